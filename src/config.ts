@@ -143,20 +143,23 @@ const settings = {
     .default('info'),
 };
 
-const schema = z.object(settings).superRefine((config, context) => {
-  if (config.GROWTH_TRIP_MINUTES < config.GROWTH_WARN_MINUTES)
-    context.addIssue({ code: 'custom', path: ['GROWTH_TRIP_MINUTES'], message: 'no less than GROWTH_WARN_MINUTES' });
-  if (config.CONTROL_BUCKET === config.IMAGE_BUCKET && config.CONTROL_PREFIX === '')
-    context.addIssue({
-      code: 'custom',
-      path: ['CONTROL_PREFIX'],
-      message: 'a prefix such as rescan-bot/, as CONTROL_BUCKET is the bucket of the images',
-    });
-  if (config.CONTROL_TABLE === config.TABLE)
-    context.addIssue({ code: 'custom', path: ['CONTROL_TABLE'], message: 'another table than TABLE' });
-});
+const schema = z.object(settings);
 
 export type Config = z.infer<typeof schema>;
+
+/** Settings that each may hold what they hold, but not together. Asked also where others are malformed, so that all are listed at once. */
+function contradictions(
+  config: { [Name in keyof Config]?: Config[Name] | undefined },
+): [name: string, wanted: string][] {
+  const found: [string, string][] = [];
+  if ((config.GROWTH_TRIP_MINUTES ?? 0) < (config.GROWTH_WARN_MINUTES ?? 0))
+    found.push(['GROWTH_TRIP_MINUTES', 'no less than GROWTH_WARN_MINUTES']);
+  if (config.CONTROL_BUCKET !== undefined && config.CONTROL_BUCKET === config.IMAGE_BUCKET && !config.CONTROL_PREFIX)
+    found.push(['CONTROL_PREFIX', 'a prefix such as rescan-bot/, as CONTROL_BUCKET is the bucket of the images']);
+  if (config.CONTROL_TABLE !== undefined && config.CONTROL_TABLE === config.TABLE)
+    found.push(['CONTROL_TABLE', 'another table than TABLE']);
+  return found;
+}
 
 /** Thrown by `readConfig`: one line for each variable that is missing or malformed. */
 export class ConfigError extends Error {
@@ -183,21 +186,19 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     }),
   );
   const result = schema.safeParse(given);
-  if (result.success) return result.data;
   const lines = new Map<string, string>();
-  for (const issue of result.error.issues) {
+  const refuse = (name: string, wanted: string) => {
+    const value = environment[name]?.trim() ?? '';
+    const holds = value === '' ? 'is not set' : `is ${shown(name, value)}`;
+    if (!lines.has(name)) lines.set(name, `${name} ${holds}; it must hold ${wanted}.`);
+  };
+  for (const issue of result.error?.issues ?? []) {
     const name = String(issue.path[0] ?? '');
-    const value = environment[name]?.trim();
-    const wanted =
-      issue.code === 'invalid_type' && (value ?? '') === '' ? (expectations[name] ?? 'a value') : issue.message;
-    if (lines.has(name)) continue;
-    lines.set(
-      name,
-      value === undefined || value === ''
-        ? `${name} is not set; it must hold ${wanted}.`
-        : `${name} is ${shown(name, value)}; it must hold ${wanted}.`,
-    );
+    refuse(name, given[name] === undefined ? (expectations[name] ?? 'a value') : issue.message);
   }
+  const sound = Object.fromEntries(Object.entries(given).filter(([name]) => !lines.has(name)));
+  for (const [name, wanted] of contradictions(schema.partial().parse(sound))) refuse(name, wanted);
+  if (result.success && lines.size === 0) return result.data;
   throw new ConfigError([...lines.values()]);
 }
 

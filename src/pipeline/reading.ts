@@ -42,6 +42,7 @@ export type FaultReason =
   | 'table-missing'
   | 'network'
   | 'configuration'
+  | 'manifest'
   | 'control-table';
 
 /** The bot cannot work. No image is to blame. */

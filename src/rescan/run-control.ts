@@ -85,6 +85,9 @@ export interface RunControl {
   /** Where the run's message is; kept with the run so that any copy of the bot edits the same message. */
   setPlace(runId: string, place: RunPlace): Promise<void>;
   place(runId: string): Promise<RunPlace | undefined>;
-  /** Hears every event of runs that this copy drives. Returns the function that ends it. */
-  watch(listener: (event: RunEvent) => void): () => void;
+  /**
+   * Hears every event of runs that this copy drives; a promise it returns is kept when what people must be told is safely
+   * on record (until then the run's record says that they have not been told). Returns the function that ends it.
+   */
+  watch(listener: (event: RunEvent) => void | Promise<void>): () => void;
 }

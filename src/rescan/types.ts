@@ -57,8 +57,7 @@ export type RunState =
 export type StopSource =
   | { readonly kind: 'person'; readonly by: Person }
   | { readonly kind: 'stop-file'; readonly path: string }
-  | { readonly kind: 'control-table' }
-  | { readonly kind: 'shutdown' };
+  | { readonly kind: 'control-table' };
 
 /** Running totals; `done` = processed + rejected + failed, each image counted once. */
 export interface RunTotals {
@@ -93,6 +92,8 @@ export interface RunSnapshot {
   readonly total: number;
   readonly totals: RunTotals;
   readonly inFlight: number;
+  /** Nothing new starts any more; what is in flight is being waited for. */
+  readonly draining: boolean;
   /** Put back by pushback, waiting for another try. */
   readonly waiting: number;
   /** Pace now and its ceiling, images a minute. */

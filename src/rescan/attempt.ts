@@ -1,0 +1,60 @@
+import type { Random } from '../clock.ts';
+import type { Fault, Outcome, Reading } from '../pipeline/reading.ts';
+import type { Tries } from './live-run.ts';
+import { backoffMs } from './pacer.ts';
+
+/** What becomes of an image after one invocation of it. */
+export type AttemptVerdict =
+  | { readonly kind: 'settle'; readonly outcome: Outcome }
+  | { readonly kind: 'again'; readonly delayMs: number }
+  /** The run pauses; the image goes back as if it had not been tried. */
+  | { readonly kind: 'fault'; readonly fault: Fault };
+
+/** What is known of the line to the function, beyond this image. */
+export interface LineFacts {
+  /** Faults since the last reply, this one included. */
+  readonly faultsInRow: number;
+  /** Replies, to any image, since this image's first broken connection. */
+  readonly repliesSinceBroken: number;
+}
+
+/** Broken connections of one image that are tried again (the function may have run, so each is said). */
+const BROKEN_LIMIT = 2;
+/** Network faults in a row, with no reply between them, before the run pauses: within three images. */
+const NETWORK_FAULTS = 3;
+
+/**
+ * Decides what a reading means for its image. Nothing is tried again but pushback (up to `pushbackLimit`, then it is a
+ * THROTTLING_ERROR) and a broken connection (twice); an image is blamed for a broken connection only if others got replies
+ * meanwhile, and for a fault never. `tries` counts this attempt already.
+ */
+export function judgeAttempt(
+  reading: Reading,
+  tries: Tries,
+  line: LineFacts,
+  pushbackLimit: number,
+  random: Random,
+): AttemptVerdict {
+  switch (reading.kind) {
+    case 'outcome':
+      return { kind: 'settle', outcome: reading.outcome };
+    case 'pushback': {
+      if (tries.pushbacks < pushbackLimit) return { kind: 'again', delayMs: backoffMs(tries.pushbacks, random) };
+      const message = `Pushed back ${tries.pushbacks} times, the last time by ${reading.source}: ${reading.message}`;
+      return { kind: 'settle', outcome: { kind: 'failed', failureType: 'THROTTLING_ERROR', message } };
+    }
+    case 'broken': {
+      if (tries.broken <= BROKEN_LIMIT) return { kind: 'again', delayMs: backoffMs(tries.broken, random) };
+      if (line.repliesSinceBroken === 0) {
+        const mend = 'Look at the network between the bot and AWS; /rescan resume goes on where it was.';
+        return { kind: 'fault', fault: { reason: 'network', message: reading.message, mend } };
+      }
+      const message = `The connection broke ${tries.broken} times before a reply: ${reading.message}`;
+      return { kind: 'settle', outcome: { kind: 'failed', failureType: 'INVOCATION_ERROR', message } };
+    }
+    case 'fault':
+      if (reading.fault.reason === 'network' && line.faultsInRow < NETWORK_FAULTS)
+        return { kind: 'again', delayMs: backoffMs(line.faultsInRow, random) };
+      return { kind: 'fault', fault: reading.fault };
+  }
+}

@@ -1,0 +1,151 @@
+import type { Invocation, Outcome } from '../../src/pipeline/reading.ts';
+import type { Checkpoint } from '../../src/rescan/checkpoint.ts';
+import { drive } from '../../src/rescan/engine.ts';
+import type { Drive, EnginePorts, EngineRules, GrowthLook, Halt } from '../../src/rescan/engine-ports.ts';
+import { createLiveRun, type LiveRun, type RunRules, type RunTerms } from '../../src/rescan/live-run.ts';
+import type { JournalChunk } from '../../src/rescan/run-store.ts';
+import type { RunEvent } from '../../src/rescan/types.ts';
+import { createFakeClock, type FakeClock } from './fake-clock.ts';
+
+export const processed = (entriesStored = 3): Invocation => ({
+  reading: { kind: 'outcome', outcome: { kind: 'processed', entriesStored, resourceName: 'Nik Coultas' } },
+});
+export const rejected = (): Invocation => ({
+  reading: { kind: 'outcome', outcome: { kind: 'rejected', reason: 'not posted' } },
+});
+export const failed = (message = 'Textract could not read the document'): Invocation => ({
+  reading: { kind: 'outcome', outcome: { kind: 'failed', failureType: 'TEXTRACT_ERROR', message } },
+});
+export const pushback = (): Invocation => ({ reading: { kind: 'pushback', source: 'function', message: '429' } });
+export const broken = (): Invocation => ({ reading: { kind: 'broken', message: 'socket hang up' } });
+export const fault = (reason: 'credentials' | 'network' = 'credentials'): Invocation => ({
+  reading: { kind: 'fault', fault: { reason, message: 'no', mend: 'look' } },
+});
+
+export interface Rig {
+  readonly clock: FakeClock;
+  readonly run: LiveRun;
+  readonly drive: Drive;
+  readonly events: RunEvent[];
+  readonly halts: Halt[];
+  readonly checkpoints: Checkpoint[];
+  readonly journal: Map<number, JournalChunk>;
+  /** Keys in the order in which they were invoked, with the time of each. */
+  readonly invoked: { key: string; at: number; attempt: number }[];
+  readonly highest: () => number;
+  /** Everything on record, each image once. */
+  outcomes(): Map<number, Outcome>;
+  /** Moves time on until the drive has ended, or `ms` are over. */
+  play(ms?: number): Promise<void>;
+  has: { lease: boolean; journal: boolean };
+}
+
+export interface RigOptions {
+  readonly images?: number;
+  /** What the function answers, by key and attempt (1 for the first), after `tookMs`. */
+  readonly reply?: (key: string, attempt: number) => Invocation | Promise<Invocation>;
+  readonly tookMs?: (key: string) => number;
+  readonly look?: (run: LiveRun) => Promise<GrowthLook>;
+  readonly perMinute?: number;
+  readonly terms?: Partial<RunTerms>;
+  readonly rules?: Partial<RunRules & EngineRules>;
+  readonly from?: { checkpoint: Checkpoint; fresh: boolean };
+  readonly clock?: FakeClock;
+  readonly ports?: Partial<EnginePorts>;
+}
+
+/** The engine on a clock that is moved by hand, with a function that answers as the test says. */
+export function startRig(options: RigOptions = {}): Rig {
+  const clock = options.clock ?? createFakeClock();
+  const images = options.images ?? 30;
+  const rules: RunRules & EngineRules = {
+    breaker: { consecutive: 10, window: 20, percent: 50 },
+    growth: { checkImages: 50, warnMs: 300_000, tripMs: 600_000 },
+    warnings: { imagesPerMinute: 10, failurePercent: 10, throttlePercent: 20, growthMinutes: 5 },
+    pushbackLimit: 8,
+    checkpointOutcomes: 10,
+    checkpointMs: 5_000,
+    shutdownDrainMs: 8_000,
+    ...options.rules,
+  };
+  const terms: RunTerms = {
+    runId: 'r-0001',
+    total: images,
+    startedBy: 'U1',
+    startedAt: clock.now(),
+    paceWish: { kind: 'fixed', perMinute: options.perMinute ?? 600 },
+    ceilingPerMinute: 6_000,
+    maxInFlight: 20,
+    entriesAtStart: 0,
+    growthKind: 'counted',
+    ...options.terms,
+  };
+  const run = createLiveRun(terms, rules, clock.now(), options.from);
+  const events: RunEvent[] = [];
+  const halts: Halt[] = [];
+  const checkpoints: Checkpoint[] = [];
+  const journal = new Map<number, JournalChunk>();
+  const invoked: Rig['invoked'][number][] = [];
+  const attempts = new Map<string, number>();
+  const has = { lease: true, journal: true };
+  let inFlight = 0;
+  let highest = 0;
+  let ended = false;
+  const driving = drive(run, rules, {
+    clock,
+    random: () => 0.5,
+    async *manifest(from) {
+      for (let index = from; index < images; index++) yield { index, key: `image ${index}.png`, size: 1 };
+    },
+    async invoke(key) {
+      const attempt = (attempts.get(key) ?? 0) + 1;
+      attempts.set(key, attempt);
+      invoked.push({ key, at: clock.now(), attempt });
+      inFlight++;
+      highest = Math.max(highest, inFlight);
+      await clock.sleep(options.tookMs?.(key) ?? 500);
+      inFlight--;
+      return options.reply?.(key, attempt) ?? processed();
+    },
+    async append(chunk) {
+      if (!has.journal) throw new Error('the control table does not answer');
+      const found = journal.get(chunk.seq);
+      if (found) return { ok: false, found };
+      journal.set(chunk.seq, { ...chunk, writer: 'me' });
+      return { ok: true };
+    },
+    async saveCheckpoint(checkpoint) {
+      checkpoints.push(structuredClone(checkpoint));
+    },
+    lookForGrowth: options.look ?? (async (live) => ({ kind: 'count', entries: live.totals.entriesStored })),
+    async halting(halt) {
+      halts.push(halt);
+    },
+    holdsLease: () => has.lease,
+    readFault: (error) => ({ reason: 'control-table', message: String(error), mend: 'look' }),
+    emit: (event) => void events.push(event),
+    warn: () => {},
+    ...options.ports,
+  });
+  void driving.ended.then(() => {
+    ended = true;
+  });
+  return {
+    clock,
+    run,
+    drive: driving,
+    events,
+    halts,
+    checkpoints,
+    journal,
+    invoked,
+    highest: () => highest,
+    outcomes: () =>
+      new Map([...journal.values()].flatMap((chunk) => chunk.records.map((record) => [record.index, record.outcome]))),
+    async play(ms = 3_600_000) {
+      const until = clock.now() + ms;
+      while (!ended && clock.now() < until) await clock.advance(Math.min(250, until - clock.now()));
+    },
+    has,
+  };
+}
