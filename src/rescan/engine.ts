@@ -255,7 +255,7 @@ export function drive(run: LiveRun, rules: EngineRules, ports: EnginePorts): Dri
       if (!ports.holdsLease()) stopDriving({ kind: 'lease-lost' });
       else if (job) {
         const at =
-          run.inFlight >= mayBeInFlight(run) || writer.troubled()
+          run.inFlight >= mayBeInFlight(run, now) || writer.troubled()
             ? Number.POSITIVE_INFINITY
             : nextStartAt(run.pacer, now);
         if (at > now) await pause(at - now);

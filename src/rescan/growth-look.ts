@@ -15,15 +15,19 @@ export interface GrowthSight {
 /**
  * One look at whether the table grows (runbook, "Progress Monitoring"). A run that began with an empty table of countable
  * size is judged by the count. Any other by a probe, since rows that are overwritten do not raise the count: the rows of
- * the last processed image must be there and newer than its invocation.
+ * the last processed image must be there and newer than its invocation. A rejected sheet leaves a record that cannot be
+ * probed for; where only such came since the last look, the function is taken at its word.
  */
 export async function lookForGrowth(run: LiveRun, sight: GrowthSight): Promise<GrowthLook> {
   if (run.terms.growthKind === 'counted' && sight.countEntries)
     return { kind: 'count', entries: await sight.countEntries() };
   const counted = sight.countEntries ? { entries: await sight.countEntries() } : {};
   const last = run.lastProcessed;
+  const rejected = run.rejectedSinceLook;
   run.lastProcessed = undefined;
-  if (!last?.resourceName) return { kind: 'nothing' };
+  run.rejectedSinceLook = false;
+  if (!last) return rejected ? { kind: 'probe', fresh: true, ...counted } : { kind: 'nothing' };
+  if (!last.resourceName) return { kind: 'nothing' };
   const rows = await sight.rowsOfImage(last.resourceName, last.key);
   const fresh = rows.some((row) => {
     const written = Date.parse(row.ProcessingTimestamp?.S ?? '');

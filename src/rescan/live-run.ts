@@ -1,6 +1,14 @@
 import type { FailureType } from '../pipeline/reading.ts';
 import { advanceBreaker, type Breaker, type BreakerSettings, closedBreaker } from './breaker.ts';
-import { type Checkpoint, doneCount, emptyProgress, isDone, markDone, type Progress } from './checkpoint.ts';
+import {
+  type Checkpoint,
+  copyProgress,
+  doneCount,
+  emptyProgress,
+  isDone,
+  markDone,
+  type Progress,
+} from './checkpoint.ts';
 import { eta } from './forecast.ts';
 import {
   type Growth,
@@ -57,7 +65,9 @@ export interface LiveRun {
   causes: readonly Cause[];
   firstFailures: Set<FailureType>;
   lastFailure: NonNullable<RunSnapshot['lastFailure']> | undefined;
+  /** The last image since the last look for growth that must have left rows, and whether any sheet was rejected since. */
   lastProcessed: { key: string; resourceName?: string; startedAt: number } | undefined;
+  rejectedSinceLook: boolean;
   warnings: readonly Warning[];
   journalSeq: number;
   /** The highest index started so far, -1 before the first. */
@@ -94,12 +104,13 @@ export function createLiveRun(
     progress: saved?.progress ?? emptyProgress(),
     totals: saved?.totals ?? noTotals,
     breaker: saved && !from.fresh ? saved.breaker : closedBreaker,
-    growth: saved ? resumeGrowth(saved.growth, now) : startGrowth(now, terms.entriesAtStart),
+    growth: saved ? resumeGrowth(saved.growth, now, from.fresh) : startGrowth(now, terms.entriesAtStart),
     rate: emptyRate(),
     causes: saved?.topFailures ?? [],
     firstFailures: new Set(saved?.firstFailures ?? []),
     lastFailure: saved?.lastFailure,
     lastProcessed: undefined,
+    rejectedSinceLook: false,
     warnings: [],
     journalSeq: saved?.journalSeq ?? 0,
     startedThrough: saved?.startedThrough ?? -1,
@@ -141,6 +152,7 @@ export function takeOutcome(
       ...(resourceName === undefined ? {} : { resourceName }),
     };
   }
+  if (record.outcome.kind === 'rejected') run.rejectedSinceLook = true;
   if (record.outcome.kind !== 'failed') return answer;
   const { failureType, message } = record.outcome;
   run.causes = noteCause(run.causes, failureType, message);
@@ -169,6 +181,7 @@ export function reviewWarnings(run: LiveRun, now: number): { began: Warning[]; e
       ...(imagesPerMinute === undefined ? {} : { imagesPerMinute }),
       minutesRunning: (now - run.runningSince) / 60_000,
       pacePerMinute: pacePerMinute(run.pacer),
+      paceWish: run.wish,
       recentFailures: run.breaker.recent,
       throttlePercent: calls.length === 0 ? 0 : (100 * calls.filter((call) => call.pushback).length) / calls.length,
       calls: calls.length,
@@ -201,7 +214,7 @@ export function takeCheckpoint(run: LiveRun, now: number): Checkpoint {
   return {
     version: 1,
     at: now,
-    progress: run.progress,
+    progress: copyProgress(run.progress),
     retries: [...run.tries].map(([index, tries]) => ({ index, ...tries })),
     totals: run.totals,
     breaker: run.breaker,
@@ -263,7 +276,7 @@ export function takeSnapshot(run: LiveRun, state: RunState, now: number): RunSna
 }
 
 /** How many may be in flight now. */
-export const mayBeInFlight = (run: LiveRun): number => inFlightLimit(run.pacer);
+export const mayBeInFlight = (run: LiveRun, now: number): number => inFlightLimit(run.pacer, now);
 
 /** Whether every image of the manifest has an outcome on record. */
 export const isComplete = (run: LiveRun): boolean => doneCount(run.progress) === run.terms.total;
