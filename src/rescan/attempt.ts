@@ -12,16 +12,20 @@ export type AttemptVerdict =
 
 /** What is known of the line to the function, beyond this image. */
 export interface LineFacts {
-  /** Faults since the last reply, this one included. */
-  readonly faultsInRow: number;
+  /**
+   * Attempts in a row that got no reply (a broken connection, a network fault), with no reply to any image between them,
+   * and begun after the first such: a blip that breaks everything in flight at once counts as none.
+   */
+  readonly silentInRow: number;
   /** Replies, to any image, since this image's first broken connection. */
   readonly repliesSinceBroken: number;
 }
 
 /** Broken connections of one image that are tried again (the function may have run, so each is said). */
 const BROKEN_LIMIT = 2;
-/** Network faults in a row, with no reply between them, before the run pauses: within three images. */
-const NETWORK_FAULTS = 3;
+const MEND_NETWORK = 'Look at the network between the bot and AWS; /rescan resume goes on where it was.';
+/** Silent attempts after the first before the run pauses: within three images. */
+const SILENT_LIMIT = 2;
 
 /**
  * Decides what a reading means for its image. Nothing is tried again but pushback (up to `pushbackLimit`, then it is a
@@ -44,17 +48,15 @@ export function judgeAttempt(
       return { kind: 'settle', outcome: { kind: 'failed', failureType: 'THROTTLING_ERROR', message } };
     }
     case 'broken': {
+      const dead = line.silentInRow >= SILENT_LIMIT || (tries.broken > BROKEN_LIMIT && line.repliesSinceBroken === 0);
+      if (dead) return { kind: 'fault', fault: { reason: 'network', message: reading.message, mend: MEND_NETWORK } };
       if (tries.broken <= BROKEN_LIMIT) return { kind: 'again', delayMs: backoffMs(tries.broken, random) };
-      if (line.repliesSinceBroken === 0) {
-        const mend = 'Look at the network between the bot and AWS; /rescan resume goes on where it was.';
-        return { kind: 'fault', fault: { reason: 'network', message: reading.message, mend } };
-      }
       const message = `The connection broke ${tries.broken} times before a reply: ${reading.message}`;
       return { kind: 'settle', outcome: { kind: 'failed', failureType: 'INVOCATION_ERROR', message } };
     }
     case 'fault':
-      if (reading.fault.reason === 'network' && line.faultsInRow < NETWORK_FAULTS)
-        return { kind: 'again', delayMs: backoffMs(line.faultsInRow, random) };
+      if (reading.fault.reason === 'network' && line.silentInRow < SILENT_LIMIT)
+        return { kind: 'again', delayMs: backoffMs(line.silentInRow + 1, random) };
       return { kind: 'fault', fault: reading.fault };
   }
 }

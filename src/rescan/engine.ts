@@ -17,7 +17,10 @@ import { createOutcomeWriter } from './outcome-writer.ts';
 import { nextStartAt, noteOutcome, notePushback, noteStart, setWish } from './pacer.ts';
 import type { ManifestEntry, OutcomeRecord, RunState } from './types.ts';
 
-/** A halt replaces one of lower rank: a person's stop is not lost behind a pause that drains, and a trip stays a trip. */
+/**
+ * A halt replaces one of lower rank: a person's stop is not lost behind a pause that drains, and a trip stays a trip. A lost
+ * lease ends the waiting for what is in flight, but is no reason of its own where there was one.
+ */
 const RANK: Readonly<Record<Halt['kind'], number>> = {
   completed: 0,
   shutdown: 1,
@@ -25,7 +28,7 @@ const RANK: Readonly<Record<Halt['kind'], number>> = {
   fault: 2,
   stop: 3,
   trip: 3,
-  'lease-lost': 4,
+  'lease-lost': 0,
 };
 
 /** Images put back at once before nothing new is taken from the manifest: keeps the memory of a run bounded. */
@@ -51,7 +54,8 @@ export function drive(run: LiveRun, rules: EngineRules, ports: EnginePorts): Dri
   let halt: Halt | undefined;
   const state: RunState = { kind: 'running' };
   let wake: () => void = () => {};
-  let faultsInRow = 0;
+  let silentSince: number | undefined;
+  let silentInRow = 0;
   let repliesSinceBroken = 0;
   let looking: Promise<void> | undefined;
   let outcomesSinceCheckpoint = 0;
@@ -68,7 +72,8 @@ export function drive(run: LiveRun, rules: EngineRules, ports: EnginePorts): Dri
     if (ended) return;
     if (next.kind === 'lease-lost' || (next.kind === 'stop' && next.now)) abandon.abort();
     const first = halt === undefined;
-    if (halt && RANK[next.kind] <= RANK[halt.kind]) return wake();
+    const outranked = halt !== undefined && (next.kind === 'lease-lost' || RANK[next.kind] <= RANK[halt.kind]);
+    if (outranked) return wake();
     halt = next;
     run.draining = true;
     changed = true;
@@ -184,12 +189,16 @@ export function drive(run: LiveRun, rules: EngineRules, ports: EnginePorts): Dri
     const { index, key } = job.entry;
     const tries = run.tries.get(index) ?? { pushbacks: 0, broken: 0 };
     if (reading.kind === 'outcome' || reading.kind === 'pushback') {
-      faultsInRow = 0;
+      silentSince = undefined;
+      silentInRow = 0;
       repliesSinceBroken++;
       takeCall(run, reading.kind === 'pushback', now);
     }
     if (reading.kind === 'outcome') noteOutcome(run.pacer, now, now - startedAt);
-    if (reading.kind === 'fault') faultsInRow++;
+    if (reading.kind === 'broken' || (reading.kind === 'fault' && reading.fault.reason === 'network')) {
+      if (silentSince !== undefined && startedAt >= silentSince) silentInRow++;
+      silentSince ??= now;
+    }
     if (reading.kind === 'pushback') {
       notePushback(run.pacer, now);
       tries.pushbacks++;
@@ -202,7 +211,7 @@ export function drive(run: LiveRun, rules: EngineRules, ports: EnginePorts): Dri
       const { message } = reading;
       ports.emit({ kind: 'connection-broken', snapshot: snapshot(), key, attempt: tries.broken, message });
     }
-    const line = { faultsInRow, repliesSinceBroken };
+    const line = { silentInRow, repliesSinceBroken };
     const verdict = judgeAttempt(reading, tries, line, rules.pushbackLimit, ports.random);
     switch (verdict.kind) {
       case 'settle':

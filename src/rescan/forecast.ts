@@ -105,9 +105,10 @@ export interface CeilingFacts {
 }
 
 /**
- * The fastest that a run may go: a share of the model's requests a minute, and no more than a share of the free
- * concurrency can carry. Never less than one a minute and one in flight: pushback does the rest. `because` is the
- * arithmetic, one line each.
+ * The fastest that a run may go, as a share of the model's requests a minute, and the most that may be in flight, as a
+ * share of the free concurrency: the second bounds the pace only as long as images take as long as they are thought to,
+ * so it is no ceiling. Never less than one a minute and one in flight: pushback does the rest. `because` is the arithmetic,
+ * one line each.
  */
 export function paceCeiling(facts: CeilingFacts): { ceilingPerMinute: number; maxInFlight: number; because: string[] } {
   const { modelRequestsPerMinute, quotaPercent, freeConcurrency, concurrencyPercent, secondsPerImage } = facts;
@@ -126,10 +127,10 @@ export function paceCeiling(facts: CeilingFacts): { ceilingPerMinute: number; ma
     maxInFlight = Math.min(share, maxInFlight);
   }
   const carried = (maxInFlight * 60) / Math.max(0.001, secondsPerImage);
-  because.push(
-    `${whole.format(maxInFlight)} in flight × 60 ÷ ${fine.format(secondsPerImage)} s an image = ${fine.format(carried)} a minute`,
-  );
-  const ceilingPerMinute = Math.max(1, Math.floor(Math.min(ofModel, carried)));
-  because.push(`The lower of the two: ${whole.format(ceilingPerMinute)} images a minute`);
+  if (carried < ofModel)
+    because.push(
+      `${whole.format(maxInFlight)} in flight × 60 ÷ ${fine.format(secondsPerImage)} s an image = ${fine.format(carried)} a minute, while images take that long`,
+    );
+  const ceilingPerMinute = Math.max(1, Math.floor(ofModel));
   return { ceilingPerMinute, maxInFlight, because };
 }

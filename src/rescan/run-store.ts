@@ -68,7 +68,7 @@ const recordSchema = z.object({
   fence: z.number(),
   checkpoint: z.string().optional(),
   /** Set by hand or by another copy of the bot: any value but false, "" or 0 stops the run; "now" does not wait. */
-  stop: z.unknown(),
+  stop: z.unknown().optional(),
   stopBy: z.string().optional(),
   pause: personRequestSchema.optional(),
   pace: paceRequestSchema.optional(),

@@ -166,4 +166,6 @@ export type RunEvent =
       readonly kind: 'paused' | 'stopped' | 'tripped' | 'interrupted' | 'completed' | 'abandoned';
       readonly snapshot: RunSnapshot;
       readonly leftInFlight: number;
+      /** The control table could not be written: it does not say so yet. */
+      readonly unwritten?: boolean;
     };

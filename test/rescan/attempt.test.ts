@@ -9,12 +9,12 @@ const broken: Reading = { kind: 'broken', message: 'socket hang up' };
 const fault = (reason: FaultReason): Reading => ({ kind: 'fault', fault: { reason, message: 'no', mend: 'look' } });
 const judge = (
   reading: Reading,
-  facts: { pushbacks?: number; broken?: number; faultsInRow?: number; replies?: number },
+  facts: { pushbacks?: number; broken?: number; silentInRow?: number; replies?: number },
 ) =>
   judgeAttempt(
     reading,
     { pushbacks: facts.pushbacks ?? 0, broken: facts.broken ?? 0 },
-    { faultsInRow: facts.faultsInRow ?? 0, repliesSinceBroken: facts.replies ?? 0 },
+    { silentInRow: facts.silentInRow ?? 0, repliesSinceBroken: facts.replies ?? 0 },
     8,
     half,
   );
@@ -55,15 +55,16 @@ describe('what becomes of an image after an invocation', () => {
   test.each(['credentials', 'access-denied', 'function-missing', 'bucket-missing', 'configuration'] as const)(
     'a fault of %s pauses the run at the first image',
     (reason) => {
-      expect(judge(fault(reason), { faultsInRow: 1 }).kind).toBe('fault');
+      expect(judge(fault(reason), { silentInRow: 0 }).kind).toBe('fault');
     },
   );
 
   test.each([
+    [0, 'again'],
     [1, 'again'],
-    [2, 'again'],
-    [3, 'fault'],
-  ])('network fault number %i in a row: %s', (faultsInRow, kind) => {
-    expect(judge(fault('network'), { faultsInRow }).kind).toBe(kind);
+    [2, 'fault'],
+  ])('with %i silent attempts since the line was first silent, one more is: %s', (silentInRow, kind) => {
+    expect(judge(fault('network'), { silentInRow }).kind).toBe(kind);
+    expect(judge(broken, { broken: 1, silentInRow }).kind).toBe(kind);
   });
 });

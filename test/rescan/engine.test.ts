@@ -106,6 +106,20 @@ describe('a broken connection', () => {
     expect((await rig.drive.ended).halt).toMatchObject({ kind: 'fault', fault: { reason: 'network' } });
     expect(rig.outcomes().size).toBe(0);
   });
+
+  test('that hits everything in flight at once is borne: a blip pauses nothing', async () => {
+    const blipAt = startRig().clock.now() + 5_000;
+    const rig = startRig({
+      images: 100,
+      perMinute: 1_200,
+      reply: () => (Math.abs(rig.clock.now() - blipAt) < 300 ? broken() : processed()),
+      tookMs: () => 800,
+    });
+    await rig.play();
+    expect((await rig.drive.ended).halt.kind).toBe('completed');
+    expect(kinds(rig.events).filter((kind) => kind === 'connection-broken').length).toBeGreaterThan(3);
+    expect(rig.run.totals.failed).toBe(0);
+  });
 });
 
 describe('a fault', () => {
@@ -123,6 +137,7 @@ describe('a fault', () => {
     await rig.play();
     expect((await rig.drive.ended).halt.kind).toBe('fault');
     expect(rig.invoked).toHaveLength(3);
+    expect(rig.outcomes().size).toBe(0);
   });
 
   test('of the control table pauses the run, and the outcomes that waited are written when it answers again', async () => {

@@ -27,7 +27,14 @@ export async function startS3(...buckets: string[]): Promise<LocalS3> {
     client,
     createBucket: (name) => void server.createBucket(name),
     async put(bucket, key, body) {
-      await client.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: body }));
+      await client.send(
+        new PutObjectCommand({
+          Bucket: bucket,
+          Key: key,
+          Body: Buffer.from(body),
+          ContentLength: Buffer.byteLength(body),
+        }),
+      );
     },
     async stop() {
       client.destroy();

@@ -1,0 +1,61 @@
+import { ListObjectsV2Command, type S3Client } from '@aws-sdk/client-s3';
+import { asFaultError } from './aws.ts';
+
+/** An image of the bucket: its key, exactly as it is, and its size in bytes. */
+export interface ListedImage {
+  readonly key: string;
+  readonly size: number;
+}
+
+export interface ImageFilter {
+  readonly bucket: string;
+  readonly prefix?: string;
+  /** With the dot; in any case. */
+  readonly extensions: readonly string[];
+  readonly excludedPrefixes: readonly string[];
+}
+
+/**
+ * The images of a bucket, streamed in the order of their keys (by UTF-8 bytes). Left out: other extensions, excluded
+ * prefixes, folders and empty objects. `onLooked` hears after every page how many objects were looked at so far.
+ * @throws FaultError (no such bucket, no permission, no network), or the SDK's error.
+ */
+export async function* listImages(
+  s3: S3Client,
+  filter: ImageFilter,
+  onLooked: (looked: number) => void = () => {},
+): AsyncIterable<ListedImage> {
+  const extensions = filter.extensions.map((extension) => extension.toLowerCase());
+  const wanted = (key: string) =>
+    extensions.some((extension) => key.toLowerCase().endsWith(extension)) &&
+    !filter.excludedPrefixes.some((prefix) => key.startsWith(prefix));
+  let looked = 0;
+  let token: string | undefined;
+  do {
+    const page = await s3
+      .send(
+        new ListObjectsV2Command({
+          Bucket: filter.bucket,
+          // XML cannot hold every key: control characters break it, and CR becomes LF.
+          EncodingType: 'url',
+          ...(filter.prefix ? { Prefix: filter.prefix } : {}),
+          ...(token === undefined ? {} : { ContinuationToken: token }),
+        }),
+      )
+      .catch((error: unknown) => {
+        throw asFaultError(error, { service: 's3', action: 's3:ListBucket', resource: filter.bucket });
+      });
+    const objects = page.Contents ?? [];
+    looked += objects.length;
+    onLooked(looked);
+    for (const object of objects) {
+      const key = page.EncodingType === 'url' ? decodeKey(object.Key ?? '') : (object.Key ?? '');
+      const size = object.Size ?? 0;
+      if (size > 0 && wanted(key)) yield { key, size };
+    }
+    token = page.IsTruncated ? page.NextContinuationToken : undefined;
+  } while (token !== undefined);
+}
+
+/** S3 writes a space as `+` and a plus as `%2B`. */
+const decodeKey = (encoded: string): string => decodeURIComponent(encoded.replaceAll('+', ' '));

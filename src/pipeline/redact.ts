@@ -1,0 +1,35 @@
+/** Text from outside, fit to be shown: without credentials, and short. */
+
+const LONGEST = 500;
+
+/** What must never be shown: access key ids, and the values of secrets, tokens and signatures in URLs, headers and XML. */
+const SECRETS: readonly (readonly [pattern: RegExp, shown: string])[] = [
+  [/\bxox[a-z]-[A-Za-z0-9-]+|\bxapp-[A-Za-z0-9-]+/g, '[token]'],
+  [
+    /\b(x-amz-security-token|x-amz-signature|x-amz-credential|aws_?secret_?access_?key|aws_?session_?token|secretaccesskey|sessiontoken|securitytoken|signature(?:provided)?|credential)(["']?\s*[=:]\s*["']?)[^\s"'&<>,;]+/gi,
+    '$1$2[redacted]',
+  ],
+  [
+    /<(AWSAccessKeyId|StringToSign|StringToSignBytes|CanonicalRequest|SignatureProvided|Token-\d)>[^<]*<\/\1>/g,
+    '<$1>[redacted]</$1>',
+  ],
+  [/The (?:Canonical String|String-to-Sign) for this request should have been[\s\S]*/g, '[canonical request]'],
+  [/\b(?:IQoJ|FwoG|FQoG)[A-Za-z0-9+/=_-]{40,}/g, '[token]'],
+  [/\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{12,}\b/g, '[key id]'],
+];
+
+/** The text without credentials, cut to 500 characters (the last one is … where it was longer). */
+export function redact(text: string): string {
+  // A megabyte of stack trace is not searched to its end for what will be cut off anyway.
+  let shown = text.slice(0, 20 * LONGEST);
+  for (const [pattern, replacement] of SECRETS) shown = shown.replace(pattern, replacement);
+  return cut(shown);
+}
+
+/** Cut to 500 UTF-16 units, never within a character. */
+function cut(text: string): string {
+  if (text.length <= LONGEST) return text;
+  const end = LONGEST - 1;
+  const splits = text.charCodeAt(end - 1) >= 0xd800 && text.charCodeAt(end - 1) <= 0xdbff;
+  return `${text.slice(0, splits ? end - 1 : end)}…`;
+}

@@ -1,0 +1,161 @@
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { type Backoff, isPassing, waitBefore, withBackoff } from './backoff.ts';
+import { patientBackoff } from './table-scan.ts';
+import { BATCH_SIZE, UnprocessedWritesError } from './table-write.ts';
+import { callWithJson, MalformedAnswerError } from './wire-call.ts';
+import { isWireItem, type WireItem } from './wire-value.ts';
+
+export interface WirePage {
+  readonly segment: number;
+  readonly items: readonly WireItem[];
+}
+
+export interface WireScanOptions {
+  readonly segments: number;
+  readonly signal?: AbortSignal;
+  readonly backoff?: Backoff;
+  /** `RecordType` must be this. */
+  readonly recordType?: string;
+}
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function itemsIn(value: unknown, of: string): readonly WireItem[] {
+  if (value === undefined) return [];
+  if (!Array.isArray(value)) throw new MalformedAnswerError(`${of} gave items that are no list`);
+  return value.map((item: unknown) => {
+    if (!isWireItem(item)) throw new MalformedAnswerError(`${of} gave an item of unknown form`);
+    return item;
+  });
+}
+
+/**
+ * The table in strongly consistent pages of up to 1 MB, one iterable a segment, items as they are on the wire; one page
+ * is read ahead of the reader. Throttling, 5xx and broken connections are tried again with full jitter.
+ * @throws (from the iterables) the last error of a page, MalformedAnswerError, or `signal.reason`.
+ */
+export function scanWire(
+  dynamodb: DynamoDBClient,
+  table: string,
+  options: WireScanOptions,
+): readonly AsyncIterable<WirePage>[] {
+  return Array.from({ length: options.segments }, (_, segment) => scanSegment(dynamodb, table, options, segment));
+}
+
+async function* scanSegment(
+  dynamodb: DynamoDBClient,
+  table: string,
+  options: WireScanOptions,
+  segment: number,
+): AsyncGenerator<WirePage> {
+  const read = async (from: WireItem | undefined) => {
+    const body = JSON.stringify({
+      TableName: table,
+      ConsistentRead: true,
+      ...(options.segments > 1 && { Segment: segment, TotalSegments: options.segments }),
+      ...(options.recordType !== undefined && {
+        FilterExpression: '#type = :type',
+        ExpressionAttributeNames: { '#type': 'RecordType' },
+        ExpressionAttributeValues: { ':type': { S: options.recordType } },
+      }),
+      ...(from && { ExclusiveStartKey: from }),
+    });
+    const call = () => callWithJson(dynamodb, 'Scan', body, options.signal);
+    const answer = await withBackoff(options.backoff ?? patientBackoff, call, options.signal);
+    if (!isRecord(answer)) throw new MalformedAnswerError('Scan gave no object');
+    const next = answer.LastEvaluatedKey;
+    if (next !== undefined && !isWireItem(next)) throw new MalformedAnswerError('Scan gave a key of unknown form');
+    return { items: itemsIn(answer.Items, 'Scan'), next };
+  };
+  let pending: ReturnType<typeof read> | undefined = read(undefined);
+  while (pending !== undefined) {
+    const { items, next }: Awaited<ReturnType<typeof read>> = await pending;
+    pending = next === undefined ? undefined : read(next);
+    // The page ahead may fail while the reader is at work, or has left: its error is for the next turn alone.
+    pending?.catch(() => {});
+    yield { segment, items };
+  }
+}
+
+export interface WireWriteOptions {
+  readonly signal?: AbortSignal;
+  readonly backoff?: Backoff;
+  /** Told how many requests DynamoDB handed back. */
+  readonly onUnprocessed?: (count: number) => void;
+}
+
+/** One request of BatchWriteItem as JSON text: `putJson(itemJson)` or `deleteJson(key)`. */
+export type WriteJson = string;
+export const putJson = (itemJson: string): WriteJson => `{"PutRequest":{"Item":${itemJson}}}`;
+export const deleteJson = (key: WireItem): WriteJson => `{"DeleteRequest":{"Key":${JSON.stringify(key)}}}`;
+
+/**
+ * At most 25 unconditional writes done; what comes back unprocessed is tried again with full jitter.
+ * @throws UnprocessedWritesError when the attempts are used up; `signal.reason` between attempts; DynamoDB's error at once.
+ */
+export async function writeWireBatch(
+  dynamodb: DynamoDBClient,
+  table: string,
+  writes: readonly WriteJson[],
+  options: WireWriteOptions = {},
+): Promise<void> {
+  if (writes.length === 0) return;
+  if (writes.length > BATCH_SIZE) throw new RangeError(`A batch of ${writes.length} writes`);
+  const backoff = options.backoff ?? patientBackoff;
+  let left = writes;
+  let cause: unknown;
+  for (let attempt = 1; attempt <= backoff.attempts; attempt += 1) {
+    if (attempt > 1) await waitBefore(backoff, attempt - 1, options.signal);
+    options.signal?.throwIfAborted();
+    try {
+      // No signal: a batch under way is awaited, as its outcome must be known.
+      const body = `{"RequestItems":{${JSON.stringify(table)}:[${left.join(',')}]}}`;
+      left = unprocessedIn(await callWithJson(dynamodb, 'BatchWriteItem', body), table);
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+      cause = error;
+    }
+    if (left.length === 0) return;
+    options.onUnprocessed?.(left.length);
+  }
+  throw new UnprocessedWritesError(table, left.map(writeOf), backoff.attempts, cause);
+}
+
+function unprocessedIn(answer: unknown, table: string): readonly WriteJson[] {
+  const unprocessed =
+    isRecord(answer) && isRecord(answer.UnprocessedItems) ? answer.UnprocessedItems[table] : undefined;
+  if (unprocessed === undefined) return [];
+  if (!Array.isArray(unprocessed))
+    throw new MalformedAnswerError('BatchWriteItem gave UnprocessedItems of unknown form');
+  return unprocessed.map((request: unknown) => JSON.stringify(request));
+}
+
+const writeOf = (write: WriteJson) => ({ kind: 'json' as const, json: write });
+
+/**
+ * The items of at most 100 keys as they are now, read consistently, in no order; keys that do not exist give nothing.
+ * @throws the last error when the attempts are used up; `signal.reason`; DynamoDB's error.
+ */
+export async function getWireBatch(
+  dynamodb: DynamoDBClient,
+  table: string,
+  keys: readonly WireItem[],
+  options: Pick<WireWriteOptions, 'signal' | 'backoff'> = {},
+): Promise<readonly WireItem[]> {
+  const backoff = options.backoff ?? patientBackoff;
+  const found: WireItem[] = [];
+  let left: unknown = keys;
+  for (let attempt = 1; Array.isArray(left) && left.length > 0; attempt += 1) {
+    if (attempt > backoff.attempts) throw new Error(`${left.length} keys of ${table} could not be read`);
+    if (attempt > 1) await waitBefore(backoff, attempt - 1, options.signal);
+    const body = JSON.stringify({ RequestItems: { [table]: { Keys: left, ConsistentRead: true } } });
+    const call = () => callWithJson(dynamodb, 'BatchGetItem', body, options.signal);
+    const answer = await withBackoff(backoff, call, options.signal);
+    if (!isRecord(answer) || !isRecord(answer.Responses)) throw new MalformedAnswerError('BatchGetItem gave no object');
+    found.push(...itemsIn(answer.Responses[table], 'BatchGetItem'));
+    const unprocessed = isRecord(answer.UnprocessedKeys) ? answer.UnprocessedKeys[table] : undefined;
+    left = isRecord(unprocessed) ? unprocessed.Keys : [];
+  }
+  return found;
+}

@@ -1,0 +1,157 @@
+import type { Clock } from '../clock.ts';
+import type { ListedImage } from '../pipeline/images.ts';
+import type { QuotaReading } from '../pipeline/quotas.ts';
+import { forecast, paceCeiling } from './forecast.ts';
+import type { ManifestIndex } from './manifest.ts';
+import type { Refusal, RunPlan } from './run-control.ts';
+import type { RunStore, StoredPlan } from './run-store.ts';
+import { reservoir, seededRandom } from './sample.ts';
+import type { ImageSelection, PaceWish, Person } from './types.ts';
+
+/** What images have cost and taken so far in this pipeline, from its last run. */
+export interface Experience {
+  readonly runId: string;
+  readonly images: number;
+  readonly secondsPerImage: number;
+  readonly costPerImageUsd?: number;
+}
+
+/** What a plan is made from, and no more. */
+export interface PlannerPorts {
+  readonly clock: Clock;
+  readonly store: RunStore;
+  readonly bucket: string;
+  /** Lists the images under a prefix; tells how many objects were looked at. */
+  readonly listImages: (prefix: string | undefined, onLooked: (looked: number) => void) => AsyncIterable<ListedImage>;
+  readonly writeManifest: (runId: string, images: AsyncIterable<ListedImage>) => Promise<ManifestIndex>;
+  readonly readQuotas: () => Promise<QuotaReading>;
+  /** Entries in the table: counted, or about, where it is too large to count. */
+  readonly sizeUp: () => Promise<{ entries: number } | { entriesApproximate: number }>;
+  readonly experience: () => Promise<Experience | undefined>;
+  readonly drawSeed: () => number;
+}
+
+export interface PlannerSettings {
+  readonly modelRequestsPerMinute: number;
+  readonly quotaPercent: number;
+  readonly concurrencyPercent: number;
+  readonly maxInFlight: number;
+  readonly secondsPerImage: number;
+  readonly costPerImageUsd: number;
+}
+
+export type Planned =
+  | { readonly ok: true; readonly plan: StoredPlan; readonly maxInFlight: number }
+  | { readonly ok: false; readonly refusal: Refusal };
+
+/**
+ * Makes the plan of a run: lists the bucket, freezes the list as the run's manifest, reads the quotas and says what to
+ * expect. Nothing is invoked; a refused plan leaves no manifest that a run could start from.
+ */
+export async function planRun(
+  request: { selection: ImageSelection; paceWish: PaceWish; by: Person },
+  ports: PlannerPorts,
+  settings: PlannerSettings,
+  onProgress: (seen: number) => void = () => {},
+): Promise<Planned> {
+  const selection: ImageSelection =
+    request.selection.sample !== undefined && request.selection.seed === undefined
+      ? { ...request.selection, seed: ports.drawSeed() }
+      : request.selection;
+  const [quotas, experience] = await Promise.all([ports.readQuotas(), ports.experience()]);
+  const secondsPerImage = experience?.secondsPerImage ?? settings.secondsPerImage / 1000;
+  const ceiling = paceCeiling({
+    modelRequestsPerMinute: quotas.modelRequestsPerMinute?.value ?? settings.modelRequestsPerMinute,
+    quotaPercent: settings.quotaPercent,
+    concurrencyPercent: settings.concurrencyPercent,
+    secondsPerImage,
+    maxInFlight: settings.maxInFlight,
+    ...(quotas.modelRequestsPerMinute ? { modelName: quotas.modelRequestsPerMinute.name } : {}),
+    ...(quotas.freeConcurrency === undefined ? {} : { freeConcurrency: quotas.freeConcurrency }),
+  });
+  const { paceWish } = request;
+  if (paceWish.kind === 'fixed' && paceWish.perMinute > ceiling.ceilingPerMinute) {
+    const { ceilingPerMinute, because } = ceiling;
+    const refusal: Refusal = {
+      reason: 'pace-over-ceiling',
+      asked: paceWish.perMinute,
+      ceiling: ceilingPerMinute,
+      because,
+    };
+    return { ok: false, refusal };
+  }
+
+  const runId = await ports.store.nextRunId();
+  let looked = 0;
+  const listed = ports.listImages(selection.prefix, (count) => {
+    looked = count;
+    onProgress(count);
+  });
+  const index = await ports.writeManifest(runId, choose(listed, selection));
+  if (index.count === 0) {
+    const nothingAsked =
+      selection.prefix === undefined && selection.limit === undefined && selection.sample === undefined;
+    const refusal: Refusal =
+      looked === 0 && nothingAsked
+        ? { reason: 'empty-bucket', bucket: ports.bucket }
+        : { reason: 'no-match', bucket: ports.bucket, looked, selection };
+    return { ok: false, refusal };
+  }
+
+  const table = await ports.sizeUp();
+  const cost = experience?.costPerImageUsd ?? (settings.costPerImageUsd > 0 ? settings.costPerImageUsd : undefined);
+  const expected = forecast({
+    total: index.count,
+    ceilingPerMinute: ceiling.ceilingPerMinute,
+    wish: paceWish,
+    secondsPerImage,
+    maxInFlight: ceiling.maxInFlight,
+    secondsFrom: experience
+      ? `the mean of ${experience.images} images of ${experience.runId}`
+      : 'the setting SECONDS_PER_IMAGE, as no run has told yet',
+    costFrom: experience?.costPerImageUsd === undefined ? 'the setting COST_PER_IMAGE_USD' : experience.runId,
+    ...(cost === undefined ? {} : { costPerImageUsd: cost }),
+  });
+  const plan: StoredPlan = {
+    runId,
+    selection,
+    total: index.count,
+    totalBytes: index.bytes,
+    leftOut: Math.max(0, looked - index.count),
+    paceWish,
+    ceilingPerMinute: ceiling.ceilingPerMinute,
+    paceBecause: [...ceiling.because, ...quotas.notes],
+    expectedPerMinute: expected.expectedPerMinute,
+    expectedMs: expected.expectedMs,
+    ...(expected.expectedCostUsd === undefined ? {} : { expectedCostUsd: expected.expectedCostUsd }),
+    forecastRestsOn: [
+      ...expected.restsOn,
+      ...(cost === undefined ? ['Cost: not known, as no run has told and COST_PER_IMAGE_USD is not set.'] : []),
+    ],
+    ...table,
+    plannedBy: request.by,
+    plannedAt: Math.round(ports.clock.now()),
+  };
+  return { ok: true, plan, maxInFlight: ceiling.maxInFlight };
+}
+
+/** The images of a selection, in the order of the listing. A sample is drawn with its seed in memory of its own size. */
+async function* choose(images: AsyncIterable<ListedImage>, selection: ImageSelection): AsyncIterable<ListedImage> {
+  const { limit, sample, seed } = selection;
+  if (sample === undefined) {
+    let taken = 0;
+    for await (const image of images) {
+      if (limit !== undefined && taken >= limit) return;
+      taken++;
+      yield image;
+    }
+    return;
+  }
+  const drawn = reservoir<ListedImage>(sample, seededRandom(seed ?? 0));
+  for await (const image of images) drawn.offer(image);
+  yield* drawn.result().slice(0, limit ?? sample);
+}
+
+/** What the plan of a run says, with the run that stands in its way, if one does. */
+export const withOpenRun = (plan: StoredPlan, openRun: RunPlan['openRun']): RunPlan =>
+  openRun ? { ...plan, openRun } : plan;

@@ -1,0 +1,70 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { request as forward } from 'node:http';
+import { startFauxqs } from 'fauxqs';
+import { sendXmlError } from './http.ts';
+import type { World } from './world.ts';
+
+export interface LocalS3 {
+  /** Where it listens for those who must not feel the world: the function, the seed. */
+  readonly url: string;
+  createBucket(name: string): void;
+  answer(request: IncomingMessage, response: ServerResponse): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Which IAM action a request on a bucket or an object needs. */
+function actionOf(method: string, path: string, query: URLSearchParams): string {
+  const onObject = path.split('/').filter((part) => part !== '').length > 1;
+  if (query.has('versioning')) return method === 'GET' ? 's3:GetBucketVersioning' : 's3:PutBucketVersioning';
+  if (!onObject) return method === 'GET' ? 's3:ListBucket' : 's3:CreateBucket';
+  if (query.has('uploadId') && method === 'DELETE') return 's3:AbortMultipartUpload';
+  return method === 'GET' || method === 'HEAD'
+    ? 's3:GetObject'
+    : method === 'DELETE'
+      ? 's3:DeleteObject'
+      : 's3:PutObject';
+}
+
+/** fauxqs, with the world's troubles before it. Requests are handed on as streams: nothing is held in memory here. */
+export async function startS3(world: () => World, imageBucket: string): Promise<LocalS3> {
+  const server = await startFauxqs({ port: 0, host: '127.0.0.1', logger: false });
+  return {
+    url: `http://127.0.0.1:${server.port}`,
+    createBucket: (name) => void server.createBucket(name),
+    async answer(request, response) {
+      const { expiredCredentials, accessDenied, bucketMissing } = world();
+      const url = new URL(request.url ?? '/', 'http://localhost');
+      const action = actionOf(request.method ?? 'GET', url.pathname, url.searchParams);
+      const bucket = decodeURIComponent(url.pathname.split('/')[1] ?? '');
+      if (expiredCredentials) return sendXmlError(response, 400, 'ExpiredToken', 'The provided token has expired.');
+      if (accessDenied.includes(action)) return sendXmlError(response, 403, 'AccessDenied', 'Access Denied');
+      if (bucketMissing && bucket === imageBucket)
+        return sendXmlError(response, 404, 'NoSuchBucket', 'The specified bucket does not exist');
+      if (action === 's3:GetBucketVersioning') {
+        response.writeHead(200, { 'content-type': 'application/xml' });
+        const state = bucket === imageBucket ? '' : '<Status>Enabled</Status>';
+        return void response.end(
+          `<?xml version="1.0" encoding="UTF-8"?><VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${state}</VersioningConfiguration>`,
+        );
+      }
+      await new Promise<void>((resolve) => {
+        const onward = forward(
+          { host: '127.0.0.1', port: server.port, method: request.method, path: request.url, headers: request.headers },
+          (reply) => {
+            response.writeHead(reply.statusCode ?? 502, reply.headers);
+            reply.pipe(response);
+            reply.once('close', resolve);
+          },
+        );
+        onward.once('error', (error) => {
+          if (!response.headersSent) sendXmlError(response, 500, 'InternalError', error.message);
+          else response.destroy();
+          resolve();
+        });
+        request.once('aborted', () => onward.destroy());
+        request.pipe(onward);
+      });
+    },
+    close: () => server.stop(),
+  };
+}

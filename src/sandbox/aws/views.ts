@@ -1,0 +1,48 @@
+import { type DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
+import { ListObjectsV2Command, type S3Client } from '@aws-sdk/client-s3';
+import type { Item } from './timesheet.ts';
+
+/** What kind of record an item of the pipeline's table is. */
+function kindOf(item: Item): string {
+  if (item.RecordType?.S === 'FAILED_IMAGE') return 'failed';
+  const sortKey = item.DateProjectCode?.S ?? '';
+  if (sortKey.startsWith('WEEK#')) return 'zero-hour';
+  if (sortKey.startsWith('REJECTED#')) return 'rejected';
+  return item.WeeksSubmitted ? 'coverage' : 'entry';
+}
+
+/** The bucket and the table as a person looks at them. */
+export function createViews(ports: { dynamodb: DynamoDBClient; s3: S3Client; bucket: string; table: string }) {
+  return {
+    async table(limit: number) {
+      const counts: Record<string, number> = {};
+      const rows: Item[] = [];
+      let from: Item | undefined;
+      do {
+        const page = await ports.dynamodb.send(
+          new ScanCommand({
+            TableName: ports.table,
+            ConsistentRead: true,
+            ...(from ? { ExclusiveStartKey: from } : {}),
+          }),
+        );
+        for (const item of page.Items ?? []) {
+          const kind = kindOf(item);
+          counts[kind] = (counts[kind] ?? 0) + 1;
+          if (rows.length < limit) rows.push(item);
+        }
+        from = page.LastEvaluatedKey;
+      } while (from);
+      return { table: ports.table, counts, total: Object.values(counts).reduce((a, b) => a + b, 0), rows };
+    },
+    async bucket(limit: number) {
+      const page = await ports.s3.send(new ListObjectsV2Command({ Bucket: ports.bucket, MaxKeys: limit }));
+      const objects = (page.Contents ?? []).map(({ Key, Size, LastModified }) => ({
+        key: Key,
+        size: Size,
+        lastModified: LastModified,
+      }));
+      return { bucket: ports.bucket, objects, more: page.IsTruncated ?? false };
+    },
+  };
+}

@@ -1,0 +1,81 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createWriteStream, mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
+
+/** What can be done to the bot: `kill` as a crash does (SIGKILL), `stop` as a deploy does (SIGTERM), `start`. */
+export const BOT_DEEDS = ['kill', 'stop', 'start'] as const;
+export type BotDeed = (typeof BOT_DEEDS)[number];
+
+export interface BotStatus {
+  readonly running: boolean;
+  readonly pid?: number;
+  /** How the last process ended: its exit code, or the signal that ended it. */
+  readonly ended?: string;
+}
+
+export interface BotProcess {
+  /** Carries out a deed and answers when it is done. `start` on a running bot, and `stop` on none, change nothing. */
+  do(deed: BotDeed): Promise<BotStatus>;
+  status(): BotStatus;
+}
+
+/**
+ * The bot as a process of its own, started from src/main.ts with `environment`. Its log goes to the file `logPath`.
+ * `onEnded` hears when it ends without having been told to.
+ */
+export function createBotProcess(options: {
+  environment: Readonly<Record<string, string | undefined>>;
+  logPath: string;
+  onEnded?: (how: string) => void;
+}): BotProcess {
+  let child: ChildProcess | undefined;
+  let ended: string | undefined;
+  let told = false;
+  mkdirSync(dirname(options.logPath), { recursive: true });
+  const log = createWriteStream(options.logPath, { flags: 'a' });
+
+  const status = (): BotStatus => ({
+    running: child !== undefined,
+    ...(child?.pid === undefined ? {} : { pid: child.pid }),
+    ...(ended === undefined ? {} : { ended }),
+  });
+
+  function start(): Promise<void> {
+    const started = spawn(process.execPath, [MAIN], { env: options.environment, stdio: ['ignore', 'pipe', 'pipe'] });
+    child = started;
+    told = false;
+    started.stdout?.pipe(log, { end: false });
+    started.stderr?.pipe(log, { end: false });
+    started.once('exit', (code, signal) => {
+      ended = signal ?? `exit ${code}`;
+      if (child === started) child = undefined;
+      if (!told) options.onEnded?.(ended);
+    });
+    return new Promise((resolve, reject) => {
+      started.once('spawn', resolve);
+      started.once('error', reject);
+    });
+  }
+
+  function end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+    const running = child;
+    if (!running) return Promise.resolve();
+    told = true;
+    const gone = new Promise<void>((resolve) => running.once('exit', () => resolve()));
+    running.kill(signal);
+    return gone;
+  }
+
+  return {
+    async do(deed) {
+      if (deed === 'start' && !child) await start();
+      if (deed === 'stop') await end('SIGTERM');
+      if (deed === 'kill') await end('SIGKILL');
+      return status();
+    },
+    status,
+  };
+}

@@ -1,0 +1,73 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { startSandbox } from './sandbox.ts';
+
+const USAGE = `npm run sandbox [-- OPTIONS]
+
+  --slack-only   the local Slack alone
+  --aws-only     the local AWS alone
+  --images N     how many images the bucket holds (default 240)
+  --empty        start with an empty table (default: filled by an earlier rescan)
+  --port P       port of the local Slack (default 4390); the local AWS takes the next one`;
+
+function wholeNumber(name: string, text: string | undefined, otherwise: number, most: number): number {
+  if (text === undefined) return otherwise;
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < 1 || value > most)
+    throw new Error(`--${name} is "${text}"; it must hold a whole number from 1 to ${most}.`);
+  return value;
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      'slack-only': { type: 'boolean', default: false },
+      'aws-only': { type: 'boolean', default: false },
+      empty: { type: 'boolean', default: false },
+      images: { type: 'string' },
+      port: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return console.log(USAGE);
+  if (values['slack-only'] && values['aws-only']) throw new Error('--slack-only and --aws-only exclude each other.');
+  const root = fileURLToPath(new URL('../../', import.meta.url));
+  const logPath = join(root, '.sandbox', 'bot.log');
+  const sandbox = await startSandbox({
+    slack: !values['aws-only'],
+    aws: !values['slack-only'],
+    images: wholeNumber('images', values.images, 240, 100_000),
+    port: wholeNumber('port', values.port, 4390, 65_534),
+    seedTable: values.empty ? 'empty' : 'full',
+    environment: process.env,
+    logPath,
+    onBotEnded: (how) =>
+      console.log(`The bot ended (${how}); its log: ${logPath}. Start it again with POST /sandbox/bot {"do":"start"}.`),
+  });
+  if (sandbox.slack) console.log(`Local Slack   ${sandbox.slack.url}   (state: ${sandbox.slack.url}/sandbox/state)`);
+  if (sandbox.aws) console.log(`Local AWS     ${sandbox.aws.url}   (world: ${sandbox.aws.url}/sandbox/world)`);
+  if (sandbox.bot) console.log(`The bot       process ${sandbox.bot.status().pid}, log in ${logPath}`);
+  if (existsSync(sandbox.stopFile))
+    console.log(`Note: the stop file ${sandbox.stopFile} exists, so no run will start.`);
+  if (sandbox.slack && sandbox.bot) console.log(`\nTry it:\n${tryIt(sandbox.slack.url)}`);
+  else console.log(`\nPoint a program at it with:\n${exports(sandbox.environment)}`);
+  console.log('\nEnd with Ctrl+C.');
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => void sandbox.close().then(() => process.exit(0)));
+}
+
+const tryIt = (url: string) => `  curl -s ${url}/sandbox/command -H 'content-type: application/json' \\
+    -d '{"user":"operator","channel":"timesheet-ocr","text":"/rescan help"}'
+  curl -s ${url}/sandbox/state`;
+
+const exports = (environment: Readonly<Record<string, string>>) =>
+  Object.entries(environment)
+    .map(([name, value]) => `  export ${name}=${value}`)
+    .join('\n');
+
+main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error);
+  process.exit(1);
+});

@@ -1,0 +1,119 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type LocalAws, startLocalAws } from './aws/server.ts';
+import { type BotProcess, createBotProcess } from './bot-process.ts';
+import { type LocalSlack, startLocalSlack } from './slack/server.ts';
+
+export interface SandboxOptions {
+  /** Which halves to start. The bot is started where both are. */
+  readonly slack: boolean;
+  readonly aws: boolean;
+  readonly images: number;
+  /** Port of the local Slack; the local AWS takes the next one. 0: any free ones. */
+  readonly port: number;
+  readonly seedTable: 'full' | 'empty';
+  /** Handed on to the bot, so that its settings can be tried: the sandbox sets only what it must. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly logPath: string;
+  readonly onBotEnded?: (how: string) => void;
+}
+
+export interface Sandbox {
+  readonly slack?: LocalSlack;
+  readonly aws?: LocalAws;
+  readonly bot?: BotProcess;
+  /** What a program must have in its environment to use the halves that are up. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly stopFile: string;
+  close(): Promise<void>;
+}
+
+const MANIFEST = fileURLToPath(new URL('../../manifest.yml', import.meta.url));
+
+/** Starts a local Slack, a local AWS and the bot between them. Throws what says which port is taken, leaving nothing up. */
+export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
+  const started: { close(): Promise<void> }[] = [];
+  const close = async () => {
+    for (const part of started.reverse()) await part.close();
+  };
+  try {
+    let bot: BotProcess | undefined;
+    const aws = options.aws
+      ? await startLocalAws({
+          port: options.port === 0 ? 0 : options.port + 1,
+          images: options.images,
+          seedTable: options.seedTable,
+        })
+      : undefined;
+    if (aws) started.push(aws);
+    const slack = options.slack
+      ? await startLocalSlack({
+          port: options.port,
+          manifest: MANIFEST,
+          ...(options.aws ? { onBot: async (deed) => (await bot?.do(deed)) ?? { running: false } } : {}),
+        })
+      : undefined;
+    if (slack) started.push(slack);
+
+    const stopFile = options.environment.STOP_FILE ?? join(tmpdir(), 'STOP_RESCAN');
+    const environment = {
+      ...(slack
+        ? {
+            SLACK_API_URL: `${slack.url}/api/`,
+            SLACK_BOT_TOKEN: 'xoxb-sandbox',
+            SLACK_APP_TOKEN: 'xapp-sandbox',
+            SLACK_CHANNELS: 'C0TIMESHEET',
+            OPERATORS: 'U0OPERATOR,U0APPROVER',
+            APPROVERS: 'U0APPROVER',
+          }
+        : {}),
+      ...(aws
+        ? {
+            AWS_ENDPOINT_URL: aws.url,
+            AWS_REGION: 'us-east-1',
+            AWS_ACCESS_KEY_ID: 'sandbox',
+            AWS_SECRET_ACCESS_KEY: 'sandbox',
+          }
+        : {}),
+    };
+    if (slack && aws) {
+      // The machine's own AWS profile must not reach into the sandbox.
+      const { AWS_PROFILE: _profile, AWS_SESSION_TOKEN: _token, ...inherited } = options.environment;
+      bot = createBotProcess({
+        environment: {
+          ...environment,
+          ...inherited,
+          ...pick(environment, [
+            'SLACK_API_URL',
+            'SLACK_BOT_TOKEN',
+            'SLACK_APP_TOKEN',
+            'AWS_ENDPOINT_URL',
+            'AWS_REGION',
+            'AWS_ACCESS_KEY_ID',
+            'AWS_SECRET_ACCESS_KEY',
+          ]),
+        },
+        logPath: options.logPath,
+        ...(options.onBotEnded ? { onEnded: options.onBotEnded } : {}),
+      });
+      const running = bot;
+      started.push({ close: async () => void (await running.do('stop')) });
+      await bot.do('start');
+    }
+    return {
+      ...(slack ? { slack } : {}),
+      ...(aws ? { aws } : {}),
+      ...(bot ? { bot } : {}),
+      environment,
+      stopFile,
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+const pick = (environment: Readonly<Record<string, string>>, names: readonly string[]) =>
+  Object.fromEntries(names.flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]]])));

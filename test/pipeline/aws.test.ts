@@ -1,0 +1,152 @@
+import { ListObjectsV2Command } from '@aws-sdk/client-s3';
+import nock from 'nock';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { createAwsClients, readFault } from '../../src/pipeline/aws.ts';
+import { FaultError } from '../../src/pipeline/fault.ts';
+import { listImages } from '../../src/pipeline/images.ts';
+import { startWire, type Wire, type WireAnswer } from '../support/wire.ts';
+
+const asked = { service: 'lambda', action: 'lambda:InvokeFunction', resource: 'ocr' };
+const error = (name: string, more: object = {}) => Object.assign(new Error(`said ${name}`), { name }, more);
+
+const IN_S3 = { reason: 'configuration', mend: expect.stringMatching(/IMAGE_BUCKET.*AWS_REGION/) };
+
+describe('an error is read as the fault', () => {
+  test.each<[string, unknown, object]>([
+    [
+      'expired credentials',
+      error('ExpiredToken'),
+      { reason: 'credentials', mend: expect.stringContaining('AWS_PROFILE') },
+    ],
+    ['unknown credentials', error('UnrecognizedClientException'), { reason: 'credentials' }],
+    ['a wrong signature', error('SignatureDoesNotMatch'), { reason: 'credentials' }],
+    [
+      'a clock that is wrong',
+      error('InvalidSignatureException', { message: 'Signature not yet current' }),
+      { reason: 'credentials', mend: expect.stringContaining('clock') },
+    ],
+    ['no credentials', error('CredentialsProviderError'), { reason: 'credentials' }],
+    [
+      'a refused action that was asked for',
+      error('AccessDenied'),
+      { reason: 'access-denied', mend: 'Allow lambda:InvokeFunction on ocr to the role of the bot (AWS_PROFILE).' },
+    ],
+    [
+      'a refused action that IAM names',
+      error('AccessDeniedException', { message: 'User: x is not authorized to perform: kms:Decrypt on resource: y' }),
+      { reason: 'access-denied', mend: expect.stringContaining('Allow kms:Decrypt') },
+    ],
+    ['a bare 403', error('UnknownError', { $metadata: { httpStatusCode: 403 } }), { reason: 'access-denied' }],
+    [
+      'a missing function',
+      error('ResourceNotFoundException'),
+      { reason: 'function-missing', mend: expect.stringContaining('OCR_FUNCTION') },
+    ],
+    [
+      'a missing table',
+      error('TableNotFoundError'),
+      { reason: 'table-missing', mend: expect.stringContaining('TABLE') },
+    ],
+    [
+      'a refused connection',
+      error('Error', { code: 'ECONNREFUSED' }),
+      { reason: 'network', mend: expect.stringContaining('AWS_ENDPOINT_URL') },
+    ],
+    ['an unknown host', error('Error', { code: 'ENOTFOUND' }), { reason: 'network' }],
+    [
+      'a connection that was refused at every address',
+      new AggregateError([error('a', { code: 'ECONNREFUSED' })], 'all'),
+      { reason: 'network' },
+    ],
+    [
+      'a connection that is never made',
+      error('TimeoutError', { code: 'ETIMEDOUT', syscall: 'connect' }),
+      { reason: 'network' },
+    ],
+    ['a bucket in another region', error('PermanentRedirect'), IN_S3],
+    [
+      'no region',
+      new Error('Region is missing'),
+      { reason: 'configuration', mend: expect.stringContaining('AWS_REGION') },
+    ],
+    ['what lies beneath it', new Error('outer', { cause: error('ExpiredToken') }), { reason: 'credentials' }],
+    [
+      'its own',
+      new FaultError({ reason: 'manifest', message: 'm', mend: 'x' }),
+      { reason: 'manifest', message: 'm', mend: 'x' },
+    ],
+  ])('of %s', (_, given, fault) => {
+    const where = fault === IN_S3 ? { ...asked, service: 's3' } : asked;
+    expect(readFault(given, where)).toMatchObject(fault);
+  });
+
+  test.each<[string, unknown]>([
+    ['throttling', error('ThrottlingException')],
+    ['a bug', new TypeError('x is not a function')],
+    ['nothing', undefined],
+    ['a text', 'ExpiredToken'],
+    ['a key that is not there', error('NoSuchKey')],
+  ])('%s is none', (_, given) => {
+    expect(readFault(given, asked)).toBeUndefined();
+  });
+
+  test('shows no credentials and no more than 500 characters', () => {
+    const given = error('ExpiredToken', { message: `for AKIAIOSFODNN7EXAMPLE ${'x'.repeat(1_000)}` });
+    const message = readFault(given, asked)?.message ?? '';
+    expect(message).toContain('[key id]');
+    expect(message).toHaveLength(500);
+  });
+});
+
+describe('the clients', () => {
+  let wire: Wire;
+  let answers: WireAnswer[] = [];
+  beforeEach(async () => {
+    wire = await startWire(() => answers.shift() ?? { status: 400 });
+    vi.stubEnv('AWS_REGION', 'eu-west-1');
+    vi.stubEnv('AWS_ACCESS_KEY_ID', 'test');
+    vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'test');
+    vi.stubEnv('AWS_ENDPOINT_URL', wire.url);
+  });
+  afterEach(async () => {
+    vi.unstubAllEnvs();
+    await wire.stop();
+  });
+  const page = (body = ''): WireAnswer => ({
+    headers: { 'content-type': 'application/xml' },
+    body: `<?xml version="1.0"?><ListBucketResult><IsTruncated>false</IsTruncated>${body}</ListBucketResult>`,
+  });
+  const list = () => createAwsClients().s3.send(new ListObjectsV2Command({ Bucket: 'bucket' }));
+
+  test('ask an endpoint that the environment names by path', async () => {
+    answers = [page()];
+    await list();
+    expect(wire.requests[0]?.path).toBe('/bucket/');
+  });
+
+  test('ask AWS itself by the host of the bucket', async () => {
+    vi.stubEnv('AWS_ENDPOINT_URL', '');
+    nock.disableNetConnect();
+    const theirs = nock('https://bucket.s3.eu-west-1.amazonaws.com').get('/?list-type=2').reply(404);
+    await expect(list()).rejects.toThrow();
+    expect(theirs.isDone()).toBe(true);
+    nock.restore();
+  });
+
+  test('ask again after a 500 and after a connection that broke', async () => {
+    answers = [{ status: 500 }, 'hang up', page()];
+    await list();
+    expect(wire.requests).toHaveLength(3);
+  });
+
+  test('give keys exactly as S3 encodes them: spaces as +, control characters and line ends too', async () => {
+    const encoded = ['a+b%2Bc%2520.png', 'folder/%0D%01%C3%BC.png', '%26%3C.png'];
+    const contents = encoded.map((key) => `<Contents><Key>${key}</Key><Size>7</Size></Contents>`);
+    answers = [page(`<EncodingType>url</EncodingType>${contents.join('')}`)];
+    const keys: string[] = [];
+    const filter = { bucket: 'bucket', extensions: ['.png'], excludedPrefixes: [] };
+    for await (const { key } of listImages(createAwsClients().s3, filter)) keys.push(key);
+    expect(keys).toEqual(['a b+c%20.png', 'folder/\r\u0001ü.png', '&<.png']);
+    expect(wire.requests[0]?.query.get('encoding-type')).toBe('url');
+  });
+});

@@ -1,0 +1,97 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type ImageFilter, type ListedImage, listImages } from '../../src/pipeline/images.ts';
+import { type LocalS3, startS3 } from '../support/s3.ts';
+
+const ODD = [
+  'a+b.png',
+  'a b.png',
+  'a%20b.png',
+  'a%2Bb.png',
+  'ünï/日本.JPG',
+  'with&<>"\'.png',
+  'new\nline.png',
+  'bell\u0007.png',
+  '😀.jpeg',
+  'q?x=1#y.png',
+  '~!*().png',
+];
+let s3: LocalS3;
+beforeAll(async () => {
+  s3 = await startS3('input', 'odd', 'many', 'empty');
+  for (const key of [
+    'one.png',
+    'TWO.PNG',
+    'three.Jpeg',
+    'folder/four.jpg',
+    'notes.txt',
+    'png',
+    'dictionaries/names.png',
+    'quicksight-data/chart.png',
+    'dictionaries.png',
+  ])
+    await s3.put('input', key, 'image');
+  await s3.put('input', 'folder/', '');
+  await s3.put('input', 'folder.png/', '');
+  await s3.put('input', 'empty.png', '');
+  for (const key of ODD) await s3.put('odd', key, 'x');
+  await Promise.all(
+    Array.from({ length: 2_345 }, (_, at) => s3.put('many', `${String(at).padStart(5, '0')}.png`, 'x')),
+  );
+});
+afterAll(() => s3.stop());
+
+const filter = (overrides: Partial<ImageFilter> = {}): ImageFilter => ({
+  bucket: 'input',
+  extensions: ['.png', '.jpg', '.jpeg'],
+  excludedPrefixes: ['quicksight-data/', 'dictionaries/'],
+  ...overrides,
+});
+async function list(overrides: Partial<ImageFilter> = {}) {
+  const images: ListedImage[] = [];
+  const looked: number[] = [];
+  for await (const image of listImages(s3.client, filter(overrides), (count) => looked.push(count))) images.push(image);
+  return { images, keys: images.map((image) => image.key), looked };
+}
+
+test('lists the images in any case of their extension, without folders, empty objects and excluded prefixes', async () => {
+  const { images, keys, looked } = await list();
+  expect([...keys].sort()).toEqual(['TWO.PNG', 'dictionaries.png', 'folder/four.jpg', 'one.png', 'three.Jpeg']);
+  expect(images).toContainEqual({ key: 'TWO.PNG', size: 5 });
+  expect(looked).toEqual([12]);
+});
+
+test('lists what lies under a prefix only', async () => {
+  expect((await list({ prefix: 'folder/' })).keys).toEqual(['folder/four.jpg']);
+  expect((await list({ prefix: 'nothing/' })).looked).toEqual([0]);
+});
+
+test('gives keys exactly, whatever characters they hold', async () => {
+  expect((await list({ bucket: 'odd' })).keys.sort()).toEqual([...ODD].sort());
+});
+
+test('lists all pages of a large bucket in order, and tells page by page how many it looked at', async () => {
+  const { keys, looked } = await list({ bucket: 'many' });
+  expect(keys).toHaveLength(2_345);
+  expect(keys).toEqual([...keys].sort());
+  expect(looked).toEqual([1_000, 2_000, 2_345]);
+});
+
+test('asks for no further page when the reader has enough', async () => {
+  const looked: number[] = [];
+  for await (const _ of listImages(s3.client, filter({ bucket: 'many' }), (count) => looked.push(count))) break;
+  expect(looked).toEqual([1_000]);
+});
+
+test('an empty bucket has no images', async () => {
+  expect(await list({ bucket: 'empty' })).toEqual({ images: [], keys: [], looked: [0] });
+});
+
+test('a bucket that is not there is a fault that names it and the setting', async () => {
+  await expect(list({ bucket: 'nowhere' })).rejects.toMatchObject({
+    fault: {
+      reason: 'bucket-missing',
+      message: expect.stringContaining('s3:ListBucket, nowhere'),
+      mend: expect.stringContaining('IMAGE_BUCKET'),
+    },
+  });
+});

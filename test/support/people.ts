@@ -1,0 +1,74 @@
+import { z } from 'zod';
+
+/** What a test sees and does as the people of the local Slack, over its people's side. */
+
+const blockSchema = z.looseObject({ type: z.string() });
+const messageSchema = z.looseObject({
+  ts: z.string(),
+  text: z.string().default(''),
+  thread_ts: z.string().optional(),
+  channel: z.string().optional(),
+  blocks: z.array(blockSchema).default([]),
+});
+export type SeenMessage = z.infer<typeof messageSchema>;
+
+export interface People {
+  command(user: string, text: string, channel?: string): Promise<Record<string, unknown>>;
+  click(user: string, ts: string, actionId: string): Promise<Record<string, unknown>>;
+  submit(user: string, viewId: string, values: Record<string, unknown>): Promise<Record<string, unknown>>;
+  /** Every message of the channel, threads included, oldest first. */
+  messages(channel?: string): Promise<SeenMessage[]>;
+  ephemerals(): Promise<SeenMessage[]>;
+  bot(deed: 'kill' | 'stop' | 'start'): Promise<Record<string, unknown>>;
+  /** Waits until a message (text and blocks as one string) holds what is looked for; fails with what was there. */
+  sees(what: RegExp, options?: { channel?: string; withinMs?: number }): Promise<SeenMessage>;
+}
+
+export const wholeText = (message: SeenMessage): string => `${message.text}\n${JSON.stringify(message.blocks)}`;
+
+/** The first action id of a message that matches: which button a person would click. */
+export function buttonOf(message: SeenMessage, what: RegExp): string {
+  const found = [...JSON.stringify(message.blocks).matchAll(/"action_id":"([^"]+)"/g)].map((match) => match[1] ?? '');
+  const id = found.find((candidate) => what.test(candidate));
+  if (id === undefined) throw new Error(`No button like ${what} among ${found.join(', ') || 'none'}.`);
+  return id;
+}
+
+export function createPeople(url: string): People {
+  async function post(path: string, body: unknown): Promise<Record<string, unknown>> {
+    const reply = await fetch(`${url}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    const answer = z.record(z.string(), z.unknown()).parse(await reply.json());
+    if (!reply.ok) throw new Error(`POST ${path} answered ${reply.status}: ${JSON.stringify(answer)}`);
+    return answer;
+  }
+  const state = async () => z.looseObject({}).parse(await (await fetch(`${url}/sandbox/state`)).json());
+  const people: People = {
+    command: (user, text, channel = 'timesheet-ocr') => post('/sandbox/command', { user, channel, text }),
+    click: (user, ts, actionId) => post('/sandbox/action', { user, ts, actionId }),
+    submit: (user, viewId, values) => post('/sandbox/submit', { user, viewId, values }),
+    bot: (deed) => post('/sandbox/bot', { do: deed }),
+    async messages(channel = 'C0TIMESHEET') {
+      const all = z.array(messageSchema).parse((await state()).messages);
+      return all.filter((message) => message.channel === undefined || message.channel === channel);
+    },
+    async ephemerals() {
+      return z.array(messageSchema).parse((await state()).ephemerals);
+    },
+    async sees(what, { channel, withinMs = 15_000 } = {}) {
+      const until = Date.now() + withinMs;
+      for (;;) {
+        const all = [...(await people.messages(channel)), ...(await people.ephemerals())];
+        const found = all.findLast((message) => what.test(wholeText(message)));
+        if (found) return found;
+        if (Date.now() > until)
+          throw new Error(`Nobody said ${what}. There was:\n${all.map((message) => `- ${message.text}`).join('\n')}`);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    },
+  };
+  return people;
+}

@@ -1,0 +1,56 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts';
+import { createPeople, type People } from './people.ts';
+import { createWorld } from './world.ts';
+
+export interface TestSandbox {
+  readonly sandbox: Sandbox;
+  readonly people: People;
+  readonly world: ReturnType<typeof createWorld>;
+  readonly stopFile: string;
+  /** The environment of the bot: for a second copy of it. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  close(): Promise<void>;
+}
+
+/** The whole product on ports of its own: local Slack, local AWS and the bot as a process, quick and quiet. */
+export async function startTestSandbox(
+  options: { images?: number; seedTable?: 'full' | 'empty'; settings?: Record<string, string> } = {},
+): Promise<TestSandbox> {
+  const folder = mkdtempSync(join(tmpdir(), 'rescan-test-'));
+  const stopFile = join(folder, 'STOP_RESCAN');
+  const environment = {
+    PATH: process.env.PATH,
+    HOME: process.env.HOME,
+    STOP_FILE: stopFile,
+    LEASE_SECONDS: '2',
+    MESSAGE_EDIT_SECONDS: '1',
+    MAX_IN_FLIGHT: '20',
+    LOG_LEVEL: 'info',
+    ...options.settings,
+  };
+  const sandbox = await startSandbox({
+    slack: true,
+    aws: true,
+    images: options.images ?? 240,
+    port: 0,
+    seedTable: options.seedTable ?? 'empty',
+    environment,
+    logPath: join(folder, 'bot.log'),
+  });
+  if (!sandbox.slack || !sandbox.aws) throw new Error('Both halves of the sandbox were asked for.');
+  const { slack, aws } = sandbox;
+  return {
+    sandbox,
+    people: createPeople(slack.url),
+    world: createWorld(aws.url),
+    stopFile,
+    environment: { ...environment, ...sandbox.environment },
+    async close() {
+      await sandbox.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}

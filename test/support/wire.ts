@@ -1,0 +1,56 @@
+import { createServer, type IncomingHttpHeaders } from 'node:http';
+
+export interface WireRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+export interface WireReply {
+  readonly status?: number;
+  readonly headers?: Record<string, string>;
+  readonly body?: string;
+}
+/** `hang up` closes the connection without an answer; `silence` never answers. */
+export type WireAnswer = WireReply | 'hang up' | 'silence';
+
+export interface Wire {
+  readonly url: string;
+  readonly requests: WireRequest[];
+  stop(): Promise<void>;
+}
+
+/** A server in this process that answers as it is told, for what an AWS service says that no stand-in gives. */
+export async function startWire(answer: (request: WireRequest) => WireAnswer | Promise<WireAnswer>): Promise<Wire> {
+  const requests: WireRequest[] = [];
+  const server = createServer(async (incoming, outgoing) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of incoming) chunks.push(chunk);
+    const { pathname, searchParams } = new URL(incoming.url ?? '/', 'http://wire');
+    const request = {
+      method: incoming.method ?? '',
+      path: pathname,
+      query: searchParams,
+      headers: incoming.headers,
+      body: Buffer.concat(chunks).toString(),
+    };
+    requests.push(request);
+    const reply = await answer(request);
+    if (reply === 'silence') return;
+    if (reply === 'hang up') return void incoming.socket.destroy();
+    outgoing.writeHead(reply.status ?? 200, reply.headers ?? {});
+    outgoing.end(reply.body ?? '');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('the server did not listen on a port');
+  return {
+    url: `http://127.0.0.1:${address.port}`,
+    requests,
+    async stop() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}

@@ -1,0 +1,25 @@
+import { z } from 'zod';
+
+const seenSchema = z.looseObject({
+  total: z.number(),
+  byKey: z.record(z.string(), z.number()).default({}),
+  highestConcurrency: z.number().default(0),
+  inFlight: z.number().default(0),
+});
+
+/** The dials of the local AWS, and what its function saw. */
+export function createWorld(url: string) {
+  return {
+    async set(change: Record<string, unknown>): Promise<void> {
+      const reply = await fetch(`${url}/sandbox/world`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(change),
+      });
+      if (!reply.ok) throw new Error(`POST /sandbox/world answered ${reply.status}: ${await reply.text()}`);
+    },
+    async invocations() {
+      return seenSchema.parse(await (await fetch(`${url}/sandbox/invocations`)).json());
+    },
+  };
+}
