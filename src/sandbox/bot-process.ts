@@ -1,8 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
+const UP_WITHIN_MS = 20_000;
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
 
 /** What can be done to the bot: `kill` as a crash does (SIGKILL), `stop` as a deploy does (SIGTERM), `start`. */
@@ -17,7 +19,10 @@ export interface BotStatus {
 }
 
 export interface BotProcess {
-  /** Carries out a deed and answers when it is done. `start` on a running bot, and `stop` on none, change nothing. */
+  /**
+   * Carries out a deed and answers when it is done: a started bot is connected then, or has ended. `start` on a running bot,
+   * and `stop` on none, change nothing.
+   */
   do(deed: BotDeed): Promise<BotStatus>;
   status(): BotStatus;
 }
@@ -29,6 +34,8 @@ export interface BotProcess {
 export function createBotProcess(options: {
   environment: Readonly<Record<string, string | undefined>>;
   logPath: string;
+  /** Whether the bot answers; `start` waits for it. */
+  isUp: () => Promise<boolean>;
   onEnded?: (how: string) => void;
 }): BotProcess {
   let child: ChildProcess | undefined;
@@ -43,7 +50,13 @@ export function createBotProcess(options: {
     ...(ended === undefined ? {} : { ended }),
   });
 
-  function start(): Promise<void> {
+  async function start(): Promise<void> {
+    await spawned();
+    const until = performance.now() + UP_WITHIN_MS;
+    while (child && performance.now() < until && !(await options.isUp())) await sleep(50);
+  }
+
+  function spawned(): Promise<void> {
     const started = spawn(process.execPath, [MAIN], { env: options.environment, stdio: ['ignore', 'pipe', 'pipe'] });
     child = started;
     told = false;

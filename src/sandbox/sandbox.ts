@@ -1,6 +1,7 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
 import { type LocalAws, startLocalAws } from './aws/server.ts';
 import { type BotProcess, createBotProcess } from './bot-process.ts';
 import { type LocalSlack, startLocalSlack } from './slack/server.ts';
@@ -95,6 +96,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
           ]),
         },
         logPath: options.logPath,
+        isUp: () => isConnected(slack.url),
         ...(options.onBotEnded ? { onEnded: options.onBotEnded } : {}),
       });
       const running = bot;
@@ -113,6 +115,13 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     await close();
     throw error;
   }
+}
+
+/** Whether a bot has a Socket Mode connection to the local Slack. */
+async function isConnected(slackUrl: string): Promise<boolean> {
+  const state = z.looseObject({ connections: z.array(z.unknown()) });
+  const seen = state.safeParse(await (await fetch(`${slackUrl}/sandbox/state`)).json());
+  return seen.success && seen.data.connections.length > 0;
 }
 
 const pick = (environment: Readonly<Record<string, string>>, names: readonly string[]) =>

@@ -1,0 +1,115 @@
+/** Errors of this room that people can cause or must hear of; each carries its facts. */
+
+/** There is no backup of this id in the catalogue. */
+export class BackupNotFoundError extends Error {
+  override readonly name = 'BackupNotFoundError';
+  readonly backupId: string;
+  constructor(backupId: string) {
+    super(`There is no backup ${backupId}`);
+    this.backupId = backupId;
+  }
+}
+
+/** The backup has not been read back with an equal digest, so nothing may rely on it. */
+export class BackupNotVerifiedError extends Error {
+  override readonly name = 'BackupNotVerifiedError';
+  readonly backupId: string;
+  readonly reason: string;
+  constructor(backupId: string, reason: string) {
+    super(`Backup ${backupId} is not verified: ${reason}`);
+    this.backupId = backupId;
+    this.reason = reason;
+  }
+}
+
+/** An object of the backup is gone, cut or altered. */
+export class BackupDamagedError extends Error {
+  override readonly name = 'BackupDamagedError';
+  readonly backupId: string;
+  readonly objectKey: string;
+  readonly reason: string;
+  constructor(backupId: string, objectKey: string, reason: string, cause?: unknown) {
+    super(`Backup ${backupId} is damaged: ${objectKey}: ${reason}`, { cause });
+    this.backupId = backupId;
+    this.objectKey = objectKey;
+    this.reason = reason;
+  }
+}
+
+/** The backup is of another table, account or region than the one at hand. */
+export class BackupOfAnotherTableError extends Error {
+  override readonly name = 'BackupOfAnotherTableError';
+  readonly backupId: string;
+  readonly backupTableArn: string;
+  readonly tableArn: string;
+  constructor(backupId: string, backupTableArn: string, tableArn: string) {
+    super(`Backup ${backupId} is of ${backupTableArn}, not of ${tableArn}`);
+    this.backupId = backupId;
+    this.backupTableArn = backupTableArn;
+    this.tableArn = tableArn;
+  }
+}
+
+/** The table is being created, changed or deleted. */
+export class TableNotActiveError extends Error {
+  override readonly name = 'TableNotActiveError';
+  readonly table: string;
+  readonly status: string;
+  constructor(table: string, status: string) {
+    super(`Table ${table} is ${status}, not ACTIVE`);
+    this.table = table;
+    this.status = status;
+  }
+}
+
+/** The bucket of the backups does not exist, or may not be written. */
+export class BackupPlaceError extends Error {
+  override readonly name = 'BackupPlaceError';
+  readonly bucket: string;
+  readonly reason: 'missing' | 'not-writable';
+  constructor(bucket: string, reason: 'missing' | 'not-writable', cause: unknown) {
+    super(reason === 'missing' ? `There is no bucket ${bucket}` : `Bucket ${bucket} cannot be written`, { cause });
+    this.bucket = bucket;
+    this.reason = reason;
+  }
+}
+
+/** How many records there are on one side only, or on both with different content. */
+export interface DifferenceCounts {
+  readonly added: number;
+  readonly changed: number;
+  readonly removed: number;
+}
+
+/** The table differs from the backup by more than the setting allows: a new backup is due. Nothing was deleted. */
+export class FlushRefusedError extends Error {
+  override readonly name = 'FlushRefusedError';
+  readonly backupId: string;
+  readonly difference: DifferenceCounts;
+  readonly maxDifference: number;
+  constructor(backupId: string, difference: DifferenceCounts, maxDifference: number) {
+    const { added, changed, removed } = difference;
+    super(
+      `The table differs from backup ${backupId} by ${added + changed + removed} records (${added} added, ${changed} changed, ${removed} removed), more than ${maxDifference}`,
+    );
+    this.backupId = backupId;
+    this.difference = difference;
+    this.maxDifference = maxDifference;
+  }
+}
+
+/** After a restore the table does not hold what it should. `expected` and `actual` are digests, or counts of items. */
+export class RestoreDigestMismatchError extends Error {
+  override readonly name = 'RestoreDigestMismatchError';
+  readonly backupId: string;
+  readonly expected: string;
+  readonly actual: string;
+  readonly difference: DifferenceCounts;
+  constructor(backupId: string, expected: string, actual: string, difference: DifferenceCounts) {
+    super(`After the restore of ${backupId} the table is ${actual}, not ${expected}`);
+    this.backupId = backupId;
+    this.expected = expected;
+    this.actual = actual;
+    this.difference = difference;
+  }
+}

@@ -1,0 +1,110 @@
+import { type FileHandle, mkdtemp, open, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/**
+ * Fingerprints of up to three sets of items, kept so that they can be joined in little memory: each goes by its key into one of
+ * 64 partitions, in memory while all are small and in files of a temporary folder once they are not. A partition is
+ * 1/64 of the whole: 10,000,000 items of 100 bytes of key take about 20 MB at a time.
+ */
+export interface Spill {
+  /** `key` is one line of text: it decides the partition and is kept; `itemHash` is 32 bytes. */
+  add(side: Side, key: string, itemHash: Buffer): void;
+  /** Resolves when what was added so far takes little memory; to be awaited every few hundred items. */
+  breathe(): Promise<void>;
+  /** Partition by partition: every entry of all sides. */
+  partitions(): AsyncIterable<Readonly<Record<Side, readonly SpilledEntry[]>>>;
+  /** Deletes the files. */
+  dispose(): Promise<void>;
+}
+
+export type Side = 'table' | 'backup' | 'witness';
+export interface SpilledEntry {
+  readonly key: string;
+  /** The first 16 bytes of the item's SHA-256, as 32 hexadecimal digits. */
+  readonly itemHash: string;
+}
+
+const PARTITIONS = 64;
+const SIDES: readonly Side[] = ['table', 'backup', 'witness'];
+const HASH_BYTES = 16;
+
+/** FNV-1a over the code units: spreads keys that differ in their last letter only. */
+function partitionOf(key: string): number {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < key.length; at += 1) hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193);
+  return (hash ^ (hash >>> 16)) & (PARTITIONS - 1);
+}
+
+export function createSpill(options: { readonly memoryBytes?: number; readonly folder?: string } = {}): Spill {
+  const memoryBytes = options.memoryBytes ?? 8 * 2 ** 20;
+  const pending: Record<Side, string[][]> = {
+    table: Array.from({ length: PARTITIONS }, () => []),
+    backup: Array.from({ length: PARTITIONS }, () => []),
+    witness: Array.from({ length: PARTITIONS }, () => []),
+  };
+  let pendingBytes = 0;
+  let folder: string | undefined;
+  const files = new Map<string, FileHandle>();
+  let flushing: Promise<void> | undefined;
+
+  const flush = async () => {
+    folder ??= await mkdtemp(join(options.folder ?? tmpdir(), 'rescan-compare-'));
+    pendingBytes = 0;
+    for (const side of SIDES)
+      for (let partition = 0; partition < PARTITIONS; partition += 1) {
+        const lines = pending[side][partition];
+        if (lines === undefined || lines.length === 0) continue;
+        pending[side][partition] = [];
+        const name = `${side}-${partition}`;
+        const file = files.get(name) ?? (await open(join(folder, name), 'a+', 0o600));
+        files.set(name, file);
+        await file.appendFile(lines.join(''));
+      }
+  };
+
+  return {
+    add(side, key, itemHash) {
+      const line = `${itemHash.toString('hex', 0, HASH_BYTES)}${key}\n`;
+      pending[side][partitionOf(key)]?.push(line);
+      pendingBytes += line.length * 2 + 32;
+    },
+    async breathe() {
+      if (pendingBytes <= memoryBytes && flushing === undefined) return;
+      flushing ??= flush().finally(() => {
+        flushing = undefined;
+      });
+      await flushing;
+    },
+    async *partitions() {
+      if (folder !== undefined) await flush();
+      for (let partition = 0; partition < PARTITIONS; partition += 1) {
+        const read = async (side: Side) =>
+          folder === undefined
+            ? (pending[side][partition] ?? []).join('')
+            : files.has(`${side}-${partition}`)
+              ? await readFile(join(folder, `${side}-${partition}`), 'utf8')
+              : '';
+        yield {
+          table: entriesIn(await read('table')),
+          backup: entriesIn(await read('backup')),
+          witness: entriesIn(await read('witness')),
+        };
+      }
+    },
+    async dispose() {
+      await flushing?.catch(() => {});
+      for (const file of files.values()) await file.close();
+      if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function entriesIn(text: string): readonly SpilledEntry[] {
+  const entries: SpilledEntry[] = [];
+  for (const line of text.split('\n')) {
+    if (line === '') continue;
+    entries.push({ key: line.slice(HASH_BYTES * 2), itemHash: line.slice(0, HASH_BYTES * 2) });
+  }
+  return entries;
+}

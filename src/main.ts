@@ -1,0 +1,68 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { systemClock } from './clock.ts';
+import { type Config, ConfigError, readConfig } from './config.ts';
+import { createLogger, type Logger } from './log.ts';
+import { createAwsClients } from './pipeline/aws.ts';
+import { assembleRuns } from './rescan/assemble.ts';
+import { createSlackApp } from './slack/app.ts';
+import { ControlTableError, openControlTable } from './state/control-table.ts';
+import { createOutbox } from './state/outbox.ts';
+
+const DRAIN_MS = 8_000;
+
+/** Puts the parts together and starts them; answers with the function that stops them cleanly. */
+async function startBot(config: Config, logger: Logger): Promise<() => Promise<void>> {
+  const clock = systemClock;
+  const random = Math.random;
+  const holder = `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`;
+  const aws = createAwsClients();
+  const table = await openControlTable({ dynamodb: aws.dynamodb, tableName: config.CONTROL_TABLE, clock });
+  const runs = await assembleRuns({ config, aws, table, clock, random, logger, holder, drainMs: DRAIN_MS });
+  const outbox = createOutbox({ table, name: config.OCR_FUNCTION });
+  const slack = createSlackApp({ config, runs, outbox, clock, random, logger });
+  await slack.start();
+  runs.standBy();
+  logger.info({ holder, channels: config.SLACK_CHANNELS }, 'rescan-bot is up');
+  return async () => {
+    await runs.shutDown();
+    await slack.stop();
+  };
+}
+
+async function main(): Promise<void> {
+  const config = readConfig(process.env);
+  const logger = createLogger(config.LOG_LEVEL);
+  // A dropped Socket Mode connection rejects outside of any promise of ours; it reconnects by itself. A run must go on.
+  process.on('unhandledRejection', (error) => logger.error({ err: error }, 'a promise nobody waited for was rejected'));
+  let stopping = false;
+  const starting = startBot(config, logger);
+  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+    process.on(signal, () => {
+      if (stopping) return;
+      stopping = true;
+      logger.info({ signal }, 'stopping: nothing new starts');
+      starting
+        .then((stop) => stop())
+        .then(
+          () => process.exit(0),
+          (error) => {
+            logger.error({ err: error }, 'did not stop cleanly');
+            process.exit(1);
+          },
+        );
+    });
+  await starting;
+}
+
+main().catch((error: unknown) => {
+  if (error instanceof ConfigError) {
+    console.error('rescan-bot cannot start. Nothing was done. These settings are missing or malformed:');
+    for (const line of error.lines) console.error(`  ${line}`);
+  } else if (error instanceof ControlTableError) {
+    console.error(`rescan-bot cannot start: ${error.message}`);
+  } else {
+    console.error('rescan-bot cannot start:', error);
+  }
+  process.exit(1);
+});

@@ -1,0 +1,20 @@
+import type { MessagePlace } from '../chat.ts';
+import type { Asker } from '../commands/command.ts';
+import type { Message } from '../messages/message.ts';
+import type { Role } from '../permissions.ts';
+
+/** A click on a button of a message. */
+export interface Click extends Asker {
+  /** The message that holds the button. */
+  readonly message: MessagePlace;
+  readonly isEphemeral: boolean;
+  /** What the button holds: an opaque id, to be looked up; never who clicked, never what may be done. */
+  readonly value: string;
+  readonly triggerId: string;
+}
+
+export interface Action {
+  readonly role: Role;
+  /** Does it. What it answers is told to whoever clicked. */
+  readonly act: (click: Click) => Promise<Message | undefined>;
+}

@@ -1,0 +1,83 @@
+import type { RunControl } from '../../rescan/run-control.ts';
+import type { Chat } from '../chat.ts';
+import { ACTION } from '../messages/buttons.ts';
+import type { Message } from '../messages/message.ts';
+import { cancelledMessage, previewMessage, resumedInsteadMessage } from '../messages/preview.ts';
+import { refusalMessage } from '../messages/refusals.ts';
+import type { RunBoard } from '../run-board.ts';
+import type { RunDeeds } from '../run-deeds.ts';
+import type { RunLinks } from '../run-links.ts';
+import { changePlanView, type ModalView } from '../views/change-plan-view.ts';
+import type { Action, Click } from './action.ts';
+
+type PlanActionId =
+  | typeof ACTION.start
+  | typeof ACTION.change
+  | typeof ACTION.cancel
+  | typeof ACTION.resumeOpen
+  | typeof ACTION.abandonAndStart;
+
+/** The buttons under the preview of a run. Any operator may press them, not only who planned it. */
+export function planActions(ports: {
+  runs: Pick<RunControl, 'readPlan' | 'cancelPlan' | 'start'>;
+  deeds: Pick<RunDeeds, 'resume'>;
+  board: Pick<RunBoard, 'show'>;
+  chat: Pick<Chat, 'edit'>;
+  links: RunLinks;
+  openView: (triggerId: string, view: ModalView) => Promise<void>;
+  onTrouble: (error: unknown, message: string) => void;
+}): Readonly<Record<PlanActionId, Action>> {
+  const { runs, deeds, board, chat, links } = ports;
+
+  async function start(click: Click, abandonOpen: boolean): Promise<Message | undefined> {
+    // The preview's message becomes the run's.
+    const answer = await runs.start(click.value, click.person, { place: click.message, abandonOpen });
+    if (answer.ok) {
+      board.show(answer.value);
+      return;
+    }
+    // A run came to rest since the preview was shown: its buttons must say so.
+    if (answer.refusal.reason === 'run-open') await showAgain(click);
+    return refusalMessage(answer.refusal, await links.ofRefusal(answer.refusal));
+  }
+
+  async function showAgain(click: Click): Promise<void> {
+    const plan = await runs.readPlan(click.value);
+    if (plan) await edit(click, previewMessage(plan));
+  }
+
+  /** What was done stays done when the message cannot be edited. */
+  const edit = (click: Click, message: Message) =>
+    chat.edit(click.message, message).catch((error: unknown) => ports.onTrouble(error, 'a preview was not edited'));
+
+  const operator = (act: Action['act']): Action => ({ role: 'operator', act });
+  return {
+    [ACTION.start]: operator((click) => start(click, false)),
+    [ACTION.abandonAndStart]: operator((click) => start(click, true)),
+    [ACTION.cancel]: operator(async (click) => {
+      const cancelled = await runs.cancelPlan(click.value, click.person);
+      if (!cancelled.ok) return refusalMessage(cancelled.refusal);
+      await edit(click, cancelledMessage(click.value, click.person));
+      return undefined;
+    }),
+    [ACTION.resumeOpen]: operator(async (click) => {
+      const plan = await runs.readPlan(click.value);
+      if (!plan) return refusalMessage({ reason: 'plan-gone', runId: click.value });
+      if (!plan.openRun) {
+        await edit(click, previewMessage(plan));
+        return refusalMessage({ reason: 'nothing-to-resume' });
+      }
+      const { done, message } = await deeds.resume(click.person);
+      if (!done) return message;
+      await runs.cancelPlan(click.value, click.person);
+      await edit(click, resumedInsteadMessage(click.value, plan.openRun.runId, click.person));
+      return message;
+    }),
+    [ACTION.change]: operator(async (click) => {
+      const plan = await runs.readPlan(click.value);
+      if (!plan) return refusalMessage({ reason: 'plan-gone', runId: click.value });
+      await ports.openView(click.triggerId, changePlanView(plan, click.message));
+      return undefined;
+    }),
+  };
+}

@@ -1,0 +1,62 @@
+import type { RunControl } from '../../rescan/run-control.ts';
+import { type StatusPorts, showStatus } from '../commands/status.ts';
+import { anotherRunMessage } from '../messages/answers.ts';
+import { ACTION } from '../messages/buttons.ts';
+import type { Message } from '../messages/message.ts';
+import type { Done, RunDeeds } from '../run-deeds.ts';
+import type { Action, Click } from './action.ts';
+
+type RunActionId =
+  | typeof ACTION.pause
+  | typeof ACTION.slower
+  | typeof ACTION.faster
+  | typeof ACTION.stop
+  | typeof ACTION.stopNow
+  | typeof ACTION.resume
+  | typeof ACTION.status;
+
+/** The buttons under a run, in its message, its alerts and the answers to `/rescan status`. */
+export function runActions(ports: {
+  runs: Pick<RunControl, 'current' | 'place'>;
+  deeds: RunDeeds;
+  status: StatusPorts;
+  onTrouble: (error: unknown, message: string) => void;
+}): Readonly<Record<RunActionId, Action>> {
+  const { runs, deeds } = ports;
+
+  /** A button of a run that is not the one there is now must not act on that one. */
+  async function forItsRun(click: Click, deed: () => Promise<Done>): Promise<Message | undefined> {
+    const current = await runs.current();
+    if (current?.runId !== click.value) return anotherRunMessage(click.value, current);
+    return answer(click, await deed());
+  }
+
+  /** The run's own message shows what was done by itself: then only a refusal needs words. */
+  async function answer(click: Click, { done, message }: Done): Promise<Message | undefined> {
+    if (!done || click.isEphemeral) return message;
+    const place = await runs.place(click.value).catch(() => undefined);
+    return place?.ts === click.message.ts ? undefined : message;
+  }
+
+  /** Stop works always: where it cannot be told which run is there, whatever runs is stopped. */
+  async function stopping(click: Click, now: boolean): Promise<Message | undefined> {
+    const current = await runs.current().catch((error: unknown) => {
+      ports.onTrouble(error, 'stopping without knowing which run is there');
+      return { runId: click.value };
+    });
+    if (current === undefined || ('state' in current && current.runId !== click.value))
+      return anotherRunMessage(click.value, current);
+    return answer(click, await deeds.stop(click.person, { now }));
+  }
+
+  const operator = (act: Action['act']): Action => ({ role: 'operator', act });
+  return {
+    [ACTION.pause]: operator((click) => forItsRun(click, () => deeds.pause(click.person))),
+    [ACTION.slower]: operator((click) => forItsRun(click, () => deeds.setPace(click.person, 'slower'))),
+    [ACTION.faster]: operator((click) => forItsRun(click, () => deeds.setPace(click.person, 'faster'))),
+    [ACTION.resume]: operator((click) => forItsRun(click, () => deeds.resume(click.person))),
+    [ACTION.stop]: operator((click) => stopping(click, false)),
+    [ACTION.stopNow]: operator((click) => stopping(click, true)),
+    [ACTION.status]: { role: 'viewer', act: (click) => showStatus(click, ports.status) },
+  };
+}

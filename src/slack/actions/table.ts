@@ -1,0 +1,12 @@
+import type { ActionId } from '../messages/buttons.ts';
+import type { Action } from './action.ts';
+import { planActions } from './plan-actions.ts';
+import { runActions } from './run-actions.ts';
+
+export type ActionPorts = Parameters<typeof planActions>[0] & Parameters<typeof runActions>[0];
+
+/** Every action id and what it does. The compiler says when a button has no handler. */
+export const actionTable = (ports: ActionPorts): Readonly<Record<ActionId, Action>> => ({
+  ...planActions(ports),
+  ...runActions(ports),
+});

@@ -1,0 +1,198 @@
+import { App } from '@slack/bolt';
+import { schedule } from 'node-cron';
+import type { Clock, Random } from '../clock.ts';
+import type { Config } from '../config.ts';
+import type { Logger } from '../log.ts';
+import type { RunControl, RunPlace } from '../rescan/run-control.ts';
+import type { Outbox } from '../state/outbox.ts';
+import { actionTable } from './actions/table.ts';
+import { createAlertDelivery } from './alert-delivery.ts';
+import { createChat } from './chat.ts';
+import { clientOptions, createClients, slackLogger } from './clients.ts';
+import { settingPace } from './commands/run-request.ts';
+import { commandTable } from './commands/table.ts';
+import { createIntake } from './intake.ts';
+import { listen } from './listen.ts';
+import { runMessage } from './messages/run-message.ts';
+import { createPermissions } from './permissions.ts';
+import { createRunBoard } from './run-board.ts';
+import { createRunDeeds } from './run-deeds.ts';
+import { createRunLinks } from './run-links.ts';
+import { createRunThread } from './run-thread.ts';
+import { createSeen } from './seen.ts';
+import { createReceiver } from './socket.ts';
+import { viewTable } from './views/table.ts';
+
+export interface SlackApp {
+  /**
+   * Connects; resolves when commands and clicks arrive. Throws where a token is not accepted. Alerts that an earlier
+   * process left are delivered from here on.
+   */
+  start(): Promise<void>;
+  /** Takes nothing new, delivers what can be delivered in 3 s, and disconnects. Undelivered alerts stay on record. */
+  stop(): Promise<void>;
+}
+
+const DRAIN_MS = 3_000;
+/** A click that is being worked on may act on AWS: it gets a little of the drain's time to finish. */
+const DISCONNECT_MS = 1_000;
+
+/** Where a run shows itself; as it was last known while the control table cannot be read: a fault must find its thread. */
+function rememberPlaces(runs: Pick<RunControl, 'place'>): (runId: string) => Promise<RunPlace | undefined> {
+  const known = new Map<string, RunPlace>();
+  return async (runId) => {
+    try {
+      const place = await runs.place(runId);
+      if (place) known.set(runId, place);
+      return place;
+    } catch (error) {
+      const last = known.get(runId);
+      if (!last) throw error;
+      return last;
+    }
+  };
+}
+
+/** The Slack face of the bot: shows the runs and hands on what people ask for. */
+export function createSlackApp(ports: {
+  config: Config;
+  runs: RunControl;
+  outbox: Outbox;
+  clock: Clock;
+  random: Random;
+  logger: Logger;
+}): SlackApp {
+  const { config, runs, outbox, clock, random } = ports;
+  const logger = ports.logger.child({ room: 'slack' });
+  const onTrouble = (error: unknown, message: string) => logger.warn({ err: error }, message);
+  const closing = new AbortController();
+
+  const clients = createClients(config, logger);
+  const answers = createChat(clients.answers);
+  const progress = createChat(clients.progress);
+  const placeOf = rememberPlaces(runs);
+
+  const permissions = createPermissions({
+    operators: config.OPERATORS,
+    approvers: config.APPROVERS,
+    clock,
+    async membersOf(group) {
+      const reply = await clients.lookups.usergroups.users.list({ usergroup: group });
+      return reply.users ?? [];
+    },
+  });
+  const board = createRunBoard({
+    edit: progress.edit,
+    placeOf,
+    render: (run) => runMessage(run),
+    clock,
+    everyMs: config.MESSAGE_EDIT_SECONDS,
+    onTrouble: (error) => logger.debug({ err: error }, 'the message of a run was not edited'),
+  });
+  const alerts = createAlertDelivery({
+    outbox,
+    chat: createChat(clients.alerts),
+    placeOf,
+    homeChannel: config.SLACK_CHANNELS[0] ?? '',
+    clock,
+    random,
+    strangeAfterMs: config.LEASE_SECONDS,
+    onTrouble,
+  });
+  const thread = createRunThread({
+    board,
+    alerts,
+    chat: progress,
+    runs,
+    goesOnByItself: config.AUTO_RESUME,
+    onTrouble,
+  });
+
+  const links = createRunLinks({ runs, chat: answers, onTrouble });
+  const deeds = createRunDeeds({ runs, board, links });
+  const status = { runs, links, permissions };
+  const planning = { runs, chat: answers, links, clock };
+  const intake = createIntake({
+    commands: commandTable({ runs, planning, status, deeds, pace: settingPace(config.PACE) }),
+    actions: actionTable({
+      runs,
+      deeds,
+      status,
+      board,
+      chat: answers,
+      links,
+      onTrouble,
+      async openView(triggerId, view) {
+        await clients.views.views.open({ trigger_id: triggerId, view });
+      },
+    }),
+    views: viewTable(planning),
+    permissions,
+    channels: config.SLACK_CHANNELS,
+    seen: createSeen(clock),
+    clock,
+    onDefect(error, doing) {
+      const ref = Math.floor(random() * 0x1_0000_0000)
+        .toString(16)
+        .padStart(8, '0');
+      logger.error({ err: error, ref, doing }, 'an error nobody foresaw');
+      return ref;
+    },
+  });
+
+  const underWay = new Set<Promise<void>>();
+  const track = (work: Promise<void>): Promise<void> => {
+    const tracked = work.finally(() => underWay.delete(tracked));
+    underWay.add(tracked);
+    return tracked;
+  };
+
+  const receiver = createReceiver(config, { clock, random, logger, closing: closing.signal });
+  const app = new App({
+    token: config.SLACK_BOT_TOKEN,
+    receiver,
+    // Else a bad token is an unhandled rejection and not an error of start().
+    deferInitialization: true,
+    logger: slackLogger(logger),
+    clientOptions: clientOptions(config, logger, 10_000),
+  });
+  app.error(async (error) => logger.error({ err: error }, 'an envelope was not handled'));
+  listen(app, { intake, chat: answers, logger, track });
+
+  let stopCron = () => {};
+  let stopWatching = () => {};
+
+  return {
+    async start() {
+      // Before anything can run: no event is missed.
+      stopWatching = runs.watch((event) => thread.hear(event));
+      await app.init();
+      await app.start();
+      alerts.start();
+      const task = schedule(config.PROGRESS_CRON, () => thread.postProgress(), { noOverlap: true });
+      stopCron = () => void task.destroy();
+      // What was not shown when the last process ended.
+      const run = await runs.current().catch((error: unknown) => onTrouble(error, 'the last run cannot be read'));
+      if (run && run.state.kind !== 'running') board.show(run);
+    },
+
+    async stop() {
+      stopCron();
+      stopWatching();
+      const drained = new AbortController();
+      const tooLate = clock.sleep(DRAIN_MS, drained.signal);
+      await Promise.race([
+        app.stop().catch((error: unknown) => onTrouble(error, 'did not disconnect cleanly')),
+        clock.sleep(DISCONNECT_MS, drained.signal),
+      ]);
+      await Promise.race([
+        Promise.allSettled([...underWay]).then(() => Promise.all([alerts.delivered(), board.shown()])),
+        tooLate,
+      ]);
+      drained.abort();
+      closing.abort();
+      alerts.close();
+      board.close();
+    },
+  };
+}

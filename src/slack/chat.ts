@@ -1,0 +1,76 @@
+import type { Block, KnownBlock } from '@slack/types';
+import type { WebClient } from '@slack/web-api';
+import { withinLimits } from './messages/limits.ts';
+import type { Message } from './messages/message.ts';
+import { readTrouble } from './trouble.ts';
+
+/** A message as it went on record: its blocks are Slack's, whatever they are. */
+export interface StoredMessage {
+  readonly text: string;
+  readonly blocks: readonly (KnownBlock | Block)[];
+}
+
+export interface MessagePlace {
+  readonly channel: string;
+  readonly ts: string;
+}
+
+/** Saying things. Every method makes one call and throws what Slack's client throws. */
+export interface Chat {
+  /** Answers the ts. `broadcast`: a reply that the channel sees as well. */
+  post(channel: string, message: Message, thread?: { ts: string; broadcast: boolean }): Promise<string>;
+  /** Posts what passed the limits before. */
+  postStored(channel: string, message: StoredMessage, thread?: { ts: string; broadcast: boolean }): Promise<string>;
+  edit(place: MessagePlace, message: Message): Promise<void>;
+  /** Seen by one person only. */
+  whisper(channel: string, person: string, message: Message): Promise<void>;
+  permalink(place: MessagePlace): Promise<string | undefined>;
+}
+
+export function createChat(client: Pick<WebClient, 'chat'>): Chat {
+  const chat: Chat = {
+    post: (channel, message, thread) => chat.postStored(channel, withinLimits(message), thread),
+    async postStored(channel, { text, blocks }, thread) {
+      const quiet = { channel, text, unfurl_links: false, unfurl_media: false };
+      const send = (content: { blocks?: (KnownBlock | Block)[] }) =>
+        thread
+          ? client.chat.postMessage({ ...quiet, ...content, thread_ts: thread.ts, reply_broadcast: thread.broadcast })
+          : client.chat.postMessage({ ...quiet, ...content });
+      const posted = await plainIfRefused(
+        () => send({ blocks: [...blocks] }),
+        () => send({}),
+      );
+      if (!posted.ts) throw new Error('Slack took a message and gave no ts.');
+      return posted.ts;
+    },
+    async edit(place, message) {
+      const { text, blocks } = withinLimits(message);
+      await plainIfRefused(
+        () => client.chat.update({ ...place, text, blocks: [...blocks] }),
+        () => client.chat.update({ ...place, text, blocks: [] }),
+      );
+    },
+    async whisper(channel, user, message) {
+      const { text, blocks } = withinLimits(message);
+      await plainIfRefused(
+        () => client.chat.postEphemeral({ channel, user, text, blocks: [...blocks] }),
+        () => client.chat.postEphemeral({ channel, user, text }),
+      );
+    },
+    async permalink({ channel, ts }) {
+      return (await client.chat.getPermalink({ channel, message_ts: ts })).permalink;
+    },
+  };
+  return chat;
+}
+
+/** A Slack that refuses the blocks still gets the text, which says the same. */
+async function plainIfRefused<T>(rich: () => Promise<T>, plain: () => Promise<T>): Promise<T> {
+  try {
+    return await rich();
+  } catch (error) {
+    const trouble = readTrouble(error);
+    if (trouble.kind === 'refused' && trouble.code.startsWith('invalid_blocks')) return plain();
+    throw error;
+  }
+}

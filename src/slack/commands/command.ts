@@ -1,0 +1,38 @@
+import type { Message } from '../messages/message.ts';
+import type { Role } from '../permissions.ts';
+import type { Read } from './words.ts';
+
+/** Who says something and where, as Slack's own envelope has it. */
+export interface Asker {
+  readonly person: string;
+  readonly channel: string;
+  /** Says something to this person only. Never throws: where it cannot be said, it is logged. */
+  readonly tell: (message: Message) => Promise<void>;
+}
+
+/** One word of /rescan. */
+export interface Command {
+  readonly word: string;
+  readonly role: Role;
+  /** How it is typed, as help shows it. */
+  readonly usage: string;
+  readonly help: string;
+  /** Reads what follows the word. Pure: a line that does not fit is answered at once, and nothing happens. */
+  readonly read: (rest: string) => Read<Deed>;
+}
+
+/** A command that was understood. */
+export interface Deed {
+  /** What is answered while it is being done. */
+  readonly atOnce?: Message;
+  /** Does it. What it answers is told to whoever asked. */
+  readonly act: (asker: Asker) => Promise<Message | undefined>;
+}
+
+/** For commands that take nothing. */
+export const noMore =
+  (word: string, deed: Deed) =>
+  (rest: string): Read<Deed> =>
+    rest.trim() === ''
+      ? { ok: true, value: deed }
+      : { ok: false, line: `\`/rescan ${word}\` takes nothing after it. Nothing was done.` };

@@ -1,0 +1,67 @@
+import { parsePace } from '../../rescan/pace-words.ts';
+import type { RunControl } from '../../rescan/run-control.ts';
+import { noRunYetMessage, paceNowMessage } from '../messages/answers.ts';
+import { escapeMrkdwn } from '../messages/escape.ts';
+import { refusalMessage } from '../messages/refusals.ts';
+import type { RunDeeds } from '../run-deeds.ts';
+import { type Command, noMore } from './command.ts';
+
+/** The words that act on the run that is there. */
+export const pauseCommand = (deeds: RunDeeds): Command => ({
+  word: 'pause',
+  role: 'operator',
+  usage: 'pause',
+  help: 'start no more images; what is in flight is waited for',
+  read: noMore('pause', { act: async ({ person }) => (await deeds.pause(person)).message }),
+});
+
+export const resumeCommand = (deeds: RunDeeds): Command => ({
+  word: 'resume',
+  role: 'operator',
+  usage: 'resume',
+  help: 'go on with a run that was paused, stopped, tripped or interrupted',
+  read: noMore('resume', { act: async ({ person }) => (await deeds.resume(person)).message }),
+});
+
+export const stopCommand = (deeds: RunDeeds): Command => ({
+  word: 'stop',
+  role: 'operator',
+  usage: 'stop [now]',
+  help: 'stop the run; with `now` without waiting for what is in flight',
+  read(rest) {
+    const word = rest.trim().toLowerCase();
+    // Somebody in a hurry mistypes: whatever it is, it is not taken for something weaker than what was meant.
+    if (word !== '' && word !== 'now')
+      return { ok: false, line: 'After `stop` there may only be `now`. The run was *not* stopped.' };
+    return {
+      ok: true,
+      value: { act: async ({ person }) => (await deeds.stop(person, { now: word === 'now' })).message },
+    };
+  },
+});
+
+export const paceCommand = (deeds: RunDeeds, runs: Pick<RunControl, 'current'>): Command => ({
+  word: 'pace',
+  role: 'operator',
+  usage: 'pace 60 | auto | batch=20 delay=30s',
+  help: 'set how many images a minute may start; alone it tells the pace',
+  read(rest) {
+    const words = rest.trim().split(/\s+/).filter(Boolean);
+    if (words.length === 0)
+      return {
+        ok: true,
+        value: {
+          async act() {
+            const run = await runs.current();
+            if (!run) return noRunYetMessage();
+            if (run.state.kind === 'completed' || run.state.kind === 'abandoned')
+              return refusalMessage({ reason: 'not-running', run });
+            return paceNowMessage(run, run.paceWish);
+          },
+        },
+      };
+    const pace = parsePace(words);
+    if (!pace.ok) return { ok: false, line: escapeMrkdwn(pace.reason) };
+    return { ok: true, value: { act: async ({ person }) => (await deeds.setPace(person, pace.wish)).message } };
+  },
+});

@@ -1,0 +1,14 @@
+import { helpMessage } from '../messages/help.ts';
+import { type Command, noMore } from './command.ts';
+
+/** `/rescan help`: every word of the table, this one included. */
+export const helpCommand = (others: readonly Command[]): Command => {
+  const command: Command = {
+    word: 'help',
+    role: 'viewer',
+    usage: 'help',
+    help: 'this list',
+    read: (rest) => noMore('help', { atOnce: helpMessage([command, ...others]), act: async () => undefined })(rest),
+  };
+  return command;
+};

@@ -1,0 +1,25 @@
+import type { PaceWish } from '../../rescan/types.ts';
+import { listingMessage } from '../messages/answers.ts';
+import { type PlanningPorts, planAndShow } from '../planning.ts';
+import type { Command } from './command.ts';
+import { readStartWords } from './run-request.ts';
+
+/** `/rescan start`: plans a run and asks. Nothing is invoked before somebody clicks Start. */
+export const startCommand = (ports: PlanningPorts & { pace: PaceWish }): Command => ({
+  word: 'start',
+  role: 'operator',
+  usage: 'start [prefix=a/b] [limit=50] [sample=20 [seed=7]] [pace=60 | pace=auto | batch=20 delay=30s]',
+  help: 'plan a run over the images and show it before anything happens',
+  read(rest) {
+    const request = readStartWords(rest);
+    if (!request.ok) return request;
+    const { selection, paceWish = ports.pace } = request.value;
+    return {
+      ok: true,
+      value: {
+        atOnce: listingMessage(),
+        act: (asker) => planAndShow({ selection, paceWish }, asker, ports),
+      },
+    };
+  },
+});

@@ -1,0 +1,151 @@
+import type { Clock } from '../clock.ts';
+import type { Action } from './actions/action.ts';
+import type { MessagePlace } from './chat.ts';
+import type { Asker, Command } from './commands/command.ts';
+import { badLineMessage } from './messages/answers.ts';
+import { unknownWordMessage } from './messages/help.ts';
+import { type Message, say } from './messages/message.ts';
+import { defectMessage, permissionRefusalMessage, wrongChannelMessage } from './messages/refusals.ts';
+import type { Permission, Permissions, Role } from './permissions.ts';
+import type { Seen } from './seen.ts';
+import type { SubmittedView, View } from './views/view.ts';
+
+/** What comes in from Slack, out of a verified envelope. */
+interface Incoming {
+  readonly person: string;
+  /** The same when Slack delivers it again, another for each command, click and submission. */
+  readonly deliveryId: string;
+  readonly tell: (message: Message) => Promise<void>;
+}
+export interface IncomingCommand extends Incoming {
+  readonly channel: string;
+  readonly text: string;
+  /** Acknowledges, with an answer if there is one. Never throws; false where Slack did not get it. */
+  readonly acknowledge: (message?: Message) => Promise<boolean>;
+}
+export interface IncomingClick extends Incoming {
+  readonly message: MessagePlace;
+  readonly isEphemeral: boolean;
+  readonly actionId: string;
+  readonly value: string;
+  readonly triggerId: string;
+  readonly acknowledge: () => Promise<boolean>;
+}
+export interface IncomingSubmission extends SubmittedView {
+  readonly person: string;
+  readonly deliveryId: string;
+  readonly callbackId: string;
+  readonly tellIn: (channel: string, message: Message) => Promise<void>;
+  readonly acknowledge: (errors?: Readonly<Record<string, string>>) => Promise<boolean>;
+}
+
+/** The one way in: drops what was delivered twice, asks who may, finds the handler, says what came of it. */
+export interface Intake {
+  command(incoming: IncomingCommand): Promise<void>;
+  click(incoming: IncomingClick): Promise<void>;
+  submission(incoming: IncomingSubmission): Promise<void>;
+}
+
+/** An acknowledgement waits no longer than this for who may (design: within a second). */
+const PERMISSION_WITHIN_MS = 600;
+
+export function createIntake(ports: {
+  commands: ReadonlyMap<string, Command>;
+  actions: Readonly<Record<string, Action>>;
+  views: ReadonlyMap<string, View>;
+  permissions: Permissions;
+  channels: readonly string[];
+  seen: Seen;
+  clock: Clock;
+  /** Logs an error nobody foresaw; answers the reference under which it is found. */
+  onDefect: (error: unknown, doing: string) => string;
+}): Intake {
+  const { commands, permissions, channels, clock } = ports;
+  const isAllowed = (channel: string) => channels.includes(channel);
+
+  /** Runs it to its end and says what there is to say. Never throws. */
+  async function carryOut(asker: Pick<Asker, 'tell'>, doing: string, act: () => Promise<Message | undefined>) {
+    try {
+      const answer = await act();
+      if (answer) await asker.tell(answer);
+    } catch (error) {
+      await asker.tell(defectMessage(ports.onDefect(error, doing)));
+    }
+  }
+
+  async function ifAllowed(
+    person: string,
+    role: Role,
+    act: () => Promise<Message | undefined>,
+  ): Promise<Message | undefined> {
+    const permission = await permissions.may(person, role);
+    return permission.ok ? act() : permissionRefusalMessage(permission.refusal);
+  }
+
+  /** The permission, if it is known quickly. */
+  async function soon(permission: Promise<Permission>): Promise<Permission | undefined> {
+    const known = new AbortController();
+    try {
+      return await Promise.race([permission, clock.sleep(PERMISSION_WITHIN_MS, known.signal).then(() => undefined)]);
+    } finally {
+      known.abort();
+    }
+  }
+
+  return {
+    async command({ text, person, channel, deliveryId, tell, acknowledge }) {
+      // A failed acknowledgement shows the person Slack's own error; what they asked for is done all the same.
+      const answerAtOnce = async (message: Message) => {
+        if (!(await acknowledge(message))) await tell(message);
+      };
+      if (!ports.seen.isNew(deliveryId)) return void (await acknowledge());
+      if (!isAllowed(channel)) return answerAtOnce(wrongChannelMessage(channels));
+      const [, typed = '', rest = ''] = /^(\S*)\s*([\s\S]*)$/.exec(text.trim()) ?? [];
+      const word = typed === '' ? 'help' : typed.toLowerCase();
+      const command = commands.get(word);
+      if (!command) return answerAtOnce(unknownWordMessage(typed, [...commands.keys()]));
+      const read = command.read(rest);
+      if (!read.ok) return answerAtOnce(badLineMessage(read.line, command.usage));
+      const deciding = permissions.may(person, command.role);
+      const decided = await soon(deciding);
+      if (decided && !decided.ok) return answerAtOnce(permissionRefusalMessage(decided.refusal));
+      const { atOnce, act } = read.value;
+      if (decided && atOnce) await answerAtOnce(atOnce);
+      else await acknowledge();
+      const asker = { person, channel, tell };
+      await carryOut(asker, `/rescan ${word}`, async () => {
+        const permission = await deciding;
+        if (!permission.ok) return permissionRefusalMessage(permission.refusal);
+        if (!decided && atOnce) await tell(atOnce);
+        return act(asker);
+      });
+    },
+
+    async click(incoming) {
+      await incoming.acknowledge();
+      if (!ports.seen.isNew(incoming.deliveryId)) return;
+      const { message, person, actionId, tell } = incoming;
+      if (!isAllowed(message.channel)) return tell(wrongChannelMessage(channels));
+      const action = Object.hasOwn(ports.actions, actionId) ? ports.actions[actionId] : undefined;
+      if (!action)
+        return tell(
+          say('This button is of an older version of the bot: nothing was done. `/rescan status` shows what is there.'),
+        );
+      await carryOut(incoming, `the button ${actionId}`, () =>
+        ifAllowed(person, action.role, () => action.act({ ...incoming, channel: message.channel })),
+      );
+    },
+
+    async submission(incoming) {
+      const { person, callbackId, acknowledge } = incoming;
+      const view = ports.views.get(callbackId);
+      const submission = view?.read(incoming);
+      if (submission?.kind === 'errors') return void (await acknowledge(submission.errors));
+      await acknowledge();
+      if (!view || !submission || !ports.seen.isNew(incoming.deliveryId) || !isAllowed(submission.channel)) return;
+      const { channel, act } = submission;
+      const asker: Asker = { person, channel, tell: (message) => incoming.tellIn(channel, message) };
+      await carryOut(asker, `the form ${callbackId}`, () => ifAllowed(person, view.role, () => act(asker)));
+    },
+  };
+}

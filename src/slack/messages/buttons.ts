@@ -1,0 +1,49 @@
+import type { Button } from '@slack/types';
+
+/** Every action id there is. The table in actions/ has a handler for each; a test compares the two. */
+export const ACTION = {
+  start: 'plan_start',
+  change: 'plan_change',
+  cancel: 'plan_cancel',
+  resumeOpen: 'plan_resume_open',
+  abandonAndStart: 'plan_abandon_and_start',
+  pause: 'run_pause',
+  slower: 'run_slower',
+  faster: 'run_faster',
+  stop: 'run_stop',
+  stopNow: 'run_stop_now',
+  resume: 'run_resume',
+  status: 'run_status',
+} as const;
+export type ActionId = (typeof ACTION)[keyof typeof ACTION];
+
+const MOST_LABEL = 75;
+
+/** A button. Its value is a run's id and no more: who may do what is decided at the click, from what is on record. */
+export function button(
+  action: ActionId,
+  label: string,
+  runId: string,
+  more: { style?: 'primary' | 'danger'; confirm?: { title: string; text: string; yes: string; no: string } } = {},
+): Button {
+  const plain = (text: string, most: number) => ({ type: 'plain_text' as const, text: text.slice(0, most) });
+  const { style, confirm } = more;
+  return {
+    type: 'button',
+    action_id: action,
+    text: plain(label, MOST_LABEL),
+    value: runId,
+    ...(style ? { style } : {}),
+    ...(confirm
+      ? {
+          confirm: {
+            title: plain(confirm.title, 100),
+            text: plain(confirm.text, 300),
+            confirm: plain(confirm.yes, 30),
+            deny: plain(confirm.no, 30),
+            ...(style ? { style } : {}),
+          },
+        }
+      : {}),
+  };
+}

@@ -1,0 +1,94 @@
+import type { Message, MessageBlock } from './message.ts';
+
+/** Slack's limits of a message (docs.slack.dev, Block Kit reference). */
+export const LIMITS = {
+  blocks: 50,
+  sectionText: 3_000,
+  fields: 10,
+  fieldText: 2_000,
+  contextElements: 10,
+  contextText: 3_000,
+  actions: 25,
+  buttonText: 75,
+  buttonValue: 2_000,
+  /** chat.update takes no more, though chat.postMessage does. */
+  text: 4_000,
+} as const;
+
+/** A message no cutting can make Slack take: a defect of ours. */
+export class MessageLimitError extends Error {
+  override readonly name = 'MessageLimitError';
+}
+
+/**
+ * The message as Slack takes it: texts too long are cut with an ellipsis, and where blocks are too many the middle goes,
+ * so that the fact stays on top and the buttons at the end. Every message passes here before it is sent.
+ * @throws MessageLimitError where two buttons have one action id, or a button's label or value is too long: these are ours.
+ */
+export function withinLimits(message: Message): Message {
+  const seen = new Set<string>();
+  const blocks = message.blocks.map((block) => fitBlock(block, seen));
+  return { text: cutMrkdwn(message.text, LIMITS.text), blocks: fitCount(blocks) };
+}
+
+function fitCount(blocks: readonly MessageBlock[]): readonly MessageBlock[] {
+  if (blocks.length <= LIMITS.blocks) return blocks;
+  const last = blocks.at(-1);
+  const tail = last?.type === 'actions' ? [last] : [];
+  const room = LIMITS.blocks - tail.length - 1;
+  const left = blocks.length - tail.length - room;
+  const note: MessageBlock = { type: 'context', elements: [{ type: 'mrkdwn', text: `${left} more, not shown here.` }] };
+  return [...blocks.slice(0, room), note, ...tail];
+}
+
+function fitBlock(block: MessageBlock, seen: Set<string>): MessageBlock {
+  switch (block.type) {
+    case 'section':
+      return {
+        ...block,
+        ...(block.text ? { text: { ...block.text, text: cutMrkdwn(block.text.text, LIMITS.sectionText) } } : {}),
+        ...(block.fields
+          ? {
+              fields: block.fields
+                .slice(0, LIMITS.fields)
+                .map((field) => ({ ...field, text: cutMrkdwn(field.text, LIMITS.fieldText) })),
+            }
+          : {}),
+      };
+    case 'context':
+      return {
+        ...block,
+        elements: block.elements
+          .slice(0, LIMITS.contextElements)
+          .map((element) =>
+            'text' in element ? { ...element, text: cutMrkdwn(element.text, LIMITS.contextText) } : element,
+          ),
+      };
+    case 'actions': {
+      if (block.elements.length > LIMITS.actions)
+        throw new MessageLimitError(`${block.elements.length} buttons in a row; Slack takes ${LIMITS.actions}.`);
+      for (const element of block.elements) if (element.type === 'button') checkButton(element, seen);
+      return block;
+    }
+  }
+}
+
+function checkButton(button: { action_id?: string; text: { text: string }; value?: string }, seen: Set<string>): void {
+  const id = button.action_id ?? '';
+  if (seen.has(id)) throw new MessageLimitError(`Two buttons of a message are called ${JSON.stringify(id)}.`);
+  seen.add(id);
+  if (button.text.text.length > LIMITS.buttonText || (button.value?.length ?? 0) > LIMITS.buttonValue)
+    throw new MessageLimitError(`The label or value of the button ${id} is too long.`);
+}
+
+/** Cuts escaped mrkdwn: no entity, mention, surrogate pair is cut in half, and code type that was open is closed. */
+export function cutMrkdwn(text: string, most: number): string {
+  if (text.length <= most) return text;
+  const whole = text
+    .slice(0, most - 2)
+    .replace(/&[a-z]{0,3}$/, '')
+    .replace(/<[^>]*$/, '')
+    .replace(/[\uD800-\uDBFF]$/, '');
+  const isOpen = whole.split('`').length % 2 === 0;
+  return isOpen ? `${whole}…\`` : `${whole}…`;
+}

@@ -1,0 +1,42 @@
+import type { Answer, RunControl } from '../rescan/run-control.ts';
+import type { PaceWish, RunSnapshot } from '../rescan/types.ts';
+import { haltedMessage, pacedMessage, resumedMessage } from './messages/answers.ts';
+import type { Message } from './messages/message.ts';
+import { refusalMessage } from './messages/refusals.ts';
+import type { RunBoard } from './run-board.ts';
+import type { RunLinks } from './run-links.ts';
+
+/** What commands and buttons do to the run alike. Each answers what there is to tell whoever asked. */
+export interface RunDeeds {
+  pause(by: string): Promise<Done>;
+  resume(by: string): Promise<Done>;
+  stop(by: string, options: { now: boolean }): Promise<Done>;
+  setPace(by: string, wish: PaceWish | 'faster' | 'slower'): Promise<Done>;
+}
+
+export interface Done {
+  readonly done: boolean;
+  readonly message: Message;
+}
+
+export function createRunDeeds(ports: {
+  runs: Pick<RunControl, 'pause' | 'resume' | 'stop' | 'setPace'>;
+  board: Pick<RunBoard, 'show'>;
+  links: RunLinks;
+}): RunDeeds {
+  const { runs, board, links } = ports;
+  async function told(answer: Answer<RunSnapshot>, message: (run: RunSnapshot) => Message): Promise<Done> {
+    if (!answer.ok)
+      return { done: false, message: refusalMessage(answer.refusal, await links.ofRefusal(answer.refusal)) };
+    // A running run tells of itself, by the copy that drives it, and later than this.
+    if (answer.value.state.kind !== 'running') board.show(answer.value);
+    return { done: true, message: message(answer.value) };
+  }
+  return {
+    pause: async (by) => told(await runs.pause(by), (run) => haltedMessage(run, 'pause')),
+    resume: async (by) => told(await runs.resume(by), resumedMessage),
+    stop: async (by, { now }) =>
+      told(await runs.stop(by, { now }), (run) => haltedMessage(run, now ? 'stop-now' : 'stop')),
+    setPace: async (by, wish) => told(await runs.setPace(by, wish), pacedMessage),
+  };
+}

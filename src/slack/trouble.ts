@@ -1,0 +1,27 @@
+import { WebAPIPlatformError, WebAPIRateLimitedError } from '@slack/web-api';
+
+/** Why a call to Slack came to nothing, as far as it decides what to do next. */
+export type SlackTrouble =
+  | { readonly kind: 'rate-limited'; readonly retryAfterMs: number }
+  /** Slack understood and said no, with its code. The same call would be refused again. */
+  | { readonly kind: 'refused'; readonly code: string }
+  /** Down, slow, unreachable: it may work later. */
+  | { readonly kind: 'unreachable' };
+
+const PASSING = new Set([
+  'internal_error',
+  'fatal_error',
+  'service_unavailable',
+  'request_timeout',
+  'team_added_to_org',
+]);
+
+export function readTrouble(error: unknown): SlackTrouble {
+  if (error instanceof WebAPIRateLimitedError)
+    return { kind: 'rate-limited', retryAfterMs: Math.max(1, error.retryAfter) * 1000 };
+  if (error instanceof WebAPIPlatformError) {
+    if (error.data.error === 'ratelimited') return { kind: 'rate-limited', retryAfterMs: 30_000 };
+    if (!PASSING.has(error.data.error)) return { kind: 'refused', code: error.data.error };
+  }
+  return { kind: 'unreachable' };
+}

@@ -1,0 +1,16 @@
+import type { Asker } from '../commands/command.ts';
+import type { Message } from '../messages/message.ts';
+import type { Role } from '../permissions.ts';
+
+export type SubmittedView = { readonly privateMetadata: string; readonly values: unknown };
+
+/** What a form that was sent in comes to: errors at its fields, or something to do once it is closed. */
+export type Submission =
+  | { readonly kind: 'errors'; readonly errors: Readonly<Record<string, string>> }
+  | { readonly kind: 'act'; readonly channel: string; readonly act: (asker: Asker) => Promise<Message | undefined> };
+
+export interface View {
+  readonly role: Role;
+  /** Pure: it decides before Slack's three seconds are over. Undefined where the form is none of ours. */
+  readonly read: (submitted: SubmittedView) => Submission | undefined;
+}

@@ -1,0 +1,72 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { makeBackup } from '../../src/backup/backup.ts';
+import { createDigestSum, type Digest } from '../../src/backup/digest.ts';
+import { memoryJobs } from '../../src/backup/job-store.ts';
+import { systemClock } from '../../src/clock.ts';
+import type { Item } from '../../src/pipeline/table.ts';
+import { writeUntilProcessed } from '../../src/pipeline/table-write.ts';
+import { scanWire } from '../../src/pipeline/wire-table.ts';
+import { startDynalite, testCredentials } from '../support/dynalite.ts';
+import { type Faults, startFaultProxy } from '../support/fault-proxy.ts';
+import { createPipelineTable } from '../support/pipeline-table.ts';
+import { startS3 } from '../support/s3.ts';
+
+/** A DynamoDB with an S3 beside it; each table is new. `faults` act on the clients that `through` gives. */
+export async function startBackupWorld() {
+  const dynamo = await startDynalite();
+  const s3 = await startS3('backups');
+  const place = { s3: s3.client, bucket: 'backups', prefix: 'bot/' };
+  const proxies: (() => Promise<void>)[] = [];
+  let tables = 0;
+  const dynamodb = dynamo.client;
+  return {
+    dynamodb,
+    dynamoUrl: dynamo.url,
+    s3Url: s3.url,
+    s3,
+    place,
+    deps: { dynamodb, place, clock: systemClock, random: Math.random, jobs: memoryJobs() },
+    async table(items: readonly Item[] = []): Promise<string> {
+      tables += 1;
+      const name = `Timesheets-${tables}`;
+      await createPipelineTable(dynamodb, name);
+      await writeUntilProcessed(
+        dynamodb,
+        name,
+        items.map((item) => ({ kind: 'put', item })),
+      );
+      return name;
+    },
+    backup: async (table: string) =>
+      (await makeBackup({ dynamodb, place, clock: systemClock, random: Math.random }, { table, by: 'U1' })).record,
+    digest: (table: string) => digestOf(dynamodb, table),
+    async through(faults: Faults): Promise<DynamoDBClient> {
+      const proxy = await startFaultProxy(dynamo.url, faults);
+      const client = new DynamoDBClient({
+        endpoint: proxy.url,
+        region: 'us-east-1',
+        credentials: testCredentials,
+        maxAttempts: 1,
+      });
+      proxies.push(async () => {
+        client.destroy();
+        await proxy.stop();
+      });
+      return client;
+    },
+    async stop() {
+      for (const stop of proxies) await stop();
+      await dynamo.stop();
+      await s3.stop();
+    },
+  };
+}
+export type BackupWorld = Awaited<ReturnType<typeof startBackupWorld>>;
+
+/** The digest of a table by a scan of one segment. */
+export async function digestOf(dynamodb: DynamoDBClient, table: string): Promise<Digest> {
+  const sum = createDigestSum();
+  for (const segment of scanWire(dynamodb, table, { segments: 1 }))
+    for await (const page of segment) for (const item of page.items) sum.addItem(item);
+  return sum.digest();
+}

@@ -1,0 +1,91 @@
+import { writeFileSync } from 'node:fs';
+import { afterEach, describe, expect, test } from 'vitest';
+import { buttonOf } from '../support/people.ts';
+import { startTestSandbox, type TestSandbox } from '../support/sandbox.ts';
+
+/** Quotas so wide that a test's pace is its own. */
+const WIDE = {
+  quotas: { novaLiteCrossRegionRequestsPerMinute: 60_000 },
+  concurrency: { account: 10_000, unreserved: 10_000 },
+};
+
+let here: TestSandbox;
+afterEach(() => here.close());
+
+async function startRun(words = 'pace=6000'): Promise<void> {
+  await here.people.command('operator', `/rescan start ${words}`);
+  const preview = await here.people.sees(/would invoke|Start/);
+  await here.people.click('operator', preview.ts, buttonOf(preview, /start/));
+}
+
+describe('a run, end to end', () => {
+  test('every image of the bucket is invoked once and comes to an outcome', async () => {
+    here = await startTestSandbox();
+    await here.world.set({ ...WIDE, latencyMs: 20 });
+    await startRun();
+    const end = await here.people.sees(/240 of 240/, { withinMs: 30_000 });
+    expect(end.text).toMatch(/240/);
+    const seen = await here.world.invocations();
+    expect(Object.keys(seen.byKey)).toHaveLength(240);
+    expect(Object.values(seen.byKey).every((times) => times === 1)).toBe(true);
+  });
+
+  test('a run in which every image fails trips after 10 failures in a row', async () => {
+    here = await startTestSandbox();
+    await here.world.set({ ...WIDE, latencyMs: 20, failures: [{ rate: 1, kind: 'textract' }] });
+    await startRun('pace=600');
+    const trip = await here.people.sees(/stopped itself: 10 images failed in a row/, { withinMs: 20_000 });
+    expect(trip.text).toMatch(/TEXTRACT_ERROR/);
+    // What was in flight at the tenth failure still came to its end; nothing started after it.
+    expect((await here.world.invocations()).total).toBeLessThanOrEqual(10 + 20);
+  });
+
+  test('a function that says it wrote and writes nothing trips the watchdog', async () => {
+    here = await startTestSandbox({ settings: { GROWTH_WARN_MINUTES: '0.03', GROWTH_TRIP_MINUTES: '0.06' } });
+    await here.world.set({ ...WIDE, latencyMs: 20, writesNothing: true });
+    await startRun('pace=600');
+    await here.people.sees(/stopped itself: .*(grow|grew)/, { withinMs: 30_000 });
+  });
+
+  test('a bot that is killed in mid-run goes on where it was and repeats only what was in flight', async () => {
+    here = await startTestSandbox();
+    await here.world.set({ ...WIDE, latencyMs: 100 });
+    await startRun('pace=3000');
+    await here.people.sees(/[1-9]\d+ of 240/);
+    await here.people.bot('kill');
+    const inFlight = (await here.world.invocations()).inFlight;
+    await here.people.bot('start');
+    await here.people.sees(/240 of 240/, { withinMs: 40_000 });
+    const counts = Object.values((await here.world.invocations()).byKey);
+    expect(counts).toHaveLength(240);
+    expect(Math.max(...counts)).toBeLessThanOrEqual(2);
+    expect(counts.filter((times) => times > 1).length).toBeLessThanOrEqual(20);
+    expect(inFlight).toBeLessThanOrEqual(20);
+  });
+
+  test('the stop file stops a run within a second', async () => {
+    here = await startTestSandbox();
+    await here.world.set({ ...WIDE, latencyMs: 50 });
+    await startRun('pace=600');
+    await here.people.sees(/[1-9] of 240/);
+    writeFileSync(here.stopFile, '');
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    const before = (await here.world.invocations()).total;
+    await here.people.sees(/stopped/i);
+    expect((await here.world.invocations()).total).toBe(before);
+  });
+
+  test('expired credentials pause the run, no image is marked failed, and resume finishes it', async () => {
+    here = await startTestSandbox();
+    await here.world.set({ ...WIDE, latencyMs: 50 });
+    await startRun('pace=1200');
+    await here.people.sees(/[1-9]\d of 240/);
+    await here.world.set({ expiredCredentials: true });
+    await here.people.sees(/credential/i, { withinMs: 20_000 });
+    await here.world.set({ expiredCredentials: false });
+    await here.people.sees(/paused/i, { withinMs: 20_000 });
+    await here.people.command('operator', '/rescan resume');
+    const end = await here.people.sees(/240 of 240/, { withinMs: 40_000 });
+    expect(JSON.stringify(end.blocks)).not.toMatch(/[1-9]\d* failed/);
+  });
+});

@@ -1,0 +1,237 @@
+import type { Answer, Refusal, RunControl, RunPlace, RunPlan } from '../../src/rescan/run-control.ts';
+import type { PaceWish, RunEvent, RunSnapshot, RunState } from '../../src/rescan/types.ts';
+
+/** A run as tests want it, with what they name changed. */
+export function runSnapshot(change: Partial<RunSnapshot> = {}): RunSnapshot {
+  return {
+    runId: 'r-0142',
+    state: { kind: 'running' },
+    total: 1_398,
+    totals: {
+      processed: 380,
+      rejected: 8,
+      failed: 24,
+      failedByType: { TEXTRACT_ERROR: 20, TIMEOUT_ERROR: 4 },
+      pushbacks: 3,
+      calls: 427,
+      entriesStored: 1_140,
+      costUsd: 1.236,
+      invokeMs: 1_900_000,
+    },
+    inFlight: 6,
+    draining: false,
+    waiting: 0,
+    pacePerMinute: 60,
+    ceilingPerMinute: 160,
+    paceWish: { kind: 'fixed', perMinute: 60 },
+    imagesPerMinute: 31.4,
+    growth: { kind: 'counted', entriesAtStart: 96, entries: 1_236, perMinute: 92 },
+    topFailure: { failureType: 'TEXTRACT_ERROR', message: 'Textract could not read the document', count: 20 },
+    lastFailure: {
+      failureType: 'TEXTRACT_ERROR',
+      message: 'Textract could not read the document',
+      key: 'timesheets/2025/09/Nik Coultas.png',
+    },
+    warnings: [],
+    startedBy: 'U0OPERATOR',
+    startedAt: Date.UTC(2026, 0, 5, 9),
+    activeMs: 13 * 60_000,
+    etaMs: 32 * 60_000,
+    ...change,
+  };
+}
+
+export function runPlan(change: Partial<RunPlan> = {}): RunPlan {
+  return {
+    runId: 'r-0142',
+    selection: {},
+    total: 1_398,
+    totalBytes: 312_000_000,
+    leftOut: 12,
+    paceWish: { kind: 'fixed', perMinute: 60 },
+    ceilingPerMinute: 160,
+    paceBecause: ['Nova Lite: 200 requests a minute × 80 % = 160'],
+    expectedPerMinute: 60,
+    expectedMs: 24 * 60_000,
+    expectedCostUsd: 4.19,
+    forecastRestsOn: ['Pace: 60 images a minute, as set.', '5 s an image (the setting SECONDS_PER_IMAGE).'],
+    entries: 4_187,
+    plannedBy: 'U0OPERATOR',
+    plannedAt: Date.UTC(2026, 0, 5, 9),
+    ...change,
+  };
+}
+
+export interface ScriptedRunControl extends RunControl {
+  /** What was called, in order, with who called it. */
+  readonly calls: readonly string[];
+  /** The run moves on: listeners hear `progress`. */
+  progress(change: Partial<RunSnapshot>): void;
+  /** The run comes to this state: listeners hear of it. Resolves when they have it on record. */
+  becomes(state: RunState, change?: Partial<RunSnapshot>): Promise<void>;
+  emit(event: RunEvent): Promise<void>;
+  /** The next plan is refused so. */
+  refuseNextPlan(refusal: Refusal): void;
+  failNext(method: 'current' | 'pause', error: Error): void;
+}
+
+/** The runs of one pipeline in memory, driven by the test: the port as run-control.ts promises it, without a pipeline. */
+export function createScriptedRunControl(options: { firstRun?: RunSnapshot } = {}): ScriptedRunControl {
+  const calls: string[] = [];
+  const plans = new Map<string, RunPlan>();
+  const closedPlans = new Map<string, string>();
+  const places = new Map<string, RunPlace>();
+  const listeners = new Set<(event: RunEvent) => void | Promise<void>>();
+  let run = options.firstRun;
+  let next = 142;
+  let refusal: Refusal | undefined;
+  let failing: { method: string; error: Error } | undefined;
+
+  const ok = <T>(value: T): Answer<T> => ({ ok: true, value });
+  const refuse = (why: Refusal): Answer<never> => ({ ok: false, refusal: why });
+  const isOpen = () => run !== undefined && run.state.kind !== 'completed' && run.state.kind !== 'abandoned';
+  const maybeFail = (method: string) => {
+    if (failing?.method !== method) return;
+    const { error } = failing;
+    failing = undefined;
+    throw error;
+  };
+  const emit = async (event: RunEvent) => {
+    await Promise.all([...listeners].map((listener) => listener(event)));
+  };
+  const halt = (state: RunState): Answer<RunSnapshot> => {
+    if (!run) return refuse({ reason: 'no-run' });
+    if (run.state.kind !== 'running') return refuse({ reason: 'not-running', run });
+    run = { ...run, draining: true };
+    const draining = run;
+    queueMicrotask(() => void control.becomes(state, { draining: false, inFlight: 0 }));
+    return ok(draining);
+  };
+
+  const control: ScriptedRunControl = {
+    calls,
+    async plan({ selection, paceWish, by, place }) {
+      calls.push(`plan by ${by}`);
+      if (refusal) {
+        const why = refusal;
+        refusal = undefined;
+        return refuse(why);
+      }
+      if (run?.state.kind === 'running') return refuse({ reason: 'run-active', run });
+      if (paceWish.kind === 'fixed' && paceWish.perMinute > 160)
+        return refuse({ reason: 'pace-over-ceiling', asked: paceWish.perMinute, ceiling: 160, because: [] });
+      const runId = `r-0${next++}`;
+      const seed = selection.sample === undefined ? {} : { seed: selection.seed ?? 7 };
+      const plan = runPlan({
+        runId,
+        selection: { ...selection, ...seed },
+        total: Math.min(selection.limit ?? 1_398, selection.sample ?? 1_398),
+        paceWish,
+        plannedBy: by,
+      });
+      plans.set(runId, plan);
+      places.set(runId, place);
+      return ok(isOpen() && run ? { ...plan, openRun: run } : plan);
+    },
+    async readPlan(runId) {
+      const plan = plans.get(runId);
+      return plan && isOpen() && run ? { ...plan, openRun: run } : plan;
+    },
+    async cancelPlan(runId, by) {
+      calls.push(`cancel ${runId} by ${by}`);
+      if (!plans.delete(runId)) {
+        const state = closedPlans.get(runId);
+        return refuse({ reason: 'plan-gone', runId, ...(state === undefined ? {} : { state }) });
+      }
+      closedPlans.set(runId, 'abandoned');
+      return ok(undefined);
+    },
+    async start(runId, by, { place, abandonOpen }) {
+      calls.push(`start ${runId} by ${by}${abandonOpen ? ', abandoning' : ''}`);
+      const plan = plans.get(runId);
+      if (!plan) {
+        const state = closedPlans.get(runId);
+        return refuse({ reason: 'plan-gone', runId, ...(state === undefined ? {} : { state }) });
+      }
+      if (run && isOpen()) {
+        if (run.state.kind === 'running') return refuse({ reason: 'run-active', run });
+        if (!abandonOpen) return refuse({ reason: 'run-open', run });
+        await control.becomes({ kind: 'abandoned', by });
+      }
+      plans.delete(runId);
+      closedPlans.set(runId, 'running');
+      places.set(runId, place);
+      const none = { processed: 0, rejected: 0, failed: 0, failedByType: {}, pushbacks: 0, calls: 0 };
+      const { topFailure: _top, lastFailure: _last, ...fresh } = runSnapshot({ runId, total: plan.total, startedBy: by });
+      run = { ...fresh, totals: { ...none, entriesStored: 0, costUsd: 0, invokeMs: 0 }, paceWish: plan.paceWish };
+      const snapshot = run;
+      void emit({ kind: 'started', snapshot });
+      return ok(snapshot);
+    },
+    async current() {
+      maybeFail('current');
+      return run;
+    },
+    async pause(by) {
+      calls.push(`pause by ${by}`);
+      maybeFail('pause');
+      return halt({ kind: 'paused', because: { kind: 'person', by } });
+    },
+    async resume(by) {
+      calls.push(`resume by ${by}`);
+      if (!run || !isOpen()) return refuse({ reason: 'nothing-to-resume', ...(run ? { run } : {}) });
+      if (run.state.kind === 'running') return refuse({ reason: 'run-active', run });
+      const from = run.state.kind;
+      run = { ...run, state: { kind: 'running' } };
+      const snapshot = run;
+      void emit({ kind: 'resumed', snapshot, by, repeating: 0, from });
+      return ok(snapshot);
+    },
+    async stop(by, { now }) {
+      calls.push(`stop${now ? ' now' : ''} by ${by}`);
+      return halt({ kind: 'stopped', by: { kind: 'person', by } });
+    },
+    async setPace(by, wish) {
+      calls.push(`pace ${typeof wish === 'string' ? wish : wish.kind === 'auto' ? 'auto' : wish.perMinute} by ${by}`);
+      if (!run || !isOpen()) return refuse({ reason: 'no-run' });
+      const from = run.paceWish;
+      const step = wish === 'faster' ? 1.25 : 0.75;
+      const to: PaceWish =
+        typeof wish === 'string' ? { kind: 'fixed', perMinute: Math.round(run.pacePerMinute * step) } : wish;
+      if (to.kind === 'fixed' && to.perMinute > run.ceilingPerMinute)
+        return refuse({ reason: 'pace-over-ceiling', asked: to.perMinute, ceiling: run.ceilingPerMinute, because: [] });
+      run = { ...run, paceWish: to, ...(to.kind === 'fixed' ? { pacePerMinute: to.perMinute } : {}) };
+      const snapshot = run;
+      if (snapshot.state.kind === 'running') void emit({ kind: 'pace-changed', snapshot, by, from, to });
+      return ok(snapshot);
+    },
+    async setPlace(runId, place) {
+      places.set(runId, place);
+    },
+    async place(runId) {
+      return places.get(runId);
+    },
+    watch(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    progress(change) {
+      if (!run) throw new Error('No run to progress.');
+      run = { ...run, ...change };
+      void emit({ kind: 'progress', snapshot: run });
+    },
+    async becomes(state, change = {}) {
+      if (!run || state.kind === 'planned' || state.kind === 'running') throw new Error('No such end of a run.');
+      run = { ...run, ...change, state };
+      await emit({ kind: state.kind, snapshot: run, leftInFlight: 0 });
+    },
+    emit,
+    refuseNextPlan(why) {
+      refusal = why;
+    },
+    failNext(method, error) {
+      failing = { method, error };
+    },
+  };
+  return control;
+}
