@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import { assembleTables } from './checklist/assemble.ts';
 import { systemClock } from './clock.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { createLogger, type Logger } from './log.ts';
@@ -19,13 +20,15 @@ async function startBot(config: Config, logger: Logger): Promise<() => Promise<v
   const aws = createAwsClients();
   const table = await openControlTable({ dynamodb: aws.dynamodb, tableName: config.CONTROL_TABLE, clock });
   const runs = await assembleRuns({ config, aws, table, clock, random, logger, holder, drainMs: DRAIN_MS });
+  const tables = assembleTables({ config, aws, table, clock, random, logger, holder, runs });
   const outbox = createOutbox({ table, name: config.OCR_FUNCTION });
-  const slack = createSlackApp({ config, runs, outbox, clock, random, logger });
+  const slack = createSlackApp({ config, runs, tables, outbox, clock, random, logger });
   await slack.start();
   runs.standBy();
+  tables.standBy();
   logger.info({ holder, channels: config.SLACK_CHANNELS }, 'rescan-bot is up');
   return async () => {
-    await runs.shutDown();
+    await Promise.all([runs.shutDown(), tables.shutDown()]);
     await slack.stop();
   };
 }

@@ -8,6 +8,7 @@ import { STSClient } from '@aws-sdk/client-sts';
 
 import { type Asked, carriedFault, FaultError, faultOf, field } from './fault.ts';
 import type { Fault } from './reading.ts';
+import { redact } from './redact.ts';
 
 /** The clients that repeat what failed in passing: each call of theirs may be carried out twice without harm. */
 export interface AwsClients {
@@ -88,3 +89,11 @@ export function asFaultError(error: unknown, asked: Asked): unknown {
   const fault = readFault(error, asked);
   return fault ? new FaultError(fault, error) : error;
 }
+
+/** What stands behind an error: a fault that is known, or else the error in its own words. Never throws. */
+export const foreseenOr = (error: unknown, resource: string): Fault =>
+  readFault(error, { service: 'AWS', action: 'a call', resource }) ?? {
+    reason: 'configuration',
+    message: redact(error instanceof Error ? error.message : String(error)),
+    mend: 'Look at the log of the bot for what is behind it.',
+  };

@@ -2,12 +2,11 @@ import { access } from 'node:fs/promises';
 import type { Clock, Random } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { Logger } from '../log.ts';
-import { type AwsClients, createInvokeClient, readFault } from '../pipeline/aws.ts';
+import { type AwsClients, createInvokeClient, foreseenOr } from '../pipeline/aws.ts';
 import { listImages } from '../pipeline/images.ts';
 import { createOcrFunction, describeFunction } from '../pipeline/ocr-function.ts';
 import { readQuotas } from '../pipeline/quotas.ts';
 import type { Fault } from '../pipeline/reading.ts';
-import { redact } from '../pipeline/redact.ts';
 import { countEntries, describeTable, rowsOfImage } from '../pipeline/table.ts';
 import type { ControlTable } from '../state/control-table.ts';
 import { createLease } from '../state/lease.ts';
@@ -50,12 +49,7 @@ export async function assembleRuns(parts: RunsParts): Promise<Runs> {
     prefix: `${config.CONTROL_PREFIX}runs/${runId}/manifest/`,
   });
 
-  const fault = (error: unknown): Fault =>
-    readFault(error, { service: 'AWS', action: 'a call', resource: config.OCR_FUNCTION }) ?? {
-      reason: 'configuration',
-      message: redact(error instanceof Error ? error.message : String(error)),
-      mend: 'Look at the log of the bot; /rescan resume goes on where it was.',
-    };
+  const fault = (error: unknown): Fault => foreseenOr(error, config.OCR_FUNCTION);
   const warn = (message: string, cause: unknown) => logger.warn({ err: cause }, message);
 
   const countable = async (): Promise<boolean> => {

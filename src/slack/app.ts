@@ -1,32 +1,39 @@
 import { App } from '@slack/bolt';
 import { schedule } from 'node-cron';
+import type { TableControl } from '../checklist/table-control.ts';
 import type { Clock, Random } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { Logger } from '../log.ts';
 import type { RunControl, RunPlace } from '../rescan/run-control.ts';
+import type { RunSnapshot } from '../rescan/types.ts';
 import type { Outbox } from '../state/outbox.ts';
 import { actionTable } from './actions/table.ts';
 import { createAlertDelivery } from './alert-delivery.ts';
-import { createChat } from './chat.ts';
+import { createBoard } from './board.ts';
+import { createChat, patientChat } from './chat.ts';
 import { clientOptions, createClients, slackLogger } from './clients.ts';
 import { settingPace } from './commands/run-request.ts';
 import { commandTable } from './commands/table.ts';
+import { connectOrTryOn } from './connect.ts';
 import { createIntake } from './intake.ts';
 import { listen } from './listen.ts';
 import { runMessage } from './messages/run-message.ts';
 import { createPermissions } from './permissions.ts';
-import { createRunBoard } from './run-board.ts';
 import { createRunDeeds } from './run-deeds.ts';
 import { createRunLinks } from './run-links.ts';
 import { createRunThread } from './run-thread.ts';
 import { createSeen } from './seen.ts';
 import { createReceiver } from './socket.ts';
+import { createStanding } from './standing.ts';
+import { createTableForms } from './table-forms.ts';
+import { createTableThread, renderJob, type ShownJob, type TableThread } from './table-thread.ts';
 import { viewTable } from './views/table.ts';
 
 export interface SlackApp {
   /**
-   * Connects; resolves when commands and clicks arrive. Throws where a token is not accepted. Alerts that an earlier
-   * process left are delivered from here on.
+   * Connects; resolves when commands and clicks arrive. Throws where Slack does not accept a token. Where Slack is not
+   * reachable it resolves all the same, and goes on trying: a run must not wait for Slack. Alerts that an earlier process
+   * left are delivered from here on.
    */
   start(): Promise<void>;
   /** Takes nothing new, delivers what can be delivered in 3 s, and disconnects. Undelivered alerts stay on record. */
@@ -57,20 +64,26 @@ function rememberPlaces(runs: Pick<RunControl, 'place'>): (runId: string) => Pro
 export function createSlackApp(ports: {
   config: Config;
   runs: RunControl;
+  tables: TableControl;
   outbox: Outbox;
   clock: Clock;
   random: Random;
   logger: Logger;
 }): SlackApp {
-  const { config, runs, outbox, clock, random } = ports;
+  const { config, runs, tables, outbox, clock, random } = ports;
   const logger = ports.logger.child({ room: 'slack' });
   const onTrouble = (error: unknown, message: string) => logger.warn({ err: error }, message);
   const closing = new AbortController();
 
   const clients = createClients(config, logger);
-  const answers = createChat(clients.answers);
+  const answers = patientChat(createChat(clients.answers), clock);
   const progress = createChat(clients.progress);
-  const placeOf = rememberPlaces(runs);
+  const runPlaceOf = rememberPlaces(runs);
+  const placeOf = async (id: string): Promise<RunPlace | undefined> => {
+    if (id.startsWith('r-')) return runPlaceOf(id);
+    // Under the request that was approved; a backup has none, and stands under its own message.
+    return (await tables.approval(id)) ?? tableThread.placeOf(id);
+  };
 
   const permissions = createPermissions({
     operators: config.OPERATORS,
@@ -81,7 +94,7 @@ export function createSlackApp(ports: {
       return reply.users ?? [];
     },
   });
-  const board = createRunBoard({
+  const board = createBoard<RunSnapshot>({
     edit: progress.edit,
     placeOf,
     render: (run) => runMessage(run),
@@ -108,12 +121,49 @@ export function createSlackApp(ports: {
     onTrouble,
   });
 
+  const jobBoard = createBoard<ShownJob>({
+    edit: progress.edit,
+    placeOf: async (jobId) => tableThread.placeOf(jobId),
+    render: renderJob,
+    clock,
+    everyMs: config.MESSAGE_EDIT_SECONDS,
+    onTrouble: (error) => logger.debug({ err: error }, 'the message of a job was not edited'),
+  });
+  const policy = config.APPROVAL_POLICY;
+  const tableThread: TableThread = createTableThread({ board: jobBoard, alerts, chat: answers, policy, onTrouble });
+  const forms = createTableForms({
+    tables,
+    chat: answers,
+    policy,
+    clock,
+    async openView(triggerId, view) {
+      const opened = await clients.views.views.open({ trigger_id: triggerId, view });
+      if (!opened.view?.id) throw new Error('Slack opened a modal and gave no id.');
+      return opened.view.id;
+    },
+    async updateView(viewId, view) {
+      await clients.views.views.update({ view_id: viewId, view });
+    },
+  });
+  const standingOf = createStanding({
+    permissions,
+    readUser: async (user) => (await clients.lookups.users.info({ user })).user,
+    onTrouble,
+  });
+
   const links = createRunLinks({ runs, chat: answers, onTrouble });
   const deeds = createRunDeeds({ runs, board, links });
   const status = { runs, links, permissions };
   const planning = { runs, chat: answers, links, clock };
   const intake = createIntake({
-    commands: commandTable({ runs, planning, status, deeds, pace: settingPace(config.PACE) }),
+    commands: commandTable({
+      runs,
+      planning,
+      status,
+      deeds,
+      table: { tables, forms, clock },
+      pace: settingPace(config.PACE),
+    }),
     actions: actionTable({
       runs,
       deeds,
@@ -121,12 +171,15 @@ export function createSlackApp(ports: {
       board,
       chat: answers,
       links,
+      tables,
+      standingOf,
+      policy,
       onTrouble,
       async openView(triggerId, view) {
         await clients.views.views.open({ trigger_id: triggerId, view });
       },
     }),
-    views: viewTable(planning),
+    views: viewTable(planning, forms),
     permissions,
     channels: config.SLACK_CHANNELS,
     seen: createSeen(clock),
@@ -165,9 +218,13 @@ export function createSlackApp(ports: {
   return {
     async start() {
       // Before anything can run: no event is missed.
-      stopWatching = runs.watch((event) => thread.hear(event));
-      await app.init();
-      await app.start();
+      const stopRuns = runs.watch((event) => thread.hear(event));
+      const stopTables = tables.watch((event) => tableThread.hear(event));
+      stopWatching = () => {
+        stopRuns();
+        stopTables();
+      };
+      await connectOrTryOn(app, { clock, closing: closing.signal, onTrouble });
       alerts.start();
       const task = schedule(config.PROGRESS_CRON, () => thread.postProgress(), { noOverlap: true });
       stopCron = () => void task.destroy();
@@ -186,13 +243,16 @@ export function createSlackApp(ports: {
         clock.sleep(DISCONNECT_MS, drained.signal),
       ]);
       await Promise.race([
-        Promise.allSettled([...underWay]).then(() => Promise.all([alerts.delivered(), board.shown()])),
+        Promise.allSettled([...underWay]).then(() =>
+          Promise.all([alerts.delivered(), board.shown(), jobBoard.shown()]),
+        ),
         tooLate,
       ]);
       drained.abort();
       closing.abort();
       alerts.close();
       board.close();
+      jobBoard.close();
     },
   };
 }

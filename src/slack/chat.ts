@@ -1,5 +1,6 @@
 import type { Block, KnownBlock } from '@slack/types';
 import type { WebClient } from '@slack/web-api';
+import type { Clock } from '../clock.ts';
 import { withinLimits } from './messages/limits.ts';
 import type { Message } from './messages/message.ts';
 import { readTrouble } from './trouble.ts';
@@ -22,6 +23,8 @@ export interface Chat {
   /** Posts what passed the limits before. */
   postStored(channel: string, message: StoredMessage, thread?: { ts: string; broadcast: boolean }): Promise<string>;
   edit(place: MessagePlace, message: Message): Promise<void>;
+  /** Takes the buttons off a message as Slack gave it; everything else stays. */
+  withoutButtons(place: MessagePlace, message: StoredMessage): Promise<void>;
   /** Seen by one person only. */
   whisper(channel: string, person: string, message: Message): Promise<void>;
   permalink(place: MessagePlace): Promise<string | undefined>;
@@ -50,6 +53,9 @@ export function createChat(client: Pick<WebClient, 'chat'>): Chat {
         () => client.chat.update({ ...place, text, blocks: [] }),
       );
     },
+    async withoutButtons(place, { text, blocks }) {
+      await client.chat.update({ ...place, text, blocks: blocks.filter((block) => block.type !== 'actions') });
+    },
     async whisper(channel, user, message) {
       const { text, blocks } = withinLimits(message);
       await plainIfRefused(
@@ -62,6 +68,34 @@ export function createChat(client: Pick<WebClient, 'chat'>): Chat {
     },
   };
   return chat;
+}
+
+/** How long a message that a person waits for is held back by Slack's rate limits before that is an error, ms. */
+const PATIENCE_MS = 30_000;
+
+/**
+ * The same chat, for what a person asked for and waits for (a preview, a request for approval): told to come back later, it
+ * does, for up to 30 s. Not for progress, where the next state is better, nor for alerts, which have their own way.
+ */
+export function patientChat(chat: Chat, clock: Clock): Chat {
+  async function patiently<T>(say: () => Promise<T>): Promise<T> {
+    const until = clock.now() + PATIENCE_MS;
+    for (;;) {
+      try {
+        return await say();
+      } catch (error) {
+        const trouble = readTrouble(error);
+        if (trouble.kind !== 'rate-limited' || clock.now() + trouble.retryAfterMs > until) throw error;
+        await clock.sleep(trouble.retryAfterMs);
+      }
+    }
+  }
+  return {
+    ...chat,
+    post: (...said) => patiently(() => chat.post(...said)),
+    edit: (...said) => patiently(() => chat.edit(...said)),
+    whisper: (...said) => patiently(() => chat.whisper(...said)),
+  };
 }
 
 /** A Slack that refuses the blocks still gets the text, which says the same. */

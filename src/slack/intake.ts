@@ -8,6 +8,7 @@ import { type Message, say } from './messages/message.ts';
 import { defectMessage, permissionRefusalMessage, wrongChannelMessage } from './messages/refusals.ts';
 import type { Permission, Permissions, Role } from './permissions.ts';
 import type { Seen } from './seen.ts';
+import type { ModalView } from './views/change-plan-view.ts';
 import type { SubmittedView, View } from './views/view.ts';
 
 /** What comes in from Slack, out of a verified envelope. */
@@ -19,6 +20,7 @@ interface Incoming {
 }
 export interface IncomingCommand extends Incoming {
   readonly channel: string;
+  readonly triggerId: string;
   readonly text: string;
   /** Acknowledges, with an answer if there is one. Never throws; false where Slack did not get it. */
   readonly acknowledge: (message?: Message) => Promise<boolean>;
@@ -29,6 +31,7 @@ export interface IncomingClick extends Incoming {
   readonly actionId: string;
   readonly value: string;
   readonly triggerId: string;
+  readonly removeButtons: () => Promise<void>;
   readonly acknowledge: () => Promise<boolean>;
 }
 export interface IncomingSubmission extends SubmittedView {
@@ -36,8 +39,11 @@ export interface IncomingSubmission extends SubmittedView {
   readonly deliveryId: string;
   readonly callbackId: string;
   readonly tellIn: (channel: string, message: Message) => Promise<void>;
-  readonly acknowledge: (errors?: Readonly<Record<string, string>>) => Promise<boolean>;
+  readonly acknowledge: (answer?: SubmissionAnswer) => Promise<boolean>;
 }
+
+/** What a form shows next: errors at its fields, or another view in its place. */
+export type SubmissionAnswer = { readonly errors: Readonly<Record<string, string>> } | { readonly view: ModalView };
 
 /** The one way in: drops what was delivered twice, asks who may, finds the handler, says what came of it. */
 export interface Intake {
@@ -93,7 +99,7 @@ export function createIntake(ports: {
   }
 
   return {
-    async command({ text, person, channel, deliveryId, tell, acknowledge }) {
+    async command({ text, person, channel, triggerId, deliveryId, tell, acknowledge }) {
       // A failed acknowledgement shows the person Slack's own error; what they asked for is done all the same.
       const answerAtOnce = async (message: Message) => {
         if (!(await acknowledge(message))) await tell(message);
@@ -112,7 +118,7 @@ export function createIntake(ports: {
       const { atOnce, act } = read.value;
       if (decided && atOnce) await answerAtOnce(atOnce);
       else await acknowledge();
-      const asker = { person, channel, tell };
+      const asker = { person, channel, triggerId, tell };
       await carryOut(asker, `/rescan ${word}`, async () => {
         const permission = await deciding;
         if (!permission.ok) return permissionRefusalMessage(permission.refusal);
@@ -140,8 +146,8 @@ export function createIntake(ports: {
       const { person, callbackId, acknowledge } = incoming;
       const view = ports.views.get(callbackId);
       const submission = view?.read(incoming);
-      if (submission?.kind === 'errors') return void (await acknowledge(submission.errors));
-      await acknowledge();
+      if (submission?.kind === 'errors') return void (await acknowledge({ errors: submission.errors }));
+      await acknowledge(submission?.kind === 'next' ? { view: submission.view } : undefined);
       if (!view || !submission || !ports.seen.isNew(incoming.deliveryId) || !isAllowed(submission.channel)) return;
       const { channel, act } = submission;
       const asker: Asker = { person, channel, tell: (message) => incoming.tellIn(channel, message) };

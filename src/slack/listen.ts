@@ -10,7 +10,12 @@ import { replyTo } from './reply-url.ts';
 /** Registers with Bolt: one listener for each kind of envelope, which reads it and hands it to the intake. */
 export function listen(
   app: App,
-  ports: { intake: Intake; chat: Pick<Chat, 'whisper'>; logger: Logger; track: (work: Promise<void>) => Promise<void> },
+  ports: {
+    intake: Intake;
+    chat: Pick<Chat, 'whisper' | 'withoutButtons'>;
+    logger: Logger;
+    track: (work: Promise<void>) => Promise<void>;
+  },
 ): void {
   const { intake, chat, logger, track } = ports;
 
@@ -51,6 +56,7 @@ export function listen(
         person: user_id,
         channel: channel_id,
         text,
+        triggerId: trigger_id,
         deliveryId: trigger_id,
         tell: telling(channel_id, user_id, response_url),
         acknowledge: (message) =>
@@ -64,7 +70,7 @@ export function listen(
   });
 
   app.action({ type: 'block_actions' }, ({ ack, body }) => {
-    const { user, trigger_id, response_url, container, actions } = clickSchema.parse(body);
+    const { user, trigger_id, response_url, container, actions, message } = clickSchema.parse(body);
     const [action] = actions;
     const { channel_id: channel, message_ts: ts } = container;
     if (!action || channel === undefined || ts === undefined) return acknowledging(ack).then(() => {});
@@ -76,6 +82,12 @@ export function listen(
         actionId: action.action_id,
         value: action.value ?? '',
         triggerId: trigger_id,
+        async removeButtons() {
+          if (!message) return;
+          await chat.withoutButtons({ channel, ts }, message).catch((error: unknown) => {
+            logger.warn({ err: error }, 'buttons that are of no use any more were not taken away');
+          });
+        },
         deliveryId: trigger_id,
         tell: telling(channel, user.id, response_url),
         acknowledge: () => acknowledging(ack),
@@ -90,12 +102,18 @@ export function listen(
         person: user.id,
         callbackId: view.callback_id,
         privateMetadata: view.private_metadata,
+        viewId: view.id,
         values: view.state.values,
         // A view is sent in again after errors at its fields: then with another hash.
         deliveryId: trigger_id ?? `${view.id} ${view.hash}`,
         tellIn: (channel, message) => whispering(channel, user.id)(message),
-        acknowledge: (errors) =>
-          acknowledging(() => (errors ? ack({ response_action: 'errors', errors: { ...errors } }) : ack())),
+        acknowledge: (answer) =>
+          acknowledging(() => {
+            if (!answer) return ack();
+            return 'errors' in answer
+              ? ack({ response_action: 'errors', errors: { ...answer.errors } })
+              : ack({ response_action: 'update', view: answer.view });
+          }),
       }),
     );
   });

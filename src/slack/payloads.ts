@@ -20,6 +20,12 @@ export const clickSchema = z.looseObject({
     channel_id: z.string().optional(),
     is_ephemeral: z.boolean().optional(),
   }),
+  message: z
+    .looseObject({
+      text: z.string().default(''),
+      blocks: z.array(z.looseObject({ type: z.string(), block_id: z.string().exactOptional() })).default([]),
+    })
+    .optional(),
   actions: z
     .array(z.looseObject({ action_id: z.string(), value: z.string().optional(), action_ts: z.string().optional() }))
     .min(1),

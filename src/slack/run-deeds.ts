@@ -1,9 +1,9 @@
 import type { Answer, RunControl } from '../rescan/run-control.ts';
 import type { PaceWish, RunSnapshot } from '../rescan/types.ts';
+import type { Board } from './board.ts';
 import { haltedMessage, pacedMessage, resumedMessage } from './messages/answers.ts';
 import type { Message } from './messages/message.ts';
 import { refusalMessage } from './messages/refusals.ts';
-import type { RunBoard } from './run-board.ts';
 import type { RunLinks } from './run-links.ts';
 
 /** What commands and buttons do to the run alike. Each answers what there is to tell whoever asked. */
@@ -21,7 +21,7 @@ export interface Done {
 
 export function createRunDeeds(ports: {
   runs: Pick<RunControl, 'pause' | 'resume' | 'stop' | 'setPace'>;
-  board: Pick<RunBoard, 'show'>;
+  board: Pick<Board<RunSnapshot>, 'show'>;
   links: RunLinks;
 }): RunDeeds {
   const { runs, board, links } = ports;

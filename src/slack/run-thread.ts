@@ -1,10 +1,10 @@
 import type { RunControl, RunPlace } from '../rescan/run-control.ts';
 import type { RunEvent, RunSnapshot } from '../rescan/types.ts';
 import type { AlertDelivery } from './alert-delivery.ts';
+import type { Board } from './board.ts';
 import type { Chat } from './chat.ts';
 import { alertOf } from './messages/alerts.ts';
 import { progressPost } from './messages/run-message.ts';
-import type { RunBoard } from './run-board.ts';
 
 /** Where runs show themselves: their message, their thread, the channel. */
 export interface RunThread {
@@ -15,7 +15,7 @@ export interface RunThread {
 }
 
 export function createRunThread(ports: {
-  board: RunBoard;
+  board: Board<RunSnapshot>;
   alerts: Pick<AlertDelivery, 'put'>;
   chat: Pick<Chat, 'post'>;
   runs: Pick<RunControl, 'place'>;

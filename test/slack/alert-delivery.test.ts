@@ -40,7 +40,7 @@ async function deliveryWith(
     clock,
     random: () => 0.5,
     homeChannel: 'C0HOME',
-    strangeAfterMs: 15_000,
+    strangeAfterMs: 40_000,
     placeOf: async (runId) =>
       runId === 'r-0' ? undefined : { channel: runId === 'r-2' ? 'C0OTHER' : 'C0TIMESHEET', ts: '1.000001' },
     chat: {
@@ -108,7 +108,7 @@ describe('alerts', () => {
     await advanceUntil(mine.clock, () => false, 2_000);
     const other = await deliveryWith(async () => {}, box);
     await other.delivery.put('r-1', alert('of the other'));
-    await advanceUntil(mine.clock, () => mine.posted.length > 0, 10_000);
+    await advanceUntil(mine.clock, () => mine.posted.length > 0, 35_000);
     expect(mine.posted).toEqual([]);
     await advanceUntil(mine.clock, () => mine.posted.length > 0, 60_000);
     expect(mine.posted).toEqual(['C0TIMESHEET both of the other']);

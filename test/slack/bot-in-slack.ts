@@ -9,6 +9,7 @@ import { createSlackApp } from '../../src/slack/app.ts';
 import { openControlTable } from '../../src/state/control-table.ts';
 import { createOutbox } from '../../src/state/outbox.ts';
 import { startDynalite } from '../support/dynalite.ts';
+import { idleTableControl } from '../support/idle-table-control.ts';
 import { createScriptedRunControl } from '../support/scripted-run-control.ts';
 
 const MANIFEST = fileURLToPath(new URL('../../manifest.yml', import.meta.url));
@@ -41,7 +42,7 @@ export async function botInSlack(options: { settings?: Record<string, string> } 
   const outbox = createOutbox({ table, name: 'test' });
 
   const logLines: string[] = [];
-  function face() {
+  function face(changed: Record<string, string> = {}) {
     const config = readConfig({
       SLACK_BOT_TOKEN: slack.tokens.bot,
       SLACK_APP_TOKEN: slack.tokens.app,
@@ -52,9 +53,18 @@ export async function botInSlack(options: { settings?: Record<string, string> } 
       MESSAGE_EDIT_SECONDS: '1',
       PROGRESS_CRON: '0 0 1 1 *',
       ...options.settings,
+      ...changed,
     });
     const logger = pino({ level: 'warn' }, { write: (line) => void logLines.push(line) });
-    return createSlackApp({ config, runs, outbox, clock: systemClock, random: Math.random, logger });
+    return createSlackApp({
+      config,
+      runs,
+      tables: idleTableControl(),
+      outbox,
+      clock: systemClock,
+      random: Math.random,
+      logger,
+    });
   }
   let app = face();
   await app.start();
@@ -78,7 +88,8 @@ export async function botInSlack(options: { settings?: Record<string, string> } 
     for (;;) {
       const found = await look();
       if (found !== undefined) return found;
-      if (Date.now() > end) throw new Error(`It never came to this: ${what}\n${JSON.stringify(await state(), null, 1)}`);
+      if (Date.now() > end)
+        throw new Error(`It never came to this: ${what}\n${JSON.stringify(await state(), null, 1)}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
@@ -99,13 +110,16 @@ export async function botInSlack(options: { settings?: Record<string, string> } 
     message: (what: RegExp) =>
       until(async () => (await state()).messages.find((message) => what.test(message.text)), `a message ${what}`),
     ephemeral: (what: RegExp) =>
-      until(async () => (await state()).ephemerals.find((message) => what.test(message.text)), `only for them: ${what}`),
+      until(
+        async () => (await state()).ephemerals.find((message) => what.test(message.text)),
+        `only for them: ${what}`,
+      ),
     async inChannel() {
       return (await state()).messages.filter((message) => message.threadTs === undefined || message.isBroadcast);
     },
     stopFace: () => app.stop(),
-    async startFace() {
-      app = face();
+    async startFace(changed: Record<string, string> = {}) {
+      app = face(changed);
       await app.start();
     },
   };

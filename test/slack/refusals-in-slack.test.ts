@@ -36,7 +36,8 @@ describe('what is refused, and nothing happens', () => {
     await bot.message(/^Rescan r-0142 is running/);
     await bot.click('viewer', preview.ts, 'run_stop');
     await bot.until(
-      async () => ((await bot.state()).ephemerals.filter(({ text }) => text.includes('not act')).length === 2 ? true : undefined),
+      async () =>
+        (await bot.state()).ephemerals.filter(({ text }) => text.includes('not act')).length === 2 ? true : undefined,
       'refused twice',
     );
     await bot.command('viewer', '/rescan status');

@@ -89,6 +89,26 @@ describe('Slack in trouble', () => {
     await bot.ephemeral(/this list/);
   });
 
+  test('a bot that starts while Slack is down does not wait for it, and answers once it is up', async () => {
+    const bot = await botInSlack();
+    await bot.stopFace();
+    await bot.world({ down: true });
+    await bot.startFace();
+    await bot.world({ down: false });
+    await bot.until(async () => ((await bot.state()).connections.length > 0 ? true : undefined), 'a link');
+    await bot.command('operator', '/rescan help');
+    await bot.ephemeral(/this list/);
+  });
+
+  test.each([
+    ['SLACK_BOT_TOKEN', 'xoxb-of-another'],
+    ['SLACK_APP_TOKEN', 'xapp-of-another'],
+  ])('a bot with a %s that Slack does not accept does not start', async (name, token) => {
+    const bot = await botInSlack();
+    await bot.stopFace();
+    await expect(bot.startFace({ [name]: token })).rejects.toThrow('invalid_auth');
+  });
+
   test('a progress post goes into the thread when the time comes', async () => {
     const bot = await withRun({ PROGRESS_CRON: '* * * * * *' });
     const post = await bot.message(/^0 of 1,398 done \(0 %\), 31 images a minute\.\nProcessed 0/);

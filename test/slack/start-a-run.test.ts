@@ -51,13 +51,20 @@ describe('planning and starting a run in Slack', () => {
     await bot.click('operator', (await bot.message(/would invoke/)).ts, 'plan_start');
     await bot.message(/started/);
     await bot.runs.becomes({ kind: 'tripped', trippedBy: { kind: 'consecutive-failures', failures: 10 } });
-    const trip = await bot.message(/^Rescan r-0142 stopped itself: 10 images failed in a row\.\n.*Nothing is running now/s);
+    const trip = await bot.message(
+      /^Rescan r-0142 stopped itself: 10 images failed in a row\.\n.*Nothing is running now/s,
+    );
     expect(trip.isBroadcast).toBe(true);
     expect(trip.text).toContain('<@U0OPERATOR>');
     expect(buttonsOf(trip)).toEqual(['run_resume', 'run_status']);
     await bot.click('approver', trip.ts, 'run_resume');
     await bot.message(/^Rescan r-0142 was resumed by <@U0APPROVER>/);
     expect(bot.runs.calls).toContain('resume by U0APPROVER');
+    const spent = await bot.until(async () => {
+      const now = (await bot.state()).messages.find(({ ts }) => ts === trip.ts);
+      return now && buttonsOf(now).length === 0 ? now : undefined;
+    }, 'the alert has no buttons any more');
+    expect(spent.text).toBe(trip.text);
   });
 
   test('an open run is offered to be resumed, or abandoned with a confirmation', async () => {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 /** What a test sees and does as the people of the local Slack, over its people's side. */
 
 const blockSchema = z.looseObject({ type: z.string() });
+const viewsSchema = z.record(z.string(), z.array(z.looseObject({ id: z.string() })));
 const messageSchema = z.looseObject({
   ts: z.string(),
   text: z.string().default(''),
@@ -16,6 +17,8 @@ export interface People {
   command(user: string, text: string, channel?: string): Promise<Record<string, unknown>>;
   click(user: string, ts: string, actionId: string): Promise<Record<string, unknown>>;
   submit(user: string, viewId: string, values: Record<string, unknown>): Promise<Record<string, unknown>>;
+  /** Waits until a view whose blocks match is open to this person; its id. */
+  openView(user: string, what: RegExp, withinMs?: number): Promise<string>;
   /** Every message of the channel, threads included, oldest first. */
   messages(channel?: string): Promise<SeenMessage[]>;
   ephemerals(): Promise<SeenMessage[]>;
@@ -50,6 +53,21 @@ export function createPeople(url: string): People {
     command: (user, text, channel = 'timesheet-ocr') => post('/sandbox/command', { user, channel, text }),
     click: (user, ts, actionId) => post('/sandbox/action', { user, ts, actionId }),
     submit: (user, viewId, values) => post('/sandbox/submit', { user, viewId, values }),
+    async openView(user, what, withinMs = 15_000) {
+      const until = Date.now() + withinMs;
+      for (;;) {
+        const seen = await state();
+        const views = viewsSchema.parse(seen.openViews ?? seen.views);
+        const mine = Object.entries(views)
+          .filter(([person]) => person.toUpperCase().includes(user.toUpperCase()))
+          .flatMap(([, open]) => open);
+        const found = mine.find((view) => what.test(JSON.stringify(view)));
+        if (found) return found.id;
+        if (Date.now() > until)
+          throw new Error(`No view like ${what} is open to ${user}: ${JSON.stringify(views).slice(0, 1_500)}`);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    },
     bot: (deed) => post('/sandbox/bot', { do: deed }),
     async messages(channel = 'C0TIMESHEET') {
       const all = z.array(messageSchema).parse((await state()).messages);

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts';
 import { createPeople, type People } from './people.ts';
 import { createWorld } from './world.ts';
@@ -12,6 +13,8 @@ export interface TestSandbox {
   readonly stopFile: string;
   /** The environment of the bot: for a second copy of it. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Puts one record into the pipeline's table, as a person or an upload would. */
+  putRecord(resourceName: string, sortKey: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -48,6 +51,13 @@ export async function startTestSandbox(
     world: createWorld(aws.url),
     stopFile,
     environment: { ...environment, ...sandbox.environment },
+    async putRecord(resourceName, sortKey) {
+      const credentials = { accessKeyId: 'x', secretAccessKey: 'x' };
+      const client = new DynamoDBClient({ endpoint: aws.url, region: 'us-east-1', credentials });
+      const Item = { ResourceName: { S: resourceName }, DateProjectCode: { S: sortKey } };
+      await client.send(new PutItemCommand({ TableName: 'TimesheetOCR-dev', Item }));
+      client.destroy();
+    },
     async close() {
       await sandbox.close();
       rmSync(folder, { recursive: true, force: true });

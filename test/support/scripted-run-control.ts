@@ -162,7 +162,11 @@ export function createScriptedRunControl(options: { firstRun?: RunSnapshot } = {
       closedPlans.set(runId, 'running');
       places.set(runId, place);
       const none = { processed: 0, rejected: 0, failed: 0, failedByType: {}, pushbacks: 0, calls: 0 };
-      const { topFailure: _top, lastFailure: _last, ...fresh } = runSnapshot({ runId, total: plan.total, startedBy: by });
+      const {
+        topFailure: _top,
+        lastFailure: _last,
+        ...fresh
+      } = runSnapshot({ runId, total: plan.total, startedBy: by });
       run = { ...fresh, totals: { ...none, entriesStored: 0, costUsd: 0, invokeMs: 0 }, paceWish: plan.paceWish };
       const snapshot = run;
       void emit({ kind: 'started', snapshot });

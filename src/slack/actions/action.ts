@@ -11,6 +11,8 @@ export interface Click extends Asker {
   /** What the button holds: an opaque id, to be looked up; never who clicked, never what may be done. */
   readonly value: string;
   readonly triggerId: string;
+  /** Takes the buttons off the message that was clicked. Never throws. */
+  readonly removeButtons: () => Promise<void>;
 }
 
 export interface Action {

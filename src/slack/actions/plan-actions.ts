@@ -1,10 +1,11 @@
 import type { RunControl } from '../../rescan/run-control.ts';
+import type { RunSnapshot } from '../../rescan/types.ts';
+import type { Board } from '../board.ts';
 import type { Chat } from '../chat.ts';
 import { ACTION } from '../messages/buttons.ts';
 import type { Message } from '../messages/message.ts';
 import { cancelledMessage, previewMessage, resumedInsteadMessage } from '../messages/preview.ts';
 import { refusalMessage } from '../messages/refusals.ts';
-import type { RunBoard } from '../run-board.ts';
 import type { RunDeeds } from '../run-deeds.ts';
 import type { RunLinks } from '../run-links.ts';
 import { changePlanView, type ModalView } from '../views/change-plan-view.ts';
@@ -21,7 +22,7 @@ type PlanActionId =
 export function planActions(ports: {
   runs: Pick<RunControl, 'readPlan' | 'cancelPlan' | 'start'>;
   deeds: Pick<RunDeeds, 'resume'>;
-  board: Pick<RunBoard, 'show'>;
+  board: Pick<Board<RunSnapshot>, 'show'>;
   chat: Pick<Chat, 'edit'>;
   links: RunLinks;
   openView: (triggerId: string, view: ModalView) => Promise<void>;

@@ -35,7 +35,10 @@ export function runActions(ports: {
   async function answer(click: Click, { done, message }: Done): Promise<Message | undefined> {
     if (!done || click.isEphemeral) return message;
     const place = await runs.place(click.value).catch(() => undefined);
-    return place?.ts === click.message.ts ? undefined : message;
+    if (place?.ts === click.message.ts) return undefined;
+    // An alert's buttons have done what they are for; the next state brings its own.
+    await click.removeButtons();
+    return message;
   }
 
   /** Stop works always: where it cannot be told which run is there, whatever runs is stopped. */

@@ -6,6 +6,8 @@ import type { Read } from './words.ts';
 export interface Asker {
   readonly person: string;
   readonly channel: string;
+  /** Opens one modal, within three seconds of what they did. Not there where that was a form. */
+  readonly triggerId?: string;
   /** Says something to this person only. Never throws: where it cannot be said, it is logged. */
   readonly tell: (message: Message) => Promise<void>;
 }

@@ -1,8 +1,11 @@
+import type { TableControl } from '../../checklist/table-control.ts';
 import { parsePace } from '../../rescan/pace-words.ts';
 import type { RunControl } from '../../rescan/run-control.ts';
 import { noRunYetMessage, paceNowMessage } from '../messages/answers.ts';
 import { escapeMrkdwn } from '../messages/escape.ts';
+import { say } from '../messages/message.ts';
 import { refusalMessage } from '../messages/refusals.ts';
+import { tableRefusalMessage } from '../messages/table-refusals.ts';
 import type { RunDeeds } from '../run-deeds.ts';
 import { type Command, noMore } from './command.ts';
 
@@ -23,11 +26,12 @@ export const resumeCommand = (deeds: RunDeeds): Command => ({
   read: noMore('resume', { act: async ({ person }) => (await deeds.resume(person)).message }),
 });
 
-export const stopCommand = (deeds: RunDeeds): Command => ({
+/** Stops what is under way: the run, or a flush or restore. */
+export const stopCommand = (deeds: RunDeeds, tables: Pick<TableControl, 'current' | 'stop'>): Command => ({
   word: 'stop',
   role: 'operator',
   usage: 'stop [now]',
-  help: 'stop the run; with `now` without waiting for what is in flight',
+  help: 'stop the run, or the flush or restore under way; with `now` without waiting for what is in flight',
   read(rest) {
     const word = rest.trim().toLowerCase();
     // Somebody in a hurry mistypes: whatever it is, it is not taken for something weaker than what was meant.
@@ -35,7 +39,14 @@ export const stopCommand = (deeds: RunDeeds): Command => ({
       return { ok: false, line: 'After `stop` there may only be `now`. The run was *not* stopped.' };
     return {
       ok: true,
-      value: { act: async ({ person }) => (await deeds.stop(person, { now: word === 'now' })).message },
+      value: {
+        async act({ person }) {
+          const stopped = await deeds.stop(person, { now: word === 'now' });
+          if (stopped.done || !(await tables.current())) return stopped.message;
+          const job = await tables.stop(person);
+          return job.ok ? say('Stopping between two batches.') : tableRefusalMessage(job.refusal);
+        },
+      },
     };
   },
 });

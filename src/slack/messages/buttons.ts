@@ -14,6 +14,10 @@ export const ACTION = {
   stopNow: 'run_stop_now',
   resume: 'run_resume',
   status: 'run_status',
+  approve: 'approval_approve',
+  deny: 'approval_deny',
+  stopJob: 'job_stop',
+  prune: 'backups_prune',
 } as const;
 export type ActionId = (typeof ACTION)[keyof typeof ACTION];
 

@@ -23,6 +23,10 @@ export function code(text: string, most = 300): string {
   return line === '' ? '(empty)' : `\`${escapeMrkdwn(shorten(line, most))}\``;
 }
 
+/** A sentence of the rooms below, in which words from outside may stand: one line, without any formatting, cut to `most`. */
+export const sentence = (text: string, most = 500): string =>
+  escapeMrkdwn(shorten(text.replaceAll('`', "'").replace(UNSEEN, ' ').replace(/\s+/g, ' ').trim(), most));
+
 /** A mention, if it is an id of Slack's; anything else is shown as it is. */
 export const mention = (person: string): string => (/^[UW][A-Z0-9]+$/.test(person) ? `<@${person}>` : code(person, 80));
 

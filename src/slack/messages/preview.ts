@@ -1,7 +1,7 @@
 import type { Button } from '@slack/types';
 import type { RunPlan } from '../../rescan/run-control.ts';
 import { ACTION, button } from './buttons.ts';
-import { code, escapeMrkdwn, mention } from './escape.ts';
+import { code, mention, sentence } from './escape.ts';
 import { bytes, count, counted, dollars, duration, rate } from './format.ts';
 import { compose, type Message } from './message.ts';
 import { doneWords, runName, selectionWords, stateWords, wishWords } from './run-words.ts';
@@ -32,10 +32,10 @@ export function previewMessage(plan: RunPlan): Message {
       ['Planned by', mention(plan.plannedBy)],
     ],
     notes: [
-      ...(plan.paceBecause.length === 0 ? [] : [`Pace: ${plan.paceBecause.map(escapeMrkdwn).join(' · ')}`]),
+      ...(plan.paceBecause.length === 0 ? [] : [`Pace: ${plan.paceBecause.map((line) => sentence(line)).join(' · ')}`]),
       ...(plan.forecastRestsOn.length === 0
         ? []
-        : [`Expectation rests on: ${plan.forecastRestsOn.map(escapeMrkdwn).join(' · ')}`]),
+        : [`Expectation rests on: ${plan.forecastRestsOn.map((line) => sentence(line)).join(' · ')}`]),
     ],
     buttons: previewButtons(plan),
   });

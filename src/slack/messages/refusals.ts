@@ -1,6 +1,6 @@
 import type { Refusal } from '../../rescan/run-control.ts';
 import type { PermissionRefusal, Role } from '../permissions.ts';
-import { code, escapeMrkdwn, link, linkChannel, mention, mentionGroup } from './escape.ts';
+import { code, link, linkChannel, mention, mentionGroup, sentence } from './escape.ts';
 import { count, counted, rate } from './format.ts';
 import { type Message, say } from './message.ts';
 import { faultLines, faultWords, runName, selectionWords, stateWords } from './run-words.ts';
@@ -53,7 +53,7 @@ export function refusalMessage(refusal: Refusal, runLink?: string): Message {
     case 'pace-over-ceiling':
       return say(
         `A pace of ${rate(refusal.asked)} images a minute is over the ceiling of ${rate(refusal.ceiling)}: nothing was changed.`,
-        ...(refusal.because.length === 0 ? [] : [refusal.because.map(escapeMrkdwn).join(' · ')]),
+        ...(refusal.because.length === 0 ? [] : [refusal.because.map((line) => sentence(line)).join(' · ')]),
       );
     case 'stop-file':
       return say(

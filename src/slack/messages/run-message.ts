@@ -22,10 +22,14 @@ export function runMessage(run: RunSnapshot, options: { buttons: boolean } = { b
     fact: `${runName(run.runId)} ${stateWords(run)}.`,
     lines: [...barLine(run), ...causeLines(run)],
     numbers: numbers(run),
-    notes: run.warnings.map((warning) => `:warning: ${warningWords(warning)}`),
+    notes: warningsThatMatter(run).map((warning) => `:warning: ${warningWords(warning)}`),
     ...(options.buttons ? { buttons: runButtons(run) } : {}),
   });
 }
+
+// What warned once is of no use to a run that is over; of one that stopped itself it is part of the story.
+const warningsThatMatter = ({ state, warnings }: RunSnapshot) =>
+  state.kind === 'running' || state.kind === 'tripped' ? warnings : [];
 
 const barLine = (run: RunSnapshot): readonly string[] => [
   `\`${progressBar(doneOf(run), run.total)}\`${run.state.kind === 'tripped' ? ` ${doneWords(run)}` : ''}`,

@@ -1,6 +1,6 @@
 import type { Fault } from '../../pipeline/reading.ts';
 import type { ImageSelection, PaceWish, RunSnapshot, StopSource, Trip, Warning } from '../../rescan/types.ts';
-import { code, escapeMrkdwn, mention, shorten } from './escape.ts';
+import { code, mention, sentence } from './escape.ts';
 import { count, counted, duration, percent, rate } from './format.ts';
 
 /** How a run is spoken of: the pieces that its message, its alerts and the answers share. All mrkdwn, escaped. */
@@ -64,10 +64,7 @@ export function faultWords({ reason }: Fault): string {
 }
 
 /** What AWS said, and where to look. */
-export const faultLines = (fault: Fault): readonly string[] => [
-  code(fault.message, 500),
-  escapeMrkdwn(shorten(fault.mend.replace(/\s+/g, ' '), 500)),
-];
+export const faultLines = (fault: Fault): readonly string[] => [code(fault.message, 500), sentence(fault.mend)];
 
 /** `60 images a minute` or `auto, now 31 images a minute` */
 export const paceWords = (run: RunSnapshot): string =>
@@ -84,8 +81,9 @@ const slowedWords = (run: RunSnapshot) =>
 export const wishWords = (wish: PaceWish): string =>
   wish.kind === 'auto' ? 'auto' : `${rate(wish.perMinute)} a minute`;
 
-export function entriesWords({ growth }: RunSnapshot): string {
-  const growing = growth.perMinute === undefined ? [] : [`${signed(growth.perMinute)} a minute`];
+export function entriesWords({ growth, state }: RunSnapshot): string {
+  const growing =
+    growth.perMinute === undefined || state.kind !== 'running' ? [] : [`${signed(growth.perMinute)} a minute`];
   const since =
     growth.entries !== undefined && growth.entriesAtStart !== undefined
       ? [`${signed(growth.entries - growth.entriesAtStart)} since the start`]
@@ -123,13 +121,13 @@ export function failedWords({ totals, topFailure }: RunSnapshot): string {
 export function warningWords({ kind, value, limit }: Warning): string {
   switch (kind) {
     case 'slow':
-      return `Slow: ${rate(value)} images a minute, under ${rate(limit)}.`;
+      return `Slow: ${rate(value)} images a minute (limit ${rate(limit)}).`;
     case 'failures':
-      return `Failures: ${Math.round(value)} % of the last images failed, over ${rate(limit)} %.`;
+      return `Failures: ${Math.round(value)} % of the last images failed (limit ${rate(limit)} %).`;
     case 'no-growth':
-      return `No growth: the table has not grown for ${duration(value * 60_000)}, the limit is ${duration(limit * 60_000)}.`;
+      return `No growth: the table has not grown for ${duration(value * 60_000)} (limit ${duration(limit * 60_000)}).`;
     case 'throttling':
-      return `Throttling: ${Math.round(value)} % of the calls were throttled, over ${rate(limit)} %.`;
+      return `Throttling: ${Math.round(value)} % of the calls were throttled (limit ${rate(limit)} %).`;
   }
 }
 

@@ -1,8 +1,18 @@
 import type { PlanningPorts } from '../planning.ts';
+import type { TableForms } from '../table-forms.ts';
 import { changePlan } from './change-plan.ts';
 import { CHANGE_PLAN } from './change-plan-view.ts';
+import { chooseRestore, confirmAct } from './confirm-act.ts';
+import { CHOOSE_RESTORE, CONFIRM_ACT } from './table-views.ts';
 import type { View } from './view.ts';
 
 /** Every callback_id of a modal, and what its submission comes to. */
-export const viewTable = (planning: PlanningPorts): ReadonlyMap<string, View> =>
-  new Map([[CHANGE_PLAN, changePlan(planning)]]);
+export const viewTable = (
+  planning: PlanningPorts,
+  forms: Pick<TableForms, 'ask' | 'showRestore'>,
+): ReadonlyMap<string, View> =>
+  new Map([
+    [CHANGE_PLAN, changePlan(planning)],
+    [CONFIRM_ACT, confirmAct(forms)],
+    [CHOOSE_RESTORE, chooseRestore(forms)],
+  ]);

@@ -1,7 +1,8 @@
 import { WebAPIPlatformError, WebAPIRateLimitedError } from '@slack/web-api';
 import { describe, expect, test } from 'vitest';
+import type { RunSnapshot } from '../../src/rescan/types.ts';
+import { createBoard } from '../../src/slack/board.ts';
 import { say } from '../../src/slack/messages/message.ts';
-import { createRunBoard } from '../../src/slack/run-board.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
 import { runSnapshot } from '../support/scripted-run-control.ts';
 
@@ -9,7 +10,7 @@ function boardAt(edit: (text: string) => Promise<void> = async () => {}) {
   const clock = createFakeClock();
   const start = clock.now();
   const edits: string[] = [];
-  const board = createRunBoard({
+  const board = createBoard<RunSnapshot>({
     clock,
     everyMs: 3_000,
     placeOf: async () => ({ channel: 'C0TIMESHEET', ts: '1.000001' }),
@@ -20,7 +21,12 @@ function boardAt(edit: (text: string) => Promise<void> = async () => {}) {
     },
     onTrouble: () => {},
   });
-  return { clock, edits, board, show: (inFlight: number, runId = 'r-1') => board.show(runSnapshot({ inFlight, runId })) };
+  return {
+    clock,
+    edits,
+    board,
+    show: (inFlight: number, runId = 'r-1') => board.show(runSnapshot({ inFlight, runId })),
+  };
 }
 
 describe('the message of a run', () => {

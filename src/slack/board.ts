@@ -1,24 +1,28 @@
 import type { Clock } from '../clock.ts';
 import type { RunPlace } from '../rescan/run-control.ts';
-import type { RunSnapshot } from '../rescan/types.ts';
 import type { MessagePlace } from './chat.ts';
 import type { Message } from './messages/message.ts';
 import { readTrouble } from './trouble.ts';
 
-/** The messages of runs, edited in place. */
-export interface RunBoard {
-  /** Shows this state of its run as soon as an edit is due. Returns at once; an older state not yet shown is dropped. */
-  show(run: RunSnapshot): void;
+/** Something whose message is edited in place: a run, a job on the table. `runId` tells one from another. */
+export interface Shown {
+  readonly runId: string;
+}
+
+/** Messages that are edited in place. */
+export interface Board<State extends Shown> {
+  /** Shows this state as soon as an edit is due. Returns at once; an older state not yet shown is dropped. */
+  show(state: State): void;
   /** Resolves when nothing is left to show, or when the board is closed. */
   shown(): Promise<void>;
   /** Nothing is edited any more. */
   close(): void;
 }
 
-export interface RunBoardPorts {
+export interface BoardPorts<State extends Shown> {
   readonly edit: (place: MessagePlace, message: Message) => Promise<void>;
   readonly placeOf: (runId: string) => Promise<RunPlace | undefined>;
-  readonly render: (run: RunSnapshot) => Message;
+  readonly render: (state: State) => Message;
   readonly clock: Clock;
   /** Edits begin at least this long after the one before, ms. */
   readonly everyMs: number;
@@ -31,9 +35,9 @@ const LONGEST_WAIT_MS = 30_000;
  * One edit at a time, at most one in `everyMs`, always of the newest state (design, "Slack"). Where Slack is down, slow
  * or says 429 the states in between are dropped, and the newest is tried until it is shown.
  */
-export function createRunBoard(ports: RunBoardPorts): RunBoard {
+export function createBoard<State extends Shown>(ports: BoardPorts<State>): Board<State> {
   const { clock, everyMs } = ports;
-  const waiting = new Map<string, RunSnapshot>();
+  const waiting = new Map<string, State>();
   const closed = new AbortController();
   let dueAt = Number.NEGATIVE_INFINITY;
   let failures = 0;
@@ -66,7 +70,7 @@ export function createRunBoard(ports: RunBoardPorts): RunBoard {
     }
   }
 
-  async function put(run: RunSnapshot): Promise<void> {
+  async function put(run: State): Promise<void> {
     const place = await ports.placeOf(run.runId);
     if (place?.ts === undefined) return;
     const message = ports.render(run);

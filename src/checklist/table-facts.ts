@@ -1,0 +1,48 @@
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { Fingerprint } from '../approvals/fingerprint.ts';
+import type { BackupRecord } from '../backup/format.ts';
+import { describePointInTimeRecovery } from '../backup/native.ts';
+import { countByKind, describeTable, keyNamesOf } from '../pipeline/table.ts';
+import type { TableAct, TableNow } from './table-control.ts';
+
+/** The table now: described, and counted by kind with consistent reads. @throws TableNotFoundError, the SDK's error. */
+export async function readTableNow(dynamodb: DynamoDBClient, table: string): Promise<TableNow> {
+  const facts = await describeTable(dynamodb, table);
+  const [counts, recovery] = await Promise.all([
+    countByKind(dynamodb, table, { keys: keyNamesOf(facts) }),
+    // Only shown: not permitted is no reason to refuse.
+    describePointInTimeRecovery(dynamodb, table).catch(() => undefined),
+  ]);
+  return {
+    name: facts.name,
+    account: facts.account,
+    region: facts.region,
+    arn: facts.arn,
+    status: facts.status,
+    counts,
+    deletionProtection: facts.deletionProtection,
+    pointInTimeRecovery: recovery?.kind ?? 'unknown',
+  };
+}
+
+/** What an approval of an act is bound to: anything of it that changes makes the approval void. */
+export function fingerprintOf(now: TableNow, backup: BackupRecord, act: TableAct, codeSha256: string): Fingerprint {
+  const options =
+    act.kind === 'flush'
+      ? [
+          { name: 'what is deleted', value: act.failedOnly ? 'failed-image records only' : 'every record' },
+          { name: 'function', value: act.hold ? 'held meanwhile' : 'not held' },
+        ]
+      : [{ name: 'mode', value: act.mode }];
+  return [
+    { name: 'act', value: act.kind },
+    { name: 'account', value: now.account },
+    { name: 'region', value: now.region },
+    { name: 'table', value: now.arn },
+    { name: 'records counted', value: now.counts.total.toLocaleString('en-US') },
+    { name: 'backup', value: backup.id },
+    { name: 'digest of the backup', value: backup.digest.sum },
+    ...options,
+    { name: 'code of the function', value: codeSha256 },
+  ];
+}

@@ -1,0 +1,64 @@
+import type { ApprovalPolicy } from '../../approvals/approval.ts';
+import type { TableControl } from '../../checklist/table-control.ts';
+import type { Chat } from '../chat.ts';
+import { approvalMessage } from '../messages/approval-message.ts';
+import { ACTION } from '../messages/buttons.ts';
+import { counted } from '../messages/format.ts';
+import { type Message, say } from '../messages/message.ts';
+import { tableRefusalMessage } from '../messages/table-refusals.ts';
+import type { Standing } from '../standing.ts';
+import type { Action, Click } from './action.ts';
+
+type TableActionId = typeof ACTION.approve | typeof ACTION.deny | typeof ACTION.stopJob | typeof ACTION.prune;
+
+/** The buttons of approvals, of jobs on the table and of the list of backups. */
+export function tableActions(ports: {
+  tables: TableControl;
+  chat: Pick<Chat, 'edit'>;
+  /** What somebody may decide, looked up at this very click. */
+  standingOf: (person: string) => Promise<Standing>;
+  policy: ApprovalPolicy;
+  onTrouble: (error: unknown, message: string) => void;
+}): Readonly<Record<TableActionId, Action>> {
+  const { tables, policy } = ports;
+
+  async function decide(click: Click, decision: 'approve' | 'deny'): Promise<Message | undefined> {
+    const { channel, ts } = click.message;
+    const standing = await ports.standingOf(click.person);
+    const answer = await tables.click(click.value, { decision, by: click.person, channel, ts, standing });
+    if (!answer.ok) {
+      // The message shows what stands, also where somebody else's click came first.
+      if (answer.refusal.reason === 'click' && answer.refusal.refusal.reason === 'decided')
+        await show(click, answer.refusal.approval);
+      return tableRefusalMessage(answer.refusal);
+    }
+    await show(click, answer.value.approval);
+    return answer.value.refused ? tableRefusalMessage(answer.value.refused) : undefined;
+  }
+
+  /** What was decided stays decided when the message cannot be edited. */
+  const show = (click: Click, approval: Parameters<typeof approvalMessage>[0]) =>
+    ports.chat
+      .edit(click.message, approvalMessage(approval, policy))
+      .catch((error: unknown) => ports.onTrouble(error, 'an approval was not edited'));
+
+  return {
+    // Who may decide is decided by the approval itself: whoever may not is told who may.
+    [ACTION.approve]: { role: 'viewer', act: (click) => decide(click, 'approve') },
+    [ACTION.deny]: { role: 'viewer', act: (click) => decide(click, 'deny') },
+    [ACTION.stopJob]: {
+      role: 'operator',
+      async act(click) {
+        const stopped = await tables.stop(click.person);
+        return stopped.ok ? say('Stopping between two batches.') : tableRefusalMessage(stopped.refusal);
+      },
+    },
+    [ACTION.prune]: {
+      role: 'operator',
+      async act(click) {
+        const deleted = await tables.prune(click.value.split(',').filter((id) => id !== ''));
+        return deleted.ok ? say(`${counted(deleted.value, 'backup')} deleted.`) : tableRefusalMessage(deleted.refusal);
+      },
+    },
+  };
+}

@@ -1,0 +1,160 @@
+import type { TableControl } from '../../checklist/table-control.ts';
+import type { Clock } from '../../clock.ts';
+import { code } from '../messages/escape.ts';
+import { bytes, count, counted } from '../messages/format.ts';
+import { type Message, say } from '../messages/message.ts';
+import { backupsMessage, pruneMessage } from '../messages/table-messages.ts';
+import { tableRefusalMessage } from '../messages/table-refusals.ts';
+import { backupLine, backupName } from '../messages/table-words.ts';
+import type { TableForms } from '../table-forms.ts';
+import type { Asker, Command, Deed } from './command.ts';
+import { type Read, readOptions, splitWords } from './words.ts';
+
+export interface TableCommandPorts {
+  readonly tables: TableControl;
+  readonly forms: TableForms;
+  readonly clock: Clock;
+}
+
+const deed = (act: (asker: Asker) => Promise<Message | undefined>, atOnce?: Message): Read<Deed> => ({
+  ok: true,
+  value: { act, ...(atOnce ? { atOnce } : {}) },
+});
+
+/** `/rescan backup [note]`, `backup native`, `backup export`. */
+export const backupCommand = ({ tables }: TableCommandPorts): Command => ({
+  word: 'backup',
+  role: 'operator',
+  usage: 'backup [note] | backup native | backup export',
+  help: 'copy the table to S3 exactly and read it back; DynamoDB’s own backup or export',
+  read(rest) {
+    const note = rest.trim();
+    if (note === 'native') return deed(() => native(tables), say('Asking DynamoDB for a backup of its own…'));
+    if (note === 'export') return deed((asker) => exporting(tables, asker), say('Asking DynamoDB for an export…'));
+    if (note.length > 300) return { ok: false, line: 'A note is at most 300 characters.' };
+    return deed(async ({ person, channel }) => {
+      const begun = await tables.backup({ by: person, place: { channel }, ...(note === '' ? {} : { note }) });
+      return begun.ok ? undefined : tableRefusalMessage(begun.refusal);
+    });
+  },
+});
+
+async function native(tables: TableControl): Promise<Message> {
+  const made = await tables.nativeBackup();
+  if (!made.ok) return tableRefusalMessage(made.refusal);
+  const { name, arn, status, pointInTimeRecovery } = made.value;
+  return say(
+    `DynamoDB makes its backup ${code(name, 120)}: ${code(status, 40)}.`,
+    code(arn, 300),
+    `Point-in-time recovery of the table is ${pointInTimeRecovery === 'unknown' ? 'not known' : pointInTimeRecovery}.`,
+    'It cannot be read back by the bot, so a flush needs a backup of `/rescan backup` all the same.',
+  );
+}
+
+async function exporting(tables: TableControl, asker: Asker): Promise<Message> {
+  const begun = await tables.exportTable();
+  if (!begun.ok) return tableRefusalMessage(begun.refusal);
+  await asker.tell(say(`DynamoDB exports the table: ${code(begun.value.arn, 300)}. You hear when it is done.`));
+  const done = await begun.value.followed;
+  return done.ok
+    ? say(`The export is done: ${counted(done.value.items, 'record')}, ${bytes(done.value.bytes)}.`)
+    : tableRefusalMessage(done.refusal);
+}
+
+/** `/rescan backups`, `backups verify ID`, `backups prune keep=N`. */
+export const backupsCommand = ({ tables, clock }: TableCommandPorts): Command => ({
+  word: 'backups',
+  role: 'viewer',
+  usage: 'backups | backups verify ID | backups prune keep=5',
+  help: 'list the backups; read one back from S3; delete old ones',
+  read(rest) {
+    const words = splitWords(rest);
+    if (!words.ok) return words;
+    const [verb, ...more] = words.value;
+    if (verb === undefined) return deed(() => list(tables, clock));
+    if (verb === 'verify') {
+      const [id, ...others] = more;
+      if (id === undefined || others.length > 0) return { ok: false, line: '`verify` takes the id of one backup.' };
+      return deed(() => verify(tables, id, clock), say(`Reading ${backupName(id)} back from S3…`));
+    }
+    if (verb !== 'prune') return { ok: false, line: `${code(verb, 60)} is not understood.` };
+    const options = readOptions(more, ['keep']);
+    if (!options.ok) return options;
+    const keep = options.value.get('keep') ?? '';
+    if (!/^[1-9]\d{0,4}$/.test(keep)) return { ok: false, line: '`keep=` must be a whole number above 0.' };
+    return deed(() => prune(tables, Number(keep), clock));
+  },
+});
+
+async function list(tables: TableControl, clock: Clock): Promise<Message> {
+  const records = await tables.backups();
+  return records.ok ? backupsMessage(records.value, clock.now()) : tableRefusalMessage(records.refusal);
+}
+
+async function verify(tables: TableControl, backupId: string, clock: Clock): Promise<Message> {
+  const record = await tables.verify(backupId);
+  if (!record.ok) return tableRefusalMessage(record.refusal);
+  const { verification, counts } = record.value;
+  return verification.kind === 'verified'
+    ? say(`${backupName(backupId)} is whole: ${count(counts.total)} records read back, digest and counts equal.`)
+    : say(
+        `${backupName(backupId)} is *not* whole: ${code(verification.reason, 200)}.`,
+        ...(verification.objectKey === undefined ? [] : [`The object: ${code(verification.objectKey, 300)}`]),
+        backupLine(record.value, clock.now()),
+      );
+}
+
+async function prune(tables: TableControl, keep: number, clock: Clock): Promise<Message> {
+  const plan = await tables.planPrune(keep);
+  return plan.ok ? pruneMessage(plan.value, keep, clock.now()) : tableRefusalMessage(plan.refusal);
+}
+
+/** `/rescan flush [kinds=failed] [backup=ID]`: a form, then an approval. */
+export const flushCommand = ({ forms }: TableCommandPorts): Command => ({
+  word: 'flush',
+  role: 'operator',
+  usage: 'flush [kinds=failed] [backup=ID]',
+  help: 'delete the table’s records, once a second person approves; nothing that is not saved',
+  read(rest) {
+    const words = splitWords(rest);
+    if (!words.ok) return words;
+    const options = readOptions(words.value, ['kinds', 'backup']);
+    if (!options.ok) return options;
+    const kinds = options.value.get('kinds');
+    const backupId = options.value.get('backup');
+    if (kinds !== undefined && kinds !== 'failed') return { ok: false, line: '`kinds=` can only be `failed`.' };
+    const wanted = { failedOnly: kinds === 'failed', ...(backupId === undefined ? {} : { backupId }) };
+    return deed((asker) => forms.openFlush(asker.triggerId ?? '', wanted, asker));
+  },
+});
+
+/** `/rescan restore [ID]`, or from a backup of the old runbook. */
+export const restoreCommand = ({ tables, forms, clock }: TableCommandPorts): Command => ({
+  word: 'restore',
+  role: 'operator',
+  usage: 'restore [backup=ID] | restore from=s3://bucket/db_backup_….json [types-from=ID]',
+  help: 'put a backup back, once a second person approves; what is there is saved first',
+  read(rest) {
+    const words = splitWords(rest);
+    if (!words.ok) return words;
+    const options = readOptions(words.value, ['backup', 'from', 'types-from']);
+    if (!options.ok) return options;
+    const backupId = options.value.get('backup');
+    const uri = options.value.get('from');
+    const typesFrom = options.value.get('types-from');
+    if (uri === undefined && typesFrom !== undefined) return { ok: false, line: '`types-from=` goes with `from=`.' };
+    if (uri === undefined)
+      return deed((asker) =>
+        forms.openRestore(asker.triggerId ?? '', backupId === undefined ? {} : { backupId }, asker),
+      );
+    if (!/^s3:\/\/[^/]+\/.+$/.test(uri)) return { ok: false, line: '`from=` must be `s3://bucket/key`.' };
+    return deed(async ({ person }) => {
+      const taken = await tables.importLegacy({ uri, by: person, ...(typesFrom === undefined ? {} : { typesFrom }) });
+      if (!taken.ok) return tableRefusalMessage(taken.refusal);
+      return say(
+        `The old backup is in the catalogue now, with the types of ${code(typesFrom ?? '', 80)}: ${backupLine(taken.value, clock.now())}`,
+        `\`/rescan restore backup=${taken.value.id}\` puts it back.`,
+      );
+    }, say('Reading the old backup…'));
+  },
+});

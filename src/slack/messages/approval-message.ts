@@ -1,0 +1,74 @@
+import type { Approval, ApprovalPolicy } from '../../approvals/approval.ts';
+import { tableActSchema } from '../../checklist/table-control.ts';
+import { ACTION, button } from './buttons.ts';
+import { code, escapeMrkdwn, mention } from './escape.ts';
+import { compose, type Message } from './message.ts';
+import { changedLines, decidedWords } from './table-refusals.ts';
+import { actWords } from './table-words.ts';
+
+/** Slack shows it in each reader's own time zone. */
+const clockTime = (at: number) =>
+  `<!date^${Math.floor(at / 1000)}^{time}|${new Date(at).toISOString().slice(11, 16)} UTC>`;
+
+/**
+ * A request for approval, and what came of it. While it waits it has its two buttons; once it is decided they are gone and
+ * who decided stays.
+ */
+export function approvalMessage(approval: Approval, policy: ApprovalPolicy): Message {
+  const act = tableActSchema.parse(JSON.parse(approval.options));
+  const table =
+    approval.fingerprint
+      .find((fact) => fact.name === 'table')
+      ?.value.split('/')
+      .at(-1) ?? 'the table';
+  const what = actWords(act, table);
+  const { state } = approval;
+  const facts = approval.fingerprint.map(({ name, value }) => `${escapeMrkdwn(name)}: ${code(value, 200)}`).join('\n');
+  const asks = `${mention(approval.requestedBy)} asks to ${what}.`;
+  const why = approval.reason === undefined ? 'No reason was given.' : `Why: ${code(approval.reason, 500)}`;
+  if (state.kind === 'pending')
+    return compose({
+      fact: `Approval needed: ${approval.act} of ${code(table, 120)}`,
+      lines: [
+        asks,
+        why,
+        policy === 'self'
+          ? 'A team of one: the requester’s own yes counts.'
+          : `Somebody else must approve, until ${clockTime(approval.expiresAt)}. It holds for exactly this, and once:`,
+      ],
+      notes: [facts],
+      buttons: [
+        button(ACTION.approve, 'Approve', approval.id, {
+          style: 'danger',
+          confirm: {
+            title: `Approve this ${approval.act}?`,
+            text: `It begins at once: ${plain(what)}.`,
+            yes: 'Approve',
+            no: 'Not yet',
+          },
+        }),
+        button(ACTION.deny, 'Deny', approval.id),
+      ],
+    });
+  return compose({
+    fact: `${approval.act === 'flush' ? 'Flush' : 'Restore'} of ${code(table, 120)}: ${decidedWords(state)}${ownWords(approval)}.`,
+    lines: [
+      asks,
+      why,
+      ...(state.kind === 'void' ? ['Nothing was done. What changed:', ...changedLines(state.changed)] : []),
+      ...(state.kind === 'expired' || state.kind === 'denied' || state.kind === 'withdrawn'
+        ? ['Nothing was done.']
+        : []),
+    ],
+    notes: [facts],
+  });
+}
+
+/** What the audit must show: one person asked and approved. */
+function ownWords({ state, requestedBy }: Approval): string {
+  const isOwn = (state.kind === 'approved' || state.kind === 'used') && state.by === requestedBy;
+  return isOwn ? ', who asked for it (policy: self)' : '';
+}
+
+const plain = (text: string) =>
+  text.replaceAll('`', '').replaceAll('&amp;', '&').replaceAll('&lt;', '<').replaceAll('&gt;', '>');

@@ -1,0 +1,135 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { buttonOf, type SeenMessage, wholeText } from '../support/people.ts';
+import { startTestSandbox, type TestSandbox } from '../support/sandbox.ts';
+
+let here: TestSandbox;
+beforeEach(async () => {
+  here = await startTestSandbox({ images: 60, seedTable: 'full' });
+});
+afterEach(() => here.close());
+
+const tableSchema = z.object({ total: z.number() });
+async function inTable(): Promise<number> {
+  const url = here.sandbox.aws?.url;
+  return tableSchema.parse(await (await fetch(`${url}/sandbox/table`)).json()).total;
+}
+
+async function backup(): Promise<SeenMessage> {
+  await here.people.command('operator', '/rescan backup before the rescan');
+  return here.people.sees(/is made and verified/);
+}
+
+/** Opens the form of a flush, and sends it in with this name typed. */
+async function askFlush(name: string, user = 'operator') {
+  await here.people.command(user, '/rescan flush');
+  const viewId = await here.people.openView(user, /Type the table/);
+  return here.people.submit(user, viewId, { table_name: name, reason: 'OCR 2.6.1' });
+}
+
+async function approvalMessage(): Promise<SeenMessage> {
+  return here.people.sees(/Approval needed/);
+}
+
+describe('backup, flush and restore under two pairs of eyes', () => {
+  test('the whole way: backup, flush refused to the one who asked, approved by another, restored equal in digest', async () => {
+    const before = await inTable();
+    const made = await backup();
+    const digest = /digest: `([0-9a-f]{12})/.exec(wholeText(made))?.[1];
+    expect(digest).toBeDefined();
+
+    await askFlush('TimesheetOCR-dev');
+    const asked = await approvalMessage();
+    await here.people.click('operator', asked.ts, buttonOf(asked, /approve/));
+    await here.people.sees(/You asked for this, so a second person must approve it/);
+    expect(await inTable()).toBe(before);
+
+    await here.people.click('approver', asked.ts, buttonOf(asked, /approve/));
+    await here.people.sees(/The flush is done: .*the count is zero/);
+    expect(await inTable()).toBe(0);
+    const decided = (await here.people.messages()).find((message) => message.ts === asked.ts);
+    expect(decided && wholeText(decided)).toMatch(/approved by <@U0APPROVER>/);
+    expect(decided && wholeText(decided)).not.toMatch(/approval_approve/);
+
+    await here.people.command('operator', '/rescan restore');
+    const choose = await here.people.openView('operator', /Type to search/);
+    const backupId = /Backup `([^`]+)` is made/.exec(wholeText(made))?.[1] ?? '';
+    await here.people.submit('operator', choose, { backup: backupId, mode: 'replace' });
+    const confirm = await here.people.openView('operator', /What it changes/);
+    await here.people.submit('operator', confirm, { table_name: 'TimesheetOCR-dev' });
+    const restore = await here.people.sees(/Approval needed: restore/);
+    await here.people.click('approver', restore.ts, buttonOf(restore, /approve/));
+    const done = await here.people.sees(/The restore is done/);
+    expect(wholeText(done)).toContain(`equals the backup’s, \`${digest}`);
+    expect(await inTable()).toBe(before);
+  });
+
+  test('a wrong name typed is an error at the field, and nothing is asked for', async () => {
+    await backup();
+    const answer = await askFlush('TimesheetOCR-prod');
+    expect(JSON.stringify(answer)).toMatch(/TimesheetOCR-dev, exactly so/);
+    expect((await here.people.messages()).some((message) => /Approval needed/.test(wholeText(message)))).toBe(false);
+  });
+
+  test('without a verified backup there is nothing to ask for', async () => {
+    await here.people.command('operator', '/rescan flush');
+    await here.people.openView('operator', /no verified backup/);
+  });
+
+  test('two clicks at once: one wins, and the flush runs once', async () => {
+    await backup();
+    await askFlush('TimesheetOCR-dev');
+    const asked = await approvalMessage();
+    const approve = buttonOf(asked, /approve/);
+    await Promise.all([1, 2, 3].map(() => here.people.click('approver', asked.ts, approve).catch(() => undefined)));
+    await here.people.sees(/The flush is done/);
+    const ends = (await here.people.messages()).filter((message) => /The flush is done/.test(message.text));
+    expect(ends).toHaveLength(1);
+  });
+
+  test('a record that came after the request makes the approval void, and says what changed', async () => {
+    await backup();
+    await askFlush('TimesheetOCR-dev');
+    const asked = await approvalMessage();
+    const before = await inTable();
+    await here.world.set({ latencyMs: 0 });
+    await here.putRecord('Zed', '2026-01-01#PJ1');
+    await here.people.click('approver', asked.ts, buttonOf(asked, /approve/));
+    await here.people.sees(/it is void/);
+    const shown = (await here.people.messages()).find((message) => message.ts === asked.ts);
+    expect(shown && wholeText(shown)).toMatch(/records counted/);
+    expect(await inTable()).toBe(before + 1);
+  });
+
+  test('a guest and a viewer approve nothing', async () => {
+    await backup();
+    await askFlush('TimesheetOCR-dev');
+    const asked = await approvalMessage();
+    const before = await inTable();
+    for (const user of ['viewer', 'guest']) await here.people.click(user, asked.ts, buttonOf(asked, /approve/));
+    await here.people.sees(/Only approvers may decide this/);
+    expect(await inTable()).toBe(before);
+  });
+
+  test('a bot that is killed in the middle of a flush goes on with it', async () => {
+    await backup();
+    await here.world.set({ addedLatencyMs: 30 });
+    await askFlush('TimesheetOCR-dev');
+    const asked = await approvalMessage();
+    await here.people.click('approver', asked.ts, buttonOf(asked, /approve/));
+    await here.people.sees(/The flush is under way/);
+    await here.people.bot('kill');
+    await here.people.bot('start');
+    await here.world.set({ addedLatencyMs: 0 });
+    await here.people.sees(/The flush is done/, { withinMs: 25_000 });
+    expect(await inTable()).toBe(0);
+  });
+
+  test('an image that is kept in use, and the last verified backup, are never pruned', async () => {
+    await backup();
+    await here.people.command('operator', '/rescan backups prune keep=1');
+    await here.people.sees(/Nothing to delete/);
+    await here.people.command('viewer', '/rescan backups');
+    await here.people.sees(/1 backup/);
+  });
+});

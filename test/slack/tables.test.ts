@@ -1,0 +1,180 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import type { RunState } from '../../src/rescan/types.ts';
+import { actionTable } from '../../src/slack/actions/table.ts';
+import { commandTable } from '../../src/slack/commands/table.ts';
+import { alertOf } from '../../src/slack/messages/alerts.ts';
+import { approvalMessage } from '../../src/slack/messages/approval-message.ts';
+import { ACTION } from '../../src/slack/messages/buttons.ts';
+import { helpMessage, unknownWordMessage } from '../../src/slack/messages/help.ts';
+import { previewMessage } from '../../src/slack/messages/preview.ts';
+import { runMessage } from '../../src/slack/messages/run-message.ts';
+import { jobMessage, pruneMessage } from '../../src/slack/messages/table-messages.ts';
+import { nearestWords } from '../../src/slack/nearest.ts';
+import { createPermissions } from '../../src/slack/permissions.ts';
+import { createRunDeeds } from '../../src/slack/run-deeds.ts';
+import { createTableForms } from '../../src/slack/table-forms.ts';
+import { changePlanView } from '../../src/slack/views/change-plan-view.ts';
+import { viewTable } from '../../src/slack/views/table.ts';
+import { chooseRestoreView, flushView } from '../../src/slack/views/table-views.ts';
+import { createFakeClock } from '../support/fake-clock.ts';
+import { idleTableControl } from '../support/idle-table-control.ts';
+// from '../support/fake-clock.ts';
+import { createScriptedRunControl, runPlan, runSnapshot } from '../support/scripted-run-control.ts';
+import { backupRecord, flushApproval, flushJob, NOW, tableNow } from '../support/table-builders.ts';
+
+function tables() {
+  const runs = createScriptedRunControl();
+  const clock = createFakeClock();
+  const links = { of: async () => undefined, ofRefusal: async () => undefined };
+  const chat = { post: async () => '1.000001', edit: async () => {} };
+  const board = { show: () => {} };
+  const permissions = createPermissions({ operators: [], approvers: [], membersOf: async () => [], clock });
+  const deeds = createRunDeeds({ runs, board, links });
+  const planning = { runs, chat, links, clock };
+  const status = { runs, links, permissions };
+  const table = idleTableControl();
+  const forms = createTableForms({
+    tables: table,
+    chat,
+    openView: async () => 'V1',
+    updateView: async () => {},
+    policy: 'second-person',
+    clock,
+  });
+  return {
+    commands: commandTable({
+      runs,
+      planning,
+      status,
+      deeds,
+      table: { tables: table, forms, clock },
+      pace: { kind: 'auto' },
+    }),
+    actions: actionTable({
+      runs,
+      deeds,
+      status,
+      board,
+      chat,
+      links,
+      tables: table,
+      standingOf: async () => 'neither',
+      policy: 'second-person',
+      openView: async () => {},
+      onTrouble: () => {},
+    }),
+    views: viewTable(planning, forms),
+  };
+}
+
+const manifestSchema = z.looseObject({
+  features: z.looseObject({
+    slash_commands: z.array(z.looseObject({ command: z.string(), usage_hint: z.string() })),
+  }),
+});
+
+describe('the tables', () => {
+  const { commands, actions, views } = tables();
+  const words = [...commands.keys()];
+
+  test('hold the words that there are, each explained in help with its usage', () => {
+    expect(words).toEqual([
+      'help',
+      'backup',
+      'backups',
+      'flush',
+      'start',
+      'status',
+      'pause',
+      'resume',
+      'stop',
+      'pace',
+      'restore',
+    ]);
+    const help = helpMessage([...commands.values()]).text;
+    for (const { word, usage, help: line } of commands.values()) {
+      expect(usage.split(' ')[0]).toBe(word);
+      expect(help).toContain(`• \`/rescan ${usage}\`: ${line}`);
+    }
+  });
+
+  test('the manifest’s hint names no word that is not there', () => {
+    const { features } = manifestSchema.parse(
+      parse(readFileSync(new URL('../../manifest.yml', import.meta.url), 'utf8')),
+    );
+    const [command] = features.slash_commands;
+    expect(command?.command).toBe('/rescan');
+    const hinted = command?.usage_hint.split('|').map((part) => part.trim().split(' ')[0] ?? '') ?? [];
+    expect(hinted.filter((word) => word !== '…' && !commands.has(word))).toEqual([]);
+  });
+
+  test('hold every button that a message can have, and no other', () => {
+    const person = { kind: 'person', by: 'U1' } as const;
+    const fault = { reason: 'network', message: 'm', mend: 'm' } as const;
+    const states: RunState[] = [
+      { kind: 'planned' },
+      { kind: 'running' },
+      { kind: 'paused', because: person },
+      { kind: 'paused', because: { kind: 'fault', fault } },
+      { kind: 'stopped', by: person },
+      { kind: 'tripped', trippedBy: { kind: 'no-growth', minutes: 10 } },
+      { kind: 'interrupted' },
+      { kind: 'completed' },
+      { kind: 'abandoned', by: 'U1' },
+    ];
+    const messages = [
+      ...states.map((state) => runMessage(runSnapshot({ state }))),
+      runMessage(runSnapshot({ draining: true })),
+      previewMessage(runPlan()),
+      previewMessage(runPlan({ openRun: runSnapshot({ state: { kind: 'interrupted' } }) })),
+      ...states
+        .flatMap((state) =>
+          state.kind === 'planned' || state.kind === 'running'
+            ? []
+            : [
+                alertOf(
+                  { kind: state.kind, snapshot: runSnapshot({ state }), leftInFlight: 0 },
+                  { goesOnByItself: false },
+                ),
+              ],
+        )
+        .flatMap((alert) => (alert ? [alert.message] : [])),
+      approvalMessage(flushApproval(), 'second-person'),
+      jobMessage(flushJob()),
+      pruneMessage({ remove: [backupRecord()], spared: [] }, 1, NOW),
+    ];
+    const shown = new Set(
+      [...JSON.stringify(messages).matchAll(/"action_id":"([^"]+)"/g)].map((match) => match[1] ?? ''),
+    );
+    expect([...shown].sort()).toEqual(Object.keys(actions).sort());
+    expect(Object.values<string>(ACTION).sort()).toEqual(Object.keys(actions).sort());
+  });
+
+  test('hold every form that can be opened', () => {
+    const backup = backupRecord();
+    const difference = { added: 0, changed: 0, removed: 0 };
+    const act = { kind: 'flush', backupId: backup.id, failedOnly: false, hold: false } as const;
+    const opened = [
+      changePlanView(runPlan(), { channel: 'C1', ts: '1.000001' }),
+      flushView({ act, now: tableNow(), backup, difference, holdMs: 300_000 }, 'C1', NOW),
+      chooseRestoreView([backup], 'C1', NOW),
+    ];
+    expect([...views.keys()]).toEqual(opened.map((view) => view.callback_id));
+  });
+
+  test('a word that is none of them gets the nearest ones', () => {
+    expect(nearestWords('sttaus', words)).toEqual(['status', 'start']);
+    expect(nearestWords('res', words)).toEqual(['restore', 'resume']);
+    expect(nearestWords('PUASE', words)[0]).toBe('pause');
+    expect(nearestWords('bananas', words)).toEqual([]);
+    expect(unknownWordMessage('bananas', words).text).toBe(
+      'There is no `/rescan bananas`: nothing was done.\n`/rescan help` lists what there is.',
+    );
+    expect(unknownWordMessage('stat', words).text).toBe(
+      'There is no `/rescan stat`: nothing was done.\nDid you mean `/rescan status`, `/rescan start` or `/rescan stop`? `/rescan help` lists all.',
+    );
+  });
+});

@@ -1,0 +1,25 @@
+import type { TableAnswer, TableControl } from '../../src/checklist/table-control.ts';
+
+const refused = async (): Promise<TableAnswer<never>> => ({ ok: false, refusal: { reason: 'no-backup' } });
+
+/** The table's side where a test is about runs: nothing is under way, nothing is there to restore. */
+export const idleTableControl = (): TableControl => ({
+  backup: refused,
+  nativeBackup: refused,
+  exportTable: refused,
+  backups: async () => ({ ok: true, value: [] }),
+  verify: refused,
+  planPrune: refused,
+  prune: refused,
+  importLegacy: refused,
+  planFlush: refused,
+  planRestore: refused,
+  request: refused,
+  setMessage: async () => {},
+  approval: async () => undefined,
+  click: refused,
+  current: async () => undefined,
+  stop: refused,
+  setPlace: async () => {},
+  watch: () => () => {},
+});
