@@ -1,3 +1,4 @@
+import { validate } from 'node-cron';
 import { z } from 'zod';
 
 /**
@@ -31,9 +32,7 @@ const bucketName = z
   .string()
   .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, { error: 'a bucket name: 3 to 63 of a-z 0-9 . -' });
 const functionName = z.string().regex(/^[A-Za-z0-9_:/-]{1,170}$/, { error: 'a Lambda function name or ARN' });
-const cronExpression = z
-  .string()
-  .refine((text) => [5, 6].includes(text.trim().split(/\s+/).length), { error: 'a cron expression of 5 or 6 fields' });
+const cronExpression = z.string().refine((text) => validate(text), { error: 'a cron expression of 5 or 6 fields' });
 const slackIds = (kinds: string, pattern: RegExp) =>
   list.refine((ids) => ids.every((id) => pattern.test(id)), { error: kinds });
 const people = slackIds('Slack user ids (U…, W…) and user group ids (S…), separated by commas', /^[UWS][A-Z0-9]{2,}$/);

@@ -4,7 +4,8 @@ import { assembleTables } from './checklist/assemble.ts';
 import { systemClock } from './clock.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { createLogger, type Logger } from './log.ts';
-import { createAwsClients } from './pipeline/aws.ts';
+import { createAwsClients, proveBucket } from './pipeline/aws.ts';
+import { FaultError } from './pipeline/fault.ts';
 import { assembleRuns } from './rescan/assemble.ts';
 import { createSlackApp } from './slack/app.ts';
 import { ControlTableError, openControlTable } from './state/control-table.ts';
@@ -19,6 +20,7 @@ async function startBot(config: Config, logger: Logger): Promise<() => Promise<v
   const holder = `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`;
   const aws = createAwsClients();
   const table = await openControlTable({ dynamodb: aws.dynamodb, tableName: config.CONTROL_TABLE, clock });
+  await proveBucket(aws.s3, config.CONTROL_BUCKET);
   const runs = await assembleRuns({ config, aws, table, clock, random, logger, holder, drainMs: DRAIN_MS });
   const tables = assembleTables({ config, aws, table, clock, random, logger, holder, runs });
   const outbox = createOutbox({ table, name: config.OCR_FUNCTION });
@@ -62,8 +64,8 @@ main().catch((error: unknown) => {
   if (error instanceof ConfigError) {
     console.error('rescan-bot cannot start. Nothing was done. These settings are missing or malformed:');
     for (const line of error.lines) console.error(`  ${line}`);
-  } else if (error instanceof ControlTableError) {
-    console.error(`rescan-bot cannot start: ${error.message}`);
+  } else if (error instanceof ControlTableError || error instanceof FaultError) {
+    console.error(`rescan-bot cannot start. Nothing was done.\n  ${error.fault.message}\n  ${error.fault.mend}`);
   } else {
     console.error('rescan-bot cannot start:', error);
   }

@@ -2,7 +2,7 @@ import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { LambdaClient } from '@aws-sdk/client-lambda';
-import { S3Client } from '@aws-sdk/client-s3';
+import { ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { ServiceQuotasClient } from '@aws-sdk/client-service-quotas';
 import { STSClient } from '@aws-sdk/client-sts';
 
@@ -88,6 +88,14 @@ export function asFaultError(error: unknown, asked: Asked): unknown {
   if (carriedFault(error)) return error;
   const fault = readFault(error, asked);
   return fault ? new FaultError(fault, error) : error;
+}
+
+/** That the bucket is there and may be read. @throws FaultError that says what is missing and which setting or permission mends it. */
+export async function proveBucket(s3: S3Client, bucket: string): Promise<void> {
+  const asked = { service: 's3', action: 's3:ListBucket', resource: bucket };
+  await s3.send(new ListObjectsV2Command({ Bucket: bucket, MaxKeys: 1 })).catch((error: unknown) => {
+    throw asFaultError(error, asked);
+  });
 }
 
 /** What stands behind an error: a fault that is known, or else the error in its own words. Never throws. */

@@ -1,0 +1,23 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { S3Client } from '@aws-sdk/client-s3';
+import { makeBackup } from '../src/backup/backup.ts';
+import { flushTable } from '../src/backup/flush.ts';
+import { memoryJobs } from '../src/backup/job-store.ts';
+import { restoreBackup } from '../src/backup/restore.ts';
+import { systemClock } from '../src/clock.ts';
+
+/** Backs up, flushes and restores one table in a process of its own, and prints its peak memory, MB. */
+const [table = '', url = '', bucket = ''] = process.argv.slice(2);
+const local = {
+  endpoint: url,
+  region: 'us-east-1',
+  credentials: { accessKeyId: 'sandbox', secretAccessKey: 'sandbox' },
+};
+const place = { s3: new S3Client({ ...local, forcePathStyle: true }), bucket, prefix: `memory-${table}/` };
+const dynamodb = new DynamoDBClient(local);
+const deps = { dynamodb, place, clock: systemClock, random: Math.random, jobs: memoryJobs() };
+const { record } = await makeBackup(deps, { table, by: 'bench' });
+await flushTable(deps, { jobId: 'f', table, backupId: record.id, maxDifference: 0, writers: 'held' });
+await restoreBackup(deps, { jobId: 'r', table, backupId: record.id, mode: 'replace', by: 'bench' });
+console.log(process.resourceUsage().maxRSS / 1024);
+process.exit(0);

@@ -1,0 +1,24 @@
+import { parseArgs } from 'node:util';
+import { runAckBenchmark } from './ack.ts';
+import { runBackupBenchmarks } from './backup.ts';
+import { runEngineBenchmark, runManifestBenchmark, runPaceBenchmark } from './engine.ts';
+import { createReport, type Report } from './report.ts';
+
+const benchmarks: Readonly<Record<string, (report: Report) => Promise<void>>> = {
+  engine: runEngineBenchmark,
+  manifest: runManifestBenchmark,
+  pace: runPaceBenchmark,
+  ack: runAckBenchmark,
+  backup: runBackupBenchmarks,
+};
+
+const { positionals } = parseArgs({ allowPositionals: true });
+const unknown = positionals.filter((name) => !(name in benchmarks));
+if (unknown.length > 0) {
+  console.error(`There is no benchmark ${unknown.join(', ')}; there are ${Object.keys(benchmarks).join(', ')}.`);
+  process.exit(1);
+}
+const { report, table } = createReport();
+for (const [name, run] of Object.entries(benchmarks))
+  if (positionals.length === 0 || positionals.includes(name)) await run(report);
+table();
