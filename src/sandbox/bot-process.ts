@@ -4,6 +4,8 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
+/** As `npm start` has them: V8 gives memory back soon, so a run over a million images stays as small as one over a thousand. */
+const NODE_FLAGS = ['--optimize-for-size', '--max-semi-space-size=4'];
 const UP_WITHIN_MS = 20_000;
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
 
@@ -57,7 +59,10 @@ export function createBotProcess(options: {
   }
 
   function spawned(): Promise<void> {
-    const started = spawn(process.execPath, [MAIN], { env: options.environment, stdio: ['ignore', 'pipe', 'pipe'] });
+    const started = spawn(process.execPath, [...NODE_FLAGS, MAIN], {
+      env: options.environment,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     child = started;
     told = false;
     started.stdout?.pipe(log, { end: false });
