@@ -272,10 +272,11 @@ describe('an approval', () => {
 
 describe('a job', () => {
   test('stops between batches, from another copy of the bot too, and what it deleted is in the backup', async () => {
-    const [bot, other] = [await startSteps(), await startSteps()];
+    const patient = { LEASE_SECONDS: '10' };
+    const [bot, other] = [await startSteps(patient), await startSteps(patient)];
     const record = await backup(bot);
     const approval = await request(bot);
-    aws.turn({ addedLatencyMs: 700 });
+    aws.turn({ addedLatencyMs: 400 });
     await bot.steps.click(approval.id, yes);
     await bot.hears('progress');
     value(await other.steps.stop('U9'));
