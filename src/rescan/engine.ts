@@ -350,6 +350,7 @@ export function drive(run: LiveRun, rules: EngineRules, ports: EnginePorts): Dri
     }
     await drain();
     ended = true;
+    run.restedAt = clock.now();
     await entries.return?.();
     return { halt: halt ?? { kind: 'completed' }, leftInFlight: run.inFlight };
   }

@@ -82,6 +82,8 @@ export interface LiveRun {
   /** Time spent running before `runningSince`, ms. */
   activeMs: number;
   runningSince: number;
+  /** When it came to rest in this process; undefined while it is driven. */
+  restedAt: number | undefined;
   recentCalls: { at: number; pushback: boolean }[];
 }
 
@@ -122,6 +124,7 @@ export function createLiveRun(
     draining: false,
     activeMs: saved?.activeMs ?? 0,
     runningSince: now,
+    restedAt: undefined,
     recentCalls: [],
   };
 }
@@ -197,7 +200,10 @@ export function reviewWarnings(run: LiveRun, now: number): { began: Warning[]; e
 
 /** Images that were started and have no outcome on record: they go again when the run goes on. */
 export function startedWithoutOutcome(run: LiveRun): number {
-  return Math.max(0, run.startedThrough + 1 - doneThrough(run) - run.waiting);
+  return Math.max(
+    0,
+    run.startedThrough + 1 - doneThrough(run) - Math.max(run.waiting, run.inFlight === 0 ? run.tries.size : 0),
+  );
 }
 
 function doneThrough(run: LiveRun): number {
@@ -208,6 +214,9 @@ function doneThrough(run: LiveRun): number {
   );
   return Math.min(run.progress.lowWater, through + 1) + beyond;
 }
+
+/** Time spent running up to now, or until it came to rest, ms: pauses left out. */
+const activeMsAt = (run: LiveRun, now: number): number => run.activeMs + (run.restedAt ?? now) - run.runningSince;
 
 /** Everything the run must remember to go on after a crash. */
 export function takeCheckpoint(run: LiveRun, now: number): Checkpoint {
@@ -224,7 +233,7 @@ export function takeCheckpoint(run: LiveRun, now: number): Checkpoint {
     firstFailures: [...run.firstFailures],
     journalSeq: run.journalSeq,
     startedThrough: run.startedThrough,
-    activeMs: run.activeMs + (now - run.runningSince),
+    activeMs: activeMsAt(run, now),
     ...(run.lastFailure ? { lastFailure: run.lastFailure } : {}),
     ...(run.entries === undefined ? {} : { entries: run.entries }),
   };
@@ -235,7 +244,7 @@ export function takeSnapshot(run: LiveRun, state: RunState, now: number): RunSna
   const { terms, totals } = run;
   const imagesPerMinute = perMinute(run.rate, now);
   const pace = pacePerMinute(run.pacer);
-  const activeMs = run.activeMs + (state.kind === 'running' ? now - run.runningSince : 0);
+  const activeMs = activeMsAt(run, now);
   const remaining = eta({
     total: terms.total,
     done: doneOf(totals),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { takeCheckpoint } from '../../src/rescan/live-run.ts';
+import { takeCheckpoint, takeSnapshot } from '../../src/rescan/live-run.ts';
 import type { RunEvent } from '../../src/rescan/types.ts';
 import { broken, failed, fault, processed, pushback, rejected, startRig } from '../support/engine-rig.ts';
 
@@ -312,6 +312,19 @@ describe('going on after a crash', () => {
       await next.play(5_000);
       expect((await next.drive.ended).halt.kind).toBe(kind);
     }
+  });
+});
+
+describe('the time a run took', () => {
+  test('counts what it ran, and not what it rested', async () => {
+    const rig = startRig({ images: 60, perMinute: 60 });
+    await rig.play();
+    const ran = takeSnapshot(rig.run, { kind: 'completed' }, rig.clock.now()).activeMs;
+    expect(ran).toBeGreaterThan(58_000);
+    expect(ran).toBeLessThan(62_000);
+    await rig.clock.advance(600_000);
+    expect(takeSnapshot(rig.run, { kind: 'completed' }, rig.clock.now()).activeMs).toBe(ran);
+    expect(takeCheckpoint(rig.run, rig.clock.now()).activeMs).toBe(ran);
   });
 });
 

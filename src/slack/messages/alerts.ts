@@ -47,7 +47,7 @@ export function alertOf(event: RunEvent, options: { goesOnByItself: boolean }): 
     case 'resumed':
       return thread({
         fact: `${name} ${event.by === undefined ? 'goes on by itself after the bot went down' : `was resumed by ${mention(event.by)}`}: ${doneWords(snapshot)}.`,
-        lines: [repeatingWords(event.repeating)],
+        lines: [repeatingWords(event.repeating, event.from !== 'interrupted')],
       });
     case 'pace-changed':
       return thread({
@@ -75,7 +75,7 @@ export function alertOf(event: RunEvent, options: { goesOnByItself: boolean }): 
       });
     case 'draining':
       return thread({
-        fact: `${drainingWords(event.why, event.by)} No image starts any more; ${counted(snapshot.inFlight, 'image')} in flight ${snapshot.inFlight === 1 ? 'is' : 'are'} waited for.`,
+        fact: `${drainingWords(event.why, event.by)} No image starts any more; ${snapshot.inFlight === 0 ? 'none is in flight' : `${counted(snapshot.inFlight, 'image')} in flight ${snapshot.inFlight === 1 ? 'is' : 'are'} waited for`}.`,
       });
     case 'paused':
     case 'stopped':
@@ -192,9 +192,12 @@ const BROKEN_RETRIES = 2;
 const UNWRITTEN =
   'The control table cannot be written, so it does not say so yet: should the bot be restarted before that, the run goes on by itself.';
 
-const repeatingWords = (repeating: number) =>
+/** After a crash it is not known for sure what was in flight; after a drain it is. */
+const repeatingWords = (repeating: number, isSure: boolean) =>
   repeating === 0
-    ? 'Only an image that was in flight at that moment may be invoked again.'
+    ? isSure
+      ? 'No image is invoked twice.'
+      : 'Only an image that was in flight at that moment may be invoked again.'
     : `${counted(repeating, 'image')} that ${repeating === 1 ? 'was' : 'were'} in flight ${repeating === 1 ? 'is' : 'are'} invoked again.`;
 
 function drainingWords(why: 'pause' | 'stop' | 'trip' | 'fault' | 'shutdown', by?: string): string {
