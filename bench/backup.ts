@@ -169,6 +169,6 @@ async function fill(dynamodb: DynamoDBClient, table: string, items: number): Pro
 
 async function peakMemory(table: string, url: string): Promise<number> {
   const script = fileURLToPath(new URL('./backup-memory.ts', import.meta.url));
-  const { stdout } = await promisify(execFile)(process.execPath, [script, table, url, BUCKET]);
+  const { stdout } = await promisify(execFile)(process.execPath, [...process.execArgv, script, table, url, BUCKET]);
   return Number(stdout.trim().split('\n').at(-1));
 }

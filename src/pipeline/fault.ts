@@ -2,7 +2,7 @@ import { DynamoDBServiceException } from '@aws-sdk/client-dynamodb';
 import { LambdaServiceException } from '@aws-sdk/client-lambda';
 import { S3ServiceException } from '@aws-sdk/client-s3';
 import { ServiceQuotasServiceException } from '@aws-sdk/client-service-quotas';
-import type { Fault } from './reading.ts';
+import { FAULT_REASONS, type Fault } from './reading.ts';
 import { redact } from './redact.ts';
 
 /** What was asked of AWS: `lambda`, `lambda:InvokeFunction`, the function's name. */
@@ -118,17 +118,7 @@ export const carriedFault = (error: unknown): Fault | undefined => {
     ? { reason, message, mend }
     : undefined;
 };
-const REASONS: ReadonlySet<string> = new Set<Fault['reason']>([
-  'credentials',
-  'access-denied',
-  'function-missing',
-  'bucket-missing',
-  'table-missing',
-  'network',
-  'configuration',
-  'manifest',
-  'control-table',
-]);
+const REASONS: ReadonlySet<string> = new Set(FAULT_REASONS);
 const isReason = (text: string): text is Fault['reason'] => REASONS.has(text);
 
 /** The fault that this very error is, by its name, code and status; its causes are not asked. */

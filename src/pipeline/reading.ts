@@ -34,16 +34,18 @@ export type Outcome =
 /** Who asked for less. */
 export type PushbackSource = 'function' | 'account' | 'bedrock' | 'textract' | 'dynamodb' | 'unknown';
 
-export type FaultReason =
-  | 'credentials'
-  | 'access-denied'
-  | 'function-missing'
-  | 'bucket-missing'
-  | 'table-missing'
-  | 'network'
-  | 'configuration'
-  | 'manifest'
-  | 'control-table';
+export const FAULT_REASONS = [
+  'credentials',
+  'access-denied',
+  'function-missing',
+  'bucket-missing',
+  'table-missing',
+  'network',
+  'configuration',
+  'manifest',
+  'control-table',
+] as const;
+export type FaultReason = (typeof FAULT_REASONS)[number];
 
 /** The bot cannot work. No image is to blame. */
 export interface Fault {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Fault } from '../pipeline/reading.ts';
+import { FAULT_REASONS, type Fault } from '../pipeline/reading.ts';
 import type { Person, RunState, StopSource, Trip } from './types.ts';
 
 /** What may happen to a run. */
@@ -106,17 +106,7 @@ export function isOpen(state: RunState): boolean {
 export const isActive = (state: RunState): boolean => state.kind === 'running';
 
 const faultSchema: z.ZodType<Fault> = z.object({
-  reason: z.enum([
-    'credentials',
-    'access-denied',
-    'function-missing',
-    'bucket-missing',
-    'table-missing',
-    'network',
-    'configuration',
-    'manifest',
-    'control-table',
-  ]),
+  reason: z.enum(FAULT_REASONS),
   message: z.string(),
   mend: z.string(),
 });
