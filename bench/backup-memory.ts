@@ -16,8 +16,13 @@ const local = {
 const place = { s3: new S3Client({ ...local, forcePathStyle: true }), bucket, prefix: `memory-${table}/` };
 const dynamodb = new DynamoDBClient(local);
 const deps = { dynamodb, place, clock: systemClock, random: Math.random, jobs: memoryJobs() };
+const peak = (stage: string) => console.error(`${stage}: ${Math.round(process.resourceUsage().maxRSS / 1024)} MB`);
+peak('start');
 const { record } = await makeBackup(deps, { table, by: 'bench' });
+peak('backup');
 await flushTable(deps, { jobId: 'f', table, backupId: record.id, maxDifference: 0, writers: 'held' });
+peak('flush');
 await restoreBackup(deps, { jobId: 'r', table, backupId: record.id, mode: 'replace', by: 'bench' });
+peak('restore');
 console.log(process.resourceUsage().maxRSS / 1024);
 process.exit(0);

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { runAckBenchmark } from './ack.ts';
-import { runBackupBenchmarks } from './backup.ts';
+import { runBackupBenchmarks, runBackupMemoryBenchmark } from './backup.ts';
 import { runEngineBenchmark, runManifestBenchmark, runPaceBenchmark } from './engine.ts';
 import { createReport, type Report } from './report.ts';
 
@@ -10,6 +10,7 @@ const benchmarks: Readonly<Record<string, (report: Report) => Promise<void>>> = 
   pace: runPaceBenchmark,
   ack: runAckBenchmark,
   backup: runBackupBenchmarks,
+  'backup-memory': runBackupMemoryBenchmark,
 };
 
 const { positionals } = parseArgs({ allowPositionals: true });
