@@ -1,4 +1,4 @@
-import { CreateTableCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { CreateTableCommand, type DynamoDBClient, waitUntilTableExists } from '@aws-sdk/client-dynamodb';
 import type { Item } from '../../src/pipeline/table.ts';
 
 /** A table as the pipeline has it (pipeline.md), without its indexes. */
@@ -17,6 +17,8 @@ export async function createPipelineTable(dynamodb: DynamoDBClient, name: string
       ],
     }),
   );
+  // A table that is still CREATING is not found by a Scan.
+  await waitUntilTableExists({ client: dynamodb, maxWaitTime: 10, minDelay: 0.02, maxDelay: 0.1 }, { TableName: name });
 }
 
 /** A timesheet entry as the OCR function stores it, about 700 bytes. */

@@ -4,6 +4,7 @@ import {
   DeleteTableCommand,
   type DynamoDBClient,
   type WriteRequest,
+  waitUntilTableExists,
 } from '@aws-sdk/client-dynamodb';
 import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { drawTimesheet } from './png.ts';
@@ -72,6 +73,11 @@ export async function createPipelineTable(dynamodb: DynamoDBClient, { table }: S
         },
       ],
     }),
+  );
+  // A table that is still CREATING is not found by a Scan.
+  await waitUntilTableExists(
+    { client: dynamodb, maxWaitTime: 10, minDelay: 0.02, maxDelay: 0.1 },
+    { TableName: table },
   );
 }
 
