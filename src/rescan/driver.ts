@@ -103,6 +103,7 @@ export async function readLiveRun(
       maxInFlight: record.maxInFlight,
       growthKind: record.entriesAtStart === 0 ? 'counted' : 'probed',
       ...(record.entriesAtStart === undefined ? {} : { entriesAtStart: record.entriesAtStart }),
+      ...(record.plan.canary === undefined ? {} : { canary: record.plan.canary }),
     },
     rules,
     now,

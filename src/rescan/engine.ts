@@ -1,5 +1,6 @@
 import type { Fault, Invocation, Outcome, Reading } from '../pipeline/reading.ts';
 import { judgeAttempt } from './attempt.ts';
+import { mayStart } from './canary.ts';
 import { isDone } from './checkpoint.ts';
 import type { Drive, DriveEnd, EnginePorts, EngineRules, Halt } from './engine-ports.ts';
 import { growthDue, judgeGrowth, noteEntries, noteFailedLook, noteProbe } from './growth.ts';
@@ -8,6 +9,7 @@ import {
   type LiveRun,
   mayBeInFlight,
   reviewWarnings,
+  standingTrip,
   takeCall,
   takeCheckpoint,
   takeOutcome,
@@ -139,6 +141,13 @@ export function drive(run: LiveRun, rules: EngineRules, ports: EnginePorts): Dri
           ...(record.requestId === undefined ? {} : { requestId: record.requestId }),
         });
       if (taken.trip) stopDriving({ kind: 'trip', trip: taken.trip });
+      else if (taken.canaryPassed !== undefined)
+        ports.emit({
+          kind: 'canary-passed',
+          snapshot: snapshot(),
+          failed: taken.canaryPassed,
+          images: run.terms.canary?.images ?? 0,
+        });
     }
     keepCheckpoint();
   }
@@ -243,6 +252,7 @@ export function drive(run: LiveRun, rules: EngineRules, ports: EnginePorts): Dri
       else if (!isDone(run.progress, next.value.index)) upcoming = { entry: next.value, notBefore: 0 };
     }
     if (!upcoming || waiting.length >= WAITING_LIMIT) return;
+    if (!mayStart(run.terms.canary, run.progress.lowWater, upcoming.entry.index)) return;
     const job = upcoming;
     upcoming = undefined;
     return job;
@@ -342,6 +352,8 @@ export function drive(run: LiveRun, rules: EngineRules, ports: EnginePorts): Dri
 
   async function whole(): Promise<DriveEnd> {
     void ticking();
+    const trip = standingTrip(run);
+    if (trip) stopDriving({ kind: 'trip', trip });
     try {
       await dispatch();
     } catch (error) {

@@ -1,5 +1,6 @@
 import type { FailureType } from '../pipeline/reading.ts';
 import { advanceBreaker, type Breaker, type BreakerSettings, closedBreaker } from './breaker.ts';
+import { judgeCanary } from './canary.ts';
 import {
   type Checkpoint,
   copyProgress,
@@ -21,7 +22,17 @@ import {
 import { createPacer, inFlightLimit, type Pacer, pacePerMinute, savePacer } from './pacer.ts';
 import { emptyRate, noteDone, perMinute, type Rate } from './rate.ts';
 import { addCall, addOutcome, type Cause, doneOf, noTotals, noteCause } from './totals.ts';
-import type { OutcomeRecord, PaceWish, Person, RunSnapshot, RunState, RunTotals, Trip, Warning } from './types.ts';
+import type {
+  Canary,
+  OutcomeRecord,
+  PaceWish,
+  Person,
+  RunSnapshot,
+  RunState,
+  RunTotals,
+  Trip,
+  Warning,
+} from './types.ts';
 import { judgeWarnings, type WarningLimits, warningChanges } from './warnings.ts';
 
 /** What a run is told once, at its start or when it goes on. */
@@ -35,6 +46,7 @@ export interface RunTerms {
   readonly maxInFlight: number;
   readonly entriesAtStart?: number;
   readonly growthKind: 'counted' | 'probed';
+  readonly canary?: Canary;
 }
 
 export interface RunRules {
@@ -69,6 +81,8 @@ export interface LiveRun {
   lastProcessed: { key: string; resourceName?: string; startedAt: number } | undefined;
   rejectedSinceLook: boolean;
   warnings: readonly Warning[];
+  /** Failures that a person has seen before resuming: they do not trip the canary again. */
+  canaryForgiven: number;
   journalSeq: number;
   /** The highest index started so far, -1 before the first. */
   startedThrough: number;
@@ -114,6 +128,7 @@ export function createLiveRun(
     lastProcessed: undefined,
     rejectedSinceLook: false,
     warnings: [],
+    canaryForgiven: from?.fresh ? from.checkpoint.totals.failed : 0,
     journalSeq: saved?.journalSeq ?? 0,
     startedThrough: saved?.startedThrough ?? -1,
     tries: new Map(saved?.retries.map((retry) => [retry.index, { pushbacks: retry.pushbacks, broken: retry.broken }])),
@@ -137,8 +152,9 @@ export function takeOutcome(
   run: LiveRun,
   record: OutcomeRecord,
   now: number,
-): { counted: boolean; trip?: Trip; firstOfKind?: FailureType } {
+): { counted: boolean; trip?: Trip; firstOfKind?: FailureType; canaryPassed?: number } {
   if (isDone(run.progress, record.index)) return { counted: false };
+  const wasCanary = run.terms.canary !== undefined && run.progress.lowWater < canaryImages(run);
   run.progress = markDone(run.progress, record.index);
   run.tries.delete(record.index);
   run.totals = addOutcome(run.totals, record);
@@ -146,7 +162,7 @@ export function takeOutcome(
   run.growth = noteGrowthOutcome(run.growth);
   const { breaker, trip } = advanceBreaker(run.breaker, run.rules.breaker, record.outcome.kind);
   run.breaker = breaker;
-  const answer = { counted: true, ...(trip ? { trip } : {}) };
+  const answer = { counted: true, ...(trip ? { trip } : {}), ...(wasCanary ? canaryOf(run) : {}) };
   if (record.outcome.kind === 'processed') {
     const { resourceName } = record.outcome;
     run.lastProcessed = {
@@ -163,6 +179,25 @@ export function takeOutcome(
   if (run.firstFailures.has(failureType)) return answer;
   run.firstFailures.add(failureType);
   return { ...answer, firstOfKind: failureType };
+}
+
+const canaryImages = (run: LiveRun): number => Math.min(run.terms.canary?.images ?? 0, run.terms.total);
+
+/** What the first images come to after one more of them. Nothing else was started meanwhile, so the totals are theirs. */
+function canaryOf(run: LiveRun): { trip?: Trip; canaryPassed?: number } {
+  const { canary, total } = run.terms;
+  if (!canary) return {};
+  const failed = run.totals.failed - run.canaryForgiven;
+  const trip = judgeCanary(canary, total, failed);
+  if (trip) return { trip };
+  return run.progress.lowWater >= canaryImages(run) && total > canary.images ? { canaryPassed: run.totals.failed } : {};
+}
+
+/** A trip of the first images that is on record by its outcomes, but not yet by the run's state: the process died between the two. */
+export function standingTrip(run: LiveRun): Trip | undefined {
+  const { canary, total } = run.terms;
+  if (!canary || run.startedThrough >= canary.images) return;
+  return judgeCanary(canary, total, run.totals.failed - run.canaryForgiven);
 }
 
 const CALLS_REMEMBERED_MS = 120_000;

@@ -6,7 +6,7 @@ import type { ManifestIndex } from './manifest.ts';
 import type { Refusal, RunPlan } from './run-control.ts';
 import type { RunStore, StoredPlan } from './run-store.ts';
 import { reservoir, seededRandom } from './sample.ts';
-import type { ImageSelection, PaceWish, Person } from './types.ts';
+import type { Canary, ImageSelection, PaceWish, Person } from './types.ts';
 
 /** What images have cost and taken so far in this pipeline, from its last run. */
 export interface Experience {
@@ -49,7 +49,7 @@ export type Planned =
  * expect. Nothing is invoked; a refused plan leaves no manifest that a run could start from.
  */
 export async function planRun(
-  request: { selection: ImageSelection; paceWish: PaceWish; by: Person },
+  request: { selection: ImageSelection; paceWish: PaceWish; canary?: Canary; by: Person },
   ports: PlannerPorts,
   settings: PlannerSettings,
   onProgress: (seen: number) => void = () => {},
@@ -119,6 +119,7 @@ export async function planRun(
     totalBytes: index.bytes,
     leftOut: Math.max(0, looked - index.count),
     paceWish,
+    ...(request.canary === undefined ? {} : { canary: request.canary }),
     ceilingPerMinute: ceiling.ceilingPerMinute,
     paceBecause: [...ceiling.because, ...quotas.notes],
     expectedPerMinute: expected.expectedPerMinute,

@@ -1,4 +1,4 @@
-import type { ImageSelection, PaceWish, Person, RunEvent, RunSnapshot } from './types.ts';
+import type { Canary, ImageSelection, PaceWish, Person, RunEvent, RunSnapshot } from './types.ts';
 
 /** What a run will be, before anyone says yes. The manifest is already frozen; starting takes exactly these images. */
 export interface RunPlan {
@@ -9,6 +9,8 @@ export interface RunPlan {
   /** Objects of the bucket that were looked at and left out (no image, excluded prefix, not in the sample). */
   readonly leftOut: number;
   readonly paceWish: PaceWish;
+  /** The first images go alone; undefined where all go at once. */
+  readonly canary?: Canary;
   readonly ceilingPerMinute: number;
   /** The arithmetic behind the ceiling, one line each, e.g. "Nova Lite: 200 requests a minute × 80 % = 160". */
   readonly paceBecause: readonly string[];
@@ -66,7 +68,7 @@ export type Answer<T> = { readonly ok: true; readonly value: T } | { readonly ok
  */
 export interface RunControl {
   plan(
-    request: { selection: ImageSelection; paceWish: PaceWish; by: Person; place: RunPlace },
+    request: { selection: ImageSelection; paceWish: PaceWish; canary?: Canary; by: Person; place: RunPlace },
     onProgress?: (seen: number) => void,
   ): Promise<Answer<RunPlan>>;
   /** The plan as it was frozen; undefined when it is gone, started or cancelled. */

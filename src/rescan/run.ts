@@ -119,6 +119,7 @@ const tripSchema: z.ZodType<Trip> = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('consecutive-failures'), failures: z.number() }),
   z.object({ kind: z.literal('failure-rate'), failed: z.number(), window: z.number() }),
   z.object({ kind: z.literal('no-growth'), minutes: z.number(), entries: z.number().exactOptional() }),
+  z.object({ kind: z.literal('canary'), failed: z.number(), images: z.number(), percent: z.number() }),
 ]);
 
 /** A state as the control table holds it. */

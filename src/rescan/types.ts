@@ -23,7 +23,18 @@ export type PaceWish = { readonly kind: 'auto' } | { readonly kind: 'fixed'; rea
 export type Trip =
   | { readonly kind: 'consecutive-failures'; readonly failures: number }
   | { readonly kind: 'failure-rate'; readonly failed: number; readonly window: number }
-  | { readonly kind: 'no-growth'; readonly minutes: number; readonly entries?: number };
+  | { readonly kind: 'no-growth'; readonly minutes: number; readonly entries?: number }
+  /** Too many of the first images failed; no other had been started. */
+  | { readonly kind: 'canary'; readonly failed: number; readonly images: number; readonly percent: number };
+
+/**
+ * The first `images` of a run go alone; the others follow when all of them have an outcome. More than `percent` of them
+ * failed: the run trips.
+ */
+export interface Canary {
+  readonly images: number;
+  readonly percent: number;
+}
 
 /** What the runbook calls warning signs; said once when it begins and once when it ends. */
 export type WarningKind = 'slow' | 'failures' | 'no-growth' | 'throttling';
@@ -139,6 +150,8 @@ export type RunEvent =
       readonly from: PaceWish;
       readonly to: PaceWish;
     }
+  /** The first images have their outcomes, and the others follow. */
+  | { readonly kind: 'canary-passed'; readonly snapshot: RunSnapshot; readonly failed: number; readonly images: number }
   | { readonly kind: 'warning-began' | 'warning-ended'; readonly snapshot: RunSnapshot; readonly warning: Warning }
   | {
       readonly kind: 'first-failure';

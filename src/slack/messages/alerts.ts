@@ -53,6 +53,10 @@ export function alertOf(event: RunEvent, options: { goesOnByItself: boolean }): 
       return thread({
         fact: `${mention(event.by)} changed the pace from ${wishWords(event.from)} to ${wishWords(event.to)}.`,
       });
+    case 'canary-passed':
+      return thread({
+        fact: `The first ${counted(event.images, 'image')} are through, ${event.failed === 0 ? 'none' : event.failed} of them failed. The others follow.`,
+      });
     case 'warning-began':
       return thread({ fact: `:warning: ${warningWords(event.warning)}`, lines: [doneWords(snapshot)] });
     case 'warning-ended':

@@ -25,6 +25,8 @@ export function tripWords(trip: Trip): string {
       return `${count(trip.failed)} of the last ${counted(trip.window, 'image')} failed`;
     case 'no-growth':
       return `the table has not grown for ${duration(trip.minutes * 60_000)}`;
+    case 'canary':
+      return `${count(trip.failed)} of the first ${counted(trip.images, 'image')} failed (limit ${rate(trip.percent)} %)`;
   }
 }
 
