@@ -135,6 +135,18 @@ const settings = {
   /** `second-person`, or `self` for a team of one. */
   APPROVAL_POLICY: z.enum(['second-person', 'self'], { error: 'second-person or self' }).default('second-person'),
 
+  // Checklist and autopilot
+  /** Images that must work today before anything is deleted. 0: none. */
+  SAMPLE_IMAGES: number({ min: 0, max: 100 }).prefault('3'),
+  /** A sample older than this is tried again, hours. */
+  SAMPLE_MAX_AGE_HOURS: number({ min: 0.01, max: 8_760, whole: false })
+    .transform((n) => n * 60 * MINUTE)
+    .prefault('24'),
+  /** The autopilot's run sends so many images ahead; the others follow when these have passed. */
+  CANARY_IMAGES: number({ min: 1, max: 10_000 }).prefault('20'),
+  /** More than this share of them failed: the run stops itself, per cent. */
+  CANARY_PERCENT: number({ min: 1, max: 99 }).prefault('20'),
+
   LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
       error: 'fatal, error, warn, info, debug, trace or silent',

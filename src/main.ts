@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { assembleTables } from './checklist/assemble.ts';
+import { assembleRescans } from './checklist/assemble.ts';
 import { systemClock } from './clock.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { createLogger, type Logger } from './log.ts';
 import { createAwsClients, proveBucket } from './pipeline/aws.ts';
 import { FaultError } from './pipeline/fault.ts';
 import { assembleRuns } from './rescan/assemble.ts';
+import { settingPace } from './rescan/pace-words.ts';
 import { createSlackApp } from './slack/app.ts';
 import { ControlTableError, openControlTable } from './state/control-table.ts';
 import { createOutbox } from './state/outbox.ts';
@@ -22,14 +23,18 @@ async function startBot(config: Config, logger: Logger): Promise<() => Promise<v
   const table = await openControlTable({ dynamodb: aws.dynamodb, tableName: config.CONTROL_TABLE, clock });
   await proveBucket(aws.s3, config.CONTROL_BUCKET);
   const runs = await assembleRuns({ config, aws, table, clock, random, logger, holder, drainMs: DRAIN_MS });
-  const tables = assembleTables({ config, aws, table, clock, random, logger, holder, runs });
+  const pace = settingPace(config.PACE);
+  const rescans = assembleRescans({ config, aws, table, clock, random, logger, holder, runs, pace });
+  const { tables, autopilot } = rescans;
   const outbox = createOutbox({ table, name: config.OCR_FUNCTION });
-  const slack = createSlackApp({ config, runs, tables, outbox, clock, random, logger });
+  const slack = createSlackApp({ config, runs, tables, rescans, pace, outbox, clock, random, logger });
   await slack.start();
   runs.standBy();
   tables.standBy();
+  autopilot.standBy();
   logger.info({ holder, channels: config.SLACK_CHANNELS }, 'rescan-bot is up');
   return async () => {
+    await autopilot.shutDown();
     await Promise.all([runs.shutDown(), tables.shutDown()]);
     await slack.stop();
   };

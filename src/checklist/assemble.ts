@@ -1,20 +1,38 @@
+import { randomUUID } from 'node:crypto';
 import { access } from 'node:fs/promises';
 import { createApprovalStore } from '../approvals/approval-store.ts';
+import { lastVerified, listBackups } from '../backup/catalogue.ts';
 import { controlTableJobs } from '../backup/job-store.ts';
 import type { Clock, Random } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { Logger } from '../log.ts';
-import { type AwsClients, foreseenOr } from '../pipeline/aws.ts';
-import { describeFunction } from '../pipeline/ocr-function.ts';
+import { type AwsClients, createInvokeClient, foreseenOr } from '../pipeline/aws.ts';
+import { listImages } from '../pipeline/images.ts';
+import { createOcrFunction, describeFunction } from '../pipeline/ocr-function.ts';
+import { countRecords, describeTable } from '../pipeline/table.ts';
 import type { RunControl } from '../rescan/run-control.ts';
+import type { PaceWish } from '../rescan/types.ts';
 import type { ControlTable } from '../state/control-table.ts';
 import { createLease } from '../state/lease.ts';
+import { auditOfAutopilot, auditOfRun, auditOfTable } from './audit-events.ts';
+import { type AuditLog, createAuditLog } from './audit-log.ts';
+import { type Autopilot, createAutopilot } from './autopilot.ts';
+import { createAutopilotStore } from './autopilot-store.ts';
+import { type Checklist, createChecklist } from './checklist.ts';
+import { createChecklistStore } from './checklist-store.ts';
+import { createFunctionSteps } from './function-steps.ts';
 import { createJobRecord } from './job-record.ts';
+import { lookForFailure, lookInLog } from './look-for-failure.ts';
+import { createStartControl, type StartControl } from './start-control.ts';
+import type { StepControl } from './step-control.ts';
 import { createTableSteps, type TableSteps } from './table-steps.ts';
 
 const POLL_MS = 500;
+const MEGABYTE = 1024 * 1024;
+/** How much longer than the function itself the bot waits for its reply, ms. */
+const BEYOND_FUNCTION_TIMEOUT_MS = 30_000;
 
-export interface TablesParts {
+export interface RescansParts {
   readonly config: Config;
   readonly aws: AwsClients;
   readonly table: ControlTable;
@@ -22,51 +40,208 @@ export interface TablesParts {
   readonly random: Random;
   readonly logger: Logger;
   readonly holder: string;
-  readonly runs: Pick<RunControl, 'current'>;
+  readonly runs: RunControl;
+  readonly pace: PaceWish;
 }
 
-/** The steps on the table that the settings name, on real AWS clients. */
-export function assembleTables(parts: TablesParts): TableSteps {
+/** Everything a rescan is made of, besides its runs. */
+export interface Rescans {
+  readonly tables: TableSteps;
+  readonly checklist: Checklist;
+  readonly starts: StartControl;
+  readonly steps: StepControl;
+  readonly autopilot: Autopilot;
+  readonly audit: AuditLog;
+}
+
+/** The steps of a rescan on the pipeline that the settings name, on real AWS clients. */
+export function assembleRescans(parts: RescansParts): Rescans {
   const { config, aws, table, clock, random, logger, runs } = parts;
   const name = config.OCR_FUNCTION;
-  return createTableSteps({
+  const place = { s3: aws.s3, bucket: config.CONTROL_BUCKET, prefix: `${config.CONTROL_PREFIX}backups/` };
+  const warn = (message: string, cause: unknown) => logger.warn({ err: cause }, message);
+  // The lease of the runs, held under another name: a run and other work on the pipeline exclude each other.
+  const leaseAs = (part: string, of = name) =>
+    createLease({
+      table,
+      name: of,
+      holder: `${parts.holder}/${part}`,
+      durationMs: config.LEASE_SECONDS,
+      clock,
+      logger,
+    });
+  const stopFileExists = () =>
+    access(config.STOP_FILE).then(
+      () => true,
+      () => false,
+    );
+  const codeSha256 = async () => (await describeFunction(aws.lambda, name)).codeSha256;
+  const activeRun = async () => {
+    const run = await runs.current();
+    return run?.state.kind === 'running' ? run.runId : undefined;
+  };
+  const faultOfTable = (error: unknown) => foreseenOr(error, config.TABLE);
+  const faultOfFunction = (error: unknown) => foreseenOr(error, name);
+  const store = createChecklistStore(table, name);
+  const audit = createAuditLog(table, name);
+
+  const checklist = createChecklist({
+    store,
+    clock,
+    rules: {
+      maxBackupAgeMs: config.BACKUP_MAX_AGE_HOURS,
+      maxDifference: config.FLUSH_MAX_DIFFERENCE,
+      maxSampleAgeMs: config.SAMPLE_MAX_AGE_HOURS,
+      sampleImages: config.SAMPLE_IMAGES,
+    },
+    codeSha256,
+    async lastBackup() {
+      const { arn } = await describeTable(aws.dynamodb, config.TABLE);
+      const backup = lastVerified(await listBackups(place), arn);
+      return backup && { id: backup.id, startedAt: backup.startedAt, records: backup.counts.total };
+    },
+    async countRecords() {
+      const { approximateBytes } = await describeTable(aws.dynamodb, config.TABLE);
+      return approximateBytes <= config.GROWTH_COUNT_MAX_MB * MEGABYTE
+        ? countRecords(aws.dynamodb, config.TABLE)
+        : undefined;
+    },
+    blockingQuotas: async () => [],
+    currentRun: () => runs.current(),
+    currentJob: () => tables.current(),
+    approval: (id) => tables.approval(id),
+    readFault: faultOfTable,
+    warn,
+  });
+
+  const tables: TableSteps = createTableSteps({
     dynamodb: aws.dynamodb,
     lambda: aws.lambda,
-    place: { s3: aws.s3, bucket: config.CONTROL_BUCKET, prefix: `${config.CONTROL_PREFIX}backups/` },
+    place,
     clock,
     random,
     jobs: controlTableJobs(table),
     record: createJobRecord(table, name),
-    // The lease of the runs, held under another name: a run and a job on the table exclude each other.
-    lease: createLease({
-      table,
-      name,
-      holder: `${parts.holder}/table`,
-      durationMs: config.LEASE_SECONDS,
-      clock,
-      logger,
-    }),
+    lease: leaseAs('table'),
     approvals: createApprovalStore(table, name),
     table: config.TABLE,
     functionName: name,
     functionTimeoutMs: async () => (await describeFunction(aws.lambda, name)).timeoutMs,
-    codeSha256: async () => (await describeFunction(aws.lambda, name)).codeSha256,
-    activeRun: async () => {
-      const run = await runs.current();
-      return run?.state.kind === 'running' ? run.runId : undefined;
-    },
+    codeSha256,
+    activeRun,
     policy: config.APPROVAL_POLICY,
     approvalMs: config.APPROVAL_MINUTES,
     maxBackupAgeMs: config.BACKUP_MAX_AGE_HOURS,
     maxDifference: config.FLUSH_MAX_DIFFERENCE,
+    gate: (step) => checklist.gate(step),
+    checklist,
+    noteDone: (job, result) => checklist.noteDone(job, result),
     stopFile: config.STOP_FILE,
-    stopFileExists: () =>
-      access(config.STOP_FILE).then(
-        () => true,
-        () => false,
-      ),
-    readFault: (error) => foreseenOr(error, config.TABLE),
-    warn: (message, cause) => logger.warn({ err: cause }, message),
+    stopFileExists,
+    readFault: faultOfTable,
+    warn,
     pollMs: POLL_MS,
   });
+
+  const invoke = async (imageKey: string) => {
+    const facts = await describeFunction(aws.lambda, name);
+    const client = createInvokeClient({ timeoutMs: facts.timeoutMs + BEYOND_FUNCTION_TIMEOUT_MS, maxSockets: 1 });
+    try {
+      const ocr = createOcrFunction({
+        client,
+        functionName: name,
+        bucket: config.IMAGE_BUCKET,
+        keyEncoding: config.KEY_ENCODING,
+      });
+      return await ocr.invoke(imageKey);
+    } finally {
+      client.destroy();
+    }
+  };
+  const exclusive = {
+    lease: leaseAs('function'),
+    activeRun,
+    currentJob: () => tables.current(),
+    stopFile: config.STOP_FILE,
+    stopFileExists,
+  };
+  const steps = createFunctionSteps({
+    checklist,
+    sampleImages: config.SAMPLE_IMAGES,
+    exclusive,
+    codeSha256,
+    readFault: faultOfFunction,
+    warn,
+    logging: {
+      clock,
+      uniqueName: () => `${new Date(clock.now()).toISOString().replace(/[^0-9]/g, '')}-${randomUUID().slice(0, 8)}`,
+      invoke,
+      ...lookForFailure(aws.dynamodb, { table: config.TABLE, mostBytes: config.GROWTH_COUNT_MAX_MB * MEGABYTE }),
+      logLines: lookInLog(aws.logs, `/aws/lambda/${name}`),
+      readFault: faultOfFunction,
+    },
+    sample: {
+      clock,
+      random,
+      invoke,
+      listImages: () =>
+        listImages(aws.s3, {
+          bucket: config.IMAGE_BUCKET,
+          extensions: config.IMAGE_EXTENSIONS,
+          excludedPrefixes: config.EXCLUDED_PREFIXES,
+        }),
+    },
+  });
+  const starts = createStartControl(runs, checklist);
+  const autopilot = createAutopilot({
+    store: createAutopilotStore(table, name),
+    clock,
+    lease: leaseAs('autopilot', `${name}#autopilot`),
+    checklist,
+    tables,
+    starts,
+    runs,
+    async doStep(step, by) {
+      switch (step) {
+        case 'test-logging': {
+          const tested = await steps.testLogging(by);
+          return tested.ok ? undefined : { kind: 'step-refused', step, refusal: tested.refusal };
+        }
+        case 'sample': {
+          const tried = await steps.sample(by);
+          return tried.ok ? undefined : { kind: 'step-refused', step, refusal: tried.refusal };
+        }
+        case 'quotas':
+        case 'deploy':
+          return undefined;
+      }
+    },
+    async forecast() {
+      const expected = await runs.forecast(parts.pace);
+      return expected.ok ? expected : { ok: false, refusal: { reason: 'start', refusal: expected.refusal } };
+    },
+    pace: parts.pace,
+    canary: { images: config.CANARY_IMAGES, percent: config.CANARY_PERCENT },
+    stopFile: config.STOP_FILE,
+    stopFileExists,
+    readFault: faultOfFunction,
+    warn,
+    pollMs: POLL_MS,
+  });
+
+  const note = (told: ReturnType<typeof auditOfRun>) => {
+    if (told) void audit.append({ ...told, at: clock.now() }).catch((error) => warn('the audit lacks an entry', error));
+  };
+  // Before anyone is told: what a step came to is on record first.
+  runs.watch((event) => {
+    note(auditOfRun(event));
+    return checklist.hearRun(event);
+  });
+  tables.watch((event) => {
+    note(auditOfTable(event));
+    return checklist.hearTable(event);
+  });
+  autopilot.watch((event) => note(auditOfAutopilot(event)));
+
+  return { tables, checklist, starts, steps, autopilot, audit };
 }

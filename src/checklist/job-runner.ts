@@ -21,6 +21,8 @@ export interface JobRunnerPorts extends FlushDeps {
   readonly stopFileExists: () => Promise<boolean>;
   readonly stopFile: string;
   readonly readFault: (error: unknown) => Fault;
+  /** What ended well is on record as a step when this resolves: before the job is forgotten. */
+  readonly noteDone: (job: TableJob, result: JobResult) => Promise<void>;
   /** Resolves when what people must be told is on record. */
   readonly emit: (event: TableEvent) => Promise<void>;
   readonly warn: (message: string, cause: unknown) => void;
@@ -83,6 +85,7 @@ export function createJobRunner(ports: JobRunnerPorts): JobRunner {
     try {
       const result = await carryOut(job, over.signal, show);
       watched.abort();
+      await ports.noteDone(job, result);
       await record.remove(job.id);
       await lease.release();
       await ports.emit({ kind: 'finished', job, result, elapsedMs: clock.now() - job.startedAt });

@@ -6,6 +6,7 @@ import type { LegacyLoss } from '../backup/legacy.ts';
 import type { Fault } from '../pipeline/reading.ts';
 import type { KindCounts } from '../pipeline/table-records.ts';
 import type { Person } from '../rescan/types.ts';
+import type { Missing } from './gates.ts';
 
 /** A destructive act on the table, exactly as it is asked for, approved and carried out. */
 export const tableActSchema = z.discriminatedUnion('kind', [
@@ -90,6 +91,8 @@ export type TableRefusal =
   | { readonly reason: 'legacy-types'; readonly fileName: string; readonly problems: readonly string[] }
   | { readonly reason: 'legacy-unreadable'; readonly fileName: string; readonly why: string }
   | { readonly reason: 'recovery-off'; readonly arn: string }
+  /** The checklist does not let it begin yet. */
+  | { readonly reason: 'gate'; readonly step: 'flush' | 'restore'; readonly missing: readonly Missing[] }
   | { readonly reason: 'approval-gone'; readonly approvalId: string }
   | { readonly reason: 'click'; readonly refusal: ClickRefusal; readonly approval: Approval }
   | { readonly reason: 'use'; readonly refusal: UseRefusal }
@@ -192,6 +195,8 @@ export interface TableControl {
   /** Notes the message of an approval; only clicks on that one count. */
   setMessage(approvalId: string, ts: string): Promise<void>;
   approval(approvalId: string): Promise<Approval | undefined>;
+  /** Requests that wait for somebody, oldest first. */
+  openApprovals(): Promise<readonly Approval[]>;
   /** A click on Approve or Deny. An approved act is carried out at once, if the world is still as it was. */
   click(
     approvalId: string,
@@ -203,6 +208,8 @@ export interface TableControl {
       standing: 'approver' | 'operator' | 'neither';
     },
   ): Promise<TableAnswer<{ approval: Approval; job?: TableJob; refused?: TableRefusal }>>;
+  /** Takes a request back that nobody has decided yet; whether it was there to be taken back. */
+  withdraw(approvalId: string, by: string): Promise<boolean>;
   /** The flush or restore under way, in whichever copy. */
   current(): Promise<TableJob | undefined>;
   stop(by: Person): Promise<TableAnswer<TableJob>>;

@@ -26,12 +26,19 @@ export async function readTableNow(dynamodb: DynamoDBClient, table: string): Pro
 }
 
 /** What an approval of an act is bound to: anything of it that changes makes the approval void. */
-export function fingerprintOf(now: TableNow, backup: BackupRecord, act: TableAct, codeSha256: string): Fingerprint {
+export function fingerprintOf(
+  now: TableNow,
+  backup: BackupRecord,
+  act: TableAct,
+  codeSha256: string,
+  checklistId: string | undefined,
+): Fingerprint {
   const options =
     act.kind === 'flush'
       ? [
           { name: 'what is deleted', value: act.failedOnly ? 'failed-image records only' : 'every record' },
           { name: 'function', value: act.hold ? 'held meanwhile' : 'not held' },
+          { name: 'checklist', value: checklistId ?? 'none is open' },
         ]
       : [{ name: 'mode', value: act.mode }];
   return [

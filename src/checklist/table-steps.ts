@@ -15,6 +15,8 @@ import { readSupplements } from '../backup/supplement.ts';
 import { clearUnfinished } from '../backup/unfinished.ts';
 import { verifyBackup } from '../backup/verify.ts';
 import { describeTable } from '../pipeline/table.ts';
+import type { Checklist } from './checklist.ts';
+import type { Gate } from './gates.ts';
 import { createJobRunner, type JobRunnerPorts } from './job-runner.ts';
 import type {
   FlushPlan,
@@ -40,6 +42,10 @@ export interface TableStepsPorts extends Omit<JobRunnerPorts, 'emit'> {
   readonly policy: ApprovalPolicy;
   readonly approvalMs: number;
   readonly maxBackupAgeMs: number;
+  /** Whether the checklist lets it begin, with everything gathered anew. */
+  readonly gate: (step: 'flush' | 'restore') => Promise<Gate>;
+  /** The rescan that a flush belongs to. */
+  readonly checklist: Pick<Checklist, 'ensureOpen' | 'openId' | 'noteFlushAsked'>;
 }
 
 export interface TableSteps extends TableControl {
@@ -85,6 +91,18 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
     if (runId !== undefined) return { reason: 'run-active', runId };
     const there = await ports.record.read();
     return there ? { reason: 'job-active', job: there.job } : undefined;
+  }
+
+  /**
+   * What the checklist misses. Where only the backup is wanting there is a refusal of its own for that, with the digest and
+   * the differences; a flush of failed-image records needs no more than the backup.
+   */
+  async function gateOf(act: { kind: 'flush' | 'restore'; failedOnly?: boolean }): Promise<TableRefusal | undefined> {
+    if (act.failedOnly) return;
+    const gate = await ports.gate(act.kind);
+    return gate.kind === 'pass' || gate.missing.every(({ mend }) => mend === 'backup')
+      ? undefined
+      : { reason: 'gate', step: act.kind, missing: gate.missing };
   }
 
   function tooOld(backup: BackupRecord): TableRefusal | undefined {
@@ -158,13 +176,19 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
     };
     const refused = await runner.begin(job, async () => {
       const now = await readTableNow(dynamodb, ports.table);
-      const way = await inTheWay(now);
+      const way = (await inTheWay(now)) ?? (await gateOf(act));
       if (way) return way;
+      const checklistId = await ports.checklist.openId();
       const backup = await findBackup(place, act.backupId);
       requireUsable(backup, now.arn);
       const old = act.kind === 'flush' ? tooOld(backup) : undefined;
       if (old) return old;
-      const usable = mayUse(approval, act.kind, fingerprintOf(now, backup, act, await ports.codeSha256()), clock.now());
+      const usable = mayUse(
+        approval,
+        act.kind,
+        fingerprintOf(now, backup, act, await ports.codeSha256(), checklistId),
+        clock.now(),
+      );
       if (!usable.ok) return { reason: 'use', refusal: usable.refusal };
       const used = { kind: 'used', by: approvedBy, at: approval.requestedAt, usedAt: Math.round(clock.now()) } as const;
       const taken = await approvals.move(approval.id, 'approved', used);
@@ -277,7 +301,7 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
     planFlush: ({ failedOnly, backupId, hold }) =>
       answer<FlushPlan>(async () => {
         const now = await readTableNow(dynamodb, ports.table);
-        const way = await inTheWay(now);
+        const way = (await inTheWay(now)) ?? (await gateOf({ kind: 'flush', failedOnly }));
         if (way) return refuse(way);
         const backup =
           backupId === undefined ? lastVerified(await listBackups(place), now.arn) : await findBackup(place, backupId);
@@ -305,17 +329,18 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
     request: ({ act, by, reason, channel }) =>
       answer(async () => {
         const now = await readTableNow(dynamodb, ports.table);
-        const way = await inTheWay(now);
+        const way = (await inTheWay(now)) ?? (await gateOf(act));
         if (way) return refuse(way);
         const backup = await findBackup(place, act.backupId);
         requireUsable(backup, now.arn);
         const old = act.kind === 'flush' ? tooOld(backup) : undefined;
         if (old) return refuse(old);
+        const checklistId = act.kind === 'flush' ? await ports.checklist.ensureOpen(by) : undefined;
         const requestedAt = Math.round(clock.now());
         const approval: Approval = {
           id: `a-${randomUUID().slice(0, 8)}`,
           act: act.kind,
-          fingerprint: fingerprintOf(now, backup, act, await ports.codeSha256()),
+          fingerprint: fingerprintOf(now, backup, act, await ports.codeSha256(), checklistId),
           options: JSON.stringify(act),
           requestedBy: by,
           requestedAt,
@@ -326,10 +351,16 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
           ...(reason === undefined ? {} : { reason }),
         };
         await approvals.create(approval);
+        if (act.kind === 'flush' && !act.failedOnly) await ports.checklist.noteFlushAsked(approval.id, by);
         return value(approval);
       }),
     setMessage: (approvalId, ts) => approvals.setMessage(approvalId, ts),
     approval: (approvalId) => approvals.read(approvalId),
+    async openApprovals() {
+      const open: Approval[] = [];
+      for await (const approval of approvals.open()) if (isWaiting(approval, clock.now())) open.push(approval);
+      return open;
+    },
     click: (approvalId, click) =>
       answer(async () => {
         const approval = await approvals.read(approvalId);
@@ -340,10 +371,19 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
         const after = moved.approval ?? approval;
         if (!moved.ok)
           return refuse({ reason: 'click', refusal: { reason: 'decided', state: after.state }, approval: after });
-        if (decision.state.kind !== 'approved') return value({ approval: after });
+        if (decision.state.kind !== 'approved') {
+          await emit({ kind: 'approval-changed', approval: after });
+          return value({ approval: after });
+        }
         const outcome = await execute(after, click.by);
         return value({ approval: (await approvals.read(approvalId)) ?? after, ...outcome });
       }),
+    async withdraw(approvalId, by) {
+      const at = Math.round(clock.now());
+      const moved = await approvals.move(approvalId, 'pending', { kind: 'withdrawn', by, at });
+      if (moved.ok && moved.approval) await emit({ kind: 'approval-changed', approval: moved.approval });
+      return moved.ok;
+    },
     async current() {
       return runner.current() ?? (await ports.record.read())?.job;
     },

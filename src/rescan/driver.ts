@@ -16,7 +16,7 @@ import {
 import { type RunAction, transition } from './run.ts';
 import { FencedError, type RunRecord, type RunStore } from './run-store.ts';
 import { watchStopSignals } from './stop-signals.ts';
-import type { ManifestEntry, Person, RunEvent, RunSnapshot, RunState } from './types.ts';
+import type { ImageSelection, ManifestEntry, Person, RunEvent, RunSnapshot, RunState } from './types.ts';
 
 /** What driving a run needs of the world. */
 export interface DriverPorts {
@@ -52,6 +52,9 @@ export interface DrivenRun {
   /** Resolves when the run's last state is on record and everyone has been told. */
   readonly finished: Promise<void>;
 }
+
+const isWhole = ({ prefix, limit, sample }: ImageSelection): boolean =>
+  prefix === undefined && limit === undefined && sample === undefined;
 
 /** What a halt does to a run; undefined where the next driver writes it. */
 function actionOf(halt: Halt): RunAction | undefined {
@@ -103,6 +106,7 @@ export async function readLiveRun(
       maxInFlight: record.maxInFlight,
       growthKind: record.entriesAtStart === 0 ? 'counted' : 'probed',
       ...(record.entriesAtStart === undefined ? {} : { entriesAtStart: record.entriesAtStart }),
+      ...(isWhole(record.plan.selection) ? {} : { isPartial: true as const }),
       ...(record.plan.canary === undefined ? {} : { canary: record.plan.canary }),
     },
     rules,

@@ -17,6 +17,7 @@ export async function readLatestExperience(store: RunStore): Promise<Experience 
   return {
     runId: record.runId,
     images,
+    failedShare: totals.failed / images,
     secondsPerImage: totals.invokeMs / images / 1000,
     ...(costPerImageUsd === undefined ? {} : { costPerImageUsd }),
   };

@@ -47,6 +47,8 @@ export interface RunTerms {
   readonly entriesAtStart?: number;
   readonly growthKind: 'counted' | 'probed';
   readonly canary?: Canary;
+  /** Only some of the images. */
+  readonly isPartial?: true;
 }
 
 export interface RunRules {
@@ -292,6 +294,7 @@ export function takeSnapshot(run: LiveRun, state: RunState, now: number): RunSna
   const { minutesWithoutGrowth } = judgeGrowth(run.growth, run.rules.growth, now);
   return {
     runId: terms.runId,
+    ...(terms.isPartial ? { isPartial: terms.isPartial } : {}),
     state,
     total: terms.total,
     totals,

@@ -3,7 +3,7 @@ import type { ListedImage } from '../pipeline/images.ts';
 import type { QuotaReading } from '../pipeline/quotas.ts';
 import { forecast, paceCeiling } from './forecast.ts';
 import type { ManifestIndex } from './manifest.ts';
-import type { Refusal, RunPlan } from './run-control.ts';
+import type { Refusal, RunForecast, RunPlan } from './run-control.ts';
 import type { RunStore, StoredPlan } from './run-store.ts';
 import { reservoir, seededRandom } from './sample.ts';
 import type { Canary, ImageSelection, PaceWish, Person } from './types.ts';
@@ -14,6 +14,8 @@ export interface Experience {
   readonly images: number;
   readonly secondsPerImage: number;
   readonly costPerImageUsd?: number;
+  /** Failed of all, 0 to 1. */
+  readonly failedShare: number;
 }
 
 /** What a plan is made from, and no more. */
@@ -49,7 +51,7 @@ export type Planned =
  * expect. Nothing is invoked; a refused plan leaves no manifest that a run could start from.
  */
 export async function planRun(
-  request: { selection: ImageSelection; paceWish: PaceWish; canary?: Canary; by: Person },
+  request: { selection: ImageSelection; paceWish: PaceWish; keep?: boolean; canary?: Canary; by: Person },
   ports: PlannerPorts,
   settings: PlannerSettings,
   onProgress: (seen: number) => void = () => {},
@@ -58,17 +60,8 @@ export async function planRun(
     request.selection.sample !== undefined && request.selection.seed === undefined
       ? { ...request.selection, seed: ports.drawSeed() }
       : request.selection;
-  const [quotas, experience] = await Promise.all([ports.readQuotas(), ports.experience()]);
-  const secondsPerImage = experience?.secondsPerImage ?? settings.secondsPerImage / 1000;
-  const ceiling = paceCeiling({
-    modelRequestsPerMinute: quotas.modelRequestsPerMinute?.value ?? settings.modelRequestsPerMinute,
-    quotaPercent: settings.quotaPercent,
-    concurrencyPercent: settings.concurrencyPercent,
-    secondsPerImage,
-    maxInFlight: settings.maxInFlight,
-    ...(quotas.modelRequestsPerMinute ? { modelName: quotas.modelRequestsPerMinute.name } : {}),
-    ...(quotas.freeConcurrency === undefined ? {} : { freeConcurrency: quotas.freeConcurrency }),
-  });
+  const conditions = await readConditions(ports, settings);
+  const { quotas, ceiling } = conditions;
   const { paceWish } = request;
   if (paceWish.kind === 'fixed' && paceWish.perMinute > ceiling.ceilingPerMinute) {
     const { ceilingPerMinute, because } = ceiling;
@@ -88,30 +81,10 @@ export async function planRun(
     onProgress(count);
   });
   const index = await ports.writeManifest(runId, choose(listed, selection));
-  if (index.count === 0) {
-    const nothingAsked =
-      selection.prefix === undefined && selection.limit === undefined && selection.sample === undefined;
-    const refusal: Refusal =
-      looked === 0 && nothingAsked
-        ? { reason: 'empty-bucket', bucket: ports.bucket }
-        : { reason: 'no-match', bucket: ports.bucket, looked, selection };
-    return { ok: false, refusal };
-  }
+  if (index.count === 0) return { ok: false, refusal: nothingToRun(ports.bucket, looked, selection) };
 
   const table = await ports.sizeUp();
-  const cost = experience?.costPerImageUsd ?? (settings.costPerImageUsd > 0 ? settings.costPerImageUsd : undefined);
-  const expected = forecast({
-    total: index.count,
-    ceilingPerMinute: ceiling.ceilingPerMinute,
-    wish: paceWish,
-    secondsPerImage,
-    maxInFlight: ceiling.maxInFlight,
-    secondsFrom: experience
-      ? `the mean of ${experience.images} images of ${experience.runId}`
-      : 'the setting SECONDS_PER_IMAGE, as no run has told yet',
-    costFrom: experience?.costPerImageUsd === undefined ? 'the setting COST_PER_IMAGE_USD' : experience.runId,
-    ...(cost === undefined ? {} : { costPerImageUsd: cost }),
-  });
+  const expected = expect(index.count, paceWish, conditions);
   const plan: StoredPlan = {
     runId,
     selection,
@@ -119,21 +92,104 @@ export async function planRun(
     totalBytes: index.bytes,
     leftOut: Math.max(0, looked - index.count),
     paceWish,
+    ...(request.keep ? { keep: true } : {}),
     ...(request.canary === undefined ? {} : { canary: request.canary }),
     ceilingPerMinute: ceiling.ceilingPerMinute,
     paceBecause: [...ceiling.because, ...quotas.notes],
     expectedPerMinute: expected.expectedPerMinute,
     expectedMs: expected.expectedMs,
     ...(expected.expectedCostUsd === undefined ? {} : { expectedCostUsd: expected.expectedCostUsd }),
-    forecastRestsOn: [
-      ...expected.restsOn,
-      ...(cost === undefined ? ['Cost: not known, as no run has told and COST_PER_IMAGE_USD is not set.'] : []),
-    ],
+    forecastRestsOn: expected.restsOn,
     ...table,
     plannedBy: request.by,
     plannedAt: Math.round(ports.clock.now()),
   };
   return { ok: true, plan, maxInFlight: ceiling.maxInFlight };
+}
+
+/** What is to be expected of a run over all images, without planning one: no manifest is written, no id is taken. */
+export async function forecastRun(
+  paceWish: PaceWish,
+  ports: Omit<PlannerPorts, 'store' | 'clock'>,
+  settings: PlannerSettings,
+): Promise<{ readonly ok: true; readonly value: RunForecast } | { readonly ok: false; readonly refusal: Refusal }> {
+  const conditions = await readConditions(ports, settings);
+  let looked = 0;
+  let images = 0;
+  for await (const _ of ports.listImages(undefined, (count) => {
+    looked = count;
+  }))
+    images++;
+  if (images === 0) return { ok: false, refusal: nothingToRun(ports.bucket, looked, {}) };
+  const { failedShare } = conditions.experience ?? {};
+  return {
+    ok: true,
+    value: {
+      images,
+      ...expect(images, paceWish, conditions),
+      ...(failedShare === undefined ? {} : { expectedFailures: Math.round(failedShare * images) }),
+    },
+  };
+}
+
+interface Conditions {
+  readonly quotas: QuotaReading;
+  readonly experience: Experience | undefined;
+  readonly secondsPerImage: number;
+  readonly costPerImageUsd: number | undefined;
+  readonly ceiling: ReturnType<typeof paceCeiling>;
+}
+
+/** What bounds a run and what images take, read just now. */
+async function readConditions(
+  ports: Pick<PlannerPorts, 'readQuotas' | 'experience'>,
+  settings: PlannerSettings,
+): Promise<Conditions> {
+  const [quotas, experience] = await Promise.all([ports.readQuotas(), ports.experience()]);
+  const secondsPerImage = experience?.secondsPerImage ?? settings.secondsPerImage / 1000;
+  const costPerImageUsd =
+    experience?.costPerImageUsd ?? (settings.costPerImageUsd > 0 ? settings.costPerImageUsd : undefined);
+  const ceiling = paceCeiling({
+    modelRequestsPerMinute: quotas.modelRequestsPerMinute?.value ?? settings.modelRequestsPerMinute,
+    quotaPercent: settings.quotaPercent,
+    concurrencyPercent: settings.concurrencyPercent,
+    secondsPerImage,
+    maxInFlight: settings.maxInFlight,
+    ...(quotas.modelRequestsPerMinute ? { modelName: quotas.modelRequestsPerMinute.name } : {}),
+    ...(quotas.freeConcurrency === undefined ? {} : { freeConcurrency: quotas.freeConcurrency }),
+  });
+  return { quotas, experience, secondsPerImage, costPerImageUsd, ceiling };
+}
+
+/** What so many images take and cost under these conditions, and what that rests on. */
+function expect(total: number, wish: PaceWish, conditions: Conditions): ReturnType<typeof forecast> {
+  const { experience, secondsPerImage, costPerImageUsd, ceiling } = conditions;
+  const expected = forecast({
+    total,
+    ceilingPerMinute: ceiling.ceilingPerMinute,
+    wish,
+    secondsPerImage,
+    maxInFlight: ceiling.maxInFlight,
+    secondsFrom: experience
+      ? `the mean of ${experience.images} images of ${experience.runId}`
+      : 'the setting SECONDS_PER_IMAGE, as no run has told yet',
+    costFrom: experience?.costPerImageUsd === undefined ? 'the setting COST_PER_IMAGE_USD' : experience.runId,
+    ...(costPerImageUsd === undefined ? {} : { costPerImageUsd }),
+  });
+  return costPerImageUsd === undefined
+    ? {
+        ...expected,
+        restsOn: [...expected.restsOn, 'Cost: not known, as no run has told and COST_PER_IMAGE_USD is not set.'],
+      }
+    : expected;
+}
+
+function nothingToRun(bucket: string, looked: number, selection: ImageSelection): Refusal {
+  const { prefix, limit, sample } = selection;
+  const nothingAsked = prefix === undefined && limit === undefined && sample === undefined;
+  return looked === 0 && nothingAsked
+    ? { reason: 'empty-bucket', bucket }
+    : { reason: 'no-match', bucket, looked, selection };
 }
 
 /** The images of a selection, in the order of the listing. A sample is drawn with its seed in memory of its own size. */

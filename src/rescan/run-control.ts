@@ -9,6 +9,8 @@ export interface RunPlan {
   /** Objects of the bucket that were looked at and left out (no image, excluded prefix, not in the sample). */
   readonly leftOut: number;
   readonly paceWish: PaceWish;
+  /** Somebody said that the table keeps what it holds: no flush is asked for. */
+  readonly keep?: boolean;
   /** The first images go alone; undefined where all go at once. */
   readonly canary?: Canary;
   readonly ceilingPerMinute: number;
@@ -26,6 +28,18 @@ export interface RunPlan {
   readonly plannedAt: number;
   /** A run of this pipeline that is still open (not completed, not abandoned) and would have to be abandoned first. */
   readonly openRun?: RunSnapshot;
+}
+
+/** What a run over all images would take, cost and come to. */
+export interface RunForecast {
+  readonly images: number;
+  readonly expectedPerMinute: number;
+  readonly expectedMs: number;
+  readonly expectedCostUsd?: number;
+  /** As in the last run; undefined where none has told. */
+  readonly expectedFailures?: number;
+  /** What all of it rests on, one line each. */
+  readonly restsOn: readonly string[];
 }
 
 /** Where a run shows itself: opaque to the core, which only keeps it. */
@@ -68,9 +82,18 @@ export type Answer<T> = { readonly ok: true; readonly value: T } | { readonly ok
  */
 export interface RunControl {
   plan(
-    request: { selection: ImageSelection; paceWish: PaceWish; canary?: Canary; by: Person; place: RunPlace },
+    request: {
+      selection: ImageSelection;
+      paceWish: PaceWish;
+      keep?: boolean;
+      canary?: Canary;
+      by: Person;
+      place: RunPlace;
+    },
     onProgress?: (seen: number) => void,
   ): Promise<Answer<RunPlan>>;
+  /** What is to be expected of a run over all images. Nothing is planned. */
+  forecast(paceWish: PaceWish): Promise<Answer<RunForecast>>;
   /** The plan as it was frozen; undefined when it is gone, started or cancelled. */
   readPlan(runId: string): Promise<RunPlan | undefined>;
   cancelPlan(runId: string, by: Person): Promise<Answer<void>>;

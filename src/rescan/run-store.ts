@@ -33,6 +33,7 @@ const planSchema = z.object({
   totalBytes: z.number(),
   leftOut: z.number(),
   paceWish: paceWishSchema,
+  keep: z.boolean().exactOptional(),
   canary: z.object({ images: z.number(), percent: z.number() }).exactOptional(),
   ceilingPerMinute: z.number(),
   paceBecause: z.array(z.string()),

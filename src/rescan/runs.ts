@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type DrivenRun, type DriverPorts, type DriverRules, driveRun, readSnapshot, tellEnd } from './driver.ts';
-import { type PlannerPorts, type PlannerSettings, planRun, withOpenRun } from './planner.ts';
+import { forecastRun, type PlannerPorts, type PlannerSettings, planRun, withOpenRun } from './planner.ts';
 import { isActive, isOpen } from './run.ts';
 import type { Answer, Refusal, RunControl, RunPlace } from './run-control.ts';
 import { inState, type RunRecord, stopAsked } from './run-store.ts';
@@ -249,6 +249,14 @@ export function createRuns(ports: RunsPorts, rules: RunsRules): Runs {
         return { ok: true, value: withOpenRun(planned.plan, open && (await snapshotOf(open))) };
       } catch (error) {
         ports.warn('a run could not be planned', error);
+        return refuse({ reason: 'fault', fault: ports.readFault(error) });
+      }
+    },
+    async forecast(paceWish) {
+      try {
+        return await forecastRun(paceWish, ports.planner, rules.planner);
+      } catch (error) {
+        ports.warn('a run could not be forecast', error);
         return refuse({ reason: 'fault', fault: ports.readFault(error) });
       }
     },

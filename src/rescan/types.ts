@@ -99,6 +99,8 @@ export interface OutcomeRecord {
 /** What a run looks like now; everything a message about it needs. Times are epoch ms. */
 export interface RunSnapshot {
   readonly runId: string;
+  /** It takes only some of the images (a prefix, a limit, a sample). */
+  readonly isPartial?: true;
   readonly state: RunState;
   readonly total: number;
   readonly totals: RunTotals;

@@ -1,22 +1,29 @@
 import { App } from '@slack/bolt';
 import { schedule } from 'node-cron';
+import type { Rescans } from '../checklist/assemble.ts';
 import type { TableControl } from '../checklist/table-control.ts';
 import type { Clock, Random } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { Logger } from '../log.ts';
 import type { RunControl, RunPlace } from '../rescan/run-control.ts';
-import type { RunSnapshot } from '../rescan/types.ts';
+import type { PaceWish, RunSnapshot } from '../rescan/types.ts';
 import type { Outbox } from '../state/outbox.ts';
 import { actionTable } from './actions/table.ts';
 import { createAlertDelivery } from './alert-delivery.ts';
+import { createAutopilotThread, renderAutopilot, type ShownAutopilot } from './autopilot-thread.ts';
+import { beginSteps } from './begin-steps.ts';
 import { createBoard } from './board.ts';
 import { createChat, patientChat } from './chat.ts';
 import { clientOptions, createClients, slackLogger } from './clients.ts';
-import { settingPace } from './commands/run-request.ts';
 import { commandTable } from './commands/table.ts';
 import { connectOrTryOn } from './connect.ts';
+import { drawHome } from './draw-home.ts';
+import { exportAudit } from './export-audit.ts';
+import { createFileUpload } from './file-upload.ts';
+import { createHome } from './home.ts';
 import { createIntake } from './intake.ts';
 import { listen } from './listen.ts';
+import type { Message } from './messages/message.ts';
 import { runMessage } from './messages/run-message.ts';
 import { createPermissions } from './permissions.ts';
 import { createRunDeeds } from './run-deeds.ts';
@@ -41,6 +48,8 @@ export interface SlackApp {
 }
 
 const DRAIN_MS = 3_000;
+/** A person's Home tab is drawn at most this often. */
+const HOME_EVERY_MS = 10_000;
 /** A click that is being worked on may act on AWS: it gets a little of the drain's time to finish. */
 const DISCONNECT_MS = 1_000;
 
@@ -65,12 +74,16 @@ export function createSlackApp(ports: {
   config: Config;
   runs: RunControl;
   tables: TableControl;
+  rescans: Omit<Rescans, 'tables'>;
+  /** The pace where none is said. */
+  pace: PaceWish;
   outbox: Outbox;
   clock: Clock;
   random: Random;
   logger: Logger;
 }): SlackApp {
-  const { config, runs, tables, outbox, clock, random } = ports;
+  const { config, runs, tables, rescans, pace, outbox, clock, random } = ports;
+  const { checklist, starts, steps, autopilot, audit } = rescans;
   const logger = ports.logger.child({ room: 'slack' });
   const onTrouble = (error: unknown, message: string) => logger.warn({ err: error }, message);
   const closing = new AbortController();
@@ -81,6 +94,10 @@ export function createSlackApp(ports: {
   const runPlaceOf = rememberPlaces(runs);
   const placeOf = async (id: string): Promise<RunPlace | undefined> => {
     if (id.startsWith('r-')) return runPlaceOf(id);
+    if (id.startsWith('ap-')) {
+      const piloting = await autopilot.current();
+      return piloting?.id === id ? piloting.place : undefined;
+    }
     // Under the request that was approved; a backup has none, and stands under its own message.
     return (await tables.approval(id)) ?? tableThread.placeOf(id);
   };
@@ -151,10 +168,45 @@ export function createSlackApp(ports: {
     onTrouble,
   });
 
+  const pilotBoard = createBoard<ShownAutopilot>({
+    edit: progress.edit,
+    placeOf,
+    render: renderAutopilot(clock),
+    clock,
+    everyMs: config.MESSAGE_EDIT_SECONDS,
+    onTrouble: (error) => logger.debug({ err: error }, 'the message of the autopilot was not edited'),
+  });
+  const pilotThread = createAutopilotThread({
+    board: pilotBoard,
+    alerts,
+    chat: answers,
+    tables,
+    runs,
+    auditHead: async () => {
+      for await (const entry of audit.entries({ newestFirst: true, limit: 1 })) return entry.hash;
+      return undefined;
+    },
+    policy,
+    onTrouble,
+  });
+  const files = createFileUpload(clients.files, config.SLACK_BOT_TOKEN);
+
   const links = createRunLinks({ runs, chat: answers, onTrouble });
   const deeds = createRunDeeds({ runs, board, links });
   const status = { runs, links, permissions };
-  const planning = { runs, chat: answers, links, clock };
+  const planning = { runs, starts, chat: answers, links, clock };
+  const announce = async (channel: string, message: Message) => void (await answers.post(channel, message));
+  const checklistPorts = { checklist, permissions, clock };
+  const stepPorts = { steps, announce, sampleImages: config.SAMPLE_IMAGES };
+  const home = createHome({
+    draw: (person) => drawHome(person, { runs, tables, rescans, permissions, chat: answers, clock, onTrouble }),
+    async publish(person, view) {
+      await clients.home.views.publish({ user_id: person, view });
+    },
+    clock,
+    everyMs: HOME_EVERY_MS,
+    onTrouble,
+  });
   const intake = createIntake({
     commands: commandTable({
       runs,
@@ -162,10 +214,17 @@ export function createSlackApp(ports: {
       status,
       deeds,
       table: { tables, forms, clock },
-      pace: settingPace(config.PACE),
+      checklist: checklistPorts,
+      steps: stepPorts,
+      autopilot: { autopilot, chat: answers },
+      audit: { audit, exportAudit: (asker) => exportAudit(asker, { audit, files }) },
+      pace,
     }),
     actions: actionTable({
       runs,
+      starts,
+      autopilot,
+      begin: beginSteps({ tables, forms, planning, pace, stepPorts }),
       deeds,
       status,
       board,
@@ -191,6 +250,11 @@ export function createSlackApp(ports: {
       logger.error({ err: error, ref, doing }, 'an error nobody foresaw');
       return ref;
     },
+    audit: (facts) => {
+      void audit
+        .append({ ...facts, at: clock.now() })
+        .catch((error: unknown) => onTrouble(error, 'an entry of the audit was not written'));
+    },
   });
 
   const underWay = new Set<Promise<void>>();
@@ -210,7 +274,7 @@ export function createSlackApp(ports: {
     clientOptions: clientOptions(config, logger, 10_000),
   });
   app.error(async (error) => logger.error({ err: error }, 'an envelope was not handled'));
-  listen(app, { intake, chat: answers, logger, track });
+  listen(app, { intake, chat: answers, logger, track, home, homeChannel: config.SLACK_CHANNELS[0] ?? '' });
 
   let stopCron = () => {};
   let stopWatching = () => {};
@@ -220,9 +284,14 @@ export function createSlackApp(ports: {
       // Before anything can run: no event is missed.
       const stopRuns = runs.watch((event) => thread.hear(event));
       const stopTables = tables.watch((event) => tableThread.hear(event));
+      const stopPilot = autopilot.watch((event) => pilotThread.hear(event));
+      const stopHome = [
+        runs.watch(() => home.changed()),
+        tables.watch(() => home.changed()),
+        autopilot.watch(() => home.changed()),
+      ];
       stopWatching = () => {
-        stopRuns();
-        stopTables();
+        for (const end of [stopRuns, stopTables, stopPilot, ...stopHome]) end();
       };
       await connectOrTryOn(app, { clock, closing: closing.signal, onTrouble });
       alerts.start();
@@ -244,7 +313,7 @@ export function createSlackApp(ports: {
       ]);
       await Promise.race([
         Promise.allSettled([...underWay]).then(() =>
-          Promise.all([alerts.delivered(), board.shown(), jobBoard.shown()]),
+          Promise.all([alerts.delivered(), board.shown(), jobBoard.shown(), pilotBoard.shown()]),
         ),
         tooLate,
       ]);
@@ -253,6 +322,8 @@ export function createSlackApp(ports: {
       alerts.close();
       board.close();
       jobBoard.close();
+      pilotBoard.close();
+      home.close();
     },
   };
 }

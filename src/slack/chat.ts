@@ -9,6 +9,7 @@ import { readTrouble } from './trouble.ts';
 export interface StoredMessage {
   readonly text: string;
   readonly blocks: readonly (KnownBlock | Block)[];
+  readonly plain?: readonly (KnownBlock | Block)[];
 }
 
 export interface MessagePlace {
@@ -33,7 +34,7 @@ export interface Chat {
 export function createChat(client: Pick<WebClient, 'chat'>): Chat {
   const chat: Chat = {
     post: (channel, message, thread) => chat.postStored(channel, withinLimits(message), thread),
-    async postStored(channel, { text, blocks }, thread) {
+    async postStored(channel, { text, blocks, plain }, thread) {
       const quiet = { channel, text, unfurl_links: false, unfurl_media: false };
       const send = (content: { blocks?: (KnownBlock | Block)[] }) =>
         thread
@@ -41,15 +42,17 @@ export function createChat(client: Pick<WebClient, 'chat'>): Chat {
           : client.chat.postMessage({ ...quiet, ...content });
       const posted = await plainIfRefused(
         () => send({ blocks: [...blocks] }),
+        plain && (() => send({ blocks: [...plain] })),
         () => send({}),
       );
       if (!posted.ts) throw new Error('Slack took a message and gave no ts.');
       return posted.ts;
     },
     async edit(place, message) {
-      const { text, blocks } = withinLimits(message);
+      const { text, blocks, plain } = withinLimits(message);
       await plainIfRefused(
         () => client.chat.update({ ...place, text, blocks: [...blocks] }),
+        plain && (() => client.chat.update({ ...place, text, blocks: [...plain] })),
         () => client.chat.update({ ...place, text, blocks: [] }),
       );
     },
@@ -57,9 +60,10 @@ export function createChat(client: Pick<WebClient, 'chat'>): Chat {
       await client.chat.update({ ...place, text, blocks: blocks.filter((block) => block.type !== 'actions') });
     },
     async whisper(channel, user, message) {
-      const { text, blocks } = withinLimits(message);
+      const { text, blocks, plain } = withinLimits(message);
       await plainIfRefused(
         () => client.chat.postEphemeral({ channel, user, text, blocks: [...blocks] }),
+        plain && (() => client.chat.postEphemeral({ channel, user, text, blocks: [...plain] })),
         () => client.chat.postEphemeral({ channel, user, text }),
       );
     },
@@ -98,13 +102,16 @@ export function patientChat(chat: Chat, clock: Clock): Chat {
   };
 }
 
-/** A Slack that refuses the blocks still gets the text, which says the same. */
-async function plainIfRefused<T>(rich: () => Promise<T>, plain: () => Promise<T>): Promise<T> {
+/** A Slack that refuses the blocks gets plainer ones that say the same, and at last the text alone. */
+async function plainIfRefused<T>(...forms: ((() => Promise<T>) | undefined)[]): Promise<T> {
+  const [form, ...plainer] = forms.filter((candidate) => candidate !== undefined);
+  if (!form) throw new Error('There is no form of the message left: this is a defect.');
   try {
-    return await rich();
+    return await form();
   } catch (error) {
     const trouble = readTrouble(error);
-    if (trouble.kind === 'refused' && trouble.code.startsWith('invalid_blocks')) return plain();
+    if (plainer.length > 0 && trouble.kind === 'refused' && trouble.code.startsWith('invalid_blocks'))
+      return plainIfRefused(...plainer);
     throw error;
   }
 }

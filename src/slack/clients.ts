@@ -28,6 +28,10 @@ export interface SlackClients {
   readonly views: WebClient;
   /** User groups: a click waits for it. */
   readonly lookups: WebClient;
+  /** Files: slow, and nothing waits behind them. */
+  readonly files: WebClient;
+  /** Home tabs: drawn again later where Slack does not take them now. */
+  readonly home: WebClient;
 }
 
 /**
@@ -42,6 +46,8 @@ export function createClients(config: Pick<Config, 'SLACK_API_URL' | 'SLACK_BOT_
     answers: client(10_000),
     views: client(2_500),
     lookups: client(2_500),
+    files: client(60_000),
+    home: client(10_000),
   };
 }
 

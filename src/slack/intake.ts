@@ -65,17 +65,30 @@ export function createIntake(ports: {
   clock: Clock;
   /** Logs an error nobody foresaw; answers the reference under which it is found. */
   onDefect: (error: unknown, doing: string) => string;
+  /** Takes down who did what and what came of it. Returns at once: nothing waits for it, a stop least of all. */
+  audit: (facts: { who: string; what: string; outcome: string }) => void;
 }): Intake {
   const { commands, permissions, channels, clock } = ports;
   const isAllowed = (channel: string) => channels.includes(channel);
 
   /** Runs it to its end and says what there is to say. Never throws. */
-  async function carryOut(asker: Pick<Asker, 'tell'>, doing: string, act: () => Promise<Message | undefined>) {
+  async function carryOut(
+    asker: Pick<Asker, 'tell' | 'person'>,
+    doing: string,
+    role: Role,
+    act: () => Promise<Message | undefined>,
+  ) {
+    // Who only looks changes nothing.
+    const note = (outcome: string) =>
+      role === 'viewer' ? undefined : ports.audit({ who: asker.person, what: doing, outcome });
     try {
       const answer = await act();
+      note(answer?.text.split('\n')[0] ?? 'done');
       if (answer) await asker.tell(answer);
     } catch (error) {
-      await asker.tell(defectMessage(ports.onDefect(error, doing)));
+      const ref = ports.onDefect(error, doing);
+      note(`an error nobody foresaw (ref ${ref})`);
+      await asker.tell(defectMessage(ref));
     }
   }
 
@@ -114,12 +127,17 @@ export function createIntake(ports: {
       if (!read.ok) return answerAtOnce(badLineMessage(read.line, command.usage));
       const deciding = permissions.may(person, command.role);
       const decided = await soon(deciding);
-      if (decided && !decided.ok) return answerAtOnce(permissionRefusalMessage(decided.refusal));
+      const said = `/rescan ${text.trim()}`;
+      if (decided && !decided.ok) {
+        const refusal = permissionRefusalMessage(decided.refusal);
+        ports.audit({ who: person, what: said, outcome: refusal.text.split('\n')[0] ?? '' });
+        return answerAtOnce(refusal);
+      }
       const { atOnce, act } = read.value;
       if (decided && atOnce) await answerAtOnce(atOnce);
       else await acknowledge();
       const asker = { person, channel, triggerId, tell };
-      await carryOut(asker, `/rescan ${word}`, async () => {
+      await carryOut(asker, said, command.role, async () => {
         const permission = await deciding;
         if (!permission.ok) return permissionRefusalMessage(permission.refusal);
         if (!decided && atOnce) await tell(atOnce);
@@ -137,7 +155,8 @@ export function createIntake(ports: {
         return tell(
           say('This button is of an older version of the bot: nothing was done. `/rescan status` shows what is there.'),
         );
-      await carryOut(incoming, `the button ${actionId}`, () =>
+      const doing = `the button ${actionId}${incoming.value === '' ? '' : ` of ${incoming.value}`}`;
+      await carryOut(incoming, doing, action.isAct ? 'operator' : action.role, () =>
         ifAllowed(person, action.role, () => action.act({ ...incoming, channel: message.channel })),
       );
     },
@@ -151,7 +170,7 @@ export function createIntake(ports: {
       if (!view || !submission || !ports.seen.isNew(incoming.deliveryId) || !isAllowed(submission.channel)) return;
       const { channel, act } = submission;
       const asker: Asker = { person, channel, tell: (message) => incoming.tellIn(channel, message) };
-      await carryOut(asker, `the form ${callbackId}`, () => ifAllowed(person, view.role, () => act(asker)));
+      await carryOut(asker, `the form ${callbackId}`, view.role, () => ifAllowed(person, view.role, () => act(asker)));
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { App } from '@slack/bolt';
 import type { Logger } from '../log.ts';
 import type { Chat } from './chat.ts';
+import type { Home } from './home.ts';
 import type { Intake } from './intake.ts';
 import { withinLimits } from './messages/limits.ts';
 import type { Message } from './messages/message.ts';
@@ -12,12 +13,15 @@ export function listen(
   app: App,
   ports: {
     intake: Intake;
-    chat: Pick<Chat, 'whisper' | 'withoutButtons'>;
+    chat: Pick<Chat, 'whisper' | 'withoutButtons' | 'post'>;
+    /** The channel in which a click on the Home tab acts. */
+    homeChannel: string;
+    home: Pick<Home, 'opened'>;
     logger: Logger;
     track: (work: Promise<void>) => Promise<void>;
   },
 ): void {
-  const { intake, chat, logger, track } = ports;
+  const { intake, chat, logger, track, homeChannel, home } = ports;
 
   /** An acknowledgement in the gap between two connections throws: the work is done all the same. */
   async function acknowledging(ack: () => Promise<void>): Promise<boolean> {
@@ -70,8 +74,28 @@ export function listen(
   });
 
   app.action({ type: 'block_actions' }, ({ ack, body }) => {
-    const { user, trigger_id, response_url, container, actions, message } = clickSchema.parse(body);
+    const { user, trigger_id, response_url, container, actions, message, view } = clickSchema.parse(body);
     const [action] = actions;
+    if (action && view?.type === 'home')
+      return track(
+        intake.click({
+          person: user.id,
+          message: { channel: homeChannel, ts: '' },
+          isEphemeral: true,
+          actionId: action.action_id,
+          value: action.value ?? '',
+          triggerId: trigger_id,
+          removeButtons: async () => {},
+          deliveryId: trigger_id,
+          // On the Home tab nobody sees the channel: the answer comes as a direct message.
+          async tell(said) {
+            await chat.post(user.id, said).catch((error: unknown) => {
+              logger.warn({ err: error, person: user.id }, 'an answer did not reach the person');
+            });
+          },
+          acknowledge: () => acknowledging(ack),
+        }),
+      );
     const { channel_id: channel, message_ts: ts } = container;
     if (!action || channel === undefined || ts === undefined) return acknowledging(ack).then(() => {});
     return track(
@@ -93,6 +117,10 @@ export function listen(
         acknowledge: () => acknowledging(ack),
       }),
     );
+  });
+
+  app.event('app_home_opened', async ({ event }) => {
+    if (event.tab === 'home') home.opened(event.user);
   });
 
   app.view({ type: 'view_submission' }, ({ ack, body }) => {

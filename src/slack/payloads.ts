@@ -14,6 +14,7 @@ export const clickSchema = z.looseObject({
   user: z.looseObject({ id: z.string() }),
   trigger_id: z.string(),
   response_url: z.string().optional(),
+  view: z.looseObject({ type: z.string() }).optional(),
   container: z.looseObject({
     type: z.string(),
     message_ts: z.string().optional(),

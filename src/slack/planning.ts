@@ -1,3 +1,4 @@
+import type { StartControl } from '../checklist/start-control.ts';
 import type { Clock } from '../clock.ts';
 import type { RunControl, RunPlan } from '../rescan/run-control.ts';
 import type { ImageSelection, PaceWish } from '../rescan/types.ts';
@@ -7,16 +8,18 @@ import { count } from './messages/format.ts';
 import { type Message, say } from './messages/message.ts';
 import { previewMessage } from './messages/preview.ts';
 import { refusalMessage } from './messages/refusals.ts';
+import { startRefusalMessage } from './messages/start-refusals.ts';
 import type { RunLinks } from './run-links.ts';
 
 export interface PlanningPorts {
-  readonly runs: Pick<RunControl, 'plan' | 'cancelPlan' | 'setPlace'>;
+  readonly starts: Pick<StartControl, 'plan'>;
+  readonly runs: Pick<RunControl, 'cancelPlan' | 'setPlace'>;
   readonly chat: Pick<Chat, 'post' | 'edit'>;
   readonly links: RunLinks;
   readonly clock: Clock;
 }
 
-type Wanted = { readonly selection: ImageSelection; readonly paceWish: PaceWish };
+type Wanted = { readonly selection: ImageSelection; readonly paceWish: PaceWish; readonly keep?: boolean };
 
 /** When somebody hears that the listing still goes on, ms after it began. */
 const STILL_LISTING_MS = [10_000, 60_000, 300_000];
@@ -71,15 +74,15 @@ async function showPlan(plan: RunPlan, asker: Asker, ports: PlanningPorts): Prom
 async function makePlan(
   wanted: Wanted,
   asker: Asker,
-  { runs, links, clock }: PlanningPorts,
+  { starts, links, clock }: PlanningPorts,
 ): Promise<{ plan: RunPlan } | { refused: Message }> {
   const began = clock.now();
   const due = [...STILL_LISTING_MS];
-  const answer = await runs.plan({ ...wanted, by: asker.person, place: { channel: asker.channel } }, (seen) => {
+  const answer = await starts.plan({ ...wanted, by: asker.person, place: { channel: asker.channel } }, (seen) => {
     if (clock.now() - began < (due[0] ?? Number.POSITIVE_INFINITY)) return;
     due.shift();
     void asker.tell(say(`Still listing: ${count(seen)} objects seen so far.`));
   });
   if (answer.ok) return { plan: answer.value };
-  return { refused: refusalMessage(answer.refusal, await links.ofRefusal(answer.refusal)) };
+  return { refused: startRefusalMessage(answer.refusal, await links.ofRefusal(answer.refusal)) };
 }

@@ -1,10 +1,11 @@
-import type { Refusal, RunControl } from '../rescan/run-control.ts';
+import type { StartRefusal } from '../checklist/start-control.ts';
+import type { RunControl } from '../rescan/run-control.ts';
 import type { Chat } from './chat.ts';
 
 /** Links to the messages of runs. A link is a nicety: where there is none, undefined, never an error. */
 export interface RunLinks {
   of(runId: string): Promise<string | undefined>;
-  ofRefusal(refusal: Refusal): Promise<string | undefined>;
+  ofRefusal(refusal: StartRefusal): Promise<string | undefined>;
 }
 
 export function createRunLinks(ports: {

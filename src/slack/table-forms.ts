@@ -6,6 +6,7 @@ import type { Asker } from './commands/command.ts';
 import { approvalMessage } from './messages/approval-message.ts';
 import { type Message, say } from './messages/message.ts';
 import { tableRefusalLines, tableRefusalMessage } from './messages/table-refusals.ts';
+import { decideByRequester } from './self-approval.ts';
 import type { ModalView } from './views/change-plan-view.ts';
 import { chooseRestoreView, flushView, lookingView, refusalView, restoreView } from './views/table-views.ts';
 
@@ -84,16 +85,8 @@ export function createTableForms(ports: TableFormsPorts): TableForms {
       await tables.setMessage(approval.id, ts);
       if (ports.policy !== 'self')
         return say('Asked for approval in the channel. It begins as soon as an approver says yes.');
-      const decided = await tables.click(approval.id, {
-        decision: 'approve',
-        by: person,
-        channel,
-        ts,
-        standing: 'operator',
-      });
-      if (!decided.ok) return tableRefusalMessage(decided.refusal);
-      await chat.edit({ channel, ts }, approvalMessage(decided.value.approval, ports.policy));
-      return decided.value.refused ? tableRefusalMessage(decided.value.refused) : undefined;
+      const refused = await decideByRequester({ ...approval, ts }, ports);
+      return refused && tableRefusalMessage(refused);
     },
   };
 }

@@ -9,17 +9,18 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import type { Approval } from '../../src/approvals/approval.ts';
 import type { BackupRecord } from '../../src/backup/format.ts';
-import { assembleTables } from '../../src/checklist/assemble.ts';
+import { assembleRescans } from '../../src/checklist/assemble.ts';
 import type { TableAnswer, TableEvent } from '../../src/checklist/table-control.ts';
 import type { TableSteps } from '../../src/checklist/table-steps.ts';
 import { systemClock } from '../../src/clock.ts';
 import { readConfig } from '../../src/config.ts';
 import { createLogger } from '../../src/log.ts';
 import { type AwsClients, createAwsClients } from '../../src/pipeline/aws.ts';
+import { describeFunction } from '../../src/pipeline/ocr-function.ts';
 import type { RunSnapshot } from '../../src/rescan/types.ts';
 import { type LocalAws, startLocalAws } from '../../src/sandbox/aws/server.ts';
 import { openControlTable } from '../../src/state/control-table.ts';
-import { runSnapshot } from '../support/scripted-run-control.ts';
+import { createScriptedRunControl, runSnapshot } from '../support/scripted-run-control.ts';
 
 let aws: LocalAws;
 let clients: AwsClients;
@@ -59,6 +60,7 @@ async function startSteps(settings: Record<string, string> = {}): Promise<Steps>
     STOP_FILE: join(folder, 'STOP'),
     LEASE_SECONDS: '1',
     LOG_LEVEL: 'silent',
+    SAMPLE_IMAGES: '0',
     ...settings,
   });
   const table = await openControlTable({
@@ -66,7 +68,7 @@ async function startSteps(settings: Record<string, string> = {}): Promise<Steps>
     tableName: config.CONTROL_TABLE,
     clock: systemClock,
   });
-  const steps = assembleTables({
+  const { tables: steps, checklist } = assembleRescans({
     config,
     aws: clients,
     table,
@@ -74,8 +76,12 @@ async function startSteps(settings: Record<string, string> = {}): Promise<Steps>
     random: Math.random,
     logger: createLogger('silent'),
     holder: randomUUID(),
-    runs: { current: async () => run },
+    runs: { ...createScriptedRunControl(), current: async () => run },
+    pace: { kind: 'auto' },
   });
+  // What the checklist asks for besides the backup is proven: these tests are about the table.
+  const { codeSha256 } = await describeFunction(clients.lambda, config.OCR_FUNCTION);
+  await checklist.prove('logging', { by: 'U1', codeSha256 });
   open.push(steps);
   const events: TableEvent[] = [];
   steps.watch((event) => void events.push(event));
@@ -91,7 +97,7 @@ async function startSteps(settings: Record<string, string> = {}): Promise<Steps>
       for (;;) {
         const found = events.find(isOf(kind));
         if (found) return found;
-        if (Date.now() > until) throw new Error(`No ${kind}; heard ${JSON.stringify(events).slice(0, 2_000)}`);
+        if (Date.now() > until) throw new Error(`No ${kind}; heard ${JSON.stringify(events).slice(-1_500)}`);
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
     },

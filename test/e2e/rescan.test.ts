@@ -13,7 +13,7 @@ let here: TestSandbox;
 afterEach(() => here.close());
 
 async function startRun(words = 'pace=6000'): Promise<void> {
-  await here.people.command('operator', `/rescan start ${words}`);
+  await here.people.command('operator', `/rescan start keep ${words}`);
   const preview = await here.people.sees(/would invoke|Start/);
   await here.people.click('operator', preview.ts, buttonOf(preview, /start/));
 }

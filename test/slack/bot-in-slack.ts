@@ -4,11 +4,13 @@ import { onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { systemClock } from '../../src/clock.ts';
 import { readConfig } from '../../src/config.ts';
+import { settingPace } from '../../src/rescan/pace-words.ts';
 import { startLocalSlack } from '../../src/sandbox/slack/server.ts';
 import { createSlackApp } from '../../src/slack/app.ts';
 import { openControlTable } from '../../src/state/control-table.ts';
 import { createOutbox } from '../../src/state/outbox.ts';
 import { startDynalite } from '../support/dynalite.ts';
+import { idleRescans } from '../support/idle-rescans.ts';
 import { idleTableControl } from '../support/idle-table-control.ts';
 import { createScriptedRunControl } from '../support/scripted-run-control.ts';
 
@@ -60,6 +62,8 @@ export async function botInSlack(options: { settings?: Record<string, string> } 
       config,
       runs,
       tables: idleTableControl(),
+      rescans: idleRescans(runs),
+      pace: settingPace(config.PACE),
       outbox,
       clock: systemClock,
       random: Math.random,

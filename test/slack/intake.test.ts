@@ -26,6 +26,7 @@ function intakeWith(options: { membersOf?: () => Promise<readonly string[]>; rea
       },
     }),
   };
+  const audited: { who: string; what: string; outcome: string }[] = [];
   const intake = createIntake({
     commands: new Map([['go', go]]),
     actions: {
@@ -53,6 +54,7 @@ function intakeWith(options: { membersOf?: () => Promise<readonly string[]>; rea
         },
       ],
     ]),
+    audit: (facts) => void audited.push(facts),
     permissions: createPermissions({
       operators: ['U1', 'S1'],
       approvers: [],

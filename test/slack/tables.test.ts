@@ -4,6 +4,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import type { RunState } from '../../src/rescan/types.ts';
 import { actionTable } from '../../src/slack/actions/table.ts';
+import { beginSteps } from '../../src/slack/begin-steps.ts';
 import { commandTable } from '../../src/slack/commands/table.ts';
 import { alertOf } from '../../src/slack/messages/alerts.ts';
 import { approvalMessage } from '../../src/slack/messages/approval-message.ts';
@@ -20,6 +21,7 @@ import { changePlanView } from '../../src/slack/views/change-plan-view.ts';
 import { viewTable } from '../../src/slack/views/table.ts';
 import { chooseRestoreView, flushView } from '../../src/slack/views/table-views.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
+import { idleRescans } from '../support/idle-rescans.ts';
 import { idleTableControl } from '../support/idle-table-control.ts';
 // from '../support/fake-clock.ts';
 import { createScriptedRunControl, runPlan, runSnapshot } from '../support/scripted-run-control.ts';
@@ -33,7 +35,10 @@ function tables() {
   const board = { show: () => {} };
   const permissions = createPermissions({ operators: [], approvers: [], membersOf: async () => [], clock });
   const deeds = createRunDeeds({ runs, board, links });
-  const planning = { runs, chat, links, clock };
+  const rescans = idleRescans(runs);
+  const { checklist, starts, steps, autopilot, audit } = rescans;
+  const planning = { runs, starts, chat, links, clock };
+  const stepPorts = { steps, announce: async () => {}, sampleImages: 3 };
   const status = { runs, links, permissions };
   const table = idleTableControl();
   const forms = createTableForms({
@@ -51,10 +56,17 @@ function tables() {
       status,
       deeds,
       table: { tables: table, forms, clock },
+      checklist: { checklist, permissions, clock },
+      steps: stepPorts,
+      autopilot: { autopilot, chat },
+      audit: { audit, exportAudit: async () => undefined },
       pace: { kind: 'auto' },
     }),
     actions: actionTable({
       runs,
+      starts,
+      autopilot,
+      begin: beginSteps({ tables: table, forms, planning, pace: { kind: 'auto' }, stepPorts }),
       deeds,
       status,
       board,
@@ -83,8 +95,13 @@ describe('the tables', () => {
   test('hold the words that there are, each explained in help with its usage', () => {
     expect(words).toEqual([
       'help',
+      'autopilot',
+      'checklist',
       'backup',
       'backups',
+      'test-logging',
+      'sample',
+      'override',
       'flush',
       'start',
       'status',
@@ -93,6 +110,9 @@ describe('the tables', () => {
       'stop',
       'pace',
       'restore',
+      'close',
+      'history',
+      'audit',
     ]);
     const help = helpMessage([...commands.values()]).text;
     for (const { word, usage, help: line } of commands.values()) {

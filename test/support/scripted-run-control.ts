@@ -133,6 +133,7 @@ export function createScriptedRunControl(options: { firstRun?: RunSnapshot } = {
       places.set(runId, place);
       return ok(isOpen() && run ? { ...plan, openRun: run } : plan);
     },
+    forecast: async () => ok({ images: 1_398, expectedPerMinute: 60, expectedMs: 1_398_000, restsOn: [] }),
     async readPlan(runId) {
       const plan = plans.get(runId);
       return plan && isOpen() && run ? { ...plan, openRun: run } : plan;

@@ -17,6 +17,8 @@ export interface Click extends Asker {
 
 export interface Action {
   readonly role: Role;
+  /** It acts though everyone may press it: who may is decided elsewhere. */
+  readonly isAct?: true;
   /** Does it. What it answers is told to whoever clicked. */
   readonly act: (click: Click) => Promise<Message | undefined>;
 }

@@ -1,3 +1,4 @@
+import type { StartControl } from '../../checklist/start-control.ts';
 import type { RunControl } from '../../rescan/run-control.ts';
 import type { RunSnapshot } from '../../rescan/types.ts';
 import type { Board } from '../board.ts';
@@ -6,6 +7,7 @@ import { ACTION } from '../messages/buttons.ts';
 import type { Message } from '../messages/message.ts';
 import { cancelledMessage, previewMessage, resumedInsteadMessage } from '../messages/preview.ts';
 import { refusalMessage } from '../messages/refusals.ts';
+import { startRefusalMessage } from '../messages/start-refusals.ts';
 import type { RunDeeds } from '../run-deeds.ts';
 import type { RunLinks } from '../run-links.ts';
 import { changePlanView, type ModalView } from '../views/change-plan-view.ts';
@@ -20,7 +22,8 @@ type PlanActionId =
 
 /** The buttons under the preview of a run. Any operator may press them, not only who planned it. */
 export function planActions(ports: {
-  runs: Pick<RunControl, 'readPlan' | 'cancelPlan' | 'start'>;
+  starts: Pick<StartControl, 'start'>;
+  runs: Pick<RunControl, 'readPlan' | 'cancelPlan'>;
   deeds: Pick<RunDeeds, 'resume'>;
   board: Pick<Board<RunSnapshot>, 'show'>;
   chat: Pick<Chat, 'edit'>;
@@ -28,18 +31,18 @@ export function planActions(ports: {
   openView: (triggerId: string, view: ModalView) => Promise<void>;
   onTrouble: (error: unknown, message: string) => void;
 }): Readonly<Record<PlanActionId, Action>> {
-  const { runs, deeds, board, chat, links } = ports;
+  const { starts, runs, deeds, board, chat, links } = ports;
 
   async function start(click: Click, abandonOpen: boolean): Promise<Message | undefined> {
     // The preview's message becomes the run's.
-    const answer = await runs.start(click.value, click.person, { place: click.message, abandonOpen });
+    const answer = await starts.start(click.value, click.person, { place: click.message, abandonOpen });
     if (answer.ok) {
       board.show(answer.value);
       return;
     }
     // A run came to rest since the preview was shown: its buttons must say so.
     if (answer.refusal.reason === 'run-open') await showAgain(click);
-    return refusalMessage(answer.refusal, await links.ofRefusal(answer.refusal));
+    return startRefusalMessage(answer.refusal, await links.ofRefusal(answer.refusal));
   }
 
   async function showAgain(click: Click): Promise<void> {

@@ -44,8 +44,8 @@ export function tableActions(ports: {
 
   return {
     // Who may decide is decided by the approval itself: whoever may not is told who may.
-    [ACTION.approve]: { role: 'viewer', act: (click) => decide(click, 'approve') },
-    [ACTION.deny]: { role: 'viewer', act: (click) => decide(click, 'deny') },
+    [ACTION.approve]: { role: 'viewer', isAct: true, act: (click) => decide(click, 'approve') },
+    [ACTION.deny]: { role: 'viewer', isAct: true, act: (click) => decide(click, 'deny') },
     [ACTION.stopJob]: {
       role: 'operator',
       async act(click) {

@@ -1,7 +1,9 @@
+import type { AutopilotControl } from '../../checklist/autopilot-control.ts';
 import type { TableControl } from '../../checklist/table-control.ts';
 import { parsePace } from '../../rescan/pace-words.ts';
 import type { RunControl } from '../../rescan/run-control.ts';
 import { noRunYetMessage, paceNowMessage } from '../messages/answers.ts';
+import { autopilotStoppedMessage } from '../messages/autopilot-message.ts';
 import { escapeMrkdwn } from '../messages/escape.ts';
 import { say } from '../messages/message.ts';
 import { refusalMessage } from '../messages/refusals.ts';
@@ -26,12 +28,16 @@ export const resumeCommand = (deeds: RunDeeds): Command => ({
   read: noMore('resume', { act: async ({ person }) => (await deeds.resume(person)).message }),
 });
 
-/** Stops what is under way: the run, or a flush or restore. */
-export const stopCommand = (deeds: RunDeeds, tables: Pick<TableControl, 'current' | 'stop'>): Command => ({
+/** Stops what is under way: the run, a flush or restore, or the autopilot between two of these. */
+export const stopCommand = (
+  deeds: RunDeeds,
+  tables: Pick<TableControl, 'current' | 'stop'>,
+  autopilot: Pick<AutopilotControl, 'stop'>,
+): Command => ({
   word: 'stop',
   role: 'operator',
   usage: 'stop [now]',
-  help: 'stop the run, or the flush or restore under way; with `now` without waiting for what is in flight',
+  help: 'stop the run, the flush or restore under way, or the autopilot; with `now` without waiting for what is in flight',
   read(rest) {
     const word = rest.trim().toLowerCase();
     // Somebody in a hurry mistypes: whatever it is, it is not taken for something weaker than what was meant.
@@ -42,9 +48,13 @@ export const stopCommand = (deeds: RunDeeds, tables: Pick<TableControl, 'current
       value: {
         async act({ person }) {
           const stopped = await deeds.stop(person, { now: word === 'now' });
-          if (stopped.done || !(await tables.current())) return stopped.message;
-          const job = await tables.stop(person);
-          return job.ok ? say('Stopping between two batches.') : tableRefusalMessage(job.refusal);
+          if (stopped.done) return stopped.message;
+          if (await tables.current()) {
+            const job = await tables.stop(person);
+            return job.ok ? say('Stopping between two batches.') : tableRefusalMessage(job.refusal);
+          }
+          const piloting = await autopilot.stop(person);
+          return piloting.ok ? autopilotStoppedMessage(piloting.value) : stopped.message;
         },
       },
     };

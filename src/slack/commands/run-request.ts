@@ -9,6 +9,8 @@ export interface RunRequest {
   readonly selection: ImageSelection;
   /** Undefined: as the setting PACE says. */
   readonly paceWish?: PaceWish;
+  /** The table keeps what it holds: no flush is asked for. */
+  readonly keep?: true;
 }
 
 export type RequestField = 'prefix' | 'limit' | 'sample' | 'seed' | 'pace';
@@ -21,11 +23,15 @@ const MOST_SEED = 4_294_967_295;
 /** S3's limit of a key, UTF-8 bytes. */
 const MOST_PREFIX_BYTES = 1_024;
 
-/** Reads `prefix=a/b limit=50 sample=20 seed=7 pace=60`, or `batch=20 delay=30s` for the pace. */
+/** Reads `keep prefix=a/b limit=50 sample=20 seed=7 pace=60`, or `batch=20 delay=30s` for the pace. */
 export function readStartWords(line: string): Read<RunRequest> {
   const words = splitWords(line);
   if (!words.ok) return words;
-  const options = readOptions(words.value, OPTIONS);
+  const isKeep = (word: string) => word.toLowerCase() === 'keep';
+  const options = readOptions(
+    words.value.filter((word) => !isKeep(word)),
+    OPTIONS,
+  );
   if (!options.ok) return options;
   const { value: given } = options;
   const inBatches = (['batch', 'delay'] as const).filter((name) => given.has(name));
@@ -34,6 +40,7 @@ export function readStartWords(line: string): Read<RunRequest> {
   const pace = given.get('pace') ?? inBatches.map((name) => `${name}=${given.get(name)}`).join(' ');
   const texts = { ...pick(given, ['prefix', 'limit', 'sample', 'seed']), ...(pace === '' ? {} : { pace }) };
   const read = readRequest(texts);
+  if (read.ok && words.value.some(isKeep)) return { ok: true, value: { ...read.value, keep: true } };
   return read.ok ? read : { ok: false, line: read.problems.map((problem) => problem.line).join('\n') };
 }
 
@@ -80,10 +87,6 @@ export function readRequest(
     },
   };
 }
-
-/** The pace of the setting PACE. */
-export const settingPace = (setting: string): PaceWish =>
-  setting === 'auto' ? { kind: 'auto' } : { kind: 'fixed', perMinute: Number(setting) };
 
 function pick<Name extends string, Chosen extends Name>(
   values: ReadonlyMap<Name, string>,

@@ -8,17 +8,17 @@ import { readStartWords } from './run-request.ts';
 export const startCommand = (ports: PlanningPorts & { pace: PaceWish }): Command => ({
   word: 'start',
   role: 'operator',
-  usage: 'start [prefix=a/b] [limit=50] [sample=20 [seed=7]] [pace=60 | pace=auto | batch=20 delay=30s]',
-  help: 'plan a run over the images and show it before anything happens',
+  usage: 'start [keep] [prefix=a/b] [limit=50] [sample=20 [seed=7]] [pace=60 | pace=auto | batch=20 delay=30s]',
+  help: 'plan a run over the images and show it before anything happens; after a flush, or with `keep` over what is there',
   read(rest) {
     const request = readStartWords(rest);
     if (!request.ok) return request;
-    const { selection, paceWish = ports.pace } = request.value;
+    const { selection, paceWish = ports.pace, keep = false } = request.value;
     return {
       ok: true,
       value: {
         atOnce: listingMessage(),
-        act: (asker) => planAndShow({ selection, paceWish }, asker, ports),
+        act: (asker) => planAndShow({ selection, paceWish, keep }, asker, ports),
       },
     };
   },

@@ -2,11 +2,21 @@ import type { RunControl } from '../../rescan/run-control.ts';
 import type { PaceWish } from '../../rescan/types.ts';
 import type { PlanningPorts } from '../planning.ts';
 import type { RunDeeds } from '../run-deeds.ts';
+import { type AuditCommandPorts, auditCommand } from './audit-command.ts';
+import { type AutopilotCommandPorts, autopilotCommand } from './autopilot-command.ts';
+import {
+  type ChecklistCommandPorts,
+  checklistCommand,
+  closeCommand,
+  historyCommand,
+  overrideCommand,
+} from './checklist-commands.ts';
 import type { Command } from './command.ts';
 import { paceCommand, pauseCommand, resumeCommand, stopCommand } from './control.ts';
 import { helpCommand } from './help.ts';
 import { startCommand } from './start.ts';
 import { type StatusPorts, statusCommand } from './status.ts';
+import { type StepCommandPorts, sampleCommand, testLoggingCommand } from './step-commands.ts';
 import {
   backupCommand,
   backupsCommand,
@@ -21,6 +31,10 @@ export interface CommandPorts {
   readonly status: StatusPorts;
   readonly deeds: RunDeeds;
   readonly table: TableCommandPorts;
+  readonly checklist: ChecklistCommandPorts;
+  readonly steps: StepCommandPorts;
+  readonly autopilot: AutopilotCommandPorts;
+  readonly audit: AuditCommandPorts;
   /** The pace where none is said. */
   readonly pace: PaceWish;
 }
@@ -32,19 +46,31 @@ export function commandTable({
   status,
   deeds,
   table,
+  checklist,
+  steps,
+  autopilot,
+  audit,
   pace,
 }: CommandPorts): ReadonlyMap<string, Command> {
   const commands = [
+    autopilotCommand(autopilot),
+    checklistCommand(checklist),
     backupCommand(table),
     backupsCommand(table),
+    testLoggingCommand(steps),
+    sampleCommand(steps),
+    overrideCommand(checklist),
     flushCommand(table),
     startCommand({ ...planning, pace }),
     statusCommand(status),
     pauseCommand(deeds),
     resumeCommand(deeds),
-    stopCommand(deeds, table.tables),
+    stopCommand(deeds, table.tables, autopilot.autopilot),
     paceCommand(deeds, runs),
     restoreCommand(table),
+    closeCommand(checklist),
+    historyCommand(checklist),
+    auditCommand(audit),
   ];
   return new Map([helpCommand(commands), ...commands].map((command) => [command.word, command]));
 }

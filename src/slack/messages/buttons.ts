@@ -18,6 +18,13 @@ export const ACTION = {
   deny: 'approval_deny',
   stopJob: 'job_stop',
   prune: 'backups_prune',
+  nextStep: 'checklist_next',
+  autopilotStart: 'autopilot_start',
+  autopilotCancel: 'autopilot_cancel',
+  autopilotGoOn: 'autopilot_go_on',
+  autopilotStop: 'autopilot_stop',
+  deploy: 'step_deploy',
+  testLogging: 'step_test_logging',
 } as const;
 export type ActionId = (typeof ACTION)[keyof typeof ACTION];
 

@@ -9,6 +9,7 @@ export const LIMITS = {
   contextElements: 10,
   contextText: 3_000,
   actions: 25,
+  tasks: 50,
   buttonText: 75,
   buttonValue: 2_000,
   /** chat.update takes no more, though chat.postMessage does. */
@@ -28,7 +29,10 @@ export class MessageLimitError extends Error {
 export function withinLimits(message: Message): Message {
   const seen = new Set<string>();
   const blocks = message.blocks.map((block) => fitBlock(block, seen));
-  return { text: cutMrkdwn(message.text, LIMITS.text), blocks: fitCount(blocks) };
+  const fitted = { text: cutMrkdwn(message.text, LIMITS.text), blocks: fitCount(blocks) };
+  if (!message.plain) return fitted;
+  const seenInPlain = new Set<string>();
+  return { ...fitted, plain: fitCount(message.plain.map((block) => fitBlock(block, seenInPlain))) };
 }
 
 function fitCount(blocks: readonly MessageBlock[]): readonly MessageBlock[] {
@@ -64,6 +68,8 @@ function fitBlock(block: MessageBlock, seen: Set<string>): MessageBlock {
             'text' in element ? { ...element, text: cutMrkdwn(element.text, LIMITS.contextText) } : element,
           ),
       };
+    case 'plan':
+      return { ...block, tasks: (block.tasks ?? []).slice(0, LIMITS.tasks) };
     case 'actions': {
       if (block.elements.length > LIMITS.actions)
         throw new MessageLimitError(`${block.elements.length} buttons in a row; Slack takes ${LIMITS.actions}.`);

@@ -7,13 +7,16 @@ import { compose, type Message } from './message.ts';
 import { doneWords, runName, selectionWords, stateWords, wishWords } from './run-words.ts';
 
 /** What a run would be, before anyone says yes. */
-export function previewMessage(plan: RunPlan): Message {
+export function previewMessage(plan: RunPlan, options: { buttons: boolean } = { buttons: true }): Message {
   const { openRun } = plan;
   const chosen = selectionWords(plan.selection);
   return compose({
     fact: `${runName(plan.runId)} would invoke the function for ${counted(plan.total, 'image')} (${bytes(plan.totalBytes)}).`,
     lines: [
-      `Nothing has been invoked yet. The list is fixed: starting takes exactly these images.`,
+      'Nothing has been invoked yet. The list is fixed: starting takes exactly these images.',
+      ...(plan.keep
+        ? ['The table was not flushed: what it holds stays, and is overwritten where images come again.']
+        : []),
       ...(openRun
         ? [
             `:warning: ${runName(openRun.runId)} ${stateWords(openRun)}. It can be resumed; starting this one abandons it for good.`,
@@ -22,6 +25,14 @@ export function previewMessage(plan: RunPlan): Message {
     ],
     numbers: [
       ['Images', `${chosen ?? 'all of the bucket'}; ${counted(plan.leftOut, 'other object')} left out`],
+      ...(plan.canary
+        ? [
+            [
+              'Canary',
+              `the first ${counted(plan.canary.images, 'image')} go alone; over ${rate(plan.canary.percent)} % failures stop it`,
+            ] as const,
+          ]
+        : []),
       ['Pace', `${wishWords(plan.paceWish)} (ceiling ${rate(plan.ceilingPerMinute)})`],
       ['Expected', `about ${duration(plan.expectedMs)} at ${rate(plan.expectedPerMinute)} images a minute`],
       [
@@ -37,7 +48,7 @@ export function previewMessage(plan: RunPlan): Message {
         ? []
         : [`Expectation rests on: ${plan.forecastRestsOn.map((line) => sentence(line)).join(' · ')}`]),
     ],
-    buttons: previewButtons(plan),
+    buttons: options.buttons ? previewButtons(plan) : [],
   });
 }
 

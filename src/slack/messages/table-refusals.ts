@@ -3,6 +3,7 @@ import type { ChangedFact } from '../../approvals/fingerprint.ts';
 import type { TableRefusal } from '../../checklist/table-control.ts';
 import { code, escapeMrkdwn, mention } from './escape.ts';
 import { counted, duration } from './format.ts';
+import { gateLines } from './gate-words.ts';
 import { type Message, say } from './message.ts';
 import { faultLines, faultWords, runName } from './run-words.ts';
 import { backupName, differenceWords, jobName } from './table-words.ts';
@@ -98,6 +99,8 @@ export function tableRefusalLines(refusal: TableRefusal): string[] {
         'Point-in-time recovery of the table is off, so DynamoDB cannot export it.',
         'Switch it on in DynamoDB’s console, or use `/rescan backup`.',
       ];
+    case 'gate':
+      return gateLines(refusal.step, refusal.missing);
     case 'approval-gone':
       return [`There is no request ${code(refusal.approvalId, 60)} any more: nothing was done.`];
     case 'click':

@@ -18,6 +18,7 @@ const carriedSchema = z.strictObject({
   channel: z.string(),
   ts: z.string(),
   ceilingPerMinute: z.number(),
+  keep: z.boolean().exactOptional(),
 });
 export type Carried = z.infer<typeof carriedSchema>;
 
@@ -46,7 +47,8 @@ export function changePlanView(plan: RunPlan, preview: MessagePlace): ModalView 
       ...(value === undefined ? {} : { initial_value: String(value) }),
     },
   });
-  const carried: Carried = { runId: plan.runId, ...preview, ceilingPerMinute };
+  const kept = plan.keep ? { keep: true } : {};
+  const carried: Carried = { runId: plan.runId, ...preview, ceilingPerMinute, ...kept };
   return {
     type: 'modal',
     callback_id: CHANGE_PLAN,

@@ -19,11 +19,11 @@ export const changePlan = (planning: PlanningPorts): View => ({
     const { selection, paceWish = { kind: 'auto' as const } } = request.value;
     if (paceWish.kind === 'fixed' && paceWish.perMinute > carried.ceilingPerMinute)
       return { kind: 'errors', errors: { pace: `The ceiling is ${rate(carried.ceilingPerMinute)} images a minute.` } };
-    const { runId, channel, ts } = carried;
+    const { runId, channel, ts, keep = false } = carried;
     return {
       kind: 'act',
       channel,
-      act: (asker) => replan({ selection, paceWish }, { runId, preview: { channel, ts } }, asker, planning),
+      act: (asker) => replan({ selection, paceWish, keep }, { runId, preview: { channel, ts } }, asker, planning),
     };
   },
 });

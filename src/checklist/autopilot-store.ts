@@ -1,0 +1,96 @@
+import { z } from 'zod';
+import type { Condition, ControlTable, Key } from '../state/control-table.ts';
+
+/** What was to be expected before anything happened; the receipt compares it with what came of it. */
+export const forecastSchema = z.object({
+  images: z.number(),
+  expectedMs: z.number(),
+  expectedPerMinute: z.number(),
+  expectedCostUsd: z.number().exactOptional(),
+  /** Undefined where no run has told yet. */
+  expectedFailures: z.number().exactOptional(),
+  restsOn: z.array(z.string()).readonly(),
+});
+export type AutopilotForecast = z.infer<typeof forecastSchema>;
+
+const recordSchema = z.object({
+  id: z.string(),
+  by: z.string(),
+  place: z.object({ channel: z.string(), ts: z.string().exactOptional() }),
+  state: z.enum(['planned', 'running', 'stopped', 'finished', 'cancelled']),
+  forecast: forecastSchema,
+  plannedAt: z.number(),
+  startedAt: z.number().exactOptional(),
+  endedAt: z.number().exactOptional(),
+  stoppedBy: z.string().exactOptional(),
+  checklistId: z.string().exactOptional(),
+  attempts: z.record(z.string(), z.number()).default({}),
+  approvalId: z.string().exactOptional(),
+  runId: z.string().exactOptional(),
+  /** What it waits for a person for, and that people were told so. */
+  wanted: z.string().exactOptional(),
+  /** What it was about to do was refused: it is not tried again before somebody says so. */
+  refused: z.boolean().exactOptional(),
+  /** It is finished, and people may not have been told. */
+  untold: z.boolean().exactOptional(),
+  /** Grows when somebody says that it may go on. */
+  nudges: z.number().default(0),
+});
+export type AutopilotRecord = z.infer<typeof recordSchema>;
+
+/** The autopilot of one pipeline in the control table: one at a time. `pipeline#NAME` / `autopilot`. */
+export interface AutopilotStore {
+  read(): Promise<AutopilotRecord | undefined>;
+  /** Puts a planned one there, unless one is running. */
+  plan(record: AutopilotRecord): Promise<boolean>;
+  change(
+    id: string,
+    change: { set?: Partial<AutopilotRecord>; remove?: (keyof AutopilotRecord)[] },
+    states: AutopilotRecord['state'][],
+  ): Promise<AutopilotRecord | undefined>;
+  nudge(id: string): Promise<AutopilotRecord | undefined>;
+}
+
+export function createAutopilotStore(table: ControlTable, name: string): AutopilotStore {
+  const key: Key = { pk: `pipeline#${name}`, sk: 'autopilot' };
+  const clear = [
+    'startedAt',
+    'endedAt',
+    'stoppedBy',
+    'checklistId',
+    'approvalId',
+    'runId',
+    'wanted',
+    'refused',
+    'untold',
+  ];
+  const inStates = (id: string, states: string[]): Condition => ({ equals: { id }, in: { state: states } });
+  return {
+    async read() {
+      const entry = await table.read(key);
+      return entry && recordSchema.parse(entry);
+    },
+    async plan(record) {
+      const made = await table.create(key, { ...record });
+      if (made) return true;
+      const idle: Condition = { in: { state: ['planned', 'stopped', 'finished', 'cancelled'] } };
+      return (await table.update(key, { set: { ...record }, remove: clear }, idle)).ok;
+    },
+    async change(id, { set, remove }, states) {
+      const done = await table.update(
+        key,
+        { ...(set ? { set } : {}), ...(remove ? { remove } : {}) },
+        inStates(id, states),
+      );
+      return done.ok ? recordSchema.parse(done.entry) : undefined;
+    },
+    async nudge(id) {
+      const done = await table.update(
+        key,
+        { set: { attempts: {} }, remove: ['wanted', 'refused', 'approvalId'], add: { nudges: 1 } },
+        inStates(id, ['running']),
+      );
+      return done.ok ? recordSchema.parse(done.entry) : undefined;
+    },
+  };
+}

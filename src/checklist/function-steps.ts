@@ -1,0 +1,91 @@
+import { FaultError } from '../pipeline/fault.ts';
+import type { Fault } from '../pipeline/reading.ts';
+import type { Checklist } from './checklist.ts';
+import { type ExclusivePorts, exclusively } from './exclusive.ts';
+import { type LoggingResult, type LoggingTestPorts, testLogging } from './logging-test.ts';
+import { EmptySampleError, type SamplePorts, trySample } from './sample.ts';
+import type { Found } from './step.ts';
+import type { StepAnswer, StepControl } from './step-control.ts';
+
+export interface FunctionStepsPorts {
+  readonly checklist: Pick<Checklist, 'begin' | 'prove' | 'disprove'>;
+  readonly logging: LoggingTestPorts;
+  readonly sample: SamplePorts;
+  readonly sampleImages: number;
+  readonly exclusive: ExclusivePorts;
+  readonly codeSha256: () => Promise<string>;
+  readonly readFault: (error: unknown) => Fault;
+  readonly warn: (message: string, cause: unknown) => void;
+}
+
+/** The steps that invoke the function: the test of its failure logging, and the sample. */
+export function createFunctionSteps(ports: FunctionStepsPorts): StepControl {
+  const { checklist } = ports;
+
+  /** Keeps the step on record while it is done, and what it came to afterwards; what is thrown is a refusal. */
+  async function recorded<T>(
+    step: 'test-logging' | 'sample',
+    by: string,
+    work: () => Promise<T>,
+    readResult: (result: T) => { state: 'done' | 'failed'; found: Found },
+  ): Promise<StepAnswer<T>> {
+    const underWay = await checklist.begin(step, by);
+    try {
+      const result = await work();
+      const { state, found } = readResult(result);
+      await underWay.end(state, found);
+      return { ok: true, value: result };
+    } catch (error) {
+      ports.warn(`step ${step} could not be done`, error);
+      const fault = error instanceof FaultError ? error.fault : ports.readFault(error);
+      await underWay.end('failed', { kind: 'trouble', message: fault.message });
+      return error instanceof EmptySampleError
+        ? { ok: false, refusal: { reason: 'no-images' } }
+        : { ok: false, refusal: { reason: 'fault', fault } };
+    }
+  }
+
+  return {
+    testLogging: (by) =>
+      recorded(
+        'test-logging',
+        by,
+        async () => {
+          // Before and after: what was proven is proven of one code.
+          const before = await ports.codeSha256();
+          const result = await testLogging(ports.logging);
+          const isProven = result.kind === 'proven' && (await ports.codeSha256()) === before;
+          if (isProven) await checklist.prove('logging', { by, codeSha256: before });
+          else if (result.kind !== 'no-answer') await checklist.disprove('logging');
+          return result;
+        },
+        (result) => ({
+          state: result.kind === 'proven' ? 'done' : 'failed',
+          found: { kind: 'logging', result: loggingWord(result) },
+        }),
+      ),
+    async sample(by) {
+      const taken = await exclusively(ports.exclusive, () =>
+        recorded(
+          'sample',
+          by,
+          async () => {
+            const codeSha256 = await ports.codeSha256();
+            const result = await trySample(ports.sampleImages, ports.sample);
+            const { images, failed } = result;
+            await checklist.prove('sample', { by, codeSha256, images: images.length, failed });
+            return result;
+          },
+          ({ images, failed }) => ({
+            state: failed === 0 ? 'done' : 'failed',
+            found: { kind: 'sample', images: images.length, failed },
+          }),
+        ),
+      );
+      return 'inTheWay' in taken ? { ok: false, refusal: taken.inTheWay } : taken.done;
+    },
+  };
+}
+
+/** What a test found, in the one word that is kept of it. */
+const loggingWord = (result: LoggingResult): string => (result.kind === 'write-refused' ? result.refusal : result.kind);

@@ -1,0 +1,50 @@
+import { z } from 'zod';
+
+/** The steps of a rescan, in their order. */
+export const STEPS = ['backup', 'quotas', 'deploy', 'test-logging', 'sample', 'flush', 'rescan', 'validate'] as const;
+export type StepName = (typeof STEPS)[number];
+export const stepSchema = z.enum(STEPS);
+
+/** What a step came to, as facts: the face puts them into words. */
+export const foundSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('backup'), backupId: z.string(), records: z.number() }),
+  z.object({ kind: z.literal('quotas'), pacePerMinute: z.number(), blocking: z.array(z.string()) }),
+  z.object({ kind: z.literal('deploy'), codeSha256: z.string(), inPlace: z.boolean() }),
+  z.object({ kind: z.literal('rollback'), codeSha256: z.string() }),
+  z.object({ kind: z.literal('logging'), result: z.string() }),
+  z.object({ kind: z.literal('sample'), images: z.number(), failed: z.number() }),
+  z.object({ kind: z.literal('flush'), deleted: z.number(), remaining: z.number(), backupId: z.string() }),
+  z.object({ kind: z.literal('rescan'), runId: z.string() }),
+  z.object({ kind: z.literal('validate'), verdict: z.string() }),
+  /** The bot went down while it was under way. */
+  z.object({ kind: z.literal('interrupted') }),
+  /** It could not be done: what happened, in the words of whoever refused. */
+  z.object({ kind: z.literal('trouble'), message: z.string() }),
+]);
+export type Found = z.infer<typeof foundSchema>;
+
+/** What is on record of a step of one rescan. `at`: epoch ms, of the last change. */
+export const stepRecordSchema = z.object({
+  step: stepSchema,
+  state: z.enum(['running', 'done', 'failed', 'skipped']),
+  by: z.string(),
+  at: z.number(),
+  found: foundSchema.exactOptional(),
+});
+export type StepRecord = z.infer<typeof stepRecordSchema>;
+
+/** An approver's word that a step may be passed over, for this rescan and this code of the function. */
+export const overrideSchema = z.object({
+  step: stepSchema,
+  by: z.string(),
+  at: z.number(),
+  reason: z.string(),
+  codeSha256: z.string(),
+});
+export type Override = z.infer<typeof overrideSchema>;
+
+/** The steps that an approver may override: never the backup, never what is no gate of a flush. */
+export const OVERRIDABLE = ['quotas', 'test-logging', 'sample'] as const;
+export type OverridableStep = (typeof OVERRIDABLE)[number];
+export const isOverridable = (step: string): step is OverridableStep =>
+  OVERRIDABLE.some((candidate) => candidate === step);

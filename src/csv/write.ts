@@ -1,0 +1,74 @@
+import { stringify } from 'csv-stringify/sync';
+import { type CsvColumn, guardedCell } from './column.ts';
+
+export type Rows<Row> = AsyncIterable<Row> | Iterable<Row>;
+
+/** Some rows as text, each ended by CRLF. */
+export interface CsvBatch {
+  readonly text: string;
+  readonly rows: number;
+  /** The same, row by row. */
+  lines(): readonly string[];
+}
+
+const BATCH_ROWS = 256;
+const BATCH_CHARACTERS = 128 * 1024;
+
+const linesOf = (records: readonly (readonly string[])[], columns: number): string =>
+  stringify([...records], {
+    record_delimiter: '\r\n',
+    // A lone line end within a cell has to be quoted too (RFC 4180, 2.6).
+    quote_record_delimiter: true,
+    // The only cell of a row, empty, would be an empty line, which readers skip.
+    quoted_empty: columns === 1,
+  });
+
+/** The line of the column names. */
+export const csvHeader = (columns: readonly CsvColumn<never>[]): string =>
+  linesOf([columns.map(({ name }) => guardedCell(name, 'text'))], columns.length);
+
+/** Rows as text, some hundred at a time; the next are asked for when those before are taken. @throws `signal.reason` */
+export async function* csvBatches<Row>(
+  columns: readonly CsvColumn<Row>[],
+  rows: Rows<Row>,
+  signal?: AbortSignal,
+): AsyncGenerator<CsvBatch> {
+  let records: string[][] = [];
+  let characters = 0;
+  const batch = (): CsvBatch => {
+    const held = records;
+    records = [];
+    characters = 0;
+    return {
+      text: linesOf(held, columns.length),
+      rows: held.length,
+      lines: () => held.map((record) => linesOf([record], columns.length)),
+    };
+  };
+  signal?.throwIfAborted();
+  for await (const row of rows) {
+    const record = columns.map(({ kind, read }) => guardedCell(read(row) ?? '', kind));
+    for (const cell of record) characters += cell.length;
+    records.push(record);
+    if (records.length < BATCH_ROWS && characters < BATCH_CHARACTERS) continue;
+    signal?.throwIfAborted();
+    yield batch();
+  }
+  signal?.throwIfAborted();
+  if (records.length > 0) yield batch();
+}
+
+/**
+ * Rows as a CSV file: RFC 4180 (CRLF, quotes doubled), UTF-8 without a byte order mark, the column names first, cells guarded
+ * against formulas. Only as many rows are asked for as the reader takes, so memory is the same for any number of them;
+ * `Readable.from(csvBytes(…))` is a stream of it. Without rows it is the header alone.
+ * @throws what `rows` throws; `signal.reason`
+ */
+export async function* csvBytes<Row>(
+  columns: readonly CsvColumn<Row>[],
+  rows: Rows<Row>,
+  options: { readonly signal?: AbortSignal } = {},
+): AsyncGenerator<Buffer> {
+  yield Buffer.from(csvHeader(columns));
+  for await (const { text } of csvBatches(columns, rows, options.signal)) yield Buffer.from(text);
+}

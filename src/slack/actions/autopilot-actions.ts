@@ -1,0 +1,53 @@
+import type { AutopilotControl } from '../../checklist/autopilot-control.ts';
+import type { Chat } from '../chat.ts';
+import {
+  autopilotCancelledMessage,
+  autopilotRefusalMessage,
+  autopilotStoppedMessage,
+} from '../messages/autopilot-message.ts';
+import { ACTION } from '../messages/buttons.ts';
+import { say } from '../messages/message.ts';
+import type { Action } from './action.ts';
+
+type AutopilotActionId =
+  | typeof ACTION.autopilotStart
+  | typeof ACTION.autopilotCancel
+  | typeof ACTION.autopilotGoOn
+  | typeof ACTION.autopilotStop;
+
+/** The buttons of the autopilot's plan, its message and its alerts. */
+export function autopilotActions(ports: {
+  autopilot: AutopilotControl;
+  chat: Pick<Chat, 'edit'>;
+  onTrouble: (error: unknown, message: string) => void;
+}): Readonly<Record<AutopilotActionId, Action>> {
+  const { autopilot } = ports;
+  const operator = (act: Action['act']): Action => ({ role: 'operator', act });
+  return {
+    [ACTION.autopilotStart]: operator(async (click) => {
+      const started = await autopilot.start(click.value, click.person);
+      // The plan's message becomes the autopilot's own.
+      return started.ok ? undefined : autopilotRefusalMessage(started.refusal);
+    }),
+    [ACTION.autopilotCancel]: operator(async (click) => {
+      const cancelled = await autopilot.cancel(click.value, click.person);
+      if (!cancelled.ok) return autopilotRefusalMessage(cancelled.refusal);
+      await ports.chat
+        .edit(click.message, autopilotCancelledMessage(click.person))
+        .catch((error: unknown) => ports.onTrouble(error, 'a plan of the autopilot was not edited'));
+      return;
+    }),
+    [ACTION.autopilotGoOn]: operator(async (click) => {
+      if ((await autopilot.current())?.id !== click.value) return autopilotRefusalMessage({ reason: 'plan-gone' });
+      const gone = await autopilot.goOn(click.person);
+      if (!gone.ok) return autopilotRefusalMessage(gone.refusal);
+      if (click.message.ts !== gone.value.place.ts) await click.removeButtons();
+      return say('The autopilot tries again.');
+    }),
+    // Stop works always: whichever autopilot is there.
+    [ACTION.autopilotStop]: operator(async (click) => {
+      const stopped = await autopilot.stop(click.person);
+      return stopped.ok ? autopilotStoppedMessage(stopped.value) : autopilotRefusalMessage(stopped.refusal);
+    }),
+  };
+}

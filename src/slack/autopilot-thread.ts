@@ -1,0 +1,74 @@
+import type { ApprovalPolicy } from '../approvals/approval.ts';
+import type { AutopilotEvent } from '../checklist/autopilot-control.ts';
+import type { AutopilotRecord } from '../checklist/autopilot-store.ts';
+import type { ChecklistView } from '../checklist/checklist-view.ts';
+import type { TableControl } from '../checklist/table-control.ts';
+import type { Clock } from '../clock.ts';
+import type { RunControl } from '../rescan/run-control.ts';
+import type { AlertDelivery } from './alert-delivery.ts';
+import type { Board, Shown } from './board.ts';
+import type { Chat } from './chat.ts';
+import { approvalMessage } from './messages/approval-message.ts';
+import { autopilotMessage, needsPersonMessage, receiptMessage } from './messages/autopilot-message.ts';
+import type { Message } from './messages/message.ts';
+import { previewMessage } from './messages/preview.ts';
+import { decideByRequester } from './self-approval.ts';
+
+/** The autopilot as its message shows it. */
+export interface ShownAutopilot extends Shown {
+  readonly record: AutopilotRecord;
+  readonly view: ChecklistView;
+}
+
+export const renderAutopilot =
+  (clock: Pick<Clock, 'now'>) =>
+  ({ record, view }: ShownAutopilot): Message =>
+    autopilotMessage(record, view, clock.now());
+
+/** Where the autopilot shows itself: one live plan, its requests and runs in the channel, what it needs a person for as an alert. */
+export function createAutopilotThread(ports: {
+  board: Pick<Board<ShownAutopilot>, 'show'>;
+  alerts: Pick<AlertDelivery, 'put'>;
+  chat: Pick<Chat, 'post' | 'edit'>;
+  tables: Pick<TableControl, 'setMessage' | 'click'>;
+  runs: Pick<RunControl, 'setPlace'>;
+  auditHead: () => Promise<string | undefined>;
+  policy: ApprovalPolicy;
+  onTrouble: (error: unknown, message: string) => void;
+}): { hear(event: AutopilotEvent): Promise<void> } {
+  const { board, alerts, chat } = ports;
+  return {
+    async hear(event) {
+      const { record } = event;
+      const { channel } = record.place;
+      switch (event.kind) {
+        case 'changed':
+        case 'stopped':
+          return board.show({ runId: record.id, record, view: event.view });
+        case 'approval-asked': {
+          const ts = await chat.post(channel, approvalMessage(event.approval, ports.policy));
+          await ports.tables.setMessage(event.approval.id, ts);
+          if (ports.policy === 'self') await decideByRequester({ ...event.approval, ts }, ports);
+          return;
+        }
+        case 'run-planned': {
+          // It starts by itself, unless an older run is in its way: then somebody decides what becomes of that one.
+          const buttons = event.plan.openRun !== undefined;
+          const ts = await chat.post(channel, previewMessage(event.plan, { buttons }));
+          return ports.runs.setPlace(event.plan.runId, { channel, ts });
+        }
+        case 'needs-person':
+          board.show({ runId: record.id, record, view: event.view });
+          return alerts.put(record.id, { to: 'channel', message: needsPersonMessage(record, event.hindrance) });
+        case 'finished': {
+          const head = await ports.auditHead().catch((error: unknown) => {
+            ports.onTrouble(error, 'the receipt goes without the head of the audit');
+            return undefined;
+          });
+          await alerts.put(record.id, { to: 'channel', message: receiptMessage(record, event.run, head) });
+          return board.show({ runId: record.id, record, view: event.view });
+        }
+      }
+    },
+  };
+}

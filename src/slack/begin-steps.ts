@@ -1,0 +1,29 @@
+import type { StepName } from '../checklist/step.ts';
+import type { TableControl } from '../checklist/table-control.ts';
+import type { PaceWish } from '../rescan/types.ts';
+import type { BeginStep } from './actions/checklist-actions.ts';
+import { runLoggingTest, runSample, type StepCommandPorts } from './commands/step-commands.ts';
+import { tableRefusalMessage } from './messages/table-refusals.ts';
+import { type PlanningPorts, planAndShow } from './planning.ts';
+import type { TableForms } from './table-forms.ts';
+
+/** How each step begins when its button is pressed: as its command would. */
+export function beginSteps(ports: {
+  tables: Pick<TableControl, 'backup'>;
+  forms: Pick<TableForms, 'openFlush'>;
+  planning: PlanningPorts;
+  pace: PaceWish;
+  stepPorts: StepCommandPorts;
+}): Readonly<Partial<Record<StepName, BeginStep>>> {
+  const { tables, forms, planning, stepPorts } = ports;
+  return {
+    async backup({ person, channel }) {
+      const begun = await tables.backup({ by: person, place: { channel } });
+      return begun.ok ? undefined : tableRefusalMessage(begun.refusal);
+    },
+    'test-logging': (click) => runLoggingTest(click, stepPorts),
+    sample: (click) => runSample(click, stepPorts),
+    flush: (click) => forms.openFlush(click.triggerId, { failedOnly: false }, click),
+    rescan: (click) => planAndShow({ selection: {}, paceWish: ports.pace }, click, planning),
+  };
+}

@@ -1,0 +1,49 @@
+import type { AuditLog } from '../../checklist/audit-log.ts';
+import { auditMessage, chainMessage } from '../messages/audit-message.ts';
+import { code } from '../messages/escape.ts';
+import { type Message, say } from '../messages/message.ts';
+import type { Asker, Command } from './command.ts';
+
+export interface AuditCommandPorts {
+  readonly audit: Pick<AuditLog, 'entries' | 'verify'>;
+  /** Uploads the whole audit as CSV; what to say to whoever asked. */
+  readonly exportAudit: (asker: Asker) => Promise<Message | undefined>;
+}
+
+const MOST_SHOWN = 15;
+
+/** `/rescan audit`, `audit verify`, `audit export`. */
+export const auditCommand = ({ audit, exportAudit }: AuditCommandPorts): Command => ({
+  word: 'audit',
+  role: 'viewer',
+  usage: 'audit | audit verify | audit export',
+  help: 'everything anyone did: who, what, when, why, what came of it; prove that none was changed; all as CSV',
+  read(rest) {
+    const word = rest.trim().toLowerCase();
+    switch (word) {
+      case '':
+        return {
+          ok: true,
+          value: {
+            async act() {
+              const entries = [];
+              for await (const entry of audit.entries({ newestFirst: true, limit: MOST_SHOWN })) entries.push(entry);
+              return auditMessage(entries);
+            },
+          },
+        };
+      case 'verify':
+        return {
+          ok: true,
+          value: {
+            atOnce: say('Walking the chain from its first entry…'),
+            act: async () => chainMessage(await audit.verify()),
+          },
+        };
+      case 'export':
+        return { ok: true, value: { atOnce: say('Writing the audit as CSV…'), act: exportAudit } };
+      default:
+        return { ok: false, line: `${code(word, 60)} is not understood.` };
+    }
+  },
+});

@@ -1,0 +1,66 @@
+import type { AutopilotControl } from '../../checklist/autopilot-control.ts';
+import type { Chat } from '../chat.ts';
+import {
+  autopilotPlanMessage,
+  autopilotRefusalMessage,
+  autopilotStoppedMessage,
+} from '../messages/autopilot-message.ts';
+import { code } from '../messages/escape.ts';
+import { type Message, say } from '../messages/message.ts';
+import type { Asker, Command } from './command.ts';
+
+export interface AutopilotCommandPorts {
+  readonly autopilot: AutopilotControl;
+  readonly chat: Pick<Chat, 'post'>;
+}
+
+async function plan(
+  { person, channel }: Asker,
+  { autopilot, chat }: AutopilotCommandPorts,
+): Promise<Message | undefined> {
+  const planned = await autopilot.plan(person, { channel });
+  if (!planned.ok) return autopilotRefusalMessage(planned.refusal);
+  const ts = await chat.post(channel, autopilotPlanMessage(planned.value));
+  await autopilot.setPlace(planned.value.id, { channel, ts });
+  return;
+}
+
+/** `/rescan autopilot`, `autopilot stop`, `autopilot go`. */
+export const autopilotCommand = (ports: AutopilotCommandPorts): Command => ({
+  word: 'autopilot',
+  role: 'operator',
+  usage: 'autopilot | autopilot go | autopilot stop',
+  help: 'do the whole checklist in order, with a person where one is needed; what to expect comes first',
+  read(rest) {
+    const { autopilot } = ports;
+    switch (rest.trim().toLowerCase()) {
+      case '':
+        return {
+          ok: true,
+          value: { atOnce: say('Looking what is to be expected…'), act: (asker) => plan(asker, ports) },
+        };
+      case 'go':
+        return {
+          ok: true,
+          value: {
+            async act({ person }) {
+              const gone = await autopilot.goOn(person);
+              return gone.ok ? say('The autopilot tries again.') : autopilotRefusalMessage(gone.refusal);
+            },
+          },
+        };
+      case 'stop':
+        return {
+          ok: true,
+          value: {
+            async act({ person }) {
+              const stopped = await autopilot.stop(person);
+              return stopped.ok ? autopilotStoppedMessage(stopped.value) : autopilotRefusalMessage(stopped.refusal);
+            },
+          },
+        };
+      default:
+        return { ok: false, line: `${code(rest.trim(), 60)} is not understood. The autopilot was *not* stopped.` };
+    }
+  },
+});

@@ -1,0 +1,31 @@
+import type { InTheWay } from '../../checklist/exclusive.ts';
+import type { StepRefusal } from '../../checklist/step-control.ts';
+import { code } from './escape.ts';
+import { type Message, say } from './message.ts';
+import { faultLines, faultWords } from './run-words.ts';
+import { tableRefusalLines } from './table-refusals.ts';
+
+/** Why a step on the function was not done: what is so, then what can be done about it. */
+export const stepRefusalMessage = (refusal: StepRefusal): Message => say(...stepRefusalLines(refusal));
+
+export function stepRefusalLines(refusal: StepRefusal): string[] {
+  switch (refusal.reason) {
+    case 'no-images':
+      return [
+        'The bucket holds no image that could be tried: nothing was invoked.',
+        'Is it the right one? The setting is `IMAGE_BUCKET`.',
+      ];
+    case 'fault':
+      return [`It could not be done: ${faultWords(refusal.fault)}.`, ...faultLines(refusal.fault)];
+    case 'run-active':
+    case 'job-active':
+    case 'stop-file':
+    case 'busy':
+      return inTheWayLines(refusal);
+  }
+}
+
+const inTheWayLines = (refusal: InTheWay): string[] =>
+  refusal.reason === 'stop-file'
+    ? [`The stop file ${code(refusal.path, 200)} is there: nothing starts while it exists.`]
+    : tableRefusalLines(refusal);

@@ -1,0 +1,86 @@
+import type { HomeView, KnownBlock } from '@slack/types';
+import type { Approval } from '../../approvals/approval.ts';
+import type { BackupRecord } from '../../backup/format.ts';
+import type { AutopilotRecord } from '../../checklist/autopilot-store.ts';
+import type { ChecklistRecord } from '../../checklist/checklist-store.ts';
+import type { ChecklistView } from '../../checklist/checklist-view.ts';
+import type { RunSnapshot } from '../../rescan/types.ts';
+import { checklistMessage, historyLine } from '../messages/checklist-message.ts';
+import { mention } from '../messages/escape.ts';
+import { cutMrkdwn, LIMITS } from '../messages/limits.ts';
+import { runMessage } from '../messages/run-message.ts';
+import { backupLine } from '../messages/table-words.ts';
+
+/** What the Home tab shows: the same things as the commands, at a glance. */
+export interface HomeFacts {
+  readonly view: ChecklistView;
+  readonly run?: RunSnapshot;
+  readonly autopilot?: AutopilotRecord;
+  readonly history: readonly ChecklistRecord[];
+  readonly backups: readonly BackupRecord[];
+  readonly approvals: readonly (Approval & { readonly link?: string })[];
+  /** Whether this person gets buttons. */
+  readonly mayAct: boolean;
+}
+
+const MOST_BACKUPS = 5;
+const MOST_HISTORY = 5;
+const MOST_BLOCKS = 100;
+
+const section = (text: string): KnownBlock => ({
+  type: 'section',
+  text: { type: 'mrkdwn', text: cutMrkdwn(text, LIMITS.sectionText) },
+});
+const header = (text: string): KnownBlock => ({ type: 'header', text: { type: 'plain_text', text } });
+const divider: KnownBlock = { type: 'divider' };
+
+/** The Home tab of somebody, as things stand. `now` in minutes is enough: a tab that says the same is not drawn again. */
+export function homeView(facts: HomeFacts, now: number): HomeView {
+  const { view, run, history, backups, approvals, mayAct } = facts;
+  // A plan block is for messages only: here its plain form stands.
+  const checklist = checklistMessage(view, now, { buttons: mayAct });
+  const waiting = approvals.map(
+    (approval) =>
+      `• ${approval.act} asked for by ${mention(approval.requestedBy)}${approval.link === undefined ? '' : ` · <${approval.link}|decide in the channel>`}`,
+  );
+  const blocks: KnownBlock[] = [
+    header('Rescan'),
+    ...prefixed('checklist', checklist.plain ?? checklist.blocks),
+    ...(facts.autopilot?.state === 'running'
+      ? [
+          section(
+            facts.autopilot.wanted === undefined
+              ? ':robot_face: The autopilot is under way.'
+              : ':robot_face: The autopilot waits for a person.',
+          ),
+        ]
+      : []),
+    ...(waiting.length === 0 ? [] : [divider, section(`*Waiting for an approval*\n${waiting.join('\n')}`)]),
+    divider,
+    ...(run
+      ? prefixed('run', runMessage(run, { buttons: mayAct }).blocks)
+      : [section('No run was ever started here.')]),
+    divider,
+    section(
+      backups.length === 0
+        ? '*Backups*\nThere is none yet.'
+        : `*Backups* (newest first)\n${backups
+            .slice(0, MOST_BACKUPS)
+            .map((record) => `• ${backupLine(record, now)}`)
+            .join('\n')}`,
+    ),
+    section(
+      history.length === 0
+        ? '*Past rescans*\nThere was none yet.'
+        : `*Past rescans*\n${history
+            .slice(0, MOST_HISTORY)
+            .map((record) => `• ${historyLine(record, now)}`)
+            .join('\n')}`,
+    ),
+  ];
+  return { type: 'home', blocks: blocks.slice(0, MOST_BLOCKS) };
+}
+
+/** The blocks of a message under ids of their own: a view wants each id once. */
+const prefixed = (name: string, blocks: readonly KnownBlock[]): KnownBlock[] =>
+  blocks.map((block, index) => ({ ...block, block_id: `${name}_${index}` }));

@@ -1,0 +1,53 @@
+import type { Rescans } from '../../src/checklist/assemble.ts';
+import type { AutopilotAnswer } from '../../src/checklist/autopilot-control.ts';
+import { STEPS } from '../../src/checklist/step.ts';
+import type { StepAnswer } from '../../src/checklist/step-control.ts';
+import type { RunControl } from '../../src/rescan/run-control.ts';
+
+const notActive = async (): Promise<AutopilotAnswer<never>> => ({ ok: false, refusal: { reason: 'not-active' } });
+const noImages = async (): Promise<StepAnswer<never>> => ({ ok: false, refusal: { reason: 'no-images' } });
+async function* nothing(): AsyncGenerator<never> {}
+
+/** The checklist's side where a test is about runs: every gate is open, no step has been done, nothing is on record. */
+export const idleRescans = (runs: RunControl): Omit<Rescans, 'tables'> => ({
+  checklist: {
+    view: async () => ({
+      steps: STEPS.map((step) => ({ step, state: 'to-do' as const })),
+      next: 'backup',
+      troubles: [],
+    }),
+    gate: async () => ({ kind: 'pass', overridden: [] }),
+    ensureOpen: async () => 'c-0001',
+    openId: async () => undefined,
+    begin: async () => ({ end: async () => {} }),
+    prove: async () => {},
+    disprove: async () => {},
+    keep: async () => {},
+    override: async () => {},
+    noteFlushAsked: async () => {},
+    close: async () => undefined,
+    history: nothing,
+    hearRun: async () => {},
+    hearTable: async () => {},
+    noteDone: async () => {},
+  },
+  starts: runs,
+  steps: { testLogging: noImages, sample: noImages },
+  autopilot: {
+    plan: notActive,
+    cancel: notActive,
+    start: notActive,
+    goOn: notActive,
+    stop: notActive,
+    current: async () => undefined,
+    setPlace: async () => {},
+    watch: () => () => {},
+    standBy: () => {},
+    shutDown: async () => {},
+  },
+  audit: {
+    append: async (facts) => ({ ...facts, number: 1, previous: '', hash: '' }),
+    entries: nothing,
+    verify: async () => ({ ok: true, entries: 0, head: '' }),
+  },
+});
