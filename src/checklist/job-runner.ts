@@ -62,13 +62,18 @@ export function createJobRunner(ports: JobRunnerPorts): JobRunner {
   const { clock, record, lease } = ports;
   let driven: { job: ActJob; over: AbortController; finished: Promise<void> } | undefined;
 
-  function drive(job: ActJob, resumed: boolean): void {
-    const over = new AbortController();
-    lease.start(() => over.abort(new JobLost()));
+  function drive(job: ActJob, resumed: boolean, over = heldLease()): void {
     const finished = work(job, over, resumed).finally(() => {
       if (driven?.job === job) driven = undefined;
     });
     driven = { job, over, finished };
+  }
+
+  /** Renews the lease from now on; aborted when it is lost. */
+  function heldLease(): AbortController {
+    const over = new AbortController();
+    lease.start(() => over.abort(new JobLost()));
+    return over;
   }
 
   async function work(job: ActJob, over: AbortController, resumed: boolean): Promise<void> {
@@ -168,17 +173,20 @@ export function createJobRunner(ports: JobRunnerPorts): JobRunner {
       if (there) return { reason: 'job-active', job: there.job };
       const taken = await lease.acquire();
       if (!taken.ok) return { reason: 'busy', holder: taken.holder };
+      // Renewed meanwhile: a large table takes longer to count than a lease lasts.
+      const over = heldLease();
       const refusal = await check().catch(async (error: unknown) => refusalOrFault(error, ports.readFault));
       if (refusal) {
         await lease.release();
         return refusal;
       }
+      if (over.signal.aborted) return { reason: 'busy', holder: 'another copy of the bot' };
       if (!(await record.claim(job))) {
         await lease.release();
         const other = await record.read();
         return other ? { reason: 'job-active', job: other.job } : { reason: 'busy', holder: 'another copy of the bot' };
       }
-      drive({ ...job, work: act }, false);
+      drive({ ...job, work: act }, false, over);
       return;
     },
     stop(by) {

@@ -1,13 +1,17 @@
-import { createHash, randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { z } from 'zod';
+import { createPackageUrls, MOST_DIRECT_BYTES, publishVersion, tooLarge, updateCode } from './function-code.ts';
+import { configurationOf, updateConfiguration } from './function-configuration.ts';
+import { ACCOUNT, createFunctionState, type FunctionRevision } from './function-state.ts';
+import type { FunctionTable } from './function-table.ts';
 import { readBody } from './http.ts';
+import { createInvoker } from './invocation.ts';
 import type { Invocations } from './invocations.ts';
+import { badParameter, LambdaRefusal, sendLambda, sendRefusal } from './lambda-http.ts';
 import type { LogRing } from './log-ring.ts';
-import { runOcr } from './ocr.ts';
-import type { FailureKind, World } from './world.ts';
+import type { MetricStore } from './metric-store.ts';
+import type { World } from './world.ts';
 
 export interface LambdaPorts {
   readonly functionName: string;
@@ -15,278 +19,216 @@ export interface LambdaPorts {
   readonly imageBucket: string;
   readonly world: () => World;
   readonly random: () => number;
-  readonly dynamodb: DynamoDBClient;
+  readonly functionTable: FunctionTable;
   readonly s3: S3Client;
   readonly invocations: Invocations;
   readonly logs: LogRing;
+  readonly metrics: MetricStore;
 }
 
-const ACCOUNT = '016164185850';
-const TIMEOUT_SECONDS = 300;
-const MEMORY_MB = 1024;
-const eventSchema = z.object({
-  Records: z
-    .array(
-      z.object({ s3: z.object({ bucket: z.object({ name: z.string() }), object: z.object({ key: z.string() }) }) }),
-    )
-    .min(1),
-});
+const VERSIONS_A_PAGE = 50;
+/** The REST paths below `/functions/{name}` and their IAM actions. */
+const ACTIONS: Readonly<Record<string, string>> = {
+  'POST invocations': 'InvokeFunction',
+  'GET concurrency': 'GetFunctionConcurrency',
+  'PUT concurrency': 'PutFunctionConcurrency',
+  'DELETE concurrency': 'DeleteFunctionConcurrency',
+  'GET configuration': 'GetFunctionConfiguration',
+  'PUT configuration': 'UpdateFunctionConfiguration',
+  'PUT code': 'UpdateFunctionCode',
+  'POST versions': 'PublishVersion',
+  'GET versions': 'ListVersionsByFunction',
+  'GET ': 'GetFunction',
+};
+
+interface Asked {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly url: URL;
+  readonly qualifier: string | undefined;
+}
 
 /** Lambda's control plane and its one function, on the REST paths that the SDK calls. */
 export function createLambda(ports: LambdaPorts) {
-  const { world, invocations, logs } = ports;
-  const started = new Date();
-  const stream = `${started.toISOString().slice(0, 10).replaceAll('-', '/')}/[$LATEST]${randomUUID().replaceAll('-', '')}`;
+  const { world } = ports;
+  const state = createFunctionState(ports);
+  const packages = createPackageUrls(state, world);
   let reserved: number | undefined;
-  let modelCalls: number[] = [];
+  const invoker = createInvoker({ ...ports, state, table: ports.functionTable, reserved: () => reserved });
+  const shown = (revision: FunctionRevision) => configurationOf(revision, state, world());
 
-  function modelTakes(): boolean {
-    const limit = world().bedrockPerMinute;
-    const now = Date.now();
-    modelCalls = modelCalls.filter((at) => at > now - 60_000);
-    if (limit > 0 && modelCalls.length >= limit) return false;
-    modelCalls.push(now);
-    return true;
-  }
-
-  const free = () => reserved ?? world().concurrency.unreserved;
-  /** Why the next invocation is refused with 429, as Lambda's Reason. */
-  function throttle(): string | undefined {
-    if (invocations.inFlight() >= free())
-      return reserved === undefined
-        ? 'ConcurrentInvocationLimitExceeded'
-        : 'ReservedFunctionConcurrentInvocationLimitExceeded';
-    const { functionPerMinute } = world();
-    return functionPerMinute > 0 && invocations.inLastMinute(Date.now()) >= functionPerMinute
-      ? 'CallerRateLimitExceeded'
-      : undefined;
-  }
-
-  function latencyMs(): number {
-    const { latencyMs: wanted } = world();
-    return typeof wanted === 'number' ? wanted : wanted.min + ports.random() * Math.max(0, wanted.max - wanted.min);
-  }
-
-  function failureFor(key: string): { kind: FailureKind; message: string | undefined } | undefined {
-    for (const failure of world().failures)
-      if ((failure.match === undefined || key.includes(failure.match)) && ports.random() < failure.rate)
-        return { kind: failure.kind, message: failure.message };
-    return;
-  }
-
-  async function run(bucket: string, key: string) {
-    const requestId = randomUUID();
-    const startedAt = Date.now();
-    invocations.begin(key, startedAt);
-    const say = (message: string) => logs.add(Date.now(), stream, message);
-    if (world().functionWork === 'real') say(`START RequestId: ${requestId} Version: $LATEST\n`);
-    const wait = latencyMs();
-    if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
-    const failure = failureFor(key);
-    const reply = await runOcr(bucket, key, {
-      dynamodb: ports.dynamodb,
-      s3: ports.s3,
-      table: ports.table,
-      world,
-      modelTakes,
-      now: Date.now,
-      timeoutSeconds: TIMEOUT_SECONDS,
-      requestId,
-      failWith: failure?.kind,
-      failMessage: failure?.message,
-      log: (level, message) => say(`[${level}] ${new Date().toISOString()} ${requestId} ${message}\n`),
-    });
-    const endedAt = Date.now();
-    if (world().functionWork === 'real') {
-      if (reply.functionError) say(`${reply.payload}\n`);
-      say(`END RequestId: ${requestId}\n`);
-      say(
-        `REPORT RequestId: ${requestId}\tDuration: ${endedAt - startedAt}.00 ms\tBilled Duration: ${endedAt - startedAt} ms\tMemory Size: ${MEMORY_MB} MB\tMax Memory Used: ${reply.kind === 'out-of-memory' ? MEMORY_MB : 312} MB\t\n`,
-      );
-    }
-    invocations.end({ requestId, key, startedAt, endedAt, reply: reply.kind });
-    return { requestId, reply };
-  }
-
-  async function invoke(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function bodyOf(request: IncomingMessage): Promise<unknown> {
     const body = await readBody(request);
-    const event = eventSchema.safeParse(parseJson(body.toString('utf8')));
-    if (!event.success)
-      return refuse(
-        response,
-        400,
-        'InvalidRequestContentException',
-        'Could not parse request body into json: no S3 record',
-      );
-    const record = event.data.Records[0];
-    if (!record) return refuse(response, 400, 'InvalidRequestContentException', 'No record');
-    const reason = throttle();
-    if (reason) {
-      response.setHeader('Retry-After', '1');
-      return refuse(response, 429, 'TooManyRequestsException', 'Rate Exceeded.', { Reason: reason });
+    if (body.length > MOST_DIRECT_BYTES) throw tooLarge();
+    try {
+      return JSON.parse(body.toString('utf8') || '{}');
+    } catch {
+      throw new LambdaRefusal(400, 'InvalidRequestContentException', 'Could not parse request body into json');
     }
-    const { bucket, object } = record.s3;
-    const bucketName =
-      world().bucketMissing && bucket.name === ports.imageBucket ? `${bucket.name}-is-gone` : bucket.name;
-    if (request.headers['x-amz-invocation-type'] === 'Event') {
-      // Lambda answers at once and tries a failed event twice more by itself.
-      void (async () => {
-        for (let attempt = 0; attempt < 3; attempt++) {
-          const { reply } = await run(bucketName, object.key);
-          if (reply.functionError === undefined) return;
-        }
-      })();
-      response.writeHead(202, { 'x-amzn-requestid': randomUUID() });
-      return void response.end();
-    }
-    const { requestId, reply } = await run(bucketName, object.key);
-    if (world().brokenConnections > 0 && ports.random() < world().brokenConnections) {
-      request.socket.destroy();
-      return;
-    }
-    response.writeHead(200, {
-      'content-type': 'application/json',
-      'x-amzn-requestid': requestId,
-      'x-amz-executed-version': '$LATEST',
-      ...(reply.functionError === undefined ? {} : { 'x-amz-function-error': reply.functionError }),
-    });
-    response.end(reply.payload);
   }
 
-  const configuration = () => ({
-    FunctionName: ports.functionName,
-    FunctionArn: `arn:aws:lambda:us-east-1:${ACCOUNT}:function:${ports.functionName}`,
-    Runtime: 'python3.13',
-    Handler: 'lambda_function.lambda_handler',
-    Role: `arn:aws:iam::${ACCOUNT}:role/${ports.functionName}-role`,
-    CodeSize: 48_211,
-    CodeSha256: createHash('sha256').update(ports.functionName).digest('base64'),
-    Timeout: TIMEOUT_SECONDS,
-    MemorySize: MEMORY_MB,
-    LastModified: started.toISOString(),
-    Version: '$LATEST',
-    Environment: { Variables: { DYNAMODB_TABLE: ports.table, MODEL_ID: 'us.amazon.nova-lite-v1:0' } },
-    State: 'Active',
-    LastUpdateStatus: 'Successful',
-    PackageType: 'Zip',
-    Architectures: ['x86_64'],
-  });
+  function revisionOf(qualifier: string | undefined): FunctionRevision {
+    const revision = state.revision(qualifier);
+    if (revision) return revision;
+    throw notFound(`Function not found: ${state.arn(qualifier)}`);
+  }
 
-  async function concurrency(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function concurrency({ request, response }: Asked): Promise<void> {
     if (request.method === 'PUT') {
       const wanted = z
         .object({ ReservedConcurrentExecutions: z.number().int().min(0) })
-        .safeParse(parseJson((await readBody(request)).toString()));
-      if (!wanted.success)
-        return refuse(
-          response,
-          400,
-          'InvalidParameterValueException',
-          'ReservedConcurrentExecutions is a whole number',
-        );
+        .safeParse(await bodyOf(request));
+      if (!wanted.success) throw badParameter('ReservedConcurrentExecutions is a whole number');
       reserved = wanted.data.ReservedConcurrentExecutions;
-      return send(response, 200, { ReservedConcurrentExecutions: reserved });
+      return sendLambda(response, 200, { ReservedConcurrentExecutions: reserved });
     }
     if (request.method === 'DELETE') {
       reserved = undefined;
       response.writeHead(204);
       return void response.end();
     }
-    send(response, 200, reserved === undefined ? {} : { ReservedConcurrentExecutions: reserved });
+    sendLambda(response, 200, reserved === undefined ? {} : { ReservedConcurrentExecutions: reserved });
   }
 
-  /** Which IAM action a request needs. */
-  function actionOf(method: string, path: string): string {
-    if (path.endsWith('/invocations')) return 'lambda:InvokeFunction';
-    if (path.includes('/account-settings')) return 'lambda:GetAccountSettings';
-    if (path.endsWith('/concurrency'))
-      return method === 'PUT'
-        ? 'lambda:PutFunctionConcurrency'
-        : method === 'DELETE'
-          ? 'lambda:DeleteFunctionConcurrency'
-          : 'lambda:GetFunctionConcurrency';
-    if (path.endsWith('/configuration')) return 'lambda:GetFunctionConfiguration';
-    if (/\/functions\/[^/]+$/.test(path)) return 'lambda:GetFunction';
-    return 'lambda:Unknown';
+  function describe({ request, response, qualifier }: Asked): void {
+    const revision = revisionOf(qualifier);
+    const isZip = world().packageType === 'Zip';
+    const image = `${ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/timesheet-ocr`;
+    sendLambda(response, 200, {
+      Configuration: shown(revision),
+      Code: isZip
+        ? { RepositoryType: 'S3', Location: packages.of(revision.content, `http://${request.headers.host}`) }
+        : {
+            RepositoryType: 'ECR',
+            ImageUri: `${image}:latest`,
+            ResolvedImageUri: `${image}@sha256:${shown(revision).CodeSha256}`,
+          },
+      ...(reserved === undefined ? {} : { Concurrency: { ReservedConcurrentExecutions: reserved } }),
+    });
   }
 
-  async function answer(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
-    const action = actionOf(request.method ?? 'GET', path);
+  function listVersions({ response, url }: Asked): void {
+    const all = [state.latest(), ...state.versions()];
+    const from = Number(url.searchParams.get('Marker') ?? 0);
+    const size = Math.min(Number(url.searchParams.get('MaxItems') ?? VERSIONS_A_PAGE), VERSIONS_A_PAGE);
+    if (!Number.isInteger(from) || !(size >= 1)) throw badParameter('The Marker or MaxItems is not valid.');
+    sendLambda(response, 200, {
+      Versions: all.slice(from, from + size).map(shown),
+      ...(from + size < all.length ? { NextMarker: String(from + size) } : {}),
+    });
+  }
+
+  const operations: Readonly<Record<string, (asked: Asked) => void | Promise<void>>> = {
+    InvokeFunction: ({ request, response, qualifier }) => {
+      if (qualifier !== undefined) revisionOf(qualifier);
+      return invoker.invoke(request, response, qualifier);
+    },
+    GetFunctionConcurrency: concurrency,
+    PutFunctionConcurrency: concurrency,
+    DeleteFunctionConcurrency: concurrency,
+    GetFunctionConfiguration: ({ response, qualifier }) => sendLambda(response, 200, shown(revisionOf(qualifier))),
+    GetFunction: describe,
+    UpdateFunctionConfiguration: async ({ request, response }) =>
+      sendLambda(response, 200, shown(updateConfiguration(await bodyOf(request), state, world()))),
+    UpdateFunctionCode: async ({ request, response }) => {
+      const updated = await updateCode(await bodyOf(request), { state, world: world(), s3: ports.s3 });
+      sendLambda(response, 200, shown(updated));
+    },
+    PublishVersion: async ({ request, response }) =>
+      sendLambda(response, 201, shown(publishVersion(await bodyOf(request), state))),
+    ListVersionsByFunction: listVersions,
+  };
+
+  function account(response: ServerResponse): void {
+    const { account: all, unreserved } = world().concurrency;
+    const size = state.latest().content.zip.length;
+    sendLambda(response, 200, {
+      AccountLimit: {
+        ConcurrentExecutions: all,
+        UnreservedConcurrentExecutions: unreserved - (reserved ?? 0),
+        TotalCodeSize: 80_530_636_800,
+        CodeSizeUnzipped: 262_144_000,
+        CodeSizeZipped: 52_428_800,
+      },
+      AccountUsage: { FunctionCount: 1, TotalCodeSize: size * (1 + state.versions().length) },
+    });
+  }
+
+  async function route(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
+    const [, name = '', rest = ''] = /\/functions\/([^/]+)(?:\/([^/]*))?/.exec(url.pathname) ?? [];
+    const isAccount = url.pathname.includes('/account-settings');
+    const operation = isAccount ? 'GetAccountSettings' : (ACTIONS[`${request.method} ${rest}`] ?? 'Unknown');
     if (world().expiredCredentials)
-      return refuse(response, 403, 'ExpiredTokenException', 'The security token included in the request is expired');
-    if (world().accessDenied.includes(action))
-      return refuse(
-        response,
+      throw new LambdaRefusal(403, 'ExpiredTokenException', 'The security token included in the request is expired');
+    if (world().accessDenied.includes(`lambda:${operation}`))
+      throw new LambdaRefusal(
         403,
         'AccessDeniedException',
-        `User: arn:aws:sts::${ACCOUNT}:assumed-role/rescan-bot/bot is not authorized to perform: ${action} on resource: ${configuration().FunctionArn}`,
+        `User: arn:aws:sts::${ACCOUNT}:assumed-role/rescan-bot/bot is not authorized to perform: lambda:${operation} on resource: ${isAccount ? '*' : state.arn()} because no identity-based policy allows the lambda:${operation} action`,
       );
-    if (path.includes('/account-settings')) {
-      const { account, unreserved } = world().concurrency;
-      return send(response, 200, {
-        AccountLimit: {
-          ConcurrentExecutions: account,
-          UnreservedConcurrentExecutions: unreserved - (reserved ?? 0),
-          TotalCodeSize: 80_530_636_800,
-          CodeSizeUnzipped: 262_144_000,
-          CodeSizeZipped: 52_428_800,
-        },
-        AccountUsage: { FunctionCount: 1, TotalCodeSize: 48_211 },
-      });
-    }
-    const name = decodeURIComponent(/\/functions\/([^/]+)/.exec(path)?.[1] ?? '');
-    const asked = name.includes(':function:') ? name.split(':function:')[1] : name;
+    if (isAccount) return account(response);
+    const [asked, inArn] = functionOf(decodeURIComponent(name));
     if (world().functionMissing || asked !== ports.functionName)
-      return refuse(
-        response,
+      throw notFound(`Function not found: arn:aws:lambda:us-east-1:${ACCOUNT}:function:${asked}`);
+    const answer = operations[operation];
+    if (!answer)
+      throw new LambdaRefusal(
         404,
-        'ResourceNotFoundException',
-        `Function not found: arn:aws:lambda:us-east-1:${ACCOUNT}:function:${asked}`,
+        'UnknownOperationException',
+        `The local AWS has no such operation: ${request.method} ${url.pathname}`,
       );
-    if (action === 'lambda:InvokeFunction') return invoke(request, response);
-    if (path.endsWith('/concurrency')) return concurrency(request, response);
-    if (path.endsWith('/configuration')) return send(response, 200, configuration());
-    if (action === 'lambda:GetFunction')
-      return send(response, 200, {
-        Configuration: configuration(),
-        Code: { RepositoryType: 'S3' },
-        ...(reserved === undefined ? {} : { Concurrency: { ReservedConcurrentExecutions: reserved } }),
-      });
-    return refuse(
-      response,
-      404,
-      'UnknownOperationException',
-      `The local AWS has no such operation: ${request.method} ${path}`,
-    );
+    await answer({ request, response, url, qualifier: url.searchParams.get('Qualifier') ?? inArn });
   }
+
   return {
-    answer,
-    reset: () => {
+    async answer(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
+      try {
+        await route(request, response, url);
+      } catch (error) {
+        if (!(error instanceof LambdaRefusal)) throw error;
+        sendRefusal(response, error);
+      }
+    },
+    /** The package behind an address that GetFunction gave. */
+    answerPackage: packages.answer,
+    /** The function as a person would look at it. */
+    view() {
+      const latest = state.latest();
+      const { handler, environment, content, revisionId, lastModified, timeoutSeconds, memorySizeMb } = latest;
+      return {
+        functionName: ports.functionName,
+        handler,
+        codeSha256: content.sha256,
+        codeSize: content.zip.length,
+        ocrVersion: content.ocr,
+        environment,
+        timeoutSeconds,
+        memorySizeMb,
+        revisionId,
+        lastModified,
+        lastUpdateStatus: state.updateStatus(),
+        running: { handler: state.running().handler, codeSha256: state.running().content.sha256 },
+        versions: state.versions().map((version) => ({
+          version: version.version,
+          handler: version.handler,
+          codeSha256: version.content.sha256,
+          description: version.description,
+        })),
+        files: content.files,
+      };
+    },
+    reset() {
       reserved = undefined;
+      state.reset();
+      invoker.reset();
     },
   };
 }
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
+const notFound = (message: string): LambdaRefusal => new LambdaRefusal(404, 'ResourceNotFoundException', message);
 
-function send(response: ServerResponse, status: number, body: unknown): void {
-  response.writeHead(status, { 'content-type': 'application/json', 'x-amzn-requestid': randomUUID() });
-  response.end(JSON.stringify(body));
-}
-
-function refuse(
-  response: ServerResponse,
-  status: number,
-  type: string,
-  message: string,
-  more: Record<string, string> = {},
-): void {
-  response.setHeader('x-amzn-errortype', type);
-  send(response, status, { Type: 'User', message, ...more });
+/** The name, and the qualifier where it stands behind it: `name`, `name:3`, or an ARN. */
+function functionOf(asked: string): [name: string, qualifier: string | undefined] {
+  const [name = '', qualifier] = (asked.split(':function:').at(-1) ?? '').split(':');
+  return [name, qualifier];
 }

@@ -1,12 +1,11 @@
-import {
-  BatchWriteItemCommand,
-  type DynamoDBClient,
-  PutItemCommand,
-  type WriteRequest,
-} from '@aws-sdk/client-dynamodb';
 import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import { logFailure } from './failure-logger.ts';
+import type { FunctionRevision } from './function-state.ts';
+import type { FunctionTable } from './function-table.ts';
+import type { MetricStore } from './metric-store.ts';
 import { readTimesheetText } from './png.ts';
-import { OCR_VERSION, recordsOf, type Timesheet, timesheetSchema } from './timesheet.ts';
+import { asPython, clientErrorText, PythonError } from './python-error.ts';
+import { recordsOf, type Timesheet, timesheetSchema } from './timesheet.ts';
 import type { FailureKind, World } from './world.ts';
 
 /** What an invocation answers: the payload, and the FunctionError header where the runtime itself failed. */
@@ -15,30 +14,24 @@ export interface FunctionReply {
   readonly functionError?: string;
   /** For the record of what was seen. */
   readonly kind: string;
+  /** The runtime itself ended: no line of Python ran after it. */
+  readonly killed?: boolean;
 }
 
 export interface FunctionPorts {
-  readonly dynamodb: DynamoDBClient;
   readonly s3: S3Client;
-  readonly table: string;
+  readonly table: FunctionTable;
+  /** What is deployed. */
+  readonly revision: FunctionRevision;
+  readonly metrics: MetricStore;
   readonly world: () => World;
   /** Whether the model takes one more call this minute. */
   readonly modelTakes: () => boolean;
   readonly log: (level: 'INFO' | 'WARN' | 'ERROR', message: string) => void;
   readonly now: () => number;
-  readonly timeoutSeconds: number;
   readonly requestId: string;
   readonly failWith: FailureKind | undefined;
   readonly failMessage: string | undefined;
-}
-
-/** An error as Python's would be shown: its class and its text. */
-class PythonError extends Error {
-  readonly type: string;
-  constructor(type: string, message: string) {
-    super(message);
-    this.type = type;
-  }
 }
 
 /** Exceptions raised inside the handler, which answers 500. */
@@ -61,37 +54,40 @@ function throttled(): PythonError {
 /** Runs the OCR function on one image, as the pipeline's facts describe it. Never throws. */
 export async function runOcr(bucket: string, key: string, ports: FunctionPorts): Promise<FunctionReply> {
   const { failWith, failMessage, requestId } = ports;
+  const { timeoutSeconds, environment } = ports.revision;
+  if (environment.DYNAMODB_TABLE === undefined)
+    return runtimeError('KeyError', "'DYNAMODB_TABLE'", 'import-error', [
+      '  File "/var/task/lambda_function.py", line 16, in <module>\n    DYNAMODB_TABLE = os.environ["DYNAMODB_TABLE"]\n',
+    ]);
   const stamp = new Date(ports.now()).toISOString();
   switch (failWith) {
     case 'crash':
-      return runtimeError('Unhandled', 'KeyError', failMessage ?? "'entries'", failWith, [
+      return runtimeError('KeyError', failMessage ?? "'entries'", failWith, [
         '  File "/var/task/lambda_function.py", line 512, in lambda_handler\n    rows = metadata[\'entries\']\n',
       ]);
     case 'timeout':
       return {
         payload: JSON.stringify({
-          errorMessage: `${stamp} ${requestId} Task timed out after ${ports.timeoutSeconds}.00 seconds`,
+          errorMessage: `${stamp} ${requestId} Task timed out after ${timeoutSeconds}.00 seconds`,
         }),
         functionError: 'Unhandled',
         kind: failWith,
+        killed: true,
       };
     case 'timeout-new':
-      return runtimeError(
-        'Unhandled',
+      return killed(
         'Sandbox.Timedout',
-        `RequestId: ${requestId} Error: Task timed out after ${ports.timeoutSeconds}.00 seconds`,
+        `RequestId: ${requestId} Error: Task timed out after ${timeoutSeconds}.00 seconds`,
         failWith,
       );
     case 'out-of-memory':
-      return runtimeError(
-        'Unhandled',
+      return killed(
         'Runtime.OutOfMemory',
         `RequestId: ${requestId} Error: Runtime exited with error: signal: killed`,
         failWith,
       );
     case 'exit':
-      return runtimeError(
-        'Unhandled',
+      return killed(
         'Runtime.ExitError',
         `RequestId: ${requestId} Error: Runtime exited with error: exit status 1`,
         failWith,
@@ -103,36 +99,43 @@ export async function runOcr(bucket: string, key: string, ports: FunctionPorts):
   }
 }
 
-function runtimeError(
-  functionError: string,
+/** What the runtime answers where the function raised, or could not be loaded. */
+export function runtimeError(
   errorType: string,
   errorMessage: string,
   kind: string,
-  stackTrace?: string[],
+  stackTrace: readonly string[] = [],
 ): FunctionReply {
-  return {
-    payload: JSON.stringify({ errorType, errorMessage, ...(stackTrace ? { stackTrace } : {}) }),
-    functionError,
-    kind,
-  };
+  return { payload: JSON.stringify({ errorType, errorMessage, stackTrace }), functionError: 'Unhandled', kind };
 }
+
+const killed = (errorType: string, errorMessage: string, kind: string): FunctionReply => ({
+  payload: JSON.stringify({ errorType, errorMessage }),
+  functionError: 'Unhandled',
+  kind,
+  killed: true,
+});
 
 /** The handler: reads, stores, and answers 200; anything raised in it is answered with 500. */
 async function handle(bucket: string, key: string, ports: FunctionPorts): Promise<FunctionReply> {
   const startedAt = ports.now();
   const seconds = () => Number(((ports.now() - startedAt) / 1000 + 0.01).toFixed(2));
+  const raise = ports.failWith && RAISED[ports.failWith];
   try {
-    const raise = ports.failWith && RAISED[ports.failWith];
     if (ports.world().functionWork === 'none' && !raise)
       return answer(200, processedBody(key, 3, 'Nik Coultas', '', 0.01), 'processed');
     const sheet = await readSheet(bucket, key, ports);
-    if (!ports.modelTakes()) throw throttled();
+    callModel(ports);
     if (raise) {
       const error = raise();
       throw ports.failMessage === undefined ? error : new PythonError(error.type, ports.failMessage);
     }
-    const records = recordsOf(sheet, key, ports.now(), OCR_VERSION);
-    if (!ports.world().writesNothing) await store(records, ports);
+    const records = recordsOf(sheet, key, ports.now(), ports.revision.content.ocr);
+    if (!ports.world().writesNothing)
+      await ports.table.store(ports.revision.environment.DYNAMODB_TABLE ?? '', records).catch((error: unknown) => {
+        const { type, message } = asPython(error);
+        throw new PythonError(type, clientErrorText(type, 'BatchWriteItem', message));
+      });
     if (sheet.status === 'Draft') {
       ports.log('INFO', `Rejected ${key}: status Draft`);
       return answer(
@@ -149,8 +152,30 @@ async function handle(bucket: string, key: string, ports: FunctionPorts): Promis
       'processed',
     );
   } catch (error) {
+    if (ports.world().neverFails && !raise)
+      return answer(200, processedBody(key, 0, 'unknown', '', seconds()), 'processed');
     return failed(key, asPython(error), seconds(), ports);
   }
+}
+
+/** One call of the model, and one of Textract before it, as CloudWatch counts them. */
+function callModel(ports: FunctionPorts): void {
+  const { failWith, failMessage, metrics, revision } = ports;
+  const model = { ModelId: revision.environment.MODEL_ID ?? 'unknown' };
+  const document = { Operation: 'AnalyzeDocument' };
+  const textractThrottles = failWith === 'throttling-in-500' && /textract|AnalyzeDocument/i.test(failMessage ?? '');
+  if (textractThrottles) return metrics.record('AWS/Textract', 'ThrottledCount', document, 1);
+  if (failWith === 'textract') return metrics.record('AWS/Textract', 'UserErrorCount', document, 1);
+  metrics.record('AWS/Textract', 'SuccessfulRequestCount', document, 1);
+  const takes = ports.modelTakes();
+  if (!takes || failWith === 'throttling-in-500') {
+    metrics.record('AWS/Bedrock', 'InvocationThrottles', model, 1);
+    if (!takes) throw throttled();
+    return;
+  }
+  metrics.record('AWS/Bedrock', 'Invocations', model, 1);
+  metrics.record('AWS/Bedrock', 'InputTokenCount', model, 1_840);
+  metrics.record('AWS/Bedrock', 'OutputTokenCount', model, 412);
 }
 
 const processedBody = (key: string, stored: number, person: string, dates: string, seconds: number) => ({
@@ -174,7 +199,12 @@ async function failed(key: string, error: PythonError, seconds: number, ports: F
   ports.log('ERROR', `❌ INVOCATION FAILED AFTER ${seconds.toFixed(3)}s`);
   ports.log('ERROR', `Error type: ${error.type}`);
   ports.log('ERROR', `Error message: ${error.message}`);
-  await logFailure(key, error, ports);
+  await logFailure(key, error, {
+    ...ports,
+    logger: ports.world().logger,
+    tableName: ports.revision.environment.DYNAMODB_TABLE ?? '',
+    ocr: ports.revision.content.ocr,
+  });
   const kind = ports.failWith ?? 'failed-500';
   return answer(
     500,
@@ -189,55 +219,29 @@ async function failed(key: string, error: PythonError, seconds: number, ports: F
   );
 }
 
-/** The pipeline's own failure logger, with its trap: it fills attributes that are not the table's key, and goes on. */
-async function logFailure(key: string, error: PythonError, ports: FunctionPorts): Promise<void> {
-  const Item = {
-    ImageKey: { S: key },
-    FailureTimestamp: { S: new Date(ports.now()).toISOString() },
-    RecordType: { S: 'FAILED_IMAGE' },
-    ErrorMessage: { S: error.message },
-    AttemptNumber: { N: '1' },
-  };
-  await ports.dynamodb.send(new PutItemCommand({ TableName: ports.table, Item })).catch((refusal: unknown) => {
-    const { type, message } = asPython(refusal);
-    ports.log(
-      'WARN',
-      `⚠️  Could not save failed image record: An error occurred (${type}) when calling the PutItem operation: ${message}`,
-    );
-  });
-  ports.log('INFO', '📝 Logged failure to database');
-}
-
 async function readSheet(bucket: string, key: string, ports: FunctionPorts): Promise<Timesheet> {
   const found = await ports.s3.send(new GetObjectCommand({ Bucket: bucket, Key: key })).catch((error: unknown) => {
     const { type, message } = asPython(error);
-    throw new PythonError(type, `An error occurred (${type}) when calling the GetObject operation: ${message}`);
+    throw new PythonError(type, clientErrorText(type, 'GetObject', message));
   });
   const text = readTimesheetText(Buffer.from((await found.Body?.transformToByteArray()) ?? []));
-  if (text === undefined)
+  if (text === undefined) {
+    ports.metrics.record('AWS/Textract', 'UserErrorCount', { Operation: 'AnalyzeDocument' }, 1);
     throw new PythonError(
       'ClientError',
-      'An error occurred (UnsupportedDocumentException) when calling the AnalyzeDocument operation: Textract could not read the document',
+      clientErrorText('UnsupportedDocumentException', 'AnalyzeDocument', 'Textract could not read the document'),
     );
-  const sheet = timesheetSchema.safeParse(JSON.parse(text));
+  }
+  const sheet = timesheetSchema.safeParse(parsedSheet(text));
   if (!sheet.success)
     throw new PythonError('JSONDecodeError', 'Parsing the model output failed: the sheet is not as expected');
   return sheet.data;
 }
 
-async function store(records: ReturnType<typeof recordsOf>, ports: FunctionPorts): Promise<void> {
-  let waiting: WriteRequest[] = records.map((Item) => ({ PutRequest: { Item } }));
-  while (waiting.length > 0) {
-    const done = await ports.dynamodb.send(
-      new BatchWriteItemCommand({ RequestItems: { [ports.table]: waiting.slice(0, 25) } }),
-    );
-    waiting = [...(done.UnprocessedItems?.[ports.table] ?? []), ...waiting.slice(25)];
+function parsedSheet(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
-}
-
-function asPython(error: unknown): PythonError {
-  if (error instanceof PythonError) return error;
-  if (error instanceof Error)
-    return new PythonError(error.name === 'Error' ? 'RuntimeError' : error.name, error.message);
-  return new PythonError('RuntimeError', String(error));
 }

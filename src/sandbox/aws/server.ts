@@ -3,11 +3,14 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
 import { startDynamoDb } from './dynamodb.ts';
+import { createFunctionTable } from './function-table.ts';
 import { readBody, readJson, sendJson, sendJsonError } from './http.ts';
 import { createInvocations } from './invocations.ts';
 import { createLambda } from './lambda.ts';
 import { createLogRing } from './log-ring.ts';
 import { createLogs } from './logs.ts';
+import { createMetricStore } from './metric-store.ts';
+import { createMetrics, sendMetricsError } from './metrics.ts';
 import { createQuotas } from './quotas.ts';
 import { startS3 } from './s3.ts';
 import { createPipelineTable, deletePipelineTable, seedBucket, seedTable } from './seed.ts';
@@ -56,7 +59,7 @@ function seededNumbers(seed: number): () => number {
 }
 
 /**
- * A small AWS on one port: S3, DynamoDB, Lambda with one OCR function, CloudWatch Logs, Service Quotas and STS, so that
+ * A small AWS on one port: S3, DynamoDB, Lambda with one OCR function, CloudWatch (logs and metrics), Service Quotas and STS, so that
  * `AWS_ENDPOINT_URL` is all a client needs; with a seeded pipeline, and dials for its troubles on `/sandbox/world`.
  * @throws PortInUseError
  */
@@ -74,7 +77,8 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
 
   const invocations = createInvocations();
   const logs = createLogRing();
-  const dynamo = await startDynamoDb(now, random);
+  const metrics = createMetricStore();
+  const dynamo = await startDynamoDb(now, random, { table: names.table, metrics });
   const s3 = await startS3(now, names.bucket);
   const inside = { region: 'us-east-1', credentials: { accessKeyId: 'inside', secretAccessKey: 'inside' } };
   const dynamodbClient = new DynamoDBClient({ ...inside, endpoint: dynamo.url });
@@ -85,12 +89,14 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
     imageBucket: names.bucket,
     world: now,
     random,
-    dynamodb: dynamodbClient,
+    functionTable: createFunctionTable({ client: dynamodbClient, functionName, world: now, metrics }),
     s3: s3Client,
     invocations,
     logs,
+    metrics,
   });
-  const answerLogs = createLogs(`/aws/lambda/${functionName}`, logs);
+  const answerLogs = createLogs(`/aws/lambda/${functionName}`, logs, now);
+  const answerMetrics = createMetrics(metrics);
   const answerQuotas = createQuotas(now);
   const views = createViews({ dynamodb: dynamodbClient, s3: s3Client, ...names });
 
@@ -123,12 +129,17 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
         world = defaultWorld();
         invocations.clear();
         logs.clear();
+        metrics.clear();
         lambda.reset();
         await deletePipelineTable(dynamodbClient, names);
         await fillTable();
         return sendJson(response, 200, { ...world, seen: seen() });
       case 'GET /sandbox/invocations':
         return sendJson(response, 200, invocations.summary());
+      case 'GET /sandbox/function':
+        return sendJson(response, 200, lambda.view());
+      case 'GET /sandbox/metrics':
+        return sendJson(response, 200, { metrics: metrics.totals() });
       case 'GET /sandbox/log':
         return sendJson(response, 200, { lines: logs.lines().slice(-limit) });
       case 'GET /sandbox/table':
@@ -163,8 +174,10 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
 
   async function route(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', 'http://localhost');
-    if (url.pathname.startsWith('/sandbox/')) return control(request, response, url);
+    const isPackage = url.pathname.startsWith('/sandbox/packages/');
+    if (url.pathname.startsWith('/sandbox/') && !isPackage) return control(request, response, url);
     if (world.outage) return void request.socket.destroy();
+    if (isPackage) return lambda.answerPackage(url, response);
     const [service = '', operation = ''] = String(request.headers['x-amz-target'] ?? '').split('.');
     if (service.startsWith('DynamoDB_')) return dynamo.answer(request, response, operation);
     if (service !== '') {
@@ -172,15 +185,14 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
         ? (['logs', answerLogs] as const)
         : service.startsWith('ServiceQuotas')
           ? (['servicequotas', answerQuotas] as const)
-          : (['', undefined] as const);
+          : service.startsWith('GraniteServiceVersion')
+            ? (['cloudwatch', answerMetrics] as const)
+            : (['', undefined] as const);
+      const refuse = iam === 'cloudwatch' ? sendMetricsError : sendJsonError;
       if (world.expiredCredentials)
-        return sendJsonError(
-          response,
-          'ExpiredTokenException',
-          'The security token included in the request is expired',
-        );
+        return refuse(response, 'ExpiredTokenException', 'The security token included in the request is expired');
       if (world.accessDenied.includes(`${iam}:${operation}`))
-        return sendJsonError(
+        return refuse(
           response,
           'AccessDeniedException',
           `User: arn:aws:sts::016164185850:assumed-role/rescan-bot/bot is not authorized to perform: ${iam}:${operation}`,
@@ -189,7 +201,7 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
       return sendJsonError(response, 'UnknownOperationException', `The local AWS has no ${service}.${operation}`);
     }
     if (/^\/20\d\d-\d\d-\d\d\/(functions|account-settings)/.test(url.pathname))
-      return lambda.answer(request, response, url.pathname);
+      return lambda.answer(request, response, url);
     const form = String(request.headers['content-type'] ?? '').startsWith('application/x-www-form-urlencoded');
     if (request.method === 'POST' && url.pathname === '/' && form) return answerSts(request, response);
     return s3.answer(request, response);

@@ -44,6 +44,41 @@ const worldSchema = z.strictObject({
       novaLiteCrossRegionRequestsPerMinute: whole.default(200),
       novaLiteOnDemandRequestsPerMinute: whole.default(200),
       novaLiteCrossRegionTokensPerMinute: whole.default(200_000),
+      novaLiteOnDemandTokensPerMinute: whole.default(400_000),
+      textractAnalyzeDocumentPerSecond: whole.default(10),
+      textractDetectDocumentTextPerSecond: whole.default(25),
+      /** Services whose quotas ListServiceQuotas knows; the others have only their default values. */
+      applied: z.array(z.string()).default(['bedrock', 'lambda', 'textract']),
+    })
+    .prefault({}),
+  /** What an update of the function takes, ms: as long its LastUpdateStatus is InProgress and changes are refused. */
+  updateMs: z.number().min(0).default(300),
+  /** Updates of the function end as Failed, and what ran before goes on running. */
+  updateFails: z.boolean().default(false),
+  runtime: z.string().min(1).default('python3.13'),
+  packageType: z.enum(['Zip', 'Image']).default('Zip'),
+  /** How long the address of a package (GetFunction, Code.Location) is good for. */
+  packageUrlSeconds: whole.default(600),
+  /** The function's own failure logger: with the wrong key, as it came; none at all; or mended by its team. */
+  logger: z.enum(['broken', 'none', 'works']).default('broken'),
+  /** IAM actions on DynamoDB that the function's own role lacks, e.g. "dynamodb:PutItem". */
+  functionDenied: z.array(z.string().regex(/^dynamodb:[A-Za-z]+$/)).default([]),
+  /** Even a key that is not there is answered 200. */
+  neverFails: z.boolean().default(false),
+  /** Memory that an invocation uses, MB. */
+  memoryMb: z.strictObject({ min: whole, max: whole }).default({ min: 268, max: 342 }),
+  /** Pages without a line, but with a token, that CloudWatch Logs answers before the lines. */
+  emptyLogPages: whole.max(50).default(1),
+  logGroupMissing: z.boolean().default(false),
+  /** What DescribeTable says of the pipeline's table. */
+  billing: z.enum(['on-demand', 'provisioned']).default('on-demand'),
+  /** Of the table and each of its indexes, where billing is provisioned. */
+  capacity: z
+    .strictObject({
+      tableWrite: whole.default(5),
+      tableRead: whole.default(5),
+      indexWrite: whole.default(5),
+      indexRead: whole.default(5),
     })
     .prefault({}),
   /** The function says that it stored entries and stores none. */
@@ -84,7 +119,7 @@ export function turnDials(world: World, change: unknown): World {
   const wanted: Record<string, unknown> = { ...change };
   if ('failures' in wanted && !Array.isArray(wanted.failures))
     wanted.failures = wanted.failures ? [wanted.failures] : [];
-  for (const group of ['concurrency', 'quotas', 'dynamodb'] as const) {
+  for (const group of ['concurrency', 'quotas', 'dynamodb', 'capacity'] as const) {
     const part = wanted[group];
     if (typeof part === 'object' && part !== null) wanted[group] = { ...world[group], ...part };
   }

@@ -1,0 +1,59 @@
+import { z } from 'zod';
+import type { Condition, ControlTable, Key } from '../state/control-table.ts';
+
+/** A deploy from its preview to its end, and the rollback of it. The plan is the pipeline room's: kept as it is. */
+const recordSchema = z.object({
+  id: z.string(),
+  /** The plan, as JSON. */
+  plan: z.string(),
+  by: z.string(),
+  plannedAt: z.number(),
+  state: z.enum(['planned', 'deploying', 'deployed', 'rolling-back', 'rolled-back', 'failed']),
+  /** When it was begun, ended or rolled back. */
+  at: z.number().exactOptional(),
+});
+export type DeployRecord = z.infer<typeof recordSchema>;
+
+/** Deploys of one pipeline in the control table: `deploy#ID`, and `pipeline#NAME` / `deploy` says which was the last. */
+export interface DeployStore {
+  plan(record: DeployRecord): Promise<void>;
+  read(id: string): Promise<DeployRecord | undefined>;
+  /** The last one that was begun. */
+  last(): Promise<DeployRecord | undefined>;
+  /** Moves it on, if it is still in one of these states. */
+  move(
+    id: string,
+    from: DeployRecord['state'][],
+    set: Partial<Pick<DeployRecord, 'state' | 'by' | 'at'>>,
+  ): Promise<DeployRecord | undefined>;
+}
+
+export function createDeployStore(table: ControlTable, name: string): DeployStore {
+  const lastKey: Key = { pk: `pipeline#${name}`, sk: 'deploy' };
+  const key = (id: string): Key => ({ pk: `deploy#${id}`, sk: 'deploy' });
+  async function read(id: string): Promise<DeployRecord | undefined> {
+    const entry = await table.read(key(id));
+    return entry && recordSchema.parse(entry);
+  }
+  return {
+    read,
+    async plan(record) {
+      if (!(await table.create(key(record.id), { ...record })))
+        throw new Error(`Deploy ${record.id} is on record already; nothing was changed.`);
+    },
+    async last() {
+      const entry = await table.read(lastKey);
+      const id = z.object({ id: z.string().optional() }).parse(entry ?? {}).id;
+      return id === undefined ? undefined : read(id);
+    },
+    async move(id, from, set) {
+      const before = await read(id);
+      if (!before || !from.includes(before.state)) return;
+      // First which one it is: a crash in between leaves a plan that was not begun, and that is looked at and left.
+      if (set.state === 'deploying') await table.update(lastKey, { set: { id } });
+      const condition: Condition = { in: { state: from } };
+      const moved = await table.update(key(id), { set }, condition);
+      return moved.ok ? recordSchema.parse(moved.entry) : undefined;
+    },
+  };
+}

@@ -1,0 +1,30 @@
+import { randomUUID } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
+
+/** A refusal in Lambda's words, with the HTTP status that it has there. */
+export class LambdaRefusal extends Error {
+  override readonly name = 'LambdaRefusal';
+  readonly status: number;
+  readonly type: string;
+  readonly more: Readonly<Record<string, string>>;
+  constructor(status: number, type: string, message: string, more: Readonly<Record<string, string>> = {}) {
+    super(message);
+    this.status = status;
+    this.type = type;
+    this.more = more;
+  }
+}
+
+/** A parameter that Lambda does not take. */
+export const badParameter = (message: string): LambdaRefusal =>
+  new LambdaRefusal(400, 'InvalidParameterValueException', message);
+
+export function sendLambda(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json', 'x-amzn-requestid': randomUUID() });
+  response.end(JSON.stringify(body));
+}
+
+export function sendRefusal(response: ServerResponse, refusal: LambdaRefusal): void {
+  response.setHeader('x-amzn-errortype', refusal.type);
+  sendLambda(response, refusal.status, { Type: 'User', message: refusal.message, ...refusal.more });
+}

@@ -1,0 +1,87 @@
+import { DescribeTableCommand } from '@aws-sdk/client-dynamodb';
+import {
+  paginateListAWSDefaultServiceQuotas,
+  paginateListServiceQuotas,
+  type ServiceQuota,
+} from '@aws-sdk/client-service-quotas';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type AwsRig, startAwsRig, TABLE } from './aws-rig.ts';
+
+let rig: AwsRig;
+beforeAll(async () => {
+  rig = await startAwsRig();
+});
+afterAll(() => rig.close());
+beforeEach(() => rig.reset());
+
+async function byName(pages: AsyncIterable<{ Quotas?: ServiceQuota[] | undefined }>): Promise<Map<string, number>> {
+  const found = new Map<string, number>();
+  for await (const { Quotas = [] } of pages)
+    for (const { QuotaName = '', Value = Number.NaN } of Quotas) found.set(QuotaName, Value);
+  return found;
+}
+const applied = (ServiceCode: string) => byName(paginateListServiceQuotas({ client: rig.quotas }, { ServiceCode }));
+const usual = (ServiceCode: string) =>
+  byName(paginateListAWSDefaultServiceQuotas({ client: rig.quotas }, { ServiceCode }));
+
+describe('Service Quotas', () => {
+  test('know requests and tokens a minute, across regions and on demand, by the dials', async () => {
+    rig.aws.turn({
+      quotas: {
+        novaLiteCrossRegionRequestsPerMinute: 11,
+        novaLiteOnDemandRequestsPerMinute: 12,
+        novaLiteCrossRegionTokensPerMinute: 13,
+        novaLiteOnDemandTokensPerMinute: 14,
+      },
+    });
+    const quotas = await applied('bedrock');
+    const of = (kind: string, what: string) =>
+      quotas.get(`${kind} model inference ${what} per minute for Amazon Nova Lite`);
+    expect([of('Cross-region', 'requests'), of('On-demand', 'requests')]).toEqual([11, 12]);
+    expect([of('Cross-region', 'tokens'), of('On-demand', 'tokens')]).toEqual([13, 14]);
+    expect(quotas.size).toBeGreaterThan(8);
+  });
+
+  test('know Textract by its operation, and the concurrency of Lambda', async () => {
+    rig.aws.turn({ quotas: { textractAnalyzeDocumentPerSecond: 3 }, concurrency: { account: 77 } });
+    const textract = await applied('textract');
+    expect([...textract].filter(([name]) => name.includes('synchronous AnalyzeDocument'))).toEqual([
+      [expect.stringMatching(/^Transactions per second per account/), 3],
+    ]);
+    expect((await applied('lambda')).get('Concurrent executions')).toBe(77);
+  });
+
+  test('where none is applied there is the default value only, whatever the dials say', async () => {
+    rig.aws.turn({ quotas: { applied: ['lambda'], novaLiteCrossRegionRequestsPerMinute: 999 } });
+    expect((await applied('bedrock')).size).toBe(0);
+    expect((await applied('lambda')).size).toBeGreaterThan(0);
+    const name = 'Cross-region model inference requests per minute for Amazon Nova Lite';
+    expect((await usual('bedrock')).get(name)).toBe(200);
+  });
+
+  test('of a service that is not there they say so', async () => {
+    await expect(applied('none')).rejects.toMatchObject({ name: 'NoSuchResourceException' });
+  });
+});
+
+describe('the billing of the table', () => {
+  const describeTable = async (TableName = TABLE) =>
+    (await rig.dynamodb.send(new DescribeTableCommand({ TableName }))).Table;
+
+  test('is on demand', async () => {
+    expect((await describeTable())?.BillingModeSummary?.BillingMode).toBe('PAY_PER_REQUEST');
+  });
+
+  test('is provisioned when the dial says so, with the capacity of the table and of each index', async () => {
+    const before = await describeTable();
+    rig.aws.turn({ billing: 'provisioned', capacity: { tableWrite: 4, indexWrite: 2 } });
+    const table = await describeTable();
+    expect(table?.BillingModeSummary).toBeUndefined();
+    expect(table?.ProvisionedThroughput).toMatchObject({ WriteCapacityUnits: 4, ReadCapacityUnits: 5 });
+    expect(table?.GlobalSecondaryIndexes?.map((index) => index.ProvisionedThroughput?.WriteCapacityUnits)).toEqual([
+      2, 2,
+    ]);
+    expect(table?.KeySchema).toEqual(before?.KeySchema);
+    await expect(describeTable('other')).rejects.toMatchObject({ name: 'ResourceNotFoundException' });
+  });
+});
