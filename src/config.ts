@@ -99,6 +99,10 @@ const settings = {
   PUSHBACK_LIMIT: number({ min: 1, max: 100 }).prefault('8'),
   /** Cost of an image until this pipeline has told, USD. 0: no forecast. */
   COST_PER_IMAGE_USD: number({ min: 0, max: 100, whole: false }).prefault('0'),
+  /** Records that an image leaves, for what the table must take where its capacity is provisioned (runbook: 3). */
+  ENTRIES_PER_IMAGE: number({ min: 0.1, max: 1_000, whole: false }).prefault('3'),
+  /** Tokens of a model call, in and out. 0: not known, and the model's tokens a minute bound nothing. */
+  TOKENS_PER_IMAGE: number({ min: 0, max: 1_000_000 }).prefault('0'),
   /** Time an image takes until this pipeline has told, seconds (pipeline.md: 2 to 10). */
   SECONDS_PER_IMAGE: seconds({ min: 0.01, max: 900 }).prefault('5'),
 

@@ -9,8 +9,12 @@ import type { Logger } from '../log.ts';
 import { type AwsClients, createInvokeClient, foreseenOr } from '../pipeline/aws.ts';
 import { listImages } from '../pipeline/images.ts';
 import { createOcrFunction, describeFunction } from '../pipeline/ocr-function.ts';
+import { readAllQuotas } from '../pipeline/quotas.ts';
 import { countRecords, describeTable } from '../pipeline/table.ts';
+import { plannerSettings } from '../rescan/assemble.ts';
+import { readLatestExperience } from '../rescan/experience.ts';
 import type { RunControl } from '../rescan/run-control.ts';
+import { createRunStore } from '../rescan/run-store.ts';
 import type { PaceWish } from '../rescan/types.ts';
 import type { ControlTable } from '../state/control-table.ts';
 import { createLease } from '../state/lease.ts';
@@ -23,6 +27,7 @@ import { createChecklistStore } from './checklist-store.ts';
 import { createFunctionSteps } from './function-steps.ts';
 import { createJobRecord } from './job-record.ts';
 import { lookForFailure, lookInLog } from './look-for-failure.ts';
+import { judgeQuotas } from './quota-report.ts';
 import { createStartControl, type StartControl } from './start-control.ts';
 import type { StepControl } from './step-control.ts';
 import { createTableSteps, type TableSteps } from './table-steps.ts';
@@ -85,6 +90,15 @@ export function assembleRescans(parts: RescansParts): Rescans {
   const store = createChecklistStore(table, name);
   const audit = createAuditLog(table, name);
 
+  const readReport = async () => {
+    const about = { functionName: name, modelId: config.MODEL_ID, tableName: config.TABLE };
+    const [reading, experience] = await Promise.all([
+      readAllQuotas(aws, about),
+      readLatestExperience(createRunStore(table, name)),
+    ]);
+    const settings = plannerSettings(config);
+    return judgeQuotas(reading, settings, experience?.secondsPerImage ?? settings.secondsPerImage / 1000);
+  };
   const checklist = createChecklist({
     store,
     clock,
@@ -106,7 +120,7 @@ export function assembleRescans(parts: RescansParts): Rescans {
         ? countRecords(aws.dynamodb, config.TABLE)
         : undefined;
     },
-    blockingQuotas: async () => [],
+    blockingQuotas: async () => (await readReport()).blocking.map(({ limit }) => limit),
     currentRun: () => runs.current(),
     currentJob: () => tables.current(),
     approval: (id) => tables.approval(id),
@@ -168,6 +182,7 @@ export function assembleRescans(parts: RescansParts): Rescans {
   const steps = createFunctionSteps({
     checklist,
     sampleImages: config.SAMPLE_IMAGES,
+    readReport,
     exclusive,
     codeSha256,
     readFault: faultOfFunction,
@@ -211,7 +226,10 @@ export function assembleRescans(parts: RescansParts): Rescans {
           const tried = await steps.sample(by);
           return tried.ok ? undefined : { kind: 'step-refused', step, refusal: tried.refusal };
         }
-        case 'quotas':
+        case 'quotas': {
+          const read = await steps.quotas(by);
+          return read.ok ? undefined : { kind: 'step-refused', step, refusal: read.refusal };
+        }
         case 'deploy':
           return undefined;
       }

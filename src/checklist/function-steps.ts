@@ -3,6 +3,7 @@ import type { Fault } from '../pipeline/reading.ts';
 import type { Checklist } from './checklist.ts';
 import { type ExclusivePorts, exclusively } from './exclusive.ts';
 import { type LoggingResult, type LoggingTestPorts, testLogging } from './logging-test.ts';
+import type { QuotaReport } from './quota-report.ts';
 import { EmptySampleError, type SamplePorts, trySample } from './sample.ts';
 import type { Found } from './step.ts';
 import type { StepAnswer, StepControl } from './step-control.ts';
@@ -12,19 +13,20 @@ export interface FunctionStepsPorts {
   readonly logging: LoggingTestPorts;
   readonly sample: SamplePorts;
   readonly sampleImages: number;
+  readonly readReport: () => Promise<QuotaReport>;
   readonly exclusive: ExclusivePorts;
   readonly codeSha256: () => Promise<string>;
   readonly readFault: (error: unknown) => Fault;
   readonly warn: (message: string, cause: unknown) => void;
 }
 
-/** The steps that invoke the function: the test of its failure logging, and the sample. */
+/** The steps on the function: its quotas, the test of its failure logging, and the sample. */
 export function createFunctionSteps(ports: FunctionStepsPorts): StepControl {
   const { checklist } = ports;
 
   /** Keeps the step on record while it is done, and what it came to afterwards; what is thrown is a refusal. */
   async function recorded<T>(
-    step: 'test-logging' | 'sample',
+    step: 'quotas' | 'test-logging' | 'sample',
     by: string,
     work: () => Promise<T>,
     readResult: (result: T) => { state: 'done' | 'failed'; found: Found },
@@ -46,6 +48,11 @@ export function createFunctionSteps(ports: FunctionStepsPorts): StepControl {
   }
 
   return {
+    quotas: (by) =>
+      recorded('quotas', by, ports.readReport, ({ pacePerMinute, blocking }) => ({
+        state: blocking.length === 0 ? 'done' : 'failed',
+        found: { kind: 'quotas', pacePerMinute, blocking: blocking.map(({ limit }) => limit) },
+      })),
     testLogging: (by) =>
       recorded(
         'test-logging',

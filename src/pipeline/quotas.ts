@@ -1,23 +1,14 @@
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { GetAccountSettingsCommand, type LambdaClient } from '@aws-sdk/client-lambda';
-import {
-  paginateListAWSDefaultServiceQuotas,
-  paginateListServiceQuotas,
-  type ServiceQuota,
-  type ServiceQuotasClient,
-} from '@aws-sdk/client-service-quotas';
-import { asFaultError } from './aws.ts';
-import { FaultError } from './fault.ts';
+import type { ServiceQuotasClient } from '@aws-sdk/client-service-quotas';
 import { describeFunction } from './ocr-function.ts';
+import { findQuotas, permittedOrNoted, type Quota } from './service-quota.ts';
+import { describeTable, type TableFacts } from './table.ts';
 
 /** The quotas that bind the function. What could not be read is left out, and a note says why. */
 export interface QuotaReading {
-  readonly modelRequestsPerMinute?: {
-    readonly value: number;
-    /** The quota's name, as AWS words it. */
-    readonly name: string;
-    /** As it applies to this account, or what AWS gives every account. */
-    readonly source: 'applied' | 'default';
-  };
+  readonly modelRequestsPerMinute?: Quota;
+  readonly modelTokensPerMinute?: Quota;
   /** Concurrent executions of the whole account. */
   readonly accountConcurrency?: number;
   /** What no function has reserved. */
@@ -26,6 +17,17 @@ export interface QuotaReading {
   readonly reservedConcurrency?: number;
   /** What this function may use: its reserved concurrency, or all that is unreserved. */
   readonly freeConcurrency?: number;
+  readonly functionTimeoutMs?: number;
+  readonly functionMemoryMb?: number;
+  /** Textract's transactions per second, of the two calls that read a document; which one the function makes is not known. */
+  readonly textractPerSecond?: { readonly analyzeDocument?: Quota; readonly detectDocumentText?: Quota };
+  /** How the table takes writes. */
+  readonly table?: {
+    readonly name: string;
+    readonly billing: 'on-demand' | 'provisioned';
+    /** Write capacity units, of the table and of each global index; empty where on demand. */
+    readonly writeCapacity: readonly { readonly name: string; readonly units: number }[];
+  };
   /** Sentences for people: what could not be read, and which permission mends it. */
   readonly notes: readonly string[];
 }
@@ -39,20 +41,15 @@ export async function readQuotas(
   about: { functionName: string; modelId: string },
 ): Promise<QuotaReading> {
   const notes: string[] = [];
-  /** The result, or undefined with a note where it is not permitted. */
-  async function permitted<T>(action: string, resource: string, what: string, read: () => Promise<T>) {
-    try {
-      return await read();
-    } catch (error) {
-      const fault = asFaultError(error, { service: action.split(':')[0] ?? '', action, resource });
-      if (!(fault instanceof FaultError) || fault.fault.reason !== 'access-denied') throw fault;
-      notes.push(`${what} cannot be read: the bot is not allowed ${action}.`);
-      return undefined;
-    }
-  }
-
+  const permitted = permittedOrNoted(notes);
   const [model, account, fn] = await Promise.all([
-    readModelQuota(clients.serviceQuotas, about.modelId, permitted, notes),
+    findQuotas(
+      clients.serviceQuotas,
+      'bedrock',
+      `The Bedrock quota of ${about.modelId}`,
+      { requests: quotaMatcher(about.modelId), tokens: quotaMatcher(about.modelId, 'tokens') },
+      permitted,
+    ),
     permitted('lambda:GetAccountSettings', '*', 'The concurrency of the account', () =>
       clients.lambda.send(new GetAccountSettingsCommand({})),
     ),
@@ -60,6 +57,8 @@ export async function readQuotas(
       describeFunction(clients.lambda, about.functionName),
     ),
   ]);
+  if (!model.requests && notes.length === 0)
+    notes.push(`Service Quotas lists no requests per minute for ${about.modelId}.`);
   const accountConcurrency = account?.AccountLimit?.ConcurrentExecutions;
   const unreservedConcurrency = account?.AccountLimit?.UnreservedConcurrentExecutions;
   const reservedConcurrency = fn?.reservedConcurrency;
@@ -67,7 +66,9 @@ export async function readQuotas(
   if (reservedConcurrency === 0)
     notes.push(`The reserved concurrency of ${about.functionName} is 0: Lambda does not run it at all.`);
   return {
-    ...(model ? { modelRequestsPerMinute: model } : {}),
+    ...(model.requests ? { modelRequestsPerMinute: model.requests } : {}),
+    ...(model.tokens ? { modelTokensPerMinute: model.tokens } : {}),
+    ...(fn ? { functionTimeoutMs: fn.timeoutMs, functionMemoryMb: fn.memoryMb } : {}),
     ...(accountConcurrency === undefined ? {} : { accountConcurrency }),
     ...(unreservedConcurrency === undefined ? {} : { unreservedConcurrency }),
     ...(reservedConcurrency === undefined ? {} : { reservedConcurrency }),
@@ -76,60 +77,77 @@ export async function readQuotas(
   };
 }
 
-type Permitted = <T>(action: string, resource: string, what: string, read: () => Promise<T>) => Promise<T | undefined>;
-
-async function readModelQuota(
-  serviceQuotas: ServiceQuotasClient,
-  modelId: string,
-  permitted: Permitted,
-  notes: string[],
-): Promise<QuotaReading['modelRequestsPerMinute']> {
-  const wanted = quotaMatcher(modelId);
-  const what = `The Bedrock quota of ${modelId}`;
-  const query = { ServiceCode: 'bedrock', MaxResults: 100 };
-  const applied = await permitted('servicequotas:ListServiceQuotas', 'bedrock', what, () =>
-    firstQuota(paginateListServiceQuotas({ client: serviceQuotas }, query), wanted),
-  );
-  if (applied) return { ...applied, source: 'applied' };
-  const usual = await permitted(
-    'servicequotas:ListAWSDefaultServiceQuotas',
-    'bedrock',
-    `The AWS default of the quota of ${modelId}`,
-    () => firstQuota(paginateListAWSDefaultServiceQuotas({ client: serviceQuotas }, query), wanted),
-  );
-  if (usual) return { ...usual, source: 'default' };
-  if (notes.length === 0) notes.push(`Service Quotas lists no requests per minute for ${modelId}.`);
-  return undefined;
+/**
+ * All that bounds a rescan: as `readQuotas`, with Textract's limits and the table's write capacity. What may not be read, or
+ * what Service Quotas does not know, is a note.
+ * @throws FaultError for credentials, a missing function or table, and the network.
+ */
+export async function readAllQuotas(
+  clients: { serviceQuotas: ServiceQuotasClient; lambda: LambdaClient; dynamodb: DynamoDBClient },
+  about: { functionName: string; modelId: string; tableName: string },
+): Promise<QuotaReading> {
+  const notes: string[] = [];
+  const permitted = permittedOrNoted(notes);
+  const [reading, textract, table] = await Promise.all([
+    readQuotas(clients, about),
+    findQuotas(
+      clients.serviceQuotas,
+      'textract',
+      'The quotas of Textract',
+      {
+        analyzeDocument: textractMatcher('AnalyzeDocument'),
+        detectDocumentText: textractMatcher('DetectDocumentText'),
+      },
+      permitted,
+    ),
+    permitted('dynamodb:DescribeTable', about.tableName, 'The write capacity of the table', () =>
+      describeTable(clients.dynamodb, about.tableName),
+    ),
+  ]);
+  return {
+    ...reading,
+    ...(textract.analyzeDocument || textract.detectDocumentText ? { textractPerSecond: textract } : {}),
+    ...(table ? { table: capacityOf(table) } : {}),
+    notes: [...new Set([...reading.notes, ...notes])].sort(),
+  };
 }
 
-/** Pages until the quota is found: lists of Bedrock are long. */
-async function firstQuota(
-  pages: AsyncIterable<{ Quotas?: ServiceQuota[] | undefined }>,
-  wanted: (name: string) => boolean,
-): Promise<{ name: string; value: number } | undefined> {
-  for await (const page of pages)
-    for (const { QuotaName: name = '', Value: value } of page.Quotas ?? [])
-      if (value !== undefined && wanted(name)) return { name, value };
-  return undefined;
+/** `Transactions per second per account for the synchronous AnalyzeDocument operation`, by its words: names change. */
+const textractMatcher = (operation: string) => (quotaName: string) =>
+  /transactions per second/i.test(quotaName) && new RegExp(`\\b${operation}\\b`, 'i').test(quotaName);
+
+function capacityOf({ name, billing, writeCapacity, indexes }: TableFacts): NonNullable<QuotaReading['table']> {
+  const units = [
+    ...(writeCapacity === undefined ? [] : [{ name, units: writeCapacity }]),
+    ...indexes.flatMap((index) =>
+      index.writeCapacity === undefined ? [] : [{ name: index.name, units: index.writeCapacity }],
+    ),
+  ];
+  return { name, billing, writeCapacity: billing === 'on-demand' ? [] : units };
 }
 
 /** The groups of regions that a cross-region inference profile is named by. */
 const REGION_GROUP =
   /^(us|us-gov|eu|apac|ap|jp|au|ca|sa|me|af|il|mx|in)\.(?=.*\.)|^(us|us-gov|eu|apac|jp|au|ca|global)\./;
-const HEAD = /^(on-demand|cross-region|global cross-region) model inference requests per minute for (.+)$/i;
+const HEAD = /^(on-demand|cross-region|global cross-region) model inference (requests|tokens) per minute for (.+)$/i;
 
 /**
  * Which quota binds a model, by the words of its name (quota codes change). An inference profile (`us.amazon.nova-lite-v1:0`)
  * is bound by the cross-region quota, a plain id by the on-demand one; `Nova Pro`, or `latency-optimized`, are other quotas.
  */
-export function quotaMatcher(modelId: string): (quotaName: string) => boolean {
+export function quotaMatcher(
+  modelId: string,
+  counted: 'requests' | 'tokens' = 'requests',
+): (quotaName: string) => boolean {
   const id = modelId.slice(modelId.lastIndexOf('/') + 1);
   const group = REGION_GROUP.exec(id)?.[0];
   const model = wordsOf(group ? id.slice(group.length) : id);
   const kind = group === undefined ? 'on-demand' : group === 'global.' ? 'global cross-region' : 'cross-region';
   return (quotaName) => {
     const match = HEAD.exec(quotaName.trim());
-    return match?.[1]?.toLowerCase() === kind && wordsOf(match[2] ?? '') === model;
+    return (
+      match?.[1]?.toLowerCase() === kind && match[2]?.toLowerCase() === counted && wordsOf(match[3] ?? '') === model
+    );
   };
 }
 

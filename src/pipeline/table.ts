@@ -2,6 +2,8 @@ import {
   type AttributeValue,
   DescribeTableCommand,
   type DynamoDBClient,
+  type KeySchemaElement,
+  type ProvisionedThroughputDescription,
   QueryCommand,
   ResourceNotFoundException,
   type TableDescription,
@@ -39,7 +41,12 @@ export interface TableFacts {
   readonly status: string;
   /** The hash key first. */
   readonly keys: readonly TableKey[];
-  readonly indexes: readonly { readonly name: string; readonly keys: readonly string[] }[];
+  readonly indexes: readonly {
+    readonly name: string;
+    readonly keys: readonly string[];
+    /** Where provisioned: write capacity units of this index. */
+    readonly writeCapacity?: number;
+  }[];
   readonly billing: 'on-demand' | 'provisioned';
   /** Where provisioned: write capacity units of the table. */
   readonly writeCapacity?: number;
@@ -78,10 +85,7 @@ export async function describeTable(dynamodb: DynamoDBClient, tableName: string)
     name: table.TableName ?? tableName,
     status: table.TableStatus ?? 'UNKNOWN',
     keys: keysOf(table),
-    indexes: [...(table.GlobalSecondaryIndexes ?? []), ...(table.LocalSecondaryIndexes ?? [])].map((index) => ({
-      name: index.IndexName ?? '',
-      keys: (index.KeySchema ?? []).map((key) => key.AttributeName ?? ''),
-    })),
+    indexes: indexesOf(table),
     ...billingOf(table),
     approximateItems: table.ItemCount ?? 0,
     approximateBytes: table.TableSizeBytes ?? 0,
@@ -102,6 +106,21 @@ function keysOf(table: TableDescription): readonly TableKey[] {
     })
     .sort((a, b) => a.role.localeCompare(b.role));
 }
+
+/** Global indexes have a capacity of their own; local ones take of the table's. */
+function indexesOf({ GlobalSecondaryIndexes = [], LocalSecondaryIndexes = [] }: TableDescription) {
+  const known = (index: { IndexName?: string | undefined; KeySchema?: KeySchemaElement[] | undefined }) => ({
+    name: index.IndexName ?? '',
+    keys: (index.KeySchema ?? []).map((key) => key.AttributeName ?? ''),
+  });
+  return [
+    ...GlobalSecondaryIndexes.map((index) => ({ ...known(index), ...writeCapacityOf(index.ProvisionedThroughput) })),
+    ...LocalSecondaryIndexes.map(known),
+  ];
+}
+
+const writeCapacityOf = (throughput: ProvisionedThroughputDescription | undefined) =>
+  throughput?.WriteCapacityUnits ? { writeCapacity: throughput.WriteCapacityUnits } : {};
 
 function billingOf(table: TableDescription): Pick<TableFacts, 'billing' | 'writeCapacity'> {
   const writeCapacity = table.ProvisionedThroughput?.WriteCapacityUnits ?? 0;

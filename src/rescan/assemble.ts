@@ -5,7 +5,7 @@ import type { Logger } from '../log.ts';
 import { type AwsClients, createInvokeClient, foreseenOr } from '../pipeline/aws.ts';
 import { listImages } from '../pipeline/images.ts';
 import { createOcrFunction, describeFunction } from '../pipeline/ocr-function.ts';
-import { readQuotas } from '../pipeline/quotas.ts';
+import { readAllQuotas } from '../pipeline/quotas.ts';
 import type { Fault } from '../pipeline/reading.ts';
 import { countEntries, describeTable, rowsOfImage } from '../pipeline/table.ts';
 import type { ControlTable } from '../state/control-table.ts';
@@ -13,6 +13,7 @@ import { createLease } from '../state/lease.ts';
 import { readLatestExperience } from './experience.ts';
 import { lookForGrowth } from './growth-look.ts';
 import { type ManifestPlace, readManifest, readManifestIndex, writeManifest } from './manifest.ts';
+import type { PlannerSettings } from './planner.ts';
 import { createRunStore } from './run-store.ts';
 import { createRuns, type Runs } from './runs.ts';
 
@@ -31,6 +32,18 @@ export interface RunsParts {
   readonly holder: string;
   readonly drainMs: number;
 }
+
+/** What plans rest on where nothing has told yet. */
+export const plannerSettings = (config: Config): PlannerSettings => ({
+  modelRequestsPerMinute: config.MODEL_REQUESTS_PER_MINUTE,
+  quotaPercent: config.PACE_QUOTA_PERCENT,
+  concurrencyPercent: config.CONCURRENCY_PERCENT,
+  maxInFlight: config.MAX_IN_FLIGHT,
+  secondsPerImage: config.SECONDS_PER_IMAGE,
+  costPerImageUsd: config.COST_PER_IMAGE_USD,
+  entriesPerImage: config.ENTRIES_PER_IMAGE,
+  tokensPerImage: config.TOKENS_PER_IMAGE,
+});
 
 /** The runs of the pipeline that the settings name, on real AWS clients. */
 export async function assembleRuns(parts: RunsParts): Promise<Runs> {
@@ -116,7 +129,12 @@ export async function assembleRuns(parts: RunsParts): Promise<Runs> {
             onLooked,
           ),
         writeManifest: (runId, images) => writeManifest(aws.s3, place(runId), images),
-        readQuotas: () => readQuotas(aws, { functionName: config.OCR_FUNCTION, modelId: config.MODEL_ID }),
+        readQuotas: () =>
+          readAllQuotas(aws, {
+            functionName: config.OCR_FUNCTION,
+            modelId: config.MODEL_ID,
+            tableName: config.TABLE,
+          }),
         sizeUp: async () => {
           const facts = await describeTable(aws.dynamodb, config.TABLE);
           return facts.approximateBytes <= config.GROWTH_COUNT_MAX_MB * MEGABYTE
@@ -151,14 +169,7 @@ export async function assembleRuns(parts: RunsParts): Promise<Runs> {
       pollMs: POLL_MS,
       autoResume: config.AUTO_RESUME,
       standbyMs: Math.max(500, config.LEASE_SECONDS / 4),
-      planner: {
-        modelRequestsPerMinute: config.MODEL_REQUESTS_PER_MINUTE,
-        quotaPercent: config.PACE_QUOTA_PERCENT,
-        concurrencyPercent: config.CONCURRENCY_PERCENT,
-        maxInFlight: config.MAX_IN_FLIGHT,
-        secondsPerImage: config.SECONDS_PER_IMAGE,
-        costPerImageUsd: config.COST_PER_IMAGE_USD,
-      },
+      planner: plannerSettings(config),
     },
   );
 }

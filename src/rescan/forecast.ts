@@ -102,13 +102,20 @@ export interface CeilingFacts {
   /** The most images in flight, whatever the quotas say. */
   readonly maxInFlight: number;
   readonly modelName?: string;
+  /** Tokens a minute that the model gives, and those of an image. */
+  readonly tokens?: { readonly perMinute: number; readonly perImage: number };
+  /** Provisioned write capacity, units a second, of the table and of each index; and the units that an image's records take. */
+  readonly writes?: {
+    readonly capacity: readonly { readonly name: string; readonly units: number }[];
+    readonly unitsPerImage: number;
+  };
 }
 
 /**
  * The fastest that a run may go, as a share of the model's requests a minute, and the most that may be in flight, as a
- * share of the free concurrency: the second bounds the pace only as long as images take as long as they are thought to,
- * so it is no ceiling. Never less than one a minute and one in flight: pushback does the rest. `because` is the arithmetic,
- * one line each.
+ * share of the free concurrency; provisioned write capacity and the model's tokens, where these are known, bound the pace
+ * too. The share of the concurrency bounds the pace only as long as images take as long as they are thought to, so it is no
+ * ceiling. Never less than one a minute and one in flight: pushback does the rest. `because` is the arithmetic, one line each.
  */
 export function paceCeiling(facts: CeilingFacts): { ceilingPerMinute: number; maxInFlight: number; because: string[] } {
   const { modelRequestsPerMinute, quotaPercent, freeConcurrency, concurrencyPercent, secondsPerImage } = facts;
@@ -131,6 +138,27 @@ export function paceCeiling(facts: CeilingFacts): { ceilingPerMinute: number; ma
     because.push(
       `${whole.format(maxInFlight)} in flight × 60 ÷ ${fine.format(secondsPerImage)} s an image = ${fine.format(carried)} a minute, while images take that long`,
     );
-  const ceilingPerMinute = Math.max(1, Math.floor(ofModel));
+  let limit = ofModel;
+  const take = (perMinute: number, words: string) => {
+    if (perMinute < limit) because.push(words);
+    limit = Math.min(limit, perMinute);
+  };
+  if (facts.tokens && facts.tokens.perImage > 0) {
+    const { perMinute, perImage } = facts.tokens;
+    const ofTokens = (perMinute * quotaPercent) / 100 / perImage;
+    take(
+      ofTokens,
+      `Tokens: ${whole.format(perMinute)} a minute × ${fine.format(quotaPercent)} % ÷ ${whole.format(perImage)} an image = ${fine.format(ofTokens)}`,
+    );
+  }
+  for (const { name, units } of facts.writes?.capacity ?? []) {
+    const unitsPerImage = facts.writes?.unitsPerImage ?? 1;
+    const ofWrites = (units * 60) / unitsPerImage;
+    take(
+      ofWrites,
+      `${name}: ${whole.format(units)} write units a second × 60 ÷ ${fine.format(unitsPerImage)} an image = ${fine.format(ofWrites)}`,
+    );
+  }
+  const ceilingPerMinute = Math.max(1, Math.floor(limit));
   return { ceilingPerMinute, maxInFlight, because };
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { ListedImage } from '../pipeline/images.ts';
 import type { QuotaReading } from '../pipeline/quotas.ts';
-import { forecast, paceCeiling } from './forecast.ts';
+import { type CeilingFacts, forecast, paceCeiling } from './forecast.ts';
 import type { ManifestIndex } from './manifest.ts';
 import type { Refusal, RunForecast, RunPlan } from './run-control.ts';
 import type { RunStore, StoredPlan } from './run-store.ts';
@@ -40,6 +40,9 @@ export interface PlannerSettings {
   readonly maxInFlight: number;
   readonly secondsPerImage: number;
   readonly costPerImageUsd: number;
+  readonly entriesPerImage: number;
+  /** 0: not known. */
+  readonly tokensPerImage: number;
 }
 
 export type Planned =
@@ -149,16 +152,27 @@ async function readConditions(
   const secondsPerImage = experience?.secondsPerImage ?? settings.secondsPerImage / 1000;
   const costPerImageUsd =
     experience?.costPerImageUsd ?? (settings.costPerImageUsd > 0 ? settings.costPerImageUsd : undefined);
-  const ceiling = paceCeiling({
-    modelRequestsPerMinute: quotas.modelRequestsPerMinute?.value ?? settings.modelRequestsPerMinute,
+  const ceiling = paceCeiling(ceilingFacts(quotas, settings, secondsPerImage));
+  return { quotas, experience, secondsPerImage, costPerImageUsd, ceiling };
+}
+
+/** What bounds the pace, out of what was read and what is set: the one arithmetic of plans and of `/rescan quotas`. */
+export function ceilingFacts(quotas: QuotaReading, settings: PlannerSettings, secondsPerImage: number): CeilingFacts {
+  const { modelRequestsPerMinute: model, modelTokensPerMinute: tokens, freeConcurrency, table } = quotas;
+  return {
+    modelRequestsPerMinute: model?.value ?? settings.modelRequestsPerMinute,
     quotaPercent: settings.quotaPercent,
     concurrencyPercent: settings.concurrencyPercent,
     secondsPerImage,
     maxInFlight: settings.maxInFlight,
-    ...(quotas.modelRequestsPerMinute ? { modelName: quotas.modelRequestsPerMinute.name } : {}),
-    ...(quotas.freeConcurrency === undefined ? {} : { freeConcurrency: quotas.freeConcurrency }),
-  });
-  return { quotas, experience, secondsPerImage, costPerImageUsd, ceiling };
+    ...(model ? { modelName: model.name } : {}),
+    ...(freeConcurrency === undefined ? {} : { freeConcurrency }),
+    ...(tokens && settings.tokensPerImage > 0
+      ? { tokens: { perMinute: tokens.value, perImage: settings.tokensPerImage } }
+      : {}),
+    // A record of up to 1 KB takes one unit, in the table and in each index that shows it.
+    ...(table ? { writes: { capacity: table.writeCapacity, unitsPerImage: settings.entriesPerImage } } : {}),
+  };
 }
 
 /** What so many images take and cost under these conditions, and what that rests on. */

@@ -2,7 +2,7 @@ import type { StepName } from '../checklist/step.ts';
 import type { TableControl } from '../checklist/table-control.ts';
 import type { PaceWish } from '../rescan/types.ts';
 import type { BeginStep } from './actions/checklist-actions.ts';
-import { runLoggingTest, runSample, type StepCommandPorts } from './commands/step-commands.ts';
+import { runLoggingTest, runQuotas, runSample, type StepCommandPorts } from './commands/step-commands.ts';
 import { tableRefusalMessage } from './messages/table-refusals.ts';
 import { type PlanningPorts, planAndShow } from './planning.ts';
 import type { TableForms } from './table-forms.ts';
@@ -21,6 +21,7 @@ export function beginSteps(ports: {
       const begun = await tables.backup({ by: person, place: { channel } });
       return begun.ok ? undefined : tableRefusalMessage(begun.refusal);
     },
+    quotas: (click) => runQuotas(click, stepPorts),
     'test-logging': (click) => runLoggingTest(click, stepPorts),
     sample: (click) => runSample(click, stepPorts),
     flush: (click) => forms.openFlush(click.triggerId, { failedOnly: false }, click),

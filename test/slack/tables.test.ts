@@ -99,6 +99,7 @@ describe('the tables', () => {
       'checklist',
       'backup',
       'backups',
+      'quotas',
       'test-logging',
       'sample',
       'override',

@@ -32,7 +32,7 @@ export const idleRescans = (runs: RunControl): Omit<Rescans, 'tables'> => ({
     noteDone: async () => {},
   },
   starts: runs,
-  steps: { testLogging: noImages, sample: noImages },
+  steps: { quotas: noImages, testLogging: noImages, sample: noImages },
   autopilot: {
     plan: notActive,
     cancel: notActive,

@@ -1,6 +1,7 @@
 import type { StepControl } from '../../checklist/step-control.ts';
 import { loggingMessage } from '../messages/logging-message.ts';
 import { type Message, say } from '../messages/message.ts';
+import { quotaMessage } from '../messages/quota-message.ts';
 import { sampleMessage } from '../messages/sample-message.ts';
 import { stepRefusalMessage } from '../messages/step-refusals.ts';
 import { type Asker, type Command, noMore } from './command.ts';
@@ -32,6 +33,26 @@ export async function runSample(
   await announce(asker.channel, sampleMessage(tried.value));
   return;
 }
+
+/** Reads the quotas and shows the channel what they allow. */
+export async function runQuotas(
+  asker: Pick<Asker, 'person' | 'channel'>,
+  { steps, announce }: Pick<StepCommandPorts, 'steps' | 'announce'>,
+): Promise<Message | undefined> {
+  const read = await steps.quotas(asker.person);
+  if (!read.ok) return stepRefusalMessage(read.refusal);
+  await announce(asker.channel, quotaMessage(read.value));
+  return;
+}
+
+/** `/rescan quotas` */
+export const quotasCommand = (ports: StepCommandPorts): Command => ({
+  word: 'quotas',
+  role: 'operator',
+  usage: 'quotas',
+  help: 'what Bedrock, Lambda, Textract and the table allow, and the pace that follows',
+  read: noMore('quotas', { atOnce: say('Reading the quotas…'), act: (asker) => runQuotas(asker, ports) }),
+});
 
 /** `/rescan test-logging` */
 export const testLoggingCommand = (ports: StepCommandPorts): Command => ({

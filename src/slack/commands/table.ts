@@ -16,7 +16,7 @@ import { paceCommand, pauseCommand, resumeCommand, stopCommand } from './control
 import { helpCommand } from './help.ts';
 import { startCommand } from './start.ts';
 import { type StatusPorts, statusCommand } from './status.ts';
-import { type StepCommandPorts, sampleCommand, testLoggingCommand } from './step-commands.ts';
+import { quotasCommand, type StepCommandPorts, sampleCommand, testLoggingCommand } from './step-commands.ts';
 import {
   backupCommand,
   backupsCommand,
@@ -57,6 +57,7 @@ export function commandTable({
     checklistCommand(checklist),
     backupCommand(table),
     backupsCommand(table),
+    quotasCommand(steps),
     testLoggingCommand(steps),
     sampleCommand(steps),
     overrideCommand(checklist),

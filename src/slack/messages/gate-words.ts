@@ -1,6 +1,7 @@
 import { type Missing, overridableOf } from '../../checklist/gates.ts';
-import { code, sentence } from './escape.ts';
+import { code } from './escape.ts';
 import { count, counted, duration } from './format.ts';
+import { limitWords } from './limit-words.ts';
 import { runName } from './run-words.ts';
 import { backupName } from './table-words.ts';
 
@@ -14,7 +15,7 @@ export function missingWords(missing: Missing): string {
     case 'table-changed':
       return `the table holds ${count(missing.records)} records now, ${backupName(missing.backupId)} ${count(missing.saved)}`;
     case 'quotas-blocking':
-      return `quotas block a rescan: ${missing.blocking.map((line) => sentence(line, 200)).join('; ')}`;
+      return `quotas block a rescan: ${missing.blocking.map(limitWords).join('; ')}`;
     case 'quotas-unknown':
       return 'the quotas could not be read';
     case 'logging-unproven':

@@ -3,6 +3,7 @@ import type { Found, StepName } from '../../checklist/step.ts';
 import { code, mention, sentence } from './escape.ts';
 import { count, counted, duration, rate } from './format.ts';
 import { missingWords } from './gate-words.ts';
+import { limitWords } from './limit-words.ts';
 import { runName } from './run-words.ts';
 import { backupName } from './table-words.ts';
 
@@ -49,7 +50,7 @@ export function foundWords(found: Found): string {
     case 'quotas':
       return found.blocking.length === 0
         ? `nothing blocks; ${rate(found.pacePerMinute)} images a minute`
-        : `blocking: ${found.blocking.map((line) => sentence(line, 150)).join('; ')}`;
+        : `blocking: ${found.blocking.map(limitWords).join('; ')}`;
     case 'deploy':
       return found.inPlace ? 'already in place' : `code ${code(found.codeSha256.slice(0, 12))}`;
     case 'rollback':
