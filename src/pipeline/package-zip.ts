@@ -1,0 +1,181 @@
+import { type Entry, type FileEntry, Uint8ArrayReader, Uint8ArrayWriter, ZipReader, ZipWriter } from '@zip.js/zip.js';
+
+/** A file or folder of a package. `mode`: Unix permissions with the file type, 0 where the package was made elsewhere. */
+export interface PackageEntry {
+  readonly path: string;
+  readonly mode: number;
+  /** Bytes as they are when unpacked; counted, not as the package says. */
+  readonly size: number;
+}
+
+export interface PackageContents {
+  readonly entries: readonly PackageEntry[];
+  readonly unpackedBytes: number;
+  has(path: string): boolean;
+  /** The file's bytes; undefined where there is none of that path. */
+  bytes(path: string): Promise<Uint8Array | undefined>;
+  /** The same as UTF-8 text. */
+  text(path: string): Promise<string | undefined>;
+}
+
+export interface PackageLimits {
+  /** Most bytes when unpacked (Lambda: 250 MB). */
+  readonly unpackedBytes: number;
+  readonly files: number;
+}
+
+export type PackageProblem =
+  | { readonly reason: 'not-a-zip' }
+  | { readonly reason: 'path-outside'; readonly path: string }
+  | { readonly reason: 'too-large'; readonly path: string; readonly most: number }
+  | { readonly reason: 'too-many-files'; readonly files: number; readonly most: number }
+  | { readonly reason: 'duplicate-path'; readonly path: string }
+  | { readonly reason: 'encrypted'; readonly path: string }
+  | { readonly reason: 'damaged'; readonly path: string };
+
+/** A package that is not to be trusted, or that cannot be read. Nothing of it was used. */
+export class PackageError extends Error {
+  override readonly name = 'PackageError';
+  readonly problem: PackageProblem;
+  constructor(problem: PackageProblem, cause?: unknown) {
+    super(problemWords(problem), { cause });
+    this.problem = problem;
+  }
+}
+
+function problemWords(problem: PackageProblem): string {
+  switch (problem.reason) {
+    case 'not-a-zip':
+      return 'It is no zip file.';
+    case 'path-outside':
+      return `It holds a path outside of itself: ${JSON.stringify(problem.path)}.`;
+    case 'too-large':
+      return `Unpacked it is larger than ${problem.most} bytes (at ${JSON.stringify(problem.path)}).`;
+    case 'too-many-files':
+      return `It holds ${problem.files} files; at most ${problem.most} are taken.`;
+    case 'duplicate-path':
+      return `It holds ${JSON.stringify(problem.path)} twice.`;
+    case 'encrypted':
+      return `${JSON.stringify(problem.path)} in it is encrypted.`;
+    case 'damaged':
+      return `${JSON.stringify(problem.path)} in it is damaged: its checksum or its content is wrong.`;
+  }
+}
+
+// In this thread: a worker would be of no use for packages of a few hundred kilobytes.
+const HERE = { useWebWorkers: false } as const;
+/** 1980-01-01, the first date a zip can hold: our file is the same whenever it is added. */
+const FIRST_DOS_DATE = 0x0021_0000;
+const UNIX = 3;
+
+/**
+ * Reads a package and proves all of it: every path stays inside, every file inflates to its checksum, and what comes out is
+ * counted while it is inflated, whatever the headers say.
+ * @throws PackageError
+ */
+export async function readPackage(zip: Uint8Array, limits: PackageLimits): Promise<PackageContents> {
+  const found = await entriesOf(zip);
+  if (found.length > limits.files)
+    throw new PackageError({ reason: 'too-many-files', files: found.length, most: limits.files });
+  const files = new Map<string, FileEntry>();
+  const entries: PackageEntry[] = [];
+  const seen = new Set<string>();
+  let unpackedBytes = 0;
+  for (const entry of found) {
+    const path = entry.filename;
+    if (isOutside(path)) throw new PackageError({ reason: 'path-outside', path });
+    if (seen.has(path)) throw new PackageError({ reason: 'duplicate-path', path });
+    seen.add(path);
+    if (entry.encrypted) throw new PackageError({ reason: 'encrypted', path });
+    let size = 0;
+    if (!entry.directory) {
+      size = await countBytes(entry, limits.unpackedBytes - unpackedBytes, limits.unpackedBytes);
+      files.set(path, entry);
+    }
+    unpackedBytes += size;
+    entries.push({ path, mode: entry.unixMode ?? 0, size });
+  }
+  const bytes = async (path: string) => {
+    const entry = files.get(path);
+    return entry && (await entry.getData(new Uint8ArrayWriter(), { ...HERE, checkSignature: true }));
+  };
+  return {
+    entries,
+    unpackedBytes,
+    has: (path) => files.has(path),
+    bytes,
+    async text(path) {
+      const content = await bytes(path);
+      return content && new TextDecoder().decode(content);
+    },
+  };
+}
+
+/**
+ * The package with one file added, or put in the place of the one of that path. Every other entry keeps its bytes as they are
+ * compressed, its mode, its time and its place; the same input gives the same bytes.
+ * @throws PackageError where it is no zip.
+ */
+export async function withFile(
+  zip: Uint8Array,
+  file: { readonly path: string; readonly content: Uint8Array; readonly mode: number },
+): Promise<Uint8Array> {
+  const writer = new ZipWriter(new Uint8ArrayWriter(), { ...HERE, keepOrder: true });
+  for (const entry of await entriesOf(zip)) {
+    if (entry.filename === file.path) continue;
+    if (entry.directory) {
+      await writer.add(entry.filename, undefined, { entry, directory: true });
+      continue;
+    }
+    const packed = await entry.getData(new Uint8ArrayWriter(), { ...HERE, passThrough: true });
+    await writer.add(entry.filename, new Uint8ArrayReader(packed), { entry, passThrough: true });
+  }
+  await writer.add(file.path, new Uint8ArrayReader(file.content), {
+    // Stored, not deflated: another version of zlib would give other bytes.
+    level: 0,
+    rawLastModDate: FIRST_DOS_DATE,
+    extendedTimestamp: false,
+    dataDescriptor: false,
+    versionMadeBy: (UNIX << 8) | 20,
+    externalFileAttributes: ((0o100000 | file.mode) << 16) >>> 0,
+  });
+  return writer.close();
+}
+
+async function entriesOf(zip: Uint8Array): Promise<Entry[]> {
+  try {
+    return await new ZipReader(new Uint8ArrayReader(zip), HERE).getEntries();
+  } catch (cause) {
+    throw new PackageError({ reason: 'not-a-zip' }, cause);
+  }
+}
+
+/** Absolute, climbing, or written so that some unpacker would take it for that. */
+const isOutside = (path: string): boolean =>
+  path === '' ||
+  path.startsWith('/') ||
+  path.includes('\\') ||
+  path.includes('\0') ||
+  /^[A-Za-z]:/.test(path) ||
+  path.split('/').includes('..');
+
+/** Stops the inflating: the limit is reached. */
+class TooManyBytes extends Error {}
+
+async function countBytes(entry: FileEntry, room: number, most: number): Promise<number> {
+  const path = entry.filename;
+  if (entry.uncompressedSize > room) throw new PackageError({ reason: 'too-large', path, most });
+  let bytes = 0;
+  const counting = new WritableStream<Uint8Array>({
+    write(chunk) {
+      bytes += chunk.length;
+      if (bytes > room) throw new TooManyBytes();
+    },
+  });
+  try {
+    await entry.getData(counting, { ...HERE, checkSignature: true });
+  } catch (cause) {
+    throw new PackageError(bytes > room ? { reason: 'too-large', path, most } : { reason: 'damaged', path }, cause);
+  }
+  return bytes;
+}
