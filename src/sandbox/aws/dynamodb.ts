@@ -12,6 +12,8 @@ export interface LocalDynamoDb {
   /** Where it listens for those who must not feel the world: the function, the seed. */
   readonly url: string;
   answer(request: IncomingMessage, response: ServerResponse, operation: string): Promise<void>;
+  /** Waits until what is being asked is answered: dynalite writes on without its database, and throws where nobody can catch it. */
+  settle(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -20,6 +22,7 @@ const DENIED = (operation: string) =>
 const batchSchema = z.looseObject({ RequestItems: z.record(z.string(), z.array(z.unknown())) });
 const batchAnswerSchema = z.looseObject({ UnprocessedItems: z.record(z.string(), z.array(z.unknown())).default({}) });
 
+const MOST_CLOSING_MS = 1_000;
 const JSON_TYPE = 'application/x-amz-json-1.0';
 const WRITES = new Set(['PutItem', 'UpdateItem', 'DeleteItem', 'BatchWriteItem']);
 const writeSchema = z.looseObject({
@@ -45,6 +48,7 @@ export async function startDynamoDb(
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('DynamoDB did not listen on a port.');
   const url = `http://127.0.0.1:${address.port}`;
+  const answering = new Set<Promise<void>>();
 
   function wrote(items: number): void {
     if (items > 0)
@@ -157,7 +161,13 @@ export async function startDynamoDb(
       if (operation === 'BatchWriteItem' && dynamodb.unprocessedRate > 0)
         return partly(request, response, dynamodb.unprocessedRate);
       if (WRITES.has(operation)) countWrites(request);
+      const answered = new Promise<void>((resolve) => response.once('close', resolve));
+      answering.add(answered);
+      void answered.then(() => answering.delete(answered));
       server.emit('request', request, response);
+    },
+    async settle() {
+      await Promise.race([Promise.all(answering), new Promise((resolve) => setTimeout(resolve, MOST_CLOSING_MS))]);
     },
     async close() {
       server.closeAllConnections();

@@ -247,6 +247,7 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
       return world;
     },
     async close() {
+      await dynamo.settle();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
       await closeParts();
