@@ -25,17 +25,18 @@ async function startBot(config: Config, logger: Logger): Promise<() => Promise<v
   const runs = await assembleRuns({ config, aws, table, clock, random, logger, holder, drainMs: DRAIN_MS });
   const pace = settingPace(config.PACE);
   const rescans = assembleRescans({ config, aws, table, clock, random, logger, holder, runs, pace });
-  const { tables, autopilot } = rescans;
+  const { tables, deploys, autopilot } = rescans;
   const outbox = createOutbox({ table, name: config.OCR_FUNCTION });
   const slack = createSlackApp({ config, runs, tables, rescans, pace, outbox, clock, random, logger });
   await slack.start();
   runs.standBy();
   tables.standBy();
+  deploys.standBy();
   autopilot.standBy();
   logger.info({ holder, channels: config.SLACK_CHANNELS }, 'rescan-bot is up');
   return async () => {
     await autopilot.shutDown();
-    await Promise.all([runs.shutDown(), tables.shutDown()]);
+    await Promise.all([runs.shutDown(), tables.shutDown(), deploys.shutDown()]);
     await slack.stop();
   };
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { access } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
 import { createApprovalStore } from '../approvals/approval-store.ts';
 import { lastVerified, listBackups } from '../backup/catalogue.ts';
 import { controlTableJobs } from '../backup/job-store.ts';
@@ -7,7 +7,10 @@ import type { Clock, Random } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { Logger } from '../log.ts';
 import { type AwsClients, createInvokeClient, foreseenOr } from '../pipeline/aws.ts';
+import { MODULE_FILE, planDeploy } from '../pipeline/function-package.ts';
+import { carryOutDeploy, carryOutRollback } from '../pipeline/function-update.ts';
 import { listImages } from '../pipeline/images.ts';
+import { logGroupOf } from '../pipeline/logs.ts';
 import { createOcrFunction, describeFunction } from '../pipeline/ocr-function.ts';
 import { readAllQuotas } from '../pipeline/quotas.ts';
 import { countRecords, describeTable } from '../pipeline/table.ts';
@@ -24,6 +27,8 @@ import { type Autopilot, createAutopilot } from './autopilot.ts';
 import { createAutopilotStore } from './autopilot-store.ts';
 import { type Checklist, createChecklist } from './checklist.ts';
 import { createChecklistStore } from './checklist-store.ts';
+import { createDeployStore } from './deploy-store.ts';
+import { createDeploys, type Deploys } from './deploys.ts';
 import { createFunctionSteps } from './function-steps.ts';
 import { createJobRecord } from './job-record.ts';
 import { lookForFailure, lookInLog } from './look-for-failure.ts';
@@ -55,6 +60,7 @@ export interface Rescans {
   readonly checklist: Checklist;
   readonly starts: StartControl;
   readonly steps: StepControl;
+  readonly deploys: Deploys;
   readonly autopilot: Autopilot;
   readonly audit: AuditLog;
 }
@@ -172,6 +178,7 @@ export function assembleRescans(parts: RescansParts): Rescans {
       client.destroy();
     }
   };
+  const noteStage = (stage: string) => logger.info({ stage }, 'deploying');
   const exclusive = {
     lease: leaseAs('function'),
     activeRun,
@@ -192,7 +199,7 @@ export function assembleRescans(parts: RescansParts): Rescans {
       uniqueName: () => `${new Date(clock.now()).toISOString().replace(/[^0-9]/g, '')}-${randomUUID().slice(0, 8)}`,
       invoke,
       ...lookForFailure(aws.dynamodb, { table: config.TABLE, mostBytes: config.GROWTH_COUNT_MAX_MB * MEGABYTE }),
-      logLines: lookInLog(aws.logs, `/aws/lambda/${name}`),
+      logLines: lookInLog(aws.logs, logGroupOf(name)),
       readFault: faultOfFunction,
     },
     sample: {
@@ -206,6 +213,34 @@ export function assembleRescans(parts: RescansParts): Rescans {
           excludedPrefixes: config.EXCLUDED_PREFIXES,
         }),
     },
+  });
+  const packages = { s3: aws.s3, bucket: config.CONTROL_BUCKET, prefix: `${config.CONTROL_PREFIX}packages/` };
+  const updating = { lambda: aws.lambda, place: packages, clock };
+  const deploys = createDeploys({
+    store: createDeployStore(table, name),
+    clock,
+    checklist,
+    exclusive: { ...exclusive, lease: leaseAs('deploy') },
+    async plan(given) {
+      const [{ keys }, moduleSource] = await Promise.all([
+        describeTable(aws.dynamodb, config.TABLE),
+        readFile(new URL(`../pipeline/failure-logging/${MODULE_FILE}`, import.meta.url), 'utf8'),
+      ]);
+      return planDeploy(
+        { lambda: aws.lambda, place: packages, moduleSource },
+        {
+          functionName: name,
+          tableName: config.TABLE,
+          tableKeys: keys,
+          keyEncoding: config.KEY_ENCODING,
+          ...(given ? { given } : {}),
+        },
+      );
+    },
+    carryOut: (plan, signal) => carryOutDeploy({ ...updating, signal }, plan, noteStage),
+    rollBack: (plan, signal) => carryOutRollback({ ...updating, signal }, plan, noteStage),
+    readFault: faultOfFunction,
+    warn,
   });
   const starts = createStartControl(runs, checklist);
   const autopilot = createAutopilot({
@@ -230,8 +265,11 @@ export function assembleRescans(parts: RescansParts): Rescans {
           const read = await steps.quotas(by);
           return read.ok ? undefined : { kind: 'step-refused', step, refusal: read.refusal };
         }
-        case 'deploy':
-          return undefined;
+        case 'deploy': {
+          const planned = await deploys.plan(by);
+          const done = planned.ok ? await deploys.deploy(planned.value.id, by) : planned;
+          return done.ok ? undefined : { kind: 'step-refused', step, refusal: done.refusal };
+        }
       }
     },
     async forecast() {
@@ -261,5 +299,5 @@ export function assembleRescans(parts: RescansParts): Rescans {
   });
   autopilot.watch((event) => note(auditOfAutopilot(event)));
 
-  return { tables, checklist, starts, steps, autopilot, audit };
+  return { tables, checklist, starts, steps, deploys, autopilot, audit };
 }

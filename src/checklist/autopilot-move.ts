@@ -43,6 +43,11 @@ export function nextMove(facts: AutopilotFacts): Move {
   const isPast = (step: StepView) =>
     step.state === 'done' || step.state === 'skipped' || step.overriddenBy !== undefined;
 
+  // Once the flush was asked for, what comes before it is past: a table that is being emptied differs from its backup.
+  const flush = of('flush');
+  if (flush.state === 'running') return { kind: 'wait', for: facts.approval === 'pending' ? 'approval' : 'step' };
+  if (isPast(flush)) return runMove(view, of('rescan'));
+
   for (const step of ['backup', 'quotas'] as const) {
     const seen = of(step);
     if (isPast(seen)) continue;
@@ -63,16 +68,12 @@ export function nextMove(facts: AutopilotFacts): Move {
   const sample = of('sample');
   if (!isPast(sample)) return own(sample, 'sample', tried('sample') === 0);
 
-  const flush = of('flush');
-  if (!isPast(flush)) {
-    if (flush.state === 'running') return { kind: 'wait', for: facts.approval === 'pending' ? 'approval' : 'step' };
-    if (facts.approval !== undefined && facts.approval !== 'used')
-      return { kind: 'needs-person', wanted: { kind: 'flush-not-approved', state: facts.approval } };
-    if (flush.state === 'failed') return failed(flush);
-    return { kind: 'ask-flush' };
-  }
+  if (facts.approval !== undefined && facts.approval !== 'used')
+    return { kind: 'needs-person', wanted: { kind: 'flush-not-approved', state: facts.approval } };
+  return flush.state === 'failed' ? failed(flush) : { kind: 'ask-flush' };
+}
 
-  const rescan = of('rescan');
+function runMove(view: ChecklistView, rescan: StepView): Move {
   switch (rescan.state) {
     case 'done':
     case 'skipped':

@@ -113,7 +113,7 @@ export function createAutopilot(ports: AutopilotPorts): Autopilot {
       case 'start-run':
         return afterwards(record, view, await startRun(record));
       case 'wait':
-        return next.for === 'step' ? ports.pollMs : LOOK_AGAIN_MS;
+        return next.for === 'step' ? ports.pollMs * 2 : LOOK_AGAIN_MS;
       case 'needs-person':
         await tellWanted(record, view, { kind: 'wanted', wanted: next.wanted });
         return LOOK_AGAIN_MS;

@@ -1,3 +1,6 @@
+import type { DeployRefusal } from '../pipeline/deploy-errors.ts';
+import type { DeployPlan, GivenPackage } from '../pipeline/function-package.ts';
+import type { Deployed } from '../pipeline/function-update.ts';
 import type { Fault } from '../pipeline/reading.ts';
 import type { Person } from '../rescan/types.ts';
 import type { InTheWay } from './exclusive.ts';
@@ -7,6 +10,10 @@ import type { SampleResult } from './sample.ts';
 
 /** Why a step was not done. Nothing was changed then. */
 export type StepRefusal =
+  | { readonly reason: 'deploy'; readonly refusal: DeployRefusal }
+  /** The plan was carried out before, or there is none of that id. */
+  | { readonly reason: 'deploy-gone' }
+  | { readonly reason: 'nothing-deployed' }
   | InTheWay
   | { readonly reason: 'no-images' }
   | { readonly reason: 'fault'; readonly fault: Fault };
@@ -23,4 +30,21 @@ export interface StepControl {
   testLogging(by: Person): Promise<StepAnswer<LoggingResult>>;
   /** Invokes the function for a few images that exist, while nothing else is on the pipeline. */
   sample(by: Person): Promise<StepAnswer<SampleResult>>;
+}
+
+/** A deploy or a rollback as it was planned: `id` is what is confirmed. */
+export interface PlannedDeploy {
+  readonly id: string;
+  readonly plan: DeployPlan;
+}
+
+/** Failure logging around the function, without touching its source; and the way back. */
+export interface DeployControl {
+  /** Says exactly what a deploy would change; nothing is changed. */
+  plan(by: Person, given?: GivenPackage): Promise<StepAnswer<PlannedDeploy>>;
+  /** Carries a plan out, once, while nothing else is on the pipeline. */
+  deploy(id: string, by: Person): Promise<StepAnswer<Deployed>>;
+  /** The deploy that a rollback would undo. */
+  planRollback(): Promise<StepAnswer<PlannedDeploy>>;
+  rollback(id: string, by: Person): Promise<StepAnswer<Deployed>>;
 }

@@ -17,8 +17,10 @@ import { createChat, patientChat } from './chat.ts';
 import { clientOptions, createClients, slackLogger } from './clients.ts';
 import { commandTable } from './commands/table.ts';
 import { connectOrTryOn } from './connect.ts';
+import { createDeployForms } from './deploy-forms.ts';
 import { drawHome } from './draw-home.ts';
 import { exportAudit } from './export-audit.ts';
+import { downloadFile } from './file-download.ts';
 import { createFileUpload } from './file-upload.ts';
 import { createHome } from './home.ts';
 import { createIntake } from './intake.ts';
@@ -34,6 +36,7 @@ import { createReceiver } from './socket.ts';
 import { createStanding } from './standing.ts';
 import { createTableForms } from './table-forms.ts';
 import { createTableThread, renderJob, type ShownJob, type TableThread } from './table-thread.ts';
+import type { ModalView } from './views/change-plan-view.ts';
 import { viewTable } from './views/table.ts';
 
 export interface SlackApp {
@@ -83,7 +86,7 @@ export function createSlackApp(ports: {
   logger: Logger;
 }): SlackApp {
   const { config, runs, tables, rescans, pace, outbox, clock, random } = ports;
-  const { checklist, starts, steps, autopilot, audit } = rescans;
+  const { checklist, starts, steps, deploys, autopilot, audit } = rescans;
   const logger = ports.logger.child({ room: 'slack' });
   const onTrouble = (error: unknown, message: string) => logger.warn({ err: error }, message);
   const closing = new AbortController();
@@ -148,20 +151,17 @@ export function createSlackApp(ports: {
   });
   const policy = config.APPROVAL_POLICY;
   const tableThread: TableThread = createTableThread({ board: jobBoard, alerts, chat: answers, policy, onTrouble });
-  const forms = createTableForms({
-    tables,
-    chat: answers,
-    policy,
-    clock,
-    async openView(triggerId, view) {
+  const modals = {
+    async openView(triggerId: string, view: ModalView) {
       const opened = await clients.views.views.open({ trigger_id: triggerId, view });
       if (!opened.view?.id) throw new Error('Slack opened a modal and gave no id.');
       return opened.view.id;
     },
-    async updateView(viewId, view) {
+    async updateView(viewId: string, view: ModalView) {
       await clients.views.views.update({ view_id: viewId, view });
     },
-  });
+  };
+  const forms = createTableForms({ tables, chat: answers, policy, clock, ...modals });
   const standingOf = createStanding({
     permissions,
     readUser: async (user) => (await clients.lookups.users.info({ user })).user,
@@ -196,6 +196,12 @@ export function createSlackApp(ports: {
   const status = { runs, links, permissions };
   const planning = { runs, starts, chat: answers, links, clock };
   const announce = async (channel: string, message: Message) => void (await answers.post(channel, message));
+  const deployForms = createDeployForms({
+    deploys,
+    announce,
+    download: (url) => downloadFile(url, config.SLACK_BOT_TOKEN),
+    ...modals,
+  });
   const checklistPorts = { checklist, permissions, clock };
   const stepPorts = { steps, announce, sampleImages: config.SAMPLE_IMAGES };
   const home = createHome({
@@ -216,6 +222,7 @@ export function createSlackApp(ports: {
       table: { tables, forms, clock },
       checklist: checklistPorts,
       steps: stepPorts,
+      deploys: deployForms,
       autopilot: { autopilot, chat: answers },
       audit: { audit, exportAudit: (asker) => exportAudit(asker, { audit, files }) },
       pace,
@@ -224,7 +231,7 @@ export function createSlackApp(ports: {
       runs,
       starts,
       autopilot,
-      begin: beginSteps({ tables, forms, planning, pace, stepPorts }),
+      begin: beginSteps({ tables, forms, planning, pace, stepPorts, deploys: deployForms }),
       deeds,
       status,
       board,
@@ -238,7 +245,7 @@ export function createSlackApp(ports: {
         await clients.views.views.open({ trigger_id: triggerId, view });
       },
     }),
-    views: viewTable(planning, forms),
+    views: viewTable(planning, forms, deployForms),
     permissions,
     channels: config.SLACK_CHANNELS,
     seen: createSeen(clock),

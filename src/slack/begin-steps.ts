@@ -3,6 +3,7 @@ import type { TableControl } from '../checklist/table-control.ts';
 import type { PaceWish } from '../rescan/types.ts';
 import type { BeginStep } from './actions/checklist-actions.ts';
 import { runLoggingTest, runQuotas, runSample, type StepCommandPorts } from './commands/step-commands.ts';
+import type { DeployForms } from './deploy-forms.ts';
 import { tableRefusalMessage } from './messages/table-refusals.ts';
 import { type PlanningPorts, planAndShow } from './planning.ts';
 import type { TableForms } from './table-forms.ts';
@@ -14,6 +15,7 @@ export function beginSteps(ports: {
   planning: PlanningPorts;
   pace: PaceWish;
   stepPorts: StepCommandPorts;
+  deploys: Pick<DeployForms, 'openDeploy'>;
 }): Readonly<Partial<Record<StepName, BeginStep>>> {
   const { tables, forms, planning, stepPorts } = ports;
   return {
@@ -21,6 +23,7 @@ export function beginSteps(ports: {
       const begun = await tables.backup({ by: person, place: { channel } });
       return begun.ok ? undefined : tableRefusalMessage(begun.refusal);
     },
+    deploy: (click) => ports.deploys.openDeploy(click.triggerId, undefined, click),
     quotas: (click) => runQuotas(click, stepPorts),
     'test-logging': (click) => runLoggingTest(click, stepPorts),
     sample: (click) => runSample(click, stepPorts),

@@ -41,6 +41,15 @@ describe('what the autopilot does next', () => {
     expect(nextMove(at('rescan', { rescan: { state: 'running' } }))).toEqual({ kind: 'wait', for: 'run' });
   });
 
+  test('makes no backup of a table that is being emptied, or is empty: it differs from its backup, as it should', () => {
+    for (const state of ['stale', 'failed', 'to-do'] as const) {
+      const changed = { backup: { state }, sample: { state: 'stale' } } as const;
+      const flushing = at('flush', { ...changed, flush: { state: 'running' } }, { approval: 'used' });
+      expect(nextMove(flushing)).toEqual({ kind: 'wait', for: 'step' });
+      expect(nextMove(at('rescan', changed, { approval: 'used' }))).toEqual({ kind: 'start-run' });
+    }
+  });
+
   test('does nothing twice that failed: a person is needed', () => {
     for (const step of ['backup', 'quotas', 'sample'] as const)
       expect(nextMove(at(step, { [step]: { state: 'failed' } }, { attempts: { [step]: 1 } }))).toMatchObject({

@@ -4,8 +4,11 @@ import { startTestSandbox, type TestSandbox } from '../support/sandbox.ts';
 
 let here: TestSandbox;
 beforeEach(async () => {
-  here = await startTestSandbox({ images: 60, seedTable: 'full' });
-  await here.world.set({ latencyMs: 5 });
+  here = await startTestSandbox({ images: 60, seedTable: 'full', settings: { PACE: '600' } });
+  await here.world.set({
+    latencyMs: 5,
+    quotas: { novaLiteCrossRegionRequestsPerMinute: 6_000, novaLiteCrossRegionTokensPerMinute: 40_000_000 },
+  });
 });
 afterEach(() => here.close());
 

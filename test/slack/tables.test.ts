@@ -6,10 +6,15 @@ import type { RunState } from '../../src/rescan/types.ts';
 import { actionTable } from '../../src/slack/actions/table.ts';
 import { beginSteps } from '../../src/slack/begin-steps.ts';
 import { commandTable } from '../../src/slack/commands/table.ts';
+import { createDeployForms } from '../../src/slack/deploy-forms.ts';
 import { alertOf } from '../../src/slack/messages/alerts.ts';
 import { approvalMessage } from '../../src/slack/messages/approval-message.ts';
+import { autopilotMessage, autopilotPlanMessage } from '../../src/slack/messages/autopilot-message.ts';
 import { ACTION } from '../../src/slack/messages/buttons.ts';
+import { checklistMessage } from '../../src/slack/messages/checklist-message.ts';
+import { deployedMessage } from '../../src/slack/messages/deploy-words.ts';
 import { helpMessage, unknownWordMessage } from '../../src/slack/messages/help.ts';
+import { loggingMessage } from '../../src/slack/messages/logging-message.ts';
 import { previewMessage } from '../../src/slack/messages/preview.ts';
 import { runMessage } from '../../src/slack/messages/run-message.ts';
 import { jobMessage, pruneMessage } from '../../src/slack/messages/table-messages.ts';
@@ -18,12 +23,13 @@ import { createPermissions } from '../../src/slack/permissions.ts';
 import { createRunDeeds } from '../../src/slack/run-deeds.ts';
 import { createTableForms } from '../../src/slack/table-forms.ts';
 import { changePlanView } from '../../src/slack/views/change-plan-view.ts';
+import { deployView, rollbackView } from '../../src/slack/views/deploy-view.ts';
 import { viewTable } from '../../src/slack/views/table.ts';
 import { chooseRestoreView, flushView } from '../../src/slack/views/table-views.ts';
+import { autopilotRecord, checklistView, plannedDeploy } from '../support/checklist-builders.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
 import { idleRescans } from '../support/idle-rescans.ts';
 import { idleTableControl } from '../support/idle-table-control.ts';
-// from '../support/fake-clock.ts';
 import { createScriptedRunControl, runPlan, runSnapshot } from '../support/scripted-run-control.ts';
 import { backupRecord, flushApproval, flushJob, NOW, tableNow } from '../support/table-builders.ts';
 
@@ -38,6 +44,13 @@ function tables() {
   const rescans = idleRescans(runs);
   const { checklist, starts, steps, autopilot, audit } = rescans;
   const planning = { runs, starts, chat, links, clock };
+  const deployForms = createDeployForms({
+    deploys: rescans.deploys,
+    announce: async () => {},
+    download: async () => new Uint8Array(),
+    openView: async () => 'V1',
+    updateView: async () => {},
+  });
   const stepPorts = { steps, announce: async () => {}, sampleImages: 3 };
   const status = { runs, links, permissions };
   const table = idleTableControl();
@@ -58,6 +71,7 @@ function tables() {
       table: { tables: table, forms, clock },
       checklist: { checklist, permissions, clock },
       steps: stepPorts,
+      deploys: deployForms,
       autopilot: { autopilot, chat },
       audit: { audit, exportAudit: async () => undefined },
       pace: { kind: 'auto' },
@@ -66,7 +80,7 @@ function tables() {
       runs,
       starts,
       autopilot,
-      begin: beginSteps({ tables: table, forms, planning, pace: { kind: 'auto' }, stepPorts }),
+      begin: beginSteps({ tables: table, forms, planning, pace: { kind: 'auto' }, stepPorts, deploys: deployForms }),
       deeds,
       status,
       board,
@@ -78,7 +92,7 @@ function tables() {
       openView: async () => {},
       onTrouble: () => {},
     }),
-    views: viewTable(planning, forms),
+    views: viewTable(planning, forms, deployForms),
   };
 }
 
@@ -100,6 +114,7 @@ describe('the tables', () => {
       'backup',
       'backups',
       'quotas',
+      'deploy',
       'test-logging',
       'sample',
       'override',
@@ -166,6 +181,11 @@ describe('the tables', () => {
       approvalMessage(flushApproval(), 'second-person'),
       jobMessage(flushJob()),
       pruneMessage({ remove: [backupRecord()], spared: [] }, 1, NOW),
+      checklistMessage(checklistView({}, { next: 'backup' }), NOW, { buttons: true }),
+      autopilotPlanMessage(autopilotRecord()),
+      autopilotMessage(autopilotRecord({ state: 'running', wanted: '{}' }), checklistView(), NOW),
+      loggingMessage({ kind: 'nothing-logged', imageKey: 'INVALID_IMAGE-1.png', failure: 'OCR_ERROR · NoSuchKey' }),
+      deployedMessage({ codeSha256: 'bmV4dA==' }, 'U1'),
     ];
     const shown = new Set(
       [...JSON.stringify(messages).matchAll(/"action_id":"([^"]+)"/g)].map((match) => match[1] ?? ''),
@@ -182,6 +202,8 @@ describe('the tables', () => {
       changePlanView(runPlan(), { channel: 'C1', ts: '1.000001' }),
       flushView({ act, now: tableNow(), backup, difference, holdMs: 300_000 }, 'C1', NOW),
       chooseRestoreView([backup], 'C1', NOW),
+      deployView(plannedDeploy(), 'C1'),
+      rollbackView(plannedDeploy(), 'C1'),
     ];
     expect([...views.keys()]).toEqual(opened.map((view) => view.callback_id));
   });

@@ -33,6 +33,14 @@ export const idleRescans = (runs: RunControl): Omit<Rescans, 'tables'> => ({
   },
   starts: runs,
   steps: { quotas: noImages, testLogging: noImages, sample: noImages },
+  deploys: {
+    plan: noImages,
+    deploy: noImages,
+    planRollback: noImages,
+    rollback: noImages,
+    standBy: () => {},
+    shutDown: async () => {},
+  },
   autopilot: {
     plan: notActive,
     cancel: notActive,

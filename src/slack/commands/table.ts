@@ -1,5 +1,6 @@
 import type { RunControl } from '../../rescan/run-control.ts';
 import type { PaceWish } from '../../rescan/types.ts';
+import type { DeployForms } from '../deploy-forms.ts';
 import type { PlanningPorts } from '../planning.ts';
 import type { RunDeeds } from '../run-deeds.ts';
 import { type AuditCommandPorts, auditCommand } from './audit-command.ts';
@@ -13,6 +14,7 @@ import {
 } from './checklist-commands.ts';
 import type { Command } from './command.ts';
 import { paceCommand, pauseCommand, resumeCommand, stopCommand } from './control.ts';
+import { deployCommand } from './deploy-command.ts';
 import { helpCommand } from './help.ts';
 import { startCommand } from './start.ts';
 import { type StatusPorts, statusCommand } from './status.ts';
@@ -33,6 +35,7 @@ export interface CommandPorts {
   readonly table: TableCommandPorts;
   readonly checklist: ChecklistCommandPorts;
   readonly steps: StepCommandPorts;
+  readonly deploys: DeployForms;
   readonly autopilot: AutopilotCommandPorts;
   readonly audit: AuditCommandPorts;
   /** The pace where none is said. */
@@ -48,6 +51,7 @@ export function commandTable({
   table,
   checklist,
   steps,
+  deploys,
   autopilot,
   audit,
   pace,
@@ -58,6 +62,7 @@ export function commandTable({
     backupCommand(table),
     backupsCommand(table),
     quotasCommand(steps),
+    deployCommand(deploys),
     testLoggingCommand(steps),
     sampleCommand(steps),
     overrideCommand(checklist),

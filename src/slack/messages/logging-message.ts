@@ -1,4 +1,5 @@
 import type { LoggingResult, WriteRefusal } from '../../checklist/logging-test.ts';
+import { ACTION, button } from './buttons.ts';
 import { code, sentence } from './escape.ts';
 import { duration } from './format.ts';
 import { compose, type Message } from './message.ts';
@@ -49,6 +50,7 @@ export function loggingMessage(result: LoggingResult): Message {
       return compose({
         fact: 'The function failed, as it should, and logged nothing: no record, and no try in its log.',
         lines: [failureLine(image, result.failure), '`/rescan deploy` puts a logger around it.'],
+        buttons: [DEPLOY],
       });
     case 'write-refused':
       return compose({
@@ -58,6 +60,7 @@ export function loggingMessage(result: LoggingResult): Message {
           `Its log says: ${code(result.line, 500)}`,
           REFUSAL_MENDS[result.refusal],
         ],
+        buttons: result.refusal === 'missing-key' || result.refusal === 'other' ? [DEPLOY] : [],
       });
     case 'log-unread':
       return compose({
@@ -78,6 +81,8 @@ export function loggingMessage(result: LoggingResult): Message {
       });
   }
 }
+
+const DEPLOY = button(ACTION.deploy, 'Deploy…', 'deploy', { style: 'primary' });
 
 const failureLine = (image: string, failure: string) =>
   `It was invoked for ${image}, which does not exist: ${code(failure, 300)}`;

@@ -1,5 +1,6 @@
 import type { InTheWay } from '../../checklist/exclusive.ts';
 import type { StepRefusal } from '../../checklist/step-control.ts';
+import { deployRefusalLines } from './deploy-words.ts';
 import { code } from './escape.ts';
 import { type Message, say } from './message.ts';
 import { faultLines, faultWords } from './run-words.ts';
@@ -10,6 +11,12 @@ export const stepRefusalMessage = (refusal: StepRefusal): Message => say(...step
 
 export function stepRefusalLines(refusal: StepRefusal): string[] {
   switch (refusal.reason) {
+    case 'deploy':
+      return deployRefusalLines(refusal.refusal);
+    case 'deploy-gone':
+      return ['This was deployed or rolled back before: nothing was done twice.', '`/rescan deploy` looks again.'];
+    case 'nothing-deployed':
+      return ['The bot has deployed nothing that could be rolled back.'];
     case 'no-images':
       return [
         'The bucket holds no image that could be tried: nothing was invoked.',

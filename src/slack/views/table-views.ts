@@ -55,8 +55,10 @@ const modal = (title: string, blocks: KnownBlock[], more: Partial<ModalView> = {
 });
 
 /** Opens at once, while the facts are gathered. */
-export const lookingView = (title: string): ModalView =>
-  modal(title, [section('Looking at the table and the backup… Counting with consistent reads takes a moment.')]);
+export const lookingView = (
+  title: string,
+  line = 'Looking at the table and the backup… Counting with consistent reads takes a moment.',
+): ModalView => modal(title, [section(line)]);
 
 /** The same modal when there is nothing to confirm. */
 export const refusalView = (title: string, lines: readonly string[]): ModalView =>

@@ -1,8 +1,11 @@
+import type { DeployForms } from '../deploy-forms.ts';
 import type { PlanningPorts } from '../planning.ts';
 import type { TableForms } from '../table-forms.ts';
 import { changePlan } from './change-plan.ts';
 import { CHANGE_PLAN } from './change-plan-view.ts';
 import { chooseRestore, confirmAct } from './confirm-act.ts';
+import { confirmDeploy, confirmRollback } from './confirm-deploy.ts';
+import { CONFIRM_DEPLOY, CONFIRM_ROLLBACK } from './deploy-view.ts';
 import { CHOOSE_RESTORE, CONFIRM_ACT } from './table-views.ts';
 import type { View } from './view.ts';
 
@@ -10,9 +13,12 @@ import type { View } from './view.ts';
 export const viewTable = (
   planning: PlanningPorts,
   forms: Pick<TableForms, 'ask' | 'showRestore'>,
+  deploys: Pick<DeployForms, 'deploy' | 'lookAtZip' | 'rollback'>,
 ): ReadonlyMap<string, View> =>
   new Map([
     [CHANGE_PLAN, changePlan(planning)],
     [CONFIRM_ACT, confirmAct(forms)],
     [CHOOSE_RESTORE, chooseRestore(forms)],
+    [CONFIRM_DEPLOY, confirmDeploy(deploys)],
+    [CONFIRM_ROLLBACK, confirmRollback(deploys)],
   ]);

@@ -1,0 +1,135 @@
+import { createHash } from 'node:crypto';
+import {
+  type AttributeValue,
+  ConditionalCheckFailedException,
+  DeleteItemCommand,
+  type DynamoDBClient,
+  paginateQuery,
+} from '@aws-sdk/client-dynamodb';
+import type { Item, TableKey } from './table.ts';
+import { FAILED_IMAGE } from './table-records.ts';
+import { scanWire } from './wire-table.ts';
+import type { WireItem } from './wire-value.ts';
+
+/** Longer image keys stand in the sort key as their hash: it holds 1,024 bytes, the time among them. */
+const LONGEST_KEY_BYTES = 900;
+/** A table without a sort key has a record of its own key for each attempt. */
+const MOST_ATTEMPTS_LOOKED_AT = 20;
+const SCAN_SEGMENTS = 4;
+
+const sha256 = (text: string): string => createHash('sha256').update(text, 'utf8').digest('hex');
+
+/** How the failure-logging module names an image within a key (`_image_part` there). */
+export const imagePart = (imageKey: string): string => {
+  const sound = imageKey.toWellFormed();
+  return Buffer.byteLength(sound) <= LONGEST_KEY_BYTES ? sound : `sha256:${sha256(sound)}`;
+};
+
+/** A text as the value of a key attribute, as the failure-logging module writes it (`_typed` there). */
+function keyValue(type: TableKey['type'], text: string): AttributeValue {
+  switch (type) {
+    case 'S':
+      return { S: text };
+    case 'B':
+      return { B: Buffer.from(text, 'utf8') };
+    case 'N':
+      return { N: String(-Number.parseInt(sha256(text).slice(0, 12), 16)) };
+  }
+}
+
+/**
+ * The records that the failure-logging module left of an image, newest first, read consistently by key. Records that another
+ * logger wrote under keys of its own are not found: `listFailures` finds those.
+ * @throws the SDK's error.
+ */
+export async function findFailuresOfImage(
+  dynamodb: DynamoDBClient,
+  { table, keys }: { readonly table: string; readonly keys: readonly TableKey[] },
+  imageKey: string,
+): Promise<readonly Item[]> {
+  const hash = keys.find(({ role }) => role === 'HASH');
+  const range = keys.find(({ role }) => role === 'RANGE');
+  if (!hash) return [];
+  const found: Item[] = [];
+  const partitions = range
+    ? [FAILED_IMAGE]
+    : Array.from(
+        { length: MOST_ATTEMPTS_LOOKED_AT },
+        (_, index) => `${FAILED_IMAGE}#${imagePart(imageKey)}#${index + 1}`,
+      );
+  const beginsWith = range && range.type !== 'N';
+  for (const partition of partitions) {
+    const before = found.length;
+    const pages = paginateQuery(
+      { client: dynamodb },
+      {
+        TableName: table,
+        ConsistentRead: true,
+        KeyConditionExpression: beginsWith ? '#h = :h AND begins_with(#r, :r)' : '#h = :h',
+        FilterExpression: '#image = :image',
+        ExpressionAttributeNames: {
+          '#h': hash.name,
+          '#image': 'ImageKey',
+          ...(beginsWith ? { '#r': range.name } : {}),
+        },
+        ExpressionAttributeValues: {
+          ':h': keyValue(hash.type, partition),
+          ':image': { S: imageKey.toWellFormed() },
+          ...(beginsWith ? { ':r': keyValue(range.type, `${imagePart(imageKey)}#`) } : {}),
+        },
+      },
+    );
+    for await (const page of pages) found.push(...(page.Items ?? []));
+    // The module numbers attempts without a gap.
+    if (!range && found.length === before) break;
+  }
+  const writtenAt = (item: Item) => item.FailureTimestamp?.S ?? '';
+  return found.sort((a, b) => (writtenAt(a) < writtenAt(b) ? 1 : -1));
+}
+
+/**
+ * Every record of a failed image in the table, whoever wrote it, each once, as it is on the wire: the whole table is read, page
+ * by page, and the filter is DynamoDB's. @throws the last error of a page, or `signal.reason`.
+ */
+export async function* listFailures(
+  dynamodb: DynamoDBClient,
+  table: string,
+  signal?: AbortSignal,
+): AsyncGenerator<WireItem> {
+  const segments = scanWire(dynamodb, table, {
+    segments: SCAN_SEGMENTS,
+    recordType: FAILED_IMAGE,
+    ...(signal ? { signal } : {}),
+  });
+  for (const segment of segments) for await (const { items } of segment) yield* items;
+}
+
+/**
+ * Takes one record of a failed image out of the table; whether it was there. What stands at the key by now and is no such
+ * record stays. @throws the SDK's error.
+ */
+export async function removeFailure(
+  dynamodb: DynamoDBClient,
+  { table, keys }: { readonly table: string; readonly keys: readonly TableKey[] },
+  record: Item,
+): Promise<boolean> {
+  const Key = Object.fromEntries(keys.flatMap(({ name }) => (record[name] ? [[name, record[name]]] : [])));
+  try {
+    await dynamodb.send(
+      new DeleteItemCommand({
+        TableName: table,
+        Key,
+        ConditionExpression: '#type = :failed AND #image = :image',
+        ExpressionAttributeNames: { '#type': 'RecordType', '#image': 'ImageKey' },
+        ExpressionAttributeValues: {
+          ':failed': { S: FAILED_IMAGE },
+          ':image': record.ImageKey ?? { S: '' },
+        },
+      }),
+    );
+    return true;
+  } catch (error) {
+    if (error instanceof ConditionalCheckFailedException) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,130 @@
+import {
+  type CloudWatchLogsClient,
+  type FilteredLogEvent,
+  FilterLogEventsCommand,
+  InvalidParameterException,
+  ResourceNotFoundException,
+} from '@aws-sdk/client-cloudwatch-logs';
+import type { Clock } from '../clock.ts';
+import { asFaultError } from './aws.ts';
+import { errorText } from './fault.ts';
+
+/** One line of the function's log. */
+export interface LogLine {
+  /** Epoch ms. */
+  readonly at: number;
+  readonly stream: string;
+  /** Without its line end. */
+  readonly message: string;
+  /** CloudWatch's own id of the line. */
+  readonly id: string;
+}
+
+export interface LogWindow {
+  /** Epoch ms. */
+  readonly from: number;
+  /** Epoch ms; now where not given. */
+  readonly to?: number;
+  /** CloudWatch's filter pattern. */
+  readonly pattern?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** CloudWatch does not take the filter pattern; its own words say why. */
+export class LogPatternRefusedError extends Error {
+  override readonly name = 'LogPatternRefusedError';
+  readonly pattern: string;
+  constructor(pattern: string, cause: unknown) {
+    super(errorText(cause), { cause });
+    this.pattern = pattern;
+  }
+}
+
+/** The function has written no log yet, or writes it elsewhere. */
+export class LogGroupMissingError extends Error {
+  override readonly name = 'LogGroupMissingError';
+  readonly group: string;
+  constructor(group: string, cause: unknown) {
+    super(`There is no log group ${group}`, { cause });
+    this.group = group;
+  }
+}
+
+/** Where a Lambda function writes its log, if its configuration does not say otherwise. */
+export const logGroupOf = (functionName: string): string => `/aws/lambda/${functionName}`;
+
+/**
+ * The lines of a time, in CloudWatch's order (by time, streams mixed), page by page. A page may be empty and still have a next
+ * one (CloudWatch's FilterLogEvents: "it may return partial results … empty"): only a missing token is the end.
+ * @throws LogPatternRefusedError, LogGroupMissingError, FaultError, the SDK's error, or `signal.reason`.
+ */
+export async function* findLines(
+  logs: CloudWatchLogsClient,
+  group: string,
+  { from, to, pattern, signal }: LogWindow,
+): AsyncGenerator<LogLine> {
+  let nextToken: string | undefined;
+  do {
+    signal?.throwIfAborted();
+    const command = new FilterLogEventsCommand({
+      logGroupName: group,
+      startTime: Math.floor(from),
+      ...(to === undefined ? {} : { endTime: Math.ceil(to) }),
+      ...(pattern === undefined ? {} : { filterPattern: pattern }),
+      ...(nextToken === undefined ? {} : { nextToken }),
+    });
+    const page = await logs.send(command, signal ? { abortSignal: signal } : {}).catch((error: unknown) => {
+      signal?.throwIfAborted();
+      if (error instanceof ResourceNotFoundException) throw new LogGroupMissingError(group, error);
+      if (error instanceof InvalidParameterException && pattern !== undefined)
+        throw new LogPatternRefusedError(pattern, error);
+      throw asFaultError(error, { service: 'logs', action: 'logs:FilterLogEvents', resource: group });
+    });
+    for (const event of page.events ?? []) yield lineOf(event);
+    nextToken = page.nextToken;
+  } while (nextToken !== undefined);
+}
+
+const lineOf = ({ timestamp = 0, logStreamName = '', message = '', eventId }: FilteredLogEvent): LogLine => ({
+  at: timestamp,
+  stream: logStreamName,
+  message: message.replace(/\r?\n$/, ''),
+  id: eventId ?? `${logStreamName}/${timestamp}/${message}`,
+});
+
+/** Lines show up some seconds after they were written, those of one stream not before those of another. */
+const LATE_MS = 30_000;
+
+/**
+ * New lines as they come, some at a time, each once, until `signal` is aborted; then it ends. Looks every `everyMs` at the last
+ * half minute again, since CloudWatch shows lines late. @throws as `findLines`, but not `signal.reason`.
+ */
+export async function* followLines(
+  logs: CloudWatchLogsClient,
+  group: string,
+  options: LogWindow & { readonly signal: AbortSignal; readonly clock: Clock; readonly everyMs: number },
+): AsyncGenerator<readonly LogLine[]> {
+  const { signal, clock, everyMs, pattern } = options;
+  const seen = new Map<string, number>();
+  let from = options.from;
+  while (!signal.aborted) {
+    const fresh: LogLine[] = [];
+    try {
+      for await (const line of findLines(logs, group, {
+        from,
+        signal,
+        ...(pattern === undefined ? {} : { pattern }),
+      })) {
+        if (seen.has(line.id)) continue;
+        seen.set(line.id, line.at);
+        fresh.push(line);
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+    if (fresh.length > 0) yield fresh;
+    from = Math.max(options.from, clock.now() - LATE_MS);
+    for (const [id, at] of seen) if (at < from) seen.delete(id);
+    await clock.sleep(everyMs, signal);
+  }
+}

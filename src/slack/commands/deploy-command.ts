@@ -1,0 +1,26 @@
+import type { DeployForms } from '../deploy-forms.ts';
+import { code } from '../messages/escape.ts';
+import type { Command } from './command.ts';
+import { readOptions, splitWords } from './words.ts';
+
+/** `/rescan deploy`, `deploy from=s3://bucket/key.zip`, `deploy rollback`. */
+export const deployCommand = (forms: Pick<DeployForms, 'openDeploy' | 'openRollback'>): Command => ({
+  word: 'deploy',
+  role: 'operator',
+  usage: 'deploy | deploy from=s3://bucket/key.zip | deploy rollback',
+  help: 'put failure logging around the function, with a new version of your code if you give one; bring the former back',
+  read(rest) {
+    const words = splitWords(rest);
+    if (!words.ok) return words;
+    if (words.value.length === 1 && words.value[0]?.toLowerCase() === 'rollback')
+      return { ok: true, value: { act: (asker) => forms.openRollback(asker.triggerId ?? '', asker) } };
+    const options = readOptions(words.value, ['from']);
+    if (!options.ok) return options;
+    const from = options.value.get('from');
+    const [, bucket, key] = /^s3:\/\/([^/]+)\/(.+)$/.exec(from ?? '') ?? [];
+    if (from !== undefined && (bucket === undefined || key === undefined))
+      return { ok: false, line: `\`from=\` must be \`s3://bucket/key.zip\`, not ${code(from, 100)}.` };
+    const given = bucket === undefined || key === undefined ? undefined : ({ kind: 's3', bucket, key } as const);
+    return { ok: true, value: { act: (asker) => forms.openDeploy(asker.triggerId ?? '', given, asker) } };
+  },
+});

@@ -1,0 +1,95 @@
+import type { DeployControl } from '../checklist/step-control.ts';
+import type { GivenPackage } from '../pipeline/function-package.ts';
+import type { Asker } from './commands/command.ts';
+import { deployedMessage, rolledBackMessage } from './messages/deploy-words.ts';
+import { type Message, say } from './messages/message.ts';
+import { stepRefusalLines, stepRefusalMessage } from './messages/step-refusals.ts';
+import type { ModalView } from './views/change-plan-view.ts';
+import { deployView, rollbackView } from './views/deploy-view.ts';
+import { lookingView, refusalView } from './views/table-views.ts';
+
+/** A file that somebody handed in by a form. */
+export interface HandedFile {
+  readonly name: string;
+  readonly bytes: number;
+  /** Where Slack gives it to the bot. */
+  readonly url: string;
+}
+
+/** The forms of a deploy and its rollback: opened at once, filled when the facts are there, confirmed by who asked. */
+export interface DeployForms {
+  openDeploy(triggerId: string, given: GivenPackage | undefined, asker: Asker): Promise<Message | undefined>;
+  openRollback(triggerId: string, asker: Asker): Promise<Message | undefined>;
+  /** Looks at a zip that was handed in, in the same modal. */
+  lookAtZip(viewId: string, file: HandedFile, asker: Asker): Promise<Message | undefined>;
+  deploy(id: string, asker: Asker): Promise<Message | undefined>;
+  rollback(id: string, asker: Asker): Promise<Message | undefined>;
+}
+
+const TITLE = 'Deploy';
+/** What is taken directly by Lambda; larger packages come by S3. */
+const MOST_ZIP_BYTES = 50 * 1024 * 1024;
+
+export function createDeployForms(ports: {
+  deploys: DeployControl;
+  openView: (triggerId: string, view: ModalView) => Promise<string>;
+  updateView: (viewId: string, view: ModalView) => Promise<void>;
+  download: (url: string) => Promise<Uint8Array>;
+  announce: (channel: string, message: Message) => Promise<void>;
+}): DeployForms {
+  const { deploys, updateView } = ports;
+
+  async function show(viewId: string, given: GivenPackage | undefined, asker: Asker): Promise<undefined> {
+    const planned = await deploys.plan(asker.person, given);
+    await updateView(
+      viewId,
+      planned.ok ? deployView(planned.value, asker.channel) : refusalView(TITLE, stepRefusalLines(planned.refusal)),
+    );
+    return;
+  }
+
+  return {
+    async openDeploy(triggerId, given, asker) {
+      const viewId = await ports.openView(
+        triggerId,
+        lookingView(TITLE, 'Fetching the function’s package and reading it…'),
+      );
+      return show(viewId, given, asker);
+    },
+    async openRollback(triggerId, asker) {
+      const title = 'Roll back';
+      const viewId = await ports.openView(triggerId, lookingView(title, 'Looking what was deployed…'));
+      const planned = await deploys.planRollback();
+      await updateView(
+        viewId,
+        planned.ok ? rollbackView(planned.value, asker.channel) : refusalView(title, stepRefusalLines(planned.refusal)),
+      );
+      return;
+    },
+    async lookAtZip(viewId, { name, bytes, url }, asker) {
+      if (bytes > MOST_ZIP_BYTES) {
+        await updateView(
+          viewId,
+          refusalView(TITLE, [
+            'A zip of over 50 MB is not taken here. Put it into S3, then `/rescan deploy from=s3://bucket/key.zip`.',
+          ]),
+        );
+        return;
+      }
+      return show(viewId, { kind: 'zip', bytes: await ports.download(url), fileName: name }, asker);
+    },
+    async deploy(id, { person, channel, tell }) {
+      await tell(say('Deploying: publishing the version that runs, then code, handler and environment…'));
+      const done = await deploys.deploy(id, person);
+      if (!done.ok) return stepRefusalMessage(done.refusal);
+      await ports.announce(channel, deployedMessage(done.value, person));
+      return;
+    },
+    async rollback(id, { person, channel }) {
+      const done = await deploys.rollback(id, person);
+      if (!done.ok) return stepRefusalMessage(done.refusal);
+      await ports.announce(channel, rolledBackMessage(done.value, person));
+      return;
+    },
+  };
+}

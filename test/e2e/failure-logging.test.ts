@@ -1,0 +1,50 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { wholeText } from '../support/people.ts';
+import { startTestSandbox, type TestSandbox } from '../support/sandbox.ts';
+
+let here: TestSandbox;
+beforeEach(async () => {
+  here = await startTestSandbox({ images: 12, seedTable: 'full' });
+  await here.world.set({ latencyMs: 1, updateMs: 50 });
+});
+afterEach(() => here.close());
+
+const functionSchema = z.looseObject({ handler: z.string(), codeSha256: z.string() });
+const functionNow = async () =>
+  functionSchema.parse(await (await fetch(`${here.sandbox.aws?.url}/sandbox/function`)).json());
+
+async function confirm(command: string, what: RegExp): Promise<string> {
+  await here.people.command('operator', command);
+  const viewId = await here.people.openView('operator', what);
+  await here.people.submit('operator', viewId, {});
+  return viewId;
+}
+
+describe('failure logging, with the function as the real one is', () => {
+  test('the test explains that DynamoDB refused the key; a deploy mends it; the test proves it; a rollback restores the former code', async () => {
+    const before = await functionNow();
+    await here.people.command('operator', '/rescan test-logging');
+    const refused = await here.people.sees(/DynamoDB refused the record, as it does not have the table’s key/, {
+      withinMs: 25_000,
+    });
+    expect(wholeText(refused)).toContain('ValidationException');
+
+    await confirm('/rescan deploy', /Environment added/);
+    await here.people.sees(/Failure logging is deployed around the function/);
+    expect(await functionNow()).toMatchObject({ handler: 'rescan_failure_logging.handler' });
+
+    await here.people.command('operator', '/rescan test-logging');
+    const proven = await here.people.sees(/Failure logging works: a failure left its record/, { withinMs: 25_000 });
+    expect(wholeText(proven)).toContain('The record was removed again');
+    await here.people.command('viewer', '/rescan checklist');
+    await here.people.sees(/Prove failure logging\* \(done\)/);
+
+    await here.people.command('operator', '/rescan deploy');
+    await here.people.openView('operator', /already in place/);
+
+    await confirm('/rescan deploy rollback', /the very bytes that ran before/);
+    await here.people.sees(/The function is back as it was/);
+    expect(await functionNow()).toMatchObject({ handler: before.handler, codeSha256: before.codeSha256 });
+  }, 90_000);
+});

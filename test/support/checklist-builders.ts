@@ -1,0 +1,54 @@
+import type { AutopilotRecord } from '../../src/checklist/autopilot-store.ts';
+import type { ChecklistView, StepView } from '../../src/checklist/checklist-view.ts';
+import { STEPS, type StepName } from '../../src/checklist/step.ts';
+import type { PlannedDeploy } from '../../src/checklist/step-control.ts';
+import { NOW } from './table-builders.ts';
+
+/** A checklist with every step to do, but for what is given. */
+export function checklistView(
+  steps: Partial<Record<StepName, Partial<StepView>>> = {},
+  more: Partial<ChecklistView> = {},
+): ChecklistView {
+  return {
+    id: 'c-0001',
+    openedBy: 'U0OPERATOR',
+    openedAt: NOW - 60_000,
+    steps: STEPS.map((step): StepView => ({ step, state: 'to-do', ...steps[step] })),
+    troubles: [],
+    ...more,
+  };
+}
+
+export const autopilotRecord = (changes: Partial<AutopilotRecord> = {}): AutopilotRecord => ({
+  id: 'ap-1a2b3c4d',
+  by: 'U0OPERATOR',
+  place: { channel: 'C01' },
+  state: 'planned',
+  forecast: { images: 1_398, expectedMs: 2_520_000, expectedPerMinute: 33, expectedFailures: 42, restsOn: [] },
+  plannedAt: NOW - 30_000,
+  attempts: {},
+  nudges: 0,
+  ...changes,
+});
+
+export const plannedDeploy = (): PlannedDeploy => ({
+  id: 'd-1',
+  plan: {
+    functionName: 'TimesheetOCR-ocr-dev',
+    former: {
+      handler: 'lambda_function.lambda_handler',
+      codeSha256: 'Zm9ybWVyIGNvZGUgb2YgdGhlIGZ1bmN0aW9uLi4uLi4=',
+      codeBytes: 4_096,
+      environment: {},
+    },
+    next: {
+      handler: 'rescan_failure_logging.handler',
+      codeSha256: 'bmV4dCBjb2RlIG9mIHRoZSBmdW5jdGlvbi4uLi4uLi4=',
+      codeBytes: 8_192,
+      environment: { RESCAN_TABLE: 'TimesheetOCR-dev' },
+    },
+    unpackedBytes: 30_000,
+    ocrVersion: {},
+    inPlace: false,
+  },
+});
