@@ -78,6 +78,8 @@ function resultWords(result: Extract<TableEvent, { kind: 'finished' }>['result']
       return `${result.deleted} records deleted, ${result.remaining.total} left`;
     case 'restore':
       return `${result.written} records written, ${result.removed} removed, digest ${result.digest}`;
+    case 'put-back':
+      return `${result.restored} records put back, ${result.taken} left as something stands there by now`;
   }
 }
 

@@ -1,6 +1,7 @@
 import type { LambdaClient } from '@aws-sdk/client-lambda';
 import { type FlushDeps, flushTable } from '../backup/flush.ts';
 import { functionsLeftHeld, releaseFunction, whileHeld } from '../backup/hold.ts';
+import { putBack } from '../backup/put-back.ts';
 import { restoreBackup } from '../backup/restore.ts';
 import type { Fault } from '../pipeline/reading.ts';
 import type { Lease } from '../state/lease.ts';
@@ -115,10 +116,15 @@ export function createJobRunner(ports: JobRunnerPorts): JobRunner {
   ): Promise<JobResult> {
     const { work: act, id: jobId } = job;
     const common = { jobId, table: ports.table, backupId: act.backupId, signal };
+    if (act.kind === 'restore' && act.mode === 'put-back') {
+      const entries = act.entries ?? [];
+      const onProgress = (done: number) => show({ stage: 'writing', done, total: entries.length });
+      return { kind: 'put-back', ...(await putBack(ports, { ...common, entries, onProgress })) };
+    }
     if (act.kind === 'restore') {
       const done = await restoreBackup(ports, {
         ...common,
-        mode: act.mode,
+        mode: act.mode === 'replace' ? 'replace' : 'merge',
         by: job.by,
         onProgress: ({ stage, written, total }) => show({ stage, done: written, total }),
       });

@@ -8,6 +8,9 @@ import type { KindCounts } from '../pipeline/table-records.ts';
 import type { Person } from '../rescan/types.ts';
 import type { Missing } from './gates.ts';
 
+/** A modal shows no more of them to choose from. */
+export const MOST_PUT_BACK = 100;
+
 /** A destructive act on the table, exactly as it is asked for, approved and carried out. */
 export const tableActSchema = z.discriminatedUnion('kind', [
   z.object({
@@ -18,7 +21,17 @@ export const tableActSchema = z.discriminatedUnion('kind', [
     /** The function's reserved concurrency is 0 meanwhile. */
     hold: z.boolean(),
   }),
-  z.object({ kind: z.literal('restore'), backupId: z.string(), mode: z.enum(['merge', 'replace']) }),
+  z.object({
+    kind: z.literal('restore'),
+    backupId: z.string(),
+    /** `put-back`: single records, each where its key is free. */
+    mode: z.enum(['merge', 'replace', 'put-back']),
+    /** Where records are put back: which, by their ids (see `entryId`). */
+    entries: z
+      .array(z.string().regex(/^[0-9a-f]{16}$/))
+      .max(MOST_PUT_BACK)
+      .exactOptional(),
+  }),
 ]);
 export type TableAct = z.infer<typeof tableActSchema>;
 
@@ -149,7 +162,8 @@ export type JobResult =
       readonly safetyBackupId: string;
       readonly digest: string;
       readonly items: number;
-    };
+    }
+  | { readonly kind: 'put-back'; readonly restored: number; readonly taken: number; readonly notInBackup: number };
 
 export type TableEvent =
   | { readonly kind: 'started'; readonly job: TableJob }

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { Fingerprint } from '../approvals/fingerprint.ts';
 import type { BackupRecord } from '../backup/format.ts';
@@ -25,6 +26,10 @@ export async function readTableNow(dynamodb: DynamoDBClient, table: string): Pro
   };
 }
 
+/** Which records, however many: their number, and a hash of their ids. */
+const fingerprintOfEntries = (entries: readonly string[]): string =>
+  `${entries.length} (${hash('sha256', [...entries].sort().join(' '), 'hex').slice(0, 12)})`;
+
 /** What an approval of an act is bound to: anything of it that changes makes the approval void. */
 export function fingerprintOf(
   now: TableNow,
@@ -40,7 +45,10 @@ export function fingerprintOf(
           { name: 'function', value: act.hold ? 'held meanwhile' : 'not held' },
           { name: 'checklist', value: checklistId ?? 'none is open' },
         ]
-      : [{ name: 'mode', value: act.mode }];
+      : [
+          { name: 'mode', value: act.mode },
+          ...(act.entries ? [{ name: 'records', value: fingerprintOfEntries(act.entries) }] : []),
+        ];
   return [
     { name: 'act', value: act.kind },
     { name: 'account', value: now.account },

@@ -3,6 +3,8 @@ import {
   BatchWriteItemCommand,
   DeleteItemCommand,
   type DynamoDBClient,
+  PutItemCommand,
+  QueryCommand,
   ScanCommand,
 } from '@aws-sdk/client-dynamodb';
 import type { MiddlewareStack } from '@smithy/types';
@@ -12,7 +14,7 @@ export class MalformedAnswerError extends Error {
   override readonly name = 'MalformedAnswerError';
 }
 
-type BulkOperation = 'Scan' | 'BatchGetItem' | 'BatchWriteItem' | 'DeleteItem';
+type BulkOperation = 'Scan' | 'Query' | 'BatchGetItem' | 'BatchWriteItem' | 'PutItem' | 'DeleteItem';
 
 /**
  * One call of a bulk operation through the SDK (its credentials, signature, retries and errors), with the request's JSON
@@ -31,6 +33,18 @@ export async function callWithJson(
   switch (operation) {
     case 'Scan': {
       const command = new ScanCommand({ TableName: 'unused' });
+      carry(command.middlewareStack, operation, body, answer);
+      await dynamodb.send(command, options);
+      break;
+    }
+    case 'Query': {
+      const command = new QueryCommand({ TableName: 'unused' });
+      carry(command.middlewareStack, operation, body, answer);
+      await dynamodb.send(command, options);
+      break;
+    }
+    case 'PutItem': {
+      const command = new PutItemCommand({ TableName: 'unused', Item: {} });
       carry(command.middlewareStack, operation, body, answer);
       await dynamodb.send(command, options);
       break;

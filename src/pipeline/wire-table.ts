@@ -3,7 +3,7 @@ import { type Backoff, isPassing, waitBefore, withBackoff } from './backoff.ts';
 import { patientBackoff } from './table-scan.ts';
 import { BATCH_SIZE, UnprocessedWritesError } from './table-write.ts';
 import { callWithJson, MalformedAnswerError } from './wire-call.ts';
-import { isWireItem, type WireItem } from './wire-value.ts';
+import { isWireItem, type WireItem, type WireValue } from './wire-value.ts';
 
 export interface WirePage {
   readonly segment: number;
@@ -132,6 +132,61 @@ function unprocessedIn(answer: unknown, table: string): readonly WriteJson[] {
 }
 
 const writeOf = (write: WriteJson) => ({ kind: 'json' as const, json: write });
+
+/**
+ * Every item of one hash key as it is now, read consistently, page by page.
+ * @throws the last error when the attempts are used up; `signal.reason`; DynamoDB's error; MalformedAnswerError.
+ */
+export async function* queryWire(
+  dynamodb: DynamoDBClient,
+  table: string,
+  hash: { readonly name: string; readonly value: WireValue },
+  options: Pick<WireWriteOptions, 'signal' | 'backoff'> = {},
+): AsyncGenerator<readonly WireItem[]> {
+  let from: WireItem | undefined;
+  do {
+    const body = JSON.stringify({
+      TableName: table,
+      ConsistentRead: true,
+      KeyConditionExpression: '#hash = :hash',
+      ExpressionAttributeNames: { '#hash': hash.name },
+      ExpressionAttributeValues: { ':hash': hash.value },
+      ...(from && { ExclusiveStartKey: from }),
+    });
+    const call = () => callWithJson(dynamodb, 'Query', body, options.signal);
+    const answer = await withBackoff(options.backoff ?? patientBackoff, call, options.signal);
+    if (!isRecord(answer)) throw new MalformedAnswerError('Query gave no object');
+    const next = answer.LastEvaluatedKey;
+    if (next !== undefined && !isWireItem(next)) throw new MalformedAnswerError('Query gave a key of unknown form');
+    yield itemsIn(answer.Items, 'Query');
+    from = next;
+  } while (from !== undefined);
+}
+
+/**
+ * Puts one item where none stands at its key yet; whether it did. @throws DynamoDB's other errors; `signal.reason`.
+ */
+export async function putWireIfFree(
+  dynamodb: DynamoDBClient,
+  table: string,
+  item: { readonly json: string; readonly hashName: string },
+  options: Pick<WireWriteOptions, 'signal' | 'backoff'> = {},
+): Promise<boolean> {
+  const rest = JSON.stringify({
+    TableName: table,
+    ConditionExpression: 'attribute_not_exists(#hash)',
+    ExpressionAttributeNames: { '#hash': item.hashName },
+  });
+  // The item goes as it was stored: no number of it passes through a JavaScript number.
+  const body = `{"Item":${item.json},${rest.slice(1)}`;
+  try {
+    await withBackoff(options.backoff ?? patientBackoff, () => callWithJson(dynamodb, 'PutItem', body), options.signal);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && error.name === 'ConditionalCheckFailedException') return false;
+    throw error;
+  }
+}
 
 /**
  * The items of at most 100 keys as they are now, read consistently, in no order; keys that do not exist give nothing.

@@ -1,7 +1,5 @@
-import { hash } from 'node:crypto';
 import { canonicalItem } from '../backup/canonical.ts';
 import type { DifferenceKind } from '../backup/compare.ts';
-import { keyText } from '../backup/item-key.ts';
 import type { RecordKind } from '../pipeline/table-records.ts';
 import { textOf, type WireItem, type WireValue } from '../pipeline/wire-value.ts';
 import { type Decimal, parseDecimal } from './diff-decimal.ts';
@@ -39,9 +37,6 @@ export const ALWAYS_CHANGING: readonly string[] = [
   'OCR*',
   'LastUpdated',
 ];
-
-/** 16 hexadecimal digits of the key's SHA-256: of ten million keys, two have the same in one case of 350,000. */
-export const entryId = (key: WireItem): string => hash('sha256', keyText(key), 'hex').slice(0, 16);
 
 /** Whether a field is left out, by names that may end in `*`. */
 export function fieldFilter(leaveOut: readonly string[]): (name: string) => boolean {

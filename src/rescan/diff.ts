@@ -4,7 +4,7 @@ import { findBackup } from '../backup/catalogue.ts';
 import type { DifferenceKind } from '../backup/compare.ts';
 import { BackupOfAnotherTableError } from '../backup/errors.ts';
 import type { BackupRecord } from '../backup/format.ts';
-import { keyReader, keyText } from '../backup/item-key.ts';
+import { entryId, keyReader, keyText } from '../backup/item-key.ts';
 import type { BackupPlace } from '../backup/place.ts';
 import { readSupplements } from '../backup/supplement.ts';
 import { readBack } from '../backup/verify.ts';
@@ -17,7 +17,6 @@ import {
   changedFields,
   DIFFERENCE_ORDER,
   type DiffEntry,
-  entryId,
   type FieldChange,
   fieldFilter,
 } from './diff-entry.ts';

@@ -53,8 +53,8 @@ export interface DrivenRun {
   readonly finished: Promise<void>;
 }
 
-const isWhole = ({ prefix, limit, sample }: ImageSelection): boolean =>
-  prefix === undefined && limit === undefined && sample === undefined;
+const isWhole = ({ prefix, limit, sample, retry }: ImageSelection): boolean =>
+  prefix === undefined && limit === undefined && sample === undefined && retry === undefined;
 
 /** What a halt does to a run; undefined where the next driver writes it. */
 function actionOf(halt: Halt): RunAction | undefined {

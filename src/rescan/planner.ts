@@ -54,7 +54,15 @@ export type Planned =
  * expect. Nothing is invoked; a refused plan leaves no manifest that a run could start from.
  */
 export async function planRun(
-  request: { selection: ImageSelection; paceWish: PaceWish; keep?: boolean; canary?: Canary; by: Person },
+  request: {
+    selection: ImageSelection;
+    paceWish: PaceWish;
+    keep?: boolean;
+    canary?: Canary;
+    /** In place of a listing of the bucket. */
+    images?: AsyncIterable<ListedImage>;
+    by: Person;
+  },
   ports: PlannerPorts,
   settings: PlannerSettings,
   onProgress: (seen: number) => void = () => {},
@@ -83,7 +91,7 @@ export async function planRun(
     looked = count;
     onProgress(count);
   });
-  const index = await ports.writeManifest(runId, choose(listed, selection));
+  const index = await ports.writeManifest(runId, request.images ?? choose(listed, selection));
   if (index.count === 0) return { ok: false, refusal: nothingToRun(ports.bucket, looked, selection) };
 
   const table = await ports.sizeUp();
@@ -199,8 +207,8 @@ function expect(total: number, wish: PaceWish, conditions: Conditions): ReturnTy
 }
 
 function nothingToRun(bucket: string, looked: number, selection: ImageSelection): Refusal {
-  const { prefix, limit, sample } = selection;
-  const nothingAsked = prefix === undefined && limit === undefined && sample === undefined;
+  const { prefix, limit, sample, retry } = selection;
+  const nothingAsked = prefix === undefined && limit === undefined && sample === undefined && retry === undefined;
   return looked === 0 && nothingAsked
     ? { reason: 'empty-bucket', bucket }
     : { reason: 'no-match', bucket, looked, selection };

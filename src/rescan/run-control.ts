@@ -1,3 +1,4 @@
+import type { ListedImage } from '../pipeline/images.ts';
 import type { Canary, ImageSelection, PaceWish, Person, RunEvent, RunSnapshot } from './types.ts';
 
 /** What a run will be, before anyone says yes. The manifest is already frozen; starting takes exactly these images. */
@@ -87,6 +88,8 @@ export interface RunControl {
       paceWish: PaceWish;
       keep?: boolean;
       canary?: Canary;
+      /** Exactly these, in this order, in place of a listing of the bucket. */
+      images?: AsyncIterable<ListedImage>;
       by: Person;
       place: RunPlace;
     },

@@ -28,6 +28,7 @@ const planSchema = z.object({
     limit: z.number().exactOptional(),
     sample: z.number().exactOptional(),
     seed: z.number().exactOptional(),
+    retry: z.object({ of: z.string(), what: z.string(), attempt: z.number() }).exactOptional(),
   }),
   total: z.number(),
   totalBytes: z.number(),

@@ -14,6 +14,18 @@ export interface ImageSelection {
   /** A random sample of so many, drawn with `seed`. */
   readonly sample?: number;
   readonly seed?: number;
+  /** Images of an earlier run again, chosen one by one. */
+  readonly retry?: Retry;
+}
+
+/** What a run does again. */
+export interface Retry {
+  /** The run they are from. */
+  readonly of: string;
+  /** Which of its images, in words: `type TEXTRACT_ERROR`. */
+  readonly what: string;
+  /** Which attempt at these images this is: 2 for the first retry. */
+  readonly attempt: number;
 }
 
 /** How fast: `auto` follows the quotas; `fixed` is a person's number, images a minute. */

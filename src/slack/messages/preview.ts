@@ -14,7 +14,7 @@ export function previewMessage(plan: RunPlan, options: { buttons: boolean } = { 
     fact: `${runName(plan.runId)} would invoke the function for ${counted(plan.total, 'image')} (${bytes(plan.totalBytes)}).`,
     lines: [
       'Nothing has been invoked yet. The list is fixed: starting takes exactly these images.',
-      ...(plan.keep
+      ...(plan.keep && !plan.selection.retry
         ? ['The table was not flushed: what it holds stays, and is overwritten where images come again.']
         : []),
       ...(openRun
@@ -58,10 +58,11 @@ function entries(plan: RunPlan): string {
   return `about ${count(plan.entriesApproximate)} (AWS’s own figure, up to six hours old)`;
 }
 
-function previewButtons({ runId, openRun, total }: RunPlan): readonly Button[] {
-  const change = button(ACTION.change, 'Change…', runId);
+function previewButtons({ runId, openRun, total, selection }: RunPlan): readonly Button[] {
+  // The images of a retry were chosen one by one: there is no filter to change.
+  const change = selection.retry ? [] : [button(ACTION.change, 'Change…', runId)];
   const cancel = button(ACTION.cancel, 'Cancel', runId);
-  if (!openRun) return [button(ACTION.start, 'Start', runId, { style: 'primary' }), change, cancel];
+  if (!openRun) return [button(ACTION.start, 'Start', runId, { style: 'primary' }), ...change, cancel];
   return [
     button(ACTION.resumeOpen, `Resume ${openRun.runId}`, runId, { style: 'primary' }),
     button(ACTION.abandonAndStart, `Abandon ${openRun.runId} and start`, runId, {
@@ -73,7 +74,7 @@ function previewButtons({ runId, openRun, total }: RunPlan): readonly Button[] {
         no: 'Keep it',
       },
     }),
-    change,
+    ...change,
     cancel,
   ];
 }

@@ -148,8 +148,11 @@ export function warningOverWords({ kind }: Warning, run: RunSnapshot): string {
 }
 
 /** `under timesheets/2025/, a sample of 20 drawn with seed 7`; undefined where all images were asked for. */
-export function selectionWords({ prefix, limit, sample, seed }: ImageSelection): string | undefined {
+export function selectionWords({ prefix, limit, sample, seed, retry }: ImageSelection): string | undefined {
   const words = [
+    ...(retry === undefined
+      ? []
+      : [`attempt ${retry.attempt} at failed images of ${code(retry.of, 60)} (${sentence(retry.what, 200)})`]),
     ...(prefix === undefined ? [] : [`under ${code(prefix, 200)}`]),
     ...(sample === undefined
       ? []

@@ -65,6 +65,20 @@ export function finishedMessage(job: TableJob, result: JobResult, elapsedMs: num
           by,
         ],
       });
+    case 'put-back':
+      return compose({
+        fact: `${counted(result.restored, 'record')} of the backup ${result.restored === 1 ? 'is' : 'are'} back in the table.`,
+        lines: [
+          'Read back from the table and equal to what the backup holds. Nothing was overwritten.',
+          ...(result.taken > 0
+            ? [
+                `${counted(result.taken, 'record')} ${result.taken === 1 ? 'was' : 'were'} left alone: something else stands at that key by now. \`/rescan diff\` shows what.`,
+              ]
+            : []),
+          ...(result.notInBackup > 0 ? [`${counted(result.notInBackup, 'record')} the backup does not hold.`] : []),
+          by,
+        ],
+      });
   }
 }
 

@@ -49,6 +49,8 @@ export function actWords(act: TableAct, table: string): string {
     return act.failedOnly
       ? `delete the failed-image records of ${code(table, 120)}`
       : `delete every record of ${code(table, 120)}`;
+  if (act.mode === 'put-back')
+    return `put ${counted(act.entries?.length ?? 0, 'single record')} of backup ${code(act.backupId, 80)} back into ${code(table, 120)}, each only where nothing stands at its key`;
   return act.mode === 'replace'
     ? `make ${code(table, 120)} equal to backup ${code(act.backupId, 80)}`
     : `put the records of backup ${code(act.backupId, 80)} into ${code(table, 120)}, leaving others`;

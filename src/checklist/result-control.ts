@@ -1,0 +1,88 @@
+import type { BackupRecord } from '../backup/format.ts';
+import type { ListedImage } from '../pipeline/images.ts';
+import type { KindCounts } from '../pipeline/table-records.ts';
+import type { Diff } from '../rescan/diff.ts';
+import type { FailureChoice, Failures } from '../rescan/failures.ts';
+import type { PersonComparison } from '../rescan/people.ts';
+import type { ReconciledImage } from '../rescan/reconcile-image.ts';
+import type { ReconcileTotals } from '../rescan/reconcile-totals.ts';
+import type { RunPlan } from '../rescan/run-control.ts';
+import type { RunReport } from '../rescan/run-report.ts';
+import type { OutcomeRecord, PaceWish, Person } from '../rescan/types.ts';
+import type { ValidationProblem, Verdict } from '../rescan/validation.ts';
+import type { StartRefusal } from './start-control.ts';
+import type { TableRefusal } from './table-control.ts';
+
+/** Which images a retry is over. */
+export type RetryWish =
+  | { readonly kind: 'failed'; readonly choice: FailureChoice }
+  /** Of the last run and its retries: no outcome, or processed and their rows missing. */
+  | { readonly kind: 'unaccounted' };
+
+export type ResultRefusal =
+  | { readonly reason: 'no-run' }
+  | { readonly reason: 'unknown-run'; readonly runId: string }
+  | { readonly reason: 'nothing-failed' }
+  /** Something failed, but nothing that was asked for. */
+  | { readonly reason: 'none-chosen'; readonly failedImages: number; readonly types: readonly string[] }
+  | { readonly reason: 'nothing-unaccounted' }
+  | { readonly reason: 'images-unknown'; readonly bucket: string; readonly keys: readonly string[] }
+  | { readonly reason: 'no-such-person'; readonly person: string; readonly backupId: string }
+  | { readonly reason: 'start'; readonly refusal: StartRefusal }
+  | { readonly reason: 'table'; readonly refusal: TableRefusal };
+
+export type ResultAnswer<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly refusal: ResultRefusal };
+
+/** A run and the runs it does again, newest first, by id. */
+export type RunIds = readonly string[];
+
+export interface Validation {
+  readonly verdict: Verdict;
+  readonly problems: readonly ValidationProblem[];
+  /** The runs whose outcomes counted; none where a single person was asked for or nothing ever ran. */
+  readonly runIds: RunIds;
+  readonly reconciled?: ReconcileTotals;
+  /** Examples of images that are not accounted for, or worth a look. */
+  readonly images: readonly ReconciledImage[];
+  readonly now: KindCounts;
+  readonly backup?: BackupRecord;
+  readonly people: readonly PersonComparison[];
+  /** What the people were drawn with; undefined where one was named. */
+  readonly seed?: number;
+}
+
+/**
+ * What the face may ask about what came of a rescan. Everything is read, nothing is changed, but for `planRetry`, which makes a
+ * plan that nobody has started. Readers with files behind them are freed by `dispose`.
+ */
+export interface ResultControl {
+  /** Failures of the table and of the last run with its retries. */
+  failures(): Promise<ResultAnswer<Failures & { readonly runIds: RunIds }>>;
+  /** Plans a run over just those images. */
+  planRetry(request: {
+    readonly wish: RetryWish;
+    /** In words, for everyone who reads the plan. */
+    readonly what: string;
+    readonly paceWish: PaceWish;
+    readonly by: Person;
+    readonly channel: string;
+  }): Promise<ResultAnswer<RunPlan>>;
+  /** What the images of a run came to, in the order in which they did; of the last run where none is named. */
+  outcomes(
+    runId?: string,
+  ): Promise<ResultAnswer<{ readonly runId: string; readonly records: AsyncIterable<OutcomeRecord> }>>;
+  report(runId?: string): Promise<ResultAnswer<RunReport & { readonly runId: string }>>;
+  /** The verdict is put on the checklist that the run belongs to, as `by`'s. */
+  validate(request: {
+    readonly person?: string;
+    readonly seed?: number;
+    readonly by: Person;
+  }): Promise<ResultAnswer<Validation>>;
+  /** The table against a backup: the one from before the last run where none is named. */
+  diff(backupId?: string): Promise<ResultAnswer<Diff>>;
+}
+
+/** An image of the bucket, if it is there. */
+export type FindImage = (key: string) => Promise<ListedImage | undefined>;
