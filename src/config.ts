@@ -6,6 +6,17 @@ import { z } from 'zod';
  * own variables (AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL, …).
  */
 
+/** Fields that every rescan changes; `OCR*` is every name that begins so. */
+export const ALWAYS_CHANGING: readonly string[] = [
+  'ProcessingTimestamp',
+  'ProcessingTimeSeconds',
+  'CostEstimateUSD',
+  'InputTokens',
+  'OutputTokens',
+  'OCR*',
+  'LastUpdated',
+];
+
 const list = z.string().transform((text) =>
   text
     .split(',')
@@ -66,6 +77,11 @@ const settings = {
   TABLE: tableName.default('TimesheetOCR-dev'),
   /** The model the function calls, as it names it: decides which Bedrock quota binds. */
   MODEL_ID: z.string().min(1).default('us.amazon.nova-lite-v1:0'),
+
+  /** Fields that every rescan changes: a diff does not count them. `OCR*` is every name that begins so. */
+  DIFF_LEAVE_OUT: list.prefault(ALWAYS_CHANGING.join(',')),
+  /** How many people a validation looks at, side by side with the backup. */
+  VALIDATE_PEOPLE: number({ min: 1, max: 20 }).prefault('3'),
 
   // The bot's own state
   CONTROL_TABLE: tableName.default('rescan-bot-control'),

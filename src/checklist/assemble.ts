@@ -21,6 +21,7 @@ import { createRunStore } from '../rescan/run-store.ts';
 import type { PaceWish } from '../rescan/types.ts';
 import type { ControlTable } from '../state/control-table.ts';
 import { createLease } from '../state/lease.ts';
+import { assembleResults, type ResultParts } from './assemble-results.ts';
 import { auditOfAutopilot, auditOfRun, auditOfTable } from './audit-events.ts';
 import { type AuditLog, createAuditLog } from './audit-log.ts';
 import { type Autopilot, createAutopilot } from './autopilot.ts';
@@ -55,7 +56,7 @@ export interface RescansParts {
 }
 
 /** Everything a rescan is made of, besides its runs. */
-export interface Rescans {
+export interface Rescans extends ResultParts {
   readonly tables: TableSteps;
   readonly checklist: Checklist;
   readonly starts: StartControl;
@@ -243,6 +244,18 @@ export function assembleRescans(parts: RescansParts): Rescans {
     warn,
   });
   const starts = createStartControl(runs, checklist);
+  const resultParts = assembleResults({
+    config,
+    aws,
+    table,
+    place,
+    clock,
+    random,
+    runs,
+    starts,
+    checklists: store,
+    warn,
+  });
   const autopilot = createAutopilot({
     store: createAutopilotStore(table, name),
     clock,
@@ -299,5 +312,5 @@ export function assembleRescans(parts: RescansParts): Rescans {
   });
   autopilot.watch((event) => note(auditOfAutopilot(event)));
 
-  return { tables, checklist, starts, steps, deploys, autopilot, audit };
+  return { tables, checklist, starts, steps, deploys, autopilot, audit, ...resultParts };
 }

@@ -73,7 +73,15 @@ export interface ResultControl {
   outcomes(
     runId?: string,
   ): Promise<ResultAnswer<{ readonly runId: string; readonly records: AsyncIterable<OutcomeRecord> }>>;
-  report(runId?: string): Promise<ResultAnswer<RunReport & { readonly runId: string }>>;
+  report(runId?: string): Promise<
+    ResultAnswer<
+      RunReport & {
+        readonly runId: string;
+        /** What its plan said. */
+        readonly expected: { readonly ms: number; readonly costUsd?: number };
+      }
+    >
+  >;
   /** The verdict is put on the checklist that the run belongs to, as `by`'s. */
   validate(request: {
     readonly person?: string;

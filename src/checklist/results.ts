@@ -221,7 +221,9 @@ export function createResults(ports: ResultsPorts): ResultControl {
           manifest: ports.manifest(run.runId, 0),
           journal: store.journal(run.runId, 0),
         });
-        return { ok: true, value: { ...report, runId: run.runId } };
+        const { expectedMs: ms, expectedCostUsd: costUsd } = run.plan;
+        const expected = { ms, ...(costUsd === undefined ? {} : { costUsd }) };
+        return { ok: true, value: { ...report, runId: run.runId, expected } };
       }),
     validate: ({ person, seed: given, by }) =>
       answer<Validation>(async () => {

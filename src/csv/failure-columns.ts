@@ -24,8 +24,11 @@ const PIPELINE_COLUMNS = [
   'StackTrace',
 ] as const;
 
-/** Ours: the normalised cause; who recorded it (`table`, `run` or both); the run and Lambda's request id where a run saw it. */
-const OUR_COLUMNS = ['Cause', 'RecordedBy', 'RunId', 'RequestId'] as const;
+/**
+ * Ours: the normalised cause; who recorded it (`table`, `run` or both); the run and Lambda's request id where a run saw it; the
+ * run in which the image went through later.
+ */
+const OUR_COLUMNS = ['Cause', 'RecordedBy', 'RunId', 'RequestId', 'SettledBy'] as const;
 
 export type FailureField = (typeof PIPELINE_COLUMNS)[number] | (typeof OUR_COLUMNS)[number];
 

@@ -103,7 +103,7 @@ export async function planDeploy(
   const variables = facts.Environment?.Variables ?? {};
   const handler = facts.Handler ?? '';
   const formerHandler = handler === MODULE_HANDLER ? (variables[FORMER_HANDLER] ?? '') : handler;
-  requireHandler(formerHandler, contents);
+  await requireHandler(formerHandler, contents);
 
   const isThere = (await contents.text(MODULE_FILE)) === ports.moduleSource;
   const file = { path: MODULE_FILE, content: new TextEncoder().encode(ports.moduleSource), mode: 0o644 };
@@ -126,7 +126,7 @@ export async function planDeploy(
       codeSha256,
       codeBytes: former.length,
       handler,
-      environment: Object.fromEntries(Object.entries(variables).filter(([name]) => environment[name] !== undefined)),
+      environment: Object.fromEntries(Object.entries(variables).filter(() => true)),
     },
     next: { codeSha256: nextSha, codeBytes: next.length, handler: MODULE_HANDLER, environment },
     unpackedBytes,
@@ -209,15 +209,21 @@ async function ocrVersion(contents: PackageContents | undefined): Promise<string
 }
 
 /**
- * That the handler can be found: its module is a file of the package, and its name stands in it (as a function, an
- * assignment or an import). @throws DeployRefusedError
+ * That the handler can be found: its module is a file of the package, its name stands in it (or all of another module is
+ * imported there), and it is not our own, which would call itself. @throws DeployRefusedError
  */
-function requireHandler(handler: string, contents: PackageContents): void {
+async function requireHandler(handler: string, contents: PackageContents): Promise<void> {
   const at = handler.lastIndexOf('.');
   const module = handler.slice(0, at).replaceAll('.', '/');
-  const found = [`${module}.py`, `${module}/__init__.py`].some((path) => contents.has(path));
-  if (at < 1 || !found) throw new DeployRefusedError({ reason: 'handler-not-found', handler });
+  const name = handler.slice(at + 1);
+  const path = [`${module}.py`, `${module}/__init__.py`].find((candidate) => contents.has(candidate));
+  const text = at < 1 || path === undefined || handler === MODULE_HANDLER ? undefined : await contents.text(path);
+  if (text === undefined || !/^[\p{L}\p{N}_]+$/u.test(name) || !namesIt(text, name))
+    throw new DeployRefusedError({ reason: 'handler-not-found', handler });
 }
+
+const namesIt = (source: string, name: string): boolean =>
+  new RegExp(`(?<![\\p{L}\\p{N}_])${name}(?![\\p{L}\\p{N}_])|^from\\s.*\\simport\\s+\\*`, 'mu').test(source);
 
 function moduleEnvironment(
   formerHandler: string,

@@ -72,7 +72,8 @@ export async function carryOutDeploy(
 /**
  * Brings back code, handler and our variables exactly as they were before a deploy; variables that people added since stay.
  * Handler first, then code: the former handler works with both. Repeatable after a crash.
- * @throws DeployRefusedError where somebody deployed other code since, or the former package is gone; FaultError
+ * @throws DeployRefusedError where somebody deployed other code or set another handler since, or the former package is gone;
+ * FaultError
  */
 export async function carryOutRollback(
   ports: UpdatePorts,
@@ -85,6 +86,7 @@ export async function carryOutRollback(
   const now = await settled(ports, functionName);
   if (now.CodeSha256 !== next.codeSha256 && now.CodeSha256 !== former.codeSha256)
     throw changed(next.codeSha256, now.CodeSha256);
+  if (now.Handler !== next.handler && now.Handler !== former.handler) throw changed(next.handler, now.Handler);
   onStage('configuration');
   await configure(ports, functionName, former.handler, (variables) => {
     const kept = Object.entries(variables).filter(([name]) => next.environment[name] === undefined);

@@ -1,4 +1,12 @@
-import { type Entry, type FileEntry, Uint8ArrayReader, Uint8ArrayWriter, ZipReader, ZipWriter } from '@zip.js/zip.js';
+import {
+  type Entry,
+  ERR_UNSAFE_FILENAME,
+  type FileEntry,
+  Uint8ArrayReader,
+  Uint8ArrayWriter,
+  ZipReader,
+  ZipWriter,
+} from '@zip.js/zip.js';
 
 /** A file or folder of a package. `mode`: Unix permissions with the file type, 0 where the package was made elsewhere. */
 export interface PackageEntry {
@@ -144,8 +152,12 @@ export async function withFile(
 
 async function entriesOf(zip: Uint8Array): Promise<Entry[]> {
   try {
-    return await new ZipReader(new Uint8ArrayReader(zip), HERE).getEntries();
+    // Some unpackers go by the name in front of a file, not by the directory's: both must say the same.
+    return await new ZipReader(new Uint8ArrayReader(zip), { ...HERE, checkLocalFilename: true }).getEntries();
   } catch (cause) {
+    // The library looks at names too, and would not give the entries: the refusal stays ours.
+    if (cause instanceof Error && cause.message === ERR_UNSAFE_FILENAME && 'filename' in cause)
+      throw new PackageError({ reason: 'path-outside', path: String(cause.filename) }, cause);
     throw new PackageError({ reason: 'not-a-zip' }, cause);
   }
 }

@@ -27,17 +27,6 @@ export type DiffEntry = {
 /** Removed first: those are what a flush can cost. */
 export const DIFFERENCE_ORDER: readonly DifferenceKind[] = ['removed', 'changed', 'added'];
 
-/** Fields that every rescan changes; `OCR*` is every name that begins so. */
-export const ALWAYS_CHANGING: readonly string[] = [
-  'ProcessingTimestamp',
-  'ProcessingTimeSeconds',
-  'CostEstimateUSD',
-  'InputTokens',
-  'OutputTokens',
-  'OCR*',
-  'LastUpdated',
-];
-
 /** Whether a field is left out, by names that may end in `*`. */
 export function fieldFilter(leaveOut: readonly string[]): (name: string) => boolean {
   const names = new Set(leaveOut.filter((pattern) => !pattern.endsWith('*')));

@@ -8,18 +8,12 @@ import { entryId, keyReader, keyText } from '../backup/item-key.ts';
 import type { BackupPlace } from '../backup/place.ts';
 import { readSupplements } from '../backup/supplement.ts';
 import { readBack } from '../backup/verify.ts';
+import { ALWAYS_CHANGING } from '../config.ts';
 import { describeTable, keyNamesOf } from '../pipeline/table.ts';
 import { type KeyNames, kindOfWire, type RecordKind } from '../pipeline/table-records.ts';
 import { scanWire } from '../pipeline/wire-table.ts';
 import type { WireItem, WireValue } from '../pipeline/wire-value.ts';
-import {
-  ALWAYS_CHANGING,
-  changedFields,
-  DIFFERENCE_ORDER,
-  type DiffEntry,
-  type FieldChange,
-  fieldFilter,
-} from './diff-entry.ts';
+import { changedFields, DIFFERENCE_ORDER, type DiffEntry, type FieldChange, fieldFilter } from './diff-entry.ts';
 import { createLineFile, type LineFile } from './diff-lines.ts';
 import { createLineSorter, visitGroups } from './diff-sort.ts';
 import { createDiffSum, type DiffSum, type DiffTotals } from './diff-totals.ts';

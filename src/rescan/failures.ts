@@ -241,7 +241,12 @@ export function foldImage(
     const cause = causeOf(row.ErrorMessage ?? '');
     const settledBy = successes.find((success) => endOf(success) > at);
     failures.push({
-      row: { ...row, ImageKey: row.ImageKey ?? imageKey, Cause: cause.text },
+      row: {
+        ...row,
+        ImageKey: row.ImageKey ?? imageKey,
+        Cause: cause.text,
+        ...(settledBy ? { SettledBy: settledBy.runId } : {}),
+      },
       imageKey,
       at,
       failureType,

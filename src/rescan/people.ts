@@ -6,12 +6,13 @@ import { keyReader, keyText } from '../backup/item-key.ts';
 import type { BackupPlace } from '../backup/place.ts';
 import { readSupplements } from '../backup/supplement.ts';
 import { readBack } from '../backup/verify.ts';
+import { ALWAYS_CHANGING } from '../config.ts';
 import { keyNamesOf } from '../pipeline/table.ts';
 import { kindOfWire } from '../pipeline/table-records.ts';
 import { queryWire } from '../pipeline/wire-table.ts';
 import { textOf, type WireItem, type WireValue } from '../pipeline/wire-value.ts';
 import { decimalText, plus, ZERO } from './diff-decimal.ts';
-import { ALWAYS_CHANGING, changedFields, type FieldChange, fieldFilter, hoursOf } from './diff-entry.ts';
+import { changedFields, type FieldChange, fieldFilter, hoursOf } from './diff-entry.ts';
 
 /** One side of a person's timesheets. */
 export interface PersonSide {

@@ -25,9 +25,14 @@ import { createFileUpload } from './file-upload.ts';
 import { createHome } from './home.ts';
 import { createIntake } from './intake.ts';
 import { listen } from './listen.ts';
+import { createLogDeeds } from './log-deeds.ts';
 import type { Message } from './messages/message.ts';
 import { runMessage } from './messages/run-message.ts';
 import { createPermissions } from './permissions.ts';
+import { createPutBackForm } from './put-back-form.ts';
+import { createResultDeeds } from './result-deeds.ts';
+import { createResultFiles } from './result-files.ts';
+import { createRunAftermath } from './run-aftermath.ts';
 import { createRunDeeds } from './run-deeds.ts';
 import { createRunLinks } from './run-links.ts';
 import { createRunThread } from './run-thread.ts';
@@ -86,7 +91,7 @@ export function createSlackApp(ports: {
   logger: Logger;
 }): SlackApp {
   const { config, runs, tables, rescans, pace, outbox, clock, random } = ports;
-  const { checklist, starts, steps, deploys, autopilot, audit } = rescans;
+  const { checklist, starts, steps, deploys, autopilot, audit, results, diagnoses, functionLog } = rescans;
   const logger = ports.logger.child({ room: 'slack' });
   const onTrouble = (error: unknown, message: string) => logger.warn({ err: error }, message);
   const closing = new AbortController();
@@ -202,6 +207,29 @@ export function createSlackApp(ports: {
     download: (url) => downloadFile(url, config.SLACK_BOT_TOKEN),
     ...modals,
   });
+  const resultFiles = createResultFiles({ results, files });
+  const region = process.env.AWS_REGION ?? 'us-east-1';
+  const resultDeeds = createResultDeeds({
+    results,
+    diagnoses,
+    region,
+    announce,
+    files: resultFiles,
+    planning,
+    pace,
+    clock,
+  });
+  const putBack = createPutBackForm({ results, ...modals });
+  const logs = createLogDeeds({ ...functionLog, chat: answers, files, clock, onTrouble });
+  const aftermath = createRunAftermath({
+    results,
+    diagnoses,
+    files: resultFiles,
+    runs,
+    chat: answers,
+    region,
+    onTrouble,
+  });
   const checklistPorts = { checklist, permissions, clock };
   const stepPorts = { steps, announce, sampleImages: config.SAMPLE_IMAGES };
   const home = createHome({
@@ -225,6 +253,18 @@ export function createSlackApp(ports: {
       deploys: deployForms,
       autopilot: { autopilot, chat: answers },
       audit: { audit, exportAudit: (asker) => exportAudit(asker, { audit, files }) },
+      results: {
+        deeds: resultDeeds,
+        files: resultFiles,
+        exportAudit: (asker) => exportAudit(asker, { audit, files }),
+        putBack,
+        async threadIn(channel) {
+          const run = await runs.current();
+          const shown = run && (await runPlaceOf(run.runId));
+          return shown?.channel === channel && shown.ts !== undefined ? { channel, threadTs: shown.ts } : undefined;
+        },
+      },
+      logs,
       pace,
     }),
     actions: actionTable({
@@ -240,6 +280,11 @@ export function createSlackApp(ports: {
       tables,
       standingOf,
       policy,
+      results: resultDeeds,
+      resultFiles,
+      putBack,
+      forms,
+      logs,
       onTrouble,
       async openView(triggerId, view) {
         await clients.views.views.open({ trigger_id: triggerId, view });
@@ -290,6 +335,7 @@ export function createSlackApp(ports: {
     async start() {
       // Before anything can run: no event is missed.
       const stopRuns = runs.watch((event) => thread.hear(event));
+      const stopAftermath = runs.watch((event) => aftermath.hear(event));
       const stopTables = tables.watch((event) => tableThread.hear(event));
       const stopPilot = autopilot.watch((event) => pilotThread.hear(event));
       const stopHome = [
@@ -298,7 +344,7 @@ export function createSlackApp(ports: {
         autopilot.watch(() => home.changed()),
       ];
       stopWatching = () => {
-        for (const end of [stopRuns, stopTables, stopPilot, ...stopHome]) end();
+        for (const end of [stopRuns, stopAftermath, stopTables, stopPilot, ...stopHome]) end();
       };
       await connectOrTryOn(app, { clock, closing: closing.signal, onTrouble });
       alerts.start();
@@ -311,6 +357,7 @@ export function createSlackApp(ports: {
 
     async stop() {
       stopCron();
+      logs.close();
       stopWatching();
       const drained = new AbortController();
       const tooLate = clock.sleep(DRAIN_MS, drained.signal);
@@ -320,7 +367,7 @@ export function createSlackApp(ports: {
       ]);
       await Promise.race([
         Promise.allSettled([...underWay]).then(() =>
-          Promise.all([alerts.delivered(), board.shown(), jobBoard.shown(), pilotBoard.shown()]),
+          Promise.all([alerts.delivered(), board.shown(), jobBoard.shown(), pilotBoard.shown(), aftermath.over()]),
         ),
         tooLate,
       ]);

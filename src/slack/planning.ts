@@ -59,7 +59,8 @@ export async function replan(
   }
 }
 
-async function showPlan(plan: RunPlan, asker: Asker, ports: PlanningPorts): Promise<Message | undefined> {
+/** Shows a plan that was just made; one that cannot be shown is cancelled. */
+export async function showPlan(plan: RunPlan, asker: Asker, ports: PlanningPorts): Promise<Message | undefined> {
   try {
     const ts = await ports.chat.post(asker.channel, previewMessage(plan));
     await ports.runs.setPlace(plan.runId, { channel: asker.channel, ts });

@@ -56,7 +56,7 @@ describe('planning and starting a run in Slack', () => {
     );
     expect(trip.isBroadcast).toBe(true);
     expect(trip.text).toContain('<@U0OPERATOR>');
-    expect(buttonsOf(trip)).toEqual(['run_resume', 'run_status']);
+    expect(buttonsOf(trip)).toEqual(['run_diagnose', 'failures_show', 'run_resume', 'run_status', 'table_restore']);
     await bot.click('approver', trip.ts, 'run_resume');
     await bot.message(/^Rescan r-0142 was resumed by <@U0APPROVER>/);
     expect(bot.runs.calls).toContain('resume by U0APPROVER');

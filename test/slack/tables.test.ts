@@ -7,29 +7,38 @@ import { actionTable } from '../../src/slack/actions/table.ts';
 import { beginSteps } from '../../src/slack/begin-steps.ts';
 import { commandTable } from '../../src/slack/commands/table.ts';
 import { createDeployForms } from '../../src/slack/deploy-forms.ts';
+import { createLogDeeds } from '../../src/slack/log-deeds.ts';
 import { alertOf } from '../../src/slack/messages/alerts.ts';
 import { approvalMessage } from '../../src/slack/messages/approval-message.ts';
 import { autopilotMessage, autopilotPlanMessage } from '../../src/slack/messages/autopilot-message.ts';
 import { ACTION } from '../../src/slack/messages/buttons.ts';
 import { checklistMessage } from '../../src/slack/messages/checklist-message.ts';
 import { deployedMessage } from '../../src/slack/messages/deploy-words.ts';
+import { diffMessage } from '../../src/slack/messages/diff-message.ts';
+import { failuresMessage } from '../../src/slack/messages/failures-message.ts';
 import { helpMessage, unknownWordMessage } from '../../src/slack/messages/help.ts';
+import { followMessage } from '../../src/slack/messages/log-message.ts';
 import { loggingMessage } from '../../src/slack/messages/logging-message.ts';
 import { previewMessage } from '../../src/slack/messages/preview.ts';
 import { runMessage } from '../../src/slack/messages/run-message.ts';
 import { jobMessage, pruneMessage } from '../../src/slack/messages/table-messages.ts';
 import { nearestWords } from '../../src/slack/nearest.ts';
 import { createPermissions } from '../../src/slack/permissions.ts';
+import { createPutBackForm } from '../../src/slack/put-back-form.ts';
+import { createResultDeeds } from '../../src/slack/result-deeds.ts';
+import { createResultFiles } from '../../src/slack/result-files.ts';
 import { createRunDeeds } from '../../src/slack/run-deeds.ts';
 import { createTableForms } from '../../src/slack/table-forms.ts';
 import { changePlanView } from '../../src/slack/views/change-plan-view.ts';
 import { deployView, rollbackView } from '../../src/slack/views/deploy-view.ts';
+import { putBackView } from '../../src/slack/views/put-back-view.ts';
 import { viewTable } from '../../src/slack/views/table.ts';
 import { chooseRestoreView, flushView } from '../../src/slack/views/table-views.ts';
 import { autopilotRecord, checklistView, plannedDeploy } from '../support/checklist-builders.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
 import { idleRescans } from '../support/idle-rescans.ts';
 import { idleTableControl } from '../support/idle-table-control.ts';
+import { diffFound, failuresFound } from '../support/result-builders.ts';
 import { createScriptedRunControl, runPlan, runSnapshot } from '../support/scripted-run-control.ts';
 import { backupRecord, flushApproval, flushJob, NOW, tableNow } from '../support/table-builders.ts';
 
@@ -53,6 +62,22 @@ function tables() {
   });
   const stepPorts = { steps, announce: async () => {}, sampleImages: 3 };
   const status = { runs, links, permissions };
+  const announce = async () => {};
+  const { results, diagnoses, functionLog } = rescans;
+  const files = { share: async () => 0 };
+  const resultFiles = createResultFiles({ results, files });
+  const resultDeeds = createResultDeeds({
+    results,
+    diagnoses,
+    region: 'us-east-1',
+    announce,
+    files: resultFiles,
+    planning,
+    pace: { kind: 'auto' },
+    clock,
+  });
+  const putBack = createPutBackForm({ results, openView: async () => 'V1', updateView: async () => {} });
+  const logs = createLogDeeds({ ...functionLog, chat, files, clock, onTrouble: () => {} });
   const table = idleTableControl();
   const forms = createTableForms({
     tables: table,
@@ -74,6 +99,14 @@ function tables() {
       deploys: deployForms,
       autopilot: { autopilot, chat },
       audit: { audit, exportAudit: async () => undefined },
+      results: {
+        deeds: resultDeeds,
+        files: resultFiles,
+        exportAudit: async () => undefined,
+        putBack,
+        threadIn: async () => undefined,
+      },
+      logs,
       pace: { kind: 'auto' },
     }),
     actions: actionTable({
@@ -88,6 +121,11 @@ function tables() {
       links,
       tables: table,
       standingOf: async () => 'neither',
+      results: resultDeeds,
+      resultFiles,
+      putBack,
+      forms,
+      logs,
       policy: 'second-person',
       openView: async () => {},
       onTrouble: () => {},
@@ -125,6 +163,13 @@ describe('the tables', () => {
       'resume',
       'stop',
       'pace',
+      'failures',
+      'export',
+      'retry',
+      'logs',
+      'validate',
+      'diff',
+      'diagnose',
       'restore',
       'close',
       'history',
@@ -186,6 +231,9 @@ describe('the tables', () => {
       autopilotMessage(autopilotRecord({ state: 'running', wanted: '{}' }), checklistView(), NOW),
       loggingMessage({ kind: 'nothing-logged', imageKey: 'INVALID_IMAGE-1.png', failure: 'OCR_ERROR · NoSuchKey' }),
       deployedMessage({ codeSha256: 'bmV4dA==' }, 'U1'),
+      failuresMessage(failuresFound(), NOW),
+      diffMessage(diffFound({ removed: 1 }), [], NOW),
+      followMessage('C1/1', 600_000, 'following', 0),
     ];
     const shown = new Set(
       [...JSON.stringify(messages).matchAll(/"action_id":"([^"]+)"/g)].map((match) => match[1] ?? ''),
@@ -204,6 +252,7 @@ describe('the tables', () => {
       chooseRestoreView([backup], 'C1', NOW),
       deployView(plannedDeploy(), 'C1'),
       rollbackView(plannedDeploy(), 'C1'),
+      putBackView({ removed: [], backupId: backup.id, table: 'T', of: 1, channel: 'C1' }),
     ];
     expect([...views.keys()]).toEqual(opened.map((view) => view.callback_id));
   });

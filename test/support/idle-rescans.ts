@@ -1,11 +1,13 @@
 import type { Rescans } from '../../src/checklist/assemble.ts';
 import type { AutopilotAnswer } from '../../src/checklist/autopilot-control.ts';
+import type { ResultAnswer } from '../../src/checklist/result-control.ts';
 import { STEPS } from '../../src/checklist/step.ts';
 import type { StepAnswer } from '../../src/checklist/step-control.ts';
 import type { RunControl } from '../../src/rescan/run-control.ts';
 
 const notActive = async (): Promise<AutopilotAnswer<never>> => ({ ok: false, refusal: { reason: 'not-active' } });
 const noImages = async (): Promise<StepAnswer<never>> => ({ ok: false, refusal: { reason: 'no-images' } });
+const noRun = async (): Promise<ResultAnswer<never>> => ({ ok: false, refusal: { reason: 'no-run' } });
 async function* nothing(): AsyncGenerator<never> {}
 
 /** The checklist's side where a test is about runs: every gate is open, no step has been done, nothing is on record. */
@@ -58,4 +60,14 @@ export const idleRescans = (runs: RunControl): Omit<Rescans, 'tables'> => ({
     entries: nothing,
     verify: async () => ({ ok: true, entries: 0, head: '' }),
   },
+  results: {
+    failures: noRun,
+    planRetry: noRun,
+    outcomes: noRun,
+    report: noRun,
+    validate: noRun,
+    diff: noRun,
+  },
+  diagnoses: { diagnose: noRun },
+  functionLog: { findLines: nothing, followLines: nothing },
 });

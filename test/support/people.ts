@@ -4,6 +4,7 @@ import { z } from 'zod';
 
 const blockSchema = z.looseObject({ type: z.string() });
 const viewsSchema = z.record(z.string(), z.array(z.looseObject({ id: z.string() })));
+const filesSchema = z.array(z.looseObject({ name: z.string(), peopleUrl: z.string() }));
 const messageSchema = z.looseObject({
   ts: z.string(),
   text: z.string().default(''),
@@ -23,6 +24,8 @@ export interface People {
   messages(channel?: string): Promise<SeenMessage[]>;
   ephemerals(): Promise<SeenMessage[]>;
   bot(deed: 'kill' | 'stop' | 'start'): Promise<Record<string, unknown>>;
+  /** The content of a file whose name matches, once it is there. */
+  file(name: RegExp, withinMs?: number): Promise<string>;
   /** Waits until a message (text and blocks as one string) holds what is looked for; fails with what was there. */
   sees(what: RegExp, options?: { channel?: string; withinMs?: number }): Promise<SeenMessage>;
 }
@@ -75,6 +78,16 @@ export function createPeople(url: string): People {
     },
     async ephemerals() {
       return z.array(messageSchema).parse((await state()).ephemerals);
+    },
+    async file(name, withinMs = 15_000) {
+      const until = Date.now() + withinMs;
+      for (;;) {
+        const files = filesSchema.parse((await state()).files);
+        const found = files.findLast((file) => name.test(file.name));
+        if (found) return (await fetch(found.peopleUrl)).text();
+        if (Date.now() > until) throw new Error(`No file like ${name} among ${JSON.stringify(files)}`);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
     },
     async sees(what, { channel, withinMs = 15_000 } = {}) {
       const until = Date.now() + withinMs;

@@ -7,13 +7,20 @@ import { counted } from '../messages/format.ts';
 import { type Message, say } from '../messages/message.ts';
 import { tableRefusalMessage } from '../messages/table-refusals.ts';
 import type { Standing } from '../standing.ts';
+import type { TableForms } from '../table-forms.ts';
 import type { Action, Click } from './action.ts';
 
-type TableActionId = typeof ACTION.approve | typeof ACTION.deny | typeof ACTION.stopJob | typeof ACTION.prune;
+type TableActionId =
+  | typeof ACTION.approve
+  | typeof ACTION.deny
+  | typeof ACTION.stopJob
+  | typeof ACTION.prune
+  | typeof ACTION.restore;
 
 /** The buttons of approvals, of jobs on the table and of the list of backups. */
 export function tableActions(ports: {
   tables: TableControl;
+  forms: Pick<TableForms, 'openRestore'>;
   chat: Pick<Chat, 'edit'>;
   /** What somebody may decide, looked up at this very click. */
   standingOf: (person: string) => Promise<Standing>;
@@ -53,6 +60,7 @@ export function tableActions(ports: {
         return stopped.ok ? say('Stopping between two batches.') : tableRefusalMessage(stopped.refusal);
       },
     },
+    [ACTION.restore]: { role: 'operator', act: (click) => ports.forms.openRestore(click.triggerId, {}, click) },
     [ACTION.prune]: {
       role: 'operator',
       async act(click) {

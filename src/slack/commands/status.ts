@@ -1,14 +1,20 @@
 import type { RunControl } from '../../rescan/run-control.ts';
 import { noRunYetMessage, statusMessage } from '../messages/answers.ts';
-import type { Message } from '../messages/message.ts';
+import { code } from '../messages/escape.ts';
+import { type Message, say } from '../messages/message.ts';
 import type { Permissions } from '../permissions.ts';
 import type { RunLinks } from '../run-links.ts';
-import { type Asker, type Command, noMore } from './command.ts';
+import type { Asker, Command } from './command.ts';
 
 export interface StatusPorts {
   readonly runs: Pick<RunControl, 'current'>;
   readonly links: RunLinks;
   readonly permissions: Permissions;
+}
+
+export interface StatusCommandPorts extends StatusPorts {
+  /** Shows the channel how the last run went, as a chart. */
+  readonly chart: (asker: Asker) => Promise<Message | undefined>;
 }
 
 /** How the open run stands, or the last one. Buttons for those who may press them. */
@@ -22,10 +28,17 @@ export async function showStatus(asker: Pick<Asker, 'person'>, ports: StatusPort
   return statusMessage(run, { buttons: permission.ok, ...(link === undefined ? {} : { link }) });
 }
 
-export const statusCommand = (ports: StatusPorts): Command => ({
+/** `/rescan status`, `status chart` */
+export const statusCommand = (ports: StatusCommandPorts): Command => ({
   word: 'status',
   role: 'viewer',
-  usage: 'status',
-  help: 'how the run stands, or how the last one ended; only you see it',
-  read: noMore('status', { act: (asker) => showStatus(asker, ports) }),
+  usage: 'status | status chart',
+  help: 'how the run stands, or how the last one ended (only you see it); its speed, failures and growth as a chart',
+  read(rest) {
+    const word = rest.trim().toLowerCase();
+    if (word === '') return { ok: true, value: { act: (asker) => showStatus(asker, ports) } };
+    if (word === 'chart')
+      return { ok: true, value: { atOnce: say('Drawing the chart…'), act: (asker) => ports.chart(asker) } };
+    return { ok: false, line: `${code(rest.trim(), 60)} is not understood.` };
+  },
 });

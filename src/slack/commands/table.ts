@@ -1,6 +1,7 @@
 import type { RunControl } from '../../rescan/run-control.ts';
 import type { PaceWish } from '../../rescan/types.ts';
 import type { DeployForms } from '../deploy-forms.ts';
+import type { LogDeeds } from '../log-deeds.ts';
 import type { PlanningPorts } from '../planning.ts';
 import type { RunDeeds } from '../run-deeds.ts';
 import { type AuditCommandPorts, auditCommand } from './audit-command.ts';
@@ -16,6 +17,16 @@ import type { Command } from './command.ts';
 import { paceCommand, pauseCommand, resumeCommand, stopCommand } from './control.ts';
 import { deployCommand } from './deploy-command.ts';
 import { helpCommand } from './help.ts';
+import { logsCommand } from './log-command.ts';
+import {
+  diagnoseCommand,
+  diffCommand,
+  exportCommand,
+  failuresCommand,
+  type ResultCommandPorts,
+  retryCommand,
+  validateCommand,
+} from './result-commands.ts';
 import { startCommand } from './start.ts';
 import { type StatusPorts, statusCommand } from './status.ts';
 import { quotasCommand, type StepCommandPorts, sampleCommand, testLoggingCommand } from './step-commands.ts';
@@ -38,6 +49,8 @@ export interface CommandPorts {
   readonly deploys: DeployForms;
   readonly autopilot: AutopilotCommandPorts;
   readonly audit: AuditCommandPorts;
+  readonly results: ResultCommandPorts;
+  readonly logs: Pick<LogDeeds, 'show' | 'follow'>;
   /** The pace where none is said. */
   readonly pace: PaceWish;
 }
@@ -54,6 +67,8 @@ export function commandTable({
   deploys,
   autopilot,
   audit,
+  results,
+  logs,
   pace,
 }: CommandPorts): ReadonlyMap<string, Command> {
   const commands = [
@@ -68,11 +83,18 @@ export function commandTable({
     overrideCommand(checklist),
     flushCommand(table),
     startCommand({ ...planning, pace }),
-    statusCommand(status),
+    statusCommand({ ...status, chart: (asker) => results.deeds.chart(asker) }),
     pauseCommand(deeds),
     resumeCommand(deeds),
     stopCommand(deeds, table.tables, autopilot.autopilot),
     paceCommand(deeds, runs),
+    failuresCommand(results),
+    exportCommand(results),
+    retryCommand(results),
+    logsCommand({ logs }),
+    validateCommand(results),
+    diffCommand(results),
+    diagnoseCommand(results),
     restoreCommand(table),
     closeCommand(checklist),
     historyCommand(checklist),

@@ -105,7 +105,12 @@ function endAlert(
       return channel({
         fact: `${name} stopped itself: ${tripWords(state.trippedBy)}.`,
         lines: [lastErrorLine(run), restWords(run), ...leftLine(leftInFlight), starter],
-        buttons,
+        buttons: [
+          button(ACTION.diagnose, 'Diagnose', 'diagnose'),
+          button(ACTION.showFailures, 'Show failures', 'failures'),
+          ...buttons,
+          button(ACTION.restore, 'Restore backup…', 'restore'),
+        ],
       });
     case 'paused':
       return state.because.kind === 'fault'

@@ -60,7 +60,7 @@ export function autopilotMessage(record: AutopilotRecord, view: ChecklistView, n
       ...(view.run?.state.kind === 'running' ? [`${runName(view.run.runId)}: ${doneWords(view.run)}`] : []),
       ...view.troubles.map((fault) => `:warning: ${faultWords(fault)}: ${code(fault.message, 200)}`),
     ],
-    figure: planFigure(view, now),
+    figures: [planFigure(view, now)],
     notes: [
       `Started by ${mention(record.by)}${record.startedAt === undefined ? '' : `, ${duration(now - record.startedAt)} ago`}.`,
     ],

@@ -25,6 +25,13 @@ export const ACTION = {
   autopilotStop: 'autopilot_stop',
   deploy: 'step_deploy',
   testLogging: 'step_test_logging',
+  showFailures: 'failures_show',
+  retry: 'failures_retry',
+  exportFailures: 'failures_export',
+  putBack: 'diff_put_back',
+  restore: 'table_restore',
+  diagnose: 'run_diagnose',
+  stopFollowing: 'logs_stop',
 } as const;
 export type ActionId = (typeof ACTION)[keyof typeof ACTION];
 

@@ -36,7 +36,7 @@ export function checklistMessage(view: ChecklistView, now: number, options: { bu
       ...(next === undefined || view.outcome ? [] : [`Next: ${STEP_TITLES[next]}.`]),
       ...view.troubles.flatMap((fault) => [`:warning: Something could not be read: ${faultLines(fault).join(' ')}`]),
     ],
-    figure: planFigure(view, now),
+    figures: [planFigure(view, now)],
     buttons,
   });
 }

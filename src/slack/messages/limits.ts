@@ -1,4 +1,5 @@
-import type { Message, MessageBlock } from './message.ts';
+import type { TableBlock } from '@slack/types';
+import type { ChartBlock, Message, MessageBlock } from './message.ts';
 
 /** Slack's limits of a message (docs.slack.dev, Block Kit reference). */
 export const LIMITS = {
@@ -10,6 +11,13 @@ export const LIMITS = {
   contextText: 3_000,
   actions: 25,
   tasks: 50,
+  tableRows: 100,
+  tableColumns: 20,
+  tableText: 10_000,
+  chartTitle: 50,
+  chartSeries: 6,
+  chartCategories: 20,
+  chartLabel: 20,
   buttonText: 75,
   buttonValue: 2_000,
   /** chat.update takes no more, though chat.postMessage does. */
@@ -68,6 +76,10 @@ function fitBlock(block: MessageBlock, seen: Set<string>): MessageBlock {
             'text' in element ? { ...element, text: cutMrkdwn(element.text, LIMITS.contextText) } : element,
           ),
       };
+    case 'table':
+      return { ...block, rows: fitRows(block.rows) };
+    case 'data_visualization':
+      return fitChart(block);
     case 'plan':
       return { ...block, tasks: (block.tasks ?? []).slice(0, LIMITS.tasks) };
     case 'actions': {
@@ -77,6 +89,24 @@ function fitBlock(block: MessageBlock, seen: Set<string>): MessageBlock {
       return block;
     }
   }
+}
+
+/** As many rows as there is room for; the cells are cut before, by whoever writes them. */
+function fitRows(rows: TableBlock['rows']): TableBlock['rows'] {
+  let text = 0;
+  return rows.slice(0, LIMITS.tableRows).filter((row) => {
+    text += JSON.stringify(row).length;
+    return text <= LIMITS.tableText;
+  });
+}
+
+function fitChart(block: ChartBlock): ChartBlock {
+  const { series, axis_config: axis } = block.chart;
+  if (series.length > LIMITS.chartSeries || axis.categories.length > LIMITS.chartCategories)
+    throw new MessageLimitError(`A chart of ${series.length} series and ${axis.categories.length} categories.`);
+  if (axis.categories.some((label) => label.length > LIMITS.chartLabel))
+    throw new MessageLimitError('A category of a chart has too long a label.');
+  return { ...block, title: block.title.slice(0, LIMITS.chartTitle) };
 }
 
 function checkButton(button: { action_id?: string; text: { text: string }; value?: string }, seen: Set<string>): void {

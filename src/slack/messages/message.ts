@@ -1,6 +1,33 @@
-import type { ActionsBlock, Button, ContextBlock, PlanBlock, SectionBlock } from '@slack/types';
+import type { ActionsBlock, Button, ContextBlock, PlanBlock, SectionBlock, TableBlock } from '@slack/types';
 
-export type MessageBlock = SectionBlock | ContextBlock | ActionsBlock | PlanBlock;
+/** One line of a chart: a value for each category, in their order. */
+export interface ChartSeries {
+  readonly name: string;
+  readonly data: readonly { readonly label: string; readonly value: number }[];
+}
+/** Slack's `data_visualization` block, which `@slack/types` does not know yet. */
+export interface ChartBlock {
+  type: 'data_visualization';
+  block_id?: string;
+  title: string;
+  chart: {
+    readonly type: 'line' | 'bar' | 'area';
+    readonly series: readonly ChartSeries[];
+    readonly axis_config: {
+      readonly categories: readonly string[];
+      readonly x_label?: string;
+      readonly y_label?: string;
+    };
+  };
+}
+
+export type MessageBlock = SectionBlock | ContextBlock | ActionsBlock | PlanBlock | TableBlock | ChartBlock;
+
+/** A block that not every client takes, and the lines that say the same. */
+export interface Figure {
+  readonly block: PlanBlock | TableBlock | ChartBlock | SectionBlock;
+  readonly plain: readonly string[];
+}
 
 /** What is said in Slack. `text` is what notifications and old clients show: it says the same as the blocks. */
 export interface Message {
@@ -18,29 +45,49 @@ export interface Said {
   readonly numbers?: readonly (readonly [name: string, value: string])[];
   /** Small print under it. */
   readonly notes?: readonly string[];
-  /** A block between the lines and the notes, and the lines that say the same where Slack refuses it. */
-  readonly figure?: { readonly block: PlanBlock; readonly plain: readonly string[] };
+  /** Blocks between the lines and the numbers; where Slack refuses one, the lines that say the same stand there. */
+  readonly figures?: readonly Figure[];
+  /** Sections under the figures, each with a button of its own. */
+  readonly offers?: readonly { readonly text: string; readonly button: Button }[];
   readonly buttons?: readonly Button[];
 }
 
 /** A message in the house's order: the fact, the numbers, what can be done. */
 export function compose(said: Said): Message {
-  const { fact, lines = [], numbers = [], notes = [], figure } = said;
+  const { fact, lines = [], numbers = [], notes = [], figures = [], offers = [] } = said;
   const values = numbers.map(([name, value]) => `${name}: ${value}`);
   return {
-    text: [fact, ...lines, ...(figure?.plain ?? []), ...values, ...notes].join('\n'),
-    blocks: blocksOf(said, figure ? [figure.block] : []),
-    ...(figure ? { plain: blocksOf(said, [section(figure.plain.join('\n'))]) } : {}),
+    text: [
+      fact,
+      ...lines,
+      ...figures.flatMap(({ plain }) => plain),
+      ...offers.map(({ text }) => text),
+      ...values,
+      ...notes,
+    ].join('\n'),
+    blocks: blocksOf(
+      said,
+      figures.map(({ block }) => block),
+    ),
+    ...(figures.length === 0
+      ? {}
+      : {
+          plain: blocksOf(
+            said,
+            figures.map(({ plain }) => section(plain.join('\n'))),
+          ),
+        }),
   };
 }
 
 function blocksOf(
-  { fact, lines = [], numbers = [], notes = [], buttons = [] }: Said,
-  figure: readonly MessageBlock[],
+  { fact, lines = [], numbers = [], notes = [], offers = [], buttons = [] }: Said,
+  figures: readonly MessageBlock[],
 ): MessageBlock[] {
   return [
     section([`*${fact}*`, ...lines].join('\n')),
-    ...figure,
+    ...figures,
+    ...offers.map(({ text, button }) => ({ ...section(text), accessory: button })),
     ...(numbers.length === 0
       ? []
       : [{ type: 'section' as const, fields: numbers.map(([name, value]) => mrkdwn(`*${name}*\n${value}`)) }]),

@@ -8,6 +8,7 @@ import type { RunSnapshot } from '../../rescan/types.ts';
 import { checklistMessage, historyLine } from '../messages/checklist-message.ts';
 import { mention } from '../messages/escape.ts';
 import { cutMrkdwn, LIMITS } from '../messages/limits.ts';
+import type { MessageBlock } from '../messages/message.ts';
 import { runMessage } from '../messages/run-message.ts';
 import { backupLine } from '../messages/table-words.ts';
 
@@ -82,5 +83,8 @@ export function homeView(facts: HomeFacts, now: number): HomeView {
 }
 
 /** The blocks of a message under ids of their own: a view wants each id once. */
-const prefixed = (name: string, blocks: readonly KnownBlock[]): KnownBlock[] =>
-  blocks.map((block, index) => ({ ...block, block_id: `${name}_${index}` }));
+const prefixed = (name: string, blocks: readonly MessageBlock[]): KnownBlock[] =>
+  blocks.flatMap((block, index) =>
+    // Charts are for messages only.
+    block.type === 'data_visualization' ? [] : [{ ...block, block_id: `${name}_${index}` }],
+  );

@@ -83,7 +83,7 @@ const typed = (table: string): KnownBlock => ({
   hint: plain(`To be sure: ${table}`),
   element: { type: 'plain_text_input', action_id: FIELD.tableName },
 });
-const reason: KnownBlock = {
+export const reason: KnownBlock = {
   type: 'input',
   block_id: FIELD.reason,
   optional: true,

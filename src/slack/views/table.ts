@@ -6,6 +6,7 @@ import { CHANGE_PLAN } from './change-plan-view.ts';
 import { chooseRestore, confirmAct } from './confirm-act.ts';
 import { confirmDeploy, confirmRollback } from './confirm-deploy.ts';
 import { CONFIRM_DEPLOY, CONFIRM_ROLLBACK } from './deploy-view.ts';
+import { PUT_BACK, putBackSubmission } from './put-back-view.ts';
 import { CHOOSE_RESTORE, CONFIRM_ACT } from './table-views.ts';
 import type { View } from './view.ts';
 
@@ -21,4 +22,5 @@ export const viewTable = (
     [CHOOSE_RESTORE, chooseRestore(forms)],
     [CONFIRM_DEPLOY, confirmDeploy(deploys)],
     [CONFIRM_ROLLBACK, confirmRollback(deploys)],
+    [PUT_BACK, putBackSubmission(forms)],
   ]);

@@ -33,6 +33,18 @@ describe('alerts', () => {
             elements: [
               {
                 type: 'button',
+                action_id: 'run_diagnose',
+                text: { type: 'plain_text', text: 'Diagnose' },
+                value: 'diagnose',
+              },
+              {
+                type: 'button',
+                action_id: 'failures_show',
+                text: { type: 'plain_text', text: 'Show failures' },
+                value: 'failures',
+              },
+              {
+                type: 'button',
                 action_id: 'run_resume',
                 text: { type: 'plain_text', text: 'Resume' },
                 value: 'r-0142',
@@ -43,6 +55,12 @@ describe('alerts', () => {
                 action_id: 'run_status',
                 text: { type: 'plain_text', text: 'Status' },
                 value: 'r-0142',
+              },
+              {
+                type: 'button',
+                action_id: 'table_restore',
+                text: { type: 'plain_text', text: 'Restore backup…' },
+                value: 'restore',
               },
             ],
           },

@@ -1,0 +1,101 @@
+import { HeadObjectCommand, NotFound } from '@aws-sdk/client-s3';
+import type { BackupPlace } from '../backup/place.ts';
+import type { Clock, Random } from '../clock.ts';
+import type { Config } from '../config.ts';
+import { type AwsClients, asFaultError, foreseenOr } from '../pipeline/aws.ts';
+import type { ListedImage } from '../pipeline/images.ts';
+import { findLines, followLines, type LogLine, type LogWindow, logGroupOf } from '../pipeline/logs.ts';
+import { readMetrics } from '../pipeline/metrics.ts';
+import { describeFunction } from '../pipeline/ocr-function.ts';
+import { readAllQuotas } from '../pipeline/quotas.ts';
+import { type ManifestPlace, readManifest, readManifestIndex } from '../rescan/manifest.ts';
+import type { RunControl } from '../rescan/run-control.ts';
+import { createRunStore } from '../rescan/run-store.ts';
+import type { ControlTable } from '../state/control-table.ts';
+import type { ChecklistStore } from './checklist-store.ts';
+import { createDiagnoses, type DiagnoseControl } from './diagnoses.ts';
+import type { ResultControl } from './result-control.ts';
+import { createResults } from './results.ts';
+import type { StartControl } from './start-control.ts';
+
+/** Looking at the log of the function. */
+export interface FunctionLog {
+  findLines(window: LogWindow): AsyncIterable<LogLine>;
+  followLines(window: LogWindow & { readonly signal: AbortSignal }): AsyncIterable<readonly LogLine[]>;
+}
+
+export interface ResultParts {
+  readonly results: ResultControl;
+  readonly diagnoses: DiagnoseControl;
+  readonly functionLog: FunctionLog;
+}
+
+const FOLLOW_EVERY_MS = 2_000;
+
+/** What tells what came of a rescan, on real AWS clients. */
+export function assembleResults(parts: {
+  readonly config: Config;
+  readonly aws: AwsClients;
+  readonly table: ControlTable;
+  readonly place: BackupPlace;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly runs: Pick<RunControl, 'current'>;
+  readonly starts: Pick<StartControl, 'plan'>;
+  readonly checklists: Pick<ChecklistStore, 'list' | 'setStep'>;
+  readonly warn: (message: string, cause: unknown) => void;
+}): ResultParts {
+  const { config, aws, clock, random, warn } = parts;
+  const { OCR_FUNCTION: functionName, MODEL_ID: modelId, TABLE: table, IMAGE_BUCKET: bucket } = config;
+  const manifestPlace = (runId: string): ManifestPlace => ({
+    bucket: config.CONTROL_BUCKET,
+    prefix: `${config.CONTROL_PREFIX}runs/${runId}/manifest/`,
+  });
+  const results = createResults({
+    dynamodb: aws.dynamodb,
+    place: parts.place,
+    table,
+    bucket,
+    clock,
+    random,
+    store: createRunStore(parts.table, functionName),
+    async *manifest(runId, from) {
+      const index = await readManifestIndex(aws.s3, manifestPlace(runId));
+      yield* readManifest(aws.s3, manifestPlace(runId), index, from);
+    },
+    async findImage(key): Promise<ListedImage | undefined> {
+      try {
+        const head = await aws.s3.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
+        return { key, size: head.ContentLength ?? 0 };
+      } catch (error) {
+        if (error instanceof NotFound) return;
+        throw asFaultError(error, { service: 's3', action: 's3:GetObject', resource: `${bucket}/${key}` });
+      }
+    },
+    starts: parts.starts,
+    checklists: parts.checklists,
+    leaveOut: config.DIFF_LEAVE_OUT,
+    samplePeople: config.VALIDATE_PEOPLE,
+    readFault: (error) => foreseenOr(error, table),
+    warn,
+  });
+  const group = logGroupOf(functionName);
+  const functionLog: FunctionLog = {
+    findLines: (window) => findLines(aws.logs, group, window),
+    followLines: (window) => followLines(aws.logs, group, { ...window, clock, everyMs: FOLLOW_EVERY_MS }),
+  };
+  const diagnoses = createDiagnoses({
+    results,
+    clock,
+    currentRun: () => parts.runs.current(),
+    readMetrics: (window) => readMetrics(aws.cloudwatch, { functionName, modelId, table }, window),
+    findLines: functionLog.findLines,
+    functionFacts: () => describeFunction(aws.lambda, functionName),
+    async modelQuota() {
+      const { modelRequestsPerMinute: quota } = await readAllQuotas(aws, { functionName, modelId, tableName: table });
+      return quota && { name: quota.name, perMinute: quota.value };
+    },
+    readFault: (error) => foreseenOr(error, functionName),
+  });
+  return { results, diagnoses, functionLog };
+}

@@ -1,0 +1,96 @@
+import type { Clock } from '../clock.ts';
+import { FaultError } from '../pipeline/fault.ts';
+import { type InvocationReport, readReportLine } from '../pipeline/log-report.ts';
+import { LogGroupMissingError, type LogLine, type LogWindow } from '../pipeline/logs.ts';
+import type { MetricReading } from '../pipeline/metrics.ts';
+import type { Fault } from '../pipeline/reading.ts';
+import { type Diagnosis, type DiagnosisFacts, diagnose } from '../rescan/diagnosis.ts';
+import { createFailureGroups } from '../rescan/failure-groups.ts';
+import type { RunSnapshot } from '../rescan/types.ts';
+import type { ResultAnswer, ResultControl } from './result-control.ts';
+
+export interface DiagnosesPorts {
+  readonly results: Pick<ResultControl, 'failures' | 'outcomes'>;
+  readonly clock: Clock;
+  readonly currentRun: () => Promise<RunSnapshot | undefined>;
+  readonly readMetrics: (window: { from: number; to: number }) => Promise<MetricReading>;
+  readonly findLines: (window: LogWindow) => AsyncIterable<LogLine>;
+  readonly functionFacts: () => Promise<DiagnosisFacts['functionFacts']>;
+  readonly modelQuota: () => Promise<DiagnosisFacts['modelQuota']>;
+  readonly readFault: (error: unknown) => Fault;
+}
+
+/** Looks at what the runbook's "Troubleshooting" asks a person to look at. */
+export interface DiagnoseControl {
+  /** What cannot be read is told as such; the rest is looked at all the same. */
+  diagnose(): Promise<ResultAnswer<Diagnosis & { readonly run?: RunSnapshot }>>;
+}
+
+/** How far back is looked where no run tells when it began. */
+const LOOK_BACK_MS = 30 * 60_000;
+/** A log of a whole run may be long: its last part tells enough. */
+const LOG_BACK_MS = 15 * 60_000;
+const MOST_REPORTS = 2_000;
+
+export function createDiagnoses(ports: DiagnosesPorts): DiagnoseControl {
+  const { clock } = ports;
+  return {
+    async diagnose() {
+      const found = await ports.results.failures();
+      if (!found.ok) return found;
+      const { totals: failures, dispose } = found.value;
+      await dispose();
+      const unread: Fault[] = [];
+      const orUnread = async <T>(read: () => Promise<T>, otherwise: T): Promise<T> => {
+        try {
+          return await read();
+        } catch (error) {
+          const fault = error instanceof FaultError ? error.fault : ports.readFault(error);
+          if (!unread.some(({ message }) => message === fault.message)) unread.push(fault);
+          return otherwise;
+        }
+      };
+      const run = await orUnread(ports.currentRun, undefined);
+      const to = clock.now();
+      const from = run?.startedAt ?? to - LOOK_BACK_MS;
+      const until = run?.endedAt ?? to;
+      const groups = createFailureGroups();
+      const outcomes = await ports.results.outcomes();
+      if (outcomes.ok) for await (const record of outcomes.value.records) groups.add(record);
+      const noLimits = { timeoutMs: 0, memoryMb: 0 };
+      const [metrics, reports, functionFacts, modelQuota] = await Promise.all([
+        orUnread<MetricReading>(() => ports.readMetrics({ from, to: until }), { throttling: [] }),
+        orUnread(() => readReports(Math.max(from, until - LOG_BACK_MS), until), []),
+        orUnread(ports.functionFacts, noLimits),
+        orUnread(ports.modelQuota, undefined),
+      ]);
+      const facts: DiagnosisFacts = {
+        ...(run ? { run } : {}),
+        failures,
+        clusters: groups.clusters(),
+        metrics,
+        reports,
+        functionFacts,
+        ...(modelQuota ? { modelQuota } : {}),
+        unread: [...unread, ...(metrics.unread ? [metrics.unread] : [])],
+      };
+      return { ok: true, value: { ...diagnose(facts), ...(run ? { run } : {}) } };
+    },
+  };
+
+  async function readReports(from: number, to: number): Promise<readonly InvocationReport[]> {
+    const reports: InvocationReport[] = [];
+    try {
+      // A minute beyond: the line of the last invocation is written after its reply.
+      for await (const { message } of ports.findLines({ from, to: to + 60_000, pattern: 'REPORT' })) {
+        const read = readReportLine(message);
+        if (read) reports.push(read.report);
+        if (reports.length >= MOST_REPORTS) break;
+      }
+    } catch (error) {
+      // No log yet: there is nothing to say about durations.
+      if (!(error instanceof LogGroupMissingError)) throw error;
+    }
+    return reports;
+  }
+}

@@ -1,0 +1,52 @@
+import type { RetryWish } from '../../checklist/result-control.ts';
+import { ACTION } from '../messages/buttons.ts';
+import { type Message, say } from '../messages/message.ts';
+import type { PutBackForm } from '../put-back-form.ts';
+import type { ResultDeeds } from '../result-deeds.ts';
+import type { ResultFiles } from '../result-files.ts';
+import type { Action } from './action.ts';
+
+type ResultActionId =
+  | typeof ACTION.showFailures
+  | typeof ACTION.retry
+  | typeof ACTION.exportFailures
+  | typeof ACTION.putBack;
+
+/** What a retry button holds: `all`, `unaccounted`, or `cause:ID`. */
+export function readRetryValue(value: string): { wish: RetryWish; what: string } | undefined {
+  if (value === 'all') return { wish: { kind: 'failed', choice: {} }, what: 'every failed image' };
+  if (value === 'unaccounted') return { wish: { kind: 'unaccounted' }, what: 'images that are not accounted for' };
+  const [, causeId] = /^cause:([0-9a-f]{10})$/.exec(value) ?? [];
+  return causeId === undefined
+    ? undefined
+    : { wish: { kind: 'failed', choice: { causeId } }, what: `cause ${causeId}` };
+}
+
+/** The buttons under what came of a rescan. */
+export function resultActions(ports: {
+  results: Pick<ResultDeeds, 'showFailures' | 'retry'>;
+  resultFiles: Pick<ResultFiles, 'failures'>;
+  putBack: PutBackForm;
+}): Readonly<Record<ResultActionId, Action>> {
+  const { results, resultFiles, putBack } = ports;
+  return {
+    [ACTION.showFailures]: { role: 'viewer', act: (click) => results.showFailures(click) },
+    [ACTION.retry]: {
+      role: 'operator',
+      async act(click): Promise<Message | undefined> {
+        const wanted = readRetryValue(click.value);
+        return wanted
+          ? results.retry(wanted.wish, wanted.what, click)
+          : say('This button does not say which images: nothing was done. `/rescan failures` shows them.');
+      },
+    },
+    [ACTION.exportFailures]: {
+      role: 'viewer',
+      act: ({ channel, message }) => resultFiles.failures({ channel, threadTs: message.ts }),
+    },
+    [ACTION.putBack]: {
+      role: 'operator',
+      act: (click) => putBack.open(click.triggerId, { backupId: click.value }, click),
+    },
+  };
+}

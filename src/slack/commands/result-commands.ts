@@ -1,0 +1,211 @@
+import type { RetryWish } from '../../checklist/result-control.ts';
+import { FAILURE_TYPES } from '../../pipeline/reading.ts';
+import { isFailureType } from '../../rescan/failures.ts';
+import { code } from '../messages/escape.ts';
+import { counted } from '../messages/format.ts';
+import { say } from '../messages/message.ts';
+import { nearestWords } from '../nearest.ts';
+import type { PutBackForm } from '../put-back-form.ts';
+import type { ResultDeeds } from '../result-deeds.ts';
+import type { FilePlace, ResultFiles } from '../result-files.ts';
+import type { AuditCommandPorts } from './audit-command.ts';
+import { type Command, noMore } from './command.ts';
+import { type Read, readOptions, splitWords } from './words.ts';
+
+export interface ResultCommandPorts {
+  readonly deeds: ResultDeeds;
+  readonly files: Pick<ResultFiles, 'failures' | 'run' | 'diff'>;
+  readonly exportAudit: AuditCommandPorts['exportAudit'];
+  readonly putBack: PutBackForm;
+  /** The thread of the last run, if it is in this channel: its CSV goes there. */
+  readonly threadIn: (channel: string) => Promise<FilePlace | undefined>;
+}
+
+/** `/rescan failures` */
+export const failuresCommand = ({ deeds }: ResultCommandPorts): Command => ({
+  word: 'failures',
+  role: 'viewer',
+  usage: 'failures',
+  help: 'failed images by cause, out of the table and the last run, with a button to retry each',
+  read: noMore('failures', {
+    atOnce: say('Reading the failures of the table and of the last run…'),
+    act: (asker) => deeds.showFailures(asker),
+  }),
+});
+
+const EXPORTS = ['failures', 'run', 'diff', 'audit'] as const;
+
+/** `/rescan export [failures|run|diff|audit]` */
+export const exportCommand = ({ files, exportAudit, threadIn }: ResultCommandPorts): Command => ({
+  word: 'export',
+  role: 'viewer',
+  usage: 'export [failures | run [r-0001] | diff [BACKUP] | audit]',
+  help: 'CSV into the channel: failed images, what a run’s images came to, every change against a backup, the audit',
+  read(rest) {
+    const words = splitWords(rest);
+    if (!words.ok) return words;
+    const [typed = 'failures', id, ...more] = words.value;
+    const what = EXPORTS.find((word) => word === typed.toLowerCase());
+    if (what === undefined) {
+      const [near] = nearestWords(typed, EXPORTS);
+      return {
+        ok: false,
+        line: `${code(typed, 60)} cannot be exported${near === undefined ? '' : `; did you mean \`${near}\`?`}`,
+      };
+    }
+    if (more.length > 0 || (id !== undefined && (what === 'failures' || what === 'audit')))
+      return { ok: false, line: `${code([id, ...more].join(' '), 60)} is not understood.` };
+    const atOnce = say('Writing the CSV…');
+    switch (what) {
+      case 'failures':
+        return {
+          ok: true,
+          value: { atOnce, act: async ({ channel }) => files.failures((await threadIn(channel)) ?? { channel }) },
+        };
+      case 'run':
+        return {
+          ok: true,
+          value: {
+            atOnce,
+            act: async ({ channel }) =>
+              files.run((id === undefined ? await threadIn(channel) : undefined) ?? { channel }, id),
+          },
+        };
+      case 'diff':
+        return { ok: true, value: { atOnce, act: ({ channel }) => files.diff({ channel }, id) } };
+      case 'audit':
+        return { ok: true, value: { atOnce, act: exportAudit } };
+    }
+  },
+});
+
+/** `/rescan retry [type=…] [cause=…] [images…]` */
+export const retryCommand = ({ deeds }: ResultCommandPorts): Command => ({
+  word: 'retry',
+  role: 'operator',
+  usage: 'retry [type=TEXTRACT_ERROR] [cause=ID] [IMAGE…]',
+  help: 'plan a run over failed images only: all of them, those of a type or cause, or the ones you name',
+  read(rest) {
+    const wish = readRetry(rest);
+    if (!wish.ok) return wish;
+    return {
+      ok: true,
+      value: {
+        atOnce: say('Looking which images that are…'),
+        act: (asker) => deeds.retry(wish.value.wish, wish.value.what, asker),
+      },
+    };
+  },
+});
+
+/** Reads `type=TEXTRACT_ERROR`, `cause=1a2b3c4d5e`, or names of images. */
+export function readRetry(rest: string): Read<{ readonly wish: RetryWish; readonly what: string }> {
+  const words = splitWords(rest);
+  if (!words.ok) return words;
+  const isOption = (word: string) => /^(type|cause)=/i.test(word);
+  const options = readOptions(words.value.filter(isOption), ['type', 'cause']);
+  if (!options.ok) return options;
+  const images = words.value.filter((word) => !isOption(word));
+  const causeId = options.value.get('cause');
+  const failureType = options.value.get('type')?.toUpperCase();
+  if (images.length > 0 && options.value.size > 0)
+    return { ok: false, line: 'Name images, or give `type=` and `cause=`, not both.' };
+  if (causeId !== undefined && !/^[0-9a-f]{10}$/.test(causeId))
+    return { ok: false, line: `${code(causeId, 60)} is no cause: ten digits and letters a to f, as in the CSV.` };
+  if (failureType !== undefined && !isFailureType(failureType)) {
+    const [near] = nearestWords(failureType, FAILURE_TYPES);
+    return {
+      ok: false,
+      line: `There is no type ${code(failureType, 60)}. ${near === undefined ? `Types are ${FAILURE_TYPES.map((type) => `\`${type}\``).join(', ')}.` : `Did you mean \`${near}\`?`}`,
+    };
+  }
+  const what = [
+    ...(images.length > 0 ? [`${counted(images.length, 'image')} by name`] : []),
+    ...(failureType === undefined ? [] : [`type ${failureType}`]),
+    ...(causeId === undefined ? [] : [`cause ${causeId}`]),
+  ];
+  return {
+    ok: true,
+    value: {
+      wish: {
+        kind: 'failed',
+        choice: {
+          ...(images.length > 0 ? { images: new Set(images) } : {}),
+          ...(failureType === undefined ? {} : { failureType }),
+          ...(causeId === undefined ? {} : { causeId }),
+        },
+      },
+      what: what.length === 0 ? 'every failed image' : what.join(', '),
+    },
+  };
+}
+
+/** `/rescan validate [person=…] [seed=…]` */
+export const validateCommand = ({ deeds }: ResultCommandPorts): Command => ({
+  word: 'validate',
+  role: 'viewer',
+  usage: 'validate [person=Nik_Coultas | seed=7]',
+  help: 'hold the table against manifest, outcomes and backup: every image accounted for, and some people side by side',
+  read(rest) {
+    const words = splitWords(rest);
+    if (!words.ok) return words;
+    const options = readOptions(words.value, ['person', 'seed']);
+    if (!options.ok) return options;
+    const person = options.value.get('person');
+    const seed = options.value.get('seed');
+    if (seed !== undefined && !/^\d{1,9}$/.test(seed))
+      return { ok: false, line: '`seed=` must be a whole number of at most nine digits.' };
+    if (person !== undefined && seed !== undefined)
+      return { ok: false, line: 'Give `person=` or `seed=`, not both: a seed draws the people.' };
+    const request = {
+      ...(person === undefined ? {} : { person }),
+      ...(seed === undefined ? {} : { seed: Number(seed) }),
+    };
+    const atOnce = say('Holding the table against the manifest, the outcomes and the backup…');
+    return { ok: true, value: { atOnce, act: (asker) => deeds.validate(request, asker) } };
+  },
+});
+
+/** `/rescan diff [BACKUP]`, `diff restore [BACKUP] [person=…]` */
+export const diffCommand = ({ deeds, putBack }: ResultCommandPorts): Command => ({
+  word: 'diff',
+  role: 'viewer',
+  usage: 'diff [BACKUP] | diff restore [BACKUP] [person=Nik_Coultas]',
+  help: 'every change of the table against a backup: removed entries first, hours gained and lost; put removed ones back',
+  read(rest) {
+    const words = splitWords(rest);
+    if (!words.ok) return words;
+    const isRestore = words.value[0]?.toLowerCase() === 'restore';
+    const others = isRestore ? words.value.slice(1) : words.value;
+    const options = readOptions(
+      others.filter((word) => word.includes('=')),
+      ['person'],
+    );
+    if (!options.ok) return options;
+    const [backupId, ...more] = others.filter((word) => !word.includes('='));
+    if (more.length > 0) return { ok: false, line: `${code(more.join(' '), 60)} is not understood.` };
+    const person = options.value.get('person');
+    if (person !== undefined && !isRestore) return { ok: false, line: '`person=` goes with `diff restore`.' };
+    if (isRestore) {
+      const wanted = {
+        ...(backupId === undefined ? {} : { backupId }),
+        ...(person === undefined ? {} : { person: person.trim().replaceAll(' ', '_') }),
+      };
+      return { ok: true, value: { act: (asker) => putBack.open(asker.triggerId ?? '', wanted, asker) } };
+    }
+    const atOnce = say('Holding the table against the backup, record by record…');
+    return { ok: true, value: { atOnce, act: (asker) => deeds.showDiff(backupId, asker) } };
+  },
+});
+
+/** `/rescan diagnose` */
+export const diagnoseCommand = ({ deeds }: ResultCommandPorts): Command => ({
+  word: 'diagnose',
+  role: 'viewer',
+  usage: 'diagnose',
+  help: 'look at what may be wrong: causes and where they cluster, throttling, timeout, memory, quotas; and what to do',
+  read: noMore('diagnose', {
+    atOnce: say('Looking at failures, log, metrics and quotas…'),
+    act: (asker) => deeds.diagnose(asker),
+  }),
+});

@@ -1,0 +1,96 @@
+import { textOf, type WireItem } from '../../pipeline/wire-value.ts';
+import type { Diff } from '../../rescan/diff.ts';
+import type { DiffEntry } from '../../rescan/diff-entry.ts';
+import { ACTION, button } from './buttons.ts';
+import { code } from './escape.ts';
+import { count, counted, duration } from './format.ts';
+import { compose, type Message } from './message.ts';
+import { tableFigure } from './table-figure.ts';
+import { valueWords } from './validation-message.ts';
+
+const MOST_PEOPLE = 8;
+const MOST_FIELDS = 8;
+
+/** The names of an entry: its key, each part as it is. */
+export const entryName = (key: WireItem): string =>
+  Object.values(key)
+    .map((value) => textOf(value) ?? JSON.stringify(value))
+    .join(' ');
+
+/** The hours of an entry, if it has any: ` · 7.5 h`. */
+export const hoursSuffix = (item: WireItem): string => {
+  const hours = textOf(item.Hours);
+  return hours === undefined ? '' : ` · ${hours} h`;
+};
+
+/** How the table differs from a backup: removed entries first, as those are what a flush can cost. */
+export function diffMessage(
+  { backup, totals }: Pick<Diff, 'backup' | 'totals'>,
+  examples: readonly DiffEntry[],
+  now: number,
+): Message {
+  const { removed, changed, added, removedWithoutImage, hours } = totals;
+  const name = `backup ${code(backup.id, 80)} (${duration(now - backup.startedAt)} old)`;
+  const inFields =
+    totals.sameButLeftOut > 0
+      ? [`${counted(totals.sameButLeftOut, 'record')} differ only in fields that every rescan changes.`]
+      : [];
+  if (removed + changed + added === 0)
+    return compose({
+      fact: `The table holds what ${name} holds: ${counted(totals.same, 'record')}, nothing added, nothing removed.`,
+      lines: inFields,
+    });
+  return compose({
+    fact: `Against ${name}: ${count(removed)} removed, ${count(changed)} changed, ${count(added)} added; ${count(totals.same)} the same.`,
+    lines: [
+      ...(removedWithoutImage > 0
+        ? [
+            `:warning: *${counted(removedWithoutImage, 'removed entry names', 'removed entries name')} no image*: made by hand, so no rescan brings ${removedWithoutImage === 1 ? 'it' : 'them'} back.`,
+          ]
+        : []),
+      `Hours: ${hours.gained} gained, ${hours.lost} lost, ${hours.net} net${hours.unreadable > 0 ? `; ${counted(hours.unreadable, 'record')} with hours that are no number` : ''}.`,
+      ...examples.map(exampleLine),
+      ...inFields,
+    ],
+    figures:
+      totals.byPerson.top.length === 0
+        ? []
+        : [
+            tableFigure(
+              ['Person', 'Removed', 'Changed', 'Added', 'Hours gained', 'Hours lost'],
+              totals.byPerson.top
+                .slice(0, MOST_PEOPLE)
+                .map(({ name: person, totals: of }) => [
+                  person,
+                  count(of.removed),
+                  count(of.changed),
+                  count(of.added),
+                  of.hours.gained,
+                  of.hours.lost,
+                ]),
+              { right: [1, 2, 3, 4, 5] },
+            ),
+          ],
+    notes: [
+      ...(totals.byField.top.length === 0
+        ? []
+        : [
+            `Changed fields: ${totals.byField.top
+              .slice(0, MOST_FIELDS)
+              .map(({ name: field, totals: times }) => `${code(field, 60)} ${count(times)}`)
+              .join(', ')}.`,
+          ]),
+      'The whole list stands beside this as CSV.',
+    ],
+    buttons: removed > 0 ? [button(ACTION.putBack, 'Put removed entries back…', backup.id)] : [],
+  });
+}
+
+function exampleLine(entry: DiffEntry): string {
+  const name = code(entryName(entry.key), 150);
+  if (entry.kind === 'changed') {
+    const [field] = entry.fields;
+    return `• changed ${name}: ${field ? `${code(field.name, 60)} ${code(valueWords(field.before), 60)} → ${code(valueWords(field.after), 60)}` : ''}${entry.fields.length > 1 ? `, and ${counted(entry.fields.length - 1, 'more field')}` : ''}`;
+  }
+  return `• ${entry.kind} ${name}${hoursSuffix(entry.item)}`;
+}

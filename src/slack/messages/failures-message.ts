@@ -1,0 +1,87 @@
+import type { RunIds } from '../../checklist/result-control.ts';
+import type { CauseTotals, Failures, FailureTotals } from '../../rescan/failures.ts';
+import { ACTION, button } from './buttons.ts';
+import { code, sentence } from './escape.ts';
+import { count, counted, duration, percent } from './format.ts';
+import { compose, type Message } from './message.ts';
+import { tableFigure } from './table-figure.ts';
+
+const MOST_OFFERS = 8;
+
+/** `r-0002, which retries r-0001`; `the table alone` where nothing ever ran. */
+export const sourceWords = (runIds: RunIds): string => {
+  const [last, ...earlier] = runIds;
+  if (last === undefined) return 'the table alone, as no run was ever started here';
+  return earlier.length === 0
+    ? `the table and ${code(last, 40)}`
+    : `the table, ${code(last, 40)} and the runs it retries (${earlier.map((id) => code(id, 40)).join(', ')})`;
+};
+
+/** `12 TEXTRACT_ERROR, 3 PARSING_ERROR`, the most first. */
+export const typeWords = (byType: FailureTotals['byType']): string =>
+  Object.entries(byType)
+    .sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1))
+    .map(([type, images]) => `${count(images)} ${sentence(type, 60)}`)
+    .join(', ');
+
+/** Failed images: how many, of what, which last; a button for each cause. */
+export function failuresMessage(
+  { totals, runIds }: Pick<Failures, 'totals'> & { runIds: RunIds },
+  now: number,
+): Message {
+  const { images, settledImages, causes, newest } = totals;
+  const from = `Read from ${sourceWords(runIds)}.`;
+  const settled =
+    settledImages === 0 ? [] : [`${counted(settledImages, 'image')} failed earlier and went through since.`];
+  if (images === 0)
+    return compose({
+      fact: settledImages === 0 ? 'No image has failed.' : 'No image is failed any more.',
+      lines: [...settled, from],
+    });
+  const named = causes.top.slice(0, MOST_OFFERS);
+  const rest = causes.top
+    .slice(MOST_OFFERS)
+    .reduce((sum, { totals: { images: n } }) => sum + n, causes.others.totals.images);
+  return compose({
+    fact: `${counted(images, 'image')} failed: ${typeWords(totals.byType)}.`,
+    lines: [...settled, whereWords(totals)],
+    figures: [
+      tableFigure(
+        ['Newest', 'Image', 'Type', 'Error'],
+        newest.map(({ at, imageKey, failureType, row }) => [
+          at === 0 ? 'not known' : `${duration(now - at)} ago`,
+          imageKey,
+          failureType,
+          row.ErrorMessage ?? '',
+        ]),
+      ),
+    ],
+    offers: named.map(({ totals: cause }) => ({
+      text: `*${count(cause.images)}* (${percent(cause.images, images)}) ${causeWords(cause)}`,
+      button: button(ACTION.retry, 'Retry these', `cause:${cause.id}`),
+    })),
+    notes: [
+      ...(rest > 0 ? [`${counted(rest, 'image')} more, of other causes: \`/rescan export failures\` has all.`] : []),
+      `Like errors are counted together: numbers, names and ids in them stand as …. ${from}`,
+    ],
+    buttons: [
+      button(ACTION.retry, `Retry all ${count(images)}`, 'all', { style: 'primary' }),
+      button(ACTION.exportFailures, 'All as CSV', 'failures'),
+      button(ACTION.diagnose, 'Diagnose', 'diagnose'),
+    ],
+  });
+}
+
+/** The type and the error that stands for it. */
+export const causeWords = ({ failureType, example }: Pick<CauseTotals, 'failureType' | 'example'>): string =>
+  `${sentence(failureType, 60)} · ${code(example === '' ? 'no message' : example, 250)}`;
+
+/** Who recorded the failures: what only one of the two knows is worth a look. */
+function whereWords({ failures, inBoth, inRunOnly, inTableOnly }: FailureTotals): string {
+  const words = [
+    ...(inBoth > 0 ? [`${count(inBoth)} by the table and the run`] : []),
+    ...(inRunOnly > 0 ? [`${count(inRunOnly)} by the run alone (the function left no record)`] : []),
+    ...(inTableOnly > 0 ? [`${count(inTableOnly)} by the table alone (before the run, or an upload)`] : []),
+  ];
+  return `${counted(failures, 'failure')} on record: ${words.join(', ')}.`;
+}

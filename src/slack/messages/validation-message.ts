@@ -1,0 +1,147 @@
+import type { Validation } from '../../checklist/result-control.ts';
+import { textOf, type WireValue } from '../../pipeline/wire-value.ts';
+import type { PersonChange, PersonComparison } from '../../rescan/people.ts';
+import type { ReconciledImage } from '../../rescan/reconcile-image.ts';
+import type { ValidationProblem, Verdict } from '../../rescan/validation.ts';
+import { ACTION, button } from './buttons.ts';
+import { code } from './escape.ts';
+import { count, counted, duration } from './format.ts';
+import { compose, type Message } from './message.ts';
+import { tableFigure } from './table-figure.ts';
+
+export const VERDICT_WORDS: Readonly<Record<Verdict, string>> = {
+  good: 'every image is accounted for',
+  look: 'nothing is proven lost, something is worth a look',
+  bad: 'something is missing',
+};
+const SIGNS: Readonly<Record<Verdict, string>> = { good: ':white_check_mark:', look: ':warning:', bad: ':x:' };
+
+/** What a validation found: the verdict first. */
+export function validationMessage(validation: Validation, now: number): Message {
+  const { verdict, problems, reconciled, people, runIds, backup, seed } = validation;
+  const onePerson = runIds.length === 0 && people.length === 1 ? people[0] : undefined;
+  if (onePerson) return personMessage(onePerson, validation, now);
+  const retryable = problems.some(({ kind }) => kind === 'without-outcome' || kind === 'rows-missing');
+  const hasFailed = problems.some(({ kind }) => kind === 'failed');
+  return compose({
+    fact: `${SIGNS[verdict]} Validation of ${runIds[0] ?? 'the table'}: ${VERDICT_WORDS[verdict]}.`,
+    lines: [
+      ...problems.map((problem) => `• ${problemWords(problem)}`),
+      ...(reconciled
+        ? [
+            `${counted(reconciled.images, 'image')} of the manifest: ${count(reconciled.counts['processed-with-rows'])} processed and in the table, ${count(reconciled.processedWithoutRows['nothing-stored'])} processed with nothing to store, ${count(reconciled.counts['rejected-with-record'])} rejected and recorded${runIds.length > 1 ? `; outcomes of ${runIds.map((id) => code(id, 40)).join(', ')}, the newest counting` : ''}.`,
+            ...uploadsLine(reconciled.notInManifest['run-start']),
+          ]
+        : []),
+      ...exampleLines(validation.images),
+    ],
+    figures: [countsFigure(validation)],
+    notes: [
+      ...people.map((person) => personLine(person)),
+      backup
+        ? `${people.length === 0 ? 'The backup names nobody' : `${counted(people.length, 'person', 'people')} drawn at random (seed ${String(seed ?? 0)})`} from backup ${code(backup.id, 80)}, ${duration(now - backup.startedAt)} old. \`/rescan validate person=…\` looks at one, \`/rescan diff\` at all.`
+        : 'There is no verified backup to hold the table against.',
+    ],
+    buttons: [
+      ...(retryable ? [button(ACTION.retry, 'Retry what is missing', 'unaccounted', { style: 'primary' })] : []),
+      ...(hasFailed ? [button(ACTION.showFailures, 'Show failures', 'failures')] : []),
+    ],
+  });
+}
+
+const uploadsLine = (images: number): readonly string[] =>
+  images > 0 ? [`${counted(images, 'image')} not of the manifest came in meanwhile (uploads).`] : [];
+
+function problemWords(problem: ValidationProblem): string {
+  switch (problem.kind) {
+    case 'without-outcome':
+      return `*${counted(problem.images, 'image')} without an outcome*: the run is not through with ${problem.images === 1 ? 'it' : 'them'}. \`/rescan resume\` goes on, or retry.`;
+    case 'rows-missing':
+      return `*${counted(problem.images, 'image')} processed, and nothing of ${problem.images === 1 ? 'it' : 'them'} in the table*: no entry of that person is there at all, so none was overwritten.`;
+    case 'outcome-of-no-image':
+      return `*${counted(problem.images, 'outcome')} of images that are not in the manifest*: this must not be; keep the control table as it is and look at the log.`;
+    case 'failed':
+      return `${counted(problem.images, 'image')} failed${problem.unlogged > 0 ? `, ${count(problem.unlogged)} of them without a record in the table` : ''}.`;
+    case 'rows-unclear':
+      return `${counted(problem.images, 'image')} processed without a row that names ${problem.images === 1 ? 'it' : 'them'}: overwritten by another image of the same person, date and project, or never written.`;
+    case 'older-rows-only':
+      return `${counted(problem.images, 'image')} processed, but all rows are from before: nothing new was written.`;
+    case 'rejected-unrecorded':
+      return `${counted(problem.images, 'image')} rejected without a record: of two rejected sheets of one person and week the later takes the place of the earlier.`;
+    case 'people-lost-entries':
+      return `${counted(problem.people, 'person', 'people')} of those looked at ${problem.people === 1 ? 'has' : 'have'} fewer entries than in the backup: ${counted(problem.entries, 'entry', 'entries')} gone. \`/rescan diff\` lists them.`;
+  }
+}
+
+const exampleLines = (images: readonly ReconciledImage[]): readonly string[] =>
+  images.map(({ key, kind }) => `  – ${code(key, 150)}: ${kind.replaceAll('-', ' ')}`);
+
+/** Entries by kind, now and in the backup. */
+function countsFigure({ now, backup }: Validation) {
+  const kinds = [
+    ['Entries', 'entry'],
+    ['Zero-hour weeks', 'zero-hour'],
+    ['Rejected sheets', 'rejected'],
+    ['Coverage records', 'coverage'],
+    ['Failed images', 'failed'],
+    ['All', 'total'],
+  ] as const;
+  const signed = (n: number) => (n > 0 ? `+${count(n)}` : count(n));
+  return tableFigure(
+    backup ? ['Kind', 'Now', 'In the backup', 'Difference'] : ['Kind', 'Now'],
+    kinds.map(([name, kind]) => [
+      name,
+      count(now[kind]),
+      ...(backup ? [count(backup.counts[kind]), signed(now[kind] - backup.counts[kind])] : []),
+    ]),
+    { right: [1, 2, 3] },
+  );
+}
+
+const sideWords = ({ before, after }: PersonComparison): string =>
+  `${counted(after.entries, 'entry', 'entries')} of ${after.hours} h now, ${counted(before.entries, 'entry', 'entries')} of ${before.hours} h in the backup`;
+
+const personLine = (person: PersonComparison): string =>
+  `${code(person.person, 80)}: ${sideWords(person)}${differs(person) ? `; ${differenceWords(person)}` : '; nothing differs'}.`;
+
+const differs = ({ removed, added, changed }: PersonComparison): boolean => removed + added + changed > 0;
+const differenceWords = ({ removed, added, changed }: PersonComparison): string =>
+  `${count(removed)} removed, ${count(changed)} changed, ${count(added)} added`;
+
+function personMessage(person: PersonComparison, { backup }: Validation, now: number): Message {
+  return compose({
+    fact: `${code(person.person, 80)}: ${differs(person) ? differenceWords(person) : 'nothing differs from the backup'}.`,
+    lines: [`${sideWords(person)}; ${counted(person.same, 'entry is', 'entries are')} the same.`],
+    figures:
+      person.changes.length === 0
+        ? []
+        : [tableFigure(['Entry', 'In the backup', 'Now'], person.changes.map(changeRow))],
+    notes: [
+      ...(backup ? [`Backup ${code(backup.id, 80)}, ${duration(now - backup.startedAt)} old.`] : []),
+      ...(person.removed + person.changed + person.added > person.changes.length
+        ? [
+            `${count(person.removed + person.changed + person.added - person.changes.length)} more: \`/rescan export diff\` has all.`,
+          ]
+        : []),
+    ],
+  });
+}
+
+function changeRow(change: PersonChange): readonly string[] {
+  switch (change.kind) {
+    case 'removed':
+      return [change.sortKey, `${change.hours ?? '?'} h`, 'gone'];
+    case 'added':
+      return [change.sortKey, 'not there', `${change.hours ?? '?'} h`];
+    case 'changed':
+      return [
+        change.sortKey,
+        change.fields.map(({ name, before }) => `${name} ${valueWords(before)}`).join(', '),
+        change.fields.map(({ name, after }) => `${name} ${valueWords(after)}`).join(', '),
+      ];
+  }
+}
+
+/** A value as a person reads it; not escaped. */
+export const valueWords = (value: WireValue | undefined): string =>
+  value === undefined ? '(none)' : (textOf(value) ?? JSON.stringify(value));

@@ -1,0 +1,95 @@
+import type { DiagnoseControl } from '../checklist/diagnoses.ts';
+import type { ResultControl, RetryWish } from '../checklist/result-control.ts';
+import type { Clock } from '../clock.ts';
+import type { DiffEntry } from '../rescan/diff-entry.ts';
+import type { PaceWish } from '../rescan/types.ts';
+import type { Asker } from './commands/command.ts';
+import { diagnosisMessage } from './messages/diagnosis-message.ts';
+import { diffMessage } from './messages/diff-message.ts';
+import { failuresMessage } from './messages/failures-message.ts';
+import type { Message } from './messages/message.ts';
+import { chartMessage } from './messages/report-message.ts';
+import { resultRefusalMessage } from './messages/result-refusals.ts';
+import { validationMessage } from './messages/validation-message.ts';
+import { type PlanningPorts, showPlan } from './planning.ts';
+import type { ResultFiles } from './result-files.ts';
+
+type Who = Pick<Asker, 'person' | 'channel'>;
+
+/** Looking at what came of a rescan, for the commands and the buttons alike. Each answers what is to be told to the asker alone. */
+export interface ResultDeeds {
+  showFailures(asker: Who): Promise<Message | undefined>;
+  /** Plans a run over those images and shows its preview. `what`: in words. */
+  retry(wish: RetryWish, what: string, asker: Asker): Promise<Message | undefined>;
+  validate(request: { person?: string; seed?: number }, asker: Who): Promise<Message | undefined>;
+  showDiff(backupId: string | undefined, asker: Who): Promise<Message | undefined>;
+  chart(asker: Who): Promise<Message | undefined>;
+  diagnose(asker: Who): Promise<Message | undefined>;
+}
+
+const MOST_EXAMPLES = 5;
+
+export function createResultDeeds(ports: {
+  results: ResultControl;
+  diagnoses: DiagnoseControl;
+  region: string;
+  announce: (channel: string, message: Message) => Promise<void>;
+  files: Pick<ResultFiles, 'shareDiff'>;
+  planning: PlanningPorts;
+  pace: PaceWish;
+  clock: Clock;
+}): ResultDeeds {
+  const { results, announce, clock, planning } = ports;
+  return {
+    async showFailures({ channel }) {
+      const found = await results.failures();
+      if (!found.ok) return resultRefusalMessage(found.refusal);
+      try {
+        await announce(channel, failuresMessage(found.value, clock.now()));
+        return undefined;
+      } finally {
+        await found.value.dispose();
+      }
+    },
+    async retry(wish, what, asker) {
+      const { person: by, channel } = asker;
+      const planned = await results.planRetry({ wish, what, paceWish: ports.pace, by, channel });
+      return planned.ok ? showPlan(planned.value, asker, planning) : resultRefusalMessage(planned.refusal);
+    },
+    async validate(request, { person: by, channel }) {
+      const found = await results.validate({ ...request, by });
+      if (!found.ok) return resultRefusalMessage(found.refusal);
+      await announce(channel, validationMessage(found.value, clock.now()));
+      return undefined;
+    },
+    async showDiff(backupId, { channel }) {
+      const found = await results.diff(backupId);
+      if (!found.ok) return resultRefusalMessage(found.refusal);
+      const diff = found.value;
+      try {
+        const examples: DiffEntry[] = [];
+        for await (const entry of diff.entries()) {
+          examples.push(entry);
+          if (examples.length >= MOST_EXAMPLES) break;
+        }
+        await announce(channel, diffMessage(diff, examples, clock.now()));
+        await ports.files.shareDiff(diff, { channel });
+        return undefined;
+      } finally {
+        await diff.dispose();
+      }
+    },
+    async chart({ channel }) {
+      const report = await results.report();
+      if (!report.ok) return resultRefusalMessage(report.refusal);
+      await announce(channel, chartMessage(report.value.runId, report.value));
+      return undefined;
+    },
+    async diagnose({ channel }) {
+      const found = await ports.diagnoses.diagnose();
+      if (!found.ok) return resultRefusalMessage(found.refusal);
+      await announce(channel, diagnosisMessage(found.value, ports.region));
+      return undefined;
+    },
+  };
+}

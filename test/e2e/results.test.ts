@@ -1,0 +1,122 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { buttonOf, wholeText } from '../support/people.ts';
+import { startTestSandbox, type TestSandbox } from '../support/sandbox.ts';
+
+const WIDE = {
+  latencyMs: 5,
+  quotas: { novaLiteCrossRegionRequestsPerMinute: 60_000, novaLiteCrossRegionTokensPerMinute: 400_000_000 },
+  concurrency: { account: 10_000, unreserved: 10_000 },
+};
+
+let here: TestSandbox;
+beforeEach(async () => {
+  here = await startTestSandbox({ images: 100, settings: { SAMPLE_IMAGES: '0' } });
+  await here.world.set(WIDE);
+});
+afterEach(() => here.close());
+
+const bucketSchema = z.looseObject({ objects: z.array(z.looseObject({ key: z.string() })) });
+async function imageKeys(): Promise<string[]> {
+  const bucket = bucketSchema.parse(await (await fetch(`${here.sandbox.aws?.url}/sandbox/bucket?limit=1000`)).json());
+  return bucket.objects
+    .map(({ key }) => key)
+    .filter((key) => /\.(png|jpe?g)$/i.test(key) && !/^(quicksight-data|dictionaries)\//.test(key));
+}
+
+async function startPlanned(runId: string): Promise<void> {
+  const preview = await here.people.sees(new RegExp(`Rescan ${runId} would invoke`));
+  await here.people.click('operator', preview.ts, buttonOf(preview, /plan_start/));
+}
+
+describe('what came of a run', () => {
+  test('failures of three kinds end in a report with a chart and a CSV; a retry of one cause clears it', {
+    timeout: 90_000,
+  }, async () => {
+    const keys = await imageKeys();
+    const [textract, parsing, timeout] = [keys.slice(3, 6), keys.slice(20, 22), keys.slice(40, 42)];
+    const failing = (images: string[], kind: string) => images.map((match) => ({ rate: 1, kind, match }));
+    await here.world.set({
+      failures: [...failing(textract, 'textract'), ...failing(parsing, 'parsing'), ...failing(timeout, 'timeout')],
+      logger: 'works',
+    });
+    await here.people.command('operator', '/rescan start keep pace=3000');
+    await startPlanned('r-0001');
+    const report = await here.people.sees(/Report of Rescan r-0001: 100 images are through, 7 of them failed/, {
+      withinMs: 40_000,
+    });
+    const types = report.blocks.map(({ type }) => type);
+    expect(types.filter((type) => type === 'data_visualization')).toHaveLength(2);
+    expect(wholeText(report)).toMatch(/forecast/);
+
+    const csv = await here.people.file(/failed-images\.csv/);
+    const lines = csv.trimEnd().split('\r\n');
+    expect(lines[0]).toMatch(/^ImageKey,FailureTimestamp,FailureType,ErrorMessage,ErrorCode,OCRVersion,/);
+    expect(lines.filter((line) => line.includes('TEXTRACT_ERROR'))).toHaveLength(3);
+    expect(lines.filter((line) => line.includes('TIMEOUT_ERROR'))).toHaveLength(2);
+
+    await here.people.command('viewer', '/rescan failures');
+    const failures = await here.people.sees(/7 images failed: 3 TEXTRACT_ERROR, 2 PARSING_ERROR, 2 TIMEOUT_ERROR/);
+    expect(failures.blocks.map(({ type }) => type)).toContain('table');
+
+    await here.world.set({ failures: [...failing(parsing, 'parsing'), ...failing(timeout, 'timeout')] });
+    await here.people.click('operator', failures.ts, 'failures_retry');
+    const preview = await here.people.sees(/Rescan r-0002 would invoke the function for 3 images/);
+    expect(wholeText(preview)).toMatch(/attempt 2 at failed images of `r-0001`/);
+    await startPlanned('r-0002');
+    await here.people.sees(/Rescan r-0002 is complete: 3 of 3/, { withinMs: 20_000 });
+    await here.people.command('viewer', '/rescan failures');
+    await here.people.sees(/4 images failed: 2 PARSING_ERROR, 2 TIMEOUT_ERROR/);
+
+    await here.people.command('viewer', '/rescan validate');
+    const verdict = await here.people.sees(/Validation of r-0002/);
+    expect(wholeText(verdict)).toMatch(/4 images failed/);
+    expect(wholeText(verdict)).not.toMatch(/without an outcome/);
+    await here.people.command('viewer', '/rescan export run r-0001');
+    const run = await here.people.file(/^r-0001\.csv/);
+    expect(run.trimEnd().split('\r\n')).toHaveLength(101);
+    await here.people.command('viewer', '/rescan status chart');
+    await here.people.sees(/How Rescan r-0002 went/);
+    await here.people.command('viewer', '/rescan diagnose');
+    await here.people.sees(/Diagnosis of Rescan r-0002/);
+    await here.people.command('viewer', `/rescan logs errors`);
+    await here.people.sees(/in the function’s log, \d+ with errors/);
+  });
+
+  test('a hand-made correction is missed after the flush, and comes back with diff restore', {
+    timeout: 90_000,
+  }, async () => {
+    await here.putRecord('Nik_Coultas', '2025-07-07#BY_HAND');
+    await here.people.command('operator', '/rescan backup');
+    await here.people.sees(/is made and verified/);
+    await here.people.command('approver', '/rescan override test-logging because this is about the diff');
+    await here.people.command('operator', '/rescan quotas');
+    await here.people.sees(/nothing blocks|images a minute/);
+    await here.people.command('operator', '/rescan flush');
+    const form = await here.people.openView('operator', /confirm_act/);
+    await here.people.submit('operator', form, { table_name: 'TimesheetOCR-dev' });
+    const asked = await here.people.sees(/Approval needed: flush/);
+    await here.people.click('approver', asked.ts, buttonOf(asked, /approve/));
+    await here.people.sees(/The flush is done/, { withinMs: 30_000 });
+    await here.people.command('operator', '/rescan start pace=3000');
+    await startPlanned('r-0001');
+    await here.people.sees(/Rescan r-0001 is complete/, { withinMs: 40_000 });
+
+    await here.people.command('viewer', '/rescan diff');
+    const diff = await here.people.sees(/1 removed, 0 changed/, { withinMs: 20_000 });
+    expect(wholeText(diff)).toMatch(/names no image/);
+    expect(wholeText(diff)).toMatch(/2025-07-07#BY_HAND/);
+    expect(await here.people.file(/^diff\.csv/)).toMatch(/^removed,[0-9a-f]{16},entry,Nik_Coultas,2025-07-07#BY_HAND/m);
+
+    await here.people.click('operator', diff.ts, 'diff_put_back');
+    const choose = await here.people.openView('operator', /put_back/, 20_000);
+    const [, id] = /removed,([0-9a-f]{16}),/.exec(await here.people.file(/^diff\.csv/)) ?? [];
+    await here.people.submit('operator', choose, { entries: [id] });
+    const again = await here.people.sees(/put 1 single record of backup/);
+    await here.people.click('approver', again.ts, buttonOf(again, /approve/));
+    await here.people.sees(/1 record of the backup is back in the table/, { withinMs: 20_000 });
+    await here.people.command('viewer', '/rescan validate person="Nik Coultas"');
+    const person = await here.people.sees(/`Nik_Coultas`: /);
+    expect(wholeText(person)).toMatch(/0 removed|nothing differs/);
+  });
+});
