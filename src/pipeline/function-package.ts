@@ -126,7 +126,7 @@ export async function planDeploy(
       codeSha256,
       codeBytes: former.length,
       handler,
-      environment: Object.fromEntries(Object.entries(variables).filter(() => true)),
+      environment: Object.fromEntries(Object.entries(variables).filter(([name]) => environment[name] !== undefined)),
     },
     next: { codeSha256: nextSha, codeBytes: next.length, handler: MODULE_HANDLER, environment },
     unpackedBytes,

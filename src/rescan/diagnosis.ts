@@ -184,8 +184,8 @@ function runFindings({ run, failures }: DiagnosisFacts): readonly Finding[] {
             remedies: [{ kind: 'look-at-log', errorsOnly: true }],
           } as const,
         ]),
-    ...(failures.inRunOnly > 0
-      ? [{ kind: 'unlogged', images: failures.inRunOnly, weight: 0.2, remedies: [] } as const]
+    ...(failures.unlogged > 0
+      ? [{ kind: 'unlogged', images: failures.unlogged, weight: 0.2, remedies: [] } as const]
       : []),
   ];
 }

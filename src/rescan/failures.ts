@@ -60,6 +60,8 @@ export interface FailureTotals {
   readonly inTableOnly: number;
   readonly inRunOnly: number;
   readonly inBoth: number;
+  /** Of those in a run only: of a type that the function itself could have logged. */
+  readonly unlogged: number;
   readonly causes: TopTotals<CauseTotals>;
   /** The newest failures that are not settled. */
   readonly newest: readonly Failure[];
@@ -90,6 +92,14 @@ export interface FailureOptions {
 const SAME_FAILURE_MS = 60_000;
 const LATEST_MS = 10_000_000_000_000;
 const [MANIFEST, OUTCOME, RECORD] = ['m', 'o', 'r'];
+
+/** The function is gone by then, or never began: it cannot log these (pipeline.md, "FailureType"). */
+const SEEN_BY_CALLER_ONLY: ReadonlySet<string> = new Set<FailureType>([
+  'TIMEOUT_ERROR',
+  'OUT_OF_MEMORY',
+  'INVOCATION_ERROR',
+  'UNREADABLE_REPLY',
+]);
 
 type RunOutcome = OutcomeRecord & { readonly runId: string };
 interface LastFailure {
@@ -317,7 +327,7 @@ function createSum(mostNewest: number) {
   const byType: Record<string, number> = {};
   let failedImages = 0;
   let settledImages = 0;
-  const where = { failures: 0, inTableOnly: 0, inRunOnly: 0, inBoth: 0 };
+  const where = { failures: 0, inTableOnly: 0, inRunOnly: 0, inBoth: 0, unlogged: 0 };
   const newest: Failure[] = [];
   return {
     image(failures: readonly Failure[], isFailed: boolean): void {
@@ -326,8 +336,10 @@ function createSum(mostNewest: number) {
       for (const { row } of failures) {
         where.failures += 1;
         if (row.RecordedBy === 'table') where.inTableOnly += 1;
-        else if (row.RecordedBy === 'run') where.inRunOnly += 1;
-        else where.inBoth += 1;
+        else if (row.RecordedBy === 'run') {
+          where.inRunOnly += 1;
+          if (!SEEN_BY_CALLER_ONLY.has(row.FailureType ?? '')) where.unlogged += 1;
+        } else where.inBoth += 1;
       }
       if (!isFailed) {
         settledImages += 1;

@@ -20,6 +20,7 @@ export const failureTotals = (changes: Partial<FailureTotals> = {}): FailureTota
   inTableOnly: 0,
   inRunOnly: 0,
   inBoth: 3,
+  unlogged: 0,
   causes: {
     top: [{ name: 'TEXTRACT_ERROR Textract could not read the document …', totals: causeTotals() }],
     others: { names: 0, totals: causeTotals({ images: 0 }) },

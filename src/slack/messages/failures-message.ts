@@ -77,10 +77,14 @@ export const causeWords = ({ failureType, example }: Pick<CauseTotals, 'failureT
   `${sentence(failureType, 60)} · ${code(example === '' ? 'no message' : example, 250)}`;
 
 /** Who recorded the failures: what only one of the two knows is worth a look. */
-function whereWords({ failures, inBoth, inRunOnly, inTableOnly }: FailureTotals): string {
+function whereWords({ failures, inBoth, inRunOnly, inTableOnly, unlogged }: FailureTotals): string {
   const words = [
     ...(inBoth > 0 ? [`${count(inBoth)} by the table and the run`] : []),
-    ...(inRunOnly > 0 ? [`${count(inRunOnly)} by the run alone (the function left no record)`] : []),
+    ...(inRunOnly > 0
+      ? [
+          `${count(inRunOnly)} by the run alone (${unlogged === 0 ? 'what ends a function from outside leaves no record' : `${count(unlogged)} of them the function should have logged`})`,
+        ]
+      : []),
     ...(inTableOnly > 0 ? [`${count(inTableOnly)} by the table alone (before the run, or an upload)`] : []),
   ];
   return `${counted(failures, 'failure')} on record: ${words.join(', ')}.`;

@@ -26,6 +26,9 @@ export function duration(ms: number): string {
   return pair(Math.floor(hours / 24), 'd', hours % 24, 'h');
 }
 
+/** The same where it matters below a second: `812 ms`. */
+export const shortDuration = (ms: number): string => (ms < 1_000 ? `${count(ms)} ms` : duration(ms));
+
 const pair = (big: number, bigUnit: string, small: number, smallUnit: string) =>
   small === 0 ? `${count(big)} ${bigUnit}` : `${count(big)} ${bigUnit} ${small} ${smallUnit}`;
 

@@ -2,7 +2,7 @@ import type { InvocationLog } from '../../pipeline/log-report.ts';
 import type { LogLine } from '../../pipeline/logs.ts';
 import { ACTION, button } from './buttons.ts';
 import { code, escapeMrkdwn, shorten } from './escape.ts';
-import { count, counted, duration } from './format.ts';
+import { count, counted, duration, shortDuration } from './format.ts';
 import { compose, type Message } from './message.ts';
 
 /** Characters of one block of lines, well within a section with its markup. */
@@ -84,7 +84,7 @@ export function logsMessage(
 function headOf({ requestId, isError, report, at }: InvocationLog): string {
   const sign = isError ? ':x:' : ':white_check_mark:';
   const took = report
-    ? ` · ${duration(report.durationMs)}${report.maxMemoryMb === undefined ? '' : ` · ${count(report.maxMemoryMb)} MB`}`
+    ? ` · ${shortDuration(report.durationMs)}${report.maxMemoryMb === undefined ? '' : ` · ${count(report.maxMemoryMb)} MB`}`
     : '';
   return `${sign} *${clock(at)}* ${requestId === undefined ? 'outside of an invocation' : code(requestId, 60)}${took}`;
 }

@@ -85,7 +85,7 @@ function blocksOf(
   figures: readonly MessageBlock[],
 ): MessageBlock[] {
   return [
-    section([`*${fact}*`, ...lines].join('\n')),
+    ...sections([`*${fact}*`, ...lines]),
     ...figures,
     ...offers.map(({ text, button }) => ({ ...section(text), accessory: button })),
     ...(numbers.length === 0
@@ -99,8 +99,23 @@ function blocksOf(
 /** A message of plain lines: answers to one person. */
 export const say = (...lines: readonly string[]): Message => ({
   text: lines.join('\n'),
-  blocks: [section(lines.join('\n'))],
+  blocks: sections(lines),
 });
+
+/** A section takes 3,000 characters; a little less, as the cut of one line must not depend on its neighbours. */
+const MOST_SECTION = 2_900;
+
+/** Lines in as few sections as hold them, none of them split. */
+function sections(lines: readonly string[]): SectionBlock[] {
+  const texts: string[] = [];
+  for (const line of lines) {
+    const last = texts.at(-1);
+    if (last !== undefined && last.length + 1 + line.length <= MOST_SECTION)
+      texts[texts.length - 1] = `${last}\n${line}`;
+    else texts.push(line);
+  }
+  return (texts.length === 0 ? [''] : texts).map(section);
+}
 
 const mrkdwn = (text: string) => ({ type: 'mrkdwn' as const, text });
 const section = (text: string): SectionBlock => ({ type: 'section', text: mrkdwn(text) });

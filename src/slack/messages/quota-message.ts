@@ -18,17 +18,25 @@ export function quotaMessage(report: QuotaReport): Message {
     fact:
       blocking.length > 0
         ? `Quotas block a rescan: ${blocking.map(({ limit }) => limitWords(limit)).join('; ')}.`
-        : `Quotas allow ${rate(pacePerMinute)} images a minute, ${count(maxInFlight)} at once. Nothing blocks.`,
+        : `Quotas allow ${rate(pacePerMinute)} images a minute, ${count(maxInFlight)} at once. ${lines.some(isUnread) ? 'Nothing that could be read blocks.' : 'Nothing blocks.'}`,
     lines: [
       ...lines.map((line) => `${SIGNS[line.verdict]} · ${lineWords(line, report)}`),
       ...report.notes.map((note) => `:grey_question: ${sentence(note, 300)}`),
-      ...(lines.some(({ verdict, source }) => verdict !== 'ok' && source !== undefined && source !== 'read')
+      ...(lines.some(isRaisedThere)
         ? ['A quota is raised in AWS’s console: Service Quotas → the service → the name as it stands here.']
         : []),
     ],
     notes: [`The arithmetic: ${because.map((line) => sentence(line, 300)).join(' · ')}`],
   });
 }
+
+/** It is not known how much there is; a setting stands in at most. */
+const isUnread = ({ verdict, value, source }: QuotaLine): boolean =>
+  verdict === 'unknown' && (value === undefined || source === 'setting');
+
+/** Too little of it, and Service Quotas names it: what is set, or only not known, is not raised there. */
+const isRaisedThere = ({ verdict, source }: QuotaLine): boolean =>
+  (verdict === 'tight' || verdict === 'blocking') && (source === 'applied' || source === 'default');
 
 const SOURCES = {
   applied: 'as applied to this account',
@@ -49,7 +57,7 @@ function lineWords(line: QuotaLine, { functionMemoryMb, functionTimeoutMs }: Quo
     case 'model-tokens':
       return value === undefined
         ? 'Model: tokens a minute'
-        : `Model: ${amount} tokens a minute${from}${needed === '' ? '; what an image takes is not known (setting `TOKENS_PER_IMAGE`)' : needed}${quoted}`;
+        : `Model: ${amount} tokens a minute${from}${needed === '' && line.verdict === 'unknown' ? '; what an image takes is not known (setting `TOKENS_PER_IMAGE`)' : needed}${quoted}`;
     case 'account-concurrency':
       return `Lambda: ${value === undefined ? 'concurrency of the account' : `${amount} concurrent executions in the account`}`;
     case 'free-concurrency':

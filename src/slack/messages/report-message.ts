@@ -4,7 +4,7 @@ import type { RunSnapshot } from '../../rescan/types.ts';
 import { ACTION, button } from './buttons.ts';
 import { code } from './escape.ts';
 import { causeWords } from './failures-message.ts';
-import { bytes, count, counted, dollars, duration, percent } from './format.ts';
+import { bytes, count, counted, dollars, duration, percent, shortDuration } from './format.ts';
 import { compose, type Message } from './message.ts';
 import { runCharts } from './run-chart.ts';
 import { doneOf, runName } from './run-words.ts';
@@ -36,7 +36,7 @@ export function reportMessage(
         'Cost',
         `${totals.costUsd > 0 ? dollars(totals.costUsd) : 'not told by the function'}${expected.costUsd === undefined ? '' : ` (forecast ${dollars(expected.costUsd)})`}`,
       ],
-      ...noted('Slowest', report.slowest, ({ durationMs = 0 }) => duration(durationMs)),
+      ...noted('Slowest', report.slowest, ({ durationMs = 0 }) => shortDuration(durationMs)),
       ...noted('Largest', report.largest, ({ bytes: size = 0 }) => bytes(size)),
     ],
     notes: [

@@ -39,7 +39,7 @@ export function validationMessage(validation: Validation, now: number): Message 
     notes: [
       ...people.map((person) => personLine(person)),
       backup
-        ? `${people.length === 0 ? 'The backup names nobody' : `${counted(people.length, 'person', 'people')} drawn at random (seed ${String(seed ?? 0)})`} from backup ${code(backup.id, 80)}, ${duration(now - backup.startedAt)} old. \`/rescan validate person=…\` looks at one, \`/rescan diff\` at all.`
+        ? `${people.length === 0 ? 'Nobody has an entry in' : `${counted(people.length, 'person', 'people')} drawn at random (seed ${String(seed ?? 0)}) from`} backup ${code(backup.id, 80)}, ${duration(now - backup.startedAt)} old. \`/rescan validate person=…\` looks at one, \`/rescan diff\` at all.`
         : 'There is no verified backup to hold the table against.',
     ],
     buttons: [
