@@ -285,6 +285,12 @@ export function assembleRescans(parts: RescansParts): Rescans {
         }
       }
     },
+    async validate(by) {
+      const validated = await resultParts.results.validate({ by });
+      if (validated.ok) return validated.value;
+      warn('the autopilot could not validate', validated.refusal);
+      return;
+    },
     async forecast() {
       const expected = await runs.forecast(parts.pace);
       return expected.ok ? expected : { ok: false, refusal: { reason: 'start', refusal: expected.refusal } };

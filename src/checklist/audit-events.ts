@@ -94,6 +94,8 @@ export function auditOfAutopilot(event: AutopilotEvent): Told | undefined {
       return { who: 'bot', what, outcome: `waits for a person: ${event.hindrance.kind}` };
     case 'stopped':
       return { who: record.stoppedBy ?? 'bot', what, outcome: 'stopped' };
+    case 'validated':
+      return { who: record.by, what, outcome: `validated: ${event.validation.verdict}` };
     case 'finished':
       return { who: record.by, what, outcome: 'finished' };
     case 'changed':

@@ -5,6 +5,7 @@ import type { Person, RunSnapshot } from '../rescan/types.ts';
 import type { Wanted } from './autopilot-move.ts';
 import type { AutopilotRecord } from './autopilot-store.ts';
 import type { ChecklistView } from './checklist-view.ts';
+import type { Validation } from './result-control.ts';
 import type { StartRefusal } from './start-control.ts';
 import type { StepName } from './step.ts';
 import type { StepRefusal } from './step-control.ts';
@@ -30,6 +31,8 @@ export type AutopilotEvent =
       readonly view: ChecklistView;
       readonly hindrance: Hindrance;
     }
+  /** The table was held against manifest, outcomes and backup. */
+  | { readonly kind: 'validated'; readonly record: AutopilotRecord; readonly validation: Validation }
   | { readonly kind: 'stopped'; readonly record: AutopilotRecord; readonly view: ChecklistView }
   | {
       readonly kind: 'finished';

@@ -3,7 +3,7 @@ import type { ChecklistView, StepView } from './checklist-view.ts';
 import type { Found, StepName } from './step.ts';
 
 /** The steps that the autopilot does by itself. */
-export type OwnStep = 'backup' | 'quotas' | 'deploy' | 'test-logging' | 'sample';
+export type OwnStep = 'backup' | 'quotas' | 'deploy' | 'test-logging' | 'sample' | 'validate';
 
 /** Why the autopilot waits for somebody. It goes on by itself when that is mended, or when somebody says so. */
 export type Wanted =
@@ -29,6 +29,8 @@ export interface AutopilotFacts {
 
 /** A backup may grow stale while people take their time; it is made again this often. */
 const MOST_BACKUPS = 3;
+/** A validation that broke off is done once more; one that cannot be done does not keep the autopilot from its end. */
+const MOST_VALIDATIONS = 2;
 
 /**
  * What comes next, in the order of the checklist. Failure logging is tried before anything is deployed: a function that
@@ -36,17 +38,24 @@ const MOST_BACKUPS = 3;
  */
 export function nextMove(facts: AutopilotFacts): Move {
   const { view, attempts } = facts;
-  if (view.outcome?.kind === 'completed') return { kind: 'finished' };
   const of = (name: StepName): StepView =>
     view.steps.find(({ step }) => step === name) ?? { step: name, state: 'to-do' };
   const tried = (step: OwnStep) => attempts[step] ?? 0;
+  const closing = (): Move => {
+    const { state } = of('validate');
+    if (state === 'running') return { kind: 'wait', for: 'step' };
+    return state === 'to-do' && tried('validate') < MOST_VALIDATIONS
+      ? { kind: 'do', step: 'validate' }
+      : { kind: 'finished' };
+  };
+  if (view.outcome?.kind === 'completed') return closing();
   const isPast = (step: StepView) =>
     step.state === 'done' || step.state === 'skipped' || step.overriddenBy !== undefined;
 
   // Once the flush was asked for, what comes before it is past: a table that is being emptied differs from its backup.
   const flush = of('flush');
   if (flush.state === 'running') return { kind: 'wait', for: facts.approval === 'pending' ? 'approval' : 'step' };
-  if (isPast(flush)) return runMove(view, of('rescan'));
+  if (isPast(flush)) return runMove(view, of('rescan'), closing);
 
   for (const step of ['backup', 'quotas'] as const) {
     const seen = of(step);
@@ -73,11 +82,11 @@ export function nextMove(facts: AutopilotFacts): Move {
   return flush.state === 'failed' ? failed(flush) : { kind: 'ask-flush' };
 }
 
-function runMove(view: ChecklistView, rescan: StepView): Move {
+function runMove(view: ChecklistView, rescan: StepView, closing: () => Move): Move {
   switch (rescan.state) {
     case 'done':
     case 'skipped':
-      return { kind: 'finished' };
+      return closing();
     case 'running':
       return { kind: 'wait', for: 'run' };
     case 'failed': {

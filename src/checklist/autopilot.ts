@@ -9,6 +9,7 @@ import { type Move, nextMove, type OwnStep } from './autopilot-move.ts';
 import type { AutopilotForecast, AutopilotRecord, AutopilotStore } from './autopilot-store.ts';
 import type { Checklist } from './checklist.ts';
 import type { ChecklistView } from './checklist-view.ts';
+import type { Validation } from './result-control.ts';
 import type { StartControl } from './start-control.ts';
 import type { TableControl } from './table-control.ts';
 
@@ -25,7 +26,9 @@ export interface AutopilotPorts {
   readonly starts: StartControl;
   readonly runs: Pick<RunControl, 'current' | 'place' | 'stop' | 'watch'>;
   /** Does a step of its own to its end; what stood in its way otherwise. */
-  readonly doStep: (step: Exclude<OwnStep, 'backup'>, by: string) => Promise<Hindrance | undefined>;
+  readonly doStep: (step: Exclude<OwnStep, 'backup' | 'validate'>, by: string) => Promise<Hindrance | undefined>;
+  /** Holds the table against what the run says; undefined where it could not be done, which is logged. */
+  readonly validate: (by: string) => Promise<Validation | undefined>;
   readonly forecast: () => Promise<{ ok: true; value: AutopilotForecast } | { ok: false; refusal: AutopilotRefusal }>;
   readonly pace: PaceWish;
   readonly canary: Canary;
@@ -154,7 +157,11 @@ export function createAutopilot(ports: AutopilotPorts): Autopilot {
     // A deploy is followed by another test of the logging.
     if (step === 'deploy') attempts['test-logging'] = 0;
     if (!(await store.change(record.id, { set: { attempts } }, ['running']))) return;
-    return step === 'backup' ? makeBackup(record) : ports.doStep(step, record.by);
+    if (step === 'backup') return makeBackup(record);
+    if (step !== 'validate') return ports.doStep(step, record.by);
+    const validation = await ports.validate(record.by);
+    if (validation) await emit({ kind: 'validated', record, validation });
+    return;
   }
 
   async function makeBackup(record: AutopilotRecord): Promise<Hindrance | undefined> {

@@ -6,7 +6,9 @@ export type InTheWay =
   | { readonly reason: 'run-active'; readonly runId: string }
   | { readonly reason: 'job-active'; readonly job: TableJob }
   | { readonly reason: 'stop-file'; readonly path: string }
-  | { readonly reason: 'busy'; readonly holder: string };
+  | { readonly reason: 'busy'; readonly holder: string }
+  /** Other such work of this very copy. */
+  | { readonly reason: 'step-active' };
 
 export interface ExclusivePorts {
   /** The lease of the runs, held under a name of its own: while it is held no run is driven, nothing flushed or restored. */
@@ -25,6 +27,9 @@ export class ExclusiveLostError extends Error {
   }
 }
 
+/** A holder may take its own lease again, and would free it under other work of this process: that is kept apart here. */
+const inUse = new WeakSet<Lease>();
+
 /**
  * Does work while no run, flush, restore or other such work is on the pipeline; answers what is in the way where there is.
  * `signal` says that the right to it was lost.
@@ -36,15 +41,18 @@ export async function exclusively<T>(
   if (await ports.stopFileExists()) return { inTheWay: { reason: 'stop-file', path: ports.stopFile } };
   const before = await inTheWayNow(ports);
   if (before) return { inTheWay: before };
-  const taken = await ports.lease.acquire();
-  if (!taken.ok) return { inTheWay: { reason: 'busy', holder: taken.holder } };
-  const lost = new AbortController();
-  ports.lease.start(() => lost.abort(new ExclusiveLostError()));
+  if (inUse.has(ports.lease)) return { inTheWay: { reason: 'step-active' } };
+  inUse.add(ports.lease);
   try {
+    const taken = await ports.lease.acquire();
+    if (!taken.ok) return { inTheWay: { reason: 'busy', holder: taken.holder } };
+    const lost = new AbortController();
+    ports.lease.start(() => lost.abort(new ExclusiveLostError()));
     const since = await inTheWayNow(ports);
     return since ? { inTheWay: since } : { done: await work(lost.signal) };
   } finally {
     await ports.lease.release();
+    inUse.delete(ports.lease);
   }
 }
 

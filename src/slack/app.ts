@@ -192,6 +192,7 @@ export function createSlackApp(ports: {
       return undefined;
     },
     policy,
+    clock,
     onTrouble,
   });
   const files = createFileUpload(clients.files, config.SLACK_BOT_TOKEN);
@@ -271,7 +272,7 @@ export function createSlackApp(ports: {
       runs,
       starts,
       autopilot,
-      begin: beginSteps({ tables, forms, planning, pace, stepPorts, deploys: deployForms }),
+      begin: beginSteps({ tables, forms, planning, pace, stepPorts, deploys: deployForms, results: resultDeeds }),
       deeds,
       status,
       board,

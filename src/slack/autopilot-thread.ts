@@ -12,6 +12,7 @@ import { approvalMessage } from './messages/approval-message.ts';
 import { autopilotMessage, needsPersonMessage, receiptMessage } from './messages/autopilot-message.ts';
 import type { Message } from './messages/message.ts';
 import { previewMessage } from './messages/preview.ts';
+import { validationMessage } from './messages/validation-message.ts';
 import { decideByRequester } from './self-approval.ts';
 
 /** The autopilot as its message shows it. */
@@ -25,6 +26,11 @@ export const renderAutopilot =
   ({ record, view }: ShownAutopilot): Message =>
     autopilotMessage(record, view, clock.now());
 
+function verdictOf({ steps }: ChecklistView): string | undefined {
+  const found = steps.find(({ step }) => step === 'validate')?.found;
+  return found?.kind === 'validate' ? found.verdict : undefined;
+}
+
 /** Where the autopilot shows itself: one live plan, its requests and runs in the channel, what it needs a person for as an alert. */
 export function createAutopilotThread(ports: {
   board: Pick<Board<ShownAutopilot>, 'show'>;
@@ -34,6 +40,7 @@ export function createAutopilotThread(ports: {
   runs: Pick<RunControl, 'setPlace'>;
   auditHead: () => Promise<string | undefined>;
   policy: ApprovalPolicy;
+  clock: Pick<Clock, 'now'>;
   onTrouble: (error: unknown, message: string) => void;
 }): { hear(event: AutopilotEvent): Promise<void> } {
   const { board, alerts, chat } = ports;
@@ -57,6 +64,9 @@ export function createAutopilotThread(ports: {
           const ts = await chat.post(channel, previewMessage(event.plan, { buttons }));
           return ports.runs.setPlace(event.plan.runId, { channel, ts });
         }
+        case 'validated':
+          await chat.post(channel, validationMessage(event.validation, ports.clock.now()));
+          return;
         case 'needs-person':
           board.show({ runId: record.id, record, view: event.view });
           return alerts.put(record.id, { to: 'channel', message: needsPersonMessage(record, event.hindrance) });
@@ -65,7 +75,10 @@ export function createAutopilotThread(ports: {
             ports.onTrouble(error, 'the receipt goes without the head of the audit');
             return undefined;
           });
-          await alerts.put(record.id, { to: 'channel', message: receiptMessage(record, event.run, head) });
+          await alerts.put(record.id, {
+            to: 'channel',
+            message: receiptMessage(record, event.run, { verdict: verdictOf(event.view), head }),
+          });
           return board.show({ runId: record.id, record, view: event.view });
         }
       }

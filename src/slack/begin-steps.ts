@@ -6,6 +6,7 @@ import { runLoggingTest, runQuotas, runSample, type StepCommandPorts } from './c
 import type { DeployForms } from './deploy-forms.ts';
 import { tableRefusalMessage } from './messages/table-refusals.ts';
 import { type PlanningPorts, planAndShow } from './planning.ts';
+import type { ResultDeeds } from './result-deeds.ts';
 import type { TableForms } from './table-forms.ts';
 
 /** How each step begins when its button is pressed: as its command would. */
@@ -16,6 +17,7 @@ export function beginSteps(ports: {
   pace: PaceWish;
   stepPorts: StepCommandPorts;
   deploys: Pick<DeployForms, 'openDeploy'>;
+  results: Pick<ResultDeeds, 'validate'>;
 }): Readonly<Partial<Record<StepName, BeginStep>>> {
   const { tables, forms, planning, stepPorts } = ports;
   return {
@@ -28,6 +30,7 @@ export function beginSteps(ports: {
     'test-logging': (click) => runLoggingTest(click, stepPorts),
     sample: (click) => runSample(click, stepPorts),
     flush: (click) => forms.openFlush(click.triggerId, { failedOnly: false }, click),
+    validate: (click) => ports.results.validate({}, click),
     rescan: (click) => planAndShow({ selection: {}, paceWish: ports.pace }, click, planning),
   };
 }

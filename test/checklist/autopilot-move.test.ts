@@ -28,7 +28,8 @@ describe('what the autopilot does next', () => {
     expect(nextMove(at('sample'))).toEqual({ kind: 'do', step: 'sample' });
     expect(nextMove(at('flush'))).toEqual({ kind: 'ask-flush' });
     expect(nextMove(at('rescan'))).toEqual({ kind: 'start-run' });
-    expect(nextMove(at('end'))).toEqual({ kind: 'finished' });
+    expect(nextMove(at('end'))).toEqual({ kind: 'do', step: 'validate' });
+    expect(nextMove(at('end', { validate: { state: 'done' } }))).toEqual({ kind: 'finished' });
   });
 
   test('waits for what is under way, whoever began it', () => {
@@ -141,6 +142,9 @@ describe('what the autopilot does next', () => {
   test('is through when the checklist was closed with its run', () => {
     const facts = at('backup');
     const outcome = { kind: 'completed', runId: 'r-1' } as const;
-    expect(nextMove({ ...facts, view: { ...facts.view, outcome } })).toEqual({ kind: 'finished' });
+    const closed = { ...facts.view, outcome };
+    expect(nextMove({ ...facts, view: closed })).toEqual({ kind: 'do', step: 'validate' });
+    // A validation that cannot be done keeps nobody from the end.
+    expect(nextMove({ ...facts, view: closed, attempts: { validate: 2 } })).toEqual({ kind: 'finished' });
   });
 });

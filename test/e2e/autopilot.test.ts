@@ -31,9 +31,44 @@ describe('the autopilot', () => {
       withinMs: 60_000,
     });
     expect(wholeText(receipt)).toMatch(/Head of the audit/);
+    expect(wholeText(receipt)).toMatch(/every image is accounted for|worth a look/);
+    await here.people.sees(/Validation of r-0001/);
     await here.people.command('viewer', '/rescan history');
     await here.people.sees(/complete with Rescan r-0001/);
     await here.people.command('viewer', '/rescan audit verify');
     await here.people.sees(/The audit is whole/);
+  });
+
+  test('a kill while it waits for the approval, and another in mid-run: it goes on and does nothing twice', {
+    timeout: 120_000,
+  }, async () => {
+    await here.world.set({ latencyMs: 100 });
+    await startAutopilot();
+    await here.people.sees(/Approval needed: flush/, { withinMs: 60_000 });
+    await here.people.bot('kill');
+    await here.people.bot('start');
+    await approve();
+    await here.people.sees(/Rescan r-0001 is running: [1-9]\d* of 60/, { withinMs: 60_000 });
+    await here.people.bot('kill');
+    await here.people.bot('start');
+    await here.people.sees(/The autopilot is through: Rescan r-0001 did 60 images/, { withinMs: 60_000 });
+    const texts = (await here.people.messages()).map(({ text }) => text);
+    expect(texts.filter((text) => /Approval needed: flush|^Flush of /.test(text))).toHaveLength(1);
+    expect(texts.filter((text) => /^The flush is done/.test(text))).toHaveLength(1);
+    expect(texts.filter((text) => /^The autopilot is through/.test(text))).toHaveLength(1);
+    // The sample's images beside: each image of the run once, but for those in flight at the kill.
+    const counts = Object.values((await here.world.invocations()).byKey);
+    expect(counts.filter((times) => times > 1).length).toBeLessThanOrEqual(23);
+  });
+
+  test('a stop while it waits takes the request back: nobody can approve it any more', {
+    timeout: 60_000,
+  }, async () => {
+    await startAutopilot();
+    const asked = await here.people.sees(/Approval needed: flush/, { withinMs: 60_000 });
+    await here.people.command('operator', '/rescan autopilot stop');
+    await here.people.sees(/Flush of .*taken back|withdrawn/);
+    await here.people.click('approver', asked.ts, 'approval_approve').catch(() => undefined);
+    expect((await here.people.messages()).some(({ text }) => /The flush is done/.test(text))).toBe(false);
   });
 });

@@ -14,13 +14,14 @@ import { stepRefusalLines } from './step-refusals.ts';
 import { foundWords, STEP_TITLES } from './step-words.ts';
 import { tableRefusalLines } from './table-refusals.ts';
 import { jobName } from './table-words.ts';
+import { verdictWords } from './verdict-words.ts';
 
 /** What the autopilot would do and what is to be expected, before anything happens. */
 export function autopilotPlanMessage({ id, forecast, by }: AutopilotRecord): Message {
   return compose({
     fact: `The autopilot would do the whole rescan: ${counted(forecast.images, 'image')}.`,
     lines: [
-      'Nothing has happened yet. In this order, each step only if the one before it holds: backup, quotas, a test of the failure logging (deployed if it does not work), a few images, *flush with the approval of a second person*, the first images as a canary, then all others.',
+      'Nothing has happened yet. In this order, each step only if the one before it holds: backup, quotas, a test of the failure logging (deployed if it does not work), a few images, *flush with the approval of a second person*, the first images as a canary, then all others, and a validation at the end.',
       'It stops where a person is needed, and goes on by itself after that.',
     ],
     numbers: [
@@ -169,7 +170,12 @@ function wantedWords(wanted: Wanted): { fact: string; lines: readonly string[] }
 }
 
 /** What came of it, against what was to be expected. */
-export function receiptMessage(record: AutopilotRecord, run: RunSnapshot | undefined, auditHead?: string): Message {
+export function receiptMessage(
+  record: AutopilotRecord,
+  run: RunSnapshot | undefined,
+  about: { readonly verdict?: string | undefined; readonly head?: string | undefined } = {},
+): Message {
+  const { verdict, head } = about;
   const { forecast } = record;
   const took = (record.endedAt ?? 0) - (record.startedAt ?? 0);
   if (!run)
@@ -194,10 +200,11 @@ export function receiptMessage(record: AutopilotRecord, run: RunSnapshot | undef
       ],
       ['Images', `${count(doneOf(run))} (${against(count(forecast.images))})`],
       ['Entries stored', count(totals.entriesStored)],
+      ['Validation', verdict === undefined ? 'not done: `/rescan validate`' : verdictWords(verdict)],
     ],
     notes: [
       `Started by ${mention(record.by)}. \`/rescan history\` keeps it.`,
-      ...(auditHead === undefined ? [] : [`Head of the audit: ${code(auditHead, 64)}`]),
+      ...(head === undefined ? [] : [`Head of the audit: ${code(head, 64)}`]),
     ],
   });
 }

@@ -24,6 +24,8 @@ export function stepRefusalLines(refusal: StepRefusal): string[] {
       ];
     case 'fault':
       return [`It could not be done: ${faultWords(refusal.fault)}.`, ...faultLines(refusal.fault)];
+    case 'step-active':
+      return ['The bot is at another step on this function: nothing was done.', 'Try again when that is at its end.'];
     case 'run-active':
     case 'job-active':
     case 'stop-file':
@@ -32,7 +34,7 @@ export function stepRefusalLines(refusal: StepRefusal): string[] {
   }
 }
 
-const inTheWayLines = (refusal: InTheWay): string[] =>
+const inTheWayLines = (refusal: Exclude<InTheWay, { reason: 'step-active' }>): string[] =>
   refusal.reason === 'stop-file'
     ? [`The stop file ${code(refusal.path, 200)} is there: nothing starts while it exists.`]
     : tableRefusalLines(refusal);

@@ -6,6 +6,7 @@ import { missingWords } from './gate-words.ts';
 import { limitWords } from './limit-words.ts';
 import { runName } from './run-words.ts';
 import { backupName } from './table-words.ts';
+import { verdictWords } from './verdict-words.ts';
 
 /** The steps as a person calls them. */
 export const STEP_TITLES: Readonly<Record<StepName, string>> = {
@@ -66,7 +67,7 @@ export function foundWords(found: Found): string {
     case 'rescan':
       return runName(found.runId);
     case 'validate':
-      return sentence(found.verdict, 150);
+      return verdictWords(found.verdict);
     case 'interrupted':
       return 'the bot went down while it was under way';
     case 'trouble':

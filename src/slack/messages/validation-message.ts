@@ -8,12 +8,8 @@ import { code } from './escape.ts';
 import { count, counted, duration } from './format.ts';
 import { compose, type Message } from './message.ts';
 import { tableFigure } from './table-figure.ts';
+import { verdictWords } from './verdict-words.ts';
 
-export const VERDICT_WORDS: Readonly<Record<Verdict, string>> = {
-  good: 'every image is accounted for',
-  look: 'nothing is proven lost, something is worth a look',
-  bad: 'something is missing',
-};
 const SIGNS: Readonly<Record<Verdict, string>> = { good: ':white_check_mark:', look: ':warning:', bad: ':x:' };
 
 /** What a validation found: the verdict first. */
@@ -24,7 +20,7 @@ export function validationMessage(validation: Validation, now: number): Message 
   const retryable = problems.some(({ kind }) => kind === 'without-outcome' || kind === 'rows-missing');
   const hasFailed = problems.some(({ kind }) => kind === 'failed');
   return compose({
-    fact: `${SIGNS[verdict]} Validation of ${runIds[0] ?? 'the table'}: ${VERDICT_WORDS[verdict]}.`,
+    fact: `${SIGNS[verdict]} Validation of ${runIds[0] ?? 'the table'}: ${verdictWords(verdict)}.`,
     lines: [
       ...problems.map((problem) => `• ${problemWords(problem)}`),
       ...(reconciled

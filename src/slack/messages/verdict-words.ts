@@ -1,0 +1,12 @@
+import type { Verdict } from '../../rescan/validation.ts';
+import { sentence } from './escape.ts';
+
+const WORDS: Readonly<Record<Verdict, string>> = {
+  good: 'every image is accounted for',
+  look: 'nothing is proven lost, something is worth a look',
+  bad: 'something is missing',
+};
+
+/** A verdict as it is on record; a word of another version of the bot stands as it is. */
+export const verdictWords = (verdict: string): string =>
+  Object.entries(WORDS).find(([word]) => word === verdict)?.[1] ?? sentence(verdict, 60);
