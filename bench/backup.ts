@@ -20,17 +20,17 @@ import { backUpAsRunbook, flushAsRunbook, restoreAsRunbook } from './runbook-way
 const ITEMS = Number(process.env.BENCH_ITEMS ?? 100_000);
 /** With 20 ms on each request the runbook's flush and restore take their time: their rate is that of the first so many. */
 const SLOW_BASELINE = Math.min(ITEMS, 10_000);
-const BUCKET = 'bench-backups';
+export const BUCKET = 'bench-backups';
 
 /** Seconds that `work` took. */
-async function seconds(work: () => Promise<unknown>): Promise<number> {
+export async function seconds(work: () => Promise<unknown>): Promise<number> {
   const start = performance.now();
   await work();
   return (performance.now() - start) / 1000;
 }
 
 /** The local AWS in a process of its own on a port that nobody else has, and clients of it. */
-async function startServer() {
+export async function startServer() {
   const aws = await startLocalAwsProcess(21_000 + Math.floor(Math.random() * 20_000));
   const local = {
     endpoint: aws.url,
@@ -160,7 +160,8 @@ async function round(
   await rm(file, { force: true });
 }
 
-async function fill(dynamodb: DynamoDBClient, table: string, items: number): Promise<void> {
+/** A table of so many timesheet entries. */
+export async function fill(dynamodb: DynamoDBClient, table: string, items: number): Promise<void> {
   await createPipelineTable(dynamodb, table);
   let next = 0;
   await Promise.all(

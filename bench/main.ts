@@ -3,6 +3,7 @@ import { runAckBenchmark } from './ack.ts';
 import { runBackupBenchmarks, runBackupMemoryBenchmark } from './backup.ts';
 import { runEngineBenchmark, runManifestBenchmark, runPaceBenchmark } from './engine.ts';
 import { createReport, type Report } from './report.ts';
+import { runCsvBenchmark, runDiffBenchmark, runReconcileBenchmark } from './results.ts';
 
 const benchmarks: Readonly<Record<string, (report: Report) => Promise<void>>> = {
   engine: runEngineBenchmark,
@@ -11,6 +12,9 @@ const benchmarks: Readonly<Record<string, (report: Report) => Promise<void>>> = 
   ack: runAckBenchmark,
   backup: runBackupBenchmarks,
   'backup-memory': runBackupMemoryBenchmark,
+  diff: runDiffBenchmark,
+  reconcile: runReconcileBenchmark,
+  csv: runCsvBenchmark,
 };
 
 const { positionals } = parseArgs({ allowPositionals: true });
