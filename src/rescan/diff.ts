@@ -54,7 +54,7 @@ export interface Diff {
   readonly dispose: () => Promise<void>;
 }
 
-const SEGMENTS = 6;
+const SEGMENTS = 2;
 const TOP = 20;
 
 /**
