@@ -31,7 +31,7 @@ const recordSchema = z.object({
   wanted: z.string().exactOptional(),
   /** What it was about to do was refused: it is not tried again before somebody says so. */
   refused: z.boolean().exactOptional(),
-  /** It is finished, and people may not have been told. */
+  /** It is finished, or needs somebody, and people may not have been told. */
   untold: z.boolean().exactOptional(),
   /** Grows when somebody says that it may go on. */
   nudges: z.number().default(0),
@@ -48,7 +48,7 @@ export interface AutopilotStore {
     change: { set?: Partial<AutopilotRecord>; remove?: (keyof AutopilotRecord)[] },
     states: AutopilotRecord['state'][],
   ): Promise<AutopilotRecord | undefined>;
-  nudge(id: string): Promise<AutopilotRecord | undefined>;
+  nudge(id: string, options: { forgetApproval: boolean }): Promise<AutopilotRecord | undefined>;
 }
 
 export function createAutopilotStore(table: ControlTable, name: string): AutopilotStore {
@@ -84,10 +84,11 @@ export function createAutopilotStore(table: ControlTable, name: string): Autopil
       );
       return done.ok ? recordSchema.parse(done.entry) : undefined;
     },
-    async nudge(id) {
+    async nudge(id, { forgetApproval }) {
+      const remove = ['wanted', 'refused', 'untold', ...(forgetApproval ? ['approvalId'] : [])];
       const done = await table.update(
         key,
-        { set: { attempts: {} }, remove: ['wanted', 'refused', 'approvalId'], add: { nudges: 1 } },
+        { set: { attempts: {} }, remove, add: { nudges: 1 } },
         inStates(id, ['running']),
       );
       return done.ok ? recordSchema.parse(done.entry) : undefined;

@@ -4,7 +4,13 @@ import type { Fault } from '../pipeline/reading.ts';
 import type { RunControl } from '../rescan/run-control.ts';
 import type { Canary, PaceWish } from '../rescan/types.ts';
 import type { Lease } from '../state/lease.ts';
-import type { AutopilotControl, AutopilotEvent, AutopilotRefusal, Hindrance } from './autopilot-control.ts';
+import type {
+  AutopilotControl,
+  AutopilotEvent,
+  AutopilotRefusal,
+  AutopilotStopped,
+  Hindrance,
+} from './autopilot-control.ts';
 import { type Move, nextMove, type OwnStep } from './autopilot-move.ts';
 import type { AutopilotForecast, AutopilotRecord, AutopilotStore } from './autopilot-store.ts';
 import type { Checklist } from './checklist.ts';
@@ -77,8 +83,8 @@ export function createAutopilot(ports: AutopilotPorts): Autopilot {
 
   async function turn(): Promise<number> {
     const record = await store.read();
-    if (record?.state === 'finished' && record.untold) await tellFinished(record, await ports.checklist.view());
-    if (record?.state !== 'running') {
+    const isUntold = record?.state === 'finished' && record.untold === true;
+    if (record?.state !== 'running' && !isUntold) {
       if (lease.holds()) await lease.release();
       return LOOK_AGAIN_MS;
     }
@@ -86,6 +92,17 @@ export function createAutopilot(ports: AutopilotPorts): Autopilot {
       const taken = await lease.acquire();
       if (!taken.ok) return Math.max(ports.pollMs, taken.waitMs);
       lease.start(() => ports.warn('the autopilot is driven by another copy of the bot now', undefined));
+      // Read anew: whoever held it may have moved on since.
+      return 0;
+    }
+    if (isUntold) {
+      await tellFinished(record, await ports.checklist.view());
+      return 0;
+    }
+    // What it needs somebody for was noted, and the process died before anybody was told: it comes to that again.
+    if (record.untold) {
+      await store.change(record.id, { remove: ['wanted', 'refused', 'untold'] }, ['running']);
+      return 0;
     }
     if (await ports.stopFileExists()) {
       await stopRecord(record, `the stop file ${ports.stopFile}`);
@@ -100,10 +117,13 @@ export function createAutopilot(ports: AutopilotPorts): Autopilot {
     // Asked for, and the process died before it was shown: nobody could approve what nobody sees.
     if (approval?.state.kind === 'pending' && approval.ts === undefined)
       await emit({ kind: 'approval-asked', record, approval });
-    await emit({ kind: 'changed', record, view });
-    if (record.refused) return LOOK_AGAIN_MS;
     const { attempts } = record;
-    return move(nextMove({ view, attempts, ...(approval ? { approval: approval.state.kind } : {}) }), record, view);
+    const next = nextMove({ view, attempts, ...(approval ? { approval: approval.state.kind } : {}) });
+    const isMended = record.wanted !== undefined && !record.refused && next.kind !== 'needs-person';
+    const now = isMended ? await store.change(record.id, { remove: ['wanted'] }, ['running']) : record;
+    if (!now) return 0;
+    await emit({ kind: 'changed', record: now, view });
+    return now.refused ? LOOK_AGAIN_MS : move(next, now, view);
   }
 
   /** Does the next thing; answers how long to wait before looking again. */
@@ -140,9 +160,11 @@ export function createAutopilot(ports: AutopilotPorts): Autopilot {
     const wanted = JSON.stringify(hindrance).slice(0, 2_000);
     if (record.wanted === wanted) return;
     const refused = hindrance.kind !== 'wanted';
-    const set = { wanted, ...(refused ? { refused } : {}) };
+    const set = { wanted, untold: true, ...(refused ? { refused } : {}) };
     const noted = await store.change(record.id, { set }, ['running']);
-    if (noted) await emit({ kind: 'needs-person', record: noted, view, hindrance });
+    if (!noted) return;
+    await emit({ kind: 'needs-person', record: noted, view, hindrance });
+    await store.change(record.id, { remove: ['untold'] }, ['running']);
   }
 
   async function tellFinished(record: AutopilotRecord, view: ChecklistView): Promise<void> {
@@ -219,13 +241,34 @@ export function createAutopilot(ports: AutopilotPorts): Autopilot {
     return;
   }
 
-  async function stopRecord(record: AutopilotRecord, by: string): Promise<AutopilotRecord | undefined> {
+  /** Ends it, then does `besides`; people are told when all of that is done: Slack may be slow, and a stop is not. */
+  async function stopRecord(
+    record: AutopilotRecord,
+    by: string,
+    besides: () => Promise<Omit<AutopilotStopped, 'record' | 'withdrew'>> = async () => ({}),
+  ): Promise<AutopilotStopped | undefined> {
     const set = { state: 'stopped', stoppedBy: by, endedAt: Math.round(clock.now()) } as const;
     const stopped = await store.change(record.id, { set, remove: ['wanted'] }, ['running', 'planned']);
     if (!stopped) return;
-    if (stopped.approvalId !== undefined) await tables.withdraw(stopped.approvalId, by);
+    let withdrew = false;
+    let ended = {};
+    try {
+      // First of all, so that no approval begins anything behind the stop.
+      if (stopped.approvalId !== undefined) withdrew = await tables.withdraw(stopped.approvalId, by);
+    } finally {
+      ended = await besides();
+    }
     await emit({ kind: 'stopped', record: stopped, view: await ports.checklist.view() });
-    return stopped;
+    return { record: stopped, withdrew, ...ended };
+  }
+
+  /** Stops the run, flush or restore that is under way. */
+  async function stopWork(by: string): Promise<Omit<AutopilotStopped, 'record' | 'withdrew'>> {
+    const run = await runs.current();
+    const halted = run?.state.kind === 'running' ? await runs.stop(by, { now: false }) : undefined;
+    const job = await tables.current();
+    if (job) await tables.stop(by);
+    return { ...(job ? { job } : {}), ...(halted?.ok ? { run: halted.value } : {}) };
   }
 
   async function standingBy(): Promise<void> {
@@ -283,7 +326,11 @@ export function createAutopilot(ports: AutopilotPorts): Autopilot {
     goOn: () =>
       attempt(async () => {
         const record = await store.read();
-        const nudged = record?.state === 'running' ? await store.nudge(record.id) : undefined;
+        if (record?.state !== 'running') return refuse({ reason: 'not-active' });
+        const approval = record.approvalId === undefined ? undefined : await tables.approval(record.approvalId);
+        // A request that still waits for its answer stays its own: a stop has to take it back.
+        const isOpen = approval?.state.kind === 'pending' || approval?.state.kind === 'approved';
+        const nudged = await store.nudge(record.id, { forgetApproval: !isOpen });
         if (!nudged) return refuse({ reason: 'not-active' });
         nudgeLoop();
         return { ok: true, value: nudged };
@@ -291,24 +338,12 @@ export function createAutopilot(ports: AutopilotPorts): Autopilot {
     stop: (by) =>
       attempt(async () => {
         const record = await store.read();
-        const stopped =
-          record?.state === 'running' || record?.state === 'planned' ? await stopRecord(record, by) : undefined;
+        if (record?.state !== 'running' && record?.state !== 'planned') return refuse({ reason: 'not-active' });
+        // What is under way beside a mere plan is somebody else's.
+        const stopped = await stopRecord(record, by, record.state === 'running' ? () => stopWork(by) : undefined);
         if (!stopped) return refuse({ reason: 'not-active' });
         nudgeLoop();
-        const withdrew = stopped.approvalId !== undefined;
-        const job = await tables.current();
-        if (job) await tables.stop(by);
-        const run = await runs.current();
-        const halted = run?.state.kind === 'running' ? await runs.stop(by, { now: false }) : undefined;
-        return {
-          ok: true,
-          value: {
-            record: stopped,
-            withdrew,
-            ...(job ? { job } : {}),
-            ...(halted?.ok ? { run: halted.value } : {}),
-          },
-        };
+        return { ok: true, value: stopped };
       }),
     current: () => store.read(),
     async setPlace(id, place) {

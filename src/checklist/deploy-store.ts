@@ -8,6 +8,8 @@ const recordSchema = z.object({
   plan: z.string(),
   by: z.string(),
   plannedAt: z.number(),
+  /** It was in place already when it was planned: there is nothing to bring back, so it is never the last one. */
+  isInPlace: z.boolean().exactOptional(),
   state: z.enum(['planned', 'deploying', 'deployed', 'rolling-back', 'rolled-back', 'failed']),
   /** When it was begun, ended or rolled back. */
   at: z.number().exactOptional(),
@@ -18,7 +20,7 @@ export type DeployRecord = z.infer<typeof recordSchema>;
 export interface DeployStore {
   plan(record: DeployRecord): Promise<void>;
   read(id: string): Promise<DeployRecord | undefined>;
-  /** The last one that was begun. */
+  /** The last one that was begun and changed anything. */
   last(): Promise<DeployRecord | undefined>;
   /** Moves it on, if it is still in one of these states. */
   move(
@@ -50,7 +52,7 @@ export function createDeployStore(table: ControlTable, name: string): DeployStor
       const before = await read(id);
       if (!before || !from.includes(before.state)) return;
       // First which one it is: a crash in between leaves a plan that was not begun, and that is looked at and left.
-      if (set.state === 'deploying') await table.update(lastKey, { set: { id } });
+      if (set.state === 'deploying' && !before.isInPlace) await table.update(lastKey, { set: { id } });
       const condition: Condition = { in: { state: from } };
       const moved = await table.update(key(id), { set }, condition);
       return moved.ok ? recordSchema.parse(moved.entry) : undefined;

@@ -91,12 +91,19 @@ export function createDeploys(ports: DeploysPorts): Deploys {
     }
   }
 
-  async function lookForWork(): Promise<void> {
-    if (busy) return;
+  async function leftUnderWay(): Promise<DeployRecord | undefined> {
     const record = await store.last();
-    if (record?.state !== 'deploying' && record?.state !== 'rolling-back') return;
+    return record?.state === 'deploying' || record?.state === 'rolling-back' ? record : undefined;
+  }
+
+  async function lookForWork(): Promise<void> {
+    if (busy || !(await leftUnderWay())) return;
     // A stop file or a run in the way leaves it for later.
-    await exclusively(ports.exclusive, (signal) => bringToEnd(record, AbortSignal.any([signal, over.signal])));
+    await exclusively(ports.exclusive, async (signal) => {
+      // Another copy may have brought it to its end while this one waited for the right to.
+      const record = await leftUnderWay();
+      if (record) await bringToEnd(record, AbortSignal.any([signal, over.signal]));
+    });
   }
 
   async function standingBy(): Promise<void> {
@@ -111,7 +118,9 @@ export function createDeploys(ports: DeploysPorts): Deploys {
       try {
         const plan = await ports.plan(given);
         const id = `d-${randomUUID().slice(0, 8)}`;
-        await store.plan({ id, plan: JSON.stringify(plan), by, plannedAt: Math.round(clock.now()), state: 'planned' });
+        const plannedAt = Math.round(clock.now());
+        const { inPlace: isInPlace } = plan;
+        await store.plan({ id, plan: JSON.stringify(plan), by, plannedAt, isInPlace, state: 'planned' });
         return { ok: true, value: { id, plan } };
       } catch (error) {
         return refused(refusalOf(error));

@@ -10,7 +10,7 @@ const USAGE = `npm run sandbox [-- OPTIONS]
   --aws-only     the local AWS alone
   --images N     how many images the bucket holds (default 240)
   --empty        start with an empty table (default: filled by an earlier rescan)
-  --port P       port of the local Slack (default 4390); the local AWS takes the next one`;
+  --port P       port of the local Slack (default 4390); the local AWS takes the next one, the page the one after`;
 
 function wholeNumber(name: string, text: string | undefined, otherwise: number, most: number): number {
   if (text === undefined) return otherwise;
@@ -46,6 +46,7 @@ async function main(): Promise<void> {
     onBotEnded: (how) =>
       console.log(`The bot ended (${how}); its log: ${logPath}. Start it again with POST /sandbox/bot {"do":"start"}.`),
   });
+  if (sandbox.page) console.log(`\nOpen in a browser   ${sandbox.page.url}\n`);
   if (sandbox.slack) console.log(`Local Slack   ${sandbox.slack.url}   (state: ${sandbox.slack.url}/sandbox/state)`);
   if (sandbox.aws) console.log(`Local AWS     ${sandbox.aws.url}   (world: ${sandbox.aws.url}/sandbox/world)`);
   if (sandbox.bot) console.log(`The bot       process ${sandbox.bot.status().pid}, log in ${logPath}`);

@@ -5,13 +5,14 @@ import { z } from 'zod';
 import { type LocalAws, startLocalAws } from './aws/server.ts';
 import { type BotProcess, createBotProcess } from './bot-process.ts';
 import { type LocalSlack, startLocalSlack } from './slack/server.ts';
+import { type PageServer, startPageServer } from './web/server.ts';
 
 export interface SandboxOptions {
   /** Which halves to start. The bot is started where both are. */
   readonly slack: boolean;
   readonly aws: boolean;
   readonly images: number;
-  /** Port of the local Slack; the local AWS takes the next one. 0: any free ones. */
+  /** Port of the local Slack; the local AWS takes the next one, the page the one after. 0: any free ones. */
   readonly port: number;
   readonly seedTable: 'full' | 'empty';
   /** Handed on to the bot, so that its settings can be tried: the sandbox sets only what it must. */
@@ -24,6 +25,8 @@ export interface Sandbox {
   readonly slack?: LocalSlack;
   readonly aws?: LocalAws;
   readonly bot?: BotProcess;
+  /** The page in the browser, where Slack is up. */
+  readonly page?: PageServer;
   /** What a program must have in its environment to use the halves that are up. */
   readonly environment: Readonly<Record<string, string>>;
   readonly stopFile: string;
@@ -56,6 +59,15 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
         })
       : undefined;
     if (slack) started.push(slack);
+
+    const page = slack
+      ? await startPageServer({
+          port: options.port === 0 ? 0 : options.port + 2,
+          slackUrl: slack.url,
+          ...(aws ? { awsUrl: aws.url } : {}),
+        })
+      : undefined;
+    if (page) started.push(page);
 
     const stopFile = options.environment.STOP_FILE ?? join(tmpdir(), 'STOP_RESCAN');
     const environment = {
@@ -107,6 +119,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
       ...(slack ? { slack } : {}),
       ...(aws ? { aws } : {}),
       ...(bot ? { bot } : {}),
+      ...(page ? { page } : {}),
       environment,
       stopFile,
       close,

@@ -37,7 +37,7 @@ export function autopilotPlanMessage({ id, forecast, by }: AutopilotRecord): Mes
           : `about ${count(forecast.expectedFailures)} (${percent(forecast.expectedFailures, forecast.images)})`,
       ],
     ],
-    notes: [forecast.restsOn.map((line) => sentence(line, 300)).join('\n'), `Asked for by ${mention(by)}.`],
+    notes: [...forecast.restsOn.map((line) => sentence(line, 300)), `Asked for by ${mention(by)}.`],
     buttons: [
       button(ACTION.autopilotStart, 'Start', id, { style: 'primary' }),
       button(ACTION.autopilotCancel, 'Cancel', id),

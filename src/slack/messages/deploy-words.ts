@@ -35,8 +35,8 @@ export function deployRefusalLines(refusal: DeployRefusal): string[] {
       return [`There is no ${code(refusal.name, 300)}.`];
     case 'handler-not-found':
       return [
-        `The handler ${code(refusal.handler, 200)} is no file of the package, so the function would not work with it.`,
-        'Look at the handler’s setting, and whether the zip is flat.',
+        `The handler ${code(refusal.handler, 200)} cannot be found in the package, so the function would not work with it.`,
+        'Look at the handler’s setting, whether the zip is flat, and whether the file has that name in it.',
       ];
     case 'too-large':
       return [`Unpacked the package would be ${bytes(refusal.bytes)}; Lambda takes ${bytes(refusal.most)}.`];

@@ -31,7 +31,9 @@ export function planFigure(view: ChecklistView, now: number): { block: PlanBlock
     },
     plain: view.steps.map((step) => {
       const line = stepLine(step, now);
-      return `${SIGNS[step.state]} *${STEP_TITLES[step.step]}* (${STATE_WORDS[step.state]})${line === '' ? '' : `: ${line}`}`;
+      const passed = step.overriddenBy !== undefined;
+      const sign = passed ? SIGNS.skipped : SIGNS[step.state];
+      return `${sign} *${STEP_TITLES[step.step]}* (${passed ? 'passed over' : STATE_WORDS[step.state]})${line === '' ? '' : `: ${line}`}`;
     }),
   };
 }
