@@ -8,6 +8,7 @@ import { canonicalItem } from '../../src/backup/canonical.ts';
 import { BackupDamagedError, BackupNotFoundError, BackupOfAnotherTableError } from '../../src/backup/errors.ts';
 import { saveToSupplement } from '../../src/backup/supplement.ts';
 import { systemClock } from '../../src/clock.ts';
+import { ALWAYS_CHANGING } from '../../src/config.ts';
 import { csvBytes } from '../../src/csv/write.ts';
 import { type Item, TableNotFoundError } from '../../src/pipeline/table.ts';
 import { kindOfWire } from '../../src/pipeline/table-records.ts';
@@ -22,7 +23,7 @@ import {
   diffWithBackup,
 } from '../../src/rescan/diff.ts';
 import { diffCsvColumns, diffRows } from '../../src/rescan/diff-csv.ts';
-import { ALWAYS_CHANGING, type DiffEntry, fieldFilter } from '../../src/rescan/diff-entry.ts';
+import { type DiffEntry, fieldFilter } from '../../src/rescan/diff-entry.ts';
 import { arbitraryItems } from '../backup/arbitrary-items.ts';
 import { type BackupWorld, startBackupWorld } from '../backup/world.ts';
 import { parseCsv } from '../csv/arbitrary-cells.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** What a test sees and does as the people of the local Slack, over its people's side. */
+/** What a program sees and does as the people of the local Slack, over its people's side. */
 
 const blockSchema = z.looseObject({ type: z.string() });
 const viewsSchema = z.record(z.string(), z.array(z.looseObject({ id: z.string() })));
