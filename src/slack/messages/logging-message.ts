@@ -60,7 +60,7 @@ export function loggingMessage(result: LoggingResult): Message {
           `Its log says: ${code(result.line, 500)}`,
           REFUSAL_MENDS[result.refusal],
         ],
-        buttons: result.refusal === 'missing-key' || result.refusal === 'other' ? [DEPLOY] : [],
+        buttons: result.refusal === 'access-denied' || result.refusal === 'throttled' ? [] : [DEPLOY],
       });
     case 'log-unread':
       return compose({
@@ -70,6 +70,7 @@ export function loggingMessage(result: LoggingResult): Message {
           ...faultLines(result.fault),
           '`/rescan deploy` puts a logger around the function that is known to work.',
         ],
+        buttons: [DEPLOY],
       });
     case 'no-answer':
       return compose({
