@@ -14,7 +14,7 @@ import { readBack, verifyBackup } from '../../src/backup/verify.ts';
 import { throttled } from '../support/fault-proxy.ts';
 import { coverage, failedImage, timesheetEntry } from '../support/pipeline-table.ts';
 import { arbitraryItems } from './arbitrary-items.ts';
-import { type BackupWorld, startBackupWorld } from '../../src/sandbox/world.ts';
+import { type BackupWorld, startBackupWorld } from './world.ts';
 
 let world: BackupWorld;
 beforeAll(async () => {

@@ -7,7 +7,7 @@ import { restoreBackup } from '../../src/backup/restore.ts';
 import { countByKind } from '../../src/pipeline/table.ts';
 import { throttled } from '../support/fault-proxy.ts';
 import { coverage, failedImage, timesheetEntry } from '../support/pipeline-table.ts';
-import { type BackupWorld, startBackupWorld } from '../../src/sandbox/world.ts';
+import { type BackupWorld, startBackupWorld } from './world.ts';
 
 let world: BackupWorld;
 beforeAll(async () => {

@@ -7,7 +7,7 @@ import { previewRestore } from '../../src/backup/restore.ts';
 import { readBack } from '../../src/backup/verify.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
 import { timesheetEntry } from '../support/pipeline-table.ts';
-import { type BackupWorld, startBackupWorld } from '../../src/sandbox/world.ts';
+import { type BackupWorld, startBackupWorld } from './world.ts';
 
 const script = fileURLToPath(new URL('./kill-child.ts', import.meta.url));
 

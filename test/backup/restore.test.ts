@@ -15,7 +15,7 @@ import { readWindows } from '../../src/backup/windows.ts';
 import type { Item } from '../../src/pipeline/table.ts';
 import { throttled } from '../support/fault-proxy.ts';
 import { coverage, timesheetEntry } from '../support/pipeline-table.ts';
-import { type BackupWorld, startBackupWorld } from '../../src/sandbox/world.ts';
+import { type BackupWorld, startBackupWorld } from './world.ts';
 
 let world: BackupWorld;
 beforeAll(async () => {
