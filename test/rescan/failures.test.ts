@@ -1,0 +1,178 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { WireItem } from '../../src/pipeline/wire-value.ts';
+import { type Failure, type FailureSources, readFailures } from '../../src/rescan/failures.ts';
+import type { OutcomeRecord } from '../../src/rescan/types.ts';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'rescan-failures-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+const T0 = Date.parse('2026-11-24T10:00:00.000Z');
+
+const outcome = (key: string, at: number, changes: Partial<OutcomeRecord> = {}): OutcomeRecord => ({
+  index: 0,
+  key,
+  outcome: { kind: 'failed', failureType: 'TEXTRACT_ERROR', message: `Textract could not read page ${at}` },
+  startedAt: T0 + at,
+  durationMs: 500,
+  pushbacks: 0,
+  requestId: `req-${key}`,
+  ...changes,
+});
+const processed = (key: string, at: number): OutcomeRecord =>
+  outcome(key, at, { outcome: { kind: 'processed', entriesStored: 3 } });
+const record = (key: string, at: number, more: WireItem = {}): WireItem => ({
+  ResourceName: { S: 'FAILED_IMAGE' },
+  RecordType: { S: 'FAILED_IMAGE' },
+  ImageKey: { S: key },
+  FailureTimestamp: { S: new Date(T0 + at).toISOString() },
+  FailureType: { S: 'TEXTRACT_ERROR' },
+  ErrorMessage: { S: `Textract could not read page ${at}` },
+  AttemptNumber: { N: '1' },
+  ...more,
+});
+
+async function* stream<T>(items: Iterable<T>): AsyncGenerator<T> {
+  yield* items;
+}
+const run = (runId: string, records: readonly OutcomeRecord[]): FailureSources['runs'][number] => ({
+  runId,
+  journal: stream([{ records }]),
+});
+async function all(failures: { all: () => AsyncGenerator<Failure> }): Promise<Failure[]> {
+  return Array.fromAsync(failures.all());
+}
+
+describe('failures of the table and of the runs', () => {
+  test('are one where record and outcome are the same failure, and told apart where only one of the two knows', async () => {
+    const found = await readFailures({
+      runs: [run('r-0001', [outcome('both.png', 0), outcome('run.png', 1_000)])],
+      records: stream([record('both.png', 400), record('table.png', 86_400_000)]),
+    });
+    const by = Object.fromEntries((await all(found)).map(({ imageKey, row }) => [imageKey, row]));
+    expect(by['both.png']).toMatchObject({ RecordedBy: 'table and run', RunId: 'r-0001', RequestId: 'req-both.png' });
+    expect(by['run.png']).toMatchObject({
+      RecordedBy: 'run',
+      RunId: 'r-0001',
+      ErrorMessage: 'Textract could not read page 1000',
+    });
+    expect(by['table.png']).toMatchObject({ RecordedBy: 'table', AttemptNumber: '1' });
+    expect(by['table.png']).not.toHaveProperty('RunId');
+    expect(found.totals).toMatchObject({
+      images: 3,
+      failures: 3,
+      inBoth: 1,
+      inRunOnly: 1,
+      inTableOnly: 1,
+      unlogged: 1,
+    });
+    await found.dispose();
+  });
+
+  test('come newest first', async () => {
+    const found = await readFailures({
+      runs: [run('r-1', [outcome('b', 50_000), outcome('c', 10_000)])],
+      records: stream([record('a', 90_000_000)]),
+    });
+    expect((await all(found)).map(({ imageKey }) => imageKey)).toEqual(['a', 'b', 'c']);
+    expect(found.totals.newest.map(({ imageKey }) => imageKey)).toEqual(['a', 'b', 'c']);
+    await found.dispose();
+  });
+
+  test('count no more once a later attempt went through, and stay on record with the run that did it', async () => {
+    const found = await readFailures({
+      runs: [run('r-2', [processed('mended', 60_000)]), run('r-1', [outcome('mended', 0), outcome('still', 0)])],
+      records: stream([record('mended', 400)]),
+    });
+    expect(found.totals).toMatchObject({ images: 1, settledImages: 1 });
+    const mended = (await all(found)).find(({ imageKey }) => imageKey === 'mended');
+    expect(mended).toMatchObject({ settledBy: 'r-2', row: { SettledBy: 'r-2' } });
+    expect(await Array.fromAsync(found.images({}))).toEqual([{ key: 'still', size: 0 }]);
+    await found.dispose();
+  });
+
+  test('count again where a later attempt failed after one that went through', async () => {
+    const found = await readFailures({
+      runs: [run('r-1', [processed('image', 0)])],
+      records: stream([record('image', 3_600_000)]),
+    });
+    expect(found.totals).toMatchObject({ images: 1, settledImages: 0 });
+    await found.dispose();
+  });
+
+  test('are chosen by type, by cause and by name, each image once, with its size', async () => {
+    const timeout = outcome('slow', 0, {
+      outcome: { kind: 'failed', failureType: 'TIMEOUT_ERROR', message: 'Task timed out after 300 seconds' },
+    });
+    const found = await readFailures({
+      runs: [run('r-2', [outcome('a', 80_000_000)]), run('r-1', [outcome('a', 0), outcome('b', 0), timeout])],
+      records: stream([]),
+      manifest: stream([
+        { key: 'a', size: 11 },
+        { key: 'b', size: 22 },
+        { key: 'slow', size: 33 },
+      ]),
+    });
+    const keys = async (choice: Parameters<typeof found.images>[0]) => Array.fromAsync(found.images(choice));
+    expect(await keys({})).toEqual([
+      { key: 'a', size: 11 },
+      { key: 'b', size: 22 },
+      { key: 'slow', size: 33 },
+    ]);
+    expect(await keys({ failureType: 'TIMEOUT_ERROR' })).toEqual([{ key: 'slow', size: 33 }]);
+    const [first] = found.totals.causes.top;
+    expect(first?.totals).toMatchObject({ images: 2, failureType: 'TEXTRACT_ERROR' });
+    expect((await keys({ causeId: first?.totals.id ?? '' })).map(({ key }) => key)).toEqual(['a', 'b']);
+    expect(await keys({ images: new Set(['b', 'no-such']) })).toEqual([{ key: 'b', size: 22 }]);
+    await found.dispose();
+  });
+
+  test('are exact for keys that hold whatever a key may hold', async () => {
+    const keys = ['a"b', 'a\nb', 'a,b', 'a\tb', '<!channel>', '__proto__', 'ä/ö 100%.png', "'; --"];
+    const found = await readFailures({
+      runs: [
+        run(
+          'r-1',
+          keys.map((key) => outcome(key, 0)),
+        ),
+      ],
+      records: stream(keys.map((key) => record(key, 400))),
+    });
+    expect((await Array.fromAsync(found.images({}))).map(({ key }) => key).sort()).toEqual([...keys].sort());
+    expect(found.totals).toMatchObject({ images: keys.length, inBoth: keys.length });
+    await found.dispose();
+  });
+
+  test('stay exact when they go through files, and leave none behind', async () => {
+    const COUNT = 6_000;
+    const outcomes = Array.from({ length: COUNT }, (_, at) =>
+      at % 3 === 0 ? processed(`i${at}`, at) : outcome(`i${at}`, at),
+    );
+    const found = await readFailures(
+      { runs: [run('r-1', outcomes)], records: stream([]) },
+      { memoryBytes: 64 * 1024, folder },
+    );
+    expect(found.totals.images).toBe(4_000);
+    expect(found.totals.byType).toEqual({ TEXTRACT_ERROR: 4_000 });
+    expect(found.totals.causes.top[0]?.totals.images).toBe(4_000);
+    expect(await all(found)).toHaveLength(4_000);
+    // Read again.
+    expect((await all(found))[0]?.imageKey).toBe(`i${COUNT - 1}`);
+    await found.dispose();
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  test('a source that breaks is an error, and no file is left', async () => {
+    async function* breaking(): AsyncGenerator<WireItem> {
+      yield record('a', 0);
+      throw new Error('The table is gone');
+    }
+    await expect(readFailures({ runs: [], records: breaking() }, { folder })).rejects.toThrow('The table is gone');
+    expect(await readdir(folder)).toEqual([]);
+  });
+});
