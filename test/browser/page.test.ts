@@ -110,7 +110,7 @@ describe.skipIf(!hasChromium)(
       await page.locator('.thread-link').first().click();
       await page.locator('.file button', { hasText: 'failed-images.csv' }).first().click();
       await page.locator('.csv td', { hasText: 'TEXTRACT_ERROR' }).first().waitFor();
-      expect(await page.locator('.csv thead th').first().innerText()).toBe('ImageKey');
+      expect(await page.locator('.csv thead th').first().textContent()).toBe('ImageKey');
     });
 
     test('the bot is killed and started in mid-run from the World pane, and the run comes to its end', async () => {

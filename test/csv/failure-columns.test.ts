@@ -6,7 +6,7 @@ test('the columns of the failures are those that spreadsheets already read, ours
   expect(csvHeader(failureCsvColumns)).toBe(
     'ImageKey,FailureTimestamp,FailureType,ErrorMessage,ErrorCode,OCRVersion,OCRBuildDate,OCRFullVersion,ModelId,' +
       'ProcessingTimeSeconds,InputTokens,OutputTokens,ValidationErrors,S3Bucket,ImageSize,AttemptNumber,' +
-      'CloudWatchLogStream,RawOCROutput,StackTrace,Cause,RecordedBy,RunId,RequestId\r\n',
+      'CloudWatchLogStream,RawOCROutput,StackTrace,Cause,RecordedBy,RunId,RequestId,SettledBy\r\n',
   );
 });
 
@@ -25,6 +25,6 @@ test('a record of the table becomes a row: its numbers as they are, what is no t
   const row = { ...failureRowOfRecord(record), RecordedBy: 'table' };
   for await (const chunk of csvBytes(failureCsvColumns, [row])) chunks.push(chunk);
   expect(Buffer.concat(chunks.slice(1)).toString()).toBe(
-    `'=x.png,,OCR_ERROR,"'-5 <!channel>, ""bad""",,,,,,-0.50,,,"{""L"":[{""S"":""no hours""}]}",,,2,,,,,table,,\r\n`,
+    `'=x.png,,OCR_ERROR,"'-5 <!channel>, ""bad""",,,,,,-0.50,,,"{""L"":[{""S"":""no hours""}]}",,,2,,,,,table,,,\r\n`,
   );
 });

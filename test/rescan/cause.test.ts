@@ -38,7 +38,11 @@ describe('the cause of an error message', () => {
       id: '513c5e28dd',
       text: 'Task timed out after … seconds',
     });
-    fc.assert(fc.property(fc.string(), (message) => expect(causeOf(message).id).toMatch(/^[0-9a-f]{10}$/)));
+    fc.assert(
+      fc.property(fc.string(), (message) => {
+        expect(causeOf(message).id).toMatch(/^[0-9a-f]{10}$/);
+      }),
+    );
   });
 
   test('is short and well-formed whatever comes', () => {
