@@ -29,6 +29,7 @@ import { createLogDeeds } from './log-deeds.ts';
 import type { Message } from './messages/message.ts';
 import { runMessage } from './messages/run-message.ts';
 import { createPermissions } from './permissions.ts';
+import { createPresenceCheck, silentChannels } from './presence.ts';
 import { createPutBackForm } from './put-back-form.ts';
 import { createResultDeeds } from './result-deeds.ts';
 import { createResultFiles } from './result-files.ts';
@@ -119,6 +120,11 @@ export function createSlackApp(ports: {
       return reply.users ?? [];
     },
   });
+  const presence = createPresenceCheck({
+    readChannel: async (channel) => (await clients.lookups.conversations.info({ channel })).channel,
+    clock,
+    onTrouble,
+  });
   const board = createBoard<RunSnapshot>({
     edit: progress.edit,
     placeOf,
@@ -154,8 +160,14 @@ export function createSlackApp(ports: {
     everyMs: config.MESSAGE_EDIT_SECONDS,
     onTrouble: (error) => logger.debug({ err: error }, 'the message of a job was not edited'),
   });
-  const policy = config.APPROVAL_POLICY;
-  const tableThread: TableThread = createTableThread({ board: jobBoard, alerts, chat: answers, policy, onTrouble });
+  const whoApproves = { policy: config.APPROVAL_POLICY, approvers: config.APPROVERS };
+  const tableThread: TableThread = createTableThread({
+    board: jobBoard,
+    alerts,
+    chat: answers,
+    whoApproves,
+    onTrouble,
+  });
   const modals = {
     async openView(triggerId: string, view: ModalView) {
       const opened = await clients.views.views.open({ trigger_id: triggerId, view });
@@ -166,7 +178,7 @@ export function createSlackApp(ports: {
       await clients.views.views.update({ view_id: viewId, view });
     },
   };
-  const forms = createTableForms({ tables, chat: answers, policy, clock, ...modals });
+  const forms = createTableForms({ tables, chat: answers, whoApproves, clock, ...modals });
   const standingOf = createStanding({
     permissions,
     readUser: async (user) => (await clients.lookups.users.info({ user })).user,
@@ -191,7 +203,7 @@ export function createSlackApp(ports: {
       for await (const entry of audit.entries({ newestFirst: true, limit: 1 })) return entry.hash;
       return undefined;
     },
-    policy,
+    whoApproves,
     clock,
     onTrouble,
   });
@@ -280,7 +292,7 @@ export function createSlackApp(ports: {
       links,
       tables,
       standingOf,
-      policy,
+      whoApproves,
       results: resultDeeds,
       resultFiles,
       putBack,
@@ -293,6 +305,7 @@ export function createSlackApp(ports: {
     }),
     views: viewTable(planning, forms, deployForms),
     permissions,
+    presence,
     channels: config.SLACK_CHANNELS,
     seen: createSeen(clock),
     clock,
@@ -349,6 +362,9 @@ export function createSlackApp(ports: {
       };
       await connectOrTryOn(app, { clock, closing: closing.signal, onTrouble });
       alerts.start();
+      void silentChannels(config.SLACK_CHANNELS, presence).then((lines) => {
+        for (const line of lines) logger.error(line);
+      });
       const task = schedule(config.PROGRESS_CRON, () => thread.postProgress(), { noOverlap: true });
       stopCron = () => void task.destroy();
       // What was not shown when the last process ended.

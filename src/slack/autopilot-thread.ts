@@ -1,4 +1,3 @@
-import type { ApprovalPolicy } from '../approvals/approval.ts';
 import type { AutopilotEvent } from '../checklist/autopilot-control.ts';
 import type { AutopilotRecord } from '../checklist/autopilot-store.ts';
 import type { ChecklistView } from '../checklist/checklist-view.ts';
@@ -8,7 +7,7 @@ import type { RunControl } from '../rescan/run-control.ts';
 import type { AlertDelivery } from './alert-delivery.ts';
 import type { Board, Shown } from './board.ts';
 import type { Chat } from './chat.ts';
-import { approvalMessage } from './messages/approval-message.ts';
+import { approvalMessage, type WhoApproves } from './messages/approval-message.ts';
 import { autopilotMessage, needsPersonMessage, receiptMessage } from './messages/autopilot-message.ts';
 import type { Message } from './messages/message.ts';
 import { previewMessage } from './messages/preview.ts';
@@ -39,7 +38,7 @@ export function createAutopilotThread(ports: {
   tables: Pick<TableControl, 'setMessage' | 'click'>;
   runs: Pick<RunControl, 'setPlace'>;
   auditHead: () => Promise<string | undefined>;
-  policy: ApprovalPolicy;
+  whoApproves: WhoApproves;
   clock: Pick<Clock, 'now'>;
   onTrouble: (error: unknown, message: string) => void;
 }): { hear(event: AutopilotEvent): Promise<void> } {
@@ -53,9 +52,9 @@ export function createAutopilotThread(ports: {
         case 'stopped':
           return board.show({ runId: record.id, record, view: event.view });
         case 'approval-asked': {
-          const ts = await chat.post(channel, approvalMessage(event.approval, ports.policy));
+          const ts = await chat.post(channel, approvalMessage(event.approval, ports.whoApproves));
           await ports.tables.setMessage(event.approval.id, ts);
-          if (ports.policy === 'self') await decideByRequester({ ...event.approval, ts }, ports);
+          if (ports.whoApproves.policy === 'self') await decideByRequester({ ...event.approval, ts }, ports);
           return;
         }
         case 'run-planned': {

@@ -5,9 +5,17 @@ import type { Asker, Command } from './commands/command.ts';
 import { badLineMessage } from './messages/answers.ts';
 import { unknownWordMessage } from './messages/help.ts';
 import { type Message, say } from './messages/message.ts';
-import { defectMessage, permissionRefusalMessage, wrongChannelMessage } from './messages/refusals.ts';
+import {
+  defectMessage,
+  mutedMessage,
+  permissionRefusalMessage,
+  unheardMessage,
+  wrongChannelMessage,
+} from './messages/refusals.ts';
 import type { Permission, Permissions, Role } from './permissions.ts';
+import type { PresenceCheck } from './presence.ts';
 import type { Seen } from './seen.ts';
+import { readTrouble } from './trouble.ts';
 import type { ModalView } from './views/change-plan-view.ts';
 import type { SubmittedView, View } from './views/view.ts';
 
@@ -52,6 +60,9 @@ export interface Intake {
   submission(incoming: IncomingSubmission): Promise<void>;
 }
 
+/** What Slack answers where the bot may not speak. */
+const MUTED: ReadonlySet<string> = new Set(['not_in_channel', 'channel_not_found', 'is_archived', 'restricted_action']);
+
 /** An acknowledgement waits no longer than this for who may (design: within a second). */
 const PERMISSION_WITHIN_MS = 600;
 
@@ -60,6 +71,7 @@ export function createIntake(ports: {
   actions: Readonly<Record<string, Action>>;
   views: ReadonlyMap<string, View>;
   permissions: Permissions;
+  presence: PresenceCheck;
   channels: readonly string[];
   seen: Seen;
   clock: Clock;
@@ -86,6 +98,11 @@ export function createIntake(ports: {
       note(answer?.text.split('\n')[0] ?? 'done');
       if (answer) await asker.tell(answer);
     } catch (error) {
+      const trouble = readTrouble(error);
+      if (trouble.kind === 'refused' && MUTED.has(trouble.code)) {
+        note(`Slack answered ${trouble.code}`);
+        return asker.tell(mutedMessage(trouble.code));
+      }
       const ref = ports.onDefect(error, doing);
       note(`an error nobody foresaw (ref ${ref})`);
       await asker.tell(defectMessage(ref));
@@ -133,13 +150,17 @@ export function createIntake(ports: {
         ports.audit({ who: person, what: said, outcome: refusal.text.split('\n')[0] ?? '' });
         return answerAtOnce(refusal);
       }
-      const { atOnce, act } = read.value;
+      const { atOnce, act, worksUnheard } = read.value;
       if (decided && atOnce) await answerAtOnce(atOnce);
       else await acknowledge();
       const asker = { person, channel, triggerId, tell };
       await carryOut(asker, said, command.role, async () => {
         const permission = await deciding;
         if (!permission.ok) return permissionRefusalMessage(permission.refusal);
+        if (command.role !== 'viewer' && !worksUnheard) {
+          const presence = await ports.presence.in(channel);
+          if (presence !== 'member' && presence !== 'unknown') return unheardMessage(channel, presence);
+        }
         if (!decided && atOnce) await tell(atOnce);
         return act(asker);
       });

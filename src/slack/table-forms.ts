@@ -1,9 +1,8 @@
-import type { ApprovalPolicy } from '../approvals/approval.ts';
 import type { TableAct, TableControl } from '../checklist/table-control.ts';
 import type { Clock } from '../clock.ts';
 import type { Chat } from './chat.ts';
 import type { Asker } from './commands/command.ts';
-import { approvalMessage } from './messages/approval-message.ts';
+import { approvalMessage, type WhoApproves } from './messages/approval-message.ts';
 import { type Message, say } from './messages/message.ts';
 import { tableRefusalLines, tableRefusalMessage } from './messages/table-refusals.ts';
 import { decideByRequester } from './self-approval.ts';
@@ -16,7 +15,7 @@ export interface TableFormsPorts {
   /** Opens a modal with a trigger of a moment ago; answers its id. */
   readonly openView: (triggerId: string, view: ModalView) => Promise<string>;
   readonly updateView: (viewId: string, view: ModalView) => Promise<void>;
-  readonly policy: ApprovalPolicy;
+  readonly whoApproves: WhoApproves;
   readonly clock: Clock;
 }
 
@@ -81,9 +80,9 @@ export function createTableForms(ports: TableFormsPorts): TableForms {
       const asked = await tables.request({ act, by: person, channel, ...(reason === undefined ? {} : { reason }) });
       if (!asked.ok) return tableRefusalMessage(asked.refusal);
       const approval = asked.value;
-      const ts = await chat.post(channel, approvalMessage(approval, ports.policy));
+      const ts = await chat.post(channel, approvalMessage(approval, ports.whoApproves));
       await tables.setMessage(approval.id, ts);
-      if (ports.policy !== 'self')
+      if (ports.whoApproves.policy !== 'self')
         return say('Asked for approval in the channel. It begins as soon as an approver says yes.');
       const refused = await decideByRequester({ ...approval, ts }, ports);
       return refused && tableRefusalMessage(refused);

@@ -1,9 +1,8 @@
-import type { ApprovalPolicy } from '../approvals/approval.ts';
 import type { JobProgress, TableEvent, TableJob } from '../checklist/table-control.ts';
 import type { AlertDelivery } from './alert-delivery.ts';
 import type { Board, Shown } from './board.ts';
 import type { Chat } from './chat.ts';
-import { approvalMessage } from './messages/approval-message.ts';
+import { approvalMessage, type WhoApproves } from './messages/approval-message.ts';
 import { type Message, say } from './messages/message.ts';
 import { brokenOffMessage, finishedMessage, jobMessage, resumedJobMessage } from './messages/table-messages.ts';
 import { jobName } from './messages/table-words.ts';
@@ -29,7 +28,7 @@ export function createTableThread(ports: {
   board: Pick<Board<ShownJob>, 'show'>;
   alerts: Pick<AlertDelivery, 'put'>;
   chat: Pick<Chat, 'post' | 'edit'>;
-  policy: ApprovalPolicy;
+  whoApproves: WhoApproves;
   onTrouble: (error: unknown, message: string) => void;
 }): TableThread {
   const { board, alerts, chat, onTrouble } = ports;
@@ -71,7 +70,7 @@ export function createTableThread(ports: {
           const { channel, ts } = event.approval;
           if (ts === undefined) return;
           await chat
-            .edit({ channel, ts }, approvalMessage(event.approval, ports.policy))
+            .edit({ channel, ts }, approvalMessage(event.approval, ports.whoApproves))
             .catch((error: unknown) => onTrouble(error, 'an approval was not edited'));
         }
       }

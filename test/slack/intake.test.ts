@@ -3,10 +3,13 @@ import type { Command } from '../../src/slack/commands/command.ts';
 import { createIntake } from '../../src/slack/intake.ts';
 import { type Message, say } from '../../src/slack/messages/message.ts';
 import { createPermissions } from '../../src/slack/permissions.ts';
+import type { Presence } from '../../src/slack/presence.ts';
 import { createSeen } from '../../src/slack/seen.ts';
 import { createFakeClock, settle } from '../support/fake-clock.ts';
 
-function intakeWith(options: { membersOf?: () => Promise<readonly string[]>; reachesSlack?: boolean } = {}) {
+function intakeWith(
+  options: { membersOf?: () => Promise<readonly string[]>; reachesSlack?: boolean; presence?: Presence } = {},
+) {
   const clock = createFakeClock();
   const done: string[] = [];
   const heard: string[] = [];
@@ -61,6 +64,7 @@ function intakeWith(options: { membersOf?: () => Promise<readonly string[]>; rea
       membersOf: options.membersOf ?? (async () => []),
       clock,
     }),
+    presence: { in: async () => options.presence ?? 'member' },
     channels: ['C1'],
     seen: createSeen(clock),
     clock,

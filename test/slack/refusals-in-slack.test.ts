@@ -12,8 +12,6 @@ describe('what is refused, and nothing happens', () => {
     await bot.ephemeral(/`limit` is `0`; it must be a whole number from 1 to/);
     await bot.command('operator', '/rescan pace 0');
     await bot.ephemeral(/A pace is at least 1 image a minute/);
-    await bot.command('operator', '/rescan stop noww');
-    await bot.ephemeral(/The run was \*not\* stopped/);
     await bot.command('viewer', '/rescan start');
     await bot.ephemeral(/You may look, but not act on runs: nothing was done\.\n<@U0OPERATOR>, <@U0APPROVER> may\./);
     await bot.command('operator', '/rescan start <!channel> `x`');

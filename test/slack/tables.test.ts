@@ -84,7 +84,7 @@ function tables() {
     chat,
     openView: async () => 'V1',
     updateView: async () => {},
-    policy: 'second-person',
+    whoApproves: { policy: 'second-person', approvers: ['U0APPROVER'] },
     clock,
   });
   return {
@@ -134,7 +134,7 @@ function tables() {
       putBack,
       forms,
       logs,
-      policy: 'second-person',
+      whoApproves: { policy: 'second-person', approvers: ['U0APPROVER'] },
       openView: async () => {},
       onTrouble: () => {},
     }),
@@ -231,7 +231,7 @@ describe('the tables', () => {
               ],
         )
         .flatMap((alert) => (alert ? [alert.message] : [])),
-      approvalMessage(flushApproval(), 'second-person'),
+      approvalMessage(flushApproval(), { policy: 'second-person', approvers: ['U0APPROVER'] }),
       jobMessage(flushJob()),
       pruneMessage({ remove: [backupRecord()], spared: [] }, 1, NOW),
       checklistMessage(checklistView({}, { next: 'backup' }), NOW, { buttons: true }),

@@ -1,7 +1,6 @@
-import type { ApprovalPolicy } from '../../approvals/approval.ts';
 import type { TableControl } from '../../checklist/table-control.ts';
 import type { Chat } from '../chat.ts';
-import { approvalMessage } from '../messages/approval-message.ts';
+import { approvalMessage, type WhoApproves } from '../messages/approval-message.ts';
 import { ACTION } from '../messages/buttons.ts';
 import { counted } from '../messages/format.ts';
 import { type Message, say } from '../messages/message.ts';
@@ -24,10 +23,10 @@ export function tableActions(ports: {
   chat: Pick<Chat, 'edit'>;
   /** What somebody may decide, looked up at this very click. */
   standingOf: (person: string) => Promise<Standing>;
-  policy: ApprovalPolicy;
+  whoApproves: WhoApproves;
   onTrouble: (error: unknown, message: string) => void;
 }): Readonly<Record<TableActionId, Action>> {
-  const { tables, policy } = ports;
+  const { tables, whoApproves } = ports;
 
   async function decide(click: Click, decision: 'approve' | 'deny'): Promise<Message | undefined> {
     const { channel, ts } = click.message;
@@ -46,7 +45,7 @@ export function tableActions(ports: {
   /** What was decided stays decided when the message cannot be edited. */
   const show = (click: Click, approval: Parameters<typeof approvalMessage>[0]) =>
     ports.chat
-      .edit(click.message, approvalMessage(approval, policy))
+      .edit(click.message, approvalMessage(approval, whoApproves))
       .catch((error: unknown) => ports.onTrouble(error, 'an approval was not edited'));
 
   return {

@@ -53,6 +53,7 @@ export const autopilotCommand = (ports: AutopilotCommandPorts): Command => ({
         return {
           ok: true,
           value: {
+            worksUnheard: true,
             async act({ person }) {
               const stopped = await autopilot.stop(person);
               return stopped.ok ? autopilotStoppedMessage(stopped.value) : autopilotRefusalMessage(stopped.refusal);

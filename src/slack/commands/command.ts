@@ -27,6 +27,8 @@ export interface Command {
 export interface Deed {
   /** What is answered while it is being done. */
   readonly atOnce?: Message;
+  /** It is done also where the bot cannot speak in the channel: a stop works always. */
+  readonly worksUnheard?: true;
   /** Does it. What it answers is told to whoever asked. */
   readonly act: (asker: Asker) => Promise<Message | undefined>;
 }

@@ -4,7 +4,7 @@ import { parsePace } from '../../rescan/pace-words.ts';
 import type { RunControl } from '../../rescan/run-control.ts';
 import { noRunYetMessage, paceNowMessage } from '../messages/answers.ts';
 import { autopilotStoppedMessage } from '../messages/autopilot-message.ts';
-import { escapeMrkdwn } from '../messages/escape.ts';
+import { code, escapeMrkdwn } from '../messages/escape.ts';
 import { say } from '../messages/message.ts';
 import { refusalMessage } from '../messages/refusals.ts';
 import { tableRefusalMessage } from '../messages/table-refusals.ts';
@@ -17,7 +17,7 @@ export const pauseCommand = (deeds: RunDeeds): Command => ({
   role: 'operator',
   usage: 'pause',
   help: 'start no more images; what is in flight is waited for',
-  read: noMore('pause', { act: async ({ person }) => (await deeds.pause(person)).message }),
+  read: noMore('pause', { worksUnheard: true, act: async ({ person }) => (await deeds.pause(person)).message }),
 });
 
 export const resumeCommand = (deeds: RunDeeds): Command => ({
@@ -40,12 +40,12 @@ export const stopCommand = (
   help: 'stop the run, the flush or restore under way, or the autopilot; with `now` without waiting for what is in flight',
   read(rest) {
     const word = rest.trim().toLowerCase();
-    // Somebody in a hurry mistypes: whatever it is, it is not taken for something weaker than what was meant.
-    if (word !== '' && word !== 'now')
-      return { ok: false, line: 'After `stop` there may only be `now`. The run was *not* stopped.' };
     return {
       ok: true,
       value: {
+        worksUnheard: true,
+        // Somebody in a hurry mistypes: a stop that was meant is a stop. Only `now` must be said as it is.
+        ...(word === '' || word === 'now' ? {} : { atOnce: notUnderstoodMessage(word) }),
         async act({ person }) {
           const stopped = await deeds.stop(person, { now: word === 'now' });
           if (stopped.done) return stopped.message;
@@ -60,6 +60,11 @@ export const stopCommand = (
     };
   },
 });
+
+const notUnderstoodMessage = (word: string) =>
+  say(
+    `${code(word, 60)} is not understood. Stopping all the same; \`/rescan stop now\` does not wait for what is in flight.`,
+  );
 
 export const paceCommand = (deeds: RunDeeds, runs: Pick<RunControl, 'current'>): Command => ({
   word: 'pace',

@@ -1,7 +1,7 @@
 import type { Approval, ApprovalPolicy } from '../../approvals/approval.ts';
 import { tableActSchema } from '../../checklist/table-control.ts';
 import { ACTION, button } from './buttons.ts';
-import { code, escapeMrkdwn, mention } from './escape.ts';
+import { code, escapeMrkdwn, mention, mentionWho } from './escape.ts';
 import { compose, type Message } from './message.ts';
 import { changedLines, decidedWords } from './table-refusals.ts';
 import { actWords } from './table-words.ts';
@@ -10,11 +10,29 @@ import { actWords } from './table-words.ts';
 const clockTime = (at: number) =>
   `<!date^${Math.floor(at / 1000)}^{time}|${new Date(at).toISOString().slice(11, 16)} UTC>`;
 
+/** Whose yes counts: the policy, and the user and group ids of the approvers. */
+export interface WhoApproves {
+  readonly policy: ApprovalPolicy;
+  readonly approvers: readonly string[];
+}
+
+/** So many approvers are called by name; a longer list would be noise to most of them. */
+const MOST_CALLED = 10;
+
+/** Calls those who may approve: a mention notifies them, so that nobody has to be looked for while the request runs out. */
+function callWords(approvers: readonly string[], asker: string): string {
+  const others = approvers.filter((id) => id !== asker);
+  if (others.length === 0) return 'Nobody can approve this, as `APPROVERS` names nobody but who asks. It stands';
+  const called = others.slice(0, MOST_CALLED).map(mentionWho);
+  const more = others.length > MOST_CALLED ? [`${others.length - MOST_CALLED} more`] : [];
+  return `${[...called, ...more].join(', ')}: one of you must approve, not who asks`;
+}
+
 /**
  * A request for approval, and what came of it. While it waits it has its two buttons; once it is decided they are gone and
  * who decided stays.
  */
-export function approvalMessage(approval: Approval, policy: ApprovalPolicy): Message {
+export function approvalMessage(approval: Approval, { policy, approvers }: WhoApproves): Message {
   const act = tableActSchema.parse(JSON.parse(approval.options));
   const table =
     approval.fingerprint
@@ -34,7 +52,7 @@ export function approvalMessage(approval: Approval, policy: ApprovalPolicy): Mes
         why,
         policy === 'self'
           ? 'A team of one: the requester’s own yes counts.'
-          : `Somebody else must approve, until ${clockTime(approval.expiresAt)}. It holds for exactly this, and once:`,
+          : `${callWords(approvers, approval.requestedBy)}, until ${clockTime(approval.expiresAt)}. It holds for exactly this, and once:`,
       ],
       notes: [facts],
       buttons: [

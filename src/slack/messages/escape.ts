@@ -33,6 +33,9 @@ export const mention = (person: string): string => (/^[UW][A-Z0-9]+$/.test(perso
 export const mentionGroup = (group: string): string =>
   /^S[A-Z0-9]+$/.test(group) ? `<!subteam^${group}>` : code(group, 80);
 
+/** A user or a user group, by the kind of its id. */
+export const mentionWho = (id: string): string => (id.startsWith('S') ? mentionGroup(id) : mention(id));
+
 export const linkChannel = (channel: string): string =>
   /^[CG][A-Z0-9]+$/.test(channel) ? `<#${channel}>` : code(channel, 80);
 

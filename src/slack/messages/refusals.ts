@@ -1,6 +1,6 @@
 import type { Refusal } from '../../rescan/run-control.ts';
 import type { PermissionRefusal, Role } from '../permissions.ts';
-import { code, link, linkChannel, mention, mentionGroup, sentence } from './escape.ts';
+import { code, link, linkChannel, mentionGroup, mentionWho, sentence } from './escape.ts';
 import { count, counted, rate } from './format.ts';
 import { type Message, say } from './message.ts';
 import { faultLines, faultWords, runName, selectionWords, stateWords } from './run-words.ts';
@@ -94,7 +94,7 @@ export function permissionRefusalMessage(refusal: PermissionRefusal): Message {
     case 'not-listed':
       return say(
         `You may look, but not ${ROLE_WORDS[refusal.role]}: nothing was done.`,
-        `${refusal.who.slice(0, 20).map(whoWords).join(', ')}${refusal.who.length > 20 ? ` and ${count(refusal.who.length - 20)} more` : ''} may.`,
+        `${refusal.who.slice(0, 20).map(mentionWho).join(', ')}${refusal.who.length > 20 ? ` and ${count(refusal.who.length - 20)} more` : ''} may.`,
       );
     case 'look-up-failed':
       return say(
@@ -104,7 +104,26 @@ export function permissionRefusalMessage(refusal: PermissionRefusal): Message {
   }
 }
 
-const whoWords = (id: string) => (id.startsWith('S') ? mentionGroup(id) : mention(id));
+/** Why nothing is begun from a channel in which the bot cannot speak. */
+export function unheardMessage(channel: string, presence: 'not-member' | 'archived' | 'not-found'): Message {
+  const where = linkChannel(channel);
+  if (presence === 'archived')
+    return say(
+      `${where} is archived, so nothing could be told in it: nothing was done.`,
+      'Use another channel of the bot’s.',
+    );
+  return say(
+    `The bot is not in ${where}, so nobody would hear of it here: nothing was done.`,
+    'Invite it with `/invite @rescan-bot`, then say it again. `/rescan stop` and `/rescan pause` work all the same.',
+  );
+}
+
+/** Slack took nothing in that channel: what was asked for may have been begun. */
+export const mutedMessage = (slackError: string): Message =>
+  say(
+    `Slack did not let the bot speak there (${code(slackError, 60)}). It is not certain that it was done.`,
+    'Is the bot still in the channel? Invite it with `/invite @rescan-bot`; `/rescan status` shows how things stand.',
+  );
 
 export const wrongChannelMessage = (channels: readonly string[]): Message =>
   say(`rescan-bot does not answer in this channel. It works in ${channels.map(linkChannel).join(', ')}.`);

@@ -14,19 +14,20 @@ import { tableRefusalMessage } from '../../../src/slack/messages/table-refusals.
 import { flushView, restoreView } from '../../../src/slack/views/table-views.ts';
 import { backupRecord, flushApproval, flushJob, NOW, tableNow } from '../../support/table-builders.ts';
 
+const WHO_APPROVES = { policy: 'second-person', approvers: ['U0APPROVER', 'S0ONCALL', 'U0OPERATOR'] } as const;
 const HOSTILE = '<!channel> `rm -rf` & <https://evil.example|click>';
 const buttons = (message: { blocks: readonly unknown[] }) =>
   [...JSON.stringify(message.blocks).matchAll(/"action_id":"([^"]+)"/g)].map((match) => match[1]);
 
 describe('a request for approval', () => {
   test('says who asks for what, on what, why and until when, with two buttons', () => {
-    const message = approvalMessage(flushApproval(), 'second-person');
+    const message = approvalMessage(flushApproval(), WHO_APPROVES);
     expect(message.text).toBe(
       [
         'Approval needed: flush of `TimesheetOCR-dev`',
         '<@U0OPERATOR> asks to delete every record of `TimesheetOCR-dev`.',
         'Why: `OCR 2.6.1`',
-        `Somebody else must approve, until <!date^${(NOW + 900_000) / 1000}^{time}|09:15 UTC>. It holds for exactly this, and once:`,
+        `<@U0APPROVER>, <!subteam^S0ONCALL>: one of you must approve, not who asks, until <!date^${(NOW + 900_000) / 1000}^{time}|09:15 UTC>. It holds for exactly this, and once:`,
         'table: `arn:aws:dynamodb:us-east-1:016164185850:table/TimesheetOCR-dev`\nrecords counted: `760`',
       ].join('\n'),
     );
@@ -44,19 +45,30 @@ describe('a request for approval', () => {
     [{ kind: 'withdrawn', by: 'U0OPERATOR', at: NOW }, 'taken back by <@U0OPERATOR>.'],
     [{ kind: 'expired', at: NOW }, 'it expired.'],
   ] as const)('that was decided (%j) has no buttons, and keeps who decided', (state, words) => {
-    const message = approvalMessage(flushApproval({ state }), 'second-person');
+    const message = approvalMessage(flushApproval({ state }), WHO_APPROVES);
     expect(message.text.split('\n')[0]).toBe(`Flush of \`TimesheetOCR-dev\`: ${words}`);
     expect(buttons(message)).toEqual([]);
   });
 
+  test('calls ten approvers at most, and says where there is none but who asks', () => {
+    const many = Array.from({ length: 13 }, (_, n) => `U0${String.fromCharCode(65 + n)}`);
+    const { text } = approvalMessage(flushApproval(), { policy: 'second-person', approvers: many });
+    expect(text.match(/<@U0\w>/g)).toHaveLength(10);
+    expect(text).toContain(', 3 more: one of you must approve');
+    for (const approvers of [[], ['U0OPERATOR']])
+      expect(approvalMessage(flushApproval(), { policy: 'second-person', approvers }).text).toContain(
+        'Nobody can approve this, as `APPROVERS` names nobody but who asks.',
+      );
+  });
+
   test('that is void says what changed', () => {
     const changed = [{ name: 'records counted', before: '760', after: '761' }];
-    const { text } = approvalMessage(flushApproval({ state: { kind: 'void', at: NOW, changed } }), 'second-person');
+    const { text } = approvalMessage(flushApproval({ state: { kind: 'void', at: NOW, changed } }), WHO_APPROVES);
     expect(text).toContain('Nothing was done. What changed:\n• records counted: `760` then, `761` now');
   });
 
   test('a reason from outside does nothing', () => {
-    const message = approvalMessage(flushApproval({ reason: HOSTILE }), 'second-person');
+    const message = approvalMessage(flushApproval({ reason: HOSTILE }), WHO_APPROVES);
     expect(message.text).not.toContain('<!channel>');
     expect(message.text).toContain('&lt;!channel&gt;');
   });
