@@ -56,7 +56,7 @@ export function createPeople(url: string): People {
     command: (user, text, channel = 'timesheet-ocr') => post('/sandbox/command', { user, channel, text }),
     click: (user, ts, actionId) => post('/sandbox/action', { user, ts, actionId }),
     submit: (user, viewId, values) => post('/sandbox/submit', { user, viewId, values }),
-    async openView(user, what, withinMs = 15_000) {
+    async openView(user, what, withinMs = 30_000) {
       const until = Date.now() + withinMs;
       for (;;) {
         const seen = await state();
@@ -79,7 +79,7 @@ export function createPeople(url: string): People {
     async ephemerals() {
       return z.array(messageSchema).parse((await state()).ephemerals);
     },
-    async file(name, withinMs = 15_000) {
+    async file(name, withinMs = 30_000) {
       const until = Date.now() + withinMs;
       for (;;) {
         const files = filesSchema.parse((await state()).files);
@@ -89,7 +89,7 @@ export function createPeople(url: string): People {
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
     },
-    async sees(what, { channel, withinMs = 15_000 } = {}) {
+    async sees(what, { channel, withinMs = 30_000 } = {}) {
       const until = Date.now() + withinMs;
       for (;;) {
         const all = [...(await people.messages(channel)), ...(await people.ephemerals())];

@@ -87,7 +87,7 @@ export async function botInSlack(options: { settings?: Record<string, string> } 
   const state = async () => stateSchema.parse(await (await fetch(`${slack.url}/sandbox/state`)).json());
 
   /** Waits until something holds. */
-  async function until<T>(look: () => Promise<T | undefined>, what: string, withinMs = 8_000): Promise<T> {
+  async function until<T>(look: () => Promise<T | undefined>, what: string, withinMs = 20_000): Promise<T> {
     const end = Date.now() + withinMs;
     for (;;) {
       const found = await look();

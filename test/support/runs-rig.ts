@@ -101,7 +101,7 @@ export async function startRunsRig(options: { images?: number; seedTable?: 'full
       return {
         runs,
         events,
-        hears: (kind, withinMs = 15_000) =>
+        hears: (kind, withinMs = 30_000) =>
           new Promise((resolve, reject) => {
             const timer = setTimeout(
               () => reject(new Error(`No ${kind}; heard ${events.map((event) => event.kind).join(', ')}`)),
