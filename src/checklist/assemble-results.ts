@@ -42,7 +42,7 @@ export function assembleResults(parts: {
   readonly random: Random;
   readonly runs: Pick<RunControl, 'current'>;
   readonly starts: Pick<StartControl, 'plan'>;
-  readonly checklists: Pick<ChecklistStore, 'list' | 'setStep'>;
+  readonly checklists: Pick<ChecklistStore, 'list' | 'steps' | 'setStep'>;
   readonly warn: (message: string, cause: unknown) => void;
 }): ResultParts {
   const { config, aws, clock, random, warn } = parts;

@@ -8,7 +8,7 @@ import type { ReconciledImage } from '../rescan/reconcile-image.ts';
 import type { ReconcileTotals } from '../rescan/reconcile-totals.ts';
 import type { RunPlan } from '../rescan/run-control.ts';
 import type { RunReport } from '../rescan/run-report.ts';
-import type { OutcomeRecord, PaceWish, Person } from '../rescan/types.ts';
+import type { OutcomeRecord, PaceWish, Person, RunState } from '../rescan/types.ts';
 import type { ValidationProblem, Verdict } from '../rescan/validation.ts';
 import type { StartRefusal } from './start-control.ts';
 import type { TableRefusal } from './table-control.ts';
@@ -43,6 +43,10 @@ export interface Validation {
   readonly problems: readonly ValidationProblem[];
   /** The runs whose outcomes counted; none where a single person was asked for or nothing ever ran. */
   readonly runIds: RunIds;
+  /** Of the newest of them. */
+  readonly runState?: RunState['kind'];
+  /** The run took only a part of the bucket. */
+  readonly isPartial?: boolean;
   readonly reconciled?: ReconcileTotals;
   /** Examples of images that are not accounted for, or worth a look. */
   readonly images: readonly ReconciledImage[];
@@ -82,13 +86,15 @@ export interface ResultControl {
       }
     >
   >;
-  /** The verdict is put on the checklist that the run belongs to, as `by`'s. */
+  /** The verdict of a run that is over is put on the checklist that it belongs to, as `by`'s. */
   validate(request: {
+    /** The last run where none is named. */
+    readonly runId?: string;
     readonly person?: string;
     readonly seed?: number;
     readonly by: Person;
   }): Promise<ResultAnswer<Validation>>;
-  /** The table against a backup: the one from before the last run where none is named. */
+  /** The table against a backup: where none is named, what was there before the last flush, or else the last run. */
   diff(backupId?: string): Promise<ResultAnswer<Diff>>;
 }
 

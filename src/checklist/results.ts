@@ -1,27 +1,25 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { findBackup, listBackups, requireUsable } from '../backup/catalogue.ts';
-import type { BackupRecord } from '../backup/format.ts';
+import { findBackup, requireUsable } from '../backup/catalogue.ts';
 import type { BackupPlace } from '../backup/place.ts';
 import type { Clock, Random } from '../clock.ts';
 import { listFailures } from '../pipeline/failure-records.ts';
-import type { ListedImage } from '../pipeline/images.ts';
 import type { Fault } from '../pipeline/reading.ts';
-import { countByKind, describeTable, hashOfResource, keyNamesOf } from '../pipeline/table.ts';
+import { describeTable, keyNamesOf } from '../pipeline/table.ts';
 import { scanWire } from '../pipeline/wire-table.ts';
 import { diffWithBackup } from '../rescan/diff.ts';
 import { type Failures, readFailures } from '../rescan/failures.ts';
-import { comparePeople } from '../rescan/people.ts';
 import { type Reconciliation, reconcile } from '../rescan/reconcile.ts';
-import type { ReconciledImage, ReconciledKind } from '../rescan/reconcile-image.ts';
-import { readChain, rootOf } from '../rescan/run-chain.ts';
+import { type RunChain, readChain, rootOf } from '../rescan/run-chain.ts';
 import { readRunReport } from '../rescan/run-report.ts';
 import type { RunRecord, RunStore } from '../rescan/run-store.ts';
 import type { ManifestEntry, OutcomeRecord } from '../rescan/types.ts';
-import { judgeValidation } from '../rescan/validation.ts';
 import type { ChecklistStore } from './checklist-store.ts';
-import type { FindImage, ResultAnswer, ResultControl, ResultRefusal, RetryWish, Validation } from './result-control.ts';
+import { flushesAround, referenceBackup } from './reference-backup.ts';
+import type { FindImage, ResultAnswer, ResultControl, ResultRefusal } from './result-control.ts';
+import { chooseImages } from './retry-images.ts';
 import type { StartControl } from './start-control.ts';
 import { refusalOrFault } from './table-errors.ts';
+import { validatePerson, validateRun } from './validate.ts';
 
 export interface ResultsPorts {
   readonly dynamodb: DynamoDBClient;
@@ -34,7 +32,7 @@ export interface ResultsPorts {
   readonly manifest: (runId: string, from: number) => AsyncIterable<ManifestEntry>;
   readonly findImage: FindImage;
   readonly starts: Pick<StartControl, 'plan'>;
-  readonly checklists: Pick<ChecklistStore, 'list' | 'setStep'>;
+  readonly checklists: Pick<ChecklistStore, 'list' | 'steps' | 'setStep'>;
   /** Fields that every rescan changes. */
   readonly leaveOut: readonly string[];
   /** How many people a validation looks at. */
@@ -44,18 +42,6 @@ export interface ResultsPorts {
 }
 
 const SEGMENTS = 4;
-const MOST_EXAMPLES = 6;
-/** In the order of their weight. */
-const UNACCOUNTED: readonly ReconciledKind[] = ['neither', 'rows-without-outcome', 'processed-without-rows'];
-const LOOKED_AT: readonly ReconciledKind[] = [
-  ...UNACCOUNTED,
-  'outcome-not-in-manifest',
-  'failed-without-record',
-  'rejected-without-record',
-];
-
-type Chain = readonly [RunRecord, ...RunRecord[]];
-
 const refuse = (refusal: ResultRefusal): { readonly ok: false; readonly refusal: ResultRefusal } => ({
   ok: false,
   refusal,
@@ -75,7 +61,7 @@ export function createResults(ports: ResultsPorts): ResultControl {
   }
 
   /** The run that is asked for, or the last one that was started, with the runs it does again. */
-  async function chainOf(runId?: string): Promise<Chain | ResultRefusal> {
+  async function chainOf(runId?: string): Promise<RunChain | ResultRefusal> {
     if (runId !== undefined) {
       const chain = await readChain(store, runId);
       return chain && chain[0].startedAt !== undefined ? chain : { reason: 'unknown-run', runId };
@@ -84,7 +70,7 @@ export function createResults(ports: ResultsPorts): ResultControl {
     const last = openRunId ?? lastRunId;
     return (last === undefined ? undefined : await readChain(store, last)) ?? { reason: 'no-run' };
   }
-  const isChain = (found: Chain | ResultRefusal): found is Chain => Array.isArray(found);
+  const isChain = (found: RunChain | ResultRefusal): found is RunChain => Array.isArray(found);
   const idsOf = (chain: readonly RunRecord[]) => chain.map(({ runId }) => runId);
 
   /** The newest run first, so that of several outcomes of an image the last attempt's counts. */
@@ -101,7 +87,7 @@ export function createResults(ports: ResultsPorts): ResultControl {
     });
   };
 
-  async function reconcileChain(chain: Chain): Promise<Reconciliation> {
+  async function reconcileChain(chain: RunChain): Promise<Reconciliation> {
     const root = rootOf(chain);
     const keys = keyNamesOf(await describeTable(dynamodb, ports.table));
     return reconcile(
@@ -110,61 +96,19 @@ export function createResults(ports: ResultsPorts): ResultControl {
         journal: journalOf(chain),
         rows: scanWire(dynamodb, ports.table, { segments: SEGMENTS }),
       },
-      { keys, ...(root.startedAt === undefined ? {} : { startedAt: root.startedAt }) },
+      { keys, bucket: ports.bucket, ...(root.startedAt === undefined ? {} : { startedAt: root.startedAt }) },
     );
   }
 
-  /** The newest verified backup from before the run, which a flush can have relied on; else the newest there is. */
-  async function backupBefore(chain: Chain | undefined): Promise<BackupRecord | undefined> {
+  /** What the table is held against where no backup is named: what was there before the last flush, or the last run. */
+  async function backupBefore(chain: RunChain | undefined) {
     const { arn } = await describeTable(dynamodb, ports.table);
-    const usable = (await listBackups(ports.place)).filter(
-      ({ table, verification, purpose }) =>
-        table.arn === arn && verification.kind === 'verified' && purpose !== 'safety',
-    );
-    const startedAt = chain && rootOf(chain).startedAt;
-    const newest = (records: readonly BackupRecord[]) => [...records].sort((a, b) => b.startedAt - a.startedAt).at(0);
-    return newest(usable.filter((backup) => startedAt === undefined || backup.startedAt < startedAt)) ?? newest(usable);
+    const root = chain && rootOf(chain);
+    const [flush] = await flushesAround(ports.checklists, root);
+    return referenceBackup(ports.place, arn, flush, root);
   }
 
-  async function noteVerdict(chain: Chain, by: string, verdict: Validation['verdict']): Promise<void> {
-    const { runId } = rootOf(chain);
-    for await (const { id, runIds } of ports.checklists.list(20)) {
-      if (!runIds.includes(runId)) continue;
-      const state = verdict === 'bad' ? 'failed' : 'done';
-      const found = { kind: 'validate', verdict } as const;
-      return ports.checklists.setStep(id, { step: 'validate', state, by, at: Math.round(clock.now()), found });
-    }
-  }
-
-  /** The images of a retry. What is read for it is freed by `dispose`. */
-  async function chooseImages(
-    wish: RetryWish,
-    chain: Chain | undefined,
-  ): Promise<{ images: AsyncIterable<ListedImage>; dispose: () => Promise<void> } | ResultRefusal> {
-    if (wish.kind === 'unaccounted') {
-      if (!chain) return { reason: 'no-run' };
-      const found = await reconcileChain(chain);
-      return { images: unaccountedImages(found, ports.findImage), dispose: found.dispose };
-    }
-    const { images: named } = wish.choice;
-    if (named) {
-      const there = await Promise.all([...named].map(async (key) => ({ key, found: await ports.findImage(key) })));
-      const keys = there.filter(({ found }) => !found).map(({ key }) => key);
-      if (keys.length > 0) return { reason: 'images-unknown', bucket: ports.bucket, keys };
-      const images = there.flatMap(({ found }) => (found ? [found] : []));
-      return { images: streamed(images), dispose: async () => {} };
-    }
-    const failures = await failuresOf(chain ?? [], true);
-    const { dispose, totals } = failures;
-    const first = await failures.images(wish.choice).next();
-    if (first.done) {
-      await dispose();
-      return totals.images === 0
-        ? { reason: 'nothing-failed' }
-        : { reason: 'none-chosen', failedImages: totals.images, types: Object.keys(totals.byType).sort() };
-    }
-    return { images: failures.images(wish.choice), dispose };
-  }
+  const reading = { ...ports, reconcileChain, failuresOf: (chain: readonly RunRecord[]) => failuresOf(chain, true) };
 
   return {
     failures: () =>
@@ -178,7 +122,7 @@ export function createResults(ports: ResultsPorts): ResultControl {
       answer(async () => {
         const found = await chainOf();
         const chain = isChain(found) ? found : undefined;
-        const chosen = await chooseImages(wish, chain);
+        const chosen = await chooseImages(reading, wish, chain);
         if ('reason' in chosen) return refuse(chosen);
         try {
           const of = chain?.[0].runId ?? 'the table';
@@ -225,48 +169,12 @@ export function createResults(ports: ResultsPorts): ResultControl {
         const expected = { ms, ...(costUsd === undefined ? {} : { costUsd }) };
         return { ok: true, value: { ...report, runId: run.runId, expected } };
       }),
-    validate: ({ person, seed: given, by }) =>
-      answer<Validation>(async () => {
-        const found = await chainOf();
-        const chain = isChain(found) ? found : undefined;
-        const backup = await backupBefore(chain);
-        const seed = given ?? Math.floor(ports.random() * 1_000_000);
-        const now = await countByKind(dynamodb, ports.table, {
-          keys: keyNamesOf(await describeTable(dynamodb, ports.table)),
-        });
-        const people = backup
-          ? await comparePeople(ports, {
-              backup,
-              choice:
-                person === undefined
-                  ? { kind: 'sample', size: ports.samplePeople, seed }
-                  : { kind: 'one', person: hashOfResource(person) },
-              leaveOut: ports.leaveOut,
-            })
-          : [];
-        const about = { now, people, ...(backup ? { backup } : {}) };
-        if (person !== undefined) {
-          if (!backup) return refuse({ reason: 'table', refusal: { reason: 'no-backup' } });
-          const [one] = people;
-          if (!one || one.before.entries + one.after.entries === 0)
-            return refuse({ reason: 'no-such-person', person, backupId: backup.id });
-          return { ok: true, value: { ...about, ...judgeValidation(about), runIds: [], images: [] } };
-        }
-        if (!chain) return refuse({ reason: 'no-run' });
-        const joined = await reconcileChain(chain);
-        try {
-          const judged = judgeValidation({ ...about, reconciled: joined.totals });
-          const images: ReconciledImage[] = [];
-          for await (const image of joined.images(LOOKED_AT)) {
-            images.push(image);
-            if (images.length >= MOST_EXAMPLES) break;
-          }
-          await noteVerdict(chain, by, judged.verdict);
-          const value = { ...about, ...judged, runIds: idsOf(chain), reconciled: joined.totals, images, seed };
-          return { ok: true, value };
-        } finally {
-          await joined.dispose();
-        }
+    validate: ({ runId, person, seed, by }) =>
+      answer(async () => {
+        const found = await chainOf(runId);
+        if (person !== undefined) return validatePerson(reading, isChain(found) ? found : undefined, person);
+        if (!isChain(found)) return refuse(found);
+        return validateRun(reading, found, { seed: seed ?? Math.floor(ports.random() * 1_000_000), by });
       }),
     diff: (backupId) =>
       answer(async () => {
@@ -281,17 +189,4 @@ export function createResults(ports: ResultsPorts): ResultControl {
         return { ok: true, value: await diffWithBackup(ports, { table, backupId: backup.id, leaveOut }) };
       }),
   };
-}
-
-async function* streamed<T>(items: readonly T[]): AsyncGenerator<T> {
-  yield* items;
-}
-
-/** The images that a retry can bring to account, with their sizes. */
-async function* unaccountedImages(found: Reconciliation, findImage: FindImage): AsyncGenerator<ListedImage> {
-  for await (const image of found.images(UNACCOUNTED)) {
-    if (image.kind === 'processed-without-rows' && image.why !== 'person-has-no-rows') continue;
-    const there = await findImage(image.key);
-    if (there) yield there;
-  }
 }

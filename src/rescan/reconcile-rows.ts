@@ -1,6 +1,6 @@
-import { hashOfResource } from '../pipeline/table.ts';
 import { type KeyNames, kindOfWire, type RecordKind } from '../pipeline/table-records.ts';
 import { textOf, type WireItem } from '../pipeline/wire-value.ts';
+import { foldedPerson } from './image-spelling.ts';
 import { addRows, type ImageRows, noRows } from './reconcile-image.ts';
 
 /** The image that a record names: a failure its `ImageKey`, any other its `SourceImage`; undefined where it names none. */
@@ -16,16 +16,10 @@ function timeOf(item: WireItem, name: string): number {
   return Number.isNaN(at) ? 0 : at;
 }
 
-/** The hash key that goes with the name as it is shown: the function may name a person otherwise than its key does. */
-function shownPerson(item: WireItem): string | undefined {
-  const name = textOf(item.ResourceNameDisplay);
-  return name === undefined ? undefined : hashOfResource(name);
-}
-
 /** What the records of some page say, by image. */
 export interface PageRows {
   readonly byImage: ReadonlyMap<string, ImageRows>;
-  /** People who have entries, as hash keys: by the key and by the name that is shown. A person may come twice. */
+  /** People who have entries, folded: by the key and by the name that is shown. A person may come twice. */
   readonly people: readonly string[];
 }
 
@@ -40,8 +34,10 @@ export function rowsOfPage(
   for (const item of items) {
     const record = kindOfWire(item, keys);
     if (record === 'entry' || record === 'zero-hour') {
-      for (const person of [textOf(item[keys.hash]), shownPerson(item)])
+      for (const name of [textOf(item[keys.hash]), textOf(item.ResourceNameDisplay)]) {
+        const person = name === undefined ? undefined : foldedPerson(name);
         if (person !== undefined && person !== people.at(-1) && person !== people.at(-2)) people.push(person);
+      }
     }
     const image = imageOf(item, record);
     onRecord(record, image !== undefined);

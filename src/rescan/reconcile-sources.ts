@@ -1,7 +1,8 @@
 import { type KeyNames, PIPELINE_KEYS } from '../pipeline/table-records.ts';
 import type { WireItem } from '../pipeline/wire-value.ts';
 import { type LineSorter, visitLines } from './diff-sort.ts';
-import { addRows, type ImageFacts, type ImageOutcome, noRows } from './reconcile-image.ts';
+import { spellingOf } from './image-spelling.ts';
+import { addRows, type ImageFacts, type ImageOutcome, type ImageRows, noRows } from './reconcile-image.ts';
 import { decodeRows, encodeRows, rowsOfPage } from './reconcile-rows.ts';
 import type { ReconcileSum } from './reconcile-totals.ts';
 import type { JournalChunk } from './run-store.ts';
@@ -20,6 +21,8 @@ export interface ReconcileOptions {
   /** When the run began, epoch ms: tells images that were added meanwhile from others. */
   readonly startedAt?: number;
   readonly keys?: KeyNames;
+  /** The bucket of the images: a record may name an image with it. */
+  readonly bucket?: string;
   /** How far the function's clock may be behind the bot's; a minute where not given. */
   readonly clockSkewMs?: number;
   readonly signal?: AbortSignal;
@@ -37,8 +40,17 @@ export interface ReconcileProgress {
   readonly joined: number;
 }
 
-/** Which source a line is from; within an image they stand in this order. */
+/** Which source a line is from; within a spelling they stand in this order. */
 const [MANIFEST, OUTCOME, ROWS] = ['m', 'o', 'r'];
+
+/**
+ * A line by image: its spelling, a tab, which source, the order where that counts, the exact key where it is not the spelling,
+ * a tab, and what is known.
+ */
+const imageLine = (name: string, bucket: string | undefined, head: string, known: string): string => {
+  const spelling = spellingOf(name, bucket);
+  return `${JSON.stringify(spelling)}\t${head}${spelling === name ? '' : JSON.stringify(name)}\t${known}`;
+};
 /** In the lines by person: that the person has rows. It stands before the images that have none. */
 export const PERSON_HAS_ROWS = 'h';
 
@@ -48,7 +60,7 @@ export async function readSources(
   options: ReconcileOptions,
   { byImage, byPerson, sum }: { byImage: LineSorter; byPerson: LineSorter; sum: ReconcileSum },
 ): Promise<ReconcileProgress> {
-  const { signal, keys = PIPELINE_KEYS } = options;
+  const { signal, bucket, keys = PIPELINE_KEYS } = options;
   const read = { images: 0, outcomes: 0, records: 0, joined: 0 };
   let failure: { readonly error: unknown } | undefined;
   const step = async () => {
@@ -67,7 +79,7 @@ export async function readSources(
   };
   const readManifestKeys = async () => {
     for await (const { key } of sources.manifest) {
-      byImage.add(`${JSON.stringify(key)}\t${MANIFEST}`);
+      byImage.add(imageLine(key, bucket, MANIFEST, ''));
       read.images += 1;
       if (read.images % 500 === 0) await step();
     }
@@ -76,7 +88,7 @@ export async function readSources(
     for await (const { records } of sources.journal) {
       for (const record of records) {
         const order = String(read.outcomes).padStart(12, '0');
-        byImage.add(`${JSON.stringify(record.key)}\t${OUTCOME}${order}${JSON.stringify(outcomeOf(record))}`);
+        byImage.add(imageLine(record.key, bucket, `${OUTCOME}${order}`, JSON.stringify(outcomeOf(record))));
         read.outcomes += 1;
       }
       await step();
@@ -85,7 +97,7 @@ export async function readSources(
   const readRows = async (pages: ReconcileSources['rows'][number]) => {
     for await (const { items } of pages) {
       const found = rowsOfPage(items, keys, sum.record);
-      for (const [key, rows] of found.byImage) byImage.add(`${JSON.stringify(key)}\t${ROWS}${encodeRows(rows)}`);
+      for (const [key, rows] of found.byImage) byImage.add(imageLine(key, bucket, ROWS, encodeRows(rows)));
       for (const person of found.people) byPerson.add(`${JSON.stringify(person)}\t${PERSON_HAS_ROWS}`);
       read.records += items.length;
       await step();
@@ -119,7 +131,17 @@ function outcomeOf({ outcome, startedAt, requestId }: OutcomeRecord): ImageOutco
 
 const ORDER_DIGITS = 12;
 
-/** Calls `visit` with what is known of each image. */
+/** What the sources say under one exact key. */
+interface Named {
+  inManifest: boolean;
+  outcome: ImageOutcome | undefined;
+  rows: ImageRows;
+}
+
+/**
+ * Calls `visit` with what is known of each image. Sources meet under the exact key; records that name no image of the manifest or
+ * the journal exactly are those of the one image of the manifest that is spelled like them, if it is the only one.
+ */
 export async function joinByImage(
   byImage: LineSorter,
   sum: ReconcileSum,
@@ -128,31 +150,40 @@ export async function joinByImage(
   visit: (facts: ImageFacts) => void,
 ): Promise<void> {
   let current: string | undefined;
-  let inManifest = false;
-  let outcome: ImageOutcome | undefined;
-  let rows = noRows;
+  let named = new Map<string, Named>();
   const settle = () => {
-    if (current !== undefined) visit({ key: JSON.parse(current), inManifest, outcome, rows });
-  };
-  const take = (key: string, value: string) => {
-    if (key !== current) {
-      settle();
-      current = key;
-      inManifest = false;
-      outcome = undefined;
-      rows = noRows;
+    const wanted = [...named.values()].filter(({ inManifest }) => inManifest);
+    const [only] = wanted.length === 1 ? wanted : [];
+    for (const [key, it] of named) {
+      if (it.inManifest || it.outcome !== undefined || only === undefined) continue;
+      only.rows = addRows(only.rows, it.rows);
+      sum.spelledOtherwise();
+      named.delete(key);
     }
+    for (const [key, it] of named) visit({ key, ...it });
+  };
+  const take = (spelling: string, value: string) => {
+    if (spelling !== current) {
+      settle();
+      current = spelling;
+      named = new Map();
+    }
+    const tab = value.indexOf('\t');
+    const head = value[0] === OUTCOME ? 1 + ORDER_DIGITS : 1;
+    const key: string = JSON.parse(tab > head ? value.slice(head, tab) : spelling);
+    const it = named.get(key) ?? { inManifest: false, outcome: undefined, rows: noRows };
+    named.set(key, it);
     switch (value[0]) {
       case MANIFEST:
-        if (inManifest) sum.repeatedKey();
-        inManifest = true;
+        if (it.inManifest) sum.repeatedKey();
+        it.inManifest = true;
         break;
       case OUTCOME:
-        if (outcome !== undefined) sum.repeatedOutcome();
-        outcome ??= JSON.parse(value.slice(1 + ORDER_DIGITS));
+        if (it.outcome !== undefined) sum.repeatedOutcome();
+        it.outcome ??= JSON.parse(value.slice(tab + 1));
         break;
       default:
-        rows = addRows(rows, decodeRows(value.slice(1)));
+        it.rows = addRows(it.rows, decodeRows(value.slice(tab + 1)));
     }
   };
   await visitLines(byImage.sorted(signal), take, breathe);

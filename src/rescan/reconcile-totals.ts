@@ -28,6 +28,8 @@ export interface ReconcileTotals {
   /** Outcomes beyond the first of an image (it was in flight when the process died), and keys the manifest names again. */
   readonly repeatedOutcomes: number;
   readonly repeatedKeys: number;
+  /** Keys in records that are those of an image of the manifest in another spelling (URL-encoded, with the bucket …). */
+  readonly spelledOtherwise: number;
 }
 
 const noRecords = (): Record<RecordKind, number> => ({
@@ -56,7 +58,14 @@ export function createReconcileSum(by: DecideBy) {
   const notInManifest = { 'run-start': 0, before: 0, unknown: 0 };
   const records = noRecords();
   const withoutImage = noRecords();
-  const some = { withFewerRows: 0, withOlderRowsOnly: 0, failedWithRows: 0, repeatedOutcomes: 0, repeatedKeys: 0 };
+  const some = {
+    withFewerRows: 0,
+    withOlderRowsOnly: 0,
+    failedWithRows: 0,
+    repeatedOutcomes: 0,
+    repeatedKeys: 0,
+    spelledOtherwise: 0,
+  };
   return {
     record(kind: RecordKind, namesAnImage: boolean): void {
       records[kind] += 1;
@@ -64,6 +73,9 @@ export function createReconcileSum(by: DecideBy) {
     },
     repeatedOutcome(): void {
       some.repeatedOutcomes += 1;
+    },
+    spelledOtherwise(): void {
+      some.spelledOtherwise += 1;
     },
     repeatedKey(): void {
       some.repeatedKeys += 1;

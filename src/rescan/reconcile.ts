@@ -1,9 +1,9 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { S3Client } from '@aws-sdk/client-s3';
-import { hashOfResource } from '../pipeline/table.ts';
 import { scanWire } from '../pipeline/wire-table.ts';
 import { createLineFile, type LineFile } from './diff-lines.ts';
 import { createLineSorter, visitLines } from './diff-sort.ts';
+import { foldedPerson } from './image-spelling.ts';
 import { type ManifestPlace, readManifest, readManifestIndex } from './manifest.ts';
 import {
   type DecideBy,
@@ -84,7 +84,7 @@ export async function reconcile(sources: ReconcileSources, options: ReconcileOpt
       const { key, rows, outcome } = facts;
       const image = { key, rows, ...(outcome && { outcome }) };
       if (kind === 'processed-without-rows') {
-        const person = hashOfResource(outcome?.resourceName ?? '');
+        const person = foldedPerson(outcome?.resourceName ?? '');
         byPerson.add(`${JSON.stringify(person)}\t${IMAGE_WITHOUT}${JSON.stringify(image)}`);
       } else keep(kind === 'not-in-manifest' ? { ...image, kind, since: sinceOf(rows, by) } : { ...image, kind });
     });

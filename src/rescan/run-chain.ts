@@ -1,16 +1,13 @@
 import type { RunRecord, RunStore } from './run-store.ts';
 
+/** A run and the runs whose images it does again, the newest first: the last one is the run that began it all. */
+export type RunChain = readonly [RunRecord, ...RunRecord[]];
+
 /** A chain longer than this is a defect of the records. */
 const MOST_RUNS = 1_000;
 
-/**
- * A run and the runs whose images it does again, the newest first: the last one is the run that began it all.
- * Undefined where there is no such run.
- */
-export async function readChain(
-  store: Pick<RunStore, 'read'>,
-  runId: string,
-): Promise<readonly [RunRecord, ...RunRecord[]] | undefined> {
+/** The chain of a run; undefined where there is no such run. */
+export async function readChain(store: Pick<RunStore, 'read'>, runId: string): Promise<RunChain | undefined> {
   const first = await store.read(runId);
   if (!first) return;
   const chain: [RunRecord, ...RunRecord[]] = [first];
@@ -26,4 +23,4 @@ export async function readChain(
 }
 
 /** The run that began a chain. */
-export const rootOf = (chain: readonly [RunRecord, ...RunRecord[]]): RunRecord => chain.at(-1) ?? chain[0];
+export const rootOf = (chain: RunChain): RunRecord => chain.at(-1) ?? chain[0];

@@ -21,7 +21,7 @@ export interface ResultDeeds {
   showFailures(asker: Who): Promise<Message | undefined>;
   /** Plans a run over those images and shows its preview. `what`: in words. */
   retry(wish: RetryWish, what: string, asker: Asker): Promise<Message | undefined>;
-  validate(request: { person?: string; seed?: number }, asker: Who): Promise<Message | undefined>;
+  validate(request: { runId?: string; person?: string; seed?: number }, asker: Who): Promise<Message | undefined>;
   showDiff(backupId: string | undefined, asker: Who): Promise<Message | undefined>;
   chart(asker: Who): Promise<Message | undefined>;
   diagnose(asker: Who): Promise<Message | undefined>;

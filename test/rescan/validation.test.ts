@@ -5,6 +5,7 @@ import { createReconcileSum, type ReconcileTotals } from '../../src/rescan/recon
 import { judgeValidation } from '../../src/rescan/validation.ts';
 
 const now = { entry: 5, 'zero-hour': 0, rejected: 0, coverage: 0, failed: 0, total: 5 };
+const backup = { id: '01-a', startedAt: 1, counts: now };
 const clean = createReconcileSum({ startedAt: 0, clockSkewMs: 0 }).totals();
 const withCounts = (
   counts: Partial<ReconcileTotals['counts']>,
@@ -47,18 +48,70 @@ describe('the verdict of a validation', () => {
     ],
     ['only rows from before', withCounts({}, { withOlderRowsOnly: 1 }), 'look', ['older-rows-only']],
   ] as const)('%s', (_, reconciled, verdict, kinds) => {
-    const judged = judgeValidation({ reconciled, now, people: [] });
+    const judged = judgeValidation({ reconciled, now, backup, people: [], runState: 'completed' });
     expect(judged.verdict).toBe(verdict);
     expect(judged.problems.map(({ kind }) => kind)).toEqual(kinds);
   });
 
   test('people who lost entries against the backup are worth a look; who only gained some are not', () => {
     const people = [person({ removed: 2 }), person({ removed: 1 }), person({ added: 4 })];
-    expect(judgeValidation({ reconciled: clean, now, people })).toEqual({
+    expect(judgeValidation({ reconciled: clean, now, backup, people })).toEqual({
       verdict: 'look',
       problems: [{ kind: 'people-lost-entries', people: 2, entries: 3, weight: 'doubt' }],
     });
-    expect(judgeValidation({ reconciled: clean, now, people: [person({ added: 4 })] }).verdict).toBe('good');
+    expect(judgeValidation({ reconciled: clean, now, backup, people: [person({ added: 4 })] }).verdict).toBe('good');
+  });
+});
+
+describe('the verdict where the run or the backup does not let it be simple', () => {
+  const judged = (facts: Partial<Parameters<typeof judgeValidation>[0]>) => {
+    const { verdict, problems } = judgeValidation({ reconciled: clean, now, backup, people: [], ...facts });
+    return { verdict, problems: problems.map(({ kind, weight }) => `${kind} ${weight}`) };
+  };
+  const unreached = withCounts({ neither: 4 });
+  test('an image that a stopped run did not reach is not missing; one that a closed run left is', () => {
+    for (const runState of ['paused', 'stopped', 'tripped', 'interrupted'] as const)
+      expect(judged({ reconciled: unreached, runState })).toEqual({
+        verdict: 'unfinished',
+        problems: ['without-outcome open'],
+      });
+    for (const runState of ['completed', 'abandoned'] as const)
+      expect(judged({ reconciled: unreached, runState })).toEqual({
+        verdict: 'bad',
+        problems: ['without-outcome proof'],
+      });
+  });
+  test('while images are invoked nothing is proven, however good it looks', () => {
+    expect(judged({ runState: 'running' })).toEqual({ verdict: 'unfinished', problems: ['still-running open'] });
+    expect(judged({ reconciled: without('person-has-no-rows'), runState: 'running' })).toEqual({
+      verdict: 'unfinished',
+      problems: ['still-running open', 'rows-missing open'],
+    });
+  });
+  test('a loss is a loss though the run is not over', () => {
+    expect(judged({ reconciled: without('person-has-no-rows'), runState: 'tripped' }).verdict).toBe('bad');
+  });
+  test('fewer entries than in the backup are never a clean bill; fewer failures or coverage records are no loss', () => {
+    const counts = { ...now, entry: 6, 'zero-hour': 1, failed: 9, coverage: 2, total: 18 };
+    expect(judged({ backup: { ...backup, counts } })).toEqual({ verdict: 'look', problems: ['fewer-entries doubt'] });
+    expect(judgeValidation({ now, backup: { ...backup, counts }, people: [] }).problems).toEqual([
+      { kind: 'fewer-entries', entries: 2, weight: 'doubt' },
+    ]);
+    expect(judged({ backup: { ...backup, counts: { ...now, failed: 9, coverage: 2, total: 16 } } }).verdict).toBe(
+      'good',
+    );
+  });
+  test('without a backup there is no clean bill either', () => {
+    expect(judgeValidation({ reconciled: clean, now, people: [] })).toEqual({
+      verdict: 'look',
+      problems: [{ kind: 'not-compared', weight: 'doubt' }],
+    });
+  });
+  test('a flush after the run began is told, behind what is worse', () => {
+    expect(judged({ reconciled: without('person-has-no-rows'), flushedAt: 9, runState: 'completed' })).toEqual({
+      verdict: 'bad',
+      problems: ['rows-missing proof', 'flushed-since doubt'],
+    });
   });
 });
 

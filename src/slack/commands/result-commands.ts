@@ -140,16 +140,20 @@ export function readRetry(rest: string): Read<{ readonly wish: RetryWish; readon
   };
 }
 
-/** `/rescan validate [person=…] [seed=…]` */
+/** `/rescan validate [r-0001] [person=…] [seed=…]` */
 export const validateCommand = ({ deeds }: ResultCommandPorts): Command => ({
   word: 'validate',
   role: 'viewer',
-  usage: 'validate [person=Nik_Coultas | seed=7]',
+  usage: 'validate [r-0001] [person=Nik_Coultas | seed=7]',
   help: 'hold the table against manifest, outcomes and backup: every image accounted for, and some people side by side',
   read(rest) {
     const words = splitWords(rest);
     if (!words.ok) return words;
-    const options = readOptions(words.value, ['person', 'seed']);
+    const [runId] = words.value.filter((word) => /^r-\d+$/i.test(word));
+    const options = readOptions(
+      words.value.filter((word) => word !== runId),
+      ['person', 'seed'],
+    );
     if (!options.ok) return options;
     const person = options.value.get('person');
     const seed = options.value.get('seed');
@@ -158,6 +162,7 @@ export const validateCommand = ({ deeds }: ResultCommandPorts): Command => ({
     if (person !== undefined && seed !== undefined)
       return { ok: false, line: 'Give `person=` or `seed=`, not both: a seed draws the people.' };
     const request = {
+      ...(runId === undefined ? {} : { runId: runId.toLowerCase() }),
       ...(person === undefined ? {} : { person }),
       ...(seed === undefined ? {} : { seed: Number(seed) }),
     };

@@ -10,23 +10,36 @@ import { compose, type Message } from './message.ts';
 import { tableFigure } from './table-figure.ts';
 import { verdictWords } from './verdict-words.ts';
 
-const SIGNS: Readonly<Record<Verdict, string>> = { good: ':white_check_mark:', look: ':warning:', bad: ':x:' };
+const SIGNS: Readonly<Record<Verdict, string>> = {
+  good: ':white_check_mark:',
+  look: ':warning:',
+  unfinished: ':hourglass_flowing_sand:',
+  bad: ':x:',
+};
+/** From these a run is resumed: a retry would abandon it. */
+const RESTING = ['paused', 'stopped', 'tripped', 'interrupted'];
 
 /** What a validation found: the verdict first. */
 export function validationMessage(validation: Validation, now: number): Message {
-  const { verdict, problems, reconciled, people, runIds, backup, seed } = validation;
+  const { verdict, problems, reconciled, people, runIds, runState, backup, seed } = validation;
   const onePerson = runIds.length === 0 && people.length === 1 ? people[0] : undefined;
   if (onePerson) return personMessage(onePerson, validation, now);
-  const retryable = problems.some(({ kind }) => kind === 'without-outcome' || kind === 'rows-missing');
+  const isOpen = runState === 'running' || RESTING.includes(runState ?? '');
+  const retryable = !isOpen && problems.some(({ kind }) => kind === 'without-outcome' || kind === 'rows-missing');
+  const resumable = !isOpen || runState === 'running' ? undefined : runIds[0];
   const hasFailed = problems.some(({ kind }) => kind === 'failed');
   return compose({
     fact: `${SIGNS[verdict]} Validation of ${runIds[0] ?? 'the table'}: ${verdictWords(verdict)}.`,
     lines: [
-      ...problems.map((problem) => `• ${problemWords(problem)}`),
+      ...problems.map((problem) => `• ${problemWords(problem, now)}`),
       ...(reconciled
         ? [
             `${counted(reconciled.images, 'image')} of the manifest: ${count(reconciled.counts['processed-with-rows'])} processed and in the table, ${count(reconciled.processedWithoutRows['nothing-stored'])} processed with nothing to store, ${count(reconciled.counts['rejected-with-record'])} rejected and recorded${runIds.length > 1 ? `; outcomes of ${runIds.map((id) => code(id, 40)).join(', ')}, the newest counting` : ''}.`,
+            ...(validation.isPartial
+              ? ['The run took only a part of the bucket; of the other images this says nothing.']
+              : []),
             ...uploadsLine(reconciled.notInManifest['run-start']),
+            ...spelledLine(reconciled.spelledOtherwise),
           ]
         : []),
       ...exampleLines(validation.images),
@@ -36,9 +49,10 @@ export function validationMessage(validation: Validation, now: number): Message 
       ...people.map((person) => personLine(person)),
       backup
         ? `${people.length === 0 ? 'Nobody has an entry in' : `${counted(people.length, 'person', 'people')} drawn at random (seed ${String(seed ?? 0)}) from`} backup ${code(backup.id, 80)}, ${duration(now - backup.startedAt)} old. \`/rescan validate person=…\` looks at one, \`/rescan diff\` at all.`
-        : 'There is no verified backup to hold the table against.',
+        : '`/rescan backup` makes a backup; the next rescan can be held against it.',
     ],
     buttons: [
+      ...(resumable === undefined ? [] : [button(ACTION.resume, 'Resume', resumable, { style: 'primary' })]),
       ...(retryable ? [button(ACTION.retry, 'Retry what is missing', 'unaccounted', { style: 'primary' })] : []),
       ...(hasFailed ? [button(ACTION.showFailures, 'Show failures', 'failures')] : []),
     ],
@@ -48,12 +62,29 @@ export function validationMessage(validation: Validation, now: number): Message 
 const uploadsLine = (images: number): readonly string[] =>
   images > 0 ? [`${counted(images, 'image')} not of the manifest came in meanwhile (uploads).`] : [];
 
-function problemWords(problem: ValidationProblem): string {
+const spelledLine = (keys: number): readonly string[] =>
+  keys > 0
+    ? [
+        `Rows name ${counted(keys, 'image')} spelled otherwise than in the bucket (URL-encoded, with the bucket, another Unicode form); they count.`,
+      ]
+    : [];
+
+function problemWords(problem: ValidationProblem, now: number): string {
   switch (problem.kind) {
     case 'without-outcome':
-      return `*${counted(problem.images, 'image')} without an outcome*: the run is not through with ${problem.images === 1 ? 'it' : 'them'}. \`/rescan resume\` goes on, or retry.`;
+      return problem.weight === 'open'
+        ? `*${counted(problem.images, 'image')} without an outcome*: the run is not through with ${problem.images === 1 ? 'it' : 'them'} yet.`
+        : `*${counted(problem.images, 'image')} without an outcome*, and the run is over: what came of ${problem.images === 1 ? 'it' : 'them'} is not known.`;
     case 'rows-missing':
-      return `*${counted(problem.images, 'image')} processed, and nothing of ${problem.images === 1 ? 'it' : 'them'} in the table*: no entry of that person is there at all, so none was overwritten.`;
+      return `*${counted(problem.images, 'image')} processed, and nothing of ${problem.images === 1 ? 'it' : 'them'} in the table*: no entry of that person is there at all, so none was overwritten.${problem.weight === 'open' ? ' Images are being written, so that may be over in a moment.' : ''}`;
+    case 'still-running':
+      return 'Images are being invoked: ask again when the run is over.';
+    case 'flushed-since':
+      return `The table was flushed ${duration(now - problem.at)} ago, after this run had begun: what it wrote before is not in the table any more.`;
+    case 'fewer-entries':
+      return `*${counted(problem.entries, 'entry', 'entries')} fewer in the table than in the backup*, zero-hour weeks among them. \`/rescan diff\` lists what is gone, \`/rescan diff restore\` puts it back.`;
+    case 'not-compared':
+      return 'There is no verified backup to hold the table against: whether something was there before that is gone now cannot be told.';
     case 'outcome-of-no-image':
       return `*${counted(problem.images, 'outcome')} of images that are not in the manifest*: this must not be; keep the control table as it is and look at the log.`;
     case 'failed':

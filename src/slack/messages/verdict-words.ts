@@ -3,7 +3,8 @@ import { sentence } from './escape.ts';
 
 const WORDS: Readonly<Record<Verdict, string>> = {
   good: 'every image is accounted for',
-  look: 'nothing is proven lost, something is worth a look',
+  look: 'every image has an outcome, something is worth a look',
+  unfinished: 'the run is not over, so nothing is proven yet',
   bad: 'something is missing',
 };
 
