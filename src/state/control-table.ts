@@ -1,4 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import {
+  type AttributeValue,
   ConditionalCheckFailedException,
   DeleteItemCommand,
   type DynamoDBClient,
@@ -62,8 +64,9 @@ export interface ListOptions {
 }
 
 /**
- * The bot's own state. Every read is consistent; every write is of one entry. The SDK repeats a call whose reply was lost:
- * a refusal may then be met by this caller's own write, so what must tell the two apart writes a mark of its own.
+ * The bot's own state. Every read is consistent; every write is of one entry. The SDK repeats a call whose reply was lost,
+ * and the repetition may then be refused by this caller's own write: each conditional write leaves a mark of its own, by
+ * which it is told from somebody else's and answered as done.
  * Every method throws ControlTableError, with a fault, when DynamoDB does not answer or refuses.
  */
 export interface ControlTable {
@@ -75,7 +78,7 @@ export interface ControlTable {
    * it is afterwards; where the condition does not hold, with the entry that stands there now, if any.
    */
   update(key: Key, change: Change, condition?: Condition): Promise<Updated>;
-  /** Removes an entry if the condition holds; whether there is none of it now by this call's doing (true also if there was none). */
+  /** Removes an entry if the condition holds; whether there is none now (true also if there was none before). */
   remove(key: Key, condition?: Condition): Promise<boolean>;
   /** The entries of one partition in order of their sort keys, page by page. */
   list(pk: string, options?: ListOptions): AsyncIterable<Entry>;
@@ -83,7 +86,14 @@ export interface ControlTable {
 
 const keySchema = z.looseObject({ pk: z.string(), sk: z.string() });
 
-const entryOf = (item: Parameters<typeof unmarshall>[0]): Entry => keySchema.parse(unmarshall(item));
+/** The attribute that says which conditional write was the last one. Nobody sees it but this file. */
+const MARK = 'writeMark';
+type StoredItem = Readonly<Record<string, AttributeValue>>;
+function entryOf(item: StoredItem): Entry {
+  const { [MARK]: _, ...rest } = item;
+  return keySchema.parse(unmarshall(rest));
+}
+const isMarked = (item: StoredItem | undefined, mark: string): boolean => item?.[MARK]?.S === mark;
 const itemOf = (values: Record<string, unknown>) => marshall(values, { removeUndefinedValues: true });
 const keyOf = ({ pk, sk }: Key) => itemOf({ pk, sk });
 
@@ -117,24 +127,30 @@ function tableOn(dynamodb: DynamoDBClient, tableName: string): ControlTable {
   }
   const isRefused = (answer: object): answer is { refused: ConditionalCheckFailedException } => 'refused' in answer;
 
-  async function read(key: Key): Promise<Entry | undefined> {
+  async function readItem(key: Key): Promise<StoredItem | undefined> {
     const command = new GetItemCommand({ TableName: tableName, Key: keyOf(key), ConsistentRead: true });
     const answer = await call('GetItem', () => dynamodb.send(command));
-    return isRefused(answer) || !answer.Item ? undefined : entryOf(answer.Item);
+    return isRefused(answer) ? undefined : answer.Item;
   }
   return {
-    read,
+    async read(key) {
+      const item = await readItem(key);
+      return item && entryOf(item);
+    },
     async create(key, attributes) {
+      const mark = randomUUID();
       const command = new PutItemCommand({
         TableName: tableName,
-        Item: itemOf({ ...attributes, pk: key.pk, sk: key.sk }),
+        Item: itemOf({ ...attributes, pk: key.pk, sk: key.sk, [MARK]: mark }),
         ConditionExpression: 'attribute_not_exists(pk)',
       });
-      return !isRefused(await call('PutItem', () => dynamodb.send(command)));
+      const answer = await call('PutItem', () => dynamodb.send(command));
+      return !isRefused(answer) || isMarked(await readItem(key), mark);
     },
     async update(key, change, condition) {
+      const mark = randomUUID();
       const expression = createExpression();
-      const update = expression.update(change);
+      const update = expression.update(condition ? { ...change, set: { ...change.set, [MARK]: mark } } : change);
       const only = condition && expression.condition(condition);
       const command = new UpdateItemCommand({
         TableName: tableName,
@@ -149,8 +165,8 @@ function tableOn(dynamodb: DynamoDBClient, tableName: string): ControlTable {
       if (!isRefused(answer)) return { ok: true, entry: entryOf({ ...keyOf(key), ...answer.Attributes }) };
       // Not every stand-in for DynamoDB hands the entry back with the refusal; and none is handed back if there is none.
       const held = answer.refused.Item ?? {};
-      const entry = Object.keys(held).length > 0 ? entryOf(held) : await read(key);
-      return entry ? { ok: false, entry } : { ok: false };
+      const item = Object.keys(held).length > 0 ? held : await readItem(key);
+      return item ? { ok: isMarked(item, mark), entry: entryOf(item) } : { ok: false };
     },
     async remove(key, condition) {
       const expression = createExpression();
@@ -160,7 +176,8 @@ function tableOn(dynamodb: DynamoDBClient, tableName: string): ControlTable {
         Key: keyOf(key),
         ...(only === undefined ? {} : { ConditionExpression: only, ...expression.words() }),
       });
-      return !isRefused(await call('DeleteItem', () => dynamodb.send(command)));
+      const answer = await call('DeleteItem', () => dynamodb.send(command));
+      return !isRefused(answer) || (await readItem(key)) === undefined;
     },
     async *list(pk, { prefix = '', from, descending = false, limit } = {}) {
       const range = sortKeys(prefix, from, descending);

@@ -1,9 +1,10 @@
 import { createServer } from 'node:http';
 import { CreateTableCommand, DeleteTableCommand, DescribeTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { type ControlTable, ControlTableError, openControlTable } from '../../src/state/control-table.ts';
 import { type LocalDynamo, startDynalite, testCredentials } from '../support/dynalite.ts';
+import { startFaultProxy } from '../support/fault-proxy.ts';
 
 let dynamo: LocalDynamo;
 beforeAll(async () => {
@@ -207,5 +208,54 @@ describe('entries', () => {
     const refusal = await gone.read(key).catch((error: unknown) => error);
     expect(refusal).toBeInstanceOf(ControlTableError);
     expect(refusal).toMatchObject({ fault: { reason: 'control-table', message: 'The control table gone is gone.' } });
+  });
+});
+
+describe('a write whose reply was lost, and which the SDK repeats', () => {
+  let lost: string | undefined;
+  let table: ControlTable;
+  let end = async () => {};
+  const key = { pk: 'lost', sk: 'reply' };
+  beforeEach(async () => {
+    lost = undefined;
+    const proxy = await startFaultProxy(dynamo.url, {
+      isLost({ operation }) {
+        if (operation !== lost) return false;
+        lost = undefined;
+        return true;
+      },
+    });
+    const client = new DynamoDBClient({ endpoint: proxy.url, region: 'us-east-1', credentials: testCredentials });
+    end = async () => {
+      client.destroy();
+      await proxy.stop();
+    };
+    table = await open(`lost-${count++}`, client);
+  });
+  afterEach(() => end());
+
+  test('is not taken for another’s: what was made is said to be made', async () => {
+    lost = 'PutItem';
+    expect(await table.create(key, { by: 'me' })).toBe(true);
+    expect(await table.create(key, { by: 'another' })).toBe(false);
+  });
+
+  test('is not taken for another’s: what was changed is said to be changed', async () => {
+    await table.create(key, { state: 'pending' });
+    lost = 'UpdateItem';
+    expect(await table.update(key, { set: { state: 'approved' } }, { equals: { state: 'pending' } })).toEqual({
+      ok: true,
+      entry: { ...key, state: 'approved' },
+    });
+    expect(await table.update(key, { set: { state: 'approved' } }, { equals: { state: 'pending' } })).toEqual({
+      ok: false,
+      entry: { ...key, state: 'approved' },
+    });
+  });
+
+  test('is not taken for a refusal: what was removed is said to be gone', async () => {
+    await table.create(key, { id: 'a' });
+    lost = 'DeleteItem';
+    expect(await table.remove(key, { equals: { id: 'a' } })).toBe(true);
   });
 });

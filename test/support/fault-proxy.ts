@@ -5,6 +5,8 @@ export interface Faults {
   intercept?: (call: Call) => Answer | undefined | Promise<Answer | undefined>;
   /** Sees each answer that went through. */
   after?: (call: Call) => void | Promise<void>;
+  /** Whether the answer is lost on its way back, once the server has done what was asked. */
+  isLost?: (call: Call) => boolean;
 }
 export interface Call {
   readonly operation: string;
@@ -52,6 +54,10 @@ export async function startFaultProxy(target: string, faults: Faults) {
             reply.on('data', (part: Buffer) => parts.push(part));
             reply.on('end', () => {
               void Promise.resolve(faults.after?.(call)).then(() => {
+                if (faults.isLost?.(call)) {
+                  response.destroy();
+                  return;
+                }
                 response.writeHead(reply.statusCode ?? 500, reply.headers);
                 response.end(Buffer.concat(parts));
               });
