@@ -139,7 +139,7 @@ export async function runManifestBenchmark(report: Report): Promise<void> {
           ...quietPorts,
           manifest: (from) => readManifest(s3, place, index, from),
           invoke: async () => ({ reading: { kind: 'outcome', outcome: { kind: 'processed', entriesStored: 3 } } }),
-          append: async () => ({ ok: true }),
+          append: async ({ records }) => ({ ok: true, records }),
           saveCheckpoint: async (checkpoint) => void encodeCheckpoint(checkpoint),
         }),
       );
@@ -179,7 +179,7 @@ export async function runPaceBenchmark(report: Report): Promise<void> {
         starts.push(performance.now());
         return ocr.invoke(key, signal);
       },
-      append: async () => ({ ok: true }),
+      append: async ({ records }) => ({ ok: true, records }),
       saveCheckpoint: async () => {},
     });
     await systemClock.sleep(75_000);

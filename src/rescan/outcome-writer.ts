@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import type { JournalChunk } from './run-store.ts';
+import type { Appended, JournalChunk } from './run-store.ts';
 import type { OutcomeRecord } from './types.ts';
 
 /** What is written at once at the most: well below the 400 KB of a DynamoDB item. */
@@ -8,8 +8,11 @@ const LONGEST_WAIT_MS = 5_000;
 
 export interface OutcomeWriterPorts {
   readonly clock: Clock;
-  /** Puts a chunk on record. `found`: what another writer put there first. Throws when it cannot. */
-  readonly append: (chunk: Omit<JournalChunk, 'writer'>) => Promise<{ ok: true } | { ok: false; found: JournalChunk }>;
+  /**
+   * Puts a chunk on record. `records`: those that are, the first of the chunk's; an earlier try that seemed to fail may have
+   * put fewer there. `found`: what another writer put there first. Throws when it cannot.
+   */
+  readonly append: (chunk: Omit<JournalChunk, 'writer'>) => Promise<Appended>;
   /** The number of the last chunk on record and the highest index started, read before and noted after each write. */
   readonly position: { journalSeq: number; startedThrough: number };
   /** Records that are now on record: own ones, or ones found that another writer put there. */
@@ -46,8 +49,8 @@ export function createOutcomeWriter(ports: OutcomeWriterPorts): OutcomeWriter {
         const written = await ports.append({ seq, startedThrough: position.startedThrough, records });
         troubles = 0;
         position.journalSeq = seq;
-        if (written.ok) waiting.splice(0, records.length);
-        ports.onRecord(written.ok ? records : written.found.records, written.ok);
+        if (written.ok) waiting.splice(0, written.records.length);
+        ports.onRecord(written.ok ? written.records : written.found.records, written.ok);
       } catch (error) {
         troubles++;
         ports.onTrouble(error, troubles);

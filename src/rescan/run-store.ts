@@ -126,6 +126,11 @@ export class FencedError extends Error {
   }
 }
 
+/** `records`: of this very writer, and on record now; they may be fewer than were handed in. */
+export type Appended =
+  | { readonly ok: true; readonly records: readonly OutcomeRecord[] }
+  | { readonly ok: false; readonly found: JournalChunk };
+
 export interface RunStore {
   /** A new run id, r-0001 and up; never given twice. */
   nextRunId(): Promise<string>;
@@ -149,8 +154,11 @@ export interface RunStore {
     fence: number,
     change: { set?: Record<string, unknown>; remove?: string[] },
   ): Promise<RunRecord>;
-  /** Puts a chunk on record. If that number is taken by another writer, answers with what stands there instead. */
-  append(runId: string, chunk: JournalChunk): Promise<{ ok: true } | { ok: false; found: JournalChunk }>;
+  /**
+   * Puts a chunk on record. Where that number is taken it answers with what stands there: another writer's chunk, or what an
+   * earlier try of this writer's, whose reply was lost, put there.
+   */
+  append(runId: string, chunk: JournalChunk): Promise<Appended>;
   /** The journal from `afterSeq` (exclusive), in order. */
   journal(runId: string, afterSeq: number): AsyncIterable<JournalChunk>;
 }
@@ -242,11 +250,11 @@ export function createRunStore(table: ControlTable, name: string): RunStore {
         startedThrough: chunk.startedThrough,
         records: JSON.stringify(chunk.records),
       });
-      if (made) return { ok: true };
+      if (made) return { ok: true, records: chunk.records };
       const entry = await table.read(key);
       if (!entry) throw new Error(`Chunk ${chunk.seq} of the journal of ${runId} was there and is gone.`);
       const found = readChunk(entry);
-      return found.writer === chunk.writer ? { ok: true } : { ok: false, found };
+      return found.writer === chunk.writer ? { ok: true, records: found.records } : { ok: false, found };
     },
     async *journal(runId, afterSeq) {
       const entries = table.list(`run#${runId}`, { prefix: 'outcomes#', from: chunkKey(runId, afterSeq + 1).sk });

@@ -112,7 +112,7 @@ export function startRig(options: RigOptions = {}): Rig {
       const found = journal.get(chunk.seq);
       if (found) return { ok: false, found };
       journal.set(chunk.seq, { ...chunk, writer: 'me' });
-      return { ok: true };
+      return { ok: true, records: chunk.records };
     },
     async saveCheckpoint(checkpoint) {
       checkpoints.push(structuredClone(checkpoint));
