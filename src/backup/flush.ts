@@ -55,7 +55,8 @@ const LEFTOVER_ROUNDS = 3;
 /**
  * Deletes what a verified backup holds, and saves to its supplement and then deletes what came or changed since. Nothing that
  * is not in S3 is deleted (docs/decisions/0002-flush.md). The backup is read back once more before the first deletion.
- * A stopped or dead flush goes on when called again with its id.
+ * A stopped or dead flush goes on when called again with its id; so does one that was done, and finds nothing left to do. Its
+ * job is the caller's to remove.
  * @throws BackupNotFoundError, BackupNotVerifiedError, BackupOfAnotherTableError, BackupDamagedError, TableNotActiveError,
  * FlushRefusedError: all before anything is deleted; `signal.reason`, UnprocessedWritesError or the SDK's error at any time.
  */
@@ -77,9 +78,10 @@ export async function flushTable(deps: FlushDeps, request: FlushRequest): Promis
     backupId: record.id,
     startedAt: deps.clock.now(),
     deleted: 0,
+    supplemented: 0,
     done: {},
   };
-  let supplemented = 0;
+  let { supplemented } = job;
   const total = kinds === undefined ? record.counts.total : kinds.reduce((sum, kind) => sum + record.counts[kind], 0);
   let deleted = job.deleted;
   const progress = (stage: FlushProgress['stage']) => request.onProgress?.({ stage, deleted, total, supplemented });
@@ -122,11 +124,12 @@ export async function flushTable(deps: FlushDeps, request: FlushRequest): Promis
     const found = await flushLeftovers(deps, options, { kinds, wanted, signal }, (count) => {
       supplemented += count;
     });
+    job = { ...job, deleted, supplemented };
+    await deps.jobs.write(job);
     if (found === 0) break;
   }
   progress('counting');
   const remaining = await countByKind(dynamodb, facts.name, { keys: names, ...(signal && { signal }) });
-  await deps.jobs.remove(job.id);
   const newRows = kinds === undefined ? remaining.total : kinds.reduce((sum, kind) => sum + remaining[kind], 0);
   const { added, changed, removed, examples } = difference;
   return { deleted, supplemented, difference: { added, changed, removed, examples }, remaining, newRows };

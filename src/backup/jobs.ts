@@ -9,6 +9,8 @@ export const jobSchema = z.discriminatedUnion('kind', [
     backupId: z.string(),
     startedAt: z.number(),
     deleted: z.int().min(0),
+    /** Records saved to the supplement and deleted. */
+    supplemented: z.int().min(0).default(0),
     done: doneSchema,
   }),
   z.object({
@@ -35,7 +37,10 @@ export type FlushJob = Extract<Job, { kind: 'flush' }>;
 export type RestoreJob = Extract<Job, { kind: 'restore' }>;
 export type HoldJob = Extract<Job, { kind: 'hold' }>;
 
-/** Where jobs are kept; each is driven by one process at a time, which the caller sees to. A job that is in here is unfinished. */
+/**
+ * Where jobs are kept; each is driven by one process at a time, which the caller sees to. A job stays in here until its caller
+ * has put on record what came of it, and removes it: taken up again before that, it finds that all is done.
+ */
 export interface JobStore {
   read(id: string): Promise<Job | undefined>;
   write(job: Job): Promise<void>;

@@ -88,7 +88,8 @@ export async function previewRestore(
 /**
  * Brings a backup and its supplements back into the table, after a safety backup of what is there. When it resolves, a scan
  * has proven the table: equal in digest (`replace`), or holding every item (`merge`). A stopped or dead restore goes on when
- * called again with its id; its safety backup is the one of the first attempt.
+ * called again with its id, one that was done too; its safety backup is the one of the first attempt. Its job is the caller's to
+ * remove.
  * @throws BackupNotFoundError, BackupNotVerifiedError, BackupOfAnotherTableError, BackupDamagedError, TableNotActiveError: all
  * before anything is written; RestoreDigestMismatchError at the end; `signal.reason` or the SDK's error at any time.
  */
@@ -143,7 +144,6 @@ export async function restoreBackup(deps: RestoreDeps, request: RestoreRequest):
       changed: proof.changed,
       removed: proof.removed,
     });
-  await deps.jobs.remove(job.id);
   return { written, removed, safetyBackupId: job.safetyBackupId, proof };
 }
 

@@ -1,6 +1,6 @@
 import type { LambdaClient } from '@aws-sdk/client-lambda';
 import { type FlushDeps, flushTable } from '../backup/flush.ts';
-import { functionsLeftHeld, releaseFunction, whileHeld } from '../backup/hold.ts';
+import { releaseFunction, whileHeld } from '../backup/hold.ts';
 import { putBack } from '../backup/put-back.ts';
 import { restoreBackup } from '../backup/restore.ts';
 import type { Fault } from '../pipeline/reading.ts';
@@ -48,8 +48,8 @@ export interface JobRunner {
   current(): TableJob | undefined;
   /** Takes the lease and begins; `check` is asked once the lease is held, and may still refuse. */
   begin(job: TableJob, check: () => Promise<TableRefusal | undefined>): Promise<TableRefusal | undefined>;
-  /** Breaks the job off between two batches. */
-  stop(by: string): void;
+  /** Breaks the job off between two batches, or before its first one; the job, if there is one in this process's hands. */
+  stop(by: string): TableJob | undefined;
   /** Goes on with a job whose process died, if there is one and nobody drives it; puts a function back that was left held. */
   lookForWork(): Promise<void>;
   /** Lets go of the job: another process, or the next start, goes on with it. */
@@ -58,10 +58,25 @@ export interface JobRunner {
 
 type ActJob = TableJob & { readonly work: TableAct };
 
+/** How long after a failed write of a job's end it is tried again, ms. */
+const AGAIN_MS = 1_000;
+/** How often it is tried to note a result before the job ends without that. */
+const NOTE_TRIES = 10;
+
 /** Drives flushes and restores, one at a time on a pipeline, under the lease that also keeps runs out. */
 export function createJobRunner(ports: JobRunnerPorts): JobRunner {
   const { clock, record, lease } = ports;
+  const closing = new AbortController();
   let driven: { job: ActJob; over: AbortController; finished: Promise<void> } | undefined;
+  /** A job that has been approved and is not driven yet. */
+  let beginning: { readonly job: TableJob; stopBy?: string } | undefined;
+  /** One change of who drives at a time in this process: its lease is one, and would be given free under the other. */
+  let turn: Promise<unknown> = Promise.resolve();
+  function inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const next = turn.then(change, change);
+    turn = next.catch(() => {});
+    return next;
+  }
 
   function drive(job: ActJob, resumed: boolean, over = heldLease()): void {
     const finished = work(job, over, resumed).finally(() => {
@@ -89,24 +104,57 @@ export function createJobRunner(ports: JobRunnerPorts): JobRunner {
     };
     const seen = () => (progress ? { progress } : {});
     try {
+      over.signal.throwIfAborted();
       const result = await carryOut(job, over.signal, show);
       watched.abort();
-      await ports.noteDone(job, result);
-      await record.remove(job.id);
-      await lease.release();
-      await ports.emit({ kind: 'finished', job, result, elapsedMs: clock.now() - job.startedAt });
+      const elapsedMs = clock.now() - job.startedAt;
+      await conclude(
+        job,
+        () => ports.noteDone(job, result),
+        () => ports.emit({ kind: 'finished', job, result, elapsedMs }),
+      );
     } catch (error) {
       watched.abort();
       const why: unknown = over.signal.aborted ? over.signal.reason : error;
       // The record stays: whoever has the lease next goes on with the job.
-      if (why instanceof JobLost) return;
-      await record.remove(job.id);
-      await ports.jobs.remove(job.id);
-      await lease.release();
-      if (why instanceof JobStopped) return ports.emit({ kind: 'stopped', job, by: why.by, ...seen() });
+      if (why instanceof JobLost) return lease.release();
+      if (why instanceof JobStopped)
+        return conclude(
+          job,
+          // Should another copy have taken the job over by now, it hears of the stop.
+          () => record.askStop(job.id, why.by).then(() => {}),
+          () => ports.emit({ kind: 'stopped', job, by: why.by, ...seen() }),
+        );
       ports.warn(`${job.work.kind} ${job.id} failed`, error);
-      await ports.emit({ kind: 'failed', job, refusal: refusalOrFault(error, ports.readFault), ...seen() });
+      const refusal = refusalOrFault(error, ports.readFault);
+      await conclude(
+        job,
+        async () => {},
+        () => ports.emit({ kind: 'failed', job, refusal, ...seen() }),
+      );
     }
+  }
+
+  /**
+   * The end of a job: noted, forgotten by the control table, told. Until it is forgotten there it would be taken up again, a
+   * stopped one too: so it is tried until it is done. Where the first try fails people are told at once.
+   */
+  async function conclude(job: ActJob, note: () => Promise<void>, tell: () => Promise<void>): Promise<void> {
+    for (let failures = 0; ; failures++)
+      try {
+        if (failures < NOTE_TRIES) await note();
+        await record.remove(job.id);
+        // Last: a job that was done and is taken up again must find how far it was.
+        await ports.jobs.remove(job.id);
+        await lease.release();
+        if (failures === 0) await tell();
+        return;
+      } catch (error) {
+        ports.warn(`the end of ${job.work.kind} ${job.id} is not on record yet`, error);
+        if (failures === 0) await tell();
+        if (closing.signal.aborted) return;
+        await clock.sleep(AGAIN_MS, closing.signal);
+      }
   }
 
   async function carryOut(
@@ -155,13 +203,15 @@ export function createJobRunner(ports: JobRunnerPorts): JobRunner {
     return whileHeld(ports, { functionName: ports.functionName, drainMs, signal }, flush);
   }
 
-  /** The stop file, and a stop asked for through another copy of the bot. */
+  /** The stop file, and a stop asked for through another copy of the bot; a job that is on record no more is over as well. */
   async function watchStops(job: TableJob, over: AbortController, ended: AbortSignal): Promise<void> {
     while (!ended.aborted) {
       try {
         if (await ports.stopFileExists()) over.abort(new JobStopped(`the stop file ${ports.stopFile}`));
         const seen = await record.read();
-        if (seen?.job.id === job.id && seen.stopBy !== undefined) over.abort(new JobStopped(seen.stopBy));
+        if (ended.aborted) return;
+        if (seen?.job.id !== job.id) over.abort(new JobLost());
+        else if (seen.stopBy !== undefined) over.abort(new JobStopped(seen.stopBy));
       } catch (error) {
         ports.warn('a stop of the job was not looked for', error);
       }
@@ -169,54 +219,84 @@ export function createJobRunner(ports: JobRunnerPorts): JobRunner {
     }
   }
 
+  /** Takes the lease, asks `check` under it, puts the job on record and drives it. */
+  async function take(job: ActJob, check: () => Promise<TableRefusal | undefined>): Promise<TableRefusal | undefined> {
+    if (driven) return { reason: 'job-active', job: driven.job };
+    if (await ports.stopFileExists()) return { reason: 'stop-file', path: ports.stopFile };
+    const there = await record.read();
+    if (there) return { reason: 'job-active', job: there.job };
+    const taken = await lease.acquire();
+    if (!taken.ok) return { reason: 'busy', holder: taken.holder };
+    // Renewed meanwhile: a large table takes longer to count than a lease lasts.
+    const over = heldLease();
+    const refusal = await check().catch(async (error: unknown) => refusalOrFault(error, ports.readFault));
+    if (refusal) {
+      await lease.release();
+      return refusal;
+    }
+    if (over.signal.aborted) return { reason: 'busy', holder: 'another copy of the bot' };
+    if (closing.signal.aborted || !(await record.claim(job))) {
+      await lease.release();
+      const other = await record.read();
+      return other ? { reason: 'job-active', job: other.job } : { reason: 'busy', holder: 'another copy of the bot' };
+    }
+    if (beginning?.stopBy !== undefined) over.abort(new JobStopped(beginning.stopBy));
+    drive(job, false, over);
+    return;
+  }
+
+  async function goOn(): Promise<void> {
+    if (driven || closing.signal.aborted) return;
+    const there = await record.read();
+    if (!there) return tidy();
+    const { job, stopBy } = there;
+    const { work: act } = job;
+    if (act.kind === 'backup') return;
+    const taken = await lease.acquire();
+    if (!taken.ok) return;
+    await releaseFunction(ports, ports.functionName);
+    if (stopBy === undefined && !(await ports.stopFileExists())) return drive({ ...job, work: act }, true);
+    await record.remove(job.id);
+    await ports.jobs.remove(job.id);
+    await lease.release();
+    await ports.emit({ kind: 'stopped', job, by: stopBy ?? `the stop file ${ports.stopFile}` });
+  }
+
+  /** What a process that died left beside a job that is over. */
+  async function tidy(): Promise<void> {
+    const left = await ports.jobs.list();
+    if (left.some(({ kind }) => kind === 'hold')) await releaseFunction(ports, ports.functionName);
+    const ended = left.filter(({ kind }) => kind !== 'hold');
+    // Read after the list: the progress of a job is written only once the job is on record.
+    const still = ended.length > 0 ? (await record.read())?.job.id : undefined;
+    for (const { id } of ended) if (id !== still) await ports.jobs.remove(id);
+  }
+
   return {
     current: () => driven?.job,
     async begin(job, check) {
       const { work: act } = job;
       if (act.kind === 'backup') throw new Error('A backup needs no lease: this is a defect.');
-      if (await ports.stopFileExists()) return { reason: 'stop-file', path: ports.stopFile };
-      const there = await record.read();
-      if (there) return { reason: 'job-active', job: there.job };
-      const taken = await lease.acquire();
-      if (!taken.ok) return { reason: 'busy', holder: taken.holder };
-      // Renewed meanwhile: a large table takes longer to count than a lease lasts.
-      const over = heldLease();
-      const refusal = await check().catch(async (error: unknown) => refusalOrFault(error, ports.readFault));
-      if (refusal) {
-        await lease.release();
-        return refusal;
+      const other = beginning?.job ?? driven?.job;
+      if (other) return { reason: 'job-active', job: other };
+      beginning = { job };
+      try {
+        return await inTurn(() => take({ ...job, work: act }, check));
+      } finally {
+        beginning = undefined;
       }
-      if (over.signal.aborted) return { reason: 'busy', holder: 'another copy of the bot' };
-      if (!(await record.claim(job))) {
-        await lease.release();
-        const other = await record.read();
-        return other ? { reason: 'job-active', job: other.job } : { reason: 'busy', holder: 'another copy of the bot' };
-      }
-      drive({ ...job, work: act }, false, over);
-      return;
     },
     stop(by) {
-      driven?.over.abort(new JobStopped(by));
+      if (driven) driven.over.abort(new JobStopped(by));
+      else if (beginning) beginning.stopBy = by;
+      return driven?.job ?? beginning?.job;
     },
     async lookForWork() {
-      if (driven) return;
-      const there = await record.read();
-      if (!there) {
-        if ((await functionsLeftHeld(ports.jobs)).length > 0) await releaseFunction(ports, ports.functionName);
-        return;
-      }
-      const { job, stopBy } = there;
-      if (job.work.kind === 'backup') return;
-      const taken = await lease.acquire();
-      if (!taken.ok) return;
-      await releaseFunction(ports, ports.functionName);
-      if (stopBy === undefined && !(await ports.stopFileExists())) return drive({ ...job, work: job.work }, true);
-      await record.remove(job.id);
-      await ports.jobs.remove(job.id);
-      await lease.release();
-      await ports.emit({ kind: 'stopped', job, by: stopBy ?? `the stop file ${ports.stopFile}` });
+      if (!driven && !beginning) await inTurn(goOn);
     },
     async shutDown() {
+      closing.abort();
+      await turn;
       const mine = driven;
       if (!mine) return;
       mine.over.abort(new JobLost());

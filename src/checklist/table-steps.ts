@@ -122,7 +122,11 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
     const ids = new Set<string>();
     for await (const approval of approvals.open())
       if (approval.backupId !== undefined && isWaiting(approval, clock.now())) ids.add(approval.backupId);
-    for (const job of await ports.jobs.list()) if (job.kind !== 'hold') ids.add(job.backupId);
+    for (const job of await ports.jobs.list()) {
+      if (job.kind !== 'hold') ids.add(job.backupId);
+      // What a restore removes is saved beside it.
+      if (job.kind === 'restore' && job.safetyBackupId !== undefined) ids.add(job.safetyBackupId);
+    }
     const there = await ports.record.read();
     if (there && there.job.work.kind !== 'backup') ids.add(there.job.work.backupId);
     return ids;
@@ -190,7 +194,9 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
         clock.now(),
       );
       if (!usable.ok) return { reason: 'use', refusal: usable.refusal };
-      const used = { kind: 'used', by: approvedBy, at: approval.requestedAt, usedAt: Math.round(clock.now()) } as const;
+      const { state } = approval;
+      const usedAt = Math.round(clock.now());
+      const used = { kind: 'used', by: approvedBy, at: state.kind === 'approved' ? state.at : usedAt, usedAt } as const;
       const taken = await approvals.move(approval.id, 'approved', used);
       return taken.ok
         ? undefined
@@ -389,11 +395,8 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
     },
     stop: (by) =>
       answer(async () => {
-        const mine = runner.current();
-        if (mine) {
-          runner.stop(by);
-          return value(mine);
-        }
+        const mine = runner.stop(by);
+        if (mine) return value(mine);
         const there = await ports.record.read();
         if (!there) return refuse({ reason: 'no-job' });
         await ports.record.askStop(there.job.id, by);

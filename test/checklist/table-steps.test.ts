@@ -58,7 +58,7 @@ async function startSteps(settings: Record<string, string> = {}): Promise<Steps>
     SLACK_APP_TOKEN: 'xapp-1',
     SLACK_CHANNELS: 'C01',
     STOP_FILE: join(folder, 'STOP'),
-    LEASE_SECONDS: '1',
+    LEASE_SECONDS: '5',
     LOG_LEVEL: 'silent',
     SAMPLE_IMAGES: '0',
     ...settings,
