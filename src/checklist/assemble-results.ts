@@ -3,7 +3,7 @@ import type { BackupPlace } from '../backup/place.ts';
 import type { Clock, Random } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { type AwsClients, asFaultError, foreseenOr } from '../pipeline/aws.ts';
-import type { ListedImage } from '../pipeline/images.ts';
+import { imageTest, type ListedImage, listImages } from '../pipeline/images.ts';
 import { findLines, followLines, type LogLine, type LogWindow, logGroupOf } from '../pipeline/logs.ts';
 import { readMetrics } from '../pipeline/metrics.ts';
 import { describeFunction } from '../pipeline/ocr-function.ts';
@@ -51,6 +51,8 @@ export function assembleResults(parts: {
     bucket: config.CONTROL_BUCKET,
     prefix: `${config.CONTROL_PREFIX}runs/${runId}/manifest/`,
   });
+  const imageFilter = { bucket, extensions: config.IMAGE_EXTENSIONS, excludedPrefixes: config.EXCLUDED_PREFIXES };
+  const isImage = imageTest(imageFilter);
   const results = createResults({
     dynamodb: aws.dynamodb,
     place: parts.place,
@@ -63,10 +65,13 @@ export function assembleResults(parts: {
       const index = await readManifestIndex(aws.s3, manifestPlace(runId));
       yield* readManifest(aws.s3, manifestPlace(runId), index, from);
     },
+    listImages: () => listImages(aws.s3, imageFilter),
     async findImage(key): Promise<ListedImage | undefined> {
+      if (!isImage(key)) return;
       try {
         const head = await aws.s3.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
-        return { key, size: head.ContentLength ?? 0 };
+        const size = head.ContentLength ?? 0;
+        return size > 0 ? { key, size } : undefined;
       } catch (error) {
         if (error instanceof NotFound) return;
         throw asFaultError(error, { service: 's3', action: 's3:GetObject', resource: `${bucket}/${key}` });

@@ -25,6 +25,8 @@ export type ResultRefusal =
   | { readonly reason: 'nothing-failed' }
   /** Something failed, but nothing that was asked for. */
   | { readonly reason: 'none-chosen'; readonly failedImages: number; readonly types: readonly string[] }
+  /** What was asked for failed, but the bucket does not hold it any more. */
+  | { readonly reason: 'images-gone'; readonly bucket: string; readonly images: number }
   | { readonly reason: 'nothing-unaccounted' }
   | { readonly reason: 'images-unknown'; readonly bucket: string; readonly keys: readonly string[] }
   | { readonly reason: 'no-such-person'; readonly person: string; readonly backupId: string }
@@ -35,7 +37,7 @@ export type ResultAnswer<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly refusal: ResultRefusal };
 
-/** A run and the runs it does again, newest first, by id. */
+/** Runs by id, the newest first. */
 export type RunIds = readonly string[];
 
 export interface Validation {
@@ -62,8 +64,11 @@ export interface Validation {
  * plan that nobody has started. Readers with files behind them are freed by `dispose`.
  */
 export interface ResultControl {
-  /** Failures of the table and of the last run with its retries. */
-  failures(): Promise<ResultAnswer<Failures & { readonly runIds: RunIds }>>;
+  /**
+   * Failures of the table and of the runs back to the last one over all images. With a run's id, the causes in that run are
+   * counted as well.
+   */
+  failures(runId?: string): Promise<ResultAnswer<Failures & { readonly runIds: RunIds }>>;
   /** Plans a run over just those images. */
   planRetry(request: {
     readonly wish: RetryWish;

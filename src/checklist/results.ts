@@ -3,20 +3,21 @@ import { findBackup, requireUsable } from '../backup/catalogue.ts';
 import type { BackupPlace } from '../backup/place.ts';
 import type { Clock, Random } from '../clock.ts';
 import { listFailures } from '../pipeline/failure-records.ts';
+import type { ListedImage } from '../pipeline/images.ts';
 import type { Fault } from '../pipeline/reading.ts';
 import { describeTable, keyNamesOf } from '../pipeline/table.ts';
 import { scanWire } from '../pipeline/wire-table.ts';
 import { diffWithBackup } from '../rescan/diff.ts';
 import { type Failures, readFailures } from '../rescan/failures.ts';
 import { type Reconciliation, reconcile } from '../rescan/reconcile.ts';
-import { type RunChain, readChain, rootOf } from '../rescan/run-chain.ts';
+import { type RunChain, readChain, readHistory, rootOf } from '../rescan/run-chain.ts';
 import { readRunReport } from '../rescan/run-report.ts';
 import type { RunRecord, RunStore } from '../rescan/run-store.ts';
 import type { ManifestEntry, OutcomeRecord } from '../rescan/types.ts';
 import type { ChecklistStore } from './checklist-store.ts';
 import { flushesAround, referenceBackup } from './reference-backup.ts';
 import type { FindImage, ResultAnswer, ResultControl, ResultRefusal } from './result-control.ts';
-import { chooseImages } from './retry-images.ts';
+import { chooseForRetry } from './retry-choice.ts';
 import type { StartControl } from './start-control.ts';
 import { refusalOrFault } from './table-errors.ts';
 import { validatePerson, validateRun } from './validate.ts';
@@ -28,8 +29,10 @@ export interface ResultsPorts {
   readonly bucket: string;
   readonly clock: Clock;
   readonly random: Random;
-  readonly store: Pick<RunStore, 'read' | 'readOpen' | 'journal'>;
+  readonly store: Pick<RunStore, 'read' | 'readOpen' | 'newestFirst' | 'journal'>;
   readonly manifest: (runId: string, from: number) => AsyncIterable<ManifestEntry>;
+  /** The images that the bucket holds now. */
+  readonly listImages: () => AsyncIterable<ListedImage>;
   readonly findImage: FindImage;
   readonly starts: Pick<StartControl, 'plan'>;
   readonly checklists: Pick<ChecklistStore, 'list' | 'steps' | 'setStep'>;
@@ -60,15 +63,19 @@ export function createResults(ports: ResultsPorts): ResultControl {
     }
   }
 
-  /** The run that is asked for, or the last one that was started, with the runs it does again. */
-  async function chainOf(runId?: string): Promise<RunChain | ResultRefusal> {
-    if (runId !== undefined) {
-      const chain = await readChain(store, runId);
-      return chain && chain[0].startedAt !== undefined ? chain : { reason: 'unknown-run', runId };
-    }
+  /** The run that is asked for, or the last one that was started. */
+  async function runOf(runId?: string): Promise<RunRecord | ResultRefusal> {
     const { openRunId, lastRunId } = await store.readOpen();
-    const last = openRunId ?? lastRunId;
-    return (last === undefined ? undefined : await readChain(store, last)) ?? { reason: 'no-run' };
+    const asked = runId ?? openRunId ?? lastRunId;
+    const run = asked === undefined ? undefined : await store.read(asked);
+    if (run?.startedAt !== undefined) return run;
+    return runId === undefined ? { reason: 'no-run' } : { reason: 'unknown-run', runId };
+  }
+  /** The same with all runs about the same images. */
+  async function chainOf(runId?: string): Promise<RunChain | ResultRefusal> {
+    const run = await runOf(runId);
+    if ('reason' in run) return run;
+    return (await readChain(store, run.runId)) ?? { reason: 'unknown-run', runId: run.runId };
   }
   const isChain = (found: RunChain | ResultRefusal): found is RunChain => Array.isArray(found);
   const idsOf = (chain: readonly RunRecord[]) => chain.map(({ runId }) => runId);
@@ -78,14 +85,15 @@ export function createResults(ports: ResultsPorts): ResultControl {
     for (const { runId } of chain) yield* store.journal(runId, 0);
   }
 
-  const failuresOf = (chain: readonly RunRecord[], withSizes: boolean): Promise<Failures> => {
-    const root = chain.at(-1);
-    return readFailures({
-      runs: chain.map(({ runId }) => ({ runId, journal: store.journal(runId, 0) })),
-      records: listFailures(dynamodb, ports.table),
-      ...(withSizes && root ? { manifest: ports.manifest(root.runId, 0) } : {}),
-    });
-  };
+  const failuresOf = (runs: readonly RunRecord[], about: { withBucket: boolean; inRun?: string }): Promise<Failures> =>
+    readFailures(
+      {
+        runs: runs.map(({ runId }) => ({ runId, journal: store.journal(runId, 0) })),
+        records: listFailures(dynamodb, ports.table),
+        ...(about.withBucket ? { bucket: ports.listImages() } : {}),
+      },
+      about.inRun === undefined ? {} : { inRun: about.inRun },
+    );
 
   async function reconcileChain(chain: RunChain): Promise<Reconciliation> {
     const root = rootOf(chain);
@@ -108,26 +116,28 @@ export function createResults(ports: ResultsPorts): ResultControl {
     return referenceBackup(ports.place, arn, flush, root);
   }
 
-  const reading = { ...ports, reconcileChain, failuresOf: (chain: readonly RunRecord[]) => failuresOf(chain, true) };
+  const reading = { ...ports, reconcileChain };
 
   return {
-    failures: () =>
+    failures: (runId) =>
       answer(async () => {
-        const chain = await chainOf();
-        const runs = isChain(chain) ? chain : [];
-        const found = await failuresOf(runs, false);
+        const runs = await readHistory(store);
+        const found = await failuresOf(runs, { withBucket: false, ...(runId === undefined ? {} : { inRun: runId }) });
         return { ok: true, value: { ...found, runIds: idsOf(runs) } };
       }),
     planRetry: ({ wish, what, paceWish, by, channel }) =>
       answer(async () => {
-        const found = await chainOf();
-        const chain = isChain(found) ? found : undefined;
-        const chosen = await chooseImages(reading, wish, chain);
+        const chosen = await chooseForRetry(wish, what, {
+          ...reading,
+          readFailures: failuresOf,
+          async lastChain() {
+            const found = await chainOf();
+            return isChain(found) ? found : undefined;
+          },
+        });
         if ('reason' in chosen) return refuse(chosen);
         try {
-          const of = chain?.[0].runId ?? 'the table';
-          const retry = { of, what, attempt: (chain?.length ?? 1) + 1 };
-          const { images } = chosen;
+          const { images, retry } = chosen;
           const planned = await ports.starts.plan({
             selection: { retry },
             images,
@@ -146,19 +156,18 @@ export function createResults(ports: ResultsPorts): ResultControl {
       }),
     outcomes: (runId) =>
       answer(async () => {
-        const chain = await chainOf(runId);
-        if (!isChain(chain)) return refuse(chain);
-        const [run] = chain;
+        const run = await runOf(runId);
+        if ('reason' in run) return refuse(run);
+        const { runId: id } = run;
         async function* records(): AsyncGenerator<OutcomeRecord> {
-          for await (const chunk of store.journal(run.runId, 0)) yield* chunk.records;
+          for await (const chunk of store.journal(id, 0)) yield* chunk.records;
         }
-        return { ok: true, value: { runId: run.runId, records: records() } };
+        return { ok: true, value: { runId: id, records: records() } };
       }),
     report: (runId) =>
       answer(async () => {
-        const chain = await chainOf(runId);
-        if (!isChain(chain)) return refuse(chain);
-        const [run] = chain;
+        const run = await runOf(runId);
+        if ('reason' in run) return refuse(run);
         const report = await readRunReport({
           startedAt: run.startedAt ?? run.plan.plannedAt,
           until: run.endedAt ?? clock.now(),

@@ -1,3 +1,4 @@
+import { withoutSecrets } from '../pipeline/redact.ts';
 import { textOf, type WireItem } from '../pipeline/wire-value.ts';
 import type { CsvColumn } from './column.ts';
 
@@ -25,10 +26,10 @@ const PIPELINE_COLUMNS = [
 ] as const;
 
 /**
- * Ours: the normalised cause; who recorded it (`table`, `run` or both); the run and Lambda's request id where a run saw it; the
+ * Ours: the normalised cause and its id, as `retry cause=` takes it; who recorded it (`table`, `run` or both); the run and Lambda's request id where a run saw it; the
  * run in which the image went through later.
  */
-const OUR_COLUMNS = ['Cause', 'RecordedBy', 'RunId', 'RequestId', 'SettledBy'] as const;
+const OUR_COLUMNS = ['Cause', 'CauseId', 'RecordedBy', 'RunId', 'RequestId', 'SettledBy'] as const;
 
 export type FailureField = (typeof PIPELINE_COLUMNS)[number] | (typeof OUR_COLUMNS)[number];
 
@@ -48,12 +49,20 @@ export const failureCsvColumns: readonly CsvColumn<FailureRow>[] = [...PIPELINE_
   (name) => ({ name, kind: NUMBERS.includes(name) ? 'number' : 'text', read: (row) => row[name] }),
 );
 
-/** A FAILED_IMAGE record of the table as a row. An attribute that is neither text nor number stands as its DynamoDB JSON. */
+/** Texts of the pipeline in which a credential may stand. */
+const TEXTS: ReadonlySet<FailureField> = new Set(['ErrorMessage', 'ValidationErrors', 'RawOCROutput', 'StackTrace']);
+
+/**
+ * A FAILED_IMAGE record of the table as a row, without credentials. An attribute that is neither text nor number stands as its
+ * DynamoDB JSON.
+ */
 export function failureRowOfRecord(item: WireItem): FailureRow {
   const row: Partial<Record<FailureField, string>> = {};
   for (const name of PIPELINE_COLUMNS) {
     const value = item[name];
-    if (value !== undefined && !('NULL' in value)) row[name] = textOf(value) ?? JSON.stringify(value);
+    if (value === undefined || 'NULL' in value) continue;
+    const text = textOf(value) ?? JSON.stringify(value);
+    row[name] = TEXTS.has(name) ? withoutSecrets(text) : text;
   }
   return row;
 }

@@ -88,20 +88,23 @@ export async function findFailuresOfImage(
 }
 
 /**
- * Every record of a failed image in the table, whoever wrote it, each once, as it is on the wire: the whole table is read, page
- * by page, and the filter is DynamoDB's. @throws the last error of a page, or `signal.reason`.
+ * Every record of a failed image in the table, whoever wrote it, each once, as it is on the wire, in some streams to be read
+ * side by side: the whole table is read, page by page, and the filter is DynamoDB's.
+ * @throws (from the streams) the last error of a page, or `signal.reason`.
  */
-export async function* listFailures(
+export function listFailures(
   dynamodb: DynamoDBClient,
   table: string,
   signal?: AbortSignal,
-): AsyncGenerator<WireItem> {
+): readonly AsyncIterable<WireItem>[] {
   const segments = scanWire(dynamodb, table, {
     segments: SCAN_SEGMENTS,
     recordType: FAILED_IMAGE,
     ...(signal ? { signal } : {}),
   });
-  for (const segment of segments) for await (const { items } of segment) yield* items;
+  return segments.map(async function* (segment) {
+    for await (const { items } of segment) yield* items;
+  });
 }
 
 /**

@@ -15,6 +15,14 @@ export interface ImageFilter {
   readonly excludedPrefixes: readonly string[];
 }
 
+/** Whether a key is one of an image of the pipeline: its extension counts in any case, excluded prefixes exactly. */
+export function imageTest(filter: Pick<ImageFilter, 'extensions' | 'excludedPrefixes'>): (key: string) => boolean {
+  const extensions = filter.extensions.map((extension) => extension.toLowerCase());
+  return (key) =>
+    extensions.some((extension) => key.toLowerCase().endsWith(extension)) &&
+    !filter.excludedPrefixes.some((prefix) => key.startsWith(prefix));
+}
+
 /**
  * The images of a bucket, streamed in the order of their keys (by UTF-8 bytes). Left out: other extensions, excluded
  * prefixes, folders and empty objects. `onLooked` hears after every page how many objects were looked at so far.
@@ -25,10 +33,7 @@ export async function* listImages(
   filter: ImageFilter,
   onLooked: (looked: number) => void = () => {},
 ): AsyncIterable<ListedImage> {
-  const extensions = filter.extensions.map((extension) => extension.toLowerCase());
-  const wanted = (key: string) =>
-    extensions.some((extension) => key.toLowerCase().endsWith(extension)) &&
-    !filter.excludedPrefixes.some((prefix) => key.startsWith(prefix));
+  const wanted = imageTest(filter);
   let looked = 0;
   let token: string | undefined;
   do {

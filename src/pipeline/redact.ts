@@ -16,14 +16,25 @@ const SECRETS: readonly (readonly [pattern: RegExp, shown: string])[] = [
   [/The (?:Canonical String|String-to-Sign) for this request should have been[\s\S]*/g, '[canonical request]'],
   [/\b(?:IQoJ|FwoG|FQoG)[A-Za-z0-9+/=_-]{40,}/g, '[token]'],
   [/\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{12,}\b/g, '[key id]'],
+  [/\b(Bearer|Basic)(\s{1,9})[A-Za-z0-9._~+/=-]{16,}/g, '$1$2[redacted]'],
+  [
+    /\b(password|passwd|client_secret|api_?key|private_?key)(["']?\s{0,9}[=:]\s{0,9}["']?)[^\s"'&<>,;]+/gi,
+    '$1$2[redacted]',
+  ],
+  [/-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|$)/g, '[private key]'],
 ];
 
 /** The text without credentials, cut to 500 characters (the last one is … where it was longer). */
 export function redact(text: string): string {
   // A megabyte of stack trace is not searched to its end for what will be cut off anyway.
-  let shown = text.slice(0, 20 * LONGEST);
+  return cut(withoutSecrets(text.slice(0, 20 * LONGEST)));
+}
+
+/** The whole text without credentials: for files, and for what is cut elsewhere. Linear in its length. */
+export function withoutSecrets(text: string): string {
+  let shown = text;
   for (const [pattern, replacement] of SECRETS) shown = shown.replace(pattern, replacement);
-  return cut(shown);
+  return shown;
 }
 
 /** Cut to 500 UTF-16 units, never within a character. */

@@ -2,7 +2,7 @@ import type { InvocationReport } from '../pipeline/log-report.ts';
 import type { MetricReading, Throttling } from '../pipeline/metrics.ts';
 import type { Fault } from '../pipeline/reading.ts';
 import type { Cluster } from './failure-groups.ts';
-import type { CauseTotals, FailureTotals } from './failures.ts';
+import type { CauseTotals, FailureTotals } from './failure-totals.ts';
 import type { RunSnapshot } from './types.ts';
 
 /** What a person can do about a finding; the face offers it as a button or a link. */

@@ -186,23 +186,35 @@ export async function visitLines(
   }
 }
 
-/** Calls `visit` for every key with all its values, in order: for keys of which none has many. */
+/**
+ * Calls `visit` for every key with its values, in order: with all of them, or where there are more than `most`, in pieces of so
+ * many one after the other.
+ */
 export async function visitGroups(
   sorted: AsyncIterable<readonly string[]>,
-  visit: (key: string, values: readonly string[]) => void,
+  visit: (
+    key: string,
+    values: readonly string[],
+    piece: { readonly isFirst: boolean; readonly isLast: boolean },
+  ) => void,
   breathe: () => Promise<void>,
+  most = Number.POSITIVE_INFINITY,
 ): Promise<void> {
   let key: string | undefined;
   let values: string[] = [];
+  let isFirst = true;
+  const hand = (isLast: boolean) => {
+    if (key !== undefined) visit(key, values, { isFirst, isLast });
+    values = [];
+    isFirst = isLast;
+  };
   const take = (itsKey: string, value: string) => {
-    if (itsKey !== key) {
-      if (key !== undefined) visit(key, values);
-      key = itsKey;
-      values = [];
-    }
+    if (itsKey !== key) hand(true);
+    else if (values.length >= most) hand(false);
+    key = itsKey;
     values.push(value);
   };
   await visitLines(sorted, take, breathe);
-  if (key !== undefined) visit(key, values);
+  hand(true);
   await breathe();
 }

@@ -14,9 +14,10 @@ import {
   takeSnapshot,
 } from './live-run.ts';
 import { type RunAction, transition } from './run.ts';
+import { isWhole } from './run-chain.ts';
 import { FencedError, type RunRecord, type RunStore } from './run-store.ts';
 import { watchStopSignals } from './stop-signals.ts';
-import type { ImageSelection, ManifestEntry, Person, RunEvent, RunSnapshot, RunState } from './types.ts';
+import type { ManifestEntry, Person, RunEvent, RunSnapshot, RunState } from './types.ts';
 
 /** What driving a run needs of the world. */
 export interface DriverPorts {
@@ -52,9 +53,6 @@ export interface DrivenRun {
   /** Resolves when the run's last state is on record and everyone has been told. */
   readonly finished: Promise<void>;
 }
-
-const isWhole = ({ prefix, limit, sample, retry }: ImageSelection): boolean =>
-  prefix === undefined && limit === undefined && sample === undefined && retry === undefined;
 
 /** What a halt does to a run; undefined where the next driver writes it. */
 function actionOf(halt: Halt): RunAction | undefined {

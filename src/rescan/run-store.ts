@@ -136,6 +136,8 @@ export interface RunStore {
   nextRunId(): Promise<string>;
   createPlanned(plan: StoredPlan, place: RunPlace, maxInFlight: number): Promise<void>;
   read(runId: string): Promise<RunRecord | undefined>;
+  /** Every run that was planned, the last planned first; read as far as it is asked for. */
+  newestFirst(): AsyncIterable<RunRecord>;
   /** The run that holds the pipeline (started, not closed), and the last run that was started. */
   readOpen(): Promise<{ openRunId?: string; lastRunId?: string }>;
   /** Takes the pipeline for a run, once: false if another run holds it. */
@@ -162,6 +164,16 @@ export interface RunStore {
   /** The journal from `afterSeq` (exclusive), in order. */
   journal(runId: string, afterSeq: number): AsyncIterable<JournalChunk>;
 }
+
+/** `r-0142` */
+export const runIdOf = (number: number): string => `r-${String(number).padStart(4, '0')}`;
+/** 142 of `r-0142`; undefined of what is no id of a run. */
+export const runNumberOf = (runId: string): number | undefined => {
+  const [, digits] = /^r-(\d{4,15})$/.exec(runId) ?? [];
+  return digits === undefined ? undefined : Number(digits);
+};
+
+const READ_AT_ONCE = 10;
 
 /** The condition that a run is in one of these states. */
 export const inState = (...kinds: RunState['kind'][]): Condition => ({ in: { stateKind: kinds } });
@@ -191,8 +203,7 @@ export function createRunStore(table: ControlTable, name: string): RunStore {
   const store: RunStore = {
     async nextRunId() {
       const done = await table.update(openKey, { add: { lastNumber: 1 } });
-      const number = z.number().parse(done.entry?.lastNumber);
-      return `r-${String(number).padStart(4, '0')}`;
+      return runIdOf(z.number().parse(done.entry?.lastNumber));
     },
     async createPlanned(plan, place, maxInFlight) {
       const record = {
@@ -218,6 +229,15 @@ export function createRunStore(table: ControlTable, name: string): RunStore {
       const entry = await table.read(openKey);
       const parsed = z.object({ openRunId: z.string().exactOptional(), lastRunId: z.string().exactOptional() });
       return entry ? parsed.parse(entry) : {};
+    },
+    async *newestFirst() {
+      const entry = await table.read(openKey);
+      const { lastNumber } = z.object({ lastNumber: z.number().default(0) }).parse(entry ?? {});
+      for (let last = lastNumber; last > 0; last -= READ_AT_ONCE) {
+        const numbers = Array.from({ length: Math.min(READ_AT_ONCE, last) }, (_, index) => last - index);
+        // A number whose plan was refused has no record.
+        for (const run of await Promise.all(numbers.map((number) => store.read(runIdOf(number))))) if (run) yield run;
+      }
     },
     async claimPipeline(runId) {
       const free = await table.update(

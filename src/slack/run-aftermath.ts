@@ -1,6 +1,6 @@
 import type { DiagnoseControl } from '../checklist/diagnoses.ts';
 import type { ResultControl } from '../checklist/result-control.ts';
-import type { CauseTotals } from '../rescan/failures.ts';
+import type { CauseTotals } from '../rescan/failure-totals.ts';
 import type { RunControl, RunPlace } from '../rescan/run-control.ts';
 import type { RunEvent, RunSnapshot } from '../rescan/types.ts';
 import type { Chat } from './chat.ts';

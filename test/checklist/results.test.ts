@@ -38,6 +38,7 @@ async function pipeline(entries: number) {
     async *manifest() {
       for (let index = 0; index < entries; index++) yield { index, key: imageOf(index), size: 1 };
     },
+    async *listImages() {},
     findImage: async () => undefined,
     starts: { plan: async () => ({ ok: false, refusal: { reason: 'lease-held', holder: 'nobody' } }) },
     checklists,

@@ -1,6 +1,6 @@
 import type { Diff } from '../../src/rescan/diff.ts';
 import type { DiffTotals } from '../../src/rescan/diff-totals.ts';
-import type { CauseTotals, FailureTotals } from '../../src/rescan/failures.ts';
+import type { CauseTotals, FailureTotals } from '../../src/rescan/failure-totals.ts';
 import { backupRecord, NOW } from './table-builders.ts';
 
 export const causeTotals = (changes: Partial<CauseTotals> = {}): CauseTotals => ({
@@ -16,11 +16,14 @@ export const failureTotals = (changes: Partial<FailureTotals> = {}): FailureTota
   images: 3,
   settledImages: 0,
   byType: { TEXTRACT_ERROR: 3 },
+  ofOtherTypes: 0,
   failures: 3,
   inTableOnly: 0,
   inRunOnly: 0,
   inBoth: 3,
   unlogged: 0,
+  nameless: 0,
+  causesInRun: { top: [], others: { names: 0, totals: causeTotals({ images: 0 }) } },
   causes: {
     top: [{ name: 'TEXTRACT_ERROR Textract could not read the document …', totals: causeTotals() }],
     others: { names: 0, totals: causeTotals({ images: 0 }) },

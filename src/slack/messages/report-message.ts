@@ -1,4 +1,4 @@
-import type { CauseTotals } from '../../rescan/failures.ts';
+import type { CauseTotals } from '../../rescan/failure-totals.ts';
 import type { NotedImage, RunReport } from '../../rescan/run-report.ts';
 import type { RunSnapshot } from '../../rescan/types.ts';
 import { ACTION, button } from './buttons.ts';

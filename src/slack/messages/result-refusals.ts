@@ -22,11 +22,15 @@ export function resultRefusalMessage(refusal: ResultRefusal): Message {
         `None of the ${counted(refusal.failedImages, 'failed image')} is like that. Nothing was done.`,
         `They failed of ${refusal.types.map((type) => code(type, 60)).join(', ')}; \`/rescan failures\` shows them by cause.`,
       );
+    case 'images-gone':
+      return say(
+        `${refusal.images === 1 ? 'The image that failed so is' : `The ${count(refusal.images)} images that failed so are`} not among the images of the bucket ${code(refusal.bucket, 80)} any more. Nothing was done.`,
+      );
     case 'nothing-unaccounted':
       return say('Every image is accounted for by now, or is in the bucket no more. Nothing was done.');
     case 'images-unknown':
       return say(
-        `${refusal.keys.length === 1 ? 'This image is' : `${count(refusal.keys.length)} of these images are`} not in the bucket ${code(refusal.bucket, 80)}: ${refusal.keys
+        `${refusal.keys.length === 1 ? 'This image is' : `${count(refusal.keys.length)} of these images are`} not among the images of the bucket ${code(refusal.bucket, 80)}: ${refusal.keys
           .slice(0, 5)
           .map((key) => code(key, 150))
           .join(', ')}. Nothing was done.`,
