@@ -2,7 +2,11 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import type { BotStatus } from './bot-process.ts';
 import { startSandbox } from './sandbox.ts';
+
+/** The local AWS and the page take the two ports after it. */
+const MOST_PORT = 65_533;
 
 const USAGE = `npm run sandbox [-- OPTIONS]
 
@@ -35,29 +39,51 @@ async function main(): Promise<void> {
   if (values['slack-only'] && values['aws-only']) throw new Error('--slack-only and --aws-only exclude each other.');
   const root = fileURLToPath(new URL('../../', import.meta.url));
   const logPath = join(root, '.sandbox', 'bot.log');
-  const sandbox = await startSandbox({
+  const images = wholeNumber('images', values.images, 240, 100_000);
+  const port = wholeNumber('port', values.port, 4390, MOST_PORT);
+  let isEnding = false;
+  const starting = startSandbox({
     slack: !values['aws-only'],
     aws: !values['slack-only'],
-    images: wholeNumber('images', values.images, 240, 100_000),
-    port: wholeNumber('port', values.port, 4390, 65_534),
+    images,
+    port,
     seedTable: values.empty ? 'empty' : 'full',
     environment: process.env,
     logPath,
-    onBotEnded: (how) =>
-      console.log(`The bot ended (${how}); its log: ${logPath}. Start it again with POST /sandbox/bot {"do":"start"}.`),
+    onBotEnded(how, lastWords) {
+      if (isEnding) return;
+      console.log(`\nThe bot ended (${how}); its log: ${logPath}`);
+      for (const line of lastWords) console.log(`  ${line}`);
+      console.log('Start it again in the World pane of the page, or with POST /sandbox/bot {"do":"start"}.');
+    },
   });
+  // Before anything is up: whatever is by then goes down again. A second Ctrl+C does not wait.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => {
+      if (isEnding) process.exit(130);
+      isEnding = true;
+      void starting
+        .then((sandbox) => sandbox.close())
+        .then(
+          () => process.exit(0),
+          () => process.exit(1),
+        );
+    });
+  console.log('Starting…');
+  const sandbox = await starting;
+  if (isEnding) return;
   if (sandbox.page) console.log(`\nOpen in a browser   ${sandbox.page.url}\n`);
   if (sandbox.slack) console.log(`Local Slack   ${sandbox.slack.url}   (state: ${sandbox.slack.url}/sandbox/state)`);
   if (sandbox.aws) console.log(`Local AWS     ${sandbox.aws.url}   (world: ${sandbox.aws.url}/sandbox/world)`);
-  if (sandbox.bot) console.log(`The bot       process ${sandbox.bot.status().pid}, log in ${logPath}`);
+  if (sandbox.bot) console.log(`The bot       ${botWords(sandbox.bot.status())}, log in ${logPath}`);
   if (existsSync(sandbox.stopFile))
     console.log(`Note: the stop file ${sandbox.stopFile} exists, so no run will start.`);
-  if (sandbox.slack && sandbox.bot) console.log(`\nTry it:\n${tryIt(sandbox.slack.url)}`);
+  if (sandbox.slack && sandbox.bot) console.log(`\nOr without the page:\n${tryIt(sandbox.slack.url)}`);
   else console.log(`\nPoint a program at it with:\n${exports(sandbox.environment)}`);
   console.log('\nEnd with Ctrl+C.');
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () => void sandbox.close().then(() => process.exit(0)));
 }
+
+const botWords = ({ running, pid }: BotStatus): string => (running ? `process ${pid}` : 'is not running');
 
 const tryIt = (url: string) => `  curl -s ${url}/sandbox/command -H 'content-type: application/json' \\
     -d '{"user":"operator","channel":"timesheet-ocr","text":"/rescan help"}'

@@ -3,16 +3,28 @@ import { z } from 'zod';
 /** What a program sees and does as the people of the local Slack, over its people's side. */
 
 const blockSchema = z.looseObject({ type: z.string() });
-const viewsSchema = z.record(z.string(), z.array(z.looseObject({ id: z.string() })));
-const filesSchema = z.array(z.looseObject({ name: z.string(), peopleUrl: z.string() }));
+const plainTextSchema = z.looseObject({ text: z.string() });
+const viewSchema = z.looseObject({
+  id: z.string(),
+  body: z.looseObject({ title: plainTextSchema.optional(), submit: plainTextSchema.optional() }),
+  blocks: z.array(blockSchema),
+});
+const viewsSchema = z.record(z.string(), z.array(viewSchema));
+const fileSchema = z.looseObject({ id: z.string(), name: z.string(), size: z.number(), peopleUrl: z.string() });
 const messageSchema = z.looseObject({
   ts: z.string(),
-  text: z.string().default(''),
-  thread_ts: z.string().optional(),
-  channel: z.string().optional(),
-  blocks: z.array(blockSchema).default([]),
+  text: z.string(),
+  userId: z.string(),
+  channelId: z.string(),
+  /** The parent's, on a reply. */
+  threadTs: z.string().optional(),
+  /** On a message only this person sees. */
+  onlyFor: z.string().optional(),
+  blocks: z.array(blockSchema),
+  files: z.array(z.looseObject({ name: z.string(), size: z.number() })),
 });
 export type SeenMessage = z.infer<typeof messageSchema>;
+export type SeenView = z.infer<typeof viewSchema>;
 
 export interface People {
   command(user: string, text: string, channel?: string): Promise<Record<string, unknown>>;
@@ -20,6 +32,8 @@ export interface People {
   submit(user: string, viewId: string, values: Record<string, unknown>): Promise<Record<string, unknown>>;
   /** Waits until a view whose blocks match is open to this person; its id. */
   openView(user: string, what: RegExp, withinMs?: number): Promise<string>;
+  /** A view that is open to somebody, as it stands. */
+  view(viewId: string): Promise<SeenView | undefined>;
   /** Every message of the channel, threads included, oldest first. */
   messages(channel?: string): Promise<SeenMessage[]>;
   ephemerals(): Promise<SeenMessage[]>;
@@ -29,6 +43,9 @@ export interface People {
   /** Waits until a message (text and blocks as one string) holds what is looked for; fails with what was there. */
   sees(what: RegExp, options?: { channel?: string; withinMs?: number }): Promise<SeenMessage>;
 }
+
+/** `U0OPERATOR` is `operator`. */
+export const nameOf = (userId: string): string => userId.replace(/^U0/, '').toLowerCase();
 
 export const wholeText = (message: SeenMessage): string => `${message.text}\n${JSON.stringify(message.blocks)}`;
 
@@ -59,8 +76,7 @@ export function createPeople(url: string): People {
     async openView(user, what, withinMs = 30_000) {
       const until = Date.now() + withinMs;
       for (;;) {
-        const seen = await state();
-        const views = viewsSchema.parse(seen.openViews ?? seen.views);
+        const views = viewsSchema.parse((await state()).views);
         const mine = Object.entries(views)
           .filter(([person]) => person.toUpperCase().includes(user.toUpperCase()))
           .flatMap(([, open]) => open);
@@ -71,10 +87,16 @@ export function createPeople(url: string): People {
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
     },
+    async view(viewId) {
+      const views = viewsSchema.parse((await state()).views);
+      return Object.values(views)
+        .flat()
+        .find(({ id }) => id === viewId);
+    },
     bot: (deed) => post('/sandbox/bot', { do: deed }),
     async messages(channel = 'C0TIMESHEET') {
       const all = z.array(messageSchema).parse((await state()).messages);
-      return all.filter((message) => message.channel === undefined || message.channel === channel);
+      return all.filter((message) => message.channelId === channel);
     },
     async ephemerals() {
       return z.array(messageSchema).parse((await state()).ephemerals);
@@ -82,7 +104,7 @@ export function createPeople(url: string): People {
     async file(name, withinMs = 30_000) {
       const until = Date.now() + withinMs;
       for (;;) {
-        const files = filesSchema.parse((await state()).files);
+        const files = z.array(fileSchema).parse((await state()).files);
         const found = files.findLast((file) => name.test(file.name));
         if (found) return (await fetch(found.peopleUrl)).text();
         if (Date.now() > until) throw new Error(`No file like ${name} among ${JSON.stringify(files)}`);

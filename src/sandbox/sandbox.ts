@@ -18,7 +18,10 @@ export interface SandboxOptions {
   /** Handed on to the bot, so that its settings can be tried: the sandbox sets only what it must. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly logPath: string;
-  readonly onBotEnded?: (how: string) => void;
+  /** How long the app may take to acknowledge, and a trigger lives: Slack's 3,000 ms where not given. More, where the machine is busy. */
+  readonly slackWaitsMs?: number;
+  /** Hears how the bot ended by itself, and what it said last. */
+  readonly onBotEnded?: (how: string, lastWords: readonly string[]) => void;
 }
 
 export interface Sandbox {
@@ -55,17 +58,17 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
       ? await startLocalSlack({
           port: options.port,
           manifest: MANIFEST,
+          ...(options.slackWaitsMs === undefined
+            ? {}
+            : { acknowledgeWithinMs: options.slackWaitsMs, triggerLifeMs: options.slackWaitsMs }),
           ...(options.aws ? { onBot: async (deed) => (await bot?.do(deed)) ?? { running: false } } : {}),
         })
       : undefined;
     if (slack) started.push(slack);
 
+    const pagePort = options.port === 0 ? 0 : options.port + 2;
     const page = slack
-      ? await startPageServer({
-          port: options.port === 0 ? 0 : options.port + 2,
-          slackUrl: slack.url,
-          ...(aws ? { awsUrl: aws.url } : {}),
-        })
+      ? await startPageServer({ port: pagePort, slackUrl: slack.url, ...(aws ? { awsUrl: aws.url } : {}) })
       : undefined;
     if (page) started.push(page);
 
@@ -91,28 +94,14 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
         : {}),
     };
     if (slack && aws) {
-      // The machine's own AWS profile must not reach into the sandbox.
-      const { AWS_PROFILE: _profile, AWS_SESSION_TOKEN: _token, ...inherited } = options.environment;
       bot = createBotProcess({
-        environment: {
-          ...environment,
-          ...inherited,
-          ...pick(environment, [
-            'SLACK_API_URL',
-            'SLACK_BOT_TOKEN',
-            'SLACK_APP_TOKEN',
-            'AWS_ENDPOINT_URL',
-            'AWS_REGION',
-            'AWS_ACCESS_KEY_ID',
-            'AWS_SECRET_ACCESS_KEY',
-          ]),
-        },
+        environment: { ...environment, ...ownSettings(options.environment), ...connections(environment) },
         logPath: options.logPath,
         isUp: () => isConnected(slack.url),
         ...(options.onBotEnded ? { onEnded: options.onBotEnded } : {}),
       });
       const running = bot;
-      started.push({ close: async () => void (await running.do('stop')) });
+      started.push({ close: () => running.close() });
       await bot.do('start');
     }
     return {
@@ -126,7 +115,27 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     };
   } catch (error) {
     await close();
-    throw error;
+    const taken = takenPort.safeParse(error).data;
+    throw taken ? new SandboxPortError(taken.port, error) : error;
+  }
+}
+
+/** Of the local Slack, the local AWS, or Node's own `listen`. */
+const takenPort = z.union([
+  z.object({ name: z.literal('PortInUseError'), port: z.number() }),
+  z.object({ code: z.literal('EADDRINUSE'), port: z.number() }),
+]);
+
+/** A port of the sandbox is taken; nothing is up. */
+export class SandboxPortError extends Error {
+  override readonly name = 'SandboxPortError';
+  readonly port: number;
+  constructor(port: number, cause: unknown) {
+    super(
+      `Port ${port} is in use, perhaps by another sandbox: end that one, or take other ports with \`npm run sandbox -- --port 5000\`.`,
+      { cause },
+    );
+    this.port = port;
   }
 }
 
@@ -137,5 +146,13 @@ async function isConnected(slackUrl: string): Promise<boolean> {
   return seen.success && seen.data.connections.length > 0;
 }
 
-const pick = (environment: Readonly<Record<string, string>>, names: readonly string[]) =>
-  Object.fromEntries(names.flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]]])));
+/** What reaches the bot of the machine's environment: nothing that could lead it to another AWS or another Slack. */
+const ownSettings = (environment: SandboxOptions['environment']) =>
+  Object.fromEntries(Object.entries(environment).filter(([name]) => !isConnection(name)));
+
+const connections = (environment: Readonly<Record<string, string>>) =>
+  Object.fromEntries(Object.entries(environment).filter(([name]) => isConnection(name)));
+
+/** An endpoint, a profile, a region, a proxy, a token: `AWS_ENDPOINT_URL_S3`, `AWS_PROFILE`, `SLACK_API_URL`, … */
+const isConnection = (name: string): boolean =>
+  /^AWS_|^SLACK_(?:API_URL|BOT_TOKEN|APP_TOKEN|SIGNING_SECRET)$|^(?:https?|all)_proxy$/i.test(name);

@@ -5,6 +5,8 @@ const seenSchema = z.looseObject({
   byKey: z.record(z.string(), z.number()).default({}),
   highestConcurrency: z.number().default(0),
   inFlight: z.number().default(0),
+  /** The last 1,000 that ended; times in epoch ms. */
+  last: z.array(z.looseObject({ key: z.string(), startedAt: z.number(), endedAt: z.number() })),
 });
 
 /** The dials of the local AWS, and what its function saw. */

@@ -1,19 +1,53 @@
-import { execFile } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
+import { startProgram } from '../support/program.ts';
 
 const TOUR = fileURLToPath(new URL('../../src/sandbox/tour.ts', import.meta.url));
-const resultSchema = z.object({
+/** Programs read it: nothing more and nothing less. */
+const resultSchema = z.strictObject({
   ok: z.boolean(),
-  steps: z.array(z.looseObject({ step: z.string(), ok: z.boolean(), checked: z.array(z.string()) })),
+  seconds: z.number(),
+  steps: z
+    .array(
+      z.strictObject({
+        step: z.string(),
+        ok: z.boolean(),
+        checked: z.array(z.string()),
+        seconds: z.number(),
+        because: z.string().exactOptional(),
+      }),
+    )
+    .length(6),
 });
 
-test('the tour plays the whole checklist, and every step of it holds', { timeout: 180_000 }, async () => {
-  const { stdout } = await promisify(execFile)(process.execPath, [TOUR, '--json']);
-  const { ok, steps } = resultSchema.parse(JSON.parse(stdout));
+function tour(args: readonly string[]) {
+  const folder = mkdtempSync(join(tmpdir(), 'rescan-tour-test-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return { folder, program: startProgram(TOUR, args, { ...process.env, TMPDIR: folder }) };
+}
+
+test('the tour plays the whole checklist, every step of it holds, and nothing is left of it', {
+  timeout: 300_000,
+}, async () => {
+  const { folder, program } = tour(['--json']);
+  const code = await program.ended;
+  const { ok, steps } = resultSchema.parse(JSON.parse(program.stdout()));
   expect(steps.filter((step) => !step.ok)).toEqual([]);
   expect(steps.every(({ checked }) => checked.length > 0)).toBe(true);
-  expect(ok).toBe(true);
+  expect({ ok, code }).toEqual({ ok: true, code: 0 });
+  expect(program.leavesSomething()).toBe(false);
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+test('Ctrl+C ends the tour in the middle, and leaves no process and no file', { timeout: 120_000 }, async () => {
+  const { folder, program } = tour([]);
+  await program.printed(/presses \[Start\]/);
+  program.interrupt();
+  expect(await program.ended).toBe(130);
+  expect(program.leavesSomething()).toBe(false);
+  expect(readdirSync(folder)).toEqual([]);
 });

@@ -42,6 +42,7 @@ export async function startTestSandbox(
     seedTable: options.seedTable ?? 'empty',
     environment,
     logPath: join(folder, 'bot.log'),
+    slackWaitsMs: 30_000,
   });
   if (!sandbox.slack || !sandbox.aws) throw new Error('Both halves of the sandbox were asked for.');
   const { slack, aws } = sandbox;

@@ -22,6 +22,8 @@ const DENIED = (operation: string) =>
 const batchSchema = z.looseObject({ RequestItems: z.record(z.string(), z.array(z.unknown())) });
 const batchAnswerSchema = z.looseObject({ UnprocessedItems: z.record(z.string(), z.array(z.unknown())).default({}) });
 
+/** The account of the whole local AWS: a table's ARN names the one that STS does. */
+const ACCOUNT = '016164185850';
 const MOST_CLOSING_MS = 1_000;
 const JSON_TYPE = 'application/x-amz-json-1.0';
 const WRITES = new Set(['PutItem', 'UpdateItem', 'DeleteItem', 'BatchWriteItem']);
@@ -43,7 +45,7 @@ export async function startDynamoDb(
   random: () => number,
   about: { readonly table: string; readonly metrics: MetricStore },
 ): Promise<LocalDynamoDb> {
-  const server = dynalite({ createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 });
+  const server = inAccount(ACCOUNT, () => dynalite({ createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 }));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('DynamoDB did not listen on a port.');
@@ -174,6 +176,18 @@ export async function startDynamoDb(
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+/** dynalite reads its account from the environment when it is made, and from nowhere else. */
+function inAccount<T>(account: string, make: () => T): T {
+  const before = process.env.AWS_ACCOUNT_ID;
+  process.env.AWS_ACCOUNT_ID = account;
+  try {
+    return make();
+  } finally {
+    if (before === undefined) delete process.env.AWS_ACCOUNT_ID;
+    else process.env.AWS_ACCOUNT_ID = before;
+  }
 }
 
 function parsed(text: string): unknown {

@@ -34,6 +34,8 @@ export interface LocalSlackOptions {
   readonly seed?: Seed;
   /** How long the app may take to acknowledge; Slack gives it 3,000 ms. */
   readonly acknowledgeWithinMs?: number;
+  /** How long a trigger_id is good for; Slack gives it 3,000 ms. */
+  readonly triggerLifeMs?: number;
   /** Answers what is none of Slack's paths: a page, for instance. Without, 404. */
   readonly otherwise?: RequestListener;
 }
@@ -83,7 +85,7 @@ export async function startLocalSlack(options: LocalSlackOptions): Promise<Local
     directory,
     messages: createMessages(ids, log),
     views: createViews(ids, log),
-    triggers: createTriggers(clock, ids),
+    triggers: createTriggers(clock, ids, options.triggerLifeMs),
     files: createFiles(clock, ids),
     responseUrls: createResponseUrls(clock),
     world,

@@ -23,12 +23,12 @@ export interface Triggers {
 /** Slack's documentation, "Handling user interaction": a trigger_id expires after 3 seconds and can be used once. */
 export const TRIGGER_LIFE_MS = 3_000;
 
-export function createTriggers(clock: Pick<SlackClock, 'now'>, ids: Ids): Triggers {
+export function createTriggers(clock: Pick<SlackClock, 'now'>, ids: Ids, lifeMs = TRIGGER_LIFE_MS): Triggers {
   const issued = new Map<string, { origin: TriggerOrigin; expiresAt: number; exchanged: boolean }>();
   return {
     issue(origin) {
       const id = `${ids.next('1')}.${ids.next('2')}`;
-      issued.set(id, { origin, expiresAt: clock.now() + TRIGGER_LIFE_MS, exchanged: false });
+      issued.set(id, { origin, expiresAt: clock.now() + lifeMs, exchanged: false });
       return id;
     },
     redeem(triggerId) {
