@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { access, readFile } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import { createApprovalStore } from '../approvals/approval-store.ts';
 import { lastVerified, listBackups } from '../backup/catalogue.ts';
 import { controlTableJobs } from '../backup/job-store.ts';
@@ -7,11 +7,12 @@ import type { Clock, Random } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { Logger } from '../log.ts';
 import { type AwsClients, createInvokeClient, foreseenOr } from '../pipeline/aws.ts';
-import { MODULE_FILE, planDeploy } from '../pipeline/function-package.ts';
-import { carryOutDeploy, carryOutRollback } from '../pipeline/function-update.ts';
+import { readModuleSources } from '../pipeline/failure-module.ts';
+import { lookBeforeRollback, planDeploy } from '../pipeline/function-package.ts';
+import { carryOutDeploy, carryOutRollback, type DeployStage } from '../pipeline/function-update.ts';
 import { listImages } from '../pipeline/images.ts';
 import { logGroupOf } from '../pipeline/logs.ts';
-import { createOcrFunction, describeFunction } from '../pipeline/ocr-function.ts';
+import { codeIdentity, createOcrFunction, describeFunction } from '../pipeline/ocr-function.ts';
 import { readAllQuotas } from '../pipeline/quotas.ts';
 import { countRecords, describeTable } from '../pipeline/table.ts';
 import { plannerSettings } from '../rescan/assemble.ts';
@@ -87,7 +88,7 @@ export function assembleRescans(parts: RescansParts): Rescans {
       () => true,
       () => false,
     );
-  const codeSha256 = async () => (await describeFunction(aws.lambda, name)).codeSha256;
+  const codeSha256 = async () => codeIdentity(await describeFunction(aws.lambda, name));
   const activeRun = async () => {
     const run = await runs.current();
     return run?.state.kind === 'running' ? run.runId : undefined;
@@ -179,7 +180,10 @@ export function assembleRescans(parts: RescansParts): Rescans {
       client.destroy();
     }
   };
-  const noteStage = (stage: string) => logger.info({ stage }, 'deploying');
+  const noteStage = (onStage: (stage: DeployStage) => void) => (stage: DeployStage) => {
+    logger.info({ stage }, 'deploying');
+    onStage(stage);
+  };
   const exclusive = {
     lease: leaseAs('function'),
     activeRun,
@@ -223,23 +227,24 @@ export function assembleRescans(parts: RescansParts): Rescans {
     checklist,
     exclusive: { ...exclusive, lease: leaseAs('deploy') },
     async plan(given) {
-      const [{ keys }, moduleSource] = await Promise.all([
-        describeTable(aws.dynamodb, config.TABLE),
-        readFile(new URL(`../pipeline/failure-logging/${MODULE_FILE}`, import.meta.url), 'utf8'),
-      ]);
+      const [{ keys }, modules] = await Promise.all([describeTable(aws.dynamodb, config.TABLE), readModuleSources()]);
       return planDeploy(
-        { lambda: aws.lambda, place: packages, moduleSource },
+        { lambda: aws.lambda, place: packages, modules },
         {
           functionName: name,
           tableName: config.TABLE,
           tableKeys: keys,
           keyEncoding: config.KEY_ENCODING,
+          modelId: config.MODEL_ID,
           ...(given ? { given } : {}),
         },
       );
     },
-    carryOut: (plan, signal) => carryOutDeploy({ ...updating, signal }, plan, noteStage),
-    rollBack: (plan, signal) => carryOutRollback({ ...updating, signal }, plan, noteStage),
+    carryOut: (plan, { signal, onStage }) => carryOutDeploy({ ...updating, signal }, plan, noteStage(onStage)),
+    lookBack: (plan) => lookBeforeRollback({ lambda: aws.lambda }, plan),
+    rollBack: (plan, { signal, onStage, keeps }) =>
+      carryOutRollback({ ...updating, signal }, plan, noteStage(onStage), keeps),
+    codeSha256,
     readFault: faultOfFunction,
     warn,
   });

@@ -1,8 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import { DeployRefusedError } from '../pipeline/deploy-errors.ts';
-import { type DeployPlan, deployPlanSchema, type GivenPackage } from '../pipeline/function-package.ts';
-import type { Deployed } from '../pipeline/function-update.ts';
+import {
+  type DeployPlan,
+  deployPlanSchema,
+  type GivenPackage,
+  type RollbackView,
+} from '../pipeline/function-package.ts';
+import type { Deployed, DeployStage } from '../pipeline/function-update.ts';
 import type { Fault } from '../pipeline/reading.ts';
 import type { Checklist } from './checklist.ts';
 import type { DeployRecord, DeployStore } from './deploy-store.ts';
@@ -15,13 +20,33 @@ export interface DeploysPorts {
   readonly checklist: Pick<Checklist, 'begin' | 'disprove'>;
   readonly exclusive: ExclusivePorts;
   readonly plan: (given: GivenPackage | undefined) => Promise<DeployPlan>;
-  readonly carryOut: (plan: DeployPlan, signal: AbortSignal) => Promise<Deployed>;
-  readonly rollBack: (plan: DeployPlan, signal: AbortSignal) => Promise<Deployed>;
+  readonly carryOut: (plan: DeployPlan, way: Way) => Promise<Deployed>;
+  readonly lookBack: (plan: DeployPlan) => Promise<RollbackView>;
+  readonly rollBack: (plan: DeployPlan, way: Way & { readonly keeps?: string }) => Promise<Deployed>;
+  /** The function as proofs name it. */
+  readonly codeSha256: () => Promise<string>;
   readonly readFault: (error: unknown) => Fault;
   readonly warn: (message: string, cause: unknown) => void;
 }
 
+/** How work on the function is followed, and stopped. */
+export interface Way {
+  readonly signal: AbortSignal;
+  readonly onStage: (stage: DeployStage) => void;
+}
+
+/** The end of a deploy or a rollback that began in a process that died. */
+export interface LateEnd {
+  readonly kind: 'deploy' | 'rollback';
+  readonly by: string;
+  readonly plan: DeployPlan;
+  readonly channel?: string;
+  readonly answer: StepAnswer<Deployed>;
+}
+
 export interface Deploys extends DeployControl {
+  /** Hears of ends that nobody waits for, until what it gives back is called. */
+  watch(listener: (end: LateEnd) => Promise<void>): () => void;
   /** Looks for a deploy whose process died, and brings it to its end; now and from then on. */
   standBy(): void;
   shutDown(): Promise<void>;
@@ -35,9 +60,10 @@ export function createDeploys(ports: DeploysPorts): Deploys {
   const over = new AbortController();
   let working: Promise<void> | undefined;
   let busy = false;
+  const listeners = new Set<(end: LateEnd) => Promise<void>>();
 
   const refused = (refusal: StepRefusal): { ok: false; refusal: StepRefusal } => ({ ok: false, refusal });
-  function refusalOf(error: unknown): StepRefusal {
+  function refusalOf(error: unknown): Extract<StepRefusal, { reason: 'deploy' | 'fault' }> {
     ports.warn('a deploy was refused', error);
     return error instanceof DeployRefusedError
       ? { reason: 'deploy', refusal: error.refusal }
@@ -45,18 +71,31 @@ export function createDeploys(ports: DeploysPorts): Deploys {
   }
   const planOf = (record: DeployRecord): DeployPlan => deployPlanSchema.parse(JSON.parse(record.plan));
 
-  /** Does the work of a record that is under way, and writes down how it ended. */
-  async function bringToEnd(record: DeployRecord, signal: AbortSignal): Promise<StepAnswer<Deployed>> {
+  /** Does the work of a record that is under way, and writes down how it ended. `again`: a process before may have begun it. */
+  async function bringToEnd(record: DeployRecord, signal: AbortSignal, again: boolean): Promise<StepAnswer<Deployed>> {
     const isBack = record.state === 'rolling-back';
     const plan = planOf(record);
+    let reached: DeployStage | undefined;
+    const way: Way = {
+      signal,
+      onStage(stage) {
+        reached = stage;
+      },
+    };
     const step = await checklist.begin('deploy', record.by);
     try {
-      const done = await (isBack ? ports.rollBack : ports.carryOut)(plan, signal);
+      const { keeps } = record;
+      const done = isBack
+        ? await ports.rollBack(plan, { ...way, ...(keeps === undefined ? {} : { keeps }) })
+        : await ports.carryOut(plan, way);
       const at = Math.round(clock.now());
       await store.move(record.id, [record.state], { state: isBack ? 'rolled-back' : 'deployed', at });
       // What was proven was proven of other code.
       if (!plan.inPlace || isBack) await checklist.disprove('logging');
-      const { codeSha256 } = done;
+      const codeSha256 = await ports.codeSha256().catch((error: unknown) => {
+        ports.warn('the function could not be looked at after its deploy', error);
+        return done.codeSha256;
+      });
       await step.end(
         isBack ? 'failed' : 'done',
         isBack ? { kind: 'rollback', codeSha256 } : { kind: 'deploy', codeSha256, inPlace: plan.inPlace },
@@ -68,20 +107,27 @@ export function createDeploys(ports: DeploysPorts): Deploys {
         await step.end('failed', { kind: 'interrupted' });
         throw error;
       }
-      const refusal = refusalOf(error);
+      const isUntouched = !again && !changesFunction(reached);
       // A rollback that was refused changed nothing that a deploy had done: it can be tried again.
-      await store.move(record.id, [record.state], { state: isBack ? 'deployed' : 'failed' });
+      await store.move(record.id, [record.state], { state: isBack ? 'deployed' : isUntouched ? 'refused' : 'failed' });
       await step.end('failed', { kind: 'trouble', message: error instanceof Error ? error.message : String(error) });
-      return refused(refusal);
+      const refusal = refusalOf(error);
+      return refused(isUntouched || reached === undefined ? refusal : { ...refusal, reached });
     }
   }
 
-  async function carryOut(id: string, by: string, from: DeployRecord['state'][], to: 'deploying' | 'rolling-back') {
+  async function carryOut(
+    id: string,
+    from: DeployRecord['state'][],
+    set: Pick<DeployRecord, 'by' | 'keeps' | 'channel'> & { state: 'deploying' | 'rolling-back' },
+  ) {
     busy = true;
     try {
       const taken = await exclusively(ports.exclusive, async (signal): Promise<StepAnswer<Deployed>> => {
-        const moved = await store.move(id, from, { state: to, by, at: Math.round(clock.now()) });
-        return moved ? bringToEnd(moved, AbortSignal.any([signal, over.signal])) : refused({ reason: 'deploy-gone' });
+        const moved = await store.move(id, from, { ...set, at: Math.round(clock.now()) });
+        return moved
+          ? bringToEnd(moved, AbortSignal.any([signal, over.signal]), false)
+          : refused({ reason: 'deploy-gone' });
       });
       return 'inTheWay' in taken ? refused(taken.inTheWay) : taken.done;
     } catch (error) {
@@ -96,13 +142,23 @@ export function createDeploys(ports: DeploysPorts): Deploys {
     return record?.state === 'deploying' || record?.state === 'rolling-back' ? record : undefined;
   }
 
+  async function tellEnd(record: DeployRecord, answer: StepAnswer<Deployed>): Promise<void> {
+    const { by, channel } = record;
+    const kind = record.state === 'rolling-back' ? 'rollback' : 'deploy';
+    const end: LateEnd = { kind, by, plan: planOf(record), answer, ...(channel === undefined ? {} : { channel }) };
+    for (const listener of listeners)
+      await listener(end).catch((error) => ports.warn('the end of a deploy could not be told', error));
+  }
+
   async function lookForWork(): Promise<void> {
     if (busy || !(await leftUnderWay())) return;
     // A stop file or a run in the way leaves it for later.
     await exclusively(ports.exclusive, async (signal) => {
       // Another copy may have brought it to its end while this one waited for the right to.
       const record = await leftUnderWay();
-      if (record) await bringToEnd(record, AbortSignal.any([signal, over.signal]));
+      if (!record) return;
+      const answer = await bringToEnd(record, AbortSignal.any([signal, over.signal]), true);
+      await tellEnd(record, answer);
     });
   }
 
@@ -126,14 +182,24 @@ export function createDeploys(ports: DeploysPorts): Deploys {
         return refused(refusalOf(error));
       }
     },
-    deploy: (id, by) => carryOut(id, by, ['planned'], 'deploying'),
+    deploy: (id, by, channel) =>
+      carryOut(id, ['planned'], { state: 'deploying', by, ...(channel === undefined ? {} : { channel }) }),
     async planRollback() {
       const last = await store.last();
       // One that broke off half-way can be undone as well.
       if (last?.state !== 'deployed' && last?.state !== 'failed') return refused({ reason: 'nothing-deployed' });
-      return { ok: true, value: { id: last.id, plan: planOf(last) } };
+      try {
+        const plan = planOf(last);
+        return { ok: true, value: { id: last.id, plan, ...(await ports.lookBack(plan)) } };
+      } catch (error) {
+        return refused(refusalOf(error));
+      }
     },
-    rollback: (id, by) => carryOut(id, by, ['deployed', 'failed'], 'rolling-back'),
+    rollback: (id, by, about) => carryOut(id, ['deployed', 'failed'], { state: 'rolling-back', by, ...about }),
+    watch(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
     standBy() {
       working = standingBy();
     },
@@ -143,3 +209,7 @@ export function createDeploys(ports: DeploysPorts): Deploys {
     },
   };
 }
+
+/** Whether work that came so far may have changed the function: publishing a version changes nothing that runs. */
+const changesFunction = (reached: DeployStage | undefined): boolean =>
+  reached !== undefined && reached !== 'publishing-before';

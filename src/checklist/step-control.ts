@@ -1,6 +1,6 @@
 import type { DeployRefusal } from '../pipeline/deploy-errors.ts';
-import type { DeployPlan, GivenPackage } from '../pipeline/function-package.ts';
-import type { Deployed } from '../pipeline/function-update.ts';
+import type { DeployPlan, GivenPackage, RollbackView } from '../pipeline/function-package.ts';
+import type { Deployed, DeployStage } from '../pipeline/function-update.ts';
 import type { Fault } from '../pipeline/reading.ts';
 import type { Person } from '../rescan/types.ts';
 import type { InTheWay } from './exclusive.ts';
@@ -8,15 +8,15 @@ import type { LoggingResult } from './logging-test.ts';
 import type { QuotaReport } from './quota-report.ts';
 import type { SampleResult } from './sample.ts';
 
-/** Why a step was not done. Nothing was changed then. */
+/** Why a step was not done. Nothing was changed then, unless `reached` says how far a deploy or a rollback had come. */
 export type StepRefusal =
-  | { readonly reason: 'deploy'; readonly refusal: DeployRefusal }
+  | { readonly reason: 'deploy'; readonly refusal: DeployRefusal; readonly reached?: DeployStage }
   /** The plan was carried out before, or there is none of that id. */
   | { readonly reason: 'deploy-gone' }
   | { readonly reason: 'nothing-deployed' }
   | InTheWay
   | { readonly reason: 'no-images' }
-  | { readonly reason: 'fault'; readonly fault: Fault };
+  | { readonly reason: 'fault'; readonly fault: Fault; readonly reached?: DeployStage };
 
 export type StepAnswer<T> =
   | { readonly ok: true; readonly value: T }
@@ -38,13 +38,21 @@ export interface PlannedDeploy {
   readonly plan: DeployPlan;
 }
 
+/** A rollback as it is shown; with `keeps`, code that somebody deployed since stays where it is. */
+export interface PlannedRollback extends PlannedDeploy, RollbackView {}
+
 /** Failure logging around the function, without touching its source; and the way back. */
 export interface DeployControl {
   /** Says exactly what a deploy would change; nothing is changed. */
   plan(by: Person, given?: GivenPackage): Promise<StepAnswer<PlannedDeploy>>;
-  /** Carries a plan out, once, while nothing else is on the pipeline. */
-  deploy(id: string, by: Person): Promise<StepAnswer<Deployed>>;
-  /** The deploy that a rollback would undo. */
-  planRollback(): Promise<StepAnswer<PlannedDeploy>>;
-  rollback(id: string, by: Person): Promise<StepAnswer<Deployed>>;
+  /** Carries a plan out, once, while nothing else is on the pipeline. `channel` hears its end should this process die. */
+  deploy(id: string, by: Person, channel?: string): Promise<StepAnswer<Deployed>>;
+  /** The deploy that a rollback would undo, and what it finds. */
+  planRollback(): Promise<StepAnswer<PlannedRollback>>;
+  /** Undoes it, once. `keeps` is the later code that was shown to stay. */
+  rollback(
+    id: string,
+    by: Person,
+    about?: { readonly keeps?: string; readonly channel?: string },
+  ): Promise<StepAnswer<Deployed>>;
 }

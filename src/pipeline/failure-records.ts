@@ -17,6 +17,9 @@ const LONGEST_KEY_BYTES = 900;
 const MOST_ATTEMPTS_LOOKED_AT = 20;
 const SCAN_SEGMENTS = 4;
 
+/** Where the sort key is a number: the image's hash, then so many digits of time (`_TIME_SPACE` there). */
+const TIME_SPACE = 10n ** 17n;
+
 const sha256 = (text: string): string => createHash('sha256').update(text, 'utf8').digest('hex');
 
 /** How the failure-logging module names an image within a key (`_image_part` there). */
@@ -33,8 +36,21 @@ function keyValue(type: TableKey['type'], text: string): AttributeValue {
     case 'B':
       return { B: Buffer.from(text, 'utf8') };
     case 'N':
-      return { N: String(-Number.parseInt(sha256(text).slice(0, 12), 16)) };
+      return { N: String(-numberOf(text)) };
   }
+}
+
+const numberOf = (text: string): bigint => BigInt(`0x${sha256(text).slice(0, 12)}`);
+
+/** The condition on the sort key that holds for the records of one image. */
+function rangeOf({ type }: TableKey, imageKey: string): { condition: string; values: Item } {
+  const image = imagePart(imageKey);
+  if (type !== 'N') return { condition: 'begins_with(#r, :r)', values: { ':r': keyValue(type, `${image}#`) } };
+  const first = numberOf(image) * TIME_SPACE;
+  return {
+    condition: '#r BETWEEN :from AND :to',
+    values: { ':from': { N: String(first) }, ':to': { N: String(first + TIME_SPACE - 1n) } },
+  };
 }
 
 /**
@@ -57,7 +73,7 @@ export async function findFailuresOfImage(
         { length: MOST_ATTEMPTS_LOOKED_AT },
         (_, index) => `${FAILED_IMAGE}#${imagePart(imageKey)}#${index + 1}`,
       );
-  const beginsWith = range && range.type !== 'N';
+  const ofImage = range && rangeOf(range, imageKey);
   for (const partition of partitions) {
     const before = found.length;
     const pages = paginateQuery(
@@ -65,17 +81,17 @@ export async function findFailuresOfImage(
       {
         TableName: table,
         ConsistentRead: true,
-        KeyConditionExpression: beginsWith ? '#h = :h AND begins_with(#r, :r)' : '#h = :h',
+        KeyConditionExpression: ofImage ? `#h = :h AND ${ofImage.condition}` : '#h = :h',
         FilterExpression: '#image = :image',
         ExpressionAttributeNames: {
           '#h': hash.name,
           '#image': 'ImageKey',
-          ...(beginsWith ? { '#r': range.name } : {}),
+          ...(range ? { '#r': range.name } : {}),
         },
         ExpressionAttributeValues: {
           ':h': keyValue(hash.type, partition),
           ':image': { S: imageKey.toWellFormed() },
-          ...(beginsWith ? { ':r': keyValue(range.type, `${imagePart(imageKey)}#`) } : {}),
+          ...ofImage?.values,
         },
       },
     );

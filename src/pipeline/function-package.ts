@@ -1,36 +1,29 @@
-import { createHash } from 'node:crypto';
-import { GetFunctionCommand, type LambdaClient } from '@aws-sdk/client-lambda';
-import { GetObjectCommand, NoSuchBucket, NoSuchKey, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import { type EnvironmentResponse, GetFunctionCommand, type LambdaClient } from '@aws-sdk/client-lambda';
 import { z } from 'zod';
 import { asFaultError } from './aws.ts';
 import { type DeployRefusal, DeployRefusedError } from './deploy-errors.ts';
-import { type PackageContents, PackageError, type PackageLimits, readPackage, withFile } from './package-zip.ts';
-import type { TableKey } from './table.ts';
-
-/** Our module in a package, and the handler that it is reached by. */
-export const MODULE_FILE = 'rescan_failure_logging.py';
-export const MODULE_HANDLER = 'rescan_failure_logging.handler';
-/** What the module is told through the function's environment. */
-const FORMER_HANDLER = 'RESCAN_FORMER_HANDLER';
+import {
+  FORMER_HANDLER,
+  keyClash,
+  MODULE_FILES,
+  MODULE_HANDLER,
+  type ModuleFacts,
+  type ModuleSources,
+  moduleEnvironment,
+} from './failure-module.ts';
+import { type PackagePlace, readNamed, sha256, storePackage } from './package-place.ts';
+import { type PackageContents, PackageError, type PackageLimits, readPackage, withFiles } from './package-zip.ts';
 
 /** Lambda's limits: of a package when unpacked, of one that is sent directly, of the environment. */
 const LIMITS: PackageLimits = { unpackedBytes: 250 * 1024 * 1024, files: 50_000 };
 export const MOST_DIRECT_BYTES = 50 * 1024 * 1024;
 const MOST_ENVIRONMENT_BYTES = 4 * 1024;
-
-/** Where packages are kept, so that a rollback has the very bytes that ran before. */
-export interface PackagePlace {
-  readonly s3: S3Client;
-  readonly bucket: string;
-  /** Ends in `/`, or empty. */
-  readonly prefix: string;
-}
+const READABLE = 0o644;
 
 export interface PackagePorts {
   readonly lambda: LambdaClient;
   readonly place: PackagePlace;
-  /** The source of our module. */
-  readonly moduleSource: string;
+  readonly modules: ModuleSources;
 }
 
 /** A new version of the team's own code, to be deployed with it. */
@@ -53,6 +46,8 @@ export const deployPlanSchema = z.object({
   inPlace: z.boolean(),
   /** The name of the package that the team gave. */
   given: z.string().exactOptional(),
+  /** The team's own key that the code is encrypted with: an update that does not name it would take it off. */
+  codeKeyArn: z.string().exactOptional(),
 });
 /** Exactly what a deploy changes, foretold: it is shown, confirmed and carried out. */
 export type DeployPlan = z.infer<typeof deployPlanSchema>;
@@ -64,60 +59,39 @@ export type DeployPlan = z.infer<typeof deployPlanSchema>;
  */
 export async function planDeploy(
   ports: PackagePorts,
-  about: {
-    functionName: string;
-    tableName: string;
-    tableKeys: readonly TableKey[];
-    keyEncoding: 'raw' | 'url';
-    given?: GivenPackage;
-  },
+  about: ModuleFacts & { readonly functionName: string; readonly given?: GivenPackage },
 ): Promise<DeployPlan> {
   const { functionName, given } = about;
-  const answer = await ports.lambda
-    .send(new GetFunctionCommand({ FunctionName: functionName }))
-    .catch((error: unknown) => {
-      throw asFaultError(error, { service: 'lambda', action: 'lambda:GetFunction', resource: functionName });
-    });
-  const { Configuration: facts = {}, Code: code = {} } = answer;
   const refuse = (refusal: DeployRefusal) => new DeployRefusedError(refusal);
+  const qualifier = qualifierOf(functionName);
+  if (qualifier !== undefined) throw refuse({ reason: 'qualified', functionName, qualifier });
+  const clash = keyClash(about.tableKeys);
+  if (clash !== undefined) throw refuse({ reason: 'key-clash', attribute: clash });
+  const { facts, code } = await fetchFacts(ports.lambda, functionName);
   if (facts.PackageType === 'Image') throw refuse({ reason: 'image-package' });
   if (!facts.Runtime?.startsWith('python'))
     throw refuse({ reason: 'runtime-not-python', runtime: facts.Runtime ?? 'none' });
   if (facts.SigningProfileVersionArn !== undefined) throw refuse({ reason: 'signed-code' });
   if (facts.State === 'Failed') throw refuse({ reason: 'function-failed', why: facts.StateReason ?? 'not told' });
   if (facts.LastUpdateStatus === 'InProgress') throw refuse({ reason: 'update-in-progress' });
-  if (code.Location === undefined) throw refuse({ reason: 'no-package' });
+  const variables = variablesOf(facts.Environment);
 
-  const former = await download(code.Location);
+  const former = await downloadCode(facts, code);
   const codeSha256 = sha256(former);
-  if (codeSha256 !== facts.CodeSha256)
-    throw refuse({ reason: 'changed-since-preview', expected: facts.CodeSha256 ?? '', found: codeSha256 });
   const base = given ? await readGiven(ports, given) : former;
-  const [before, contents] = await Promise.all([
-    readOrUndefined(former),
-    readPackage(base, LIMITS).catch((error: unknown) => {
-      if (!(error instanceof PackageError)) throw error;
-      throw refuse({ reason: 'package-unreadable', name: nameOf(given), problem: error.problem });
-    }),
-  ]);
-  const variables = facts.Environment?.Variables ?? {};
+  const [before, contents] = await Promise.all([readOrUndefined(former), readOrRefuse(base, nameOf(given))]);
   const handler = facts.Handler ?? '';
   const formerHandler = handler === MODULE_HANDLER ? (variables[FORMER_HANDLER] ?? '') : handler;
   await requireHandler(formerHandler, contents);
 
-  const isThere = (await contents.text(MODULE_FILE)) === ports.moduleSource;
-  const file = { path: MODULE_FILE, content: new TextEncoder().encode(ports.moduleSource), mode: 0o644 };
-  const next = isThere ? base : await withFile(base, file);
-  const unpackedBytes = contents.unpackedBytes + (isThere ? 0 : file.content.length);
+  const { next, unpackedBytes } = await withModules(base, contents, ports.modules);
   if (unpackedBytes > LIMITS.unpackedBytes)
     throw refuse({ reason: 'too-large', bytes: unpackedBytes, most: LIMITS.unpackedBytes });
   const environment = moduleEnvironment(formerHandler, about);
-  const size = environmentBytes({ ...variables, ...environment });
-  if (size > MOST_ENVIRONMENT_BYTES)
-    throw refuse({ reason: 'environment-too-large', bytes: size, most: MOST_ENVIRONMENT_BYTES });
+  requireRoom({ ...variables, ...environment });
 
   const nextSha = sha256(next);
-  await Promise.all([store(ports.place, codeSha256, former), store(ports.place, nextSha, next)]);
+  await Promise.all([storePackage(ports.place, codeSha256, former), storePackage(ports.place, nextSha, next)]);
   const versionBefore = await ocrVersion(before);
   const versionAfter = await ocrVersion(contents);
   return {
@@ -139,33 +113,109 @@ export async function planDeploy(
       handler === MODULE_HANDLER &&
       Object.entries(environment).every(([name, value]) => variables[name] === value),
     ...(given ? { given: nameOf(given) } : {}),
+    ...(code.SourceKMSKeyArn === undefined ? {} : { codeKeyArn: code.SourceKMSKeyArn }),
   };
 }
 
-/** The key of a stored package: by its content, so that the same one is stored once. */
-export const packageKey = (place: Pick<PackagePlace, 'prefix'>, codeSha256: string): string =>
-  `${place.prefix}${Buffer.from(codeSha256, 'base64').toString('hex')}.zip`;
-
-/** A package as it was stored. @throws DeployRefusedError where it is gone or other bytes stand there. */
-export async function readStored({ s3, bucket, prefix }: PackagePlace, codeSha256: string): Promise<Uint8Array> {
-  const key = packageKey({ prefix }, codeSha256);
-  const bytes = await readObject(s3, bucket, key);
-  if (!bytes || sha256(bytes) !== codeSha256) throw new DeployRefusedError({ reason: 'stored-package-gone', key });
-  return bytes;
+/** What a rollback finds: the code that the bot deployed, or other code of the team's, which stays where it is. */
+export interface RollbackView {
+  /** The other code's hash. */
+  readonly keeps?: string;
+  readonly ocrVersion?: string;
 }
 
-/** As Lambda gives it: base64 of SHA-256. */
-export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('base64');
+/**
+ * Looks at the function before a rollback is shown. Code that somebody deployed since is not to be thrown away: it is kept, if
+ * the former handler can be found in it.
+ * @throws DeployRefusedError, FaultError
+ */
+export async function lookBeforeRollback(
+  { lambda }: Pick<PackagePorts, 'lambda'>,
+  { functionName, former, next }: DeployPlan,
+): Promise<RollbackView> {
+  const { facts, code } = await fetchFacts(lambda, functionName);
+  const { CodeSha256: found = '' } = facts;
+  if (found === next.codeSha256 || found === former.codeSha256) return {};
+  const contents = await readOrRefuse(await downloadCode(facts, code), nameOf(undefined));
+  await requireHandler(former.handler, contents);
+  const version = await ocrVersion(contents);
+  return { keeps: found, ...(version === undefined ? {} : { ocrVersion: version }) };
+}
 
-async function download(location: string): Promise<Uint8Array> {
-  const reply = await fetch(location, { signal: AbortSignal.timeout(120_000) });
+async function fetchFacts(lambda: LambdaClient, functionName: string) {
+  const answer = await lambda.send(new GetFunctionCommand({ FunctionName: functionName })).catch((error: unknown) => {
+    throw asFaultError(error, { service: 'lambda', action: 'lambda:GetFunction', resource: functionName });
+  });
+  const { Configuration: facts = {}, Code: code = {} } = answer;
+  return { facts, code };
+}
+
+/** `prod` of `name:prod` and of an ARN: a published version, or what points at one. */
+function qualifierOf(functionName: string): string | undefined {
+  const [, qualifier] = /^(?:.*\bfunction:)?[^:]+:([^:]+)$/.exec(functionName) ?? [];
+  return qualifier;
+}
+
+/**
+ * The function's variables. Lambda leaves them out where the bot may not decrypt them: an update would then wipe them all.
+ * @throws DeployRefusedError
+ */
+export function variablesOf(environment: EnvironmentResponse | undefined): Record<string, string> {
+  if (environment?.Error !== undefined)
+    throw new DeployRefusedError({
+      reason: 'environment-unreadable',
+      why: [environment.Error.ErrorCode, environment.Error.Message].filter(Boolean).join(': ') || 'not told',
+    });
+  return environment?.Variables ?? {};
+}
+
+/** @throws DeployRefusedError where the variables would be more than Lambda takes: its own refusal would print them all. */
+export function requireRoom(variables: Record<string, string>): void {
+  const size = Buffer.byteLength(JSON.stringify(variables));
+  if (size > MOST_ENVIRONMENT_BYTES)
+    throw new DeployRefusedError({ reason: 'environment-too-large', bytes: size, most: MOST_ENVIRONMENT_BYTES });
+}
+
+/** The package with our modules in it, byte for byte itself where they stand there already. */
+async function withModules(base: Uint8Array, contents: PackageContents, modules: ModuleSources) {
+  const files = MODULE_FILES.map((path) => ({
+    path,
+    content: new TextEncoder().encode(modules[path]),
+    mode: READABLE,
+  }));
+  let unpackedBytes = contents.unpackedBytes;
+  let areThere = true;
+  for (const { path, content } of files) {
+    areThere &&= (await contents.text(path)) === modules[path];
+    const former = contents.entries.find((entry) => entry.path === path)?.size ?? 0;
+    unpackedBytes += content.length - former;
+  }
+  return { next: areThere ? base : await withFiles(base, files), unpackedBytes };
+}
+
+const readOrRefuse = (zip: Uint8Array, name: string): Promise<PackageContents> =>
+  readPackage(zip, LIMITS).catch((error: unknown) => {
+    if (!(error instanceof PackageError)) throw error;
+    throw new DeployRefusedError({ reason: 'package-unreadable', name, problem: error.problem });
+  });
+
+/** The package that runs. @throws DeployRefusedError */
+async function downloadCode(
+  { CodeSha256: expected = '' }: { CodeSha256?: string | undefined },
+  { Location }: { Location?: string | undefined },
+): Promise<Uint8Array> {
+  if (Location === undefined) throw new DeployRefusedError({ reason: 'no-package' });
+  const reply = await fetch(Location, { signal: AbortSignal.timeout(120_000) });
   if (!reply.ok) throw new DeployRefusedError({ reason: 'package-not-given', status: reply.status });
-  return new Uint8Array(await reply.arrayBuffer());
+  const bytes = new Uint8Array(await reply.arrayBuffer());
+  const found = sha256(bytes);
+  if (found !== expected) throw new DeployRefusedError({ reason: 'changed-since-preview', expected, found });
+  return bytes;
 }
 
 async function readGiven({ place }: PackagePorts, given: GivenPackage): Promise<Uint8Array> {
   if (given.kind === 'zip') return given.bytes;
-  const bytes = await readObject(place.s3, given.bucket, given.key);
+  const bytes = await readNamed(place.s3, given, LIMITS.unpackedBytes);
   if (!bytes) throw new DeployRefusedError({ reason: 'given-not-found', name: nameOf(given) });
   return bytes;
 }
@@ -176,24 +226,6 @@ const nameOf = (given: GivenPackage | undefined): string =>
     : given.kind === 'zip'
       ? given.fileName
       : `s3://${given.bucket}/${given.key}`;
-
-async function readObject(s3: S3Client, bucket: string, key: string): Promise<Uint8Array | undefined> {
-  try {
-    const found = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
-    return await found.Body?.transformToByteArray();
-  } catch (error) {
-    if (error instanceof NoSuchKey || error instanceof NoSuchBucket) return;
-    throw asFaultError(error, { service: 's3', action: 's3:GetObject', resource: `${bucket}/${key}` });
-  }
-}
-
-async function store({ s3, bucket, prefix }: PackagePlace, codeSha256: string, bytes: Uint8Array): Promise<void> {
-  const key = packageKey({ prefix }, codeSha256);
-  const put = new PutObjectCommand({ Bucket: bucket, Key: key, Body: bytes, ContentType: 'application/zip' });
-  await s3.send(put).catch((error: unknown) => {
-    throw asFaultError(error, { service: 's3', action: 's3:PutObject', resource: `${bucket}/${key}` });
-  });
-}
 
 const readOrUndefined = (zip: Uint8Array): Promise<PackageContents | undefined> =>
   readPackage(zip, LIMITS).catch((error: unknown) => {
@@ -224,22 +256,3 @@ async function requireHandler(handler: string, contents: PackageContents): Promi
 
 const namesIt = (source: string, name: string): boolean =>
   new RegExp(`(?<![\\p{L}\\p{N}_])${name}(?![\\p{L}\\p{N}_])|^from\\s.*\\simport\\s+\\*`, 'mu').test(source);
-
-function moduleEnvironment(
-  formerHandler: string,
-  { tableName, tableKeys, keyEncoding }: { tableName: string; tableKeys: readonly TableKey[]; keyEncoding: string },
-): Record<string, string> {
-  const named = (role: TableKey['role']) => {
-    const key = tableKeys.find((candidate) => candidate.role === role);
-    return key && { name: key.name, type: key.type };
-  };
-  const sort = named('RANGE');
-  return {
-    [FORMER_HANDLER]: formerHandler,
-    RESCAN_TABLE: tableName,
-    RESCAN_TABLE_KEY: JSON.stringify({ partition: named('HASH'), ...(sort ? { sort } : {}) }),
-    RESCAN_KEY_ENCODING: keyEncoding,
-  };
-}
-
-const environmentBytes = (variables: Record<string, string>): number => Buffer.byteLength(JSON.stringify(variables));

@@ -1,7 +1,9 @@
 import {
   GetFunctionConfigurationCommand,
   type GetFunctionConfigurationCommandOutput,
+  InvalidParameterValueException,
   type LambdaClient,
+  LambdaServiceException,
   PreconditionFailedException,
   PublishVersionCommand,
   ResourceConflictException,
@@ -11,7 +13,10 @@ import {
 import type { Clock } from '../clock.ts';
 import { asFaultError } from './aws.ts';
 import { DeployRefusedError } from './deploy-errors.ts';
-import { type DeployPlan, MOST_DIRECT_BYTES, type PackagePlace, packageKey, readStored } from './function-package.ts';
+import { FaultError } from './fault.ts';
+import { type DeployPlan, MOST_DIRECT_BYTES, requireRoom, variablesOf } from './function-package.ts';
+import { type PackagePlace, packageKey, readStored } from './package-place.ts';
+import { redact } from './redact.ts';
 
 export interface UpdatePorts {
   readonly lambda: LambdaClient;
@@ -24,6 +29,10 @@ export interface UpdatePorts {
 /** What a deploy or a rollback came to. Versions are Lambda's numbers. */
 export interface Deployed {
   readonly codeSha256: string;
+  /** All of it was in place: nothing was done. */
+  readonly unchanged?: true;
+  /** A rollback left code that somebody had deployed since. */
+  readonly keptCode?: true;
   readonly versionBefore?: string;
   readonly versionAfter?: string;
 }
@@ -37,6 +46,7 @@ const WAIT_MOST_MS = 180_000;
  * Deploys what was planned: the version that runs is published, then the code, then handler and environment, then the new
  * version is published. Each stage looks at what stands there first, so that after a crash the same call ends in the same
  * state. At every moment the function has a handler that works: the new code still holds the old handler's module.
+ * Nothing is done where all of it is in place.
  * @throws DeployRefusedError, FaultError
  */
 export async function carryOutDeploy(
@@ -47,8 +57,14 @@ export async function carryOutDeploy(
   const { former, next, functionName } = plan;
   const now = await settled(ports, functionName);
   const isFormer = now.CodeSha256 === former.codeSha256;
-  if (!isFormer && now.CodeSha256 !== next.codeSha256) throw changed(plan.former.codeSha256, now.CodeSha256);
-  if (now.Handler !== former.handler && now.Handler !== next.handler) throw changed(former.handler, now.Handler);
+  if (!isFormer) requireCode(now, next.codeSha256, former.codeSha256);
+  requireHandler(now, [former.handler, next.handler]);
+  const wanted = (variables: Record<string, string>) => ({ ...variables, ...next.environment });
+  const variables = variablesOf(now.Environment);
+  // Before the code is changed: what cannot be ended is not begun.
+  requireRoom(wanted(variables));
+  if (plan.inPlace && now.Handler === next.handler && isSame(variables, wanted(variables)))
+    return { codeSha256: next.codeSha256, unchanged: true };
   let versionBefore: string | undefined;
   if (isFormer) {
     onStage('publishing-before');
@@ -56,10 +72,10 @@ export async function carryOutDeploy(
   }
   if (now.CodeSha256 !== next.codeSha256) {
     onStage('code');
-    await updateCode(ports, functionName, former.codeSha256, next);
+    await updateCode(ports, plan, former.codeSha256, next);
   }
   onStage('configuration');
-  await configure(ports, functionName, next.handler, (variables) => ({ ...variables, ...next.environment }));
+  await configure(ports, plan, next.codeSha256, next.handler, wanted);
   onStage('publishing-after');
   const versionAfter = await publish(ports, functionName, next.codeSha256, 'with rescan-bot’s failure logging');
   return {
@@ -71,39 +87,45 @@ export async function carryOutDeploy(
 
 /**
  * Brings back code, handler and our variables exactly as they were before a deploy; variables that people added since stay.
- * Handler first, then code: the former handler works with both. Repeatable after a crash.
- * @throws DeployRefusedError where somebody deployed other code or set another handler since, or the former package is gone;
- * FaultError
+ * Handler first, then code: the former handler works with both. With `keeps`, the hash of code that somebody deployed since,
+ * that code stays, and only handler and variables go back. Repeatable after a crash.
+ * @throws DeployRefusedError where other code or another handler stands there, or the former package is gone; FaultError
  */
 export async function carryOutRollback(
   ports: UpdatePorts,
   plan: DeployPlan,
   onStage: (stage: DeployStage) => void,
+  keeps?: string,
 ): Promise<Deployed> {
   const { former, next, functionName } = plan;
   // Before anything changes: without the former bytes there is no way back.
-  await readStored(ports.place, former.codeSha256);
+  if (keeps === undefined) await readStored(ports.place, former.codeSha256);
   const now = await settled(ports, functionName);
-  if (now.CodeSha256 !== next.codeSha256 && now.CodeSha256 !== former.codeSha256)
-    throw changed(next.codeSha256, now.CodeSha256);
-  if (now.Handler !== next.handler && now.Handler !== former.handler) throw changed(next.handler, now.Handler);
+  if (keeps !== undefined) requireCode(now, keeps);
+  else if (now.CodeSha256 !== former.codeSha256) requireCode(now, next.codeSha256);
+  requireHandler(now, [next.handler, former.handler]);
   onStage('configuration');
-  await configure(ports, functionName, former.handler, (variables) => {
+  await configure(ports, plan, now.CodeSha256 ?? '', former.handler, (variables) => {
     const kept = Object.entries(variables).filter(([name]) => next.environment[name] === undefined);
     return { ...Object.fromEntries(kept), ...former.environment };
   });
-  if (now.CodeSha256 !== former.codeSha256) {
+  const codeSha256 = keeps ?? former.codeSha256;
+  if (now.CodeSha256 !== codeSha256) {
     onStage('code');
-    await updateCode(ports, functionName, next.codeSha256, former);
+    await updateCode(ports, plan, next.codeSha256, former);
   }
   onStage('publishing-after');
-  const versionAfter = await publish(ports, functionName, former.codeSha256, 'rolled back by rescan-bot');
-  return { codeSha256: former.codeSha256, ...(versionAfter === undefined ? {} : { versionAfter }) };
+  const versionAfter = await publish(ports, functionName, codeSha256, 'rolled back by rescan-bot');
+  return {
+    codeSha256,
+    ...(keeps === undefined ? {} : { keptCode: true }),
+    ...(versionAfter === undefined ? {} : { versionAfter }),
+  };
 }
 
 async function updateCode(
   ports: UpdatePorts,
-  functionName: string,
+  { functionName, codeKeyArn }: DeployPlan,
   fromSha256: string,
   to: { readonly codeSha256: string; readonly codeBytes: number },
 ): Promise<void> {
@@ -111,43 +133,76 @@ async function updateCode(
   const bytes = await readStored(place, to.codeSha256);
   // Asked again: publishing a version may have given the function another revision.
   const now = await settled(ports, functionName);
-  if (now.CodeSha256 !== fromSha256) throw changed(fromSha256, now.CodeSha256);
+  requireCode(now, fromSha256);
   const source =
     to.codeBytes > MOST_DIRECT_BYTES
       ? { S3Bucket: place.bucket, S3Key: packageKey(place, to.codeSha256) }
       : { ZipFile: bytes };
-  const revision = now.RevisionId === undefined ? {} : { RevisionId: now.RevisionId };
+  // What an update does not name may fall back to a default.
+  const same = {
+    ...(now.Architectures === undefined ? {} : { Architectures: now.Architectures }),
+    ...(codeKeyArn === undefined ? {} : { SourceKMSKeyArn: codeKeyArn }),
+  };
+  const command = { FunctionName: functionName, ...source, ...same, ...revisionOf(now) };
   ports.signal?.throwIfAborted();
   await changing('lambda:UpdateFunctionCode', functionName, fromSha256, () =>
-    lambda.send(new UpdateFunctionCodeCommand({ FunctionName: functionName, ...source, ...revision })),
-  );
-  const after = await settled(ports, functionName, 'mine');
-  if (after.CodeSha256 !== to.codeSha256) throw changed(to.codeSha256, after.CodeSha256);
+    lambda.send(new UpdateFunctionCodeCommand(command)).then(() => undefined),
+  ).catch(unlessDone(ports, functionName, (found) => found.CodeSha256 === to.codeSha256));
+  requireCode(await settled(ports, functionName, 'mine'), to.codeSha256);
 }
 
+/** Sets handler and variables on exactly this code: on other code the handler might not be found. */
 async function configure(
   ports: UpdatePorts,
-  functionName: string,
+  { functionName, former, next }: DeployPlan,
+  codeSha256: string,
   handler: string,
   change: (variables: Record<string, string>) => Record<string, string>,
 ): Promise<void> {
   const now = await settled(ports, functionName);
-  const variables = now.Environment?.Variables ?? {};
+  requireCode(now, codeSha256);
+  requireHandler(now, [former.handler, next.handler]);
+  const variables = variablesOf(now.Environment);
   const wanted = change(variables);
   if (now.Handler === handler && isSame(variables, wanted)) return;
-  const revision = now.RevisionId === undefined ? {} : { RevisionId: now.RevisionId };
+  requireRoom(wanted);
+  const command = { FunctionName: functionName, Handler: handler, Environment: { Variables: wanted } };
   ports.signal?.throwIfAborted();
   await changing('lambda:UpdateFunctionConfiguration', functionName, now.Handler ?? '', () =>
-    ports.lambda.send(
-      new UpdateFunctionConfigurationCommand({
-        FunctionName: functionName,
-        Handler: handler,
-        Environment: { Variables: wanted },
-        ...revision,
-      }),
+    ports.lambda.send(new UpdateFunctionConfigurationCommand({ ...command, ...revisionOf(now) })).then(() => undefined),
+  ).catch(
+    unlessDone(
+      ports,
+      functionName,
+      (found) => found.Handler === handler && isSame(variablesOf(found.Environment), wanted),
     ),
   );
   await settled(ports, functionName, 'mine');
+}
+
+/** A change whose answer was lost is made again by the SDK, and then refused for what it did itself. */
+const unlessDone =
+  (
+    ports: UpdatePorts,
+    functionName: string,
+    isDone: (found: GetFunctionConfigurationCommandOutput) => boolean,
+  ): ((error: unknown) => Promise<void>) =>
+  async (error) => {
+    const reason = error instanceof DeployRefusedError ? error.refusal.reason : undefined;
+    const isClash = reason === 'changed-since-preview' || reason === 'update-in-progress';
+    if (!isClash || !isDone(await settled(ports, functionName))) throw error;
+  };
+
+const revisionOf = ({ RevisionId }: GetFunctionConfigurationCommandOutput) =>
+  RevisionId === undefined ? {} : { RevisionId };
+
+/** @throws DeployRefusedError where other code stands there. `shown`: the hash that a person was shown, if it is another. */
+function requireCode({ CodeSha256 }: GetFunctionConfigurationCommandOutput, expected: string, shown = expected): void {
+  if (CodeSha256 !== expected) throw changed(shown, CodeSha256);
+}
+
+function requireHandler({ Handler }: GetFunctionConfigurationCommandOutput, [expected, other]: [string, string]): void {
+  if (Handler !== expected && Handler !== other) throw changed(expected, Handler);
 }
 
 const isSame = (a: Record<string, string>, b: Record<string, string>): boolean =>
@@ -207,7 +262,13 @@ async function changing<T>(action: string, functionName: string, expected: strin
       throw new DeployRefusedError({ reason: 'changed-since-preview', expected, found: 'another revision' }, error);
     if (error instanceof ResourceConflictException)
       throw new DeployRefusedError({ reason: 'update-in-progress' }, error);
-    throw asFaultError(error, { service: 'lambda', action, resource: functionName });
+    if (error instanceof InvalidParameterValueException && /CodeSHA256/i.test(error.message))
+      throw new DeployRefusedError({ reason: 'changed-since-preview', expected, found: 'other code' }, error);
+    const fault = asFaultError(error, { service: 'lambda', action, resource: functionName });
+    if (fault instanceof FaultError || !(error instanceof LambdaServiceException)) throw fault;
+    // Lambda quotes the environment in its words: neither they nor the error go any further whole.
+    const why = redact(error.message.replace(/String measured:.*$/s, ''));
+    throw new DeployRefusedError({ reason: 'not-taken', action, why: `${error.name}: ${why}` });
   }
 }
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { GetFunctionCommand, InvokeCommand, type LambdaClient } from '@aws-sdk/client-lambda';
 import { asFaultError } from './aws.ts';
 import { readInvokeError } from './invoke-error.ts';
@@ -84,6 +85,18 @@ export interface FunctionFacts {
   readonly lastUpdateStatus?: string;
   /** Active, Pending, Inactive or Failed. */
   readonly state?: string;
+}
+
+/**
+ * What the function does, in one text that proofs are bound to: its code, its handler and how failure logging is set around it.
+ * The same package does something else where somebody set the handler back.
+ */
+export function codeIdentity({ codeSha256, handler, environment }: FunctionFacts): string {
+  const ours = Object.entries(environment).filter(([name]) => name.startsWith('RESCAN_'));
+  const setting = createHash('sha256')
+    .update(JSON.stringify([handler, ours.sort()]))
+    .digest('hex');
+  return `${codeSha256}/${setting.slice(0, 12)}`;
 }
 
 /**

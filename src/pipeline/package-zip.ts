@@ -119,18 +119,21 @@ export async function readPackage(zip: Uint8Array, limits: PackageLimits): Promi
   };
 }
 
+export interface AddedFile {
+  readonly path: string;
+  readonly content: Uint8Array;
+  readonly mode: number;
+}
+
 /**
- * The package with one file added, or put in the place of the one of that path. Every other entry keeps its bytes as they are
+ * The package with files added, or put in the place of those of their paths. Every other entry keeps its bytes as they are
  * compressed, its mode, its time and its place; the same input gives the same bytes.
  * @throws PackageError where it is no zip.
  */
-export async function withFile(
-  zip: Uint8Array,
-  file: { readonly path: string; readonly content: Uint8Array; readonly mode: number },
-): Promise<Uint8Array> {
+export async function withFiles(zip: Uint8Array, files: readonly AddedFile[]): Promise<Uint8Array> {
   const writer = new ZipWriter(new Uint8ArrayWriter(), { ...HERE, keepOrder: true });
   for (const entry of await entriesOf(zip)) {
-    if (entry.filename === file.path) continue;
+    if (files.some(({ path }) => path === entry.filename)) continue;
     if (entry.directory) {
       await writer.add(entry.filename, undefined, { entry, directory: true });
       continue;
@@ -138,15 +141,16 @@ export async function withFile(
     const packed = await entry.getData(new Uint8ArrayWriter(), { ...HERE, passThrough: true });
     await writer.add(entry.filename, new Uint8ArrayReader(packed), { entry, passThrough: true });
   }
-  await writer.add(file.path, new Uint8ArrayReader(file.content), {
-    // Stored, not deflated: another version of zlib would give other bytes.
-    level: 0,
-    rawLastModDate: FIRST_DOS_DATE,
-    extendedTimestamp: false,
-    dataDescriptor: false,
-    versionMadeBy: (UNIX << 8) | 20,
-    externalFileAttributes: ((0o100000 | file.mode) << 16) >>> 0,
-  });
+  for (const { path, content, mode } of files)
+    await writer.add(path, new Uint8ArrayReader(content), {
+      // Stored, not deflated: another version of zlib would give other bytes.
+      level: 0,
+      rawLastModDate: FIRST_DOS_DATE,
+      extendedTimestamp: false,
+      dataDescriptor: false,
+      versionMadeBy: (UNIX << 8) | 20,
+      externalFileAttributes: ((0o100000 | mode) << 16) >>> 0,
+    });
   return writer.close();
 }
 

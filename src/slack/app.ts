@@ -352,13 +352,14 @@ export function createSlackApp(ports: {
       const stopAftermath = runs.watch((event) => aftermath.hear(event));
       const stopTables = tables.watch((event) => tableThread.hear(event));
       const stopPilot = autopilot.watch((event) => pilotThread.hear(event));
+      const stopDeploys = deploys.watch((end) => deployForms.hearLateEnd(end));
       const stopHome = [
         runs.watch(() => home.changed()),
         tables.watch(() => home.changed()),
         autopilot.watch(() => home.changed()),
       ];
       stopWatching = () => {
-        for (const end of [stopRuns, stopAftermath, stopTables, stopPilot, ...stopHome]) end();
+        for (const end of [stopRuns, stopAftermath, stopTables, stopPilot, stopDeploys, ...stopHome]) end();
       };
       await connectOrTryOn(app, { clock, closing: closing.signal, onTrouble });
       alerts.start();

@@ -1,7 +1,9 @@
+import type { LateEnd } from '../checklist/deploys.ts';
 import type { DeployControl } from '../checklist/step-control.ts';
 import type { GivenPackage } from '../pipeline/function-package.ts';
 import type { Asker } from './commands/command.ts';
-import { deployedMessage, rolledBackMessage } from './messages/deploy-words.ts';
+import { deployedMessage, IN_PLACE, rolledBackMessage } from './messages/deploy-words.ts';
+import { lateEndMessage } from './messages/late-deploy.ts';
 import { type Message, say } from './messages/message.ts';
 import { stepRefusalLines, stepRefusalMessage } from './messages/step-refusals.ts';
 import type { ModalView } from './views/change-plan-view.ts';
@@ -23,7 +25,10 @@ export interface DeployForms {
   /** Looks at a zip that was handed in, in the same modal. */
   lookAtZip(viewId: string, file: HandedFile, asker: Asker): Promise<Message | undefined>;
   deploy(id: string, asker: Asker): Promise<Message | undefined>;
-  rollback(id: string, asker: Asker): Promise<Message | undefined>;
+  /** `keeps`: the hash of later code that was shown to stay. */
+  rollback(id: string, keeps: string | undefined, asker: Asker): Promise<Message | undefined>;
+  /** Tells the channel how a deploy ended whose process died. */
+  hearLateEnd(end: LateEnd): Promise<void>;
 }
 
 const TITLE = 'Deploy';
@@ -80,16 +85,21 @@ export function createDeployForms(ports: {
     },
     async deploy(id, { person, channel, tell }) {
       await tell(say('Deploying: publishing the version that runs, then code, handler and environment…'));
-      const done = await deploys.deploy(id, person);
+      const done = await deploys.deploy(id, person, channel);
       if (!done.ok) return stepRefusalMessage(done.refusal);
+      if (done.value.unchanged) return say(IN_PLACE);
       await ports.announce(channel, deployedMessage(done.value, person));
       return;
     },
-    async rollback(id, { person, channel }) {
-      const done = await deploys.rollback(id, person);
+    async rollback(id, keeps, { person, channel }) {
+      const done = await deploys.rollback(id, person, { channel, ...(keeps === undefined ? {} : { keeps }) });
       if (!done.ok) return stepRefusalMessage(done.refusal);
       await ports.announce(channel, rolledBackMessage(done.value, person));
       return;
+    },
+    async hearLateEnd(end) {
+      // Without a channel nobody asked here: who did looks at the checklist.
+      if (end.channel !== undefined) await ports.announce(end.channel, lateEndMessage(end));
     },
   };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { DeployRefusedError } from '../../src/pipeline/deploy-errors.ts';
-import { copy, done, freshForEachTest, held, planned, stateOf, stepNow, until, world } from './deploys-rig.ts';
+import { copy, done, freshForEachTest, held, planned, stateOf, stepNow, told, until, world } from './deploys-rig.ts';
 
 freshForEachTest();
 
@@ -48,7 +48,7 @@ describe('a deploy whose process died', () => {
     const work = held('one');
     const one = copy('one', { carryOut: work.carryOut });
     const id = await planned(one);
-    const first = one.deploys.deploy(id, 'U1');
+    const first = one.deploys.deploy(id, 'U1', 'C01');
     await work.begun;
     await one.deploys.shutDown();
     await first;
@@ -59,6 +59,8 @@ describe('a deploy whose process died', () => {
     await until(async () => (await stateOf(id)) === 'deployed', two.clock);
     expect(done).toEqual(['one deploys', 'two deploys']);
     expect(await stepNow()).toMatchObject({ step: 'deploy', state: 'done' });
+    // Who asked for it waits for nothing any more: the channel is told.
+    expect(told).toMatchObject([{ kind: 'deploy', by: 'U1', channel: 'C01', answer: { ok: true } }]);
   });
 
   test('is not carried out again where another copy ended it while this one waited for the right to', async () => {
@@ -102,12 +104,12 @@ describe('a deploy whose process died', () => {
 
   test('in the middle of its rollback is rolled back', async () => {
     const one = copy('one', {
-      rollBack: (_, signal) =>
+      rollBack: (_, { signal }) =>
         new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
     });
     const id = await planned(one);
     await one.deploys.deploy(id, 'U1');
-    const back = one.deploys.rollback(id, 'U1');
+    const back = one.deploys.rollback(id, 'U1', { keeps: 'the team’s' });
     await until(async () => (await stepNow())?.state === 'running', one.clock);
     await one.deploys.shutDown();
     await back;
@@ -115,7 +117,7 @@ describe('a deploy whose process died', () => {
     const two = copy('two');
     two.deploys.standBy();
     await until(async () => (await stateOf(id)) === 'rolled-back', two.clock);
-    expect(done).toEqual(['one deploys', 'two rolls back']);
+    expect(done).toEqual(['one deploys', 'two rolls back around the team’s']);
   });
 
   test('and whose end is refused is not tried for ever', async () => {

@@ -2,11 +2,11 @@ import { afterEach, beforeEach } from 'vitest';
 import { type Checklist, createChecklist } from '../../src/checklist/checklist.ts';
 import { type ChecklistStore, createChecklistStore } from '../../src/checklist/checklist-store.ts';
 import { createDeployStore, type DeployStore } from '../../src/checklist/deploy-store.ts';
-import { createDeploys, type Deploys } from '../../src/checklist/deploys.ts';
+import { createDeploys, type Deploys, type LateEnd, type Way } from '../../src/checklist/deploys.ts';
 import type { TableJob } from '../../src/checklist/table-control.ts';
 import { systemClock } from '../../src/clock.ts';
 import { FaultError } from '../../src/pipeline/fault.ts';
-import type { DeployPlan } from '../../src/pipeline/function-package.ts';
+import type { DeployPlan, RollbackView } from '../../src/pipeline/function-package.ts';
 import type { Deployed } from '../../src/pipeline/function-update.ts';
 import { type ControlTable, openControlTable } from '../../src/state/control-table.ts';
 import { createLease } from '../../src/state/lease.ts';
@@ -30,9 +30,13 @@ export let world: {
   stopFile: boolean;
   plan: DeployPlan;
   meanwhile?: () => Promise<void>;
+  /** What a look before a rollback finds. */
+  found: RollbackView;
 };
 /** What was done to the function, by which copy. */
 export let done: string[];
+/** What was told of ends that nobody waited for. */
+export let told: LateEnd[];
 
 /** For each test a control table of its own in dynalite; its copies of the bot are shut down after it. */
 export function freshForEachTest(): void {
@@ -41,8 +45,9 @@ export function freshForEachTest(): void {
     table = await openControlTable({ dynamodb: dynamo.client, tableName: 'control', clock: systemClock });
     checklistStore = createChecklistStore(table, 'fn');
     store = createDeployStore(table, 'fn');
-    world = { stopFile: false, plan: PLAN };
+    world = { stopFile: false, plan: PLAN, found: {} };
     done = [];
+    told = [];
   });
   afterEach(async () => {
     for (const deploys of open.splice(0)) await deploys.shutDown();
@@ -55,7 +60,7 @@ export interface Copy {
   readonly clock: FakeClock;
   readonly checklist: Checklist;
 }
-type Work = (plan: DeployPlan, signal: AbortSignal) => Promise<Deployed>;
+type Work = (plan: DeployPlan, way: Way & { readonly keeps?: string }) => Promise<Deployed>;
 
 /** A copy of the bot, with a clock of its own: where that stands still, the copy is dead to the others. */
 export function copy(
@@ -81,8 +86,8 @@ export function copy(
     done.push(`${name} deploys`);
     return { codeSha256: next.codeSha256, versionBefore: '1', versionAfter: '2' };
   };
-  const rolledBack: Work = async ({ former }) => {
-    done.push(`${name} rolls back`);
+  const rolledBack: Work = async ({ former }, { keeps }) => {
+    done.push(keeps === undefined ? `${name} rolls back` : `${name} rolls back around ${keeps}`);
     return { codeSha256: former.codeSha256, versionAfter: '3' };
   };
   const deploys = createDeploys({
@@ -104,9 +109,12 @@ export function copy(
     plan: work.plan ?? (async () => world.plan),
     carryOut: work.carryOut ?? deployed,
     rollBack: work.rollBack ?? rolledBack,
+    lookBack: async () => world.found,
+    codeSha256: async () => PLAN.next.codeSha256,
     readFault: (error) => (error instanceof FaultError ? error.fault : DENIED),
     warn: () => {},
   });
+  deploys.watch(async (end) => void told.push(end));
   open.push(deploys);
   return { deploys, clock, checklist };
 }
@@ -130,7 +138,7 @@ export function held(name: string) {
   const finished = new Promise<void>((resolve) => {
     finish = resolve;
   });
-  const carryOut: Work = async ({ next }, signal) => {
+  const carryOut: Work = async ({ next }, { signal }) => {
     done.push(`${name} deploys`);
     begin();
     await Promise.race([

@@ -107,19 +107,40 @@ describe('a deploy', () => {
     expect(await stateOf(id)).toBe('deployed');
   });
 
-  test('that is refused says why, can be undone, and is not carried out again', async () => {
+  test('that breaks off half-way says how far it came, can be undone, and is not carried out again', async () => {
     const refusal = { reason: 'update-failed', why: 'no' } as const;
     const one = copy('one', {
-      async carryOut() {
+      async carryOut(_, { onStage }) {
+        onStage('configuration');
         throw new DeployRefusedError(refusal);
       },
     });
     const id = await planned(one);
-    expect(await one.deploys.deploy(id, 'U1')).toEqual({ ok: false, refusal: { reason: 'deploy', refusal } });
+    expect(await one.deploys.deploy(id, 'U1')).toEqual({
+      ok: false,
+      refusal: { reason: 'deploy', refusal, reached: 'configuration' },
+    });
     expect(await stepNow()).toMatchObject({ step: 'deploy', state: 'failed', found: { kind: 'trouble' } });
     expect(await one.deploys.deploy(id, 'U1')).toEqual({ ok: false, refusal: { reason: 'deploy-gone' } });
     expect(await one.deploys.planRollback()).toEqual({ ok: true, value: { id, plan: PLAN } });
     expect(await one.deploys.rollback(id, 'U1')).toMatchObject({ ok: true });
+  });
+
+  test('that is refused before it changed anything is not in the way of undoing the one before it', async () => {
+    const refusal = { reason: 'stored-package-gone', key: 'k' } as const;
+    const one = copy('one');
+    const first = await planned(one);
+    await one.deploys.deploy(first, 'U1');
+    const two = copy('two', {
+      async carryOut(_, { onStage }) {
+        onStage('publishing-before');
+        throw new DeployRefusedError(refusal);
+      },
+    });
+    const second = await planned(two);
+    expect(await two.deploys.deploy(second, 'U1')).toEqual({ ok: false, refusal: { reason: 'deploy', refusal } });
+    expect(await stateOf(second)).toBe('refused');
+    expect(await two.deploys.planRollback()).toMatchObject({ ok: true, value: { id: first } });
   });
 
   test('that the bot may not carry out says which permission it lacks', async () => {
@@ -173,6 +194,27 @@ describe('a rollback', () => {
     expect(await one.deploys.rollback(id, 'U2')).toEqual({ ok: false, refusal: { reason: 'deploy-gone' } });
     expect(await one.deploys.planRollback()).toEqual({ ok: false, refusal: { reason: 'nothing-deployed' } });
     expect(done).toEqual(['one deploys', 'one rolls back']);
+  });
+
+  test('of one deploy after another leads back step by step, to the code before them all', async () => {
+    const one = copy('one');
+    const ids = [await planned(one), await planned(one), await planned(one)];
+    for (const id of ids) await one.deploys.deploy(id, 'U1');
+    for (const id of ids.reverse()) {
+      expect(await one.deploys.planRollback()).toMatchObject({ ok: true, value: { id } });
+      expect(await one.deploys.rollback(id, 'U1')).toMatchObject({ ok: true });
+    }
+    expect(await one.deploys.planRollback()).toEqual({ ok: false, refusal: { reason: 'nothing-deployed' } });
+  });
+
+  test('keeps the code that was shown to stay', async () => {
+    const one = copy('one');
+    const id = await planned(one);
+    await one.deploys.deploy(id, 'U1');
+    world.found = { keeps: 'the team’s', ocrVersion: '3.0.0' };
+    expect(await one.deploys.planRollback()).toMatchObject({ ok: true, value: { id, ...world.found } });
+    await one.deploys.rollback(id, 'U1', { keeps: 'the team’s' });
+    expect(done).toEqual(['one deploys', 'one rolls back around the team’s']);
   });
 
   test('that was refused can be tried again', async () => {

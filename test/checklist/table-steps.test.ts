@@ -16,7 +16,7 @@ import { systemClock } from '../../src/clock.ts';
 import { readConfig } from '../../src/config.ts';
 import { createLogger } from '../../src/log.ts';
 import { type AwsClients, createAwsClients } from '../../src/pipeline/aws.ts';
-import { describeFunction } from '../../src/pipeline/ocr-function.ts';
+import { codeIdentity, describeFunction } from '../../src/pipeline/ocr-function.ts';
 import type { RunSnapshot } from '../../src/rescan/types.ts';
 import { type LocalAws, startLocalAws } from '../../src/sandbox/aws/server.ts';
 import { openControlTable } from '../../src/state/control-table.ts';
@@ -80,7 +80,7 @@ async function startSteps(settings: Record<string, string> = {}): Promise<Steps>
     pace: { kind: 'auto' },
   });
   // What the checklist asks for besides the backup is proven: these tests are about the table.
-  const { codeSha256 } = await describeFunction(clients.lambda, config.OCR_FUNCTION);
+  const codeSha256 = codeIdentity(await describeFunction(clients.lambda, config.OCR_FUNCTION));
   await checklist.prove('logging', { by: 'U1', codeSha256 });
   open.push(steps);
   const events: TableEvent[] = [];

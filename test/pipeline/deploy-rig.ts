@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import {
   GetFunctionCommand,
   UpdateFunctionCodeCommand,
@@ -11,17 +10,21 @@ import type { Clock } from '../../src/clock.ts';
 import { systemClock } from '../../src/clock.ts';
 import { type AwsClients, createAwsClients } from '../../src/pipeline/aws.ts';
 import { DeployRefusedError } from '../../src/pipeline/deploy-errors.ts';
+import { readModuleSources } from '../../src/pipeline/failure-module.ts';
 import { FaultError } from '../../src/pipeline/fault.ts';
-import { type GivenPackage, type PackagePlace, planDeploy } from '../../src/pipeline/function-package.ts';
+import { type GivenPackage, planDeploy } from '../../src/pipeline/function-package.ts';
 import type { UpdatePorts } from '../../src/pipeline/function-update.ts';
+import type { PackagePlace } from '../../src/pipeline/package-place.ts';
 import type { TableKey } from '../../src/pipeline/table.ts';
 import { startLocalAws } from '../../src/sandbox/aws/server.ts';
 
 export const FUNCTION = 'TimesheetOCR-ocr-dev';
-export const MODULE_SOURCE = readFileSync(
-  new URL('../../src/pipeline/failure-logging/rescan_failure_logging.py', import.meta.url),
-  'utf8',
-);
+export const MODULES = await readModuleSources();
+/** The modules as another version of the bot ships them. */
+export const otherModules = (remark: string) => ({
+  ...MODULES,
+  'rescan_failure_record.py': `${MODULES['rescan_failure_record.py']}# ${remark}\n`,
+});
 export const KEYS: readonly TableKey[] = [
   { role: 'HASH', name: 'ResourceName', type: 'S' },
   { role: 'RANGE', name: 'DateProjectCode', type: 'S' },
@@ -58,18 +61,19 @@ export async function startDeployRig() {
     plan: (
       about: {
         given?: GivenPackage;
-        moduleSource?: string;
+        modules?: typeof MODULES;
         tableKeys?: readonly TableKey[];
         functionName?: string;
       } = {},
     ) =>
       planDeploy(
-        { lambda: clients.lambda, place, moduleSource: about.moduleSource ?? MODULE_SOURCE },
+        { lambda: clients.lambda, place, modules: about.modules ?? MODULES },
         {
           functionName: about.functionName ?? FUNCTION,
           tableName: 'TimesheetOCR-dev',
           tableKeys: about.tableKeys ?? KEYS,
           keyEncoding: 'raw',
+          modelId: 'us.amazon.nova-lite-v1:0',
           ...(about.given ? { given: about.given } : {}),
         },
       ),

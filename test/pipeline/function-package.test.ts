@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { strToU8, unzipSync, zipSync } from 'fflate';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { MODULE_FILE, MODULE_HANDLER, packageKey, readStored, sha256 } from '../../src/pipeline/function-package.ts';
+import { MODULE_FILES, MODULE_HANDLER } from '../../src/pipeline/failure-module.ts';
 import { carryOutDeploy } from '../../src/pipeline/function-update.ts';
-import { type DeployRig, MODULE_SOURCE, refusalOf, startDeployRig } from './deploy-rig.ts';
+import { packageKey, readStored, sha256 } from '../../src/pipeline/package-place.ts';
+import { type DeployRig, MODULES, otherModules, refusalOf, startDeployRig } from './deploy-rig.ts';
 import { withText, zipParts } from './zip-parts.ts';
 
 let rig: DeployRig;
@@ -50,6 +51,7 @@ describe('the plan of a deploy', () => {
             sort: { name: 'DateProjectCode', type: 'S' },
           }),
           RESCAN_KEY_ENCODING: 'raw',
+          RESCAN_MODEL_ID: 'us.amazon.nova-lite-v1:0',
         },
       },
       unpackedBytes: Object.values(unzipSync(after)).reduce((sum, { length }) => sum + length, 0),
@@ -65,10 +67,10 @@ describe('the plan of a deploy', () => {
     const next = await readStored(rig.place, plan.next.codeSha256);
     const facts = (bytes: Uint8Array) =>
       zipParts(bytes)
-        .filter(({ path }) => path !== MODULE_FILE)
+        .filter(({ path }) => !Object.hasOwn(MODULES, path))
         .map(({ path, packed, attributes, modified }) => [path, packed, attributes, modified]);
     expect(facts(next)).toEqual(facts(former));
-    expect(Buffer.from(unzipSync(next)[MODULE_FILE] ?? []).toString()).toBe(MODULE_SOURCE);
+    for (const file of MODULE_FILES) expect(Buffer.from(unzipSync(next)[file] ?? []).toString()).toBe(MODULES[file]);
   });
 
   test('keeps both packages under their own hash, each of them once', async () => {
@@ -95,7 +97,7 @@ describe('the plan of a deploy', () => {
     const again = await rig.plan();
     expect(again.inPlace).toBe(true);
     expect(again.next.codeSha256).toBe(again.former.codeSha256);
-    expect((await rig.plan({ moduleSource: `${MODULE_SOURCE}\n# newer\n` })).inPlace).toBe(false);
+    expect((await rig.plan({ modules: otherModules('newer') })).inPlace).toBe(false);
     expect((await rig.plan({ tableKeys: [{ role: 'HASH', name: 'Id', type: 'N' }] })).inPlace).toBe(false);
     const { environment } = await rig.seen();
     await rig.configureElsewhere({ Variables: { ...environment, RESCAN_TABLE: 'another' } });
@@ -103,7 +105,7 @@ describe('the plan of a deploy', () => {
   });
 
   test('wraps the team’s handler, never its own, where an older module is replaced', async () => {
-    await carryOutDeploy(rig.ports, await rig.plan({ moduleSource: `${MODULE_SOURCE}# old\n` }), () => {});
+    await carryOutDeploy(rig.ports, await rig.plan({ modules: otherModules('old') }), () => {});
     const plan = await rig.plan();
     expect(plan.former.handler).toBe(MODULE_HANDLER);
     expect(plan.next.environment.RESCAN_FORMER_HANDLER).toBe('lambda_function.lambda_handler');
@@ -130,7 +132,7 @@ describe('a package that the team gives', () => {
     expect(plan).toMatchObject({ given: 'new.zip', ocrVersion: { before: '2.6.1', after: '3.0.0' }, inPlace: false });
     await carryOutDeploy(rig.ports, plan, () => {});
     expect(Object.keys(unzipSync(await rig.deployedBytes())).sort()).toEqual(
-      ['OCR_VERSION.txt', 'lambda_function.py', MODULE_FILE].sort(),
+      ['OCR_VERSION.txt', 'lambda_function.py', ...MODULE_FILES].sort(),
     );
   });
 

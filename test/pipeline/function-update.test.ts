@@ -1,9 +1,11 @@
 import { DeleteObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { strToU8, zipSync } from 'fflate';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type DeployPlan, MODULE_HANDLER, MOST_DIRECT_BYTES, packageKey } from '../../src/pipeline/function-package.ts';
+import { MODULE_HANDLER } from '../../src/pipeline/failure-module.ts';
+import { type DeployPlan, MOST_DIRECT_BYTES } from '../../src/pipeline/function-package.ts';
 import { carryOutDeploy, carryOutRollback, type DeployStage } from '../../src/pipeline/function-update.ts';
-import { type DeployRig, MODULE_SOURCE, refusalOf, startDeployRig } from './deploy-rig.ts';
+import { packageKey } from '../../src/pipeline/package-place.ts';
+import { type DeployRig, otherModules, refusalOf, startDeployRig } from './deploy-rig.ts';
 
 let rig: DeployRig;
 beforeEach(async () => {
@@ -266,7 +268,7 @@ describe('a rollback', () => {
   });
 
   test('of a newer module brings the older one back, with its variables', async () => {
-    await carryOutDeploy(rig.ports, await rig.plan({ moduleSource: `${MODULE_SOURCE}# older\n` }), nothing);
+    await carryOutDeploy(rig.ports, await rig.plan({ modules: otherModules('older') }), nothing);
     const older = await rig.seen();
     const plan = await rig.plan();
     await carryOutDeploy(rig.ports, plan, nothing);

@@ -2,7 +2,12 @@ import { createServer } from 'node:net';
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createAwsClients, createInvokeClient } from '../../src/pipeline/aws.ts';
-import { createOcrFunction, describeFunction, encodeKeyAsEvent } from '../../src/pipeline/ocr-function.ts';
+import {
+  codeIdentity,
+  createOcrFunction,
+  describeFunction,
+  encodeKeyAsEvent,
+} from '../../src/pipeline/ocr-function.ts';
 import { startWire, type Wire, type WireAnswer, type WireRequest } from '../support/wire.ts';
 
 let wire: Wire;
@@ -268,4 +273,28 @@ test('credentials that cannot be found are a fault before anything is sent', asy
   const fn = createOcrFunction({ client, functionName: 'ocr', bucket: 'input', keyEncoding: 'raw' });
   expect((await fn.invoke('a.png')).reading).toMatchObject({ kind: 'fault', fault: { reason: 'credentials' } });
   expect(wire.requests).toHaveLength(0);
+});
+
+describe('what proofs are bound to', () => {
+  const facts = {
+    name: 'ocr',
+    arn: 'arn',
+    timeoutMs: 1,
+    memoryMb: 1,
+    codeSha256: 'abc=',
+    handler: 'rescan_failure_logging.handler',
+    environment: { RESCAN_TABLE: 'T', TOKEN: 'x' },
+    packageType: 'Zip',
+  } as const;
+  test('is another where the code, the handler or the setting of failure logging is another', () => {
+    const identity = codeIdentity(facts);
+    expect(identity).toMatch(/^abc=\/[0-9a-f]{12}$/);
+    expect(codeIdentity({ ...facts, codeSha256: 'abd=' })).not.toBe(identity);
+    expect(codeIdentity({ ...facts, handler: 'lambda_function.lambda_handler' })).not.toBe(identity);
+    expect(codeIdentity({ ...facts, environment: { TOKEN: 'x' } })).not.toBe(identity);
+  });
+
+  test('is the same where a variable of the team’s is another', () => {
+    expect(codeIdentity({ ...facts, environment: { TOKEN: 'y', RESCAN_TABLE: 'T' } })).toBe(codeIdentity(facts));
+  });
 });

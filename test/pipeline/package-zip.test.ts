@@ -2,7 +2,7 @@ import { Uint8ArrayReader, Uint8ArrayWriter, ZipWriter } from '@zip.js/zip.js';
 import * as fc from 'fast-check';
 import { strToU8, unzipSync, Zip, ZipDeflate, type Zippable, zipSync } from 'fflate';
 import { describe, expect, test } from 'vitest';
-import { PackageError, type PackageLimits, readPackage, withFile } from '../../src/pipeline/package-zip.ts';
+import { PackageError, type PackageLimits, readPackage, withFiles } from '../../src/pipeline/package-zip.ts';
 import { withField, withText, zipParts } from './zip-parts.ts';
 
 const LIMITS: PackageLimits = { unpackedBytes: 100_000, files: 50 };
@@ -99,7 +99,7 @@ describe('a package with our module', () => {
         const former: File = { path: MODULE.path, content: strToU8('old'), mode: 0o100755, os: UNIX, level: 9, day: 3 };
         if (moduleAt !== null) list.splice(moduleAt, 0, former);
         const zip = streamed(list);
-        const result = await withFile(zip, MODULE);
+        const result = await withFiles(zip, [MODULE]);
         expect(kept(result, MODULE.path)).toEqual(kept(zip, MODULE.path));
         const ours = zipParts(result).filter(({ path }) => path === MODULE.path);
         expect(ours).toHaveLength(1);
@@ -121,19 +121,19 @@ describe('a package with our module', () => {
 
 describe('adding our module', () => {
   test('gives the same bytes each time, and changes nothing when it stands there already', async () => {
-    const once = await withFile(GOOD, MODULE);
-    expect(Buffer.from(await withFile(GOOD, MODULE)).equals(once)).toBe(true);
-    expect(Buffer.from(await withFile(once, MODULE)).equals(once)).toBe(true);
+    const once = await withFiles(GOOD, [MODULE]);
+    expect(Buffer.from(await withFiles(GOOD, [MODULE])).equals(once)).toBe(true);
+    expect(Buffer.from(await withFiles(once, [MODULE])).equals(once)).toBe(true);
   });
 
   test('replaces an older module by the new one', async () => {
-    const older = await withFile(GOOD, { ...MODULE, content: strToU8('older, and of another length') });
-    expect(Buffer.from(await withFile(older, MODULE)).equals(await withFile(GOOD, MODULE))).toBe(true);
+    const older = await withFiles(GOOD, [{ ...MODULE, content: strToU8('older, and of another length') }]);
+    expect(Buffer.from(await withFiles(older, [MODULE])).equals(await withFiles(GOOD, [MODULE]))).toBe(true);
   });
 
   test('replaces a link of its name by a plain file', async () => {
     const zip = zipOf({ 'ours.py': '../../etc/passwd' }, 0o120777);
-    expect(zipParts(await withFile(zip, MODULE))).toMatchObject([{ path: 'ours.py', attributes: REGULAR * 65_536 }]);
+    expect(zipParts(await withFiles(zip, [MODULE]))).toMatchObject([{ path: 'ours.py', attributes: REGULAR * 65_536 }]);
   });
 
   test('keeps folders, links and their modes', async () => {
@@ -141,7 +141,7 @@ describe('adding our module', () => {
       'package/': [new Uint8Array(), { os: UNIX, attrs: 0o040755 * 65_536 + 16, mtime: AT, level: 0 }],
       'package/bin': [strToU8('tool.py'), { os: UNIX, attrs: 0o120777 * 65_536, mtime: AT }],
     });
-    const result = await withFile(zip, MODULE);
+    const result = await withFiles(zip, [MODULE]);
     expect(kept(result, MODULE.path)).toEqual(kept(zip, MODULE.path));
     expect((await readPackage(result, LIMITS)).entries).toMatchObject([
       { path: 'package/', mode: 0o040755, size: 0 },
@@ -152,7 +152,7 @@ describe('adding our module', () => {
 
   test('takes an empty package', async () => {
     expect((await readPackage(zipSync({}), LIMITS)).entries).toEqual([]);
-    expect(Object.keys(unzipSync(await withFile(zipSync({}), MODULE)))).toEqual(['ours.py']);
+    expect(Object.keys(unzipSync(await withFiles(zipSync({}), [MODULE])))).toEqual(['ours.py']);
   });
 
   test('takes a zip64 package', async () => {
@@ -162,7 +162,7 @@ describe('adding our module', () => {
       versionMadeBy: 0x0314,
     });
     const zip = await writer.close();
-    const result = await withFile(zip, MODULE);
+    const result = await withFiles(zip, [MODULE]);
     const unpacked = unzipSync(result);
     expect(Buffer.from(unpacked['a.py'] ?? []).toString()).toBe('a = 1');
     expect(Buffer.from(unpacked['ours.py'] ?? [])).toEqual(Buffer.from(MODULE.content));
@@ -170,7 +170,7 @@ describe('adding our module', () => {
   });
 
   test('is refused for what is no zip', async () => {
-    await expect(withFile(strToU8('no zip at all, but long enough to be one'), MODULE)).rejects.toMatchObject({
+    await expect(withFiles(strToU8('no zip at all, but long enough to be one'), [MODULE])).rejects.toMatchObject({
       problem: { reason: 'not-a-zip' },
     });
   });

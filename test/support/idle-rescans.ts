@@ -40,6 +40,7 @@ export const idleRescans = (runs: RunControl): Omit<Rescans, 'tables'> => ({
     deploy: noImages,
     planRollback: noImages,
     rollback: noImages,
+    watch: () => () => {},
     standBy: () => {},
     shutDown: async () => {},
   },

@@ -1,6 +1,6 @@
 import type { DeployRefusal } from '../../pipeline/deploy-errors.ts';
-import type { DeployPlan } from '../../pipeline/function-package.ts';
-import type { Deployed } from '../../pipeline/function-update.ts';
+import type { DeployPlan, RollbackView } from '../../pipeline/function-package.ts';
+import type { Deployed, DeployStage } from '../../pipeline/function-update.ts';
 import type { PackageProblem } from '../../pipeline/package-zip.ts';
 import { ACTION, button } from './buttons.ts';
 import { code, mention } from './escape.ts';
@@ -13,7 +13,7 @@ export function deployRefusalLines(refusal: DeployRefusal): string[] {
     case 'image-package':
       return [
         'The function is a container image, not a zip: the bot cannot add failure logging to it.',
-        'Build `rescan_failure_logging.py` into the image, or let an approver pass it over with `/rescan override test-logging because …`.',
+        'Build `rescan_failure_logging.py` and `rescan_failure_record.py` into the image, or let an approver pass it over with `/rescan override test-logging because …`.',
       ];
     case 'runtime-not-python':
       return [`The function’s runtime is ${code(refusal.runtime, 60)}; the failure logging is Python.`];
@@ -21,6 +21,23 @@ export function deployRefusalLines(refusal: DeployRefusal): string[] {
       return [
         'The function’s code is signed: a package changed by the bot would be refused. Sign and deploy it yourself.',
       ];
+    case 'qualified':
+      return [
+        `${code(refusal.functionName, 170)} is the version or alias ${code(refusal.qualifier, 60)}: a deploy changes the function itself, which a rescan of that alias would not run.`,
+        'Set `OCR_FUNCTION` to the function without it, or deploy the failure logging yourself and point the alias at the new version.',
+      ];
+    case 'key-clash':
+      return [
+        `The table’s key attribute is named ${code(refusal.attribute, 100)}, as an attribute of the records of failures is: no record could hold both.`,
+        'Log failures in a table of their own, or let an approver pass it over with `/rescan override test-logging because …`.',
+      ];
+    case 'environment-unreadable':
+      return [
+        `The function’s environment cannot be read, so the bot will not write it: ${code(refusal.why, 300)}`,
+        'Allow the bot `kms:Decrypt` on the key that encrypts the environment.',
+      ];
+    case 'not-taken':
+      return [`Lambda refuses ${code(refusal.action, 60)}: ${code(refusal.why, 300)}`];
     case 'function-failed':
       return [`The function is in the state Failed: ${code(refusal.why, 300)}. Mend it first.`];
     case 'update-in-progress':
@@ -43,16 +60,16 @@ export function deployRefusalLines(refusal: DeployRefusal): string[] {
     case 'environment-too-large':
       return [
         `The function’s environment would be ${count(refusal.bytes)} bytes; Lambda takes ${count(refusal.most)}.`,
-        'Make room for about 250 bytes in it.',
+        'Failure logging needs about 300 bytes of it.',
       ];
     case 'changed-since-preview':
       return [
         `The function is not what was looked at: ${code(refusal.expected, 80)} was expected, ${code(refusal.found, 80)} is there. Somebody changed it meanwhile.`,
-        '`/rescan deploy` looks again.',
+        'Ask for it again (`/rescan deploy`, `/rescan deploy rollback`): it is looked at anew.',
       ];
     case 'stored-package-gone':
       return [
-        `The package that was kept is gone or was changed: ${code(refusal.key, 300)}. Nothing was changed.`,
+        `The package that was kept is gone or was changed: ${code(refusal.key, 300)}.`,
         'Lambda keeps the version that was published before the deploy: it can be fetched from there.',
       ];
     case 'update-failed':
@@ -95,16 +112,35 @@ export function deployPlanLines(plan: DeployPlan): string[] {
       .map(([name, value]) => `• ${name} = ${code(value, 300)}`)
       .join('\n')}`,
     'Every other file of the package stays as it is, byte for byte. A version is published before and after; `/rescan deploy rollback` undoes it.',
+    OWN_DEPLOYS,
   ];
 }
+
+/** What a team must know that goes on deploying by its own means: its package does not hold the handler. */
+const OWN_DEPLOYS =
+  'Deploy new code of yours by `/rescan deploy` from then on: a zip that you upload yourself lacks the handler, and every image would fail until `/rescan deploy` puts it back.';
 
 export const IN_PLACE =
   'Failure logging is already in place: nothing would change. `/rescan test-logging` proves that it works.';
 
 /** What a rollback brings back. */
-export const rollbackPlanLines = ({ functionName, former, next }: DeployPlan): string[] => [
+export const rollbackPlanLines = (
+  { functionName, former, next, ocrVersion }: DeployPlan,
+  { keeps, ocrVersion: keptVersion }: RollbackView = {},
+): string[] => [
   `*Function* ${code(functionName, 170)}`,
-  `*Code* ${hash(next.codeSha256)} → ${hash(former.codeSha256)}, the very bytes that ran before`,
+  ...(keeps === undefined
+    ? [
+        `*Code* ${hash(next.codeSha256)} → ${former.codeSha256 === next.codeSha256 ? 'stays' : `${hash(former.codeSha256)}, the very bytes that ran before`}`,
+        ...(ocrVersion.before === ocrVersion.after
+          ? []
+          : [
+              `*OCR version* ${code(ocrVersion.after ?? 'not told', 60)} → ${code(ocrVersion.before ?? 'not told', 60)}`,
+            ]),
+      ]
+    : [
+        `*Code* ${hash(keeps)} stays, OCR version ${code(keptVersion ?? 'not told', 60)}: somebody deployed it after the bot’s ${hash(next.codeSha256)}, and it is not thrown away`,
+      ]),
   `*Handler* ${code(next.handler, 150)} → ${code(former.handler, 150)}`,
   `*Environment* ${Object.keys(next.environment).join(', ')} ${Object.keys(former.environment).length === 0 ? 'are taken out' : 'become what they were'}`,
 ];
@@ -116,6 +152,7 @@ export const deployedMessage = (done: Deployed, by: string): Message =>
     lines: [
       `Its code is ${hash(done.codeSha256)} now${versionWords(done)}. Deployed by ${mention(by)}.`,
       'It is not proven yet: the test invokes the function once and looks for the record.',
+      OWN_DEPLOYS,
     ],
     buttons: [button(ACTION.testLogging, 'Test failure logging', 'test-logging', { style: 'primary' })],
   });
@@ -125,11 +162,25 @@ const versionWords = ({ versionBefore, versionAfter }: Deployed): string =>
     ? ''
     : `, published as version ${code(versionAfter, 20)}${versionBefore === undefined ? '' : ` (before: ${code(versionBefore, 20)})`}`;
 
+/** After a rollback. */
 export const rolledBackMessage = (done: Deployed, by: string): Message =>
   compose({
-    fact: 'The function is back as it was: code, handler and environment.',
+    fact: done.keptCode
+      ? 'The function’s handler and environment are back as they were; the code that was deployed since stayed.'
+      : 'The function is back as it was: code, handler and environment.',
     lines: [
       `Its code is ${hash(done.codeSha256)}${versionWords(done)}. Rolled back by ${mention(by)}.`,
       'What was proven of its failure logging counts no more.',
     ],
   });
+
+/** How far a deploy or a rollback had come that broke off; the function works at each of these points. */
+export const reachedLine = (reached: DeployStage): string => {
+  const how: Readonly<Record<DeployStage, string>> = {
+    'publishing-before': 'nothing of the function was changed yet',
+    code: 'it was at changing the code',
+    configuration: 'it was at changing handler and environment',
+    'publishing-after': 'code, handler and environment were changed; only the version was not published',
+  };
+  return `It broke off: ${how[reached]}. \`/rescan deploy\` looks how the function stands, \`/rescan deploy rollback\` undoes it.`;
+};

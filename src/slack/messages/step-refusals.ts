@@ -1,6 +1,6 @@
 import type { InTheWay } from '../../checklist/exclusive.ts';
 import type { StepRefusal } from '../../checklist/step-control.ts';
-import { deployRefusalLines } from './deploy-words.ts';
+import { deployRefusalLines, reachedLine } from './deploy-words.ts';
 import { code } from './escape.ts';
 import { type Message, say } from './message.ts';
 import { faultLines, faultWords } from './run-words.ts';
@@ -12,7 +12,7 @@ export const stepRefusalMessage = (refusal: StepRefusal): Message => say(...step
 export function stepRefusalLines(refusal: StepRefusal): string[] {
   switch (refusal.reason) {
     case 'deploy':
-      return deployRefusalLines(refusal.refusal);
+      return [...deployRefusalLines(refusal.refusal), ...howFar(refusal)];
     case 'deploy-gone':
       return ['This was deployed or rolled back before: nothing was done twice.', '`/rescan deploy` looks again.'];
     case 'nothing-deployed':
@@ -23,7 +23,7 @@ export function stepRefusalLines(refusal: StepRefusal): string[] {
         'Is it the right one? The setting is `IMAGE_BUCKET`.',
       ];
     case 'fault':
-      return [`It could not be done: ${faultWords(refusal.fault)}.`, ...faultLines(refusal.fault)];
+      return [`It could not be done: ${faultWords(refusal.fault)}.`, ...faultLines(refusal.fault), ...howFar(refusal)];
     case 'step-active':
       return ['The bot is at another step on this function: nothing was done.', 'Try again when that is at its end.'];
     case 'run-active':
@@ -33,6 +33,9 @@ export function stepRefusalLines(refusal: StepRefusal): string[] {
       return inTheWayLines(refusal);
   }
 }
+
+const howFar = ({ reached }: Extract<StepRefusal, { reason: 'deploy' | 'fault' }>): string[] =>
+  reached === undefined ? [] : [reachedLine(reached)];
 
 const inTheWayLines = (refusal: Exclude<InTheWay, { reason: 'step-active' }>): string[] =>
   refusal.reason === 'stop-file'

@@ -45,7 +45,7 @@ export const confirmRollback = (forms: Pick<DeployForms, 'rollback'>): View => (
       carried && {
         kind: 'act',
         channel: carried.channel,
-        act: (asker) => forms.rollback(carried.id, asker),
+        act: (asker) => forms.rollback(carried.id, carried.keeps, asker),
       }
     );
   },

@@ -1,6 +1,6 @@
 import type { KnownBlock, ModalView } from '@slack/types';
 import { z } from 'zod';
-import type { PlannedDeploy } from '../../checklist/step-control.ts';
+import type { PlannedDeploy, PlannedRollback } from '../../checklist/step-control.ts';
 import { deployPlanLines, IN_PLACE, rollbackPlanLines } from '../messages/deploy-words.ts';
 
 export const CONFIRM_DEPLOY = 'confirm_deploy';
@@ -14,7 +14,7 @@ const section = (lines: readonly string[]): KnownBlock => ({
   text: { type: 'mrkdwn', text: lines.join('\n').slice(0, 3_000) },
 });
 
-const carriedSchema = z.strictObject({ id: z.string(), channel: z.string() });
+const carriedSchema = z.strictObject({ id: z.string(), channel: z.string(), keeps: z.string().exactOptional() });
 export function readDeployId(metadata: string): z.infer<typeof carriedSchema> | undefined {
   try {
     return carriedSchema.parse(JSON.parse(metadata));
@@ -49,12 +49,12 @@ export function deployView({ id, plan }: PlannedDeploy, channel: string): ModalV
 }
 
 /** What a rollback would bring back, to be confirmed. */
-export const rollbackView = ({ id, plan }: PlannedDeploy, channel: string): ModalView => ({
+export const rollbackView = ({ id, plan, ...found }: PlannedRollback, channel: string): ModalView => ({
   type: 'modal',
   callback_id: CONFIRM_ROLLBACK,
-  private_metadata: JSON.stringify({ id, channel }),
+  private_metadata: JSON.stringify({ id, channel, ...(found.keeps === undefined ? {} : { keeps: found.keeps }) }),
   title: plain('Roll back'),
   submit: plain('Roll back'),
   close: plain('Cancel'),
-  blocks: [section(rollbackPlanLines(plan))],
+  blocks: [section(rollbackPlanLines(plan, found))],
 });

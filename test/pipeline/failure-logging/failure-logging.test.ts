@@ -3,20 +3,26 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { QueryCommand } from '@aws-sdk/client-dynamodb';
+import { CreateTableCommand, waitUntilTableExists } from '@aws-sdk/client-dynamodb';
 import { expect, onTestFinished, test } from 'vitest';
+import { moduleEnvironment } from '../../../src/pipeline/failure-module.ts';
+import { findFailuresOfImage, removeFailure } from '../../../src/pipeline/failure-records.ts';
+import type { TableKey } from '../../../src/pipeline/table.ts';
 import { startDynalite } from '../../support/dynalite.ts';
-import { createPipelineTable } from '../../support/pipeline-table.ts';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const module = fileURLToPath(new URL('../../../src/pipeline/failure-logging', import.meta.url));
-const asked = (...words: string[]) => spawnSync('python3', words, { encoding: 'utf8' }).status === 0;
-const hasPython = asked('-c', 'import sys; sys.exit(sys.version_info < (3, 9))');
-const hasBoto = hasPython && asked('-c', 'import boto3');
+const asked = (program: string, ...words: string[]) => spawnSync(program, words, { encoding: 'utf8' }).status === 0;
+/** Whatever of the versions that Lambda runs is on the PATH, and the machine's own. */
+const PYTHONS = ['python3', 'python3.9', 'python3.10', 'python3.11', 'python3.12', 'python3.13'].map((program) => ({
+  program,
+  isHere: asked(program, '-c', 'import sys; sys.exit(sys.version_info < (3, 9))'),
+}));
+const hasBoto = asked('python3', '-c', 'import boto3');
 const why = (has: boolean, what: string) => (has ? '' : ` (skipped: there is no ${what} on this machine)`);
 
-async function python(words: string[], environment: Record<string, string>) {
-  const child = spawn('python3', words, {
+async function python(program: string, words: string[], environment: Record<string, string>) {
+  const child = spawn(program, words, {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, PYTHONDONTWRITEBYTECODE: '1', ...environment },
   });
   let said = '';
@@ -30,24 +36,49 @@ async function python(words: string[], environment: Record<string, string>) {
   return { code, said };
 }
 
-test.skipIf(!hasPython)(
-  `the failure-logging module keeps its promises${why(hasPython, 'python3 of 3.9 or later')}`,
-  async () => {
-    const PYTHONPATH = `${join(here, 'stub')}:${module}`;
-    const { code, said } = await python(['-m', 'unittest', 'discover', '-s', here, '-p', 'test_*.py'], { PYTHONPATH });
-    expect(said).toMatch(/Ran \d\d tests/);
-    expect(said).toContain('OK');
-    expect(code).toBe(0);
-  },
-);
+for (const { program, isHere } of PYTHONS)
+  test.skipIf(!isHere)(
+    `the failure-logging module keeps its promises on ${program}${why(isHere, `${program} (3.9 or later)`)}`,
+    async () => {
+      const PYTHONPATH = `${join(here, 'stub')}:${module}`;
+      const words = ['-m', 'unittest', 'discover', '-s', here, '-p', 'test_*.py'];
+      const { code, said } = await python(program, words, { PYTHONPATH });
+      expect(said).toMatch(/Ran \d\d tests/);
+      expect(said).toContain('OK');
+      expect(code).toBe(0);
+    },
+    60_000,
+  );
 
-test.skipIf(!hasBoto)(
-  `with the real boto3 two failures of an image leave two records under the table’s real key${why(hasBoto, 'python3 with boto3')}`,
-  async () => {
+type Kind = 'S' | 'N' | 'B';
+test
+  .skipIf(!hasBoto)
+  .each<{ hash: Kind; range?: Kind }>([
+    { hash: 'S', range: 'S' },
+    { hash: 'S', range: 'N' },
+    { hash: 'N', range: 'B' },
+    { hash: 'B', range: 'S' },
+    { hash: 'S' },
+    { hash: 'N' },
+  ])(
+  `with the real boto3 two failures of an image leave two records under the table’s real key, where the bot finds them: %j${why(hasBoto, 'python3 with boto3')}`,
+  async ({ hash, range }) => {
     const dynamo = await startDynalite();
     onTestFinished(() => dynamo.stop());
     const table = 'Timesheets';
-    await createPipelineTable(dynamo.client, table);
+    const keys: TableKey[] = [
+      { role: 'HASH', name: 'ResourceName', type: hash },
+      ...(range ? [{ role: 'RANGE', name: 'DateProjectCode', type: range } as const] : []),
+    ];
+    await dynamo.client.send(
+      new CreateTableCommand({
+        TableName: table,
+        BillingMode: 'PAY_PER_REQUEST',
+        KeySchema: keys.map(({ name, role }) => ({ AttributeName: name, KeyType: role })),
+        AttributeDefinitions: keys.map(({ name, type }) => ({ AttributeName: name, AttributeType: type })),
+      }),
+    );
+    await waitUntilTableExists({ client: dynamo.client, maxWaitTime: 20, minDelay: 0.05 }, { TableName: table });
     const folder = mkdtempSync(join(tmpdir(), 'rescan-python-'));
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
     const imageKey = `2025/Nik "Coultas" é ${'x'.repeat(30)}.png`;
@@ -66,7 +97,7 @@ for _ in range(2):
         print("raised", error)
 `,
     );
-    const { said } = await python([join(folder, 'play.py')], {
+    const { said } = await python('python3', [join(folder, 'play.py')], {
       PYTHONPATH: `${folder}:${module}`,
       PYTHONIOENCODING: 'utf-8',
       AWS_ENDPOINT_URL: dynamo.url,
@@ -74,31 +105,31 @@ for _ in range(2):
       AWS_DEFAULT_REGION: 'us-east-1',
       AWS_ACCESS_KEY_ID: 'x',
       AWS_SECRET_ACCESS_KEY: 'x',
-      RESCAN_FORMER_HANDLER: 'former.handler',
-      RESCAN_TABLE: table,
-      RESCAN_TABLE_KEY: JSON.stringify({
-        partition: { name: 'ResourceName', type: 'S' },
-        sort: { name: 'DateProjectCode', type: 'S' },
+      AWS_EC2_METADATA_DISABLED: 'true',
+      ...moduleEnvironment('former.handler', {
+        tableName: table,
+        tableKeys: keys,
+        keyEncoding: 'raw',
+        modelId: 'us.amazon.nova-lite-v1:0',
       }),
     });
     expect(said.match(/RESCAN_FAILURE_LOGGING written/g)).toHaveLength(2);
     expect(said.match(/raised Parsing failed/g)).toHaveLength(2);
-    const found = await dynamo.client.send(
-      new QueryCommand({
-        TableName: table,
-        KeyConditionExpression: 'ResourceName = :p AND begins_with(DateProjectCode, :s)',
-        ExpressionAttributeValues: { ':p': { S: 'FAILED_IMAGE' }, ':s': { S: `${imageKey}#` } },
-      }),
-    );
-    expect(found.Items).toMatchObject([
+    const found = await findFailuresOfImage(dynamo.client, { table, keys }, imageKey);
+    expect(found.toSorted((a, b) => Number(a.AttemptNumber?.N) - Number(b.AttemptNumber?.N))).toMatchObject([
       {
         ImageKey: { S: imageKey },
         AttemptNumber: { N: '1' },
         FailureType: { S: 'PARSING_ERROR' },
         ErrorMessage: { S: 'Parsing failed: é <!channel>' },
         ImageSize: { N: '812' },
+        ModelId: { S: 'us.amazon.nova-lite-v1:0' },
       },
       { AttemptNumber: { N: '2' } },
     ]);
+    expect(await findFailuresOfImage(dynamo.client, { table, keys }, 'another.png')).toEqual([]);
+    for (const record of found) expect(await removeFailure(dynamo.client, { table, keys }, record)).toBe(true);
+    expect(await findFailuresOfImage(dynamo.client, { table, keys }, imageKey)).toEqual([]);
   },
+  60_000,
 );

@@ -9,7 +9,8 @@ import {
   rollbackPlanLines,
   rolledBackMessage,
 } from '../../../src/slack/messages/deploy-words.ts';
-import { deployView, rollbackView } from '../../../src/slack/views/deploy-view.ts';
+import { lateEndMessage } from '../../../src/slack/messages/late-deploy.ts';
+import { deployView, readDeployId, rollbackView } from '../../../src/slack/views/deploy-view.ts';
 import { plannedDeploy } from '../../support/checklist-builders.ts';
 
 const { plan } = plannedDeploy();
@@ -26,6 +27,7 @@ describe('the preview of a deploy', () => {
       '*OCR version* `2.6.1` → `3.0.0`',
       '*Environment added*\n• RESCAN_TABLE = `TimesheetOCR-dev`',
       'Every other file of the package stays as it is, byte for byte. A version is published before and after; `/rescan deploy rollback` undoes it.',
+      'Deploy new code of yours by `/rescan deploy` from then on: a zip that you upload yourself lacks the handler, and every image would fail until `/rescan deploy` puts it back.',
     ]);
   });
 
@@ -70,6 +72,18 @@ describe('the preview of a rollback', () => {
     ]);
     const former = { ...plan.former, environment: { RESCAN_TABLE: 'older' } };
     expect(rollbackPlanLines({ ...plan, former }).at(-1)).toBe('*Environment* RESCAN_TABLE become what they were');
+    expect(rollbackPlanLines({ ...plan, ocrVersion: { before: '2.6.1', after: '3.0.0' } })).toContain(
+      '*OCR version* `3.0.0` → `2.6.1`',
+    );
+  });
+
+  test('says that code which somebody deployed since stays, and carries which', () => {
+    const keeps = 'dGVhbSBjb2RlIG9mIHRoZSBmdW5jdGlvbi4uLi4uLi4=';
+    expect(rollbackPlanLines(plan, { keeps, ocrVersion: '3.0.0' })[1]).toBe(
+      '*Code* `dGVhbSBjb2RlIG9m` stays, OCR version `3.0.0`: somebody deployed it after the bot’s `bmV4dCBjb2RlIG9m`, and it is not thrown away',
+    );
+    const { private_metadata: carried = '' } = rollbackView({ id: 'd-1', plan, keeps }, 'C1');
+    expect(readDeployId(carried)).toEqual({ id: 'd-1', channel: 'C1', keeps });
   });
 });
 
@@ -84,6 +98,7 @@ describe('what was done', () => {
         'Failure logging is deployed around the function.',
         'Its code is `bmV4dCBjb2RlIG9m` now, published as version `7` (before: `6`). Deployed by <@U0OPERATOR>.',
         'It is not proven yet: the test invokes the function once and looks for the record.',
+        'Deploy new code of yours by `/rescan deploy` from then on: a zip that you upload yourself lacks the handler, and every image would fail until `/rescan deploy` puts it back.',
       ].join('\n'),
     );
     expect(JSON.stringify(message.blocks)).toContain('Test failure logging');
@@ -95,6 +110,34 @@ describe('what was done', () => {
         'The function is back as it was: code, handler and environment.',
         'Its code is `Zm9ybWVyIGNvZGUg`, published as version `8`. Rolled back by <@U0OPERATOR>.',
         'What was proven of its failure logging counts no more.',
+      ].join('\n'),
+    );
+  });
+});
+
+describe('a rollback around code that was deployed since', () => {
+  test('does not say that the code is back', () => {
+    expect(rolledBackMessage({ codeSha256: plan.former.codeSha256, keptCode: true }, 'U0OPERATOR').text).toMatch(
+      /^The function’s handler and environment are back as they were; the code that was deployed since stayed\./,
+    );
+  });
+});
+
+describe('the end of a deploy whose process died', () => {
+  const end = { by: 'U0OPERATOR', plan, channel: 'C1' } as const;
+  test('is told as if nothing had happened where it came about', () => {
+    const answer = { ok: true, value: { codeSha256: plan.next.codeSha256 } } as const;
+    expect(lateEndMessage({ ...end, kind: 'deploy', answer })).toEqual(deployedMessage(answer.value, 'U0OPERATOR'));
+    expect(lateEndMessage({ ...end, kind: 'rollback', answer })).toEqual(rolledBackMessage(answer.value, 'U0OPERATOR'));
+  });
+
+  test('or how far it came, and why no further', () => {
+    const refusal = { reason: 'deploy', refusal: { reason: 'update-in-progress' }, reached: 'configuration' } as const;
+    expect(lateEndMessage({ ...end, kind: 'deploy', answer: { ok: false, refusal } }).text).toBe(
+      [
+        'The deploy of `TimesheetOCR-ocr-dev` broke off, and could not be brought to its end.',
+        'Somebody is updating the function right now. Try again when that is through.',
+        'It broke off: it was at changing handler and environment. `/rescan deploy` looks how the function stands, `/rescan deploy rollback` undoes it.',
       ].join('\n'),
     );
   });
@@ -113,6 +156,22 @@ describe('a refused deploy', () => {
     [
       { reason: 'signed-code' },
       'The function’s code is signed: a package changed by the bot would be refused. Sign and deploy it yourself.',
+    ],
+    [
+      { reason: 'qualified', functionName: 'ocr:prod', qualifier: 'prod' },
+      '`ocr:prod` is the version or alias `prod`: a deploy changes the function itself, which a rescan of that alias would not run.',
+    ],
+    [
+      { reason: 'key-clash', attribute: 'ImageKey' },
+      'The table’s key attribute is named `ImageKey`, as an attribute of the records of failures is: no record could hold both.',
+    ],
+    [
+      { reason: 'environment-unreadable', why: 'AccessDeniedException' },
+      'The function’s environment cannot be read, so the bot will not write it: `AccessDeniedException`',
+    ],
+    [
+      { reason: 'not-taken', action: 'lambda:PublishVersion', why: 'CodeStorageExceededException: full' },
+      'Lambda refuses `lambda:PublishVersion`: `CodeStorageExceededException: full`',
     ],
     [{ reason: 'function-failed', why: 'KMS' }, 'The function is in the state Failed: `KMS`. Mend it first.'],
     [{ reason: 'update-in-progress' }, 'Somebody is updating the function right now. Try again when that is through.'],
@@ -138,10 +197,7 @@ describe('a refused deploy', () => {
       { reason: 'changed-since-preview', expected: 'aa=', found: 'bb=' },
       'The function is not what was looked at: `aa=` was expected, `bb=` is there. Somebody changed it meanwhile.',
     ],
-    [
-      { reason: 'stored-package-gone', key: 'p/1.zip' },
-      'The package that was kept is gone or was changed: `p/1.zip`. Nothing was changed.',
-    ],
+    [{ reason: 'stored-package-gone', key: 'p/1.zip' }, 'The package that was kept is gone or was changed: `p/1.zip`.'],
     [
       { reason: 'update-failed', why: 'EFS' },
       'Lambda could not carry the update out: `EFS`. The former code goes on running.',

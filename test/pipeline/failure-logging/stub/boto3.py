@@ -15,8 +15,12 @@ class Table:
         self.queries = []
         self.put_errors = []
         self.query_errors = []
+        self.hangs = None
+        self.sizes = {}
 
     def put_item(self, **request):
+        if self.hangs:
+            self.hangs.wait(30)
         if self.put_errors:
             raise self.put_errors.pop(0)
         self.items.append(request)
@@ -25,8 +29,15 @@ class Table:
         self.queries.append(request)
         if self.query_errors:
             raise self.query_errors.pop(0)
+        if request.get("Select") != "COUNT":
+            raise ClientError("ValidationException", "no items are to travel")
         image = request["ExpressionAttributeValues"][":i"]["S"]
         return {"Count": sum(1 for put in self.items if put["Item"]["ImageKey"]["S"] == image)}
+
+    def head_object(self, Bucket, Key):
+        if Key not in self.sizes:
+            raise ClientError("404", "Not Found")
+        return {"ContentLength": self.sizes[Key]}
 
 
 table = Table()

@@ -1,0 +1,366 @@
+"""Puts a record of an image that failed into the pipeline's table (loaded by rescan_failure_logging at the first failure).
+
+One FAILED_IMAGE record for each image of the event, under the table's real key. Its own troubles are one line in the log.
+
+Environment: RESCAN_TABLE, RESCAN_TABLE_KEY (``{"partition": {"name": ..., "type": "S"}, "sort": {...}}``),
+RESCAN_KEY_ENCODING (``raw`` or ``url``), RESCAN_MODEL_ID (the model, where neither the reply nor MODEL_ID says it).
+"""
+
+import hashlib
+import json
+import os
+import threading
+import traceback
+import urllib.parse
+from datetime import datetime, timedelta, timezone
+
+MODULE_VERSION = "2"
+
+_MARK = "FAILED_IMAGE"
+_LONGEST_KEY_BYTES = 900
+_LIMITS = {"ErrorMessage": 5000, "RawOCROutput": 10000, "ValidationErrors": 2000, "StackTrace": 5000}
+_TRACE_BEGINNING = 1000
+_LEAST_LEFT_S = 1.0
+_SPARE_S = 0.5
+_LONGEST_S = 6.0
+_COLLISIONS = 5
+_MOST_ATTEMPTS = 1000
+# A number as sort key: the image's hash, then so many digits of time.
+_TIME_SPACE = 10**17
+
+_clients = {}
+
+
+def log_failure(event, context, facts):
+    """Never raises. One line for each image: written, or why not. Holds the function up for some seconds at the most, and
+    never into its timeout: what is not written by then is given up."""
+    waiting = []
+    try:
+        waiting = _images_of(event)
+        remaining = getattr(context, "get_remaining_time_in_millis", None)
+        left = remaining() / 1000 if callable(remaining) else _LONGEST_S + _SPARE_S
+        if left < _LEAST_LEFT_S:
+            raise TimeoutError("less than a second of the function's time was left")
+        worker = threading.Thread(target=_write_all, args=(waiting, context, facts), daemon=True)
+        worker.start()
+        worker.join(min(_LONGEST_S, left - _SPARE_S))
+        trouble = TimeoutError("AWS did not answer in time")
+    except Exception as error:
+        trouble = error
+        waiting = waiting or [{"key": None}]
+    given_up, waiting[:] = list(waiting), []
+    for image in given_up:
+        _say_not_written(image["key"], trouble)
+
+
+def _write_all(waiting, context, facts):
+    while waiting:
+        image, trouble, key = waiting[0], None, None
+        try:
+            key = _write(image, context, facts)
+        except Exception as error:
+            trouble = error
+        # Emptied by who waited: the function goes on, and what was to be said has been.
+        if not waiting:
+            return
+        waiting.pop(0)
+        if trouble is None:
+            _say("written: image=%s key=%s" % (_quoted(image["key"]), _quoted(key)))
+        else:
+            _say_not_written(image["key"], trouble)
+
+
+def _say_not_written(image_key, error):
+    code = type(error).__name__
+    try:
+        code = str(error.response["Error"]["Code"] or code)
+    except Exception:
+        pass  # No answer of AWS: its class names it.
+    words = " ".join(("%s: %s" % (code, _words_of(error) or "no message")).split())
+    _say("not written: image=%s error=%s" % (_quoted(image_key), words[:500]))
+
+
+def _quoted(value):
+    try:
+        return json.dumps(value, default=repr)[:2000]
+    except Exception:
+        return "?"
+
+
+def _say(line):
+    """Where it cannot be printed nobody can be told, and the function is not to suffer from it."""
+    line = "RESCAN_FAILURE_LOGGING " + line
+    for text in (_sound(line), ascii(line)):
+        try:
+            print(text)
+            return
+        except Exception:
+            continue
+
+
+def _images_of(event):
+    is_encoded = os.environ.get("RESCAN_KEY_ENCODING") == "url"
+    images = []
+    for record in event["Records"]:
+        thing = record["s3"]
+        key = thing["object"]["key"]
+        # The events of S3 itself are always encoded; those of others as they are set to be.
+        if is_encoded or record.get("eventSource") == "aws:s3":
+            key = urllib.parse.unquote_plus(key)
+        images.append({"key": key, "bucket": thing["bucket"]["name"], "size": thing["object"].get("size")})
+    return images
+
+
+def _write(image, context, facts):
+    table = os.environ["RESCAN_TABLE"]
+    key = json.loads(os.environ["RESCAN_TABLE_KEY"])
+    partition, sort = key["partition"], key.get("sort")
+    item = _item(image, context, facts)
+    item["FailureId"] = {"S": os.urandom(8).hex()}
+    now = datetime.now(timezone.utc)
+    # Without a sort key the attempts so far cannot be asked for: the first number that is free is the next one.
+    before, is_unknown = _attempts(table, partition, sort, image["key"]) if sort else (0, False)
+    if is_unknown:
+        item["AttemptNumberUnknown"] = {"BOOL": True}
+    for more in range(_COLLISIONS if sort else _MOST_ATTEMPTS):
+        at = now + timedelta(milliseconds=more if sort else 0)
+        item["FailureTimestamp"] = {"S": _iso(at)}
+        item["AttemptNumber"] = {"N": str(before + 1 if sort else more + 1)}
+        name = _MARK if sort else "%s#%s#%d" % (_MARK, _image_part(image["key"]), more + 1)
+        place = {partition["name"]: _typed(partition["type"], name)}
+        if sort:
+            place[sort["name"]] = _sort_value(sort["type"], image["key"], at)
+        if _put(table, place, item, partition["name"]):
+            return place
+    raise RuntimeError("%d records of this image were in the way" % (more + 1))
+
+
+def _put(table, place, item, partition_name):
+    """Whether the record was put; False where another stands at that key already: none is ever overwritten."""
+    try:
+        _client("dynamodb").put_item(
+            TableName=table,
+            Item={**item, **place},
+            # A put whose answer was lost is tried again by boto3, and meets itself.
+            ConditionExpression="attribute_not_exists(#p) OR FailureId = :id",
+            ExpressionAttributeNames={"#p": partition_name},
+            ExpressionAttributeValues={":id": item["FailureId"]},
+        )
+    except Exception as error:
+        if getattr(error, "response", {}).get("Error", {}).get("Code") == "ConditionalCheckFailedException":
+            return False
+        raise
+    return True
+
+
+def _attempts(table, partition, sort, image_key):
+    """How many records of this very image there are; and whether that is not known."""
+    image = _image_part(image_key)
+    condition, values = "begins_with(#s, :s)", {":s": _typed(sort["type"], image + "#")}
+    if sort["type"] == "N":
+        first = _number_of(image) * _TIME_SPACE
+        condition, values = "#s BETWEEN :a AND :z", {":a": {"N": str(first)}, ":z": {"N": str(first + _TIME_SPACE - 1)}}
+    count, start = 0, {}
+    try:
+        while True:
+            page = _client("dynamodb").query(
+                TableName=table,
+                ConsistentRead=True,
+                Select="COUNT",
+                KeyConditionExpression="#p = :p AND " + condition,
+                FilterExpression="#i = :i",
+                ExpressionAttributeNames={"#p": partition["name"], "#s": sort["name"], "#i": "ImageKey"},
+                ExpressionAttributeValues={
+                    ":p": _typed(partition["type"], _MARK),
+                    ":i": {"S": _sound(image_key)},
+                    **values,
+                },
+                **start
+            )
+            count += page.get("Count", 0)
+            if not page.get("LastEvaluatedKey"):
+                return count, False
+            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+    except Exception:
+        # A count that cannot be had is no reason to lose the record.
+        return 0, True
+
+
+def _image_part(image_key):
+    """The key of the image, or its hash where a sort key could not hold it (at most 1,024 bytes, with the time)."""
+    raw = _sound(image_key).encode("utf-8")
+    if len(raw) <= _LONGEST_KEY_BYTES:
+        return _sound(image_key)
+    return "sha256:" + hashlib.sha256(raw).hexdigest()
+
+
+def _sort_value(kind, image_key, at):
+    if kind == "N":
+        return {"N": str(_number_of(_image_part(image_key)) * _TIME_SPACE + int(at.timestamp() * 10**6))}
+    return _typed(kind, "%s#%s" % (_image_part(image_key), _iso(at)))
+
+
+def _number_of(text):
+    return int(hashlib.sha256(text.encode("utf-8")).hexdigest()[:12], 16)
+
+
+def _typed(kind, text):
+    if kind == "N":
+        return {"N": str(-_number_of(text))}
+    if kind == "B":
+        return {"B": text.encode("utf-8")}
+    return {"S": text}
+
+
+def _iso(at):
+    return at.strftime("%Y-%m-%dT%H:%M:%S.") + "%03dZ" % (at.microsecond // 1000)
+
+
+def _item(image, context, facts):
+    error = facts.get("error")
+    body = _body_of(facts.get("reply"))
+    if error is not None:
+        text, code, trace = _words_of(error), type(error).__name__, _trace_of(error)
+    else:
+        text, code = _string(body.get("error") or body.get("message")), _string(body.get("error_type"))
+        trace = _string(body.get("stack_trace"))
+    version = _version()
+    usage = body.get("nova_usage") if isinstance(body.get("nova_usage"), dict) else body
+    texts = {
+        "ImageKey": image["key"],
+        "RecordType": _MARK,
+        "FailureType": failure_type(text),
+        "ErrorMessage": text or code,
+        "ErrorCode": code,
+        "OCRVersion": version.get("VERSION", ""),
+        "OCRBuildDate": version.get("BUILD_DATE", ""),
+        "OCRDescription": version.get("DESCRIPTION", ""),
+        "OCRFullVersion": "{VERSION} ({BUILD_DATE})".format(**version) if "BUILD_DATE" in version else version.get("VERSION"),
+        "ModelId": body.get("model_id") or os.environ.get("MODEL_ID") or os.environ.get("RESCAN_MODEL_ID"),
+        "RawOCROutput": body.get("raw_ocr_output") or body.get("metadata"),
+        "ValidationErrors": body.get("validation_errors") or body.get("validation"),
+        "S3Bucket": image["bucket"],
+        "S3Region": os.environ.get("AWS_REGION", ""),
+        "StackTrace": _middle_cut(trace, _LIMITS["StackTrace"]),
+        "CloudWatchLogStream": getattr(context, "log_stream_name", ""),
+        "FailureLoggingVersion": MODULE_VERSION,
+    }
+    item = {}
+    for name, value in texts.items():
+        item[name] = {"S": _sound(_string(value))[: _LIMITS.get(name, 5000)]}
+    item["ProcessingTimeSeconds"] = {"N": _number(body.get("processing_time_seconds"), facts["took"])}
+    item["InputTokens"] = {"N": _number(usage.get("input_tokens", usage.get("inputTokens")), 0)}
+    item["OutputTokens"] = {"N": _number(usage.get("output_tokens", usage.get("outputTokens")), 0)}
+    size = image["size"] if image["size"] is not None else _size_of(image)
+    if size is not None:
+        item["ImageSize"] = {"N": _number(size, 0)}
+    return item
+
+
+def _size_of(image):
+    """Bytes of the image; None where S3 does not tell: there may be no such image, or the function may not ask."""
+    try:
+        return _client("s3").head_object(Bucket=image["bucket"], Key=image["key"])["ContentLength"]
+    except Exception:
+        return None
+
+
+def failure_type(message):
+    """By the first rule that matches the error text, case aside."""
+    text = message.lower()
+    if "parsing" in text or "json" in text:
+        return "PARSING_ERROR"
+    if "validation" in text:
+        return "VALIDATION_ERROR"
+    if "throttl" in text:
+        return "THROTTLING_ERROR"
+    if "textract" in text:
+        return "TEXTRACT_ERROR"
+    return "OCR_ERROR"
+
+
+def _trace_of(error):
+    """The trace without this module's own frame, in which it begins."""
+    try:
+        begin = error.__traceback__
+        return "".join(traceback.format_exception(type(error), error, (begin and begin.tb_next) or begin))
+    except Exception:
+        return ""
+
+
+def _middle_cut(text, most):
+    """A long trace tells most at its end, and where it began at its beginning."""
+    if len(text) <= most:
+        return text
+    return text[:_TRACE_BEGINNING] + "\n...\n" + text[-(most - _TRACE_BEGINNING - 5) :]
+
+
+def _body_of(reply):
+    body = reply.get("body") if isinstance(reply, dict) else None
+    if isinstance(body, (str, bytes)):
+        try:
+            body = json.loads(body)
+        except ValueError:
+            return {"error": body}
+    if isinstance(body, dict):
+        return body
+    return {} if body is None else {"error": body}
+
+
+def _number(value, otherwise):
+    """A number as DynamoDB takes it: no NaN, no infinity, at most 38 digits."""
+    for candidate in (value, otherwise):
+        try:
+            number = float(candidate)
+        except (TypeError, ValueError, OverflowError):
+            continue
+        if number == number and abs(number) < 1e38:
+            return repr(round(number, 3)) if number != int(number) else str(int(number))
+    return "0"
+
+
+def _string(value):
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    try:
+        return json.dumps(value, default=str)
+    except Exception:
+        return str(value)
+
+
+def _words_of(error):
+    try:
+        return str(error)
+    except Exception:
+        return ""
+
+
+def _sound(text):
+    """Without lone surrogates, which UTF-8 cannot hold."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _version():
+    """The lines of OCR_VERSION.txt beside this module: NAME=value."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "OCR_VERSION.txt")
+    try:
+        with open(path, encoding="utf-8-sig") as lines:
+            pairs = (line.strip().partition("=") for line in lines)
+            return {name: value for name, sign, value in pairs if sign}
+    except (OSError, UnicodeDecodeError):
+        return {}
+
+
+def _client(service):
+    """Made at the first failure: a success pays nothing for it."""
+    if service not in _clients:
+        import boto3
+        from botocore.config import Config
+
+        settings = Config(connect_timeout=1, read_timeout=2, retries={"max_attempts": 1, "mode": "standard"})
+        _clients[service] = boto3.client(service, config=settings)
+    return _clients[service]

@@ -1,0 +1,231 @@
+"""The record that a failure leaves. Run by failure-logging.test.ts."""
+
+import hashlib
+import importlib
+import json
+import os
+import sys
+import types
+import unittest
+
+import boto3
+from rig import Rig, event, failing
+
+
+class Record(Rig):
+    def test_the_record_stands_under_the_real_key_of_the_table(self):
+        self.run_it(lambda *_: failing(), event("2025/Nik Coultas #1.png"))
+        item = self.item()
+        self.assertEqual(item["ResourceName"], {"S": "FAILED_IMAGE"})
+        self.assertEqual(item["DateProjectCode"]["S"], "2025/Nik Coultas #1.png#" + item["FailureTimestamp"]["S"])
+        self.assertRegex(item["FailureTimestamp"]["S"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
+        put = boto3.table.items[-1]
+        self.assertEqual(put["ConditionExpression"], "attribute_not_exists(#p) OR FailureId = :id")
+        self.assertEqual(put["ExpressionAttributeValues"], {":id": put["Item"]["FailureId"]})
+
+    def test_the_record_holds_what_is_known(self):
+        self.run_it(lambda *_: failing("Parsing failed", "JSONDecodeError", stack_trace="Trace", input_tokens=12))
+        item = self.item()
+        for name, value in {
+            "ImageKey": {"S": "a.png"},
+            "RecordType": {"S": "FAILED_IMAGE"},
+            "FailureType": {"S": "PARSING_ERROR"},
+            "ErrorMessage": {"S": "Parsing failed"},
+            "ErrorCode": {"S": "JSONDecodeError"},
+            "StackTrace": {"S": "Trace"},
+            "ProcessingTimeSeconds": {"N": "1.25"},
+            "InputTokens": {"N": "12"},
+            "OutputTokens": {"N": "0"},
+            "S3Bucket": {"S": "in"},
+            "S3Region": {"S": "us-east-1"},
+            "ModelId": {"S": "us.amazon.nova-lite-v1:0"},
+            "CloudWatchLogStream": {"S": "2025/11/21/[$LATEST]abc"},
+            "AttemptNumber": {"N": "1"},
+        }.items():
+            self.assertEqual(item[name], value, name)
+
+    def test_an_exception_leaves_its_class_its_text_and_its_trace(self):
+        def raises(*_):
+            raise ValueError("validation of the sheet failed")
+
+        with self.assertRaises(ValueError):
+            self.run_it(raises)
+        item = self.item()
+        self.assertEqual(item["ErrorCode"], {"S": "ValueError"})
+        self.assertEqual(item["FailureType"], {"S": "VALIDATION_ERROR"})
+        self.assertIn("in raises", item["StackTrace"]["S"])
+        self.assertNotIn("rescan_failure_logging.py", item["StackTrace"]["S"])
+
+    def test_an_exception_without_words_is_of_no_type_but_the_last(self):
+        with self.assertRaises(json.JSONDecodeError):
+            self.run_it(lambda *_: json.loads(""))
+        self.assertEqual(self.item()["FailureType"], {"S": "OCR_ERROR"})
+
+        class JsonTrouble(Exception):
+            pass
+
+        def raises(*_):
+            raise JsonTrouble()
+
+        with self.assertRaises(JsonTrouble):
+            self.run_it(raises)
+        self.assertEqual(self.item()["FailureType"], {"S": "OCR_ERROR"})
+        self.assertEqual(self.item()["ErrorMessage"], {"S": "JsonTrouble"})
+
+    def test_every_attribute_of_the_record_is_there(self):
+        boto3.table.sizes["a.png"] = 812
+        self.run_it(lambda *_: failing())
+        for name in (
+            "ImageKey FailureTimestamp RecordType FailureType ErrorMessage ErrorCode OCRVersion OCRBuildDate OCRDescription "
+            "OCRFullVersion ModelId ProcessingTimeSeconds InputTokens OutputTokens RawOCROutput ValidationErrors S3Bucket "
+            "S3Region ImageSize StackTrace CloudWatchLogStream AttemptNumber"
+        ).split():
+            self.assertIn(name, self.item())
+        self.assertEqual(self.item()["ImageSize"], {"N": "812"})
+
+    def test_the_size_is_that_of_the_event_or_else_of_s3_or_else_left_out(self):
+        boto3.table.sizes["b.png"] = 7
+        what = event("a.png", "b.png", "gone.png")
+        what["Records"][0]["s3"]["object"]["size"] = 99
+        self.run_it(lambda *_: failing(), what)
+        sizes = [put["Item"].get("ImageSize") for put in boto3.table.items]
+        self.assertEqual(sizes, [{"N": "99"}, {"N": "7"}, None])
+
+    def test_the_model_is_that_of_the_reply_or_of_the_environment(self):
+        self.run_it(lambda *_: failing(), MODEL_ID="", RESCAN_MODEL_ID="told by the bot")
+        self.assertEqual(self.item()["ModelId"], {"S": "told by the bot"})
+        self.run_it(lambda *_: failing(model_id="of the reply"), RESCAN_MODEL_ID="told by the bot")
+        self.assertEqual(self.item()["ModelId"], {"S": "of the reply"})
+
+    def test_the_failure_type_follows_the_first_rule_that_matches(self):
+        module = self.record()
+        for text, kind in (
+            ("JSON parsing and validation", "PARSING_ERROR"),
+            ("expecting json", "PARSING_ERROR"),
+            ("Validation: throttled", "VALIDATION_ERROR"),
+            ("ThrottlingException in Textract", "THROTTLING_ERROR"),
+            ("TEXTRACT could not", "TEXTRACT_ERROR"),
+            ("whatever", "OCR_ERROR"),
+            ("", "OCR_ERROR"),
+        ):
+            self.assertEqual(module.failure_type(text), kind, text)
+
+    def test_the_version_is_that_of_the_file_beside_the_module(self):
+        module = self.module(lambda *_: failing())
+        here = os.path.dirname(os.path.abspath(module.__file__))
+        path = os.path.join(here, "OCR_VERSION.txt")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("VERSION=2.6.1\nBUILD_DATE=2025-11-21\nDESCRIPTION=Better = best\n")
+        try:
+            self.run_it(lambda *_: failing())
+        finally:
+            os.remove(path)
+        item = self.item()
+        self.assertEqual(item["OCRVersion"], {"S": "2.6.1"})
+        self.assertEqual(item["OCRFullVersion"], {"S": "2.6.1 (2025-11-21)"})
+        self.assertEqual(item["OCRDescription"], {"S": "Better = best"})
+
+    def test_texts_are_cut_to_their_limits(self):
+        self.run_it(lambda *_: failing("e" * 9000, stack_trace="s" * 9000, raw_ocr_output="r" * 20000))
+        item = self.item()
+        self.assertEqual(
+            [len(item[name]["S"]) for name in ("ErrorMessage", "StackTrace", "RawOCROutput")], [5000, 5000, 10000]
+        )
+
+    def test_a_long_trace_keeps_its_end_where_the_error_stands(self):
+        self.run_it(lambda *_: failing(stack_trace="Traceback" + "s" * 9000 + "\nValueError: here"))
+        self.assertRegex(self.item()["StackTrace"]["S"], r"(?s)^Traceback.*ValueError: here$")
+
+    def test_numbers_that_dynamodb_does_not_take_are_left_out(self):
+        for number in (float("nan"), float("inf"), "x", None, [], 10**400):
+            self.assertEqual(self.record()._number(number, 3), "3")
+
+    def test_the_attempts_are_counted_for_this_very_image(self):
+        former = lambda *_: failing()  # noqa: E731
+        for _ in range(2):
+            self.run_it(former, event("a.png"))
+        self.run_it(former, event("a.png#b.png"))
+        self.run_it(former, event("a.png"))
+        numbers = [put["Item"]["AttemptNumber"]["N"] for put in boto3.table.items]
+        self.assertEqual(numbers, ["1", "2", "1", "3"])
+        query = boto3.table.queries[-1]
+        self.assertTrue(query["ConsistentRead"])
+        self.assertEqual(query["ExpressionAttributeValues"][":s"], {"S": "a.png#"})
+
+    def test_a_record_is_written_though_its_attempts_cannot_be_counted(self):
+        boto3.table.query_errors.append(boto3.ClientError("AccessDeniedException"))
+        self.run_it(lambda *_: failing())
+        self.assertEqual(self.item()["AttemptNumberUnknown"], {"BOOL": True})
+
+    def test_every_image_of_the_event_has_its_record(self):
+        self.run_it(lambda *_: failing(), event("a.png", "b.png"))
+        self.assertEqual([put["Item"]["ImageKey"]["S"] for put in boto3.table.items], ["a.png", "b.png"])
+        self.assertEqual(self.said.count("written: image="), 2)
+
+    def test_the_key_is_decoded_where_the_event_has_it_encoded(self):
+        self.run_it(lambda *_: failing(), event("a+b%2B%C3%BC.png"), RESCAN_KEY_ENCODING="url")
+        self.assertEqual(self.item()["ImageKey"], {"S": "a b+ü.png"})
+
+    def test_the_key_of_an_event_of_s3_itself_is_decoded_as_its_events_are_always_encoded(self):
+        what = event("2025/Nik+Coultas%2B1.png")
+        what["Records"][0]["eventSource"] = "aws:s3"
+        self.run_it(lambda *_: failing(), what)
+        self.assertEqual(self.item()["ImageKey"], {"S": "2025/Nik Coultas+1.png"})
+        self.run_it(lambda *_: failing(), event("a+b.png"))
+        self.assertEqual(self.item()["ImageKey"], {"S": "a+b.png"})
+
+    def test_a_handler_in_a_folder_of_the_package_is_found(self):
+        for name in ("app_of_ours", "app_of_ours.main"):
+            sys.modules[name] = types.ModuleType(name)
+        sys.modules["app_of_ours.main"].run = lambda *_: 7
+        for name in ("app_of_ours.main.run", "app_of_ours/main.run"):
+            self.assertEqual(self.run_it(None, RESCAN_FORMER_HANDLER=name), 7)
+
+    def test_a_key_too_long_for_a_sort_key_is_hashed(self):
+        key = "é" * 451
+        self.run_it(lambda *_: failing(), event(key))
+        part = "sha256:" + hashlib.sha256(key.encode()).hexdigest()
+        self.assertTrue(self.item()["DateProjectCode"]["S"].startswith(part + "#"))
+        self.assertEqual(self.item()["ImageKey"], {"S": key})
+
+    def test_numeric_and_binary_keys_are_filled_by_their_type(self):
+        key = {"partition": {"name": "P", "type": "N"}, "sort": {"name": "S", "type": "B"}}
+        self.run_it(lambda *_: failing(), key=key)
+        mark = -int(hashlib.sha256(b"FAILED_IMAGE").hexdigest()[:12], 16)
+        self.assertEqual(self.item()["P"], {"N": str(mark)})
+        self.assertTrue(self.item()["S"]["B"].startswith(b"a.png#2"))
+        key = {"partition": {"name": "P", "type": "B"}, "sort": {"name": "S", "type": "N"}}
+        self.run_it(lambda *_: failing(), key=key)
+        self.assertEqual(self.item()["P"], {"B": b"FAILED_IMAGE"})
+        self.assertRegex(self.item()["S"]["N"], r"^\d{17,32}$")
+
+    def test_a_number_as_sort_key_begins_with_the_image_so_that_its_attempts_are_a_query(self):
+        key = {"partition": {"name": "P", "type": "S"}, "sort": {"name": "S", "type": "N"}}
+        self.run_it(lambda *_: failing(), key=key)
+        query = boto3.table.queries[-1]
+        self.assertEqual(query["KeyConditionExpression"], "#p = :p AND #s BETWEEN :a AND :z")
+        first, last = (int(query["ExpressionAttributeValues"][name]["N"]) for name in (":a", ":z"))
+        self.assertTrue(first <= int(self.item()["S"]["N"]) <= last)
+        self.assertLess(last, 10**38)
+        hashed = int(hashlib.sha256(b"a.png").hexdigest()[:12], 16)
+        self.assertEqual(first, hashed * 10**17)
+
+    def test_a_table_without_a_sort_key_gets_the_next_attempt_that_is_free(self):
+        boto3.table.put_errors.append(boto3.ClientError("ConditionalCheckFailedException"))
+        self.run_it(lambda *_: failing(), key={"partition": {"name": "P", "type": "S"}})
+        self.assertEqual(self.item()["P"], {"S": "FAILED_IMAGE#a.png#2"})
+        self.assertEqual(self.item()["AttemptNumber"], {"N": "2"})
+
+    def test_a_record_of_the_same_millisecond_is_not_overwritten(self):
+        boto3.table.put_errors.append(boto3.ClientError("ConditionalCheckFailedException"))
+        self.run_it(lambda *_: failing())
+        self.assertEqual(len(boto3.table.items), 1)
+
+    def test_hostile_keys_are_data(self):
+        for key in ('q"uote\n<!channel>.png', "emoji😀.png", "\ud800.png", "", "a#b#c"):
+            self.run_it(lambda *_: failing(), event(key))
+            self.assertIn("written: image=", self.said)
+            self.assertEqual(self.said.count("\n"), 1)
+
+if __name__ == "__main__":
+    unittest.main()
