@@ -22,9 +22,9 @@ import { createRunStore } from '../rescan/run-store.ts';
 import type { PaceWish } from '../rescan/types.ts';
 import type { ControlTable } from '../state/control-table.ts';
 import { createLease } from '../state/lease.ts';
+import { type Audit, assembleAudit } from './assemble-audit.ts';
 import { assembleResults, type ResultParts } from './assemble-results.ts';
-import { auditOfAutopilot, auditOfRun, auditOfTable } from './audit-events.ts';
-import { type AuditLog, createAuditLog } from './audit-log.ts';
+import { auditOfAutopilot, auditOfRun, auditOfStep, auditOfTable } from './audit-events.ts';
 import { type Autopilot, createAutopilot } from './autopilot.ts';
 import { createAutopilotStore } from './autopilot-store.ts';
 import { type Checklist, createChecklist } from './checklist.ts';
@@ -64,7 +64,7 @@ export interface Rescans extends ResultParts {
   readonly steps: StepControl;
   readonly deploys: Deploys;
   readonly autopilot: Autopilot;
-  readonly audit: AuditLog;
+  readonly audit: Audit;
 }
 
 /** The steps of a rescan on the pipeline that the settings name, on real AWS clients. */
@@ -96,7 +96,7 @@ export function assembleRescans(parts: RescansParts): Rescans {
   const faultOfTable = (error: unknown) => foreseenOr(error, config.TABLE);
   const faultOfFunction = (error: unknown) => foreseenOr(error, name);
   const store = createChecklistStore(table, name);
-  const audit = createAuditLog(table, name);
+  const audit = assembleAudit({ config, aws, table, clock, warn });
 
   const readReport = async () => {
     const about = { functionName: name, modelId: config.MODEL_ID, tableName: config.TABLE };
@@ -126,12 +126,14 @@ export function assembleRescans(parts: RescansParts): Rescans {
       const { approximateBytes } = await describeTable(aws.dynamodb, config.TABLE);
       return approximateBytes <= config.GROWTH_COUNT_MAX_MB * MEGABYTE
         ? countRecords(aws.dynamodb, config.TABLE)
-        : undefined;
+        : 'not-counted';
     },
     blockingQuotas: async () => (await readReport()).blocking.map(({ limit }) => limit),
     currentRun: () => runs.current(),
     currentJob: () => tables.current(),
     approval: (id) => tables.approval(id),
+    withdraw: (id, by) => tables.withdraw(id, by),
+    audit,
     readFault: faultOfTable,
     warn,
   });
@@ -157,6 +159,7 @@ export function assembleRescans(parts: RescansParts): Rescans {
     maxDifference: config.FLUSH_MAX_DIFFERENCE,
     gate: (step) => checklist.gate(step),
     checklist,
+    audit,
     noteDone: (job, result) => checklist.noteDone(job, result),
     stopFile: config.STOP_FILE,
     stopFileExists,
@@ -248,7 +251,7 @@ export function assembleRescans(parts: RescansParts): Rescans {
     readFault: faultOfFunction,
     warn,
   });
-  const starts = createStartControl(runs, checklist);
+  const starts = createStartControl(runs, checklist, audit);
   const resultParts = assembleResults({
     config,
     aws,
@@ -258,7 +261,13 @@ export function assembleRescans(parts: RescansParts): Rescans {
     random,
     runs,
     starts,
-    checklists: store,
+    checklists: {
+      ...store,
+      async setStep(id, step) {
+        await store.setStep(id, step);
+        audit.note(auditOfStep(id, step));
+      },
+    },
     warn,
   });
   const autopilot = createAutopilot({
@@ -310,7 +319,7 @@ export function assembleRescans(parts: RescansParts): Rescans {
   });
 
   const note = (told: ReturnType<typeof auditOfRun>) => {
-    if (told) void audit.append({ ...told, at: clock.now() }).catch((error) => warn('the audit lacks an entry', error));
+    if (told) audit.note(told);
   };
   // Before anyone is told: what a step came to is on record first.
   runs.watch((event) => {

@@ -1,9 +1,8 @@
 import type { RunEvent } from '../rescan/types.ts';
-import type { AuditFacts } from './audit.ts';
+import type { Deed as Told } from './audit-keeper.ts';
 import type { AutopilotEvent } from './autopilot-control.ts';
+import type { Found, StepRecord } from './step.ts';
 import type { TableEvent } from './table-control.ts';
-
-type Told = Omit<AuditFacts, 'at'>;
 
 /** What a change of a run is in the audit; undefined for what changes nothing. */
 export function auditOfRun(event: RunEvent): Told | undefined {
@@ -80,6 +79,41 @@ function resultWords(result: Extract<TableEvent, { kind: 'finished' }>['result']
       return `${result.written} records written, ${result.removed} removed, digest ${result.digest}`;
     case 'put-back':
       return `${result.restored} records put back, ${result.taken} left as something stands there by now`;
+  }
+}
+
+/** What a step came to, or that it began, is in the audit. */
+export function auditOfStep(checklistId: string, { step, state, by, found }: StepRecord): Told {
+  const outcome = state === 'running' ? 'began' : found ? `${state}: ${foundFacts(found)}` : state;
+  return { who: by, what: `step ${step} of checklist ${checklistId}`, outcome };
+}
+
+function foundFacts(found: Found): string {
+  switch (found.kind) {
+    case 'backup':
+      return `backup ${found.backupId}, ${found.records} records`;
+    case 'quotas':
+      return found.blocking.length === 0
+        ? `nothing blocks, ${found.pacePerMinute} images a minute`
+        : `blocking: ${found.blocking.join(', ')}`;
+    case 'deploy':
+      return `code ${found.codeSha256}${found.inPlace ? ', in place before' : ''}`;
+    case 'rollback':
+      return `rolled back to code ${found.codeSha256}`;
+    case 'logging':
+      return found.result;
+    case 'sample':
+      return `${found.failed} of ${found.images} images failed`;
+    case 'flush':
+      return `${found.deleted} records deleted, ${found.remaining} left`;
+    case 'rescan':
+      return `run ${found.runId}`;
+    case 'validate':
+      return found.verdict;
+    case 'interrupted':
+      return 'the bot went down';
+    case 'trouble':
+      return found.message;
   }
 }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { ControlTable, Key } from '../state/control-table.ts';
 import { type AuditEntry, type AuditFacts, auditEntrySchema, type ChainCheck, chain, verifyChain } from './audit.ts';
+import type { AuditAnchors } from './audit-anchors.ts';
 
 /** The audit of one pipeline in the control table: `audit#NAME` / `entry#0000000001`, and the head apart from it. */
 export interface AuditLog {
@@ -8,14 +9,22 @@ export interface AuditLog {
   append(facts: AuditFacts): Promise<AuditEntry>;
   /** Oldest first from the first one, or newest first. */
   entries(options?: { newestFirst?: boolean; limit?: number }): AsyncIterable<AuditEntry>;
-  verify(): Promise<ChainCheck>;
+  /** Whether every entry stands as it was written; `noted`: and one with this hash, which somebody wrote down. */
+  verify(noted?: string): Promise<AuditCheck>;
 }
+
+/** `anchors`: how many heads in S3 the chain was held against; undefined where they could not be read. */
+export type AuditCheck = ChainCheck & { readonly anchors?: number };
 
 const headSchema = z.object({ number: z.number(), hash: z.string() });
 const MOST_TEXT = 2_000;
 const PREFIX = 'entry#';
 
-export function createAuditLog(table: ControlTable, name: string): AuditLog {
+export function createAuditLog(
+  table: ControlTable,
+  name: string,
+  { anchors, warn }: { anchors: Pick<AuditAnchors, 'read'>; warn: (message: string, cause: unknown) => void },
+): AuditLog {
   const pk = `audit#${name}`;
   const headKey: Key = { pk, sk: 'head' };
   const entryKey = (number: number): Key => ({ pk, sk: `${PREFIX}${String(number).padStart(10, '0')}` });
@@ -47,6 +56,11 @@ export function createAuditLog(table: ControlTable, name: string): AuditLog {
     }
   }
 
+  /** As they stand in the table, whoever wrote them. */
+  async function* rows(): AsyncGenerator<unknown> {
+    yield* table.list(pk, { prefix: PREFIX });
+  }
+
   return {
     append(facts) {
       const short = {
@@ -64,9 +78,21 @@ export function createAuditLog(table: ControlTable, name: string): AuditLog {
       const options = { prefix: PREFIX, descending: newestFirst, ...(limit === undefined ? {} : { limit }) };
       for await (const entry of table.list(pk, options)) yield auditEntrySchema.parse(entry);
     },
-    async verify() {
-      const head = await readHead();
-      return verifyChain(this.entries(), head);
+    async verify(noted) {
+      // Before the entries: what comes meanwhile is beyond them.
+      const [head, known] = await Promise.all([
+        readHead(),
+        anchors.read().catch((error: unknown) => {
+          warn('the anchors of the audit cannot be read', error);
+          return undefined;
+        }),
+      ]);
+      const proofs = {
+        ...(head ? { head } : {}),
+        ...(known ? { anchors: known } : {}),
+        ...(noted === undefined ? {} : { noted }),
+      };
+      return { ...(await verifyChain(rows(), proofs)), ...(known ? { anchors: known.size } : {}) };
     },
   };
 }

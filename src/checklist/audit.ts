@@ -43,35 +43,72 @@ export function chain(before: Pick<AuditEntry, 'number' | 'hash'> | undefined, f
 
 export type ChainBreak =
   | { readonly kind: 'missing'; readonly number: number }
+  /** One more than was written stands there. */
+  | { readonly kind: 'inserted'; readonly number: number }
   | { readonly kind: 'changed'; readonly number: number }
   | { readonly kind: 'unlinked'; readonly number: number }
-  /** Entries at the end are gone: the head that was noted is another one. */
-  | { readonly kind: 'cut-off'; readonly number: number };
+  /** Entries at the end are gone: a head that was noted elsewhere is another one. */
+  | { readonly kind: 'cut-off'; readonly number: number }
+  /** No entry has the hash that somebody noted. */
+  | { readonly kind: 'not-as-noted' };
 
 export type ChainCheck =
-  | { readonly ok: true; readonly entries: number; readonly head: string }
+  | {
+      readonly ok: true;
+      readonly entries: number;
+      readonly head: string;
+      /** The entry whose hash somebody noted. */
+      readonly notedAt?: number;
+    }
   | { readonly ok: false; readonly broken: ChainBreak };
 
+/** What is known of the chain from elsewhere. */
+export interface ChainProofs {
+  /** What was noted of the last entry, apart from it. */
+  readonly head?: Pick<AuditEntry, 'number' | 'hash'>;
+  /** Hashes by the numbers of their entries, kept outside of the control table. */
+  readonly anchors?: ReadonlyMap<number, string>;
+  /** A hash that somebody wrote down: it has to be in the chain. */
+  readonly noted?: string;
+}
+
 /**
- * Walks the chain from its first entry, streamed. `head`: what was noted of the last one, apart from it. The first thing
- * that does not fit is the answer.
+ * Walks the chain from its first entry, streamed; entries as they stand in the table, whatever became of them there. The first
+ * thing that does not fit is the answer.
  */
 export async function verifyChain(
-  entries: AsyncIterable<AuditEntry>,
-  head?: Pick<AuditEntry, 'number' | 'hash'>,
+  entries: AsyncIterable<unknown>,
+  { head, anchors = new Map(), noted }: ChainProofs = {},
 ): Promise<ChainCheck> {
   let last: AuditEntry | undefined;
-  for await (const entry of entries) {
+  let notedAt: number | undefined;
+  const broken = (kind: Exclude<ChainBreak['kind'], 'not-as-noted'>, number: number): ChainCheck => ({
+    ok: false,
+    broken: { kind, number },
+  });
+  for await (const found of entries) {
     const number = (last?.number ?? 0) + 1;
-    if (entry.number !== number) return { ok: false, broken: { kind: 'missing', number } };
-    if (entry.hash !== hashOf(entry)) return { ok: false, broken: { kind: 'changed', number } };
-    if (entry.previous !== (last?.hash ?? NO_ENTRY)) return { ok: false, broken: { kind: 'unlinked', number } };
+    const read = auditEntrySchema.safeParse(found);
+    if (!read.success) return broken('changed', number);
+    const entry = read.data;
+    if (entry.number < number) return broken('inserted', entry.number);
+    if (entry.number > number) return broken('missing', number);
+    if (entry.hash !== hashOf(entry)) return broken('changed', number);
+    if (entry.previous !== (last?.hash ?? NO_ENTRY)) return broken('unlinked', number);
     // The head is noted after its entry: entries beyond it are whole all the same.
-    if (head && entry.number === head.number && entry.hash !== head.hash)
-      return { ok: false, broken: { kind: 'changed', number } };
+    for (const known of [head?.number === number ? head.hash : undefined, anchors.get(number)])
+      if (known !== undefined && entry.hash !== known) return broken('changed', number);
+    if (entry.hash === noted) notedAt = number;
     last = entry;
   }
-  if (head && (last?.number ?? 0) < head.number)
-    return { ok: false, broken: { kind: 'cut-off', number: (last?.number ?? 0) + 1 } };
-  return { ok: true, entries: last?.number ?? 0, head: last?.hash ?? NO_ENTRY };
+  const entriesThere = last?.number ?? 0;
+  const known = [head?.number ?? 0, ...anchors.keys()].reduce((most, number) => Math.max(most, number), 0);
+  if (entriesThere < known) return broken('cut-off', entriesThere + 1);
+  if (noted !== undefined && notedAt === undefined) return { ok: false, broken: { kind: 'not-as-noted' } };
+  return {
+    ok: true,
+    entries: entriesThere,
+    head: last?.hash ?? NO_ENTRY,
+    ...(notedAt === undefined ? {} : { notedAt }),
+  };
 }

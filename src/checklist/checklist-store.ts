@@ -1,7 +1,14 @@
 import { z } from 'zod';
 import type { ControlTable, Key } from '../state/control-table.ts';
-import type { Proof } from './gates.ts';
-import { type Override, overrideSchema, type StepName, type StepRecord, stepRecordSchema } from './step.ts';
+import type { Proof, TableReset } from './gates.ts';
+import {
+  type ClosedStep,
+  closedStepSchema,
+  type Override,
+  overrideSchema,
+  type StepRecord,
+  stepRecordSchema,
+} from './step.ts';
 
 /**
  * The rescans of one pipeline in the control table.
@@ -10,6 +17,7 @@ import { type Override, overrideSchema, type StepName, type StepRecord, stepReco
  * | --- | --- | --- |
  * | `pipeline#NAME` | `checklist` | which rescan is open, if one is; the number of the last one |
  * | `pipeline#NAME` | `proof#logging`, `proof#sample` | what was proven on which code of the function |
+ * | `pipeline#NAME` | `table-reset` | when a flush or a restore of the whole table last began |
  * | `checklists#NAME` | `c-0007` | one rescan: who opened it, how it ended |
  * | `checklist#c-0007` | `step#backup` | what is on record of a step |
  * | `checklist#c-0007` | `override#sample` | an approver's word to pass a step over |
@@ -31,6 +39,8 @@ const recordSchema = z.object({
   flushApproval: z.string().exactOptional(),
   closedAt: z.number().exactOptional(),
   outcome: outcomeSchema.exactOptional(),
+  /** Every step as it stood when it was closed. */
+  steps: z.array(closedStepSchema).exactOptional(),
 });
 export type ChecklistRecord = z.infer<typeof recordSchema>;
 
@@ -40,8 +50,11 @@ const proofSchema = z.object({
   by: z.string(),
   images: z.number().exactOptional(),
   failed: z.number().exactOptional(),
+  isAll: z.boolean().exactOptional(),
 });
-export type StoredProof = Proof & { readonly images?: number; readonly failed?: number };
+export type StoredProof = Proof & { readonly images?: number; readonly failed?: number; readonly isAll?: boolean };
+
+const resetSchema = z.object({ kind: z.enum(['flush', 'restore']), at: z.number() });
 
 export interface ChecklistStore {
   /** The rescan that is open, if one is. */
@@ -51,9 +64,9 @@ export interface ChecklistStore {
   read(id: string): Promise<ChecklistRecord | undefined>;
   /** Sets attributes of a rescan that is open; false where it is closed. */
   note(id: string, set: Partial<Pick<ChecklistRecord, 'kept' | 'flushApproval' | 'runIds'>>): Promise<boolean>;
-  /** Closes it, once; false where it was closed already. */
-  close(id: string, outcome: ChecklistOutcome, now: number): Promise<boolean>;
-  /** Newest first. */
+  /** Closes it with its steps as they stand, once; false where it was closed already. */
+  close(id: string, end: { outcome: ChecklistOutcome; at: number; steps: readonly ClosedStep[] }): Promise<boolean>;
+  /** Newest first: those that are closed, and the open one. */
   list(limit: number): AsyncIterable<ChecklistRecord>;
   steps(id: string): Promise<readonly StepRecord[]>;
   setStep(id: string, record: StepRecord): Promise<void>;
@@ -62,13 +75,19 @@ export interface ChecklistStore {
   proof(of: 'logging' | 'sample'): Promise<StoredProof | undefined>;
   setProof(of: 'logging' | 'sample', proof: StoredProof): Promise<void>;
   removeProof(of: 'logging' | 'sample'): Promise<void>;
+  reset(): Promise<TableReset | undefined>;
+  setReset(reset: TableReset): Promise<void>;
 }
+
+/** Records of rescans that were never really opened (see `list`): hardly ever one. */
+const MOST_LEFT_BEHIND = 10;
 
 /** The store of the pipeline `name` in the control table. */
 export function createChecklistStore(table: ControlTable, name: string): ChecklistStore {
   const pointer: Key = { pk: `pipeline#${name}`, sk: 'checklist' };
   const listPk = `checklists#${name}`;
   const key = (id: string): Key => ({ pk: listPk, sk: id });
+  const resetKey: Key = { pk: pointer.pk, sk: 'table-reset' };
   const proofKey = (of: string): Key => ({ pk: pointer.pk, sk: `proof#${of}` });
 
   async function read(id: string): Promise<ChecklistRecord | undefined> {
@@ -111,15 +130,26 @@ export function createChecklistStore(table: ControlTable, name: string): Checkli
     async note(id, set) {
       return (await table.update(key(id), { set }, { exists: true, absent: ['closedAt'] })).ok;
     },
-    async close(id, outcome, now) {
-      const set = { outcome, closedAt: Math.round(now) };
+    async close(id, { outcome, at, steps }) {
+      const set = { outcome, closedAt: Math.round(at), steps };
       const closed = await table.update(key(id), { set }, { exists: true, absent: ['closedAt'] });
       await table.update(pointer, { remove: ['openId'] }, { equals: { openId: id } });
       return closed.ok;
     },
     async *list(limit) {
-      for await (const entry of table.list(listPk, { prefix: 'c-', descending: true, limit }))
-        yield recordSchema.parse(entry);
+      const opened = await openId();
+      let left = limit;
+      for await (const entry of table.list(listPk, {
+        prefix: 'c-',
+        descending: true,
+        limit: limit + MOST_LEFT_BEHIND,
+      })) {
+        const record = recordSchema.parse(entry);
+        // Where two opened one at the same moment and the bot died, the one that does not count is left behind.
+        if (record.closedAt === undefined && record.id !== opened) continue;
+        if (left-- <= 0) return;
+        yield record;
+      }
     },
     steps: (id) => listOf(id, 'step#', stepRecordSchema),
     async setStep(id, record) {
@@ -140,9 +170,12 @@ export function createChecklistStore(table: ControlTable, name: string): Checkli
     async removeProof(of) {
       await table.remove(proofKey(of));
     },
+    async reset() {
+      const entry = await table.read(resetKey);
+      return entry && resetSchema.parse(entry);
+    },
+    async setReset(reset) {
+      await table.update(resetKey, { set: { ...reset } });
+    },
   };
 }
-
-/** The steps of an empty checklist have no records. */
-export const recordOf = (records: readonly StepRecord[], step: StepName): StepRecord | undefined =>
-  records.find((record) => record.step === step);

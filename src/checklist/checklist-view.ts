@@ -1,24 +1,22 @@
 import type { Fault } from '../pipeline/reading.ts';
 import type { RunSnapshot } from '../rescan/types.ts';
 import type { ChecklistOutcome } from './checklist-store.ts';
-import { backupMisses, type GateFacts, type GateRules, loggingMisses, type Missing, sampleMisses } from './gates.ts';
-import { type Found, STEPS, type StepName, type StepRecord } from './step.ts';
-
-export type StepState = 'to-do' | 'running' | 'done' | 'stale' | 'failed' | 'skipped';
+import {
+  backupMisses,
+  type GateFacts,
+  type GateRules,
+  holds,
+  isUndone,
+  loggingMisses,
+  type Missing,
+  sampleMisses,
+} from './gates.ts';
+import { type ClosedStep, type Found, STEPS, type StepName, type StepRecord } from './step.ts';
 
 /** A step as it stands. `by` and `at`: who did it last, and when. */
-export interface StepView {
-  readonly step: StepName;
-  readonly state: StepState;
-  readonly by?: string;
-  readonly at?: number;
-  readonly found?: Found;
+export interface StepView extends Readonly<ClosedStep> {
   /** Why it is stale. */
   readonly stale?: Missing;
-  /** An approver's reason to pass it over. */
-  readonly overriddenBy?: { readonly by: string; readonly reason: string };
-  /** Why it was skipped. */
-  readonly because?: 'logging-proven' | 'keep';
 }
 
 /** One rescan, from its first step to its end. */
@@ -54,7 +52,7 @@ export interface ViewFacts extends GateFacts {
 
 /** Every step as it stands now: what is on record, and whether it still holds. */
 export function viewSteps(facts: ViewFacts, rules: GateRules): StepView[] {
-  return STEPS.map((step) => withOverride(viewStep(step, facts, rules), facts));
+  return STEPS.map((step) => withOverride(viewStep(step, facts, rules), facts, rules));
 }
 
 /** The first step that is neither done nor passed over, unless one is under way. */
@@ -63,12 +61,29 @@ export function nextStep(steps: readonly StepView[]): StepName | undefined {
   return steps.find(({ state, overriddenBy }) => state !== 'done' && state !== 'skipped' && !overriddenBy)?.step;
 }
 
-function withOverride(view: StepView, facts: ViewFacts): StepView {
+function withOverride(view: StepView, facts: ViewFacts, rules: GateRules): StepView {
   if (view.state === 'done' || view.state === 'skipped') return view;
+  const missing = missesNow(view, facts, rules);
   const override = facts.overrides.find(
-    ({ step, codeSha256 }) => step === view.step && codeSha256 === facts.codeSha256,
+    (candidate) => candidate.step === view.step && missing.every((item) => holds(candidate, item, facts.codeSha256)),
   );
   return override ? { ...view, overriddenBy: { by: override.by, reason: override.reason } } : view;
+}
+
+/** What an override of the step has to cover, as far as it can be seen here: the quotas as they were read last. */
+function missesNow({ step, found }: StepView, facts: ViewFacts, rules: GateRules): Missing[] {
+  switch (step) {
+    case 'quotas':
+      return found?.kind === 'quotas' && found.blocking.length > 0
+        ? [{ reason: 'quotas-blocking', mend: 'quotas', blocking: found.blocking }]
+        : [{ reason: 'quotas-unknown', mend: 'quotas' }];
+    case 'test-logging':
+      return loggingOn(facts);
+    case 'sample':
+      return facts.codeSha256 === undefined ? [] : sampleMisses(facts, facts.codeSha256, rules);
+    default:
+      return [{ reason: 'no-backup', mend: 'backup' }];
+  }
 }
 
 /** Who works on a step renews its record; one that is silent this long has no process any more, ms. */
@@ -115,14 +130,17 @@ function viewStep(step: StepName, facts: ViewFacts, rules: GateRules): StepView 
 
 const loggingOn = (facts: ViewFacts) => (facts.codeSha256 === undefined ? [] : loggingMisses(facts, facts.codeSha256));
 
+/** Whether the flush that the backup was made for has begun: since then the table is meant to differ from it. */
+export const hasServed = ({ flush, job, reset }: Pick<ViewFacts, 'flush' | 'job' | 'reset'>): boolean =>
+  job?.kind === 'flush' || flush?.state === 'running' || (flush?.state === 'done' && !isUndone(flush, reset));
+
 function viewBackup(seen: StepView, facts: ViewFacts, rules: GateRules): StepView {
   const { backup } = facts;
   if (seen.state === 'running' || !backup) return seen;
   const found: Found = { kind: 'backup', backupId: backup.id, records: backup.records };
   const by = seen.found?.kind === 'backup' && seen.found.backupId === backup.id ? seen.by : undefined;
   const done = { step: 'backup', at: backup.startedAt, found, ...(by === undefined ? {} : { by }) } as const;
-  // Once it has served its flush, the table is meant to differ from it.
-  if (facts.flush?.state === 'done' || facts.flush?.state === 'running') return { ...done, state: 'done' };
+  if (hasServed(facts)) return { ...done, state: 'done' };
   const [stale] = backupMisses(facts, rules);
   if (!stale) return { ...done, state: 'done' };
   return seen.state === 'failed' && (seen.at ?? 0) > backup.startedAt ? seen : { ...done, state: 'stale', stale };
@@ -150,11 +168,13 @@ function viewProof(
   return stale ? { ...known, state: 'stale', stale } : { ...known, state: 'done' };
 }
 
-function viewFlush(seen: StepView, { job, keptBy, flushAsked }: ViewFacts): StepView {
+function viewFlush(seen: StepView, { job, keptBy, flushAsked, reset }: ViewFacts): StepView {
   if (job?.kind === 'flush') return { step: 'flush', state: 'running', by: job.by, at: job.startedAt };
-  if (seen.state === 'done') return seen;
+  const isBack = seen.at !== undefined && isUndone({ at: seen.at }, reset);
+  if (seen.state === 'done' && !isBack) return seen;
   if (keptBy) return { step: 'flush', state: 'skipped', because: 'keep', by: keptBy.by, at: keptBy.at };
   if (flushAsked) return { step: 'flush', state: 'running', by: flushAsked.by, at: flushAsked.at };
+  if (seen.state === 'done') return { ...seen, state: 'stale', stale: { reason: 'restored-since', mend: 'flush' } };
   return seen.state === 'running' ? { step: 'flush', state: 'to-do' } : seen;
 }
 
@@ -176,6 +196,7 @@ function viewRescan(seen: StepView, { run, runIsWhole = true }: ViewFacts): Step
     case 'paused':
     case 'stopped':
     case 'tripped':
-      return { ...known, state: 'failed' };
+      // What some of the images came to is not what all of them did.
+      return runIsWhole ? { ...known, state: 'failed' } : seen;
   }
 }

@@ -1,38 +1,48 @@
-import type { Approval } from '../approvals/approval.ts';
-import type { Clock } from '../clock.ts';
 import type { Fault } from '../pipeline/reading.ts';
 import type { RunEvent, RunSnapshot } from '../rescan/types.ts';
-import type { ChecklistOutcome, ChecklistRecord, ChecklistStore } from './checklist-store.ts';
-import { type ChecklistView, nextStep, type ViewFacts, viewSteps } from './checklist-view.ts';
-import { evaluateGate, type Gate, type GateFacts, type GateRules } from './gates.ts';
-import type { Found, OverridableStep, StepName } from './step.ts';
+import type { AuditKeeper } from './audit-keeper.ts';
+import { type FactPorts, gatherFacts, isOf } from './checklist-facts.ts';
+import type { ChecklistOutcome, ChecklistRecord } from './checklist-store.ts';
+import { type ChecklistView, nextStep, viewSteps } from './checklist-view.ts';
+import { evaluateGate, type Gate, type GatedStep, type GateRules, marksOf, missesOf } from './gates.ts';
+import { type ClosedStep, type Found, type OverridableStep, type Override, STEPS, type StepName } from './step.ts';
 import { beginStep, type StepUnderWay } from './step-recorder.ts';
 import type { JobResult, TableEvent, TableJob } from './table-control.ts';
 
-/** What the checklist looks at. Each may throw: what cannot be read is not taken for done. */
-export interface ChecklistPorts {
-  readonly store: ChecklistStore;
-  readonly clock: Clock;
+export interface ChecklistPorts extends FactPorts {
   readonly rules: GateRules;
-  readonly codeSha256: () => Promise<string>;
-  readonly lastBackup: () => Promise<GateFacts['backup']>;
-  /** Undefined where the table is too large to count for this. */
-  readonly countRecords: () => Promise<number | undefined>;
-  /** What blocks a rescan by the quotas as they are now. */
-  readonly blockingQuotas: () => Promise<readonly string[]>;
-  readonly currentRun: () => Promise<RunSnapshot | undefined>;
-  readonly currentJob: () => Promise<TableJob | undefined>;
-  readonly approval: (id: string) => Promise<Approval | undefined>;
-  readonly readFault: (error: unknown) => Fault;
-  readonly warn: (message: string, cause: unknown) => void;
+  /** Takes a request for approval back that nobody can use any more. */
+  readonly withdraw: (approvalId: string, by: string) => Promise<boolean>;
+  /** What somebody passes over or closes is in the audit before it holds. */
+  readonly audit: Pick<AuditKeeper, 'note' | 'record'>;
 }
+
+export type OverrideAnswer =
+  | { readonly ok: true; readonly value: Override }
+  | {
+      readonly ok: false;
+      readonly refusal: { readonly reason: 'holds' } | { readonly reason: 'fault'; readonly fault: Fault };
+    };
+
+export type CloseAnswer =
+  | {
+      readonly ok: true;
+      readonly value: { readonly id: string; readonly withdrew: boolean; readonly resting?: string };
+    }
+  | {
+      readonly ok: false;
+      readonly refusal:
+        | { readonly reason: 'none-open' }
+        | { readonly reason: 'run-active'; readonly runId: string }
+        | { readonly reason: 'job-active'; readonly job: TableJob };
+    };
 
 /** The steps of one rescan: what is done, what still holds, what is next. It is opened by its first step and closed with its run. */
 export interface Checklist {
-  /** The rescan that is open; else the last one; else an empty one. */
-  view(): Promise<ChecklistView>;
+  /** The rescan that is open; else the last one; else an empty one. With `id`: that one, also where another is open by now. */
+  view(id?: string): Promise<ChecklistView>;
   /** Whether a step may begin now, with everything gathered anew. */
-  gate(step: 'flush' | 'start' | 'restore', options?: { keep?: boolean }): Promise<Gate>;
+  gate(step: GatedStep, options?: { keep?: boolean }): Promise<Gate>;
   /** The open rescan's id; opened where there is none. */
   ensureOpen(by: string): Promise<string>;
   openId(): Promise<string | undefined>;
@@ -40,20 +50,23 @@ export interface Checklist {
   begin(step: StepName, by: string): Promise<StepUnderWay>;
   prove(
     of: 'logging' | 'sample',
-    proof: { by: string; codeSha256: string; images?: number; failed?: number },
+    proof: { by: string; codeSha256: string; images?: number; failed?: number; isAll?: boolean },
   ): Promise<void>;
   /** What was proven is not any more. */
   disprove(of: 'logging' | 'sample'): Promise<void>;
   /** This rescan keeps what the table holds: no flush is needed to start it. */
   keep(by: string): Promise<void>;
-  override(step: OverridableStep, by: string, reason: string): Promise<void>;
+  /** Passes over what a step misses now, and nothing that it may come to miss; in the audit before it holds. */
+  override(step: OverridableStep, by: string, reason: string): Promise<OverrideAnswer>;
   /** Notes the approval that a flush of the open rescan waits for. */
   noteFlushAsked(approvalId: string, by: string): Promise<void>;
-  /** Closes the open rescan without its run; its id, or undefined where none is open. */
-  close(by: string): Promise<string | undefined>;
+  /** Closes the open rescan without its run, while nothing works on it; requests for approval that belong to it end. */
+  close(by: string): Promise<CloseAnswer>;
   history(limit: number): AsyncIterable<ChecklistRecord>;
   hearRun(event: RunEvent): Promise<void>;
   hearTable(event: TableEvent): Promise<void>;
+  /** A flush or restore is about to change the table; on record when this resolves. */
+  noteBegun(job: TableJob): Promise<void>;
   /** A job on the table has ended well; on record when this resolves. */
   noteDone(job: TableJob, result: JobResult): Promise<void>;
 }
@@ -61,56 +74,40 @@ export interface Checklist {
 export function createChecklist(ports: ChecklistPorts): Checklist {
   const { store, clock, rules } = ports;
   const underWay = new Map<string, StepUnderWay>();
+  const now = () => Math.round(clock.now());
 
-  async function viewFacts(
-    record: ChecklistRecord | undefined,
-    troubles: Fault[],
-    options: { quotas: boolean },
-  ): Promise<ViewFacts> {
-    const read = <T>(what: () => Promise<T>): Promise<T | undefined> =>
-      what().catch((error: unknown) => {
-        ports.warn('the checklist could not read something', error);
-        const fault = ports.readFault(error);
-        if (!troubles.some(({ message }) => message === fault.message)) troubles.push(fault);
-        return undefined;
-      });
-    const [codeSha256, backup, counted, blocking, run, job, approval] = await Promise.all([
-      read(ports.codeSha256),
-      read(ports.lastBackup),
-      read(ports.countRecords),
-      options.quotas ? read(ports.blockingQuotas) : undefined,
-      ports.currentRun(),
-      ports.currentJob(),
-      record?.flushApproval === undefined ? undefined : ports.approval(record.flushApproval),
-    ]);
-    const [logging, sample, stepRecords, overrides] = await Promise.all([
-      store.proof('logging'),
-      store.proof('sample'),
-      record ? store.steps(record.id) : [],
-      record ? store.overrides(record.id) : [],
-    ]);
-    const mine = record && run?.startedAt !== undefined && run.startedAt >= record.openedAt ? run : undefined;
-    const flush = stepRecords.find(({ step }) => step === 'flush');
-    const isAsked = approval?.state.kind === 'pending' || approval?.state.kind === 'approved';
-    return {
-      now: clock.now(),
-      stepRecords,
-      overrides,
-      ...(codeSha256 === undefined ? {} : { codeSha256 }),
-      ...(backup ? { backup } : {}),
-      ...(counted === undefined ? {} : { records: counted }),
-      ...(blocking ? { quotas: { blocking } } : {}),
-      ...(logging ? { logging } : {}),
-      ...(sample ? { sample: { ...sample, images: sample.images ?? 0, failed: sample.failed ?? 0 } } : {}),
-      ...(flush ? { flush } : {}),
-      ...(run?.state.kind === 'running' ? { activeRun: run.runId } : {}),
-      ...(mine ? { run: mine, runIsWhole: mine.isPartial !== true } : {}),
-      ...(job && job.work.kind !== 'backup'
-        ? { job: { kind: job.work.kind, by: job.by, startedAt: job.startedAt } }
-        : {}),
-      ...(record?.kept ? { keptBy: record.kept } : {}),
-      ...(approval && isAsked ? { flushAsked: { by: approval.requestedBy, at: approval.requestedAt } } : {}),
-    };
+  /** The open rescan. One whose run is complete is closed here where the bot went down before it could: it opens no gate. */
+  async function openNow(): Promise<ChecklistRecord | undefined> {
+    const open = await store.open();
+    if (!open) return;
+    const run = await ports.currentRun();
+    if (run?.state.kind !== 'completed' || run.isPartial || !isOf(open, run)) return open;
+    await closeWithRun(open, run);
+    return;
+  }
+
+  async function closeWithRun(open: ChecklistRecord, run: RunSnapshot): Promise<void> {
+    const found = { kind: 'rescan', runId: run.runId } as const;
+    const at = Math.round(run.endedAt ?? clock.now());
+    await store.setStep(open.id, { step: 'rescan', state: 'done', by: run.startedBy, at, found });
+    await closeAs(open, { kind: 'completed', runId: run.runId }, run.startedBy);
+  }
+
+  /** Closes it with its steps as they stand; whether a request for approval ended with it. */
+  async function closeAs(open: ChecklistRecord, outcome: ChecklistOutcome, by: string): Promise<boolean> {
+    const steps = viewSteps(await gatherFacts(ports, open, [], 'view'), rules).map(
+      ({ stale: _, ...step }): ClosedStep => step,
+    );
+    const what = `checklist ${open.id}`;
+    if (outcome.kind === 'closed') await ports.audit.record({ who: by, what, outcome: 'to be closed without its run' });
+    if (!(await store.close(open.id, { outcome, at: now(), steps }))) return false;
+    if (outcome.kind === 'completed')
+      ports.audit.note({ who: 'bot', what, outcome: `closed with run ${outcome.runId}` });
+    return open.flushApproval !== undefined && ports.withdraw(open.flushApproval, by);
+  }
+
+  async function ensureOpen(by: string): Promise<ChecklistRecord> {
+    return (await openNow()) ?? store.ensureOpen(by, clock.now());
   }
 
   async function lastRecord(): Promise<ChecklistRecord | undefined> {
@@ -118,91 +115,126 @@ export function createChecklist(ports: ChecklistPorts): Checklist {
     return undefined;
   }
 
-  async function record(step: StepName, state: 'done' | 'failed', by: string, found: Found): Promise<void> {
-    const { id } = await store.ensureOpen(by, clock.now());
-    await store.setStep(id, { step, state, by, at: Math.round(clock.now()), found });
+  /** Of the rescan that the job belongs to, also where that is closed by now. */
+  async function recordFlush(job: TableJob, state: 'done' | 'failed', found: Found): Promise<void> {
+    const id = job.checklistId ?? (await ensureOpen(job.by)).id;
+    await store.setStep(id, { step: 'flush', state, by: job.by, at: now(), found });
+  }
+
+  async function closedView(record: ChecklistRecord, closedAt: number): Promise<ChecklistView> {
+    const { id, openedBy, openedAt, outcome } = record;
+    const records = await store.steps(id);
+    const asLeft =
+      record.steps ??
+      STEPS.map((step) => records.find((seen) => seen.step === step) ?? { step, state: 'to-do' as const });
+    const steps = asLeft.map((step): ClosedStep => {
+      // A validation comes after the end.
+      const since = step.step === 'validate' ? records.find((candidate) => candidate.step === 'validate') : undefined;
+      return since ?? step;
+    });
+    const validate = steps.find(({ step }) => step === 'validate');
+    const isUnproven = outcome?.kind === 'completed' && validate?.state === 'to-do';
+    const run = await ports.currentRun();
+    return {
+      id,
+      openedBy,
+      openedAt,
+      closedAt,
+      steps,
+      next: isUnproven ? 'validate' : 'backup',
+      troubles: [],
+      ...(outcome ? { outcome } : {}),
+      ...(run && isOf(record, run) ? { run } : {}),
+    };
+  }
+
+  async function openView(open: ChecklistRecord | undefined): Promise<ChecklistView> {
+    const troubles: Fault[] = [];
+    const facts = await gatherFacts(ports, open, troubles, 'view');
+    const steps = viewSteps(facts, rules);
+    const next = nextStep(steps);
+    return {
+      ...(open ? { id: open.id, openedBy: open.openedBy, openedAt: open.openedAt } : {}),
+      steps,
+      ...(next === undefined ? {} : { next }),
+      ...(facts.run ? { run: facts.run } : {}),
+      troubles,
+    };
   }
 
   const checklist: Checklist = {
-    async view() {
-      const open = await store.open();
-      const record = open ?? (await lastRecord());
-      const troubles: Fault[] = [];
-      const facts = await viewFacts(open, troubles, { quotas: false });
-      if (!open && record?.closedAt !== undefined)
-        return {
-          id: record.id,
-          openedBy: record.openedBy,
-          openedAt: record.openedAt,
-          steps: await closedSteps(record),
-          next: 'backup',
-          closedAt: record.closedAt,
-          ...(record.outcome ? { outcome: record.outcome } : {}),
-          ...(facts.run ? { run: facts.run } : {}),
-          troubles,
-        };
-      const steps = viewSteps(facts, rules);
-      const next = nextStep(steps);
-      return {
-        ...(open ? { id: open.id, openedBy: open.openedBy, openedAt: open.openedAt } : {}),
-        steps,
-        ...(next === undefined ? {} : { next }),
-        ...(facts.run ? { run: facts.run } : {}),
-        troubles,
-      };
+    async view(id) {
+      const open = await openNow();
+      const wanted = id === undefined ? (open ?? (await lastRecord())) : await store.read(id);
+      return wanted?.closedAt === undefined ? openView(open) : closedView(wanted, wanted.closedAt);
     },
     async gate(step, { keep = false } = {}) {
-      const open = await store.open();
-      return evaluateGate(step, { ...(await viewFacts(open, [], { quotas: step === 'flush' })), keep }, rules);
+      const depth = step === 'flush' ? 'flush' : 'record';
+      return evaluateGate(step, { ...(await gatherFacts(ports, await openNow(), [], depth)), keep }, rules);
     },
     async ensureOpen(by) {
-      return (await store.ensureOpen(by, clock.now())).id;
+      return (await ensureOpen(by)).id;
     },
     async openId() {
-      return (await store.open())?.id;
+      return (await openNow())?.id;
     },
     async begin(step, by) {
-      return beginStep(ports, await checklist.ensureOpen(by), step, by);
+      const { id } = await ensureOpen(by);
+      return beginStep(ports, id, step, by);
     },
-    prove: (of, proof) => store.setProof(of, { ...proof, at: Math.round(clock.now()) }),
+    prove: (of, proof) => store.setProof(of, { ...proof, at: now() }),
     disprove: (of) => store.removeProof(of),
     async keep(by) {
-      const id = await checklist.ensureOpen(by);
-      await store.note(id, { kept: { by, at: Math.round(clock.now()) } });
+      const { id } = await ensureOpen(by);
+      ports.audit.note({ who: by, what: `checklist ${id}`, outcome: 'the table keeps what it holds' });
+      await store.note(id, { kept: { by, at: now() } });
     },
     async override(step, by, reason) {
-      const id = await checklist.ensureOpen(by);
-      const codeSha256 = await ports.codeSha256();
-      await store.setOverride(id, { step, by, reason, codeSha256, at: Math.round(clock.now()) });
+      const before = await openNow();
+      const troubles: Fault[] = [];
+      const facts = await gatherFacts(ports, before, troubles, 'flush');
+      const [fault] = troubles;
+      const { codeSha256 } = facts;
+      if (codeSha256 === undefined) {
+        const unknown = { reason: 'configuration', message: 'The function cannot be looked at.', mend: '' } as const;
+        return { ok: false, refusal: { reason: 'fault', fault: fault ?? unknown } };
+      }
+      const missing = missesOf(step, facts, rules);
+      if (missing.length === 0) return { ok: false, refusal: { reason: 'holds' } };
+      const covers = missing.flatMap(marksOf);
+      const override: Override = { step, by, reason, codeSha256, covers, at: now() };
+      const open = before ?? (await ensureOpen(by));
+      const what = `override of ${step} in checklist ${open.id}`;
+      await ports.audit.record({ who: by, what, why: reason, outcome: `to be passed over: ${covers.join(', ')}` });
+      await store.setOverride(open.id, override);
+      return { ok: true, value: override };
     },
     async noteFlushAsked(approvalId, by) {
-      await store.note(await checklist.ensureOpen(by), { flushApproval: approvalId });
+      await store.note((await ensureOpen(by)).id, { flushApproval: approvalId });
     },
     async close(by) {
-      const open = await store.open();
-      if (!open) return;
-      await store.close(open.id, { kind: 'closed', by }, clock.now());
-      return open.id;
+      const open = await openNow();
+      if (!open) return { ok: false, refusal: { reason: 'none-open' } };
+      const [run, job] = await Promise.all([ports.currentRun(), ports.currentJob()]);
+      if (job) return { ok: false, refusal: { reason: 'job-active', job } };
+      const isActive = run?.state.kind === 'running' || run?.state.kind === 'interrupted';
+      if (isActive && isOf(open, run)) return { ok: false, refusal: { reason: 'run-active', runId: run.runId } };
+      const rests = run?.state.kind === 'paused' || run?.state.kind === 'stopped' || run?.state.kind === 'tripped';
+      const resting = rests && isOf(open, run) ? { resting: run.runId } : {};
+      const withdrew = await closeAs(open, { kind: 'closed', by }, by);
+      return { ok: true, value: { id: open.id, withdrew, ...resting } };
     },
     history: (limit) => store.list(limit),
-    async hearRun(event) {
-      const { snapshot } = event;
-      if (event.kind === 'started') {
+    async hearRun({ kind, snapshot }) {
+      // A run over some of the images is no rescan: it neither opens a checklist nor closes one.
+      if (snapshot.isPartial) return;
+      if (kind === 'started') {
         const open = await store.ensureOpen(snapshot.startedBy, snapshot.startedAt ?? clock.now());
         await store.note(open.id, { runIds: [...open.runIds, snapshot.runId] });
       }
-      if (event.kind !== 'completed' || snapshot.isPartial) return;
+      if (kind !== 'completed') return;
       const open = await store.open();
-      if (!open?.runIds.includes(snapshot.runId)) return;
-      await store.setStep(open.id, {
-        step: 'rescan',
-        state: 'done',
-        by: snapshot.startedBy,
-        at: Math.round(clock.now()),
-        found: { kind: 'rescan', runId: snapshot.runId },
-      });
-      const outcome: ChecklistOutcome = { kind: 'completed', runId: snapshot.runId };
-      await store.close(open.id, outcome, clock.now());
+      if (open && isOf(open, snapshot)) await closeWithRun(open, snapshot);
     },
     async hearTable(event) {
       if (event.kind === 'approval-changed') return;
@@ -211,7 +243,7 @@ export function createChecklist(ports: ChecklistPorts): Checklist {
         if (event.kind !== 'failed' && event.kind !== 'stopped') return;
         if (job.work.kind !== 'flush' || job.work.failedOnly) return;
         const message = event.kind === 'stopped' ? 'It was stopped.' : `It broke off: ${event.refusal.reason}.`;
-        return record('flush', 'failed', job.by, { kind: 'trouble', message });
+        return recordFlush(job, 'failed', { kind: 'trouble', message });
       }
       if (event.kind === 'started') underWay.set(job.id, await checklist.begin('backup', job.by));
       const step = underWay.get(job.id);
@@ -223,25 +255,16 @@ export function createChecklist(ports: ChecklistPorts): Checklist {
       }
       return step.end('failed', { kind: 'trouble', message: 'It broke off.' });
     },
+    async noteBegun({ work }) {
+      const isWhole = work.kind === 'flush' ? !work.failedOnly : work.kind === 'restore' && work.mode !== 'put-back';
+      if (work.kind !== 'backup' && isWhole) await store.setReset({ kind: work.kind, at: now() });
+    },
     async noteDone(job, result) {
       if (job.work.kind !== 'flush' || job.work.failedOnly || result.kind !== 'flush') return;
       const { deleted, remaining } = result;
       const { backupId } = job.work;
-      await record('flush', 'done', job.by, { kind: 'flush', deleted, remaining: remaining.total, backupId });
+      await recordFlush(job, 'done', { kind: 'flush', deleted, remaining: remaining.total, backupId });
     },
   };
-
-  /** A closed rescan as it was left: what is on record, judged by nothing that came after it. */
-  async function closedSteps({ id, kept }: ChecklistRecord): Promise<ChecklistView['steps']> {
-    const stepRecords = await store.steps(id);
-    const facts: ViewFacts = {
-      now: clock.now(),
-      overrides: [],
-      stepRecords,
-      ...(kept ? { keptBy: kept } : {}),
-    };
-    return viewSteps(facts, { ...rules, sampleImages: 1 });
-  }
-
   return checklist;
 }

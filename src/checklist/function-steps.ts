@@ -79,8 +79,8 @@ export function createFunctionSteps(ports: FunctionStepsPorts): StepControl {
           async () => {
             const codeSha256 = await ports.codeSha256();
             const result = await trySample(ports.sampleImages, ports.sample);
-            const { images, failed } = result;
-            await checklist.prove('sample', { by, codeSha256, images: images.length, failed });
+            const { images, failed, isAll } = result;
+            await checklist.prove('sample', { by, codeSha256, images: images.length, failed, isAll });
             return result;
           },
           ({ images, failed }) => ({

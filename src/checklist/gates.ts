@@ -13,17 +13,29 @@ export interface GateFacts {
   readonly codeSha256?: string;
   /** The last verified backup of this table. */
   readonly backup?: { readonly id: string; readonly startedAt: number; readonly records: number };
-  /** Records in the table now; undefined where it is too large to count for this. */
-  readonly records?: number;
+  /** Records in the table now, unless it is too large to count for this. */
+  readonly records?: number | 'not-counted';
   /** What blocks, by the quotas as they are now; empty: nothing does. */
   readonly quotas?: { readonly blocking: readonly string[] };
   readonly logging?: Proof;
-  readonly sample?: Proof & { readonly images: number; readonly failed: number };
+  /** `isAll`: the bucket held no more images than these. */
+  readonly sample?: Proof & { readonly images: number; readonly failed: number; readonly isAll?: boolean };
   readonly flush?: StepRecord;
   /** Somebody said, for this very start, that the table keeps what it holds. */
   readonly keep?: boolean;
+  /** A run that is driven, or that will go on by itself. */
   readonly activeRun?: string;
+  /** The last run that was started, and when. */
+  readonly lastRun?: { readonly runId: string; readonly startedAt: number };
+  /** When a flush or a restore of the table last began: what stood there before it may be gone. */
+  readonly reset?: TableReset;
   readonly overrides: readonly Override[];
+}
+
+/** A flush or restore that began to change the whole table. `at`: epoch ms. */
+export interface TableReset {
+  readonly kind: 'flush' | 'restore';
+  readonly at: number;
 }
 
 export interface GateRules {
@@ -51,14 +63,24 @@ export type Missing =
       readonly records: number;
       readonly saved: number;
     }
+  | { readonly reason: 'table-unread'; readonly mend: 'table' }
   | { readonly reason: 'quotas-blocking'; readonly mend: 'quotas'; readonly blocking: readonly string[] }
   | { readonly reason: 'quotas-unknown'; readonly mend: 'quotas' }
   | { readonly reason: 'logging-unproven'; readonly mend: 'test-logging' }
   | { readonly reason: 'logging-stale'; readonly mend: 'test-logging'; readonly provenAt: number }
   | { readonly reason: 'sample-missing'; readonly mend: 'sample'; readonly images: number }
   | { readonly reason: 'sample-stale'; readonly mend: 'sample'; readonly because: 'old' | 'code' }
-  | { readonly reason: 'sample-failed'; readonly mend: 'sample'; readonly failed: number; readonly images: number }
+  | {
+      readonly reason: 'sample-failed';
+      readonly mend: 'sample';
+      readonly failed: number;
+      readonly images: number;
+      /** When it was tried: which sample it is. */
+      readonly at: number;
+    }
   | { readonly reason: 'not-flushed'; readonly mend: 'flush' }
+  | { readonly reason: 'restored-since'; readonly mend: 'flush' }
+  | { readonly reason: 'table-reset'; readonly mend: 'start'; readonly runId: string; readonly by: TableReset['kind'] }
   | { readonly reason: 'run-active'; readonly mend: 'stop'; readonly runId: string }
   | { readonly reason: 'function-unknown'; readonly mend: 'status' };
 
@@ -82,44 +104,82 @@ export function overridableOf({ reason }: Missing): OverridableStep | undefined 
     case 'no-backup':
     case 'backup-old':
     case 'table-changed':
+    case 'table-unread':
     case 'not-flushed':
+    case 'restored-since':
+    case 'table-reset':
     case 'run-active':
     case 'function-unknown':
       return;
   }
 }
 
-/** Whether an override holds: the function is the one that the approver knew. */
-export const holds = (override: Override, codeSha256: string | undefined): boolean =>
-  codeSha256 !== undefined && override.codeSha256 === codeSha256;
+/** What an override has to cover of a thing that is missing, as marks that can be kept: one for each limit that blocks. */
+export function marksOf(missing: Missing): string[] {
+  switch (missing.reason) {
+    case 'quotas-blocking':
+      return missing.blocking.map((limit) => `${missing.reason}:${limit}`);
+    case 'sample-stale':
+      return [`${missing.reason}:${missing.because}`];
+    case 'sample-failed':
+      return [`${missing.reason}:${missing.at}`];
+    default:
+      return [missing.reason];
+  }
+}
+
+/** Whether an override holds: the function is the one that the approver knew, and nothing is missing that was not then. */
+export const holds = (override: Override, missing: Missing, codeSha256: string | undefined): boolean =>
+  codeSha256 !== undefined &&
+  override.codeSha256 === codeSha256 &&
+  override.step === overridableOf(missing) &&
+  marksOf(missing).every((mark) => override.covers.includes(mark));
+
+/** What the checklist can keep from beginning. */
+export type GatedStep = 'flush' | 'start' | 'resume' | 'restore';
 
 /**
  * Whether a step may begin (runbook: its order). A flush needs a fresh verified backup, quotas that do not block, failure
  * logging proven on the code that is deployed, and a sample of images that worked today; a start needs a flush of this
- * rescan, or somebody's word to keep what is there; a restore needs that no run is active. Fails closed: what could not be
- * read is missing.
+ * rescan that no restore undid, or somebody's word to keep what is there; going on with a run needs that what it did was not
+ * flushed or overwritten since; a restore needs that no run is active. Fails closed: what could not be read is missing.
  */
-export function evaluateGate(step: 'flush' | 'start' | 'restore', facts: GateFacts, rules: GateRules): Gate {
+export function evaluateGate(step: GatedStep, facts: GateFacts, rules: GateRules): Gate {
   const missing = misses(step, facts, rules);
   const overridden: Override[] = [];
   const left = missing.filter((item) => {
-    const able = overridableOf(item);
-    const override = facts.overrides.find(({ step: of }) => of === able);
-    if (able === undefined || !override || !holds(override, facts.codeSha256)) return true;
+    const override = facts.overrides.find((candidate) => holds(candidate, item, facts.codeSha256));
+    if (!override) return true;
     overridden.push(override);
     return false;
   });
   return left.length === 0 ? { kind: 'pass', overridden } : { kind: 'refuse', missing: left };
 }
 
-function misses(step: 'flush' | 'start' | 'restore', facts: GateFacts, rules: GateRules): Missing[] {
+/** What an approver would have to pass over for a step of the checklist, as things stand; empty: it holds. */
+export const missesOf = (step: OverridableStep, facts: GateFacts, rules: GateRules): Missing[] =>
+  misses('flush', facts, rules).filter((missing) => overridableOf(missing) === step);
+
+/** Whether a restore put back what the flush had deleted. */
+export const isUndone = (flush: Pick<StepRecord, 'at'>, reset: TableReset | undefined): boolean =>
+  reset?.kind === 'restore' && reset.at >= flush.at;
+
+function misses(step: GatedStep, facts: GateFacts, rules: GateRules): Missing[] {
   const running: Missing[] =
     facts.activeRun === undefined ? [] : [{ reason: 'run-active', mend: 'stop', runId: facts.activeRun }];
   switch (step) {
     case 'restore':
       return running;
     case 'start':
-      return facts.keep || facts.flush?.state === 'done' ? [] : [{ reason: 'not-flushed', mend: 'flush' }];
+      if (facts.keep) return [];
+      if (facts.flush?.state !== 'done') return [{ reason: 'not-flushed', mend: 'flush' }];
+      return isUndone(facts.flush, facts.reset) ? [{ reason: 'restored-since', mend: 'flush' }] : [];
+    case 'resume': {
+      const { lastRun, reset } = facts;
+      return lastRun && reset && reset.at > lastRun.startedAt
+        ? [{ reason: 'table-reset', mend: 'start', runId: lastRun.runId, by: reset.kind }]
+        : [];
+    }
     case 'flush':
       return [
         ...running,
@@ -136,10 +196,12 @@ function misses(step: 'flush' | 'start' | 'restore', facts: GateFacts, rules: Ga
 export function backupMisses({ now, backup, records }: GateFacts, rules: GateRules): Missing[] {
   if (!backup) return [{ reason: 'no-backup', mend: 'backup' }];
   const ageMs = now - backup.startedAt;
-  if (ageMs > rules.maxBackupAgeMs)
+  // A date that lies ahead tells of a clock that is wrong: then nobody knows how old it is.
+  if (Math.abs(ageMs) > rules.maxBackupAgeMs)
     return [{ reason: 'backup-old', mend: 'backup', backupId: backup.id, ageMs, mostMs: rules.maxBackupAgeMs }];
   // The count alone: the flush itself compares record by record.
-  if (records !== undefined && Math.abs(records - backup.records) > rules.maxDifference)
+  if (records === undefined) return [{ reason: 'table-unread', mend: 'table' }];
+  if (records !== 'not-counted' && Math.abs(records - backup.records) > rules.maxDifference)
     return [{ reason: 'table-changed', mend: 'backup', backupId: backup.id, records, saved: backup.records }];
   return [];
 }
@@ -164,10 +226,13 @@ export function sampleMisses(
   rules: GateRules,
 ): Missing[] {
   if (rules.sampleImages === 0) return [];
-  if (!sample) return [{ reason: 'sample-missing', mend: 'sample', images: rules.sampleImages }];
+  const isShort = !sample?.isAll && (sample?.images ?? 0) < rules.sampleImages;
+  if (!sample || sample.images < 1 || isShort)
+    return [{ reason: 'sample-missing', mend: 'sample', images: rules.sampleImages }];
   if (sample.codeSha256 !== codeSha256) return [{ reason: 'sample-stale', mend: 'sample', because: 'code' }];
-  if (now - sample.at > rules.maxSampleAgeMs) return [{ reason: 'sample-stale', mend: 'sample', because: 'old' }];
+  if (Math.abs(now - sample.at) > rules.maxSampleAgeMs)
+    return [{ reason: 'sample-stale', mend: 'sample', because: 'old' }];
   return sample.failed > 0
-    ? [{ reason: 'sample-failed', mend: 'sample', failed: sample.failed, images: sample.images }]
+    ? [{ reason: 'sample-failed', mend: 'sample', failed: sample.failed, images: sample.images, at: sample.at }]
     : [];
 }

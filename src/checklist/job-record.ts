@@ -21,6 +21,7 @@ const jobSchema = z.object({
   reason: z.string().exactOptional(),
   place: z.object({ channel: z.string(), ts: z.string().exactOptional() }),
   startedAt: z.number(),
+  checklistId: z.string().exactOptional(),
 });
 
 /** The record of the pipeline `name`. */

@@ -22,6 +22,8 @@ export interface JobRunnerPorts extends FlushDeps {
   readonly stopFileExists: () => Promise<boolean>;
   readonly stopFile: string;
   readonly readFault: (error: unknown) => Fault;
+  /** Whether a job that was left by another process may go on: its approval was used up for it. */
+  readonly mayGoOn: (job: TableJob) => Promise<boolean>;
   /** What ended well is on record as a step when this resolves: before the job is forgotten. */
   readonly noteDone: (job: TableJob, result: JobResult) => Promise<void>;
   /** Resolves when what people must be told is on record. */
@@ -43,11 +45,18 @@ class JobLost extends Error {
   override readonly name = 'JobLost';
 }
 
+export interface BeginChecks {
+  /** Asked once the lease is held. */
+  readonly check: () => Promise<TableRefusal | undefined>;
+  /** Asked once the job is on record, where a stop finds it, through whichever copy. */
+  readonly confirm: () => Promise<TableRefusal | undefined>;
+}
+
 export interface JobRunner {
   /** The job in this process's hands. */
   current(): TableJob | undefined;
-  /** Takes the lease and begins; `check` is asked once the lease is held, and may still refuse. */
-  begin(job: TableJob, check: () => Promise<TableRefusal | undefined>): Promise<TableRefusal | undefined>;
+  /** Takes the lease and begins, unless one of the checks still refuses. */
+  begin(job: TableJob, checks: BeginChecks): Promise<TableRefusal | undefined>;
   /** Breaks the job off between two batches, or before its first one; the job, if there is one in this process's hands. */
   stop(by: string): TableJob | undefined;
   /** Goes on with a job whose process died, if there is one and nobody drives it; puts a function back that was left held. */
@@ -219,8 +228,8 @@ export function createJobRunner(ports: JobRunnerPorts): JobRunner {
     }
   }
 
-  /** Takes the lease, asks `check` under it, puts the job on record and drives it. */
-  async function take(job: ActJob, check: () => Promise<TableRefusal | undefined>): Promise<TableRefusal | undefined> {
+  /** Takes the lease, asks `check` under it, puts the job on record, asks `confirm` and drives it. */
+  async function take(job: ActJob, { check, confirm }: BeginChecks): Promise<TableRefusal | undefined> {
     if (driven) return { reason: 'job-active', job: driven.job };
     if (await ports.stopFileExists()) return { reason: 'stop-file', path: ports.stopFile };
     const there = await record.read();
@@ -229,7 +238,9 @@ export function createJobRunner(ports: JobRunnerPorts): JobRunner {
     if (!taken.ok) return { reason: 'busy', holder: taken.holder };
     // Renewed meanwhile: a large table takes longer to count than a lease lasts.
     const over = heldLease();
-    const refusal = await check().catch(async (error: unknown) => refusalOrFault(error, ports.readFault));
+    const asked = (what: () => Promise<TableRefusal | undefined>) =>
+      what().catch((error: unknown) => refusalOrFault(error, ports.readFault));
+    const refusal = await asked(check);
     if (refusal) {
       await lease.release();
       return refusal;
@@ -239,6 +250,12 @@ export function createJobRunner(ports: JobRunnerPorts): JobRunner {
       await lease.release();
       const other = await record.read();
       return other ? { reason: 'job-active', job: other.job } : { reason: 'busy', holder: 'another copy of the bot' };
+    }
+    const late = await asked(confirm);
+    if (late) {
+      await record.remove(job.id);
+      await lease.release();
+      return late;
     }
     if (beginning?.stopBy !== undefined) over.abort(new JobStopped(beginning.stopBy));
     drive(job, false, over);
@@ -254,6 +271,11 @@ export function createJobRunner(ports: JobRunnerPorts): JobRunner {
     if (act.kind === 'backup') return;
     const taken = await lease.acquire();
     if (!taken.ok) return;
+    // It was put on record and never begun: nothing was deleted under it.
+    if (!(await ports.mayGoOn(job))) {
+      await record.remove(job.id);
+      return lease.release();
+    }
     await releaseFunction(ports, ports.functionName);
     if (stopBy === undefined && !(await ports.stopFileExists())) return drive({ ...job, work: act }, true);
     await record.remove(job.id);
@@ -274,14 +296,14 @@ export function createJobRunner(ports: JobRunnerPorts): JobRunner {
 
   return {
     current: () => driven?.job,
-    async begin(job, check) {
+    async begin(job, checks) {
       const { work: act } = job;
       if (act.kind === 'backup') throw new Error('A backup needs no lease: this is a defect.');
       const other = beginning?.job ?? driven?.job;
       if (other) return { reason: 'job-active', job: other };
       beginning = { job };
       try {
-        return await inTurn(() => take({ ...job, work: act }, check));
+        return await inTurn(() => take({ ...job, work: act }, checks));
       } finally {
         beginning = undefined;
       }

@@ -12,6 +12,8 @@ export interface SampledImage {
 export interface SampleResult {
   readonly images: readonly SampledImage[];
   readonly failed: number;
+  /** The bucket held no more images than these. */
+  readonly isAll: boolean;
 }
 
 export interface SamplePorts {
@@ -44,7 +46,8 @@ export async function trySample(count: number, ports: SamplePorts): Promise<Samp
   if (chosen.length === 0) throw new EmptySampleError();
   const images: SampledImage[] = [];
   for (const { key } of chosen) images.push({ key, outcome: await tryImage(key, ports) });
-  return { images, failed: images.filter(({ outcome }) => outcome.kind === 'failed').length };
+  const failed = images.filter(({ outcome }) => outcome.kind === 'failed').length;
+  return { images, failed, isAll: chosen.length < count };
 }
 
 async function tryImage(key: string, { clock, invoke }: SamplePorts): Promise<Outcome> {

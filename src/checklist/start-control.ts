@@ -1,41 +1,61 @@
 import type { Answer, Refusal, RunControl, RunPlan } from '../rescan/run-control.ts';
 import type { RunSnapshot } from '../rescan/types.ts';
+import { ControlTableError } from '../state/control-table.ts';
+import type { AuditKeeper } from './audit-keeper.ts';
 import type { Checklist } from './checklist.ts';
 import type { Missing } from './gates.ts';
 
 export type StartRefusal =
   | Refusal
-  | { readonly reason: 'gate'; readonly step: 'start'; readonly missing: readonly Missing[] };
+  | { readonly reason: 'gate'; readonly step: 'start' | 'resume'; readonly missing: readonly Missing[] };
 export type StartAnswer<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly refusal: StartRefusal };
 
-/** Planning and starting runs, as far as the checklist lets them: after a flush of this rescan, or where `keep` is said. */
+/**
+ * Planning, starting and resuming runs, as far as the checklist lets them: after a flush of this rescan, or where `keep` is said;
+ * and no run goes on whose work was flushed or overwritten since. A start is in the audit before it begins.
+ */
 export interface StartControl {
   plan(...request: Parameters<RunControl['plan']>): Promise<StartAnswer<RunPlan>>;
   start(...request: Parameters<RunControl['start']>): Promise<StartAnswer<RunSnapshot>>;
+  resume(...request: Parameters<RunControl['resume']>): Promise<StartAnswer<RunSnapshot>>;
 }
 
 export function createStartControl(
-  runs: Pick<RunControl, 'plan' | 'readPlan' | 'start'>,
+  runs: Pick<RunControl, 'plan' | 'readPlan' | 'start' | 'resume'>,
   checklist: Pick<Checklist, 'gate' | 'keep'>,
+  audit: Pick<AuditKeeper, 'record'>,
 ): StartControl {
-  async function gated<T>(keep: boolean, go: () => Promise<Answer<T>>): Promise<StartAnswer<T>> {
-    const gate = await checklist.gate('start', { keep });
-    return gate.kind === 'pass'
-      ? go()
-      : { ok: false, refusal: { reason: 'gate', step: 'start', missing: gate.missing } };
+  async function gated<T>(
+    step: 'start' | 'resume',
+    keep: boolean,
+    go: () => Promise<Answer<T>>,
+  ): Promise<StartAnswer<T>> {
+    const gate = await checklist.gate(step, { keep });
+    return gate.kind === 'pass' ? go() : { ok: false, refusal: { reason: 'gate', step, missing: gate.missing } };
   }
   return {
-    plan: (request, onProgress) => gated(request.keep ?? false, () => runs.plan(request, onProgress)),
+    plan: (request, onProgress) => gated('start', request.keep ?? false, () => runs.plan(request, onProgress)),
     async start(runId, by, options) {
       const plan = await runs.readPlan(runId);
       // A plan that is gone is refused by the runs themselves, in their words.
       if (!plan) return runs.start(runId, by, options);
       const keep = plan.keep ?? false;
-      const started = await gated(keep, () => runs.start(runId, by, options));
+      const started = await gated('start', keep, async () => {
+        const outcome = `about to start over ${plan.total} images${keep ? ', the table keeps what it holds' : ''}`;
+        try {
+          await audit.record({ who: by, what: `run ${runId}`, outcome });
+        } catch (error) {
+          if (error instanceof ControlTableError)
+            return { ok: false, refusal: { reason: 'fault', fault: error.fault } };
+          throw error;
+        }
+        return runs.start(runId, by, options);
+      });
       if (started.ok && keep && !started.value.isPartial) await checklist.keep(by);
       return started;
     },
+    resume: (by) => gated('resume', false, () => runs.resume(by)),
   };
 }

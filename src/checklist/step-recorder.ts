@@ -1,7 +1,9 @@
 import type { Clock } from '../clock.ts';
+import { auditOfStep } from './audit-events.ts';
+import type { AuditKeeper } from './audit-keeper.ts';
 import type { ChecklistStore } from './checklist-store.ts';
 import { SILENT_AFTER_MS } from './checklist-view.ts';
-import type { Found, StepName } from './step.ts';
+import type { Found, StepName, StepRecord } from './step.ts';
 
 /** A step under way, on record as long as its process lives. */
 export interface StepUnderWay {
@@ -11,17 +13,30 @@ export interface StepUnderWay {
 
 const BEAT_MS = SILENT_AFTER_MS / 4;
 
-/** Puts a step on record as under way and renews that, until it is said how it ended. */
+/** Puts a step into the audit and on record as under way, and renews that, until it is said how it ended. */
 export async function beginStep(
-  ports: { store: ChecklistStore; clock: Clock; warn: (message: string, cause: unknown) => void },
+  ports: {
+    store: Pick<ChecklistStore, 'setStep'>;
+    clock: Clock;
+    audit: Pick<AuditKeeper, 'note' | 'record'>;
+    warn: (message: string, cause: unknown) => void;
+  },
   checklistId: string,
   step: StepName,
   by: string,
 ): Promise<StepUnderWay> {
-  const { store, clock } = ports;
+  const { store, clock, audit } = ports;
   const over = new AbortController();
+  const recordOf = (state: StepRecord['state'], found?: Found): StepRecord => ({
+    step,
+    state,
+    by,
+    at: Math.round(clock.now()),
+    ...(found ? { found } : {}),
+  });
   const write = (state: 'running' | 'done' | 'failed', found?: Found) =>
-    store.setStep(checklistId, { step, state, by, at: Math.round(clock.now()), ...(found ? { found } : {}) });
+    store.setStep(checklistId, recordOf(state, found));
+  await audit.record(auditOfStep(checklistId, recordOf('running')));
   await write('running');
   const beating = (async () => {
     for (;;) {
@@ -34,6 +49,7 @@ export async function beginStep(
     async end(state, found) {
       over.abort();
       await beating;
+      audit.note(auditOfStep(checklistId, recordOf(state, found)));
       await write(state, found);
     },
   };

@@ -33,13 +33,30 @@ export const stepRecordSchema = z.object({
 });
 export type StepRecord = z.infer<typeof stepRecordSchema>;
 
-/** An approver's word that a step may be passed over, for this rescan and this code of the function. */
+/** A step as it stood when its checklist was closed. */
+export const closedStepSchema = z.object({
+  step: stepSchema,
+  state: z.enum(['to-do', 'running', 'done', 'stale', 'failed', 'skipped']),
+  by: z.string().exactOptional(),
+  at: z.number().exactOptional(),
+  found: foundSchema.exactOptional(),
+  /** An approver's reason to pass it over. */
+  overriddenBy: z.object({ by: z.string(), reason: z.string() }).exactOptional(),
+  /** Why it was skipped. */
+  because: z.enum(['logging-proven', 'keep']).exactOptional(),
+});
+export type ClosedStep = z.infer<typeof closedStepSchema>;
+export type StepState = ClosedStep['state'];
+
+/** An approver's word that a step may be passed over, for this rescan, this code of the function and what was missing then. */
 export const overrideSchema = z.object({
   step: stepSchema,
   by: z.string(),
   at: z.number(),
   reason: z.string(),
   codeSha256: z.string(),
+  /** What was missing when it was given (see `marksOf`): it covers nothing else. */
+  covers: z.array(z.string()).default([]),
 });
 export type Override = z.infer<typeof overrideSchema>;
 

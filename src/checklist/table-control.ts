@@ -130,6 +130,8 @@ export interface TableJob {
   readonly reason?: string;
   readonly place: JobPlace;
   readonly startedAt: number;
+  /** The rescan that a flush belongs to. */
+  readonly checklistId?: string;
 }
 
 /** How far a job is. `total` is approximate where it comes from DescribeTable. */
@@ -197,15 +199,22 @@ export interface TableControl {
       spared: readonly { record: BackupRecord; because: 'last-verified' | 'in-use' }[];
     }>
   >;
-  /** Deletes backups that may still go; answers how many did. */
-  prune(backupIds: readonly string[]): Promise<TableAnswer<number>>;
+  /** Deletes backups that may still go, each in the audit before it goes; answers how many did. */
+  prune(backupIds: readonly string[], by: Person): Promise<TableAnswer<number>>;
   /** Takes a backup of the runbook's format into the catalogue, with the types of a good one. */
   importLegacy(request: { uri: string; typesFrom?: string; by: Person }): Promise<TableAnswer<BackupRecord>>;
   /** The backup an act would rely on: the last verified one. */
   planFlush(request: { failedOnly: boolean; backupId?: string; hold: boolean }): Promise<TableAnswer<FlushPlan>>;
   planRestore(request: { backupId: string; mode: 'merge' | 'replace' }): Promise<TableAnswer<RestorePlan>>;
   /** Asks for approval of an act on the table as it is now; with the policy `self` it is approved by whoever asks. */
-  request(request: { act: TableAct; by: Person; reason?: string; channel: string }): Promise<TableAnswer<Approval>>;
+  request(request: {
+    act: TableAct;
+    by: Person;
+    reason?: string;
+    channel: string;
+    /** Under which it is to be known; one of its own where none is given. */
+    approvalId?: string;
+  }): Promise<TableAnswer<Approval>>;
   /** Notes the message of an approval; only clicks on that one count. */
   setMessage(approvalId: string, ts: string): Promise<void>;
   approval(approvalId: string): Promise<Approval | undefined>;
@@ -222,8 +231,10 @@ export interface TableControl {
       standing: 'approver' | 'operator' | 'neither';
     },
   ): Promise<TableAnswer<{ approval: Approval; job?: TableJob; refused?: TableRefusal }>>;
-  /** Takes a request back that nobody has decided yet; whether it was there to be taken back. */
+  /** Takes a request back whose act has not begun, decided or not; whether it was there to be taken back. */
   withdraw(approvalId: string, by: string): Promise<boolean>;
+  /** Takes back what was approved and has not begun: for a stop that comes in between. */
+  withdrawApproved(by: string): Promise<readonly Approval[]>;
   /** The flush or restore under way, in whichever copy. */
   current(): Promise<TableJob | undefined>;
   stop(by: Person): Promise<TableAnswer<TableJob>>;

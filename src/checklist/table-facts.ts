@@ -4,6 +4,7 @@ import type { Fingerprint } from '../approvals/fingerprint.ts';
 import type { BackupRecord } from '../backup/format.ts';
 import { describePointInTimeRecovery } from '../backup/native.ts';
 import { countByKind, describeTable, keyNamesOf } from '../pipeline/table.ts';
+import type { Override } from './step.ts';
 import type { TableAct, TableNow } from './table-control.ts';
 
 /** The table now: described, and counted by kind with consistent reads. @throws TableNotFoundError, the SDK's error. */
@@ -30,20 +31,28 @@ export async function readTableNow(dynamodb: DynamoDBClient, table: string): Pro
 const fingerprintOfEntries = (entries: readonly string[]): string =>
   `${entries.length} (${hash('sha256', [...entries].sort().join(' '), 'hex').slice(0, 12)})`;
 
+/** What the facts about steps that were passed over begin with; the step follows. */
+export const PASSED_OVER = 'passed over: ';
+
 /** What an approval of an act is bound to: anything of it that changes makes the approval void. */
 export function fingerprintOf(
   now: TableNow,
   backup: BackupRecord,
   act: TableAct,
-  codeSha256: string,
-  checklistId: string | undefined,
+  about: {
+    readonly codeSha256: string;
+    /** The rescan that a flush belongs to. */
+    readonly checklistId: string | undefined;
+    /** What an approver passed over: whoever approves must know, and it must stay as it is. */
+    readonly overridden: readonly Override[];
+  },
 ): Fingerprint {
   const options =
     act.kind === 'flush'
       ? [
           { name: 'what is deleted', value: act.failedOnly ? 'failed-image records only' : 'every record' },
           { name: 'function', value: act.hold ? 'held meanwhile' : 'not held' },
-          { name: 'checklist', value: checklistId ?? 'none is open' },
+          { name: 'checklist', value: about.checklistId ?? 'none is open' },
         ]
       : [
           { name: 'mode', value: act.mode },
@@ -58,6 +67,10 @@ export function fingerprintOf(
     { name: 'backup', value: backup.id },
     { name: 'digest of the backup', value: backup.digest.sum },
     ...options,
-    { name: 'code of the function', value: codeSha256 },
+    { name: 'code of the function', value: about.codeSha256 },
+    ...about.overridden.map(({ step, by, reason }) => ({
+      name: `${PASSED_OVER}${step}`,
+      value: `${by} because ${reason}`,
+    })),
   ];
 }

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { GetObjectCommand } from '@aws-sdk/client-s3';
-import { type Approval, type ApprovalPolicy, decide, isWaiting, mayUse } from '../approvals/approval.ts';
-import type { ApprovalStore } from '../approvals/approval-store.ts';
+import { type Approval, isWaiting } from '../approvals/approval.ts';
 import { makeBackup } from '../backup/backup.ts';
 import { findBackup, lastVerified, listBackups, requireUsable } from '../backup/catalogue.ts';
 import { compareWithBackup } from '../backup/compare.ts';
@@ -15,9 +14,8 @@ import { readSupplements } from '../backup/supplement.ts';
 import { clearUnfinished } from '../backup/unfinished.ts';
 import { verifyBackup } from '../backup/verify.ts';
 import { describeTable } from '../pipeline/table.ts';
-import type { Checklist } from './checklist.ts';
-import type { Gate } from './gates.ts';
-import { createJobRunner, type JobRunnerPorts } from './job-runner.ts';
+import { type ApprovedActsPorts, createApprovedActs } from './approved-acts.ts';
+import { createJobRunner, type JobRunner, type JobRunnerPorts } from './job-runner.ts';
 import type {
   FlushPlan,
   TableAct,
@@ -30,22 +28,13 @@ import type {
 } from './table-control.ts';
 import { tableActSchema } from './table-control.ts';
 import { refusalOrFault } from './table-errors.ts';
-import { fingerprintOf, readTableNow } from './table-facts.ts';
+import { readTableNow } from './table-facts.ts';
 
-export interface TableStepsPorts extends Omit<JobRunnerPorts, 'emit'> {
-  readonly approvals: ApprovalStore;
+export interface TableStepsPorts
+  extends Omit<JobRunnerPorts, 'emit' | 'mayGoOn'>,
+    Omit<ApprovedActsPorts, 'emit' | 'runner' | 'readTable' | 'inTheWay' | 'place' | 'clock'> {
   /** The run that is active on this pipeline, if one is. */
   readonly activeRun: () => Promise<string | undefined>;
-  /** The hash of the function's code: an approval is bound to it. */
-  readonly codeSha256: () => Promise<string>;
-  /** Whether this copy of the bot may decide: looked up anew for `self`. */
-  readonly policy: ApprovalPolicy;
-  readonly approvalMs: number;
-  readonly maxBackupAgeMs: number;
-  /** Whether the checklist lets it begin, with everything gathered anew. */
-  readonly gate: (step: 'flush' | 'restore') => Promise<Gate>;
-  /** The rescan that a flush belongs to. */
-  readonly checklist: Pick<Checklist, 'ensureOpen' | 'openId' | 'noteFlushAsked'>;
 }
 
 export interface TableSteps extends TableControl {
@@ -72,7 +61,14 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
     for (const listener of listeners)
       await Promise.resolve(listener(event)).catch((error) => ports.warn(`event ${event.kind} was not taken`, error));
   }
-  const runner = createJobRunner({ ...ports, emit });
+  const runner: JobRunner = createJobRunner({ ...ports, emit, mayGoOn: (job) => acts.mayGoOn(job) });
+  const acts = createApprovedActs({
+    ...ports,
+    emit,
+    runner,
+    inTheWay,
+    readTable: () => readTableNow(dynamodb, ports.table),
+  });
 
   async function answer<T>(work: () => Promise<TableAnswer<T>>): Promise<TableAnswer<T>> {
     try {
@@ -91,25 +87,6 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
     if (runId !== undefined) return { reason: 'run-active', runId };
     const there = await ports.record.read();
     return there ? { reason: 'job-active', job: there.job } : undefined;
-  }
-
-  /**
-   * What the checklist misses. Where only the backup is wanting there is a refusal of its own for that, with the digest and
-   * the differences; a flush of failed-image records needs no more than the backup.
-   */
-  async function gateOf(act: { kind: 'flush' | 'restore'; failedOnly?: boolean }): Promise<TableRefusal | undefined> {
-    if (act.failedOnly) return;
-    const gate = await ports.gate(act.kind);
-    return gate.kind === 'pass' || gate.missing.every(({ mend }) => mend === 'backup')
-      ? undefined
-      : { reason: 'gate', step: act.kind, missing: gate.missing };
-  }
-
-  function tooOld(backup: BackupRecord): TableRefusal | undefined {
-    const ageMs = clock.now() - backup.startedAt;
-    return ageMs > ports.maxBackupAgeMs
-      ? { reason: 'backup-too-old', backupId: backup.id, ageMs, mostMs: ports.maxBackupAgeMs }
-      : undefined;
   }
 
   async function differenceFrom(backup: BackupRecord, failedOnly: boolean) {
@@ -166,66 +143,13 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
     }
   }
 
-  /** Carries out what was approved, if the world is still what it was approved on. */
-  async function execute(approval: Approval, approvedBy: string): Promise<{ job?: TableJob; refused?: TableRefusal }> {
-    const act = tableActSchema.parse(JSON.parse(approval.options));
-    const job: TableJob = {
-      id: approval.id,
-      work: act,
-      by: approval.requestedBy,
-      approvedBy,
-      place: { channel: approval.channel, ...(approval.ts === undefined ? {} : { ts: approval.ts }) },
-      startedAt: Math.round(clock.now()),
-      ...(approval.reason === undefined ? {} : { reason: approval.reason }),
-    };
-    const refused = await runner.begin(job, async () => {
-      const now = await readTableNow(dynamodb, ports.table);
-      const way = (await inTheWay(now)) ?? (await gateOf(act));
-      if (way) return way;
-      const checklistId = await ports.checklist.openId();
-      const backup = await findBackup(place, act.backupId);
-      requireUsable(backup, now.arn);
-      const old = act.kind === 'flush' ? tooOld(backup) : undefined;
-      if (old) return old;
-      const usable = mayUse(
-        approval,
-        act.kind,
-        fingerprintOf(now, backup, act, await ports.codeSha256(), checklistId),
-        clock.now(),
-      );
-      if (!usable.ok) return { reason: 'use', refusal: usable.refusal };
-      const { state } = approval;
-      const usedAt = Math.round(clock.now());
-      const used = { kind: 'used', by: approvedBy, at: state.kind === 'approved' ? state.at : usedAt, usedAt } as const;
-      const taken = await approvals.move(approval.id, 'approved', used);
-      return taken.ok
-        ? undefined
-        : { reason: 'use', refusal: { reason: 'not-approved', state: taken.approval?.state ?? approval.state } };
-    });
-    if (!refused) return { job };
-    const changed = refused.reason === 'use' && refused.refusal.reason === 'changed' ? refused.refusal.changed : [];
-    const at = Math.round(clock.now());
-    const moved = await approvals.move(approval.id, 'approved', { kind: 'void', at, changed: [...changed] });
-    if (moved.ok && moved.approval) await emit({ kind: 'approval-changed', approval: moved.approval });
-    return { refused };
-  }
-
-  async function lookForExpired(): Promise<void> {
-    for await (const approval of approvals.open()) {
-      if (isWaiting(approval, clock.now())) continue;
-      const expired = { kind: 'expired', at: approval.expiresAt } as const;
-      const moved = await approvals.move(approval.id, approval.state.kind, expired);
-      if (moved.ok && moved.approval) await emit({ kind: 'approval-changed', approval: moved.approval });
-    }
-  }
-
   async function standingBy(): Promise<void> {
     await clearUnfinished(place, { now: clock.now(), olderThanMs: UNFINISHED_AFTER_MS }).catch((error) =>
       ports.warn('unfinished backups were not cleared away', error),
     );
     while (!over.signal.aborted) {
       await runner.lookForWork().catch((error) => ports.warn('could not look for a job that was left', error));
-      await lookForExpired().catch((error) => ports.warn('could not look for expired approvals', error));
+      await acts.lookForExpired().catch((error) => ports.warn('could not look for expired approvals', error));
       await clock.sleep(LOOK_EVERY_MS, over.signal);
     }
   }
@@ -275,7 +199,7 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
         const { arn: tableArn } = await describeTable(dynamodb, ports.table);
         return value(planPrune(await listBackups(place), { tableArn, keep, inUse: await inUse() }));
       }),
-    prune: (backupIds) =>
+    prune: (backupIds, by) =>
       answer(async () => {
         const { arn: tableArn } = await describeTable(dynamodb, ports.table);
         const wanted = new Set(backupIds);
@@ -285,6 +209,7 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
           const records = await listBackups(place);
           const may = planPrune(records, { tableArn, keep: 0, inUse: await inUse() }).remove;
           if (!may.some((record) => record.id === id)) continue;
+          await ports.audit.record({ who: by, what: `backup ${id}`, outcome: 'about to be deleted' });
           await deleteBackup(place, id);
           deleted++;
         }
@@ -307,13 +232,15 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
     planFlush: ({ failedOnly, backupId, hold }) =>
       answer<FlushPlan>(async () => {
         const now = await readTableNow(dynamodb, ports.table);
-        const way = (await inTheWay(now)) ?? (await gateOf({ kind: 'flush', failedOnly }));
+        const way = await inTheWay(now);
         if (way) return refuse(way);
+        const gate = await acts.gateOf({ kind: 'flush', failedOnly });
+        if ('refusal' in gate) return refuse(gate.refusal);
         const backup =
           backupId === undefined ? lastVerified(await listBackups(place), now.arn) : await findBackup(place, backupId);
         if (!backup) return refuse({ reason: 'no-backup' });
         requireUsable(backup, now.arn);
-        const old = tooOld(backup);
+        const old = acts.tooOld(backup);
         if (old) return refuse(old);
         const { added, changed, removed } = await differenceFrom(backup, failedOnly);
         const difference = { added, changed, removed };
@@ -332,64 +259,13 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
         const change = await previewRestore(ports, { table: ports.table, backupId, mode });
         return value({ act: { kind: 'restore', backupId, mode }, now, backup, change });
       }),
-    request: ({ act, by, reason, channel }) =>
-      answer(async () => {
-        const now = await readTableNow(dynamodb, ports.table);
-        const way = (await inTheWay(now)) ?? (await gateOf(act));
-        if (way) return refuse(way);
-        const backup = await findBackup(place, act.backupId);
-        requireUsable(backup, now.arn);
-        const old = act.kind === 'flush' ? tooOld(backup) : undefined;
-        if (old) return refuse(old);
-        const checklistId = act.kind === 'flush' ? await ports.checklist.ensureOpen(by) : undefined;
-        const requestedAt = Math.round(clock.now());
-        const approval: Approval = {
-          id: `a-${randomUUID().slice(0, 8)}`,
-          act: act.kind,
-          fingerprint: fingerprintOf(now, backup, act, await ports.codeSha256(), checklistId),
-          options: JSON.stringify(act),
-          requestedBy: by,
-          requestedAt,
-          expiresAt: requestedAt + ports.approvalMs,
-          channel,
-          backupId: act.backupId,
-          state: { kind: 'pending' },
-          ...(reason === undefined ? {} : { reason }),
-        };
-        await approvals.create(approval);
-        if (act.kind === 'flush' && !act.failedOnly) await ports.checklist.noteFlushAsked(approval.id, by);
-        return value(approval);
-      }),
+    request: (request) => answer(() => acts.request(request)),
     setMessage: (approvalId, ts) => approvals.setMessage(approvalId, ts),
     approval: (approvalId) => approvals.read(approvalId),
-    async openApprovals() {
-      const open: Approval[] = [];
-      for await (const approval of approvals.open()) if (isWaiting(approval, clock.now())) open.push(approval);
-      return open;
-    },
-    click: (approvalId, click) =>
-      answer(async () => {
-        const approval = await approvals.read(approvalId);
-        if (!approval) return refuse({ reason: 'approval-gone', approvalId });
-        const decision = decide(approval, click, ports.policy, Math.round(clock.now()));
-        if (!decision.ok) return refuse({ reason: 'click', refusal: decision.refusal, approval });
-        const moved = await approvals.move(approvalId, 'pending', decision.state);
-        const after = moved.approval ?? approval;
-        if (!moved.ok)
-          return refuse({ reason: 'click', refusal: { reason: 'decided', state: after.state }, approval: after });
-        if (decision.state.kind !== 'approved') {
-          await emit({ kind: 'approval-changed', approval: after });
-          return value({ approval: after });
-        }
-        const outcome = await execute(after, click.by);
-        return value({ approval: (await approvals.read(approvalId)) ?? after, ...outcome });
-      }),
-    async withdraw(approvalId, by) {
-      const at = Math.round(clock.now());
-      const moved = await approvals.move(approvalId, 'pending', { kind: 'withdrawn', by, at });
-      if (moved.ok && moved.approval) await emit({ kind: 'approval-changed', approval: moved.approval });
-      return moved.ok;
-    },
+    openApprovals: acts.openApprovals,
+    click: (approvalId, click) => answer(() => acts.click(approvalId, click)),
+    withdraw: acts.withdraw,
+    withdrawApproved: acts.withdrawApproved,
     async current() {
       return runner.current() ?? (await ports.record.read())?.job;
     },

@@ -210,7 +210,7 @@ export function createSlackApp(ports: {
   const files = createFileUpload(clients.files, config.SLACK_BOT_TOKEN);
 
   const links = createRunLinks({ runs, chat: answers, onTrouble });
-  const deeds = createRunDeeds({ runs, board, links });
+  const deeds = createRunDeeds({ runs: { ...runs, resume: starts.resume }, board, links });
   const status = { runs, links, permissions };
   const planning = { runs, starts, chat: answers, links, clock };
   const announce = async (channel: string, message: Message) => void (await answers.post(channel, message));
@@ -243,7 +243,7 @@ export function createSlackApp(ports: {
     region,
     onTrouble,
   });
-  const checklistPorts = { checklist, permissions, clock };
+  const checklistPorts = { checklist, permissions, clock, autopilot, standingOf };
   const stepPorts = { steps, announce, sampleImages: config.SAMPLE_IMAGES };
   const home = createHome({
     draw: (person) => drawHome(person, { runs, tables, rescans, permissions, chat: answers, clock, onTrouble }),
@@ -316,11 +316,7 @@ export function createSlackApp(ports: {
       logger.error({ err: error, ref, doing }, 'an error nobody foresaw');
       return ref;
     },
-    audit: (facts) => {
-      void audit
-        .append({ ...facts, at: clock.now() })
-        .catch((error: unknown) => onTrouble(error, 'an entry of the audit was not written'));
-    },
+    audit: audit.note,
   });
 
   const underWay = new Set<Promise<void>>();

@@ -1,9 +1,10 @@
-import type { Answer, RunControl } from '../rescan/run-control.ts';
+import type { StartAnswer, StartControl } from '../checklist/start-control.ts';
+import type { RunControl } from '../rescan/run-control.ts';
 import type { PaceWish, RunSnapshot } from '../rescan/types.ts';
 import type { Board } from './board.ts';
 import { haltedMessage, pacedMessage, resumedMessage } from './messages/answers.ts';
 import type { Message } from './messages/message.ts';
-import { refusalMessage } from './messages/refusals.ts';
+import { startRefusalMessage } from './messages/start-refusals.ts';
 import type { RunLinks } from './run-links.ts';
 
 /** What commands and buttons do to the run alike. Each answers what there is to tell whoever asked. */
@@ -20,14 +21,14 @@ export interface Done {
 }
 
 export function createRunDeeds(ports: {
-  runs: Pick<RunControl, 'pause' | 'resume' | 'stop' | 'setPace'>;
+  runs: Pick<RunControl, 'pause' | 'stop' | 'setPace'> & Pick<StartControl, 'resume'>;
   board: Pick<Board<RunSnapshot>, 'show'>;
   links: RunLinks;
 }): RunDeeds {
   const { runs, board, links } = ports;
-  async function told(answer: Answer<RunSnapshot>, message: (run: RunSnapshot) => Message): Promise<Done> {
+  async function told(answer: StartAnswer<RunSnapshot>, message: (run: RunSnapshot) => Message): Promise<Done> {
     if (!answer.ok)
-      return { done: false, message: refusalMessage(answer.refusal, await links.ofRefusal(answer.refusal)) };
+      return { done: false, message: startRefusalMessage(answer.refusal, await links.ofRefusal(answer.refusal)) };
     // A running run tells of itself, by the copy that drives it, and later than this.
     if (answer.value.state.kind !== 'running') board.show(answer.value);
     return { done: true, message: message(answer.value) };

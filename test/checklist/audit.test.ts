@@ -12,10 +12,11 @@ function chainOf(count: number): AuditEntry[] {
   for (let n = 1; n <= count; n++) entries.push(chain(entries.at(-1), facts(n)));
   return entries;
 }
-async function* stream(entries: readonly AuditEntry[]) {
+async function* stream(entries: readonly unknown[]) {
   yield* entries;
 }
-const check = (entries: readonly AuditEntry[], head = entries.at(-1)) => verifyChain(stream(entries), head);
+const check = (entries: readonly AuditEntry[], head = entries.at(-1)) =>
+  verifyChain(stream(entries), head ? { head } : {});
 
 describe('the chain', () => {
   test('begins at zeros and holds the hash of the entry before', async () => {
@@ -63,6 +64,49 @@ describe('the chain', () => {
     expect(await check(all.slice(0, 8), head)).toEqual({ ok: false, broken: { kind: 'cut-off', number: 9 } });
   });
 
+  test('shows what was put in between, and what was made unreadable', async () => {
+    const all = chainOf(4);
+    const again = all[1];
+    expect(await check(all.toSpliced(2, 0, ...(again ? [again] : [])), all.at(-1))).toEqual({
+      ok: false,
+      broken: { kind: 'inserted', number: 2 },
+    });
+    const unreadable = [...all.slice(0, 2), { number: 'three' }, ...all.slice(3)];
+    expect(await verifyChain(stream(unreadable))).toEqual({ ok: false, broken: { kind: 'changed', number: 3 } });
+    const [first, second, third, fourth] = all;
+    expect(await verifyChain(stream([first, third, second, fourth]))).toMatchObject({ ok: false });
+  });
+
+  test('shows a chain that was cut off and whose head was made to fit, by the heads that are kept elsewhere', async () => {
+    const all = chainOf(10);
+    const anchors = new Map([all[4], all[8]].flatMap((entry) => (entry ? [[entry.number, entry.hash]] : [])));
+    const cut = all.slice(0, 7);
+    const head = cut.at(-1);
+    expect((await verifyChain(stream(all), { anchors })).ok).toBe(true);
+    expect(await verifyChain(stream(cut), { ...(head ? { head } : {}), anchors })).toEqual({
+      ok: false,
+      broken: { kind: 'cut-off', number: 8 },
+    });
+    // Cut off and written on: the chain is whole in itself.
+    const rewritten = [...cut];
+    for (let n = 8; n <= 12; n++) rewritten.push(chain(rewritten.at(-1), facts(n + 100)));
+    expect((await verifyChain(stream(rewritten))).ok).toBe(true);
+    expect(await verifyChain(stream(rewritten), { anchors })).toEqual({
+      ok: false,
+      broken: { kind: 'changed', number: 9 },
+    });
+  });
+
+  test('finds the entry whose hash somebody noted, or says that there is none', async () => {
+    const all = chainOf(5);
+    const noted = all[2]?.hash ?? '';
+    expect(await verifyChain(stream(all), { noted })).toMatchObject({ ok: true, notedAt: 3 });
+    expect(await verifyChain(stream(all.slice(0, 2)), { noted })).toEqual({
+      ok: false,
+      broken: { kind: 'not-as-noted' },
+    });
+  });
+
   test('tells texts apart that look alike when put together', () => {
     const one = { number: 1, at: 1, who: 'U1', what: 'a', why: 'bc', outcome: '', previous: NO_ENTRY };
     expect(hashOf(one)).not.toBe(hashOf({ ...one, what: 'ab', why: 'c' }));
@@ -75,10 +119,13 @@ describe('the audit in the control table', () => {
   let dynamo: LocalDynamo;
   let table: ControlTable;
   let audit: AuditLog;
+  let anchors: Map<number, string>;
+  const ports = { anchors: { read: async () => anchors }, warn: () => {} };
   beforeEach(async () => {
     dynamo = await startDynalite();
     table = await openControlTable({ dynamodb: dynamo.client, tableName: 'control', clock: systemClock });
-    audit = createAuditLog(table, 'fn');
+    anchors = new Map();
+    audit = createAuditLog(table, 'fn', ports);
   });
   afterEach(() => dynamo.stop());
 
@@ -98,7 +145,7 @@ describe('the audit in the control table', () => {
   });
 
   test('two copies of the bot that write at once make one whole chain and lose nothing', async () => {
-    const other = createAuditLog(table, 'fn');
+    const other = createAuditLog(table, 'fn', ports);
     const writes = Array.from({ length: 20 }, (_, n) => (n % 2 === 0 ? audit : other).append(facts(n)));
     await Promise.all(writes);
     expect(new Set((await all()).map(({ who }) => who)).size).toBe(20);
@@ -109,17 +156,38 @@ describe('the audit in the control table', () => {
     for (let n = 1; n <= 3; n++) await audit.append(facts(n));
     const second = (await all())[1];
     await table.update({ pk: 'audit#fn', sk: 'head' }, { set: { number: 2, hash: second?.hash } });
-    await createAuditLog(table, 'fn').append(facts(4));
+    await createAuditLog(table, 'fn', ports).append(facts(4));
     expect(await audit.verify()).toMatchObject({ ok: true, entries: 4 });
   });
 
   test('shows an entry that somebody changed or deleted in the table by hand', async () => {
     for (let n = 1; n <= 3; n++) await audit.append(facts(n));
     await table.update({ pk: 'audit#fn', sk: 'entry#0000000002' }, { set: { who: 'U0INNOCENT' } });
-    expect(await audit.verify()).toEqual({ ok: false, broken: { kind: 'changed', number: 2 } });
+    expect(await audit.verify()).toMatchObject({ ok: false, broken: { kind: 'changed', number: 2 } });
     await table.remove({ pk: 'audit#fn', sk: 'entry#0000000003' });
     await table.update({ pk: 'audit#fn', sk: 'entry#0000000002' }, { set: { who: 'U2' } });
-    expect(await audit.verify()).toEqual({ ok: false, broken: { kind: 'cut-off', number: 3 } });
+    expect(await audit.verify()).toMatchObject({ ok: false, broken: { kind: 'cut-off', number: 3 } });
+  });
+
+  test('is held against the heads that are kept elsewhere, and says so where they cannot be read', async () => {
+    for (let n = 1; n <= 3; n++) await audit.append(facts(n));
+    const third = (await all())[2];
+    anchors.set(3, third?.hash ?? '');
+    expect(await audit.verify(third?.hash)).toMatchObject({ ok: true, anchors: 1, notedAt: 3 });
+    await table.remove({ pk: 'audit#fn', sk: 'entry#0000000003' });
+    await table.remove({ pk: 'audit#fn', sk: 'head' });
+    expect(await audit.verify()).toMatchObject({ ok: false, broken: { kind: 'cut-off', number: 3 } });
+    const blind = createAuditLog(table, 'fn', {
+      anchors: {
+        async read() {
+          throw new Error('denied');
+        },
+      },
+      warn: () => {},
+    });
+    const check = await blind.verify();
+    expect(check).toMatchObject({ ok: true, entries: 2 });
+    expect(check).not.toHaveProperty('anchors');
   });
 
   test('cuts what is longer than an entry should be, and stays whole', async () => {

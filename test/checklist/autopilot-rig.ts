@@ -148,7 +148,7 @@ export function copy(name: string, change: Partial<AutopilotPorts> = {}): Copy {
         return () => world.listeners.delete(listener);
       },
     },
-    starts: { plan: runs.plan, start: runs.start },
+    starts: { plan: runs.plan, start: runs.start, resume: runs.resume },
     runs,
     async doStep(step) {
       world.done.push(`${name}: ${step}`);

@@ -10,6 +10,7 @@ import type { DeployPlan, RollbackView } from '../../src/pipeline/function-packa
 import type { Deployed } from '../../src/pipeline/function-update.ts';
 import { type ControlTable, openControlTable } from '../../src/state/control-table.ts';
 import { createLease } from '../../src/state/lease.ts';
+import { createAuditNotes } from '../support/audit-notes.ts';
 import { plannedDeploy } from '../support/checklist-builders.ts';
 import { type LocalDynamo, startDynalite } from '../support/dynalite.ts';
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts';
@@ -79,6 +80,8 @@ export function copy(
     currentRun: async () => undefined,
     currentJob: async () => undefined,
     approval: async () => undefined,
+    withdraw: async () => false,
+    audit: createAuditNotes(),
     readFault: () => DENIED,
     warn: () => {},
   });

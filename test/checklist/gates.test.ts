@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { evaluateGate, type GateFacts, type GateRules, overridableOf } from '../../src/checklist/gates.ts';
+import {
+  evaluateGate,
+  type GatedStep,
+  type GateFacts,
+  type GateRules,
+  overridableOf,
+} from '../../src/checklist/gates.ts';
 import { OVERRIDABLE, type Override } from '../../src/checklist/step.ts';
 
 const HOUR = 3_600_000;
@@ -23,16 +29,28 @@ const without = (...names: (keyof GateFacts)[]): GateFacts => {
   for (const name of names) delete facts[name];
   return { now: NOW, overrides: [], ...facts };
 };
-const reasons = (step: 'flush' | 'start' | 'restore', facts: GateFacts, changed: Partial<GateRules> = {}) => {
+const reasons = (step: GatedStep, facts: GateFacts, changed: Partial<GateRules> = {}) => {
   const gate = evaluateGate(step, facts, { ...rules, ...changed });
   return gate.kind === 'pass' ? [] : gate.missing.map(({ reason }) => reason);
 };
+const COVERS = [
+  'quotas-unknown',
+  'logging-unproven',
+  'sample-missing',
+  'no-backup',
+  'backup-old',
+  'table-changed',
+  'table-unread',
+  'run-active',
+  'not-flushed',
+];
 const override = (step: Override['step'], codeSha256 = 'code'): Override => ({
   step,
   by: 'U2',
   at: NOW,
   reason: 'known',
   codeSha256,
+  covers: COVERS,
 });
 
 describe('the gate of a flush', () => {
@@ -69,6 +87,27 @@ describe('the gate of a flush', () => {
       ['sample-stale'],
     ],
     ['a sample that failed', ready({ sample: { ...proof, images: 3, failed: 1 } }), ['sample-failed']],
+    ['a table that could not be counted', without('records'), ['table-unread']],
+    [
+      'a sample of fewer images than the setting says',
+      ready({ sample: { ...proof, images: 2, failed: 0 } }),
+      ['sample-missing'],
+    ],
+    [
+      'a sample of no image at all, whatever the bucket holds',
+      ready({ sample: { ...proof, images: 0, failed: 0, isAll: true } }),
+      ['sample-missing'],
+    ],
+    [
+      'a sample whose date lies ahead',
+      ready({ sample: { ...proof, at: NOW + 25 * HOUR, images: 3, failed: 0 } }),
+      ['sample-stale'],
+    ],
+    [
+      'a backup whose date lies ahead',
+      ready({ backup: { id: 'b', startedAt: NOW + 25 * HOUR, records: 4_187 } }),
+      ['backup-old'],
+    ],
     ['a run that is active', ready({ activeRun: 'r-1' }), ['run-active']],
     ['a function that cannot be looked at', without('codeSha256'), ['function-unknown']],
     [
@@ -85,7 +124,7 @@ describe('the gate of a flush', () => {
   });
 
   test('does not judge the count of a table too large to count', () => {
-    expect(reasons('flush', without('records'))).toEqual([]);
+    expect(reasons('flush', ready({ records: 'not-counted' }))).toEqual([]);
   });
 
   test('asks for no sample where the setting is 0', () => {
@@ -100,6 +139,22 @@ describe('the gate of a flush', () => {
       kind: 'pass',
       overridden: [{ step: 'test-logging', by: 'U2' }, { step: 'sample' }],
     });
+  });
+
+  test('is passed over for what was missing when the approver said so, and for nothing that came since', () => {
+    const given = (covers: string[]): Override[] => [{ ...override('quotas'), covers }];
+    const blocking = (...limits: string[]) => ({ ...ready({ quotas: { blocking: limits } }) });
+    const covered = given(['quotas-blocking:concurrency', 'quotas-blocking:writes']);
+    expect(reasons('flush', { ...blocking('concurrency'), overrides: covered })).toEqual([]);
+    expect(reasons('flush', { ...blocking('concurrency', 'tokens'), overrides: covered })).toEqual(['quotas-blocking']);
+    expect(reasons('flush', { ...blocking('concurrency'), overrides: given(['quotas-unknown']) })).toEqual([
+      'quotas-blocking',
+    ]);
+    const failed = ready({ sample: { ...proof, images: 3, failed: 2 } });
+    const sample = (covers: string[]): Override[] => [{ ...override('sample'), covers }];
+    expect(reasons('flush', { ...failed, overrides: sample(['sample-missing']) })).toEqual(['sample-failed']);
+    expect(reasons('flush', { ...failed, overrides: sample([`sample-failed:${proof.at}`]) })).toEqual([]);
+    expect(reasons('flush', { ...failed, overrides: sample(['sample-failed:1']) })).toEqual(['sample-failed']);
   });
 
   test('knows no override of another code of the function', () => {
@@ -124,7 +179,7 @@ describe('the gate of a flush', () => {
             codeSha256: 'code',
             overrides: [...OVERRIDABLE, 'backup' as const, 'flush' as const].map((step) => override(step)),
             ...(backup ? { backup } : {}),
-            ...(records === undefined ? {} : { records }),
+            records: records ?? 'not-counted',
             ...(activeRun === undefined ? {} : { activeRun }),
           };
           const isSound =
@@ -146,6 +201,24 @@ describe('the other gates', () => {
     expect(reasons('start', ready({ flush: { ...done, state: 'failed' } }))).toEqual(['not-flushed']);
     expect(reasons('start', ready({ flush: done }))).toEqual([]);
     expect(reasons('start', ready({ keep: true }))).toEqual([]);
+  });
+
+  test('a flush that a restore undid opens no start any more', () => {
+    const flush = { step: 'flush', state: 'done', by: 'U1', at: NOW - HOUR } as const;
+    expect(reasons('start', ready({ flush, reset: { kind: 'flush', at: NOW - 2 * HOUR } }))).toEqual([]);
+    expect(reasons('start', ready({ flush, reset: { kind: 'restore', at: NOW } }))).toEqual(['restored-since']);
+    expect(reasons('start', ready({ flush, keep: true, reset: { kind: 'restore', at: NOW } }))).toEqual([]);
+    expect(reasons('start', ready({ flush: { ...flush, at: NOW + 1 }, reset: { kind: 'restore', at: NOW } }))).toEqual(
+      [],
+    );
+  });
+
+  test('no run goes on whose work was flushed or overwritten since it began', () => {
+    const lastRun = { runId: 'r-1', startedAt: NOW - HOUR };
+    expect(reasons('resume', ready({ lastRun }))).toEqual([]);
+    expect(reasons('resume', ready({ lastRun, reset: { kind: 'flush', at: NOW - 2 * HOUR } }))).toEqual([]);
+    for (const kind of ['flush', 'restore'] as const)
+      expect(reasons('resume', ready({ lastRun, reset: { kind, at: NOW } }))).toEqual(['table-reset']);
   });
 
   test('a restore needs no run, and nothing else', () => {

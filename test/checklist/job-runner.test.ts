@@ -80,6 +80,7 @@ async function startCopy(more: Partial<JobRunnerPorts> = {}): Promise<Copy> {
     stopFileExists: async () => false,
     stopFile: '/nowhere',
     readFault: (error) => ({ reason: 'network', message: String(error), mend: 'look' }),
+    mayGoOn: async () => true,
     noteDone: async () => {},
     async emit(event) {
       events.push(event);
@@ -113,7 +114,8 @@ const flushJob = (id: string): TableJob => ({
   place: { channel: 'C1' },
   startedAt: 1,
 });
-const fine = async () => undefined;
+const pass = async () => undefined;
+const fine = { check: pass, confirm: pass };
 const recordsLeft = async () => (await world.digest(table)).items;
 /** A promise with its end in one's hand. */
 function gate() {
@@ -128,9 +130,12 @@ describe('of two jobs that are approved at the same moment', () => {
   test('one is carried out, and the refused one leaves its right to the table alone', async () => {
     const copy = await startCopy();
     const looking = gate();
-    const first = copy.runner.begin(flushJob('a-1'), async () => {
-      await looking.opened;
-      return undefined;
+    const first = copy.runner.begin(flushJob('a-1'), {
+      ...fine,
+      async check() {
+        await looking.opened;
+        return undefined;
+      },
     });
     expect(await copy.runner.begin(flushJob('a-2'), fine)).toMatchObject({ reason: 'job-active', job: { id: 'a-1' } });
     const deleting = gate();
@@ -165,9 +170,12 @@ describe('a stop', () => {
   test('of a job that is not yet begun is done before the first record is deleted', async () => {
     const copy = await startCopy();
     const looking = gate();
-    const begun = copy.runner.begin(flushJob('a-1'), async () => {
-      await looking.opened;
-      return undefined;
+    const begun = copy.runner.begin(flushJob('a-1'), {
+      ...fine,
+      async check() {
+        await looking.opened;
+        return undefined;
+      },
     });
     expect(copy.runner.stop('U9')).toMatchObject({ id: 'a-1' });
     looking.open();

@@ -132,7 +132,7 @@ describe('a validation', () => {
   test('tells that the table was flushed since', async () => {
     const backup = await world.backup(here.table);
     const { checklistId } = await here.run({ kind: 'completed' });
-    await here.checklists.close(checklistId, { kind: 'closed', by: 'U1' }, Date.now());
+    await here.checklists.close(checklistId, { outcome: { kind: 'closed', by: 'U1' }, at: Date.now(), steps: [] });
     await here.noteFlush(backup.id, Date.now() + 60_000);
     for (let index = 0; index < 4; index++) await here.remove(index);
     const found = await given(here.results.validate({ by: 'U1' }));
@@ -179,7 +179,7 @@ describe('a diff without a backup named', () => {
   test('takes that of a later flush, though the last run was before it', async () => {
     const old = await world.backup(here.table);
     const { checklistId } = await here.run({ kind: 'completed' }, { startedAt: old.startedAt + 1 });
-    await here.checklists.close(checklistId, { kind: 'closed', by: 'U1' }, Date.now());
+    await here.checklists.close(checklistId, { outcome: { kind: 'closed', by: 'U1' }, at: Date.now(), steps: [] });
     const relied = await world.backup(here.table);
     await here.noteFlush(relied.id, Date.now());
     const diff = await given(here.results.diff());

@@ -63,6 +63,7 @@ describe('a sample of images', () => {
     expect(resultOf(played)).toEqual({
       images: played.asked.map((key) => ({ key, outcome: { kind: 'processed', entriesStored: 3 } })),
       failed: 0,
+      isAll: false,
     });
   });
 

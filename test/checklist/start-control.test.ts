@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Gate } from '../../src/checklist/gates.ts';
 import { createStartControl, type StartControl } from '../../src/checklist/start-control.ts';
+import { ControlTableError } from '../../src/state/control-table.ts';
+import { type AuditNotes, createAuditNotes } from '../support/audit-notes.ts';
 import { createScriptedRunControl, runSnapshot, type ScriptedRunControl } from '../support/scripted-run-control.ts';
 
 const REQUEST = { selection: {}, paceWish: { kind: 'auto' }, by: 'U1', place: { channel: 'C1' } } as const;
@@ -9,11 +11,13 @@ const missing = [{ reason: 'not-flushed', mend: 'flush' }] as const;
 let runs: ScriptedRunControl;
 let asked: { step: string; keep: boolean | undefined }[];
 let kept: string[];
+let audit: AuditNotes;
 let flushed: boolean;
 beforeEach(() => {
   runs = createScriptedRunControl();
   asked = [];
   kept = [];
+  audit = createAuditNotes();
   flushed = false;
 });
 
@@ -30,6 +34,7 @@ function startsWith(change: { planKeep?: boolean; isPartial?: boolean } = {}): S
         const started = await runs.start(...request);
         return started.ok && change.isPartial ? { ok: true, value: { ...started.value, isPartial: true } } : started;
       },
+      resume: runs.resume,
     },
     {
       async gate(step, { keep } = {}): Promise<Gate> {
@@ -40,6 +45,7 @@ function startsWith(change: { planKeep?: boolean; isPartial?: boolean } = {}): S
         kept.push(by);
       },
     },
+    audit,
   );
 }
 const refusal = { ok: false, refusal: { reason: 'gate', step: 'start', missing } };
@@ -119,5 +125,27 @@ describe('a run', () => {
     flushed = true;
     runs.refuseNextPlan({ reason: 'run-active', run: runSnapshot() });
     expect(await startsWith().plan(REQUEST)).toMatchObject({ ok: false, refusal: { reason: 'run-active' } });
+  });
+
+  test('is in the audit before it is started, and not started where it cannot be', async () => {
+    flushed = true;
+    const starts = startsWith();
+    await starts.plan(REQUEST);
+    audit.fail(
+      new ControlTableError({ reason: 'control-table', message: 'The control table does not answer.', mend: '' }, 0),
+    );
+    expect(await starts.start('r-0142', 'U1', { place: { channel: 'C1' } })).toMatchObject({
+      refusal: { reason: 'fault', fault: { message: 'The control table does not answer.' } },
+    });
+    expect(runs.calls).toEqual(['plan by U1']);
+    audit.fail(undefined);
+    await starts.start('r-0142', 'U1', { place: { channel: 'C1' } });
+    expect(audit.deeds).toMatchObject([{ who: 'U1', what: 'run r-0142' }]);
+  });
+
+  test('is not resumed where the checklist does not let it', async () => {
+    const refused = await startsWith().resume('U1');
+    expect(refused).toEqual({ ok: false, refusal: { reason: 'gate', step: 'resume', missing } });
+    expect(runs.calls).toEqual([]);
   });
 });

@@ -8,10 +8,14 @@ import { DeleteObjectCommand, GetObjectCommand, PutObjectCommand } from '@aws-sd
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import type { Approval } from '../../src/approvals/approval.ts';
+import { createApprovalStore } from '../../src/approvals/approval-store.ts';
 import type { BackupRecord } from '../../src/backup/format.ts';
 import { assembleRescans } from '../../src/checklist/assemble.ts';
+import type { Audit } from '../../src/checklist/assemble-audit.ts';
+import type { Checklist } from '../../src/checklist/checklist.ts';
+import { createJobRecord } from '../../src/checklist/job-record.ts';
 import type { TableAnswer, TableEvent } from '../../src/checklist/table-control.ts';
-import type { TableSteps } from '../../src/checklist/table-steps.ts';
+import { actOf, type TableSteps } from '../../src/checklist/table-steps.ts';
 import { systemClock } from '../../src/clock.ts';
 import { readConfig } from '../../src/config.ts';
 import { createLogger } from '../../src/log.ts';
@@ -19,7 +23,7 @@ import { type AwsClients, createAwsClients } from '../../src/pipeline/aws.ts';
 import { codeIdentity, describeFunction } from '../../src/pipeline/ocr-function.ts';
 import type { RunSnapshot } from '../../src/rescan/types.ts';
 import { type LocalAws, startLocalAws } from '../../src/sandbox/aws/server.ts';
-import { openControlTable } from '../../src/state/control-table.ts';
+import { type ControlTable, openControlTable } from '../../src/state/control-table.ts';
 import { createScriptedRunControl, runSnapshot } from '../support/scripted-run-control.ts';
 
 let aws: LocalAws;
@@ -48,6 +52,9 @@ afterEach(async () => {
 
 interface Steps {
   readonly steps: TableSteps;
+  readonly checklist: Checklist;
+  readonly audit: Audit;
+  readonly table: ControlTable;
   readonly events: TableEvent[];
   hears<Kind extends TableEvent['kind']>(kind: Kind): Promise<Extract<TableEvent, { kind: Kind }>>;
 }
@@ -68,7 +75,11 @@ async function startSteps(settings: Record<string, string> = {}): Promise<Steps>
     tableName: config.CONTROL_TABLE,
     clock: systemClock,
   });
-  const { tables: steps, checklist } = assembleRescans({
+  const {
+    tables: steps,
+    checklist,
+    audit,
+  } = assembleRescans({
     config,
     aws: clients,
     table,
@@ -91,6 +102,9 @@ async function startSteps(settings: Record<string, string> = {}): Promise<Steps>
       event.kind === kind;
   return {
     steps,
+    checklist,
+    audit,
+    table,
     events,
     async hears(kind) {
       const until = Date.now() + 10_000;
@@ -254,6 +268,95 @@ describe('an approval', () => {
     });
   });
 
+  test('that is taken back while its act looks whether it may begin is not carried out: a stop is in time up to there', async () => {
+    const bot = await startSteps({ LEASE_SECONDS: '10' });
+    await backup(bot);
+    for (const takeBack of [
+      (id: string) => bot.steps.withdraw(id, 'U9'),
+      async () => (await bot.steps.withdrawApproved('U9')).length === 1,
+    ]) {
+      const approval = await request(bot);
+      aws.turn({ addedLatencyMs: 60 });
+      const clicked = bot.steps.click(approval.id, yes);
+      while ((await bot.steps.approval(approval.id))?.state.kind === 'pending');
+      expect(await takeBack(approval.id)).toBe(true);
+      aws.turn({ addedLatencyMs: 0 });
+      expect(value(await clicked).refused).toMatchObject({
+        reason: 'use',
+        refusal: { reason: 'not-approved', state: { kind: 'withdrawn', by: 'U9' } },
+      });
+      expect(await bot.steps.current()).toBeUndefined();
+    }
+    expect(bot.events.filter(({ kind }) => kind === 'started')).toEqual([]);
+  });
+
+  test('whose act was claimed by a process that died before it began is void: nobody goes on with it', async () => {
+    const bot = await startSteps();
+    await backup(bot);
+    const before = await inTable();
+    const approval = await request(bot);
+    const approved = { kind: 'approved', by: 'U2', at: Date.now() } as const;
+    await createApprovalStore(bot.table, 'TimesheetOCR-ocr-dev').move(approval.id, 'pending', approved);
+    await createJobRecord(bot.table, 'TimesheetOCR-ocr-dev').claim({
+      id: approval.id,
+      work: actOf(approval),
+      by: 'U1',
+      place: { channel: 'C01' },
+      startedAt: Date.now(),
+    });
+    bot.steps.standBy();
+    expect((await bot.hears('approval-changed')).approval.state.kind).toBe('void');
+    expect(await bot.steps.current()).toBeUndefined();
+    expect(await inTable()).toBe(before);
+  });
+
+  test('is void where its checklist was closed, and its message is told', async () => {
+    const bot = await startSteps();
+    await backup(bot);
+    const approval = await request(bot);
+    expect(await bot.checklist.close('U9')).toMatchObject({ ok: true, value: { withdrew: true } });
+    expect((await bot.hears('approval-changed')).approval.state).toMatchObject({ kind: 'withdrawn', by: 'U9' });
+    expect(await bot.steps.click(approval.id, yes)).toMatchObject({
+      refusal: { reason: 'click', refusal: { reason: 'decided', state: { kind: 'withdrawn' } } },
+    });
+  });
+
+  test('holds for the overrides it was given on, and tells them', async () => {
+    const bot = await startSteps({ SAMPLE_IMAGES: '3' });
+    await backup(bot);
+    expect(await bot.checklist.override('sample', 'U2', 'no image came today')).toMatchObject({ ok: true });
+    const approval = await request(bot);
+    expect(approval.fingerprint).toContainEqual({
+      name: 'passed over: sample',
+      value: 'U2 because no image came today',
+    });
+    await bot.checklist.override('sample', 'U3', 'another reason');
+    expect(value(await bot.steps.click(approval.id, yes)).refused).toMatchObject({
+      reason: 'use',
+      refusal: { reason: 'changed', changed: [{ name: 'passed over: sample' }] },
+    });
+  });
+
+  test('is in the audit from the request to the end, before anything is deleted', async () => {
+    const bot = await startSteps();
+    await backup(bot);
+    const approval = await request(bot);
+    await bot.steps.click(approval.id, yes);
+    await bot.hears('finished');
+    await bot.audit.close(5_000);
+    const told: string[] = [];
+    for await (const { who, what, outcome } of bot.audit.entries())
+      if (what.includes(approval.id)) told.push(`${who}: ${what}: ${outcome.replace(/ on backup \S+/, '')}`);
+    expect(told).toEqual([
+      `U1: approval ${approval.id} of a flush: asked for,`,
+      `U2: approval ${approval.id} of a flush: approved`,
+      `U2: flush ${approval.id}: approved, and about to begin`,
+      `U1: flush ${approval.id}: began, approved by U2`,
+      expect.stringMatching(/^U1: flush .* records deleted, 0 left$/),
+    ]);
+    expect(await bot.audit.verify()).toMatchObject({ ok: true, anchors: expect.any(Number) });
+  });
+
   test('expires by itself, and its message is told', async () => {
     const bot = await startSteps({ APPROVAL_MINUTES: '0.1' });
     await backup(bot);
@@ -271,8 +374,15 @@ describe('an approval', () => {
     await backup(bot);
     const plan = value(await bot.steps.planPrune(1));
     expect(plan.spared).toMatchObject([{ record: { id: first.id }, because: 'in-use' }]);
-    expect(value(await bot.steps.prune([first.id]))).toBe(0);
-    expect(value(await bot.steps.prune(plan.remove.map((record) => record.id)))).toBe(1);
+    expect(value(await bot.steps.prune([first.id], 'U1'))).toBe(0);
+    expect(
+      value(
+        await bot.steps.prune(
+          plan.remove.map((record) => record.id),
+          'U1',
+        ),
+      ),
+    ).toBe(1);
   });
 });
 
@@ -294,7 +404,8 @@ describe('a job', () => {
   });
 
   test('is kept from starting by the stop file, and by another job', async () => {
-    const [bot, other] = [await startSteps(), await startSteps()];
+    const patient = { LEASE_SECONDS: '10' };
+    const [bot, other] = [await startSteps(patient), await startSteps(patient)];
     await backup(bot);
     const [first, second] = [await request(bot), await request(other)];
     writeFileSync(join(folder, 'STOP'), '');

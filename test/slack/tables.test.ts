@@ -94,7 +94,7 @@ function tables() {
       status,
       deeds,
       table: { tables: table, forms, clock },
-      checklist: { checklist, permissions, clock },
+      checklist: { checklist, permissions, clock, autopilot, standingOf: async () => 'approver' },
       steps: stepPorts,
       deploys: deployForms,
       autopilot: { autopilot, chat },

@@ -20,6 +20,7 @@ export const idleTableControl = (): TableControl => ({
   approval: async () => undefined,
   click: refused,
   withdraw: async () => false,
+  withdrawApproved: async () => [],
   current: async () => undefined,
   stop: refused,
   setPlace: async () => {},

@@ -63,7 +63,10 @@ export function tableActions(ports: {
     [ACTION.prune]: {
       role: 'operator',
       async act(click) {
-        const deleted = await tables.prune(click.value.split(',').filter((id) => id !== ''));
+        const deleted = await tables.prune(
+          click.value.split(',').filter((id) => id !== ''),
+          click.person,
+        );
         return deleted.ok ? say(`${counted(deleted.value, 'backup')} deleted.`) : tableRefusalMessage(deleted.refusal);
       },
     },

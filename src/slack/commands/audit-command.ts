@@ -1,11 +1,11 @@
-import type { AuditLog } from '../../checklist/audit-log.ts';
+import type { Audit } from '../../checklist/assemble-audit.ts';
 import { auditMessage, chainMessage } from '../messages/audit-message.ts';
 import { code } from '../messages/escape.ts';
 import { type Message, say } from '../messages/message.ts';
 import type { Asker, Command } from './command.ts';
 
 export interface AuditCommandPorts {
-  readonly audit: Pick<AuditLog, 'entries' | 'verify'>;
+  readonly audit: Pick<Audit, 'entries' | 'verify' | 'waiting'>;
   /** Uploads the whole audit as CSV; what to say to whoever asked. */
   readonly exportAudit: (asker: Asker) => Promise<Message | undefined>;
 }
@@ -16,10 +16,17 @@ const MOST_SHOWN = 15;
 export const auditCommand = ({ audit, exportAudit }: AuditCommandPorts): Command => ({
   word: 'audit',
   role: 'viewer',
-  usage: 'audit | audit verify | audit export',
+  usage: 'audit | audit verify [HASH] | audit export',
   help: 'everything anyone did: who, what, when, why, what came of it; prove that none was changed; all as CSV',
   read(rest) {
-    const word = rest.trim().toLowerCase();
+    const [word = '', noted, ...more] = rest.trim().toLowerCase().split(/\s+/);
+    if (more.length > 0 || (noted !== undefined && word !== 'verify'))
+      return { ok: false, line: `${code(rest.trim(), 60)} is not understood.` };
+    if (noted !== undefined && !/^[0-9a-f]{64}$/.test(noted))
+      return {
+        ok: false,
+        line: `${code(noted, 80)} is no hash of the audit: those have 64 digits of 0 to 9 and a to f.`,
+      };
     switch (word) {
       case '':
         return {
@@ -28,7 +35,7 @@ export const auditCommand = ({ audit, exportAudit }: AuditCommandPorts): Command
             async act() {
               const entries = [];
               for await (const entry of audit.entries({ newestFirst: true, limit: MOST_SHOWN })) entries.push(entry);
-              return auditMessage(entries);
+              return auditMessage(entries, audit.waiting());
             },
           },
         };
@@ -37,7 +44,7 @@ export const auditCommand = ({ audit, exportAudit }: AuditCommandPorts): Command
           ok: true,
           value: {
             atOnce: say('Walking the chain from its first entry…'),
-            act: async () => chainMessage(await audit.verify()),
+            act: async () => chainMessage(await audit.verify(noted)),
           },
         };
       case 'export':

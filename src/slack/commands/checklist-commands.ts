@@ -1,17 +1,27 @@
+import type { AutopilotControl } from '../../checklist/autopilot-control.ts';
 import type { Checklist } from '../../checklist/checklist.ts';
 import { isOverridable, OVERRIDABLE } from '../../checklist/step.ts';
 import type { Clock } from '../../clock.ts';
+import {
+  closedMessage,
+  closeRefusalMessage,
+  overriddenMessage,
+  overrideRefusalMessage,
+} from '../messages/checklist-answers.ts';
 import { checklistMessage, historyMessage } from '../messages/checklist-message.ts';
-import { code, escapeMrkdwn } from '../messages/escape.ts';
+import { code } from '../messages/escape.ts';
 import { type Message, say } from '../messages/message.ts';
-import { STEP_TITLES } from '../messages/step-words.ts';
 import type { Permissions } from '../permissions.ts';
+import type { Standing } from '../standing.ts';
 import { type Asker, type Command, noMore } from './command.ts';
 
 export interface ChecklistCommandPorts {
   readonly checklist: Checklist;
   readonly permissions: Permissions;
   readonly clock: Clock;
+  readonly autopilot: Pick<AutopilotControl, 'current'>;
+  /** What somebody may decide, looked up at this very moment. */
+  readonly standingOf: (person: string) => Promise<Standing>;
 }
 
 /** The checklist as it stands, with the button of the next step for those who may press it. */
@@ -33,26 +43,32 @@ export const checklistCommand = (ports: ChecklistCommandPorts): Command => ({
 });
 
 /** `/rescan close`: the checklist is closed without its run. */
-export const closeCommand = ({ checklist }: Pick<ChecklistCommandPorts, 'checklist'>): Command => ({
+export const closeCommand = ({
+  checklist,
+  autopilot,
+}: Pick<ChecklistCommandPorts, 'checklist' | 'autopilot'>): Command => ({
   word: 'close',
   role: 'operator',
   usage: 'close',
   help: 'close the checklist of a rescan that is not to be finished; requests for approval that belong to it end',
   read: noMore('close', {
     async act({ person }) {
-      const id = await checklist.close(person);
-      return id === undefined
-        ? say('No checklist is open: nothing was changed.')
-        : say(
-            `Checklist \`${id}\` is closed. What it did stays done; what was approved for it holds no more.`,
-            'The next step opens a new one. `/rescan history` lists them.',
-          );
+      if ((await autopilot.current())?.state === 'running')
+        return say(
+          'The autopilot is at work on it: nothing was closed.',
+          '`/rescan autopilot stop` stops it, and takes its request for approval back.',
+        );
+      const closed = await checklist.close(person);
+      return closed.ok ? closedMessage(closed.value) : closeRefusalMessage(closed.refusal);
     },
   }),
 });
 
 /** `/rescan override STEP because …`: an approver's word that a step may be passed over. */
-export const overrideCommand = ({ checklist }: Pick<ChecklistCommandPorts, 'checklist'>): Command => ({
+export const overrideCommand = ({
+  checklist,
+  standingOf,
+}: Pick<ChecklistCommandPorts, 'checklist' | 'standingOf'>): Command => ({
   word: 'override',
   role: 'approver',
   usage: `override ${OVERRIDABLE.join(' | ')} because REASON`,
@@ -73,11 +89,11 @@ export const overrideCommand = ({ checklist }: Pick<ChecklistCommandPorts, 'chec
       ok: true,
       value: {
         async act({ person }) {
-          await checklist.override(step, person, reason);
-          return say(
-            `“${STEP_TITLES[step]}” is passed over in this rescan, as long as the function’s code stays as it is: ${escapeMrkdwn(reason)}`,
-            'The flush still needs its backup and its approval.',
-          );
+          // As at a click on Approve: an active member of this workspace, looked up now.
+          if ((await standingOf(person)) !== 'approver')
+            return say('Only an approver who is an active member of this workspace can pass a step over.');
+          const given = await checklist.override(step, person, reason);
+          return given.ok ? overriddenMessage(given.value) : overrideRefusalMessage(step, given.refusal);
         },
       },
     };
@@ -87,7 +103,7 @@ export const overrideCommand = ({ checklist }: Pick<ChecklistCommandPorts, 'chec
 const MOST_HISTORY = 15;
 
 /** `/rescan history` */
-export const historyCommand = ({ checklist, clock }: Omit<ChecklistCommandPorts, 'permissions'>): Command => ({
+export const historyCommand = ({ checklist, clock }: Pick<ChecklistCommandPorts, 'checklist' | 'clock'>): Command => ({
   word: 'history',
   role: 'viewer',
   usage: 'history',

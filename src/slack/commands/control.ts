@@ -31,7 +31,7 @@ export const resumeCommand = (deeds: RunDeeds): Command => ({
 /** Stops what is under way: the run, a flush or restore, or the autopilot between two of these. */
 export const stopCommand = (
   deeds: RunDeeds,
-  tables: Pick<TableControl, 'current' | 'stop'>,
+  tables: Pick<TableControl, 'current' | 'stop' | 'withdrawApproved'>,
   autopilot: Pick<AutopilotControl, 'stop'>,
 ): Command => ({
   word: 'stop',
@@ -49,12 +49,17 @@ export const stopCommand = (
         async act({ person }) {
           const stopped = await deeds.stop(person, { now: word === 'now' });
           if (stopped.done) return stopped.message;
+          // Approved a moment ago, and looking whether it may begin: it finds that it may not.
+          const [taken] = await tables.withdrawApproved(person);
           if (await tables.current()) {
             const job = await tables.stop(person);
             return job.ok ? say('Stopping between two batches.') : tableRefusalMessage(job.refusal);
           }
           const piloting = await autopilot.stop(person);
-          return piloting.ok ? autopilotStoppedMessage(piloting.value) : stopped.message;
+          if (piloting.ok) return autopilotStoppedMessage(piloting.value);
+          return taken
+            ? say(`The ${taken.act} that was approved had not begun: it does not begin any more.`)
+            : stopped.message;
         },
       },
     };

@@ -1,5 +1,7 @@
 import type { Approval, ApprovalPolicy } from '../../approvals/approval.ts';
+import type { Fact } from '../../approvals/fingerprint.ts';
 import { tableActSchema } from '../../checklist/table-control.ts';
+import { PASSED_OVER } from '../../checklist/table-facts.ts';
 import { ACTION, button } from './buttons.ts';
 import { code, escapeMrkdwn, mention, mentionWho } from './escape.ts';
 import { compose, type Message } from './message.ts';
@@ -41,7 +43,12 @@ export function approvalMessage(approval: Approval, { policy, approvers }: WhoAp
       .at(-1) ?? 'the table';
   const what = actWords(act, table);
   const { state } = approval;
-  const facts = approval.fingerprint.map(({ name, value }) => `${escapeMrkdwn(name)}: ${code(value, 200)}`).join('\n');
+  const isPassedOver = ({ name }: Fact) => name.startsWith(PASSED_OVER);
+  const facts = approval.fingerprint
+    .filter((fact) => !isPassedOver(fact))
+    .map(({ name, value }) => `${escapeMrkdwn(name)}: ${code(value, 200)}`)
+    .join('\n');
+  const passedOver = approval.fingerprint.filter(isPassedOver).map(passedOverLine);
   const asks = `${mention(approval.requestedBy)} asks to ${what}.`;
   const why = approval.reason === undefined ? 'No reason was given.' : `Why: ${code(approval.reason, 500)}`;
   if (state.kind === 'pending')
@@ -50,6 +57,7 @@ export function approvalMessage(approval: Approval, { policy, approvers }: WhoAp
       lines: [
         asks,
         why,
+        ...passedOver,
         policy === 'self'
           ? 'A team of one: the requester’s own yes counts.'
           : `${callWords(approvers, approval.requestedBy)}, until ${clockTime(approval.expiresAt)}. It holds for exactly this, and once:`,
@@ -73,6 +81,7 @@ export function approvalMessage(approval: Approval, { policy, approvers }: WhoAp
     lines: [
       asks,
       why,
+      ...passedOver,
       ...(state.kind === 'void' ? ['Nothing was done. What changed:', ...changedLines(state.changed)] : []),
       ...(state.kind === 'expired' || state.kind === 'denied' || state.kind === 'withdrawn'
         ? ['Nothing was done.']
@@ -80,6 +89,15 @@ export function approvalMessage(approval: Approval, { policy, approvers }: WhoAp
     ],
     notes: [facts],
   });
+}
+
+/** A gate that this act goes without: whoever approves must see it. */
+function passedOverLine({ name, value }: Fact): string {
+  const step = name.slice(PASSED_OVER.length);
+  const [, by, reason = ''] = /^([UW][A-Z0-9]+) because ([\s\S]*)$/.exec(value) ?? [];
+  return by === undefined
+    ? `:warning: *Passed over:* ${code(step)}, ${code(value, 500)}`
+    : `:warning: *Passed over:* ${code(step)}, by ${mention(by)}, because ${code(reason, 500)}`;
 }
 
 /** What the audit must show: one person asked and approved. */

@@ -19,6 +19,7 @@ const NEXT: Readonly<Partial<Record<StepName, string>>> = {
   sample: 'Try a few images',
   flush: 'Flush…',
   rescan: 'Plan the rescan',
+  validate: 'Validate',
 };
 
 /** Every step with its state, who and when, what it found, and the button of the next one. */
@@ -32,8 +33,8 @@ export function checklistMessage(view: ChecklistView, now: number, options: { bu
   return compose({
     fact: checklistFact(view),
     lines: [
-      ...(view.outcome ? ['`/rescan backup` or `/rescan autopilot` begins the next one.'] : []),
-      ...(next === undefined || view.outcome ? [] : [`Next: ${STEP_TITLES[next]}.`]),
+      ...(view.outcome && next !== 'validate' ? ['`/rescan backup` or `/rescan autopilot` begins the next one.'] : []),
+      ...(next === undefined || (view.outcome && next !== 'validate') ? [] : [`Next: ${STEP_TITLES[next]}.`]),
       ...view.troubles.flatMap((fault) => [`:warning: Something could not be read: ${faultLines(fault).join(' ')}`]),
     ],
     figures: [planFigure(view, now)],

@@ -1,4 +1,4 @@
-import { type Missing, overridableOf } from '../../checklist/gates.ts';
+import { type GatedStep, type Missing, overridableOf } from '../../checklist/gates.ts';
 import { code } from './escape.ts';
 import { count, counted, duration } from './format.ts';
 import { limitWords } from './limit-words.ts';
@@ -14,6 +14,8 @@ export function missingWords(missing: Missing): string {
       return `${backupName(missing.backupId)} is ${duration(missing.ageMs)} old (at most ${duration(missing.mostMs)})`;
     case 'table-changed':
       return `the table holds ${count(missing.records)} records now, ${backupName(missing.backupId)} ${count(missing.saved)}`;
+    case 'table-unread':
+      return 'the table cannot be counted, so nobody knows whether it still is what was backed up';
     case 'quotas-blocking':
       return `quotas block a rescan: ${missing.blocking.map(limitWords).join('; ')}`;
     case 'quotas-unknown':
@@ -32,6 +34,12 @@ export function missingWords(missing: Missing): string {
       return `${count(missing.failed)} of the ${counted(missing.images, 'image')} of the sample failed`;
     case 'not-flushed':
       return 'the table was not flushed in this rescan';
+    case 'restored-since':
+      return 'a restore put back what the flush had deleted';
+    case 'table-reset':
+      return missing.by === 'flush'
+        ? `the table was flushed since ${runName(missing.runId)} began: going on with it would leave out what it had done`
+        : `a backup was restored since ${runName(missing.runId)} began: what it had done is overwritten`;
     case 'run-active':
       return `${runName(missing.runId)} is running`;
     case 'function-unknown':
@@ -45,13 +53,20 @@ const MENDS: Readonly<Record<Missing['mend'], string>> = {
   'test-logging': '`/rescan test-logging` proves it, `/rescan deploy` puts it in place',
   sample: '`/rescan sample` tries some',
   flush: '`/rescan flush` asks for one; `/rescan start keep` rescans over what is there',
+  start: '`/rescan start` begins a new one',
   stop: '`/rescan stop` stops it',
+  table: 'look at the bot’s permissions: `dynamodb:DescribeTable` and `dynamodb:Scan`',
   status: 'look at the bot’s permissions: `lambda:GetFunction`',
 };
 
 /** Why a step may not begin, one line for each thing that is missing, with the command that mends it. */
-export function gateLines(step: 'flush' | 'start' | 'restore', missing: readonly Missing[]): string[] {
-  const what = step === 'start' ? 'The rescan was not planned' : `The ${step} was not asked for`;
+export function gateLines(step: GatedStep, missing: readonly Missing[]): string[] {
+  const what = {
+    start: 'The rescan was not begun',
+    resume: 'The run was not resumed',
+    flush: 'The flush was not begun',
+    restore: 'The restore was not begun',
+  }[step];
   const able = missing.map(overridableOf).filter((of) => of !== undefined);
   const [first] = able;
   return [

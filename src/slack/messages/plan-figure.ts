@@ -1,5 +1,6 @@
 import type { PlanBlock, RichTextBlock, TaskCardBlock } from '@slack/types';
-import type { ChecklistView, StepState, StepView } from '../../checklist/checklist-view.ts';
+import type { ChecklistView, StepView } from '../../checklist/checklist-view.ts';
+import type { StepState } from '../../checklist/step.ts';
 import { STATE_WORDS, STEP_TITLES, stepLine } from './step-words.ts';
 
 const STATUS: Readonly<Record<StepState, TaskCardBlock['status']>> = {

@@ -1,5 +1,5 @@
-import type { ChecklistView, StepState, StepView } from '../../checklist/checklist-view.ts';
-import type { Found, StepName } from '../../checklist/step.ts';
+import type { ChecklistView, StepView } from '../../checklist/checklist-view.ts';
+import type { Found, StepName, StepState } from '../../checklist/step.ts';
 import { code, mention, sentence } from './escape.ts';
 import { count, counted, duration, rate } from './format.ts';
 import { missingWords } from './gate-words.ts';

@@ -171,7 +171,7 @@ describe('an autopilot that needs a person', () => {
       },
       [
         'The autopilot waits for a person: the run was not started.',
-        'The rescan was not planned: one thing is missing. Nothing was changed.',
+        'The rescan was not begun: one thing is missing. Nothing was changed.',
         '• the table was not flushed in this rescan: `/rescan flush` asks for one; `/rescan start keep` rescans over what is there.',
         AGAIN,
       ],
