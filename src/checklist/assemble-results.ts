@@ -12,6 +12,7 @@ import { type ManifestPlace, readManifest, readManifestIndex } from '../rescan/m
 import type { RunControl } from '../rescan/run-control.ts';
 import { createRunStore } from '../rescan/run-store.ts';
 import type { ControlTable } from '../state/control-table.ts';
+import { createStops, type Stops } from '../state/stops.ts';
 import type { ChecklistStore } from './checklist-store.ts';
 import { createDiagnoses, type DiagnoseControl } from './diagnoses.ts';
 import type { ResultControl } from './result-control.ts';
@@ -22,6 +23,8 @@ import type { StartControl } from './start-control.ts';
 export interface FunctionLog {
   findLines(window: LogWindow): AsyncIterable<LogLine>;
   followLines(window: LogWindow & { readonly signal: AbortSignal }): AsyncIterable<readonly LogLine[]>;
+  /** By which a copy of the bot asks another to follow the log no more. */
+  readonly followStops: Stops;
 }
 
 export interface ResultParts {
@@ -84,10 +87,27 @@ export function assembleResults(parts: {
     readFault: (error) => foreseenOr(error, table),
     warn,
   });
-  const group = logGroupOf(functionName);
+  let known: string | undefined;
+  /** Where the function's configuration says it logs; Lambda's own place while that cannot be read. */
+  async function logGroup(): Promise<string> {
+    if (known !== undefined) return known;
+    try {
+      const facts = await describeFunction(aws.lambda, functionName);
+      known = facts.logGroup ?? logGroupOf(facts.name);
+      return known;
+    } catch (error) {
+      warn('the function does not say where it logs', error);
+      return logGroupOf(functionName);
+    }
+  }
   const functionLog: FunctionLog = {
-    findLines: (window) => findLines(aws.logs, group, window),
-    followLines: (window) => followLines(aws.logs, group, { ...window, clock, everyMs: FOLLOW_EVERY_MS }),
+    async *findLines(window) {
+      yield* findLines(aws.logs, await logGroup(), window);
+    },
+    async *followLines(window) {
+      yield* followLines(aws.logs, await logGroup(), { ...window, clock, everyMs: FOLLOW_EVERY_MS });
+    },
+    followStops: createStops(parts.table, `follow#${functionName}`),
   };
   const diagnoses = createDiagnoses({
     results,

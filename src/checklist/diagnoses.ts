@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import { FaultError } from '../pipeline/fault.ts';
-import { type InvocationReport, readReportLine } from '../pipeline/log-report.ts';
+import { readReportLine } from '../pipeline/log-line.ts';
+import type { InvocationReport } from '../pipeline/log-report.ts';
 import { LogGroupMissingError, type LogLine, type LogWindow } from '../pipeline/logs.ts';
 import type { MetricReading } from '../pipeline/metrics.ts';
 import type { Fault } from '../pipeline/reading.ts';

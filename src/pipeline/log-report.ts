@@ -1,3 +1,4 @@
+import { readLine } from './log-line.ts';
 import type { LogLine } from './logs.ts';
 
 /** What Lambda's REPORT line says of an invocation. */
@@ -17,89 +18,86 @@ export interface InvocationLog {
   readonly at: number;
   /** What the function said, without Lambda's own START, END and REPORT. */
   readonly lines: readonly LogLine[];
+  /** The first of them that tells of an error; -1 where none does. */
+  readonly firstError: number;
   readonly report?: InvocationReport;
   /** A line of it tells of an error, or Lambda ended it. */
   readonly isError: boolean;
+  /** One of the lines that were looked for is of it. */
+  readonly isHit: boolean;
 }
 
-const START = /^START RequestId: (\S+)/;
-const END = /^END RequestId: (\S+)/;
-const REPORT = /^REPORT RequestId: (\S+)\s+(.*)$/s;
-const ERROR =
-  /\bERROR\b|\bTraceback\b|\b\w*(?:Exception|Error)\b|Task timed out|\bRuntime\.\w+|signal: killed|\bnot written\b/;
-
-/** Whether a line tells of an error. */
-export const isErrorLine = (message: string): boolean => ERROR.test(message);
-
-/** The numbers of a REPORT line; undefined where it is none. */
-export function readReportLine(
-  message: string,
-): { readonly requestId: string; readonly report: InvocationReport } | undefined {
-  const [, requestId, rest] = REPORT.exec(message) ?? [];
-  if (requestId === undefined || rest === undefined) return;
-  const number = (name: string, unit: string): number | undefined => {
-    const [, digits] = new RegExp(`(?:^|\\s)${name}: ([0-9.]+) ${unit}`).exec(rest) ?? [];
-    return digits === undefined ? undefined : Number(digits);
-  };
-  const [memoryMb, maxMemoryMb, initMs] = [
-    number('Memory Size', 'MB'),
-    number('Max Memory Used', 'MB'),
-    number('Init Duration', 'ms'),
-  ];
-  return {
-    requestId,
-    report: {
-      durationMs: number('Duration', 'ms') ?? 0,
-      ...(memoryMb === undefined ? {} : { memoryMb }),
-      ...(maxMemoryMb === undefined ? {} : { maxMemoryMb }),
-      ...(initMs === undefined ? {} : { initMs }),
-    },
-  };
+interface Group {
+  requestId?: string;
+  stream: string;
+  at: number;
+  lines: LogLine[];
+  firstError: number;
+  report?: InvocationReport;
+  isError: boolean;
+  isHit: boolean;
 }
 
 /**
  * Lines as invocations: errors first, then the newest. A stream runs one invocation at a time, so a line belongs to the START
- * before it in its stream; lines that name another request belong to that one.
+ * before it in its stream; a line that names an invocation that was seen (a time-out is told after the REPORT) belongs to that
+ * one. `hits`: ids of lines that were looked for; where not given, all are.
  */
-export function groupByInvocation(lines: Iterable<LogLine>): readonly InvocationLog[] {
-  const groups = new Map<
-    string,
-    { requestId?: string; stream: string; at: number; lines: LogLine[]; report?: InvocationReport; isError: boolean }
-  >();
+export function groupByInvocation(lines: Iterable<LogLine>, hits?: ReadonlySet<string>): readonly InvocationLog[] {
+  const groups = new Map<string, Group>();
   const running = new Map<string, string>();
-  const groupOf = (line: LogLine, requestId: string | undefined) => {
+  /** Lines of a start-up, until the invocation that it was for begins. */
+  const starting = new Map<string, LogLine[]>();
+  const groupOf = (line: LogLine, requestId: string | undefined): Group => {
     const key = requestId ?? `stream ${line.stream}`;
     const group = groups.get(key) ?? {
       ...(requestId === undefined ? {} : { requestId }),
       stream: line.stream,
       at: line.at,
       lines: [],
+      firstError: -1,
       isError: false,
+      isHit: false,
     };
     groups.set(key, group);
+    group.isHit ||= hits === undefined || hits.has(line.id);
     return group;
   };
-  for (const line of lines) {
-    const [, started] = START.exec(line.message) ?? [];
-    if (started !== undefined) {
-      running.set(line.stream, started);
-      groupOf(line, started);
-      continue;
-    }
-    const [, ended] = END.exec(line.message) ?? [];
-    if (ended !== undefined) {
-      groupOf(line, ended);
-      continue;
-    }
-    const reported = readReportLine(line.message);
-    if (reported) {
-      groupOf(line, reported.requestId).report = reported.report;
-      if (running.get(line.stream) === reported.requestId) running.delete(line.stream);
-      continue;
-    }
-    const group = groupOf(line, running.get(line.stream));
+  const add = (group: Group, line: LogLine, isError: boolean) => {
+    if (isError && group.firstError < 0) group.firstError = group.lines.length;
+    group.isError ||= isError;
     group.lines.push(line);
-    group.isError ||= isErrorLine(line.message);
+  };
+  for (const line of lines) {
+    const read = readLine(line.message);
+    switch (read.kind) {
+      case 'init':
+        starting.set(line.stream, [...(starting.get(line.stream) ?? []), line].slice(-10));
+        break;
+      case 'start': {
+        running.set(line.stream, read.requestId);
+        const group = groupOf(line, read.requestId);
+        for (const before of starting.get(line.stream) ?? []) add(group, before, false);
+        starting.delete(line.stream);
+        break;
+      }
+      case 'end':
+        groupOf(line, read.requestId);
+        break;
+      case 'report': {
+        const group = groupOf(line, read.requestId);
+        group.report = read.report;
+        group.isError ||= read.isFailure;
+        if (running.get(line.stream) === read.requestId) running.delete(line.stream);
+        break;
+      }
+      case 'said': {
+        const isKnown = read.requestId !== undefined && groups.get(read.requestId)?.stream === line.stream;
+        add(groupOf(line, isKnown ? read.requestId : running.get(line.stream)), line, read.isError);
+        break;
+      }
+    }
   }
+  for (const unstarted of starting.values()) for (const line of unstarted) add(groupOf(line, undefined), line, false);
   return [...groups.values()].sort((a, b) => Number(b.isError) - Number(a.isError) || b.at - a.at);
 }

@@ -27,6 +27,8 @@ export interface LogWindow {
   readonly to?: number;
   /** CloudWatch's filter pattern. */
   readonly pattern?: string;
+  /** Of this stream alone. */
+  readonly stream?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -61,7 +63,7 @@ export const logGroupOf = (functionName: string): string => `/aws/lambda/${funct
 export async function* findLines(
   logs: CloudWatchLogsClient,
   group: string,
-  { from, to, pattern, signal }: LogWindow,
+  { from, to, pattern, stream, signal }: LogWindow,
 ): AsyncGenerator<LogLine> {
   let nextToken: string | undefined;
   do {
@@ -71,6 +73,7 @@ export async function* findLines(
       startTime: Math.floor(from),
       ...(to === undefined ? {} : { endTime: Math.ceil(to) }),
       ...(pattern === undefined ? {} : { filterPattern: pattern }),
+      ...(stream === undefined ? {} : { logStreamNames: [stream] }),
       ...(nextToken === undefined ? {} : { nextToken }),
     });
     const page = await logs.send(command, signal ? { abortSignal: signal } : {}).catch((error: unknown) => {
@@ -92,12 +95,13 @@ const lineOf = ({ timestamp = 0, logStreamName = '', message = '', eventId }: Fi
   id: eventId ?? `${logStreamName}/${timestamp}/${message}`,
 });
 
-/** Lines show up some seconds after they were written, those of one stream not before those of another. */
-const LATE_MS = 30_000;
+/** Lines show up some seconds after they were written, on a bad day minutes, those of one stream not before those of another. */
+const LATE_MS = 120_000;
 
 /**
- * New lines as they come, some at a time, each once, until `signal` is aborted; then it ends. Looks every `everyMs` at the last
- * half minute again, since CloudWatch shows lines late. @throws as `findLines`, but not `signal.reason`.
+ * New lines as they come, each once, until `signal` is aborted; then it ends. Looks every `everyMs` at the last two minutes again,
+ * since CloudWatch shows lines late, and yields what is new after each look, nothing as well: who follows must hear that time
+ * goes by. @throws as `findLines`, but not `signal.reason`; what was found before it failed is yielded first.
  */
 export async function* followLines(
   logs: CloudWatchLogsClient,
@@ -106,9 +110,11 @@ export async function* followLines(
 ): AsyncGenerator<readonly LogLine[]> {
   const { signal, clock, everyMs, pattern } = options;
   const seen = new Map<string, number>();
-  let from = options.from;
+  let from = Math.floor(options.from);
   while (!signal.aborted) {
     const fresh: LogLine[] = [];
+    let failure: { readonly error: unknown } | undefined;
+    const lookedAt = clock.now();
     try {
       for await (const line of findLines(logs, group, {
         from,
@@ -120,10 +126,12 @@ export async function* followLines(
         fresh.push(line);
       }
     } catch (error) {
-      if (!signal.aborted) throw error;
+      if (!signal.aborted) failure = { error };
     }
-    if (fresh.length > 0) yield fresh;
-    from = Math.max(options.from, clock.now() - LATE_MS);
+    yield fresh;
+    if (failure) throw failure.error;
+    // By when the look began: a slow one must not leave a gap. Whole, as CloudWatch takes it: else a line were new again.
+    from = Math.max(from, Math.floor(lookedAt) - LATE_MS);
     for (const [id, at] of seen) if (at < from) seen.delete(id);
     await clock.sleep(everyMs, signal);
   }

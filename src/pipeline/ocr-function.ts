@@ -81,6 +81,8 @@ export interface FunctionFacts {
   readonly runtime?: string;
   readonly environment: Record<string, string>;
   readonly packageType: 'Zip' | 'Image';
+  /** Where it writes its log, if Lambda says so. */
+  readonly logGroup?: string;
   /** Successful, InProgress or Failed. */
   readonly lastUpdateStatus?: string;
   /** Active, Pending, Inactive or Failed. */
@@ -121,6 +123,7 @@ export async function describeFunction(lambda: LambdaClient, functionName: strin
     ...(facts.Runtime === undefined ? {} : { runtime: facts.Runtime }),
     environment: { ...facts.Environment?.Variables },
     packageType: facts.PackageType ?? 'Zip',
+    ...(facts.LoggingConfig?.LogGroup === undefined ? {} : { logGroup: facts.LoggingConfig.LogGroup }),
     ...(facts.LastUpdateStatus === undefined ? {} : { lastUpdateStatus: facts.LastUpdateStatus }),
     ...(facts.State === undefined ? {} : { state: facts.State }),
   };

@@ -25,7 +25,8 @@ import { createFileUpload } from './file-upload.ts';
 import { createHome } from './home.ts';
 import { createIntake } from './intake.ts';
 import { listen } from './listen.ts';
-import { createLogDeeds } from './log-deeds.ts';
+import { createLogDeeds, logRefusal } from './log-deeds.ts';
+import { createLogFollowing } from './log-follow.ts';
 import type { Message } from './messages/message.ts';
 import { runMessage } from './messages/run-message.ts';
 import { createPermissions } from './permissions.ts';
@@ -233,7 +234,15 @@ export function createSlackApp(ports: {
     clock,
   });
   const putBack = createPutBackForm({ results, ...modals });
-  const logs = createLogDeeds({ ...functionLog, chat: answers, files, clock, onTrouble });
+  const logs = createLogDeeds({ findLines: functionLog.findLines, chat: answers, files, clock });
+  const following = createLogFollowing({
+    followLines: functionLog.followLines,
+    stops: functionLog.followStops,
+    chat: answers,
+    clock,
+    refusalOf: logRefusal,
+    onTrouble,
+  });
   const aftermath = createRunAftermath({
     results,
     diagnoses,
@@ -278,6 +287,7 @@ export function createSlackApp(ports: {
         },
       },
       logs,
+      following,
       pace,
     }),
     actions: actionTable({
@@ -297,7 +307,7 @@ export function createSlackApp(ports: {
       resultFiles,
       putBack,
       forms,
-      logs,
+      following,
       onTrouble,
       async openView(triggerId, view) {
         await clients.views.views.open({ trigger_id: triggerId, view });
@@ -371,7 +381,7 @@ export function createSlackApp(ports: {
 
     async stop() {
       stopCron();
-      logs.close();
+      void track(following.close());
       stopWatching();
       const drained = new AbortController();
       const tooLate = clock.sleep(DRAIN_MS, drained.signal);

@@ -7,7 +7,8 @@ import { actionTable } from '../../src/slack/actions/table.ts';
 import { beginSteps } from '../../src/slack/begin-steps.ts';
 import { commandTable } from '../../src/slack/commands/table.ts';
 import { createDeployForms } from '../../src/slack/deploy-forms.ts';
-import { createLogDeeds } from '../../src/slack/log-deeds.ts';
+import { createLogDeeds, logRefusal } from '../../src/slack/log-deeds.ts';
+import { createLogFollowing } from '../../src/slack/log-follow.ts';
 import { alertOf } from '../../src/slack/messages/alerts.ts';
 import { approvalMessage } from '../../src/slack/messages/approval-message.ts';
 import { autopilotMessage, autopilotPlanMessage } from '../../src/slack/messages/autopilot-message.ts';
@@ -77,7 +78,16 @@ function tables() {
     clock,
   });
   const putBack = createPutBackForm({ results, openView: async () => 'V1', updateView: async () => {} });
-  const logs = createLogDeeds({ ...functionLog, chat, files, clock, onTrouble: () => {} });
+  const { findLines, followLines, followStops: stops } = functionLog;
+  const logs = createLogDeeds({ findLines, chat, files, clock });
+  const following = createLogFollowing({
+    followLines,
+    stops,
+    chat,
+    clock,
+    refusalOf: logRefusal,
+    onTrouble: () => {},
+  });
   const table = idleTableControl();
   const forms = createTableForms({
     tables: table,
@@ -107,6 +117,7 @@ function tables() {
         threadIn: async () => undefined,
       },
       logs,
+      following,
       pace: { kind: 'auto' },
     }),
     actions: actionTable({
@@ -133,7 +144,7 @@ function tables() {
       resultFiles,
       putBack,
       forms,
-      logs,
+      following,
       whoApproves: { policy: 'second-person', approvers: ['U0APPROVER'] },
       openView: async () => {},
       onTrouble: () => {},
@@ -241,7 +252,7 @@ describe('the tables', () => {
       deployedMessage({ codeSha256: 'bmV4dA==' }, 'U1'),
       failuresMessage(failuresFound(), NOW),
       diffMessage(diffFound({ removed: 1 }), [], NOW),
-      followMessage('C1/1', 600_000, 'following', 0),
+      followMessage({ id: 'C1/1', forMs: 600_000, only: undefined }, { kind: 'following' }, 0),
     ];
     const shown = new Set(
       [...JSON.stringify(messages).matchAll(/"action_id":"([^"]+)"/g)].map((match) => match[1] ?? ''),

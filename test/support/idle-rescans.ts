@@ -74,5 +74,9 @@ export const idleRescans = (runs: RunControl): Omit<Rescans, 'tables'> => ({
     diff: noRun,
   },
   diagnoses: { diagnose: noRun },
-  functionLog: { findLines: nothing, followLines: nothing },
+  functionLog: {
+    findLines: nothing,
+    followLines: nothing,
+    followStops: { ask: async () => {}, isAsked: async () => false, forget: async () => {} },
+  },
 });

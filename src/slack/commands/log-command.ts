@@ -1,5 +1,5 @@
 import type { LogDeeds } from '../log-deeds.ts';
-import { code } from '../messages/escape.ts';
+import type { FollowAsked, LogFollowing } from '../log-follow.ts';
 import type { LogsAsked } from '../messages/log-message.ts';
 import { say } from '../messages/message.ts';
 import type { Command } from './command.ts';
@@ -9,20 +9,33 @@ const MINUTE_MS = 60_000;
 const MOST_MINUTES = 7 * 24 * 60;
 const MOST_FOLLOW_MINUTES = 60;
 
-/** `/rescan logs [errors] [minutes=15] [pattern=…] [image=KEY]`, `logs follow [10m]` */
-export const logsCommand = ({ logs }: { logs: Pick<LogDeeds, 'show' | 'follow'> }): Command => ({
+export interface LogCommandPorts {
+  readonly logs: LogDeeds;
+  readonly following: Pick<LogFollowing, 'follow' | 'stopIn'>;
+}
+
+/** `/rescan logs [errors] [minutes=15] [pattern=…] [image=KEY]`, `logs follow [10m] [errors] [pattern=…]`, `logs stop` */
+export const logsCommand = ({ logs, following }: LogCommandPorts): Command => ({
   word: 'logs',
   role: 'viewer',
-  usage: 'logs [errors] [minutes=15] [pattern=…] [image=KEY] | logs follow [10m]',
+  usage: 'logs [errors] [minutes=15] [pattern=…] [image=KEY] | logs follow [10m] [errors] [pattern=…] | logs stop',
   help: 'the function’s log by invocation, errors first; or new lines in a thread as they come',
   read(rest) {
     const words = splitWords(rest);
     if (!words.ok) return words;
     const [first, ...others] = words.value;
-    if (first?.toLowerCase() === 'follow') {
-      const minutes = readMinutes(others);
-      if (!minutes.ok) return minutes;
-      return { ok: true, value: { act: (asker) => logs.follow(minutes.value * MINUTE_MS, asker) } };
+    switch (first?.toLowerCase()) {
+      case 'follow': {
+        const asked = readFollow(others);
+        if (!asked.ok) return asked;
+        return { ok: true, value: { act: (asker) => following.follow(asked.value, asker) } };
+      }
+      case 'stop':
+        if (others.length > 0) return { ok: false, line: '`logs stop` takes nothing after it.' };
+        return {
+          ok: true,
+          value: { worksUnheard: true, act: ({ channel, person }) => following.stopIn(channel, person) },
+        };
     }
     const asked = readLogsAsked(words.value);
     if (!asked.ok) return asked;
@@ -35,7 +48,6 @@ export const logsCommand = ({ logs }: { logs: Pick<LogDeeds, 'show' | 'follow'> 
 
 /** Reads what follows `logs`. */
 export function readLogsAsked(words: readonly string[]): Read<LogsAsked> {
-  const isErrors = (word: string) => word.toLowerCase() === 'errors';
   const options = readOptions(
     words.filter((word) => !isErrors(word)),
     ['minutes', 'pattern', 'image'],
@@ -57,14 +69,28 @@ export function readLogsAsked(words: readonly string[]): Read<LogsAsked> {
   };
 }
 
-function readMinutes(words: readonly string[]): Read<number> {
-  const [typed = '10m', ...more] = words;
-  const [, digits] = /^(\d{1,3})m?$/.exec(typed) ?? [];
-  const minutes = Number(digits ?? Number.NaN);
-  if (more.length > 0 || !(minutes >= 1 && minutes <= MOST_FOLLOW_MINUTES))
-    return {
-      ok: false,
-      line: `${code(words.join(' '), 60)} is not understood: \`follow 10m\` takes 1 to ${MOST_FOLLOW_MINUTES} minutes.`,
-    };
-  return { ok: true, value: minutes };
+/** Reads what follows `logs follow`. */
+export function readFollow(words: readonly string[]): Read<FollowAsked> {
+  const isTime = (word: string) => /^\d+m?$/i.test(word);
+  const times = words.filter(isTime);
+  const options = readOptions(
+    words.filter((word) => !isTime(word) && !isErrors(word)),
+    ['pattern'],
+  );
+  if (!options.ok) return options;
+  const [time = '10m', ...more] = times;
+  const minutes = Number(time.replace(/m$/i, ''));
+  if (more.length > 0 || minutes < 1 || minutes > MOST_FOLLOW_MINUTES)
+    return { ok: false, line: `\`follow 10m\` takes one time, from 1 to ${MOST_FOLLOW_MINUTES} minutes.` };
+  const pattern = options.value.get('pattern');
+  return {
+    ok: true,
+    value: {
+      forMs: minutes * MINUTE_MS,
+      errorsOnly: words.some(isErrors),
+      ...(pattern === undefined ? {} : { pattern }),
+    },
+  };
 }
+
+const isErrors = (word: string): boolean => word.toLowerCase() === 'errors';

@@ -2,6 +2,7 @@ import type { RunControl } from '../../rescan/run-control.ts';
 import type { PaceWish } from '../../rescan/types.ts';
 import type { DeployForms } from '../deploy-forms.ts';
 import type { LogDeeds } from '../log-deeds.ts';
+import type { LogFollowing } from '../log-follow.ts';
 import type { PlanningPorts } from '../planning.ts';
 import type { RunDeeds } from '../run-deeds.ts';
 import { type AuditCommandPorts, auditCommand } from './audit-command.ts';
@@ -50,7 +51,8 @@ export interface CommandPorts {
   readonly autopilot: AutopilotCommandPorts;
   readonly audit: AuditCommandPorts;
   readonly results: ResultCommandPorts;
-  readonly logs: Pick<LogDeeds, 'show' | 'follow'>;
+  readonly logs: LogDeeds;
+  readonly following: LogFollowing;
   /** The pace where none is said. */
   readonly pace: PaceWish;
 }
@@ -69,6 +71,7 @@ export function commandTable({
   audit,
   results,
   logs,
+  following,
   pace,
 }: CommandPorts): ReadonlyMap<string, Command> {
   const commands = [
@@ -91,7 +94,7 @@ export function commandTable({
     failuresCommand(results),
     exportCommand(results),
     retryCommand(results),
-    logsCommand({ logs }),
+    logsCommand({ logs, following }),
     validateCommand(results),
     diffCommand(results),
     diagnoseCommand(results),
