@@ -10,6 +10,8 @@ import { assembleRuns } from './rescan/assemble.ts';
 import { settingPace } from './rescan/pace-words.ts';
 import { createSlackApp } from './slack/app.ts';
 import { ControlTableError, openControlTable } from './state/control-table.ts';
+import { createErrands } from './state/errands.ts';
+import { createLease } from './state/lease.ts';
 import { createOutbox } from './state/outbox.ts';
 
 const DRAIN_MS = 8_000;
@@ -27,7 +29,13 @@ async function startBot(config: Config, logger: Logger): Promise<() => Promise<v
   const rescans = assembleRescans({ config, aws, table, clock, random, logger, holder, runs, pace });
   const { tables, deploys, autopilot } = rescans;
   const outbox = createOutbox({ table, name: config.OCR_FUNCTION });
-  const slack = createSlackApp({ config, runs, tables, rescans, pace, outbox, clock, random, logger });
+  const name = config.OCR_FUNCTION;
+  const durationMs = config.LEASE_SECONDS;
+  const afterwards = {
+    errands: createErrands({ table, name }),
+    lease: createLease({ table, name: `afterwards#${name}`, holder, durationMs, clock, logger }),
+  };
+  const slack = createSlackApp({ config, runs, tables, rescans, pace, outbox, afterwards, clock, random, logger });
   await slack.start();
   runs.standBy();
   tables.standBy();

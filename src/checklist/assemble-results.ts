@@ -43,7 +43,7 @@ export function assembleResults(parts: {
   readonly place: BackupPlace;
   readonly clock: Clock;
   readonly random: Random;
-  readonly runs: Pick<RunControl, 'current'>;
+  readonly runs: Pick<RunControl, 'current' | 'read'>;
   readonly starts: Pick<StartControl, 'plan'>;
   readonly checklists: Pick<ChecklistStore, 'list' | 'steps' | 'setStep'>;
   readonly warn: (message: string, cause: unknown) => void;
@@ -112,7 +112,7 @@ export function assembleResults(parts: {
   const diagnoses = createDiagnoses({
     results,
     clock,
-    currentRun: () => parts.runs.current(),
+    readRun: (runId) => (runId === undefined ? parts.runs.current() : parts.runs.read(runId)),
     readMetrics: (window) => readMetrics(aws.cloudwatch, { functionName, modelId, table }, window),
     findLines: functionLog.findLines,
     functionFacts: () => describeFunction(aws.lambda, functionName),

@@ -13,7 +13,8 @@ import type { ResultAnswer, ResultControl } from './result-control.ts';
 export interface DiagnosesPorts {
   readonly results: Pick<ResultControl, 'failures' | 'outcomes'>;
   readonly clock: Clock;
-  readonly currentRun: () => Promise<RunSnapshot | undefined>;
+  /** The run of that id; the last one where none is given. */
+  readonly readRun: (runId?: string) => Promise<RunSnapshot | undefined>;
   readonly readMetrics: (window: { from: number; to: number }) => Promise<MetricReading>;
   readonly findLines: (window: LogWindow) => AsyncIterable<LogLine>;
   readonly functionFacts: () => Promise<DiagnosisFacts['functionFacts']>;
@@ -23,8 +24,8 @@ export interface DiagnosesPorts {
 
 /** Looks at what the runbook's "Troubleshooting" asks a person to look at. */
 export interface DiagnoseControl {
-  /** What cannot be read is told as such; the rest is looked at all the same. */
-  diagnose(): Promise<ResultAnswer<Diagnosis & { readonly run?: RunSnapshot }>>;
+  /** Of a run, the last one where none is named. What cannot be read is told as such; the rest is looked at all the same. */
+  diagnose(runId?: string): Promise<ResultAnswer<Diagnosis & { readonly run?: RunSnapshot }>>;
 }
 
 /** How far back is looked where no run tells when it began. */
@@ -32,12 +33,14 @@ const LOOK_BACK_MS = 30 * 60_000;
 /** A log of a whole run may be long: its last part tells enough. */
 const LOG_BACK_MS = 15 * 60_000;
 const MOST_REPORTS = 2_000;
+/** What was in flight with the last outcome comes to its end in this time. */
+const SETTLE_MS = 5 * 60_000;
 
 export function createDiagnoses(ports: DiagnosesPorts): DiagnoseControl {
   const { clock } = ports;
   return {
-    async diagnose() {
-      const found = await ports.results.failures();
+    async diagnose(runId) {
+      const found = await ports.results.failures(runId);
       if (!found.ok) return found;
       const { totals: failures, dispose } = found.value;
       await dispose();
@@ -51,13 +54,16 @@ export function createDiagnoses(ports: DiagnosesPorts): DiagnoseControl {
           return otherwise;
         }
       };
-      const run = await orUnread(ports.currentRun, undefined);
-      const to = clock.now();
-      const from = run?.startedAt ?? to - LOOK_BACK_MS;
-      const until = run?.endedAt ?? to;
+      const run = await orUnread(() => ports.readRun(runId), undefined);
       const groups = createFailureGroups();
-      const outcomes = await ports.results.outcomes();
-      if (outcomes.ok) for await (const record of outcomes.value.records) groups.add(record);
+      let lastOutcomeAt: number | undefined;
+      const outcomes = await ports.results.outcomes(runId);
+      if (outcomes.ok)
+        for await (const record of outcomes.value.records) {
+          groups.add(record);
+          lastOutcomeAt = Math.max(lastOutcomeAt ?? 0, record.startedAt + record.durationMs);
+        }
+      const { from, until } = windowOf(run, lastOutcomeAt, clock.now());
       const noLimits = { timeoutMs: 0, memoryMb: 0 };
       const [metrics, reports, functionFacts, modelQuota] = await Promise.all([
         orUnread<MetricReading>(() => ports.readMetrics({ from, to: until }), { throttling: [] }),
@@ -78,6 +84,14 @@ export function createDiagnoses(ports: DiagnosesPorts): DiagnoseControl {
       return { ok: true, value: { ...diagnose(facts), ...(run ? { run } : {}) } };
     },
   };
+
+  /** When the run was driven: log and metrics of a run that has come to rest lie where it did, however late one asks. */
+  function windowOf(run: RunSnapshot | undefined, lastOutcomeAt: number | undefined, now: number) {
+    const from = run?.startedAt ?? now - LOOK_BACK_MS;
+    const isOver = run !== undefined && run.state.kind !== 'running';
+    const ended = isOver && lastOutcomeAt !== undefined ? lastOutcomeAt + SETTLE_MS : now;
+    return { from, until: Math.max(from + 1, Math.min(now, ended)) };
+  }
 
   async function readReports(from: number, to: number): Promise<readonly InvocationReport[]> {
     const reports: InvocationReport[] = [];

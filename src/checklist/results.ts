@@ -52,7 +52,7 @@ const refuse = (refusal: ResultRefusal): { readonly ok: false; readonly refusal:
 
 /** What came of a rescan, read from the table, the journals, the manifests and the backups (see ResultControl). */
 export function createResults(ports: ResultsPorts): ResultControl {
-  const { dynamodb, store, clock } = ports;
+  const { dynamodb, store } = ports;
 
   async function answer<T>(work: () => Promise<ResultAnswer<T>>): Promise<ResultAnswer<T>> {
     try {
@@ -170,7 +170,6 @@ export function createResults(ports: ResultsPorts): ResultControl {
         if ('reason' in run) return refuse(run);
         const report = await readRunReport({
           startedAt: run.startedAt ?? run.plan.plannedAt,
-          until: run.endedAt ?? clock.now(),
           manifest: ports.manifest(run.runId, 0),
           journal: store.journal(run.runId, 0),
         });

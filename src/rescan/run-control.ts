@@ -104,6 +104,8 @@ export interface RunControl {
   start(runId: string, by: Person, options: { place: RunPlace; abandonOpen?: boolean }): Promise<Answer<RunSnapshot>>;
   /** The open run of this pipeline, else the last one; undefined when there never was one. */
   current(): Promise<RunSnapshot | undefined>;
+  /** One run as it stands; undefined where there is none of that id. */
+  read(runId: string): Promise<RunSnapshot | undefined>;
   pause(by: Person): Promise<Answer<RunSnapshot>>;
   resume(by: Person): Promise<Answer<RunSnapshot>>;
   /** `now` does not wait for what is in flight. */

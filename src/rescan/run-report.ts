@@ -46,8 +46,6 @@ function createTop<T>(most: number, weight: (it: T) => number) {
  */
 export async function readRunReport(sources: {
   readonly startedAt: number;
-  /** The end of the run, or now. */
-  readonly until: number;
   readonly manifest: AsyncIterable<ManifestEntry>;
   readonly journal: AsyncIterable<{ readonly records: readonly OutcomeRecord[] }>;
 }): Promise<RunReport> {
@@ -56,7 +54,7 @@ export async function readRunReport(sources: {
   const wanted = new Set(largest.result().map(({ index }) => index));
   const ofLargest = new Map<number, OutcomeRecord>();
   const slowest = createTop<OutcomeRecord>(MOST_NOTED, ({ durationMs }) => durationMs);
-  const timeline = createTimeline({ from: sources.startedAt, to: sources.until, most: MOST_STRETCHES });
+  const timeline = createTimeline({ from: sources.startedAt, most: MOST_STRETCHES });
   const failedByType: Partial<Record<FailureType, number>> = {};
   let images = 0;
   let failed = 0;

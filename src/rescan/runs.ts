@@ -308,6 +308,10 @@ export function createRuns(ports: RunsPorts, rules: RunsRules): Runs {
       const record = runId === undefined ? undefined : await store.read(runId);
       return record && snapshotOf(record);
     },
+    async read(runId) {
+      const record = await store.read(runId);
+      return record && snapshotOf(record);
+    },
     pause: (by) => halt(by, 'pause'),
     stop: (by, options) => halt(by, options.now ? 'stop-now' : 'stop'),
     async resume(by) {

@@ -15,36 +15,60 @@ export interface Stretch {
 /** Counts outcomes over the time of a run. */
 export interface Timeline {
   add(record: Pick<OutcomeRecord, 'startedAt' | 'durationMs' | 'outcome'>): void;
+  /** From the beginning to the last outcome; none where there was no outcome. */
   stretches(): readonly Stretch[];
 }
 
+interface Counts {
+  images: number;
+  failed: number;
+  entries: number;
+}
+
+const SHORTEST_MS = 1_000;
+
 /**
- * A timeline of at most `most` stretches of equal length from `from` to `to` (epoch ms). An outcome counts when its invocation
- * ended; one from outside the time counts at the nearer end, so that the sums are exact.
+ * A timeline of at most `most` stretches of equal length from `from` (epoch ms) to the last outcome, which need not be known
+ * before: when a stretch more is needed, two and two become one. An outcome counts when its invocation ended; one from before
+ * `from` counts in the first stretch, so that the sums are exact.
  */
-export function createTimeline({ from, to, most }: { from: number; to: number; most: number }): Timeline {
-  const lengthMs = Math.max(1_000, Math.ceil((to - from) / most));
-  const number = Math.max(1, Math.min(most, Math.ceil((to - from) / lengthMs)));
-  const images = new Array<number>(number).fill(0);
-  const failed = new Array<number>(number).fill(0);
-  const entries = new Array<number>(number).fill(0);
-  const raise = (counts: number[], at: number, by: number) => {
-    counts[at] = (counts[at] ?? 0) + by;
+export function createTimeline({ from, most }: { from: number; most: number }): Timeline {
+  let lengthMs = SHORTEST_MS;
+  let counts: Counts[] = [];
+  let last = from;
+  const placeOf = (at: number) => Math.max(0, Math.floor((at - from) / lengthMs));
+  const halve = () => {
+    lengthMs *= 2;
+    const pairs: Counts[] = [];
+    for (let at = 0; at < counts.length; at += 2) pairs.push(sumOf(counts.slice(at, at + 2)));
+    counts = pairs;
   };
   return {
     add({ startedAt, durationMs, outcome }) {
-      const at = Math.min(number - 1, Math.max(0, Math.floor((startedAt + durationMs - from) / lengthMs)));
-      raise(images, at, 1);
-      if (outcome.kind === 'failed') raise(failed, at, 1);
-      if (outcome.kind === 'processed') raise(entries, at, outcome.entriesStored ?? 0);
+      const at = startedAt + durationMs;
+      last = Math.max(last, at);
+      while (placeOf(at) >= most) halve();
+      const place = placeOf(at);
+      while (counts.length <= place) counts.push({ images: 0, failed: 0, entries: 0 });
+      const here = counts[place];
+      if (here === undefined) return;
+      here.images += 1;
+      if (outcome.kind === 'failed') here.failed += 1;
+      if (outcome.kind === 'processed') here.entries += outcome.entriesStored ?? 0;
     },
     stretches: () =>
-      images.map((count, at) => ({
+      counts.map((here, at) => ({
         from: from + at * lengthMs,
-        to: Math.min(to, from + (at + 1) * lengthMs),
-        images: count,
-        failed: failed[at] ?? 0,
-        entries: entries[at] ?? 0,
+        // A shorter last one would show a rate that never was: the least is a second.
+        to: Math.max(from + at * lengthMs + SHORTEST_MS, Math.min(last, from + (at + 1) * lengthMs)),
+        ...here,
       })),
   };
 }
+
+const sumOf = (counts: readonly Counts[]): Counts =>
+  counts.reduce((sum, { images, failed, entries }) => ({
+    images: sum.images + images,
+    failed: sum.failed + failed,
+    entries: sum.entries + entries,
+  }));

@@ -7,6 +7,8 @@ import type { Config } from '../config.ts';
 import type { Logger } from '../log.ts';
 import type { RunControl, RunPlace } from '../rescan/run-control.ts';
 import type { PaceWish, RunSnapshot } from '../rescan/types.ts';
+import type { Errands } from '../state/errands.ts';
+import type { Lease } from '../state/lease.ts';
 import type { Outbox } from '../state/outbox.ts';
 import { actionTable } from './actions/table.ts';
 import { createAlertDelivery } from './alert-delivery.ts';
@@ -30,6 +32,7 @@ import { createLogFollowing } from './log-follow.ts';
 import type { Message } from './messages/message.ts';
 import { runMessage } from './messages/run-message.ts';
 import { createPermissions } from './permissions.ts';
+import { postWithPictures } from './pictures.ts';
 import { createPresenceCheck, silentChannels } from './presence.ts';
 import { createPutBackForm } from './put-back-form.ts';
 import { createResultDeeds } from './result-deeds.ts';
@@ -37,6 +40,7 @@ import { createResultFiles } from './result-files.ts';
 import { createRunAftermath } from './run-aftermath.ts';
 import { createRunDeeds } from './run-deeds.ts';
 import { createRunLinks } from './run-links.ts';
+import { rememberPlaces } from './run-places.ts';
 import { createRunThread } from './run-thread.ts';
 import { createSeen } from './seen.ts';
 import { createReceiver } from './socket.ts';
@@ -63,22 +67,6 @@ const HOME_EVERY_MS = 10_000;
 /** A click that is being worked on may act on AWS: it gets a little of the drain's time to finish. */
 const DISCONNECT_MS = 1_000;
 
-/** Where a run shows itself; as it was last known while the control table cannot be read: a fault must find its thread. */
-function rememberPlaces(runs: Pick<RunControl, 'place'>): (runId: string) => Promise<RunPlace | undefined> {
-  const known = new Map<string, RunPlace>();
-  return async (runId) => {
-    try {
-      const place = await runs.place(runId);
-      if (place) known.set(runId, place);
-      return place;
-    } catch (error) {
-      const last = known.get(runId);
-      if (!last) throw error;
-      return last;
-    }
-  };
-}
-
 /** The Slack face of the bot: shows the runs and hands on what people ask for. */
 export function createSlackApp(ports: {
   config: Config;
@@ -88,11 +76,13 @@ export function createSlackApp(ports: {
   /** The pace where none is said. */
   pace: PaceWish;
   outbox: Outbox;
+  /** What is to be told after a run, and the right to tell it. */
+  afterwards: { readonly errands: Errands; readonly lease: Lease };
   clock: Clock;
   random: Random;
   logger: Logger;
 }): SlackApp {
-  const { config, runs, tables, rescans, pace, outbox, clock, random } = ports;
+  const { config, runs, tables, rescans, pace, outbox, afterwards, clock, random } = ports;
   const { checklist, starts, steps, deploys, autopilot, audit, results, diagnoses, functionLog } = rescans;
   const logger = ports.logger.child({ room: 'slack' });
   const onTrouble = (error: unknown, message: string) => logger.warn({ err: error }, message);
@@ -223,11 +213,13 @@ export function createSlackApp(ports: {
   });
   const resultFiles = createResultFiles({ results, files });
   const region = process.env.AWS_REGION ?? 'us-east-1';
+  const post = postWithPictures({ chat: answers, files, onTrouble });
   const resultDeeds = createResultDeeds({
     results,
     diagnoses,
     region,
     announce,
+    post,
     files: resultFiles,
     planning,
     pace,
@@ -248,8 +240,11 @@ export function createSlackApp(ports: {
     diagnoses,
     files: resultFiles,
     runs,
-    chat: answers,
+    post,
     region,
+    afterwards,
+    clock,
+    random,
     onTrouble,
   });
   const checklistPorts = { checklist, permissions, clock, autopilot, standingOf };
@@ -369,6 +364,7 @@ export function createSlackApp(ports: {
       };
       await connectOrTryOn(app, { clock, closing: closing.signal, onTrouble });
       alerts.start();
+      aftermath.start();
       void silentChannels(config.SLACK_CHANNELS, presence).then((lines) => {
         for (const line of lines) logger.error(line);
       });
@@ -398,6 +394,7 @@ export function createSlackApp(ports: {
       drained.abort();
       closing.abort();
       alerts.close();
+      aftermath.close();
       board.close();
       jobBoard.close();
       pilotBoard.close();

@@ -21,6 +21,12 @@ export interface MessagePlace {
 export interface Chat {
   /** Answers the ts. `broadcast`: a reply that the channel sees as well. */
   post(channel: string, message: Message, thread?: { ts: string; broadcast: boolean }): Promise<string>;
+  /** The same, and whether Slack took the message as it is: else it stands there in a plainer form. */
+  postKnowing(
+    channel: string,
+    message: Message,
+    thread?: { ts: string; broadcast: boolean },
+  ): Promise<{ readonly ts: string; readonly isWhole: boolean }>;
   /** Posts what passed the limits before. */
   postStored(channel: string, message: StoredMessage, thread?: { ts: string; broadcast: boolean }): Promise<string>;
   edit(place: MessagePlace, message: Message): Promise<void>;
@@ -32,22 +38,29 @@ export interface Chat {
 }
 
 export function createChat(client: Pick<WebClient, 'chat'>): Chat {
+  async function send(
+    channel: string,
+    { text, blocks, plain }: StoredMessage,
+    thread?: { ts: string; broadcast: boolean },
+  ): Promise<{ ts: string; isWhole: boolean }> {
+    const quiet = { channel, text, unfurl_links: false, unfurl_media: false };
+    const sendAs = (content: { blocks?: (KnownBlock | Block)[] }) =>
+      thread
+        ? client.chat.postMessage({ ...quiet, ...content, thread_ts: thread.ts, reply_broadcast: thread.broadcast })
+        : client.chat.postMessage({ ...quiet, ...content });
+    const asItIs = async () => ({ ...(await sendAs({ blocks: [...blocks] })), isWhole: true });
+    const { ts, isWhole } = await plainIfRefused<{ ts?: string; isWhole: boolean }>(
+      asItIs,
+      plain && (async () => ({ ...(await sendAs({ blocks: [...plain] })), isWhole: false })),
+      async () => ({ ...(await sendAs({})), isWhole: false }),
+    );
+    if (!ts) throw new Error('Slack took a message and gave no ts.');
+    return { ts, isWhole };
+  }
   const chat: Chat = {
-    post: (channel, message, thread) => chat.postStored(channel, withinLimits(message), thread),
-    async postStored(channel, { text, blocks, plain }, thread) {
-      const quiet = { channel, text, unfurl_links: false, unfurl_media: false };
-      const send = (content: { blocks?: (KnownBlock | Block)[] }) =>
-        thread
-          ? client.chat.postMessage({ ...quiet, ...content, thread_ts: thread.ts, reply_broadcast: thread.broadcast })
-          : client.chat.postMessage({ ...quiet, ...content });
-      const posted = await plainIfRefused(
-        () => send({ blocks: [...blocks] }),
-        plain && (() => send({ blocks: [...plain] })),
-        () => send({}),
-      );
-      if (!posted.ts) throw new Error('Slack took a message and gave no ts.');
-      return posted.ts;
-    },
+    post: async (channel, message, thread) => (await send(channel, withinLimits(message), thread)).ts,
+    postKnowing: (channel, message, thread) => send(channel, withinLimits(message), thread),
+    postStored: async (channel, message, thread) => (await send(channel, message, thread)).ts,
     async edit(place, message) {
       const { text, blocks, plain } = withinLimits(message);
       await plainIfRefused(
@@ -97,6 +110,7 @@ export function patientChat(chat: Chat, clock: Clock): Chat {
   return {
     ...chat,
     post: (...said) => patiently(() => chat.post(...said)),
+    postKnowing: (...said) => patiently(() => chat.postKnowing(...said)),
     edit: (...said) => patiently(() => chat.edit(...said)),
     whisper: (...said) => patiently(() => chat.whisper(...said)),
   };

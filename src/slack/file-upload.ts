@@ -10,6 +10,13 @@ export interface FileContent {
   readonly open: () => Readable;
 }
 
+/** A small file that is in memory already. */
+export const bufferFile = (name: string, content: Buffer): FileContent => ({
+  name,
+  bytes: content.length,
+  open: () => Readable.from([content]),
+});
+
 /** Files into a channel or thread, by Slack's external upload: a place to put them, the bytes, the word that they are whole. */
 export interface FileUpload {
   /**

@@ -11,6 +11,7 @@ import type { Message } from './messages/message.ts';
 import { chartMessage } from './messages/report-message.ts';
 import { resultRefusalMessage } from './messages/result-refusals.ts';
 import { validationMessage } from './messages/validation-message.ts';
+import type { PostWithPictures } from './pictures.ts';
 import { type PlanningPorts, showPlan } from './planning.ts';
 import type { ResultFiles } from './result-files.ts';
 
@@ -34,6 +35,7 @@ export function createResultDeeds(ports: {
   diagnoses: DiagnoseControl;
   region: string;
   announce: (channel: string, message: Message) => Promise<void>;
+  post: PostWithPictures;
   files: Pick<ResultFiles, 'shareDiff'>;
   planning: PlanningPorts;
   pace: PaceWish;
@@ -82,7 +84,7 @@ export function createResultDeeds(ports: {
     async chart({ channel }) {
       const report = await results.report();
       if (!report.ok) return resultRefusalMessage(report.refusal);
-      await announce(channel, chartMessage(report.value.runId, report.value));
+      await ports.post(channel, chartMessage(report.value.runId, report.value));
       return undefined;
     },
     async diagnose({ channel }) {

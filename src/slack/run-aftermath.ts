@@ -1,86 +1,166 @@
+import { z } from 'zod';
 import type { DiagnoseControl } from '../checklist/diagnoses.ts';
 import type { ResultControl } from '../checklist/result-control.ts';
-import type { CauseTotals } from '../rescan/failure-totals.ts';
+import type { Clock, Random } from '../clock.ts';
 import type { RunControl, RunPlace } from '../rescan/run-control.ts';
 import type { RunEvent, RunSnapshot } from '../rescan/types.ts';
-import type { Chat } from './chat.ts';
+import type { Errand, Errands } from '../state/errands.ts';
+import type { Lease } from '../state/lease.ts';
+import { createErrandRunner, type Step } from './errand-runner.ts';
 import { diagnosisMessage } from './messages/diagnosis-message.ts';
+import { code } from './messages/escape.ts';
+import { type Message, say } from './messages/message.ts';
 import { reportMessage } from './messages/report-message.ts';
+import type { PostWithPictures } from './pictures.ts';
 import type { ResultFiles } from './result-files.ts';
+import { readTrouble } from './trouble.ts';
 
-/** What is told of a run by itself once it has ended: its report, a diagnosis after a trip, the failed images as CSV. */
-export interface RunAftermath {
-  /** Returns at once; what it begins is `over` when it has been told. */
-  hear(event: RunEvent): void;
-  /** Resolves when nothing is being told any more. */
-  over(): Promise<void>;
+/** After these the bot tells by itself what came of the run: it is through, stopped by somebody, or stopped itself. */
+const TOLD_AFTER = ['completed', 'stopped', 'tripped'] as const;
+const FIRST_WAIT_MS = 1_000;
+const LONGEST_WAIT_MS = 60_000;
+const aboutSchema = z.object({ runId: z.string(), kind: z.enum(TOLD_AFTER) });
+const isToldAfter = (kind: string): kind is (typeof TOLD_AFTER)[number] => TOLD_AFTER.some((told) => told === kind);
+
+/** The errand of telling what came of a run. Of one end there is one errand, however often the end is heard of. */
+export function aftermathOf({ kind, snapshot }: RunEvent): Pick<Errand, 'id' | 'about'> | undefined {
+  if (!isToldAfter(kind)) return;
+  const { runId, totals } = snapshot;
+  const done = totals.processed + totals.rejected + totals.failed;
+  return { id: `${runId}#${kind}#${done}#${totals.calls}`, about: { runId, kind } };
 }
 
-export function createRunAftermath(ports: {
-  results: ResultControl;
+/** What is told of a run by itself once it has come to an end. */
+export interface RunAftermath {
+  /**
+   * Resolves when it is on record that the run's aftermath is to be told. Where the control table cannot be written it resolves at
+   * once, as the run's own state comes first, and putting it on record is tried again.
+   */
+  hear(event: RunEvent): Promise<void> | undefined;
+  /** Tells what is to be told, of this process and of ones before it, from now until `close`. */
+  start(): void;
+  /** Resolves when nothing is left that could be told now. */
+  over(): Promise<void>;
+  close(): void;
+}
+
+export interface AftermathPorts {
+  results: Pick<ResultControl, 'report' | 'failures'>;
   diagnoses: DiagnoseControl;
   files: Pick<ResultFiles, 'shareFailures'>;
-  runs: Pick<RunControl, 'place'>;
-  chat: Pick<Chat, 'post'>;
+  runs: Pick<RunControl, 'place' | 'read'>;
+  /** Posts a message; where Slack refuses its charts, they follow as pictures. */
+  post: PostWithPictures;
   region: string;
   onTrouble: (error: unknown, message: string) => void;
-}): RunAftermath {
-  const { results, chat } = ports;
-  let telling: Promise<void> = Promise.resolve();
+}
 
-  const inThread = (place: RunPlace) => (place.ts === undefined ? {} : { threadTs: place.ts });
+/** Tells what came of a run, step by step: after a trip a diagnosis, then the report, then the failed images as CSV. */
+export async function tellAftermath(errand: Errand, step: Step, ports: AftermathPorts): Promise<void> {
+  const about = aboutSchema.safeParse(errand.about);
+  if (!about.success) {
+    ports.onTrouble(about.error, `the errand ${errand.id} cannot be read; it is passed over`);
+    return;
+  }
+  const { runId, kind } = about.data;
+  const run = await ports.runs.read(runId);
+  const place = await ports.runs.place(runId);
+  // It goes on: its next end tells of it.
+  if (!run || !place || run.state.kind !== kind) return;
 
-  /** The failed images as CSV, if there are any; the causes, for the report. */
-  async function shareFailures(
-    place: RunPlace,
-    tell: (causes: readonly CauseTotals[]) => Promise<void>,
-  ): Promise<void> {
-    const found = await results.failures();
-    if (!found.ok) return tell([]);
+  if (kind === 'tripped')
+    await step('diagnosis', async () => {
+      const found = await ports.diagnoses.diagnose(runId);
+      if (found.ok) await inThread(place, diagnosisMessage(found.value, ports.region), false);
+    });
+  await step('report', () => tellReport(run, place));
+  if (run.totals.failed > 0 || kind === 'tripped') await step('csv', () => tellFailures(run, place));
+
+  async function tellReport(run: RunSnapshot, place: RunPlace): Promise<void> {
+    const report = await ports.results.report(run.runId);
+    if (!report.ok) throw new Error(`No report of ${run.runId}: ${report.refusal.reason}`);
+    const failures = await readFailures(run.runId);
+    await failures.dispose();
+    const about = { expected: report.value.expected, causes: failures.totals.causesInRun };
+    await inThread(place, reportMessage(run, report.value, about), kind === 'completed');
+  }
+
+  async function readFailures(runId: string) {
+    const found = await ports.results.failures(runId);
+    if (!found.ok) throw new Error(`The failures of ${runId} cannot be read: ${found.refusal.reason}`);
+    return found.value;
+  }
+
+  async function tellFailures({ runId }: RunSnapshot, place: RunPlace): Promise<void> {
+    const failures = await readFailures(runId);
     try {
-      const { totals } = found.value;
-      await tell(totals.causes.top.map(({ totals: cause }) => cause));
-      if (totals.images > 0)
-        await ports.files.shareFailures(found.value, { channel: place.channel, ...inThread(place) });
+      if (failures.totals.images === 0) return;
+      const { channel, ts: threadTs } = place;
+      await ports.files.shareFailures(failures, { channel, ...(threadTs === undefined ? {} : { threadTs }) });
+    } catch (error) {
+      const trouble = readTrouble(error);
+      if (trouble.kind !== 'refused') throw error;
+      ports.onTrouble(error, `the failures of ${runId} were not uploaded`);
+      await inThread(
+        place,
+        say(
+          `The failed images could not be uploaded as CSV: Slack says ${code(trouble.code, 80)}.`,
+          '`/rescan export failures` tries again.',
+        ),
+        false,
+      );
     } finally {
-      await found.value.dispose();
+      await failures.dispose();
     }
   }
 
-  async function afterCompletion(run: RunSnapshot, place: RunPlace): Promise<void> {
-    const report = await results.report(run.runId);
-    if (!report.ok) return;
-    await shareFailures(place, async (causes) => {
-      const { expected } = report.value;
-      await post(place, reportMessage(run, report.value, { expected, causes }), true);
-    });
+  async function inThread({ channel, ts }: RunPlace, message: Message, broadcast: boolean): Promise<void> {
+    await ports.post(channel, message, ts === undefined ? undefined : { ts, broadcast });
   }
+}
 
-  async function afterTrip(place: RunPlace): Promise<void> {
-    await shareFailures(place, async () => {
-      const found = await ports.diagnoses.diagnose();
-      if (found.ok) await post(place, diagnosisMessage(found.value, ports.region), false);
-    });
+export function createRunAftermath(
+  ports: AftermathPorts & {
+    /** What is to be told, and the right to tell it. */
+    afterwards: { readonly errands: Errands; readonly lease: Lease };
+    clock: Clock;
+    random: Random;
+  },
+): RunAftermath {
+  const { clock, random, onTrouble } = ports;
+  const closed = new AbortController();
+  const runner = createErrandRunner({
+    ...ports.afterwards,
+    carryOut: (errand, step) => tellAftermath(errand, step, ports),
+    clock,
+    random,
+    onTrouble,
+  });
+  async function untilPut(put: () => Promise<void>, runId: string, error: unknown): Promise<void> {
+    let last = error;
+    for (let waitMs = FIRST_WAIT_MS; !closed.signal.aborted; waitMs = Math.min(LONGEST_WAIT_MS, waitMs * 2)) {
+      onTrouble(last, `that ${runId} is to be told of is not on record yet; it is tried again`);
+      await clock.sleep(waitMs, closed.signal);
+      try {
+        return await put();
+      } catch (again) {
+        last = again;
+      }
+    }
   }
-
-  const post = (place: RunPlace, message: Parameters<Chat['post']>[1], broadcast: boolean) =>
-    chat.post(place.channel, message, place.ts === undefined ? undefined : { ts: place.ts, broadcast });
-
-  async function tell(event: RunEvent): Promise<void> {
-    const { snapshot: run } = event;
-    const place = await ports.runs.place(run.runId);
-    if (!place) return;
-    if (event.kind === 'completed') await afterCompletion(run, place);
-    if (event.kind === 'tripped') await afterTrip(place);
-  }
-
   return {
     hear(event) {
-      if (event.kind !== 'completed' && event.kind !== 'tripped') return;
-      telling = telling
-        .then(() => tell(event))
-        .catch((error: unknown) => ports.onTrouble(error, `what came of ${event.snapshot.runId} was not told`));
+      const errand = aftermathOf(event);
+      if (!errand) return;
+      const at = Math.round(clock.now());
+      const put = () => runner.put({ ...errand, at });
+      return put().catch((error: unknown) => void untilPut(put, event.snapshot.runId, error));
     },
-    over: () => telling,
+    start: runner.start,
+    over: runner.over,
+    close() {
+      closed.abort();
+      runner.close();
+    },
   };
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import pino from 'pino';
 import { onTestFinished } from 'vitest';
@@ -8,6 +9,8 @@ import { settingPace } from '../../src/rescan/pace-words.ts';
 import { startLocalSlack } from '../../src/sandbox/slack/server.ts';
 import { createSlackApp } from '../../src/slack/app.ts';
 import { openControlTable } from '../../src/state/control-table.ts';
+import { createErrands } from '../../src/state/errands.ts';
+import { createLease } from '../../src/state/lease.ts';
 import { createOutbox } from '../../src/state/outbox.ts';
 import { startDynalite } from '../support/dynalite.ts';
 import { idleRescans } from '../support/idle-rescans.ts';
@@ -65,6 +68,16 @@ export async function botInSlack(options: { settings?: Record<string, string> } 
       rescans: idleRescans(runs),
       pace: settingPace(config.PACE),
       outbox,
+      afterwards: {
+        errands: createErrands({ table, name: 'test' }),
+        lease: createLease({
+          table,
+          name: 'afterwards',
+          holder: randomUUID(),
+          durationMs: config.LEASE_SECONDS,
+          clock: systemClock,
+        }),
+      },
       clock: systemClock,
       random: Math.random,
       logger,

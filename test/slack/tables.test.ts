@@ -72,6 +72,7 @@ function tables() {
     diagnoses,
     region: 'us-east-1',
     announce,
+    post: announce,
     files: resultFiles,
     planning,
     pace: { kind: 'auto' },

@@ -177,6 +177,9 @@ export function createScriptedRunControl(options: { firstRun?: RunSnapshot } = {
       maybeFail('current');
       return run;
     },
+    async read(runId) {
+      return run?.runId === runId ? run : undefined;
+    },
     async pause(by) {
       calls.push(`pause by ${by}`);
       maybeFail('pause');

@@ -1,4 +1,4 @@
-import type { CauseTotals } from '../../rescan/failure-totals.ts';
+import type { FailureTotals } from '../../rescan/failure-totals.ts';
 import type { NotedImage, RunReport } from '../../rescan/run-report.ts';
 import type { RunSnapshot } from '../../rescan/types.ts';
 import { ACTION, button } from './buttons.ts';
@@ -7,58 +7,76 @@ import { causeWords } from './failures-message.ts';
 import { bytes, count, counted, dollars, duration, percent, shortDuration } from './format.ts';
 import { compose, type Message } from './message.ts';
 import { runCharts } from './run-chart.ts';
-import { doneOf, runName } from './run-words.ts';
+import { doneOf, runName, stopperWords, tripWords } from './run-words.ts';
 
 const MOST_CAUSES = 4;
 
-/** The last word on a run: verdict, totals, forecast against actual, what stood out, failures by cause, pictures. */
+/** The last word on a run, or on what it came to so far: verdict, totals, forecast against actual, what stood out, failures by cause, pictures. */
 export function reportMessage(
   run: RunSnapshot,
   report: RunReport,
   about: {
-    /** Of its plan, before it began. */
+    /** By its plan, before it began. */
     readonly expected: { readonly ms: number; readonly costUsd?: number };
-    readonly causes: readonly CauseTotals[];
+    /** What its images failed of. */
+    readonly causes: FailureTotals['causesInRun'];
   },
 ): Message {
-  const { totals, total } = run;
-  const { expected, causes } = about;
+  const { expected } = about;
+  const { totals, state } = run;
+  const isThrough = state.kind === 'completed';
+  const forecastOf = isThrough ? 'forecast' : 'forecast for all';
+  const isGood = isThrough && totals.failed === 0;
   return compose({
-    fact: `${totals.failed === 0 ? ':white_check_mark:' : ':warning:'} Report of ${runName(run.runId)}: ${verdict(run)}.`,
+    fact: `${isGood ? ':white_check_mark:' : ':warning:'} Report of ${runName(run.runId)}: ${verdict(run)}.`,
     lines: [
-      `${count(totals.processed)} processed, ${count(totals.rejected)} rejected, ${count(totals.failed)} failed (${percent(totals.failed, total)}); ${counted(totals.entriesStored, 'entry', 'entries')} stored, ${counted(totals.pushbacks, 'time')} the pipeline asked for less.`,
-      ...causes.slice(0, MOST_CAUSES).map((cause) => `• ${count(cause.images)} × ${causeWords(cause)}`),
+      `${count(totals.processed)} processed, ${count(totals.rejected)} rejected, ${count(totals.failed)} failed (${percent(totals.failed, doneOf(run))} of those done); ${counted(totals.entriesStored, 'entry', 'entries')} stored, ${counted(totals.pushbacks, 'time')} the pipeline asked for less.`,
+      ...causeLines(about.causes),
+      ...(isThrough ? [] : ['`/rescan resume` goes on where it was; the report comes again when it is through.']),
     ],
     figures: runCharts(report.stretches),
     numbers: [
-      ['Time', `${duration(run.activeMs)} (forecast ${duration(expected.ms)})`],
+      ['Time', `${duration(run.activeMs)} (${forecastOf} ${duration(expected.ms)})`],
       [
         'Cost',
-        `${totals.costUsd > 0 ? dollars(totals.costUsd) : 'not told by the function'}${expected.costUsd === undefined ? '' : ` (forecast ${dollars(expected.costUsd)})`}`,
+        `${totals.costUsd > 0 ? dollars(totals.costUsd) : 'not told by the function'}${expected.costUsd === undefined ? '' : ` (${forecastOf} ${dollars(expected.costUsd)})`}`,
       ],
       ...noted('Slowest', report.slowest, ({ durationMs = 0 }) => shortDuration(durationMs)),
       ...noted('Largest', report.largest, ({ bytes: size = 0 }) => bytes(size)),
     ],
     notes: [
-      totals.failed > 0
-        ? 'The failed images stand below as CSV. `/rescan validate` holds the table against manifest and backup, `/rescan diff` shows every change.'
-        : '`/rescan validate` holds the table against manifest and backup, `/rescan diff` shows every change.',
+      `${totals.failed > 0 ? 'The failed images follow as CSV. ' : ''}\`/rescan validate\` holds the table against manifest and backup, \`/rescan diff\` shows every change.`,
     ],
-    buttons: [
-      ...(totals.failed > 0
-        ? [button(ACTION.showFailures, 'Show failures', 'failures'), button(ACTION.retry, 'Retry the failed', 'all')]
-        : []),
-    ],
+    buttons:
+      totals.failed === 0
+        ? []
+        : [
+            button(ACTION.showFailures, 'Show failures', 'failures'),
+            // While it can go on, a retry would abandon it.
+            ...(isThrough ? [button(ACTION.retry, 'Retry the failed', 'all')] : []),
+          ],
   });
 }
 
 function verdict(run: RunSnapshot): string {
-  const { failed } = run.totals;
-  if (doneOf(run) < run.total)
-    return `${counted(run.total - doneOf(run), 'image')} of ${count(run.total)} without an outcome`;
-  return failed === 0
-    ? `all ${counted(run.total, 'image')} went through`
-    : `${counted(run.total, 'image')} are through, ${count(failed)} of them failed`;
+  const { state, total, totals } = run;
+  const done = doneOf(run);
+  const through = `${count(done)} of ${counted(total, 'image')} are through, ${count(totals.failed)} of them failed`;
+  if (state.kind === 'tripped') return `it stopped itself as ${tripWords(state.trippedBy)}; ${through}`;
+  if (state.kind === 'stopped') return `it was stopped ${stopperWords(state.by)}; ${through}`;
+  if (done < total) return `${counted(total - done, 'image')} of ${count(total)} without an outcome`;
+  return totals.failed === 0
+    ? `all ${counted(total, 'image')} went through`
+    : `${counted(total, 'image')} are through, ${count(totals.failed)} of them failed`;
+}
+
+function causeLines({ top, others }: FailureTotals['causesInRun']): readonly string[] {
+  const shown = top.slice(0, MOST_CAUSES);
+  const rest = top.slice(MOST_CAUSES).reduce((sum, { totals }) => sum + totals.images, others.totals.images);
+  return [
+    ...shown.map(({ totals: cause }) => `• ${count(cause.images)} × ${causeWords(cause)}`),
+    ...(rest > 0 ? [`• ${count(rest)} of other causes: \`/rescan failures\``] : []),
+  ];
 }
 
 const noted = (

@@ -10,15 +10,16 @@ export function sparkline(values: readonly number[]): string {
   return values.map((value) => (most <= 0 ? BARS[0] : BARS[Math.round((value / most) * (BARS.length - 1))])).join('');
 }
 
-/** Minutes or hours since the start, one label for each stretch, no two alike. */
+/** `12:30` in a run of less than an hour, else `3h05`: the time since the start, one label for each stretch, no two alike. */
 function labelsOf(stretches: readonly Stretch[]): readonly string[] {
   const begun = stretches[0]?.from ?? 0;
-  const whole = (stretches.at(-1)?.to ?? begun) - begun;
+  const isShort = (stretches.at(-1)?.to ?? begun) - begun < 3_600_000;
+  const two = (n: number) => String(n).padStart(2, '0');
   return stretches.map(({ from }) => {
     const seconds = Math.round((from - begun) / 1000);
-    return whole < 600_000
-      ? `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`
-      : `${Math.floor(seconds / 3600)}h${String(Math.floor((seconds % 3600) / 60)).padStart(2, '0')}m${whole < 1_800_000 ? String(seconds % 60).padStart(2, '0') : ''}`;
+    return isShort
+      ? `${Math.floor(seconds / 60)}:${two(seconds % 60)}`
+      : `${Math.floor(seconds / 3600)}h${two(Math.floor((seconds % 3600) / 60))}`;
   });
 }
 
