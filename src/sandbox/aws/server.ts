@@ -143,12 +143,34 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
       case 'GET /sandbox/log':
         return sendJson(response, 200, { lines: logs.lines().slice(-limit) });
       case 'GET /sandbox/table':
-        return sendJson(response, 200, await views.table(limit));
+        return sendJson(response, 200, await views.table(limit, url.searchParams.get('kind') ?? undefined));
       case 'GET /sandbox/bucket':
         return sendJson(response, 200, await views.bucket(limit));
+      case 'GET /sandbox/object':
+      case 'PUT /sandbox/object':
+      case 'DELETE /sandbox/object':
+        return answerObject(request, response, url.searchParams.get('key') ?? '');
       default:
         return sendJson(response, 404, { error: `There is no ${request.method} ${url.pathname}` });
     }
+  }
+
+  /** One image of the bucket, as a person looks at it, puts it in or takes it away. */
+  async function answerObject(request: IncomingMessage, response: ServerResponse, key: string): Promise<void> {
+    if (key === '') return sendJson(response, 400, { error: 'Name the image: ?key=' });
+    if (request.method === 'PUT') {
+      const contentType = request.headers['content-type'] ?? 'application/octet-stream';
+      await views.putObject(key, await readBody(request), contentType);
+      return sendJson(response, 200, { key });
+    }
+    if (request.method === 'DELETE') {
+      await views.removeObject(key);
+      return sendJson(response, 200, { key });
+    }
+    const found = await views.object(key);
+    if (!found) return sendJson(response, 404, { error: `There is no ${key}` });
+    response.writeHead(200, { 'content-type': found.contentType, 'x-content-type-options': 'nosniff' });
+    response.end(found.bytes);
   }
 
   async function answerSts(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -62,6 +62,8 @@ export function createEventLog(): EventLog {
     close() {
       clearInterval(heartbeat);
       for (const listener of listeners) listener.end();
+      // What still happens while the rest is closed has nobody to hear it.
+      listeners.clear();
     },
   };
 }

@@ -103,7 +103,7 @@ const withLibraries = (source: string): string =>
 function fileFor(pathname: string): string | undefined {
   if (pathname === '/') return here('page/index.html');
   if (Object.hasOwn(LIBRARIES, pathname)) return LIBRARIES[pathname];
-  const [, name] = /^\/page\/([a-z][a-z0-9-]*\.(?:ts|css))$/.exec(pathname) ?? [];
+  const [, name] = /^\/page\/((?:[a-z][a-z0-9-]*\/)?[a-z][a-z0-9-]*\.(?:ts|css))$/.exec(pathname) ?? [];
   return name === undefined ? undefined : here(`page/${name}`);
 }
 

@@ -5,15 +5,18 @@ async function read(reply: Response): Promise<JsonRecord> {
   return isRecord(body) ? body : { ok: false, error: `http_${reply.status}` };
 }
 
-/** What a person does: answers what the local Slack says of it. Never throws: no network is an answer as well. */
-export async function post(path: string, body: JsonRecord): Promise<JsonRecord> {
+/** Sends, and answers what the other side says. Never throws: no network is an answer as well. */
+async function send(path: string, init: RequestInit): Promise<JsonRecord> {
   try {
-    const headers = { 'content-type': 'application/json' };
-    return await read(await fetch(path, { method: 'POST', headers, body: JSON.stringify(body) }));
+    return await read(await fetch(path, init));
   } catch (error) {
-    return { ok: false, error: 'no_network', message: String(error) };
+    return { ok: false, error: 'no_network', message: `The sandbox does not answer (${String(error)}).` };
   }
 }
+
+/** What a person does: answers what the local Slack says of it. */
+export const post = (path: string, body: JsonRecord): Promise<JsonRecord> =>
+  send(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
 
 /** What there is; undefined where it cannot be had now. */
 export async function get(path: string): Promise<JsonRecord | undefined> {
@@ -26,13 +29,21 @@ export async function get(path: string): Promise<JsonRecord | undefined> {
   }
 }
 
-export async function uploadFile(user: string, file: File): Promise<JsonRecord> {
+/** A person's file: for a form, or into a channel or thread. */
+export function uploadFile(upload: {
+  user: string;
+  file: File;
+  channel?: string;
+  text?: string;
+  threadTs?: string;
+}): Promise<JsonRecord> {
+  const { file, ...fields } = upload;
   const form = new FormData();
-  form.set('user', user);
+  for (const [name, value] of Object.entries(fields)) form.set(name, value);
   form.set('file', file);
-  try {
-    return await read(await fetch('/sandbox/upload', { method: 'POST', body: form }));
-  } catch (error) {
-    return { ok: false, error: 'no_network', message: String(error) };
-  }
+  return send('/sandbox/upload', { method: 'POST', body: form });
 }
+
+/** Bytes to keep under an address; and to take away what is there. */
+export const put = (path: string, body: Blob): Promise<JsonRecord> => send(path, { method: 'PUT', body });
+export const remove = (path: string): Promise<JsonRecord> => send(path, { method: 'DELETE' });

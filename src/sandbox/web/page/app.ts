@@ -1,73 +1,106 @@
 import { type ComponentChildren, h } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
-import { type JsonRecord, recordOf, recordsOf, textOf } from '../../slack/json.ts';
-import { post } from './api.ts';
-import { Blocks } from './blocks.ts';
-import { Composer } from './composer.ts';
-import { Message } from './message.ts';
-import { Modal } from './modal.ts';
-import { Sidebar } from './sidebar.ts';
-import { useKept, useWorkspace, type Workspace } from './workspace.ts';
-import { World } from './world.ts';
+import { useEffect, useState } from 'preact/hooks';
+import { type JsonRecord, recordsOf, textOf } from '../../slack/json.ts';
+import { Composer } from './chat/composer.ts';
+import { HomeTab } from './chat/home.ts';
+import { MessageList } from './chat/message-list.ts';
+import { HOME, Sidebar } from './chat/sidebar.ts';
+import { Suggestions } from './chat/suggestions.ts';
+import { Thread } from './chat/thread.ts';
+import { useKept, useSeen } from './kept.ts';
+import { Modals } from './modals/modal.ts';
+import { useTheme } from './theme.ts';
+import { useWorkspace, type Workspace } from './workspace.ts';
+import { World } from './world/world.ts';
 
-const SUGGESTED = ['/rescan autopilot', '/rescan start keep limit=40', '/rescan help'];
-const HOME = 'home';
-
-const idOf = (workspace: Workspace, name: string): string =>
-  textOf(workspace.users.find((user) => user.name === name)?.id) ?? '';
+const FIRST_PLACE = 'C0TIMESHEET';
+const TITLE = 'rescan-bot sandbox';
+/** Beside the conversation there is room for the World from here on. */
+const ROOM_FOR_WORLD = '(min-width: 1000px)';
 
 /** The whole page: a small Slack, and the world beside it. */
 export function App(): ComponentChildren {
-  const workspace = useWorkspace();
+  const seenWorkspace = useWorkspace();
   const [user, setUser] = useKept('person', 'operator');
-  const [theme, setTheme] = useKept('theme', matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light');
-  const [place, setPlace] = useKept('place', 'C0TIMESHEET');
-  const [seen, setSeen] = useState<Readonly<Record<string, number>>>({});
+  const [theme, setTheme] = useTheme();
+  const [keptPlace, keepPlace] = useKept('place', FIRST_PLACE);
   const [thread, setThread] = useState<string | undefined>();
+  const [shown, setShown] = useState<{ ts: string } | undefined>();
   const [trouble, setTrouble] = useState('');
-  const userId = idOf(workspace, user);
-  document.documentElement.dataset.theme = theme;
+  const [dismissed, setDismissed] = useState<ReadonlySet<string>>(new Set());
+  const [isWorldOpen, setWorldOpen] = useState(() => matchMedia(ROOM_FOR_WORLD).matches);
+  const [isSidebarOpen, setSidebarOpen] = useState(false);
+  const userId = textOf(seenWorkspace.users.find(({ name }) => name === user)?.id) ?? '';
+  const isKnown = keptPlace === HOME || seenWorkspace.channels.some(({ id }) => id === keptPlace);
+  const place = isKnown ? keptPlace : FIRST_PLACE;
 
-  const onAnswer = (answer: JsonRecord) => {
-    setTrouble(answer.ok === false ? `${textOf(answer.message) ?? String(answer.error ?? answer.reason)}` : '');
+  const go = (next: string, threadTs?: string) => {
+    setThread(threadTs);
+    setShown(undefined);
+    setSidebarOpen(false);
+    keepPlace(next);
   };
-  const inChannel = (channelId: string) =>
-    [...workspace.messages, ...workspace.ephemerals.filter(({ onlyFor }) => onlyFor === userId)]
-      .filter(
-        ({ channelId: its, threadTs, ts, isBroadcast }) =>
-          its === channelId && (threadTs === undefined || threadTs === ts || isBroadcast === true),
-      )
-      .sort((a, b) => Number(a.ts) - Number(b.ts));
-  const messages = inChannel(place);
-  const newest = Number(messages.at(-1)?.ts ?? 0);
-  useEffect(() => {
-    setSeen((before) => ({ ...before, [`${user}/${place}`]: newest }));
-  }, [user, place, newest]);
-  useEffect(() => {
-    if (place === HOME) void post('/sandbox/home', { user }).then(onAnswer);
-  }, [place, user]);
-  const unread = (channelId: string): number => {
-    const until = seen[`${user}/${channelId}`] ?? 0;
-    return channelId === place ? 0 : inChannel(channelId).filter(({ ts }) => Number(ts) > until).length;
+  const follow = (url: string): boolean => {
+    const found = messageAt(url, seenWorkspace);
+    if (!found) return false;
+    go(String(found.channelId), textOf(found.threadTs));
+    setShown({ ts: String(found.ts) });
+    return true;
   };
-  const [modal] = recordsOf(workspace.views[userId]).slice(-1);
-  const common = { workspace, user, onAnswer };
-  return h('div', { class: 'layout' }, [
-    h(Sidebar, {
-      workspace,
-      user,
-      userId,
-      setUser,
-      theme,
-      setTheme,
-      place,
-      setPlace(next: string) {
-        setThread(undefined);
-        setPlace(next);
-      },
-      unread,
-    }),
+  const workspace: Workspace = { ...seenWorkspace, names: { ...seenWorkspace.names, follow } };
+  const onAnswer = (answer: JsonRecord) =>
+    setTrouble(answer.ok === false ? String(answer.message ?? answer.error ?? answer.result) : '');
+
+  const mine = workspace.ephemerals.filter(
+    ({ onlyFor, ts }) => onlyFor === userId && !workspace.gone.has(String(ts)) && !dismissed.has(String(ts)),
+  );
+  const { newSince, unread, messages } = useReading(workspace, { user, userId }, place, mine);
+  const views = recordsOf(workspace.views[userId]);
+  const common = {
+    workspace,
+    user,
+    onAnswer,
+    dismiss: (ts: string) => setDismissed((before) => new Set([...before, ts])),
+  };
+  const panes = `${thread === undefined ? '' : ' has-thread'}${isWorldOpen ? ' has-world' : ''}`;
+  return h('div', { class: `layout${panes}${isSidebarOpen ? ' has-sidebar' : ''}` }, [
+    h(Sidebar, { workspace, user, userId, setUser, theme, setTheme, place, setPlace: go, unread }),
     h('main', { 'aria-label': 'Conversation' }, [
+      h('header', { class: 'pane-head main-head' }, [
+        h(
+          'button',
+          {
+            type: 'button',
+            class: 'icon menu-toggle',
+            'aria-label': 'Channels and people',
+            'aria-expanded': isSidebarOpen,
+            onClick: () => setSidebarOpen(!isSidebarOpen),
+          },
+          '☰',
+        ),
+        h('h1', {}, titleOf(workspace, place)),
+        h('span', { class: 'you-are' }, ['as ', h('strong', {}, user)]),
+        h(
+          'button',
+          {
+            type: 'button',
+            class: 'button small world-toggle',
+            'aria-expanded': isWorldOpen,
+            onClick() {
+              setWorldOpen(!isWorldOpen);
+              if (!isWorldOpen && !matchMedia('(min-width: 1360px)').matches) setThread(undefined);
+            },
+          },
+          'World',
+        ),
+      ]),
+      workspace.isThere
+        ? null
+        : h(
+            'p',
+            { class: 'trouble', role: 'alert' },
+            'The sandbox does not answer: start it with npm run sandbox. The page goes on by itself.',
+          ),
       trouble === ''
         ? null
         : h('p', { class: 'trouble', role: 'alert' }, [
@@ -77,126 +110,81 @@ export function App(): ComponentChildren {
       place === HOME
         ? h(HomeTab, { ...common, userId })
         : [
-            h('h1', {}, `#${workspace.names.channel(place) ?? '…'}`),
-            h(MessageList, { ...common, messages, openThread: setThread }),
+            h(MessageList, {
+              ...common,
+              key: `${user}/${place}`,
+              pane: 'channel',
+              messages,
+              openThread: setThread,
+              newSince,
+              shown: thread === undefined ? shown : undefined,
+            }),
             messages.length === 0 ? h(Suggestions, { user, channel: place, onAnswer }) : null,
-            h(Composer, { ...common, key: place, channel: place }),
+            h(Composer, { workspace, user, onAnswer, key: place, channel: place }),
           ],
     ]),
-    thread === undefined
+    thread === undefined || place === HOME
       ? null
-      : h(Thread, { ...common, channel: place, ts: thread, close: () => setThread(undefined) }),
-    h(World, { isBotUp: workspace.isBotUp }),
-    modal ? h(Modal, { ...common, key: textOf(modal.id), view: modal }) : null,
-  ]);
-}
-
-interface Common {
-  readonly workspace: Workspace;
-  readonly user: string;
-  readonly onAnswer: (answer: JsonRecord) => void;
-}
-
-/** Messages, the newest in sight as long as one has not scrolled up. */
-function MessageList({
-  messages,
-  openThread,
-  ...common
-}: Common & { messages: readonly JsonRecord[]; openThread?: (ts: string) => void }): ComponentChildren {
-  const list = useRef<HTMLDivElement>(null);
-  const atEnd = useRef(true);
-  useEffect(() => {
-    const { current } = list;
-    if (current && atEnd.current) current.scrollTop = current.scrollHeight;
-  });
-  return h(
-    'div',
-    {
-      class: 'messages',
-      ref: list,
-      role: 'log',
-      'aria-live': 'polite',
-      'aria-label': 'Messages',
-      tabIndex: 0,
-      onScroll() {
-        const { current } = list;
-        if (current) atEnd.current = current.scrollHeight - current.scrollTop - current.clientHeight < 60;
-      },
-    },
-    messages.map((message) =>
-      h(Message, { key: textOf(message.ts), message, ...common, ...(openThread ? { openThread } : {}) }),
-    ),
-  );
-}
-
-function Thread({
-  channel,
-  ts,
-  close,
-  ...common
-}: Common & { channel: string; ts: string; close: () => void }): ComponentChildren {
-  const messages = common.workspace.messages.filter(
-    (message) => message.channelId === channel && (message.ts === ts || message.threadTs === ts),
-  );
-  return h('aside', { class: 'thread', 'aria-label': 'Thread' }, [
-    h('header', {}, [
-      h('h2', {}, 'Thread'),
-      h('button', { type: 'button', class: 'icon', 'aria-label': 'Close the thread', onClick: close }, '✕'),
-    ]),
-    h(MessageList, { ...common, messages }),
-    h(Composer, { ...common, channel, threadTs: ts }),
-  ]);
-}
-
-/** The Home tab as the app published it for this person. */
-function HomeTab({ userId, ...common }: Common & { userId: string }): ComponentChildren {
-  const home = recordOf(common.workspace.homes[userId]);
-  const id = textOf(home.id);
-  return h('div', { class: 'home' }, [
-    h('h1', {}, 'rescan-bot · Home'),
-    id === undefined
-      ? h('p', { class: 'quiet' }, 'The app draws its Home tab in a moment.')
-      : h(Blocks, {
-          blocks: recordsOf(home.blocks),
-          surface: {
-            id,
-            place: { viewId: id },
-            user: common.user,
-            names: common.workspace.names,
-            onAnswer: common.onAnswer,
-          },
+      : h(Thread, {
+          ...common,
+          channel: place,
+          ts: thread,
+          ephemerals: mine.filter(({ threadTs }) => threadTs === thread),
+          close: () => setThread(undefined),
         }),
+    h(World, { isBotUp: workspace.isBotUp, user, channel: place === HOME ? FIRST_PLACE : place, isOpen: isWorldOpen }),
+    views.length > 0 ? h(Modals, { ...common, key: textOf(views[0]?.id) ?? '', views }) : null,
   ]);
 }
 
-/** What a newcomer may try first. */
-function Suggestions({
-  user,
-  channel,
-  onAnswer,
-}: {
-  user: string;
-  channel: string;
-  onAnswer: (answer: JsonRecord) => void;
-}): ComponentChildren {
-  return h('section', { class: 'suggestions', 'aria-label': 'Try it' }, [
-    h('h2', {}, 'A whole pipeline stands ready: try it'),
-    ...SUGGESTED.map((text) =>
-      h(
-        'button',
-        {
-          type: 'button',
-          class: 'button',
-          key: text,
-          onClick: () => void post('/sandbox/command', { user, channel, text }).then(onAnswer),
-        },
-        text,
-      ),
-    ),
-    h(
-      'p',
-      { class: 'quiet' },
-      'A flush needs a second person: switch to approver at the left. The dials at the right make things go wrong.',
-    ),
-  ]);
+const titleOf = (workspace: Workspace, place: string): string => {
+  const app = textOf(workspace.app.name) ?? 'App';
+  if (place === HOME) return `${app} · Home`;
+  const channel = workspace.channels.find(({ id }) => id === place);
+  return channel?.kind === 'im' ? `${app} · Messages` : `# ${textOf(channel?.name) ?? '…'}`;
+};
+
+/** The message that a permalink of the local Slack names: `…/archives/C0TIMESHEET/p1700000000000100`. */
+function messageAt(url: string, workspace: Workspace): JsonRecord | undefined {
+  const [, channelId, digits = ''] = /^https?:\/\/[^/]+\/archives\/(\w+)\/p(\d{7,})$/.exec(url) ?? [];
+  const ts = `${digits.slice(0, -6)}.${digits.slice(-6)}`;
+  return workspace.messages.find((message) => message.channelId === channelId && message.ts === ts);
+}
+
+/** What stands in a channel for this person, what of it is new, and how much waits elsewhere. */
+function useReading(
+  workspace: Workspace,
+  { user, userId }: { user: string; userId: string },
+  place: string,
+  mine: readonly JsonRecord[],
+) {
+  const [seen, setSeen] = useSeen();
+  const inChannel = (channelId: string) =>
+    [...workspace.messages, ...mine]
+      .filter(
+        ({ channelId: its, threadTs, ts, isBroadcast }) =>
+          its === channelId && (threadTs === undefined || threadTs === ts || isBroadcast === true),
+      )
+      .sort((a, b) => Number(a.ts) - Number(b.ts));
+  const messages = inChannel(place);
+  const key = `${user}/${place}`;
+  const newest = Number(messages.at(-1)?.ts ?? 0);
+  // The line above what is new stays where it was when the channel was opened.
+  const [opened, setOpened] = useState<{ key: string; until: number }>({ key: '', until: 0 });
+  if (opened.key !== key) setOpened({ key, until: seen[key] ?? 0 });
+  useEffect(() => {
+    if (newest > 0) setSeen(key, newest);
+  }, [key, newest]);
+  const unread = (channelId: string): number => {
+    const until = seen[`${user}/${channelId}`] ?? 0;
+    if (channelId === place) return 0;
+    return inChannel(channelId).filter((message) => Number(message.ts) > until && message.userId !== userId).length;
+  };
+  const waiting = workspace.channels
+    .filter(({ kind, members }) => kind !== 'im' || (Array.isArray(members) && members.includes(userId)))
+    .reduce((sum, { id }) => sum + unread(String(id)), 0);
+  useEffect(() => {
+    document.title = waiting > 0 ? `(${waiting}) ${TITLE}` : TITLE;
+  }, [waiting]);
+  return { messages, unread, newSince: opened.until > 0 ? opened.until : undefined };
 }

@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { type JsonRecord, recordOf, recordsOf, textOf } from '../../slack/json.ts';
 import { get } from './api.ts';
-import type { Names } from './mrkdwn.ts';
+import type { Names } from './blocks/mrkdwn.ts';
 
 /** What the local Slack holds, as the page needs it. */
 export interface Workspace {
@@ -14,8 +14,14 @@ export interface Workspace {
   readonly homes: JsonRecord;
   readonly views: JsonRecord;
   readonly app: JsonRecord;
+  /** Replies, oldest first, by `channel/ts` of their parent. */
+  readonly replies: ReadonlyMap<string, readonly JsonRecord[]>;
   /** Whether a bot is connected. */
   readonly isBotUp: boolean;
+  /** Whether the sandbox answers; the last that was seen of it stands otherwise. */
+  readonly isThere: boolean;
+  /** Ephemeral messages that were there before the page was opened: as in Slack, they are gone with a reload. */
+  readonly gone: ReadonlySet<string>;
   readonly names: Names;
 }
 
@@ -29,11 +35,28 @@ const NOTHING: Workspace = {
   homes: {},
   views: {},
   app: {},
+  replies: new Map(),
   isBotUp: false,
+  isThere: true,
+  gone: new Set(),
   names: { user: () => undefined, channel: () => undefined },
 };
 
-function read(state: JsonRecord): Workspace {
+export const threadKey = (channelId: unknown, ts: unknown): string => `${String(channelId)}/${String(ts)}`;
+
+function repliesIn(messages: readonly JsonRecord[]): ReadonlyMap<string, readonly JsonRecord[]> {
+  const replies = new Map<string, JsonRecord[]>();
+  for (const message of messages) {
+    if (message.threadTs === undefined || message.threadTs === message.ts) continue;
+    const key = threadKey(message.channelId, message.threadTs);
+    const known = replies.get(key);
+    if (known) known.push(message);
+    else replies.set(key, [message]);
+  }
+  return replies;
+}
+
+function read(state: JsonRecord, gone: ReadonlySet<string>): Workspace {
   const users = recordsOf(state.users);
   const channels = recordsOf(state.channels);
   const nameIn = (list: readonly JsonRecord[]) => (id: string) => textOf(list.find((one) => one.id === id)?.name);
@@ -41,6 +64,7 @@ function read(state: JsonRecord): Workspace {
     users,
     channels,
     messages: recordsOf(state.messages),
+    replies: repliesIn(recordsOf(state.messages)),
     ephemerals: recordsOf(state.ephemerals),
     files: recordsOf(state.files),
     commands: recordsOf(state.commands),
@@ -48,6 +72,8 @@ function read(state: JsonRecord): Workspace {
     views: recordOf(state.views),
     app: recordOf(state.app),
     isBotUp: recordsOf(state.connections).length > 0,
+    isThere: true,
+    gone,
     names: { user: nameIn(users), channel: nameIn(channels) },
   };
 }
@@ -62,6 +88,7 @@ export function useWorkspace(): Workspace {
     let timer: ReturnType<typeof setTimeout> | undefined;
     let isLooking = false;
     let isStale = false;
+    let gone: ReadonlySet<string> | undefined;
     const look = async () => {
       if (isLooking) {
         isStale = true;
@@ -70,7 +97,10 @@ export function useWorkspace(): Workspace {
       isLooking = true;
       const state = await get('/sandbox/state');
       isLooking = false;
-      if (state) setWorkspace(read(state));
+      if (state) {
+        gone ??= new Set(recordsOf(state.ephemerals).map(({ ts }) => String(ts)));
+        setWorkspace(read(state, gone));
+      }
       if (isStale) {
         isStale = false;
         soon();
@@ -86,6 +116,7 @@ export function useWorkspace(): Workspace {
     const events = new EventSource('/sandbox/events');
     for (const type of EVENTS) events.addEventListener(type, soon);
     events.addEventListener('open', soon);
+    events.addEventListener('error', () => setWorkspace((before) => ({ ...before, isThere: false })));
     return () => {
       clearTimeout(timer);
       events.close();
@@ -114,16 +145,3 @@ const EVENTS = [
   'connection_closed',
   'slack_world',
 ];
-
-/** What the page remembers of itself in this browser. */
-export function useKept(name: string, otherwise: string): readonly [string, (value: string) => void] {
-  const key = `rescan-sandbox-${name}`;
-  const [value, setValue] = useState(() => localStorage.getItem(key) ?? otherwise);
-  return [
-    value,
-    (next) => {
-      localStorage.setItem(key, next);
-      setValue(next);
-    },
-  ];
-}

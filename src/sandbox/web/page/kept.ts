@@ -1,0 +1,41 @@
+import { useState } from 'preact/hooks';
+
+const KEY = (name: string) => `rescan-sandbox-${name}`;
+
+/** What the page remembers of itself in this browser. */
+export function useKept(name: string, otherwise: string): readonly [string, (value: string) => void] {
+  const [value, setValue] = useState(() => localStorage.getItem(KEY(name)) ?? otherwise);
+  return [
+    value,
+    (next) => {
+      localStorage.setItem(KEY(name), next);
+      setValue(next);
+    },
+  ];
+}
+
+function readNumbers(text: string | null): Readonly<Record<string, number>> {
+  try {
+    const read: unknown = JSON.parse(text ?? '{}');
+    if (typeof read !== 'object' || read === null) return {};
+    return Object.fromEntries(Object.entries(read).filter((entry) => typeof entry[1] === 'number'));
+  } catch {
+    // Not of our writing: forgotten.
+    return {};
+  }
+}
+
+/** Up to when each person has read each channel, by `person/channel`. */
+export function useSeen(): readonly [Readonly<Record<string, number>>, (place: string, until: number) => void] {
+  const [seen, setSeen] = useState(() => readNumbers(localStorage.getItem(KEY('seen'))));
+  return [
+    seen,
+    (place, until) =>
+      setSeen((before) => {
+        if ((before[place] ?? 0) >= until) return before;
+        const after = { ...before, [place]: until };
+        localStorage.setItem(KEY('seen'), JSON.stringify(after));
+        return after;
+      }),
+  ];
+}

@@ -1,0 +1,126 @@
+import { type ComponentChildren, h } from 'preact';
+import { useState } from 'preact/hooks';
+import { type JsonRecord, textOf } from '../../../slack/json.ts';
+import { enteredIn } from '../elements/surface.ts';
+import {
+  FAILURE_KINDS,
+  LATENCY,
+  type Slider,
+  SWITCHES,
+  sharePercent,
+  THROTTLES,
+  TROUBLES,
+  WORDS,
+  withShare,
+} from './dial-list.ts';
+
+type Turn = (change: JsonRecord) => void;
+
+/** Every dial of the local AWS: what goes wrong by one click first, then each for itself. */
+export function Dials({ world, turn }: { world: JsonRecord; turn: Turn }): ComponentChildren {
+  return h('div', { class: 'dials' }, [
+    h(
+      'div',
+      { class: 'troubles' },
+      TROUBLES.map((trouble) => {
+        const isOn = trouble.isOn(world);
+        return h('label', { class: isOn ? 'trouble-switch on' : 'trouble-switch', key: trouble.name }, [
+          toggle(isOn, trouble.name, () => turn(isOn ? trouble.off : trouble.on)),
+          h('span', {}, [trouble.name, h('span', { class: 'option-note' }, trouble.what)]),
+        ]);
+      }),
+    ),
+    h(Range, { slider: LATENCY, id: 'latency', world, turn }),
+    h('details', { class: 'dial-group' }, [
+      h('summary', {}, 'Failures by kind'),
+      FAILURE_KINDS.map(([kind, what]) =>
+        h(Range, {
+          key: kind,
+          id: `failure-${kind}`,
+          world,
+          turn,
+          slider: {
+            name: what,
+            unit: '%',
+            most: 100,
+            step: 1,
+            read: (now: JsonRecord) => sharePercent(now, kind),
+            turn: (percent: number) => withShare(world, kind, percent),
+          },
+        }),
+      ),
+    ]),
+    h('details', { class: 'dial-group' }, [
+      h('summary', {}, 'Throttling, delays, quotas'),
+      THROTTLES.map((slider) => h(Range, { key: slider.name, id: `dial-${slug(slider.name)}`, slider, world, turn })),
+    ]),
+    h('details', { class: 'dial-group' }, [
+      h('summary', {}, 'Permissions, the function, the rest'),
+      SWITCHES.map((one) => {
+        const isOn = one.isOn(world);
+        return h('label', { class: 'choice', key: one.name }, [
+          toggle(isOn, one.name, () => turn(one.turn(!isOn, world))),
+          h('span', {}, one.name),
+        ]);
+      }),
+      WORDS.map(([name, dial, words]) =>
+        h('label', { class: 'word-dial', key: dial }, [
+          h('span', {}, name),
+          h(
+            'select',
+            {
+              value: textOf(world[dial]) ?? '',
+              'data-dial': name,
+              onChange: (event: Event) => turn({ [dial]: enteredIn(event) }),
+            },
+            words.map((word) => h('option', { value: word, key: word }, word)),
+          ),
+        ]),
+      ),
+    ]),
+    h(
+      'button',
+      { type: 'button', class: 'button small', 'data-reset': 'yes', onClick: () => turn({ reset: true }) },
+      'All dials as at the start',
+    ),
+  ]);
+}
+
+const toggle = (isOn: boolean, name: string, onChange: () => void): ComponentChildren =>
+  h('input', { type: 'checkbox', role: 'switch', class: 'switch', checked: isOn, 'data-dial': name, onChange });
+
+/** A slider that shows its number while it is drawn, and turns the dial when it is let go. */
+function Range({
+  slider,
+  id,
+  world,
+  turn,
+}: {
+  slider: Slider;
+  id: string;
+  world: JsonRecord;
+  turn: Turn;
+}): ComponentChildren {
+  const [drawn, setDrawn] = useState<number | undefined>();
+  const value = drawn ?? slider.read(world);
+  const words = value === 0 && slider.zero !== undefined ? slider.zero : `${value} ${slider.unit}`.trimEnd();
+  return h('div', { class: 'range' }, [
+    h('label', { for: id }, [h('span', {}, slider.name), h('output', {}, words)]),
+    h('input', {
+      id,
+      type: 'range',
+      min: 0,
+      max: slider.most,
+      step: slider.step,
+      value,
+      'aria-valuetext': words,
+      onInput: (event: Event) => setDrawn(Number(enteredIn(event))),
+      onChange(event: Event) {
+        setDrawn(undefined);
+        turn(slider.turn(Number(enteredIn(event))));
+      },
+    }),
+  ]);
+}
+
+const slug = (name: string) => name.toLowerCase().replaceAll(/[^a-z]+/g, '-');

@@ -1,0 +1,36 @@
+import { type ComponentChildren, h } from 'preact';
+
+/** Rows under their headings, small. */
+export const rows = (
+  label: string,
+  headings: readonly string[],
+  cells: readonly (readonly ComponentChildren[])[],
+): ComponentChildren =>
+  h('div', { class: 'table-frame small-table', tabIndex: 0, role: 'group', 'aria-label': label }, [
+    h('table', {}, [
+      h(
+        'thead',
+        {},
+        h(
+          'tr',
+          {},
+          headings.map((heading) => h('th', { scope: 'col' }, heading)),
+        ),
+      ),
+      h(
+        'tbody',
+        {},
+        cells.map((row, key) =>
+          h(
+            'tr',
+            { key },
+            row.map((cell) => h('td', {}, cell)),
+          ),
+        ),
+      ),
+    ]),
+    cells.length === 0 ? h('p', { class: 'quiet nothing' }, 'Nothing is there.') : null,
+  ]);
+
+export const moreButton = (onClick: () => void): ComponentChildren =>
+  h('button', { type: 'button', class: 'button small', onClick }, 'Show more');

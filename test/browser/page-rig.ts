@@ -1,0 +1,89 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { Browser, Locator, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, onTestFinished } from 'vitest';
+import { z } from 'zod';
+import { chromiumPath, launchChromium, NO_CHROMIUM } from './chromium.ts';
+
+/** Long enough for a machine that does much else; nothing waits so long that goes well. */
+export const WITHIN_MS = 120_000;
+export const TEST_MS = 300_000;
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const AXE_TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'];
+const violationsSchema = z.array(z.object({ id: z.string(), targets: z.array(z.string()) }));
+export type Violations = z.infer<typeof violationsSchema>;
+
+export interface OpenPage {
+  readonly page: Page;
+  /** Types a line into the composer and sends it. */
+  type(line: string): Promise<void>;
+  /** The newest message that holds this. */
+  message(text: string | RegExp): Locator;
+  become(person: string): Promise<void>;
+  /** What axe finds wrong with the page as it stands. */
+  axe(): Promise<Violations>;
+  /** The same in light and in dark; the page is light afterwards. */
+  axeInBoth(): Promise<Violations>;
+}
+
+let browser: Browser | undefined;
+
+/** A group of tests of the page in a real Chromium: skipped, and said so, where there is none. */
+export function describePage(name: string, body: () => void): void {
+  const hasChromium = chromiumPath() !== undefined;
+  if (!hasChromium) console.warn(NO_CHROMIUM);
+  describe.skipIf(!hasChromium)(`${name} (skipped where no Chromium is found)`, { timeout: TEST_MS }, () => {
+    beforeAll(async () => {
+      browser = await launchChromium();
+    }, TEST_MS);
+    afterAll(() => browser?.close());
+    body();
+  });
+}
+
+/** Opens the page for the length of a test, at whose end no error may have come up in it. */
+export async function openPage(
+  url: string,
+  options: { width?: number; height?: number; colorScheme?: 'light' | 'dark' } = {},
+): Promise<OpenPage> {
+  if (!browser) throw new Error('Open pages inside describePage.');
+  const { width = 1400, height = 900, colorScheme = 'light' } = options;
+  const context = await browser.newContext({ viewport: { width, height }, colorScheme, reducedMotion: 'reduce' });
+  const page = await context.newPage();
+  page.setDefaultTimeout(WITHIN_MS);
+  const troubles: string[] = [];
+  page.on('pageerror', (error) => troubles.push(error.message));
+  onTestFinished(async () => {
+    await context.close();
+    expect(troubles).toEqual([]);
+  });
+  await page.goto(url);
+  await page.locator('#composer').waitFor();
+
+  async function axe(): Promise<Violations> {
+    // Through the debugger: the page's own policy lets no foreign script in.
+    await page.evaluate(AXE);
+    const found = await page.evaluate(`axe.run(document, { runOnly: ${JSON.stringify(AXE_TAGS)} }).then((result) =>
+      result.violations.map(({ id, nodes }) => ({ id, targets: nodes.map(({ target }) => String(target)) })))`);
+    return violationsSchema.parse(found);
+  }
+  const inTheme = async (theme: string) => {
+    await page.evaluate(`document.documentElement.dataset.theme = '${theme}'`);
+    return axe();
+  };
+  return {
+    page,
+    async type(line) {
+      await page.fill('#composer', line);
+      await page.press('#composer', 'Enter');
+    },
+    message: (text) => page.locator('main .message', { hasText: text }).last(),
+    become: (person) => page.check(`[data-person="${person}"]`),
+    axe,
+    async axeInBoth() {
+      const dark = await inTheme('dark');
+      return [...dark, ...(await inTheme('light'))];
+    },
+  };
+}
