@@ -8,8 +8,10 @@ import type { KindCounts } from '../pipeline/table-records.ts';
 import type { Person } from '../rescan/types.ts';
 import type { Missing } from './gates.ts';
 
-/** A modal shows no more of them to choose from. */
-export const MOST_PUT_BACK = 100;
+/** How many records one act puts back: what an approval can hold. */
+export const MOST_PUT_BACK = 2_000;
+/** How many of them are named to whoever approves. */
+export const MOST_NAMED = 5;
 
 /** A destructive act on the table, exactly as it is asked for, approved and carried out. */
 export const tableActSchema = z.discriminatedUnion('kind', [
@@ -31,6 +33,8 @@ export const tableActSchema = z.discriminatedUnion('kind', [
       .array(z.string().regex(/^[0-9a-f]{16}$/))
       .max(MOST_PUT_BACK)
       .exactOptional(),
+    /** The first of them as people know them: whoever approves must see what comes back. */
+    names: z.array(z.string()).max(MOST_NAMED).exactOptional(),
   }),
 ]);
 export type TableAct = z.infer<typeof tableActSchema>;

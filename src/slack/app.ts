@@ -225,7 +225,7 @@ export function createSlackApp(ports: {
     pace,
     clock,
   });
-  const putBack = createPutBackForm({ results, ...modals });
+  const putBack = createPutBackForm({ results, askApproval: forms.ask, ...modals });
   const logs = createLogDeeds({ findLines: functionLog.findLines, chat: answers, files, clock });
   const following = createLogFollowing({
     followLines: functionLog.followLines,
@@ -308,7 +308,7 @@ export function createSlackApp(ports: {
         await clients.views.views.open({ trigger_id: triggerId, view });
       },
     }),
-    views: viewTable(planning, forms, deployForms),
+    views: viewTable(planning, forms, deployForms, putBack),
     permissions,
     presence,
     channels: config.SLACK_CHANNELS,

@@ -78,7 +78,12 @@ function tables() {
     pace: { kind: 'auto' },
     clock,
   });
-  const putBack = createPutBackForm({ results, openView: async () => 'V1', updateView: async () => {} });
+  const putBack = createPutBackForm({
+    results,
+    openView: async () => 'V1',
+    updateView: async () => {},
+    askApproval: async () => undefined,
+  });
   const { findLines, followLines, followStops: stops } = functionLog;
   const logs = createLogDeeds({ findLines, chat, files, clock });
   const following = createLogFollowing({
@@ -150,7 +155,7 @@ function tables() {
       openView: async () => {},
       onTrouble: () => {},
     }),
-    views: viewTable(planning, forms, deployForms),
+    views: viewTable(planning, forms, deployForms, putBack),
   };
 }
 
@@ -272,7 +277,7 @@ describe('the tables', () => {
       chooseRestoreView([backup], 'C1', NOW),
       deployView(plannedDeploy(), 'C1'),
       rollbackView(plannedDeploy(), 'C1'),
-      putBackView({ removed: [], backupId: backup.id, table: 'T', of: 1, channel: 'C1' }),
+      putBackView({ removed: [], all: 1, byHand: 0, backupId: backup.id, table: 'T', channel: 'C1' }),
     ];
     expect([...views.keys()]).toEqual(opened.map((view) => view.callback_id));
   });

@@ -6,7 +6,7 @@ import { ACTION, button } from './buttons.ts';
 import { code, escapeMrkdwn, mention, mentionWho } from './escape.ts';
 import { compose, type Message } from './message.ts';
 import { changedLines, decidedWords } from './table-refusals.ts';
-import { actWords } from './table-words.ts';
+import { actWords, namedLines } from './table-words.ts';
 
 /** Slack shows it in each reader's own time zone. */
 const clockTime = (at: number) =>
@@ -56,6 +56,7 @@ export function approvalMessage(approval: Approval, { policy, approvers }: WhoAp
       fact: `Approval needed: ${approval.act} of ${code(table, 120)}`,
       lines: [
         asks,
+        ...namedLines(act),
         why,
         ...passedOver,
         policy === 'self'
@@ -80,6 +81,7 @@ export function approvalMessage(approval: Approval, { policy, approvers }: WhoAp
     fact: `${approval.act === 'flush' ? 'Flush' : 'Restore'} of ${code(table, 120)}: ${decidedWords(state)}${ownWords(approval)}.`,
     lines: [
       asks,
+      ...namedLines(act),
       why,
       ...passedOver,
       ...(state.kind === 'void' ? ['Nothing was done. What changed:', ...changedLines(state.changed)] : []),

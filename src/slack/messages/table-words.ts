@@ -56,6 +56,13 @@ export function actWords(act: TableAct, table: string): string {
     : `put the records of backup ${code(act.backupId, 80)} into ${code(table, 120)}, leaving others`;
 }
 
+/** The single records an act puts back, as far as they are named; none where it puts none back. */
+export function namedLines(act: TableAct): readonly string[] {
+  if (act.kind !== 'restore' || !act.names || act.names.length === 0) return [];
+  const more = (act.entries?.length ?? 0) - act.names.length;
+  return [`${act.names.map((name) => code(name, 200)).join(', ')}${more > 0 ? `, and ${count(more)} more` : ''}.`];
+}
+
 export const jobName = (job: TableJob): string =>
   job.work.kind === 'backup' ? 'The backup' : job.work.kind === 'flush' ? 'The flush' : 'The restore';
 

@@ -1,5 +1,6 @@
 import type { DeployForms } from '../deploy-forms.ts';
 import type { PlanningPorts } from '../planning.ts';
+import type { PutBackForm } from '../put-back-form.ts';
 import type { TableForms } from '../table-forms.ts';
 import { changePlan } from './change-plan.ts';
 import { CHANGE_PLAN } from './change-plan-view.ts';
@@ -15,6 +16,7 @@ export const viewTable = (
   planning: PlanningPorts,
   forms: Pick<TableForms, 'ask' | 'showRestore'>,
   deploys: Pick<DeployForms, 'deploy' | 'lookAtZip' | 'rollback'>,
+  putBack: Pick<PutBackForm, 'ask'>,
 ): ReadonlyMap<string, View> =>
   new Map([
     [CHANGE_PLAN, changePlan(planning)],
@@ -22,5 +24,5 @@ export const viewTable = (
     [CHOOSE_RESTORE, chooseRestore(forms)],
     [CONFIRM_DEPLOY, confirmDeploy(deploys)],
     [CONFIRM_ROLLBACK, confirmRollback(deploys)],
-    [PUT_BACK, putBackSubmission(forms)],
+    [PUT_BACK, putBackSubmission(putBack)],
   ]);
