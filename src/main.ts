@@ -27,7 +27,7 @@ async function startBot(config: Config, logger: Logger): Promise<() => Promise<v
   const runs = await assembleRuns({ config, aws, table, clock, random, logger, holder, drainMs: DRAIN_MS });
   const pace = settingPace(config.PACE);
   const rescans = assembleRescans({ config, aws, table, clock, random, logger, holder, runs, pace });
-  const { tables, deploys, autopilot } = rescans;
+  const { tables, steps, deploys, autopilot } = rescans;
   const outbox = createOutbox({ table, name: config.OCR_FUNCTION });
   const name = config.OCR_FUNCTION;
   const durationMs = config.LEASE_SECONDS;
@@ -40,11 +40,12 @@ async function startBot(config: Config, logger: Logger): Promise<() => Promise<v
   runs.standBy();
   tables.standBy();
   deploys.standBy();
+  steps.standBy();
   autopilot.standBy();
   logger.info({ holder, channels: config.SLACK_CHANNELS }, 'rescan-bot is up');
   return async () => {
     await autopilot.shutDown();
-    await Promise.all([runs.shutDown(), tables.shutDown(), deploys.shutDown()]);
+    await Promise.all([runs.shutDown(), tables.shutDown(), steps.shutDown(), deploys.shutDown()]);
     await slack.stop();
   };
 }

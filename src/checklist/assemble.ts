@@ -31,13 +31,13 @@ import { type Checklist, createChecklist } from './checklist.ts';
 import { createChecklistStore } from './checklist-store.ts';
 import { createDeployStore } from './deploy-store.ts';
 import { createDeploys, type Deploys } from './deploys.ts';
-import { createFunctionSteps } from './function-steps.ts';
+import { createFunctionSteps, type FunctionSteps } from './function-steps.ts';
 import { createJobRecord } from './job-record.ts';
 import { lookForFailure, lookInLog } from './look-for-failure.ts';
 import { judgeQuotas } from './quota-report.ts';
 import { createStartControl, type StartControl } from './start-control.ts';
-import type { StepControl } from './step-control.ts';
 import { createTableSteps, type TableSteps } from './table-steps.ts';
+import { createTestNotes } from './test-notes.ts';
 
 const POLL_MS = 500;
 const MEGABYTE = 1024 * 1024;
@@ -61,7 +61,7 @@ export interface Rescans extends ResultParts {
   readonly tables: TableSteps;
   readonly checklist: Checklist;
   readonly starts: StartControl;
-  readonly steps: StepControl;
+  readonly steps: FunctionSteps;
   readonly deploys: Deploys;
   readonly autopilot: Autopilot;
   readonly audit: Audit;
@@ -207,8 +207,12 @@ export function assembleRescans(parts: RescansParts): Rescans {
       uniqueName: () => `${new Date(clock.now()).toISOString().replace(/[^0-9]/g, '')}-${randomUUID().slice(0, 8)}`,
       invoke,
       ...lookForFailure(aws.dynamodb, { table: config.TABLE, mostBytes: config.GROWTH_COUNT_MAX_MB * MEGABYTE }),
-      logLines: lookInLog(aws.logs, logGroupOf(name)),
+      readLog: lookInLog(aws.logs, async () => {
+        const facts = await describeFunction(aws.lambda, name);
+        return facts.logGroup ?? logGroupOf(facts.name);
+      }),
       readFault: faultOfFunction,
+      notes: createTestNotes(table, name),
     },
     sample: {
       clock,

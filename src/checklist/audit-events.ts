@@ -100,6 +100,8 @@ function foundFacts(found: Found): string {
       return `code ${found.codeSha256}${found.inPlace ? ', in place before' : ''}`;
     case 'rollback':
       return `rolled back to code ${found.codeSha256}`;
+    case 'deploy-refused':
+      return `refused: ${found.reason}`;
     case 'logging':
       return found.result;
     case 'sample':

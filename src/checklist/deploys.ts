@@ -110,8 +110,13 @@ export function createDeploys(ports: DeploysPorts): Deploys {
       const isUntouched = !again && !changesFunction(reached);
       // A rollback that was refused changed nothing that a deploy had done: it can be tried again.
       await store.move(record.id, [record.state], { state: isBack ? 'deployed' : isUntouched ? 'refused' : 'failed' });
-      await step.end('failed', { kind: 'trouble', message: error instanceof Error ? error.message : String(error) });
       const refusal = refusalOf(error);
+      await step.end(
+        'failed',
+        refusal.reason === 'deploy'
+          ? { kind: 'deploy-refused', reason: refusal.refusal.reason }
+          : { kind: 'trouble', message: refusal.fault.message },
+      );
       return refused(isUntouched || reached === undefined ? refusal : { ...refusal, reached });
     }
   }

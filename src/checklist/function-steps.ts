@@ -7,10 +7,12 @@ import type { QuotaReport } from './quota-report.ts';
 import { EmptySampleError, type SamplePorts, trySample } from './sample.ts';
 import type { Found } from './step.ts';
 import type { StepAnswer, StepControl } from './step-control.ts';
+import { sweepTests } from './sweep-tests.ts';
+import type { TestNotes } from './test-notes.ts';
 
 export interface FunctionStepsPorts {
   readonly checklist: Pick<Checklist, 'begin' | 'prove' | 'disprove'>;
-  readonly logging: LoggingTestPorts;
+  readonly logging: LoggingTestPorts & { readonly notes: TestNotes };
   readonly sample: SamplePorts;
   readonly sampleImages: number;
   readonly readReport: () => Promise<QuotaReport>;
@@ -20,9 +22,36 @@ export interface FunctionStepsPorts {
   readonly warn: (message: string, cause: unknown) => void;
 }
 
+export interface FunctionSteps extends StepControl {
+  /** Takes out what tests left behind whose process died; now and from then on. */
+  standBy(): void;
+  shutDown(): Promise<void>;
+}
+
+const SWEEP_EVERY_MS = 5 * 60_000;
+
 /** The steps on the function: its quotas, the test of its failure logging, and the sample. */
-export function createFunctionSteps(ports: FunctionStepsPorts): StepControl {
+export function createFunctionSteps(ports: FunctionStepsPorts): FunctionSteps {
   const { checklist } = ports;
+  const { clock } = ports.logging;
+  const over = new AbortController();
+  let sweeping: Promise<void> | undefined;
+
+  /** A flush or a restore under way: a record that comes or goes beside it would be taken for a difference. */
+  async function tableJob() {
+    const job = await ports.exclusive.currentJob();
+    return job?.work.kind === 'backup' ? undefined : job;
+  }
+
+  async function keepSwept(): Promise<void> {
+    const isTableBusy = async () => (await tableJob()) !== undefined;
+    while (!over.signal.aborted) {
+      await sweepTests({ ...ports.logging, isTableBusy }).catch((error) =>
+        ports.warn('what a test left behind is not taken out yet', error),
+      );
+      await clock.sleep(SWEEP_EVERY_MS, over.signal);
+    }
+  }
 
   /** Keeps the step on record while it is done, and what it came to afterwards; what is thrown is a refusal. */
   async function recorded<T>(
@@ -53,8 +82,10 @@ export function createFunctionSteps(ports: FunctionStepsPorts): StepControl {
         state: blocking.length === 0 ? 'done' : 'failed',
         found: { kind: 'quotas', pacePerMinute, blocking: blocking.map(({ limit }) => limit) },
       })),
-    testLogging: (by) =>
-      recorded(
+    async testLogging(by) {
+      const job = await tableJob();
+      if (job) return { ok: false, refusal: { reason: 'job-active', job } };
+      return recorded(
         'test-logging',
         by,
         async () => {
@@ -70,7 +101,8 @@ export function createFunctionSteps(ports: FunctionStepsPorts): StepControl {
           state: result.kind === 'proven' ? 'done' : 'failed',
           found: { kind: 'logging', result: loggingWord(result) },
         }),
-      ),
+      );
+    },
     async sample(by) {
       const taken = await exclusively(ports.exclusive, () =>
         recorded(
@@ -90,6 +122,13 @@ export function createFunctionSteps(ports: FunctionStepsPorts): StepControl {
         ),
       );
       return 'inTheWay' in taken ? { ok: false, refusal: taken.inTheWay } : taken.done;
+    },
+    standBy() {
+      sweeping = keepSwept();
+    },
+    async shutDown() {
+      over.abort(new Error('The bot shuts down'));
+      await sweeping;
     },
   };
 }

@@ -1,26 +1,27 @@
 import type { Clock } from '../clock.ts';
 import { FaultError } from '../pipeline/fault.ts';
 import type { Fault, Invocation } from '../pipeline/reading.ts';
+import type { TestNotes } from './test-notes.ts';
 
-/** A record of the failure, as it was found in the table. */
-export interface FoundRecord {
+/** What a failure left in the table: the newest record, and how all of them are taken out. */
+export interface FoundRecords {
   /** The table's real key, in words: `ResourceName FAILED_IMAGE, DateProjectCode …`. */
   readonly key: string;
   /** Attributes worth showing, in order. */
   readonly attributes: readonly (readonly [name: string, value: string])[];
-  /** Takes the record out of the table again. */
+  /** Takes the records of this image out of the table again: there are two where two loggers wrote one each. */
   readonly remove: () => Promise<void>;
 }
 
-/** Why DynamoDB did not take the record, by what it answered. */
-export type WriteRefusal = 'missing-key' | 'access-denied' | 'table-missing' | 'throttled' | 'other';
+/** Why there is no record though one was to be written, by what DynamoDB answered; `unreachable`: it did not answer. */
+export type WriteRefusal = 'missing-key' | 'access-denied' | 'table-missing' | 'throttled' | 'unreachable' | 'other';
 
 /** What a test of the failure logging came to: proven, or exactly which part does not work. */
 export type LoggingResult =
   | {
       readonly kind: 'proven';
       readonly imageKey: string;
-      readonly record: Pick<FoundRecord, 'key' | 'attributes'>;
+      readonly record: Pick<FoundRecords, 'key' | 'attributes'>;
       readonly afterMs: number;
       /** Undefined: the record was removed. Else why not. */
       readonly leftBecause?: string;
@@ -36,6 +37,10 @@ export type LoggingResult =
     }
   /** No record, and the log could not be read: which of the two cases it is is not known. */
   | { readonly kind: 'log-unread'; readonly imageKey: string; readonly failure: string; readonly fault: Fault }
+  /** The function says that it wrote the record, and it is not in the table that the bot looks at. */
+  | { readonly kind: 'written-elsewhere'; readonly imageKey: string; readonly failure: string; readonly line: string }
+  /** No record, and the log did not show the invocation to its end: what it would say is not known. */
+  | { readonly kind: 'log-silent'; readonly imageKey: string; readonly failure: string; readonly group: string }
   /** The function gave no answer that tells anything: throttled, or the connection broke. */
   | { readonly kind: 'no-answer'; readonly imageKey: string; readonly message: string };
 
@@ -44,13 +49,23 @@ export interface LoggingTestPorts {
   /** Something no other test is named by. */
   readonly uniqueName: () => string;
   readonly invoke: (imageKey: string) => Promise<Invocation>;
-  /** Looks for the record of this very image, consistently. */
-  readonly findRecord: (imageKey: string) => Promise<FoundRecord | undefined>;
+  /** Looks for the records of this very image, consistently. */
+  readonly findRecords: (imageKey: string) => Promise<FoundRecords | undefined>;
   /** The same by reading the whole table, for loggers whose key is not known; asked once. */
-  readonly searchRecord: (imageKey: string) => Promise<FoundRecord | undefined>;
-  /** The function's log lines of an invocation. @throws where the log cannot be read. */
-  readonly logLines: (about: { requestId?: string; imageKey: string; from: number }) => Promise<readonly string[]>;
+  readonly searchRecords: (imageKey: string) => Promise<FoundRecords | undefined>;
+  /** The function's log of an invocation. @throws where the log cannot be read. */
+  readonly readLog: (about: { requestId?: string; imageKey: string; from: number }) => Promise<InvocationLines>;
   readonly readFault: (error: unknown) => Fault;
+  /** Remembers the test until its record is known to be gone. */
+  readonly notes: Pick<TestNotes, 'note' | 'forget'>;
+}
+
+/** What the log says of one invocation so far. */
+export interface InvocationLines {
+  readonly group: string;
+  readonly lines: readonly string[];
+  /** Its end was shown: there is nothing more to come. */
+  readonly isWhole: boolean;
 }
 
 const LOOK_FOR_MS = 15_000;
@@ -67,7 +82,10 @@ export async function testLogging(ports: LoggingTestPorts): Promise<LoggingResul
   const { clock } = ports;
   const imageKey = `INVALID_IMAGE-${ports.uniqueName()}.png`;
   const from = clock.now();
+  // A process that dies from here on leaves word of what it may have left in the table.
+  await ports.notes.note({ imageKey, at: from });
   const { reading, requestId } = await ports.invoke(imageKey);
+  const about = { imageKey, from, ...(requestId === undefined ? {} : { requestId }) };
   switch (reading.kind) {
     case 'fault':
       throw new FaultError(reading.fault);
@@ -82,63 +100,73 @@ export async function testLogging(ports: LoggingTestPorts): Promise<LoggingResul
   const failure = `${outcome.failureType} · ${outcome.message}`;
 
   const answeredAt = clock.now();
-  const found = (await lookFor(imageKey, answeredAt + LOOK_FOR_MS)) ?? (await ports.searchRecord(imageKey));
+  const found = (await lookFor(answeredAt + LOOK_FOR_MS)) ?? (await ports.searchRecords(imageKey));
   if (found) {
     const { key, attributes } = found;
     const afterMs = Math.round(clock.now() - answeredAt);
-    const leftBecause = await found.remove().then(
-      () => undefined,
-      (error: unknown) => ports.readFault(error).message,
-    );
+    const leftBecause = await found
+      .remove()
+      .then(() => ports.notes.forget(imageKey))
+      .then(
+        () => undefined,
+        (error: unknown) => ports.readFault(error).message,
+      );
     const known = { kind: 'proven', imageKey, record: { key, attributes }, afterMs } as const;
     return leftBecause === undefined ? known : { ...known, leftBecause };
   }
   try {
-    const line = await lookForRefusal({ imageKey, from, ...(requestId === undefined ? {} : { requestId }) });
-    return line === undefined
-      ? { kind: 'nothing-logged', imageKey, failure }
-      : { kind: 'write-refused', imageKey, failure, line, refusal: refusalIn(line) };
+    const { group, lines, isWhole } = await readToItsEnd();
+    const line = refusalLine(lines);
+    if (line !== undefined) return { kind: 'write-refused', imageKey, failure, line, refusal: refusalIn(line) };
+    const written = lines.find((candidate) => candidate.includes(WRITTEN));
+    if (written !== undefined) return { kind: 'written-elsewhere', imageKey, failure, line: written };
+    return isWhole ? { kind: 'nothing-logged', imageKey, failure } : { kind: 'log-silent', imageKey, failure, group };
   } catch (error) {
     return { kind: 'log-unread', imageKey, failure, fault: ports.readFault(error) };
   }
 
-  /** A logger of ours may have told in its log that it gave up: then there is nothing to wait for. */
-  async function lookFor(key: string, until: number): Promise<FoundRecord | undefined> {
+  /** A logger may have told in its log that it gave up: then there is nothing to wait for. */
+  async function lookFor(until: number): Promise<FoundRecords | undefined> {
     for (;;) {
-      const record = await ports.findRecord(key);
-      if (record || clock.now() >= until) return record;
-      const lines = await ports
-        .logLines({ imageKey: key, from, ...(requestId === undefined ? {} : { requestId }) })
-        .catch(
-          // Only a short cut: where the log cannot be read, the wait goes to its end.
-          () => [],
-        );
-      if (lines.some(isWriteRefusal)) return;
+      const records = await ports.findRecords(imageKey);
+      if (records || clock.now() >= until) return records;
+      const lines = await ports.readLog(about).then(
+        (log) => log.lines,
+        // Only a short cut: where the log cannot be read, the wait goes to its end.
+        () => [],
+      );
+      if (refusalLine(lines) !== undefined) return;
       await clock.sleep(LOOK_EVERY_MS);
     }
   }
 
-  async function lookForRefusal(about: { requestId?: string; imageKey: string; from: number }) {
+  async function readToItsEnd(): Promise<InvocationLines> {
     const until = clock.now() + READ_LOG_FOR_MS;
     for (;;) {
-      const lines = await ports.logLines(about);
-      const refused = lines.find(isWriteRefusal);
-      if (refused !== undefined || lines.some(isEnd) || clock.now() >= until) return refused;
+      const log = await ports.readLog(about);
+      if (log.isWhole || refusalLine(log.lines) !== undefined || clock.now() >= until) return log;
       await clock.sleep(LOOK_EVERY_MS * 2);
     }
   }
 }
 
-/** The end of an invocation in the log: what it had to say stands above. */
-const isEnd = (line: string) => /^(REPORT|END) RequestId: /.test(line);
-
+const OURS = 'RESCAN_FAILURE_LOGGING not written';
+const WRITTEN = 'RESCAN_FAILURE_LOGGING written';
 const WRITES = /\b(PutItem|UpdateItem|BatchWriteItem|TransactWriteItems)\b/;
 const REFUSES =
   /ValidationException|AccessDenied|ResourceNotFoundException|ProvisionedThroughputExceeded|ThrottlingException|RequestLimitExceeded|UnrecognizedClient|ExpiredToken|ConditionalCheckFailed|ItemCollectionSizeLimit/;
 
-/** A line that says that DynamoDB did not take a write: boto3's own words, or those of our module. */
+/** As the pipeline's own logger says it, and others do: `Could not save failed image record`, `Could not log failure`. */
+const GIVES_UP = /\b(?:could not|cannot|can't|unable to|failed to) (?:log|save|store|write|record|put)\b.*\bfail/i;
+
+/** A line that says that a record was not written: our module's words, boto3's own, or a logger's. */
 export const isWriteRefusal = (line: string): boolean =>
-  line.includes('RESCAN_FAILURE_LOGGING not written') || (WRITES.test(line) && REFUSES.test(line));
+  line.includes(OURS) || (WRITES.test(line) && REFUSES.test(line)) || GIVES_UP.test(line);
+
+/** The line that tells why there is no record. Where our module is around another logger, only its own word counts. */
+const refusalLine = (lines: readonly string[]): string | undefined =>
+  lines.find((line) => line.includes(OURS)) ??
+  (lines.some((line) => line.includes(WRITTEN)) ? undefined : lines.find(isWriteRefusal));
 
 /** Which refusal a line tells of. */
 export function refusalIn(line: string): WriteRefusal {
@@ -146,5 +174,7 @@ export function refusalIn(line: string): WriteRefusal {
   if (/ValidationException/.test(line) && /key/i.test(line)) return 'missing-key';
   if (/ResourceNotFoundException/.test(line)) return 'table-missing';
   if (/ProvisionedThroughputExceeded|ThrottlingException|RequestLimitExceeded/.test(line)) return 'throttled';
+  if (/Time(?:d )?-?out|EndpointConnectionError|ConnectionClosed|Could not connect to the endpoint/i.test(line))
+    return 'unreachable';
   return 'other';
 }

@@ -11,6 +11,8 @@ export const foundSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('quotas'), pacePerMinute: z.number(), blocking: z.array(z.string()) }),
   z.object({ kind: z.literal('deploy'), codeSha256: z.string(), inPlace: z.boolean() }),
   z.object({ kind: z.literal('rollback'), codeSha256: z.string() }),
+  /** A deploy or a rollback that was refused: the reason's name. */
+  z.object({ kind: z.literal('deploy-refused'), reason: z.string() }),
   z.object({ kind: z.literal('logging'), result: z.string() }),
   z.object({ kind: z.literal('sample'), images: z.number(), failed: z.number() }),
   z.object({ kind: z.literal('flush'), deleted: z.number(), remaining: z.number(), backupId: z.string() }),

@@ -120,7 +120,11 @@ describe('a deploy', () => {
       ok: false,
       refusal: { reason: 'deploy', refusal, reached: 'configuration' },
     });
-    expect(await stepNow()).toMatchObject({ step: 'deploy', state: 'failed', found: { kind: 'trouble' } });
+    expect(await stepNow()).toMatchObject({
+      step: 'deploy',
+      state: 'failed',
+      found: { kind: 'deploy-refused', reason: 'update-failed' },
+    });
     expect(await one.deploys.deploy(id, 'U1')).toEqual({ ok: false, refusal: { reason: 'deploy-gone' } });
     expect(await one.deploys.planRollback()).toEqual({ ok: true, value: { id, plan: PLAN } });
     expect(await one.deploys.rollback(id, 'U1')).toMatchObject({ ok: true });

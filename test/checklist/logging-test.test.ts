@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import {
-  type FoundRecord,
+  type FoundRecords,
   isWriteRefusal,
   type LoggingResult,
   type LoggingTestPorts,
@@ -26,6 +26,8 @@ interface World {
   /** Only a reading of the whole table finds it. */
   elsewhere?: true;
   lines?: readonly string[];
+  /** The log never shows the end of the invocation. */
+  endMissing?: true;
   linesAfterMs?: number;
   logRefused?: true;
   invocation?: Invocation;
@@ -34,12 +36,13 @@ interface World {
 
 async function play(
   world: World,
-): Promise<{ result: LoggingResult; tookMs: number; asked: string[]; removed: number }> {
+): Promise<{ result: LoggingResult; tookMs: number; asked: string[]; removed: number; notes: readonly string[] }> {
   const clock = createFakeClock();
   const begun = clock.now();
   const asked: string[] = [];
   let removed = 0;
-  const record: FoundRecord = {
+  const notes = new Set<string>();
+  const record: FoundRecords = {
     key: 'ResourceName FAILED_IMAGE, DateProjectCode x#t',
     attributes: [['FailureType', 'OCR_ERROR']],
     async remove() {
@@ -53,13 +56,23 @@ async function play(
     uniqueName: () => '20261124-ab12',
     async invoke(key) {
       asked.push(key);
+      expect([...notes]).toEqual([key]);
       return world.invocation ?? failed;
     },
-    findRecord: async () => (isThere() && !world.elsewhere ? record : undefined),
-    searchRecord: async () => (isThere() && world.elsewhere ? record : undefined),
-    async logLines() {
+    findRecords: async () => (isThere() && !world.elsewhere ? record : undefined),
+    searchRecords: async () => (isThere() && world.elsewhere ? record : undefined),
+    async readLog() {
       if (world.logRefused) throw new Error('denied');
-      return clock.now() - begun >= (world.linesAfterMs ?? 0) ? (world.lines ?? []) : [];
+      const isShown = clock.now() - begun >= (world.linesAfterMs ?? 0);
+      return {
+        group: '/aws/lambda/ocr',
+        lines: isShown ? (world.lines ?? []) : [],
+        isWhole: isShown && !world.endMissing,
+      };
+    },
+    notes: {
+      note: async ({ imageKey }) => void notes.add(imageKey),
+      forget: async (imageKey) => void notes.delete(imageKey),
     },
     readFault: (error) => ({ reason: 'access-denied', message: String(error), mend: 'logs:FilterLogEvents' }),
   };
@@ -69,7 +82,7 @@ async function play(
   });
   while (result === undefined) await clock.advance(100);
   await done;
-  return { result, tookMs: clock.now() - begun, asked, removed };
+  return { result, tookMs: clock.now() - begun, asked, removed, notes: [...notes] };
 }
 
 describe('a test of the failure logging', () => {
@@ -79,6 +92,13 @@ describe('a test of the failure logging', () => {
     expect(result).toMatchObject({ kind: 'proven', record: { attributes: [['FailureType', 'OCR_ERROR']] } });
     expect(result).not.toHaveProperty('leftBecause');
     expect(removed).toBe(1);
+  });
+
+  test('is remembered until its record is gone, so that a process that dies leaves nothing behind for ever', async () => {
+    expect((await play({ recordAfterMs: 1_200 })).notes).toEqual([]);
+    const pushback: Invocation = { reading: { kind: 'pushback', source: 'bedrock', message: 'Too many requests' } };
+    for (const world of [{}, { invocation: pushback }, { recordAfterMs: 0, removeFails: true }] as const)
+      expect((await play(world)).notes).toEqual(['INVALID_IMAGE-20261124-ab12.png']);
   });
 
   test('looks for 15 s', async () => {
@@ -106,6 +126,26 @@ describe('a test of the failure logging', () => {
     const { result, tookMs } = await play({ lines: ['START', BROKEN_LOGGER, '[INFO] Logged failure to database'] });
     expect(result).toMatchObject({ kind: 'write-refused', refusal: 'missing-key', line: BROKEN_LOGGER });
     expect(tookMs).toBeLessThan(5_000);
+  });
+
+  test('around another logger counts what our own module says, not what that one says', async () => {
+    const ours =
+      'RESCAN_FAILURE_LOGGING not written: image="a" error=AccessDeniedException: not authorized: dynamodb:PutItem';
+    const { result } = await play({ lines: [BROKEN_LOGGER, ours] });
+    expect(result).toMatchObject({ kind: 'write-refused', refusal: 'access-denied', line: ours });
+    const written = 'RESCAN_FAILURE_LOGGING written: image="a" key={"ResourceName": {"S": "FAILED_IMAGE"}}';
+    expect((await play({ lines: [BROKEN_LOGGER, written] })).result).toMatchObject({
+      kind: 'written-elsewhere',
+      line: written,
+    });
+  });
+
+  test('a log that did not show the invocation to its end proves nothing of it', async () => {
+    expect((await play({ lines: [], endMissing: true })).result).toMatchObject({
+      kind: 'log-silent',
+      group: '/aws/lambda/ocr',
+    });
+    expect((await play({ lines: ['START'], endMissing: true })).result.kind).toBe('log-silent');
   });
 
   test('waits for lines that CloudWatch shows late', async () => {
@@ -146,6 +186,8 @@ describe('a line of the log', () => {
       false,
     );
     expect(isWriteRefusal('[INFO] PutItem took 12 ms')).toBe(false);
+    expect(isWriteRefusal('[WARN] ⚠️  Could not log failure: Float types are not supported')).toBe(true);
+    expect(isWriteRefusal('[ERROR] Could not read the document: it failed')).toBe(false);
   });
 
   test.each([
@@ -153,6 +195,8 @@ describe('a line of the log', () => {
     ['(AccessDeniedException) when calling the PutItem operation', 'access-denied'],
     ['(ResourceNotFoundException) when calling the PutItem operation', 'table-missing'],
     ['(ProvisionedThroughputExceededException) when calling the PutItem operation', 'throttled'],
+    ['RESCAN_FAILURE_LOGGING not written: image="a" error=TimeoutError: AWS did not answer in time', 'unreachable'],
+    ['Could not save failed image record: ConnectTimeoutError: Connect timeout on endpoint URL', 'unreachable'],
     ['(ConditionalCheckFailedException) when calling the PutItem operation', 'other'],
   ])('%s is read as %s', (line, refusal) => {
     expect(refusalIn(line)).toBe(refusal);

@@ -224,6 +224,11 @@ describe('the facts of the function', () => {
     Environment: { Variables: { DYNAMODB_TABLE: 'TimesheetOCR-dev' } },
   };
 
+  test('tell where the log is written, where that is set', async () => {
+    answer = () => ok({ Configuration: { ...CONFIGURATION, LoggingConfig: { LogGroup: '/team/ocr' } } });
+    expect(await facts()).toMatchObject({ logGroup: '/team/ocr' });
+  });
+
   test('are read in units of ours', async () => {
     answer = () => ok({ Configuration: CONFIGURATION, Concurrency: { ReservedConcurrentExecutions: 0 } });
     expect(await facts()).toEqual({
@@ -284,6 +289,7 @@ describe('what proofs are bound to', () => {
     codeSha256: 'abc=',
     handler: 'rescan_failure_logging.handler',
     environment: { RESCAN_TABLE: 'T', TOKEN: 'x' },
+    logGroup: '/aws/lambda/ocr',
     packageType: 'Zip',
   } as const;
   test('is another where the code, the handler or the setting of failure logging is another', () => {

@@ -35,7 +35,7 @@ export const idleRescans = (runs: RunControl): Omit<Rescans, 'tables'> => ({
     noteDone: async () => {},
   },
   starts: runs,
-  steps: { quotas: noImages, testLogging: noImages, sample: noImages },
+  steps: { quotas: noImages, testLogging: noImages, sample: noImages, standBy: () => {}, shutDown: async () => {} },
   deploys: {
     plan: noImages,
     deploy: noImages,

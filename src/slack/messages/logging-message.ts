@@ -10,7 +10,8 @@ const REFUSAL_FACTS: Readonly<Record<WriteRefusal, string>> = {
   'access-denied': 'it tried to, and DynamoDB refused, as the function’s role may not write to the table.',
   'table-missing': 'it tried to, and DynamoDB refused, as there is no such table.',
   throttled: 'it tried to, and DynamoDB throttled it.',
-  other: 'it tried to, and DynamoDB refused.',
+  unreachable: 'it tried to, and DynamoDB did not answer in time.',
+  other: 'it tried to, and could not.',
 };
 
 const REFUSAL_MENDS: Readonly<Record<WriteRefusal, string>> = {
@@ -19,6 +20,8 @@ const REFUSAL_MENDS: Readonly<Record<WriteRefusal, string>> = {
     'Give the function’s role `dynamodb:PutItem` and `dynamodb:Query` on the table, then `/rescan test-logging` again.',
   'table-missing': '`/rescan deploy` tells the function which table it is.',
   throttled: 'Raise the table’s write capacity or make it on demand, then `/rescan test-logging` again.',
+  unreachable:
+    'Does the function run in a VPC? Then it needs a gateway endpoint (or another way) to DynamoDB; then `/rescan test-logging` again.',
   other:
     '`/rescan deploy` puts the bot’s own logger around the function; if it is that one already, the line says what is wrong.',
 };
@@ -35,7 +38,7 @@ export function loggingMessage(result: LoggingResult): Message {
           ...result.record.attributes.map(([name, value]) => `• ${name}: ${code(value, 200)}`),
           result.leftBecause === undefined
             ? 'The record was removed again.'
-            : `:warning: The record could not be removed and is still there: ${code(result.leftBecause, 200)}`,
+            : `:warning: The record could not be removed and is still there: ${code(result.leftBecause, 200)} The bot tries again every few minutes.`,
         ],
       });
     case 'did-not-fail':
@@ -60,7 +63,7 @@ export function loggingMessage(result: LoggingResult): Message {
           `Its log says: ${code(result.line, 500)}`,
           REFUSAL_MENDS[result.refusal],
         ],
-        buttons: result.refusal === 'access-denied' || result.refusal === 'throttled' ? [] : [DEPLOY],
+        buttons: ['access-denied', 'throttled', 'unreachable'].includes(result.refusal) ? [] : [DEPLOY],
       });
     case 'log-unread':
       return compose({
@@ -69,6 +72,26 @@ export function loggingMessage(result: LoggingResult): Message {
           failureLine(image, result.failure),
           ...faultLines(result.fault),
           '`/rescan deploy` puts a logger around the function that is known to work.',
+        ],
+        buttons: [DEPLOY],
+      });
+    case 'written-elsewhere':
+      return compose({
+        fact: 'The function failed, as it should, and says that it wrote the record; the table that the bot looks at does not hold it.',
+        lines: [
+          failureLine(image, result.failure),
+          `Its log says: ${code(result.line, 500)}`,
+          '`/rescan deploy` tells the function which table it is (setting `TABLE`).',
+        ],
+        buttons: [DEPLOY],
+      });
+    case 'log-silent':
+      return compose({
+        fact: 'The function failed, as it should, but the failure left no record; why is not known, as its log does not show the invocation.',
+        lines: [
+          failureLine(image, result.failure),
+          `The group ${code(result.group, 200)} was read until ${duration(10_000)} after the wait. May the function’s role write there (\`logs:CreateLogStream\`, \`logs:PutLogEvents\`)?`,
+          'Try `/rescan test-logging` again in a minute, or `/rescan deploy`: it puts a logger around the function that is known to work.',
         ],
         buttons: [DEPLOY],
       });

@@ -1,5 +1,6 @@
 import type { ChecklistView, StepView } from '../../checklist/checklist-view.ts';
 import type { Found, StepName, StepState } from '../../checklist/step.ts';
+import type { DeployRefusal } from '../../pipeline/deploy-errors.ts';
 import { code, mention, sentence } from './escape.ts';
 import { count, counted, duration, rate } from './format.ts';
 import { missingWords } from './gate-words.ts';
@@ -38,10 +39,36 @@ const LOGGING_FOUND: Readonly<Record<string, string>> = {
   'access-denied': 'DynamoDB refused the record: the function may not write',
   'table-missing': 'DynamoDB refused the record: no such table',
   throttled: 'DynamoDB throttled the record',
-  other: 'DynamoDB refused the record',
+  unreachable: 'DynamoDB did not answer the function',
+  other: 'the record could not be written',
+  'written-elsewhere': 'the function wrote the record, but not into this table',
+  'log-silent': 'no record, and its log does not show why',
   'log-unread': 'no record, and the log cannot be read',
   'no-answer': 'the function gave no answer',
 };
+
+/** Why a deploy or a rollback was refused, in a line: the answer to who asked says more. */
+const DEPLOY_REFUSED: Readonly<Record<string, string>> = {
+  'image-package': 'the function is a container image',
+  'runtime-not-python': 'the function is not Python',
+  'signed-code': 'the function’s code is signed',
+  qualified: 'the setting names a version or an alias',
+  'key-clash': 'the table’s key has the name of an attribute of the record',
+  'environment-unreadable': 'the function’s environment cannot be read',
+  'not-taken': 'Lambda did not take the change',
+  'function-failed': 'the function is in the state Failed',
+  'update-in-progress': 'somebody was updating the function',
+  'no-package': 'Lambda did not give the package',
+  'package-not-given': 'Lambda did not give the package',
+  'package-unreadable': 'the package cannot be used',
+  'given-not-found': 'there is no such package',
+  'handler-not-found': 'the handler is not in the package',
+  'too-large': 'the package would be too large',
+  'environment-too-large': 'the environment would be too large',
+  'changed-since-preview': 'somebody changed the function meanwhile',
+  'stored-package-gone': 'the package that was kept is gone',
+  'update-failed': 'Lambda could not carry the update out',
+} satisfies Record<DeployRefusal['reason'], string>;
 
 /** What a step found, in one line; plain words for a plan block, mrkdwn elsewhere. */
 export function foundWords(found: Found): string {
@@ -56,6 +83,8 @@ export function foundWords(found: Found): string {
       return found.inPlace ? 'already in place' : `code ${code(found.codeSha256.slice(0, 12))}`;
     case 'rollback':
       return `rolled back to code ${code(found.codeSha256.slice(0, 12))}`;
+    case 'deploy-refused':
+      return DEPLOY_REFUSED[found.reason] ?? sentence(found.reason, 100);
     case 'logging':
       return LOGGING_FOUND[found.result] ?? sentence(found.result, 100);
     case 'sample':

@@ -43,9 +43,31 @@ describe('the answer to /rescan test-logging', () => {
       [
         'Failure logging works: a failure left its record in the table.',
         `The function was invoked for \`${imageKey}\`, which does not exist. Its record was found 0 s after the reply, under \`ResourceName FAILED_IMAGE, DateProjectCode x#t\`:`,
-        ':warning: The record could not be removed and is still there: `not allowed`',
+        ':warning: The record could not be removed and is still there: `not allowed` The bot tries again every few minutes.',
       ],
       [],
+    ],
+    [
+      'a log that showed nothing: that why is not known',
+      { kind: 'log-silent', imageKey, failure, group: '/aws/lambda/ocr' },
+      [
+        'The function failed, as it should, but the failure left no record; why is not known, as its log does not show the invocation.',
+        INVOKED,
+        'The group `/aws/lambda/ocr` was read until 10 s after the wait. May the function’s role write there (`logs:CreateLogStream`, `logs:PutLogEvents`)?',
+        'Try `/rescan test-logging` again in a minute, or `/rescan deploy`: it puts a logger around the function that is known to work.',
+      ],
+      ['step_deploy'],
+    ],
+    [
+      'a record in another table: the line, and what tells the function which it is',
+      { kind: 'written-elsewhere', imageKey, failure, line: 'RESCAN_FAILURE_LOGGING written: image="a"' },
+      [
+        'The function failed, as it should, and says that it wrote the record; the table that the bot looks at does not hold it.',
+        INVOKED,
+        'Its log says: `RESCAN_FAILURE_LOGGING written: image="a"`',
+        '`/rescan deploy` tells the function which table it is (setting `TABLE`).',
+      ],
+      ['step_deploy'],
     ],
     [
       'no failure: what it answered, and what to look at',
@@ -115,7 +137,7 @@ describe('the answer to /rescan test-logging', () => {
       'refused otherwise',
       refused('other'),
       [
-        'The function failed, as it should, but the failure left no record: it tried to, and DynamoDB refused.',
+        'The function failed, as it should, but the failure left no record: it tried to, and could not.',
         INVOKED,
         LINE,
         '`/rescan deploy` puts the bot’s own logger around the function; if it is that one already, the line says what is wrong.',
