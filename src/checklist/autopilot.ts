@@ -337,7 +337,11 @@ export function createAutopilot(ports: AutopilotPorts): Autopilot {
       }),
     stop: (by) =>
       attempt(async () => {
-        const record = await store.read();
+        const record = await store.read().catch(async (error: unknown) => {
+          // Whether it is under way cannot be read: what this copy has in its hands is stopped all the same.
+          await Promise.allSettled([runs.stop(by, { now: false }), tables.stop(by)]);
+          throw error;
+        });
         if (record?.state !== 'running' && record?.state !== 'planned') return refuse({ reason: 'not-active' });
         // What is under way beside a mere plan is somebody else's.
         const stopped = await stopRecord(record, by, record.state === 'running' ? () => stopWork(by) : undefined);

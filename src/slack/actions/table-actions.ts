@@ -4,6 +4,7 @@ import { approvalMessage, type WhoApproves } from '../messages/approval-message.
 import { ACTION } from '../messages/buttons.ts';
 import { counted } from '../messages/format.ts';
 import { type Message, say } from '../messages/message.ts';
+import { stoppingJobMessage } from '../messages/table-messages.ts';
 import { tableRefusalMessage } from '../messages/table-refusals.ts';
 import type { Standing } from '../standing.ts';
 import type { TableForms } from '../table-forms.ts';
@@ -56,7 +57,7 @@ export function tableActions(ports: {
       role: 'operator',
       async act(click) {
         const stopped = await tables.stop(click.person);
-        return stopped.ok ? say('Stopping between two batches.') : tableRefusalMessage(stopped.refusal);
+        return stopped.ok ? stoppingJobMessage(stopped.value) : tableRefusalMessage(stopped.refusal);
       },
     },
     [ACTION.restore]: { role: 'operator', act: (click) => ports.forms.openRestore(click.triggerId, {}, click) },

@@ -7,6 +7,7 @@ import { autopilotStoppedMessage } from '../messages/autopilot-message.ts';
 import { code, escapeMrkdwn } from '../messages/escape.ts';
 import { say } from '../messages/message.ts';
 import { refusalMessage } from '../messages/refusals.ts';
+import { stoppingJobMessage } from '../messages/table-messages.ts';
 import { tableRefusalMessage } from '../messages/table-refusals.ts';
 import type { RunDeeds } from '../run-deeds.ts';
 import { type Command, noMore } from './command.ts';
@@ -28,10 +29,13 @@ export const resumeCommand = (deeds: RunDeeds): Command => ({
   read: noMore('resume', { act: async ({ person }) => (await deeds.resume(person)).message }),
 });
 
-/** Stops what is under way: the run, a flush or restore, or the autopilot between two of these. */
+/**
+ * Stops what is under way: the run, a flush or restore, or the autopilot between two of these. All are asked side by side: a
+ * restore after a trip stops though that run is still open, and what cannot be read of the one keeps none of the others going.
+ */
 export const stopCommand = (
-  deeds: RunDeeds,
-  tables: Pick<TableControl, 'current' | 'stop' | 'withdrawApproved'>,
+  deeds: Pick<RunDeeds, 'stop'>,
+  tables: Pick<TableControl, 'stop' | 'withdrawApproved'>,
   autopilot: Pick<AutopilotControl, 'stop'>,
 ): Command => ({
   word: 'stop',
@@ -47,19 +51,25 @@ export const stopCommand = (
         // Somebody in a hurry mistypes: a stop that was meant is a stop. Only `now` must be said as it is.
         ...(word === '' || word === 'now' ? {} : { atOnce: notUnderstoodMessage(word) }),
         async act({ person }) {
-          const stopped = await deeds.stop(person, { now: word === 'now' });
-          if (stopped.done) return stopped.message;
-          // Approved a moment ago, and looking whether it may begin: it finds that it may not.
-          const [taken] = await tables.withdrawApproved(person);
-          if (await tables.current()) {
-            const job = await tables.stop(person);
-            return job.ok ? say('Stopping between two batches.') : tableRefusalMessage(job.refusal);
-          }
+          const [run, job, withdrawn] = await Promise.allSettled([
+            deeds.stop(person, { now: word === 'now' }),
+            tables.stop(person),
+            // Approved a moment ago, and looking whether it may begin: it finds that it may not.
+            tables.withdrawApproved(person),
+          ]);
+          const [taken] = withdrawn.status === 'fulfilled' ? withdrawn.value : [];
+          const stopping = job.status === 'fulfilled' && job.value.ok ? job.value.value : undefined;
+          if (stopping && stopping.id !== taken?.id) return stoppingJobMessage(stopping);
+          if (run.status === 'fulfilled' && run.value.done) return run.value.message;
           const piloting = await autopilot.stop(person);
           if (piloting.ok) return autopilotStoppedMessage(piloting.value);
-          return taken
-            ? say(`The ${taken.act} that was approved had not begun: it does not begin any more.`)
-            : stopped.message;
+          if (taken) return say(`The ${taken.act} that was approved had not begun: it does not begin any more.`);
+          if (run.status === 'rejected') throw run.reason;
+          if (job.status === 'rejected') throw job.reason;
+          const { value: answer } = job;
+          return answer.ok || answer.refusal.reason === 'no-job'
+            ? run.value.message
+            : tableRefusalMessage(answer.refusal);
         },
       },
     };

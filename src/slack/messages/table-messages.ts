@@ -128,6 +128,10 @@ export function brokenOffMessage(event: Extract<TableEvent, { kind: 'stopped' | 
       });
 }
 
+/** To whoever stopped it; how it ended is told in the channel. */
+export const stoppingJobMessage = (job: TableJob): Message =>
+  say(`${jobName(job)} stops between two batches; how far it came is told in the channel.`);
+
 export const resumedJobMessage = (job: TableJob): Message =>
   say(`${jobName(job)} goes on by itself, where it was when the bot went down.`);
 

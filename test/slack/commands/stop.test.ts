@@ -1,0 +1,77 @@
+import { expect, test } from 'vitest';
+import type { AutopilotControl } from '../../../src/checklist/autopilot-control.ts';
+import type { TableControl, TableJob } from '../../../src/checklist/table-control.ts';
+import { stopCommand } from '../../../src/slack/commands/control.ts';
+import type { Message } from '../../../src/slack/messages/message.ts';
+import { createRunDeeds, type RunDeeds } from '../../../src/slack/run-deeds.ts';
+import { createScriptedRunControl, runSnapshot } from '../../support/scripted-run-control.ts';
+
+const restore: TableJob = {
+  id: 'a-1',
+  work: { kind: 'restore', backupId: 'b-1', mode: 'replace' },
+  by: 'U1',
+  place: { channel: 'C1' },
+  startedAt: 1,
+};
+const noJob: TableControl['stop'] = async () => ({ ok: false, refusal: { reason: 'no-job' } });
+const noPilot: AutopilotControl['stop'] = async () => ({ ok: false, refusal: { reason: 'not-active' } });
+
+function deedsOver(run: Parameters<typeof createScriptedRunControl>[0]): RunDeeds {
+  const runs = createScriptedRunControl(run);
+  return createRunDeeds({
+    runs,
+    board: { show: () => {} },
+    links: { of: async () => undefined, ofRefusal: async () => undefined },
+  });
+}
+
+async function stop(
+  deeds: Pick<RunDeeds, 'stop'>,
+  others: { job?: TableControl['stop']; pilot?: AutopilotControl['stop'] },
+): Promise<Message | undefined> {
+  const command = stopCommand(deeds, { stop: others.job ?? noJob }, { stop: others.pilot ?? noPilot });
+  const read = command.read('');
+  if (!read.ok) throw new Error(read.line);
+  return read.value.act({ person: 'U9', channel: 'C1', triggerId: 't', tell: async () => {} });
+}
+
+test('stops the restore that runs after a trip, though the tripped run is still open', async () => {
+  const stopped: string[] = [];
+  const deeds: Pick<RunDeeds, 'stop'> = {
+    // The right to the pipeline is the restore's: the run stays as it is.
+    stop: async () => ({ done: true, message: { text: 'r-0142 stopped itself', blocks: [] } }),
+  };
+  const said = await stop(deeds, {
+    job: async (by) => {
+      stopped.push(by);
+      return { ok: true, value: restore };
+    },
+  });
+  expect(stopped).toEqual(['U9']);
+  expect(said?.text).toContain('stops between two batches');
+});
+
+test('stops a flush of this copy while the control table cannot be read', async () => {
+  const said = await stop(
+    { stop: () => Promise.reject(new Error('the control table does not answer')) },
+    { job: async () => ({ ok: true, value: restore }) },
+  );
+  expect(said?.text).toContain('stops between two batches');
+});
+
+test('stops the run of this copy while the record of jobs cannot be read', async () => {
+  const said = await stop(deedsOver({ firstRun: runSnapshot() }), {
+    job: () => Promise.reject(new Error('the control table does not answer')),
+  });
+  expect(said?.text).toContain('is stopping');
+});
+
+test('says what went wrong where nothing could be stopped, and never that nothing runs', async () => {
+  const fault = { reason: 'control-table', message: 'The control table is away.', mend: 'Look.' } as const;
+  const said = await stop(deedsOver({}), { job: async () => ({ ok: false, refusal: { reason: 'fault', fault } }) });
+  expect(said?.text).toContain('The control table is away');
+});
+
+test('says that nothing runs where nothing does', async () => {
+  expect((await stop(deedsOver({}), {}))?.text).toContain('No run');
+});
