@@ -92,6 +92,8 @@ const settings = {
     .default(''),
   /** A driver that is silent this long has lost its run, seconds. */
   LEASE_SECONDS: seconds({ min: 1, max: 300 }).prefault('15'),
+  /** After SIGTERM the process has ended within this, whatever hangs; below what the machine grants before it kills, seconds. */
+  SHUTDOWN_SECONDS: seconds({ min: 5, max: 300 }).prefault('20'),
   AUTO_RESUME: flag.prefault('true'),
   STOP_FILE: z.string().min(1).default('/tmp/STOP_RESCAN'),
 

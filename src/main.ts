@@ -14,7 +14,8 @@ import { createErrands } from './state/errands.ts';
 import { createLease } from './state/lease.ts';
 import { createOutbox } from './state/outbox.ts';
 
-const DRAIN_MS = 8_000;
+/** The part of the time for a shutdown in which images in flight may come to their end. */
+const DRAIN_PART = 0.4;
 
 /** Puts the parts together and starts them; answers with the function that stops them cleanly. */
 async function startBot(config: Config, logger: Logger): Promise<() => Promise<void>> {
@@ -24,7 +25,16 @@ async function startBot(config: Config, logger: Logger): Promise<() => Promise<v
   const aws = createAwsClients();
   const table = await openControlTable({ dynamodb: aws.dynamodb, tableName: config.CONTROL_TABLE, clock });
   await proveBucket(aws.s3, config.CONTROL_BUCKET);
-  const runs = await assembleRuns({ config, aws, table, clock, random, logger, holder, drainMs: DRAIN_MS });
+  const runs = await assembleRuns({
+    config,
+    aws,
+    table,
+    clock,
+    random,
+    logger,
+    holder,
+    drainMs: config.SHUTDOWN_SECONDS * DRAIN_PART,
+  });
   const pace = settingPace(config.PACE);
   const rescans = assembleRescans({ config, aws, table, clock, random, logger, holder, runs, pace });
   const { tables, steps, deploys, autopilot } = rescans;
@@ -44,8 +54,8 @@ async function startBot(config: Config, logger: Logger): Promise<() => Promise<v
   autopilot.standBy();
   logger.info({ holder, channels: config.SLACK_CHANNELS }, 'rescan-bot is up');
   return async () => {
-    await autopilot.shutDown();
-    await Promise.all([runs.shutDown(), tables.shutDown(), steps.shutDown(), deploys.shutDown()]);
+    // Side by side: a step of the autopilot that takes its time must not keep a run starting images.
+    await Promise.all([autopilot.shutDown(), runs.shutDown(), tables.shutDown(), steps.shutDown(), deploys.shutDown()]);
     await slack.stop();
   };
 }
@@ -62,6 +72,11 @@ async function main(): Promise<void> {
       if (stopping) return;
       stopping = true;
       logger.info({ signal }, 'stopping: nothing new starts');
+      // What is left is on record, and is taken up at the next start: a call that hangs is not worth waiting for.
+      setTimeout(() => {
+        logger.error('something hangs: going down without waiting for it');
+        process.exit(1);
+      }, config.SHUTDOWN_SECONDS);
       starting
         .then((stop) => stop())
         .then(

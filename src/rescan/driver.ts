@@ -16,7 +16,7 @@ import {
 import { type RunAction, transition } from './run.ts';
 import { isWhole } from './run-chain.ts';
 import { FencedError, type RunRecord, type RunStore } from './run-store.ts';
-import { watchStopSignals } from './stop-signals.ts';
+import { haltAsked, watchStopSignals } from './stop-signals.ts';
 import type { ManifestEntry, Person, RunEvent, RunSnapshot, RunState } from './types.ts';
 
 /** What driving a run needs of the world. */
@@ -153,7 +153,7 @@ export async function driveRun(
   const repeating = startedWithoutOutcome(run);
   const invoke = await ports.openFunction(record.maxInFlight);
   const running: RunState = { kind: 'running' };
-  await store.changeAsDriver(runId, fence, {
+  const marked = await store.changeAsDriver(runId, fence, {
     set: { state: running, checkpoint: encodeCheckpoint(takeCheckpoint(run, clock.now())) },
     remove: ['endedAt'],
   });
@@ -203,6 +203,9 @@ export async function driveRun(
     emit: (event) => void ports.emit(event),
     warn: ports.warn,
   });
+  // A stop that was asked for while this was being prepared: before the first invocation.
+  const asked = haltAsked(marked);
+  if (asked) driving.halt(asked);
   lease.start(() => driving.halt({ kind: 'lease-lost' }));
   const signals = watchStopSignals(record.runId, driving, fence, ports, rules.pollMs);
 

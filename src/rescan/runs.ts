@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import { isPassing } from '../pipeline/backoff.ts';
+import type { Fault } from '../pipeline/reading.ts';
 import { type DrivenRun, type DriverPorts, type DriverRules, driveRun, readSnapshot, tellEnd } from './driver.ts';
+import { type Beginning, createHalting, REQUESTS } from './halting.ts';
 import { forecastRun, type PlannerPorts, type PlannerSettings, planRun, withOpenRun } from './planner.ts';
 import { isActive, isOpen } from './run.ts';
 import type { Answer, Refusal, RunControl, RunPlace } from './run-control.ts';
-import { inState, type RunRecord, stopAsked } from './run-store.ts';
+import { FencedError, inState, type RunRecord, stopAsked } from './run-store.ts';
 import type { PaceWish, Person, RunEvent, RunSnapshot, RunState } from './types.ts';
 
 export interface RunsPorts extends Omit<DriverPorts, 'emit'> {
@@ -26,6 +29,8 @@ export interface Runs extends RunControl {
 
 const STEP = 0.25;
 const ANSWER_WITHIN_MS = 3_000;
+/** Faults that may be over at the next look, without anybody's doing. */
+const MAY_PASS: ReadonlySet<Fault['reason']> = new Set(['network', 'control-table']);
 
 const refuse = (refusal: Refusal): { ok: false; refusal: Refusal } => ({ ok: false, refusal });
 
@@ -35,6 +40,7 @@ export function createRuns(ports: RunsPorts, rules: RunsRules): Runs {
   const listeners = new Set<(event: RunEvent) => void | Promise<void>>();
   const over = new AbortController();
   let driven: DrivenRun | undefined;
+  let beginning: Beginning | undefined;
   /** One change of who drives at a time in this process. */
   let turn: Promise<unknown> = Promise.resolve();
 
@@ -66,14 +72,33 @@ export function createRuns(ports: RunsPorts, rules: RunsRules): Runs {
     return record;
   }
 
-  /** The right to drive `runId`, its record marked with the new fence. */
-  async function takeOver(runId: string): Promise<{ fence: number; record: RunRecord } | { holder: string }> {
+  /** The right to drive `runId`, its record marked with the new fence; `remove`: attributes that go in the same write. */
+  async function takeOver(
+    runId: string,
+    remove: string[] = [],
+  ): Promise<{ fence: number; record: RunRecord } | { holder: string }> {
     const taken = await lease.acquire();
     if (!taken.ok) return { holder: taken.holder };
-    const marked = await store.change(runId, { set: { fence: taken.fence } }, { lessThan: { fence: taken.fence } });
+    const change = { set: { fence: taken.fence }, remove };
+    const marked = await store.change(runId, change, { lessThan: { fence: taken.fence } });
     if (marked.ok && marked.record) return { fence: taken.fence, record: marked.record };
     await lease.release();
     return { holder: 'another copy of the bot' };
+  }
+
+  /** While this is done a halt finds that a run is about to be driven. */
+  async function begins<T>(work: () => Promise<T>): Promise<T> {
+    let end = () => {};
+    const over = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    beginning = { over };
+    try {
+      return await work();
+    } finally {
+      beginning = undefined;
+      end();
+    }
   }
 
   async function go(
@@ -83,6 +108,7 @@ export function createRuns(ports: RunsPorts, rules: RunsRules): Runs {
   ): Promise<DrivenRun> {
     try {
       const started = await driveRun(record, fence, how, driverPorts, rules);
+      if (beginning?.halt) started.drive.halt(beginning.halt);
       driven = started;
       void started.finished.then(() => {
         if (driven === started) driven = undefined;
@@ -95,17 +121,22 @@ export function createRuns(ports: RunsPorts, rules: RunsRules): Runs {
   }
 
   /** Starts or resumes by a person's word. What cannot work (function gone, credentials) is a refusal; nothing changes. */
-  async function driveFor(
+  const driveFor = (runId: string, by: Person, from: RunState['kind'][], set: Record<string, unknown>) =>
+    begins(() => takeAndDrive(runId, by, from, set));
+
+  async function takeAndDrive(
     runId: string,
     by: Person,
     from: RunState['kind'][],
     set: Record<string, unknown>,
   ): Promise<Answer<RunSnapshot>> {
+    if (over.signal.aborted) return refuse({ reason: 'lease-held', holder: 'this one, which is going down' });
     if (await ports.stopFileExists()) return refuse({ reason: 'stop-file', path: ports.stopFile });
-    const taken = await takeOver(runId);
+    // Requests of before are gone with the taking over: one that comes from here on stops the run before its first image.
+    const taken = await takeOver(runId, REQUESTS);
     if ('holder' in taken) return refuse({ reason: 'lease-held', holder: taken.holder });
     const before = taken.record.state.kind;
-    const change = { set, remove: ['stop', 'stopBy', 'pause', 'pace', 'paceId', 'untold'] };
+    const change = { set, remove: ['untold'] };
     const marked = await store.change(runId, change, { ...inState(...from), equals: { fence: taken.fence } });
     if (!marked.ok || !marked.record) {
       await lease.release();
@@ -126,7 +157,8 @@ export function createRuns(ports: RunsPorts, rules: RunsRules): Runs {
     const closed = await store.change(
       record.runId,
       { set: { state, endedAt: Math.round(clock.now()) } },
-      inState('paused', 'stopped', 'tripped', 'interrupted'),
+      // `planned`: the process that was starting it died before it ran.
+      inState('planned', 'paused', 'stopped', 'tripped', 'interrupted'),
     );
     if (!closed.ok || !closed.record) return false;
     await store.releasePipeline(record.runId);
@@ -138,65 +170,16 @@ export function createRuns(ports: RunsPorts, rules: RunsRules): Runs {
     return true;
   }
 
-  /** Asks the copy that drives the run, through its record, and waits a little for it to answer. */
-  async function askDriver(runId: string, set: Record<string, unknown>, done: (record: RunRecord) => boolean) {
-    await store.change(runId, { set }, inState('running', 'interrupted'));
-    const until = clock.now() + ANSWER_WITHIN_MS;
-    for (;;) {
-      const record = await store.read(runId);
-      if (!record || done(record) || clock.now() >= until) return record;
-      await clock.sleep(rules.pollMs);
-    }
-  }
-
-  /** Stops or pauses: at once where this process drives, else through the record, else (nobody drives) on the record itself. */
-  async function halt(by: Person, how: 'pause' | 'stop' | 'stop-now'): Promise<Answer<RunSnapshot>> {
-    const mine = driven;
-    if (mine) {
-      if (how === 'pause') mine.drive.halt({ kind: 'pause', by });
-      else mine.drive.halt({ kind: 'stop', by: { kind: 'person', by }, now: how === 'stop-now' });
-      return { ok: true, value: mine.drive.snapshot() };
-    }
-    const record = await openRecord();
-    if (!record) return refuse({ reason: 'no-run' });
-    const wanted: RunState =
-      how === 'pause'
-        ? { kind: 'paused', because: { kind: 'person', by } }
-        : { kind: 'stopped', by: { kind: 'person', by } };
-    if (record.state.kind !== 'running' && record.state.kind !== 'interrupted') {
-      const snapshot = await snapshotOf(record);
-      return how === 'pause' || record.state.kind === 'stopped'
-        ? refuse({ reason: 'not-running', run: snapshot })
-        : settle(record.runId, wanted, record.state.kind);
-    }
-    const request = how === 'pause' ? { pause: { by } } : { stop: how === 'stop-now' ? 'now' : true, stopBy: by };
-    const after = await askDriver(record.runId, request, (seen) => seen.state.kind !== record.state.kind);
-    if (after && after.state.kind !== 'running' && after.state.kind !== 'interrupted')
-      return { ok: true, value: await snapshotOf(after) };
-    return settle(record.runId, wanted, 'running');
-  }
-
-  /** Nobody drives it: the state is written here, if the lease shows that nobody does. */
-  async function settle(runId: string, state: RunState, from: RunState['kind']): Promise<Answer<RunSnapshot>> {
-    const taken = await takeOver(runId);
-    if ('fence' in taken) {
-      const remove = ['stop', 'stopBy', 'pause', 'pace', 'paceId'];
-      const change = { set: { state, untold: true }, remove };
-      const done = await store.change(runId, change, {
-        ...inState(from, 'interrupted'),
-        equals: { fence: taken.fence },
-      });
-      await lease.release();
-      if (done.record) {
-        const snapshot = await readSnapshot(done.record, store, rules, clock.now());
-        if (done.ok) await tellEnd(snapshot, 0, driverPorts);
-        return { ok: true, value: snapshot };
-      }
-    }
-    // The request stands on the record: whoever drives next stops before its first invocation.
-    const record = await store.read(runId);
-    return record ? { ok: true, value: await snapshotOf(record) } : refuse({ reason: 'no-run' });
-  }
+  const { halt, settle, askDriver } = createHalting(
+    {
+      ...driverPorts,
+      hands: () => ({ ...(driven ? { driven } : {}), ...(beginning ? { beginning } : {}) }),
+      openRecord,
+      takeOver,
+      snapshotOf,
+    },
+    rules,
+  );
 
   async function lookForWork(): Promise<void> {
     if (driven || over.signal.aborted) return;
@@ -220,7 +203,19 @@ export function createRuns(ports: RunsPorts, rules: RunsRules): Runs {
       await settle(record.runId, state, kind);
       return;
     }
-    await go(taken.record, { from: 'interrupted' }, taken.fence);
+    await goOn(taken.record, taken.fence);
+  }
+
+  async function goOn(record: RunRecord, fence: number): Promise<void> {
+    try {
+      await begins(() => go(record, { from: 'interrupted' }, fence));
+    } catch (error) {
+      const fault = ports.readFault(error);
+      // What may pass is tried again at the next look; what will not must be heard of.
+      if (error instanceof FencedError || isPassing(error) || MAY_PASS.has(fault.reason)) throw error;
+      ports.warn(`run ${record.runId} could not go on`, error);
+      await settle(record.runId, { kind: 'paused', because: { kind: 'fault', fault } }, record.state.kind);
+    }
   }
 
   /** An end that was written but never told, as the process died between the two. */

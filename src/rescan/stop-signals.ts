@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
-import type { Drive } from './engine-ports.ts';
-import { type RunStore, stopAsked } from './run-store.ts';
+import type { Drive, Halt } from './engine-ports.ts';
+import { type RunRecord, type RunStore, stopAsked } from './run-store.ts';
 
 /** What is watched for a person's word, besides the buttons of this very process. */
 export interface StopSignalPorts {
@@ -9,6 +9,17 @@ export interface StopSignalPorts {
   readonly stopFile: string;
   readonly stopFileExists: () => Promise<boolean>;
   readonly warn: (message: string, cause: unknown) => void;
+}
+
+/** The stop or pause that stands on a run's record, as a halt; undefined where there is none. */
+export function haltAsked(record: Pick<RunRecord, 'stop' | 'stopBy' | 'pause'>): Halt | undefined {
+  const stop = stopAsked(record);
+  if (stop) {
+    const by =
+      stop.by === undefined ? ({ kind: 'control-table' } as const) : ({ kind: 'person', by: stop.by } as const);
+    return { kind: 'stop', by, now: stop.now };
+  }
+  return record.pause && { kind: 'pause', by: record.pause.by };
 }
 
 /**
@@ -42,13 +53,8 @@ export function watchStopSignals(
     const record = await ports.store.read(runId);
     if (over.signal.aborted) return;
     if (!record || record.fence !== fence) return drive.halt({ kind: 'lease-lost' });
-    const stop = stopAsked(record);
-    if (stop) {
-      const by =
-        stop.by === undefined ? ({ kind: 'control-table' } as const) : ({ kind: 'person', by: stop.by } as const);
-      return drive.halt({ kind: 'stop', by, now: stop.now });
-    }
-    if (record.pause) return drive.halt({ kind: 'pause', by: record.pause.by });
+    const asked = haltAsked(record);
+    if (asked) return drive.halt(asked);
     if (!record.pace) return;
     const { id, wish, by } = record.pace;
     const taken = await ports.store.change(
