@@ -226,7 +226,7 @@ describe('faults', () => {
   );
 
   test('a short loss of the control table alone interrupts the run at most, and it goes on by itself', async () => {
-    const bot = await rig.copy();
+    const bot = await rig.copy({ LEASE_SECONDS: '1' });
     bot.runs.standBy();
     await rig.start(bot, { pace: { kind: 'fixed', perMinute: 1_800 } });
     await untilDone(bot, 10);

@@ -70,7 +70,7 @@ export async function startRunsRig(options: { images?: number; seedTable?: 'full
         SLACK_APP_TOKEN: 'xapp-1',
         SLACK_CHANNELS: 'C01',
         STOP_FILE: stopFile,
-        LEASE_SECONDS: '1',
+        LEASE_SECONDS: '5',
         MAX_IN_FLIGHT: '10',
         LOG_LEVEL: process.env.TEST_LOG ?? 'silent',
         ...settings,
