@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { Approval } from '../../../src/approvals/approval.ts';
 import type { AutopilotControl } from '../../../src/checklist/autopilot-control.ts';
 import type { TableControl, TableJob } from '../../../src/checklist/table-control.ts';
 import { stopCommand } from '../../../src/slack/commands/control.ts';
@@ -12,6 +13,17 @@ const restore: TableJob = {
   by: 'U1',
   place: { channel: 'C1' },
   startedAt: 1,
+};
+const approved: Approval = {
+  id: restore.id,
+  act: 'restore',
+  fingerprint: [],
+  options: JSON.stringify(restore.work),
+  requestedBy: 'U1',
+  requestedAt: 1,
+  expiresAt: 2,
+  channel: 'C1',
+  state: { kind: 'withdrawn', by: 'U9', at: 1 },
 };
 const noJob: TableControl['stop'] = async () => ({ ok: false, refusal: { reason: 'no-job' } });
 const noPilot: AutopilotControl['stop'] = async () => ({ ok: false, refusal: { reason: 'not-active' } });
@@ -27,9 +39,13 @@ function deedsOver(run: Parameters<typeof createScriptedRunControl>[0]): RunDeed
 
 async function stop(
   deeds: Pick<RunDeeds, 'stop'>,
-  others: { job?: TableControl['stop']; pilot?: AutopilotControl['stop'] },
+  others: { job?: TableControl['stop']; withdraw?: TableControl['withdrawApproved']; pilot?: AutopilotControl['stop'] },
 ): Promise<Message | undefined> {
-  const command = stopCommand(deeds, { stop: others.job ?? noJob }, { stop: others.pilot ?? noPilot });
+  const command = stopCommand(
+    deeds,
+    { stop: others.job ?? noJob, withdrawApproved: others.withdraw ?? (async () => []) },
+    { stop: others.pilot ?? noPilot },
+  );
   const read = command.read('');
   if (!read.ok) throw new Error(read.line);
   return read.value.act({ person: 'U9', channel: 'C1', triggerId: 't', tell: async () => {} });
@@ -74,4 +90,12 @@ test('says what went wrong where nothing could be stopped, and never that nothin
 
 test('says that nothing runs where nothing does', async () => {
   expect((await stop(deedsOver({}), {}))?.text).toContain('No run');
+});
+
+test('says of an act that was approved and had not begun that it does not begin, and nothing of batches', async () => {
+  const said = await stop(deedsOver({}), {
+    job: async () => ({ ok: true, value: restore }),
+    withdraw: async () => [approved],
+  });
+  expect(said?.text).toContain('does not begin any more');
 });
