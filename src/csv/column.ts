@@ -17,9 +17,12 @@ export interface CsvColumn<Row> {
 const FORMULA = /^[=+\-@\t\r\n\0\uff1d\uff0b\uff0d\uff20]/;
 const PLAIN_NUMBER = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 
-/** A cell as it may be written: guarded by a leading `'` where it could be a formula, and without lone surrogates. */
+/**
+ * A cell as it may be written: guarded by a leading `'` where it could be a formula; what no text file can hold (lone surrogates,
+ * NUL, at which readers give the whole file up) stands as U+FFFD.
+ */
 export function guardedCell(text: string, kind: CsvColumn<unknown>['kind']): string {
-  const wellFormed = text.toWellFormed();
-  if (!FORMULA.test(wellFormed) || (kind === 'number' && PLAIN_NUMBER.test(wellFormed))) return wellFormed;
-  return `'${wellFormed}`;
+  const sound = text.toWellFormed().replaceAll('\0', '\uFFFD');
+  if (!FORMULA.test(text) || (kind === 'number' && PLAIN_NUMBER.test(sound))) return sound;
+  return `'${sound}`;
 }

@@ -198,7 +198,7 @@ export function createSlackApp(ports: {
     clock,
     onTrouble,
   });
-  const files = createFileUpload(clients.files, config.SLACK_BOT_TOKEN);
+  const files = createFileUpload(clients.files, config.SLACK_BOT_TOKEN, clock);
 
   const links = createRunLinks({ runs, chat: answers, onTrouble });
   const deeds = createRunDeeds({ runs: { ...runs, resume: starts.resume }, board, links });
@@ -275,9 +275,9 @@ export function createSlackApp(ports: {
         files: resultFiles,
         exportAudit: (asker) => exportAudit(asker, { audit, files }),
         putBack,
-        async threadIn(channel) {
-          const run = await runs.current();
-          const shown = run && (await runPlaceOf(run.runId));
+        async threadIn(channel, runId) {
+          const id = runId ?? (await runs.current())?.runId;
+          const shown = id === undefined ? undefined : await runPlaceOf(id);
           return shown?.channel === channel && shown.ts !== undefined ? { channel, threadTs: shown.ts } : undefined;
         },
       },

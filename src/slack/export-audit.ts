@@ -4,6 +4,7 @@ import type { CsvColumn } from '../csv/column.ts';
 import { csvParts } from '../csv/parts.ts';
 import type { Asker } from './commands/command.ts';
 import { type FileUpload, MOST_FILE_BYTES } from './file-upload.ts';
+import { fileTroubleMessage } from './messages/file-trouble.ts';
 import { bytes as bytesWords, counted } from './messages/format.ts';
 import { type Message, say } from './messages/message.ts';
 
@@ -24,10 +25,14 @@ export async function exportAudit(
   asker: Pick<Asker, 'channel' | 'person'>,
   ports: { audit: Pick<AuditLog, 'entries'>; files: FileUpload },
 ): Promise<Message | undefined> {
-  const files = await ports.files.share({
-    channel: asker.channel,
-    comment: (count, size) => `The audit, oldest first: ${counted(count, 'file')}, ${bytesWords(size)}.`,
-    files: csvParts(COLUMNS, ports.audit.entries(), { name: 'audit', maxBytes: MOST_FILE_BYTES }),
-  });
-  return files === 0 ? say('Nothing is on record yet, so there is nothing to export.') : undefined;
+  try {
+    const files = await ports.files.share({
+      channel: asker.channel,
+      comment: (count, size) => `The audit, oldest first: ${counted(count, 'file')}, ${bytesWords(size)}.`,
+      files: csvParts(COLUMNS, ports.audit.entries(), { name: 'audit', maxBytes: MOST_FILE_BYTES }),
+    });
+    return files === 0 ? say('Nothing is on record yet, so there is nothing to export.') : undefined;
+  } catch (error) {
+    return fileTroubleMessage(error, 'the audit', '/rescan export audit');
+  }
 }

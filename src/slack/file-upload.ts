@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { WebClient } from '@slack/web-api';
 import { request } from 'undici';
+import type { Clock } from '../clock.ts';
 
 /** A file to be shown in Slack under `name`: its size is known before its content. */
 export interface FileContent {
@@ -48,8 +49,24 @@ export class FileUploadError extends Error {
 /** Slack's limit of one file (docs.slack.dev, "Working with files"), with room for the form around it. */
 export const MOST_FILE_BYTES = 1_000_000_000;
 const UPLOAD_WITHIN_MS = 600_000;
+/** What passes by itself is tried again so long after: each time with a new place, so that no file is shown twice. */
+const AGAIN_AFTER_MS = [1_000, 5_000];
 
-export function createFileUpload(client: Pick<WebClient, 'files'>, token: string): FileUpload {
+export function createFileUpload(
+  client: Pick<WebClient, 'files'>,
+  token: string,
+  clock: Pick<Clock, 'sleep'>,
+): FileUpload {
+  async function putPatiently(file: FileContent): Promise<{ id: string; title: string }> {
+    for (const waitMs of AGAIN_AFTER_MS)
+      try {
+        return await put(file);
+      } catch (error) {
+        if (!isPassing(error)) throw error;
+        await clock.sleep(waitMs);
+      }
+    return put(file);
+  }
   async function put(file: FileContent): Promise<{ id: string; title: string }> {
     const { name, bytes: length } = file;
     const place = await client.files.getUploadURLExternal({ filename: name, length });
@@ -74,7 +91,7 @@ export function createFileUpload(client: Pick<WebClient, 'files'>, token: string
       const placed: { id: string; title: string }[] = [];
       let bytes = 0;
       for await (const file of files) {
-        placed.push(await put(file));
+        placed.push(await putPatiently(file));
         bytes += file.bytes;
       }
       const [first, ...others] = placed;
@@ -87,6 +104,14 @@ export function createFileUpload(client: Pick<WebClient, 'files'>, token: string
     },
   };
 }
+
+/** Slack took it badly, or the connection broke: not what the file itself is at fault for. */
+const isPassing = (error: unknown): boolean =>
+  error instanceof FileUploadError
+    ? error.status >= 500 || error.status === 429
+    : error instanceof Error &&
+      'code' in error &&
+      /^(ECONN|EPIPE|ETIMEDOUT|UND_ERR_(SOCKET|CONNECT))/.test(String(error.code));
 
 /** The file as the one field `body` of a form, streamed. */
 function formOf({ name, bytes, open }: FileContent) {

@@ -6,6 +6,7 @@ import { diffCsvColumns, diffRows } from '../rescan/diff-csv.ts';
 import type { Failures } from '../rescan/failures.ts';
 import { runCsvColumns } from '../rescan/run-csv.ts';
 import { type FileUpload, MOST_FILE_BYTES } from './file-upload.ts';
+import { fileTroubleMessage } from './messages/file-trouble.ts';
 import { bytes, count, counted } from './messages/format.ts';
 import { type Message, say } from './messages/message.ts';
 import { resultRefusalMessage } from './messages/result-refusals.ts';
@@ -17,7 +18,7 @@ export interface FilePlace {
   readonly threadTs?: string;
 }
 
-/** CSV of what came of a rescan, uploaded. Each answers what is to be told where there is no file. */
+/** CSV of what came of a rescan, uploaded. Each answers what is to be told where there is no file, and how to try again. */
 export interface ResultFiles {
   failures(place: FilePlace): Promise<Message | undefined>;
   run(place: FilePlace, runId?: string): Promise<Message | undefined>;
@@ -60,6 +61,8 @@ export function createResultFiles(ports: { results: ResultControl; files: FileUp
       try {
         const shared = await shareFailures(found.value, place);
         return shared === 0 ? say('No image has failed, so there is nothing to export. No file was made.') : undefined;
+      } catch (error) {
+        return fileTroubleMessage(error, 'failed images', '/rescan export failures');
       } finally {
         await found.value.dispose();
       }
@@ -68,14 +71,18 @@ export function createResultFiles(ports: { results: ResultControl; files: FileUp
       const found = await results.outcomes(runId);
       if (!found.ok) return resultRefusalMessage(found.refusal);
       const { runId: id, records } = found.value;
-      const shared = await files.share({
-        ...place,
-        comment: sized(`What the images of ${id} came to`),
-        files: csvParts(runCsvColumns, records, { name: id, maxBytes: MOST_FILE_BYTES }),
-      });
-      return shared === 0
-        ? say(`No image of ${id} has an outcome yet, so there is nothing to export. No file was made.`)
-        : undefined;
+      try {
+        const shared = await files.share({
+          ...place,
+          comment: sized(`What the images of ${id} came to`),
+          files: csvParts(runCsvColumns, records, { name: id, maxBytes: MOST_FILE_BYTES }),
+        });
+        return shared === 0
+          ? say(`No image of ${id} has an outcome yet, so there is nothing to export. No file was made.`)
+          : undefined;
+      } catch (error) {
+        return fileTroubleMessage(error, `what the images of ${id} came to`, `/rescan export run ${id}`);
+      }
     },
     async diff(place, backupId) {
       const found = await results.diff(backupId);
@@ -87,6 +94,8 @@ export function createResultFiles(ports: { results: ResultControl; files: FileUp
               `Nothing differs from backup ${found.value.backup.id}, so there is nothing to export. No file was made.`,
             )
           : undefined;
+      } catch (error) {
+        return fileTroubleMessage(error, 'what differs', `/rescan export diff ${found.value.backup.id}`);
       } finally {
         await found.value.dispose();
       }

@@ -18,7 +18,7 @@ async function written(rows: AsyncIterable<Row> | Iterable<Row>, of = columns): 
 }
 
 describe('a cell', () => {
-  test.each(['=1+1', '+1', '-1', '@SUM(A1)', '\t=1', '\r=1', '\n=1', '\0=1', '＝1', '-7.5 hours'])(
+  test.each(['=1+1', '+1', '-1', '@SUM(A1)', '\t=1', '\r=1', '\n=1', '＝1', '-7.5 hours'])(
     'that begins like %j is guarded in a text column',
     (text) => expect(guardedCell(text, 'text')).toBe(`'${text}`),
   );
@@ -32,7 +32,10 @@ describe('a cell', () => {
     '%j is guarded in a column of numbers too',
     (text) => expect(guardedCell(text, 'number')).toBe(`'${text}`),
   );
-  test('with half a character is made whole', () => expect(guardedCell('a\ud800b', 'text')).toBe('a\ufffdb'));
+  test('with half a character or a NUL is made whole', () => {
+    expect(guardedCell('a\ud800b\0c', 'text')).toBe('a\ufffdb\ufffdc');
+    expect(guardedCell('\0=1', 'text')).toBe("'\ufffd=1");
+  });
 });
 
 describe('a CSV file', () => {

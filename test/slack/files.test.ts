@@ -8,6 +8,7 @@ import { clientOf, manifestWith, slackForTest } from '../sandbox/slack/harness.t
 import { startWire, type WireAnswer } from '../support/wire.ts';
 
 const CHANNEL = 'C0TIMESHEET';
+const AT_ONCE = { sleep: async () => {} };
 const stateSchema = z.looseObject({
   messages: z.array(
     z.looseObject({
@@ -27,7 +28,7 @@ async function connect() {
     slack,
     client,
     token,
-    upload: createFileUpload(client, token),
+    upload: createFileUpload(client, token, AT_ONCE),
     messages: async () => stateSchema.parse(await (await fetch(`${slack.url}/sandbox/state`)).json()).messages,
     content: async (id: string) => Buffer.from(await downloadFile(`${slack.url}/files-pri/${id}`, token)),
   };
@@ -148,7 +149,7 @@ describe('files for Slack', () => {
         getUploadURLExternal: async () => ({ ok: true, upload_url: `${wire.url}/upload`, file_id: 'F1' }),
       },
     };
-    const sharing = createFileUpload(elsewhere, token).share({
+    const sharing = createFileUpload(elsewhere, token, AT_ONCE).share({
       channel: CHANNEL,
       comment,
       files: each(fileOf('a.csv', Buffer.from('x,y'))),
@@ -162,9 +163,41 @@ describe('files for Slack', () => {
     expect(await messages()).toEqual([]);
   });
 
+  test.each<WireAnswer>([{ status: 503 }, { status: 429 }, 'hang up'])(
+    'are put again, at another place, where Slack fails with %j, and are shown once',
+    async (failure) => {
+      const { client, token, messages, content } = await connect();
+      let asked = 0;
+      const wire = await startWire(() => failure);
+      onTestFinished(() => wire.stop());
+      const flaky = {
+        files: {
+          ...client.files,
+          getUploadURLExternal: async (file: { filename: string; length: number }) => {
+            const place = await client.files.getUploadURLExternal(file);
+            asked += 1;
+            return asked <= 2 ? { ...place, upload_url: `${wire.url}/upload` } : place;
+          },
+          completeUploadExternal: client.files.completeUploadExternal,
+        },
+      };
+      const csv = Buffer.from('a,b,c');
+      await createFileUpload(flaky, token, AT_ONCE).share({
+        channel: CHANNEL,
+        comment,
+        files: each(fileOf('a.csv', csv)),
+      });
+      expect(asked).toBe(3);
+      const [message, ...others] = await messages();
+      expect(others).toEqual([]);
+      expect(message?.files).toHaveLength(1);
+      expect((await content(message?.files[0]?.id ?? '')).equals(csv)).toBe(true);
+    },
+  );
+
   test('may not be written without the scope: what Slack says is told', async () => {
     const slack = await slackForTest({ manifest: manifestWith(['commands', 'chat:write']) });
-    const upload = createFileUpload(clientOf(slack), slack.tokens.bot);
+    const upload = createFileUpload(clientOf(slack), slack.tokens.bot, AT_ONCE);
     await expect(
       upload.share({ channel: CHANNEL, comment, files: each(fileOf('a.csv', Buffer.from('x'))) }),
     ).rejects.toThrow('missing_scope');

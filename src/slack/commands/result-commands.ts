@@ -17,8 +17,8 @@ export interface ResultCommandPorts {
   readonly files: Pick<ResultFiles, 'failures' | 'run' | 'diff'>;
   readonly exportAudit: AuditCommandPorts['exportAudit'];
   readonly putBack: PutBackForm;
-  /** The thread of the last run, if it is in this channel: its CSV goes there. */
-  readonly threadIn: (channel: string) => Promise<FilePlace | undefined>;
+  /** The thread of a run, of the last one where none is named, if it is in this channel: its CSV goes there. */
+  readonly threadIn: (channel: string, runId?: string) => Promise<FilePlace | undefined>;
 }
 
 /** `/rescan failures` */
@@ -67,8 +67,7 @@ export const exportCommand = ({ files, exportAudit, threadIn }: ResultCommandPor
           ok: true,
           value: {
             atOnce,
-            act: async ({ channel }) =>
-              files.run((id === undefined ? await threadIn(channel) : undefined) ?? { channel }, id),
+            act: async ({ channel }) => files.run((await threadIn(channel, id)) ?? { channel }, id),
           },
         };
       case 'diff':
