@@ -47,9 +47,9 @@ export interface FoldCarry {
 
 /** Time as text that sorts the newest first. */
 const LATEST_MS = 10_000_000_000_000;
-export const newestFirst = (at: number): string => String(LATEST_MS - at).padStart(15, '0');
-
 const TIME_DIGITS = 15;
+export const newestFirst = (at: number): string => String(LATEST_MS - Math.floor(at)).padStart(TIME_DIGITS, '0');
+
 const [IMAGE, OUTCOME, RECORD] = ['i', 'o', 'r'];
 /** How far the function's clock may be from the bot's when a record and an outcome are the same failure. */
 const SAME_FAILURE_MS = 60_000;
@@ -71,7 +71,7 @@ export function encodeSource(source: FailureSource): string {
 
 const stampOf = ({ FailureTimestamp: stamp }: WireItem): string | undefined =>
   stamp !== undefined && 'S' in stamp ? stamp.S : undefined;
-const inRange = (at: number): number => (at >= 0 ? Math.min(at, LATEST_MS) : 0);
+const inRange = (at: number): number => (at >= 0 ? Math.min(Math.floor(at), LATEST_MS) : 0);
 const timeOf = (stamp: string | undefined): number => inRange(Date.parse(stamp ?? ''));
 const endOf = ({ startedAt, durationMs }: OutcomeRecord) => startedAt + durationMs;
 

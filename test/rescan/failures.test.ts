@@ -19,8 +19,9 @@ const outcome = (key: string, at: number, changes: Partial<OutcomeRecord> = {}):
   index: 0,
   key,
   outcome: { kind: 'failed', failureType: 'TEXTRACT_ERROR', message: `Textract could not read page ${at}` },
-  startedAt: T0 + at,
-  durationMs: 500,
+  // The bot's clock tells parts of a millisecond.
+  startedAt: T0 + at + 0.283,
+  durationMs: 500.75,
   pushbacks: 0,
   requestId: `req-${key}`,
   ...changes,
