@@ -34,7 +34,7 @@ async function posting(rejectBlocks: string[]) {
   const troubles: unknown[] = [];
   const post = postWithPictures({
     chat: createChat(client),
-    files: createFileUpload(client, slack.tokens.bot),
+    files: createFileUpload(client, slack.tokens.bot, { sleep: async () => {} }),
     onTrouble: (error) => troubles.push(error),
   });
   const state = async () => stateSchema.parse(await (await fetch(`${slack.url}/sandbox/state`)).json());
