@@ -44,10 +44,9 @@ export function approvalMessage(approval: Approval, { policy, approvers }: WhoAp
   const what = actWords(act, table);
   const { state } = approval;
   const isPassedOver = ({ name }: Fact) => name.startsWith(PASSED_OVER);
-  const facts = approval.fingerprint
-    .filter((fact) => !isPassedOver(fact))
-    .map(({ name, value }) => `${escapeMrkdwn(name)}: ${code(value, 200)}`)
-    .join('\n');
+  const bound = approval.fingerprint.filter((fact) => !isPassedOver(fact));
+  const smallPrint = (facts: readonly Fact[]) =>
+    facts.map(({ name, value }) => `${escapeMrkdwn(name)}: ${code(value, 200)}`).join('\n');
   const passedOver = approval.fingerprint.filter(isPassedOver).map(passedOverLine);
   const asks = `${mention(approval.requestedBy)} asks to ${what}.`;
   const why = approval.reason === undefined ? 'No reason was given.' : `Why: ${code(approval.reason, 500)}`;
@@ -63,7 +62,8 @@ export function approvalMessage(approval: Approval, { policy, approvers }: WhoAp
           ? 'A team of one: the requester’s own yes counts.'
           : `${callWords(approvers, approval.requestedBy)}, until ${clockTime(approval.expiresAt)}. It holds for exactly this, and once:`,
       ],
-      notes: [facts],
+      numbers: bound.filter(isWeighed).map(({ name, value }) => [headed(name), code(value, 200)]),
+      notes: [smallPrint(bound.filter((fact) => !isWeighed(fact)))],
       buttons: [
         button(ACTION.approve, 'Approve', approval.id, {
           style: 'danger',
@@ -89,9 +89,14 @@ export function approvalMessage(approval: Approval, { policy, approvers }: WhoAp
         ? ['Nothing was done.']
         : []),
     ],
-    notes: [facts],
+    notes: [smallPrint(bound)],
   });
 }
+
+/** What an approver weighs, to be read at a glance; the rest of what the yes is bound to stands in small print. */
+const WEIGHED = new Set(['records counted', 'what is deleted', 'mode', 'records', 'backup']);
+const isWeighed = ({ name }: Fact): boolean => WEIGHED.has(name);
+const headed = (name: string) => `${name.slice(0, 1).toUpperCase()}${name.slice(1)}`;
 
 /** A gate that this act goes without: whoever approves must see it. */
 function passedOverLine({ name, value }: Fact): string {

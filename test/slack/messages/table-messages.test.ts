@@ -28,7 +28,8 @@ describe('a request for approval', () => {
         '<@U0OPERATOR> asks to delete every record of `TimesheetOCR-dev`.',
         'Why: `OCR 2.6.1`',
         `<@U0APPROVER>, <!subteam^S0ONCALL>: one of you must approve, not who asks, until <!date^${(NOW + 900_000) / 1000}^{time}|09:15 UTC>. It holds for exactly this, and once:`,
-        'table: `arn:aws:dynamodb:us-east-1:016164185850:table/TimesheetOCR-dev`\nrecords counted: `760`',
+        'Records counted: `760`',
+        'table: `arn:aws:dynamodb:us-east-1:016164185850:table/TimesheetOCR-dev`',
       ].join('\n'),
     );
     expect(buttons(message)).toEqual(['approval_approve', 'approval_deny']);

@@ -48,8 +48,7 @@ export function App(): ComponentChildren {
     return true;
   };
   const workspace: Workspace = { ...seenWorkspace, names: { ...seenWorkspace.names, follow } };
-  const onAnswer = (answer: JsonRecord) =>
-    setTrouble(answer.ok === false ? String(answer.message ?? answer.error ?? answer.result) : '');
+  const onAnswer = (answer: JsonRecord) => setTrouble(troubleIn(answer) ?? '');
 
   const mine = workspace.ephemerals.filter(
     ({ onlyFor, ts }) => onlyFor === userId && !workspace.gone.has(String(ts)) && !dismissed.has(String(ts)),
@@ -135,6 +134,13 @@ export function App(): ComponentChildren {
     h(World, { isBotUp: workspace.isBotUp, user, channel: place === HOME ? FIRST_PLACE : place, isOpen: isWorldOpen }),
     views.length > 0 ? h(Modals, { ...common, key: textOf(views[0]?.id) ?? '', views }) : null,
   ]);
+}
+
+/** What is to be said of an answer; nothing where Slack has itself told the person, in the channel or in the form. */
+function troubleIn(answer: JsonRecord): string | undefined {
+  if (answer.ok !== false) return undefined;
+  const isTold = 'acknowledgedInMs' in answer || answer.error === 'unknown_command';
+  return isTold ? undefined : String(answer.message ?? answer.error ?? answer.result);
 }
 
 const titleOf = (workspace: Workspace, place: string): string => {

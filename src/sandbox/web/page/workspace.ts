@@ -39,7 +39,7 @@ const NOTHING: Workspace = {
   isBotUp: false,
   isThere: true,
   gone: new Set(),
-  names: { user: () => undefined, channel: () => undefined },
+  names: { user: () => undefined, channel: () => undefined, group: () => undefined },
 };
 
 export const threadKey = (channelId: unknown, ts: unknown): string => `${String(channelId)}/${String(ts)}`;
@@ -74,12 +74,17 @@ function read(state: JsonRecord, gone: ReadonlySet<string>): Workspace {
     isBotUp: recordsOf(state.connections).length > 0,
     isThere: true,
     gone,
-    names: { user: nameIn(users), channel: nameIn(channels) },
+    names: {
+      user: nameIn(users),
+      channel: nameIn(channels),
+      group: (id) => textOf(recordsOf(state.userGroups).find((group) => group.id === id)?.handle),
+    },
   };
 }
 
 /** Events that come close together are one look. */
 const TOGETHER_MS = 60;
+const LISTEN_AGAIN_MS = 1_000;
 
 /** The workspace as it is now: taken whole, and again after each event. */
 export function useWorkspace(): Workspace {
@@ -113,13 +118,24 @@ export function useWorkspace(): Workspace {
       }, TOGETHER_MS);
     };
     void look();
-    const events = new EventSource('/sandbox/events');
-    for (const type of EVENTS) events.addEventListener(type, soon);
-    events.addEventListener('open', soon);
-    events.addEventListener('error', () => setWorkspace((before) => ({ ...before, isThere: false })));
+    let events: EventSource | undefined;
+    let later: ReturnType<typeof setTimeout> | undefined;
+    const listen = () => {
+      const opened = new EventSource('/sandbox/events');
+      events = opened;
+      for (const type of EVENTS) opened.addEventListener(type, soon);
+      opened.addEventListener('open', soon);
+      opened.addEventListener('error', () => {
+        setWorkspace((before) => ({ ...before, isThere: false }));
+        // A refusal ends it for good; what merely broke off the browser opens again by itself.
+        if (opened.readyState === EventSource.CLOSED) later = setTimeout(listen, LISTEN_AGAIN_MS);
+      });
+    };
+    listen();
     return () => {
       clearTimeout(timer);
-      events.close();
+      clearTimeout(later);
+      events?.close();
     };
   }, []);
   return workspace;

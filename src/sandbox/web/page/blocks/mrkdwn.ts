@@ -6,6 +6,7 @@ import { withEmoji } from './emoji.ts';
 export interface Names {
   readonly user: (id: string) => string | undefined;
   readonly channel: (id: string) => string | undefined;
+  readonly group: (id: string) => string | undefined;
   /** The message that a permalink of this workspace names is shown; false where the address is none. */
   readonly follow?: (url: string) => boolean;
 }
@@ -109,7 +110,10 @@ function specialNode(inner: string, names: Names): ComponentChildren {
     const [, seconds = '', format = '', link] = target.split('^');
     return dateNode({ seconds: Number(seconds || 'none'), format, fallback: label ?? target, link }, names);
   }
-  if (target.startsWith('!subteam^')) return mentionNode(label ?? '@group');
+  if (target.startsWith('!subteam^')) {
+    const group = target.slice('!subteam^'.length);
+    return mentionNode(label ?? `@${names.group(group) ?? group}`);
+  }
   if (target.startsWith('!')) return mentionNode(`@${id.split('^')[0]}`, true);
   if (/^(https?:\/\/|mailto:)/.test(target)) return linkNode(unescaped(target), label ?? unescaped(target), names);
   return `<${unescaped(inner)}>`;

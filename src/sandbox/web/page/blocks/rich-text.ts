@@ -48,8 +48,10 @@ function part(element: JsonRecord, names: Names): ComponentChildren {
       const id = textOf(element.user_id) ?? '';
       return mentionNode(`@${names.user(id) ?? id}`);
     }
-    case 'usergroup':
-      return mentionNode(`@${textOf(element.usergroup_id) ?? 'group'}`);
+    case 'usergroup': {
+      const id = textOf(element.usergroup_id) ?? '';
+      return mentionNode(`@${names.group(id) ?? id}`);
+    }
     case 'channel': {
       const id = textOf(element.channel_id) ?? '';
       return mentionNode(`#${names.channel(id) ?? id}`);

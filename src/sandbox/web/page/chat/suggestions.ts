@@ -35,7 +35,11 @@ export function Suggestions({
           {
             type: 'button',
             key: text,
-            onClick: () => void post('/sandbox/command', { user, channel, text }).then(onAnswer),
+            onClick() {
+              void post('/sandbox/command', { user, channel, text }).then(onAnswer);
+              // The suggestions go with the first message.
+              document.getElementById('composer')?.focus();
+            },
           },
           [h('code', {}, text), h('span', {}, what)],
         ),

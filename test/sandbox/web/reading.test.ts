@@ -1,0 +1,96 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { nearDay, slackDate } from '../../../src/sandbox/web/page/blocks/dates.ts';
+import { completionsOf, knownLines } from '../../../src/sandbox/web/page/chat/completions.ts';
+import { csvRows } from '../../../src/sandbox/web/page/chat/csv.ts';
+
+describe('a CSV', () => {
+  const quoted = (cell: string) => `"${cell.replaceAll('"', '""')}"`;
+
+  test('is read back as it was written, whatever its cells hold', () => {
+    fc.assert(
+      fc.property(fc.array(fc.array(fc.string(), { minLength: 1, maxLength: 4 }), { minLength: 1 }), (rows) => {
+        const text = rows.map((row) => row.map(quoted).join(',')).join('\r\n');
+        expect(csvRows(`${text}\r\n`, 1_000)).toEqual(rows);
+      }),
+    );
+  });
+
+  test('is read without its byte order mark, and no further than is asked', () => {
+    expect(csvRows('\uFEFFa,b\n1,2\n3,4\n', 2)).toEqual([
+      ['a', 'b'],
+      ['1', '2'],
+    ]);
+    expect(csvRows('a,b', 5)).toEqual([['a', 'b']]);
+    expect(csvRows('', 5)).toEqual([]);
+  });
+});
+
+describe('a date of Slack’s', () => {
+  // Noon, so that no time zone makes another day of it.
+  const now = new Date(2026, 2, 2, 12, 0, 0);
+  const noon = (month: number, day: number) => new Date(2026, month, day, 12, 34, 56).getTime() / 1000;
+
+  test.each([
+    ['{date_num} {time_secs}', noon(2, 1), '2026-03-01 12:34:56 PM'],
+    ['{date} at {time}', noon(2, 2), 'March 2nd, 2026 at 12:34 PM'],
+    ['{date_short}', noon(1, 11), 'Feb 11, 2026'],
+    ['{date_long}', noon(1, 23), 'Monday, February 23rd, 2026'],
+    ['{date_short_pretty}', noon(2, 1), 'yesterday'],
+    ['{date_pretty}', noon(2, 2), 'today'],
+    ['{date_long_pretty}', noon(2, 3), 'tomorrow'],
+    ['{date_short_pretty}', noon(1, 1), 'Feb 1, 2026'],
+    ['{ago}', now.getTime() / 1000 - 120, '2 minutes ago'],
+  ])('is written by %s', (format, seconds, shown) => {
+    expect(slackDate(seconds, format, now)?.replaceAll('\u202f', ' ')).toBe(shown);
+  });
+
+  test('is none where the time or the format is none', () => {
+    expect(slackDate(Number.NaN, '{date}', now)).toBeUndefined();
+    expect(slackDate(1e300, '{date}', now)).toBeUndefined();
+    expect(slackDate(noon(2, 2), '{moon}', now)).toBeUndefined();
+  });
+
+  test('is near over the end of a month', () => {
+    expect(nearDay(new Date(2026, 1, 28), new Date(2026, 2, 1))).toBe('yesterday');
+    expect(nearDay(new Date(2025, 2, 1), new Date(2026, 2, 1))).toBeUndefined();
+  });
+});
+
+describe('what can be typed', () => {
+  const commands = [{ command: '/rescan', description: 'Rescans', usageHint: 'help | backup | stop | …' }];
+  const help = {
+    text: [
+      '• `/rescan backup [note] | backup native`: copies the table · operators',
+      '• `/rescan pace 60 | auto | batch=20 delay=30s`: images a minute · operators',
+      '• `/rescan diff [BACKUP] | diff restore [BACKUP]`: every change',
+      '`/other thing`: is not of this workspace',
+    ].join('\n'),
+  };
+
+  test('is what the manifest’s hint names, and what the app has shown, with what it does', () => {
+    expect(knownLines(commands, [help])).toEqual([
+      { line: '/rescan', help: 'Rescans' },
+      { line: '/rescan help', help: '' },
+      { line: '/rescan backup', help: 'copies the table' },
+      { line: '/rescan stop', help: '' },
+      { line: '/rescan backup native', help: 'copies the table' },
+      { line: '/rescan pace 60', help: 'images a minute' },
+      { line: '/rescan pace auto', help: 'images a minute' },
+      { line: '/rescan pace batch=20 delay=30s', help: 'images a minute' },
+      { line: '/rescan diff', help: 'every change' },
+      { line: '/rescan diff restore', help: 'every change' },
+    ]);
+  });
+
+  test('completes what was begun, and nothing that is no command', () => {
+    const known = knownLines(commands, [help]);
+    expect(completionsOf(known, '/rescan di').map(({ line }) => line)).toEqual([
+      '/rescan diff',
+      '/rescan diff restore',
+    ]);
+    expect(completionsOf(known, '/rescan diff restore')).toEqual([]);
+    expect(completionsOf(known, 'rescan')).toEqual([]);
+    expect(completionsOf(known, '')).toEqual([]);
+  });
+});
