@@ -115,6 +115,7 @@ export function assembleRescans(parts: RescansParts): Rescans {
       maxDifference: config.FLUSH_MAX_DIFFERENCE,
       maxSampleAgeMs: config.SAMPLE_MAX_AGE_HOURS,
       sampleImages: config.SAMPLE_IMAGES,
+      autoResume: config.AUTO_RESUME,
     },
     codeSha256,
     async lastBackup() {

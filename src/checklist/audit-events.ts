@@ -124,6 +124,8 @@ export function auditOfAutopilot(event: AutopilotEvent): Told | undefined {
   const { record } = event;
   const what = `autopilot ${record.id}`;
   switch (event.kind) {
+    case 'started':
+      return { who: record.by, what, outcome: `started over ${record.forecast.images} images` };
     case 'approval-asked':
       return { who: record.by, what, outcome: `asked for approval ${event.approval.id} of a ${event.approval.act}` };
     case 'needs-person':

@@ -19,6 +19,7 @@ export type Hindrance =
   | { readonly kind: 'start-refused'; readonly step: 'rescan'; readonly refusal: StartRefusal };
 
 export type AutopilotEvent =
+  | { readonly kind: 'started'; readonly record: AutopilotRecord }
   /** It goes on with another step, or a step came to something. */
   | { readonly kind: 'changed'; readonly record: AutopilotRecord; readonly view: ChecklistView }
   /** A flush waits for its second person: to be shown with its buttons, and its message noted. */
@@ -59,6 +60,8 @@ export interface AutopilotStopped {
   readonly withdrew: boolean;
   readonly job?: TableJob;
   readonly run?: RunSnapshot;
+  /** What could not be done of it; it is tried again as long as a copy of the bot is up. */
+  readonly troubles: readonly Fault[];
 }
 
 /** The whole checklist done by itself, in order, with a person where one is needed. */

@@ -9,7 +9,11 @@ export type OwnStep = 'backup' | 'quotas' | 'deploy' | 'test-logging' | 'sample'
 export type Wanted =
   | { readonly kind: 'step-failed'; readonly step: StepName; readonly found?: Found }
   | { readonly kind: 'flush-not-approved'; readonly state: ApprovalState['kind'] }
-  | { readonly kind: 'run-rests'; readonly runId: string; readonly state: 'paused' | 'stopped' | 'tripped' };
+  | {
+      readonly kind: 'run-rests';
+      readonly runId: string;
+      readonly state: 'paused' | 'stopped' | 'tripped' | 'interrupted';
+    };
 
 export type Move =
   | { readonly kind: 'do'; readonly step: OwnStep }
@@ -91,12 +95,15 @@ function runMove(view: ChecklistView, rescan: StepView, closing: () => Move): Mo
       return { kind: 'wait', for: 'run' };
     case 'failed': {
       const run = view.run;
-      if (run && (run.state.kind === 'paused' || run.state.kind === 'stopped' || run.state.kind === 'tripped'))
-        return {
-          kind: 'needs-person',
-          wanted: { kind: 'run-rests', runId: run.runId, state: run.state.kind },
-        };
-      return failed(rescan);
+      switch (run?.state.kind) {
+        case 'paused':
+        case 'stopped':
+        case 'tripped':
+        case 'interrupted':
+          return { kind: 'needs-person', wanted: { kind: 'run-rests', runId: run.runId, state: run.state.kind } };
+        default:
+          return failed(rescan);
+      }
     }
     case 'to-do':
     case 'stale':

@@ -35,6 +35,10 @@ const recordSchema = z.object({
   untold: z.boolean().exactOptional(),
   /** Grows when somebody says that it may go on. */
   nudges: z.number().default(0),
+  /** Of whoever drives it: grows with each take-over. */
+  fence: z.number().exactOptional(),
+  /** It was stopped, and this is not known to be done yet: its request taken back; `work`: what is under way stopped too. */
+  stopping: z.enum(['request', 'work']).exactOptional(),
 });
 export type AutopilotRecord = z.infer<typeof recordSchema>;
 
@@ -47,7 +51,11 @@ export interface AutopilotStore {
     id: string,
     change: { set?: Partial<AutopilotRecord>; remove?: (keyof AutopilotRecord)[] },
     states: AutopilotRecord['state'][],
+    /** Only while this is the fence of whoever drives it. */
+    fence?: number,
   ): Promise<AutopilotRecord | undefined>;
+  /** Notes who drives it from now on; false where somebody does who took over later. */
+  drive(id: string, fence: number): Promise<boolean>;
   nudge(id: string, options: { forgetApproval: boolean }): Promise<AutopilotRecord | undefined>;
 }
 
@@ -63,8 +71,12 @@ export function createAutopilotStore(table: ControlTable, name: string): Autopil
     'wanted',
     'refused',
     'untold',
+    'stopping',
   ];
-  const inStates = (id: string, states: string[]): Condition => ({ equals: { id }, in: { state: states } });
+  const inStates = (id: string, states: string[], fence?: number): Condition => ({
+    equals: { id, ...(fence === undefined ? {} : { fence }) },
+    in: { state: states },
+  });
   return {
     async read() {
       const entry = await table.read(key);
@@ -76,13 +88,21 @@ export function createAutopilotStore(table: ControlTable, name: string): Autopil
       const idle: Condition = { in: { state: ['planned', 'stopped', 'finished', 'cancelled'] } };
       return (await table.update(key, { set: { ...record }, remove: clear }, idle)).ok;
     },
-    async change(id, { set, remove }, states) {
+    async change(id, { set, remove }, states, fence) {
       const done = await table.update(
         key,
         { ...(set ? { set } : {}), ...(remove ? { remove } : {}) },
-        inStates(id, states),
+        inStates(id, states, fence),
       );
       return done.ok ? recordSchema.parse(done.entry) : undefined;
+    },
+    async drive(id, fence) {
+      const take = (condition: Condition) => table.update(key, { set: { fence } }, { equals: { id }, ...condition });
+      const later = await take({ lessThan: { fence } });
+      // One that was begun by an older version has no fence yet.
+      const done = !later.ok && later.entry?.fence === undefined ? await take({ absent: ['fence'] }) : later;
+      // Our own write, whose reply was lost, refuses us with our own fence.
+      return done.ok || (done.entry?.id === id && done.entry.fence === fence);
     },
     async nudge(id, { forgetApproval }) {
       const remove = ['wanted', 'refused', 'untold', ...(forgetApproval ? ['approvalId'] : [])];

@@ -2,42 +2,29 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import type { Fault } from '../pipeline/reading.ts';
 import type { RunControl } from '../rescan/run-control.ts';
-import type { Canary, PaceWish } from '../rescan/types.ts';
 import type { Lease } from '../state/lease.ts';
-import type {
-  AutopilotControl,
-  AutopilotEvent,
-  AutopilotRefusal,
-  AutopilotStopped,
-  Hindrance,
-} from './autopilot-control.ts';
-import { type Move, nextMove, type OwnStep } from './autopilot-move.ts';
+import type { AutopilotControl, AutopilotEvent, AutopilotRefusal, Hindrance } from './autopilot-control.ts';
+import { type Move, nextMove } from './autopilot-move.ts';
+import { type AutopilotStopPorts, createAutopilotStop } from './autopilot-stop.ts';
 import type { AutopilotForecast, AutopilotRecord, AutopilotStore } from './autopilot-store.ts';
+import { type AutopilotWorkPorts, createAutopilotWork } from './autopilot-work.ts';
 import type { Checklist } from './checklist.ts';
 import type { ChecklistView } from './checklist-view.ts';
-import type { Validation } from './result-control.ts';
-import type { StartControl } from './start-control.ts';
 import type { TableControl } from './table-control.ts';
 
-export interface AutopilotPorts {
+export interface AutopilotPorts
+  extends Omit<AutopilotWorkPorts, 'emit' | 'change' | 'over'>,
+    Omit<AutopilotStopPorts, 'emit'> {
   readonly store: AutopilotStore;
   readonly clock: Clock;
   /** Which copy of the bot drives the autopilot. */
   readonly lease: Lease;
   readonly checklist: Pick<Checklist, 'view' | 'ensureOpen'>;
-  readonly tables: Pick<
-    TableControl,
-    'backup' | 'planFlush' | 'request' | 'approval' | 'withdraw' | 'current' | 'stop' | 'watch'
-  >;
-  readonly starts: StartControl;
-  readonly runs: Pick<RunControl, 'current' | 'place' | 'stop' | 'watch'>;
-  /** Does a step of its own to its end; what stood in its way otherwise. */
-  readonly doStep: (step: Exclude<OwnStep, 'backup' | 'validate'>, by: string) => Promise<Hindrance | undefined>;
-  /** Holds the table against what the run says; undefined where it could not be done, which is logged. */
-  readonly validate: (by: string) => Promise<Validation | undefined>;
+  readonly tables: AutopilotWorkPorts['tables'] &
+    AutopilotStopPorts['tables'] &
+    Pick<TableControl, 'approval' | 'watch'>;
+  readonly runs: AutopilotWorkPorts['runs'] & AutopilotStopPorts['runs'] & Pick<RunControl, 'watch'>;
   readonly forecast: () => Promise<{ ok: true; value: AutopilotForecast } | { ok: false; refusal: AutopilotRefusal }>;
-  readonly pace: PaceWish;
-  readonly canary: Canary;
   readonly stopFile: string;
   readonly stopFileExists: () => Promise<boolean>;
   readonly readFault: (error: unknown) => Fault;
@@ -53,20 +40,39 @@ export interface Autopilot extends AutopilotControl {
 
 /** How long a look at the whole checklist is good for while nothing is heard, ms. */
 const LOOK_AGAIN_MS = 15_000;
-const REASON = 'Autopilot';
+/** A step that is under way is not waited for longer at a shutdown, ms: it survives that, as it survives a crash. */
+const SHUTDOWN_MS = 3_000;
 
 /** Drives the checklist by itself (see AutopilotControl for the promises). */
 export function createAutopilot(ports: AutopilotPorts): Autopilot {
   const { store, clock, lease, tables, runs } = ports;
   const over = new AbortController();
+  /** The right under which this copy drives: what it writes after it lost that is refused. */
+  let fence = 0;
   const listeners = new Set<(event: AutopilotEvent) => void | Promise<void>>();
   let heard = new AbortController();
   let working: Promise<void> | undefined;
 
-  async function emit(event: AutopilotEvent): Promise<void> {
+  /** Whether everybody took it. */
+  async function emit(event: AutopilotEvent): Promise<boolean> {
+    let isTaken = true;
     for (const listener of listeners)
-      await Promise.resolve(listener(event)).catch((error) => ports.warn(`event ${event.kind} was not taken`, error));
+      try {
+        await listener(event);
+      } catch (error) {
+        isTaken = false;
+        ports.warn(`event ${event.kind} was not taken`, error);
+      }
+    return isTaken;
   }
+  /** Writes as the copy that drives; undefined where it does not any more, or the record is in another state. */
+  const change = (
+    id: string,
+    what: Parameters<AutopilotStore['change']>[1],
+    states: AutopilotRecord['state'][],
+  ): Promise<AutopilotRecord | undefined> => store.change(id, what, states, fence);
+  const { doStep, askFlush, startRun } = createAutopilotWork({ ...ports, emit, change, over: over.signal });
+  const { stopRecord, finishStop } = createAutopilotStop({ ...ports, emit });
   const nudgeLoop = () => heard.abort();
 
   const refuse = (refusal: AutopilotRefusal): { ok: false; refusal: AutopilotRefusal } => ({ ok: false, refusal });
@@ -83,6 +89,8 @@ export function createAutopilot(ports: AutopilotPorts): Autopilot {
 
   async function turn(): Promise<number> {
     const record = await store.read();
+    // It was stopped, and the process died before all of that was done.
+    if (record?.state === 'stopped' && record.stopping !== undefined) await finishStop(record);
     const isUntold = record?.state === 'finished' && record.untold === true;
     if (record?.state !== 'running' && !isUntold) {
       if (lease.holds()) await lease.release();
@@ -92,25 +100,30 @@ export function createAutopilot(ports: AutopilotPorts): Autopilot {
       const taken = await lease.acquire();
       if (!taken.ok) return Math.max(ports.pollMs, taken.waitMs);
       lease.start(() => ports.warn('the autopilot is driven by another copy of the bot now', undefined));
+      if (!(await store.drive(record.id, taken.fence))) {
+        await lease.release();
+        return ports.pollMs;
+      }
+      fence = taken.fence;
       // Read anew: whoever held it may have moved on since.
       return 0;
     }
     if (isUntold) {
-      await tellFinished(record, await ports.checklist.view());
+      await tellFinished(record, await ports.checklist.view(record.checklistId));
       return 0;
     }
     // What it needs somebody for was noted, and the process died before anybody was told: it comes to that again.
     if (record.untold) {
-      await store.change(record.id, { remove: ['wanted', 'refused', 'untold'] }, ['running']);
+      await change(record.id, { remove: ['wanted', 'refused', 'untold'] }, ['running']);
       return 0;
     }
     if (await ports.stopFileExists()) {
-      await stopRecord(record, `the stop file ${ports.stopFile}`);
+      await stopRecord(record, `the stop file ${ports.stopFile}`, { work: false });
       return LOOK_AGAIN_MS;
     }
-    const view = await ports.checklist.view();
-    if (view.id !== record.checklistId) {
-      await stopRecord(record, 'the closing of its checklist');
+    const view = await ports.checklist.view(record.checklistId);
+    if (view.id !== record.checklistId || view.outcome?.kind === 'closed') {
+      await stopRecord(record, 'the closing of its checklist', { work: false });
       return LOOK_AGAIN_MS;
     }
     const approval = record.approvalId === undefined ? undefined : await tables.approval(record.approvalId);
@@ -120,7 +133,7 @@ export function createAutopilot(ports: AutopilotPorts): Autopilot {
     const { attempts } = record;
     const next = nextMove({ view, attempts, ...(approval ? { approval: approval.state.kind } : {}) });
     const isMended = record.wanted !== undefined && !record.refused && next.kind !== 'needs-person';
-    const now = isMended ? await store.change(record.id, { remove: ['wanted'] }, ['running']) : record;
+    const now = isMended ? await change(record.id, { remove: ['wanted'] }, ['running']) : record;
     if (!now) return 0;
     await emit({ kind: 'changed', record: now, view });
     return now.refused ? LOOK_AGAIN_MS : move(next, now, view);
@@ -142,7 +155,7 @@ export function createAutopilot(ports: AutopilotPorts): Autopilot {
         return LOOK_AGAIN_MS;
       case 'finished': {
         const set = { state: 'finished', endedAt: Math.round(clock.now()), untold: true } as const;
-        const finished = await store.change(record.id, { set, remove: ['wanted'] }, ['running']);
+        const finished = await change(record.id, { set, remove: ['wanted'] }, ['running']);
         if (finished) await tellFinished(finished, view);
         return 0;
       }
@@ -161,114 +174,20 @@ export function createAutopilot(ports: AutopilotPorts): Autopilot {
     if (record.wanted === wanted) return;
     const refused = hindrance.kind !== 'wanted';
     const set = { wanted, untold: true, ...(refused ? { refused } : {}) };
-    const noted = await store.change(record.id, { set }, ['running']);
+    const noted = await change(record.id, { set }, ['running']);
     if (!noted) return;
-    await emit({ kind: 'needs-person', record: noted, view, hindrance });
-    await store.change(record.id, { remove: ['untold'] }, ['running']);
+    // Where it was not taken, the record says that nobody was told, and it comes to that again.
+    if (await emit({ kind: 'needs-person', record: noted, view, hindrance }))
+      await change(record.id, { remove: ['untold'] }, ['running']);
   }
 
   async function tellFinished(record: AutopilotRecord, view: ChecklistView): Promise<void> {
     const run = await runs.current();
-    const its = run && run.runId === record.runId ? { run } : {};
-    await emit({ kind: 'finished', record, view, ...its });
-    await store.change(record.id, { remove: ['untold'] }, ['finished']);
-  }
-
-  async function doStep(step: OwnStep, record: AutopilotRecord): Promise<Hindrance | undefined> {
-    const attempts = { ...record.attempts, [step]: (record.attempts[step] ?? 0) + 1 };
-    // A deploy is followed by another test of the logging.
-    if (step === 'deploy') attempts['test-logging'] = 0;
-    if (!(await store.change(record.id, { set: { attempts } }, ['running']))) return;
-    if (step === 'backup') return makeBackup(record);
-    if (step !== 'validate') return ports.doStep(step, record.by);
-    const validation = await ports.validate(record.by);
-    if (validation) await emit({ kind: 'validated', record, validation });
-    return;
-  }
-
-  async function makeBackup(record: AutopilotRecord): Promise<Hindrance | undefined> {
-    const ended = new Set<string>();
-    let wake = () => {};
-    const unwatch = tables.watch((event) => {
-      if (event.kind !== 'finished' && event.kind !== 'failed' && event.kind !== 'stopped') return;
-      ended.add(event.job.id);
-      wake();
-    });
-    try {
-      const begun = await tables.backup({ by: record.by, note: REASON, place: record.place });
-      if (!begun.ok) return { kind: 'table-refused', step: 'backup', refusal: begun.refusal };
-      while (!ended.has(begun.value.id) && !over.signal.aborted) {
-        const waking = new AbortController();
-        wake = () => waking.abort();
-        await clock.sleep(ports.pollMs, AbortSignal.any([over.signal, waking.signal]));
-      }
-      return;
-    } finally {
-      unwatch();
-    }
-  }
-
-  async function askFlush(record: AutopilotRecord): Promise<Hindrance | undefined> {
-    const plan = await tables.planFlush({ failedOnly: false, hold: false });
-    if (!plan.ok) return { kind: 'table-refused', step: 'flush', refusal: plan.refusal };
-    const { act } = plan.value;
-    const asked = await tables.request({ act, by: record.by, reason: REASON, channel: record.place.channel });
-    if (!asked.ok) return { kind: 'table-refused', step: 'flush', refusal: asked.refusal };
-    const noted = await store.change(record.id, { set: { approvalId: asked.value.id } }, ['running']);
-    if (!noted) {
-      // Stopped at this very moment: nobody may approve it any more.
-      await tables.withdraw(asked.value.id, record.by);
-      return;
-    }
-    await emit({ kind: 'approval-asked', record: noted, approval: asked.value });
-    return;
-  }
-
-  async function startRun(record: AutopilotRecord): Promise<Hindrance | undefined> {
-    const { by, place } = record;
-    const { pace: paceWish, canary } = ports;
-    const planned = await ports.starts.plan({ selection: {}, paceWish, canary, by, place });
-    if (!planned.ok) return { kind: 'start-refused', step: 'rescan', refusal: planned.refusal };
-    const { runId } = planned.value;
-    const noted = await store.change(record.id, { set: { runId } }, ['running']);
-    if (!noted) return;
-    await emit({ kind: 'run-planned', record: noted, plan: planned.value });
-    const shown = await runs.place(runId);
-    const started = await ports.starts.start(runId, by, { place: shown ?? { channel: place.channel } });
-    if (!started.ok) return { kind: 'start-refused', step: 'rescan', refusal: started.refusal };
-    // A stop that came in between found no run to stop.
-    if ((await store.read())?.state !== 'running') await runs.stop(by, { now: false });
-    return;
-  }
-
-  /** Ends it, then does `besides`; people are told when all of that is done: Slack may be slow, and a stop is not. */
-  async function stopRecord(
-    record: AutopilotRecord,
-    by: string,
-    besides: () => Promise<Omit<AutopilotStopped, 'record' | 'withdrew'>> = async () => ({}),
-  ): Promise<AutopilotStopped | undefined> {
-    const set = { state: 'stopped', stoppedBy: by, endedAt: Math.round(clock.now()) } as const;
-    const stopped = await store.change(record.id, { set, remove: ['wanted'] }, ['running', 'planned']);
-    if (!stopped) return;
-    let withdrew = false;
-    let ended = {};
-    try {
-      // First of all, so that no approval begins anything behind the stop.
-      if (stopped.approvalId !== undefined) withdrew = await tables.withdraw(stopped.approvalId, by);
-    } finally {
-      ended = await besides();
-    }
-    await emit({ kind: 'stopped', record: stopped, view: await ports.checklist.view() });
-    return { record: stopped, withdrew, ...ended };
-  }
-
-  /** Stops the run, flush or restore that is under way. */
-  async function stopWork(by: string): Promise<Omit<AutopilotStopped, 'record' | 'withdrew'>> {
-    const run = await runs.current();
-    const halted = run?.state.kind === 'running' ? await runs.stop(by, { now: false }) : undefined;
-    const job = await tables.current();
-    if (job) await tables.stop(by);
-    return { ...(job ? { job } : {}), ...(halted?.ok ? { run: halted.value } : {}) };
+    // The run that completed the rescan, also where somebody else had started it.
+    const runId = view.outcome?.kind === 'completed' ? view.outcome.runId : record.runId;
+    const its = run && run.runId === runId ? { run } : {};
+    if (await emit({ kind: 'finished', record, view, ...its }))
+      await change(record.id, { remove: ['untold'] }, ['finished']);
   }
 
   async function standingBy(): Promise<void> {
@@ -301,6 +220,7 @@ export function createAutopilot(ports: AutopilotPorts): Autopilot {
           plannedAt: Math.round(clock.now()),
           attempts: {},
           nudges: 0,
+          fence: 0,
         };
         if (await store.plan(record)) return { ok: true, value: record };
         const now = await store.read();
@@ -320,6 +240,7 @@ export function createAutopilot(ports: AutopilotPorts): Autopilot {
         const set = { state: 'running', by, startedAt: Math.round(clock.now()), checklistId } as const;
         const started = await store.change(id, { set }, ['planned']);
         if (!started) return refuse({ reason: 'plan-gone' });
+        await emit({ kind: 'started', record: started });
         nudgeLoop();
         return { ok: true, value: started };
       }),
@@ -344,7 +265,7 @@ export function createAutopilot(ports: AutopilotPorts): Autopilot {
         });
         if (record?.state !== 'running' && record?.state !== 'planned') return refuse({ reason: 'not-active' });
         // What is under way beside a mere plan is somebody else's.
-        const stopped = await stopRecord(record, by, record.state === 'running' ? () => stopWork(by) : undefined);
+        const stopped = await stopRecord(record, by, { work: record.state === 'running' });
         if (!stopped) return refuse({ reason: 'not-active' });
         nudgeLoop();
         return { ok: true, value: stopped };
@@ -374,7 +295,9 @@ export function createAutopilot(ports: AutopilotPorts): Autopilot {
     },
     async shutDown() {
       over.abort(new Error('The bot shuts down'));
-      await working;
+      const ended = new AbortController();
+      await Promise.race([working, clock.sleep(SHUTDOWN_MS, ended.signal)]);
+      ended.abort();
     },
   };
 }

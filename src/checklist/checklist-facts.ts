@@ -4,11 +4,12 @@ import type { Fault } from '../pipeline/reading.ts';
 import type { RunSnapshot } from '../rescan/types.ts';
 import type { ChecklistRecord, ChecklistStore } from './checklist-store.ts';
 import { hasServed, type ViewFacts } from './checklist-view.ts';
-import type { GateFacts } from './gates.ts';
+import type { GateFacts, GateRules } from './gates.ts';
 import type { TableJob } from './table-control.ts';
 
 /** What the checklist looks at. Each may throw: what cannot be read is not taken for done. */
 export interface FactPorts {
+  readonly rules: GateRules;
   readonly store: ChecklistStore;
   readonly clock: Clock;
   readonly codeSha256: () => Promise<string>;
@@ -29,6 +30,10 @@ export type Depth = 'record' | 'view' | 'flush';
 /** Whether a run is of this rescan: it was noted when it started, or started since (a crash can come before the note). */
 export const isOf = ({ runIds, openedAt }: ChecklistRecord, { runId, startedAt }: RunSnapshot): boolean =>
   runIds.includes(runId) || (startedAt !== undefined && startedAt >= openedAt);
+
+/** Whether a run is driven, or will go on by itself. */
+export const isActive = ({ state }: RunSnapshot, { autoResume }: GateRules): boolean =>
+  state.kind === 'running' || (state.kind === 'interrupted' && autoResume);
 
 /**
  * Everything a rescan is judged by, gathered anew. What AWS does not tell is left out and goes to `troubles`; what the control
@@ -72,8 +77,6 @@ export async function gatherFacts(
   ]);
   const mine = record && run && isOf(record, run) ? run : undefined;
   const isAsked = approval?.state.kind === 'pending' || approval?.state.kind === 'approved';
-  // One that only broke off with its process goes on by itself.
-  const isActive = run?.state.kind === 'running' || run?.state.kind === 'interrupted';
   return {
     now: clock.now(),
     stepRecords,
@@ -85,7 +88,7 @@ export async function gatherFacts(
     ...(blocking ? { quotas: { blocking } } : {}),
     ...(logging ? { logging } : {}),
     ...(sample ? { sample: { ...sample, images: sample.images ?? 0, failed: sample.failed ?? 0 } } : {}),
-    ...(isActive ? { activeRun: run.runId } : {}),
+    ...(run && isActive(run, ports.rules) ? { activeRun: run.runId } : {}),
     ...(run?.startedAt === undefined ? {} : { lastRun: { runId: run.runId, startedAt: run.startedAt } }),
     ...(mine ? { run: mine, runIsWhole: mine.isPartial !== true } : {}),
     ...(record?.kept ? { keptBy: record.kept } : {}),

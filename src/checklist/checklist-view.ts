@@ -124,7 +124,7 @@ function viewStep(step: StepName, facts: ViewFacts, rules: GateRules): StepView 
     case 'flush':
       return viewFlush(seen, facts);
     case 'rescan':
-      return viewRescan(seen, facts);
+      return viewRescan(seen, facts, rules);
   }
 }
 
@@ -178,7 +178,7 @@ function viewFlush(seen: StepView, { job, keptBy, flushAsked, reset }: ViewFacts
   return seen.state === 'running' ? { step: 'flush', state: 'to-do' } : seen;
 }
 
-function viewRescan(seen: StepView, { run, runIsWhole = true }: ViewFacts): StepView {
+function viewRescan(seen: StepView, { run, runIsWhole = true }: ViewFacts, { autoResume }: GateRules): StepView {
   if (!run || run.state.kind === 'planned' || run.state.kind === 'abandoned') return seen;
   const state = run.state.kind;
   const known = {
@@ -189,8 +189,10 @@ function viewRescan(seen: StepView, { run, runIsWhole = true }: ViewFacts): Step
   };
   switch (state) {
     case 'running':
-    case 'interrupted':
       return { ...known, state: 'running' };
+    case 'interrupted':
+      if (autoResume) return { ...known, state: 'running' };
+      return runIsWhole ? { ...known, state: 'failed' } : seen;
     case 'completed':
       return runIsWhole ? { ...known, state: 'done' } : seen;
     case 'paused':

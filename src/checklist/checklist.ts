@@ -1,16 +1,15 @@
 import type { Fault } from '../pipeline/reading.ts';
 import type { RunEvent, RunSnapshot } from '../rescan/types.ts';
 import type { AuditKeeper } from './audit-keeper.ts';
-import { type FactPorts, gatherFacts, isOf } from './checklist-facts.ts';
+import { type FactPorts, gatherFacts, isActive, isOf } from './checklist-facts.ts';
 import type { ChecklistOutcome, ChecklistRecord } from './checklist-store.ts';
 import { type ChecklistView, nextStep, viewSteps } from './checklist-view.ts';
-import { evaluateGate, type Gate, type GatedStep, type GateRules, marksOf, missesOf } from './gates.ts';
+import { evaluateGate, type Gate, type GatedStep, marksOf, missesOf } from './gates.ts';
 import { type ClosedStep, type Found, type OverridableStep, type Override, STEPS, type StepName } from './step.ts';
 import { beginStep, type StepUnderWay } from './step-recorder.ts';
 import type { JobResult, TableEvent, TableJob } from './table-control.ts';
 
 export interface ChecklistPorts extends FactPorts {
-  readonly rules: GateRules;
   /** Takes a request for approval back that nobody can use any more. */
   readonly withdraw: (approvalId: string, by: string) => Promise<boolean>;
   /** What somebody passes over or closes is in the audit before it holds. */
@@ -217,10 +216,10 @@ export function createChecklist(ports: ChecklistPorts): Checklist {
       if (!open) return { ok: false, refusal: { reason: 'none-open' } };
       const [run, job] = await Promise.all([ports.currentRun(), ports.currentJob()]);
       if (job) return { ok: false, refusal: { reason: 'job-active', job } };
-      const isActive = run?.state.kind === 'running' || run?.state.kind === 'interrupted';
-      if (isActive && isOf(open, run)) return { ok: false, refusal: { reason: 'run-active', runId: run.runId } };
-      const rests = run?.state.kind === 'paused' || run?.state.kind === 'stopped' || run?.state.kind === 'tripped';
-      const resting = rests && isOf(open, run) ? { resting: run.runId } : {};
+      const mine = run && isOf(open, run) ? run : undefined;
+      if (mine && isActive(mine, rules)) return { ok: false, refusal: { reason: 'run-active', runId: mine.runId } };
+      const isOver = mine?.state.kind === 'completed' || mine?.state.kind === 'abandoned';
+      const resting = mine && !isOver ? { resting: mine.runId } : {};
       const withdrew = await closeAs(open, { kind: 'closed', by }, by);
       return { ok: true, value: { id: open.id, withdrew, ...resting } };
     },

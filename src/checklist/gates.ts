@@ -44,6 +44,8 @@ export interface GateRules {
   readonly maxSampleAgeMs: number;
   /** Images that must have been proven; 0: no sample is asked for. */
   readonly sampleImages: number;
+  /** A run that broke off with its process goes on by itself. */
+  readonly autoResume: boolean;
 }
 
 /** What a gate misses, and the command that mends it. */

@@ -48,6 +48,8 @@ export function createAutopilotThread(ports: {
       const { record } = event;
       const { channel } = record.place;
       switch (event.kind) {
+        case 'started':
+          return;
         case 'changed':
         case 'stopped':
           return board.show({ runId: record.id, record, view: event.view });

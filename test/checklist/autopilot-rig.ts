@@ -79,6 +79,8 @@ export const setApproval = (id: string, state: ApprovalState) => {
 export interface Copy {
   readonly autopilot: Autopilot;
   readonly clock: FakeClock;
+  /** The table as this copy sees it. */
+  readonly tables: AutopilotPorts['tables'];
 }
 
 /** A copy of the bot. Where its clock stands still, it is dead to the others. `change`: what it does otherwise. */
@@ -88,6 +90,51 @@ export function copy(name: string, change: Partial<AutopilotPorts> = {}): Copy {
   const finishStep = (step: StepName, found: StepView['found']) => {
     world.steps[step] = { state: 'done', ...(found ? { found } : {}) };
   };
+  const tables: AutopilotPorts['tables'] = {
+    async backup() {
+      world.done.push(`${name}: backup`);
+      if (world.refuseBackup) return { ok: false, refusal: { reason: 'place', bucket: 'b', why: 'not-writable' } };
+      const job = backupJob(`b-${world.done.length}`);
+      if (world.stuck.has('backup')) return { ok: true, value: job };
+      finishStep('backup', { kind: 'backup', backupId: job.id, records: 760 });
+      const result = { kind: 'backup', record: backupRecord(), versioning: 'on' } as const;
+      setImmediate(() => void emitTable({ kind: 'finished', job, result, elapsedMs: 1 }));
+      return { ok: true, value: job };
+    },
+    planFlush: async () => ({
+      ok: true,
+      value: {
+        act: { kind: 'flush', backupId: 'b-1', failedOnly: false, hold: false },
+        now: tableNow(),
+        backup: backupRecord(),
+        difference: { added: 0, changed: 0, removed: 0 },
+        holdMs: 0,
+      },
+    }),
+    async request({ by, approvalId }) {
+      world.done.push(`${name}: ask`);
+      const { ts: _, ...unseen } = flushApproval({ id: approvalId ?? 'none was noted', requestedBy: by });
+      world.approvals.set(unseen.id, unseen);
+      world.steps.flush = { state: 'running' };
+      return { ok: true, value: unseen };
+    },
+    approval: async (id) => world.approvals.get(id),
+    async withdraw(id, by) {
+      if (world.approvals.get(id)?.state.kind !== 'pending') return false;
+      world.done.push(`${name}: withdraw ${id}`);
+      setApproval(id, { kind: 'withdrawn', by, at: 0 });
+      return true;
+    },
+    current: async () => world.job,
+    async stop() {
+      world.done.push(`${name}: stop job`);
+      return world.job ? { ok: true, value: world.job } : { ok: false, refusal: { reason: 'no-job' } };
+    },
+    watch(listener) {
+      world.listeners.add(listener);
+      return () => world.listeners.delete(listener);
+    },
+  };
   const autopilot = createAutopilot({
     store,
     clock,
@@ -95,7 +142,9 @@ export function copy(name: string, change: Partial<AutopilotPorts> = {}): Copy {
     checklist: {
       async view() {
         const run = await runs.current();
-        return checklistView(world.steps, {
+        // As the checklist does, at once: it reads the run.
+        const rescan = run?.state.kind === 'running' ? { rescan: { state: 'running' as const } } : {};
+        return checklistView({ ...rescan, ...world.steps }, {
           id: world.checklistOpen ? CHECKLIST : 'c-0002',
           ...(run ? { run } : {}),
           ...(world.completed === undefined ? {} : { outcome: { kind: 'completed', runId: world.completed } }),
@@ -103,52 +152,8 @@ export function copy(name: string, change: Partial<AutopilotPorts> = {}): Copy {
       },
       ensureOpen: async () => CHECKLIST,
     },
-    tables: {
-      async backup() {
-        world.done.push(`${name}: backup`);
-        if (world.refuseBackup) return { ok: false, refusal: { reason: 'place', bucket: 'b', why: 'not-writable' } };
-        const job = backupJob(`b-${world.done.length}`);
-        if (world.stuck.has('backup')) return { ok: true, value: job };
-        finishStep('backup', { kind: 'backup', backupId: job.id, records: 760 });
-        const result = { kind: 'backup', record: backupRecord(), versioning: 'on' } as const;
-        setImmediate(() => void emitTable({ kind: 'finished', job, result, elapsedMs: 1 }));
-        return { ok: true, value: job };
-      },
-      planFlush: async () => ({
-        ok: true,
-        value: {
-          act: { kind: 'flush', backupId: 'b-1', failedOnly: false, hold: false },
-          now: tableNow(),
-          backup: backupRecord(),
-          difference: { added: 0, changed: 0, removed: 0 },
-          holdMs: 0,
-        },
-      }),
-      async request({ by }) {
-        world.done.push(`${name}: ask`);
-        const { ts: _, ...unseen } = flushApproval({ id: `a-${world.approvals.size + 1}`, requestedBy: by });
-        world.approvals.set(unseen.id, unseen);
-        world.steps.flush = { state: 'running' };
-        return { ok: true, value: unseen };
-      },
-      approval: async (id) => world.approvals.get(id),
-      async withdraw(id, by) {
-        if (world.approvals.get(id)?.state.kind !== 'pending') return false;
-        world.done.push(`${name}: withdraw ${id}`);
-        setApproval(id, { kind: 'withdrawn', by, at: 0 });
-        return true;
-      },
-      current: async () => world.job,
-      async stop() {
-        world.done.push(`${name}: stop job`);
-        return world.job ? { ok: true, value: world.job } : { ok: false, refusal: { reason: 'no-job' } };
-      },
-      watch(listener) {
-        world.listeners.add(listener);
-        return () => world.listeners.delete(listener);
-      },
-    },
-    starts: { plan: runs.plan, start: runs.start, resume: runs.resume },
+    tables,
+    starts: { plan: runs.plan, start: runs.start },
     runs,
     async doStep(step) {
       world.done.push(`${name}: ${step}`);
@@ -161,6 +166,7 @@ export function copy(name: string, change: Partial<AutopilotPorts> = {}): Copy {
       finishStep('validate', undefined);
       return undefined;
     },
+    newApprovalId: () => `a-${world.approvals.size + 1}`,
     forecast: async () => ({ ok: true, value: autopilotRecord().forecast }),
     pace: { kind: 'auto' },
     canary: { images: 20, percent: 20 },
@@ -181,7 +187,7 @@ export function copy(name: string, change: Partial<AutopilotPorts> = {}): Copy {
     }
   });
   open.push(autopilot);
-  return { autopilot, clock };
+  return { autopilot, clock, tables };
 }
 
 /** Lets time pass for these copies until it is so. */

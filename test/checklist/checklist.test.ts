@@ -30,7 +30,13 @@ function open(changed: Partial<ChecklistPorts> = {}): Checklist {
   return createChecklist({
     store,
     clock,
-    rules: { maxBackupAgeMs: 24 * HOUR, maxDifference: 100, maxSampleAgeMs: 24 * HOUR, sampleImages: 3 },
+    rules: {
+      maxBackupAgeMs: 24 * HOUR,
+      maxDifference: 100,
+      maxSampleAgeMs: 24 * HOUR,
+      sampleImages: 3,
+      autoResume: true,
+    },
     codeSha256: async () => 'code',
     lastBackup: async () => undefined,
     countRecords: async () => 51,

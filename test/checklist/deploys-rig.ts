@@ -72,7 +72,7 @@ export function copy(
   const checklist = createChecklist({
     store: checklistStore,
     clock,
-    rules: { maxBackupAgeMs: 1, maxDifference: 1, maxSampleAgeMs: 1, sampleImages: 3 },
+    rules: { maxBackupAgeMs: 1, maxDifference: 1, maxSampleAgeMs: 1, sampleImages: 3, autoResume: true },
     codeSha256: async () => PLAN.next.codeSha256,
     lastBackup: async () => undefined,
     countRecords: async () => 0,

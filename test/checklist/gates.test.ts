@@ -11,7 +11,13 @@ import { OVERRIDABLE, type Override } from '../../src/checklist/step.ts';
 
 const HOUR = 3_600_000;
 const NOW = Date.parse('2026-11-24T12:00:00Z');
-const rules: GateRules = { maxBackupAgeMs: 24 * HOUR, maxDifference: 100, maxSampleAgeMs: 24 * HOUR, sampleImages: 3 };
+const rules: GateRules = {
+  maxBackupAgeMs: 24 * HOUR,
+  maxDifference: 100,
+  maxSampleAgeMs: 24 * HOUR,
+  sampleImages: 3,
+  autoResume: true,
+};
 const proof = { codeSha256: 'code', at: NOW - HOUR, by: 'U1' };
 const ready = (changed: Partial<GateFacts> = {}): GateFacts => ({
   now: NOW,

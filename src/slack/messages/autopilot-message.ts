@@ -142,6 +142,13 @@ const MENDS: Readonly<Record<string, string>> = {
   validate: '`/rescan checklist` shows how things stand.',
 };
 
+const RESTS = {
+  tripped: 'stopped itself',
+  paused: 'is paused',
+  stopped: 'was stopped',
+  interrupted: 'broke off',
+} as const;
+
 function wantedWords(wanted: Wanted): { fact: string; lines: readonly string[] } {
   switch (wanted.kind) {
     case 'step-failed':
@@ -163,7 +170,7 @@ function wantedWords(wanted: Wanted): { fact: string; lines: readonly string[] }
     }
     case 'run-rests':
       return {
-        fact: `The autopilot waits for a person: ${runName(wanted.runId)} ${wanted.state === 'tripped' ? 'stopped itself' : wanted.state === 'paused' ? 'is paused' : 'was stopped'}.`,
+        fact: `The autopilot waits for a person: ${runName(wanted.runId)} ${RESTS[wanted.state]}.`,
         lines: ['`/rescan resume` goes on with it, and so does the autopilot.'],
       };
   }
@@ -210,7 +217,7 @@ export function receiptMessage(
 }
 
 /** What a stop ended. */
-export function autopilotStoppedMessage({ withdrew, job, run }: AutopilotStopped): Message {
+export function autopilotStoppedMessage({ withdrew, job, run, troubles }: AutopilotStopped): Message {
   return say(
     'The autopilot is stopped: it begins nothing more.',
     ...(withdrew ? ['Its request to flush was taken back: nobody can approve it any more.'] : []),
@@ -218,6 +225,10 @@ export function autopilotStoppedMessage({ withdrew, job, run }: AutopilotStopped
     ...(run
       ? [`${runName(run.runId)} is stopping too: no image starts any more. \`/rescan resume\` goes on with it.`]
       : []),
+    ...troubles.map(
+      (fault) =>
+        `:warning: Not all of it could be stopped yet: ${faultWords(fault)}. It is tried again; until then deny its request if there is one, and look at \`/rescan status\`.`,
+    ),
     'What is done stays done: `/rescan checklist` shows it, and `/rescan autopilot` would go on from there.',
   );
 }

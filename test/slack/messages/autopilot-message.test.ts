@@ -228,17 +228,23 @@ describe('an answer of the autopilot', () => {
   const DONE = 'What is done stays done: `/rescan checklist` shows it, and `/rescan autopilot` would go on from there.';
   test('to a stop says all that it ended, and nothing else', () => {
     const record = autopilotRecord({ state: 'stopped' });
-    expect(linesOf(autopilotStoppedMessage({ record, withdrew: true, job: flushJob(), run: runSnapshot() }))).toEqual([
+    expect(
+      linesOf(autopilotStoppedMessage({ record, withdrew: true, job: flushJob(), run: runSnapshot(), troubles: [] })),
+    ).toEqual([
       'The autopilot is stopped: it begins nothing more.',
       'Its request to flush was taken back: nobody can approve it any more.',
       'The flush under way stops between two batches.',
       'Rescan r-0142 is stopping too: no image starts any more. `/rescan resume` goes on with it.',
       DONE,
     ]);
-    expect(linesOf(autopilotStoppedMessage({ record, withdrew: false }))).toEqual([
+    expect(linesOf(autopilotStoppedMessage({ record, withdrew: false, troubles: [] }))).toEqual([
       'The autopilot is stopped: it begins nothing more.',
       DONE,
     ]);
+    const fault = { reason: 'control-table', message: 'DynamoDB does not answer.', mend: '' } as const;
+    expect(linesOf(autopilotStoppedMessage({ record, withdrew: false, troubles: [fault] }))[1]).toMatch(
+      /^:warning: Not all of it could be stopped yet/,
+    );
   });
 
   test.each([
