@@ -16,6 +16,8 @@ import { createOutbox } from './state/outbox.ts';
 
 /** The part of the time for a shutdown in which images in flight may come to their end. */
 const DRAIN_PART = 0.4;
+/** How long a shutdown waits for entries of the audit that could not be written yet, ms. */
+const AUDIT_MS = 2_000;
 
 /** Puts the parts together and starts them; answers with the function that stops them cleanly. */
 async function startBot(config: Config, logger: Logger): Promise<() => Promise<void>> {
@@ -37,7 +39,7 @@ async function startBot(config: Config, logger: Logger): Promise<() => Promise<v
   });
   const pace = settingPace(config.PACE);
   const rescans = assembleRescans({ config, aws, table, clock, random, logger, holder, runs, pace });
-  const { tables, steps, deploys, autopilot } = rescans;
+  const { tables, steps, deploys, autopilot, audit } = rescans;
   const outbox = createOutbox({ table, name: config.OCR_FUNCTION });
   const name = config.OCR_FUNCTION;
   const durationMs = config.LEASE_SECONDS;
@@ -52,11 +54,14 @@ async function startBot(config: Config, logger: Logger): Promise<() => Promise<v
   deploys.standBy();
   steps.standBy();
   autopilot.standBy();
+  audit.note({ who: 'bot', what: `bot ${holder}`, outcome: 'is up' });
   logger.info({ holder, channels: config.SLACK_CHANNELS }, 'rescan-bot is up');
   return async () => {
     // Side by side: a step of the autopilot that takes its time must not keep a run starting images.
     await Promise.all([autopilot.shutDown(), runs.shutDown(), tables.shutDown(), steps.shutDown(), deploys.shutDown()]);
     await slack.stop();
+    audit.note({ who: 'bot', what: `bot ${holder}`, outcome: 'was shut down' });
+    await audit.close(AUDIT_MS);
   };
 }
 

@@ -200,6 +200,7 @@ export function createApprovedActs(ports: ApprovedActsPorts): ApprovedActs {
       });
       await approvals.create(approval);
       if (act.kind === 'flush' && !act.failedOnly) await ports.checklist.noteFlushAsked(approval.id, by);
+      await emit({ kind: 'approval-changed', approval });
       return value(approval);
     },
     async openApprovals() {

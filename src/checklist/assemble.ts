@@ -38,6 +38,7 @@ import { judgeQuotas } from './quota-report.ts';
 import { createStartControl, type StartControl } from './start-control.ts';
 import { createTableSteps, type TableSteps } from './table-steps.ts';
 import { createTestNotes } from './test-notes.ts';
+import { watchStore } from './watched-store.ts';
 
 const POLL_MS = 500;
 const MEGABYTE = 1024 * 1024;
@@ -60,6 +61,8 @@ export interface RescansParts {
 export interface Rescans extends ResultParts {
   readonly tables: TableSteps;
   readonly checklist: Checklist;
+  /** Hears when a step, a proof or an override changes. */
+  readonly watchChecklist: (listener: () => void) => () => void;
   readonly starts: StartControl;
   readonly steps: FunctionSteps;
   readonly deploys: Deploys;
@@ -95,7 +98,7 @@ export function assembleRescans(parts: RescansParts): Rescans {
   };
   const faultOfTable = (error: unknown) => foreseenOr(error, config.TABLE);
   const faultOfFunction = (error: unknown) => foreseenOr(error, name);
-  const store = createChecklistStore(table, name);
+  const { store, watch: watchChecklist } = watchStore(createChecklistStore(table, name));
   const audit = assembleAudit({ config, aws, table, clock, warn });
 
   const readReport = async () => {
@@ -337,5 +340,5 @@ export function assembleRescans(parts: RescansParts): Rescans {
   });
   autopilot.watch((event) => note(auditOfAutopilot(event)));
 
-  return { tables, checklist, starts, steps, deploys, autopilot, audit, ...resultParts };
+  return { tables, checklist, watchChecklist, starts, steps, deploys, autopilot, audit, ...resultParts };
 }

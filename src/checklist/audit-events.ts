@@ -46,6 +46,8 @@ function whoEnded({ snapshot: { state } }: RunEvent): string {
 export function auditOfTable(event: TableEvent): Told | undefined {
   if (event.kind === 'approval-changed') {
     const { id, act, state } = event.approval;
+    // Asked for: in the audit before it was.
+    if (state.kind === 'pending') return;
     const who = 'by' in state ? state.by : 'bot';
     return { who, what: `approval ${id} of a ${act}`, outcome: state.kind };
   }

@@ -68,11 +68,12 @@ export async function gatherFacts(
     job && job.work.kind !== 'backup' ? { kind: job.work.kind, by: job.by, startedAt: job.startedAt } : undefined;
   const begun = { ...(flush ? { flush } : {}), ...(work ? { job: work } : {}), ...(reset ? { reset } : {}) };
   const looksAtAws = depth !== 'record';
+  const isPastBackup = hasServed(begun) || record?.kept !== undefined || (run && isActive(run, ports.rules));
   const [codeSha256, backup, records, blocking] = await Promise.all([
     looksAtAws ? read(ports.codeSha256) : undefined,
     looksAtAws ? read(ports.lastBackup) : undefined,
     // A scan of the table: only where something hangs on it.
-    depth === 'flush' || (looksAtAws && !hasServed(begun)) ? read(ports.countRecords) : ('not-counted' as const),
+    depth === 'flush' || (looksAtAws && !isPastBackup) ? read(ports.countRecords) : ('not-counted' as const),
     depth === 'flush' ? read(ports.blockingQuotas) : undefined,
   ]);
   const mine = record && run && isOf(record, run) ? run : undefined;

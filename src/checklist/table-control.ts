@@ -179,7 +179,7 @@ export type TableEvent =
   | { readonly kind: 'finished'; readonly job: TableJob; readonly result: JobResult; readonly elapsedMs: number }
   | { readonly kind: 'stopped'; readonly job: TableJob; readonly by: string; readonly progress?: JobProgress }
   | { readonly kind: 'failed'; readonly job: TableJob; readonly refusal: TableRefusal; readonly progress?: JobProgress }
-  /** An approval that came to its end without a click: expired, or void as the world changed. */
+  /** An approval that was asked for, or came to its end. */
   | { readonly kind: 'approval-changed'; readonly approval: Approval };
 
 /** What the face may ask of the table and its backups. Refusals are values; nothing was changed then. */

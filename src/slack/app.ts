@@ -20,10 +20,10 @@ import { clientOptions, createClients, slackLogger } from './clients.ts';
 import { commandTable } from './commands/table.ts';
 import { connectOrTryOn } from './connect.ts';
 import { createDeployForms } from './deploy-forms.ts';
-import { drawHome } from './draw-home.ts';
 import { exportAudit } from './export-audit.ts';
 import { downloadFile } from './file-download.ts';
 import { createFileUpload } from './file-upload.ts';
+import { gatherHome } from './gather-home.ts';
 import { createHome } from './home.ts';
 import { createIntake } from './intake.ts';
 import { listen } from './listen.ts';
@@ -48,6 +48,7 @@ import { createStanding } from './standing.ts';
 import { createTableForms } from './table-forms.ts';
 import { createTableThread, renderJob, type ShownJob, type TableThread } from './table-thread.ts';
 import type { ModalView } from './views/change-plan-view.ts';
+import { homeView } from './views/home-view.ts';
 import { viewTable } from './views/table.ts';
 
 export interface SlackApp {
@@ -250,7 +251,11 @@ export function createSlackApp(ports: {
   const checklistPorts = { checklist, permissions, clock, autopilot, standingOf };
   const stepPorts = { steps, announce, sampleImages: config.SAMPLE_IMAGES };
   const home = createHome({
-    draw: (person) => drawHome(person, { runs, tables, rescans, permissions, chat: answers, clock, onTrouble }),
+    gather: () => gatherHome({ runs, tables, rescans, chat: answers, onTrouble }),
+    async draw(person, facts) {
+      const { ok: mayAct } = await permissions.may(person, 'operator');
+      return homeView({ ...facts, mayAct }, clock.now());
+    },
     async publish(person, view) {
       await clients.home.views.publish({ user_id: person, view });
     },
@@ -358,6 +363,7 @@ export function createSlackApp(ports: {
         runs.watch(() => home.changed()),
         tables.watch(() => home.changed()),
         autopilot.watch(() => home.changed()),
+        rescans.watchChecklist(() => home.changed()),
       ];
       stopWatching = () => {
         for (const end of [stopRuns, stopAftermath, stopTables, stopPilot, stopDeploys, ...stopHome]) end();

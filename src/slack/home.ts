@@ -1,9 +1,10 @@
 import type { HomeView } from '@slack/types';
 import type { Clock } from '../clock.ts';
+import { readTrouble } from './trouble.ts';
 
 /** The Home tabs of those who opened them. */
 export interface Home {
-  /** Somebody opened the tab: drawn at once, and again when something changes. */
+  /** Somebody opened the tab: drawn as soon as their `everyMs` allow, and again when something changes. */
   opened(person: string): void;
   /** Something changed: every known tab is drawn again, each at most once in `everyMs`. Returns at once. */
   changed(): void;
@@ -16,8 +17,19 @@ export interface Home {
 const FORGET_AFTER_MS = 24 * 60 * 60_000;
 const MOST_PEOPLE = 200;
 
-export function createHome(ports: {
-  draw: (person: string) => Promise<HomeView>;
+interface Tab {
+  openedAt: number;
+  /** Not drawn before this. */
+  dueAt: number;
+  isStale: boolean;
+  /** What it shows, so that the same is not published again. */
+  shown: string;
+}
+
+export function createHome<Facts>(ports: {
+  /** What all tabs show; looked up once for everyone who is due. */
+  gather: () => Promise<Facts>;
+  draw: (person: string, facts: Facts) => Promise<HomeView>;
   publish: (person: string, view: HomeView) => Promise<void>;
   clock: Clock;
   /** A person's tab is drawn at most this often, ms. */
@@ -26,38 +38,56 @@ export function createHome(ports: {
 }): Home {
   const { clock, everyMs } = ports;
   const closed = new AbortController();
-  const people = new Map<string, { openedAt: number; drawnAt: number; isStale: boolean; shown: string }>();
+  const people = new Map<string, Tab>();
   let working: Promise<void> | undefined;
   let nudge = new AbortController();
 
-  async function drawOne(person: string): Promise<void> {
-    const tab = people.get(person);
-    if (!tab) return;
-    tab.isStale = false;
-    tab.drawnAt = clock.now();
+  async function drawOne(person: string, tab: Tab, facts: Facts): Promise<void> {
     try {
-      const view = await ports.draw(person);
+      const view = await ports.draw(person, facts);
       const content = JSON.stringify(view);
       if (tab.shown === content) return;
       await ports.publish(person, view);
       tab.shown = content;
     } catch (error) {
       ports.onTrouble(error, 'a Home tab was not drawn');
+      const trouble = readTrouble(error);
+      // Refused for what it is: the same again would be refused again. It waits for the next change.
+      if (trouble.kind === 'refused') return;
       tab.isStale = true;
+      if (trouble.kind === 'rate-limited') tab.dueAt = Math.max(tab.dueAt, clock.now() + trouble.retryAfterMs);
+    }
+  }
+
+  /** Draws everyone who is due, with what is known now. */
+  async function drawDue(): Promise<void> {
+    const now = clock.now();
+    const due = [...people].filter(([, tab]) => tab.isStale && tab.dueAt <= now);
+    if (due.length === 0) return;
+    // Before anything is looked up: what changes from here on makes it stale again.
+    for (const [, tab] of due) {
+      tab.isStale = false;
+      tab.dueAt = now + everyMs;
+    }
+    try {
+      const facts = await ports.gather();
+      for (const [person, tab] of due) await drawOne(person, tab, facts);
+    } catch (error) {
+      ports.onTrouble(error, 'what the Home tabs show could not be read');
+      for (const [, tab] of due) tab.isStale = true;
     }
   }
 
   async function work(): Promise<void> {
     while (!closed.signal.aborted) {
       nudge = new AbortController();
-      const now = clock.now();
-      for (const [person, tab] of people) if (now - tab.openedAt > FORGET_AFTER_MS) people.delete(person);
-      const stale = [...people].filter(([, tab]) => tab.isStale);
+      for (const [person, tab] of people) if (clock.now() - tab.openedAt > FORGET_AFTER_MS) people.delete(person);
+      await drawDue();
+      const stale = [...people.values()].filter(({ isStale }) => isStale);
       if (stale.length === 0) return;
-      const due = stale.filter(([, tab]) => now - tab.drawnAt >= everyMs);
-      for (const [person] of due) await drawOne(person);
-      const soonest = Math.min(...stale.map(([, tab]) => tab.drawnAt + everyMs));
-      if (due.length === 0) await clock.sleep(soonest - now, AbortSignal.any([closed.signal, nudge.signal]));
+      const soonest = Math.min(...stale.map(({ dueAt }) => dueAt));
+      if (soonest > clock.now())
+        await clock.sleep(soonest - clock.now(), AbortSignal.any([closed.signal, nudge.signal]));
     }
   }
   function start(): void {
@@ -72,8 +102,10 @@ export function createHome(ports: {
       if (closed.signal.aborted) return;
       const known = people.get(person);
       if (!known && people.size >= MOST_PEOPLE) people.delete([...people.keys()][0] ?? '');
-      const drawnAt = Number.NEGATIVE_INFINITY;
-      people.set(person, { openedAt: clock.now(), drawnAt, isStale: true, shown: known?.shown ?? '' });
+      // Last in the order: who has not looked for longest is forgotten first.
+      people.delete(person);
+      const { dueAt, shown } = known ?? { dueAt: Number.NEGATIVE_INFINITY, shown: '' };
+      people.set(person, { openedAt: clock.now(), dueAt, isStale: true, shown });
       start();
     },
     changed() {

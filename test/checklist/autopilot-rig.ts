@@ -144,11 +144,14 @@ export function copy(name: string, change: Partial<AutopilotPorts> = {}): Copy {
         const run = await runs.current();
         // As the checklist does, at once: it reads the run.
         const rescan = run?.state.kind === 'running' ? { rescan: { state: 'running' as const } } : {};
-        return checklistView({ ...rescan, ...world.steps }, {
-          id: world.checklistOpen ? CHECKLIST : 'c-0002',
-          ...(run ? { run } : {}),
-          ...(world.completed === undefined ? {} : { outcome: { kind: 'completed', runId: world.completed } }),
-        });
+        return checklistView(
+          { ...rescan, ...world.steps },
+          {
+            id: world.checklistOpen ? CHECKLIST : 'c-0002',
+            ...(run ? { run } : {}),
+            ...(world.completed === undefined ? {} : { outcome: { kind: 'completed', runId: world.completed } }),
+          },
+        );
       },
       ensureOpen: async () => CHECKLIST,
     },

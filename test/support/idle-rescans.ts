@@ -34,6 +34,7 @@ export const idleRescans = (runs: RunControl): Omit<Rescans, 'tables'> => ({
     noteBegun: async () => {},
     noteDone: async () => {},
   },
+  watchChecklist: () => () => {},
   starts: runs,
   steps: { quotas: noImages, testLogging: noImages, sample: noImages, standBy: () => {}, shutDown: async () => {} },
   deploys: {

@@ -5,10 +5,11 @@ import type { AutopilotRecord } from '../../checklist/autopilot-store.ts';
 import type { ChecklistRecord } from '../../checklist/checklist-store.ts';
 import type { ChecklistView } from '../../checklist/checklist-view.ts';
 import type { RunSnapshot } from '../../rescan/types.ts';
+import { ACTION, button } from '../messages/buttons.ts';
 import { checklistMessage, historyLine } from '../messages/checklist-message.ts';
 import { mention } from '../messages/escape.ts';
 import { cutMrkdwn, LIMITS } from '../messages/limits.ts';
-import type { MessageBlock } from '../messages/message.ts';
+import type { Message, MessageBlock } from '../messages/message.ts';
 import { runMessage } from '../messages/run-message.ts';
 import { backupLine } from '../messages/table-words.ts';
 
@@ -18,7 +19,7 @@ export interface HomeFacts {
   readonly run?: RunSnapshot;
   readonly autopilot?: AutopilotRecord;
   readonly history: readonly ChecklistRecord[];
-  readonly backups: readonly BackupRecord[];
+  readonly backups: readonly BackupRecord[] | 'unread';
   readonly approvals: readonly (Approval & { readonly link?: string })[];
   /** Whether this person gets buttons. */
   readonly mayAct: boolean;
@@ -46,29 +47,23 @@ export function homeView(facts: HomeFacts, now: number): HomeView {
   );
   const blocks: KnownBlock[] = [
     header('Rescan'),
-    ...prefixed('checklist', checklist.plain ?? checklist.blocks),
-    ...(facts.autopilot?.state === 'running'
-      ? [
-          section(
-            facts.autopilot.wanted === undefined
-              ? ':robot_face: The autopilot is under way.'
-              : ':robot_face: The autopilot waits for a person.',
-          ),
-        ]
-      : []),
+    ...prefixed('checklist', plainly(checklist)),
+    ...(facts.autopilot?.state === 'running' ? autopilotBlocks(facts.autopilot, mayAct) : []),
     ...(waiting.length === 0 ? [] : [divider, section(`*Waiting for an approval*\n${waiting.join('\n')}`)]),
     divider,
     ...(run
-      ? prefixed('run', runMessage(run, { buttons: mayAct }).blocks)
+      ? prefixed('run', plainly(runMessage(run, { buttons: mayAct })))
       : [section('No run was ever started here.')]),
     divider,
     section(
-      backups.length === 0
-        ? '*Backups*\nThere is none yet.'
-        : `*Backups* (newest first)\n${backups
-            .slice(0, MOST_BACKUPS)
-            .map((record) => `• ${backupLine(record, now)}`)
-            .join('\n')}`,
+      backups === 'unread'
+        ? '*Backups*\n:warning: They cannot be read at the moment: `/rescan backups` says why.'
+        : backups.length === 0
+          ? '*Backups*\nThere is none yet.'
+          : `*Backups* (newest first)\n${backups
+              .slice(0, MOST_BACKUPS)
+              .map((record) => `• ${backupLine(record, now)}`)
+              .join('\n')}`,
     ),
     section(
       history.length === 0
@@ -80,6 +75,21 @@ export function homeView(facts: HomeFacts, now: number): HomeView {
     ),
   ];
   return { type: 'home', blocks: blocks.slice(0, MOST_BLOCKS) };
+}
+
+/** Blocks that are for messages only stand here in their plain form. */
+const plainly = ({ plain, blocks }: Message): readonly MessageBlock[] => plain ?? blocks;
+
+function autopilotBlocks({ id, wanted }: AutopilotRecord, mayAct: boolean): KnownBlock[] {
+  const fact =
+    wanted === undefined
+      ? ':robot_face: The autopilot is under way.'
+      : ':robot_face: The autopilot waits for a person.';
+  const stop = button(ACTION.autopilotStop, 'Stop the autopilot', id, { style: 'danger' });
+  return [
+    section(fact),
+    ...(mayAct ? [{ type: 'actions' as const, block_id: 'autopilot_stop', elements: [stop] }] : []),
+  ];
 }
 
 /** The blocks of a message under ids of their own: a view wants each id once. */
