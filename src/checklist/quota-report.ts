@@ -126,7 +126,17 @@ function concurrencyLines(
 
 function writeLines({ table }: QuotaReading, { entriesPerImage }: PlannerSettings, wished: number): QuotaLine[] {
   if (!table) return [{ limit: 'table', verdict: 'unknown' }];
-  if (table.billing === 'on-demand') return [{ limit: 'table', verdict: 'ok', name: table.name, source: 'read' }];
+  const onDemand = { limit: 'table', verdict: 'ok', name: table.name, source: 'read' } as const;
+  if (table.billing === 'on-demand' && !table.writeCapacity.some(({ name }) => name === table.name))
+    return [onDemand, ...capacityLines(table, entriesPerImage, wished)];
+  return capacityLines(table, entriesPerImage, wished);
+}
+
+function capacityLines(
+  table: NonNullable<QuotaReading['table']>,
+  entriesPerImage: number,
+  wished: number,
+): QuotaLine[] {
   const needs = Math.ceil((wished * entriesPerImage) / 60);
   return table.writeCapacity.map(({ name, units }) => ({
     limit: 'write-capacity' as const,

@@ -25,7 +25,7 @@ export interface QuotaReading {
   readonly table?: {
     readonly name: string;
     readonly billing: 'on-demand' | 'provisioned';
-    /** Write capacity units, of the table and of each global index; empty where on demand. */
+    /** Write units a second, of the table and of each global index that is bound to some. */
     readonly writeCapacity: readonly { readonly name: string; readonly units: number }[];
   };
   /** Sentences for people: what could not be read, and which permission mends it. */
@@ -41,6 +41,7 @@ export async function readQuotas(
   about: { functionName: string; modelId: string },
 ): Promise<QuotaReading> {
   const notes: string[] = [];
+  const ofModel: string[] = [];
   const permitted = permittedOrNoted(notes);
   const [model, account, fn] = await Promise.all([
     findQuotas(
@@ -48,7 +49,7 @@ export async function readQuotas(
       'bedrock',
       `The Bedrock quota of ${about.modelId}`,
       { requests: quotaMatcher(about.modelId), tokens: quotaMatcher(about.modelId, 'tokens') },
-      permitted,
+      permittedOrNoted(ofModel),
     ),
     permitted('lambda:GetAccountSettings', '*', 'The concurrency of the account', () =>
       clients.lambda.send(new GetAccountSettingsCommand({})),
@@ -57,8 +58,13 @@ export async function readQuotas(
       describeFunction(clients.lambda, about.functionName),
     ),
   ]);
-  if (!model.requests && notes.length === 0)
-    notes.push(`Service Quotas lists no requests per minute for ${about.modelId}.`);
+  if (!model.requests && ofModel.length === 0)
+    ofModel.push(
+      /application-inference-profile|provisioned-model/.test(about.modelId)
+        ? `Service Quotas goes by models, and ${about.modelId} does not say which it is: set MODEL_ID to the model or the inference profile behind it.`
+        : `Service Quotas lists no requests per minute for ${about.modelId}.`,
+    );
+  notes.push(...ofModel);
   const accountConcurrency = account?.AccountLimit?.ConcurrentExecutions;
   const unreservedConcurrency = account?.AccountLimit?.UnreservedConcurrentExecutions;
   const reservedConcurrency = fn?.reservedConcurrency;
@@ -123,13 +129,15 @@ function capacityOf({ name, billing, writeCapacity, indexes }: TableFacts): NonN
       index.writeCapacity === undefined ? [] : [{ name: index.name, units: index.writeCapacity }],
     ),
   ];
-  return { name, billing, writeCapacity: billing === 'on-demand' ? [] : units };
+  return { name, billing, writeCapacity: units };
 }
 
 /** The groups of regions that a cross-region inference profile is named by. */
 const REGION_GROUP =
   /^(us|us-gov|eu|apac|ap|jp|au|ca|sa|me|af|il|mx|in)\.(?=.*\.)|^(us|us-gov|eu|apac|jp|au|ca|global)\./;
-const HEAD = /^(on-demand|cross-region|global cross-region) model inference (requests|tokens) per minute for (.+)$/i;
+/** AWS's own pages say InvokeModel where its lists say model inference. */
+const HEAD =
+  /^(on-demand|cross-region|global cross-region) (?:model inference|invokemodel) (requests|tokens) per minute for (.+)$/i;
 
 /**
  * Which quota binds a model, by the words of its name (quota codes change). An inference profile (`us.amazon.nova-lite-v1:0`)

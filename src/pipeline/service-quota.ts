@@ -3,9 +3,11 @@ import {
   paginateListServiceQuotas,
   type ServiceQuota,
   type ServiceQuotasClient,
+  ServiceQuotasServiceException,
 } from '@aws-sdk/client-service-quotas';
 import { asFaultError } from './aws.ts';
-import { FaultError } from './fault.ts';
+import { errorText, FaultError } from './fault.ts';
+import { redact } from './redact.ts';
 
 /** A quota found by its name, as AWS words it: as it applies to this account, or what AWS gives every account. */
 export interface Quota {
@@ -14,7 +16,10 @@ export interface Quota {
   readonly source: 'applied' | 'default';
 }
 
-/** The result, or undefined with a note where it is not permitted. @throws FaultError for everything else. */
+/**
+ * The result, or undefined with a note where it is not permitted, or Service Quotas does not tell: a limit that is not known
+ * keeps no rescan from starting. @throws FaultError for credentials, the network and what is missing, or the SDK's error.
+ */
 export type Permitted = <T>(
   action: string,
   resource: string,
@@ -30,8 +35,14 @@ export const permittedOrNoted =
       return await read();
     } catch (error) {
       const fault = asFaultError(error, { service: action.split(':')[0] ?? '', action, resource });
-      if (!(fault instanceof FaultError) || fault.fault.reason !== 'access-denied') throw fault;
-      notes.push(`${what} cannot be read: the bot is not allowed ${action}.`);
+      if (fault instanceof FaultError) {
+        if (fault.fault.reason !== 'access-denied') throw fault;
+        notes.push(`${what} cannot be read: the bot is not allowed ${action}.`);
+      } else {
+        // A region without the service (NoSuchResourceException), too many calls, trouble of its own.
+        if (!(error instanceof ServiceQuotasServiceException)) throw error;
+        notes.push(`${what} cannot be read: Service Quotas says ${redact(`${error.name}: ${errorText(error)}`)}`);
+      }
       return undefined;
     }
   };

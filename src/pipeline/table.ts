@@ -3,6 +3,7 @@ import {
   DescribeTableCommand,
   type DynamoDBClient,
   type KeySchemaElement,
+  type OnDemandThroughput,
   type ProvisionedThroughputDescription,
   QueryCommand,
   ResourceNotFoundException,
@@ -44,11 +45,11 @@ export interface TableFacts {
   readonly indexes: readonly {
     readonly name: string;
     readonly keys: readonly string[];
-    /** Where provisioned: write capacity units of this index. */
+    /** Write units a second that this index is bound to: provisioned, or the maximum that is set on demand. */
     readonly writeCapacity?: number;
   }[];
   readonly billing: 'on-demand' | 'provisioned';
-  /** Where provisioned: write capacity units of the table. */
+  /** Write units a second that the table is bound to: provisioned, or the maximum that is set on demand. */
   readonly writeCapacity?: number;
   readonly approximateItems: number;
   readonly approximateBytes: number;
@@ -114,19 +115,25 @@ function indexesOf({ GlobalSecondaryIndexes = [], LocalSecondaryIndexes = [] }: 
     keys: (index.KeySchema ?? []).map((key) => key.AttributeName ?? ''),
   });
   return [
-    ...GlobalSecondaryIndexes.map((index) => ({ ...known(index), ...writeCapacityOf(index.ProvisionedThroughput) })),
+    ...GlobalSecondaryIndexes.map((index) => ({ ...known(index), ...writeCapacityOf(index) })),
     ...LocalSecondaryIndexes.map(known),
   ];
 }
 
-const writeCapacityOf = (throughput: ProvisionedThroughputDescription | undefined) =>
-  throughput?.WriteCapacityUnits ? { writeCapacity: throughput.WriteCapacityUnits } : {};
+/** On demand there is a bound where somebody set one; -1 is none. */
+function writeCapacityOf(of: {
+  ProvisionedThroughput?: ProvisionedThroughputDescription | undefined;
+  OnDemandThroughput?: OnDemandThroughput | undefined;
+}): { writeCapacity?: number } {
+  const units = of.ProvisionedThroughput?.WriteCapacityUnits || (of.OnDemandThroughput?.MaxWriteRequestUnits ?? 0);
+  return units > 0 ? { writeCapacity: units } : {};
+}
 
 function billingOf(table: TableDescription): Pick<TableFacts, 'billing' | 'writeCapacity'> {
   const writeCapacity = table.ProvisionedThroughput?.WriteCapacityUnits ?? 0;
   // Tables made before on-demand existed have no BillingModeSummary: a capacity of 0 is what tells.
   if (table.BillingModeSummary?.BillingMode === 'PAY_PER_REQUEST' || writeCapacity === 0)
-    return { billing: 'on-demand' };
+    return { billing: 'on-demand', ...writeCapacityOf(table) };
   return { billing: 'provisioned', writeCapacity };
 }
 

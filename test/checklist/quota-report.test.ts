@@ -247,3 +247,21 @@ describe('whatever the quotas are', () => {
     );
   });
 });
+
+describe('a table on demand', () => {
+  const onDemand = (...writeCapacity: { name: string; units: number }[]) => ({
+    table: { name: 'Entries', billing: 'on-demand' as const, writeCapacity },
+  });
+  test('takes what comes, unless somebody set a maximum: that bounds the pace', () => {
+    const report = judge(onDemand({ name: 'Entries', units: 5 }));
+    expect(line(report, 'table')).toBeUndefined();
+    expect(line(report, 'write-capacity')).toMatchObject({ name: 'Entries', value: 5, verdict: 'tight' });
+    expect(report.pacePerMinute).toBe(30);
+  });
+
+  test('with a maximum of one index alone says both', () => {
+    const report = judge(onDemand({ name: 'ByMonth', units: 5 }));
+    expect(line(report, 'table')).toMatchObject({ verdict: 'ok', name: 'Entries' });
+    expect(line(report, 'write-capacity', 'ByMonth')).toMatchObject({ verdict: 'tight' });
+  });
+});

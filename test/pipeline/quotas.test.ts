@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type AwsClients, createAwsClients } from '../../src/pipeline/aws.ts';
-import { quotaMatcher, readQuotas } from '../../src/pipeline/quotas.ts';
+import { quotaMatcher, readAllQuotas, readQuotas } from '../../src/pipeline/quotas.ts';
 import { startWire, type Wire, type WireAnswer, type WireRequest } from '../support/wire.ts';
 
 const ON_DEMAND = 'On-demand model inference requests per minute for Amazon Nova Lite';
@@ -21,6 +21,9 @@ let denied: string[];
 let account: object;
 let reserved: number | undefined;
 let broken: string | undefined;
+let table: object;
+/** What Service Quotas answers instead of its lists. */
+let trouble: string | undefined;
 let wire: Wire;
 let aws: AwsClients;
 beforeEach(async () => {
@@ -29,6 +32,13 @@ beforeEach(async () => {
   denied = [];
   reserved = undefined;
   broken = undefined;
+  trouble = undefined;
+  table = {
+    TableName: 'T',
+    TableArn: 'arn:aws:dynamodb:us-east-1:1:table/T',
+    BillingModeSummary: { BillingMode: 'PAY_PER_REQUEST' },
+    ProvisionedThroughput: { ReadCapacityUnits: 0, WriteCapacityUnits: 0 },
+  };
   account = { ConcurrentExecutions: 1000, UnreservedConcurrentExecutions: 850 };
   wire = await startWire(answer);
   vi.stubEnv('AWS_ENDPOINT_URL', wire.url);
@@ -58,12 +68,14 @@ function answer(request: WireRequest): WireAnswer {
   });
   if (broken !== undefined) return refuse(403, broken);
   if (denied.some((action) => target.includes(action))) return refuse(400, 'AccessDeniedException');
+  if (target.endsWith('DescribeTable')) return json({ Table: table });
   if (target.includes('account-settings')) return json({ AccountLimit: account });
   if (target.includes('/functions/ocr'))
     return json({
       Configuration: { FunctionName: 'ocr', Timeout: 60 },
       ...(reserved === undefined ? {} : { Concurrency: { ReservedConcurrentExecutions: reserved } }),
     });
+  if (trouble !== undefined) return refuse(400, trouble);
   const list = target.endsWith('ListServiceQuotas') ? applied : usual;
   const from = Number(JSON.parse(request.body).NextToken ?? 0);
   return json({
@@ -102,6 +114,11 @@ describe('the quota of the model', () => {
     ['arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.amazon.nova-lite-v1:0', CROSS],
     ['arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-lite-v1:0', ON_DEMAND],
     ['amazon.nova-lite-v1:0', ON_DEMAND],
+    ['us.amazon.nova-lite-v1:0', 'Cross-Region InvokeModel requests per minute for Amazon Nova Lite'],
+    [
+      'global.amazon.nova-2-lite-v1:0',
+      'Global cross-region model inference requests per minute for Amazon Nova 2 Lite',
+    ],
     ['amazon.nova-pro-v1:0', 'On-demand model inference requests per minute for Amazon Nova Pro'],
     [
       'us.anthropic.claude-3-5-sonnet-20241022-v2:0',
@@ -109,7 +126,9 @@ describe('the quota of the model', () => {
     ],
     ['meta.llama3-1-8b-instruct-v1:0', 'On-demand model inference requests per minute for Meta Llama3.1 8B Instruct'],
   ])('of %s is called "%s", and like nothing else', (modelId, name) => {
-    const all = [...OTHERS.map((other) => other.QuotaName), ON_DEMAND, CROSS].filter((other) => other !== name);
+    const all = [...OTHERS.map((other) => other.QuotaName), ON_DEMAND, CROSS].filter(
+      (other) => other !== name.replace('Cross-Region InvokeModel', 'Cross-region model inference'),
+    );
     const wanted = quotaMatcher(modelId);
     expect(wanted(name)).toBe(true);
     expect(all.filter(wanted)).toEqual([]);
@@ -132,6 +151,41 @@ describe('the concurrency that this function may use', () => {
   });
 });
 
+describe('the write capacity', () => {
+  const readTable = async () =>
+    (await readAllQuotas(aws, { functionName: 'ocr', modelId: 'us.amazon.nova-lite-v1:0', tableName: 'T' })).table;
+  const provisioned = (WriteCapacityUnits: number) => ({ ReadCapacityUnits: 1, WriteCapacityUnits });
+
+  test('of a table on demand is bound by nothing, or by the maximum that somebody set, each index by its own', async () => {
+    expect(await readTable()).toEqual({ name: 'T', billing: 'on-demand', writeCapacity: [] });
+    const index = { IndexName: 'I', OnDemandThroughput: { MaxWriteRequestUnits: 40 } };
+    table = { ...table, OnDemandThroughput: { MaxWriteRequestUnits: -1 }, GlobalSecondaryIndexes: [index] };
+    expect((await readTable())?.writeCapacity).toEqual([{ name: 'I', units: 40 }]);
+    table = { ...table, OnDemandThroughput: { MaxWriteRequestUnits: 100 } };
+    expect((await readTable())?.writeCapacity).toEqual([
+      { name: 'T', units: 100 },
+      { name: 'I', units: 40 },
+    ]);
+  });
+
+  test('of a provisioned table is its own and that of each index', async () => {
+    table = {
+      TableName: 'T',
+      TableArn: 'arn:aws:dynamodb:us-east-1:1:table/T',
+      ProvisionedThroughput: provisioned(25),
+      GlobalSecondaryIndexes: [{ IndexName: 'I', ProvisionedThroughput: provisioned(5) }],
+    };
+    expect(await readTable()).toEqual({
+      name: 'T',
+      billing: 'provisioned',
+      writeCapacity: [
+        { name: 'T', units: 25 },
+        { name: 'I', units: 5 },
+      ],
+    });
+  });
+});
+
 describe('what the bot is not allowed to read', () => {
   test.each([
     [['ListServiceQuotas'], ['modelRequestsPerMinute'], ['servicequotas:ListServiceQuotas']],
@@ -149,6 +203,33 @@ describe('what the bot is not allowed to read', () => {
     expect(reading.notes).toHaveLength(actions.length);
     for (const action of actions) expect(reading.notes.join(' ')).toContain(`is not allowed ${action}.`);
   });
+});
+
+describe('what Service Quotas does not tell', () => {
+  test.each(['NoSuchResourceException', 'TooManyRequestsException', 'ServiceException'])(
+    'for %s is a note, and the rest is read',
+    async (name) => {
+      trouble = name;
+      const reading = await read();
+      expect(reading).not.toHaveProperty('modelRequestsPerMinute');
+      expect(reading.freeConcurrency).toBe(850);
+      expect(reading.notes[0]).toMatch(new RegExp(`cannot be read: Service Quotas says ${name}`));
+    },
+    20_000,
+  );
+
+  test('of a profile that names no model, what to set', async () => {
+    const { notes } = await read('arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1b2c3');
+    expect(notes.join()).toContain('set MODEL_ID to the model or the inference profile behind it');
+  });
+});
+
+test('a function that may not be read does not hide that the model has no quota', async () => {
+  applied = [];
+  denied = ['/functions/ocr'];
+  const { notes } = await read();
+  expect(notes.join(' ')).toContain('lambda:GetFunction');
+  expect(notes.join(' ')).toContain('lists no requests per minute');
 });
 
 test('credentials that AWS does not accept are a fault, not a note', async () => {
