@@ -7,6 +7,7 @@ import {
   ZipReader,
   ZipWriter,
 } from '@zip.js/zip.js';
+import { type AddedFile, spliceFiles } from './package-splice.ts';
 
 /** A file or folder of a package. `mode`: Unix permissions with the file type, 0 where the package was made elsewhere. */
 export interface PackageEntry {
@@ -119,18 +120,17 @@ export async function readPackage(zip: Uint8Array, limits: PackageLimits): Promi
   };
 }
 
-export interface AddedFile {
-  readonly path: string;
-  readonly content: Uint8Array;
-  readonly mode: number;
-}
-
 /**
- * The package with files added, or put in the place of those of their paths. Every other entry keeps its bytes as they are
- * compressed, its mode, its time and its place; the same input gives the same bytes.
+ * The package with files added, or put in the place of those of their paths. Every other byte stays; where the directory is of a
+ * kind that must be written anew (zip64), every other entry keeps its bytes as they are compressed, its mode, its time and its
+ * place. The same input gives the same bytes.
  * @throws PackageError where it is no zip.
  */
 export async function withFiles(zip: Uint8Array, files: readonly AddedFile[]): Promise<Uint8Array> {
+  return spliceFiles(zip, files) ?? rewritten(zip, files);
+}
+
+async function rewritten(zip: Uint8Array, files: readonly AddedFile[]): Promise<Uint8Array> {
   const writer = new ZipWriter(new Uint8ArrayWriter(), { ...HERE, keepOrder: true });
   for (const entry of await entriesOf(zip)) {
     if (files.some(({ path }) => path === entry.filename)) continue;
