@@ -8,6 +8,7 @@ import { findLines, followLines, type LogLine, type LogWindow, logGroupOf } from
 import { readMetrics } from '../pipeline/metrics.ts';
 import { describeFunction } from '../pipeline/ocr-function.ts';
 import { readAllQuotas } from '../pipeline/quotas.ts';
+import { describeTable } from '../pipeline/table.ts';
 import { type ManifestPlace, readManifest, readManifestIndex } from '../rescan/manifest.ts';
 import type { RunControl } from '../rescan/run-control.ts';
 import { createRunStore } from '../rescan/run-store.ts';
@@ -113,13 +114,23 @@ export function assembleResults(parts: {
     results,
     clock,
     readRun: (runId) => (runId === undefined ? parts.runs.current() : parts.runs.read(runId)),
-    readMetrics: (window) => readMetrics(aws.cloudwatch, { functionName, modelId, table }, window),
+    async readMetrics(window) {
+      // Without the permission to look, what the indexes turn away is not told: the table's own figures are.
+      const facts = await describeTable(aws.dynamodb, table).catch((error: unknown) => {
+        warn('the indexes of the table are not known, so their metrics are not read', error);
+        return undefined;
+      });
+      const indexes = facts?.indexes.map(({ name }) => name) ?? [];
+      return readMetrics(aws.cloudwatch, { functionName, modelId, table, indexes }, window);
+    },
     findLines: functionLog.findLines,
     functionFacts: () => describeFunction(aws.lambda, functionName),
     async modelQuota() {
       const { modelRequestsPerMinute: quota } = await readAllQuotas(aws, { functionName, modelId, tableName: table });
       return quota && { name: quota.name, perMinute: quota.value };
     },
+    region: () => aws.cloudwatch.config.region(),
+    functionName,
     readFault: (error) => foreseenOr(error, functionName),
   });
   return { results, diagnoses, functionLog };

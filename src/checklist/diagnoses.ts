@@ -19,13 +19,24 @@ export interface DiagnosesPorts {
   readonly findLines: (window: LogWindow) => AsyncIterable<LogLine>;
   readonly functionFacts: () => Promise<DiagnosisFacts['functionFacts']>;
   readonly modelQuota: () => Promise<DiagnosisFacts['modelQuota']>;
+  /** Of the clients, by the SDK's own conventions. */
+  readonly region: () => Promise<string>;
+  readonly functionName: string;
   readonly readFault: (error: unknown) => Fault;
 }
 
 /** Looks at what the runbook's "Troubleshooting" asks a person to look at. */
 export interface DiagnoseControl {
   /** Of a run, the last one where none is named. What cannot be read is told as such; the rest is looked at all the same. */
-  diagnose(runId?: string): Promise<ResultAnswer<Diagnosis & { readonly run?: RunSnapshot }>>;
+  diagnose(runId?: string): Promise<ResultAnswer<PlacedDiagnosis>>;
+}
+
+/** A diagnosis with where in AWS its remedies are. */
+export interface PlacedDiagnosis extends Diagnosis {
+  readonly run?: RunSnapshot;
+  readonly place: { readonly region: string; readonly functionName: string };
+  /** The end of the time that was looked at, epoch ms. */
+  readonly until: number;
 }
 
 /** How far back is looked where no run tells when it began. */
@@ -40,10 +51,6 @@ export function createDiagnoses(ports: DiagnosesPorts): DiagnoseControl {
   const { clock } = ports;
   return {
     async diagnose(runId) {
-      const found = await ports.results.failures(runId);
-      if (!found.ok) return found;
-      const { totals: failures, dispose } = found.value;
-      await dispose();
       const unread: Fault[] = [];
       const orUnread = async <T>(read: () => Promise<T>, otherwise: T): Promise<T> => {
         try {
@@ -55,12 +62,19 @@ export function createDiagnoses(ports: DiagnosesPorts): DiagnoseControl {
         }
       };
       const run = await orUnread(() => ports.readRun(runId), undefined);
+      const found = await ports.results.failures(run?.runId);
+      if (!found.ok) return found;
+      const { totals: failures, dispose } = found.value;
+      await dispose();
       const groups = createFailureGroups();
+      const begun = new Map<number, number>();
       let lastOutcomeAt: number | undefined;
-      const outcomes = await ports.results.outcomes(runId);
+      const outcomes = await ports.results.outcomes(run?.runId);
       if (outcomes.ok)
         for await (const record of outcomes.value.records) {
           groups.add(record);
+          const minute = Math.floor(record.startedAt / 60_000);
+          begun.set(minute, (begun.get(minute) ?? 0) + 1);
           lastOutcomeAt = Math.max(lastOutcomeAt ?? 0, record.startedAt + record.durationMs);
         }
       const { from, until } = windowOf(run, lastOutcomeAt, clock.now());
@@ -71,7 +85,10 @@ export function createDiagnoses(ports: DiagnosesPorts): DiagnoseControl {
         orUnread(ports.functionFacts, noLimits),
         orUnread(ports.modelQuota, undefined),
       ]);
+      let mostPerMinute = 0;
+      for (const images of begun.values()) mostPerMinute = Math.max(mostPerMinute, images);
       const facts: DiagnosisFacts = {
+        mostPerMinute,
         ...(run ? { run } : {}),
         failures,
         clusters: groups.clusters(),
@@ -81,7 +98,9 @@ export function createDiagnoses(ports: DiagnosesPorts): DiagnoseControl {
         ...(modelQuota ? { modelQuota } : {}),
         unread: [...unread, ...(metrics.unread ? [metrics.unread] : [])],
       };
-      return { ok: true, value: { ...diagnose(facts), ...(run ? { run } : {}) } };
+      const { functionName } = ports;
+      const place = { region: await ports.region(), functionName };
+      return { ok: true, value: { ...diagnose(facts), place, until, ...(run ? { run } : {}) } };
     },
   };
 

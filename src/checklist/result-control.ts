@@ -100,7 +100,12 @@ export interface ResultControl {
     readonly by: Person;
   }): Promise<ResultAnswer<Validation>>;
   /** The table against a backup: where none is named, what was there before the last flush, or else the last run. */
-  diff(backupId?: string): Promise<ResultAnswer<Diff>>;
+  diff(backupId?: string): Promise<ResultAnswer<DiffNow>>;
+}
+
+/** A diff, and the run that is not through: what is removed may yet come with it. */
+export interface DiffNow extends Diff {
+  readonly openRun?: { readonly runId: string; readonly state: RunState['kind'] };
 }
 
 /** An image of the bucket, if it is there. */

@@ -10,6 +10,7 @@ import { scanWire } from '../pipeline/wire-table.ts';
 import { diffWithBackup } from '../rescan/diff.ts';
 import { type Failures, readFailures } from '../rescan/failures.ts';
 import { type Reconciliation, reconcile } from '../rescan/reconcile.ts';
+import { isOpen } from '../rescan/run.ts';
 import { type RunChain, readChain, readHistory, rootOf } from '../rescan/run-chain.ts';
 import { readRunReport } from '../rescan/run-report.ts';
 import type { RunRecord, RunStore } from '../rescan/run-store.ts';
@@ -194,7 +195,12 @@ export function createResults(ports: ResultsPorts): ResultControl {
         if (!backup) return refuse({ reason: 'table', refusal: { reason: 'no-backup' } });
         requireUsable(backup, (await describeTable(dynamodb, ports.table)).arn);
         const { table, leaveOut } = ports;
-        return { ok: true, value: await diffWithBackup(ports, { table, backupId: backup.id, leaveOut }) };
+        const diff = await diffWithBackup(ports, { table, backupId: backup.id, leaveOut });
+        // Looked up last: a run that began meanwhile has moved the table under the diff.
+        const { openRunId } = await store.readOpen();
+        const open = openRunId === undefined ? undefined : await store.read(openRunId);
+        const openRun = open && isOpen(open.state) ? { runId: open.runId, state: open.state.kind } : undefined;
+        return { ok: true, value: { ...diff, ...(openRun ? { openRun } : {}) } };
       }),
   };
 }

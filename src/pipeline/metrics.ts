@@ -1,5 +1,6 @@
 import { type CloudWatchClient, GetMetricDataCommand, type MetricDataQuery } from '@aws-sdk/client-cloudwatch';
 import { asFaultError } from './aws.ts';
+import { REGION_GROUP } from './quotas.ts';
 import type { Fault } from './reading.ts';
 
 /** Who was throttled, and how often, in a stretch of time. */
@@ -36,7 +37,13 @@ const PERIOD_SECONDS = 60;
  */
 export async function readMetrics(
   cloudwatch: CloudWatchClient,
-  about: { readonly functionName: string; readonly modelId: string; readonly table: string },
+  about: {
+    readonly functionName: string;
+    readonly modelId: string;
+    readonly table: string;
+    /** Its global indexes: a write waits for them, and what they turn away is counted under their own names. */
+    readonly indexes?: readonly string[];
+  },
   { from, to }: { readonly from: number; readonly to: number },
 ): Promise<MetricReading> {
   const lambda = { FunctionName: about.functionName };
@@ -56,10 +63,15 @@ export async function readMetrics(
   });
   const wanted: readonly Wanted[] = [
     sum('lambda', 'AWS/Lambda', 'Throttles', lambda),
-    sum('bedrock', 'AWS/Bedrock', 'InvocationThrottles', { ModelId: about.modelId }),
+    ...modelNames(about.modelId).map((ModelId, at) =>
+      sum(`bedrock${at}`, 'AWS/Bedrock', 'InvocationThrottles', { ModelId }),
+    ),
     sum('textract', 'AWS/Textract', 'ThrottledCount', { Operation: 'AnalyzeDocument' }),
     sum('textract2', 'AWS/Textract', 'ThrottledCount', { Operation: 'DetectDocumentText' }),
     sum('writes', 'AWS/DynamoDB', 'WriteThrottleEvents', { TableName: about.table }),
+    ...(about.indexes ?? []).map((GlobalSecondaryIndexName, at) =>
+      sum(`index${at}`, 'AWS/DynamoDB', 'WriteThrottleEvents', { TableName: about.table, GlobalSecondaryIndexName }),
+    ),
     sum('reads', 'AWS/DynamoDB', 'ReadThrottleEvents', { TableName: about.table }),
     { id: 'concurrent', namespace: 'AWS/Lambda', name: 'ConcurrentExecutions', dimensions: lambda, stat: 'Maximum' },
     duration('p50', 'p50'),
@@ -113,9 +125,10 @@ export async function readMetrics(
   };
   const throttling: readonly Throttling[] = [
     { source: 'lambda', times: total('lambda') },
-    { source: 'bedrock', times: total('bedrock') },
+    // The same calls may be counted under the profile's name and under the model's: never twice.
+    { source: 'bedrock', times: Math.max(...modelNames(about.modelId).map((_, at) => total(`bedrock${at}`))) },
     { source: 'textract', times: total('textract', 'textract2') },
-    { source: 'dynamodb-writes', times: total('writes') },
+    { source: 'dynamodb-writes', times: total('writes', ...(about.indexes ?? []).map((_, at) => `index${at}`)) },
     { source: 'dynamodb-reads', times: total('reads') },
   ];
   const [p50, p99, most, mostConcurrent] = ['p50', 'p99', 'most', 'concurrent'].map(highest);
@@ -132,6 +145,13 @@ export async function readMetrics(
           },
         }),
   };
+}
+
+/** As CloudWatch may know the model: the inference profile's id, the model's own, or an ARN's last part. */
+function modelNames(modelId: string): readonly string[] {
+  const id = modelId.slice(modelId.lastIndexOf('/') + 1);
+  const model = id.replace(REGION_GROUP, '');
+  return [...new Set([id, model])];
 }
 
 const isDenied = (fault: unknown): fault is Fault =>

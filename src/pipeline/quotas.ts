@@ -133,7 +133,7 @@ function capacityOf({ name, billing, writeCapacity, indexes }: TableFacts): NonN
 }
 
 /** The groups of regions that a cross-region inference profile is named by. */
-const REGION_GROUP =
+export const REGION_GROUP =
   /^(us|us-gov|eu|apac|ap|jp|au|ca|sa|me|af|il|mx|in)\.(?=.*\.)|^(us|us-gov|eu|apac|jp|au|ca|global)\./;
 /** AWS's own pages say InvokeModel where its lists say model inference. */
 const HEAD =

@@ -24,6 +24,8 @@ export type Finding = { readonly weight: number; readonly remedies: readonly Rem
   | { readonly kind: 'many-causes'; readonly causes: number; readonly images: number }
   | { readonly kind: 'cluster'; readonly cluster: Cluster }
   | { readonly kind: 'throttling'; readonly throttling: Throttling }
+  /** The pipeline asked for less, as the bot itself saw: that many of its calls. */
+  | { readonly kind: 'pushback'; readonly times: number; readonly calls: number }
   | { readonly kind: 'near-timeout'; readonly mostMs: number; readonly timeoutMs: number; readonly timedOut: number }
   | { readonly kind: 'near-memory'; readonly mostMb: number; readonly memoryMb: number }
   | { readonly kind: 'quota-use'; readonly name: string; readonly perMinute: number; readonly limit: number }
@@ -41,6 +43,8 @@ export interface DiagnosisFacts {
   readonly reports: readonly InvocationReport[];
   readonly functionFacts: { readonly timeoutMs: number; readonly memoryMb: number };
   readonly modelQuota?: { readonly name: string; readonly perMinute: number };
+  /** The most images that were begun within one minute. */
+  readonly mostPerMinute?: number;
   /** What could not be read, and which permission mends it. */
   readonly unread: readonly Fault[];
 }
@@ -56,6 +60,8 @@ const MAIN_SHARE = 0.5;
 const NEAR = 0.8;
 const QUOTA_NEAR = 0.9;
 const MANY_CAUSES = 4;
+/** The runbook's "many throttling errors": so large a part of all calls. */
+const MANY_PUSHBACKS = 0.05;
 const QUOTAS: Readonly<Record<Throttling['source'], Extract<Remedy, { kind: 'raise-quota' }>>> = {
   lambda: { kind: 'raise-quota', service: 'lambda', quota: 'Concurrent executions' },
   bedrock: { kind: 'raise-quota', service: 'bedrock', quota: 'model inference requests per minute' },
@@ -94,12 +100,19 @@ export function diagnose(facts: DiagnosisFacts): Diagnosis {
   };
 }
 
+/** Of the run that is looked at; where none of its images failed, of all that is on record. */
+function causesOf({ causesInRun, causes }: FailureTotals): FailureTotals['causes'] {
+  return causesInRun.top.length > 0 ? causesInRun : causes;
+}
+
 function causeFindings({ failures }: DiagnosisFacts): readonly Finding[] {
-  const [first] = failures.causes.top;
-  if (!first || failures.images === 0) return [];
+  const found = causesOf(failures);
+  const [first] = found.top;
+  if (!first) return [];
   const cause = first.totals;
-  const share = cause.images / failures.images;
-  const causes = failures.causes.top.length + failures.causes.others.names;
+  const images = found.top.reduce((sum, { totals }) => sum + totals.images, found.others.totals.images);
+  const share = cause.images / Math.max(1, images);
+  const causes = found.top.length + found.others.names;
   const main: Finding = {
     kind: 'main-cause',
     cause,
@@ -115,7 +128,7 @@ function causeFindings({ failures }: DiagnosisFacts): readonly Finding[] {
     {
       kind: 'many-causes',
       causes,
-      images: failures.images,
+      images,
       weight: 0.5,
       remedies: [{ kind: 'look-at-log', errorsOnly: true }],
     },
@@ -129,6 +142,7 @@ function limitFindings({
   functionFacts,
   failures,
   modelQuota,
+  mostPerMinute,
   run,
 }: DiagnosisFacts): readonly Finding[] {
   const findings: Finding[] = [];
@@ -155,8 +169,8 @@ function limitFindings({
       weight: outOfMemory > 0 ? Math.max(0.5, outOfMemory / Math.max(1, failures.images)) : 0.3,
       remedies: [{ kind: 'raise-memory' }],
     });
-  const perMinute = run?.imagesPerMinute;
-  if (modelQuota && perMinute !== undefined && perMinute >= modelQuota.perMinute * QUOTA_NEAR)
+  const perMinute = Math.max(run?.imagesPerMinute ?? 0, mostPerMinute ?? 0);
+  if (modelQuota && perMinute >= modelQuota.perMinute * QUOTA_NEAR)
     findings.push({
       kind: 'quota-use',
       name: modelQuota.name,
@@ -173,7 +187,11 @@ function runFindings({ run, failures }: DiagnosisFacts): readonly Finding[] {
   const tripped =
     run?.state.kind === 'tripped' && run.state.trippedBy.kind === 'no-growth' ? run.state.trippedBy.minutes : undefined;
   const stalled = tripped ?? (run?.warnings.some(({ kind }) => kind === 'no-growth') ? minutes : undefined);
+  const { pushbacks = 0, calls = 0 } = run?.totals ?? {};
   return [
+    ...(pushbacks > 0 && pushbacks >= calls * MANY_PUSHBACKS
+      ? [{ kind: 'pushback', times: pushbacks, calls, weight: 0.5, remedies: [{ kind: 'slower' }] } as const]
+      : []),
     ...(stalled === undefined
       ? []
       : [

@@ -1,10 +1,11 @@
+import { chanceOfSoMany } from './chance.ts';
 import type { OutcomeRecord } from './types.ts';
 
 /** By what failures may cluster. */
-export const GROUPINGS = ['prefix', 'name', 'month', 'failure-hour'] as const;
+export const GROUPINGS = ['prefix', 'name', 'month', 'time'] as const;
 export type Grouping = (typeof GROUPINGS)[number];
 
-/** A group in which failures are clearly more frequent than in the others. */
+/** A group in which failures are clearly more frequent than in the others; `group` of `time` is when its five minutes begin, ISO. */
 export interface Cluster {
   readonly by: Grouping;
   readonly group: string;
@@ -29,6 +30,10 @@ const TIMES_AS_FREQUENT = 3;
 /** … and it holds this share of all failures. */
 const LEAST_SHARE_OF_FAILURES = 0.25;
 const LARGEST_SHARE_OF_IMAGES = 0.8;
+/** … and that would be chance less often than this, however many groups are looked at. */
+const LEAST_CHANCE = 0.01;
+/** A run of 1,400 images takes less than an hour: trouble that comes and goes shows in minutes. */
+const TIME_MS = 5 * 60_000;
 
 /** What stands before the last slash of a key; none at the top of the bucket. */
 const prefixOf = (key: string): string | undefined => /^(.+\/)[^/]*$/.exec(key)?.[1];
@@ -70,7 +75,8 @@ export function createFailureGroups() {
       count('prefix', prefixOf(key), failed);
       count('name', nameOf(key), failed);
       count('month', monthOf(key), failed);
-      count('failure-hour', new Date(startedAt + durationMs).toISOString().slice(0, 13), failed);
+      const ended = startedAt + durationMs;
+      count('time', new Date(ended - (ended % TIME_MS)).toISOString(), failed);
     },
     /** The groups that stand out, those with the most failures first. */
     clusters(): readonly Cluster[] {
@@ -85,7 +91,9 @@ export function createFailureGroups() {
             failed >= LEAST_FAILED &&
             images <= all.images * LARGEST_SHARE_OF_IMAGES &&
             failed >= all.failed * LEAST_SHARE_OF_FAILURES &&
-            share >= shareElsewhere * TIMES_AS_FREQUENT;
+            share >= shareElsewhere * TIMES_AS_FREQUENT &&
+            chanceOfSoMany({ found: failed, drawn: images, marked: all.failed, all: all.images }) * groups.size <
+              LEAST_CHANCE;
           if (standsOut) found.push({ by, group, images, failed, share, shareElsewhere });
         }
       }

@@ -213,12 +213,10 @@ export function createSlackApp(ports: {
     ...modals,
   });
   const resultFiles = createResultFiles({ results, files });
-  const region = process.env.AWS_REGION ?? 'us-east-1';
   const post = postWithPictures({ chat: answers, files, onTrouble });
   const resultDeeds = createResultDeeds({
     results,
     diagnoses,
-    region,
     announce,
     post,
     files: resultFiles,
@@ -242,7 +240,6 @@ export function createSlackApp(ports: {
     files: resultFiles,
     runs,
     post,
-    region,
     afterwards,
     clock,
     random,

@@ -6,7 +6,7 @@ import type { Diff, RemovedEntry } from '../rescan/diff.ts';
 import { chosenRemoved } from '../rescan/diff.ts';
 import { personOf } from '../rescan/diff-entry.ts';
 import type { Asker } from './commands/command.ts';
-import { entryName, hoursSuffix } from './messages/diff-message.ts';
+import { entryName, hoursSuffix, openRunLines } from './messages/diff-message.ts';
 import { code } from './messages/escape.ts';
 import { count, counted } from './messages/format.ts';
 import { type Message, say } from './messages/message.ts';
@@ -50,19 +50,23 @@ export function createPutBackForm(ports: {
       const diff = found.value;
       try {
         const { shown, ...counts } = await lookAt(diff, person);
+        const { openRun } = diff;
         const view =
-          shown.length === 0
-            ? refusalView(TITLE, [
-                `Nothing ${person === undefined ? '' : `of ${code(person, 80)} `}is gone from the table that backup ${code(diff.backup.id, 80)} holds.`,
-              ])
-            : putBackView({
-                removed: shown,
-                ...counts,
-                backupId: diff.backup.id,
-                table: diff.backup.table.name,
-                channel,
-                ...(person === undefined ? {} : { person }),
-              });
+          openRun?.state === 'running'
+            ? refusalView(TITLE, [...openRunLines(openRun), 'Stop or pause it first, or wait until it is through.'])
+            : shown.length === 0
+              ? refusalView(TITLE, [
+                  `Nothing ${person === undefined ? '' : `of ${code(person, 80)} `}is gone from the table that backup ${code(diff.backup.id, 80)} holds.`,
+                ])
+              : putBackView({
+                  removed: shown,
+                  ...counts,
+                  backupId: diff.backup.id,
+                  table: diff.backup.table.name,
+                  channel,
+                  notes: openRunLines(openRun),
+                  ...(person === undefined ? {} : { person }),
+                });
         await ports.updateView(viewId, view);
         return undefined;
       } finally {

@@ -33,7 +33,6 @@ const MOST_EXAMPLES = 5;
 export function createResultDeeds(ports: {
   results: ResultControl;
   diagnoses: DiagnoseControl;
-  region: string;
   announce: (channel: string, message: Message) => Promise<void>;
   post: PostWithPictures;
   files: Pick<ResultFiles, 'shareDiff'>;
@@ -90,7 +89,7 @@ export function createResultDeeds(ports: {
     async diagnose({ channel }) {
       const found = await ports.diagnoses.diagnose();
       if (!found.ok) return resultRefusalMessage(found.refusal);
-      await announce(channel, diagnosisMessage(found.value, ports.region));
+      await announce(channel, diagnosisMessage(found.value, clock.now()));
       return undefined;
     },
   };

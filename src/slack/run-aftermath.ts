@@ -51,7 +51,7 @@ export interface AftermathPorts {
   runs: Pick<RunControl, 'place' | 'read'>;
   /** Posts a message; where Slack refuses its charts, they follow as pictures. */
   post: PostWithPictures;
-  region: string;
+  clock: Clock;
   onTrouble: (error: unknown, message: string) => void;
 }
 
@@ -71,7 +71,7 @@ export async function tellAftermath(errand: Errand, step: Step, ports: Aftermath
   if (kind === 'tripped')
     await step('diagnosis', async () => {
       const found = await ports.diagnoses.diagnose(runId);
-      if (found.ok) await inThread(place, diagnosisMessage(found.value, ports.region), false);
+      if (found.ok) await inThread(place, diagnosisMessage(found.value, ports.clock.now()), false);
     });
   await step('report', () => tellReport(run, place));
   if (run.totals.failed > 0 || kind === 'tripped') await step('csv', () => tellFailures(run, place));
@@ -123,7 +123,6 @@ export function createRunAftermath(
   ports: AftermathPorts & {
     /** What is to be told, and the right to tell it. */
     afterwards: { readonly errands: Errands; readonly lease: Lease };
-    clock: Clock;
     random: Random;
   },
 ): RunAftermath {

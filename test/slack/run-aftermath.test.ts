@@ -66,7 +66,15 @@ function shared(state: RunState, changes: Partial<RunSnapshot> = {}) {
             runIds: ['r-0001'],
           }),
       },
-      diagnoses: { diagnose: () => given({ findings: [{ kind: 'healthy', weight: 0, remedies: [] }], unread: [] }) },
+      diagnoses: {
+        diagnose: () =>
+          given({
+            findings: [{ kind: 'healthy', weight: 0, remedies: [] }],
+            unread: [],
+            place: { region: 'eu-west-1', functionName: 'ocr' },
+            until: 0,
+          }),
+      },
       files: {
         async shareFailures() {
           tell('csv');
@@ -75,7 +83,6 @@ function shared(state: RunState, changes: Partial<RunSnapshot> = {}) {
       },
       runs: { read: async () => world.run, place: async () => ({ channel: 'C1', ts: '1.1' }) },
       post: async (_channel, message, thread) => tell(`${thread?.broadcast ? 'channel' : 'thread'}: ${message.text}`),
-      region: 'us-east-1',
       afterwards: {
         errands: createErrands({ table, name: `p${names}` }),
         lease: createLease({ table, name: `p${names}`, holder, durationMs: 1_000, clock: systemClock }),

@@ -70,7 +70,6 @@ function tables() {
   const resultDeeds = createResultDeeds({
     results,
     diagnoses,
-    region: 'us-east-1',
     announce,
     post: announce,
     files: resultFiles,

@@ -1,5 +1,6 @@
 import type { Button } from '@slack/types';
-import type { Diagnosis, Finding, Remedy } from '../../rescan/diagnosis.ts';
+import type { PlacedDiagnosis } from '../../checklist/diagnoses.ts';
+import type { Finding, Remedy } from '../../rescan/diagnosis.ts';
 import type { Grouping } from '../../rescan/failure-groups.ts';
 import type { RunSnapshot } from '../../rescan/types.ts';
 import { ACTION, button } from './buttons.ts';
@@ -20,30 +21,35 @@ const GROUPS: Readonly<Record<Grouping, string>> = {
   prefix: 'under',
   name: 'of',
   month: 'of the month',
-  'failure-hour': 'that came to their end in the hour',
+  time: 'that came to their end within five minutes of',
 };
 const MOST_FINDINGS = 6;
 
+/** CloudWatch tells of a minute some minutes later. */
+const METRICS_LAG_MS = 5 * 60_000;
+
 /** What the bot found when it looked: the heaviest first, each with what to do about it. */
-export function diagnosisMessage(
-  { findings, unread, run }: Diagnosis & { readonly run?: RunSnapshot },
-  region: string,
-): Message {
+export function diagnosisMessage({ findings, unread, run, place, until }: PlacedDiagnosis, now: number): Message {
   const [first] = findings;
   const shown = findings.slice(0, MOST_FINDINGS);
   const remedies = shown.flatMap((finding) => finding.remedies);
   return compose({
-    fact: `Diagnosis${run ? ` of ${runName(run.runId)}` : ''}: ${first ? headline(first) : 'nothing stands out'}.`,
+    fact: `Diagnosis${run ? ` of ${runName(run.runId)}` : ''}: ${first ? headline(first) : 'nothing stands out'}${unread.length > 0 ? ', as far as the bot may look' : ''}.`,
     lines: [
       ...shown.map((finding, at) => `${at + 1}. ${findingWords(finding)}`),
-      ...linkLines(remedies, region),
+      ...linkLines(remedies, place),
       ...(remedies.some(({ kind }) => kind === 'look-at-log')
         ? ['`/rescan logs errors` shows the function’s own words.']
         : []),
     ],
-    notes: unread.map(
-      (fault) => `:warning: Not looked at: ${sentence(fault.message, 300)} ${sentence(fault.mend, 200)}`,
-    ),
+    notes: [
+      ...unread.map((fault) => `:warning: Not looked at: ${sentence(fault.message, 300)} ${sentence(fault.mend, 200)}`),
+      ...(now - until < METRICS_LAG_MS
+        ? [
+            'CloudWatch is some minutes behind: `/rescan diagnose` in five minutes may see throttling that this does not.',
+          ]
+        : []),
+    ],
     buttons: buttonsOf(remedies, run),
   });
 }
@@ -58,6 +64,8 @@ function headline(finding: Finding): string {
       return 'failures cluster';
     case 'throttling':
       return SOURCES[finding.throttling.source];
+    case 'pushback':
+      return 'the pipeline asked for less, again and again';
     case 'near-timeout':
       return finding.timedOut > 0 ? 'images run into the function’s timeout' : 'the function comes near its timeout';
     case 'near-memory':
@@ -86,6 +94,8 @@ function findingWords(finding: Finding): string {
     }
     case 'throttling':
       return `${SOURCES[finding.throttling.source]} ${counted(finding.throttling.times, 'time')} (CloudWatch).`;
+    case 'pushback':
+      return `${counted(finding.times, 'call')} of ${count(finding.calls)} came back with “too many requests”, as the bot saw itself; those images were tried again. A slower pace mends it.`;
     case 'near-timeout':
       return `The longest invocation took ${duration(finding.mostMs)}; the timeout is ${duration(finding.timeoutMs)}${finding.timedOut > 0 ? `, and ${counted(finding.timedOut, 'image')} ran into it` : ''}. A higher timeout of the function mends it.`;
     case 'near-memory':
@@ -103,22 +113,39 @@ function findingWords(finding: Finding): string {
 
 const CODES = { bedrock: 'bedrock', lambda: 'lambda', textract: 'textract' } as const;
 
-/** The console's page where a person raises a limit: nothing the bot may do by itself. */
-function linkLines(remedies: readonly Remedy[], region: string): readonly string[] {
+/** The console of the region's part of AWS. */
+function consoleOf(region: string): string {
+  const domain = region.startsWith('cn-')
+    ? 'console.amazonaws.cn'
+    : region.startsWith('us-gov-')
+      ? 'console.amazonaws-us-gov.com'
+      : 'console.aws.amazon.com';
+  return `https://${region}.${domain}`;
+}
+
+/** The console's pages where a person raises a limit: nothing the bot may do by itself. */
+function linkLines(remedies: readonly Remedy[], { region, functionName }: PlacedDiagnosis['place']): readonly string[] {
+  const home = consoleOf(region);
   const services = new Set(remedies.flatMap((remedy) => (remedy.kind === 'raise-quota' ? [remedy.service] : [])));
-  return [...services].map((service) =>
-    service === 'dynamodb'
-      ? 'Raise the table’s capacity, or make it on demand.'
-      : `Raise it in ${link(`https://${region}.console.aws.amazon.com/servicequotas/home/services/${CODES[service]}/quotas`, `Service Quotas, ${CODES[service]}`)}.`,
-  );
+  const ofFunction = remedies.some(({ kind }) => kind === 'raise-timeout' || kind === 'raise-memory');
+  const page = `${home}/lambda/home?region=${region}#/functions/${encodeURIComponent(functionName)}?tab=configure`;
+  return [
+    ...[...services].map((service) =>
+      service === 'dynamodb'
+        ? `Raise the table’s capacity, or make it on demand, in ${link(`${home}/dynamodbv2/home?region=${region}#tables`, 'DynamoDB')}.`
+        : `Raise it in ${link(`${home}/servicequotas/home/services/${CODES[service]}/quotas`, `Service Quotas, ${CODES[service]}`)}.`,
+    ),
+    ...(ofFunction ? [`Timeout and memory are set in ${link(page, 'the function’s configuration')}.`] : []),
+  ];
 }
 
 function buttonsOf(remedies: readonly Remedy[], run: RunSnapshot | undefined): readonly Button[] {
   const retry = remedies.find((remedy) => remedy.kind === 'retry-cause');
   const isRunning = run?.state.kind === 'running';
-  const rests = run && ['tripped', 'stopped', 'paused', 'interrupted'].includes(run.state.kind);
+  const rests = run !== undefined && ['tripped', 'stopped', 'paused', 'interrupted'].includes(run.state.kind);
   return [
-    ...(isRunning && remedies.some(({ kind }) => kind === 'slower')
+    // A run that rests takes the pace along when it is resumed.
+    ...(run && (isRunning || rests) && remedies.some(({ kind }) => kind === 'slower')
       ? [button(ACTION.slower, 'Slower', run.runId)]
       : []),
     ...(rests ? [button(ACTION.resume, 'Resume', run.runId)] : []),

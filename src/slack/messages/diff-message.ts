@@ -1,10 +1,11 @@
+import type { DiffNow } from '../../checklist/result-control.ts';
 import { textOf, type WireItem } from '../../pipeline/wire-value.ts';
-import type { Diff } from '../../rescan/diff.ts';
 import type { DiffEntry } from '../../rescan/diff-entry.ts';
 import { ACTION, button } from './buttons.ts';
 import { code } from './escape.ts';
 import { count, counted, duration } from './format.ts';
 import { compose, type Message } from './message.ts';
+import { runName } from './run-words.ts';
 import { tableFigure } from './table-figure.ts';
 import { valueWords } from './validation-message.ts';
 
@@ -25,7 +26,7 @@ export const hoursSuffix = (item: WireItem): string => {
 
 /** How the table differs from a backup: removed entries first, as those are what a flush can cost. */
 export function diffMessage(
-  { backup, totals }: Pick<Diff, 'backup' | 'totals'>,
+  { backup, totals, openRun }: Pick<DiffNow, 'backup' | 'totals' | 'openRun'>,
   examples: readonly DiffEntry[],
   now: number,
 ): Message {
@@ -38,11 +39,12 @@ export function diffMessage(
   if (removed + changed + added === 0)
     return compose({
       fact: `The table holds what ${name} holds: ${counted(totals.same, 'record')}, nothing added, nothing removed.`,
-      lines: inFields,
+      lines: [...openRunLines(openRun), ...inFields],
     });
   return compose({
     fact: `Against ${name}: ${count(removed)} removed, ${count(changed)} changed, ${count(added)} added; ${count(totals.same)} the same.`,
     lines: [
+      ...openRunLines(openRun),
       ...(removedWithoutImage > 0
         ? [
             `:warning: *${counted(removedWithoutImage, 'removed entry names', 'removed entries name')} no image*: made by hand, so no rescan brings ${removedWithoutImage === 1 ? 'it' : 'them'} back.`,
@@ -82,9 +84,25 @@ export function diffMessage(
           ]),
       'The whole list stands beside this as CSV.',
     ],
-    buttons: removed > 0 ? [button(ACTION.putBack, 'Put removed entries back…', backup.id)] : [],
+    // While a run is under way, what is missing may come by itself a moment later.
+    buttons:
+      removed > 0 && openRun?.state !== 'running'
+        ? [button(ACTION.putBack, 'Put removed entries back…', backup.id)]
+        : [],
   });
 }
+
+/** What is told of a run that is not through: the table is not yet what it will be. */
+export const openRunLines = (openRun: DiffNow['openRun']): readonly string[] =>
+  openRun === undefined
+    ? []
+    : openRun.state === 'running'
+      ? [
+          `:warning: *${runName(openRun.runId)} is writing into the table*: this is how it stood while it was read, and what is removed may come with the images that are left.`,
+        ]
+      : [
+          `:warning: *${runName(openRun.runId)} is not through* (${openRun.state}): what is removed may come with the images that are left.`,
+        ];
 
 function exampleLine(entry: DiffEntry): string {
   const name = code(entryName(entry.key), 150);

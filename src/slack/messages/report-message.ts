@@ -26,7 +26,7 @@ export function reportMessage(
   const { totals, state } = run;
   const isThrough = state.kind === 'completed';
   const forecastOf = isThrough ? 'forecast' : 'forecast for all';
-  const isGood = isThrough && totals.failed === 0;
+  const isGood = isThrough && totals.failed === 0 && doneOf(run) >= run.total;
   return compose({
     fact: `${isGood ? ':white_check_mark:' : ':warning:'} Report of ${runName(run.runId)}: ${verdict(run)}.`,
     lines: [

@@ -53,8 +53,10 @@ export function putBackView(about: {
   table: string;
   channel: string;
   person?: string;
+  /** What else there is to know before one chooses. */
+  notes?: readonly string[];
 }): ModalView {
-  const { removed, backupId, table, all, byHand, channel, person } = about;
+  const { notes = [], removed, backupId, table, all, byHand, channel, person } = about;
   const options = removed.map(({ id, name, about: what, isHandMade }) => ({
     text: plain(shorten(name, 75)),
     value: id,
@@ -90,6 +92,7 @@ export function putBackView(about: {
         text: {
           type: 'mrkdwn',
           text: [
+            ...notes,
             `${counted(all, 'record')}${whose} of backup ${code(backupId, 80)} ${all === 1 ? 'is' : 'are'} not in ${code(table, 120)} any more. Each comes back only if nothing stands at its key; nothing is overwritten or deleted.`,
             ...(removed.length < all
               ? [
