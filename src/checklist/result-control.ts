@@ -82,6 +82,8 @@ export interface ResultControl {
   outcomes(
     runId?: string,
   ): Promise<ResultAnswer<{ readonly runId: string; readonly records: AsyncIterable<OutcomeRecord> }>>;
+  /** The last attempts that runs made at an image, the newest first. */
+  attempts(imageKey: string): Promise<ResultAnswer<readonly ImageAttempt[]>>;
   report(runId?: string): Promise<
     ResultAnswer<
       RunReport & {
@@ -107,6 +109,9 @@ export interface ResultControl {
 export interface DiffNow extends Diff {
   readonly openRun?: { readonly runId: string; readonly state: RunState['kind'] };
 }
+
+/** One invocation for an image. */
+export type ImageAttempt = Pick<OutcomeRecord, 'startedAt' | 'durationMs' | 'requestId'> & { readonly runId: string };
 
 /** An image of the bucket, if it is there. */
 export type FindImage = (key: string) => Promise<ListedImage | undefined>;

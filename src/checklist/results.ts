@@ -17,7 +17,7 @@ import type { RunRecord, RunStore } from '../rescan/run-store.ts';
 import type { ManifestEntry, OutcomeRecord } from '../rescan/types.ts';
 import type { ChecklistStore } from './checklist-store.ts';
 import { flushesAround, referenceBackup } from './reference-backup.ts';
-import type { FindImage, ResultAnswer, ResultControl, ResultRefusal } from './result-control.ts';
+import type { FindImage, ImageAttempt, ResultAnswer, ResultControl, ResultRefusal } from './result-control.ts';
 import { chooseForRetry } from './retry-choice.ts';
 import type { StartControl } from './start-control.ts';
 import { refusalOrFault } from './table-errors.ts';
@@ -46,6 +46,7 @@ export interface ResultsPorts {
 }
 
 const SEGMENTS = 4;
+const MOST_ATTEMPTS = 5;
 const refuse = (refusal: ResultRefusal): { readonly ok: false; readonly refusal: ResultRefusal } => ({
   ok: false,
   refusal,
@@ -164,6 +165,16 @@ export function createResults(ports: ResultsPorts): ResultControl {
           for await (const chunk of store.journal(id, 0)) yield* chunk.records;
         }
         return { ok: true, value: { runId: id, records: records() } };
+      }),
+    attempts: (imageKey) =>
+      answer(async () => {
+        const found: ImageAttempt[] = [];
+        for (const { runId } of await readHistory(store))
+          for await (const { records } of store.journal(runId, 0))
+            for (const { key, startedAt, durationMs, requestId } of records)
+              if (key === imageKey)
+                found.push({ runId, startedAt, durationMs, ...(requestId === undefined ? {} : { requestId }) });
+        return { ok: true, value: found.sort((a, b) => b.startedAt - a.startedAt).slice(0, MOST_ATTEMPTS) };
       }),
     report: (runId) =>
       answer(async () => {

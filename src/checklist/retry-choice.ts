@@ -59,7 +59,7 @@ export async function chooseForRetry(
     const notFailed = named ? named.length - chosen.images : 0;
     const words = [
       chosen.cause === undefined ? what : `${what}: ${chosen.cause}`,
-      ...(notFailed > 0 ? [`${notFailed} of them not failed by what is on record`] : []),
+      ...(notFailed > 0 ? [`${notFailed} of them did not fail by what is on record`] : []),
       ...(chosen.gone > 0 ? [`${chosen.gone} more left out, as the bucket does not hold them any more`] : []),
     ];
     isTaken = true;

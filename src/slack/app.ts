@@ -225,7 +225,7 @@ export function createSlackApp(ports: {
     clock,
   });
   const putBack = createPutBackForm({ results, askApproval: forms.ask, ...modals });
-  const logs = createLogDeeds({ findLines: functionLog.findLines, chat: answers, files, clock });
+  const logs = createLogDeeds({ findLines: functionLog.findLines, results, chat: answers, files, clock });
   const following = createLogFollowing({
     followLines: functionLog.followLines,
     stops: functionLog.followStops,

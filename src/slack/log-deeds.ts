@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import type { ResultControl } from '../checklist/result-control.ts';
 import type { Clock } from '../clock.ts';
 import { FaultError } from '../pipeline/fault.ts';
 import { patternOfText, readAround, readNewest } from '../pipeline/log-read.ts';
@@ -19,8 +20,12 @@ export interface LogDeeds {
   show(asked: LogsAsked, asker: Pick<Asker, 'channel'>): Promise<Message | undefined>;
 }
 
+/** How far the clocks of the bot and of Lambda may be apart. */
+const ABOUT_MS = 60_000;
+
 export function createLogDeeds(ports: {
   findLines: (window: LogWindow) => AsyncIterable<LogLine>;
+  results: Pick<ResultControl, 'attempts'>;
   chat: Pick<Chat, 'post'>;
   files: FileUpload;
   clock: Clock;
@@ -58,11 +63,29 @@ export function createLogDeeds(ports: {
     const window = { from: to - asked.fromMs, to };
     const { image } = asked;
     const read = await readLines(asked, window);
+    const isWanted = ({ isHit, isError }: InvocationLog) => isHit && (!asked.errorsOnly || isError);
     const groups: readonly InvocationLog[] = groupByInvocation(read.lines, read.hits)
-      .filter(({ isHit }) => isHit)
-      .filter(({ isError }) => !asked.errorsOnly || isError)
+      .filter(isWanted)
       .filter((group) => image === undefined || group.lines.some(({ message }) => message.includes(image)));
-    return { groups, lines: read.lines.length, isCut: read.isCut, from: read.from };
+    const found = { lines: read.lines.length, isCut: read.isCut, from: read.from };
+    if (image === undefined || groups.length > 0) return { ...found, groups };
+    return { ...found, ...(await readAttempts(image, isWanted)) };
+  }
+
+  /** A function need not say which image it is at: the runs know under which request each was invoked, and when. */
+  async function readAttempts(image: string, isWanted: (group: InvocationLog) => boolean) {
+    const attempts = await ports.results.attempts(image);
+    const groups: InvocationLog[] = [];
+    const runIds = new Set<string>();
+    for (const { runId, requestId, startedAt, durationMs } of attempts.ok ? attempts.value : []) {
+      if (requestId === undefined) continue;
+      const window = { from: startedAt - ABOUT_MS, to: startedAt + durationMs + ABOUT_MS };
+      const read = await readAround(ports.findLines, window, patternOfText(requestId));
+      const its = groupByInvocation(read.lines, read.hits).filter((group) => group.requestId === requestId);
+      groups.push(...its.filter(isWanted));
+      if (its.length > 0) runIds.add(runId);
+    }
+    return { groups, invokedBy: [...runIds] };
   }
 
   async function readLines({ pattern, image }: LogsAsked, window: { from: number; to: number }) {

@@ -26,11 +26,12 @@ export function nearestWords(typed: string, words: readonly string[]): readonly 
   const word = typed.toLowerCase();
   if (word === '' || word.length > LONGEST) return [];
   return words
-    .map((candidate) => ({
-      candidate,
+    .map((candidate) => {
+      const lower = candidate.toLowerCase();
       // A word half typed is near, however much is missing.
-      distance: word.length >= 2 && candidate.startsWith(word) ? 0.5 : editDistance(word, candidate),
-    }))
+      const isBegun = word.length >= 2 && lower.startsWith(word);
+      return { candidate, distance: isBegun ? 0.5 : editDistance(word, lower) };
+    })
     .filter(
       ({ candidate, distance }) => distance <= Math.max(1, Math.floor(Math.max(word.length, candidate.length) / 2)),
     )

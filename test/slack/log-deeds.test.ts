@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { ImageAttempt } from '../../src/checklist/result-control.ts';
 import { FaultError } from '../../src/pipeline/fault.ts';
 import { LogGroupMissingError, type LogLine, LogPatternRefusedError, type LogWindow } from '../../src/pipeline/logs.ts';
 import { readFilterPattern } from '../../src/sandbox/aws/filter-pattern.ts';
@@ -30,6 +31,7 @@ async function show(
   lines: readonly LogLine[],
   asked: Partial<LogsAsked> = {},
   trouble: { find?: (window: LogWindow) => unknown; share?: unknown } = {},
+  attempts: readonly ImageAttempt[] = [],
 ) {
   const posts: Message[] = [];
   const files: { name: string; text: string; threadTs?: string }[] = [];
@@ -43,6 +45,7 @@ async function show(
         if (line.at >= from && line.at <= to && matches(line.message) && (stream ?? line.stream) === line.stream)
           yield line;
     },
+    results: { attempts: async () => ({ ok: true, value: attempts }) },
     chat: {
       async post(_channel, message) {
         posts.push(withinLimits(message));
@@ -89,6 +92,22 @@ describe('the log', () => {
     expect(none.posts[0]?.text).toMatch(
       /^The function’s log has nothing of the last 15 min, image `no "such" &lt;!channel&gt;.png`/,
     );
+  });
+
+  test('of an image that it does not name is found by the request under which a run invoked it, however long ago', async () => {
+    const old = NOW - 5 * 3_600_000;
+    const log = [...invocation(A, 's1', '[ERROR] KeyError: week'), ...invocation(B, 's1', 'stored 3')].map(
+      (line, n) => ({ ...line, at: old + n }),
+    );
+    const attempt = { runId: 'r-0001', startedAt: old, durationMs: 5, requestId: A };
+    const seen = await show(log, { image: 'silent.png' }, {}, [
+      attempt,
+      { runId: 'r-0002', startedAt: old, durationMs: 5 },
+    ]);
+    expect(seen.posts[0]?.text).toMatch(/^1 invocation for image `silent.png`, 1 with errors\./);
+    expect(seen.said).toMatch(/KeyError/);
+    expect(seen.said).toMatch(/by request id these are of `r-0001`/);
+    expect(seen.said).not.toMatch(/stored 3/);
   });
 
   test('of an image whose key no pattern can hold is looked for line by line', async () => {

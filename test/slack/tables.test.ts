@@ -84,7 +84,7 @@ function tables() {
     askApproval: async () => undefined,
   });
   const { findLines, followLines, followStops: stops } = functionLog;
-  const logs = createLogDeeds({ findLines, chat, files, clock });
+  const logs = createLogDeeds({ findLines, results, chat, files, clock });
   const following = createLogFollowing({
     followLines,
     stops,

@@ -70,6 +70,7 @@ export const idleRescans = (runs: RunControl): Omit<Rescans, 'tables'> => ({
     failures: noRun,
     planRetry: noRun,
     outcomes: noRun,
+    attempts: noRun,
     report: noRun,
     validate: noRun,
     diff: noRun,

@@ -50,7 +50,7 @@ export const exportCommand = ({ files, exportAudit, threadIn }: ResultCommandPor
       const [near] = nearestWords(typed, EXPORTS);
       return {
         ok: false,
-        line: `${code(typed, 60)} cannot be exported${near === undefined ? '' : `; did you mean \`${near}\`?`}`,
+        line: `${code(typed, 60)} cannot be exported${near === undefined ? '.' : `; did you mean \`${near}\`?`}`,
       };
     }
     if (more.length > 0 || (id !== undefined && (what === 'failures' || what === 'audit')))

@@ -52,8 +52,8 @@ export function codeBlock(lines: readonly LogLine[]): {
 export interface LogsAsked {
   readonly errorsOnly: boolean;
   readonly fromMs: number;
-  readonly pattern?: string;
-  readonly image?: string;
+  readonly pattern?: string | undefined;
+  readonly image?: string | undefined;
 }
 
 /** What was asked for, in words: `the last 15 min, errors only`. */
@@ -69,7 +69,13 @@ export const askedWords = ({ errorsOnly, fromMs, pattern, image }: LogsAsked): s
 export function logsMessage(
   groups: readonly InvocationLog[],
   asked: LogsAsked,
-  read: { readonly lines: number; readonly isCut: boolean; readonly from: number },
+  read: {
+    readonly lines: number;
+    readonly isCut: boolean;
+    readonly from: number;
+    /** The log does not name the image: these runs tell which invocations were for it. */
+    readonly invokedBy?: readonly string[];
+  },
 ): { readonly message: Message; readonly isWhole: boolean } {
   const errors = groups.filter(({ isError }) => isError).length;
   const spoken = groups.filter(({ lines }) => lines.length > 0);
@@ -84,8 +90,17 @@ export function logsMessage(
       fact:
         groups.length === 0
           ? `The function’s log has nothing of ${askedWords(asked)}.`
-          : `${invocations === 0 ? 'Lines outside of an invocation' : counted(invocations, 'invocation')} in the function’s log, ${errors === 0 ? 'none' : count(errors)} with errors (${askedWords(asked)}).`,
-      lines: groups.length === 0 ? ['CloudWatch shows lines some seconds after they were written.'] : [],
+          : read.invokedBy
+            ? `${counted(groups.length, 'invocation')} for image ${code(asked.image ?? '', 150)}, ${errors === 0 ? 'none' : count(errors)} with errors.`
+            : `${invocations === 0 ? 'Lines outside of an invocation' : counted(invocations, 'invocation')} in the function’s log, ${errors === 0 ? 'none' : count(errors)} with errors (${askedWords(asked)}).`,
+      lines:
+        groups.length === 0
+          ? ['CloudWatch shows lines some seconds after they were written.']
+          : read.invokedBy
+            ? [
+                `The log does not name the image in ${askedWords({ ...asked, image: undefined })}; by request id these are of ${read.invokedBy.map((id) => code(id, 40)).join(', ')}.`,
+              ]
+            : [],
       figures: blocks.map(({ group, text }) => ({
         block: { type: 'section', text: { type: 'mrkdwn', text: `${headOf(group)}\n${text}` } },
         plain: [`${headOf(group)}\n${text}`],

@@ -24,7 +24,12 @@ export function previewMessage(plan: RunPlan, options: { buttons: boolean } = { 
         : []),
     ],
     numbers: [
-      ['Images', `${chosen ?? 'all of the bucket'}; ${counted(plan.leftOut, 'other object')} left out`],
+      [
+        'Images',
+        plan.selection.retry
+          ? (chosen ?? '')
+          : `${chosen ?? 'all of the bucket'}; ${counted(plan.leftOut, 'other object')} left out`,
+      ],
       ...(plan.canary
         ? [
             [
