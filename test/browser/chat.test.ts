@@ -151,6 +151,39 @@ describePage('a small Slack on the page', () => {
     expect(await page.evaluate('document.activeElement?.className')).toBe('thread-link');
   });
 
+  test('a click acts as the person one is now, in the channel and in an open thread; an edit is drawn at once', async () => {
+    const clicks: string[] = [];
+    const { page, say, become, client, message } = await slackPage({
+      app(app) {
+        app.action('go', async ({ ack, body }) => {
+          await ack();
+          clicks.push(body.user.id);
+        });
+      },
+    });
+    const blocks = [{ ...section('press it'), accessory: button }];
+    const parent = await say('press it', { blocks });
+    const reply = await say('press it', { thread_ts: parent, blocks });
+    await page.locator('main .thread-link').click();
+    await page.locator('aside.thread .message').nth(1).waitFor();
+    const inChannel = page.locator('main [data-action="go"]');
+    const inThread = page.locator('aside.thread [data-action="go"]').last();
+    await inChannel.click();
+    await inThread.click();
+    await vi.waitFor(() => expect(clicks).toHaveLength(2));
+    await become('approver');
+    await inChannel.click();
+    await vi.waitFor(() => expect(clicks).toHaveLength(3));
+    await inThread.click();
+    await vi.waitFor(() => expect(clicks).toEqual(['U0OPERATOR', 'U0OPERATOR', 'U0APPROVER', 'U0APPROVER']));
+    await client.chat.update({ channel: CHANNEL, ts: parent, text: 'changed', blocks: [section('was *changed*')] });
+    await client.chat.update({ channel: CHANNEL, ts: reply, text: 'changed', blocks: [section('*too*')] });
+    await message('was changed').locator('.edited').waitFor();
+    await page.locator('aside.thread strong', { hasText: 'too' }).waitFor();
+    await client.reactions.add({ channel: CHANNEL, timestamp: parent, name: 'eyes' });
+    await page.locator('main .reaction').waitFor();
+  });
+
   test('a link to a message of this Slack shows the message, in its thread', async () => {
     const { page, say, client, message } = await slackPage();
     const parent = await say('where it was decided');

@@ -1,5 +1,5 @@
 import { type ComponentChildren, h } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { type JsonRecord, recordsOf, textOf } from '../../slack/json.ts';
 import { Composer } from './chat/composer.ts';
 import { HomeTab } from './chat/home.ts';
@@ -40,8 +40,10 @@ export function App(): ComponentChildren {
     setSidebarOpen(false);
     keepPlace(next);
   };
+  const latest = useRef(seenWorkspace);
+  latest.current = seenWorkspace;
   const follow = (url: string): boolean => {
-    const found = messageAt(url, seenWorkspace);
+    const found = messageAt(url, latest.current);
     if (!found) return false;
     go(String(found.channelId), textOf(found.threadTs));
     setShown({ ts: String(found.ts) });

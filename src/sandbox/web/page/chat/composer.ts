@@ -33,9 +33,11 @@ export function Composer({
   const isThread = threadTs !== undefined;
   const id = isThread ? 'thread-composer' : 'composer';
   const name = workspace.names.channel(channel) ?? '';
+  const isCommand = text.startsWith('/');
+  const { commands, messages, ephemerals } = workspace;
   const known = useMemo(
-    () => knownLines(workspace.commands, [...workspace.messages, ...workspace.ephemerals]),
-    [workspace],
+    () => (isCommand ? knownLines(commands, [...messages, ...ephemerals]) : []),
+    [isCommand, commands.length, messages.length, ephemerals.length],
   );
   const offered = isThread || closedFor === text ? [] : completionsOf(known, text);
   useEffect(() => {
@@ -55,9 +57,8 @@ export function Composer({
     write('');
     back.current = 0;
     said.current = [...said.current, line].slice(-MOST_REMEMBERED);
-    const isCommand = line.startsWith('/') && !isThread;
     onAnswer(
-      isCommand
+      line.startsWith('/') && !isThread
         ? await post('/sandbox/command', { user, channel, text: line })
         : await post('/sandbox/message', {
             user,

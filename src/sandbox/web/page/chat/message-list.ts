@@ -1,8 +1,8 @@
-import { type ComponentChildren, h } from 'preact';
+import { type ComponentChild, type ComponentChildren, h } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { type JsonRecord, textOf } from '../../../slack/json.ts';
 import { nearDay } from '../blocks/dates.ts';
-import type { Workspace } from '../workspace.ts';
+import { threadKey, type Workspace } from '../workspace.ts';
 import { Message, timeOf } from './message.ts';
 
 const NEAR_END_PX = 60;
@@ -29,6 +29,7 @@ export function MessageList({
   const list = useRef<HTMLDivElement>(null);
   const atEnd = useRef(true);
   const [behind, setBehind] = useState(0);
+  const drawn = useRef(new Map<string, Drawn>());
   const count = messages.length;
   const before = useRef(count);
   const toEnd = () => {
@@ -78,7 +79,9 @@ export function MessageList({
       },
       messages.flatMap((message, at) => [
         ...dividers(message, messages[at - 1], newSince),
-        h(Message, { key: textOf(message.ts), message, ...common }),
+        drawnOnce(drawn.current, message, common.workspace, () =>
+          h(Message, { key: textOf(message.ts), message, ...common }),
+        ),
       ]),
     ),
     behind > 0
@@ -89,6 +92,32 @@ export function MessageList({
         )
       : null,
   ]);
+}
+
+interface Drawn {
+  readonly looks: string;
+  readonly node: ComponentChild;
+}
+
+/**
+ * The message as it was drawn before, where nothing that shows of it has changed since: of a thousand messages one edit draws one anew.
+ * What it can do must therefore not depend on when it was drawn.
+ */
+function drawnOnce(
+  drawn: Map<string, Drawn>,
+  message: JsonRecord,
+  { replies, users, channels, files }: Workspace,
+  draw: () => ComponentChild,
+): ComponentChild {
+  const answers = replies.get(threadKey(message.channelId, message.ts));
+  const around = [answers?.length, answers?.at(-1)?.ts, users.length, channels.length, files.length];
+  const looks = JSON.stringify([message.editedTs, message.reactions, message.files, around]);
+  const ts = textOf(message.ts) ?? '';
+  const before = drawn.get(ts);
+  if (before?.looks === looks) return before.node;
+  const node = draw();
+  drawn.set(ts, { looks, node });
+  return node;
 }
 
 /** The day where it changes, and where the messages begin that are new. */

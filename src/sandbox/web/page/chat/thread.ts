@@ -52,7 +52,7 @@ export function Thread({
           '✕',
         ),
       ]),
-      h(MessageList, { ...common, key: ts, pane: 'thread', messages: [...parent, ...replies] }),
+      h(MessageList, { ...common, key: `${common.user}/${ts}`, pane: 'thread', messages: [...parent, ...replies] }),
       h(Composer, { workspace, user: common.user, onAnswer: common.onAnswer, channel, threadTs: ts }),
     ],
   );
