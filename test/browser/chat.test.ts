@@ -17,6 +17,8 @@ describePage('a small Slack on the page', () => {
       },
     });
     await page.locator('.suggestions').waitFor();
+    // This Slack is alone, and the World says so.
+    await page.locator('.world', { hasText: 'No local AWS answers' }).waitFor();
     expect(await page.locator('.suggested code').allTextContents()).toHaveLength(3);
     expect(await axeInBoth()).toEqual([]);
     // Of this workspace's app none is a command: Slack says so, to this person alone.

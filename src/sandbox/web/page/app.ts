@@ -30,6 +30,13 @@ export function App(): ComponentChildren {
   const [dismissed, setDismissed] = useState<ReadonlySet<string>>(new Set());
   const [isWorldOpen, setWorldOpen] = useState(() => matchMedia(ROOM_FOR_WORLD).matches);
   const [isSidebarOpen, setSidebarOpen] = useState(false);
+  useEffect(() => {
+    // A window made narrow shows the conversation, one made wide shows both.
+    const room = matchMedia(ROOM_FOR_WORLD);
+    const onChange = () => setWorldOpen(room.matches);
+    room.addEventListener('change', onChange);
+    return () => room.removeEventListener('change', onChange);
+  }, []);
   const userId = textOf(seenWorkspace.users.find(({ name }) => name === user)?.id) ?? '';
   const isKnown = keptPlace === HOME || seenWorkspace.channels.some(({ id }) => id === keptPlace);
   const place = isKnown ? keptPlace : FIRST_PLACE;
@@ -75,7 +82,10 @@ export function App(): ComponentChildren {
             class: 'icon menu-toggle',
             'aria-label': 'Channels and people',
             'aria-expanded': isSidebarOpen,
-            onClick: () => setSidebarOpen(!isSidebarOpen),
+            onClick() {
+              setSidebarOpen(!isSidebarOpen);
+              if (!matchMedia(ROOM_FOR_WORLD).matches) setWorldOpen(false);
+            },
           },
           '☰',
         ),

@@ -13,11 +13,15 @@ const REST_FACTOR = 3;
 export function useLooks(paths: readonly string[]): {
   readonly seen: Readonly<Record<string, JsonRecord | undefined>>;
   readonly look: () => Promise<void>;
+  /** Whether the last look found nothing at all. */
+  readonly isMissing: boolean;
 } {
   const [seen, setSeen] = useState<Readonly<Record<string, JsonRecord | undefined>>>({});
+  const [isMissing, setMissing] = useState(false);
   const look = async () => {
     const answers = await Promise.all(paths.map(async (path) => [path, await get(`/aws/sandbox/${path}`)] as const));
     const had = answers.filter(([, answer]) => answer !== undefined);
+    setMissing(paths.length > 0 && had.length === 0);
     setSeen((before) => ({ ...before, ...Object.fromEntries(had) }));
   };
   useEffect(() => {
@@ -35,5 +39,5 @@ export function useLooks(paths: readonly string[]): {
       clearTimeout(timer);
     };
   }, [paths.join(' ')]);
-  return { seen, look };
+  return { seen, look, isMissing };
 }

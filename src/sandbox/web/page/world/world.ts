@@ -46,7 +46,7 @@ export function World({
     bucket: [bucketPath],
     function: ['function', 'invocations', 'log?limit=200'],
   };
-  const { seen, look } = useLooks(isOpen ? ['world', COUNTS, ...paths[tab]] : []);
+  const { seen, look, isMissing } = useLooks(isOpen ? ['world', COUNTS, ...paths[tab]] : []);
 
   const tell = async (answer: JsonRecord) => {
     const failed = answer.ok === false || answer.error !== undefined;
@@ -69,7 +69,7 @@ export function World({
 
   const { world } = seen;
   const panel = (): ComponentChildren => {
-    const waits = h('p', { class: 'quiet', role: 'status' }, 'Looking…');
+    const waits = isMissing ? null : h('p', { class: 'quiet', role: 'status' }, 'Looking…');
     switch (tab) {
       case 'table': {
         const table = seen[tablePath];
@@ -113,6 +113,13 @@ export function World({
         ),
       ]),
       said === '' ? null : h('p', { class: 'error', role: 'alert' }, said),
+      isMissing
+        ? h(
+            'p',
+            { class: 'quiet', role: 'status' },
+            'No local AWS answers: without --slack-only the sandbox brings one.',
+          )
+        : null,
       tallies(recordOf(seen[COUNTS]?.counts), recordOf(world?.seen)),
       h(
         'div',
