@@ -241,8 +241,7 @@ export function createChecklist(ports: ChecklistPorts): Checklist {
       if (job.work.kind !== 'backup') {
         if (event.kind !== 'failed' && event.kind !== 'stopped') return;
         if (job.work.kind !== 'flush' || job.work.failedOnly) return;
-        const message = event.kind === 'stopped' ? 'It was stopped.' : `It broke off: ${event.refusal.reason}.`;
-        return recordFlush(job, 'failed', { kind: 'trouble', message });
+        return recordFlush(job, 'failed', { kind: 'trouble', message: whyItEnded(event) });
       }
       if (event.kind === 'started') underWay.set(job.id, await checklist.begin('backup', job.by));
       const step = underWay.get(job.id);
@@ -266,4 +265,22 @@ export function createChecklist(ports: ChecklistPorts): Checklist {
     },
   };
   return checklist;
+}
+
+/** Why a flush came to no good end, in one sentence; its own message in the channel says more. */
+function whyItEnded(event: Extract<TableEvent, { kind: 'failed' | 'stopped' }>): string {
+  if (event.kind === 'stopped') return 'It was stopped before its end.';
+  const { refusal } = event;
+  switch (refusal.reason) {
+    case 'fault':
+      return `It broke off: ${refusal.fault.message}`;
+    case 'differs':
+      return 'Nothing was deleted: the table differed from its backup by more than it may.';
+    case 'backup-damaged':
+      return `It broke off: backup ${refusal.backupId} is damaged.`;
+    case 'backup-not-found':
+      return `It broke off: backup ${refusal.backupId} is gone.`;
+    default:
+      return `It broke off (${refusal.reason}).`;
+  }
 }

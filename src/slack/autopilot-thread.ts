@@ -7,12 +7,12 @@ import type { RunControl } from '../rescan/run-control.ts';
 import type { AlertDelivery } from './alert-delivery.ts';
 import type { Board, Shown } from './board.ts';
 import type { Chat } from './chat.ts';
-import { approvalMessage, type WhoApproves } from './messages/approval-message.ts';
+import type { WhoApproves } from './messages/approval-message.ts';
 import { autopilotMessage, needsPersonMessage, receiptMessage } from './messages/autopilot-message.ts';
 import type { Message } from './messages/message.ts';
 import { previewMessage } from './messages/preview.ts';
 import { validationMessage } from './messages/validation-message.ts';
-import { decideByRequester } from './self-approval.ts';
+import { showApproval } from './show-approval.ts';
 
 /** The autopilot as its message shows it. */
 export interface ShownAutopilot extends Shown {
@@ -35,7 +35,7 @@ export function createAutopilotThread(ports: {
   board: Pick<Board<ShownAutopilot>, 'show'>;
   alerts: Pick<AlertDelivery, 'put'>;
   chat: Pick<Chat, 'post' | 'edit'>;
-  tables: Pick<TableControl, 'setMessage' | 'click'>;
+  tables: Pick<TableControl, 'setMessage' | 'approval' | 'click'>;
   runs: Pick<RunControl, 'setPlace'>;
   auditHead: () => Promise<string | undefined>;
   whoApproves: WhoApproves;
@@ -54,9 +54,7 @@ export function createAutopilotThread(ports: {
         case 'stopped':
           return board.show({ runId: record.id, record, view: event.view });
         case 'approval-asked': {
-          const ts = await chat.post(channel, approvalMessage(event.approval, ports.whoApproves));
-          await ports.tables.setMessage(event.approval.id, ts);
-          if (ports.whoApproves.policy === 'self') await decideByRequester({ ...event.approval, ts }, ports);
+          await showApproval(event.approval, ports);
           return;
         }
         case 'run-planned': {

@@ -8,12 +8,20 @@ const WITHIN_MS = 10_000;
  * of these in half an hour. Throws where it is not taken.
  */
 export async function replyTo(responseUrl: string, message: Message): Promise<void> {
-  const { text, blocks } = withinLimits(message);
-  const reply = await fetch(responseUrl, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json; charset=utf-8' },
-    body: JSON.stringify({ response_type: 'ephemeral', replace_original: false, text, blocks }),
-    signal: AbortSignal.timeout(WITHIN_MS),
-  });
-  if (!reply.ok) throw new Error(`The response_url answered ${reply.status}: ${(await reply.text()).slice(0, 200)}`);
+  const { text, blocks, plain } = withinLimits(message);
+  const send = async (form: object): Promise<string | undefined> => {
+    const reply = await fetch(responseUrl, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json; charset=utf-8' },
+      body: JSON.stringify({ response_type: 'ephemeral', replace_original: false, text, ...form }),
+      signal: AbortSignal.timeout(WITHIN_MS),
+    });
+    const said = await reply.text();
+    // A refusal may come as a 200 as well, in JSON.
+    const isRefused = !reply.ok || /"ok"\s*:\s*false/.test(said);
+    return isRefused ? `${reply.status}: ${said.slice(0, 200)}` : undefined;
+  };
+  const refused = await send({ blocks });
+  const stillRefused = refused?.includes('invalid_blocks') && plain ? await send({ blocks: plain }) : refused;
+  if (stillRefused !== undefined) throw new Error(`The response_url answered ${stillRefused}`);
 }

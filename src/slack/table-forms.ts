@@ -2,10 +2,10 @@ import type { TableAct, TableControl } from '../checklist/table-control.ts';
 import type { Clock } from '../clock.ts';
 import type { Chat } from './chat.ts';
 import type { Asker } from './commands/command.ts';
-import { approvalMessage, type WhoApproves } from './messages/approval-message.ts';
+import type { WhoApproves } from './messages/approval-message.ts';
 import { type Message, say } from './messages/message.ts';
 import { tableRefusalLines, tableRefusalMessage } from './messages/table-refusals.ts';
-import { decideByRequester } from './self-approval.ts';
+import { showApproval } from './show-approval.ts';
 import type { ModalView } from './views/change-plan-view.ts';
 import { chooseRestoreView, flushView, lookingView, refusalView, restoreView } from './views/table-views.ts';
 
@@ -36,7 +36,7 @@ export interface TableForms {
 }
 
 export function createTableForms(ports: TableFormsPorts): TableForms {
-  const { tables, chat, clock } = ports;
+  const { tables, clock } = ports;
 
   /** Opens a modal at once, since a trigger lives three seconds, and fills it when `fill` has the facts. */
   async function open(triggerId: string, title: string, fill: () => Promise<ModalView>): Promise<undefined> {
@@ -79,13 +79,11 @@ export function createTableForms(ports: TableFormsPorts): TableForms {
       const { person, channel } = asker;
       const asked = await tables.request({ act, by: person, channel, ...(reason === undefined ? {} : { reason }) });
       if (!asked.ok) return tableRefusalMessage(asked.refusal);
-      const approval = asked.value;
-      const ts = await chat.post(channel, approvalMessage(approval, ports.whoApproves));
-      await tables.setMessage(approval.id, ts);
-      if (ports.whoApproves.policy !== 'self')
-        return say('Asked for approval in the channel. It begins as soon as an approver says yes.');
-      const refused = await decideByRequester({ ...approval, ts }, ports);
-      return refused && tableRefusalMessage(refused);
+      const refused = await showApproval(asked.value, ports);
+      if (refused) return tableRefusalMessage(refused);
+      return ports.whoApproves.policy === 'self'
+        ? undefined
+        : say('Asked for approval in the channel. It begins as soon as an approver says yes.');
     },
   };
 }

@@ -305,6 +305,28 @@ describe('a checklist', () => {
     expect(await checklist.gate('resume')).toMatchObject({ missing: [{ reason: 'table-reset', by: 'flush' }] });
   });
 
+  test('that is past can be looked at, also while another is open', async () => {
+    const checklist = open();
+    const job = flushJob({ checklistId: await checklist.ensureOpen('U1') });
+    const refusal = {
+      reason: 'differs',
+      backupId: 'b-1',
+      difference: { added: 200, changed: 0, removed: 0 },
+      most: 100,
+    } as const;
+    await checklist.hearTable({ kind: 'failed', job, refusal });
+    await checklist.close('U1');
+    await checklist.ensureOpen('U2');
+    const past = await checklist.view('c-0001');
+    expect(past).toMatchObject({ id: 'c-0001', outcome: { kind: 'closed', by: 'U1' } });
+    expect(past.steps.find(({ step }) => step === 'flush')).toMatchObject({
+      state: 'failed',
+      found: { message: 'Nothing was deleted: the table differed from its backup by more than it may.' },
+    });
+    expect((await checklist.view()).id).toBe('c-0002');
+    expect((await checklist.view('c-0099')).id).not.toBe('c-0099');
+  });
+
   test('a record that two copies left behind when they opened it at once is no rescan', async () => {
     await table.create(
       { pk: 'checklists#fn', sk: 'c-0009' },

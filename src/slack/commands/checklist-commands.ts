@@ -25,21 +25,33 @@ export interface ChecklistCommandPorts {
 }
 
 /** The checklist as it stands, with the button of the next step for those who may press it. */
-export async function showChecklist(asker: Pick<Asker, 'person'>, ports: ChecklistCommandPorts): Promise<Message> {
+export async function showChecklist(
+  asker: Pick<Asker, 'person'>,
+  ports: ChecklistCommandPorts,
+  id?: string,
+): Promise<Message> {
   const [view, permission] = await Promise.all([
-    ports.checklist.view(),
+    ports.checklist.view(id),
     ports.permissions.may(asker.person, 'operator'),
   ]);
-  return checklistMessage(view, ports.clock.now(), { buttons: permission.ok });
+  if (id !== undefined && view.id !== id)
+    return say(`There is no checklist ${code(id, 20)}.`, '`/rescan history` lists those that were.');
+  // A past one is for looking at: its next step is none of now.
+  return checklistMessage(view, ports.clock.now(), { buttons: permission.ok && id === undefined });
 }
 
 /** `/rescan checklist` */
 export const checklistCommand = (ports: ChecklistCommandPorts): Command => ({
   word: 'checklist',
   role: 'viewer',
-  usage: 'checklist',
-  help: 'every step of the rescan: what is done, what still holds, what is next',
-  read: noMore('checklist', { act: (asker) => showChecklist(asker, ports) }),
+  usage: 'checklist [c-0007]',
+  help: 'every step of the rescan: what is done, what still holds, what is next; with an id a past one, as it was left',
+  read(rest) {
+    const id = rest.trim().toLowerCase();
+    if (id !== '' && !/^c-\d{4,}$/.test(id))
+      return { ok: false, line: `${code(rest.trim(), 60)} is no checklist: those are called like \`c-0007\`.` };
+    return { ok: true, value: { act: (asker) => showChecklist(asker, ports, id === '' ? undefined : id) } };
+  },
 });
 
 /** `/rescan close`: the checklist is closed without its run. */
