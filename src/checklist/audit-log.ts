@@ -7,10 +7,21 @@ import type { AuditAnchors } from './audit-anchors.ts';
 export interface AuditLog {
   /** On record when this resolves: behind whatever other copies wrote meanwhile. */
   append(facts: AuditFacts): Promise<AuditEntry>;
-  /** Oldest first from the first one, or newest first. */
+  /** Oldest first from the first one, or newest first. @throws AuditUnreadableError at one that is no entry any more. */
   entries(options?: { newestFirst?: boolean; limit?: number }): AsyncIterable<AuditEntry>;
   /** Whether every entry stands as it was written; `noted`: and one with this hash, which somebody wrote down. */
   verify(noted?: string): Promise<AuditCheck>;
+}
+
+/** Somebody wrote over an entry by hand: it cannot be shown. */
+export class AuditUnreadableError extends Error {
+  override readonly name = 'AuditUnreadableError';
+  /** Where it stands in the control table. */
+  readonly place: string;
+  constructor(place: string, cause: unknown) {
+    super(`What stands at ${place} is no entry of the audit.`, { cause });
+    this.place = place;
+  }
 }
 
 /** `anchors`: how many heads in S3 the chain was held against; undefined where they could not be read. */
@@ -76,7 +87,11 @@ export function createAuditLog(
     },
     async *entries({ newestFirst = false, limit } = {}) {
       const options = { prefix: PREFIX, descending: newestFirst, ...(limit === undefined ? {} : { limit }) };
-      for await (const entry of table.list(pk, options)) yield auditEntrySchema.parse(entry);
+      for await (const entry of table.list(pk, options)) {
+        const read = auditEntrySchema.safeParse(entry);
+        if (!read.success) throw new AuditUnreadableError(entry.sk, read.error);
+        yield read.data;
+      }
     },
     async verify(noted) {
       // Before the entries: what comes meanwhile is beyond them.

@@ -45,7 +45,7 @@ export type AutopilotRecord = z.infer<typeof recordSchema>;
 /** The autopilot of one pipeline in the control table: one at a time. `pipeline#NAME` / `autopilot`. */
 export interface AutopilotStore {
   read(): Promise<AutopilotRecord | undefined>;
-  /** Puts a planned one there, unless one is running. */
+  /** Puts a planned one there, unless one is running or not over to its end. */
   plan(record: AutopilotRecord): Promise<boolean>;
   change(
     id: string,
@@ -85,7 +85,11 @@ export function createAutopilotStore(table: ControlTable, name: string): Autopil
     async plan(record) {
       const made = await table.create(key, { ...record });
       if (made) return true;
-      const idle: Condition = { in: { state: ['planned', 'stopped', 'finished', 'cancelled'] } };
+      // One whose end was not told, or whose stop is not done, is not forgotten for another.
+      const idle: Condition = {
+        in: { state: ['planned', 'stopped', 'finished', 'cancelled'] },
+        absent: ['untold', 'stopping'],
+      };
       return (await table.update(key, { set: { ...record }, remove: clear }, idle)).ok;
     },
     async change(id, { set, remove }, states, fence) {

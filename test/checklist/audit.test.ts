@@ -190,6 +190,13 @@ describe('the audit in the control table', () => {
     expect(check).not.toHaveProperty('anchors');
   });
 
+  test('names the entry that somebody wrote over, where it is to be shown', async () => {
+    for (let n = 1; n <= 3; n++) await audit.append(facts(n));
+    await table.update({ pk: 'audit#fn', sk: 'entry#0000000002' }, { set: { at: 'never' } });
+    await expect(all()).rejects.toMatchObject({ name: 'AuditUnreadableError', place: 'entry#0000000002' });
+    expect(await audit.verify()).toMatchObject({ ok: false, broken: { kind: 'changed', number: 2 } });
+  });
+
   test('cuts what is longer than an entry should be, and stays whole', async () => {
     await audit.append({ at: 1, who: 'U1', what: 'x'.repeat(10_000), outcome: 'y'.repeat(10_000) });
     expect((await all())[0]?.what).toHaveLength(2_000);

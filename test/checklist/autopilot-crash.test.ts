@@ -81,6 +81,12 @@ describe('a stop whose process died before it was done', () => {
   });
 });
 
+test('a stop that is not done yet is not forgotten for another plan', async () => {
+  await underWay({ state: 'stopped', stoppedBy: 'U9', approvalId: 'a-1', stopping: 'request' });
+  expect(await copy('one').autopilot.plan('U1', { channel: 'C1' })).toMatchObject({ ok: false });
+  expect(await store.read()).toMatchObject({ approvalId: 'a-1', stopping: 'request' });
+});
+
 describe('a request for approval', () => {
   test('that was noted and not made before a crash is made once, under the name that was noted', async () => {
     toFlush();

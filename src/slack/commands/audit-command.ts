@@ -1,4 +1,5 @@
 import type { Audit } from '../../checklist/assemble-audit.ts';
+import { AuditUnreadableError } from '../../checklist/audit-log.ts';
 import { auditMessage, chainMessage } from '../messages/audit-message.ts';
 import { code } from '../messages/escape.ts';
 import { type Message, say } from '../messages/message.ts';
@@ -11,6 +12,19 @@ export interface AuditCommandPorts {
 }
 
 const MOST_SHOWN = 15;
+
+/** Does it, or says which entry cannot be read any more: then the chain has more to tell. */
+async function readably(work: () => Promise<Message | undefined>): Promise<Message | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof AuditUnreadableError)) throw error;
+    return say(
+      `The audit cannot be shown to its end: somebody wrote over ${code(error.place, 60)} in the control table.`,
+      '`/rescan audit verify` says from where on it cannot be trusted.',
+    );
+  }
+}
 
 /** `/rescan audit`, `audit verify`, `audit export`. */
 export const auditCommand = ({ audit, exportAudit }: AuditCommandPorts): Command => ({
@@ -33,9 +47,11 @@ export const auditCommand = ({ audit, exportAudit }: AuditCommandPorts): Command
           ok: true,
           value: {
             async act() {
-              const entries = [];
-              for await (const entry of audit.entries({ newestFirst: true, limit: MOST_SHOWN })) entries.push(entry);
-              return auditMessage(entries, audit.waiting());
+              return readably(async () => {
+                const entries = [];
+                for await (const entry of audit.entries({ newestFirst: true, limit: MOST_SHOWN })) entries.push(entry);
+                return auditMessage(entries, audit.waiting());
+              });
             },
           },
         };
@@ -48,7 +64,10 @@ export const auditCommand = ({ audit, exportAudit }: AuditCommandPorts): Command
           },
         };
       case 'export':
-        return { ok: true, value: { atOnce: say('Writing the audit as CSV…'), act: exportAudit } };
+        return {
+          ok: true,
+          value: { atOnce: say('Writing the audit as CSV…'), act: (asker) => readably(() => exportAudit(asker)) },
+        };
       default:
         return { ok: false, line: `${code(word, 60)} is not understood.` };
     }
