@@ -171,9 +171,15 @@ export function createSlackApp(ports: {
     },
   };
   const forms = createTableForms({ tables, chat: answers, whoApproves, clock, ...modals });
+  let ownTeam: string | undefined;
   const standingOf = createStanding({
     permissions,
     readUser: async (user) => (await clients.lookups.users.info({ user })).user,
+    async teamId() {
+      ownTeam ??= (await clients.lookups.auth.test()).team_id;
+      if (ownTeam === undefined) throw new Error('Slack does not say in which workspace the bot is.');
+      return ownTeam;
+    },
     onTrouble,
   });
 

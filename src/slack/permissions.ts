@@ -12,8 +12,8 @@ export type PermissionRefusal =
 export type Permission = { readonly ok: true } | { readonly ok: false; readonly refusal: PermissionRefusal };
 
 export interface Permissions {
-  /** Never throws: what cannot be found out is a refusal. */
-  may(person: string, role: Role): Promise<Permission>;
+  /** Never throws: what cannot be found out is a refusal. `fresh`: groups are looked up now, whatever was known of them. */
+  may(person: string, role: Role, how?: { readonly fresh: boolean }): Promise<Permission>;
 }
 
 const isGroup = (id: string) => id.startsWith('S');
@@ -32,9 +32,9 @@ export function createPermissions(ports: {
   const { clock, cacheMs = 60_000 } = ports;
   const known = new Map<string, { readonly at: number; readonly members: Promise<readonly string[]> }>();
 
-  function membersOf(group: string): Promise<readonly string[]> {
+  function membersOf(group: string, fresh: boolean): Promise<readonly string[]> {
     const kept = known.get(group);
-    if (kept && clock.now() - kept.at < cacheMs) return kept.members;
+    if (kept && !fresh && clock.now() - kept.at < cacheMs) return kept.members;
     const members = ports.membersOf(group);
     known.set(group, { at: clock.now(), members });
     // What failed is not kept: the next click asks again.
@@ -45,7 +45,7 @@ export function createPermissions(ports: {
   }
 
   return {
-    async may(person, role) {
+    async may(person, role, { fresh } = { fresh: false }) {
       if (role === 'viewer') return { ok: true };
       const who = role === 'approver' ? ports.approvers : [...new Set([...ports.operators, ...ports.approvers])];
       if (who.length === 0) {
@@ -56,7 +56,7 @@ export function createPermissions(ports: {
       let failed: { group: string; cause: unknown } | undefined;
       for (const group of who.filter(isGroup))
         try {
-          if ((await membersOf(group)).includes(person)) return { ok: true };
+          if ((await membersOf(group, fresh)).includes(person)) return { ok: true };
         } catch (cause) {
           failed = { group, cause };
         }
