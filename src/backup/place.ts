@@ -56,10 +56,11 @@ export async function writeObject(place: BackupPlace, key: string, body: string 
     });
 }
 
-/** Keys that begin with `prefix`, in S3's order, streamed. @throws BackupPlaceError, or the SDK's error. */
-export async function* listKeys(place: BackupPlace, prefix: string): AsyncGenerator<string> {
+/** Keys that begin with `prefix`, beyond `after` where it is given, in S3's order, streamed. @throws BackupPlaceError, or the SDK's error. */
+export async function* listKeys(place: BackupPlace, prefix: string, after?: string): AsyncGenerator<string> {
+  const input = { Bucket: place.bucket, Prefix: prefix, ...(after !== undefined && { StartAfter: after }) };
   try {
-    for await (const page of paginateListObjectsV2({ client: place.s3 }, { Bucket: place.bucket, Prefix: prefix }))
+    for await (const page of paginateListObjectsV2({ client: place.s3 }, input))
       for (const object of page.Contents ?? []) if (object.Key !== undefined) yield object.Key;
   } catch (error) {
     throw placeError(place, error);

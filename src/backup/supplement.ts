@@ -13,7 +13,8 @@ import { readDataFile, type StoredItem } from './read-file.ts';
 /**
  * What came or changed after a backup and was deleted all the same: saved beside the backup, part of what it restores.
  * `supplement/<time>-<random>.json.gz` holds lines as `data/` does; `….digest.json` beside it says what it must hold, and
- * is written last: without it the file is an unfinished one, and nothing that it holds was deleted.
+ * is written last: without it the file is an unfinished one, and nothing that it holds was deleted. Of one record's versions
+ * the last file's counts, so each is named to come after those there, whatever the clock of whoever saves says.
  */
 
 const digestFileSchema = z.object({
@@ -22,6 +23,7 @@ const digestFileSchema = z.object({
   md5: z.string(),
 });
 
+const timeName = (time: number) => String(time).padStart(14, '0');
 const folderOfSupplements = (place: BackupPlace, backupId: string) => `${folderOf(place.prefix, backupId)}supplement/`;
 
 /**
@@ -35,8 +37,14 @@ export async function saveToSupplement(
   { clock, random }: { readonly clock: Clock; readonly random: Random },
 ): Promise<void> {
   if (items.length === 0) return;
-  const name = `${String(Math.floor(clock.now())).padStart(14, '0')}-${Math.floor(random() * 2 ** 32).toString(16)}`;
-  const key = `${folderOfSupplements(place, backupId)}${name}.json.gz`;
+  const folder = folderOfSupplements(place, backupId);
+  let time = Math.floor(clock.now());
+  // Another machine's clock may be ahead of this one, and what it saved before is older all the same.
+  for await (const there of listKeys(place, folder, `${folder}${timeName(time)}`)) {
+    const [, digits] = /^(\d{14})-/.exec(there.slice(folder.length)) ?? [];
+    if (digits !== undefined) time = Math.max(time, Number(digits) + 1);
+  }
+  const key = `${folder}${timeName(time)}-${Math.floor(random() * 2 ** 32).toString(16)}.json.gz`;
   const body = gzipSync(items.map((item) => `{"Item":${JSON.stringify(item)}}\n`).join(''), { level: 3 });
   const md5 = createHash('md5').update(body).digest('base64');
   const wanted = createDigestSum();

@@ -1,4 +1,4 @@
-import { DeleteItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { DeleteItemCommand, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { writeRecord } from '../../src/backup/catalogue.ts';
 import { BackupNotVerifiedError, FlushRefusedError } from '../../src/backup/errors.ts';
@@ -16,6 +16,12 @@ beforeAll(async () => {
 afterAll(() => world.stop());
 
 const entries = (count: number) => Array.from({ length: count }, (_, index) => timesheetEntry(index));
+async function itemOf(table: string, index: number) {
+  const { ResourceName, DateProjectCode } = timesheetEntry(index);
+  if (!ResourceName || !DateProjectCode) throw new Error('An entry without its key');
+  const Key = { ResourceName, DateProjectCode };
+  return (await world.dynamodb.send(new GetItemCommand({ TableName: table, Key, ConsistentRead: true }))).Item;
+}
 const flush = (table: string, backupId: string, more: object = {}) =>
   flushTable(world.deps, {
     jobId: `flush-${table}`,
@@ -125,6 +131,28 @@ test('keeps a version that a writer put between the reading of a record and its 
     }),
   );
   expect(back.Attributes?.Hours).toEqual({ N: '99' });
+});
+
+test('saves at once what it deleted and could not tell from the backup: an attribute was added and nothing else changed', async () => {
+  const table = await world.table(entries(20));
+  const { id } = await world.backup(table);
+  let raced = false;
+  const dynamodb = await world.through({
+    async intercept({ operation, body }) {
+      if (operation !== 'DeleteItem' || raced || !body.includes('"PJ7"')) return undefined;
+      raced = true;
+      const corrected = timesheetEntry(7, { CorrectedBy: { S: 'Ann' } });
+      await world.dynamodb.send(new PutItemCommand({ TableName: table, Item: corrected }));
+      return undefined;
+    },
+  });
+  await flushTable(
+    { ...world.deps, dynamodb },
+    { jobId: 'added', table, backupId: id, maxDifference: 0, writers: 'active' },
+  );
+  expect(raced).toBe(true);
+  await restoreBackup(world.deps, { jobId: 'added-r', table, backupId: id, mode: 'replace', by: 'U1' });
+  expect(await itemOf(table, 7)).toMatchObject({ CorrectedBy: { S: 'Ann' } });
 });
 
 test('loses nothing that writers put while it runs', async () => {

@@ -2,7 +2,11 @@ import { PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { findBackup } from '../../src/backup/catalogue.ts';
 import { compareWithBackup } from '../../src/backup/compare.ts';
-import { BackupOfAnotherTableError, RestoreDigestMismatchError } from '../../src/backup/errors.ts';
+import {
+  BackupNotVerifiedError,
+  BackupOfAnotherTableError,
+  RestoreDigestMismatchError,
+} from '../../src/backup/errors.ts';
 import {
   importLegacy,
   isLegacyName,
@@ -102,6 +106,30 @@ test('a record that came after the safety backup is saved before it is removed',
   expect([came, removed]).toEqual([true, 1]);
   const undo = await previewRestore(world.deps, { table, backupId: safetyBackupId, mode: 'merge' });
   expect(undo).toMatchObject({ added: 1 });
+});
+
+test('nothing is written when the safety backup cannot be read back as it was written', async () => {
+  const { table, id } = await driftedTable();
+  const before = await world.digest(table);
+  const s3 = world.alteringS3((key) => (key.includes('/data/') ? Buffer.from('something else') : undefined));
+  await expect(
+    restoreBackup(
+      { ...world.deps, place: { ...world.place, s3 } },
+      { jobId: 'unsafe', table, backupId: id, mode: 'replace', by: 'U1' },
+    ),
+  ).rejects.toBeInstanceOf(BackupNotVerifiedError);
+  expect(await world.digest(table)).toEqual(before);
+});
+
+test('nothing is written when an object of the backup was altered since, and it is named', async () => {
+  const { table, id } = await driftedTable();
+  const before = await world.digest(table);
+  const last = (await findBackup(world.place, id)).files.findLast(({ items }) => items > 0)?.key ?? '';
+  await world.s3.put('backups', last, 'something else');
+  await expect(
+    restoreBackup(world.deps, { jobId: 'altered', table, backupId: id, mode: 'merge', by: 'U1' }),
+  ).rejects.toMatchObject({ name: 'BackupDamagedError', objectKey: last });
+  expect(await world.digest(table)).toEqual(before);
 });
 
 test('a table that is not what it should be at the end is an error with both digests', async () => {

@@ -1,4 +1,5 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { S3Client } from '@aws-sdk/client-s3';
 import { makeBackup } from '../../src/backup/backup.ts';
 import { createDigestSum, type Digest } from '../../src/backup/digest.ts';
 import { memoryJobs } from '../../src/backup/job-store.ts';
@@ -52,6 +53,25 @@ export async function startBackupWorld() {
         client.destroy();
         await proxy.stop();
       });
+      return client;
+    },
+    /** An S3 that keeps something else than it is given, where `alter` says what. */
+    alteringS3(alter: (key: string) => Uint8Array | undefined): S3Client {
+      const client = new S3Client({
+        endpoint: s3.url,
+        region: 'us-east-1',
+        credentials: testCredentials,
+        forcePathStyle: true,
+      });
+      client.middlewareStack.add(
+        (next) => (args) => {
+          const { input } = args;
+          const body = 'Key' in input && 'Body' in input ? alter(input.Key ?? '') : undefined;
+          return next(body ? { ...args, input: { ...input, Body: body, ContentLength: body.length } } : args);
+        },
+        { step: 'initialize', name: 'altering' },
+      );
+      proxies.push(async () => client.destroy());
       return client;
     },
     async stop() {
