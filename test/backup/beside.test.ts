@@ -13,6 +13,7 @@ import {
   startExport,
 } from '../../src/backup/native.ts';
 import { testCredentials } from '../support/dynalite.ts';
+import { createFakeClock, settle } from '../support/fake-clock.ts';
 
 const noWait = { now: () => 0, sleep: () => Promise.resolve() };
 const stops: (() => Promise<unknown>)[] = [];
@@ -68,6 +69,35 @@ test.each([[undefined], [0], [12]])('a held function gets its reserved concurren
   expect(seen).toBe(0);
   expect(state.reserved).toBe(before);
   expect(await functionsLeftHeld(deps.jobs)).toEqual([]);
+});
+
+test('what a held function has under way may end before the work begins; a stop meanwhile begins nothing and releases it', async () => {
+  const { state, deps } = await lambdaWith(7);
+  const clock = createFakeClock();
+  let began = false;
+  const stop = new AbortController();
+  const work = async () => {
+    began = true;
+  };
+  const first = whileHeld({ ...deps, clock }, { functionName: 'ocr', drainMs: 60_000 }, work);
+  const holds = async () => {
+    while (state.reserved !== 0 || clock.sleeping() === 0) await settle();
+  };
+  await holds();
+  await clock.advance(59_999);
+  expect(began).toBe(false);
+  await clock.advance(1);
+  await first;
+  expect(began).toBe(true);
+
+  began = false;
+  const held = { functionName: 'ocr', drainMs: 60_000, signal: stop.signal };
+  const second = whileHeld({ ...deps, clock }, held, work);
+  await holds();
+  stop.abort(new Error('stopped by a person'));
+  await expect(second).rejects.toThrow('stopped by a person');
+  expect(began).toBe(false);
+  expect(state.reserved).toBe(7);
 });
 
 test('a function is released when the work fails', async () => {

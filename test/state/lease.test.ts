@@ -19,7 +19,7 @@ afterAll(() => dynamo.stop());
 /** What the network does to a process: each write may be lost on the way there, or its reply on the way back. */
 interface Weather {
   request: 'arrives' | 'is lost' | 'hangs';
-  reply: 'arrives' | 'is lost';
+  reply: 'arrives' | 'is lost' | 'is late';
 }
 
 /** A process of its own: its own clock (which shows another time than others') and its own way to the table. */
@@ -27,17 +27,19 @@ function createProcess(name: string, holder: string, startsAt: number) {
   const clock = createFakeClock(startsAt);
   const weather: Weather = { request: 'arrives', reply: 'arrives' };
   let busy = 0;
+  let arrived = () => {};
   async function carry<T>(call: () => Promise<T>): Promise<T> {
+    const { reply } = weather;
     if (weather.request === 'is lost') throw new Error('no network');
     if (weather.request === 'hangs') return new Promise(() => {});
     busy++;
-    try {
-      const answer = await call();
-      if (weather.reply === 'is lost') throw new Error('no reply');
-      return answer;
-    } finally {
-      busy--;
-    }
+    const answer = await call().finally(() => busy--);
+    if (reply === 'is lost') throw new Error('no reply');
+    if (reply === 'is late')
+      await new Promise<void>((resolve) => {
+        arrived = resolve;
+      });
+    return answer;
   }
   const way: ControlTable = {
     read: (key) => carry(() => table.read(key)),
@@ -53,6 +55,8 @@ function createProcess(name: string, holder: string, startsAt: number) {
     clock,
     weather,
     lost,
+    /** The reply that is late arrives now. */
+    replyArrives: () => arrived(),
     /** Acquires and, if it was granted, starts to renew. */
     async tryFor() {
       const got = await lease.acquire().catch(() => undefined);
@@ -169,6 +173,24 @@ describe('a lease', () => {
     await pass(DURATION * 0.75, [one]);
     expect(one.lease.holds()).toBe(false);
     expect(one.lost).toHaveLength(1);
+  });
+
+  test('counts from when a renewal was sent, however late its answer comes: others have watched since then', async () => {
+    const [one, two] = pair();
+    await one.tryFor();
+    one.weather.reply = 'is late';
+    await pass(DURATION / 3, [one, two]);
+    expect(await two.lease.acquire()).toMatchObject({ ok: false, waitMs: DURATION });
+    one.weather.request = 'hangs';
+    await pass(DURATION * 0.35, [one, two]);
+    one.replyArrives();
+    await one.quiet();
+    await pass(DURATION * 0.65, [one, two]);
+    expect(await two.tryFor()).toMatchObject({ ok: true, fence: 2 });
+    expect(one.lease.holds()).toBe(false);
+    one.weather.request = 'arrives';
+    one.weather.reply = 'arrives';
+    await two.lease.release();
   });
 
   test('is not held by a process that was paused past its time, even before it notices', async () => {
