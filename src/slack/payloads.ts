@@ -1,11 +1,13 @@
 import { z } from 'zod';
+import { unescapeMrkdwn } from './messages/escape.ts';
 
 /** What the bot reads out of Slack's envelopes, and no more. The actor is always the envelope's own user id. */
 
 export const commandSchema = z.looseObject({
   user_id: z.string(),
   channel_id: z.string(),
-  text: z.string().default(''),
+  // Slack writes `& < >` of what people type as entities; an image's key may hold them.
+  text: z.string().default('').transform(unescapeMrkdwn),
   trigger_id: z.string(),
   response_url: z.string().optional(),
 });

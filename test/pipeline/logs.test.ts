@@ -128,6 +128,19 @@ describe('following', () => {
     expect(came.toSorted()).toEqual(wanted.toSorted());
   });
 
+  test('tells of each look, though nothing came', async () => {
+    const clock = createFakeClock();
+    const stop = new AbortController();
+    let looks = 0;
+    answer = () => page([]);
+    for await (const lines of followLines(logs, GROUP, { from: 0, signal: stop.signal, clock, everyMs: 2_000 })) {
+      expect(lines).toEqual([]);
+      looks += 1;
+      stop.abort();
+    }
+    expect(looks).toBe(1);
+  });
+
   test('gives what it found before it could not go on, and says why', async () => {
     const clock = createFakeClock();
     answer = ({ nextToken }) =>

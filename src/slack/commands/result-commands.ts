@@ -28,7 +28,7 @@ export const failuresCommand = ({ deeds }: ResultCommandPorts): Command => ({
   usage: 'failures',
   help: 'failed images by cause, out of the table and the last run, with a button to retry each',
   read: noMore('failures', {
-    atOnce: say('Reading the failures of the table and of the last run…'),
+    atOnce: say('Reading the failures of the table and of the runs…'),
     act: (asker) => deeds.showFailures(asker),
   }),
 });

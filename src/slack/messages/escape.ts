@@ -7,6 +7,10 @@
 export const escapeMrkdwn = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 
+/** What `escapeMrkdwn` made, as it was. */
+export const unescapeMrkdwn = (text: string): string =>
+  text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
+
 /** At most `most` characters, the last one an ellipsis where something is missing; no character is cut in half. */
 export function shorten(text: string, most: number): string {
   if (text.length <= most) return text;

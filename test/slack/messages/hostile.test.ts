@@ -2,12 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { alertOf } from '../../../src/slack/messages/alerts.ts';
 import { ACTION, button } from '../../../src/slack/messages/buttons.ts';
-import { code, escapeMrkdwn, link, mention, shorten } from '../../../src/slack/messages/escape.ts';
+import { code, escapeMrkdwn, link, mention, shorten, unescapeMrkdwn } from '../../../src/slack/messages/escape.ts';
 import { cutMrkdwn, LIMITS, MessageLimitError, withinLimits } from '../../../src/slack/messages/limits.ts';
 import { compose, type Message, say } from '../../../src/slack/messages/message.ts';
 import { previewMessage } from '../../../src/slack/messages/preview.ts';
 import { refusalMessage } from '../../../src/slack/messages/refusals.ts';
 import { runMessage } from '../../../src/slack/messages/run-message.ts';
+import { commandSchema } from '../../../src/slack/payloads.ts';
 import { runPlan, runSnapshot } from '../../support/scripted-run-control.ts';
 
 const HOSTILE = [
@@ -93,6 +94,16 @@ describe('texts from outside', () => {
         const shown = code(text);
         expect(shown).toMatch(/^(`[^`\n\r<>]+`|\(empty\))$/);
         expect(shown).not.toMatch(/&(?!amp;|lt;|gt;)/);
+      }),
+    );
+  });
+
+  test('are what they were when a command brings them back', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: fc.constantFrom('&', '<', '>', 'amp;', 'lt;', 'a', ' ') }), (text) => {
+        expect(unescapeMrkdwn(escapeMrkdwn(text))).toBe(text);
+        const envelope = { user_id: 'U1', channel_id: 'C1', trigger_id: 't', text: escapeMrkdwn(text) };
+        expect(commandSchema.parse(envelope).text).toBe(text);
       }),
     );
   });
