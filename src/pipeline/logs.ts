@@ -7,7 +7,8 @@ import {
 } from '@aws-sdk/client-cloudwatch-logs';
 import type { Clock } from '../clock.ts';
 import { asFaultError } from './aws.ts';
-import { errorText } from './fault.ts';
+import { isPassing } from './backoff.ts';
+import { errorText, FaultError } from './fault.ts';
 
 /** One line of the function's log. */
 export interface LogLine {
@@ -97,11 +98,13 @@ const lineOf = ({ timestamp = 0, logStreamName = '', message = '', eventId }: Fi
 
 /** Lines show up some seconds after they were written, on a bad day minutes, those of one stream not before those of another. */
 const LATE_MS = 120_000;
+const FAILED_LOOKS_IN_ROW = 5;
 
 /**
  * New lines as they come, each once, until `signal` is aborted; then it ends. Looks every `everyMs` at the last two minutes again,
  * since CloudWatch shows lines late, and yields what is new after each look, nothing as well: who follows must hear that time
- * goes by. @throws as `findLines`, but not `signal.reason`; what was found before it failed is yielded first.
+ * goes by. A look that fails for a moment (throttling, the network) is made again, up to five in a row.
+ * @throws as `findLines`, but not `signal.reason`; what was found before it failed is yielded first.
  */
 export async function* followLines(
   logs: CloudWatchLogsClient,
@@ -111,6 +114,7 @@ export async function* followLines(
   const { signal, clock, everyMs, pattern } = options;
   const seen = new Map<string, number>();
   let from = Math.floor(options.from);
+  let failedInRow = 0;
   while (!signal.aborted) {
     const fresh: LogLine[] = [];
     let failure: { readonly error: unknown } | undefined;
@@ -129,10 +133,18 @@ export async function* followLines(
       if (!signal.aborted) failure = { error };
     }
     yield fresh;
-    if (failure) throw failure.error;
+    failedInRow = failure ? failedInRow + 1 : 0;
+    if (failure && (failedInRow >= FAILED_LOOKS_IN_ROW || !isMomentary(failure.error))) throw failure.error;
+    if (failure) {
+      await clock.sleep(everyMs, signal);
+      continue;
+    }
     // By when the look began: a slow one must not leave a gap. Whole, as CloudWatch takes it: else a line were new again.
     from = Math.max(from, Math.floor(lookedAt) - LATE_MS);
     for (const [id, at] of seen) if (at < from) seen.delete(id);
     await clock.sleep(everyMs, signal);
   }
 }
+
+const isMomentary = (error: unknown): boolean =>
+  isPassing(error) || (error instanceof FaultError && error.fault.reason === 'network');

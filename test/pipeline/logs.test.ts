@@ -141,6 +141,45 @@ describe('following', () => {
     expect(looks).toBe(1);
   });
 
+  test('goes on after looks that failed for a moment, and misses nothing; not for ever', async () => {
+    const clock = createFakeClock();
+    const stop = new AbortController();
+    const failing: WireAnswer[] = [
+      'hang up',
+      refusal('ThrottlingException', 'Rate exceeded'),
+      { status: 503 },
+      'hang up',
+    ];
+    answer = () => failing.shift() ?? page([event('1', clock.now() - 60_000)]);
+    const window = { from: clock.now() - 300_000, signal: stop.signal, clock, everyMs: 2_000 };
+    const came: string[] = [];
+    const following = (async () => {
+      for await (const lines of followLines(logs, GROUP, window)) {
+        came.push(...lines.map(({ id }) => id));
+        if (came.length > 0) stop.abort();
+      }
+    })();
+    let isOver = false;
+    const ended = following.finally(() => {
+      isOver = true;
+    });
+    while (!isOver) {
+      await settle(1);
+      if (clock.sleeping() > 0) await clock.advance(2_000);
+    }
+    await ended;
+    expect(came).toEqual(['1']);
+
+    answer = () => 'hang up';
+    const never = { ...window, signal: new AbortController().signal };
+    const lost = Array.fromAsync(followLines(logs, GROUP, never)).catch((error: unknown) => error);
+    for (let n = 0; n < 4; n++) {
+      while (clock.sleeping() === 0) await settle(1);
+      await clock.advance(2_000);
+    }
+    expect(await lost).toBeInstanceOf(Error);
+  });
+
   test('gives what it found before it could not go on, and says why', async () => {
     const clock = createFakeClock();
     answer = ({ nextToken }) =>

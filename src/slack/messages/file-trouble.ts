@@ -1,7 +1,10 @@
+import { FaultError } from '../../pipeline/fault.ts';
+import { ControlTableError } from '../../state/control-table.ts';
 import { FileUploadError } from '../file-upload.ts';
 import { readTrouble } from '../trouble.ts';
 import { code } from './escape.ts';
 import { type Message, say } from './message.ts';
+import { faultLines } from './run-words.ts';
 
 /** Slack's codes of which a person can do something. */
 const MENDS: Readonly<Record<string, string>> = {
@@ -21,6 +24,8 @@ export function fileTroubleMessage(error: unknown, what: string, again?: string)
     again === undefined ? [] : [`\`${again}\` tries again. What it is made of is on record and was not touched.`];
   if (error instanceof FileUploadError)
     return say(`Slack did not take the file of ${what}: ${code(error.message, 200)} No part of it is shown.`, ...next);
+  if (error instanceof FaultError || error instanceof ControlTableError)
+    return say(`What ${what} is made of could not be read. No file is shown.`, ...faultLines(error.fault), ...next);
   const errno = errnoOf(error);
   if (errno === 'ENOSPC' || errno === 'EDQUOT')
     return say(`The disk of the bot is full, so ${what} could not be written. Nothing is shown.`, ...next);

@@ -2,6 +2,7 @@ import { ErrorCode, WebAPIPlatformError } from '@slack/web-api';
 import { describe, expect, test } from 'vitest';
 import { FileUploadError } from '../../../src/slack/file-upload.ts';
 import { fileTroubleMessage } from '../../../src/slack/messages/file-trouble.ts';
+import { ControlTableError } from '../../../src/state/control-table.ts';
 
 const AGAIN = '/rescan export failures';
 const said = (error: unknown) => fileTroubleMessage(error, 'failed images', AGAIN).text;
@@ -21,6 +22,13 @@ describe('a file that could not be shown', () => {
   ])('is told, with how to try again: %s', (_, error, words) => {
     expect(said(error)).toMatch(words);
     expect(said(error)).toMatch(/`\/rescan export failures` tries again/);
+  });
+
+  test('as what it is made of could not be read, names the fault', () => {
+    const fault = { reason: 'control-table', message: 'no answer', mend: 'Look at CONTROL_TABLE.' } as const;
+    expect(said(new ControlTableError(fault, undefined))).toMatch(
+      /failed images is made of could not be read.*\n.*no answer.*\nLook at CONTROL_TABLE/,
+    );
   });
 
   test('for a reason that a person can mend names it', () => {
