@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { failureTypeOf } from './failure-logger.ts';
 import type { FunctionRevision } from './function-state.ts';
@@ -9,6 +9,8 @@ import type { Item } from './timesheet.ts';
 
 const HANDLER = 'rescan_failure_logging.handler';
 const MODULE = 'rescan_failure_logging.py';
+/** What the module loads at the first failure: a package that lost it logs nothing. */
+const RECORD_MODULE = 'rescan_failure_record.py';
 const MOST_IMAGE_KEY_BYTES = 900;
 const PUT_TRIES = 5;
 
@@ -53,6 +55,8 @@ export interface WrapperPorts {
   readonly bucket: string;
   readonly logStream: string;
   readonly durationSeconds: number;
+  /** Bytes of the image; undefined where S3 does not tell. */
+  readonly imageBytes: () => Promise<number | undefined>;
   /** What the module prints: a whole line. */
   readonly print: (line: string) => void;
 }
@@ -66,6 +70,8 @@ export async function logWrappedFailure(key: string, reply: FunctionReply, ports
   if (!failure) return;
   const { environment } = ports.revision;
   const image = environment.RESCAN_KEY_ENCODING === 'url' ? decoded(key) : key;
+  if (ports.revision.content.text(RECORD_MODULE) === undefined)
+    return ports.print('RESCAN_FAILURE_LOGGING not written: image=null error=ModuleNotFoundError');
   try {
     const tableName = environment.RESCAN_TABLE;
     if (!tableName) throw named('KeyError', "'RESCAN_TABLE'");
@@ -138,6 +144,7 @@ async function putRecord(
     Buffer.byteLength(image) > MOST_IMAGE_KEY_BYTES
       ? `sha256:${createHash('sha256').update(image).digest('hex')}`
       : image;
+  const imageBytes = await ports.imageBytes();
   const attempt = sort ? await attemptOf(image, imagePart, tableName, partition.name, sort.name, ports.table) : 1;
   for (let tries = 0; ; tries++) {
     const stamp = new Date(ports.now() + tries).toISOString();
@@ -147,7 +154,11 @@ async function putRecord(
     try {
       await ports.table.put(
         tableName,
-        { ...key, ...attributesOf(image, failure, stamp, attempt, ports) },
+        {
+          ...key,
+          ...attributesOf(image, failure, stamp, attempt, ports),
+          ...(imageBytes === undefined ? {} : { ImageSize: { N: String(imageBytes) } }),
+        },
         partition.name,
       );
       return key;
@@ -205,7 +216,7 @@ function attributesOf(
     OCRBuildDate: { S: ocr.buildDate },
     OCRDescription: { S: ocr.description },
     OCRFullVersion: { S: `${ocr.version} (${ocr.buildDate})` },
-    ModelId: { S: revision.environment.MODEL_ID ?? 'unknown' },
+    ModelId: { S: revision.environment.MODEL_ID ?? revision.environment.RESCAN_MODEL_ID ?? '' },
     ProcessingTimeSeconds: { N: seconds.toFixed(3) },
     InputTokens: { N: '0' },
     OutputTokens: { N: '0' },
@@ -216,6 +227,7 @@ function attributesOf(
     StackTrace: { S: trace.slice(0, 5_000) },
     CloudWatchLogStream: { S: logStream },
     AttemptNumber: { N: String(attempt ?? 1) },
+    FailureId: { S: randomBytes(8).toString('hex') },
     ...(attempt === undefined ? { AttemptNumberUnknown: { BOOL: true } } : {}),
   };
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { S3Client } from '@aws-sdk/client-s3';
+import { HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { z } from 'zod';
 import { createEnvironments, platformLines } from './execution.ts';
 import { isWrapped, logWrappedFailure, workingHandler } from './failure-wrapper.ts';
@@ -128,23 +128,22 @@ export function createInvoker(ports: InvocationPorts) {
       const error = world().packageType === 'Image' ? undefined : importErrorOf(handler, revision.content);
       return error && runtimeError(error.errorType, error.errorMessage, 'import-error');
     };
-    const outer = notLoaded(revision.handler);
-    if (outer) return outer;
-    const reply =
-      notLoaded(workingHandler(revision)) ??
-      (await runOcr(bucket, key, {
-        s3: ports.s3,
-        table: ports.table,
-        revision,
-        metrics,
-        world,
-        modelTakes,
-        now: Date.now,
-        requestId,
-        failWith: failure?.kind,
-        failMessage: failure?.message,
-        log: (level, message) => say(`[${level}] ${new Date().toISOString()} ${requestId} ${message}\n`),
-      }));
+    // Failure logging imports the former handler while it is loaded itself: where that fails, nothing of ours runs either.
+    const unloaded = notLoaded(revision.handler) ?? notLoaded(workingHandler(revision));
+    if (unloaded) return unloaded;
+    const reply = await runOcr(bucket, key, {
+      s3: ports.s3,
+      table: ports.table,
+      revision,
+      metrics,
+      world,
+      modelTakes,
+      now: Date.now,
+      requestId,
+      failWith: failure?.kind,
+      failMessage: failure?.message,
+      log: (level, message) => say(`[${level}] ${new Date().toISOString()} ${requestId} ${message}\n`),
+    });
     if (isWrapped(revision))
       await logWrappedFailure(key, reply, {
         revision,
@@ -153,6 +152,12 @@ export function createInvoker(ports: InvocationPorts) {
         bucket,
         logStream: about.logStream,
         durationSeconds: (Date.now() - about.startedAt) / 1_000,
+        imageBytes: () =>
+          ports.s3.send(new HeadObjectCommand({ Bucket: bucket, Key: key })).then(
+            ({ ContentLength }) => ContentLength,
+            // As the module takes it: there may be no such image.
+            () => undefined,
+          ),
         print: (line) => say(`${line}\n`),
       });
     return reply;

@@ -25,11 +25,19 @@ const ENVIRONMENT = {
 };
 
 /** Adds the module of failure logging to the package and makes it the handler, as a deploy does. */
-async function deployLogging(environment: Record<string, string> = ENVIRONMENT): Promise<void> {
+async function deployLogging(
+  environment: Record<string, string> = ENVIRONMENT,
+  parts: 'all' | 'handler alone' = 'all',
+): Promise<void> {
   const { Code } = await rig.lambda.send(new GetFunctionCommand({ FunctionName: FUNCTION }));
   const files = unzipSync(new Uint8Array(await (await fetch(Code?.Location ?? '')).arrayBuffer()));
   const source = strToU8('def handler(event, context):\n    ...\n');
-  await updateCode(Buffer.from(zipSync({ ...files, 'rescan_failure_logging.py': source })));
+  const record = strToU8('def log_failure(event, context, facts):\n    ...\n');
+  const module = {
+    'rescan_failure_logging.py': source,
+    ...(parts === 'all' ? { 'rescan_failure_record.py': record } : {}),
+  };
+  await updateCode(Buffer.from(zipSync({ ...files, ...module })));
   await configure({ Handler: 'rescan_failure_logging.handler', Environment: { Variables: environment } });
 }
 const updateCode = (ZipFile: Buffer) =>
@@ -203,10 +211,28 @@ describe('failure logging that is deployed', () => {
     expect(await failedRows()).toHaveLength(1);
   });
 
-  test('of a former handler that is not there the import error shows, and is logged', async () => {
+  test('of a former handler that is not there the import error shows, and nothing is logged: the module is not loaded either', async () => {
     await deployLogging({ ...ENVIRONMENT, RESCAN_FORMER_HANDLER: 'gone.handler' });
     expect(JSON.parse((await rig.invoke(keyOf(0))).payload).errorType).toBe('Runtime.ImportModuleError');
-    expect(await failedRows()).toMatchObject([{ ErrorCode: { S: 'Runtime.ImportModuleError' } }]);
+    expect(await failedRows()).toEqual([]);
+  });
+
+  test('that lost the part which writes records says so in one line', async () => {
+    await deployLogging(ENVIRONMENT, 'handler alone');
+    await rig.invoke('x.png');
+    expect(await loggingLines()).toEqual([
+      expect.stringContaining('not written: image=null error=ModuleNotFoundError'),
+    ]);
+    expect(await failedRows()).toEqual([]);
+  });
+
+  test('knows the size of an image that is there, and of one that is not no more than S3 tells', async () => {
+    await deployLogging();
+    rig.aws.turn({ failures: [{ rate: 1, kind: 'textract' }] });
+    await rig.invoke(keyOf(0));
+    await rig.invoke('gone.png');
+    const sizes = (await failedRows()).map(({ ImageKey, ImageSize }) => [ImageKey?.S, Number(ImageSize?.N) > 0]);
+    expect(Object.fromEntries(sizes)).toEqual({ [keyOf(0)]: true, 'gone.png': false });
   });
 
   test('does nothing while its handler is set and its module is not in the package', async () => {
