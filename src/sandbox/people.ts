@@ -57,7 +57,11 @@ export function buttonOf(message: SeenMessage, what: RegExp): string {
   return id;
 }
 
-export function createPeople(url: string): People {
+/**
+ * The people of the local Slack at `url`. `awaitBotMs`: how long what somebody does is tried again while the bot has no connection, so
+ * that it was not told of it.
+ */
+export function createPeople(url: string, { awaitBotMs = 0 }: { readonly awaitBotMs?: number } = {}): People {
   async function post(path: string, body: unknown): Promise<Record<string, unknown>> {
     const reply = await fetch(`${url}${path}`, {
       method: 'POST',
@@ -68,11 +72,19 @@ export function createPeople(url: string): People {
     if (!reply.ok) throw new Error(`POST ${path} answered ${reply.status}: ${JSON.stringify(answer)}`);
     return answer;
   }
+  async function does(path: string, body: unknown): Promise<Record<string, unknown>> {
+    const until = Date.now() + awaitBotMs;
+    for (;;) {
+      const answer = await post(path, body);
+      if (answer.reason !== 'not-connected' || Date.now() >= until) return answer;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+  }
   const state = async () => z.looseObject({}).parse(await (await fetch(`${url}/sandbox/state`)).json());
   const people: People = {
-    command: (user, text, channel = 'timesheet-ocr') => post('/sandbox/command', { user, channel, text }),
-    click: (user, ts, actionId) => post('/sandbox/action', { user, ts, actionId }),
-    submit: (user, viewId, values) => post('/sandbox/submit', { user, viewId, values }),
+    command: (user, text, channel = 'timesheet-ocr') => does('/sandbox/command', { user, channel, text }),
+    click: (user, ts, actionId) => does('/sandbox/action', { user, ts, actionId }),
+    submit: (user, viewId, values) => does('/sandbox/submit', { user, viewId, values }),
     async openView(user, what, withinMs = 30_000) {
       const until = Date.now() + withinMs;
       for (;;) {

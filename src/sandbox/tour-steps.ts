@@ -44,7 +44,7 @@ const CALM = {
 const SLOW = { latencyMs: { min: 1_500, max: 2_500 } };
 /** An outcome is written before its image counts as done: one whose write was under way may run again. */
 const WRITE_MS = 1_500;
-const WITHIN_MS = 60_000;
+const WITHIN_MS = 120_000;
 
 const STEPS: readonly (readonly [name: string, play: (cast: Cast, check: Check) => Promise<void>])[] = [
   ['The autopilot: backup, quotas, failure logging, flush with a second person', autopilot],
@@ -217,7 +217,7 @@ export async function playTour(
   narrator: Narrator,
   options: { readonly interrupted: AbortSignal; readonly withinMs?: number },
 ): Promise<readonly StepResult[]> {
-  const people = narrator.hearing(createPeople(sandbox.slackUrl));
+  const people = narrator.hearing(createPeople(sandbox.slackUrl, { awaitBotMs: options.withinMs ?? WITHIN_MS }));
   const world = createWorld(sandbox.awsUrl);
   const proof = createProof(sandbox.awsUrl);
   const withinMs = options.withinMs ?? WITHIN_MS;

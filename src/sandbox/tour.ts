@@ -60,7 +60,7 @@ async function main(): Promise<void> {
       HOME,
       ...(TMPDIR === undefined ? {} : { TMPDIR }),
       STOP_FILE: join(folder, 'STOP_RESCAN'),
-      LEASE_SECONDS: '4',
+      LEASE_SECONDS: '10',
       MESSAGE_EDIT_SECONDS: '1',
       MAX_IN_FLIGHT: '20',
       PACE: '300',

@@ -31,6 +31,7 @@ import { createLogDeeds, logRefusal } from './log-deeds.ts';
 import { createLogFollowing } from './log-follow.ts';
 import type { Message } from './messages/message.ts';
 import { runMessage } from './messages/run-message.ts';
+import { viewWithinLimits } from './messages/view-limits.ts';
 import { createPermissions } from './permissions.ts';
 import { postWithPictures } from './pictures.ts';
 import { createPresenceCheck, silentChannels } from './presence.ts';
@@ -162,12 +163,12 @@ export function createSlackApp(ports: {
   });
   const modals = {
     async openView(triggerId: string, view: ModalView) {
-      const opened = await clients.views.views.open({ trigger_id: triggerId, view });
+      const opened = await clients.views.views.open({ trigger_id: triggerId, view: viewWithinLimits(view) });
       if (!opened.view?.id) throw new Error('Slack opened a modal and gave no id.');
       return opened.view.id;
     },
     async updateView(viewId: string, view: ModalView) {
-      await clients.views.views.update({ view_id: viewId, view });
+      await clients.views.views.update({ view_id: viewId, view: viewWithinLimits(view) });
     },
   };
   const forms = createTableForms({ tables, chat: answers, whoApproves, clock, ...modals });
@@ -260,7 +261,7 @@ export function createSlackApp(ports: {
       return homeView({ ...facts, mayAct }, clock.now());
     },
     async publish(person, view) {
-      await clients.home.views.publish({ user_id: person, view });
+      await clients.home.views.publish({ user_id: person, view: viewWithinLimits(view) });
     },
     clock,
     everyMs: HOME_EVERY_MS,
@@ -313,7 +314,7 @@ export function createSlackApp(ports: {
       following,
       onTrouble,
       async openView(triggerId, view) {
-        await clients.views.views.open({ trigger_id: triggerId, view });
+        await clients.views.views.open({ trigger_id: triggerId, view: viewWithinLimits(view) });
       },
     }),
     views: viewTable(planning, forms, deployForms, putBack),

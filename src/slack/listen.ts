@@ -5,6 +5,7 @@ import type { Home } from './home.ts';
 import type { Intake } from './intake.ts';
 import { withinLimits } from './messages/limits.ts';
 import type { Message } from './messages/message.ts';
+import { viewWithinLimits } from './messages/view-limits.ts';
 import { clickSchema, commandSchema, submissionSchema } from './payloads.ts';
 import { replyTo } from './reply-url.ts';
 
@@ -140,7 +141,7 @@ export function listen(
             if (!answer) return ack();
             return 'errors' in answer
               ? ack({ response_action: 'errors', errors: { ...answer.errors } })
-              : ack({ response_action: 'update', view: answer.view });
+              : ack({ response_action: 'update', view: viewWithinLimits(answer.view) });
           }),
       }),
     );

@@ -3,7 +3,7 @@ import type { Fact } from '../../approvals/fingerprint.ts';
 import { tableActSchema } from '../../checklist/table-control.ts';
 import { PASSED_OVER } from '../../checklist/table-facts.ts';
 import { ACTION, button } from './buttons.ts';
-import { code, escapeMrkdwn, mention, mentionWho } from './escape.ts';
+import { code, mention, mentionWho, sentence } from './escape.ts';
 import { compose, type Message } from './message.ts';
 import { changedLines, decidedWords } from './table-refusals.ts';
 import { actWords, namedLines } from './table-words.ts';
@@ -46,7 +46,7 @@ export function approvalMessage(approval: Approval, { policy, approvers }: WhoAp
   const isPassedOver = ({ name }: Fact) => name.startsWith(PASSED_OVER);
   const bound = approval.fingerprint.filter((fact) => !isPassedOver(fact));
   const smallPrint = (facts: readonly Fact[]) =>
-    facts.map(({ name, value }) => `${escapeMrkdwn(name)}: ${code(value, 200)}`).join('\n');
+    facts.map(({ name, value }) => `${sentence(name, 60)}: ${code(value, 200)}`).join('\n');
   const passedOver = approval.fingerprint.filter(isPassedOver).map(passedOverLine);
   const asks = `${mention(approval.requestedBy)} asks to ${what}.`;
   const why = approval.reason === undefined ? 'No reason was given.' : `Why: ${code(approval.reason, 500)}`;

@@ -1,4 +1,5 @@
 import type { Button } from '@slack/types';
+import { shorten } from './escape.ts';
 
 /** Every action id there is. The table in actions/ has a handler for each; a test compares the two. */
 export const ACTION = {
@@ -44,7 +45,7 @@ export function button(
   runId: string,
   more: { style?: 'primary' | 'danger'; confirm?: { title: string; text: string; yes: string; no: string } } = {},
 ): Button {
-  const plain = (text: string, most: number) => ({ type: 'plain_text' as const, text: text.slice(0, most) });
+  const plain = (text: string, most: number) => ({ type: 'plain_text' as const, text: shorten(text, most) });
   const { style, confirm } = more;
   return {
     type: 'button',

@@ -1,6 +1,6 @@
 import type { CloseAnswer, OverrideAnswer } from '../../checklist/checklist.ts';
 import type { OverridableStep, Override } from '../../checklist/step.ts';
-import { escapeMrkdwn } from './escape.ts';
+import { sentence } from './escape.ts';
 import { type Message, say } from './message.ts';
 import { faultLines, faultWords, runName } from './run-words.ts';
 import { STEP_TITLES } from './step-words.ts';
@@ -35,7 +35,7 @@ export function closeRefusalMessage(refusal: Refused<CloseAnswer>): Message {
 
 export const overriddenMessage = ({ step, reason }: Override): Message =>
   say(
-    `“${STEP_TITLES[step]}” is passed over in this rescan, as long as the function’s code stays as it is and nothing else comes to be missing: ${escapeMrkdwn(reason)}`,
+    `“${STEP_TITLES[step]}” is passed over in this rescan, as long as the function’s code stays as it is and nothing else comes to be missing: ${sentence(reason)}`,
     'The flush still needs its backup and its approval. Whoever approves it sees what was passed over, by whom and why.',
   );
 

@@ -2,7 +2,7 @@ import type { DiffNow } from '../../checklist/result-control.ts';
 import { textOf, type WireItem } from '../../pipeline/wire-value.ts';
 import type { DiffEntry } from '../../rescan/diff-entry.ts';
 import { ACTION, button } from './buttons.ts';
-import { code } from './escape.ts';
+import { code, sentence } from './escape.ts';
 import { count, counted, duration } from './format.ts';
 import { compose, type Message } from './message.ts';
 import { runName } from './run-words.ts';
@@ -110,5 +110,6 @@ function exampleLine(entry: DiffEntry): string {
     const [field] = entry.fields;
     return `• changed ${name}: ${field ? `${code(field.name, 60)} ${code(valueWords(field.before), 60)} → ${code(valueWords(field.after), 60)}` : ''}${entry.fields.length > 1 ? `, and ${counted(entry.fields.length - 1, 'more field')}` : ''}`;
   }
-  return `• ${entry.kind} ${name}${hoursSuffix(entry.item)}`;
+  const hours = textOf(entry.item.Hours);
+  return `• ${entry.kind} ${name}${hours === undefined ? '' : ` · ${sentence(hours, 40)} h`}`;
 }

@@ -19,7 +19,7 @@ export function shorten(text: string, most: number): string {
 }
 
 // Line ends and control characters; direction overrides and invisible ones, with which a text could pose as another.
-const UNSEEN = /[\p{Cc}\p{Cf}\u2028\u2029]+/gu;
+export const UNSEEN = /[\p{Cc}\p{Cf}\u2028\u2029]+/gu;
 
 /** A text from outside in one line of code type: line ends become spaces, backticks quotes, the rest is cut to `most`. */
 export function code(text: string, most = 300): string {

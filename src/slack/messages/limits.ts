@@ -1,4 +1,5 @@
 import type { TableBlock } from '@slack/types';
+import { shorten } from './escape.ts';
 import type { ChartBlock, Message, MessageBlock } from './message.ts';
 
 /** Slack's limits of a message (docs.slack.dev, Block Kit reference). */
@@ -11,6 +12,8 @@ export const LIMITS = {
   contextText: 3_000,
   actions: 25,
   tasks: 50,
+  tables: 1,
+  charts: 2,
   tableRows: 100,
   tableColumns: 20,
   tableText: 10_000,
@@ -30,17 +33,22 @@ export class MessageLimitError extends Error {
 }
 
 /**
- * The message as Slack takes it: texts too long are cut with an ellipsis, and where blocks are too many the middle goes,
- * so that the fact stays on top and the buttons at the end. Every message passes here before it is sent.
- * @throws MessageLimitError where two buttons have one action id, or a button's label or value is too long: these are ours.
+ * The message as Slack takes it: texts too long are cut with an ellipsis, rows and blocks too many are left out with a line that says
+ * how many, so that the fact stays on top and the buttons at the end. Every message passes here before it is sent.
+ * @throws MessageLimitError where two buttons have one action id, a button's label or value is too long, or a message has figures that
+ * no cutting makes fit: these are ours.
  */
 export function withinLimits(message: Message): Message {
+  const fitted = { text: cutMrkdwn(message.text, LIMITS.text), blocks: fitBlocks(message.blocks) };
+  return message.plain ? { ...fitted, plain: fitBlocks(message.plain) } : fitted;
+}
+
+function fitBlocks(blocks: readonly MessageBlock[]): readonly MessageBlock[] {
+  const count = (type: MessageBlock['type']) => blocks.filter((block) => block.type === type).length;
+  if (count('table') > LIMITS.tables || count('data_visualization') > LIMITS.charts)
+    throw new MessageLimitError(`A message of ${count('table')} tables and ${count('data_visualization')} charts.`);
   const seen = new Set<string>();
-  const blocks = message.blocks.map((block) => fitBlock(block, seen));
-  const fitted = { text: cutMrkdwn(message.text, LIMITS.text), blocks: fitCount(blocks) };
-  if (!message.plain) return fitted;
-  const seenInPlain = new Set<string>();
-  return { ...fitted, plain: fitCount(message.plain.map((block) => fitBlock(block, seenInPlain))) };
+  return fitCount(blocks.flatMap((block) => fitBlock(block, seen)));
 }
 
 function fitCount(blocks: readonly MessageBlock[]): readonly MessageBlock[] {
@@ -49,55 +57,84 @@ function fitCount(blocks: readonly MessageBlock[]): readonly MessageBlock[] {
   const tail = last?.type === 'actions' ? [last] : [];
   const room = LIMITS.blocks - tail.length - 1;
   const left = blocks.length - tail.length - room;
-  const note: MessageBlock = { type: 'context', elements: [{ type: 'mrkdwn', text: `${left} more, not shown here.` }] };
-  return [...blocks.slice(0, room), note, ...tail];
+  return [...blocks.slice(0, room), note(`${left} more, not shown here.`), ...tail];
 }
 
-function fitBlock(block: MessageBlock, seen: Set<string>): MessageBlock {
+const note = (text: string): MessageBlock => ({ type: 'context', elements: [{ type: 'mrkdwn', text }] });
+
+/** The block as it fits, and what must be said beside it; none where it says nothing, as Slack refuses an empty text. */
+function fitBlock(block: MessageBlock, seen: Set<string>): readonly MessageBlock[] {
   switch (block.type) {
-    case 'section':
-      return {
-        ...block,
-        ...(block.text ? { text: { ...block.text, text: cutMrkdwn(block.text.text, LIMITS.sectionText) } } : {}),
-        ...(block.fields
-          ? {
-              fields: block.fields
-                .slice(0, LIMITS.fields)
-                .map((field) => ({ ...field, text: cutMrkdwn(field.text, LIMITS.fieldText) })),
-            }
-          : {}),
-      };
-    case 'context':
-      return {
-        ...block,
-        elements: block.elements
-          .slice(0, LIMITS.contextElements)
-          .map((element) =>
-            'text' in element ? { ...element, text: cutMrkdwn(element.text, LIMITS.contextText) } : element,
-          ),
-      };
+    case 'section': {
+      const { text, fields = [], accessory } = block;
+      if (accessory?.type === 'button') checkButton(accessory, new Set());
+      const shown = fields.filter((field) => field.text !== '');
+      if (!text?.text && shown.length === 0) return [];
+      return [
+        {
+          type: 'section',
+          ...(block.block_id === undefined ? {} : { block_id: block.block_id }),
+          ...(accessory ? { accessory } : {}),
+          ...(text?.text ? { text: { ...text, text: cutMrkdwn(text.text, LIMITS.sectionText) } } : {}),
+          ...(shown.length === 0
+            ? {}
+            : {
+                fields: shown
+                  .slice(0, LIMITS.fields)
+                  .map((field) => ({ ...field, text: cutMrkdwn(field.text, LIMITS.fieldText) })),
+              }),
+        },
+        ...(shown.length > LIMITS.fields ? [note(`${shown.length - LIMITS.fields} more, not shown here.`)] : []),
+      ];
+    }
+    case 'context': {
+      const elements = block.elements.filter((element) => !('text' in element) || element.text !== '');
+      if (elements.length === 0) return [];
+      const cut = elements
+        .slice(0, LIMITS.contextElements)
+        .map((element) =>
+          'text' in element ? { ...element, text: cutMrkdwn(element.text, LIMITS.contextText) } : element,
+        );
+      return [{ ...block, elements: cut }];
+    }
     case 'table':
-      return { ...block, rows: fitRows(block.rows) };
+      return fitTable(block);
     case 'data_visualization':
-      return fitChart(block);
+      return [fitChart(block)];
     case 'plan':
-      return { ...block, tasks: (block.tasks ?? []).slice(0, LIMITS.tasks) };
+      return [
+        { ...block, tasks: (block.tasks ?? []).slice(0, LIMITS.tasks) },
+        ...((block.tasks?.length ?? 0) > LIMITS.tasks ? [note('More tasks, not shown here.')] : []),
+      ];
     case 'actions': {
+      if (block.elements.length === 0) return [];
       if (block.elements.length > LIMITS.actions)
         throw new MessageLimitError(`${block.elements.length} buttons in a row; Slack takes ${LIMITS.actions}.`);
       for (const element of block.elements) if (element.type === 'button') checkButton(element, seen);
-      return block;
+      return [block];
     }
   }
 }
 
-/** As many rows as there is room for; the cells are cut before, by whoever writes them. */
-function fitRows(rows: TableBlock['rows']): TableBlock['rows'] {
+/** As many rows and columns as there is room for, and how many rows are left; the cells are cut before, by whoever writes them. */
+function fitTable(block: TableBlock): readonly MessageBlock[] {
   let text = 0;
-  return rows.slice(0, LIMITS.tableRows).filter((row) => {
-    text += JSON.stringify(row).length;
-    return text <= LIMITS.tableText;
-  });
+  const rows = block.rows
+    .map((row) => row.slice(0, LIMITS.tableColumns))
+    .slice(0, LIMITS.tableRows)
+    .filter((row) => {
+      text += row.reduce((sum, cell) => sum + (cell.type === 'rich_text' ? JSON.stringify(cell) : cell.text).length, 0);
+      return text <= LIMITS.tableText;
+    });
+  const left = block.rows.length - rows.length;
+  return [
+    {
+      ...block,
+      rows,
+      ...(block.column_settings ? { column_settings: block.column_settings.slice(0, LIMITS.tableColumns) } : {}),
+    },
+    ...(left > 0 ? [note(`${left} more ${left === 1 ? 'row' : 'rows'}, not shown here.`)] : []),
+  ];
 }
 
 function fitChart(block: ChartBlock): ChartBlock {
@@ -106,7 +143,7 @@ function fitChart(block: ChartBlock): ChartBlock {
     throw new MessageLimitError(`A chart of ${series.length} series and ${axis.categories.length} categories.`);
   if (axis.categories.some((label) => label.length > LIMITS.chartLabel))
     throw new MessageLimitError('A category of a chart has too long a label.');
-  return { ...block, title: block.title.slice(0, LIMITS.chartTitle) };
+  return { ...block, title: shorten(block.title, LIMITS.chartTitle) };
 }
 
 function checkButton(button: { action_id?: string; text: { text: string }; value?: string }, seen: Set<string>): void {
@@ -117,14 +154,36 @@ function checkButton(button: { action_id?: string; text: { text: string }; value
     throw new MessageLimitError(`The label or value of the button ${id} is too long.`);
 }
 
-/** Cuts escaped mrkdwn: no entity, mention, surrogate pair is cut in half, and code type that was open is closed. */
+/**
+ * Cuts escaped mrkdwn to `most` characters, the last one an ellipsis: no entity, mention or surrogate pair is cut in half, and code type
+ * or bold that was open is closed.
+ */
 export function cutMrkdwn(text: string, most: number): string {
   if (text.length <= most) return text;
-  const whole = text
-    .slice(0, most - 2)
-    .replace(/&[a-z]{0,3}$/, '')
-    .replace(/<[^>]*$/, '')
-    .replace(/[\uD800-\uDBFF]$/, '');
-  const isOpen = whole.split('`').length % 2 === 0;
-  return isOpen ? `${whole}…\`` : `${whole}…`;
+  for (let room = 1; room < most; room++) {
+    const whole = text
+      .slice(0, most - room)
+      // Half of a fence.
+      .replace(/(?<!`)`{2}$/, '')
+      .replace(/&[a-z]{0,3}$/, '')
+      .replace(/<[^>]*$/, '')
+      .replace(/[\uD800-\uDBFF]$/, '');
+    const cut = `${whole}…${closing(whole)}`;
+    if (cut.length <= most) return cut;
+  }
+  return '…';
+}
+
+/** What closes the code type and the bold that are open at the end of a text. */
+function closing(text: string): string {
+  const fences = text.split('```');
+  if (fences.length % 2 === 0) return '\n```';
+  const line = text.slice(text.lastIndexOf('\n') + 1);
+  const inCode = line.split('`').length % 2 === 0;
+  const outside = line
+    .replaceAll('```', '')
+    .split('`')
+    .filter((_, at) => at % 2 === 0)
+    .join('');
+  return `${inCode ? '`' : ''}${/^\*[^*]*$/.test(outside) ? '*' : ''}`;
 }

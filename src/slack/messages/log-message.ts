@@ -2,7 +2,7 @@ import type { InvocationLog } from '../../pipeline/log-report.ts';
 import type { LogLine } from '../../pipeline/logs.ts';
 import { withoutSecrets } from '../../pipeline/redact.ts';
 import { ACTION, button } from './buttons.ts';
-import { code, escapeMrkdwn, mention, shorten } from './escape.ts';
+import { code, escapeMrkdwn, mention, shorten, UNSEEN } from './escape.ts';
 import { count, counted, duration, shortDuration } from './format.ts';
 import { compose, type Message } from './message.ts';
 
@@ -14,7 +14,6 @@ const MOST_GROUPS = 6;
 const LINES_BEFORE_ERROR = 2;
 
 const clock = (at: number) => new Date(at).toISOString().slice(11, 19);
-const UNSEEN = /[\p{Cc}\p{Cf}\u2028\u2029]+/gu;
 
 /** One line as plain text: its time, what it says; without credentials and what cannot be seen. */
 export const lineText = ({ at, message }: LogLine): string =>

@@ -35,7 +35,7 @@ export function loggingMessage(result: LoggingResult): Message {
         fact: 'Failure logging works: a failure left its record in the table.',
         lines: [
           `The function was invoked for ${image}, which does not exist. Its record was found ${duration(result.afterMs)} after the reply, under ${code(result.record.key, 300)}:`,
-          ...result.record.attributes.map(([name, value]) => `• ${name}: ${code(value, 200)}`),
+          ...result.record.attributes.map(([name, value]) => `• ${sentence(name, 60)}: ${code(value, 200)}`),
           result.leftBecause === undefined
             ? 'The record was removed again.'
             : `:warning: The record could not be removed and is still there: ${code(result.leftBecause, 200)} The bot tries again every few minutes.`,

@@ -7,7 +7,7 @@ const MOST_CELL = 120;
 /** One cell: its text as it is. Slack's raw text has no formatting, so nothing in it takes effect. */
 const cell = (text: string) => ({
   type: 'raw_text' as const,
-  text: text === '' ? '–' : shorten(oneLine(text), MOST_CELL),
+  text: shorten(oneLine(text), MOST_CELL) || '–',
 });
 
 const oneLine = (text: string): string => text.replace(/\s+/g, ' ').trim();

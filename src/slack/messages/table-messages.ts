@@ -2,7 +2,7 @@ import type { BackupRecord } from '../../backup/format.ts';
 import { storedBytes } from '../../backup/format.ts';
 import type { JobProgress, JobResult, TableEvent, TableJob } from '../../checklist/table-control.ts';
 import { ACTION, button } from './buttons.ts';
-import { code, escapeMrkdwn, mention } from './escape.ts';
+import { code, mention, sentence } from './escape.ts';
 import { bytes, count, counted, duration, progressBar } from './format.ts';
 import { compose, type Message, say } from './message.ts';
 import { tableRefusalLines } from './table-refusals.ts';
@@ -119,7 +119,7 @@ export function brokenOffMessage(event: Extract<TableEvent, { kind: 'stopped' | 
         : 'Nothing of it counts as a backup.';
   return event.kind === 'stopped'
     ? compose({
-        fact: `${jobName(job)} was stopped by ${/^[UW][A-Z0-9]+$/.test(event.by) ? mention(event.by) : escapeMrkdwn(event.by)}${far}.`,
+        fact: `${jobName(job)} was stopped by ${/^[UW][A-Z0-9]+$/.test(event.by) ? mention(event.by) : sentence(event.by, 200)}${far}.`,
         lines: [half, `It was asked for by ${mention(job.by)}.`],
       })
     : compose({
@@ -133,7 +133,9 @@ export const stoppingJobMessage = (job: TableJob): Message =>
   say(`${jobName(job)} stops between two batches; how far it came is told in the channel.`);
 
 export const resumedJobMessage = (job: TableJob): Message =>
-  say(`${jobName(job)} goes on by itself, where it was when the bot went down.`);
+  say(
+    `${jobName(job)} goes on by itself, where it was: the bot went down, or another copy of it had the table meanwhile.`,
+  );
 
 const MOST_LISTED = 15;
 

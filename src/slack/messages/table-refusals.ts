@@ -1,7 +1,7 @@
 import type { ApprovalState, ClickRefusal, UseRefusal } from '../../approvals/approval.ts';
 import type { ChangedFact } from '../../approvals/fingerprint.ts';
 import type { TableRefusal } from '../../checklist/table-control.ts';
-import { code, escapeMrkdwn, mention } from './escape.ts';
+import { code, mention, sentence } from './escape.ts';
 import { counted, duration } from './format.ts';
 import { gateLines } from './gate-words.ts';
 import { type Message, say } from './message.ts';
@@ -22,7 +22,7 @@ export function tableRefusalLines(refusal: TableRefusal): string[] {
     case 'backup-unverified':
       return [
         `${backupName(refusal.backupId)} is not verified, so nothing may rely on it: ${code(refusal.why, 200)}.`,
-        `\`/rescan backups verify ${escapeMrkdwn(refusal.backupId)}\` reads it back again; ${NEW_BACKUP}`,
+        `${code(`/rescan backups verify ${refusal.backupId}`, 120)} reads it back again; ${NEW_BACKUP}`,
       ];
     case 'backup-too-old':
       return [
@@ -93,7 +93,7 @@ export function tableRefusalLines(refusal: TableRefusal): string[] {
         ...refusal.problems.slice(0, 8).map((problem) => `• ${code(problem, 200)}`),
       ];
     case 'legacy-unreadable':
-      return [`${code(refusal.fileName, 120)} cannot be read: ${escapeMrkdwn(refusal.why)}.`];
+      return [`${code(refusal.fileName, 120)} cannot be read: ${sentence(refusal.why)}.`];
     case 'recovery-off':
       return [
         'Point-in-time recovery of the table is off, so DynamoDB cannot export it.',
@@ -147,7 +147,7 @@ function useLines(refusal: UseRefusal): string[] {
 
 export const changedLines = (changed: readonly ChangedFact[]): string[] =>
   changed.map(
-    ({ name, before, after }) => `• ${escapeMrkdwn(name)}: ${code(before, 120)} then, ${code(after, 120)} now`,
+    ({ name, before, after }) => `• ${sentence(name, 60)}: ${code(before, 120)} then, ${code(after, 120)} now`,
   );
 
 /** What came of a request, and by whom. */

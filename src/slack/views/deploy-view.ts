@@ -11,7 +11,7 @@ export const PACKAGE_FIELD = 'package';
 const plain = (text: string) => ({ type: 'plain_text' as const, text });
 const section = (lines: readonly string[]): KnownBlock => ({
   type: 'section',
-  text: { type: 'mrkdwn', text: lines.join('\n').slice(0, 3_000) },
+  text: { type: 'mrkdwn', text: lines.join('\n') },
 });
 
 const carriedSchema = z.strictObject({ id: z.string(), channel: z.string(), keeps: z.string().exactOptional() });

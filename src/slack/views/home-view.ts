@@ -8,7 +8,6 @@ import type { RunSnapshot } from '../../rescan/types.ts';
 import { ACTION, button } from '../messages/buttons.ts';
 import { checklistMessage, historyLine } from '../messages/checklist-message.ts';
 import { mention } from '../messages/escape.ts';
-import { cutMrkdwn, LIMITS } from '../messages/limits.ts';
 import type { Message, MessageBlock } from '../messages/message.ts';
 import { runMessage } from '../messages/run-message.ts';
 import { backupLine } from '../messages/table-words.ts';
@@ -27,11 +26,10 @@ export interface HomeFacts {
 
 const MOST_BACKUPS = 5;
 const MOST_HISTORY = 5;
-const MOST_BLOCKS = 100;
 
 const section = (text: string): KnownBlock => ({
   type: 'section',
-  text: { type: 'mrkdwn', text: cutMrkdwn(text, LIMITS.sectionText) },
+  text: { type: 'mrkdwn', text },
 });
 const header = (text: string): KnownBlock => ({ type: 'header', text: { type: 'plain_text', text } });
 const divider: KnownBlock = { type: 'divider' };
@@ -74,7 +72,7 @@ export function homeView(facts: HomeFacts, now: number): HomeView {
             .join('\n')}`,
     ),
   ];
-  return { type: 'home', blocks: blocks.slice(0, MOST_BLOCKS) };
+  return { type: 'home', blocks };
 }
 
 /** Blocks that are for messages only stand here in their plain form. */

@@ -1,6 +1,6 @@
 import type { KnownBlock, ModalView } from '@slack/types';
 import { z } from 'zod';
-import { code, shorten } from '../messages/escape.ts';
+import { code, shorten, UNSEEN } from '../messages/escape.ts';
 import { count, counted } from '../messages/format.ts';
 import type { PutBackForm } from '../put-back-form.ts';
 import { FIELD, reason } from './table-views.ts';
@@ -41,6 +41,8 @@ const valuesSchema = z.looseObject({
 });
 
 const plain = (text: string) => ({ type: 'plain_text' as const, text });
+/** Words of an option: in one line, and never none, as Slack refuses that. */
+const optionWords = (text: string) => plain(shorten(text.replace(UNSEEN, ' ').trim(), 75) || '(no name)');
 
 /** Which of the removed entries come back. */
 export function putBackView(about: {
@@ -58,9 +60,9 @@ export function putBackView(about: {
 }): ModalView {
   const { notes = [], removed, backupId, table, all, byHand, channel, person } = about;
   const options = removed.map(({ id, name, about: what, isHandMade }) => ({
-    text: plain(shorten(name, 75)),
+    text: optionWords(name),
     value: id,
-    description: plain(shorten(`${what}${isHandMade ? ' · made by hand' : ''}`, 75)),
+    description: optionWords(`${what}${isHandMade ? ' · made by hand' : ''}`),
   }));
   const whose = person === undefined ? '' : ` of ${code(person, 80)}`;
   const chosen = { text: plain('Those chosen below'), value: 'chosen' };

@@ -8,7 +8,7 @@ import {
   type TableNow,
   tableActSchema,
 } from '../../checklist/table-control.ts';
-import { code } from '../messages/escape.ts';
+import { code, shorten } from '../messages/escape.ts';
 import { count, counted, duration } from '../messages/format.ts';
 import { backupLine, countsWords, differenceWords } from '../messages/table-words.ts';
 
@@ -26,9 +26,9 @@ export const FIELD = {
 const plain = (text: string) => ({ type: 'plain_text' as const, text });
 const section = (text: string): KnownBlock => ({ type: 'section', text: { type: 'mrkdwn', text } });
 const option = (text: string, value: string, description?: string) => ({
-  text: plain(text.slice(0, 75)),
+  text: plain(shorten(text, 75)),
   value,
-  ...(description === undefined ? {} : { description: plain(description.slice(0, 75)) }),
+  ...(description === undefined ? {} : { description: plain(shorten(description, 75)) }),
 });
 
 /** What a form carries to its submission: which act, on which table, in which channel. All of it is looked up again there. */

@@ -8,6 +8,7 @@ import { compose, type Message, say } from '../../../src/slack/messages/message.
 import { previewMessage } from '../../../src/slack/messages/preview.ts';
 import { refusalMessage } from '../../../src/slack/messages/refusals.ts';
 import { runMessage } from '../../../src/slack/messages/run-message.ts';
+import { tableFigure } from '../../../src/slack/messages/table-figure.ts';
 import { commandSchema } from '../../../src/slack/payloads.ts';
 import { runPlan, runSnapshot } from '../../support/scripted-run-control.ts';
 
@@ -110,12 +111,17 @@ describe('texts from outside', () => {
 
   test('are cut without half characters, entities or mentions', () => {
     expect(shorten('ab😀cd', 4)).toBe('ab…');
-    expect(cutMrkdwn(`${'a'.repeat(8)}&amp;more`, 14)).toBe(`${'a'.repeat(8)}…`);
+    expect(cutMrkdwn(`${'a'.repeat(8)}&amp;more`, 13)).toBe(`${'a'.repeat(8)}…`);
     expect(cutMrkdwn('see `code type that is long`', 16)).toBe('see `code type…`');
     expect(cutMrkdwn('by <@U0OPERATOR> and others', 12)).toBe('by …');
+    expect(cutMrkdwn('*A fact with `code` in it that is long*', 24)).toBe('*A fact with `code` in…*');
+    expect(cutMrkdwn('```\nline one\nline two\n```', 20)).toBe('```\nline one\nli…\n```');
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), fc.integer({ min: 4, max: 60 }), (text, most) => {
-        expect(cutMrkdwn(escapeMrkdwn(text), most).length).toBeLessThanOrEqual(most);
+        const cut = cutMrkdwn(escapeMrkdwn(text), most);
+        expect(cut.length).toBeLessThanOrEqual(most);
+        expect(cut).not.toMatch(/&(?!(?:amp|lt|gt);)/);
+        expect(cut === escapeMrkdwn(text) || cut.includes('…')).toBe(true);
       }),
     );
   });
@@ -138,6 +144,23 @@ describe('Slack’s limits', () => {
     expect(blocks).toHaveLength(50);
     expect(blocks.at(-1)?.type).toBe('actions');
     expect(JSON.stringify(blocks.at(-2))).toContain('33 more, not shown here');
+  });
+
+  test('too many rows of a table are left out, and it is said how many', () => {
+    const { block } = tableFigure(
+      ['Key', 'What'],
+      Array.from({ length: 150 }, (_, at) => [`key ${at}`, 'x'.repeat(120)]),
+    );
+    if (block.type !== 'table') throw new Error('no table');
+    const [table, note] = withinLimits({ text: 't', blocks: [block] }).blocks;
+    if (table?.type !== 'table') throw new Error('no table');
+    expect(table.rows.length).toBeLessThan(100);
+    expect(JSON.stringify(note)).toContain(`${151 - table.rows.length} more rows, not shown here.`);
+  });
+
+  test('an empty text goes, as Slack refuses it', () => {
+    expect(withinLimits(say('', 'line')).blocks).toHaveLength(1);
+    expect(withinLimits({ text: 't', blocks: say('').blocks }).blocks).toEqual([]);
   });
 
   test('two buttons of one name are a defect and are never sent', () => {
