@@ -7,6 +7,8 @@ import type { Missing } from './gates.ts';
 
 export type StartRefusal =
   | Refusal
+  /** A run was started after the plan of this retry was made: its images may have been done by it. */
+  | { readonly reason: 'retry-stale'; readonly run: RunSnapshot }
   | { readonly reason: 'gate'; readonly step: 'start' | 'resume'; readonly missing: readonly Missing[] };
 export type StartAnswer<T> =
   | { readonly ok: true; readonly value: T }
@@ -14,7 +16,8 @@ export type StartAnswer<T> =
 
 /**
  * Planning, starting and resuming runs, as far as the checklist lets them: after a flush of this rescan, or where `keep` is said;
- * and no run goes on whose work was flushed or overwritten since. A start is in the audit before it begins.
+ * and no run goes on whose work was flushed or overwritten since. A retry starts only if no run was started since it was planned,
+ * so that of two plans over the same failures one is carried out. A start is in the audit before it begins.
  */
 export interface StartControl {
   plan(...request: Parameters<RunControl['plan']>): Promise<StartAnswer<RunPlan>>;
@@ -23,7 +26,7 @@ export interface StartControl {
 }
 
 export function createStartControl(
-  runs: Pick<RunControl, 'plan' | 'readPlan' | 'start' | 'resume'>,
+  runs: Pick<RunControl, 'plan' | 'readPlan' | 'start' | 'resume' | 'current'>,
   checklist: Pick<Checklist, 'gate' | 'keep'>,
   audit: Pick<AuditKeeper, 'record'>,
 ): StartControl {
@@ -41,6 +44,9 @@ export function createStartControl(
       const plan = await runs.readPlan(runId);
       // A plan that is gone is refused by the runs themselves, in their words.
       if (!plan) return runs.start(runId, by, options);
+      const run = plan.selection.retry && (await runs.current());
+      if (run?.startedAt !== undefined && run.startedAt > plan.plannedAt && run.runId !== runId)
+        return { ok: false, refusal: { reason: 'retry-stale', run } };
       const keep = plan.keep ?? false;
       const started = await gated('start', keep, async () => {
         const outcome = `about to start over ${plan.total} images${keep ? ', the table keeps what it holds' : ''}`;

@@ -1,9 +1,15 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Gate } from '../../src/checklist/gates.ts';
 import { createStartControl, type StartControl } from '../../src/checklist/start-control.ts';
+import type { RunSnapshot } from '../../src/rescan/types.ts';
 import { ControlTableError } from '../../src/state/control-table.ts';
 import { type AuditNotes, createAuditNotes } from '../support/audit-notes.ts';
-import { createScriptedRunControl, runSnapshot, type ScriptedRunControl } from '../support/scripted-run-control.ts';
+import {
+  createScriptedRunControl,
+  runPlan,
+  runSnapshot,
+  type ScriptedRunControl,
+} from '../support/scripted-run-control.ts';
 
 const REQUEST = { selection: {}, paceWish: { kind: 'auto' }, by: 'U1', place: { channel: 'C1' } } as const;
 const missing = [{ reason: 'not-flushed', mend: 'flush' }] as const;
@@ -22,19 +28,28 @@ beforeEach(() => {
 });
 
 /** `keep` of plans is the runs' to remember: here it is given. */
-function startsWith(change: { planKeep?: boolean; isPartial?: boolean } = {}): StartControl {
+function startsWith(
+  change: { planKeep?: boolean; isPartial?: boolean; isRetry?: boolean; lastRun?: RunSnapshot } = {},
+): StartControl {
   return createStartControl(
     {
       plan: runs.plan,
       async readPlan(runId) {
         const plan = await runs.readPlan(runId);
-        return plan && { ...plan, ...(change.planKeep === undefined ? {} : { keep: change.planKeep }) };
+        return (
+          plan && {
+            ...plan,
+            ...(change.planKeep === undefined ? {} : { keep: change.planKeep }),
+            ...(change.isRetry ? { selection: { retry: { of: 'r-0001', what: 'all', attempt: 2 } } } : {}),
+          }
+        );
       },
       async start(...request) {
         const started = await runs.start(...request);
         return started.ok && change.isPartial ? { ok: true, value: { ...started.value, isPartial: true } } : started;
       },
       resume: runs.resume,
+      current: async () => change.lastRun,
     },
     {
       async gate(step, { keep } = {}): Promise<Gate> {
@@ -64,6 +79,25 @@ describe('a run', () => {
     expect(await starts.start('r-0142', 'U1', { place: { channel: 'C1' } })).toMatchObject({ ok: true });
     expect(runs.calls).toEqual(['plan by U1', 'start r-0142 by U1']);
     expect(kept).toEqual([]);
+  });
+
+  test('over failed images is not started once another was started after it was planned', async () => {
+    const { plannedAt } = runPlan();
+    const lastRun = (at: number) => runSnapshot({ runId: 'r-0143', startedAt: plannedAt + at });
+    const about = { planKeep: true, isPartial: true };
+    const start = async (change: Parameters<typeof startsWith>[0]) => {
+      runs = createScriptedRunControl();
+      const starts = startsWith({ ...about, ...change });
+      await starts.plan({ ...REQUEST, keep: true });
+      return starts.start('r-0142', 'U1', { place: { channel: 'C1' } });
+    };
+    expect(await start({ isRetry: true, lastRun: lastRun(1) })).toMatchObject({
+      ok: false,
+      refusal: { reason: 'retry-stale', run: { runId: 'r-0143' } },
+    });
+    expect(runs.calls).toEqual(['plan by U1']);
+    expect(await start({ isRetry: true, lastRun: lastRun(-1) })).toMatchObject({ ok: true });
+    expect(await start({ lastRun: lastRun(1) })).toMatchObject({ ok: true });
   });
 
   test('that was planned is not started where the gate has closed since', async () => {

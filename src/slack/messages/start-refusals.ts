@@ -2,7 +2,19 @@ import type { StartRefusal } from '../../checklist/start-control.ts';
 import { gateLines } from './gate-words.ts';
 import { type Message, say } from './message.ts';
 import { refusalMessage } from './refusals.ts';
+import { runName } from './run-words.ts';
 
 /** Why a run was not planned or started: by the checklist, or by the runs themselves. */
-export const startRefusalMessage = (refusal: StartRefusal, runLink?: string): Message =>
-  refusal.reason === 'gate' ? say(...gateLines(refusal.step, refusal.missing)) : refusalMessage(refusal, runLink);
+export function startRefusalMessage(refusal: StartRefusal, runLink?: string): Message {
+  switch (refusal.reason) {
+    case 'gate':
+      return say(...gateLines(refusal.step, refusal.missing));
+    case 'retry-stale':
+      return say(
+        `${runName(refusal.run.runId)} was started after this was planned, and may have gone over the same images. Nothing was started.`,
+        '`/rescan failures` shows what is failed now; its buttons plan anew.',
+      );
+    default:
+      return refusalMessage(refusal, runLink);
+  }
+}
