@@ -5,7 +5,7 @@ import type { Outbox, OutboxMessage } from '../state/outbox.ts';
 import type { Chat } from './chat.ts';
 import type { Alert } from './messages/alerts.ts';
 import { withinLimits } from './messages/limits.ts';
-import { readTrouble } from './trouble.ts';
+import { isThreadGone, readTrouble } from './trouble.ts';
 
 /** Alerts on their way: on record first, then in Slack, in order, tried until they arrive. */
 export interface AlertDelivery {
@@ -112,10 +112,8 @@ export function createAlertDelivery(ports: {
     try {
       await ports.chat.postStored(channel, message, thread);
     } catch (error) {
-      const trouble = readTrouble(error);
       // Somebody deleted the run's message: the alert then stands in the channel.
-      if (!thread || trouble.kind !== 'refused' || !/thread|message_not_found|cannot_reply/.test(trouble.code))
-        throw error;
+      if (!thread || !isThreadGone(error)) throw error;
       await ports.chat.postStored(channel, message);
     }
   }

@@ -5,7 +5,7 @@ import type { TableControl } from '../checklist/table-control.ts';
 import type { Clock, Random } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { Logger } from '../log.ts';
-import type { RunControl, RunPlace } from '../rescan/run-control.ts';
+import type { RunControl } from '../rescan/run-control.ts';
 import type { PaceWish, RunSnapshot } from '../rescan/types.ts';
 import type { Errands } from '../state/errands.ts';
 import type { Lease } from '../state/lease.ts';
@@ -34,6 +34,7 @@ import { runMessage } from './messages/run-message.ts';
 import { viewWithinLimits } from './messages/view-limits.ts';
 import { createPermissions } from './permissions.ts';
 import { postWithPictures } from './pictures.ts';
+import { placesById, rememberPlaces } from './places.ts';
 import { createPresenceCheck, silentChannels } from './presence.ts';
 import { createPutBackForm } from './put-back-form.ts';
 import { createResultDeeds } from './result-deeds.ts';
@@ -41,7 +42,6 @@ import { createResultFiles } from './result-files.ts';
 import { createRunAftermath } from './run-aftermath.ts';
 import { createRunDeeds } from './run-deeds.ts';
 import { createRunLinks } from './run-links.ts';
-import { rememberPlaces } from './run-places.ts';
 import { createRunThread } from './run-thread.ts';
 import { createSeen } from './seen.ts';
 import { createReceiver } from './socket.ts';
@@ -94,15 +94,7 @@ export function createSlackApp(ports: {
   const answers = patientChat(createChat(clients.answers), clock);
   const progress = createChat(clients.progress);
   const runPlaceOf = rememberPlaces(runs);
-  const placeOf = async (id: string): Promise<RunPlace | undefined> => {
-    if (id.startsWith('r-')) return runPlaceOf(id);
-    if (id.startsWith('ap-')) {
-      const piloting = await autopilot.current();
-      return piloting?.id === id ? piloting.place : undefined;
-    }
-    // Under the request that was approved; a backup has none, and stands under its own message.
-    return (await tables.approval(id)) ?? tableThread.placeOf(id);
-  };
+  const placeOf = placesById({ runPlaceOf, autopilot, tables, jobPlaceOf: (id) => tableThread.placeOf(id) });
 
   const permissions = createPermissions({
     operators: config.OPERATORS,

@@ -4,7 +4,7 @@ import type { FileContent, FileUpload } from './file-upload.ts';
 import { bufferFile } from './file-upload.ts';
 import { counted } from './messages/format.ts';
 import type { ChartBlock, Message } from './messages/message.ts';
-import { readTrouble } from './trouble.ts';
+import { isThreadGone } from './trouble.ts';
 
 /**
  * Posts a message with charts. Where Slack does not take them the message stands there without, and they follow in its thread as
@@ -54,9 +54,7 @@ async function postInThreadOrBeside(
     const posted = await chat.postKnowing(channel, message, thread);
     return { posted, under: thread?.ts ?? posted.ts };
   } catch (error) {
-    const trouble = readTrouble(error);
-    if (!thread || trouble.kind !== 'refused' || !/thread|message_not_found|cannot_reply/.test(trouble.code))
-      throw error;
+    if (!thread || !isThreadGone(error)) throw error;
     const posted = await chat.postKnowing(channel, message);
     return { posted, under: posted.ts };
   }

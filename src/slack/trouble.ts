@@ -25,3 +25,9 @@ export function readTrouble(error: unknown): SlackTrouble {
   }
   return { kind: 'unreachable' };
 }
+
+/** Whether Slack refused a reply as its thread is gone: somebody deleted the message at its head. */
+export function isThreadGone(error: unknown): boolean {
+  const trouble = readTrouble(error);
+  return trouble.kind === 'refused' && /thread|message_not_found|cannot_reply/.test(trouble.code);
+}
