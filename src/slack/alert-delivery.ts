@@ -5,6 +5,7 @@ import type { Outbox, OutboxMessage } from '../state/outbox.ts';
 import type { Chat } from './chat.ts';
 import type { Alert } from './messages/alerts.ts';
 import { withinLimits } from './messages/limits.ts';
+import { createSweeper } from './sweeper.ts';
 import { isThreadGone, readTrouble } from './trouble.ts';
 
 /** Alerts on their way: on record first, then in Slack, in order, tried until they arrive. */
@@ -47,16 +48,11 @@ export function createAlertDelivery(ports: {
   onTrouble: (error: unknown, message: string) => void;
 }): AlertDelivery {
   const { outbox, clock } = ports;
-  const closed = new AbortController();
   const mine = new Set<string>();
   /** Delivered, though the outbox may not know it yet: not posted twice by this process. */
   const posted = new Set<string>();
-  let nudge = new AbortController();
-  let isStarted = false;
   let isFirstLook = true;
   let failures = 0;
-  const idle: (() => void)[] = [];
-  let isIdle = true;
   let recording: Promise<unknown> = Promise.resolve();
 
   /** Posts what is due, oldest first. Answers how long to wait where something is left, in ms. */
@@ -64,7 +60,7 @@ export function createAlertDelivery(ports: {
     const stuckChannels = new Set<string>();
     const takeStrange = isFirstLook;
     for await (const entry of outbox.pending()) {
-      if (closed.signal.aborted) return;
+      if (sweeper.closed.aborted) return;
       const isStrange = !mine.has(entry.id);
       if (isStrange && !takeStrange && clock.now() - entry.at < ports.strangeAfterMs) continue;
       try {
@@ -118,25 +114,16 @@ export function createAlertDelivery(ports: {
     }
   }
 
-  async function work(): Promise<void> {
-    while (!closed.signal.aborted) {
-      nudge = new AbortController();
-      isIdle = false;
-      const wait = await sweep().catch((error: unknown) => {
+  const sweeper = createSweeper({
+    sweep: () =>
+      sweep().catch((error: unknown) => {
         ports.onTrouble(error, 'the outbox cannot be read; it is tried again');
         failures++;
         return Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(failures - 1, 10));
-      });
-      if (wait === undefined && !nudge.signal.aborted) {
-        isIdle = true;
-        for (const go of idle.splice(0)) go();
-      }
-      // A fresh alert does not cut short the wait that Slack or a failure imposed.
-      const stop = wait === undefined ? AbortSignal.any([closed.signal, nudge.signal]) : closed.signal;
-      await clock.sleep(wait ?? LOOK_EVERY_MS, stop);
-    }
-    for (const go of idle.splice(0)) go();
-  }
+      }),
+    clock,
+    everyMs: LOOK_EVERY_MS,
+  });
 
   return {
     put(runId, alert) {
@@ -147,15 +134,9 @@ export function createAlertDelivery(ports: {
       recording = kept.catch(() => {});
       return kept;
     },
-    start() {
-      if (isStarted) return;
-      isStarted = true;
-      void work();
-    },
-    delivered: () => (isIdle || closed.signal.aborted ? Promise.resolve() : new Promise((go) => idle.push(go))),
-    close() {
-      closed.abort();
-    },
+    start: sweeper.start,
+    delivered: sweeper.over,
+    close: sweeper.close,
   };
 
   /**
@@ -167,8 +148,7 @@ export function createAlertDelivery(ports: {
     for (let attempt = 0; ; attempt++)
       try {
         mine.add(await outbox.put(message, at));
-        isIdle = false;
-        nudge.abort();
+        sweeper.wake();
         return;
       } catch (error) {
         ports.onTrouble(error, 'an alert cannot be put on record; it is posted without');
@@ -178,8 +158,8 @@ export function createAlertDelivery(ports: {
           (trouble: unknown) => ports.onTrouble(trouble, 'nor can it be posted; it is tried again'),
         );
         if (isPosted) return;
-        if (closed.signal.aborted) throw error;
-        await clock.sleep(Math.min(10_000, 250 * 2 ** Math.min(attempt, 6)), closed.signal);
+        if (sweeper.closed.aborted) throw error;
+        await clock.sleep(Math.min(10_000, 250 * 2 ** Math.min(attempt, 6)), sweeper.closed);
       }
   }
 }

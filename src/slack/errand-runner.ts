@@ -1,6 +1,7 @@
 import type { Clock, Random } from '../clock.ts';
 import type { Errand, Errands } from '../state/errands.ts';
 import type { Lease } from '../state/lease.ts';
+import { createSweeper } from './sweeper.ts';
 import { readTrouble } from './trouble.ts';
 
 /** One step of an errand: done once, however often the errand is begun anew. */
@@ -36,19 +37,14 @@ export function createErrandRunner(ports: {
   random: Random;
   onTrouble: (error: unknown, message: string) => void;
 }): ErrandRunner {
-  const { errands, lease, clock } = ports;
-  const closed = new AbortController();
-  let nudge = new AbortController();
-  let isStarted = false;
-  let isIdle = true;
+  const { errands, lease } = ports;
   let failures = 0;
-  const idle: (() => void)[] = [];
 
   async function carryOut(errand: Errand): Promise<void> {
     const done = new Set(errand.steps);
     await ports.carryOut(errand, async (name, work) => {
       if (done.has(name)) return;
-      if (closed.signal.aborted || !lease.holds()) throw new LeaseLost('Errands are carried out by another copy');
+      if (sweeper.closed.aborted || !lease.holds()) throw new LeaseLost('Errands are carried out by another copy');
       await work();
       done.add(name);
       await errands.noteStep(errand.id, name);
@@ -62,7 +58,7 @@ export function createErrandRunner(ports: {
     let left: unknown;
     try {
       for await (const errand of errands.open()) {
-        if (closed.signal.aborted) return;
+        if (sweeper.closed.aborted) return;
         if (!isHeld) {
           const taken = await lease.acquire();
           if (!taken.ok) return Math.max(100, Math.min(taken.waitMs, LOOK_EVERY_MS));
@@ -92,35 +88,14 @@ export function createErrandRunner(ports: {
     return trouble.kind === 'rate-limited' ? trouble.retryAfterMs : most * (0.5 + ports.random() / 2);
   }
 
-  async function work(): Promise<void> {
-    while (!closed.signal.aborted) {
-      nudge = new AbortController();
-      isIdle = false;
-      const wait = await sweep();
-      if (wait === undefined && !nudge.signal.aborted) {
-        isIdle = true;
-        for (const go of idle.splice(0)) go();
-      }
-      const stop = wait === undefined ? AbortSignal.any([closed.signal, nudge.signal]) : closed.signal;
-      await clock.sleep(wait ?? LOOK_EVERY_MS, stop);
-    }
-    for (const go of idle.splice(0)) go();
-  }
-
+  const sweeper = createSweeper({ sweep, clock: ports.clock, everyMs: LOOK_EVERY_MS });
   return {
     async put(errand) {
       await errands.put(errand);
-      isIdle = false;
-      nudge.abort();
+      sweeper.wake();
     },
-    start() {
-      if (isStarted) return;
-      isStarted = true;
-      void work();
-    },
-    over: () => (isIdle || closed.signal.aborted ? Promise.resolve() : new Promise((go) => idle.push(go))),
-    close() {
-      closed.abort();
-    },
+    start: sweeper.start,
+    over: sweeper.over,
+    close: sweeper.close,
   };
 }
