@@ -2,6 +2,7 @@ import type { Validation } from '../../checklist/result-control.ts';
 import { textOf, type WireValue } from '../../pipeline/wire-value.ts';
 import type { PersonChange, PersonComparison } from '../../rescan/people.ts';
 import type { ReconciledImage } from '../../rescan/reconcile-image.ts';
+import type { ReconcileTotals } from '../../rescan/reconcile-totals.ts';
 import type { ValidationProblem, Verdict } from '../../rescan/validation.ts';
 import { ACTION, button } from './buttons.ts';
 import { code } from './escape.ts';
@@ -34,7 +35,7 @@ export function validationMessage(validation: Validation, now: number): Message 
       ...problems.map((problem) => `• ${problemWords(problem, now)}`),
       ...(reconciled
         ? [
-            `${counted(reconciled.images, 'image')} of the manifest: ${count(reconciled.counts['processed-with-rows'])} processed and in the table, ${count(reconciled.processedWithoutRows['nothing-stored'])} processed with nothing to store, ${count(reconciled.counts['rejected-with-record'])} rejected and recorded${runIds.length > 1 ? `; outcomes of ${runIds.map((id) => code(id, 40)).join(', ')}, the newest counting` : ''}.`,
+            `${tallyWords(reconciled)}${runIds.length > 1 ? `; outcomes of ${runIds.map((id) => code(id, 40)).join(', ')}, the newest counting` : ''}.`,
             ...(validation.isPartial
               ? ['The run took only a part of the bucket; of the other images this says nothing.']
               : []),
@@ -57,6 +58,20 @@ export function validationMessage(validation: Validation, now: number): Message 
       ...(hasFailed ? [button(ACTION.showFailures, 'Show failures', 'failures')] : []),
     ],
   });
+}
+
+/** Every image of the manifest in exactly one number. */
+function tallyWords({ images, counts, processedWithoutRows }: ReconcileTotals): string {
+  const numbers = [
+    [counts['processed-with-rows'], 'processed and in the table'],
+    [processedWithoutRows['nothing-stored'], 'processed with nothing to store'],
+    [processedWithoutRows.unclear + processedWithoutRows['person-has-no-rows'], 'processed without rows of their own'],
+    [counts['rejected-with-record'] + counts['rejected-without-record'], 'rejected'],
+    [counts['failed-with-record'] + counts['failed-without-record'], 'failed'],
+    [counts.neither + counts['rows-without-outcome'], 'without an outcome'],
+  ] as const;
+  const told = numbers.filter(([n]) => n > 0).map(([n, what]) => `${count(n)} ${what}`);
+  return `${counted(images, 'image')} of the manifest: ${told.length === 0 ? 'none' : told.join(', ')}`;
 }
 
 const uploadsLine = (images: number): readonly string[] =>

@@ -53,10 +53,34 @@ describe('a validation says', () => {
   test('its verdict in the first line, and what it rests on below', () => {
     const [first, ...rest] = lines(validationMessage(validation(), NOW));
     expect(first).toBe(':white_check_mark: Validation of r-0001: every image is accounted for.');
-    expect(rest[0]).toBe(
-      '9 images of the manifest: 9 processed and in the table, 0 processed with nothing to store, 0 rejected and recorded.',
-    );
+    expect(rest[0]).toBe('9 images of the manifest: 9 processed and in the table.');
     expect(rest.join('\n')).toMatch(/1 person drawn at random \(seed 7\) from backup/);
+  });
+
+  test('of every image of the manifest, once, what became of it', () => {
+    const some = {
+      ...clean,
+      images: 21,
+      counts: {
+        ...clean.counts,
+        'processed-with-rows': 6,
+        'processed-without-rows': 6,
+        'rejected-with-record': 2,
+        'rejected-without-record': 1,
+        'failed-with-record': 1,
+        'failed-without-record': 2,
+        neither: 1,
+        'rows-without-outcome': 2,
+      },
+      processedWithoutRows: { 'nothing-stored': 1, 'person-has-no-rows': 2, unclear: 3 },
+    };
+    const { text } = validationMessage(validation({ reconciled: some }), NOW);
+    const [, told = ''] = /21 images of the manifest: (.*)\./.exec(text) ?? [];
+    expect(told).toBe(
+      '6 processed and in the table, 1 processed with nothing to store, 5 processed without rows of their own, 3 rejected, 3 failed, 3 without an outcome',
+    );
+    const sum = [...told.matchAll(/(\d+) /g)].reduce((all, [, n]) => all + Number(n), 0);
+    expect(sum).toBe(21);
   });
 
   test('that a run which is open is no loss, and offers to resume it, not to retry', () => {
