@@ -23,14 +23,31 @@ _former = _load_former()
 def handler(event, context):
     """What the former handler gives for the event; a failure leaves its record on the way."""
     began = time.monotonic()
+    images = _images_in(event)
     try:
         reply = _former(event, context)
     except BaseException as error:
-        _log_failure(event, context, {"error": error, "took": time.monotonic() - began})
+        _log_failure(images, context, {"error": error, "took": time.monotonic() - began})
         raise
     if _status(reply) >= 400:
-        _log_failure(event, context, {"reply": reply, "took": time.monotonic() - began})
+        _log_failure(images, context, {"reply": reply, "took": time.monotonic() - began})
     return reply
+
+
+def _images_in(event):
+    """The images as the event names them, before the former handler may change it; None where it names none."""
+    try:
+        return [
+            {
+                "key": record["s3"]["object"]["key"],
+                "bucket": record["s3"]["bucket"]["name"],
+                "size": record["s3"]["object"].get("size"),
+                "source": record.get("eventSource"),
+            }
+            for record in event["Records"]
+        ]
+    except Exception:
+        return None
 
 
 def _status(reply):
@@ -42,12 +59,12 @@ def _status(reply):
         return 0
 
 
-def _log_failure(event, context, facts):
+def _log_failure(images, context, facts):
     """Never raises."""
     try:
         from rescan_failure_record import log_failure
 
-        log_failure(event, context, facts)
+        log_failure(images, context, facts)
     except Exception as trouble:
         try:
             print("RESCAN_FAILURE_LOGGING not written: image=null error=%s" % type(trouble).__name__)

@@ -31,12 +31,14 @@ _TIME_SPACE = 10**17
 _clients = {}
 
 
-def log_failure(event, context, facts):
+def log_failure(images, context, facts):
     """Never raises. One line for each image: written, or why not. Holds the function up for some seconds at the most, and
     never into its timeout: what is not written by then is given up."""
     waiting = []
     try:
-        waiting = _images_of(event)
+        if not images:
+            raise LookupError("the event names no image")
+        waiting = [_decoded(image) for image in images]
         remaining = getattr(context, "get_remaining_time_in_millis", None)
         left = remaining() / 1000 if callable(remaining) else _LONGEST_S + _SPARE_S
         if left < _LEAST_LEFT_S:
@@ -98,17 +100,12 @@ def _say(line):
             continue
 
 
-def _images_of(event):
+def _decoded(image):
     is_encoded = os.environ.get("RESCAN_KEY_ENCODING") == "url"
-    images = []
-    for record in event["Records"]:
-        thing = record["s3"]
-        key = thing["object"]["key"]
-        # The events of S3 itself are always encoded; those of others as they are set to be.
-        if is_encoded or record.get("eventSource") == "aws:s3":
-            key = urllib.parse.unquote_plus(key)
-        images.append({"key": key, "bucket": thing["bucket"]["name"], "size": thing["object"].get("size")})
-    return images
+    # The events of S3 itself are always encoded; those of others as they are set to be.
+    if is_encoded or image["source"] == "aws:s3":
+        return {**image, "key": urllib.parse.unquote_plus(image["key"])}
+    return image
 
 
 def _write(image, context, facts):

@@ -174,6 +174,15 @@ class Record(Rig):
         self.run_it(lambda *_: failing(), event("a+b.png"))
         self.assertEqual(self.item()["ImageKey"], {"S": "a+b.png"})
 
+    def test_the_key_is_that_of_the_event_though_the_former_handler_changed_it(self):
+        def changes(given, _):
+            given["Records"][0]["s3"]["object"]["key"] = "changed"
+            given["Records"].clear()
+            return failing()
+
+        self.run_it(changes, event("a+b.png"), RESCAN_KEY_ENCODING="url")
+        self.assertEqual(self.item()["ImageKey"], {"S": "a b.png"})
+
     def test_a_handler_in_a_folder_of_the_package_is_found(self):
         for name in ("app_of_ours", "app_of_ours.main"):
             sys.modules[name] = types.ModuleType(name)
