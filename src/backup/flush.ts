@@ -79,6 +79,7 @@ export async function flushTable(deps: FlushDeps, request: FlushRequest): Promis
     startedAt: deps.clock.now(),
     deleted: 0,
     supplemented: 0,
+    missing: 0,
     done: {},
   };
   let { supplemented } = job;
@@ -96,6 +97,9 @@ export async function flushTable(deps: FlushDeps, request: FlushRequest): Promis
   // A flush that goes on has been let through, and what it deleted already differs by its own doing.
   if (resumed === undefined && differing > request.maxDifference)
     throw new FlushRefusedError(record.id, difference, request.maxDifference);
+  // What the last process deleted after it last noted how far it was would be left out of the count: the comparison shows it.
+  if (resumed) deleted = Math.max(deleted, difference.removed - resumed.missing);
+  job = { ...job, deleted, ...(resumed ? {} : { missing: difference.removed }) };
   await deps.jobs.write(job);
 
   let stage: FlushProgress['stage'] = 'deleting';

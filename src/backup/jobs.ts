@@ -11,6 +11,8 @@ export const jobSchema = z.discriminatedUnion('kind', [
     deleted: z.int().min(0),
     /** Records saved to the supplement and deleted. */
     supplemented: z.int().min(0).default(0),
+    /** Records of the backup that were not in the table any more when it began: not its own doing. */
+    missing: z.int().min(0).default(0),
     done: doneSchema,
   }),
   z.object({

@@ -212,7 +212,7 @@ test.each(['active', 'held'] as const)(
   },
 );
 
-test('stops between batches when told, and goes on when called again', async () => {
+test('stops between batches when told, goes on when called again, and counts what it deleted in all', async () => {
   const table = await world.table(entries(120));
   const { id } = await world.backup(table);
   const stop = new AbortController();
@@ -224,5 +224,5 @@ test('stops between batches when told, and goes on when called again', async () 
   const left = (await world.digest(table)).items;
   expect(left).toBeGreaterThan(0);
   expect(left).toBeLessThan(120);
-  expect(await flush(table, id)).toMatchObject({ newRows: 0, remaining: { total: 0 } });
+  expect(await flush(table, id)).toMatchObject({ deleted: 120, newRows: 0, remaining: { total: 0 } });
 });

@@ -261,6 +261,7 @@ describe('a flush that was done', () => {
       startedAt: 1,
       deleted: 60,
       supplemented: 0,
+      missing: 0,
       done: {},
     });
     const copy = await startCopy();
