@@ -143,6 +143,10 @@ describePage('a small Slack on the page', () => {
     await link.press('Enter');
     await page.locator('aside.thread .message', { hasText: 'another' }).waitFor();
     expect(await message('another').count()).toBe(0);
+    await page.fill('#thread-composer', '/demo');
+    await page.press('#thread-composer', 'Enter');
+    await page.locator('.trouble', { hasText: 'no commands in a thread' }).waitFor();
+    expect(await page.inputValue('#thread-composer')).toBe('/demo');
     await page.fill('#thread-composer', 'and mine');
     await page.press('#thread-composer', 'Enter');
     await page.locator('aside.thread .message', { hasText: 'and mine' }).waitFor();

@@ -54,11 +54,14 @@ export function Composer({
   const send = async () => {
     const line = text.trim();
     if (line === '') return;
+    // Slack's client takes no commands there either; what was typed stays.
+    if (isThread && line.startsWith('/'))
+      return onAnswer({ ok: false, message: 'Slack takes no commands in a thread.' });
     write('');
     back.current = 0;
     said.current = [...said.current, line].slice(-MOST_REMEMBERED);
     onAnswer(
-      line.startsWith('/') && !isThread
+      line.startsWith('/')
         ? await post('/sandbox/command', { user, channel, text: line })
         : await post('/sandbox/message', {
             user,
