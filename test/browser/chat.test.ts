@@ -1,6 +1,6 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { plain, section } from '../sandbox/slack/harness.ts';
-import { describePage, openPage } from './page-rig.ts';
+import { describePage, eventually, openPage } from './page-rig.ts';
 import { CHANNEL, slackPage } from './slack-rig.ts';
 
 const button = { type: 'button', action_id: 'go', text: plain('Go') };
@@ -55,7 +55,7 @@ describePage('a small Slack on the page', () => {
     await page.press('#composer', 'Enter');
     expect(await page.inputValue('#composer')).toBe('/demo pace auto');
     await page.press('#composer', 'Enter');
-    await vi.waitFor(() => expect(typed).toEqual(['pace auto']));
+    await eventually(() => expect(typed).toEqual(['pace auto']));
     // Escape closes the list, arrow up brings the last line back.
     await page.fill('#composer', '/demo pa');
     await page.press('#composer', 'Escape');
@@ -176,12 +176,12 @@ describePage('a small Slack on the page', () => {
     const inThread = page.locator('aside.thread [data-action="go"]').last();
     await inChannel.click();
     await inThread.click();
-    await vi.waitFor(() => expect(clicks).toHaveLength(2));
+    await eventually(() => expect(clicks).toHaveLength(2));
     await become('approver');
     await inChannel.click();
-    await vi.waitFor(() => expect(clicks).toHaveLength(3));
+    await eventually(() => expect(clicks).toHaveLength(3));
     await inThread.click();
-    await vi.waitFor(() => expect(clicks).toEqual(['U0OPERATOR', 'U0OPERATOR', 'U0APPROVER', 'U0APPROVER']));
+    await eventually(() => expect(clicks).toEqual(['U0OPERATOR', 'U0OPERATOR', 'U0APPROVER', 'U0APPROVER']));
     await client.chat.update({ channel: CHANNEL, ts: parent, text: 'changed', blocks: [section('was *changed*')] });
     await client.chat.update({ channel: CHANNEL, ts: reply, text: 'changed', blocks: [section('*too*')] });
     await message('was changed').locator('.edited').waitFor();

@@ -1,8 +1,8 @@
 import type { App } from '@slack/bolt';
 import type { ModalView } from '@slack/types';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { plain, section } from '../sandbox/slack/harness.ts';
-import { describePage } from './page-rig.ts';
+import { describePage, eventually } from './page-rig.ts';
 import { slackPage } from './slack-rig.ts';
 
 type InputElement = Extract<ModalView['blocks'][number], { type: 'input' }>['element'];
@@ -222,7 +222,7 @@ describePage('forms on the page', () => {
     await page.locator('[data-submit="yes"].busy').waitFor();
     // Forced: a person clicks whatever the button says of itself.
     await submit.click({ force: true });
-    await vi.waitFor(() => expect(sent).toBe(1));
+    await eventually(() => expect(sent).toBe(1));
     // Slack waits three seconds for the app.
     await page.locator('dialog .notice', { hasText: 'trouble connecting' }).waitFor();
     expect(sent).toBe(1);
@@ -285,11 +285,11 @@ describePage('forms on the page', () => {
     expect(clicks).toEqual([]);
     await page.keyboard.press('Enter');
     await page.click('[data-confirm="yes"]');
-    await vi.waitFor(() => expect(clicks).toEqual(['U0OPERATOR']));
+    await eventually(() => expect(clicks).toEqual(['U0OPERATOR']));
     await page.getByLabel('Pick').click();
     await page.locator('[role="option"]').click();
     await page.click('[data-confirm="yes"]');
-    await vi.waitFor(() => expect(clicks).toEqual(['U0OPERATOR', 'a']));
+    await eventually(() => expect(clicks).toEqual(['U0OPERATOR', 'a']));
   });
 
   test('the menu behind the dots opens, moves and closes by keyboard', async () => {
@@ -319,6 +319,6 @@ describePage('forms on the page', () => {
     await page.locator('[role="menuitem"]:focus').waitFor();
     await page.keyboard.press('ArrowDown');
     await page.keyboard.press('Enter');
-    await vi.waitFor(() => expect(chosen).toEqual(['y']));
+    await eventually(() => expect(chosen).toEqual(['y']));
   });
 });

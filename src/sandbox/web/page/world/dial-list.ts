@@ -83,7 +83,7 @@ export interface Slider {
   /** What 0 means, where it is not the number 0. */
   readonly zero?: string;
   readonly read: (world: JsonRecord) => number;
-  readonly turn: (value: number) => JsonRecord;
+  readonly turn: (value: number, world: JsonRecord) => JsonRecord;
 }
 
 const at = (world: JsonRecord, dial: string, part?: string): number =>

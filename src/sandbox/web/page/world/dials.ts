@@ -14,7 +14,10 @@ import {
   withShare,
 } from './dial-list.ts';
 
-type Turn = (change: JsonRecord) => void;
+/** What to turn, made of the world as it is when it is turned. */
+export type Change = (world: JsonRecord) => JsonRecord;
+/** Answers when the world was looked at again, whether it took the change or not. */
+type Turn = (change: Change) => Promise<void>;
 
 /** Every dial of the local AWS: what goes wrong by one click first, then each for itself. */
 export function Dials({ world, turn }: { world: JsonRecord; turn: Turn }): ComponentChildren {
@@ -25,7 +28,7 @@ export function Dials({ world, turn }: { world: JsonRecord; turn: Turn }): Compo
       TROUBLES.map((trouble) => {
         const isOn = trouble.isOn(world);
         return h('label', { class: isOn ? 'trouble-switch on' : 'trouble-switch', key: trouble.name }, [
-          toggle(isOn, trouble.name, () => turn(isOn ? trouble.off : trouble.on)),
+          h(Toggle, { isOn, name: trouble.name, flip: (on) => turn(() => (on ? trouble.on : trouble.off)) }),
           h('span', {}, [trouble.name, h('span', { class: 'option-note' }, trouble.what)]),
         ]);
       }),
@@ -45,7 +48,7 @@ export function Dials({ world, turn }: { world: JsonRecord; turn: Turn }): Compo
             most: 100,
             step: 1,
             read: (now: JsonRecord) => sharePercent(now, kind),
-            turn: (percent: number) => withShare(world, kind, percent),
+            turn: (percent: number, now: JsonRecord) => withShare(now, kind, percent),
           },
         }),
       ),
@@ -59,7 +62,7 @@ export function Dials({ world, turn }: { world: JsonRecord; turn: Turn }): Compo
       SWITCHES.map((one) => {
         const isOn = one.isOn(world);
         return h('label', { class: 'choice', key: one.name }, [
-          toggle(isOn, one.name, () => turn(one.turn(!isOn, world))),
+          h(Toggle, { isOn, name: one.name, flip: (on) => turn((now) => one.turn(on, now)) }),
           h('span', {}, one.name),
         ]);
       }),
@@ -71,7 +74,10 @@ export function Dials({ world, turn }: { world: JsonRecord; turn: Turn }): Compo
             {
               value: textOf(world[dial]) ?? '',
               'data-dial': name,
-              onChange: (event: Event) => turn({ [dial]: enteredIn(event) }),
+              onChange(event: Event) {
+                const word = enteredIn(event);
+                void turn(() => ({ [dial]: word }));
+              },
             },
             words.map((word) => h('option', { value: word, key: word }, word)),
           ),
@@ -80,14 +86,36 @@ export function Dials({ world, turn }: { world: JsonRecord; turn: Turn }): Compo
     ]),
     h(
       'button',
-      { type: 'button', class: 'button small', 'data-reset': 'yes', onClick: () => turn({ reset: true }) },
+      { type: 'button', class: 'button small', 'data-reset': 'yes', onClick: () => void turn(() => ({ reset: true })) },
       'All dials as at the start',
     ),
   ]);
 }
 
-const toggle = (isOn: boolean, name: string, onChange: () => void): ComponentChildren =>
-  h('input', { type: 'checkbox', role: 'switch', class: 'switch', checked: isOn, 'data-dial': name, onChange });
+/** A switch that shows at once what was chosen, and what the world says of it when the world has answered. */
+function Toggle({
+  isOn,
+  name,
+  flip,
+}: {
+  isOn: boolean;
+  name: string;
+  flip: (on: boolean) => Promise<void>;
+}): ComponentChildren {
+  const [wished, setWished] = useState<boolean | undefined>();
+  const shown = wished ?? isOn;
+  return h('input', {
+    type: 'checkbox',
+    role: 'switch',
+    class: 'switch',
+    checked: shown,
+    'data-dial': name,
+    onChange() {
+      setWished(!shown);
+      void flip(!shown).then(() => setWished(undefined));
+    },
+  });
+}
 
 /** A slider that shows its number while it is drawn, and turns the dial when it is let go. */
 function Range({
@@ -116,8 +144,9 @@ function Range({
       'aria-valuetext': words,
       onInput: (event: Event) => setDrawn(Number(enteredIn(event))),
       onChange(event: Event) {
-        setDrawn(undefined);
-        turn(slider.turn(Number(enteredIn(event))));
+        const entered = Number(enteredIn(event));
+        setDrawn(entered);
+        void turn((now) => slider.turn(entered, now)).then(() => setDrawn(undefined));
       },
     }),
   ]);

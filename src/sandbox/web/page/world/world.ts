@@ -1,9 +1,9 @@
 import { type ComponentChildren, h } from 'preact';
-import { useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import { type JsonRecord, recordOf, textOf } from '../../../slack/json.ts';
-import { post } from '../api.ts';
+import { get, post } from '../api.ts';
 import { BucketTab } from './bucket-tab.ts';
-import { Dials } from './dials.ts';
+import { type Change, Dials } from './dials.ts';
 import { FunctionTab } from './function-tab.ts';
 import { useLooks } from './looks.ts';
 import { startRun } from './start-run.ts';
@@ -59,7 +59,15 @@ export function World({
     await tell(await deed());
     setBusy('');
   };
-  const turn = (change: JsonRecord) => void post('/aws/sandbox/world', change).then(tell);
+  // One after the other, each on the world as the one before left it: two dials turned at once are both turned.
+  const turned = useRef<Promise<void>>(Promise.resolve());
+  const turn = (change: Change) => {
+    turned.current = turned.current.then(async () => {
+      const now = recordOf(await get('/aws/sandbox/world'));
+      await tell(await post('/aws/sandbox/world', change(now)));
+    });
+    return turned.current;
+  };
   const bot = (deed: string) => void doing(deed, () => post('/sandbox/bot', { do: deed }));
   const more = () => setLimit(Math.min(MOST_ROWS, limit + PAGE));
   const choose = (next: Tab) => {
