@@ -9,8 +9,9 @@ import { type DeleteDeps, deleteSaved } from './delete-saved.ts';
 import { hashOfItem } from './digest.ts';
 import { BackupNotVerifiedError, RestoreDigestMismatchError, TableNotActiveError } from './errors.ts';
 import type { BackupRecord } from './format.ts';
-import { keyReader, keyText } from './item-key.ts';
+import { type KeyOf, keyReader, keyText } from './item-key.ts';
 import type { JobStore, RestoreJob } from './jobs.ts';
+import { createKnownItems } from './known-items.ts';
 import type { StoredItem } from './read-file.ts';
 import { type Overlay, readSupplements, saveToSupplement } from './supplement.ts';
 import { readBack } from './verify.ts';
@@ -52,7 +53,9 @@ export interface RestoreResult {
 }
 
 const WINDOW = 4_000;
-const BATCHES_AT_ONCE = 24;
+/** Each is read at once and then written in batches of 25, one after the other. */
+const PIECES_AT_ONCE = 24;
+const READ_SIZE = 100;
 
 async function openBackup(
   deps: Pick<RestoreDeps, 'dynamodb' | 'place'>,
@@ -105,15 +108,19 @@ export async function restoreBackup(deps: RestoreDeps, request: RestoreRequest):
   await deps.jobs.write(job);
 
   const keyOf = keyReader(facts.keys);
+  const isSafe = await readSafe(deps, job.safetyBackupId, keyOf, signal);
   const put = async (items: readonly StoredItem[]) => {
     await workThrough(
-      piecesOf(items, BATCH_SIZE),
-      BATCHES_AT_ONCE,
-      async (batch) => {
-        const writes = batch.map((stored) => putJson(stored.json));
-        await writeWireBatch(deps.dynamodb, facts.name, writes, signal ? { signal } : {});
-        written += batch.length;
-        progress('writing', written);
+      piecesOf(items, READ_SIZE),
+      PIECES_AT_ONCE,
+      async (piece) => {
+        await saveNewer(deps, { table: facts.name, safetyBackupId: job.safetyBackupId, keyOf, isSafe, signal }, piece);
+        for (const batch of piecesOf(piece, BATCH_SIZE)) {
+          const writes = batch.map((stored) => putJson(stored.json));
+          await writeWireBatch(deps.dynamodb, facts.name, writes, signal ? { signal } : {});
+          written += batch.length;
+          progress('writing', written);
+        }
       },
       signal,
     );
@@ -180,8 +187,48 @@ async function openJob(
   };
 }
 
+/** Tells whether an item is in the safety backup or its supplements just as it is (see KnownItems for how surely). */
+async function readSafe(
+  deps: Pick<RestoreDeps, 'place'>,
+  safetyBackupId: string,
+  keyOf: KeyOf,
+  signal: AbortSignal | undefined,
+): Promise<(item: WireItem) => boolean> {
+  const safety = await findBackup(deps.place, safetyBackupId);
+  const known = createKnownItems(safety.digest.items);
+  await readBack(deps.place, safety, { ...(signal && { signal }), visit: (_, itemHash) => known.add(itemHash) });
+  const saved = await readSupplements(deps.place, safetyBackupId, keyOf, signal);
+  for (const { itemHash } of saved.byKey.values()) known.add(itemHash);
+  return (item) => known.has(hashOfItem(item));
+}
+
+/**
+ * Saves to the safety backup's supplement what stands at these items' keys, is about to be overwritten by something else, and
+ * came after the safety backup: uploads and people go on writing. What comes between this reading and the write is lost to it:
+ * the time between two calls.
+ */
+async function saveNewer(
+  deps: RestoreDeps,
+  where: {
+    readonly table: string;
+    readonly safetyBackupId: string;
+    readonly keyOf: KeyOf;
+    readonly isSafe: (item: WireItem) => boolean;
+    readonly signal: AbortSignal | undefined;
+  },
+  items: readonly StoredItem[],
+): Promise<void> {
+  const { keyOf, signal } = where;
+  const wanted = new Map(items.map(({ item }) => [keyText(keyOf(item)), hashOfItem(item)]));
+  const keys = items.map(({ item }) => keyOf(item));
+  const there = await getWireBatch(deps.dynamodb, where.table, keys, signal ? { signal } : {});
+  const newer = there.filter(
+    (item) => !wanted.get(keyText(keyOf(item)))?.equals(hashOfItem(item)) && !where.isSafe(item),
+  );
+  await saveToSupplement(deps.place, where.safetyBackupId, newer, deps);
+}
+
 const REMOVED_AT_ONCE = 1_000;
-const READ_SIZE = 100;
 
 /**
  * Removes what the backup does not hold. A record that the safety backup does not hold as it is now is first saved to that

@@ -7,6 +7,7 @@ import {
   BackupOfAnotherTableError,
   RestoreDigestMismatchError,
 } from '../../src/backup/errors.ts';
+import { keyReader } from '../../src/backup/item-key.ts';
 import {
   importLegacy,
   isLegacyName,
@@ -15,6 +16,7 @@ import {
   refuseLegacy,
 } from '../../src/backup/legacy.ts';
 import { previewRestore, restoreBackup } from '../../src/backup/restore.ts';
+import { readSupplements } from '../../src/backup/supplement.ts';
 import { readWindows } from '../../src/backup/windows.ts';
 import type { Item } from '../../src/pipeline/table.ts';
 import { throttled } from '../support/fault-proxy.ts';
@@ -106,6 +108,33 @@ test('a record that came after the safety backup is saved before it is removed',
   expect([came, removed]).toEqual([true, 1]);
   const undo = await previewRestore(world.deps, { table, backupId: safetyBackupId, mode: 'merge' });
   expect(undo).toMatchObject({ added: 1 });
+});
+
+test('a version that came after the safety backup is saved before it is overwritten, and a restore undone brings it back', async () => {
+  const table = await world.table(entries(250));
+  const { id } = await world.backup(table);
+  // Both differ from the backup; only the second one from the safety backup as well.
+  await put(table, changed(3));
+  let came = false;
+  const dynamodb = await world.through({
+    async intercept({ operation }) {
+      if (operation !== 'BatchGetItem' || came) return undefined;
+      came = true;
+      await put(table, timesheetEntry(7, { Hours: { N: '99' } }));
+      return undefined;
+    },
+  });
+  const { safetyBackupId } = await restoreBackup(
+    { ...world.deps, dynamodb },
+    { jobId: 'newer', table, backupId: id, mode: 'replace', by: 'U1' },
+  );
+  expect(came).toBe(true);
+  const keyOf = keyReader((await findBackup(world.place, safetyBackupId)).table.keys);
+  const beside = [...(await readSupplements(world.place, safetyBackupId, keyOf)).byKey.values()];
+  expect(beside.map(({ stored }) => stored.item.ProjectCode)).toEqual([{ S: 'PJ7' }]);
+  await restoreBackup(world.deps, { jobId: 'undo', table, backupId: safetyBackupId, mode: 'replace', by: 'U1' });
+  const change = await previewRestore(world.deps, { table, backupId: id, mode: 'replace' });
+  expect(change).toMatchObject({ overwritten: 2, same: 248 });
 });
 
 test('nothing is written when the safety backup cannot be read back as it was written', async () => {

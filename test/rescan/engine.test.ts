@@ -155,6 +155,21 @@ describe('a fault', () => {
   });
 });
 
+describe('a journal that cannot be written', () => {
+  test('starts no further image from its first failure on: what would come of it could not be put on record', async () => {
+    const rig = startRig({ images: 500, perMinute: 6_000, terms: { maxInFlight: 200 } });
+    await rig.play(2_000);
+    rig.has.journal = false;
+    const failed = new Promise<number>((resolve) => {
+      rig.onTrouble(() => resolve(rig.invoked.length));
+    });
+    await rig.play(2_000);
+    expect(rig.invoked.length).toBe(await failed);
+    rig.has.journal = true;
+    await rig.play(60_000);
+  });
+});
+
 describe('stop', () => {
   const stop = (now: boolean) => ({ kind: 'stop', by: { kind: 'person', by: 'U2' }, now }) as const;
 

@@ -143,6 +143,22 @@ describe('what comes in', () => {
     expect(heard).toEqual(['ack', 'told Going…', 'told Gone.']);
   });
 
+  test('does nothing when Slack, slowly, says that somebody may not', async () => {
+    let answer: (members: readonly string[]) => void = () => {};
+    const { command, done, heard, clock } = intakeWith({
+      membersOf: () =>
+        new Promise((resolve) => {
+          answer = resolve;
+        }),
+    });
+    const commanded = command('U2', 'a');
+    await clock.advance(999);
+    answer(['U3']);
+    await commanded;
+    expect(done).toEqual([]);
+    expect(heard.filter((line) => line.includes('not act on runs'))).toHaveLength(1);
+  });
+
   test('from somebody who may not, or from elsewhere, does nothing', async () => {
     const { command, click, submit, done, heard } = intakeWith();
     await command('U7', 'a');

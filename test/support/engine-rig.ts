@@ -38,6 +38,8 @@ export interface Rig {
   /** Moves time on until the drive has ended, or `ms` are over. */
   play(ms?: number): Promise<void>;
   has: { lease: boolean; journal: boolean };
+  /** Calls back when a write of the journal fails. */
+  onTrouble(listener: () => void): void;
 }
 
 export interface RigOptions {
@@ -91,6 +93,7 @@ export function startRig(options: RigOptions = {}): Rig {
   let inFlight = 0;
   let highest = 0;
   let ended = false;
+  let troubled = () => {};
   const driving = drive(run, rules, {
     clock,
     random: () => 0.5,
@@ -124,7 +127,7 @@ export function startRig(options: RigOptions = {}): Rig {
     holdsLease: () => has.lease,
     readFault: (error) => ({ reason: 'control-table', message: String(error), mend: 'look' }),
     emit: (event) => void events.push(event),
-    warn: () => {},
+    warn: () => troubled(),
     ...options.ports,
   });
   void driving.ended.then(() => {
@@ -147,5 +150,8 @@ export function startRig(options: RigOptions = {}): Rig {
       while (!ended && clock.now() < until) await clock.advance(Math.min(250, until - clock.now()));
     },
     has,
+    onTrouble(listener) {
+      troubled = listener;
+    },
   };
 }
