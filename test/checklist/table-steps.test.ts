@@ -99,7 +99,8 @@ async function startSteps(settings: Record<string, string> = {}): Promise<Steps>
   const isOf =
     <Kind extends TableEvent['kind']>(kind: Kind) =>
     (event: TableEvent): event is Extract<TableEvent, { kind: Kind }> =>
-      event.kind === kind;
+      // That a request was made is told as well: tests wait for what it comes to.
+      event.kind === kind && !(event.kind === 'approval-changed' && event.approval.state.kind === 'pending');
   return {
     steps,
     checklist,
