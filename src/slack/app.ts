@@ -32,6 +32,7 @@ import { createLogFollowing } from './log-follow.ts';
 import type { Message } from './messages/message.ts';
 import { runMessage } from './messages/run-message.ts';
 import { viewWithinLimits } from './messages/view-limits.ts';
+import { createModals } from './modals.ts';
 import { createPermissions } from './permissions.ts';
 import { postWithPictures } from './pictures.ts';
 import { placesById, rememberPlaces } from './places.ts';
@@ -48,7 +49,6 @@ import { createReceiver } from './socket.ts';
 import { createStanding } from './standing.ts';
 import { createTableForms } from './table-forms.ts';
 import { createTableThread, renderJob, type ShownJob, type TableThread } from './table-thread.ts';
-import type { ModalView } from './views/change-plan-view.ts';
 import { homeView } from './views/home-view.ts';
 import { viewTable } from './views/table.ts';
 
@@ -153,16 +153,7 @@ export function createSlackApp(ports: {
     whoApproves,
     onTrouble,
   });
-  const modals = {
-    async openView(triggerId: string, view: ModalView) {
-      const opened = await clients.views.views.open({ trigger_id: triggerId, view: viewWithinLimits(view) });
-      if (!opened.view?.id) throw new Error('Slack opened a modal and gave no id.');
-      return opened.view.id;
-    },
-    async updateView(viewId: string, view: ModalView) {
-      await clients.views.views.update({ view_id: viewId, view: viewWithinLimits(view) });
-    },
-  };
+  const modals = createModals(clients.views);
   const forms = createTableForms({ tables, chat: answers, whoApproves, clock, ...modals });
   let ownTeam: string | undefined;
   const standingOf = createStanding({
@@ -305,9 +296,7 @@ export function createSlackApp(ports: {
       forms,
       following,
       onTrouble,
-      async openView(triggerId, view) {
-        await clients.views.views.open({ trigger_id: triggerId, view: viewWithinLimits(view) });
-      },
+      openView: async (triggerId, view) => void (await modals.openView(triggerId, view)),
     }),
     views: viewTable(planning, forms, deployForms, putBack),
     permissions,
