@@ -13,6 +13,7 @@ import { ControlTableError, openControlTable } from './state/control-table.ts';
 import { createErrands } from './state/errands.ts';
 import { createLease } from './state/lease.ts';
 import { createOutbox } from './state/outbox.ts';
+import { claimPipeline } from './state/pipeline-claim.ts';
 
 /** The part of the time for a shutdown in which images in flight may come to their end. */
 const DRAIN_PART = 0.4;
@@ -27,6 +28,14 @@ async function startBot(config: Config, logger: Logger): Promise<() => Promise<v
   const aws = createAwsClients();
   const table = await openControlTable({ dynamodb: aws.dynamodb, tableName: config.CONTROL_TABLE, clock });
   await proveBucket(aws.s3, config.CONTROL_BUCKET);
+  await claimPipeline({
+    table,
+    tableName: config.CONTROL_TABLE,
+    s3: aws.s3,
+    bucket: config.CONTROL_BUCKET,
+    prefix: config.CONTROL_PREFIX,
+    pipeline: { imageBucket: config.IMAGE_BUCKET, ocrFunction: config.OCR_FUNCTION, table: config.TABLE },
+  });
   const runs = await assembleRuns({
     config,
     aws,

@@ -1,0 +1,81 @@
+import { GetObjectCommand } from '@aws-sdk/client-s3';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
+import { FaultError } from '../../src/pipeline/fault.ts';
+import { openControlTable } from '../../src/state/control-table.ts';
+import { claimPipeline, type Pipeline } from '../../src/state/pipeline-claim.ts';
+import { startDynalite } from '../support/dynalite.ts';
+import { startS3 } from '../support/s3.ts';
+
+const DEV: Pipeline = { imageBucket: 'images-dev', ocrFunction: 'ocr-dev', table: 'timesheets-dev' };
+const PROD: Pipeline = { imageBucket: 'images-prod', ocrFunction: 'ocr-prod', table: 'timesheets-prod' };
+
+async function rig() {
+  const dynamo = await startDynalite();
+  onTestFinished(() => dynamo.stop());
+  const s3 = await startS3('control');
+  onTestFinished(() => s3.stop());
+  return {
+    s3,
+    /** Starts as a bot does; what stands in the way, as people read it. */
+    async start(pipeline: Pipeline, { tableName = 'state', prefix = '' } = {}): Promise<string> {
+      const table = await openControlTable({ dynamodb: dynamo.client, tableName, clock: systemClock });
+      try {
+        await claimPipeline({ table, tableName, s3: s3.client, bucket: 'control', prefix, pipeline });
+        return 'started';
+      } catch (error) {
+        if (!(error instanceof FaultError)) throw error;
+        return `${error.fault.message} ${error.fault.mend}`;
+      }
+    },
+  };
+}
+
+describe('a control table and its place in the bucket', () => {
+  test('are of the first pipeline that starts on them, which starts again as often as it likes', async () => {
+    const { start, s3 } = await rig();
+    expect([await start(DEV), await start(DEV)]).toEqual(['started', 'started']);
+    const { Body } = await s3.client.send(new GetObjectCommand({ Bucket: 'control', Key: 'pipeline.json' }));
+    expect(JSON.parse((await Body?.transformToString()) ?? '')).toEqual({ pipeline: DEV, controlTable: 'state' });
+  });
+
+  test.each([
+    ['bucket', { ...DEV, imageBucket: PROD.imageBucket }],
+    ['function', { ...DEV, ocrFunction: PROD.ocrFunction }],
+    ['table', { ...DEV, table: PROD.table }],
+  ])('refuse a bot with another %s, and name both', async (_what, pipeline) => {
+    const { start } = await rig();
+    await start(DEV);
+    const said = await start(pipeline);
+    expect(said).toContain(
+      'The control table state belongs to another pipeline: the bucket images-dev, the function ocr-dev',
+    );
+    expect(said).toContain(pipeline.imageBucket);
+    expect(said).toContain(pipeline.ocrFunction);
+    expect(said).toContain(pipeline.table);
+    expect(said).toContain('CONTROL_TABLE');
+    expect(await start(DEV)).toBe('started');
+  });
+
+  test('of two bots that start at once are of one of them', async () => {
+    const { start } = await rig();
+    const said = await Promise.all([start(DEV), start(PROD)]);
+    expect(said.filter((line) => line === 'started')).toHaveLength(1);
+  });
+
+  test('may not be shared half: another table on the same place in the bucket would overwrite its manifests', async () => {
+    const { start } = await rig();
+    await start(DEV);
+    expect(await start(PROD, { tableName: 'other' })).toContain(
+      's3://control/ is where the bot with the control table state, for the bucket images-dev',
+    );
+    expect(await start(DEV, { tableName: 'third' })).toContain('Give this bot a CONTROL_PREFIX of its own');
+    expect(await start(PROD, { tableName: 'fourth', prefix: 'prod/' })).toBe('started');
+  });
+
+  test('refuse where the claim in the bucket cannot be read', async () => {
+    const { start, s3 } = await rig();
+    await s3.put('control', 'pipeline.json', '{"pipeline":');
+    expect(await start(DEV)).toContain('a bot whose claim cannot be read');
+  });
+});
