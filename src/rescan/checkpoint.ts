@@ -110,6 +110,8 @@ export interface Checkpoint {
   readonly activeMs: number;
   /** Entries in the table when they were last counted. */
   readonly entries?: number;
+  /** How far the run was by then: outcomes, and ms of running. */
+  readonly entriesSeenAt?: { readonly done: number; readonly activeMs: number };
 }
 
 /** A checkpoint that cannot be read: `where` is the field (empty: the text as a whole), `problem` what is wrong with it. */
@@ -164,6 +166,7 @@ const checkpointSchema: z.ZodType<Checkpoint> = z.object({
   startedThrough: z.number().int().min(-1),
   activeMs: z.number().nonnegative(),
   entries: z.number().nonnegative().exactOptional(),
+  entriesSeenAt: z.object({ done: count, activeMs: z.number().nonnegative() }).exactOptional(),
 });
 
 /** The checkpoint as text, to be read by `decodeCheckpoint`. */

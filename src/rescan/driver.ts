@@ -7,6 +7,7 @@ import type { Drive, DriveEnd, EngineRules, GrowthLook, Halt } from './engine-po
 import {
   createLiveRun,
   type LiveRun,
+  noteEntriesCount,
   type RunRules,
   startedWithoutOutcome,
   takeCheckpoint,
@@ -217,7 +218,7 @@ export async function driveRun(
     const entries = await Promise.race([ports.countEntries(), clock.sleep(COUNT_WITHIN_MS)]).catch((error) =>
       ports.warn('entries not counted at the end', error),
     );
-    if (typeof entries === 'number') run.entries = entries;
+    if (typeof entries === 'number') noteEntriesCount(run, entries, clock.now());
     const ended = () => ({ ...takeSnapshot(run, state, clock.now()), inFlight: end.leftInFlight, draining: false });
     const written = await writeLastState(end, () => emitEnd(ended(), end.leftInFlight, ports, true));
     if (written === 'given-up') return;

@@ -8,6 +8,7 @@ import {
   isComplete,
   type LiveRun,
   mayBeInFlight,
+  noteEntriesCount,
   reviewWarnings,
   standingTrip,
   takeCall,
@@ -303,7 +304,7 @@ export function drive(run: LiveRun, rules: EngineRules, ports: EnginePorts): Dri
       const now = clock.now();
       if (seen.kind === 'count') run.growth = noteEntries(run.growth, now, seen.entries);
       else run.growth = noteProbe(run.growth, now, seen.kind === 'probe' && seen.fresh);
-      if (seen.kind !== 'nothing' && seen.entries !== undefined) run.entries = seen.entries;
+      if (seen.kind !== 'nothing' && seen.entries !== undefined) noteEntriesCount(run, seen.entries, now);
       changed = true;
     } catch (error) {
       ports.warn('growth of the table not seen', error);

@@ -89,7 +89,9 @@ export interface LiveRun {
   /** The highest index started so far, -1 before the first. */
   startedThrough: number;
   readonly tries: Map<number, Tries>;
+  /** Entries in the table when they were last counted, and how far the run was by then. */
   entries: number | undefined;
+  entriesSeenAt: { readonly done: number; readonly activeMs: number } | undefined;
   wish: PaceWish;
   inFlight: number;
   /** Put back by pushback or a broken connection, not in flight. */
@@ -135,6 +137,7 @@ export function createLiveRun(
     startedThrough: saved?.startedThrough ?? -1,
     tries: new Map(saved?.retries.map((retry) => [retry.index, { pushbacks: retry.pushbacks, broken: retry.broken }])),
     entries: saved?.entries ?? terms.entriesAtStart,
+    entriesSeenAt: saved ? saved.entriesSeenAt : { done: 0, activeMs: 0 },
     wish: terms.paceWish,
     inFlight: 0,
     waiting: 0,
@@ -255,6 +258,12 @@ function doneThrough(run: LiveRun): number {
 /** Time spent running up to now, or until it came to rest, ms: pauses left out. */
 const activeMsAt = (run: LiveRun, now: number): number => run.activeMs + (run.restedAt ?? now) - run.runningSince;
 
+/** The entries in the table were counted. */
+export function noteEntriesCount(run: LiveRun, entries: number, now: number): void {
+  run.entries = entries;
+  run.entriesSeenAt = { done: doneOf(run.totals), activeMs: activeMsAt(run, now) };
+}
+
 /** Everything the run must remember to go on after a crash. */
 export function takeCheckpoint(run: LiveRun, now: number): Checkpoint {
   return {
@@ -273,12 +282,13 @@ export function takeCheckpoint(run: LiveRun, now: number): Checkpoint {
     activeMs: activeMsAt(run, now),
     ...(run.lastFailure ? { lastFailure: run.lastFailure } : {}),
     ...(run.entries === undefined ? {} : { entries: run.entries }),
+    ...(run.entriesSeenAt ? { entriesSeenAt: run.entriesSeenAt } : {}),
   };
 }
 
 /** The run as messages show it. */
 export function takeSnapshot(run: LiveRun, state: RunState, now: number): RunSnapshot {
-  const { terms, totals } = run;
+  const { terms, totals, entriesSeenAt: seenAt } = run;
   const imagesPerMinute = perMinute(run.rate, now);
   const pace = pacePerMinute(run.pacer);
   const activeMs = activeMsAt(run, now);
@@ -309,7 +319,10 @@ export function takeSnapshot(run: LiveRun, state: RunState, now: number): RunSna
       kind: terms.growthKind,
       ...(terms.entriesAtStart === undefined ? {} : { entriesAtStart: terms.entriesAtStart }),
       ...(run.entries === undefined ? {} : { entries: run.entries }),
-      ...(grown === undefined || activeMs < 1_000 ? {} : { perMinute: (grown * 60_000) / activeMs }),
+      ...(grown === undefined || seenAt === undefined || seenAt.activeMs < 1_000
+        ? {}
+        : { perMinute: (grown * 60_000) / seenAt.activeMs }),
+      ...(seenAt === undefined ? {} : { imagesSinceCount: doneOf(totals) - seenAt.done }),
       minutesWithoutGrowth,
     },
     ...(top ? { topFailure: { failureType: top.failureType, message: top.message, count: top.count } } : {}),

@@ -131,7 +131,10 @@ export interface RunSnapshot {
     readonly kind: 'counted' | 'probed' | 'unknown';
     readonly entriesAtStart?: number;
     readonly entries?: number;
+    /** From the start to the last count. */
     readonly perMinute?: number;
+    /** Outcomes since `entries` were counted. */
+    readonly imagesSinceCount?: number;
     readonly minutesWithoutGrowth?: number;
   };
   readonly topFailure?: { readonly failureType: FailureType; readonly message: string; readonly count: number };

@@ -144,6 +144,7 @@ describe('a checkpoint', () => {
         key: fc.string({ unit: 'grapheme' }),
       }),
       entries: fc.nat(),
+      entriesSeenAt: fc.record({ done: fc.nat(), activeMs: fc.nat() }),
       startedThrough: fc.integer({ min: -1 }),
     });
     fc.assert(

@@ -269,6 +269,28 @@ describe('the watchdog', () => {
   });
 });
 
+describe('the entries in the table', () => {
+  test('are told with the images that came since they were counted, and grow by what was counted, not by the time since', async () => {
+    const rig = startRig({ images: 2_000, perMinute: 60, look: async () => ({ kind: 'count', entries: 150 }) });
+    const growth = () => takeSnapshot(rig.run, { kind: 'running' }, rig.clock.now()).growth;
+    await rig.clock.advance(20_000);
+    const before = growth();
+    expect(before).toMatchObject({ entries: 0, entriesAtStart: 0 });
+    expect(before.imagesSinceCount).toBeGreaterThan(5);
+    expect(before.perMinute).toBeUndefined();
+    await rig.clock.advance(45_000);
+    const after = growth();
+    expect(after.entries).toBe(150);
+    expect(after.imagesSinceCount).toBeLessThan(20);
+    await rig.clock.advance(5_000);
+    expect(growth()).toMatchObject({ perMinute: after.perMinute });
+    const saved = takeCheckpoint(rig.run, rig.clock.now());
+    expect(saved.entriesSeenAt?.done).toBeGreaterThan(40);
+    rig.drive.halt({ kind: 'stop', by: { kind: 'person', by: 'U1' }, now: true });
+    await rig.drive.ended;
+  });
+});
+
 describe('going on after a crash', () => {
   test('repeats only what had no outcome on record', async () => {
     const first = startRig({ images: 100, perMinute: 1_200, tookMs: () => 1_000 });

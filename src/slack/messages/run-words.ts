@@ -95,8 +95,12 @@ export function entriesWords({ growth, state }: RunSnapshot): string {
       ? [`no growth for ${duration(growth.minutesWithoutGrowth * 60_000)}`]
       : [];
   const more = [...since, ...growing, ...still];
-  if (growth.entries !== undefined)
-    return more.length === 0 ? count(growth.entries) : `${count(growth.entries)} (${more.join(', ')})`;
+  if (growth.entries !== undefined) {
+    // A count is of its own time: images that came after it are not in it.
+    const later = state.kind === 'running' && growth.imagesSinceCount ? growth.imagesSinceCount : 0;
+    const seen = `${count(growth.entries)}${later === 0 ? '' : `, counted ${counted(later, 'image')} ago`}`;
+    return more.length === 0 ? seen : `${seen} (${more.join(', ')})`;
+  }
   if (growth.kind === 'probed')
     return ['not counted: the rows of the last processed image are looked at', ...still].join(', ');
   return 'not counted yet';

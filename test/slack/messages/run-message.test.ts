@@ -12,6 +12,17 @@ const button = (action_id: string, text: string, style?: string) => ({
 });
 
 describe('the message of a run', () => {
+  test.each([
+    [0, '0 (+0 since the start)'],
+    [1, '0, counted 1 image ago (+0 since the start)'],
+    [21, '0, counted 21 images ago (+0 since the start)'],
+  ])('says how old its count of the entries is: %i images', (imagesSinceCount, words) => {
+    const growth = { kind: 'counted', entriesAtStart: 0, entries: 0, imagesSinceCount } as const;
+    expect(runMessage(runSnapshot({ growth })).text).toContain(`Entries in the table: ${words}\n`);
+    const ended = runMessage(runSnapshot({ growth, state: { kind: 'completed' } }));
+    expect(ended.text).toContain('Entries in the table: 0 (+0 since the start)\n');
+  });
+
   test('on a good day shows how far it is, how fast, and what can be done', () => {
     const run = runSnapshot({
       totals: { ...runSnapshot().totals, processed: 404, failed: 0, failedByType: {} },
