@@ -1,0 +1,55 @@
+import { describe, expect, test } from 'vitest';
+import { audit, backup, freshForEachTest, open, stepOf } from './checklist-rig.ts';
+
+freshForEachTest();
+
+describe('a checklist', () => {
+  test('an override holds in this rescan only', async () => {
+    const checklist = open({ lastBackup: async () => backup });
+    await checklist.override('test-logging', 'U2', 'mended by hand');
+    await checklist.override('sample', 'U2', 'known');
+    expect(await checklist.gate('flush')).toMatchObject({ kind: 'pass', overridden: [{ by: 'U2' }, { by: 'U2' }] });
+    expect(await stepOf(checklist, 'sample')).toMatchObject({ overriddenBy: { by: 'U2', reason: 'known' } });
+    await checklist.close('U1');
+    await checklist.ensureOpen('U1');
+    expect(await checklist.gate('flush')).toMatchObject({ kind: 'refuse' });
+  });
+
+  test('an override is in the audit with its reason and with what was missing, or it does not hold', async () => {
+    const checklist = open({ lastBackup: async () => backup });
+    await checklist.override('sample', 'U2', 'known');
+    expect(audit.deeds.at(-1)).toEqual({
+      who: 'U2',
+      what: 'override of sample in checklist c-0001',
+      why: 'known',
+      outcome: 'to be passed over: sample-missing',
+    });
+    audit.fail(new Error('down'));
+    await expect(checklist.override('test-logging', 'U2', 'known')).rejects.toThrow('down');
+    expect(await checklist.gate('flush')).toMatchObject({ missing: [{ reason: 'logging-unproven' }] });
+  });
+
+  test('an override of a sample that nobody tried does not cover one that failed', async () => {
+    const checklist = open({ lastBackup: async () => backup });
+    await checklist.prove('logging', { by: 'U1', codeSha256: 'code' });
+    await checklist.override('sample', 'U2', 'no time');
+    expect((await checklist.gate('flush')).kind).toBe('pass');
+    await checklist.prove('sample', { by: 'U1', codeSha256: 'code', images: 3, failed: 3 });
+    expect(await checklist.gate('flush')).toMatchObject({ missing: [{ reason: 'sample-failed' }] });
+    expect(await stepOf(checklist, 'sample')).not.toHaveProperty('overriddenBy');
+  });
+
+  test('there is nothing to pass over where a step holds, nor where the function cannot be looked at', async () => {
+    expect(await open().override('quotas', 'U2', 'known')).toEqual({ ok: false, refusal: { reason: 'holds' } });
+    const blind = open({
+      async codeSha256() {
+        throw new Error('denied');
+      },
+    });
+    expect(await blind.override('sample', 'U2', 'known')).toMatchObject({
+      ok: false,
+      refusal: { reason: 'fault', fault: { message: 'Error: denied' } },
+    });
+    expect(await blind.openId()).toBeUndefined();
+  });
+});
