@@ -1,0 +1,58 @@
+import { writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { aws, backup, folder, freshForEachTest, inTable, request, startSteps, value, yes } from './table-steps-rig.ts';
+
+freshForEachTest();
+
+describe('a job', () => {
+  test('stops between batches, from another copy of the bot too, and what it deleted is in the backup', async () => {
+    const patient = { LEASE_SECONDS: '10' };
+    const [bot, other] = [await startSteps(patient), await startSteps(patient)];
+    const record = await backup(bot);
+    const approval = await request(bot);
+    aws.turn({ addedLatencyMs: 400 });
+    await bot.steps.click(approval.id, yes);
+    await bot.hears('progress');
+    value(await other.steps.stop('U9'));
+    expect(await bot.hears('stopped')).toMatchObject({ by: 'U9' });
+    aws.turn({ addedLatencyMs: 0 });
+    const change = value(await bot.steps.planRestore({ backupId: record.id, mode: 'replace' })).change;
+    expect(change.added + change.same).toBe(record.counts.total);
+    expect(await bot.steps.current()).toBeUndefined();
+  });
+
+  test('is kept from starting by the stop file, and by another job', async () => {
+    const patient = { LEASE_SECONDS: '10' };
+    const [bot, other] = [await startSteps(patient), await startSteps(patient)];
+    await backup(bot);
+    const [first, second] = [await request(bot), await request(other)];
+    writeFileSync(join(folder, 'STOP'), '');
+    expect(value(await bot.steps.click(first.id, yes)).refused).toMatchObject({ reason: 'stop-file' });
+    await rm(join(folder, 'STOP'));
+    const third = await request(other);
+    aws.turn({ addedLatencyMs: 40 });
+    value(await bot.steps.click(second.id, yes));
+    expect(value(await other.steps.click(third.id, yes)).refused).toMatchObject({
+      reason: expect.stringMatching(/job-active|busy/),
+    });
+    aws.turn({ addedLatencyMs: 0 });
+    await bot.hears('finished');
+  });
+
+  test('is taken over by another copy when its own goes down', async () => {
+    const [bot, other] = [await startSteps(), await startSteps()];
+    await backup(bot);
+    const approval = await request(bot);
+    aws.turn({ addedLatencyMs: 40 });
+    await bot.steps.click(approval.id, yes);
+    await bot.hears('progress');
+    await bot.steps.shutDown();
+    aws.turn({ addedLatencyMs: 0 });
+    other.steps.standBy();
+    await other.hears('resumed');
+    await other.hears('finished');
+    expect(await inTable()).toBe(0);
+  });
+});
