@@ -22,6 +22,10 @@ export const fault = (reason: 'credentials' | 'network' = 'credentials'): Invoca
   reading: { kind: 'fault', fault: { reason, message: 'no', mend: 'look' } },
 });
 
+export const kinds = (events: readonly RunEvent[]) => events.map((event) => event.kind);
+/** The place in the manifest of the image of this key. */
+export const number = (key: string) => Number(/\d+/.exec(key)?.[0]);
+
 export interface Rig {
   readonly clock: FakeClock;
   readonly run: LiveRun;
