@@ -168,19 +168,27 @@ export function toSlackUser(user: User): JsonRecord {
   });
 }
 
-/** The channel as `conversations.info` gives it to the bot. */
+/** The channel as `conversations.info` gives it to the bot; direct messages have a shape of their own. */
 export function toSlackChannel(channel: Channel, bot: User): JsonRecord {
+  if (channel.kind === 'im')
+    return {
+      id: channel.id,
+      created: 0,
+      is_archived: channel.isArchived,
+      is_im: true,
+      is_org_shared: false,
+      user: [...channel.members].find((id) => id !== bot.id),
+      is_open: true,
+    };
   const flags = {
     is_channel: channel.kind === 'public',
     is_group: channel.kind === 'private',
-    is_im: channel.kind === 'im',
+    is_im: false,
     is_mpim: false,
-    is_private: channel.kind !== 'public',
+    is_private: channel.kind === 'private',
     is_archived: channel.isArchived,
     created: 0,
   };
-  if (channel.kind === 'im')
-    return { id: channel.id, ...flags, user: [...channel.members].find((id) => id !== bot.id), is_open: true };
   return {
     id: channel.id,
     name: channel.name,

@@ -8,6 +8,8 @@ export interface StoredFile {
   readonly name: string;
   readonly title: string;
   readonly userId: string;
+  /** The workspace of who owns it. */
+  readonly teamId: string;
   readonly mimetype: string;
   readonly filetype: string;
   readonly size: number;
@@ -17,13 +19,15 @@ export interface StoredFile {
   readonly shares: readonly { readonly channelId: string; readonly ts: string }[];
 }
 
+type Owner = Pick<StoredFile, 'userId' | 'teamId'>;
+
 export interface Files {
   /** A place to upload to; answers the file's id and the token of its upload URL. */
-  reserve(file: { name: string; size: number; userId: string }): { id: string; token: string };
+  reserve(file: { name: string; size: number } & Owner): { id: string; token: string };
   /** Takes the bytes for an upload URL. */
   receive(token: string, bytes: Buffer): 'stored' | 'unknown' | 'wrong-length';
   /** A file at once, as a person attaches one. */
-  add(file: { name: string; userId: string; bytes: Buffer; mimetype?: string }): StoredFile;
+  add(file: { name: string; bytes: Buffer; mimetype?: string } & Owner): StoredFile;
   /** Titles an uploaded file and lets it be seen; undefined where nothing was uploaded under this id. */
   complete(id: string, title: string | undefined): StoredFile | undefined;
   shared(id: string, channelId: string, ts: string): void;
@@ -53,16 +57,17 @@ const TYPES: Readonly<Record<string, readonly [filetype: string, mimetype: strin
 };
 
 export function createFiles(clock: Pick<SlackClock, 'now'>, ids: Pick<Ids, 'next'>): Files {
-  const reserved = new Map<string, { id: string; name: string; size: number; userId: string }>();
+  const reserved = new Map<string, { id: string; name: string; size: number } & Owner>();
   const uploaded = new Map<string, StoredFile>();
   const completed = new Map<string, StoredFile>();
-  const stored = (id: string, name: string, userId: string, bytes: Buffer, mimetype?: string): StoredFile => {
+  const stored = (id: string, name: string, owner: Owner, bytes: Buffer, mimetype?: string): StoredFile => {
     const [filetype, known] = TYPES[extname(name).toLowerCase()] ?? ['binary', 'application/octet-stream'];
     return {
       id,
       name,
       title: name,
-      userId,
+      userId: owner.userId,
+      teamId: owner.teamId,
       mimetype: mimetype ?? known,
       filetype,
       size: bytes.length,
@@ -82,11 +87,11 @@ export function createFiles(clock: Pick<SlackClock, 'now'>, ids: Pick<Ids, 'next
       const place = reserved.get(token);
       if (!place) return 'unknown';
       if (bytes.length !== place.size) return 'wrong-length';
-      uploaded.set(place.id, stored(place.id, place.name, place.userId, bytes));
+      uploaded.set(place.id, stored(place.id, place.name, place, bytes));
       return 'stored';
     },
-    add({ name, userId, bytes, mimetype }) {
-      const file = stored(ids.next('F'), name, userId, bytes, mimetype);
+    add({ name, bytes, mimetype, ...owner }) {
+      const file = stored(ids.next('F'), name, owner, bytes, mimetype);
       completed.set(file.id, file);
       return file;
     },
@@ -123,6 +128,7 @@ export function toSlackFile(file: StoredFile, baseUrl: string): JsonRecord {
     filetype: file.filetype,
     pretty_type: file.filetype.toUpperCase(),
     user: file.userId,
+    user_team: file.teamId,
     editable: false,
     size: file.size,
     mode: 'hosted',

@@ -32,15 +32,23 @@ export function messageContent(
   return { text, blocks, ...(args.metadata ? { metadata: args.metadata } : {}) };
 }
 
-/** The conversation that the bot names, where it may know of it. Throws `channel_not_found`. */
-export function visibleChannel(directory: Parts['directory'], idOrName: string): Channel {
-  const channel = directory.channel(idOrName);
+/**
+ * The conversation with this id, where the bot may know of it: of Slack's methods only those that post take a name too.
+ * Throws `channel_not_found`.
+ */
+export function visibleChannel(directory: Parts['directory'], id: string): Channel {
+  const channel = directory.channel(id);
+  if (channel?.id !== id) throw new WebApiError('channel_not_found');
+  return knownToBot(directory, channel);
+}
+
+function knownToBot(directory: Parts['directory'], channel: Channel | undefined): Channel {
   if (!channel || (channel.kind !== 'public' && !channel.members.has(directory.bot.id)))
     throw new WebApiError('channel_not_found');
   return channel;
 }
 
-/** Where the bot may post. A user's id means their direct messages. Throws what Slack answers where it may not. */
+/** Where the bot may post, by id or name. A user's id means their direct messages. Throws what Slack answers where it may not. */
 export function postableChannel(
   parts: Pick<Parts, 'directory' | 'manifest'>,
   idOrName: string,
@@ -48,7 +56,7 @@ export function postableChannel(
 ): Channel {
   const { directory, manifest } = parts;
   const user = idOrName.startsWith('U') ? directory.users().find((one) => one.id === idOrName) : undefined;
-  const channel = user ? directory.imWith(user) : visibleChannel(directory, idOrName);
+  const channel = user ? directory.imWith(user) : knownToBot(directory, directory.channel(idOrName));
   if (channel.isArchived) throw new WebApiError('is_archived');
   if (channel.members.has(directory.bot.id)) return channel;
   if (options.allowPublic && manifest.scopes.has('chat:write.public')) return channel;

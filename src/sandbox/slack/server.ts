@@ -165,7 +165,7 @@ async function firstFileIn(body: Buffer, contentType: string): Promise<Buffer | 
   return undefined;
 }
 
-/** url_private: for a bearer of the bot's token whose app may read files. */
+/** url_private: for a bearer of the bot's token whose app may read files. Anybody else gets, with a 200, the sign-in page. */
 function giveFile(
   parts: Pick<Parts, 'files' | 'manifest'>,
   request: IncomingMessage,
@@ -174,10 +174,14 @@ function giveFile(
   tokens: Tokens,
 ): void {
   const isBot = request.headers.authorization === `Bearer ${tokens.bot}`;
-  if (!isBot || !parts.manifest.scopes.has('files:read'))
-    return sendText(response, 403, 'A bot token with files:read is needed.');
+  if (!isBot || !parts.manifest.scopes.has('files:read')) return sendSignIn(response);
   const file = parts.files.find(id);
   if (!file) return sendText(response, 404, 'no such file');
   response.writeHead(200, { 'content-type': file.mimetype, 'content-length': String(file.size) });
   response.end(file.bytes);
+}
+
+function sendSignIn(response: ServerResponse): void {
+  response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' });
+  response.end('<!doctype html><title>Sign in | Slack</title><p>A bot token with files:read is needed.</p>');
 }

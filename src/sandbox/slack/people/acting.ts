@@ -52,7 +52,10 @@ export function createActing(parts: Parts): Acting {
     channelId: (name) => directory.channel(name)?.id,
     file: (id) => {
       const file = files.find(id);
-      return file ? toSlackFile(file, parts.url()) : undefined;
+      if (!file) return undefined;
+      // A file in a view's state does not say where it was shared.
+      const { shares: _, ...shown } = toSlackFile(file, parts.url());
+      return shown;
     },
     suggested: (value) => offered.get(key(user, surfaceId, actionId))?.find((option) => option.value === value),
   });

@@ -7,6 +7,7 @@ import { commandPayload, eventPayload } from '../payloads.ts';
 import { respondTo } from '../respond.ts';
 import { toSlackView } from '../views.ts';
 import { channelSeenBy, personNamed, responseUrlOf, tellPerson, told, troubleOf } from './person.ts';
+import { asSent } from './typed-text.ts';
 
 /** A person types a line that starts with `/`. Answers when the app acknowledged, or time is up. */
 export async function sayCommand(
@@ -31,7 +32,7 @@ export async function sayCommand(
       user,
       channel,
       command,
-      text,
+      text: asSent(text),
       triggerId: triggers.issue({ userId: user.id }),
       responseUrl: responseUrlOf(parts, token),
     }),
@@ -79,7 +80,7 @@ export function sayMessage(
   const message = messages.add({
     channelId: channel.id,
     userId: user.id,
-    text: said.text,
+    text: asSent(said.text),
     blocks: [],
     files: shared.map((file) => toSlackFile(file, parts.url())),
     ...(said.threadTs === undefined ? {} : { threadTs: said.threadTs }),

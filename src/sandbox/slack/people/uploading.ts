@@ -26,7 +26,7 @@ export async function uploadAsPerson(
 ): Promise<JsonRecord> {
   const { upload, bytes } = await readUpload(request);
   const user = personNamed(parts.directory, upload.user);
-  const file = parts.files.add({ name: upload.name, userId: user.id, bytes });
+  const file = parts.files.add({ name: upload.name, userId: user.id, teamId: user.teamId, bytes });
   const message =
     upload.channel === undefined
       ? undefined

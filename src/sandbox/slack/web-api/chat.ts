@@ -12,9 +12,10 @@ const WRITE = { scopes: ['chat:write'] };
 
 export function chatMethods(parts: Pick<Parts, 'directory' | 'manifest' | 'messages' | 'world' | 'url'>): MethodTable {
   const { directory, messages, world } = parts;
-  /** The bot's own message. Throws `message_not_found`, or `refusal` where somebody else wrote it. */
+  /** The bot's own message. Throws `is_inactive`, `message_not_found`, or `refusal` where somebody else wrote it. */
   function ownMessage(channel: string, ts: string, refusal: string) {
-    const { id } = visibleChannel(directory, channel);
+    const { id, isArchived } = visibleChannel(directory, channel);
+    if (isArchived) throw new WebApiError('is_inactive');
     const message = messages.find(id, ts);
     if (!message || message.onlyFor) throw new WebApiError('message_not_found');
     if (message.userId !== directory.bot.id) throw new WebApiError(refusal);
@@ -49,12 +50,9 @@ export function chatMethods(parts: Pick<Parts, 'directory' | 'manifest' | 'messa
         ...(args.metadata === undefined ? {} : { metadata: args.metadata }),
       });
       if (!after) throw new WebApiError('message_not_found');
-      return {
-        channel: after.channelId,
-        ts: after.ts,
-        text: after.text,
-        message: toSlackMessage(after, directory),
-      };
+      // The ts stands beside the message here, not in it.
+      const { ts, ...message } = toSlackMessage(after, directory);
+      return { channel: after.channelId, ts, text: after.text, message };
     }),
     'chat.delete': method({ ...WRITE, tier: 3 }, z.object({ channel: name, ts: name }), (args) => {
       const message = ownMessage(args.channel, args.ts, 'cant_delete_message');

@@ -6,6 +6,8 @@ import { messageBlocks, postableChannel, requireParent } from '../posting.ts';
 import { blocks, count, type MethodTable, method, name, recordList, text } from './method.ts';
 
 const WRITE = { scopes: ['files:write'], tier: 4 } as const;
+/** An id of a conversation: neither a name nor a person's id will do here. */
+const channelId = z.string().regex(/^[CGDZ][A-Z0-9]+$/, 'input must match regex pattern: ^[CGDZ][A-Z0-9]{8,}$');
 const uploaded = z.array(z.object({ id: name, title: text.optional() })).min(1);
 
 export function fileMethods(
@@ -15,10 +17,16 @@ export function fileMethods(
   return {
     'files.getUploadURLExternal': method(
       WRITE,
-      z.object({ filename: name, length: count.min(1), alt_txt: text.optional(), snippet_type: text.optional() }),
+      z.object({ filename: name, length: count.min(0), alt_txt: text.optional(), snippet_type: text.optional() }),
       (args) => {
+        if (args.length === 0) throw new WebApiError('missing_argument');
         if (args.length > MOST_FILE_BYTES) throw new WebApiError('file_upload_size_restricted');
-        const { id, token } = files.reserve({ name: args.filename, size: args.length, userId: directory.bot.id });
+        const { id, token } = files.reserve({
+          name: args.filename,
+          size: args.length,
+          userId: directory.bot.id,
+          teamId: directory.team.id,
+        });
         return { upload_url: `${url()}/upload/v1/${token}`, file_id: id };
       },
     ),
@@ -26,7 +34,7 @@ export function fileMethods(
       WRITE,
       z.object({
         files: recordList.pipe(uploaded),
-        channel_id: name.optional(),
+        channel_id: channelId.optional(),
         channels: name.optional(),
         thread_ts: name.optional(),
         initial_comment: text.optional(),
@@ -40,7 +48,8 @@ export function fileMethods(
           });
         const channels = channelIds.map((id) => postableChannel(parts, id, { allowPublic: false }));
         for (const channel of channels) requireParent(messages, channel.id, args.thread_ts);
-        const shownBlocks = messageBlocks(args.blocks, parts.world) ?? [];
+        // A comment wins: Slack then ignores the blocks.
+        const shownBlocks = args.initial_comment ? [] : (messageBlocks(args.blocks, parts.world) ?? []);
         const completed = args.files.map(({ id, title }) => {
           const file = files.complete(id, title);
           if (!file) throw new WebApiError('file_not_found');
