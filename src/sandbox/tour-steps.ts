@@ -96,7 +96,7 @@ async function killed({ people, world, proof, sees, turn, until, kept }: Cast, c
   const at = Date.now();
   await turn({ latencyMs: CALM.latencyMs }, 'the function is quick again');
   await people.bot('start');
-  await sees(/goes on by itself after the bot went down/);
+  await sees(/goes on by itself/);
   await sees(new RegExp(`Rescan r-0001 is complete: ${IMAGES} of ${IMAGES}`));
   const seen = (await world.invocations()).last.filter(({ startedAt }) => startedAt >= kept.imagesOf);
   const strays = invokedTwiceWithoutReason(seen, { at, writeMs: WRITE_MS });

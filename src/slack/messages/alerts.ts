@@ -46,8 +46,13 @@ export function alertOf(event: RunEvent, options: { goesOnByItself: boolean }): 
       });
     case 'resumed':
       return thread({
-        fact: `${name} ${event.by === undefined ? 'goes on by itself after the bot went down' : `was resumed by ${mention(event.by)}`}: ${doneWords(snapshot)}.`,
-        lines: [repeatingWords(event.repeating, event.from !== 'interrupted')],
+        fact: `${name} ${event.by === undefined ? 'goes on by itself' : `was resumed by ${mention(event.by)}`}: ${doneWords(snapshot)}.`,
+        lines: [
+          ...(event.by === undefined
+            ? ['The bot went down, or the copy that drove it did not renew its right to drive in time.']
+            : []),
+          repeatingWords(event.repeating, event.from !== 'interrupted'),
+        ],
       });
     case 'pace-changed':
       return thread({

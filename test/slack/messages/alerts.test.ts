@@ -144,7 +144,7 @@ describe('alerts', () => {
       ],
       [
         'thread',
-        'Rescan r-0142 goes on by itself after the bot went down: 412 of 1,398 done (29 %).\n3 images that were in flight are invoked again.',
+        'Rescan r-0142 goes on by itself: 412 of 1,398 done (29 %).\nThe bot went down, or the copy that drove it did not renew its right to drive in time.\n3 images that were in flight are invoked again.',
       ],
       undefined,
       ['thread', '<@U0OPERATOR> changed the pace from auto to 40 a minute.'],
