@@ -4,7 +4,6 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { ServiceQuotasClient } from '@aws-sdk/client-service-quotas';
-import { STSClient } from '@aws-sdk/client-sts';
 
 import { type Asked, carriedFault, FaultError, faultOf, field } from './fault.ts';
 import type { Fault } from './reading.ts';
@@ -19,7 +18,6 @@ export interface AwsClients {
   readonly logs: CloudWatchLogsClient;
   readonly cloudwatch: CloudWatchClient;
   readonly serviceQuotas: ServiceQuotasClient;
-  readonly sts: STSClient;
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -51,7 +49,6 @@ export function createAwsClients(options: { functionTimeoutMs?: number; maxSocke
     logs: new CloudWatchLogsClient(common),
     cloudwatch: new CloudWatchClient(common),
     serviceQuotas: new ServiceQuotasClient(common),
-    sts: new STSClient(common),
   };
 }
 

@@ -1,0 +1,53 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const policySchema = z.object({ Statement: z.array(z.object({ Action: z.array(z.string()) })) });
+
+/** Operations whose IAM action has another name (AWS's service authorization reference, Amazon S3 and Lambda). */
+const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {
+  's3:HeadObject': ['s3:GetObject'],
+  's3:ListObjectsV2': ['s3:ListBucket'],
+  's3:ListMultipartUploads': ['s3:ListBucketMultipartUploads'],
+  's3:Upload': ['s3:PutObject', 's3:AbortMultipartUpload'],
+  'lambda:Invoke': ['lambda:InvokeFunction'],
+};
+const SERVICES: Readonly<Record<string, string>> = {
+  dynamodb: 'dynamodb',
+  lambda: 'lambda',
+  s3: 's3',
+  cloudwatch: 'cloudwatch',
+  'cloudwatch-logs': 'logs',
+  'service-quotas': 'servicequotas',
+};
+
+function sources(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return entry.name === 'sandbox' ? [] : sources(path);
+    return entry.name.endsWith('.ts') ? [readFileSync(path, 'utf8')] : [];
+  });
+}
+
+/** The IAM actions of every operation of AWS that a source names. */
+function actionsIn(source: string): string[] {
+  const imports = [...source.matchAll(/import (?:type )?\{([^}]*)\} from '@aws-sdk\/client-([a-z0-9-]+)'/g)];
+  const named = imports.flatMap(([, names = '', client = '']) =>
+    [...names.matchAll(/\b(?:([A-Z]\w*)Command|paginate([A-Z]\w*))\b/g)]
+      .map(([, command, paged]) => command ?? paged ?? '')
+      .map((operation) => `${SERVICES[client]}:${operation}`),
+  );
+  const uploads = source.includes('new Upload(') ? ['s3:Upload'] : [];
+  return [...named, ...uploads].flatMap((operation) => OTHER_NAMES[operation] ?? [operation]);
+}
+
+test('the IAM policy of the README allows what the bot calls, and nothing that it does not', () => {
+  const policy = policySchema.parse(JSON.parse(readFileSync(join(ROOT, 'docs/iam-policy.json'), 'utf8')));
+  const allowed = new Set(policy.Statement.flatMap(({ Action }) => Action));
+  const called = new Set(sources(join(ROOT, 'src')).flatMap(actionsIn));
+  expect(called.size).toBeGreaterThan(25);
+  expect([...allowed].sort()).toEqual([...called].sort());
+});
