@@ -8,6 +8,7 @@ import type { RunSnapshot } from '../../rescan/types.ts';
 import { ACTION, button } from '../messages/buttons.ts';
 import { checklistMessage, historyLine } from '../messages/checklist-message.ts';
 import { mention } from '../messages/escape.ts';
+import { counted } from '../messages/format.ts';
 import type { Message, MessageBlock } from '../messages/message.ts';
 import { runMessage } from '../messages/run-message.ts';
 import { backupLine } from '../messages/table-words.ts';
@@ -26,6 +27,8 @@ export interface HomeFacts {
 
 const MOST_BACKUPS = 5;
 const MOST_HISTORY = 5;
+/** Links are long: so many fit into one section. */
+const MOST_APPROVALS = 10;
 
 const section = (text: string): KnownBlock => ({
   type: 'section',
@@ -39,15 +42,21 @@ export function homeView(facts: HomeFacts, now: number): HomeView {
   const { view, run, history, backups, approvals, mayAct } = facts;
   // A plan block is for messages only: here its plain form stands.
   const checklist = checklistMessage(view, now, { buttons: mayAct });
-  const waiting = approvals.map(
-    (approval) =>
-      `• ${approval.act} asked for by ${mention(approval.requestedBy)}${approval.link === undefined ? '' : ` · <${approval.link}|decide in the channel>`}`,
-  );
+  const unshown = approvals.length - MOST_APPROVALS;
+  const waiting = approvals
+    .slice(0, MOST_APPROVALS)
+    .map(
+      (approval) =>
+        `• ${approval.act} asked for by ${mention(approval.requestedBy)}${approval.link === undefined ? '' : ` · <${approval.link}|decide in the channel>`}`,
+    );
+  const more = unshown > 0 ? [`… and ${counted(unshown, 'request')} more, in the channel.`] : [];
   const blocks: KnownBlock[] = [
     header('Rescan'),
     ...prefixed('checklist', plainly(checklist)),
     ...(facts.autopilot?.state === 'running' ? autopilotBlocks(facts.autopilot, mayAct) : []),
-    ...(waiting.length === 0 ? [] : [divider, section(`*Waiting for an approval*\n${waiting.join('\n')}`)]),
+    ...(waiting.length === 0
+      ? []
+      : [divider, section(`*Waiting for an approval*\n${[...waiting, ...more].join('\n')}`)]),
     divider,
     ...(run
       ? prefixed('run', plainly(runMessage(run, { buttons: mayAct })))

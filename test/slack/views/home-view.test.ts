@@ -74,6 +74,7 @@ describe('the Home tab', () => {
       NOW,
     );
     expect(view.blocks.length).toBeLessThanOrEqual(100);
+    expect(JSON.stringify(view.blocks)).toContain('… and 190 requests more, in the channel.');
     expect(checkBlocks(view.blocks, 'home')).toEqual([]);
     const ids = view.blocks.flatMap(({ block_id }) => (block_id === undefined ? [] : [block_id]));
     expect(new Set(ids).size).toBe(ids.length);
