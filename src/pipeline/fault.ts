@@ -104,6 +104,9 @@ const missing = (error: unknown): boolean =>
   ) ||
   (errorName(error) === 'NotFound' && textField(error, 'BucketName') !== '');
 
+/** An answer with a status alone: S3 answers a HEAD so, and the SDK has no name for it then. */
+const isWordless = (error: unknown): boolean => ['Unknown', 'UnknownError', '400', '403'].includes(errorName(error));
+
 /** The action that IAM says was refused, or the one that was asked for. */
 const refusedAction = (message: string, asked: Asked): string | undefined =>
   /not authorized to perform:?\s+([a-z0-9-]+:[A-Za-z*]+)/.exec(message)?.[1] ??
@@ -125,7 +128,9 @@ const isReason = (text: string): text is Fault['reason'] => REASONS.has(text);
 export function faultOf(error: unknown, asked: Asked): Fault | undefined {
   const name = errorName(error);
   const service = serviceOf(error, asked);
-  const said = `${errorCode(error) || name}: ${errorText(error)}`;
+  const said = isWordless(error)
+    ? `HTTP ${httpStatus(error) ?? name}, no more`
+    : `${errorCode(error) || name}: ${errorText(error)}`;
   const action = asked.action.includes(':') ? asked.action : `a call to ${service}`;
   const told = (what: string) => redact(`${what} (${action}, ${asked.resource}): ${said}`);
 
@@ -137,7 +142,13 @@ export function faultOf(error: unknown, asked: Asked): Fault | undefined {
         ? 'Look at the clock of this machine, then at AWS_PROFILE or AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN.'
         : 'Renew the credentials: look at AWS_PROFILE, or AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or the role of the bot.',
     };
-  if (DENIED.has(name) || (httpStatus(error) === 403 && (name === '403' || name === 'UnknownError'))) {
+  if (isWordless(error) && httpStatus(error) === 400 && service === 's3')
+    return {
+      reason: 'credentials',
+      message: told('S3 refuses without a word, as it does where the credentials of the bot have expired'),
+      mend: 'Renew the credentials (AWS_PROFILE, or AWS_SESSION_TOKEN and the keys beside it), then look at AWS_REGION.',
+    };
+  if (DENIED.has(name) || (isWordless(error) && httpStatus(error) === 403)) {
     const refused = refusedAction(errorText(error), asked);
     return {
       reason: 'access-denied',

@@ -36,7 +36,16 @@ describe('an error is read as the fault', () => {
       error('AccessDeniedException', { message: 'User: x is not authorized to perform: kms:Decrypt on resource: y' }),
       { reason: 'access-denied', mend: expect.stringContaining('Allow kms:Decrypt') },
     ],
-    ['a bare 403', error('UnknownError', { $metadata: { httpStatusCode: 403 } }), { reason: 'access-denied' }],
+    [
+      'a bare 403',
+      error('UnknownError', { $metadata: { httpStatusCode: 403 } }),
+      { reason: 'access-denied', message: expect.stringContaining('HTTP 403') },
+    ],
+    [
+      'a bare 403 as the SDK names it',
+      error('Unknown', { $metadata: { httpStatusCode: 403 } }),
+      { reason: 'access-denied' },
+    ],
     [
       'a missing function',
       error('ResourceNotFoundException'),
