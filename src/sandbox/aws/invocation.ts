@@ -30,6 +30,8 @@ export interface InvocationPorts {
   readonly reserved: () => number | undefined;
 }
 
+/** What Lambda takes in one invocation that is waited for (Lambda quotas, "Invocation payload"). */
+const MOST_REQUEST_BYTES = 6 * 1024 * 1024;
 const eventSchema = z.object({
   Records: z
     .array(
@@ -167,6 +169,12 @@ export function createInvoker(ports: InvocationPorts) {
     /** @throws LambdaRefusal */
     async invoke(request: IncomingMessage, response: ServerResponse, qualifier: string | undefined): Promise<void> {
       const body = await readBody(request);
+      if (body.length > MOST_REQUEST_BYTES)
+        throw new LambdaRefusal(
+          413,
+          'RequestTooLargeException',
+          `Request must be smaller than ${MOST_REQUEST_BYTES} bytes for the InvokeFunction operation`,
+        );
       const event = eventSchema.safeParse(parseJson(body.toString('utf8')));
       const record = event.data?.Records[0];
       if (!record)

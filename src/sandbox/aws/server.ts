@@ -186,7 +186,7 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
         `<ErrorResponse><Error><Type>Sender</Type><Code>${code}</Code><Message>${message}</Message></Error></ErrorResponse>`,
       );
     if (world.expiredCredentials)
-      return refuse(403, 'ExpiredTokenException', 'The security token included in the request is expired');
+      return refuse(403, 'ExpiredToken', 'The security token included in the request is expired');
     if (action !== 'GetCallerIdentity') return refuse(400, 'InvalidAction', 'The local AWS has no such action of STS');
     send(
       200,

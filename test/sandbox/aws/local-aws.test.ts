@@ -190,7 +190,7 @@ describe('troubles of the whole', () => {
     await expect(quotas.send(new ListServiceQuotasCommand({ ServiceCode: 'bedrock' }))).rejects.toEqual(
       named('ExpiredTokenException'),
     );
-    await expect(sts.send(new GetCallerIdentityCommand({}))).rejects.toEqual(named('ExpiredTokenException'));
+    await expect(sts.send(new GetCallerIdentityCommand({}))).rejects.toEqual(named('ExpiredToken'));
   });
 
   test('an IAM action that is denied is refused, the others are not', async () => {
