@@ -1,4 +1,4 @@
-import type { TableBlock } from '@slack/types';
+import type { ContextBlock, SectionBlock, TableBlock } from '@slack/types';
 import { shorten } from './escape.ts';
 import type { ChartBlock, Message, MessageBlock } from './message.ts';
 
@@ -60,43 +60,15 @@ function fitCount(blocks: readonly MessageBlock[]): readonly MessageBlock[] {
   return [...blocks.slice(0, room), note(`${left} more, not shown here.`), ...tail];
 }
 
-const note = (text: string): MessageBlock => ({ type: 'context', elements: [{ type: 'mrkdwn', text }] });
+export const note = (text: string): ContextBlock => ({ type: 'context', elements: [{ type: 'mrkdwn', text }] });
 
 /** The block as it fits, and what must be said beside it; none where it says nothing, as Slack refuses an empty text. */
 function fitBlock(block: MessageBlock, seen: Set<string>): readonly MessageBlock[] {
   switch (block.type) {
-    case 'section': {
-      const { text, fields = [], accessory } = block;
-      if (accessory?.type === 'button') checkButton(accessory, new Set());
-      const shown = fields.filter((field) => field.text !== '');
-      if (!text?.text && shown.length === 0) return [];
-      return [
-        {
-          type: 'section',
-          ...(block.block_id === undefined ? {} : { block_id: block.block_id }),
-          ...(accessory ? { accessory } : {}),
-          ...(text?.text ? { text: { ...text, text: cutMrkdwn(text.text, LIMITS.sectionText) } } : {}),
-          ...(shown.length === 0
-            ? {}
-            : {
-                fields: shown
-                  .slice(0, LIMITS.fields)
-                  .map((field) => ({ ...field, text: cutMrkdwn(field.text, LIMITS.fieldText) })),
-              }),
-        },
-        ...(shown.length > LIMITS.fields ? [note(`${shown.length - LIMITS.fields} more, not shown here.`)] : []),
-      ];
-    }
-    case 'context': {
-      const elements = block.elements.filter((element) => !('text' in element) || element.text !== '');
-      if (elements.length === 0) return [];
-      const cut = elements
-        .slice(0, LIMITS.contextElements)
-        .map((element) =>
-          'text' in element ? { ...element, text: cutMrkdwn(element.text, LIMITS.contextText) } : element,
-        );
-      return [{ ...block, elements: cut }];
-    }
+    case 'section':
+      return fitSection(block);
+    case 'context':
+      return fitContext(block);
     case 'table':
       return fitTable(block);
     case 'data_visualization':
@@ -114,6 +86,38 @@ function fitBlock(block: MessageBlock, seen: Set<string>): readonly MessageBlock
       return [block];
     }
   }
+}
+
+/**
+ * The section of a message or a view as it fits, and how many fields are left out; none where it says nothing.
+ * @throws MessageLimitError where the label or value of its button is too long.
+ */
+export function fitSection({ text, fields = [], ...rest }: SectionBlock): readonly (SectionBlock | ContextBlock)[] {
+  if (rest.accessory?.type === 'button') checkButton(rest.accessory, new Set());
+  const shown = fields.filter((field) => field.text !== '');
+  if (!text?.text && shown.length === 0) return [];
+  const fitted = shown
+    .slice(0, LIMITS.fields)
+    .map((field) => ({ ...field, text: cutMrkdwn(field.text, LIMITS.fieldText) }));
+  return [
+    {
+      ...rest,
+      ...(text?.text ? { text: { ...text, text: cutMrkdwn(text.text, LIMITS.sectionText) } } : {}),
+      ...(fitted.length === 0 ? {} : { fields: fitted }),
+    },
+    ...(shown.length > LIMITS.fields ? [note(`${shown.length - LIMITS.fields} more, not shown here.`)] : []),
+  ];
+}
+
+/** The small print of a message or a view as it fits; none where it says nothing. */
+export function fitContext(block: ContextBlock): readonly ContextBlock[] {
+  const elements = block.elements
+    .filter((element) => !('text' in element) || element.text !== '')
+    .slice(0, LIMITS.contextElements)
+    .map((element) =>
+      'text' in element ? { ...element, text: cutMrkdwn(element.text, LIMITS.contextText) } : element,
+    );
+  return elements.length === 0 ? [] : [{ ...block, elements }];
 }
 
 /** As many rows and columns as there is room for, and how many rows are left; the cells are cut before, by whoever writes them. */

@@ -1,6 +1,6 @@
 import type { ContextBlock, HomeView, InputBlock, KnownBlock, ModalView, PlainTextOption } from '@slack/types';
 import { shorten } from './escape.ts';
-import { cutMrkdwn, LIMITS, MessageLimitError } from './limits.ts';
+import { fitContext, fitSection, MessageLimitError, note } from './limits.ts';
 
 /** Slack's limits of a view (docs.slack.dev, "Views", Block Kit reference). */
 export const VIEW_LIMITS = {
@@ -21,7 +21,8 @@ export const VIEW_LIMITS = {
 /**
  * The view as Slack takes it: texts too long are cut with an ellipsis, blocks too many are left out with a line that says so. Every view
  * passes here before it is shown.
- * @throws MessageLimitError for what no cutting makes fit: a title, what is carried to the submission, a choice of too many or of none.
+ * @throws MessageLimitError for what no cutting makes fit: a title, a button beside a section, what is carried to the submission, a
+ * choice of too many or of none.
  */
 export function viewWithinLimits<V extends ModalView | HomeView>(view: V): V {
   if ((view.private_metadata?.length ?? 0) > VIEW_LIMITS.metadata)
@@ -42,36 +43,16 @@ function fitCount<B extends ViewBlock>(blocks: readonly (B | ContextBlock)[]): (
   const { blocks: most } = VIEW_LIMITS;
   if (blocks.length <= most) return [...blocks];
   const left = blocks.length - most + 1;
-  const text = `${left} more, not shown here.`;
-  return [...blocks.slice(0, most - 1), { type: 'context', elements: [{ type: 'mrkdwn', text }] }];
+  return [...blocks.slice(0, most - 1), note(`${left} more, not shown here.`)];
 }
 
-function fitBlock(block: ViewBlock): ViewBlock[] {
+function fitBlock(block: ViewBlock): readonly ViewBlock[] {
   if (!isKnown(block)) return [block];
   switch (block.type) {
-    case 'section': {
-      const fields = block.fields?.filter(({ text }) => text !== '').slice(0, LIMITS.fields);
-      if (!block.text?.text && !fields?.length) return [];
-      return [
-        {
-          ...block,
-          ...(block.text ? { text: { ...block.text, text: cutMrkdwn(block.text.text, LIMITS.sectionText) } } : {}),
-          ...(fields
-            ? { fields: fields.map((field) => ({ ...field, text: cutMrkdwn(field.text, LIMITS.fieldText) })) }
-            : {}),
-        },
-      ];
-    }
-    case 'context': {
-      const elements = block.elements
-        .filter((element) => !('text' in element) || element.text !== '')
-        .slice(0, LIMITS.contextElements);
-      if (elements.length === 0) return [];
-      const cut = elements.map((element) =>
-        'text' in element ? { ...element, text: cutMrkdwn(element.text, LIMITS.contextText) } : element,
-      );
-      return [{ ...block, elements: cut }];
-    }
+    case 'section':
+      return fitSection(block);
+    case 'context':
+      return fitContext(block);
     case 'header':
       return [{ ...block, text: { ...block.text, text: shorten(block.text.text, VIEW_LIMITS.header) } }];
     case 'input':

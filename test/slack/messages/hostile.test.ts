@@ -9,6 +9,7 @@ import { previewMessage } from '../../../src/slack/messages/preview.ts';
 import { refusalMessage } from '../../../src/slack/messages/refusals.ts';
 import { runMessage } from '../../../src/slack/messages/run-message.ts';
 import { tableFigure } from '../../../src/slack/messages/table-figure.ts';
+import { viewWithinLimits } from '../../../src/slack/messages/view-limits.ts';
 import { commandSchema } from '../../../src/slack/payloads.ts';
 import { runPlan, runSnapshot } from '../../support/scripted-run-control.ts';
 
@@ -161,6 +162,17 @@ describe('Slack’s limits', () => {
   test('an empty text goes, as Slack refuses it', () => {
     expect(withinLimits(say('', 'line')).blocks).toHaveLength(1);
     expect(withinLimits({ text: 't', blocks: say('').blocks }).blocks).toEqual([]);
+  });
+
+  test('a section says in a view as in a message how many of its fields are not shown, and no empty text', () => {
+    const fields = Array.from({ length: 12 }, (_, at) => ({ type: 'mrkdwn', text: `field ${at}` }) as const);
+    const blocks = [{ type: 'section', text: { type: 'mrkdwn', text: '' }, fields } as const];
+    const fitted = withinLimits({ text: 't', blocks }).blocks;
+    expect(fitted).toEqual([
+      { type: 'section', fields: fields.slice(0, 10) },
+      { type: 'context', elements: [{ type: 'mrkdwn', text: '2 more, not shown here.' }] },
+    ]);
+    expect(viewWithinLimits({ type: 'home', blocks: [...blocks] }).blocks).toEqual(fitted);
   });
 
   test('two buttons of one name are a defect and are never sent', () => {
