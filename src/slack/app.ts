@@ -20,6 +20,7 @@ import { clientOptions, createClients, slackLogger } from './clients.ts';
 import { commandTable } from './commands/table.ts';
 import { connectOrTryOn } from './connect.ts';
 import { createDeployForms } from './deploy-forms.ts';
+import { createDrain } from './drain.ts';
 import { exportAudit } from './export-audit.ts';
 import { downloadFile } from './file-download.ts';
 import { createFileUpload } from './file-upload.ts';
@@ -63,11 +64,8 @@ export interface SlackApp {
   stop(): Promise<void>;
 }
 
-const DRAIN_MS = 3_000;
 /** A person's Home tab is drawn at most this often. */
 const HOME_EVERY_MS = 10_000;
-/** A click that is being worked on may act on AWS: it gets a little of the drain's time to finish. */
-const DISCONNECT_MS = 1_000;
 
 /** The Slack face of the bot: shows the runs and hands on what people ask for. */
 export function createSlackApp(ports: {
@@ -314,13 +312,7 @@ export function createSlackApp(ports: {
     audit: audit.note,
   });
 
-  const underWay = new Set<Promise<void>>();
-  const track = (work: Promise<void>): Promise<void> => {
-    const tracked = work.finally(() => underWay.delete(tracked));
-    underWay.add(tracked);
-    return tracked;
-  };
-
+  const { track, drain } = createDrain(clock);
   const receiver = createReceiver(config, { clock, random, logger, closing: closing.signal });
   const app = new App({
     token: config.SLACK_BOT_TOKEN,
@@ -370,19 +362,10 @@ export function createSlackApp(ports: {
       stopCron();
       void track(following.close());
       stopWatching();
-      const drained = new AbortController();
-      const tooLate = clock.sleep(DRAIN_MS, drained.signal);
-      await Promise.race([
-        app.stop().catch((error: unknown) => onTrouble(error, 'did not disconnect cleanly')),
-        clock.sleep(DISCONNECT_MS, drained.signal),
-      ]);
-      await Promise.race([
-        Promise.allSettled([...underWay]).then(() =>
-          Promise.all([alerts.delivered(), board.shown(), jobBoard.shown(), pilotBoard.shown(), aftermath.over()]),
-        ),
-        tooLate,
-      ]);
-      drained.abort();
+      await drain(
+        () => app.stop().catch((error: unknown) => onTrouble(error, 'did not disconnect cleanly')),
+        () => Promise.all([alerts.delivered(), board.shown(), jobBoard.shown(), pilotBoard.shown(), aftermath.over()]),
+      );
       closing.abort();
       alerts.close();
       aftermath.close();
