@@ -57,6 +57,9 @@ export function createChat(client: Pick<WebClient, 'chat'>): Chat {
     if (!ts) throw new Error('Slack took a message and gave no ts.');
     return { ts, isWhole };
   }
+  // Slack parses an update as a person's typing unless it is told not to (chat.update, `parse`), a post never.
+  const change = (place: MessagePlace, text: string, blocks: readonly (KnownBlock | Block)[]) =>
+    client.chat.update({ ...place, parse: 'none', text, blocks: [...blocks] });
   const chat: Chat = {
     post: async (channel, message, thread) => (await send(channel, withinLimits(message), thread)).ts,
     postKnowing: (channel, message, thread) => send(channel, withinLimits(message), thread),
@@ -64,13 +67,14 @@ export function createChat(client: Pick<WebClient, 'chat'>): Chat {
     async edit(place, message) {
       const { text, blocks, plain } = withinLimits(message);
       await plainIfRefused(
-        () => client.chat.update({ ...place, text, blocks: [...blocks] }),
-        plain && (() => client.chat.update({ ...place, text, blocks: [...plain] })),
-        () => client.chat.update({ ...place, text, blocks: [] }),
+        () => change(place, text, blocks),
+        plain && (() => change(place, text, plain)),
+        () => change(place, text, []),
       );
     },
     async withoutButtons(place, { text, blocks }) {
-      await client.chat.update({ ...place, text, blocks: blocks.filter((block) => block.type !== 'actions') });
+      const rest = blocks.filter((block) => block.type !== 'actions');
+      await change(place, text, rest);
     },
     async whisper(channel, user, message) {
       const { text, blocks, plain } = withinLimits(message);
