@@ -15,7 +15,7 @@ import {
 import type { Permission, Permissions, Role } from './permissions.ts';
 import type { PresenceCheck } from './presence.ts';
 import type { Seen } from './seen.ts';
-import { readTrouble } from './trouble.ts';
+import { isMuted, readTrouble } from './trouble.ts';
 import type { ModalView } from './views/change-plan-view.ts';
 import type { SubmittedView, View } from './views/view.ts';
 
@@ -60,9 +60,6 @@ export interface Intake {
   submission(incoming: IncomingSubmission): Promise<void>;
 }
 
-/** What Slack answers where the bot may not speak. */
-const MUTED: ReadonlySet<string> = new Set(['not_in_channel', 'channel_not_found', 'is_archived', 'restricted_action']);
-
 /** An acknowledgement waits no longer than this for who may (design: within a second). */
 const PERMISSION_WITHIN_MS = 600;
 
@@ -99,7 +96,7 @@ export function createIntake(ports: {
       if (answer) await asker.tell(answer);
     } catch (error) {
       const trouble = readTrouble(error);
-      if (trouble.kind === 'refused' && MUTED.has(trouble.code)) {
+      if (trouble.kind === 'refused' && isMuted(trouble.code)) {
         note(`Slack answered ${trouble.code}`);
         return asker.tell(mutedMessage(trouble.code));
       }

@@ -26,6 +26,14 @@ export function readTrouble(error: unknown): SlackTrouble {
   return { kind: 'unreachable' };
 }
 
+const MUTED = new Set(['not_in_channel', 'channel_not_found', 'is_archived', 'is_inactive', 'messages_tab_disabled']);
+
+/**
+ * Whether Slack answers so where the bot may not speak (the errors of chat.postMessage and chat.update): it is no member,
+ * the channel is closed, or whoever runs the workspace allows no posts there (`restricted_action`, alone or with more to it).
+ */
+export const isMuted = (code: string): boolean => MUTED.has(code) || code.startsWith('restricted_action');
+
 /** Whether Slack refused a reply as its thread is gone: somebody deleted the message at its head. */
 export function isThreadGone(error: unknown): boolean {
   const trouble = readTrouble(error);

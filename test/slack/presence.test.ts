@@ -78,13 +78,16 @@ describe('a channel to which the bot was not invited', () => {
     await bot.message(/^Rescan r-0142 was stopped/);
   });
 
-  test('that is lost in mid-command is said to be what it is, and not a defect', async () => {
+  test.each([
+    ['not_in_channel', 'Invite it with'],
+    ['restricted_action_read_only_channel', 'whoever runs the workspace can allow it'],
+  ])('that is lost in mid-command is said to be what it is, and not a defect: %s', async (error, mend) => {
     const bot = await botInSlack();
-    await bot.world({ errors: { 'chat.postMessage': 'not_in_channel' } });
+    await bot.world({ errors: { 'chat.postMessage': error } });
     await bot.command('operator', '/rescan start');
-    await bot.ephemeral(
-      /Slack did not let the bot speak there \(`not_in_channel`\)\. It is not certain that it was done/,
-    );
+    const said = await bot.ephemeral(/Slack did not let the bot speak there/);
+    expect(said.text).toContain(`(\`${error}\`). It is not certain that it was done`);
+    expect(JSON.stringify(said)).toContain(mend);
   });
 });
 

@@ -122,7 +122,9 @@ export function unheardMessage(channel: string, presence: 'not-member' | 'archiv
 export const mutedMessage = (slackError: string): Message =>
   say(
     `Slack did not let the bot speak there (${code(slackError, 60)}). It is not certain that it was done.`,
-    'Is the bot still in the channel? Invite it with `/invite @rescan-bot`; `/rescan status` shows how things stand.',
+    slackError.startsWith('restricted_action')
+      ? 'The workspace keeps that channel from it: whoever runs the workspace can allow it. `/rescan status` shows how things stand.'
+      : 'Is the bot still in the channel? Invite it with `/invite @rescan-bot`; `/rescan status` shows how things stand.',
   );
 
 export const wrongChannelMessage = (channels: readonly string[]): Message =>
