@@ -312,7 +312,7 @@ export function createSlackApp(ports: {
     audit: audit.note,
   });
 
-  const { track, drain } = createDrain(clock);
+  const { track, drain } = createDrain(clock, onTrouble);
   const receiver = createReceiver(config, { clock, random, logger, closing: closing.signal });
   const app = new App({
     token: config.SLACK_BOT_TOKEN,
@@ -363,7 +363,7 @@ export function createSlackApp(ports: {
       void track(following.close());
       stopWatching();
       await drain(
-        () => app.stop().catch((error: unknown) => onTrouble(error, 'did not disconnect cleanly')),
+        () => app.stop(),
         () => Promise.all([alerts.delivered(), board.shown(), jobBoard.shown(), pilotBoard.shown(), aftermath.over()]),
       );
       closing.abort();

@@ -9,13 +9,13 @@ export interface Drain {
   track(work: Promise<void>): Promise<void>;
   /**
    * Disconnects, so that nothing new comes, and waits for what is under way, then for what is to be delivered. Resolves after 3 s whatever
-   * hangs; disconnecting, which must not throw, has a second of them to itself.
+   * hangs; disconnecting has a second of them to itself. Never throws: what fails is told to `onTrouble`.
    */
   drain(disconnect: () => Promise<unknown>, deliver: () => Promise<unknown>): Promise<void>;
 }
 
 /** What is under way in the face, and its end. */
-export function createDrain(clock: Clock): Drain {
+export function createDrain(clock: Clock, onTrouble: (error: unknown, message: string) => void): Drain {
   const underWay = new Set<Promise<void>>();
   return {
     track(work) {
@@ -26,8 +26,12 @@ export function createDrain(clock: Clock): Drain {
     async drain(disconnect, deliver) {
       const drained = new AbortController();
       const tooLate = clock.sleep(DRAIN_MS, drained.signal);
-      await Promise.race([disconnect(), clock.sleep(DISCONNECT_MS, drained.signal)]);
-      await Promise.race([Promise.allSettled([...underWay]).then(deliver), tooLate]);
+      const disconnected = disconnect().catch((error: unknown) => onTrouble(error, 'did not disconnect cleanly'));
+      await Promise.race([disconnected, clock.sleep(DISCONNECT_MS, drained.signal)]);
+      const delivered = Promise.allSettled([...underWay])
+        .then(deliver)
+        .catch((error: unknown) => onTrouble(error, 'not all was delivered before the end'));
+      await Promise.race([delivered, tooLate]);
       drained.abort();
     },
   };

@@ -10,7 +10,7 @@ function startDrain(given: { work?: readonly number[]; disconnectMs?: number; de
     clock.sleep(ms).then(() => {
       said.push(`${what} at ${clock.now()}`);
     });
-  const { track, drain } = createDrain(clock);
+  const { track, drain } = createDrain(clock, (_error, message) => said.push(message));
   for (const ms of given.work ?? []) void track(taking('worked', ms)());
   const ended = drain(taking('disconnected', given.disconnectMs ?? 10), taking('delivered', given.deliverMs ?? 100));
   void ended.then(() => said.push(`over at ${clock.now()}`));
@@ -43,7 +43,7 @@ test.each([
 
 test('work that failed is over as well, and whoever asked for it hears', async () => {
   const clock = createFakeClock(0);
-  const { track, drain } = createDrain(clock);
+  const { track, drain } = createDrain(clock, () => {});
   const failing = clock.sleep(100).then(() => Promise.reject(new Error('no')));
   const hears = expect(track(failing)).rejects.toThrow('no');
   let isDelivered = false;
@@ -56,4 +56,18 @@ test('work that failed is over as well, and whoever asked for it hears', async (
   await clock.advance(100);
   await Promise.all([hears, ended]);
   expect(isDelivered).toBe(true);
+});
+
+test('a connection and a delivery that fail are told, and the end comes all the same', async () => {
+  const clock = createFakeClock(0);
+  const said: string[] = [];
+  const { drain } = createDrain(clock, (error, message) => said.push(`${message}: ${error}`));
+  await drain(
+    () => Promise.reject(new Error('no link')),
+    () => Promise.reject(new Error('no table')),
+  );
+  expect(said).toEqual([
+    'did not disconnect cleanly: Error: no link',
+    'not all was delivered before the end: Error: no table',
+  ]);
 });
