@@ -1,8 +1,10 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { Clock, Random } from '../clock.ts';
-import { BATCH_SIZE } from '../pipeline/table-write.ts';
+import { type Backoff, waitBefore } from '../pipeline/backoff.ts';
+import { patientBackoff } from '../pipeline/table-scan.ts';
+import { BATCH_SIZE, UnprocessedWritesError } from '../pipeline/table-write.ts';
 import { deleteIfUnchanged } from '../pipeline/wire-delete.ts';
-import { deleteJson, getWireBatch, writeWireBatch } from '../pipeline/wire-table.ts';
+import { deleteJson, getWireBatch, tryWireBatch } from '../pipeline/wire-table.ts';
 import type { WireItem } from '../pipeline/wire-value.ts';
 import { hashOfItem } from './digest.ts';
 import { type KeyOf, keyText } from './item-key.ts';
@@ -32,6 +34,8 @@ export interface DeleteOptions {
   readonly signal?: AbortSignal;
   /** How many records were deleted just now. */
   readonly onDeleted: (count: number) => void;
+  /** Of the batches; each call of its own has the patient one. */
+  readonly backoff?: Backoff;
 }
 
 const CALLS_AT_ONCE = 48;
@@ -69,16 +73,51 @@ async function deleteOne(deps: DeleteDeps, item: WireItem, options: DeleteOption
   options.onDeleted(1);
 }
 
+/** A record that may still have to go. `isUncounted`: the last attempt at it may have taken it, and did not say so. */
+interface Candidate {
+  readonly item: WireItem;
+  readonly isUncounted: boolean;
+}
+
+/** What was not taken is read again before it is tried again: a wait may be long enough for somebody's edit. */
 async function deleteAsRead(deps: DeleteDeps, items: readonly WireItem[], options: DeleteOptions): Promise<void> {
+  const { backoff = patientBackoff, signal } = options;
+  let left: readonly Candidate[] = items.map((item) => ({ item, isUncounted: false }));
+  let cause: unknown;
+  for (let attempt = 1; attempt <= backoff.attempts; attempt += 1) {
+    if (attempt > 1) await waitBefore(backoff, attempt - 1, signal);
+    signal?.throwIfAborted();
+    const tried = await deleteOnceAsRead(deps, left, options);
+    if (tried.left.length === 0) return;
+    left = tried.left;
+    cause = tried.cause ?? cause;
+  }
+  const unprocessed = left.map(({ item }) => ({ kind: 'json' as const, json: deleteJson(options.keyOf(item)) }));
+  throw new UnprocessedWritesError(options.table, unprocessed, backoff.attempts, cause);
+}
+
+/** One reading and one attempt at what is as it was saved. `left`: the batches of which not all was taken, or nobody knows. */
+async function deleteOnceAsRead(
+  deps: DeleteDeps,
+  candidates: readonly Candidate[],
+  options: DeleteOptions,
+): Promise<{ readonly left: readonly Candidate[]; readonly cause?: unknown }> {
   const { table, keyOf, signal } = options;
-  const saved = new Map(items.map((item) => [keyText(keyOf(item)), hashOfItem(item)]));
-  const now = await getWireBatch(deps.dynamodb, table, items.map(keyOf), signal ? { signal } : {});
-  const asSaved = now
-    .map((item) => ({ item, key: keyOf(item) }))
-    .filter(({ item, key }) => saved.get(keyText(key))?.equals(hashOfItem(item)))
-    .map(({ key }) => deleteJson(key));
+  const keys = candidates.map(({ item }) => keyOf(item));
+  const read = await getWireBatch(deps.dynamodb, table, keys, signal ? { signal } : {});
+  const now = new Map(read.map((item) => [keyText(keyOf(item)), hashOfItem(item)]));
+  const unseen = candidates.filter(({ item, isUncounted }) => isUncounted && !now.has(keyText(keyOf(item))));
+  if (unseen.length > 0) options.onDeleted(unseen.length);
+  const asSaved = candidates.filter(({ item }) => now.get(keyText(keyOf(item)))?.equals(hashOfItem(item)));
+  const left: Candidate[] = [];
+  let cause: unknown;
   await workThrough(piecesOf(asSaved, BATCH_SIZE), READ_SIZE / BATCH_SIZE, async (batch) => {
-    await writeWireBatch(deps.dynamodb, table, batch, signal ? { signal } : {});
-    options.onDeleted(batch.length);
+    const writes = batch.map(({ item }) => deleteJson(keyOf(item)));
+    const tried = await tryWireBatch(deps.dynamodb, table, writes);
+    const isUncounted = tried.cause !== undefined;
+    if (!isUncounted && batch.length > tried.left.length) options.onDeleted(batch.length - tried.left.length);
+    if (tried.left.length > 0) left.push(...batch.map(({ item }) => ({ item, isUncounted })));
+    cause ??= tried.cause;
   });
+  return { left, ...(cause === undefined ? {} : { cause }) };
 }

@@ -108,18 +108,32 @@ export async function writeWireBatch(
   for (let attempt = 1; attempt <= backoff.attempts; attempt += 1) {
     if (attempt > 1) await waitBefore(backoff, attempt - 1, options.signal);
     options.signal?.throwIfAborted();
-    try {
-      // No signal: a batch under way is awaited, as its outcome must be known.
-      const body = `{"RequestItems":{${JSON.stringify(table)}:[${left.join(',')}]}}`;
-      left = unprocessedIn(await callWithJson(dynamodb, 'BatchWriteItem', body), table);
-    } catch (error) {
-      if (!isPassing(error)) throw error;
-      cause = error;
-    }
+    const tried = await tryWireBatch(dynamodb, table, left);
+    left = tried.left;
+    cause = tried.cause ?? cause;
     if (left.length === 0) return;
     options.onUnprocessed?.(left.length);
   }
   throw new UnprocessedWritesError(table, left.map(writeOf), backoff.attempts, cause);
+}
+
+/**
+ * One attempt at no more than 25 unconditional writes. `left`: what DynamoDB did not take; all of them where the call ended in a
+ * passing error (`cause`), and then some may have been done all the same. @throws DynamoDB's error that is no passing one.
+ */
+export async function tryWireBatch(
+  dynamodb: DynamoDBClient,
+  table: string,
+  writes: readonly WriteJson[],
+): Promise<{ readonly left: readonly WriteJson[]; readonly cause?: unknown }> {
+  try {
+    // No signal: a batch under way is awaited, as its outcome must be known.
+    const body = `{"RequestItems":{${JSON.stringify(table)}:[${writes.join(',')}]}}`;
+    return { left: unprocessedIn(await callWithJson(dynamodb, 'BatchWriteItem', body), table) };
+  } catch (error) {
+    if (!isPassing(error)) throw error;
+    return { left: writes, cause: error };
+  }
 }
 
 function unprocessedIn(answer: unknown, table: string): readonly WriteJson[] {
