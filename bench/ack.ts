@@ -17,7 +17,7 @@ export async function runAckBenchmark(report: Report): Promise<void> {
       concurrency: { account: 10_000, unreserved: 10_000 },
       quotas: { novaLiteCrossRegionRequestsPerMinute: 60_000 },
     });
-    await here.people.command('operator', '/rescan start pace=4000');
+    await here.people.command('operator', '/rescan start keep pace=4000');
     const preview = await here.people.sees(/Start/);
     await here.people.click('operator', preview.ts, buttonOf(preview, /start/));
     while ((await here.world.invocations()).inFlight < IN_FLIGHT * 0.95)
