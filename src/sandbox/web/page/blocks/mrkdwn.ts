@@ -14,10 +14,6 @@ export interface Names {
 const unescaped = (text: string): string =>
   text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
 
-/** What a person typed as Slack's client sends it: `& < >` as entities, so that nothing of it is markup of ours. */
-export const escaped = (text: string): string =>
-  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
-
 /** Code, `<…>`, bare addresses, and what stands between pairs of `*`, `_` and `~`, with code inside. */
 const INLINE =
   /`([^`\n]+)`|<([^<>\n]+)>|(https?:\/\/[^\s<>|]*[^\s<>|.,;:!?)'"*_~])|(?<![\p{L}\d*])\*(?!\s)((?:`[^`\n]+`|[^*\n])+?)(?<!\s)\*(?![\p{L}\d*])|(?<![\p{L}\d_])_(?!\s)((?:`[^`\n]+`|[^_\n])+?)(?<!\s)_(?![\p{L}\d_])|(?<![\p{L}\d~])~(?!\s)((?:`[^`\n]+`|[^~\n])+?)(?<!\s)~(?![\p{L}\d~])/gu;

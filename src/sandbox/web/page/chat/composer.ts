@@ -2,7 +2,6 @@ import { type ComponentChildren, h } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { JsonRecord } from '../../../slack/json.ts';
 import { post, uploadFile } from '../api.ts';
-import { escaped } from '../blocks/mrkdwn.ts';
 import { enteredIn } from '../elements/surface.ts';
 import type { Workspace } from '../workspace.ts';
 import { type Completion, completionsOf, knownLines } from './completions.ts';
@@ -66,7 +65,7 @@ export function Composer({
         : await post('/sandbox/message', {
             user,
             channel,
-            text: withMentions(escaped(line), workspace),
+            text: withMentions(line, workspace),
             ...(isThread ? { threadTs } : {}),
           }),
     );
