@@ -287,11 +287,12 @@ export function createJobRunner(ports: JobRunnerPorts): JobRunner {
   /** What a process that died left beside a job that is over. */
   async function tidy(): Promise<void> {
     const left = await ports.jobs.list();
-    if (left.some(({ kind }) => kind === 'hold')) await releaseFunction(ports, ports.functionName);
-    const ended = left.filter(({ kind }) => kind !== 'hold');
-    // Read after the list: the progress of a job is written only once the job is on record.
-    const still = ended.length > 0 ? (await record.read())?.job.id : undefined;
-    for (const { id } of ended) if (id !== still) await ports.jobs.remove(id);
+    if (left.length === 0) return;
+    // Read after the list: a job holds the function, and writes its progress, only once it is on record. One that began meanwhile
+    // may be another copy's, and what it holds is not to be released under it.
+    const begun = await record.read();
+    if (!begun && left.some(({ kind }) => kind === 'hold')) await releaseFunction(ports, ports.functionName);
+    for (const { id, kind } of left) if (kind !== 'hold' && id !== begun?.job.id) await ports.jobs.remove(id);
   }
 
   return {

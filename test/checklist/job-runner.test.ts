@@ -269,3 +269,23 @@ describe('a flush that was done', () => {
     expect(await controlTableJobs(control).list()).toEqual([]);
   });
 });
+
+test('a function that another copy holds for a job begun just now is not released under it', async () => {
+  const jobs = controlTableJobs(control);
+  const hold = { kind: 'hold', id: 'hold-fn', functionName: 'fn', heldAt: 1 } as const;
+  const record = createJobRecord(control, 'fn');
+  const copy = await startCopy({
+    jobs: {
+      ...jobs,
+      async list() {
+        // The other copy begins between this copy's look for a job and its look for what one left.
+        await record.claim(flushJob('a-2'));
+        await jobs.write(hold);
+        return jobs.list();
+      },
+    },
+  });
+  await copy.runner.lookForWork();
+  expect(await jobs.read(hold.id)).toEqual(hold);
+  expect((await record.read())?.job.id).toBe('a-2');
+});
