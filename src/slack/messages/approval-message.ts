@@ -3,7 +3,7 @@ import type { Fact } from '../../approvals/fingerprint.ts';
 import { tableActSchema } from '../../checklist/table-control.ts';
 import { PASSED_OVER } from '../../checklist/table-facts.ts';
 import { ACTION, button } from './buttons.ts';
-import { code, mention, mentionWho, sentence } from './escape.ts';
+import { code, mention, mentionWho, sentence, unescapeMrkdwn } from './escape.ts';
 import { compose, type Message } from './message.ts';
 import { changedLines, decidedWords } from './table-refusals.ts';
 import { actWords, namedLines } from './table-words.ts';
@@ -113,5 +113,4 @@ function ownWords({ state, requestedBy }: Approval): string {
   return isOwn ? ', who asked for it (policy: self)' : '';
 }
 
-const plain = (text: string) =>
-  text.replaceAll('`', '').replaceAll('&amp;', '&').replaceAll('&lt;', '<').replaceAll('&gt;', '>');
+const plain = (text: string) => unescapeMrkdwn(text.replaceAll('`', ''));

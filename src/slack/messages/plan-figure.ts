@@ -1,6 +1,7 @@
 import type { PlanBlock, RichTextBlock, TaskCardBlock } from '@slack/types';
 import type { ChecklistView, StepView } from '../../checklist/checklist-view.ts';
 import type { StepState } from '../../checklist/step.ts';
+import { unescapeMrkdwn } from './escape.ts';
 import { STATE_WORDS, STEP_TITLES, stepLine } from './step-words.ts';
 
 const STATUS: Readonly<Record<StepState, TaskCardBlock['status']>> = {
@@ -71,5 +72,4 @@ function richText(line: string): RichTextBlock {
   return { type: 'rich_text', elements: [{ type: 'rich_text_section', elements }] };
 }
 
-const unescaped = (text: string): string =>
-  text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&').replaceAll('*', '');
+const unescaped = (text: string): string => unescapeMrkdwn(text).replaceAll('*', '');

@@ -1,4 +1,5 @@
 import { readRequest } from '../commands/run-request.ts';
+import { unescapeMrkdwn } from '../messages/escape.ts';
 import { rate } from '../messages/format.ts';
 import { type PlanningPorts, replan } from '../planning.ts';
 import { readCarried, readFields } from './change-plan-view.ts';
@@ -29,5 +30,4 @@ export const changePlan = (planning: PlanningPorts): View => ({
 });
 
 /** Errors at fields are plain text: no code type, no entities. */
-const asPlainText = (line: string) =>
-  line.replaceAll('`', '').replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&').slice(0, 150);
+const asPlainText = (line: string) => unescapeMrkdwn(line.replaceAll('`', '')).slice(0, 150);
