@@ -57,10 +57,6 @@ export async function releaseFunction(deps: HoldDeps, functionName: string): Pro
   return true;
 }
 
-/** The functions that a process which died left held; for the start of the bot. They are released by `releaseFunction`. */
-export const functionsLeftHeld = async (jobs: JobStore): Promise<readonly HoldJob[]> =>
-  (await jobs.list()).flatMap((job) => (job.kind === 'hold' ? [job] : []));
-
 /** Holds the function, lets invocations under way end (`drainMs`), does the work, and releases it whatever came of the work. */
 export async function whileHeld<T>(
   deps: HoldDeps,
