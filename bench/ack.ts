@@ -1,4 +1,4 @@
-import { buttonOf } from '../src/sandbox/people.ts';
+import { buttonOf } from '../sandbox/people.ts';
 import { startTestSandbox } from '../test/support/sandbox.ts';
 import { percentile, type Report, rounded } from './report.ts';
 

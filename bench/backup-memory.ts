@@ -1,10 +1,10 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
-import { makeBackup } from '../src/backup/backup.ts';
-import { flushTable } from '../src/backup/flush.ts';
-import { memoryJobs } from '../src/backup/job-store.ts';
-import { restoreBackup } from '../src/backup/restore.ts';
-import { systemClock } from '../src/clock.ts';
+import { flushTable } from '../src/backup/change/flush.ts';
+import { memoryJobs } from '../src/backup/change/job-store.ts';
+import { restoreBackup } from '../src/backup/change/restore.ts';
+import { makeBackup } from '../src/backup/make/backup.ts';
+import { systemClock } from '../src/lib/clock.ts';
 
 /** Backs up, flushes and restores one table in a process of its own, and prints its peak memory, MB. */
 const [table = '', url = '', bucket = ''] = process.argv.slice(2);

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-const MAIN = fileURLToPath(new URL('../src/sandbox/main.ts', import.meta.url));
+const MAIN = fileURLToPath(new URL('../sandbox/main.ts', import.meta.url));
 
 export interface OtherProcess {
   readonly url: string;

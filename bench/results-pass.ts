@@ -1,8 +1,8 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
-import { diffWithBackup } from '../src/rescan/diff.ts';
-import { reconcile } from '../src/rescan/reconcile.ts';
-import type { OutcomeRecord } from '../src/rescan/types.ts';
+import { diffWithBackup } from '../src/results/diff/diff.ts';
+import { reconcile } from '../src/results/reconcile/reconcile.ts';
+import type { OutcomeRecord } from '../src/run/model/types.ts';
 
 /** One diff or one reconciliation in a process of its own; prints the seconds it took and the peak of its memory, MB. */
 const [pass = '', ...words] = process.argv.slice(2);

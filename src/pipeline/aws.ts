@@ -4,10 +4,9 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { ServiceQuotasClient } from '@aws-sdk/client-service-quotas';
-
+import { redact } from '../lib/redact.ts';
 import { type Asked, carriedFault, FaultError, faultOf, field } from './fault.ts';
-import type { Fault } from './reading.ts';
-import { redact } from './redact.ts';
+import type { Fault } from './invoke/invocation.ts';
 
 /** The clients that repeat what failed in passing: each call of theirs may be carried out twice without harm. */
 export interface AwsClients {

@@ -2,8 +2,8 @@ import { DynamoDBServiceException } from '@aws-sdk/client-dynamodb';
 import { LambdaServiceException } from '@aws-sdk/client-lambda';
 import { S3ServiceException } from '@aws-sdk/client-s3';
 import { ServiceQuotasServiceException } from '@aws-sdk/client-service-quotas';
-import { FAULT_REASONS, type Fault } from './reading.ts';
-import { redact } from './redact.ts';
+import { redact } from '../lib/redact.ts';
+import { FAULT_REASONS, type Fault } from './invoke/invocation.ts';
 
 /** What was asked of AWS: `lambda`, `lambda:InvokeFunction`, the function's name. */
 export interface Asked {

@@ -11,8 +11,8 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
 import { z } from 'zod';
-import type { Clock } from '../clock.ts';
-import type { Fault } from '../pipeline/reading.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Fault } from '../pipeline/invoke/invocation.ts';
 import { createExpression } from './expression.ts';
 import { controlTableFault, prepareTable } from './prepare-table.ts';
 

@@ -6,11 +6,11 @@ import {
   ResourceNotFoundException,
   type TableDescription,
 } from '@aws-sdk/client-dynamodb';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../lib/clock.ts';
+import { redact } from '../lib/redact.ts';
 import { readFault } from '../pipeline/aws.ts';
 import { FaultError } from '../pipeline/fault.ts';
-import type { Fault } from '../pipeline/reading.ts';
-import { redact } from '../pipeline/redact.ts';
+import type { Fault } from '../pipeline/invoke/invocation.ts';
 
 /** What went wrong with the control table, as a fault: every error that it throws is one. */
 export function controlTableFault(error: unknown, action: string, tableName: string): Fault {

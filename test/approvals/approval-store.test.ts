@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Approval } from '../../src/approvals/approval.ts';
 import { type ApprovalStore, createApprovalStore } from '../../src/approvals/approval-store.ts';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/lib/clock.ts';
 import { openControlTable } from '../../src/state/control-table.ts';
 import { type LocalDynamo, startDynalite } from '../support/dynalite.ts';
 

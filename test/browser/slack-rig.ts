@@ -2,8 +2,8 @@ import type { App } from '@slack/bolt';
 import type { WebClient } from '@slack/web-api';
 import { onTestFinished } from 'vitest';
 import { z } from 'zod';
-import type { LocalSlack } from '../../src/sandbox/slack/server.ts';
-import { startPageServer } from '../../src/sandbox/web/server.ts';
+import type { LocalSlack } from '../../sandbox/slack/server.ts';
+import { startPageServer } from '../../sandbox/web/server.ts';
 import { boltApp, clientOf, slackForTest } from '../sandbox/slack/harness.ts';
 import { type OpenPage, openPage } from './page-rig.ts';
 

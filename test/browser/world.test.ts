@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
-import { type LocalAws, startLocalAws } from '../../src/sandbox/aws/server.ts';
-import { startPageServer } from '../../src/sandbox/web/server.ts';
+import { type LocalAws, startLocalAws } from '../../sandbox/aws/server.ts';
+import { startPageServer } from '../../sandbox/web/server.ts';
 import { slackForTest } from '../sandbox/slack/harness.ts';
 import { describePage, type OpenPage, openPage } from './page-rig.ts';
 

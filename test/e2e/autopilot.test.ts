@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { buttonOf, wholeText } from '../../src/sandbox/people.ts';
+import { buttonOf, wholeText } from '../../sandbox/people.ts';
 import { startTestSandbox, type TestSandbox } from '../support/sandbox.ts';
 
 let here: TestSandbox;

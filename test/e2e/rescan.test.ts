@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
-import { buttonOf } from '../../src/sandbox/people.ts';
+import { buttonOf } from '../../sandbox/people.ts';
 import { startTestSandbox, type TestSandbox } from '../support/sandbox.ts';
 
 /** Quotas so wide that a test's pace is its own. */

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { buttonOf, wholeText } from '../../src/sandbox/people.ts';
+import { buttonOf, wholeText } from '../../sandbox/people.ts';
 import { startTestSandbox, type TestSandbox } from '../support/sandbox.ts';
 
 const WIDE = {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { buttonOf, type SeenMessage, wholeText } from '../../src/sandbox/people.ts';
+import { buttonOf, type SeenMessage, wholeText } from '../../sandbox/people.ts';
 import { startTestSandbox, type TestSandbox } from '../support/sandbox.ts';
 
 let here: TestSandbox;

@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { startProgram } from '../support/program.ts';
 
-const TOUR = fileURLToPath(new URL('../../src/sandbox/tour.ts', import.meta.url));
+const TOUR = fileURLToPath(new URL('../../sandbox/tour/tour.ts', import.meta.url));
 /** Programs read it: nothing more and nothing less. */
 const resultSchema = z.strictObject({
   ok: z.boolean(),

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import { CreateTableCommand, DeleteTableCommand, DescribeTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/lib/clock.ts';
 import { type ControlTable, ControlTableError, openControlTable } from '../../src/state/control-table.ts';
 import { type LocalDynamo, startDynalite, testCredentials } from '../support/dynalite.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';

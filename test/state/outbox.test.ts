@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/lib/clock.ts';
 import { type ControlTable, openControlTable } from '../../src/state/control-table.ts';
 import { createOutbox, type OutboxMessage } from '../../src/state/outbox.ts';
 import { type LocalDynamo, startDynalite } from '../support/dynalite.ts';

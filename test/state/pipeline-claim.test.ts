@@ -1,6 +1,6 @@
 import { GetObjectCommand } from '@aws-sdk/client-s3';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/lib/clock.ts';
 import { FaultError } from '../../src/pipeline/fault.ts';
 import { openControlTable } from '../../src/state/control-table.ts';
 import { claimPipeline, type Pipeline } from '../../src/state/pipeline-claim.ts';

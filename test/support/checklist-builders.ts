@@ -1,7 +1,7 @@
-import type { AutopilotRecord } from '../../src/checklist/autopilot-store.ts';
-import type { ChecklistView, StepView } from '../../src/checklist/checklist-view.ts';
-import { STEPS, type StepName } from '../../src/checklist/step.ts';
-import type { PlannedDeploy } from '../../src/checklist/step-control.ts';
+import type { AutopilotRecord } from '../../src/checklist/autopilot/autopilot-store.ts';
+import type { PlannedDeploy } from '../../src/checklist/contracts/step-control.ts';
+import type { ChecklistView, StepView } from '../../src/checklist/model/checklist-view.ts';
+import { STEPS, type StepName } from '../../src/checklist/model/step.ts';
 import { NOW } from './table-builders.ts';
 
 /** A checklist with every step to do, but for what is given. */

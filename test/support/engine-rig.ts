@@ -1,10 +1,10 @@
-import type { Invocation, Outcome } from '../../src/pipeline/reading.ts';
-import type { Checkpoint } from '../../src/rescan/checkpoint.ts';
-import { drive } from '../../src/rescan/engine.ts';
-import type { Drive, EnginePorts, EngineRules, GrowthLook, Halt } from '../../src/rescan/engine-ports.ts';
-import { createLiveRun, type LiveRun, type RunRules, type RunTerms } from '../../src/rescan/live-run.ts';
-import type { JournalChunk } from '../../src/rescan/run-store.ts';
-import type { RunEvent } from '../../src/rescan/types.ts';
+import type { Invocation, Outcome } from '../../src/pipeline/invoke/invocation.ts';
+import { drive } from '../../src/run/engines/local/engine.ts';
+import type { Drive, EnginePorts, EngineRules, GrowthLook, Halt } from '../../src/run/engines/local/engine-ports.ts';
+import { createLiveRun, type LiveRun, type RunRules, type RunTerms } from '../../src/run/engines/local/live-run.ts';
+import type { RunEvent } from '../../src/run/model/types.ts';
+import type { Checkpoint } from '../../src/run/store/checkpoint.ts';
+import type { JournalChunk } from '../../src/run/store/run-store.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 
 export const processed = (entriesStored = 3): Invocation => ({

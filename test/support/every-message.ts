@@ -1,45 +1,45 @@
 import type { HomeView, ModalView } from '@slack/types';
-import type { TableNow } from '../../src/checklist/table-control.ts';
-import { FileUploadError } from '../../src/slack/file-upload.ts';
-import { alertOf } from '../../src/slack/messages/alerts.ts';
-import * as answers from '../../src/slack/messages/answers.ts';
-import { approvalMessage } from '../../src/slack/messages/approval-message.ts';
-import { auditMessage, chainMessage } from '../../src/slack/messages/audit-message.ts';
-import * as autopilot from '../../src/slack/messages/autopilot-message.ts';
-import * as checklistAnswers from '../../src/slack/messages/checklist-answers.ts';
-import { checklistMessage, historyMessage } from '../../src/slack/messages/checklist-message.ts';
-import { deployedMessage, rolledBackMessage } from '../../src/slack/messages/deploy-words.ts';
-import { diagnosisMessage } from '../../src/slack/messages/diagnosis-message.ts';
-import { diffMessage } from '../../src/slack/messages/diff-message.ts';
-import { failuresMessage } from '../../src/slack/messages/failures-message.ts';
-import { fileTroubleMessage } from '../../src/slack/messages/file-trouble.ts';
-import { helpMessage, unknownWordMessage } from '../../src/slack/messages/help.ts';
-import { lateEndMessage } from '../../src/slack/messages/late-deploy.ts';
+import type { TableNow } from '../../src/checklist/contracts/table-control.ts';
+import { FileUploadError } from '../../src/slack/client/file-upload.ts';
+import { changePlanView } from '../../src/slack/forms/change-plan-view.ts';
+import { deployView, rollbackView } from '../../src/slack/forms/deploy-view.ts';
+import { putBackView } from '../../src/slack/forms/restore-rows-view.ts';
+import * as tableViews from '../../src/slack/forms/table-views.ts';
+import { homeView } from '../../src/slack/home/home-view.ts';
+import { auditMessage, chainMessage } from '../../src/slack/messages/checklist/audit-message.ts';
+import * as autopilot from '../../src/slack/messages/checklist/autopilot-message.ts';
+import * as checklistAnswers from '../../src/slack/messages/checklist/checklist-answers.ts';
+import { checklistMessage, historyMessage } from '../../src/slack/messages/checklist/checklist-message.ts';
+import { lateEndMessage } from '../../src/slack/messages/checklist/late-deploy.ts';
+import { loggingMessage } from '../../src/slack/messages/checklist/logging-message.ts';
+import { quotaMessage } from '../../src/slack/messages/checklist/quota-message.ts';
+import { sampleMessage } from '../../src/slack/messages/checklist/sample-message.ts';
+import { helpMessage, unknownWordMessage } from '../../src/slack/messages/help/help.ts';
+import type { Message } from '../../src/slack/messages/kit/message.ts';
+import { deployedMessage, rolledBackMessage } from '../../src/slack/messages/refusals/deploy-words.ts';
+import { fileTroubleMessage } from '../../src/slack/messages/refusals/file-errors.ts';
+import * as refusals from '../../src/slack/messages/refusals/refusals.ts';
+import { resultRefusalMessage } from '../../src/slack/messages/refusals/result-refusals.ts';
+import { startRefusalMessage } from '../../src/slack/messages/refusals/start-refusals.ts';
+import { stepRefusalMessage } from '../../src/slack/messages/refusals/step-refusals.ts';
+import { diagnosisMessage } from '../../src/slack/messages/results/diagnosis-message.ts';
+import { diffMessage } from '../../src/slack/messages/results/diff-message.ts';
+import { failuresMessage } from '../../src/slack/messages/results/failures-message.ts';
 import {
   followLostMessage,
   followMessage,
   logsMessage,
   newLinesMessage,
-} from '../../src/slack/messages/log-message.ts';
-import { loggingMessage } from '../../src/slack/messages/logging-message.ts';
-import type { Message } from '../../src/slack/messages/message.ts';
-import { cancelledMessage, previewMessage, resumedInsteadMessage } from '../../src/slack/messages/preview.ts';
-import { quotaMessage } from '../../src/slack/messages/quota-message.ts';
-import * as refusals from '../../src/slack/messages/refusals.ts';
-import { chartMessage, reportMessage } from '../../src/slack/messages/report-message.ts';
-import { resultRefusalMessage } from '../../src/slack/messages/result-refusals.ts';
-import { progressPost, runMessage } from '../../src/slack/messages/run-message.ts';
-import { sampleMessage } from '../../src/slack/messages/sample-message.ts';
-import { startRefusalMessage } from '../../src/slack/messages/start-refusals.ts';
-import { stepRefusalMessage } from '../../src/slack/messages/step-refusals.ts';
-import * as tables from '../../src/slack/messages/table-messages.ts';
-import { tableRefusalMessage } from '../../src/slack/messages/table-refusals.ts';
-import { validationMessage } from '../../src/slack/messages/validation-message.ts';
-import { changePlanView } from '../../src/slack/views/change-plan-view.ts';
-import { deployView, rollbackView } from '../../src/slack/views/deploy-view.ts';
-import { homeView } from '../../src/slack/views/home-view.ts';
-import { putBackView } from '../../src/slack/views/put-back-view.ts';
-import * as tableViews from '../../src/slack/views/table-views.ts';
+} from '../../src/slack/messages/results/log-message.ts';
+import { chartMessage, reportMessage } from '../../src/slack/messages/results/report-message.ts';
+import { validationMessage } from '../../src/slack/messages/results/validation-message.ts';
+import { alertOf } from '../../src/slack/messages/run/alerts.ts';
+import * as answers from '../../src/slack/messages/run/answers.ts';
+import { cancelledMessage, previewMessage, resumedInsteadMessage } from '../../src/slack/messages/run/preview.ts';
+import { progressPost, runMessage } from '../../src/slack/messages/run/run-message.ts';
+import { approvalMessage } from '../../src/slack/messages/table/approval-message.ts';
+import * as tables from '../../src/slack/messages/table/table-messages.ts';
+import { tableRefusalMessage } from '../../src/slack/messages/table/table-refusals.ts';
 import { autopilotRecord, checklistView, plannedDeploy } from './checklist-builders.ts';
 import {
   approvals,

@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/clock.ts';
+import type { Clock } from '../../src/lib/clock.ts';
 
 export interface FakeClock extends Clock {
   /** Moves time on by `ms`; sleepers that fall due on the way wake in order of their time, each with its own `now`. */

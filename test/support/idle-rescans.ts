@@ -1,9 +1,9 @@
-import type { Rescans } from '../../src/checklist/assemble.ts';
-import type { AutopilotAnswer } from '../../src/checklist/autopilot-control.ts';
-import type { ResultAnswer } from '../../src/checklist/result-control.ts';
-import { STEPS } from '../../src/checklist/step.ts';
-import type { StepAnswer } from '../../src/checklist/step-control.ts';
-import type { RunControl } from '../../src/rescan/run-control.ts';
+import type { Rescans } from '../../src/app/checklist.ts';
+import type { AutopilotAnswer } from '../../src/checklist/contracts/autopilot-control.ts';
+import type { ResultAnswer } from '../../src/checklist/contracts/result-control.ts';
+import type { StepAnswer } from '../../src/checklist/contracts/step-control.ts';
+import { STEPS } from '../../src/checklist/model/step.ts';
+import type { RunControl } from '../../src/run/model/run-control.ts';
 
 const notActive = async (): Promise<AutopilotAnswer<never>> => ({ ok: false, refusal: { reason: 'not-active' } });
 const noImages = async (): Promise<StepAnswer<never>> => ({ ok: false, refusal: { reason: 'no-images' } });

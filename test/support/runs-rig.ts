@@ -3,15 +3,15 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { systemClock } from '../../src/clock.ts';
-import { readConfig } from '../../src/config.ts';
-import { createLogger } from '../../src/log.ts';
+import { type LocalAws, startLocalAws } from '../../sandbox/aws/server.ts';
+import { assembleRuns } from '../../src/app/runs.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { createLogger } from '../../src/lib/log.ts';
 import { createAwsClients } from '../../src/pipeline/aws.ts';
-import { assembleRuns } from '../../src/rescan/assemble.ts';
-import type { Answer } from '../../src/rescan/run-control.ts';
-import type { Runs } from '../../src/rescan/runs.ts';
-import type { ImageSelection, PaceWish, RunEvent } from '../../src/rescan/types.ts';
-import { type LocalAws, startLocalAws } from '../../src/sandbox/aws/server.ts';
+import type { Runs } from '../../src/run/control/runs.ts';
+import type { Answer } from '../../src/run/model/run-control.ts';
+import type { ImageSelection, PaceWish, RunEvent } from '../../src/run/model/types.ts';
+import { readConfig } from '../../src/settings.ts';
 import { openControlTable } from '../../src/state/control-table.ts';
 
 /** Quotas so wide that a test's pace is its own. */

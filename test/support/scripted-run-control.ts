@@ -1,5 +1,5 @@
-import type { Answer, Refusal, RunControl, RunPlace, RunPlan } from '../../src/rescan/run-control.ts';
-import type { PaceWish, RunEvent, RunSnapshot, RunState } from '../../src/rescan/types.ts';
+import type { Answer, Refusal, RunControl, RunPlace, RunPlan } from '../../src/run/model/run-control.ts';
+import type { PaceWish, RunEvent, RunSnapshot, RunState } from '../../src/run/model/types.ts';
 
 /** A run as tests want it, with what they name changed. */
 export function runSnapshot(change: Partial<RunSnapshot> = {}): RunSnapshot {

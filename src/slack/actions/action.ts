@@ -1,7 +1,7 @@
-import type { MessagePlace } from '../chat.ts';
+import type { MessagePlace } from '../client/chat.ts';
 import type { Asker } from '../commands/command.ts';
-import type { Message } from '../messages/message.ts';
-import type { Role } from '../permissions.ts';
+import type { Role } from '../intake/permissions.ts';
+import type { Message } from '../messages/kit/message.ts';
 
 /** A click on a button of a message. */
 export interface Click extends Asker {

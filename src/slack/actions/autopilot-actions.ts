@@ -1,12 +1,12 @@
-import type { AutopilotControl } from '../../checklist/autopilot-control.ts';
-import type { Chat } from '../chat.ts';
+import type { AutopilotControl } from '../../checklist/contracts/autopilot-control.ts';
+import type { Chat } from '../client/chat.ts';
 import {
   autopilotCancelledMessage,
   autopilotRefusalMessage,
   autopilotStoppedMessage,
-} from '../messages/autopilot-message.ts';
-import { ACTION } from '../messages/buttons.ts';
-import { say } from '../messages/message.ts';
+} from '../messages/checklist/autopilot-message.ts';
+import { ACTION } from '../messages/kit/buttons.ts';
+import { say } from '../messages/kit/message.ts';
 import type { Action } from './action.ts';
 
 type AutopilotActionId =

@@ -1,7 +1,7 @@
-import type { StepName } from '../../checklist/step.ts';
-import { ACTION } from '../messages/buttons.ts';
-import { code } from '../messages/escape.ts';
-import { type Message, say } from '../messages/message.ts';
+import type { StepName } from '../../checklist/model/step.ts';
+import { ACTION } from '../messages/kit/buttons.ts';
+import { code } from '../messages/kit/escape.ts';
+import { type Message, say } from '../messages/kit/message.ts';
 import type { Action, Click } from './action.ts';
 
 /** How a step is begun by a button. */

@@ -1,6 +1,6 @@
-import type { LogFollowing } from '../log-follow.ts';
-import { ACTION } from '../messages/buttons.ts';
-import type { ResultDeeds } from '../result-deeds.ts';
+import { ACTION } from '../messages/kit/buttons.ts';
+import type { ResultDeeds } from '../requests/result-requests.ts';
+import type { LogFollowing } from '../threads/log-follow.ts';
 import type { Action } from './action.ts';
 
 /** The buttons that look deeper: the diagnosis, and the end of a followed log. */

@@ -1,16 +1,16 @@
-import type { StartControl } from '../../checklist/start-control.ts';
-import type { RunControl } from '../../rescan/run-control.ts';
-import type { RunSnapshot } from '../../rescan/types.ts';
-import type { Board } from '../board.ts';
-import type { Chat } from '../chat.ts';
-import { ACTION } from '../messages/buttons.ts';
-import type { Message } from '../messages/message.ts';
-import { cancelledMessage, previewMessage, resumedInsteadMessage } from '../messages/preview.ts';
-import { refusalMessage } from '../messages/refusals.ts';
-import { startRefusalMessage } from '../messages/start-refusals.ts';
-import type { RunDeeds } from '../run-deeds.ts';
-import type { RunLinks } from '../run-links.ts';
-import { changePlanView, type ModalView } from '../views/change-plan-view.ts';
+import type { StartControl } from '../../checklist/steps/start-control.ts';
+import type { RunControl } from '../../run/model/run-control.ts';
+import type { RunSnapshot } from '../../run/model/types.ts';
+import type { Chat } from '../client/chat.ts';
+import type { Board } from '../delivery/live-message.ts';
+import type { RunLinks } from '../delivery/run-links.ts';
+import { changePlanView, type ModalView } from '../forms/change-plan-view.ts';
+import { ACTION } from '../messages/kit/buttons.ts';
+import type { Message } from '../messages/kit/message.ts';
+import { refusalMessage } from '../messages/refusals/refusals.ts';
+import { startRefusalMessage } from '../messages/refusals/start-refusals.ts';
+import { cancelledMessage, previewMessage, resumedInsteadMessage } from '../messages/run/preview.ts';
+import type { RunDeeds } from '../requests/run-requests.ts';
 import type { Action, Click } from './action.ts';
 
 type PlanActionId =

@@ -1,9 +1,9 @@
-import type { RetryWish } from '../../checklist/result-control.ts';
-import { ACTION } from '../messages/buttons.ts';
-import { type Message, say } from '../messages/message.ts';
-import type { PutBackForm } from '../put-back-form.ts';
-import type { ResultDeeds } from '../result-deeds.ts';
-import type { ResultFiles } from '../result-files.ts';
+import type { RetryWish } from '../../checklist/contracts/result-control.ts';
+import type { PutBackForm } from '../forms/restore-rows-form.ts';
+import { ACTION } from '../messages/kit/buttons.ts';
+import { type Message, say } from '../messages/kit/message.ts';
+import type { ResultFiles } from '../requests/result-files.ts';
+import type { ResultDeeds } from '../requests/result-requests.ts';
 import type { Action } from './action.ts';
 
 type ResultActionId =

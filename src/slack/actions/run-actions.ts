@@ -1,9 +1,9 @@
-import type { RunControl } from '../../rescan/run-control.ts';
-import { type StatusPorts, showStatus } from '../commands/status.ts';
-import { anotherRunMessage } from '../messages/answers.ts';
-import { ACTION } from '../messages/buttons.ts';
-import type { Message } from '../messages/message.ts';
-import type { Done, RunDeeds } from '../run-deeds.ts';
+import type { RunControl } from '../../run/model/run-control.ts';
+import { ACTION } from '../messages/kit/buttons.ts';
+import type { Message } from '../messages/kit/message.ts';
+import { anotherRunMessage } from '../messages/run/answers.ts';
+import type { Done, RunDeeds } from '../requests/run-requests.ts';
+import { type StatusPorts, showStatus } from '../requests/status.ts';
 import type { Action, Click } from './action.ts';
 
 type RunActionId =

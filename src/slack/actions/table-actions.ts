@@ -1,13 +1,13 @@
-import type { TableControl } from '../../checklist/table-control.ts';
-import type { Chat } from '../chat.ts';
-import { approvalMessage, type WhoApproves } from '../messages/approval-message.ts';
-import { ACTION } from '../messages/buttons.ts';
-import { counted } from '../messages/format.ts';
-import { type Message, say } from '../messages/message.ts';
-import { stoppingJobMessage } from '../messages/table-messages.ts';
-import { tableRefusalMessage } from '../messages/table-refusals.ts';
-import type { Standing } from '../standing.ts';
-import type { TableForms } from '../table-forms.ts';
+import type { TableControl } from '../../checklist/contracts/table-control.ts';
+import type { Chat } from '../client/chat.ts';
+import type { TableForms } from '../forms/table-forms.ts';
+import type { Standing } from '../intake/approver-check.ts';
+import { ACTION } from '../messages/kit/buttons.ts';
+import { counted } from '../messages/kit/format.ts';
+import { type Message, say } from '../messages/kit/message.ts';
+import { approvalMessage, type WhoApproves } from '../messages/table/approval-message.ts';
+import { stoppingJobMessage } from '../messages/table/table-messages.ts';
+import { tableRefusalMessage } from '../messages/table/table-refusals.ts';
 import type { Action, Click } from './action.ts';
 
 type TableActionId =

@@ -1,4 +1,4 @@
-import type { ActionId } from '../messages/buttons.ts';
+import type { ActionId } from '../messages/kit/buttons.ts';
 import type { Action } from './action.ts';
 import { autopilotActions } from './autopilot-actions.ts';
 import { checklistActions } from './checklist-actions.ts';

@@ -1,8 +1,8 @@
-import type { Audit } from '../../checklist/assemble-audit.ts';
-import { AuditUnreadableError } from '../../checklist/audit-log.ts';
-import { auditMessage, chainMessage } from '../messages/audit-message.ts';
-import { code } from '../messages/escape.ts';
-import { type Message, say } from '../messages/message.ts';
+import type { Audit } from '../../app/audit.ts';
+import { AuditUnreadableError } from '../../checklist/audit/audit-log.ts';
+import { auditMessage, chainMessage } from '../messages/checklist/audit-message.ts';
+import { code } from '../messages/kit/escape.ts';
+import { type Message, say } from '../messages/kit/message.ts';
 import type { Asker, Command } from './command.ts';
 
 export interface AuditCommandPorts {

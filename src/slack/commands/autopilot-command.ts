@@ -1,12 +1,12 @@
-import type { AutopilotControl } from '../../checklist/autopilot-control.ts';
-import type { Chat } from '../chat.ts';
+import type { AutopilotControl } from '../../checklist/contracts/autopilot-control.ts';
+import type { Chat } from '../client/chat.ts';
 import {
   autopilotPlanMessage,
   autopilotRefusalMessage,
   autopilotStoppedMessage,
-} from '../messages/autopilot-message.ts';
-import { code } from '../messages/escape.ts';
-import { type Message, say } from '../messages/message.ts';
+} from '../messages/checklist/autopilot-message.ts';
+import { code } from '../messages/kit/escape.ts';
+import { type Message, say } from '../messages/kit/message.ts';
 import type { Asker, Command } from './command.ts';
 
 export interface AutopilotCommandPorts {

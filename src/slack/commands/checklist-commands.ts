@@ -1,18 +1,18 @@
-import type { AutopilotControl } from '../../checklist/autopilot-control.ts';
-import type { Checklist } from '../../checklist/checklist.ts';
-import { isOverridable, OVERRIDABLE } from '../../checklist/step.ts';
-import type { Clock } from '../../clock.ts';
+import type { AutopilotControl } from '../../checklist/contracts/autopilot-control.ts';
+import { isOverridable, OVERRIDABLE } from '../../checklist/model/step.ts';
+import type { Checklist } from '../../checklist/steps/checklist.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { Standing } from '../intake/approver-check.ts';
+import type { Permissions } from '../intake/permissions.ts';
 import {
   closedMessage,
   closeRefusalMessage,
   overriddenMessage,
   overrideRefusalMessage,
-} from '../messages/checklist-answers.ts';
-import { checklistMessage, historyMessage } from '../messages/checklist-message.ts';
-import { code } from '../messages/escape.ts';
-import { type Message, say } from '../messages/message.ts';
-import type { Permissions } from '../permissions.ts';
-import type { Standing } from '../standing.ts';
+} from '../messages/checklist/checklist-answers.ts';
+import { checklistMessage, historyMessage } from '../messages/checklist/checklist-message.ts';
+import { code } from '../messages/kit/escape.ts';
+import { type Message, say } from '../messages/kit/message.ts';
 import { type Asker, type Command, noMore } from './command.ts';
 
 export interface ChecklistCommandPorts {

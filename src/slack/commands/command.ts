@@ -1,6 +1,6 @@
-import type { Message } from '../messages/message.ts';
-import type { Role } from '../permissions.ts';
-import type { Read } from './words.ts';
+import type { Role } from '../intake/permissions.ts';
+import type { Message } from '../messages/kit/message.ts';
+import type { Read } from './parse/words.ts';
 
 /** Who says something and where, as Slack's own envelope has it. */
 export interface Asker {

@@ -1,15 +1,15 @@
-import type { AutopilotControl } from '../../checklist/autopilot-control.ts';
-import type { TableControl } from '../../checklist/table-control.ts';
-import { parsePace } from '../../rescan/pace-words.ts';
-import type { RunControl } from '../../rescan/run-control.ts';
-import { noRunYetMessage, paceNowMessage } from '../messages/answers.ts';
-import { autopilotStoppedMessage } from '../messages/autopilot-message.ts';
-import { code, escapeMrkdwn } from '../messages/escape.ts';
-import { say } from '../messages/message.ts';
-import { refusalMessage } from '../messages/refusals.ts';
-import { stoppingJobMessage } from '../messages/table-messages.ts';
-import { tableRefusalMessage } from '../messages/table-refusals.ts';
-import type { RunDeeds } from '../run-deeds.ts';
+import type { AutopilotControl } from '../../checklist/contracts/autopilot-control.ts';
+import type { TableControl } from '../../checklist/contracts/table-control.ts';
+import type { RunControl } from '../../run/model/run-control.ts';
+import { parsePace } from '../../run/plan/pace-words.ts';
+import { autopilotStoppedMessage } from '../messages/checklist/autopilot-message.ts';
+import { code, escapeMrkdwn } from '../messages/kit/escape.ts';
+import { say } from '../messages/kit/message.ts';
+import { refusalMessage } from '../messages/refusals/refusals.ts';
+import { noRunYetMessage, paceNowMessage } from '../messages/run/answers.ts';
+import { stoppingJobMessage } from '../messages/table/table-messages.ts';
+import { tableRefusalMessage } from '../messages/table/table-refusals.ts';
+import type { RunDeeds } from '../requests/run-requests.ts';
 import { type Command, noMore } from './command.ts';
 
 /** The words that act on the run that is there. */

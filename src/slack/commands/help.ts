@@ -1,4 +1,4 @@
-import { helpMessage } from '../messages/help.ts';
+import { helpMessage } from '../messages/help/help.ts';
 import { type Command, noMore } from './command.ts';
 
 /** `/rescan help`: every word of the table, this one included. */

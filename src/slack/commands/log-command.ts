@@ -1,9 +1,9 @@
-import type { LogDeeds } from '../log-deeds.ts';
-import type { FollowAsked, LogFollowing } from '../log-follow.ts';
-import type { LogsAsked } from '../messages/log-message.ts';
-import { say } from '../messages/message.ts';
+import { say } from '../messages/kit/message.ts';
+import type { LogsAsked } from '../messages/results/log-message.ts';
+import type { LogDeeds } from '../requests/log-requests.ts';
+import type { FollowAsked, LogFollowing } from '../threads/log-follow.ts';
 import type { Command } from './command.ts';
-import { type Read, readOptions, splitWords } from './words.ts';
+import { type Read, readOptions, splitWords } from './parse/words.ts';
 
 const MINUTE_MS = 60_000;
 const MOST_MINUTES = 7 * 24 * 60;

@@ -1,16 +1,16 @@
-import type { RetryWish } from '../../checklist/result-control.ts';
-import { FAILURE_TYPES } from '../../pipeline/reading.ts';
-import { isFailureType } from '../../rescan/failures.ts';
-import { code } from '../messages/escape.ts';
-import { counted } from '../messages/format.ts';
-import { say } from '../messages/message.ts';
-import { nearestWords } from '../nearest.ts';
-import type { PutBackForm } from '../put-back-form.ts';
-import type { ResultDeeds } from '../result-deeds.ts';
-import type { FilePlace, ResultFiles } from '../result-files.ts';
+import type { RetryWish } from '../../checklist/contracts/result-control.ts';
+import { FAILURE_TYPES } from '../../pipeline/invoke/invocation.ts';
+import { isFailureType } from '../../results/failures/failures.ts';
+import type { PutBackForm } from '../forms/restore-rows-form.ts';
+import { nearestWords } from '../messages/help/nearest.ts';
+import { code } from '../messages/kit/escape.ts';
+import { counted } from '../messages/kit/format.ts';
+import { say } from '../messages/kit/message.ts';
+import type { FilePlace, ResultFiles } from '../requests/result-files.ts';
+import type { ResultDeeds } from '../requests/result-requests.ts';
 import type { AuditCommandPorts } from './audit-command.ts';
 import { type Command, noMore } from './command.ts';
-import { type Read, readOptions, splitWords } from './words.ts';
+import { type Read, readOptions, splitWords } from './parse/words.ts';
 
 export interface ResultCommandPorts {
   readonly deeds: ResultDeeds;

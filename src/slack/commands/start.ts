@@ -1,8 +1,8 @@
-import type { PaceWish } from '../../rescan/types.ts';
-import { listingMessage } from '../messages/answers.ts';
-import { type PlanningPorts, planAndShow } from '../planning.ts';
+import type { PaceWish } from '../../run/model/types.ts';
+import { listingMessage } from '../messages/run/answers.ts';
+import { type PlanningPorts, planAndShow } from '../requests/plan-requests.ts';
 import type { Command } from './command.ts';
-import { readStartWords } from './run-request.ts';
+import { readStartWords } from './parse/run-request.ts';
 
 /** `/rescan start`: plans a run and asks. Nothing is invoked before somebody clicks Start. */
 export const startCommand = (ports: PlanningPorts & { pace: PaceWish }): Command => ({

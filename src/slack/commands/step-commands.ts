@@ -1,9 +1,9 @@
-import type { StepControl } from '../../checklist/step-control.ts';
-import { loggingMessage } from '../messages/logging-message.ts';
-import { type Message, say } from '../messages/message.ts';
-import { quotaMessage } from '../messages/quota-message.ts';
-import { sampleMessage } from '../messages/sample-message.ts';
-import { stepRefusalMessage } from '../messages/step-refusals.ts';
+import type { StepControl } from '../../checklist/contracts/step-control.ts';
+import { loggingMessage } from '../messages/checklist/logging-message.ts';
+import { quotaMessage } from '../messages/checklist/quota-message.ts';
+import { sampleMessage } from '../messages/checklist/sample-message.ts';
+import { type Message, say } from '../messages/kit/message.ts';
+import { stepRefusalMessage } from '../messages/refusals/step-refusals.ts';
 import { type Asker, type Command, noMore } from './command.ts';
 
 export interface StepCommandPorts {

@@ -1,14 +1,14 @@
-import type { TableControl } from '../../checklist/table-control.ts';
-import type { Clock } from '../../clock.ts';
-import { code } from '../messages/escape.ts';
-import { bytes, count, counted } from '../messages/format.ts';
-import { type Message, say } from '../messages/message.ts';
-import { backupsMessage, pruneMessage } from '../messages/table-messages.ts';
-import { tableRefusalMessage } from '../messages/table-refusals.ts';
-import { backupLine, backupName } from '../messages/table-words.ts';
-import type { TableForms } from '../table-forms.ts';
+import type { TableControl } from '../../checklist/contracts/table-control.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { TableForms } from '../forms/table-forms.ts';
+import { code } from '../messages/kit/escape.ts';
+import { bytes, count, counted } from '../messages/kit/format.ts';
+import { type Message, say } from '../messages/kit/message.ts';
+import { backupsMessage, pruneMessage } from '../messages/table/table-messages.ts';
+import { tableRefusalMessage } from '../messages/table/table-refusals.ts';
+import { backupLine, backupName } from '../messages/table/table-words.ts';
 import type { Asker, Command, Deed } from './command.ts';
-import { type Read, readOptions, splitWords } from './words.ts';
+import { type Read, readOptions, splitWords } from './parse/words.ts';
 
 export interface TableCommandPorts {
   readonly tables: TableControl;

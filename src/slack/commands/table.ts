@@ -1,10 +1,11 @@
-import type { RunControl } from '../../rescan/run-control.ts';
-import type { PaceWish } from '../../rescan/types.ts';
-import type { DeployForms } from '../deploy-forms.ts';
-import type { LogDeeds } from '../log-deeds.ts';
-import type { LogFollowing } from '../log-follow.ts';
-import type { PlanningPorts } from '../planning.ts';
-import type { RunDeeds } from '../run-deeds.ts';
+import type { RunControl } from '../../run/model/run-control.ts';
+import type { PaceWish } from '../../run/model/types.ts';
+import type { DeployForms } from '../forms/deploy-forms.ts';
+import type { LogDeeds } from '../requests/log-requests.ts';
+import type { PlanningPorts } from '../requests/plan-requests.ts';
+import type { RunDeeds } from '../requests/run-requests.ts';
+import { type StatusPorts, statusCommand } from '../requests/status.ts';
+import type { LogFollowing } from '../threads/log-follow.ts';
 import { type AuditCommandPorts, auditCommand } from './audit-command.ts';
 import { type AutopilotCommandPorts, autopilotCommand } from './autopilot-command.ts';
 import {
@@ -29,7 +30,6 @@ import {
   validateCommand,
 } from './result-commands.ts';
 import { startCommand } from './start.ts';
-import { type StatusPorts, statusCommand } from './status.ts';
 import { quotasCommand, type StepCommandPorts, sampleCommand, testLoggingCommand } from './step-commands.ts';
 import {
   backupCommand,

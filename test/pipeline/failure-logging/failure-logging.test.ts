@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CreateTableCommand, waitUntilTableExists } from '@aws-sdk/client-dynamodb';
 import { expect, onTestFinished, test } from 'vitest';
-import { moduleEnvironment } from '../../../src/pipeline/failure-module.ts';
-import { findFailuresOfImage, removeFailure } from '../../../src/pipeline/failure-records.ts';
-import type { TableKey } from '../../../src/pipeline/table.ts';
+import { moduleEnvironment } from '../../../src/pipeline/package/failure-module.ts';
+import { findFailuresOfImage, removeFailure } from '../../../src/pipeline/table/failure-records.ts';
+import type { TableKey } from '../../../src/pipeline/table/table.ts';
 import { startDynalite } from '../../support/dynalite.ts';
 
 const here = fileURLToPath(new URL('.', import.meta.url));

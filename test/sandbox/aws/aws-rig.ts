@@ -6,8 +6,8 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { ServiceQuotasClient } from '@aws-sdk/client-service-quotas';
 import { strToU8, zipSync } from 'fflate';
 import { expect, vi } from 'vitest';
-import { startLocalAws } from '../../../src/sandbox/aws/server.ts';
-import { seedKey, seedTimesheet } from '../../../src/sandbox/aws/timesheet.ts';
+import { seedKey, seedTimesheet } from '../../../sandbox/aws/ocr/timesheet.ts';
+import { startLocalAws } from '../../../sandbox/aws/server.ts';
 
 export const BUCKET = 'timesheetocr-input-dev-016164185850';
 export const CONTROL_BUCKET = 'rescan-bot-control';

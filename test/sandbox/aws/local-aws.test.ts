@@ -21,9 +21,9 @@ import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { Upload } from '@aws-sdk/lib-storage';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { type LocalAws, PortInUseError, startLocalAws } from '../../../src/sandbox/aws/server.ts';
-import { seedKey, seedTimesheet } from '../../../src/sandbox/aws/timesheet.ts';
-import { FAILURE_KINDS } from '../../../src/sandbox/aws/world.ts';
+import { seedKey, seedTimesheet } from '../../../sandbox/aws/ocr/timesheet.ts';
+import { type LocalAws, PortInUseError, startLocalAws } from '../../../sandbox/aws/server.ts';
+import { FAILURE_KINDS } from '../../../sandbox/aws/world.ts';
 
 const BUCKET = 'timesheetocr-input-dev-016164185850';
 const TABLE = 'TimesheetOCR-dev';

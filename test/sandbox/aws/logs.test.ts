@@ -6,7 +6,7 @@ import {
 } from '@aws-sdk/client-cloudwatch-logs';
 import { UpdateFunctionConfigurationCommand } from '@aws-sdk/client-lambda';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { FilterPatternError, readFilterPattern } from '../../../src/sandbox/aws/filter-pattern.ts';
+import { FilterPatternError, readFilterPattern } from '../../../sandbox/aws/logs/filter-pattern.ts';
 import { type AwsRig, FUNCTION, keyOf, LOG_GROUP, named, startAwsRig } from './aws-rig.ts';
 
 let rig: AwsRig;

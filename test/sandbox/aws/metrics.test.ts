@@ -1,7 +1,7 @@
 import { GetMetricDataCommand, type MetricDataQuery } from '@aws-sdk/client-cloudwatch';
 import { PutItemCommand, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createMetricStore } from '../../../src/sandbox/aws/metric-store.ts';
+import { createMetricStore } from '../../../sandbox/aws/logs/metric-store.ts';
 import { type AwsRig, FUNCTION, keyOf, startAwsRig, TABLE } from './aws-rig.ts';
 
 let rig: AwsRig;

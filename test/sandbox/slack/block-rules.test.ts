@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { checkBlocks, checkView, describeProblem } from '../../../src/sandbox/slack/block-check.ts';
-import type { Surface } from '../../../src/sandbox/slack/rule.ts';
+import { checkBlocks, checkView, describeProblem } from '../../../sandbox/slack/rules/block-check.ts';
+import type { Surface } from '../../../sandbox/slack/rules/rule.ts';
 import { button, clientOf, plain, section, slackForTest } from './harness.ts';
 
 const problems = (blocks: unknown, surface: Surface = 'message') => checkBlocks(blocks, surface).map(describeProblem);

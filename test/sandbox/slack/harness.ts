@@ -2,8 +2,8 @@ import { App, LogLevel } from '@slack/bolt';
 import { WebClient } from '@slack/web-api';
 import { onTestFinished } from 'vitest';
 import { z } from 'zod';
-import type { SlackClock } from '../../../src/sandbox/slack/clock.ts';
-import { type LocalSlack, type LocalSlackOptions, startLocalSlack } from '../../../src/sandbox/slack/server.ts';
+import { type LocalSlack, type LocalSlackOptions, startLocalSlack } from '../../../sandbox/slack/server.ts';
+import type { SlackClock } from '../../../sandbox/slack/workspace/clock.ts';
 
 /** A manifest with these bot scopes, one command and a Home tab. */
 export const manifestWith = (scopes: readonly string[], more = '') => `

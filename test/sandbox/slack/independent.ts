@@ -1,7 +1,7 @@
 import { LogLevel, SocketModeClient } from '@slack/socket-mode';
 import { onTestFinished } from 'vitest';
 import { z } from 'zod';
-import type { LocalSlack } from '../../../src/sandbox/slack/server.ts';
+import type { LocalSlack } from '../../../sandbox/slack/server.ts';
 
 /** Slack's own Socket Mode client, used as it is: no Bolt, nothing of ours between it and the local Slack. */
 

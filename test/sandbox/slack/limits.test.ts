@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { checkBlocks, checkView, isViewTooLarge } from '../../../src/sandbox/slack/block-check.ts';
-import type { Surface } from '../../../src/sandbox/slack/rule.ts';
+import { checkBlocks, checkView, isViewTooLarge } from '../../../sandbox/slack/rules/block-check.ts';
+import type { Surface } from '../../../sandbox/slack/rules/rule.ts';
 import { boltApp, button, clientOf, person, plain, section, slackForTest } from './harness.ts';
 
 /** Slack's limits as its pages have them (docs.slack.dev, Block Kit reference): at each the local Slack says yes, one over it no. */

@@ -4,7 +4,7 @@ import { dirname, relative, resolve } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { z } from 'zod';
-import { type LocalSlack, startLocalSlack } from '../../../src/sandbox/slack/server.ts';
+import { type LocalSlack, startLocalSlack } from '../../../sandbox/slack/server.ts';
 import { boltApp, clientOf, manifestWith, person, slackForTest, stateOf } from './harness.ts';
 
 const ENVELOPE = z.looseObject({
@@ -166,7 +166,7 @@ describe('starting', () => {
 
 describe('the local Slack', () => {
   it('is a thing of its own: no file of it imports from the rest of src', () => {
-    const home = resolve('src/sandbox/slack');
+    const home = resolve('sandbox/slack');
     const strays = globSync(`${home}/**/*.ts`).flatMap((file) =>
       [...readFileSync(file, 'utf8').matchAll(/from '(\.[^']+)'/g)]
         .map(([, path = '']) => relative(home, resolve(dirname(file), path)))

@@ -1,6 +1,6 @@
 import type { ModalView } from '@slack/types';
 import { describe, expect, it } from 'vitest';
-import type { LocalSlack } from '../../../src/sandbox/slack/server.ts';
+import type { LocalSlack } from '../../../sandbox/slack/server.ts';
 import { type Claim, complaintsAbout } from '../../support/compiler.ts';
 import { button, clientOf, person, plain, section, slackForTest, stateOf } from './harness.ts';
 import { type IndependentApp, independentApp } from './independent.ts';

@@ -1,6 +1,6 @@
 import type { ModalView } from '@slack/types';
 import { describe, expect, it, vi } from 'vitest';
-import type { LocalSlack } from '../../../src/sandbox/slack/server.ts';
+import type { LocalSlack } from '../../../sandbox/slack/server.ts';
 import { button, clientOf, manualClock, person, plain, section, slackForTest, stateOf } from './harness.ts';
 import { BARE, type IndependentApp, independentApp, SILENCE } from './independent.ts';
 

@@ -1,7 +1,7 @@
 import type { ModalView } from '@slack/types';
 import type { WebClient } from '@slack/web-api';
 import { describe, expect, it } from 'vitest';
-import type { LocalSlack } from '../../../src/sandbox/slack/server.ts';
+import type { LocalSlack } from '../../../sandbox/slack/server.ts';
 import { button, clientOf, manifestWith, manualClock, person, plain, section, slackForTest } from './harness.ts';
 import { independentApp } from './independent.ts';
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { nearDay, slackDate } from '../../../src/sandbox/web/page/blocks/dates.ts';
-import { completionsOf, knownLines } from '../../../src/sandbox/web/page/chat/completions.ts';
-import { csvRows } from '../../../src/sandbox/web/page/chat/csv.ts';
+import { nearDay, slackDate } from '../../../sandbox/web/page/blocks/dates.ts';
+import { completionsOf, knownLines } from '../../../sandbox/web/page/chat/completions.ts';
+import { csvRows } from '../../../sandbox/web/page/chat/csv.ts';
 
 describe('a CSV', () => {
   const quoted = (cell: string) => `"${cell.replaceAll('"', '""')}"`;

@@ -1,6 +1,6 @@
 import { createServer, get } from 'node:http';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { type PageServer, startPageServer } from '../../../src/sandbox/web/server.ts';
+import { type PageServer, startPageServer } from '../../../sandbox/web/server.ts';
 import { slackForTest } from '../slack/harness.ts';
 
 async function pageForTest(slackUrl = 'http://127.0.0.1:9', awsUrl?: string): Promise<PageServer> {

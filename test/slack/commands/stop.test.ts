@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import type { Approval } from '../../../src/approvals/approval.ts';
-import type { AutopilotControl } from '../../../src/checklist/autopilot-control.ts';
-import type { TableControl, TableJob } from '../../../src/checklist/table-control.ts';
+import type { AutopilotControl } from '../../../src/checklist/contracts/autopilot-control.ts';
+import type { TableControl, TableJob } from '../../../src/checklist/contracts/table-control.ts';
 import { stopCommand } from '../../../src/slack/commands/control.ts';
-import type { Message } from '../../../src/slack/messages/message.ts';
-import { createRunDeeds, type RunDeeds } from '../../../src/slack/run-deeds.ts';
+import type { Message } from '../../../src/slack/messages/kit/message.ts';
+import { createRunDeeds, type RunDeeds } from '../../../src/slack/requests/run-requests.ts';
 import { createScriptedRunControl, runSnapshot } from '../../support/scripted-run-control.ts';
 
 const restore: TableJob = {

@@ -1,9 +1,9 @@
 import { globSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { checkBlocks, checkView, describeProblem } from '../../../src/sandbox/slack/block-check.ts';
-import { LIMITS, withinLimits } from '../../../src/slack/messages/limits.ts';
-import { viewWithinLimits } from '../../../src/slack/messages/view-limits.ts';
+import { checkBlocks, checkView, describeProblem } from '../../../sandbox/slack/rules/block-check.ts';
+import { LIMITS, withinLimits } from '../../../src/slack/messages/kit/limits.ts';
+import { viewWithinLimits } from '../../../src/slack/messages/kit/view-limits.ts';
 import { distort, seededDraw } from '../../support/distort.ts';
 import { RENDERERS, type Rendered } from '../../support/every-message.ts';
 

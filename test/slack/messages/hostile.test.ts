@@ -1,16 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { alertOf } from '../../../src/slack/messages/alerts.ts';
-import { ACTION, button } from '../../../src/slack/messages/buttons.ts';
-import { code, escapeMrkdwn, link, mention, shorten, unescapeMrkdwn } from '../../../src/slack/messages/escape.ts';
-import { cutMrkdwn, LIMITS, MessageLimitError, withinLimits } from '../../../src/slack/messages/limits.ts';
-import { compose, type Message, say } from '../../../src/slack/messages/message.ts';
-import { previewMessage } from '../../../src/slack/messages/preview.ts';
-import { refusalMessage } from '../../../src/slack/messages/refusals.ts';
-import { runMessage } from '../../../src/slack/messages/run-message.ts';
-import { tableFigure } from '../../../src/slack/messages/table-figure.ts';
-import { viewWithinLimits } from '../../../src/slack/messages/view-limits.ts';
-import { commandSchema } from '../../../src/slack/payloads.ts';
+import { commandSchema } from '../../../src/slack/intake/payloads.ts';
+import { ACTION, button } from '../../../src/slack/messages/kit/buttons.ts';
+import { code, escapeMrkdwn, link, mention, shorten, unescapeMrkdwn } from '../../../src/slack/messages/kit/escape.ts';
+import { cutMrkdwn, LIMITS, MessageLimitError, withinLimits } from '../../../src/slack/messages/kit/limits.ts';
+import { compose, type Message, say } from '../../../src/slack/messages/kit/message.ts';
+import { tableFigure } from '../../../src/slack/messages/kit/table-figure.ts';
+import { viewWithinLimits } from '../../../src/slack/messages/kit/view-limits.ts';
+import { refusalMessage } from '../../../src/slack/messages/refusals/refusals.ts';
+import { alertOf } from '../../../src/slack/messages/run/alerts.ts';
+import { previewMessage } from '../../../src/slack/messages/run/preview.ts';
+import { runMessage } from '../../../src/slack/messages/run/run-message.ts';
 import { runPlan, runSnapshot } from '../../support/scripted-run-control.ts';
 
 const HOSTILE = [

@@ -1,0 +1,95 @@
+import { randomUUID } from 'node:crypto';
+import type { LogRing } from '../logs/log-ring.ts';
+import type { FunctionReply } from '../ocr/ocr.ts';
+import type { FunctionRevision } from './function-state.ts';
+
+/** A copy of the function that is up: it runs one invocation at a time and writes one log stream. */
+export interface Environment {
+  readonly revisionId: string;
+  readonly stream: string;
+  /** What its start took; undefined once it has run. */
+  initMs: number | undefined;
+}
+
+const KEPT_IDLE = 50;
+
+/** The copies that are up. Those of an earlier revision are given up. */
+export function createEnvironments(random: () => number) {
+  let idle: Environment[] = [];
+  return {
+    take({ revisionId, version }: FunctionRevision, now: number): Environment {
+      idle = idle.filter((environment) => environment.revisionId === revisionId);
+      const day = new Date(now).toISOString().slice(0, 10).replaceAll('-', '/');
+      return (
+        idle.pop() ?? {
+          revisionId,
+          stream: `${day}/[${version}]${randomUUID().replaceAll('-', '')}`,
+          initMs: 420 + random() * 380,
+        }
+      );
+    },
+    giveBack(environment: Environment): void {
+      environment.initMs = undefined;
+      if (idle.length < KEPT_IDLE) idle.push(environment);
+    },
+    clear() {
+      idle = [];
+    },
+  };
+}
+
+/** The lines that Lambda itself writes around an invocation. */
+export function platformLines(
+  logs: LogRing,
+  { stream, initMs }: Pick<Environment, 'stream' | 'initMs'>,
+  requestId: string,
+  version: string,
+) {
+  const say = (message: string) => logs.add(Date.now(), stream, message);
+  return {
+    say,
+    started() {
+      if (initMs !== undefined)
+        say(
+          'INIT_START Runtime Version: python:3.13.v64\tRuntime Version ARN: arn:aws:lambda:us-east-1::runtime:sandbox\n',
+        );
+      say(`START RequestId: ${requestId} Version: ${version}\n`);
+    },
+    ended(reply: FunctionReply, facts: { durationMs: number; memorySizeMb: number; usedMb: number }) {
+      for (const line of errorLines(reply, requestId)) say(line);
+      say(`END RequestId: ${requestId}\n`);
+      const { durationMs, memorySizeMb, usedMb } = facts;
+      say(
+        [
+          `REPORT RequestId: ${requestId}`,
+          `Duration: ${durationMs.toFixed(2)} ms`,
+          `Billed Duration: ${Math.ceil(durationMs + (initMs ?? 0))} ms`,
+          `Memory Size: ${memorySizeMb} MB`,
+          `Max Memory Used: ${usedMb} MB`,
+          ...(initMs === undefined ? [] : [`Init Duration: ${initMs.toFixed(2)} ms`]),
+          ...statusOf(reply),
+          '\n',
+        ].join('\t'),
+      );
+    },
+  };
+}
+
+function statusOf({ kind }: FunctionReply): string[] {
+  if (kind.startsWith('timeout')) return ['Status: timeout'];
+  if (kind === 'out-of-memory') return ['Status: error', 'Error Type: Runtime.OutOfMemory'];
+  return kind === 'exit' ? ['Status: error', 'Error Type: Runtime.ExitError'] : [];
+}
+
+/** How the runtime itself writes down that an invocation did not return. */
+function errorLines(reply: FunctionReply, requestId: string): string[] {
+  if (reply.functionError === undefined) return [];
+  const { errorType, errorMessage, stackTrace }: { errorType?: string; errorMessage: string; stackTrace?: string[] } =
+    JSON.parse(reply.payload);
+  if (reply.kind.startsWith('timeout')) {
+    const said = /Task timed out after .*$/.exec(errorMessage)?.[0];
+    return [`${new Date().toISOString()} ${requestId} ${said}\n\n`];
+  }
+  if (reply.killed) return [`${errorMessage}\n${errorType}\n`];
+  return [`[ERROR] ${errorType}: ${errorMessage}\nTraceback (most recent call last):\n${(stackTrace ?? []).join('')}`];
+}

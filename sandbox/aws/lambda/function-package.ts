@@ -1,0 +1,139 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { crc32 } from 'node:zlib';
+import { unzipSync, type Zippable, zipSync } from 'fflate';
+import type { OcrVersion } from '../ocr/timesheet.ts';
+
+const SOURCES = new URL('../function/', import.meta.url);
+const REGULAR_FILE = 0o100644;
+const MOST_UNZIPPED_BYTES = 262_144_000;
+const LEADS_OUTSIDE = /^\/|^[A-Za-z]:|\\|\0|(^|\/)\.\.(\/|$)/;
+const END_OF_DIRECTORY = 0x06054b50;
+const DIRECTORY_ENTRY = 0x02014b50;
+
+/** A deployed package, opened. */
+export interface FunctionPackage {
+  readonly zip: Buffer;
+  /** Base64, as Lambda's CodeSha256. */
+  readonly sha256: string;
+  readonly files: readonly { readonly name: string; readonly size: number }[];
+  /** What OCR_VERSION.txt in it says; "unknown" where it says nothing. */
+  readonly ocr: OcrVersion;
+  /** The text of a file; undefined where there is none. */
+  text(name: string): string | undefined;
+}
+
+/** Lambda refuses the package; the message is Lambda's. */
+export class PackageRefusedError extends Error {
+  override readonly name = 'PackageRefusedError';
+}
+
+/** The function as it is before anybody deployed: always the same bytes. */
+export function firstPackage(): FunctionPackage {
+  const files: Zippable = {};
+  for (const name of readdirSync(SOURCES).sort())
+    if (/\.(py|txt)$/.test(name))
+      files[name] = [
+        readFileSync(new URL(name, SOURCES)),
+        // A zip holds local time: made of its parts, it is the same in every time zone.
+        { mtime: new Date(2025, 10, 21, 9, 30), os: 3, attrs: REGULAR_FILE << 16 },
+      ];
+  return openPackage(Buffer.from(zipSync(files, { level: 9 })));
+}
+
+/**
+ * Opens a package as Lambda does before it takes one.
+ * @throws PackageRefusedError for what is no zip, is damaged, leads outside, or unpacks to more than 250 MB.
+ */
+export function openPackage(zip: Buffer): FunctionPackage {
+  const wrong = () =>
+    new PackageRefusedError('Could not unzip uploaded file. Please check your file, then try to upload again.');
+  let unzipped = 0;
+  let files: Record<string, Uint8Array>;
+  try {
+    files = unzipSync(zip, {
+      filter: ({ originalSize }) => {
+        unzipped += originalSize;
+        return unzipped <= MOST_UNZIPPED_BYTES;
+      },
+    });
+  } catch (error) {
+    throw Object.assign(wrong(), { cause: error });
+  }
+  if (unzipped > MOST_UNZIPPED_BYTES)
+    throw new PackageRefusedError(`Unzipped size must be smaller than ${MOST_UNZIPPED_BYTES} bytes`);
+  const entries = Object.entries(files);
+  const same =
+    checksumsOf(zip).sort().join() ===
+    entries
+      .map(([, content]) => crc32(content))
+      .sort()
+      .join();
+  if (entries.length === 0 || !same || entries.some(([name]) => LEADS_OUTSIDE.test(name))) throw wrong();
+  const texts = new Map<string, string>();
+  const text = (name: string) => {
+    const content = Object.hasOwn(files, name) ? files[name] : undefined;
+    if (content && !texts.has(name)) texts.set(name, Buffer.from(content).toString('utf8'));
+    return texts.get(name);
+  };
+  return {
+    zip,
+    sha256: createHash('sha256').update(zip).digest('base64'),
+    files: entries.map(([name, content]) => ({ name, size: content.length })),
+    ocr: ocrVersionOf(text('OCR_VERSION.txt')),
+    text,
+  };
+}
+
+/** The checksums that the central directory says: fflate unpacks without looking at them. */
+function checksumsOf(zip: Buffer): number[] {
+  let end = zip.length - 22;
+  while (end >= 0 && zip.readUInt32LE(end) !== END_OF_DIRECTORY) end--;
+  const found: number[] = [];
+  if (end < 0) return found;
+  let at = zip.readUInt32LE(end + 16);
+  while (at + 46 <= zip.length && zip.readUInt32LE(at) === DIRECTORY_ENTRY) {
+    found.push(zip.readUInt32LE(at + 16));
+    at += 46 + zip.readUInt16LE(at + 28) + zip.readUInt16LE(at + 30) + zip.readUInt16LE(at + 32);
+  }
+  return found;
+}
+
+function ocrVersionOf(text: string | undefined): OcrVersion {
+  const fact = (name: string) => new RegExp(`^${name}=(.*)$`, 'm').exec(text ?? '')?.[1]?.trim() ?? 'unknown';
+  return { version: fact('VERSION'), buildDate: fact('BUILD_DATE'), description: fact('DESCRIPTION') };
+}
+
+/** What Lambda's Python runtime says at start where it cannot find the handler; undefined where it can. */
+export function importErrorOf(
+  handler: string,
+  content: FunctionPackage,
+): { errorType: string; errorMessage: string } | undefined {
+  const dot = handler.lastIndexOf('.');
+  if (dot < 0)
+    return {
+      errorType: 'Runtime.MalformedHandlerName',
+      errorMessage: `Bad handler '${handler}': not enough values to unpack (expected 2, got 1)`,
+    };
+  const module = handler.slice(0, dot).replaceAll('/', '.');
+  const path = module.replaceAll('.', '/');
+  const name = handler.slice(dot + 1);
+  const source = content.text(`${path}.py`) ?? content.text(`${path}/__init__.py`);
+  if (source === undefined)
+    return {
+      errorType: 'Runtime.ImportModuleError',
+      errorMessage: `Unable to import module '${module}': No module named '${module}'`,
+    };
+  // A look at the text, no import: a definition, an assignment, or a name that was imported.
+  const defined = () =>
+    new RegExp(
+      `^(?:async\\s+)?(?:def|class)\\s+${name}\\b|^${name}\\s*[:=]|^(?:from\\s.*)?import\\s.*\\b${name}\\b`,
+      'm',
+    );
+  return /^[\p{L}\p{N}_]+$/u.test(name) && defined().test(source)
+    ? undefined
+    : {
+        errorType: 'Runtime.HandlerNotFound',
+        errorMessage: `Handler '${name}' missing on module '${module}'`,
+      };
+}

@@ -1,0 +1,233 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import { z } from 'zod';
+import { readBody } from '../http.ts';
+import type { LogRing } from '../logs/log-ring.ts';
+import type { MetricStore } from '../logs/metric-store.ts';
+import { isWrapped, logWrappedFailure, workingHandler } from '../ocr/failure-wrapper.ts';
+import { type FunctionReply, runOcr, runtimeError } from '../ocr/ocr.ts';
+import type { FailureKind, World } from '../world.ts';
+import { createEnvironments, platformLines } from './execution.ts';
+import { importErrorOf } from './function-package.ts';
+import type { FunctionRevision, FunctionState } from './function-state.ts';
+import type { FunctionTable } from './function-table.ts';
+import type { Invocations } from './invocations.ts';
+import { LambdaRefusal } from './lambda-http.ts';
+
+export interface InvocationPorts {
+  readonly functionName: string;
+  readonly imageBucket: string;
+  readonly world: () => World;
+  readonly random: () => number;
+  readonly state: FunctionState;
+  readonly table: FunctionTable;
+  readonly s3: S3Client;
+  readonly invocations: Invocations;
+  readonly logs: LogRing;
+  readonly metrics: MetricStore;
+  /** What is reserved for the function; undefined: nothing. */
+  readonly reserved: () => number | undefined;
+}
+
+/** What Lambda takes in one invocation that is waited for (Lambda quotas, "Invocation payload"). */
+const MOST_REQUEST_BYTES = 6 * 1024 * 1024;
+const eventSchema = z.object({
+  Records: z
+    .array(
+      z.object({ s3: z.object({ bucket: z.object({ name: z.string() }), object: z.object({ key: z.string() }) }) }),
+    )
+    .min(1),
+});
+
+/** Invoke: the function's limits, its copies, and what it leaves in log and metrics. */
+export function createInvoker(ports: InvocationPorts) {
+  const { world, invocations, metrics, state } = ports;
+  const environments = createEnvironments(ports.random);
+  const dimensions = { FunctionName: ports.functionName };
+  let modelCalls: number[] = [];
+
+  function modelTakes(): boolean {
+    const limit = world().bedrockPerMinute;
+    const now = Date.now();
+    modelCalls = modelCalls.filter((at) => at > now - 60_000);
+    if (limit > 0 && modelCalls.length >= limit) return false;
+    modelCalls.push(now);
+    return true;
+  }
+
+  /** Why the next invocation is refused with 429, as Lambda's Reason. */
+  function throttle(): string | undefined {
+    const reserved = ports.reserved();
+    if (invocations.inFlight() >= (reserved ?? world().concurrency.unreserved))
+      return reserved === undefined
+        ? 'ConcurrentInvocationLimitExceeded'
+        : 'ReservedFunctionConcurrentInvocationLimitExceeded';
+    const { functionPerMinute } = world();
+    return functionPerMinute > 0 && invocations.inLastMinute(Date.now()) >= functionPerMinute
+      ? 'CallerRateLimitExceeded'
+      : undefined;
+  }
+
+  const between = (wanted: number | { min: number; max: number }) =>
+    typeof wanted === 'number' ? wanted : wanted.min + ports.random() * Math.max(0, wanted.max - wanted.min);
+
+  function failureFor(key: string): { kind: FailureKind; message: string | undefined } | undefined {
+    for (const failure of world().failures)
+      if ((failure.match === undefined || key.includes(failure.match)) && ports.random() < failure.rate)
+        return { kind: failure.kind, message: failure.message };
+    return;
+  }
+
+  async function run(bucket: string, key: string, revision: FunctionRevision) {
+    const requestId = randomUUID();
+    const startedAt = Date.now();
+    invocations.begin(key, startedAt);
+    metrics.record('AWS/Lambda', 'ConcurrentExecutions', dimensions, invocations.inFlight());
+    const environment = environments.take(revision, startedAt);
+    const lines = platformLines(ports.logs, environment, requestId, revision.version);
+    const isQuiet = world().functionWork === 'none';
+    if (!isQuiet) lines.started();
+    const timeoutMs = revision.timeoutSeconds * 1_000;
+    const latency = between(world().latencyMs);
+    if (latency > 0) await new Promise((resolve) => setTimeout(resolve, Math.min(latency, timeoutMs)));
+    const failure = latency > timeoutMs ? { kind: 'timeout-new' as const, message: undefined } : failureFor(key);
+    const reply = await execute(bucket, key, revision, {
+      requestId,
+      logStream: environment.stream,
+      say: lines.say,
+      startedAt,
+      failure,
+    });
+    const endedAt = Date.now();
+    const durationMs = reply.kind.startsWith('timeout') ? timeoutMs : endedAt - startedAt + ports.random();
+    const usedMb = reply.kind === 'out-of-memory' ? revision.memorySizeMb : Math.round(between(world().memoryMb));
+    if (!isQuiet) lines.ended(reply, { durationMs, memorySizeMb: revision.memorySizeMb, usedMb });
+    metrics.record('AWS/Lambda', 'Invocations', dimensions, 1);
+    metrics.record('AWS/Lambda', 'Errors', dimensions, reply.functionError === undefined ? 0 : 1);
+    metrics.record('AWS/Lambda', 'Duration', dimensions, durationMs);
+    metrics.record('AWS/Lambda', 'Throttles', dimensions, 0);
+    if (!reply.killed) environments.giveBack(environment);
+    invocations.end({ requestId, key, startedAt, endedAt, reply: reply.kind });
+    return { requestId, reply };
+  }
+
+  /** What the deployed package does with one image. */
+  async function execute(
+    bucket: string,
+    key: string,
+    revision: FunctionRevision,
+    about: {
+      requestId: string;
+      logStream: string;
+      say: (message: string) => void;
+      startedAt: number;
+      failure: { kind: FailureKind; message: string | undefined } | undefined;
+    },
+  ): Promise<FunctionReply> {
+    const { requestId, say, failure } = about;
+    const notLoaded = (handler: string) => {
+      const error = world().packageType === 'Image' ? undefined : importErrorOf(handler, revision.content);
+      return error && runtimeError(error.errorType, error.errorMessage, 'import-error');
+    };
+    // Failure logging imports the former handler while it is loaded itself: where that fails, nothing of ours runs either.
+    const unloaded = notLoaded(revision.handler) ?? notLoaded(workingHandler(revision));
+    if (unloaded) return unloaded;
+    const reply = await runOcr(bucket, key, {
+      s3: ports.s3,
+      table: ports.table,
+      revision,
+      metrics,
+      world,
+      modelTakes,
+      now: Date.now,
+      requestId,
+      failWith: failure?.kind,
+      failMessage: failure?.message,
+      log: (level, message) => say(`[${level}] ${new Date().toISOString()} ${requestId} ${message}\n`),
+    });
+    if (isWrapped(revision))
+      await logWrappedFailure(key, reply, {
+        revision,
+        table: ports.table,
+        now: Date.now,
+        bucket,
+        logStream: about.logStream,
+        durationSeconds: (Date.now() - about.startedAt) / 1_000,
+        imageBytes: () =>
+          ports.s3.send(new HeadObjectCommand({ Bucket: bucket, Key: key })).then(
+            ({ ContentLength }) => ContentLength,
+            // As the module takes it: there may be no such image.
+            () => undefined,
+          ),
+        print: (line) => say(`${line}\n`),
+      });
+    return reply;
+  }
+
+  return {
+    /** @throws LambdaRefusal */
+    async invoke(request: IncomingMessage, response: ServerResponse, qualifier: string | undefined): Promise<void> {
+      const body = await readBody(request);
+      if (body.length > MOST_REQUEST_BYTES)
+        throw new LambdaRefusal(
+          413,
+          'RequestTooLargeException',
+          `Request must be smaller than ${MOST_REQUEST_BYTES} bytes for the InvokeFunction operation`,
+        );
+      const event = eventSchema.safeParse(parseJson(body.toString('utf8')));
+      const record = event.data?.Records[0];
+      if (!record)
+        throw new LambdaRefusal(
+          400,
+          'InvalidRequestContentException',
+          'Could not parse request body into json: no S3 record',
+        );
+      const reason = throttle();
+      if (reason) {
+        metrics.record('AWS/Lambda', 'Throttles', dimensions, 1);
+        response.setHeader('Retry-After', '1');
+        throw new LambdaRefusal(429, 'TooManyRequestsException', 'Rate Exceeded.', { Reason: reason });
+      }
+      const revision = qualifier === undefined ? state.running() : (state.revision(qualifier) ?? state.running());
+      const { bucket, object } = record.s3;
+      const bucketName =
+        world().bucketMissing && bucket.name === ports.imageBucket ? `${bucket.name}-is-gone` : bucket.name;
+      if (request.headers['x-amz-invocation-type'] === 'Event') {
+        // Lambda answers at once and tries a failed event twice more by itself.
+        void (async () => {
+          for (let attempt = 0; attempt < 3; attempt++) {
+            const { reply } = await run(bucketName, object.key, revision);
+            if (reply.functionError === undefined) return;
+          }
+        })();
+        response.writeHead(202, { 'x-amzn-requestid': randomUUID() });
+        return void response.end();
+      }
+      const { requestId, reply } = await run(bucketName, object.key, revision);
+      if (world().brokenConnections > 0 && ports.random() < world().brokenConnections) {
+        request.socket.destroy();
+        return;
+      }
+      response.writeHead(200, {
+        'content-type': 'application/json',
+        'x-amzn-requestid': requestId,
+        'x-amz-executed-version': revision.version,
+        ...(reply.functionError === undefined ? {} : { 'x-amz-function-error': reply.functionError }),
+      });
+      response.end(reply.payload);
+    },
+    reset() {
+      environments.clear();
+      modelCalls = [];
+    },
+  };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

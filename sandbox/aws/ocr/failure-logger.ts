@@ -1,0 +1,48 @@
+import type { FunctionTable } from '../lambda/function-table.ts';
+import { asPython, clientErrorText, type PythonError } from './python-error.ts';
+import type { OcrVersion } from './timesheet.ts';
+
+/** FailureType, by the first rule that matches the error text (pipeline.md, "Failed-image records"). */
+export function failureTypeOf(text: string): string {
+  if (/parsing|json/i.test(text)) return 'PARSING_ERROR';
+  if (/validation/i.test(text)) return 'VALIDATION_ERROR';
+  if (/throttl/i.test(text)) return 'THROTTLING_ERROR';
+  return /textract/i.test(text) ? 'TEXTRACT_ERROR' : 'OCR_ERROR';
+}
+
+/**
+ * The failure logger that the pipeline's team has in its function. `broken` is the one that came with it: it fills
+ * attributes that are not the table's key, prints a warning, and says that it logged. `works`: as its team would mend it.
+ */
+export async function logFailure(
+  key: string,
+  error: PythonError,
+  ports: {
+    readonly logger: 'broken' | 'none' | 'works';
+    readonly table: FunctionTable;
+    readonly tableName: string;
+    readonly ocr: OcrVersion;
+    readonly now: () => number;
+    readonly log: (level: 'INFO' | 'WARN', message: string) => void;
+  },
+): Promise<void> {
+  if (ports.logger === 'none') return;
+  const stamp = new Date(ports.now()).toISOString();
+  const item = {
+    ImageKey: { S: key },
+    FailureTimestamp: { S: stamp },
+    RecordType: { S: 'FAILED_IMAGE' },
+    FailureType: { S: failureTypeOf(error.message) },
+    ErrorMessage: { S: error.message.slice(0, 5_000) },
+    OCRVersion: { S: ports.ocr.version },
+    AttemptNumber: { N: '1' },
+  };
+  const realKey = { ResourceName: { S: 'FAILED_IMAGE' }, DateProjectCode: { S: `${key}#${stamp}` } };
+  await ports.table
+    .put(ports.tableName, ports.logger === 'works' ? { ...item, ...realKey } : item)
+    .catch((refusal: unknown) => {
+      const { type, message } = asPython(refusal);
+      ports.log('WARN', `⚠️  Could not save failed image record: ${clientErrorText(type, 'PutItem', message)}`);
+    });
+  ports.log('INFO', '📝 Logged failure to database');
+}

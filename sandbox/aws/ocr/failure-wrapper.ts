@@ -1,0 +1,233 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { z } from 'zod';
+import type { FunctionRevision } from '../lambda/function-state.ts';
+import type { FunctionTable } from '../lambda/function-table.ts';
+import { failureTypeOf } from './failure-logger.ts';
+import type { FunctionReply } from './ocr.ts';
+import { asPython } from './python-error.ts';
+import type { Item } from './timesheet.ts';
+
+const HANDLER = 'rescan_failure_logging.handler';
+const MODULE = 'rescan_failure_logging.py';
+/** What the module loads at the first failure: a package that lost it logs nothing. */
+const RECORD_MODULE = 'rescan_failure_record.py';
+const MOST_IMAGE_KEY_BYTES = 900;
+const PUT_TRIES = 5;
+
+const keySchema = z.object({
+  partition: z.object({ name: z.string(), type: z.literal('S') }),
+  sort: z.object({ name: z.string(), type: z.literal('S') }).optional(),
+});
+const replySchema = z.looseObject({ statusCode: z.number(), body: z.string().default('{}') });
+const bodySchema = z.looseObject({
+  error: z.string().default(''),
+  error_type: z.string().default('unknown'),
+  stack_trace: z.string().default(''),
+  processing_time_seconds: z.number().default(0),
+});
+const crashSchema = z.looseObject({
+  errorType: z.string().default('unknown'),
+  errorMessage: z.string().default(''),
+  stackTrace: z.array(z.string()).default([]),
+});
+
+interface Failure {
+  readonly type: string;
+  readonly message: string;
+  readonly trace: string;
+  readonly seconds: number;
+}
+
+/** Whether the module of failure logging is deployed and is the handler. */
+export const isWrapped = ({ handler, content }: FunctionRevision): boolean =>
+  handler === HANDLER && content.text(MODULE) !== undefined;
+
+/** The handler that does the work: the one that failure logging calls, or the function's own. */
+export const workingHandler = (revision: FunctionRevision): string =>
+  isWrapped(revision)
+    ? (revision.environment.RESCAN_FORMER_HANDLER ?? 'lambda_function.lambda_handler')
+    : revision.handler;
+
+export interface WrapperPorts {
+  readonly revision: FunctionRevision;
+  readonly table: FunctionTable;
+  readonly now: () => number;
+  readonly bucket: string;
+  readonly logStream: string;
+  readonly durationSeconds: number;
+  /** Bytes of the image; undefined where S3 does not tell. */
+  readonly imageBytes: () => Promise<number | undefined>;
+  /** What the module prints: a whole line. */
+  readonly print: (line: string) => void;
+}
+
+/**
+ * What the deployed module of failure logging does after the former handler has returned or raised: a FAILED_IMAGE
+ * record under the table's real key, and one line in the log. A runtime that was killed has nobody to write.
+ */
+export async function logWrappedFailure(key: string, reply: FunctionReply, ports: WrapperPorts): Promise<void> {
+  const failure = failureOf(reply, ports.durationSeconds);
+  if (!failure) return;
+  const { environment } = ports.revision;
+  const image = environment.RESCAN_KEY_ENCODING === 'url' ? decoded(key) : key;
+  if (ports.revision.content.text(RECORD_MODULE) === undefined)
+    return ports.print('RESCAN_FAILURE_LOGGING not written: image=null error=ModuleNotFoundError');
+  try {
+    const tableName = environment.RESCAN_TABLE;
+    if (!tableName) throw named('KeyError', "'RESCAN_TABLE'");
+    const tableKey = tableKeyOf(environment.RESCAN_TABLE_KEY);
+    const written = await putRecord(image, failure, tableName, tableKey, ports);
+    ports.print(`RESCAN_FAILURE_LOGGING written: image=${JSON.stringify(image)} key=${JSON.stringify(written)}`);
+  } catch (error) {
+    const { type, message } = asPython(error);
+    const said = message.replace(/\s+/g, ' ').slice(0, 500);
+    ports.print(`RESCAN_FAILURE_LOGGING not written: image=${JSON.stringify(image)} error=${type}: ${said}`);
+  }
+}
+
+/** A key of an encoded event; one that is not encoded stays as it is. */
+function decoded(key: string): string {
+  try {
+    return decodeURIComponent(key.replaceAll('+', ' '));
+  } catch {
+    return key;
+  }
+}
+
+function failureOf(reply: FunctionReply, seconds: number): Failure | undefined {
+  if (reply.killed) return;
+  if (reply.functionError !== undefined) {
+    const crash = crashSchema.parse(JSON.parse(reply.payload));
+    return { type: crash.errorType, message: crash.errorMessage, trace: crash.stackTrace.join(''), seconds };
+  }
+  const answered = replySchema.safeParse(parsed(reply.payload));
+  if (!answered.success || answered.data.statusCode < 400) return;
+  const body = bodySchema.parse(parsed(answered.data.body) ?? {});
+  return {
+    type: body.error_type,
+    message: body.error,
+    trace: body.stack_trace,
+    seconds: body.processing_time_seconds || seconds,
+  };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function named(name: string, message: string): Error {
+  const error = new Error(message);
+  error.name = name;
+  return error;
+}
+
+function tableKeyOf(text: string | undefined): z.infer<typeof keySchema> {
+  if (!text) throw named('KeyError', "'RESCAN_TABLE_KEY'");
+  const key = keySchema.safeParse(parsed(text));
+  if (key.success) return key.data;
+  throw named('ValueError', `RESCAN_TABLE_KEY is no key of this table: ${key.error.issues[0]?.message}`);
+}
+
+/** Puts the record under a key that is free, and answers the key. */
+async function putRecord(
+  image: string,
+  failure: Failure,
+  tableName: string,
+  { partition, sort }: z.infer<typeof keySchema>,
+  ports: WrapperPorts,
+): Promise<Item> {
+  const imagePart =
+    Buffer.byteLength(image) > MOST_IMAGE_KEY_BYTES
+      ? `sha256:${createHash('sha256').update(image).digest('hex')}`
+      : image;
+  const imageBytes = await ports.imageBytes();
+  const attempt = sort ? await attemptOf(image, imagePart, tableName, partition.name, sort.name, ports.table) : 1;
+  for (let tries = 0; ; tries++) {
+    const stamp = new Date(ports.now() + tries).toISOString();
+    const key: Item = sort
+      ? { [partition.name]: { S: 'FAILED_IMAGE' }, [sort.name]: { S: `${imagePart}#${stamp}` } }
+      : { [partition.name]: { S: `FAILED_IMAGE#${imagePart}#${tries + 1}` } };
+    try {
+      await ports.table.put(
+        tableName,
+        {
+          ...key,
+          ...attributesOf(image, failure, stamp, attempt, ports),
+          ...(imageBytes === undefined ? {} : { ImageSize: { N: String(imageBytes) } }),
+        },
+        partition.name,
+      );
+      return key;
+    } catch (error) {
+      const taken = error instanceof Error && error.name === 'ConditionalCheckFailedException';
+      if (!taken || tries >= PUT_TRIES) throw error;
+    }
+  }
+}
+
+/** Which attempt this is; undefined where the records of earlier ones cannot be counted. */
+async function attemptOf(
+  image: string,
+  imagePart: string,
+  tableName: string,
+  partition: string,
+  sort: string,
+  table: FunctionTable,
+): Promise<number | undefined> {
+  try {
+    const earlier = await table.count({
+      TableName: tableName,
+      ConsistentRead: true,
+      KeyConditionExpression: '#partition = :partition AND begins_with(#sort, :image)',
+      FilterExpression: 'ImageKey = :key',
+      ExpressionAttributeNames: { '#partition': partition, '#sort': sort },
+      ExpressionAttributeValues: {
+        ':partition': { S: 'FAILED_IMAGE' },
+        ':image': { S: `${imagePart}#` },
+        ':key': { S: image },
+      },
+    });
+    return earlier + 1;
+  } catch {
+    return undefined;
+  }
+}
+
+function attributesOf(
+  image: string,
+  { type, message, trace, seconds }: Failure,
+  stamp: string,
+  attempt: number | undefined,
+  { revision, bucket, logStream }: WrapperPorts,
+): Item {
+  const { ocr } = revision.content;
+  return {
+    ImageKey: { S: image },
+    FailureTimestamp: { S: stamp },
+    RecordType: { S: 'FAILED_IMAGE' },
+    FailureType: { S: failureTypeOf(message) },
+    ErrorMessage: { S: message.slice(0, 5_000) },
+    ErrorCode: { S: type },
+    OCRVersion: { S: ocr.version },
+    OCRBuildDate: { S: ocr.buildDate },
+    OCRDescription: { S: ocr.description },
+    OCRFullVersion: { S: `${ocr.version} (${ocr.buildDate})` },
+    ModelId: { S: revision.environment.MODEL_ID ?? revision.environment.RESCAN_MODEL_ID ?? '' },
+    ProcessingTimeSeconds: { N: seconds.toFixed(3) },
+    InputTokens: { N: '0' },
+    OutputTokens: { N: '0' },
+    RawOCROutput: { S: '' },
+    ValidationErrors: { S: '' },
+    S3Bucket: { S: bucket },
+    S3Region: { S: 'us-east-1' },
+    StackTrace: { S: trace.slice(0, 5_000) },
+    CloudWatchLogStream: { S: logStream },
+    AttemptNumber: { N: String(attempt ?? 1) },
+    FailureId: { S: randomBytes(8).toString('hex') },
+    ...(attempt === undefined ? { AttemptNumberUnknown: { BOOL: true } } : {}),
+  };
+}

@@ -1,0 +1,123 @@
+import {
+  BatchWriteItemCommand,
+  CreateTableCommand,
+  DeleteTableCommand,
+  type DynamoDBClient,
+  type WriteRequest,
+  waitUntilTableExists,
+} from '@aws-sdk/client-dynamodb';
+import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import { EARLIER_OCR_VERSION, type Item, recordsOf, seedKey, seedTimesheet } from './ocr/timesheet.ts';
+import { drawTimesheet } from './png.ts';
+
+export interface SeedNames {
+  readonly bucket: string;
+  readonly table: string;
+}
+
+const EARLIER = Date.parse('2025-09-08T06:30:00Z');
+const AT_ONCE = 32;
+
+async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> {
+  let next = 0;
+  const worker = async () => {
+    for (let item = items[next++]; item !== undefined; item = items[next++]) await work(item);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+}
+
+/** The images, and beside them what is no image to process. The same ones for the same count. */
+export async function seedBucket(s3: S3Client, { bucket }: SeedNames, images: number): Promise<void> {
+  const put = (Key: string, Body: Buffer | string, ContentType: string) =>
+    s3.send(new PutObjectCommand({ Bucket: bucket, Key, Body, ContentType }));
+  await put('quicksight-data/export.csv', 'ResourceName,Hours\n', 'text/csv');
+  await put('quicksight-data/chart.png', drawTimesheet('{}'), 'image/png');
+  await put('dictionaries/projects.json', '{}', 'application/json');
+  await put('dictionaries/legend.png', drawTimesheet('{}'), 'image/png');
+  await put('readme.txt', 'Timesheets, one image a person and week.\n', 'text/plain');
+  await inParallel([...Array(images).keys()], (index) => {
+    const sheet = seedTimesheet(index);
+    return put(seedKey(sheet, index), drawTimesheet(JSON.stringify(sheet)), 'image/png');
+  });
+}
+
+export async function createPipelineTable(dynamodb: DynamoDBClient, { table }: SeedNames): Promise<void> {
+  await dynamodb.send(
+    new CreateTableCommand({
+      TableName: table,
+      BillingMode: 'PAY_PER_REQUEST',
+      KeySchema: [
+        { AttributeName: 'ResourceName', KeyType: 'HASH' },
+        { AttributeName: 'DateProjectCode', KeyType: 'RANGE' },
+      ],
+      AttributeDefinitions: ['ResourceName', 'DateProjectCode', 'ProjectCodeGSI', 'YearMonth'].map((AttributeName) => ({
+        AttributeName,
+        AttributeType: 'S' as const,
+      })),
+      GlobalSecondaryIndexes: [
+        {
+          IndexName: 'ProjectCodeIndex',
+          KeySchema: [
+            { AttributeName: 'ProjectCodeGSI', KeyType: 'HASH' },
+            { AttributeName: 'DateProjectCode', KeyType: 'RANGE' },
+          ],
+          Projection: { ProjectionType: 'ALL' },
+        },
+        {
+          IndexName: 'YearMonthIndex',
+          KeySchema: [
+            { AttributeName: 'YearMonth', KeyType: 'HASH' },
+            { AttributeName: 'ResourceName', KeyType: 'RANGE' },
+          ],
+          Projection: { ProjectionType: 'ALL' },
+        },
+      ],
+    }),
+  );
+  // A table that is still CREATING is not found by a Scan.
+  await waitUntilTableExists(
+    { client: dynamodb, maxWaitTime: 10, minDelay: 0.02, maxDelay: 0.1 },
+    { TableName: table },
+  );
+}
+
+export const deletePipelineTable = (dynamodb: DynamoDBClient, { table }: SeedNames) =>
+  dynamodb.send(new DeleteTableCommand({ TableName: table }));
+
+/** What an earlier rescan left: the entries of every image by an older OCR version, and three corrected by hand (no image). */
+export async function seedTable(dynamodb: DynamoDBClient, { table }: SeedNames, images: number): Promise<void> {
+  const items = new Map<string, Item>();
+  const keep = (item: Item) => items.set(`${item.ResourceName?.S}\0${item.DateProjectCode?.S}`, item);
+  for (let index = 0; index < images; index++) {
+    const sheet = seedTimesheet(index);
+    for (const item of recordsOf(sheet, seedKey(sheet, index), EARLIER + index * 1_000, EARLIER_OCR_VERSION))
+      keep(item);
+  }
+  for (const [date, hours] of [
+    ['2025-08-11', '3.5'],
+    ['2025-08-12', '7'],
+    ['2025-08-13', '1.25'],
+  ] as const)
+    keep({
+      ResourceName: { S: 'Nik_Coultas' },
+      DateProjectCode: { S: `${date}#PJ099999` },
+      Date: { S: date },
+      ProjectCode: { S: 'PJ099999' },
+      ProjectName: { S: 'Corrected by hand' },
+      Hours: { N: hours },
+      ResourceNameDisplay: { S: 'Nik Coultas' },
+      YearMonth: { S: '2025-08' },
+      ProjectCodeGSI: { S: 'PJ099999' },
+    });
+  const all = [...items.values()];
+  const batches = Array.from({ length: Math.ceil(all.length / 25) }, (_, place) =>
+    all.slice(place * 25, place * 25 + 25),
+  );
+  await inParallel(batches, async (batch) => {
+    let waiting: WriteRequest[] = batch.map((Item) => ({ PutRequest: { Item } }));
+    while (waiting.length > 0) {
+      const done = await dynamodb.send(new BatchWriteItemCommand({ RequestItems: { [table]: waiting } }));
+      waiting = done.UnprocessedItems?.[table] ?? [];
+    }
+  });
+}

@@ -1,0 +1,278 @@
+import { randomUUID } from 'node:crypto';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { S3Client } from '@aws-sdk/client-s3';
+import { startDynamoDb } from './dynamodb.ts';
+import { readBody, readJson, sendJson, sendJsonError } from './http.ts';
+import { createFunctionTable } from './lambda/function-table.ts';
+import { createInvocations } from './lambda/invocations.ts';
+import { createLambda } from './lambda/lambda.ts';
+import { createLogRing } from './logs/log-ring.ts';
+import { createLogs } from './logs/logs.ts';
+import { createMetricStore } from './logs/metric-store.ts';
+import { createMetrics, sendMetricsError } from './logs/metrics.ts';
+import { createQuotas } from './quotas.ts';
+import { startS3 } from './s3.ts';
+import { createPipelineTable, deletePipelineTable, seedBucket, seedTable } from './seed.ts';
+import { createViews } from './views.ts';
+import { defaultWorld, turnDials, type World, WorldError } from './world.ts';
+
+export interface LocalAwsOptions {
+  /** 0: any free one. */
+  readonly port?: number;
+  readonly host?: string;
+  readonly images?: number;
+  /** `full`: the table holds what an earlier rescan left. */
+  readonly seedTable?: 'full' | 'empty';
+  readonly bucket?: string;
+  readonly table?: string;
+  readonly functionName?: string;
+  readonly controlBucket?: string;
+}
+
+export interface LocalAws {
+  readonly url: string;
+  readonly port: number;
+  world(): World;
+  /** @throws WorldError */
+  turn(change: unknown): World;
+  close(): Promise<void>;
+}
+
+/** Another program listens on the port. */
+export class PortInUseError extends Error {
+  override readonly name = 'PortInUseError';
+  readonly port: number;
+  constructor(port: number) {
+    super(`Port ${port} is in use by another program. End it, or choose another port with --port.`);
+    this.port = port;
+  }
+}
+
+/** Numbers that look random and are the same in every process. */
+function seededNumbers(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+/**
+ * A small AWS on one port: S3, DynamoDB, Lambda with one OCR function, CloudWatch (logs and metrics), Service Quotas and STS, so that
+ * `AWS_ENDPOINT_URL` is all a client needs; with a seeded pipeline, and dials for its troubles on `/sandbox/world`.
+ * @throws PortInUseError
+ */
+export async function startLocalAws(options: LocalAwsOptions = {}): Promise<LocalAws> {
+  const host = options.host ?? '127.0.0.1';
+  const names = {
+    bucket: options.bucket ?? 'timesheetocr-input-dev-016164185850',
+    table: options.table ?? 'TimesheetOCR-dev',
+  };
+  const functionName = options.functionName ?? 'TimesheetOCR-ocr-dev';
+  const images = options.images ?? 240;
+  let world = defaultWorld();
+  const now = () => world;
+  const random = seededNumbers(20_251_121);
+
+  const invocations = createInvocations();
+  const logs = createLogRing();
+  const metrics = createMetricStore();
+  const dynamo = await startDynamoDb(now, random, { table: names.table, metrics });
+  const s3 = await startS3(now, names.bucket);
+  const inside = { region: 'us-east-1', credentials: { accessKeyId: 'inside', secretAccessKey: 'inside' } };
+  const dynamodbClient = new DynamoDBClient({ ...inside, endpoint: dynamo.url });
+  const s3Client = new S3Client({ ...inside, endpoint: s3.url, forcePathStyle: true });
+  const lambda = createLambda({
+    functionName,
+    table: names.table,
+    imageBucket: names.bucket,
+    world: now,
+    random,
+    functionTable: createFunctionTable({ client: dynamodbClient, functionName, world: now, metrics }),
+    s3: s3Client,
+    invocations,
+    logs,
+    metrics,
+  });
+  const answerLogs = createLogs(`/aws/lambda/${functionName}`, logs, now);
+  const answerMetrics = createMetrics(metrics);
+  const answerQuotas = createQuotas(now);
+  const views = createViews({ dynamodb: dynamodbClient, s3: s3Client, ...names });
+
+  async function fillTable(): Promise<void> {
+    await createPipelineTable(dynamodbClient, names);
+    if (options.seedTable !== 'empty') await seedTable(dynamodbClient, names, images);
+  }
+
+  async function control(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
+    const seen = () => {
+      const { byKey: _keys, last: _last, ...summary } = invocations.summary();
+      return summary;
+    };
+    const limit = Math.min(1_000, Number(url.searchParams.get('limit') ?? 100) || 100);
+    switch (`${request.method} ${url.pathname}`) {
+      case 'GET /sandbox/world':
+        return sendJson(response, 200, { ...world, seen: seen() });
+      case 'POST /sandbox/world': {
+        const change = await readJson(request);
+        try {
+          const resets = typeof change === 'object' && change !== null && 'reset' in change && change.reset === true;
+          world = resets ? defaultWorld() : turnDials(world, change);
+          return sendJson(response, 200, { ...world, seen: seen() });
+        } catch (error) {
+          if (!(error instanceof WorldError)) throw error;
+          return sendJson(response, 400, { error: error.message });
+        }
+      }
+      case 'POST /sandbox/reset':
+        world = defaultWorld();
+        invocations.clear();
+        logs.clear();
+        metrics.clear();
+        lambda.reset();
+        await deletePipelineTable(dynamodbClient, names);
+        await fillTable();
+        return sendJson(response, 200, { ...world, seen: seen() });
+      case 'GET /sandbox/invocations':
+        return sendJson(response, 200, invocations.summary());
+      case 'GET /sandbox/function':
+        return sendJson(response, 200, lambda.view());
+      case 'GET /sandbox/metrics':
+        return sendJson(response, 200, { metrics: metrics.totals() });
+      case 'GET /sandbox/log':
+        return sendJson(response, 200, { lines: logs.lines().slice(-limit) });
+      case 'GET /sandbox/table':
+        return sendJson(response, 200, await views.table(limit, url.searchParams.get('kind') ?? undefined));
+      case 'GET /sandbox/bucket':
+        return sendJson(response, 200, await views.bucket(limit));
+      case 'GET /sandbox/object':
+      case 'PUT /sandbox/object':
+      case 'DELETE /sandbox/object':
+        return answerObject(request, response, url.searchParams.get('key') ?? '');
+      default:
+        return sendJson(response, 404, { error: `There is no ${request.method} ${url.pathname}` });
+    }
+  }
+
+  /** One image of the bucket, as a person looks at it, puts it in or takes it away. */
+  async function answerObject(request: IncomingMessage, response: ServerResponse, key: string): Promise<void> {
+    if (key === '') return sendJson(response, 400, { error: 'Name the image: ?key=' });
+    if (request.method === 'PUT') {
+      const contentType = request.headers['content-type'] ?? 'application/octet-stream';
+      await views.putObject(key, await readBody(request), contentType);
+      return sendJson(response, 200, { key });
+    }
+    if (request.method === 'DELETE') {
+      await views.removeObject(key);
+      return sendJson(response, 200, { key });
+    }
+    const found = await views.object(key);
+    if (!found) return sendJson(response, 404, { error: `There is no ${key}` });
+    response.writeHead(200, { 'content-type': found.contentType, 'x-content-type-options': 'nosniff' });
+    response.end(found.bytes);
+  }
+
+  async function answerSts(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const form = new URLSearchParams((await readBody(request)).toString('utf8'));
+    const action = form.get('Action') ?? '';
+    const send = (status: number, body: string) => {
+      response.writeHead(status, { 'content-type': 'text/xml' });
+      response.end(body);
+    };
+    const refuse = (status: number, code: string, message: string) =>
+      send(
+        status,
+        `<ErrorResponse><Error><Type>Sender</Type><Code>${code}</Code><Message>${message}</Message></Error></ErrorResponse>`,
+      );
+    if (world.expiredCredentials)
+      return refuse(403, 'ExpiredToken', 'The security token included in the request is expired');
+    if (action !== 'GetCallerIdentity') return refuse(400, 'InvalidAction', 'The local AWS has no such action of STS');
+    send(
+      200,
+      `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult><Arn>arn:aws:sts::016164185850:assumed-role/rescan-bot/bot</Arn><UserId>AROASANDBOX:bot</UserId><Account>016164185850</Account></GetCallerIdentityResult><ResponseMetadata><RequestId>${randomUUID()}</RequestId></ResponseMetadata></GetCallerIdentityResponse>`,
+    );
+  }
+
+  async function route(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = new URL(request.url ?? '/', 'http://localhost');
+    const isPackage = url.pathname.startsWith('/sandbox/packages/');
+    if (url.pathname.startsWith('/sandbox/') && !isPackage) return control(request, response, url);
+    if (world.outage) return void request.socket.destroy();
+    if (isPackage) return lambda.answerPackage(url, response);
+    const [service = '', operation = ''] = String(request.headers['x-amz-target'] ?? '').split('.');
+    if (service.startsWith('DynamoDB_')) return dynamo.answer(request, response, operation);
+    if (service !== '') {
+      const [iam, answer] = service.startsWith('Logs_')
+        ? (['logs', answerLogs] as const)
+        : service.startsWith('ServiceQuotas')
+          ? (['servicequotas', answerQuotas] as const)
+          : service.startsWith('GraniteServiceVersion')
+            ? (['cloudwatch', answerMetrics] as const)
+            : (['', undefined] as const);
+      const refuse = iam === 'cloudwatch' ? sendMetricsError : sendJsonError;
+      if (world.expiredCredentials)
+        return refuse(response, 'ExpiredTokenException', 'The security token included in the request is expired');
+      if (world.accessDenied.includes(`${iam}:${operation}`))
+        return refuse(
+          response,
+          'AccessDeniedException',
+          `User: arn:aws:sts::016164185850:assumed-role/rescan-bot/bot is not authorized to perform: ${iam}:${operation}`,
+        );
+      if (answer) return answer(request, response, operation);
+      return sendJsonError(response, 'UnknownOperationException', `The local AWS has no ${service}.${operation}`);
+    }
+    if (/^\/20\d\d-\d\d-\d\d\/(functions|account-settings)/.test(url.pathname))
+      return lambda.answer(request, response, url);
+    const form = String(request.headers['content-type'] ?? '').startsWith('application/x-www-form-urlencoded');
+    if (request.method === 'POST' && url.pathname === '/' && form) return answerSts(request, response);
+    return s3.answer(request, response);
+  }
+
+  const server = createServer((request, response) => {
+    route(request, response).catch((error: unknown) => {
+      console.error('The local AWS failed:', error);
+      if (!response.headersSent) sendJson(response, 500, { error: String(error) });
+      else response.destroy();
+    });
+  });
+  server.keepAliveTimeout = 60_000;
+  async function closeParts(): Promise<void> {
+    dynamodbClient.destroy();
+    s3Client.destroy();
+    await dynamo.close();
+    await s3.close();
+  }
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(options.port ?? 4391, host, resolve);
+    });
+  } catch (error) {
+    await closeParts();
+    if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')
+      throw new PortInUseError(options.port ?? 4391);
+    throw error;
+  }
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('The local AWS did not listen on a port.');
+  s3.createBucket(names.bucket);
+  s3.createBucket(options.controlBucket ?? 'rescan-bot-control');
+  await Promise.all([seedBucket(s3Client, names, images), fillTable()]);
+
+  return {
+    url: `http://${host}:${address.port}`,
+    port: address.port,
+    world: now,
+    turn(change) {
+      world = turnDials(world, change);
+      return world;
+    },
+    async close() {
+      await dynamo.settle();
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+      await closeParts();
+    },
+  };
+}

@@ -1,0 +1,75 @@
+import { type DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  NoSuchKey,
+  PutObjectCommand,
+  type S3Client,
+} from '@aws-sdk/client-s3';
+import type { Item } from './ocr/timesheet.ts';
+
+/** What kind of record an item of the pipeline's table is. */
+function kindOf(item: Item): string {
+  if (item.RecordType?.S === 'FAILED_IMAGE') return 'failed';
+  const sortKey = item.DateProjectCode?.S ?? '';
+  if (sortKey.startsWith('WEEK#')) return 'zero-hour';
+  if (sortKey.startsWith('REJECTED#')) return 'rejected';
+  return item.WeeksSubmitted ? 'coverage' : 'entry';
+}
+
+/** The bucket and the table as a person looks at them. */
+export function createViews(ports: { dynamodb: DynamoDBClient; s3: S3Client; bucket: string; table: string }) {
+  return {
+    /** Counts by kind of record, and the first records, of one kind where one is named. */
+    async table(limit: number, onlyKind?: string) {
+      const counts: Record<string, number> = {};
+      const rows: Item[] = [];
+      let from: Item | undefined;
+      do {
+        const page = await ports.dynamodb.send(
+          new ScanCommand({
+            TableName: ports.table,
+            ConsistentRead: true,
+            ...(from ? { ExclusiveStartKey: from } : {}),
+          }),
+        );
+        for (const item of page.Items ?? []) {
+          const kind = kindOf(item);
+          counts[kind] = (counts[kind] ?? 0) + 1;
+          if (rows.length < limit && (onlyKind === undefined || kind === onlyKind)) rows.push(item);
+        }
+        from = page.LastEvaluatedKey;
+      } while (from);
+      return { table: ports.table, counts, total: Object.values(counts).reduce((a, b) => a + b, 0), rows };
+    },
+    async bucket(limit: number) {
+      const page = await ports.s3.send(new ListObjectsV2Command({ Bucket: ports.bucket, MaxKeys: limit }));
+      const objects = (page.Contents ?? []).map(({ Key, Size, LastModified }) => ({
+        key: Key,
+        size: Size,
+        lastModified: LastModified,
+      }));
+      return { bucket: ports.bucket, objects, more: page.IsTruncated ?? false };
+    },
+    /** An image as it is stored; undefined where there is none under this key. */
+    async object(key: string): Promise<{ bytes: Uint8Array; contentType: string } | undefined> {
+      try {
+        const found = await ports.s3.send(new GetObjectCommand({ Bucket: ports.bucket, Key: key }));
+        const bytes = await found.Body?.transformToByteArray();
+        return { bytes: bytes ?? new Uint8Array(), contentType: found.ContentType ?? 'application/octet-stream' };
+      } catch (error) {
+        if (error instanceof NoSuchKey) return undefined;
+        throw error;
+      }
+    },
+    async putObject(key: string, bytes: Uint8Array, contentType: string): Promise<void> {
+      await ports.s3.send(
+        new PutObjectCommand({ Bucket: ports.bucket, Key: key, Body: bytes, ContentType: contentType }),
+      );
+    },
+    async removeObject(key: string): Promise<void> {
+      await ports.s3.send(new DeleteObjectCommand({ Bucket: ports.bucket, Key: key }));
+    },
+  };
+}

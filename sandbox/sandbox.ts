@@ -1,0 +1,158 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { type LocalAws, startLocalAws } from './aws/server.ts';
+import { type BotProcess, createBotProcess } from './bot-process.ts';
+import { type LocalSlack, startLocalSlack } from './slack/server.ts';
+import { type PageServer, startPageServer } from './web/server.ts';
+
+export interface SandboxOptions {
+  /** Which halves to start. The bot is started where both are. */
+  readonly slack: boolean;
+  readonly aws: boolean;
+  readonly images: number;
+  /** Port of the local Slack; the local AWS takes the next one, the page the one after. 0: any free ones. */
+  readonly port: number;
+  readonly seedTable: 'full' | 'empty';
+  /** Handed on to the bot, so that its settings can be tried: the sandbox sets only what it must. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly logPath: string;
+  /** How long the app may take to acknowledge, and a trigger lives: Slack's 3,000 ms where not given. More, where the machine is busy. */
+  readonly slackWaitsMs?: number;
+  /** Hears how the bot ended by itself, and what it said last. */
+  readonly onBotEnded?: (how: string, lastWords: readonly string[]) => void;
+}
+
+export interface Sandbox {
+  readonly slack?: LocalSlack;
+  readonly aws?: LocalAws;
+  readonly bot?: BotProcess;
+  /** The page in the browser, where Slack is up. */
+  readonly page?: PageServer;
+  /** What a program must have in its environment to use the halves that are up. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly stopFile: string;
+  close(): Promise<void>;
+}
+
+const MANIFEST = fileURLToPath(new URL('../manifest.yml', import.meta.url));
+
+/** Starts a local Slack, a local AWS and the bot between them. Throws what says which port is taken, leaving nothing up. */
+export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
+  const started: { close(): Promise<void> }[] = [];
+  const close = async () => {
+    for (const part of started.reverse()) await part.close();
+  };
+  try {
+    let bot: BotProcess | undefined;
+    const aws = options.aws
+      ? await startLocalAws({
+          port: options.port === 0 ? 0 : options.port + 1,
+          images: options.images,
+          seedTable: options.seedTable,
+        })
+      : undefined;
+    if (aws) started.push(aws);
+    const slack = options.slack
+      ? await startLocalSlack({
+          port: options.port,
+          manifest: MANIFEST,
+          ...(options.slackWaitsMs === undefined
+            ? {}
+            : { acknowledgeWithinMs: options.slackWaitsMs, triggerLifeMs: options.slackWaitsMs }),
+          ...(options.aws ? { onBot: async (deed) => (await bot?.do(deed)) ?? { running: false } } : {}),
+        })
+      : undefined;
+    if (slack) started.push(slack);
+
+    const pagePort = options.port === 0 ? 0 : options.port + 2;
+    const page = slack
+      ? await startPageServer({ port: pagePort, slackUrl: slack.url, ...(aws ? { awsUrl: aws.url } : {}) })
+      : undefined;
+    if (page) started.push(page);
+
+    const stopFile = options.environment.STOP_FILE ?? join(tmpdir(), 'STOP_RESCAN');
+    const environment = {
+      ...(slack
+        ? {
+            SLACK_API_URL: `${slack.url}/api/`,
+            SLACK_BOT_TOKEN: 'xoxb-sandbox',
+            SLACK_APP_TOKEN: 'xapp-sandbox',
+            SLACK_CHANNELS: 'C0TIMESHEET',
+            OPERATORS: 'U0OPERATOR,U0APPROVER',
+            APPROVERS: 'U0APPROVER',
+          }
+        : {}),
+      ...(aws
+        ? {
+            AWS_ENDPOINT_URL: aws.url,
+            AWS_REGION: 'us-east-1',
+            AWS_ACCESS_KEY_ID: 'sandbox',
+            AWS_SECRET_ACCESS_KEY: 'sandbox',
+          }
+        : {}),
+    };
+    if (slack && aws) {
+      bot = createBotProcess({
+        environment: { ...environment, ...ownSettings(options.environment), ...connections(environment) },
+        logPath: options.logPath,
+        isUp: () => isConnected(slack.url),
+        ...(options.onBotEnded ? { onEnded: options.onBotEnded } : {}),
+      });
+      const running = bot;
+      started.push({ close: () => running.close() });
+      await bot.do('start');
+    }
+    return {
+      ...(slack ? { slack } : {}),
+      ...(aws ? { aws } : {}),
+      ...(bot ? { bot } : {}),
+      ...(page ? { page } : {}),
+      environment,
+      stopFile,
+      close,
+    };
+  } catch (error) {
+    await close();
+    const taken = takenPort.safeParse(error).data;
+    throw taken ? new SandboxPortError(taken.port, error) : error;
+  }
+}
+
+/** Of the local Slack, the local AWS, or Node's own `listen`. */
+const takenPort = z.union([
+  z.object({ name: z.literal('PortInUseError'), port: z.number() }),
+  z.object({ code: z.literal('EADDRINUSE'), port: z.number() }),
+]);
+
+/** A port of the sandbox is taken; nothing is up. */
+export class SandboxPortError extends Error {
+  override readonly name = 'SandboxPortError';
+  readonly port: number;
+  constructor(port: number, cause: unknown) {
+    super(
+      `Port ${port} is in use, perhaps by another sandbox: end that one, or take other ports with \`npm run sandbox -- --port 5000\`.`,
+      { cause },
+    );
+    this.port = port;
+  }
+}
+
+/** Whether a bot has a Socket Mode connection to the local Slack. */
+async function isConnected(slackUrl: string): Promise<boolean> {
+  const state = z.looseObject({ connections: z.array(z.unknown()) });
+  const seen = state.safeParse(await (await fetch(`${slackUrl}/sandbox/state`)).json());
+  return seen.success && seen.data.connections.length > 0;
+}
+
+/** What reaches the bot of the machine's environment: nothing that could lead it to another AWS or another Slack. */
+const ownSettings = (environment: SandboxOptions['environment']) =>
+  Object.fromEntries(Object.entries(environment).filter(([name]) => !isConnection(name)));
+
+const connections = (environment: Readonly<Record<string, string>>) =>
+  Object.fromEntries(Object.entries(environment).filter(([name]) => isConnection(name)));
+
+/** An endpoint, a profile, a region, a proxy, a token: `AWS_ENDPOINT_URL_S3`, `AWS_PROFILE`, `SLACK_API_URL`, … */
+const isConnection = (name: string): boolean =>
+  /^AWS_|^SLACK_(?:API_URL|BOT_TOKEN|APP_TOKEN|SIGNING_SECRET)$|^(?:https?|all)_proxy$/i.test(name);

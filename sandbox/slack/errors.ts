@@ -1,0 +1,49 @@
+import type { JsonRecord } from './rules/json.ts';
+
+/** What the Web API answers as `{ok: false, error}`, with `details` beside it. Answered with HTTP 200, as Slack does. */
+export class WebApiError extends Error {
+  readonly code: string;
+  readonly details: JsonRecord;
+  constructor(code: string, details: JsonRecord = {}) {
+    super(code);
+    this.name = 'WebApiError';
+    this.code = code;
+    this.details = details;
+  }
+}
+
+/** What a person cannot do: nothing reached the app. `status` is the HTTP status of the people's side. */
+export class PersonRefusedError extends Error {
+  readonly status: number;
+  readonly code: string;
+  readonly details: JsonRecord;
+  constructor(status: number, code: string, message: string, details: JsonRecord = {}) {
+    super(message);
+    this.name = 'PersonRefusedError';
+    this.status = status;
+    this.code = code;
+    this.details = details;
+  }
+}
+
+/** The port the local Slack was told to use is taken. */
+export class PortInUseError extends Error {
+  readonly port: number;
+  constructor(port: number, cause: unknown) {
+    super(`Port ${port} is in use, so the local Slack cannot start. Stop what holds it, or choose another port.`, {
+      cause,
+    });
+    this.name = 'PortInUseError';
+    this.port = port;
+  }
+}
+
+/** The manifest does not describe an app that the local Slack can install. */
+export class ManifestError extends Error {
+  readonly problems: readonly string[];
+  constructor(problems: readonly string[], cause?: unknown) {
+    super(`The manifest cannot be used: ${problems.join('; ')}`, { cause });
+    this.name = 'ManifestError';
+    this.problems = problems;
+  }
+}

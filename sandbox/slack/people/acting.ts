@@ -1,0 +1,208 @@
+import { PersonRefusedError } from '../errors.ts';
+import { describeProblem } from '../rules/block-check.ts';
+import { CATALOGUES } from '../rules/block-rules.ts';
+import { SUGGESTED_OPTIONS } from '../rules/element-rules.ts';
+import {
+  actionTaken,
+  type ChoiceLookups,
+  chosenState,
+  type ElementValues,
+  holdsValue,
+  type PlacedElement,
+  placedElements,
+  stateOf,
+} from '../rules/element-values.ts';
+import { type JsonRecord, recordsOf } from '../rules/json.ts';
+import type { Parts } from '../rules/parts.ts';
+import { check } from '../rules/rule.ts';
+import type { Channel, User } from '../workspace/directory.ts';
+import { toSlackFile } from '../workspace/files.ts';
+import type { Message } from '../workspace/messages.ts';
+import { blockActionsPayload, type Surface, suggestionPayload } from '../workspace/payloads.ts';
+import { channelSeenBy, personNamed, responseUrlOf, tellPerson, told, troubleOf } from './person.ts';
+
+/** Where a person acts: a message by its ts, or a view by its id. */
+export interface Place {
+  readonly user: string;
+  readonly channel?: string | undefined;
+  readonly ts?: string | undefined;
+  readonly viewId?: string | undefined;
+  readonly blockId?: string | undefined;
+  readonly actionId: string;
+}
+
+/** What people have done that no message or view holds: options the app offered, choices made in messages. */
+export interface Acting {
+  /** Acts on an element. Answers when the app acknowledged, or time is up. */
+  act(done: Place & { readonly value?: unknown }): Promise<JsonRecord>;
+  /** Types into an external select. Answers the options the app offers. */
+  suggest(typed: Place & { readonly value: string }): Promise<JsonRecord>;
+  lookups(user: User, surfaceId: string, actionId: string): ChoiceLookups;
+}
+
+const CONNECTION_TROUBLE = 'We had some trouble connecting. Try again?';
+
+export function createActing(parts: Parts): Acting {
+  const { directory, files, messages, views } = parts;
+  const offered = new Map<string, readonly JsonRecord[]>();
+  const chosen = new Map<string, ElementValues>();
+
+  const lookups: Acting['lookups'] = (user, surfaceId, actionId) => ({
+    userId: (name) => directory.user(name)?.id,
+    channelId: (name) => directory.channel(name)?.id,
+    file: (id) => {
+      const file = files.find(id);
+      if (!file) return undefined;
+      // A file in a view's state does not say where it was shared.
+      const { shares: _, ...shown } = toSlackFile(file, parts.url());
+      return shown;
+    },
+    suggested: (value) => offered.get(key(user, surfaceId, actionId))?.find((option) => option.value === value),
+  });
+
+  function surfaceAt(user: User, place: Place): Surface {
+    if (place.viewId !== undefined) {
+      const view = views.find(place.viewId);
+      if (!view || view.userId !== user.id)
+        throw new PersonRefusedError(404, 'no_such_view', `${user.name} has no view ${place.viewId} open.`);
+      if (view.kind === 'modal' && views.stack(user.id).at(-1)?.id !== view.id)
+        throw new PersonRefusedError(409, 'view_is_covered', `Another view lies over ${view.id}.`);
+      return { kind: 'view', view };
+    }
+    if (place.ts === undefined) throw new PersonRefusedError(400, 'no_place', 'Give `ts` or `viewId`.');
+    const ts = place.ts;
+    const channels: readonly Channel[] =
+      place.channel === undefined
+        ? directory.channels().filter((channel) => directory.canSee(user, channel))
+        : [channelSeenBy(directory, user, place.channel)];
+    for (const channel of channels) {
+      const message = messages.find(channel.id, ts);
+      if (message && (message.onlyFor === undefined || message.onlyFor === user.id))
+        return { kind: 'message', message, channel };
+    }
+    throw new PersonRefusedError(404, 'no_such_message', `${user.name} sees no message ${ts}.`);
+  }
+
+  function elementAt(surface: Surface, place: Place): PlacedElement {
+    const placed = placedElements(surface.kind === 'view' ? surface.view.blocks : surface.message.blocks);
+    const found = placed.find(
+      (one) => one.actionId === place.actionId && (place.blockId === undefined || one.blockId === place.blockId),
+    );
+    if (found) return found;
+    throw new PersonRefusedError(404, 'no_such_element', `There is no element "${place.actionId}" there.`, {
+      actionIds: placed.map((one) => one.actionId),
+    });
+  }
+
+  /** Keeps what was chosen and answers all that the surface's elements hold now. */
+  function keep(
+    user: User,
+    surface: Surface,
+    placed: PlacedElement,
+    value: unknown,
+  ): { surface: Surface; values: ElementValues } {
+    const id = idOf(surface);
+    const state = holdsValue(placed.element)
+      ? chosenState(placed, value, lookups(user, id, placed.actionId))
+      : undefined;
+    if (surface.kind === 'view') {
+      const view = state ? views.enter(surface.view, placed.blockId, placed.actionId, state) : surface.view;
+      return { surface: { kind: 'view', view }, values: stateOf(view.blocks, view.entered) };
+    }
+    const own = `${user.id}|${id}`;
+    const before = chosen.get(own) ?? {};
+    const after = state
+      ? { ...before, [placed.blockId]: { ...before[placed.blockId], [placed.actionId]: state } }
+      : before;
+    chosen.set(own, after);
+    return { surface, values: stateOf(surface.message.blocks, after) };
+  }
+
+  return {
+    lookups,
+    async act(done) {
+      if (!parts.manifest.interactive)
+        throw new PersonRefusedError(409, 'not_interactive', 'The manifest does not enable interactivity.');
+      const user = personNamed(directory, done.user);
+      const found = surfaceAt(user, done);
+      const placed = elementAt(found, done);
+      const visibleTo = placed.element.visible_to_user_ids;
+      if (Array.isArray(visibleTo) && !visibleTo.includes(user.id))
+        throw new PersonRefusedError(404, 'no_such_element', `${user.name} does not see "${placed.actionId}".`);
+      const action = actionTaken(placed, done.value, parts.ids.ts(), lookups(user, idOf(found), placed.actionId));
+      const { surface, values } = keep(user, found, placed, done.value);
+      // An element in an input block speaks up only if its block says so; Slack keeps the rest for the submission.
+      if (placed.block.type === 'input' && placed.block.dispatch_action !== true)
+        return { ok: true, dispatched: false, acknowledgedInMs: null };
+      const responseUrl =
+        surface.kind === 'message'
+          ? responseUrlOf(parts, parts.responseUrls.issue(targetOf(user, surface)))
+          : undefined;
+      const delivery = await parts.socket.deliver(
+        'interactive',
+        blockActionsPayload(parts, {
+          user,
+          surface,
+          actions: [action],
+          values,
+          triggerId: parts.triggers.issue({
+            userId: user.id,
+            ...(surface.kind === 'view' ? { viewId: surface.view.id } : {}),
+          }),
+          ...(responseUrl === undefined ? {} : { responseUrl }),
+        }),
+      );
+      if (delivery.kind === 'acknowledged') return { ok: true, dispatched: true, ...told(delivery) };
+      if (surface.kind === 'view')
+        views.show(views.find(surface.view.id) ?? surface.view, { notice: CONNECTION_TROUBLE });
+      else
+        tellPerson(
+          parts,
+          user,
+          surface.channel,
+          `This app did not respond (${troubleOf(delivery)}).`,
+          surface.message.threadTs,
+        );
+      return { ok: false, dispatched: true, error: troubleOf(delivery), ...told(delivery) };
+    },
+    async suggest(typed) {
+      const user = personNamed(directory, typed.user);
+      const surface = surfaceAt(user, typed);
+      const placed = elementAt(surface, typed);
+      if (!String(placed.element.type).endsWith('external_select'))
+        throw new PersonRefusedError(
+          400,
+          'not_an_external_select',
+          `"${placed.actionId}" asks the app for no options.`,
+        );
+      // Slack's client asks from the third character on, unless the element says otherwise.
+      const least = Number(placed.element.min_query_length ?? 3);
+      if (typed.value.length < least)
+        throw new PersonRefusedError(409, 'query_too_short', `Slack asks the app from ${least} characters on.`);
+      const delivery = await parts.socket.deliver(
+        'interactive',
+        suggestionPayload(parts, { user, surface, placed, value: typed.value }),
+      );
+      if (delivery.kind !== 'acknowledged')
+        return { ok: false, error: troubleOf(delivery), options: [], ...told(delivery) };
+      const problems = check(delivery.response, SUGGESTED_OPTIONS, '', CATALOGUES).map(describeProblem);
+      if (problems.length > 0) return { ok: false, error: 'invalid_options', problems, options: [], ...told(delivery) };
+      const groups = recordsOf(delivery.response.option_groups);
+      const options = [...recordsOf(delivery.response.options), ...groups.flatMap((group) => recordsOf(group.options))];
+      offered.set(key(user, idOf(surface), placed.actionId), options);
+      return { ok: true, ...told(delivery), options, ...(groups.length > 0 ? { optionGroups: groups } : {}) };
+    },
+  };
+}
+
+const key = (user: User, surfaceId: string, actionId: string) => `${user.id}|${surfaceId}|${actionId}`;
+const idOf = (surface: Surface) => (surface.kind === 'view' ? surface.view.id : surface.message.ts);
+
+function targetOf(user: User, surface: { message: Message; channel: Channel }) {
+  return {
+    userId: user.id,
+    channelId: surface.channel.id,
+    messageTs: surface.message.ts,
+    ...(surface.message.threadTs === undefined ? {} : { threadTs: surface.message.threadTs }),
+  };
+}

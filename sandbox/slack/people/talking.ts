@@ -1,0 +1,133 @@
+import { PersonRefusedError, WebApiError } from '../errors.ts';
+import { respondTo } from '../respond.ts';
+import type { JsonRecord } from '../rules/json.ts';
+import type { Parts } from '../rules/parts.ts';
+import { toSlackFile } from '../workspace/files.ts';
+import { type Message, toSlackMessage } from '../workspace/messages.ts';
+import { commandPayload, eventPayload } from '../workspace/payloads.ts';
+import { toSlackView } from '../workspace/views.ts';
+import { channelSeenBy, personNamed, responseUrlOf, tellPerson, told, troubleOf } from './person.ts';
+import { asSent } from './typed-text.ts';
+
+/** A person types a line that starts with `/`. Answers when the app acknowledged, or time is up. */
+export async function sayCommand(
+  parts: Omit<Parts, 'log'>,
+  said: { user: string; channel: string; text: string },
+): Promise<JsonRecord> {
+  const { directory, manifest, triggers, responseUrls, socket } = parts;
+  const user = personNamed(directory, said.user);
+  const channel = channelSeenBy(directory, user, said.channel);
+  const [, command = '', text = ''] = /^(\S*)\s*([\s\S]*)$/.exec(said.text.trim()) ?? [];
+  if (!manifest.commands.some((known) => known.command === command)) {
+    tellPerson(parts, user, channel, `\`${command}\` is not a valid command.`);
+    throw new PersonRefusedError(404, 'unknown_command', `${command} is not a command of this workspace.`, {
+      commands: manifest.commands.map((known) => known.command),
+    });
+  }
+  const target = { userId: user.id, channelId: channel.id };
+  const token = responseUrls.issue(target);
+  const delivery = await socket.deliver(
+    'slash_commands',
+    commandPayload(parts, {
+      user,
+      channel,
+      command,
+      text: asSent(text),
+      triggerId: triggers.issue({ userId: user.id }),
+      responseUrl: responseUrlOf(parts, token),
+    }),
+  );
+  if (delivery.kind !== 'acknowledged') {
+    const error = troubleOf(delivery);
+    tellPerson(parts, user, channel, `${command} failed with the error "${error}"`);
+    return { ok: false, error, ...told(delivery) };
+  }
+  const { response } = delivery;
+  if (Object.keys(response).length === 0) return { ok: true, ...told(delivery) };
+  try {
+    const message = respondTo(parts, target, response);
+    return { ok: true, ...told(delivery), response, ...(message ? { ts: message.ts } : {}) };
+  } catch (error) {
+    if (!(error instanceof WebApiError)) throw error;
+    tellPerson(parts, user, channel, `${command} failed with the error "invalid_command_response"`);
+    return { ok: false, error: error.code, ...error.details, ...told(delivery), response };
+  }
+}
+
+/** A person posts a message, with files if they uploaded some. The app hears it where its manifest subscribes. */
+export function sayMessage(
+  parts: Pick<Parts, 'clock' | 'directory' | 'files' | 'ids' | 'log' | 'manifest' | 'messages' | 'socket' | 'url'>,
+  said: {
+    user: string;
+    channel: string;
+    text: string;
+    threadTs?: string | undefined;
+    fileIds?: readonly string[] | undefined;
+  },
+): Message {
+  const { directory, files, messages } = parts;
+  const user = personNamed(directory, said.user);
+  const channel = channelSeenBy(directory, user, said.channel);
+  if (channel.isArchived) throw new PersonRefusedError(409, 'is_archived', `#${channel.name} is archived.`);
+  const parent = said.threadTs === undefined ? undefined : messages.find(channel.id, said.threadTs);
+  if (said.threadTs !== undefined && !parent)
+    throw new PersonRefusedError(404, 'no_such_thread', `There is no message ${said.threadTs} in #${channel.name}.`);
+  const shared = (said.fileIds ?? []).map((id) => {
+    const file = files.find(id);
+    if (!file) throw new PersonRefusedError(404, 'no_such_file', `There is no file ${id}.`);
+    return file;
+  });
+  const message = messages.add({
+    channelId: channel.id,
+    userId: user.id,
+    text: asSent(said.text),
+    blocks: [],
+    files: shared.map((file) => toSlackFile(file, parts.url())),
+    ...(said.threadTs === undefined ? {} : { threadTs: said.threadTs }),
+  });
+  for (const file of shared) {
+    files.shared(file.id, channel.id, message.ts);
+    parts.log.record('file_shared', { fileId: file.id, name: file.name, channelId: channel.id, ts: message.ts });
+  }
+  if (channel.members.has(directory.bot.id)) tellApp(parts, message, channel.kind);
+  return message;
+}
+
+const MESSAGE_EVENT = { public: 'message.channels', private: 'message.groups', im: 'message.im' } as const;
+const CHANNEL_TYPE = { public: 'channel', private: 'group', im: 'im' } as const;
+
+function tellApp(parts: Parameters<typeof sayMessage>[0], message: Message, kind: keyof typeof MESSAGE_EVENT): void {
+  const { directory, manifest, socket } = parts;
+  const shape = { ...toSlackMessage(message, directory), channel: message.channelId };
+  const events = [
+    ...(manifest.botEvents.has(MESSAGE_EVENT[kind]) ? [{ ...shape, channel_type: CHANNEL_TYPE[kind] }] : []),
+    ...(manifest.botEvents.has('app_mention') && message.text.includes(`<@${directory.bot.id}>`)
+      ? [{ ...shape, type: 'app_mention' }]
+      : []),
+  ];
+  for (const event of events) void socket.deliverEvent(eventPayload(parts, event));
+}
+
+/** A person opens the app's Home tab. */
+export async function openHome(
+  parts: Pick<Parts, 'clock' | 'directory' | 'ids' | 'manifest' | 'socket' | 'views'>,
+  opened: { user: string },
+): Promise<JsonRecord> {
+  const { directory, manifest, views } = parts;
+  const user = personNamed(directory, opened.user);
+  if (!manifest.homeTabEnabled)
+    throw new PersonRefusedError(409, 'no_home_tab', 'The manifest does not enable the Home tab.');
+  if (!manifest.botEvents.has('app_home_opened'))
+    return { ok: true, subscribed: false, home: views.home(user.id) ?? null };
+  const before = views.home(user.id);
+  const delivery = await parts.socket.deliverEvent(
+    eventPayload(parts, {
+      type: 'app_home_opened',
+      user: user.id,
+      channel: directory.imWith(user).id,
+      tab: 'home',
+      ...(before ? { view: toSlackView(before, directory) } : {}),
+    }),
+  );
+  return { ok: delivery.kind === 'acknowledged', ...told(delivery), home: views.home(user.id) ?? null };
+}

@@ -1,0 +1,49 @@
+import type { SlackClock } from './workspace/clock.ts';
+
+/** What a response_url stands for: whom it answers, where, and about which message. */
+export interface ResponseTarget {
+  readonly userId: string;
+  readonly channelId: string;
+  readonly threadTs?: string;
+  /** The message that was acted on: what replace_original and delete_original change. */
+  readonly messageTs?: string;
+}
+
+export type ResponseUse =
+  | { readonly kind: 'usable'; readonly target: ResponseTarget; readonly remember: (ts: string) => void }
+  | { readonly kind: 'refused'; readonly error: 'expired_url' | 'used_url' | 'invalid_url' };
+
+export interface ResponseUrls {
+  /** The token in a new URL, good for five uses within thirty minutes. */
+  issue(target: ResponseTarget): string;
+  use(token: string): ResponseUse;
+}
+
+/** Slack's documentation, "Handling user interaction": up to 5 times within 30 minutes. */
+const MOST_USES = 5;
+const LIFE_MS = 30 * 60_000;
+
+export function createResponseUrls(clock: Pick<SlackClock, 'now'>): ResponseUrls {
+  const issued = new Map<string, { target: ResponseTarget; uses: number; expiresAt: number }>();
+  return {
+    issue(target) {
+      const token = crypto.randomUUID().replaceAll('-', '');
+      issued.set(token, { target, uses: 0, expiresAt: clock.now() + LIFE_MS });
+      return token;
+    },
+    use(token) {
+      const entry = issued.get(token);
+      if (!entry) return { kind: 'refused', error: 'invalid_url' };
+      if (clock.now() > entry.expiresAt) return { kind: 'refused', error: 'expired_url' };
+      if (entry.uses >= MOST_USES) return { kind: 'refused', error: 'used_url' };
+      entry.uses += 1;
+      return {
+        kind: 'usable',
+        target: entry.target,
+        remember: (messageTs) => {
+          entry.target = { ...entry.target, messageTs };
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,94 @@
+import { z } from 'zod';
+import { WebApiError } from '../errors.ts';
+import { present } from '../rules/json.ts';
+import type { Parts } from '../rules/parts.ts';
+import { toSlackMessage } from '../workspace/messages.ts';
+import { messageBlocks, messageContent, postableChannel, requireParent, visibleChannel } from '../workspace/posting.ts';
+import { blocks, flag, type MethodTable, method, name, record, text } from './method.ts';
+
+const MOST_UPDATE_TEXT = 4_000;
+const content = { text: text.optional(), blocks: blocks.optional(), metadata: record.optional() };
+const WRITE = { scopes: ['chat:write'] };
+
+export function chatMethods(parts: Pick<Parts, 'directory' | 'manifest' | 'messages' | 'world' | 'url'>): MethodTable {
+  const { directory, messages, world } = parts;
+  /** The bot's own message. Throws `is_inactive`, `message_not_found`, or `refusal` where somebody else wrote it. */
+  function ownMessage(channel: string, ts: string, refusal: string) {
+    const { id, isArchived } = visibleChannel(directory, channel);
+    if (isArchived) throw new WebApiError('is_inactive');
+    const message = messages.find(id, ts);
+    if (!message || message.onlyFor) throw new WebApiError('message_not_found');
+    if (message.userId !== directory.bot.id) throw new WebApiError(refusal);
+    return message;
+  }
+
+  return {
+    'chat.postMessage': method(
+      { ...WRITE, tier: 'special' },
+      z.object({ channel: name, thread_ts: name.optional(), reply_broadcast: flag.optional(), ...content }),
+      (args) => {
+        const channel = postableChannel(parts, args.channel, { allowPublic: true });
+        requireParent(messages, channel.id, args.thread_ts);
+        const message = messages.add({
+          ...messageContent(args, world),
+          channelId: channel.id,
+          userId: directory.bot.id,
+          ...(args.thread_ts ? { threadTs: args.thread_ts, isBroadcast: args.reply_broadcast ?? false } : {}),
+        });
+        return { channel: channel.id, ts: message.ts, message: toSlackMessage(message, directory) };
+      },
+    ),
+    'chat.update': method({ ...WRITE, tier: 3 }, z.object({ channel: name, ts: name, ...content }), (args) => {
+      const before = ownMessage(args.channel, args.ts, 'cant_update_message');
+      if ((args.text?.length ?? 0) > MOST_UPDATE_TEXT) throw new WebApiError('msg_too_long');
+      // What the app leaves out stays, blocks too; an empty list takes them away.
+      const newBlocks = messageBlocks(args.blocks, world);
+      if (!(args.text ?? before.text) && (newBlocks ?? before.blocks).length === 0) throw new WebApiError('no_text');
+      const after = messages.change(before.channelId, before.ts, {
+        ...(args.text === undefined ? {} : { text: args.text }),
+        ...(newBlocks === undefined ? {} : { blocks: newBlocks }),
+        ...(args.metadata === undefined ? {} : { metadata: args.metadata }),
+      });
+      if (!after) throw new WebApiError('message_not_found');
+      // The ts stands beside the message here, not in it.
+      const { ts, ...message } = toSlackMessage(after, directory);
+      return { channel: after.channelId, ts, text: after.text, message };
+    }),
+    'chat.delete': method({ ...WRITE, tier: 3 }, z.object({ channel: name, ts: name }), (args) => {
+      const message = ownMessage(args.channel, args.ts, 'cant_delete_message');
+      messages.remove(message.channelId, message.ts);
+      return { channel: message.channelId, ts: message.ts };
+    }),
+    'chat.postEphemeral': method(
+      { ...WRITE, tier: 4 },
+      z.object({ channel: name, user: name, thread_ts: name.optional(), ...content }),
+      (args) => {
+        const channel = postableChannel(parts, args.channel, { allowPublic: false });
+        if (!channel.members.has(args.user)) throw new WebApiError('user_not_in_channel');
+        requireParent(messages, channel.id, args.thread_ts);
+        const message = messages.add({
+          ...messageContent(args, world),
+          channelId: channel.id,
+          userId: directory.bot.id,
+          onlyFor: args.user,
+          ...(args.thread_ts ? { threadTs: args.thread_ts } : {}),
+        });
+        return { message_ts: message.ts };
+      },
+    ),
+    'chat.getPermalink': method(
+      { scopes: [], tier: 'special' },
+      z.object({ channel: name, message_ts: name }),
+      (args) => {
+        const channel = visibleChannel(directory, args.channel);
+        const message = messages.find(channel.id, args.message_ts);
+        if (!message || message.onlyFor) throw new WebApiError('message_not_found');
+        const link = `${parts.url()}/archives/${channel.id}/p${message.ts.replace('.', '')}`;
+        return present({
+          channel: channel.id,
+          permalink: message.threadTs ? `${link}?thread_ts=${message.threadTs}&cid=${channel.id}` : link,
+        });
+      },
+    ),
+  };
+}

@@ -1,0 +1,69 @@
+import type { ServerResponse } from 'node:http';
+import type { JsonRecord } from '../rules/json.ts';
+
+/** Everything that people see happen. `error_shown` is a message of Slack itself to one person. */
+export type EventType =
+  | 'message'
+  | 'message_changed'
+  | 'message_deleted'
+  | 'ephemeral'
+  | 'ephemeral_changed'
+  | 'ephemeral_deleted'
+  | 'reaction_added'
+  | 'file_shared'
+  | 'view_opened'
+  | 'view_updated'
+  | 'view_pushed'
+  | 'view_errors'
+  | 'view_closed'
+  | 'home_published'
+  | 'channel_joined'
+  | 'connection_opened'
+  | 'connection_closed'
+  | 'slack_world';
+
+export interface EventLog {
+  record(type: EventType, detail: JsonRecord): void;
+  /** Number of the newest event, 0 before the first: a page that took the state asks for events after it. */
+  lastId(): number;
+  /** Answers with a server-sent event stream: what is kept after `afterId`, then what comes. Ends when the client goes. */
+  stream(response: ServerResponse, afterId: number | undefined): void;
+  close(): void;
+}
+
+const KEPT = 5_000;
+const HEARTBEAT_MS = 15_000;
+
+export function createEventLog(): EventLog {
+  let lastId = 0;
+  const kept: { id: number; frame: string }[] = [];
+  const listeners = new Set<ServerResponse>();
+  // Real time: it only keeps proxies and browsers from dropping a quiet stream.
+  const heartbeat = setInterval(() => {
+    for (const listener of listeners) listener.write(': still here\n\n');
+  }, HEARTBEAT_MS);
+  heartbeat.unref();
+  return {
+    record(type, detail) {
+      const id = ++lastId;
+      const frame = `id: ${id}\nevent: ${type}\ndata: ${JSON.stringify({ type, ...detail })}\n\n`;
+      kept.push({ id, frame });
+      if (kept.length > KEPT) kept.shift();
+      for (const listener of listeners) listener.write(frame);
+    },
+    lastId: () => lastId,
+    stream(response, afterId) {
+      response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
+      response.write('retry: 1000\n\n');
+      if (afterId !== undefined) for (const { id, frame } of kept) if (id > afterId) response.write(frame);
+      listeners.add(response);
+      response.once('close', () => listeners.delete(response));
+    },
+    close() {
+      clearInterval(heartbeat);
+      for (const listener of listeners) listener.end();
+      // What still happens while the rest is closed has nobody to hear it.
+      listeners.clear();
+    },
+  };
+}

@@ -1,0 +1,155 @@
+import { type JsonRecord, present, textOf } from '../rules/json.ts';
+import type { Directory } from './directory.ts';
+import type { EventLog } from './event-log.ts';
+import type { Ids } from './ids.ts';
+
+/** What an app or a person put into a message. */
+export interface MessageContent {
+  readonly text: string;
+  readonly blocks: readonly JsonRecord[];
+  readonly metadata?: JsonRecord;
+}
+
+export interface Message extends MessageContent {
+  readonly ts: string;
+  readonly channelId: string;
+  readonly userId: string;
+  /** The parent's ts, on a reply and on a parent that has replies. */
+  readonly threadTs?: string;
+  /** A reply that is shown in the channel as well. */
+  readonly isBroadcast: boolean;
+  readonly editedTs?: string;
+  readonly files: readonly JsonRecord[];
+  readonly reactions: readonly { readonly name: string; readonly users: readonly string[] }[];
+  /** Set on a message only this person sees. */
+  readonly onlyFor?: string;
+  /** Who speaks when it is not the app's bot or a person: Slack itself. */
+  readonly fromSlack?: boolean;
+}
+
+export interface NewMessage extends MessageContent {
+  readonly channelId: string;
+  readonly userId: string;
+  readonly threadTs?: string;
+  readonly isBroadcast?: boolean;
+  readonly files?: readonly JsonRecord[];
+  readonly onlyFor?: string;
+  readonly fromSlack?: boolean;
+}
+
+export interface Messages {
+  /** Adds a message; one with `onlyFor` is ephemeral. */
+  add(message: NewMessage): Message;
+  /** The message, ephemeral ones included. */
+  find(channelId: string, ts: string): Message | undefined;
+  /** Puts new content in a message; undefined where there is no such message. */
+  change(channelId: string, ts: string, content: Partial<MessageContent>): Message | undefined;
+  /** Whether there was one to remove. */
+  remove(channelId: string, ts: string): boolean;
+  /** False when the user had reacted so already. */
+  react(channelId: string, ts: string, name: string, userId: string): boolean;
+  /** What stands in the channel itself, oldest first, ephemerals left out. */
+  inChannel(channelId: string): readonly Message[];
+  /** A parent and its replies, oldest first; empty where there is no such parent. */
+  thread(channelId: string, parentTs: string): readonly Message[];
+  /** Everything, ephemerals included, oldest first. */
+  all(): readonly Message[];
+}
+
+export function createMessages(ids: Pick<Ids, 'ts' | 'next'>, log: Pick<EventLog, 'record'>): Messages {
+  const byChannel = new Map<string, Map<string, Message>>();
+  const channelOf = (channelId: string) => {
+    const known = byChannel.get(channelId) ?? new Map<string, Message>();
+    byChannel.set(channelId, known);
+    return known;
+  };
+  const find = (channelId: string, ts: string) => byChannel.get(channelId)?.get(ts);
+  const shown = (channelId: string) => [...channelOf(channelId).values()].filter((message) => !message.onlyFor);
+  const kind = (message: Message, of: 'changed' | 'deleted') =>
+    message.onlyFor ? (`ephemeral_${of}` as const) : (`message_${of}` as const);
+  /** Slack gives each block without an id one of its own. */
+  const named = (blocks: readonly JsonRecord[]) =>
+    blocks.map((block) => ({ ...block, block_id: textOf(block.block_id) ?? ids.next('b') }));
+
+  return {
+    add(fresh) {
+      const message: Message = {
+        files: [],
+        isBroadcast: false,
+        ...fresh,
+        blocks: named(fresh.blocks),
+        ts: ids.ts(),
+        reactions: [],
+      };
+      channelOf(message.channelId).set(message.ts, message);
+      log.record(message.onlyFor ? 'ephemeral' : 'message', { message });
+      return message;
+    },
+    find,
+    change(channelId, ts, content) {
+      const before = find(channelId, ts);
+      if (!before) return undefined;
+      const after: Message = {
+        ...before,
+        ...content,
+        ...(content.blocks ? { blocks: named(content.blocks) } : {}),
+        editedTs: ids.ts(),
+      };
+      channelOf(channelId).set(ts, after);
+      log.record(kind(after, 'changed'), { message: after });
+      return after;
+    },
+    remove(channelId, ts) {
+      const message = find(channelId, ts);
+      if (!message) return false;
+      channelOf(channelId).delete(ts);
+      log.record(kind(message, 'deleted'), present({ channelId, ts, onlyFor: message.onlyFor }));
+      return true;
+    },
+    react(channelId, ts, name, userId) {
+      const message = find(channelId, ts);
+      const others = message?.reactions.filter((reaction) => reaction.name !== name) ?? [];
+      const users = message?.reactions.find((reaction) => reaction.name === name)?.users ?? [];
+      if (!message || users.includes(userId)) return false;
+      const after = { ...message, reactions: [...others, { name, users: [...users, userId] }] };
+      channelOf(channelId).set(ts, after);
+      log.record('reaction_added', { channelId, ts, name, userId });
+      return true;
+    },
+    inChannel: (channelId) =>
+      shown(channelId).filter((message) => message.threadTs === undefined || message.isBroadcast),
+    thread: (channelId, parentTs) => {
+      const parent = find(channelId, parentTs);
+      if (!parent || parent.onlyFor) return [];
+      return [parent, ...shown(channelId).filter((message) => message.threadTs === parentTs)];
+    },
+    all: () => [...byChannel.values()].flatMap((messages) => [...messages.values()]),
+  };
+}
+
+/** The message as Slack gives it to the app. */
+export function toSlackMessage(
+  message: Message,
+  directory: Pick<Directory, 'app' | 'bot' | 'team'>,
+  replies = 0,
+): JsonRecord {
+  const fromApp = message.userId === directory.bot.id;
+  return present({
+    type: 'message',
+    user: message.userId,
+    ...(fromApp ? { bot_id: directory.bot.botId, app_id: directory.app.id } : {}),
+    team: directory.team.id,
+    ts: message.ts,
+    text: message.text,
+    blocks: message.blocks.length > 0 ? message.blocks : undefined,
+    metadata: message.metadata,
+    files: message.files.length > 0 ? message.files : undefined,
+    reactions:
+      message.reactions.length > 0
+        ? message.reactions.map((reaction) => ({ ...reaction, count: reaction.users.length }))
+        : undefined,
+    thread_ts: message.threadTs ?? (replies > 0 ? message.ts : undefined),
+    reply_count: replies > 0 ? replies : undefined,
+    edited: message.editedTs === undefined ? undefined : { user: message.userId, ts: message.editedTs },
+  });
+}

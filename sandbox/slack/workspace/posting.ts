@@ -1,0 +1,73 @@
+import { WebApiError } from '../errors.ts';
+import { checkBlocks } from '../rules/block-check.ts';
+import { type JsonRecord, recordsOf } from '../rules/json.ts';
+import type { Parts } from '../rules/parts.ts';
+import { refuseProblems } from '../web-api/method.ts';
+import type { Channel } from './directory.ts';
+import type { MessageContent } from './messages.ts';
+
+/** Slack cuts longer ones off; an app that meets this has a bug, so here it is refused. */
+const MOST_TEXT = 40_000;
+
+/** The blocks, checked for a message. Throws `invalid_blocks_format` or `invalid_blocks`; undefined where there are none. */
+export function messageBlocks(blocks: unknown, world: Parts['world']): readonly JsonRecord[] | undefined {
+  if (blocks === undefined || blocks === null || blocks === '') return undefined;
+  if (!Array.isArray(blocks)) throw new WebApiError('invalid_blocks_format');
+  refuseProblems(
+    'invalid_blocks',
+    checkBlocks(blocks, 'message', { refusedTypes: new Set(world.state().rejectBlocks) }),
+  );
+  return recordsOf(blocks);
+}
+
+/** What a new message says. Throws `no_text`, `msg_too_long` or what is wrong with its blocks. */
+export function messageContent(
+  args: { readonly text?: string | undefined; readonly blocks?: unknown; readonly metadata?: JsonRecord | undefined },
+  world: Parts['world'],
+): MessageContent {
+  const text = args.text ?? '';
+  const blocks = messageBlocks(args.blocks, world) ?? [];
+  if (text.length > MOST_TEXT) throw new WebApiError('msg_too_long');
+  if (text === '' && blocks.length === 0) throw new WebApiError('no_text');
+  return { text, blocks, ...(args.metadata ? { metadata: args.metadata } : {}) };
+}
+
+/**
+ * The conversation with this id, where the bot may know of it: of Slack's methods only those that post take a name too.
+ * Throws `channel_not_found`.
+ */
+export function visibleChannel(directory: Parts['directory'], id: string): Channel {
+  const channel = directory.channel(id);
+  if (channel?.id !== id) throw new WebApiError('channel_not_found');
+  return knownToBot(directory, channel);
+}
+
+function knownToBot(directory: Parts['directory'], channel: Channel | undefined): Channel {
+  if (!channel || (channel.kind !== 'public' && !channel.members.has(directory.bot.id)))
+    throw new WebApiError('channel_not_found');
+  return channel;
+}
+
+/** Where the bot may post, by id or name. A user's id means their direct messages. Throws what Slack answers where it may not. */
+export function postableChannel(
+  parts: Pick<Parts, 'directory' | 'manifest'>,
+  idOrName: string,
+  options: { allowPublic: boolean },
+): Channel {
+  const { directory, manifest } = parts;
+  const user = idOrName.startsWith('U') ? directory.users().find((one) => one.id === idOrName) : undefined;
+  const channel = user ? directory.imWith(user) : knownToBot(directory, directory.channel(idOrName));
+  if (channel.isArchived) throw new WebApiError('is_archived');
+  if (channel.members.has(directory.bot.id)) return channel;
+  if (options.allowPublic && manifest.scopes.has('chat:write.public')) return channel;
+  throw new WebApiError('not_in_channel');
+}
+
+/** Throws unless `threadTs` is the parent of a thread, or may become one. */
+export function requireParent(messages: Parts['messages'], channelId: string, threadTs: string | undefined): void {
+  if (threadTs === undefined) return;
+  if (!/^\d+\.\d{6}$/.test(threadTs)) throw new WebApiError('invalid_thread_ts');
+  const parent = messages.find(channelId, threadTs);
+  if (!parent || parent.onlyFor) throw new WebApiError('thread_not_found');
+  if (parent.threadTs !== undefined && parent.threadTs !== parent.ts) throw new WebApiError('cannot_reply_to_message');
+}

@@ -1,0 +1,102 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { startSandbox } from '../sandbox.ts';
+import { narrate } from './narrator.ts';
+import { IMAGES, playTour, type StepResult } from './steps.ts';
+
+const USAGE = `npm run tour [-- --json]
+
+  Plays the whole checklist through the sandbox and prints the conversation; ends with what was checked. Exit 1 where a step
+  did not hold, 130 after Ctrl+C.
+
+  --json   nothing but the result: {"ok", "seconds", "steps": [{"step", "ok", "checked", "seconds", "because"?}]}`;
+const WIDTHS = { least: 60, usual: 120, most: 140 };
+
+function print(results: readonly StepResult[], seconds: number): void {
+  console.log('');
+  for (const { step, ok, checked, because, seconds: took } of results) {
+    console.log(`${ok ? '✔' : '✘'} ${step} (${took} s)`);
+    for (const fact of checked) console.log(`    ✔ ${fact}`);
+    if (because !== undefined) console.log(`    ✘ ${because}`);
+  }
+  const ok = results.every((result) => result.ok);
+  console.log(`\n${ok ? 'Every step held' : 'A step did not hold'}, in ${seconds} s.`);
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: { json: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
+  });
+  if (values.help) return console.log(USAGE);
+  const folder = mkdtempSync(join(tmpdir(), 'rescan-tour-'));
+  const interrupted = new AbortController();
+  const began = performance.now();
+  const columns = process.stdout.columns ?? WIDTHS.usual;
+  const narrator = narrate({
+    print: values.json ? () => {} : (line) => console.log(line),
+    width: Math.min(WIDTHS.most, Math.max(WIDTHS.least, columns)),
+    now: () => performance.now(),
+  });
+  // Before anything is up: whatever is by then goes down again.
+  const stop = new Promise<'interrupted'>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+      process.on(signal, () => {
+        interrupted.abort();
+        resolve('interrupted');
+      });
+  });
+  // The settings that the tour needs; a person's own must not make it another tour.
+  const { PATH, HOME, TMPDIR } = process.env;
+  const starting = startSandbox({
+    slack: true,
+    aws: true,
+    images: IMAGES,
+    port: 0,
+    seedTable: 'full',
+    environment: {
+      PATH,
+      HOME,
+      ...(TMPDIR === undefined ? {} : { TMPDIR }),
+      STOP_FILE: join(folder, 'STOP_RESCAN'),
+      LEASE_SECONDS: '10',
+      MESSAGE_EDIT_SECONDS: '1',
+      MAX_IN_FLIGHT: '20',
+      PACE: '300',
+    },
+    logPath: join(folder, 'bot.log'),
+    // A busy machine is no defect of the bot.
+    slackWaitsMs: 30_000,
+  });
+  let results: readonly StepResult[] | 'interrupted';
+  try {
+    const playing = starting.then(({ slack, aws }) => {
+      if (!slack || !aws) throw new Error('The tour needs both halves of the sandbox.');
+      return playTour({ slackUrl: slack.url, awsUrl: aws.url }, narrator, { interrupted: interrupted.signal });
+    });
+    playing.catch(() => {});
+    results = await Promise.race([playing, stop]);
+  } finally {
+    await narrator.close();
+    await starting.then(
+      (sandbox) => sandbox.close(),
+      () => undefined,
+    );
+    rmSync(folder, { recursive: true, force: true });
+  }
+  if (results === 'interrupted') {
+    console.error('\nThe tour was stopped; nothing of it is left.');
+    process.exit(130);
+  }
+  const seconds = Math.round((performance.now() - began) / 1000);
+  const ok = results.every((result) => result.ok);
+  if (values.json) console.log(JSON.stringify({ ok, seconds, steps: results }, null, 2));
+  else print(results, seconds);
+  process.exitCode = ok ? 0 : 1;
+}
+
+main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+});

@@ -1,0 +1,40 @@
+import { type ComponentChildren, h } from 'preact';
+import { useEffect } from 'preact/hooks';
+import { type JsonRecord, recordOf, recordsOf, textOf } from '../../../slack/rules/json.ts';
+import { post } from '../api.ts';
+import { Blocks } from '../blocks/blocks.ts';
+import type { Workspace } from '../workspace.ts';
+import { commonSurface } from './common-surface.ts';
+
+/** The Home tab as the app published it for this person; the app hears that it was opened. */
+export function HomeTab({
+  workspace,
+  user,
+  userId,
+  onAnswer,
+}: {
+  workspace: Workspace;
+  user: string;
+  userId: string;
+  onAnswer: (answer: JsonRecord) => void;
+}): ComponentChildren {
+  useEffect(() => {
+    void post('/sandbox/home', { user }).then(onAnswer);
+  }, [user, workspace.isBotUp]);
+  const home = recordOf(workspace.homes[userId]);
+  const id = textOf(home.id);
+  return h(
+    'div',
+    { class: 'home', tabIndex: 0, role: 'region', 'aria-label': 'Home' },
+    id === undefined
+      ? h('p', { class: 'quiet', role: 'status' }, 'The app draws its Home tab in a moment.')
+      : h(
+          'div',
+          { class: 'home-page' },
+          h(Blocks, {
+            blocks: recordsOf(home.blocks),
+            surface: { ...commonSurface(workspace, user, onAnswer), id, place: { viewId: id } },
+          }),
+        ),
+  );
+}

@@ -1,0 +1,136 @@
+import { type ComponentChildren, h } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { recordOf, recordsOf, textOf } from '../../../slack/rules/json.ts';
+import { withEmoji } from '../blocks/emoji.ts';
+import { plainText } from '../blocks/text.ts';
+import { useAct } from './act.ts';
+import { choicesOf, type ElementProps } from './surface.ts';
+
+/** A button. One with an address opens it as well; a click while the last one is on its way does nothing. */
+export function Button(props: ElementProps): ComponentChildren {
+  const { element } = props;
+  const { act, busy, dialog } = useAct(props);
+  const url = textOf(element.url);
+  const label = textOf(element.accessibility_label);
+  return [
+    h(
+      'button',
+      {
+        type: 'button',
+        class: `button ${textOf(element.style) ?? ''}${busy ? ' busy' : ''}`,
+        'aria-disabled': busy ? 'true' : undefined,
+        'aria-label': label,
+        'data-action': textOf(element.action_id),
+        onClick() {
+          if (url !== undefined && /^https?:\/\//.test(url) && !props.surface.names.follow?.(url))
+            window.open(url, '_blank', 'noopener,noreferrer');
+          act();
+        },
+      },
+      [
+        element.type === 'icon_button' ? h('span', { 'aria-hidden': 'true' }, '🗑 ') : null,
+        withEmoji(plainText(element.text)),
+        url === undefined ? null : h('span', { class: 'outward', 'aria-hidden': 'true' }, '↗'),
+      ],
+    ),
+    dialog,
+  ];
+}
+
+/** Two buttons that say whether it was good. */
+export function FeedbackButtons(props: ElementProps): ComponentChildren {
+  const { act, busy } = useAct(props);
+  return [recordOf(props.element.positive_button), recordOf(props.element.negative_button)].map((button) =>
+    h(
+      'button',
+      {
+        type: 'button',
+        class: 'button',
+        key: textOf(button.value),
+        'aria-disabled': busy ? 'true' : undefined,
+        onClick: () => act(textOf(button.value)),
+      },
+      plainText(button.text),
+    ),
+  );
+}
+
+/** The menu behind `⋯`. */
+export function Overflow(props: ElementProps): ComponentChildren {
+  const { act, dialog } = useAct(props);
+  const [isOpen, setOpen] = useState(false);
+  const opener = useRef<HTMLButtonElement>(null);
+  const menu = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (isOpen) focusItem(menu.current, 0);
+  }, [isOpen]);
+  const close = () => {
+    setOpen(false);
+    opener.current?.focus();
+  };
+  const links = new Map(recordsOf(props.element.options).map(({ value, url }) => [textOf(value), textOf(url)]));
+  return h('div', { class: 'overflow' }, [
+    h(
+      'button',
+      {
+        type: 'button',
+        class: 'button',
+        ref: opener,
+        'aria-label': 'More actions',
+        'aria-haspopup': 'menu',
+        'aria-expanded': isOpen,
+        'data-action': textOf(props.element.action_id),
+        onClick: () => setOpen(!isOpen),
+      },
+      '⋯',
+    ),
+    isOpen
+      ? h(
+          'div',
+          {
+            class: 'menu',
+            role: 'menu',
+            ref: menu,
+            'aria-label': 'More actions',
+            onKeyDown(event: KeyboardEvent) {
+              if (event.key === 'Escape' || event.key === 'Tab') {
+                event.preventDefault();
+                event.stopPropagation();
+                close();
+              } else if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
+                event.preventDefault();
+                focusItem(menu.current, event.key === 'ArrowDown' ? 1 : -1);
+              }
+            },
+          },
+          choicesOf(props.element).map(({ value, text }) =>
+            h(
+              'button',
+              {
+                type: 'button',
+                role: 'menuitem',
+                tabIndex: -1,
+                key: value,
+                onClick() {
+                  close();
+                  const url = links.get(value);
+                  if (url !== undefined && /^https?:\/\//.test(url)) window.open(url, '_blank', 'noopener,noreferrer');
+                  act(value);
+                },
+              },
+              withEmoji(text),
+            ),
+          ),
+        )
+      : null,
+    dialog,
+  ]);
+}
+
+/** Moves the focus within a menu: by `step` from where it is, to the first item when it is outside. */
+function focusItem(menu: HTMLElement | null, step: number): void {
+  const items = [...(menu?.querySelectorAll<HTMLElement>('[role="menuitem"]') ?? [])];
+  const { activeElement } = document;
+  const at = activeElement instanceof HTMLElement ? items.indexOf(activeElement) : -1;
+  items[at < 0 ? 0 : (at + step + items.length) % items.length]?.focus();
+}

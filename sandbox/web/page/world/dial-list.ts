@@ -1,0 +1,182 @@
+import { type JsonRecord, recordOf, recordsOf } from '../../../slack/rules/json.ts';
+
+/** Something that goes wrong by one click, and is mended by another. */
+export interface Trouble {
+  readonly name: string;
+  readonly what: string;
+  readonly on: JsonRecord;
+  readonly off: JsonRecord;
+  readonly isOn: (world: JsonRecord) => boolean;
+}
+
+const failuresAre = (world: JsonRecord, failures: readonly JsonRecord[]) =>
+  JSON.stringify(recordsOf(world.failures).map(({ rate, kind }) => ({ rate, kind }))) === JSON.stringify(failures);
+const failing = (name: string, what: string, failures: readonly JsonRecord[]): Trouble => ({
+  name,
+  what,
+  on: { failures },
+  off: { failures: [] },
+  isOn: (world) => failuresAre(world, failures),
+});
+const flag = (name: string, what: string, dial: string): Trouble => ({
+  name,
+  what,
+  on: { [dial]: true },
+  off: { [dial]: false },
+  isOn: (world) => world[dial] === true,
+});
+const limit = (name: string, what: string, dial: string, perMinute: number): Trouble => ({
+  name,
+  what,
+  on: { [dial]: perMinute },
+  off: { [dial]: 0 },
+  isOn: (world) => world[dial] === perMinute,
+});
+
+export const TROUBLES: readonly Trouble[] = [
+  failing('Every image fails (Textract)', 'the breaker trips after ten in a row', [{ rate: 1, kind: 'textract' }]),
+  failing('7 % fail, of three kinds', 'a run that ends with failures to sort out', [
+    { rate: 0.03, kind: 'textract' },
+    { rate: 0.02, kind: 'parsing' },
+    { rate: 0.02, kind: 'timeout' },
+  ]),
+  flag('Says it stores, writes nothing', 'the watchdog sees that the table does not grow', 'writesNothing'),
+  limit('Bedrock throttles (20 a minute)', 'pushback inside a 500: the run slows down', 'bedrockPerMinute', 20),
+  limit('Lambda throttles (20 a minute)', 'pushback as a 429', 'functionPerMinute', 20),
+  flag('AWS does not answer', 'connections close without an answer: a fault', 'outage'),
+  flag('Credentials have expired', 'every service refuses', 'expiredCredentials'),
+  flag('The function is gone', 'ResourceNotFound from Lambda', 'functionMissing'),
+  flag('The bucket is gone', 'NoSuchBucket from S3', 'bucketMissing'),
+];
+
+export const FAILURE_KINDS: readonly (readonly [kind: string, what: string])[] = [
+  ['textract', 'Textract cannot read it'],
+  ['parsing', 'the reply cannot be parsed'],
+  ['validation', 'the data is not valid'],
+  ['failed-500', 'a 500 of its own'],
+  ['throttling-in-500', 'throttling in a 500'],
+  ['timeout', 'it times out'],
+  ['timeout-new', 'it times out (new wording)'],
+  ['out-of-memory', 'out of memory'],
+  ['crash', 'an unhandled error'],
+  ['exit', 'the runtime exits'],
+  ['unreadable', 'a reply nobody can read'],
+];
+
+/** The share, in per cent, of invocations that fail with this kind, whatever their key. */
+export const sharePercent = (world: JsonRecord, kind: string): number => {
+  const found = recordsOf(world.failures).find((failure) => failure.kind === kind && failure.match === undefined);
+  return found ? Math.round(Number(found.rate ?? 1) * 100) : 0;
+};
+
+/** The change that makes this kind fail so often, and leaves the others. */
+export function withShare(world: JsonRecord, kind: string, percent: number): JsonRecord {
+  const others = recordsOf(world.failures).filter((failure) => failure.kind !== kind || failure.match !== undefined);
+  return { failures: percent === 0 ? others : [...others, { rate: percent / 100, kind }] };
+}
+
+export interface Slider {
+  readonly name: string;
+  readonly unit: string;
+  readonly most: number;
+  readonly step: number;
+  /** What 0 means, where it is not the number 0. */
+  readonly zero?: string;
+  readonly read: (world: JsonRecord) => number;
+  readonly turn: (value: number, world: JsonRecord) => JsonRecord;
+}
+
+const at = (world: JsonRecord, dial: string, part?: string): number =>
+  Number((part === undefined ? world[dial] : recordOf(world[dial])[part]) ?? 0);
+const slider = (
+  name: string,
+  dial: string,
+  { unit, most, step, zero, part }: { unit: string; most: number; step: number; zero?: string; part?: string },
+): Slider => ({
+  name,
+  unit,
+  most,
+  step,
+  ...(zero === undefined ? {} : { zero }),
+  read: (world) => at(world, dial, part),
+  turn: (value) => (part === undefined ? { [dial]: value } : { [dial]: { [part]: value } }),
+});
+const shareOf = (name: string, dial: string, part?: string): Slider => ({
+  name,
+  unit: '%',
+  most: 100,
+  step: 1,
+  read: (world) => Math.round(at(world, dial, part) * 100),
+  turn: (percent) => (part === undefined ? { [dial]: percent / 100 } : { [dial]: { [part]: percent / 100 } }),
+});
+
+/** What an invocation takes at most; the least is a third of it. */
+export const LATENCY: Slider = {
+  name: 'An invocation takes up to',
+  unit: 'ms',
+  most: 5_000,
+  step: 50,
+  read: (world) => (typeof world.latencyMs === 'number' ? world.latencyMs : at(world, 'latencyMs', 'max')),
+  turn: (value) => ({ latencyMs: { min: Math.round(value / 3), max: value } }),
+};
+
+export const THROTTLES: readonly Slider[] = [
+  slider('Lambda takes', 'functionPerMinute', { unit: 'a minute', most: 600, step: 10, zero: 'as many as come' }),
+  slider('Bedrock takes', 'bedrockPerMinute', { unit: 'a minute', most: 600, step: 10, zero: 'as many as come' }),
+  slider('Unreserved concurrency', 'concurrency', { unit: 'at once', most: 1_000, step: 10, part: 'unreserved' }),
+  slider('Quota of Nova Lite', 'quotas', {
+    unit: 'requests a minute',
+    most: 6_000,
+    step: 50,
+    part: 'novaLiteCrossRegionRequestsPerMinute',
+  }),
+  shareOf('DynamoDB throttles', 'dynamodb', 'throttleRate'),
+  shareOf('DynamoDB leaves unprocessed', 'dynamodb', 'unprocessedRate'),
+  slider('DynamoDB answers later by', 'addedLatencyMs', { unit: 'ms', most: 2_000, step: 20 }),
+  shareOf('Answers that break off', 'brokenConnections'),
+  slider('Empty pages before log lines', 'emptyLogPages', { unit: '', most: 20, step: 1 }),
+  slider('An update of the function takes', 'updateMs', { unit: 'ms', most: 10_000, step: 100 }),
+];
+
+export interface Switch {
+  readonly name: string;
+  readonly isOn: (world: JsonRecord) => boolean;
+  readonly turn: (on: boolean, world: JsonRecord) => JsonRecord;
+}
+
+const plainSwitch = (name: string, dial: string): Switch => ({
+  name,
+  isOn: (world) => world[dial] === true,
+  turn: (on) => ({ [dial]: on }),
+});
+/** A switch for one entry of a list. */
+const listSwitch = (name: string, dial: string, entry: string): Switch => {
+  const list = (world: JsonRecord): readonly unknown[] => {
+    const entries = world[dial];
+    return Array.isArray(entries) ? entries : [];
+  };
+  return {
+    name,
+    isOn: (world) => list(world).includes(entry),
+    turn: (on, world) => ({ [dial]: [...list(world).filter((other) => other !== entry), ...(on ? [entry] : [])] }),
+  };
+};
+
+export const SWITCHES: readonly Switch[] = [
+  plainSwitch('A missing image is answered 200', 'neverFails'),
+  plainSwitch('There is no log group', 'logGroupMissing'),
+  plainSwitch('Updates of the function fail', 'updateFails'),
+  listSwitch('The function may not write (PutItem)', 'functionDenied', 'dynamodb:PutItem'),
+  listSwitch('The bot may not invoke', 'accessDenied', 'lambda:InvokeFunction'),
+  listSwitch('The bot may not scan the table', 'accessDenied', 'dynamodb:Scan'),
+  listSwitch('The bot may not read the log', 'accessDenied', 'logs:FilterLogEvents'),
+  listSwitch('The bot may not look at metrics', 'accessDenied', 'cloudwatch:GetMetricData'),
+];
+
+/** Dials that take one of a few words. */
+export const WORDS: readonly (readonly [name: string, dial: string, words: readonly string[]])[] = [
+  ['The function’s failure logger', 'logger', ['broken', 'none', 'works']],
+  ['Billing of the table', 'billing', ['on-demand', 'provisioned']],
+  ['Package of the function', 'packageType', ['Zip', 'Image']],
+  ['Work of the function', 'functionWork', ['real', 'none']],
+];

@@ -1,0 +1,205 @@
+import { type ComponentChildren, h } from 'preact';
+import { useRef, useState } from 'preact/hooks';
+import { type JsonRecord, recordOf, textOf } from '../../../slack/rules/json.ts';
+import { get, post } from '../api.ts';
+import { BucketTab } from './bucket-tab.ts';
+import { type Change, Dials } from './dials.ts';
+import { FunctionTab } from './function-tab.ts';
+import { useLooks } from './looks.ts';
+import { startRun } from './start-run.ts';
+import { KINDS, TableTab } from './table-tab.ts';
+
+const TABS = [
+  ['dials', 'Dials'],
+  ['table', 'Table'],
+  ['bucket', 'Bucket'],
+  ['function', 'Function'],
+] as const;
+type Tab = (typeof TABS)[number][0];
+
+const PAGE = 50;
+const MOST_ROWS = 1_000;
+const COUNTS = 'table?limit=1';
+
+/** The pipeline beside Slack: what is in it just now, the dials that make it go wrong, and the bot's own process. */
+export function World({
+  isBotUp,
+  user,
+  channel,
+  isOpen,
+}: {
+  isBotUp: boolean;
+  user: string;
+  channel: string;
+  isOpen: boolean;
+}): ComponentChildren {
+  const [tab, setTab] = useState<Tab>('dials');
+  const [limit, setLimit] = useState(PAGE);
+  const [kind, setKind] = useState('');
+  const [said, setSaid] = useState('');
+  const [busy, setBusy] = useState('');
+  const tablePath = `table?limit=${limit}${kind === '' ? '' : `&kind=${kind}`}`;
+  const bucketPath = `bucket?limit=${limit}`;
+  const paths: Readonly<Record<Tab, readonly string[]>> = {
+    dials: [],
+    table: [tablePath],
+    bucket: [bucketPath],
+    function: ['function', 'invocations', 'log?limit=200'],
+  };
+  const { seen, look, isMissing } = useLooks(isOpen ? ['world', COUNTS, ...paths[tab]] : []);
+
+  const tell = async (answer: JsonRecord) => {
+    const failed = answer.ok === false || answer.error !== undefined;
+    setSaid(failed ? `It was not done: ${textOf(answer.message) ?? String(answer.error)}` : '');
+    await look();
+  };
+  const doing = async (what: string, deed: () => Promise<JsonRecord>) => {
+    if (busy !== '') return;
+    setBusy(what);
+    await tell(await deed());
+    setBusy('');
+  };
+  // One after the other, each on the world as the one before left it: two dials turned at once are both turned.
+  const turned = useRef<Promise<void>>(Promise.resolve());
+  const turn = (change: Change) => {
+    turned.current = turned.current.then(async () => {
+      const now = recordOf(await get('/aws/sandbox/world'));
+      await tell(await post('/aws/sandbox/world', change(now)));
+    });
+    return turned.current;
+  };
+  const bot = (deed: string) => void doing(deed, () => post('/sandbox/bot', { do: deed }));
+  const more = () => setLimit(Math.min(MOST_ROWS, limit + PAGE));
+  const choose = (next: Tab) => {
+    setTab(next);
+    setLimit(PAGE);
+  };
+
+  const { world } = seen;
+  const panel = (): ComponentChildren => {
+    const waits = isMissing ? null : h('p', { class: 'quiet', role: 'status' }, 'Looking…');
+    switch (tab) {
+      case 'table': {
+        const table = seen[tablePath];
+        return table ? h(TableTab, { table, kind, setKind, more }) : waits;
+      }
+      case 'bucket': {
+        const bucket = seen[bucketPath];
+        return bucket ? h(BucketTab, { bucket, more, tell }) : waits;
+      }
+      case 'function': {
+        const [deployed, invocations, log] = [seen.function, seen.invocations, seen['log?limit=200']];
+        return deployed && invocations && log ? h(FunctionTab, { deployed, invocations, log }) : waits;
+      }
+      case 'dials':
+        return world ? h(Dials, { world, turn }) : waits;
+    }
+  };
+  return h('aside', { class: 'world', 'aria-label': 'World' }, [
+    h('header', { class: 'pane-head' }, [
+      h('h2', {}, 'World'),
+      h(
+        'span',
+        { class: isBotUp ? 'bot up' : 'bot down', role: 'status' },
+        isBotUp ? 'Bot connected' : 'Bot not connected',
+      ),
+    ]),
+    h('div', { class: 'world-body' }, [
+      h('div', { class: 'actions' }, [
+        deedButton('Kill the bot', 'kill', busy, isBotUp ? 'danger' : '', bot),
+        deedButton('Start the bot', 'start', busy, isBotUp ? '' : 'primary', bot),
+        h(
+          'button',
+          {
+            type: 'button',
+            class: `button small${busy === 'run' ? ' busy' : ''}`,
+            'data-run': 'start',
+            title: 'Types /rescan start keep and presses Start, as you',
+            onClick: () => void doing('run', () => startRun(user, channel)),
+          },
+          'Start a run',
+        ),
+      ]),
+      said === '' ? null : h('p', { class: 'error', role: 'alert' }, said),
+      isMissing
+        ? h(
+            'p',
+            { class: 'quiet', role: 'status' },
+            'No local AWS answers: without --slack-only the sandbox brings one.',
+          )
+        : null,
+      tallies(recordOf(seen[COUNTS]?.counts), recordOf(world?.seen)),
+      h(
+        'div',
+        { class: 'tabs', role: 'tablist', 'aria-label': 'World' },
+        TABS.map(([id, name]) => tabButton(id, name, tab === id, choose)),
+      ),
+      h(
+        'div',
+        { id: 'world-panel', class: 'world-panel', role: 'tabpanel', 'aria-labelledby': `tab-${tab}`, tabIndex: 0 },
+        panel(),
+      ),
+    ]),
+  ]);
+}
+
+function deedButton(
+  name: string,
+  deed: string,
+  busy: string,
+  style: string,
+  bot: (deed: string) => void,
+): ComponentChildren {
+  return h(
+    'button',
+    {
+      type: 'button',
+      class: `button small ${style}${busy === deed ? ' busy' : ''}`,
+      'data-bot': deed,
+      onClick: () => bot(deed),
+    },
+    name,
+  );
+}
+
+/** Live counts by kind of record, and what is in flight. */
+function tallies(counts: JsonRecord, seen: JsonRecord): ComponentChildren {
+  const tally = (name: string, value: unknown, kind: string) =>
+    h('div', { class: 'tally', key: kind, 'data-tally': kind }, [
+      h('dt', {}, name),
+      h('dd', {}, Number(value ?? 0).toLocaleString('en-US')),
+    ]);
+  const inFlight = Number(seen.inFlight ?? 0);
+  return h('dl', { class: 'tallies' }, [
+    ...KINDS.map(([kind, name]) => tally(name, counts[kind], kind)),
+    tally(inFlight === 0 ? 'Invocations' : `Invoked, ${inFlight} now`, seen.total, 'invocations'),
+  ]);
+}
+
+/** One tab of the list: arrows go to its neighbours, as a list of tabs does. */
+function tabButton(id: Tab, name: string, isSelected: boolean, choose: (tab: Tab) => void): ComponentChildren {
+  return h(
+    'button',
+    {
+      type: 'button',
+      role: 'tab',
+      key: id,
+      id: `tab-${id}`,
+      'aria-selected': isSelected,
+      'aria-controls': 'world-panel',
+      tabIndex: isSelected ? 0 : -1,
+      onClick: () => choose(id),
+      onKeyDown(event: KeyboardEvent) {
+        const by = event.key === 'ArrowRight' ? 1 : event.key === 'ArrowLeft' ? -1 : 0;
+        if (by === 0) return;
+        event.preventDefault();
+        const at = TABS.findIndex(([other]) => other === id);
+        const next = TABS[(at + by + TABS.length) % TABS.length];
+        if (!next) return;
+        choose(next[0]);
+        document.getElementById(`tab-${next[0]}`)?.focus();
+      },
+    },
+    name,
+  );
+}

@@ -1,0 +1,28 @@
+import { createAuditAnchors } from '../checklist/audit/audit-anchors.ts';
+import { type AuditKeeper, createAuditKeeper } from '../checklist/audit/audit-keeper.ts';
+import { type AuditLog, createAuditLog } from '../checklist/audit/audit-log.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { AwsClients } from '../pipeline/aws.ts';
+import type { Config } from '../settings.ts';
+import type { ControlTable } from '../state/control-table.ts';
+
+/** The audit of the pipeline: what is on record of it, and the way in. */
+export type Audit = Omit<AuditLog, 'append'> & AuditKeeper;
+
+export function assembleAudit(parts: {
+  readonly config: Config;
+  readonly aws: AwsClients;
+  readonly table: ControlTable;
+  readonly clock: Clock;
+  readonly warn: (message: string, cause: unknown) => void;
+}): Audit {
+  const { config, aws, table, clock, warn } = parts;
+  const name = config.OCR_FUNCTION;
+  const anchors = createAuditAnchors(aws.s3, {
+    bucket: config.CONTROL_BUCKET,
+    prefix: `${config.CONTROL_PREFIX}audit/${encodeURIComponent(name)}/`,
+  });
+  const log = createAuditLog(table, name, { anchors, warn });
+  const keeper = createAuditKeeper({ append: log.append, anchor: anchors.put, clock, warn });
+  return { ...keeper, entries: log.entries, verify: log.verify };
+}

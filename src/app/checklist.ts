@@ -1,0 +1,344 @@
+import { randomUUID } from 'node:crypto';
+import { access } from 'node:fs/promises';
+import { createApprovalStore } from '../approvals/approval-store.ts';
+import { lastVerified, listBackups } from '../backup/bucket/catalogue.ts';
+import { controlTableJobs } from '../backup/change/job-store.ts';
+import { auditOfAutopilot, auditOfRun, auditOfStep, auditOfTable } from '../checklist/audit/audit-events.ts';
+import { type Autopilot, createAutopilot } from '../checklist/autopilot/autopilot.ts';
+import { createAutopilotStore } from '../checklist/autopilot/autopilot-store.ts';
+import { judgeQuotas } from '../checklist/contracts/quota-report.ts';
+import { createDeployStore } from '../checklist/function/deploy-store.ts';
+import { createDeploys, type Deploys } from '../checklist/function/deploys.ts';
+import { lookForFailure, lookInLog } from '../checklist/function/find-failure-record.ts';
+import { createFunctionSteps, type FunctionSteps } from '../checklist/function/function-steps.ts';
+import { createTestNotes } from '../checklist/function/test-notes.ts';
+import { createChecklistStore } from '../checklist/model/checklist-store.ts';
+import { watchStore } from '../checklist/model/watched-store.ts';
+import { type Checklist, createChecklist } from '../checklist/steps/checklist.ts';
+import { createStartControl, type StartControl } from '../checklist/steps/start-control.ts';
+import { createJobRecord } from '../checklist/table-jobs/job-record.ts';
+import { createTableSteps, type TableSteps } from '../checklist/table-jobs/table-steps.ts';
+import type { Clock, Random } from '../lib/clock.ts';
+import type { Logger } from '../lib/log.ts';
+import { type AwsClients, createInvokeClient, foreseenOr } from '../pipeline/aws.ts';
+import { listImages } from '../pipeline/images.ts';
+import { codeIdentity, createOcrFunction, describeFunction } from '../pipeline/invoke/ocr-function.ts';
+import { readAllQuotas } from '../pipeline/limits/quotas.ts';
+import { logGroupOf } from '../pipeline/logs/logs.ts';
+import { readModuleSources } from '../pipeline/package/failure-module.ts';
+import { lookBeforeRollback, planDeploy } from '../pipeline/package/function-package.ts';
+import { carryOutDeploy, carryOutRollback, type DeployStage } from '../pipeline/package/function-update.ts';
+import { countRecords, describeTable } from '../pipeline/table/table.ts';
+import type { RunControl } from '../run/model/run-control.ts';
+import type { PaceWish } from '../run/model/types.ts';
+import { readLatestExperience } from '../run/plan/past-runs.ts';
+import { createRunStore } from '../run/store/run-store.ts';
+import type { Config } from '../settings.ts';
+import type { ControlTable } from '../state/control-table.ts';
+import { createLease } from '../state/lease.ts';
+import { type Audit, assembleAudit } from './audit.ts';
+import { assembleResults, type ResultParts } from './results.ts';
+import { plannerSettings } from './runs.ts';
+
+const POLL_MS = 500;
+const MEGABYTE = 1024 * 1024;
+/** How much longer than the function itself the bot waits for its reply, ms. */
+const BEYOND_FUNCTION_TIMEOUT_MS = 30_000;
+
+export interface RescansParts {
+  readonly config: Config;
+  readonly aws: AwsClients;
+  readonly table: ControlTable;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly holder: string;
+  readonly runs: RunControl;
+  readonly pace: PaceWish;
+}
+
+/** Everything a rescan is made of, besides its runs. */
+export interface Rescans extends ResultParts {
+  readonly tables: TableSteps;
+  readonly checklist: Checklist;
+  /** Hears when a step, a proof or an override changes. */
+  readonly watchChecklist: (listener: () => void) => () => void;
+  readonly starts: StartControl;
+  readonly steps: FunctionSteps;
+  readonly deploys: Deploys;
+  readonly autopilot: Autopilot;
+  readonly audit: Audit;
+}
+
+/** The steps of a rescan on the pipeline that the settings name, on real AWS clients. */
+export function assembleRescans(parts: RescansParts): Rescans {
+  const { config, aws, table, clock, random, logger, runs } = parts;
+  const name = config.OCR_FUNCTION;
+  const place = { s3: aws.s3, bucket: config.CONTROL_BUCKET, prefix: `${config.CONTROL_PREFIX}backups/` };
+  const warn = (message: string, cause: unknown) => logger.warn({ err: cause }, message);
+  // The lease of the runs, held under another name: a run and other work on the pipeline exclude each other.
+  const leaseAs = (part: string, of = name) =>
+    createLease({
+      table,
+      name: of,
+      holder: `${parts.holder}/${part}`,
+      durationMs: config.LEASE_SECONDS,
+      clock,
+      logger,
+    });
+  const stopFileExists = () =>
+    access(config.STOP_FILE).then(
+      () => true,
+      () => false,
+    );
+  const codeSha256 = async () => codeIdentity(await describeFunction(aws.lambda, name));
+  const activeRun = async () => {
+    const run = await runs.current();
+    return run?.state.kind === 'running' ? run.runId : undefined;
+  };
+  const faultOfTable = (error: unknown) => foreseenOr(error, config.TABLE);
+  const faultOfFunction = (error: unknown) => foreseenOr(error, name);
+  const { store, watch: watchChecklist } = watchStore(createChecklistStore(table, name));
+  const audit = assembleAudit({ config, aws, table, clock, warn });
+
+  const readReport = async () => {
+    const about = { functionName: name, modelId: config.MODEL_ID, tableName: config.TABLE };
+    const [reading, experience] = await Promise.all([
+      readAllQuotas(aws, about),
+      readLatestExperience(createRunStore(table, name)),
+    ]);
+    const settings = plannerSettings(config);
+    return judgeQuotas(reading, settings, experience?.secondsPerImage ?? settings.secondsPerImage / 1000);
+  };
+  const checklist = createChecklist({
+    store,
+    clock,
+    rules: {
+      maxBackupAgeMs: config.BACKUP_MAX_AGE_HOURS,
+      maxDifference: config.FLUSH_MAX_DIFFERENCE,
+      maxSampleAgeMs: config.SAMPLE_MAX_AGE_HOURS,
+      sampleImages: config.SAMPLE_IMAGES,
+      autoResume: config.AUTO_RESUME,
+    },
+    codeSha256,
+    async lastBackup() {
+      const { arn } = await describeTable(aws.dynamodb, config.TABLE);
+      const backup = lastVerified(await listBackups(place), arn);
+      return backup && { id: backup.id, startedAt: backup.startedAt, records: backup.counts.total };
+    },
+    async countRecords() {
+      const { approximateBytes } = await describeTable(aws.dynamodb, config.TABLE);
+      return approximateBytes <= config.GROWTH_COUNT_MAX_MB * MEGABYTE
+        ? countRecords(aws.dynamodb, config.TABLE)
+        : 'not-counted';
+    },
+    blockingQuotas: async () => (await readReport()).blocking.map(({ limit }) => limit),
+    currentRun: () => runs.current(),
+    currentJob: () => tables.current(),
+    approval: (id) => tables.approval(id),
+    withdraw: (id, by) => tables.withdraw(id, by),
+    audit,
+    readFault: faultOfTable,
+    warn,
+  });
+
+  const tables: TableSteps = createTableSteps({
+    dynamodb: aws.dynamodb,
+    lambda: aws.lambda,
+    place,
+    clock,
+    random,
+    jobs: controlTableJobs(table),
+    record: createJobRecord(table, name),
+    lease: leaseAs('table'),
+    approvals: createApprovalStore(table, name),
+    table: config.TABLE,
+    functionName: name,
+    functionTimeoutMs: async () => (await describeFunction(aws.lambda, name)).timeoutMs,
+    codeSha256,
+    activeRun,
+    policy: config.APPROVAL_POLICY,
+    approvalMs: config.APPROVAL_MINUTES,
+    maxBackupAgeMs: config.BACKUP_MAX_AGE_HOURS,
+    maxDifference: config.FLUSH_MAX_DIFFERENCE,
+    gate: (step) => checklist.gate(step),
+    checklist,
+    audit,
+    noteDone: (job, result) => checklist.noteDone(job, result),
+    stopFile: config.STOP_FILE,
+    stopFileExists,
+    readFault: faultOfTable,
+    warn,
+    pollMs: POLL_MS,
+  });
+
+  const invoke = async (imageKey: string) => {
+    const facts = await describeFunction(aws.lambda, name);
+    const client = createInvokeClient({ timeoutMs: facts.timeoutMs + BEYOND_FUNCTION_TIMEOUT_MS, maxSockets: 1 });
+    try {
+      const ocr = createOcrFunction({
+        client,
+        functionName: name,
+        bucket: config.IMAGE_BUCKET,
+        keyEncoding: config.KEY_ENCODING,
+      });
+      return await ocr.invoke(imageKey);
+    } finally {
+      client.destroy();
+    }
+  };
+  const noteStage = (onStage: (stage: DeployStage) => void) => (stage: DeployStage) => {
+    logger.info({ stage }, 'deploying');
+    onStage(stage);
+  };
+  const exclusive = {
+    lease: leaseAs('function'),
+    activeRun,
+    currentJob: () => tables.current(),
+    stopFile: config.STOP_FILE,
+    stopFileExists,
+  };
+  const steps = createFunctionSteps({
+    checklist,
+    sampleImages: config.SAMPLE_IMAGES,
+    readReport,
+    exclusive,
+    codeSha256,
+    readFault: faultOfFunction,
+    warn,
+    logging: {
+      clock,
+      uniqueName: () => `${new Date(clock.now()).toISOString().replace(/[^0-9]/g, '')}-${randomUUID().slice(0, 8)}`,
+      invoke,
+      ...lookForFailure(aws.dynamodb, { table: config.TABLE, mostBytes: config.GROWTH_COUNT_MAX_MB * MEGABYTE }),
+      readLog: lookInLog(aws.logs, async () => {
+        const facts = await describeFunction(aws.lambda, name);
+        return facts.logGroup ?? logGroupOf(facts.name);
+      }),
+      readFault: faultOfFunction,
+      notes: createTestNotes(table, name),
+    },
+    sample: {
+      clock,
+      random,
+      invoke,
+      listImages: () =>
+        listImages(aws.s3, {
+          bucket: config.IMAGE_BUCKET,
+          extensions: config.IMAGE_EXTENSIONS,
+          excludedPrefixes: config.EXCLUDED_PREFIXES,
+        }),
+    },
+  });
+  const packages = { s3: aws.s3, bucket: config.CONTROL_BUCKET, prefix: `${config.CONTROL_PREFIX}packages/` };
+  const updating = { lambda: aws.lambda, place: packages, clock };
+  const deploys = createDeploys({
+    store: createDeployStore(table, name),
+    clock,
+    checklist,
+    exclusive: { ...exclusive, lease: leaseAs('deploy') },
+    async plan(given) {
+      const [{ keys }, modules] = await Promise.all([describeTable(aws.dynamodb, config.TABLE), readModuleSources()]);
+      return planDeploy(
+        { lambda: aws.lambda, place: packages, modules },
+        {
+          functionName: name,
+          tableName: config.TABLE,
+          tableKeys: keys,
+          keyEncoding: config.KEY_ENCODING,
+          modelId: config.MODEL_ID,
+          ...(given ? { given } : {}),
+        },
+      );
+    },
+    carryOut: (plan, { signal, onStage }) => carryOutDeploy({ ...updating, signal }, plan, noteStage(onStage)),
+    lookBack: (plan) => lookBeforeRollback({ lambda: aws.lambda }, plan),
+    rollBack: (plan, { signal, onStage, keeps }) =>
+      carryOutRollback({ ...updating, signal }, plan, noteStage(onStage), keeps),
+    codeSha256,
+    readFault: faultOfFunction,
+    warn,
+  });
+  const starts = createStartControl(runs, checklist, audit);
+  const resultParts = assembleResults({
+    config,
+    aws,
+    table,
+    place,
+    clock,
+    random,
+    runs,
+    starts,
+    checklists: {
+      ...store,
+      async setStep(id, step) {
+        await store.setStep(id, step);
+        audit.note(auditOfStep(id, step));
+      },
+    },
+    warn,
+  });
+  const autopilot = createAutopilot({
+    store: createAutopilotStore(table, name),
+    clock,
+    lease: leaseAs('autopilot', `${name}#autopilot`),
+    checklist,
+    tables,
+    starts,
+    runs,
+    async doStep(step, by) {
+      switch (step) {
+        case 'test-logging': {
+          const tested = await steps.testLogging(by);
+          return tested.ok ? undefined : { kind: 'step-refused', step, refusal: tested.refusal };
+        }
+        case 'sample': {
+          const tried = await steps.sample(by);
+          return tried.ok ? undefined : { kind: 'step-refused', step, refusal: tried.refusal };
+        }
+        case 'quotas': {
+          const read = await steps.quotas(by);
+          return read.ok ? undefined : { kind: 'step-refused', step, refusal: read.refusal };
+        }
+        case 'deploy': {
+          const planned = await deploys.plan(by);
+          const done = planned.ok ? await deploys.deploy(planned.value.id, by) : planned;
+          return done.ok ? undefined : { kind: 'step-refused', step, refusal: done.refusal };
+        }
+      }
+    },
+    async validate(by) {
+      const validated = await resultParts.results.validate({ by });
+      if (validated.ok) return validated.value;
+      warn('the autopilot could not validate', validated.refusal);
+      return;
+    },
+    async forecast() {
+      const expected = await runs.forecast(parts.pace);
+      return expected.ok ? expected : { ok: false, refusal: { reason: 'start', refusal: expected.refusal } };
+    },
+    pace: parts.pace,
+    canary: { images: config.CANARY_IMAGES, percent: config.CANARY_PERCENT },
+    stopFile: config.STOP_FILE,
+    stopFileExists,
+    readFault: faultOfFunction,
+    warn,
+    pollMs: POLL_MS,
+  });
+
+  const note = (told: ReturnType<typeof auditOfRun>) => {
+    if (told) audit.note(told);
+  };
+  // Before anyone is told: what a step came to is on record first.
+  runs.watch((event) => {
+    note(auditOfRun(event));
+    return checklist.hearRun(event);
+  });
+  tables.watch((event) => {
+    note(auditOfTable(event));
+    return checklist.hearTable(event);
+  });
+  autopilot.watch((event) => note(auditOfAutopilot(event)));
+
+  return { tables, checklist, watchChecklist, starts, steps, deploys, autopilot, audit, ...resultParts };
+}

@@ -1,0 +1,113 @@
+import { createHash } from 'node:crypto';
+import {
+  DeleteObjectCommand,
+  GetBucketVersioningCommand,
+  GetObjectCommand,
+  PutObjectCommand,
+  paginateListObjectsV2,
+  type S3Client,
+} from '@aws-sdk/client-s3';
+import { BackupPlaceError } from '../model/errors.ts';
+
+/** The bucket and prefix in which the backups are. `prefix` is empty or ends in `/`. */
+export interface BackupPlace {
+  readonly s3: S3Client;
+  readonly bucket: string;
+  readonly prefix: string;
+}
+
+const nameOf = (error: unknown): string => (error instanceof Error ? error.name : '');
+const isMissingObject = (error: unknown) => ['NoSuchKey', 'NotFound'].includes(nameOf(error));
+
+const placeError = (place: BackupPlace, error: unknown): unknown =>
+  nameOf(error) === 'NoSuchBucket'
+    ? new BackupPlaceError(place.bucket, 'missing', error)
+    : ['AccessDenied', 'Forbidden', 'AllAccessDisabled', 'InvalidBucketState'].includes(nameOf(error))
+      ? new BackupPlaceError(place.bucket, 'not-writable', error)
+      : error;
+
+/** The text of a small object; undefined where there is none. @throws BackupPlaceError, or the SDK's error. */
+export async function readText(place: BackupPlace, key: string): Promise<string | undefined> {
+  try {
+    const answer = await place.s3.send(new GetObjectCommand({ Bucket: place.bucket, Key: key }));
+    return (await answer.Body?.transformToString('utf8')) ?? '';
+  } catch (error) {
+    if (isMissingObject(error)) return undefined;
+    throw placeError(place, error);
+  }
+}
+
+/** Writes a small object; it is durable when this resolves. @throws BackupPlaceError, or the SDK's error. */
+export async function writeObject(place: BackupPlace, key: string, body: string | Uint8Array): Promise<void> {
+  const bytes = Buffer.from(body);
+  const type = key.endsWith('.gz') ? 'application/gzip' : 'application/json';
+  await place.s3
+    .send(
+      new PutObjectCommand({
+        Bucket: place.bucket,
+        Key: key,
+        Body: bytes,
+        ContentLength: bytes.length,
+        ContentType: type,
+      }),
+    )
+    .catch((error: unknown) => {
+      throw placeError(place, error);
+    });
+}
+
+/** Keys that begin with `prefix`, beyond `after` where it is given, in S3's order, streamed. @throws BackupPlaceError, or the SDK's error. */
+export async function* listKeys(place: BackupPlace, prefix: string, after?: string): AsyncGenerator<string> {
+  const input = { Bucket: place.bucket, Prefix: prefix, ...(after !== undefined && { StartAfter: after }) };
+  try {
+    for await (const page of paginateListObjectsV2({ client: place.s3 }, input))
+      for (const object of page.Contents ?? []) if (object.Key !== undefined) yield object.Key;
+  } catch (error) {
+    throw placeError(place, error);
+  }
+}
+
+/** The folders right below `prefix`, without it and without their slash. */
+export async function listFolders(place: BackupPlace, prefix: string): Promise<readonly string[]> {
+  const folders: string[] = [];
+  const input = { Bucket: place.bucket, Prefix: prefix, Delimiter: '/' };
+  try {
+    for await (const page of paginateListObjectsV2({ client: place.s3 }, input))
+      for (const { Prefix } of page.CommonPrefixes ?? [])
+        if (Prefix !== undefined) folders.push(Prefix.slice(prefix.length, -1));
+  } catch (error) {
+    throw placeError(place, error);
+  }
+  return folders;
+}
+
+/** Deletes an object; that there is none is no error. */
+export async function deleteObject(place: BackupPlace, key: string): Promise<void> {
+  await place.s3.send(new DeleteObjectCommand({ Bucket: place.bucket, Key: key }));
+}
+
+/** Deletes every object that begins with `prefix`. One call each: S3-compatible stores differ in their bulk deletion. */
+export async function deleteUnder(place: BackupPlace, prefix: string): Promise<number> {
+  let deleted = 0;
+  for await (const key of listKeys(place, prefix)) {
+    await deleteObject(place, key);
+    deleted += 1;
+  }
+  return deleted;
+}
+
+/**
+ * That the place exists and can be written, proven by writing AWS's own marker `_started` into the folder.
+ * @returns whether the bucket keeps versions; `unknown` where that may not be read. @throws BackupPlaceError
+ */
+export async function provePlace(place: BackupPlace, folder: string): Promise<'on' | 'off' | 'unknown'> {
+  await writeObject(place, `${folder}_started`, '');
+  try {
+    const answer = await place.s3.send(new GetBucketVersioningCommand({ Bucket: place.bucket }));
+    return answer.Status === 'Enabled' ? 'on' : 'off';
+  } catch {
+    return 'unknown';
+  }
+}
+
+export const md5Base64 = (body: string | Uint8Array): string => createHash('md5').update(body).digest('base64');

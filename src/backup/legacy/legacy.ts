@@ -1,0 +1,176 @@
+import { z } from 'zod';
+import { describeTable } from '../../pipeline/table/table.ts';
+import type { WireItem, WireValue } from '../../pipeline/table/wire-value.ts';
+import { findBackup, requireUsable } from '../bucket/catalogue.ts';
+import { type BackupDeps, type BackupResult, storeBackup } from '../make/backup.ts';
+import { readBack } from '../make/verify.ts';
+import { looksLikeNumber, printedBinary, printedSet } from './python-text.ts';
+
+/** Backups in the runbook's format: `json.dump(items, default=str)`, numbers, sets and binary turned into text. */
+
+const LEGACY_NAME = /(^|\/)db_backup_\d{8}_\d{6}\.json$/;
+/** Whether a name is one that the runbook gives its backups. */
+export const isLegacyName = (name: string): boolean => LEGACY_NAME.test(name);
+
+export interface LegacyLoss {
+  readonly attribute: string;
+  readonly lookedLike: 'number' | 'set' | 'binary';
+  readonly values: number;
+  readonly example: string;
+}
+
+/** A backup of the runbook, which restored as it is would put text in place of numbers and sets. */
+export class LegacyBackupError extends Error {
+  override readonly name = 'LegacyBackupError';
+  readonly fileName: string;
+  readonly items: number;
+  readonly losses: readonly LegacyLoss[];
+  constructor(fileName: string, items: number, losses: readonly LegacyLoss[]) {
+    super(
+      `${fileName} holds ${items} items without their types: ${losses.map(({ attribute }) => attribute).join(', ')}`,
+    );
+    this.fileName = fileName;
+    this.items = items;
+    this.losses = losses;
+  }
+}
+
+/** The good backup does not tell the type of these values, or they are none of that type. */
+export class LegacyTypesUnknownError extends Error {
+  override readonly name = 'LegacyTypesUnknownError';
+  readonly fileName: string;
+  readonly problems: readonly string[];
+  constructor(fileName: string, problems: readonly string[]) {
+    super(`${fileName}: ${problems.join('; ')}`);
+    this.fileName = fileName;
+    this.problems = problems;
+  }
+}
+
+const itemsSchema = z.array(z.record(z.string(), z.json()));
+export type LegacyItem = z.infer<typeof itemsSchema>[number];
+type Json = LegacyItem[string];
+
+/** The items of such a file. @throws SyntaxError, ZodError where it is none. */
+export const parseLegacy = (text: string): readonly LegacyItem[] => itemsSchema.parse(JSON.parse(text));
+
+/** What can be seen to be lost, by attribute. Text that was always text may look like a number: it is what it might be. */
+export function legacyLosses(items: readonly LegacyItem[]): readonly LegacyLoss[] {
+  const losses = new Map<string, LegacyLoss>();
+  const look = (attribute: string, value: Json): void => {
+    if (Array.isArray(value)) for (const member of value) look(attribute, member);
+    else if (typeof value === 'object' && value !== null)
+      for (const [name, member] of Object.entries(value)) look(`${attribute}.${name}`, member);
+    if (typeof value !== 'string') return;
+    const lookedLike = looksLikeNumber(value)
+      ? 'number'
+      : printedSet(value) !== undefined
+        ? 'set'
+        : printedBinary(value) !== undefined
+          ? 'binary'
+          : undefined;
+    if (lookedLike === undefined) return;
+    const id = `${attribute} ${lookedLike}`;
+    const before = losses.get(id);
+    const example = before?.example ?? value.slice(0, 80);
+    losses.set(id, { attribute, lookedLike, values: (before?.values ?? 0) + 1, example });
+  };
+  for (const item of items) for (const [name, value] of Object.entries(item)) look(name, value);
+  return [...losses.values()];
+}
+
+/** Refuses such a backup, saying what it lost. @throws LegacyBackupError always; SyntaxError or ZodError where it is none. */
+export function refuseLegacy(fileName: string, text: string): never {
+  const items = parseLegacy(text);
+  throw new LegacyBackupError(fileName, items.length, legacyLosses(items));
+}
+
+type Tag = 'S' | 'N' | 'B' | 'BOOL' | 'NULL' | 'SS' | 'NS' | 'BS' | 'L' | 'M';
+/** Path of an attribute (`Name`, `Map.Name`, `List[]`) to the types seen there. */
+type Types = Map<string, Set<Tag>>;
+
+const TAGS: readonly Tag[] = ['S', 'N', 'B', 'BOOL', 'NULL', 'SS', 'NS', 'BS', 'L', 'M'];
+
+function noteTypes(types: Types, path: string, value: WireValue): void {
+  const tag = TAGS.find((candidate) => candidate in value);
+  if (tag === undefined) return;
+  const seen = types.get(path) ?? new Set<Tag>();
+  types.set(path, seen.add(tag));
+  if ('M' in value) for (const [name, member] of Object.entries(value.M)) noteTypes(types, `${path}.${name}`, member);
+  if ('L' in value) for (const member of value.L) noteTypes(types, `${path}[]`, member);
+}
+
+class Untypable extends Error {}
+
+function typed(types: Types, path: string, value: Json): WireValue {
+  if (value === null) return { NULL: true };
+  if (typeof value === 'boolean') return { BOOL: value };
+  if (Array.isArray(value)) return { L: value.map((member) => typed(types, `${path}[]`, member)) };
+  if (typeof value === 'object')
+    return {
+      M: Object.fromEntries(
+        Object.entries(value).map(([name, member]) => [name, typed(types, `${path}.${name}`, member)]),
+      ),
+    };
+  if (typeof value === 'number') return { N: String(value) };
+  const tags = [...(types.get(path) ?? [])].filter((tag) => !['BOOL', 'NULL', 'L', 'M'].includes(tag));
+  if (tags.length === 0) throw new Untypable(`the good backup has no text-like value at ${path}`);
+  if (tags.length > 1) throw new Untypable(`the good backup has values of types ${tags.join(' and ')} at ${path}`);
+  const [tag] = tags;
+  const set = printedSet(value);
+  if (tag === 'S') return { S: value };
+  if (tag === 'N' && looksLikeNumber(value)) return { N: value };
+  if (tag === 'SS' && set !== undefined && 'SS' in set) return set;
+  if (tag === 'NS' && set !== undefined && 'NS' in set) return set;
+  if (tag === 'BS' && set !== undefined && 'BS' in set) return set;
+  const binary = tag === 'B' ? printedBinary(value) : undefined;
+  if (binary !== undefined) return { B: binary };
+  throw new Untypable(`${JSON.stringify(value.slice(0, 60))} at ${path} is no ${tag}`);
+}
+
+/**
+ * Makes a proper, verified backup of one in the runbook's format, each value typed as the good backup `typesFrom` has it.
+ * It is in the catalogue afterwards and restores like any other. The file is held in memory: the format does not stream.
+ * @throws LegacyTypesUnknownError naming what could not be typed, and nothing is kept; what `requireUsable` throws.
+ */
+export async function importLegacy(
+  deps: BackupDeps,
+  request: {
+    readonly fileName: string;
+    readonly text: string;
+    readonly table: string;
+    readonly typesFrom: string;
+    readonly by: string;
+    readonly signal?: AbortSignal;
+  },
+): Promise<BackupResult> {
+  const facts = await describeTable(deps.dynamodb, request.table);
+  const good = await findBackup(deps.place, request.typesFrom);
+  requireUsable(good, facts.arn);
+  const types: Types = new Map();
+  await readBack(deps.place, good, {
+    ...(request.signal && { signal: request.signal }),
+    visit({ item }) {
+      for (const [name, value] of Object.entries(item)) noteTypes(types, name, value);
+    },
+  });
+  const problems = new Set<string>();
+  const items = parseLegacy(request.text).map((legacy): WireItem => {
+    const item: Record<string, WireValue> = {};
+    for (const [name, value] of Object.entries(legacy))
+      try {
+        item[name] = typed(types, name, value);
+      } catch (error) {
+        if (!(error instanceof Untypable)) throw error;
+        problems.add(error.message);
+      }
+    return item;
+  });
+  if (problems.size > 0) throw new LegacyTypesUnknownError(request.fileName, [...problems].slice(0, 20));
+  const note = `from ${request.fileName}, types of ${good.id}`;
+  return storeBackup(deps, { ...request, note }, facts, () => [onePage(items)]);
+}
+
+async function* onePage(items: readonly WireItem[]) {
+  yield { segment: 0, items };
+}

@@ -1,0 +1,58 @@
+import type { WireItem, WireValue } from '../../pipeline/table/wire-value.ts';
+
+/** A value that DynamoDB would not have given. */
+export class MalformedItemError extends Error {
+  override readonly name = 'MalformedItemError';
+}
+
+/**
+ * One text for all spellings that DynamoDB holds equal: attribute order, order within sets, `1`, `1.0` and `1E0`. Different
+ * items give different texts: every part carries its length, so that no value can imitate the end of another.
+ * @throws MalformedItemError
+ */
+export function canonicalItem(item: WireItem): string {
+  const names = Object.keys(item).sort();
+  let text = `M${names.length}{`;
+  for (const name of names) text += `${name.length}:${name}${canonicalValue(item[name])}`;
+  return `${text}}`;
+}
+
+function canonicalValue(value: WireValue | undefined): string {
+  if (value === undefined) throw new MalformedItemError('An attribute without a value');
+  if ('S' in value) return `S${value.S.length}:${value.S}`;
+  if ('N' in value) return `N${canonicalNumber(value.N)};`;
+  if ('BOOL' in value) return value.BOOL ? 'T' : 'F';
+  if ('NULL' in value) return '0';
+  if ('B' in value) return `B${canonicalBinary(value.B)};`;
+  if ('M' in value) return canonicalItem(value.M);
+  if ('L' in value) return `L${value.L.length}[${value.L.map(canonicalValue).join('')}]`;
+  if ('SS' in value) return `X${canonicalSet(value.SS.map((text) => `${text.length}:${text}`))}`;
+  if ('NS' in value) return `Y${canonicalSet(value.NS.map((text) => `${canonicalNumber(text)};`))}`;
+  if ('BS' in value) return `Z${canonicalSet(value.BS.map((text) => `${canonicalBinary(text)};`))}`;
+  throw new MalformedItemError('An attribute of unknown type');
+}
+
+const canonicalSet = (members: readonly string[]): string => `${members.length}<${members.toSorted().join('')}>`;
+
+const PLAIN_WHOLE = /^-?[1-9](?:\d*[1-9])?$/;
+const NUMBER = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d+))?$/;
+
+/** `-?digits`, or `-?digitsEexponent` with no zero at either end of the digits; `0` for every zero. */
+export function canonicalNumber(text: string): string {
+  if (PLAIN_WHOLE.test(text)) return text;
+  const [, sign = '', whole = '', fraction = '', exponent = '0'] = NUMBER.exec(text) ?? [];
+  if (whole === '' && fraction === '') throw new MalformedItemError(`A number that is none: ${text.slice(0, 60)}`);
+  const digits = (whole + fraction).replace(/^0+/, '');
+  const significant = digits.replace(/0+$/, '');
+  if (significant === '') return '0';
+  const power = Number(exponent) - fraction.length + (digits.length - significant.length);
+  return `${sign === '-' ? '-' : ''}${significant}${power === 0 ? '' : `E${power}`}`;
+}
+
+const PLAIN_BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
+function canonicalBinary(text: string): string {
+  if (!PLAIN_BASE64.test(text)) throw new MalformedItemError('Binary that is no base64');
+  // The bits beyond the last byte may differ between two spellings of the same bytes.
+  return text.endsWith('=') ? Buffer.from(text, 'base64').toString('base64') : text;
+}

@@ -1,0 +1,110 @@
+import { z } from 'zod';
+import type { RECORD_KINDS } from '../../pipeline/table/table-records.ts';
+
+/**
+ * Where things are, after AWS's documentation "DynamoDB table export output format":
+ * `<prefix>AWSDynamoDB/<id>/data/<name>.json.gz`, `manifest-files.json`, `manifest-summary.json` with their `.checksum`
+ * (base64 MD5), and beside them what is ours: `rescan-backup.json`, `supplement/`.
+ */
+export const folderOf = (prefix: string, backupId: string) => `${prefix}AWSDynamoDB/${backupId}/`;
+export const RECORD_NAME = 'rescan-backup.json';
+
+const digestSchema = z.object({ items: z.int().min(0), sum: z.string().regex(/^[0-9a-f]{64}$/) });
+const count = z.int().min(0);
+const countsSchema = z.object({
+  entry: count,
+  'zero-hour': count,
+  rejected: count,
+  coverage: count,
+  failed: count,
+  total: count,
+}) satisfies z.ZodType<Record<(typeof RECORD_KINDS)[number] | 'total', number>>;
+
+const dataFileSchema = z.object({
+  /** The object's key in the bucket. */
+  key: z.string().min(1),
+  items: count,
+  /** Of the object as it is stored, base64. */
+  md5: z.string(),
+  etag: z.string(),
+  /** As stored, and unzipped. */
+  bytes: count,
+  plainBytes: count,
+});
+export type DataFile = z.infer<typeof dataFileSchema>;
+
+const verificationSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('unverified'), reason: z.string(), objectKey: z.string().optional() }),
+  z.object({ kind: z.literal('verified'), at: z.number() }),
+]);
+/** Whether the backup was read back from S3 with an equal digest; `at` is epoch ms. */
+export type Verification = z.infer<typeof verificationSchema>;
+
+const recordSchema = z.object({
+  format: z.literal('rescan-backup/1'),
+  id: z.string().min(1),
+  /** `safety`: made by a restore of what was there before. */
+  purpose: z.enum(['backup', 'safety']),
+  table: z.object({
+    arn: z.string().min(1),
+    account: z.string(),
+    region: z.string(),
+    name: z.string(),
+    keys: z
+      .array(z.object({ name: z.string(), type: z.enum(['S', 'N', 'B']), role: z.enum(['HASH', 'RANGE']) }))
+      .min(1),
+    indexes: z.array(z.object({ name: z.string(), keys: z.array(z.string()) })),
+    billing: z.enum(['on-demand', 'provisioned']),
+  }),
+  /** Epoch ms. */
+  startedAt: z.number(),
+  endedAt: z.number(),
+  by: z.string(),
+  note: z.string().optional(),
+  digest: digestSchema,
+  counts: countsSchema,
+  files: z.array(dataFileSchema).min(1),
+  verification: verificationSchema,
+});
+/** What `rescan-backup.json` holds: the one truth about a backup. */
+export type BackupRecord = z.infer<typeof recordSchema>;
+
+/** @throws ZodError or SyntaxError where the text is no record of a backup. */
+export const parseBackupRecord = (text: string): BackupRecord => recordSchema.parse(JSON.parse(text));
+
+/** Bytes of the data, as stored in S3. */
+export const storedBytes = (record: BackupRecord): number => record.files.reduce((sum, file) => sum + file.bytes, 0);
+
+/** `manifest-files.json`: a line for each object of data. */
+export const manifestFiles = (record: BackupRecord): string =>
+  record.files
+    .map((file) =>
+      JSON.stringify({ itemCount: file.items, md5Checksum: file.md5, etag: file.etag, dataFileS3Key: file.key }),
+    )
+    .map((line) => `${line}\n`)
+    .join('');
+
+/** `manifest-summary.json`. There is no export in AWS's books, so its ARN is the one such an export would have. */
+export const manifestSummary = (record: BackupRecord, place: { bucket: string; prefix: string }): string =>
+  JSON.stringify({
+    version: '2020-06-30',
+    exportArn: `${record.table.arn}/export/${record.id}`,
+    startTime: new Date(record.startedAt).toISOString(),
+    endTime: new Date(record.endedAt).toISOString(),
+    tableArn: record.table.arn,
+    tableId: null,
+    exportTime: new Date(record.startedAt).toISOString(),
+    s3Bucket: place.bucket,
+    s3Prefix: place.prefix === '' ? null : place.prefix.replace(/\/$/, ''),
+    s3SseAlgorithm: null,
+    s3SseKmsKeyId: null,
+    manifestFilesS3Key: `${folderOf(place.prefix, record.id)}manifest-files.json`,
+    billedSizeBytes: 0,
+    itemCount: record.digest.items,
+    outputFormat: 'DYNAMODB_JSON',
+    exportType: 'FULL_EXPORT',
+  });
+
+/** Ids sort by time, as AWS's do: 14 digits of epoch ms, then 8 random hexadecimal digits. */
+export const newBackupId = (now: number, random: () => number): string =>
+  `${String(Math.floor(now)).padStart(14, '0')}-${Array.from({ length: 8 }, () => Math.floor(random() * 16).toString(16)).join('')}`;

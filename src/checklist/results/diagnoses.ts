@@ -1,0 +1,130 @@
+import type { Clock } from '../../lib/clock.ts';
+import { FaultError } from '../../pipeline/fault.ts';
+import type { Fault } from '../../pipeline/invoke/invocation.ts';
+import type { MetricReading } from '../../pipeline/limits/metrics.ts';
+import { readReportLine } from '../../pipeline/logs/log-line.ts';
+import type { InvocationReport } from '../../pipeline/logs/log-report.ts';
+import { LogGroupMissingError, type LogLine, type LogWindow } from '../../pipeline/logs/logs.ts';
+import { createFailureGroups } from '../../results/failures/failure-groups.ts';
+import { type Diagnosis, type DiagnosisFacts, diagnose } from '../../results/report/diagnosis.ts';
+import type { RunSnapshot } from '../../run/model/types.ts';
+import type { ResultAnswer, ResultControl } from '../contracts/result-control.ts';
+
+export interface DiagnosesPorts {
+  readonly results: Pick<ResultControl, 'failures' | 'outcomes'>;
+  readonly clock: Clock;
+  /** The run of that id; the last one where none is given. */
+  readonly readRun: (runId?: string) => Promise<RunSnapshot | undefined>;
+  readonly readMetrics: (window: { from: number; to: number }) => Promise<MetricReading>;
+  readonly findLines: (window: LogWindow) => AsyncIterable<LogLine>;
+  readonly functionFacts: () => Promise<DiagnosisFacts['functionFacts']>;
+  readonly modelQuota: () => Promise<DiagnosisFacts['modelQuota']>;
+  /** Of the clients, by the SDK's own conventions. */
+  readonly region: () => Promise<string>;
+  readonly functionName: string;
+  readonly readFault: (error: unknown) => Fault;
+}
+
+/** Looks at what the runbook's "Troubleshooting" asks a person to look at. */
+export interface DiagnoseControl {
+  /** Of a run, the last one where none is named. What cannot be read is told as such; the rest is looked at all the same. */
+  diagnose(runId?: string): Promise<ResultAnswer<PlacedDiagnosis>>;
+}
+
+/** A diagnosis with where in AWS its remedies are. */
+export interface PlacedDiagnosis extends Diagnosis {
+  readonly run?: RunSnapshot;
+  readonly place: { readonly region: string; readonly functionName: string };
+  /** The end of the time that was looked at, epoch ms. */
+  readonly until: number;
+}
+
+/** How far back is looked where no run tells when it began. */
+const LOOK_BACK_MS = 30 * 60_000;
+/** A log of a whole run may be long: its last part tells enough. */
+const LOG_BACK_MS = 15 * 60_000;
+const MOST_REPORTS = 2_000;
+/** What was in flight with the last outcome comes to its end in this time. */
+const SETTLE_MS = 5 * 60_000;
+
+export function createDiagnoses(ports: DiagnosesPorts): DiagnoseControl {
+  const { clock } = ports;
+  return {
+    async diagnose(runId) {
+      const unread: Fault[] = [];
+      const orUnread = async <T>(read: () => Promise<T>, otherwise: T): Promise<T> => {
+        try {
+          return await read();
+        } catch (error) {
+          const fault = error instanceof FaultError ? error.fault : ports.readFault(error);
+          if (!unread.some(({ message }) => message === fault.message)) unread.push(fault);
+          return otherwise;
+        }
+      };
+      const run = await orUnread(() => ports.readRun(runId), undefined);
+      const found = await ports.results.failures(run?.runId);
+      if (!found.ok) return found;
+      const { totals: failures, dispose } = found.value;
+      await dispose();
+      const groups = createFailureGroups();
+      const begun = new Map<number, number>();
+      let lastOutcomeAt: number | undefined;
+      const outcomes = await ports.results.outcomes(run?.runId);
+      if (outcomes.ok)
+        for await (const record of outcomes.value.records) {
+          groups.add(record);
+          const minute = Math.floor(record.startedAt / 60_000);
+          begun.set(minute, (begun.get(minute) ?? 0) + 1);
+          lastOutcomeAt = Math.max(lastOutcomeAt ?? 0, record.startedAt + record.durationMs);
+        }
+      const { from, until } = windowOf(run, lastOutcomeAt, clock.now());
+      const noLimits = { timeoutMs: 0, memoryMb: 0 };
+      const [metrics, reports, functionFacts, modelQuota] = await Promise.all([
+        orUnread<MetricReading>(() => ports.readMetrics({ from, to: until }), { throttling: [] }),
+        orUnread(() => readReports(Math.max(from, until - LOG_BACK_MS), until), []),
+        orUnread(ports.functionFacts, noLimits),
+        orUnread(ports.modelQuota, undefined),
+      ]);
+      let mostPerMinute = 0;
+      for (const images of begun.values()) mostPerMinute = Math.max(mostPerMinute, images);
+      const facts: DiagnosisFacts = {
+        mostPerMinute,
+        ...(run ? { run } : {}),
+        failures,
+        clusters: groups.clusters(),
+        metrics,
+        reports,
+        functionFacts,
+        ...(modelQuota ? { modelQuota } : {}),
+        unread: [...unread, ...(metrics.unread ? [metrics.unread] : [])],
+      };
+      const { functionName } = ports;
+      const place = { region: await ports.region(), functionName };
+      return { ok: true, value: { ...diagnose(facts), place, until, ...(run ? { run } : {}) } };
+    },
+  };
+
+  /** When the run was driven: log and metrics of a run that has come to rest lie where it did, however late one asks. */
+  function windowOf(run: RunSnapshot | undefined, lastOutcomeAt: number | undefined, now: number) {
+    const from = run?.startedAt ?? now - LOOK_BACK_MS;
+    const isOver = run !== undefined && run.state.kind !== 'running';
+    const ended = isOver && lastOutcomeAt !== undefined ? lastOutcomeAt + SETTLE_MS : now;
+    return { from, until: Math.max(from + 1, Math.min(now, ended)) };
+  }
+
+  async function readReports(from: number, to: number): Promise<readonly InvocationReport[]> {
+    const reports: InvocationReport[] = [];
+    try {
+      // A minute beyond: the line of the last invocation is written after its reply.
+      for await (const { message } of ports.findLines({ from, to: to + 60_000, pattern: 'REPORT' })) {
+        const read = readReportLine(message);
+        if (read) reports.push(read.report);
+        if (reports.length >= MOST_REPORTS) break;
+      }
+    } catch (error) {
+      // No log yet: there is nothing to say about durations.
+      if (!(error instanceof LogGroupMissingError)) throw error;
+    }
+    return reports;
+  }
+}

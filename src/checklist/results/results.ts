@@ -1,0 +1,223 @@
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { findBackup, requireUsable } from '../../backup/bucket/catalogue.ts';
+import type { BackupPlace } from '../../backup/bucket/place.ts';
+import type { Clock, Random } from '../../lib/clock.ts';
+import type { ListedImage } from '../../pipeline/images.ts';
+import type { Fault } from '../../pipeline/invoke/invocation.ts';
+import { listFailures } from '../../pipeline/table/failure-records.ts';
+import { describeTable, keyNamesOf } from '../../pipeline/table/table.ts';
+import { scanWire } from '../../pipeline/table/wire-table.ts';
+import { diffWithBackup } from '../../results/diff/diff.ts';
+import { type Failures, readFailures } from '../../results/failures/failures.ts';
+import { type Reconciliation, reconcile } from '../../results/reconcile/reconcile.ts';
+import { readRunReport } from '../../results/report/run-report.ts';
+import { isOpen } from '../../run/model/run.ts';
+import type { ManifestEntry, OutcomeRecord } from '../../run/model/types.ts';
+import { type RunChain, readChain, readHistory, rootOf } from '../../run/store/run-chain.ts';
+import type { RunRecord, RunStore } from '../../run/store/run-store.ts';
+import type {
+  FindImage,
+  ImageAttempt,
+  ResultAnswer,
+  ResultControl,
+  ResultRefusal,
+} from '../contracts/result-control.ts';
+import type { ChecklistStore } from '../model/checklist-store.ts';
+import type { StartControl } from '../steps/start-control.ts';
+import { refusalOrFault } from '../table-jobs/table-errors.ts';
+import { flushesAround, referenceBackup } from './reference-backup.ts';
+import { chooseForRetry } from './retry-choice.ts';
+import { validatePerson, validateRun } from './validate.ts';
+
+export interface ResultsPorts {
+  readonly dynamodb: DynamoDBClient;
+  readonly place: BackupPlace;
+  readonly table: string;
+  readonly bucket: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly store: Pick<RunStore, 'read' | 'readOpen' | 'newestFirst' | 'journal'>;
+  readonly manifest: (runId: string, from: number) => AsyncIterable<ManifestEntry>;
+  /** The images that the bucket holds now. */
+  readonly listImages: () => AsyncIterable<ListedImage>;
+  readonly findImage: FindImage;
+  readonly starts: Pick<StartControl, 'plan'>;
+  readonly checklists: Pick<ChecklistStore, 'list' | 'steps' | 'setStep'>;
+  /** Fields that every rescan changes. */
+  readonly leaveOut: readonly string[];
+  /** How many people a validation looks at. */
+  readonly samplePeople: number;
+  readonly readFault: (error: unknown) => Fault;
+  readonly warn: (message: string, cause: unknown) => void;
+}
+
+const SEGMENTS = 4;
+const MOST_ATTEMPTS = 5;
+const refuse = (refusal: ResultRefusal): { readonly ok: false; readonly refusal: ResultRefusal } => ({
+  ok: false,
+  refusal,
+});
+
+/** What came of a rescan, read from the table, the journals, the manifests and the backups (see ResultControl). */
+export function createResults(ports: ResultsPorts): ResultControl {
+  const { dynamodb, store } = ports;
+
+  async function answer<T>(work: () => Promise<ResultAnswer<T>>): Promise<ResultAnswer<T>> {
+    try {
+      return await work();
+    } catch (error) {
+      ports.warn('what came of the rescan could not be read', error);
+      return refuse({ reason: 'table', refusal: refusalOrFault(error, ports.readFault) });
+    }
+  }
+
+  /** The run that is asked for, or the last one that was started. */
+  async function runOf(runId?: string): Promise<RunRecord | ResultRefusal> {
+    const { openRunId, lastRunId } = await store.readOpen();
+    const asked = runId ?? openRunId ?? lastRunId;
+    const run = asked === undefined ? undefined : await store.read(asked);
+    if (run?.startedAt !== undefined) return run;
+    return runId === undefined ? { reason: 'no-run' } : { reason: 'unknown-run', runId };
+  }
+  /** The same with all runs about the same images. */
+  async function chainOf(runId?: string): Promise<RunChain | ResultRefusal> {
+    const run = await runOf(runId);
+    if ('reason' in run) return run;
+    return (await readChain(store, run.runId)) ?? { reason: 'unknown-run', runId: run.runId };
+  }
+  const isChain = (found: RunChain | ResultRefusal): found is RunChain => Array.isArray(found);
+  const idsOf = (chain: readonly RunRecord[]) => chain.map(({ runId }) => runId);
+
+  /** The newest run first, so that of several outcomes of an image the last attempt's counts. */
+  async function* journalOf(chain: readonly RunRecord[]) {
+    for (const { runId } of chain) yield* store.journal(runId, 0);
+  }
+
+  const failuresOf = (runs: readonly RunRecord[], about: { withBucket: boolean; inRun?: string }): Promise<Failures> =>
+    readFailures(
+      {
+        runs: runs.map(({ runId }) => ({ runId, journal: store.journal(runId, 0) })),
+        records: listFailures(dynamodb, ports.table),
+        ...(about.withBucket ? { bucket: ports.listImages() } : {}),
+      },
+      about.inRun === undefined ? {} : { inRun: about.inRun },
+    );
+
+  async function reconcileChain(chain: RunChain): Promise<Reconciliation> {
+    const root = rootOf(chain);
+    const keys = keyNamesOf(await describeTable(dynamodb, ports.table));
+    return reconcile(
+      {
+        manifest: ports.manifest(root.runId, 0),
+        journal: journalOf(chain),
+        rows: scanWire(dynamodb, ports.table, { segments: SEGMENTS }),
+      },
+      { keys, bucket: ports.bucket, ...(root.startedAt === undefined ? {} : { startedAt: root.startedAt }) },
+    );
+  }
+
+  /** What the table is held against where no backup is named: what was there before the last flush, or the last run. */
+  async function backupBefore(chain: RunChain | undefined) {
+    const { arn } = await describeTable(dynamodb, ports.table);
+    const root = chain && rootOf(chain);
+    const [flush] = await flushesAround(ports.checklists, root);
+    return referenceBackup(ports.place, arn, flush, root);
+  }
+
+  const reading = { ...ports, reconcileChain };
+
+  return {
+    failures: (runId) =>
+      answer(async () => {
+        const runs = await readHistory(store);
+        const found = await failuresOf(runs, { withBucket: false, ...(runId === undefined ? {} : { inRun: runId }) });
+        return { ok: true, value: { ...found, runIds: idsOf(runs) } };
+      }),
+    planRetry: ({ wish, what, paceWish, by, channel }) =>
+      answer(async () => {
+        const chosen = await chooseForRetry(wish, what, {
+          ...reading,
+          readFailures: failuresOf,
+          async lastChain() {
+            const found = await chainOf();
+            return isChain(found) ? found : undefined;
+          },
+        });
+        if ('reason' in chosen) return refuse(chosen);
+        try {
+          const { images, retry } = chosen;
+          const planned = await ports.starts.plan({
+            selection: { retry },
+            images,
+            keep: true,
+            paceWish,
+            by,
+            place: { channel },
+          });
+          if (planned.ok) return { ok: true, value: planned.value };
+          return planned.refusal.reason === 'no-match'
+            ? refuse({ reason: 'nothing-unaccounted' })
+            : refuse({ reason: 'start', refusal: planned.refusal });
+        } finally {
+          await chosen.dispose();
+        }
+      }),
+    outcomes: (runId) =>
+      answer(async () => {
+        const run = await runOf(runId);
+        if ('reason' in run) return refuse(run);
+        const { runId: id } = run;
+        async function* records(): AsyncGenerator<OutcomeRecord> {
+          for await (const chunk of store.journal(id, 0)) yield* chunk.records;
+        }
+        return { ok: true, value: { runId: id, records: records() } };
+      }),
+    attempts: (imageKey) =>
+      answer(async () => {
+        const found: ImageAttempt[] = [];
+        for (const { runId } of await readHistory(store))
+          for await (const { records } of store.journal(runId, 0))
+            for (const { key, startedAt, durationMs, requestId } of records)
+              if (key === imageKey)
+                found.push({ runId, startedAt, durationMs, ...(requestId === undefined ? {} : { requestId }) });
+        return { ok: true, value: found.sort((a, b) => b.startedAt - a.startedAt).slice(0, MOST_ATTEMPTS) };
+      }),
+    report: (runId) =>
+      answer(async () => {
+        const run = await runOf(runId);
+        if ('reason' in run) return refuse(run);
+        const report = await readRunReport({
+          startedAt: run.startedAt ?? run.plan.plannedAt,
+          manifest: ports.manifest(run.runId, 0),
+          journal: store.journal(run.runId, 0),
+        });
+        const { expectedMs: ms, expectedCostUsd: costUsd } = run.plan;
+        const expected = { ms, ...(costUsd === undefined ? {} : { costUsd }) };
+        return { ok: true, value: { ...report, runId: run.runId, expected } };
+      }),
+    validate: ({ runId, person, seed, by }) =>
+      answer(async () => {
+        const found = await chainOf(runId);
+        if (person !== undefined) return validatePerson(reading, isChain(found) ? found : undefined, person);
+        if (!isChain(found)) return refuse(found);
+        return validateRun(reading, found, { seed: seed ?? Math.floor(ports.random() * 1_000_000), by });
+      }),
+    diff: (backupId) =>
+      answer(async () => {
+        const found = await chainOf();
+        const backup =
+          backupId === undefined
+            ? await backupBefore(isChain(found) ? found : undefined)
+            : await findBackup(ports.place, backupId);
+        if (!backup) return refuse({ reason: 'table', refusal: { reason: 'no-backup' } });
+        requireUsable(backup, (await describeTable(dynamodb, ports.table)).arn);
+        const { table, leaveOut } = ports;
+        const diff = await diffWithBackup(ports, { table, backupId: backup.id, leaveOut });
+        // Looked up last: a run that began meanwhile has moved the table under the diff.
+        const { openRunId } = await store.readOpen();
+        const open = openRunId === undefined ? undefined : await store.read(openRunId);
+        const openRun = open && isOpen(open.state) ? { runId: open.runId, state: open.state.kind } : undefined;
+        return { ok: true, value: { ...diff, ...(openRun ? { openRun } : {}) } };
+      }),
+  };
+}

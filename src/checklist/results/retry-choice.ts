@@ -1,0 +1,110 @@
+import type { ListedImage } from '../../pipeline/images.ts';
+import type { Failures } from '../../results/failures/failures.ts';
+import type { Reconciliation } from '../../results/reconcile/reconcile.ts';
+import type { ReconciledKind } from '../../results/reconcile/reconcile-image.ts';
+import type { Retry } from '../../run/model/types.ts';
+import { type RunChain, readHistory } from '../../run/store/run-chain.ts';
+import type { RunRecord, RunStore } from '../../run/store/run-store.ts';
+import type { FindImage, ResultRefusal, RetryWish } from '../contracts/result-control.ts';
+
+export interface RetryChoicePorts {
+  readonly store: Pick<RunStore, 'newestFirst'>;
+  readonly bucket: string;
+  readonly findImage: FindImage;
+  /** Failures by these runs and by the table; with the images of the bucket, so that only what is there is chosen. */
+  readonly readFailures: (runs: readonly RunRecord[], options: { readonly withBucket: boolean }) => Promise<Failures>;
+  /** The last run with its retries, and its images brought to account. */
+  readonly lastChain: () => Promise<RunChain | undefined>;
+  readonly reconcileChain: (chain: RunChain) => Promise<Reconciliation>;
+}
+
+/** The images of a retry, each of them in the bucket, and what the run is to say of itself. */
+export interface RetryChoice {
+  readonly images: AsyncIterable<ListedImage>;
+  readonly retry: Retry;
+  /** Frees what was read for it. */
+  readonly dispose: () => Promise<void>;
+}
+
+/** What a retry of images is called that no run has seen. */
+const NO_RUN = 'the table';
+const LOOK_AT_ONCE = 10;
+/** What a retry can bring to account, in the order of its weight. */
+const UNACCOUNTED: readonly ReconciledKind[] = ['neither', 'rows-without-outcome', 'processed-without-rows'];
+
+/** Chooses the images of a retry. `what`: the wish in words. @throws what the ports throw; nothing is left open then. */
+export async function chooseForRetry(
+  wish: RetryWish,
+  what: string,
+  ports: RetryChoicePorts,
+): Promise<RetryChoice | ResultRefusal> {
+  if (wish.kind === 'unaccounted') return chooseUnaccounted(what, ports);
+  const { choice } = wish;
+  const named = choice.images && [...choice.images];
+  const there = named ? await findAll(named, ports.findImage) : [];
+  const keys = named?.filter((_, at) => there[at] === undefined) ?? [];
+  if (keys.length > 0) return { reason: 'images-unknown', bucket: ports.bucket, keys };
+
+  const history = await readHistory(ports.store);
+  const failures = await ports.readFailures(history, { withBucket: named === undefined });
+  const { totals, dispose } = failures;
+  let isTaken = false;
+  try {
+    const chosen = await failures.choose(choice);
+    if (named === undefined && chosen.images === 0) {
+      if (totals.images === 0) return { reason: 'nothing-failed' };
+      if (chosen.gone > 0) return { reason: 'images-gone', bucket: ports.bucket, images: chosen.gone };
+      return { reason: 'none-chosen', failedImages: totals.images, types: Object.keys(totals.byType).sort() };
+    }
+    const notFailed = named ? named.length - chosen.images : 0;
+    const words = [
+      chosen.cause === undefined ? what : `${what}: ${chosen.cause}`,
+      ...(notFailed > 0 ? [`${notFailed} of them did not fail by what is on record`] : []),
+      ...(chosen.gone > 0 ? [`${chosen.gone} more left out, as the bucket does not hold them any more`] : []),
+    ];
+    isTaken = true;
+    return {
+      images: named ? streamed(there) : failures.images(choice),
+      retry: {
+        of: chosen.runId ?? history[0]?.runId ?? NO_RUN,
+        what: words.join('; '),
+        attempt: Math.max(2, chosen.attempt),
+      },
+      dispose,
+    };
+  } finally {
+    if (!isTaken) await dispose();
+  }
+}
+
+async function chooseUnaccounted(what: string, ports: RetryChoicePorts): Promise<RetryChoice | ResultRefusal> {
+  const chain = await ports.lastChain();
+  if (!chain) return { reason: 'no-run' };
+  const found = await ports.reconcileChain(chain);
+  const attempts = chain.map(({ plan }) => plan.selection.retry?.attempt ?? 1);
+  return {
+    images: unaccountedImages(found, ports.findImage),
+    retry: { of: chain[0].runId, what, attempt: Math.max(...attempts) + 1 },
+    dispose: found.dispose,
+  };
+}
+
+/** The images that a retry can bring to account, with their sizes. */
+async function* unaccountedImages(found: Reconciliation, findImage: FindImage): AsyncGenerator<ListedImage> {
+  for await (const image of found.images(UNACCOUNTED)) {
+    if (image.kind === 'processed-without-rows' && image.why !== 'person-has-no-rows') continue;
+    const there = await findImage(image.key);
+    if (there) yield there;
+  }
+}
+
+async function findAll(keys: readonly string[], findImage: FindImage): Promise<readonly (ListedImage | undefined)[]> {
+  const found: (ListedImage | undefined)[] = [];
+  for (let at = 0; at < keys.length; at += LOOK_AT_ONCE)
+    found.push(...(await Promise.all(keys.slice(at, at + LOOK_AT_ONCE).map(findImage))));
+  return found;
+}
+
+async function* streamed<T>(items: readonly (T | undefined)[]): AsyncGenerator<T> {
+  for (const item of items) if (item !== undefined) yield item;
+}

@@ -1,0 +1,137 @@
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { BackupPlace } from '../../backup/bucket/place.ts';
+import type { Clock, Random } from '../../lib/clock.ts';
+import { countByKind, describeTable, hashOfResource, keyNamesOf, type TableFacts } from '../../pipeline/table/table.ts';
+import type { Reconciliation } from '../../results/reconcile/reconcile.ts';
+import type { ReconciledImage, ReconciledKind } from '../../results/reconcile/reconcile-image.ts';
+import { comparePeople } from '../../results/report/people.ts';
+import { judgeValidation } from '../../results/report/validation.ts';
+import { type RunChain, rootOf } from '../../run/store/run-chain.ts';
+import type { ResultAnswer, Validation } from '../contracts/result-control.ts';
+import type { ChecklistStore } from '../model/checklist-store.ts';
+import { flushesAround, referenceBackup } from './reference-backup.ts';
+
+export interface ValidatePorts {
+  readonly dynamodb: DynamoDBClient;
+  readonly place: BackupPlace;
+  readonly table: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly checklists: Pick<ChecklistStore, 'list' | 'steps' | 'setStep'>;
+  /** Fields that every rescan changes. */
+  readonly leaveOut: readonly string[];
+  /** How many people a validation looks at. */
+  readonly samplePeople: number;
+  readonly reconcileChain: (chain: RunChain) => Promise<Reconciliation>;
+}
+
+const MOST_EXAMPLES = 6;
+/** Of these images examples are shown. */
+const LOOKED_AT: readonly ReconciledKind[] = [
+  'neither',
+  'rows-without-outcome',
+  'processed-without-rows',
+  'outcome-not-in-manifest',
+  'failed-without-record',
+  'rejected-without-record',
+];
+
+/** One person's entries now against the backup. */
+export async function validatePerson(
+  ports: ValidatePorts,
+  chain: RunChain | undefined,
+  person: string,
+): Promise<ResultAnswer<Validation>> {
+  const facts = await describeTable(ports.dynamodb, ports.table);
+  const backup = await backupFor(ports, facts, chain);
+  if (!backup) return { ok: false, refusal: { reason: 'table', refusal: { reason: 'no-backup' } } };
+  const people = await comparePeople(ports, {
+    backup,
+    choice: { kind: 'one', person: hashOfResource(person) },
+    leaveOut: ports.leaveOut,
+  });
+  const [one] = people;
+  if (!one || one.before.entries + one.after.entries === 0)
+    return { ok: false, refusal: { reason: 'no-such-person', person, backupId: backup.id } };
+  const now = await countByKind(ports.dynamodb, ports.table, { keys: keyNamesOf(facts) });
+  const about = { now, people, backup };
+  return { ok: true, value: { ...about, ...judgeValidation(about), runIds: [], images: [] } };
+}
+
+/** Manifest, outcomes, rows and backup of a run held together; the verdict goes on the checklist that the run belongs to. */
+export async function validateRun(
+  ports: ValidatePorts,
+  chain: RunChain,
+  { seed, by }: { readonly seed: number; readonly by: string },
+): Promise<ResultAnswer<Validation>> {
+  const { dynamodb, table } = ports;
+  const root = rootOf(chain);
+  const facts = await describeTable(dynamodb, table);
+  const flushes = await flushesAround(ports.checklists, root);
+  const flushedAt = flushes.find(({ at }) => root.startedAt !== undefined && at > root.startedAt)?.at;
+  const backup = await backupFor(ports, facts, chain);
+  const people = backup
+    ? await comparePeople(ports, {
+        backup,
+        choice: { kind: 'sample', size: ports.samplePeople, seed },
+        leaveOut: ports.leaveOut,
+      })
+    : [];
+  const joined = await ports.reconcileChain(chain);
+  try {
+    const now = await countByKind(dynamodb, table, { keys: keyNamesOf(facts) });
+    const about = { now, people, ...(backup ? { backup } : {}) };
+    const [{ state }] = chain;
+    const judged = judgeValidation({
+      ...about,
+      reconciled: joined.totals,
+      runState: state.kind,
+      ...(flushedAt === undefined ? {} : { flushedAt }),
+    });
+    const images: ReconciledImage[] = [];
+    for await (const image of joined.images(LOOKED_AT)) {
+      images.push(image);
+      if (images.length >= MOST_EXAMPLES) break;
+    }
+    await noteVerdict(ports, root.runId, by, judged.verdict);
+    const { prefix, limit, sample } = root.plan.selection;
+    return {
+      ok: true,
+      value: {
+        ...about,
+        ...judged,
+        runIds: chain.map(({ runId }) => runId),
+        runState: state.kind,
+        isPartial: prefix !== undefined || limit !== undefined || sample !== undefined,
+        reconciled: joined.totals,
+        images,
+        seed,
+      },
+    };
+  } finally {
+    await joined.dispose();
+  }
+}
+
+async function backupFor(ports: ValidatePorts, { arn }: TableFacts, chain: RunChain | undefined) {
+  const root = chain && rootOf(chain);
+  const flushes = await flushesAround(ports.checklists, root);
+  const flush = root ? flushes.find(({ isOfRun }) => isOfRun) : flushes.at(0);
+  return referenceBackup(ports.place, arn, flush, root);
+}
+
+/** Not while the run is open: what is not there yet is no verdict. */
+async function noteVerdict(
+  { checklists, clock }: ValidatePorts,
+  rootId: string,
+  by: string,
+  verdict: Validation['verdict'],
+): Promise<void> {
+  if (verdict === 'unfinished') return;
+  for await (const { id, runIds } of checklists.list(20)) {
+    if (!runIds.includes(rootId)) continue;
+    const state = verdict === 'bad' ? 'failed' : 'done';
+    const found = { kind: 'validate', verdict } as const;
+    return checklists.setStep(id, { step: 'validate', state, by, at: Math.round(clock.now()), found });
+  }
+}

@@ -1,0 +1,44 @@
+import { LegacyBackupError, LegacyTypesUnknownError } from '../../backup/legacy/legacy.ts';
+import { PointInTimeRecoveryOffError } from '../../backup/make/native.ts';
+import {
+  BackupDamagedError,
+  BackupNotFoundError,
+  BackupNotVerifiedError,
+  BackupOfAnotherTableError,
+  BackupPlaceError,
+  FlushRefusedError,
+  TableNotActiveError,
+} from '../../backup/model/errors.ts';
+import type { Fault } from '../../pipeline/invoke/invocation.ts';
+import type { TableRefusal } from '../contracts/table-control.ts';
+
+/** What an error of the backup room means to people; undefined where only AWS or a defect can be behind it. */
+export function refusalOf(error: unknown): TableRefusal | undefined {
+  if (error instanceof BackupNotFoundError) return { reason: 'backup-not-found', backupId: error.backupId };
+  if (error instanceof BackupNotVerifiedError)
+    return { reason: 'backup-unverified', backupId: error.backupId, why: error.reason };
+  if (error instanceof BackupOfAnotherTableError)
+    return {
+      reason: 'backup-of-another-table',
+      backupId: error.backupId,
+      itsArn: error.backupTableArn,
+      arn: error.tableArn,
+    };
+  if (error instanceof BackupDamagedError)
+    return { reason: 'backup-damaged', backupId: error.backupId, object: error.objectKey, why: error.reason };
+  if (error instanceof BackupPlaceError) return { reason: 'place', bucket: error.bucket, why: error.reason };
+  if (error instanceof FlushRefusedError)
+    return { reason: 'differs', backupId: error.backupId, difference: error.difference, most: error.maxDifference };
+  if (error instanceof TableNotActiveError)
+    return { reason: 'table-not-active', table: error.table, status: error.status };
+  if (error instanceof LegacyBackupError)
+    return { reason: 'legacy', fileName: error.fileName, items: error.items, losses: error.losses };
+  if (error instanceof LegacyTypesUnknownError)
+    return { reason: 'legacy-types', fileName: error.fileName, problems: error.problems };
+  if (error instanceof PointInTimeRecoveryOffError) return { reason: 'recovery-off', arn: error.tableArn };
+  return;
+}
+
+/** The same for every error: what is not foreseen is a fault, in AWS's words. */
+export const refusalOrFault = (error: unknown, readFault: (error: unknown) => Fault): TableRefusal =>
+  refusalOf(error) ?? { reason: 'fault', fault: readFault(error) };

@@ -1,0 +1,118 @@
+import { createReadStream } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { openTemporaryFile, type TemporaryFile } from '../disk/temporary-file.ts';
+import type { CsvColumn } from './column.ts';
+import { csvBatches, csvHeader, type Rows } from './write.ts';
+
+/** One file of a CSV export. It can be read, as often as wanted, until the next part is asked for or the iteration ends. */
+export interface CsvPart {
+  /** `failures.csv`; where there are several `failures-1.csv`, `failures-2.csv` … */
+  readonly name: string;
+  /** From 1. */
+  readonly number: number;
+  readonly bytes: number;
+  /** Without the header. */
+  readonly rows: number;
+  readonly open: () => Readable;
+}
+
+export interface CsvPartsOptions {
+  /** What the files are called, without `.csv`. */
+  readonly name: string;
+  /** The most bytes of one part. */
+  readonly maxBytes: number;
+  readonly signal?: AbortSignal;
+  /** Where the part being written is kept; the system's temporary folder where not given. */
+  readonly folder?: string;
+}
+
+/** A row that fits no part: nothing of it was written. `row` counts from 1. */
+export class CsvRowTooLongError extends Error {
+  override readonly name = 'CsvRowTooLongError';
+  readonly row: number;
+  readonly bytes: number;
+  readonly maxBytes: number;
+  constructor(row: number, bytes: number, maxBytes: number) {
+    super(`Row ${row} takes ${bytes} bytes with the header, and a part holds ${maxBytes}`);
+    this.row = row;
+    this.bytes = bytes;
+    this.maxBytes = maxBytes;
+  }
+}
+
+interface OpenPart {
+  readonly file: TemporaryFile;
+  bytes: number;
+  rows: number;
+}
+
+/**
+ * Rows as CSV files of at most `maxBytes`, as `csvBytes` writes them: each with the column names, cut between rows. One part at
+ * a time is on disk and none in memory. No rows, no part. The files are gone when the iteration ends, however it ends.
+ * @throws CsvRowTooLongError; what `rows` throws; the file system's error; `signal.reason`
+ */
+export async function* csvParts<Row>(
+  columns: readonly CsvColumn<Row>[],
+  rows: Rows<Row>,
+  options: CsvPartsOptions,
+): AsyncGenerator<CsvPart> {
+  const header = Buffer.from(csvHeader(columns));
+  let part: OpenPart | undefined;
+  let complete = 0;
+  let rowsBefore = 0;
+
+  const write = async (text: Buffer, count: number) => {
+    if (part === undefined) {
+      part = { file: await openTemporaryFile(options.folder), bytes: 0, rows: 0 };
+      await append(part, header);
+    }
+    await append(part, text);
+    part.rows += count;
+  };
+  const fits = (bytes: number) => (part?.bytes ?? header.length) + bytes <= options.maxBytes;
+  const finished = ({ file, bytes, rows }: OpenPart, isOnly: boolean): CsvPart => {
+    complete += 1;
+    rowsBefore += rows;
+    return {
+      name: isOnly ? `${options.name}.csv` : `${options.name}-${complete}.csv`,
+      number: complete,
+      bytes,
+      rows,
+      // The path is not read: the handle is. It stays open for the next reader.
+      open: () => createReadStream('', { fd: file.handle, start: 0, autoClose: false }),
+    };
+  };
+  async function* rowByRow(lines: readonly string[]): AsyncGenerator<CsvPart> {
+    for (const line of lines) {
+      const text = Buffer.from(line);
+      if (part !== undefined && !fits(text.length)) {
+        yield finished(part, false);
+        await part.file.dispose();
+        part = undefined;
+      }
+      if (!fits(text.length))
+        throw new CsvRowTooLongError(rowsBefore + 1, header.length + text.length, options.maxBytes);
+      await write(text, 1);
+    }
+  }
+
+  try {
+    for await (const batch of csvBatches(columns, rows, options.signal)) {
+      const text = Buffer.from(batch.text);
+      if (fits(text.length)) await write(text, batch.rows);
+      else yield* rowByRow(batch.lines());
+    }
+    if (part !== undefined) yield finished(part, complete === 0);
+  } finally {
+    await part?.file.dispose();
+  }
+}
+
+async function append(part: OpenPart, bytes: Buffer): Promise<void> {
+  let written = 0;
+  while (written < bytes.length) {
+    const { bytesWritten } = await part.file.handle.write(bytes, written, bytes.length - written, part.bytes + written);
+    written += bytesWritten;
+  }
+  part.bytes += bytes.length;
+}

@@ -1,0 +1,90 @@
+import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import { openTemporaryFile, type TemporaryFile } from './temporary-file.ts';
+
+/** Lines of text in a temporary file, in the order they came: written once, read as often as wanted. */
+export interface LineFile {
+  /** `line` holds no line feed and no lone surrogate (JSON.stringify gives neither). */
+  add(line: string): void;
+  /** Resolves when what was added is on disk but for one block; to be awaited every few hundred lines. */
+  breathe(): Promise<void>;
+  /** Some hundred lines at a time. Nothing may be added meanwhile. @throws `signal.reason` */
+  read(signal?: AbortSignal): AsyncGenerator<readonly string[]>;
+  count(): number;
+  /** Frees the space. */
+  dispose(): Promise<void>;
+}
+
+/** Characters of a block: what a reader holds at a time, and what is compressed together. */
+const BLOCK_CHARACTERS = 32 * 1024;
+
+/** An empty file of lines; nothing is on disk before the first block is full. `folder`: where it is to be. */
+export function createLineFile(folder?: string): LineFile {
+  let open: string[] = [];
+  let characters = 0;
+  let sealed: Buffer[] = [];
+  let count = 0;
+  /** Compressed size of each block on disk, in order. */
+  const blocks: number[] = [];
+  let end = 0;
+  let file: TemporaryFile | undefined;
+  let writing: Promise<void> | undefined;
+
+  const writeSealed = async () => {
+    file ??= await openTemporaryFile(folder);
+    while (sealed.length > 0) {
+      const batch = sealed;
+      sealed = [];
+      for (const block of batch) {
+        for (let written = 0; written < block.length; ) {
+          const { bytesWritten } = await file.handle.write(block, written, block.length - written, end + written);
+          written += bytesWritten;
+        }
+        end += block.length;
+        blocks.push(block.length);
+      }
+    }
+  };
+  const breathe = async () => {
+    if (sealed.length === 0 && writing === undefined) return;
+    writing ??= writeSealed().finally(() => {
+      writing = undefined;
+    });
+    await writing;
+  };
+
+  return {
+    add(line) {
+      open.push(line);
+      characters += line.length + 1;
+      count += 1;
+      if (characters < BLOCK_CHARACTERS) return;
+      sealed.push(deflateRawSync(open.join('\n'), { level: 1 }));
+      open = [];
+      characters = 0;
+    },
+    breathe,
+    async *read(signal) {
+      await breathe();
+      let at = 0;
+      for (const size of blocks) {
+        signal?.throwIfAborted();
+        if (file === undefined) break;
+        const block = Buffer.allocUnsafe(size);
+        for (let have = 0; have < size; ) {
+          const { bytesRead } = await file.handle.read(block, have, size - have, at + have);
+          if (bytesRead === 0) throw new Error('A temporary file is shorter than what was written to it');
+          have += bytesRead;
+        }
+        at += size;
+        yield inflateRawSync(block).toString('utf8').split('\n');
+      }
+      signal?.throwIfAborted();
+      if (open.length > 0) yield open;
+    },
+    count: () => count,
+    async dispose() {
+      await writing?.catch(() => {});
+      await file?.dispose();
+    },
+  };
+}

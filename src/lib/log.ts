@@ -1,0 +1,13 @@
+import pino, { type Logger } from 'pino';
+import type { Config } from '../settings.ts';
+
+export type { Logger };
+
+/** The bot's log: JSON lines on stdout, errors with their causes, tokens never. */
+export const createLogger = (level: Config['LOG_LEVEL']): Logger =>
+  pino({
+    level,
+    base: null,
+    redact: ['token', '*.token', 'headers.authorization'],
+    serializers: { cause: pino.stdSerializers.err },
+  });

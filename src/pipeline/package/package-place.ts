@@ -1,0 +1,82 @@
+import { createHash } from 'node:crypto';
+import {
+  GetObjectCommand,
+  HeadObjectCommand,
+  NoSuchBucket,
+  NoSuchKey,
+  NotFound,
+  PutObjectCommand,
+  type S3Client,
+} from '@aws-sdk/client-s3';
+import { asFaultError } from '../aws.ts';
+import { DeployRefusedError } from './deploy-errors.ts';
+
+/** Where packages are kept, so that a rollback has the very bytes that ran before. */
+export interface PackagePlace {
+  readonly s3: S3Client;
+  readonly bucket: string;
+  /** Ends in `/`, or empty. */
+  readonly prefix: string;
+}
+
+/** The key of a stored package: by its content, so that the same one is stored once. */
+export const packageKey = (place: Pick<PackagePlace, 'prefix'>, codeSha256: string): string =>
+  `${place.prefix}${Buffer.from(codeSha256, 'base64').toString('hex')}.zip`;
+
+/** A package as it was stored. @throws DeployRefusedError where it is gone or other bytes stand there. */
+export async function readStored({ s3, bucket, prefix }: PackagePlace, codeSha256: string): Promise<Uint8Array> {
+  const key = packageKey({ prefix }, codeSha256);
+  const bytes = await readObject(s3, bucket, key);
+  if (!bytes || sha256(bytes) !== codeSha256) throw new DeployRefusedError({ reason: 'stored-package-gone', key });
+  return bytes;
+}
+
+/** As Lambda gives it: base64 of SHA-256. */
+export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('base64');
+
+/** Keeps a package under its hash. @throws FaultError */
+export async function storePackage(
+  { s3, bucket, prefix }: PackagePlace,
+  codeSha256: string,
+  bytes: Uint8Array,
+): Promise<void> {
+  const key = packageKey({ prefix }, codeSha256);
+  const put = new PutObjectCommand({ Bucket: bucket, Key: key, Body: bytes, ContentType: 'application/zip' });
+  await s3.send(put).catch((error: unknown) => {
+    throw asFaultError(error, { service: 's3', action: 's3:PutObject', resource: `${bucket}/${key}` });
+  });
+}
+
+/** An object's bytes; undefined where there is none. @throws FaultError */
+async function readObject(s3: S3Client, bucket: string, key: string): Promise<Uint8Array | undefined> {
+  try {
+    const found = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+    return await found.Body?.transformToByteArray();
+  } catch (error) {
+    return missingOrFault(error, bucket, key);
+  }
+}
+
+/**
+ * The bytes of an object that somebody names; undefined where there is none. Its size is asked first: nothing keeps an object
+ * from being larger than the bot's memory. @throws DeployRefusedError where it is over `most` bytes; FaultError
+ */
+export async function readNamed(
+  s3: S3Client,
+  { bucket, key }: { readonly bucket: string; readonly key: string },
+  most: number,
+): Promise<Uint8Array | undefined> {
+  try {
+    const { ContentLength: bytes = 0 } = await s3.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
+    if (bytes > most) throw new DeployRefusedError({ reason: 'too-large', bytes, most });
+  } catch (error) {
+    return missingOrFault(error, bucket, key);
+  }
+  return readObject(s3, bucket, key);
+}
+
+function missingOrFault(error: unknown, bucket: string, key: string): undefined {
+  // A HEAD has no body that could say what is missing.
+  if (error instanceof NoSuchKey || error instanceof NoSuchBucket || error instanceof NotFound) return;
+  throw asFaultError(error, { service: 's3', action: 's3:GetObject', resource: `${bucket}/${key}` });
+}

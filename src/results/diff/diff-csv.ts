@@ -1,0 +1,67 @@
+import type { CsvColumn } from '../../lib/csv/column.ts';
+import { decimalText } from '../../lib/decimal.ts';
+import type { KeyNames } from '../../pipeline/table/table-records.ts';
+import { textOf, type WireItem, type WireValue } from '../../pipeline/table/wire-value.ts';
+import { type DiffEntry, type FieldChange, hoursOf } from './diff-entry.ts';
+
+/**
+ * One line of the diff's CSV: a removed or added record, or one field of a changed one. The hours stand on one line of a record
+ * alone, so that the columns can be summed.
+ */
+export interface DiffRow {
+  readonly entry: DiffEntry;
+  readonly field?: FieldChange;
+}
+
+/** The lines of the entries, in their order. @throws what `entries` throws */
+export async function* diffRows(entries: AsyncIterable<DiffEntry>): AsyncGenerator<DiffRow> {
+  for await (const entry of entries) {
+    if (entry.kind === 'changed') for (const field of entry.fields) yield { entry, field };
+    else yield { entry };
+  }
+}
+
+/** The columns of the diff's CSV, for a table with these keys. Values without a plain text are DynamoDB JSON. */
+export function diffCsvColumns(keys: KeyNames): readonly CsvColumn<DiffRow>[] {
+  const keyNames = [keys.hash, ...(keys.range === undefined ? [] : [keys.range])];
+  return [
+    { name: 'Change', kind: 'text', read: ({ entry }) => entry.kind },
+    { name: 'Id', kind: 'text', read: ({ entry }) => entry.id },
+    { name: 'Record', kind: 'text', read: ({ entry }) => entry.record },
+    ...keyNames.map(
+      (name): CsvColumn<DiffRow> => ({ name, kind: 'text', read: ({ entry }) => plainText(entry.key[name]) }),
+    ),
+    { name: 'HoursBefore', kind: 'number', read: (row) => hoursText(row, 'before') },
+    { name: 'HoursAfter', kind: 'number', read: (row) => hoursText(row, 'after') },
+    { name: 'Field', kind: 'text', read: ({ field }) => field?.name },
+    { name: 'Before', kind: 'text', read: ({ field }) => field && valueText(field.before, field.after) },
+    { name: 'After', kind: 'text', read: ({ field }) => field && valueText(field.after, field.before) },
+    { name: 'Item', kind: 'text', read: ({ entry }) => ('item' in entry ? JSON.stringify(entry.item) : undefined) },
+  ];
+}
+
+const plainText = (value: WireValue | undefined): string | undefined =>
+  value === undefined ? undefined : (textOf(value) ?? JSON.stringify(value));
+
+/** With its type where the other side has another one: `{"S":"7.5"}` against `{"N":"7.5"}`. */
+function valueText(value: WireValue | undefined, other: WireValue | undefined): string | undefined {
+  if (value === undefined) return undefined;
+  const retyped = other !== undefined && Object.keys(value)[0] !== Object.keys(other)[0];
+  return retyped ? JSON.stringify(value) : plainText(value);
+}
+
+function hoursText({ entry, field }: DiffRow, side: 'before' | 'after'): string | undefined {
+  const item = itemWithHours(entry, field, side);
+  const hours = item && hoursOf(item, entry.record);
+  return typeof hours === 'object' ? decimalText(hours) : undefined;
+}
+
+function itemWithHours(
+  entry: DiffEntry,
+  field: FieldChange | undefined,
+  side: 'before' | 'after',
+): WireItem | undefined {
+  if ('item' in entry) return (entry.kind === 'removed') === (side === 'before') ? entry.item : undefined;
+  const value = field?.name === 'Hours' ? field[side] : undefined;
+  return value && { Hours: value };
+}

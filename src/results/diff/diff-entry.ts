@@ -1,0 +1,73 @@
+import type { DifferenceKind } from '../../backup/compare/compare.ts';
+import { canonicalItem } from '../../backup/model/canonical.ts';
+import { type Decimal, parseDecimal } from '../../lib/decimal.ts';
+import type { RecordKind } from '../../pipeline/table/table-records.ts';
+import { textOf, type WireItem, type WireValue } from '../../pipeline/table/wire-value.ts';
+
+/** One attribute that is not equal on both sides; without a value where the item does not have it. */
+export interface FieldChange {
+  readonly name: string;
+  /** In the backup. */
+  readonly before?: WireValue;
+  /** In the table. */
+  readonly after?: WireValue;
+}
+
+/** One record that is not the same in the table as in the backup. Values are DynamoDB's own, numbers as text. */
+export type DiffEntry = {
+  /** Of the key, the same in every diff: what a person chooses an entry by. */
+  readonly id: string;
+  readonly key: WireItem;
+  readonly record: RecordKind;
+} & (
+  | { readonly kind: 'removed' | 'added'; readonly item: WireItem }
+  | { readonly kind: 'changed'; readonly fields: readonly FieldChange[] }
+);
+
+/** Removed first: those are what a flush can cost. */
+export const DIFFERENCE_ORDER: readonly DifferenceKind[] = ['removed', 'changed', 'added'];
+
+/** Whether a field is left out, by names that may end in `*`. */
+export function fieldFilter(leaveOut: readonly string[]): (name: string) => boolean {
+  const names = new Set(leaveOut.filter((pattern) => !pattern.endsWith('*')));
+  const beginnings = leaveOut.filter((pattern) => pattern.endsWith('*')).map((pattern) => pattern.slice(0, -1));
+  return (name) => names.has(name) || beginnings.some((beginning) => name.startsWith(beginning));
+}
+
+/** Sets without order and numbers by value, as DynamoDB holds them equal. */
+const sameValue = (a: WireValue, b: WireValue): boolean => canonicalItem({ value: a }) === canonicalItem({ value: b });
+
+/** An attribute may be called `constructor`, which every object seems to have. */
+const own = (item: WireItem, name: string): WireValue | undefined =>
+  Object.hasOwn(item, name) ? item[name] : undefined;
+
+/** The fields, by name, in which two items differ. @throws MalformedItemError */
+export function changedFields(before: WireItem, after: WireItem): readonly FieldChange[] {
+  const changes: FieldChange[] = [];
+  for (const name of new Set([...Object.keys(before), ...Object.keys(after)])) {
+    const [was, is] = [own(before, name), own(after, name)];
+    if (was !== undefined && is !== undefined && sameValue(was, is)) continue;
+    changes.push({ name, ...(was && { before: was }), ...(is && { after: is }) });
+  }
+  return changes.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+const WITH_HOURS: readonly RecordKind[] = ['entry', 'zero-hour'];
+
+/**
+ * The hours an item books: its `Hours`, a number or a text that is one (the runbook's restore made texts of numbers).
+ * `none` where it is a record that has no hours, `unreadable` where they are no number.
+ */
+export function hoursOf(item: WireItem, record: RecordKind): Decimal | 'none' | 'unreadable' {
+  const value = item.Hours;
+  if (value === undefined || !WITH_HOURS.includes(record)) return 'none';
+  return parseDecimal(textOf(value) ?? '') ?? 'unreadable';
+}
+
+/** The person a record is of: its hash key, of a coverage record what stands before `#` and the month; a failure has none. */
+export function personOf(item: WireItem, record: RecordKind, hashKey: string): string | undefined {
+  const value = item[hashKey];
+  if (record === 'failed' || value === undefined) return undefined;
+  const text = textOf(value) ?? JSON.stringify(value);
+  return record === 'coverage' ? text.replace(/#\d{4}-\d{2}$/, '') : text;
+}

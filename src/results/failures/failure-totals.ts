@@ -1,0 +1,137 @@
+import type { LineSorterOptions } from '../../lib/disk/external-sort.ts';
+import { createTally, type TallyOf, type TopTotals } from '../../lib/disk/tally.ts';
+import type { FailureType } from '../../pipeline/invoke/invocation.ts';
+import type { Failure, LastFailure } from './failure-fold.ts';
+
+/** A cause and the images that failed of it last, and still are failed. */
+export interface CauseTotals {
+  readonly images: number;
+  /** Epoch ms of the newest. */
+  readonly newestAt: number;
+  readonly id: string;
+  /** Of the newest. */
+  readonly failureType: string;
+  /** One whole message, as an example. */
+  readonly example: string;
+}
+
+export interface FailureTotals {
+  /** Images whose last attempt failed. */
+  readonly images: number;
+  /** Images that failed and were processed or rejected later. */
+  readonly settledImages: number;
+  /** Failed images by type: the most frequent types. */
+  readonly byType: Readonly<Record<string, number>>;
+  /** Failed images of all other types. */
+  readonly ofOtherTypes: number;
+  /** Failures on record, and where. */
+  readonly failures: number;
+  readonly inTableOnly: number;
+  readonly inRunOnly: number;
+  readonly inBoth: number;
+  /** Of those in a run only: of a type that the function itself could have logged. */
+  readonly unlogged: number;
+  /** Of those in the table only: that name no image, so that none can be tried again. */
+  readonly nameless: number;
+  readonly causes: TopTotals<CauseTotals>;
+  /** The same of those images alone whose last failure the run saw that was asked for. */
+  readonly causesInRun: TopTotals<CauseTotals>;
+  /** The newest failures that are not settled. */
+  readonly newest: readonly Failure[];
+}
+
+/** The function is gone by then, or never began: it cannot log these (pipeline.md, "FailureType"). */
+const SEEN_BY_CALLER_ONLY: ReadonlySet<string> = new Set<FailureType>([
+  'TIMEOUT_ERROR',
+  'OUT_OF_MEMORY',
+  'INVOCATION_ERROR',
+  'UNREADABLE_REPLY',
+]);
+const MOST_TYPES = 12;
+const MOST_EXAMPLE = 500;
+
+const causeTotals: TallyOf<CauseTotals> = {
+  zero: { images: 0, newestAt: 0, id: '', failureType: '', example: '' },
+  plus: (a, b) => {
+    const newer = b.newestAt >= a.newestAt ? b : a;
+    return { ...newer, images: a.images + b.images };
+  },
+  weight: ({ images }) => images,
+  encode: (totals) => totals,
+  decode: (json) => JSON.parse(json),
+};
+const counts: TallyOf<number> = {
+  zero: 0,
+  plus: (a, b) => a + b,
+  weight: (n) => n,
+  encode: (n) => n,
+  decode: Number,
+};
+
+/** Adds failures up, image by image, in the same memory for any number of them, of causes and of types. */
+export function createFailureTotals(
+  options: LineSorterOptions & { readonly causes: number; readonly newest: number; readonly inRun?: string },
+) {
+  const causes = createTally(causeTotals, options);
+  const causesInRun = createTally(causeTotals, options);
+  const types = createTally(counts, options);
+  const newest: Failure[] = [];
+  const where = { failures: 0, inTableOnly: 0, inRunOnly: 0, inBoth: 0, unlogged: 0, nameless: 0 };
+  let images = 0;
+  let settledImages = 0;
+  return {
+    /** Failures of one image; `last` where its last attempt was one, `isSettled` where it was not. */
+    image(failures: readonly Failure[], end: { readonly last?: LastFailure; readonly isSettled: boolean }): void {
+      for (const { row, imageKey } of failures) {
+        where.failures += 1;
+        if (row.RecordedBy === 'table') {
+          where.inTableOnly += 1;
+          if (imageKey === '') where.nameless += 1;
+        } else if (row.RecordedBy === 'run') {
+          where.inRunOnly += 1;
+          if (!SEEN_BY_CALLER_ONLY.has(row.FailureType ?? '')) where.unlogged += 1;
+        } else where.inBoth += 1;
+      }
+      if (end.isSettled) settledImages += 1;
+      const [first] = failures;
+      if (!end.last || !first) return;
+      images += 1;
+      types.add(end.last.failureType, 1);
+      const totals = {
+        images: 1,
+        newestAt: first.at,
+        id: end.last.causeId,
+        failureType: end.last.failureType,
+        example: (first.row.ErrorMessage ?? '').slice(0, MOST_EXAMPLE),
+      };
+      causes.add(end.last.cause, totals);
+      if (end.last.runId !== undefined && end.last.runId === options.inRun) causesInRun.add(end.last.cause, totals);
+    },
+    /** To be offered every failure, the newest first. Takes text, as most need not be read. */
+    offerNewest(line: string): void {
+      if (newest.length >= options.newest) return;
+      const failure: Failure = JSON.parse(line);
+      if (failure.settledBy === undefined) newest.push(failure);
+    },
+    async breathe(): Promise<void> {
+      for (const tally of [causes, causesInRun, types]) await tally.breathe();
+    },
+    /** To be called once, after the last. */
+    async totals(signal?: AbortSignal): Promise<FailureTotals> {
+      const byType = await types.top(MOST_TYPES, signal);
+      return {
+        images,
+        settledImages,
+        byType: Object.fromEntries(byType.top.map(({ name, totals }) => [name, totals])),
+        ofOtherTypes: byType.others.totals,
+        ...where,
+        causes: await causes.top(options.causes, signal),
+        causesInRun: await causesInRun.top(options.causes, signal),
+        newest,
+      };
+    },
+    async dispose(): Promise<void> {
+      for (const tally of [causes, causesInRun, types]) await tally.dispose();
+    },
+  };
+}

@@ -1,0 +1,61 @@
+import { type KeyNames, kindOfWire, type RecordKind } from '../../pipeline/table/table-records.ts';
+import { textOf, type WireItem } from '../../pipeline/table/wire-value.ts';
+import { foldedPerson } from './image-spelling.ts';
+import { addRows, type ImageRows, noRows } from './reconcile-image.ts';
+
+/** The image that a record names: a failure its `ImageKey`, any other its `SourceImage`; undefined where it names none. */
+function imageOf(item: WireItem, record: RecordKind): string | undefined {
+  const value = record === 'failed' ? (item.ImageKey ?? item.SourceImage) : item.SourceImage;
+  return value !== undefined && 'S' in value ? value.S : undefined;
+}
+
+/** Epoch ms of an ISO time; 0 where it is none. */
+function timeOf(item: WireItem, name: string): number {
+  const value = item[name];
+  const at = value !== undefined && 'S' in value ? Date.parse(value.S) : Number.NaN;
+  return Number.isNaN(at) ? 0 : at;
+}
+
+/** What the records of some page say, by image. */
+export interface PageRows {
+  readonly byImage: ReadonlyMap<string, ImageRows>;
+  /** People who have entries, folded: by the key and by the name that is shown. A person may come twice. */
+  readonly people: readonly string[];
+}
+
+/** Adds a page's records up by the image they name; `onRecord` is told each. */
+export function rowsOfPage(
+  items: readonly WireItem[],
+  keys: KeyNames,
+  onRecord: (record: RecordKind, namesAnImage: boolean) => void,
+): PageRows {
+  const byImage = new Map<string, ImageRows>();
+  const people: string[] = [];
+  for (const item of items) {
+    const record = kindOfWire(item, keys);
+    if (record === 'entry' || record === 'zero-hour') {
+      for (const name of [textOf(item[keys.hash]), textOf(item.ResourceNameDisplay)]) {
+        const person = name === undefined ? undefined : foldedPerson(name);
+        if (person !== undefined && person !== people.at(-1) && person !== people.at(-2)) people.push(person);
+      }
+    }
+    const image = imageOf(item, record);
+    onRecord(record, image !== undefined);
+    if (image === undefined) continue;
+    const time = record === 'failed' ? 'newestFailure' : 'newestRow';
+    const at = timeOf(item, record === 'failed' ? 'FailureTimestamp' : 'ProcessingTimestamp');
+    byImage.set(image, addRows(byImage.get(image) ?? noRows, { ...noRows, [record]: 1, [time]: at }));
+  }
+  return { byImage, people };
+}
+
+/** As one line of a temporary file has it, and back. */
+export const encodeRows = (rows: ImageRows): string =>
+  [rows.entry, rows['zero-hour'], rows.rejected, rows.coverage, rows.failed, rows.newestRow, rows.newestFailure].join();
+
+export function decodeRows(text: string): ImageRows {
+  const [entry = 0, zeroHour = 0, rejected = 0, coverage = 0, failed = 0, newestRow = 0, newestFailure = 0] = text
+    .split(',')
+    .map(Number);
+  return { entry, 'zero-hour': zeroHour, rejected, coverage, failed, newestRow, newestFailure };
+}

@@ -1,0 +1,209 @@
+import type { Fault } from '../../pipeline/invoke/invocation.ts';
+import type { MetricReading, Throttling } from '../../pipeline/limits/metrics.ts';
+import type { InvocationReport } from '../../pipeline/logs/log-report.ts';
+import type { RunSnapshot } from '../../run/model/types.ts';
+import type { Cluster } from '../failures/failure-groups.ts';
+import type { CauseTotals, FailureTotals } from '../failures/failure-totals.ts';
+
+/** What a person can do about a finding; the face offers it as a button or a link. */
+export type Remedy =
+  | { readonly kind: 'slower' }
+  | { readonly kind: 'resume' }
+  | { readonly kind: 'retry-cause'; readonly causeId: string; readonly images: number }
+  | {
+      readonly kind: 'raise-quota';
+      readonly service: 'bedrock' | 'lambda' | 'textract' | 'dynamodb';
+      readonly quota: string;
+    }
+  | { readonly kind: 'raise-timeout' | 'raise-memory' }
+  | { readonly kind: 'look-at-log'; readonly errorsOnly: true };
+
+/** One thing that the diagnosis found, the heavier the more it explains (0 to 1). */
+export type Finding = { readonly weight: number; readonly remedies: readonly Remedy[] } & (
+  | { readonly kind: 'main-cause'; readonly cause: CauseTotals; readonly share: number }
+  | { readonly kind: 'many-causes'; readonly causes: number; readonly images: number }
+  | { readonly kind: 'cluster'; readonly cluster: Cluster }
+  | { readonly kind: 'throttling'; readonly throttling: Throttling }
+  /** The pipeline asked for less, as the bot itself saw: that many of its calls. */
+  | { readonly kind: 'pushback'; readonly times: number; readonly calls: number }
+  | { readonly kind: 'near-timeout'; readonly mostMs: number; readonly timeoutMs: number; readonly timedOut: number }
+  | { readonly kind: 'near-memory'; readonly mostMb: number; readonly memoryMb: number }
+  | { readonly kind: 'quota-use'; readonly name: string; readonly perMinute: number; readonly limit: number }
+  | { readonly kind: 'no-growth'; readonly minutes: number }
+  | { readonly kind: 'unlogged'; readonly images: number }
+  | { readonly kind: 'healthy' }
+);
+
+export interface DiagnosisFacts {
+  readonly run?: RunSnapshot;
+  readonly failures: FailureTotals;
+  readonly clusters: readonly Cluster[];
+  readonly metrics: MetricReading;
+  /** Of the last invocations that the log tells of. */
+  readonly reports: readonly InvocationReport[];
+  readonly functionFacts: { readonly timeoutMs: number; readonly memoryMb: number };
+  readonly modelQuota?: { readonly name: string; readonly perMinute: number };
+  /** The most images that were begun within one minute. */
+  readonly mostPerMinute?: number;
+  /** What could not be read, and which permission mends it. */
+  readonly unread: readonly Fault[];
+}
+
+export interface Diagnosis {
+  /** The heaviest first. */
+  readonly findings: readonly Finding[];
+  readonly unread: readonly Fault[];
+}
+
+/** One cause explains a trouble if it is behind this share of the failed images. */
+const MAIN_SHARE = 0.5;
+const NEAR = 0.8;
+const QUOTA_NEAR = 0.9;
+const MANY_CAUSES = 4;
+/** The runbook's "many throttling errors": so large a part of all calls. */
+const MANY_PUSHBACKS = 0.05;
+const QUOTAS: Readonly<Record<Throttling['source'], Extract<Remedy, { kind: 'raise-quota' }>>> = {
+  lambda: { kind: 'raise-quota', service: 'lambda', quota: 'Concurrent executions' },
+  bedrock: { kind: 'raise-quota', service: 'bedrock', quota: 'model inference requests per minute' },
+  textract: { kind: 'raise-quota', service: 'textract', quota: 'transactions per second' },
+  'dynamodb-writes': { kind: 'raise-quota', service: 'dynamodb', quota: 'write capacity of the table' },
+  'dynamodb-reads': { kind: 'raise-quota', service: 'dynamodb', quota: 'read capacity of the table' },
+};
+
+/** What is wrong, by the questions of the runbook's "Troubleshooting", decided from facts alone. */
+export function diagnose(facts: DiagnosisFacts): Diagnosis {
+  const findings: Finding[] = [
+    ...causeFindings(facts),
+    ...facts.clusters.slice(0, 3).map(
+      (cluster): Finding => ({
+        kind: 'cluster',
+        cluster,
+        weight: Math.min(0.9, cluster.failed / Math.max(1, facts.failures.images)) * 0.8,
+        remedies: [],
+      }),
+    ),
+    ...facts.metrics.throttling.map(
+      (throttling): Finding => ({
+        kind: 'throttling',
+        throttling,
+        weight: throttling.times >= 10 ? 0.7 : 0.4,
+        remedies: [{ kind: 'slower' }, QUOTAS[throttling.source]],
+      }),
+    ),
+    ...limitFindings(facts),
+    ...runFindings(facts),
+  ];
+  findings.sort((a, b) => b.weight - a.weight);
+  return {
+    findings: findings.length === 0 ? [{ kind: 'healthy', weight: 0, remedies: [] }] : findings,
+    unread: facts.unread,
+  };
+}
+
+/** Of the run that is looked at; where none of its images failed, of all that is on record. */
+function causesOf({ causesInRun, causes }: FailureTotals): FailureTotals['causes'] {
+  return causesInRun.top.length > 0 ? causesInRun : causes;
+}
+
+function causeFindings({ failures }: DiagnosisFacts): readonly Finding[] {
+  const found = causesOf(failures);
+  const [first] = found.top;
+  if (!first) return [];
+  const cause = first.totals;
+  const images = found.top.reduce((sum, { totals }) => sum + totals.images, found.others.totals.images);
+  const share = cause.images / Math.max(1, images);
+  const causes = found.top.length + found.others.names;
+  const main: Finding = {
+    kind: 'main-cause',
+    cause,
+    share,
+    weight: share,
+    remedies: [
+      { kind: 'retry-cause', causeId: cause.id, images: cause.images },
+      { kind: 'look-at-log', errorsOnly: true },
+    ],
+  };
+  if (share >= MAIN_SHARE || causes < MANY_CAUSES) return [main];
+  return [
+    {
+      kind: 'many-causes',
+      causes,
+      images,
+      weight: 0.5,
+      remedies: [{ kind: 'look-at-log', errorsOnly: true }],
+    },
+    main,
+  ];
+}
+
+function limitFindings({
+  metrics,
+  reports,
+  functionFacts,
+  failures,
+  modelQuota,
+  mostPerMinute,
+  run,
+}: DiagnosisFacts): readonly Finding[] {
+  const findings: Finding[] = [];
+  const { timeoutMs, memoryMb } = functionFacts;
+  const mostMs = Math.max(metrics.durationMs?.most ?? 0, ...reports.map(({ durationMs }) => durationMs));
+  const timedOut = failures.byType.TIMEOUT_ERROR ?? 0;
+  if (timedOut > 0 || (timeoutMs > 0 && mostMs >= timeoutMs * NEAR))
+    findings.push({
+      kind: 'near-timeout',
+      mostMs,
+      timeoutMs,
+      timedOut,
+      weight: timedOut > 0 ? Math.max(0.5, timedOut / Math.max(1, failures.images)) : 0.3,
+      remedies: [{ kind: 'raise-timeout' }],
+    });
+  const mostMb = Math.max(0, ...reports.map(({ maxMemoryMb }) => maxMemoryMb ?? 0));
+  const limitMb = reports.find((report) => report.memoryMb !== undefined)?.memoryMb ?? memoryMb;
+  const outOfMemory = failures.byType.OUT_OF_MEMORY ?? 0;
+  if (outOfMemory > 0 || (limitMb > 0 && mostMb >= limitMb * NEAR))
+    findings.push({
+      kind: 'near-memory',
+      mostMb,
+      memoryMb: limitMb,
+      weight: outOfMemory > 0 ? Math.max(0.5, outOfMemory / Math.max(1, failures.images)) : 0.3,
+      remedies: [{ kind: 'raise-memory' }],
+    });
+  const perMinute = Math.max(run?.imagesPerMinute ?? 0, mostPerMinute ?? 0);
+  if (modelQuota && perMinute >= modelQuota.perMinute * QUOTA_NEAR)
+    findings.push({
+      kind: 'quota-use',
+      name: modelQuota.name,
+      perMinute,
+      limit: modelQuota.perMinute,
+      weight: 0.45,
+      remedies: [{ kind: 'slower' }, QUOTAS.bedrock],
+    });
+  return findings;
+}
+
+function runFindings({ run, failures }: DiagnosisFacts): readonly Finding[] {
+  const minutes = run?.growth.minutesWithoutGrowth;
+  const tripped =
+    run?.state.kind === 'tripped' && run.state.trippedBy.kind === 'no-growth' ? run.state.trippedBy.minutes : undefined;
+  const stalled = tripped ?? (run?.warnings.some(({ kind }) => kind === 'no-growth') ? minutes : undefined);
+  const { pushbacks = 0, calls = 0 } = run?.totals ?? {};
+  return [
+    ...(pushbacks > 0 && pushbacks >= calls * MANY_PUSHBACKS
+      ? [{ kind: 'pushback', times: pushbacks, calls, weight: 0.5, remedies: [{ kind: 'slower' }] } as const]
+      : []),
+    ...(stalled === undefined
+      ? []
+      : [
+          {
+            kind: 'no-growth',
+            minutes: stalled,
+            weight: 0.95,
+            remedies: [{ kind: 'look-at-log', errorsOnly: true }],
+          } as const,
+        ]),
+    ...(failures.unlogged > 0
+      ? [{ kind: 'unlogged', images: failures.unlogged, weight: 0.2, remedies: [] } as const]
+      : []),
+  ];
+}

@@ -1,0 +1,173 @@
+import { hash } from 'node:crypto';
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { BackupPlace } from '../../backup/bucket/place.ts';
+import { readSupplements } from '../../backup/bucket/supplement.ts';
+import { readBack } from '../../backup/make/verify.ts';
+import { canonicalItem } from '../../backup/model/canonical.ts';
+import type { BackupRecord } from '../../backup/model/format.ts';
+import { keyReader, keyText } from '../../backup/model/item-key.ts';
+import { decimalText, plus, ZERO } from '../../lib/decimal.ts';
+import { keyNamesOf } from '../../pipeline/table/table.ts';
+import { kindOfWire } from '../../pipeline/table/table-records.ts';
+import { queryWire } from '../../pipeline/table/wire-table.ts';
+import { textOf, type WireItem, type WireValue } from '../../pipeline/table/wire-value.ts';
+import { ALWAYS_CHANGING } from '../../settings.ts';
+import { changedFields, type FieldChange, fieldFilter, hoursOf } from '../diff/diff-entry.ts';
+
+/** One side of a person's timesheets. */
+export interface PersonSide {
+  readonly entries: number;
+  /** Exact, in plain decimal notation. */
+  readonly hours: string;
+}
+
+/** One record that is not the same in the table as in the backup. */
+export type PersonChange = { readonly sortKey: string } & (
+  | { readonly kind: 'removed' | 'added'; readonly hours?: string }
+  | { readonly kind: 'changed'; readonly fields: readonly FieldChange[] }
+);
+
+/** A person's timesheets in the backup and in the table, side by side. */
+export interface PersonComparison {
+  readonly person: string;
+  readonly before: PersonSide;
+  readonly after: PersonSide;
+  readonly same: number;
+  readonly removed: number;
+  readonly added: number;
+  readonly changed: number;
+  /** The first changes; removed ones first. */
+  readonly changes: readonly PersonChange[];
+}
+
+/** Who is looked at: one person, or so many drawn at random with a seed. */
+export type PeopleChoice =
+  | { readonly kind: 'one'; readonly person: string }
+  | { readonly kind: 'sample'; readonly size: number; readonly seed: number };
+
+const MOST_CHANGES = 8;
+
+/**
+ * The `size` people of a stream whose hash with the seed is the lowest: a random sample of distinct names in memory of its own size,
+ * the same for the same seed. Who is not taken when first seen never is, so what belongs to those kept is seen whole.
+ */
+export function createPeopleSample(size: number, seed: number) {
+  const kept = new Map<string, string>();
+  let highest = '';
+  return {
+    /** Whether this person is in the sample so far; `dropped`: who had to go for them. */
+    offer(person: string): { readonly isIn: boolean; readonly dropped?: string } {
+      if (kept.has(person)) return { isIn: true };
+      const rank = hash('sha256', `${seed}:${person}`, 'hex');
+      if (kept.size >= size && rank >= highest) return { isIn: false };
+      kept.set(person, rank);
+      let dropped: string | undefined;
+      if (kept.size > size) {
+        [dropped] = [...kept].reduce((a, b) => (b[1] > a[1] ? b : a));
+        kept.delete(dropped);
+      }
+      highest = [...kept.values()].reduce((a, b) => (b > a ? b : a), '');
+      return { isIn: kept.has(person), ...(dropped === undefined ? {} : { dropped }) };
+    },
+    people: (): readonly string[] => [...kept.keys()].sort(),
+  };
+}
+
+/**
+ * The timesheet entries and zero-hour weeks of some people in a backup (its supplements included) against the table as it is now,
+ * read consistently. The backup is verified on the way. A person who is on neither side gives a comparison of nothing.
+ * @throws BackupDamagedError; the SDK's error; `signal.reason`.
+ */
+export async function comparePeople(
+  parts: { readonly dynamodb: DynamoDBClient; readonly place: BackupPlace },
+  request: {
+    readonly backup: BackupRecord;
+    readonly choice: PeopleChoice;
+    readonly leaveOut?: readonly string[];
+    readonly signal?: AbortSignal;
+  },
+): Promise<readonly PersonComparison[]> {
+  const { backup, choice } = request;
+  const options = request.signal ? { signal: request.signal } : {};
+  const names = keyNamesOf(backup.table);
+  const keyOf = keyReader(backup.table.keys);
+  const isLeftOut = fieldFilter(request.leaveOut ?? ALWAYS_CHANGING);
+  const sample = choice.kind === 'sample' ? createPeopleSample(choice.size, choice.seed) : undefined;
+  const before = new Map<string, Map<string, WireItem>>();
+  const take = (item: WireItem) => {
+    const kind = kindOfWire(item, names);
+    const person = textOf(item[names.hash]);
+    if (person === undefined || (kind !== 'entry' && kind !== 'zero-hour')) return;
+    if (sample) {
+      const { isIn, dropped } = sample.offer(person);
+      if (dropped !== undefined) before.delete(dropped);
+      if (!isIn) return;
+    } else if (choice.kind === 'one' && choice.person !== person) return;
+    const items = before.get(person) ?? new Map<string, WireItem>();
+    items.set(keyText(keyOf(item)), item);
+    before.set(person, items);
+  };
+  const overlay = await readSupplements(parts.place, backup.id, keyOf, request.signal);
+  await readBack(parts.place, backup, {
+    ...options,
+    visit({ item }) {
+      if (overlay.byKey.size === 0 || !overlay.byKey.has(keyText(keyOf(item)))) take(item);
+    },
+  });
+  for (const { stored } of overlay.byKey.values()) take(stored.item);
+
+  const people = choice.kind === 'one' ? [choice.person] : (sample?.people() ?? []);
+  const compared: PersonComparison[] = [];
+  const hashType = backup.table.keys.find(({ role }) => role === 'HASH')?.type ?? 'S';
+  for (const person of people) {
+    const after = new Map<string, WireItem>();
+    const value: WireValue = hashType === 'N' ? { N: person } : { S: person };
+    for await (const items of queryWire(parts.dynamodb, backup.table.name, { name: names.hash, value }, options))
+      for (const item of items) {
+        const kind = kindOfWire(item, names);
+        if (kind === 'entry' || kind === 'zero-hour') after.set(keyText(keyOf(item)), item);
+      }
+    compared.push(compare(person, before.get(person) ?? new Map(), after));
+  }
+  return compared;
+
+  function compare(
+    person: string,
+    was: ReadonlyMap<string, WireItem>,
+    is: ReadonlyMap<string, WireItem>,
+  ): PersonComparison {
+    const sortKey = (item: WireItem) => (names.range === undefined ? '' : (textOf(item[names.range]) ?? ''));
+    const hours = (item: WireItem) => {
+      const found = hoursOf(item, kindOfWire(item, names));
+      return typeof found === 'object' ? found : ZERO;
+    };
+    const side = (items: ReadonlyMap<string, WireItem>): PersonSide => ({
+      entries: items.size,
+      hours: decimalText([...items.values()].map(hours).reduce(plus, ZERO)),
+    });
+    const one = (kind: 'removed' | 'added', item: WireItem): PersonChange => ({
+      kind,
+      sortKey: sortKey(item),
+      hours: decimalText(hours(item)),
+    });
+    const removed = [...was].filter(([key]) => !is.has(key)).map(([, item]) => one('removed', item));
+    const added = [...is].filter(([key]) => !was.has(key)).map(([, item]) => one('added', item));
+    const changed: PersonChange[] = [];
+    for (const [key, item] of is) {
+      const earlier = was.get(key);
+      if (!earlier || canonicalItem(earlier) === canonicalItem(item)) continue;
+      const fields = changedFields(earlier, item).filter(({ name }) => !isLeftOut(name));
+      if (fields.length > 0) changed.push({ kind: 'changed', sortKey: sortKey(item), fields });
+    }
+    return {
+      person,
+      before: side(was),
+      after: side(is),
+      same: is.size - added.length - changed.length,
+      removed: removed.length,
+      added: added.length,
+      changed: changed.length,
+      changes: [...removed, ...changed, ...added].slice(0, MOST_CHANGES),
+    };
+  }
+}

@@ -1,0 +1,260 @@
+import { createHash } from 'node:crypto';
+import { promisify } from 'node:util';
+import { gunzip, gzip } from 'node:zlib';
+import { GetObjectCommand, NoSuchKey, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import { z } from 'zod';
+import { asFaultError } from '../../pipeline/aws.ts';
+import type { ListedImage } from '../../pipeline/images.ts';
+import type { Fault } from '../../pipeline/invoke/invocation.ts';
+import type { ManifestEntry } from '../model/types.ts';
+
+/** Where the manifest of a run is: `prefix` ends in a slash. */
+export interface ManifestPlace {
+  readonly bucket: string;
+  readonly prefix: string;
+  /** Lines of a part, when it is written. */
+  readonly partSize?: number;
+}
+
+/** What `index.json` says; it is written last, so that where it is the manifest is whole. */
+export interface ManifestIndex {
+  readonly version: 1;
+  readonly count: number;
+  /** Of all images together. */
+  readonly bytes: number;
+  readonly partSize: number;
+  /** In order; `sha256` (hex) of the gzip'd object. */
+  readonly parts: readonly { readonly count: number; readonly sha256: string }[];
+}
+
+/** The manifest is not what was frozen; `object` names which of its objects. */
+export class ManifestError extends Error {
+  override readonly name = 'ManifestError';
+  readonly object: string;
+  readonly fault: Fault;
+  constructor(object: string, what: string, cause?: unknown) {
+    super(`${object} ${what}`, { cause });
+    this.object = object;
+    this.fault = {
+      reason: 'manifest',
+      message: this.message,
+      mend: 'Put the object back (an older version of it, if the bucket keeps them), or start a new run: its list is made anew.',
+    };
+  }
+}
+
+const PART_SIZE = 5000;
+const PARTS_AT_ONCE = 2;
+const PART_BYTES = 512 * 1024;
+
+interface PartBuffer {
+  bytes: Buffer;
+  length: number;
+}
+/** Puts a text behind what is there; a buffer that is full is replaced by one of twice its size. */
+function append(buffer: PartBuffer, text: string): void {
+  // No UTF-16 unit takes more than three bytes.
+  while (buffer.length + text.length * 3 > buffer.bytes.length)
+    buffer.bytes = Buffer.concat([buffer.bytes], buffer.bytes.length * 2);
+  buffer.length += buffer.bytes.write(text, buffer.length);
+}
+
+const indexSchema: z.ZodType<ManifestIndex> = z.object({
+  version: z.literal(1),
+  count: z.int().nonnegative(),
+  bytes: z.number().nonnegative(),
+  partSize: z.int().positive(),
+  parts: z.array(z.object({ count: z.int().positive(), sha256: z.string().regex(/^[0-9a-f]{64}$/) })),
+});
+const lineSchema = z.object({ key: z.string(), size: z.number() });
+
+const zip = promisify<Buffer, Buffer>(gzip);
+const unzip = promisify<Uint8Array, Buffer>(gunzip);
+const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
+const partKey = (place: ManifestPlace, part: number) => `${place.prefix}${String(part).padStart(5, '0')}.jsonl.gz`;
+const indexKey = (place: ManifestPlace) => `${place.prefix}index.json`;
+const uri = (place: ManifestPlace, key: string) => `s3://${place.bucket}/${key}`;
+
+async function put(s3: S3Client, place: ManifestPlace, key: string, body: Uint8Array, type: string): Promise<void> {
+  await s3
+    .send(new PutObjectCommand({ Bucket: place.bucket, Key: key, Body: body, ContentType: type }))
+    .catch((error: unknown) => {
+      throw asFaultError(error, { service: 's3', action: 's3:PutObject', resource: uri(place, key) });
+    });
+}
+
+async function get(s3: S3Client, place: ManifestPlace, key: string): Promise<Uint8Array> {
+  try {
+    const { Body } = await s3.send(new GetObjectCommand({ Bucket: place.bucket, Key: key }));
+    return (await Body?.transformToByteArray()) ?? new Uint8Array();
+  } catch (error) {
+    if (error instanceof NoSuchKey) throw new ManifestError(uri(place, key), 'is missing', error);
+    throw asFaultError(error, { service: 's3', action: 's3:GetObject', resource: uri(place, key) });
+  }
+}
+
+/**
+ * Freezes a list of images, in its order, as gzip'd JSON lines of `partSize` each, and `index.json` after all of them.
+ * Holds a few parts in memory, however long the list. If the list or a write fails there is no index, so no manifest.
+ * @throws what `images` throws, FaultError, or the SDK's error.
+ */
+export async function writeManifest(
+  s3: S3Client,
+  place: ManifestPlace,
+  images: AsyncIterable<ListedImage> | Iterable<ListedImage>,
+): Promise<ManifestIndex> {
+  const partSize = place.partSize ?? PART_SIZE;
+  const parts: { count: number; sha256: string }[] = [];
+  const writing = new Set<Promise<void>>();
+  // Lines are kept as bytes in a few buffers used over and over: a million short strings would swell the heap.
+  const spare: PartBuffer[] = [];
+  const takeBuffer = (): PartBuffer => {
+    const buffer = spare.pop() ?? { bytes: Buffer.allocUnsafe(PART_BYTES), length: 0 };
+    buffer.length = 0;
+    return buffer;
+  };
+  let troubles: unknown[] = [];
+  let lines = 0;
+  let text = takeBuffer();
+  let count = 0;
+  let bytes = 0;
+
+  async function writePart(part: number, text: PartBuffer): Promise<void> {
+    const zipped = await zip(text.bytes.subarray(0, text.length));
+    spare.push(text);
+    const entry = parts[part];
+    if (entry) entry.sha256 = sha256(zipped);
+    await put(s3, place, partKey(place, part), zipped, 'application/gzip');
+  }
+  async function flush(): Promise<void> {
+    if (lines === 0) return;
+    const part = parts.push({ count: lines, sha256: '' }) - 1;
+    const write = writePart(part, text)
+      .catch((error: unknown) => void troubles.push(error))
+      .finally(() => writing.delete(write));
+    lines = 0;
+    text = takeBuffer();
+    writing.add(write);
+    if (writing.size >= PARTS_AT_ONCE) await Promise.race(writing);
+    if (troubles.length > 0) throw troubles[0];
+  }
+
+  try {
+    for await (const { key, size } of images) {
+      append(text, `${JSON.stringify({ key, size })}\n`);
+      lines++;
+      count++;
+      bytes += size;
+      if (lines >= partSize) await flush();
+    }
+    await flush();
+  } finally {
+    await Promise.all(writing);
+  }
+  if (troubles.length > 0) throw troubles[0];
+  troubles = [];
+  const index: ManifestIndex = { version: 1, count, bytes, partSize, parts };
+  await put(s3, place, indexKey(place), Buffer.from(JSON.stringify(index)), 'application/json');
+  return index;
+}
+
+/** The index of a manifest. @throws ManifestError if it is missing or not one. */
+export async function readManifestIndex(s3: S3Client, place: ManifestPlace): Promise<ManifestIndex> {
+  const key = indexKey(place);
+  const body = await get(s3, place, key);
+  const parsed = indexSchema.safeParse(jsonOf(Buffer.from(body).toString()));
+  if (!parsed.success) throw new ManifestError(uri(place, key), 'is not the index of a manifest', parsed.error);
+  const index = parsed.data;
+  const full = index.parts.slice(0, -1).every((part) => part.count === index.partSize);
+  const sum = index.parts.reduce((total, part) => total + part.count, 0);
+  if (!full || sum !== index.count)
+    throw new ManifestError(uri(place, key), `names ${index.count} images, but its parts hold ${sum}`);
+  return index;
+}
+
+const jsonOf = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+};
+
+/** One part, unzipped and checked: the very bytes that were written, and as many lines. */
+async function readPart(s3: S3Client, place: ManifestPlace, index: ManifestIndex, part: number): Promise<Buffer> {
+  const wanted = index.parts[part];
+  const key = partKey(place, part);
+  if (!wanted) return Buffer.alloc(0);
+  const body = await get(s3, place, key);
+  if (sha256(body) !== wanted.sha256)
+    throw new ManifestError(uri(place, key), 'is cut or altered: its SHA-256 is not the one that was frozen');
+  const text = await unzip(body);
+  let lines = 0;
+  for (let at = text.indexOf(NEWLINE); at >= 0; at = text.indexOf(NEWLINE, at + 1)) lines++;
+  if (lines !== wanted.count)
+    throw new ManifestError(uri(place, key), `holds ${lines} lines, where ${wanted.count} were frozen`);
+  return text;
+}
+
+const NEWLINE = 10;
+/** The lines of a part, one at a time. */
+function* linesOf(text: Buffer): Iterable<string> {
+  let from = 0;
+  for (let end = text.indexOf(NEWLINE); end >= 0; end = text.indexOf(NEWLINE, from)) {
+    yield text.toString('utf8', from, end);
+    from = end + 1;
+  }
+}
+
+function entryOf(line: string, at: number, object: string): ManifestEntry {
+  const parsed = lineSchema.safeParse(jsonOf(line));
+  if (!parsed.success) throw new ManifestError(object, `has an unreadable line for image ${at}`, parsed.error);
+  return { index: at, key: parsed.data.key, size: parsed.data.size };
+}
+
+/**
+ * The entries from number `from` on, in order. Holds two parts in memory: the one being read and the next.
+ * @throws ManifestError naming the object that is missing, cut or altered, before any entry of that object.
+ */
+export async function* readManifest(
+  s3: S3Client,
+  place: ManifestPlace,
+  index: ManifestIndex,
+  from = 0,
+): AsyncIterable<ManifestEntry> {
+  const fetchPart = (part: number) => {
+    const fetching = readPart(s3, place, index, part);
+    // If the reader stops early nobody waits for it.
+    fetching.catch(() => {});
+    return fetching;
+  };
+  if (from >= index.count) return;
+  let part = Math.floor(from / index.partSize);
+  let next: Promise<Buffer> | undefined = fetchPart(part);
+  while (next) {
+    const text: Buffer = await next;
+    const first = part * index.partSize;
+    const object = uri(place, partKey(place, part));
+    part++;
+    next = part < index.parts.length ? fetchPart(part) : undefined;
+    let at = first;
+    for (const line of linesOf(text)) {
+      if (at >= from) yield entryOf(line, at, object);
+      at++;
+    }
+  }
+}
+
+/** One entry by its number; undefined beyond the end. @throws ManifestError */
+export async function readManifestEntry(
+  s3: S3Client,
+  place: ManifestPlace,
+  index: ManifestIndex,
+  at: number,
+): Promise<ManifestEntry | undefined> {
+  const part = Math.floor(at / index.partSize);
+  let number = part * index.partSize;
+  for (const line of linesOf(await readPart(s3, place, index, part)))
+    if (number++ === at) return entryOf(line, at, uri(place, partKey(place, part)));
+  return undefined;
+}

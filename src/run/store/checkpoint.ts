@@ -1,0 +1,190 @@
+import { z } from 'zod';
+import { FAILURE_TYPES, type FailureType } from '../../pipeline/invoke/invocation.ts';
+import type { RunTotals } from '../model/types.ts';
+import { type Breaker, breakerSchema } from '../rules/breaker.ts';
+import { type Growth, growthSchema } from '../rules/growth.ts';
+import { type SavedPacer, savedPacerSchema } from '../rules/pacer.ts';
+import { type Cause, MOST_CAUSES } from '../rules/totals.ts';
+
+/**
+ * Which images have an outcome: all below `lowWater`, and the ranges beyond it (both ends included; in order, and never
+ * touching each other or the low-water mark). Its size follows what is in flight or put back, not the manifest.
+ */
+export interface Progress {
+  lowWater: number;
+  beyond: [from: number, to: number][];
+}
+
+export const emptyProgress = (): Progress => ({ lowWater: 0, beyond: [] });
+
+/** The place of the first range that ends at or after `index`. */
+function rangeAt(progress: Progress, index: number): number {
+  let low = 0;
+  let high = progress.beyond.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const range = progress.beyond[middle];
+    if (range && range[1] < index) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+export function isDone(progress: Progress, index: number): boolean {
+  if (index < progress.lowWater) return true;
+  const range = progress.beyond[rangeAt(progress, index)];
+  return range !== undefined && range[0] <= index;
+}
+
+/**
+ * Marks an image as done; marking it again changes nothing. It changes `progress` in place and returns it: this runs for
+ * every outcome. Whoever keeps a checkpoint encodes it, or takes `copyProgress`, before the next
+ * call.
+ */
+export function markDone(progress: Progress, index: number): Progress {
+  if (index < progress.lowWater) return progress;
+  const { beyond } = progress;
+  if (index === progress.lowWater) {
+    const first = beyond[0];
+    if (first && first[0] === index + 1) {
+      progress.lowWater = first[1] + 1;
+      beyond.shift();
+    } else progress.lowWater = index + 1;
+    return progress;
+  }
+  const place = rangeAt(progress, index);
+  const next = beyond[place];
+  if (next && next[0] <= index) return progress;
+  const before = beyond[place - 1];
+  const joinsBefore = before !== undefined && before[1] === index - 1;
+  const joinsNext = next !== undefined && next[0] === index + 1;
+  if (joinsBefore && joinsNext) {
+    before[1] = next[1];
+    beyond.splice(place, 1);
+  } else if (joinsBefore) before[1] = index;
+  else if (joinsNext) next[0] = index;
+  else beyond.splice(place, 0, [index, index]);
+  return progress;
+}
+
+/** A copy that later calls of `markDone` on the original do not touch. */
+export const copyProgress = (progress: Progress): Progress => structuredClone(progress);
+
+/** How many images are done. */
+export const doneCount = (progress: Progress): number =>
+  progress.beyond.reduce((sum, [from, to]) => sum + to - from + 1, progress.lowWater);
+
+/** The first image at or after `from` that is not done. It does not know where the manifest ends. */
+export function nextMissing(progress: Progress, from: number): number {
+  const index = Math.max(from, progress.lowWater);
+  const range = progress.beyond[rangeAt(progress, index)];
+  return range && range[0] <= index ? range[1] + 1 : index;
+}
+
+/** An image that was tried and has no outcome yet. */
+export interface Retry {
+  readonly index: number;
+  readonly pushbacks: number;
+  /** Connections that broke. */
+  readonly broken: number;
+}
+
+/** Everything a run must remember to go on after a crash: bounded, however large the manifest. Times are epoch ms. */
+export interface Checkpoint {
+  readonly version: 1;
+  readonly at: number;
+  readonly progress: Progress;
+  readonly retries: readonly Retry[];
+  readonly totals: RunTotals;
+  readonly breaker: Breaker;
+  readonly pacer: SavedPacer;
+  readonly growth: Growth;
+  readonly topFailures: readonly Cause[];
+  /** Of which failure type people have heard. */
+  readonly firstFailures: readonly FailureType[];
+  readonly lastFailure?: { readonly failureType: FailureType; readonly message: string; readonly key: string };
+  /** The last chunk of the journal that this checkpoint knows. */
+  readonly journalSeq: number;
+  /** The highest index started, -1 before the first. */
+  readonly startedThrough: number;
+  readonly activeMs: number;
+  /** Entries in the table when they were last counted. */
+  readonly entries?: number;
+  /** How far the run was by then: outcomes, and ms of running. */
+  readonly entriesSeenAt?: { readonly done: number; readonly activeMs: number };
+}
+
+/** A checkpoint that cannot be read: `where` is the field (empty: the text as a whole), `problem` what is wrong with it. */
+export class CheckpointError extends Error {
+  override readonly name = 'CheckpointError';
+  readonly where: string;
+  readonly problem: string;
+  constructor(where: string, problem: string, options?: { cause: unknown }) {
+    super(`The checkpoint cannot be read: ${where === '' ? '' : `${where}: `}${problem}`, options);
+    this.where = where;
+    this.problem = problem;
+  }
+}
+
+const count = z.number().int().nonnegative();
+const failureType = z.enum(FAILURE_TYPES);
+const inOrder = ({ lowWater, beyond }: Progress) =>
+  beyond.every(([from, to], place) => {
+    const previousEnd = place === 0 ? lowWater - 1 : (beyond[place - 1]?.[1] ?? 0);
+    return from <= to && from > previousEnd + 1;
+  });
+
+const progressSchema: z.ZodType<Progress> = z
+  .object({ lowWater: count, beyond: z.array(z.tuple([count, count])) })
+  .refine(inOrder, { error: 'ranges must be in order, apart, and above the low-water mark' });
+
+const totalsSchema: z.ZodType<RunTotals> = z.object({
+  processed: count,
+  rejected: count,
+  failed: count,
+  failedByType: z.partialRecord(failureType, count),
+  pushbacks: count,
+  calls: count,
+  entriesStored: z.number().nonnegative(),
+  costUsd: z.number().nonnegative(),
+  invokeMs: z.number().nonnegative(),
+});
+
+const checkpointSchema: z.ZodType<Checkpoint> = z.object({
+  version: z.literal(1),
+  at: z.number(),
+  progress: progressSchema,
+  retries: z.array(z.object({ index: count, pushbacks: count, broken: count })),
+  totals: totalsSchema,
+  breaker: breakerSchema,
+  pacer: savedPacerSchema,
+  growth: growthSchema,
+  topFailures: z.array(z.object({ failureType, message: z.string(), count })).max(MOST_CAUSES),
+  firstFailures: z.array(failureType),
+  lastFailure: z.object({ failureType, message: z.string(), key: z.string() }).exactOptional(),
+  journalSeq: count,
+  startedThrough: z.number().int().min(-1),
+  activeMs: z.number().nonnegative(),
+  entries: z.number().nonnegative().exactOptional(),
+  entriesSeenAt: z.object({ done: count, activeMs: z.number().nonnegative() }).exactOptional(),
+});
+
+/** The checkpoint as text, to be read by `decodeCheckpoint`. */
+export const encodeCheckpoint = (checkpoint: Checkpoint): string => JSON.stringify(checkpoint);
+
+/**
+ * Reads a checkpoint that `encodeCheckpoint` wrote.
+ * @throws CheckpointError with the first thing that is wrong.
+ */
+export function decodeCheckpoint(text: string): Checkpoint {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new CheckpointError('', 'it is not JSON', { cause });
+  }
+  const result = checkpointSchema.safeParse(json);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  throw new CheckpointError(issue?.path.join('.') ?? '', issue?.message ?? 'unknown', { cause: result.error });
+}

@@ -1,0 +1,297 @@
+import { z } from 'zod';
+import { FAILURE_TYPES } from '../../pipeline/invoke/invocation.ts';
+import type { Condition, ControlTable, Entry, Key } from '../../state/control-table.ts';
+import { runStateSchema } from '../model/run.ts';
+import type { RunPlace, RunPlan } from '../model/run-control.ts';
+import type { OutcomeRecord, PaceWish, Person, RunState } from '../model/types.ts';
+
+/**
+ * The runs of one pipeline in the control table.
+ *
+ * | pk | sk | holds |
+ * | --- | --- | --- |
+ * | `pipeline#NAME` | `open-run` | which run is open, if one is; the number of the last one |
+ * | `pipeline#NAME` | `run#r-0142` | that there is such a run (to list them) |
+ * | `run#r-0142` | `run` | the run's record; a person may set `stop` on it by hand |
+ * | `run#r-0142` | `outcomes#0000000007` | the journal: what images came to, in the order they came |
+ */
+
+export const paceWishSchema: z.ZodType<PaceWish> = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('auto') }),
+  z.object({ kind: z.literal('fixed'), perMinute: z.number().positive() }),
+]);
+
+const planSchema = z.object({
+  runId: z.string(),
+  selection: z.object({
+    prefix: z.string().exactOptional(),
+    limit: z.number().exactOptional(),
+    sample: z.number().exactOptional(),
+    seed: z.number().exactOptional(),
+    retry: z.object({ of: z.string(), what: z.string(), attempt: z.number() }).exactOptional(),
+  }),
+  total: z.number(),
+  totalBytes: z.number(),
+  leftOut: z.number(),
+  paceWish: paceWishSchema,
+  keep: z.boolean().exactOptional(),
+  canary: z.object({ images: z.number(), percent: z.number() }).exactOptional(),
+  ceilingPerMinute: z.number(),
+  paceBecause: z.array(z.string()),
+  expectedPerMinute: z.number(),
+  expectedMs: z.number(),
+  expectedCostUsd: z.number().exactOptional(),
+  forecastRestsOn: z.array(z.string()),
+  entries: z.number().exactOptional(),
+  entriesApproximate: z.number().exactOptional(),
+  plannedBy: z.string(),
+  plannedAt: z.number(),
+});
+/** A plan as it is kept: all of it but the other run that may stand in its way, which is looked up when it is shown. */
+export type StoredPlan = Omit<RunPlan, 'openRun'>;
+
+const placeSchema = z.object({ channel: z.string(), ts: z.string().exactOptional() });
+const paceRequestSchema = z.object({ id: z.string(), by: z.string(), wish: paceWishSchema });
+const personRequestSchema = z.object({ by: z.string() });
+
+const recordSchema = z.object({
+  runId: z.string(),
+  state: runStateSchema,
+  plan: planSchema,
+  place: placeSchema.optional(),
+  startedBy: z.string().optional(),
+  startedAt: z.number().optional(),
+  endedAt: z.number().optional(),
+  entriesAtStart: z.number().optional(),
+  /** Most images that may be in flight, from the quotas at the start. */
+  maxInFlight: z.number(),
+  ceilingPerMinute: z.number(),
+  paceWish: paceWishSchema,
+  /** The driver that may write: grows with every take-over. */
+  fence: z.number(),
+  checkpoint: z.string().optional(),
+  /** Set by hand or by another copy of the bot: any value but false, "" or 0 stops the run; "now" does not wait. */
+  stop: z.unknown().optional(),
+  stopBy: z.string().optional(),
+  pause: personRequestSchema.optional(),
+  pace: paceRequestSchema.optional(),
+  /** The change of state that people have not been told of yet. */
+  untold: z.boolean().optional(),
+});
+export type RunRecord = z.infer<typeof recordSchema>;
+
+const outcomeSchema = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('processed'),
+    entriesStored: z.number().exactOptional(),
+    resourceName: z.string().exactOptional(),
+    costUsd: z.number().exactOptional(),
+  }),
+  z.object({ kind: z.literal('rejected'), reason: z.string(), status: z.string().exactOptional() }),
+  z.object({
+    kind: z.literal('failed'),
+    failureType: z.enum(FAILURE_TYPES),
+    errorCode: z.string().exactOptional(),
+    message: z.string(),
+  }),
+]);
+const outcomeRecordSchema = z.object({
+  index: z.number(),
+  key: z.string(),
+  outcome: outcomeSchema,
+  startedAt: z.number(),
+  durationMs: z.number(),
+  pushbacks: z.number(),
+  requestId: z.string().exactOptional(),
+});
+const outcomeChunkSchema = z.array(outcomeRecordSchema);
+
+/** One write of the journal. `startedThrough`: the highest index that had been started by then. */
+export interface JournalChunk {
+  readonly seq: number;
+  readonly writer: string;
+  readonly startedThrough: number;
+  readonly records: readonly OutcomeRecord[];
+}
+
+/** The driver's right to this run was taken over by another copy. */
+export class FencedError extends Error {
+  override readonly name = 'FencedError';
+  readonly runId: string;
+  readonly fence: number;
+  constructor(runId: string, fence: number) {
+    super(`Run ${runId} is driven by another copy of the bot now (this one held fence ${fence}).`);
+    this.runId = runId;
+    this.fence = fence;
+  }
+}
+
+/** `records`: of this very writer, and on record now; they may be fewer than were handed in. */
+export type Appended =
+  | { readonly ok: true; readonly records: readonly OutcomeRecord[] }
+  | { readonly ok: false; readonly found: JournalChunk };
+
+export interface RunStore {
+  /** A new run id, r-0001 and up; never given twice. */
+  nextRunId(): Promise<string>;
+  createPlanned(plan: StoredPlan, place: RunPlace, maxInFlight: number): Promise<void>;
+  read(runId: string): Promise<RunRecord | undefined>;
+  /** Every run that was planned, the last planned first; read as far as it is asked for. */
+  newestFirst(): AsyncIterable<RunRecord>;
+  /** The run that holds the pipeline (started, not closed), and the last run that was started. */
+  readOpen(): Promise<{ openRunId?: string; lastRunId?: string }>;
+  /** Takes the pipeline for a run, once: false if another run holds it. */
+  claimPipeline(runId: string): Promise<boolean>;
+  /** Gives the pipeline free, if this run held it. */
+  releasePipeline(runId: string): Promise<void>;
+  /** Changes a record when `condition` holds; the record as it is afterwards, and whether it was changed. */
+  change(
+    runId: string,
+    change: { set?: Record<string, unknown>; remove?: string[] },
+    condition?: Condition,
+  ): Promise<{ ok: boolean; record?: RunRecord }>;
+  /** The same for the driver: throws FencedError when another took over. */
+  changeAsDriver(
+    runId: string,
+    fence: number,
+    change: { set?: Record<string, unknown>; remove?: string[] },
+  ): Promise<RunRecord>;
+  /**
+   * Puts a chunk on record. Where that number is taken it answers with what stands there: another writer's chunk, or what an
+   * earlier try of this writer's, whose reply was lost, put there.
+   */
+  append(runId: string, chunk: JournalChunk): Promise<Appended>;
+  /** The journal from `afterSeq` (exclusive), in order. */
+  journal(runId: string, afterSeq: number): AsyncIterable<JournalChunk>;
+}
+
+/** `r-0142` */
+export const runIdOf = (number: number): string => `r-${String(number).padStart(4, '0')}`;
+/** 142 of `r-0142`; undefined of what is no id of a run. */
+export const runNumberOf = (runId: string): number | undefined => {
+  const [, digits] = /^r-(\d{4,15})$/.exec(runId) ?? [];
+  return digits === undefined ? undefined : Number(digits);
+};
+
+const READ_AT_ONCE = 10;
+
+/** The condition that a run is in one of these states. */
+export const inState = (...kinds: RunState['kind'][]): Condition => ({ in: { stateKind: kinds } });
+
+/** Whether the `stop` attribute of a record asks for a stop, and which. */
+export function stopAsked(record: Pick<RunRecord, 'stop' | 'stopBy'>): { now: boolean; by?: Person } | undefined {
+  const { stop } = record;
+  if (stop === undefined || stop === null || stop === false || stop === '' || stop === 0 || stop === 'false') return;
+  return { now: stop === 'now', ...(record.stopBy === undefined ? {} : { by: record.stopBy }) };
+}
+
+/** The runs of the pipeline `name` (its function's name) in the control table. */
+export function createRunStore(table: ControlTable, name: string): RunStore {
+  const openKey: Key = { pk: `pipeline#${name}`, sk: 'open-run' };
+  const recordKey = (runId: string): Key => ({ pk: `run#${runId}`, sk: 'run' });
+  const chunkKey = (runId: string, seq: number): Key => ({
+    pk: `run#${runId}`,
+    sk: `outcomes#${String(seq).padStart(10, '0')}`,
+  });
+  const set = (change: Record<string, unknown>) => {
+    const state = change.state;
+    return typeof state === 'object' && state !== null && 'kind' in state
+      ? { ...change, stateKind: state.kind }
+      : change;
+  };
+
+  const store: RunStore = {
+    async nextRunId() {
+      const done = await table.update(openKey, { add: { lastNumber: 1 } });
+      return runIdOf(z.number().parse(done.entry?.lastNumber));
+    },
+    async createPlanned(plan, place, maxInFlight) {
+      const record = {
+        runId: plan.runId,
+        state: { kind: 'planned' },
+        stateKind: 'planned',
+        plan,
+        place,
+        ceilingPerMinute: plan.ceilingPerMinute,
+        paceWish: plan.paceWish,
+        maxInFlight,
+        fence: 0,
+      };
+      if (!(await table.create(recordKey(plan.runId), record)))
+        throw new Error(`Run ${plan.runId} is on record already; nothing was changed.`);
+      await table.create({ pk: openKey.pk, sk: `run#${plan.runId}` }, { runId: plan.runId, plannedAt: plan.plannedAt });
+    },
+    async read(runId) {
+      const entry = await table.read(recordKey(runId));
+      return entry && recordSchema.parse(entry);
+    },
+    async readOpen() {
+      const entry = await table.read(openKey);
+      const parsed = z.object({ openRunId: z.string().exactOptional(), lastRunId: z.string().exactOptional() });
+      return entry ? parsed.parse(entry) : {};
+    },
+    async *newestFirst() {
+      const entry = await table.read(openKey);
+      const { lastNumber } = z.object({ lastNumber: z.number().default(0) }).parse(entry ?? {});
+      for (let last = lastNumber; last > 0; last -= READ_AT_ONCE) {
+        const numbers = Array.from({ length: Math.min(READ_AT_ONCE, last) }, (_, index) => last - index);
+        // A number whose plan was refused has no record.
+        for (const run of await Promise.all(numbers.map((number) => store.read(runIdOf(number))))) if (run) yield run;
+      }
+    },
+    async claimPipeline(runId) {
+      const free = await table.update(
+        openKey,
+        { set: { openRunId: runId, lastRunId: runId } },
+        { absent: ['openRunId'] },
+      );
+      return free.ok || free.entry?.openRunId === runId;
+    },
+    async releasePipeline(runId) {
+      await table.update(openKey, { remove: ['openRunId'] }, { equals: { openRunId: runId } });
+    },
+    async change(runId, change, condition) {
+      const done = await table.update(
+        recordKey(runId),
+        { ...change, ...(change.set ? { set: set(change.set) } : {}) },
+        { exists: true, ...condition },
+      );
+      return { ok: done.ok, ...(done.entry ? { record: recordSchema.parse(done.entry) } : {}) };
+    },
+    async changeAsDriver(runId, fence, change) {
+      const done = await store.change(runId, change, { equals: { fence } });
+      if (!done.ok || !done.record) throw new FencedError(runId, fence);
+      return done.record;
+    },
+    async append(runId, chunk) {
+      const key = chunkKey(runId, chunk.seq);
+      const made = await table.create(key, {
+        writer: chunk.writer,
+        startedThrough: chunk.startedThrough,
+        records: JSON.stringify(chunk.records),
+      });
+      if (made) return { ok: true, records: chunk.records };
+      const entry = await table.read(key);
+      if (!entry) throw new Error(`Chunk ${chunk.seq} of the journal of ${runId} was there and is gone.`);
+      const found = readChunk(entry);
+      return found.writer === chunk.writer ? { ok: true, records: found.records } : { ok: false, found };
+    },
+    async *journal(runId, afterSeq) {
+      const entries = table.list(`run#${runId}`, { prefix: 'outcomes#', from: chunkKey(runId, afterSeq + 1).sk });
+      for await (const entry of entries) yield readChunk(entry);
+    },
+  };
+  return store;
+}
+
+function readChunk(entry: Entry): JournalChunk {
+  const { writer, startedThrough, records } = z
+    .object({ writer: z.string(), startedThrough: z.number(), records: z.string() })
+    .parse(entry);
+  return {
+    seq: Number(entry.sk.slice('outcomes#'.length)),
+    writer,
+    startedThrough,
+    records: outcomeChunkSchema.parse(JSON.parse(records)),
+  };
+}

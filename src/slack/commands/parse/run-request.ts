@@ -1,0 +1,101 @@
+import type { ImageSelection, PaceWish } from '../../../run/model/types.ts';
+import { parsePace } from '../../../run/plan/pace-words.ts';
+import { code, escapeMrkdwn } from '../../messages/kit/escape.ts';
+import { count } from '../../messages/kit/format.ts';
+import { type Read, readOptions, splitWords } from './words.ts';
+
+/** What a run is asked to be, by the words of `/rescan start` or the fields of its form. */
+export interface RunRequest {
+  readonly selection: ImageSelection;
+  /** Undefined: as the setting PACE says. */
+  readonly paceWish?: PaceWish;
+  /** The table keeps what it holds: no flush is asked for. */
+  readonly keep?: true;
+}
+
+export type RequestField = 'prefix' | 'limit' | 'sample' | 'seed' | 'pace';
+export type RequestTexts = Readonly<Partial<Record<RequestField, string>>>;
+export type RequestProblem = { readonly field: RequestField; readonly line: string };
+
+const OPTIONS = ['prefix', 'limit', 'sample', 'seed', 'pace', 'batch', 'delay'] as const;
+const MOST_IMAGES = 1_000_000_000;
+const MOST_SEED = 4_294_967_295;
+/** S3's limit of a key, UTF-8 bytes. */
+const MOST_PREFIX_BYTES = 1_024;
+
+/** Reads `keep prefix=a/b limit=50 sample=20 seed=7 pace=60`, or `batch=20 delay=30s` for the pace. */
+export function readStartWords(line: string): Read<RunRequest> {
+  const words = splitWords(line);
+  if (!words.ok) return words;
+  const isKeep = (word: string) => word.toLowerCase() === 'keep';
+  const options = readOptions(
+    words.value.filter((word) => !isKeep(word)),
+    OPTIONS,
+  );
+  if (!options.ok) return options;
+  const { value: given } = options;
+  const inBatches = (['batch', 'delay'] as const).filter((name) => given.has(name));
+  if (inBatches.length > 0 && given.has('pace'))
+    return { ok: false, line: 'Give `pace=`, or `batch=` and `delay=`, not both.' };
+  const pace = given.get('pace') ?? inBatches.map((name) => `${name}=${given.get(name)}`).join(' ');
+  const texts = { ...pick(given, ['prefix', 'limit', 'sample', 'seed']), ...(pace === '' ? {} : { pace }) };
+  const read = readRequest(texts);
+  if (read.ok && words.value.some(isKeep)) return { ok: true, value: { ...read.value, keep: true } };
+  return read.ok ? read : { ok: false, line: read.problems.map((problem) => problem.line).join('\n') };
+}
+
+/** Reads the fields, all of them: every problem is told, with the field that has it. */
+export function readRequest(
+  texts: RequestTexts,
+): { ok: true; value: RunRequest } | { ok: false; problems: readonly RequestProblem[] } {
+  const problems: RequestProblem[] = [];
+  const whole = (field: 'limit' | 'sample' | 'seed', least: number, most: number): number | undefined => {
+    const text = texts[field];
+    if (text === undefined) return;
+    const n = /^\d{1,15}$/.test(text.trim()) ? Number(text) : Number.NaN;
+    if (n >= least && n <= most) return n;
+    problems.push({
+      field,
+      line: `\`${field}\` is ${code(text, 60)}; it must be a whole number from ${count(least)} to ${count(most)}.`,
+    });
+    return;
+  };
+  const limit = whole('limit', 1, MOST_IMAGES);
+  const sample = whole('sample', 1, MOST_IMAGES);
+  const seed = whole('seed', 0, MOST_SEED);
+  const { prefix } = texts;
+  if (prefix !== undefined && Buffer.byteLength(prefix) > MOST_PREFIX_BYTES)
+    problems.push({
+      field: 'prefix',
+      line: `\`prefix\` is longer than a key in S3 can be (${count(MOST_PREFIX_BYTES)} bytes).`,
+    });
+  if (texts.seed !== undefined && texts.sample === undefined)
+    problems.push({ field: 'seed', line: '`seed` needs `sample`: it draws the sample.' });
+  const pace = texts.pace === undefined ? undefined : parsePace(texts.pace.split(/\s+/));
+  if (pace && !pace.ok) problems.push({ field: 'pace', line: escapeMrkdwn(pace.reason) });
+  if (problems.length > 0) return { ok: false, problems };
+  return {
+    ok: true,
+    value: {
+      selection: {
+        ...(prefix === undefined ? {} : { prefix }),
+        ...(limit === undefined ? {} : { limit }),
+        ...(sample === undefined ? {} : { sample }),
+        ...(seed === undefined ? {} : { seed }),
+      },
+      ...(pace?.ok ? { paceWish: pace.wish } : {}),
+    },
+  };
+}
+
+function pick<Name extends string, Chosen extends Name>(
+  values: ReadonlyMap<Name, string>,
+  names: readonly Chosen[],
+): Partial<Record<Chosen, string>> {
+  const picked: Partial<Record<Chosen, string>> = {};
+  for (const name of names) {
+    const value = values.get(name);
+    if (value !== undefined) picked[name] = value;
+  }
+  return picked;
+}

@@ -1,0 +1,31 @@
+import type { StartRefusal } from '../../checklist/steps/start-control.ts';
+import type { RunControl } from '../../run/model/run-control.ts';
+import type { Chat } from '../client/chat.ts';
+
+/** Links to the messages of runs. A link is a nicety: where there is none, undefined, never an error. */
+export interface RunLinks {
+  of(runId: string): Promise<string | undefined>;
+  ofRefusal(refusal: StartRefusal): Promise<string | undefined>;
+}
+
+export function createRunLinks(ports: {
+  runs: Pick<RunControl, 'place'>;
+  chat: Pick<Chat, 'permalink'>;
+  onTrouble: (error: unknown, message: string) => void;
+}): RunLinks {
+  const links: RunLinks = {
+    async of(runId) {
+      try {
+        const place = await ports.runs.place(runId);
+        return place?.ts === undefined
+          ? undefined
+          : await ports.chat.permalink({ channel: place.channel, ts: place.ts });
+      } catch (error) {
+        ports.onTrouble(error, `no link to the message of ${runId}`);
+        return undefined;
+      }
+    },
+    ofRefusal: async (refusal) => ('run' in refusal && refusal.run ? links.of(refusal.run.runId) : undefined),
+  };
+  return links;
+}

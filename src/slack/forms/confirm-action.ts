@@ -1,0 +1,58 @@
+import { z } from 'zod';
+import type { TableForms } from './table-forms.ts';
+import { FIELD, lookingView, readCarriedAct, readChannel } from './table-views.ts';
+import type { View } from './view.ts';
+
+const elementSchema = z.looseObject({
+  value: z.string().nullish(),
+  selected_option: z.looseObject({ value: z.string() }).nullish(),
+  selected_options: z.array(z.looseObject({ value: z.string() })).nullish(),
+});
+const valuesSchema = z.record(z.string(), z.record(z.string(), elementSchema));
+
+/** What was put into a field: the text, or the value of what was chosen. */
+function fieldOf(values: unknown, name: string): string {
+  const element = valuesSchema.safeParse(values).data?.[name]?.[name];
+  return (element?.value ?? element?.selected_option?.value ?? element?.selected_options?.[0]?.value ?? '').trim();
+}
+
+/** The submission of a flush or restore: the table's name must be typed as it is; then approval is asked for. */
+export const confirmAct = (forms: Pick<TableForms, 'ask'>): View => ({
+  role: 'operator',
+  read({ privateMetadata, values }) {
+    const carried = readCarriedAct(privateMetadata);
+    if (!carried) return;
+    const { table, channel } = carried;
+    if (fieldOf(values, FIELD.tableName) !== table)
+      return {
+        kind: 'errors',
+        errors: { [FIELD.tableName]: `The table’s name is ${table}, exactly so. Nothing was done.` },
+      };
+    const act =
+      carried.act.kind === 'flush' ? { ...carried.act, hold: fieldOf(values, FIELD.hold) === 'hold' } : carried.act;
+    const reason = fieldOf(values, FIELD.reason);
+    return {
+      kind: 'act',
+      channel,
+      act: (asker) => forms.ask(act, reason === '' ? undefined : reason, asker),
+    };
+  },
+});
+
+/** The first form of a restore: the same modal then shows what would change. */
+export const chooseRestore = (forms: Pick<TableForms, 'showRestore'>): View => ({
+  role: 'operator',
+  read({ privateMetadata, values, viewId }) {
+    const channel = readChannel(privateMetadata);
+    if (channel === undefined) return;
+    const backupId = fieldOf(values, FIELD.backup);
+    const mode = fieldOf(values, FIELD.mode) === 'replace' ? 'replace' : 'merge';
+    if (backupId === '') return { kind: 'errors', errors: { [FIELD.backup]: 'Choose a backup.' } };
+    return {
+      kind: 'next',
+      view: lookingView('Restore a backup'),
+      channel,
+      act: (asker) => forms.showRestore(viewId, { backupId, mode }, asker),
+    };
+  },
+});

@@ -1,0 +1,52 @@
+import { z } from 'zod';
+import type { DeployForms, HandedFile } from './deploy-forms.ts';
+import { PACKAGE_FIELD, readDeployId } from './deploy-view.ts';
+import { lookingView } from './table-views.ts';
+import type { View } from './view.ts';
+
+const filesSchema = z.looseObject({
+  [PACKAGE_FIELD]: z.looseObject({
+    [PACKAGE_FIELD]: z.looseObject({
+      files: z
+        .array(z.looseObject({ name: z.string(), size: z.number(), url_private_download: z.string() }))
+        .default([]),
+    }),
+  }),
+});
+
+function handedFile(values: unknown): HandedFile | undefined {
+  const [file] = filesSchema.safeParse(values).data?.[PACKAGE_FIELD]?.[PACKAGE_FIELD]?.files ?? [];
+  return file && { name: file.name, bytes: file.size, url: file.url_private_download };
+}
+
+/** The submission of a deploy: it begins; or, with a zip handed in, that is looked at first in the same modal. */
+export const confirmDeploy = (forms: Pick<DeployForms, 'deploy' | 'lookAtZip'>): View => ({
+  role: 'operator',
+  read({ privateMetadata, values, viewId }) {
+    const carried = readDeployId(privateMetadata);
+    if (!carried) return;
+    const { id, channel } = carried;
+    const file = handedFile(values);
+    if (!file) return { kind: 'act', channel, act: (asker) => forms.deploy(id, asker) };
+    return {
+      kind: 'next',
+      view: lookingView('Deploy', 'Reading the zip…'),
+      channel,
+      act: (asker) => forms.lookAtZip(viewId, file, asker),
+    };
+  },
+});
+
+export const confirmRollback = (forms: Pick<DeployForms, 'rollback'>): View => ({
+  role: 'operator',
+  read({ privateMetadata }) {
+    const carried = readDeployId(privateMetadata);
+    return (
+      carried && {
+        kind: 'act',
+        channel: carried.channel,
+        act: (asker) => forms.rollback(carried.id, carried.keeps, asker),
+      }
+    );
+  },
+});

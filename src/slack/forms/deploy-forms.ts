@@ -1,0 +1,105 @@
+import type { DeployControl } from '../../checklist/contracts/step-control.ts';
+import type { LateEnd } from '../../checklist/function/deploys.ts';
+import type { GivenPackage } from '../../pipeline/package/function-package.ts';
+import type { Asker } from '../commands/command.ts';
+import { lateEndMessage } from '../messages/checklist/late-deploy.ts';
+import { type Message, say } from '../messages/kit/message.ts';
+import { deployedMessage, IN_PLACE, rolledBackMessage } from '../messages/refusals/deploy-words.ts';
+import { stepRefusalLines, stepRefusalMessage } from '../messages/refusals/step-refusals.ts';
+import type { ModalView } from './change-plan-view.ts';
+import { deployView, rollbackView } from './deploy-view.ts';
+import { lookingView, refusalView } from './table-views.ts';
+
+/** A file that somebody handed in by a form. */
+export interface HandedFile {
+  readonly name: string;
+  readonly bytes: number;
+  /** Where Slack gives it to the bot. */
+  readonly url: string;
+}
+
+/** The forms of a deploy and its rollback: opened at once, filled when the facts are there, confirmed by who asked. */
+export interface DeployForms {
+  openDeploy(triggerId: string, given: GivenPackage | undefined, asker: Asker): Promise<Message | undefined>;
+  openRollback(triggerId: string, asker: Asker): Promise<Message | undefined>;
+  /** Looks at a zip that was handed in, in the same modal. */
+  lookAtZip(viewId: string, file: HandedFile, asker: Asker): Promise<Message | undefined>;
+  deploy(id: string, asker: Asker): Promise<Message | undefined>;
+  /** `keeps`: the hash of later code that was shown to stay. */
+  rollback(id: string, keeps: string | undefined, asker: Asker): Promise<Message | undefined>;
+  /** Tells the channel how a deploy ended whose process died. */
+  hearLateEnd(end: LateEnd): Promise<void>;
+}
+
+const TITLE = 'Deploy';
+/** What is taken directly by Lambda; larger packages come by S3. */
+const MOST_ZIP_BYTES = 50 * 1024 * 1024;
+
+export function createDeployForms(ports: {
+  deploys: DeployControl;
+  openView: (triggerId: string, view: ModalView) => Promise<string>;
+  updateView: (viewId: string, view: ModalView) => Promise<void>;
+  download: (url: string) => Promise<Uint8Array>;
+  announce: (channel: string, message: Message) => Promise<void>;
+}): DeployForms {
+  const { deploys, updateView } = ports;
+
+  async function show(viewId: string, given: GivenPackage | undefined, asker: Asker): Promise<undefined> {
+    const planned = await deploys.plan(asker.person, given);
+    await updateView(
+      viewId,
+      planned.ok ? deployView(planned.value, asker.channel) : refusalView(TITLE, stepRefusalLines(planned.refusal)),
+    );
+    return;
+  }
+
+  return {
+    async openDeploy(triggerId, given, asker) {
+      const viewId = await ports.openView(
+        triggerId,
+        lookingView(TITLE, 'Fetching the function’s package and reading it…'),
+      );
+      return show(viewId, given, asker);
+    },
+    async openRollback(triggerId, asker) {
+      const title = 'Roll back';
+      const viewId = await ports.openView(triggerId, lookingView(title, 'Looking what was deployed…'));
+      const planned = await deploys.planRollback();
+      await updateView(
+        viewId,
+        planned.ok ? rollbackView(planned.value, asker.channel) : refusalView(title, stepRefusalLines(planned.refusal)),
+      );
+      return;
+    },
+    async lookAtZip(viewId, { name, bytes, url }, asker) {
+      if (bytes > MOST_ZIP_BYTES) {
+        await updateView(
+          viewId,
+          refusalView(TITLE, [
+            'A zip of over 50 MB is not taken here. Put it into S3, then `/rescan deploy from=s3://bucket/key.zip`.',
+          ]),
+        );
+        return;
+      }
+      return show(viewId, { kind: 'zip', bytes: await ports.download(url), fileName: name }, asker);
+    },
+    async deploy(id, { person, channel, tell }) {
+      await tell(say('Deploying: publishing the version that runs, then code, handler and environment…'));
+      const done = await deploys.deploy(id, person, channel);
+      if (!done.ok) return stepRefusalMessage(done.refusal);
+      if (done.value.unchanged) return say(IN_PLACE);
+      await ports.announce(channel, deployedMessage(done.value, person));
+      return;
+    },
+    async rollback(id, keeps, { person, channel }) {
+      const done = await deploys.rollback(id, person, { channel, ...(keeps === undefined ? {} : { keeps }) });
+      if (!done.ok) return stepRefusalMessage(done.refusal);
+      await ports.announce(channel, rolledBackMessage(done.value, person));
+      return;
+    },
+    async hearLateEnd(end) {
+      // Without a channel nobody asked here: who did looks at the checklist.
+      if (end.channel !== undefined) await ports.announce(end.channel, lateEndMessage(end));
+    },
+  };
+}

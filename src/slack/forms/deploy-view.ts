@@ -1,0 +1,60 @@
+import type { KnownBlock, ModalView } from '@slack/types';
+import { z } from 'zod';
+import type { PlannedDeploy, PlannedRollback } from '../../checklist/contracts/step-control.ts';
+import { deployPlanLines, IN_PLACE, rollbackPlanLines } from '../messages/refusals/deploy-words.ts';
+
+export const CONFIRM_DEPLOY = 'confirm_deploy';
+export const CONFIRM_ROLLBACK = 'confirm_rollback';
+/** The block and the element of the zip that may be handed in. */
+export const PACKAGE_FIELD = 'package';
+
+const plain = (text: string) => ({ type: 'plain_text' as const, text });
+const section = (lines: readonly string[]): KnownBlock => ({
+  type: 'section',
+  text: { type: 'mrkdwn', text: lines.join('\n') },
+});
+
+const carriedSchema = z.strictObject({ id: z.string(), channel: z.string(), keeps: z.string().exactOptional() });
+export function readDeployId(metadata: string): z.infer<typeof carriedSchema> | undefined {
+  try {
+    return carriedSchema.parse(JSON.parse(metadata));
+  } catch {
+    return undefined;
+  }
+}
+
+/** What a deploy would change, to be confirmed; and a field for a new version of the team's own code, where none was given. */
+export function deployView({ id, plan }: PlannedDeploy, channel: string): ModalView {
+  const field: KnownBlock = {
+    type: 'input',
+    block_id: PACKAGE_FIELD,
+    optional: true,
+    label: plain('A new version of your code'),
+    hint: plain('A zip: it is looked at first, and you confirm again. Leave it empty to keep the code as it is.'),
+    element: { type: 'file_input', action_id: PACKAGE_FIELD, filetypes: ['zip'], max_files: 1 },
+  };
+  const blocks: KnownBlock[] = [
+    section(plan.inPlace ? [IN_PLACE] : deployPlanLines(plan)),
+    ...(plan.given === undefined ? [field] : []),
+  ];
+  return {
+    type: 'modal',
+    callback_id: CONFIRM_DEPLOY,
+    private_metadata: JSON.stringify({ id, channel }),
+    title: plain('Deploy'),
+    submit: plain(plan.inPlace ? 'Look at the zip' : 'Deploy'),
+    close: plain('Cancel'),
+    blocks,
+  };
+}
+
+/** What a rollback would bring back, to be confirmed. */
+export const rollbackView = ({ id, plan, ...found }: PlannedRollback, channel: string): ModalView => ({
+  type: 'modal',
+  callback_id: CONFIRM_ROLLBACK,
+  private_metadata: JSON.stringify({ id, channel, ...(found.keeps === undefined ? {} : { keeps: found.keeps }) }),
+  title: plain('Roll back'),
+  submit: plain('Roll back'),
+  close: plain('Cancel'),
+  blocks: [section(rollbackPlanLines(plan, found))],
+});

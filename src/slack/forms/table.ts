@@ -1,0 +1,28 @@
+import type { PlanningPorts } from '../requests/plan-requests.ts';
+import { changePlan } from './change-plan.ts';
+import { CHANGE_PLAN } from './change-plan-view.ts';
+import { chooseRestore, confirmAct } from './confirm-action.ts';
+import { confirmDeploy, confirmRollback } from './confirm-deploy.ts';
+import type { DeployForms } from './deploy-forms.ts';
+import { CONFIRM_DEPLOY, CONFIRM_ROLLBACK } from './deploy-view.ts';
+import type { PutBackForm } from './restore-rows-form.ts';
+import { PUT_BACK, putBackSubmission } from './restore-rows-view.ts';
+import type { TableForms } from './table-forms.ts';
+import { CHOOSE_RESTORE, CONFIRM_ACT } from './table-views.ts';
+import type { View } from './view.ts';
+
+/** Every callback_id of a modal, and what its submission comes to. */
+export const viewTable = (
+  planning: PlanningPorts,
+  forms: Pick<TableForms, 'ask' | 'showRestore'>,
+  deploys: Pick<DeployForms, 'deploy' | 'lookAtZip' | 'rollback'>,
+  putBack: Pick<PutBackForm, 'ask'>,
+): ReadonlyMap<string, View> =>
+  new Map([
+    [CHANGE_PLAN, changePlan(planning)],
+    [CONFIRM_ACT, confirmAct(forms)],
+    [CHOOSE_RESTORE, chooseRestore(forms)],
+    [CONFIRM_DEPLOY, confirmDeploy(deploys)],
+    [CONFIRM_ROLLBACK, confirmRollback(deploys)],
+    [PUT_BACK, putBackSubmission(putBack)],
+  ]);

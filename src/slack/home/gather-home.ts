@@ -1,0 +1,49 @@
+import type { Rescans } from '../../app/checklist.ts';
+import type { TableControl } from '../../checklist/contracts/table-control.ts';
+import type { RunControl } from '../../run/model/run-control.ts';
+import type { Chat } from '../client/chat.ts';
+import type { HomeFacts } from './home-view.ts';
+
+const MOST_HISTORY = 5;
+const MOST_APPROVALS = 10;
+
+/** Gathers what everybody's Home tab shows, whoever they are. */
+export async function gatherHome(ports: {
+  runs: Pick<RunControl, 'current'>;
+  tables: Pick<TableControl, 'backups' | 'openApprovals'>;
+  rescans: Pick<Rescans, 'checklist' | 'autopilot'>;
+  chat: Pick<Chat, 'permalink'>;
+  onTrouble: (error: unknown, message: string) => void;
+}): Promise<Omit<HomeFacts, 'mayAct'>> {
+  const { checklist, autopilot } = ports.rescans;
+  const [view, run, piloting, backups, waiting] = await Promise.all([
+    checklist.view(),
+    ports.runs.current(),
+    autopilot.current(),
+    ports.tables.backups(),
+    ports.tables.openApprovals(),
+  ]);
+  const history = [];
+  for await (const record of checklist.history(MOST_HISTORY)) if (record.closedAt !== undefined) history.push(record);
+  const approvals = await Promise.all(
+    waiting.slice(0, MOST_APPROVALS).map(async (approval) => {
+      const { channel, ts } = approval;
+      const link =
+        ts === undefined
+          ? undefined
+          : await ports.chat.permalink({ channel, ts }).catch((error: unknown) => {
+              ports.onTrouble(error, 'a request for approval is shown without a link');
+              return undefined;
+            });
+      return link === undefined ? approval : { ...approval, link };
+    }),
+  );
+  return {
+    view,
+    history,
+    approvals,
+    backups: backups.ok ? backups.value : 'unread',
+    ...(run ? { run } : {}),
+    ...(piloting ? { autopilot: piloting } : {}),
+  };
+}

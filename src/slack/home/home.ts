@@ -1,0 +1,123 @@
+import type { HomeView } from '@slack/types';
+import type { Clock } from '../../lib/clock.ts';
+import { readTrouble } from '../client/slack-errors.ts';
+
+/** The Home tabs of those who opened them. */
+export interface Home {
+  /** Somebody opened the tab: drawn as soon as their `everyMs` allow, and again when something changes. */
+  opened(person: string): void;
+  /** Something changed: every known tab is drawn again, each at most once in `everyMs`. Returns at once. */
+  changed(): void;
+  /** Resolves when nothing is left to draw, or when closed. */
+  drawn(): Promise<void>;
+  close(): void;
+}
+
+/** A tab nobody opened for so long is left as it is. */
+const FORGET_AFTER_MS = 24 * 60 * 60_000;
+const MOST_PEOPLE = 200;
+
+interface Tab {
+  openedAt: number;
+  /** Not drawn before this. */
+  dueAt: number;
+  isStale: boolean;
+  /** What it shows, so that the same is not published again. */
+  shown: string;
+}
+
+export function createHome<Facts>(ports: {
+  /** What all tabs show; looked up once for everyone who is due. */
+  gather: () => Promise<Facts>;
+  draw: (person: string, facts: Facts) => Promise<HomeView>;
+  publish: (person: string, view: HomeView) => Promise<void>;
+  clock: Clock;
+  /** A person's tab is drawn at most this often, ms. */
+  everyMs: number;
+  onTrouble: (error: unknown, message: string) => void;
+}): Home {
+  const { clock, everyMs } = ports;
+  const closed = new AbortController();
+  const people = new Map<string, Tab>();
+  let working: Promise<void> | undefined;
+  let nudge = new AbortController();
+
+  async function drawOne(person: string, tab: Tab, facts: Facts): Promise<void> {
+    try {
+      const view = await ports.draw(person, facts);
+      const content = JSON.stringify(view);
+      if (tab.shown === content) return;
+      await ports.publish(person, view);
+      tab.shown = content;
+    } catch (error) {
+      ports.onTrouble(error, 'a Home tab was not drawn');
+      const trouble = readTrouble(error);
+      // Refused for what it is: the same again would be refused again. It waits for the next change.
+      if (trouble.kind === 'refused') return;
+      tab.isStale = true;
+      if (trouble.kind === 'rate-limited') tab.dueAt = Math.max(tab.dueAt, clock.now() + trouble.retryAfterMs);
+    }
+  }
+
+  /** Draws everyone who is due, with what is known now. */
+  async function drawDue(): Promise<void> {
+    const now = clock.now();
+    const due = [...people].filter(([, tab]) => tab.isStale && tab.dueAt <= now);
+    if (due.length === 0) return;
+    // Before anything is looked up: what changes from here on makes it stale again.
+    for (const [, tab] of due) {
+      tab.isStale = false;
+      tab.dueAt = now + everyMs;
+    }
+    try {
+      const facts = await ports.gather();
+      for (const [person, tab] of due) await drawOne(person, tab, facts);
+    } catch (error) {
+      ports.onTrouble(error, 'what the Home tabs show could not be read');
+      for (const [, tab] of due) tab.isStale = true;
+    }
+  }
+
+  async function work(): Promise<void> {
+    while (!closed.signal.aborted) {
+      nudge = new AbortController();
+      for (const [person, tab] of people) if (clock.now() - tab.openedAt > FORGET_AFTER_MS) people.delete(person);
+      await drawDue();
+      const stale = [...people.values()].filter(({ isStale }) => isStale);
+      if (stale.length === 0) return;
+      const soonest = Math.min(...stale.map(({ dueAt }) => dueAt));
+      if (soonest > clock.now())
+        await clock.sleep(soonest - clock.now(), AbortSignal.any([closed.signal, nudge.signal]));
+    }
+  }
+  function start(): void {
+    nudge.abort();
+    working ??= work().finally(() => {
+      working = undefined;
+    });
+  }
+
+  return {
+    opened(person) {
+      if (closed.signal.aborted) return;
+      const known = people.get(person);
+      if (!known && people.size >= MOST_PEOPLE) people.delete([...people.keys()][0] ?? '');
+      // Last in the order: who has not looked for longest is forgotten first.
+      people.delete(person);
+      const { dueAt, shown } = known ?? { dueAt: Number.NEGATIVE_INFINITY, shown: '' };
+      people.set(person, { openedAt: clock.now(), dueAt, isStale: true, shown });
+      start();
+    },
+    changed() {
+      if (closed.signal.aborted || people.size === 0) return;
+      for (const tab of people.values()) tab.isStale = true;
+      start();
+    },
+    async drawn() {
+      while (working && !closed.signal.aborted) await working;
+    },
+    close() {
+      closed.abort();
+    },
+  };
+}

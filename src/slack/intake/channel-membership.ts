@@ -1,0 +1,70 @@
+import type { Clock } from '../../lib/clock.ts';
+import { readTrouble } from '../client/slack-errors.ts';
+
+/** Whether the bot can speak in a channel; `unknown` where Slack does not say. */
+export type Presence = 'member' | 'not-member' | 'archived' | 'not-found' | 'unknown';
+
+export interface PresenceCheck {
+  /** Never throws. That it is a member is kept for a minute; anything else is asked again. */
+  in(channel: string): Promise<Presence>;
+}
+
+interface SeenChannel {
+  readonly is_member?: boolean | undefined;
+  readonly is_archived?: boolean | undefined;
+}
+
+const KEEP_MS = 60_000;
+
+/**
+ * Looks whether the bot is in its channels. A bot that cannot speak would begin work of which nobody hears the trip; an
+ * invitation that was forgotten is the commonest mistake of a first day.
+ */
+export function createPresenceCheck(ports: {
+  readChannel: (channel: string) => Promise<SeenChannel | undefined>;
+  clock: Pick<Clock, 'now'>;
+  onTrouble: (error: unknown, message: string) => void;
+}): PresenceCheck {
+  const memberUntil = new Map<string, number>();
+
+  async function look(channel: string): Promise<Presence> {
+    try {
+      const seen = await ports.readChannel(channel);
+      if (!seen) return 'unknown';
+      if (seen.is_archived) return 'archived';
+      return seen.is_member ? 'member' : 'not-member';
+    } catch (error) {
+      const trouble = readTrouble(error);
+      // A private channel shows itself to its members alone.
+      if (trouble.kind === 'refused' && trouble.code === 'channel_not_found') return 'not-found';
+      ports.onTrouble(error, 'Slack did not say whether the bot is in a channel');
+      return 'unknown';
+    }
+  }
+
+  return {
+    async in(channel) {
+      const now = ports.clock.now();
+      if ((memberUntil.get(channel) ?? 0) > now) return 'member';
+      const presence = await look(channel);
+      if (presence === 'member') memberUntil.set(channel, now + KEEP_MS);
+      return presence;
+    },
+  };
+}
+
+/** What is wrong with each channel of the settings in which the bot cannot speak, in words for the log. */
+export async function silentChannels(channels: readonly string[], check: PresenceCheck): Promise<readonly string[]> {
+  const words = { 'not-member': 'the bot is not in it: /invite it there', archived: 'it is archived' } as const;
+  const found: string[] = [];
+  for (const channel of channels) {
+    const presence = await check.in(channel);
+    if (presence === 'member' || presence === 'unknown') continue;
+    const why =
+      presence === 'not-found'
+        ? 'there is no such channel, or it is private and the bot is not in it'
+        : words[presence];
+    found.push(`${channel} of SLACK_CHANNELS: ${why}. Nothing can be said there, alerts neither.`);
+  }
+  return found;
+}

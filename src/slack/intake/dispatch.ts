@@ -1,0 +1,194 @@
+import type { Clock } from '../../lib/clock.ts';
+import type { Action } from '../actions/action.ts';
+import type { MessagePlace } from '../client/chat.ts';
+import { isMuted, readTrouble } from '../client/slack-errors.ts';
+import type { Asker, Command } from '../commands/command.ts';
+import type { ModalView } from '../forms/change-plan-view.ts';
+import type { SubmittedView, View } from '../forms/view.ts';
+import { unknownWordMessage } from '../messages/help/help.ts';
+import { type Message, say } from '../messages/kit/message.ts';
+import {
+  defectMessage,
+  mutedMessage,
+  permissionRefusalMessage,
+  unheardMessage,
+  wrongChannelMessage,
+} from '../messages/refusals/refusals.ts';
+import { badLineMessage } from '../messages/run/answers.ts';
+import type { PresenceCheck } from './channel-membership.ts';
+import type { Seen } from './deduplicate.ts';
+import type { Permission, Permissions, Role } from './permissions.ts';
+
+/** What comes in from Slack, out of a verified envelope. */
+interface Incoming {
+  readonly person: string;
+  /** The same when Slack delivers it again, another for each command, click and submission. */
+  readonly deliveryId: string;
+  readonly tell: (message: Message) => Promise<void>;
+}
+export interface IncomingCommand extends Incoming {
+  readonly channel: string;
+  readonly triggerId: string;
+  readonly text: string;
+  /** Acknowledges, with an answer if there is one. Never throws; false where Slack did not get it. */
+  readonly acknowledge: (message?: Message) => Promise<boolean>;
+}
+export interface IncomingClick extends Incoming {
+  readonly message: MessagePlace;
+  readonly isEphemeral: boolean;
+  readonly actionId: string;
+  readonly value: string;
+  readonly triggerId: string;
+  readonly removeButtons: () => Promise<void>;
+  readonly acknowledge: () => Promise<boolean>;
+}
+export interface IncomingSubmission extends SubmittedView {
+  readonly person: string;
+  readonly deliveryId: string;
+  readonly callbackId: string;
+  readonly tellIn: (channel: string, message: Message) => Promise<void>;
+  readonly acknowledge: (answer?: SubmissionAnswer) => Promise<boolean>;
+}
+
+/** What a form shows next: errors at its fields, or another view in its place. */
+export type SubmissionAnswer = { readonly errors: Readonly<Record<string, string>> } | { readonly view: ModalView };
+
+/** The one way in: drops what was delivered twice, asks who may, finds the handler, says what came of it. */
+export interface Intake {
+  command(incoming: IncomingCommand): Promise<void>;
+  click(incoming: IncomingClick): Promise<void>;
+  submission(incoming: IncomingSubmission): Promise<void>;
+}
+
+/** An acknowledgement waits no longer than this for who may (design: within a second). */
+const PERMISSION_WITHIN_MS = 600;
+
+export function createIntake(ports: {
+  commands: ReadonlyMap<string, Command>;
+  actions: Readonly<Record<string, Action>>;
+  views: ReadonlyMap<string, View>;
+  permissions: Permissions;
+  presence: PresenceCheck;
+  channels: readonly string[];
+  seen: Seen;
+  clock: Clock;
+  /** Logs an error nobody foresaw; answers the reference under which it is found. */
+  onDefect: (error: unknown, doing: string) => string;
+  /** Takes down who did what and what came of it. Returns at once: nothing waits for it, a stop least of all. */
+  audit: (facts: { who: string; what: string; outcome: string }) => void;
+}): Intake {
+  const { commands, permissions, channels, clock } = ports;
+  const isAllowed = (channel: string) => channels.includes(channel);
+
+  /** Runs it to its end and says what there is to say. Never throws. */
+  async function carryOut(
+    asker: Pick<Asker, 'tell' | 'person'>,
+    doing: string,
+    role: Role,
+    act: () => Promise<Message | undefined>,
+  ) {
+    // Who only looks changes nothing.
+    const note = (outcome: string) =>
+      role === 'viewer' ? undefined : ports.audit({ who: asker.person, what: doing, outcome });
+    try {
+      const answer = await act();
+      note(answer?.text.split('\n')[0] ?? 'done');
+      if (answer) await asker.tell(answer);
+    } catch (error) {
+      const trouble = readTrouble(error);
+      if (trouble.kind === 'refused' && isMuted(trouble.code)) {
+        note(`Slack answered ${trouble.code}`);
+        return asker.tell(mutedMessage(trouble.code));
+      }
+      const ref = ports.onDefect(error, doing);
+      note(`an error nobody foresaw (ref ${ref})`);
+      await asker.tell(defectMessage(ref));
+    }
+  }
+
+  async function ifAllowed(
+    person: string,
+    role: Role,
+    act: () => Promise<Message | undefined>,
+  ): Promise<Message | undefined> {
+    const permission = await permissions.may(person, role);
+    return permission.ok ? act() : permissionRefusalMessage(permission.refusal);
+  }
+
+  /** The permission, if it is known quickly. */
+  async function soon(permission: Promise<Permission>): Promise<Permission | undefined> {
+    const known = new AbortController();
+    try {
+      return await Promise.race([permission, clock.sleep(PERMISSION_WITHIN_MS, known.signal).then(() => undefined)]);
+    } finally {
+      known.abort();
+    }
+  }
+
+  return {
+    async command({ text, person, channel, triggerId, deliveryId, tell, acknowledge }) {
+      // A failed acknowledgement shows the person Slack's own error; what they asked for is done all the same.
+      const answerAtOnce = async (message: Message) => {
+        if (!(await acknowledge(message))) await tell(message);
+      };
+      if (!ports.seen.isNew(deliveryId)) return void (await acknowledge());
+      if (!isAllowed(channel)) return answerAtOnce(wrongChannelMessage(channels));
+      const [, typed = '', rest = ''] = /^(\S*)\s*([\s\S]*)$/.exec(text.trim()) ?? [];
+      const word = typed === '' ? 'help' : typed.toLowerCase();
+      const command = commands.get(word);
+      if (!command) return answerAtOnce(unknownWordMessage(typed, [...commands.keys()]));
+      const read = command.read(rest);
+      if (!read.ok) return answerAtOnce(badLineMessage(read.line, command.usage));
+      const deciding = permissions.may(person, command.role);
+      const decided = await soon(deciding);
+      const said = `/rescan ${text.trim()}`;
+      if (decided && !decided.ok) {
+        const refusal = permissionRefusalMessage(decided.refusal);
+        ports.audit({ who: person, what: said, outcome: refusal.text.split('\n')[0] ?? '' });
+        return answerAtOnce(refusal);
+      }
+      const { atOnce, act, worksUnheard } = read.value;
+      if (decided && atOnce) await answerAtOnce(atOnce);
+      else await acknowledge();
+      const asker = { person, channel, triggerId, tell };
+      await carryOut(asker, said, command.role, async () => {
+        const permission = await deciding;
+        if (!permission.ok) return permissionRefusalMessage(permission.refusal);
+        if (command.role !== 'viewer' && !worksUnheard) {
+          const presence = await ports.presence.in(channel);
+          if (presence !== 'member' && presence !== 'unknown') return unheardMessage(channel, presence);
+        }
+        if (!decided && atOnce) await tell(atOnce);
+        return act(asker);
+      });
+    },
+
+    async click(incoming) {
+      await incoming.acknowledge();
+      if (!ports.seen.isNew(incoming.deliveryId)) return;
+      const { message, person, actionId, tell } = incoming;
+      if (!isAllowed(message.channel)) return tell(wrongChannelMessage(channels));
+      const action = Object.hasOwn(ports.actions, actionId) ? ports.actions[actionId] : undefined;
+      if (!action)
+        return tell(
+          say('This button is of an older version of the bot: nothing was done. `/rescan status` shows what is there.'),
+        );
+      const doing = `the button ${actionId}${incoming.value === '' ? '' : ` of ${incoming.value}`}`;
+      await carryOut(incoming, doing, action.isAct ? 'operator' : action.role, () =>
+        ifAllowed(person, action.role, () => action.act({ ...incoming, channel: message.channel })),
+      );
+    },
+
+    async submission(incoming) {
+      const { person, callbackId, acknowledge } = incoming;
+      const view = ports.views.get(callbackId);
+      const submission = view?.read(incoming);
+      if (submission?.kind === 'errors') return void (await acknowledge({ errors: submission.errors }));
+      await acknowledge(submission?.kind === 'next' ? { view: submission.view } : undefined);
+      if (!view || !submission || !ports.seen.isNew(incoming.deliveryId) || !isAllowed(submission.channel)) return;
+      const { channel, act } = submission;
+      const asker: Asker = { person, channel, tell: (message) => incoming.tellIn(channel, message) };
+      await carryOut(asker, `the form ${callbackId}`, view.role, () => ifAllowed(person, view.role, () => act(asker)));
+    },
+  };
+}

@@ -1,0 +1,47 @@
+import { z } from 'zod';
+import { unescapeMrkdwn } from '../messages/kit/escape.ts';
+
+/** What the bot reads out of Slack's envelopes, and no more. The actor is always the envelope's own user id. */
+
+export const commandSchema = z.looseObject({
+  user_id: z.string(),
+  channel_id: z.string(),
+  // Slack writes `& < >` of what people type as entities; an image's key may hold them.
+  text: z.string().default('').transform(unescapeMrkdwn),
+  trigger_id: z.string(),
+  response_url: z.string().optional(),
+});
+
+export const clickSchema = z.looseObject({
+  user: z.looseObject({ id: z.string() }),
+  trigger_id: z.string(),
+  response_url: z.string().optional(),
+  view: z.looseObject({ type: z.string() }).optional(),
+  container: z.looseObject({
+    type: z.string(),
+    message_ts: z.string().optional(),
+    channel_id: z.string().optional(),
+    is_ephemeral: z.boolean().optional(),
+  }),
+  message: z
+    .looseObject({
+      text: z.string().default(''),
+      blocks: z.array(z.looseObject({ type: z.string(), block_id: z.string().exactOptional() })).default([]),
+    })
+    .optional(),
+  actions: z
+    .array(z.looseObject({ action_id: z.string(), value: z.string().optional(), action_ts: z.string().optional() }))
+    .min(1),
+});
+
+export const submissionSchema = z.looseObject({
+  user: z.looseObject({ id: z.string() }),
+  trigger_id: z.string().optional(),
+  view: z.looseObject({
+    id: z.string(),
+    callback_id: z.string(),
+    hash: z.string().optional(),
+    private_metadata: z.string().default(''),
+    state: z.looseObject({ values: z.unknown() }),
+  }),
+});

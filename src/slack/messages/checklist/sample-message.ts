@@ -1,0 +1,32 @@
+import type { SampleResult } from '../../../checklist/function/sample.ts';
+import { code } from '../kit/escape.ts';
+import { counted } from '../kit/format.ts';
+import { compose, type Message } from '../kit/message.ts';
+
+/** What the images of a sample came to, each in a line. */
+export function sampleMessage({ images, failed }: SampleResult): Message {
+  return compose({
+    fact:
+      failed === 0
+        ? `The function works today: ${counted(images.length, 'image')} tried, none failed.`
+        : `${failed} of ${counted(images.length, 'image')} tried failed: a rescan would fail too.`,
+    lines: [
+      ...images.map(({ key, outcome }) => `• ${code(key, 200)}: ${outcomeWords(outcome)}`),
+      ...(failed === 0 ? [] : ['Mend the function, then `/rescan sample` again.']),
+    ],
+  });
+}
+
+type SampledOutcome = SampleResult['images'][number]['outcome'];
+function outcomeWords(outcome: SampledOutcome): string {
+  switch (outcome.kind) {
+    case 'processed':
+      return outcome.entriesStored === undefined
+        ? 'processed'
+        : `processed, ${counted(outcome.entriesStored, 'entry', 'entries')}`;
+    case 'rejected':
+      return `rejected (${code(outcome.reason, 120)}), which is no failure`;
+    case 'failed':
+      return `failed: ${code(`${outcome.failureType} · ${outcome.message}`, 300)}`;
+  }
+}

@@ -1,0 +1,115 @@
+import type { DiffNow } from '../../../checklist/contracts/result-control.ts';
+import { textOf, type WireItem } from '../../../pipeline/table/wire-value.ts';
+import type { DiffEntry } from '../../../results/diff/diff-entry.ts';
+import { ACTION, button } from '../kit/buttons.ts';
+import { code, sentence } from '../kit/escape.ts';
+import { count, counted, duration } from '../kit/format.ts';
+import { compose, type Message } from '../kit/message.ts';
+import { tableFigure } from '../kit/table-figure.ts';
+import { runName } from '../run/run-words.ts';
+import { valueWords } from './validation-message.ts';
+
+const MOST_PEOPLE = 8;
+const MOST_FIELDS = 8;
+
+/** The names of an entry: its key, each part as it is. */
+export const entryName = (key: WireItem): string =>
+  Object.values(key)
+    .map((value) => textOf(value) ?? JSON.stringify(value))
+    .join(' ');
+
+/** The hours of an entry, if it has any: ` · 7.5 h`. */
+export const hoursSuffix = (item: WireItem): string => {
+  const hours = textOf(item.Hours);
+  return hours === undefined ? '' : ` · ${hours} h`;
+};
+
+/** How the table differs from a backup: removed entries first, as those are what a flush can cost. */
+export function diffMessage(
+  { backup, totals, openRun }: Pick<DiffNow, 'backup' | 'totals' | 'openRun'>,
+  examples: readonly DiffEntry[],
+  now: number,
+): Message {
+  const { removed, changed, added, removedWithoutImage, hours } = totals;
+  const name = `backup ${code(backup.id, 80)} (${duration(now - backup.startedAt)} old)`;
+  const inFields =
+    totals.sameButLeftOut > 0
+      ? [`${counted(totals.sameButLeftOut, 'record')} differ only in fields that every rescan changes.`]
+      : [];
+  if (removed + changed + added === 0)
+    return compose({
+      fact: `The table holds what ${name} holds: ${counted(totals.same, 'record')}, nothing added, nothing removed.`,
+      lines: [...openRunLines(openRun), ...inFields],
+    });
+  return compose({
+    fact: `Against ${name}: ${count(removed)} removed, ${count(changed)} changed, ${count(added)} added; ${count(totals.same)} the same.`,
+    lines: [
+      ...openRunLines(openRun),
+      ...(removedWithoutImage > 0
+        ? [
+            `:warning: *${counted(removedWithoutImage, 'removed entry names', 'removed entries name')} no image*: made by hand, so no rescan brings ${removedWithoutImage === 1 ? 'it' : 'them'} back.`,
+          ]
+        : []),
+      `Hours: ${hours.gained} gained, ${hours.lost} lost, ${hours.net} net${hours.unreadable > 0 ? `; ${counted(hours.unreadable, 'record')} with hours that are no number` : ''}.`,
+      ...examples.map(exampleLine),
+      ...inFields,
+    ],
+    figures:
+      totals.byPerson.top.length === 0
+        ? []
+        : [
+            tableFigure(
+              ['Person', 'Removed', 'Changed', 'Added', 'Hours gained', 'Hours lost'],
+              totals.byPerson.top
+                .slice(0, MOST_PEOPLE)
+                .map(({ name: person, totals: of }) => [
+                  person,
+                  count(of.removed),
+                  count(of.changed),
+                  count(of.added),
+                  of.hours.gained,
+                  of.hours.lost,
+                ]),
+              { right: [1, 2, 3, 4, 5] },
+            ),
+          ],
+    notes: [
+      ...(totals.byField.top.length === 0
+        ? []
+        : [
+            `Changed fields: ${totals.byField.top
+              .slice(0, MOST_FIELDS)
+              .map(({ name: field, totals: times }) => `${code(field, 60)} ${count(times)}`)
+              .join(', ')}.`,
+          ]),
+      'The whole list stands beside this as CSV.',
+    ],
+    // While a run is under way, what is missing may come by itself a moment later.
+    buttons:
+      removed > 0 && openRun?.state !== 'running'
+        ? [button(ACTION.putBack, 'Put removed entries back…', backup.id)]
+        : [],
+  });
+}
+
+/** What is told of a run that is not through: the table is not yet what it will be. */
+export const openRunLines = (openRun: DiffNow['openRun']): readonly string[] =>
+  openRun === undefined
+    ? []
+    : openRun.state === 'running'
+      ? [
+          `:warning: *${runName(openRun.runId)} is writing into the table*: this is how it stood while it was read, and what is removed may come with the images that are left.`,
+        ]
+      : [
+          `:warning: *${runName(openRun.runId)} is not through* (${openRun.state}): what is removed may come with the images that are left.`,
+        ];
+
+function exampleLine(entry: DiffEntry): string {
+  const name = code(entryName(entry.key), 150);
+  if (entry.kind === 'changed') {
+    const [field] = entry.fields;
+    return `• changed ${name}: ${field ? `${code(field.name, 60)} ${code(valueWords(field.before), 60)} → ${code(valueWords(field.after), 60)}` : ''}${entry.fields.length > 1 ? `, and ${counted(entry.fields.length - 1, 'more field')}` : ''}`;
+  }
+  const hours = textOf(entry.item.Hours);
+  return `• ${entry.kind} ${name}${hours === undefined ? '' : ` · ${sentence(hours, 40)} h`}`;
+}

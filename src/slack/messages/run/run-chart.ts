@@ -1,0 +1,61 @@
+import type { Stretch } from '../../../results/report/timeline.ts';
+import { count, rate } from '../kit/format.ts';
+import type { ChartBlock, Figure } from '../kit/message.ts';
+
+const BARS = '▁▂▃▄▅▆▇█';
+
+/** A row of bars, one a value, for where no chart is taken. */
+export function sparkline(values: readonly number[]): string {
+  const most = Math.max(...values, 0);
+  return values.map((value) => (most <= 0 ? BARS[0] : BARS[Math.round((value / most) * (BARS.length - 1))])).join('');
+}
+
+/** `12:30` in a run of less than an hour, else `3h05`: the time since the start, one label for each stretch, no two alike. */
+function labelsOf(stretches: readonly Stretch[]): readonly string[] {
+  const begun = stretches[0]?.from ?? 0;
+  const isShort = (stretches.at(-1)?.to ?? begun) - begun < 3_600_000;
+  const two = (n: number) => String(n).padStart(2, '0');
+  return stretches.map(({ from }) => {
+    const seconds = Math.round((from - begun) / 1000);
+    return isShort
+      ? `${Math.floor(seconds / 60)}:${two(seconds % 60)}`
+      : `${Math.floor(seconds / 3600)}h${two(Math.floor((seconds % 3600) / 60))}`;
+  });
+}
+
+/** Throughput and failures, and the growth of the table, over the time of a run. None where it came to nothing. */
+export function runCharts(stretches: readonly Stretch[]): readonly Figure[] {
+  if (stretches.every(({ images }) => images === 0)) return [];
+  const labels = labelsOf(stretches);
+  const line = (name: string, values: readonly number[]) => ({
+    name,
+    data: values.map((value, at) => ({ label: labels[at] ?? '', value })),
+  });
+  const chart = (title: string, yLabel: string, series: ChartBlock['chart']['series']): ChartBlock => ({
+    type: 'data_visualization',
+    title,
+    chart: { type: 'line', series, axis_config: { categories: labels, x_label: 'since the start', y_label: yLabel } },
+  });
+  const perMinute = (value: number, { from, to }: Stretch) =>
+    Math.round((value * 600_000) / Math.max(1, to - from)) / 10;
+  const images = stretches.map((stretch) => perMinute(stretch.images, stretch));
+  const failed = stretches.map((stretch) => perMinute(stretch.failed, stretch));
+  let sum = 0;
+  const entries = stretches.map((stretch) => {
+    sum += stretch.entries;
+    return sum;
+  });
+  return [
+    {
+      block: chart('Images a minute', 'images a minute', [line('images', images), line('failed', failed)]),
+      plain: [
+        `Images a minute: \`${sparkline(images)}\` (at most ${rate(Math.max(...images))})`,
+        `Failed a minute: \`${sparkline(failed)}\` (at most ${rate(Math.max(...failed))})`,
+      ],
+    },
+    {
+      block: chart('Entries stored, all together', 'entries', [line('entries', entries)]),
+      plain: [`Entries stored: \`${sparkline(entries)}\` (${count(sum)} at the end)`],
+    },
+  ];
+}

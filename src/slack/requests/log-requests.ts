@@ -1,0 +1,128 @@
+import { Readable } from 'node:stream';
+import type { ResultControl } from '../../checklist/contracts/result-control.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { FaultError } from '../../pipeline/fault.ts';
+import { patternOfText, readAround, readNewest } from '../../pipeline/logs/log-read.ts';
+import { groupByInvocation, type InvocationLog } from '../../pipeline/logs/log-report.ts';
+import {
+  LogGroupMissingError,
+  type LogLine,
+  LogPatternRefusedError,
+  type LogWindow,
+} from '../../pipeline/logs/logs.ts';
+import type { Chat } from '../client/chat.ts';
+import type { FileContent, FileUpload } from '../client/file-upload.ts';
+import type { Asker } from '../commands/command.ts';
+import { code } from '../messages/kit/escape.ts';
+import { bytes } from '../messages/kit/format.ts';
+import { type Message, say } from '../messages/kit/message.ts';
+import { fileTroubleMessage } from '../messages/refusals/file-errors.ts';
+import { type LogsAsked, logFileLines, logsMessage } from '../messages/results/log-message.ts';
+import { faultLines } from '../messages/run/run-words.ts';
+
+/** Looking at the function's log. */
+export interface LogDeeds {
+  show(asked: LogsAsked, asker: Pick<Asker, 'channel'>): Promise<Message | undefined>;
+}
+
+/** How far the clocks of the bot and of Lambda may be apart. */
+const ABOUT_MS = 60_000;
+
+export function createLogDeeds(ports: {
+  findLines: (window: LogWindow) => AsyncIterable<LogLine>;
+  results: Pick<ResultControl, 'attempts'>;
+  chat: Pick<Chat, 'post'>;
+  files: FileUpload;
+  clock: Clock;
+}): LogDeeds {
+  const { chat, clock } = ports;
+  return {
+    async show(asked, { channel }) {
+      let found: Awaited<ReturnType<typeof readGroups>>;
+      try {
+        found = await readGroups(asked);
+      } catch (error) {
+        return logRefusal(error);
+      }
+      const { groups } = found;
+      const { message, isWhole } = logsMessage(groups, asked, found);
+      const ts = await chat.post(channel, message);
+      if (isWhole) return undefined;
+      try {
+        await ports.files.share({
+          channel,
+          threadTs: ts,
+          comment: (_, size) => `The log by invocation, errors first: ${bytes(size)}.`,
+          files: oneFile('function-log.txt', `${[...logFileLines(groups)].join('\n')}\n`),
+        });
+        return undefined;
+      } catch (error) {
+        return fileTroubleMessage(error, 'the log');
+      }
+    },
+  };
+
+  /** What was asked for by invocation: whole invocations, though a pattern or an image is named in one line of them alone. */
+  async function readGroups(asked: LogsAsked) {
+    const to = clock.now();
+    const window = { from: to - asked.fromMs, to };
+    const { image } = asked;
+    const read = await readLines(asked, window);
+    const isWanted = ({ isHit, isError }: InvocationLog) => isHit && (!asked.errorsOnly || isError);
+    const groups: readonly InvocationLog[] = groupByInvocation(read.lines, read.hits)
+      .filter(isWanted)
+      .filter((group) => image === undefined || group.lines.some(({ message }) => message.includes(image)));
+    const found = { lines: read.lines.length, isCut: read.isCut, from: read.from };
+    if (image === undefined || groups.length > 0) return { ...found, groups };
+    return { ...found, ...(await readAttempts(image, isWanted)) };
+  }
+
+  /** A function need not say which image it is at: the runs know under which request each was invoked, and when. */
+  async function readAttempts(image: string, isWanted: (group: InvocationLog) => boolean) {
+    const attempts = await ports.results.attempts(image);
+    const groups: InvocationLog[] = [];
+    const runIds = new Set<string>();
+    for (const { runId, requestId, startedAt, durationMs } of attempts.ok ? attempts.value : []) {
+      if (requestId === undefined) continue;
+      const window = { from: startedAt - ABOUT_MS, to: startedAt + durationMs + ABOUT_MS };
+      const read = await readAround(ports.findLines, window, patternOfText(requestId));
+      const its = groupByInvocation(read.lines, read.hits).filter((group) => group.requestId === requestId);
+      groups.push(...its.filter(isWanted));
+      if (its.length > 0) runIds.add(runId);
+    }
+    return { groups, invokedBy: [...runIds] };
+  }
+
+  async function readLines({ pattern, image }: LogsAsked, window: { from: number; to: number }) {
+    if (pattern !== undefined) return readAround(ports.findLines, window, pattern);
+    if (image === undefined) return { ...(await readNewest(ports.findLines, window)), hits: undefined };
+    try {
+      return await readAround(ports.findLines, window, patternOfText(image));
+    } catch (error) {
+      // A key may hold what no pattern can: then every line is looked at here.
+      if (!(error instanceof LogPatternRefusedError)) throw error;
+      return { ...(await readNewest(ports.findLines, window)), hits: undefined };
+    }
+  }
+}
+
+async function* oneFile(name: string, text: string): AsyncGenerator<FileContent> {
+  const content = Buffer.from(text);
+  yield { name, bytes: content.length, open: () => Readable.from([content], { objectMode: false }) };
+}
+
+/** Why the log cannot be read, and what mends it. @throws what nobody foresaw. */
+export function logRefusal(error: unknown): Message {
+  if (error instanceof LogPatternRefusedError)
+    return say(
+      `CloudWatch does not take the pattern ${code(error.pattern, 200)}: ${code(error.message, 300)}`,
+      'A text with spaces or signs goes in double quotes within the pattern: `pattern=\'"Task timed out"\'`.',
+    );
+  if (error instanceof LogGroupMissingError)
+    return say(
+      `There is no log group ${code(error.group, 200)}.`,
+      'The function has written no log yet, or AWS_REGION is another.',
+    );
+  if (error instanceof FaultError) return say(...faultLines(error.fault));
+  throw error;
+}

@@ -1,0 +1,104 @@
+import type { ResultControl } from '../../checklist/contracts/result-control.ts';
+import { csvParts } from '../../lib/csv/parts.ts';
+import type { Diff } from '../../results/diff/diff.ts';
+import { diffCsvColumns, diffRows } from '../../results/diff/diff-csv.ts';
+import { failureCsvColumns } from '../../results/failures/failure-columns.ts';
+import type { Failures } from '../../results/failures/failures.ts';
+import { runCsvColumns } from '../../results/report/run-csv.ts';
+import { type FileUpload, MOST_FILE_BYTES } from '../client/file-upload.ts';
+import { bytes, count, counted } from '../messages/kit/format.ts';
+import { type Message, say } from '../messages/kit/message.ts';
+import { fileTroubleMessage } from '../messages/refusals/file-errors.ts';
+import { resultRefusalMessage } from '../messages/refusals/result-refusals.ts';
+
+/** Where files are shown. */
+export interface FilePlace {
+  readonly channel: string;
+  /** The thread of a run, where it has one. */
+  readonly threadTs?: string;
+}
+
+/** CSV of what came of a rescan, uploaded. Each answers what is to be told where there is no file, and how to try again. */
+export interface ResultFiles {
+  failures(place: FilePlace): Promise<Message | undefined>;
+  run(place: FilePlace, runId?: string): Promise<Message | undefined>;
+  diff(place: FilePlace, backupId?: string): Promise<Message | undefined>;
+  /** The same where they were read already. */
+  shareFailures(found: Failures, place: FilePlace): Promise<number>;
+  shareDiff(diff: Diff, place: FilePlace): Promise<number>;
+}
+
+export function createResultFiles(ports: { results: ResultControl; files: FileUpload }): ResultFiles {
+  const { results, files } = ports;
+  const sized = (what: string) => (number: number, size: number) =>
+    `${what}: ${number === 1 ? 'one file' : counted(number, 'part')}, ${bytes(size)}.`;
+  const shareFailures = (found: Failures, place: FilePlace) => {
+    async function* rows() {
+      for await (const { row } of found.all()) yield row;
+    }
+    return files.share({
+      ...place,
+      comment: sized(`${counted(found.totals.failures, 'failure')} on record, the newest first`),
+      files: csvParts(failureCsvColumns, rows(), { name: 'failed-images', maxBytes: MOST_FILE_BYTES }),
+    });
+  };
+  const shareDiff = (diff: Diff, place: FilePlace) => {
+    const { removed, changed, added } = diff.totals;
+    return files.share({
+      ...place,
+      comment: sized(
+        `The table against backup ${diff.backup.id}: ${count(removed)} removed, ${count(changed)} changed, ${count(added)} added`,
+      ),
+      files: csvParts(diffCsvColumns(diff.keys), diffRows(diff.entries()), { name: 'diff', maxBytes: MOST_FILE_BYTES }),
+    });
+  };
+  return {
+    shareFailures,
+    shareDiff,
+    async failures(place) {
+      const found = await results.failures();
+      if (!found.ok) return resultRefusalMessage(found.refusal);
+      try {
+        const shared = await shareFailures(found.value, place);
+        return shared === 0 ? say('No image has failed, so there is nothing to export. No file was made.') : undefined;
+      } catch (error) {
+        return fileTroubleMessage(error, 'failed images', '/rescan export failures');
+      } finally {
+        await found.value.dispose();
+      }
+    },
+    async run(place, runId) {
+      const found = await results.outcomes(runId);
+      if (!found.ok) return resultRefusalMessage(found.refusal);
+      const { runId: id, records } = found.value;
+      try {
+        const shared = await files.share({
+          ...place,
+          comment: sized(`What the images of ${id} came to`),
+          files: csvParts(runCsvColumns, records, { name: id, maxBytes: MOST_FILE_BYTES }),
+        });
+        return shared === 0
+          ? say(`No image of ${id} has an outcome yet, so there is nothing to export. No file was made.`)
+          : undefined;
+      } catch (error) {
+        return fileTroubleMessage(error, `what the images of ${id} came to`, `/rescan export run ${id}`);
+      }
+    },
+    async diff(place, backupId) {
+      const found = await results.diff(backupId);
+      if (!found.ok) return resultRefusalMessage(found.refusal);
+      try {
+        const shared = await shareDiff(found.value, place);
+        return shared === 0
+          ? say(
+              `Nothing differs from backup ${found.value.backup.id}, so there is nothing to export. No file was made.`,
+            )
+          : undefined;
+      } catch (error) {
+        return fileTroubleMessage(error, 'what differs', `/rescan export diff ${found.value.backup.id}`);
+      } finally {
+        await found.value.dispose();
+      }
+    },
+  };
+}

@@ -1,0 +1,92 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { S3Client } from '@aws-sdk/client-s3';
+import { memoryJobs } from '../../src/backup/change/job-store.ts';
+import { makeBackup } from '../../src/backup/make/backup.ts';
+import { createDigestSum, type Digest } from '../../src/backup/model/digest.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import type { Item } from '../../src/pipeline/table/table.ts';
+import { writeUntilProcessed } from '../../src/pipeline/table/table-write.ts';
+import { scanWire } from '../../src/pipeline/table/wire-table.ts';
+import { startDynalite, testCredentials } from '../support/dynalite.ts';
+import { type Faults, startFaultProxy } from '../support/fault-proxy.ts';
+import { createPipelineTable } from '../support/pipeline-table.ts';
+import { startS3 } from '../support/s3.ts';
+
+/** A DynamoDB with an S3 beside it; each table is new. `faults` act on the clients that `through` gives. */
+export async function startBackupWorld() {
+  const dynamo = await startDynalite();
+  const s3 = await startS3('backups');
+  const place = { s3: s3.client, bucket: 'backups', prefix: 'bot/' };
+  const proxies: (() => Promise<void>)[] = [];
+  let tables = 0;
+  const dynamodb = dynamo.client;
+  return {
+    dynamodb,
+    dynamoUrl: dynamo.url,
+    s3Url: s3.url,
+    s3,
+    place,
+    deps: { dynamodb, place, clock: systemClock, random: Math.random, jobs: memoryJobs() },
+    async table(items: readonly Item[] = []): Promise<string> {
+      tables += 1;
+      const name = `Timesheets-${tables}`;
+      await createPipelineTable(dynamodb, name);
+      await writeUntilProcessed(
+        dynamodb,
+        name,
+        items.map((item) => ({ kind: 'put', item })),
+      );
+      return name;
+    },
+    backup: async (table: string) =>
+      (await makeBackup({ dynamodb, place, clock: systemClock, random: Math.random }, { table, by: 'U1' })).record,
+    digest: (table: string) => digestOf(dynamodb, table),
+    async through(faults: Faults): Promise<DynamoDBClient> {
+      const proxy = await startFaultProxy(dynamo.url, faults);
+      const client = new DynamoDBClient({
+        endpoint: proxy.url,
+        region: 'us-east-1',
+        credentials: testCredentials,
+        maxAttempts: 1,
+      });
+      proxies.push(async () => {
+        client.destroy();
+        await proxy.stop();
+      });
+      return client;
+    },
+    /** An S3 that keeps something else than it is given, where `alter` says what. */
+    alteringS3(alter: (key: string) => Uint8Array | undefined): S3Client {
+      const client = new S3Client({
+        endpoint: s3.url,
+        region: 'us-east-1',
+        credentials: testCredentials,
+        forcePathStyle: true,
+      });
+      client.middlewareStack.add(
+        (next) => (args) => {
+          const { input } = args;
+          const body = 'Key' in input && 'Body' in input ? alter(input.Key ?? '') : undefined;
+          return next(body ? { ...args, input: { ...input, Body: body, ContentLength: body.length } } : args);
+        },
+        { step: 'initialize', name: 'altering' },
+      );
+      proxies.push(async () => client.destroy());
+      return client;
+    },
+    async stop() {
+      for (const stop of proxies) await stop();
+      await dynamo.stop();
+      await s3.stop();
+    },
+  };
+}
+export type BackupWorld = Awaited<ReturnType<typeof startBackupWorld>>;
+
+/** The digest of a table by a scan of one segment. */
+export async function digestOf(dynamodb: DynamoDBClient, table: string): Promise<Digest> {
+  const sum = createDigestSum();
+  for (const segment of scanWire(dynamodb, table, { segments: 1 }))
+    for await (const page of segment) for (const item of page.items) sum.addItem(item);
+  return sum.digest();
+}

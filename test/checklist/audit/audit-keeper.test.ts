@@ -1,0 +1,94 @@
+import { describe, expect, test } from 'vitest';
+import { type AuditEntry, type AuditFacts, chain } from '../../../src/checklist/audit/audit.ts';
+import { createAuditKeeper } from '../../../src/checklist/audit/audit-keeper.ts';
+import { createFakeClock } from '../../support/fake-clock.ts';
+
+const deed = (what: string) => ({ who: 'U1', what, outcome: 'done' });
+
+function keeping(options: { mostWaiting?: number } = {}) {
+  const clock = createFakeClock(1_000);
+  const written: AuditEntry[] = [];
+  const anchored: number[] = [];
+  const warnings: string[] = [];
+  const state = { isDown: false };
+  const keeper = createAuditKeeper({
+    async append(facts: AuditFacts) {
+      if (state.isDown) throw new Error('the control table does not answer');
+      const entry = chain(written.at(-1), facts);
+      written.push(entry);
+      return entry;
+    },
+    anchor: async ({ number }) => void anchored.push(number),
+    clock,
+    warn: (message) => void warnings.push(message),
+    ...options,
+  });
+  return { clock, keeper, written, anchored, warnings, state, whats: () => written.map(({ what }) => what) };
+}
+
+describe('the keeper of the audit', () => {
+  test('writes what is noted in its order, and anchors the last of it', async () => {
+    const { keeper, clock, whats, anchored } = keeping();
+    keeper.note(deed('one'));
+    keeper.note(deed('two'));
+    await keeper.record(deed('three'));
+    await clock.advance(1);
+    expect(whats()).toEqual(['one', 'two', 'three']);
+    expect(anchored).toEqual([3]);
+    expect(keeper.waiting()).toBe(0);
+  });
+
+  test('loses nothing while nothing can be written: it is tried until it can, with the time at which it was done', async () => {
+    const { keeper, clock, state, written, whats } = keeping();
+    state.isDown = true;
+    keeper.note(deed('one'));
+    keeper.note(deed('two'));
+    await clock.advance(60_000);
+    expect(keeper.waiting()).toBe(2);
+    state.isDown = false;
+    await clock.advance(60_000);
+    expect(whats()).toEqual(['one', 'two']);
+    expect(written.map(({ at }) => at)).toEqual([1_000, 1_000]);
+  });
+
+  test('refuses at once what must not be done without an entry, and writes no entry of it later', async () => {
+    const { keeper, clock, state, whats } = keeping();
+    state.isDown = true;
+    keeper.note(deed('one'));
+    await expect(keeper.record(deed('flush'))).rejects.toThrow('does not answer');
+    state.isDown = false;
+    await clock.advance(60_000);
+    expect(whats()).toEqual(['one']);
+  });
+
+  test('says in the audit itself how much was lost where it was too much to keep', async () => {
+    const { keeper, clock, state, written } = keeping({ mostWaiting: 2 });
+    state.isDown = true;
+    for (let n = 0; n < 5; n++) keeper.note(deed(`deed ${n}`));
+    await clock.advance(1_000);
+    expect(keeper.waiting()).toBe(5);
+    state.isDown = false;
+    await clock.advance(60_000);
+    expect(written.map(({ what }) => what)).toEqual(['deed 0', 'deed 1', 'audit']);
+    expect(written.at(-1)?.outcome).toMatch(/^3 entries .* lost$/);
+  });
+
+  test('is closed when nothing waits any more, and does not wait for ever', async () => {
+    const { keeper, clock, state, warnings } = keeping();
+    keeper.note(deed('one'));
+    await keeper.close(2_000);
+    const down = keeping();
+    down.state.isDown = true;
+    down.keeper.note(deed('two'));
+    let isClosed = false;
+    void down.keeper.close(2_000).then(() => {
+      isClosed = true;
+    });
+    await down.clock.advance(1_900);
+    expect(isClosed).toBe(false);
+    await down.clock.advance(200);
+    expect(isClosed).toBe(true);
+    expect(down.warnings[0]).toMatch(/1 entries wait/);
+    expect([state.isDown, warnings, clock.now()]).toEqual([false, [], 1_000]);
+  });
+});

@@ -1,0 +1,205 @@
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type AuditEntry, chain, hashOf, NO_ENTRY, verifyChain } from '../../../src/checklist/audit/audit.ts';
+import { type AuditLog, createAuditLog } from '../../../src/checklist/audit/audit-log.ts';
+import { systemClock } from '../../../src/lib/clock.ts';
+import { type ControlTable, openControlTable } from '../../../src/state/control-table.ts';
+import { type LocalDynamo, startDynalite } from '../../support/dynalite.ts';
+
+const facts = (n: number) => ({ at: 1_000 + n, who: `U${n}`, what: `/rescan stop ${n}`, outcome: 'done' });
+function chainOf(count: number): AuditEntry[] {
+  const entries: AuditEntry[] = [];
+  for (let n = 1; n <= count; n++) entries.push(chain(entries.at(-1), facts(n)));
+  return entries;
+}
+async function* stream(entries: readonly unknown[]) {
+  yield* entries;
+}
+const check = (entries: readonly AuditEntry[], head = entries.at(-1)) =>
+  verifyChain(stream(entries), head ? { head } : {});
+
+describe('the chain', () => {
+  test('begins at zeros and holds the hash of the entry before', async () => {
+    const [first, second] = chainOf(2);
+    expect(first).toMatchObject({ number: 1, previous: NO_ENTRY });
+    expect(second).toMatchObject({ number: 2, previous: first?.hash });
+    expect(await check(chainOf(50))).toEqual({ ok: true, entries: 50, head: chainOf(50).at(-1)?.hash });
+    expect(await check([])).toEqual({ ok: true, entries: 0, head: NO_ENTRY });
+  });
+
+  test('shows any change of any field of any entry', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 0, max: 9 }),
+        fc.constantFrom('at', 'who', 'what', 'why', 'outcome', 'previous', 'hash'),
+        async (at, field) => {
+          const entries = chainOf(10);
+          const head = entries.at(-1);
+          const entry = entries[at];
+          if (!entry) throw new Error('no such entry');
+          entries[at] = { ...entry, [field]: field === 'at' ? entry.at + 1 : `${entry[field as 'who']}x` };
+          expect((await check(entries, head)).ok).toBe(false);
+        },
+      ),
+    );
+  });
+
+  test('shows a change whose hash was made to fit, by the entry after it or the head', async () => {
+    for (const at of [3, 9]) {
+      const entries = chainOf(10);
+      const head = entries.at(-1);
+      const entry = entries[at];
+      if (!entry) throw new Error('no such entry');
+      const forged = { ...entry, who: 'U0INNOCENT' };
+      entries[at] = { ...forged, hash: hashOf(forged) };
+      expect(await check(entries, head)).toMatchObject({ ok: false });
+    }
+  });
+
+  test('shows what was taken out of the middle, the beginning and the end', async () => {
+    const all = chainOf(10);
+    const head = all.at(-1);
+    expect(await check(all.toSpliced(4, 1), head)).toEqual({ ok: false, broken: { kind: 'missing', number: 5 } });
+    expect(await check(all.slice(1), head)).toEqual({ ok: false, broken: { kind: 'missing', number: 1 } });
+    expect(await check(all.slice(0, 8), head)).toEqual({ ok: false, broken: { kind: 'cut-off', number: 9 } });
+  });
+
+  test('shows what was put in between, and what was made unreadable', async () => {
+    const all = chainOf(4);
+    const again = all[1];
+    expect(await check(all.toSpliced(2, 0, ...(again ? [again] : [])), all.at(-1))).toEqual({
+      ok: false,
+      broken: { kind: 'inserted', number: 2 },
+    });
+    const unreadable = [...all.slice(0, 2), { number: 'three' }, ...all.slice(3)];
+    expect(await verifyChain(stream(unreadable))).toEqual({ ok: false, broken: { kind: 'changed', number: 3 } });
+    const [first, second, third, fourth] = all;
+    expect(await verifyChain(stream([first, third, second, fourth]))).toMatchObject({ ok: false });
+  });
+
+  test('shows a chain that was cut off and whose head was made to fit, by the heads that are kept elsewhere', async () => {
+    const all = chainOf(10);
+    const anchors = new Map([all[4], all[8]].flatMap((entry) => (entry ? [[entry.number, entry.hash]] : [])));
+    const cut = all.slice(0, 7);
+    const head = cut.at(-1);
+    expect((await verifyChain(stream(all), { anchors })).ok).toBe(true);
+    expect(await verifyChain(stream(cut), { ...(head ? { head } : {}), anchors })).toEqual({
+      ok: false,
+      broken: { kind: 'cut-off', number: 8 },
+    });
+    // Cut off and written on: the chain is whole in itself.
+    const rewritten = [...cut];
+    for (let n = 8; n <= 12; n++) rewritten.push(chain(rewritten.at(-1), facts(n + 100)));
+    expect((await verifyChain(stream(rewritten))).ok).toBe(true);
+    expect(await verifyChain(stream(rewritten), { anchors })).toEqual({
+      ok: false,
+      broken: { kind: 'changed', number: 9 },
+    });
+  });
+
+  test('finds the entry whose hash somebody noted, or says that there is none', async () => {
+    const all = chainOf(5);
+    const noted = all[2]?.hash ?? '';
+    expect(await verifyChain(stream(all), { noted })).toMatchObject({ ok: true, notedAt: 3 });
+    expect(await verifyChain(stream(all.slice(0, 2)), { noted })).toEqual({
+      ok: false,
+      broken: { kind: 'not-as-noted' },
+    });
+  });
+
+  test('tells texts apart that look alike when put together', () => {
+    const one = { number: 1, at: 1, who: 'U1', what: 'a', why: 'bc', outcome: '', previous: NO_ENTRY };
+    expect(hashOf(one)).not.toBe(hashOf({ ...one, what: 'ab', why: 'c' }));
+    const { why: _why, ...without } = one;
+    expect(hashOf({ ...one, why: '' })).not.toBe(hashOf(without));
+  });
+});
+
+describe('the audit in the control table', () => {
+  let dynamo: LocalDynamo;
+  let table: ControlTable;
+  let audit: AuditLog;
+  let anchors: Map<number, string>;
+  const ports = { anchors: { read: async () => anchors }, warn: () => {} };
+  beforeEach(async () => {
+    dynamo = await startDynalite();
+    table = await openControlTable({ dynamodb: dynamo.client, tableName: 'control', clock: systemClock });
+    anchors = new Map();
+    audit = createAuditLog(table, 'fn', ports);
+  });
+  afterEach(() => dynamo.stop());
+
+  const all = async () => {
+    const entries: AuditEntry[] = [];
+    for await (const entry of audit.entries()) entries.push(entry);
+    return entries;
+  };
+
+  test('keeps what is appended, in order, newest first on request', async () => {
+    for (let n = 1; n <= 5; n++) await audit.append(facts(n));
+    expect((await all()).map(({ who }) => who)).toEqual(['U1', 'U2', 'U3', 'U4', 'U5']);
+    const newest = [];
+    for await (const entry of audit.entries({ newestFirst: true, limit: 2 })) newest.push(entry.who);
+    expect(newest).toEqual(['U5', 'U4']);
+    expect(await audit.verify()).toMatchObject({ ok: true, entries: 5 });
+  });
+
+  test('two copies of the bot that write at once make one whole chain and lose nothing', async () => {
+    const other = createAuditLog(table, 'fn', ports);
+    const writes = Array.from({ length: 20 }, (_, n) => (n % 2 === 0 ? audit : other).append(facts(n)));
+    await Promise.all(writes);
+    expect(new Set((await all()).map(({ who }) => who)).size).toBe(20);
+    expect(await audit.verify()).toMatchObject({ ok: true, entries: 20 });
+  });
+
+  test('goes on behind a head that a crash left back', async () => {
+    for (let n = 1; n <= 3; n++) await audit.append(facts(n));
+    const second = (await all())[1];
+    await table.update({ pk: 'audit#fn', sk: 'head' }, { set: { number: 2, hash: second?.hash } });
+    await createAuditLog(table, 'fn', ports).append(facts(4));
+    expect(await audit.verify()).toMatchObject({ ok: true, entries: 4 });
+  });
+
+  test('shows an entry that somebody changed or deleted in the table by hand', async () => {
+    for (let n = 1; n <= 3; n++) await audit.append(facts(n));
+    await table.update({ pk: 'audit#fn', sk: 'entry#0000000002' }, { set: { who: 'U0INNOCENT' } });
+    expect(await audit.verify()).toMatchObject({ ok: false, broken: { kind: 'changed', number: 2 } });
+    await table.remove({ pk: 'audit#fn', sk: 'entry#0000000003' });
+    await table.update({ pk: 'audit#fn', sk: 'entry#0000000002' }, { set: { who: 'U2' } });
+    expect(await audit.verify()).toMatchObject({ ok: false, broken: { kind: 'cut-off', number: 3 } });
+  });
+
+  test('is held against the heads that are kept elsewhere, and says so where they cannot be read', async () => {
+    for (let n = 1; n <= 3; n++) await audit.append(facts(n));
+    const third = (await all())[2];
+    anchors.set(3, third?.hash ?? '');
+    expect(await audit.verify(third?.hash)).toMatchObject({ ok: true, anchors: 1, notedAt: 3 });
+    await table.remove({ pk: 'audit#fn', sk: 'entry#0000000003' });
+    await table.remove({ pk: 'audit#fn', sk: 'head' });
+    expect(await audit.verify()).toMatchObject({ ok: false, broken: { kind: 'cut-off', number: 3 } });
+    const blind = createAuditLog(table, 'fn', {
+      anchors: {
+        async read() {
+          throw new Error('denied');
+        },
+      },
+      warn: () => {},
+    });
+    const check = await blind.verify();
+    expect(check).toMatchObject({ ok: true, entries: 2 });
+    expect(check).not.toHaveProperty('anchors');
+  });
+
+  test('names the entry that somebody wrote over, where it is to be shown', async () => {
+    for (let n = 1; n <= 3; n++) await audit.append(facts(n));
+    await table.update({ pk: 'audit#fn', sk: 'entry#0000000002' }, { set: { at: 'never' } });
+    await expect(all()).rejects.toMatchObject({ name: 'AuditUnreadableError', place: 'entry#0000000002' });
+    expect(await audit.verify()).toMatchObject({ ok: false, broken: { kind: 'changed', number: 2 } });
+  });
+
+  test('cuts what is longer than an entry should be, and stays whole', async () => {
+    await audit.append({ at: 1, who: 'U1', what: 'x'.repeat(10_000), outcome: 'y'.repeat(10_000) });
+    expect((await all())[0]?.what).toHaveLength(2_000);
+    expect(await audit.verify()).toMatchObject({ ok: true });
+  });
+});

@@ -1,0 +1,210 @@
+import { describe, expect, test } from 'vitest';
+import { createScriptedRunControl, runSnapshot } from '../../support/scripted-run-control.ts';
+import { flushJob } from '../../support/table-builders.ts';
+import {
+  copy,
+  flushed,
+  freshForEachTest,
+  hindrances,
+  PROVEN,
+  pass,
+  runIsUnderWay,
+  runStarts,
+  setApproval,
+  started,
+  stateNow,
+  store,
+  told,
+  until,
+  withoutNames,
+  world,
+} from './autopilot-rig.ts';
+
+freshForEachTest();
+
+describe('a stop', () => {
+  test('takes the request for approval back, and tells so', async () => {
+    const one = await started('one');
+    await until(() => told('approval-asked').length > 0, one);
+    expect(await one.autopilot.stop('U9')).toMatchObject({
+      ok: true,
+      value: { withdrew: true, record: { stoppedBy: 'U9' } },
+    });
+    expect(world.approvals.get('a-1')?.state).toEqual({ kind: 'withdrawn', by: 'U9', at: 0 });
+    await pass(60_000, one);
+    expect(await stateNow()).toBe('stopped');
+    expect(told('stopped')).toHaveLength(1);
+    expect(world.done.at(-1)).toBe('one: withdraw a-1');
+    expect(await one.autopilot.stop('U9')).toEqual({ ok: false, refusal: { reason: 'not-active' } });
+  });
+
+  test('takes it back after somebody said go on, too', async () => {
+    const one = await started('one');
+    await until(() => told('approval-asked').length > 0, one);
+    expect(await one.autopilot.goOn('U1')).toMatchObject({ ok: true });
+    await pass(1_000, one);
+    expect(await one.autopilot.stop('U9')).toMatchObject({ ok: true, value: { withdrew: true } });
+    expect(world.approvals.get('a-1')?.state.kind).toBe('withdrawn');
+    expect(world.approvals.size).toBe(1);
+  });
+
+  test('stops the run, and says of no request that it was taken back', async () => {
+    const one = await started('one');
+    await until(() => told('approval-asked').length > 0, one);
+    flushed('a-1');
+    await runIsUnderWay(one);
+    const stopped = await one.autopilot.stop('U9');
+    expect(stopped).toMatchObject({ ok: true, value: { withdrew: false, run: { runId: 'r-0142' } } });
+    expect(world.runs.calls.at(-1)).toBe('stop by U9');
+    await pass(60_000, one);
+    expect(runStarts(world.runs)).toHaveLength(1);
+  });
+
+  test('stops the flush that is under way', async () => {
+    const one = await started('one');
+    await until(() => told('approval-asked').length > 0, one);
+    setApproval('a-1', { kind: 'used', by: 'U2', at: 0, usedAt: 0 });
+    world.job = flushJob();
+    expect(await one.autopilot.stop('U9')).toMatchObject({ ok: true, value: { job: { id: 'a-1' }, withdrew: false } });
+    expect(world.done.at(-1)).toBe('one: stop job');
+  });
+
+  test('stops the run though Slack does not answer', async () => {
+    const one = await started('one');
+    await until(() => told('approval-asked').length > 0, one);
+    flushed('a-1');
+    await runIsUnderWay(one);
+    one.autopilot.watch((event) => (event.kind === 'stopped' ? new Promise<void>(() => {}) : undefined));
+    void one.autopilot.stop('U9');
+    await until(() => world.runs.calls.at(-1) === 'stop by U9', one);
+  });
+
+  test('of a mere plan leaves what others do alone', async () => {
+    world.runs = createScriptedRunControl({ firstRun: runSnapshot() });
+    world.job = flushJob();
+    const one = copy('one');
+    await one.autopilot.plan('U1', { channel: 'C1' });
+    expect(await one.autopilot.stop('U9')).toMatchObject({ ok: true });
+    expect(world.runs.calls).toEqual([]);
+    expect(world.done).toEqual([]);
+  });
+
+  test('by the stop file ends it and takes the request back', async () => {
+    const one = await started('one');
+    await until(() => told('approval-asked').length > 0, one);
+    world.stopFile = true;
+    await until(async () => (await stateNow()) === 'stopped', one);
+    await until(() => told('stopped').length > 0, one);
+    expect(await store.read()).toMatchObject({ stoppedBy: 'the stop file /tmp/STOP' });
+    expect(world.approvals.get('a-1')?.state.kind).toBe('withdrawn');
+    world.stopFile = false;
+    await pass(60_000, one);
+    expect(await stateNow()).toBe('stopped');
+  });
+
+  test('comes by itself where the checklist was closed', async () => {
+    const one = await started('one');
+    await until(() => told('approval-asked').length > 0, one);
+    world.checklistOpen = false;
+    await until(async () => (await stateNow()) === 'stopped', one);
+    expect(world.approvals.get('a-1')?.state.kind).toBe('withdrawn');
+  });
+
+  test('in the middle of a step: nothing comes after that step', async () => {
+    const one = await started('one', {
+      async doStep(step) {
+        world.done.push(`one: ${step}`);
+        world.steps[step] = { state: 'done' };
+        if (step === 'quotas') await one.autopilot.stop('U9');
+        return undefined;
+      },
+    });
+    await until(async () => (await stateNow()) === 'stopped', one);
+    await pass(60_000, one);
+    expect(withoutNames()).toEqual(['backup', 'quotas']);
+  });
+});
+
+describe('where the autopilot needs a person', () => {
+  test('a backup that was refused is told once, and tried again when somebody says go on', async () => {
+    world.refuseBackup = true;
+    const one = await started('one');
+    await until(() => told('needs-person').length > 0, one);
+    await pass(120_000, one);
+    expect(hindrances()).toMatchObject([{ kind: 'table-refused', step: 'backup', refusal: { reason: 'place' } }]);
+    expect(world.done).toEqual(['one: backup']);
+    expect(await one.autopilot.goOn('U1')).toMatchObject({ ok: true, value: { nudges: 1 } });
+    await until(() => told('needs-person').length > 1, one);
+    expect(world.done).toEqual(['one: backup', 'one: backup']);
+    world.refuseBackup = false;
+    await one.autopilot.goOn('U1');
+    await until(() => told('approval-asked').length > 0, one);
+    expect(told('needs-person')).toHaveLength(2);
+  });
+
+  test('a refusal outlives a restart: it is neither tried nor told again', async () => {
+    world.refuseBackup = true;
+    const one = await started('one');
+    await until(() => told('needs-person').length > 0, one);
+    await until(async () => (await store.read())?.untold === undefined, one);
+    const two = copy('two');
+    two.autopilot.standBy();
+    await pass(60_000, two);
+    expect(world.done).toEqual(['one: backup']);
+    expect(told('needs-person')).toHaveLength(1);
+  });
+
+  test('a denied flush is not asked for again before somebody says so', async () => {
+    const one = await started('one');
+    await until(() => told('approval-asked').length > 0, one);
+    setApproval('a-1', { kind: 'denied', by: 'U2', at: 0 });
+    world.steps.flush = { state: 'to-do' };
+    await until(() => told('needs-person').length > 0, one);
+    await pass(60_000, one);
+    expect(hindrances()).toEqual([{ kind: 'wanted', wanted: { kind: 'flush-not-approved', state: 'denied' } }]);
+    expect(world.approvals.size).toBe(1);
+    await one.autopilot.goOn('U1');
+    await until(() => world.approvals.size === 2, one);
+  });
+
+  test('what somebody mended by hand is gone on with by itself, and does not show as waiting any more', async () => {
+    Object.assign(world.steps, PROVEN, {
+      sample: { state: 'failed', found: { kind: 'sample', images: 3, failed: 1 } },
+    });
+    const one = await started('one', {
+      async doStep() {
+        return undefined;
+      },
+    });
+    await until(() => told('needs-person').length > 0, one);
+    expect((await store.read())?.wanted).toBeDefined();
+    world.steps.sample = { state: 'done' };
+    await until(() => told('approval-asked').length > 0, one);
+    expect((await store.read())?.wanted).toBeUndefined();
+    expect(world.told.at(-1)?.record.wanted).toBeUndefined();
+  });
+
+  test('a run that rests is told once each time it comes to rest', async () => {
+    Object.assign(world.steps, PROVEN, { sample: { state: 'done' }, flush: { state: 'done' } });
+    const one = await started('one');
+    await runIsUnderWay(one);
+    const rests = async () => {
+      await world.runs.becomes({ kind: 'paused', because: { kind: 'person', by: 'U2' } });
+      world.steps.rescan = { state: 'failed' };
+    };
+    await rests();
+    await until(() => told('needs-person').length > 0, one);
+    await pass(60_000, one);
+    expect(told('needs-person')).toHaveLength(1);
+    await world.runs.resume('U2');
+    world.steps.rescan = { state: 'running' };
+    await until(async () => (await store.read())?.wanted === undefined, one);
+    await rests();
+    await until(() => told('needs-person').length > 1, one);
+    expect(runStarts(world.runs)).toHaveLength(1);
+  });
+
+  test('go on is refused where nothing is under way', async () => {
+    expect(await copy('one').autopilot.goOn('U1')).toEqual({ ok: false, refusal: { reason: 'not-active' } });
+  });
+});

@@ -1,0 +1,244 @@
+import { afterEach, beforeEach } from 'vitest';
+import type { Approval, ApprovalState } from '../../../src/approvals/approval.ts';
+import { type Autopilot, type AutopilotPorts, createAutopilot } from '../../../src/checklist/autopilot/autopilot.ts';
+import { type AutopilotStore, createAutopilotStore } from '../../../src/checklist/autopilot/autopilot-store.ts';
+import type { AutopilotEvent, Hindrance } from '../../../src/checklist/contracts/autopilot-control.ts';
+import type { TableEvent, TableJob } from '../../../src/checklist/contracts/table-control.ts';
+import type { StepView } from '../../../src/checklist/model/checklist-view.ts';
+import type { StepName } from '../../../src/checklist/model/step.ts';
+import { systemClock } from '../../../src/lib/clock.ts';
+import { type ControlTable, openControlTable } from '../../../src/state/control-table.ts';
+import { createLease } from '../../../src/state/lease.ts';
+import { autopilotRecord, checklistView } from '../../support/checklist-builders.ts';
+import { type LocalDynamo, startDynalite } from '../../support/dynalite.ts';
+import { createFakeClock, type FakeClock } from '../../support/fake-clock.ts';
+import { createScriptedRunControl, type ScriptedRunControl } from '../../support/scripted-run-control.ts';
+import { backupRecord, flushApproval, tableNow } from '../../support/table-builders.ts';
+
+export const LEASE_MS = 2_000;
+export const CHECKLIST = 'c-0001';
+
+let dynamo: LocalDynamo;
+export let table: ControlTable;
+export let store: AutopilotStore;
+
+/** For each test a control table of its own in dynalite, and a world of its own; its copies of the bot are shut down after it. */
+export function freshForEachTest(): void {
+  beforeEach(async () => {
+    dynamo = await startDynalite();
+    table = await openControlTable({ dynamodb: dynamo.client, tableName: 'control', clock: systemClock });
+    store = createAutopilotStore(table, 'fn');
+    world = createWorld();
+  });
+  afterEach(async () => {
+    for (const autopilot of open.splice(0)) await autopilot.shutDown();
+    await dynamo.stop();
+  });
+}
+
+/** What all copies of the bot work on: it outlives each of them. */
+function createWorld() {
+  const steps: Partial<Record<StepName, Partial<StepView>>> = {};
+  const listeners = new Set<(event: TableEvent) => void | Promise<void>>();
+  return {
+    steps,
+    runs: createScriptedRunControl(),
+    /** What was done, in order. */
+    done: [] as string[],
+    /** What people heard. */
+    told: [] as AutopilotEvent[],
+    approvals: new Map<string, Approval>(),
+    listeners,
+    stopFile: false,
+    checklistOpen: true,
+    completed: undefined as string | undefined,
+    job: undefined as TableJob | undefined,
+    refuseBackup: false,
+    /** Steps that do not end before they are let go. */
+    stuck: new Set<string>(),
+  };
+}
+export let world: ReturnType<typeof createWorld>;
+export const open: Autopilot[] = [];
+
+async function emitTable(event: TableEvent): Promise<void> {
+  await Promise.all([...world.listeners].map((listener) => listener(event)));
+}
+const backupJob = (id: string): TableJob => ({
+  id,
+  work: { kind: 'backup', note: 'Autopilot' },
+  by: 'U1',
+  place: { channel: 'C1' },
+  startedAt: 0,
+});
+export const setApproval = (id: string, state: ApprovalState) => {
+  const approval = world.approvals.get(id);
+  if (approval) world.approvals.set(id, { ...approval, state });
+};
+
+export interface Copy {
+  readonly autopilot: Autopilot;
+  readonly clock: FakeClock;
+  /** The table as this copy sees it. */
+  readonly tables: AutopilotPorts['tables'];
+}
+
+/** A copy of the bot. Where its clock stands still, it is dead to the others. `change`: what it does otherwise. */
+export function copy(name: string, change: Partial<AutopilotPorts> = {}): Copy {
+  const clock = createFakeClock();
+  const { runs } = world;
+  const finishStep = (step: StepName, found: StepView['found']) => {
+    world.steps[step] = { state: 'done', ...(found ? { found } : {}) };
+  };
+  const tables: AutopilotPorts['tables'] = {
+    async backup() {
+      world.done.push(`${name}: backup`);
+      if (world.refuseBackup) return { ok: false, refusal: { reason: 'place', bucket: 'b', why: 'not-writable' } };
+      const job = backupJob(`b-${world.done.length}`);
+      if (world.stuck.has('backup')) return { ok: true, value: job };
+      finishStep('backup', { kind: 'backup', backupId: job.id, records: 760 });
+      const result = { kind: 'backup', record: backupRecord(), versioning: 'on' } as const;
+      setImmediate(() => void emitTable({ kind: 'finished', job, result, elapsedMs: 1 }));
+      return { ok: true, value: job };
+    },
+    planFlush: async () => ({
+      ok: true,
+      value: {
+        act: { kind: 'flush', backupId: 'b-1', failedOnly: false, hold: false },
+        now: tableNow(),
+        backup: backupRecord(),
+        difference: { added: 0, changed: 0, removed: 0 },
+        holdMs: 0,
+      },
+    }),
+    async request({ by, approvalId }) {
+      world.done.push(`${name}: ask`);
+      const { ts: _, ...unseen } = flushApproval({ id: approvalId ?? 'none was noted', requestedBy: by });
+      world.approvals.set(unseen.id, unseen);
+      world.steps.flush = { state: 'running' };
+      return { ok: true, value: unseen };
+    },
+    approval: async (id) => world.approvals.get(id),
+    async withdraw(id, by) {
+      if (world.approvals.get(id)?.state.kind !== 'pending') return false;
+      world.done.push(`${name}: withdraw ${id}`);
+      setApproval(id, { kind: 'withdrawn', by, at: 0 });
+      return true;
+    },
+    current: async () => world.job,
+    async stop() {
+      world.done.push(`${name}: stop job`);
+      return world.job ? { ok: true, value: world.job } : { ok: false, refusal: { reason: 'no-job' } };
+    },
+    watch(listener) {
+      world.listeners.add(listener);
+      return () => world.listeners.delete(listener);
+    },
+  };
+  const autopilot = createAutopilot({
+    store,
+    clock,
+    lease: createLease({ table, name: 'fn#autopilot', holder: name, durationMs: LEASE_MS, clock }),
+    checklist: {
+      async view() {
+        const run = await runs.current();
+        // As the checklist does, at once: it reads the run.
+        const rescan = run?.state.kind === 'running' ? { rescan: { state: 'running' as const } } : {};
+        return checklistView(
+          { ...rescan, ...world.steps },
+          {
+            id: world.checklistOpen ? CHECKLIST : 'c-0002',
+            ...(run ? { run } : {}),
+            ...(world.completed === undefined ? {} : { outcome: { kind: 'completed', runId: world.completed } }),
+          },
+        );
+      },
+      ensureOpen: async () => CHECKLIST,
+    },
+    tables,
+    starts: { plan: runs.plan, start: runs.start },
+    runs,
+    async doStep(step) {
+      world.done.push(`${name}: ${step}`);
+      if (world.stuck.has(step)) await new Promise(() => {});
+      finishStep(step, undefined);
+      return undefined;
+    },
+    async validate() {
+      world.done.push(`${name}: validate`);
+      finishStep('validate', undefined);
+      return undefined;
+    },
+    newApprovalId: () => `a-${world.approvals.size + 1}`,
+    forecast: async () => ({ ok: true, value: autopilotRecord().forecast }),
+    pace: { kind: 'auto' },
+    canary: { images: 20, percent: 20 },
+    stopFile: '/tmp/STOP',
+    stopFileExists: async () => world.stopFile,
+    readFault: (error) => ({ reason: 'configuration', message: String(error), mend: '' }),
+    warn: () => {},
+    pollMs: 250,
+    ...change,
+  });
+  autopilot.watch((event) => {
+    world.told.push(event);
+    // The face shows it and notes its message, as Slack does.
+    if (event.kind === 'approval-asked') {
+      const { id } = event.approval;
+      const approval = world.approvals.get(id);
+      if (approval) world.approvals.set(id, { ...approval, ts: '1.0' });
+    }
+  });
+  open.push(autopilot);
+  return { autopilot, clock, tables };
+}
+
+/** Lets time pass for these copies until it is so. */
+export async function until(what: () => boolean | Promise<boolean>, ...copies: Copy[]): Promise<void> {
+  for (let look = 0; look < 400; look++) {
+    if (await what()) return;
+    for (const { clock } of copies) await clock.advance(250);
+  }
+  throw new Error(`It did not come about. Done: ${world.done.join(', ')}`);
+}
+export async function pass(ms: number, ...copies: Copy[]): Promise<void> {
+  for (let at = 0; at < ms; at += 250) for (const { clock } of copies) await clock.advance(250);
+}
+export async function started(name: string, change: Partial<AutopilotPorts> = {}): Promise<Copy> {
+  const one = copy(name, change);
+  const planned = await one.autopilot.plan('U1', { channel: 'C1' });
+  if (!planned.ok) throw new Error('It was refused.', { cause: planned });
+  const begun = await one.autopilot.start(planned.value.id, 'U1');
+  if (!begun.ok) throw new Error('It was refused.', { cause: begun });
+  one.autopilot.standBy();
+  return one;
+}
+export const told = (kind: AutopilotEvent['kind']) => world.told.filter((event) => event.kind === kind);
+export const hindrances = (): Hindrance[] =>
+  world.told.flatMap((event) => (event.kind === 'needs-person' ? [event.hindrance] : []));
+export const stateNow = async () => (await store.read())?.state;
+/** Somebody approves, and the flush is done. */
+export function flushed(id: string): void {
+  setApproval(id, { kind: 'used', by: 'U2', at: 0, usedAt: 0 });
+  world.steps.flush = { state: 'done' };
+}
+export async function completeRun(): Promise<void> {
+  const run = await world.runs.current();
+  world.completed = run?.runId;
+  world.steps.rescan = { state: 'done' };
+  await world.runs.becomes({ kind: 'completed' });
+}
+export function runStarts(runs: ScriptedRunControl): string[] {
+  return runs.calls.filter((call) => call.startsWith('start'));
+}
+export const withoutNames = () => world.done.map((line) => line.replace(/^\w+: /, ''));
+/** The run is under way: its step says so, as the checklist would. */
+export async function runIsUnderWay(...copies: Copy[]): Promise<void> {
+  await until(async () => (await world.runs.current())?.state.kind === 'running', ...copies);
+  world.steps.rescan = { state: 'running' };
+}
+export const PROVEN = {
+  backup: { state: 'done' },
+  quotas: { state: 'done' },
+  'test-logging': { state: 'done' },
+} as const;

@@ -1,0 +1,162 @@
+import { afterEach, beforeEach } from 'vitest';
+import type { TableJob } from '../../../src/checklist/contracts/table-control.ts';
+import { createDeployStore, type DeployStore } from '../../../src/checklist/function/deploy-store.ts';
+import { createDeploys, type Deploys, type LateEnd, type Way } from '../../../src/checklist/function/deploys.ts';
+import { type ChecklistStore, createChecklistStore } from '../../../src/checklist/model/checklist-store.ts';
+import { type Checklist, createChecklist } from '../../../src/checklist/steps/checklist.ts';
+import { systemClock } from '../../../src/lib/clock.ts';
+import { FaultError } from '../../../src/pipeline/fault.ts';
+import type { DeployPlan, RollbackView } from '../../../src/pipeline/package/function-package.ts';
+import type { Deployed } from '../../../src/pipeline/package/function-update.ts';
+import { type ControlTable, openControlTable } from '../../../src/state/control-table.ts';
+import { createLease } from '../../../src/state/lease.ts';
+import { createAuditNotes } from '../../support/audit-notes.ts';
+import { plannedDeploy } from '../../support/checklist-builders.ts';
+import { type LocalDynamo, startDynalite } from '../../support/dynalite.ts';
+import { createFakeClock, type FakeClock } from '../../support/fake-clock.ts';
+
+export const LEASE_MS = 2_000;
+export const PLAN = plannedDeploy().plan;
+export const DENIED = { reason: 'access-denied', message: 'not allowed', mend: 'lambda:UpdateFunctionCode' } as const;
+
+let dynamo: LocalDynamo;
+export let table: ControlTable;
+export let checklistStore: ChecklistStore;
+export let store: DeployStore;
+const open: Deploys[] = [];
+/** What is in the way of all copies. */
+export let world: {
+  run?: string;
+  job?: TableJob;
+  stopFile: boolean;
+  plan: DeployPlan;
+  meanwhile?: () => Promise<void>;
+  /** What a look before a rollback finds. */
+  found: RollbackView;
+};
+/** What was done to the function, by which copy. */
+export let done: string[];
+/** What was told of ends that nobody waited for. */
+export let told: LateEnd[];
+
+/** For each test a control table of its own in dynalite; its copies of the bot are shut down after it. */
+export function freshForEachTest(): void {
+  beforeEach(async () => {
+    dynamo = await startDynalite();
+    table = await openControlTable({ dynamodb: dynamo.client, tableName: 'control', clock: systemClock });
+    checklistStore = createChecklistStore(table, 'fn');
+    store = createDeployStore(table, 'fn');
+    world = { stopFile: false, plan: PLAN, found: {} };
+    done = [];
+    told = [];
+  });
+  afterEach(async () => {
+    for (const deploys of open.splice(0)) await deploys.shutDown();
+    await dynamo.stop();
+  });
+}
+
+export interface Copy {
+  readonly deploys: Deploys;
+  readonly clock: FakeClock;
+  readonly checklist: Checklist;
+}
+type Work = (plan: DeployPlan, way: Way & { readonly keeps?: string }) => Promise<Deployed>;
+
+/** A copy of the bot, with a clock of its own: where that stands still, the copy is dead to the others. */
+export function copy(
+  name: string,
+  work: { carryOut?: Work; rollBack?: Work; plan?: () => Promise<DeployPlan> } = {},
+): Copy {
+  const clock = createFakeClock(Date.parse('2026-11-24T12:00:00Z'));
+  const checklist = createChecklist({
+    store: checklistStore,
+    clock,
+    rules: { maxBackupAgeMs: 1, maxDifference: 1, maxSampleAgeMs: 1, sampleImages: 3, autoResume: true },
+    codeSha256: async () => PLAN.next.codeSha256,
+    lastBackup: async () => undefined,
+    countRecords: async () => 0,
+    blockingQuotas: async () => [],
+    currentRun: async () => undefined,
+    currentJob: async () => undefined,
+    approval: async () => undefined,
+    withdraw: async () => false,
+    audit: createAuditNotes(),
+    readFault: () => DENIED,
+    warn: () => {},
+  });
+  const deployed: Work = async ({ next }) => {
+    done.push(`${name} deploys`);
+    return { codeSha256: next.codeSha256, versionBefore: '1', versionAfter: '2' };
+  };
+  const rolledBack: Work = async ({ former }, { keeps }) => {
+    done.push(keeps === undefined ? `${name} rolls back` : `${name} rolls back around ${keeps}`);
+    return { codeSha256: former.codeSha256, versionAfter: '3' };
+  };
+  const deploys = createDeploys({
+    store,
+    clock,
+    checklist,
+    exclusive: {
+      lease: createLease({ table, name: 'fn', holder: name, durationMs: LEASE_MS, clock }),
+      activeRun: async () => world.run,
+      currentJob: async () => world.job,
+      stopFile: '/tmp/STOP',
+      async stopFileExists() {
+        const { meanwhile } = world;
+        delete world.meanwhile;
+        await meanwhile?.();
+        return world.stopFile;
+      },
+    },
+    plan: work.plan ?? (async () => world.plan),
+    carryOut: work.carryOut ?? deployed,
+    rollBack: work.rollBack ?? rolledBack,
+    lookBack: async () => world.found,
+    codeSha256: async () => PLAN.next.codeSha256,
+    readFault: (error) => (error instanceof FaultError ? error.fault : DENIED),
+    warn: () => {},
+  });
+  deploys.watch(async (end) => void told.push(end));
+  open.push(deploys);
+  return { deploys, clock, checklist };
+}
+
+export async function planned({ deploys }: Copy): Promise<string> {
+  const answer = await deploys.plan('U1');
+  if (!answer.ok) throw new Error('It was refused.', { cause: answer });
+  return answer.value.id;
+}
+export const stepNow = async () => {
+  const [record] = await checklistStore.steps((await checklistStore.open())?.id ?? '');
+  return record;
+};
+/** Work on the function that does not end before it is told to; `begun` says that it is under way. */
+export function held(name: string) {
+  let begin = () => {};
+  let finish = () => {};
+  const begun = new Promise<void>((resolve) => {
+    begin = resolve;
+  });
+  const finished = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  const carryOut: Work = async ({ next }, { signal }) => {
+    done.push(`${name} deploys`);
+    begin();
+    await Promise.race([
+      finished,
+      new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+    ]);
+    return { codeSha256: next.codeSha256 };
+  };
+  return { begun, finish, carryOut };
+}
+export async function until(what: () => Promise<boolean>, clock: FakeClock): Promise<void> {
+  for (let look = 0; look < 300; look++) {
+    if (await what()) return;
+    await clock.advance(250);
+  }
+  throw new Error('It did not come about.');
+}
+export const stateOf = async (id: string) => (await store.read(id))?.state;

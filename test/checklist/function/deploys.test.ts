@@ -1,0 +1,238 @@
+import { describe, expect, test } from 'vitest';
+import { FaultError } from '../../../src/pipeline/fault.ts';
+import { DeployRefusedError } from '../../../src/pipeline/package/deploy-errors.ts';
+import { createLease } from '../../../src/state/lease.ts';
+import { createFakeClock } from '../../support/fake-clock.ts';
+import { flushJob } from '../../support/table-builders.ts';
+import {
+  checklistStore,
+  copy,
+  DENIED,
+  done,
+  freshForEachTest,
+  held,
+  LEASE_MS,
+  PLAN,
+  planned,
+  stateOf,
+  stepNow,
+  store,
+  table,
+  world,
+} from './deploys-rig.ts';
+
+freshForEachTest();
+
+describe('a deploy', () => {
+  test('is carried out once, goes on record as a step, and unproves the logging', async () => {
+    const one = copy('one');
+    await one.checklist.prove('logging', { by: 'U1', codeSha256: 'former' });
+    const id = await planned(one);
+    expect(await one.deploys.deploy(id, 'U2')).toEqual({
+      ok: true,
+      value: { codeSha256: PLAN.next.codeSha256, versionBefore: '1', versionAfter: '2' },
+    });
+    expect(await stepNow()).toMatchObject({
+      step: 'deploy',
+      state: 'done',
+      by: 'U2',
+      found: { kind: 'deploy', codeSha256: PLAN.next.codeSha256, inPlace: false },
+    });
+    expect(await checklistStore.proof('logging')).toBeUndefined();
+    expect(await one.deploys.deploy(id, 'U2')).toEqual({ ok: false, refusal: { reason: 'deploy-gone' } });
+    expect(done).toEqual(['one deploys']);
+  });
+
+  test('needs its plan', async () => {
+    const one = copy('one');
+    expect(await one.deploys.deploy('d-never', 'U1')).toEqual({ ok: false, refusal: { reason: 'deploy-gone' } });
+    expect(done).toEqual([]);
+    expect(await stepNow()).toBeUndefined();
+    expect(await one.deploys.planRollback()).toEqual({ ok: false, refusal: { reason: 'nothing-deployed' } });
+  });
+
+  test('that is only planned is no deploy: nothing is done, and nothing can be rolled back', async () => {
+    const one = copy('one');
+    const id = await planned(one);
+    expect(done).toEqual([]);
+    expect(await one.deploys.planRollback()).toEqual({ ok: false, refusal: { reason: 'nothing-deployed' } });
+    expect(await one.deploys.rollback(id, 'U1')).toEqual({ ok: false, refusal: { reason: 'deploy-gone' } });
+  });
+
+  test('is not carried out while a run, a flush or a stop file is in the way; afterwards it is', async () => {
+    const one = copy('one');
+    const id = await planned(one);
+    world.run = 'r-0001';
+    expect(await one.deploys.deploy(id, 'U1')).toEqual({
+      ok: false,
+      refusal: { reason: 'run-active', runId: 'r-0001' },
+    });
+    delete world.run;
+    world.job = flushJob();
+    expect(await one.deploys.deploy(id, 'U1')).toMatchObject({ ok: false, refusal: { reason: 'job-active' } });
+    delete world.job;
+    world.stopFile = true;
+    expect(await one.deploys.deploy(id, 'U1')).toEqual({
+      ok: false,
+      refusal: { reason: 'stop-file', path: '/tmp/STOP' },
+    });
+    expect(done).toEqual([]);
+    world.stopFile = false;
+    expect(await one.deploys.deploy(id, 'U1')).toMatchObject({ ok: true });
+  });
+
+  test('holds the pipeline while it is under way, whatever else is clicked meanwhile', async () => {
+    const work = held('one');
+    const one = copy('one', { carryOut: work.carryOut });
+    const [id, other] = [await planned(one), await planned(one)];
+    const first = one.deploys.deploy(id, 'U1');
+    await work.begun;
+    const refused = { ok: false, refusal: { reason: 'step-active' } };
+    expect(await one.deploys.deploy(id, 'U2')).toEqual(refused);
+    expect(await one.deploys.deploy(other, 'U2')).toEqual(refused);
+    const run = createLease({ table, name: 'fn', holder: 'a run', durationMs: LEASE_MS, clock: createFakeClock() });
+    expect(await run.acquire()).toMatchObject({ ok: false, holder: 'one' });
+    work.finish();
+    expect(await first).toMatchObject({ ok: true });
+    expect(await run.acquire()).toMatchObject({ ok: true });
+    expect(done).toEqual(['one deploys']);
+  });
+
+  test('that two copies are told to carry out at once is carried out by one', async () => {
+    const [one, two] = [copy('one'), copy('two')];
+    const id = await planned(one);
+    const answers = await Promise.all([one.deploys.deploy(id, 'U1'), two.deploys.deploy(id, 'U2')]);
+    expect(answers.filter(({ ok }) => ok)).toHaveLength(1);
+    expect(done).toHaveLength(1);
+    expect(await stateOf(id)).toBe('deployed');
+  });
+
+  test('that breaks off half-way says how far it came, can be undone, and is not carried out again', async () => {
+    const refusal = { reason: 'update-failed', why: 'no' } as const;
+    const one = copy('one', {
+      async carryOut(_, { onStage }) {
+        onStage('configuration');
+        throw new DeployRefusedError(refusal);
+      },
+    });
+    const id = await planned(one);
+    expect(await one.deploys.deploy(id, 'U1')).toEqual({
+      ok: false,
+      refusal: { reason: 'deploy', refusal, reached: 'configuration' },
+    });
+    expect(await stepNow()).toMatchObject({
+      step: 'deploy',
+      state: 'failed',
+      found: { kind: 'deploy-refused', reason: 'update-failed' },
+    });
+    expect(await one.deploys.deploy(id, 'U1')).toEqual({ ok: false, refusal: { reason: 'deploy-gone' } });
+    expect(await one.deploys.planRollback()).toEqual({ ok: true, value: { id, plan: PLAN } });
+    expect(await one.deploys.rollback(id, 'U1')).toMatchObject({ ok: true });
+  });
+
+  test('that is refused before it changed anything is not in the way of undoing the one before it', async () => {
+    const refusal = { reason: 'stored-package-gone', key: 'k' } as const;
+    const one = copy('one');
+    const first = await planned(one);
+    await one.deploys.deploy(first, 'U1');
+    const two = copy('two', {
+      async carryOut(_, { onStage }) {
+        onStage('publishing-before');
+        throw new DeployRefusedError(refusal);
+      },
+    });
+    const second = await planned(two);
+    expect(await two.deploys.deploy(second, 'U1')).toEqual({ ok: false, refusal: { reason: 'deploy', refusal } });
+    expect(await stateOf(second)).toBe('refused');
+    expect(await two.deploys.planRollback()).toMatchObject({ ok: true, value: { id: first } });
+  });
+
+  test('that the bot may not carry out says which permission it lacks', async () => {
+    const one = copy('one', {
+      async carryOut() {
+        throw new FaultError(DENIED);
+      },
+    });
+    const id = await planned(one);
+    expect(await one.deploys.deploy(id, 'U1')).toEqual({ ok: false, refusal: { reason: 'fault', fault: DENIED } });
+  });
+
+  test('whose plan is refused says why, and leaves nothing on record', async () => {
+    const one = copy('one', {
+      async plan() {
+        throw new DeployRefusedError({ reason: 'image-package' });
+      },
+    });
+    expect(await one.deploys.plan('U1')).toEqual({
+      ok: false,
+      refusal: { reason: 'deploy', refusal: { reason: 'image-package' } },
+    });
+    expect(await store.last()).toBeUndefined();
+  });
+
+  test('that is in place already keeps the proof, and the way back to the code before the last real deploy', async () => {
+    const one = copy('one');
+    const first = await planned(one);
+    await one.deploys.deploy(first, 'U1');
+    await one.checklist.prove('logging', { by: 'U1', codeSha256: PLAN.next.codeSha256 });
+    world.plan = { ...PLAN, former: { ...PLAN.next }, inPlace: true };
+    expect(await one.deploys.deploy(await planned(one), 'U1')).toMatchObject({ ok: true });
+    expect(await checklistStore.proof('logging')).toMatchObject({ codeSha256: PLAN.next.codeSha256 });
+    expect(await one.deploys.planRollback()).toEqual({ ok: true, value: { id: first, plan: PLAN } });
+  });
+});
+
+describe('a rollback', () => {
+  test('undoes the last deploy, once, and unproves the logging', async () => {
+    const one = copy('one');
+    const id = await planned(one);
+    await one.deploys.deploy(id, 'U1');
+    await one.checklist.prove('logging', { by: 'U1', codeSha256: PLAN.next.codeSha256 });
+    expect(await one.deploys.planRollback()).toEqual({ ok: true, value: { id, plan: PLAN } });
+    expect(await one.deploys.rollback(id, 'U2')).toMatchObject({
+      ok: true,
+      value: { codeSha256: PLAN.former.codeSha256 },
+    });
+    expect(await stepNow()).toMatchObject({ step: 'deploy', state: 'failed', by: 'U2', found: { kind: 'rollback' } });
+    expect(await checklistStore.proof('logging')).toBeUndefined();
+    expect(await one.deploys.rollback(id, 'U2')).toEqual({ ok: false, refusal: { reason: 'deploy-gone' } });
+    expect(await one.deploys.planRollback()).toEqual({ ok: false, refusal: { reason: 'nothing-deployed' } });
+    expect(done).toEqual(['one deploys', 'one rolls back']);
+  });
+
+  test('of one deploy after another leads back step by step, to the code before them all', async () => {
+    const one = copy('one');
+    const ids = [await planned(one), await planned(one), await planned(one)];
+    for (const id of ids) await one.deploys.deploy(id, 'U1');
+    for (const id of ids.reverse()) {
+      expect(await one.deploys.planRollback()).toMatchObject({ ok: true, value: { id } });
+      expect(await one.deploys.rollback(id, 'U1')).toMatchObject({ ok: true });
+    }
+    expect(await one.deploys.planRollback()).toEqual({ ok: false, refusal: { reason: 'nothing-deployed' } });
+  });
+
+  test('keeps the code that was shown to stay', async () => {
+    const one = copy('one');
+    const id = await planned(one);
+    await one.deploys.deploy(id, 'U1');
+    world.found = { keeps: 'the team’s', ocrVersion: '3.0.0' };
+    expect(await one.deploys.planRollback()).toMatchObject({ ok: true, value: { id, ...world.found } });
+    await one.deploys.rollback(id, 'U1', { keeps: 'the team’s' });
+    expect(done).toEqual(['one deploys', 'one rolls back around the team’s']);
+  });
+
+  test('that was refused can be tried again', async () => {
+    let refusals = 1;
+    const one = copy('one', {
+      async rollBack({ former }) {
+        if (refusals-- > 0) throw new DeployRefusedError({ reason: 'update-in-progress' });
+        return { codeSha256: former.codeSha256 };
+      },
+    });
+    const id = await planned(one);
+    await one.deploys.deploy(id, 'U1');
+    expect(await one.deploys.rollback(id, 'U1')).toMatchObject({ ok: false, refusal: { reason: 'deploy' } });
+    expect(await stateOf(id)).toBe('deployed');
+    expect(await one.deploys.rollback(id, 'U1')).toMatchObject({ ok: true });
+  });
+});

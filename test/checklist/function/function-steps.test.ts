@@ -1,0 +1,77 @@
+import { describe, expect, test } from 'vitest';
+import type { TableJob } from '../../../src/checklist/contracts/table-control.ts';
+import { createFunctionSteps } from '../../../src/checklist/function/function-steps.ts';
+import type { Invocation } from '../../../src/pipeline/invoke/invocation.ts';
+import { createFakeClock } from '../../support/fake-clock.ts';
+import { flushJob } from '../../support/table-builders.ts';
+
+const FAILED: Invocation = {
+  requestId: 'r-1',
+  reading: { kind: 'outcome', outcome: { kind: 'failed', failureType: 'OCR_ERROR', message: 'NoSuchKey' } },
+};
+const unused = (): never => {
+  throw new Error('It is not asked for.');
+};
+
+/** The steps on a function whose logging works; `codes` are what it is each time that it is looked at. */
+function stepsOn(world: { job?: TableJob; codes?: string[] }) {
+  const clock = createFakeClock();
+  const codes = [...(world.codes ?? ['code'])];
+  const done: string[] = [];
+  const steps = createFunctionSteps({
+    checklist: {
+      begin: async (step) => ({
+        end: async (state) => void done.push(`${step} ${state}`),
+      }),
+      prove: async (of, { codeSha256 }) => void done.push(`${of} proven of ${codeSha256}`),
+      disprove: async (of) => void done.push(`${of} disproven`),
+    },
+    logging: {
+      clock,
+      uniqueName: () => 'one',
+      async invoke(imageKey) {
+        done.push(`invoked ${imageKey}`);
+        return FAILED;
+      },
+      findRecords: async () => ({ key: 'k', attributes: [], remove: async () => void done.push('removed') }),
+      searchRecords: unused,
+      readLog: unused,
+      notes: { note: async () => {}, forget: async () => {}, list: unused },
+      readFault: unused,
+    },
+    sample: { clock, random: unused, listImages: unused, invoke: unused },
+    sampleImages: 3,
+    readReport: unused,
+    exclusive: {
+      lease: { acquire: unused, start: unused, release: unused, holds: unused },
+      activeRun: unused,
+      currentJob: async () => world.job,
+      stopFile: '/tmp/STOP',
+      stopFileExists: unused,
+    },
+    codeSha256: async () => (codes.length > 1 ? codes.shift() : codes[0]) ?? '',
+    readFault: unused,
+    warn: () => {},
+  });
+  return { steps, done };
+}
+
+describe('the test of failure logging', () => {
+  test('proves it of the function as it was before and after', async () => {
+    const { steps, done } = stepsOn({});
+    expect(await steps.testLogging('U1')).toMatchObject({ ok: true, value: { kind: 'proven' } });
+    expect(done).toEqual(['invoked INVALID_IMAGE-one.png', 'removed', 'logging proven of code', 'test-logging done']);
+  });
+
+  test('proves nothing of a function that somebody changed meanwhile', async () => {
+    const { steps, done } = stepsOn({ codes: ['former', 'other'] });
+    await steps.testLogging('U1');
+    expect(done).toContain('logging disproven');
+  });
+
+  test('waits for a flush or a restore: its record would be one too many there', async () => {
+    const { steps, done } = stepsOn({ job: flushJob() });
+    expect(await steps.testLogging('U1')).toMatchObject({ ok: false, refusal: { reason: 'job-active' } });
+    expect(done).toEqual([]);
+  });
+});

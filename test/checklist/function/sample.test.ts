@@ -1,0 +1,129 @@
+import { describe, expect, test } from 'vitest';
+import { EmptySampleError, type SampleResult, trySample } from '../../../src/checklist/function/sample.ts';
+import { FaultError } from '../../../src/pipeline/fault.ts';
+import type { ListedImage } from '../../../src/pipeline/images.ts';
+import type { Reading } from '../../../src/pipeline/invoke/invocation.ts';
+import { seededRandom } from '../../../src/run/plan/sample.ts';
+import { createFakeClock } from '../../support/fake-clock.ts';
+
+const processed: Reading = { kind: 'outcome', outcome: { kind: 'processed', entriesStored: 3 } };
+const failed: Reading = { kind: 'outcome', outcome: { kind: 'failed', failureType: 'OCR_ERROR', message: 'no' } };
+const rejected: Reading = { kind: 'outcome', outcome: { kind: 'rejected', reason: 'Draft' } };
+const pushback: Reading = { kind: 'pushback', source: 'function', message: 'Rate exceeded' };
+
+const imageOf = (at: number): ListedImage => ({ key: `sheets/${String(at).padStart(4, '0')}.png`, size: 1_000 });
+
+/** Tries a sample of a bucket; `answers`: what the function says to each call, the last one again and again. */
+async function play(options: { images: number; count?: number; answers?: readonly Reading[]; seed?: number }) {
+  const clock = createFakeClock();
+  const begun = clock.now();
+  const { answers = [processed] } = options;
+  const asked: string[] = [];
+  const at: number[] = [];
+  let inFlight = 0;
+  let most = 0;
+  let settled: { result: SampleResult } | { error: unknown } | undefined;
+  trySample(options.count ?? 3, {
+    clock,
+    random: seededRandom(options.seed ?? 1),
+    async *listImages() {
+      for (let each = 0; each < options.images; each++) yield imageOf(each);
+    },
+    async invoke(key) {
+      const reading = answers[Math.min(asked.length, answers.length - 1)] ?? processed;
+      asked.push(key);
+      at.push(clock.now() - begun);
+      most = Math.max(most, ++inFlight);
+      await clock.sleep(10);
+      inFlight--;
+      return { reading };
+    },
+  }).then(
+    (result) => {
+      settled = { result };
+    },
+    (error: unknown) => {
+      settled = { error };
+    },
+  );
+  while (!settled) await clock.advance(10);
+  return { ...settled, asked, at, most };
+}
+const resultOf = (played: Awaited<ReturnType<typeof play>>): SampleResult => {
+  if (!('result' in played)) throw new Error('It was refused.', { cause: played });
+  return played.result;
+};
+
+describe('a sample of images', () => {
+  test('is invoked for as many different images as were asked for, one after the other', async () => {
+    const played = await play({ images: 100 });
+    expect(played.asked).toHaveLength(3);
+    expect(new Set(played.asked).size).toBe(3);
+    expect(played.most).toBe(1);
+    expect(resultOf(played)).toEqual({
+      images: played.asked.map((key) => ({ key, outcome: { kind: 'processed', entriesStored: 3 } })),
+      failed: 0,
+      isAll: false,
+    });
+  });
+
+  test('is of all images where there are fewer', async () => {
+    expect((await play({ images: 2 })).asked).toEqual([imageOf(0).key, imageOf(1).key]);
+  });
+
+  test('is drawn at random: not the first ones each time', async () => {
+    const draws = await Promise.all([1, 2, 3, 4].map(async (seed) => (await play({ images: 100, seed })).asked.join()));
+    expect(new Set(draws).size).toBe(4);
+  });
+
+  test('proves nothing where there is no image', async () => {
+    const played = await play({ images: 0 });
+    expect(played).toMatchObject({ error: expect.any(EmptySampleError) });
+    expect(played.asked).toEqual([]);
+  });
+
+  test('counts what failed, and takes a rejected sheet for handled', async () => {
+    const result = resultOf(await play({ images: 9, answers: [processed, failed, rejected] }));
+    expect(result.failed).toBe(1);
+    expect(result.images.map(({ outcome }) => outcome.kind)).toEqual(['processed', 'failed', 'rejected']);
+  });
+
+  test('goes on after a failure: each image of it is tried', async () => {
+    expect((await play({ images: 9, answers: [failed] })).asked).toHaveLength(3);
+  });
+});
+
+describe('an image of a sample', () => {
+  test('is tried again after pushback, each time later', async () => {
+    const played = await play({ images: 1, count: 1, answers: [pushback, pushback, processed] });
+    expect(played.asked).toHaveLength(3);
+    expect(played.at).toEqual([0, 2_010, 6_020]);
+    expect(resultOf(played).failed).toBe(0);
+  });
+
+  test('that meets pushback to the end is not proven', async () => {
+    const played = await play({ images: 1, count: 1, answers: [pushback] });
+    expect(played.asked).toHaveLength(5);
+    expect(resultOf(played)).toMatchObject({
+      failed: 1,
+      images: [{ outcome: { kind: 'failed', failureType: 'THROTTLING_ERROR', message: 'Rate exceeded' } }],
+    });
+  });
+
+  test('whose connection broke is not invoked again: it may have run', async () => {
+    const played = await play({ images: 1, count: 1, answers: [{ kind: 'broken', message: 'socket hang up' }] });
+    expect(played.asked).toHaveLength(1);
+    expect(resultOf(played)).toMatchObject({
+      failed: 1,
+      images: [{ outcome: { kind: 'failed', failureType: 'INVOCATION_ERROR', message: 'socket hang up' } }],
+    });
+  });
+
+  test('is blamed for no fault of the bot’s: the sample breaks off', async () => {
+    const fault = { reason: 'access-denied', message: 'not allowed', mend: 'lambda:InvokeFunction' } as const;
+    const played = await play({ images: 9, answers: [processed, { kind: 'fault', fault }] });
+    expect(played).toMatchObject({ error: expect.any(FaultError) });
+    expect(played).toMatchObject({ error: { fault } });
+    expect(played.asked).toHaveLength(2);
+  });
+});

@@ -1,0 +1,240 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  evaluateGate,
+  type GatedStep,
+  type GateFacts,
+  type GateRules,
+  overridableOf,
+} from '../../../src/checklist/model/preconditions.ts';
+import { OVERRIDABLE, type Override } from '../../../src/checklist/model/step.ts';
+
+const HOUR = 3_600_000;
+const NOW = Date.parse('2026-11-24T12:00:00Z');
+const rules: GateRules = {
+  maxBackupAgeMs: 24 * HOUR,
+  maxDifference: 100,
+  maxSampleAgeMs: 24 * HOUR,
+  sampleImages: 3,
+  autoResume: true,
+};
+const proof = { codeSha256: 'code', at: NOW - HOUR, by: 'U1' };
+const ready = (changed: Partial<GateFacts> = {}): GateFacts => ({
+  now: NOW,
+  codeSha256: 'code',
+  backup: { id: 'b-1', startedAt: NOW - HOUR, records: 4_187 },
+  records: 4_187,
+  quotas: { blocking: [] },
+  logging: proof,
+  sample: { ...proof, images: 3, failed: 0 },
+  overrides: [],
+  ...changed,
+});
+const without = (...names: (keyof GateFacts)[]): GateFacts => {
+  const facts: Partial<GateFacts> = ready();
+  for (const name of names) delete facts[name];
+  return { now: NOW, overrides: [], ...facts };
+};
+const reasons = (step: GatedStep, facts: GateFacts, changed: Partial<GateRules> = {}) => {
+  const gate = evaluateGate(step, facts, { ...rules, ...changed });
+  return gate.kind === 'pass' ? [] : gate.missing.map(({ reason }) => reason);
+};
+const COVERS = [
+  'quotas-unknown',
+  'logging-unproven',
+  'sample-missing',
+  'no-backup',
+  'backup-old',
+  'table-changed',
+  'table-unread',
+  'run-active',
+  'not-flushed',
+];
+const override = (step: Override['step'], codeSha256 = 'code'): Override => ({
+  step,
+  by: 'U2',
+  at: NOW,
+  reason: 'known',
+  codeSha256,
+  covers: COVERS,
+});
+
+describe('the gate of a flush', () => {
+  test('passes where everything holds', () => {
+    expect(evaluateGate('flush', ready(), rules)).toEqual({ kind: 'pass', overridden: [] });
+  });
+
+  test.each<[string, GateFacts, string[]]>([
+    ['no backup', without('backup'), ['no-backup']],
+    [
+      'a backup of the day before yesterday',
+      ready({ backup: { id: 'b', startedAt: NOW - 25 * HOUR, records: 4_187 } }),
+      ['backup-old'],
+    ],
+    ['a table that grew by more than may differ', ready({ records: 4_288 }), ['table-changed']],
+    ['a table that shrank by more than may differ', ready({ records: 4_086 }), ['table-changed']],
+    ['quotas that block', ready({ quotas: { blocking: ['no concurrency'] } }), ['quotas-blocking']],
+    ['quotas that could not be read', without('quotas'), ['quotas-unknown']],
+    ['failure logging that nobody proved', without('logging'), ['logging-unproven']],
+    [
+      'failure logging that was proven on other code',
+      ready({ logging: { ...proof, codeSha256: 'old' } }),
+      ['logging-stale'],
+    ],
+    ['no sample', without('sample'), ['sample-missing']],
+    [
+      'a sample of yesterday',
+      ready({ sample: { ...proof, at: NOW - 25 * HOUR, images: 3, failed: 0 } }),
+      ['sample-stale'],
+    ],
+    [
+      'a sample on other code',
+      ready({ sample: { ...proof, codeSha256: 'old', images: 3, failed: 0 } }),
+      ['sample-stale'],
+    ],
+    ['a sample that failed', ready({ sample: { ...proof, images: 3, failed: 1 } }), ['sample-failed']],
+    ['a table that could not be counted', without('records'), ['table-unread']],
+    [
+      'a sample of fewer images than the setting says',
+      ready({ sample: { ...proof, images: 2, failed: 0 } }),
+      ['sample-missing'],
+    ],
+    [
+      'a sample of no image at all, whatever the bucket holds',
+      ready({ sample: { ...proof, images: 0, failed: 0, isAll: true } }),
+      ['sample-missing'],
+    ],
+    [
+      'a sample whose date lies ahead',
+      ready({ sample: { ...proof, at: NOW + 25 * HOUR, images: 3, failed: 0 } }),
+      ['sample-stale'],
+    ],
+    [
+      'a backup whose date lies ahead',
+      ready({ backup: { id: 'b', startedAt: NOW + 25 * HOUR, records: 4_187 } }),
+      ['backup-old'],
+    ],
+    ['a run that is active', ready({ activeRun: 'r-1' }), ['run-active']],
+    ['a function that cannot be looked at', without('codeSha256'), ['function-unknown']],
+    [
+      'nothing at all: every thing that is missing is told at once',
+      { now: NOW, codeSha256: 'code', overrides: [] },
+      ['no-backup', 'quotas-unknown', 'logging-unproven', 'sample-missing'],
+    ],
+  ])('refuses with %s', (_what, facts, expected) => {
+    expect(reasons('flush', facts)).toEqual(expected);
+  });
+
+  test('counts a difference up to the setting as the same table', () => {
+    expect(reasons('flush', ready({ records: 4_287 }))).toEqual([]);
+  });
+
+  test('does not judge the count of a table too large to count', () => {
+    expect(reasons('flush', ready({ records: 'not-counted' }))).toEqual([]);
+  });
+
+  test('asks for no sample where the setting is 0', () => {
+    expect(reasons('flush', without('sample'), { sampleImages: 0 })).toEqual([]);
+  });
+
+  test('is passed over by an approver’s word, step by step, and says by whose', () => {
+    const facts = { ...without('logging', 'sample'), overrides: [override('test-logging')] };
+    expect(reasons('flush', facts)).toEqual(['sample-missing']);
+    const both = { ...facts, overrides: [override('test-logging'), override('sample')] };
+    expect(evaluateGate('flush', both, rules)).toMatchObject({
+      kind: 'pass',
+      overridden: [{ step: 'test-logging', by: 'U2' }, { step: 'sample' }],
+    });
+  });
+
+  test('is passed over for what was missing when the approver said so, and for nothing that came since', () => {
+    const given = (covers: string[]): Override[] => [{ ...override('quotas'), covers }];
+    const blocking = (...limits: string[]) => ({ ...ready({ quotas: { blocking: limits } }) });
+    const covered = given(['quotas-blocking:concurrency', 'quotas-blocking:writes']);
+    expect(reasons('flush', { ...blocking('concurrency'), overrides: covered })).toEqual([]);
+    expect(reasons('flush', { ...blocking('concurrency', 'tokens'), overrides: covered })).toEqual(['quotas-blocking']);
+    expect(reasons('flush', { ...blocking('concurrency'), overrides: given(['quotas-unknown']) })).toEqual([
+      'quotas-blocking',
+    ]);
+    const failed = ready({ sample: { ...proof, images: 3, failed: 2 } });
+    const sample = (covers: string[]): Override[] => [{ ...override('sample'), covers }];
+    expect(reasons('flush', { ...failed, overrides: sample(['sample-missing']) })).toEqual(['sample-failed']);
+    expect(reasons('flush', { ...failed, overrides: sample([`sample-failed:${proof.at}`]) })).toEqual([]);
+    expect(reasons('flush', { ...failed, overrides: sample(['sample-failed:1']) })).toEqual(['sample-failed']);
+  });
+
+  test('knows no override of another code of the function', () => {
+    expect(reasons('flush', { ...without('logging'), overrides: [override('test-logging', 'old')] })).toEqual([
+      'logging-unproven',
+    ]);
+  });
+
+  test('never lets the backup be passed over, whatever is overridden', () => {
+    fc.assert(
+      fc.property(
+        fc.record({
+          backup: fc.option(fc.record({ id: fc.string(), startedAt: fc.integer({ max: NOW }), records: fc.nat() }), {
+            nil: undefined,
+          }),
+          records: fc.option(fc.nat(), { nil: undefined }),
+          activeRun: fc.option(fc.string(), { nil: undefined }),
+        }),
+        ({ backup, records, activeRun }) => {
+          const facts: GateFacts = {
+            now: NOW,
+            codeSha256: 'code',
+            overrides: [...OVERRIDABLE, 'backup' as const, 'flush' as const].map((step) => override(step)),
+            ...(backup ? { backup } : {}),
+            records: records ?? 'not-counted',
+            ...(activeRun === undefined ? {} : { activeRun }),
+          };
+          const isSound =
+            backup !== undefined &&
+            NOW - backup.startedAt <= rules.maxBackupAgeMs &&
+            (records === undefined || Math.abs(records - backup.records) <= rules.maxDifference) &&
+            activeRun === undefined;
+          expect(evaluateGate('flush', facts, rules).kind).toBe(isSound ? 'pass' : 'refuse');
+        },
+      ),
+    );
+  });
+});
+
+describe('the other gates', () => {
+  test('a start needs a flush of this rescan, or the word to keep what is there', () => {
+    const done = { step: 'flush', state: 'done', by: 'U1', at: NOW } as const;
+    expect(reasons('start', ready())).toEqual(['not-flushed']);
+    expect(reasons('start', ready({ flush: { ...done, state: 'failed' } }))).toEqual(['not-flushed']);
+    expect(reasons('start', ready({ flush: done }))).toEqual([]);
+    expect(reasons('start', ready({ keep: true }))).toEqual([]);
+  });
+
+  test('a flush that a restore undid opens no start any more', () => {
+    const flush = { step: 'flush', state: 'done', by: 'U1', at: NOW - HOUR } as const;
+    expect(reasons('start', ready({ flush, reset: { kind: 'flush', at: NOW - 2 * HOUR } }))).toEqual([]);
+    expect(reasons('start', ready({ flush, reset: { kind: 'restore', at: NOW } }))).toEqual(['restored-since']);
+    expect(reasons('start', ready({ flush, keep: true, reset: { kind: 'restore', at: NOW } }))).toEqual([]);
+    expect(reasons('start', ready({ flush: { ...flush, at: NOW + 1 }, reset: { kind: 'restore', at: NOW } }))).toEqual(
+      [],
+    );
+  });
+
+  test('no run goes on whose work was flushed or overwritten since it began', () => {
+    const lastRun = { runId: 'r-1', startedAt: NOW - HOUR };
+    expect(reasons('resume', ready({ lastRun }))).toEqual([]);
+    expect(reasons('resume', ready({ lastRun, reset: { kind: 'flush', at: NOW - 2 * HOUR } }))).toEqual([]);
+    for (const kind of ['flush', 'restore'] as const)
+      expect(reasons('resume', ready({ lastRun, reset: { kind, at: NOW } }))).toEqual(['table-reset']);
+  });
+
+  test('a restore needs no run, and nothing else', () => {
+    expect(reasons('restore', { now: NOW, overrides: [] })).toEqual([]);
+    expect(reasons('restore', { now: NOW, overrides: [], activeRun: 'r-1' })).toEqual(['run-active']);
+  });
+
+  test('what an approver may pass over is what the command offers', () => {
+    const gate = evaluateGate('flush', { now: NOW, codeSha256: 'code', overrides: [] }, rules);
+    const able = gate.kind === 'refuse' ? gate.missing.map(overridableOf) : [];
+    expect(able).toEqual([undefined, 'quotas', 'test-logging', 'sample']);
+  });
+});

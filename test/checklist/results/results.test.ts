@@ -1,0 +1,215 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { createChecklistStore } from '../../../src/checklist/model/checklist-store.ts';
+import { createResults } from '../../../src/checklist/results/results.ts';
+import { systemClock } from '../../../src/lib/clock.ts';
+import { writeUntilProcessed } from '../../../src/pipeline/table/table-write.ts';
+import type { RunState } from '../../../src/run/model/types.ts';
+import { createRunStore } from '../../../src/run/store/run-store.ts';
+import { ALWAYS_CHANGING } from '../../../src/settings.ts';
+import { openControlTable } from '../../../src/state/control-table.ts';
+import { type BackupWorld, startBackupWorld } from '../../backup/backup-rig.ts';
+import { timesheetEntry } from '../../support/pipeline-table.ts';
+import { runPlan } from '../../support/scripted-run-control.ts';
+
+let world: BackupWorld;
+let rescans = 0;
+beforeAll(async () => {
+  world = await startBackupWorld();
+});
+afterAll(() => world.stop());
+
+/** A pipeline of its own: its table, runs and checklists on record, and what tells of them. */
+async function pipeline(entries: number) {
+  rescans += 1;
+  const name = `ocr-${rescans}`;
+  const { dynamodb, place } = world;
+  const control = await openControlTable({ dynamodb, tableName: `control-${rescans}`, clock: systemClock });
+  const table = await world.table(Array.from({ length: entries }, (_, index) => entryOf(index)));
+  const store = createRunStore(control, name);
+  const checklists = createChecklistStore(control, name);
+  const results = createResults({
+    dynamodb,
+    place,
+    table,
+    bucket: 'images',
+    clock: systemClock,
+    random: () => 0.5,
+    store,
+    async *manifest() {
+      for (let index = 0; index < entries; index++) yield { index, key: imageOf(index), size: 1 };
+    },
+    async *listImages() {},
+    findImage: async () => undefined,
+    starts: { plan: async () => ({ ok: false, refusal: { reason: 'lease-held', holder: 'nobody' } }) },
+    checklists,
+    leaveOut: ALWAYS_CHANGING,
+    samplePeople: 3,
+    readFault: (error) => ({ reason: 'network', message: String(error), mend: '' }),
+    warn: () => {},
+  });
+  return {
+    table,
+    results,
+    checklists,
+    async remove(index: number) {
+      const { ResourceName = { S: '' }, DateProjectCode = { S: '' } } = entryOf(index);
+      await writeUntilProcessed(dynamodb, table, [{ kind: 'delete', key: { ResourceName, DateProjectCode } }]);
+    },
+    /** A run in which every image but the last `without` were processed, and the rescan it belongs to. */
+    async run(state: RunState, { without = 0, startedAt = Date.now() } = {}) {
+      const runId = await store.nextRunId();
+      const { openRun: _, ...plan } = runPlan({ runId, total: entries, selection: {} });
+      await store.createPlanned(plan, { channel: 'C1' }, 5);
+      await store.change(runId, { set: { state, startedAt, startedBy: 'U1' } });
+      await store.claimPipeline(runId);
+      await store.append(runId, {
+        seq: 1,
+        writer: 'w',
+        startedThrough: entries - 1,
+        records: Array.from({ length: entries - without }, (_, index) => ({
+          index,
+          key: imageOf(index),
+          outcome: { kind: 'processed', entriesStored: 1, resourceName: `Person ${index}` },
+          startedAt,
+          durationMs: 5,
+          pushbacks: 0,
+        })),
+      });
+      const { id } = await checklists.ensureOpen('U1', startedAt);
+      await checklists.note(id, { runIds: [runId] });
+      return { runId, checklistId: id };
+    },
+    async noteFlush(backupId: string, at: number) {
+      const { id } = await checklists.ensureOpen('U1', at);
+      const found = { kind: 'flush', deleted: 1, remaining: 0, backupId } as const;
+      await checklists.setStep(id, { step: 'flush', state: 'done', by: 'U1', at, found });
+    },
+  };
+}
+const imageOf = (index: number) => `week/${index}.png`;
+const entryOf = (index: number) =>
+  timesheetEntry(index, {
+    ResourceName: { S: `Person_${index}` },
+    SourceImage: { S: imageOf(index) },
+    ProcessingTimestamp: { S: '2100-01-01T00:00:00Z' },
+  });
+
+let here: Awaited<ReturnType<typeof pipeline>>;
+beforeEach(async () => {
+  here = await pipeline(4);
+});
+async function given<T>(answer: Promise<{ ok: true; value: T } | { ok: false; refusal: unknown }>): Promise<T> {
+  const found = await answer;
+  if (!found.ok) throw new Error(JSON.stringify(found.refusal));
+  return found.value;
+}
+const validationStep = async (checklistId: string) =>
+  (await here.checklists.steps(checklistId)).find(({ step }) => step === 'validate');
+
+describe('a validation', () => {
+  test('of a run that is through, against the backup from before: a clean bill, on the checklist', async () => {
+    const backup = await world.backup(here.table);
+    const { runId, checklistId } = await here.run({ kind: 'completed' });
+    const found = await given(here.results.validate({ by: 'U1' }));
+    expect(found).toMatchObject({ verdict: 'good', problems: [], runIds: [runId], backup: { id: backup.id } });
+    expect(found.people).toHaveLength(3);
+    const again = await given(here.results.validate({ by: 'U1', seed: found.seed ?? -1 }));
+    expect(again.people).toEqual(found.people);
+    expect(await validationStep(checklistId)).toMatchObject({
+      state: 'done',
+      found: { kind: 'validate', verdict: 'good' },
+    });
+  });
+
+  test('of a run that was stopped is no verdict, and none goes on the checklist', async () => {
+    await world.backup(here.table);
+    const { checklistId } = await here.run({ kind: 'stopped', by: { kind: 'control-table' } }, { without: 2 });
+    const found = await given(here.results.validate({ by: 'U1' }));
+    expect(found).toMatchObject({ verdict: 'unfinished', runState: 'stopped' });
+    expect(await validationStep(checklistId)).toBeUndefined();
+  });
+
+  test('tells that the table was flushed since', async () => {
+    const backup = await world.backup(here.table);
+    const { checklistId } = await here.run({ kind: 'completed' });
+    await here.checklists.close(checklistId, { outcome: { kind: 'closed', by: 'U1' }, at: Date.now(), steps: [] });
+    await here.noteFlush(backup.id, Date.now() + 60_000);
+    for (let index = 0; index < 4; index++) await here.remove(index);
+    const found = await given(here.results.validate({ by: 'U1' }));
+    expect(found.verdict).toBe('bad');
+    expect(found.problems.map(({ kind }) => kind)).toEqual(
+      expect.arrayContaining(['rows-missing', 'flushed-since', 'fewer-entries']),
+    );
+  });
+
+  test('of an unknown run, an unknown person, or without any run is refused, and says which', async () => {
+    expect(await here.results.validate({ by: 'U1' })).toEqual({ ok: false, refusal: { reason: 'no-run' } });
+    expect(await here.results.validate({ by: 'U1', person: 'Nik Coultas' })).toMatchObject({
+      refusal: { reason: 'table', refusal: { reason: 'no-backup' } },
+    });
+    await world.backup(here.table);
+    await here.run({ kind: 'completed' });
+    expect(await here.results.validate({ by: 'U1', runId: 'r-0099' })).toEqual({
+      ok: false,
+      refusal: { reason: 'unknown-run', runId: 'r-0099' },
+    });
+    expect(await here.results.validate({ by: 'U1', person: 'Nobody Here' })).toMatchObject({
+      refusal: { reason: 'no-such-person', person: 'Nobody Here' },
+    });
+    expect(await given(here.results.validate({ by: 'U1', person: 'Person 2' }))).toMatchObject({
+      people: [{ person: 'Person_2', before: { entries: 1 }, after: { entries: 1 } }],
+    });
+  });
+});
+
+describe('a diff without a backup named', () => {
+  test('takes the backup that the flush relied on, not one of the emptied table made since', async () => {
+    const before = await world.backup(here.table);
+    for (let index = 0; index < 4; index++) await here.remove(index);
+    await here.noteFlush(before.id, Date.now());
+    const ofEmpty = await world.backup(here.table);
+    expect(ofEmpty.counts.total).toBe(0);
+    await here.run({ kind: 'completed' }, { startedAt: Date.now() + 1_000 });
+    const diff = await given(here.results.diff());
+    expect(diff.backup.id).toBe(before.id);
+    expect(diff.totals).toMatchObject({ removed: 4, added: 0 });
+    await diff.dispose();
+  });
+
+  test('takes that of a later flush, though the last run was before it', async () => {
+    const old = await world.backup(here.table);
+    const { checklistId } = await here.run({ kind: 'completed' }, { startedAt: old.startedAt + 1 });
+    await here.checklists.close(checklistId, { outcome: { kind: 'closed', by: 'U1' }, at: Date.now(), steps: [] });
+    const relied = await world.backup(here.table);
+    await here.noteFlush(relied.id, Date.now());
+    const diff = await given(here.results.diff());
+    expect(diff.backup.id).toBe(relied.id);
+    await diff.dispose();
+  });
+
+  test('without a flush takes the newest from before the run', async () => {
+    const before = await world.backup(here.table);
+    await here.run({ kind: 'completed' }, { startedAt: Date.now() });
+    await new Promise((resolve) => setImmediate(resolve));
+    const after = await world.backup(here.table);
+    expect(after.startedAt).toBeGreaterThan(before.startedAt);
+    const diff = await given(here.results.diff());
+    expect(diff.backup.id).toBe(before.id);
+    await diff.dispose();
+  });
+
+  test('is refused without a backup, with an unknown one, and with one of another table', async () => {
+    expect(await here.results.diff()).toEqual({
+      ok: false,
+      refusal: { reason: 'table', refusal: { reason: 'no-backup' } },
+    });
+    expect(await here.results.diff('01700000000000-00000000')).toMatchObject({
+      refusal: { reason: 'table', refusal: { reason: 'backup-not-found' } },
+    });
+    const other = await pipeline(1);
+    const { id } = await world.backup(other.table);
+    expect(await here.results.diff(id)).toMatchObject({
+      refusal: { reason: 'table', refusal: { reason: 'backup-of-another-table', backupId: id } },
+    });
+  });
+});

@@ -1,0 +1,179 @@
+import { describe, expect, test } from 'vitest';
+import { chooseForRetry, type RetryChoicePorts } from '../../../src/checklist/results/retry-choice.ts';
+import type { WireItem } from '../../../src/pipeline/table/wire-value.ts';
+import { readFailures } from '../../../src/results/failures/failures.ts';
+import type { OutcomeRecord } from '../../../src/run/model/types.ts';
+import type { RunRecord } from '../../../src/run/store/run-store.ts';
+import { runPlan } from '../../support/scripted-run-control.ts';
+
+const T0 = Date.parse('2026-11-24T10:00:00Z');
+const failed = (key: string, message: string, at = 0): OutcomeRecord => ({
+  index: 0,
+  key,
+  outcome: { kind: 'failed', failureType: 'OCR_ERROR', message },
+  startedAt: T0 + at,
+  durationMs: 500,
+  pushbacks: 0,
+});
+const run = (number: number): RunRecord => ({
+  runId: `r-000${number}`,
+  state: { kind: 'completed' },
+  plan: { ...runPlan({ selection: number === 1 ? {} : { sample: 3 } }), paceBecause: [], forecastRestsOn: [] },
+  startedAt: T0 + number,
+  maxInFlight: 1,
+  ceilingPerMinute: 60,
+  paceWish: { kind: 'auto' },
+  fence: 1,
+});
+
+/** A pipeline of these outcomes and records, whose bucket holds these images. */
+function pipeline(about: {
+  outcomes?: Readonly<Record<string, readonly OutcomeRecord[]>>;
+  records?: readonly WireItem[];
+  bucket: readonly string[];
+}) {
+  const { outcomes = {}, records = [], bucket } = about;
+  let open = 0;
+  const ports: RetryChoicePorts = {
+    store: {
+      async *newestFirst() {
+        yield* Object.keys(outcomes)
+          .toSorted()
+          .toReversed()
+          .map((runId) => run(Number(runId.slice(-1))));
+      },
+    },
+    bucket: 'images',
+    findImage: async (key) => (bucket.includes(key) ? { key, size: 7 } : undefined),
+    async readFailures(runs, { withBucket }) {
+      open += 1;
+      const found = await readFailures({
+        runs: runs.map(({ runId }) => ({ runId, journal: stream([{ records: outcomes[runId] ?? [] }]) })),
+        records: [stream(records)],
+        ...(withBucket ? { bucket: stream(bucket.map((key) => ({ key, size: 7 }))) } : {}),
+      });
+      return {
+        ...found,
+        async dispose() {
+          open -= 1;
+          await found.dispose();
+        },
+      };
+    },
+    lastChain: async () => undefined,
+    reconcileChain: async () => {
+      throw new Error('nothing is to be reconciled here');
+    },
+  };
+  return { ports, open: () => open };
+}
+async function* stream<T>(items: readonly T[]): AsyncGenerator<T> {
+  yield* items;
+}
+async function chosen(
+  about: Parameters<typeof pipeline>[0],
+  choice: Parameters<typeof choose>[1],
+  what = 'every failed image',
+) {
+  const { ports, open } = pipeline(about);
+  const found = await choose(ports, choice, what);
+  if ('reason' in found) {
+    expect(open()).toBe(0);
+    return found;
+  }
+  const keys = (await Array.fromAsync(found.images)).map(({ key }) => key);
+  await found.dispose();
+  expect(open()).toBe(0);
+  return { keys, retry: found.retry };
+}
+const choose = (
+  ports: RetryChoicePorts,
+  choice: { failureType?: string; causeId?: string; images?: ReadonlySet<string> },
+  what: string,
+) => chooseForRetry({ kind: 'failed', choice }, what, ports);
+
+const OUTCOMES = {
+  'r-0001': [failed('a.png', 'Week 1 is missing'), failed('b.png', 'Week 2 is missing'), failed('c.png', 'No hours')],
+};
+
+describe('the images of a retry', () => {
+  test('are those that failed last, of the run in which they did, as its second attempt', async () => {
+    expect(await chosen({ outcomes: OUTCOMES, bucket: ['a.png', 'b.png', 'c.png', 'fine.png'] }, {})).toEqual({
+      keys: ['a.png', 'b.png', 'c.png'],
+      retry: { of: 'r-0001', what: 'every failed image', attempt: 2 },
+    });
+  });
+
+  test('of a cause say which it is, in words', async () => {
+    const found = await readFailures({
+      runs: [{ runId: 'r-0001', journal: stream([{ records: OUTCOMES['r-0001'] }]) }],
+      records: [],
+    });
+    const causeId = found.totals.causes.top[0]?.totals.id ?? '';
+    await found.dispose();
+    const answer = await chosen(
+      { outcomes: OUTCOMES, bucket: ['a.png', 'b.png', 'c.png'] },
+      { causeId },
+      `cause ${causeId}`,
+    );
+    expect(answer).toMatchObject({ keys: ['a.png', 'b.png'], retry: { what: `cause ${causeId}: Week … is missing` } });
+  });
+
+  test('are linked to the run that saw them fail, though another came after it, and their attempts count on', async () => {
+    const outcomes = {
+      ...OUTCOMES,
+      'r-0002': [failed('c.png', 'No hours', 600_000)],
+      'r-0003': [{ ...failed('fine.png', '', 900_000), outcome: { kind: 'processed' } } as const],
+    };
+    const bucket = ['a.png', 'b.png', 'c.png', 'fine.png'];
+    expect(await chosen({ outcomes, bucket }, { failureType: 'OCR_ERROR' })).toMatchObject({
+      keys: ['a.png', 'b.png', 'c.png'],
+      retry: { of: 'r-0002', attempt: 3 },
+    });
+  });
+
+  test('that the bucket holds no more are left out, and that is said', async () => {
+    expect(await chosen({ outcomes: OUTCOMES, bucket: ['a.png'] }, {})).toMatchObject({
+      keys: ['a.png'],
+      retry: { what: 'every failed image; 2 more left out, as the bucket does not hold them any more' },
+    });
+    expect(await chosen({ outcomes: OUTCOMES, bucket: [] }, {})).toEqual({
+      reason: 'images-gone',
+      bucket: 'images',
+      images: 3,
+    });
+  });
+
+  test('may be of the table alone, where no run ever was', async () => {
+    const records = [
+      { ImageKey: { S: 'a.png' }, FailureTimestamp: { S: '2026-01-01T00:00:00Z' }, AttemptNumber: { N: '4' } },
+    ];
+    expect(await chosen({ records, bucket: ['a.png'] }, {})).toMatchObject({
+      keys: ['a.png'],
+      retry: { of: 'the table', attempt: 5 },
+    });
+  });
+
+  test('by name are exactly those; that one did not fail is said, that one is not there is a refusal', async () => {
+    const bucket = ['a.png', `it's "odd" & old.png`];
+    const images = new Set(bucket);
+    expect(await chosen({ outcomes: OUTCOMES, bucket }, { images }, '2 images by name')).toMatchObject({
+      keys: bucket,
+      retry: { of: 'r-0001', what: '2 images by name; 1 of them did not fail by what is on record', attempt: 2 },
+    });
+    expect(await chosen({ outcomes: OUTCOMES, bucket }, { images: new Set(['a.png', 'no\nsuch.png']) })).toEqual({
+      reason: 'images-unknown',
+      bucket: 'images',
+      keys: ['no\nsuch.png'],
+    });
+  });
+
+  test('are none where nothing failed, or nothing in that way: said, with what there is', async () => {
+    expect(await chosen({ bucket: ['a.png'] }, {})).toEqual({ reason: 'nothing-failed' });
+    expect(await chosen({ outcomes: OUTCOMES, bucket: ['a.png'] }, { causeId: '0123456789' })).toEqual({
+      reason: 'none-chosen',
+      failedImages: 3,
+      types: ['OCR_ERROR'],
+    });
+  });
+});

@@ -1,0 +1,59 @@
+import { describe, expect, test } from 'vitest';
+import { runSnapshot } from '../../support/scripted-run-control.ts';
+import { flushJob } from '../../support/table-builders.ts';
+import { backup, clock, flushed, freshForEachTest, open, stepOf } from './checklist-rig.ts';
+
+freshForEachTest();
+
+describe('a checklist', () => {
+  test('a flush of failed-image records alone is no flush of the rescan', async () => {
+    const checklist = open();
+    const job = flushJob();
+    if (job.work.kind !== 'flush') throw new Error('no flush');
+    await checklist.noteDone({ ...job, work: { ...job.work, failedOnly: true } }, flushed);
+    expect(await checklist.gate('start')).toMatchObject({ kind: 'refuse' });
+  });
+
+  test('a flush that ends after its checklist was closed opens no gate of the next one', async () => {
+    const checklist = open();
+    const checklistId = await checklist.ensureOpen('U1');
+    await checklist.close('U1');
+    await checklist.noteDone(flushJob({ checklistId }), flushed);
+    expect(await checklist.gate('start')).toMatchObject({ kind: 'refuse' });
+  });
+
+  test('a restore undoes its flush: the step is stale, and a start needs another', async () => {
+    const checklist = open({ lastBackup: async () => backup });
+    await checklist.noteBegun(flushJob());
+    await checklist.noteDone(flushJob(), flushed);
+    await clock.advance(1_000);
+    const restore = { kind: 'restore', backupId: 'b-1', mode: 'put-back' } as const;
+    await checklist.noteBegun(flushJob({ work: restore }));
+    expect((await checklist.gate('start')).kind).toBe('pass');
+    await checklist.noteBegun(flushJob({ work: { ...restore, mode: 'replace' } }));
+    expect(await stepOf(checklist, 'flush')).toMatchObject({ state: 'stale', stale: { reason: 'restored-since' } });
+    expect(await checklist.gate('start')).toMatchObject({ missing: [{ reason: 'restored-since' }] });
+  });
+
+  test('going on with a run is refused once the table was flushed under it', async () => {
+    const run = runSnapshot({
+      runId: 'r-1',
+      startedAt: clock.now(),
+      state: { kind: 'paused', because: { kind: 'person', by: 'U1' } },
+    });
+    const checklist = open({ currentRun: async () => run });
+    expect((await checklist.gate('resume')).kind).toBe('pass');
+    await clock.advance(1_000);
+    await checklist.noteBegun(flushJob());
+    expect(await checklist.gate('resume')).toMatchObject({ missing: [{ reason: 'table-reset', by: 'flush' }] });
+  });
+
+  test('a flush of an earlier rescan opens no gate of this one', async () => {
+    const checklist = open();
+    await checklist.noteDone(flushJob(), flushed);
+    expect((await checklist.gate('start')).kind).toBe('pass');
+    await checklist.close('U1');
+    expect(await checklist.gate('start')).toMatchObject({ kind: 'refuse', missing: [{ reason: 'not-flushed' }] });
+    expect((await checklist.gate('start', { keep: true })).kind).toBe('pass');
+  });
+});

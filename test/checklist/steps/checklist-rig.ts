@@ -1,0 +1,66 @@
+import { afterEach, beforeEach } from 'vitest';
+import { type ChecklistStore, createChecklistStore } from '../../../src/checklist/model/checklist-store.ts';
+import type { StepView } from '../../../src/checklist/model/checklist-view.ts';
+import type { StepName } from '../../../src/checklist/model/step.ts';
+import { type Checklist, type ChecklistPorts, createChecklist } from '../../../src/checklist/steps/checklist.ts';
+import { systemClock } from '../../../src/lib/clock.ts';
+import { type ControlTable, openControlTable } from '../../../src/state/control-table.ts';
+import { type AuditNotes, createAuditNotes } from '../../support/audit-notes.ts';
+import { type LocalDynamo, startDynalite } from '../../support/dynalite.ts';
+import { createFakeClock, type FakeClock } from '../../support/fake-clock.ts';
+
+export const HOUR = 3_600_000;
+let dynamo: LocalDynamo;
+export let table: ControlTable;
+export let store: ChecklistStore;
+export let clock: FakeClock;
+export let audit: AuditNotes;
+
+/** For each test a control table of its own in dynalite, and a clock at noon. */
+export function freshForEachTest(): void {
+  beforeEach(async () => {
+    dynamo = await startDynalite();
+    table = await openControlTable({ dynamodb: dynamo.client, tableName: 'control', clock: systemClock });
+    store = createChecklistStore(table, 'fn');
+    clock = createFakeClock(Date.parse('2026-11-24T12:00:00Z'));
+    audit = createAuditNotes();
+  });
+  afterEach(() => dynamo.stop());
+}
+
+export function open(changed: Partial<ChecklistPorts> = {}): Checklist {
+  return createChecklist({
+    store,
+    clock,
+    rules: {
+      maxBackupAgeMs: 24 * HOUR,
+      maxDifference: 100,
+      maxSampleAgeMs: 24 * HOUR,
+      sampleImages: 3,
+      autoResume: true,
+    },
+    codeSha256: async () => 'code',
+    lastBackup: async () => undefined,
+    countRecords: async () => 51,
+    blockingQuotas: async () => [],
+    currentRun: async () => undefined,
+    currentJob: async () => undefined,
+    approval: async () => undefined,
+    withdraw: async () => false,
+    audit,
+    readFault: (error) => ({ reason: 'access-denied', message: String(error), mend: 'look' }),
+    warn: () => {},
+    ...changed,
+  });
+}
+export async function stepOf(checklist: Checklist, step: StepName): Promise<StepView | undefined> {
+  return (await checklist.view()).steps.find((seen) => seen.step === step);
+}
+export const backup = { id: 'b-1', startedAt: Date.parse('2026-11-24T11:00:00Z'), records: 51 };
+export const flushed = {
+  kind: 'flush',
+  deleted: 51,
+  supplemented: 0,
+  remaining: { total: 0, entry: 0, 'zero-hour': 0, rejected: 0, coverage: 0, failed: 0 },
+  newRows: 0,
+} as const;

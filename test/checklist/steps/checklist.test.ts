@@ -1,0 +1,149 @@
+import { describe, expect, test } from 'vitest';
+import type { ChecklistPorts } from '../../../src/checklist/steps/checklist.ts';
+import { runSnapshot } from '../../support/scripted-run-control.ts';
+import { flushApproval, flushJob } from '../../support/table-builders.ts';
+import { audit, backup, clock, flushed, freshForEachTest, open, store, table } from './checklist-rig.ts';
+
+freshForEachTest();
+
+describe('a checklist', () => {
+  test('is not opened by looking at it', async () => {
+    const checklist = open();
+    expect((await checklist.view()).id).toBeUndefined();
+    expect(await checklist.openId()).toBeUndefined();
+  });
+
+  test('is opened by its first step, once, however many begin at once', async () => {
+    const [one, other] = [open(), open()];
+    const ids = await Promise.all([
+      one.ensureOpen('U1'),
+      other.ensureOpen('U2'),
+      one.ensureOpen('U3'),
+      other.ensureOpen('U4'),
+    ]);
+    expect(new Set(ids).size).toBe(1);
+    const listed = [];
+    for await (const record of one.history(10)) listed.push(record.id);
+    expect(listed).toEqual([ids[0]]);
+  });
+
+  test('is closed with its run, and kept in the history', async () => {
+    const checklist = open();
+    await checklist.noteDone(flushJob(), flushed);
+    const snapshot = runSnapshot({ runId: 'r-0007', state: { kind: 'running' }, startedAt: clock.now() });
+    await checklist.hearRun({ kind: 'started', snapshot });
+    const completed = { ...snapshot, state: { kind: 'completed' } } as const;
+    await checklist.hearRun({ kind: 'completed', snapshot: completed, leftInFlight: 0 });
+    expect(await checklist.openId()).toBeUndefined();
+    expect(await checklist.view()).toMatchObject({ id: 'c-0001', outcome: { kind: 'completed', runId: 'r-0007' } });
+    // Told twice, as after a crash: nothing changes.
+    await checklist.hearRun({ kind: 'completed', snapshot: completed, leftInFlight: 0 });
+    expect(await checklist.ensureOpen('U1')).toBe('c-0002');
+  });
+
+  test('a run over some of the images neither opens nor closes one', async () => {
+    const checklist = open();
+    const snapshot = runSnapshot({ runId: 'r-1', isPartial: true, startedAt: clock.now() });
+    const completed = { ...snapshot, state: { kind: 'completed' } } as const;
+    await checklist.hearRun({ kind: 'started', snapshot });
+    expect(await checklist.openId()).toBeUndefined();
+    await checklist.ensureOpen('U1');
+    await checklist.hearRun({ kind: 'started', snapshot });
+    await checklist.hearRun({ kind: 'completed', snapshot: completed, leftInFlight: 0 });
+    expect(await open({ currentRun: async () => completed }).openId()).toBe('c-0001');
+    expect((await checklist.view()).steps.find(({ step }) => step === 'rescan')?.state).toBe('to-do');
+  });
+
+  test('is closed at the next look where the bot went down after its run was complete: its flush opens no other start', async () => {
+    const before = open();
+    await before.noteDone(flushJob(), flushed);
+    const started = runSnapshot({ runId: 'r-0007', startedAt: clock.now() });
+    await before.hearRun({ kind: 'started', snapshot: started });
+    const completed = { ...started, state: { kind: 'completed' } } as const;
+    const after = open({ currentRun: async () => completed });
+    expect(await after.gate('start')).toMatchObject({ kind: 'refuse', missing: [{ reason: 'not-flushed' }] });
+    expect(await after.view()).toMatchObject({
+      id: 'c-0001',
+      outcome: { kind: 'completed', runId: 'r-0007' },
+      next: 'validate',
+    });
+    expect(await after.ensureOpen('U1')).toBe('c-0002');
+  });
+
+  test('shows a validation that came after its end, and what was passed over before', async () => {
+    const checklist = open({ lastBackup: async () => backup });
+    await checklist.override('sample', 'U2', 'known');
+    const snapshot = runSnapshot({ runId: 'r-0007', startedAt: clock.now() });
+    await checklist.hearRun({ kind: 'started', snapshot });
+    const completed = { ...snapshot, state: { kind: 'completed' } } as const;
+    await checklist.hearRun({ kind: 'completed', snapshot: completed, leftInFlight: 0 });
+    const found = { kind: 'validate', verdict: 'good' } as const;
+    await store.setStep('c-0001', { step: 'validate', state: 'done', by: 'U1', at: clock.now(), found });
+    const view = await open({ currentRun: async () => completed }).view();
+    expect(view).toMatchObject({ id: 'c-0001', next: 'backup' });
+    expect(view.steps.find(({ step }) => step === 'validate')).toMatchObject({ state: 'done', found });
+    expect(view.steps.find(({ step }) => step === 'sample')).toMatchObject({
+      overriddenBy: { by: 'U2', reason: 'known' },
+    });
+  });
+
+  test('closed by a person takes its request for approval back, and is not closed under a run or a flush', async () => {
+    const withdrawn: string[] = [];
+    const snapshot = runSnapshot({ runId: 'r-0007', startedAt: clock.now() });
+    const idle: Partial<ChecklistPorts> = {
+      approval: async () => flushApproval(),
+      async withdraw(id, by) {
+        withdrawn.push(`${id} by ${by}`);
+        return true;
+      },
+    };
+    const checklist = open(idle);
+    await checklist.noteFlushAsked('a-1', 'U1');
+    expect(await open({ ...idle, currentJob: async () => flushJob() }).close('U1')).toMatchObject({
+      refusal: { reason: 'job-active' },
+    });
+    for (const kind of ['running', 'interrupted'] as const)
+      expect(
+        await open({ ...idle, currentRun: async () => ({ ...snapshot, state: { kind } }) }).close('U1'),
+      ).toMatchObject({ refusal: { reason: 'run-active', runId: 'r-0007' } });
+    expect(withdrawn).toEqual([]);
+    expect(await checklist.close('U9')).toEqual({ ok: true, value: { id: 'c-0001', withdrew: true } });
+    expect(withdrawn).toEqual(['a-1 by U9']);
+    expect(audit.deeds.at(-1)).toMatchObject({ who: 'U9', what: 'checklist c-0001' });
+    expect(await checklist.close('U9')).toEqual({ ok: false, refusal: { reason: 'none-open' } });
+  });
+
+  test('that is past can be looked at, also while another is open', async () => {
+    const checklist = open();
+    const job = flushJob({ checklistId: await checklist.ensureOpen('U1') });
+    const refusal = {
+      reason: 'differs',
+      backupId: 'b-1',
+      difference: { added: 200, changed: 0, removed: 0 },
+      most: 100,
+    } as const;
+    await checklist.hearTable({ kind: 'failed', job, refusal });
+    await checklist.close('U1');
+    await checklist.ensureOpen('U2');
+    const past = await checklist.view('c-0001');
+    expect(past).toMatchObject({ id: 'c-0001', outcome: { kind: 'closed', by: 'U1' } });
+    expect(past.steps.find(({ step }) => step === 'flush')).toMatchObject({
+      state: 'failed',
+      found: { message: 'Nothing was deleted: the table differed from its backup by more than it may.' },
+    });
+    expect((await checklist.view()).id).toBe('c-0002');
+    expect((await checklist.view('c-0099')).id).not.toBe('c-0099');
+  });
+
+  test('a record that two copies left behind when they opened it at once is no rescan', async () => {
+    await table.create(
+      { pk: 'checklists#fn', sk: 'c-0009' },
+      { id: 'c-0009', openedBy: 'U1', openedAt: 1, runIds: [] },
+    );
+    const checklist = open();
+    const ids = [];
+    for await (const { id } of checklist.history(10)) ids.push(id);
+    expect(ids).toEqual([]);
+    expect((await checklist.view()).id).toBeUndefined();
+  });
+});

@@ -1,0 +1,191 @@
+import { DeleteObjectCommand, GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
+import { describe, expect, test } from 'vitest';
+import { createApprovalStore } from '../../../src/approvals/approval-store.ts';
+import { createJobRecord } from '../../../src/checklist/table-jobs/job-record.ts';
+import { actOf } from '../../../src/checklist/table-jobs/table-steps.ts';
+import {
+  aws,
+  backup,
+  clients,
+  freshForEachTest,
+  inTable,
+  put,
+  request,
+  startSteps,
+  value,
+  yes,
+} from './table-steps-rig.ts';
+
+freshForEachTest();
+
+describe('an approval', () => {
+  test('is carried out once, and the table is empty', async () => {
+    const bot = await startSteps();
+    await backup(bot);
+    const approval = await request(bot);
+    const clicks = await Promise.all([1, 2, 3].map(() => bot.steps.click(approval.id, yes)));
+    expect(clicks.filter((click) => click.ok)).toHaveLength(1);
+    expect((await bot.hears('finished')).result).toMatchObject({ kind: 'flush', newRows: 0 });
+    expect(await inTable()).toBe(0);
+    expect(await bot.steps.click(approval.id, yes)).toMatchObject({
+      refusal: { reason: 'click', refusal: { reason: 'decided' } },
+    });
+  });
+
+  test('does not help a backup that was altered since: it is found before anything is deleted, and the object is named', async () => {
+    const bot = await startSteps();
+    const record = await backup(bot);
+    const approval = await request(bot);
+    const before = await inTable();
+    const Key = record.files[0]?.key ?? '';
+    const found = await clients.s3.send(new GetObjectCommand({ Bucket: 'rescan-bot-control', Key }));
+    const bytes = Buffer.from((await found.Body?.transformToByteArray()) ?? []);
+    bytes[40] = (bytes[40] ?? 0) ^ 1;
+    await clients.s3.send(new PutObjectCommand({ Bucket: 'rescan-bot-control', Key, Body: bytes }));
+    await bot.steps.click(approval.id, yes);
+    expect((await bot.hears('failed')).refusal).toMatchObject({
+      reason: 'backup-damaged',
+      object: expect.stringContaining(Key),
+    });
+    expect(await inTable()).toBe(before);
+  });
+
+  test('is void when the backup is gone', async () => {
+    const bot = await startSteps();
+    const record = await backup(bot);
+    const approval = await request(bot);
+    const Key = `backups/AWSDynamoDB/${record.id}/rescan-backup.json`;
+    await clients.s3.send(new DeleteObjectCommand({ Bucket: 'rescan-bot-control', Key }));
+    expect(value(await bot.steps.click(approval.id, yes)).refused).toMatchObject({ reason: 'backup-not-found' });
+    expect((await bot.steps.approval(approval.id))?.state.kind).toBe('void');
+  });
+
+  test('is void when a record came since, and says what changed', async () => {
+    const bot = await startSteps();
+    await backup(bot);
+    const approval = await request(bot);
+    await put('Zed');
+    const { refused } = value(await bot.steps.click(approval.id, yes));
+    expect(refused).toMatchObject({
+      reason: 'use',
+      refusal: { reason: 'changed', changed: [{ name: 'records counted' }] },
+    });
+  });
+
+  test('that is taken back while its act looks whether it may begin is not carried out: a stop is in time up to there', async () => {
+    const bot = await startSteps({ LEASE_SECONDS: '10' });
+    await backup(bot);
+    for (const takeBack of [
+      (id: string) => bot.steps.withdraw(id, 'U9'),
+      async () => (await bot.steps.withdrawApproved('U9')).length === 1,
+    ]) {
+      const approval = await request(bot);
+      aws.turn({ addedLatencyMs: 60 });
+      const clicked = bot.steps.click(approval.id, yes);
+      while ((await bot.steps.approval(approval.id))?.state.kind === 'pending');
+      expect(await takeBack(approval.id)).toBe(true);
+      aws.turn({ addedLatencyMs: 0 });
+      expect(value(await clicked).refused).toMatchObject({
+        reason: 'use',
+        refusal: { reason: 'not-approved', state: { kind: 'withdrawn', by: 'U9' } },
+      });
+      expect(await bot.steps.current()).toBeUndefined();
+    }
+    expect(bot.events.filter(({ kind }) => kind === 'started')).toEqual([]);
+  });
+
+  test('whose act was claimed by a process that died before it began is void: nobody goes on with it', async () => {
+    const bot = await startSteps();
+    await backup(bot);
+    const before = await inTable();
+    const approval = await request(bot);
+    const approved = { kind: 'approved', by: 'U2', at: Date.now() } as const;
+    await createApprovalStore(bot.table, 'TimesheetOCR-ocr-dev').move(approval.id, 'pending', approved);
+    await createJobRecord(bot.table, 'TimesheetOCR-ocr-dev').claim({
+      id: approval.id,
+      work: actOf(approval),
+      by: 'U1',
+      place: { channel: 'C01' },
+      startedAt: Date.now(),
+    });
+    bot.steps.standBy();
+    expect((await bot.hears('approval-changed')).approval.state.kind).toBe('void');
+    while (await bot.steps.current()) await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(await inTable()).toBe(before);
+  });
+
+  test('is void where its checklist was closed, and its message is told', async () => {
+    const bot = await startSteps();
+    await backup(bot);
+    const approval = await request(bot);
+    expect(await bot.checklist.close('U9')).toMatchObject({ ok: true, value: { withdrew: true } });
+    expect((await bot.hears('approval-changed')).approval.state).toMatchObject({ kind: 'withdrawn', by: 'U9' });
+    expect(await bot.steps.click(approval.id, yes)).toMatchObject({
+      refusal: { reason: 'click', refusal: { reason: 'decided', state: { kind: 'withdrawn' } } },
+    });
+  });
+
+  test('holds for the overrides it was given on, and tells them', async () => {
+    const bot = await startSteps({ SAMPLE_IMAGES: '3' });
+    await backup(bot);
+    expect(await bot.checklist.override('sample', 'U2', 'no image came today')).toMatchObject({ ok: true });
+    const approval = await request(bot);
+    expect(approval.fingerprint).toContainEqual({
+      name: 'passed over: sample',
+      value: 'U2 because no image came today',
+    });
+    await bot.checklist.override('sample', 'U3', 'another reason');
+    expect(value(await bot.steps.click(approval.id, yes)).refused).toMatchObject({
+      reason: 'use',
+      refusal: { reason: 'changed', changed: [{ name: 'passed over: sample' }] },
+    });
+  });
+
+  test('is in the audit from the request to the end, before anything is deleted', async () => {
+    const bot = await startSteps();
+    await backup(bot);
+    const approval = await request(bot);
+    await bot.steps.click(approval.id, yes);
+    await bot.hears('finished');
+    await bot.audit.close(5_000);
+    const told: string[] = [];
+    for await (const { who, what, outcome } of bot.audit.entries())
+      if (what.includes(approval.id)) told.push(`${who}: ${what}: ${outcome.replace(/ on backup \S+/, '')}`);
+    expect(told).toEqual([
+      `U1: approval ${approval.id} of a flush: asked for,`,
+      `U2: approval ${approval.id} of a flush: approved`,
+      `U2: flush ${approval.id}: approved, and about to begin`,
+      `U1: flush ${approval.id}: began, approved by U2`,
+      expect.stringMatching(/^U1: flush .* records deleted, 0 left$/),
+    ]);
+    expect(await bot.audit.verify()).toMatchObject({ ok: true, anchors: expect.any(Number) });
+  });
+
+  test('expires by itself, and its message is told', async () => {
+    const bot = await startSteps({ APPROVAL_MINUTES: '0.1' });
+    await backup(bot);
+    const approval = await request(bot);
+    bot.steps.standBy();
+    const told = await bot.hears('approval-changed');
+    expect(told.approval).toMatchObject({ id: approval.id, state: { kind: 'expired' } });
+  });
+
+  test('keeps its backup from being pruned', async () => {
+    const bot = await startSteps();
+    const first = await backup(bot);
+    await request(bot);
+    await backup(bot);
+    await backup(bot);
+    const plan = value(await bot.steps.planPrune(1));
+    expect(plan.spared).toMatchObject([{ record: { id: first.id }, because: 'in-use' }]);
+    expect(value(await bot.steps.prune([first.id], 'U1'))).toBe(0);
+    expect(
+      value(
+        await bot.steps.prune(
+          plan.remove.map((record) => record.id),
+          'U1',
+        ),
+      ),
+    ).toBe(1);
+  });
+});

@@ -1,0 +1,164 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { afterEach, beforeEach } from 'vitest';
+import { z } from 'zod';
+import { type LocalAws, startLocalAws } from '../../../sandbox/aws/server.ts';
+import type { Audit } from '../../../src/app/audit.ts';
+import { assembleRescans } from '../../../src/app/checklist.ts';
+import type { Approval } from '../../../src/approvals/approval.ts';
+import type { BackupRecord } from '../../../src/backup/model/format.ts';
+import type { TableAnswer, TableEvent } from '../../../src/checklist/contracts/table-control.ts';
+import type { Checklist } from '../../../src/checklist/steps/checklist.ts';
+import type { TableSteps } from '../../../src/checklist/table-jobs/table-steps.ts';
+import { systemClock } from '../../../src/lib/clock.ts';
+import { createLogger } from '../../../src/lib/log.ts';
+import { type AwsClients, createAwsClients } from '../../../src/pipeline/aws.ts';
+import { codeIdentity, describeFunction } from '../../../src/pipeline/invoke/ocr-function.ts';
+import type { RunSnapshot } from '../../../src/run/model/types.ts';
+import { readConfig } from '../../../src/settings.ts';
+import { type ControlTable, openControlTable } from '../../../src/state/control-table.ts';
+import { createScriptedRunControl } from '../../support/scripted-run-control.ts';
+
+export let aws: LocalAws;
+export let clients: AwsClients;
+export let folder: string;
+let run: RunSnapshot | undefined;
+const open: TableSteps[] = [];
+
+/** For each test a local AWS and a folder of its own; its copies of the bot are shut down after it. */
+export function freshForEachTest(): void {
+  beforeEach(async () => {
+    aws = await startLocalAws({ port: 0, images: 12 });
+    folder = await mkdtemp(join(tmpdir(), 'rescan-steps-'));
+    run = undefined;
+    Object.assign(process.env, {
+      AWS_ENDPOINT_URL: aws.url,
+      AWS_REGION: 'us-east-1',
+      AWS_ACCESS_KEY_ID: 'x',
+      AWS_SECRET_ACCESS_KEY: 'x',
+    });
+    clients = createAwsClients();
+  });
+  afterEach(async () => {
+    await Promise.all(open.splice(0).map((steps) => steps.shutDown()));
+    await aws.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+}
+
+/** The run there is from here on. */
+export function runBecomes(snapshot: RunSnapshot): void {
+  run = snapshot;
+}
+
+export interface Steps {
+  readonly steps: TableSteps;
+  readonly checklist: Checklist;
+  readonly audit: Audit;
+  readonly table: ControlTable;
+  readonly events: TableEvent[];
+  hears<Kind extends TableEvent['kind']>(kind: Kind): Promise<Extract<TableEvent, { kind: Kind }>>;
+}
+
+export async function startSteps(settings: Record<string, string> = {}): Promise<Steps> {
+  const config = readConfig({
+    SLACK_BOT_TOKEN: 'xoxb-1',
+    SLACK_APP_TOKEN: 'xapp-1',
+    SLACK_CHANNELS: 'C01',
+    STOP_FILE: join(folder, 'STOP'),
+    LEASE_SECONDS: '5',
+    LOG_LEVEL: 'silent',
+    SAMPLE_IMAGES: '0',
+    ...settings,
+  });
+  const table = await openControlTable({
+    dynamodb: clients.dynamodb,
+    tableName: config.CONTROL_TABLE,
+    clock: systemClock,
+  });
+  const {
+    tables: steps,
+    checklist,
+    audit,
+  } = assembleRescans({
+    config,
+    aws: clients,
+    table,
+    clock: systemClock,
+    random: Math.random,
+    logger: createLogger('silent'),
+    holder: randomUUID(),
+    runs: { ...createScriptedRunControl(), current: async () => run },
+    pace: { kind: 'auto' },
+  });
+  // What the checklist asks for besides the backup is proven: these tests are about the table.
+  const codeSha256 = codeIdentity(await describeFunction(clients.lambda, config.OCR_FUNCTION));
+  await checklist.prove('logging', { by: 'U1', codeSha256 });
+  open.push(steps);
+  const events: TableEvent[] = [];
+  steps.watch((event) => {
+    // What these tests wait for is how a request ended, not that it was made.
+    const isAsked = event.kind === 'approval-changed' && event.approval.state.kind === 'pending';
+    if (!isAsked) events.push(event);
+  });
+  const isOf =
+    <Kind extends TableEvent['kind']>(kind: Kind) =>
+    (event: TableEvent): event is Extract<TableEvent, { kind: Kind }> =>
+      // That a request was made is told as well: tests wait for what it comes to.
+      event.kind === kind && !(event.kind === 'approval-changed' && event.approval.state.kind === 'pending');
+  return {
+    steps,
+    checklist,
+    audit,
+    table,
+    events,
+    async hears(kind) {
+      const until = Date.now() + 10_000;
+      for (;;) {
+        const found = events.find(isOf(kind));
+        if (found) return found;
+        if (Date.now() > until) throw new Error(`No ${kind}; heard ${JSON.stringify(events).slice(-1_500)}`);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    },
+  };
+}
+
+export function value<T>(answer: TableAnswer<T>): T {
+  if (!answer.ok) throw new Error(`Refused: ${JSON.stringify(answer.refusal)}`);
+  return answer.value;
+}
+
+export async function backup({ steps, events }: Steps): Promise<BackupRecord> {
+  value(await steps.backup({ by: 'U1', place: { channel: 'C01' } }));
+  for (;;) {
+    const end = events.findLast((event) => event.kind === 'finished' || event.kind === 'failed');
+    if (end?.kind === 'finished' && end.result.kind === 'backup') {
+      events.length = 0;
+      return end.result.record;
+    }
+    if (end?.kind === 'failed') throw new Error(JSON.stringify(end.refusal));
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+export async function request({ steps }: Steps): Promise<Approval> {
+  const plan = value(await steps.planFlush({ failedOnly: false, hold: false }));
+  const approval = value(await steps.request({ act: plan.act, by: 'U1', channel: 'C01' }));
+  await steps.setMessage(approval.id, '1.1');
+  return approval;
+}
+export const yes = { decision: 'approve', by: 'U2', channel: 'C01', ts: '1.1', standing: 'approver' } as const;
+
+export const put = (name: string) =>
+  clients.dynamodb.send(
+    new PutItemCommand({
+      TableName: 'TimesheetOCR-dev',
+      Item: { ResourceName: { S: name }, DateProjectCode: { S: '2026-01-01#P' } },
+    }),
+  );
+const countSchema = z.object({ total: z.number() });
+export const inTable = async () => countSchema.parse(await (await fetch(`${aws.url}/sandbox/table`)).json()).total;

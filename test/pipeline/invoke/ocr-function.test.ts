@@ -1,0 +1,306 @@
+import { createServer } from 'node:net';
+import { LambdaClient } from '@aws-sdk/client-lambda';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { createAwsClients, createInvokeClient } from '../../../src/pipeline/aws.ts';
+import {
+  codeIdentity,
+  createOcrFunction,
+  describeFunction,
+  encodeKeyAsEvent,
+} from '../../../src/pipeline/invoke/ocr-function.ts';
+import { startWire, type Wire, type WireAnswer, type WireRequest } from '../../support/wire.ts';
+
+let wire: Wire;
+let answer: (request: WireRequest) => WireAnswer | Promise<WireAnswer>;
+const open: { destroy(): void }[] = [];
+beforeEach(async () => {
+  answer = () => ok({ statusCode: 200, body: '{"entries_stored":3}' });
+  wire = await startWire((request) => answer(request));
+  vi.stubEnv('AWS_ENDPOINT_URL', wire.url);
+  vi.stubEnv('AWS_REGION', 'us-east-1');
+  vi.stubEnv('AWS_ACCESS_KEY_ID', 'test');
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'test');
+  vi.stubEnv('AWS_MAX_ATTEMPTS', '5');
+});
+afterEach(async () => {
+  for (const client of open.splice(0)) client.destroy();
+  vi.unstubAllEnvs();
+  await wire.stop();
+});
+
+const ok = (payload: unknown, headers: Record<string, string> = {}): WireAnswer => ({
+  headers: { 'x-amzn-requestid': 'request-1', ...headers },
+  body: JSON.stringify(payload),
+});
+const refuse = (status: number, name: string, body: object = {}): WireAnswer => ({
+  status,
+  headers: { 'x-amzn-errortype': name, 'x-amzn-requestid': 'request-2', 'content-type': 'application/json' },
+  body: JSON.stringify({ Type: 'User', message: `said ${name}`, ...body }),
+});
+function connect(options: { keyEncoding?: 'raw' | 'url'; timeoutMs?: number } = {}) {
+  const client = createInvokeClient({ timeoutMs: options.timeoutMs ?? 5_000, maxSockets: 10 });
+  open.push(client);
+  return createOcrFunction({ client, functionName: 'ocr', bucket: 'input', keyEncoding: options.keyEncoding ?? 'raw' });
+}
+
+describe('an image', () => {
+  test('is handed to the function synchronously, its key as it is', async () => {
+    const invocation = await connect().invoke('a b+c%20/ü.png');
+    expect(invocation).toEqual({
+      reading: { kind: 'outcome', outcome: { kind: 'processed', entriesStored: 3 } },
+      requestId: 'request-1',
+    });
+    expect(wire.requests).toHaveLength(1);
+    expect(wire.requests[0]?.path).toBe('/2015-03-31/functions/ocr/invocations');
+    expect(wire.requests[0]?.headers['x-amz-invocation-type']).toBe('RequestResponse');
+    expect(JSON.parse(wire.requests[0]?.body ?? '')).toEqual({
+      Records: [{ s3: { bucket: { name: 'input' }, object: { key: 'a b+c%20/ü.png' } } }],
+    });
+  });
+
+  test('is handed over URL-encoded as a real S3 event has it, where that is set', async () => {
+    await connect({ keyEncoding: 'url' }).invoke('a b+c%20/ü(1).png');
+    expect(JSON.parse(wire.requests[0]?.body ?? '').Records[0].s3.object.key).toBe('a+b%2Bc%2520/%C3%BC%281%29.png');
+    expect(encodeKeyAsEvent("~!*'().-_")).toBe('%7E%21*%27%28%29.-_');
+    expect(encodeKeyAsEvent('\ud800')).toBe('%EF%BF%BD');
+  });
+
+  test('whose function crashed is read by its payload', async () => {
+    answer = () =>
+      ok(
+        { errorType: 'Sandbox.Timedout', errorMessage: 'Task timed out after 3.00 seconds' },
+        { 'x-amz-function-error': 'Unhandled' },
+      );
+    const { reading } = await connect().invoke('a.png');
+    expect(reading).toMatchObject({ outcome: { kind: 'failed', failureType: 'TIMEOUT_ERROR' } });
+  });
+
+  test.each<[number, string, object, object]>([
+    [
+      429,
+      'TooManyRequestsException',
+      { Reason: 'ReservedFunctionConcurrentInvocationLimitExceeded' },
+      { kind: 'pushback', source: 'function' },
+    ],
+    [
+      429,
+      'TooManyRequestsException',
+      { Reason: 'ReservedFunctionInvocationRateLimitExceeded' },
+      { kind: 'pushback', source: 'function' },
+    ],
+    [429, 'TooManyRequestsException', { Reason: 'CallerRateLimitExceeded' }, { kind: 'pushback', source: 'account' }],
+    [429, 'TooManyRequestsException', {}, { kind: 'pushback', source: 'account' }],
+    [502, 'EC2ThrottledException', {}, { kind: 'pushback' }],
+    [502, 'ENILimitReachedException', {}, { kind: 'pushback' }],
+    [502, 'SubnetIPAddressLimitReachedException', {}, { kind: 'pushback' }],
+    [502, 'ResourceNotReadyException', {}, { kind: 'pushback' }],
+    [409, 'ResourceConflictException', {}, { kind: 'pushback' }],
+    [500, 'ServiceException', {}, { kind: 'broken' }],
+    [503, 'ServiceUnavailableException', {}, { kind: 'broken' }],
+    [403, 'ExpiredTokenException', {}, { kind: 'fault', fault: { reason: 'credentials' } }],
+    [403, 'UnrecognizedClientException', {}, { kind: 'fault', fault: { reason: 'credentials' } }],
+    [403, 'InvalidSignatureException', {}, { kind: 'fault', fault: { reason: 'credentials' } }],
+    [
+      403,
+      'AccessDeniedException',
+      {},
+      {
+        kind: 'fault',
+        fault: { reason: 'access-denied', mend: expect.stringContaining('Allow lambda:InvokeFunction on ocr') },
+      },
+    ],
+    [
+      404,
+      'ResourceNotFoundException',
+      {},
+      { kind: 'fault', fault: { reason: 'function-missing', mend: expect.stringContaining('OCR_FUNCTION') } },
+    ],
+    [
+      400,
+      'InvalidRequestContentException',
+      {},
+      {
+        kind: 'outcome',
+        outcome: { kind: 'failed', failureType: 'INVOCATION_ERROR', errorCode: 'InvalidRequestContentException' },
+      },
+    ],
+    [
+      413,
+      'RequestTooLargeException',
+      {},
+      { kind: 'outcome', outcome: { kind: 'failed', failureType: 'INVOCATION_ERROR' } },
+    ],
+    [502, 'InvalidZipFileException', {}, { kind: 'fault', fault: { reason: 'configuration' } }],
+    [502, 'InvalidRuntimeException', {}, { kind: 'fault', fault: { reason: 'configuration' } }],
+    [502, 'KMSAccessDeniedException', {}, { kind: 'fault', fault: { reason: 'configuration' } }],
+    [400, 'InvalidParameterValueException', {}, { kind: 'fault', fault: { reason: 'configuration' } }],
+  ])(
+    'that Lambda answers with %i %s %j is asked for once and read as it should be',
+    async (status, name, body, expected) => {
+      answer = () => refuse(status, name, body);
+      const invocation = await connect().invoke('a.png');
+      expect(invocation.reading).toMatchObject(expected);
+      expect(invocation.requestId).toBe('request-2');
+      expect(wire.requests).toHaveLength(1);
+    },
+  );
+
+  test('whose connection broke may have run: it is sent once and read as broken', async () => {
+    answer = () => 'hang up';
+    expect((await connect().invoke('a.png')).reading.kind).toBe('broken');
+    expect(wire.requests).toHaveLength(1);
+  });
+
+  test('whose answer does not come in time may have run too', async () => {
+    answer = () => 'silence';
+    expect((await connect({ timeoutMs: 200 }).invoke('a.png')).reading.kind).toBe('broken');
+    expect(wire.requests).toHaveLength(1);
+  });
+
+  test('whose answer comes late but in time is read', async () => {
+    answer = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      return ok({ statusCode: 200, body: '{}' });
+    };
+    expect((await connect({ timeoutMs: 20_000 }).invoke('a.png')).reading.kind).toBe('outcome');
+  });
+
+  test('that is given up half-way may have run', async () => {
+    const over = new AbortController();
+    answer = () => {
+      over.abort();
+      return 'silence';
+    };
+    expect((await connect().invoke('a.png', over.signal)).reading.kind).toBe('broken');
+  });
+
+  test('that never left the machine blames the network', async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const address = server.address();
+    const port = typeof address === 'object' ? address?.port : 0;
+    await new Promise((resolve) => server.close(resolve));
+    vi.stubEnv('AWS_ENDPOINT_URL', `http://127.0.0.1:${port}`);
+    const { reading } = await connect().invoke('a.png');
+    expect(reading).toMatchObject({
+      kind: 'fault',
+      fault: { reason: 'network', mend: expect.stringContaining('AWS_ENDPOINT_URL') },
+    });
+  });
+
+  test('runs at the same time as as many others as there are sockets', async () => {
+    let most = 0;
+    let now = 0;
+    answer = async () => {
+      most = Math.max(most, ++now);
+      await vi.waitUntil(() => most === 10);
+      now--;
+      return ok({ statusCode: 200, body: '{}' });
+    };
+    const fn = connect();
+    const readings = await Promise.all(Array.from({ length: 30 }, (_, at) => fn.invoke(`${at}.png`)));
+    expect(readings.every(({ reading }) => reading.kind === 'outcome')).toBe(true);
+    expect(most).toBe(10);
+  });
+});
+
+describe('the facts of the function', () => {
+  const facts = () => {
+    const { lambda } = createAwsClients();
+    open.push(lambda);
+    return describeFunction(lambda, 'ocr');
+  };
+  const CONFIGURATION = {
+    FunctionName: 'ocr',
+    FunctionArn: 'arn:aws:lambda:us-east-1:123456789012:function:ocr',
+    Runtime: 'python3.13',
+    Handler: 'lambda_function.lambda_handler',
+    Timeout: 300,
+    MemorySize: 1024,
+    CodeSha256: 'abc=',
+    PackageType: 'Zip',
+    State: 'Active',
+    LastUpdateStatus: 'Successful',
+    Environment: { Variables: { DYNAMODB_TABLE: 'TimesheetOCR-dev' } },
+  };
+
+  test('tell where the log is written, where that is set', async () => {
+    answer = () => ok({ Configuration: { ...CONFIGURATION, LoggingConfig: { LogGroup: '/team/ocr' } } });
+    expect(await facts()).toMatchObject({ logGroup: '/team/ocr' });
+  });
+
+  test('are read in units of ours', async () => {
+    answer = () => ok({ Configuration: CONFIGURATION, Concurrency: { ReservedConcurrentExecutions: 0 } });
+    expect(await facts()).toEqual({
+      name: 'ocr',
+      arn: CONFIGURATION.FunctionArn,
+      timeoutMs: 300_000,
+      memoryMb: 1024,
+      reservedConcurrency: 0,
+      codeSha256: 'abc=',
+      handler: 'lambda_function.lambda_handler',
+      runtime: 'python3.13',
+      environment: { DYNAMODB_TABLE: 'TimesheetOCR-dev' },
+      packageType: 'Zip',
+      lastUpdateStatus: 'Successful',
+      state: 'Active',
+    });
+  });
+
+  test('are asked for again when Lambda fails in passing, unlike an image', async () => {
+    answer = () => (wire.requests.length < 3 ? refuse(500, 'ServiceException') : ok({ Configuration: CONFIGURATION }));
+    expect((await facts()).timeoutMs).toBe(300_000);
+    expect(wire.requests).toHaveLength(3);
+  });
+
+  test('of a function that is not there are a fault that names it and the setting', async () => {
+    answer = () => refuse(404, 'ResourceNotFoundException');
+    await expect(facts()).rejects.toMatchObject({
+      fault: {
+        reason: 'function-missing',
+        message: expect.stringContaining('ocr'),
+        mend: 'Look at OCR_FUNCTION and AWS_REGION.',
+      },
+    });
+  });
+});
+
+test('credentials that cannot be found are a fault before anything is sent', async () => {
+  const client = new LambdaClient({
+    maxAttempts: 1,
+    credentials: async () => {
+      throw Object.assign(new Error('Could not load credentials from any providers'), {
+        name: 'CredentialsProviderError',
+      });
+    },
+  });
+  open.push(client);
+  const fn = createOcrFunction({ client, functionName: 'ocr', bucket: 'input', keyEncoding: 'raw' });
+  expect((await fn.invoke('a.png')).reading).toMatchObject({ kind: 'fault', fault: { reason: 'credentials' } });
+  expect(wire.requests).toHaveLength(0);
+});
+
+describe('what proofs are bound to', () => {
+  const facts = {
+    name: 'ocr',
+    arn: 'arn',
+    timeoutMs: 1,
+    memoryMb: 1,
+    codeSha256: 'abc=',
+    handler: 'rescan_failure_logging.handler',
+    environment: { RESCAN_TABLE: 'T', TOKEN: 'x' },
+    logGroup: '/aws/lambda/ocr',
+    packageType: 'Zip',
+  } as const;
+  test('is another where the code, the handler or the setting of failure logging is another', () => {
+    const identity = codeIdentity(facts);
+    expect(identity).toMatch(/^abc=\/[0-9a-f]{12}$/);
+    expect(codeIdentity({ ...facts, codeSha256: 'abd=' })).not.toBe(identity);
+    expect(codeIdentity({ ...facts, handler: 'lambda_function.lambda_handler' })).not.toBe(identity);
+    expect(codeIdentity({ ...facts, environment: { TOKEN: 'x' } })).not.toBe(identity);
+  });
+
+  test('is the same where a variable of the team’s is another', () => {
+    expect(codeIdentity({ ...facts, environment: { TOKEN: 'y', RESCAN_TABLE: 'T' } })).toBe(codeIdentity(facts));
+  });
+});

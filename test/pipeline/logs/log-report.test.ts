@@ -1,0 +1,123 @@
+import { describe, expect, test } from 'vitest';
+import { groupByInvocation } from '../../../src/pipeline/logs/log-report.ts';
+import type { LogLine } from '../../../src/pipeline/logs/logs.ts';
+
+const A = '11111111-aaaa-4aaa-8aaa-111111111111';
+const B = '22222222-bbbb-4bbb-8bbb-222222222222';
+const OTHER = '33333333-cccc-4ccc-8ccc-333333333333';
+let id = 0;
+const said = (stream: string, ...messages: readonly string[]): LogLine[] =>
+  messages.map((message) => {
+    id += 1;
+    return { at: 1_000 + id, stream, message, id: String(id) };
+  });
+const report = (requestId: string, status = '') =>
+  `REPORT RequestId: ${requestId}\tDuration: 1200.50 ms\tBilled Duration: 1201 ms\tMemory Size: 512 MB\tMax Memory Used: 130 MB\t${status}`;
+const shown = (lines: readonly LogLine[], hits?: ReadonlySet<string>) =>
+  groupByInvocation(lines, hits).map(({ requestId, isError, lines: its }) => [
+    requestId?.slice(0, 4) ?? 'outside',
+    isError,
+    its.map(({ message }) => message),
+  ]);
+
+describe('lines by invocation', () => {
+  test('belong to the START before them in their stream; errors come first, then the newest', () => {
+    const lines = [
+      ...said('s1', `START RequestId: ${A} Version: 1`, 'reads x'),
+      ...said('s2', `START RequestId: ${B} Version: 1`, 'reads y'),
+      ...said('s1', '[ERROR] ValueError: no', `END RequestId: ${A}`, report(A)),
+      ...said('s2', 'stored', `END RequestId: ${B}`, report(B)),
+    ];
+    expect(shown(lines)).toEqual([
+      ['1111', true, ['reads x', '[ERROR] ValueError: no']],
+      ['2222', false, ['reads y', 'stored']],
+    ]);
+    expect(groupByInvocation(lines)[1]?.report).toEqual({ durationMs: 1200.5, memoryMb: 512, maxMemoryMb: 130 });
+    expect(groupByInvocation(lines)[0]?.firstError).toBe(1);
+  });
+
+  test('a time-out that is told after the REPORT belongs to the invocation that it names', () => {
+    const lines = said(
+      's1',
+      `START RequestId: ${A} Version: 1`,
+      `END RequestId: ${A}`,
+      report(A, 'Status: timeout'),
+      `2025-11-21T10:00:00.000Z ${A} Task timed out after 3.00 seconds`,
+    );
+    expect(shown(lines)).toEqual([['1111', true, [lines[3]?.message]]]);
+  });
+
+  test('an id of somebody else’s in a line makes no invocation of its own', () => {
+    const lines = said('s1', `START RequestId: ${A} Version: 1`, `Bedrock answered, request ${OTHER}`);
+    expect(shown(lines)).toEqual([['1111', false, [lines[1]?.message]]]);
+  });
+
+  test('an invocation that Lambda ended is an error though no line says so', () => {
+    const lines = said(
+      's1',
+      `START RequestId: ${A} Version: 1`,
+      'reads x',
+      report(A, 'Status: error\tError Type: Runtime.ExitError'),
+    );
+    expect(shown(lines)).toEqual([['1111', true, ['reads x']]]);
+    const fine = said('s1', `START RequestId: ${A} Version: 1`, 'reads x', report(A, 'Status: success'));
+    expect(shown(fine)).toEqual([['1111', false, ['reads x']]]);
+  });
+
+  test('the start-up of a runtime belongs to the invocation that it was for', () => {
+    const lines = said('s1', 'INIT_START Runtime Version: python:3.13', `START RequestId: ${A} Version: 1`, 'reads x');
+    expect(shown(lines)).toEqual([['1111', false, ['INIT_START Runtime Version: python:3.13', 'reads x']]]);
+    expect(shown(said('s1', 'INIT_START Runtime Version: python:3.13'))).toHaveLength(1);
+  });
+
+  test('lines whose START was not read stand by themselves', () => {
+    expect(shown(said('s1', 'the rest of something', `END RequestId: ${A}`))).toEqual([
+      ['1111', false, []],
+      ['outside', false, ['the rest of something']],
+    ]);
+  });
+
+  test('Lambda’s JSON form is read as well', () => {
+    const json = (value: object) => JSON.stringify(value);
+    const lines = said(
+      's1',
+      json({ time: 't', type: 'platform.start', record: { requestId: A, version: '1' } }),
+      json({ timestamp: 't', level: 'ERROR', message: 'cannot', requestId: A }),
+      '{ no json',
+      json({ time: 't', type: 'platform.runtimeDone', record: { requestId: A, status: 'success' } }),
+      json({
+        time: 't',
+        type: 'platform.report',
+        record: { requestId: A, status: 'timeout', metrics: { durationMs: 7, memorySizeMB: 128 } },
+      }),
+    );
+    const [only, ...others] = groupByInvocation(lines);
+    expect(others).toEqual([]);
+    expect(only).toMatchObject({
+      requestId: A,
+      isError: true,
+      firstError: 0,
+      report: { durationMs: 7, memoryMb: 128 },
+    });
+    expect(only?.lines).toHaveLength(2);
+  });
+
+  test('those that were looked for mark their invocation, Lambda’s own lines too', () => {
+    const lines = [
+      ...said('s1', `START RequestId: ${A} Version: 1`, 'x', report(A)),
+      ...said('s2', `START RequestId: ${B} Version: 1`, 'y', report(B)),
+    ];
+    const hit = groupByInvocation(lines, new Set([lines[2]?.id ?? '']));
+    expect(hit.filter(({ isHit }) => isHit).map(({ requestId }) => requestId)).toEqual([A]);
+    expect(groupByInvocation(lines).every(({ isHit }) => isHit)).toBe(true);
+  });
+
+  test('a line made to be slow is read at once', () => {
+    const began = performance.now();
+    for (const piece of ['a', 'a ', '1-', 'Error ', 'Duration: 1', '{"a":'])
+      groupByInvocation(
+        said('s', piece.repeat(250_000 / piece.length), `REPORT RequestId: ${A} ${piece.repeat(50_000)}`),
+      );
+    expect(performance.now() - began).toBeLessThan(5_000);
+  });
+});

@@ -1,0 +1,261 @@
+import { PutObjectCommand } from '@aws-sdk/client-s3';
+import { strToU8, zipSync } from 'fflate';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { MODULE_HANDLER } from '../../../src/pipeline/package/failure-module.ts';
+import { lookBeforeRollback } from '../../../src/pipeline/package/function-package.ts';
+import { carryOutDeploy, carryOutRollback, type DeployStage } from '../../../src/pipeline/package/function-update.ts';
+import { type DeployRig, FUNCTION, refusalOf, startDeployRig } from './deploy-rig.ts';
+
+let rig: DeployRig;
+beforeEach(async () => {
+  rig = await startDeployRig();
+});
+afterEach(() => rig.close());
+
+const nothing = () => {};
+const HANDLER = 'def lambda_handler(event, context): return 1\n';
+const TEAMS = zipSync({ 'lambda_function.py': strToU8(HANDLER), 'OCR_VERSION.txt': strToU8('VERSION=3.0.0\n') });
+
+type Answer = { output: Record<string, unknown> };
+/** Calls of these commands are seen before they are sent; what is given back stands for Lambda's answer. */
+function intercept(
+  commands: RegExp,
+  act: (name: string, send: () => Promise<Answer>, input: object) => Promise<Answer>,
+): void {
+  rig.clients.lambda.middlewareStack.add(
+    (next, context) => async (args) => {
+      const name = String(context.commandName);
+      if (!commands.test(name)) return next(args);
+      let answer: Awaited<ReturnType<typeof next>> | undefined;
+      const told = await act(
+        name,
+        async () => {
+          answer = await next(args);
+          return { output: { ...answer.output } };
+        },
+        args.input,
+      );
+      if (!answer) throw new Error('It was not sent.');
+      return { ...answer, output: Object.assign(answer.output, told.output) };
+    },
+    { step: 'initialize', name: `intercept ${commands}` },
+  );
+}
+
+describe('the environment of a function', () => {
+  /** As Lambda answers to who may not decrypt: no variables, and an error in their place. */
+  const hide = () =>
+    intercept(/^GetFunction/, async (name, send) => {
+      const { output } = await send();
+      const hidden = {
+        Environment: {
+          Variables: undefined,
+          Error: { ErrorCode: 'AccessDeniedException', Message: 'not authorized to perform: kms:Decrypt' },
+        },
+      };
+      return {
+        output: name.includes('Configuration')
+          ? { ...output, ...hidden }
+          : { ...output, Configuration: { ...Object(output.Configuration), ...hidden } },
+      };
+    });
+  const refused = {
+    reason: 'environment-unreadable',
+    why: 'AccessDeniedException: not authorized to perform: kms:Decrypt',
+  };
+
+  test('that cannot be read is never written: it would be wiped', async () => {
+    const plan = await rig.plan();
+    const before = await rig.seen();
+    hide();
+    expect(await refusalOf(rig.plan())).toEqual(refused);
+    expect(await refusalOf(carryOutDeploy(rig.ports, plan, nothing))).toEqual(refused);
+    expect(await refusalOf(carryOutRollback(rig.ports, plan, nothing))).toEqual(refused);
+    expect(await rig.seen()).toEqual(before);
+  });
+
+  test('that grew too large since the preview is told before anything is changed, without what it holds', async () => {
+    const plan = await rig.plan();
+    const { environment } = await rig.seen();
+    await rig.configureElsewhere({ Variables: { ...environment, TOKEN: `hush${'x'.repeat(3_850)}` } });
+    const before = await rig.seen();
+    const refusal = await refusalOf(carryOutDeploy(rig.ports, plan, nothing));
+    expect(refusal).toMatchObject({ reason: 'environment-too-large', most: 4_096 });
+    expect(await rig.seen()).toEqual(before);
+  });
+
+  test('is not quoted where Lambda refuses it, though Lambda does', async () => {
+    const plan = await rig.plan();
+    intercept(/^UpdateFunctionConfiguration/, async (_, send, input) => {
+      // A name that Lambda does not take; and it measures what it was given.
+      Object.assign(input, { Environment: { Variables: { TOKEN: `hush${'x'.repeat(5_000)}` } } });
+      return send();
+    });
+    const refusal = await refusalOf(carryOutDeploy(rig.ports, plan, nothing));
+    expect(refusal).toMatchObject({ reason: 'not-taken', action: 'lambda:UpdateFunctionConfiguration' });
+    expect(JSON.stringify(refusal)).toContain('exceeded the 4KB limit');
+    expect(JSON.stringify(refusal)).not.toContain('hush');
+  });
+});
+
+describe('a deploy', () => {
+  test('never sets its handler on code that somebody deployed in between: it could not be found there', async () => {
+    const plan = await rig.plan();
+    let other: Promise<void> | undefined;
+    intercept(/^GetFunctionConfiguration/, async (_, send) => {
+      await other;
+      return send();
+    });
+    const refusal = await refusalOf(
+      carryOutDeploy(rig.ports, plan, (stage: DeployStage) => {
+        if (stage === 'configuration') other = rig.deployElsewhere(TEAMS);
+      }),
+    );
+    expect(refusal).toMatchObject({ reason: 'changed-since-preview', expected: plan.next.codeSha256 });
+    expect((await rig.seen()).handler).toBe('lambda_function.lambda_handler');
+  });
+
+  test('of what is in place already publishes nothing, even where memory was changed since', async () => {
+    await carryOutDeploy(rig.ports, await rig.plan(), nothing);
+    const plan = await rig.plan();
+    const { environment } = await rig.seen();
+    await rig.configureElsewhere({ Variables: { ...environment, ADDED_SINCE: 'yes' } });
+    const before = await rig.seen();
+    const stages: DeployStage[] = [];
+    const done = await carryOutDeploy(rig.ports, plan, (stage) => stages.push(stage));
+    expect(done).toEqual({ codeSha256: plan.next.codeSha256, unchanged: true });
+    expect(stages).toEqual([]);
+    expect(await rig.seen()).toEqual(before);
+  });
+
+  test.each(['UpdateFunctionCodeCommand', 'UpdateFunctionConfigurationCommand'])(
+    'goes on where the answer to %s was lost, and its repetition is refused for what it did itself',
+    async (command) => {
+      const plan = await rig.plan();
+      intercept(new RegExp(`^${command}$`), async (_, send) => {
+        await send();
+        return send();
+      });
+      expect(await carryOutDeploy(rig.ports, plan, nothing)).toMatchObject({ codeSha256: plan.next.codeSha256 });
+      expect(await rig.seen()).toMatchObject({ codeSha256: plan.next.codeSha256, handler: MODULE_HANDLER });
+    },
+  );
+
+  test('names architecture and key of the code, which an update could else set back', async () => {
+    const asked: object[] = [];
+    intercept(/^(GetFunction|UpdateFunctionCode)Command$/, async (name, send, input) => {
+      if (name === 'UpdateFunctionCodeCommand') {
+        asked.push({ ...input });
+        return send();
+      }
+      const { output } = await send();
+      return { output: { ...output, Code: { ...Object(output.Code), SourceKMSKeyArn: 'arn:aws:kms:k' } } };
+    });
+    const plan = await rig.plan();
+    expect(plan.codeKeyArn).toBe('arn:aws:kms:k');
+    await carryOutDeploy(rig.ports, plan, nothing);
+    await carryOutRollback(rig.ports, plan, nothing);
+    const same = { SourceKMSKeyArn: 'arn:aws:kms:k', Architectures: ['x86_64'] };
+    expect(asked).toMatchObject([same, same]);
+  });
+});
+
+describe('nothing is planned', () => {
+  test.each([
+    ['TimesheetOCR-ocr-dev:prod', 'prod'],
+    ['TimesheetOCR-ocr-dev:7', '7'],
+    ['arn:aws:lambda:us-east-1:016164185850:function:TimesheetOCR-ocr-dev:prod', 'prod'],
+    ['016164185850:function:TimesheetOCR-ocr-dev:prod', 'prod'],
+  ])('for %s: a deploy changes no version', async (functionName, qualifier) => {
+    expect(await refusalOf(rig.plan({ functionName }))).toEqual({ reason: 'qualified', functionName, qualifier });
+  });
+
+  test.each(['arn:aws:lambda:us-east-1:016164185850:function:TimesheetOCR-ocr-dev', FUNCTION])(
+    'but for %s it is',
+    async (functionName) => {
+      expect(await rig.plan({ functionName })).toMatchObject({ functionName });
+    },
+  );
+
+  test('for a table whose key is named like an attribute of the record', async () => {
+    for (const attribute of ['ImageKey', 'FailureTimestamp', 'RecordType'])
+      expect(await refusalOf(rig.plan({ tableKeys: [{ role: 'HASH', name: attribute, type: 'S' }] }))).toEqual({
+        reason: 'key-clash',
+        attribute,
+      });
+  });
+
+  test('with an object of S3 that is larger than any package, of which no byte is read', async () => {
+    await rig.clients.s3.send(new PutObjectCommand({ Bucket: rig.place.bucket, Key: 'huge.zip', Body: 'x' }));
+    const asked: string[] = [];
+    rig.clients.s3.middlewareStack.add(
+      (next, context) => async (args) => {
+        asked.push(String(context.commandName));
+        const answer = await next(args);
+        return { ...answer, output: Object.assign(answer.output, { ContentLength: 5_000_000_000 }) };
+      },
+      { step: 'initialize' },
+    );
+    const given = { kind: 's3', bucket: rig.place.bucket, key: 'huge.zip' } as const;
+    expect(await refusalOf(rig.plan({ given }))).toEqual({
+      reason: 'too-large',
+      bytes: 5_000_000_000,
+      most: 262_144_000,
+    });
+    expect(asked).toEqual(['HeadObjectCommand']);
+  });
+});
+
+describe('a rollback after the team deployed code of its own', () => {
+  const look = async () => lookBeforeRollback({ lambda: rig.clients.lambda }, await rig.plan());
+
+  test('keeps that code, and brings back handler and environment', async () => {
+    const before = await rig.seen();
+    const plan = await rig.plan();
+    await carryOutDeploy(rig.ports, plan, nothing);
+    expect(await lookBeforeRollback({ lambda: rig.clients.lambda }, plan)).toEqual({});
+    await rig.deployElsewhere(TEAMS);
+    const { codeSha256: teams } = await rig.seen();
+    const found = await lookBeforeRollback({ lambda: rig.clients.lambda }, plan);
+    expect(found).toEqual({ keeps: teams, ocrVersion: '3.0.0' });
+    const done = await carryOutRollback(rig.ports, plan, nothing, found.keeps);
+    expect(done).toMatchObject({ codeSha256: teams, keptCode: true });
+    expect(await rig.seen()).toMatchObject({
+      codeSha256: teams,
+      handler: before.handler,
+      environment: before.environment,
+    });
+  });
+
+  test('that is not what was shown is refused', async () => {
+    const plan = await rig.plan();
+    await carryOutDeploy(rig.ports, plan, nothing);
+    const before = await rig.seen();
+    expect(await refusalOf(carryOutRollback(rig.ports, plan, nothing, 'the hash that was shown'))).toEqual({
+      reason: 'changed-since-preview',
+      expected: 'the hash that was shown',
+      found: plan.next.codeSha256,
+    });
+    expect(await rig.seen()).toEqual(before);
+  });
+
+  test('is refused where the former handler is not in that code', async () => {
+    const plan = await rig.plan();
+    await carryOutDeploy(rig.ports, plan, nothing);
+    await rig.deployElsewhere(zipSync({ 'other.py': strToU8(HANDLER) }));
+    expect(await refusalOf(lookBeforeRollback({ lambda: rig.clients.lambda }, plan))).toEqual({
+      reason: 'handler-not-found',
+      handler: 'lambda_function.lambda_handler',
+    });
+  });
+
+  test('and a deploy instead puts the handler’s module into that code', async () => {
+    await carryOutDeploy(rig.ports, await rig.plan(), nothing);
+    await rig.deployElsewhere(TEAMS);
+    const plan = await rig.plan();
+    expect(plan).toMatchObject({ inPlace: false, ocrVersion: { after: '3.0.0' }, former: { handler: MODULE_HANDLER } });
+    await carryOutDeploy(rig.ports, plan, nothing);
+    expect(await look()).toEqual({});
+    expect((await rig.plan()).inPlace).toBe(true);
+  });
+});

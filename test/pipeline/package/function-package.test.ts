@@ -1,0 +1,290 @@
+import { createHash } from 'node:crypto';
+import { PutObjectCommand } from '@aws-sdk/client-s3';
+import { strToU8, unzipSync, zipSync } from 'fflate';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { MODULE_FILES, MODULE_HANDLER } from '../../../src/pipeline/package/failure-module.ts';
+import { carryOutDeploy } from '../../../src/pipeline/package/function-update.ts';
+import { packageKey, readStored, sha256 } from '../../../src/pipeline/package/package-place.ts';
+import { type DeployRig, MODULES, otherModules, refusalOf, startDeployRig } from './deploy-rig.ts';
+import { withText, zipParts } from './zip-parts.ts';
+
+let rig: DeployRig;
+beforeEach(async () => {
+  rig = await startDeployRig();
+});
+afterEach(() => rig.close());
+
+const HANDLER = 'def lambda_handler(event, context):\n    return None\n';
+const newVersion = (files: Record<string, string> = {}) =>
+  zipSync(
+    Object.fromEntries(
+      Object.entries({ 'lambda_function.py': HANDLER, 'OCR_VERSION.txt': 'VERSION=3.0.0\r\n', ...files }).map(
+        ([path, text]) => [path, strToU8(text)],
+      ),
+    ),
+  );
+const zip = (bytes: Uint8Array) => ({ kind: 'zip', bytes, fileName: 'new.zip' }) as const;
+
+describe('the plan of a deploy', () => {
+  test('says exactly what will change, and touches nothing', async () => {
+    const before = await rig.seen();
+    const bytes = await rig.deployedBytes();
+    const plan = await rig.plan();
+    const after = await readStored(rig.place, plan.next.codeSha256);
+    expect(plan).toEqual({
+      functionName: 'TimesheetOCR-ocr-dev',
+      former: {
+        codeSha256: before.codeSha256,
+        codeBytes: bytes.length,
+        handler: 'lambda_function.lambda_handler',
+        environment: {},
+      },
+      next: {
+        codeSha256: createHash('sha256').update(after).digest('base64'),
+        codeBytes: after.length,
+        handler: MODULE_HANDLER,
+        environment: {
+          RESCAN_FORMER_HANDLER: 'lambda_function.lambda_handler',
+          RESCAN_TABLE: 'TimesheetOCR-dev',
+          RESCAN_TABLE_KEY: JSON.stringify({
+            partition: { name: 'ResourceName', type: 'S' },
+            sort: { name: 'DateProjectCode', type: 'S' },
+          }),
+          RESCAN_KEY_ENCODING: 'raw',
+          RESCAN_MODEL_ID: 'us.amazon.nova-lite-v1:0',
+        },
+      },
+      unpackedBytes: Object.values(unzipSync(after)).reduce((sum, { length }) => sum + length, 0),
+      ocrVersion: { before: '2.6.1', after: '2.6.1' },
+      inPlace: false,
+    });
+    expect(await rig.seen()).toEqual(before);
+  });
+
+  test('keeps every other file of the package as it is, and adds the module', async () => {
+    const former = await rig.deployedBytes();
+    const plan = await rig.plan();
+    const next = await readStored(rig.place, plan.next.codeSha256);
+    const facts = (bytes: Uint8Array) =>
+      zipParts(bytes)
+        .filter(({ path }) => !Object.hasOwn(MODULES, path))
+        .map(({ path, packed, attributes, modified }) => [path, packed, attributes, modified]);
+    expect(facts(next)).toEqual(facts(former));
+    for (const file of MODULE_FILES) expect(Buffer.from(unzipSync(next)[file] ?? []).toString()).toBe(MODULES[file]);
+  });
+
+  test('keeps both packages under their own hash, each of them once', async () => {
+    const plan = await rig.plan();
+    await rig.plan();
+    const hashes = [plan.former.codeSha256, plan.next.codeSha256];
+    expect(await rig.storedKeys()).toEqual(hashes.map((hash) => packageKey(rig.place, hash)).sort());
+    expect(Buffer.from(await readStored(rig.place, plan.former.codeSha256))).toEqual(
+      Buffer.from(await rig.deployedBytes()),
+    );
+  });
+
+  test('foretells the same hash each time, and the one that is deployed', async () => {
+    const [one, other] = [await rig.plan(), await rig.plan()];
+    expect(one).toEqual(other);
+    await carryOutDeploy(rig.ports, one, () => {});
+    const seen = await rig.seen();
+    expect(seen).toMatchObject({ codeSha256: one.next.codeSha256, handler: one.next.handler });
+    expect(seen.environment).toMatchObject(one.next.environment);
+  });
+
+  test('is in place where it was carried out; not where the module, the table or a variable is another', async () => {
+    await carryOutDeploy(rig.ports, await rig.plan(), () => {});
+    const again = await rig.plan();
+    expect(again.inPlace).toBe(true);
+    expect(again.next.codeSha256).toBe(again.former.codeSha256);
+    expect((await rig.plan({ modules: otherModules('newer') })).inPlace).toBe(false);
+    expect((await rig.plan({ tableKeys: [{ role: 'HASH', name: 'Id', type: 'N' }] })).inPlace).toBe(false);
+    const { environment } = await rig.seen();
+    await rig.configureElsewhere({ Variables: { ...environment, RESCAN_TABLE: 'another' } });
+    expect((await rig.plan()).inPlace).toBe(false);
+  });
+
+  test('wraps the team’s handler, never its own, where an older module is replaced', async () => {
+    await carryOutDeploy(rig.ports, await rig.plan({ modules: otherModules('old') }), () => {});
+    const plan = await rig.plan();
+    expect(plan.former.handler).toBe(MODULE_HANDLER);
+    expect(plan.next.environment.RESCAN_FORMER_HANDLER).toBe('lambda_function.lambda_handler');
+    expect(plan.former.environment).toMatchObject({ RESCAN_FORMER_HANDLER: 'lambda_function.lambda_handler' });
+  });
+
+  test('keeps nothing of the function’s own variables on record: they may be secret', async () => {
+    const { environment } = await rig.seen();
+    await rig.configureElsewhere({ Variables: { ...environment, API_TOKEN: 'hush', RESCAN_TABLE: 'older' } });
+    const plan = await rig.plan();
+    expect(JSON.stringify(plan)).not.toContain('hush');
+    expect(plan.former.environment).toEqual({ RESCAN_TABLE: 'older' });
+  });
+
+  test('of a table without a sort key names none', async () => {
+    const { next } = await rig.plan({ tableKeys: [{ role: 'HASH', name: 'Id', type: 'N' }] });
+    expect(next.environment.RESCAN_TABLE_KEY).toBe('{"partition":{"name":"Id","type":"N"}}');
+  });
+});
+
+describe('a package that the team gives', () => {
+  test('is deployed with the module in it, and the version is told old and new', async () => {
+    const plan = await rig.plan({ given: zip(newVersion()) });
+    expect(plan).toMatchObject({ given: 'new.zip', ocrVersion: { before: '2.6.1', after: '3.0.0' }, inPlace: false });
+    await carryOutDeploy(rig.ports, plan, () => {});
+    expect(Object.keys(unzipSync(await rig.deployedBytes())).sort()).toEqual(
+      ['OCR_VERSION.txt', 'lambda_function.py', ...MODULE_FILES].sort(),
+    );
+  });
+
+  test('is fetched from S3', async () => {
+    await rig.clients.s3.send(
+      new PutObjectCommand({ Bucket: 'rescan-bot-control', Key: 'team/new version.zip', Body: newVersion() }),
+    );
+    const given = { kind: 's3', bucket: 'rescan-bot-control', key: 'team/new version.zip' } as const;
+    expect(await rig.plan({ given })).toMatchObject({
+      given: 's3://rescan-bot-control/team/new version.zip',
+      ocrVersion: { after: '3.0.0' },
+    });
+  });
+
+  test.each([
+    ['rescan-bot-control', 'nothing.zip'],
+    ['no-such-bucket-here', 'new.zip'],
+  ])('is refused where S3 has none: %s/%s', async (bucket, key) => {
+    expect(await refusalOf(rig.plan({ given: { kind: 's3', bucket, key } }))).toEqual({
+      reason: 'given-not-found',
+      name: `s3://${bucket}/${key}`,
+    });
+  });
+
+  test.each([
+    ['no zip', strToU8('x'.repeat(200)), { reason: 'not-a-zip' }],
+    ['leads outside', newVersion({ '../x.py': '' }), { reason: 'path-outside', path: '../x.py' }],
+    [
+      'is damaged',
+      withText(zipSync({ 'a.py': strToU8('1234') }, { level: 0 }), '1234', '1235'),
+      { reason: 'damaged', path: 'a.py' },
+    ],
+    [
+      'is a bomb',
+      zipSync({ bomb: [new Uint8Array(263_000_000), { level: 9 }] }),
+      { reason: 'too-large', path: 'bomb', most: 262_144_000 },
+    ],
+  ])('is refused where it %s, by its name', async (_, bytes, problem) => {
+    expect(await refusalOf(rig.plan({ given: zip(bytes) }))).toEqual({
+      reason: 'package-unreadable',
+      name: 'new.zip',
+      problem,
+    });
+    expect(await rig.storedKeys()).toEqual([]);
+  });
+
+  test('is refused where the function’s handler is not in it', async () => {
+    const bytes = zipSync({ 'other.py': strToU8(HANDLER) });
+    expect(await refusalOf(rig.plan({ given: zip(bytes) }))).toEqual({
+      reason: 'handler-not-found',
+      handler: 'lambda_function.lambda_handler',
+    });
+  });
+
+  test('that is in force already changes nothing but the logging', async () => {
+    const plan = await rig.plan({ given: zip(await rig.deployedBytes()) });
+    expect(plan.next.codeSha256).toBe((await rig.plan()).next.codeSha256);
+  });
+});
+
+describe('a handler', () => {
+  test.each([
+    ['lambda_function.lambda_handler', { 'lambda_function.py': HANDLER }],
+    ['app.main.run', { 'app/main.py': 'async def run(event, context): ...' }],
+    ['app/main.run', { 'app/main.py': 'run = make()' }],
+    ['app.run', { 'app/__init__.py': 'from .main import run', 'app/main.py': '' }],
+    ['app.run', { 'app.py': 'from core import *' }],
+    ['app.run', { 'app.py': 'from core import (\n    start as run,\n    stop,\n)' }],
+  ])('%s is found in %j', async (Handler, files) => {
+    await rig.configureElsewhere({ Handler });
+    const bytes = zipSync(Object.fromEntries(Object.entries(files).map(([path, text]) => [path, strToU8(text)])));
+    expect((await rig.plan({ given: zip(bytes) })).next.environment.RESCAN_FORMER_HANDLER).toBe(Handler);
+  });
+
+  test.each([
+    ['missing.lambda_handler', { 'lambda_function.py': HANDLER }],
+    ['lambda_function.nobody', { 'lambda_function.py': HANDLER }],
+    ['lambda_function.lambda', { 'lambda_function.py': HANDLER }],
+    ['lambda_handler', { 'lambda_handler.py': HANDLER }],
+    ['.lambda_handler', { '.py': HANDLER }],
+    ['lambda_function.', { 'lambda_function.py': HANDLER }],
+    ['app.run', { 'app/run.py': 'run = 1' }],
+  ])('%s is not found in %j: nothing is deployed', async (Handler, files) => {
+    await rig.configureElsewhere({ Handler });
+    const bytes = zipSync(Object.fromEntries(Object.entries(files).map(([path, text]) => [path, strToU8(text)])));
+    expect(await refusalOf(rig.plan({ given: zip(bytes) }))).toEqual({ reason: 'handler-not-found', handler: Handler });
+  });
+
+  test.each([undefined, MODULE_HANDLER])(
+    'that is our module’s, with %s as the former one, cannot be wrapped',
+    async (former) => {
+      await carryOutDeploy(rig.ports, await rig.plan(), () => {});
+      const { RESCAN_FORMER_HANDLER: _, ...others } = (await rig.seen()).environment;
+      await rig.configureElsewhere({ Variables: { ...others, ...(former ? { RESCAN_FORMER_HANDLER: former } : {}) } });
+      expect(await refusalOf(rig.plan())).toEqual({ reason: 'handler-not-found', handler: former ?? '' });
+    },
+  );
+});
+
+describe('a function that nothing can be deployed to', () => {
+  test.each([
+    [{ packageType: 'Image' }, { reason: 'image-package' }],
+    [{ runtime: 'nodejs22.x' }, { reason: 'runtime-not-python', runtime: 'nodejs22.x' }],
+    [{ packageUrlSeconds: 0 }, { reason: 'package-not-given', status: 403 }],
+  ])('%j is refused', async (dials, refusal) => {
+    rig.aws.turn(dials);
+    expect(await refusalOf(rig.plan())).toEqual(refusal);
+    expect(await rig.storedKeys()).toEqual([]);
+  });
+
+  test('is refused while it is being updated', async () => {
+    rig.aws.turn({ updateMs: 60_000 });
+    await rig.configureElsewhere({ Handler: 'lambda_function.lambda_handler' });
+    expect(await refusalOf(rig.plan())).toEqual({ reason: 'update-in-progress' });
+  });
+
+  test('is refused where its environment would grow beyond 4 KB', async () => {
+    const { environment } = await rig.seen();
+    await rig.configureElsewhere({ Variables: { ...environment, LONG: 'x'.repeat(3_900) } });
+    const refusal = await refusalOf(rig.plan());
+    expect(refusal).toMatchObject({ reason: 'environment-too-large', most: 4_096 });
+  });
+
+  test.each([
+    ['lambda:GetFunction', 'lambda:GetFunction'],
+    ['s3:PutObject', 's3:PutObject'],
+  ])('without the permission %s says so', async (denied, named) => {
+    rig.aws.turn({ accessDenied: [denied] });
+    expect(await refusalOf(rig.plan())).toMatchObject({
+      reason: 'access-denied',
+      mend: expect.stringContaining(named),
+    });
+  });
+
+  test('that is not there is named', async () => {
+    expect(await refusalOf(rig.plan({ functionName: 'no-such-function' }))).toMatchObject({
+      reason: 'function-missing',
+      message: expect.stringContaining('no-such-function'),
+    });
+  });
+});
+
+describe('a package on store', () => {
+  test('that is gone, or is another by now, is never deployed', async () => {
+    const { next } = await rig.plan();
+    const key = packageKey(rig.place, next.codeSha256);
+    await rig.clients.s3.send(new PutObjectCommand({ Bucket: rig.place.bucket, Key: key, Body: 'other bytes' }));
+    expect(await refusalOf(readStored(rig.place, next.codeSha256))).toEqual({ reason: 'stored-package-gone', key });
+    const never = sha256(strToU8('never stored'));
+    expect(await refusalOf(readStored(rig.place, never))).toEqual({
+      reason: 'stored-package-gone',
+      key: packageKey(rig.place, never),
+    });
+  });
+});

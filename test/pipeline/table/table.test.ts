@@ -1,0 +1,185 @@
+import { PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import {
+  countByKind,
+  countEntries,
+  countRecords,
+  describeTable,
+  type Item,
+  rowsOfImage,
+  TableNotFoundError,
+} from '../../../src/pipeline/table/table.ts';
+import { kindOfRecord } from '../../../src/pipeline/table/table-records.ts';
+import { patientBackoff, scanTable } from '../../../src/pipeline/table/table-scan.ts';
+import { batchesOf, UnprocessedWritesError, writeUntilProcessed } from '../../../src/pipeline/table/table-write.ts';
+import { type BackupWorld, startBackupWorld } from '../../backup/backup-rig.ts';
+import { throttled } from '../../support/fault-proxy.ts';
+import { coverage, failedImage, timesheetEntry } from '../../support/pipeline-table.ts';
+
+let world: BackupWorld;
+beforeAll(async () => {
+  world = await startBackupWorld();
+});
+afterAll(() => world.stop());
+
+const entries = (count: number) => Array.from({ length: count }, (_, index) => timesheetEntry(index));
+const impatient = { ...patientBackoff, attempts: 3, baseMs: 1, maxMs: 2 };
+
+test('describes a table: key, account, region, billing', async () => {
+  const table = await world.table();
+  const facts = await describeTable(world.dynamodb, table);
+  expect(facts).toMatchObject({
+    name: table,
+    status: 'ACTIVE',
+    region: 'us-east-1',
+    billing: 'on-demand',
+    deletionProtection: false,
+    keys: [
+      { name: 'ResourceName', type: 'S', role: 'HASH' },
+      { name: 'DateProjectCode', type: 'S', role: 'RANGE' },
+    ],
+  });
+  expect(facts.arn).toContain(facts.account);
+});
+
+test('a table that is missing has an error of its own', async () => {
+  const failed = await describeTable(world.dynamodb, 'no-such-table').catch((error: unknown) => error);
+  expect(failed).toBeInstanceOf(TableNotFoundError);
+  expect(failed).toMatchObject({ table: 'no-such-table' });
+});
+
+const key = (range: string): Item => ({ ResourceName: { S: 'Nik_Coultas' }, DateProjectCode: { S: range } });
+test.each<[string, Item]>([
+  ['entry', timesheetEntry(1)],
+  ['entry', timesheetEntry(1, { IsZeroHourTimesheet: { BOOL: true } })],
+  ['zero-hour', { ...key('WEEK#2025-09-29'), IsZeroHourTimesheet: { BOOL: true } }],
+  ['rejected', { ...key('REJECTED#2025-09-29'), Rejected: { BOOL: true } }],
+  ['coverage', coverage(1)],
+  ['failed', failedImage(1)],
+  ['failed', { ...key('REJECTED#2025-09-29'), RecordType: { S: 'FAILED_IMAGE' } }],
+  ['entry', key('something new')],
+])('knows a record of kind %s', (kind, item) => {
+  expect(kindOfRecord(item)).toBe(kind);
+});
+
+test('counts by kind, and entries without the failed images', async () => {
+  const table = await world.table([...entries(60), coverage(1), failedImage(1), failedImage(2)]);
+  expect(await countByKind(world.dynamodb, table, { segments: 3 })).toEqual({
+    entry: 60,
+    'zero-hour': 0,
+    rejected: 0,
+    coverage: 1,
+    failed: 2,
+    total: 63,
+  });
+  expect(await countEntries(world.dynamodb, table)).toBe(61);
+  expect(await countRecords(world.dynamodb, table)).toBe(63);
+});
+
+test('a scan in segments and small pages gives every record once', async () => {
+  const table = await world.table(entries(120));
+  const seen: string[] = [];
+  await Promise.all(
+    scanTable(world.dynamodb, table, { segments: 4, pageLimit: 7 }).map(async (segment) => {
+      for await (const page of segment) seen.push(...page.items.map((item) => item.ProjectCode?.S ?? ''));
+    }),
+  );
+  expect(seen).toHaveLength(120);
+  expect(new Set(seen).size).toBe(120);
+});
+
+test('a scan waits for its reader: no more than one page is read ahead', async () => {
+  const table = await world.table(entries(50));
+  let scans = 0;
+  const dynamodb = await world.through({
+    intercept({ operation }) {
+      if (operation === 'Scan') scans += 1;
+      return undefined;
+    },
+  });
+  const [segment] = scanTable(dynamodb, table, { segments: 1, pageLimit: 5 });
+  const pages = segment?.[Symbol.asyncIterator]();
+  await pages?.next();
+  await pages?.next();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(scans).toBeLessThanOrEqual(3);
+});
+
+test('throttling is waited out, and is an error when it does not end', async () => {
+  const table = await world.table(entries(5));
+  const passing = await world.through({ intercept: ({ count }) => (count <= 2 ? throttled : undefined) });
+  expect(await countEntries(passing, table, { segments: 1, backoff: impatient })).toBe(5);
+  const endless = await world.through({ intercept: () => throttled });
+  await expect(countEntries(endless, table, { segments: 1, backoff: impatient })).rejects.toMatchObject({
+    name: 'ProvisionedThroughputExceededException',
+  });
+});
+
+test('a scan ends at once when it is stopped', async () => {
+  const table = await world.table(entries(5));
+  const stopped = AbortSignal.abort(new Error('stopped'));
+  await expect(countEntries(world.dynamodb, table, { signal: stopped })).rejects.toThrow('stopped');
+});
+
+test('writes that come back unprocessed are written in the end', async () => {
+  const table = await world.table();
+  const dynamodb = await world.through({
+    intercept({ body, count }) {
+      if (count > 2) return undefined;
+      return { status: 200, json: { UnprocessedItems: JSON.parse(body).RequestItems } };
+    },
+  });
+  const writes = entries(60).map((item) => ({ kind: 'put' as const, item }));
+  let handedBack = 0;
+  await writeUntilProcessed(dynamodb, table, writes, {
+    backoff: impatient,
+    onUnprocessed: (count) => {
+      handedBack += count;
+    },
+  });
+  expect(handedBack).toBe(50);
+  expect(await countRecords(world.dynamodb, table)).toBe(60);
+});
+
+test('writes that never go through are an error that carries them', async () => {
+  const table = await world.table();
+  const dynamodb = await world.through({
+    intercept: ({ body, count }) =>
+      count === 1 ? undefined : { status: 200, json: { UnprocessedItems: JSON.parse(body).RequestItems } },
+  });
+  const writes = entries(60).map((item) => ({ kind: 'put' as const, item }));
+  const failed = await writeUntilProcessed(dynamodb, table, writes, { backoff: impatient }).catch(
+    (error: unknown) => error,
+  );
+  expect(failed).toBeInstanceOf(UnprocessedWritesError);
+  expect(failed).toMatchObject({ table, attempts: 3 });
+  expect(failed instanceof UnprocessedWritesError && failed.unprocessed).toHaveLength(35);
+  expect(await countRecords(world.dynamodb, table)).toBe(25);
+});
+
+test('batches hold at most 25 writes and stay below the size of a request', () => {
+  expect(batchesOf(entries(60).map((item) => ({ kind: 'put', item }))).map((batch) => batch.length)).toEqual([
+    25, 25, 10,
+  ]);
+  const long = entries(20).map((item) => ({
+    kind: 'put' as const,
+    item: { ...item, Text: { S: 'x'.repeat(390_000) } },
+  }));
+  expect(batchesOf(long).map((batch) => batch.length)).toEqual([6, 6, 6, 2]);
+});
+
+test('finds the rows that one image gave one person', async () => {
+  const rows = [1, 2, 3].map((index) => ({
+    ...key(`2025-09-0${index}#PJ1`),
+    SourceImage: { S: index === 3 ? 'other.png' : 'sheet 1+.png' },
+  }));
+  const table = await world.table(rows);
+  await world.dynamodb.send(
+    new PutItemCommand({
+      TableName: table,
+      Item: { ...key('failed'), SourceImage: { S: 'sheet 1+.png' }, RecordType: { S: 'FAILED_IMAGE' } },
+    }),
+  );
+  const found = await rowsOfImage(world.dynamodb, table, { resourceName: 'Nik Coultas', imageKey: 'sheet 1+.png' });
+  expect(found.map((item) => item.DateProjectCode?.S)).toEqual(['2025-09-01#PJ1', '2025-09-02#PJ1']);
+});

@@ -1,0 +1,94 @@
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { canonicalItem } from '../../../src/backup/model/canonical.ts';
+import type { Item } from '../../../src/pipeline/table/table.ts';
+import { kindOfWire } from '../../../src/pipeline/table/table-records.ts';
+import type { WireItem } from '../../../src/pipeline/table/wire-value.ts';
+import { type DiffEntry, fieldFilter } from '../../../src/results/diff/diff-entry.ts';
+import { ALWAYS_CHANGING } from '../../../src/settings.ts';
+import { arbitraryItems } from '../../support/arbitrary-items.ts';
+import { all, diffed, inOneWorld, itemsOf, put, remove, world } from './diff-rig.ts';
+
+inOneWorld();
+
+describe('a diff', () => {
+  test('of any two contents is what a comparison in memory finds, with little memory too', async () => {
+    const isLeftOut = fieldFilter(ALWAYS_CHANGING);
+    await fc.assert(
+      fc.asyncProperty(
+        arbitraryItems(14),
+        arbitraryItems(8),
+        fc.infiniteStream(fc.nat(3)),
+        async (items, more, fate) => {
+          const keep = items.filter(() => fate.next().value !== 0);
+          const touched = keep.map((item): Item => {
+            const what = fate.next().value;
+            if (what === 1) return { ...item, ProcessingTimestamp: { S: 'now' } };
+            return what === 2 ? { ...item, Hours: { N: '3' } } : item;
+          });
+          const table = await world.table(items);
+          const { id } = await world.backup(table);
+          const before = await itemsOf(table);
+          await remove(table, ...items);
+          const keyOf = (item: Item | WireItem) => JSON.stringify([item.ResourceName, item.DateProjectCode]);
+          const taken = new Set(touched.map(keyOf));
+          await put(table, ...touched, ...more.filter((item) => !taken.has(keyOf(item))));
+          const after = await itemsOf(table);
+
+          const wanted = naiveDiff(before, after, keyOf, isLeftOut);
+          await diffed({ table, backupId: id, memoryBytes: 2_000 }, async (diff) => {
+            const found = (await all(diff.entries())).map(({ id: _, ...entry }) => entry);
+            const byText = (a: unknown, b: unknown) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1);
+            expect(found.toSorted(byText)).toEqual(wanted.toSorted(byText));
+            expect(found.map(({ kind }) => kind)).toEqual(
+              found.map(({ kind }) => kind).toSorted((a, b) => 'rca'.indexOf(a.charAt(0)) - 'rca'.indexOf(b.charAt(0))),
+            );
+            const count = (kind: string) => wanted.filter((entry) => entry.kind === kind).length;
+            expect(diff.totals).toMatchObject({
+              removed: count('removed'),
+              changed: count('changed'),
+              added: count('added'),
+              same: after.length - count('changed') - count('added'),
+            });
+          });
+        },
+      ),
+      { numRuns: 15 },
+    );
+  }, 60_000);
+});
+
+type Bare = DiffEntry extends infer Entry ? (Entry extends DiffEntry ? Omit<Entry, 'id'> : never) : never;
+function naiveDiff(
+  before: readonly WireItem[],
+  after: readonly WireItem[],
+  keyOf: (item: WireItem) => string,
+  isLeftOut: (name: string) => boolean,
+): Bare[] {
+  const saved = new Map(before.map((item) => [keyOf(item), item]));
+  const found: Bare[] = [];
+  const about = (item: WireItem) => ({
+    key: {
+      ...(item.ResourceName && { ResourceName: item.ResourceName }),
+      ...(item.DateProjectCode && { DateProjectCode: item.DateProjectCode }),
+    },
+    record: kindOfWire(item),
+  });
+  for (const item of after) {
+    const was = saved.get(keyOf(item));
+    saved.delete(keyOf(item));
+    if (was === undefined) {
+      found.push({ kind: 'added', ...about(item), item });
+      continue;
+    }
+    const names = [...new Set([...Object.keys(was), ...Object.keys(item)])].filter((name) => !isLeftOut(name)).sort();
+    const fields = names.flatMap((name) => {
+      const [a, b] = [was[name], item[name]];
+      if (a && b && canonicalItem({ a }) === canonicalItem({ a: b })) return [];
+      return [{ name, ...(a && { before: a }), ...(b && { after: b }) }];
+    });
+    if (fields.length > 0) found.push({ kind: 'changed', ...about(item), fields });
+  }
+  for (const item of saved.values()) found.push({ kind: 'removed', ...about(item), item });
+  return found;
+}

@@ -1,0 +1,327 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { WireItem } from '../../../src/pipeline/table/wire-value.ts';
+import type { Failure } from '../../../src/results/failures/failure-fold.ts';
+import { type FailureSources, readFailures } from '../../../src/results/failures/failures.ts';
+import type { OutcomeRecord } from '../../../src/run/model/types.ts';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'rescan-failures-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+const T0 = Date.parse('2026-11-24T10:00:00.000Z');
+
+const outcome = (key: string, at: number, changes: Partial<OutcomeRecord> = {}): OutcomeRecord => ({
+  index: 0,
+  key,
+  outcome: { kind: 'failed', failureType: 'TEXTRACT_ERROR', message: `Textract could not read page ${at}` },
+  // The bot's clock tells parts of a millisecond.
+  startedAt: T0 + at + 0.283,
+  durationMs: 500.75,
+  pushbacks: 0,
+  requestId: `req-${key}`,
+  ...changes,
+});
+const processed = (key: string, at: number): OutcomeRecord =>
+  outcome(key, at, { outcome: { kind: 'processed', entriesStored: 3 } });
+const record = (key: string, at: number, more: WireItem = {}): WireItem => ({
+  ResourceName: { S: 'FAILED_IMAGE' },
+  RecordType: { S: 'FAILED_IMAGE' },
+  ImageKey: { S: key },
+  FailureTimestamp: { S: new Date(T0 + at).toISOString() },
+  FailureType: { S: 'TEXTRACT_ERROR' },
+  ErrorMessage: { S: `Textract could not read page ${at}` },
+  AttemptNumber: { N: '1' },
+  ...more,
+});
+
+async function* stream<T>(items: Iterable<T>): AsyncGenerator<T> {
+  yield* items;
+}
+const run = (runId: string, records: readonly OutcomeRecord[]): FailureSources['runs'][number] => ({
+  runId,
+  journal: stream([{ records }]),
+});
+async function all(failures: { all: () => AsyncGenerator<Failure> }): Promise<Failure[]> {
+  return Array.fromAsync(failures.all());
+}
+
+describe('failures of the table and of the runs', () => {
+  test('are one where record and outcome are the same failure, and told apart where only one of the two knows', async () => {
+    const found = await readFailures({
+      runs: [run('r-0001', [outcome('both.png', 0), outcome('run.png', 1_000)])],
+      records: [stream([record('both.png', 400), record('table.png', 86_400_000)])],
+    });
+    const by = Object.fromEntries((await all(found)).map(({ imageKey, row }) => [imageKey, row]));
+    expect(by['both.png']).toMatchObject({ RecordedBy: 'table and run', RunId: 'r-0001', RequestId: 'req-both.png' });
+    expect(by['run.png']).toMatchObject({
+      RecordedBy: 'run',
+      RunId: 'r-0001',
+      ErrorMessage: 'Textract could not read page 1000',
+    });
+    expect(by['table.png']).toMatchObject({ RecordedBy: 'table', AttemptNumber: '1' });
+    expect(by['table.png']).not.toHaveProperty('RunId');
+    expect(found.totals).toMatchObject({
+      images: 3,
+      failures: 3,
+      inBoth: 1,
+      inRunOnly: 1,
+      inTableOnly: 1,
+      unlogged: 1,
+    });
+    await found.dispose();
+  });
+
+  test('come newest first', async () => {
+    const found = await readFailures({
+      runs: [run('r-1', [outcome('b', 50_000), outcome('c', 10_000)])],
+      records: [stream([record('a', 90_000_000)])],
+    });
+    expect((await all(found)).map(({ imageKey }) => imageKey)).toEqual(['a', 'b', 'c']);
+    expect(found.totals.newest.map(({ imageKey }) => imageKey)).toEqual(['a', 'b', 'c']);
+    await found.dispose();
+  });
+
+  test('count no more once a later attempt went through, and stay on record with the run that did it', async () => {
+    const found = await readFailures({
+      runs: [run('r-2', [processed('mended', 60_000)]), run('r-1', [outcome('mended', 0), outcome('still', 0)])],
+      records: [stream([record('mended', 400)])],
+    });
+    expect(found.totals).toMatchObject({ images: 1, settledImages: 1 });
+    const mended = (await all(found)).find(({ imageKey }) => imageKey === 'mended');
+    expect(mended).toMatchObject({ settledBy: 'r-2', row: { SettledBy: 'r-2' } });
+    expect(await Array.fromAsync(found.images({}))).toEqual([{ key: 'still', size: 0 }]);
+    await found.dispose();
+  });
+
+  test('count again where a later attempt failed after one that went through', async () => {
+    const found = await readFailures({
+      runs: [run('r-1', [processed('image', 0)])],
+      records: [stream([record('image', 3_600_000)])],
+    });
+    expect(found.totals).toMatchObject({ images: 1, settledImages: 0 });
+    await found.dispose();
+  });
+
+  test('are chosen by type, by cause and by name, each image once, with its size', async () => {
+    const timeout = outcome('slow', 0, {
+      outcome: { kind: 'failed', failureType: 'TIMEOUT_ERROR', message: 'Task timed out after 300 seconds' },
+    });
+    const found = await readFailures({
+      runs: [run('r-2', [outcome('a', 80_000_000)]), run('r-1', [outcome('a', 0), outcome('b', 0), timeout])],
+      records: [stream([])],
+      bucket: stream([
+        { key: 'a', size: 11 },
+        { key: 'b', size: 22 },
+        { key: 'slow', size: 33 },
+      ]),
+    });
+    const keys = async (choice: Parameters<typeof found.images>[0]) => Array.fromAsync(found.images(choice));
+    expect(await keys({})).toEqual([
+      { key: 'a', size: 11 },
+      { key: 'b', size: 22 },
+      { key: 'slow', size: 33 },
+    ]);
+    expect(await keys({ failureType: 'TIMEOUT_ERROR' })).toEqual([{ key: 'slow', size: 33 }]);
+    const [first] = found.totals.causes.top;
+    expect(first?.totals).toMatchObject({ images: 2, failureType: 'TEXTRACT_ERROR' });
+    expect((await keys({ causeId: first?.totals.id ?? '' })).map(({ key }) => key)).toEqual(['a', 'b']);
+    expect(await keys({ images: new Set(['b', 'no-such']) })).toEqual([{ key: 'b', size: 22 }]);
+    await found.dispose();
+  });
+
+  test('are exact for keys that hold whatever a key may hold', async () => {
+    const keys = ['a"b', 'a\nb', 'a,b', 'a\tb', '<!channel>', '__proto__', 'ä/ö 100%.png', "'; --"];
+    const found = await readFailures({
+      runs: [
+        run(
+          'r-1',
+          keys.map((key) => outcome(key, 0)),
+        ),
+      ],
+      records: [stream(keys.map((key) => record(key, 400)))],
+    });
+    expect((await Array.fromAsync(found.images({}))).map(({ key }) => key).sort()).toEqual([...keys].sort());
+    expect(found.totals).toMatchObject({ images: keys.length, inBoth: keys.length });
+    await found.dispose();
+  });
+
+  test('stay exact when they go through files, and leave none behind', async () => {
+    const COUNT = 6_000;
+    const outcomes = Array.from({ length: COUNT }, (_, at) =>
+      at % 3 === 0 ? processed(`i${at}`, at) : outcome(`i${at}`, at),
+    );
+    const found = await readFailures(
+      { runs: [run('r-1', outcomes)], records: [stream([])] },
+      { memoryBytes: 64 * 1024, folder },
+    );
+    expect(found.totals.images).toBe(4_000);
+    expect(found.totals.byType).toEqual({ TEXTRACT_ERROR: 4_000 });
+    expect(found.totals.causes.top[0]?.totals.images).toBe(4_000);
+    expect(await all(found)).toHaveLength(4_000);
+    // Read again.
+    expect((await all(found))[0]?.imageKey).toBe(`i${COUNT - 1}`);
+    await found.dispose();
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  test('a source that breaks is an error, and no file is left', async () => {
+    async function* breaking(): AsyncGenerator<WireItem> {
+      yield record('a', 0);
+      throw new Error('The table is gone');
+    }
+    await expect(readFailures({ runs: [], records: [breaking()] }, { folder })).rejects.toThrow('The table is gone');
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  test('that two loggers wrote of one invocation are one, with what either knows', async () => {
+    const found = await readFailures({
+      runs: [run('r-1', [outcome('a', 0)])],
+      records: [
+        stream([
+          record('a', 400, { CloudWatchLogStream: { S: 's1' }, ModelId: { S: 'nova' } }),
+          record('a', 1_200, { CloudWatchLogStream: { S: 's1' }, OCRVersion: { S: '2.6.1' } }),
+          record('b', 0, { CloudWatchLogStream: { S: 's1' } }),
+          record('b', 900, { CloudWatchLogStream: { S: 's2' } }),
+        ]),
+      ],
+    });
+    expect(found.totals).toMatchObject({ images: 2, failures: 3, inBoth: 1, inTableOnly: 2 });
+    const [of] = (await all(found)).filter(({ imageKey }) => imageKey === 'a');
+    expect(of?.row).toMatchObject({ ModelId: 'nova', OCRVersion: '2.6.1', RecordedBy: 'table and run' });
+    await found.dispose();
+  });
+
+  test('of one image shortly one after the other each find their own record', async () => {
+    const found = await readFailures({
+      runs: [run('r-2', [outcome('a', 20_000)]), run('r-1', [outcome('a', 0)])],
+      records: [stream([record('a', 20_400), record('a', 400)])],
+    });
+    const rows = (await all(found)).map(({ row }) => [row.ErrorMessage, row.RunId]);
+    expect(rows).toEqual([
+      ['Textract could not read page 20400', 'r-2'],
+      ['Textract could not read page 400', 'r-1'],
+    ]);
+    await found.dispose();
+  });
+
+  test('count their attempts on, whoever recorded them and whatever number a logger gave', async () => {
+    const timeout = (at: number) =>
+      outcome('a', at, { outcome: { kind: 'failed', failureType: 'TIMEOUT_ERROR', message: 'Task timed out' } });
+    const found = await readFailures({
+      runs: [run('r-3', [timeout(900_000)]), run('r-2', [outcome('a', 500_000)]), run('r-1', [timeout(0)])],
+      records: [stream([record('a', 500_400)])],
+    });
+    expect((await all(found)).map(({ row }) => row.AttemptNumber)).toEqual(['3', '2', '1']);
+    expect(await found.choose({})).toMatchObject({ images: 1, attempt: 4, runId: 'r-3' });
+    await found.dispose();
+  });
+
+  test('of images that the bucket does not hold any more are on record, and cannot be tried again', async () => {
+    const found = await readFailures({
+      runs: [run('r-1', [outcome('here', 0), outcome('gone', 0)])],
+      records: [stream([])],
+      bucket: stream([
+        { key: 'here', size: 11 },
+        { key: 'fine', size: 12 },
+      ]),
+    });
+    expect(found.totals.images).toBe(2);
+    expect(await Array.fromAsync(found.images({}))).toEqual([{ key: 'here', size: 11 }]);
+    expect(await found.choose({})).toMatchObject({ images: 1, gone: 1 });
+    await found.dispose();
+  });
+
+  test('that name no image are counted and told, and are no image', async () => {
+    const { ImageKey: _, ...nameless } = record('', 0);
+    const found = await readFailures({ runs: [], records: [stream([nameless, nameless, record('a', 0)])] });
+    expect(found.totals).toMatchObject({ images: 1, failures: 3, nameless: 2 });
+    expect((await all(found)).map(({ imageKey }) => imageKey).sort()).toEqual(['', '', 'a']);
+    expect(await Array.fromAsync(found.images({}))).toEqual([{ key: 'a', size: 0 }]);
+    await found.dispose();
+  });
+
+  test('of one cause are one cause whatever type they were given, and a choice of it takes them all', async () => {
+    const found = await readFailures({
+      runs: [],
+      records: [stream([record('a', 0), record('b', 1_000, { FailureType: { S: 'OCR_ERROR' } })])],
+    });
+    const [cause, ...others] = found.totals.causes.top;
+    expect(others).toEqual([]);
+    expect(cause?.totals).toMatchObject({ images: 2, failureType: 'OCR_ERROR' });
+    expect(await found.choose({ causeId: cause?.totals.id ?? '' })).toMatchObject({
+      images: 2,
+      cause: 'Textract could not read page …',
+    });
+    await found.dispose();
+  });
+
+  test('of types that nobody foresaw are counted, the most frequent by name, all others together', async () => {
+    const records = Array.from({ length: 60 }, (_, n) =>
+      record(`i${n}`, n, { FailureType: { S: n < 30 ? '__proto__' : `TYPE_${n}` } }),
+    );
+    const found = await readFailures({ runs: [], records: [stream(records)] });
+    expect(Object.keys(found.totals.byType)).toHaveLength(12);
+    expect(Object.entries(found.totals.byType)[0]).toEqual(['__proto__', 30]);
+    expect(found.totals.ofOtherTypes).toBe(60 - 30 - 11);
+    await found.dispose();
+  });
+
+  test('of a run are told apart from those of the others', async () => {
+    const found = await readFailures(
+      {
+        runs: [
+          run('r-2', [
+            outcome('b', 90_000_000, { outcome: { kind: 'failed', failureType: 'OCR_ERROR', message: 'new' } }),
+          ]),
+          run('r-1', [outcome('a', 0), outcome('b', 0)]),
+        ],
+        records: [stream([])],
+      },
+      { inRun: 'r-2' },
+    );
+    expect(found.totals.causes.top).toHaveLength(2);
+    expect(found.totals.causesInRun.top.map(({ name, totals }) => [name, totals.images])).toEqual([['new', 1]]);
+    await found.dispose();
+  });
+
+  test('of one image may be any number: read piece by piece, its end decided once, each on record', async () => {
+    const COUNT = 2_300;
+    const records = Array.from({ length: COUNT }, (_, n) => record('often', n * 600_000));
+    const settledAt = (COUNT - 1_000) * 600_000;
+    const found = await readFailures({
+      runs: [run('r-1', [processed('often', settledAt)])],
+      records: [stream(records)],
+    });
+    expect(found.totals).toMatchObject({ images: 1, failures: COUNT, settledImages: 0 });
+    const failures = await all(found);
+    expect(failures).toHaveLength(COUNT);
+    expect(failures.filter(({ settledBy }) => settledBy === 'r-1')).toHaveLength(COUNT - 999);
+    expect(await Array.fromAsync(found.images({}))).toHaveLength(1);
+    await found.dispose();
+
+    const settled = await readFailures({
+      runs: [run('r-1', [processed('often', COUNT * 600_000)])],
+      records: [stream(Array.from({ length: COUNT }, (_, n) => record('often', n * 600_000)))],
+    });
+    expect(settled.totals).toMatchObject({ images: 0, failures: COUNT, settledImages: 1 });
+    expect((await all(settled)).every(({ settledBy }) => settledBy === 'r-1')).toBe(true);
+    await settled.dispose();
+  });
+
+  test.each(['not a time', '+275760-09-13T00:00:00Z', '1601-01-01T00:00:00Z'])(
+    'with the time %j are on record all the same',
+    async (stamp) => {
+      const found = await readFailures({
+        runs: [],
+        records: [stream([record('a', 0, { FailureTimestamp: { S: stamp } }), record('b', 0)])],
+      });
+      expect((await all(found)).map(({ imageKey }) => imageKey).sort()).toEqual(['a', 'b']);
+      await found.dispose();
+    },
+  );
+});

@@ -1,0 +1,319 @@
+import { writeFileSync } from 'node:fs';
+import { DynamoDBClient, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type Copy, PLACE, type RunsRig, startRunsRig, value } from '../../support/runs-rig.ts';
+
+let rig: RunsRig;
+beforeEach(async () => {
+  rig = await startRunsRig();
+});
+afterEach(() => rig.close());
+
+async function untilDone(copy: Copy, count: number): Promise<void> {
+  const until = Date.now() + 10_000;
+  for (;;) {
+    const run = await copy.runs.current();
+    const totals = run?.totals;
+    if (totals && totals.processed + totals.rejected + totals.failed >= count) return;
+    if (Date.now() > until) throw new Error(`Only ${JSON.stringify(totals)} after 10 s`);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+  }
+}
+
+describe('a run', () => {
+  test('takes every image of the bucket once, from plan to completed', async () => {
+    const bot = await rig.copy();
+    const plan = value(
+      await bot.runs.plan({ selection: {}, paceWish: { kind: 'fixed', perMinute: 3_000 }, by: 'U1', place: PLACE }),
+    );
+    expect(plan).toMatchObject({ runId: 'r-0001', total: 60, leftOut: 5, entries: 0, plannedBy: 'U1' });
+    value(await bot.runs.start(plan.runId, 'U2', { place: PLACE }));
+    const end = await bot.hears('completed');
+    expect(end.snapshot).toMatchObject({
+      state: { kind: 'completed' },
+      totals: { processed: 58, rejected: 2, failed: 0 },
+    });
+    expect(end.snapshot.growth.entries).toBeGreaterThan(150);
+    expect((await rig.invocations()).counts).toEqual(Array(60).fill(1));
+    expect(await bot.runs.current()).toMatchObject({ runId: 'r-0001', state: { kind: 'completed' }, startedBy: 'U2' });
+  });
+
+  test('a sample of a prefix takes so many, and the same ones for the same seed', async () => {
+    const bot = await rig.copy();
+    const selection = { prefix: '2025-', sample: 7, seed: 42 };
+    const paceWish = { kind: 'fixed', perMinute: 3_000 } as const;
+    const plan = value(await bot.runs.plan({ selection, paceWish, by: 'U1', place: PLACE }));
+    expect(plan.total).toBe(7);
+    const again = value(await bot.runs.plan({ selection, paceWish, by: 'U1', place: PLACE }));
+    value(await bot.runs.start(again.runId, 'U1', { place: PLACE }));
+    await bot.hears('completed');
+    expect((await rig.invocations()).counts).toHaveLength(7);
+  });
+
+  test('is started once, however often Start is clicked, through whichever copy', async () => {
+    const [one, two] = [await rig.copy(), await rig.copy()];
+    const plan = value(
+      await one.runs.plan({ selection: {}, paceWish: { kind: 'fixed', perMinute: 3_000 }, by: 'U1', place: PLACE }),
+    );
+    const clicks = await Promise.all(
+      [one, two, one, two].map((copy) => copy.runs.start(plan.runId, 'U1', { place: PLACE })),
+    );
+    expect(clicks.filter((click) => click.ok)).toHaveLength(1);
+    await Promise.any([one.hears('completed'), two.hears('completed')]);
+    expect((await rig.invocations()).counts).toEqual(Array(60).fill(1));
+  });
+
+  test('a second one is refused while the first is open', async () => {
+    const bot = await rig.copy();
+    await rig.start(bot, { pace: { kind: 'fixed', perMinute: 60 } });
+    const second = await bot.runs.plan({ selection: {}, paceWish: { kind: 'auto' }, by: 'U1', place: PLACE });
+    expect(second).toMatchObject({ ok: false, refusal: { reason: 'run-active' } });
+  });
+
+  test('trips by its breaker and tells what the last failure was', async () => {
+    rig.aws.turn({ failures: { kind: 'textract' } });
+    const bot = await rig.copy();
+    await rig.start(bot);
+    const trip = await bot.hears('tripped');
+    expect(trip.snapshot).toMatchObject({
+      state: { kind: 'tripped', trippedBy: { kind: 'consecutive-failures', failures: 10 } },
+      lastFailure: { failureType: 'TEXTRACT_ERROR' },
+    });
+    expect((await rig.invocations()).total).toBeLessThanOrEqual(20);
+  });
+
+  test('trips by its watchdog when the function writes nothing', async () => {
+    rig.aws.turn({ writesNothing: true });
+    const bot = await rig.copy({ GROWTH_WARN_MINUTES: '0.02', GROWTH_TRIP_MINUTES: '0.05' });
+    await rig.start(bot, { pace: { kind: 'fixed', perMinute: 600 } });
+    expect((await bot.hears('tripped')).snapshot.state).toMatchObject({ trippedBy: { kind: 'no-growth' } });
+  });
+});
+
+describe('stop, pause and resume', () => {
+  test('a stopped run goes on where it was, and no image is taken twice', async () => {
+    const bot = await rig.copy();
+    await rig.start(bot, { pace: { kind: 'fixed', perMinute: 1_800 } });
+    await untilDone(bot, 20);
+    value(await bot.runs.stop('U2', { now: false }));
+    const stopped = await bot.hears('stopped');
+    expect(stopped).toMatchObject({ leftInFlight: 0, snapshot: { state: { by: { kind: 'person', by: 'U2' } } } });
+    value(await bot.runs.resume('U1'));
+    await bot.hears('completed');
+    expect((await rig.invocations()).counts).toEqual(Array(60).fill(1));
+  });
+
+  test('stop now leaves what is in flight, and resuming repeats only that', async () => {
+    rig.aws.turn({ latencyMs: 600 });
+    const bot = await rig.copy();
+    await rig.start(bot);
+    await untilDone(bot, 10);
+    value(await bot.runs.stop('U1', { now: true }));
+    const stopped = await bot.hears('stopped');
+    const left = stopped.kind === 'stopped' ? stopped.leftInFlight : 0;
+    expect(left).toBeGreaterThan(0);
+    rig.aws.turn({ latencyMs: 20 });
+    value(await bot.runs.resume('U1'));
+    await bot.hears('completed');
+    const { counts } = await rig.invocations();
+    expect(counts).toHaveLength(60);
+    expect(counts.filter((times) => times > 1).length).toBeLessThanOrEqual(left);
+    expect(Math.max(...counts)).toBe(2);
+  });
+
+  test('a copy that does not drive stops the run through its record', async () => {
+    const [driver, other] = [await rig.copy(), await rig.copy()];
+    await rig.start(driver, { pace: { kind: 'fixed', perMinute: 600 } });
+    await untilDone(driver, 5);
+    expect(value(await other.runs.stop('U9', { now: false })).state).toEqual({
+      kind: 'stopped',
+      by: { kind: 'person', by: 'U9' },
+    });
+    const { total } = await rig.invocations();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect((await rig.invocations()).total).toBe(total);
+  });
+
+  test('a copy that does not drive pauses it and changes its pace', async () => {
+    const [driver, other] = [await rig.copy(), await rig.copy()];
+    await rig.start(driver, { pace: { kind: 'fixed', perMinute: 120 } });
+    value(await other.runs.setPace('U9', { kind: 'fixed', perMinute: 2_000 }));
+    await driver.hears('pace-changed');
+    value(await other.runs.pause('U9'));
+    await driver.hears('paused');
+    value(await other.runs.resume('U9'));
+    await other.hears('completed');
+    expect((await rig.invocations()).counts).toEqual(Array(60).fill(1));
+  });
+
+  test('`stop` set by hand on the record stops it', async () => {
+    const bot = await rig.copy();
+    const runId = await rig.start(bot, { pace: { kind: 'fixed', perMinute: 600 } });
+    const dynamodb = new DynamoDBClient({});
+    await dynamodb.send(
+      new UpdateItemCommand({
+        TableName: 'rescan-bot-control',
+        Key: { pk: { S: `run#${runId}` }, sk: { S: 'run' } },
+        UpdateExpression: 'SET #stop = :yes',
+        ExpressionAttributeNames: { '#stop': 'stop' },
+        ExpressionAttributeValues: { ':yes': { BOOL: true } },
+      }),
+    );
+    expect((await bot.hears('stopped')).snapshot.state).toEqual({ kind: 'stopped', by: { kind: 'control-table' } });
+    value(await bot.runs.resume('U1'));
+    await untilDone(bot, 8);
+  });
+
+  test('the stop file stops it, and while it is there nothing starts or resumes', async () => {
+    const bot = await rig.copy();
+    await rig.start(bot, { pace: { kind: 'fixed', perMinute: 600 } });
+    await untilDone(bot, 3);
+    writeFileSync(rig.stopFile, '');
+    expect((await bot.hears('stopped')).snapshot.state).toMatchObject({ by: { kind: 'stop-file' } });
+    expect(await bot.runs.resume('U1')).toMatchObject({ ok: false, refusal: { reason: 'stop-file' } });
+  });
+
+  test('resuming what is not there, or runs, is refused', async () => {
+    const bot = await rig.copy();
+    expect(await bot.runs.resume('U1')).toEqual({ ok: false, refusal: { reason: 'nothing-to-resume' } });
+    expect(await bot.runs.stop('U1', { now: false })).toEqual({ ok: false, refusal: { reason: 'no-run' } });
+    await rig.start(bot, { pace: { kind: 'fixed', perMinute: 60 } });
+    expect(await bot.runs.resume('U1')).toMatchObject({ ok: false, refusal: { reason: 'run-active' } });
+  });
+
+  test('an open run must be abandoned before another starts, and is then closed', async () => {
+    const bot = await rig.copy();
+    const first = await rig.start(bot, { pace: { kind: 'fixed', perMinute: 600 } });
+    value(await bot.runs.stop('U1', { now: false }));
+    await bot.hears('stopped');
+    const plan = value(
+      await bot.runs.plan({ selection: { limit: 3 }, paceWish: { kind: 'auto' }, by: 'U1', place: PLACE }),
+    );
+    expect(plan.openRun?.runId).toBe(first);
+    expect(await bot.runs.start(plan.runId, 'U1', { place: PLACE })).toMatchObject({ refusal: { reason: 'run-open' } });
+    value(await bot.runs.start(plan.runId, 'U1', { place: PLACE, abandonOpen: true }));
+    await bot.hears('abandoned');
+    await bot.hears('completed');
+  });
+});
+
+describe('faults', () => {
+  test.each([
+    ['expired credentials', { expiredCredentials: true }, 'credentials'],
+    ['an outage of everything', { outage: true }, 'network'],
+  ])(
+    '%s are told while they last; the run pauses, blames no image, and resume goes on',
+    async (_what, dials, reason) => {
+      const bot = await rig.copy();
+      bot.runs.standBy();
+      await rig.start(bot, { pace: { kind: 'fixed', perMinute: 1_800 } });
+      await untilDone(bot, 10);
+      rig.aws.turn(dials);
+      const paused = await bot.hears('paused');
+      expect(paused).toMatchObject({ unwritten: true });
+      expect(paused.snapshot.state).toMatchObject({
+        because: { kind: 'fault', fault: { reason: expect.stringMatching(`${reason}|control-table`) } },
+      });
+      const { total } = await rig.invocations();
+      rig.aws.turn({ expiredCredentials: false, outage: false });
+      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      expect((await rig.invocations()).total).toBe(total);
+      expect((await bot.runs.current())?.state.kind).toBe('paused');
+      value(await bot.runs.resume('U1'));
+      const end = await bot.hears('completed');
+      expect(end.snapshot.totals).toMatchObject({ processed: 58, rejected: 2, failed: 0 });
+    },
+  );
+
+  test('a short loss of the control table alone interrupts the run at most, and it goes on by itself', async () => {
+    const bot = await rig.copy({ LEASE_SECONDS: '1' });
+    bot.runs.standBy();
+    await rig.start(bot, { pace: { kind: 'fixed', perMinute: 1_800 } });
+    await untilDone(bot, 10);
+    rig.aws.turn({ accessDenied: ['dynamodb:UpdateItem'] });
+    await bot.hears('interrupted');
+    rig.aws.turn({ accessDenied: [] });
+    const end = await bot.hears('completed');
+    expect(end.snapshot.totals).toMatchObject({ processed: 58, rejected: 2, failed: 0 });
+  });
+
+  test.each([
+    ['a function that is gone', { functionMissing: true }, 'function-missing'],
+    ['a bucket that is gone', { bucketMissing: true }, 'bucket-missing'],
+    ['a permission that is gone', { accessDenied: ['lambda:InvokeFunction'] }, 'access-denied'],
+  ])('%s pauses the run, blames no image, and resume goes on', async (_what, dials, reason) => {
+    const bot = await rig.copy();
+    await rig.start(bot, { pace: { kind: 'fixed', perMinute: 1_800 } });
+    await untilDone(bot, 10);
+    rig.aws.turn(dials);
+    const paused = await bot.hears('paused');
+    expect(paused.snapshot.state).toMatchObject({ because: { kind: 'fault', fault: { reason } } });
+    rig.aws.turn({ functionMissing: false, bucketMissing: false, accessDenied: [] });
+    value(await bot.runs.resume('U1'));
+    const end = await bot.hears('completed');
+    expect(end.snapshot.totals).toMatchObject({ processed: 58, rejected: 2, failed: 0 });
+  });
+
+  test('what cannot start says why and leaves nothing behind', async () => {
+    const bot = await rig.copy();
+    rig.aws.turn({ accessDenied: ['s3:ListBucket'] });
+    const refused = await bot.runs.plan({ selection: {}, paceWish: { kind: 'auto' }, by: 'U1', place: PLACE });
+    expect(refused).toMatchObject({ ok: false, refusal: { reason: 'fault', fault: { reason: 'access-denied' } } });
+    rig.aws.turn({ accessDenied: [] });
+    await rig.start(bot);
+    await bot.hears('completed');
+  });
+
+  test.each([
+    [{ prefix: 'nothing/' }, 'no-match'],
+    [{ prefix: 'dictionaries/' }, 'no-match'],
+  ])('a filter %j that matches nothing is refused', async (selection, reason) => {
+    const bot = await rig.copy();
+    const refused = await bot.runs.plan({ selection, paceWish: { kind: 'auto' }, by: 'U1', place: PLACE });
+    expect(refused).toMatchObject({ ok: false, refusal: { reason } });
+  });
+
+  test('a pace over the ceiling is refused with the arithmetic', async () => {
+    rig.aws.turn({ quotas: { novaLiteCrossRegionRequestsPerMinute: 200 } });
+    const bot = await rig.copy();
+    const refused = await bot.runs.plan({
+      selection: {},
+      paceWish: { kind: 'fixed', perMinute: 500 },
+      by: 'U1',
+      place: PLACE,
+    });
+    expect(refused).toMatchObject({ refusal: { reason: 'pace-over-ceiling', asked: 500 } });
+    if (!refused.ok && refused.refusal.reason === 'pace-over-ceiling')
+      expect(refused.refusal.because.join()).toMatch(/200.*80.*160/);
+  });
+});
+
+describe('more than one copy of the bot', () => {
+  test('a copy that lost its line hands the run over; only what was in flight goes twice', async () => {
+    const [first, second] = [await rig.copy(), await rig.copy()];
+    first.runs.standBy();
+    second.runs.standBy();
+    await rig.start(first, { pace: { kind: 'fixed', perMinute: 1_800 } });
+    await untilDone(first, 15);
+    await first.runs.shutDown();
+    await first.hears('interrupted');
+    await second.hears('completed');
+    expect(second.events.find((event) => event.kind === 'resumed')).toMatchObject({ from: 'interrupted' });
+    const { counts } = await rig.invocations();
+    expect(counts).toHaveLength(60);
+    expect(counts.filter((times) => times > 1)).toHaveLength(0);
+  });
+
+  test('with AUTO_RESUME=false an interrupted run waits for a person', async () => {
+    const first = await rig.copy({ AUTO_RESUME: 'false' });
+    await rig.start(first, { pace: { kind: 'fixed', perMinute: 1_800 } });
+    await untilDone(first, 15);
+    await first.runs.shutDown();
+    const second = await rig.copy({ AUTO_RESUME: 'false' });
+    second.runs.standBy();
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    expect((await second.runs.current())?.state).toEqual({ kind: 'interrupted' });
+    value(await second.runs.resume('U1'));
+    await second.hears('completed');
+  });
+});

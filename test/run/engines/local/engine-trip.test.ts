@@ -1,0 +1,55 @@
+import { describe, expect, test } from 'vitest';
+import { failed, rejected, startRig } from '../../../support/engine-rig.ts';
+
+describe('the breaker', () => {
+  test('stops the run at the tenth failure in a row; nothing new starts', async () => {
+    const rig = startRig({ images: 200, reply: () => failed() });
+    await rig.play();
+    const end = await rig.drive.ended;
+    expect(end.halt).toEqual({ kind: 'trip', trip: { kind: 'consecutive-failures', failures: 10 } });
+    expect(rig.invoked.length).toBeLessThanOrEqual(10 + rig.highest());
+    expect(rig.halts).toHaveLength(1);
+  });
+
+  test('rejected sheets are no failures', async () => {
+    const rig = startRig({ images: 60, reply: () => rejected() });
+    await rig.play();
+    expect((await rig.drive.ended).halt.kind).toBe('completed');
+  });
+
+  test('what was in flight at the trip still comes on record', async () => {
+    const rig = startRig({ images: 200, perMinute: 3_000, reply: () => failed() });
+    await rig.play();
+    expect(rig.outcomes().size).toBe(rig.invoked.length);
+  });
+});
+
+describe('the watchdog', () => {
+  test('trips when the table does not grow for ten minutes, after a warning at five', async () => {
+    const rig = startRig({ images: 2_000, perMinute: 60, look: async () => ({ kind: 'count', entries: 0 }) });
+    await rig.play();
+    const end = await rig.drive.ended;
+    expect(end.halt).toMatchObject({ kind: 'trip', trip: { kind: 'no-growth' } });
+    const minutes = (rig.clock.now() - rig.run.terms.startedAt) / 60_000;
+    expect(minutes).toBeGreaterThanOrEqual(10);
+    expect(minutes).toBeLessThan(11.5);
+    expect(
+      rig.events.filter((event) => event.kind === 'warning-began' && event.warning.kind === 'no-growth'),
+    ).toHaveLength(1);
+  });
+
+  test('fires also when nothing completes at all', async () => {
+    const rig = startRig({ images: 200, tookMs: () => 86_400_000 });
+    await rig.play(13 * 60_000);
+    expect(rig.halts).toMatchObject([{ kind: 'trip', trip: { kind: 'no-growth' } }]);
+    rig.drive.halt({ kind: 'stop', by: { kind: 'person', by: 'U1' }, now: true });
+    await rig.play(1_000);
+    expect((await rig.drive.ended).halt.kind).toBe('trip');
+  });
+
+  test('is content with a probe that finds the rows of the last processed image', async () => {
+    const rig = startRig({ images: 900, perMinute: 60, look: async () => ({ kind: 'probe', fresh: true }) });
+    await rig.play();
+    expect((await rig.drive.ended).halt.kind).toBe('completed');
+  });
+});

@@ -1,0 +1,187 @@
+import { gunzipSync } from 'node:zlib';
+import { DeleteObjectCommand, GetObjectCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { ManifestEntry } from '../../../src/run/model/types.ts';
+import {
+  ManifestError,
+  readManifest,
+  readManifestEntry,
+  readManifestIndex,
+  writeManifest,
+} from '../../../src/run/plan/manifest.ts';
+import { type LocalS3, startS3 } from '../../support/s3.ts';
+
+let s3: LocalS3;
+beforeAll(async () => {
+  s3 = await startS3('control');
+});
+afterAll(() => s3.stop());
+
+let count = 0;
+let place = { bucket: 'control', prefix: '', partSize: 10 };
+beforeEach(() => {
+  place = { bucket: 'control', prefix: `runs/r-${String(count++).padStart(4, '0')}/manifest/`, partSize: 10 };
+});
+const images = (amount: number) =>
+  Array.from({ length: amount }, (_, at) => ({ key: `image ${at}.png`, size: at + 1 }));
+async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const found: T[] = [];
+  for await (const item of items) found.push(item);
+  return found;
+}
+const objectNames = async () => {
+  const { Contents = [] } = await s3.client.send(
+    new ListObjectsV2Command({ Bucket: place.bucket, Prefix: place.prefix }),
+  );
+  return Contents.map((object) => object.Key?.slice(place.prefix.length));
+};
+const readAll = async (from?: number) =>
+  all(readManifest(s3.client, place, await readManifestIndex(s3.client, place), from));
+
+describe('a manifest', () => {
+  test.each([0, 1, 9, 10, 11, 95])('of %i images comes back as it was frozen', async (amount) => {
+    const index = await writeManifest(s3.client, place, images(amount));
+    expect(index).toMatchObject({ version: 1, count: amount, bytes: (amount * (amount + 1)) / 2, partSize: 10 });
+    expect(await readManifestIndex(s3.client, place)).toEqual(index);
+    expect(await readAll()).toEqual(images(amount).map((image, at): ManifestEntry => ({ index: at, ...image })));
+  });
+
+  test('holds every key exactly, line ends and odd characters too', async () => {
+    const keys = [
+      'a b+c%20.png',
+      'zwei\nZeilen\r.jpg',
+      'ünï/😀.png',
+      '"quoted\\".png',
+      '\u2028.png',
+      '=cmd.png',
+      '\u0001.png',
+    ];
+    await writeManifest(
+      s3.client,
+      place,
+      keys.map((key) => ({ key, size: 1 })),
+    );
+    expect((await readAll()).map((entry) => entry.key)).toEqual(keys);
+  });
+
+  test('is gzip in parts of JSON lines that other tools read, and an index', async () => {
+    await writeManifest(s3.client, place, images(12));
+    expect(await objectNames()).toEqual(['00000.jsonl.gz', '00001.jsonl.gz', 'index.json']);
+    const { Body } = await s3.client.send(
+      new GetObjectCommand({ Bucket: 'control', Key: `${place.prefix}00001.jsonl.gz` }),
+    );
+    const bytes = await Body?.transformToByteArray();
+    expect(gunzipSync(bytes ?? '').toString()).toBe(
+      '{"key":"image 10.png","size":11}\n{"key":"image 11.png","size":12}\n',
+    );
+  });
+
+  test.each([0, 5, 10, 19, 24, 25, 99])('can be read from entry %i on', async (from) => {
+    await writeManifest(s3.client, place, images(25));
+    expect((await readAll(from)).map((entry) => entry.index)).toEqual(
+      Array.from({ length: Math.max(0, 25 - from) }, (_, at) => from + at),
+    );
+  });
+
+  test('tells single entries by their number, and none beyond its end', async () => {
+    const index = await writeManifest(s3.client, place, images(25));
+    expect(await readManifestEntry(s3.client, place, index, 20)).toEqual({ index: 20, key: 'image 20.png', size: 21 });
+    expect(await readManifestEntry(s3.client, place, index, 25)).toBeUndefined();
+    expect(await readManifestEntry(s3.client, place, index, 99)).toBeUndefined();
+  });
+
+  test('is not there when the listing broke off: the index is written last', async () => {
+    async function* broken() {
+      yield* images(34);
+      throw new Error('the listing broke off');
+    }
+    await expect(writeManifest(s3.client, place, broken())).rejects.toThrow('the listing broke off');
+    expect(await objectNames()).not.toContain('index.json');
+    await expect(readManifestIndex(s3.client, place)).rejects.toThrow(ManifestError);
+  });
+
+  test('of a bucket that is not there is a fault that names the bucket', async () => {
+    const elsewhere = { ...place, bucket: 'nowhere' };
+    await expect(writeManifest(s3.client, elsewhere, images(30))).rejects.toMatchObject({
+      fault: { reason: 'bucket-missing', message: expect.stringContaining('s3://nowhere/') },
+    });
+  });
+
+  test('takes no more from the listing than it can hold while S3 is slow to take it', async () => {
+    let taken = 0;
+    let most = 0;
+    let written = 0;
+    const slow = {
+      ...place,
+      partSize: 10,
+    };
+    s3.client.middlewareStack.add(
+      (next) => async (args) => {
+        most = Math.max(most, taken - written);
+        const answer = await next(args);
+        written += 10;
+        return answer;
+      },
+      { step: 'finalizeRequest', name: 'watch' },
+    );
+    try {
+      function* many() {
+        for (; taken < 1_000; taken++) yield { key: `${taken}.png`, size: 1 };
+      }
+      await writeManifest(s3.client, slow, many());
+    } finally {
+      s3.client.middlewareStack.remove('watch');
+    }
+    expect(most).toBeLessThanOrEqual(40);
+  });
+});
+
+describe('a manifest that was tampered with stops the reader and names the object:', () => {
+  beforeEach(() => writeManifest(s3.client, place, images(35)));
+  const part = () => `${place.prefix}00002.jsonl.gz`;
+  const refusal = async () => {
+    const seen: number[] = [];
+    try {
+      const index = await readManifestIndex(s3.client, place);
+      for await (const entry of readManifest(s3.client, place, index)) seen.push(entry.index);
+    } catch (error) {
+      return { seen: seen.length, error };
+    }
+    return { seen: seen.length };
+  };
+
+  test('a part that is missing', async () => {
+    await s3.client.send(new DeleteObjectCommand({ Bucket: 'control', Key: part() }));
+    const { seen, error } = await refusal();
+    expect(seen).toBe(20);
+    expect(error).toBeInstanceOf(ManifestError);
+    expect(error).toMatchObject({ object: `s3://control/${part()}`, fault: { reason: 'manifest' } });
+    expect(error).toHaveProperty('message', `s3://control/${part()} is missing`);
+  });
+
+  test('a part that is cut', async () => {
+    const { Body } = await s3.client.send(new GetObjectCommand({ Bucket: 'control', Key: part() }));
+    await s3.put('control', part(), ((await Body?.transformToByteArray()) ?? new Uint8Array()).slice(0, -5));
+    expect(await refusal()).toMatchObject({ seen: 20, error: { object: `s3://control/${part()}` } });
+  });
+
+  test('a part that was replaced by another valid one', async () => {
+    const { Body } = await s3.client.send(
+      new GetObjectCommand({ Bucket: 'control', Key: `${place.prefix}00001.jsonl.gz` }),
+    );
+    await s3.put('control', part(), (await Body?.transformToByteArray()) ?? '');
+    expect(await refusal()).toMatchObject({
+      seen: 20,
+      error: { message: expect.stringContaining('is cut or altered') },
+    });
+  });
+
+  test.each([
+    ['is no JSON', '{'],
+    ['is of another version', '{"version":2,"count":0,"bytes":0,"partSize":10,"parts":[]}'],
+    ['does not add up', '{"version":1,"count":5,"bytes":0,"partSize":10,"parts":[]}'],
+  ])('an index that %s', async (_, text) => {
+    await s3.put('control', `${place.prefix}index.json`, text);
+    expect(await refusal()).toMatchObject({ seen: 0, error: { object: `s3://control/${place.prefix}index.json` } });
+  });
+});

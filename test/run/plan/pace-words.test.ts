@@ -1,0 +1,102 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { parsePace } from '../../../src/run/plan/pace-words.ts';
+
+const parse = (text: string) => parsePace(text.split(' '));
+
+describe('a pace that people type', () => {
+  it.each([
+    ['60', 60],
+    ['60/min', 60],
+    ['60 / min', 60],
+    ['60 /minute', 60],
+    ['60 per minute', 60],
+    ['60 a minute', 60],
+    ['1', 1],
+    ['007', 7],
+    ['1000000', 1_000_000],
+    ['  60  ', 60],
+    ['batch=20 delay=30s', 40],
+    ['delay=30s batch=20', 40],
+    ['BATCH=20 DELAY=30S', 40],
+    ['batch=20 delay=30', 40],
+    ['batch = 20 delay = 30s', 40],
+    ['batch=5 delay=500ms', 600],
+    ['batch=20 delay=2m', 10],
+    ['batch=20 delay=0.5min', 40],
+    ['batch=1 delay=7s', 8],
+    ['batch=3 delay=0.3', 600],
+    ['batch=7 delay=700ms', 600],
+    ['batch=1 delay=60s', 1],
+  ])('%s is a number', (text, perMinute) => {
+    expect(parse(text)).toEqual({ ok: true, wish: { kind: 'fixed', perMinute } });
+  });
+
+  it.each(['auto', 'AUTO', ' auto '])('%s follows the quotas', (text) => {
+    expect(parse(text)).toEqual({ ok: true, wish: { kind: 'auto' } });
+  });
+
+  it.each([
+    ['', 'missing'],
+    ['0', 'at least 1'],
+    ['0/min', 'at least 1'],
+    ['-5', 'at least 1'],
+    ['1.5', 'whole number'],
+    ['fast', 'no pace'],
+    ['60 70', 'no pace'],
+    ['60/s', 'no pace'],
+    ['1e3', 'no pace'],
+    ['0x10', 'no pace'],
+    ['NaN', 'no pace'],
+    ['Infinity', 'no pace'],
+    ['1000001', 'more than 1,000,000'],
+    ['batch=20', 'delay= is missing'],
+    ['delay=30s', 'batch= is missing'],
+    ['batch=0 delay=30s', 'batch=0'],
+    ['batch=-1 delay=30s', 'batch=-1'],
+    ['batch= delay=30s', 'batch='],
+    ['batch=2.5 delay=30s', 'batch=2.5'],
+    ['batch=20 delay=0', 'delay=0'],
+    ['batch=20 delay=-3s', 'delay=-3s'],
+    ['batch=20 delay=soon', 'delay=soon'],
+    ['batch=20 delay=30h', 'delay=30h'],
+    ['batch=20 delay=30s batch=5', 'twice'],
+    ['batch=20 delay=30s now', 'not understood'],
+    ['batch=20 pause=30s', 'not understood'],
+    ['batch=1 delay=61s', 'less than one'],
+    ['batch=1 delay=0.00000001ms', 'more than 1,000,000'],
+    ['batch=99999999999999999999 delay=1s', 'more than 1,000,000'],
+    ['=', 'not understood'],
+  ])('%s is refused, and it is said why', (text, reason) => {
+    expect(parse(text)).toEqual({ ok: false, reason: expect.stringContaining(reason) });
+  });
+
+  it.each(['9'.repeat(400), `-${'9'.repeat(400)}`, `0.${'1'.repeat(300)}`])(
+    'is refused in a short line: %#',
+    (text) => {
+      const parsed = parse(text);
+      expect(parsed.ok ? '' : parsed.reason.length).toBeLessThan(120);
+      expect(parsed.ok).toBe(false);
+    },
+  );
+
+  it('is a pace that can be run, or is refused in a short line, whatever is typed', () => {
+    const word = fc.oneof(
+      fc.string(),
+      fc.constantFrom('auto', 'batch=', 'delay=', 'batch=3', 'delay=4', '/min'),
+      fc.integer().map(String),
+    );
+    fc.assert(
+      fc.property(fc.array(word, { maxLength: 5 }), (words) => {
+        const parsed = parsePace(words);
+        if (!parsed.ok) expect(parsed.reason.length).toBeLessThan(200);
+        else if (parsed.wish.kind === 'fixed') {
+          expect(Number.isInteger(parsed.wish.perMinute)).toBe(true);
+          expect(parsed.wish.perMinute).toBeGreaterThanOrEqual(1);
+          expect(parsed.wish.perMinute).toBeLessThanOrEqual(1_000_000);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+});

@@ -1,0 +1,115 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Trip } from '../../../src/run/model/types.ts';
+import { advanceBreaker, type Breaker, breakerSchema, closedBreaker } from '../../../src/run/rules/breaker.ts';
+
+const runbook = { consecutive: 10, window: 20, percent: 50 };
+type Kind = 'processed' | 'rejected' | 'failed';
+const kinds = { p: 'processed', r: 'rejected', f: 'failed' } as const;
+
+/** What the breaker comes to after outcomes written as letters: p, r, f. The first trip, and after how many. */
+function play(letters: string, settings = runbook): { trip?: Trip; after: number; breaker: Breaker } {
+  let breaker = closedBreaker;
+  let after = 0;
+  for (const letter of letters) {
+    after++;
+    const next = advanceBreaker(breaker, settings, letter === 'f' ? kinds.f : letter === 'r' ? kinds.r : kinds.p);
+    breaker = next.breaker;
+    if (next.trip) return { trip: next.trip, after, breaker };
+  }
+  return { after, breaker };
+}
+
+describe('failures in a row', () => {
+  it('trip at the tenth', () => {
+    expect(play('f'.repeat(30))).toMatchObject({ after: 10, trip: { kind: 'consecutive-failures', failures: 10 } });
+  });
+  it('do not trip at nine', () => {
+    expect(play('f'.repeat(9)).trip).toBeUndefined();
+  });
+  it.each(['p', 'r'])('begin again after one that is %s', (between) => {
+    expect(play(`${'f'.repeat(9)}${between}${'f'.repeat(9)}`).trip).toBeUndefined();
+    expect(play(`${'f'.repeat(9)}${between}`).breaker.consecutive).toBe(0);
+  });
+  it('trip again with each further failure', () => {
+    const { breaker } = play('f'.repeat(10));
+    expect(advanceBreaker(breaker, runbook, 'failed').trip).toEqual({ kind: 'consecutive-failures', failures: 11 });
+  });
+});
+
+describe('the share of failures', () => {
+  it('does not trip at exactly half of the last 20', () => {
+    expect(play('fp'.repeat(100)).trip).toBeUndefined();
+  });
+  it('trips at 11 of the last 20', () => {
+    expect(play(`${'pf'.repeat(9)}fp`).trip).toBeUndefined();
+    expect(play(`${'pf'.repeat(9)}ff`).trip).toEqual({ kind: 'failure-rate', failed: 11, window: 20 });
+  });
+  it('says nothing before 20 are in', () => {
+    expect(play('ffffpffffpffffpffff').trip).toBeUndefined();
+    expect(play('ffffpffffpffffpffffp').trip).toEqual({ kind: 'failure-rate', failed: 16, window: 20 });
+  });
+  it('counts rejected sheets as no failures', () => {
+    expect(play('r'.repeat(200)).trip).toBeUndefined();
+    expect(play('fr'.repeat(100)).trip).toBeUndefined();
+  });
+  it('forgets what is older than the window', () => {
+    expect(play(`${'ffffffffp'}${'p'.repeat(40)}${'fp'.repeat(20)}`).trip).toBeUndefined();
+  });
+  it('follows the settings', () => {
+    expect(play('pfpf', { consecutive: 100, window: 4, percent: 49 }).trip).toMatchObject({ failed: 2, window: 4 });
+    expect(play('pfpf', { consecutive: 100, window: 4, percent: 50 }).trip).toBeUndefined();
+  });
+});
+
+it('a breaker agrees with the rules read off the whole history', () => {
+  const settings = fc.record({
+    consecutive: fc.integer({ min: 1, max: 12 }),
+    window: fc.integer({ min: 2, max: 25 }),
+    percent: fc.integer({ min: 1, max: 99 }),
+  });
+  fc.assert(
+    fc.property(
+      settings,
+      fc.array(fc.constantFrom<Kind>('processed', 'rejected', 'failed', 'failed'), { maxLength: 80 }),
+      (rules, history) => {
+        let breaker = closedBreaker;
+        history.forEach((kind, place) => {
+          const { breaker: next, trip } = advanceBreaker(breaker, rules, kind);
+          breaker = next;
+          const soFar = history.slice(0, place + 1);
+          const lastGood = soFar.findLastIndex((one) => one !== 'failed');
+          const inRow = soFar.length - 1 - lastGood;
+          const recent = soFar.slice(-rules.window);
+          const failed = recent.filter((one) => one === 'failed').length;
+          const rate = recent.length === rules.window && failed / recent.length > rules.percent / 100;
+          const expected = inRow >= rules.consecutive ? 'consecutive-failures' : rate ? 'failure-rate' : undefined;
+          expect(trip?.kind).toBe(expected);
+          expect(next.recent.length).toBeLessThanOrEqual(rules.window);
+        });
+        expect(breakerSchema.parse(JSON.parse(JSON.stringify(breaker)))).toEqual(breaker);
+      },
+    ),
+  );
+});
+
+it('a breaker from a checkpoint with a longer window is cut to the window of now', () => {
+  const saved: Breaker = { consecutive: 0, recent: Array(100).fill(false) };
+  expect(advanceBreaker(saved, runbook, 'failed').breaker.recent).toHaveLength(20);
+});
+
+it('advancing a breaker leaves the one before as it was', () => {
+  const before = structuredClone(closedBreaker);
+  advanceBreaker(closedBreaker, runbook, 'failed');
+  expect(closedBreaker).toEqual(before);
+});
+
+it.each([
+  {},
+  { consecutive: -1, recent: [] },
+  { consecutive: 0.5, recent: [] },
+  { consecutive: 1, recent: ['x'] },
+  null,
+])('refuses %j as a breaker', (value) => {
+  expect(breakerSchema.safeParse(value).success).toBe(false);
+});

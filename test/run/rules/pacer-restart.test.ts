@@ -1,0 +1,226 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { PaceWish } from '../../../src/run/model/types.ts';
+import {
+  createPacer,
+  inFlightLimit,
+  nextStartAt,
+  noteOutcome,
+  notePushback,
+  noteStart,
+  pacePerMinute,
+  savedPacerSchema,
+  savePacer,
+  setWish,
+} from '../../../src/run/rules/pacer.ts';
+import { auto, fixed, pacerOf, startAll, worstWindow } from './pacing.ts';
+
+describe('a saved pacer', () => {
+  it('survives JSON and its schema, in no more than 61 buckets', () => {
+    const pacer = pacerOf(fixed(900));
+    startAll(pacer, 0, 100_000);
+    const saved = savePacer(pacer, 100_000);
+    expect(saved.starts.length).toBeLessThanOrEqual(61);
+    expect(savedPacerSchema.parse(JSON.parse(JSON.stringify(saved)))).toEqual(saved);
+  });
+
+  it('keeps the pace, the lowering and the duration', () => {
+    const pacer = pacerOf(fixed(100));
+    noteOutcome(pacer, 0, 2_000);
+    notePushback(pacer, 0);
+    const next = createPacer({ wish: fixed(100), ceilingPerMinute: 1_000, maxInFlight: 500 }, 20, savePacer(pacer, 10));
+    expect(pacePerMinute(next)).toBe(pacePerMinute(pacer));
+    expect(inFlightLimit(next)).toBe(inFlightLimit(pacer));
+  });
+
+  it('that was lowered is still lowered after a second restart', () => {
+    const settings = { wish: fixed(100), ceilingPerMinute: 1_000, maxInFlight: 500 };
+    const pacer = createPacer(settings, 0);
+    notePushback(pacer, 0);
+    const once = createPacer(settings, 10, savePacer(pacer, 10));
+    expect(pacePerMinute(createPacer(settings, 20, savePacer(once, 20)))).toBeCloseTo(70);
+  });
+
+  it.each([
+    ['steadily', 0],
+    ['after a second of nothing', 1_000],
+    ['after nine seconds of nothing', 9_000],
+  ])('holds the ceiling when the process dies every ten seconds and started %s before', (_, idleMs) => {
+    const settings = { wish: fixed(600), ceilingPerMinute: 600, maxInFlight: 500 };
+    const starts: number[] = [];
+    let pacer = createPacer(settings, 0);
+    for (let now = 0; now < 300_000; now += 15_000) {
+      starts.push(...startAll(pacer, now, now + 5_000));
+      const saved = savePacer(pacer, now + 5_000);
+      starts.push(...startAll(pacer, now + 5_000 + idleMs, now + 15_000 - 1));
+      pacer = createPacer(settings, now + 15_000, saved);
+    }
+    expect(worstWindow(starts)).toBeLessThanOrEqual(600);
+    expect(starts.length).toBeGreaterThan(1_000);
+  });
+
+  it('counts each start for no shorter than a minute', () => {
+    const settings = { wish: fixed(600), ceilingPerMinute: 600, maxInFlight: 500 };
+    const pacer = createPacer(settings, 0);
+    const starts = startAll(pacer, 0, 50_000);
+    const next = createPacer(settings, 50_050, savePacer(pacer, 50_050));
+    for (let now = 51_050; now < 120_000; now += 1_000) starts.push(...startAll(next, now, now + 1));
+    expect(worstWindow(starts)).toBeLessThanOrEqual(600);
+    const first = createPacer(settings, 0);
+    noteStart(first, 999);
+    expect(createPacer(settings, 1_999, savePacer(first, 1_999)).starts).toEqual([999]);
+    expect(createPacer(settings, 1_998, savePacer(first, 1_998)).starts[0]).toBe(1_998);
+  });
+
+  it('goes on with a slow start where it was', () => {
+    const pacer = pacerOf(auto);
+    startAll(pacer, 0, 25_000);
+    const next = createPacer(
+      { wish: auto, ceilingPerMinute: 1_000, maxInFlight: 500 },
+      25_000,
+      savePacer(pacer, 25_000),
+    );
+    expect(pacePerMinute(next)).toBe(80);
+    startAll(next, 25_000, 40_000);
+    expect(pacePerMinute(next)).toBe(160);
+  });
+
+  it('takes a higher number that was set meanwhile at once', () => {
+    const next = createPacer(
+      { wish: fixed(200), ceilingPerMinute: 1_000, maxInFlight: 500 },
+      10,
+      savePacer(pacerOf(fixed(100)), 0),
+    );
+    expect(pacePerMinute(next)).toBe(200);
+  });
+
+  it('does not make a lower number wait for what was started before it was set', () => {
+    const pacer = pacerOf(auto, 600);
+    startAll(pacer, 0, 180_000);
+    const saved = savePacer(pacer, 180_000);
+    const next = createPacer({ wish: fixed(60), ceilingPerMinute: 600, maxInFlight: 500 }, 190_000, saved);
+    expect(nextStartAt(next, 190_000)).toBeLessThan(195_000);
+  });
+
+  it('of a clock that is ahead delays the next start by no more than a minute', () => {
+    const pacer = pacerOf(fixed(60), 60, 50, 3_600_000);
+    startAll(pacer, 3_600_000, 3_660_000);
+    const next = createPacer(
+      { wish: fixed(60), ceilingPerMinute: 60, maxInFlight: 50 },
+      10_000,
+      savePacer(pacer, 3_660_000),
+    );
+    expect(nextStartAt(next, 10_000)).toBeLessThanOrEqual(10_000 + 61_000);
+  });
+
+  it('holds nothing back a minute and some after it was saved', () => {
+    const pacer = pacerOf(fixed(60), 60);
+    startAll(pacer, 0, 60_000);
+    const next = createPacer(
+      { wish: fixed(60), ceilingPerMinute: 60, maxInFlight: 50 },
+      140_000,
+      savePacer(pacer, 60_000),
+    );
+    expect(nextStartAt(next, 140_000)).toBe(140_000);
+  });
+
+  it.each([
+    ['more than a minute old', { starts: [[61, 1]] }],
+    ['none at all', { starts: [[3, 0]] }],
+    ['a negative pace', { targetPerMinute: -1 }],
+  ])('is refused with starts or pace that cannot be: %s', (_, wrong) => {
+    expect(savedPacerSchema.safeParse({ ...savePacer(pacerOf(auto), 0), ...wrong }).success).toBe(false);
+  });
+});
+
+const step = fc.oneof(
+  { weight: 10, arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.integer({ min: 0, max: 20_000 }) }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('pushback' as const) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('wish' as const), perMinute: fc.integer({ min: 0, max: 400 }) }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('crash' as const),
+      blindMs: fc.integer({ min: 0, max: 10_000 }),
+      deadMs: fc.integer({ min: 0, max: 30_000 }),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('idle' as const), ms: fc.integer({ min: 0, max: 90_000 }) }) },
+);
+
+describe('the ceiling', () => {
+  it('holds in every window of 60 s through pushbacks, changes of pace, late timers and crashes', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 300 }),
+        fc.array(step, { maxLength: 30 }),
+        fc.integer({ min: 0, max: 60 }),
+        (ceiling, steps, lateMs) => {
+          const settings = { ceilingPerMinute: ceiling, maxInFlight: 500 };
+          let wish: PaceWish = auto;
+          let pacer = createPacer({ wish, ...settings }, 0);
+          let now = 0;
+          const starts: number[] = [];
+          for (const action of steps) {
+            switch (action.do) {
+              case 'wait':
+                starts.push(...startAll(pacer, now, now + action.ms, () => lateMs));
+                now += action.ms;
+                break;
+              case 'idle':
+                now += action.ms;
+                break;
+              case 'pushback':
+                notePushback(pacer, now);
+                break;
+              case 'wish':
+                wish = action.perMinute === 0 ? auto : fixed(action.perMinute);
+                setWish(pacer, wish, now);
+                break;
+              case 'crash': {
+                const saved = savePacer(pacer, now);
+                starts.push(...startAll(pacer, now, now + action.blindMs, () => lateMs));
+                now += action.blindMs + action.deadMs;
+                pacer = createPacer({ wish, ...settings }, now, saved);
+                break;
+              }
+            }
+          }
+          expect(worstWindow(starts)).toBeLessThanOrEqual(ceiling);
+        },
+      ),
+      { numRuns: 150 },
+    );
+  });
+
+  it('and a person’s number hold from one change of it to the next', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.integer({ min: 1, max: 200 }), fc.integer({ min: 0, max: 150_000 })), {
+          minLength: 1,
+          maxLength: 5,
+        }),
+        (changes) => {
+          const pacer = pacerOf(auto, 150);
+          let now = 0;
+          for (const [perMinute, ms] of changes) {
+            setWish(pacer, fixed(perMinute), now);
+            const starts = startAll(pacer, now, now + ms);
+            expect(worstWindow(starts)).toBeLessThanOrEqual(Math.min(150, perMinute));
+            now += ms;
+          }
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it('is bound by memory of one window', () => {
+    const pacer = pacerOf(fixed(1_000));
+    startAll(pacer, 0, 600_000);
+    expect(pacer.starts.length).toBeLessThan(2_200);
+  });
+});

@@ -1,0 +1,277 @@
+import { describe, expect, it } from 'vitest';
+import {
+  backoffMs,
+  createPacer,
+  inFlightLimit,
+  nextStartAt,
+  noteOutcome,
+  notePushback,
+  noteStart,
+  pacePerMinute,
+  setCeiling,
+  setWish,
+} from '../../../src/run/rules/pacer.ts';
+import { auto, fixed, pacerOf, startAll, worstWindow } from './pacing.ts';
+
+describe('a fixed pace', () => {
+  it('starts the first image at once and the others evenly spaced', () => {
+    expect(startAll(pacerOf(fixed(60)), 0, 5_000)).toEqual([0, 1_000, 2_000, 3_000, 4_000]);
+  });
+
+  it.each([1, 7, 40, 60, 600, 1_000])('%i a minute is that within 2 %% over three minutes', (perMinute) => {
+    const starts = startAll(pacerOf(fixed(perMinute)), 0, 180_000);
+    expect(Math.abs(starts.length - 3 * perMinute)).toBeLessThanOrEqual(Math.max(1, 0.02 * 3 * perMinute));
+    expect(worstWindow(starts)).toBeLessThanOrEqual(perMinute);
+  });
+
+  it('holds 600 a minute within 2 % when every timer is up to 30 ms late', () => {
+    let late = 0;
+    const starts = startAll(pacerOf(fixed(600), 600), 0, 60_000, () => (late = (late + 7) % 31));
+    expect(starts.length).toBeGreaterThanOrEqual(588);
+    expect(starts.length).toBeLessThanOrEqual(600);
+  });
+
+  it('catches up no more than a second after a pause', () => {
+    const pacer = pacerOf(fixed(600));
+    startAll(pacer, 0, 1_000);
+    const after = startAll(pacer, 31_000, 31_001);
+    expect(after.length).toBeGreaterThanOrEqual(10);
+    expect(after.length).toBeLessThanOrEqual(11);
+  });
+
+  it('has nothing to catch up before its first start', () => {
+    const pacer = pacerOf(fixed(600));
+    expect(startAll(pacer, 30_000, 30_001)).toHaveLength(1);
+  });
+
+  it('is bound by the ceiling', () => {
+    expect(pacePerMinute(pacerOf(fixed(600), 100))).toBe(100);
+  });
+
+  it('never starts under a ceiling of nothing', () => {
+    expect(nextStartAt(pacerOf(fixed(60), 0), 0)).toBe(Number.POSITIVE_INFINITY);
+    expect(nextStartAt(pacerOf(auto, 0), 0)).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it('starts again when a ceiling of nothing is lifted', () => {
+    const pacer = pacerOf(auto, 0);
+    setCeiling(pacer, 100, 1_000);
+    expect(nextStartAt(pacer, 1_000)).toBe(1_000);
+  });
+
+  it('counts half a minute as one in two minutes', () => {
+    expect(startAll(pacerOf(fixed(0.5)), 0, 241_000)).toEqual([0, 120_000, 240_000]);
+  });
+});
+
+describe('a change of pace', () => {
+  it('to slower holds from the very next start', () => {
+    const pacer = pacerOf(fixed(600));
+    startAll(pacer, 0, 10_000);
+    setWish(pacer, fixed(60), 10_000);
+    expect(startAll(pacer, 10_000, 13_000)).toEqual([10_900, 11_900, 12_900]);
+  });
+
+  it('to faster holds from the very next start', () => {
+    const pacer = pacerOf(fixed(1));
+    startAll(pacer, 0, 10_000);
+    setWish(pacer, fixed(600), 10_000);
+    expect(nextStartAt(pacer, 10_000)).toBe(10_000);
+  });
+
+  it('to a number gives that number at once, even after pushback', () => {
+    const pacer = pacerOf(auto);
+    notePushback(pacer, 0);
+    setWish(pacer, fixed(300), 1);
+    expect(pacePerMinute(pacer)).toBe(300);
+  });
+
+  it('to auto goes on from where it is', () => {
+    const pacer = pacerOf(fixed(300));
+    setWish(pacer, auto, 1_000);
+    expect(pacePerMinute(pacer)).toBe(300);
+  });
+
+  it('of the ceiling counts what was started before it', () => {
+    const pacer = pacerOf(fixed(600));
+    const starts = startAll(pacer, 0, 10_000);
+    setCeiling(pacer, 50, 10_000);
+    const after = startAll(pacer, 10_000, 120_000);
+    expect(after[0]).toBeGreaterThan((starts.at(-50) ?? 0) + 60_000);
+    expect(pacePerMinute(pacer)).toBe(50);
+  });
+
+  it('to a number binds no start from before it was set', () => {
+    const pacer = pacerOf(fixed(600));
+    startAll(pacer, 0, 60_000);
+    setWish(pacer, fixed(60), 60_000);
+    expect(startAll(pacer, 60_000, 70_000).length).toBeGreaterThanOrEqual(9);
+  });
+
+  it('to the same number gives no new minute', () => {
+    const pacer = pacerOf(fixed(10));
+    const starts = startAll(pacer, 0, 60_000);
+    for (let now = 60_000; now < 120_000; now += 500) {
+      setWish(pacer, fixed(10), now);
+      if (nextStartAt(pacer, now) <= now) {
+        noteStart(pacer, now);
+        starts.push(now);
+      }
+    }
+    expect(worstWindow(starts)).toBeLessThanOrEqual(10);
+  });
+});
+
+describe('auto', () => {
+  it('starts slowly and doubles every 10 s up to the ceiling', () => {
+    const pacer = pacerOf(auto, 160);
+    const seen: number[] = [];
+    for (let second = 0; second <= 40; second += 10) {
+      startAll(pacer, second * 1_000, second * 1_000 + 10_000);
+      seen.push(pacePerMinute(pacer));
+    }
+    expect(seen[0]).toBe(20);
+    expect(seen.at(-1)).toBe(160);
+    expect(seen).toEqual([...seen].sort((a, b) => a - b));
+  });
+
+  it('starts no faster than the ceiling', () => {
+    expect(pacePerMinute(pacerOf(auto, 8))).toBe(8);
+  });
+
+  it('is not raised as long as nothing comes back', () => {
+    const pacer = pacerOf(auto);
+    startAll(pacer, 0, 60_000, () => 0, false);
+    expect(pacePerMinute(pacer)).toBe(20);
+    noteOutcome(pacer, 60_000, 50_000);
+    expect(pacePerMinute(pacer)).toBe(40);
+  });
+
+  it('adds 2 % of the ceiling every 5 s after the first pushback, and does not double again', () => {
+    const pacer = pacerOf(auto, 200);
+    notePushback(pacer, 0);
+    expect(pacePerMinute(pacer)).toBe(14);
+    noteOutcome(pacer, 4_999, 500);
+    expect(pacePerMinute(pacer)).toBe(14);
+    nextStartAt(pacer, 5_000);
+    expect(pacePerMinute(pacer)).toBe(18);
+    noteOutcome(pacer, 10_000, 500);
+    expect(pacePerMinute(pacer)).toBe(22);
+  });
+
+  it('waits 5 s after each pushback before it adds', () => {
+    const pacer = pacerOf(auto, 200);
+    for (const now of [0, 4_000, 8_000]) {
+      noteOutcome(pacer, now, 500);
+      notePushback(pacer, now);
+    }
+    const low = pacePerMinute(pacer);
+    noteOutcome(pacer, 12_999, 500);
+    expect(pacePerMinute(pacer)).toBe(low);
+  });
+});
+
+describe('pushback', () => {
+  it('in a burst counts once in half the time an image takes', () => {
+    const pacer = pacerOf(fixed(100));
+    noteOutcome(pacer, 0, 8_000);
+    for (let now = 0; now < 4_000; now += 100) notePushback(pacer, now);
+    expect(pacePerMinute(pacer)).toBeCloseTo(70);
+    notePushback(pacer, 4_000);
+    expect(pacePerMinute(pacer)).toBeCloseTo(49);
+  });
+
+  it('never brings the pace below one a minute', () => {
+    const pacer = pacerOf(auto);
+    for (let now = 0; now < 1_000_000; now += 5_000) notePushback(pacer, now);
+    expect(pacePerMinute(pacer)).toBe(1);
+  });
+
+  it('lowers a fixed pace, which comes back to the number and no higher', () => {
+    const pacer = pacerOf(fixed(60), 100);
+    notePushback(pacer, 0);
+    expect(pacePerMinute(pacer)).toBeCloseTo(42);
+    startAll(pacer, 0, 120_000);
+    expect(pacePerMinute(pacer)).toBe(60);
+  });
+
+  it('settles about what the pipeline can carry', () => {
+    const pacer = pacerOf(auto, 400);
+    const accepted: number[] = [];
+    let now = 0;
+    let pushbacks = 0;
+    while (now < 1_200_000) {
+      const at = nextStartAt(pacer, now);
+      if (at > now) {
+        now = Math.min(at, now + 250);
+        continue;
+      }
+      noteStart(pacer, now);
+      const lastTenSeconds = accepted.filter((start) => start > now - 10_000).length;
+      if (lastTenSeconds >= 20) {
+        notePushback(pacer, now);
+        pushbacks++;
+      } else {
+        accepted.push(now);
+        noteOutcome(pacer, now, 1_000);
+      }
+    }
+    expect(accepted.length / 20).toBeGreaterThan(80);
+    expect(pushbacks / (accepted.length + pushbacks)).toBeLessThan(0.15);
+  });
+});
+
+describe('what may be in flight', () => {
+  it.each([
+    ['a guess of 5 s before any duration is known', 120, undefined, 17],
+    ['half as much again as the pace needs, and two', 600, 2_000, 32],
+    ['at least one', 1, 1, 3],
+    ['no more than the limit', 1_000, 900_000, 50],
+  ])('is %s', (_, perMinute, durationMs, limit) => {
+    const pacer = createPacer({ wish: fixed(perMinute), ceilingPerMinute: 1_000, maxInFlight: 50 }, 0);
+    if (durationMs !== undefined) noteOutcome(pacer, 0, durationMs);
+    expect(inFlightLimit(pacer)).toBe(limit);
+  });
+
+  it('is one where only one is allowed', () => {
+    expect(inFlightLimit(pacerOf(fixed(600), 600, 1))).toBe(1);
+    expect(inFlightLimit(pacerOf(fixed(600), 600, 0))).toBe(1);
+  });
+
+  it('grows while the first image is away longer than the guess', () => {
+    const pacer = pacerOf(fixed(60));
+    noteStart(pacer, 0);
+    const atFirst = inFlightLimit(pacer, 1_000);
+    expect(inFlightLimit(pacer, 60_000)).toBeGreaterThan(atFirst);
+  });
+
+  it('follows a function that gets slower', () => {
+    const pacer = pacerOf(fixed(60));
+    for (let now = 0; now < 50; now++) noteOutcome(pacer, now, 1_000);
+    const before = inFlightLimit(pacer);
+    for (let now = 50; now < 100; now++) noteOutcome(pacer, now, 30_000);
+    expect(inFlightLimit(pacer)).toBeGreaterThan(before * 5);
+  });
+
+  it('takes no notice of a duration that is none', () => {
+    const pacer = pacerOf(fixed(60));
+    for (const durationMs of [Number.NaN, -5, Number.POSITIVE_INFINITY]) noteOutcome(pacer, 0, durationMs);
+    expect(inFlightLimit(pacer)).toBe(inFlightLimit(pacerOf(fixed(60))));
+  });
+});
+
+describe('the wait after pushback', () => {
+  it.each([
+    [1, 1_000],
+    [2, 2_000],
+    [3, 4_000],
+    [6, 32_000],
+    [7, 60_000],
+    [5_000, 60_000],
+    [0, 1_000],
+  ])('after %i pushbacks is anything up to %i ms', (pushbacks, mostMs) => {
+    expect(backoffMs(pushbacks, () => 0)).toBe(0);
+    expect(backoffMs(pushbacks, () => 0.5)).toBe(mostMs / 2);
+    expect(backoffMs(pushbacks, () => 0.999)).toBeLessThan(mostMs);
+  });
+});

@@ -1,0 +1,133 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Outcome } from '../../../src/pipeline/invoke/invocation.ts';
+import type { OutcomeRecord } from '../../../src/run/model/types.ts';
+import {
+  addCall,
+  addOutcome,
+  type Cause,
+  doneOf,
+  MOST_CAUSES,
+  normaliseMessage,
+  noTotals,
+  noteCause,
+} from '../../../src/run/rules/totals.ts';
+
+const recordOf = (outcome: Outcome, over: Partial<OutcomeRecord> = {}): OutcomeRecord => ({
+  index: 0,
+  key: 'a.png',
+  outcome,
+  startedAt: 0,
+  durationMs: 100,
+  pushbacks: 3,
+  ...over,
+});
+
+describe('totals', () => {
+  it('count each kind of outcome on its own', () => {
+    const outcomes: Outcome[] = [
+      { kind: 'processed', entriesStored: 21, costUsd: 0.25 },
+      { kind: 'processed' },
+      { kind: 'rejected', reason: 'not posted' },
+      { kind: 'failed', failureType: 'OCR_ERROR', message: 'x' },
+      { kind: 'failed', failureType: 'OCR_ERROR', message: 'y' },
+      { kind: 'failed', failureType: 'TIMEOUT_ERROR', message: 'z' },
+    ];
+    expect(outcomes.map((outcome) => recordOf(outcome)).reduce(addOutcome, noTotals)).toEqual({
+      ...noTotals,
+      processed: 2,
+      rejected: 1,
+      failed: 3,
+      failedByType: { OCR_ERROR: 2, TIMEOUT_ERROR: 1 },
+      entriesStored: 21,
+      costUsd: 0.25,
+      invokeMs: 600,
+    });
+  });
+  it('count calls and pushbacks call by call', () => {
+    const totals = addCall(addCall(noTotals, { pushback: true }), { pushback: false });
+    expect(totals).toEqual({ ...noTotals, calls: 2, pushbacks: 1 });
+  });
+  it('add up: every image is counted once', () => {
+    const outcome = fc.constantFrom<Outcome>(
+      { kind: 'processed', entriesStored: 1 },
+      { kind: 'rejected', reason: '' },
+      { kind: 'failed', failureType: 'OCR_ERROR', message: '' },
+      { kind: 'failed', failureType: 'OUT_OF_MEMORY', message: '' },
+    );
+    fc.assert(
+      fc.property(fc.array(outcome), (outcomes) => {
+        const totals = outcomes.reduce((sum, one) => addOutcome(sum, recordOf(one)), noTotals);
+        expect(doneOf(totals)).toBe(outcomes.length);
+        expect(Object.values(totals.failedByType).reduce((a, b) => a + b, 0)).toBe(totals.failed);
+      }),
+    );
+  });
+});
+
+describe('like errors', () => {
+  it.each([
+    ['numbers', 'Task timed out after 30.02 seconds', 'Task timed out after 900.5 seconds'],
+    [
+      'request ids',
+      'RequestId: 4f2b1c9e-1a2b-4c3d-8e9f-001122334455 Error',
+      'RequestId: aaaabbbb-cccc-dddd-eeee-ffff00001111 Error',
+    ],
+    ['hex ids', 'object 0a1b2c3d4e5f gone', 'object ffee00aa1122 gone'],
+    ['quoted names', "No rows for 'Nik Coultas'", "No rows for 'Ann O Nym'"],
+    ['double quotes', 'Expected "a" here', 'Expected "b c" here'],
+    ['keys', 'Cannot read 2025/Nik+Coultas.png now', 'Cannot read week-7.JPEG now'],
+    ['paths', 'open s3://bucket/a failed', 'open s3://bucket/b/c failed'],
+    ['times', 'at 2025-09-29T10:00:00Z', 'at 2026-01-01T23:59:59Z'],
+    ['case and space', 'Too many  requests', 'too many requests'],
+  ])('that differ in %s fall together', (_, one, other) => {
+    expect(noteCause(noteCause([], 'OCR_ERROR', one), 'OCR_ERROR', other)).toEqual([
+      { failureType: 'OCR_ERROR', message: one, count: 2 },
+    ]);
+  });
+  it.each([
+    ['Textract could not read the document', 'Nova could not read the document'],
+    ["couldn't parse it", "couldn't read it"],
+    ["didn't find the sheets' rows", "didn't lose the sheets' rows"],
+    ['defaced', 'added'],
+  ])('that say something else stay apart: %s', (one, other) => {
+    expect(noteCause(noteCause([], 'OCR_ERROR', one), 'OCR_ERROR', other)).toHaveLength(2);
+  });
+  it('of another failure type stay apart', () => {
+    expect(noteCause(noteCause([], 'OCR_ERROR', 'x'), 'TEXTRACT_ERROR', 'x')).toHaveLength(2);
+  });
+  it('are read quickly, however long and odd they are', () => {
+    for (const text of [
+      "'".repeat(100_000),
+      '/'.repeat(100_000),
+      'a.png'.repeat(20_000),
+      '1'.repeat(100_000),
+      '"'.repeat(99_999),
+    ])
+      expect(normaliseMessage(text).length).toBeLessThanOrEqual(500);
+  });
+});
+
+describe('causes', () => {
+  it('are at most 20, and the one seen most stays', () => {
+    let causes: Cause[] = [];
+    for (let turn = 0; turn < 200; turn++) {
+      causes = noteCause(causes, 'OCR_ERROR', 'the same again');
+      causes = noteCause(
+        causes,
+        'OCR_ERROR',
+        `odd ${'abcdefghijklmnopqrst'.slice(0, 1 + (turn % 19))}${'x'.repeat(turn)}`,
+      );
+      expect(causes.length).toBeLessThanOrEqual(MOST_CAUSES);
+    }
+    expect(causes[0]).toEqual({ failureType: 'OCR_ERROR', message: 'the same again', count: 200 });
+  });
+  it('keep no more than 500 characters of a message', () => {
+    expect(noteCause([], 'OCR_ERROR', 'x'.repeat(5_000))[0]?.message).toHaveLength(500);
+  });
+  it('leave the list before as it was', () => {
+    const before: Cause[] = [{ failureType: 'OCR_ERROR', message: 'x', count: 1 }];
+    noteCause(before, 'OCR_ERROR', 'x');
+    expect(before).toEqual([{ failureType: 'OCR_ERROR', message: 'x', count: 1 }]);
+  });
+});

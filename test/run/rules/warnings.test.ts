@@ -1,0 +1,126 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Warning } from '../../../src/run/model/types.ts';
+import { judgeWarnings, type WarningFacts, warningChanges } from '../../../src/run/rules/warnings.ts';
+
+const limits = { imagesPerMinute: 10, failurePercent: 10, throttlePercent: 20, growthMinutes: 5 };
+const outcomes = (failed: number, of: number) => Array.from({ length: of }, (_, place) => place < failed);
+const factsOf = (over: Partial<WarningFacts> = {}): WarningFacts => ({
+  imagesPerMinute: 30,
+  minutesRunning: 10,
+  pacePerMinute: 40,
+  recentFailures: outcomes(0, 20),
+  throttlePercent: 0,
+  calls: 100,
+  minutesWithoutGrowth: 0,
+  ...over,
+});
+const kindsOf = (over: Partial<WarningFacts>, before: readonly Warning[] = []) =>
+  judgeWarnings(factsOf(over), limits, before).map((warning) => warning.kind);
+
+describe('a warning', () => {
+  it.each<[string, Partial<WarningFacts>, string[]]>([
+    ['nothing when all is well', {}, []],
+    ['slow under 10 a minute', { imagesPerMinute: 9.9 }, ['slow']],
+    ['nothing at 10 a minute', { imagesPerMinute: 10 }, []],
+    ['nothing slow in the first two minutes', { imagesPerMinute: 1, minutesRunning: 1.9 }, []],
+    ['slow from two minutes on', { imagesPerMinute: 1, minutesRunning: 2 }, ['slow']],
+    ['nothing slow at a pace below the limit', { imagesPerMinute: 5, pacePerMinute: 6 }, []],
+    ['nothing slow at a pace of just the limit', { imagesPerMinute: 9.7, pacePerMinute: 10 }, []],
+    [
+      'slow when pushback, not a person, lowered the pace',
+      { imagesPerMinute: 5, pacePerMinute: 6, paceWish: { kind: 'auto' } },
+      ['slow'],
+    ],
+    [
+      'nothing slow at a number of a person below the limit',
+      { imagesPerMinute: 5, pacePerMinute: 4, paceWish: { kind: 'fixed', perMinute: 6 } },
+      [],
+    ],
+    [
+      'slow far under a number of a person',
+      { imagesPerMinute: 5, pacePerMinute: 4, paceWish: { kind: 'fixed', perMinute: 60 } },
+      ['slow'],
+    ],
+    ['nothing of failures at 10 %', { recentFailures: outcomes(2, 20) }, []],
+    ['failures over 10 %', { recentFailures: outcomes(3, 20) }, ['failures']],
+    ['nothing of a failure in few', { recentFailures: outcomes(2, 4) }, []],
+    ['failures when few are in and three failed', { recentFailures: outcomes(3, 4) }, ['failures']],
+    ['nothing of failures when nothing is in', { recentFailures: [] }, []],
+    ['nothing of growth before 5 minutes', { minutesWithoutGrowth: 4.99 }, []],
+    ['no growth at 5 minutes', { minutesWithoutGrowth: 5 }, ['no-growth']],
+    ['nothing of throttling at 20 %', { throttlePercent: 20 }, []],
+    ['throttling over 20 %', { throttlePercent: 20.5 }, ['throttling']],
+    ['nothing of throttling in few calls', { throttlePercent: 100, calls: 9 }, []],
+    [
+      'all at once',
+      { imagesPerMinute: 0, recentFailures: outcomes(20, 20), minutesWithoutGrowth: 6, throttlePercent: 50 },
+      ['slow', 'failures', 'no-growth', 'throttling'],
+    ],
+  ])('says %s', (_, over, kinds) => {
+    expect(kindsOf(over)).toEqual(kinds);
+  });
+
+  it('says slow, at 0, when nothing was done at all', () => {
+    const { imagesPerMinute: _, ...nothing } = factsOf();
+    expect(judgeWarnings(nothing, limits)).toEqual([{ kind: 'slow', value: 0, limit: 10 }]);
+  });
+
+  it('carries its number and its limit', () => {
+    const over = { recentFailures: outcomes(3, 20), throttlePercent: 33, minutesWithoutGrowth: 7 };
+    expect(judgeWarnings(factsOf(over), limits)).toEqual([
+      { kind: 'failures', value: 15, limit: 10 },
+      { kind: 'no-growth', value: 7, limit: 5 },
+      { kind: 'throttling', value: 33, limit: 20 },
+    ]);
+  });
+});
+
+describe('a warning that holds', () => {
+  const slow: Warning[] = [{ kind: 'slow', value: 9, limit: 10 }];
+  const failures: Warning[] = [{ kind: 'failures', value: 15, limit: 10 }];
+  const throttling: Warning[] = [{ kind: 'throttling', value: 25, limit: 20 }];
+  it.each<[string, Partial<WarningFacts>, Warning[], string[]]>([
+    ['slow holds at 11.9', { imagesPerMinute: 11.9 }, slow, ['slow']],
+    ['slow ends at 12', { imagesPerMinute: 12 }, slow, []],
+    ['slow ends when a person slows the pace', { imagesPerMinute: 5, pacePerMinute: 5 }, slow, []],
+    ['failures hold at 10 %', { recentFailures: outcomes(2, 20) }, failures, ['failures']],
+    ['failures end at 5 %', { recentFailures: outcomes(1, 20) }, failures, []],
+    ['throttling holds at 16.1 %', { throttlePercent: 16.1 }, throttling, ['throttling']],
+    ['throttling ends at 16 %', { throttlePercent: 16 }, throttling, []],
+    ['one does not hold another', { throttlePercent: 18, recentFailures: outcomes(2, 20) }, slow, []],
+  ])('%s', (_, over, before, kinds) => {
+    expect(kindsOf(over, before)).toEqual(kinds);
+  });
+
+  it('is said once while its value dances on the limit', () => {
+    const near = fc.array(fc.double({ min: 8.1, max: 11.9, noNaN: true }), { minLength: 1, maxLength: 60 });
+    fc.assert(
+      fc.property(near, (rates) => {
+        let held: Warning[] = [];
+        let said = 0;
+        for (const imagesPerMinute of rates) {
+          const after = judgeWarnings(factsOf({ imagesPerMinute }), limits, held);
+          const { began, ended } = warningChanges(held, after);
+          said += began.length;
+          expect(ended).toEqual([]);
+          held = after;
+        }
+        expect(said).toBeLessThanOrEqual(1);
+      }),
+    );
+  });
+});
+
+describe('what changed', () => {
+  const at = (kind: Warning['kind'], value = 1): Warning => ({ kind, value, limit: 1 });
+  it.each<[string, Warning[], Warning[], Warning[], Warning[]]>([
+    ['nothing from nothing', [], [], [], []],
+    ['one that began', [], [at('slow')], [at('slow')], []],
+    ['one that ended', [at('slow')], [], [], [at('slow')]],
+    ['nothing of one whose value moved', [at('slow', 1)], [at('slow', 2)], [], []],
+    ['one for another', [at('slow')], [at('failures')], [at('failures')], [at('slow')]],
+  ])('is %s', (_, before, after, began, ended) => {
+    expect(warningChanges(before, after)).toEqual({ began, ended });
+  });
+});

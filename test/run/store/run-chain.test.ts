@@ -1,0 +1,81 @@
+import { describe, expect, test } from 'vitest';
+import type { ImageSelection, RunState } from '../../../src/run/model/types.ts';
+import { readChain, readHistory } from '../../../src/run/store/run-chain.ts';
+import type { RunRecord } from '../../../src/run/store/run-store.ts';
+import { runPlan } from '../../support/scripted-run-control.ts';
+
+function run(
+  number: number,
+  selection: ImageSelection = {},
+  changes: { startedAt?: number; state?: RunState } = {},
+): RunRecord {
+  const runId = `r-${String(number).padStart(4, '0')}`;
+  const { startedAt = number * 1_000, state = { kind: 'completed' } } = changes;
+  return {
+    runId,
+    state,
+    plan: { ...runPlan({ runId, selection }), paceBecause: [], forecastRestsOn: [] },
+    maxInFlight: 1,
+    ceilingPerMinute: 60,
+    paceWish: { kind: 'auto' },
+    fence: 1,
+    ...(startedAt > 0 ? { startedAt } : {}),
+  };
+}
+const retryOf = (of: string): ImageSelection => ({ retry: { of, what: 'cause', attempt: 2 } });
+const storeOf = (...runs: readonly RunRecord[]) => ({
+  read: async (runId: string) => runs.find((candidate) => candidate.runId === runId),
+  async *newestFirst() {
+    yield* runs.toSorted((a, b) => (a.runId < b.runId ? 1 : -1));
+  },
+});
+const ids = (found: readonly RunRecord[] | undefined) => found?.map(({ runId }) => runId);
+
+describe('the runs about the same images', () => {
+  test('are the one that began it and all retries, those that were planned side by side too', async () => {
+    const store = storeOf(
+      run(1),
+      run(2, retryOf('r-0001')),
+      run(3, retryOf('r-0001')),
+      run(4, retryOf('r-0002')),
+      run(5),
+    );
+    for (const asked of ['r-0001', 'r-0003', 'r-0004'])
+      expect(ids(await readChain(store, asked))).toEqual(['r-0004', 'r-0003', 'r-0002', 'r-0001']);
+    expect(ids(await readChain(store, 'r-0005'))).toEqual(['r-0005']);
+  });
+
+  test('stand by when they were started, not by when they were planned; plans that nobody started are none', async () => {
+    const early = run(2, retryOf('r-0001'), { startedAt: 9_000 });
+    const never = run(4, retryOf('r-0001'), { startedAt: 0, state: { kind: 'planned' } });
+    expect(ids(await readChain(storeOf(run(1), early, run(3, retryOf('r-0001')), never), 'r-0001'))).toEqual([
+      'r-0002',
+      'r-0003',
+      'r-0001',
+    ]);
+  });
+
+  test('end where a record is gone, or goes round in a circle', async () => {
+    expect(ids(await readChain(storeOf(run(3, retryOf('r-0002'))), 'r-0003'))).toEqual(['r-0003']);
+    expect(ids(await readChain(storeOf(run(3, retryOf('the table'))), 'r-0003'))).toEqual(['r-0003']);
+    const circle = storeOf(run(1, retryOf('r-0002')), run(2, retryOf('r-0001')));
+    expect(ids(await readChain(circle, 'r-0001'))?.toSorted()).toEqual(['r-0001', 'r-0002']);
+    expect(await readChain(storeOf(), 'r-0001')).toBeUndefined();
+  });
+});
+
+describe('the runs that tell how images stand', () => {
+  test('go back to the last run over all images that came to its end', async () => {
+    const stopped: RunState = { kind: 'abandoned', by: 'U1' };
+    const store = storeOf(
+      run(1),
+      run(2),
+      run(3, retryOf('r-0002')),
+      run(4, {}, { state: stopped }),
+      run(5, { sample: 3 }),
+      run(6, {}, { startedAt: 0 }),
+    );
+    expect(ids(await readHistory(store))).toEqual(['r-0005', 'r-0004', 'r-0003', 'r-0002']);
+    expect(await readHistory(storeOf())).toEqual([]);
+  });
+});

@@ -1,0 +1,73 @@
+import { expect, test } from 'vitest';
+import { createDrain } from '../../../src/slack/client/drain.ts';
+import { createFakeClock } from '../../support/fake-clock.ts';
+
+/** A drain that writes down what comes when, in ms from its start, on a clock that is moved by hand. */
+function startDrain(given: { work?: readonly number[]; disconnectMs?: number; deliverMs?: number }) {
+  const clock = createFakeClock(0);
+  const said: string[] = [];
+  const taking = (what: string, ms: number) => () =>
+    clock.sleep(ms).then(() => {
+      said.push(`${what} at ${clock.now()}`);
+    });
+  const { track, drain } = createDrain(clock, (_error, message) => said.push(message));
+  for (const ms of given.work ?? []) void track(taking('worked', ms)());
+  const ended = drain(taking('disconnected', given.disconnectMs ?? 10), taking('delivered', given.deliverMs ?? 100));
+  void ended.then(() => said.push(`over at ${clock.now()}`));
+  return { clock, said };
+}
+
+test('disconnects, lets what is under way end, and then delivers', async () => {
+  const { clock, said } = startDrain({ work: [500, 700] });
+  await clock.advance(5_000);
+  expect(said).toEqual(['disconnected at 10', 'worked at 500', 'worked at 700', 'delivered at 800', 'over at 800']);
+});
+
+test('a connection that does not close gets one second, and the rest is done all the same', async () => {
+  const { clock, said } = startDrain({ disconnectMs: 60_000 });
+  await clock.advance(5_000);
+  expect(said).toEqual(['delivered at 1100', 'over at 1100']);
+});
+
+test.each([
+  ['work', { work: [60_000] }],
+  ['a delivery', { deliverMs: 60_000 }],
+  ['everything', { work: [60_000], disconnectMs: 60_000, deliverMs: 60_000 }],
+])('is over after three seconds when %s hangs', async (_what, given) => {
+  const { clock, said } = startDrain(given);
+  await clock.advance(2_999);
+  expect(said.filter((line) => line.startsWith('over'))).toEqual([]);
+  await clock.advance(1);
+  expect(said.at(-1)).toBe('over at 3000');
+});
+
+test('work that failed is over as well, and whoever asked for it hears', async () => {
+  const clock = createFakeClock(0);
+  const { track, drain } = createDrain(clock, () => {});
+  const failing = clock.sleep(100).then(() => Promise.reject(new Error('no')));
+  const hears = expect(track(failing)).rejects.toThrow('no');
+  let isDelivered = false;
+  const ended = drain(
+    async () => {},
+    async () => {
+      isDelivered = true;
+    },
+  );
+  await clock.advance(100);
+  await Promise.all([hears, ended]);
+  expect(isDelivered).toBe(true);
+});
+
+test('a connection and a delivery that fail are told, and the end comes all the same', async () => {
+  const clock = createFakeClock(0);
+  const said: string[] = [];
+  const { drain } = createDrain(clock, (error, message) => said.push(`${message}: ${error}`));
+  await drain(
+    () => Promise.reject(new Error('no link')),
+    () => Promise.reject(new Error('no table')),
+  );
+  expect(said).toEqual([
+    'did not disconnect cleanly: Error: no link',
+    'not all was delivered before the end: Error: no table',
+  ]);
+});

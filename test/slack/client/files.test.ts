@@ -1,0 +1,247 @@
+import { randomFillSync } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { z } from 'zod';
+import { downloadFile, FileDownloadError } from '../../../src/slack/client/file-download.ts';
+import { createFileUpload, type FileContent, FileUploadError } from '../../../src/slack/client/file-upload.ts';
+import { clientOf, manifestWith, slackForTest } from '../../sandbox/slack/harness.ts';
+import { startWire, type WireAnswer } from '../../support/wire.ts';
+
+const CHANNEL = 'C0TIMESHEET';
+const AT_ONCE = { sleep: async () => {} };
+const stateSchema = z.looseObject({
+  messages: z.array(
+    z.looseObject({
+      text: z.string(),
+      channelId: z.string(),
+      threadTs: z.string().optional(),
+      files: z.array(z.looseObject({ id: z.string(), title: z.string(), size: z.number() })),
+    }),
+  ),
+});
+
+async function connect() {
+  const slack = await slackForTest();
+  const client = clientOf(slack);
+  const token = slack.tokens.bot;
+  return {
+    slack,
+    client,
+    token,
+    upload: createFileUpload(client, token, AT_ONCE),
+    messages: async () => stateSchema.parse(await (await fetch(`${slack.url}/sandbox/state`)).json()).messages,
+    content: async (id: string) => Buffer.from(await downloadFile(`${slack.url}/files-pri/${id}`, token)),
+  };
+}
+const fileOf = (name: string, content: Buffer, more: Partial<FileContent> = {}): FileContent => ({
+  name,
+  bytes: content.length,
+  open: () => Readable.from([content.subarray(0, 3), content.subarray(3)]),
+  ...more,
+});
+async function* each(...files: FileContent[]): AsyncGenerator<FileContent> {
+  yield* files;
+}
+const comment = (files: number, bytes: number) => `${files} files, ${bytes} bytes`;
+
+describe('files for Slack', () => {
+  test('are shown in one message, byte for byte, with how many there are and how large', async () => {
+    const { upload, messages, content } = await connect();
+    const binary = randomFillSync(Buffer.alloc(300_000));
+    const csv = Buffer.from('Key,Message\n"a\r\n--x",ü\n');
+    const shared = await upload.share({
+      channel: CHANNEL,
+      comment,
+      files: each(fileOf('a.csv', csv), fileOf('b.bin', binary)),
+    });
+    expect(shared).toBe(2);
+    const [message, ...others] = await messages();
+    expect(others).toEqual([]);
+    expect(message).toMatchObject({
+      channelId: CHANNEL,
+      text: `2 files, ${csv.length + binary.length} bytes`,
+      files: [
+        { title: 'a.csv', size: csv.length },
+        { title: 'b.bin', size: 300_000 },
+      ],
+    });
+    expect(message?.threadTs).toBeUndefined();
+    expect((await content(message?.files[0]?.id ?? '')).equals(csv)).toBe(true);
+    expect((await content(message?.files[1]?.id ?? '')).equals(binary)).toBe(true);
+  });
+
+  test('go into a thread where one is named', async () => {
+    const { upload, client, messages } = await connect();
+    const { ts } = await client.chat.postMessage({ channel: CHANNEL, text: 'A run' });
+    await upload.share({
+      channel: CHANNEL,
+      threadTs: ts ?? '',
+      comment,
+      files: each(fileOf('a.csv', Buffer.from('x,y,z'))),
+    });
+    expect((await messages()).at(-1)).toMatchObject({ threadTs: ts, text: '1 files, 5 bytes' });
+  });
+
+  test('that are none are not spoken of', async () => {
+    const { upload, messages } = await connect();
+    expect(await upload.share({ channel: CHANNEL, comment, files: each() })).toBe(0);
+    expect(await messages()).toEqual([]);
+  });
+
+  test('are streamed one after the other: the next one is asked for when the one before has arrived', async () => {
+    const { upload } = await connect();
+    const order: string[] = [];
+    async function* files() {
+      for (const name of ['one', 'two', 'three']) {
+        order.push(`asked for ${name}`);
+        const open = () => {
+          order.push(`opened ${name}`);
+          return Readable.from([Buffer.from('content')]);
+        };
+        yield { name, bytes: 7, open };
+      }
+    }
+    await upload.share({ channel: CHANNEL, comment, files: files() });
+    expect(order).toEqual(['one', 'two', 'three'].flatMap((name) => [`asked for ${name}`, `opened ${name}`]));
+  });
+
+  test('may have any name', async () => {
+    const { upload, messages, content } = await connect();
+    const name = 'fai"lures\r\ncontent-type: x\r\n\r\nü 日本.csv';
+    await upload.share({ channel: CHANNEL, comment, files: each(fileOf(name, Buffer.from('intact'))) });
+    const [message] = await messages();
+    expect(message?.files).toHaveLength(1);
+    expect((await content(message?.files[0]?.id ?? '')).toString()).toBe('intact');
+  });
+
+  test.each([
+    ['longer', 5],
+    ['shorter', 7],
+  ])('that turn out %s than was said are not shown', async (_, bytes) => {
+    const { upload, messages } = await connect();
+    const wrong = fileOf('b.csv', Buffer.from('sixsix'), { bytes });
+    const sharing = upload.share({ channel: CHANNEL, comment, files: each(fileOf('a.csv', Buffer.from('x')), wrong) });
+    await expect(sharing).rejects.toThrow();
+    expect(await messages()).toEqual([]);
+  });
+
+  test('whose source breaks off are not shown, and the cause is told', async () => {
+    const { upload, messages } = await connect();
+    const open = () =>
+      Readable.from(
+        (async function* () {
+          yield Buffer.from('x');
+          throw new Error('the manifest is gone');
+        })(),
+      );
+    const sharing = upload.share({ channel: CHANNEL, comment, files: each({ name: 'a.csv', bytes: 100, open }) });
+    await expect(sharing).rejects.toThrow('the manifest is gone');
+    expect(await messages()).toEqual([]);
+  });
+
+  test('that Slack does not take are refused with the name and the status, and nothing is shown', async () => {
+    const { client, token, messages } = await connect();
+    const wire = await startWire(() => ({ status: 500, body: 'no' }));
+    onTestFinished(() => wire.stop());
+    const elsewhere = {
+      files: {
+        ...client.files,
+        getUploadURLExternal: async () => ({ ok: true, upload_url: `${wire.url}/upload`, file_id: 'F1' }),
+      },
+    };
+    const sharing = createFileUpload(elsewhere, token, AT_ONCE).share({
+      channel: CHANNEL,
+      comment,
+      files: each(fileOf('a.csv', Buffer.from('x,y'))),
+    });
+    await expect(sharing).rejects.toMatchObject({ name: 'FileUploadError', fileName: 'a.csv', status: 500 });
+    await expect(sharing).rejects.toBeInstanceOf(FileUploadError);
+    expect(wire.requests[0]?.headers).toMatchObject({
+      authorization: `Bearer ${token}`,
+      'content-type': expect.stringMatching(/^multipart/),
+    });
+    expect(await messages()).toEqual([]);
+  });
+
+  test.each<WireAnswer>([{ status: 503 }, { status: 429 }, 'hang up'])(
+    'are put again, at another place, where Slack fails with %j, and are shown once',
+    async (failure) => {
+      const { client, token, messages, content } = await connect();
+      let asked = 0;
+      const wire = await startWire(() => failure);
+      onTestFinished(() => wire.stop());
+      const flaky = {
+        files: {
+          ...client.files,
+          getUploadURLExternal: async (file: { filename: string; length: number }) => {
+            const place = await client.files.getUploadURLExternal(file);
+            asked += 1;
+            return asked <= 2 ? { ...place, upload_url: `${wire.url}/upload` } : place;
+          },
+          completeUploadExternal: client.files.completeUploadExternal,
+        },
+      };
+      const csv = Buffer.from('a,b,c');
+      await createFileUpload(flaky, token, AT_ONCE).share({
+        channel: CHANNEL,
+        comment,
+        files: each(fileOf('a.csv', csv)),
+      });
+      expect(asked).toBe(3);
+      const [message, ...others] = await messages();
+      expect(others).toEqual([]);
+      expect(message?.files).toHaveLength(1);
+      expect((await content(message?.files[0]?.id ?? '')).equals(csv)).toBe(true);
+    },
+  );
+
+  test('may not be written without the scope: what Slack says is told', async () => {
+    const slack = await slackForTest({ manifest: manifestWith(['commands', 'chat:write']) });
+    const upload = createFileUpload(clientOf(slack), slack.tokens.bot, AT_ONCE);
+    await expect(
+      upload.share({ channel: CHANNEL, comment, files: each(fileOf('a.csv', Buffer.from('x'))) }),
+    ).rejects.toThrow('missing_scope');
+  });
+});
+
+describe('a file that somebody handed in', () => {
+  async function giving(answer: WireAnswer) {
+    const wire = await startWire(() => answer);
+    onTestFinished(() => wire.stop());
+    return wire;
+  }
+
+  test('is fetched with the bot’s token', async () => {
+    const wire = await giving({ headers: { 'content-type': 'application/zip' }, body: 'PK' });
+    expect(Buffer.from(await downloadFile(`${wire.url}/f`, 'xoxb-1')).toString()).toBe('PK');
+    expect(wire.requests[0]?.headers.authorization).toBe('Bearer xoxb-1');
+  });
+
+  test('is not taken for the sign-in page that Slack gives without the scope', async () => {
+    const wire = await giving({
+      headers: { 'content-type': 'text/html; charset=utf-8' },
+      body: '<html>Sign in</html>',
+    });
+    const fetching = downloadFile(`${wire.url}/f`, 'xoxb-1');
+    await expect(fetching).rejects.toBeInstanceOf(FileDownloadError);
+    await expect(fetching).rejects.toThrow('HTTP 200. The app needs the scope files:read.');
+  });
+
+  test.each([403, 404, 500])('that Slack answers %d for is not taken', async (status) => {
+    const wire = await giving({ status, body: 'no' });
+    await expect(downloadFile(`${wire.url}/f`, 'xoxb-1')).rejects.toMatchObject({ name: 'FileDownloadError', status });
+  });
+
+  test('whose connection breaks is not taken', async () => {
+    const wire = await giving('hang up');
+    await expect(downloadFile(`${wire.url}/f`, 'xoxb-1')).rejects.toThrow();
+  });
+
+  test('is refused by Slack where the app may not read files', async () => {
+    const slack = await slackForTest({ manifest: manifestWith(['commands', 'chat:write', 'files:write']) });
+    await expect(downloadFile(`${slack.url}/files-pri/F1`, slack.tokens.bot)).rejects.toMatchObject({
+      name: 'FileDownloadError',
+      status: 200,
+    });
+  });
+});

@@ -1,0 +1,56 @@
+import { describe, expect, test } from 'vitest';
+import { readStartWords } from '../../../../src/slack/commands/parse/run-request.ts';
+import { splitWords } from '../../../../src/slack/commands/parse/words.ts';
+
+const fixed = (perMinute: number) => ({ kind: 'fixed' as const, perMinute });
+
+describe('what people type after /rescan start', () => {
+  test.each([
+    ['', { selection: {} }],
+    ['prefix=a/b limit=50', { selection: { prefix: 'a/b', limit: 50 } }],
+    ['LIMIT=50', { selection: { limit: 50 } }],
+    ['prefix="my folder/"', { selection: { prefix: 'my folder/' } }],
+    ['prefix=“my folder/” sample=20', { selection: { prefix: 'my folder/', sample: 20 } }],
+    ["prefix='it=1 & <b>'", { selection: { prefix: 'it=1 & <b>' } }],
+    ['prefix=Zoë/ü%20+', { selection: { prefix: 'Zoë/ü%20+' } }],
+    ['sample=20 seed=0', { selection: { sample: 20, seed: 0 } }],
+    ['pace=auto', { selection: {}, paceWish: { kind: 'auto' } }],
+    ['pace=60', { selection: {}, paceWish: fixed(60) }],
+    ['batch=20 delay=30s', { selection: {}, paceWish: fixed(40) }],
+    ['delay=30s  batch=20   limit=5', { selection: { limit: 5 }, paceWish: fixed(40) }],
+  ])('%j is understood', (line, value) => {
+    expect(readStartWords(line)).toEqual({ ok: true, value });
+  });
+
+  test.each([
+    ['prefixx=a', 'There is no option `prefixx=`. Did you mean `prefix=`?'],
+    ['colour=red', /^There is no option `colour=`\. Options are `prefix=`, /],
+    ['everything', /^`everything` is not understood\. Options are/],
+    ['limit=5 limit=6', '`limit=` is there twice.'],
+    ['limit=', '`limit=` is empty.'],
+    ['limit=0', '`limit` is `0`; it must be a whole number from 1 to 1,000,000,000.'],
+    ['limit=1.5', /`limit` is `1\.5`; it must be a whole number/],
+    ['limit=1e3', /`limit` is `1e3`; it must be/],
+    ['limit=-1', /`limit` is `-1`/],
+    ['sample=99999999999999999999', /`sample` is `9{20}`/],
+    ['seed=7', '`seed` needs `sample`: it draws the sample.'],
+    ['pace=0', /at least 1 image a minute/],
+    ['pace=fast', /"fast" is no pace/],
+    ['pace=<!channel>', /"&lt;!channel&gt;" is no pace/],
+    ['pace=60 batch=20 delay=30s', 'Give `pace=`, or `batch=` and `delay=`, not both.'],
+    ['batch=20', /delay= is missing/],
+    ['prefix="my folder', 'A quote is not closed: `"my folder`.'],
+    [`prefix=${'x'.repeat(1_025)}`, '`prefix` is longer than a key in S3 can be (1,024 bytes).'],
+    ['limit=x sample=y', /limit.*\n.*sample/],
+  ])('%j is refused with a line that says why', (line, why) => {
+    const read = readStartWords(line);
+    if (read.ok) throw new Error('understood');
+    if (typeof why === 'string') expect(read.line).toBe(why);
+    else expect(read.line).toMatch(why);
+  });
+
+  test('words are apart at spaces outside of quotes', () => {
+    expect(splitWords('  a  b="c d"e "f g"\n')).toEqual({ ok: true, value: ['a', 'b=c de', 'f g'] });
+    expect(splitWords("prefix=o'brien/")).toEqual({ ok: true, value: ["prefix=o'brien/"] });
+  });
+});

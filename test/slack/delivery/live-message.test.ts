@@ -1,0 +1,93 @@
+import { WebAPIPlatformError, WebAPIRateLimitedError } from '@slack/web-api';
+import { describe, expect, test } from 'vitest';
+import type { RunSnapshot } from '../../../src/run/model/types.ts';
+import { createBoard } from '../../../src/slack/delivery/live-message.ts';
+import { say } from '../../../src/slack/messages/kit/message.ts';
+import { createFakeClock } from '../../support/fake-clock.ts';
+import { runSnapshot } from '../../support/scripted-run-control.ts';
+
+function boardAt(edit: (text: string) => Promise<void> = async () => {}) {
+  const clock = createFakeClock();
+  const start = clock.now();
+  const edits: string[] = [];
+  const board = createBoard<RunSnapshot>({
+    clock,
+    everyMs: 3_000,
+    placeOf: async () => ({ channel: 'C0TIMESHEET', ts: '1.000001' }),
+    render: (run) => say(`${run.runId} ${run.inFlight}`),
+    async edit(_place, { text }) {
+      edits.push(`${clock.now() - start} ${text}`);
+      await edit(text);
+    },
+    onTrouble: () => {},
+  });
+  return {
+    clock,
+    edits,
+    board,
+    show: (inFlight: number, runId = 'r-1') => board.show(runSnapshot({ inFlight, runId })),
+  };
+}
+
+describe('the message of a run', () => {
+  test('is edited at most once in the time that is set, with the newest state', async () => {
+    const { clock, edits, show } = boardAt();
+    show(1);
+    await clock.advance(100);
+    show(2);
+    await clock.advance(1_000);
+    show(3);
+    await clock.advance(1_899);
+    expect(edits).toEqual(['0 r-1 1']);
+    await clock.advance(1);
+    expect(edits).toEqual(['0 r-1 1', '3000 r-1 3']);
+    await clock.advance(60_000);
+    expect(edits).toHaveLength(2);
+  });
+
+  test('is not edited to say the same again', async () => {
+    const { clock, edits, show } = boardAt();
+    show(1);
+    await clock.advance(5_000);
+    show(1);
+    await clock.advance(5_000);
+    expect(edits).toEqual(['0 r-1 1']);
+  });
+
+  test('waits as long as a 429 says, then shows the newest state', async () => {
+    let refusals = 1;
+    const { clock, edits, show } = boardAt(async () => {
+      if (refusals-- > 0) throw new WebAPIRateLimitedError(10);
+    });
+    show(1);
+    await clock.advance(4_000);
+    show(2);
+    await clock.advance(5_999);
+    expect(edits).toEqual(['0 r-1 1']);
+    await clock.advance(1);
+    expect(edits).toEqual(['0 r-1 1', '10000 r-1 2']);
+  });
+
+  test('is tried until it is shown while Slack is down, without anything to push it', async () => {
+    let isDown = true;
+    const { clock, edits, board, show } = boardAt(async () => {
+      if (isDown) throw new TypeError('fetch failed');
+    });
+    show(7);
+    await clock.advance(120_000);
+    isDown = false;
+    await clock.advance(31_000);
+    expect(edits.at(-1)).toMatch(/r-1 7$/);
+    await board.shown();
+  });
+
+  test('is given up when it is gone, and another run’s is still edited', async () => {
+    const { clock, edits, show } = boardAt(async (text) => {
+      if (text.startsWith('r-1')) throw new WebAPIPlatformError({ ok: false, error: 'message_not_found' });
+    });
+    show(1);
+    show(2, 'r-2');
+    await clock.advance(60_000);
+    expect(edits).toEqual(['0 r-1 1', '3000 r-2 2']);
+  });
+});

@@ -1,0 +1,162 @@
+import type { ModalView } from '@slack/types';
+import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { entryId } from '../../../src/backup/model/item-key.ts';
+import { MOST_PUT_BACK, type TableAct } from '../../../src/checklist/contracts/table-control.ts';
+import { PIPELINE_KEYS } from '../../../src/pipeline/table/table-records.ts';
+import type { WireItem } from '../../../src/pipeline/table/wire-value.ts';
+import { createPutBackForm } from '../../../src/slack/forms/restore-rows-form.ts';
+import { putBackSubmission } from '../../../src/slack/forms/restore-rows-view.ts';
+import { say } from '../../../src/slack/messages/kit/message.ts';
+import { approvalMessage } from '../../../src/slack/messages/table/approval-message.ts';
+import { diffFound } from '../../support/result-builders.ts';
+import { flushApproval } from '../../support/table-builders.ts';
+
+const entry = (person: string, at: number, image?: string): WireItem => ({
+  ResourceName: { S: person },
+  DateProjectCode: { S: `2025-09-${String(at).padStart(4, '0')}#PJ1` },
+  Hours: { N: '7.5' },
+  ...(image === undefined ? {} : { SourceImage: { S: image } }),
+});
+const idOf = ({ ResourceName = { S: '' }, DateProjectCode = { S: '' } }: WireItem) =>
+  entryId({ ResourceName, DateProjectCode });
+const asker = { person: 'U0OPERATOR', channel: 'C1', triggerId: 't', tell: async () => {} };
+
+/** The form over a diff in which these entries are gone; what it shows and what it asks approval of. */
+function form(gone: WireItem[]) {
+  const views: ModalView[] = [];
+  const asked: { act: TableAct; reason: string | undefined }[] = [];
+  let disposed = 0;
+  const putBack = createPutBackForm({
+    results: {
+      diff: async () => ({
+        ok: true,
+        value: {
+          ...diffFound({ removed: gone.length }),
+          keys: PIPELINE_KEYS,
+          async *entries() {
+            for (const item of gone) {
+              const { ResourceName = { S: '' }, DateProjectCode = { S: '' } } = item;
+              const key = { ResourceName, DateProjectCode };
+              yield { kind: 'removed', id: entryId(key), key, record: 'entry', item };
+            }
+          },
+          async dispose() {
+            disposed += 1;
+          },
+        },
+      }),
+    },
+    openView: async () => 'V1',
+    updateView: async (_, view) => void views.push(view),
+    async askApproval(act, reason) {
+      asked.push({ act, reason });
+      return say('Asked for approval in the channel.');
+    },
+  });
+  return { putBack, views, asked, disposed: () => disposed };
+}
+const selectSchema = z.looseObject({
+  block_id: z.literal('entries'),
+  element: z.looseObject({ options: z.array(z.looseObject({ text: z.looseObject({ text: z.string() }) })) }),
+});
+const optionsOf = (view: ModalView | undefined) =>
+  view?.blocks.flatMap((block) => selectSchema.safeParse(block).data?.element.options ?? []) ?? [];
+const entriesAsked = ({ act }: { act: TableAct }) => (act.kind === 'restore' ? act.entries : undefined);
+
+describe('the form that puts removed entries back', () => {
+  test('offers those made by hand before others, as many as Slack takes, and says how many there are', async () => {
+    const gone = [
+      ...Array.from({ length: 150 }, (_, at) => entry('Ann_Other', at, `i${at}.png`)),
+      entry('Nik_Coultas', 1),
+    ];
+    const { putBack, views, disposed } = form(gone);
+    await putBack.open('t', {}, asker);
+    const options = optionsOf(views[0]);
+    expect(options).toHaveLength(100);
+    expect(options[0]?.text.text).toBe('Nik_Coultas 2025-09-0001#PJ1');
+    expect(JSON.stringify(views[0])).toMatch(/151 records of backup/);
+    expect(JSON.stringify(views[0])).toMatch(/All 1 made by hand.*All 151/);
+    expect(disposed()).toBe(1);
+  });
+
+  test('counts one person’s alone where one is named', async () => {
+    const { putBack, views } = form([entry('Ann_Other', 1, 'a.png'), entry('Nik_Coultas', 1), entry('Nik_Coultas', 2)]);
+    await putBack.open('t', { person: 'Nik_Coultas' }, asker);
+    expect(optionsOf(views[0])).toHaveLength(2);
+    expect(JSON.stringify(views[0])).toMatch(/2 records of `Nik_Coultas` of backup/);
+    await putBack.open('t', { person: 'Nobody' }, asker);
+    expect(JSON.stringify(views[1])).toMatch(/Nothing of `Nobody` is gone/);
+  });
+
+  test('asks for exactly the chosen entries, and names them to whoever approves', async () => {
+    const gone = [entry('Nik_Coultas', 1), entry('Nik_Coultas', 2), entry('<!channel>', 3)];
+    const { putBack, asked } = form(gone);
+    const entries = [gone[0], gone[2]].map((item) => idOf(item ?? {}));
+    await putBack.ask({ backupId: '01-a', which: 'chosen', entries }, 'lost in the flush', asker);
+    expect(asked).toMatchObject([
+      {
+        reason: 'lost in the flush',
+        act: { kind: 'restore', mode: 'put-back', entries: expect.arrayContaining(entries) },
+      },
+    ]);
+    const [{ act } = { act: undefined }] = asked;
+    const message = approvalMessage(
+      { ...flushApproval(), act: 'restore', options: JSON.stringify(act) },
+      { policy: 'second-person', approvers: ['U0APPROVER'] },
+    );
+    expect(message.text).toMatch(/put 2 single records of backup/);
+    expect(message.text).toMatch(/`Nik_Coultas 2025-09-0001#PJ1 · 7.5 h`, `&lt;!channel&gt; 2025-09-0003#PJ1 · 7.5 h`/);
+  });
+
+  test('leaves out what is in the table again, and says so', async () => {
+    const [first, second] = [entry('Nik_Coultas', 1), entry('Nik_Coultas', 2)];
+    const { putBack, asked } = form([first]);
+    const both = { backupId: '01-a', which: 'chosen', entries: [idOf(first), idOf(second)] } as const;
+    expect((await putBack.ask(both, undefined, asker))?.text).toMatch(/1 entry is in the table again/);
+    expect(asked.map(entriesAsked)).toEqual([[idOf(first)]]);
+    const none = { backupId: '01-a', which: 'chosen', entries: [idOf(second)] } as const;
+    expect((await putBack.ask(none, undefined, asker))?.text).toMatch(/None of them is gone any more/);
+    expect(asked).toHaveLength(1);
+  });
+
+  test('takes all that were made by hand, or all, of one person too', async () => {
+    const gone = [entry('A', 1, 'a.png'), entry('A', 2), entry('B', 3), entry('B', 4, 'b.png')];
+    const { putBack, asked } = form(gone);
+    await putBack.ask({ backupId: '01-a', which: 'by-hand' }, undefined, asker);
+    await putBack.ask({ backupId: '01-a', which: 'all' }, undefined, asker);
+    await putBack.ask({ backupId: '01-a', which: 'all', person: 'B' }, undefined, asker);
+    expect(asked.map((request) => entriesAsked(request)?.length)).toEqual([2, 4, 2]);
+  });
+
+  test('refuses more than one act can hold, and asks for nothing then', async () => {
+    const { putBack, asked } = form(Array.from({ length: MOST_PUT_BACK + 1 }, (_, at) => entry('A', at)));
+    expect((await putBack.ask({ backupId: '01-a', which: 'all' }, undefined, asker))?.text).toMatch(
+      /2,001 entries are more/,
+    );
+    expect(asked).toEqual([]);
+  });
+});
+
+describe('its submission', () => {
+  const submitted = (which: string | undefined, entries: string[]) =>
+    putBackSubmission({ ask: async () => undefined }).read({
+      viewId: 'V1',
+      privateMetadata: JSON.stringify({ backupId: '01-a', channel: 'C1' }),
+      values: {
+        entries: { entries: { selected_options: entries.map((value) => ({ value })) } },
+        ...(which === undefined ? {} : { which: { which: { selected_option: { value: which } } } }),
+      },
+    });
+  test.each([
+    ['nothing chosen', 'chosen', [], /at least one/],
+    ['some chosen, and all', 'all', ['0123456789abcdef'], /Empty this/],
+  ] as const)('says what is wrong: %s', (_, which, entries, what) => {
+    const read = submitted(which, [...entries]);
+    expect(read?.kind === 'errors' && read.errors.entries).toMatch(what);
+  });
+  test('is understood with and without the question which', () => {
+    expect(submitted(undefined, ['0123456789abcdef'])?.kind).toBe('act');
+    expect(submitted('by-hand', [])?.kind).toBe('act');
+  });
+});

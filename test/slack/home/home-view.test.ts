@@ -1,0 +1,82 @@
+import { describe, expect, test } from 'vitest';
+import { checkBlocks } from '../../../sandbox/slack/rules/block-check.ts';
+import { type HomeFacts, homeView } from '../../../src/slack/home/home-view.ts';
+import { autopilotRecord, checklistView } from '../../support/checklist-builders.ts';
+import { runSnapshot } from '../../support/scripted-run-control.ts';
+import { backupRecord, flushApproval, NOW } from '../../support/table-builders.ts';
+
+const facts = (change: Partial<HomeFacts> = {}): HomeFacts => ({
+  view: checklistView({}, { next: 'backup' }),
+  history: [],
+  backups: [],
+  approvals: [],
+  mayAct: true,
+  ...change,
+});
+const full = (change: Partial<HomeFacts> = {}): HomeFacts =>
+  facts({
+    run: runSnapshot(),
+    autopilot: autopilotRecord({ state: 'running' }),
+    backups: [backupRecord()],
+    approvals: [{ ...flushApproval(), link: 'https://slack.test/archives/C1/p1' }],
+    history: [
+      {
+        id: 'c-0001',
+        openedBy: 'U0OPERATOR',
+        openedAt: NOW - 3_600_000,
+        closedAt: NOW,
+        runIds: ['r-1'],
+        outcome: { kind: 'completed', runId: 'r-1' },
+      },
+    ],
+    ...change,
+  });
+const textOf = (view: ReturnType<typeof homeView>) => JSON.stringify(view.blocks);
+const actionsOf = (view: ReturnType<typeof homeView>) =>
+  [...textOf(view).matchAll(/"action_id":"([^"]+)"/g)].map(([, id]) => id);
+
+describe('the Home tab', () => {
+  test.each([
+    ['with nothing yet', facts()],
+    ['with everything', full()],
+  ])('%s is what Slack takes', (_what, given) => {
+    expect(checkBlocks(homeView(given, NOW).blocks, 'home')).toEqual([]);
+  });
+
+  test('shows checklist, run, autopilot, backups, past rescans, and what waits for an approval, with the way there', () => {
+    const text = textOf(homeView(full(), NOW));
+    for (const part of [
+      /Back up the table/,
+      /Rescan r-0142/,
+      /The autopilot is under way/,
+      /20260105083000-abc123/,
+      /c-0001/,
+      /flush asked for by <@U0OPERATOR> · <https:\/\/slack\.test\/archives\/C1\/p1\|decide in the channel>/,
+    ])
+      expect(text).toMatch(part);
+  });
+
+  test('has buttons for who may act, and none for who may only look', () => {
+    const actions = actionsOf(homeView(full(), NOW));
+    expect(actions).toContain('checklist_next');
+    expect(actions).toContain('autopilot_stop');
+    expect(actionsOf(homeView(full({ mayAct: false }), NOW))).toEqual([]);
+  });
+
+  test('never takes what cannot be read for nothing being there', () => {
+    expect(textOf(homeView(facts({ backups: 'unread' }), NOW))).toMatch(/cannot be read/);
+    expect(textOf(homeView(facts(), NOW))).toMatch(/There is none yet/);
+  });
+
+  test('keeps within a hundred blocks, each with an id of its own', () => {
+    const view = homeView(
+      full({ approvals: Array.from({ length: 200 }, (_, n) => flushApproval({ id: `a-${n}` })) }),
+      NOW,
+    );
+    expect(view.blocks.length).toBeLessThanOrEqual(100);
+    expect(JSON.stringify(view.blocks)).toContain('… and 190 requests more, in the channel.');
+    expect(checkBlocks(view.blocks, 'home')).toEqual([]);
+    const ids = view.blocks.flatMap(({ block_id }) => (block_id === undefined ? [] : [block_id]));
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+});

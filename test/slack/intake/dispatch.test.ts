@@ -1,0 +1,174 @@
+import { describe, expect, test } from 'vitest';
+import type { Command } from '../../../src/slack/commands/command.ts';
+import type { Presence } from '../../../src/slack/intake/channel-membership.ts';
+import { createSeen } from '../../../src/slack/intake/deduplicate.ts';
+import { createIntake } from '../../../src/slack/intake/dispatch.ts';
+import { createPermissions } from '../../../src/slack/intake/permissions.ts';
+import { type Message, say } from '../../../src/slack/messages/kit/message.ts';
+import { createFakeClock, settle } from '../../support/fake-clock.ts';
+
+function intakeWith(
+  options: { membersOf?: () => Promise<readonly string[]>; reachesSlack?: boolean; presence?: Presence } = {},
+) {
+  const clock = createFakeClock();
+  const done: string[] = [];
+  const heard: string[] = [];
+  const go: Command = {
+    word: 'go',
+    role: 'operator',
+    usage: 'go',
+    help: 'goes',
+    read: () => ({
+      ok: true,
+      value: {
+        atOnce: say('Going…'),
+        async act({ person }) {
+          done.push(`go by ${person}`);
+          return say('Gone.');
+        },
+      },
+    }),
+  };
+  const audited: { who: string; what: string; outcome: string }[] = [];
+  const intake = createIntake({
+    commands: new Map([['go', go]]),
+    actions: {
+      press: {
+        role: 'operator',
+        async act({ person, value }) {
+          done.push(`press ${value} by ${person}`);
+          return undefined;
+        },
+      },
+    },
+    views: new Map([
+      [
+        'form',
+        {
+          role: 'operator',
+          read: ({ privateMetadata }) => ({
+            kind: 'act',
+            channel: privateMetadata,
+            async act({ person }) {
+              done.push(`form by ${person}`);
+              return undefined;
+            },
+          }),
+        },
+      ],
+    ]),
+    audit: (facts) => void audited.push(facts),
+    permissions: createPermissions({
+      operators: ['U1', 'S1'],
+      approvers: [],
+      membersOf: options.membersOf ?? (async () => []),
+      clock,
+    }),
+    presence: { in: async () => options.presence ?? 'member' },
+    channels: ['C1'],
+    seen: createSeen(clock),
+    clock,
+    onDefect: () => 'abcd1234',
+  });
+  const acknowledge = async (message?: Message) => {
+    heard.push(`ack${message ? ` ${message.text.split('\n')[0]}` : ''}`);
+    return options.reachesSlack ?? true;
+  };
+  const tell = async (message: Message) => void heard.push(`told ${message.text.split('\n')[0]}`);
+  return {
+    clock,
+    done,
+    heard,
+    command: (person: string, deliveryId: string) =>
+      intake.command({ person, channel: 'C1', triggerId: deliveryId, text: 'go', deliveryId, tell, acknowledge }),
+    click: (person: string, deliveryId: string, channel = 'C1') =>
+      intake.click({
+        person,
+        deliveryId,
+        actionId: 'press',
+        value: 'r-1',
+        message: { channel, ts: '1.000001' },
+        isEphemeral: false,
+        triggerId: deliveryId,
+        tell,
+        removeButtons: async () => {},
+        acknowledge: () => acknowledge(),
+      }),
+    submit: (person: string, deliveryId: string, channel = 'C1') =>
+      intake.submission({
+        person,
+        deliveryId,
+        callbackId: 'form',
+        viewId: 'V1',
+        privateMetadata: channel,
+        values: {},
+        tellIn: async (_channel, message) => tell(message),
+        acknowledge: () => acknowledge(),
+      }),
+  };
+}
+
+describe('what comes in', () => {
+  test('twice from Slack is acknowledged twice and done once', async () => {
+    const { command, click, submit, done, heard } = intakeWith();
+    for (const id of ['a', 'a', 'b']) await command('U1', id);
+    for (const id of ['c', 'c', 'd']) await click('U1', id);
+    for (const id of ['e', 'e']) await submit('U1', id);
+    expect(done).toEqual(['go by U1', 'go by U1', 'press r-1 by U1', 'press r-1 by U1', 'form by U1']);
+    expect(heard.filter((line) => line.startsWith('ack'))).toHaveLength(8);
+  });
+
+  test('is done even where the acknowledgement does not reach Slack, and what it would have said is said', async () => {
+    const { command, done, heard } = intakeWith({ reachesSlack: false });
+    await command('U1', 'a');
+    expect(done).toEqual(['go by U1']);
+    expect(heard).toEqual(['ack Going…', 'told Going…', 'told Gone.']);
+  });
+
+  test('is acknowledged within a second though Slack is slow to say who may, and waits for that before it acts', async () => {
+    let answer: (members: readonly string[]) => void = () => {};
+    const { command, done, heard, clock } = intakeWith({
+      membersOf: () =>
+        new Promise((resolve) => {
+          answer = resolve;
+        }),
+    });
+    const commanded = command('U2', 'a');
+    await clock.advance(999);
+    expect(heard).toEqual(['ack']);
+    expect(done).toEqual([]);
+    answer(['U2']);
+    await commanded;
+    expect(done).toEqual(['go by U2']);
+    expect(heard).toEqual(['ack', 'told Going…', 'told Gone.']);
+  });
+
+  test('does nothing when Slack, slowly, says that somebody may not', async () => {
+    let answer: (members: readonly string[]) => void = () => {};
+    const { command, done, heard, clock } = intakeWith({
+      membersOf: () =>
+        new Promise((resolve) => {
+          answer = resolve;
+        }),
+    });
+    const commanded = command('U2', 'a');
+    await clock.advance(999);
+    answer(['U3']);
+    await commanded;
+    expect(done).toEqual([]);
+    expect(heard.filter((line) => line.includes('not act on runs'))).toHaveLength(1);
+  });
+
+  test('from somebody who may not, or from elsewhere, does nothing', async () => {
+    const { command, click, submit, done, heard } = intakeWith();
+    await command('U7', 'a');
+    await click('U7', 'b');
+    await submit('U7', 'c');
+    await click('U1', 'd', 'C2');
+    await submit('U1', 'e', 'C2');
+    await settle();
+    expect(done).toEqual([]);
+    expect(heard.filter((line) => line.includes('not act on runs'))).toHaveLength(3);
+    expect(heard.filter((line) => line.includes('does not answer in this channel'))).toHaveLength(1);
+  });
+});

@@ -1,0 +1,299 @@
+import { describe, expect, test } from 'vitest';
+import type { Validation } from '../../../../src/checklist/contracts/result-control.ts';
+import type { DiffEntry } from '../../../../src/results/diff/diff-entry.ts';
+import { createReconcileSum } from '../../../../src/results/reconcile/reconcile-totals.ts';
+import type { Finding } from '../../../../src/results/report/diagnosis.ts';
+import type { PersonComparison } from '../../../../src/results/report/people.ts';
+import type { RunReport } from '../../../../src/results/report/run-report.ts';
+import { judgeValidation } from '../../../../src/results/report/validation.ts';
+import { withinLimits } from '../../../../src/slack/messages/kit/limits.ts';
+import type { Message } from '../../../../src/slack/messages/kit/message.ts';
+import { diagnosisMessage } from '../../../../src/slack/messages/results/diagnosis-message.ts';
+import { diffMessage } from '../../../../src/slack/messages/results/diff-message.ts';
+import { chartMessage, reportMessage } from '../../../../src/slack/messages/results/report-message.ts';
+import { validationMessage } from '../../../../src/slack/messages/results/validation-message.ts';
+import { causeTotals, diffFound } from '../../../support/result-builders.ts';
+import { runSnapshot } from '../../../support/scripted-run-control.ts';
+import { backupRecord, NOW } from '../../../support/table-builders.ts';
+
+const lines = ({ text }: Message) => text.split('\n');
+const buttonsIn = ({ blocks }: Message) =>
+  [...JSON.stringify(blocks).matchAll(/"action_id":"([^"]+)"/g)].map((match) => match[1]);
+const HOSTILE = '<!channel> `x`\n"a,b"=1';
+
+const counts = { entry: 20, 'zero-hour': 1, rejected: 2, coverage: 3, failed: 0, total: 26 };
+const clean = createReconcileSum({ startedAt: 0, clockSkewMs: 0 }).totals();
+const person = (changes: Partial<PersonComparison> = {}): PersonComparison => ({
+  person: 'Nik_Coultas',
+  before: { entries: 3, hours: '22.5' },
+  after: { entries: 3, hours: '22.5' },
+  same: 3,
+  removed: 0,
+  added: 0,
+  changed: 0,
+  changes: [],
+  ...changes,
+});
+function validation(
+  changes: Partial<Validation> & { reconciledCounts?: Partial<typeof clean.counts> } = {},
+): Validation {
+  const { reconciledCounts, ...more } = changes;
+  const about = {
+    now: counts,
+    backup: { ...backupRecord(), counts },
+    people: [person()],
+    reconciled: { ...clean, images: 9, counts: { ...clean.counts, 'processed-with-rows': 9, ...reconciledCounts } },
+    runState: 'completed' as const,
+    ...more,
+  };
+  return { ...about, ...judgeValidation(about), runIds: ['r-0001'], images: [], seed: 7, ...more };
+}
+
+describe('a validation says', () => {
+  test('its verdict in the first line, and what it rests on below', () => {
+    const [first, ...rest] = lines(validationMessage(validation(), NOW));
+    expect(first).toBe(':white_check_mark: Validation of r-0001: every image is accounted for.');
+    expect(rest[0]).toBe('9 images of the manifest: 9 processed and in the table.');
+    expect(rest.join('\n')).toMatch(/1 person drawn at random \(seed 7\) from backup/);
+  });
+
+  test('of every image of the manifest, once, what became of it', () => {
+    const some = {
+      ...clean,
+      images: 21,
+      counts: {
+        ...clean.counts,
+        'processed-with-rows': 6,
+        'processed-without-rows': 6,
+        'rejected-with-record': 2,
+        'rejected-without-record': 1,
+        'failed-with-record': 1,
+        'failed-without-record': 2,
+        neither: 1,
+        'rows-without-outcome': 2,
+      },
+      processedWithoutRows: { 'nothing-stored': 1, 'person-has-no-rows': 2, unclear: 3 },
+    };
+    const { text } = validationMessage(validation({ reconciled: some }), NOW);
+    const [, told = ''] = /21 images of the manifest: (.*)\./.exec(text) ?? [];
+    expect(told).toBe(
+      '6 processed and in the table, 1 processed with nothing to store, 5 processed without rows of their own, 3 rejected, 3 failed, 3 without an outcome',
+    );
+    const sum = [...told.matchAll(/(\d+) /g)].reduce((all, [, n]) => all + Number(n), 0);
+    expect(sum).toBe(21);
+  });
+
+  test('that a run which is open is no loss, and offers to resume it, not to retry', () => {
+    const message = validationMessage(validation({ runState: 'tripped', reconciledCounts: { neither: 4 } }), NOW);
+    expect(lines(message)[0]).toBe(
+      ':hourglass_flowing_sand: Validation of r-0001: the run is not over, so nothing is proven yet.',
+    );
+    expect(message.text).toMatch(/\*4 images without an outcome\*: the run is not through with them yet/);
+    expect(buttonsIn(message)).toEqual(['run_resume']);
+    expect(buttonsIn(validationMessage(validation({ runState: 'running' }), NOW))).toEqual([]);
+  });
+
+  test('that an image of a closed run is missing, and offers to retry just that', () => {
+    const message = validationMessage(validation({ reconciledCounts: { neither: 1 } }), NOW);
+    expect(lines(message)[0]).toBe(':x: Validation of r-0001: something is missing.');
+    expect(buttonsIn(message)).toEqual(['failures_retry']);
+  });
+
+  test('that there are fewer entries than before, that a part was rescanned, that rows spell images otherwise', () => {
+    const fewer = { ...backupRecord(), counts: { ...counts, entry: 32 } };
+    const { text } = validationMessage(
+      validation({
+        backup: fewer,
+        isPartial: true,
+        reconciled: { ...clean, images: 9, spelledOtherwise: 2 },
+      }),
+      NOW,
+    );
+    expect(text).toMatch(/\*12 entries fewer in the table than in the backup\*/);
+    expect(text).toMatch(/took only a part of the bucket/);
+    expect(text).toMatch(/Rows name 2 images spelled otherwise/);
+    expect(text).not.toMatch(/accounted for/);
+  });
+
+  test('one person side by side', () => {
+    const changes = [
+      { kind: 'removed', sortKey: '2025-07-07#BY_HAND', hours: '7.5' },
+      {
+        kind: 'changed',
+        sortKey: '2025-07-08#PJ1',
+        fields: [{ name: 'Hours', before: { N: '4' }, after: { N: '7.5' } }],
+      },
+    ] as const;
+    const one = person({ removed: 1, changed: 1, same: 1, changes });
+    const { text } = validationMessage({ ...validation(), runIds: [], people: [one] }, NOW);
+    expect(text).toMatch(/^`Nik_Coultas`: 1 removed, 1 changed, 0 added\./);
+    expect(text).toMatch(/2025-07-07#BY_HAND.*7\.5 h.*gone/);
+    expect(text).toMatch(/2025-07-08#PJ1.*Hours 4.*Hours 7\.5/);
+  });
+});
+
+describe('a diff says', () => {
+  const removed: DiffEntry = {
+    kind: 'removed',
+    id: '0123456789abcdef',
+    record: 'entry',
+    key: { ResourceName: { S: HOSTILE }, DateProjectCode: { S: '2025-07-07#X' } },
+    item: { Hours: { N: '7.5' } },
+  };
+  test('what was removed first, and offers to put it back', () => {
+    const message = diffMessage(diffFound({ removed: 1, removedWithoutImage: 1 }), [removed], NOW);
+    expect(lines(message)[0]).toMatch(/1 removed, 0 changed, 0 added; 10 the same/);
+    expect(message.text).toMatch(/1 removed entry names no image\*: made by hand/);
+    expect(message.text).toContain('• removed `&lt;!channel&gt; \'x\' "a,b"=1 2025-07-07#X` · 7.5 h');
+    expect(buttonsIn(message)).toEqual(['diff_put_back']);
+  });
+  test('that a run is writing into the table, and offers nothing then', () => {
+    const openRun = { runId: 'r-0002', state: 'running' } as const;
+    const message = diffMessage({ ...diffFound({ removed: 1 }), openRun }, [removed], NOW);
+    expect(message.text).toMatch(/Rescan r-0002 is writing into the table/);
+    expect(buttonsIn(message)).toEqual([]);
+    const rests = diffMessage(
+      { ...diffFound({ removed: 1 }), openRun: { ...openRun, state: 'tripped' } },
+      [removed],
+      NOW,
+    );
+    expect(rests.text).toMatch(/Rescan r-0002 is not through\* \(tripped\)/);
+    expect(buttonsIn(rests)).toEqual(['diff_put_back']);
+  });
+});
+
+describe('a diagnosis says', () => {
+  const place = { region: 'eu-west-1', functionName: 'ocr fn' };
+  const throttled: Finding = {
+    kind: 'throttling',
+    throttling: { source: 'bedrock', times: 40 },
+    weight: 0.7,
+    remedies: [{ kind: 'slower' }, { kind: 'raise-quota', service: 'bedrock', quota: 'q' }],
+  };
+  const said = (findings: Finding[], more: Partial<Parameters<typeof diagnosisMessage>[0]> = {}) =>
+    diagnosisMessage({ findings, unread: [], place, until: NOW - 600_000, ...more }, NOW);
+
+  test('the heaviest first, with the console of the right region', () => {
+    const message = said([throttled]);
+    expect(lines(message)[0]).toBe('Diagnosis: Bedrock turned model calls away.');
+    expect(message.text).toContain(
+      'https://eu-west-1.console.aws.amazon.com/servicequotas/home/services/bedrock/quotas',
+    );
+    const china = said([throttled], { place: { ...place, region: 'cn-north-1' } });
+    expect(china.text).toContain('https://cn-north-1.console.amazonaws.cn/');
+    const slow: Finding = {
+      kind: 'near-timeout',
+      mostMs: 59_000,
+      timeoutMs: 60_000,
+      timedOut: 2,
+      weight: 0.5,
+      remedies: [{ kind: 'raise-timeout' }],
+    };
+    expect(said([slow]).text).toContain('/lambda/home?region=eu-west-1#/functions/ocr%20fn?tab=configure');
+  });
+
+  test('what could not be looked at, and no clean bill then', () => {
+    const fault = {
+      reason: 'access-denied',
+      message: 'AWS denies <!here>.',
+      mend: 'Allow cloudwatch:GetMetricData.',
+    } as const;
+    const message = said([{ kind: 'healthy', weight: 0, remedies: [] }], { unread: [fault] });
+    expect(lines(message)[0]).toBe('Diagnosis: nothing stands out, as far as the bot may look.');
+    expect(message.text).toMatch(/Not looked at: AWS denies &lt;!here&gt;\. Allow cloudwatch:GetMetricData\./);
+  });
+
+  test('that CloudWatch is behind where the trouble is of just now', () => {
+    expect(said([throttled], { until: NOW - 1_000 }).text).toMatch(/CloudWatch is some minutes behind/);
+    expect(said([throttled]).text).not.toMatch(/minutes behind/);
+  });
+
+  test('slower and resume as buttons of a run that rests; retry of one that is over', () => {
+    const trippedBy = { kind: 'consecutive-failures', failures: 10 } as const;
+    const cause: Finding = {
+      kind: 'main-cause',
+      cause: causeTotals({ example: HOSTILE }),
+      share: 1,
+      weight: 1,
+      remedies: [{ kind: 'retry-cause', causeId: '1a2b3c4d5e', images: 3 }],
+    };
+    const tripped = runSnapshot({ state: { kind: 'tripped', trippedBy } });
+    expect(buttonsIn(said([cause, throttled], { run: tripped }))).toEqual([
+      'run_slower',
+      'run_resume',
+      'failures_show',
+    ]);
+    const over = runSnapshot({ state: { kind: 'completed' } });
+    const message = said([cause], { run: over });
+    expect(buttonsIn(message)).toEqual(['failures_retry', 'failures_show']);
+    expect(message.text).not.toContain('<!channel>');
+  });
+});
+
+describe('a report says', () => {
+  const report: RunReport = {
+    stretches: [{ from: 0, to: 60_000, images: 9, failed: 1, entries: 20 }],
+    slowest: [{ key: HOSTILE, durationMs: 9_000 }],
+    largest: [{ key: 'big.png', bytes: 3_400_000 }],
+    failedByType: {},
+    images: 9,
+    failed: 1,
+  };
+  const causes = {
+    top: Array.from({ length: 6 }, (_, at) => ({
+      name: `c${at}`,
+      totals: causeTotals({ images: 6 - at, example: `${HOSTILE} ${at}` }),
+    })),
+    others: { names: 2, totals: causeTotals({ images: 5 }) },
+  };
+  const totals = { ...runSnapshot().totals, processed: 1_390, rejected: 8, failed: 0 };
+  const about = { expected: { ms: 3_000_000, costUsd: 2 }, causes };
+
+  test('verdict, totals, forecast against actual, slowest and largest, causes; all of it within Slack’s limits', () => {
+    const run = runSnapshot({
+      total: 1_398,
+      state: { kind: 'completed' },
+      totals: { ...totals, processed: 1_366, failed: 24 },
+    });
+    const message = reportMessage(run, report, about);
+    expect(lines(message)[0]).toBe(':warning: Report of Rescan r-0142: 1,398 images are through, 24 of them failed.');
+    expect(message.text).toMatch(/1,366 processed, 8 rejected, 24 failed \(1 % of those done\)/);
+    expect(message.text).toMatch(/• 8 of other causes/);
+    expect(message.text).toMatch(/\(forecast 50 min\)/);
+    expect(message.text).toMatch(/Largest: `big.png` 3.4 MB/);
+    expect(message.text).not.toContain('<!channel>');
+    expect(buttonsIn(message)).toEqual(['failures_show', 'failures_retry']);
+    const { blocks, plain } = withinLimits(message);
+    expect(blocks.filter(({ type }) => type === 'data_visualization')).toHaveLength(2);
+    expect(plain?.some(({ type }) => type === 'data_visualization')).toBe(false);
+  });
+
+  test('that all went through only of a run in which all did', () => {
+    const completed = runSnapshot({ total: 1_398, state: { kind: 'completed' }, totals });
+    expect(lines(reportMessage(completed, report, about))[0]).toBe(
+      ':white_check_mark: Report of Rescan r-0142: all 1,398 images went through.',
+    );
+    const short = runSnapshot({ total: 1_399, state: { kind: 'completed' }, totals });
+    expect(lines(reportMessage(short, report, about))[0]).toMatch(/^:warning: .*1 image of 1,399 without an outcome/);
+  });
+
+  test('what a stopped run came to so far, and offers no retry that would abandon it', () => {
+    const stopped = runSnapshot({
+      total: 1_398,
+      state: { kind: 'stopped', by: { kind: 'person', by: 'U0OPERATOR' } },
+      totals: { ...totals, processed: 380, failed: 24 },
+    });
+    const message = reportMessage(stopped, report, about);
+    expect(lines(message)[0]).toBe(
+      ':warning: Report of Rescan r-0142: it was stopped by <@U0OPERATOR>; 412 of 1,398 images are through, 24 of them failed.',
+    );
+    expect(message.text).toMatch(/`\/rescan resume` goes on where it was/);
+    expect(buttonsIn(message)).toEqual(['failures_show']);
+  });
+
+  test('of a run without an outcome there is no chart, and that is said', () => {
+    expect(chartMessage('r-0001', { ...report, stretches: [] }).text).toMatch(
+      /no outcome yet, so there is nothing to draw/,
+    );
+  });
+});

@@ -1,0 +1,171 @@
+import { describe, expect, test } from 'vitest';
+import type { RunEvent, RunState } from '../../../../src/run/model/types.ts';
+import { alertOf } from '../../../../src/slack/messages/run/alerts.ts';
+import { runSnapshot } from '../../../support/scripted-run-control.ts';
+
+const BY_ITSELF = { goesOnByItself: true };
+type End = Exclude<RunState, { kind: 'planned' } | { kind: 'running' }>;
+const end = (state: End, leftInFlight = 0, change: Parameters<typeof runSnapshot>[0] = {}) =>
+  alertOf({ kind: state.kind, snapshot: runSnapshot({ ...change, state, inFlight: 0 }), leftInFlight }, BY_ITSELF);
+
+describe('alerts', () => {
+  test('a trip is told in the channel: the fact, the last error, what holds now, what can be done', () => {
+    const alert = end({ kind: 'tripped', trippedBy: { kind: 'consecutive-failures', failures: 10 } });
+    expect(alert).toEqual({
+      to: 'channel',
+      message: {
+        text: [
+          'Rescan r-0142 stopped itself: 10 images failed in a row.',
+          'Last error, 20 of 24 failures: `TEXTRACT_ERROR · Textract could not read the document` · 412 of 1,398 done (29 %), 24 failed.',
+          'Nothing is running now. The table holds 1,236 entries.',
+          'Started by <@U0OPERATOR>.',
+        ].join('\n'),
+        blocks: [
+          {
+            type: 'section',
+            text: {
+              type: 'mrkdwn',
+              text: '*Rescan r-0142 stopped itself: 10 images failed in a row.*\nLast error, 20 of 24 failures: `TEXTRACT_ERROR · Textract could not read the document` · 412 of 1,398 done (29 %), 24 failed.\nNothing is running now. The table holds 1,236 entries.\nStarted by <@U0OPERATOR>.',
+            },
+          },
+          {
+            type: 'actions',
+            elements: [
+              {
+                type: 'button',
+                action_id: 'run_diagnose',
+                text: { type: 'plain_text', text: 'Diagnose' },
+                value: 'diagnose',
+              },
+              {
+                type: 'button',
+                action_id: 'failures_show',
+                text: { type: 'plain_text', text: 'Show failures' },
+                value: 'failures',
+              },
+              {
+                type: 'button',
+                action_id: 'run_resume',
+                text: { type: 'plain_text', text: 'Resume' },
+                value: 'r-0142',
+                style: 'primary',
+              },
+              {
+                type: 'button',
+                action_id: 'run_status',
+                text: { type: 'plain_text', text: 'Status' },
+                value: 'r-0142',
+              },
+              {
+                type: 'button',
+                action_id: 'table_restore',
+                text: { type: 'plain_text', text: 'Restore backup…' },
+                value: 'restore',
+              },
+            ],
+          },
+        ],
+      },
+    });
+  });
+
+  test('the watchdog’s trip sets what the function says against what the table shows', () => {
+    const alert = end({ kind: 'tripped', trippedBy: { kind: 'no-growth', minutes: 10, entries: 96 } }, 0, {
+      growth: { kind: 'counted', entriesAtStart: 96, entries: 96 },
+    });
+    expect(alert?.message.text).toBe(
+      [
+        'Rescan r-0142 stopped itself: the table has not grown for 10 min.',
+        'The function says it wrote 1,140 entries. 412 of 1,398 done (29 %), 24 failed.',
+        'Nothing is running now. The table holds 96 entries.',
+        'Started by <@U0OPERATOR>.',
+      ].join('\n'),
+    );
+  });
+
+  test('a fault says that no image is blamed and where to look', () => {
+    const fault = {
+      reason: 'access-denied',
+      message: 'not authorized: lambda:InvokeFunction',
+      mend: 'Allow it.',
+    } as const;
+    const alert = end({ kind: 'paused', because: { kind: 'fault', fault } }, 1);
+    expect(alert?.to).toBe('channel');
+    expect(alert?.message.text).toBe(
+      [
+        'Rescan r-0142 is paused: AWS denies the bot a permission.',
+        '`not authorized: lambda:InvokeFunction`',
+        'Allow it.',
+        '412 of 1,398 done (29 %); no image was marked failed for this. Mend it, then resume.',
+        '1 image in flight was not waited for; a resume invokes it again.',
+        'Started by <@U0OPERATOR>.',
+      ].join('\n'),
+    );
+  });
+
+  test('the end has the totals and the one who started it', () => {
+    expect(end({ kind: 'completed' }, 0, { total: 412 })?.message.text).toBe(
+      [
+        'Rescan r-0142 is complete: 412 of 412 done (100 %) in 13 min.',
+        '380 processed, 8 rejected, 24 failed.',
+        'Failed: 24 (5 %), 20 of them `TEXTRACT_ERROR · Textract could not read the document`',
+        'Entries in the table: 1,236 (+1,140 since the start). Cost: $1.24.',
+        'Started by <@U0OPERATOR>.',
+      ].join('\n'),
+    );
+  });
+
+  test('the channel hears of start, trip, fault and end; the thread of the rest; progress says nothing', () => {
+    const snapshot = runSnapshot();
+    const warning = { kind: 'slow', value: 6.24, limit: 10 } as const;
+    const events: RunEvent[] = [
+      { kind: 'started', snapshot },
+      { kind: 'resumed', snapshot, repeating: 3, from: 'interrupted' },
+      { kind: 'progress', snapshot },
+      {
+        kind: 'pace-changed',
+        snapshot,
+        by: 'U0OPERATOR',
+        from: { kind: 'auto' },
+        to: { kind: 'fixed', perMinute: 40 },
+      },
+      { kind: 'warning-began', snapshot, warning },
+      { kind: 'warning-ended', snapshot, warning },
+      { kind: 'first-failure', snapshot, failureType: 'TIMEOUT_ERROR', key: 'a.png', message: 'timed out' },
+      { kind: 'connection-broken', snapshot, key: 'a.png', attempt: 1, message: 'socket hang up' },
+      { kind: 'draining', snapshot, why: 'pause', by: 'U0APPROVER' },
+    ];
+    expect(
+      events.map((event) => alertOf(event, BY_ITSELF)).map((alert) => alert && [alert.to, alert.message.text]),
+    ).toEqual([
+      [
+        'channel',
+        'Rescan r-0142 started: 1,398 images, pace 60 a minute.\nStarted by <@U0OPERATOR>. It shows itself in the message above and tells more in the thread.',
+      ],
+      [
+        'thread',
+        'Rescan r-0142 goes on by itself: 412 of 1,398 done (29 %).\nThe bot went down, or the copy that drove it did not renew its right to drive in time.\n3 images that were in flight are invoked again.',
+      ],
+      undefined,
+      ['thread', '<@U0OPERATOR> changed the pace from auto to 40 a minute.'],
+      ['thread', ':warning: Slow: 6.2 images a minute (limit 10).\n412 of 1,398 done (29 %)'],
+      ['thread', ':white_check_mark: No longer slow: 31 images a minute.'],
+      ['thread', 'First TIMEOUT_ERROR of this run.\n`a.png`: `timed out`'],
+      [
+        'thread',
+        'A connection broke; the image is invoked again (attempt 2).\n`a.png`: `socket hang up`. The function may have run for it already.',
+      ],
+      ['thread', 'Pausing by <@U0APPROVER>. No image starts any more; 6 images in flight are waited for.'],
+    ]);
+  });
+
+  test('an interrupted run needs somebody only where it does not go on by itself', () => {
+    expect(end({ kind: 'interrupted' })?.to).toBe('thread');
+    const event = {
+      kind: 'interrupted',
+      snapshot: runSnapshot({ state: { kind: 'interrupted' } }),
+      leftInFlight: 0,
+    } as const;
+    expect(alertOf(event, { goesOnByItself: false })?.to).toBe('channel');
+  });
+});

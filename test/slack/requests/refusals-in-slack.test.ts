@@ -1,0 +1,91 @@
+import { describe, expect, test } from 'vitest';
+import { botInSlack } from '../../support/bot-in-slack.ts';
+
+describe('what is refused, and nothing happens', () => {
+  test('each with a line that says why: another channel, an unknown word, a bad number, no permission', async () => {
+    const bot = await botInSlack();
+    await bot.command('operator', '/rescan status', 'random');
+    await bot.ephemeral(/does not answer in this channel\. It works in <#C0TIMESHEET>/);
+    await bot.command('operator', '/rescan sttaus');
+    await bot.ephemeral(/There is no `\/rescan sttaus`: nothing was done\.\nDid you mean `\/rescan status`/);
+    await bot.command('operator', '/rescan start limit=0');
+    await bot.ephemeral(/`limit` is `0`; it must be a whole number from 1 to/);
+    await bot.command('operator', '/rescan pace 0');
+    await bot.ephemeral(/A pace is at least 1 image a minute/);
+    await bot.command('viewer', '/rescan start');
+    await bot.ephemeral(/You may look, but not act on runs: nothing was done\.\n<@U0OPERATOR>, <@U0APPROVER> may\./);
+    await bot.command('operator', '/rescan start <!channel> `x`');
+    const strange = await bot.ephemeral(/is not understood/);
+    expect(JSON.stringify(strange)).not.toContain('<!channel>');
+    expect(bot.runs.calls).toEqual([]);
+  });
+
+  test('a viewer reads status and help, and is refused at every button that acts', async () => {
+    const bot = await botInSlack();
+    await bot.command('viewer', '/rescan status');
+    await bot.ephemeral(/No run was ever started here/);
+    await bot.command('viewer', '/rescan help');
+    await bot.ephemeral(/`\/rescan pace 60/);
+    await bot.command('operator', '/rescan start');
+    const preview = await bot.message(/would invoke/);
+    await bot.click('viewer', preview.ts, 'plan_start');
+    await bot.ephemeral(/You may look, but not act/);
+    await bot.click('operator', preview.ts, 'plan_start');
+    await bot.message(/^Rescan r-0142 is running/);
+    await bot.click('viewer', preview.ts, 'run_stop');
+    await bot.until(
+      async () =>
+        (await bot.state()).ephemerals.filter(({ text }) => text.includes('not act')).length === 2 ? true : undefined,
+      'refused twice',
+    );
+    await bot.command('viewer', '/rescan status');
+    const status = await bot.ephemeral(/^Rescan r-0142 is running: 0 of 1,398 done/);
+    expect(status.text).toMatch(/<http[^|]+\|Its message and thread>/);
+    expect(JSON.stringify(status.blocks)).not.toContain('action_id');
+    expect(bot.runs.calls).toEqual(['plan by U0OPERATOR', 'start r-0142 by U0OPERATOR']);
+  });
+
+  test('members of a user group are operators; when the group cannot be looked up, nobody of it is', async () => {
+    const bot = await botInSlack({ settings: { OPERATORS: 'S0OPERATORS', APPROVERS: '' } });
+    await bot.world({ errors: { 'usergroups.users.list': 'missing_scope' } });
+    await bot.command('operator', '/rescan resume');
+    await bot.ephemeral(/Slack did not say who is in <!subteam\^S0OPERATORS>, so nothing was done/);
+    await bot.world({ errors: {} });
+    await bot.command('operator', '/rescan resume');
+    await bot.ephemeral(/There is nothing to resume: no run was ever started here/);
+    expect(bot.runs.calls).toEqual(['resume by U0OPERATOR']);
+  });
+
+  test('what the runs refuse is worded: an empty bucket, a fault', async () => {
+    const bot = await botInSlack();
+    bot.runs.refuseNextPlan({ reason: 'empty-bucket', bucket: 'images' });
+    await bot.command('operator', '/rescan start');
+    await bot.ephemeral(/The bucket `images` is empty: there is nothing to run\.\n.*`IMAGE_BUCKET`/);
+    expect(await bot.inChannel()).toEqual([]);
+  });
+
+  test('an error nobody foresaw is told with a reference, and its text stays in the log', async () => {
+    const bot = await botInSlack();
+    bot.runs.failNext('pause', new Error('secret inner <!here> detail'));
+    await bot.command('operator', '/rescan pause');
+    const told = await bot.ephemeral(/\(ref `[0-9a-f]{8}`\)/);
+    expect(told.text).not.toContain('detail');
+  });
+
+  test('a button of a run that is gone does not act on the one that came after it', async () => {
+    const bot = await botInSlack();
+    await bot.command('operator', '/rescan start');
+    const first = await bot.message(/would invoke/);
+    await bot.click('operator', first.ts, 'plan_start');
+    await bot.message(/^Rescan r-0142 started/);
+    await bot.runs.becomes({ kind: 'tripped', trippedBy: { kind: 'failure-rate', failed: 11, window: 20 } });
+    const trip = await bot.message(/11 of the last 20 images failed\.\n.*Nothing is running/s);
+    await bot.runs.becomes({ kind: 'abandoned', by: 'U0OPERATOR' });
+    await bot.command('operator', '/rescan start');
+    await bot.click('operator', (await bot.message(/^Rescan r-0143 would/)).ts, 'plan_start');
+    await bot.message(/^Rescan r-0143 started/);
+    await bot.click('operator', trip.ts, 'run_resume');
+    await bot.ephemeral(/This button belongs to `r-0142`; the run now is Rescan r-0143/);
+    expect(bot.runs.calls).not.toContain('resume by U0OPERATOR');
+  });
+});

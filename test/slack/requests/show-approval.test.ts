@@ -1,0 +1,62 @@
+import { describe, expect, test } from 'vitest';
+import type { Approval } from '../../../src/approvals/approval.ts';
+import type { Message } from '../../../src/slack/messages/kit/message.ts';
+import { approvalMessage, type WhoApproves } from '../../../src/slack/messages/table/approval-message.ts';
+import { showApproval } from '../../../src/slack/requests/show-approval.ts';
+import { idleTableControl } from '../../support/idle-table-control.ts';
+import { flushApproval } from '../../support/table-builders.ts';
+
+const { ts: _, ...asked } = flushApproval();
+
+function showing(policy: WhoApproves['policy'], now: Approval) {
+  const done: string[] = [];
+  const whoApproves: WhoApproves = { policy, approvers: ['U0APPROVER'] };
+  const ports = {
+    whoApproves,
+    chat: {
+      post: async (channel: string, message: Message) => {
+        done.push(`post in ${channel}: ${message.text.split('\n')[0]}`);
+        return '7.7';
+      },
+      edit: async ({ ts }: { ts: string }, message: Message) =>
+        void done.push(`edit ${ts}: ${message.text.split('\n')[0]}`),
+    },
+    tables: {
+      ...idleTableControl(),
+      setMessage: async (id: string, ts: string) => void done.push(`${id} is at ${ts}`),
+      approval: async () => now,
+      async click(id: string, { by }: { by: string }) {
+        done.push(`${by} approves ${id}`);
+        return { ok: true as const, value: { approval: { ...now, state: { kind: 'approved' as const, by, at: 1 } } } };
+      },
+    },
+  };
+  return {
+    done,
+    shown: showApproval(asked, ports),
+    factOf: (it: Approval) => approvalMessage(it, whoApproves).text.split('\n')[0],
+  };
+}
+
+describe('a request for approval', () => {
+  test('is posted, and its message noted', async () => {
+    const { done, shown, factOf } = showing('second-person', asked);
+    await shown;
+    expect(done).toEqual([`post in C1: ${factOf(asked)}`, 'a-1 is at 7.7']);
+  });
+
+  test('that was taken back before its message was there says so at once, and has no buttons', async () => {
+    const back: Approval = { ...asked, state: { kind: 'withdrawn', by: 'U9', at: 1 } };
+    const { done, shown, factOf } = showing('self', back);
+    await shown;
+    expect(done.at(-1)).toBe(`edit 7.7: ${factOf(back)}`);
+    expect(done.join()).not.toMatch(/approves/);
+  });
+
+  test('of a team of one is approved by asking', async () => {
+    const { done, shown } = showing('self', asked);
+    expect(await shown).toBeUndefined();
+    expect(done).toContain('U0OPERATOR approves a-1');
+    expect(done.at(-1)).toMatch(/^edit 7\.7: .*approved/);
+  });
+});

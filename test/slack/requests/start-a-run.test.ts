@@ -1,0 +1,109 @@
+import { describe, expect, test } from 'vitest';
+import { botInSlack, buttonsOf } from '../../support/bot-in-slack.ts';
+
+describe('planning and starting a run in Slack', () => {
+  test('start is acknowledged at once, shows a plan, and Start makes of its message the run’s', async () => {
+    const bot = await botInSlack();
+    const said = await bot.command('operator', '/rescan start pace=60');
+    expect(said.acknowledgedInMs).toBeLessThan(1_000);
+    await bot.ephemeral(/^Listing the bucket…/);
+    const preview = await bot.message(/would invoke the function for 1,398 images/);
+    expect(buttonsOf(preview)).toEqual(['plan_start', 'plan_change', 'plan_cancel']);
+    expect(bot.runs.calls).toEqual(['plan by U0OPERATOR']);
+
+    await bot.click('approver', preview.ts, 'plan_start');
+    await bot.message(/^Rescan r-0142 is running: 0 of 1,398 done/);
+    const started = await bot.message(/^Rescan r-0142 started: 1,398 images/);
+    expect(started).toMatchObject({ threadTs: preview.ts, isBroadcast: true });
+    const running = (await bot.state()).messages.find((message) => message.ts === preview.ts);
+    expect(running?.text).toMatch(/is running/);
+    expect(buttonsOf(running ?? preview)).toEqual(['run_pause', 'run_slower', 'run_faster', 'run_stop']);
+  });
+
+  test('a second click on Start starts nothing twice and says so', async () => {
+    const bot = await botInSlack();
+    await bot.command('operator', '/rescan start');
+    const preview = await bot.message(/would invoke/);
+    await Promise.all([
+      bot.click('operator', preview.ts, 'plan_start'),
+      bot.click('approver', preview.ts, 'plan_start'),
+    ]);
+    await bot.ephemeral(/r-0142 was started before: nothing was done twice/);
+    await bot.message(/^Rescan r-0142 started/);
+    expect((await bot.inChannel()).filter(({ text }) => text.includes(' started: '))).toHaveLength(1);
+    expect(bot.runs.calls.filter((call) => call.startsWith('start'))).toHaveLength(2);
+  });
+
+  test('Cancel takes the plan and its buttons away, and starts nothing', async () => {
+    const bot = await botInSlack();
+    await bot.command('operator', '/rescan start');
+    const preview = await bot.message(/would invoke/);
+    await bot.click('operator', preview.ts, 'plan_cancel');
+    const cancelled = await bot.message(/^Rescan r-0142 was cancelled by <@U0OPERATOR>/);
+    expect(cancelled.ts).toBe(preview.ts);
+    expect(buttonsOf(cancelled)).toEqual([]);
+    expect(bot.runs.calls).toEqual(['plan by U0OPERATOR', 'cancel r-0142 by U0OPERATOR']);
+  });
+
+  test('a tripped run is told in the channel with Resume, and Resume goes on', async () => {
+    const bot = await botInSlack();
+    await bot.command('operator', '/rescan start');
+    await bot.click('operator', (await bot.message(/would invoke/)).ts, 'plan_start');
+    await bot.message(/started/);
+    await bot.runs.becomes({ kind: 'tripped', trippedBy: { kind: 'consecutive-failures', failures: 10 } });
+    const trip = await bot.message(
+      /^Rescan r-0142 stopped itself: 10 images failed in a row\.\n.*Nothing is running now/s,
+    );
+    expect(trip.isBroadcast).toBe(true);
+    expect(trip.text).toContain('<@U0OPERATOR>');
+    expect(buttonsOf(trip)).toEqual(['run_diagnose', 'failures_show', 'run_resume', 'run_status', 'table_restore']);
+    await bot.click('approver', trip.ts, 'run_resume');
+    await bot.message(/^Rescan r-0142 was resumed by <@U0APPROVER>/);
+    expect(bot.runs.calls).toContain('resume by U0APPROVER');
+    const spent = await bot.until(async () => {
+      const now = (await bot.state()).messages.find(({ ts }) => ts === trip.ts);
+      return now && buttonsOf(now).length === 0 ? now : undefined;
+    }, 'the alert has no buttons any more');
+    expect(spent.text).toBe(trip.text);
+  });
+
+  test('an open run is offered to be resumed, or abandoned with a confirmation', async () => {
+    const bot = await botInSlack();
+    await bot.command('operator', '/rescan start');
+    await bot.click('operator', (await bot.message(/would invoke/)).ts, 'plan_start');
+    await bot.message(/started/);
+    await bot.command('operator', '/rescan start');
+    await bot.ephemeral(/r-0142 is running: .*Only one run at a time.*<http[^|]+\|Show it>/);
+    await bot.command('operator', '/rescan stop now');
+    await bot.message(/was stopped by <@U0OPERATOR>/);
+    await bot.command('operator', '/rescan start');
+    const preview = await bot.message(/^Rescan r-0143 would invoke/);
+    expect(buttonsOf(preview)).toEqual(['plan_resume_open', 'plan_abandon_and_start', 'plan_change', 'plan_cancel']);
+    expect(JSON.stringify(preview.blocks)).toContain('"confirm":{"title"');
+    await bot.click('operator', preview.ts, 'plan_abandon_and_start');
+    await bot.message(/^Rescan r-0143 is running/);
+    await bot.message(/^Rescan r-0142 was abandoned by <@U0OPERATOR>/);
+  });
+
+  test('the form of Change… tells errors at their fields, then plans again in the same message', async () => {
+    const bot = await botInSlack();
+    await bot.command('operator', '/rescan start');
+    const preview = await bot.message(/would invoke/);
+    await bot.click('operator', preview.ts, 'plan_change');
+    const view = await bot.until(async () => (await bot.state()).views.U0OPERATOR?.[0], 'the form is open');
+    const refused = await bot.submit('operator', view.id, { limit: 'many', pace: '500' });
+    expect(refused).toMatchObject({
+      result: 'errors',
+      errors: { limit: 'limit is many; it must be a whole number from 1 to 1,000,000,000.' },
+    });
+    const tooFast = await bot.submit('operator', view.id, { limit: '', pace: '500' });
+    expect(tooFast).toMatchObject({ errors: { pace: 'The ceiling is 160 images a minute.' } });
+    const taken = await bot.submit('operator', view.id, { sample: '20', pace: 'batch=20 delay=30s' });
+    expect(taken).toMatchObject({ result: 'closed' });
+    const again = await bot.message(/^Rescan r-0143 would invoke the function for 20 images/);
+    expect(again.ts).toBe(preview.ts);
+    expect(again.text).toContain('a random sample of 20 drawn with seed 7');
+    expect(again.text).toContain('Pace: 40 a minute');
+    expect(bot.runs.calls).toContain('cancel r-0142 by U0OPERATOR');
+  });
+});

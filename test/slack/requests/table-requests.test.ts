@@ -1,0 +1,296 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import type { RunState } from '../../../src/run/model/types.ts';
+import { actionTable } from '../../../src/slack/actions/table.ts';
+import { commandTable } from '../../../src/slack/commands/table.ts';
+import { changePlanView } from '../../../src/slack/forms/change-plan-view.ts';
+import { createDeployForms } from '../../../src/slack/forms/deploy-forms.ts';
+import { deployView, rollbackView } from '../../../src/slack/forms/deploy-view.ts';
+import { createPutBackForm } from '../../../src/slack/forms/restore-rows-form.ts';
+import { putBackView } from '../../../src/slack/forms/restore-rows-view.ts';
+import { viewTable } from '../../../src/slack/forms/table.ts';
+import { createTableForms } from '../../../src/slack/forms/table-forms.ts';
+import { chooseRestoreView, flushView } from '../../../src/slack/forms/table-views.ts';
+import { createPermissions } from '../../../src/slack/intake/permissions.ts';
+import { autopilotMessage, autopilotPlanMessage } from '../../../src/slack/messages/checklist/autopilot-message.ts';
+import { checklistMessage } from '../../../src/slack/messages/checklist/checklist-message.ts';
+import { loggingMessage } from '../../../src/slack/messages/checklist/logging-message.ts';
+import { helpMessage, unknownWordMessage } from '../../../src/slack/messages/help/help.ts';
+import { nearestWords } from '../../../src/slack/messages/help/nearest.ts';
+import { ACTION } from '../../../src/slack/messages/kit/buttons.ts';
+import { deployedMessage } from '../../../src/slack/messages/refusals/deploy-words.ts';
+import { diffMessage } from '../../../src/slack/messages/results/diff-message.ts';
+import { failuresMessage } from '../../../src/slack/messages/results/failures-message.ts';
+import { followMessage } from '../../../src/slack/messages/results/log-message.ts';
+import { alertOf } from '../../../src/slack/messages/run/alerts.ts';
+import { previewMessage } from '../../../src/slack/messages/run/preview.ts';
+import { runMessage } from '../../../src/slack/messages/run/run-message.ts';
+import { approvalMessage } from '../../../src/slack/messages/table/approval-message.ts';
+import { jobMessage, pruneMessage } from '../../../src/slack/messages/table/table-messages.ts';
+import { beginSteps } from '../../../src/slack/requests/begin-steps.ts';
+import { createLogDeeds, logRefusal } from '../../../src/slack/requests/log-requests.ts';
+import { createResultFiles } from '../../../src/slack/requests/result-files.ts';
+import { createResultDeeds } from '../../../src/slack/requests/result-requests.ts';
+import { createRunDeeds } from '../../../src/slack/requests/run-requests.ts';
+import { createLogFollowing } from '../../../src/slack/threads/log-follow.ts';
+import { autopilotRecord, checklistView, plannedDeploy } from '../../support/checklist-builders.ts';
+import { createFakeClock } from '../../support/fake-clock.ts';
+import { idleRescans } from '../../support/idle-rescans.ts';
+import { idleTableControl } from '../../support/idle-table-control.ts';
+import { diffFound, failuresFound } from '../../support/result-builders.ts';
+import { createScriptedRunControl, runPlan, runSnapshot } from '../../support/scripted-run-control.ts';
+import { backupRecord, flushApproval, flushJob, NOW, tableNow } from '../../support/table-builders.ts';
+
+function tables() {
+  const runs = createScriptedRunControl();
+  const clock = createFakeClock();
+  const links = { of: async () => undefined, ofRefusal: async () => undefined };
+  const chat = { post: async () => '1.000001', edit: async () => {} };
+  const board = { show: () => {} };
+  const permissions = createPermissions({ operators: [], approvers: [], membersOf: async () => [], clock });
+  const deeds = createRunDeeds({ runs, board, links });
+  const rescans = idleRescans(runs);
+  const { checklist, starts, steps, autopilot, audit } = rescans;
+  const planning = { runs, starts, chat, links, clock };
+  const deployForms = createDeployForms({
+    deploys: rescans.deploys,
+    announce: async () => {},
+    download: async () => new Uint8Array(),
+    openView: async () => 'V1',
+    updateView: async () => {},
+  });
+  const stepPorts = { steps, announce: async () => {}, sampleImages: 3 };
+  const status = { runs, links, permissions };
+  const announce = async () => {};
+  const { results, diagnoses, functionLog } = rescans;
+  const files = { share: async () => 0 };
+  const resultFiles = createResultFiles({ results, files });
+  const resultDeeds = createResultDeeds({
+    results,
+    diagnoses,
+    announce,
+    post: announce,
+    files: resultFiles,
+    planning,
+    pace: { kind: 'auto' },
+    clock,
+  });
+  const putBack = createPutBackForm({
+    results,
+    openView: async () => 'V1',
+    updateView: async () => {},
+    askApproval: async () => undefined,
+  });
+  const { findLines, followLines, followStops: stops } = functionLog;
+  const logs = createLogDeeds({ findLines, results, chat, files, clock });
+  const following = createLogFollowing({
+    followLines,
+    stops,
+    chat,
+    clock,
+    refusalOf: logRefusal,
+    onTrouble: () => {},
+  });
+  const table = idleTableControl();
+  const forms = createTableForms({
+    tables: table,
+    chat,
+    openView: async () => 'V1',
+    updateView: async () => {},
+    whoApproves: { policy: 'second-person', approvers: ['U0APPROVER'] },
+    clock,
+  });
+  return {
+    commands: commandTable({
+      runs,
+      planning,
+      status,
+      deeds,
+      table: { tables: table, forms, clock },
+      checklist: { checklist, permissions, clock, autopilot, standingOf: async () => 'approver' },
+      steps: stepPorts,
+      deploys: deployForms,
+      autopilot: { autopilot, chat },
+      audit: { audit, exportAudit: async () => undefined },
+      results: {
+        deeds: resultDeeds,
+        files: resultFiles,
+        exportAudit: async () => undefined,
+        putBack,
+        threadIn: async () => undefined,
+      },
+      logs,
+      following,
+      pace: { kind: 'auto' },
+    }),
+    actions: actionTable({
+      runs,
+      starts,
+      autopilot,
+      begin: beginSteps({
+        tables: table,
+        forms,
+        planning,
+        pace: { kind: 'auto' },
+        stepPorts,
+        deploys: deployForms,
+        results: resultDeeds,
+      }),
+      deeds,
+      status,
+      board,
+      chat,
+      links,
+      tables: table,
+      standingOf: async () => 'neither',
+      results: resultDeeds,
+      resultFiles,
+      putBack,
+      forms,
+      following,
+      whoApproves: { policy: 'second-person', approvers: ['U0APPROVER'] },
+      openView: async () => {},
+      onTrouble: () => {},
+    }),
+    views: viewTable(planning, forms, deployForms, putBack),
+  };
+}
+
+const manifestSchema = z.looseObject({
+  features: z.looseObject({
+    slash_commands: z.array(z.looseObject({ command: z.string(), usage_hint: z.string() })),
+  }),
+});
+
+describe('the tables', () => {
+  const { commands, actions, views } = tables();
+  const words = [...commands.keys()];
+
+  test('hold the words that there are, each explained in help with its usage', () => {
+    expect(words).toEqual([
+      'help',
+      'autopilot',
+      'checklist',
+      'backup',
+      'backups',
+      'quotas',
+      'deploy',
+      'test-logging',
+      'sample',
+      'override',
+      'flush',
+      'start',
+      'status',
+      'pause',
+      'resume',
+      'stop',
+      'pace',
+      'failures',
+      'export',
+      'retry',
+      'logs',
+      'validate',
+      'diff',
+      'diagnose',
+      'restore',
+      'close',
+      'history',
+      'audit',
+    ]);
+    const help = helpMessage([...commands.values()]).text;
+    for (const { word, usage, help: line } of commands.values()) {
+      expect(usage.split(' ')[0]).toBe(word);
+      expect(help).toContain(`• \`/rescan ${usage}\`: ${line}`);
+    }
+  });
+
+  test('the manifest’s hint names no word that is not there', () => {
+    const { features } = manifestSchema.parse(
+      parse(readFileSync(new URL('../../../manifest.yml', import.meta.url), 'utf8')),
+    );
+    const [command] = features.slash_commands;
+    expect(command?.command).toBe('/rescan');
+    const hinted = command?.usage_hint.split('|').map((part) => part.trim().split(' ')[0] ?? '') ?? [];
+    expect(hinted.filter((word) => word !== '…' && !commands.has(word))).toEqual([]);
+  });
+
+  test('hold every button that a message can have, and no other', () => {
+    const person = { kind: 'person', by: 'U1' } as const;
+    const fault = { reason: 'network', message: 'm', mend: 'm' } as const;
+    const states: RunState[] = [
+      { kind: 'planned' },
+      { kind: 'running' },
+      { kind: 'paused', because: person },
+      { kind: 'paused', because: { kind: 'fault', fault } },
+      { kind: 'stopped', by: person },
+      { kind: 'tripped', trippedBy: { kind: 'no-growth', minutes: 10 } },
+      { kind: 'interrupted' },
+      { kind: 'completed' },
+      { kind: 'abandoned', by: 'U1' },
+    ];
+    const messages = [
+      ...states.map((state) => runMessage(runSnapshot({ state }))),
+      runMessage(runSnapshot({ draining: true })),
+      previewMessage(runPlan()),
+      previewMessage(runPlan({ openRun: runSnapshot({ state: { kind: 'interrupted' } }) })),
+      ...states
+        .flatMap((state) =>
+          state.kind === 'planned' || state.kind === 'running'
+            ? []
+            : [
+                alertOf(
+                  { kind: state.kind, snapshot: runSnapshot({ state }), leftInFlight: 0 },
+                  { goesOnByItself: false },
+                ),
+              ],
+        )
+        .flatMap((alert) => (alert ? [alert.message] : [])),
+      approvalMessage(flushApproval(), { policy: 'second-person', approvers: ['U0APPROVER'] }),
+      jobMessage(flushJob()),
+      pruneMessage({ remove: [backupRecord()], spared: [] }, 1, NOW),
+      checklistMessage(checklistView({}, { next: 'backup' }), NOW, { buttons: true }),
+      autopilotPlanMessage(autopilotRecord()),
+      autopilotMessage(autopilotRecord({ state: 'running', wanted: '{}' }), checklistView(), NOW),
+      loggingMessage({ kind: 'nothing-logged', imageKey: 'INVALID_IMAGE-1.png', failure: 'OCR_ERROR · NoSuchKey' }),
+      deployedMessage({ codeSha256: 'bmV4dA==' }, 'U1'),
+      failuresMessage(failuresFound(), NOW),
+      diffMessage(diffFound({ removed: 1 }), [], NOW),
+      followMessage({ id: 'C1/1', forMs: 600_000, only: undefined }, { kind: 'following' }, 0),
+    ];
+    const shown = new Set(
+      [...JSON.stringify(messages).matchAll(/"action_id":"([^"]+)"/g)].map((match) => match[1] ?? ''),
+    );
+    expect([...shown].sort()).toEqual(Object.keys(actions).sort());
+    expect(Object.values<string>(ACTION).sort()).toEqual(Object.keys(actions).sort());
+  });
+
+  test('hold every form that can be opened', () => {
+    const backup = backupRecord();
+    const difference = { added: 0, changed: 0, removed: 0 };
+    const act = { kind: 'flush', backupId: backup.id, failedOnly: false, hold: false } as const;
+    const opened = [
+      changePlanView(runPlan(), { channel: 'C1', ts: '1.000001' }),
+      flushView({ act, now: tableNow(), backup, difference, holdMs: 300_000 }, 'C1', NOW),
+      chooseRestoreView([backup], 'C1', NOW),
+      deployView(plannedDeploy(), 'C1'),
+      rollbackView(plannedDeploy(), 'C1'),
+      putBackView({ removed: [], all: 1, byHand: 0, backupId: backup.id, table: 'T', channel: 'C1' }),
+    ];
+    expect([...views.keys()]).toEqual(opened.map((view) => view.callback_id));
+  });
+
+  test('a word that is none of them gets the nearest ones', () => {
+    expect(nearestWords('sttaus', words)).toEqual(['status', 'start']);
+    expect(nearestWords('res', words)).toEqual(['restore', 'resume']);
+    expect(nearestWords('PUASE', words)[0]).toBe('pause');
+    expect(nearestWords('bananas', words)).toEqual([]);
+    expect(unknownWordMessage('bananas', words).text).toBe(
+      'There is no `/rescan bananas`: nothing was done.\n`/rescan help` lists what there is.',
+    );
+    expect(unknownWordMessage('stat', words).text).toBe(
+      'There is no `/rescan stat`: nothing was done.\nDid you mean `/rescan status`, `/rescan start` or `/rescan stop`? `/rescan help` lists all.',
+    );
+  });
+});

@@ -1,0 +1,184 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { LogLine, LogWindow } from '../../../src/pipeline/logs/logs.ts';
+import { withinLimits } from '../../../src/slack/messages/kit/limits.ts';
+import { type Message, say } from '../../../src/slack/messages/kit/message.ts';
+import { createLogFollowing, type LogFollowing } from '../../../src/slack/threads/log-follow.ts';
+import type { Stops } from '../../../src/state/stops.ts';
+import { createFakeClock, type FakeClock } from '../../support/fake-clock.ts';
+
+const CHANNEL = 'C1';
+const MINUTE = 60_000;
+const ASKED = { forMs: 10 * MINUTE, errorsOnly: false };
+
+let clock: FakeClock;
+let posts: { text: string; ts?: string }[];
+let edits: string[];
+let fresh: LogLine[][];
+let broken: unknown;
+let slackIsAway: boolean;
+let stops: Stops & { readonly asked: Set<string> };
+let copy: LogFollowing;
+let id = 0;
+/** What the button of the last head holds. */
+let button: string;
+
+const line = (message: string): LogLine => {
+  id += 1;
+  return { at: clock.now(), stream: 's', message, id: String(id) };
+};
+const textOf = (message: Message) => `${withinLimits(message).text}`;
+
+function createCopy(): LogFollowing {
+  return createLogFollowing({
+    async *followLines({ signal }: LogWindow & { readonly signal: AbortSignal }) {
+      while (!signal.aborted) {
+        if (broken !== undefined) throw broken;
+        yield fresh.shift() ?? [];
+        await clock.sleep(2_000, signal);
+      }
+    },
+    stops,
+    chat: {
+      async post(_channel, message, thread) {
+        if (slackIsAway) throw new Error('Slack is away');
+        button = /"value":"([^"]+)"/.exec(JSON.stringify(message.blocks))?.[1] ?? button;
+        posts.push({ text: textOf(message), ...(thread ? { ts: thread.ts } : {}) });
+        return `${posts.length}.0`;
+      },
+      async edit(_place, message) {
+        edits.push(textOf(message));
+      },
+    },
+    clock,
+    refusalOf: () => say('The log cannot be read.'),
+    onTrouble: () => {},
+  });
+}
+
+beforeEach(() => {
+  clock = createFakeClock();
+  posts = [];
+  edits = [];
+  fresh = [];
+  broken = undefined;
+  slackIsAway = false;
+  const asked = new Set<string>();
+  stops = {
+    asked,
+    ask: async (what) => void asked.add(what),
+    isAsked: async (what) => asked.has(what),
+    forget: async (what) => void asked.delete(what),
+  };
+  copy = createCopy();
+});
+const inThread = () => posts.filter(({ ts }) => ts !== undefined).map(({ text }) => text);
+const begin = async (asked: Parameters<LogFollowing['follow']>[0] = ASKED) => {
+  expect(await copy.follow(asked, { channel: CHANNEL })).toBeUndefined();
+};
+
+describe('following the log', () => {
+  test('shows every line in its thread, at most one message in three seconds, and ends with its time', async () => {
+    await begin();
+    fresh = Array.from({ length: 30 }, (_, n) => [line(`line ${n}`)]);
+    const before = posts.length;
+    await clock.advance(MINUTE);
+    expect(posts.length - before).toBeLessThanOrEqual(20);
+    await clock.advance(9 * MINUTE);
+    for (let n = 0; n < 30; n++)
+      expect(inThread().filter((text) => new RegExp(`line ${n}\\n`).test(text))).toHaveLength(1);
+    expect(edits).toEqual(['The function’s log is followed no more: its 10 min are over. 30 lines came.']);
+  });
+
+  test('shows lines after which no more come soon, not only at its end', async () => {
+    await begin();
+    fresh = [[line('one')], [line('two')]];
+    await clock.advance(10_000);
+    expect(inThread().join()).toMatch(/one[\s\S]*two/);
+  });
+
+  test('keeps lines that Slack does not take for the next message', async () => {
+    await begin();
+    slackIsAway = true;
+    fresh = [[line('one')], [line('two')]];
+    await clock.advance(20_000);
+    slackIsAway = false;
+    await clock.advance(10_000);
+    expect(inThread()).toHaveLength(1);
+    expect(inThread()[0]).toMatch(/one[\s\S]*two/);
+  });
+
+  test('passes over the oldest where more come than Slack takes, and says how many', async () => {
+    await begin();
+    fresh = [Array.from({ length: 5_000 }, (_, n) => line(`line ${n} of many`))];
+    await clock.advance(9 * MINUTE);
+    const all = inThread().join('\n');
+    expect(all).toMatch(/4,600 lines passed over/);
+    expect(all).toMatch(/line 4600 of many/);
+    expect(all).toMatch(/line 4999 of many/);
+    expect(all).not.toMatch(/line 4599 of many/);
+  });
+
+  test('shows errors alone where they were asked for', async () => {
+    await begin({ ...ASKED, errorsOnly: true });
+    fresh = [[line('[INFO] stored'), line('[ERROR] ValueError: no')]];
+    await clock.advance(10_000);
+    expect(inThread().join()).toMatch(/ValueError/);
+    expect(inThread().join()).not.toMatch(/stored/);
+  });
+
+  test('ends by the button, by whoever clicked it, with what still waits shown', async () => {
+    await begin();
+    fresh = [[line('one')], [line('last')]];
+    await clock.advance(4_100);
+    expect(await copy.stop(button, { channel: CHANNEL, ts: '1.0' }, 'U1VIEWER')).toBeUndefined();
+    await clock.advance(0);
+    expect(inThread().join()).toMatch(/last/);
+    expect(edits.at(-1)).toMatch(/<@U1VIEWER> stopped it\. 2 lines came\./);
+    await clock.advance(10 * MINUTE);
+    expect(edits).toHaveLength(1);
+  });
+
+  test('ends by `logs stop`, also where another copy of the bot is at it', async () => {
+    await begin();
+    const other = createCopy();
+    expect((await other.stopIn(CHANNEL, 'U1')).text).toMatch(/another one that does ends within 10 s/);
+    await clock.advance(10_000);
+    expect(edits.at(-1)).toMatch(/it was stopped/);
+    // What was asked then does not end the next one.
+    await begin();
+    await clock.advance(20_000);
+    expect(edits).toHaveLength(1);
+    expect((await copy.stopIn(CHANNEL, 'U1')).text).toBe('The log is followed no more.');
+  });
+
+  test('a click on a head whose follower died says that nobody follows here any more', async () => {
+    expect(await copy.stop('C1/dead', { channel: CHANNEL, ts: '1.0' }, 'U1')).toBeUndefined();
+    expect(edits.at(-1)).toMatch(/followed no more here/);
+    expect(stops.asked.has('C1/dead')).toBe(true);
+  });
+
+  test('ends when the bot is shut down, and its head says so before the bot is gone', async () => {
+    await begin();
+    const closed = copy.close();
+    await clock.advance(0);
+    await closed;
+    expect(edits.at(-1)).toMatch(/the bot was shut down/);
+  });
+
+  test('says why it cannot go on', async () => {
+    await begin();
+    broken = new Error('gone');
+    await clock.advance(5_000);
+    expect(inThread()).toEqual(['The log cannot be read.']);
+    expect(edits.at(-1)).toMatch(/could not be read any more/);
+  });
+
+  test('goes on once in a channel, and again after it could not begin', async () => {
+    slackIsAway = true;
+    await expect(copy.follow(ASKED, { channel: CHANNEL })).rejects.toThrow('Slack is away');
+    slackIsAway = false;
+    await begin();
+    expect((await copy.follow(ASKED, { channel: CHANNEL }))?.text).toMatch(/being followed in this channel already/);
+    expect(await copy.follow(ASKED, { channel: 'C2' })).toBeUndefined();
+  });
+});

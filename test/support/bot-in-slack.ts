@@ -1,0 +1,149 @@
+import { randomUUID } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import pino from 'pino';
+import { onTestFinished } from 'vitest';
+import { z } from 'zod';
+import { startLocalSlack } from '../../sandbox/slack/server.ts';
+import { createSlackApp } from '../../src/app/slack.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { settingPace } from '../../src/run/plan/pace-words.ts';
+import { readConfig } from '../../src/settings.ts';
+import { openControlTable } from '../../src/state/control-table.ts';
+import { createErrands } from '../../src/state/follow-ups.ts';
+import { createLease } from '../../src/state/lease.ts';
+import { createOutbox } from '../../src/state/outbox.ts';
+import { startDynalite } from './dynalite.ts';
+import { idleRescans } from './idle-rescans.ts';
+import { idleTableControl } from './idle-table-control.ts';
+import { createScriptedRunControl } from './scripted-run-control.ts';
+
+const MANIFEST = fileURLToPath(new URL('../../manifest.yml', import.meta.url));
+const messageSchema = z.looseObject({
+  ts: z.string(),
+  text: z.string(),
+  channelId: z.string(),
+  threadTs: z.string().optional(),
+  isBroadcast: z.boolean(),
+  onlyFor: z.string().optional(),
+  editedTs: z.string().optional(),
+  blocks: z.array(z.looseObject({ type: z.string() })),
+});
+export type SeenMessage = z.infer<typeof messageSchema>;
+const stateSchema = z.looseObject({
+  messages: z.array(messageSchema),
+  ephemerals: z.array(messageSchema),
+  views: z.record(z.string(), z.array(z.looseObject({ id: z.string() }))),
+  connections: z.array(z.looseObject({ leaving: z.boolean() })),
+});
+
+/** A local Slack, the control table in dynalite, and the real face of the bot over a scripted run. */
+export async function botInSlack(options: { settings?: Record<string, string> } = {}) {
+  const dynamo = await startDynalite();
+  onTestFinished(() => dynamo.stop());
+  const slack = await startLocalSlack({ port: 0, manifest: MANIFEST, rateLimits: 'off' });
+  onTestFinished(() => slack.close());
+  const runs = createScriptedRunControl();
+  const table = await openControlTable({ dynamodb: dynamo.client, tableName: 'control', clock: systemClock });
+  const outbox = createOutbox({ table, name: 'test' });
+
+  const logLines: string[] = [];
+  function face(changed: Record<string, string> = {}) {
+    const config = readConfig({
+      SLACK_BOT_TOKEN: slack.tokens.bot,
+      SLACK_APP_TOKEN: slack.tokens.app,
+      SLACK_API_URL: `${slack.url}/api/`,
+      SLACK_CHANNELS: 'C0TIMESHEET',
+      OPERATORS: 'U0OPERATOR',
+      APPROVERS: 'U0APPROVER',
+      MESSAGE_EDIT_SECONDS: '1',
+      PROGRESS_CRON: '0 0 1 1 *',
+      ...options.settings,
+      ...changed,
+    });
+    const logger = pino({ level: 'warn' }, { write: (line) => void logLines.push(line) });
+    return createSlackApp({
+      config,
+      runs,
+      tables: idleTableControl(),
+      rescans: idleRescans(runs),
+      pace: settingPace(config.PACE),
+      outbox,
+      afterwards: {
+        errands: createErrands({ table, name: 'test' }),
+        lease: createLease({
+          table,
+          name: 'afterwards',
+          holder: randomUUID(),
+          durationMs: config.LEASE_SECONDS,
+          clock: systemClock,
+        }),
+      },
+      clock: systemClock,
+      random: Math.random,
+      logger,
+    });
+  }
+  let app = face();
+  await app.start();
+  onTestFinished(() => app.stop());
+
+  async function post(path: string, body: unknown): Promise<Record<string, unknown>> {
+    const reply = await fetch(`${slack.url}/sandbox/${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    const answer = z.record(z.string(), z.unknown()).parse(await reply.json());
+    if (!reply.ok) throw new Error(`${path}: ${JSON.stringify(answer)}`);
+    return answer;
+  }
+  const state = async () => stateSchema.parse(await (await fetch(`${slack.url}/sandbox/state`)).json());
+
+  /** Waits until something holds. */
+  async function until<T>(look: () => Promise<T | undefined>, what: string, withinMs = 20_000): Promise<T> {
+    const end = Date.now() + withinMs;
+    for (;;) {
+      const found = await look();
+      if (found !== undefined) return found;
+      if (Date.now() > end)
+        throw new Error(`It never came to this: ${what}\n${JSON.stringify(await state(), null, 1)}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  return {
+    runs,
+    outbox,
+    url: slack.url,
+    state,
+    until,
+    command: (user: string, text: string, channel = 'timesheet-ocr') => post('command', { user, channel, text }),
+    click: (user: string, ts: string, actionId: string) => post('action', { user, ts, actionId }),
+    submit: (user: string, viewId: string, values: Record<string, string | null>) =>
+      post('submit', { user, viewId, values }),
+    world: (change: Record<string, unknown>) => post('slack-world', change),
+    disconnect: (reason: string) => post('disconnect', { reason }),
+    logged: (what: RegExp) => until(async () => logLines.find((line) => what.test(line)), `in the log: ${what}`),
+    message: (what: RegExp) =>
+      until(async () => (await state()).messages.find((message) => what.test(message.text)), `a message ${what}`),
+    ephemeral: (what: RegExp) =>
+      until(
+        async () => (await state()).ephemerals.find((message) => what.test(message.text)),
+        `only for them: ${what}`,
+      ),
+    async inChannel() {
+      return (await state()).messages.filter((message) => message.threadTs === undefined || message.isBroadcast);
+    },
+    stopFace: () => app.stop(),
+    async startFace(changed: Record<string, string> = {}) {
+      app = face(changed);
+      await app.start();
+    },
+  };
+}
+
+export type BotInSlack = Awaited<ReturnType<typeof botInSlack>>;
+
+/** The action ids of a message's buttons, in order. */
+export const buttonsOf = (message: Pick<SeenMessage, 'blocks'>): string[] =>
+  [...JSON.stringify(message.blocks).matchAll(/"action_id":"([^"]+)"/g)].map((match) => match[1] ?? '');
