@@ -7,4 +7,4 @@ RUN npm ci --omit=dev --ignore-scripts
 COPY src ./src
 USER node
 # exec form: SIGTERM reaches the bot itself, which leaves its run resumable
-CMD ["node", "--optimize-for-size", "--max-semi-space-size=4", "src/main.ts"]
+CMD ["node", "src/main.ts"]

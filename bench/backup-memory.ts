@@ -13,9 +13,9 @@ const local = {
   region: 'us-east-1',
   credentials: { accessKeyId: 'sandbox', secretAccessKey: 'sandbox' },
 };
-const place = { s3: new S3Client({ ...local, forcePathStyle: true }), bucket, prefix: `memory-${table}/` };
+const location = { s3: new S3Client({ ...local, forcePathStyle: true }), bucket, prefix: `memory-${table}/` };
 const dynamodb = new DynamoDBClient(local);
-const deps = { dynamodb, place, clock: systemClock, random: Math.random, jobs: memoryJobs() };
+const deps = { dynamodb, location, clock: systemClock, random: Math.random, jobs: memoryJobs() };
 const peak = (stage: string) => console.error(`${stage}: ${Math.round(process.resourceUsage().maxRSS / 1024)} MB`);
 peak('start');
 const { record } = await makeBackup(deps, { table, by: 'bench' });

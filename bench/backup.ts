@@ -84,8 +84,8 @@ async function round(
   suffix: '' | '_20ms',
   baselineItems: number,
 ): Promise<void> {
-  const place = { s3, bucket: BUCKET, prefix: `bench${suffix}/` };
-  const deps = { dynamodb, place, clock: systemClock, random: Math.random, jobs: memoryJobs() };
+  const location = { s3, bucket: BUCKET, prefix: `bench${suffix}/` };
+  const deps = { dynamodb, location, clock: systemClock, random: Math.random, jobs: memoryJobs() };
   const file = join(tmpdir(), `db_backup_bench_${process.pid}.json`);
   const compare = (name: string, oursSeconds: number, baseline: { items: number; seconds: number }, goal: string) => {
     const rate = ITEMS / oursSeconds;

@@ -5,7 +5,7 @@ import { createOcrFunction } from '../src/pipeline/invoke/ocr-function.ts';
 import { drive } from '../src/run/engines/local/engine.ts';
 import type { Drive, EnginePorts, EngineRules } from '../src/run/engines/local/engine-ports.ts';
 import { createLiveRun, type LiveRun, type RunRules } from '../src/run/engines/local/live-run.ts';
-import type { PaceWish } from '../src/run/model/types.ts';
+import type { PaceSetting } from '../src/run/model/types.ts';
 import { readManifest, readManifestIndex, writeManifest } from '../src/run/plan/manifest.ts';
 import { encodeCheckpoint } from '../src/run/store/checkpoint.ts';
 import { createRunStore } from '../src/run/store/run-store.ts';
@@ -18,14 +18,14 @@ const rules: RunRules & EngineRules = {
   breaker: { consecutive: 10, window: 20, percent: 50 },
   growth: { checkImages: 1_000_000_000, warnMs: 3_600_000, tripMs: 7_200_000 },
   warnings: { imagesPerMinute: 0, failurePercent: 100, throttlePercent: 100, growthMinutes: 600 },
-  pushbackLimit: 8,
+  throttleLimit: 8,
   checkpointOutcomes: 10,
   checkpointMs: 5_000,
   shutdownDrainMs: 0,
 };
 
-function liveRun(total: number, paceWish: PaceWish, maxInFlight: number): LiveRun {
-  const ceilingPerMinute = paceWish.kind === 'fixed' ? paceWish.perMinute : 1_000_000;
+function liveRun(total: number, paceSetting: PaceSetting, maxInFlight: number): LiveRun {
+  const ceilingPerMinute = paceSetting.kind === 'fixed' ? paceSetting.perMinute : 1_000_000;
   const now = systemClock.now();
   return createLiveRun(
     {
@@ -33,7 +33,7 @@ function liveRun(total: number, paceWish: PaceWish, maxInFlight: number): LiveRu
       total,
       startedBy: 'U1',
       startedAt: now,
-      paceWish,
+      paceSetting,
       ceilingPerMinute,
       maxInFlight,
       growthKind: 'probed',
@@ -49,7 +49,7 @@ const quietPorts: Omit<EnginePorts, 'invoke' | 'manifest' | 'append' | 'saveChec
   lookForGrowth: async () => ({ kind: 'probe', fresh: true }),
   halting: async () => {},
   holdsLease: () => true,
-  readFault: (error) => ({ reason: 'configuration', message: String(error), mend: 'Look at the benchmark.' }),
+  readFault: (error) => ({ reason: 'configuration', message: String(error), fix: 'Look at the benchmark.' }),
   emit: () => {},
   warn: (message, cause) => console.error(message, cause),
 };
@@ -125,9 +125,9 @@ export async function runManifestBenchmark(report: Report): Promise<void> {
   try {
     const s3 = createAwsClients().s3;
     async function peakOf(count: number): Promise<number> {
-      const place = { bucket: 'rescan-bot-control', prefix: `bench/${count}/` };
-      await writeManifest(s3, place, numbered(count));
-      const index = await readManifestIndex(s3, place);
+      const location = { bucket: 'rescan-bot-control', prefix: `bench/${count}/` };
+      await writeManifest(s3, location, numbered(count));
+      const index = await readManifestIndex(s3, location);
       globalThis.gc?.();
       let peak = 0;
       const timer = setInterval(() => {
@@ -137,7 +137,7 @@ export async function runManifestBenchmark(report: Report): Promise<void> {
       await completed(
         drive(run, rules, {
           ...quietPorts,
-          manifest: (from) => readManifest(s3, place, index, from),
+          manifest: (from) => readManifest(s3, location, index, from),
           invoke: async () => ({ reading: { kind: 'outcome', outcome: { kind: 'processed', entriesStored: 3 } } }),
           append: async ({ records }) => ({ ok: true, records }),
           saveCheckpoint: async (checkpoint) => void encodeCheckpoint(checkpoint),

@@ -18,7 +18,7 @@ async function diff([
   const local = { endpoint, region: 'us-east-1', credentials: { accessKeyId: 'sandbox', secretAccessKey: 'sandbox' } };
   const s3 = new S3Client({ ...local, forcePathStyle: true });
   const dynamodb = new DynamoDBClient(local);
-  const found = await diffWithBackup({ dynamodb, place: { s3, bucket, prefix } }, { table, backupId });
+  const found = await diffWithBackup({ dynamodb, location: { s3, bucket, prefix } }, { table, backupId });
   const { removed, changed, added } = found.totals;
   if (removed + changed !== Number(differing) || added > 0) throw new Error(`Found ${JSON.stringify(found.totals)}`);
   await found.dispose();
@@ -45,7 +45,7 @@ async function* journal(keys: number) {
               : { kind: 'processed', entriesStored: 1, resourceName: `Person ${index % 997}` },
           startedAt: 1_000_000,
           durationMs: 5,
-          pushbacks: 0,
+          throttles: 0,
         };
       }),
     };

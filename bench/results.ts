@@ -28,9 +28,9 @@ export async function runDiffBenchmark(report: Report): Promise<void> {
   try {
     const changed = async (table: string, items: number) => {
       await fill(dynamodb, table, items);
-      const place = { s3, bucket: BUCKET, prefix: `diff-${table}/` };
+      const location = { s3, bucket: BUCKET, prefix: `diff-${table}/` };
       const { record } = await makeBackup(
-        { dynamodb, place, clock: systemClock, random: Math.random },
+        { dynamodb, location, clock: systemClock, random: Math.random },
         { table, by: 'bench' },
       );
       // Of every 100 items one: a third of them removed, the others with other hours.

@@ -4,8 +4,6 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-/** As `npm start` has them: V8 gives memory back soon, so a run over a million images stays as small as one over a thousand. */
-const NODE_FLAGS = ['--optimize-for-size', '--max-semi-space-size=4'];
 /** Some seconds on a machine that has nothing else to do. */
 const UP_WITHIN_MS = 120_000;
 /** The bot drains for some seconds when it is told to stop; one that has not ended by then is killed. */
@@ -45,7 +43,7 @@ export function createBotProcess(options: {
   logPath: string;
   /** Whether the bot answers; `start` waits for it. */
   isUp: () => Promise<boolean>;
-  onEnded?: (how: string, lastWords: readonly string[]) => void;
+  onEnded?: (how: string, lastText: readonly string[]) => void;
 }): BotProcess {
   let child: ChildProcess | undefined;
   let ended: string | undefined;
@@ -71,7 +69,7 @@ export function createBotProcess(options: {
   }
 
   function spawned(): Promise<void> {
-    const started = spawn(process.execPath, [...NODE_FLAGS, MAIN], {
+    const started = spawn(process.execPath, [MAIN], {
       env: options.environment,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -93,8 +91,8 @@ export function createBotProcess(options: {
     // After `exit`, when all that it said has been read.
     started.once('close', () => {
       if (told) return;
-      const lastWords = words.split('\n').filter((line) => line !== '');
-      options.onEnded?.(ended ?? 'unknown', lastWords.slice(-MOST_LAST_WORDS));
+      const lastText = words.split('\n').filter((line) => line !== '');
+      options.onEnded?.(ended ?? 'unknown', lastText.slice(-MOST_LAST_WORDS));
     });
     return new Promise((resolve, reject) => {
       started.once('spawn', resolve);

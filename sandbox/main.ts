@@ -50,10 +50,10 @@ async function main(): Promise<void> {
     seedTable: values.empty ? 'empty' : 'full',
     environment: process.env,
     logPath,
-    onBotEnded(how, lastWords) {
+    onBotEnded(how, lastText) {
       if (isEnding) return;
       console.log(`\nThe bot ended (${how}); its log: ${logPath}`);
-      for (const line of lastWords) console.log(`  ${line}`);
+      for (const line of lastText) console.log(`  ${line}`);
       console.log('Start it again in the World pane of the page, or with POST /sandbox/bot {"do":"start"}.');
     },
   });
@@ -75,7 +75,7 @@ async function main(): Promise<void> {
   if (sandbox.page) console.log(`\nOpen in a browser   ${sandbox.page.url}\n`);
   if (sandbox.slack) console.log(`Local Slack   ${sandbox.slack.url}   (state: ${sandbox.slack.url}/sandbox/state)`);
   if (sandbox.aws) console.log(`Local AWS     ${sandbox.aws.url}   (world: ${sandbox.aws.url}/sandbox/world)`);
-  if (sandbox.bot) console.log(`The bot       ${botWords(sandbox.bot.status())}, log in ${logPath}`);
+  if (sandbox.bot) console.log(`The bot       ${botText(sandbox.bot.status())}, log in ${logPath}`);
   if (existsSync(sandbox.stopFile))
     console.log(`Note: the stop file ${sandbox.stopFile} exists, so no run will start.`);
   if (sandbox.slack && sandbox.bot) console.log(`\nOr without the page:\n${tryIt(sandbox.slack.url)}`);
@@ -83,7 +83,7 @@ async function main(): Promise<void> {
   console.log('\nEnd with Ctrl+C.');
 }
 
-const botWords = ({ running, pid }: BotStatus): string => (running ? `process ${pid}` : 'is not running');
+const botText = ({ running, pid }: BotStatus): string => (running ? `process ${pid}` : 'is not running');
 
 const tryIt = (url: string) => `  curl -s ${url}/sandbox/command -H 'content-type: application/json' \\
     -d '{"user":"operator","channel":"timesheet-ocr","text":"/rescan help"}'

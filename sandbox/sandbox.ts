@@ -21,7 +21,7 @@ export interface SandboxOptions {
   /** How long the app may take to acknowledge, and a trigger lives: Slack's 3,000 ms where not given. More, where the machine is busy. */
   readonly slackWaitsMs?: number;
   /** Hears how the bot ended by itself, and what it said last. */
-  readonly onBotEnded?: (how: string, lastWords: readonly string[]) => void;
+  readonly onBotEnded?: (how: string, lastText: readonly string[]) => void;
 }
 
 export interface Sandbox {

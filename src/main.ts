@@ -1,16 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { assembleRescans } from './app/checklist.ts';
+import { createChecklistParts } from './app/checklist.ts';
 import { assembleRuns } from './app/runs.ts';
 import { createSlackApp } from './app/slack.ts';
 import { systemClock } from './lib/clock.ts';
 import { createLogger, type Logger } from './lib/log.ts';
 import { createAwsClients, proveBucket } from './pipeline/aws.ts';
 import { FaultError } from './pipeline/fault.ts';
-import { settingPace } from './run/plan/pace-words.ts';
-import { type Config, ConfigError, readConfig } from './settings.ts';
+import { settingPace } from './run/plan/pace-setting.ts';
+import { readSettings, type Settings, SettingsError } from './settings.ts';
 import { ControlTableError, openControlTable } from './state/control-table.ts';
-import { createErrands } from './state/follow-ups.ts';
+import { createFollowUps } from './state/follow-ups.ts';
 import { createLease } from './state/lease.ts';
 import { createOutbox } from './state/outbox.ts';
 import { claimPipeline } from './state/pipeline-claim.ts';
@@ -21,42 +21,42 @@ const DRAIN_PART = 0.4;
 const AUDIT_MS = 2_000;
 
 /** Puts the parts together and starts them; answers with the function that stops them cleanly. */
-async function startBot(config: Config, logger: Logger): Promise<() => Promise<void>> {
+async function startBot(settings: Settings, logger: Logger): Promise<() => Promise<void>> {
   const clock = systemClock;
   const random = Math.random;
   const holder = `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`;
   const aws = createAwsClients();
-  const table = await openControlTable({ dynamodb: aws.dynamodb, tableName: config.CONTROL_TABLE, clock });
-  await proveBucket(aws.s3, config.CONTROL_BUCKET);
+  const table = await openControlTable({ dynamodb: aws.dynamodb, tableName: settings.CONTROL_TABLE, clock });
+  await proveBucket(aws.s3, settings.CONTROL_BUCKET);
   await claimPipeline({
     table,
-    tableName: config.CONTROL_TABLE,
+    tableName: settings.CONTROL_TABLE,
     s3: aws.s3,
-    bucket: config.CONTROL_BUCKET,
-    prefix: config.CONTROL_PREFIX,
-    pipeline: { imageBucket: config.IMAGE_BUCKET, ocrFunction: config.OCR_FUNCTION, table: config.TABLE },
+    bucket: settings.CONTROL_BUCKET,
+    prefix: settings.CONTROL_PREFIX,
+    pipeline: { imageBucket: settings.IMAGE_BUCKET, ocrFunction: settings.OCR_FUNCTION, table: settings.TABLE },
   });
   const runs = await assembleRuns({
-    config,
+    settings,
     aws,
     table,
     clock,
     random,
     logger,
     holder,
-    drainMs: config.SHUTDOWN_SECONDS * DRAIN_PART,
+    drainMs: settings.SHUTDOWN_SECONDS * DRAIN_PART,
   });
-  const pace = settingPace(config.PACE);
-  const rescans = assembleRescans({ config, aws, table, clock, random, logger, holder, runs, pace });
+  const pace = settingPace(settings.PACE);
+  const rescans = createChecklistParts({ settings, aws, table, clock, random, logger, holder, runs, pace });
   const { tables, steps, deploys, autopilot, audit } = rescans;
-  const outbox = createOutbox({ table, name: config.OCR_FUNCTION });
-  const name = config.OCR_FUNCTION;
-  const durationMs = config.LEASE_SECONDS;
+  const outbox = createOutbox({ table, name: settings.OCR_FUNCTION });
+  const name = settings.OCR_FUNCTION;
+  const durationMs = settings.LEASE_SECONDS;
   const afterwards = {
-    errands: createErrands({ table, name }),
+    followUps: createFollowUps({ table, name }),
     lease: createLease({ table, name: `afterwards#${name}`, holder, durationMs, clock, logger }),
   };
-  const slack = createSlackApp({ config, runs, tables, rescans, pace, outbox, afterwards, clock, random, logger });
+  const slack = createSlackApp({ settings, runs, tables, rescans, pace, outbox, afterwards, clock, random, logger });
   await slack.start();
   runs.standBy();
   tables.standBy();
@@ -64,7 +64,7 @@ async function startBot(config: Config, logger: Logger): Promise<() => Promise<v
   steps.standBy();
   autopilot.standBy();
   audit.note({ who: 'bot', what: `bot ${holder}`, outcome: 'is up' });
-  logger.info({ holder, channels: config.SLACK_CHANNELS }, 'rescan-bot is up');
+  logger.info({ holder, channels: settings.SLACK_CHANNELS }, 'rescan-bot is up');
   return async () => {
     // Side by side: a step of the autopilot that takes its time must not keep a run starting images.
     await Promise.all([autopilot.shutDown(), runs.shutDown(), tables.shutDown(), steps.shutDown(), deploys.shutDown()]);
@@ -75,12 +75,12 @@ async function startBot(config: Config, logger: Logger): Promise<() => Promise<v
 }
 
 async function main(): Promise<void> {
-  const config = readConfig(process.env);
-  const logger = createLogger(config.LOG_LEVEL);
+  const settings = readSettings(process.env);
+  const logger = createLogger(settings.LOG_LEVEL);
   // A dropped Socket Mode connection rejects outside of any promise of ours; it reconnects by itself. A run must go on.
   process.on('unhandledRejection', (error) => logger.error({ err: error }, 'a promise nobody waited for was rejected'));
   let stopping = false;
-  const starting = startBot(config, logger);
+  const starting = startBot(settings, logger);
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
     process.on(signal, () => {
       if (stopping) return;
@@ -90,7 +90,7 @@ async function main(): Promise<void> {
       setTimeout(() => {
         logger.error('something hangs: going down without waiting for it');
         process.exit(1);
-      }, config.SHUTDOWN_SECONDS);
+      }, settings.SHUTDOWN_SECONDS);
       starting
         .then((stop) => stop())
         .then(
@@ -105,11 +105,11 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  if (error instanceof ConfigError) {
+  if (error instanceof SettingsError) {
     console.error('rescan-bot cannot start. Nothing was done. These settings are missing or malformed:');
     for (const line of error.lines) console.error(`  ${line}`);
   } else if (error instanceof ControlTableError || error instanceof FaultError) {
-    console.error(`rescan-bot cannot start. Nothing was done.\n  ${error.fault.message}\n  ${error.fault.mend}`);
+    console.error(`rescan-bot cannot start. Nothing was done.\n  ${error.fault.message}\n  ${error.fault.fix}`);
   } else {
     console.error('rescan-bot cannot start:', error);
   }

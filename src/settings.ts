@@ -48,7 +48,7 @@ const slackIds = (kinds: string, pattern: RegExp) =>
   list.refine((ids) => ids.every((id) => pattern.test(id)), { error: kinds });
 const people = slackIds('Slack user ids (U…, W…) and user group ids (S…), separated by commas', /^[UWS][A-Z0-9]{2,}$/);
 
-const settings = {
+const shape = {
   // Slack
   SLACK_BOT_TOKEN: z.string().startsWith('xoxb-', { error: 'a bot token (xoxb-…)' }),
   SLACK_APP_TOKEN: z.string().startsWith('xapp-', { error: 'an app-level token (xapp-…) with connections:write' }),
@@ -79,7 +79,7 @@ const settings = {
   MODEL_ID: z.string().min(1).default('us.amazon.nova-lite-v1:0'),
 
   /** Fields that every rescan changes: a diff does not count them. `OCR*` is every name that begins so. */
-  DIFF_LEAVE_OUT: list.prefault(ALWAYS_CHANGING.join(',')),
+  DIFF_IGNORED_FIELDS: list.prefault(ALWAYS_CHANGING.join(',')),
   /** How many people a validation looks at, side by side with the backup. */
   VALIDATE_PEOPLE: number({ min: 1, max: 20 }).prefault('3'),
 
@@ -114,7 +114,7 @@ const settings = {
   /** The most images in flight at once, whatever the quotas say. */
   MAX_IN_FLIGHT: number({ min: 1, max: 5_000 }).prefault('200'),
   /** Pushbacks of one image before it counts as a THROTTLING_ERROR. */
-  PUSHBACK_LIMIT: number({ min: 1, max: 100 }).prefault('8'),
+  THROTTLE_LIMIT: number({ min: 1, max: 100 }).prefault('8'),
   /** Cost of an image until this pipeline has told, USD. 0: no forecast. */
   COST_PER_IMAGE_USD: number({ min: 0, max: 100, whole: false }).prefault('0'),
   /** Records that an image leaves, for what the table must take where its capacity is provisioned (runbook: 3). */
@@ -176,27 +176,31 @@ const settings = {
     .default('info'),
 };
 
-const schema = z.object(settings);
+const schema = z.object(shape);
 
-export type Config = z.infer<typeof schema>;
+export type Settings = z.infer<typeof schema>;
 
 /** Settings that each may hold what they hold, but not together. Asked also where others are malformed, so that all are listed at once. */
 function contradictions(
-  config: { [Name in keyof Config]?: Config[Name] | undefined },
+  settings: { [Name in keyof Settings]?: Settings[Name] | undefined },
 ): [name: string, wanted: string][] {
   const found: [string, string][] = [];
-  if ((config.GROWTH_TRIP_MINUTES ?? 0) < (config.GROWTH_WARN_MINUTES ?? 0))
+  if ((settings.GROWTH_TRIP_MINUTES ?? 0) < (settings.GROWTH_WARN_MINUTES ?? 0))
     found.push(['GROWTH_TRIP_MINUTES', 'no less than GROWTH_WARN_MINUTES']);
-  if (config.CONTROL_BUCKET !== undefined && config.CONTROL_BUCKET === config.IMAGE_BUCKET && !config.CONTROL_PREFIX)
+  if (
+    settings.CONTROL_BUCKET !== undefined &&
+    settings.CONTROL_BUCKET === settings.IMAGE_BUCKET &&
+    !settings.CONTROL_PREFIX
+  )
     found.push(['CONTROL_PREFIX', 'a prefix such as rescan-bot/, as CONTROL_BUCKET is the bucket of the images']);
-  if (config.CONTROL_TABLE !== undefined && config.CONTROL_TABLE === config.TABLE)
+  if (settings.CONTROL_TABLE !== undefined && settings.CONTROL_TABLE === settings.TABLE)
     found.push(['CONTROL_TABLE', 'another table than TABLE']);
   return found;
 }
 
 /** Thrown by `readConfig`: one line for each variable that is missing or malformed. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
+export class SettingsError extends Error {
+  override readonly name = 'SettingsError';
   readonly lines: readonly string[];
   constructor(lines: readonly string[]) {
     super(lines.join('\n'));
@@ -211,9 +215,9 @@ const shown = (name: string, value: string) => (secret(name) ? `${value.slice(0,
  * Reads all settings from the environment. An empty variable counts as not set. Durations come out in ms.
  * @throws ConfigError with all problems at once, each naming the variable, what it holds and what it may hold.
  */
-export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
+export function readSettings(environment: Readonly<Record<string, string | undefined>>): Settings {
   const given = Object.fromEntries(
-    Object.keys(settings).flatMap((name) => {
+    Object.keys(shape).flatMap((name) => {
       const value = environment[name]?.trim();
       return value === undefined || value === '' ? [] : [[name, value]];
     }),
@@ -232,7 +236,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   const sound = Object.fromEntries(Object.entries(given).filter(([name]) => !lines.has(name)));
   for (const [name, wanted] of contradictions(schema.partial().parse(sound))) refuse(name, wanted);
   if (result.success && lines.size === 0) return result.data;
-  throw new ConfigError([...lines.values()]);
+  throw new SettingsError([...lines.values()]);
 }
 
 /** What the required variables must hold; the others have defaults. */

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { ConfigError, readConfig } from '../src/settings.ts';
+import { readSettings, SettingsError } from '../src/settings.ts';
 
 const needed = { SLACK_BOT_TOKEN: 'xoxb-1', SLACK_APP_TOKEN: 'xapp-1', SLACK_CHANNELS: 'C01' };
 const linesOf = (environment: Record<string, string>): readonly string[] => {
   try {
-    readConfig(environment);
+    readSettings(environment);
   } catch (error) {
-    if (error instanceof ConfigError) return error.lines;
+    if (error instanceof SettingsError) return error.lines;
     throw error;
   }
   return [];
@@ -14,7 +14,7 @@ const linesOf = (environment: Record<string, string>): readonly string[] => {
 
 describe('settings', () => {
   test('the runbook and the pipeline are the defaults', () => {
-    expect(readConfig(needed)).toMatchObject({
+    expect(readSettings(needed)).toMatchObject({
       IMAGE_BUCKET: 'timesheetocr-input-dev-016164185850',
       OCR_FUNCTION: 'TimesheetOCR-ocr-dev',
       TABLE: 'TimesheetOCR-dev',
@@ -74,7 +74,7 @@ describe('settings', () => {
 
   test('durations are handed on in milliseconds', () => {
     expect(
-      readConfig({ ...needed, GROWTH_WARN_MINUTES: '0.1', GROWTH_TRIP_MINUTES: '0.2', LEASE_SECONDS: '2' }),
+      readSettings({ ...needed, GROWTH_WARN_MINUTES: '0.1', GROWTH_TRIP_MINUTES: '0.2', LEASE_SECONDS: '2' }),
     ).toMatchObject({
       GROWTH_WARN_MINUTES: 6_000,
       GROWTH_TRIP_MINUTES: 12_000,

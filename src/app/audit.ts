@@ -3,24 +3,24 @@ import { type AuditKeeper, createAuditKeeper } from '../checklist/audit/audit-ke
 import { type AuditLog, createAuditLog } from '../checklist/audit/audit-log.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { AwsClients } from '../pipeline/aws.ts';
-import type { Config } from '../settings.ts';
+import type { Settings } from '../settings.ts';
 import type { ControlTable } from '../state/control-table.ts';
 
 /** The audit of the pipeline: what is on record of it, and the way in. */
 export type Audit = Omit<AuditLog, 'append'> & AuditKeeper;
 
 export function assembleAudit(parts: {
-  readonly config: Config;
+  readonly settings: Settings;
   readonly aws: AwsClients;
   readonly table: ControlTable;
   readonly clock: Clock;
   readonly warn: (message: string, cause: unknown) => void;
 }): Audit {
-  const { config, aws, table, clock, warn } = parts;
-  const name = config.OCR_FUNCTION;
+  const { settings, aws, table, clock, warn } = parts;
+  const name = settings.OCR_FUNCTION;
   const anchors = createAuditAnchors(aws.s3, {
-    bucket: config.CONTROL_BUCKET,
-    prefix: `${config.CONTROL_PREFIX}audit/${encodeURIComponent(name)}/`,
+    bucket: settings.CONTROL_BUCKET,
+    prefix: `${settings.CONTROL_PREFIX}audit/${encodeURIComponent(name)}/`,
   });
   const log = createAuditLog(table, name, { anchors, warn });
   const keeper = createAuditKeeper({ append: log.append, anchor: anchors.put, clock, warn });

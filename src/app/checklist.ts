@@ -20,7 +20,7 @@ import { createJobRecord } from '../checklist/table-jobs/job-record.ts';
 import { createTableSteps, type TableSteps } from '../checklist/table-jobs/table-steps.ts';
 import type { Clock, Random } from '../lib/clock.ts';
 import type { Logger } from '../lib/log.ts';
-import { type AwsClients, createInvokeClient, foreseenOr } from '../pipeline/aws.ts';
+import { type AwsClients, createInvokeClient, expectedFaultOr } from '../pipeline/aws.ts';
 import { listImages } from '../pipeline/images.ts';
 import { codeIdentity, createOcrFunction, describeFunction } from '../pipeline/invoke/ocr-function.ts';
 import { readAllQuotas } from '../pipeline/limits/quotas.ts';
@@ -30,10 +30,10 @@ import { lookBeforeRollback, planDeploy } from '../pipeline/package/function-pac
 import { carryOutDeploy, carryOutRollback, type DeployStage } from '../pipeline/package/function-update.ts';
 import { countRecords, describeTable } from '../pipeline/table/table.ts';
 import type { RunControl } from '../run/model/run-control.ts';
-import type { PaceWish } from '../run/model/types.ts';
+import type { PaceSetting } from '../run/model/types.ts';
 import { readLatestExperience } from '../run/plan/past-runs.ts';
 import { createRunStore } from '../run/store/run-store.ts';
-import type { Config } from '../settings.ts';
+import type { Settings } from '../settings.ts';
 import type { ControlTable } from '../state/control-table.ts';
 import { createLease } from '../state/lease.ts';
 import { type Audit, assembleAudit } from './audit.ts';
@@ -45,8 +45,8 @@ const MEGABYTE = 1024 * 1024;
 /** How much longer than the function itself the bot waits for its reply, ms. */
 const BEYOND_FUNCTION_TIMEOUT_MS = 30_000;
 
-export interface RescansParts {
-  readonly config: Config;
+export interface ChecklistPorts {
+  readonly settings: Settings;
   readonly aws: AwsClients;
   readonly table: ControlTable;
   readonly clock: Clock;
@@ -54,11 +54,11 @@ export interface RescansParts {
   readonly logger: Logger;
   readonly holder: string;
   readonly runs: RunControl;
-  readonly pace: PaceWish;
+  readonly pace: PaceSetting;
 }
 
 /** Everything a rescan is made of, besides its runs. */
-export interface Rescans extends ResultParts {
+export interface ChecklistParts extends ResultParts {
   readonly tables: TableSteps;
   readonly checklist: Checklist;
   /** Hears when a step, a proof or an override changes. */
@@ -71,10 +71,10 @@ export interface Rescans extends ResultParts {
 }
 
 /** The steps of a rescan on the pipeline that the settings name, on real AWS clients. */
-export function assembleRescans(parts: RescansParts): Rescans {
-  const { config, aws, table, clock, random, logger, runs } = parts;
-  const name = config.OCR_FUNCTION;
-  const place = { s3: aws.s3, bucket: config.CONTROL_BUCKET, prefix: `${config.CONTROL_PREFIX}backups/` };
+export function createChecklistParts(parts: ChecklistPorts): ChecklistParts {
+  const { settings, aws, table, clock, random, logger, runs } = parts;
+  const name = settings.OCR_FUNCTION;
+  const location = { s3: aws.s3, bucket: settings.CONTROL_BUCKET, prefix: `${settings.CONTROL_PREFIX}backups/` };
   const warn = (message: string, cause: unknown) => logger.warn({ err: cause }, message);
   // The lease of the runs, held under another name: a run and other work on the pipeline exclude each other.
   const leaseAs = (part: string, of = name) =>
@@ -82,12 +82,12 @@ export function assembleRescans(parts: RescansParts): Rescans {
       table,
       name: of,
       holder: `${parts.holder}/${part}`,
-      durationMs: config.LEASE_SECONDS,
+      durationMs: settings.LEASE_SECONDS,
       clock,
       logger,
     });
   const stopFileExists = () =>
-    access(config.STOP_FILE).then(
+    access(settings.STOP_FILE).then(
       () => true,
       () => false,
     );
@@ -96,40 +96,40 @@ export function assembleRescans(parts: RescansParts): Rescans {
     const run = await runs.current();
     return run?.state.kind === 'running' ? run.runId : undefined;
   };
-  const faultOfTable = (error: unknown) => foreseenOr(error, config.TABLE);
-  const faultOfFunction = (error: unknown) => foreseenOr(error, name);
+  const faultOfTable = (error: unknown) => expectedFaultOr(error, settings.TABLE);
+  const faultOfFunction = (error: unknown) => expectedFaultOr(error, name);
   const { store, watch: watchChecklist } = watchStore(createChecklistStore(table, name));
-  const audit = assembleAudit({ config, aws, table, clock, warn });
+  const audit = assembleAudit({ settings, aws, table, clock, warn });
 
   const readReport = async () => {
-    const about = { functionName: name, modelId: config.MODEL_ID, tableName: config.TABLE };
+    const about = { functionName: name, modelId: settings.MODEL_ID, tableName: settings.TABLE };
     const [reading, experience] = await Promise.all([
       readAllQuotas(aws, about),
       readLatestExperience(createRunStore(table, name)),
     ]);
-    const settings = plannerSettings(config);
-    return judgeQuotas(reading, settings, experience?.secondsPerImage ?? settings.secondsPerImage / 1000);
+    const planner = plannerSettings(settings);
+    return judgeQuotas(reading, planner, experience?.secondsPerImage ?? planner.secondsPerImage / 1000);
   };
   const checklist = createChecklist({
     store,
     clock,
     rules: {
-      maxBackupAgeMs: config.BACKUP_MAX_AGE_HOURS,
-      maxDifference: config.FLUSH_MAX_DIFFERENCE,
-      maxSampleAgeMs: config.SAMPLE_MAX_AGE_HOURS,
-      sampleImages: config.SAMPLE_IMAGES,
-      autoResume: config.AUTO_RESUME,
+      maxBackupAgeMs: settings.BACKUP_MAX_AGE_HOURS,
+      maxDifference: settings.FLUSH_MAX_DIFFERENCE,
+      maxSampleAgeMs: settings.SAMPLE_MAX_AGE_HOURS,
+      sampleImages: settings.SAMPLE_IMAGES,
+      autoResume: settings.AUTO_RESUME,
     },
     codeSha256,
     async lastBackup() {
-      const { arn } = await describeTable(aws.dynamodb, config.TABLE);
-      const backup = lastVerified(await listBackups(place), arn);
+      const { arn } = await describeTable(aws.dynamodb, settings.TABLE);
+      const backup = lastVerified(await listBackups(location), arn);
       return backup && { id: backup.id, startedAt: backup.startedAt, records: backup.counts.total };
     },
     async countRecords() {
-      const { approximateBytes } = await describeTable(aws.dynamodb, config.TABLE);
-      return approximateBytes <= config.GROWTH_COUNT_MAX_MB * MEGABYTE
-        ? countRecords(aws.dynamodb, config.TABLE)
+      const { approximateBytes } = await describeTable(aws.dynamodb, settings.TABLE);
+      return approximateBytes <= settings.GROWTH_COUNT_MAX_MB * MEGABYTE
+        ? countRecords(aws.dynamodb, settings.TABLE)
         : 'not-counted';
     },
     blockingQuotas: async () => (await readReport()).blocking.map(({ limit }) => limit),
@@ -145,27 +145,27 @@ export function assembleRescans(parts: RescansParts): Rescans {
   const tables: TableSteps = createTableSteps({
     dynamodb: aws.dynamodb,
     lambda: aws.lambda,
-    place,
+    location,
     clock,
     random,
     jobs: controlTableJobs(table),
     record: createJobRecord(table, name),
     lease: leaseAs('table'),
     approvals: createApprovalStore(table, name),
-    table: config.TABLE,
+    table: settings.TABLE,
     functionName: name,
     functionTimeoutMs: async () => (await describeFunction(aws.lambda, name)).timeoutMs,
     codeSha256,
     activeRun,
-    policy: config.APPROVAL_POLICY,
-    approvalMs: config.APPROVAL_MINUTES,
-    maxBackupAgeMs: config.BACKUP_MAX_AGE_HOURS,
-    maxDifference: config.FLUSH_MAX_DIFFERENCE,
-    gate: (step) => checklist.gate(step),
+    policy: settings.APPROVAL_POLICY,
+    approvalMs: settings.APPROVAL_MINUTES,
+    maxBackupAgeMs: settings.BACKUP_MAX_AGE_HOURS,
+    maxDifference: settings.FLUSH_MAX_DIFFERENCE,
+    preconditions: (step) => checklist.preconditions(step),
     checklist,
     audit,
     noteDone: (job, result) => checklist.noteDone(job, result),
-    stopFile: config.STOP_FILE,
+    stopFile: settings.STOP_FILE,
     stopFileExists,
     readFault: faultOfTable,
     warn,
@@ -179,8 +179,8 @@ export function assembleRescans(parts: RescansParts): Rescans {
       const ocr = createOcrFunction({
         client,
         functionName: name,
-        bucket: config.IMAGE_BUCKET,
-        keyEncoding: config.KEY_ENCODING,
+        bucket: settings.IMAGE_BUCKET,
+        keyEncoding: settings.KEY_ENCODING,
       });
       return await ocr.invoke(imageKey);
     } finally {
@@ -195,12 +195,12 @@ export function assembleRescans(parts: RescansParts): Rescans {
     lease: leaseAs('function'),
     activeRun,
     currentJob: () => tables.current(),
-    stopFile: config.STOP_FILE,
+    stopFile: settings.STOP_FILE,
     stopFileExists,
   };
   const steps = createFunctionSteps({
     checklist,
-    sampleImages: config.SAMPLE_IMAGES,
+    sampleImages: settings.SAMPLE_IMAGES,
     readReport,
     exclusive,
     codeSha256,
@@ -210,7 +210,7 @@ export function assembleRescans(parts: RescansParts): Rescans {
       clock,
       uniqueName: () => `${new Date(clock.now()).toISOString().replace(/[^0-9]/g, '')}-${randomUUID().slice(0, 8)}`,
       invoke,
-      ...lookForFailure(aws.dynamodb, { table: config.TABLE, mostBytes: config.GROWTH_COUNT_MAX_MB * MEGABYTE }),
+      ...lookForFailure(aws.dynamodb, { table: settings.TABLE, mostBytes: settings.GROWTH_COUNT_MAX_MB * MEGABYTE }),
       readLog: lookInLog(aws.logs, async () => {
         const facts = await describeFunction(aws.lambda, name);
         return facts.logGroup ?? logGroupOf(facts.name);
@@ -224,29 +224,29 @@ export function assembleRescans(parts: RescansParts): Rescans {
       invoke,
       listImages: () =>
         listImages(aws.s3, {
-          bucket: config.IMAGE_BUCKET,
-          extensions: config.IMAGE_EXTENSIONS,
-          excludedPrefixes: config.EXCLUDED_PREFIXES,
+          bucket: settings.IMAGE_BUCKET,
+          extensions: settings.IMAGE_EXTENSIONS,
+          excludedPrefixes: settings.EXCLUDED_PREFIXES,
         }),
     },
   });
-  const packages = { s3: aws.s3, bucket: config.CONTROL_BUCKET, prefix: `${config.CONTROL_PREFIX}packages/` };
-  const updating = { lambda: aws.lambda, place: packages, clock };
+  const packages = { s3: aws.s3, bucket: settings.CONTROL_BUCKET, prefix: `${settings.CONTROL_PREFIX}packages/` };
+  const updating = { lambda: aws.lambda, location: packages, clock };
   const deploys = createDeploys({
     store: createDeployStore(table, name),
     clock,
     checklist,
     exclusive: { ...exclusive, lease: leaseAs('deploy') },
     async plan(given) {
-      const [{ keys }, modules] = await Promise.all([describeTable(aws.dynamodb, config.TABLE), readModuleSources()]);
+      const [{ keys }, modules] = await Promise.all([describeTable(aws.dynamodb, settings.TABLE), readModuleSources()]);
       return planDeploy(
-        { lambda: aws.lambda, place: packages, modules },
+        { lambda: aws.lambda, location: packages, modules },
         {
           functionName: name,
-          tableName: config.TABLE,
+          tableName: settings.TABLE,
           tableKeys: keys,
-          keyEncoding: config.KEY_ENCODING,
-          modelId: config.MODEL_ID,
+          keyEncoding: settings.KEY_ENCODING,
+          modelId: settings.MODEL_ID,
           ...(given ? { given } : {}),
         },
       );
@@ -261,10 +261,10 @@ export function assembleRescans(parts: RescansParts): Rescans {
   });
   const starts = createStartControl(runs, checklist, audit);
   const resultParts = assembleResults({
-    config,
+    settings,
     aws,
     table,
-    place,
+    location,
     clock,
     random,
     runs,
@@ -318,8 +318,8 @@ export function assembleRescans(parts: RescansParts): Rescans {
       return expected.ok ? expected : { ok: false, refusal: { reason: 'start', refusal: expected.refusal } };
     },
     pace: parts.pace,
-    canary: { images: config.CANARY_IMAGES, percent: config.CANARY_PERCENT },
-    stopFile: config.STOP_FILE,
+    canary: { images: settings.CANARY_IMAGES, percent: settings.CANARY_PERCENT },
+    stopFile: settings.STOP_FILE,
     stopFileExists,
     readFault: faultOfFunction,
     warn,

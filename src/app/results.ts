@@ -1,12 +1,12 @@
 import { HeadObjectCommand, NotFound } from '@aws-sdk/client-s3';
-import type { BackupPlace } from '../backup/bucket/place.ts';
+import type { BackupLocation } from '../backup/bucket/place.ts';
 import type { ResultControl } from '../checklist/contracts/result-control.ts';
 import type { ChecklistStore } from '../checklist/model/checklist-store.ts';
 import { createDiagnoses, type DiagnoseControl } from '../checklist/results/diagnoses.ts';
 import { createResults } from '../checklist/results/results.ts';
 import type { StartControl } from '../checklist/steps/start-control.ts';
 import type { Clock, Random } from '../lib/clock.ts';
-import { type AwsClients, asFaultError, foreseenOr } from '../pipeline/aws.ts';
+import { type AwsClients, asFaultError, expectedFaultOr } from '../pipeline/aws.ts';
 import { imageTest, type ListedImage, listImages } from '../pipeline/images.ts';
 import { describeFunction } from '../pipeline/invoke/ocr-function.ts';
 import { readMetrics } from '../pipeline/limits/metrics.ts';
@@ -14,9 +14,9 @@ import { readAllQuotas } from '../pipeline/limits/quotas.ts';
 import { findLines, followLines, type LogLine, type LogWindow, logGroupOf } from '../pipeline/logs/logs.ts';
 import { describeTable } from '../pipeline/table/table.ts';
 import type { RunControl } from '../run/model/run-control.ts';
-import { type ManifestPlace, readManifest, readManifestIndex } from '../run/plan/manifest.ts';
+import { type ManifestLocation, readManifest, readManifestIndex } from '../run/plan/manifest.ts';
 import { createRunStore } from '../run/store/run-store.ts';
-import type { Config } from '../settings.ts';
+import type { Settings } from '../settings.ts';
 import type { ControlTable } from '../state/control-table.ts';
 import { createStops, type Stops } from '../state/stops.ts';
 
@@ -38,10 +38,10 @@ const FOLLOW_EVERY_MS = 2_000;
 
 /** What tells what came of a rescan, on real AWS clients. */
 export function assembleResults(parts: {
-  readonly config: Config;
+  readonly settings: Settings;
   readonly aws: AwsClients;
   readonly table: ControlTable;
-  readonly place: BackupPlace;
+  readonly location: BackupLocation;
   readonly clock: Clock;
   readonly random: Random;
   readonly runs: Pick<RunControl, 'current' | 'read'>;
@@ -49,17 +49,17 @@ export function assembleResults(parts: {
   readonly checklists: Pick<ChecklistStore, 'list' | 'steps' | 'setStep'>;
   readonly warn: (message: string, cause: unknown) => void;
 }): ResultParts {
-  const { config, aws, clock, random, warn } = parts;
-  const { OCR_FUNCTION: functionName, MODEL_ID: modelId, TABLE: table, IMAGE_BUCKET: bucket } = config;
-  const manifestPlace = (runId: string): ManifestPlace => ({
-    bucket: config.CONTROL_BUCKET,
-    prefix: `${config.CONTROL_PREFIX}runs/${runId}/manifest/`,
+  const { settings, aws, clock, random, warn } = parts;
+  const { OCR_FUNCTION: functionName, MODEL_ID: modelId, TABLE: table, IMAGE_BUCKET: bucket } = settings;
+  const manifestPlace = (runId: string): ManifestLocation => ({
+    bucket: settings.CONTROL_BUCKET,
+    prefix: `${settings.CONTROL_PREFIX}runs/${runId}/manifest/`,
   });
-  const imageFilter = { bucket, extensions: config.IMAGE_EXTENSIONS, excludedPrefixes: config.EXCLUDED_PREFIXES };
+  const imageFilter = { bucket, extensions: settings.IMAGE_EXTENSIONS, excludedPrefixes: settings.EXCLUDED_PREFIXES };
   const isImage = imageTest(imageFilter);
   const results = createResults({
     dynamodb: aws.dynamodb,
-    place: parts.place,
+    location: parts.location,
     table,
     bucket,
     clock,
@@ -83,9 +83,9 @@ export function assembleResults(parts: {
     },
     starts: parts.starts,
     checklists: parts.checklists,
-    leaveOut: config.DIFF_LEAVE_OUT,
-    samplePeople: config.VALIDATE_PEOPLE,
-    readFault: (error) => foreseenOr(error, table),
+    leaveOut: settings.DIFF_IGNORED_FIELDS,
+    samplePeople: settings.VALIDATE_PEOPLE,
+    readFault: (error) => expectedFaultOr(error, table),
     warn,
   });
   let known: string | undefined;
@@ -131,7 +131,7 @@ export function assembleResults(parts: {
     },
     region: () => aws.cloudwatch.config.region(),
     functionName,
-    readFault: (error) => foreseenOr(error, functionName),
+    readFault: (error) => expectedFaultOr(error, functionName),
   });
   return { results, diagnoses, functionLog };
 }

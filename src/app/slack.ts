@@ -4,8 +4,8 @@ import type { TableControl } from '../checklist/contracts/table-control.ts';
 import type { Clock, Random } from '../lib/clock.ts';
 import type { Logger } from '../lib/log.ts';
 import type { RunControl } from '../run/model/run-control.ts';
-import type { PaceWish, RunSnapshot } from '../run/model/types.ts';
-import type { Config } from '../settings.ts';
+import type { PaceSetting, RunSnapshot } from '../run/model/types.ts';
+import type { Settings } from '../settings.ts';
 import { actionTable } from '../slack/actions/table.ts';
 import { createChat, patientChat } from '../slack/client/chat.ts';
 import { clientOptions, createClients, slackLogger } from '../slack/client/clients.ts';
@@ -16,21 +16,21 @@ import { createFileUpload } from '../slack/client/file-upload.ts';
 import { createReceiver } from '../slack/client/socket.ts';
 import { commandTable } from '../slack/commands/table.ts';
 import { createAlertDelivery } from '../slack/delivery/alert-delivery.ts';
-import { createBoard } from '../slack/delivery/live-message.ts';
-import { placesById, rememberPlaces } from '../slack/delivery/message-locations.ts';
+import { createLiveMessage } from '../slack/delivery/live-message.ts';
+import { locationsById, rememberLocations } from '../slack/delivery/message-locations.ts';
 import { postWithPictures } from '../slack/delivery/pictures.ts';
 import { createRunLinks } from '../slack/delivery/run-links.ts';
 import { createDeployForms } from '../slack/forms/deploy-forms.ts';
 import { createModals } from '../slack/forms/modals.ts';
-import { createPutBackForm } from '../slack/forms/restore-rows-form.ts';
+import { createRestoreRowsForm } from '../slack/forms/restore-rows-form.ts';
 import { viewTable } from '../slack/forms/table.ts';
 import { createTableForms } from '../slack/forms/table-forms.ts';
 import { gatherHome } from '../slack/home/gather-home.ts';
 import { createHome } from '../slack/home/home.ts';
 import { homeView } from '../slack/home/home-view.ts';
-import { createStanding } from '../slack/intake/approver-check.ts';
-import { createPresenceCheck, silentChannels } from '../slack/intake/channel-membership.ts';
-import { createSeen } from '../slack/intake/deduplicate.ts';
+import { createApproverCheck } from '../slack/intake/approver-check.ts';
+import { createMembershipCheck, silentChannels } from '../slack/intake/channel-membership.ts';
+import { createDeduplicator } from '../slack/intake/deduplicate.ts';
 import { createIntake } from '../slack/intake/dispatch.ts';
 import { listen } from '../slack/intake/listen.ts';
 import { createPermissions } from '../slack/intake/permissions.ts';
@@ -39,19 +39,19 @@ import { viewWithinLimits } from '../slack/messages/kit/view-limits.ts';
 import { runMessage } from '../slack/messages/run/run-message.ts';
 import { beginSteps } from '../slack/requests/begin-steps.ts';
 import { exportAudit } from '../slack/requests/export-audit.ts';
-import { createLogDeeds, logRefusal } from '../slack/requests/log-requests.ts';
+import { createLogRequests, logRefusal } from '../slack/requests/log-requests.ts';
 import { createResultFiles } from '../slack/requests/result-files.ts';
-import { createResultDeeds } from '../slack/requests/result-requests.ts';
-import { createRunDeeds } from '../slack/requests/run-requests.ts';
+import { createResultRequests } from '../slack/requests/result-requests.ts';
+import { createRunRequests } from '../slack/requests/run-requests.ts';
 import { createAutopilotThread, renderAutopilot, type ShownAutopilot } from '../slack/threads/autopilot-thread.ts';
 import { createLogFollowing } from '../slack/threads/log-follow.ts';
-import { createRunAftermath } from '../slack/threads/run-follow-ups.ts';
+import { createRunFollowUps } from '../slack/threads/run-follow-ups.ts';
 import { createRunThread } from '../slack/threads/run-thread.ts';
 import { createTableThread, renderJob, type ShownJob, type TableThread } from '../slack/threads/table-thread.ts';
-import type { Errands } from '../state/follow-ups.ts';
+import type { FollowUps } from '../state/follow-ups.ts';
 import type { Lease } from '../state/lease.ts';
 import type { Outbox } from '../state/outbox.ts';
-import type { Rescans } from './checklist.ts';
+import type { ChecklistParts } from './checklist.ts';
 
 export interface SlackApp {
   /**
@@ -69,92 +69,97 @@ const HOME_EVERY_MS = 10_000;
 
 /** The Slack face of the bot: shows the runs and hands on what people ask for. */
 export function createSlackApp(ports: {
-  config: Config;
+  settings: Settings;
   runs: RunControl;
   tables: TableControl;
-  rescans: Omit<Rescans, 'tables'>;
+  rescans: Omit<ChecklistParts, 'tables'>;
   /** The pace where none is said. */
-  pace: PaceWish;
+  pace: PaceSetting;
   outbox: Outbox;
   /** What is to be told after a run, and the right to tell it. */
-  afterwards: { readonly errands: Errands; readonly lease: Lease };
+  afterwards: { readonly followUps: FollowUps; readonly lease: Lease };
   clock: Clock;
   random: Random;
   logger: Logger;
 }): SlackApp {
-  const { config, runs, tables, rescans, pace, outbox, afterwards, clock, random } = ports;
+  const { settings, runs, tables, rescans, pace, outbox, afterwards, clock, random } = ports;
   const { checklist, starts, steps, deploys, autopilot, audit, results, diagnoses, functionLog } = rescans;
-  const logger = ports.logger.child({ room: 'slack' });
-  const onTrouble = (error: unknown, message: string) => logger.warn({ err: error }, message);
+  const logger = ports.logger.child({ component: 'slack' });
+  const onError = (error: unknown, message: string) => logger.warn({ err: error }, message);
   const closing = new AbortController();
 
-  const clients = createClients(config, logger);
+  const clients = createClients(settings, logger);
   const answers = patientChat(createChat(clients.answers), clock);
   const progress = createChat(clients.progress);
-  const runPlaceOf = rememberPlaces(runs);
-  const placeOf = placesById({ runPlaceOf, autopilot, tables, jobPlaceOf: (id) => tableThread.placeOf(id) });
+  const runLocationOf = rememberLocations(runs);
+  const locationOf = locationsById({
+    runLocationOf,
+    autopilot,
+    tables,
+    jobLocationOf: (id) => tableThread.locationOf(id),
+  });
 
   const permissions = createPermissions({
-    operators: config.OPERATORS,
-    approvers: config.APPROVERS,
+    operators: settings.OPERATORS,
+    approvers: settings.APPROVERS,
     clock,
     async membersOf(group) {
       const reply = await clients.lookups.usergroups.users.list({ usergroup: group });
       return reply.users ?? [];
     },
   });
-  const presence = createPresenceCheck({
+  const presence = createMembershipCheck({
     readChannel: async (channel) => (await clients.lookups.conversations.info({ channel })).channel,
     clock,
-    onTrouble,
+    onError,
   });
-  const board = createBoard<RunSnapshot>({
+  const liveMessage = createLiveMessage<RunSnapshot>({
     edit: progress.edit,
-    placeOf,
+    locationOf,
     render: (run) => runMessage(run),
     clock,
-    everyMs: config.MESSAGE_EDIT_SECONDS,
-    onTrouble: (error) => logger.debug({ err: error }, 'the message of a run was not edited'),
+    everyMs: settings.MESSAGE_EDIT_SECONDS,
+    onError: (error) => logger.debug({ err: error }, 'the message of a run was not edited'),
   });
   const alerts = createAlertDelivery({
     outbox,
     chat: createChat(clients.alerts),
-    placeOf,
-    homeChannel: config.SLACK_CHANNELS[0] ?? '',
+    locationOf,
+    homeChannel: settings.SLACK_CHANNELS[0] ?? '',
     clock,
     random,
-    strangeAfterMs: config.LEASE_SECONDS,
-    onTrouble,
+    strangeAfterMs: settings.LEASE_SECONDS,
+    onError,
   });
   const thread = createRunThread({
-    board,
+    liveMessage,
     alerts,
     chat: progress,
     runs,
-    goesOnByItself: config.AUTO_RESUME,
-    onTrouble,
+    goesOnByItself: settings.AUTO_RESUME,
+    onError,
   });
 
-  const jobBoard = createBoard<ShownJob>({
+  const jobMessage = createLiveMessage<ShownJob>({
     edit: progress.edit,
-    placeOf: async (jobId) => tableThread.placeOf(jobId),
+    locationOf: async (jobId) => tableThread.locationOf(jobId),
     render: renderJob,
     clock,
-    everyMs: config.MESSAGE_EDIT_SECONDS,
-    onTrouble: (error) => logger.debug({ err: error }, 'the message of a job was not edited'),
+    everyMs: settings.MESSAGE_EDIT_SECONDS,
+    onError: (error) => logger.debug({ err: error }, 'the message of a job was not edited'),
   });
-  const whoApproves = { policy: config.APPROVAL_POLICY, approvers: config.APPROVERS };
+  const whoApproves = { policy: settings.APPROVAL_POLICY, approvers: settings.APPROVERS };
   const tableThread: TableThread = createTableThread({
-    board: jobBoard,
+    liveMessage: jobMessage,
     alerts,
     chat: answers,
     whoApproves,
-    onTrouble,
+    onError,
   });
   const modals = createModals(clients.views);
   const forms = createTableForms({ tables, chat: answers, whoApproves, clock, ...modals });
   let ownTeam: string | undefined;
-  const standingOf = createStanding({
+  const checkApprover = createApproverCheck({
     permissions,
     readUser: async (user) => (await clients.lookups.users.info({ user })).user,
     async teamId() {
@@ -162,19 +167,19 @@ export function createSlackApp(ports: {
       if (ownTeam === undefined) throw new Error('Slack does not say in which workspace the bot is.');
       return ownTeam;
     },
-    onTrouble,
+    onError,
   });
 
-  const pilotBoard = createBoard<ShownAutopilot>({
+  const autopilotLiveMessage = createLiveMessage<ShownAutopilot>({
     edit: progress.edit,
-    placeOf,
+    locationOf,
     render: renderAutopilot(clock),
     clock,
-    everyMs: config.MESSAGE_EDIT_SECONDS,
-    onTrouble: (error) => logger.debug({ err: error }, 'the message of the autopilot was not edited'),
+    everyMs: settings.MESSAGE_EDIT_SECONDS,
+    onError: (error) => logger.debug({ err: error }, 'the message of the autopilot was not edited'),
   });
-  const pilotThread = createAutopilotThread({
-    board: pilotBoard,
+  const autopilotThread = createAutopilotThread({
+    liveMessage: autopilotLiveMessage,
     alerts,
     chat: answers,
     tables,
@@ -185,24 +190,24 @@ export function createSlackApp(ports: {
     },
     whoApproves,
     clock,
-    onTrouble,
+    onError,
   });
-  const files = createFileUpload(clients.files, config.SLACK_BOT_TOKEN, clock);
+  const files = createFileUpload(clients.files, settings.SLACK_BOT_TOKEN, clock);
 
-  const links = createRunLinks({ runs, chat: answers, onTrouble });
-  const deeds = createRunDeeds({ runs: { ...runs, resume: starts.resume }, board, links });
+  const links = createRunLinks({ runs, chat: answers, onError });
+  const deeds = createRunRequests({ runs: { ...runs, resume: starts.resume }, liveMessage, links });
   const status = { runs, links, permissions };
   const planning = { runs, starts, chat: answers, links, clock };
   const announce = async (channel: string, message: Message) => void (await answers.post(channel, message));
   const deployForms = createDeployForms({
     deploys,
     announce,
-    download: (url) => downloadFile(url, config.SLACK_BOT_TOKEN),
+    download: (url) => downloadFile(url, settings.SLACK_BOT_TOKEN),
     ...modals,
   });
   const resultFiles = createResultFiles({ results, files });
-  const post = postWithPictures({ chat: answers, files, onTrouble });
-  const resultDeeds = createResultDeeds({
+  const post = postWithPictures({ chat: answers, files, onError });
+  const resultRequests = createResultRequests({
     results,
     diagnoses,
     announce,
@@ -212,17 +217,17 @@ export function createSlackApp(ports: {
     pace,
     clock,
   });
-  const putBack = createPutBackForm({ results, askApproval: forms.ask, ...modals });
-  const logs = createLogDeeds({ findLines: functionLog.findLines, results, chat: answers, files, clock });
+  const putBack = createRestoreRowsForm({ results, askApproval: forms.ask, ...modals });
+  const logs = createLogRequests({ findLines: functionLog.findLines, results, chat: answers, files, clock });
   const following = createLogFollowing({
     followLines: functionLog.followLines,
     stops: functionLog.followStops,
     chat: answers,
     clock,
     refusalOf: logRefusal,
-    onTrouble,
+    onError,
   });
-  const aftermath = createRunAftermath({
+  const runFollowUps = createRunFollowUps({
     results,
     diagnoses,
     files: resultFiles,
@@ -231,12 +236,12 @@ export function createSlackApp(ports: {
     afterwards,
     clock,
     random,
-    onTrouble,
+    onError,
   });
-  const checklistPorts = { checklist, permissions, clock, autopilot, standingOf };
-  const stepPorts = { steps, announce, sampleImages: config.SAMPLE_IMAGES };
+  const checklistPorts = { checklist, permissions, clock, autopilot, checkApprover };
+  const stepPorts = { steps, announce, sampleImages: settings.SAMPLE_IMAGES };
   const home = createHome({
-    gather: () => gatherHome({ runs, tables, rescans, chat: answers, onTrouble }),
+    gather: () => gatherHome({ runs, tables, rescans, chat: answers, onError }),
     async draw(person, facts) {
       const { ok: mayAct } = await permissions.may(person, 'operator');
       return homeView({ ...facts, mayAct }, clock.now());
@@ -246,7 +251,7 @@ export function createSlackApp(ports: {
     },
     clock,
     everyMs: HOME_EVERY_MS,
-    onTrouble,
+    onError,
   });
   const intake = createIntake({
     commands: commandTable({
@@ -261,13 +266,13 @@ export function createSlackApp(ports: {
       autopilot: { autopilot, chat: answers },
       audit: { audit, exportAudit: (asker) => exportAudit(asker, { audit, files }) },
       results: {
-        deeds: resultDeeds,
+        deeds: resultRequests,
         files: resultFiles,
         exportAudit: (asker) => exportAudit(asker, { audit, files }),
         putBack,
         async threadIn(channel, runId) {
           const id = runId ?? (await runs.current())?.runId;
-          const shown = id === undefined ? undefined : await runPlaceOf(id);
+          const shown = id === undefined ? undefined : await runLocationOf(id);
           return shown?.channel === channel && shown.ts !== undefined ? { channel, threadTs: shown.ts } : undefined;
         },
       },
@@ -279,28 +284,28 @@ export function createSlackApp(ports: {
       runs,
       starts,
       autopilot,
-      begin: beginSteps({ tables, forms, planning, pace, stepPorts, deploys: deployForms, results: resultDeeds }),
+      begin: beginSteps({ tables, forms, planning, pace, stepPorts, deploys: deployForms, results: resultRequests }),
       deeds,
       status,
-      board,
+      liveMessage,
       chat: answers,
       links,
       tables,
-      standingOf,
+      checkApprover,
       whoApproves,
-      results: resultDeeds,
+      results: resultRequests,
       resultFiles,
       putBack,
       forms,
       following,
-      onTrouble,
+      onError,
       openView: async (triggerId, view) => void (await modals.openView(triggerId, view)),
     }),
     views: viewTable(planning, forms, deployForms, putBack),
     permissions,
     presence,
-    channels: config.SLACK_CHANNELS,
-    seen: createSeen(clock),
+    channels: settings.SLACK_CHANNELS,
+    seen: createDeduplicator(clock),
     clock,
     onDefect(error, doing) {
       const ref = Math.floor(random() * 0x1_0000_0000)
@@ -312,18 +317,18 @@ export function createSlackApp(ports: {
     audit: audit.note,
   });
 
-  const { track, drain } = createDrain(clock, onTrouble);
-  const receiver = createReceiver(config, { clock, random, logger, closing: closing.signal });
+  const { track, drain } = createDrain(clock, onError);
+  const receiver = createReceiver(settings, { clock, random, logger, closing: closing.signal });
   const app = new App({
-    token: config.SLACK_BOT_TOKEN,
+    token: settings.SLACK_BOT_TOKEN,
     receiver,
     // Else a bad token is an unhandled rejection and not an error of start().
     deferInitialization: true,
     logger: slackLogger(logger),
-    clientOptions: clientOptions(config, logger, 10_000),
+    clientOptions: clientOptions(settings, logger, 10_000),
   });
   app.error(async (error) => logger.error({ err: error }, 'an envelope was not handled'));
-  listen(app, { intake, chat: answers, logger, track, home, homeChannel: config.SLACK_CHANNELS[0] ?? '' });
+  listen(app, { intake, chat: answers, logger, track, home, homeChannel: settings.SLACK_CHANNELS[0] ?? '' });
 
   let stopCron = () => {};
   let stopWatching = () => {};
@@ -331,10 +336,10 @@ export function createSlackApp(ports: {
   return {
     async start() {
       // Before anything can run: no event is missed.
-      const stopRuns = runs.watch((event) => thread.hear(event));
-      const stopAftermath = runs.watch((event) => aftermath.hear(event));
-      const stopTables = tables.watch((event) => tableThread.hear(event));
-      const stopPilot = autopilot.watch((event) => pilotThread.hear(event));
+      const stopRuns = runs.watch((event) => thread.onEvent(event));
+      const stopRunFollowUps = runs.watch((event) => runFollowUps.onEvent(event));
+      const stopTables = tables.watch((event) => tableThread.onEvent(event));
+      const stopAutopilot = autopilot.watch((event) => autopilotThread.onEvent(event));
       const stopDeploys = deploys.watch((end) => deployForms.hearLateEnd(end));
       const stopHome = [
         runs.watch(() => home.changed()),
@@ -343,19 +348,19 @@ export function createSlackApp(ports: {
         rescans.watchChecklist(() => home.changed()),
       ];
       stopWatching = () => {
-        for (const end of [stopRuns, stopAftermath, stopTables, stopPilot, stopDeploys, ...stopHome]) end();
+        for (const end of [stopRuns, stopRunFollowUps, stopTables, stopAutopilot, stopDeploys, ...stopHome]) end();
       };
-      await connectOrTryOn(app, { clock, closing: closing.signal, onTrouble });
+      await connectOrTryOn(app, { clock, closing: closing.signal, onError });
       alerts.start();
-      aftermath.start();
-      void silentChannels(config.SLACK_CHANNELS, presence).then((lines) => {
+      runFollowUps.start();
+      void silentChannels(settings.SLACK_CHANNELS, presence).then((lines) => {
         for (const line of lines) logger.error(line);
       });
-      const task = schedule(config.PROGRESS_CRON, () => thread.postProgress(), { noOverlap: true });
+      const task = schedule(settings.PROGRESS_CRON, () => thread.postProgress(), { noOverlap: true });
       stopCron = () => void task.destroy();
       // What was not shown when the last process ended.
-      const run = await runs.current().catch((error: unknown) => onTrouble(error, 'the last run cannot be read'));
-      if (run && run.state.kind !== 'running') board.show(run);
+      const run = await runs.current().catch((error: unknown) => onError(error, 'the last run cannot be read'));
+      if (run && run.state.kind !== 'running') liveMessage.show(run);
     },
 
     async stop() {
@@ -364,14 +369,21 @@ export function createSlackApp(ports: {
       stopWatching();
       await drain(
         () => app.stop(),
-        () => Promise.all([alerts.delivered(), board.shown(), jobBoard.shown(), pilotBoard.shown(), aftermath.over()]),
+        () =>
+          Promise.all([
+            alerts.delivered(),
+            liveMessage.shown(),
+            jobMessage.shown(),
+            autopilotLiveMessage.shown(),
+            runFollowUps.over(),
+          ]),
       );
       closing.abort();
       alerts.close();
-      aftermath.close();
-      board.close();
-      jobBoard.close();
-      pilotBoard.close();
+      runFollowUps.close();
+      liveMessage.close();
+      jobMessage.close();
+      autopilotLiveMessage.close();
       home.close();
     },
   };

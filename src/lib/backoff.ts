@@ -1,18 +1,29 @@
 import type { Clock, Random } from './clock.ts';
 
-/** How a call to AWS is repeated: at most `attempts` times, waiting a random part of a doubling ceiling ("full jitter"). */
-export interface Backoff {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly attempts: number;
-  /** The first ceiling and the highest one, ms. */
+/** A ceiling that doubles from `baseMs` with each attempt and stays at `maxMs`. */
+export interface DelayLimits {
   readonly baseMs: number;
   readonly maxMs: number;
 }
 
+/** The ceiling of the delay before repetition `attempt` (1 = the first), ms. */
+export const delayCeilingMs = (limits: DelayLimits, attempt: number): number =>
+  Math.min(limits.maxMs, limits.baseMs * 2 ** Math.min(attempt - 1, 40));
+
+/** A random delay between 0 and the ceiling ("full jitter"), ms. */
+export const jitteredDelayMs = (limits: DelayLimits, attempt: number, random: Random): number =>
+  random() * delayCeilingMs(limits, attempt);
+
+/** How a call to AWS is repeated: at most `attempts` times, waiting a random part of a doubling ceiling ("full jitter"). */
+export interface Backoff extends DelayLimits {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly attempts: number;
+}
+
 /** Waits before attempt number `attempt` (1 = the first repetition); returns early when `signal` aborts. */
 export const waitBefore = (backoff: Backoff, attempt: number, signal?: AbortSignal): Promise<void> =>
-  backoff.clock.sleep(backoff.random() * Math.min(backoff.maxMs, backoff.baseMs * 2 ** (attempt - 1)), signal);
+  backoff.clock.sleep(jitteredDelayMs(backoff, attempt, backoff.random), signal);
 
 const THROTTLES = new Set([
   'ProvisionedThroughputExceededException',

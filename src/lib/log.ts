@@ -1,10 +1,10 @@
 import pino, { type Logger } from 'pino';
-import type { Config } from '../settings.ts';
+import type { Settings } from '../settings.ts';
 
 export type { Logger };
 
 /** The bot's log: JSON lines on stdout, errors with their causes, tokens never. */
-export const createLogger = (level: Config['LOG_LEVEL']): Logger =>
+export const createLogger = (level: Settings['LOG_LEVEL']): Logger =>
   pino({
     level,
     base: null,

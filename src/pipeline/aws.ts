@@ -95,9 +95,9 @@ export async function proveBucket(s3: S3Client, bucket: string): Promise<void> {
 }
 
 /** What stands behind an error: a fault that is known, or else the error in its own words. Never throws. */
-export const foreseenOr = (error: unknown, resource: string): Fault =>
+export const expectedFaultOr = (error: unknown, resource: string): Fault =>
   readFault(error, { service: 'AWS', action: 'a call', resource }) ?? {
     reason: 'configuration',
     message: redact(error instanceof Error ? error.message : String(error)),
-    mend: 'Look at the log of the bot for what is behind it.',
+    fix: 'Look at the log of the bot for what is behind it.',
   };

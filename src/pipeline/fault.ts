@@ -115,11 +115,9 @@ const refusedAction = (message: string, asked: Asked): string | undefined =>
 /** The fault that an error of ours carries. */
 export const carriedFault = (error: unknown): Fault | undefined => {
   const fault = field(error, 'fault');
-  const [reason, message, mend] = ['reason', 'message', 'mend'].map((name) => textField(fault, name));
+  const [reason, message, fix] = ['reason', 'message', 'fix'].map((name) => textField(fault, name));
   // Only errors of ours have a `fault` that is an object of three texts.
-  return error instanceof Error && reason && message && mend && isReason(reason)
-    ? { reason, message, mend }
-    : undefined;
+  return error instanceof Error && reason && message && fix && isReason(reason) ? { reason, message, fix } : undefined;
 };
 const REASONS: ReadonlySet<string> = new Set(FAULT_REASONS);
 const isReason = (text: string): text is Fault['reason'] => REASONS.has(text);
@@ -138,7 +136,7 @@ export function faultOf(error: unknown, asked: Asked): Fault | undefined {
     return {
       reason: 'credentials',
       message: told('AWS does not accept the credentials of the bot'),
-      mend: /skew|not yet current|expired.*now/i.test(errorText(error))
+      fix: /skew|not yet current|expired.*now/i.test(errorText(error))
         ? 'Look at the clock of this machine, then at AWS_PROFILE or AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN.'
         : 'Renew the credentials: look at AWS_PROFILE, or AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or the role of the bot.',
     };
@@ -146,14 +144,14 @@ export function faultOf(error: unknown, asked: Asked): Fault | undefined {
     return {
       reason: 'credentials',
       message: told('S3 refuses without a word, as it does where the credentials of the bot have expired'),
-      mend: 'Renew the credentials (AWS_PROFILE, or AWS_SESSION_TOKEN and the keys beside it), then look at AWS_REGION.',
+      fix: 'Renew the credentials (AWS_PROFILE, or AWS_SESSION_TOKEN and the keys beside it), then look at AWS_REGION.',
     };
   if (DENIED.has(name) || (isWordless(error) && httpStatus(error) === 403)) {
     const refused = refusedAction(errorText(error), asked);
     return {
       reason: 'access-denied',
       message: told('AWS refuses'),
-      mend: refused
+      fix: refused
         ? `Allow ${refused} on ${asked.resource} to the role of the bot (AWS_PROFILE).`
         : `Look at the permissions of the role of the bot (AWS_PROFILE) in ${service}.`,
     };
@@ -163,19 +161,19 @@ export function faultOf(error: unknown, asked: Asked): Fault | undefined {
       return {
         reason: 'function-missing',
         message: told('There is no such function'),
-        mend: 'Look at OCR_FUNCTION and AWS_REGION.',
+        fix: 'Look at OCR_FUNCTION and AWS_REGION.',
       };
     if (service === 's3')
       return {
         reason: 'bucket-missing',
         message: told('There is no such bucket'),
-        mend: `Look at ${SETTINGS.s3} and AWS_REGION.`,
+        fix: `Look at ${SETTINGS.s3} and AWS_REGION.`,
       };
     if (service === 'dynamodb')
       return {
         reason: 'table-missing',
         message: told('There is no such table'),
-        mend: `Look at ${SETTINGS.dynamodb} and AWS_REGION.`,
+        fix: `Look at ${SETTINGS.dynamodb} and AWS_REGION.`,
       };
     return undefined;
   }
@@ -183,13 +181,13 @@ export function faultOf(error: unknown, asked: Asked): Fault | undefined {
     return {
       reason: 'network',
       message: told(neverSent(error) ? 'AWS cannot be reached' : 'The connection to AWS broke'),
-      mend: 'Look at the network of the bot, AWS_REGION and AWS_ENDPOINT_URL.',
+      fix: 'Look at the network of the bot, AWS_REGION and AWS_ENDPOINT_URL.',
     };
   if (CONFIGURATION.has(name))
     return {
       reason: 'configuration',
       message: told('AWS cannot work with what is set'),
-      mend:
+      fix:
         service === 'lambda'
           ? 'Look at the function that OCR_FUNCTION names.'
           : `Look at ${SETTINGS[service] ?? 'the settings'} and AWS_REGION.`,
@@ -198,7 +196,7 @@ export function faultOf(error: unknown, asked: Asked): Fault | undefined {
     return {
       reason: 'configuration',
       message: told('AWS is not set up'),
-      mend: 'Look at AWS_REGION, AWS_PROFILE and AWS_ENDPOINT_URL.',
+      fix: 'Look at AWS_REGION, AWS_PROFILE and AWS_ENDPOINT_URL.',
     };
   return undefined;
 }

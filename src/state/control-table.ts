@@ -21,7 +21,7 @@ export class ControlTableError extends Error {
   override readonly name = 'ControlTableError';
   readonly fault: Fault;
   constructor(fault: Fault, cause: unknown) {
-    super(`${fault.message} ${fault.mend}`, { cause });
+    super(`${fault.message} ${fault.fix}`, { cause });
     this.fault = fault;
   }
 }

@@ -3,7 +3,7 @@ import type { ControlTable } from './control-table.ts';
 import type { JsonValue } from './outbox.ts';
 
 /** Something to be done afterwards, in steps: it is on record until all of it was done. */
-export interface Errand {
+export interface FollowUp {
   /** Says what it is: two of one id are one errand. */
   readonly id: string;
   /** Epoch ms. */
@@ -14,11 +14,11 @@ export interface Errand {
 }
 
 /** Errands that must not be lost, and not be done twice. Who may do them is said by a lease, not here. */
-export interface Errands {
+export interface FollowUps {
   /** It is on record when this resolves; where it was before, done or not, nothing changes. */
-  put(errand: Pick<Errand, 'id' | 'at' | 'about'>): Promise<void>;
+  put(followUp: Pick<FollowUp, 'id' | 'at' | 'about'>): Promise<void>;
   /** What is not done, oldest first. */
-  open(): AsyncIterable<Errand>;
+  open(): AsyncIterable<FollowUp>;
   /** A step is done, and will not be again. */
   noteStep(id: string, step: string): Promise<void>;
   /** All of it is done; it stays known that it was. */
@@ -40,7 +40,7 @@ const entrySchema = z.looseObject({
  * | `errands#NAME` | `open#ID` | what is to be done, and which steps of it are |
  * | `errands#NAME` | `over#ID` | that it was done |
  */
-export function createErrands({ table, name }: { table: ControlTable; name: string }): Errands {
+export function createFollowUps({ table, name }: { table: ControlTable; name: string }): FollowUps {
   const pk = `errands#${name}`;
   const openKey = (id: string) => ({ pk, sk: `open#${id}` });
   const overKey = (id: string) => ({ pk, sk: `over#${id}` });
@@ -50,7 +50,7 @@ export function createErrands({ table, name }: { table: ControlTable; name: stri
       await table.create(openKey(id), { id, at, about: JSON.stringify(about), steps: {} });
     },
     async *open() {
-      const found: Errand[] = [];
+      const found: FollowUp[] = [];
       for await (const entry of table.list(pk, { prefix: 'open#' })) {
         const { id, at, about, steps } = entrySchema.parse(entry);
         // The process died between the two writes of `finish`, or it was put again by one that did not see it finished.

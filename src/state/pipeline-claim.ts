@@ -41,10 +41,10 @@ export async function claimPipeline(parts: {
 
 async function claimPlace(parts: Parameters<typeof claimPipeline>[0]): Promise<void> {
   const { s3, bucket, prefix, tableName, pipeline } = parts;
-  const place = { Bucket: bucket, Key: `${prefix}${FILE}` };
+  const location = { Bucket: bucket, Key: `${prefix}${FILE}` };
   const asked = (action: string) => ({ service: 's3', action, resource: bucket });
   const found = await s3
-    .send(new GetObjectCommand(place))
+    .send(new GetObjectCommand(location))
     .then(({ Body }) => Body?.transformToString())
     .catch((error: unknown) => {
       if (error instanceof NoSuchKey) return undefined;
@@ -52,9 +52,11 @@ async function claimPlace(parts: Parameters<typeof claimPipeline>[0]): Promise<v
     });
   if (found === undefined) {
     const Body = JSON.stringify({ pipeline, controlTable: tableName }, null, 2);
-    await s3.send(new PutObjectCommand({ ...place, Body, ContentType: 'application/json' })).catch((error: unknown) => {
-      throw asFaultError(error, asked('s3:PutObject'));
-    });
+    await s3
+      .send(new PutObjectCommand({ ...location, Body, ContentType: 'application/json' }))
+      .catch((error: unknown) => {
+        throw asFaultError(error, asked('s3:PutObject'));
+      });
     return;
   }
   const claim = claimSchema.safeParse(parsed(found));
@@ -64,7 +66,7 @@ async function claimPlace(parts: Parameters<typeof claimPipeline>[0]): Promise<v
     : 'a bot whose claim cannot be read';
   throw taken(
     `s3://${bucket}/${prefix} is where ${whose} keeps its runs and backups. This bot has the control table ${tableName}, and is set to ${words(pipeline)}.`,
-    `Give this bot a CONTROL_PREFIX of its own, such as ${pipeline.table}/. If it is the same pipeline under a new name, delete s3://${bucket}/${place.Key}.`,
+    `Give this bot a CONTROL_PREFIX of its own, such as ${pipeline.table}/. If it is the same pipeline under a new name, delete s3://${bucket}/${location.Key}.`,
   );
 }
 
@@ -72,7 +74,7 @@ const isSame = (one: Pipeline, other: Pipeline) =>
   one.imageBucket === other.imageBucket && one.ocrFunction === other.ocrFunction && one.table === other.table;
 const words = ({ imageBucket, ocrFunction, table }: Pipeline) =>
   `the bucket ${imageBucket}, the function ${ocrFunction} and the table ${table}`;
-const taken = (message: string, mend: string) => new FaultError({ reason: 'control-table', message, mend });
+const taken = (message: string, fix: string) => new FaultError({ reason: 'control-table', message, fix });
 
 /** What is no JSON is nothing that can be read. */
 function parsed(text: string): unknown {

@@ -19,14 +19,14 @@ export function controlTableFault(error: unknown, action: string, tableName: str
     return {
       reason: 'control-table',
       message: `The control table ${tableName} is gone.`,
-      mend: 'Look at CONTROL_TABLE and AWS_REGION, then start the bot again: it makes the table where there is none.',
+      fix: 'Look at CONTROL_TABLE and AWS_REGION, then start the bot again: it makes the table where there is none.',
     };
   if (fault) return fault;
   const said = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   return {
     reason: 'control-table',
     message: redact(`The control table ${tableName} did not take ${action}: ${said}`),
-    mend: 'Look at CONTROL_TABLE in DynamoDB and at the log of the bot.',
+    fix: 'Look at CONTROL_TABLE in DynamoDB and at the log of the bot.',
   };
 }
 
@@ -52,7 +52,7 @@ export async function prepareTable(parts: {
       throw new FaultError({
         reason: 'control-table',
         message: `The control table ${tableName} is ${table?.TableStatus ?? 'not there'} after ${PATIENCE_MS / 1000} s.`,
-        mend: 'Look at CONTROL_TABLE in DynamoDB.',
+        fix: 'Look at CONTROL_TABLE in DynamoDB.',
       });
     await clock.sleep(WAIT_MS);
   }
@@ -100,6 +100,6 @@ function refuseOtherKey(table: TableDescription, tableName: string): void {
   throw new FaultError({
     reason: 'control-table',
     message: `The table ${tableName} has the key ${key.join(', ')}, where the bot needs pk (S, HASH), sk (S, RANGE): it is not a control table, and nothing was changed in it.`,
-    mend: 'Give CONTROL_TABLE a name of its own.',
+    fix: 'Give CONTROL_TABLE a name of its own.',
   });
 }

@@ -16,7 +16,7 @@ import { startS3 } from '../support/s3.ts';
 export async function startBackupWorld() {
   const dynamo = await startDynalite();
   const s3 = await startS3('backups');
-  const place = { s3: s3.client, bucket: 'backups', prefix: 'bot/' };
+  const location = { s3: s3.client, bucket: 'backups', prefix: 'bot/' };
   const proxies: (() => Promise<void>)[] = [];
   let tables = 0;
   const dynamodb = dynamo.client;
@@ -25,8 +25,8 @@ export async function startBackupWorld() {
     dynamoUrl: dynamo.url,
     s3Url: s3.url,
     s3,
-    place,
-    deps: { dynamodb, place, clock: systemClock, random: Math.random, jobs: memoryJobs() },
+    location,
+    deps: { dynamodb, location, clock: systemClock, random: Math.random, jobs: memoryJobs() },
     async table(items: readonly Item[] = []): Promise<string> {
       tables += 1;
       const name = `Timesheets-${tables}`;
@@ -39,7 +39,7 @@ export async function startBackupWorld() {
       return name;
     },
     backup: async (table: string) =>
-      (await makeBackup({ dynamodb, place, clock: systemClock, random: Math.random }, { table, by: 'U1' })).record,
+      (await makeBackup({ dynamodb, location, clock: systemClock, random: Math.random }, { table, by: 'U1' })).record,
     digest: (table: string) => digestOf(dynamodb, table),
     async through(faults: Faults): Promise<DynamoDBClient> {
       const proxy = await startFaultProxy(dynamo.url, faults);

@@ -9,32 +9,32 @@ import { startWire, type Wire, type WireAnswer } from '../support/wire.ts';
 const asked = { service: 'lambda', action: 'lambda:InvokeFunction', resource: 'ocr' };
 const error = (name: string, more: object = {}) => Object.assign(new Error(`said ${name}`), { name }, more);
 
-const IN_S3 = { reason: 'configuration', mend: expect.stringMatching(/IMAGE_BUCKET.*AWS_REGION/) };
+const IN_S3 = { reason: 'configuration', fix: expect.stringMatching(/IMAGE_BUCKET.*AWS_REGION/) };
 
 describe('an error is read as the fault', () => {
   test.each<[string, unknown, object]>([
     [
       'expired credentials',
       error('ExpiredToken'),
-      { reason: 'credentials', mend: expect.stringContaining('AWS_PROFILE') },
+      { reason: 'credentials', fix: expect.stringContaining('AWS_PROFILE') },
     ],
     ['unknown credentials', error('UnrecognizedClientException'), { reason: 'credentials' }],
     ['a wrong signature', error('SignatureDoesNotMatch'), { reason: 'credentials' }],
     [
       'a clock that is wrong',
       error('InvalidSignatureException', { message: 'Signature not yet current' }),
-      { reason: 'credentials', mend: expect.stringContaining('clock') },
+      { reason: 'credentials', fix: expect.stringContaining('clock') },
     ],
     ['no credentials', error('CredentialsProviderError'), { reason: 'credentials' }],
     [
       'a refused action that was asked for',
       error('AccessDenied'),
-      { reason: 'access-denied', mend: 'Allow lambda:InvokeFunction on ocr to the role of the bot (AWS_PROFILE).' },
+      { reason: 'access-denied', fix: 'Allow lambda:InvokeFunction on ocr to the role of the bot (AWS_PROFILE).' },
     ],
     [
       'a refused action that IAM names',
       error('AccessDeniedException', { message: 'User: x is not authorized to perform: kms:Decrypt on resource: y' }),
-      { reason: 'access-denied', mend: expect.stringContaining('Allow kms:Decrypt') },
+      { reason: 'access-denied', fix: expect.stringContaining('Allow kms:Decrypt') },
     ],
     [
       'a bare 403',
@@ -49,17 +49,17 @@ describe('an error is read as the fault', () => {
     [
       'a missing function',
       error('ResourceNotFoundException'),
-      { reason: 'function-missing', mend: expect.stringContaining('OCR_FUNCTION') },
+      { reason: 'function-missing', fix: expect.stringContaining('OCR_FUNCTION') },
     ],
     [
       'a missing table',
       error('TableNotFoundError'),
-      { reason: 'table-missing', mend: expect.stringContaining('TABLE') },
+      { reason: 'table-missing', fix: expect.stringContaining('TABLE') },
     ],
     [
       'a refused connection',
       error('Error', { code: 'ECONNREFUSED' }),
-      { reason: 'network', mend: expect.stringContaining('AWS_ENDPOINT_URL') },
+      { reason: 'network', fix: expect.stringContaining('AWS_ENDPOINT_URL') },
     ],
     ['an unknown host', error('Error', { code: 'ENOTFOUND' }), { reason: 'network' }],
     [
@@ -76,13 +76,13 @@ describe('an error is read as the fault', () => {
     [
       'no region',
       new Error('Region is missing'),
-      { reason: 'configuration', mend: expect.stringContaining('AWS_REGION') },
+      { reason: 'configuration', fix: expect.stringContaining('AWS_REGION') },
     ],
     ['what lies beneath it', new Error('outer', { cause: error('ExpiredToken') }), { reason: 'credentials' }],
     [
       'its own',
-      new FaultError({ reason: 'manifest', message: 'm', mend: 'x' }),
-      { reason: 'manifest', message: 'm', mend: 'x' },
+      new FaultError({ reason: 'manifest', message: 'm', fix: 'x' }),
+      { reason: 'manifest', message: 'm', fix: 'x' },
     ],
   ])('of %s', (_, given, fault) => {
     const where = fault === IN_S3 ? { ...asked, service: 's3' } : asked;

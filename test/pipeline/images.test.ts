@@ -91,7 +91,7 @@ test('a bucket that is not there is a fault that names it and the setting', asyn
     fault: {
       reason: 'bucket-missing',
       message: expect.stringContaining('s3:ListBucket, nowhere'),
-      mend: expect.stringContaining('IMAGE_BUCKET'),
+      fix: expect.stringContaining('IMAGE_BUCKET'),
     },
   });
 });

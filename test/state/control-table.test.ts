@@ -53,7 +53,7 @@ describe('the first start', () => {
     expect(refusal).toBeInstanceOf(ControlTableError);
     expect(refusal).toMatchObject({
       message: expect.stringContaining('has the key ResourceName (S, HASH)'),
-      fault: { reason: 'control-table', mend: 'Give CONTROL_TABLE a name of its own.' },
+      fault: { reason: 'control-table', fix: 'Give CONTROL_TABLE a name of its own.' },
     });
   });
 
@@ -79,7 +79,7 @@ describe('the first start', () => {
     const refusal = await open('somewhere', client).catch((error: unknown) => error);
     expect(refusal).toBeInstanceOf(ControlTableError);
     expect(refusal).toMatchObject({
-      fault: { reason: 'access-denied', mend: expect.stringContaining('Allow dynamodb:DescribeTable on somewhere') },
+      fault: { reason: 'access-denied', fix: expect.stringContaining('Allow dynamodb:DescribeTable on somewhere') },
     });
     client.destroy();
     denied.closeAllConnections();

@@ -25,7 +25,7 @@ async function rig() {
         return 'started';
       } catch (error) {
         if (!(error instanceof FaultError)) throw error;
-        return `${error.fault.message} ${error.fault.mend}`;
+        return `${error.fault.message} ${error.fault.fix}`;
       }
     },
   };

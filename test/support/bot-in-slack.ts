@@ -6,10 +6,10 @@ import { z } from 'zod';
 import { startLocalSlack } from '../../sandbox/slack/server.ts';
 import { createSlackApp } from '../../src/app/slack.ts';
 import { systemClock } from '../../src/lib/clock.ts';
-import { settingPace } from '../../src/run/plan/pace-words.ts';
-import { readConfig } from '../../src/settings.ts';
+import { settingPace } from '../../src/run/plan/pace-setting.ts';
+import { readSettings } from '../../src/settings.ts';
 import { openControlTable } from '../../src/state/control-table.ts';
-import { createErrands } from '../../src/state/follow-ups.ts';
+import { createFollowUps } from '../../src/state/follow-ups.ts';
 import { createLease } from '../../src/state/lease.ts';
 import { createOutbox } from '../../src/state/outbox.ts';
 import { startDynalite } from './dynalite.ts';
@@ -48,7 +48,7 @@ export async function botInSlack(options: { settings?: Record<string, string> } 
 
   const logLines: string[] = [];
   function face(changed: Record<string, string> = {}) {
-    const config = readConfig({
+    const settings = readSettings({
       SLACK_BOT_TOKEN: slack.tokens.bot,
       SLACK_APP_TOKEN: slack.tokens.app,
       SLACK_API_URL: `${slack.url}/api/`,
@@ -62,19 +62,19 @@ export async function botInSlack(options: { settings?: Record<string, string> } 
     });
     const logger = pino({ level: 'warn' }, { write: (line) => void logLines.push(line) });
     return createSlackApp({
-      config,
+      settings,
       runs,
       tables: idleTableControl(),
       rescans: idleRescans(runs),
-      pace: settingPace(config.PACE),
+      pace: settingPace(settings.PACE),
       outbox,
       afterwards: {
-        errands: createErrands({ table, name: 'test' }),
+        followUps: createFollowUps({ table, name: 'test' }),
         lease: createLease({
           table,
           name: 'afterwards',
           holder: randomUUID(),
-          durationMs: config.LEASE_SECONDS,
+          durationMs: settings.LEASE_SECONDS,
           clock: systemClock,
         }),
       },

@@ -22,7 +22,7 @@ export function checklistView(
 export const autopilotRecord = (changes: Partial<AutopilotRecord> = {}): AutopilotRecord => ({
   id: 'ap-1a2b3c4d',
   by: 'U0OPERATOR',
-  place: { channel: 'C01' },
+  location: { channel: 'C01' },
   state: 'planned',
   forecast: { images: 1_398, expectedMs: 2_520_000, expectedPerMinute: 33, expectedFailures: 42, restsOn: [] },
   plannedAt: NOW - 30_000,

@@ -16,10 +16,10 @@ export const rejected = (): Invocation => ({
 export const failed = (message = 'Textract could not read the document'): Invocation => ({
   reading: { kind: 'outcome', outcome: { kind: 'failed', failureType: 'TEXTRACT_ERROR', message } },
 });
-export const pushback = (): Invocation => ({ reading: { kind: 'pushback', source: 'function', message: '429' } });
+export const throttled = (): Invocation => ({ reading: { kind: 'throttled', source: 'function', message: '429' } });
 export const broken = (): Invocation => ({ reading: { kind: 'broken', message: 'socket hang up' } });
 export const fault = (reason: 'credentials' | 'network' = 'credentials'): Invocation => ({
-  reading: { kind: 'fault', fault: { reason, message: 'no', mend: 'look' } },
+  reading: { kind: 'fault', fault: { reason, message: 'no', fix: 'look' } },
 });
 
 export const kinds = (events: readonly RunEvent[]) => events.map((event) => event.kind);
@@ -43,7 +43,7 @@ export interface Rig {
   play(ms?: number): Promise<void>;
   has: { lease: boolean; journal: boolean };
   /** Calls back when a write of the journal fails. */
-  onTrouble(listener: () => void): void;
+  onError(listener: () => void): void;
 }
 
 export interface RigOptions {
@@ -68,7 +68,7 @@ export function startRig(options: RigOptions = {}): Rig {
     breaker: { consecutive: 10, window: 20, percent: 50 },
     growth: { checkImages: 50, warnMs: 300_000, tripMs: 600_000 },
     warnings: { imagesPerMinute: 10, failurePercent: 10, throttlePercent: 20, growthMinutes: 5 },
-    pushbackLimit: 8,
+    throttleLimit: 8,
     checkpointOutcomes: 10,
     checkpointMs: 5_000,
     shutdownDrainMs: 8_000,
@@ -79,7 +79,7 @@ export function startRig(options: RigOptions = {}): Rig {
     total: images,
     startedBy: 'U1',
     startedAt: clock.now(),
-    paceWish: { kind: 'fixed', perMinute: options.perMinute ?? 600 },
+    paceSetting: { kind: 'fixed', perMinute: options.perMinute ?? 600 },
     ceilingPerMinute: 6_000,
     maxInFlight: 20,
     entriesAtStart: 0,
@@ -129,7 +129,7 @@ export function startRig(options: RigOptions = {}): Rig {
       halts.push(halt);
     },
     holdsLease: () => has.lease,
-    readFault: (error) => ({ reason: 'control-table', message: String(error), mend: 'look' }),
+    readFault: (error) => ({ reason: 'control-table', message: String(error), fix: 'look' }),
     emit: (event) => void events.push(event),
     warn: () => troubled(),
     ...options.ports,
@@ -154,7 +154,7 @@ export function startRig(options: RigOptions = {}): Rig {
       while (!ended && clock.now() < until) await clock.advance(Math.min(250, until - clock.now()));
     },
     has,
-    onTrouble(listener) {
+    onError(listener) {
       troubled = listener;
     },
   };

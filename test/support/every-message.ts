@@ -16,7 +16,7 @@ import { quotaMessage } from '../../src/slack/messages/checklist/quota-message.t
 import { sampleMessage } from '../../src/slack/messages/checklist/sample-message.ts';
 import { helpMessage, unknownWordMessage } from '../../src/slack/messages/help/help.ts';
 import type { Message } from '../../src/slack/messages/kit/message.ts';
-import { deployedMessage, rolledBackMessage } from '../../src/slack/messages/refusals/deploy-words.ts';
+import { deployedMessage, rolledBackMessage } from '../../src/slack/messages/refusals/deploy-refusals.ts';
 import { fileTroubleMessage } from '../../src/slack/messages/refusals/file-errors.ts';
 import * as refusals from '../../src/slack/messages/refusals/refusals.ts';
 import { resultRefusalMessage } from '../../src/slack/messages/refusals/result-refusals.ts';
@@ -183,7 +183,7 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
         {
           findings: worse(findings),
           unread: worse([fault]),
-          place: { region: 'us-east-1', functionName: 'TimesheetOCR-ocr-dev' },
+          location: { region: 'us-east-1', functionName: 'TimesheetOCR-ocr-dev' },
           until: NOW,
           ...(one ? { run: worse(one) } : {}),
         },
@@ -249,7 +249,7 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
   progressPost: (worse) => runs.map((one) => progressPost(worse(one))),
   sampleMessage: (worse) => [sampleMessage(worse(sample))],
   startRefusalMessage: (worse) => [
-    startRefusalMessage(worse({ reason: 'gate', step: 'start', missing })),
+    startRefusalMessage(worse({ reason: 'preconditions', step: 'start', missing })),
     ...runRefusals.map((refusal) => startRefusalMessage(worse(refusal))),
   ],
   stepRefusalMessage: (worse) => stepRefusals.map((refusal) => stepRefusalMessage(worse(refusal))),

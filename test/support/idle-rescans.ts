@@ -1,4 +1,4 @@
-import type { Rescans } from '../../src/app/checklist.ts';
+import type { ChecklistParts } from '../../src/app/checklist.ts';
 import type { AutopilotAnswer } from '../../src/checklist/contracts/autopilot-control.ts';
 import type { ResultAnswer } from '../../src/checklist/contracts/result-control.ts';
 import type { StepAnswer } from '../../src/checklist/contracts/step-control.ts';
@@ -11,14 +11,14 @@ const noRun = async (): Promise<ResultAnswer<never>> => ({ ok: false, refusal: {
 async function* nothing(): AsyncGenerator<never> {}
 
 /** The checklist's side where a test is about runs: every gate is open, no step has been done, nothing is on record. */
-export const idleRescans = (runs: RunControl): Omit<Rescans, 'tables'> => ({
+export const idleRescans = (runs: RunControl): Omit<ChecklistParts, 'tables'> => ({
   checklist: {
     view: async () => ({
       steps: STEPS.map((step) => ({ step, state: 'to-do' as const })),
       next: 'backup',
       troubles: [],
     }),
-    gate: async () => ({ kind: 'pass', overridden: [] }),
+    preconditions: async () => ({ kind: 'pass', overridden: [] }),
     ensureOpen: async () => 'c-0001',
     openId: async () => undefined,
     begin: async () => ({ end: async () => {} }),
@@ -53,7 +53,7 @@ export const idleRescans = (runs: RunControl): Omit<Rescans, 'tables'> => ({
     goOn: notActive,
     stop: notActive,
     current: async () => undefined,
-    setPlace: async () => {},
+    setLocation: async () => {},
     watch: () => () => {},
     standBy: () => {},
     shutDown: async () => {},

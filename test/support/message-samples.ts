@@ -22,7 +22,7 @@ import { backupRecord, flushApproval, flushJob, NOW } from './table-builders.ts'
 
 /** States that reach the branches of the renderers, plain ones: `distort` makes them hostile. */
 
-export const fault: Fault = { reason: 'network', message: 'connect ECONNREFUSED', mend: 'Look at the network.' };
+export const fault: Fault = { reason: 'network', message: 'connect ECONNREFUSED', fix: 'Look at the network.' };
 export const counts = { entry: 1, 'zero-hour': 1, rejected: 1, coverage: 1, failed: 1, total: 5 };
 export const restoreJob: TableJob = {
   ...flushJob(),
@@ -51,15 +51,15 @@ export const runs = states.map((state) => runSnapshot({ state, warnings }));
 export const run = runSnapshot({ warnings });
 
 export const missing: readonly Missing[] = [
-  { reason: 'no-backup', mend: 'backup' },
-  { reason: 'backup-old', mend: 'backup', backupId: 'b 1', ageMs: 1, mostMs: 2 },
-  { reason: 'table-changed', mend: 'backup', backupId: 'b 1', records: 1, saved: 2 },
-  { reason: 'quotas-blocking', mend: 'quotas', blocking: ['model-requests'] },
-  { reason: 'logging-unproven', mend: 'test-logging' },
-  { reason: 'logging-stale', mend: 'test-logging', provenAt: NOW },
-  { reason: 'sample-failed', mend: 'sample', failed: 1, images: 3, at: NOW },
-  { reason: 'not-flushed', mend: 'flush' },
-  { reason: 'run-active', mend: 'stop', runId: 'r-1 x' },
+  { reason: 'no-backup', fix: 'backup' },
+  { reason: 'backup-old', fix: 'backup', backupId: 'b 1', ageMs: 1, mostMs: 2 },
+  { reason: 'table-changed', fix: 'backup', backupId: 'b 1', records: 1, saved: 2 },
+  { reason: 'quotas-blocking', fix: 'quotas', blocking: ['model-requests'] },
+  { reason: 'logging-unproven', fix: 'test-logging' },
+  { reason: 'logging-stale', fix: 'test-logging', provenAt: NOW },
+  { reason: 'sample-failed', fix: 'sample', failed: 1, images: 3, at: NOW },
+  { reason: 'not-flushed', fix: 'flush' },
+  { reason: 'run-active', fix: 'stop', runId: 'r-1 x' },
 ];
 export const runRefusals: readonly Refusal[] = [
   { reason: 'run-active', run },
@@ -92,7 +92,7 @@ export const tableRefusals: readonly TableRefusal[] = [
   { reason: 'differs', backupId: 'B 1', difference: { added: 1, changed: 2, removed: 3 }, most: 100 },
   { reason: 'table-not-active', table: 'T 1', status: 'S 1' },
   { reason: 'job-active', job: flushJob() },
-  { reason: 'place', bucket: 'B 1', why: 'missing' },
+  { reason: 'location', bucket: 'B 1', why: 'missing' },
   {
     reason: 'legacy',
     fileName: 'F 1',
@@ -101,7 +101,7 @@ export const tableRefusals: readonly TableRefusal[] = [
   },
   { reason: 'legacy-types', fileName: 'F 1', problems: ['P 1'] },
   { reason: 'legacy-unreadable', fileName: 'F 1', why: 'W 1' },
-  { reason: 'gate', step: 'flush', missing },
+  { reason: 'preconditions', step: 'flush', missing },
   { reason: 'click', refusal: { reason: 'decided', state: { kind: 'expired', at: NOW } }, approval: flushApproval() },
   { reason: 'use', refusal: { reason: 'changed', changed: [{ name: 'N 1', before: 'B 1', after: 'A 1' }] } },
   { reason: 'fault', fault },
@@ -145,7 +145,7 @@ export const steps: Partial<Record<StepView['step'], Partial<StepView>>> = {
   quotas: { state: 'failed', found: { kind: 'quotas', pacePerMinute: 3, blocking: ['Q 1'] } },
   deploy: { state: 'done', found: { kind: 'deploy', codeSha256: 'C 1', inPlace: false } },
   'test-logging': { state: 'failed', found: { kind: 'logging', result: 'R 1' } },
-  sample: { state: 'stale', stale: { reason: 'backup-old', mend: 'backup', backupId: 'B 1', ageMs: 1, mostMs: 2 } },
+  sample: { state: 'stale', stale: { reason: 'backup-old', fix: 'backup', backupId: 'B 1', ageMs: 1, mostMs: 2 } },
   flush: { state: 'running', by: 'U0OPERATOR', at: NOW },
   rescan: { state: 'done', found: { kind: 'rescan', runId: 'R 1' } },
   validate: { state: 'failed', found: { kind: 'trouble', message: 'M 1' } },

@@ -10,8 +10,8 @@ import { createLogger } from '../../src/lib/log.ts';
 import { createAwsClients } from '../../src/pipeline/aws.ts';
 import type { Runs } from '../../src/run/control/runs.ts';
 import type { Answer } from '../../src/run/model/run-control.ts';
-import type { ImageSelection, PaceWish, RunEvent } from '../../src/run/model/types.ts';
-import { readConfig } from '../../src/settings.ts';
+import type { ImageSelection, PaceSetting, RunEvent } from '../../src/run/model/types.ts';
+import { readSettings } from '../../src/settings.ts';
 import { openControlTable } from '../../src/state/control-table.ts';
 
 /** Quotas so wide that a test's pace is its own. */
@@ -26,7 +26,7 @@ export interface Copy {
   readonly runs: Runs;
   readonly events: RunEvent[];
   /** Waits until an event comes, or came. */
-  hears(kind: RunEvent['kind'], withinMs?: number): Promise<RunEvent>;
+  listensTo(kind: RunEvent['kind'], withinMs?: number): Promise<RunEvent>;
 }
 
 export interface RunsRig {
@@ -34,7 +34,7 @@ export interface RunsRig {
   readonly stopFile: string;
   copy(settings?: Record<string, string>): Promise<Copy>;
   /** Plans and starts a run. */
-  start(copy: Copy, options?: { selection?: ImageSelection; pace?: PaceWish }): Promise<string>;
+  start(copy: Copy, options?: { selection?: ImageSelection; pace?: PaceSetting }): Promise<string>;
   invocations(): Promise<{ total: number; counts: number[] }>;
   close(): Promise<void>;
 }
@@ -44,7 +44,7 @@ export function value<T>(answer: Answer<T>): T {
   return answer.value;
 }
 
-const FAST: PaceWish = { kind: 'fixed', perMinute: 3_000 };
+const FAST: PaceSetting = { kind: 'fixed', perMinute: 3_000 };
 const seenSchema = z.object({ total: z.number(), byKey: z.record(z.string(), z.number()) });
 export const PLACE = { channel: 'C1', ts: '1.1' };
 
@@ -64,8 +64,8 @@ export async function startRunsRig(options: { images?: number; seedTable?: 'full
   return {
     aws,
     stopFile,
-    async copy(settings = {}) {
-      const config = readConfig({
+    async copy(overrides = {}) {
+      const settings = readSettings({
         SLACK_BOT_TOKEN: 'xoxb-1',
         SLACK_APP_TOKEN: 'xapp-1',
         SLACK_CHANNELS: 'C01',
@@ -73,21 +73,21 @@ export async function startRunsRig(options: { images?: number; seedTable?: 'full
         LEASE_SECONDS: '5',
         MAX_IN_FLIGHT: '10',
         LOG_LEVEL: process.env.TEST_LOG ?? 'silent',
-        ...settings,
+        ...overrides,
       });
       const clients = createAwsClients();
       const table = await openControlTable({
         dynamodb: clients.dynamodb,
-        tableName: config.CONTROL_TABLE,
+        tableName: settings.CONTROL_TABLE,
         clock: systemClock,
       });
       const runs = await assembleRuns({
-        config,
+        settings,
         aws: clients,
         table,
         clock: systemClock,
         random: Math.random,
-        logger: createLogger(config.LOG_LEVEL),
+        logger: createLogger(settings.LOG_LEVEL),
         holder: randomUUID(),
         drainMs: 2_000,
       });
@@ -101,7 +101,7 @@ export async function startRunsRig(options: { images?: number; seedTable?: 'full
       return {
         runs,
         events,
-        hears: (kind, withinMs = 30_000) =>
+        listensTo: (kind, withinMs = 30_000) =>
           new Promise((resolve, reject) => {
             const timer = setTimeout(
               () => reject(new Error(`No ${kind}; heard ${events.map((event) => event.kind).join(', ')}`)),
@@ -121,8 +121,8 @@ export async function startRunsRig(options: { images?: number; seedTable?: 'full
     },
     async start(copy, options = {}) {
       const { selection = {}, pace = FAST } = options;
-      const plan = value(await copy.runs.plan({ selection, paceWish: pace, by: 'U1', place: PLACE }));
-      value(await copy.runs.start(plan.runId, 'U1', { place: PLACE }));
+      const plan = value(await copy.runs.plan({ selection, paceSetting: pace, by: 'U1', location: PLACE }));
+      value(await copy.runs.start(plan.runId, 'U1', { location: PLACE }));
       return plan.runId;
     },
     async invocations() {

@@ -1,5 +1,5 @@
-import type { Answer, Refusal, RunControl, RunPlace, RunPlan } from '../../src/run/model/run-control.ts';
-import type { PaceWish, RunEvent, RunSnapshot, RunState } from '../../src/run/model/types.ts';
+import type { Answer, Refusal, RunControl, RunLocation, RunPlan } from '../../src/run/model/run-control.ts';
+import type { PaceSetting, RunEvent, RunSnapshot, RunState } from '../../src/run/model/types.ts';
 
 /** A run as tests want it, with what they name changed. */
 export function runSnapshot(change: Partial<RunSnapshot> = {}): RunSnapshot {
@@ -12,7 +12,7 @@ export function runSnapshot(change: Partial<RunSnapshot> = {}): RunSnapshot {
       rejected: 8,
       failed: 24,
       failedByType: { TEXTRACT_ERROR: 20, TIMEOUT_ERROR: 4 },
-      pushbacks: 3,
+      throttles: 3,
       calls: 427,
       entriesStored: 1_140,
       costUsd: 1.236,
@@ -23,7 +23,7 @@ export function runSnapshot(change: Partial<RunSnapshot> = {}): RunSnapshot {
     waiting: 0,
     pacePerMinute: 60,
     ceilingPerMinute: 160,
-    paceWish: { kind: 'fixed', perMinute: 60 },
+    paceSetting: { kind: 'fixed', perMinute: 60 },
     imagesPerMinute: 31.4,
     growth: { kind: 'counted', entriesAtStart: 96, entries: 1_236, perMinute: 92 },
     topFailure: { failureType: 'TEXTRACT_ERROR', message: 'Textract could not read the document', count: 20 },
@@ -48,7 +48,7 @@ export function runPlan(change: Partial<RunPlan> = {}): RunPlan {
     total: 1_398,
     totalBytes: 312_000_000,
     leftOut: 12,
-    paceWish: { kind: 'fixed', perMinute: 60 },
+    paceSetting: { kind: 'fixed', perMinute: 60 },
     ceilingPerMinute: 160,
     paceBecause: ['Nova Lite: 200 requests a minute × 80 % = 160'],
     expectedPerMinute: 60,
@@ -80,7 +80,7 @@ export function createScriptedRunControl(options: { firstRun?: RunSnapshot } = {
   const calls: string[] = [];
   const plans = new Map<string, RunPlan>();
   const closedPlans = new Map<string, string>();
-  const places = new Map<string, RunPlace>();
+  const locations = new Map<string, RunLocation>();
   const listeners = new Set<(event: RunEvent) => void | Promise<void>>();
   let run = options.firstRun;
   let next = 142;
@@ -110,7 +110,7 @@ export function createScriptedRunControl(options: { firstRun?: RunSnapshot } = {
 
   const control: ScriptedRunControl = {
     calls,
-    async plan({ selection, paceWish, by, place }) {
+    async plan({ selection, paceSetting, by, location }) {
       calls.push(`plan by ${by}`);
       if (refusal) {
         const why = refusal;
@@ -118,19 +118,19 @@ export function createScriptedRunControl(options: { firstRun?: RunSnapshot } = {
         return refuse(why);
       }
       if (run?.state.kind === 'running') return refuse({ reason: 'run-active', run });
-      if (paceWish.kind === 'fixed' && paceWish.perMinute > 160)
-        return refuse({ reason: 'pace-over-ceiling', asked: paceWish.perMinute, ceiling: 160, because: [] });
+      if (paceSetting.kind === 'fixed' && paceSetting.perMinute > 160)
+        return refuse({ reason: 'pace-over-ceiling', asked: paceSetting.perMinute, ceiling: 160, because: [] });
       const runId = `r-0${next++}`;
       const seed = selection.sample === undefined ? {} : { seed: selection.seed ?? 7 };
       const plan = runPlan({
         runId,
         selection: { ...selection, ...seed },
         total: Math.min(selection.limit ?? 1_398, selection.sample ?? 1_398),
-        paceWish,
+        paceSetting,
         plannedBy: by,
       });
       plans.set(runId, plan);
-      places.set(runId, place);
+      locations.set(runId, location);
       return ok(isOpen() && run ? { ...plan, openRun: run } : plan);
     },
     forecast: async () => ok({ images: 1_398, expectedPerMinute: 60, expectedMs: 1_398_000, restsOn: [] }),
@@ -147,7 +147,7 @@ export function createScriptedRunControl(options: { firstRun?: RunSnapshot } = {
       closedPlans.set(runId, 'abandoned');
       return ok(undefined);
     },
-    async start(runId, by, { place, abandonOpen }) {
+    async start(runId, by, { location, abandonOpen }) {
       calls.push(`start ${runId} by ${by}${abandonOpen ? ', abandoning' : ''}`);
       const plan = plans.get(runId);
       if (!plan) {
@@ -161,14 +161,14 @@ export function createScriptedRunControl(options: { firstRun?: RunSnapshot } = {
       }
       plans.delete(runId);
       closedPlans.set(runId, 'running');
-      places.set(runId, place);
-      const none = { processed: 0, rejected: 0, failed: 0, failedByType: {}, pushbacks: 0, calls: 0 };
+      locations.set(runId, location);
+      const none = { processed: 0, rejected: 0, failed: 0, failedByType: {}, throttles: 0, calls: 0 };
       const {
         topFailure: _top,
         lastFailure: _last,
         ...fresh
       } = runSnapshot({ runId, total: plan.total, startedBy: by });
-      run = { ...fresh, totals: { ...none, entriesStored: 0, costUsd: 0, invokeMs: 0 }, paceWish: plan.paceWish };
+      run = { ...fresh, totals: { ...none, entriesStored: 0, costUsd: 0, invokeMs: 0 }, paceSetting: plan.paceSetting };
       const snapshot = run;
       void emit({ kind: 'started', snapshot });
       return ok(snapshot);
@@ -199,25 +199,27 @@ export function createScriptedRunControl(options: { firstRun?: RunSnapshot } = {
       calls.push(`stop${now ? ' now' : ''} by ${by}`);
       return halt({ kind: 'stopped', by: { kind: 'person', by } });
     },
-    async setPace(by, wish) {
-      calls.push(`pace ${typeof wish === 'string' ? wish : wish.kind === 'auto' ? 'auto' : wish.perMinute} by ${by}`);
+    async setPace(by, setting) {
+      calls.push(
+        `pace ${typeof setting === 'string' ? setting : setting.kind === 'auto' ? 'auto' : setting.perMinute} by ${by}`,
+      );
       if (!run || !isOpen()) return refuse({ reason: 'no-run' });
-      const from = run.paceWish;
-      const step = wish === 'faster' ? 1.25 : 0.75;
-      const to: PaceWish =
-        typeof wish === 'string' ? { kind: 'fixed', perMinute: Math.round(run.pacePerMinute * step) } : wish;
+      const from = run.paceSetting;
+      const step = setting === 'faster' ? 1.25 : 0.75;
+      const to: PaceSetting =
+        typeof setting === 'string' ? { kind: 'fixed', perMinute: Math.round(run.pacePerMinute * step) } : setting;
       if (to.kind === 'fixed' && to.perMinute > run.ceilingPerMinute)
         return refuse({ reason: 'pace-over-ceiling', asked: to.perMinute, ceiling: run.ceilingPerMinute, because: [] });
-      run = { ...run, paceWish: to, ...(to.kind === 'fixed' ? { pacePerMinute: to.perMinute } : {}) };
+      run = { ...run, paceSetting: to, ...(to.kind === 'fixed' ? { pacePerMinute: to.perMinute } : {}) };
       const snapshot = run;
       if (snapshot.state.kind === 'running') void emit({ kind: 'pace-changed', snapshot, by, from, to });
       return ok(snapshot);
     },
-    async setPlace(runId, place) {
-      places.set(runId, place);
+    async setLocation(runId, location) {
+      locations.set(runId, location);
     },
-    async place(runId) {
-      return places.get(runId);
+    async location(runId) {
+      return locations.get(runId);
     },
     watch(listener) {
       listeners.add(listener);

@@ -49,7 +49,7 @@ export const flushJob = (overrides: Partial<TableJob> = {}): TableJob => ({
   work: { kind: 'flush', backupId: '20260105083000-abc123', failedOnly: false, hold: false },
   by: 'U0OPERATOR',
   approvedBy: 'U0APPROVER',
-  place: { channel: 'C1', ts: '1.000001' },
+  location: { channel: 'C1', ts: '1.000001' },
   startedAt: NOW,
   ...overrides,
 });

@@ -1,29 +1,29 @@
 import pLimit from 'p-limit';
 import { BackupNotFoundError, BackupNotVerifiedError, BackupOfAnotherTableError } from '../model/errors.ts';
 import { type BackupRecord, folderOf, parseBackupRecord, RECORD_NAME } from '../model/format.ts';
-import { type BackupPlace, listFolders, readText, writeObject } from './place.ts';
+import { type BackupLocation, listFolders, readText, writeObject } from './place.ts';
 
 /** The catalogue is the bucket itself: a backup is a folder with a `rescan-backup.json`, and nothing else is one. */
 
 /** Puts the record of a backup into the catalogue, or over the one there. */
-export const writeRecord = (place: BackupPlace, record: BackupRecord): Promise<void> =>
-  writeObject(place, `${folderOf(place.prefix, record.id)}${RECORD_NAME}`, JSON.stringify(record, undefined, 2));
+export const writeRecord = (location: BackupLocation, record: BackupRecord): Promise<void> =>
+  writeObject(location, `${folderOf(location.prefix, record.id)}${RECORD_NAME}`, JSON.stringify(record, undefined, 2));
 
 /** @throws BackupNotFoundError; ZodError where the record cannot be read; BackupPlaceError. */
-export async function findBackup(place: BackupPlace, backupId: string): Promise<BackupRecord> {
+export async function findBackup(location: BackupLocation, backupId: string): Promise<BackupRecord> {
   const text = /^[\w-]+$/.test(backupId)
-    ? await readText(place, `${folderOf(place.prefix, backupId)}${RECORD_NAME}`)
+    ? await readText(location, `${folderOf(location.prefix, backupId)}${RECORD_NAME}`)
     : undefined;
   if (text === undefined) throw new BackupNotFoundError(backupId);
   return parseBackupRecord(text);
 }
 
 /** All backups, the newest first. A folder whose record cannot be read is an error, not left out. */
-export async function listBackups(place: BackupPlace): Promise<readonly BackupRecord[]> {
+export async function listBackups(location: BackupLocation): Promise<readonly BackupRecord[]> {
   const limit = pLimit(16);
-  const ids = await listFolders(place, `${place.prefix}AWSDynamoDB/`);
+  const ids = await listFolders(location, `${location.prefix}AWSDynamoDB/`);
   const texts = await Promise.all(
-    ids.map((id) => limit(() => readText(place, `${folderOf(place.prefix, id)}${RECORD_NAME}`))),
+    ids.map((id) => limit(() => readText(location, `${folderOf(location.prefix, id)}${RECORD_NAME}`))),
   );
   return texts
     .flatMap((text) => (text === undefined ? [] : [parseBackupRecord(text)]))

@@ -7,10 +7,10 @@ import {
   paginateListObjectsV2,
   type S3Client,
 } from '@aws-sdk/client-s3';
-import { BackupPlaceError } from '../model/errors.ts';
+import { BackupLocationError } from '../model/errors.ts';
 
 /** The bucket and prefix in which the backups are. `prefix` is empty or ends in `/`. */
-export interface BackupPlace {
+export interface BackupLocation {
   readonly s3: S3Client;
   readonly bucket: string;
   readonly prefix: string;
@@ -19,32 +19,32 @@ export interface BackupPlace {
 const nameOf = (error: unknown): string => (error instanceof Error ? error.name : '');
 const isMissingObject = (error: unknown) => ['NoSuchKey', 'NotFound'].includes(nameOf(error));
 
-const placeError = (place: BackupPlace, error: unknown): unknown =>
+const locationError = (location: BackupLocation, error: unknown): unknown =>
   nameOf(error) === 'NoSuchBucket'
-    ? new BackupPlaceError(place.bucket, 'missing', error)
+    ? new BackupLocationError(location.bucket, 'missing', error)
     : ['AccessDenied', 'Forbidden', 'AllAccessDisabled', 'InvalidBucketState'].includes(nameOf(error))
-      ? new BackupPlaceError(place.bucket, 'not-writable', error)
+      ? new BackupLocationError(location.bucket, 'not-writable', error)
       : error;
 
 /** The text of a small object; undefined where there is none. @throws BackupPlaceError, or the SDK's error. */
-export async function readText(place: BackupPlace, key: string): Promise<string | undefined> {
+export async function readText(location: BackupLocation, key: string): Promise<string | undefined> {
   try {
-    const answer = await place.s3.send(new GetObjectCommand({ Bucket: place.bucket, Key: key }));
+    const answer = await location.s3.send(new GetObjectCommand({ Bucket: location.bucket, Key: key }));
     return (await answer.Body?.transformToString('utf8')) ?? '';
   } catch (error) {
     if (isMissingObject(error)) return undefined;
-    throw placeError(place, error);
+    throw locationError(location, error);
   }
 }
 
 /** Writes a small object; it is durable when this resolves. @throws BackupPlaceError, or the SDK's error. */
-export async function writeObject(place: BackupPlace, key: string, body: string | Uint8Array): Promise<void> {
+export async function writeObject(location: BackupLocation, key: string, body: string | Uint8Array): Promise<void> {
   const bytes = Buffer.from(body);
   const type = key.endsWith('.gz') ? 'application/gzip' : 'application/json';
-  await place.s3
+  await location.s3
     .send(
       new PutObjectCommand({
-        Bucket: place.bucket,
+        Bucket: location.bucket,
         Key: key,
         Body: bytes,
         ContentLength: bytes.length,
@@ -52,45 +52,45 @@ export async function writeObject(place: BackupPlace, key: string, body: string 
       }),
     )
     .catch((error: unknown) => {
-      throw placeError(place, error);
+      throw locationError(location, error);
     });
 }
 
 /** Keys that begin with `prefix`, beyond `after` where it is given, in S3's order, streamed. @throws BackupPlaceError, or the SDK's error. */
-export async function* listKeys(place: BackupPlace, prefix: string, after?: string): AsyncGenerator<string> {
-  const input = { Bucket: place.bucket, Prefix: prefix, ...(after !== undefined && { StartAfter: after }) };
+export async function* listKeys(location: BackupLocation, prefix: string, after?: string): AsyncGenerator<string> {
+  const input = { Bucket: location.bucket, Prefix: prefix, ...(after !== undefined && { StartAfter: after }) };
   try {
-    for await (const page of paginateListObjectsV2({ client: place.s3 }, input))
+    for await (const page of paginateListObjectsV2({ client: location.s3 }, input))
       for (const object of page.Contents ?? []) if (object.Key !== undefined) yield object.Key;
   } catch (error) {
-    throw placeError(place, error);
+    throw locationError(location, error);
   }
 }
 
 /** The folders right below `prefix`, without it and without their slash. */
-export async function listFolders(place: BackupPlace, prefix: string): Promise<readonly string[]> {
+export async function listFolders(location: BackupLocation, prefix: string): Promise<readonly string[]> {
   const folders: string[] = [];
-  const input = { Bucket: place.bucket, Prefix: prefix, Delimiter: '/' };
+  const input = { Bucket: location.bucket, Prefix: prefix, Delimiter: '/' };
   try {
-    for await (const page of paginateListObjectsV2({ client: place.s3 }, input))
+    for await (const page of paginateListObjectsV2({ client: location.s3 }, input))
       for (const { Prefix } of page.CommonPrefixes ?? [])
         if (Prefix !== undefined) folders.push(Prefix.slice(prefix.length, -1));
   } catch (error) {
-    throw placeError(place, error);
+    throw locationError(location, error);
   }
   return folders;
 }
 
 /** Deletes an object; that there is none is no error. */
-export async function deleteObject(place: BackupPlace, key: string): Promise<void> {
-  await place.s3.send(new DeleteObjectCommand({ Bucket: place.bucket, Key: key }));
+export async function deleteObject(location: BackupLocation, key: string): Promise<void> {
+  await location.s3.send(new DeleteObjectCommand({ Bucket: location.bucket, Key: key }));
 }
 
 /** Deletes every object that begins with `prefix`. One call each: S3-compatible stores differ in their bulk deletion. */
-export async function deleteUnder(place: BackupPlace, prefix: string): Promise<number> {
+export async function deleteUnder(location: BackupLocation, prefix: string): Promise<number> {
   let deleted = 0;
-  for await (const key of listKeys(place, prefix)) {
-    await deleteObject(place, key);
+  for await (const key of listKeys(location, prefix)) {
+    await deleteObject(location, key);
     deleted += 1;
   }
   return deleted;
@@ -100,10 +100,10 @@ export async function deleteUnder(place: BackupPlace, prefix: string): Promise<n
  * That the place exists and can be written, proven by writing AWS's own marker `_started` into the folder.
  * @returns whether the bucket keeps versions; `unknown` where that may not be read. @throws BackupPlaceError
  */
-export async function provePlace(place: BackupPlace, folder: string): Promise<'on' | 'off' | 'unknown'> {
-  await writeObject(place, `${folder}_started`, '');
+export async function provePlace(location: BackupLocation, folder: string): Promise<'on' | 'off' | 'unknown'> {
+  await writeObject(location, `${folder}_started`, '');
   try {
-    const answer = await place.s3.send(new GetBucketVersioningCommand({ Bucket: place.bucket }));
+    const answer = await location.s3.send(new GetBucketVersioningCommand({ Bucket: location.bucket }));
     return answer.Status === 'Enabled' ? 'on' : 'off';
   } catch {
     return 'unknown';

@@ -1,6 +1,6 @@
 import type { BackupRecord } from '../model/format.ts';
 import { folderOf, RECORD_NAME } from '../model/format.ts';
-import { type BackupPlace, deleteObject, deleteUnder } from './place.ts';
+import { type BackupLocation, deleteObject, deleteUnder } from './place.ts';
 
 export interface PrunePlan {
   readonly remove: readonly BackupRecord[];
@@ -31,8 +31,8 @@ export function planPrune(
 }
 
 /** Deletes a backup: its record first, so that at no moment a part of it looks whole. @returns objects deleted. */
-export async function deleteBackup(place: BackupPlace, backupId: string): Promise<number> {
-  const folder = folderOf(place.prefix, backupId);
-  await deleteObject(place, `${folder}${RECORD_NAME}`);
-  return 1 + (await deleteUnder(place, folder));
+export async function deleteBackup(location: BackupLocation, backupId: string): Promise<number> {
+  const folder = folderOf(location.prefix, backupId);
+  await deleteObject(location, `${folder}${RECORD_NAME}`);
+  return 1 + (await deleteUnder(location, folder));
 }

@@ -7,7 +7,7 @@ import { GetObjectCommand } from '@aws-sdk/client-s3';
 import { isWireItem, type WireItem } from '../../pipeline/table/wire-value.ts';
 import { BackupDamagedError } from '../model/errors.ts';
 import type { DataFile } from '../model/format.ts';
-import type { BackupPlace } from './place.ts';
+import type { BackupLocation } from './place.ts';
 
 /** An item of a backup with its JSON as it stands in the file. */
 export interface StoredItem {
@@ -37,13 +37,13 @@ export function parseLine(line: string): StoredItem {
  * @throws BackupDamagedError that names the object, and the line where there is one; the network's error; `signal.reason`.
  */
 export async function* readDataFile(
-  place: BackupPlace,
+  location: BackupLocation,
   backupId: string,
   file: Pick<DataFile, 'key' | 'items' | 'md5'>,
   signal?: AbortSignal,
 ): AsyncGenerator<readonly StoredItem[]> {
   const damaged = (reason: string, cause?: unknown) => new BackupDamagedError(backupId, file.key, reason, cause);
-  const body = await openObject(place, file.key, damaged);
+  const body = await openObject(location, file.key, damaged);
   const md5 = createHash('md5');
   const summing = async function* (chunks: AsyncIterable<Buffer>) {
     for await (const chunk of chunks) {
@@ -92,12 +92,12 @@ export async function* readDataFile(
 }
 
 async function openObject(
-  place: BackupPlace,
+  location: BackupLocation,
   key: string,
   damaged: (reason: string, cause?: unknown) => BackupDamagedError,
 ): Promise<Readable> {
   try {
-    const answer = await place.s3.send(new GetObjectCommand({ Bucket: place.bucket, Key: key }));
+    const answer = await location.s3.send(new GetObjectCommand({ Bucket: location.bucket, Key: key }));
     if (answer.Body instanceof Readable) return answer.Body;
   } catch (error) {
     if (error instanceof Error && error.name === 'NoSuchKey') throw damaged('it is gone', error);

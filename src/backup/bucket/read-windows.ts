@@ -1,6 +1,6 @@
 import type { Random } from '../../lib/clock.ts';
 import type { BackupRecord } from '../model/format.ts';
-import type { BackupPlace } from './place.ts';
+import type { BackupLocation } from './place.ts';
 import { readDataFile, type StoredItem } from './read-file.ts';
 
 /** How many items of each object of data are done, by the object's key: where a flush or a restore goes on. */
@@ -19,7 +19,7 @@ export interface Window {
  * @throws BackupDamagedError, `signal.reason`.
  */
 export async function* readWindows(
-  place: BackupPlace,
+  location: BackupLocation,
   record: BackupRecord,
   options: { readonly size: number; readonly done: Done; readonly random: Random; readonly signal?: AbortSignal },
 ): AsyncGenerator<Window> {
@@ -37,7 +37,7 @@ export async function* readWindows(
       while (open.length < 8) {
         const file = waiting.shift();
         if (file === undefined) break;
-        const batches = readDataFile(place, record.id, file, options.signal);
+        const batches = readDataFile(location, record.id, file, options.signal);
         open.push({ key: file.key, batches, skip: done[file.key] ?? 0 });
       }
       const source = open.shift();

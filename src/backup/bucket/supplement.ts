@@ -7,7 +7,7 @@ import { createDigestSum, hashOfItem, sameDigest } from '../model/digest.ts';
 import { BackupDamagedError } from '../model/errors.ts';
 import { folderOf } from '../model/format.ts';
 import { type KeyOf, keyText } from '../model/item-key.ts';
-import { type BackupPlace, listKeys, readText, writeObject } from './place.ts';
+import { type BackupLocation, listKeys, readText, writeObject } from './place.ts';
 import { readDataFile, type StoredItem } from './read-file.ts';
 
 /**
@@ -24,23 +24,24 @@ const digestFileSchema = z.object({
 });
 
 const timeName = (time: number) => String(time).padStart(14, '0');
-const folderOfSupplements = (place: BackupPlace, backupId: string) => `${folderOf(place.prefix, backupId)}supplement/`;
+const folderOfSupplements = (location: BackupLocation, backupId: string) =>
+  `${folderOf(location.prefix, backupId)}supplement/`;
 
 /**
  * Saves items into the supplement of a backup. When this resolves they are in S3, read back and equal in digest.
  * @throws BackupDamagedError when what was read back is something else; BackupPlaceError; the SDK's error.
  */
 export async function saveToSupplement(
-  place: BackupPlace,
+  location: BackupLocation,
   backupId: string,
   items: readonly WireItem[],
   { clock, random }: { readonly clock: Clock; readonly random: Random },
 ): Promise<void> {
   if (items.length === 0) return;
-  const folder = folderOfSupplements(place, backupId);
+  const folder = folderOfSupplements(location, backupId);
   let time = Math.floor(clock.now());
   // Another machine's clock may be ahead of this one, and what it saved before is older all the same.
-  for await (const there of listKeys(place, folder, `${folder}${timeName(time)}`)) {
+  for await (const there of listKeys(location, folder, `${folder}${timeName(time)}`)) {
     const [, digits] = /^(\d{14})-/.exec(there.slice(folder.length)) ?? [];
     if (digits !== undefined) time = Math.max(time, Number(digits) + 1);
   }
@@ -49,13 +50,13 @@ export async function saveToSupplement(
   const md5 = createHash('md5').update(body).digest('base64');
   const wanted = createDigestSum();
   for (const item of items) wanted.addItem(item);
-  await writeObject(place, key, body);
+  await writeObject(location, key, body);
   const found = createDigestSum();
-  for await (const batch of readDataFile(place, backupId, { key, items: items.length, md5 }))
+  for await (const batch of readDataFile(location, backupId, { key, items: items.length, md5 }))
     for (const stored of batch) found.addItem(stored.item);
   if (!sameDigest(wanted.digest(), found.digest()))
     throw new BackupDamagedError(backupId, key, 'read back, it is not what was written');
-  await writeObject(place, `${key}.digest.json`, JSON.stringify({ ...wanted.digest(), md5 }));
+  await writeObject(location, `${key}.digest.json`, JSON.stringify({ ...wanted.digest(), md5 }));
 }
 
 /** The items of a backup's supplements by key: of several for one key, the one saved last. */
@@ -69,19 +70,19 @@ export interface Overlay {
  * @throws BackupDamagedError naming the object.
  */
 export async function readSupplements(
-  place: BackupPlace,
+  location: BackupLocation,
   backupId: string,
   keyOf: KeyOf,
   signal?: AbortSignal,
 ): Promise<Overlay> {
   const byKey = new Map<string, { stored: StoredItem; itemHash: Buffer }>();
-  const folder = folderOfSupplements(place, backupId);
-  for await (const digestKey of listKeys(place, folder)) {
+  const folder = folderOfSupplements(location, backupId);
+  for await (const digestKey of listKeys(location, folder)) {
     if (!digestKey.endsWith('.digest.json')) continue;
     const key = digestKey.slice(0, -'.digest.json'.length);
-    const wanted = digestFileSchema.parse(JSON.parse((await readText(place, digestKey)) ?? 'null'));
+    const wanted = digestFileSchema.parse(JSON.parse((await readText(location, digestKey)) ?? 'null'));
     const found = createDigestSum();
-    for await (const batch of readDataFile(place, backupId, { key, items: wanted.items, md5: wanted.md5 }, signal))
+    for await (const batch of readDataFile(location, backupId, { key, items: wanted.items, md5: wanted.md5 }, signal))
       for (const stored of batch) {
         const itemHash = hashOfItem(stored.item);
         found.addHash(itemHash);

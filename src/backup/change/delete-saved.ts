@@ -7,7 +7,7 @@ import { BATCH_SIZE, UnprocessedWritesError } from '../../pipeline/table/table-w
 import { deleteIfUnchanged } from '../../pipeline/table/wire-delete.ts';
 import { deleteJson, getWireBatch, tryWireBatch } from '../../pipeline/table/wire-table.ts';
 import type { WireItem } from '../../pipeline/table/wire-value.ts';
-import type { BackupPlace } from '../bucket/place.ts';
+import type { BackupLocation } from '../bucket/place.ts';
 import { saveToSupplement } from '../bucket/supplement.ts';
 import { hashOfItem } from '../model/digest.ts';
 import { type KeyOf, keyText } from '../model/item-key.ts';
@@ -21,7 +21,7 @@ export type Writers = 'active' | 'held';
 
 export interface DeleteDeps {
   readonly dynamodb: DynamoDBClient;
-  readonly place: BackupPlace;
+  readonly location: BackupLocation;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -69,7 +69,7 @@ async function deleteOne(deps: DeleteDeps, item: WireItem, options: DeleteOption
   if (deleted === undefined) return;
   // The condition cannot see everything: what went without being saved is saved before anything else.
   if (!hashOfItem(deleted).equals(hashOfItem(item)))
-    await saveToSupplement(deps.place, options.backupId, [deleted], deps);
+    await saveToSupplement(deps.location, options.backupId, [deleted], deps);
   options.onDeleted(1);
 }
 

@@ -61,11 +61,11 @@ const LEFTOVER_ROUNDS = 3;
  * FlushRefusedError: all before anything is deleted; `signal.reason`, UnprocessedWritesError or the SDK's error at any time.
  */
 export async function flushTable(deps: FlushDeps, request: FlushRequest): Promise<FlushResult> {
-  const { dynamodb, place } = deps;
+  const { dynamodb, location } = deps;
   const { signal, kinds } = request;
   const facts = await describeTable(dynamodb, request.table);
   if (facts.status !== 'ACTIVE' && facts.status !== 'UPDATING') throw new TableNotActiveError(facts.name, facts.status);
-  const record = await findBackup(place, request.backupId);
+  const record = await findBackup(location, request.backupId);
   requireUsable(record, facts.arn);
   const names = keyNamesOf(facts);
   const keyOf = keyReader(facts.keys);
@@ -88,9 +88,9 @@ export async function flushTable(deps: FlushDeps, request: FlushRequest): Promis
   const progress = (stage: FlushProgress['stage']) => request.onProgress?.({ stage, deleted, total, supplemented });
 
   progress('comparing');
-  const overlay = await readSupplements(place, record.id, keyOf, signal);
+  const overlay = await readSupplements(location, record.id, keyOf, signal);
   const difference = await compareWithBackup(
-    { dynamodb, place },
+    { dynamodb, location },
     { record, overlay, ...(kinds && { kinds }), ...(signal && { signal }) },
   );
   const differing = difference.added + difference.changed + difference.removed;
@@ -115,7 +115,7 @@ export async function flushTable(deps: FlushDeps, request: FlushRequest): Promis
     },
   };
   const read = { size: WINDOW, done: job.done, random: deps.random, ...(signal && { signal }) };
-  for await (const window of readWindows(place, record, read)) {
+  for await (const window of readWindows(location, record, read)) {
     const items = window.items.map((stored) => stored.item).filter(wanted);
     await deleteSaved(deps, items, options);
     job = { ...job, deleted, done: window.done };
@@ -162,7 +162,7 @@ async function flushLeftovers(
       for await (const page of segment) {
         const items = page.items.filter(which.wanted);
         found += items.length;
-        await saveToSupplement(deps.place, options.backupId, items, deps);
+        await saveToSupplement(deps.location, options.backupId, items, deps);
         onSaved(items.length);
         // A writer may be at work on exactly these rows: always on the condition, whatever the mode.
         await deleteSaved(deps, items, { ...options, writers: 'active' });

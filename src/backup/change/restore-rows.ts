@@ -2,7 +2,7 @@ import { describeTable } from '../../pipeline/table/table.ts';
 import { getWireBatch, putWireIfFree } from '../../pipeline/table/wire-table.ts';
 import type { WireItem } from '../../pipeline/table/wire-value.ts';
 import { findBackup, requireUsable } from '../bucket/catalogue.ts';
-import type { BackupPlace } from '../bucket/place.ts';
+import type { BackupLocation } from '../bucket/place.ts';
 import type { StoredItem } from '../bucket/read-file.ts';
 import { readSupplements } from '../bucket/supplement.ts';
 import { readBack } from '../make/verify.ts';
@@ -37,23 +37,23 @@ const READ_SIZE = 100;
  * `signal.reason` or the SDK's error at any time.
  */
 export async function putBack(
-  deps: Pick<RestoreDeps, 'dynamodb'> & { readonly place: BackupPlace },
+  deps: Pick<RestoreDeps, 'dynamodb'> & { readonly location: BackupLocation },
   request: PutBackRequest,
 ): Promise<PutBackResult> {
   const options = request.signal ? { signal: request.signal } : {};
   const facts = await describeTable(deps.dynamodb, request.table);
-  const record = await findBackup(deps.place, request.backupId);
+  const record = await findBackup(deps.location, request.backupId);
   requireUsable(record, facts.arn);
   const keyOf = keyReader(facts.keys);
   const hashName = facts.keys[0]?.name ?? '';
-  const overlay = await readSupplements(deps.place, record.id, keyOf, request.signal);
+  const overlay = await readSupplements(deps.location, record.id, keyOf, request.signal);
   const wanted = new Set(request.entries);
   const found = new Map<string, StoredItem>();
   const keep = (stored: StoredItem) => {
     const id = entryId(keyOf(stored.item));
     if (wanted.has(id)) found.set(id, stored);
   };
-  await readBack(deps.place, record, { ...options, visit: keep });
+  await readBack(deps.location, record, { ...options, visit: keep });
   // A supplement's record takes the place of the one in the backup's files.
   for (const { stored } of overlay.byKey.values()) keep(stored);
 

@@ -58,14 +58,14 @@ const PIECES_AT_ONCE = 24;
 const READ_SIZE = 100;
 
 async function openBackup(
-  deps: Pick<RestoreDeps, 'dynamodb' | 'place'>,
+  deps: Pick<RestoreDeps, 'dynamodb' | 'location'>,
   request: Pick<RestoreRequest, 'table' | 'backupId' | 'signal'>,
 ): Promise<{ facts: TableFacts; record: BackupRecord; overlay: Overlay }> {
   const facts = await describeTable(deps.dynamodb, request.table);
   if (facts.status !== 'ACTIVE' && facts.status !== 'UPDATING') throw new TableNotActiveError(facts.name, facts.status);
-  const record = await findBackup(deps.place, request.backupId);
+  const record = await findBackup(deps.location, request.backupId);
   requireUsable(record, facts.arn);
-  const overlay = await readSupplements(deps.place, record.id, keyReader(facts.keys), request.signal);
+  const overlay = await readSupplements(deps.location, record.id, keyReader(facts.keys), request.signal);
   return { facts, record, overlay };
 }
 
@@ -74,7 +74,7 @@ async function openBackup(
  * @returns records that would be added, overwritten and (in `replace` mode) removed.
  */
 export async function previewRestore(
-  deps: Pick<RestoreDeps, 'dynamodb' | 'place'>,
+  deps: Pick<RestoreDeps, 'dynamodb' | 'location'>,
   request: Pick<RestoreRequest, 'table' | 'backupId' | 'mode' | 'signal'>,
 ): Promise<{ readonly added: number; readonly overwritten: number; readonly removed: number; readonly same: number }> {
   const { record, overlay } = await openBackup(deps, request);
@@ -103,7 +103,7 @@ export async function restoreBackup(deps: RestoreDeps, request: RestoreRequest):
   const { facts, record, overlay } = await openBackup(deps, request);
   total = record.digest.items;
   progress('checking');
-  await readBack(deps.place, record, signal ? { signal } : {});
+  await readBack(deps.location, record, signal ? { signal } : {});
   let job = await openJob(deps, request, record, progress);
   await deps.jobs.write(job);
 
@@ -127,7 +127,7 @@ export async function restoreBackup(deps: RestoreDeps, request: RestoreRequest):
   };
   let written = job.written;
   const read = { size: WINDOW, done: job.done, random: deps.random, ...(signal && { signal }) };
-  for await (const window of readWindows(deps.place, record, read)) {
+  for await (const window of readWindows(deps.location, record, read)) {
     const superseded = overlay.byKey.size > 0;
     await put(superseded ? window.items.filter(({ item }) => !overlay.byKey.has(keyText(keyOf(item)))) : window.items);
     job = { ...job, written, done: window.done };
@@ -189,15 +189,15 @@ async function openJob(
 
 /** Tells whether an item is in the safety backup or its supplements just as it is (see KnownItems for how surely). */
 async function readSafe(
-  deps: Pick<RestoreDeps, 'place'>,
+  deps: Pick<RestoreDeps, 'location'>,
   safetyBackupId: string,
   keyOf: KeyOf,
   signal: AbortSignal | undefined,
 ): Promise<(item: WireItem) => boolean> {
-  const safety = await findBackup(deps.place, safetyBackupId);
+  const safety = await findBackup(deps.location, safetyBackupId);
   const known = createKnownItems(safety.digest.items);
-  await readBack(deps.place, safety, { ...(signal && { signal }), visit: (_, itemHash) => known.add(itemHash) });
-  const saved = await readSupplements(deps.place, safetyBackupId, keyOf, signal);
+  await readBack(deps.location, safety, { ...(signal && { signal }), visit: (_, itemHash) => known.add(itemHash) });
+  const saved = await readSupplements(deps.location, safetyBackupId, keyOf, signal);
   for (const { itemHash } of saved.byKey.values()) known.add(itemHash);
   return (item) => known.has(hashOfItem(item));
 }
@@ -225,7 +225,7 @@ async function saveNewer(
   const newer = there.filter(
     (item) => !wanted.get(keyText(keyOf(item)))?.equals(hashOfItem(item)) && !where.isSafe(item),
   );
-  await saveToSupplement(deps.place, where.safetyBackupId, newer, deps);
+  await saveToSupplement(deps.location, where.safetyBackupId, newer, deps);
 }
 
 const REMOVED_AT_ONCE = 1_000;
@@ -261,7 +261,7 @@ async function removeOthers(
       return safeHash !== undefined && hashOfItem(item).toString('hex').startsWith(safeHash);
     };
     const unsaved = items.filter((item) => !isSafe(item));
-    await saveToSupplement(deps.place, job.safetyBackupId, unsaved, deps);
+    await saveToSupplement(deps.location, job.safetyBackupId, unsaved, deps);
     await deleteSaved(deps, items, {
       table: facts.name,
       backupId: job.safetyBackupId,
@@ -277,7 +277,7 @@ async function removeOthers(
   await compareWithBackup(deps, {
     record,
     overlay,
-    witness: await findBackup(deps.place, job.safetyBackupId),
+    safetyBackup: await findBackup(deps.location, job.safetyBackupId),
     ...options,
     async onDifference(kind, key, safeHash) {
       if (kind !== 'added') return;

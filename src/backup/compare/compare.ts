@@ -3,14 +3,14 @@ import { keyNamesOf } from '../../pipeline/table/table.ts';
 import { kindOfWire, type RecordKind } from '../../pipeline/table/table-records.ts';
 import { scanWire } from '../../pipeline/table/wire-table.ts';
 import type { WireItem } from '../../pipeline/table/wire-value.ts';
-import type { BackupPlace } from '../bucket/place.ts';
+import type { BackupLocation } from '../bucket/place.ts';
 import type { Overlay } from '../bucket/supplement.ts';
 import { readBack } from '../make/verify.ts';
 import { createDigestSum, type Digest, hashOfItem } from '../model/digest.ts';
 import type { DifferenceCounts } from '../model/errors.ts';
 import type { BackupRecord } from '../model/format.ts';
 import { keyReader, keyText } from '../model/item-key.ts';
-import { createSpill, type Side, type SpilledEntry } from './partitions.ts';
+import { createPartitions, type PartitionEntry, type Side } from './partitions.ts';
 
 /** Seen from the backup: `added` is in the table alone, `removed` in the backup alone, `changed` in both and not equal. */
 export type DifferenceKind = keyof DifferenceCounts;
@@ -33,12 +33,12 @@ export interface CompareRequest {
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: { readonly tableItems: number; readonly backupItems: number }) => void;
   /** Another backup of the table, to tell of each difference what it holds for that key. */
-  readonly witness?: BackupRecord;
+  readonly safetyBackup?: BackupRecord;
   /** Told each difference, with the first 32 hexadecimal digits of the hash of the witness's item; waited for. */
   readonly onDifference?: (
     kind: DifferenceKind,
     key: WireItem,
-    witnessHash: string | undefined,
+    safetyBackupHash: string | undefined,
   ) => Promise<void> | void;
   /** Memory for the fingerprints before they go to temporary files, bytes. */
   readonly memoryBytes?: number;
@@ -53,15 +53,15 @@ const SEGMENTS = 6;
  * @throws BackupDamagedError, the SDK's error, `signal.reason`.
  */
 export async function compareWithBackup(
-  parts: { readonly dynamodb: DynamoDBClient; readonly place: BackupPlace },
+  parts: { readonly dynamodb: DynamoDBClient; readonly location: BackupLocation },
   request: CompareRequest,
 ): Promise<Comparison> {
   const { record, kinds, overlay } = request;
   const names = keyNamesOf(record.table);
   const keyOf = keyReader(record.table.keys);
   const counts = (item: WireItem) => kinds === undefined || kinds.includes(kindOfWire(item, names));
-  const spill = createSpill(request.memoryBytes === undefined ? {} : { memoryBytes: request.memoryBytes });
-  const sums = { table: createDigestSum(), backup: createDigestSum(), witness: createDigestSum() };
+  const partitions = createPartitions(request.memoryBytes === undefined ? {} : { memoryBytes: request.memoryBytes });
+  const sums = { table: createDigestSum(), backup: createDigestSum(), safetyBackup: createDigestSum() };
   const failed = new AbortController();
   const signal = request.signal ? AbortSignal.any([request.signal, failed.signal]) : failed.signal;
   const orFail = async (work: Promise<void>) => {
@@ -74,74 +74,74 @@ export async function compareWithBackup(
     if (!counts(item)) return;
     sums[side].addHash(itemHash);
     // Both sides have their keys from DynamoDB, which spells a number in one way only.
-    spill.add(side, JSON.stringify(keyOf(item)), itemHash);
+    partitions.add(side, JSON.stringify(keyOf(item)), itemHash);
   };
   const progress = () => request.onProgress?.({ tableItems: sums.table.items(), backupItems: sums.backup.items() });
 
   try {
     for (const { stored, itemHash } of overlay?.byKey.values() ?? []) take('backup', stored.item, itemHash);
-    const reading = readBack(parts.place, record, {
+    const reading = readBack(parts.location, record, {
       signal,
       visit({ item }, itemHash) {
         if (overlay !== undefined && overlay.byKey.size > 0 && overlay.byKey.has(keyText(keyOf(item)))) return;
         take('backup', item, itemHash);
       },
-      breathe: spill.breathe,
+      flushIfLarge: partitions.flushIfLarge,
       onProgress: progress,
     });
-    const witnessing =
-      request.witness === undefined
+    const readingSafetyBackup =
+      request.safetyBackup === undefined
         ? Promise.resolve()
-        : readBack(parts.place, request.witness, {
+        : readBack(parts.location, request.safetyBackup, {
             signal,
-            visit: ({ item }, itemHash) => take('witness', item, itemHash),
-            breathe: spill.breathe,
+            visit: ({ item }, itemHash) => take('safetyBackup', item, itemHash),
+            flushIfLarge: partitions.flushIfLarge,
           });
     const scans = scanWire(parts.dynamodb, record.table.name, { segments: request.segments ?? SEGMENTS, signal });
     const scanning = scans.map(async (segment) => {
       for await (const page of segment) {
         for (const item of page.items) take('table', item, hashOfItem(item));
         progress();
-        await spill.breathe();
+        await partitions.flushIfLarge();
       }
     });
-    await Promise.all([orFail(reading), orFail(witnessing), ...scanning.map(orFail)]);
-    const joined = await join(spill.partitions(), request);
+    await Promise.all([orFail(reading), orFail(readingSafetyBackup), ...scanning.map(orFail)]);
+    const joined = await join(partitions.partitions(), request);
     return { ...joined, tableDigest: sums.table.digest(), backupDigest: sums.backup.digest() };
   } finally {
-    await spill.dispose();
+    await partitions.dispose();
   }
 }
 
 async function join(
-  partitions: ReturnType<ReturnType<typeof createSpill>['partitions']>,
+  partitions: ReturnType<ReturnType<typeof createPartitions>['partitions']>,
   { onDifference, signal }: CompareRequest,
 ): Promise<Omit<Comparison, 'tableDigest' | 'backupDigest'>> {
   const found = { added: 0, changed: 0, removed: 0 };
   const examples: Record<DifferenceKind, WireItem[]> = { added: [], changed: [], removed: [] };
   let same = 0;
-  const note = async (kind: DifferenceKind, entry: SpilledEntry, witnessed: ReadonlyMap<string, string>) => {
+  const note = async (kind: DifferenceKind, entry: PartitionEntry, safetyBackupRead: ReadonlyMap<string, string>) => {
     found[kind] += 1;
     if (onDifference === undefined && examples[kind].length >= EXAMPLES) return;
     const key: WireItem = JSON.parse(entry.key);
     if (examples[kind].length < EXAMPLES) examples[kind].push(key);
-    await onDifference?.(kind, key, witnessed.get(entry.key));
+    await onDifference?.(kind, key, safetyBackupRead.get(entry.key));
   };
-  for await (const { table, backup, witness } of partitions) {
+  for await (const { table, backup, safetyBackup } of partitions) {
     signal?.throwIfAborted();
     const saved = new Map(backup.map((entry) => [entry.key, entry]));
-    const witnessed = new Map(witness.map((entry) => [entry.key, entry.itemHash]));
+    const safetyBackupRead = new Map(safetyBackup.map((entry) => [entry.key, entry.itemHash]));
     for (const entry of table) {
       const counterpart = saved.get(entry.key);
       if (counterpart === undefined) {
-        await note('added', entry, witnessed);
+        await note('added', entry, safetyBackupRead);
         continue;
       }
       saved.delete(entry.key);
       if (counterpart.itemHash === entry.itemHash) same += 1;
-      else await note('changed', entry, witnessed);
+      else await note('changed', entry, safetyBackupRead);
     }
-    for (const entry of saved.values()) await note('removed', entry, witnessed);
+    for (const entry of saved.values()) await note('removed', entry, safetyBackupRead);
   }
   return { ...found, same, examples };
 }

@@ -11,22 +11,22 @@ export interface Spill {
   /** `key` is one line of text: it decides the partition and is kept; `itemHash` is 32 bytes. */
   add(side: Side, key: string, itemHash: Buffer): void;
   /** Resolves when what was added so far takes little memory; to be awaited every few hundred items. */
-  breathe(): Promise<void>;
+  flushIfLarge(): Promise<void>;
   /** Partition by partition: every entry of all sides. */
-  partitions(): AsyncIterable<Readonly<Record<Side, readonly SpilledEntry[]>>>;
+  partitions(): AsyncIterable<Readonly<Record<Side, readonly PartitionEntry[]>>>;
   /** Deletes the files. */
   dispose(): Promise<void>;
 }
 
-export type Side = 'table' | 'backup' | 'witness';
-export interface SpilledEntry {
+export type Side = 'table' | 'backup' | 'safetyBackup';
+export interface PartitionEntry {
   readonly key: string;
   /** The first 16 bytes of the item's SHA-256, as 32 hexadecimal digits. */
   readonly itemHash: string;
 }
 
 const PARTITIONS = 64;
-const SIDES: readonly Side[] = ['table', 'backup', 'witness'];
+const SIDES: readonly Side[] = ['table', 'backup', 'safetyBackup'];
 const HASH_BYTES = 16;
 
 /** FNV-1a over the code units: spreads keys that differ in their last letter only. */
@@ -36,12 +36,12 @@ function partitionOf(key: string): number {
   return (hash ^ (hash >>> 16)) & (PARTITIONS - 1);
 }
 
-export function createSpill(options: { readonly memoryBytes?: number; readonly folder?: string } = {}): Spill {
+export function createPartitions(options: { readonly memoryBytes?: number; readonly folder?: string } = {}): Spill {
   const memoryBytes = options.memoryBytes ?? 8 * 2 ** 20;
   const pending: Record<Side, string[][]> = {
     table: Array.from({ length: PARTITIONS }, () => []),
     backup: Array.from({ length: PARTITIONS }, () => []),
-    witness: Array.from({ length: PARTITIONS }, () => []),
+    safetyBackup: Array.from({ length: PARTITIONS }, () => []),
   };
   let pendingBytes = 0;
   let folder: string | undefined;
@@ -69,7 +69,7 @@ export function createSpill(options: { readonly memoryBytes?: number; readonly f
       pending[side][partitionOf(key)]?.push(line);
       pendingBytes += line.length * 2 + 32;
     },
-    async breathe() {
+    async flushIfLarge() {
       if (pendingBytes <= memoryBytes && flushing === undefined) return;
       flushing ??= flush().finally(() => {
         flushing = undefined;
@@ -88,7 +88,7 @@ export function createSpill(options: { readonly memoryBytes?: number; readonly f
         yield {
           table: entriesIn(await read('table')),
           backup: entriesIn(await read('backup')),
-          witness: entriesIn(await read('witness')),
+          safetyBackup: entriesIn(await read('safetyBackup')),
         };
       }
     },
@@ -100,8 +100,8 @@ export function createSpill(options: { readonly memoryBytes?: number; readonly f
   };
 }
 
-function entriesIn(text: string): readonly SpilledEntry[] {
-  const entries: SpilledEntry[] = [];
+function entriesIn(text: string): readonly PartitionEntry[] {
+  const entries: PartitionEntry[] = [];
   for (const line of text.split('\n')) {
     if (line === '') continue;
     entries.push({ key: line.slice(HASH_BYTES * 2), itemHash: line.slice(0, HASH_BYTES * 2) });

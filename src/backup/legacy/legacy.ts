@@ -145,10 +145,10 @@ export async function importLegacy(
   },
 ): Promise<BackupResult> {
   const facts = await describeTable(deps.dynamodb, request.table);
-  const good = await findBackup(deps.place, request.typesFrom);
+  const good = await findBackup(deps.location, request.typesFrom);
   requireUsable(good, facts.arn);
   const types: Types = new Map();
-  await readBack(deps.place, good, {
+  await readBack(deps.location, good, {
     ...(request.signal && { signal: request.signal }),
     visit({ item }) {
       for (const [name, value] of Object.entries(item)) noteTypes(types, name, value);

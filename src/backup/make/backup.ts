@@ -9,7 +9,7 @@ import { describeTable, keyNamesOf, type TableFacts } from '../../pipeline/table
 import { countsOf, emptyTally, kindOfWire } from '../../pipeline/table/table-records.ts';
 import { scanWire, type WirePage } from '../../pipeline/table/wire-table.ts';
 import { writeRecord } from '../bucket/catalogue.ts';
-import { type BackupPlace, deleteUnder, md5Base64, provePlace, writeObject } from '../bucket/place.ts';
+import { type BackupLocation, deleteUnder, md5Base64, provePlace, writeObject } from '../bucket/place.ts';
 import { createDigestSum, hashOfItem } from '../model/digest.ts';
 import { TableNotActiveError } from '../model/errors.ts';
 import {
@@ -24,7 +24,7 @@ import { verifyBackup } from './verify.ts';
 
 export interface BackupDeps {
   readonly dynamodb: DynamoDBClient;
-  readonly place: BackupPlace;
+  readonly location: BackupLocation;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -83,19 +83,19 @@ export async function storeBackup(
   facts: TableFacts,
   source: (signal: AbortSignal) => readonly AsyncIterable<WirePage>[],
 ): Promise<BackupResult> {
-  const { place, clock } = deps;
+  const { location, clock } = deps;
   const backupId = newBackupId(clock.now(), deps.random);
-  const folder = folderOf(place.prefix, backupId);
-  const versioning = await provePlace(place, folder);
+  const folder = folderOf(location.prefix, backupId);
+  const versioning = await provePlace(location, folder);
   let written: BackupRecord;
   try {
     written = await writeBackup(deps, request, facts, backupId, source);
   } catch (error) {
     // Without its record it is no backup; a leftover object is rubbish, and not worth hiding the error for.
-    await deleteUnder(place, folder).catch(() => {});
+    await deleteUnder(location, folder).catch(() => {});
     throw error;
   }
-  const record = await verifyBackup(place, written, clock.now, {
+  const record = await verifyBackup(location, written, clock.now, {
     ...(request.signal && { signal: request.signal }),
     onProgress: (items) =>
       request.onProgress?.({
@@ -117,7 +117,7 @@ async function writeBackup(
   backupId: string,
   source: (signal: AbortSignal) => readonly AsyncIterable<WirePage>[],
 ): Promise<BackupRecord> {
-  const { place, clock } = deps;
+  const { location, clock } = deps;
   const startedAt = clock.now();
   const keys = keyNamesOf(facts);
   const sum = createDigestSum();
@@ -142,7 +142,7 @@ async function writeBackup(
     });
     return bytes;
   };
-  const files = await uploadAll(place, backupId, source, take, request.signal);
+  const files = await uploadAll(location, backupId, source, take, request.signal);
   const record: BackupRecord = {
     format: 'rescan-backup/1',
     id: backupId,
@@ -165,21 +165,21 @@ async function writeBackup(
     files: [...files],
     verification: { kind: 'unverified', reason: 'it has not been read back yet' },
   };
-  const folder = folderOf(place.prefix, backupId);
-  const manifests = { 'manifest-files': manifestFiles(record), 'manifest-summary': manifestSummary(record, place) };
+  const folder = folderOf(location.prefix, backupId);
+  const manifests = { 'manifest-files': manifestFiles(record), 'manifest-summary': manifestSummary(record, location) };
   for (const [name, text] of Object.entries(manifests)) {
-    await writeObject(place, `${folder}${name}.json`, text);
-    await writeObject(place, `${folder}${name}.checksum`, md5Base64(text));
+    await writeObject(location, `${folder}${name}.json`, text);
+    await writeObject(location, `${folder}${name}.checksum`, md5Base64(text));
   }
   // Last: with its record it is in the catalogue.
   request.signal?.throwIfAborted();
-  await writeRecord(place, record);
+  await writeRecord(location, record);
   return record;
 }
 
 /** All segments at once; the first failure stops the others, and no upload is left open. */
 async function uploadAll(
-  place: BackupPlace,
+  location: BackupLocation,
   backupId: string,
   source: (signal: AbortSignal) => readonly AsyncIterable<WirePage>[],
   take: (page: WirePage) => Buffer,
@@ -189,8 +189,8 @@ async function uploadAll(
   const signal = stop ? AbortSignal.any([stop, failed.signal]) : failed.signal;
   const uploads = await Promise.allSettled(
     source(signal).map((pages, index) => {
-      const key = `${folderOf(place.prefix, backupId)}data/${String(index).padStart(4, '0')}.json.gz`;
-      return uploadSegment(place, key, pages, take, signal).catch((error: unknown) => {
+      const key = `${folderOf(location.prefix, backupId)}data/${String(index).padStart(4, '0')}.json.gz`;
+      return uploadSegment(location, key, pages, take, signal).catch((error: unknown) => {
         failed.abort(error);
         throw error;
       });
@@ -202,7 +202,7 @@ async function uploadAll(
 }
 
 async function uploadSegment(
-  place: BackupPlace,
+  location: BackupLocation,
   key: string,
   pages: AsyncIterable<WirePage>,
   take: (page: WirePage) => Buffer,
@@ -230,8 +230,8 @@ async function uploadSegment(
   };
   const body = new PassThrough();
   const upload = new Upload({
-    client: place.s3,
-    params: { Bucket: place.bucket, Key: key, Body: body, ContentType: 'application/gzip' },
+    client: location.s3,
+    params: { Bucket: location.bucket, Key: key, Body: body, ContentType: 'application/gzip' },
     queueSize: 1,
     leavePartsOnError: false,
   });

@@ -2,7 +2,7 @@ import pLimit from 'p-limit';
 import { keyNamesOf } from '../../pipeline/table/table.ts';
 import { countsOf, emptyTally, kindOfWire } from '../../pipeline/table/table-records.ts';
 import { writeRecord } from '../bucket/catalogue.ts';
-import type { BackupPlace } from '../bucket/place.ts';
+import type { BackupLocation } from '../bucket/place.ts';
 import { readDataFile, type StoredItem } from '../bucket/read-file.ts';
 import { createDigestSum, hashOfItem, sameDigest } from '../model/digest.ts';
 import { BackupDamagedError } from '../model/errors.ts';
@@ -16,7 +16,7 @@ export interface ReadBackOptions {
   /** Sees every item with its hash; the reading waits for it. */
   readonly visit?: (stored: StoredItem, itemHash: Buffer) => void;
   /** Waited for after each few hundred items. */
-  readonly breathe?: () => Promise<void>;
+  readonly flushIfLarge?: () => Promise<void>;
   /** Items read so far. */
   readonly onProgress?: (items: number) => void;
 }
@@ -25,7 +25,11 @@ export interface ReadBackOptions {
  * Reads the whole backup from S3, unzips, parses, adds up. When it resolves, digest and counts by kind equal the record's.
  * @throws BackupDamagedError naming the object (or the record, where all objects are whole and their sum is not); `signal.reason`.
  */
-export async function readBack(place: BackupPlace, record: BackupRecord, options: ReadBackOptions = {}): Promise<void> {
+export async function readBack(
+  location: BackupLocation,
+  record: BackupRecord,
+  options: ReadBackOptions = {},
+): Promise<void> {
   const sum = createDigestSum();
   const tally = emptyTally();
   const keys = keyNamesOf(record.table);
@@ -33,7 +37,7 @@ export async function readBack(place: BackupPlace, record: BackupRecord, options
   const failed = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, failed.signal]) : failed.signal;
   const readFile = async (file: BackupRecord['files'][number]) => {
-    for await (const batch of readDataFile(place, record.id, file, signal)) {
+    for await (const batch of readDataFile(location, record.id, file, signal)) {
       for (const stored of batch) {
         const itemHash = hashOfItem(stored.item);
         sum.addHash(itemHash);
@@ -41,7 +45,7 @@ export async function readBack(place: BackupPlace, record: BackupRecord, options
         options.visit?.(stored, itemHash);
       }
       options.onProgress?.(sum.items());
-      await options.breathe?.();
+      await options.flushIfLarge?.();
     }
   };
   await Promise.all(
@@ -56,7 +60,7 @@ export async function readBack(place: BackupPlace, record: BackupRecord, options
   );
   const digest = sum.digest();
   const counts = countsOf(tally);
-  const recordKey = `${folderOf(place.prefix, record.id)}${RECORD_NAME}`;
+  const recordKey = `${folderOf(location.prefix, record.id)}${RECORD_NAME}`;
   if (!sameDigest(digest, record.digest))
     throw new BackupDamagedError(
       record.id,
@@ -72,20 +76,20 @@ export async function readBack(place: BackupPlace, record: BackupRecord, options
  * @returns the record as it is now. @throws what is no statement about the backup: the network's error, `signal.reason`.
  */
 export async function verifyBackup(
-  place: BackupPlace,
+  location: BackupLocation,
   record: BackupRecord,
   now: () => number,
-  options: Omit<ReadBackOptions, 'visit' | 'breathe'> = {},
+  options: Omit<ReadBackOptions, 'visit' | 'flushIfLarge'> = {},
 ): Promise<BackupRecord> {
   let verification: BackupRecord['verification'];
   try {
-    await readBack(place, record, options);
+    await readBack(location, record, options);
     verification = { kind: 'verified', at: now() };
   } catch (error) {
     if (!(error instanceof BackupDamagedError)) throw error;
     verification = { kind: 'unverified', reason: error.reason, objectKey: error.objectKey };
   }
   const settled = { ...record, verification };
-  await writeRecord(place, settled);
+  await writeRecord(location, settled);
   return settled;
 }

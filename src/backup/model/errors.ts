@@ -63,8 +63,8 @@ export class TableNotActiveError extends Error {
 }
 
 /** The bucket of the backups does not exist, or may not be written. */
-export class BackupPlaceError extends Error {
-  override readonly name = 'BackupPlaceError';
+export class BackupLocationError extends Error {
+  override readonly name = 'BackupLocationError';
   readonly bucket: string;
   readonly reason: 'missing' | 'not-writable';
   constructor(bucket: string, reason: 'missing' | 'not-writable', cause: unknown) {

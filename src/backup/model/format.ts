@@ -85,7 +85,7 @@ export const manifestFiles = (record: BackupRecord): string =>
     .join('');
 
 /** `manifest-summary.json`. There is no export in AWS's books, so its ARN is the one such an export would have. */
-export const manifestSummary = (record: BackupRecord, place: { bucket: string; prefix: string }): string =>
+export const manifestSummary = (record: BackupRecord, location: { bucket: string; prefix: string }): string =>
   JSON.stringify({
     version: '2020-06-30',
     exportArn: `${record.table.arn}/export/${record.id}`,
@@ -94,11 +94,11 @@ export const manifestSummary = (record: BackupRecord, place: { bucket: string; p
     tableArn: record.table.arn,
     tableId: null,
     exportTime: new Date(record.startedAt).toISOString(),
-    s3Bucket: place.bucket,
-    s3Prefix: place.prefix === '' ? null : place.prefix.replace(/\/$/, ''),
+    s3Bucket: location.bucket,
+    s3Prefix: location.prefix === '' ? null : location.prefix.replace(/\/$/, ''),
     s3SseAlgorithm: null,
     s3SseKmsKeyId: null,
-    manifestFilesS3Key: `${folderOf(place.prefix, record.id)}manifest-files.json`,
+    manifestFilesS3Key: `${folderOf(location.prefix, record.id)}manifest-files.json`,
     billedSizeBytes: 0,
     itemCount: record.digest.items,
     outputFormat: 'DYNAMODB_JSON',

@@ -21,8 +21,8 @@ export function createKnownItems(expected: number): KnownItems {
     for (let turn = 0; turn < SET_EACH; turn += 1) {
       const word = itemHash.readUInt32BE((turn & 7) * 4);
       const other = itemHash.readUInt32BE(((turn + 3) & 7) * 4);
-      const place = (word + (turn >>> 3) * other) % size;
-      if (!visit(place >>> 3, 1 << (place & 7))) return false;
+      const location = (word + (turn >>> 3) * other) % size;
+      if (!visit(location >>> 3, 1 << (location & 7))) return false;
     }
     return true;
   };

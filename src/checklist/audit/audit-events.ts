@@ -61,7 +61,7 @@ export function auditOfTable(event: TableEvent): Told | undefined {
     case 'resumed':
       return { who: 'bot', what, outcome: 'goes on after the bot went down', ...why };
     case 'finished':
-      return { who: job.by, what, outcome: resultWords(event.result), ...why };
+      return { who: job.by, what, outcome: resultText(event.result), ...why };
     case 'stopped':
       return { who: event.by, what, outcome: 'stopped', ...why };
     case 'failed':
@@ -71,7 +71,7 @@ export function auditOfTable(event: TableEvent): Told | undefined {
   }
 }
 
-function resultWords(result: Extract<TableEvent, { kind: 'finished' }>['result']): string {
+function resultText(result: Extract<TableEvent, { kind: 'finished' }>['result']): string {
   switch (result.kind) {
     case 'backup':
       return `${result.record.counts.total} records, ${result.record.verification.kind}, digest ${result.record.digest.sum}`;

@@ -17,10 +17,10 @@ export interface AuditLog {
 export class AuditUnreadableError extends Error {
   override readonly name = 'AuditUnreadableError';
   /** Where it stands in the control table. */
-  readonly place: string;
-  constructor(place: string, cause: unknown) {
-    super(`What stands at ${place} is no entry of the audit.`, { cause });
-    this.place = place;
+  readonly location: string;
+  constructor(location: string, cause: unknown) {
+    super(`What stands at ${location} is no entry of the audit.`, { cause });
+    this.location = location;
   }
 }
 

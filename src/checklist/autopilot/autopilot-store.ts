@@ -16,7 +16,7 @@ export type AutopilotForecast = z.infer<typeof forecastSchema>;
 const recordSchema = z.object({
   id: z.string(),
   by: z.string(),
-  place: z.object({ channel: z.string(), ts: z.string().exactOptional() }),
+  location: z.object({ channel: z.string(), ts: z.string().exactOptional() }),
   state: z.enum(['planned', 'running', 'stopped', 'finished', 'cancelled']),
   forecast: forecastSchema,
   plannedAt: z.number(),

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../lib/clock.ts';
 import type { RunControl, RunPlan } from '../../run/model/run-control.ts';
-import type { Canary, PaceWish } from '../../run/model/types.ts';
+import type { Canary, PaceSetting } from '../../run/model/types.ts';
 import type { AutopilotEvent, Hindrance } from '../contracts/autopilot-control.ts';
 import type { Validation } from '../contracts/result-control.ts';
 import type { TableControl } from '../contracts/table-control.ts';
@@ -14,12 +14,12 @@ export interface AutopilotWorkPorts {
   readonly clock: Clock;
   readonly tables: Pick<TableControl, 'backup' | 'planFlush' | 'request' | 'approval' | 'withdraw' | 'watch'>;
   readonly starts: Pick<StartControl, 'plan' | 'start'>;
-  readonly runs: Pick<RunControl, 'place' | 'stop' | 'readPlan'>;
+  readonly runs: Pick<RunControl, 'location' | 'stop' | 'readPlan'>;
   /** Does a step of its own to its end; what stood in its way otherwise. */
   readonly doStep: (step: Exclude<OwnStep, 'backup' | 'validate'>, by: string) => Promise<Hindrance | undefined>;
   /** Holds the table against what the run says; undefined where it could not be done, which is logged. */
   readonly validate: (by: string) => Promise<Validation | undefined>;
-  readonly pace: PaceWish;
+  readonly pace: PaceSetting;
   readonly canary: Canary;
   readonly pollMs: number;
   readonly newApprovalId?: () => string;
@@ -53,7 +53,7 @@ export function createAutopilotWork(ports: AutopilotWorkPorts): AutopilotWork {
       wake();
     });
     try {
-      const begun = await tables.backup({ by: record.by, note: REASON, place: record.place });
+      const begun = await tables.backup({ by: record.by, note: REASON, location: record.location });
       if (!begun.ok) return { kind: 'table-refused', step: 'backup', refusal: begun.refusal };
       while (!ended.has(begun.value.id) && !over.aborted) {
         const waking = new AbortController();
@@ -72,9 +72,9 @@ export function createAutopilotWork(ports: AutopilotWorkPorts): AutopilotWork {
     if (before && clock.now() - before.plannedAt < PLAN_HOLDS_MS) return { ok: true, value: before };
     const { by } = record;
     // Under a message of its own, not under the autopilot's.
-    const place = { channel: record.place.channel };
-    const { pace: paceWish, canary } = ports;
-    const planned = await ports.starts.plan({ selection: {}, paceWish, canary, by, place });
+    const location = { channel: record.location.channel };
+    const { pace: paceSetting, canary } = ports;
+    const planned = await ports.starts.plan({ selection: {}, paceSetting, canary, by, location });
     if (!planned.ok) return planned;
     return (await change(record.id, { set: { runId: planned.value.runId } }, ['running'])) && planned;
   }
@@ -100,7 +100,7 @@ export function createAutopilotWork(ports: AutopilotWorkPorts): AutopilotWork {
       const approvalId = isUnused && record.approvalId !== undefined ? record.approvalId : newApprovalId();
       const noted = await change(record.id, { set: { approvalId } }, ['running']);
       if (!noted) return;
-      const { channel } = record.place;
+      const { channel } = record.location;
       const asked = await tables.request({ act: plan.value.act, by: record.by, reason: REASON, channel, approvalId });
       if (!asked.ok) return { kind: 'table-refused', step: 'flush', refusal: asked.refusal };
       if ((await store.read())?.state !== 'running') {
@@ -117,12 +117,13 @@ export function createAutopilotWork(ports: AutopilotWorkPorts): AutopilotWork {
       if (!planned) return;
       if (!planned.ok) return { kind: 'start-refused', step: 'rescan', refusal: planned.refusal };
       const { runId } = planned.value;
-      const { by, place } = record;
+      const { by, location } = record;
       // After a crash it may have been shown before.
-      if ((await runs.place(runId))?.ts === undefined) await emit({ kind: 'run-planned', record, plan: planned.value });
-      const shown = await runs.place(runId);
+      if ((await runs.location(runId))?.ts === undefined)
+        await emit({ kind: 'run-planned', record, plan: planned.value });
+      const shown = await runs.location(runId);
       if (!(await change(record.id, { set: { runId } }, ['running']))) return;
-      const started = await ports.starts.start(runId, by, { place: shown ?? { channel: place.channel } });
+      const started = await ports.starts.start(runId, by, { location: shown ?? { channel: location.channel } });
       if (!started.ok) return { kind: 'start-refused', step: 'rescan', refusal: started.refusal };
       // A stop that came in between found no run to stop.
       if ((await store.read())?.state !== 'running') await runs.stop(by, { now: false });

@@ -214,7 +214,7 @@ export function createAutopilot(ports: AutopilotPorts): Autopilot {
         const record: AutopilotRecord = {
           id: `ap-${randomUUID().slice(0, 8)}`,
           by,
-          place: { channel },
+          location: { channel },
           state: 'planned',
           forecast: forecast.value,
           plannedAt: Math.round(clock.now()),
@@ -271,8 +271,8 @@ export function createAutopilot(ports: AutopilotPorts): Autopilot {
         return { ok: true, value: stopped };
       }),
     current: () => store.read(),
-    async setPlace(id, place) {
-      await store.change(id, { set: { place } }, ['planned', 'running', 'stopped', 'finished']);
+    async setLocation(id, location) {
+      await store.change(id, { set: { location } }, ['planned', 'running', 'stopped', 'finished']);
     },
     watch(listener) {
       listeners.add(listener);

@@ -67,7 +67,7 @@ export interface AutopilotStopped {
 /** The whole checklist done by itself, in order, with a person where one is needed. */
 export interface AutopilotControl {
   /** Says what is to be expected; nothing begins. */
-  plan(by: Person, place: { channel: string }): Promise<AutopilotAnswer<AutopilotRecord>>;
+  plan(by: Person, location: { channel: string }): Promise<AutopilotAnswer<AutopilotRecord>>;
   cancel(id: string, by: Person): Promise<AutopilotAnswer<AutopilotRecord>>;
   /** Begins what was planned, once. */
   start(id: string, by: Person): Promise<AutopilotAnswer<AutopilotRecord>>;
@@ -76,6 +76,6 @@ export interface AutopilotControl {
   /** Begins nothing more, takes back its request for approval, and stops the run, flush or restore that is under way. */
   stop(by: Person): Promise<AutopilotAnswer<AutopilotStopped>>;
   current(): Promise<AutopilotRecord | undefined>;
-  setPlace(id: string, place: { channel: string; ts: string }): Promise<void>;
+  setLocation(id: string, location: { channel: string; ts: string }): Promise<void>;
   watch(listener: (event: AutopilotEvent) => void | Promise<void>): () => void;
 }

@@ -9,12 +9,12 @@ import type { PersonComparison } from '../../results/report/people.ts';
 import type { RunReport } from '../../results/report/run-report.ts';
 import type { ValidationProblem, Verdict } from '../../results/report/validation.ts';
 import type { RunPlan } from '../../run/model/run-control.ts';
-import type { OutcomeRecord, PaceWish, Person, RunState } from '../../run/model/types.ts';
+import type { OutcomeRecord, PaceSetting, Person, RunState } from '../../run/model/types.ts';
 import type { StartRefusal } from '../steps/start-control.ts';
 import type { TableRefusal } from './table-control.ts';
 
 /** Which images a retry is over. */
-export type RetryWish =
+export type RetryRequest =
   | { readonly kind: 'failed'; readonly choice: FailureChoice }
   /** Of the last run and its retries: no outcome, or processed and their rows missing. */
   | { readonly kind: 'unaccounted' };
@@ -71,10 +71,10 @@ export interface ResultControl {
   failures(runId?: string): Promise<ResultAnswer<Failures & { readonly runIds: RunIds }>>;
   /** Plans a run over just those images. */
   planRetry(request: {
-    readonly wish: RetryWish;
+    readonly setting: RetryRequest;
     /** In words, for everyone who reads the plan. */
     readonly what: string;
-    readonly paceWish: PaceWish;
+    readonly paceSetting: PaceSetting;
     readonly by: Person;
     readonly channel: string;
   }): Promise<ResultAnswer<RunPlan>>;

@@ -37,7 +37,7 @@ export const tableActSchema = z.discriminatedUnion('kind', [
     names: z.array(z.string()).max(MOST_NAMED).exactOptional(),
   }),
 ]);
-export type TableAct = z.infer<typeof tableActSchema>;
+export type TableAction = z.infer<typeof tableActSchema>;
 
 /** The table as it is now, counted and not guessed. */
 export interface TableNow {
@@ -52,7 +52,7 @@ export interface TableNow {
 }
 
 export interface FlushPlan {
-  readonly act: Extract<TableAct, { kind: 'flush' }>;
+  readonly act: Extract<TableAction, { kind: 'flush' }>;
   readonly now: TableNow;
   readonly backup: BackupRecord;
   /** How the table differs from the backup. */
@@ -62,7 +62,7 @@ export interface FlushPlan {
 }
 
 export interface RestorePlan {
-  readonly act: Extract<TableAct, { kind: 'restore' }>;
+  readonly act: Extract<TableAction, { kind: 'restore' }>;
   readonly now: TableNow;
   readonly backup: BackupRecord;
   readonly change: {
@@ -98,7 +98,7 @@ export type TableRefusal =
   | { readonly reason: 'no-job' }
   | { readonly reason: 'stop-file'; readonly path: string }
   | { readonly reason: 'busy'; readonly holder: string }
-  | { readonly reason: 'place'; readonly bucket: string; readonly why: 'missing' | 'not-writable' }
+  | { readonly reason: 'location'; readonly bucket: string; readonly why: 'missing' | 'not-writable' }
   | {
       readonly reason: 'legacy';
       readonly fileName: string;
@@ -109,7 +109,7 @@ export type TableRefusal =
   | { readonly reason: 'legacy-unreadable'; readonly fileName: string; readonly why: string }
   | { readonly reason: 'recovery-off'; readonly arn: string }
   /** The checklist does not let it begin yet. */
-  | { readonly reason: 'gate'; readonly step: 'flush' | 'restore'; readonly missing: readonly Missing[] }
+  | { readonly reason: 'preconditions'; readonly step: 'flush' | 'restore'; readonly missing: readonly Missing[] }
   | { readonly reason: 'approval-gone'; readonly approvalId: string }
   | { readonly reason: 'click'; readonly refusal: ClickRefusal; readonly approval: Approval }
   | { readonly reason: 'use'; readonly refusal: UseRefusal }
@@ -120,7 +120,7 @@ export type TableAnswer<T> =
   | { readonly ok: false; readonly refusal: TableRefusal };
 
 /** Where a job shows itself. */
-export interface JobPlace {
+export interface JobLocation {
   readonly channel: string;
   readonly ts?: string;
 }
@@ -128,11 +128,11 @@ export interface JobPlace {
 /** A piece of work on the table, under way. */
 export interface TableJob {
   readonly id: string;
-  readonly work: { readonly kind: 'backup'; readonly note?: string } | TableAct;
+  readonly work: { readonly kind: 'backup'; readonly note?: string } | TableAction;
   readonly by: Person;
   readonly approvedBy?: Person;
   readonly reason?: string;
-  readonly place: JobPlace;
+  readonly location: JobLocation;
   readonly startedAt: number;
   /** The rescan that a flush belongs to. */
   readonly checklistId?: string;
@@ -184,7 +184,7 @@ export type TableEvent =
 
 /** What the face may ask of the table and its backups. Refusals are values; nothing was changed then. */
 export interface TableControl {
-  backup(request: { by: Person; note?: string; place: JobPlace }): Promise<TableAnswer<TableJob>>;
+  backup(request: { by: Person; note?: string; location: JobLocation }): Promise<TableAnswer<TableJob>>;
   /** DynamoDB's own on-demand backup; and whether point-in-time recovery is on. */
   nativeBackup(): Promise<
     TableAnswer<{ name: string; arn: string; status: string; pointInTimeRecovery: TableNow['pointInTimeRecovery'] }>
@@ -212,7 +212,7 @@ export interface TableControl {
   planRestore(request: { backupId: string; mode: 'merge' | 'replace' }): Promise<TableAnswer<RestorePlan>>;
   /** Asks for approval of an act on the table as it is now; with the policy `self` it is approved by whoever asks. */
   request(request: {
-    act: TableAct;
+    act: TableAction;
     by: Person;
     reason?: string;
     channel: string;
@@ -242,6 +242,6 @@ export interface TableControl {
   /** The flush or restore under way, in whichever copy. */
   current(): Promise<TableJob | undefined>;
   stop(by: Person): Promise<TableAnswer<TableJob>>;
-  setPlace(jobId: string, place: JobPlace): Promise<void>;
+  setLocation(jobId: string, location: JobLocation): Promise<void>;
   watch(listener: (event: TableEvent) => void | Promise<void>): () => void;
 }

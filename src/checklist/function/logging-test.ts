@@ -89,7 +89,7 @@ export async function testLogging(ports: LoggingTestPorts): Promise<LoggingResul
   switch (reading.kind) {
     case 'fault':
       throw new FaultError(reading.fault);
-    case 'pushback':
+    case 'throttled':
     case 'broken':
       return { kind: 'no-answer', imageKey, message: reading.message };
     case 'outcome':

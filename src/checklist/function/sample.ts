@@ -62,7 +62,7 @@ async function tryImage(key: string, { clock, invoke }: SamplePorts): Promise<Ou
       case 'broken':
         // It may have run: it is not run again behind anyone's back.
         return { kind: 'failed', failureType: 'INVOCATION_ERROR', message: reading.message };
-      case 'pushback':
+      case 'throttled':
         message = reading.message;
         if (attempt < TRIES) await clock.sleep(WAIT_MS * attempt);
     }

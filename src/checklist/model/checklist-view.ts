@@ -3,12 +3,12 @@ import type { RunSnapshot } from '../../run/model/types.ts';
 import type { ChecklistOutcome } from './checklist-store.ts';
 import {
   backupMisses,
-  type GateFacts,
-  type GateRules,
   holds,
   isUndone,
   loggingMisses,
   type Missing,
+  type PreconditionFacts,
+  type PreconditionRules,
   sampleMisses,
 } from './preconditions.ts';
 import { type ClosedStep, type Found, STEPS, type StepName, type StepRecord } from './step.ts';
@@ -36,7 +36,7 @@ export interface ChecklistView {
   readonly troubles: readonly Fault[];
 }
 
-export interface ViewFacts extends GateFacts {
+export interface ViewFacts extends PreconditionFacts {
   readonly stepRecords: readonly StepRecord[];
   /** Somebody said that this rescan keeps what the table holds. */
   readonly keptBy?: { readonly by: string; readonly at: number };
@@ -51,7 +51,7 @@ export interface ViewFacts extends GateFacts {
 }
 
 /** Every step as it stands now: what is on record, and whether it still holds. */
-export function viewSteps(facts: ViewFacts, rules: GateRules): StepView[] {
+export function viewSteps(facts: ViewFacts, rules: PreconditionRules): StepView[] {
   return STEPS.map((step) => withOverride(viewStep(step, facts, rules), facts, rules));
 }
 
@@ -61,7 +61,7 @@ export function nextStep(steps: readonly StepView[]): StepName | undefined {
   return steps.find(({ state, overriddenBy }) => state !== 'done' && state !== 'skipped' && !overriddenBy)?.step;
 }
 
-function withOverride(view: StepView, facts: ViewFacts, rules: GateRules): StepView {
+function withOverride(view: StepView, facts: ViewFacts, rules: PreconditionRules): StepView {
   if (view.state === 'done' || view.state === 'skipped') return view;
   const missing = missesNow(view, facts, rules);
   const override = facts.overrides.find(
@@ -71,25 +71,25 @@ function withOverride(view: StepView, facts: ViewFacts, rules: GateRules): StepV
 }
 
 /** What an override of the step has to cover, as far as it can be seen here: the quotas as they were read last. */
-function missesNow({ step, found }: StepView, facts: ViewFacts, rules: GateRules): Missing[] {
+function missesNow({ step, found }: StepView, facts: ViewFacts, rules: PreconditionRules): Missing[] {
   switch (step) {
     case 'quotas':
       return found?.kind === 'quotas' && found.blocking.length > 0
-        ? [{ reason: 'quotas-blocking', mend: 'quotas', blocking: found.blocking }]
-        : [{ reason: 'quotas-unknown', mend: 'quotas' }];
+        ? [{ reason: 'quotas-blocking', fix: 'quotas', blocking: found.blocking }]
+        : [{ reason: 'quotas-unknown', fix: 'quotas' }];
     case 'test-logging':
       return loggingOn(facts);
     case 'sample':
       return facts.codeSha256 === undefined ? [] : sampleMisses(facts, facts.codeSha256, rules);
     default:
-      return [{ reason: 'no-backup', mend: 'backup' }];
+      return [{ reason: 'no-backup', fix: 'backup' }];
   }
 }
 
 /** Who works on a step renews its record; one that is silent this long has no process any more, ms. */
 export const SILENT_AFTER_MS = 45_000;
 
-function viewStep(step: StepName, facts: ViewFacts, rules: GateRules): StepView {
+function viewStep(step: StepName, facts: ViewFacts, rules: PreconditionRules): StepView {
   const stored = facts.stepRecords.find((candidate) => candidate.step === step);
   const isSilent = stored?.state === 'running' && facts.now - stored.at > SILENT_AFTER_MS;
   const record: StepRecord | undefined = isSilent
@@ -134,7 +134,7 @@ const loggingOn = (facts: ViewFacts) => (facts.codeSha256 === undefined ? [] : l
 export const hasServed = ({ flush, job, reset }: Pick<ViewFacts, 'flush' | 'job' | 'reset'>): boolean =>
   job?.kind === 'flush' || flush?.state === 'running' || (flush?.state === 'done' && !isUndone(flush, reset));
 
-function viewBackup(seen: StepView, facts: ViewFacts, rules: GateRules): StepView {
+function viewBackup(seen: StepView, facts: ViewFacts, rules: PreconditionRules): StepView {
   const { backup } = facts;
   if (seen.state === 'running' || !backup) return seen;
   const found: Found = { kind: 'backup', backupId: backup.id, records: backup.records };
@@ -174,11 +174,15 @@ function viewFlush(seen: StepView, { job, keptBy, flushAsked, reset }: ViewFacts
   if (seen.state === 'done' && !isBack) return seen;
   if (keptBy) return { step: 'flush', state: 'skipped', because: 'keep', by: keptBy.by, at: keptBy.at };
   if (flushAsked) return { step: 'flush', state: 'running', by: flushAsked.by, at: flushAsked.at };
-  if (seen.state === 'done') return { ...seen, state: 'stale', stale: { reason: 'restored-since', mend: 'flush' } };
+  if (seen.state === 'done') return { ...seen, state: 'stale', stale: { reason: 'restored-since', fix: 'flush' } };
   return seen.state === 'running' ? { step: 'flush', state: 'to-do' } : seen;
 }
 
-function viewRescan(seen: StepView, { run, runIsWhole = true }: ViewFacts, { autoResume }: GateRules): StepView {
+function viewRescan(
+  seen: StepView,
+  { run, runIsWhole = true }: ViewFacts,
+  { autoResume }: PreconditionRules,
+): StepView {
   if (!run || run.state.kind === 'planned' || run.state.kind === 'abandoned') return seen;
   const state = run.state.kind;
   const known = {

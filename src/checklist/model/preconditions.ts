@@ -8,7 +8,7 @@ export interface Proof {
 }
 
 /** What the gates look at, gathered just now. What could not be read is undefined, and that never passes a gate. */
-export interface GateFacts {
+export interface PreconditionFacts {
   readonly now: number;
   readonly codeSha256?: string;
   /** The last verified backup of this table. */
@@ -38,7 +38,7 @@ export interface TableReset {
   readonly at: number;
 }
 
-export interface GateRules {
+export interface PreconditionRules {
   readonly maxBackupAgeMs: number;
   readonly maxDifference: number;
   readonly maxSampleAgeMs: number;
@@ -50,43 +50,43 @@ export interface GateRules {
 
 /** What a gate misses, and the command that mends it. */
 export type Missing =
-  | { readonly reason: 'no-backup'; readonly mend: 'backup' }
+  | { readonly reason: 'no-backup'; readonly fix: 'backup' }
   | {
       readonly reason: 'backup-old';
-      readonly mend: 'backup';
+      readonly fix: 'backup';
       readonly backupId: string;
       readonly ageMs: number;
       readonly mostMs: number;
     }
   | {
       readonly reason: 'table-changed';
-      readonly mend: 'backup';
+      readonly fix: 'backup';
       readonly backupId: string;
       readonly records: number;
       readonly saved: number;
     }
-  | { readonly reason: 'table-unread'; readonly mend: 'table' }
-  | { readonly reason: 'quotas-blocking'; readonly mend: 'quotas'; readonly blocking: readonly string[] }
-  | { readonly reason: 'quotas-unknown'; readonly mend: 'quotas' }
-  | { readonly reason: 'logging-unproven'; readonly mend: 'test-logging' }
-  | { readonly reason: 'logging-stale'; readonly mend: 'test-logging'; readonly provenAt: number }
-  | { readonly reason: 'sample-missing'; readonly mend: 'sample'; readonly images: number }
-  | { readonly reason: 'sample-stale'; readonly mend: 'sample'; readonly because: 'old' | 'code' }
+  | { readonly reason: 'table-unread'; readonly fix: 'table' }
+  | { readonly reason: 'quotas-blocking'; readonly fix: 'quotas'; readonly blocking: readonly string[] }
+  | { readonly reason: 'quotas-unknown'; readonly fix: 'quotas' }
+  | { readonly reason: 'logging-unproven'; readonly fix: 'test-logging' }
+  | { readonly reason: 'logging-stale'; readonly fix: 'test-logging'; readonly provenAt: number }
+  | { readonly reason: 'sample-missing'; readonly fix: 'sample'; readonly images: number }
+  | { readonly reason: 'sample-stale'; readonly fix: 'sample'; readonly because: 'old' | 'code' }
   | {
       readonly reason: 'sample-failed';
-      readonly mend: 'sample';
+      readonly fix: 'sample';
       readonly failed: number;
       readonly images: number;
       /** When it was tried: which sample it is. */
       readonly at: number;
     }
-  | { readonly reason: 'not-flushed'; readonly mend: 'flush' }
-  | { readonly reason: 'restored-since'; readonly mend: 'flush' }
-  | { readonly reason: 'table-reset'; readonly mend: 'start'; readonly runId: string; readonly by: TableReset['kind'] }
-  | { readonly reason: 'run-active'; readonly mend: 'stop'; readonly runId: string }
-  | { readonly reason: 'function-unknown'; readonly mend: 'status' };
+  | { readonly reason: 'not-flushed'; readonly fix: 'flush' }
+  | { readonly reason: 'restored-since'; readonly fix: 'flush' }
+  | { readonly reason: 'table-reset'; readonly fix: 'start'; readonly runId: string; readonly by: TableReset['kind'] }
+  | { readonly reason: 'run-active'; readonly fix: 'stop'; readonly runId: string }
+  | { readonly reason: 'function-unknown'; readonly fix: 'status' };
 
-export type Gate =
+export type Preconditions =
   | { readonly kind: 'pass'; readonly overridden: readonly Override[] }
   | { readonly kind: 'refuse'; readonly missing: readonly Missing[] };
 
@@ -138,7 +138,7 @@ export const holds = (override: Override, missing: Missing, codeSha256: string |
   marksOf(missing).every((mark) => override.covers.includes(mark));
 
 /** What the checklist can keep from beginning. */
-export type GatedStep = 'flush' | 'start' | 'resume' | 'restore';
+export type GuardedStep = 'flush' | 'start' | 'resume' | 'restore';
 
 /**
  * Whether a step may begin (runbook: its order). A flush needs a fresh verified backup, quotas that do not block, failure
@@ -146,7 +146,7 @@ export type GatedStep = 'flush' | 'start' | 'resume' | 'restore';
  * rescan that no restore undid, or somebody's word to keep what is there; going on with a run needs that what it did was not
  * flushed or overwritten since; a restore needs that no run is active. Fails closed: what could not be read is missing.
  */
-export function evaluateGate(step: GatedStep, facts: GateFacts, rules: GateRules): Gate {
+export function evaluateGate(step: GuardedStep, facts: PreconditionFacts, rules: PreconditionRules): Preconditions {
   const missing = misses(step, facts, rules);
   const overridden: Override[] = [];
   const left = missing.filter((item) => {
@@ -159,27 +159,27 @@ export function evaluateGate(step: GatedStep, facts: GateFacts, rules: GateRules
 }
 
 /** What an approver would have to pass over for a step of the checklist, as things stand; empty: it holds. */
-export const missesOf = (step: OverridableStep, facts: GateFacts, rules: GateRules): Missing[] =>
+export const missesOf = (step: OverridableStep, facts: PreconditionFacts, rules: PreconditionRules): Missing[] =>
   misses('flush', facts, rules).filter((missing) => overridableOf(missing) === step);
 
 /** Whether a restore put back what the flush had deleted. */
 export const isUndone = (flush: Pick<StepRecord, 'at'>, reset: TableReset | undefined): boolean =>
   reset?.kind === 'restore' && reset.at >= flush.at;
 
-function misses(step: GatedStep, facts: GateFacts, rules: GateRules): Missing[] {
+function misses(step: GuardedStep, facts: PreconditionFacts, rules: PreconditionRules): Missing[] {
   const running: Missing[] =
-    facts.activeRun === undefined ? [] : [{ reason: 'run-active', mend: 'stop', runId: facts.activeRun }];
+    facts.activeRun === undefined ? [] : [{ reason: 'run-active', fix: 'stop', runId: facts.activeRun }];
   switch (step) {
     case 'restore':
       return running;
     case 'start':
       if (facts.keep) return [];
-      if (facts.flush?.state !== 'done') return [{ reason: 'not-flushed', mend: 'flush' }];
-      return isUndone(facts.flush, facts.reset) ? [{ reason: 'restored-since', mend: 'flush' }] : [];
+      if (facts.flush?.state !== 'done') return [{ reason: 'not-flushed', fix: 'flush' }];
+      return isUndone(facts.flush, facts.reset) ? [{ reason: 'restored-since', fix: 'flush' }] : [];
     case 'resume': {
       const { lastRun, reset } = facts;
       return lastRun && reset && reset.at > lastRun.startedAt
-        ? [{ reason: 'table-reset', mend: 'start', runId: lastRun.runId, by: reset.kind }]
+        ? [{ reason: 'table-reset', fix: 'start', runId: lastRun.runId, by: reset.kind }]
         : [];
     }
     case 'flush':
@@ -188,53 +188,53 @@ function misses(step: GatedStep, facts: GateFacts, rules: GateRules): Missing[] 
         ...backupMisses(facts, rules),
         ...quotaMisses(facts),
         ...(facts.codeSha256 === undefined
-          ? [{ reason: 'function-unknown' as const, mend: 'status' as const }]
+          ? [{ reason: 'function-unknown' as const, fix: 'status' as const }]
           : [...loggingMisses(facts, facts.codeSha256), ...sampleMisses(facts, facts.codeSha256, rules)]),
       ];
   }
 }
 
 /** What is wrong with the backup as ground for a flush; empty: nothing. */
-export function backupMisses({ now, backup, records }: GateFacts, rules: GateRules): Missing[] {
-  if (!backup) return [{ reason: 'no-backup', mend: 'backup' }];
+export function backupMisses({ now, backup, records }: PreconditionFacts, rules: PreconditionRules): Missing[] {
+  if (!backup) return [{ reason: 'no-backup', fix: 'backup' }];
   const ageMs = now - backup.startedAt;
   // A date that lies ahead tells of a clock that is wrong: then nobody knows how old it is.
   if (Math.abs(ageMs) > rules.maxBackupAgeMs)
-    return [{ reason: 'backup-old', mend: 'backup', backupId: backup.id, ageMs, mostMs: rules.maxBackupAgeMs }];
+    return [{ reason: 'backup-old', fix: 'backup', backupId: backup.id, ageMs, mostMs: rules.maxBackupAgeMs }];
   // The count alone: the flush itself compares record by record.
-  if (records === undefined) return [{ reason: 'table-unread', mend: 'table' }];
+  if (records === undefined) return [{ reason: 'table-unread', fix: 'table' }];
   if (records !== 'not-counted' && Math.abs(records - backup.records) > rules.maxDifference)
-    return [{ reason: 'table-changed', mend: 'backup', backupId: backup.id, records, saved: backup.records }];
+    return [{ reason: 'table-changed', fix: 'backup', backupId: backup.id, records, saved: backup.records }];
   return [];
 }
 
-function quotaMisses({ quotas }: GateFacts): Missing[] {
-  if (!quotas) return [{ reason: 'quotas-unknown', mend: 'quotas' }];
-  return quotas.blocking.length === 0 ? [] : [{ reason: 'quotas-blocking', mend: 'quotas', blocking: quotas.blocking }];
+function quotaMisses({ quotas }: PreconditionFacts): Missing[] {
+  if (!quotas) return [{ reason: 'quotas-unknown', fix: 'quotas' }];
+  return quotas.blocking.length === 0 ? [] : [{ reason: 'quotas-blocking', fix: 'quotas', blocking: quotas.blocking }];
 }
 
 /** What is missing of the proof of failure logging on this code. */
-export function loggingMisses({ logging }: Pick<GateFacts, 'logging'>, codeSha256: string): Missing[] {
-  if (!logging) return [{ reason: 'logging-unproven', mend: 'test-logging' }];
+export function loggingMisses({ logging }: Pick<PreconditionFacts, 'logging'>, codeSha256: string): Missing[] {
+  if (!logging) return [{ reason: 'logging-unproven', fix: 'test-logging' }];
   return logging.codeSha256 === codeSha256
     ? []
-    : [{ reason: 'logging-stale', mend: 'test-logging', provenAt: logging.at }];
+    : [{ reason: 'logging-stale', fix: 'test-logging', provenAt: logging.at }];
 }
 
 /** What is missing of the sample on this code, today. */
 export function sampleMisses(
-  { now, sample }: Pick<GateFacts, 'now' | 'sample'>,
+  { now, sample }: Pick<PreconditionFacts, 'now' | 'sample'>,
   codeSha256: string,
-  rules: GateRules,
+  rules: PreconditionRules,
 ): Missing[] {
   if (rules.sampleImages === 0) return [];
   const isShort = !sample?.isAll && (sample?.images ?? 0) < rules.sampleImages;
   if (!sample || sample.images < 1 || isShort)
-    return [{ reason: 'sample-missing', mend: 'sample', images: rules.sampleImages }];
-  if (sample.codeSha256 !== codeSha256) return [{ reason: 'sample-stale', mend: 'sample', because: 'code' }];
+    return [{ reason: 'sample-missing', fix: 'sample', images: rules.sampleImages }];
+  if (sample.codeSha256 !== codeSha256) return [{ reason: 'sample-stale', fix: 'sample', because: 'code' }];
   if (Math.abs(now - sample.at) > rules.maxSampleAgeMs)
-    return [{ reason: 'sample-stale', mend: 'sample', because: 'old' }];
+    return [{ reason: 'sample-stale', fix: 'sample', because: 'old' }];
   return sample.failed > 0
-    ? [{ reason: 'sample-failed', mend: 'sample', failed: sample.failed, images: sample.images, at: sample.at }]
+    ? [{ reason: 'sample-failed', fix: 'sample', failed: sample.failed, images: sample.images, at: sample.at }]
     : [];
 }

@@ -28,13 +28,13 @@ export interface DiagnosesPorts {
 /** Looks at what the runbook's "Troubleshooting" asks a person to look at. */
 export interface DiagnoseControl {
   /** Of a run, the last one where none is named. What cannot be read is told as such; the rest is looked at all the same. */
-  diagnose(runId?: string): Promise<ResultAnswer<PlacedDiagnosis>>;
+  diagnose(runId?: string): Promise<ResultAnswer<LocatedDiagnosis>>;
 }
 
 /** A diagnosis with where in AWS its remedies are. */
-export interface PlacedDiagnosis extends Diagnosis {
+export interface LocatedDiagnosis extends Diagnosis {
   readonly run?: RunSnapshot;
-  readonly place: { readonly region: string; readonly functionName: string };
+  readonly location: { readonly region: string; readonly functionName: string };
   /** The end of the time that was looked at, epoch ms. */
   readonly until: number;
 }
@@ -99,8 +99,8 @@ export function createDiagnoses(ports: DiagnosesPorts): DiagnoseControl {
         unread: [...unread, ...(metrics.unread ? [metrics.unread] : [])],
       };
       const { functionName } = ports;
-      const place = { region: await ports.region(), functionName };
-      return { ok: true, value: { ...diagnose(facts), place, until, ...(run ? { run } : {}) } };
+      const location = { region: await ports.region(), functionName };
+      return { ok: true, value: { ...diagnose(facts), location, until, ...(run ? { run } : {}) } };
     },
   };
 

@@ -1,5 +1,5 @@
 import { findBackup, listBackups } from '../../backup/bucket/catalogue.ts';
-import type { BackupPlace } from '../../backup/bucket/place.ts';
+import type { BackupLocation } from '../../backup/bucket/place.ts';
 import { BackupNotFoundError } from '../../backup/model/errors.ts';
 import type { BackupRecord } from '../../backup/model/format.ts';
 import type { RunRecord } from '../../run/store/run-store.ts';
@@ -42,7 +42,7 @@ export async function flushesAround(
  * one from before the run; else the newest there is. A backup of the emptied table, made after a flush, is never taken for it.
  */
 export async function referenceBackup(
-  place: BackupPlace,
+  location: BackupLocation,
   tableArn: string,
   flush: FlushOnRecord | undefined,
   root: RunRecord | undefined,
@@ -50,7 +50,7 @@ export async function referenceBackup(
   const isUsable = ({ table, verification }: BackupRecord) =>
     table.arn === tableArn && verification.kind === 'verified';
   if (flush) {
-    const relied = await findBackup(place, flush.backupId).catch((error: unknown) => {
+    const relied = await findBackup(location, flush.backupId).catch((error: unknown) => {
       // Pruned since: the next best there is.
       if (error instanceof BackupNotFoundError) return undefined;
       throw error;
@@ -58,6 +58,6 @@ export async function referenceBackup(
     if (relied && isUsable(relied)) return relied;
   }
   const before = flush?.at ?? root?.startedAt ?? Number.POSITIVE_INFINITY;
-  const usable = (await listBackups(place)).filter((backup) => isUsable(backup) && backup.purpose !== 'safety');
+  const usable = (await listBackups(location)).filter((backup) => isUsable(backup) && backup.purpose !== 'safety');
   return usable.find(({ startedAt }) => startedAt < before) ?? usable[0];
 }

@@ -1,6 +1,6 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { findBackup, requireUsable } from '../../backup/bucket/catalogue.ts';
-import type { BackupPlace } from '../../backup/bucket/place.ts';
+import type { BackupLocation } from '../../backup/bucket/place.ts';
 import type { Clock, Random } from '../../lib/clock.ts';
 import type { ListedImage } from '../../pipeline/images.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
@@ -31,7 +31,7 @@ import { validatePerson, validateRun } from './validate.ts';
 
 export interface ResultsPorts {
   readonly dynamodb: DynamoDBClient;
-  readonly place: BackupPlace;
+  readonly location: BackupLocation;
   readonly table: string;
   readonly bucket: string;
   readonly clock: Clock;
@@ -121,7 +121,7 @@ export function createResults(ports: ResultsPorts): ResultControl {
     const { arn } = await describeTable(dynamodb, ports.table);
     const root = chain && rootOf(chain);
     const [flush] = await flushesAround(ports.checklists, root);
-    return referenceBackup(ports.place, arn, flush, root);
+    return referenceBackup(ports.location, arn, flush, root);
   }
 
   const reading = { ...ports, reconcileChain };
@@ -133,9 +133,9 @@ export function createResults(ports: ResultsPorts): ResultControl {
         const found = await failuresOf(runs, { withBucket: false, ...(runId === undefined ? {} : { inRun: runId }) });
         return { ok: true, value: { ...found, runIds: idsOf(runs) } };
       }),
-    planRetry: ({ wish, what, paceWish, by, channel }) =>
+    planRetry: ({ setting, what, paceSetting, by, channel }) =>
       answer(async () => {
-        const chosen = await chooseForRetry(wish, what, {
+        const chosen = await chooseForRetry(setting, what, {
           ...reading,
           readFailures: failuresOf,
           async lastChain() {
@@ -150,9 +150,9 @@ export function createResults(ports: ResultsPorts): ResultControl {
             selection: { retry },
             images,
             keep: true,
-            paceWish,
+            paceSetting,
             by,
-            place: { channel },
+            location: { channel },
           });
           if (planned.ok) return { ok: true, value: planned.value };
           return planned.refusal.reason === 'no-match'
@@ -208,7 +208,7 @@ export function createResults(ports: ResultsPorts): ResultControl {
         const backup =
           backupId === undefined
             ? await backupBefore(isChain(found) ? found : undefined)
-            : await findBackup(ports.place, backupId);
+            : await findBackup(ports.location, backupId);
         if (!backup) return refuse({ reason: 'table', refusal: { reason: 'no-backup' } });
         requireUsable(backup, (await describeTable(dynamodb, ports.table)).arn);
         const { table, leaveOut } = ports;

@@ -5,7 +5,7 @@ import type { ReconciledKind } from '../../results/reconcile/reconcile-image.ts'
 import type { Retry } from '../../run/model/types.ts';
 import { type RunChain, readHistory } from '../../run/store/run-chain.ts';
 import type { RunRecord, RunStore } from '../../run/store/run-store.ts';
-import type { FindImage, ResultRefusal, RetryWish } from '../contracts/result-control.ts';
+import type { FindImage, ResultRefusal, RetryRequest } from '../contracts/result-control.ts';
 
 export interface RetryChoicePorts {
   readonly store: Pick<RunStore, 'newestFirst'>;
@@ -34,12 +34,12 @@ const UNACCOUNTED: readonly ReconciledKind[] = ['neither', 'rows-without-outcome
 
 /** Chooses the images of a retry. `what`: the wish in words. @throws what the ports throw; nothing is left open then. */
 export async function chooseForRetry(
-  wish: RetryWish,
+  setting: RetryRequest,
   what: string,
   ports: RetryChoicePorts,
 ): Promise<RetryChoice | ResultRefusal> {
-  if (wish.kind === 'unaccounted') return chooseUnaccounted(what, ports);
-  const { choice } = wish;
+  if (setting.kind === 'unaccounted') return chooseUnaccounted(what, ports);
+  const { choice } = setting;
   const named = choice.images && [...choice.images];
   const there = named ? await findAll(named, ports.findImage) : [];
   const keys = named?.filter((_, at) => there[at] === undefined) ?? [];

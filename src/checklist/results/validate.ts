@@ -1,5 +1,5 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import type { BackupPlace } from '../../backup/bucket/place.ts';
+import type { BackupLocation } from '../../backup/bucket/place.ts';
 import type { Clock, Random } from '../../lib/clock.ts';
 import { countByKind, describeTable, hashOfResource, keyNamesOf, type TableFacts } from '../../pipeline/table/table.ts';
 import type { Reconciliation } from '../../results/reconcile/reconcile.ts';
@@ -13,7 +13,7 @@ import { flushesAround, referenceBackup } from './reference-backup.ts';
 
 export interface ValidatePorts {
   readonly dynamodb: DynamoDBClient;
-  readonly place: BackupPlace;
+  readonly location: BackupLocation;
   readonly table: string;
   readonly clock: Clock;
   readonly random: Random;
@@ -117,7 +117,7 @@ async function backupFor(ports: ValidatePorts, { arn }: TableFacts, chain: RunCh
   const root = chain && rootOf(chain);
   const flushes = await flushesAround(ports.checklists, root);
   const flush = root ? flushes.find(({ isOfRun }) => isOfRun) : flushes.at(0);
-  return referenceBackup(ports.place, arn, flush, root);
+  return referenceBackup(ports.location, arn, flush, root);
 }
 
 /** Not while the run is open: what is not there yet is no verdict. */

@@ -5,15 +5,15 @@ import type { RunSnapshot } from '../../run/model/types.ts';
 import type { TableJob } from '../contracts/table-control.ts';
 import type { ChecklistRecord, ChecklistStore } from '../model/checklist-store.ts';
 import { hasServed, type ViewFacts } from '../model/checklist-view.ts';
-import type { GateFacts, GateRules } from '../model/preconditions.ts';
+import type { PreconditionFacts, PreconditionRules } from '../model/preconditions.ts';
 
 /** What the checklist looks at. Each may throw: what cannot be read is not taken for done. */
 export interface FactPorts {
-  readonly rules: GateRules;
+  readonly rules: PreconditionRules;
   readonly store: ChecklistStore;
   readonly clock: Clock;
   readonly codeSha256: () => Promise<string>;
-  readonly lastBackup: () => Promise<GateFacts['backup']>;
+  readonly lastBackup: () => Promise<PreconditionFacts['backup']>;
   readonly countRecords: () => Promise<number | 'not-counted'>;
   /** What blocks a rescan by the quotas as they are now. */
   readonly blockingQuotas: () => Promise<readonly string[]>;
@@ -32,7 +32,7 @@ export const isOf = ({ runIds, openedAt }: ChecklistRecord, { runId, startedAt }
   runIds.includes(runId) || (startedAt !== undefined && startedAt >= openedAt);
 
 /** Whether a run is driven, or will go on by itself. */
-export const isActive = ({ state }: RunSnapshot, { autoResume }: GateRules): boolean =>
+export const isActive = ({ state }: RunSnapshot, { autoResume }: PreconditionRules): boolean =>
   state.kind === 'running' || (state.kind === 'interrupted' && autoResume);
 
 /**

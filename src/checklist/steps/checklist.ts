@@ -4,7 +4,7 @@ import type { AuditKeeper } from '../audit/audit-keeper.ts';
 import type { JobResult, TableEvent, TableJob } from '../contracts/table-control.ts';
 import type { ChecklistOutcome, ChecklistRecord } from '../model/checklist-store.ts';
 import { type ChecklistView, nextStep, viewSteps } from '../model/checklist-view.ts';
-import { evaluateGate, type Gate, type GatedStep, marksOf, missesOf } from '../model/preconditions.ts';
+import { evaluateGate, type GuardedStep, marksOf, missesOf, type Preconditions } from '../model/preconditions.ts';
 import {
   type ClosedStep,
   type Found,
@@ -48,7 +48,7 @@ export interface Checklist {
   /** The rescan that is open; else the last one; else an empty one. With `id`: that one, also where another is open by now. */
   view(id?: string): Promise<ChecklistView>;
   /** Whether a step may begin now, with everything gathered anew. */
-  gate(step: GatedStep, options?: { keep?: boolean }): Promise<Gate>;
+  preconditions(step: GuardedStep, options?: { keep?: boolean }): Promise<Preconditions>;
   /** The open rescan's id; opened where there is none. */
   ensureOpen(by: string): Promise<string>;
   openId(): Promise<string | undefined>;
@@ -174,7 +174,7 @@ export function createChecklist(ports: ChecklistPorts): Checklist {
       const wanted = id === undefined ? (open ?? (await lastRecord())) : await store.read(id);
       return wanted?.closedAt === undefined ? openView(open) : closedView(wanted, wanted.closedAt);
     },
-    async gate(step, { keep = false } = {}) {
+    async preconditions(step, { keep = false } = {}) {
       const depth = step === 'flush' ? 'flush' : 'record';
       return evaluateGate(step, { ...(await gatherFacts(ports, await openNow(), [], depth)), keep }, rules);
     },
@@ -202,7 +202,7 @@ export function createChecklist(ports: ChecklistPorts): Checklist {
       const [fault] = troubles;
       const { codeSha256 } = facts;
       if (codeSha256 === undefined) {
-        const unknown = { reason: 'configuration', message: 'The function cannot be looked at.', mend: '' } as const;
+        const unknown = { reason: 'configuration', message: 'The function cannot be looked at.', fix: '' } as const;
         return { ok: false, refusal: { reason: 'fault', fault: fault ?? unknown } };
       }
       const missing = missesOf(step, facts, rules);

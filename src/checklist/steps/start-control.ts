@@ -9,7 +9,7 @@ export type StartRefusal =
   | Refusal
   /** A run was started after the plan of this retry was made: its images may have been done by it. */
   | { readonly reason: 'retry-stale'; readonly run: RunSnapshot }
-  | { readonly reason: 'gate'; readonly step: 'start' | 'resume'; readonly missing: readonly Missing[] };
+  | { readonly reason: 'preconditions'; readonly step: 'start' | 'resume'; readonly missing: readonly Missing[] };
 export type StartAnswer<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly refusal: StartRefusal };
@@ -27,7 +27,7 @@ export interface StartControl {
 
 export function createStartControl(
   runs: Pick<RunControl, 'plan' | 'readPlan' | 'start' | 'resume' | 'current'>,
-  checklist: Pick<Checklist, 'gate' | 'keep'>,
+  checklist: Pick<Checklist, 'preconditions' | 'keep'>,
   audit: Pick<AuditKeeper, 'record'>,
 ): StartControl {
   async function gated<T>(
@@ -35,8 +35,10 @@ export function createStartControl(
     keep: boolean,
     go: () => Promise<Answer<T>>,
   ): Promise<StartAnswer<T>> {
-    const gate = await checklist.gate(step, { keep });
-    return gate.kind === 'pass' ? go() : { ok: false, refusal: { reason: 'gate', step, missing: gate.missing } };
+    const preconditions = await checklist.preconditions(step, { keep });
+    return preconditions.kind === 'pass'
+      ? go()
+      : { ok: false, refusal: { reason: 'preconditions', step, missing: preconditions.missing } };
   }
   return {
     plan: (request, onProgress) => gated('start', request.keep ?? false, () => runs.plan(request, onProgress)),

@@ -2,12 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { type Approval, type ApprovalPolicy, decide, isWaiting, mayUse } from '../../approvals/approval.ts';
 import type { ApprovalStore } from '../../approvals/approval-store.ts';
 import { findBackup, requireUsable } from '../../backup/bucket/catalogue.ts';
-import type { BackupPlace } from '../../backup/bucket/place.ts';
+import type { BackupLocation } from '../../backup/bucket/place.ts';
 import type { BackupRecord } from '../../backup/model/format.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { AuditKeeper } from '../audit/audit-keeper.ts';
 import {
-  type TableAct,
+  type TableAction,
   type TableAnswer,
   type TableControl,
   type TableEvent,
@@ -16,14 +16,14 @@ import {
   type TableRefusal,
   tableActSchema,
 } from '../contracts/table-control.ts';
-import type { Gate } from '../model/preconditions.ts';
+import type { Preconditions } from '../model/preconditions.ts';
 import type { Override } from '../model/step.ts';
 import type { Checklist } from '../steps/checklist.ts';
 import type { JobRunner } from './job-runner.ts';
 import { fingerprintOf } from './table-facts.ts';
 
-export interface ApprovedActsPorts {
-  readonly place: BackupPlace;
+export interface ApprovedActionsPorts {
+  readonly location: BackupLocation;
   readonly clock: Clock;
   readonly approvals: ApprovalStore;
   readonly policy: ApprovalPolicy;
@@ -32,7 +32,7 @@ export interface ApprovedActsPorts {
   /** The hash of the function's code: an approval is bound to it. */
   readonly codeSha256: () => Promise<string>;
   /** Whether the checklist lets it begin, with everything gathered anew. */
-  readonly gate: (step: 'flush' | 'restore') => Promise<Gate>;
+  readonly preconditions: (step: 'flush' | 'restore') => Promise<Preconditions>;
   /** The rescan that a flush belongs to. */
   readonly checklist: Pick<Checklist, 'ensureOpen' | 'openId' | 'noteFlushAsked' | 'noteBegun'>;
   /** What is about to be deleted or overwritten is in the audit before, or it is not done. */
@@ -48,7 +48,7 @@ export interface ApprovedActsPorts {
 export interface ApprovedActs
   extends Pick<TableControl, 'request' | 'click' | 'withdraw' | 'withdrawApproved' | 'openApprovals'> {
   /** What the checklist misses for an act; and what was passed over for it. */
-  gateOf(act: Pick<TableAct, 'kind'> & { failedOnly?: boolean }): Promise<GateOutcome>;
+  preconditionsOf(act: Pick<TableAction, 'kind'> & { failedOnly?: boolean }): Promise<GateOutcome>;
   tooOld(backup: BackupRecord): TableRefusal | undefined;
   /** Whether a job that was left by another process may go on; ends the approval of one that had not begun. */
   mayGoOn(job: TableJob): Promise<boolean>;
@@ -59,19 +59,19 @@ export type GateOutcome = { readonly refusal: TableRefusal } | { readonly overri
 const refuse = (refusal: TableRefusal): { ok: false; refusal: TableRefusal } => ({ ok: false, refusal });
 const value = <T>(it: T): TableAnswer<T> => ({ ok: true, value: it });
 
-export function createApprovedActs(ports: ApprovedActsPorts): ApprovedActs {
-  const { place, clock, approvals, audit, emit } = ports;
+export function createApprovedActs(ports: ApprovedActionsPorts): ApprovedActs {
+  const { location, clock, approvals, audit, emit } = ports;
   const now = () => Math.round(clock.now());
 
-  async function gateOf(act: Pick<TableAct, 'kind'> & { failedOnly?: boolean }): Promise<GateOutcome> {
+  async function preconditionsOf(act: Pick<TableAction, 'kind'> & { failedOnly?: boolean }): Promise<GateOutcome> {
     // A flush of failed-image records needs no more than the backup.
     if (act.failedOnly) return { overridden: [] };
-    const gate = await ports.gate(act.kind);
-    if (gate.kind === 'pass') return { overridden: gate.overridden };
+    const preconditions = await ports.preconditions(act.kind);
+    if (preconditions.kind === 'pass') return { overridden: preconditions.overridden };
     // Where only the backup is wanting there is a refusal of its own for that, with the digest and the differences.
-    return gate.missing.every(({ mend }) => mend === 'backup')
+    return preconditions.missing.every(({ fix }) => fix === 'backup')
       ? { overridden: [] }
-      : { refusal: { reason: 'gate', step: act.kind, missing: gate.missing } };
+      : { refusal: { reason: 'preconditions', step: act.kind, missing: preconditions.missing } };
   }
 
   function tooOld(backup: BackupRecord): TableRefusal | undefined {
@@ -82,18 +82,18 @@ export function createApprovedActs(ports: ApprovedActsPorts): ApprovedActs {
   }
 
   /** The state of the world that an act is approved on; or why it may not be asked for, or not begin, on it. */
-  async function groundOf(act: TableAct, checklistId: () => Promise<string | undefined>) {
+  async function groundOf(act: TableAction, checklistId: () => Promise<string | undefined>) {
     const table = await ports.readTable();
     const way = await ports.inTheWay(table);
     if (way) return { refusal: way };
-    const gate = await gateOf(act);
-    if ('refusal' in gate) return gate;
-    const backup = await findBackup(place, act.backupId);
+    const preconditions = await preconditionsOf(act);
+    if ('refusal' in preconditions) return preconditions;
+    const backup = await findBackup(location, act.backupId);
     requireUsable(backup, table.arn);
     const old = act.kind === 'flush' ? tooOld(backup) : undefined;
     if (old) return { refusal: old };
     const id = act.kind === 'flush' ? await checklistId() : undefined;
-    const { overridden } = gate;
+    const { overridden } = preconditions;
     const fingerprint = fingerprintOf(table, backup, act, {
       codeSha256: await ports.codeSha256(),
       checklistId: id,
@@ -111,7 +111,7 @@ export function createApprovedActs(ports: ApprovedActsPorts): ApprovedActs {
       work: act,
       by: approval.requestedBy,
       approvedBy,
-      place: { channel: approval.channel, ...(approval.ts === undefined ? {} : { ts: approval.ts }) },
+      location: { channel: approval.channel, ...(approval.ts === undefined ? {} : { ts: approval.ts }) },
       startedAt: now(),
       ...(approval.reason === undefined ? {} : { reason: approval.reason }),
       ...(checklistId === undefined ? {} : { checklistId }),
@@ -172,7 +172,7 @@ export function createApprovedActs(ports: ApprovedActsPorts): ApprovedActs {
   }
 
   return {
-    gateOf,
+    preconditionsOf,
     tooOld,
     async request({ act, by, reason, channel, approvalId = `a-${randomUUID().slice(0, 8)}` }) {
       const ground = await groundOf(act, () => ports.checklist.ensureOpen(by));

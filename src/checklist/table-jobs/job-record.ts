@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import type { ControlTable, Key } from '../../state/control-table.ts';
-import { type JobPlace, type TableJob, tableActSchema } from '../contracts/table-control.ts';
+import { type JobLocation, type TableJob, tableActSchema } from '../contracts/table-control.ts';
 
 /** The one flush or restore that may be under way on a pipeline, in the control table: how another process finds it. */
 export interface JobRecord {
   /** Puts the job there, if none is. */
   claim(job: TableJob): Promise<boolean>;
   read(): Promise<{ job: TableJob; stopBy?: string } | undefined>;
-  setPlace(jobId: string, place: JobPlace): Promise<void>;
+  setLocation(jobId: string, location: JobLocation): Promise<void>;
   /** Asks whoever drives the job to stop. */
   askStop(jobId: string, by: string): Promise<boolean>;
   remove(jobId: string): Promise<void>;
@@ -19,7 +19,7 @@ const jobSchema = z.object({
   by: z.string(),
   approvedBy: z.string().exactOptional(),
   reason: z.string().exactOptional(),
-  place: z.object({ channel: z.string(), ts: z.string().exactOptional() }),
+  location: z.object({ channel: z.string(), ts: z.string().exactOptional() }),
   startedAt: z.number(),
   checklistId: z.string().exactOptional(),
 });
@@ -35,8 +35,8 @@ export function createJobRecord(table: ControlTable, name: string): JobRecord {
       const { stopBy } = z.object({ stopBy: z.string().optional() }).parse(entry);
       return { job: jobSchema.parse(entry), ...(stopBy === undefined ? {} : { stopBy }) };
     },
-    async setPlace(jobId, place) {
-      await table.update(key, { set: { place } }, { equals: { id: jobId } });
+    async setLocation(jobId, location) {
+      await table.update(key, { set: { location } }, { equals: { id: jobId } });
     },
     async askStop(jobId, by) {
       return (await table.update(key, { set: { stopBy: by } }, { equals: { id: jobId } })).ok;

@@ -8,7 +8,7 @@ import type { Lease } from '../../state/lease.ts';
 import type {
   JobProgress,
   JobResult,
-  TableAct,
+  TableAction,
   TableEvent,
   TableJob,
   TableRefusal,
@@ -72,7 +72,7 @@ export interface JobRunner {
   shutDown(): Promise<void>;
 }
 
-type ActJob = TableJob & { readonly work: TableAct };
+type ActJob = TableJob & { readonly work: TableAction };
 
 /** How long after a failed write of a job's end it is tried again, ms. */
 const AGAIN_MS = 1_000;

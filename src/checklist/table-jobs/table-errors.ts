@@ -2,10 +2,10 @@ import { LegacyBackupError, LegacyTypesUnknownError } from '../../backup/legacy/
 import { PointInTimeRecoveryOffError } from '../../backup/make/native.ts';
 import {
   BackupDamagedError,
+  BackupLocationError,
   BackupNotFoundError,
   BackupNotVerifiedError,
   BackupOfAnotherTableError,
-  BackupPlaceError,
   FlushRefusedError,
   TableNotActiveError,
 } from '../../backup/model/errors.ts';
@@ -26,7 +26,7 @@ export function refusalOf(error: unknown): TableRefusal | undefined {
     };
   if (error instanceof BackupDamagedError)
     return { reason: 'backup-damaged', backupId: error.backupId, object: error.objectKey, why: error.reason };
-  if (error instanceof BackupPlaceError) return { reason: 'place', bucket: error.bucket, why: error.reason };
+  if (error instanceof BackupLocationError) return { reason: 'location', bucket: error.bucket, why: error.reason };
   if (error instanceof FlushRefusedError)
     return { reason: 'differs', backupId: error.backupId, difference: error.difference, most: error.maxDifference };
   if (error instanceof TableNotActiveError)

@@ -4,7 +4,7 @@ import type { Fingerprint } from '../../approvals/fingerprint.ts';
 import { describePointInTimeRecovery } from '../../backup/make/native.ts';
 import type { BackupRecord } from '../../backup/model/format.ts';
 import { countByKind, describeTable, keyNamesOf } from '../../pipeline/table/table.ts';
-import type { TableAct, TableNow } from '../contracts/table-control.ts';
+import type { TableAction, TableNow } from '../contracts/table-control.ts';
 import type { Override } from '../model/step.ts';
 
 /** The table now: described, and counted by kind with consistent reads. @throws TableNotFoundError, the SDK's error. */
@@ -38,7 +38,7 @@ export const PASSED_OVER = 'passed over: ';
 export function fingerprintOf(
   now: TableNow,
   backup: BackupRecord,
-  act: TableAct,
+  act: TableAction,
   about: {
     readonly codeSha256: string;
     /** The rescan that a flush belongs to. */

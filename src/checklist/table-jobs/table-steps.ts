@@ -21,7 +21,7 @@ import { keyReader } from '../../backup/model/item-key.ts';
 import { describeTable } from '../../pipeline/table/table.ts';
 import type {
   FlushPlan,
-  TableAct,
+  TableAction,
   TableAnswer,
   TableControl,
   TableEvent,
@@ -30,14 +30,14 @@ import type {
   TableRefusal,
 } from '../contracts/table-control.ts';
 import { tableActSchema } from '../contracts/table-control.ts';
-import { type ApprovedActsPorts, createApprovedActs } from './approved-actions.ts';
+import { type ApprovedActionsPorts, createApprovedActs } from './approved-actions.ts';
 import { createJobRunner, type JobRunner, type JobRunnerPorts } from './job-runner.ts';
 import { refusalOrFault } from './table-errors.ts';
 import { readTableNow } from './table-facts.ts';
 
 export interface TableStepsPorts
   extends Omit<JobRunnerPorts, 'emit' | 'mayGoOn'>,
-    Omit<ApprovedActsPorts, 'emit' | 'runner' | 'readTable' | 'inTheWay' | 'place' | 'clock'> {
+    Omit<ApprovedActionsPorts, 'emit' | 'runner' | 'readTable' | 'inTheWay' | 'location' | 'clock'> {
   /** The run that is active on this pipeline, if one is. */
   readonly activeRun: () => Promise<string | undefined>;
 }
@@ -57,7 +57,7 @@ const refuse = (refusal: TableRefusal): { ok: false; refusal: TableRefusal } => 
 
 /** Backup, flush and restore as steps that people ask for, approve, watch and stop (see TableControl for the promises). */
 export function createTableSteps(ports: TableStepsPorts): TableSteps {
-  const { dynamodb, place, clock, approvals } = ports;
+  const { dynamodb, location, clock, approvals } = ports;
   const listeners = new Set<(event: TableEvent) => void | Promise<void>>();
   const over = new AbortController();
   let backingUp: TableJob | undefined;
@@ -95,7 +95,7 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
   }
 
   async function differenceFrom(backup: BackupRecord, failedOnly: boolean) {
-    const overlay = await readSupplements(place, backup.id, keyReader(backup.table.keys), over.signal);
+    const overlay = await readSupplements(location, backup.id, keyReader(backup.table.keys), over.signal);
     const kinds = failedOnly ? { kinds: ['failed'] as const } : {};
     return compareWithBackup(ports, { record: backup, overlay, ...kinds });
   }
@@ -149,7 +149,7 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
   }
 
   async function standingBy(): Promise<void> {
-    await clearUnfinished(place, { now: clock.now(), olderThanMs: UNFINISHED_AFTER_MS }).catch((error) =>
+    await clearUnfinished(location, { now: clock.now(), olderThanMs: UNFINISHED_AFTER_MS }).catch((error) =>
       ports.warn('unfinished backups were not cleared away', error),
     );
     while (!over.signal.aborted) {
@@ -168,7 +168,7 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
           id: `backup-${randomUUID().slice(0, 8)}`,
           work: { kind: 'backup', ...(note === undefined ? {} : { note }) },
           by: request.by,
-          place: request.place,
+          location: request.location,
           startedAt: Math.round(clock.now()),
         };
         backingUp = job;
@@ -185,7 +185,11 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
     exportTable: () =>
       answer(async () => {
         const { arn: tableArn } = await describeTable(dynamodb, ports.table);
-        const arn = await startExport(dynamodb, { tableArn, bucket: place.bucket, prefix: `${place.prefix}native/` });
+        const arn = await startExport(dynamodb, {
+          tableArn,
+          bucket: location.bucket,
+          prefix: `${location.prefix}native/`,
+        });
         const followed = answer(async () => {
           const { items, billedBytes } = await followExport(dynamodb, arn, {
             clock,
@@ -196,13 +200,13 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
         });
         return value({ arn, followed });
       }),
-    backups: () => answer(async () => value(await listBackups(place))),
+    backups: () => answer(async () => value(await listBackups(location))),
     verify: (backupId) =>
-      answer(async () => value(await verifyBackup(place, await findBackup(place, backupId), () => clock.now()))),
+      answer(async () => value(await verifyBackup(location, await findBackup(location, backupId), () => clock.now()))),
     planPrune: (keep) =>
       answer(async () => {
         const { arn: tableArn } = await describeTable(dynamodb, ports.table);
-        return value(planPrune(await listBackups(place), { tableArn, keep, inUse: await inUse() }));
+        return value(planPrune(await listBackups(location), { tableArn, keep, inUse: await inUse() }));
       }),
     prune: (backupIds, by) =>
       answer(async () => {
@@ -211,11 +215,11 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
         let deleted = 0;
         for (const id of wanted) {
           // Asked anew before each: an approval may have come meanwhile, or a backup have become the last verified one.
-          const records = await listBackups(place);
+          const records = await listBackups(location);
           const may = planPrune(records, { tableArn, keep: 0, inUse: await inUse() }).remove;
           if (!may.some((record) => record.id === id)) continue;
           await ports.audit.record({ who: by, what: `backup ${id}`, outcome: 'about to be deleted' });
-          await deleteBackup(place, id);
+          await deleteBackup(location, id);
           deleted++;
         }
         return value(deleted);
@@ -224,7 +228,7 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
       answer(async () => {
         const [, bucket = '', key = ''] = /^s3:\/\/([^/]+)\/(.+)$/.exec(uri) ?? [];
         const fileName = key.split('/').at(-1) ?? key;
-        const body = await place.s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+        const body = await location.s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
         const text = (await body.Body?.transformToString('utf8')) ?? '';
         try {
           if (typesFrom === undefined) refuseLegacy(fileName, text);
@@ -239,10 +243,12 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
         const now = await readTableNow(dynamodb, ports.table);
         const way = await inTheWay(now);
         if (way) return refuse(way);
-        const gate = await acts.gateOf({ kind: 'flush', failedOnly });
-        if ('refusal' in gate) return refuse(gate.refusal);
+        const preconditions = await acts.preconditionsOf({ kind: 'flush', failedOnly });
+        if ('refusal' in preconditions) return refuse(preconditions.refusal);
         const backup =
-          backupId === undefined ? lastVerified(await listBackups(place), now.arn) : await findBackup(place, backupId);
+          backupId === undefined
+            ? lastVerified(await listBackups(location), now.arn)
+            : await findBackup(location, backupId);
         if (!backup) return refuse({ reason: 'no-backup' });
         requireUsable(backup, now.arn);
         const old = acts.tooOld(backup);
@@ -259,7 +265,7 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
         const now = await readTableNow(dynamodb, ports.table);
         const way = await inTheWay(now);
         if (way) return refuse(way);
-        const backup = await findBackup(place, backupId);
+        const backup = await findBackup(location, backupId);
         requireUsable(backup, now.arn);
         const change = await previewRestore(ports, { table: ports.table, backupId, mode });
         return value({ act: { kind: 'restore', backupId, mode }, now, backup, change });
@@ -283,7 +289,7 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
         await ports.record.askStop(there.job.id, by);
         return value(there.job);
       }),
-    setPlace: (jobId, where) => ports.record.setPlace(jobId, where),
+    setLocation: (jobId, where) => ports.record.setLocation(jobId, where),
     watch(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -299,4 +305,4 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
 }
 
 /** Reads an approval's act again; its options are what was approved. */
-export const actOf = (approval: Approval): TableAct => tableActSchema.parse(JSON.parse(approval.options));
+export const actOf = (approval: Approval): TableAction => tableActSchema.parse(JSON.parse(approval.options));

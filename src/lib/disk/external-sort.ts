@@ -8,7 +8,7 @@ import { createLineFile, type LineFile } from './lines.ts';
 export interface LineSorter {
   add(line: string): void;
   /** Resolves when what was added so far takes little memory; to be awaited every few hundred lines. */
-  breathe(): Promise<void>;
+  flushIfLarge(): Promise<void>;
   /** All lines in order, some hundred at a time; to be called once, after the last line. @throws `signal.reason` */
   sorted(signal?: AbortSignal): AsyncGenerator<readonly string[]>;
   /** Frees the space. */
@@ -41,7 +41,7 @@ export function createLineSorter({ memoryBytes = 8 * 2 ** 20, folder }: LineSort
     await file.dispose();
     files.delete(file);
   };
-  const place = async (run: LineFile, level: number): Promise<void> => {
+  const location = async (run: LineFile, level: number): Promise<void> => {
     levels[level] ??= [];
     const runs = levels[level];
     runs.push(run);
@@ -50,7 +50,7 @@ export function createLineSorter({ memoryBytes = 8 * 2 ** 20, folder }: LineSort
     const merged = newFile();
     for await (const lines of mergeSorted(runs.map((each) => each.read()))) await write(merged, lines);
     for (const each of runs) await drop(each);
-    await place(merged, level + 1);
+    await location(merged, level + 1);
   };
   const flush = async () => {
     const lines = held;
@@ -59,7 +59,7 @@ export function createLineSorter({ memoryBytes = 8 * 2 ** 20, folder }: LineSort
     lines.sort();
     const run = newFile();
     await write(run, lines);
-    await place(run, 0);
+    await location(run, 0);
   };
 
   return {
@@ -67,7 +67,7 @@ export function createLineSorter({ memoryBytes = 8 * 2 ** 20, folder }: LineSort
       held.push(line);
       heldBytes += line.length * 2 + 32;
     },
-    async breathe() {
+    async flushIfLarge() {
       if (heldBytes <= memoryBytes && flushing === undefined) return;
       flushing ??= flush().finally(() => {
         flushing = undefined;
@@ -93,7 +93,7 @@ export function createLineSorter({ memoryBytes = 8 * 2 ** 20, folder }: LineSort
 async function write(file: LineFile, lines: readonly string[]): Promise<void> {
   for (let at = 0; at < lines.length; at += BATCH) {
     for (const line of lines.slice(at, at + BATCH)) file.add(line);
-    await file.breathe();
+    await file.flushIfLarge();
   }
 }
 
@@ -175,14 +175,14 @@ function siftDown(heap: Source[], from: number): void {
 export async function visitLines(
   sorted: AsyncIterable<readonly string[]>,
   visit: (key: string, value: string) => void,
-  breathe: () => Promise<void>,
+  flushIfLarge: () => Promise<void>,
 ): Promise<void> {
   for await (const lines of sorted) {
     for (const line of lines) {
       const tab = line.indexOf('\t');
       visit(line.slice(0, tab), line.slice(tab + 1));
     }
-    await breathe();
+    await flushIfLarge();
   }
 }
 
@@ -197,7 +197,7 @@ export async function visitGroups(
     values: readonly string[],
     piece: { readonly isFirst: boolean; readonly isLast: boolean },
   ) => void,
-  breathe: () => Promise<void>,
+  flushIfLarge: () => Promise<void>,
   most = Number.POSITIVE_INFINITY,
 ): Promise<void> {
   let key: string | undefined;
@@ -214,7 +214,7 @@ export async function visitGroups(
     key = itsKey;
     values.push(value);
   };
-  await visitLines(sorted, take, breathe);
+  await visitLines(sorted, take, flushIfLarge);
   hand(true);
-  await breathe();
+  await flushIfLarge();
 }

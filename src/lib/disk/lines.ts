@@ -6,7 +6,7 @@ export interface LineFile {
   /** `line` holds no line feed and no lone surrogate (JSON.stringify gives neither). */
   add(line: string): void;
   /** Resolves when what was added is on disk but for one block; to be awaited every few hundred lines. */
-  breathe(): Promise<void>;
+  flushIfLarge(): Promise<void>;
   /** Some hundred lines at a time. Nothing may be added meanwhile. @throws `signal.reason` */
   read(signal?: AbortSignal): AsyncGenerator<readonly string[]>;
   count(): number;
@@ -44,7 +44,7 @@ export function createLineFile(folder?: string): LineFile {
       }
     }
   };
-  const breathe = async () => {
+  const flushIfLarge = async () => {
     if (sealed.length === 0 && writing === undefined) return;
     writing ??= writeSealed().finally(() => {
       writing = undefined;
@@ -62,9 +62,9 @@ export function createLineFile(folder?: string): LineFile {
       open = [];
       characters = 0;
     },
-    breathe,
+    flushIfLarge,
     async *read(signal) {
-      await breathe();
+      await flushIfLarge();
       let at = 0;
       for (const size of blocks) {
         signal?.throwIfAborted();

@@ -20,7 +20,7 @@ export interface TopTotals<T> {
 
 export interface Tally<T> {
   add(name: string, totals: T): void;
-  breathe(): Promise<void>;
+  flushIfLarge(): Promise<void>;
   /** To be called once, after the last. */
   top(most: number, signal?: AbortSignal): Promise<TopTotals<T>>;
   dispose(): Promise<void>;
@@ -37,18 +37,18 @@ export function createTally<T>(
   const heldNames = options.heldNames ?? HELD_NAMES;
   const sorter = createLineSorter(options);
   let held = new Map<string, T>();
-  const spill = () => {
+  const partitions = () => {
     for (const [name, totals] of held) sorter.add(`${JSON.stringify(name)}\t${JSON.stringify(of.encode(totals))}`);
     held = new Map();
   };
   return {
     add(name, totals) {
       held.set(name, of.plus(held.get(name) ?? of.zero, totals));
-      if (held.size >= heldNames) spill();
+      if (held.size >= heldNames) partitions();
     },
-    breathe: sorter.breathe,
+    flushIfLarge: sorter.flushIfLarge,
     async top(most, signal) {
-      spill();
+      partitions();
       let top: { name: string; totals: T }[] = [];
       let names = 0;
       let rest = of.zero;

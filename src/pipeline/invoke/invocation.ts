@@ -32,7 +32,7 @@ export type Outcome =
     };
 
 /** Who asked for less. */
-export type PushbackSource = 'function' | 'account' | 'bedrock' | 'textract' | 'dynamodb' | 'unknown';
+export type ThrottleSource = 'function' | 'account' | 'bedrock' | 'textract' | 'dynamodb' | 'unknown';
 
 export const FAULT_REASONS = [
   'credentials',
@@ -53,12 +53,12 @@ export interface Fault {
   /** What happened, to what: the service's own words, cut and redacted. */
   readonly message: string;
   /** Which setting or permission to look at, one sentence. */
-  readonly mend: string;
+  readonly fix: string;
 }
 
 export type Reading =
   | { readonly kind: 'outcome'; readonly outcome: Outcome }
-  | { readonly kind: 'pushback'; readonly source: PushbackSource; readonly message: string }
+  | { readonly kind: 'throttled'; readonly source: ThrottleSource; readonly message: string }
   | { readonly kind: 'fault'; readonly fault: Fault }
   /** The connection broke after the request may have been sent: the function may or may not have run. */
   | { readonly kind: 'broken'; readonly message: string };

@@ -34,9 +34,9 @@ export function readInvokeError(error: unknown, asked: Asked): Reading {
   if (THROTTLES.has(name) || status === 429) {
     const reason = typeof error === 'object' && error !== null ? Reflect.get(error, 'Reason') : undefined;
     const source = typeof reason === 'string' && OF_THE_FUNCTION.has(reason) ? 'function' : 'account';
-    return { kind: 'pushback', source, message };
+    return { kind: 'throttled', source, message };
   }
-  if (NOT_YET.has(name)) return { kind: 'pushback', source: 'function', message };
+  if (NOT_YET.has(name)) return { kind: 'throttled', source: 'function', message };
   if (OF_THE_REQUEST.has(name) || status === 413)
     return { kind: 'outcome', outcome: { kind: 'failed', failureType: 'INVOCATION_ERROR', errorCode: name, message } };
   // Asked before faults: what was cut off half-way is a fault to any other call, which may simply be made again.
@@ -51,7 +51,7 @@ export function readInvokeError(error: unknown, asked: Asked): Reading {
         message: redact(
           `Lambda does not take the call (${asked.action}, ${asked.resource}): ${name}: ${errorText(error)}`,
         ),
-        mend: 'Look at the function that OCR_FUNCTION names.',
+        fix: 'Look at the function that OCR_FUNCTION names.',
       },
     };
   // A 5xx, an unreadable answer, a call that was given up: who knows how far it came.

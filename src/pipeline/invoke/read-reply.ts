@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { redact } from '../../lib/redact.ts';
-import type { FailureType, Fault, PushbackSource, Reading } from './invocation.ts';
+import type { FailureType, Fault, Reading, ThrottleSource } from './invocation.ts';
 
 /** What Lambda hands back of a synchronous invocation that reached the function. */
 export interface FunctionReply {
@@ -107,7 +107,7 @@ function readTrouble(trouble: Trouble, isPushback: boolean): Reading {
   if (fault) return { kind: 'fault', fault };
   const type = failureTypeOf(trouble.text);
   if (isPushback || isThrottling(trouble, type))
-    return { kind: 'pushback', source: throttler(trouble), message: redact(trouble.text || (trouble.type ?? '429')) };
+    return { kind: 'throttled', source: throttler(trouble), message: redact(trouble.text || (trouble.type ?? '429')) };
   return failed(type, trouble.text, trouble.type);
 }
 
@@ -147,7 +147,7 @@ const THROTTLE_WORDS = new RegExp(
 const isThrottling = (trouble: Trouble, type: FailureType): boolean =>
   type === 'THROTTLING_ERROR' || THROTTLE_TYPE.test(trouble.type ?? '') || THROTTLE_WORDS.test(trouble.text);
 
-function throttler({ text, type = '' }: Trouble): PushbackSource {
+function throttler({ text, type = '' }: Trouble): ThrottleSource {
   // Textract has a ProvisionedThroughputExceededException too: who was called tells more than what was thrown.
   if (/textract|DetectDocumentText|AnalyzeDocument|AnalyzeExpense/i.test(text)) return 'textract';
   if (/bedrock|\bConverse|InvokeModel|\bmodel\b|tokens|\bNova\b/i.test(text)) return 'bedrock';
@@ -173,13 +173,13 @@ function faultIn({ text, type = '' }: Trouble): Fault | undefined {
     return {
       reason: 'bucket-missing',
       message: redact(`The function finds no bucket: ${text || type}`),
-      mend: 'Look at IMAGE_BUCKET, and at AWS_REGION.',
+      fix: 'Look at IMAGE_BUCKET, and at AWS_REGION.',
     };
   if (CREDENTIAL_CODE.test(text) || CREDENTIAL_TYPE.test(type) || CREDENTIAL_WORDS.test(text))
     return {
       reason: 'credentials',
       message: redact(`AWS does not accept the credentials of the function: ${text || type}`),
-      mend: 'Look at the role of the function that OCR_FUNCTION names.',
+      fix: 'Look at the role of the function that OCR_FUNCTION names.',
     };
   return undefined;
 }

@@ -38,8 +38,8 @@ export async function readNewest(find: FindLines, window: Window, most: LogLimit
   let sliceMs = FIRST_SLICE_MS;
   for (;;) {
     const from = Math.max(window.from, to - sliceMs + 1);
-    const room = { lines: most.lines - lines.length, characters: most.characters - characters };
-    const slice = await newestOf(find({ ...window, from, to }), room);
+    const component = { lines: most.lines - lines.length, characters: most.characters - characters };
+    const slice = await newestOf(find({ ...window, from, to }), component);
     lines = [...slice.lines, ...lines];
     characters += slice.characters;
     if (slice.isCut) return { lines, isCut: true, from: lines[0]?.at ?? from };
@@ -92,8 +92,8 @@ export async function readAround(
       break;
     }
     for (const span of spansAround(hits.map(({ at }) => at))) {
-      const room = { lines: MOST.lines - lines.length, characters: MOST.characters - characters };
-      const read = await newestOf(find({ ...window, ...span, stream }), room);
+      const component = { lines: MOST.lines - lines.length, characters: MOST.characters - characters };
+      const read = await newestOf(find({ ...window, ...span, stream }), component);
       lines.push(...read.lines);
       characters += read.characters;
       isCut ||= read.isCut;

@@ -11,7 +11,7 @@ import {
   type ModuleSources,
   moduleEnvironment,
 } from './failure-module.ts';
-import { type PackagePlace, readNamed, sha256, storePackage } from './package-place.ts';
+import { type PackageLocation, readNamed, sha256, storePackage } from './package-place.ts';
 import { type PackageContents, PackageError, type PackageLimits, readPackage, withFiles } from './package-zip.ts';
 
 /** Lambda's limits: of a package when unpacked, of one that is sent directly, of the environment. */
@@ -22,7 +22,7 @@ const READABLE = 0o644;
 
 export interface PackagePorts {
   readonly lambda: LambdaClient;
-  readonly place: PackagePlace;
+  readonly location: PackageLocation;
   readonly modules: ModuleSources;
 }
 
@@ -91,7 +91,7 @@ export async function planDeploy(
   requireRoom({ ...variables, ...environment });
 
   const nextSha = sha256(next);
-  await Promise.all([storePackage(ports.place, codeSha256, former), storePackage(ports.place, nextSha, next)]);
+  await Promise.all([storePackage(ports.location, codeSha256, former), storePackage(ports.location, nextSha, next)]);
   const versionBefore = await ocrVersion(before);
   const versionAfter = await ocrVersion(contents);
   return {
@@ -213,9 +213,9 @@ async function downloadCode(
   return bytes;
 }
 
-async function readGiven({ place }: PackagePorts, given: GivenPackage): Promise<Uint8Array> {
+async function readGiven({ location }: PackagePorts, given: GivenPackage): Promise<Uint8Array> {
   if (given.kind === 'zip') return given.bytes;
-  const bytes = await readNamed(place.s3, given, LIMITS.unpackedBytes);
+  const bytes = await readNamed(location.s3, given, LIMITS.unpackedBytes);
   if (!bytes) throw new DeployRefusedError({ reason: 'given-not-found', name: nameOf(given) });
   return bytes;
 }

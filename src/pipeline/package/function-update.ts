@@ -16,11 +16,11 @@ import { asFaultError } from '../aws.ts';
 import { FaultError } from '../fault.ts';
 import { DeployRefusedError } from './deploy-errors.ts';
 import { type DeployPlan, MOST_DIRECT_BYTES, requireRoom, variablesOf } from './function-package.ts';
-import { type PackagePlace, packageKey, readStored } from './package-place.ts';
+import { type PackageLocation, packageKey, readStored } from './package-place.ts';
 
 export interface UpdatePorts {
   readonly lambda: LambdaClient;
-  readonly place: PackagePlace;
+  readonly location: PackageLocation;
   readonly clock: Clock;
   /** The right to the pipeline was lost: nothing further is changed. */
   readonly signal?: AbortSignal;
@@ -99,7 +99,7 @@ export async function carryOutRollback(
 ): Promise<Deployed> {
   const { former, next, functionName } = plan;
   // Before anything changes: without the former bytes there is no way back.
-  if (keeps === undefined) await readStored(ports.place, former.codeSha256);
+  if (keeps === undefined) await readStored(ports.location, former.codeSha256);
   const now = await settled(ports, functionName);
   if (keeps !== undefined) requireCode(now, keeps);
   else if (now.CodeSha256 !== former.codeSha256) requireCode(now, next.codeSha256);
@@ -129,14 +129,14 @@ async function updateCode(
   fromSha256: string,
   to: { readonly codeSha256: string; readonly codeBytes: number },
 ): Promise<void> {
-  const { lambda, place } = ports;
-  const bytes = await readStored(place, to.codeSha256);
+  const { lambda, location } = ports;
+  const bytes = await readStored(location, to.codeSha256);
   // Asked again: publishing a version may have given the function another revision.
   const now = await settled(ports, functionName);
   requireCode(now, fromSha256);
   const source =
     to.codeBytes > MOST_DIRECT_BYTES
-      ? { S3Bucket: place.bucket, S3Key: packageKey(place, to.codeSha256) }
+      ? { S3Bucket: location.bucket, S3Key: packageKey(location, to.codeSha256) }
       : { ZipFile: bytes };
   // What an update does not name may fall back to a default.
   const same = {

@@ -12,7 +12,7 @@ import { asFaultError } from '../aws.ts';
 import { DeployRefusedError } from './deploy-errors.ts';
 
 /** Where packages are kept, so that a rollback has the very bytes that ran before. */
-export interface PackagePlace {
+export interface PackageLocation {
   readonly s3: S3Client;
   readonly bucket: string;
   /** Ends in `/`, or empty. */
@@ -20,11 +20,11 @@ export interface PackagePlace {
 }
 
 /** The key of a stored package: by its content, so that the same one is stored once. */
-export const packageKey = (place: Pick<PackagePlace, 'prefix'>, codeSha256: string): string =>
-  `${place.prefix}${Buffer.from(codeSha256, 'base64').toString('hex')}.zip`;
+export const packageKey = (location: Pick<PackageLocation, 'prefix'>, codeSha256: string): string =>
+  `${location.prefix}${Buffer.from(codeSha256, 'base64').toString('hex')}.zip`;
 
 /** A package as it was stored. @throws DeployRefusedError where it is gone or other bytes stand there. */
-export async function readStored({ s3, bucket, prefix }: PackagePlace, codeSha256: string): Promise<Uint8Array> {
+export async function readStored({ s3, bucket, prefix }: PackageLocation, codeSha256: string): Promise<Uint8Array> {
   const key = packageKey({ prefix }, codeSha256);
   const bytes = await readObject(s3, bucket, key);
   if (!bytes || sha256(bytes) !== codeSha256) throw new DeployRefusedError({ reason: 'stored-package-gone', key });
@@ -36,7 +36,7 @@ export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update
 
 /** Keeps a package under its hash. @throws FaultError */
 export async function storePackage(
-  { s3, bucket, prefix }: PackagePlace,
+  { s3, bucket, prefix }: PackageLocation,
   codeSha256: string,
   bytes: Uint8Array,
 ): Promise<void> {

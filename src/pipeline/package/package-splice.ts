@@ -45,7 +45,7 @@ export function spliceFiles(package_: Uint8Array, files: readonly AddedFile[]): 
   const directory = readDirectory(zip);
   if (!directory) return;
   const inOrder = directory.entries.toSorted((a, b) => a.at - b.at);
-  if (inOrder.some((entry, place) => !isSound(zip, entry, inOrder[place + 1]?.at ?? directory.at))) return;
+  if (inOrder.some((entry, location) => !isSound(zip, entry, inOrder[location + 1]?.at ?? directory.at))) return;
   const ours = new Set(files.map(({ path }) => path));
   const isKept = ({ name }: Entry) => !ours.has(name.toString('latin1'));
 
@@ -57,11 +57,11 @@ export function spliceFiles(package_: Uint8Array, files: readonly AddedFile[]): 
     length += piece.length;
     return at;
   };
-  const placeOf = new Map<Entry, number>();
-  for (const [place, entry] of inOrder.entries())
-    if (isKept(entry)) placeOf.set(entry, put(zip.subarray(entry.at, inOrder[place + 1]?.at ?? directory.at)));
+  const locationOf = new Map<Entry, number>();
+  for (const [location, entry] of inOrder.entries())
+    if (isKept(entry)) locationOf.set(entry, put(zip.subarray(entry.at, inOrder[location + 1]?.at ?? directory.at)));
   const added = files.map((file) => addedRecord(file, put(Buffer.concat([localHeader(file), file.content]))));
-  const kept = directory.entries.filter(isKept).map((entry) => movedRecord(entry, placeOf.get(entry) ?? 0));
+  const kept = directory.entries.filter(isKept).map((entry) => movedRecord(entry, locationOf.get(entry) ?? 0));
   const directoryAt = length;
   for (const record of [...kept, ...added]) put(record);
   const end = Buffer.from(directory.end);

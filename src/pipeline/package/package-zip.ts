@@ -47,12 +47,12 @@ export class PackageError extends Error {
   override readonly name = 'PackageError';
   readonly problem: PackageProblem;
   constructor(problem: PackageProblem, cause?: unknown) {
-    super(problemWords(problem), { cause });
+    super(problemText(problem), { cause });
     this.problem = problem;
   }
 }
 
-function problemWords(problem: PackageProblem): string {
+function problemText(problem: PackageProblem): string {
   switch (problem.reason) {
     case 'not-a-zip':
       return 'It is no zip file.';
@@ -178,20 +178,23 @@ const isOutside = (path: string): boolean =>
 /** Stops the inflating: the limit is reached. */
 class TooManyBytes extends Error {}
 
-async function countBytes(entry: FileEntry, room: number, most: number): Promise<number> {
+async function countBytes(entry: FileEntry, component: number, most: number): Promise<number> {
   const path = entry.filename;
-  if (entry.uncompressedSize > room) throw new PackageError({ reason: 'too-large', path, most });
+  if (entry.uncompressedSize > component) throw new PackageError({ reason: 'too-large', path, most });
   let bytes = 0;
   const counting = new WritableStream<Uint8Array>({
     write(chunk) {
       bytes += chunk.length;
-      if (bytes > room) throw new TooManyBytes();
+      if (bytes > component) throw new TooManyBytes();
     },
   });
   try {
     await entry.getData(counting, { ...HERE, checkSignature: true });
   } catch (cause) {
-    throw new PackageError(bytes > room ? { reason: 'too-large', path, most } : { reason: 'damaged', path }, cause);
+    throw new PackageError(
+      bytes > component ? { reason: 'too-large', path, most } : { reason: 'damaged', path },
+      cause,
+    );
   }
   return bytes;
 }

@@ -54,10 +54,10 @@ export async function writeUntilProcessed(
   options: WriteOptions = {},
 ): Promise<void> {
   const batches = batchesOf(writes);
-  for (const [place, batch] of batches.entries()) {
+  for (const [location, batch] of batches.entries()) {
     const left = await writeBatch(dynamodb, table, batch, options);
     if (left.writes.length === 0) continue;
-    const unprocessed = [...left.writes, ...batches.slice(place + 1).flat()];
+    const unprocessed = [...left.writes, ...batches.slice(location + 1).flat()];
     throw new UnprocessedWritesError(table, unprocessed, left.attempts, left.cause);
   }
 }

@@ -130,9 +130,9 @@ export function createDiffSum(options: LineSorterOptions) {
       const person = personOf(pair.kind === 'added' ? pair.after : pair.before, pair.record, pair.hashKey);
       if (person !== undefined) byPerson.add(person, { ...people.zero, [pair.kind]: 1, ...hours });
     },
-    async breathe(): Promise<void> {
-      await byPerson.breathe();
-      await byField.breathe();
+    async flushIfLarge(): Promise<void> {
+      await byPerson.flushIfLarge();
+      await byField.flushIfLarge();
     },
     /** To be called once, at the end. */
     async totals(most: number, signal?: AbortSignal): Promise<DiffTotals> {

@@ -1,6 +1,6 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { findBackup } from '../../backup/bucket/catalogue.ts';
-import type { BackupPlace } from '../../backup/bucket/place.ts';
+import type { BackupLocation } from '../../backup/bucket/place.ts';
 import { readSupplements } from '../../backup/bucket/supplement.ts';
 import type { DifferenceKind } from '../../backup/compare/compare.ts';
 import { readBack } from '../../backup/make/verify.ts';
@@ -66,10 +66,10 @@ const TOP = 20;
  * SDK's or the file system's error; `signal.reason`. No file is left then.
  */
 export async function diffWithBackup(
-  parts: { readonly dynamodb: DynamoDBClient; readonly place: BackupPlace },
+  parts: { readonly dynamodb: DynamoDBClient; readonly location: BackupLocation },
   request: DiffRequest,
 ): Promise<Diff> {
-  const backup = await findBackup(parts.place, request.backupId);
+  const backup = await findBackup(parts.location, request.backupId);
   const facts = await describeTable(parts.dynamodb, request.table);
   if (backup.table.arn !== facts.arn) throw new BackupOfAnotherTableError(backup.id, backup.table.arn, facts.arn);
   const keys = keyNamesOf(facts);
@@ -96,8 +96,8 @@ export async function diffWithBackup(
       compared += 1;
     };
     await visitGroups(sorter.sorted(request.signal), visit, async () => {
-      for (const kind of DIFFERENCE_ORDER) await found[kind].breathe();
-      await sum.breathe();
+      for (const kind of DIFFERENCE_ORDER) await found[kind].flushIfLarge();
+      await sum.flushIfLarge();
       request.onProgress?.({ ...read, compared });
       request.signal?.throwIfAborted();
     });
@@ -119,7 +119,7 @@ const TABLE = 't';
 
 /** Puts the items of the backup (its supplements in place of what they replace) and of the table into the sorter. */
 async function sortBothSides(
-  parts: { readonly dynamodb: DynamoDBClient; readonly place: BackupPlace },
+  parts: { readonly dynamodb: DynamoDBClient; readonly location: BackupLocation },
   backup: BackupRecord,
   request: DiffRequest,
   sorter: ReturnType<typeof createLineSorter>,
@@ -139,16 +139,16 @@ async function sortBothSides(
       throw error;
     });
   };
-  const overlay = await readSupplements(parts.place, backup.id, keyOf, signal);
+  const overlay = await readSupplements(parts.location, backup.id, keyOf, signal);
   for (const { stored } of overlay.byKey.values()) take(BACKUP, sortKey(stored.item, names), stored.item, stored.json);
-  const reading = readBack(parts.place, backup, {
+  const reading = readBack(parts.location, backup, {
     signal,
     visit({ item, json }) {
       read.backupItems += 1;
       if (overlay.byKey.size > 0 && overlay.byKey.has(keyText(keyOf(item)))) return;
       take(BACKUP, sortKey(item, names), item, json);
     },
-    breathe: sorter.breathe,
+    flushIfLarge: sorter.flushIfLarge,
     onProgress: () => request.onProgress?.({ ...read }),
   });
   const scans = scanWire(parts.dynamodb, backup.table.name, { segments: request.segments ?? SEGMENTS, signal });
@@ -157,7 +157,7 @@ async function sortBothSides(
       for (const item of items) take(TABLE, sortKey(item, names), item, JSON.stringify(item));
       read.tableItems += items.length;
       request.onProgress?.({ ...read });
-      await sorter.breathe();
+      await sorter.flushIfLarge();
     }
   });
   // All are waited for: none may add to a sorter that is being disposed of.

@@ -113,8 +113,8 @@ export function createFailureTotals(
       const failure: Failure = JSON.parse(line);
       if (failure.settledBy === undefined) newest.push(failure);
     },
-    async breathe(): Promise<void> {
-      for (const tally of [causes, causesInRun, types]) await tally.breathe();
+    async flushIfLarge(): Promise<void> {
+      for (const tally of [causes, causesInRun, types]) await tally.flushIfLarge();
     },
     /** To be called once, after the last. */
     async totals(signal?: AbortSignal): Promise<FailureTotals> {

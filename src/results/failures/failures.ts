@@ -117,20 +117,20 @@ export async function readFailures(sources: FailureSources, options: FailureOpti
       const isSettled = failures[0]?.settledBy !== undefined && before?.isDecided !== true;
       sum.image(failures, { ...(last ? { last } : {}), isSettled });
     };
-    const breathe = async () => {
+    const flushIfLarge = async () => {
       signal?.throwIfAborted();
-      await byTime.breathe();
-      await images.breathe();
-      await sum.breathe();
+      await byTime.flushIfLarge();
+      await images.flushIfLarge();
+      await sum.flushIfLarge();
     };
-    await visitGroups(byImage.sorted(signal), visit, breathe, MOST_LINES_AT_ONCE);
+    await visitGroups(byImage.sorted(signal), visit, flushIfLarge, MOST_LINES_AT_ONCE);
     for await (const lines of byTime.sorted(signal)) {
       for (const line of lines) {
         const text = line.slice(line.indexOf('\t') + 1);
         rows.add(text);
         sum.offerNewest(text);
       }
-      await rows.breathe();
+      await rows.flushIfLarge();
     }
     const totals = await sum.totals(signal);
     async function* chosen(choice: FailureChoice, stop: AbortSignal | undefined): AsyncGenerator<LastFailure> {
@@ -210,7 +210,7 @@ async function sortSources(
     lines = 0;
     characters = 0;
     signal?.throwIfAborted();
-    await sorter.breathe();
+    await sorter.flushIfLarge();
   };
   const readJournal = async ({ runId, journal }: FailureSources['runs'][number]) => {
     for await (const { records } of journal)

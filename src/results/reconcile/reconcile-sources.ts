@@ -67,8 +67,8 @@ export async function readSources(
     if (failure !== undefined) throw failure.error;
     signal?.throwIfAborted();
     options.onProgress?.({ ...read });
-    await byImage.breathe();
-    await byPerson.breathe();
+    await byImage.flushIfLarge();
+    await byPerson.flushIfLarge();
   };
   const orFail = async (work: () => Promise<void>) => {
     try {
@@ -145,7 +145,7 @@ interface Named {
 export async function joinByImage(
   byImage: LineSorter,
   sum: ReconcileSum,
-  breathe: () => Promise<void>,
+  flushIfLarge: () => Promise<void>,
   signal: AbortSignal | undefined,
   visit: (facts: ImageFacts) => void,
 ): Promise<void> {
@@ -186,7 +186,7 @@ export async function joinByImage(
         it.rows = addRows(it.rows, decodeRows(value.slice(tab + 1)));
     }
   };
-  await visitLines(byImage.sorted(signal), take, breathe);
+  await visitLines(byImage.sorted(signal), take, flushIfLarge);
   settle();
-  await breathe();
+  await flushIfLarge();
 }

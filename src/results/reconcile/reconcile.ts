@@ -3,7 +3,7 @@ import type { S3Client } from '@aws-sdk/client-s3';
 import { createLineSorter, visitLines } from '../../lib/disk/external-sort.ts';
 import { createLineFile, type LineFile } from '../../lib/disk/lines.ts';
 import { scanWire } from '../../pipeline/table/wire-table.ts';
-import { type ManifestPlace, readManifest, readManifestIndex } from '../../run/plan/manifest.ts';
+import { type ManifestLocation, readManifest, readManifestIndex } from '../../run/plan/manifest.ts';
 import type { RunStore } from '../../run/store/run-store.ts';
 import { foldedPerson } from './image-spelling.ts';
 import {
@@ -70,15 +70,15 @@ export async function reconcile(sources: ReconcileSources, options: ReconcileOpt
   };
   let read: ReconcileProgress = { images: 0, outcomes: 0, records: 0, joined: 0 };
   let joined = 0;
-  const breathe = async () => {
-    for (const file of files.values()) await file.breathe();
-    await byPerson.breathe();
+  const flushIfLarge = async () => {
+    for (const file of files.values()) await file.flushIfLarge();
+    await byPerson.flushIfLarge();
     options.onProgress?.({ ...read, joined });
     signal?.throwIfAborted();
   };
   try {
     read = await readSources(sources, options, { byImage, byPerson, sum });
-    await joinByImage(byImage, sum, breathe, signal, (facts) => {
+    await joinByImage(byImage, sum, flushIfLarge, signal, (facts) => {
       joined += 1;
       const kind = kindOfImage(facts, by);
       const { key, rows, outcome } = facts;
@@ -101,8 +101,8 @@ export async function reconcile(sources: ReconcileSources, options: ReconcileOpt
         why: whyWithoutRows(image.outcome, personWithRows === person),
       });
     };
-    await visitLines(byPerson.sorted(signal), visit, breathe);
-    await breathe();
+    await visitLines(byPerson.sorted(signal), visit, flushIfLarge);
+    await flushIfLarge();
     return { totals: sum.totals(), images: (kinds, stop) => readImages(files, kinds, stop), dispose };
   } catch (error) {
     await dispose();
@@ -131,7 +131,7 @@ async function* readImages(
 
 export interface ReconcileRunRequest extends ReconcileOptions {
   readonly runId: string;
-  readonly manifest: ManifestPlace;
+  readonly manifest: ManifestLocation;
   readonly table: string;
   readonly segments?: number;
 }

@@ -25,7 +25,7 @@ export type Finding = { readonly weight: number; readonly remedies: readonly Rem
   | { readonly kind: 'cluster'; readonly cluster: Cluster }
   | { readonly kind: 'throttling'; readonly throttling: Throttling }
   /** The pipeline asked for less, as the bot itself saw: that many of its calls. */
-  | { readonly kind: 'pushback'; readonly times: number; readonly calls: number }
+  | { readonly kind: 'throttled'; readonly times: number; readonly calls: number }
   | { readonly kind: 'near-timeout'; readonly mostMs: number; readonly timeoutMs: number; readonly timedOut: number }
   | { readonly kind: 'near-memory'; readonly mostMb: number; readonly memoryMb: number }
   | { readonly kind: 'quota-use'; readonly name: string; readonly perMinute: number; readonly limit: number }
@@ -187,10 +187,10 @@ function runFindings({ run, failures }: DiagnosisFacts): readonly Finding[] {
   const tripped =
     run?.state.kind === 'tripped' && run.state.trippedBy.kind === 'no-growth' ? run.state.trippedBy.minutes : undefined;
   const stalled = tripped ?? (run?.warnings.some(({ kind }) => kind === 'no-growth') ? minutes : undefined);
-  const { pushbacks = 0, calls = 0 } = run?.totals ?? {};
+  const { throttles = 0, calls = 0 } = run?.totals ?? {};
   return [
-    ...(pushbacks > 0 && pushbacks >= calls * MANY_PUSHBACKS
-      ? [{ kind: 'pushback', times: pushbacks, calls, weight: 0.5, remedies: [{ kind: 'slower' }] } as const]
+    ...(throttles > 0 && throttles >= calls * MANY_PUSHBACKS
+      ? [{ kind: 'throttled', times: throttles, calls, weight: 0.5, remedies: [{ kind: 'slower' }] } as const]
       : []),
     ...(stalled === undefined
       ? []

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import type { BackupPlace } from '../../backup/bucket/place.ts';
+import type { BackupLocation } from '../../backup/bucket/place.ts';
 import { readSupplements } from '../../backup/bucket/supplement.ts';
 import { readBack } from '../../backup/make/verify.ts';
 import { canonicalItem } from '../../backup/model/canonical.ts';
@@ -79,7 +79,7 @@ export function createPeopleSample(size: number, seed: number) {
  * @throws BackupDamagedError; the SDK's error; `signal.reason`.
  */
 export async function comparePeople(
-  parts: { readonly dynamodb: DynamoDBClient; readonly place: BackupPlace },
+  parts: { readonly dynamodb: DynamoDBClient; readonly location: BackupLocation },
   request: {
     readonly backup: BackupRecord;
     readonly choice: PeopleChoice;
@@ -107,8 +107,8 @@ export async function comparePeople(
     items.set(keyText(keyOf(item)), item);
     before.set(person, items);
   };
-  const overlay = await readSupplements(parts.place, backup.id, keyOf, request.signal);
-  await readBack(parts.place, backup, {
+  const overlay = await readSupplements(parts.location, backup.id, keyOf, request.signal);
+  await readBack(parts.location, backup, {
     ...options,
     visit({ item }) {
       if (overlay.byKey.size === 0 || !overlay.byKey.has(keyText(keyOf(item)))) take(item);

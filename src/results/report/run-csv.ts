@@ -23,6 +23,6 @@ export const runCsvColumns: readonly CsvColumn<OutcomeRecord>[] = [
   { name: 'CostUsd', kind: 'number', read: ({ outcome }) => numberText(ofProcessed(outcome)?.costUsd) },
   { name: 'StartedAt', kind: 'text', read: ({ startedAt }) => new Date(startedAt).toISOString() },
   { name: 'DurationSeconds', kind: 'number', read: ({ durationMs }) => (durationMs / 1000).toFixed(3) },
-  { name: 'Pushbacks', kind: 'number', read: ({ pushbacks }) => String(pushbacks) },
+  { name: 'Pushbacks', kind: 'number', read: ({ throttles }) => String(throttles) },
   { name: 'RequestId', kind: 'text', read: ({ requestId }) => requestId },
 ];

@@ -36,7 +36,7 @@ export function createTimeline({ from, most }: { from: number; most: number }): 
   let lengthMs = SHORTEST_MS;
   let counts: Counts[] = [];
   let last = from;
-  const placeOf = (at: number) => Math.max(0, Math.floor((at - from) / lengthMs));
+  const locationOf = (at: number) => Math.max(0, Math.floor((at - from) / lengthMs));
   const halve = () => {
     lengthMs *= 2;
     const pairs: Counts[] = [];
@@ -47,10 +47,10 @@ export function createTimeline({ from, most }: { from: number; most: number }): 
     add({ startedAt, durationMs, outcome }) {
       const at = startedAt + durationMs;
       last = Math.max(last, at);
-      while (placeOf(at) >= most) halve();
-      const place = placeOf(at);
-      while (counts.length <= place) counts.push({ images: 0, failed: 0, entries: 0 });
-      const here = counts[place];
+      while (locationOf(at) >= most) halve();
+      const location = locationOf(at);
+      while (counts.length <= location) counts.push({ images: 0, failed: 0, entries: 0 });
+      const here = counts[location];
       if (here === undefined) return;
       here.images += 1;
       if (outcome.kind === 'failed') here.failed += 1;

@@ -39,7 +39,7 @@ export interface Halting {
   ): Promise<RunRecord | undefined>;
 }
 
-const isAtRest = ({ kind }: RunState) => kind !== 'running' && kind !== 'interrupted';
+const isHalted = ({ kind }: RunState) => kind !== 'running' && kind !== 'interrupted';
 
 export function createHalting(ports: HaltingPorts, rules: DriverRules): Halting {
   const { store, clock, lease, snapshotOf } = ports;
@@ -69,22 +69,22 @@ export function createHalting(ports: HaltingPorts, rules: DriverRules): Halting 
 
   const halt: Halting['halt'] = async (by, how) => {
     const { driven, beginning } = ports.hands();
-    const wish: Halt =
+    const setting: Halt =
       how === 'pause' ? { kind: 'pause', by } : { kind: 'stop', by: { kind: 'person', by }, now: how === 'stop-now' };
     if (driven) {
-      driven.drive.halt(wish);
+      driven.drive.halt(setting);
       return { ok: true, value: driven.drive.snapshot() };
     }
     if (beginning) {
       // A stop that was asked for stays one.
-      if (beginning.halt?.kind !== 'stop' || wish.kind === 'stop') beginning.halt = wish;
+      if (beginning.halt?.kind !== 'stop' || setting.kind === 'stop') beginning.halt = setting;
       await Promise.race([beginning.over, clock.sleep(ANSWER_WITHIN_MS)]);
       if (ports.hands().beginning !== beginning) return halt(by, how);
     }
     const record = await ports.openRecord();
     if (!record) return { ok: false, refusal: { reason: 'no-run' } };
     if (beginning) return { ok: true, value: await snapshotOf(record) };
-    return isAtRest(record.state) ? haltAtRest(record, by, how) : haltElsewhere(record, by, how);
+    return isHalted(record.state) ? haltAtRest(record, by, how) : haltElsewhere(record, by, how);
   };
 
   const requestOf = (by: Person, how: 'pause' | 'stop' | 'stop-now') =>
@@ -103,7 +103,7 @@ export function createHalting(ports: HaltingPorts, rules: DriverRules): Halting 
     const settled = await settle(runId, wanted, state.kind);
     if (settled) return settled;
     // Another copy has the right to the pipeline: it may be starting this very run.
-    const isOver = (seen: RunRecord) => isAtRest(seen.state) && seen.state.kind !== state.kind;
+    const isOver = (seen: RunRecord) => isHalted(seen.state) && seen.state.kind !== state.kind;
     const after = await askDriver(runId, requestOf(by, how), isOver, {});
     return { ok: true, value: await snapshotOf(after ?? record) };
   }
@@ -119,7 +119,7 @@ export function createHalting(ports: HaltingPorts, rules: DriverRules): Halting 
         ? { kind: 'paused', because: { kind: 'person', by } }
         : { kind: 'stopped', by: { kind: 'person', by } };
     const after = await askDriver(runId, requestOf(by, how), (seen) => seen.state.kind !== state.kind);
-    if (after && isAtRest(after.state)) return { ok: true, value: await snapshotOf(after) };
+    if (after && isHalted(after.state)) return { ok: true, value: await snapshotOf(after) };
     const settled = await settle(runId, wanted, 'running');
     if (settled) return settled;
     // The request stands on the record: whoever drives next stops before its first invocation.

@@ -10,8 +10,8 @@ import {
   tellEnd,
 } from '../engines/local/driver.ts';
 import { isActive, isOpen } from '../model/run.ts';
-import type { Answer, Refusal, RunControl, RunPlace } from '../model/run-control.ts';
-import type { PaceWish, Person, RunEvent, RunSnapshot, RunState } from '../model/types.ts';
+import type { Answer, Refusal, RunControl, RunLocation } from '../model/run-control.ts';
+import type { PaceSetting, Person, RunEvent, RunSnapshot, RunState } from '../model/types.ts';
 import { forecastRun, type PlannerPorts, type PlannerSettings, planRun, withOpenRun } from '../plan/planner.ts';
 import { FencedError, inState, type RunRecord, stopAsked } from '../store/run-store.ts';
 import { type Beginning, createHalting, REQUESTS } from './halting.ts';
@@ -247,16 +247,16 @@ export function createRuns(ports: RunsPorts, rules: RunsRules): Runs {
       try {
         const planned = await planRun(request, { ...ports.planner, store, clock }, rules.planner, onProgress);
         if (!planned.ok) return planned;
-        await store.createPlanned(planned.plan, request.place, planned.maxInFlight);
+        await store.createPlanned(planned.plan, request.location, planned.maxInFlight);
         return { ok: true, value: withOpenRun(planned.plan, open && (await snapshotOf(open))) };
       } catch (error) {
         ports.warn('a run could not be planned', error);
         return refuse({ reason: 'fault', fault: ports.readFault(error) });
       }
     },
-    async forecast(paceWish) {
+    async forecast(paceSetting) {
       try {
-        return await forecastRun(paceWish, ports.planner, rules.planner);
+        return await forecastRun(paceSetting, ports.planner, rules.planner);
       } catch (error) {
         ports.warn('a run could not be forecast', error);
         return refuse({ reason: 'fault', fault: ports.readFault(error) });
@@ -298,7 +298,7 @@ export function createRuns(ports: RunsPorts, rules: RunsRules): Runs {
         const answer = await driveFor(runId, by, ['planned'], {
           startedBy: by,
           startedAt: now,
-          place: options.place,
+          location: options.location,
           ...(entries === undefined ? {} : { entriesAtStart: entries }),
         });
         if (!answer.ok) await store.releasePipeline(runId);
@@ -330,37 +330,37 @@ export function createRuns(ports: RunsPorts, rules: RunsRules): Runs {
         return driveFor(record.runId, by, ['paused', 'stopped', 'tripped', 'interrupted'], {});
       });
     },
-    async setPace(by, wish) {
+    async setPace(by, setting) {
       const record = await openRecord();
       if (!record) return refuse({ reason: 'no-run' });
       const before = await snapshotOf(record);
-      const next = nextPace(wish, before);
+      const next = nextPace(setting, before);
       if (next.kind === 'fixed' && next.perMinute > record.ceilingPerMinute) {
         const { ceilingPerMinute: ceiling, plan } = record;
         return refuse({ reason: 'pace-over-ceiling', asked: next.perMinute, ceiling, because: plan.paceBecause });
       }
       if (driven?.runId === record.runId) {
         driven.drive.setPace(next, by);
-        await store.change(record.runId, { set: { paceWish: next } });
+        await store.change(record.runId, { set: { paceSetting: next } });
         return { ok: true, value: driven.drive.snapshot() };
       }
       if (record.state.kind !== 'running') {
-        const kept = await store.change(record.runId, { set: { paceWish: next } });
+        const kept = await store.change(record.runId, { set: { paceSetting: next } });
         return { ok: true, value: await snapshotOf(kept.record ?? record) };
       }
       const id = randomUUID();
       const after = await askDriver(
         record.runId,
-        { pace: { id, by, wish: next }, paceId: id },
+        { pace: { id, by, setting: next }, paceId: id },
         (seen) => seen.pace?.id !== id,
       );
-      return { ok: true, value: { ...(await snapshotOf(after ?? record)), paceWish: next } };
+      return { ok: true, value: { ...(await snapshotOf(after ?? record)), paceSetting: next } };
     },
-    async setPlace(runId, place: RunPlace) {
-      await store.change(runId, { set: { place } });
+    async setLocation(runId, location: RunLocation) {
+      await store.change(runId, { set: { location } });
     },
-    async place(runId) {
-      return (await store.read(runId))?.place;
+    async location(runId) {
+      return (await store.read(runId))?.location;
     },
     watch(listener) {
       listeners.add(listener);
@@ -379,10 +379,10 @@ export function createRuns(ports: RunsPorts, rules: RunsRules): Runs {
 }
 
 /** Faster and slower are steps of a quarter of the pace now, within 1 and the ceiling. */
-function nextPace(wish: PaceWish | 'faster' | 'slower', run: RunSnapshot): PaceWish {
-  if (wish !== 'faster' && wish !== 'slower') return wish;
-  const now = run.paceWish.kind === 'fixed' ? run.paceWish.perMinute : run.pacePerMinute;
+function nextPace(setting: PaceSetting | 'faster' | 'slower', run: RunSnapshot): PaceSetting {
+  if (setting !== 'faster' && setting !== 'slower') return setting;
+  const now = run.paceSetting.kind === 'fixed' ? run.paceSetting.perMinute : run.pacePerMinute;
   const step = Math.max(1, Math.round(now * STEP));
-  const next = wish === 'faster' ? Math.round(now) + step : Math.round(now) - step;
+  const next = setting === 'faster' ? Math.round(now) + step : Math.round(now) - step;
   return { kind: 'fixed', perMinute: Math.min(run.ceilingPerMinute, Math.max(1, next)) };
 }

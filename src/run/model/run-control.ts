@@ -1,5 +1,5 @@
 import type { ListedImage } from '../../pipeline/images.ts';
-import type { Canary, ImageSelection, PaceWish, Person, RunEvent, RunSnapshot } from './types.ts';
+import type { Canary, ImageSelection, PaceSetting, Person, RunEvent, RunSnapshot } from './types.ts';
 
 /** What a run will be, before anyone says yes. The manifest is already frozen; starting takes exactly these images. */
 export interface RunPlan {
@@ -9,7 +9,7 @@ export interface RunPlan {
   readonly totalBytes: number;
   /** Objects of the bucket that were looked at and left out (no image, excluded prefix, not in the sample). */
   readonly leftOut: number;
-  readonly paceWish: PaceWish;
+  readonly paceSetting: PaceSetting;
   /** Somebody said that the table keeps what it holds: no flush is asked for. */
   readonly keep?: boolean;
   /** The first images go alone; undefined where all go at once. */
@@ -44,7 +44,7 @@ export interface RunForecast {
 }
 
 /** Where a run shows itself: opaque to the core, which only keeps it. */
-export interface RunPlace {
+export interface RunLocation {
   readonly channel: string;
   readonly ts?: string;
 }
@@ -85,23 +85,27 @@ export interface RunControl {
   plan(
     request: {
       selection: ImageSelection;
-      paceWish: PaceWish;
+      paceSetting: PaceSetting;
       keep?: boolean;
       canary?: Canary;
       /** Exactly these, in this order, in place of a listing of the bucket. */
       images?: AsyncIterable<ListedImage>;
       by: Person;
-      place: RunPlace;
+      location: RunLocation;
     },
     onProgress?: (seen: number) => void,
   ): Promise<Answer<RunPlan>>;
   /** What is to be expected of a run over all images. Nothing is planned. */
-  forecast(paceWish: PaceWish): Promise<Answer<RunForecast>>;
+  forecast(paceSetting: PaceSetting): Promise<Answer<RunForecast>>;
   /** The plan as it was frozen; undefined when it is gone, started or cancelled. */
   readPlan(runId: string): Promise<RunPlan | undefined>;
   cancelPlan(runId: string, by: Person): Promise<Answer<void>>;
   /** Starts a planned run, once: a second call is refused with `plan-gone`. `abandonOpen` closes a stopped, paused or tripped run first. */
-  start(runId: string, by: Person, options: { place: RunPlace; abandonOpen?: boolean }): Promise<Answer<RunSnapshot>>;
+  start(
+    runId: string,
+    by: Person,
+    options: { location: RunLocation; abandonOpen?: boolean },
+  ): Promise<Answer<RunSnapshot>>;
   /** The open run of this pipeline, else the last one; undefined when there never was one. */
   current(): Promise<RunSnapshot | undefined>;
   /** One run as it stands; undefined where there is none of that id. */
@@ -111,10 +115,10 @@ export interface RunControl {
   /** `now` does not wait for what is in flight. */
   stop(by: Person, options: { now: boolean }): Promise<Answer<RunSnapshot>>;
   /** `faster` and `slower` are steps of a quarter of the pace. */
-  setPace(by: Person, wish: PaceWish | 'faster' | 'slower'): Promise<Answer<RunSnapshot>>;
+  setPace(by: Person, setting: PaceSetting | 'faster' | 'slower'): Promise<Answer<RunSnapshot>>;
   /** Where the run's message is; kept with the run so that any copy of the bot edits the same message. */
-  setPlace(runId: string, place: RunPlace): Promise<void>;
-  place(runId: string): Promise<RunPlace | undefined>;
+  setLocation(runId: string, location: RunLocation): Promise<void>;
+  location(runId: string): Promise<RunLocation | undefined>;
   /**
    * Hears every event of runs that this copy drives; a promise it returns is kept when what people must be told is safely
    * on record (until then the run's record says that they have not been told). Returns the function that ends it.

@@ -72,10 +72,10 @@ function fromRunning(state: RunState, action: RunAction): Transition {
 const went = (state: RunState): Transition => ({ ok: true, state });
 const refused = (state: RunState, action: RunAction): Transition => ({
   ok: false,
-  reason: `The run is ${state.kind}: ${inWords[action.kind]} does not apply to it.`,
+  reason: `The run is ${state.kind}: ${inText[action.kind]} does not apply to it.`,
 });
 
-const inWords: Readonly<Record<RunAction['kind'], string>> = {
+const inText: Readonly<Record<RunAction['kind'], string>> = {
   start: 'start',
   complete: 'completion',
   pause: 'pause',
@@ -108,7 +108,7 @@ export const isActive = (state: RunState): boolean => state.kind === 'running';
 const faultSchema: z.ZodType<Fault> = z.object({
   reason: z.enum(FAULT_REASONS),
   message: z.string(),
-  mend: z.string(),
+  fix: z.string(),
 });
 const stopSourceSchema: z.ZodType<StopSource> = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('person'), by: z.string() }),

@@ -29,7 +29,7 @@ export interface Retry {
 }
 
 /** How fast: `auto` follows the quotas; `fixed` is a person's number, images a minute. */
-export type PaceWish = { readonly kind: 'auto' } | { readonly kind: 'fixed'; readonly perMinute: number };
+export type PaceSetting = { readonly kind: 'auto' } | { readonly kind: 'fixed'; readonly perMinute: number };
 
 /** Why a run stopped itself. */
 export type Trip =
@@ -88,7 +88,7 @@ export interface RunTotals {
   readonly rejected: number;
   readonly failed: number;
   readonly failedByType: Readonly<Partial<Record<FailureType, number>>>;
-  readonly pushbacks: number;
+  readonly throttles: number;
   readonly calls: number;
   readonly entriesStored: number;
   readonly costUsd: number;
@@ -104,7 +104,7 @@ export interface OutcomeRecord {
   /** When the invocation that decided it began, epoch ms, and how long it took, ms. */
   readonly startedAt: number;
   readonly durationMs: number;
-  readonly pushbacks: number;
+  readonly throttles: number;
   readonly requestId?: string;
 }
 
@@ -124,7 +124,7 @@ export interface RunSnapshot {
   /** Pace now and its ceiling, images a minute. */
   readonly pacePerMinute: number;
   readonly ceilingPerMinute: number;
-  readonly paceWish: PaceWish;
+  readonly paceSetting: PaceSetting;
   /** Outcomes in the last minutes, as a rate; undefined until there is something to say. */
   readonly imagesPerMinute?: number;
   readonly growth: {
@@ -164,8 +164,8 @@ export type RunEvent =
       readonly kind: 'pace-changed';
       readonly snapshot: RunSnapshot;
       readonly by: Person;
-      readonly from: PaceWish;
-      readonly to: PaceWish;
+      readonly from: PaceSetting;
+      readonly to: PaceSetting;
     }
   /** The first images have their outcomes, and the others follow. */
   | { readonly kind: 'canary-passed'; readonly snapshot: RunSnapshot; readonly failed: number; readonly images: number }

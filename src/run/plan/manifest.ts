@@ -9,7 +9,7 @@ import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { ManifestEntry } from '../model/types.ts';
 
 /** Where the manifest of a run is: `prefix` ends in a slash. */
-export interface ManifestPlace {
+export interface ManifestLocation {
   readonly bucket: string;
   readonly prefix: string;
   /** Lines of a part, when it is written. */
@@ -38,7 +38,7 @@ export class ManifestError extends Error {
     this.fault = {
       reason: 'manifest',
       message: this.message,
-      mend: 'Put the object back (an older version of it, if the bucket keeps them), or start a new run: its list is made anew.',
+      fix: 'Put the object back (an older version of it, if the bucket keeps them), or start a new run: its list is made anew.',
     };
   }
 }
@@ -71,25 +71,32 @@ const lineSchema = z.object({ key: z.string(), size: z.number() });
 const zip = promisify<Buffer, Buffer>(gzip);
 const unzip = promisify<Uint8Array, Buffer>(gunzip);
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
-const partKey = (place: ManifestPlace, part: number) => `${place.prefix}${String(part).padStart(5, '0')}.jsonl.gz`;
-const indexKey = (place: ManifestPlace) => `${place.prefix}index.json`;
-const uri = (place: ManifestPlace, key: string) => `s3://${place.bucket}/${key}`;
+const partKey = (location: ManifestLocation, part: number) =>
+  `${location.prefix}${String(part).padStart(5, '0')}.jsonl.gz`;
+const indexKey = (location: ManifestLocation) => `${location.prefix}index.json`;
+const uri = (location: ManifestLocation, key: string) => `s3://${location.bucket}/${key}`;
 
-async function put(s3: S3Client, place: ManifestPlace, key: string, body: Uint8Array, type: string): Promise<void> {
+async function put(
+  s3: S3Client,
+  location: ManifestLocation,
+  key: string,
+  body: Uint8Array,
+  type: string,
+): Promise<void> {
   await s3
-    .send(new PutObjectCommand({ Bucket: place.bucket, Key: key, Body: body, ContentType: type }))
+    .send(new PutObjectCommand({ Bucket: location.bucket, Key: key, Body: body, ContentType: type }))
     .catch((error: unknown) => {
-      throw asFaultError(error, { service: 's3', action: 's3:PutObject', resource: uri(place, key) });
+      throw asFaultError(error, { service: 's3', action: 's3:PutObject', resource: uri(location, key) });
     });
 }
 
-async function get(s3: S3Client, place: ManifestPlace, key: string): Promise<Uint8Array> {
+async function get(s3: S3Client, location: ManifestLocation, key: string): Promise<Uint8Array> {
   try {
-    const { Body } = await s3.send(new GetObjectCommand({ Bucket: place.bucket, Key: key }));
+    const { Body } = await s3.send(new GetObjectCommand({ Bucket: location.bucket, Key: key }));
     return (await Body?.transformToByteArray()) ?? new Uint8Array();
   } catch (error) {
-    if (error instanceof NoSuchKey) throw new ManifestError(uri(place, key), 'is missing', error);
-    throw asFaultError(error, { service: 's3', action: 's3:GetObject', resource: uri(place, key) });
+    if (error instanceof NoSuchKey) throw new ManifestError(uri(location, key), 'is missing', error);
+    throw asFaultError(error, { service: 's3', action: 's3:GetObject', resource: uri(location, key) });
   }
 }
 
@@ -100,10 +107,10 @@ async function get(s3: S3Client, place: ManifestPlace, key: string): Promise<Uin
  */
 export async function writeManifest(
   s3: S3Client,
-  place: ManifestPlace,
+  location: ManifestLocation,
   images: AsyncIterable<ListedImage> | Iterable<ListedImage>,
 ): Promise<ManifestIndex> {
-  const partSize = place.partSize ?? PART_SIZE;
+  const partSize = location.partSize ?? PART_SIZE;
   const parts: { count: number; sha256: string }[] = [];
   const writing = new Set<Promise<void>>();
   // Lines are kept as bytes in a few buffers used over and over: a million short strings would swell the heap.
@@ -124,7 +131,7 @@ export async function writeManifest(
     spare.push(text);
     const entry = parts[part];
     if (entry) entry.sha256 = sha256(zipped);
-    await put(s3, place, partKey(place, part), zipped, 'application/gzip');
+    await put(s3, location, partKey(location, part), zipped, 'application/gzip');
   }
   async function flush(): Promise<void> {
     if (lines === 0) return;
@@ -154,21 +161,21 @@ export async function writeManifest(
   if (troubles.length > 0) throw troubles[0];
   troubles = [];
   const index: ManifestIndex = { version: 1, count, bytes, partSize, parts };
-  await put(s3, place, indexKey(place), Buffer.from(JSON.stringify(index)), 'application/json');
+  await put(s3, location, indexKey(location), Buffer.from(JSON.stringify(index)), 'application/json');
   return index;
 }
 
 /** The index of a manifest. @throws ManifestError if it is missing or not one. */
-export async function readManifestIndex(s3: S3Client, place: ManifestPlace): Promise<ManifestIndex> {
-  const key = indexKey(place);
-  const body = await get(s3, place, key);
+export async function readManifestIndex(s3: S3Client, location: ManifestLocation): Promise<ManifestIndex> {
+  const key = indexKey(location);
+  const body = await get(s3, location, key);
   const parsed = indexSchema.safeParse(jsonOf(Buffer.from(body).toString()));
-  if (!parsed.success) throw new ManifestError(uri(place, key), 'is not the index of a manifest', parsed.error);
+  if (!parsed.success) throw new ManifestError(uri(location, key), 'is not the index of a manifest', parsed.error);
   const index = parsed.data;
   const full = index.parts.slice(0, -1).every((part) => part.count === index.partSize);
   const sum = index.parts.reduce((total, part) => total + part.count, 0);
   if (!full || sum !== index.count)
-    throw new ManifestError(uri(place, key), `names ${index.count} images, but its parts hold ${sum}`);
+    throw new ManifestError(uri(location, key), `names ${index.count} images, but its parts hold ${sum}`);
   return index;
 }
 
@@ -181,18 +188,18 @@ const jsonOf = (text: string): unknown => {
 };
 
 /** One part, unzipped and checked: the very bytes that were written, and as many lines. */
-async function readPart(s3: S3Client, place: ManifestPlace, index: ManifestIndex, part: number): Promise<Buffer> {
+async function readPart(s3: S3Client, location: ManifestLocation, index: ManifestIndex, part: number): Promise<Buffer> {
   const wanted = index.parts[part];
-  const key = partKey(place, part);
+  const key = partKey(location, part);
   if (!wanted) return Buffer.alloc(0);
-  const body = await get(s3, place, key);
+  const body = await get(s3, location, key);
   if (sha256(body) !== wanted.sha256)
-    throw new ManifestError(uri(place, key), 'is cut or altered: its SHA-256 is not the one that was frozen');
+    throw new ManifestError(uri(location, key), 'is cut or altered: its SHA-256 is not the one that was frozen');
   const text = await unzip(body);
   let lines = 0;
   for (let at = text.indexOf(NEWLINE); at >= 0; at = text.indexOf(NEWLINE, at + 1)) lines++;
   if (lines !== wanted.count)
-    throw new ManifestError(uri(place, key), `holds ${lines} lines, where ${wanted.count} were frozen`);
+    throw new ManifestError(uri(location, key), `holds ${lines} lines, where ${wanted.count} were frozen`);
   return text;
 }
 
@@ -218,12 +225,12 @@ function entryOf(line: string, at: number, object: string): ManifestEntry {
  */
 export async function* readManifest(
   s3: S3Client,
-  place: ManifestPlace,
+  location: ManifestLocation,
   index: ManifestIndex,
   from = 0,
 ): AsyncIterable<ManifestEntry> {
   const fetchPart = (part: number) => {
-    const fetching = readPart(s3, place, index, part);
+    const fetching = readPart(s3, location, index, part);
     // If the reader stops early nobody waits for it.
     fetching.catch(() => {});
     return fetching;
@@ -234,7 +241,7 @@ export async function* readManifest(
   while (next) {
     const text: Buffer = await next;
     const first = part * index.partSize;
-    const object = uri(place, partKey(place, part));
+    const object = uri(location, partKey(location, part));
     part++;
     next = part < index.parts.length ? fetchPart(part) : undefined;
     let at = first;
@@ -248,13 +255,13 @@ export async function* readManifest(
 /** One entry by its number; undefined beyond the end. @throws ManifestError */
 export async function readManifestEntry(
   s3: S3Client,
-  place: ManifestPlace,
+  location: ManifestLocation,
   index: ManifestIndex,
   at: number,
 ): Promise<ManifestEntry | undefined> {
   const part = Math.floor(at / index.partSize);
   let number = part * index.partSize;
-  for (const line of linesOf(await readPart(s3, place, index, part)))
-    if (number++ === at) return entryOf(line, at, uri(place, partKey(place, part)));
+  for (const line of linesOf(await readPart(s3, location, index, part)))
+    if (number++ === at) return entryOf(line, at, uri(location, partKey(location, part)));
   return undefined;
 }

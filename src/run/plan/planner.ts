@@ -2,7 +2,7 @@ import type { Clock } from '../../lib/clock.ts';
 import type { ListedImage } from '../../pipeline/images.ts';
 import type { QuotaReading } from '../../pipeline/limits/quotas.ts';
 import type { Refusal, RunForecast, RunPlan } from '../model/run-control.ts';
-import type { Canary, ImageSelection, PaceWish, Person } from '../model/types.ts';
+import type { Canary, ImageSelection, PaceSetting, Person } from '../model/types.ts';
 import { type CeilingFacts, forecast, paceCeiling } from '../rules/forecast.ts';
 import type { RunStore, StoredPlan } from '../store/run-store.ts';
 import type { ManifestIndex } from './manifest.ts';
@@ -56,7 +56,7 @@ export type Planned =
 export async function planRun(
   request: {
     selection: ImageSelection;
-    paceWish: PaceWish;
+    paceSetting: PaceSetting;
     keep?: boolean;
     canary?: Canary;
     /** In place of a listing of the bucket. */
@@ -73,12 +73,12 @@ export async function planRun(
       : request.selection;
   const conditions = await readConditions(ports, settings);
   const { quotas, ceiling } = conditions;
-  const { paceWish } = request;
-  if (paceWish.kind === 'fixed' && paceWish.perMinute > ceiling.ceilingPerMinute) {
+  const { paceSetting } = request;
+  if (paceSetting.kind === 'fixed' && paceSetting.perMinute > ceiling.ceilingPerMinute) {
     const { ceilingPerMinute, because } = ceiling;
     const refusal: Refusal = {
       reason: 'pace-over-ceiling',
-      asked: paceWish.perMinute,
+      asked: paceSetting.perMinute,
       ceiling: ceilingPerMinute,
       because,
     };
@@ -95,14 +95,14 @@ export async function planRun(
   if (index.count === 0) return { ok: false, refusal: nothingToRun(ports.bucket, looked, selection) };
 
   const table = await ports.sizeUp();
-  const expected = expect(index.count, paceWish, conditions);
+  const expected = expect(index.count, paceSetting, conditions);
   const plan: StoredPlan = {
     runId,
     selection,
     total: index.count,
     totalBytes: index.bytes,
     leftOut: Math.max(0, looked - index.count),
-    paceWish,
+    paceSetting,
     ...(request.keep ? { keep: true } : {}),
     ...(request.canary === undefined ? {} : { canary: request.canary }),
     ceilingPerMinute: ceiling.ceilingPerMinute,
@@ -120,7 +120,7 @@ export async function planRun(
 
 /** What is to be expected of a run over all images, without planning one: no manifest is written, no id is taken. */
 export async function forecastRun(
-  paceWish: PaceWish,
+  paceSetting: PaceSetting,
   ports: Omit<PlannerPorts, 'store' | 'clock'>,
   settings: PlannerSettings,
 ): Promise<{ readonly ok: true; readonly value: RunForecast } | { readonly ok: false; readonly refusal: Refusal }> {
@@ -137,7 +137,7 @@ export async function forecastRun(
     ok: true,
     value: {
       images,
-      ...expect(images, paceWish, conditions),
+      ...expect(images, paceSetting, conditions),
       ...(failedShare === undefined ? {} : { expectedFailures: Math.round(failedShare * images) }),
     },
   };
@@ -184,12 +184,12 @@ export function ceilingFacts(quotas: QuotaReading, settings: PlannerSettings, se
 }
 
 /** What so many images take and cost under these conditions, and what that rests on. */
-function expect(total: number, wish: PaceWish, conditions: Conditions): ReturnType<typeof forecast> {
+function expect(total: number, setting: PaceSetting, conditions: Conditions): ReturnType<typeof forecast> {
   const { experience, secondsPerImage, costPerImageUsd, ceiling } = conditions;
   const expected = forecast({
     total,
     ceilingPerMinute: ceiling.ceilingPerMinute,
-    wish,
+    setting,
     secondsPerImage,
     maxInFlight: ceiling.maxInFlight,
     secondsFrom: experience

@@ -18,8 +18,8 @@ export function reservoir<T>(size: number, random: Random): Reservoir<T> {
         kept.push({ order, item });
         return;
       }
-      const place = Math.floor(random() * offered);
-      if (place < size) kept[place] = { order, item };
+      const location = Math.floor(random() * offered);
+      if (location < size) kept[location] = { order, item };
     },
     result: () => kept.toSorted((a, b) => a.order - b.order).map(({ item }) => item),
   };

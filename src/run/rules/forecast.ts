@@ -1,4 +1,4 @@
-import type { PaceWish } from '../model/types.ts';
+import type { PaceSetting } from '../model/types.ts';
 
 const MINUTE_MS = 60_000;
 const whole = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
@@ -10,7 +10,7 @@ const minuteShare = (n: number) => `${fine.format(n)} images a minute`;
 export interface ForecastFacts {
   readonly total: number;
   readonly ceilingPerMinute: number;
-  readonly wish: PaceWish;
+  readonly setting: PaceSetting;
   /** Most images in flight at once. */
   readonly maxInFlight: number;
   readonly secondsPerImage: number;
@@ -33,13 +33,13 @@ export interface Forecast {
  * with the slow start of `auto`, and the time of the last image.
  */
 export function forecast(facts: ForecastFacts): Forecast {
-  const { total, ceilingPerMinute, wish, secondsPerImage, costPerImageUsd } = facts;
-  const wished = wish.kind === 'fixed' ? Math.min(wish.perMinute, ceilingPerMinute) : ceilingPerMinute;
+  const { total, ceilingPerMinute, setting, secondsPerImage, costPerImageUsd } = facts;
+  const wished = setting.kind === 'fixed' ? Math.min(setting.perMinute, ceilingPerMinute) : ceilingPerMinute;
   const carriedPerMinute = (Math.max(1, facts.maxInFlight) * 60) / Math.max(0.001, secondsPerImage);
   const expectedPerMinute = Math.min(wished, carriedPerMinute);
-  const startingMs = wish.kind === 'auto' ? autoMs(total, expectedPerMinute) : steadyMs(total, expectedPerMinute);
+  const startingMs = setting.kind === 'auto' ? autoMs(total, expectedPerMinute) : steadyMs(total, expectedPerMinute);
   const restsOn = [
-    wish.kind === 'fixed'
+    setting.kind === 'fixed'
       ? `Pace: ${minuteShare(wished)}, as set.`
       : `Pace: auto, up to ${minuteShare(wished)}, after a slow start.`,
   ];

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import type { Random } from '../../lib/clock.ts';
-import type { PaceWish } from '../model/types.ts';
+import type { PaceSetting } from '../model/types.ts';
 
 export interface PacerSettings {
-  readonly wish: PaceWish;
+  readonly setting: PaceSetting;
   /** Never more starts than this in any 60 s, whatever the wish. */
   readonly ceilingPerMinute: number;
   readonly maxInFlight: number;
@@ -14,7 +14,7 @@ export interface PacerSettings {
  * epoch ms and does not go backwards. Use the functions below, not the fields.
  */
 export interface Pacer {
-  wish: PaceWish;
+  setting: PaceSetting;
   ceilingPerMinute: number;
   readonly maxInFlight: number;
   /** The pace aimed at now. */
@@ -35,7 +35,7 @@ export interface Pacer {
   starts: number[];
   head: number;
   /** The person's number binds the starts since it was set. */
-  wishSince: number;
+  settingSince: number;
   firstStartAt: number | undefined;
   seenAt: number;
 }
@@ -49,7 +49,7 @@ export interface SavedPacer {
   readonly slowStart: boolean;
   readonly lowered: boolean;
   readonly slotAt?: number;
-  readonly wishSince?: number;
+  readonly settingSince?: number;
   readonly durationMs?: number;
   /** How many starts were so many whole seconds before `at`; oldest first. */
   readonly starts: readonly (readonly [secondsAgo: number, count: number])[];
@@ -62,7 +62,7 @@ export const savedPacerSchema: z.ZodType<SavedPacer> = z.object({
   slowStart: z.boolean(),
   lowered: z.boolean(),
   slotAt: z.number().exactOptional(),
-  wishSince: z.number().exactOptional(),
+  settingSince: z.number().exactOptional(),
   durationMs: z.number().nonnegative().exactOptional(),
   starts: z.array(z.tuple([z.number().int().min(0).max(60), z.number().int().positive()])).max(61),
 });
@@ -84,8 +84,8 @@ const LONGEST_DURATION_MS = 900_000;
 const UNKNOWN_AFTER_CRASH_MS = 10_000;
 
 /** The pace that the target may rise to: the ceiling, or the person's number below it. */
-const topOf = (pacer: Pick<Pacer, 'wish' | 'ceilingPerMinute'>): number =>
-  pacer.wish.kind === 'fixed' ? Math.min(pacer.wish.perMinute, pacer.ceilingPerMinute) : pacer.ceilingPerMinute;
+const topOf = (pacer: Pick<Pacer, 'setting' | 'ceilingPerMinute'>): number =>
+  pacer.setting.kind === 'fixed' ? Math.min(pacer.setting.perMinute, pacer.ceilingPerMinute) : pacer.ceilingPerMinute;
 
 /** Whole starts that fit into a window; a pace below one a minute is held by the spacing alone. */
 const perWindow = (perMinute: number) => Math.max(1, Math.floor(perMinute));
@@ -98,11 +98,11 @@ const perWindow = (perMinute: number) => Math.max(1, Math.floor(perMinute));
 export function createPacer(settings: PacerSettings, now: number, saved?: SavedPacer): Pacer {
   const top = topOf(settings);
   const pacer: Pacer = {
-    wish: settings.wish,
+    setting: settings.setting,
     ceilingPerMinute: settings.ceilingPerMinute,
     maxInFlight: Math.max(1, Math.floor(settings.maxInFlight)),
-    targetPerMinute: settings.wish.kind === 'fixed' ? top : Math.min(SLOW_START_PER_MINUTE, top),
-    slowStart: settings.wish.kind === 'auto',
+    targetPerMinute: settings.setting.kind === 'fixed' ? top : Math.min(SLOW_START_PER_MINUTE, top),
+    slowStart: settings.setting.kind === 'auto',
     lowered: false,
     raisedAt: now,
     cutAt: Number.NEGATIVE_INFINITY,
@@ -112,7 +112,7 @@ export function createPacer(settings: PacerSettings, now: number, saved?: SavedP
     slotAt: Number.NEGATIVE_INFINITY,
     starts: [],
     head: 0,
-    wishSince: Number.NEGATIVE_INFINITY,
+    settingSince: Number.NEGATIVE_INFINITY,
     firstStartAt: undefined,
     seenAt: now,
   };
@@ -122,8 +122,8 @@ export function createPacer(settings: PacerSettings, now: number, saved?: SavedP
 
 function restore(pacer: Pacer, saved: SavedPacer, now: number): void {
   const top = topOf(pacer);
-  if (pacer.wish.kind === 'auto' || saved.lowered) pacer.targetPerMinute = Math.min(top, saved.targetPerMinute);
-  pacer.slowStart = pacer.wish.kind === 'auto' && saved.slowStart;
+  if (pacer.setting.kind === 'auto' || saved.lowered) pacer.targetPerMinute = Math.min(top, saved.targetPerMinute);
+  pacer.slowStart = pacer.setting.kind === 'auto' && saved.slowStart;
   pacer.lowered = saved.lowered;
   if (saved.durationMs !== undefined) {
     pacer.durationMs = saved.durationMs;
@@ -136,9 +136,10 @@ function restore(pacer: Pacer, saved: SavedPacer, now: number): void {
   pacer.starts = saved.starts.flatMap(([secondsAgo, count]) => Array<number>(count).fill(at - secondsAgo * 1_000));
   pacer.slotAt = saved.slotAt === undefined ? Number.NEGATIVE_INFINITY : saved.slotAt - ahead;
   // Another number than before: it binds what is started from now on, as in setWish.
-  const sameWish = pacer.wish.kind === 'fixed' && top === saved.topPerMinute;
-  if (sameWish) pacer.wishSince = saved.wishSince === undefined ? Number.NEGATIVE_INFINITY : saved.wishSince - ahead;
-  else pacer.wishSince = now;
+  const sameWish = pacer.setting.kind === 'fixed' && top === saved.topPerMinute;
+  if (sameWish)
+    pacer.settingSince = saved.settingSince === undefined ? Number.NEGATIVE_INFINITY : saved.settingSince - ahead;
+  else pacer.settingSince = now;
   const fastest = Math.max(top, saved.topPerMinute);
   const unknown = startsThatMayHaveBeen(fastest, pacer.slotAt, at, Math.min(now, at + UNKNOWN_AFTER_CRASH_MS));
   pacer.starts.push(...unknown);
@@ -152,8 +153,8 @@ function startsThatMayHaveBeen(perMinute: number, slotAt: number, from: number, 
   const fit = Math.floor((to - from + CATCH_UP_MS) / intervalMs) + 1;
   const planned = slotAt === Number.NEGATIVE_INFINITY ? fit : Math.max(0, Math.floor((to - slotAt) / intervalMs));
   const count = Math.min(fit, planned);
-  return Array.from({ length: count }, (_, place) => {
-    const fromLast = count - 1 - place;
+  return Array.from({ length: count }, (_, location) => {
+    const fromLast = count - 1 - location;
     return Math.min(to, to + CATCH_UP_MS - fromLast * intervalMs);
   });
 }
@@ -172,16 +173,16 @@ export function nextStartAt(pacer: Pacer, now: number): number {
 function windowFreeAt(pacer: Pacer): number {
   const inCeiling = startBefore(pacer, perWindow(pacer.ceilingPerMinute));
   const ceilingFreeAt = inCeiling === undefined ? Number.NEGATIVE_INFINITY : inCeiling + WINDOW_MS;
-  if (pacer.wish.kind === 'auto') return ceilingFreeAt;
-  const inWish = startBefore(pacer, perWindow(pacer.wish.perMinute));
-  if (inWish === undefined || inWish < pacer.wishSince) return ceilingFreeAt;
+  if (pacer.setting.kind === 'auto') return ceilingFreeAt;
+  const inWish = startBefore(pacer, perWindow(pacer.setting.perMinute));
+  if (inWish === undefined || inWish < pacer.settingSince) return ceilingFreeAt;
   return Math.max(ceilingFreeAt, inWish + WINDOW_MS);
 }
 
 /** The start that was so many starts ago; undefined when there were fewer in the last minute. */
 function startBefore(pacer: Pacer, ago: number): number | undefined {
-  const place = pacer.starts.length - ago;
-  return place < pacer.head ? undefined : pacer.starts[place];
+  const location = pacer.starts.length - ago;
+  return location < pacer.head ? undefined : pacer.starts[location];
 }
 
 /** An image was started now. */
@@ -218,7 +219,7 @@ export function noteOutcome(pacer: Pacer, now: number, durationMs: number): void
  * The pipeline asked for less: the pace falls to 0.7 of itself, no lower than one a minute; once in half the time that
  * an image takes (a second at least), so that a burst counts once. It ends a slow start.
  */
-export function notePushback(pacer: Pacer, now: number): void {
+export function noteThrottled(pacer: Pacer, now: number): void {
   settle(pacer, now);
   const burstMs = Math.max(1_000, (pacer.durations > 0 ? pacer.durationMs : GUESSED_DURATION_MS) / 2);
   if (now - pacer.cutAt >= burstMs) {
@@ -236,13 +237,14 @@ export function notePushback(pacer: Pacer, now: number): void {
  * A person's wish, from now on. A number is the pace at once, and no 60 s from now on see more starts than it; back to
  * `auto` the pace goes on from where it is.
  */
-export function setWish(pacer: Pacer, wish: PaceWish, now: number): void {
+export function setPaceSetting(pacer: Pacer, setting: PaceSetting, now: number): void {
   settle(pacer, now);
-  const same = wish.kind === 'fixed' && pacer.wish.kind === 'fixed' && wish.perMinute === pacer.wish.perMinute;
-  if (!same) pacer.wishSince = now;
-  if (wish.kind === 'auto' && pacer.wish.kind === 'fixed') pacer.slowStart = !pacer.lowered;
-  pacer.wish = wish;
-  if (wish.kind === 'fixed') {
+  const same =
+    setting.kind === 'fixed' && pacer.setting.kind === 'fixed' && setting.perMinute === pacer.setting.perMinute;
+  if (!same) pacer.settingSince = now;
+  if (setting.kind === 'auto' && pacer.setting.kind === 'fixed') pacer.slowStart = !pacer.lowered;
+  pacer.setting = setting;
+  if (setting.kind === 'fixed') {
     pacer.targetPerMinute = topOf(pacer);
     pacer.slowStart = false;
     pacer.lowered = false;
@@ -254,7 +256,7 @@ export function setWish(pacer: Pacer, wish: PaceWish, now: number): void {
 export function setCeiling(pacer: Pacer, ceilingPerMinute: number, now: number): void {
   settle(pacer, now);
   pacer.ceilingPerMinute = ceilingPerMinute;
-  if (pacer.wish.kind === 'fixed' && !pacer.lowered) pacer.targetPerMinute = topOf(pacer);
+  if (pacer.setting.kind === 'fixed' && !pacer.lowered) pacer.targetPerMinute = topOf(pacer);
   if (!(pacer.targetPerMinute > 0)) pacer.targetPerMinute = Math.min(SLOW_START_PER_MINUTE, topOf(pacer));
   afterChange(pacer, now);
 }
@@ -316,12 +318,12 @@ export function savePacer(pacer: Pacer, now: number): SavedPacer {
     slowStart: pacer.slowStart,
     lowered: pacer.lowered,
     ...(Number.isFinite(pacer.slotAt) ? { slotAt: pacer.slotAt } : {}),
-    ...(Number.isFinite(pacer.wishSince) ? { wishSince: pacer.wishSince } : {}),
+    ...(Number.isFinite(pacer.settingSince) ? { settingSince: pacer.settingSince } : {}),
     ...(pacer.durations > 0 ? { durationMs: pacer.durationMs } : {}),
     starts: [...counts].sort(([a], [b]) => b - a),
   };
 }
 
 /** How long an image waits after so many pushbacks, ms: full jitter under 1 s, doubled each time, 60 s at most. */
-export const backoffMs = (pushbacks: number, random: Random): number =>
-  random() * Math.min(60_000, 1_000 * 2 ** Math.max(0, pushbacks - 1));
+export const backoffMs = (throttles: number, random: Random): number =>
+  random() * Math.min(60_000, 1_000 * 2 ** Math.max(0, throttles - 1));

@@ -6,7 +6,7 @@ export const noTotals: RunTotals = {
   rejected: 0,
   failed: 0,
   failedByType: {},
-  pushbacks: 0,
+  throttles: 0,
   calls: 0,
   entriesStored: 0,
   costUsd: 0,
@@ -36,10 +36,10 @@ export function addOutcome(totals: RunTotals, record: OutcomeRecord): RunTotals 
 }
 
 /** The totals with one more call of the function that was answered, with an outcome or with pushback. */
-export const addCall = (totals: RunTotals, call: { pushback: boolean }): RunTotals => ({
+export const addCall = (totals: RunTotals, call: { throttled: boolean }): RunTotals => ({
   ...totals,
   calls: totals.calls + 1,
-  pushbacks: totals.pushbacks + (call.pushback ? 1 : 0),
+  throttles: totals.throttles + (call.throttled ? 1 : 0),
 });
 
 /** Images with an outcome. */
@@ -79,10 +79,10 @@ export function noteCause(causes: readonly Cause[], failureType: FailureType, me
   const at = causes.findIndex(
     (cause) => cause.failureType === failureType && normaliseMessage(cause.message) === normal,
   );
-  if (at >= 0) return causes.map((cause, place) => (place === at ? { ...cause, count: cause.count + 1 } : cause));
+  if (at >= 0) return causes.map((cause, location) => (location === at ? { ...cause, count: cause.count + 1 } : cause));
   const added: Cause = { failureType, message: message.slice(0, LONGEST_MESSAGE), count: 1 };
   if (causes.length < MOST_CAUSES) return [...causes, added];
   const fewest = Math.min(...causes.map((cause) => cause.count));
   const rarest = causes.findIndex((cause) => cause.count === fewest);
-  return [...causes.filter((_, place) => place !== rarest), added];
+  return [...causes.filter((_, location) => location !== rarest), added];
 }

@@ -1,4 +1,4 @@
-import type { PaceWish, Warning, WarningKind } from '../model/types.ts';
+import type { PaceSetting, Warning, WarningKind } from '../model/types.ts';
 
 /** Where a warning begins (runbook, "Warning Signs"). */
 export interface WarningLimits {
@@ -18,7 +18,7 @@ export interface WarningFacts {
   readonly minutesRunning: number;
   readonly pacePerMinute: number;
   /** With it a pace that pushback lowered is not taken for a person's wish. */
-  readonly paceWish?: PaceWish;
+  readonly paceSetting?: PaceSetting;
   /** The last outcomes, true is a failure. */
   readonly recentFailures: readonly boolean[];
   /** Share of the recent `calls` that was throttled. */
@@ -69,9 +69,9 @@ export function judgeWarnings(facts: WarningFacts, limits: WarningLimits, before
 }
 
 function pacedSlow(facts: WarningFacts, quickEnough: number): boolean {
-  const { paceWish } = facts;
-  if (paceWish === undefined) return facts.pacePerMinute <= quickEnough;
-  return paceWish.kind === 'fixed' && paceWish.perMinute <= quickEnough;
+  const { paceSetting } = facts;
+  if (paceSetting === undefined) return facts.pacePerMinute <= quickEnough;
+  return paceSetting.kind === 'fixed' && paceSetting.perMinute <= quickEnough;
 }
 
 /** Which warnings began and which ended; one that goes on is neither, whatever became of its value. */

@@ -52,18 +52,18 @@ export function markDone(progress: Progress, index: number): Progress {
     } else progress.lowWater = index + 1;
     return progress;
   }
-  const place = rangeAt(progress, index);
-  const next = beyond[place];
+  const location = rangeAt(progress, index);
+  const next = beyond[location];
   if (next && next[0] <= index) return progress;
-  const before = beyond[place - 1];
+  const before = beyond[location - 1];
   const joinsBefore = before !== undefined && before[1] === index - 1;
   const joinsNext = next !== undefined && next[0] === index + 1;
   if (joinsBefore && joinsNext) {
     before[1] = next[1];
-    beyond.splice(place, 1);
+    beyond.splice(location, 1);
   } else if (joinsBefore) before[1] = index;
   else if (joinsNext) next[0] = index;
-  else beyond.splice(place, 0, [index, index]);
+  else beyond.splice(location, 0, [index, index]);
   return progress;
 }
 
@@ -84,7 +84,7 @@ export function nextMissing(progress: Progress, from: number): number {
 /** An image that was tried and has no outcome yet. */
 export interface Retry {
   readonly index: number;
-  readonly pushbacks: number;
+  readonly throttles: number;
   /** Connections that broke. */
   readonly broken: number;
 }
@@ -129,8 +129,8 @@ export class CheckpointError extends Error {
 const count = z.number().int().nonnegative();
 const failureType = z.enum(FAILURE_TYPES);
 const inOrder = ({ lowWater, beyond }: Progress) =>
-  beyond.every(([from, to], place) => {
-    const previousEnd = place === 0 ? lowWater - 1 : (beyond[place - 1]?.[1] ?? 0);
+  beyond.every(([from, to], location) => {
+    const previousEnd = location === 0 ? lowWater - 1 : (beyond[location - 1]?.[1] ?? 0);
     return from <= to && from > previousEnd + 1;
   });
 
@@ -143,7 +143,7 @@ const totalsSchema: z.ZodType<RunTotals> = z.object({
   rejected: count,
   failed: count,
   failedByType: z.partialRecord(failureType, count),
-  pushbacks: count,
+  throttles: count,
   calls: count,
   entriesStored: z.number().nonnegative(),
   costUsd: z.number().nonnegative(),
@@ -154,7 +154,7 @@ const checkpointSchema: z.ZodType<Checkpoint> = z.object({
   version: z.literal(1),
   at: z.number(),
   progress: progressSchema,
-  retries: z.array(z.object({ index: count, pushbacks: count, broken: count })),
+  retries: z.array(z.object({ index: count, throttles: count, broken: count })),
   totals: totalsSchema,
   breaker: breakerSchema,
   pacer: savedPacerSchema,

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { FAILURE_TYPES } from '../../pipeline/invoke/invocation.ts';
 import type { Condition, ControlTable, Entry, Key } from '../../state/control-table.ts';
 import { runStateSchema } from '../model/run.ts';
-import type { RunPlace, RunPlan } from '../model/run-control.ts';
-import type { OutcomeRecord, PaceWish, Person, RunState } from '../model/types.ts';
+import type { RunLocation, RunPlan } from '../model/run-control.ts';
+import type { OutcomeRecord, PaceSetting, Person, RunState } from '../model/types.ts';
 
 /**
  * The runs of one pipeline in the control table.
@@ -16,7 +16,7 @@ import type { OutcomeRecord, PaceWish, Person, RunState } from '../model/types.t
  * | `run#r-0142` | `outcomes#0000000007` | the journal: what images came to, in the order they came |
  */
 
-export const paceWishSchema: z.ZodType<PaceWish> = z.discriminatedUnion('kind', [
+export const paceSettingSchema: z.ZodType<PaceSetting> = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('auto') }),
   z.object({ kind: z.literal('fixed'), perMinute: z.number().positive() }),
 ]);
@@ -33,7 +33,7 @@ const planSchema = z.object({
   total: z.number(),
   totalBytes: z.number(),
   leftOut: z.number(),
-  paceWish: paceWishSchema,
+  paceSetting: paceSettingSchema,
   keep: z.boolean().exactOptional(),
   canary: z.object({ images: z.number(), percent: z.number() }).exactOptional(),
   ceilingPerMinute: z.number(),
@@ -51,14 +51,14 @@ const planSchema = z.object({
 export type StoredPlan = Omit<RunPlan, 'openRun'>;
 
 const placeSchema = z.object({ channel: z.string(), ts: z.string().exactOptional() });
-const paceRequestSchema = z.object({ id: z.string(), by: z.string(), wish: paceWishSchema });
+const paceRequestSchema = z.object({ id: z.string(), by: z.string(), setting: paceSettingSchema });
 const personRequestSchema = z.object({ by: z.string() });
 
 const recordSchema = z.object({
   runId: z.string(),
   state: runStateSchema,
   plan: planSchema,
-  place: placeSchema.optional(),
+  location: placeSchema.optional(),
   startedBy: z.string().optional(),
   startedAt: z.number().optional(),
   endedAt: z.number().optional(),
@@ -66,7 +66,7 @@ const recordSchema = z.object({
   /** Most images that may be in flight, from the quotas at the start. */
   maxInFlight: z.number(),
   ceilingPerMinute: z.number(),
-  paceWish: paceWishSchema,
+  paceSetting: paceSettingSchema,
   /** The driver that may write: grows with every take-over. */
   fence: z.number(),
   checkpoint: z.string().optional(),
@@ -101,7 +101,7 @@ const outcomeRecordSchema = z.object({
   outcome: outcomeSchema,
   startedAt: z.number(),
   durationMs: z.number(),
-  pushbacks: z.number(),
+  throttles: z.number(),
   requestId: z.string().exactOptional(),
 });
 const outcomeChunkSchema = z.array(outcomeRecordSchema);
@@ -134,7 +134,7 @@ export type Appended =
 export interface RunStore {
   /** A new run id, r-0001 and up; never given twice. */
   nextRunId(): Promise<string>;
-  createPlanned(plan: StoredPlan, place: RunPlace, maxInFlight: number): Promise<void>;
+  createPlanned(plan: StoredPlan, location: RunLocation, maxInFlight: number): Promise<void>;
   read(runId: string): Promise<RunRecord | undefined>;
   /** Every run that was planned, the last planned first; read as far as it is asked for. */
   newestFirst(): AsyncIterable<RunRecord>;
@@ -205,15 +205,15 @@ export function createRunStore(table: ControlTable, name: string): RunStore {
       const done = await table.update(openKey, { add: { lastNumber: 1 } });
       return runIdOf(z.number().parse(done.entry?.lastNumber));
     },
-    async createPlanned(plan, place, maxInFlight) {
+    async createPlanned(plan, location, maxInFlight) {
       const record = {
         runId: plan.runId,
         state: { kind: 'planned' },
         stateKind: 'planned',
         plan,
-        place,
+        location,
         ceilingPerMinute: plan.ceilingPerMinute,
-        paceWish: plan.paceWish,
+        paceSetting: plan.paceSetting,
         maxInFlight,
         fence: 0,
       };

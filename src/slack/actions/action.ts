@@ -1,4 +1,4 @@
-import type { MessagePlace } from '../client/chat.ts';
+import type { MessageLocation } from '../client/chat.ts';
 import type { Asker } from '../commands/command.ts';
 import type { Role } from '../intake/permissions.ts';
 import type { Message } from '../messages/kit/message.ts';
@@ -6,7 +6,7 @@ import type { Message } from '../messages/kit/message.ts';
 /** A click on a button of a message. */
 export interface Click extends Asker {
   /** The message that holds the button. */
-  readonly message: MessagePlace;
+  readonly message: MessageLocation;
   readonly isEphemeral: boolean;
   /** What the button holds: an opaque id, to be looked up; never who clicked, never what may be done. */
   readonly value: string;

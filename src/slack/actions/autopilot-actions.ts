@@ -19,7 +19,7 @@ type AutopilotActionId =
 export function autopilotActions(ports: {
   autopilot: AutopilotControl;
   chat: Pick<Chat, 'edit'>;
-  onTrouble: (error: unknown, message: string) => void;
+  onError: (error: unknown, message: string) => void;
 }): Readonly<Record<AutopilotActionId, Action>> {
   const { autopilot } = ports;
   const operator = (act: Action['act']): Action => ({ role: 'operator', act });
@@ -34,14 +34,14 @@ export function autopilotActions(ports: {
       if (!cancelled.ok) return autopilotRefusalMessage(cancelled.refusal);
       await ports.chat
         .edit(click.message, autopilotCancelledMessage(click.person))
-        .catch((error: unknown) => ports.onTrouble(error, 'a plan of the autopilot was not edited'));
+        .catch((error: unknown) => ports.onError(error, 'a plan of the autopilot was not edited'));
       return;
     }),
     [ACTION.autopilotGoOn]: operator(async (click) => {
       if ((await autopilot.current())?.id !== click.value) return autopilotRefusalMessage({ reason: 'plan-gone' });
       const gone = await autopilot.goOn(click.person);
       if (!gone.ok) return autopilotRefusalMessage(gone.refusal);
-      if (click.message.ts !== gone.value.place.ts) await click.removeButtons();
+      if (click.message.ts !== gone.value.location.ts) await click.removeButtons();
       return say('The autopilot tries again.');
     }),
     // Stop works always: whichever autopilot is there.

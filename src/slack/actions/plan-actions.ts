@@ -2,7 +2,7 @@ import type { StartControl } from '../../checklist/steps/start-control.ts';
 import type { RunControl } from '../../run/model/run-control.ts';
 import type { RunSnapshot } from '../../run/model/types.ts';
 import type { Chat } from '../client/chat.ts';
-import type { Board } from '../delivery/live-message.ts';
+import type { LiveMessage } from '../delivery/live-message.ts';
 import type { RunLinks } from '../delivery/run-links.ts';
 import { changePlanView, type ModalView } from '../forms/change-plan-view.ts';
 import { ACTION } from '../messages/kit/buttons.ts';
@@ -10,7 +10,7 @@ import type { Message } from '../messages/kit/message.ts';
 import { refusalMessage } from '../messages/refusals/refusals.ts';
 import { startRefusalMessage } from '../messages/refusals/start-refusals.ts';
 import { cancelledMessage, previewMessage, resumedInsteadMessage } from '../messages/run/preview.ts';
-import type { RunDeeds } from '../requests/run-requests.ts';
+import type { RunRequests } from '../requests/run-requests.ts';
 import type { Action, Click } from './action.ts';
 
 type PlanActionId =
@@ -24,20 +24,20 @@ type PlanActionId =
 export function planActions(ports: {
   starts: Pick<StartControl, 'start'>;
   runs: Pick<RunControl, 'readPlan' | 'cancelPlan'>;
-  deeds: Pick<RunDeeds, 'resume'>;
-  board: Pick<Board<RunSnapshot>, 'show'>;
+  deeds: Pick<RunRequests, 'resume'>;
+  liveMessage: Pick<LiveMessage<RunSnapshot>, 'show'>;
   chat: Pick<Chat, 'edit'>;
   links: RunLinks;
   openView: (triggerId: string, view: ModalView) => Promise<void>;
-  onTrouble: (error: unknown, message: string) => void;
+  onError: (error: unknown, message: string) => void;
 }): Readonly<Record<PlanActionId, Action>> {
-  const { starts, runs, deeds, board, chat, links } = ports;
+  const { starts, runs, deeds, liveMessage, chat, links } = ports;
 
   async function start(click: Click, abandonOpen: boolean): Promise<Message | undefined> {
     // The preview's message becomes the run's.
-    const answer = await starts.start(click.value, click.person, { place: click.message, abandonOpen });
+    const answer = await starts.start(click.value, click.person, { location: click.message, abandonOpen });
     if (answer.ok) {
-      board.show(answer.value);
+      liveMessage.show(answer.value);
       return;
     }
     // A run came to rest since the preview was shown: its buttons must say so.
@@ -52,7 +52,7 @@ export function planActions(ports: {
 
   /** What was done stays done when the message cannot be edited. */
   const edit = (click: Click, message: Message) =>
-    chat.edit(click.message, message).catch((error: unknown) => ports.onTrouble(error, 'a preview was not edited'));
+    chat.edit(click.message, message).catch((error: unknown) => ports.onError(error, 'a preview was not edited'));
 
   const operator = (act: Action['act']): Action => ({ role: 'operator', act });
   return {

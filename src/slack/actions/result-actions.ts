@@ -1,9 +1,9 @@
-import type { RetryWish } from '../../checklist/contracts/result-control.ts';
-import type { PutBackForm } from '../forms/restore-rows-form.ts';
+import type { RetryRequest } from '../../checklist/contracts/result-control.ts';
+import type { RestoreRowsForm } from '../forms/restore-rows-form.ts';
 import { ACTION } from '../messages/kit/buttons.ts';
 import { type Message, say } from '../messages/kit/message.ts';
 import type { ResultFiles } from '../requests/result-files.ts';
-import type { ResultDeeds } from '../requests/result-requests.ts';
+import type { ResultRequests } from '../requests/result-requests.ts';
 import type { Action } from './action.ts';
 
 type ResultActionId =
@@ -13,20 +13,20 @@ type ResultActionId =
   | typeof ACTION.putBack;
 
 /** What a retry button holds: `all`, `unaccounted`, or `cause:ID`. */
-export function readRetryValue(value: string): { wish: RetryWish; what: string } | undefined {
-  if (value === 'all') return { wish: { kind: 'failed', choice: {} }, what: 'every failed image' };
-  if (value === 'unaccounted') return { wish: { kind: 'unaccounted' }, what: 'images that are not accounted for' };
+export function readRetryValue(value: string): { setting: RetryRequest; what: string } | undefined {
+  if (value === 'all') return { setting: { kind: 'failed', choice: {} }, what: 'every failed image' };
+  if (value === 'unaccounted') return { setting: { kind: 'unaccounted' }, what: 'images that are not accounted for' };
   const [, causeId] = /^cause:([0-9a-f]{10})$/.exec(value) ?? [];
   return causeId === undefined
     ? undefined
-    : { wish: { kind: 'failed', choice: { causeId } }, what: `cause ${causeId}` };
+    : { setting: { kind: 'failed', choice: { causeId } }, what: `cause ${causeId}` };
 }
 
 /** The buttons under what came of a rescan. */
 export function resultActions(ports: {
-  results: Pick<ResultDeeds, 'showFailures' | 'retry'>;
+  results: Pick<ResultRequests, 'showFailures' | 'retry'>;
   resultFiles: Pick<ResultFiles, 'failures'>;
-  putBack: PutBackForm;
+  putBack: RestoreRowsForm;
 }): Readonly<Record<ResultActionId, Action>> {
   const { results, resultFiles, putBack } = ports;
   return {
@@ -36,7 +36,7 @@ export function resultActions(ports: {
       async act(click): Promise<Message | undefined> {
         const wanted = readRetryValue(click.value);
         return wanted
-          ? results.retry(wanted.wish, wanted.what, click)
+          ? results.retry(wanted.setting, wanted.what, click)
           : say('This button does not say which images: nothing was done. `/rescan failures` shows them.');
       },
     },

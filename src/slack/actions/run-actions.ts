@@ -2,7 +2,7 @@ import type { RunControl } from '../../run/model/run-control.ts';
 import { ACTION } from '../messages/kit/buttons.ts';
 import type { Message } from '../messages/kit/message.ts';
 import { anotherRunMessage } from '../messages/run/answers.ts';
-import type { Done, RunDeeds } from '../requests/run-requests.ts';
+import type { Done, RunRequests } from '../requests/run-requests.ts';
 import { type StatusPorts, showStatus } from '../requests/status.ts';
 import type { Action, Click } from './action.ts';
 
@@ -17,10 +17,10 @@ type RunActionId =
 
 /** The buttons under a run, in its message, its alerts and the answers to `/rescan status`. */
 export function runActions(ports: {
-  runs: Pick<RunControl, 'current' | 'place'>;
-  deeds: RunDeeds;
+  runs: Pick<RunControl, 'current' | 'location'>;
+  deeds: RunRequests;
   status: StatusPorts;
-  onTrouble: (error: unknown, message: string) => void;
+  onError: (error: unknown, message: string) => void;
 }): Readonly<Record<RunActionId, Action>> {
   const { runs, deeds } = ports;
 
@@ -34,8 +34,8 @@ export function runActions(ports: {
   /** The run's own message shows what was done by itself: then only a refusal needs words. */
   async function answer(click: Click, { done, message }: Done): Promise<Message | undefined> {
     if (!done || click.isEphemeral) return message;
-    const place = await runs.place(click.value).catch(() => undefined);
-    if (place?.ts === click.message.ts) return undefined;
+    const location = await runs.location(click.value).catch(() => undefined);
+    if (location?.ts === click.message.ts) return undefined;
     // An alert's buttons have done what they are for; the next state brings its own.
     await click.removeButtons();
     return message;
@@ -44,7 +44,7 @@ export function runActions(ports: {
   /** Stop works always: where it cannot be told which run is there, whatever runs is stopped. */
   async function stopping(click: Click, now: boolean): Promise<Message | undefined> {
     const current = await runs.current().catch((error: unknown) => {
-      ports.onTrouble(error, 'stopping without knowing which run is there');
+      ports.onError(error, 'stopping without knowing which run is there');
       return { runId: click.value };
     });
     if (current === undefined || ('state' in current && current.runId !== click.value))

@@ -1,7 +1,7 @@
 import type { TableControl } from '../../checklist/contracts/table-control.ts';
 import type { Chat } from '../client/chat.ts';
 import type { TableForms } from '../forms/table-forms.ts';
-import type { Standing } from '../intake/approver-check.ts';
+import type { ApproverCheck } from '../intake/approver-check.ts';
 import { ACTION } from '../messages/kit/buttons.ts';
 import { counted } from '../messages/kit/format.ts';
 import { type Message, say } from '../messages/kit/message.ts';
@@ -23,15 +23,15 @@ export function tableActions(ports: {
   forms: Pick<TableForms, 'openRestore'>;
   chat: Pick<Chat, 'edit'>;
   /** What somebody may decide, looked up at this very click. */
-  standingOf: (person: string) => Promise<Standing>;
+  checkApprover: (person: string) => Promise<ApproverCheck>;
   whoApproves: WhoApproves;
-  onTrouble: (error: unknown, message: string) => void;
+  onError: (error: unknown, message: string) => void;
 }): Readonly<Record<TableActionId, Action>> {
   const { tables, whoApproves } = ports;
 
   async function decide(click: Click, decision: 'approve' | 'deny'): Promise<Message | undefined> {
     const { channel, ts } = click.message;
-    const standing = await ports.standingOf(click.person);
+    const standing = await ports.checkApprover(click.person);
     const answer = await tables.click(click.value, { decision, by: click.person, channel, ts, standing });
     if (!answer.ok) {
       // The message shows what stands, also where somebody else's click came first.
@@ -47,7 +47,7 @@ export function tableActions(ports: {
   const show = (click: Click, approval: Parameters<typeof approvalMessage>[0]) =>
     ports.chat
       .edit(click.message, approvalMessage(approval, whoApproves))
-      .catch((error: unknown) => ports.onTrouble(error, 'an approval was not edited'));
+      .catch((error: unknown) => ports.onError(error, 'an approval was not edited'));
 
   return {
     // Who may decide is decided by the approval itself: whoever may not is told who may.

@@ -12,7 +12,7 @@ export interface StoredMessage {
   readonly plain?: readonly (KnownBlock | Block)[];
 }
 
-export interface MessagePlace {
+export interface MessageLocation {
   readonly channel: string;
   readonly ts: string;
 }
@@ -29,12 +29,12 @@ export interface Chat {
   ): Promise<{ readonly ts: string; readonly isWhole: boolean }>;
   /** Posts what passed the limits before. */
   postStored(channel: string, message: StoredMessage, thread?: { ts: string; broadcast: boolean }): Promise<string>;
-  edit(place: MessagePlace, message: Message): Promise<void>;
+  edit(location: MessageLocation, message: Message): Promise<void>;
   /** Takes the buttons off a message as Slack gave it; everything else stays. */
-  withoutButtons(place: MessagePlace, message: StoredMessage): Promise<void>;
+  withoutButtons(location: MessageLocation, message: StoredMessage): Promise<void>;
   /** Seen by one person only. */
   whisper(channel: string, person: string, message: Message): Promise<void>;
-  permalink(place: MessagePlace): Promise<string | undefined>;
+  permalink(location: MessageLocation): Promise<string | undefined>;
 }
 
 export function createChat(client: Pick<WebClient, 'chat'>): Chat {
@@ -58,23 +58,23 @@ export function createChat(client: Pick<WebClient, 'chat'>): Chat {
     return { ts, isWhole };
   }
   // Slack parses an update as a person's typing unless it is told not to (chat.update, `parse`), a post never.
-  const change = (place: MessagePlace, text: string, blocks: readonly (KnownBlock | Block)[]) =>
-    client.chat.update({ ...place, parse: 'none', text, blocks: [...blocks] });
+  const change = (location: MessageLocation, text: string, blocks: readonly (KnownBlock | Block)[]) =>
+    client.chat.update({ ...location, parse: 'none', text, blocks: [...blocks] });
   const chat: Chat = {
     post: async (channel, message, thread) => (await send(channel, withinLimits(message), thread)).ts,
     postKnowing: (channel, message, thread) => send(channel, withinLimits(message), thread),
     postStored: async (channel, message, thread) => (await send(channel, message, thread)).ts,
-    async edit(place, message) {
+    async edit(location, message) {
       const { text, blocks, plain } = withinLimits(message);
       await plainIfRefused(
-        () => change(place, text, blocks),
-        plain && (() => change(place, text, plain)),
-        () => change(place, text, []),
+        () => change(location, text, blocks),
+        plain && (() => change(location, text, plain)),
+        () => change(location, text, []),
       );
     },
-    async withoutButtons(place, { text, blocks }) {
+    async withoutButtons(location, { text, blocks }) {
       const rest = blocks.filter((block) => block.type !== 'actions');
-      await change(place, text, rest);
+      await change(location, text, rest);
     },
     async whisper(channel, user, message) {
       const { text, blocks, plain } = withinLimits(message);

@@ -1,6 +1,6 @@
 import { LogLevel, type Logger as SlackLogger, WebClient, type WebClientOptions } from '@slack/web-api';
 import type { Logger } from '../../lib/log.ts';
-import type { Config } from '../../settings.ts';
+import type { Settings } from '../../settings.ts';
 
 /** The SDK's logger on ours. Its debug lines print payloads and tokens: they go nowhere, whatever the level. */
 export function slackLogger(logger: Logger): SlackLogger {
@@ -38,8 +38,12 @@ export interface SlackClients {
  * Clients that try once, within a time limit, and hand back a 429 with its Retry-After: whoever calls knows better
  * whether trying again is of use (the SDK's own default is to try for half an hour, queueing what comes after).
  */
-export function createClients(config: Pick<Config, 'SLACK_API_URL' | 'SLACK_BOT_TOKEN'>, logger: Logger): SlackClients {
-  const client = (timeoutMs: number) => new WebClient(config.SLACK_BOT_TOKEN, clientOptions(config, logger, timeoutMs));
+export function createClients(
+  settings: Pick<Settings, 'SLACK_API_URL' | 'SLACK_BOT_TOKEN'>,
+  logger: Logger,
+): SlackClients {
+  const client = (timeoutMs: number) =>
+    new WebClient(settings.SLACK_BOT_TOKEN, clientOptions(settings, logger, timeoutMs));
   return {
     alerts: client(10_000),
     progress: client(10_000),
@@ -52,11 +56,11 @@ export function createClients(config: Pick<Config, 'SLACK_API_URL' | 'SLACK_BOT_
 }
 
 export const clientOptions = (
-  config: Pick<Config, 'SLACK_API_URL'>,
+  settings: Pick<Settings, 'SLACK_API_URL'>,
   logger: Logger,
   timeoutMs: number,
 ): WebClientOptions => ({
-  slackApiUrl: config.SLACK_API_URL,
+  slackApiUrl: settings.SLACK_API_URL,
   retryConfig: { retries: 0 },
   rejectRateLimitedCalls: true,
   timeout: timeoutMs,

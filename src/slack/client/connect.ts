@@ -9,7 +9,7 @@ const LONGEST_WAIT_MS = 30_000;
 interface ConnectPorts {
   readonly clock: Clock;
   readonly closing: AbortSignal;
-  readonly onTrouble: (error: unknown, message: string) => void;
+  readonly onError: (error: unknown, message: string) => void;
 }
 
 /**
@@ -42,7 +42,7 @@ async function connect(app: Pick<App, 'init' | 'start'>): Promise<void> {
 async function tryOn(app: Pick<App, 'init' | 'start'>, ports: ConnectPorts, failure: unknown): Promise<void> {
   let error = failure;
   for (let attempt = 0; !ports.closing.aborted; attempt++) {
-    ports.onTrouble(error, 'Slack cannot be reached; runs go on, and it is tried again');
+    ports.onError(error, 'Slack cannot be reached; runs go on, and it is tried again');
     await ports.clock.sleep(Math.min(LONGEST_WAIT_MS, 1_000 * 2 ** Math.min(attempt, 10)), ports.closing);
     if (ports.closing.aborted) return;
     try {

@@ -15,7 +15,7 @@ export interface Drain {
 }
 
 /** What is under way in the face, and its end. */
-export function createDrain(clock: Clock, onTrouble: (error: unknown, message: string) => void): Drain {
+export function createDrain(clock: Clock, onError: (error: unknown, message: string) => void): Drain {
   const underWay = new Set<Promise<void>>();
   return {
     track(work) {
@@ -26,11 +26,11 @@ export function createDrain(clock: Clock, onTrouble: (error: unknown, message: s
     async drain(disconnect, deliver) {
       const drained = new AbortController();
       const tooLate = clock.sleep(DRAIN_MS, drained.signal);
-      const disconnected = disconnect().catch((error: unknown) => onTrouble(error, 'did not disconnect cleanly'));
+      const disconnected = disconnect().catch((error: unknown) => onError(error, 'did not disconnect cleanly'));
       await Promise.race([disconnected, clock.sleep(DISCONNECT_MS, drained.signal)]);
       const delivered = Promise.allSettled([...underWay])
         .then(deliver)
-        .catch((error: unknown) => onTrouble(error, 'not all was delivered before the end'));
+        .catch((error: unknown) => onError(error, 'not all was delivered before the end'));
       await Promise.race([delivered, tooLate]);
       drained.abort();
     },

@@ -69,10 +69,10 @@ export function createFileUpload(
   }
   async function put(file: FileContent): Promise<{ id: string; title: string }> {
     const { name, bytes: length } = file;
-    const place = await client.files.getUploadURLExternal({ filename: name, length });
-    if (!place.upload_url || !place.file_id) throw new Error('Slack promised a place for a file and gave none.');
+    const location = await client.files.getUploadURLExternal({ filename: name, length });
+    if (!location.upload_url || !location.file_id) throw new Error('Slack promised a place for a file and gave none.');
     const form = formOf(file);
-    const { statusCode, body } = await request(place.upload_url, {
+    const { statusCode, body } = await request(location.upload_url, {
       method: 'POST',
       headers: {
         authorization: `Bearer ${token}`,
@@ -84,17 +84,17 @@ export function createFileUpload(
     });
     await body.dump();
     if (statusCode < 200 || statusCode > 299) throw new FileUploadError(name, statusCode);
-    return { id: place.file_id, title: name };
+    return { id: location.file_id, title: name };
   }
   return {
     async share({ channel, threadTs, comment, files }) {
-      const placed: { id: string; title: string }[] = [];
+      const located: { id: string; title: string }[] = [];
       let bytes = 0;
       for await (const file of files) {
-        placed.push(await putPatiently(file));
+        located.push(await putPatiently(file));
         bytes += file.bytes;
       }
-      const [first, ...others] = placed;
+      const [first, ...others] = located;
       if (!first) return 0;
       const all: [{ id: string; title: string }, ...{ id: string; title: string }[]] = [first, ...others];
       const shown = { files: all, channel_id: channel, initial_comment: comment(all.length, bytes) };

@@ -1,7 +1,7 @@
 import { SocketModeReceiver } from '@slack/bolt';
 import type { Clock, Random } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/log.ts';
-import type { Config } from '../../settings.ts';
+import type { Settings } from '../../settings.ts';
 import { clientOptions, slackLogger } from './clients.ts';
 
 const FIRST_WAIT_MS = 1_000;
@@ -15,18 +15,18 @@ const PONG_WITHIN_MS = 3_000;
  * accepted the token, every start goes on until it holds. Before that it fails as it should: a bad token stops the start.
  */
 export function createReceiver(
-  config: Pick<Config, 'SLACK_API_URL' | 'SLACK_APP_TOKEN'>,
+  settings: Pick<Settings, 'SLACK_API_URL' | 'SLACK_APP_TOKEN'>,
   ports: { clock: Clock; random: Random; logger: Logger; closing: AbortSignal },
 ): SocketModeReceiver {
   const { clock, random, logger, closing } = ports;
   const receiver = new SocketModeReceiver({
-    appToken: config.SLACK_APP_TOKEN,
+    appToken: settings.SLACK_APP_TOKEN,
     logger: slackLogger(logger),
     // The gap after a lost connection is as long as this (times the failures in a row): nobody can press Stop in it.
     clientPingTimeout: PONG_WITHIN_MS,
     // With a receiver of one's own, Bolt's clientOptions do not reach apps.connections.open: these do. No headers: they
     // would replace the app-level token.
-    installerOptions: { clientOptions: { ...clientOptions(config, logger, 10_000), rejectRateLimitedCalls: false } },
+    installerOptions: { clientOptions: { ...clientOptions(settings, logger, 10_000), rejectRateLimitedCalls: false } },
   });
   const { client } = receiver;
   const startOnce = client.start.bind(client);

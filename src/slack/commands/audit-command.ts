@@ -20,7 +20,7 @@ async function readably(work: () => Promise<Message | undefined>): Promise<Messa
   } catch (error) {
     if (!(error instanceof AuditUnreadableError)) throw error;
     return say(
-      `The audit cannot be shown to its end: somebody wrote over ${code(error.place, 60)} in the control table.`,
+      `The audit cannot be shown to its end: somebody wrote over ${code(error.location, 60)} in the control table.`,
       '`/rescan audit verify` says from where on it cannot be trusted.',
     );
   }

@@ -21,7 +21,7 @@ async function plan(
   const planned = await autopilot.plan(person, { channel });
   if (!planned.ok) return autopilotRefusalMessage(planned.refusal);
   const ts = await chat.post(channel, autopilotPlanMessage(planned.value));
-  await autopilot.setPlace(planned.value.id, { channel, ts });
+  await autopilot.setLocation(planned.value.id, { channel, ts });
   return;
 }
 

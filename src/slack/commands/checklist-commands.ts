@@ -2,7 +2,7 @@ import type { AutopilotControl } from '../../checklist/contracts/autopilot-contr
 import { isOverridable, OVERRIDABLE } from '../../checklist/model/step.ts';
 import type { Checklist } from '../../checklist/steps/checklist.ts';
 import type { Clock } from '../../lib/clock.ts';
-import type { Standing } from '../intake/approver-check.ts';
+import type { ApproverCheck } from '../intake/approver-check.ts';
 import type { Permissions } from '../intake/permissions.ts';
 import {
   closedMessage,
@@ -21,7 +21,7 @@ export interface ChecklistCommandPorts {
   readonly clock: Clock;
   readonly autopilot: Pick<AutopilotControl, 'current'>;
   /** What somebody may decide, looked up at this very moment. */
-  readonly standingOf: (person: string) => Promise<Standing>;
+  readonly checkApprover: (person: string) => Promise<ApproverCheck>;
 }
 
 /** The checklist as it stands, with the button of the next step for those who may press it. */
@@ -79,8 +79,8 @@ export const closeCommand = ({
 /** `/rescan override STEP because …`: an approver's word that a step may be passed over. */
 export const overrideCommand = ({
   checklist,
-  standingOf,
-}: Pick<ChecklistCommandPorts, 'checklist' | 'standingOf'>): Command => ({
+  checkApprover,
+}: Pick<ChecklistCommandPorts, 'checklist' | 'checkApprover'>): Command => ({
   word: 'override',
   role: 'approver',
   usage: `override ${OVERRIDABLE.join(' | ')} because REASON`,
@@ -102,7 +102,7 @@ export const overrideCommand = ({
       value: {
         async act({ person }) {
           // As at a click on Approve: an active member of this workspace, looked up now.
-          if ((await standingOf(person)) !== 'approver')
+          if ((await checkApprover(person)) !== 'approver')
             return say('Only an approver who is an active member of this workspace can pass a step over.');
           const given = await checklist.override(step, person, reason);
           return given.ok ? overriddenMessage(given.value) : overrideRefusalMessage(step, given.refusal);

@@ -1,6 +1,6 @@
 import type { Role } from '../intake/permissions.ts';
 import type { Message } from '../messages/kit/message.ts';
-import type { Read } from './parse/words.ts';
+import type { Read } from './parse/options.ts';
 
 /** Who says something and where, as Slack's own envelope has it. */
 export interface Asker {

@@ -1,7 +1,7 @@
 import type { AutopilotControl } from '../../checklist/contracts/autopilot-control.ts';
 import type { TableControl } from '../../checklist/contracts/table-control.ts';
 import type { RunControl } from '../../run/model/run-control.ts';
-import { parsePace } from '../../run/plan/pace-words.ts';
+import { parsePace } from '../../run/plan/pace-setting.ts';
 import { autopilotStoppedMessage } from '../messages/checklist/autopilot-message.ts';
 import { code, escapeMrkdwn } from '../messages/kit/escape.ts';
 import { say } from '../messages/kit/message.ts';
@@ -9,11 +9,11 @@ import { refusalMessage } from '../messages/refusals/refusals.ts';
 import { noRunYetMessage, paceNowMessage } from '../messages/run/answers.ts';
 import { stoppingJobMessage } from '../messages/table/table-messages.ts';
 import { tableRefusalMessage } from '../messages/table/table-refusals.ts';
-import type { RunDeeds } from '../requests/run-requests.ts';
+import type { RunRequests } from '../requests/run-requests.ts';
 import { type Command, noMore } from './command.ts';
 
 /** The words that act on the run that is there. */
-export const pauseCommand = (deeds: RunDeeds): Command => ({
+export const pauseCommand = (deeds: RunRequests): Command => ({
   word: 'pause',
   role: 'operator',
   usage: 'pause',
@@ -21,7 +21,7 @@ export const pauseCommand = (deeds: RunDeeds): Command => ({
   read: noMore('pause', { worksUnheard: true, act: async ({ person }) => (await deeds.pause(person)).message }),
 });
 
-export const resumeCommand = (deeds: RunDeeds): Command => ({
+export const resumeCommand = (deeds: RunRequests): Command => ({
   word: 'resume',
   role: 'operator',
   usage: 'resume',
@@ -34,7 +34,7 @@ export const resumeCommand = (deeds: RunDeeds): Command => ({
  * restore after a trip stops though that run is still open, and what cannot be read of the one keeps none of the others going.
  */
 export const stopCommand = (
-  deeds: Pick<RunDeeds, 'stop'>,
+  deeds: Pick<RunRequests, 'stop'>,
   tables: Pick<TableControl, 'stop' | 'withdrawApproved'>,
   autopilot: Pick<AutopilotControl, 'stop'>,
 ): Command => ({
@@ -81,7 +81,7 @@ const notUnderstoodMessage = (word: string) =>
     `${code(word, 60)} is not understood. Stopping all the same; \`/rescan stop now\` does not wait for what is in flight.`,
   );
 
-export const paceCommand = (deeds: RunDeeds, runs: Pick<RunControl, 'current'>): Command => ({
+export const paceCommand = (deeds: RunRequests, runs: Pick<RunControl, 'current'>): Command => ({
   word: 'pace',
   role: 'operator',
   usage: 'pace 60 | auto | batch=20 delay=30s',
@@ -97,12 +97,12 @@ export const paceCommand = (deeds: RunDeeds, runs: Pick<RunControl, 'current'>):
             if (!run) return noRunYetMessage();
             if (run.state.kind === 'completed' || run.state.kind === 'abandoned')
               return refusalMessage({ reason: 'not-running', run });
-            return paceNowMessage(run, run.paceWish);
+            return paceNowMessage(run, run.paceSetting);
           },
         },
       };
     const pace = parsePace(words);
     if (!pace.ok) return { ok: false, line: escapeMrkdwn(pace.reason) };
-    return { ok: true, value: { act: async ({ person }) => (await deeds.setPace(person, pace.wish)).message } };
+    return { ok: true, value: { act: async ({ person }) => (await deeds.setPace(person, pace.setting)).message } };
   },
 });

@@ -1,7 +1,7 @@
 import type { DeployForms } from '../forms/deploy-forms.ts';
 import { code } from '../messages/kit/escape.ts';
 import type { Command } from './command.ts';
-import { readOptions, splitWords } from './parse/words.ts';
+import { readOptions, splitWords } from './parse/options.ts';
 
 /** `/rescan deploy`, `deploy from=s3://bucket/key.zip`, `deploy rollback`. */
 export const deployCommand = (forms: Pick<DeployForms, 'openDeploy' | 'openRollback'>): Command => ({

@@ -1,16 +1,16 @@
 import { say } from '../messages/kit/message.ts';
 import type { LogsAsked } from '../messages/results/log-message.ts';
-import type { LogDeeds } from '../requests/log-requests.ts';
+import type { LogRequests } from '../requests/log-requests.ts';
 import type { FollowAsked, LogFollowing } from '../threads/log-follow.ts';
 import type { Command } from './command.ts';
-import { type Read, readOptions, splitWords } from './parse/words.ts';
+import { type Read, readOptions, splitWords } from './parse/options.ts';
 
 const MINUTE_MS = 60_000;
 const MOST_MINUTES = 7 * 24 * 60;
 const MOST_FOLLOW_MINUTES = 60;
 
 export interface LogCommandPorts {
-  readonly logs: LogDeeds;
+  readonly logs: LogRequests;
   readonly following: Pick<LogFollowing, 'follow' | 'stopIn'>;
 }
 

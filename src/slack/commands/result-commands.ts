@@ -1,24 +1,24 @@
-import type { RetryWish } from '../../checklist/contracts/result-control.ts';
+import type { RetryRequest } from '../../checklist/contracts/result-control.ts';
 import { FAILURE_TYPES } from '../../pipeline/invoke/invocation.ts';
 import { isFailureType } from '../../results/failures/failures.ts';
-import type { PutBackForm } from '../forms/restore-rows-form.ts';
-import { nearestWords } from '../messages/help/nearest.ts';
+import type { RestoreRowsForm } from '../forms/restore-rows-form.ts';
+import { nearestText } from '../messages/help/nearest.ts';
 import { code } from '../messages/kit/escape.ts';
 import { counted } from '../messages/kit/format.ts';
 import { say } from '../messages/kit/message.ts';
-import type { FilePlace, ResultFiles } from '../requests/result-files.ts';
-import type { ResultDeeds } from '../requests/result-requests.ts';
+import type { FileLocation, ResultFiles } from '../requests/result-files.ts';
+import type { ResultRequests } from '../requests/result-requests.ts';
 import type { AuditCommandPorts } from './audit-command.ts';
 import { type Command, noMore } from './command.ts';
-import { type Read, readOptions, splitWords } from './parse/words.ts';
+import { type Read, readOptions, splitWords } from './parse/options.ts';
 
 export interface ResultCommandPorts {
-  readonly deeds: ResultDeeds;
+  readonly deeds: ResultRequests;
   readonly files: Pick<ResultFiles, 'failures' | 'run' | 'diff'>;
   readonly exportAudit: AuditCommandPorts['exportAudit'];
-  readonly putBack: PutBackForm;
+  readonly putBack: RestoreRowsForm;
   /** The thread of a run, of the last one where none is named, if it is in this channel: its CSV goes there. */
-  readonly threadIn: (channel: string, runId?: string) => Promise<FilePlace | undefined>;
+  readonly threadIn: (channel: string, runId?: string) => Promise<FileLocation | undefined>;
 }
 
 /** `/rescan failures` */
@@ -47,7 +47,7 @@ export const exportCommand = ({ files, exportAudit, threadIn }: ResultCommandPor
     const [typed = 'failures', id, ...more] = words.value;
     const what = EXPORTS.find((word) => word === typed.toLowerCase());
     if (what === undefined) {
-      const [near] = nearestWords(typed, EXPORTS);
+      const [near] = nearestText(typed, EXPORTS);
       return {
         ok: false,
         line: `${code(typed, 60)} cannot be exported${near === undefined ? '.' : `; did you mean \`${near}\`?`}`,
@@ -85,20 +85,20 @@ export const retryCommand = ({ deeds }: ResultCommandPorts): Command => ({
   usage: 'retry [type=TEXTRACT_ERROR] [cause=ID] [IMAGE…]',
   help: 'plan a run over failed images only: all of them, those of a type or cause, or the ones you name',
   read(rest) {
-    const wish = readRetry(rest);
-    if (!wish.ok) return wish;
+    const setting = readRetry(rest);
+    if (!setting.ok) return setting;
     return {
       ok: true,
       value: {
         atOnce: say('Looking which images that are…'),
-        act: (asker) => deeds.retry(wish.value.wish, wish.value.what, asker),
+        act: (asker) => deeds.retry(setting.value.setting, setting.value.what, asker),
       },
     };
   },
 });
 
 /** Reads `type=TEXTRACT_ERROR`, `cause=1a2b3c4d5e`, or names of images. */
-export function readRetry(rest: string): Read<{ readonly wish: RetryWish; readonly what: string }> {
+export function readRetry(rest: string): Read<{ readonly setting: RetryRequest; readonly what: string }> {
   const words = splitWords(rest);
   if (!words.ok) return words;
   const isOption = (word: string) => /^(type|cause)=/i.test(word);
@@ -112,7 +112,7 @@ export function readRetry(rest: string): Read<{ readonly wish: RetryWish; readon
   if (causeId !== undefined && !/^[0-9a-f]{10}$/.test(causeId))
     return { ok: false, line: `${code(causeId, 60)} is no cause: ten digits and letters a to f, as in the CSV.` };
   if (failureType !== undefined && !isFailureType(failureType)) {
-    const [near] = nearestWords(failureType, FAILURE_TYPES);
+    const [near] = nearestText(failureType, FAILURE_TYPES);
     return {
       ok: false,
       line: `There is no type ${code(failureType, 60)}. ${near === undefined ? `Types are ${FAILURE_TYPES.map((type) => `\`${type}\``).join(', ')}.` : `Did you mean \`${near}\`?`}`,
@@ -126,7 +126,7 @@ export function readRetry(rest: string): Read<{ readonly wish: RetryWish; readon
   return {
     ok: true,
     value: {
-      wish: {
+      setting: {
         kind: 'failed',
         choice: {
           ...(images.length > 0 ? { images: new Set(images) } : {}),

@@ -1,24 +1,24 @@
-import type { PaceWish } from '../../run/model/types.ts';
+import type { PaceSetting } from '../../run/model/types.ts';
 import { listingMessage } from '../messages/run/answers.ts';
 import { type PlanningPorts, planAndShow } from '../requests/plan-requests.ts';
 import type { Command } from './command.ts';
-import { readStartWords } from './parse/run-request.ts';
+import { readStartText } from './parse/run-request.ts';
 
 /** `/rescan start`: plans a run and asks. Nothing is invoked before somebody clicks Start. */
-export const startCommand = (ports: PlanningPorts & { pace: PaceWish }): Command => ({
+export const startCommand = (ports: PlanningPorts & { pace: PaceSetting }): Command => ({
   word: 'start',
   role: 'operator',
   usage: 'start [keep] [prefix=a/b] [limit=50] [sample=20 [seed=7]] [pace=60 | pace=auto | batch=20 delay=30s]',
   help: 'plan a run over the images and show it before anything happens; after a flush, or with `keep` over what is there',
   read(rest) {
-    const request = readStartWords(rest);
+    const request = readStartText(rest);
     if (!request.ok) return request;
-    const { selection, paceWish = ports.pace, keep = false } = request.value;
+    const { selection, paceSetting = ports.pace, keep = false } = request.value;
     return {
       ok: true,
       value: {
         atOnce: listingMessage(),
-        act: (asker) => planAndShow({ selection, paceWish, keep }, asker, ports),
+        act: (asker) => planAndShow({ selection, paceSetting, keep }, asker, ports),
       },
     };
   },

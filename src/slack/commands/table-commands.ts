@@ -6,9 +6,9 @@ import { bytes, count, counted } from '../messages/kit/format.ts';
 import { type Message, say } from '../messages/kit/message.ts';
 import { backupsMessage, pruneMessage } from '../messages/table/table-messages.ts';
 import { tableRefusalMessage } from '../messages/table/table-refusals.ts';
-import { backupLine, backupName } from '../messages/table/table-words.ts';
+import { backupLine, backupName } from '../messages/table/table-text.ts';
 import type { Asker, Command, Deed } from './command.ts';
-import { type Read, readOptions, splitWords } from './parse/words.ts';
+import { type Read, readOptions, splitWords } from './parse/options.ts';
 
 export interface TableCommandPorts {
   readonly tables: TableControl;
@@ -33,7 +33,7 @@ export const backupCommand = ({ tables }: TableCommandPorts): Command => ({
     if (note === 'export') return deed((asker) => exporting(tables, asker), say('Asking DynamoDB for an export…'));
     if (note.length > 300) return { ok: false, line: 'A note is at most 300 characters.' };
     return deed(async ({ person, channel }) => {
-      const begun = await tables.backup({ by: person, place: { channel }, ...(note === '' ? {} : { note }) });
+      const begun = await tables.backup({ by: person, location: { channel }, ...(note === '' ? {} : { note }) });
       return begun.ok ? undefined : tableRefusalMessage(begun.refusal);
     });
   },

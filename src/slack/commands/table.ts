@@ -1,9 +1,9 @@
 import type { RunControl } from '../../run/model/run-control.ts';
-import type { PaceWish } from '../../run/model/types.ts';
+import type { PaceSetting } from '../../run/model/types.ts';
 import type { DeployForms } from '../forms/deploy-forms.ts';
-import type { LogDeeds } from '../requests/log-requests.ts';
+import type { LogRequests } from '../requests/log-requests.ts';
 import type { PlanningPorts } from '../requests/plan-requests.ts';
-import type { RunDeeds } from '../requests/run-requests.ts';
+import type { RunRequests } from '../requests/run-requests.ts';
 import { type StatusPorts, statusCommand } from '../requests/status.ts';
 import type { LogFollowing } from '../threads/log-follow.ts';
 import { type AuditCommandPorts, auditCommand } from './audit-command.ts';
@@ -43,7 +43,7 @@ export interface CommandPorts {
   readonly runs: RunControl;
   readonly planning: PlanningPorts;
   readonly status: StatusPorts;
-  readonly deeds: RunDeeds;
+  readonly deeds: RunRequests;
   readonly table: TableCommandPorts;
   readonly checklist: ChecklistCommandPorts;
   readonly steps: StepCommandPorts;
@@ -51,10 +51,10 @@ export interface CommandPorts {
   readonly autopilot: AutopilotCommandPorts;
   readonly audit: AuditCommandPorts;
   readonly results: ResultCommandPorts;
-  readonly logs: LogDeeds;
+  readonly logs: LogRequests;
   readonly following: LogFollowing;
   /** The pace where none is said. */
-  readonly pace: PaceWish;
+  readonly pace: PaceSetting;
 }
 
 /** Every word of /rescan, in the order in which help lists them. A new command is a line here and a file beside. */

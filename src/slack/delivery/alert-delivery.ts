@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Clock, Random } from '../../lib/clock.ts';
-import type { RunPlace } from '../../run/model/run-control.ts';
+import type { RunLocation } from '../../run/model/run-control.ts';
 import type { Outbox, OutboxMessage } from '../../state/outbox.ts';
 import type { Chat } from '../client/chat.ts';
 import { isThreadGone, readTrouble } from '../client/slack-errors.ts';
@@ -39,13 +39,13 @@ const storedSchema = z.object({
 export function createAlertDelivery(ports: {
   outbox: Outbox;
   chat: Pick<Chat, 'postStored'>;
-  placeOf: (runId: string) => Promise<RunPlace | undefined>;
+  locationOf: (runId: string) => Promise<RunLocation | undefined>;
   /** Where alerts of a run go that has no place. */
   homeChannel: string;
   clock: Clock;
   random: Random;
   strangeAfterMs: number;
-  onTrouble: (error: unknown, message: string) => void;
+  onError: (error: unknown, message: string) => void;
 }): AlertDelivery {
   const { outbox, clock } = ports;
   const mine = new Set<string>();
@@ -70,7 +70,7 @@ export function createAlertDelivery(ports: {
         posted.delete(entry.id);
         mine.delete(entry.id);
       } catch (error) {
-        ports.onTrouble(error, 'an alert is not delivered yet; it is tried again');
+        ports.onError(error, 'an alert is not delivered yet; it is tried again');
         failures++;
         const trouble = readTrouble(error);
         const most = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(failures - 1, 10));
@@ -86,20 +86,20 @@ export function createAlertDelivery(ports: {
     const stored = storedSchema.safeParse(entry.message);
     if (!stored.success) {
       // Of another version of the bot: not ours to throw away, and not ours to read.
-      ports.onTrouble(stored.error, `alert ${entry.id} cannot be read; it stays on record`);
+      ports.onError(stored.error, `alert ${entry.id} cannot be read; it stays on record`);
       return;
     }
     const { runId, to, ...message } = stored.data;
-    const place = await ports.placeOf(runId);
-    const channel = place?.channel ?? ports.homeChannel;
+    const location = await ports.locationOf(runId);
+    const channel = location?.channel ?? ports.homeChannel;
     if (stuckChannels.has(channel)) return;
-    const thread = place?.ts === undefined ? undefined : { ts: place.ts, broadcast: to === 'channel' };
+    const thread = location?.ts === undefined ? undefined : { ts: location.ts, broadcast: to === 'channel' };
     try {
       await postInThreadOrBeside(channel, message, thread);
       posted.add(entry.id);
     } catch (error) {
       if (readTrouble(error).kind !== 'refused') throw error;
-      ports.onTrouble(error, `${channel} takes no messages of the bot; its alerts are kept`);
+      ports.onError(error, `${channel} takes no messages of the bot; its alerts are kept`);
       stuckChannels.add(channel);
     }
   }
@@ -117,7 +117,7 @@ export function createAlertDelivery(ports: {
   const sweeper = createSweeper({
     sweep: () =>
       sweep().catch((error: unknown) => {
-        ports.onTrouble(error, 'the outbox cannot be read; it is tried again');
+        ports.onError(error, 'the outbox cannot be read; it is tried again');
         failures++;
         return Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(failures - 1, 10));
       }),
@@ -151,11 +151,11 @@ export function createAlertDelivery(ports: {
         sweeper.wake();
         return;
       } catch (error) {
-        ports.onTrouble(error, 'an alert cannot be put on record; it is posted without');
+        ports.onError(error, 'an alert cannot be put on record; it is posted without');
         const id = `unrecorded-${at}-${attempt}`;
         const isPosted = await post({ id, at, message }, new Set()).then(
           () => posted.delete(id),
-          (trouble: unknown) => ports.onTrouble(trouble, 'nor can it be posted; it is tried again'),
+          (trouble: unknown) => ports.onError(trouble, 'nor can it be posted; it is tried again'),
         );
         if (isPosted) return;
         if (sweeper.closed.aborted) throw error;

@@ -1,5 +1,5 @@
 import type { Clock, Random } from '../../lib/clock.ts';
-import type { Errand, Errands } from '../../state/follow-ups.ts';
+import type { FollowUp, FollowUps } from '../../state/follow-ups.ts';
 import type { Lease } from '../../state/lease.ts';
 import { readTrouble } from '../client/slack-errors.ts';
 import { createSweeper } from './retry-loop.ts';
@@ -8,9 +8,9 @@ import { createSweeper } from './retry-loop.ts';
 export type Step = (name: string, work: () => Promise<void>) => Promise<void>;
 
 /** Carries errands out, one after the other, by one copy of the bot at a time; tries again until they are done. */
-export interface ErrandRunner {
+export interface FollowUpRunner {
   /** The errand is on record when this resolves. */
-  put(errand: Pick<Errand, 'id' | 'at' | 'about'>): Promise<void>;
+  put(followUp: Pick<FollowUp, 'id' | 'at' | 'about'>): Promise<void>;
   /** Carries out what is open, of this process and of ones before it, from now until `close`. */
   start(): void;
   /** Resolves when nothing is open that could be done now, or when closed. */
@@ -28,28 +28,28 @@ class LeaseLost extends Error {
   override readonly name = 'LeaseLost';
 }
 
-export function createErrandRunner(ports: {
-  errands: Errands;
+export function createFollowUpRunner(ports: {
+  followUps: FollowUps;
   /** A lease of its own name: who holds it carries errands out. */
   lease: Lease;
-  carryOut: (errand: Errand, step: Step) => Promise<void>;
+  carryOut: (followUp: FollowUp, step: Step) => Promise<void>;
   clock: Clock;
   random: Random;
-  onTrouble: (error: unknown, message: string) => void;
-}): ErrandRunner {
-  const { errands, lease } = ports;
+  onError: (error: unknown, message: string) => void;
+}): FollowUpRunner {
+  const { followUps, lease } = ports;
   let failures = 0;
 
-  async function carryOut(errand: Errand): Promise<void> {
-    const done = new Set(errand.steps);
-    await ports.carryOut(errand, async (name, work) => {
+  async function carryOut(followUp: FollowUp): Promise<void> {
+    const done = new Set(followUp.steps);
+    await ports.carryOut(followUp, async (name, work) => {
       if (done.has(name)) return;
       if (sweeper.closed.aborted || !lease.holds()) throw new LeaseLost('Errands are carried out by another copy');
       await work();
       done.add(name);
-      await errands.noteStep(errand.id, name);
+      await followUps.noteStep(followUp.id, name);
     });
-    await errands.finish(errand.id);
+    await followUps.finish(followUp.id);
   }
 
   /** Carries out what is open, oldest first. Answers how long to wait where something is left, in ms. */
@@ -57,7 +57,7 @@ export function createErrandRunner(ports: {
     let isHeld = false;
     let left: unknown;
     try {
-      for await (const errand of errands.open()) {
+      for await (const followUp of followUps.open()) {
         if (sweeper.closed.aborted) return;
         if (!isHeld) {
           const taken = await lease.acquire();
@@ -66,7 +66,7 @@ export function createErrandRunner(ports: {
           lease.start(() => {});
         }
         // One that cannot be told (the bot was removed from its channel) does not hold up the others.
-        await carryOut(errand).catch((error: unknown) => {
+        await carryOut(followUp).catch((error: unknown) => {
           if (error instanceof LeaseLost || readTrouble(error).kind === 'rate-limited') throw error;
           left = error;
         });
@@ -82,7 +82,7 @@ export function createErrandRunner(ports: {
     }
     failures += 1;
     if (!(left instanceof LeaseLost))
-      ports.onTrouble(left, 'what is to be told afterwards is not told yet; it is tried again');
+      ports.onError(left, 'what is to be told afterwards is not told yet; it is tried again');
     const trouble = readTrouble(left);
     const most = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(failures - 1, 10));
     return trouble.kind === 'rate-limited' ? trouble.retryAfterMs : most * (0.5 + ports.random() / 2);
@@ -90,8 +90,8 @@ export function createErrandRunner(ports: {
 
   const sweeper = createSweeper({ sweep, clock: ports.clock, everyMs: LOOK_EVERY_MS });
   return {
-    async put(errand) {
-      await errands.put(errand);
+    async put(followUp) {
+      await followUps.put(followUp);
       sweeper.wake();
     },
     start: sweeper.start,

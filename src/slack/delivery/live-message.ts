@@ -1,6 +1,6 @@
 import type { Clock } from '../../lib/clock.ts';
-import type { RunPlace } from '../../run/model/run-control.ts';
-import type { MessagePlace } from '../client/chat.ts';
+import type { RunLocation } from '../../run/model/run-control.ts';
+import type { MessageLocation } from '../client/chat.ts';
 import { readTrouble } from '../client/slack-errors.ts';
 import type { Message } from '../messages/kit/message.ts';
 
@@ -10,7 +10,7 @@ export interface Shown {
 }
 
 /** Messages that are edited in place. */
-export interface Board<State extends Shown> {
+export interface LiveMessage<State extends Shown> {
   /** Shows this state as soon as an edit is due. Returns at once; an older state not yet shown is dropped. */
   show(state: State): void;
   /** Resolves when nothing is left to show, or when the board is closed. */
@@ -20,13 +20,13 @@ export interface Board<State extends Shown> {
 }
 
 export interface BoardPorts<State extends Shown> {
-  readonly edit: (place: MessagePlace, message: Message) => Promise<void>;
-  readonly placeOf: (runId: string) => Promise<RunPlace | undefined>;
+  readonly edit: (location: MessageLocation, message: Message) => Promise<void>;
+  readonly locationOf: (runId: string) => Promise<RunLocation | undefined>;
   readonly render: (state: State) => Message;
   readonly clock: Clock;
   /** Edits begin at least this long after the one before, ms. */
   readonly everyMs: number;
-  readonly onTrouble: (error: unknown) => void;
+  readonly onError: (error: unknown) => void;
 }
 
 const LONGEST_WAIT_MS = 30_000;
@@ -35,7 +35,7 @@ const LONGEST_WAIT_MS = 30_000;
  * One edit at a time, at most one in `everyMs`, always of the newest state (design, "Slack"). Where Slack is down, slow
  * or says 429 the states in between are dropped, and the newest is tried until it is shown.
  */
-export function createBoard<State extends Shown>(ports: BoardPorts<State>): Board<State> {
+export function createLiveMessage<State extends Shown>(ports: BoardPorts<State>): LiveMessage<State> {
   const { clock, everyMs } = ports;
   const waiting = new Map<string, State>();
   const closed = new AbortController();
@@ -59,7 +59,7 @@ export function createBoard<State extends Shown>(ports: BoardPorts<State>): Boar
         failures = 0;
       } catch (error) {
         const trouble = readTrouble(error);
-        ports.onTrouble(error);
+        ports.onError(error);
         // A message that is gone or not ours does not come back: later states are tried, this one is dropped.
         if (trouble.kind === 'refused') continue;
         failures++;
@@ -71,12 +71,12 @@ export function createBoard<State extends Shown>(ports: BoardPorts<State>): Boar
   }
 
   async function put(run: State): Promise<void> {
-    const place = await ports.placeOf(run.runId);
-    if (place?.ts === undefined) return;
+    const location = await ports.locationOf(run.runId);
+    if (location?.ts === undefined) return;
     const message = ports.render(run);
     const content = JSON.stringify(message);
     if (lastShown.get(run.runId) === content) return;
-    await ports.edit({ channel: place.channel, ts: place.ts }, message);
+    await ports.edit({ channel: location.channel, ts: location.ts }, message);
     lastShown.clear();
     lastShown.set(run.runId, content);
   }

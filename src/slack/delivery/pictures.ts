@@ -20,7 +20,7 @@ export const postWithPictures =
   (ports: {
     chat: Pick<Chat, 'postKnowing'>;
     files: FileUpload;
-    onTrouble: (error: unknown, message: string) => void;
+    onError: (error: unknown, message: string) => void;
   }): PostWithPictures =>
   async (channel, message, thread) => {
     const { posted, under } = await postInThreadOrBeside(ports.chat, channel, message, thread);
@@ -36,7 +36,7 @@ export const postWithPictures =
       });
     } catch (error) {
       // The message says the same in words, and is there: posting it again would be worse than no picture.
-      ports.onTrouble(error, 'the charts were not drawn or uploaded');
+      ports.onError(error, 'the charts were not drawn or uploaded');
     }
   };
 

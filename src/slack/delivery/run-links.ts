@@ -9,19 +9,19 @@ export interface RunLinks {
 }
 
 export function createRunLinks(ports: {
-  runs: Pick<RunControl, 'place'>;
+  runs: Pick<RunControl, 'location'>;
   chat: Pick<Chat, 'permalink'>;
-  onTrouble: (error: unknown, message: string) => void;
+  onError: (error: unknown, message: string) => void;
 }): RunLinks {
   const links: RunLinks = {
     async of(runId) {
       try {
-        const place = await ports.runs.place(runId);
-        return place?.ts === undefined
+        const location = await ports.runs.location(runId);
+        return location?.ts === undefined
           ? undefined
-          : await ports.chat.permalink({ channel: place.channel, ts: place.ts });
+          : await ports.chat.permalink({ channel: location.channel, ts: location.ts });
       } catch (error) {
-        ports.onTrouble(error, `no link to the message of ${runId}`);
+        ports.onError(error, `no link to the message of ${runId}`);
         return undefined;
       }
     },

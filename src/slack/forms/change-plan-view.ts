@@ -1,8 +1,8 @@
 import type { ModalView } from '@slack/types';
 import { z } from 'zod';
 import type { RunPlan } from '../../run/model/run-control.ts';
-import type { PaceWish } from '../../run/model/types.ts';
-import type { MessagePlace } from '../client/chat.ts';
+import type { PaceSetting } from '../../run/model/types.ts';
+import type { MessageLocation } from '../client/chat.ts';
 import type { RequestField, RequestTexts } from '../commands/parse/run-request.ts';
 import { rate } from '../messages/kit/format.ts';
 
@@ -33,8 +33,8 @@ export function readCarried(metadata: string): Carried | undefined {
 const plain = (text: string) => ({ type: 'plain_text' as const, text });
 
 /** The form behind Change…: which images, how fast, as the plan has them. */
-export function changePlanView(plan: RunPlan, preview: MessagePlace): ModalView {
-  const { selection, ceilingPerMinute, paceWish } = plan;
+export function changePlanView(plan: RunPlan, preview: MessageLocation): ModalView {
+  const { selection, ceilingPerMinute, paceSetting } = plan;
   const field = (name: RequestField, label: string, hint: string, value: string | number | undefined) => ({
     type: 'input' as const,
     block_id: name,
@@ -70,13 +70,13 @@ export function changePlanView(plan: RunPlan, preview: MessagePlace): ModalView 
         'pace',
         'Pace',
         `auto, images a minute (at most ${rate(ceilingPerMinute)}), or batch=20 delay=30s.`,
-        paceText(paceWish),
+        paceText(paceSetting),
       ),
     ],
   };
 }
 
-const paceText = (wish: PaceWish) => (wish.kind === 'auto' ? 'auto' : String(wish.perMinute));
+const paceText = (setting: PaceSetting) => (setting.kind === 'auto' ? 'auto' : String(setting.perMinute));
 
 const stateSchema = z.record(z.string(), z.record(z.string(), z.looseObject({ value: z.string().nullish() })));
 

@@ -17,14 +17,14 @@ export const changePlan = (planning: PlanningPorts): View => ({
         kind: 'errors',
         errors: Object.fromEntries(request.problems.map(({ field, line }) => [field, asPlainText(line)])),
       };
-    const { selection, paceWish = { kind: 'auto' as const } } = request.value;
-    if (paceWish.kind === 'fixed' && paceWish.perMinute > carried.ceilingPerMinute)
+    const { selection, paceSetting = { kind: 'auto' as const } } = request.value;
+    if (paceSetting.kind === 'fixed' && paceSetting.perMinute > carried.ceilingPerMinute)
       return { kind: 'errors', errors: { pace: `The ceiling is ${rate(carried.ceilingPerMinute)} images a minute.` } };
     const { runId, channel, ts, keep = false } = carried;
     return {
       kind: 'act',
       channel,
-      act: (asker) => replan({ selection, paceWish, keep }, { runId, preview: { channel, ts } }, asker, planning),
+      act: (asker) => replan({ selection, paceSetting, keep }, { runId, preview: { channel, ts } }, asker, planning),
     };
   },
 });

@@ -4,7 +4,7 @@ import type { GivenPackage } from '../../pipeline/package/function-package.ts';
 import type { Asker } from '../commands/command.ts';
 import { lateEndMessage } from '../messages/checklist/late-deploy.ts';
 import { type Message, say } from '../messages/kit/message.ts';
-import { deployedMessage, IN_PLACE, rolledBackMessage } from '../messages/refusals/deploy-words.ts';
+import { deployedMessage, IN_PLACE, rolledBackMessage } from '../messages/refusals/deploy-refusals.ts';
 import { stepRefusalLines, stepRefusalMessage } from '../messages/refusals/step-refusals.ts';
 import type { ModalView } from './change-plan-view.ts';
 import { deployView, rollbackView } from './deploy-view.ts';

@@ -11,19 +11,19 @@ import { count, counted } from '../messages/kit/format.ts';
 import { type Message, say } from '../messages/kit/message.ts';
 import { resultRefusalMessage } from '../messages/refusals/result-refusals.ts';
 import { entryName, hoursSuffix, openRunLines } from '../messages/results/diff-message.ts';
-import { type PutBackChoice, putBackView, type Removed } from './restore-rows-view.ts';
+import { putBackView, type Removed, type RestoreRowsChoice } from './restore-rows-view.ts';
 import type { TableForms } from './table-forms.ts';
 import { lookingView, refusalView } from './table-views.ts';
 
 /** The form that chooses which removed entries come back, and what its submission comes to. */
-export interface PutBackForm {
+export interface RestoreRowsForm {
   open(
     triggerId: string,
     wanted: { readonly backupId?: string; readonly person?: string },
     asker: Asker,
   ): Promise<Message | undefined>;
   /** Looks anew what is gone, and asks for approval of exactly the entries that are chosen and gone. */
-  ask(choice: PutBackChoice, reason: string | undefined, asker: Asker): Promise<Message | undefined>;
+  ask(choice: RestoreRowsChoice, reason: string | undefined, asker: Asker): Promise<Message | undefined>;
 }
 
 const TITLE = 'Put entries back';
@@ -32,12 +32,12 @@ const MOST_SHOWN = 100;
 
 const isHandMade = ({ item }: RemovedEntry): boolean => textOf(item.SourceImage) === undefined;
 
-export function createPutBackForm(ports: {
+export function createRestoreRowsForm(ports: {
   results: Pick<ResultControl, 'diff'>;
   openView: (triggerId: string, view: ModalView) => Promise<string>;
   updateView: (viewId: string, view: ModalView) => Promise<void>;
   askApproval: TableForms['ask'];
-}): PutBackForm {
+}): RestoreRowsForm {
   return {
     async open(triggerId, { backupId, person }, { channel }) {
       const viewId = await ports.openView(triggerId, lookingView(TITLE));
@@ -124,7 +124,7 @@ const ofPerson =
     person === undefined || personOf(item, record, diff.keys.hash) === person;
 
 /** Which entries a choice comes to; `over`: how many more than one act can put back. */
-async function choose(diff: Diff, choice: PutBackChoice) {
+async function choose(diff: Diff, choice: RestoreRowsChoice) {
   const isOfPerson = ofPerson(diff, choice.person);
   const wanted = choice.which === 'chosen' ? new Set(choice.entries) : undefined;
   const isChosen = (entry: RemovedEntry) =>

@@ -2,7 +2,7 @@ import type { KnownBlock, ModalView } from '@slack/types';
 import { z } from 'zod';
 import { code, shorten, UNSEEN } from '../messages/kit/escape.ts';
 import { count, counted } from '../messages/kit/format.ts';
-import type { PutBackForm } from './restore-rows-form.ts';
+import type { RestoreRowsForm } from './restore-rows-form.ts';
 import { FIELD, reason } from './table-views.ts';
 import type { View } from './view.ts';
 
@@ -20,7 +20,7 @@ export interface Removed {
 }
 
 /** Which of them come back: some, all that were made by hand, or all; of one person where one is named. */
-export type PutBackChoice = { readonly backupId: string; readonly person?: string } & (
+export type RestoreRowsChoice = { readonly backupId: string; readonly person?: string } & (
   | { readonly which: 'chosen'; readonly entries: readonly string[] }
   | { readonly which: 'by-hand' | 'all' }
 );
@@ -42,7 +42,7 @@ const valuesSchema = z.looseObject({
 
 const plain = (text: string) => ({ type: 'plain_text' as const, text });
 /** Words of an option: in one line, and never none, as Slack refuses that. */
-const optionWords = (text: string) => plain(shorten(text.replace(UNSEEN, ' ').trim(), 75) || '(no name)');
+const optionText = (text: string) => plain(shorten(text.replace(UNSEEN, ' ').trim(), 75) || '(no name)');
 
 /** Which of the removed entries come back. */
 export function putBackView(about: {
@@ -60,9 +60,9 @@ export function putBackView(about: {
 }): ModalView {
   const { notes = [], removed, backupId, table, all, byHand, channel, person } = about;
   const options = removed.map(({ id, name, about: what, isHandMade }) => ({
-    text: optionWords(name),
+    text: optionText(name),
     value: id,
-    description: optionWords(`${what}${isHandMade ? ' · made by hand' : ''}`),
+    description: optionText(`${what}${isHandMade ? ' · made by hand' : ''}`),
   }));
   const whose = person === undefined ? '' : ` of ${code(person, 80)}`;
   const chosen = { text: plain('Those chosen below'), value: 'chosen' };
@@ -123,7 +123,7 @@ export function putBackView(about: {
 }
 
 /** The submission: a request for approval of exactly the chosen entries. */
-export const putBackSubmission = (form: Pick<PutBackForm, 'ask'>): View => ({
+export const putBackSubmission = (form: Pick<RestoreRowsForm, 'ask'>): View => ({
   role: 'operator',
   read({ privateMetadata, values }) {
     const carried = carriedOf(privateMetadata);
@@ -140,7 +140,7 @@ export const putBackSubmission = (form: Pick<PutBackForm, 'ask'>): View => ({
         errors: { [ENTRIES]: 'Some are chosen here, but above it says all. Empty this, or say “Those chosen below”.' },
       };
     const why = read?.[FIELD.reason]?.[FIELD.reason]?.value?.trim() ?? '';
-    const choice: PutBackChoice = which === 'chosen' ? { ...about, which, entries } : { ...about, which };
+    const choice: RestoreRowsChoice = which === 'chosen' ? { ...about, which, entries } : { ...about, which };
     return { kind: 'act', channel, act: (asker) => form.ask(choice, why === '' ? undefined : why, asker) };
   },
 });

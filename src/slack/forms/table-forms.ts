@@ -1,4 +1,4 @@
-import type { TableAct, TableControl } from '../../checklist/contracts/table-control.ts';
+import type { TableAction, TableControl } from '../../checklist/contracts/table-control.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Chat } from '../client/chat.ts';
 import type { Asker } from '../commands/command.ts';
@@ -32,7 +32,7 @@ export interface TableForms {
     wanted: { backupId: string; mode: 'merge' | 'replace' },
     asker: Asker,
   ): Promise<Message | undefined>;
-  ask(act: TableAct, reason: string | undefined, asker: Asker): Promise<Message | undefined>;
+  ask(act: TableAction, reason: string | undefined, asker: Asker): Promise<Message | undefined>;
 }
 
 export function createTableForms(ports: TableFormsPorts): TableForms {

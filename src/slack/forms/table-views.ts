@@ -4,13 +4,13 @@ import type { BackupRecord } from '../../backup/model/format.ts';
 import {
   type FlushPlan,
   type RestorePlan,
-  type TableAct,
+  type TableAction,
   type TableNow,
   tableActSchema,
 } from '../../checklist/contracts/table-control.ts';
 import { code, shorten } from '../messages/kit/escape.ts';
 import { count, counted, duration } from '../messages/kit/format.ts';
-import { backupLine, countsWords, differenceWords } from '../messages/table/table-words.ts';
+import { backupLine, countsText, differenceText } from '../messages/table/table-text.ts';
 
 export const CONFIRM_ACT = 'confirm_act';
 export const CHOOSE_RESTORE = 'choose_restore';
@@ -67,7 +67,7 @@ export const refusalView = (title: string, lines: readonly string[]): ModalView 
 const tableLines = (now: TableNow) => [
   `*Table* ${code(now.name, 120)} · account ${code(now.account, 20)} · region ${code(now.region, 30)}`,
   code(now.arn, 200),
-  `*Now* ${countsWords(now.counts)} (counted just now, consistently)`,
+  `*Now* ${countsText(now.counts)} (counted just now, consistently)`,
   ...(now.deletionProtection ? ['Deletion protection of the table is on; it does not protect records.'] : []),
   now.pointInTimeRecovery === 'on'
     ? 'Point-in-time recovery is on as well.'
@@ -91,7 +91,7 @@ export const reason: KnownBlock = {
   element: { type: 'plain_text_input', action_id: FIELD.reason, max_length: 500 },
 };
 
-const carry = (act: TableAct, table: string, channel: string) =>
+const carry = (act: TableAction, table: string, channel: string) =>
   JSON.stringify({ act, table, channel } satisfies CarriedAct);
 
 /** What a flush would delete, what it relies on, and the fields to ask for it. */
@@ -104,7 +104,7 @@ export function flushView(plan: FlushPlan, channel: string, readAt: number): Mod
       section(
         [
           `*Relies on* ${backupLine(backup, readAt)}`,
-          `*The table against it* ${differenceWords(difference)}. What came or changed is saved beside the backup before it is deleted.`,
+          `*The table against it* ${differenceText(difference)}. What came or changed is saved beside the backup before it is deleted.`,
           act.failedOnly
             ? `*Deletes* ${counted(now.counts.failed, 'failed-image record')}, and nothing else.`
             : `*Deletes* all ${count(now.counts.total)} records.`,

@@ -5,7 +5,7 @@ import { chooseRestore, confirmAct } from './confirm-action.ts';
 import { confirmDeploy, confirmRollback } from './confirm-deploy.ts';
 import type { DeployForms } from './deploy-forms.ts';
 import { CONFIRM_DEPLOY, CONFIRM_ROLLBACK } from './deploy-view.ts';
-import type { PutBackForm } from './restore-rows-form.ts';
+import type { RestoreRowsForm } from './restore-rows-form.ts';
 import { PUT_BACK, putBackSubmission } from './restore-rows-view.ts';
 import type { TableForms } from './table-forms.ts';
 import { CHOOSE_RESTORE, CONFIRM_ACT } from './table-views.ts';
@@ -16,7 +16,7 @@ export const viewTable = (
   planning: PlanningPorts,
   forms: Pick<TableForms, 'ask' | 'showRestore'>,
   deploys: Pick<DeployForms, 'deploy' | 'lookAtZip' | 'rollback'>,
-  putBack: Pick<PutBackForm, 'ask'>,
+  putBack: Pick<RestoreRowsForm, 'ask'>,
 ): ReadonlyMap<string, View> =>
   new Map([
     [CHANGE_PLAN, changePlan(planning)],

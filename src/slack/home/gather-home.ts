@@ -1,4 +1,4 @@
-import type { Rescans } from '../../app/checklist.ts';
+import type { ChecklistParts } from '../../app/checklist.ts';
 import type { TableControl } from '../../checklist/contracts/table-control.ts';
 import type { RunControl } from '../../run/model/run-control.ts';
 import type { Chat } from '../client/chat.ts';
@@ -11,9 +11,9 @@ const MOST_APPROVALS = 10;
 export async function gatherHome(ports: {
   runs: Pick<RunControl, 'current'>;
   tables: Pick<TableControl, 'backups' | 'openApprovals'>;
-  rescans: Pick<Rescans, 'checklist' | 'autopilot'>;
+  rescans: Pick<ChecklistParts, 'checklist' | 'autopilot'>;
   chat: Pick<Chat, 'permalink'>;
-  onTrouble: (error: unknown, message: string) => void;
+  onError: (error: unknown, message: string) => void;
 }): Promise<Omit<HomeFacts, 'mayAct'>> {
   const { checklist, autopilot } = ports.rescans;
   const [view, run, piloting, backups, waiting] = await Promise.all([
@@ -32,7 +32,7 @@ export async function gatherHome(ports: {
         ts === undefined
           ? undefined
           : await ports.chat.permalink({ channel, ts }).catch((error: unknown) => {
-              ports.onTrouble(error, 'a request for approval is shown without a link');
+              ports.onError(error, 'a request for approval is shown without a link');
               return undefined;
             });
       return link === undefined ? approval : { ...approval, link };

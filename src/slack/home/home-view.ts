@@ -11,7 +11,7 @@ import { mention } from '../messages/kit/escape.ts';
 import { counted } from '../messages/kit/format.ts';
 import type { Message, MessageBlock } from '../messages/kit/message.ts';
 import { runMessage } from '../messages/run/run-message.ts';
-import { backupLine } from '../messages/table/table-words.ts';
+import { backupLine } from '../messages/table/table-text.ts';
 
 /** What the Home tab shows: the same things as the commands, at a glance. */
 export interface HomeFacts {

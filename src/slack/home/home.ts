@@ -34,7 +34,7 @@ export function createHome<Facts>(ports: {
   clock: Clock;
   /** A person's tab is drawn at most this often, ms. */
   everyMs: number;
-  onTrouble: (error: unknown, message: string) => void;
+  onError: (error: unknown, message: string) => void;
 }): Home {
   const { clock, everyMs } = ports;
   const closed = new AbortController();
@@ -50,7 +50,7 @@ export function createHome<Facts>(ports: {
       await ports.publish(person, view);
       tab.shown = content;
     } catch (error) {
-      ports.onTrouble(error, 'a Home tab was not drawn');
+      ports.onError(error, 'a Home tab was not drawn');
       const trouble = readTrouble(error);
       // Refused for what it is: the same again would be refused again. It waits for the next change.
       if (trouble.kind === 'refused') return;
@@ -73,7 +73,7 @@ export function createHome<Facts>(ports: {
       const facts = await ports.gather();
       for (const [person, tab] of due) await drawOne(person, tab, facts);
     } catch (error) {
-      ports.onTrouble(error, 'what the Home tabs show could not be read');
+      ports.onError(error, 'what the Home tabs show could not be read');
       for (const [, tab] of due) tab.isStale = true;
     }
   }

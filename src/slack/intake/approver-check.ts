@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Permissions } from './permissions.ts';
 
 /** What somebody may decide about an approval. */
-export type Standing = 'approver' | 'operator' | 'neither';
+export type ApproverCheck = 'approver' | 'operator' | 'neither';
 
 const userSchema = z.looseObject({
   team_id: z.string(),
@@ -20,13 +20,13 @@ const userSchema = z.looseObject({
  * member of this workspace: no bot, no guest, nobody from outside. `is_stranger` says that of those alone who share no channel
  * with the bot, so that the workspace is compared as well. Fails closed: what cannot be found out is `neither`.
  */
-export function createStanding(ports: {
+export function createApproverCheck(ports: {
   permissions: Permissions;
   readUser: (person: string) => Promise<unknown>;
   /** The workspace of the bot. */
   teamId: () => Promise<string>;
-  onTrouble: (error: unknown, message: string) => void;
-}): (person: string) => Promise<Standing> {
+  onError: (error: unknown, message: string) => void;
+}): (person: string) => Promise<ApproverCheck> {
   return async (person) => {
     try {
       const user = userSchema.parse(await ports.readUser(person));
@@ -38,7 +38,7 @@ export function createStanding(ports: {
       if ((await ports.permissions.may(person, 'approver', fresh)).ok) return 'approver';
       return (await ports.permissions.may(person, 'operator', fresh)).ok ? 'operator' : 'neither';
     } catch (error) {
-      ports.onTrouble(error, 'somebody could not be looked up, and may decide nothing');
+      ports.onError(error, 'somebody could not be looked up, and may decide nothing');
       return 'neither';
     }
   };

@@ -20,10 +20,10 @@ const KEEP_MS = 60_000;
  * Looks whether the bot is in its channels. A bot that cannot speak would begin work of which nobody hears the trip; an
  * invitation that was forgotten is the commonest mistake of a first day.
  */
-export function createPresenceCheck(ports: {
+export function createMembershipCheck(ports: {
   readChannel: (channel: string) => Promise<SeenChannel | undefined>;
   clock: Pick<Clock, 'now'>;
-  onTrouble: (error: unknown, message: string) => void;
+  onError: (error: unknown, message: string) => void;
 }): PresenceCheck {
   const memberUntil = new Map<string, number>();
 
@@ -37,7 +37,7 @@ export function createPresenceCheck(ports: {
       const trouble = readTrouble(error);
       // A private channel shows itself to its members alone.
       if (trouble.kind === 'refused' && trouble.code === 'channel_not_found') return 'not-found';
-      ports.onTrouble(error, 'Slack did not say whether the bot is in a channel');
+      ports.onError(error, 'Slack did not say whether the bot is in a channel');
       return 'unknown';
     }
   }

@@ -9,7 +9,7 @@ export interface Seen {
 const MOST = 5_000;
 
 /** Remembers ids for `keepMs`, at most 5,000 of them. */
-export function createSeen(clock: Pick<Clock, 'now'>, keepMs = 10 * 60_000): Seen {
+export function createDeduplicator(clock: Pick<Clock, 'now'>, keepMs = 10 * 60_000): Seen {
   const seenAt = new Map<string, number>();
   return {
     isNew(id) {

@@ -1,6 +1,6 @@
 import type { Clock } from '../../lib/clock.ts';
 import type { Action } from '../actions/action.ts';
-import type { MessagePlace } from '../client/chat.ts';
+import type { MessageLocation } from '../client/chat.ts';
 import { isMuted, readTrouble } from '../client/slack-errors.ts';
 import type { Asker, Command } from '../commands/command.ts';
 import type { ModalView } from '../forms/change-plan-view.ts';
@@ -34,7 +34,7 @@ export interface IncomingCommand extends Incoming {
   readonly acknowledge: (message?: Message) => Promise<boolean>;
 }
 export interface IncomingClick extends Incoming {
-  readonly message: MessagePlace;
+  readonly message: MessageLocation;
   readonly isEphemeral: boolean;
   readonly actionId: string;
   readonly value: string;

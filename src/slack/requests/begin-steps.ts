@@ -1,28 +1,28 @@
 import type { TableControl } from '../../checklist/contracts/table-control.ts';
 import type { StepName } from '../../checklist/model/step.ts';
-import type { PaceWish } from '../../run/model/types.ts';
+import type { PaceSetting } from '../../run/model/types.ts';
 import type { BeginStep } from '../actions/checklist-actions.ts';
 import { runLoggingTest, runQuotas, runSample, type StepCommandPorts } from '../commands/step-commands.ts';
 import type { DeployForms } from '../forms/deploy-forms.ts';
 import type { TableForms } from '../forms/table-forms.ts';
 import { tableRefusalMessage } from '../messages/table/table-refusals.ts';
 import { type PlanningPorts, planAndShow } from './plan-requests.ts';
-import type { ResultDeeds } from './result-requests.ts';
+import type { ResultRequests } from './result-requests.ts';
 
 /** How each step begins when its button is pressed: as its command would. */
 export function beginSteps(ports: {
   tables: Pick<TableControl, 'backup'>;
   forms: Pick<TableForms, 'openFlush'>;
   planning: PlanningPorts;
-  pace: PaceWish;
+  pace: PaceSetting;
   stepPorts: StepCommandPorts;
   deploys: Pick<DeployForms, 'openDeploy'>;
-  results: Pick<ResultDeeds, 'validate'>;
+  results: Pick<ResultRequests, 'validate'>;
 }): Readonly<Partial<Record<StepName, BeginStep>>> {
   const { tables, forms, planning, stepPorts } = ports;
   return {
     async backup({ person, channel }) {
-      const begun = await tables.backup({ by: person, place: { channel } });
+      const begun = await tables.backup({ by: person, location: { channel } });
       return begun.ok ? undefined : tableRefusalMessage(begun.refusal);
     },
     deploy: (click) => ports.deploys.openDeploy(click.triggerId, undefined, click),
@@ -31,6 +31,6 @@ export function beginSteps(ports: {
     sample: (click) => runSample(click, stepPorts),
     flush: (click) => forms.openFlush(click.triggerId, { failedOnly: false }, click),
     validate: (click) => ports.results.validate({}, click),
-    rescan: (click) => planAndShow({ selection: {}, paceWish: ports.pace }, click, planning),
+    rescan: (click) => planAndShow({ selection: {}, paceSetting: ports.pace }, click, planning),
   };
 }

@@ -4,7 +4,7 @@ import type { CsvColumn } from '../../lib/csv/column.ts';
 import { csvParts } from '../../lib/csv/parts.ts';
 import { type FileUpload, MOST_FILE_BYTES } from '../client/file-upload.ts';
 import type { Asker } from '../commands/command.ts';
-import { bytes as bytesWords, counted } from '../messages/kit/format.ts';
+import { bytes as bytesText, counted } from '../messages/kit/format.ts';
 import { type Message, say } from '../messages/kit/message.ts';
 import { fileTroubleMessage } from '../messages/refusals/file-errors.ts';
 
@@ -28,7 +28,7 @@ export async function exportAudit(
   try {
     const files = await ports.files.share({
       channel: asker.channel,
-      comment: (count, size) => `The audit, oldest first: ${counted(count, 'file')}, ${bytesWords(size)}.`,
+      comment: (count, size) => `The audit, oldest first: ${counted(count, 'file')}, ${bytesText(size)}.`,
       files: csvParts(COLUMNS, ports.audit.entries(), { name: 'audit', maxBytes: MOST_FILE_BYTES }),
     });
     return files === 0 ? say('Nothing is on record yet, so there is nothing to export.') : undefined;

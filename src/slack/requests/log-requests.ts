@@ -18,23 +18,23 @@ import { bytes } from '../messages/kit/format.ts';
 import { type Message, say } from '../messages/kit/message.ts';
 import { fileTroubleMessage } from '../messages/refusals/file-errors.ts';
 import { type LogsAsked, logFileLines, logsMessage } from '../messages/results/log-message.ts';
-import { faultLines } from '../messages/run/run-words.ts';
+import { faultLines } from '../messages/run/run-text.ts';
 
 /** Looking at the function's log. */
-export interface LogDeeds {
+export interface LogRequests {
   show(asked: LogsAsked, asker: Pick<Asker, 'channel'>): Promise<Message | undefined>;
 }
 
 /** How far the clocks of the bot and of Lambda may be apart. */
 const ABOUT_MS = 60_000;
 
-export function createLogDeeds(ports: {
+export function createLogRequests(ports: {
   findLines: (window: LogWindow) => AsyncIterable<LogLine>;
   results: Pick<ResultControl, 'attempts'>;
   chat: Pick<Chat, 'post'>;
   files: FileUpload;
   clock: Clock;
-}): LogDeeds {
+}): LogRequests {
   const { chat, clock } = ports;
   return {
     async show(asked, { channel }) {

@@ -1,8 +1,8 @@
 import type { StartControl } from '../../checklist/steps/start-control.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { RunControl, RunPlan } from '../../run/model/run-control.ts';
-import type { ImageSelection, PaceWish } from '../../run/model/types.ts';
-import type { Chat, MessagePlace } from '../client/chat.ts';
+import type { ImageSelection, PaceSetting } from '../../run/model/types.ts';
+import type { Chat, MessageLocation } from '../client/chat.ts';
 import type { Asker } from '../commands/command.ts';
 import type { RunLinks } from '../delivery/run-links.ts';
 import { count } from '../messages/kit/format.ts';
@@ -13,13 +13,13 @@ import { previewMessage } from '../messages/run/preview.ts';
 
 export interface PlanningPorts {
   readonly starts: Pick<StartControl, 'plan'>;
-  readonly runs: Pick<RunControl, 'cancelPlan' | 'setPlace'>;
+  readonly runs: Pick<RunControl, 'cancelPlan' | 'setLocation'>;
   readonly chat: Pick<Chat, 'post' | 'edit'>;
   readonly links: RunLinks;
   readonly clock: Clock;
 }
 
-type Wanted = { readonly selection: ImageSelection; readonly paceWish: PaceWish; readonly keep?: boolean };
+type Wanted = { readonly selection: ImageSelection; readonly paceSetting: PaceSetting; readonly keep?: boolean };
 
 /** When somebody hears that the listing still goes on, ms after it began. */
 const STILL_LISTING_MS = [10_000, 60_000, 300_000];
@@ -37,7 +37,7 @@ export async function planAndShow(wanted: Wanted, asker: Asker, ports: PlanningP
  */
 export async function replan(
   wanted: Wanted,
-  old: { runId: string; preview: MessagePlace },
+  old: { runId: string; preview: MessageLocation },
   asker: Asker,
   ports: PlanningPorts,
 ): Promise<Message | undefined> {
@@ -50,7 +50,7 @@ export async function replan(
     return refusalMessage(cancelled.refusal);
   }
   try {
-    await ports.runs.setPlace(plan.runId, old.preview);
+    await ports.runs.setLocation(plan.runId, old.preview);
     await ports.chat.edit(old.preview, previewMessage(plan));
     return undefined;
   } catch {
@@ -63,7 +63,7 @@ export async function replan(
 export async function showPlan(plan: RunPlan, asker: Asker, ports: PlanningPorts): Promise<Message | undefined> {
   try {
     const ts = await ports.chat.post(asker.channel, previewMessage(plan));
-    await ports.runs.setPlace(plan.runId, { channel: asker.channel, ts });
+    await ports.runs.setLocation(plan.runId, { channel: asker.channel, ts });
     return undefined;
   } catch (error) {
     // Nobody can start what nobody sees.
@@ -79,7 +79,7 @@ async function makePlan(
 ): Promise<{ plan: RunPlan } | { refused: Message }> {
   const began = clock.now();
   const due = [...STILL_LISTING_MS];
-  const answer = await starts.plan({ ...wanted, by: asker.person, place: { channel: asker.channel } }, (seen) => {
+  const answer = await starts.plan({ ...wanted, by: asker.person, location: { channel: asker.channel } }, (seen) => {
     if (clock.now() - began < (due[0] ?? Number.POSITIVE_INFINITY)) return;
     due.shift();
     void asker.tell(say(`Still listing: ${count(seen)} objects seen so far.`));

@@ -12,7 +12,7 @@ import { fileTroubleMessage } from '../messages/refusals/file-errors.ts';
 import { resultRefusalMessage } from '../messages/refusals/result-refusals.ts';
 
 /** Where files are shown. */
-export interface FilePlace {
+export interface FileLocation {
   readonly channel: string;
   /** The thread of a run, where it has one. */
   readonly threadTs?: string;
@@ -20,32 +20,32 @@ export interface FilePlace {
 
 /** CSV of what came of a rescan, uploaded. Each answers what is to be told where there is no file, and how to try again. */
 export interface ResultFiles {
-  failures(place: FilePlace): Promise<Message | undefined>;
-  run(place: FilePlace, runId?: string): Promise<Message | undefined>;
-  diff(place: FilePlace, backupId?: string): Promise<Message | undefined>;
+  failures(location: FileLocation): Promise<Message | undefined>;
+  run(location: FileLocation, runId?: string): Promise<Message | undefined>;
+  diff(location: FileLocation, backupId?: string): Promise<Message | undefined>;
   /** The same where they were read already. */
-  shareFailures(found: Failures, place: FilePlace): Promise<number>;
-  shareDiff(diff: Diff, place: FilePlace): Promise<number>;
+  shareFailures(found: Failures, location: FileLocation): Promise<number>;
+  shareDiff(diff: Diff, location: FileLocation): Promise<number>;
 }
 
 export function createResultFiles(ports: { results: ResultControl; files: FileUpload }): ResultFiles {
   const { results, files } = ports;
   const sized = (what: string) => (number: number, size: number) =>
     `${what}: ${number === 1 ? 'one file' : counted(number, 'part')}, ${bytes(size)}.`;
-  const shareFailures = (found: Failures, place: FilePlace) => {
+  const shareFailures = (found: Failures, location: FileLocation) => {
     async function* rows() {
       for await (const { row } of found.all()) yield row;
     }
     return files.share({
-      ...place,
+      ...location,
       comment: sized(`${counted(found.totals.failures, 'failure')} on record, the newest first`),
       files: csvParts(failureCsvColumns, rows(), { name: 'failed-images', maxBytes: MOST_FILE_BYTES }),
     });
   };
-  const shareDiff = (diff: Diff, place: FilePlace) => {
+  const shareDiff = (diff: Diff, location: FileLocation) => {
     const { removed, changed, added } = diff.totals;
     return files.share({
-      ...place,
+      ...location,
       comment: sized(
         `The table against backup ${diff.backup.id}: ${count(removed)} removed, ${count(changed)} changed, ${count(added)} added`,
       ),
@@ -55,11 +55,11 @@ export function createResultFiles(ports: { results: ResultControl; files: FileUp
   return {
     shareFailures,
     shareDiff,
-    async failures(place) {
+    async failures(location) {
       const found = await results.failures();
       if (!found.ok) return resultRefusalMessage(found.refusal);
       try {
-        const shared = await shareFailures(found.value, place);
+        const shared = await shareFailures(found.value, location);
         return shared === 0 ? say('No image has failed, so there is nothing to export. No file was made.') : undefined;
       } catch (error) {
         return fileTroubleMessage(error, 'failed images', '/rescan export failures');
@@ -67,13 +67,13 @@ export function createResultFiles(ports: { results: ResultControl; files: FileUp
         await found.value.dispose();
       }
     },
-    async run(place, runId) {
+    async run(location, runId) {
       const found = await results.outcomes(runId);
       if (!found.ok) return resultRefusalMessage(found.refusal);
       const { runId: id, records } = found.value;
       try {
         const shared = await files.share({
-          ...place,
+          ...location,
           comment: sized(`What the images of ${id} came to`),
           files: csvParts(runCsvColumns, records, { name: id, maxBytes: MOST_FILE_BYTES }),
         });
@@ -84,11 +84,11 @@ export function createResultFiles(ports: { results: ResultControl; files: FileUp
         return fileTroubleMessage(error, `what the images of ${id} came to`, `/rescan export run ${id}`);
       }
     },
-    async diff(place, backupId) {
+    async diff(location, backupId) {
       const found = await results.diff(backupId);
       if (!found.ok) return resultRefusalMessage(found.refusal);
       try {
-        const shared = await shareDiff(found.value, place);
+        const shared = await shareDiff(found.value, location);
         return shared === 0
           ? say(
               `Nothing differs from backup ${found.value.backup.id}, so there is nothing to export. No file was made.`,

@@ -1,8 +1,8 @@
-import type { ResultControl, RetryWish } from '../../checklist/contracts/result-control.ts';
+import type { ResultControl, RetryRequest } from '../../checklist/contracts/result-control.ts';
 import type { DiagnoseControl } from '../../checklist/results/diagnoses.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { DiffEntry } from '../../results/diff/diff-entry.ts';
-import type { PaceWish } from '../../run/model/types.ts';
+import type { PaceSetting } from '../../run/model/types.ts';
 import type { Asker } from '../commands/command.ts';
 import type { PostWithPictures } from '../delivery/pictures.ts';
 import type { Message } from '../messages/kit/message.ts';
@@ -18,10 +18,10 @@ import type { ResultFiles } from './result-files.ts';
 type Who = Pick<Asker, 'person' | 'channel'>;
 
 /** Looking at what came of a rescan, for the commands and the buttons alike. Each answers what is to be told to the asker alone. */
-export interface ResultDeeds {
+export interface ResultRequests {
   showFailures(asker: Who): Promise<Message | undefined>;
   /** Plans a run over those images and shows its preview. `what`: in words. */
-  retry(wish: RetryWish, what: string, asker: Asker): Promise<Message | undefined>;
+  retry(setting: RetryRequest, what: string, asker: Asker): Promise<Message | undefined>;
   validate(request: { runId?: string; person?: string; seed?: number }, asker: Who): Promise<Message | undefined>;
   showDiff(backupId: string | undefined, asker: Who): Promise<Message | undefined>;
   chart(asker: Who): Promise<Message | undefined>;
@@ -30,16 +30,16 @@ export interface ResultDeeds {
 
 const MOST_EXAMPLES = 5;
 
-export function createResultDeeds(ports: {
+export function createResultRequests(ports: {
   results: ResultControl;
   diagnoses: DiagnoseControl;
   announce: (channel: string, message: Message) => Promise<void>;
   post: PostWithPictures;
   files: Pick<ResultFiles, 'shareDiff'>;
   planning: PlanningPorts;
-  pace: PaceWish;
+  pace: PaceSetting;
   clock: Clock;
-}): ResultDeeds {
+}): ResultRequests {
   const { results, announce, clock, planning } = ports;
   return {
     async showFailures({ channel }) {
@@ -52,9 +52,9 @@ export function createResultDeeds(ports: {
         await found.value.dispose();
       }
     },
-    async retry(wish, what, asker) {
+    async retry(setting, what, asker) {
       const { person: by, channel } = asker;
-      const planned = await results.planRetry({ wish, what, paceWish: ports.pace, by, channel });
+      const planned = await results.planRetry({ setting, what, paceSetting: ports.pace, by, channel });
       return planned.ok ? showPlan(planned.value, asker, planning) : resultRefusalMessage(planned.refusal);
     },
     async validate(request, { person: by, channel }) {

@@ -1,18 +1,18 @@
 import type { StartAnswer, StartControl } from '../../checklist/steps/start-control.ts';
 import type { RunControl } from '../../run/model/run-control.ts';
-import type { PaceWish, RunSnapshot } from '../../run/model/types.ts';
-import type { Board } from '../delivery/live-message.ts';
+import type { PaceSetting, RunSnapshot } from '../../run/model/types.ts';
+import type { LiveMessage } from '../delivery/live-message.ts';
 import type { RunLinks } from '../delivery/run-links.ts';
 import type { Message } from '../messages/kit/message.ts';
 import { startRefusalMessage } from '../messages/refusals/start-refusals.ts';
 import { haltedMessage, pacedMessage, resumedMessage } from '../messages/run/answers.ts';
 
 /** What commands and buttons do to the run alike. Each answers what there is to tell whoever asked. */
-export interface RunDeeds {
+export interface RunRequests {
   pause(by: string): Promise<Done>;
   resume(by: string): Promise<Done>;
   stop(by: string, options: { now: boolean }): Promise<Done>;
-  setPace(by: string, wish: PaceWish | 'faster' | 'slower'): Promise<Done>;
+  setPace(by: string, setting: PaceSetting | 'faster' | 'slower'): Promise<Done>;
 }
 
 export interface Done {
@@ -20,17 +20,17 @@ export interface Done {
   readonly message: Message;
 }
 
-export function createRunDeeds(ports: {
+export function createRunRequests(ports: {
   runs: Pick<RunControl, 'pause' | 'stop' | 'setPace'> & Pick<StartControl, 'resume'>;
-  board: Pick<Board<RunSnapshot>, 'show'>;
+  liveMessage: Pick<LiveMessage<RunSnapshot>, 'show'>;
   links: RunLinks;
-}): RunDeeds {
-  const { runs, board, links } = ports;
+}): RunRequests {
+  const { runs, liveMessage, links } = ports;
   async function told(answer: StartAnswer<RunSnapshot>, message: (run: RunSnapshot) => Message): Promise<Done> {
     if (!answer.ok)
       return { done: false, message: startRefusalMessage(answer.refusal, await links.ofRefusal(answer.refusal)) };
     // A running run tells of itself, by the copy that drives it, and later than this.
-    if (answer.value.state.kind !== 'running') board.show(answer.value);
+    if (answer.value.state.kind !== 'running') liveMessage.show(answer.value);
     return { done: true, message: message(answer.value) };
   }
   return {
@@ -38,6 +38,6 @@ export function createRunDeeds(ports: {
     resume: async (by) => told(await runs.resume(by), resumedMessage),
     stop: async (by, { now }) =>
       told(await runs.stop(by, { now }), (run) => haltedMessage(run, now ? 'stop-now' : 'stop')),
-    setPace: async (by, wish) => told(await runs.setPace(by, wish), pacedMessage),
+    setPace: async (by, setting) => told(await runs.setPace(by, setting), pacedMessage),
   };
 }

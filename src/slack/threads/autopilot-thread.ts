@@ -6,7 +6,7 @@ import type { Clock } from '../../lib/clock.ts';
 import type { RunControl } from '../../run/model/run-control.ts';
 import type { Chat } from '../client/chat.ts';
 import type { AlertDelivery } from '../delivery/alert-delivery.ts';
-import type { Board, Shown } from '../delivery/live-message.ts';
+import type { LiveMessage, Shown } from '../delivery/live-message.ts';
 import { autopilotMessage, needsPersonMessage, receiptMessage } from '../messages/checklist/autopilot-message.ts';
 import type { Message } from '../messages/kit/message.ts';
 import { validationMessage } from '../messages/results/validation-message.ts';
@@ -32,27 +32,27 @@ function verdictOf({ steps }: ChecklistView): string | undefined {
 
 /** Where the autopilot shows itself: one live plan, its requests and runs in the channel, what it needs a person for as an alert. */
 export function createAutopilotThread(ports: {
-  board: Pick<Board<ShownAutopilot>, 'show'>;
+  liveMessage: Pick<LiveMessage<ShownAutopilot>, 'show'>;
   alerts: Pick<AlertDelivery, 'put'>;
   chat: Pick<Chat, 'post' | 'edit'>;
   tables: Pick<TableControl, 'setMessage' | 'approval' | 'click'>;
-  runs: Pick<RunControl, 'setPlace'>;
+  runs: Pick<RunControl, 'setLocation'>;
   auditHead: () => Promise<string | undefined>;
   whoApproves: WhoApproves;
   clock: Pick<Clock, 'now'>;
-  onTrouble: (error: unknown, message: string) => void;
-}): { hear(event: AutopilotEvent): Promise<void> } {
-  const { board, alerts, chat } = ports;
+  onError: (error: unknown, message: string) => void;
+}): { onEvent(event: AutopilotEvent): Promise<void> } {
+  const { liveMessage, alerts, chat } = ports;
   return {
-    async hear(event) {
+    async onEvent(event) {
       const { record } = event;
-      const { channel } = record.place;
+      const { channel } = record.location;
       switch (event.kind) {
         case 'started':
           return;
         case 'changed':
         case 'stopped':
-          return board.show({ runId: record.id, record, view: event.view });
+          return liveMessage.show({ runId: record.id, record, view: event.view });
         case 'approval-asked': {
           await showApproval(event.approval, ports);
           return;
@@ -61,24 +61,24 @@ export function createAutopilotThread(ports: {
           // It starts by itself, unless an older run is in its way: then somebody decides what becomes of that one.
           const buttons = event.plan.openRun !== undefined;
           const ts = await chat.post(channel, previewMessage(event.plan, { buttons }));
-          return ports.runs.setPlace(event.plan.runId, { channel, ts });
+          return ports.runs.setLocation(event.plan.runId, { channel, ts });
         }
         case 'validated':
           await chat.post(channel, validationMessage(event.validation, ports.clock.now()));
           return;
         case 'needs-person':
-          board.show({ runId: record.id, record, view: event.view });
+          liveMessage.show({ runId: record.id, record, view: event.view });
           return alerts.put(record.id, { to: 'channel', message: needsPersonMessage(record, event.hindrance) });
         case 'finished': {
           const head = await ports.auditHead().catch((error: unknown) => {
-            ports.onTrouble(error, 'the receipt goes without the head of the audit');
+            ports.onError(error, 'the receipt goes without the head of the audit');
             return undefined;
           });
           await alerts.put(record.id, {
             to: 'channel',
             message: receiptMessage(record, event.run, { verdict: verdictOf(event.view), head }),
           });
-          return board.show({ runId: record.id, record, view: event.view });
+          return liveMessage.show({ runId: record.id, record, view: event.view });
         }
       }
     },

@@ -3,7 +3,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { isErrorLine } from '../../pipeline/logs/log-line.ts';
 import type { LogLine, LogWindow } from '../../pipeline/logs/logs.ts';
 import type { Stops } from '../../state/stops.ts';
-import type { Chat, MessagePlace } from '../client/chat.ts';
+import type { Chat, MessageLocation } from '../client/chat.ts';
 import type { Asker } from '../commands/command.ts';
 import { code } from '../messages/kit/escape.ts';
 import { type Message, say } from '../messages/kit/message.ts';
@@ -20,7 +20,7 @@ export interface FollowAsked {
 export interface LogFollowing {
   follow(asked: FollowAsked, asker: Pick<Asker, 'channel'>): Promise<Message | undefined>;
   /** Ends the following whose head was clicked, also where another copy is at it. */
-  stop(id: string, head: MessagePlace, by: string): Promise<Message | undefined>;
+  stop(id: string, head: MessageLocation, by: string): Promise<Message | undefined>;
   /** Ends what is followed in a channel. */
   stopIn(channel: string, by: string): Promise<Message>;
   /** Ends all of them; resolves when their heads say so, or it could not be said. */
@@ -50,9 +50,9 @@ export function createLogFollowing(ports: {
   clock: Clock;
   /** Why the log cannot be read. @throws what nobody foresaw. */
   refusalOf: (error: unknown) => Message;
-  onTrouble: (error: unknown, message: string) => void;
+  onError: (error: unknown, message: string) => void;
 }): LogFollowing {
-  const { chat, clock, stops, onTrouble } = ports;
+  const { chat, clock, stops, onError } = ports;
   const following = new Map<string, At>();
   /** Begun, though its head is not there yet. */
   const beginning = new Set<string>();
@@ -68,7 +68,7 @@ export function createLogFollowing(ports: {
     stops.ask(id).then(
       () => true,
       (error: unknown) => {
-        onTrouble(error, 'other copies of the bot could not be asked to stop');
+        onError(error, 'other copies of the bot could not be asked to stop');
         return false;
       },
     );
@@ -82,10 +82,10 @@ export function createLogFollowing(ports: {
       beginning.add(channel);
       try {
         const id = `${channel}/${randomUUID().slice(0, 8)}`;
-        const only = onlyWords(asked);
+        const only = onlyText(asked);
         const head = { id, forMs: asked.forMs, only };
         // A stop of the last following is not meant for this one.
-        await stops.forget(channel).catch((error: unknown) => onTrouble(error, 'an old stop was not forgotten'));
+        await stops.forget(channel).catch((error: unknown) => onError(error, 'an old stop was not forgotten'));
         const ts = await chat.post(channel, followMessage(head, { kind: 'following' }, 0));
         const over = new AbortController();
         void clock.sleep(asked.forMs, over.signal).then(() => over.abort());
@@ -98,7 +98,7 @@ export function createLogFollowing(ports: {
           over.abort();
           await chat
             .edit({ channel, ts }, followMessage(head, at.end, lines))
-            .catch((error: unknown) => onTrouble(error, 'the end of following the log could not be shown'));
+            .catch((error: unknown) => onError(error, 'the end of following the log could not be shown'));
         };
         at.done = run();
         return undefined;
@@ -143,16 +143,16 @@ export function createLogFollowing(ports: {
       await clock.sleep(ASK_EVERY_MS, signal);
       if (signal.aborted) return;
       const asked = await Promise.all([stops.isAsked(id), stops.isAsked(channel)]).catch((error: unknown) => {
-        onTrouble(error, 'whether following the log is to stop could not be read');
+        onError(error, 'whether following the log is to stop could not be read');
         return [false];
       });
       if (asked.includes(true)) end(at, { kind: 'stopped' });
     }
-    await stops.forget(id).catch((error: unknown) => onTrouble(error, 'a stop was not forgotten'));
+    await stops.forget(id).catch((error: unknown) => onError(error, 'a stop was not forgotten'));
   }
 
   /** Answers how many lines came. Never throws. */
-  async function followInto(asked: FollowAsked, { channel, ts }: MessagePlace, at: At): Promise<number> {
+  async function followInto(asked: FollowAsked, { channel, ts }: MessageLocation, at: At): Promise<number> {
     let lines = 0;
     let waiting: LogLine[] = [];
     let passedOver = 0;
@@ -165,7 +165,7 @@ export function createLogFollowing(ports: {
       waiting = waiting.slice(shown);
       passedOver = 0;
     };
-    const postOrWait = () => post().catch((error: unknown) => onTrouble(error, 'new lines of the log wait'));
+    const postOrWait = () => post().catch((error: unknown) => onError(error, 'new lines of the log wait'));
     try {
       const window = {
         from: clock.now() - 1_000,
@@ -182,7 +182,7 @@ export function createLogFollowing(ports: {
         if (waiting.length > 0 && clock.now() - postedAt >= POST_EVERY_MS) await postOrWait();
       }
     } catch (error) {
-      onTrouble(error, 'the log could not be followed');
+      onError(error, 'the log could not be followed');
       end(at, { kind: 'trouble' });
       await sayTrouble(error, { channel, ts });
     }
@@ -193,11 +193,11 @@ export function createLogFollowing(ports: {
     return lines;
   }
 
-  async function sayTrouble(error: unknown, { channel, ts }: MessagePlace): Promise<void> {
+  async function sayTrouble(error: unknown, { channel, ts }: MessageLocation): Promise<void> {
     try {
       await chat.post(channel, ports.refusalOf(error), { ts, broadcast: false });
     } catch (unsaid) {
-      onTrouble(unsaid, 'why the log cannot be followed was not said');
+      onError(unsaid, 'why the log cannot be followed was not said');
     }
   }
 }
@@ -205,7 +205,7 @@ export function createLogFollowing(ports: {
 /** What the last post will not hold. */
 const leftOver = (waiting: readonly LogLine[]): number => waiting.length - newLinesMessage(waiting, 0).shown;
 
-function onlyWords({ errorsOnly, pattern }: FollowAsked): string | undefined {
+function onlyText({ errorsOnly, pattern }: FollowAsked): string | undefined {
   const words = [
     ...(errorsOnly ? ['errors only'] : []),
     ...(pattern === undefined ? [] : [`pattern ${code(pattern, 120)}`]),

@@ -1,37 +1,37 @@
-import type { RunControl, RunPlace } from '../../run/model/run-control.ts';
+import type { RunControl, RunLocation } from '../../run/model/run-control.ts';
 import type { RunEvent, RunSnapshot } from '../../run/model/types.ts';
 import type { Chat } from '../client/chat.ts';
 import type { AlertDelivery } from '../delivery/alert-delivery.ts';
-import type { Board } from '../delivery/live-message.ts';
+import type { LiveMessage } from '../delivery/live-message.ts';
 import { alertOf } from '../messages/run/alerts.ts';
 import { progressPost } from '../messages/run/run-message.ts';
 
 /** Where runs show themselves: their message, their thread, the channel. */
 export interface RunThread {
   /** Hears the run. Returns at once but for alerts: then when they are on record. */
-  hear(event: RunEvent): Promise<void> | undefined;
+  onEvent(event: RunEvent): Promise<void> | undefined;
   /** Posts how the run stands into its thread, if it runs here. Dropped where Slack does not take it now. Never throws. */
   postProgress(): Promise<void>;
 }
 
 export function createRunThread(ports: {
-  board: Board<RunSnapshot>;
+  liveMessage: LiveMessage<RunSnapshot>;
   alerts: Pick<AlertDelivery, 'put'>;
   chat: Pick<Chat, 'post'>;
-  runs: Pick<RunControl, 'place'>;
+  runs: Pick<RunControl, 'location'>;
   goesOnByItself: boolean;
-  onTrouble: (error: unknown, message: string) => void;
+  onError: (error: unknown, message: string) => void;
 }): RunThread {
   /** The run that this copy drives, as it was last heard of. */
   let running: RunSnapshot | undefined;
   let isPosting = false;
   return {
-    hear(event) {
+    onEvent(event) {
       const { snapshot } = event;
       const isRunning = snapshot.state.kind === 'running';
       if (isRunning) running = snapshot;
       else if (running?.runId === snapshot.runId) running = undefined;
-      ports.board.show(snapshot);
+      ports.liveMessage.show(snapshot);
       const alert = alertOf(event, { goesOnByItself: ports.goesOnByItself });
       return alert ? ports.alerts.put(snapshot.runId, alert) : undefined;
     },
@@ -41,11 +41,11 @@ export function createRunThread(ports: {
       if (!run || run.draining || isPosting) return;
       isPosting = true;
       try {
-        const place: RunPlace | undefined = await ports.runs.place(run.runId);
-        if (place?.ts !== undefined)
-          await ports.chat.post(place.channel, progressPost(run), { ts: place.ts, broadcast: false });
+        const location: RunLocation | undefined = await ports.runs.location(run.runId);
+        if (location?.ts !== undefined)
+          await ports.chat.post(location.channel, progressPost(run), { ts: location.ts, broadcast: false });
       } catch (error) {
-        ports.onTrouble(error, 'a progress post was dropped');
+        ports.onError(error, 'a progress post was dropped');
       } finally {
         isPosting = false;
       }

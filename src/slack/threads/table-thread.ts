@@ -1,11 +1,11 @@
 import type { JobProgress, TableEvent, TableJob } from '../../checklist/contracts/table-control.ts';
 import type { Chat } from '../client/chat.ts';
 import type { AlertDelivery } from '../delivery/alert-delivery.ts';
-import type { Board, Shown } from '../delivery/live-message.ts';
+import type { LiveMessage, Shown } from '../delivery/live-message.ts';
 import { type Message, say } from '../messages/kit/message.ts';
 import { approvalMessage, type WhoApproves } from '../messages/table/approval-message.ts';
 import { brokenOffMessage, finishedMessage, jobMessage, resumedJobMessage } from '../messages/table/table-messages.ts';
-import { jobName } from '../messages/table/table-words.ts';
+import { jobName } from '../messages/table/table-text.ts';
 
 /** A job as its message shows it: under way, or over. */
 export interface ShownJob extends Shown {
@@ -19,40 +19,40 @@ export const renderJob = ({ job, progress, isOver }: ShownJob): Message =>
 
 /** Where jobs on the table show themselves: a message of their own that moves, and their end in the channel. */
 export interface TableThread {
-  hear(event: TableEvent): Promise<void>;
+  onEvent(event: TableEvent): Promise<void>;
   /** Where a job's moving message is, if this process posted it. */
-  placeOf(jobId: string): { channel: string; ts: string } | undefined;
+  locationOf(jobId: string): { channel: string; ts: string } | undefined;
 }
 
 export function createTableThread(ports: {
-  board: Pick<Board<ShownJob>, 'show'>;
+  liveMessage: Pick<LiveMessage<ShownJob>, 'show'>;
   alerts: Pick<AlertDelivery, 'put'>;
   chat: Pick<Chat, 'post' | 'edit'>;
   whoApproves: WhoApproves;
-  onTrouble: (error: unknown, message: string) => void;
+  onError: (error: unknown, message: string) => void;
 }): TableThread {
-  const { board, alerts, chat, onTrouble } = ports;
-  const places = new Map<string, { channel: string; ts: string }>();
+  const { liveMessage, alerts, chat, onError } = ports;
+  const locations = new Map<string, { channel: string; ts: string }>();
 
   /** The end of a job must be heard: it goes on record before anything else. */
   async function end(job: TableJob, message: Message): Promise<void> {
     await alerts.put(job.id, { to: 'channel', message });
-    board.show({ runId: job.id, job, isOver: true });
+    liveMessage.show({ runId: job.id, job, isOver: true });
   }
 
   /** Under the request that was approved, or (a backup) in the channel itself. Work does not wait for it. */
   async function begin(job: TableJob, message: Message): Promise<void> {
-    const { channel, ts } = job.place;
+    const { channel, ts } = job.location;
     try {
       const posted = await chat.post(channel, message, ts === undefined ? undefined : { ts, broadcast: false });
-      places.set(job.id, { channel, ts: posted });
+      locations.set(job.id, { channel, ts: posted });
     } catch (error) {
-      onTrouble(error, 'the beginning of a job was not shown');
+      onError(error, 'the beginning of a job was not shown');
     }
   }
 
   return {
-    async hear(event) {
+    async onEvent(event) {
       switch (event.kind) {
         case 'started':
           return begin(event.job, jobMessage(event.job));
@@ -60,7 +60,7 @@ export function createTableThread(ports: {
           await alerts.put(event.job.id, { to: 'thread', message: resumedJobMessage(event.job) });
           return begin(event.job, jobMessage(event.job));
         case 'progress':
-          return board.show({ runId: event.job.id, job: event.job, progress: event.progress, isOver: false });
+          return liveMessage.show({ runId: event.job.id, job: event.job, progress: event.progress, isOver: false });
         case 'finished':
           return end(event.job, finishedMessage(event.job, event.result, event.elapsedMs));
         case 'stopped':
@@ -71,10 +71,10 @@ export function createTableThread(ports: {
           if (ts === undefined) return;
           await chat
             .edit({ channel, ts }, approvalMessage(event.approval, ports.whoApproves))
-            .catch((error: unknown) => onTrouble(error, 'an approval was not edited'));
+            .catch((error: unknown) => onError(error, 'an approval was not edited'));
         }
       }
     },
-    placeOf: (jobId) => places.get(jobId),
+    locationOf: (jobId) => locations.get(jobId),
   };
 }

@@ -29,15 +29,15 @@ const version = (hours: string): WireItem => ({
   Hours: { N: hours },
 });
 const hoursSaved = async (id: string) =>
-  [...(await readSupplements(world.place, id, keyOf)).byKey.values()].map(({ stored }) => stored.item.Hours);
+  [...(await readSupplements(world.location, id, keyOf)).byKey.values()].map(({ stored }) => stored.item.Hours);
 
 test('of two versions of a record the one that was saved last counts, though the clock was behind', async () => {
   const at = (now: number) => ({ clock: { ...systemClock, now: () => now }, random: Math.random });
   const now = Date.now();
-  await saveToSupplement(world.place, 'clocks', [version('1')], at(now + 60_000));
-  await saveToSupplement(world.place, 'clocks', [version('2')], at(now));
+  await saveToSupplement(world.location, 'clocks', [version('1')], at(now + 60_000));
+  await saveToSupplement(world.location, 'clocks', [version('2')], at(now));
   expect(await hoursSaved('clocks')).toEqual([{ N: '2' }]);
-  await saveToSupplement(world.place, 'clocks', [version('3')], at(now));
+  await saveToSupplement(world.location, 'clocks', [version('3')], at(now));
   expect(await hoursSaved('clocks')).toEqual([{ N: '3' }]);
 });
 
@@ -48,7 +48,7 @@ test('what S3 holds otherwise than it was written is found before the record is 
   const s3 = world.alteringS3((key) => (key.includes('/supplement/') ? OTHER : undefined));
   await expect(
     flushTable(
-      { ...world.deps, place: { ...world.place, s3 } },
+      { ...world.deps, location: { ...world.location, s3 } },
       { jobId: 'altered', table, backupId: id, maxDifference: 10, writers: 'active' },
     ),
   ).rejects.toMatchObject({ name: 'BackupDamagedError', objectKey: expect.stringContaining('/supplement/') });
@@ -57,12 +57,12 @@ test('what S3 holds otherwise than it was written is found before the record is 
 });
 
 test('a supplement that was altered, its checksum mended, is found by its digest and named', async () => {
-  await saveToSupplement(world.place, 'mended', [version('1')], { clock: systemClock, random: Math.random });
+  await saveToSupplement(world.location, 'mended', [version('1')], { clock: systemClock, random: Math.random });
   const keys: string[] = [];
-  for await (const key of listKeys(world.place, 'bot/AWSDynamoDB/mended/supplement/')) keys.push(key);
+  for await (const key of listKeys(world.location, 'bot/AWSDynamoDB/mended/supplement/')) keys.push(key);
   const [data = '', digest = ''] = keys;
   const body = gzipSync(`{"Item":${JSON.stringify(version('99'))}}\n`);
-  const { s3, bucket } = world.place;
+  const { s3, bucket } = world.location;
   const found = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: digest }));
   const kept: object = JSON.parse((await found.Body?.transformToString()) ?? '');
   const md5 = createHash('md5').update(body).digest('base64');

@@ -88,7 +88,7 @@ test('keeps the table when it differs from the backup by more than the setting',
 test('keeps the table when the backup is not verified', async () => {
   const table = await world.table(entries(5));
   const record = await world.backup(table);
-  await writeRecord(world.place, { ...record, verification: { kind: 'unverified', reason: 'its file was cut' } });
+  await writeRecord(world.location, { ...record, verification: { kind: 'unverified', reason: 'its file was cut' } });
   await expect(flush(table, record.id)).rejects.toBeInstanceOf(BackupNotVerifiedError);
   expect((await world.digest(table)).items).toBe(5);
 });

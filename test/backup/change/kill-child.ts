@@ -9,7 +9,7 @@ import { systemClock } from '../../../src/lib/clock.ts';
 import { openControlTable } from '../../../src/state/control-table.ts';
 
 /** One operation in a process of its own, to be killed at will; what it is to do comes as JSON in the first argument. */
-const wish = z
+const setting = z
   .object({
     operation: z.enum(['backup', 'flush', 'restore']),
     dynamoUrl: z.string(),
@@ -20,14 +20,15 @@ const wish = z
   .parse(JSON.parse(process.argv[2] ?? ''));
 
 const local = { region: 'us-east-1', credentials: { accessKeyId: 'test', secretAccessKey: 'test' } };
-const dynamodb = new DynamoDBClient({ ...local, endpoint: wish.dynamoUrl });
-const s3 = new S3Client({ ...local, endpoint: wish.s3Url, forcePathStyle: true });
+const dynamodb = new DynamoDBClient({ ...local, endpoint: setting.dynamoUrl });
+const s3 = new S3Client({ ...local, endpoint: setting.s3Url, forcePathStyle: true });
 const jobs = controlTableJobs(await openControlTable({ dynamodb, tableName: 'control', clock: systemClock }));
-const place = { s3, bucket: 'backups', prefix: 'bot/' };
-const deps = { dynamodb, place, clock: systemClock, random: Math.random, jobs };
-const { table, backupId } = wish;
-const jobId = `${wish.operation}-${table}`;
-if (wish.operation === 'backup') await makeBackup(deps, { table, by: 'U1' });
-if (wish.operation === 'flush') await flushTable(deps, { jobId, table, backupId, maxDifference: 0, writers: 'held' });
-if (wish.operation === 'restore') await restoreBackup(deps, { jobId, table, backupId, mode: 'replace', by: 'U1' });
+const location = { s3, bucket: 'backups', prefix: 'bot/' };
+const deps = { dynamodb, location, clock: systemClock, random: Math.random, jobs };
+const { table, backupId } = setting;
+const jobId = `${setting.operation}-${table}`;
+if (setting.operation === 'backup') await makeBackup(deps, { table, by: 'U1' });
+if (setting.operation === 'flush')
+  await flushTable(deps, { jobId, table, backupId, maxDifference: 0, writers: 'held' });
+if (setting.operation === 'restore') await restoreBackup(deps, { jobId, table, backupId, mode: 'replace', by: 'U1' });
 process.exit(0);

@@ -33,9 +33,9 @@ afterAll(async () => {
 });
 
 /** Runs an operation in a process of its own; with `killAfter`, it is killed with SIGKILL at that call of DynamoDB. */
-async function run(wish: { operation: string; table: string; backupId?: string }, killAfter?: number) {
+async function run(setting: { operation: string; table: string; backupId?: string }, killAfter?: number) {
   callsToLive = killAfter;
-  const all = { ...wish, dynamoUrl: proxy.url, s3Url: world.s3Url };
+  const all = { ...setting, dynamoUrl: proxy.url, s3Url: world.s3Url };
   child = spawn(process.execPath, [script, JSON.stringify(all)], { stdio: ['ignore', 'ignore', 'inherit'] });
   const [code, signal] = await once(child, 'exit');
   return { code, signal };
@@ -47,10 +47,10 @@ test('a killed backup leaves none that looks whole, and the next one is whole', 
   const table = await world.table(entries);
   for (const point of pointsOfDeath(5)) {
     expect(await run({ operation: 'backup', table }, point)).toMatchObject({ signal: 'SIGKILL' });
-    for (const record of await listBackups(world.place)) await readBack(world.place, record);
+    for (const record of await listBackups(world.location)) await readBack(world.location, record);
   }
   expect(await run({ operation: 'backup', table })).toMatchObject({ code: 0 });
-  const [newest] = await listBackups(world.place);
+  const [newest] = await listBackups(world.location);
   expect(newest).toMatchObject({ verification: { kind: 'verified' }, digest: await world.digest(table) });
 });
 

@@ -83,7 +83,7 @@ test('a restore is undone by a restore of its safety backup', async () => {
     mode: 'replace',
     by: 'U1',
   });
-  const safety = await findBackup(world.place, safetyBackupId);
+  const safety = await findBackup(world.location, safetyBackupId);
   expect(safety).toMatchObject({ purpose: 'safety', digest: drifted, verification: { kind: 'verified' } });
   await restoreBackup(world.deps, { jobId: `u-${table}`, table, backupId: safetyBackupId, mode: 'replace', by: 'U1' });
   expect(await world.digest(table)).toEqual(drifted);
@@ -129,8 +129,8 @@ test('a version that came after the safety backup is saved before it is overwrit
     { jobId: 'newer', table, backupId: id, mode: 'replace', by: 'U1' },
   );
   expect(came).toBe(true);
-  const keyOf = keyReader((await findBackup(world.place, safetyBackupId)).table.keys);
-  const beside = [...(await readSupplements(world.place, safetyBackupId, keyOf)).byKey.values()];
+  const keyOf = keyReader((await findBackup(world.location, safetyBackupId)).table.keys);
+  const beside = [...(await readSupplements(world.location, safetyBackupId, keyOf)).byKey.values()];
   expect(beside.map(({ stored }) => stored.item.ProjectCode)).toEqual([{ S: 'PJ7' }]);
   await restoreBackup(world.deps, { jobId: 'undo', table, backupId: safetyBackupId, mode: 'replace', by: 'U1' });
   const change = await previewRestore(world.deps, { table, backupId: id, mode: 'replace' });
@@ -143,7 +143,7 @@ test('nothing is written when the safety backup cannot be read back as it was wr
   const s3 = world.alteringS3((key) => (key.includes('/data/') ? Buffer.from('something else') : undefined));
   await expect(
     restoreBackup(
-      { ...world.deps, place: { ...world.place, s3 } },
+      { ...world.deps, location: { ...world.location, s3 } },
       { jobId: 'unsafe', table, backupId: id, mode: 'replace', by: 'U1' },
     ),
   ).rejects.toBeInstanceOf(BackupNotVerifiedError);
@@ -153,7 +153,7 @@ test('nothing is written when the safety backup cannot be read back as it was wr
 test('nothing is written when an object of the backup was altered since, and it is named', async () => {
   const { table, id } = await driftedTable();
   const before = await world.digest(table);
-  const last = (await findBackup(world.place, id)).files.findLast(({ items }) => items > 0)?.key ?? '';
+  const last = (await findBackup(world.location, id)).files.findLast(({ items }) => items > 0)?.key ?? '';
   await world.s3.put('backups', last, 'something else');
   await expect(
     restoreBackup(world.deps, { jobId: 'altered', table, backupId: id, mode: 'merge', by: 'U1' }),
@@ -206,7 +206,7 @@ test('a restore goes on through throttling and unprocessed items', async () => {
 
 test('a comparison that goes to temporary files finds what one in memory finds', async () => {
   const { table, id } = await driftedTable();
-  const record = await findBackup(world.place, id);
+  const record = await findBackup(world.location, id);
   const inMemory = await compareWithBackup(world.deps, { record });
   const onDisk = await compareWithBackup(world.deps, { record, memoryBytes: 2_000 });
   expect(inMemory).toMatchObject({ added: 1, changed: 1, removed: 0, same: 39 });
@@ -222,13 +222,13 @@ test('reading in windows goes on where it was, and every item comes once', async
   const seen: string[] = [];
   let done = {};
   let windows = 0;
-  for await (const window of readWindows(world.place, record, { size: 20, done, random: Math.random })) {
+  for await (const window of readWindows(world.location, record, { size: 20, done, random: Math.random })) {
     seen.push(...window.items.map(({ json }) => json));
     done = window.done;
     windows += 1;
     if (windows === 2) break;
   }
-  for await (const window of readWindows(world.place, record, { size: 20, done, random: Math.random }))
+  for await (const window of readWindows(world.location, record, { size: 20, done, random: Math.random }))
     seen.push(...window.items.map(({ json }) => json));
   expect(seen).toHaveLength(150);
   expect(new Set(seen).size).toBe(150);

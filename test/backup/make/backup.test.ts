@@ -10,7 +10,7 @@ import { flushTable } from '../../../src/backup/change/flush.ts';
 import { restoreBackup } from '../../../src/backup/change/restore.ts';
 import { makeBackup } from '../../../src/backup/make/backup.ts';
 import { readBack, verifyBackup } from '../../../src/backup/make/verify.ts';
-import { BackupDamagedError, BackupNotFoundError, BackupPlaceError } from '../../../src/backup/model/errors.ts';
+import { BackupDamagedError, BackupLocationError, BackupNotFoundError } from '../../../src/backup/model/errors.ts';
 import { arbitraryItems } from '../../support/arbitrary-items.ts';
 import { throttled } from '../../support/fault-proxy.ts';
 import { coverage, failedImage, timesheetEntry } from '../../support/pipeline-table.ts';
@@ -24,11 +24,11 @@ afterAll(() => world.stop());
 
 const entries = (count: number) => Array.from({ length: count }, (_, index) => timesheetEntry(index));
 const bytesOf = async (key: string) => {
-  const answer = await world.place.s3.send(new GetObjectCommand({ Bucket: 'backups', Key: key }));
+  const answer = await world.location.s3.send(new GetObjectCommand({ Bucket: 'backups', Key: key }));
   return Buffer.from((await answer.Body?.transformToByteArray()) ?? []);
 };
 const keysUnder = async (prefix: string) =>
-  ((await world.place.s3.send(new ListObjectsV2Command({ Bucket: 'backups', Prefix: prefix }))).Contents ?? []).map(
+  ((await world.location.s3.send(new ListObjectsV2Command({ Bucket: 'backups', Prefix: prefix }))).Contents ?? []).map(
     (object) => object.Key ?? '',
   );
 const firstFileWithItems = (record: Awaited<ReturnType<BackupWorld['backup']>>) => {
@@ -42,7 +42,7 @@ test('a backup is verified, counts every kind, and its digest is the table’s',
   const record = await world.backup(table);
   expect(record).toMatchObject({ verification: { kind: 'verified' }, counts: { entry: 50, coverage: 1, failed: 1 } });
   expect(record.digest).toEqual(await world.digest(table));
-  expect(await findBackup(world.place, record.id)).toEqual(record);
+  expect(await findBackup(world.location, record.id)).toEqual(record);
 });
 
 test('its layout is that of DynamoDB’s own export', async () => {
@@ -111,12 +111,12 @@ test('a bit flipped in S3 is found, wherever it is, and the object is named', as
     const flipped = Buffer.from(whole);
     flipped[at] = (flipped[at] ?? 0) ^ 1;
     await world.s3.put('backups', file.key, flipped);
-    const settled = await verifyBackup(world.place, record, Date.now);
+    const settled = await verifyBackup(world.location, record, Date.now);
     expect(settled.verification).toMatchObject({ kind: 'unverified', objectKey: file.key });
-    expect((await findBackup(world.place, record.id)).verification.kind).toBe('unverified');
+    expect((await findBackup(world.location, record.id)).verification.kind).toBe('unverified');
   }
   await world.s3.put('backups', file.key, whole);
-  expect((await verifyBackup(world.place, record, Date.now)).verification.kind).toBe('verified');
+  expect((await verifyBackup(world.location, record, Date.now)).verification.kind).toBe('verified');
 });
 
 test('an item altered with all checksums of the object mended is found by the digest', async () => {
@@ -132,7 +132,7 @@ test('an item altered with all checksums of the object mended is found by the di
     ...record,
     files: record.files.map((one) => (one.key === file.key ? { ...one, md5: md5Base64(altered) } : one)),
   };
-  await expect(readBack(world.place, forged)).rejects.toMatchObject({
+  await expect(readBack(world.location, forged)).rejects.toMatchObject({
     name: 'BackupDamagedError',
     reason: expect.stringContaining('digest'),
   });
@@ -143,15 +143,15 @@ test('an object that is cut, or gone, or has a malformed line, is named', async 
   const file = firstFileWithItems(record);
   const whole = await bytesOf(file.key);
   await world.s3.put('backups', file.key, whole.subarray(0, whole.length - 20));
-  await expect(readBack(world.place, record)).rejects.toMatchObject({ objectKey: file.key });
+  await expect(readBack(world.location, record)).rejects.toMatchObject({ objectKey: file.key });
   await world.s3.put('backups', file.key, gzipSync('{"Item":{"a":{"S":"x"}}}\n{"Item":{"a":{"Q":1}}}\n'));
-  await expect(readBack(world.place, record)).rejects.toMatchObject({
+  await expect(readBack(world.location, record)).rejects.toMatchObject({
     objectKey: file.key,
     reason: 'line 2 holds no item',
   });
-  await deleteObject(world.place, file.key);
-  await expect(readBack(world.place, record)).rejects.toMatchObject({ objectKey: file.key, reason: 'it is gone' });
-  await expect(readBack(world.place, record)).rejects.toBeInstanceOf(BackupDamagedError);
+  await deleteObject(world.location, file.key);
+  await expect(readBack(world.location, record)).rejects.toMatchObject({ objectKey: file.key, reason: 'it is gone' });
+  await expect(readBack(world.location, record)).rejects.toBeInstanceOf(BackupDamagedError);
 });
 
 test('a backup that is stopped leaves no half one behind', async () => {
@@ -166,7 +166,7 @@ test('a backup that is stopped leaves no half one behind', async () => {
   });
   await expect(made).rejects.toThrow('stopped by a person');
   expect(await keysUnder('bot/')).toEqual(before);
-  const open = await world.place.s3.send(new ListMultipartUploadsCommand({ Bucket: 'backups' }));
+  const open = await world.location.s3.send(new ListMultipartUploadsCommand({ Bucket: 'backups' }));
   expect(open.Uploads ?? []).toEqual([]);
 });
 
@@ -181,18 +181,18 @@ test('a backup goes on through throttling', async () => {
 
 test('a bucket that is missing is said to be so, and nothing is made', async () => {
   const table = await world.table(entries(2));
-  const place = { ...world.place, bucket: 'no-such-bucket' };
-  const failed = await makeBackup({ ...world.deps, place }, { table, by: 'U1' }).catch((error: unknown) => error);
-  expect(failed).toBeInstanceOf(BackupPlaceError);
+  const location = { ...world.location, bucket: 'no-such-bucket' };
+  const failed = await makeBackup({ ...world.deps, location }, { table, by: 'U1' }).catch((error: unknown) => error);
+  expect(failed).toBeInstanceOf(BackupLocationError);
   expect(failed).toMatchObject({ bucket: 'no-such-bucket', reason: 'missing' });
 });
 
 test('a backup that is deleted is in the catalogue no more, and no other is', async () => {
   const table = await world.table(entries(3));
   const [gone, kept] = [await world.backup(table), await world.backup(table)];
-  await deleteBackup(world.place, gone.id);
-  await expect(findBackup(world.place, gone.id)).rejects.toBeInstanceOf(BackupNotFoundError);
-  const ids = (await listBackups(world.place)).map((record) => record.id);
+  await deleteBackup(world.location, gone.id);
+  await expect(findBackup(world.location, gone.id)).rejects.toBeInstanceOf(BackupNotFoundError);
+  const ids = (await listBackups(world.location)).map((record) => record.id);
   expect(ids).toContain(kept.id);
   expect(ids).not.toContain(gone.id);
 });
@@ -219,10 +219,10 @@ test('what a process that died left is cleared when it is old, and only then', a
   const folder = 'bot/AWSDynamoDB/01700000000000-deadbeef/';
   await world.s3.put('backups', `${folder}data/0000.json.gz`, gzipSync('{"Item":{}}\n'));
   const whole = await world.backup(await world.table(entries(2)));
-  const early = await clearUnfinished(world.place, { now: 1_700_000_001_000, olderThanMs: 60_000 });
+  const early = await clearUnfinished(world.location, { now: 1_700_000_001_000, olderThanMs: 60_000 });
   expect(early).toEqual({ backupIds: [], uploadsAborted: 0 });
-  const late = await clearUnfinished(world.place, { now: Date.now() + 1e9, olderThanMs: 60_000 });
+  const late = await clearUnfinished(world.location, { now: Date.now() + 1e9, olderThanMs: 60_000 });
   expect(late.backupIds).toEqual(['01700000000000-deadbeef']);
   expect(await keysUnder(folder)).toEqual([]);
-  expect((await findBackup(world.place, whole.id)).id).toBe(whole.id);
+  expect((await findBackup(world.location, whole.id)).id).toBe(whole.id);
 });

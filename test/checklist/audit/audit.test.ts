@@ -193,7 +193,7 @@ describe('the audit in the control table', () => {
   test('names the entry that somebody wrote over, where it is to be shown', async () => {
     for (let n = 1; n <= 3; n++) await audit.append(facts(n));
     await table.update({ pk: 'audit#fn', sk: 'entry#0000000002' }, { set: { at: 'never' } });
-    await expect(all()).rejects.toMatchObject({ name: 'AuditUnreadableError', place: 'entry#0000000002' });
+    await expect(all()).rejects.toMatchObject({ name: 'AuditUnreadableError', location: 'entry#0000000002' });
     expect(await audit.verify()).toMatchObject({ ok: false, broken: { kind: 'changed', number: 2 } });
   });
 

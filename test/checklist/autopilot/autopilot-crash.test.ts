@@ -29,7 +29,7 @@ const underWay = (change: Parameters<typeof autopilotRecord>[0] = {}) =>
 const toFlush = () => Object.assign(world.steps, PROVEN, { sample: { state: 'done' } });
 const toRun = () => Object.assign(toFlush(), { flush: { state: 'done' } });
 /** A promise with its end in one's hand. */
-function gate() {
+function preconditions() {
   let open = () => {};
   const opened = new Promise<void>((resolve) => {
     open = resolve;
@@ -43,11 +43,11 @@ describe('a stop whose process died before it was done', () => {
     world.approvals.set('a-1', flushApproval({ id: 'a-1' }));
     const planned = await world.runs.plan({
       selection: {},
-      paceWish: { kind: 'auto' },
+      paceSetting: { kind: 'auto' },
       by: 'U1',
-      place: { channel: 'C1' },
+      location: { channel: 'C1' },
     });
-    if (planned.ok) await world.runs.start(planned.value.runId, 'U1', { place: { channel: 'C1' } });
+    if (planned.ok) await world.runs.start(planned.value.runId, 'U1', { location: { channel: 'C1' } });
     const two = copy('two');
     two.autopilot.standBy();
     await until(() => world.runs.calls.at(-1) === 'stop by U9', two);
@@ -100,7 +100,7 @@ describe('a request for approval', () => {
 
   test('is not made by a copy that was taken over meanwhile', async () => {
     toFlush();
-    const looking = gate();
+    const looking = preconditions();
     const slow = copy('unused').tables;
     const one = await started('one', {
       tables: {
@@ -146,9 +146,9 @@ describe('a run', () => {
     toRun();
     const planned = await world.runs.plan({
       selection: {},
-      paceWish: { kind: 'auto' },
+      paceSetting: { kind: 'auto' },
       by: 'U1',
-      place: { channel: 'C1' },
+      location: { channel: 'C1' },
     });
     if (!planned.ok) throw new Error('refused');
     await underWay({ runId: planned.value.runId });

@@ -131,7 +131,7 @@ describe('where the autopilot needs a person', () => {
     const one = await started('one');
     await until(() => told('needs-person').length > 0, one);
     await pass(120_000, one);
-    expect(hindrances()).toMatchObject([{ kind: 'table-refused', step: 'backup', refusal: { reason: 'place' } }]);
+    expect(hindrances()).toMatchObject([{ kind: 'table-refused', step: 'backup', refusal: { reason: 'location' } }]);
     expect(world.done).toEqual(['one: backup']);
     expect(await one.autopilot.goOn('U1')).toMatchObject({ ok: true, value: { nudges: 1 } });
     await until(() => told('needs-person').length > 1, one);

@@ -68,7 +68,7 @@ const backupJob = (id: string): TableJob => ({
   id,
   work: { kind: 'backup', note: 'Autopilot' },
   by: 'U1',
-  place: { channel: 'C1' },
+  location: { channel: 'C1' },
   startedAt: 0,
 });
 export const setApproval = (id: string, state: ApprovalState) => {
@@ -93,7 +93,7 @@ export function copy(name: string, change: Partial<AutopilotPorts> = {}): Copy {
   const tables: AutopilotPorts['tables'] = {
     async backup() {
       world.done.push(`${name}: backup`);
-      if (world.refuseBackup) return { ok: false, refusal: { reason: 'place', bucket: 'b', why: 'not-writable' } };
+      if (world.refuseBackup) return { ok: false, refusal: { reason: 'location', bucket: 'b', why: 'not-writable' } };
       const job = backupJob(`b-${world.done.length}`);
       if (world.stuck.has('backup')) return { ok: true, value: job };
       finishStep('backup', { kind: 'backup', backupId: job.id, records: 760 });
@@ -175,7 +175,7 @@ export function copy(name: string, change: Partial<AutopilotPorts> = {}): Copy {
     canary: { images: 20, percent: 20 },
     stopFile: '/tmp/STOP',
     stopFileExists: async () => world.stopFile,
-    readFault: (error) => ({ reason: 'configuration', message: String(error), mend: '' }),
+    readFault: (error) => ({ reason: 'configuration', message: String(error), fix: '' }),
     warn: () => {},
     pollMs: 250,
     ...change,

@@ -17,7 +17,7 @@ import { createFakeClock, type FakeClock } from '../../support/fake-clock.ts';
 
 export const LEASE_MS = 2_000;
 export const PLAN = plannedDeploy().plan;
-export const DENIED = { reason: 'access-denied', message: 'not allowed', mend: 'lambda:UpdateFunctionCode' } as const;
+export const DENIED = { reason: 'access-denied', message: 'not allowed', fix: 'lambda:UpdateFunctionCode' } as const;
 
 let dynamo: LocalDynamo;
 export let table: ControlTable;

@@ -74,7 +74,7 @@ async function play(
       note: async ({ imageKey }) => void notes.add(imageKey),
       forget: async (imageKey) => void notes.delete(imageKey),
     },
-    readFault: (error) => ({ reason: 'access-denied', message: String(error), mend: 'logs:FilterLogEvents' }),
+    readFault: (error) => ({ reason: 'access-denied', message: String(error), fix: 'logs:FilterLogEvents' }),
   };
   let result: LoggingResult | undefined;
   const done = testLogging(ports).then((value) => {
@@ -96,8 +96,8 @@ describe('a test of the failure logging', () => {
 
   test('is remembered until its record is gone, so that a process that dies leaves nothing behind for ever', async () => {
     expect((await play({ recordAfterMs: 1_200 })).notes).toEqual([]);
-    const pushback: Invocation = { reading: { kind: 'pushback', source: 'bedrock', message: 'Too many requests' } };
-    for (const world of [{}, { invocation: pushback }, { recordAfterMs: 0, removeFails: true }] as const)
+    const throttled: Invocation = { reading: { kind: 'throttled', source: 'bedrock', message: 'Too many requests' } };
+    for (const world of [{}, { invocation: throttled }, { recordAfterMs: 0, removeFails: true }] as const)
       expect((await play(world)).notes).toEqual(['INVALID_IMAGE-20261124-ab12.png']);
   });
 
@@ -160,14 +160,14 @@ describe('a test of the failure logging', () => {
   test('goes on without the log where that may not be read, and says what it lacks', async () => {
     expect((await play({ logRefused: true })).result).toMatchObject({
       kind: 'log-unread',
-      fault: { mend: 'logs:FilterLogEvents' },
+      fault: { fix: 'logs:FilterLogEvents' },
     });
     expect((await play({ logRefused: true, recordAfterMs: 3_000 })).result.kind).toBe('proven');
   });
 
   test('pushback and a broken connection tell nothing of the logging', async () => {
     for (const reading of [
-      { kind: 'pushback', source: 'function', message: 'Rate exceeded' },
+      { kind: 'throttled', source: 'function', message: 'Rate exceeded' },
       { kind: 'broken', message: 'socket hang up' },
     ] as const)
       expect((await play({ invocation: { reading } })).result.kind).toBe('no-answer');

@@ -9,7 +9,7 @@ import { createFakeClock } from '../../support/fake-clock.ts';
 const processed: Reading = { kind: 'outcome', outcome: { kind: 'processed', entriesStored: 3 } };
 const failed: Reading = { kind: 'outcome', outcome: { kind: 'failed', failureType: 'OCR_ERROR', message: 'no' } };
 const rejected: Reading = { kind: 'outcome', outcome: { kind: 'rejected', reason: 'Draft' } };
-const pushback: Reading = { kind: 'pushback', source: 'function', message: 'Rate exceeded' };
+const throttled: Reading = { kind: 'throttled', source: 'function', message: 'Rate exceeded' };
 
 const imageOf = (at: number): ListedImage => ({ key: `sheets/${String(at).padStart(4, '0')}.png`, size: 1_000 });
 
@@ -95,14 +95,14 @@ describe('a sample of images', () => {
 
 describe('an image of a sample', () => {
   test('is tried again after pushback, each time later', async () => {
-    const played = await play({ images: 1, count: 1, answers: [pushback, pushback, processed] });
+    const played = await play({ images: 1, count: 1, answers: [throttled, throttled, processed] });
     expect(played.asked).toHaveLength(3);
     expect(played.at).toEqual([0, 2_010, 6_020]);
     expect(resultOf(played).failed).toBe(0);
   });
 
   test('that meets pushback to the end is not proven', async () => {
-    const played = await play({ images: 1, count: 1, answers: [pushback] });
+    const played = await play({ images: 1, count: 1, answers: [throttled] });
     expect(played.asked).toHaveLength(5);
     expect(resultOf(played)).toMatchObject({
       failed: 1,
@@ -120,7 +120,7 @@ describe('an image of a sample', () => {
   });
 
   test('is blamed for no fault of the bot’s: the sample breaks off', async () => {
-    const fault = { reason: 'access-denied', message: 'not allowed', mend: 'lambda:InvokeFunction' } as const;
+    const fault = { reason: 'access-denied', message: 'not allowed', fix: 'lambda:InvokeFunction' } as const;
     const played = await play({ images: 9, answers: [processed, { kind: 'fault', fault }] });
     expect(played).toMatchObject({ error: expect.any(FaultError) });
     expect(played).toMatchObject({ error: { fault } });

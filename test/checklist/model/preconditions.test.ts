@@ -2,16 +2,16 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   evaluateGate,
-  type GatedStep,
-  type GateFacts,
-  type GateRules,
+  type GuardedStep,
   overridableOf,
+  type PreconditionFacts,
+  type PreconditionRules,
 } from '../../../src/checklist/model/preconditions.ts';
 import { OVERRIDABLE, type Override } from '../../../src/checklist/model/step.ts';
 
 const HOUR = 3_600_000;
 const NOW = Date.parse('2026-11-24T12:00:00Z');
-const rules: GateRules = {
+const rules: PreconditionRules = {
   maxBackupAgeMs: 24 * HOUR,
   maxDifference: 100,
   maxSampleAgeMs: 24 * HOUR,
@@ -19,7 +19,7 @@ const rules: GateRules = {
   autoResume: true,
 };
 const proof = { codeSha256: 'code', at: NOW - HOUR, by: 'U1' };
-const ready = (changed: Partial<GateFacts> = {}): GateFacts => ({
+const ready = (changed: Partial<PreconditionFacts> = {}): PreconditionFacts => ({
   now: NOW,
   codeSha256: 'code',
   backup: { id: 'b-1', startedAt: NOW - HOUR, records: 4_187 },
@@ -30,14 +30,14 @@ const ready = (changed: Partial<GateFacts> = {}): GateFacts => ({
   overrides: [],
   ...changed,
 });
-const without = (...names: (keyof GateFacts)[]): GateFacts => {
-  const facts: Partial<GateFacts> = ready();
+const without = (...names: (keyof PreconditionFacts)[]): PreconditionFacts => {
+  const facts: Partial<PreconditionFacts> = ready();
   for (const name of names) delete facts[name];
   return { now: NOW, overrides: [], ...facts };
 };
-const reasons = (step: GatedStep, facts: GateFacts, changed: Partial<GateRules> = {}) => {
-  const gate = evaluateGate(step, facts, { ...rules, ...changed });
-  return gate.kind === 'pass' ? [] : gate.missing.map(({ reason }) => reason);
+const reasons = (step: GuardedStep, facts: PreconditionFacts, changed: Partial<PreconditionRules> = {}) => {
+  const preconditions = evaluateGate(step, facts, { ...rules, ...changed });
+  return preconditions.kind === 'pass' ? [] : preconditions.missing.map(({ reason }) => reason);
 };
 const COVERS = [
   'quotas-unknown',
@@ -64,7 +64,7 @@ describe('the gate of a flush', () => {
     expect(evaluateGate('flush', ready(), rules)).toEqual({ kind: 'pass', overridden: [] });
   });
 
-  test.each<[string, GateFacts, string[]]>([
+  test.each<[string, PreconditionFacts, string[]]>([
     ['no backup', without('backup'), ['no-backup']],
     [
       'a backup of the day before yesterday',
@@ -180,7 +180,7 @@ describe('the gate of a flush', () => {
           activeRun: fc.option(fc.string(), { nil: undefined }),
         }),
         ({ backup, records, activeRun }) => {
-          const facts: GateFacts = {
+          const facts: PreconditionFacts = {
             now: NOW,
             codeSha256: 'code',
             overrides: [...OVERRIDABLE, 'backup' as const, 'flush' as const].map((step) => override(step)),
@@ -233,8 +233,8 @@ describe('the other gates', () => {
   });
 
   test('what an approver may pass over is what the command offers', () => {
-    const gate = evaluateGate('flush', { now: NOW, codeSha256: 'code', overrides: [] }, rules);
-    const able = gate.kind === 'refuse' ? gate.missing.map(overridableOf) : [];
+    const preconditions = evaluateGate('flush', { now: NOW, codeSha256: 'code', overrides: [] }, rules);
+    const able = preconditions.kind === 'refuse' ? preconditions.missing.map(overridableOf) : [];
     expect(able).toEqual([undefined, 'quotas', 'test-logging', 'sample']);
   });
 });

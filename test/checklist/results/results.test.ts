@@ -22,14 +22,14 @@ afterAll(() => world.stop());
 async function pipeline(entries: number) {
   rescans += 1;
   const name = `ocr-${rescans}`;
-  const { dynamodb, place } = world;
+  const { dynamodb, location } = world;
   const control = await openControlTable({ dynamodb, tableName: `control-${rescans}`, clock: systemClock });
   const table = await world.table(Array.from({ length: entries }, (_, index) => entryOf(index)));
   const store = createRunStore(control, name);
   const checklists = createChecklistStore(control, name);
   const results = createResults({
     dynamodb,
-    place,
+    location,
     table,
     bucket: 'images',
     clock: systemClock,
@@ -44,7 +44,7 @@ async function pipeline(entries: number) {
     checklists,
     leaveOut: ALWAYS_CHANGING,
     samplePeople: 3,
-    readFault: (error) => ({ reason: 'network', message: String(error), mend: '' }),
+    readFault: (error) => ({ reason: 'network', message: String(error), fix: '' }),
     warn: () => {},
   });
   return {
@@ -72,7 +72,7 @@ async function pipeline(entries: number) {
           outcome: { kind: 'processed', entriesStored: 1, resourceName: `Person ${index}` },
           startedAt,
           durationMs: 5,
-          pushbacks: 0,
+          throttles: 0,
         })),
       });
       const { id } = await checklists.ensureOpen('U1', startedAt);

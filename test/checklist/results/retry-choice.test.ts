@@ -13,7 +13,7 @@ const failed = (key: string, message: string, at = 0): OutcomeRecord => ({
   outcome: { kind: 'failed', failureType: 'OCR_ERROR', message },
   startedAt: T0 + at,
   durationMs: 500,
-  pushbacks: 0,
+  throttles: 0,
 });
 const run = (number: number): RunRecord => ({
   runId: `r-000${number}`,
@@ -22,7 +22,7 @@ const run = (number: number): RunRecord => ({
   startedAt: T0 + number,
   maxInFlight: 1,
   ceilingPerMinute: 60,
-  paceWish: { kind: 'auto' },
+  paceSetting: { kind: 'auto' },
   fence: 1,
 });
 

@@ -8,11 +8,14 @@ describe('a checklist', () => {
     const checklist = open({ lastBackup: async () => backup });
     await checklist.override('test-logging', 'U2', 'mended by hand');
     await checklist.override('sample', 'U2', 'known');
-    expect(await checklist.gate('flush')).toMatchObject({ kind: 'pass', overridden: [{ by: 'U2' }, { by: 'U2' }] });
+    expect(await checklist.preconditions('flush')).toMatchObject({
+      kind: 'pass',
+      overridden: [{ by: 'U2' }, { by: 'U2' }],
+    });
     expect(await stepOf(checklist, 'sample')).toMatchObject({ overriddenBy: { by: 'U2', reason: 'known' } });
     await checklist.close('U1');
     await checklist.ensureOpen('U1');
-    expect(await checklist.gate('flush')).toMatchObject({ kind: 'refuse' });
+    expect(await checklist.preconditions('flush')).toMatchObject({ kind: 'refuse' });
   });
 
   test('an override is in the audit with its reason and with what was missing, or it does not hold', async () => {
@@ -26,16 +29,16 @@ describe('a checklist', () => {
     });
     audit.fail(new Error('down'));
     await expect(checklist.override('test-logging', 'U2', 'known')).rejects.toThrow('down');
-    expect(await checklist.gate('flush')).toMatchObject({ missing: [{ reason: 'logging-unproven' }] });
+    expect(await checklist.preconditions('flush')).toMatchObject({ missing: [{ reason: 'logging-unproven' }] });
   });
 
   test('an override of a sample that nobody tried does not cover one that failed', async () => {
     const checklist = open({ lastBackup: async () => backup });
     await checklist.prove('logging', { by: 'U1', codeSha256: 'code' });
     await checklist.override('sample', 'U2', 'no time');
-    expect((await checklist.gate('flush')).kind).toBe('pass');
+    expect((await checklist.preconditions('flush')).kind).toBe('pass');
     await checklist.prove('sample', { by: 'U1', codeSha256: 'code', images: 3, failed: 3 });
-    expect(await checklist.gate('flush')).toMatchObject({ missing: [{ reason: 'sample-failed' }] });
+    expect(await checklist.preconditions('flush')).toMatchObject({ missing: [{ reason: 'sample-failed' }] });
     expect(await stepOf(checklist, 'sample')).not.toHaveProperty('overriddenBy');
   });
 

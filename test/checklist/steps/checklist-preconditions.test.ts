@@ -11,7 +11,7 @@ describe('a checklist', () => {
     const job = flushJob();
     if (job.work.kind !== 'flush') throw new Error('no flush');
     await checklist.noteDone({ ...job, work: { ...job.work, failedOnly: true } }, flushed);
-    expect(await checklist.gate('start')).toMatchObject({ kind: 'refuse' });
+    expect(await checklist.preconditions('start')).toMatchObject({ kind: 'refuse' });
   });
 
   test('a flush that ends after its checklist was closed opens no gate of the next one', async () => {
@@ -19,7 +19,7 @@ describe('a checklist', () => {
     const checklistId = await checklist.ensureOpen('U1');
     await checklist.close('U1');
     await checklist.noteDone(flushJob({ checklistId }), flushed);
-    expect(await checklist.gate('start')).toMatchObject({ kind: 'refuse' });
+    expect(await checklist.preconditions('start')).toMatchObject({ kind: 'refuse' });
   });
 
   test('a restore undoes its flush: the step is stale, and a start needs another', async () => {
@@ -29,10 +29,10 @@ describe('a checklist', () => {
     await clock.advance(1_000);
     const restore = { kind: 'restore', backupId: 'b-1', mode: 'put-back' } as const;
     await checklist.noteBegun(flushJob({ work: restore }));
-    expect((await checklist.gate('start')).kind).toBe('pass');
+    expect((await checklist.preconditions('start')).kind).toBe('pass');
     await checklist.noteBegun(flushJob({ work: { ...restore, mode: 'replace' } }));
     expect(await stepOf(checklist, 'flush')).toMatchObject({ state: 'stale', stale: { reason: 'restored-since' } });
-    expect(await checklist.gate('start')).toMatchObject({ missing: [{ reason: 'restored-since' }] });
+    expect(await checklist.preconditions('start')).toMatchObject({ missing: [{ reason: 'restored-since' }] });
   });
 
   test('going on with a run is refused once the table was flushed under it', async () => {
@@ -42,18 +42,23 @@ describe('a checklist', () => {
       state: { kind: 'paused', because: { kind: 'person', by: 'U1' } },
     });
     const checklist = open({ currentRun: async () => run });
-    expect((await checklist.gate('resume')).kind).toBe('pass');
+    expect((await checklist.preconditions('resume')).kind).toBe('pass');
     await clock.advance(1_000);
     await checklist.noteBegun(flushJob());
-    expect(await checklist.gate('resume')).toMatchObject({ missing: [{ reason: 'table-reset', by: 'flush' }] });
+    expect(await checklist.preconditions('resume')).toMatchObject({
+      missing: [{ reason: 'table-reset', by: 'flush' }],
+    });
   });
 
   test('a flush of an earlier rescan opens no gate of this one', async () => {
     const checklist = open();
     await checklist.noteDone(flushJob(), flushed);
-    expect((await checklist.gate('start')).kind).toBe('pass');
+    expect((await checklist.preconditions('start')).kind).toBe('pass');
     await checklist.close('U1');
-    expect(await checklist.gate('start')).toMatchObject({ kind: 'refuse', missing: [{ reason: 'not-flushed' }] });
-    expect((await checklist.gate('start', { keep: true })).kind).toBe('pass');
+    expect(await checklist.preconditions('start')).toMatchObject({
+      kind: 'refuse',
+      missing: [{ reason: 'not-flushed' }],
+    });
+    expect((await checklist.preconditions('start', { keep: true })).kind).toBe('pass');
   });
 });

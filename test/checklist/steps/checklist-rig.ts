@@ -48,7 +48,7 @@ export function open(changed: Partial<ChecklistPorts> = {}): Checklist {
     approval: async () => undefined,
     withdraw: async () => false,
     audit,
-    readFault: (error) => ({ reason: 'access-denied', message: String(error), mend: 'look' }),
+    readFault: (error) => ({ reason: 'access-denied', message: String(error), fix: 'look' }),
     warn: () => {},
     ...changed,
   });

@@ -82,7 +82,7 @@ describe('a checklist', () => {
     const checklist = open({ codeSha256: broken, lastBackup: async () => backup });
     await checklist.prove('logging', { by: 'U1', codeSha256: 'code' });
     expect((await checklist.view()).troubles).toMatchObject([{ message: 'Error: denied' }]);
-    expect(await checklist.gate('flush')).toMatchObject({
+    expect(await checklist.preconditions('flush')).toMatchObject({
       kind: 'refuse',
       missing: [{ reason: 'function-unknown' }],
     });

@@ -61,7 +61,7 @@ describe('a checklist', () => {
     await before.hearRun({ kind: 'started', snapshot: started });
     const completed = { ...started, state: { kind: 'completed' } } as const;
     const after = open({ currentRun: async () => completed });
-    expect(await after.gate('start')).toMatchObject({ kind: 'refuse', missing: [{ reason: 'not-flushed' }] });
+    expect(await after.preconditions('start')).toMatchObject({ kind: 'refuse', missing: [{ reason: 'not-flushed' }] });
     expect(await after.view()).toMatchObject({
       id: 'c-0001',
       outcome: { kind: 'completed', runId: 'r-0007' },

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { Gate } from '../../../src/checklist/model/preconditions.ts';
+import type { Preconditions } from '../../../src/checklist/model/preconditions.ts';
 import { createStartControl, type StartControl } from '../../../src/checklist/steps/start-control.ts';
 import type { RunSnapshot } from '../../../src/run/model/types.ts';
 import { ControlTableError } from '../../../src/state/control-table.ts';
@@ -11,8 +11,8 @@ import {
   type ScriptedRunControl,
 } from '../../support/scripted-run-control.ts';
 
-const REQUEST = { selection: {}, paceWish: { kind: 'auto' }, by: 'U1', place: { channel: 'C1' } } as const;
-const missing = [{ reason: 'not-flushed', mend: 'flush' }] as const;
+const REQUEST = { selection: {}, paceSetting: { kind: 'auto' }, by: 'U1', location: { channel: 'C1' } } as const;
+const missing = [{ reason: 'not-flushed', fix: 'flush' }] as const;
 
 let runs: ScriptedRunControl;
 let asked: { step: string; keep: boolean | undefined }[];
@@ -52,7 +52,7 @@ function startsWith(
       current: async () => change.lastRun,
     },
     {
-      async gate(step, { keep } = {}): Promise<Gate> {
+      async preconditions(step, { keep } = {}): Promise<Preconditions> {
         asked.push({ step, keep });
         return flushed || keep ? { kind: 'pass', overridden: [] } : { kind: 'refuse', missing: [...missing] };
       },
@@ -63,7 +63,7 @@ function startsWith(
     audit,
   );
 }
-const refusal = { ok: false, refusal: { reason: 'gate', step: 'start', missing } };
+const refusal = { ok: false, refusal: { reason: 'preconditions', step: 'start', missing } };
 
 describe('a run', () => {
   test('is neither planned nor started before the flush of its rescan', async () => {
@@ -76,7 +76,7 @@ describe('a run', () => {
     const starts = startsWith();
     const planned = await starts.plan(REQUEST);
     expect(planned).toMatchObject({ ok: true, value: { runId: 'r-0142' } });
-    expect(await starts.start('r-0142', 'U1', { place: { channel: 'C1' } })).toMatchObject({ ok: true });
+    expect(await starts.start('r-0142', 'U1', { location: { channel: 'C1' } })).toMatchObject({ ok: true });
     expect(runs.calls).toEqual(['plan by U1', 'start r-0142 by U1']);
     expect(kept).toEqual([]);
   });
@@ -89,7 +89,7 @@ describe('a run', () => {
       runs = createScriptedRunControl();
       const starts = startsWith({ ...about, ...change });
       await starts.plan({ ...REQUEST, keep: true });
-      return starts.start('r-0142', 'U1', { place: { channel: 'C1' } });
+      return starts.start('r-0142', 'U1', { location: { channel: 'C1' } });
     };
     expect(await start({ isRetry: true, lastRun: lastRun(1) })).toMatchObject({
       ok: false,
@@ -105,7 +105,7 @@ describe('a run', () => {
     const starts = startsWith();
     await starts.plan(REQUEST);
     flushed = false;
-    expect(await starts.start('r-0142', 'U1', { place: { channel: 'C1' } })).toEqual(refusal);
+    expect(await starts.start('r-0142', 'U1', { location: { channel: 'C1' } })).toEqual(refusal);
     expect(runs.calls).toEqual(['plan by U1']);
   });
 
@@ -113,7 +113,7 @@ describe('a run', () => {
     const starts = startsWith({ planKeep: true });
     expect(await starts.plan({ ...REQUEST, keep: true })).toMatchObject({ ok: true });
     expect(kept).toEqual([]);
-    expect(await starts.start('r-0142', 'U2', { place: { channel: 'C1' } })).toMatchObject({ ok: true });
+    expect(await starts.start('r-0142', 'U2', { location: { channel: 'C1' } })).toMatchObject({ ok: true });
     expect(kept).toEqual(['U2']);
     expect(asked).toEqual([
       { step: 'start', keep: true },
@@ -124,14 +124,14 @@ describe('a run', () => {
   test('goes by what its plan said of keep, not by what was said for another', async () => {
     const starts = startsWith({ planKeep: false });
     await starts.plan({ ...REQUEST, keep: true });
-    expect(await starts.start('r-0142', 'U1', { place: { channel: 'C1' } })).toEqual(refusal);
+    expect(await starts.start('r-0142', 'U1', { location: { channel: 'C1' } })).toEqual(refusal);
     expect(kept).toEqual([]);
   });
 
   test('of some images only does not pass the flush of the whole rescan over', async () => {
     const starts = startsWith({ planKeep: true, isPartial: true });
     await starts.plan({ ...REQUEST, keep: true });
-    expect(await starts.start('r-0142', 'U1', { place: { channel: 'C1' } })).toMatchObject({ ok: true });
+    expect(await starts.start('r-0142', 'U1', { location: { channel: 'C1' } })).toMatchObject({ ok: true });
     expect(kept).toEqual([]);
   });
 
@@ -140,7 +140,7 @@ describe('a run', () => {
     runs = createScriptedRunControl({ firstRun: runSnapshot({ runId: 'r-0001', state: paused }) });
     const starts = startsWith({ planKeep: true });
     await starts.plan({ ...REQUEST, keep: true });
-    expect(await starts.start('r-0142', 'U1', { place: { channel: 'C1' } })).toMatchObject({
+    expect(await starts.start('r-0142', 'U1', { location: { channel: 'C1' } })).toMatchObject({
       ok: false,
       refusal: { reason: 'run-open' },
     });
@@ -148,7 +148,7 @@ describe('a run', () => {
   });
 
   test('whose plan is gone is refused in the words of the runs, whatever the gate says', async () => {
-    expect(await startsWith().start('r-0001', 'U1', { place: { channel: 'C1' } })).toEqual({
+    expect(await startsWith().start('r-0001', 'U1', { location: { channel: 'C1' } })).toEqual({
       ok: false,
       refusal: { reason: 'plan-gone', runId: 'r-0001' },
     });
@@ -166,20 +166,20 @@ describe('a run', () => {
     const starts = startsWith();
     await starts.plan(REQUEST);
     audit.fail(
-      new ControlTableError({ reason: 'control-table', message: 'The control table does not answer.', mend: '' }, 0),
+      new ControlTableError({ reason: 'control-table', message: 'The control table does not answer.', fix: '' }, 0),
     );
-    expect(await starts.start('r-0142', 'U1', { place: { channel: 'C1' } })).toMatchObject({
+    expect(await starts.start('r-0142', 'U1', { location: { channel: 'C1' } })).toMatchObject({
       refusal: { reason: 'fault', fault: { message: 'The control table does not answer.' } },
     });
     expect(runs.calls).toEqual(['plan by U1']);
     audit.fail(undefined);
-    await starts.start('r-0142', 'U1', { place: { channel: 'C1' } });
+    await starts.start('r-0142', 'U1', { location: { channel: 'C1' } });
     expect(audit.deeds).toMatchObject([{ who: 'U1', what: 'run r-0142' }]);
   });
 
   test('is not resumed where the checklist does not let it', async () => {
     const refused = await startsWith().resume('U1');
-    expect(refused).toEqual({ ok: false, refusal: { reason: 'gate', step: 'resume', missing } });
+    expect(refused).toEqual({ ok: false, refusal: { reason: 'preconditions', step: 'resume', missing } });
     expect(runs.calls).toEqual([]);
   });
 });

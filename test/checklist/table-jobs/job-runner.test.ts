@@ -46,7 +46,7 @@ interface Copy {
   readonly runner: JobRunner;
   readonly lease: Lease;
   readonly events: TableEvent[];
-  hears(kind: TableEvent['kind']): Promise<TableEvent>;
+  listensTo(kind: TableEvent['kind']): Promise<TableEvent>;
 }
 
 let copies = 0;
@@ -79,7 +79,7 @@ async function startCopy(more: Partial<JobRunnerPorts> = {}): Promise<Copy> {
     maxDifference: 10,
     stopFileExists: async () => false,
     stopFile: '/nowhere',
-    readFault: (error) => ({ reason: 'network', message: String(error), mend: 'look' }),
+    readFault: (error) => ({ reason: 'network', message: String(error), fix: 'look' }),
     mayGoOn: async () => true,
     noteDone: async () => {},
     async emit(event) {
@@ -95,7 +95,7 @@ async function startCopy(more: Partial<JobRunnerPorts> = {}): Promise<Copy> {
     runner,
     lease,
     events,
-    hears: (kind) =>
+    listensTo: (kind) =>
       new Promise((resolve) => {
         const look = () => {
           const found = events.find((event) => event.kind === kind);
@@ -111,14 +111,14 @@ const flushJob = (id: string): TableJob => ({
   id,
   work: { kind: 'flush', backupId, failedOnly: false, hold: false },
   by: 'U1',
-  place: { channel: 'C1' },
+  location: { channel: 'C1' },
   startedAt: 1,
 });
 const pass = async () => undefined;
 const fine = { check: pass, confirm: pass };
 const recordsLeft = async () => (await world.digest(table)).items;
 /** A promise with its end in one's hand. */
-function gate() {
+function preconditions() {
   let open = () => {};
   const opened = new Promise<void>((resolve) => {
     open = resolve;
@@ -129,7 +129,7 @@ function gate() {
 describe('of two jobs that are approved at the same moment', () => {
   test('one is carried out, and the refused one leaves its right to the table alone', async () => {
     const copy = await startCopy();
-    const looking = gate();
+    const looking = preconditions();
     const first = copy.runner.begin(flushJob('a-1'), {
       ...fine,
       async check() {
@@ -138,14 +138,14 @@ describe('of two jobs that are approved at the same moment', () => {
       },
     });
     expect(await copy.runner.begin(flushJob('a-2'), fine)).toMatchObject({ reason: 'job-active', job: { id: 'a-1' } });
-    const deleting = gate();
+    const deleting = preconditions();
     beforeDeletion = () => deleting.opened;
     looking.open();
     expect(await first).toBeUndefined();
     expect(await copy.runner.begin(flushJob('a-3'), fine)).toMatchObject({ reason: 'job-active', job: { id: 'a-1' } });
     expect(copy.lease.holds()).toBe(true);
     deleting.open();
-    await copy.hears('finished');
+    await copy.listensTo('finished');
     expect(copy.lease.holds()).toBe(false);
     expect(await recordsLeft()).toBe(0);
   });
@@ -161,7 +161,7 @@ describe('of two jobs that are approved at the same moment', () => {
     expect(await copy.runner.begin(flushJob('a-1'), fine)).toBeUndefined();
     await looked;
     await copy.runner.lookForWork();
-    await copy.hears('finished');
+    await copy.listensTo('finished');
     expect(copy.events.map(({ kind }) => kind).filter((kind) => kind !== 'progress')).toEqual(['started', 'finished']);
   });
 });
@@ -169,7 +169,7 @@ describe('of two jobs that are approved at the same moment', () => {
 describe('a stop', () => {
   test('of a job that is not yet begun is done before the first record is deleted', async () => {
     const copy = await startCopy();
-    const looking = gate();
+    const looking = preconditions();
     const begun = copy.runner.begin(flushJob('a-1'), {
       ...fine,
       async check() {
@@ -180,21 +180,21 @@ describe('a stop', () => {
     expect(copy.runner.stop('U9')).toMatchObject({ id: 'a-1' });
     looking.open();
     await begun;
-    expect(await copy.hears('stopped')).toMatchObject({ by: 'U9' });
+    expect(await copy.listensTo('stopped')).toMatchObject({ by: 'U9' });
     expect(await recordsLeft()).toBe(60);
   });
 
   test('holds while the control table cannot be written: the job does not go on by itself afterwards', async () => {
     const copy = await startCopy();
-    const deleting = gate();
+    const deleting = preconditions();
     beforeDeletion = () => deleting.opened;
     await copy.runner.begin(flushJob('a-1'), fine);
-    await copy.hears('progress');
+    await copy.listensTo('progress');
     refused = (operation) => operation === 'UpdateItem' || operation === 'DeleteItem';
     copy.runner.stop('U9');
     deleting.open();
     // Told at once: hearing of a stop cannot wait for the end of other trouble.
-    expect(await copy.hears('stopped')).toMatchObject({ by: 'U9' });
+    expect(await copy.listensTo('stopped')).toMatchObject({ by: 'U9' });
     const left = await recordsLeft();
     await copy.runner.lookForWork();
     refused = undefined;
@@ -210,10 +210,10 @@ describe('a stop', () => {
 
   test('of a job whose record is gone ends it: somebody else has ended it', async () => {
     const copy = await startCopy();
-    const deleting = gate();
+    const deleting = preconditions();
     beforeDeletion = () => deleting.opened;
     await copy.runner.begin(flushJob('a-1'), fine);
-    await copy.hears('progress');
+    await copy.listensTo('progress');
     await createJobRecord(control, 'fn').remove('a-1');
     await new Promise((resolve) => setTimeout(resolve, 100));
     deleting.open();
@@ -234,7 +234,7 @@ describe('a flush that was done', () => {
       },
     });
     await copy.runner.begin(flushJob('a-1'), fine);
-    expect(await copy.hears('finished')).toMatchObject({ result: { kind: 'flush', deleted: 60 } });
+    expect(await copy.listensTo('finished')).toMatchObject({ result: { kind: 'flush', deleted: 60 } });
     while (copy.runner.current()) await new Promise((resolve) => setTimeout(resolve, 20));
     expect(noted).toEqual(['a-1']);
     expect(copy.events.map(({ kind }) => kind).filter((kind) => kind !== 'progress')).toEqual(['started', 'finished']);
@@ -243,12 +243,12 @@ describe('a flush that was done', () => {
   test('and whose process died before that was on record is done when it is taken up again', async () => {
     const dying = await startCopy({ noteDone: () => Promise.reject(new Error('the process dies here')) });
     await dying.runner.begin(flushJob('a-1'), fine);
-    await dying.hears('finished');
+    await dying.listensTo('finished');
     await dying.runner.shutDown();
     await dying.lease.release();
     const next = await startCopy();
     await next.runner.lookForWork();
-    expect(await next.hears('finished')).toMatchObject({ result: { kind: 'flush', deleted: 60, newRows: 0 } });
+    expect(await next.listensTo('finished')).toMatchObject({ result: { kind: 'flush', deleted: 60, newRows: 0 } });
     while (next.runner.current()) await new Promise((resolve) => setTimeout(resolve, 20));
     expect(await controlTableJobs(control).list()).toEqual([]);
   });

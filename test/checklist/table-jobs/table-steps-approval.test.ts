@@ -25,7 +25,7 @@ describe('an approval', () => {
     const approval = await request(bot);
     const clicks = await Promise.all([1, 2, 3].map(() => bot.steps.click(approval.id, yes)));
     expect(clicks.filter((click) => click.ok)).toHaveLength(1);
-    expect((await bot.hears('finished')).result).toMatchObject({ kind: 'flush', newRows: 0 });
+    expect((await bot.listensTo('finished')).result).toMatchObject({ kind: 'flush', newRows: 0 });
     expect(await inTable()).toBe(0);
     expect(await bot.steps.click(approval.id, yes)).toMatchObject({
       refusal: { reason: 'click', refusal: { reason: 'decided' } },
@@ -43,7 +43,7 @@ describe('an approval', () => {
     bytes[40] = (bytes[40] ?? 0) ^ 1;
     await clients.s3.send(new PutObjectCommand({ Bucket: 'rescan-bot-control', Key, Body: bytes }));
     await bot.steps.click(approval.id, yes);
-    expect((await bot.hears('failed')).refusal).toMatchObject({
+    expect((await bot.listensTo('failed')).refusal).toMatchObject({
       reason: 'backup-damaged',
       object: expect.stringContaining(Key),
     });
@@ -105,11 +105,11 @@ describe('an approval', () => {
       id: approval.id,
       work: actOf(approval),
       by: 'U1',
-      place: { channel: 'C01' },
+      location: { channel: 'C01' },
       startedAt: Date.now(),
     });
     bot.steps.standBy();
-    expect((await bot.hears('approval-changed')).approval.state.kind).toBe('void');
+    expect((await bot.listensTo('approval-changed')).approval.state.kind).toBe('void');
     while (await bot.steps.current()) await new Promise((resolve) => setTimeout(resolve, 10));
     expect(await inTable()).toBe(before);
   });
@@ -119,7 +119,7 @@ describe('an approval', () => {
     await backup(bot);
     const approval = await request(bot);
     expect(await bot.checklist.close('U9')).toMatchObject({ ok: true, value: { withdrew: true } });
-    expect((await bot.hears('approval-changed')).approval.state).toMatchObject({ kind: 'withdrawn', by: 'U9' });
+    expect((await bot.listensTo('approval-changed')).approval.state).toMatchObject({ kind: 'withdrawn', by: 'U9' });
     expect(await bot.steps.click(approval.id, yes)).toMatchObject({
       refusal: { reason: 'click', refusal: { reason: 'decided', state: { kind: 'withdrawn' } } },
     });
@@ -146,7 +146,7 @@ describe('an approval', () => {
     await backup(bot);
     const approval = await request(bot);
     await bot.steps.click(approval.id, yes);
-    await bot.hears('finished');
+    await bot.listensTo('finished');
     await bot.audit.close(5_000);
     const told: string[] = [];
     for await (const { who, what, outcome } of bot.audit.entries())
@@ -166,7 +166,7 @@ describe('an approval', () => {
     await backup(bot);
     const approval = await request(bot);
     bot.steps.standBy();
-    const told = await bot.hears('approval-changed');
+    const told = await bot.listensTo('approval-changed');
     expect(told.approval).toMatchObject({ id: approval.id, state: { kind: 'expired' } });
   });
 

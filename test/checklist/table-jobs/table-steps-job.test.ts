@@ -14,9 +14,9 @@ describe('a job', () => {
     const approval = await request(bot);
     aws.turn({ addedLatencyMs: 400 });
     await bot.steps.click(approval.id, yes);
-    await bot.hears('progress');
+    await bot.listensTo('progress');
     value(await other.steps.stop('U9'));
-    expect(await bot.hears('stopped')).toMatchObject({ by: 'U9' });
+    expect(await bot.listensTo('stopped')).toMatchObject({ by: 'U9' });
     aws.turn({ addedLatencyMs: 0 });
     const change = value(await bot.steps.planRestore({ backupId: record.id, mode: 'replace' })).change;
     expect(change.added + change.same).toBe(record.counts.total);
@@ -38,7 +38,7 @@ describe('a job', () => {
       reason: expect.stringMatching(/job-active|busy/),
     });
     aws.turn({ addedLatencyMs: 0 });
-    await bot.hears('finished');
+    await bot.listensTo('finished');
   });
 
   test('is taken over by another copy when its own goes down', async () => {
@@ -47,12 +47,12 @@ describe('a job', () => {
     const approval = await request(bot);
     aws.turn({ addedLatencyMs: 40 });
     await bot.steps.click(approval.id, yes);
-    await bot.hears('progress');
+    await bot.listensTo('progress');
     await bot.steps.shutDown();
     aws.turn({ addedLatencyMs: 0 });
     other.steps.standBy();
-    await other.hears('resumed');
-    await other.hears('finished');
+    await other.listensTo('resumed');
+    await other.listensTo('finished');
     expect(await inTable()).toBe(0);
   });
 });

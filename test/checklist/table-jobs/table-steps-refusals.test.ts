@@ -60,7 +60,11 @@ describe('what a flush is refused for, before anybody is asked', () => {
 
   test('a bucket that is not there', async () => {
     const bot = await startSteps({ CONTROL_BUCKET: 'no-such-bucket' });
-    await bot.steps.backup({ by: 'U1', place: { channel: 'C01' } });
-    expect((await bot.hears('failed')).refusal).toEqual({ reason: 'place', bucket: 'no-such-bucket', why: 'missing' });
+    await bot.steps.backup({ by: 'U1', location: { channel: 'C01' } });
+    expect((await bot.listensTo('failed')).refusal).toEqual({
+      reason: 'location',
+      bucket: 'no-such-bucket',
+      why: 'missing',
+    });
   });
 });

@@ -7,7 +7,7 @@ import { afterEach, beforeEach } from 'vitest';
 import { z } from 'zod';
 import { type LocalAws, startLocalAws } from '../../../sandbox/aws/server.ts';
 import type { Audit } from '../../../src/app/audit.ts';
-import { assembleRescans } from '../../../src/app/checklist.ts';
+import { createChecklistParts } from '../../../src/app/checklist.ts';
 import type { Approval } from '../../../src/approvals/approval.ts';
 import type { BackupRecord } from '../../../src/backup/model/format.ts';
 import type { TableAnswer, TableEvent } from '../../../src/checklist/contracts/table-control.ts';
@@ -18,7 +18,7 @@ import { createLogger } from '../../../src/lib/log.ts';
 import { type AwsClients, createAwsClients } from '../../../src/pipeline/aws.ts';
 import { codeIdentity, describeFunction } from '../../../src/pipeline/invoke/ocr-function.ts';
 import type { RunSnapshot } from '../../../src/run/model/types.ts';
-import { readConfig } from '../../../src/settings.ts';
+import { readSettings } from '../../../src/settings.ts';
 import { type ControlTable, openControlTable } from '../../../src/state/control-table.ts';
 import { createScriptedRunControl } from '../../support/scripted-run-control.ts';
 
@@ -60,11 +60,11 @@ export interface Steps {
   readonly audit: Audit;
   readonly table: ControlTable;
   readonly events: TableEvent[];
-  hears<Kind extends TableEvent['kind']>(kind: Kind): Promise<Extract<TableEvent, { kind: Kind }>>;
+  listensTo<Kind extends TableEvent['kind']>(kind: Kind): Promise<Extract<TableEvent, { kind: Kind }>>;
 }
 
-export async function startSteps(settings: Record<string, string> = {}): Promise<Steps> {
-  const config = readConfig({
+export async function startSteps(overrides: Record<string, string> = {}): Promise<Steps> {
+  const settings = readSettings({
     SLACK_BOT_TOKEN: 'xoxb-1',
     SLACK_APP_TOKEN: 'xapp-1',
     SLACK_CHANNELS: 'C01',
@@ -72,19 +72,19 @@ export async function startSteps(settings: Record<string, string> = {}): Promise
     LEASE_SECONDS: '5',
     LOG_LEVEL: 'silent',
     SAMPLE_IMAGES: '0',
-    ...settings,
+    ...overrides,
   });
   const table = await openControlTable({
     dynamodb: clients.dynamodb,
-    tableName: config.CONTROL_TABLE,
+    tableName: settings.CONTROL_TABLE,
     clock: systemClock,
   });
   const {
     tables: steps,
     checklist,
     audit,
-  } = assembleRescans({
-    config,
+  } = createChecklistParts({
+    settings,
     aws: clients,
     table,
     clock: systemClock,
@@ -95,7 +95,7 @@ export async function startSteps(settings: Record<string, string> = {}): Promise
     pace: { kind: 'auto' },
   });
   // What the checklist asks for besides the backup is proven: these tests are about the table.
-  const codeSha256 = codeIdentity(await describeFunction(clients.lambda, config.OCR_FUNCTION));
+  const codeSha256 = codeIdentity(await describeFunction(clients.lambda, settings.OCR_FUNCTION));
   await checklist.prove('logging', { by: 'U1', codeSha256 });
   open.push(steps);
   const events: TableEvent[] = [];
@@ -115,7 +115,7 @@ export async function startSteps(settings: Record<string, string> = {}): Promise
     audit,
     table,
     events,
-    async hears(kind) {
+    async listensTo(kind) {
       const until = Date.now() + 10_000;
       for (;;) {
         const found = events.find(isOf(kind));
@@ -133,7 +133,7 @@ export function value<T>(answer: TableAnswer<T>): T {
 }
 
 export async function backup({ steps, events }: Steps): Promise<BackupRecord> {
-  value(await steps.backup({ by: 'U1', place: { channel: 'C01' } }));
+  value(await steps.backup({ by: 'U1', location: { channel: 'C01' } }));
   for (;;) {
     const end = events.findLast((event) => event.kind === 'finished' || event.kind === 'failed');
     if (end?.kind === 'finished' && end.result.kind === 'backup') {

@@ -80,21 +80,21 @@ describe('an image', () => {
       429,
       'TooManyRequestsException',
       { Reason: 'ReservedFunctionConcurrentInvocationLimitExceeded' },
-      { kind: 'pushback', source: 'function' },
+      { kind: 'throttled', source: 'function' },
     ],
     [
       429,
       'TooManyRequestsException',
       { Reason: 'ReservedFunctionInvocationRateLimitExceeded' },
-      { kind: 'pushback', source: 'function' },
+      { kind: 'throttled', source: 'function' },
     ],
-    [429, 'TooManyRequestsException', { Reason: 'CallerRateLimitExceeded' }, { kind: 'pushback', source: 'account' }],
-    [429, 'TooManyRequestsException', {}, { kind: 'pushback', source: 'account' }],
-    [502, 'EC2ThrottledException', {}, { kind: 'pushback' }],
-    [502, 'ENILimitReachedException', {}, { kind: 'pushback' }],
-    [502, 'SubnetIPAddressLimitReachedException', {}, { kind: 'pushback' }],
-    [502, 'ResourceNotReadyException', {}, { kind: 'pushback' }],
-    [409, 'ResourceConflictException', {}, { kind: 'pushback' }],
+    [429, 'TooManyRequestsException', { Reason: 'CallerRateLimitExceeded' }, { kind: 'throttled', source: 'account' }],
+    [429, 'TooManyRequestsException', {}, { kind: 'throttled', source: 'account' }],
+    [502, 'EC2ThrottledException', {}, { kind: 'throttled' }],
+    [502, 'ENILimitReachedException', {}, { kind: 'throttled' }],
+    [502, 'SubnetIPAddressLimitReachedException', {}, { kind: 'throttled' }],
+    [502, 'ResourceNotReadyException', {}, { kind: 'throttled' }],
+    [409, 'ResourceConflictException', {}, { kind: 'throttled' }],
     [500, 'ServiceException', {}, { kind: 'broken' }],
     [503, 'ServiceUnavailableException', {}, { kind: 'broken' }],
     [403, 'ExpiredTokenException', {}, { kind: 'fault', fault: { reason: 'credentials' } }],
@@ -106,14 +106,14 @@ describe('an image', () => {
       {},
       {
         kind: 'fault',
-        fault: { reason: 'access-denied', mend: expect.stringContaining('Allow lambda:InvokeFunction on ocr') },
+        fault: { reason: 'access-denied', fix: expect.stringContaining('Allow lambda:InvokeFunction on ocr') },
       },
     ],
     [
       404,
       'ResourceNotFoundException',
       {},
-      { kind: 'fault', fault: { reason: 'function-missing', mend: expect.stringContaining('OCR_FUNCTION') } },
+      { kind: 'fault', fault: { reason: 'function-missing', fix: expect.stringContaining('OCR_FUNCTION') } },
     ],
     [
       400,
@@ -184,7 +184,7 @@ describe('an image', () => {
     const { reading } = await connect().invoke('a.png');
     expect(reading).toMatchObject({
       kind: 'fault',
-      fault: { reason: 'network', mend: expect.stringContaining('AWS_ENDPOINT_URL') },
+      fault: { reason: 'network', fix: expect.stringContaining('AWS_ENDPOINT_URL') },
     });
   });
 
@@ -259,7 +259,7 @@ describe('the facts of the function', () => {
       fault: {
         reason: 'function-missing',
         message: expect.stringContaining('ocr'),
-        mend: 'Look at OCR_FUNCTION and AWS_REGION.',
+        fix: 'Look at OCR_FUNCTION and AWS_REGION.',
       },
     });
   });

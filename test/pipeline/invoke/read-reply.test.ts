@@ -104,7 +104,7 @@ describe('a reply of status 500', () => {
     ['Rate exceeded', 'ThrottlingException', 'unknown'],
     ['JSON parsing failed after ThrottlingException', 'Exception', 'unknown'],
   ])('whose error is "%s" (%s) is pushback of %s', (error, type, source) => {
-    expect(error500(error, type)).toEqual({ kind: 'pushback', source, message: error });
+    expect(error500(error, type)).toEqual({ kind: 'throttled', source, message: error });
   });
   test.each([
     ['An error occurred (NoSuchBucket) when calling the GetObject operation', 'ClientError', 'bucket-missing'],
@@ -125,7 +125,7 @@ describe('a reply of status 500', () => {
 test('other 4xx and 5xx fail by the same rules, and 429 is pushback', () => {
   expect(answered(404, { error: 'no such validation' })).toEqual(failed('VALIDATION_ERROR'));
   expect(answered(503, { error: 'json' })).toEqual(failed('PARSING_ERROR'));
-  expect(answered(429, { error: 'later' })).toEqual({ kind: 'pushback', source: 'unknown', message: 'later' });
+  expect(answered(429, { error: 'later' })).toEqual({ kind: 'throttled', source: 'unknown', message: 'later' });
 });
 
 describe('a function that did not come to answer', () => {
@@ -144,7 +144,7 @@ describe('a function that did not come to answer', () => {
     );
   });
   test('because it was throttled is pushback', () => {
-    expect(crash('ThrottlingException', 'Rate exceeded').kind).toBe('pushback');
+    expect(crash('ThrottlingException', 'Rate exceeded').kind).toBe('throttled');
   });
   test('and of which Lambda says nothing readable has an unreadable reply', () => {
     expect(reply('oops', 'Unhandled')).toEqual(failed('UNREADABLE_REPLY'));
@@ -189,7 +189,7 @@ test('whatever comes back is read as something, and never throws', () => {
   fc.assert(
     fc.property(payload, fc.option(fc.constant('Unhandled'), { nil: undefined }), (given, functionError) => {
       const reading = readReply({ payload: given, ...(functionError ? { functionError } : {}) });
-      expect(['outcome', 'pushback', 'fault']).toContain(reading.kind);
+      expect(['outcome', 'throttled', 'fault']).toContain(reading.kind);
     }),
   );
 });

@@ -99,6 +99,6 @@ describe('the metrics of the pipeline', () => {
     const { throttling, unread } = await readMetrics(client, about, { from: 0, to: minute });
     expect(throttling).toEqual([]);
     expect(unread).toMatchObject({ reason: 'access-denied' });
-    expect(`${unread?.message} ${unread?.mend}`).toMatch(/cloudwatch:GetMetricData/);
+    expect(`${unread?.message} ${unread?.fix}`).toMatch(/cloudwatch:GetMetricData/);
   });
 });

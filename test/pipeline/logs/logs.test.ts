@@ -94,7 +94,7 @@ describe('lines of the log', () => {
     answer = () => refusal('AccessDeniedException', 'User is not authorized to perform: logs:FilterLogEvents');
     await expect(idsOf({ from: 0 })).rejects.toMatchObject({
       name: 'FaultError',
-      fault: { reason: 'access-denied', mend: expect.stringContaining('logs:FilterLogEvents') },
+      fault: { reason: 'access-denied', fix: expect.stringContaining('logs:FilterLogEvents') },
     });
   });
 });

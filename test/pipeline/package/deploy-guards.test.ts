@@ -186,7 +186,7 @@ describe('nothing is planned', () => {
   });
 
   test('with an object of S3 that is larger than any package, of which no byte is read', async () => {
-    await rig.clients.s3.send(new PutObjectCommand({ Bucket: rig.place.bucket, Key: 'huge.zip', Body: 'x' }));
+    await rig.clients.s3.send(new PutObjectCommand({ Bucket: rig.location.bucket, Key: 'huge.zip', Body: 'x' }));
     const asked: string[] = [];
     rig.clients.s3.middlewareStack.add(
       (next, context) => async (args) => {
@@ -196,7 +196,7 @@ describe('nothing is planned', () => {
       },
       { step: 'initialize' },
     );
-    const given = { kind: 's3', bucket: rig.place.bucket, key: 'huge.zip' } as const;
+    const given = { kind: 's3', bucket: rig.location.bucket, key: 'huge.zip' } as const;
     expect(await refusalOf(rig.plan({ given }))).toEqual({
       reason: 'too-large',
       bytes: 5_000_000_000,

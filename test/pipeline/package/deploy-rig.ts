@@ -15,7 +15,7 @@ import { DeployRefusedError } from '../../../src/pipeline/package/deploy-errors.
 import { readModuleSources } from '../../../src/pipeline/package/failure-module.ts';
 import { type GivenPackage, planDeploy } from '../../../src/pipeline/package/function-package.ts';
 import type { UpdatePorts } from '../../../src/pipeline/package/function-update.ts';
-import type { PackagePlace } from '../../../src/pipeline/package/package-place.ts';
+import type { PackageLocation } from '../../../src/pipeline/package/package-place.ts';
 import type { TableKey } from '../../../src/pipeline/table/table.ts';
 
 export const FUNCTION = 'TimesheetOCR-ocr-dev';
@@ -49,14 +49,14 @@ export async function startDeployRig() {
   }))
     vi.stubEnv(name, value);
   const clients: AwsClients = createAwsClients();
-  const place: PackagePlace = { s3: clients.s3, bucket: 'rescan-bot-control', prefix: 'packages/' };
+  const location: PackageLocation = { s3: clients.s3, bucket: 'rescan-bot-control', prefix: 'packages/' };
   const clock: Clock = { now: systemClock.now, sleep: (_, signal) => systemClock.sleep(1, signal) };
-  const ports: UpdatePorts = { lambda: clients.lambda, place, clock };
+  const ports: UpdatePorts = { lambda: clients.lambda, location, clock };
 
   return {
     aws,
     clients,
-    place,
+    location,
     ports,
     plan: (
       about: {
@@ -67,7 +67,7 @@ export async function startDeployRig() {
       } = {},
     ) =>
       planDeploy(
-        { lambda: clients.lambda, place, modules: about.modules ?? MODULES },
+        { lambda: clients.lambda, location, modules: about.modules ?? MODULES },
         {
           functionName: about.functionName ?? FUNCTION,
           tableName: 'TimesheetOCR-dev',
@@ -89,7 +89,7 @@ export async function startDeployRig() {
       return new Uint8Array(await (await fetch(Code?.Location ?? '')).arrayBuffer());
     },
     async storedKeys(): Promise<string[]> {
-      const { Contents = [] } = await clients.s3.send(new ListObjectsV2Command({ Bucket: place.bucket }));
+      const { Contents = [] } = await clients.s3.send(new ListObjectsV2Command({ Bucket: location.bucket }));
       return Contents.map(({ Key }) => Key ?? '').sort();
     },
     /** Somebody else changes the function meanwhile. */

@@ -30,7 +30,7 @@ describe('the plan of a deploy', () => {
     const before = await rig.seen();
     const bytes = await rig.deployedBytes();
     const plan = await rig.plan();
-    const after = await readStored(rig.place, plan.next.codeSha256);
+    const after = await readStored(rig.location, plan.next.codeSha256);
     expect(plan).toEqual({
       functionName: 'TimesheetOCR-ocr-dev',
       former: {
@@ -64,7 +64,7 @@ describe('the plan of a deploy', () => {
   test('keeps every other file of the package as it is, and adds the module', async () => {
     const former = await rig.deployedBytes();
     const plan = await rig.plan();
-    const next = await readStored(rig.place, plan.next.codeSha256);
+    const next = await readStored(rig.location, plan.next.codeSha256);
     const facts = (bytes: Uint8Array) =>
       zipParts(bytes)
         .filter(({ path }) => !Object.hasOwn(MODULES, path))
@@ -77,8 +77,8 @@ describe('the plan of a deploy', () => {
     const plan = await rig.plan();
     await rig.plan();
     const hashes = [plan.former.codeSha256, plan.next.codeSha256];
-    expect(await rig.storedKeys()).toEqual(hashes.map((hash) => packageKey(rig.place, hash)).sort());
-    expect(Buffer.from(await readStored(rig.place, plan.former.codeSha256))).toEqual(
+    expect(await rig.storedKeys()).toEqual(hashes.map((hash) => packageKey(rig.location, hash)).sort());
+    expect(Buffer.from(await readStored(rig.location, plan.former.codeSha256))).toEqual(
       Buffer.from(await rig.deployedBytes()),
     );
   });
@@ -263,7 +263,7 @@ describe('a function that nothing can be deployed to', () => {
     rig.aws.turn({ accessDenied: [denied] });
     expect(await refusalOf(rig.plan())).toMatchObject({
       reason: 'access-denied',
-      mend: expect.stringContaining(named),
+      fix: expect.stringContaining(named),
     });
   });
 
@@ -278,13 +278,13 @@ describe('a function that nothing can be deployed to', () => {
 describe('a package on store', () => {
   test('that is gone, or is another by now, is never deployed', async () => {
     const { next } = await rig.plan();
-    const key = packageKey(rig.place, next.codeSha256);
-    await rig.clients.s3.send(new PutObjectCommand({ Bucket: rig.place.bucket, Key: key, Body: 'other bytes' }));
-    expect(await refusalOf(readStored(rig.place, next.codeSha256))).toEqual({ reason: 'stored-package-gone', key });
+    const key = packageKey(rig.location, next.codeSha256);
+    await rig.clients.s3.send(new PutObjectCommand({ Bucket: rig.location.bucket, Key: key, Body: 'other bytes' }));
+    expect(await refusalOf(readStored(rig.location, next.codeSha256))).toEqual({ reason: 'stored-package-gone', key });
     const never = sha256(strToU8('never stored'));
-    expect(await refusalOf(readStored(rig.place, never))).toEqual({
+    expect(await refusalOf(readStored(rig.location, never))).toEqual({
       reason: 'stored-package-gone',
-      key: packageKey(rig.place, never),
+      key: packageKey(rig.location, never),
     });
   });
 });

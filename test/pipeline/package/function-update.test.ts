@@ -124,7 +124,7 @@ describe('a deploy', () => {
     await carryOutRollback(rig.ports, large, nothing);
     expect(await rig.seen()).toMatchObject({ codeSha256: former.codeSha256 });
     const sent = asked.filter(({ name }) => name === 'UpdateFunctionCodeCommand').map(({ input }) => input);
-    const inS3 = (hash: string) => ({ S3Bucket: rig.place.bucket, S3Key: packageKey(rig.place, hash) });
+    const inS3 = (hash: string) => ({ S3Bucket: rig.location.bucket, S3Key: packageKey(rig.location, hash) });
     const direct = { ZipFile: expect.any(Uint8Array) };
     expect(sent).toMatchObject(way === 'S3' ? [inS3(next.codeSha256), inS3(former.codeSha256)] : [direct, direct]);
   });
@@ -170,11 +170,11 @@ describe('a deploy is refused, and nothing further is changed,', () => {
 
   test('where the package that was shown is gone or is another by now', async () => {
     const plan = await rig.plan();
-    const key = packageKey(rig.place, plan.next.codeSha256);
+    const key = packageKey(rig.location, plan.next.codeSha256);
     const before = await rig.seen();
-    await rig.clients.s3.send(new PutObjectCommand({ Bucket: rig.place.bucket, Key: key, Body: OTHER }));
+    await rig.clients.s3.send(new PutObjectCommand({ Bucket: rig.location.bucket, Key: key, Body: OTHER }));
     expect(await refusalOf(carryOutDeploy(rig.ports, plan, nothing))).toEqual({ reason: 'stored-package-gone', key });
-    await rig.clients.s3.send(new DeleteObjectCommand({ Bucket: rig.place.bucket, Key: key }));
+    await rig.clients.s3.send(new DeleteObjectCommand({ Bucket: rig.location.bucket, Key: key }));
     expect(await refusalOf(carryOutDeploy(rig.ports, plan, nothing))).toEqual({ reason: 'stored-package-gone', key });
     expect(await rig.seen()).toEqual({ ...before, versions: 1 });
   });
@@ -227,7 +227,7 @@ describe('a deploy is refused, and nothing further is changed,', () => {
     rig.aws.turn({ accessDenied: [denied] });
     expect(await refusalOf(carryOutDeploy(rig.ports, plan, nothing))).toMatchObject({
       reason: 'access-denied',
-      mend: expect.stringContaining(denied),
+      fix: expect.stringContaining(denied),
     });
     rig.aws.turn({ accessDenied: [] });
     expect(await rig.seen()).toMatchObject({ handler: 'lambda_function.lambda_handler', versions });
@@ -313,8 +313,8 @@ describe('a rollback', () => {
     const plan = await rig.plan();
     await carryOutDeploy(rig.ports, plan, nothing);
     const before = await rig.seen();
-    const key = packageKey(rig.place, plan.former.codeSha256);
-    await rig.clients.s3.send(new DeleteObjectCommand({ Bucket: rig.place.bucket, Key: key }));
+    const key = packageKey(rig.location, plan.former.codeSha256);
+    await rig.clients.s3.send(new DeleteObjectCommand({ Bucket: rig.location.bucket, Key: key }));
     expect(await refusalOf(carryOutRollback(rig.ports, plan, nothing))).toEqual({ reason: 'stored-package-gone', key });
     expect(await rig.seen()).toEqual(before);
   });

@@ -35,7 +35,7 @@ describe('a file of lines', () => {
         const file = createLineFile(folder);
         for (const [at, line] of lines.entries()) {
           file.add(line);
-          if (at % 50 === 0) await file.breathe();
+          if (at % 50 === 0) await file.flushIfLarge();
         }
         expect(file.count()).toBe(lines.length);
         expect(await all(file.read())).toEqual(lines);
@@ -65,7 +65,7 @@ describe('a sorter of lines', () => {
         const sorter = createLineSorter({ memoryBytes, folder });
         for (const line of lines) {
           sorter.add(line);
-          await sorter.breathe();
+          await sorter.flushIfLarge();
         }
         expect(await all(sorter.sorted())).toEqual(lines.toSorted());
         await sorter.dispose();
@@ -83,7 +83,7 @@ describe('a sorter of lines', () => {
           const line = `"${(at * 7919) % 1000}-${writer}"\t${at}`;
           wanted.push(line);
           sorter.add(line);
-          await sorter.breathe();
+          await sorter.flushIfLarge();
         }
       }),
     );
@@ -104,7 +104,7 @@ describe('a sorter of lines', () => {
           const sorter = createLineSorter({ memoryBytes: 500, folder });
           for (const [key, value] of pairs) {
             sorter.add(`${JSON.stringify(key)}\t${value}`);
-            await sorter.breathe();
+            await sorter.flushIfLarge();
           }
           const groups = new Map<string, string[]>();
           await visitGroups(
@@ -146,7 +146,7 @@ describe('totals by name', () => {
           const sums = new Map<string, number>();
           for (const [name, count] of added) {
             tally.add(name, count);
-            await tally.breathe();
+            await tally.flushIfLarge();
             sums.set(name, (sums.get(name) ?? 0) + count);
           }
           const ranked = [...sums].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1));

@@ -32,7 +32,7 @@ describe('a diff is refused', () => {
     const table = await world.table(Array.from({ length: 200 }, (_, index) => timesheetEntry(index)));
     const record = await world.backup(table);
     const file = record.files.find(({ items }) => items > 1);
-    const at = { Bucket: world.place.bucket, Key: file?.key ?? '' };
+    const at = { Bucket: world.location.bucket, Key: file?.key ?? '' };
     const { Body } = await world.s3.client.send(new GetObjectCommand(at));
     const bytes = Buffer.from((await Body?.transformToByteArray()) ?? []);
     const request = { table, backupId: record.id, folder, memoryBytes: 5_000 };

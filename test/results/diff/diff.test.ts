@@ -148,7 +148,7 @@ describe('a diff', () => {
       { ResourceName: { S: 'Zoë' }, DateProjectCode: { S: 'late' } },
       { ResourceName: { S: 'Person_2' }, DateProjectCode: { S: '2025-09-03#PJ2' }, Hours: { N: '1' } },
     ];
-    await saveToSupplement(world.place, id, late, { clock: systemClock, random: Math.random });
+    await saveToSupplement(world.location, id, late, { clock: systemClock, random: Math.random });
     await diffed({ table, backupId: id }, async (diff) => {
       expect(diff.totals).toMatchObject({ removed: 1, changed: 1, added: 0, same: 1 });
       expect(await all(diff.entries(['removed']))).toMatchObject([{ item: late[0] }]);

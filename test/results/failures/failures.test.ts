@@ -22,7 +22,7 @@ const outcome = (key: string, at: number, changes: Partial<OutcomeRecord> = {}):
   // The bot's clock tells parts of a millisecond.
   startedAt: T0 + at + 0.283,
   durationMs: 500.75,
-  pushbacks: 0,
+  throttles: 0,
   requestId: `req-${key}`,
   ...changes,
 });

@@ -58,7 +58,7 @@ export const record = (key: string, outcome: Outcome): OutcomeRecord => ({
   outcome,
   startedAt: START + 4 * 60_000,
   durationMs: 1,
-  pushbacks: 0,
+  throttles: 0,
 });
 
 async function* inPieces<T>(items: readonly T[], size: number): AsyncGenerator<readonly T[]> {

@@ -3,7 +3,7 @@ import { systemClock } from '../../../src/lib/clock.ts';
 import { createAwsClients } from '../../../src/pipeline/aws.ts';
 import { reconcileRun } from '../../../src/results/reconcile/reconcile.ts';
 import { createRunStore } from '../../../src/run/store/run-store.ts';
-import { readConfig } from '../../../src/settings.ts';
+import { readSettings } from '../../../src/settings.ts';
 import { openControlTable } from '../../../src/state/control-table.ts';
 import { startRunsRig } from '../../support/runs-rig.ts';
 import { folder, inOneFolder } from './reconcile-rig.ts';
@@ -15,20 +15,20 @@ test('a run on record and its table agree', async () => {
   try {
     const bot = await rig.copy();
     const runId = await rig.start(bot);
-    const { snapshot } = await bot.hears('completed');
-    const config = readConfig({ SLACK_BOT_TOKEN: 'xoxb-1', SLACK_APP_TOKEN: 'xapp-1', SLACK_CHANNELS: 'C01' });
+    const { snapshot } = await bot.listensTo('completed');
+    const settings = readSettings({ SLACK_BOT_TOKEN: 'xoxb-1', SLACK_APP_TOKEN: 'xapp-1', SLACK_CHANNELS: 'C01' });
     const clients = createAwsClients();
     const table = await openControlTable({
       dynamodb: clients.dynamodb,
-      tableName: config.CONTROL_TABLE,
+      tableName: settings.CONTROL_TABLE,
       clock: systemClock,
     });
     const found = await reconcileRun(
-      { dynamodb: clients.dynamodb, s3: clients.s3, store: createRunStore(table, config.OCR_FUNCTION) },
+      { dynamodb: clients.dynamodb, s3: clients.s3, store: createRunStore(table, settings.OCR_FUNCTION) },
       {
         runId,
-        manifest: { bucket: config.CONTROL_BUCKET, prefix: `${config.CONTROL_PREFIX}runs/${runId}/manifest/` },
-        table: config.TABLE,
+        manifest: { bucket: settings.CONTROL_BUCKET, prefix: `${settings.CONTROL_PREFIX}runs/${runId}/manifest/` },
+        table: settings.TABLE,
         ...(snapshot.startedAt !== undefined && { startedAt: snapshot.startedAt }),
         folder,
       },

@@ -13,7 +13,7 @@ const facts = (changes: Partial<DiagnosisFacts> = {}): DiagnosisFacts => ({
   unread: [],
   ...changes,
 });
-const quiet = { ...runSnapshot().totals, pushbacks: 0, calls: 100 };
+const quiet = { ...runSnapshot().totals, throttles: 0, calls: 100 };
 const kindsOf = (changes: Partial<DiagnosisFacts>) => diagnose(facts(changes)).findings.map(({ kind }) => kind);
 const named = (...images: number[]) => ({
   top: images.map((n, at) => ({ name: `c${at}`, totals: causeTotals({ images: n, id: `000000000${at}` }) })),
@@ -52,8 +52,8 @@ describe('a diagnosis', () => {
   });
 
   test('sees by itself that the pipeline asked for less, as CloudWatch is minutes behind', () => {
-    const run = (pushbacks: number) => runSnapshot({ totals: { ...quiet, pushbacks } });
-    expect(kindsOf({ run: run(5) })).toEqual(['pushback']);
+    const run = (throttles: number) => runSnapshot({ totals: { ...quiet, throttles } });
+    expect(kindsOf({ run: run(5) })).toEqual(['throttled']);
     expect(kindsOf({ run: run(4) })).toEqual(['healthy']);
   });
 

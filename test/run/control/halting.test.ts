@@ -16,9 +16,9 @@ const plan = async (copy: Copy) =>
   value(
     await copy.runs.plan({
       selection: {},
-      paceWish: { kind: 'fixed', perMinute: 1_800 },
+      paceSetting: { kind: 'fixed', perMinute: 1_800 },
       by: 'U1',
-      place: PLACE,
+      location: PLACE,
     }),
   ).runId;
 
@@ -41,7 +41,7 @@ describe('a stop while a run is being started', () => {
       for (const stopping of [first, second]) {
         const runId = await plan(first);
         rig.aws.turn({ addedLatencyMs: 60 });
-        const starting = first.runs.start(runId, 'U1', { place: PLACE, abandonOpen: true });
+        const starting = first.runs.start(runId, 'U1', { location: PLACE, abandonOpen: true });
         await new Promise((resolve) => setTimeout(resolve, calls * 60));
         const stopped = await stopping.runs.stop('U9', { now: false });
         await starting;
@@ -73,9 +73,9 @@ test('a run whose process died while it was being started does not stand in the 
   const table = await openControlTable({ dynamodb, tableName: 'rescan-bot-control', clock: systemClock });
   await createRunStore(table, 'TimesheetOCR-ocr-dev').claimPipeline(dead);
   const next = await plan(bot);
-  expect(await bot.runs.start(next, 'U1', { place: PLACE })).toMatchObject({ refusal: { reason: 'run-open' } });
-  value(await bot.runs.start(next, 'U1', { place: PLACE, abandonOpen: true }));
-  await bot.hears('completed');
+  expect(await bot.runs.start(next, 'U1', { location: PLACE })).toMatchObject({ refusal: { reason: 'run-open' } });
+  value(await bot.runs.start(next, 'U1', { location: PLACE, abandonOpen: true }));
+  await bot.listensTo('completed');
 });
 
 test('a run that cannot go on by itself is paused by the fault, and people are told', async () => {
@@ -86,9 +86,9 @@ test('a run that cannot go on by itself is paused by the fault, and people are t
   rig.aws.turn({ functionMissing: true });
   const second = await rig.copy(SLOW_LEASE);
   second.runs.standBy();
-  const paused = await second.hears('paused');
+  const paused = await second.listensTo('paused');
   expect(paused.snapshot.state).toMatchObject({ because: { kind: 'fault', fault: { reason: 'function-missing' } } });
   rig.aws.turn({ functionMissing: false });
   value(await second.runs.resume('U1'));
-  await second.hears('completed');
+  await second.listensTo('completed');
 });

@@ -24,11 +24,16 @@ describe('a run', () => {
   test('takes every image of the bucket once, from plan to completed', async () => {
     const bot = await rig.copy();
     const plan = value(
-      await bot.runs.plan({ selection: {}, paceWish: { kind: 'fixed', perMinute: 3_000 }, by: 'U1', place: PLACE }),
+      await bot.runs.plan({
+        selection: {},
+        paceSetting: { kind: 'fixed', perMinute: 3_000 },
+        by: 'U1',
+        location: PLACE,
+      }),
     );
     expect(plan).toMatchObject({ runId: 'r-0001', total: 60, leftOut: 5, entries: 0, plannedBy: 'U1' });
-    value(await bot.runs.start(plan.runId, 'U2', { place: PLACE }));
-    const end = await bot.hears('completed');
+    value(await bot.runs.start(plan.runId, 'U2', { location: PLACE }));
+    const end = await bot.listensTo('completed');
     expect(end.snapshot).toMatchObject({
       state: { kind: 'completed' },
       totals: { processed: 58, rejected: 2, failed: 0 },
@@ -41,32 +46,37 @@ describe('a run', () => {
   test('a sample of a prefix takes so many, and the same ones for the same seed', async () => {
     const bot = await rig.copy();
     const selection = { prefix: '2025-', sample: 7, seed: 42 };
-    const paceWish = { kind: 'fixed', perMinute: 3_000 } as const;
-    const plan = value(await bot.runs.plan({ selection, paceWish, by: 'U1', place: PLACE }));
+    const paceSetting = { kind: 'fixed', perMinute: 3_000 } as const;
+    const plan = value(await bot.runs.plan({ selection, paceSetting, by: 'U1', location: PLACE }));
     expect(plan.total).toBe(7);
-    const again = value(await bot.runs.plan({ selection, paceWish, by: 'U1', place: PLACE }));
-    value(await bot.runs.start(again.runId, 'U1', { place: PLACE }));
-    await bot.hears('completed');
+    const again = value(await bot.runs.plan({ selection, paceSetting, by: 'U1', location: PLACE }));
+    value(await bot.runs.start(again.runId, 'U1', { location: PLACE }));
+    await bot.listensTo('completed');
     expect((await rig.invocations()).counts).toHaveLength(7);
   });
 
   test('is started once, however often Start is clicked, through whichever copy', async () => {
     const [one, two] = [await rig.copy(), await rig.copy()];
     const plan = value(
-      await one.runs.plan({ selection: {}, paceWish: { kind: 'fixed', perMinute: 3_000 }, by: 'U1', place: PLACE }),
+      await one.runs.plan({
+        selection: {},
+        paceSetting: { kind: 'fixed', perMinute: 3_000 },
+        by: 'U1',
+        location: PLACE,
+      }),
     );
     const clicks = await Promise.all(
-      [one, two, one, two].map((copy) => copy.runs.start(plan.runId, 'U1', { place: PLACE })),
+      [one, two, one, two].map((copy) => copy.runs.start(plan.runId, 'U1', { location: PLACE })),
     );
     expect(clicks.filter((click) => click.ok)).toHaveLength(1);
-    await Promise.any([one.hears('completed'), two.hears('completed')]);
+    await Promise.any([one.listensTo('completed'), two.listensTo('completed')]);
     expect((await rig.invocations()).counts).toEqual(Array(60).fill(1));
   });
 
   test('a second one is refused while the first is open', async () => {
     const bot = await rig.copy();
     await rig.start(bot, { pace: { kind: 'fixed', perMinute: 60 } });
-    const second = await bot.runs.plan({ selection: {}, paceWish: { kind: 'auto' }, by: 'U1', place: PLACE });
+    const second = await bot.runs.plan({ selection: {}, paceSetting: { kind: 'auto' }, by: 'U1', location: PLACE });
     expect(second).toMatchObject({ ok: false, refusal: { reason: 'run-active' } });
   });
 
@@ -74,7 +84,7 @@ describe('a run', () => {
     rig.aws.turn({ failures: { kind: 'textract' } });
     const bot = await rig.copy();
     await rig.start(bot);
-    const trip = await bot.hears('tripped');
+    const trip = await bot.listensTo('tripped');
     expect(trip.snapshot).toMatchObject({
       state: { kind: 'tripped', trippedBy: { kind: 'consecutive-failures', failures: 10 } },
       lastFailure: { failureType: 'TEXTRACT_ERROR' },
@@ -86,7 +96,7 @@ describe('a run', () => {
     rig.aws.turn({ writesNothing: true });
     const bot = await rig.copy({ GROWTH_WARN_MINUTES: '0.02', GROWTH_TRIP_MINUTES: '0.05' });
     await rig.start(bot, { pace: { kind: 'fixed', perMinute: 600 } });
-    expect((await bot.hears('tripped')).snapshot.state).toMatchObject({ trippedBy: { kind: 'no-growth' } });
+    expect((await bot.listensTo('tripped')).snapshot.state).toMatchObject({ trippedBy: { kind: 'no-growth' } });
   });
 });
 
@@ -96,10 +106,10 @@ describe('stop, pause and resume', () => {
     await rig.start(bot, { pace: { kind: 'fixed', perMinute: 1_800 } });
     await untilDone(bot, 20);
     value(await bot.runs.stop('U2', { now: false }));
-    const stopped = await bot.hears('stopped');
+    const stopped = await bot.listensTo('stopped');
     expect(stopped).toMatchObject({ leftInFlight: 0, snapshot: { state: { by: { kind: 'person', by: 'U2' } } } });
     value(await bot.runs.resume('U1'));
-    await bot.hears('completed');
+    await bot.listensTo('completed');
     expect((await rig.invocations()).counts).toEqual(Array(60).fill(1));
   });
 
@@ -109,12 +119,12 @@ describe('stop, pause and resume', () => {
     await rig.start(bot);
     await untilDone(bot, 10);
     value(await bot.runs.stop('U1', { now: true }));
-    const stopped = await bot.hears('stopped');
+    const stopped = await bot.listensTo('stopped');
     const left = stopped.kind === 'stopped' ? stopped.leftInFlight : 0;
     expect(left).toBeGreaterThan(0);
     rig.aws.turn({ latencyMs: 20 });
     value(await bot.runs.resume('U1'));
-    await bot.hears('completed');
+    await bot.listensTo('completed');
     const { counts } = await rig.invocations();
     expect(counts).toHaveLength(60);
     expect(counts.filter((times) => times > 1).length).toBeLessThanOrEqual(left);
@@ -138,11 +148,11 @@ describe('stop, pause and resume', () => {
     const [driver, other] = [await rig.copy(), await rig.copy()];
     await rig.start(driver, { pace: { kind: 'fixed', perMinute: 120 } });
     value(await other.runs.setPace('U9', { kind: 'fixed', perMinute: 2_000 }));
-    await driver.hears('pace-changed');
+    await driver.listensTo('pace-changed');
     value(await other.runs.pause('U9'));
-    await driver.hears('paused');
+    await driver.listensTo('paused');
     value(await other.runs.resume('U9'));
-    await other.hears('completed');
+    await other.listensTo('completed');
     expect((await rig.invocations()).counts).toEqual(Array(60).fill(1));
   });
 
@@ -159,7 +169,7 @@ describe('stop, pause and resume', () => {
         ExpressionAttributeValues: { ':yes': { BOOL: true } },
       }),
     );
-    expect((await bot.hears('stopped')).snapshot.state).toEqual({ kind: 'stopped', by: { kind: 'control-table' } });
+    expect((await bot.listensTo('stopped')).snapshot.state).toEqual({ kind: 'stopped', by: { kind: 'control-table' } });
     value(await bot.runs.resume('U1'));
     await untilDone(bot, 8);
   });
@@ -169,7 +179,7 @@ describe('stop, pause and resume', () => {
     await rig.start(bot, { pace: { kind: 'fixed', perMinute: 600 } });
     await untilDone(bot, 3);
     writeFileSync(rig.stopFile, '');
-    expect((await bot.hears('stopped')).snapshot.state).toMatchObject({ by: { kind: 'stop-file' } });
+    expect((await bot.listensTo('stopped')).snapshot.state).toMatchObject({ by: { kind: 'stop-file' } });
     expect(await bot.runs.resume('U1')).toMatchObject({ ok: false, refusal: { reason: 'stop-file' } });
   });
 
@@ -185,15 +195,17 @@ describe('stop, pause and resume', () => {
     const bot = await rig.copy();
     const first = await rig.start(bot, { pace: { kind: 'fixed', perMinute: 600 } });
     value(await bot.runs.stop('U1', { now: false }));
-    await bot.hears('stopped');
+    await bot.listensTo('stopped');
     const plan = value(
-      await bot.runs.plan({ selection: { limit: 3 }, paceWish: { kind: 'auto' }, by: 'U1', place: PLACE }),
+      await bot.runs.plan({ selection: { limit: 3 }, paceSetting: { kind: 'auto' }, by: 'U1', location: PLACE }),
     );
     expect(plan.openRun?.runId).toBe(first);
-    expect(await bot.runs.start(plan.runId, 'U1', { place: PLACE })).toMatchObject({ refusal: { reason: 'run-open' } });
-    value(await bot.runs.start(plan.runId, 'U1', { place: PLACE, abandonOpen: true }));
-    await bot.hears('abandoned');
-    await bot.hears('completed');
+    expect(await bot.runs.start(plan.runId, 'U1', { location: PLACE })).toMatchObject({
+      refusal: { reason: 'run-open' },
+    });
+    value(await bot.runs.start(plan.runId, 'U1', { location: PLACE, abandonOpen: true }));
+    await bot.listensTo('abandoned');
+    await bot.listensTo('completed');
   });
 });
 
@@ -209,7 +221,7 @@ describe('faults', () => {
       await rig.start(bot, { pace: { kind: 'fixed', perMinute: 1_800 } });
       await untilDone(bot, 10);
       rig.aws.turn(dials);
-      const paused = await bot.hears('paused');
+      const paused = await bot.listensTo('paused');
       expect(paused).toMatchObject({ unwritten: true });
       expect(paused.snapshot.state).toMatchObject({
         because: { kind: 'fault', fault: { reason: expect.stringMatching(`${reason}|control-table`) } },
@@ -220,7 +232,7 @@ describe('faults', () => {
       expect((await rig.invocations()).total).toBe(total);
       expect((await bot.runs.current())?.state.kind).toBe('paused');
       value(await bot.runs.resume('U1'));
-      const end = await bot.hears('completed');
+      const end = await bot.listensTo('completed');
       expect(end.snapshot.totals).toMatchObject({ processed: 58, rejected: 2, failed: 0 });
     },
   );
@@ -231,9 +243,9 @@ describe('faults', () => {
     await rig.start(bot, { pace: { kind: 'fixed', perMinute: 1_800 } });
     await untilDone(bot, 10);
     rig.aws.turn({ accessDenied: ['dynamodb:UpdateItem'] });
-    await bot.hears('interrupted');
+    await bot.listensTo('interrupted');
     rig.aws.turn({ accessDenied: [] });
-    const end = await bot.hears('completed');
+    const end = await bot.listensTo('completed');
     expect(end.snapshot.totals).toMatchObject({ processed: 58, rejected: 2, failed: 0 });
   });
 
@@ -246,22 +258,22 @@ describe('faults', () => {
     await rig.start(bot, { pace: { kind: 'fixed', perMinute: 1_800 } });
     await untilDone(bot, 10);
     rig.aws.turn(dials);
-    const paused = await bot.hears('paused');
+    const paused = await bot.listensTo('paused');
     expect(paused.snapshot.state).toMatchObject({ because: { kind: 'fault', fault: { reason } } });
     rig.aws.turn({ functionMissing: false, bucketMissing: false, accessDenied: [] });
     value(await bot.runs.resume('U1'));
-    const end = await bot.hears('completed');
+    const end = await bot.listensTo('completed');
     expect(end.snapshot.totals).toMatchObject({ processed: 58, rejected: 2, failed: 0 });
   });
 
   test('what cannot start says why and leaves nothing behind', async () => {
     const bot = await rig.copy();
     rig.aws.turn({ accessDenied: ['s3:ListBucket'] });
-    const refused = await bot.runs.plan({ selection: {}, paceWish: { kind: 'auto' }, by: 'U1', place: PLACE });
+    const refused = await bot.runs.plan({ selection: {}, paceSetting: { kind: 'auto' }, by: 'U1', location: PLACE });
     expect(refused).toMatchObject({ ok: false, refusal: { reason: 'fault', fault: { reason: 'access-denied' } } });
     rig.aws.turn({ accessDenied: [] });
     await rig.start(bot);
-    await bot.hears('completed');
+    await bot.listensTo('completed');
   });
 
   test.each([
@@ -269,7 +281,7 @@ describe('faults', () => {
     [{ prefix: 'dictionaries/' }, 'no-match'],
   ])('a filter %j that matches nothing is refused', async (selection, reason) => {
     const bot = await rig.copy();
-    const refused = await bot.runs.plan({ selection, paceWish: { kind: 'auto' }, by: 'U1', place: PLACE });
+    const refused = await bot.runs.plan({ selection, paceSetting: { kind: 'auto' }, by: 'U1', location: PLACE });
     expect(refused).toMatchObject({ ok: false, refusal: { reason } });
   });
 
@@ -278,9 +290,9 @@ describe('faults', () => {
     const bot = await rig.copy();
     const refused = await bot.runs.plan({
       selection: {},
-      paceWish: { kind: 'fixed', perMinute: 500 },
+      paceSetting: { kind: 'fixed', perMinute: 500 },
       by: 'U1',
-      place: PLACE,
+      location: PLACE,
     });
     expect(refused).toMatchObject({ refusal: { reason: 'pace-over-ceiling', asked: 500 } });
     if (!refused.ok && refused.refusal.reason === 'pace-over-ceiling')
@@ -296,8 +308,8 @@ describe('more than one copy of the bot', () => {
     await rig.start(first, { pace: { kind: 'fixed', perMinute: 1_800 } });
     await untilDone(first, 15);
     await first.runs.shutDown();
-    await first.hears('interrupted');
-    await second.hears('completed');
+    await first.listensTo('interrupted');
+    await second.listensTo('completed');
     expect(second.events.find((event) => event.kind === 'resumed')).toMatchObject({ from: 'interrupted' });
     const { counts } = await rig.invocations();
     expect(counts).toHaveLength(60);
@@ -314,6 +326,6 @@ describe('more than one copy of the bot', () => {
     await new Promise((resolve) => setTimeout(resolve, 1_500));
     expect((await second.runs.current())?.state).toEqual({ kind: 'interrupted' });
     value(await second.runs.resume('U1'));
-    await second.hears('completed');
+    await second.listensTo('completed');
   });
 });

@@ -5,7 +5,7 @@ import type { RunState } from '../../../src/run/model/types.ts';
 const states: { readonly [K in RunState['kind']]: Extract<RunState, { kind: K }> } = {
   planned: { kind: 'planned' },
   running: { kind: 'running' },
-  paused: { kind: 'paused', because: { kind: 'fault', fault: { reason: 'network', message: 'gone', mend: 'look' } } },
+  paused: { kind: 'paused', because: { kind: 'fault', fault: { reason: 'network', message: 'gone', fix: 'look' } } },
   stopped: { kind: 'stopped', by: { kind: 'stop-file', path: '/tmp/STOP_RESCAN' } },
   tripped: { kind: 'tripped', trippedBy: { kind: 'no-growth', minutes: 10, entries: 4 } },
   interrupted: { kind: 'interrupted' },
@@ -76,7 +76,7 @@ describe('a run', () => {
     ['paused without a reason', { kind: 'paused' }],
     [
       'paused by an unknown fault',
-      { kind: 'paused', because: { kind: 'fault', fault: { reason: 'odd', message: '', mend: '' } } },
+      { kind: 'paused', because: { kind: 'fault', fault: { reason: 'odd', message: '', fix: '' } } },
     ],
     ['abandoned by nobody', { kind: 'abandoned' }],
     ['no object', 'running'],

@@ -18,9 +18,9 @@ beforeAll(async () => {
 afterAll(() => s3.stop());
 
 let count = 0;
-let place = { bucket: 'control', prefix: '', partSize: 10 };
+let location = { bucket: 'control', prefix: '', partSize: 10 };
 beforeEach(() => {
-  place = { bucket: 'control', prefix: `runs/r-${String(count++).padStart(4, '0')}/manifest/`, partSize: 10 };
+  location = { bucket: 'control', prefix: `runs/r-${String(count++).padStart(4, '0')}/manifest/`, partSize: 10 };
 });
 const images = (amount: number) =>
   Array.from({ length: amount }, (_, at) => ({ key: `image ${at}.png`, size: at + 1 }));
@@ -31,18 +31,18 @@ async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
 }
 const objectNames = async () => {
   const { Contents = [] } = await s3.client.send(
-    new ListObjectsV2Command({ Bucket: place.bucket, Prefix: place.prefix }),
+    new ListObjectsV2Command({ Bucket: location.bucket, Prefix: location.prefix }),
   );
-  return Contents.map((object) => object.Key?.slice(place.prefix.length));
+  return Contents.map((object) => object.Key?.slice(location.prefix.length));
 };
 const readAll = async (from?: number) =>
-  all(readManifest(s3.client, place, await readManifestIndex(s3.client, place), from));
+  all(readManifest(s3.client, location, await readManifestIndex(s3.client, location), from));
 
 describe('a manifest', () => {
   test.each([0, 1, 9, 10, 11, 95])('of %i images comes back as it was frozen', async (amount) => {
-    const index = await writeManifest(s3.client, place, images(amount));
+    const index = await writeManifest(s3.client, location, images(amount));
     expect(index).toMatchObject({ version: 1, count: amount, bytes: (amount * (amount + 1)) / 2, partSize: 10 });
-    expect(await readManifestIndex(s3.client, place)).toEqual(index);
+    expect(await readManifestIndex(s3.client, location)).toEqual(index);
     expect(await readAll()).toEqual(images(amount).map((image, at): ManifestEntry => ({ index: at, ...image })));
   });
 
@@ -58,17 +58,17 @@ describe('a manifest', () => {
     ];
     await writeManifest(
       s3.client,
-      place,
+      location,
       keys.map((key) => ({ key, size: 1 })),
     );
     expect((await readAll()).map((entry) => entry.key)).toEqual(keys);
   });
 
   test('is gzip in parts of JSON lines that other tools read, and an index', async () => {
-    await writeManifest(s3.client, place, images(12));
+    await writeManifest(s3.client, location, images(12));
     expect(await objectNames()).toEqual(['00000.jsonl.gz', '00001.jsonl.gz', 'index.json']);
     const { Body } = await s3.client.send(
-      new GetObjectCommand({ Bucket: 'control', Key: `${place.prefix}00001.jsonl.gz` }),
+      new GetObjectCommand({ Bucket: 'control', Key: `${location.prefix}00001.jsonl.gz` }),
     );
     const bytes = await Body?.transformToByteArray();
     expect(gunzipSync(bytes ?? '').toString()).toBe(
@@ -77,17 +77,21 @@ describe('a manifest', () => {
   });
 
   test.each([0, 5, 10, 19, 24, 25, 99])('can be read from entry %i on', async (from) => {
-    await writeManifest(s3.client, place, images(25));
+    await writeManifest(s3.client, location, images(25));
     expect((await readAll(from)).map((entry) => entry.index)).toEqual(
       Array.from({ length: Math.max(0, 25 - from) }, (_, at) => from + at),
     );
   });
 
   test('tells single entries by their number, and none beyond its end', async () => {
-    const index = await writeManifest(s3.client, place, images(25));
-    expect(await readManifestEntry(s3.client, place, index, 20)).toEqual({ index: 20, key: 'image 20.png', size: 21 });
-    expect(await readManifestEntry(s3.client, place, index, 25)).toBeUndefined();
-    expect(await readManifestEntry(s3.client, place, index, 99)).toBeUndefined();
+    const index = await writeManifest(s3.client, location, images(25));
+    expect(await readManifestEntry(s3.client, location, index, 20)).toEqual({
+      index: 20,
+      key: 'image 20.png',
+      size: 21,
+    });
+    expect(await readManifestEntry(s3.client, location, index, 25)).toBeUndefined();
+    expect(await readManifestEntry(s3.client, location, index, 99)).toBeUndefined();
   });
 
   test('is not there when the listing broke off: the index is written last', async () => {
@@ -95,13 +99,13 @@ describe('a manifest', () => {
       yield* images(34);
       throw new Error('the listing broke off');
     }
-    await expect(writeManifest(s3.client, place, broken())).rejects.toThrow('the listing broke off');
+    await expect(writeManifest(s3.client, location, broken())).rejects.toThrow('the listing broke off');
     expect(await objectNames()).not.toContain('index.json');
-    await expect(readManifestIndex(s3.client, place)).rejects.toThrow(ManifestError);
+    await expect(readManifestIndex(s3.client, location)).rejects.toThrow(ManifestError);
   });
 
   test('of a bucket that is not there is a fault that names the bucket', async () => {
-    const elsewhere = { ...place, bucket: 'nowhere' };
+    const elsewhere = { ...location, bucket: 'nowhere' };
     await expect(writeManifest(s3.client, elsewhere, images(30))).rejects.toMatchObject({
       fault: { reason: 'bucket-missing', message: expect.stringContaining('s3://nowhere/') },
     });
@@ -112,7 +116,7 @@ describe('a manifest', () => {
     let most = 0;
     let written = 0;
     const slow = {
-      ...place,
+      ...location,
       partSize: 10,
     };
     s3.client.middlewareStack.add(
@@ -137,13 +141,13 @@ describe('a manifest', () => {
 });
 
 describe('a manifest that was tampered with stops the reader and names the object:', () => {
-  beforeEach(() => writeManifest(s3.client, place, images(35)));
-  const part = () => `${place.prefix}00002.jsonl.gz`;
+  beforeEach(() => writeManifest(s3.client, location, images(35)));
+  const part = () => `${location.prefix}00002.jsonl.gz`;
   const refusal = async () => {
     const seen: number[] = [];
     try {
-      const index = await readManifestIndex(s3.client, place);
-      for await (const entry of readManifest(s3.client, place, index)) seen.push(entry.index);
+      const index = await readManifestIndex(s3.client, location);
+      for await (const entry of readManifest(s3.client, location, index)) seen.push(entry.index);
     } catch (error) {
       return { seen: seen.length, error };
     }
@@ -167,7 +171,7 @@ describe('a manifest that was tampered with stops the reader and names the objec
 
   test('a part that was replaced by another valid one', async () => {
     const { Body } = await s3.client.send(
-      new GetObjectCommand({ Bucket: 'control', Key: `${place.prefix}00001.jsonl.gz` }),
+      new GetObjectCommand({ Bucket: 'control', Key: `${location.prefix}00001.jsonl.gz` }),
     );
     await s3.put('control', part(), (await Body?.transformToByteArray()) ?? '');
     expect(await refusal()).toMatchObject({
@@ -181,7 +185,7 @@ describe('a manifest that was tampered with stops the reader and names the objec
     ['is of another version', '{"version":2,"count":0,"bytes":0,"partSize":10,"parts":[]}'],
     ['does not add up', '{"version":1,"count":5,"bytes":0,"partSize":10,"parts":[]}'],
   ])('an index that %s', async (_, text) => {
-    await s3.put('control', `${place.prefix}index.json`, text);
-    expect(await refusal()).toMatchObject({ seen: 0, error: { object: `s3://control/${place.prefix}index.json` } });
+    await s3.put('control', `${location.prefix}index.json`, text);
+    expect(await refusal()).toMatchObject({ seen: 0, error: { object: `s3://control/${location.prefix}index.json` } });
   });
 });

@@ -74,10 +74,10 @@ it('a breaker agrees with the rules read off the whole history', () => {
       fc.array(fc.constantFrom<Kind>('processed', 'rejected', 'failed', 'failed'), { maxLength: 80 }),
       (rules, history) => {
         let breaker = closedBreaker;
-        history.forEach((kind, place) => {
+        history.forEach((kind, location) => {
           const { breaker: next, trip } = advanceBreaker(breaker, rules, kind);
           breaker = next;
-          const soFar = history.slice(0, place + 1);
+          const soFar = history.slice(0, location + 1);
           const lastGood = soFar.findLastIndex((one) => one !== 'failed');
           const inRow = soFar.length - 1 - lastGood;
           const recent = soFar.slice(-rules.window);

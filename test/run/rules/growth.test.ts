@@ -139,7 +139,9 @@ describe('the watchdog', () => {
   it('never trips while some look within every ten minutes sees more', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 1, max: 8 }), { minLength: 1, maxLength: 20 }), (gaps) => {
-        const growsAt = gaps.map((_, place) => gaps.slice(0, place + 1).reduce((sum, gap) => sum + gap, 0) * MINUTE);
+        const growsAt = gaps.map(
+          (_, location) => gaps.slice(0, location + 1).reduce((sum, gap) => sum + gap, 0) * MINUTE,
+        );
         const entriesAt = (now: number) => growsAt.filter((at) => at <= now).length;
         expect(watch(entriesAt, growsAt.at(-1) ?? 0).trippedAt).toBeUndefined();
       }),

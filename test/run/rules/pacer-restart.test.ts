@@ -1,17 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { PaceWish } from '../../../src/run/model/types.ts';
+import type { PaceSetting } from '../../../src/run/model/types.ts';
 import {
   createPacer,
   inFlightLimit,
   nextStartAt,
   noteOutcome,
-  notePushback,
   noteStart,
+  noteThrottled,
   pacePerMinute,
   savedPacerSchema,
   savePacer,
-  setWish,
+  setPaceSetting,
 } from '../../../src/run/rules/pacer.ts';
 import { auto, fixed, pacerOf, startAll, worstWindow } from './pacing.ts';
 
@@ -27,16 +27,20 @@ describe('a saved pacer', () => {
   it('keeps the pace, the lowering and the duration', () => {
     const pacer = pacerOf(fixed(100));
     noteOutcome(pacer, 0, 2_000);
-    notePushback(pacer, 0);
-    const next = createPacer({ wish: fixed(100), ceilingPerMinute: 1_000, maxInFlight: 500 }, 20, savePacer(pacer, 10));
+    noteThrottled(pacer, 0);
+    const next = createPacer(
+      { setting: fixed(100), ceilingPerMinute: 1_000, maxInFlight: 500 },
+      20,
+      savePacer(pacer, 10),
+    );
     expect(pacePerMinute(next)).toBe(pacePerMinute(pacer));
     expect(inFlightLimit(next)).toBe(inFlightLimit(pacer));
   });
 
   it('that was lowered is still lowered after a second restart', () => {
-    const settings = { wish: fixed(100), ceilingPerMinute: 1_000, maxInFlight: 500 };
+    const settings = { setting: fixed(100), ceilingPerMinute: 1_000, maxInFlight: 500 };
     const pacer = createPacer(settings, 0);
-    notePushback(pacer, 0);
+    noteThrottled(pacer, 0);
     const once = createPacer(settings, 10, savePacer(pacer, 10));
     expect(pacePerMinute(createPacer(settings, 20, savePacer(once, 20)))).toBeCloseTo(70);
   });
@@ -46,7 +50,7 @@ describe('a saved pacer', () => {
     ['after a second of nothing', 1_000],
     ['after nine seconds of nothing', 9_000],
   ])('holds the ceiling when the process dies every ten seconds and started %s before', (_, idleMs) => {
-    const settings = { wish: fixed(600), ceilingPerMinute: 600, maxInFlight: 500 };
+    const settings = { setting: fixed(600), ceilingPerMinute: 600, maxInFlight: 500 };
     const starts: number[] = [];
     let pacer = createPacer(settings, 0);
     for (let now = 0; now < 300_000; now += 15_000) {
@@ -60,7 +64,7 @@ describe('a saved pacer', () => {
   });
 
   it('counts each start for no shorter than a minute', () => {
-    const settings = { wish: fixed(600), ceilingPerMinute: 600, maxInFlight: 500 };
+    const settings = { setting: fixed(600), ceilingPerMinute: 600, maxInFlight: 500 };
     const pacer = createPacer(settings, 0);
     const starts = startAll(pacer, 0, 50_000);
     const next = createPacer(settings, 50_050, savePacer(pacer, 50_050));
@@ -76,7 +80,7 @@ describe('a saved pacer', () => {
     const pacer = pacerOf(auto);
     startAll(pacer, 0, 25_000);
     const next = createPacer(
-      { wish: auto, ceilingPerMinute: 1_000, maxInFlight: 500 },
+      { setting: auto, ceilingPerMinute: 1_000, maxInFlight: 500 },
       25_000,
       savePacer(pacer, 25_000),
     );
@@ -87,7 +91,7 @@ describe('a saved pacer', () => {
 
   it('takes a higher number that was set meanwhile at once', () => {
     const next = createPacer(
-      { wish: fixed(200), ceilingPerMinute: 1_000, maxInFlight: 500 },
+      { setting: fixed(200), ceilingPerMinute: 1_000, maxInFlight: 500 },
       10,
       savePacer(pacerOf(fixed(100)), 0),
     );
@@ -98,7 +102,7 @@ describe('a saved pacer', () => {
     const pacer = pacerOf(auto, 600);
     startAll(pacer, 0, 180_000);
     const saved = savePacer(pacer, 180_000);
-    const next = createPacer({ wish: fixed(60), ceilingPerMinute: 600, maxInFlight: 500 }, 190_000, saved);
+    const next = createPacer({ setting: fixed(60), ceilingPerMinute: 600, maxInFlight: 500 }, 190_000, saved);
     expect(nextStartAt(next, 190_000)).toBeLessThan(195_000);
   });
 
@@ -106,7 +110,7 @@ describe('a saved pacer', () => {
     const pacer = pacerOf(fixed(60), 60, 50, 3_600_000);
     startAll(pacer, 3_600_000, 3_660_000);
     const next = createPacer(
-      { wish: fixed(60), ceilingPerMinute: 60, maxInFlight: 50 },
+      { setting: fixed(60), ceilingPerMinute: 60, maxInFlight: 50 },
       10_000,
       savePacer(pacer, 3_660_000),
     );
@@ -117,7 +121,7 @@ describe('a saved pacer', () => {
     const pacer = pacerOf(fixed(60), 60);
     startAll(pacer, 0, 60_000);
     const next = createPacer(
-      { wish: fixed(60), ceilingPerMinute: 60, maxInFlight: 50 },
+      { setting: fixed(60), ceilingPerMinute: 60, maxInFlight: 50 },
       140_000,
       savePacer(pacer, 60_000),
     );
@@ -135,10 +139,10 @@ describe('a saved pacer', () => {
 
 const step = fc.oneof(
   { weight: 10, arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.integer({ min: 0, max: 20_000 }) }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant('pushback' as const) }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('throttled' as const) }) },
   {
     weight: 2,
-    arbitrary: fc.record({ do: fc.constant('wish' as const), perMinute: fc.integer({ min: 0, max: 400 }) }),
+    arbitrary: fc.record({ do: fc.constant('setting' as const), perMinute: fc.integer({ min: 0, max: 400 }) }),
   },
   {
     weight: 2,
@@ -160,8 +164,8 @@ describe('the ceiling', () => {
         fc.integer({ min: 0, max: 60 }),
         (ceiling, steps, lateMs) => {
           const settings = { ceilingPerMinute: ceiling, maxInFlight: 500 };
-          let wish: PaceWish = auto;
-          let pacer = createPacer({ wish, ...settings }, 0);
+          let setting: PaceSetting = auto;
+          let pacer = createPacer({ setting, ...settings }, 0);
           let now = 0;
           const starts: number[] = [];
           for (const action of steps) {
@@ -173,18 +177,18 @@ describe('the ceiling', () => {
               case 'idle':
                 now += action.ms;
                 break;
-              case 'pushback':
-                notePushback(pacer, now);
+              case 'throttled':
+                noteThrottled(pacer, now);
                 break;
-              case 'wish':
-                wish = action.perMinute === 0 ? auto : fixed(action.perMinute);
-                setWish(pacer, wish, now);
+              case 'setting':
+                setting = action.perMinute === 0 ? auto : fixed(action.perMinute);
+                setPaceSetting(pacer, setting, now);
                 break;
               case 'crash': {
                 const saved = savePacer(pacer, now);
                 starts.push(...startAll(pacer, now, now + action.blindMs, () => lateMs));
                 now += action.blindMs + action.deadMs;
-                pacer = createPacer({ wish, ...settings }, now, saved);
+                pacer = createPacer({ setting, ...settings }, now, saved);
                 break;
               }
             }
@@ -207,7 +211,7 @@ describe('the ceiling', () => {
           const pacer = pacerOf(auto, 150);
           let now = 0;
           for (const [perMinute, ms] of changes) {
-            setWish(pacer, fixed(perMinute), now);
+            setPaceSetting(pacer, fixed(perMinute), now);
             const starts = startAll(pacer, now, now + ms);
             expect(worstWindow(starts)).toBeLessThanOrEqual(Math.min(150, perMinute));
             now += ms;

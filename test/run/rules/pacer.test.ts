@@ -5,11 +5,11 @@ import {
   inFlightLimit,
   nextStartAt,
   noteOutcome,
-  notePushback,
   noteStart,
+  noteThrottled,
   pacePerMinute,
   setCeiling,
-  setWish,
+  setPaceSetting,
 } from '../../../src/run/rules/pacer.ts';
 import { auto, fixed, pacerOf, startAll, worstWindow } from './pacing.ts';
 
@@ -68,27 +68,27 @@ describe('a change of pace', () => {
   it('to slower holds from the very next start', () => {
     const pacer = pacerOf(fixed(600));
     startAll(pacer, 0, 10_000);
-    setWish(pacer, fixed(60), 10_000);
+    setPaceSetting(pacer, fixed(60), 10_000);
     expect(startAll(pacer, 10_000, 13_000)).toEqual([10_900, 11_900, 12_900]);
   });
 
   it('to faster holds from the very next start', () => {
     const pacer = pacerOf(fixed(1));
     startAll(pacer, 0, 10_000);
-    setWish(pacer, fixed(600), 10_000);
+    setPaceSetting(pacer, fixed(600), 10_000);
     expect(nextStartAt(pacer, 10_000)).toBe(10_000);
   });
 
   it('to a number gives that number at once, even after pushback', () => {
     const pacer = pacerOf(auto);
-    notePushback(pacer, 0);
-    setWish(pacer, fixed(300), 1);
+    noteThrottled(pacer, 0);
+    setPaceSetting(pacer, fixed(300), 1);
     expect(pacePerMinute(pacer)).toBe(300);
   });
 
   it('to auto goes on from where it is', () => {
     const pacer = pacerOf(fixed(300));
-    setWish(pacer, auto, 1_000);
+    setPaceSetting(pacer, auto, 1_000);
     expect(pacePerMinute(pacer)).toBe(300);
   });
 
@@ -104,7 +104,7 @@ describe('a change of pace', () => {
   it('to a number binds no start from before it was set', () => {
     const pacer = pacerOf(fixed(600));
     startAll(pacer, 0, 60_000);
-    setWish(pacer, fixed(60), 60_000);
+    setPaceSetting(pacer, fixed(60), 60_000);
     expect(startAll(pacer, 60_000, 70_000).length).toBeGreaterThanOrEqual(9);
   });
 
@@ -112,7 +112,7 @@ describe('a change of pace', () => {
     const pacer = pacerOf(fixed(10));
     const starts = startAll(pacer, 0, 60_000);
     for (let now = 60_000; now < 120_000; now += 500) {
-      setWish(pacer, fixed(10), now);
+      setPaceSetting(pacer, fixed(10), now);
       if (nextStartAt(pacer, now) <= now) {
         noteStart(pacer, now);
         starts.push(now);
@@ -149,7 +149,7 @@ describe('auto', () => {
 
   it('adds 2 % of the ceiling every 5 s after the first pushback, and does not double again', () => {
     const pacer = pacerOf(auto, 200);
-    notePushback(pacer, 0);
+    noteThrottled(pacer, 0);
     expect(pacePerMinute(pacer)).toBe(14);
     noteOutcome(pacer, 4_999, 500);
     expect(pacePerMinute(pacer)).toBe(14);
@@ -163,7 +163,7 @@ describe('auto', () => {
     const pacer = pacerOf(auto, 200);
     for (const now of [0, 4_000, 8_000]) {
       noteOutcome(pacer, now, 500);
-      notePushback(pacer, now);
+      noteThrottled(pacer, now);
     }
     const low = pacePerMinute(pacer);
     noteOutcome(pacer, 12_999, 500);
@@ -171,25 +171,25 @@ describe('auto', () => {
   });
 });
 
-describe('pushback', () => {
+describe('throttled', () => {
   it('in a burst counts once in half the time an image takes', () => {
     const pacer = pacerOf(fixed(100));
     noteOutcome(pacer, 0, 8_000);
-    for (let now = 0; now < 4_000; now += 100) notePushback(pacer, now);
+    for (let now = 0; now < 4_000; now += 100) noteThrottled(pacer, now);
     expect(pacePerMinute(pacer)).toBeCloseTo(70);
-    notePushback(pacer, 4_000);
+    noteThrottled(pacer, 4_000);
     expect(pacePerMinute(pacer)).toBeCloseTo(49);
   });
 
   it('never brings the pace below one a minute', () => {
     const pacer = pacerOf(auto);
-    for (let now = 0; now < 1_000_000; now += 5_000) notePushback(pacer, now);
+    for (let now = 0; now < 1_000_000; now += 5_000) noteThrottled(pacer, now);
     expect(pacePerMinute(pacer)).toBe(1);
   });
 
   it('lowers a fixed pace, which comes back to the number and no higher', () => {
     const pacer = pacerOf(fixed(60), 100);
-    notePushback(pacer, 0);
+    noteThrottled(pacer, 0);
     expect(pacePerMinute(pacer)).toBeCloseTo(42);
     startAll(pacer, 0, 120_000);
     expect(pacePerMinute(pacer)).toBe(60);
@@ -199,7 +199,7 @@ describe('pushback', () => {
     const pacer = pacerOf(auto, 400);
     const accepted: number[] = [];
     let now = 0;
-    let pushbacks = 0;
+    let throttles = 0;
     while (now < 1_200_000) {
       const at = nextStartAt(pacer, now);
       if (at > now) {
@@ -209,15 +209,15 @@ describe('pushback', () => {
       noteStart(pacer, now);
       const lastTenSeconds = accepted.filter((start) => start > now - 10_000).length;
       if (lastTenSeconds >= 20) {
-        notePushback(pacer, now);
-        pushbacks++;
+        noteThrottled(pacer, now);
+        throttles++;
       } else {
         accepted.push(now);
         noteOutcome(pacer, now, 1_000);
       }
     }
     expect(accepted.length / 20).toBeGreaterThan(80);
-    expect(pushbacks / (accepted.length + pushbacks)).toBeLessThan(0.15);
+    expect(throttles / (accepted.length + throttles)).toBeLessThan(0.15);
   });
 });
 
@@ -228,7 +228,7 @@ describe('what may be in flight', () => {
     ['at least one', 1, 1, 3],
     ['no more than the limit', 1_000, 900_000, 50],
   ])('is %s', (_, perMinute, durationMs, limit) => {
-    const pacer = createPacer({ wish: fixed(perMinute), ceilingPerMinute: 1_000, maxInFlight: 50 }, 0);
+    const pacer = createPacer({ setting: fixed(perMinute), ceilingPerMinute: 1_000, maxInFlight: 50 }, 0);
     if (durationMs !== undefined) noteOutcome(pacer, 0, durationMs);
     expect(inFlightLimit(pacer)).toBe(limit);
   });
@@ -269,9 +269,9 @@ describe('the wait after pushback', () => {
     [7, 60_000],
     [5_000, 60_000],
     [0, 1_000],
-  ])('after %i pushbacks is anything up to %i ms', (pushbacks, mostMs) => {
-    expect(backoffMs(pushbacks, () => 0)).toBe(0);
-    expect(backoffMs(pushbacks, () => 0.5)).toBe(mostMs / 2);
-    expect(backoffMs(pushbacks, () => 0.999)).toBeLessThan(mostMs);
+  ])('after %i pushbacks is anything up to %i ms', (throttles, mostMs) => {
+    expect(backoffMs(throttles, () => 0)).toBe(0);
+    expect(backoffMs(throttles, () => 0.5)).toBe(mostMs / 2);
+    expect(backoffMs(throttles, () => 0.999)).toBeLessThan(mostMs);
   });
 });

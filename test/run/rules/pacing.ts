@@ -1,10 +1,10 @@
-import type { PaceWish } from '../../../src/run/model/types.ts';
+import type { PaceSetting } from '../../../src/run/model/types.ts';
 import { createPacer, nextStartAt, noteOutcome, noteStart, type Pacer } from '../../../src/run/rules/pacer.ts';
 
-export const auto: PaceWish = { kind: 'auto' };
-export const fixed = (perMinute: number): PaceWish => ({ kind: 'fixed', perMinute });
-export const pacerOf = (wish: PaceWish, ceilingPerMinute = 1_000, maxInFlight = 5_000, now = 0) =>
-  createPacer({ wish, ceilingPerMinute, maxInFlight }, now);
+export const auto: PaceSetting = { kind: 'auto' };
+export const fixed = (perMinute: number): PaceSetting => ({ kind: 'fixed', perMinute });
+export const pacerOf = (setting: PaceSetting, ceilingPerMinute = 1_000, maxInFlight = 5_000, now = 0) =>
+  createPacer({ setting, ceilingPerMinute, maxInFlight }, now);
 
 /** Starts whatever may be started until `to`; each timer comes late by what `lateMs` says. Every start succeeds at once. */
 export function startAll(
@@ -34,9 +34,9 @@ export function startAll(
 export function worstWindow(starts: readonly number[], windowMs = 60_000): number {
   let worst = 0;
   let head = 0;
-  starts.forEach((at, place) => {
+  starts.forEach((at, location) => {
     while ((starts[head] ?? at) < at - windowMs) head++;
-    worst = Math.max(worst, place - head + 1);
+    worst = Math.max(worst, location - head + 1);
   });
   return worst;
 }

@@ -4,7 +4,7 @@ import { emptyRate, noteDone, perMinute, type Rate } from '../../../src/run/rule
 
 const noted = (times: readonly number[]) => times.reduce<Rate>(noteDone, emptyRate());
 const every = (ms: number, fromMs: number, toMs: number) =>
-  Array.from({ length: Math.floor((toMs - fromMs) / ms) + 1 }, (_, place) => fromMs + place * ms);
+  Array.from({ length: Math.floor((toMs - fromMs) / ms) + 1 }, (_, location) => fromMs + location * ms);
 
 describe('the rate', () => {
   it('says nothing before anything was done, in the first ten seconds, and of a single image', () => {

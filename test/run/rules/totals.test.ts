@@ -19,7 +19,7 @@ const recordOf = (outcome: Outcome, over: Partial<OutcomeRecord> = {}): OutcomeR
   outcome,
   startedAt: 0,
   durationMs: 100,
-  pushbacks: 3,
+  throttles: 3,
   ...over,
 });
 
@@ -45,8 +45,8 @@ describe('totals', () => {
     });
   });
   it('count calls and pushbacks call by call', () => {
-    const totals = addCall(addCall(noTotals, { pushback: true }), { pushback: false });
-    expect(totals).toEqual({ ...noTotals, calls: 2, pushbacks: 1 });
+    const totals = addCall(addCall(noTotals, { throttled: true }), { throttled: false });
+    expect(totals).toEqual({ ...noTotals, calls: 2, throttles: 1 });
   });
   it('add up: every image is counted once', () => {
     const outcome = fc.constantFrom<Outcome>(

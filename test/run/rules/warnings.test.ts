@@ -4,7 +4,7 @@ import type { Warning } from '../../../src/run/model/types.ts';
 import { judgeWarnings, type WarningFacts, warningChanges } from '../../../src/run/rules/warnings.ts';
 
 const limits = { imagesPerMinute: 10, failurePercent: 10, throttlePercent: 20, growthMinutes: 5 };
-const outcomes = (failed: number, of: number) => Array.from({ length: of }, (_, place) => place < failed);
+const outcomes = (failed: number, of: number) => Array.from({ length: of }, (_, location) => location < failed);
 const factsOf = (over: Partial<WarningFacts> = {}): WarningFacts => ({
   imagesPerMinute: 30,
   minutesRunning: 10,
@@ -29,17 +29,17 @@ describe('a warning', () => {
     ['nothing slow at a pace of just the limit', { imagesPerMinute: 9.7, pacePerMinute: 10 }, []],
     [
       'slow when pushback, not a person, lowered the pace',
-      { imagesPerMinute: 5, pacePerMinute: 6, paceWish: { kind: 'auto' } },
+      { imagesPerMinute: 5, pacePerMinute: 6, paceSetting: { kind: 'auto' } },
       ['slow'],
     ],
     [
       'nothing slow at a number of a person below the limit',
-      { imagesPerMinute: 5, pacePerMinute: 4, paceWish: { kind: 'fixed', perMinute: 6 } },
+      { imagesPerMinute: 5, pacePerMinute: 4, paceSetting: { kind: 'fixed', perMinute: 6 } },
       [],
     ],
     [
       'slow far under a number of a person',
-      { imagesPerMinute: 5, pacePerMinute: 4, paceWish: { kind: 'fixed', perMinute: 60 } },
+      { imagesPerMinute: 5, pacePerMinute: 4, paceSetting: { kind: 'fixed', perMinute: 60 } },
       ['slow'],
     ],
     ['nothing of failures at 10 %', { recentFailures: outcomes(2, 20) }, []],

@@ -65,9 +65,9 @@ describe('progress', () => {
           expect(nextMissing(progress, index)).toBe(missing);
         }
         const ends = [progress.lowWater - 1, ...progress.beyond.flat()];
-        progress.beyond.forEach(([from, to], place) => {
+        progress.beyond.forEach(([from, to], location) => {
           expect(from).toBeLessThanOrEqual(to);
-          expect(from).toBeGreaterThan((ends[place * 2] ?? 0) + 1);
+          expect(from).toBeGreaterThan((ends[location * 2] ?? 0) + 1);
         });
       }),
       { numRuns: 300 },
@@ -110,10 +110,10 @@ const checkpointOf = (over: Partial<Checkpoint> = {}): Checkpoint => ({
   version: 1,
   at: 1_700_000_000_000,
   progress: marked(0, 1, 2, 5, 6, 9),
-  retries: [{ index: 3, pushbacks: 2, broken: 0 }],
+  retries: [{ index: 3, throttles: 2, broken: 0 }],
   totals: { ...noTotals, processed: 5, failed: 1, failedByType: { OCR_ERROR: 1 } },
   breaker: { ...closedBreaker, recent: [true, false] },
-  pacer: savePacer(createPacer({ wish: { kind: 'auto' }, ceilingPerMinute: 100, maxInFlight: 10 }, 0), 5),
+  pacer: savePacer(createPacer({ setting: { kind: 'auto' }, ceilingPerMinute: 100, maxInFlight: 10 }, 0), 5),
   growth: startGrowth(0, 12),
   topFailures: [{ failureType: 'OCR_ERROR', message: 'no "sheet"\u2028 found', count: 1 }],
   firstFailures: ['OCR_ERROR'],
@@ -133,7 +133,7 @@ describe('a checkpoint', () => {
     const failureType = fc.constantFrom('OCR_ERROR' as const, 'TIMEOUT_ERROR' as const, 'UNREADABLE_REPLY' as const);
     const arbitrary = fc.record({
       progress: fc.array(fc.integer({ min: 0, max: 500 })).map((indexes) => marked(...indexes)),
-      retries: fc.array(fc.record({ index: fc.nat(), pushbacks: fc.nat(), broken: fc.nat() })),
+      retries: fc.array(fc.record({ index: fc.nat(), throttles: fc.nat(), broken: fc.nat() })),
       topFailures: fc.array(fc.record({ failureType, message: fc.string({ unit: 'binary' }), count: fc.nat() }), {
         maxLength: 20,
       }),
@@ -156,10 +156,10 @@ describe('a checkpoint', () => {
   });
 
   it('stays far below the 400 KB of an item with 5,000 images away and 20 long causes', () => {
-    const progress = marked(...Array.from({ length: 5_000 }, (_, place) => 2_000_000 + 2 * place));
+    const progress = marked(...Array.from({ length: 5_000 }, (_, location) => 2_000_000 + 2 * location));
     const retries = Array.from({ length: 1_000 }, (_, index) => ({
       index: 2_000_001 + 2 * index,
-      pushbacks: 7,
+      throttles: 7,
       broken: 2,
     }));
     const topFailures = Array.from({ length: 20 }, () => ({

@@ -50,7 +50,7 @@ const outcome = (index: number): OutcomeRecord => ({
   outcome: { kind: 'processed', entriesStored: 3 },
   startedAt: 1,
   durationMs: 2,
-  pushbacks: 0,
+  throttles: 0,
 });
 
 async function onRecord(): Promise<number[]> {
@@ -69,7 +69,7 @@ test('an outcome that came while an earlier write only seemed to fail is on reco
       expect(own).toBe(true);
       counted.push(...records.map(({ index }) => index));
     },
-    onTrouble: () => {},
+    onError: () => {},
     abandoned: new AbortController().signal,
   });
   losing = 1;
@@ -92,7 +92,7 @@ test('what another driver put under the same number is told from one’s own, an
     append: (chunk) => store.append('r-0001', { ...chunk, writer: 'me' }),
     position: { journalSeq: 0, startedThrough: 5 },
     onRecord: (records, own) => void (own ? mine : others).push(...records.map(({ index }) => index)),
-    onTrouble: () => {},
+    onError: () => {},
     abandoned: new AbortController().signal,
   });
   writer.add(outcome(0));

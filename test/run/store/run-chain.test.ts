@@ -17,7 +17,7 @@ function run(
     plan: { ...runPlan({ runId, selection }), paceBecause: [], forecastRestsOn: [] },
     maxInFlight: 1,
     ceilingPerMinute: 60,
-    paceWish: { kind: 'auto' },
+    paceSetting: { kind: 'auto' },
     fence: 1,
     ...(startedAt > 0 ? { startedAt } : {}),
   };

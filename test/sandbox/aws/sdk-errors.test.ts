@@ -282,7 +282,7 @@ describe('what asks for less', () => {
       expect(error).toBeInstanceOf(lambda.TooManyRequestsException);
       expect(error).toMatchObject({ Reason, retryAfterSeconds: '1', $metadata: { httpStatusCode: 429 } });
       const asked = { service: 'lambda', action: 'lambda:InvokeFunction', resource: FUNCTION };
-      expect(readInvokeError(error, asked)).toMatchObject({ kind: 'pushback', source });
+      expect(readInvokeError(error, asked)).toMatchObject({ kind: 'throttled', source });
     },
   );
 });

@@ -58,7 +58,7 @@ describe('a date of Slack’s', () => {
 });
 
 describe('what can be typed', () => {
-  const commands = [{ command: '/rescan', description: 'Rescans', usageHint: 'help | backup | stop | …' }];
+  const commands = [{ command: '/rescan', description: 'ChecklistParts', usageHint: 'help | backup | stop | …' }];
   const help = {
     text: [
       '• `/rescan backup [note] | backup native`: copies the table · operators',
@@ -70,7 +70,7 @@ describe('what can be typed', () => {
 
   test('is what the manifest’s hint names, and what the app has shown, with what it does', () => {
     expect(knownLines(commands, [help])).toEqual([
-      { line: '/rescan', help: 'Rescans' },
+      { line: '/rescan', help: 'ChecklistParts' },
       { line: '/rescan help', help: '' },
       { line: '/rescan backup', help: 'copies the table' },
       { line: '/rescan stop', help: '' },

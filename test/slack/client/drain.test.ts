@@ -45,7 +45,7 @@ test('work that failed is over as well, and whoever asked for it hears', async (
   const clock = createFakeClock(0);
   const { track, drain } = createDrain(clock, () => {});
   const failing = clock.sleep(100).then(() => Promise.reject(new Error('no')));
-  const hears = expect(track(failing)).rejects.toThrow('no');
+  const listensTo = expect(track(failing)).rejects.toThrow('no');
   let isDelivered = false;
   const ended = drain(
     async () => {},
@@ -54,7 +54,7 @@ test('work that failed is over as well, and whoever asked for it hears', async (
     },
   );
   await clock.advance(100);
-  await Promise.all([hears, ended]);
+  await Promise.all([listensTo, ended]);
   expect(isDelivered).toBe(true);
 });
 

@@ -174,9 +174,9 @@ describe('files for Slack', () => {
         files: {
           ...client.files,
           getUploadURLExternal: async (file: { filename: string; length: number }) => {
-            const place = await client.files.getUploadURLExternal(file);
+            const location = await client.files.getUploadURLExternal(file);
             asked += 1;
-            return asked <= 2 ? { ...place, upload_url: `${wire.url}/upload` } : place;
+            return asked <= 2 ? { ...location, upload_url: `${wire.url}/upload` } : location;
           },
           completeUploadExternal: client.files.completeUploadExternal,
         },

@@ -5,7 +5,7 @@ import { readRetry } from '../../../src/slack/commands/result-commands.ts';
 const chosen = (rest: string) => {
   const read = readRetry(rest);
   if (!read.ok) throw new Error(read.line);
-  return read.value.wish.kind === 'failed' ? read.value.wish.choice : undefined;
+  return read.value.setting.kind === 'failed' ? read.value.setting.choice : undefined;
 };
 const refused = (rest: string) => {
   const read = readRetry(rest);
@@ -41,9 +41,9 @@ describe('/rescan retry', () => {
 
 describe('a retry button', () => {
   test('holds which images, by nothing that a restart could lose; what it does not know it does not do', () => {
-    expect(readRetryValue('cause:1a2b3c4d5e')?.wish).toEqual({ kind: 'failed', choice: { causeId: '1a2b3c4d5e' } });
-    expect(readRetryValue('all')?.wish).toEqual({ kind: 'failed', choice: {} });
-    expect(readRetryValue('unaccounted')?.wish).toEqual({ kind: 'unaccounted' });
+    expect(readRetryValue('cause:1a2b3c4d5e')?.setting).toEqual({ kind: 'failed', choice: { causeId: '1a2b3c4d5e' } });
+    expect(readRetryValue('all')?.setting).toEqual({ kind: 'failed', choice: {} });
+    expect(readRetryValue('unaccounted')?.setting).toEqual({ kind: 'unaccounted' });
     for (const value of ['', 'cause:', 'cause:1A2B3C4D5E', 'cause:1a2b3c4d5e\n', 'r-0001'])
       expect(readRetryValue(value)).toBeUndefined();
   });

@@ -4,14 +4,14 @@ import type { AutopilotControl } from '../../../src/checklist/contracts/autopilo
 import type { TableControl, TableJob } from '../../../src/checklist/contracts/table-control.ts';
 import { stopCommand } from '../../../src/slack/commands/control.ts';
 import type { Message } from '../../../src/slack/messages/kit/message.ts';
-import { createRunDeeds, type RunDeeds } from '../../../src/slack/requests/run-requests.ts';
+import { createRunRequests, type RunRequests } from '../../../src/slack/requests/run-requests.ts';
 import { createScriptedRunControl, runSnapshot } from '../../support/scripted-run-control.ts';
 
 const restore: TableJob = {
   id: 'a-1',
   work: { kind: 'restore', backupId: 'b-1', mode: 'replace' },
   by: 'U1',
-  place: { channel: 'C1' },
+  location: { channel: 'C1' },
   startedAt: 1,
 };
 const approved: Approval = {
@@ -28,17 +28,17 @@ const approved: Approval = {
 const noJob: TableControl['stop'] = async () => ({ ok: false, refusal: { reason: 'no-job' } });
 const noPilot: AutopilotControl['stop'] = async () => ({ ok: false, refusal: { reason: 'not-active' } });
 
-function deedsOver(run: Parameters<typeof createScriptedRunControl>[0]): RunDeeds {
+function deedsOver(run: Parameters<typeof createScriptedRunControl>[0]): RunRequests {
   const runs = createScriptedRunControl(run);
-  return createRunDeeds({
+  return createRunRequests({
     runs,
-    board: { show: () => {} },
+    liveMessage: { show: () => {} },
     links: { of: async () => undefined, ofRefusal: async () => undefined },
   });
 }
 
 async function stop(
-  deeds: Pick<RunDeeds, 'stop'>,
+  deeds: Pick<RunRequests, 'stop'>,
   others: { job?: TableControl['stop']; withdraw?: TableControl['withdrawApproved']; pilot?: AutopilotControl['stop'] },
 ): Promise<Message | undefined> {
   const command = stopCommand(
@@ -53,7 +53,7 @@ async function stop(
 
 test('stops the restore that runs after a trip, though the tripped run is still open', async () => {
   const stopped: string[] = [];
-  const deeds: Pick<RunDeeds, 'stop'> = {
+  const deeds: Pick<RunRequests, 'stop'> = {
     // The right to the pipeline is the restore's: the run stays as it is.
     stop: async () => ({ done: true, message: { text: 'r-0142 stopped itself', blocks: [] } }),
   };
@@ -83,7 +83,7 @@ test('stops the run of this copy while the record of jobs cannot be read', async
 });
 
 test('says what went wrong where nothing could be stopped, and never that nothing runs', async () => {
-  const fault = { reason: 'control-table', message: 'The control table is away.', mend: 'Look.' } as const;
+  const fault = { reason: 'control-table', message: 'The control table is away.', fix: 'Look.' } as const;
   const said = await stop(deedsOver({}), { job: async () => ({ ok: false, refusal: { reason: 'fault', fault } }) });
   expect(said?.text).toContain('The control table is away');
 });

@@ -1,7 +1,7 @@
 import { WebAPIPlatformError, WebAPIRateLimitedError } from '@slack/web-api';
 import { describe, expect, test } from 'vitest';
 import type { RunSnapshot } from '../../../src/run/model/types.ts';
-import { createBoard } from '../../../src/slack/delivery/live-message.ts';
+import { createLiveMessage } from '../../../src/slack/delivery/live-message.ts';
 import { say } from '../../../src/slack/messages/kit/message.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
 import { runSnapshot } from '../../support/scripted-run-control.ts';
@@ -10,22 +10,22 @@ function boardAt(edit: (text: string) => Promise<void> = async () => {}) {
   const clock = createFakeClock();
   const start = clock.now();
   const edits: string[] = [];
-  const board = createBoard<RunSnapshot>({
+  const liveMessage = createLiveMessage<RunSnapshot>({
     clock,
     everyMs: 3_000,
-    placeOf: async () => ({ channel: 'C0TIMESHEET', ts: '1.000001' }),
+    locationOf: async () => ({ channel: 'C0TIMESHEET', ts: '1.000001' }),
     render: (run) => say(`${run.runId} ${run.inFlight}`),
     async edit(_place, { text }) {
       edits.push(`${clock.now() - start} ${text}`);
       await edit(text);
     },
-    onTrouble: () => {},
+    onError: () => {},
   });
   return {
     clock,
     edits,
-    board,
-    show: (inFlight: number, runId = 'r-1') => board.show(runSnapshot({ inFlight, runId })),
+    liveMessage,
+    show: (inFlight: number, runId = 'r-1') => liveMessage.show(runSnapshot({ inFlight, runId })),
   };
 }
 
@@ -70,7 +70,7 @@ describe('the message of a run', () => {
 
   test('is tried until it is shown while Slack is down, without anything to push it', async () => {
     let isDown = true;
-    const { clock, edits, board, show } = boardAt(async () => {
+    const { clock, edits, liveMessage, show } = boardAt(async () => {
       if (isDown) throw new TypeError('fetch failed');
     });
     show(7);
@@ -78,7 +78,7 @@ describe('the message of a run', () => {
     isDown = false;
     await clock.advance(31_000);
     expect(edits.at(-1)).toMatch(/r-1 7$/);
-    await board.shown();
+    await liveMessage.shown();
   });
 
   test('is given up when it is gone, and another run’s is still edited', async () => {

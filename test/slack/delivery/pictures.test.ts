@@ -35,7 +35,7 @@ async function posting(rejectBlocks: string[]) {
   const post = postWithPictures({
     chat: createChat(client),
     files: createFileUpload(client, slack.tokens.bot, { sleep: async () => {} }),
-    onTrouble: (error) => troubles.push(error),
+    onError: (error) => troubles.push(error),
   });
   const state = async () => stateSchema.parse(await (await fetch(`${slack.url}/sandbox/state`)).json());
   return { post, state, troubles };

@@ -2,10 +2,10 @@ import type { ModalView } from '@slack/types';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { entryId } from '../../../src/backup/model/item-key.ts';
-import { MOST_PUT_BACK, type TableAct } from '../../../src/checklist/contracts/table-control.ts';
+import { MOST_PUT_BACK, type TableAction } from '../../../src/checklist/contracts/table-control.ts';
 import { PIPELINE_KEYS } from '../../../src/pipeline/table/table-records.ts';
 import type { WireItem } from '../../../src/pipeline/table/wire-value.ts';
-import { createPutBackForm } from '../../../src/slack/forms/restore-rows-form.ts';
+import { createRestoreRowsForm } from '../../../src/slack/forms/restore-rows-form.ts';
 import { putBackSubmission } from '../../../src/slack/forms/restore-rows-view.ts';
 import { say } from '../../../src/slack/messages/kit/message.ts';
 import { approvalMessage } from '../../../src/slack/messages/table/approval-message.ts';
@@ -25,9 +25,9 @@ const asker = { person: 'U0OPERATOR', channel: 'C1', triggerId: 't', tell: async
 /** The form over a diff in which these entries are gone; what it shows and what it asks approval of. */
 function form(gone: WireItem[]) {
   const views: ModalView[] = [];
-  const asked: { act: TableAct; reason: string | undefined }[] = [];
+  const asked: { act: TableAction; reason: string | undefined }[] = [];
   let disposed = 0;
-  const putBack = createPutBackForm({
+  const putBack = createRestoreRowsForm({
     results: {
       diff: async () => ({
         ok: true,
@@ -62,7 +62,7 @@ const selectSchema = z.looseObject({
 });
 const optionsOf = (view: ModalView | undefined) =>
   view?.blocks.flatMap((block) => selectSchema.safeParse(block).data?.element.options ?? []) ?? [];
-const entriesAsked = ({ act }: { act: TableAct }) => (act.kind === 'restore' ? act.entries : undefined);
+const entriesAsked = ({ act }: { act: TableAction }) => (act.kind === 'restore' ? act.entries : undefined);
 
 describe('the form that puts removed entries back', () => {
   test('offers those made by hand before others, as many as Slack takes, and says how many there are', async () => {

@@ -29,7 +29,7 @@ function opening() {
     },
     clock,
     everyMs: EVERY_MS,
-    onTrouble: () => {},
+    onError: () => {},
   });
   return { clock, world, published, home, texts: () => published.map(({ text }) => text) };
 }

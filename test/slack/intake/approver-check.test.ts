@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createStanding } from '../../../src/slack/intake/approver-check.ts';
+import { createApproverCheck } from '../../../src/slack/intake/approver-check.ts';
 import { createPermissions } from '../../../src/slack/intake/permissions.ts';
 
 const member = { id: 'U2', team_id: 'T1' };
@@ -12,14 +12,14 @@ function standing(options: { user?: unknown; groups?: readonly (readonly string[
     membersOf: async () => answers.shift() ?? [],
     clock: { now: () => 0 },
   });
-  return createStanding({
+  return createApproverCheck({
     permissions,
     async readUser() {
       if (options.user instanceof Error) throw options.user;
       return options.user ?? member;
     },
     teamId: async () => 'T1',
-    onTrouble: () => {},
+    onError: () => {},
   });
 }
 
@@ -53,7 +53,7 @@ test('who cannot be looked up may decide nothing', async () => {
 });
 
 test('who was taken out of the approvers’ group a moment ago may not approve any more', async () => {
-  const standingOf = standing({ approvers: ['S1'], groups: [['U2'], [], []] });
-  expect(await standingOf('U2')).toBe('approver');
-  expect(await standingOf('U2')).toBe('neither');
+  const checkApprover = standing({ approvers: ['S1'], groups: [['U2'], [], []] });
+  expect(await checkApprover('U2')).toBe('approver');
+  expect(await checkApprover('U2')).toBe('neither');
 });

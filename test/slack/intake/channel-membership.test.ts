@@ -1,6 +1,6 @@
 import { WebAPIPlatformError } from '@slack/web-api';
 import { describe, expect, test } from 'vitest';
-import { createPresenceCheck, silentChannels } from '../../../src/slack/intake/channel-membership.ts';
+import { createMembershipCheck, silentChannels } from '../../../src/slack/intake/channel-membership.ts';
 import { botInSlack } from '../../support/bot-in-slack.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
 
@@ -15,13 +15,13 @@ describe('whether the bot can speak in a channel', () => {
     [new WebAPIPlatformError({ ok: false, error: 'missing_scope' }), 'unknown'],
     [new Error('no network'), 'unknown'],
   ])('of %j is %s', async (answer, presence) => {
-    const check = createPresenceCheck({
+    const check = createMembershipCheck({
       readChannel: async () => {
         if (answer instanceof Error) throw answer;
         return answer;
       },
       clock: createFakeClock(),
-      onTrouble: () => {},
+      onError: () => {},
     });
     expect(await check.in('C1')).toBe(presence);
   });
@@ -30,13 +30,13 @@ describe('whether the bot can speak in a channel', () => {
     const clock = createFakeClock();
     let isMember = false;
     let asked = 0;
-    const check = createPresenceCheck({
+    const check = createMembershipCheck({
       async readChannel() {
         asked++;
         return { is_member: isMember };
       },
       clock,
-      onTrouble: () => {},
+      onError: () => {},
     });
     expect([await check.in('C1'), await check.in('C1')]).toEqual(['not-member', 'not-member']);
     isMember = true;
@@ -81,13 +81,13 @@ describe('a channel to which the bot was not invited', () => {
   test.each([
     ['not_in_channel', 'Invite it with'],
     ['restricted_action_read_only_channel', 'whoever runs the workspace can allow it'],
-  ])('that is lost in mid-command is said to be what it is, and not a defect: %s', async (error, mend) => {
+  ])('that is lost in mid-command is said to be what it is, and not a defect: %s', async (error, fix) => {
     const bot = await botInSlack();
     await bot.world({ errors: { 'chat.postMessage': error } });
     await bot.command('operator', '/rescan start');
     const said = await bot.ephemeral(/Slack did not let the bot speak there/);
     expect(said.text).toContain(`(\`${error}\`). It is not certain that it was done`);
-    expect(JSON.stringify(said)).toContain(mend);
+    expect(JSON.stringify(said)).toContain(fix);
   });
 });
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Command } from '../../../src/slack/commands/command.ts';
 import type { Presence } from '../../../src/slack/intake/channel-membership.ts';
-import { createSeen } from '../../../src/slack/intake/deduplicate.ts';
+import { createDeduplicator } from '../../../src/slack/intake/deduplicate.ts';
 import { createIntake } from '../../../src/slack/intake/dispatch.ts';
 import { createPermissions } from '../../../src/slack/intake/permissions.ts';
 import { type Message, say } from '../../../src/slack/messages/kit/message.ts';
@@ -66,7 +66,7 @@ function intakeWith(
     }),
     presence: { in: async () => options.presence ?? 'member' },
     channels: ['C1'],
-    seen: createSeen(clock),
+    seen: createDeduplicator(clock),
     clock,
     onDefect: () => 'abcd1234',
   });

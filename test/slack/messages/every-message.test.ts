@@ -14,7 +14,7 @@ const SHOWN = /^(?:Message|ModalView|HomeView|Alert \| undefined|\{ (?:readonly 
 
 /** Every function that src/slack exports and that makes a message or a view. */
 function renderersInSource(): string[] {
-  return globSync('src/slack/{messages,views}/*.ts').flatMap((file) =>
+  return globSync('src/slack/{messages,forms,home}/**/*.ts').flatMap((file) =>
     readFileSync(file, 'utf8')
       .split(/^(?=export )/m)
       .flatMap((part) => {

@@ -34,7 +34,7 @@ function messagesWith(text: string): Message[] {
     startedBy: text,
     state: { kind: 'stopped', by: { kind: 'stop-file', path: text } },
   });
-  const fault = { reason: 'network', message: text, mend: text } as const;
+  const fault = { reason: 'network', message: text, fix: text } as const;
   const faulty = runSnapshot({ state: { kind: 'paused', because: { kind: 'fault', fault } } });
   const tripped = runSnapshot({
     ...run,

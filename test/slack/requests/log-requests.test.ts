@@ -13,7 +13,7 @@ import { readFollow, readLogsAsked } from '../../../src/slack/commands/log-comma
 import { LIMITS, withinLimits } from '../../../src/slack/messages/kit/limits.ts';
 import type { Message } from '../../../src/slack/messages/kit/message.ts';
 import type { LogsAsked } from '../../../src/slack/messages/results/log-message.ts';
-import { createLogDeeds } from '../../../src/slack/requests/log-requests.ts';
+import { createLogRequests } from '../../../src/slack/requests/log-requests.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
 
 const A = '11111111-aaaa-4aaa-8aaa-111111111111';
@@ -40,7 +40,7 @@ async function show(
 ) {
   const posts: Message[] = [];
   const files: { name: string; text: string; threadTs?: string }[] = [];
-  const deeds = createLogDeeds({
+  const deeds = createLogRequests({
     async *findLines(window) {
       const error = trouble.find?.(window);
       if (error !== undefined) throw error;
@@ -158,7 +158,7 @@ describe('the log', () => {
     [new LogGroupMissingError('/aws/lambda/ocr', new Error('gone')), /There is no log group `\/aws\/lambda\/ocr`/],
     [
       new FaultError(
-        { reason: 'access-denied', message: 'not authorized', mend: 'The bot needs logs:FilterLogEvents.' },
+        { reason: 'access-denied', message: 'not authorized', fix: 'The bot needs logs:FilterLogEvents.' },
         undefined,
       ),
       /logs:FilterLogEvents/,

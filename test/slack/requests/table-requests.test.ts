@@ -8,7 +8,7 @@ import { commandTable } from '../../../src/slack/commands/table.ts';
 import { changePlanView } from '../../../src/slack/forms/change-plan-view.ts';
 import { createDeployForms } from '../../../src/slack/forms/deploy-forms.ts';
 import { deployView, rollbackView } from '../../../src/slack/forms/deploy-view.ts';
-import { createPutBackForm } from '../../../src/slack/forms/restore-rows-form.ts';
+import { createRestoreRowsForm } from '../../../src/slack/forms/restore-rows-form.ts';
 import { putBackView } from '../../../src/slack/forms/restore-rows-view.ts';
 import { viewTable } from '../../../src/slack/forms/table.ts';
 import { createTableForms } from '../../../src/slack/forms/table-forms.ts';
@@ -18,9 +18,9 @@ import { autopilotMessage, autopilotPlanMessage } from '../../../src/slack/messa
 import { checklistMessage } from '../../../src/slack/messages/checklist/checklist-message.ts';
 import { loggingMessage } from '../../../src/slack/messages/checklist/logging-message.ts';
 import { helpMessage, unknownWordMessage } from '../../../src/slack/messages/help/help.ts';
-import { nearestWords } from '../../../src/slack/messages/help/nearest.ts';
+import { nearestText } from '../../../src/slack/messages/help/nearest.ts';
 import { ACTION } from '../../../src/slack/messages/kit/buttons.ts';
-import { deployedMessage } from '../../../src/slack/messages/refusals/deploy-words.ts';
+import { deployedMessage } from '../../../src/slack/messages/refusals/deploy-refusals.ts';
 import { diffMessage } from '../../../src/slack/messages/results/diff-message.ts';
 import { failuresMessage } from '../../../src/slack/messages/results/failures-message.ts';
 import { followMessage } from '../../../src/slack/messages/results/log-message.ts';
@@ -30,10 +30,10 @@ import { runMessage } from '../../../src/slack/messages/run/run-message.ts';
 import { approvalMessage } from '../../../src/slack/messages/table/approval-message.ts';
 import { jobMessage, pruneMessage } from '../../../src/slack/messages/table/table-messages.ts';
 import { beginSteps } from '../../../src/slack/requests/begin-steps.ts';
-import { createLogDeeds, logRefusal } from '../../../src/slack/requests/log-requests.ts';
+import { createLogRequests, logRefusal } from '../../../src/slack/requests/log-requests.ts';
 import { createResultFiles } from '../../../src/slack/requests/result-files.ts';
-import { createResultDeeds } from '../../../src/slack/requests/result-requests.ts';
-import { createRunDeeds } from '../../../src/slack/requests/run-requests.ts';
+import { createResultRequests } from '../../../src/slack/requests/result-requests.ts';
+import { createRunRequests } from '../../../src/slack/requests/run-requests.ts';
 import { createLogFollowing } from '../../../src/slack/threads/log-follow.ts';
 import { autopilotRecord, checklistView, plannedDeploy } from '../../support/checklist-builders.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
@@ -48,9 +48,9 @@ function tables() {
   const clock = createFakeClock();
   const links = { of: async () => undefined, ofRefusal: async () => undefined };
   const chat = { post: async () => '1.000001', edit: async () => {} };
-  const board = { show: () => {} };
+  const liveMessage = { show: () => {} };
   const permissions = createPermissions({ operators: [], approvers: [], membersOf: async () => [], clock });
-  const deeds = createRunDeeds({ runs, board, links });
+  const deeds = createRunRequests({ runs, liveMessage, links });
   const rescans = idleRescans(runs);
   const { checklist, starts, steps, autopilot, audit } = rescans;
   const planning = { runs, starts, chat, links, clock };
@@ -67,7 +67,7 @@ function tables() {
   const { results, diagnoses, functionLog } = rescans;
   const files = { share: async () => 0 };
   const resultFiles = createResultFiles({ results, files });
-  const resultDeeds = createResultDeeds({
+  const resultRequests = createResultRequests({
     results,
     diagnoses,
     announce,
@@ -77,21 +77,21 @@ function tables() {
     pace: { kind: 'auto' },
     clock,
   });
-  const putBack = createPutBackForm({
+  const putBack = createRestoreRowsForm({
     results,
     openView: async () => 'V1',
     updateView: async () => {},
     askApproval: async () => undefined,
   });
   const { findLines, followLines, followStops: stops } = functionLog;
-  const logs = createLogDeeds({ findLines, results, chat, files, clock });
+  const logs = createLogRequests({ findLines, results, chat, files, clock });
   const following = createLogFollowing({
     followLines,
     stops,
     chat,
     clock,
     refusalOf: logRefusal,
-    onTrouble: () => {},
+    onError: () => {},
   });
   const table = idleTableControl();
   const forms = createTableForms({
@@ -109,13 +109,13 @@ function tables() {
       status,
       deeds,
       table: { tables: table, forms, clock },
-      checklist: { checklist, permissions, clock, autopilot, standingOf: async () => 'approver' },
+      checklist: { checklist, permissions, clock, autopilot, checkApprover: async () => 'approver' },
       steps: stepPorts,
       deploys: deployForms,
       autopilot: { autopilot, chat },
       audit: { audit, exportAudit: async () => undefined },
       results: {
-        deeds: resultDeeds,
+        deeds: resultRequests,
         files: resultFiles,
         exportAudit: async () => undefined,
         putBack,
@@ -136,23 +136,23 @@ function tables() {
         pace: { kind: 'auto' },
         stepPorts,
         deploys: deployForms,
-        results: resultDeeds,
+        results: resultRequests,
       }),
       deeds,
       status,
-      board,
+      liveMessage,
       chat,
       links,
       tables: table,
-      standingOf: async () => 'neither',
-      results: resultDeeds,
+      checkApprover: async () => 'neither',
+      results: resultRequests,
       resultFiles,
       putBack,
       forms,
       following,
       whoApproves: { policy: 'second-person', approvers: ['U0APPROVER'] },
       openView: async () => {},
-      onTrouble: () => {},
+      onError: () => {},
     }),
     views: viewTable(planning, forms, deployForms, putBack),
   };
@@ -218,7 +218,7 @@ describe('the tables', () => {
 
   test('hold every button that a message can have, and no other', () => {
     const person = { kind: 'person', by: 'U1' } as const;
-    const fault = { reason: 'network', message: 'm', mend: 'm' } as const;
+    const fault = { reason: 'network', message: 'm', fix: 'm' } as const;
     const states: RunState[] = [
       { kind: 'planned' },
       { kind: 'running' },
@@ -282,10 +282,10 @@ describe('the tables', () => {
   });
 
   test('a word that is none of them gets the nearest ones', () => {
-    expect(nearestWords('sttaus', words)).toEqual(['status', 'start']);
-    expect(nearestWords('res', words)).toEqual(['restore', 'resume']);
-    expect(nearestWords('PUASE', words)[0]).toBe('pause');
-    expect(nearestWords('bananas', words)).toEqual([]);
+    expect(nearestText('sttaus', words)).toEqual(['status', 'start']);
+    expect(nearestText('res', words)).toEqual(['restore', 'resume']);
+    expect(nearestText('PUASE', words)[0]).toBe('pause');
+    expect(nearestText('bananas', words)).toEqual([]);
     expect(unknownWordMessage('bananas', words).text).toBe(
       'There is no `/rescan bananas`: nothing was done.\n`/rescan help` lists what there is.',
     );

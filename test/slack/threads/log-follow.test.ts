@@ -51,7 +51,7 @@ function createCopy(): LogFollowing {
     },
     clock,
     refusalOf: () => say('The log cannot be read.'),
-    onTrouble: () => {},
+    onError: () => {},
   });
 }
 

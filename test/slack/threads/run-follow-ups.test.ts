@@ -4,9 +4,9 @@ import type { ResultAnswer } from '../../../src/checklist/contracts/result-contr
 import { systemClock } from '../../../src/lib/clock.ts';
 import type { RunReport } from '../../../src/results/report/run-report.ts';
 import type { RunSnapshot, RunState } from '../../../src/run/model/types.ts';
-import { createRunAftermath } from '../../../src/slack/threads/run-follow-ups.ts';
+import { createRunFollowUps } from '../../../src/slack/threads/run-follow-ups.ts';
 import { type ControlTable, openControlTable } from '../../../src/state/control-table.ts';
-import { createErrands } from '../../../src/state/follow-ups.ts';
+import { createFollowUps } from '../../../src/state/follow-ups.ts';
 import { createLease } from '../../../src/state/lease.ts';
 import { startDynalite } from '../../support/dynalite.ts';
 import { failuresFound } from '../../support/result-builders.ts';
@@ -53,7 +53,7 @@ function shared(state: RunState, changes: Partial<RunSnapshot> = {}) {
   };
   const copy = (holder: string) => {
     const troubles: string[] = [];
-    const aftermath = createRunAftermath({
+    const runFollowUps = createRunFollowUps({
       results: {
         report: () => given(report),
         failures: () =>
@@ -71,7 +71,7 @@ function shared(state: RunState, changes: Partial<RunSnapshot> = {}) {
           given({
             findings: [{ kind: 'healthy', weight: 0, remedies: [] }],
             unread: [],
-            place: { region: 'eu-west-1', functionName: 'ocr' },
+            location: { region: 'eu-west-1', functionName: 'ocr' },
             until: 0,
           }),
       },
@@ -81,18 +81,18 @@ function shared(state: RunState, changes: Partial<RunSnapshot> = {}) {
           return 1;
         },
       },
-      runs: { read: async () => world.run, place: async () => ({ channel: 'C1', ts: '1.1' }) },
+      runs: { read: async () => world.run, location: async () => ({ channel: 'C1', ts: '1.1' }) },
       post: async (_channel, message, thread) => tell(`${thread?.broadcast ? 'channel' : 'thread'}: ${message.text}`),
       afterwards: {
-        errands: createErrands({ table, name: `p${names}` }),
+        followUps: createFollowUps({ table, name: `p${names}` }),
         lease: createLease({ table, name: `p${names}`, holder, durationMs: 1_000, clock: systemClock }),
       },
       clock: systemClock,
       random: () => 0,
-      onTrouble: (error) => troubles.push(String(error)),
+      onError: (error) => troubles.push(String(error)),
     });
-    onTestFinished(() => aftermath.close());
-    return { aftermath, troubles };
+    onTestFinished(() => runFollowUps.close());
+    return { runFollowUps, troubles };
   };
   const event = () => {
     const { kind } = world.run.state;
@@ -107,9 +107,9 @@ const failedOne = { totals: { ...runSnapshot().totals, failed: 1 } };
 describe('what is told of a run by itself', () => {
   test('when it is through: the report, which the channel sees, then the failed images', async () => {
     const { told, copy, event } = shared({ kind: 'completed' }, failedOne);
-    const { aftermath } = copy('a');
-    aftermath.start();
-    await aftermath.hear(event());
+    const { runFollowUps } = copy('a');
+    runFollowUps.start();
+    await runFollowUps.onEvent(event());
     await until(() => told.length === 2);
     expect(told[0]).toMatch(/^channel: :warning: Report of Rescan r-0001/);
     expect(told[1]).toBe('csv');
@@ -117,19 +117,19 @@ describe('what is told of a run by itself', () => {
 
   test('no file where nothing failed', async () => {
     const { told, copy, event } = shared({ kind: 'completed' }, { totals: { ...runSnapshot().totals, failed: 0 } });
-    const { aftermath } = copy('a');
-    aftermath.start();
-    await aftermath.hear(event());
-    await aftermath.over();
+    const { runFollowUps } = copy('a');
+    runFollowUps.start();
+    await runFollowUps.onEvent(event());
+    await runFollowUps.over();
     expect(told).toHaveLength(1);
   });
 
   test('when it stopped itself: a diagnosis, a report, the failed images; in the thread alone', async () => {
     const trippedBy = { kind: 'consecutive-failures', failures: 10 } as const;
     const { told, copy, event } = shared({ kind: 'tripped', trippedBy }, failedOne);
-    const { aftermath } = copy('a');
-    aftermath.start();
-    await aftermath.hear(event());
+    const { runFollowUps } = copy('a');
+    runFollowUps.start();
+    await runFollowUps.onEvent(event());
     await until(() => told.length === 3);
     expect(told.map((what) => what.slice(0, 60))).toEqual([
       expect.stringMatching(/^thread: Diagnosis/),
@@ -144,19 +144,19 @@ describe('what is told of a run by itself', () => {
     const first = copy('a');
     world.beforeStep = (what) => {
       if (what !== 'csv') return;
-      first.aftermath.close();
+      first.runFollowUps.close();
       throw new Error('The process dies here');
     };
-    first.aftermath.start();
-    await first.aftermath.hear(event());
+    first.runFollowUps.start();
+    await first.runFollowUps.onEvent(event());
     await until(() => first.troubles.length > 0);
     world.beforeStep = () => {};
     const second = copy('b');
-    second.aftermath.start();
+    second.runFollowUps.start();
     // The end is told again, as the first process may have died before it was noted.
-    await second.aftermath.hear(event());
+    await second.runFollowUps.onEvent(event());
     await until(() => told.length === 2);
-    await second.aftermath.over();
+    await second.runFollowUps.over();
     expect(told[0]).toMatch(/Report/);
     expect(told[1]).toBe('csv');
   });
@@ -164,11 +164,11 @@ describe('what is told of a run by itself', () => {
   test('once, though two copies of the bot are up and both hear of it', async () => {
     const { told, copy, event } = shared({ kind: 'completed' }, failedOne);
     const [one, other] = [copy('a'), copy('b')];
-    one.aftermath.start();
-    other.aftermath.start();
-    await Promise.all([one.aftermath.hear(event()), other.aftermath.hear(event())]);
+    one.runFollowUps.start();
+    other.runFollowUps.start();
+    await Promise.all([one.runFollowUps.onEvent(event()), other.runFollowUps.onEvent(event())]);
     await until(() => told.length === 2);
-    await Promise.all([one.aftermath.over(), other.aftermath.over()]);
+    await Promise.all([one.runFollowUps.over(), other.runFollowUps.over()]);
     expect(told).toHaveLength(2);
   });
 
@@ -180,28 +180,28 @@ describe('what is told of a run by itself', () => {
       if (refusals === 1) throw new Error('Slack is down');
       if (refusals === 0) throw new WebAPIRateLimitedError(1);
     };
-    const { aftermath, troubles } = copy('a');
-    aftermath.start();
-    await aftermath.hear(event());
+    const { runFollowUps, troubles } = copy('a');
+    runFollowUps.start();
+    await runFollowUps.onEvent(event());
     await until(() => told.length === 2);
     expect(troubles).toHaveLength(2);
   });
 
   test('not at all where it goes on before that', async () => {
     const { world, told, copy, event } = shared({ kind: 'stopped', by: { kind: 'control-table' } }, failedOne);
-    const { aftermath } = copy('a');
+    const { runFollowUps } = copy('a');
     const stopped = event();
     world.run = runSnapshot({ ...world.run, state: { kind: 'running' } });
-    aftermath.start();
-    await aftermath.hear(stopped);
-    await aftermath.over();
+    runFollowUps.start();
+    await runFollowUps.onEvent(stopped);
+    await runFollowUps.over();
     expect(told).toEqual([]);
   });
 
   test('nothing of a pause, or of a plan that was abandoned', async () => {
     const { copy, world } = shared({ kind: 'completed' });
-    const { aftermath } = copy('a');
+    const { runFollowUps } = copy('a');
     for (const kind of ['paused', 'abandoned', 'interrupted'] as const)
-      expect(aftermath.hear({ kind, snapshot: world.run, leftInFlight: 0 })).toBeUndefined();
+      expect(runFollowUps.onEvent({ kind, snapshot: world.run, leftInFlight: 0 })).toBeUndefined();
   });
 });

@@ -36,20 +36,20 @@ export function judgeAttempt(
   reading: Reading,
   tries: Tries,
   line: LineFacts,
-  pushbackLimit: number,
+  throttleLimit: number,
   random: Random,
 ): AttemptVerdict {
   switch (reading.kind) {
     case 'outcome':
       return { kind: 'settle', outcome: reading.outcome };
-    case 'pushback': {
-      if (tries.pushbacks < pushbackLimit) return { kind: 'again', delayMs: backoffMs(tries.pushbacks, random) };
-      const message = `Pushed back ${tries.pushbacks} times, the last time by ${reading.source}: ${reading.message}`;
+    case 'throttled': {
+      if (tries.throttles < throttleLimit) return { kind: 'again', delayMs: backoffMs(tries.throttles, random) };
+      const message = `Pushed back ${tries.throttles} times, the last time by ${reading.source}: ${reading.message}`;
       return { kind: 'settle', outcome: { kind: 'failed', failureType: 'THROTTLING_ERROR', message } };
     }
     case 'broken': {
       const dead = line.silentInRow >= SILENT_LIMIT || (tries.broken > BROKEN_LIMIT && line.repliesSinceBroken === 0);
-      if (dead) return { kind: 'fault', fault: { reason: 'network', message: reading.message, mend: MEND_NETWORK } };
+      if (dead) return { kind: 'fault', fault: { reason: 'network', message: reading.message, fix: MEND_NETWORK } };
       if (tries.broken <= BROKEN_LIMIT) return { kind: 'again', delayMs: backoffMs(tries.broken, random) };
       const message = `The connection broke ${tries.broken} times before a reply: ${reading.message}`;
       return { kind: 'settle', outcome: { kind: 'failed', failureType: 'INVOCATION_ERROR', message } };

@@ -100,7 +100,7 @@ export async function readLiveRun(
       total: record.plan.total,
       startedBy: record.startedBy ?? record.plan.plannedBy,
       startedAt: record.startedAt ?? now,
-      paceWish: record.paceWish,
+      paceSetting: record.paceSetting,
       ceilingPerMinute: record.ceilingPerMinute,
       maxInFlight: record.maxInFlight,
       growthKind: record.entriesAtStart === 0 ? 'counted' : 'probed',

@@ -1,6 +1,6 @@
 import type { Clock, Random } from '../../../lib/clock.ts';
 import type { Fault, Invocation } from '../../../pipeline/invoke/invocation.ts';
-import type { ManifestEntry, PaceWish, Person, RunEvent, RunSnapshot, RunState, Trip } from '../../model/types.ts';
+import type { ManifestEntry, PaceSetting, Person, RunEvent, RunSnapshot, RunState, Trip } from '../../model/types.ts';
 import type { Checkpoint } from '../../store/checkpoint.ts';
 import type { LiveRun } from './live-run.ts';
 import type { OutcomeWriterPorts } from './outcome-writer.ts';
@@ -43,7 +43,7 @@ export interface EnginePorts {
 }
 
 export interface EngineRules {
-  readonly pushbackLimit: number;
+  readonly throttleLimit: number;
   readonly checkpointOutcomes: number;
   readonly checkpointMs: number;
   /** How long a shutdown waits for what is in flight, ms. */
@@ -54,7 +54,7 @@ export interface EngineRules {
 export interface Drive {
   /** Nothing new starts from this very call on; the first halt wins, but a stop may overtake a drain ("now"). */
   halt(halt: Halt): void;
-  setPace(wish: PaceWish, by: Person): void;
+  setPace(setting: PaceSetting, by: Person): void;
   snapshot(): RunSnapshot;
   /** Resolves when nothing of the run is left working in this process; never rejects. */
   readonly ended: Promise<DriveEnd>;

@@ -2,7 +2,7 @@ import type { Fault, Invocation, Outcome, Reading } from '../../../pipeline/invo
 import type { ManifestEntry, OutcomeRecord, RunState } from '../../model/types.ts';
 import { mayStart } from '../../rules/canary.ts';
 import { growthDue, judgeGrowth, noteEntries, noteFailedLook, noteProbe } from '../../rules/growth.ts';
-import { nextStartAt, noteOutcome, notePushback, noteStart, setWish } from '../../rules/pacer.ts';
+import { nextStartAt, noteOutcome, noteStart, noteThrottled, setPaceSetting } from '../../rules/pacer.ts';
 import { isDone } from '../../store/checkpoint.ts';
 import { judgeAttempt } from './attempt.ts';
 import type { Drive, DriveEnd, EnginePorts, EngineRules, Halt } from './engine-ports.ts';
@@ -103,7 +103,7 @@ export function drive(run: LiveRun, rules: EngineRules, ports: EnginePorts): Dri
       outcome,
       startedAt,
       durationMs: Math.round(clock.now() - startedAt),
-      pushbacks: tries?.pushbacks ?? 0,
+      throttles: tries?.throttles ?? 0,
       ...(requestId === undefined ? {} : { requestId }),
     });
   }
@@ -118,7 +118,7 @@ export function drive(run: LiveRun, rules: EngineRules, ports: EnginePorts): Dri
       count(records);
       wake();
     },
-    onTrouble(error, times) {
+    onError(error, times) {
       ports.warn('outcomes not written yet', error);
       if (times === TROUBLES_BORNE) stopDriving({ kind: 'fault', fault: ports.readFault(error) });
       wake();
@@ -197,21 +197,21 @@ export function drive(run: LiveRun, rules: EngineRules, ports: EnginePorts): Dri
   function read(job: Job, startedAt: number, reading: Reading, requestId: string | undefined): void {
     const now = clock.now();
     const { index, key } = job.entry;
-    const tries = run.tries.get(index) ?? { pushbacks: 0, broken: 0 };
-    if (reading.kind === 'outcome' || reading.kind === 'pushback') {
+    const tries = run.tries.get(index) ?? { throttles: 0, broken: 0 };
+    if (reading.kind === 'outcome' || reading.kind === 'throttled') {
       silentSince = undefined;
       silentInRow = 0;
       repliesSinceBroken++;
-      takeCall(run, reading.kind === 'pushback', now);
+      takeCall(run, reading.kind === 'throttled', now);
     }
     if (reading.kind === 'outcome') noteOutcome(run.pacer, now, now - startedAt);
     if (reading.kind === 'broken' || (reading.kind === 'fault' && reading.fault.reason === 'network')) {
       if (silentSince !== undefined && startedAt >= silentSince) silentInRow++;
       silentSince ??= now;
     }
-    if (reading.kind === 'pushback') {
-      notePushback(run.pacer, now);
-      tries.pushbacks++;
+    if (reading.kind === 'throttled') {
+      noteThrottled(run.pacer, now);
+      tries.throttles++;
       run.tries.set(index, tries);
     }
     if (reading.kind === 'broken') {
@@ -222,7 +222,7 @@ export function drive(run: LiveRun, rules: EngineRules, ports: EnginePorts): Dri
       ports.emit({ kind: 'connection-broken', snapshot: snapshot(), key, attempt: tries.broken, message });
     }
     const line = { silentInRow, repliesSinceBroken };
-    const verdict = judgeAttempt(reading, tries, line, rules.pushbackLimit, ports.random);
+    const verdict = judgeAttempt(reading, tries, line, rules.throttleLimit, ports.random);
     switch (verdict.kind) {
       case 'settle':
         return settle(job, startedAt, verdict.outcome, requestId);
@@ -289,7 +289,7 @@ export function drive(run: LiveRun, rules: EngineRules, ports: EnginePorts): Dri
         const fault: Fault = {
           reason: 'manifest',
           message: `The manifest of ${run.terms.runId} ended with ${missing} images short of its ${run.terms.total}.`,
-          mend: 'Look whether objects under CONTROL_BUCKET were removed; nothing was marked as done.',
+          fix: 'Look whether objects under CONTROL_BUCKET were removed; nothing was marked as done.',
         };
         stopDriving({ kind: 'fault', fault });
       } else await pause(TICK_MS);
@@ -370,13 +370,13 @@ export function drive(run: LiveRun, rules: EngineRules, ports: EnginePorts): Dri
 
   return {
     halt: stopDriving,
-    setPace(wish, by) {
-      const from = run.wish;
-      run.wish = wish;
-      setWish(run.pacer, wish, clock.now());
+    setPace(setting, by) {
+      const from = run.setting;
+      run.setting = setting;
+      setPaceSetting(run.pacer, setting, clock.now());
       changed = true;
       wake();
-      ports.emit({ kind: 'pace-changed', snapshot: snapshot(), by, from, to: wish });
+      ports.emit({ kind: 'pace-changed', snapshot: snapshot(), by, from, to: setting });
     },
     snapshot,
     ended: whole(),

@@ -2,7 +2,7 @@ import type { FailureType } from '../../../pipeline/invoke/invocation.ts';
 import type {
   Canary,
   OutcomeRecord,
-  PaceWish,
+  PaceSetting,
   Person,
   RunSnapshot,
   RunState,
@@ -41,7 +41,7 @@ export interface RunTerms {
   readonly total: number;
   readonly startedBy: Person;
   readonly startedAt: number;
-  readonly paceWish: PaceWish;
+  readonly paceSetting: PaceSetting;
   readonly ceilingPerMinute: number;
   readonly maxInFlight: number;
   readonly entriesAtStart?: number;
@@ -59,7 +59,7 @@ export interface RunRules {
 
 /** Tries of an image that has no outcome yet. */
 export interface Tries {
-  pushbacks: number;
+  throttles: number;
   broken: number;
 }
 
@@ -92,7 +92,7 @@ export interface LiveRun {
   /** Entries in the table when they were last counted, and how far the run was by then. */
   entries: number | undefined;
   entriesSeenAt: { readonly done: number; readonly activeMs: number } | undefined;
-  wish: PaceWish;
+  setting: PaceSetting;
   inFlight: number;
   /** Put back by pushback or a broken connection, not in flight. */
   waiting: number;
@@ -102,7 +102,7 @@ export interface LiveRun {
   runningSince: number;
   /** When it came to rest in this process; undefined while it is driven. */
   restedAt: number | undefined;
-  recentCalls: { at: number; pushback: boolean }[];
+  recentCalls: { at: number; throttled: boolean }[];
 }
 
 /** A run that begins, or goes on from a checkpoint. `fresh`: a person resumed it, so the breaker starts closed again. */
@@ -117,7 +117,7 @@ export function createLiveRun(
     terms,
     rules,
     pacer: createPacer(
-      { wish: terms.paceWish, ceilingPerMinute: terms.ceilingPerMinute, maxInFlight: terms.maxInFlight },
+      { setting: terms.paceSetting, ceilingPerMinute: terms.ceilingPerMinute, maxInFlight: terms.maxInFlight },
       now,
       saved?.pacer,
     ),
@@ -135,10 +135,10 @@ export function createLiveRun(
     canaryForgiven: from?.fresh ? from.checkpoint.totals.failed : 0,
     journalSeq: saved?.journalSeq ?? 0,
     startedThrough: saved?.startedThrough ?? -1,
-    tries: new Map(saved?.retries.map((retry) => [retry.index, { pushbacks: retry.pushbacks, broken: retry.broken }])),
+    tries: new Map(saved?.retries.map((retry) => [retry.index, { throttles: retry.throttles, broken: retry.broken }])),
     entries: saved?.entries ?? terms.entriesAtStart,
     entriesSeenAt: saved ? saved.entriesSeenAt : { done: 0, activeMs: 0 },
-    wish: terms.paceWish,
+    setting: terms.paceSetting,
     inFlight: 0,
     waiting: 0,
     draining: false,
@@ -209,9 +209,9 @@ const CALLS_REMEMBERED_MS = 120_000;
 const CALLS_REMEMBERED = 2_000;
 
 /** One call answered, with an outcome or with pushback: for the totals and the share of calls that were throttled. */
-export function takeCall(run: LiveRun, pushback: boolean, now: number): void {
-  run.totals = addCall(run.totals, { pushback });
-  run.recentCalls.push({ at: now, pushback });
+export function takeCall(run: LiveRun, throttled: boolean, now: number): void {
+  run.totals = addCall(run.totals, { throttled });
+  run.recentCalls.push({ at: now, throttled });
   if (run.recentCalls.length > CALLS_REMEMBERED) run.recentCalls.splice(0, CALLS_REMEMBERED / 2);
 }
 
@@ -224,9 +224,9 @@ export function reviewWarnings(run: LiveRun, now: number): { began: Warning[]; e
       ...(imagesPerMinute === undefined ? {} : { imagesPerMinute }),
       minutesRunning: (now - run.runningSince) / 60_000,
       pacePerMinute: pacePerMinute(run.pacer),
-      paceWish: run.wish,
+      paceSetting: run.setting,
       recentFailures: run.breaker.recent,
-      throttlePercent: calls.length === 0 ? 0 : (100 * calls.filter((call) => call.pushback).length) / calls.length,
+      throttlePercent: calls.length === 0 ? 0 : (100 * calls.filter((call) => call.throttled).length) / calls.length,
       calls: calls.length,
       minutesWithoutGrowth: judgeGrowth(run.growth, run.rules.growth, now).minutesWithoutGrowth,
     },
@@ -313,7 +313,7 @@ export function takeSnapshot(run: LiveRun, state: RunState, now: number): RunSna
     waiting: run.waiting,
     pacePerMinute: pace,
     ceilingPerMinute: terms.ceilingPerMinute,
-    paceWish: run.wish,
+    paceSetting: run.setting,
     ...(imagesPerMinute === undefined ? {} : { imagesPerMinute }),
     growth: {
       kind: terms.growthKind,

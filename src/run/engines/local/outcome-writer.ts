@@ -18,7 +18,7 @@ export interface OutcomeWriterPorts {
   /** Records that are now on record: own ones, or ones found that another writer put there. */
   readonly onRecord: (records: readonly OutcomeRecord[], own: boolean) => void;
   /** A write failed, for the n-th time in a row; it is tried again. */
-  readonly onTrouble: (error: unknown, times: number) => void;
+  readonly onError: (error: unknown, times: number) => void;
   /** Gives up what is not on record yet. */
   readonly abandoned: AbortSignal;
 }
@@ -53,7 +53,7 @@ export function createOutcomeWriter(ports: OutcomeWriterPorts): OutcomeWriter {
         ports.onRecord(written.ok ? written.records : written.found.records, written.ok);
       } catch (error) {
         troubles++;
-        ports.onTrouble(error, troubles);
+        ports.onError(error, troubles);
         await clock.sleep(Math.min(LONGEST_WAIT_MS, 250 * 2 ** troubles), abandoned);
       }
     }

@@ -56,13 +56,13 @@ export function watchStopSignals(
     const asked = haltAsked(record);
     if (asked) return drive.halt(asked);
     if (!record.pace) return;
-    const { id, wish, by } = record.pace;
+    const { id, setting, by } = record.pace;
     const taken = await ports.store.change(
       runId,
-      { set: { paceWish: wish }, remove: ['pace'] },
+      { set: { paceSetting: setting }, remove: ['pace'] },
       { equals: { fence, paceId: id } },
     );
-    if (taken.ok) drive.setPace(wish, by);
+    if (taken.ok) drive.setPace(setting, by);
   }
 
   void every(lookForFile, 'stop file not looked for');

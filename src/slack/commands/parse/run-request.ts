@@ -1,14 +1,14 @@
-import type { ImageSelection, PaceWish } from '../../../run/model/types.ts';
-import { parsePace } from '../../../run/plan/pace-words.ts';
+import type { ImageSelection, PaceSetting } from '../../../run/model/types.ts';
+import { parsePace } from '../../../run/plan/pace-setting.ts';
 import { code, escapeMrkdwn } from '../../messages/kit/escape.ts';
 import { count } from '../../messages/kit/format.ts';
-import { type Read, readOptions, splitWords } from './words.ts';
+import { type Read, readOptions, splitWords } from './options.ts';
 
 /** What a run is asked to be, by the words of `/rescan start` or the fields of its form. */
 export interface RunRequest {
   readonly selection: ImageSelection;
   /** Undefined: as the setting PACE says. */
-  readonly paceWish?: PaceWish;
+  readonly paceSetting?: PaceSetting;
   /** The table keeps what it holds: no flush is asked for. */
   readonly keep?: true;
 }
@@ -24,7 +24,7 @@ const MOST_SEED = 4_294_967_295;
 const MOST_PREFIX_BYTES = 1_024;
 
 /** Reads `keep prefix=a/b limit=50 sample=20 seed=7 pace=60`, or `batch=20 delay=30s` for the pace. */
-export function readStartWords(line: string): Read<RunRequest> {
+export function readStartText(line: string): Read<RunRequest> {
   const words = splitWords(line);
   if (!words.ok) return words;
   const isKeep = (word: string) => word.toLowerCase() === 'keep';
@@ -83,7 +83,7 @@ export function readRequest(
         ...(sample === undefined ? {} : { sample }),
         ...(seed === undefined ? {} : { seed }),
       },
-      ...(pace?.ok ? { paceWish: pace.wish } : {}),
+      ...(pace?.ok ? { paceSetting: pace.setting } : {}),
     },
   };
 }

@@ -9,12 +9,12 @@ import { count, counted, dollars, duration, percent, rate } from '../kit/format.
 import { compose, type Message, say } from '../kit/message.ts';
 import { startRefusalMessage } from '../refusals/start-refusals.ts';
 import { stepRefusalLines } from '../refusals/step-refusals.ts';
-import { verdictWords } from '../results/verdict-words.ts';
-import { doneOf, doneWords, faultLines, faultWords, runName } from '../run/run-words.ts';
+import { verdictText } from '../results/verdict-text.ts';
+import { doneOf, doneText, faultLines, faultText, runName } from '../run/run-text.ts';
 import { tableRefusalLines } from '../table/table-refusals.ts';
-import { jobName } from '../table/table-words.ts';
+import { jobName } from '../table/table-text.ts';
 import { planFigure } from './plan-figure.ts';
-import { foundWords, STEP_TITLES } from './step-words.ts';
+import { foundText, STEP_TITLES } from './step-text.ts';
 
 /** What the autopilot would do and what is to be expected, before anything happens. */
 export function autopilotPlanMessage({ id, forecast, by }: AutopilotRecord): Message {
@@ -58,8 +58,8 @@ export function autopilotMessage(record: AutopilotRecord, view: ChecklistView, n
   return compose({
     fact: stateFact(record, view),
     lines: [
-      ...(view.run?.state.kind === 'running' ? [`${runName(view.run.runId)}: ${doneWords(view.run)}`] : []),
-      ...view.troubles.map((fault) => `:warning: ${faultWords(fault)}: ${code(fault.message, 200)}`),
+      ...(view.run?.state.kind === 'running' ? [`${runName(view.run.runId)}: ${doneText(view.run)}`] : []),
+      ...view.troubles.map((fault) => `:warning: ${faultText(fault)}: ${code(fault.message, 200)}`),
     ],
     figures: [planFigure(view, now)],
     notes: [
@@ -95,7 +95,7 @@ export const autopilotCancelledMessage = (by: string): Message =>
 
 /** What keeps it from going on, to whoever started it and the channel. */
 export function needsPersonMessage(record: AutopilotRecord, hindrance: Hindrance): Message {
-  const { fact, lines } = hindranceWords(hindrance);
+  const { fact, lines } = hindranceText(hindrance);
   return compose({
     fact,
     lines: [
@@ -109,10 +109,10 @@ export function needsPersonMessage(record: AutopilotRecord, hindrance: Hindrance
   });
 }
 
-function hindranceWords(hindrance: Hindrance): { fact: string; lines: readonly string[] } {
+function hindranceText(hindrance: Hindrance): { fact: string; lines: readonly string[] } {
   switch (hindrance.kind) {
     case 'wanted':
-      return wantedWords(hindrance.wanted);
+      return wantedText(hindrance.wanted);
     case 'table-refused':
       return {
         fact: `The autopilot waits for a person: ${STEP_TITLES[hindrance.step]} was refused.`,
@@ -131,7 +131,7 @@ function hindranceWords(hindrance: Hindrance): { fact: string; lines: readonly s
   }
 }
 
-const MENDS: Readonly<Record<string, string>> = {
+const FIXES: Readonly<Record<string, string>> = {
   backup: '`/rescan backup` tries again and says more.',
   quotas: '`/rescan quotas` shows them all.',
   deploy: '`/rescan deploy` shows what stands in the way.',
@@ -149,12 +149,12 @@ const RESTS = {
   interrupted: 'broke off',
 } as const;
 
-function wantedWords(wanted: Wanted): { fact: string; lines: readonly string[] } {
+function wantedText(wanted: Wanted): { fact: string; lines: readonly string[] } {
   switch (wanted.kind) {
     case 'step-failed':
       return {
         fact: `The autopilot waits for a person: ${STEP_TITLES[wanted.step]} failed.`,
-        lines: [...(wanted.found ? [foundWords(wanted.found)] : []), MENDS[wanted.step] ?? ''],
+        lines: [...(wanted.found ? [foundText(wanted.found)] : []), FIXES[wanted.step] ?? ''],
       };
     case 'flush-not-approved': {
       const came: Readonly<Record<string, string>> = {
@@ -207,7 +207,7 @@ export function receiptMessage(
       ],
       ['Images', `${count(doneOf(run))} (${against(count(forecast.images))})`],
       ['Entries stored', count(totals.entriesStored)],
-      ['Validation', verdict === undefined ? 'not done: `/rescan validate`' : verdictWords(verdict)],
+      ['Validation', verdict === undefined ? 'not done: `/rescan validate`' : verdictText(verdict)],
     ],
     notes: [
       `Started by ${mention(record.by)}. \`/rescan history\` keeps it.`,
@@ -227,7 +227,7 @@ export function autopilotStoppedMessage({ withdrew, job, run, troubles }: Autopi
       : []),
     ...troubles.map(
       (fault) =>
-        `:warning: Not all of it could be stopped yet: ${faultWords(fault)}. It is tried again; until then deny its request if there is one, and look at \`/rescan status\`.`,
+        `:warning: Not all of it could be stopped yet: ${faultText(fault)}. It is tried again; until then deny its request if there is one, and look at \`/rescan status\`.`,
     ),
     'What is done stays done: `/rescan checklist` shows it, and `/rescan autopilot` would go on from there.',
   );
@@ -252,6 +252,6 @@ export function autopilotRefusalMessage(refusal: AutopilotRefusal): Message {
     case 'start':
       return startRefusalMessage(refusal.refusal);
     case 'fault':
-      return say(`Nothing was done: ${faultWords(refusal.fault)}.`, ...faultLines(refusal.fault));
+      return say(`Nothing was done: ${faultText(refusal.fault)}.`, ...faultLines(refusal.fault));
   }
 }

@@ -1,7 +1,7 @@
 import type { LateEnd } from '../../../checklist/function/deploys.ts';
 import { code } from '../kit/escape.ts';
 import { compose, type Message } from '../kit/message.ts';
-import { deployedMessage, rolledBackMessage } from '../refusals/deploy-words.ts';
+import { deployedMessage, rolledBackMessage } from '../refusals/deploy-refusals.ts';
 import { stepRefusalLines } from '../refusals/step-refusals.ts';
 
 /** A deploy or a rollback whose process died came to its end all the same, or did not. */

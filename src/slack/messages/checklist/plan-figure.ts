@@ -2,7 +2,7 @@ import type { PlanBlock, RichTextBlock, TaskCardBlock } from '@slack/types';
 import type { ChecklistView, StepView } from '../../../checklist/model/checklist-view.ts';
 import type { StepState } from '../../../checklist/model/step.ts';
 import { unescapeMrkdwn } from '../kit/escape.ts';
-import { STATE_WORDS, STEP_TITLES, stepLine } from './step-words.ts';
+import { STATE_WORDS, STEP_TITLES, stepLine } from './step-text.ts';
 
 const STATUS: Readonly<Record<StepState, TaskCardBlock['status']>> = {
   'to-do': 'pending',

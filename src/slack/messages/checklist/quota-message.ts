@@ -2,7 +2,7 @@ import type { QuotaLine, QuotaReport } from '../../../checklist/contracts/quota-
 import { code, sentence } from '../kit/escape.ts';
 import { count, duration, rate } from '../kit/format.ts';
 import { compose, type Message } from '../kit/message.ts';
-import { limitWords } from '../refusals/limit-words.ts';
+import { limitText } from '../refusals/limit-text.ts';
 
 const SIGNS: Readonly<Record<QuotaLine['verdict'], string>> = {
   ok: ':white_check_mark: ok',
@@ -17,10 +17,10 @@ export function quotaMessage(report: QuotaReport): Message {
   return compose({
     fact:
       blocking.length > 0
-        ? `Quotas block a rescan: ${blocking.map(({ limit }) => limitWords(limit)).join('; ')}.`
+        ? `Quotas block a rescan: ${blocking.map(({ limit }) => limitText(limit)).join('; ')}.`
         : `Quotas allow ${rate(pacePerMinute)} images a minute, ${count(maxInFlight)} at once. ${lines.some(isUnread) ? 'Nothing that could be read blocks.' : 'Nothing blocks.'}`,
     lines: [
-      ...lines.map((line) => `${SIGNS[line.verdict]} · ${lineWords(line, report)}`),
+      ...lines.map((line) => `${SIGNS[line.verdict]} · ${lineText(line, report)}`),
       ...report.notes.map((note) => `:grey_question: ${sentence(note, 300)}`),
       ...(lines.some(isRaisedThere)
         ? ['A quota is raised in AWS’s console: Service Quotas → the service → the name as it stands here.']
@@ -45,7 +45,7 @@ const SOURCES = {
   read: '',
 } as const;
 
-function lineWords(line: QuotaLine, { functionMemoryMb, functionTimeoutMs }: QuotaReport): string {
+function lineText(line: QuotaLine, { functionMemoryMb, functionTimeoutMs }: QuotaReport): string {
   const { value, needs, name } = line;
   const amount = value === undefined ? '' : count(value);
   const from = line.source === undefined || line.source === 'read' ? '' : `, ${SOURCES[line.source]}`;
@@ -61,9 +61,9 @@ function lineWords(line: QuotaLine, { functionMemoryMb, functionTimeoutMs }: Quo
     case 'account-concurrency':
       return `Lambda: ${value === undefined ? 'concurrency of the account' : `${amount} concurrent executions in the account`}`;
     case 'free-concurrency':
-      return `Lambda: ${value === undefined ? 'what is free' : `${amount} of them unreserved`}${needed}${functionWords(functionTimeoutMs, functionMemoryMb)}`;
+      return `Lambda: ${value === undefined ? 'what is free' : `${amount} of them unreserved`}${needed}${functionText(functionTimeoutMs, functionMemoryMb)}`;
     case 'function':
-      return `Function: ${amount} reserved for it${needed}${functionWords(functionTimeoutMs, functionMemoryMb)}`;
+      return `Function: ${amount} reserved for it${needed}${functionText(functionTimeoutMs, functionMemoryMb)}`;
     case 'table':
       return name === undefined ? 'Table: how it is billed' : `Table: on demand, so it takes what comes`;
     case 'write-capacity':
@@ -73,7 +73,7 @@ function lineWords(line: QuotaLine, { functionMemoryMb, functionTimeoutMs }: Quo
   }
 }
 
-function functionWords(timeoutMs: number | undefined, memoryMb: number | undefined): string {
+function functionText(timeoutMs: number | undefined, memoryMb: number | undefined): string {
   if (timeoutMs === undefined) return '';
   return `; timeout ${duration(timeoutMs)}${memoryMb === undefined ? '' : `, ${count(memoryMb)} MB`}`;
 }

@@ -55,9 +55,9 @@ function fitCount(blocks: readonly MessageBlock[]): readonly MessageBlock[] {
   if (blocks.length <= LIMITS.blocks) return blocks;
   const last = blocks.at(-1);
   const tail = last?.type === 'actions' ? [last] : [];
-  const room = LIMITS.blocks - tail.length - 1;
-  const left = blocks.length - tail.length - room;
-  return [...blocks.slice(0, room), note(`${left} more, not shown here.`), ...tail];
+  const component = LIMITS.blocks - tail.length - 1;
+  const left = blocks.length - tail.length - component;
+  return [...blocks.slice(0, component), note(`${left} more, not shown here.`), ...tail];
 }
 
 export const note = (text: string): ContextBlock => ({ type: 'context', elements: [{ type: 'mrkdwn', text }] });
@@ -164,9 +164,9 @@ function checkButton(button: { action_id?: string; text: { text: string }; value
  */
 export function cutMrkdwn(text: string, most: number): string {
   if (text.length <= most) return text;
-  for (let room = 1; room < most; room++) {
+  for (let component = 1; component < most; component++) {
     const whole = text
-      .slice(0, most - room)
+      .slice(0, most - component)
       // Half of a fence.
       .replace(/(?<!`)`{2}$/, '')
       .replace(/&[a-z]{0,3}$/, '')

@@ -4,10 +4,10 @@ import { FileUploadError } from '../../client/file-upload.ts';
 import { readTrouble } from '../../client/slack-errors.ts';
 import { code } from '../kit/escape.ts';
 import { type Message, say } from '../kit/message.ts';
-import { faultLines } from '../run/run-words.ts';
+import { faultLines } from '../run/run-text.ts';
 
 /** Slack's codes of which a person can do something. */
-const MENDS: Readonly<Record<string, string>> = {
+const FIXES: Readonly<Record<string, string>> = {
   missing_scope: 'The Slack app lacks the scope `files:write`: add it and install the app again.',
   not_in_channel: 'The bot is not in this channel: invite it.',
   channel_not_found: 'The bot is not in this channel: invite it.',
@@ -32,7 +32,7 @@ export function fileTroubleMessage(error: unknown, what: string, again?: string)
   const trouble = readTrouble(error);
   if (trouble.kind === 'refused')
     return say(
-      `Slack refused the file of ${what}: ${code(trouble.code, 80)}. ${MENDS[trouble.code] ?? 'No part of it is shown.'}`,
+      `Slack refused the file of ${what}: ${code(trouble.code, 80)}. ${FIXES[trouble.code] ?? 'No part of it is shown.'}`,
       ...next,
     );
   if (trouble.kind === 'rate-limited' || isOfNetwork(error))

@@ -1,14 +1,14 @@
 import type { StartRefusal } from '../../../checklist/steps/start-control.ts';
 import { type Message, say } from '../kit/message.ts';
-import { runName } from '../run/run-words.ts';
-import { gateLines } from './gate-words.ts';
+import { runName } from '../run/run-text.ts';
+import { preconditionLines } from './precondition-text.ts';
 import { refusalMessage } from './refusals.ts';
 
 /** Why a run was not planned or started: by the checklist, or by the runs themselves. */
 export function startRefusalMessage(refusal: StartRefusal, runLink?: string): Message {
   switch (refusal.reason) {
-    case 'gate':
-      return say(...gateLines(refusal.step, refusal.missing));
+    case 'preconditions':
+      return say(...preconditionLines(refusal.step, refusal.missing));
     case 'retry-stale':
       return say(
         `${runName(refusal.run.runId)} was started after this was planned, and may have gone over the same images. Nothing was started.`,

@@ -2,9 +2,9 @@ import type { StepRefusal } from '../../../checklist/contracts/step-control.ts';
 import type { InTheWay } from '../../../checklist/function/single-flight.ts';
 import { code } from '../kit/escape.ts';
 import { type Message, say } from '../kit/message.ts';
-import { faultLines, faultWords } from '../run/run-words.ts';
+import { faultLines, faultText } from '../run/run-text.ts';
 import { tableRefusalLines } from '../table/table-refusals.ts';
-import { deployRefusalLines, reachedLine } from './deploy-words.ts';
+import { deployRefusalLines, reachedLine } from './deploy-refusals.ts';
 
 /** Why a step on the function was not done: what is so, then what can be done about it. */
 export const stepRefusalMessage = (refusal: StepRefusal): Message => say(...stepRefusalLines(refusal));
@@ -23,7 +23,7 @@ export function stepRefusalLines(refusal: StepRefusal): string[] {
         'Is it the right one? The setting is `IMAGE_BUCKET`.',
       ];
     case 'fault':
-      return [`It could not be done: ${faultWords(refusal.fault)}.`, ...faultLines(refusal.fault), ...howFar(refusal)];
+      return [`It could not be done: ${faultText(refusal.fault)}.`, ...faultLines(refusal.fault), ...howFar(refusal)];
     case 'step-active':
       return ['The bot is at another step on this function: nothing was done.', 'Try again when that is at its end.'];
     case 'run-active':

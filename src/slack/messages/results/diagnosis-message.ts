@@ -1,5 +1,5 @@
 import type { Button } from '@slack/types';
-import type { PlacedDiagnosis } from '../../../checklist/results/diagnoses.ts';
+import type { LocatedDiagnosis } from '../../../checklist/results/diagnoses.ts';
 import type { Grouping } from '../../../results/failures/failure-groups.ts';
 import type { Finding, Remedy } from '../../../results/report/diagnosis.ts';
 import type { RunSnapshot } from '../../../run/model/types.ts';
@@ -7,8 +7,8 @@ import { ACTION, button } from '../kit/buttons.ts';
 import { code, link, sentence } from '../kit/escape.ts';
 import { count, counted, duration, percent, rate } from '../kit/format.ts';
 import { compose, type Message } from '../kit/message.ts';
-import { runName } from '../run/run-words.ts';
-import { causeWords } from './failures-message.ts';
+import { runName } from '../run/run-text.ts';
+import { causeText } from './failures-message.ts';
 
 const SOURCES = {
   lambda: 'Lambda turned invocations away (concurrency)',
@@ -29,21 +29,21 @@ const MOST_FINDINGS = 6;
 const METRICS_LAG_MS = 5 * 60_000;
 
 /** What the bot found when it looked: the heaviest first, each with what to do about it. */
-export function diagnosisMessage({ findings, unread, run, place, until }: PlacedDiagnosis, now: number): Message {
+export function diagnosisMessage({ findings, unread, run, location, until }: LocatedDiagnosis, now: number): Message {
   const [first] = findings;
   const shown = findings.slice(0, MOST_FINDINGS);
   const remedies = shown.flatMap((finding) => finding.remedies);
   return compose({
     fact: `Diagnosis${run ? ` of ${runName(run.runId)}` : ''}: ${first ? headline(first) : 'nothing stands out'}${unread.length > 0 ? ', as far as the bot may look' : ''}.`,
     lines: [
-      ...shown.map((finding, at) => `${at + 1}. ${findingWords(finding)}`),
-      ...linkLines(remedies, place),
+      ...shown.map((finding, at) => `${at + 1}. ${findingText(finding)}`),
+      ...linkLines(remedies, location),
       ...(remedies.some(({ kind }) => kind === 'look-at-log')
         ? ['`/rescan logs errors` shows the function’s own words.']
         : []),
     ],
     notes: [
-      ...unread.map((fault) => `:warning: Not looked at: ${sentence(fault.message, 300)} ${sentence(fault.mend, 200)}`),
+      ...unread.map((fault) => `:warning: Not looked at: ${sentence(fault.message, 300)} ${sentence(fault.fix, 200)}`),
       ...(now - until < METRICS_LAG_MS
         ? [
             'CloudWatch is some minutes behind: `/rescan diagnose` in five minutes may see throttling that this does not.',
@@ -64,7 +64,7 @@ function headline(finding: Finding): string {
       return 'failures cluster';
     case 'throttling':
       return SOURCES[finding.throttling.source];
-    case 'pushback':
+    case 'throttled':
       return 'the pipeline asked for less, again and again';
     case 'near-timeout':
       return finding.timedOut > 0 ? 'images run into the function’s timeout' : 'the function comes near its timeout';
@@ -81,10 +81,10 @@ function headline(finding: Finding): string {
   }
 }
 
-function findingWords(finding: Finding): string {
+function findingText(finding: Finding): string {
   switch (finding.kind) {
     case 'main-cause':
-      return `*${counted(finding.cause.images, 'image')}* failed of ${causeWords(finding.cause)}.`;
+      return `*${counted(finding.cause.images, 'image')}* failed of ${causeText(finding.cause)}.`;
     case 'many-causes':
       return `${counted(finding.images, 'image')} failed of ${counted(finding.causes, 'different cause')}: the images, or a change of the function’s code, are likelier than one broken part.`;
     case 'cluster': {
@@ -94,7 +94,7 @@ function findingWords(finding: Finding): string {
     }
     case 'throttling':
       return `${SOURCES[finding.throttling.source]} ${counted(finding.throttling.times, 'time')} (CloudWatch).`;
-    case 'pushback':
+    case 'throttled':
       return `${counted(finding.times, 'call')} of ${count(finding.calls)} came back with “too many requests”, as the bot saw itself; those images were tried again. A slower pace mends it.`;
     case 'near-timeout':
       return `The longest invocation took ${duration(finding.mostMs)}; the timeout is ${duration(finding.timeoutMs)}${finding.timedOut > 0 ? `, and ${counted(finding.timedOut, 'image')} ran into it` : ''}. A higher timeout of the function mends it.`;
@@ -124,7 +124,10 @@ function consoleOf(region: string): string {
 }
 
 /** The console's pages where a person raises a limit: nothing the bot may do by itself. */
-function linkLines(remedies: readonly Remedy[], { region, functionName }: PlacedDiagnosis['place']): readonly string[] {
+function linkLines(
+  remedies: readonly Remedy[],
+  { region, functionName }: LocatedDiagnosis['location'],
+): readonly string[] {
   const home = consoleOf(region);
   const services = new Set(remedies.flatMap((remedy) => (remedy.kind === 'raise-quota' ? [remedy.service] : [])));
   const ofFunction = remedies.some(({ kind }) => kind === 'raise-timeout' || kind === 'raise-memory');

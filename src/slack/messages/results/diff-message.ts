@@ -6,8 +6,8 @@ import { code, sentence } from '../kit/escape.ts';
 import { count, counted, duration } from '../kit/format.ts';
 import { compose, type Message } from '../kit/message.ts';
 import { tableFigure } from '../kit/table-figure.ts';
-import { runName } from '../run/run-words.ts';
-import { valueWords } from './validation-message.ts';
+import { runName } from '../run/run-text.ts';
+import { valueText } from './validation-message.ts';
 
 const MOST_PEOPLE = 8;
 const MOST_FIELDS = 8;
@@ -108,7 +108,7 @@ function exampleLine(entry: DiffEntry): string {
   const name = code(entryName(entry.key), 150);
   if (entry.kind === 'changed') {
     const [field] = entry.fields;
-    return `• changed ${name}: ${field ? `${code(field.name, 60)} ${code(valueWords(field.before), 60)} → ${code(valueWords(field.after), 60)}` : ''}${entry.fields.length > 1 ? `, and ${counted(entry.fields.length - 1, 'more field')}` : ''}`;
+    return `• changed ${name}: ${field ? `${code(field.name, 60)} ${code(valueText(field.before), 60)} → ${code(valueText(field.after), 60)}` : ''}${entry.fields.length > 1 ? `, and ${counted(entry.fields.length - 1, 'more field')}` : ''}`;
   }
   const hours = textOf(entry.item.Hours);
   return `• ${entry.kind} ${name}${hours === undefined ? '' : ` · ${sentence(hours, 40)} h`}`;

@@ -56,7 +56,7 @@ export interface LogsAsked {
 }
 
 /** What was asked for, in words: `the last 15 min, errors only`. */
-export const askedWords = ({ errorsOnly, fromMs, pattern, image }: LogsAsked): string =>
+export const askedText = ({ errorsOnly, fromMs, pattern, image }: LogsAsked): string =>
   [
     `the last ${duration(fromMs)}`,
     ...(errorsOnly ? ['errors only'] : []),
@@ -88,16 +88,16 @@ export function logsMessage(
     message: compose({
       fact:
         groups.length === 0
-          ? `The function’s log has nothing of ${askedWords(asked)}.`
+          ? `The function’s log has nothing of ${askedText(asked)}.`
           : read.invokedBy
             ? `${counted(groups.length, 'invocation')} for image ${code(asked.image ?? '', 150)}, ${errors === 0 ? 'none' : count(errors)} with errors.`
-            : `${invocations === 0 ? 'Lines outside of an invocation' : counted(invocations, 'invocation')} in the function’s log, ${errors === 0 ? 'none' : count(errors)} with errors (${askedWords(asked)}).`,
+            : `${invocations === 0 ? 'Lines outside of an invocation' : counted(invocations, 'invocation')} in the function’s log, ${errors === 0 ? 'none' : count(errors)} with errors (${askedText(asked)}).`,
       lines:
         groups.length === 0
           ? ['CloudWatch shows lines some seconds after they were written.']
           : read.invokedBy
             ? [
-                `The log does not name the image in ${askedWords({ ...asked, image: undefined })}; by request id these are of ${read.invokedBy.map((id) => code(id, 40)).join(', ')}.`,
+                `The log does not name the image in ${askedText({ ...asked, image: undefined })}; by request id these are of ${read.invokedBy.map((id) => code(id, 40)).join(', ')}.`,
               ]
             : [],
       figures: blocks.map(({ group, text }) => ({
@@ -170,7 +170,7 @@ export function followMessage(
     });
   if (state.kind === 'lost') return followLostMessage();
   return compose({
-    fact: `${sentenceCase(what)} is followed no more: ${endWords(state, about.forMs)}. ${counted(lines, 'line')} came.`,
+    fact: `${sentenceCase(what)} is followed no more: ${endText(state, about.forMs)}. ${counted(lines, 'line')} came.`,
     lines: state.kind === 'shutdown' ? ['`/rescan logs follow` begins again.'] : [],
   });
 }
@@ -181,7 +181,7 @@ export const followLostMessage = (): Message =>
 
 const sentenceCase = (text: string) => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
 
-function endWords(state: Exclude<Following, { kind: 'following' | 'lost' }>, forMs: number): string {
+function endText(state: Exclude<Following, { kind: 'following' | 'lost' }>, forMs: number): string {
   switch (state.kind) {
     case 'time':
       return `its ${duration(forMs)} are over`;

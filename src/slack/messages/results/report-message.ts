@@ -6,8 +6,8 @@ import { code } from '../kit/escape.ts';
 import { bytes, count, counted, dollars, duration, percent, shortDuration } from '../kit/format.ts';
 import { compose, type Message } from '../kit/message.ts';
 import { runCharts } from '../run/run-chart.ts';
-import { doneOf, runName, stopperWords, tripWords } from '../run/run-words.ts';
-import { causeWords } from './failures-message.ts';
+import { doneOf, runName, stopperText, tripText } from '../run/run-text.ts';
+import { causeText } from './failures-message.ts';
 
 const MOST_CAUSES = 4;
 
@@ -30,7 +30,7 @@ export function reportMessage(
   return compose({
     fact: `${isGood ? ':white_check_mark:' : ':warning:'} Report of ${runName(run.runId)}: ${verdict(run)}.`,
     lines: [
-      `${count(totals.processed)} processed, ${count(totals.rejected)} rejected, ${count(totals.failed)} failed (${percent(totals.failed, doneOf(run))} of those done); ${counted(totals.entriesStored, 'entry', 'entries')} stored, ${counted(totals.pushbacks, 'time')} the pipeline asked for less.`,
+      `${count(totals.processed)} processed, ${count(totals.rejected)} rejected, ${count(totals.failed)} failed (${percent(totals.failed, doneOf(run))} of those done); ${counted(totals.entriesStored, 'entry', 'entries')} stored, ${counted(totals.throttles, 'time')} the pipeline asked for less.`,
       ...causeLines(about.causes),
       ...(isThrough ? [] : ['`/rescan resume` goes on where it was; the report comes again when it is through.']),
     ],
@@ -62,8 +62,8 @@ function verdict(run: RunSnapshot): string {
   const { state, total, totals } = run;
   const done = doneOf(run);
   const through = `${count(done)} of ${counted(total, 'image')} are through, ${count(totals.failed)} of them failed`;
-  if (state.kind === 'tripped') return `it stopped itself as ${tripWords(state.trippedBy)}; ${through}`;
-  if (state.kind === 'stopped') return `it was stopped ${stopperWords(state.by)}; ${through}`;
+  if (state.kind === 'tripped') return `it stopped itself as ${tripText(state.trippedBy)}; ${through}`;
+  if (state.kind === 'stopped') return `it was stopped ${stopperText(state.by)}; ${through}`;
   if (done < total) return `${counted(total - done, 'image')} of ${count(total)} without an outcome`;
   return totals.failed === 0
     ? `all ${counted(total, 'image')} went through`
@@ -74,7 +74,7 @@ function causeLines({ top, others }: FailureTotals['causesInRun']): readonly str
   const shown = top.slice(0, MOST_CAUSES);
   const rest = top.slice(MOST_CAUSES).reduce((sum, { totals }) => sum + totals.images, others.totals.images);
   return [
-    ...shown.map(({ totals: cause }) => `• ${count(cause.images)} × ${causeWords(cause)}`),
+    ...shown.map(({ totals: cause }) => `• ${count(cause.images)} × ${causeText(cause)}`),
     ...(rest > 0 ? [`• ${count(rest)} of other causes: \`/rescan failures\``] : []),
   ];
 }

@@ -9,7 +9,7 @@ import { code } from '../kit/escape.ts';
 import { count, counted, duration } from '../kit/format.ts';
 import { compose, type Message } from '../kit/message.ts';
 import { tableFigure } from '../kit/table-figure.ts';
-import { verdictWords } from './verdict-words.ts';
+import { verdictText } from './verdict-text.ts';
 
 const SIGNS: Readonly<Record<Verdict, string>> = {
   good: ':white_check_mark:',
@@ -30,12 +30,12 @@ export function validationMessage(validation: Validation, now: number): Message 
   const resumable = !isOpen || runState === 'running' ? undefined : runIds[0];
   const hasFailed = problems.some(({ kind }) => kind === 'failed');
   return compose({
-    fact: `${SIGNS[verdict]} Validation of ${runIds[0] ?? 'the table'}: ${verdictWords(verdict)}.`,
+    fact: `${SIGNS[verdict]} Validation of ${runIds[0] ?? 'the table'}: ${verdictText(verdict)}.`,
     lines: [
-      ...problems.map((problem) => `• ${problemWords(problem, now)}`),
+      ...problems.map((problem) => `• ${problemText(problem, now)}`),
       ...(reconciled
         ? [
-            `${tallyWords(reconciled)}${runIds.length > 1 ? `; outcomes of ${runIds.map((id) => code(id, 40)).join(', ')}, the newest counting` : ''}.`,
+            `${tallyText(reconciled)}${runIds.length > 1 ? `; outcomes of ${runIds.map((id) => code(id, 40)).join(', ')}, the newest counting` : ''}.`,
             ...(validation.isPartial
               ? ['The run took only a part of the bucket; of the other images this says nothing.']
               : []),
@@ -61,7 +61,7 @@ export function validationMessage(validation: Validation, now: number): Message 
 }
 
 /** Every image of the manifest in exactly one number. */
-function tallyWords({ images, counts, processedWithoutRows }: ReconcileTotals): string {
+function tallyText({ images, counts, processedWithoutRows }: ReconcileTotals): string {
   const numbers = [
     [counts['processed-with-rows'], 'processed and in the table'],
     [processedWithoutRows['nothing-stored'], 'processed with nothing to store'],
@@ -84,7 +84,7 @@ const spelledLine = (keys: number): readonly string[] =>
       ]
     : [];
 
-function problemWords(problem: ValidationProblem, now: number): string {
+function problemText(problem: ValidationProblem, now: number): string {
   switch (problem.kind) {
     case 'without-outcome':
       return problem.weight === 'open'
@@ -140,20 +140,20 @@ function countsFigure({ now, backup }: Validation) {
   );
 }
 
-const sideWords = ({ before, after }: PersonComparison): string =>
+const sideText = ({ before, after }: PersonComparison): string =>
   `${counted(after.entries, 'entry', 'entries')} of ${after.hours} h now, ${counted(before.entries, 'entry', 'entries')} of ${before.hours} h in the backup`;
 
 const personLine = (person: PersonComparison): string =>
-  `${code(person.person, 80)}: ${sideWords(person)}${differs(person) ? `; ${differenceWords(person)}` : '; nothing differs'}.`;
+  `${code(person.person, 80)}: ${sideText(person)}${differs(person) ? `; ${differenceText(person)}` : '; nothing differs'}.`;
 
 const differs = ({ removed, added, changed }: PersonComparison): boolean => removed + added + changed > 0;
-const differenceWords = ({ removed, added, changed }: PersonComparison): string =>
+const differenceText = ({ removed, added, changed }: PersonComparison): string =>
   `${count(removed)} removed, ${count(changed)} changed, ${count(added)} added`;
 
 function personMessage(person: PersonComparison, { backup }: Validation, now: number): Message {
   return compose({
-    fact: `${code(person.person, 80)}: ${differs(person) ? differenceWords(person) : 'nothing differs from the backup'}.`,
-    lines: [`${sideWords(person)}; ${counted(person.same, 'entry is', 'entries are')} the same.`],
+    fact: `${code(person.person, 80)}: ${differs(person) ? differenceText(person) : 'nothing differs from the backup'}.`,
+    lines: [`${sideText(person)}; ${counted(person.same, 'entry is', 'entries are')} the same.`],
     figures:
       person.changes.length === 0
         ? []
@@ -178,12 +178,12 @@ function changeRow(change: PersonChange): readonly string[] {
     case 'changed':
       return [
         change.sortKey,
-        change.fields.map(({ name, before }) => `${name} ${valueWords(before)}`).join(', '),
-        change.fields.map(({ name, after }) => `${name} ${valueWords(after)}`).join(', '),
+        change.fields.map(({ name, before }) => `${name} ${valueText(before)}`).join(', '),
+        change.fields.map(({ name, after }) => `${name} ${valueText(after)}`).join(', '),
       ];
   }
 }
 
 /** A value as a person reads it; not escaped. */
-export const valueWords = (value: WireValue | undefined): string =>
+export const valueText = (value: WireValue | undefined): string =>
   value === undefined ? '(none)' : (textOf(value) ?? JSON.stringify(value));

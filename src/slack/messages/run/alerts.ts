@@ -5,21 +5,21 @@ import { counted, dollars, duration } from '../kit/format.ts';
 import { compose, type Message } from '../kit/message.ts';
 import { runButtons } from './run-message.ts';
 import {
-  doneWords,
-  entriesWords,
-  failedWords,
+  doneText,
+  entriesText,
+  failedText,
   faultLines,
-  faultWords,
-  outcomeWords,
-  paceWords,
-  restWords,
+  faultText,
+  outcomeText,
+  paceText,
+  restText,
   runName,
-  stopperWords,
-  tripWords,
-  warningOverWords,
-  warningWords,
-  wishWords,
-} from './run-words.ts';
+  stopperText,
+  tripText,
+  warningOverText,
+  warningText,
+  wishText,
+} from './run-text.ts';
 
 /** What people must be told, and where: in the run's thread only, or in the channel as well. */
 export interface Alert {
@@ -39,33 +39,33 @@ export function alertOf(event: RunEvent, options: { goesOnByItself: boolean }): 
       return;
     case 'started':
       return channel({
-        fact: `${name} started: ${counted(snapshot.total, 'image')}, pace ${paceWords(snapshot)}.`,
+        fact: `${name} started: ${counted(snapshot.total, 'image')}, pace ${paceText(snapshot)}.`,
         lines: [
           `Started by ${mention(snapshot.startedBy)}. It shows itself in the message above and tells more in the thread.`,
         ],
       });
     case 'resumed':
       return thread({
-        fact: `${name} ${event.by === undefined ? 'goes on by itself' : `was resumed by ${mention(event.by)}`}: ${doneWords(snapshot)}.`,
+        fact: `${name} ${event.by === undefined ? 'goes on by itself' : `was resumed by ${mention(event.by)}`}: ${doneText(snapshot)}.`,
         lines: [
           ...(event.by === undefined
             ? ['The bot went down, or the copy that drove it did not renew its right to drive in time.']
             : []),
-          repeatingWords(event.repeating, event.from !== 'interrupted'),
+          repeatingText(event.repeating, event.from !== 'interrupted'),
         ],
       });
     case 'pace-changed':
       return thread({
-        fact: `${mention(event.by)} changed the pace from ${wishWords(event.from)} to ${wishWords(event.to)}.`,
+        fact: `${mention(event.by)} changed the pace from ${wishText(event.from)} to ${wishText(event.to)}.`,
       });
     case 'canary-passed':
       return thread({
         fact: `The first ${counted(event.images, 'image')} are through, ${event.failed === 0 ? 'none' : event.failed} of them failed. The others follow.`,
       });
     case 'warning-began':
-      return thread({ fact: `:warning: ${warningWords(event.warning)}`, lines: [doneWords(snapshot)] });
+      return thread({ fact: `:warning: ${warningText(event.warning)}`, lines: [doneText(snapshot)] });
     case 'warning-ended':
-      return thread({ fact: `:white_check_mark: ${warningOverWords(event.warning, snapshot)}` });
+      return thread({ fact: `:white_check_mark: ${warningOverText(event.warning, snapshot)}` });
     case 'first-failure':
       return thread({
         fact: `First ${event.failureType} of this run.`,
@@ -84,7 +84,7 @@ export function alertOf(event: RunEvent, options: { goesOnByItself: boolean }): 
       });
     case 'draining':
       return thread({
-        fact: `${drainingWords(event.why, event.by)} No image starts any more; ${snapshot.inFlight === 0 ? 'none is in flight' : `${counted(snapshot.inFlight, 'image')} in flight ${snapshot.inFlight === 1 ? 'is' : 'are'} waited for`}.`,
+        fact: `${drainingText(event.why, event.by)} No image starts any more; ${snapshot.inFlight === 0 ? 'none is in flight' : `${counted(snapshot.inFlight, 'image')} in flight ${snapshot.inFlight === 1 ? 'is' : 'are'} waited for`}.`,
       });
     case 'paused':
     case 'stopped':
@@ -108,8 +108,8 @@ function endAlert(
   switch (state.kind) {
     case 'tripped':
       return channel({
-        fact: `${name} stopped itself: ${tripWords(state.trippedBy)}.`,
-        lines: [lastErrorLine(run), restWords(run), ...leftLine(leftInFlight), starter],
+        fact: `${name} stopped itself: ${tripText(state.trippedBy)}.`,
+        lines: [lastErrorLine(run), restText(run), ...leftLine(leftInFlight), starter],
         buttons: [
           button(ACTION.diagnose, 'Diagnose', 'diagnose'),
           button(ACTION.showFailures, 'Show failures', 'failures'),
@@ -120,10 +120,10 @@ function endAlert(
     case 'paused':
       return state.because.kind === 'fault'
         ? channel({
-            fact: `${name} is paused: ${faultWords(state.because.fault)}.`,
+            fact: `${name} is paused: ${faultText(state.because.fault)}.`,
             lines: [
               ...faultLines(state.because.fault),
-              `${doneWords(run)}; no image was marked failed for this. Mend it, then resume.`,
+              `${doneText(run)}; no image was marked failed for this. Mend it, then resume.`,
               ...(unwritten ? [UNWRITTEN] : []),
               ...leftLine(leftInFlight),
               starter,
@@ -131,20 +131,20 @@ function endAlert(
             buttons,
           })
         : thread({
-            fact: `${name} was paused by ${mention(state.because.by)}: ${doneWords(run)}.`,
-            lines: [restWords(run), ...leftLine(leftInFlight)],
+            fact: `${name} was paused by ${mention(state.because.by)}: ${doneText(run)}.`,
+            lines: [restText(run), ...leftLine(leftInFlight)],
             buttons,
           });
     case 'stopped':
       return channel({
-        fact: `${name} was stopped ${stopperWords(state.by)}: ${doneWords(run)}.`,
-        lines: [`${outcomeWords(run)}. ${restWords(run)}`, ...leftLine(leftInFlight), starter],
+        fact: `${name} was stopped ${stopperText(state.by)}: ${doneText(run)}.`,
+        lines: [`${outcomeText(run)}. ${restText(run)}`, ...leftLine(leftInFlight), starter],
         buttons,
       });
     case 'interrupted':
       if (unwritten)
         return channel({
-          fact: `${name} is not driven any more: the bot lost touch with its control table. ${doneWords(run)}.`,
+          fact: `${name} is not driven any more: the bot lost touch with its control table. ${doneText(run)}.`,
           lines: [
             'Nothing is running now. It goes on by itself, through this copy of the bot or another, as soon as the table can be reached.',
             ...leftLine(leftInFlight),
@@ -153,27 +153,27 @@ function endAlert(
         });
       return goesOnByItself
         ? thread({
-            fact: `${name} was interrupted, as the bot is going down: ${doneWords(run)}.`,
+            fact: `${name} was interrupted, as the bot is going down: ${doneText(run)}.`,
             lines: ['It goes on by itself when the bot is back.', ...leftLine(leftInFlight)],
           })
         : channel({
-            fact: `${name} was interrupted, as the bot went down: ${doneWords(run)}.`,
+            fact: `${name} was interrupted, as the bot went down: ${doneText(run)}.`,
             lines: ['It waits for somebody to resume it.', ...leftLine(leftInFlight), starter],
             buttons,
           });
     case 'completed':
       return channel({
-        fact: `${name} is complete: ${doneWords(run)} in ${duration(run.activeMs)}.`,
+        fact: `${name} is complete: ${doneText(run)} in ${duration(run.activeMs)}.`,
         lines: [
-          `${outcomeWords(run)}.`,
-          ...(run.totals.failed > 0 ? [`Failed: ${failedWords(run)}`] : []),
-          `Entries in the table: ${entriesWords(run)}.${run.totals.costUsd > 0 ? ` Cost: ${dollars(run.totals.costUsd)}.` : ''}`,
+          `${outcomeText(run)}.`,
+          ...(run.totals.failed > 0 ? [`Failed: ${failedText(run)}`] : []),
+          `Entries in the table: ${entriesText(run)}.${run.totals.costUsd > 0 ? ` Cost: ${dollars(run.totals.costUsd)}.` : ''}`,
           starter,
         ],
       });
     case 'abandoned':
       return thread({
-        fact: `${name} was abandoned by ${mention(state.by)}: ${doneWords(run)}.`,
+        fact: `${name} was abandoned by ${mention(state.by)}: ${doneText(run)}.`,
         lines: ['It cannot be resumed any more. What it wrote stays in the table.'],
       });
     case 'planned':
@@ -184,7 +184,7 @@ function endAlert(
 
 function lastErrorLine(run: RunSnapshot): string {
   const { state, lastFailure, totals } = run;
-  const where = `${doneWords(run)}, ${totals.failed} failed.`;
+  const where = `${doneText(run)}, ${totals.failed} failed.`;
   if (!lastFailure || (state.kind === 'tripped' && state.trippedBy.kind === 'no-growth'))
     return state.kind === 'tripped' && state.trippedBy.kind === 'no-growth'
       ? `The function says it wrote ${counted(totals.entriesStored, 'entry', 'entries')}. ${where}`
@@ -207,14 +207,14 @@ const UNWRITTEN =
   'The control table cannot be written, so it does not say so yet: should the bot be restarted before that, the run goes on by itself.';
 
 /** After a crash it is not known for sure what was in flight; after a drain it is. */
-const repeatingWords = (repeating: number, isSure: boolean) =>
+const repeatingText = (repeating: number, isSure: boolean) =>
   repeating === 0
     ? isSure
       ? 'No image is invoked twice.'
       : 'Only an image that was in flight at that moment may be invoked again.'
     : `${counted(repeating, 'image')} that ${repeating === 1 ? 'was' : 'were'} in flight ${repeating === 1 ? 'is' : 'are'} invoked again.`;
 
-function drainingWords(why: 'pause' | 'stop' | 'trip' | 'fault' | 'shutdown', by?: string): string {
+function drainingText(why: 'pause' | 'stop' | 'trip' | 'fault' | 'shutdown', by?: string): string {
   const who = by === undefined ? '' : ` by ${mention(by)}`;
   switch (why) {
     case 'pause':

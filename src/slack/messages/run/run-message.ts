@@ -6,23 +6,23 @@ import { count, counted, dollars, duration, progressBar, rate } from '../kit/for
 import { compose, type Message } from '../kit/message.ts';
 import {
   doneOf,
-  doneWords,
-  entriesWords,
-  failedWords,
+  doneText,
+  entriesText,
+  failedText,
   faultLines,
-  paceWords,
+  paceText,
   runName,
-  stateWords,
-  warningWords,
-} from './run-words.ts';
+  stateText,
+  warningText,
+} from './run-text.ts';
 
 /** A run as its one message in the channel shows it: edited in place from start to end. */
 export function runMessage(run: RunSnapshot, options: { buttons: boolean } = { buttons: true }): Message {
   return compose({
-    fact: `${runName(run.runId)} ${stateWords(run)}.`,
+    fact: `${runName(run.runId)} ${stateText(run)}.`,
     lines: [...barLine(run), ...causeLines(run)],
     numbers: numbers(run),
-    notes: warningsThatMatter(run).map((warning) => `:warning: ${warningWords(warning)}`),
+    notes: warningsThatMatter(run).map((warning) => `:warning: ${warningText(warning)}`),
     ...(options.buttons ? { buttons: runButtons(run) } : {}),
   });
 }
@@ -32,7 +32,7 @@ const warningsThatMatter = ({ state, warnings }: RunSnapshot) =>
   state.kind === 'running' || state.kind === 'tripped' ? warnings : [];
 
 const barLine = (run: RunSnapshot): readonly string[] => [
-  `\`${progressBar(doneOf(run), run.total)}\`${run.state.kind === 'tripped' ? ` ${doneWords(run)}` : ''}`,
+  `\`${progressBar(doneOf(run), run.total)}\`${run.state.kind === 'tripped' ? ` ${doneText(run)}` : ''}`,
 ];
 
 function causeLines(run: RunSnapshot): readonly string[] {
@@ -50,22 +50,22 @@ function numbers(run: RunSnapshot): readonly (readonly [string, string])[] {
   return [
     ['Processed', count(run.totals.processed)],
     ['Rejected', count(run.totals.rejected)],
-    ['Failed', failedWords(run)],
-    ['Entries in the table', entriesWords(run)],
-    ...(isRunning ? [['Speed', `${speedWords(run)}, ${count(run.inFlight)} in flight${waiting}`] as const] : []),
+    ['Failed', failedText(run)],
+    ['Entries in the table', entriesText(run)],
+    ...(isRunning ? [['Speed', `${speedText(run)}, ${count(run.inFlight)} in flight${waiting}`] as const] : []),
     ...(run.state.kind === 'completed' || run.state.kind === 'abandoned'
       ? []
-      : [['Pace', `${paceWords(run)} (ceiling ${rate(run.ceilingPerMinute)})`] as const]),
-    isRunning ? ['Time left', etaWords(run)] : ['Time taken', duration(run.activeMs)],
+      : [['Pace', `${paceText(run)} (ceiling ${rate(run.ceilingPerMinute)})`] as const]),
+    isRunning ? ['Time left', etaText(run)] : ['Time taken', duration(run.activeMs)],
     ...(costUsd > 0 ? [['Cost so far', dollars(costUsd)] as const] : []),
     ['Started by', mention(run.startedBy)],
   ];
 }
 
-const speedWords = (run: RunSnapshot) =>
+const speedText = (run: RunSnapshot) =>
   run.imagesPerMinute === undefined ? 'not known yet' : `${rate(run.imagesPerMinute)} images a minute`;
 
-const etaWords = (run: RunSnapshot) =>
+const etaText = (run: RunSnapshot) =>
   run.etaMs === undefined || run.draining ? 'not known' : `about ${duration(run.etaMs)}`;
 
 /** What can be done with a run in its state, and nothing that cannot. Stop is always one click. */
@@ -98,9 +98,9 @@ export function runButtons({ runId, state, draining }: RunSnapshot): readonly Bu
 /** The post that goes into the run's thread from time to time. */
 export const progressPost = (run: RunSnapshot): Message =>
   compose({
-    fact: `${doneWords(run)}, ${speedWords(run)}.`,
+    fact: `${doneText(run)}, ${speedText(run)}.`,
     lines: [
-      `Processed ${count(run.totals.processed)}, rejected ${count(run.totals.rejected)}, failed ${failedWords(run)}.`,
-      `Entries: ${entriesWords(run)}. Time left: ${etaWords(run)}. ${counted(run.inFlight, 'image')} in flight.`,
+      `Processed ${count(run.totals.processed)}, rejected ${count(run.totals.rejected)}, failed ${failedText(run)}.`,
+      `Entries: ${entriesText(run)}. Time left: ${etaText(run)}. ${counted(run.inFlight, 'image')} in flight.`,
     ],
   });

@@ -5,8 +5,8 @@ import { PASSED_OVER } from '../../../checklist/table-jobs/table-facts.ts';
 import { ACTION, button } from '../kit/buttons.ts';
 import { code, mention, mentionWho, sentence, unescapeMrkdwn } from '../kit/escape.ts';
 import { compose, type Message } from '../kit/message.ts';
-import { changedLines, decidedWords } from './table-refusals.ts';
-import { actWords, namedLines } from './table-words.ts';
+import { changedLines, decidedText } from './table-refusals.ts';
+import { actText, namedLines } from './table-text.ts';
 
 /** Slack shows it in each reader's own time zone. */
 const clockTime = (at: number) =>
@@ -22,7 +22,7 @@ export interface WhoApproves {
 const MOST_CALLED = 10;
 
 /** Calls those who may approve: a mention notifies them, so that nobody has to be looked for while the request runs out. */
-function callWords(approvers: readonly string[], asker: string): string {
+function callText(approvers: readonly string[], asker: string): string {
   const others = approvers.filter((id) => id !== asker);
   if (others.length === 0) return 'Nobody can approve this, as `APPROVERS` names nobody but who asks. It stands';
   const called = others.slice(0, MOST_CALLED).map(mentionWho);
@@ -41,7 +41,7 @@ export function approvalMessage(approval: Approval, { policy, approvers }: WhoAp
       .find((fact) => fact.name === 'table')
       ?.value.split('/')
       .at(-1) ?? 'the table';
-  const what = actWords(act, table);
+  const what = actText(act, table);
   const { state } = approval;
   const isPassedOver = ({ name }: Fact) => name.startsWith(PASSED_OVER);
   const bound = approval.fingerprint.filter((fact) => !isPassedOver(fact));
@@ -60,7 +60,7 @@ export function approvalMessage(approval: Approval, { policy, approvers }: WhoAp
         ...passedOver,
         policy === 'self'
           ? 'A team of one: the requester’s own yes counts.'
-          : `${callWords(approvers, approval.requestedBy)}, until ${clockTime(approval.expiresAt)}. It holds for exactly this, and once:`,
+          : `${callText(approvers, approval.requestedBy)}, until ${clockTime(approval.expiresAt)}. It holds for exactly this, and once:`,
       ],
       numbers: bound.filter(isWeighed).map(({ name, value }) => [headed(name), code(value, 200)]),
       notes: [smallPrint(bound.filter((fact) => !isWeighed(fact)))],
@@ -78,7 +78,7 @@ export function approvalMessage(approval: Approval, { policy, approvers }: WhoAp
       ],
     });
   return compose({
-    fact: `${approval.act === 'flush' ? 'Flush' : 'Restore'} of ${code(table, 120)}: ${decidedWords(state)}${ownWords(approval)}.`,
+    fact: `${approval.act === 'flush' ? 'Flush' : 'Restore'} of ${code(table, 120)}: ${decidedText(state)}${ownText(approval)}.`,
     lines: [
       asks,
       ...namedLines(act),
@@ -108,7 +108,7 @@ function passedOverLine({ name, value }: Fact): string {
 }
 
 /** What the audit must show: one person asked and approved. */
-function ownWords({ state, requestedBy }: Approval): string {
+function ownText({ state, requestedBy }: Approval): string {
   const isOwn = (state.kind === 'approved' || state.kind === 'used') && state.by === requestedBy;
   return isOwn ? ', who asked for it (policy: self)' : '';
 }

@@ -6,21 +6,21 @@ import { code, mention, sentence } from '../kit/escape.ts';
 import { bytes, count, counted, duration, progressBar } from '../kit/format.ts';
 import { compose, type Message, say } from '../kit/message.ts';
 import { tableRefusalLines } from './table-refusals.ts';
-import { backupLine, backupName, countsWords, digestWords, jobName, progressWords, stageWords } from './table-words.ts';
+import { backupLine, backupName, countsText, digestText, jobName, progressText, stageText } from './table-text.ts';
 
 /** A job while it is under way. */
 export function jobMessage(job: TableJob, progress?: JobProgress): Message {
   const lines = progress
     ? [
         ...(progress.total > 0 ? [`\`${progressBar(progress.done, progress.total)}\``] : []),
-        progressWords(progress),
+        progressText(progress),
         ...(progress.isApproximate && progress.total > 0
           ? ['The total is DynamoDB’s own count, about six hours old.']
           : []),
       ]
     : [];
   return compose({
-    fact: `${jobName(job)} is under way: ${progress ? stageWords(progress.stage) : 'beginning'}.`,
+    fact: `${jobName(job)} is under way: ${progress ? stageText(progress.stage) : 'beginning'}.`,
     lines: [
       ...lines,
       `Asked for by ${mention(job.by)}${job.approvedBy === undefined ? '' : `, approved by ${mention(job.approvedBy)}`}.`,
@@ -50,7 +50,7 @@ export function finishedMessage(job: TableJob, result: JobResult, elapsedMs: num
           ...(result.newRows > 0
             ? ['Something still writes into the table (uploads, or a person): look at it before you start the rescan.']
             : []),
-          `In the table now: ${countsWords(result.remaining)}.`,
+          `In the table now: ${countsText(result.remaining)}.`,
           by,
         ],
       });
@@ -59,7 +59,7 @@ export function finishedMessage(job: TableJob, result: JobResult, elapsedMs: num
         fact: `The restore is done: ${counted(result.written, 'record')} written${result.removed > 0 ? `, ${count(result.removed)} removed` : ''} in ${duration(elapsedMs)}.`,
         lines: [
           job.work.kind === 'restore' && job.work.mode === 'replace'
-            ? `Proven by a scan: the digest of the table equals the backup’s, ${digestWords(result.digest)} over ${counted(result.items, 'record')}.`
+            ? `Proven by a scan: the digest of the table equals the backup’s, ${digestText(result.digest)} over ${counted(result.items, 'record')}.`
             : 'Proven by a scan: every record of the backup is in the table.',
           `What was there before is in ${backupName(result.safetyBackupId)}: a restore of it undoes this one.`,
           by,
@@ -96,8 +96,8 @@ function backupDone(record: BackupRecord, versioning: 'on' | 'off' | 'unknown', 
   return compose({
     fact: `${backupName(record.id)} is made and verified: ${size}, in ${duration(elapsedMs)}.`,
     lines: [
-      `Read back from S3 and equal in digest: ${digestWords(record.digest.sum)}.`,
-      countsWords(record.counts),
+      `Read back from S3 and equal in digest: ${digestText(record.digest.sum)}.`,
+      countsText(record.counts),
       ...(record.note === undefined ? [] : [`Note: ${code(record.note, 300)}`]),
       ...(versioning === 'off'
         ? ['*Warning:* versioning of the bucket is off: what is overwritten or deleted there is gone.']

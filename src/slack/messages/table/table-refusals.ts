@@ -4,9 +4,9 @@ import type { TableRefusal } from '../../../checklist/contracts/table-control.ts
 import { code, mention, sentence } from '../kit/escape.ts';
 import { counted, duration } from '../kit/format.ts';
 import { type Message, say } from '../kit/message.ts';
-import { gateLines } from '../refusals/gate-words.ts';
-import { faultLines, faultWords, runName } from '../run/run-words.ts';
-import { backupName, differenceWords, jobName } from './table-words.ts';
+import { preconditionLines } from '../refusals/precondition-text.ts';
+import { faultLines, faultText, runName } from '../run/run-text.ts';
+import { backupName, differenceText, jobName } from './table-text.ts';
 
 const NEW_BACKUP = '`/rescan backup` makes a new one.';
 
@@ -42,7 +42,7 @@ export function tableRefusalLines(refusal: TableRefusal): string[] {
       return [`${backupName(refusal.backupId)} is in use and stays.`];
     case 'differs':
       return [
-        `The table differs from ${backupName(refusal.backupId)} by more than ${counted(refusal.most, 'record')}: ${differenceWords(refusal.difference)}. Nothing was deleted.`,
+        `The table differs from ${backupName(refusal.backupId)} by more than ${counted(refusal.most, 'record')}: ${differenceText(refusal.difference)}. Nothing was deleted.`,
         NEW_BACKUP,
       ];
     case 'table-not-active':
@@ -66,7 +66,7 @@ export function tableRefusalLines(refusal: TableRefusal): string[] {
         `Another copy of the bot (${code(refusal.holder, 100)}) works on this pipeline: nothing was done.`,
         'Try again in half a minute; if that copy is gone, its right ends by itself.',
       ];
-    case 'place':
+    case 'location':
       return [
         refusal.why === 'missing'
           ? `There is no bucket ${code(refusal.bucket, 80)}.`
@@ -99,8 +99,8 @@ export function tableRefusalLines(refusal: TableRefusal): string[] {
         'Point-in-time recovery of the table is off, so DynamoDB cannot export it.',
         'Switch it on in DynamoDB’s console, or use `/rescan backup`.',
       ];
-    case 'gate':
-      return gateLines(refusal.step, refusal.missing);
+    case 'preconditions':
+      return preconditionLines(refusal.step, refusal.missing);
     case 'approval-gone':
       return [`There is no request ${code(refusal.approvalId, 60)} any more: nothing was done.`];
     case 'click':
@@ -108,14 +108,14 @@ export function tableRefusalLines(refusal: TableRefusal): string[] {
     case 'use':
       return useLines(refusal.refusal);
     case 'fault':
-      return [`Nothing was done: ${faultWords(refusal.fault)}.`, ...faultLines(refusal.fault)];
+      return [`Nothing was done: ${faultText(refusal.fault)}.`, ...faultLines(refusal.fault)];
   }
 }
 
 function clickLines(refusal: ClickRefusal): string[] {
   switch (refusal.reason) {
     case 'decided':
-      return [`This was decided before: ${decidedWords(refusal.state)}. Your click changed nothing.`];
+      return [`This was decided before: ${decidedText(refusal.state)}. Your click changed nothing.`];
     case 'expired':
       return ['This request has expired: nothing was done.', 'Ask again, on the table as it is now.'];
     case 'own-request':
@@ -141,7 +141,7 @@ function useLines(refusal: UseRefusal): string[] {
     case 'other-act':
       return [`The approval is for a ${refusal.act}: nothing was done.`];
     case 'not-approved':
-      return [`It is not approved: ${decidedWords(refusal.state)}. Nothing was done.`];
+      return [`It is not approved: ${decidedText(refusal.state)}. Nothing was done.`];
   }
 }
 
@@ -151,7 +151,7 @@ export const changedLines = (changed: readonly ChangedFact[]): string[] =>
   );
 
 /** What came of a request, and by whom. */
-export function decidedWords(state: ApprovalState): string {
+export function decidedText(state: ApprovalState): string {
   switch (state.kind) {
     case 'pending':
       return 'nobody has decided yet';

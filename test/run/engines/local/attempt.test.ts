@@ -4,16 +4,16 @@ import { judgeAttempt } from '../../../../src/run/engines/local/attempt.ts';
 
 const half = () => 0.5;
 const outcome: Reading = { kind: 'outcome', outcome: { kind: 'rejected', reason: 'Draft' } };
-const pushback: Reading = { kind: 'pushback', source: 'bedrock', message: 'ThrottlingException' };
+const throttled: Reading = { kind: 'throttled', source: 'bedrock', message: 'ThrottlingException' };
 const broken: Reading = { kind: 'broken', message: 'socket hang up' };
-const fault = (reason: FaultReason): Reading => ({ kind: 'fault', fault: { reason, message: 'no', mend: 'look' } });
+const fault = (reason: FaultReason): Reading => ({ kind: 'fault', fault: { reason, message: 'no', fix: 'look' } });
 const judge = (
   reading: Reading,
-  facts: { pushbacks?: number; broken?: number; silentInRow?: number; replies?: number },
+  facts: { throttles?: number; broken?: number; silentInRow?: number; replies?: number },
 ) =>
   judgeAttempt(
     reading,
-    { pushbacks: facts.pushbacks ?? 0, broken: facts.broken ?? 0 },
+    { throttles: facts.throttles ?? 0, broken: facts.broken ?? 0 },
     { silentInRow: facts.silentInRow ?? 0, repliesSinceBroken: facts.replies ?? 0 },
     8,
     half,
@@ -24,16 +24,16 @@ describe('what becomes of an image after an invocation', () => {
     expect(judge(outcome, {})).toEqual({ kind: 'settle', outcome: { kind: 'rejected', reason: 'Draft' } });
   });
 
-  test.each([2, 3, 6])('pushback number %i puts it back, later each time', (pushbacks) => {
-    const verdict = judge(pushback, { pushbacks });
+  test.each([2, 3, 6])('pushback number %i puts it back, later each time', (throttles) => {
+    const verdict = judge(throttled, { throttles });
     expect(verdict.kind).toBe('again');
-    const earlier = judge(pushback, { pushbacks: pushbacks - 1 });
+    const earlier = judge(throttled, { throttles: throttles - 1 });
     if (verdict.kind !== 'again' || earlier.kind !== 'again') throw new Error('not put back');
     expect(verdict.delayMs).toBeGreaterThan(earlier.delayMs);
   });
 
   test('the eighth pushback is a THROTTLING_ERROR that says who pushed back', () => {
-    expect(judge(pushback, { pushbacks: 8 })).toEqual({
+    expect(judge(throttled, { throttles: 8 })).toEqual({
       kind: 'settle',
       outcome: {
         kind: 'failed',

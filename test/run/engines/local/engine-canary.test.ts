@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { takeCheckpoint } from '../../../../src/run/engines/local/live-run.ts';
-import { failed, number, processed, pushback, startRig } from '../../../support/engine-rig.ts';
+import { failed, number, processed, startRig, throttled } from '../../../support/engine-rig.ts';
 
 describe('the first images as a canary', () => {
   const canary = { images: 20, percent: 20 };
@@ -26,7 +26,7 @@ describe('the first images as a canary', () => {
       images: 40,
       perMinute: 6_000,
       terms: { canary },
-      reply: (key, attempt) => (number(key) === 3 && attempt < 3 ? pushback() : processed()),
+      reply: (key, attempt) => (number(key) === 3 && attempt < 3 ? throttled() : processed()),
     });
     await rig.play();
     const last = rig.invoked.findLastIndex((call) => number(call.key) === 3);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { takeCheckpoint } from '../../../../src/run/engines/local/live-run.ts';
-import { failed, number, processed, pushback, startRig } from '../../../support/engine-rig.ts';
+import { failed, number, processed, startRig, throttled } from '../../../support/engine-rig.ts';
 
 describe('going on after a crash', () => {
   test('repeats only what had no outcome on record', async () => {
@@ -22,7 +22,7 @@ describe('going on after a crash', () => {
   });
 
   test('goes on counting the pushbacks of an image', async () => {
-    const reply = (key: string) => (number(key) === 0 ? pushback() : processed());
+    const reply = (key: string) => (number(key) === 0 ? throttled() : processed());
     const first = startRig({ images: 2, reply });
     await first.play(3_000);
     while (first.run.waiting === 0) await first.clock.advance(100);

@@ -1,15 +1,15 @@
 import { describe, expect, test } from 'vitest';
-import { broken, fault, kinds, number, processed, pushback, startRig } from '../../../support/engine-rig.ts';
+import { broken, fault, kinds, number, processed, startRig, throttled } from '../../../support/engine-rig.ts';
 
-describe('pushback', () => {
+describe('throttled', () => {
   test('puts the image back and loses none', async () => {
-    const rig = startRig({ images: 30, reply: (_key, attempt) => (attempt < 3 ? pushback() : processed()) });
+    const rig = startRig({ images: 30, reply: (_key, attempt) => (attempt < 3 ? throttled() : processed()) });
     await rig.play();
-    expect(rig.run.totals).toMatchObject({ processed: 30, failed: 0, pushbacks: 60, calls: 90 });
+    expect(rig.run.totals).toMatchObject({ processed: 30, failed: 0, throttles: 60, calls: 90 });
   });
 
   test('after eight of them the image is a THROTTLING_ERROR', async () => {
-    const rig = startRig({ images: 3, reply: (key) => (number(key) === 1 ? pushback() : processed()) });
+    const rig = startRig({ images: 3, reply: (key) => (number(key) === 1 ? throttled() : processed()) });
     await rig.play();
     expect(rig.invoked.filter((call) => number(call.key) === 1)).toHaveLength(8);
     expect(rig.outcomes().get(1)).toMatchObject({ kind: 'failed', failureType: 'THROTTLING_ERROR' });
@@ -17,7 +17,7 @@ describe('pushback', () => {
   });
 
   test('slows the pace', async () => {
-    const rig = startRig({ images: 500, reply: (_key, attempt) => (attempt === 1 ? pushback() : processed()) });
+    const rig = startRig({ images: 500, reply: (_key, attempt) => (attempt === 1 ? throttled() : processed()) });
     await rig.play(5_000);
     expect(rig.drive.snapshot().pacePerMinute).toBeLessThan(600);
     rig.drive.halt({ kind: 'lease-lost' });
@@ -95,7 +95,7 @@ describe('a journal that cannot be written', () => {
     await rig.play(2_000);
     rig.has.journal = false;
     const failed = new Promise<number>((resolve) => {
-      rig.onTrouble(() => resolve(rig.invoked.length));
+      rig.onError(() => resolve(rig.invoked.length));
     });
     await rig.play(2_000);
     expect(rig.invoked.length).toBe(await failed);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { readStartWords } from '../../../../src/slack/commands/parse/run-request.ts';
-import { splitWords } from '../../../../src/slack/commands/parse/words.ts';
+import { splitWords } from '../../../../src/slack/commands/parse/options.ts';
+import { readStartText } from '../../../../src/slack/commands/parse/run-request.ts';
 
 const fixed = (perMinute: number) => ({ kind: 'fixed' as const, perMinute });
 
@@ -14,12 +14,12 @@ describe('what people type after /rescan start', () => {
     ["prefix='it=1 & <b>'", { selection: { prefix: 'it=1 & <b>' } }],
     ['prefix=Zoë/ü%20+', { selection: { prefix: 'Zoë/ü%20+' } }],
     ['sample=20 seed=0', { selection: { sample: 20, seed: 0 } }],
-    ['pace=auto', { selection: {}, paceWish: { kind: 'auto' } }],
-    ['pace=60', { selection: {}, paceWish: fixed(60) }],
-    ['batch=20 delay=30s', { selection: {}, paceWish: fixed(40) }],
-    ['delay=30s  batch=20   limit=5', { selection: { limit: 5 }, paceWish: fixed(40) }],
+    ['pace=auto', { selection: {}, paceSetting: { kind: 'auto' } }],
+    ['pace=60', { selection: {}, paceSetting: fixed(60) }],
+    ['batch=20 delay=30s', { selection: {}, paceSetting: fixed(40) }],
+    ['delay=30s  batch=20   limit=5', { selection: { limit: 5 }, paceSetting: fixed(40) }],
   ])('%j is understood', (line, value) => {
-    expect(readStartWords(line)).toEqual({ ok: true, value });
+    expect(readStartText(line)).toEqual({ ok: true, value });
   });
 
   test.each([
@@ -43,7 +43,7 @@ describe('what people type after /rescan start', () => {
     [`prefix=${'x'.repeat(1_025)}`, '`prefix` is longer than a key in S3 can be (1,024 bytes).'],
     ['limit=x sample=y', /limit.*\n.*sample/],
   ])('%j is refused with a line that says why', (line, why) => {
-    const read = readStartWords(line);
+    const read = readStartText(line);
     if (read.ok) throw new Error('understood');
     if (typeof why === 'string') expect(read.line).toBe(why);
     else expect(read.line).toMatch(why);

@@ -139,7 +139,11 @@ describe('an autopilot that needs a person', () => {
       ],
     ],
     [
-      { kind: 'table-refused', step: 'backup', refusal: { reason: 'place', bucket: 'control', why: 'not-writable' } },
+      {
+        kind: 'table-refused',
+        step: 'backup',
+        refusal: { reason: 'location', bucket: 'control', why: 'not-writable' },
+      },
       ['The autopilot waits for a person: Back up the table was refused.', expect.stringContaining('`control`'), AGAIN],
     ],
     [
@@ -167,7 +171,7 @@ describe('an autopilot that needs a person', () => {
       {
         kind: 'start-refused',
         step: 'rescan',
-        refusal: { reason: 'gate', step: 'start', missing: [{ reason: 'not-flushed', mend: 'flush' }] },
+        refusal: { reason: 'preconditions', step: 'start', missing: [{ reason: 'not-flushed', fix: 'flush' }] },
       },
       [
         'The autopilot waits for a person: the run was not started.',
@@ -241,7 +245,7 @@ describe('an answer of the autopilot', () => {
       'The autopilot is stopped: it begins nothing more.',
       DONE,
     ]);
-    const fault = { reason: 'control-table', message: 'DynamoDB does not answer.', mend: '' } as const;
+    const fault = { reason: 'control-table', message: 'DynamoDB does not answer.', fix: '' } as const;
     expect(linesOf(autopilotStoppedMessage({ record, withdrew: false, troubles: [fault] }))[1]).toMatch(
       /^:warning: Not all of it could be stopped yet/,
     );

@@ -20,7 +20,7 @@ const view = checklistView(
     'test-logging': {
       state: 'stale',
       ...by(120 * MINUTE),
-      stale: { reason: 'logging-stale', mend: 'test-logging', provenAt: NOW },
+      stale: { reason: 'logging-stale', fix: 'test-logging', provenAt: NOW },
       overriddenBy: { by: 'U0APPROVER', reason: 'known <!channel>' },
     },
     sample: { state: 'failed', ...by(MINUTE), found: { kind: 'sample', images: 3, failed: 1 } },
@@ -28,7 +28,7 @@ const view = checklistView(
   },
   {
     next: 'sample',
-    troubles: [{ reason: 'access-denied', message: 'not authorized', mend: 'Allow lambda:GetFunction.' }],
+    troubles: [{ reason: 'access-denied', message: 'not authorized', fix: 'Allow lambda:GetFunction.' }],
   },
 );
 const LINES = [
@@ -148,7 +148,7 @@ describe('the checklist', () => {
         },
       ]),
     );
-    const fault = { reason: 'network', message: hostile, mend: hostile } as const;
+    const fault = { reason: 'network', message: hostile, fix: hostile } as const;
     const message = withinLimits(checklistMessage(checklistView(steps, { troubles: [fault] }), NOW, { buttons: true }));
     expect(checkBlocks(message.blocks, 'message')).toEqual([]);
     expect(checkBlocks(message.plain, 'message')).toEqual([]);

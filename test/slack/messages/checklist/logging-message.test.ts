@@ -150,7 +150,7 @@ describe('the answer to /rescan test-logging', () => {
         kind: 'log-unread',
         imageKey,
         failure,
-        fault: { reason: 'access-denied', message: 'not authorized', mend: 'Allow logs:FilterLogEvents.' },
+        fault: { reason: 'access-denied', message: 'not authorized', fix: 'Allow logs:FilterLogEvents.' },
       },
       [
         'The function failed, as it should, but the failure left no record; why is not known, as its log cannot be read.',

@@ -25,7 +25,7 @@ describe('a file that could not be shown', () => {
   });
 
   test('as what it is made of could not be read, names the fault', () => {
-    const fault = { reason: 'control-table', message: 'no answer', mend: 'Look at CONTROL_TABLE.' } as const;
+    const fault = { reason: 'control-table', message: 'no answer', fix: 'Look at CONTROL_TABLE.' } as const;
     expect(said(new ControlTableError(fault, undefined))).toMatch(
       /failed images is made of could not be read.*\n.*no answer.*\nLook at CONTROL_TABLE/,
     );

@@ -5,7 +5,7 @@ import { runSnapshot } from '../../../support/scripted-run-control.ts';
 
 const run = runSnapshot();
 const stopped = runSnapshot({ state: { kind: 'stopped', by: { kind: 'person', by: 'U0OPERATOR' } } });
-const fault = { reason: 'function-missing', message: 'Function not found: x', mend: 'Look at OCR_FUNCTION.' } as const;
+const fault = { reason: 'function-missing', message: 'Function not found: x', fix: 'Look at OCR_FUNCTION.' } as const;
 
 const refusals: [Refusal, string][] = [
   [

@@ -163,7 +163,7 @@ describe('a diff says', () => {
 });
 
 describe('a diagnosis says', () => {
-  const place = { region: 'eu-west-1', functionName: 'ocr fn' };
+  const location = { region: 'eu-west-1', functionName: 'ocr fn' };
   const throttled: Finding = {
     kind: 'throttling',
     throttling: { source: 'bedrock', times: 40 },
@@ -171,7 +171,7 @@ describe('a diagnosis says', () => {
     remedies: [{ kind: 'slower' }, { kind: 'raise-quota', service: 'bedrock', quota: 'q' }],
   };
   const said = (findings: Finding[], more: Partial<Parameters<typeof diagnosisMessage>[0]> = {}) =>
-    diagnosisMessage({ findings, unread: [], place, until: NOW - 600_000, ...more }, NOW);
+    diagnosisMessage({ findings, unread: [], location, until: NOW - 600_000, ...more }, NOW);
 
   test('the heaviest first, with the console of the right region', () => {
     const message = said([throttled]);
@@ -179,7 +179,7 @@ describe('a diagnosis says', () => {
     expect(message.text).toContain(
       'https://eu-west-1.console.aws.amazon.com/servicequotas/home/services/bedrock/quotas',
     );
-    const china = said([throttled], { place: { ...place, region: 'cn-north-1' } });
+    const china = said([throttled], { location: { ...location, region: 'cn-north-1' } });
     expect(china.text).toContain('https://cn-north-1.console.amazonaws.cn/');
     const slow: Finding = {
       kind: 'near-timeout',
@@ -196,7 +196,7 @@ describe('a diagnosis says', () => {
     const fault = {
       reason: 'access-denied',
       message: 'AWS denies <!here>.',
-      mend: 'Allow cloudwatch:GetMetricData.',
+      fix: 'Allow cloudwatch:GetMetricData.',
     } as const;
     const message = said([{ kind: 'healthy', weight: 0, remedies: [] }], { unread: [fault] });
     expect(lines(message)[0]).toBe('Diagnosis: nothing stands out, as far as the bot may look.');

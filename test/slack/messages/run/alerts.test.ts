@@ -87,7 +87,7 @@ describe('alerts', () => {
     const fault = {
       reason: 'access-denied',
       message: 'not authorized: lambda:InvokeFunction',
-      mend: 'Allow it.',
+      fix: 'Allow it.',
     } as const;
     const alert = end({ kind: 'paused', because: { kind: 'fault', fault } }, 1);
     expect(alert?.to).toBe('channel');

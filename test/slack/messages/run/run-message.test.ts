@@ -177,7 +177,7 @@ describe('the message of a run', () => {
     const fault = {
       reason: 'credentials',
       message: 'ExpiredToken: The security token included in the request is expired',
-      mend: 'Renew the credentials behind AWS_PROFILE.',
+      fix: 'Renew the credentials behind AWS_PROFILE.',
     } as const;
     const { text } = runMessage(runSnapshot({ state: { kind: 'paused', because: { kind: 'fault', fault } } }));
     expect(text.split('\n').slice(0, 4)).toEqual([

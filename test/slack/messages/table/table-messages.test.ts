@@ -159,7 +159,7 @@ describe('a job', () => {
     );
     const refusal = {
       reason: 'fault',
-      fault: { reason: 'network', message: HOSTILE, mend: 'Look at the network.' },
+      fault: { reason: 'network', message: HOSTILE, fix: 'Look at the network.' },
     } as const;
     const { text } = brokenOffMessage({ kind: 'failed', job: flushJob(), refusal });
     expect(text).not.toContain('<!channel>');
@@ -224,8 +224,8 @@ test('every refusal says what is so, and hostile texts in it do nothing', () => 
     { reason: 'no-job' },
     { reason: 'stop-file', path: HOSTILE },
     { reason: 'busy', holder: HOSTILE },
-    { reason: 'place', bucket: HOSTILE, why: 'missing' },
-    { reason: 'place', bucket: HOSTILE, why: 'not-writable' },
+    { reason: 'location', bucket: HOSTILE, why: 'missing' },
+    { reason: 'location', bucket: HOSTILE, why: 'not-writable' },
     {
       reason: 'legacy',
       fileName: HOSTILE,
@@ -241,7 +241,7 @@ test('every refusal says what is so, and hostile texts in it do nothing', () => 
     { reason: 'click', refusal: { reason: 'wrong-message' }, approval: flushApproval() },
     { reason: 'click', refusal: { reason: 'expired', at: NOW }, approval: flushApproval() },
     { reason: 'use', refusal: { reason: 'changed', changed: [{ name: HOSTILE, before: HOSTILE, after: HOSTILE }] } },
-    { reason: 'fault', fault: { reason: 'network', message: HOSTILE, mend: 'Look.' } },
+    { reason: 'fault', fault: { reason: 'network', message: HOSTILE, fix: 'Look.' } },
   ];
   for (const refusal of refusals) {
     const { text } = withinLimits(tableRefusalMessage(refusal));

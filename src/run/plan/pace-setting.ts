@@ -1,7 +1,7 @@
-import type { PaceWish } from '../model/types.ts';
+import type { PaceSetting } from '../model/types.ts';
 
 export type ParsedPace =
-  | { readonly ok: true; readonly wish: PaceWish }
+  | { readonly ok: true; readonly setting: PaceSetting }
   | { readonly ok: false; readonly reason: string };
 
 /** Nobody means more than this. */
@@ -20,7 +20,7 @@ const refuse = (reason: string): ParsedPace => ({ ok: false, reason });
 export function parsePace(words: readonly string[]): ParsedPace {
   const text = words.join(' ').trim().toLowerCase().replace(/\s+/g, ' ');
   if (text === '') return refuse(`A pace is missing: ${EXAMPLES}.`);
-  if (text === 'auto') return { ok: true, wish: { kind: 'auto' } };
+  if (text === 'auto') return { ok: true, setting: { kind: 'auto' } };
   if (text.includes('=')) return parseBatch(text);
   const plain = /^(-?\d+(?:\.\d+)?)(?: ?(?:\/|per|a) ?(?:min|minute))?$/.exec(text);
   if (!plain?.[1]) return refuse(`"${shorten(text)}" is no pace: ${EXAMPLES}.`);
@@ -57,11 +57,11 @@ function parseBatch(text: string): ParsedPace {
 function fixed(perMinute: number): ParsedPace {
   if (perMinute <= 0) return refuse('A pace is at least 1 image a minute; to halt a run there is pause.');
   if (!(perMinute <= FASTEST_PER_MINUTE)) return refuse('That is more than 1,000,000 images a minute.');
-  return { ok: true, wish: { kind: 'fixed', perMinute } };
+  return { ok: true, setting: { kind: 'fixed', perMinute } };
 }
 
 const shorten = (text: string) => (text.length > 40 ? `${text.slice(0, 40)}…` : text);
 
 /** The pace of the setting PACE. */
-export const settingPace = (setting: string): PaceWish =>
+export const settingPace = (setting: string): PaceSetting =>
   setting === 'auto' ? { kind: 'auto' } : { kind: 'fixed', perMinute: Number(setting) };

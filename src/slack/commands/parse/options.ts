@@ -1,4 +1,4 @@
-import { nearestWords } from '../../messages/help/nearest.ts';
+import { nearestText } from '../../messages/help/nearest.ts';
 import { code } from '../../messages/kit/escape.ts';
 
 export type Read<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly line: string };
@@ -50,7 +50,7 @@ export function readOptions<Name extends string>(
     const typed = word.slice(0, at).toLowerCase();
     const name = names.find((candidate) => candidate === typed);
     if (name === undefined) {
-      const [near] = nearestWords(typed, names);
+      const [near] = nearestText(typed, names);
       const hint = near === undefined ? `Options are ${allowed}.` : `Did you mean \`${near}=\`?`;
       return { ok: false, line: `There is no option ${code(`${typed}=`, 60)}. ${hint}` };
     }

@@ -1,12 +1,12 @@
-import { type GatedStep, type Missing, overridableOf } from '../../../checklist/model/preconditions.ts';
+import { type GuardedStep, type Missing, overridableOf } from '../../../checklist/model/preconditions.ts';
 import { code } from '../kit/escape.ts';
 import { count, counted, duration } from '../kit/format.ts';
-import { runName } from '../run/run-words.ts';
-import { backupName } from '../table/table-words.ts';
-import { limitWords } from './limit-words.ts';
+import { runName } from '../run/run-text.ts';
+import { backupName } from '../table/table-text.ts';
+import { limitText } from './limit-text.ts';
 
 /** What a gate misses, in one clause. */
-export function missingWords(missing: Missing): string {
+export function missingText(missing: Missing): string {
   switch (missing.reason) {
     case 'no-backup':
       return 'there is no verified backup of this table';
@@ -17,7 +17,7 @@ export function missingWords(missing: Missing): string {
     case 'table-unread':
       return 'the table cannot be counted, so nobody knows whether it still is what was backed up';
     case 'quotas-blocking':
-      return `quotas block a rescan: ${missing.blocking.map(limitWords).join('; ')}`;
+      return `quotas block a rescan: ${missing.blocking.map(limitText).join('; ')}`;
     case 'quotas-unknown':
       return 'the quotas could not be read';
     case 'logging-unproven':
@@ -47,7 +47,7 @@ export function missingWords(missing: Missing): string {
   }
 }
 
-const MENDS: Readonly<Record<Missing['mend'], string>> = {
+const FIXES: Readonly<Record<Missing['fix'], string>> = {
   backup: '`/rescan backup` makes one',
   quotas: '`/rescan quotas` shows them',
   'test-logging': '`/rescan test-logging` proves it, `/rescan deploy` puts it in place',
@@ -60,7 +60,7 @@ const MENDS: Readonly<Record<Missing['mend'], string>> = {
 };
 
 /** Why a step may not begin, one line for each thing that is missing, with the command that mends it. */
-export function gateLines(step: GatedStep, missing: readonly Missing[]): string[] {
+export function preconditionLines(step: GuardedStep, missing: readonly Missing[]): string[] {
   const what = {
     start: 'The rescan was not begun',
     resume: 'The run was not resumed',
@@ -71,7 +71,7 @@ export function gateLines(step: GatedStep, missing: readonly Missing[]): string[
   const [first] = able;
   return [
     `${what}: ${missing.length === 1 ? 'one thing is' : `${missing.length} things are`} missing. Nothing was changed.`,
-    ...missing.map((item) => `• ${missingWords(item)}: ${MENDS[item.mend]}.`),
+    ...missing.map((item) => `• ${missingText(item)}: ${FIXES[item.fix]}.`),
     ...(first === undefined
       ? []
       : [

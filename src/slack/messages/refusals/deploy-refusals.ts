@@ -47,7 +47,7 @@ export function deployRefusalLines(refusal: DeployRefusal): string[] {
     case 'package-not-given':
       return [`Lambda did not give the package: HTTP ${refusal.status}. Try again.`];
     case 'package-unreadable':
-      return [`${code(refusal.name, 200)} cannot be used: ${problemWords(refusal.problem)}`];
+      return [`${code(refusal.name, 200)} cannot be used: ${problemText(refusal.problem)}`];
     case 'given-not-found':
       return [`There is no ${code(refusal.name, 300)}.`];
     case 'handler-not-found':
@@ -77,7 +77,7 @@ export function deployRefusalLines(refusal: DeployRefusal): string[] {
   }
 }
 
-function problemWords(problem: PackageProblem): string {
+function problemText(problem: PackageProblem): string {
   switch (problem.reason) {
     case 'not-a-zip':
       return 'it is no zip file.';
@@ -150,14 +150,14 @@ export const deployedMessage = (done: Deployed, by: string): Message =>
   compose({
     fact: 'Failure logging is deployed around the function.',
     lines: [
-      `Its code is ${hash(done.codeSha256)} now${versionWords(done)}. Deployed by ${mention(by)}.`,
+      `Its code is ${hash(done.codeSha256)} now${versionText(done)}. Deployed by ${mention(by)}.`,
       'It is not proven yet: the test invokes the function once and looks for the record.',
       OWN_DEPLOYS,
     ],
     buttons: [button(ACTION.testLogging, 'Test failure logging', 'test-logging', { style: 'primary' })],
   });
 
-const versionWords = ({ versionBefore, versionAfter }: Deployed): string =>
+const versionText = ({ versionBefore, versionAfter }: Deployed): string =>
   versionAfter === undefined
     ? ''
     : `, published as version ${code(versionAfter, 20)}${versionBefore === undefined ? '' : ` (before: ${code(versionBefore, 20)})`}`;
@@ -169,7 +169,7 @@ export const rolledBackMessage = (done: Deployed, by: string): Message =>
       ? 'The function’s handler and environment are back as they were; the code that was deployed since stayed.'
       : 'The function is back as it was: code, handler and environment.',
     lines: [
-      `Its code is ${hash(done.codeSha256)}${versionWords(done)}. Rolled back by ${mention(by)}.`,
+      `Its code is ${hash(done.codeSha256)}${versionText(done)}. Rolled back by ${mention(by)}.`,
       'What was proven of its failure logging counts no more.',
     ],
   });

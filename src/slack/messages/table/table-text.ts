@@ -1,12 +1,12 @@
 import type { BackupRecord } from '../../../backup/model/format.ts';
 import { storedBytes } from '../../../backup/model/format.ts';
-import type { JobProgress, TableAct, TableJob } from '../../../checklist/contracts/table-control.ts';
+import type { JobProgress, TableAction, TableJob } from '../../../checklist/contracts/table-control.ts';
 import type { KindCounts } from '../../../pipeline/table/table-records.ts';
 import { code } from '../kit/escape.ts';
 import { bytes, count, counted, duration } from '../kit/format.ts';
 
 /** `4,187 records: 3,900 entries, 12 zero-hour weeks, …`: kinds that are there. */
-export function countsWords(counts: KindCounts): string {
+export function countsText(counts: KindCounts): string {
   const kinds: [number, string, string][] = [
     [counts.entry, 'entry', 'entries'],
     [counts['zero-hour'], 'zero-hour week', 'zero-hour weeks'],
@@ -20,7 +20,7 @@ export function countsWords(counts: KindCounts): string {
 }
 
 /** `12 added, 3 changed, 1 removed`, of the table against a backup. */
-export const differenceWords = (difference: { added: number; changed: number; removed: number }): string =>
+export const differenceText = (difference: { added: number; changed: number; removed: number }): string =>
   difference.added + difference.changed + difference.removed === 0
     ? 'nothing differs'
     : `${count(difference.added)} added, ${count(difference.changed)} changed, ${count(difference.removed)} removed since`;
@@ -28,7 +28,7 @@ export const differenceWords = (difference: { added: number; changed: number; re
 export const backupName = (backupId: string): string => `Backup ${code(backupId, 80)}`;
 
 /** The first digits of a digest: enough to compare by eye. */
-export const digestWords = (sum: string): string => `\`${sum.slice(0, 12)}…\``;
+export const digestText = (sum: string): string => `\`${sum.slice(0, 12)}…\``;
 
 /** One line of a list of backups. */
 export function backupLine(record: BackupRecord, now: number): string {
@@ -37,14 +37,14 @@ export function backupLine(record: BackupRecord, now: number): string {
   const what = record.purpose === 'safety' ? 'safety backup of a restore' : undefined;
   return [
     `${code(record.id, 80)} · ${duration(now - record.startedAt)} ago · ${counted(record.counts.total, 'record')} · ${bytes(storedBytes(record))}`,
-    `digest ${digestWords(record.digest.sum)} · by ${/^[UW][A-Z0-9]+$/.test(record.by) ? `<@${record.by}>` : code(record.by, 60)} · ${state}`,
+    `digest ${digestText(record.digest.sum)} · by ${/^[UW][A-Z0-9]+$/.test(record.by) ? `<@${record.by}>` : code(record.by, 60)} · ${state}`,
     ...(what === undefined ? [] : [what]),
     ...(record.note === undefined ? [] : [code(record.note, 200)]),
   ].join(' · ');
 }
 
 /** What an act does, in words that an approver can decide on. */
-export function actWords(act: TableAct, table: string): string {
+export function actText(act: TableAction, table: string): string {
   if (act.kind === 'flush')
     return act.failedOnly
       ? `delete the failed-image records of ${code(table, 120)}`
@@ -57,7 +57,7 @@ export function actWords(act: TableAct, table: string): string {
 }
 
 /** The single records an act puts back, as far as they are named; none where it puts none back. */
-export function namedLines(act: TableAct): readonly string[] {
+export function namedLines(act: TableAction): readonly string[] {
   if (act.kind !== 'restore' || !act.names || act.names.length === 0) return [];
   const more = (act.entries?.length ?? 0) - act.names.length;
   return [`${act.names.map((name) => code(name, 200)).join(', ')}${more > 0 ? `, and ${count(more)} more` : ''}.`];
@@ -81,10 +81,10 @@ const STAGES: Readonly<Record<string, string>> = {
   holding: 'holding the function; waiting for invocations under way',
 };
 
-export const stageWords = (stage: string): string => STAGES[stage] ?? stage;
+export const stageText = (stage: string): string => STAGES[stage] ?? stage;
 
 /** `1,200 of about 4,187 records · 3.1 MB · 600 a second · about 5 s left` */
-export function progressWords(progress: JobProgress): string {
+export function progressText(progress: JobProgress): string {
   const { done, total, isApproximate, elapsedMs } = progress;
   const perSecond = elapsedMs > 0 ? (done * 1000) / elapsedMs : 0;
   const left = perSecond > 0 && total > done ? ((total - done) / perSecond) * 1000 : undefined;

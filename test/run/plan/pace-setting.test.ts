@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parsePace } from '../../../src/run/plan/pace-words.ts';
+import { parsePace } from '../../../src/run/plan/pace-setting.ts';
 
 const parse = (text: string) => parsePace(text.split(' '));
 
@@ -29,11 +29,11 @@ describe('a pace that people type', () => {
     ['batch=7 delay=700ms', 600],
     ['batch=1 delay=60s', 1],
   ])('%s is a number', (text, perMinute) => {
-    expect(parse(text)).toEqual({ ok: true, wish: { kind: 'fixed', perMinute } });
+    expect(parse(text)).toEqual({ ok: true, setting: { kind: 'fixed', perMinute } });
   });
 
   it.each(['auto', 'AUTO', ' auto '])('%s follows the quotas', (text) => {
-    expect(parse(text)).toEqual({ ok: true, wish: { kind: 'auto' } });
+    expect(parse(text)).toEqual({ ok: true, setting: { kind: 'auto' } });
   });
 
   it.each([
@@ -90,10 +90,10 @@ describe('a pace that people type', () => {
       fc.property(fc.array(word, { maxLength: 5 }), (words) => {
         const parsed = parsePace(words);
         if (!parsed.ok) expect(parsed.reason.length).toBeLessThan(200);
-        else if (parsed.wish.kind === 'fixed') {
-          expect(Number.isInteger(parsed.wish.perMinute)).toBe(true);
-          expect(parsed.wish.perMinute).toBeGreaterThanOrEqual(1);
-          expect(parsed.wish.perMinute).toBeLessThanOrEqual(1_000_000);
+        else if (parsed.setting.kind === 'fixed') {
+          expect(Number.isInteger(parsed.setting.perMinute)).toBe(true);
+          expect(parsed.setting.perMinute).toBeGreaterThanOrEqual(1);
+          expect(parsed.setting.perMinute).toBeLessThanOrEqual(1_000_000);
         }
       }),
       { numRuns: 500 },

@@ -10,7 +10,7 @@ import {
   deployRefusalLines,
   rollbackPlanLines,
   rolledBackMessage,
-} from '../../../../src/slack/messages/refusals/deploy-words.ts';
+} from '../../../../src/slack/messages/refusals/deploy-refusals.ts';
 import { plannedDeploy } from '../../../support/checklist-builders.ts';
 
 const { plan } = plannedDeploy();
