@@ -15,6 +15,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Fault } from '../pipeline/invoke/invocation.ts';
 import { createExpression } from './expression.ts';
 import { controlTableFault, prepareTable } from './prepare-table.ts';
+import { withNamesOfToday } from './previous-names.ts';
 
 /** The control table cannot be used; `fault` says why and what to look at. */
 export class ControlTableError extends Error {
@@ -91,7 +92,7 @@ const MARK = 'writeMark';
 type StoredItem = Readonly<Record<string, AttributeValue>>;
 function entryOf(item: StoredItem): Entry {
   const { [MARK]: _, ...rest } = item;
-  return keySchema.parse(unmarshall(rest));
+  return keySchema.parse(withNamesOfToday(unmarshall(rest)));
 }
 const isMarked = (item: StoredItem | undefined, mark: string): boolean => item?.[MARK]?.S === mark;
 const itemOf = (values: Record<string, unknown>) => marshall(values, { removeUndefinedValues: true });
