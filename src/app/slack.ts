@@ -14,7 +14,7 @@ import { createDrain } from '../slack/client/drain.ts';
 import { downloadFile } from '../slack/client/file-download.ts';
 import { createFileUpload } from '../slack/client/file-upload.ts';
 import { createReceiver } from '../slack/client/socket.ts';
-import { commandTable } from '../slack/commands/table.ts';
+import { commandTable } from '../slack/commands/command-table.ts';
 import { createAlertDelivery } from '../slack/delivery/alert-delivery.ts';
 import { createLiveMessage } from '../slack/delivery/live-message.ts';
 import { locationsById, rememberLocations } from '../slack/delivery/message-locations.ts';

@@ -13,7 +13,7 @@ import {
 import { checklistMessage, historyMessage } from '../messages/checklist/checklist-message.ts';
 import { code } from '../messages/kit/escape.ts';
 import { type Message, say } from '../messages/kit/message.ts';
-import { type Asker, type Command, noMore } from './command.ts';
+import { type Asker, type Command, withoutArguments } from './command.ts';
 
 export interface ChecklistCommandPorts {
   readonly checklist: Checklist;
@@ -63,7 +63,7 @@ export const closeCommand = ({
   role: 'operator',
   usage: 'close',
   help: 'close the checklist of a rescan that is not to be finished; requests for approval that belong to it end',
-  read: noMore('close', {
+  read: withoutArguments('close', {
     async act({ person }) {
       if ((await autopilot.current())?.state === 'running')
         return say(
@@ -120,7 +120,7 @@ export const historyCommand = ({ checklist, clock }: Pick<ChecklistCommandPorts,
   role: 'viewer',
   usage: 'history',
   help: 'past rescans: who, when, how they ended',
-  read: noMore('history', {
+  read: withoutArguments('history', {
     async act() {
       const records = [];
       for await (const record of checklist.history(MOST_HISTORY)) records.push(record);

@@ -34,7 +34,7 @@ export interface Deed {
 }
 
 /** For commands that take nothing. */
-export const noMore =
+export const withoutArguments =
   (word: string, deed: Deed) =>
   (rest: string): Read<Deed> =>
     rest.trim() === ''

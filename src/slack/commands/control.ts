@@ -10,7 +10,7 @@ import { noRunYetMessage, paceNowMessage } from '../messages/run/answers.ts';
 import { stoppingJobMessage } from '../messages/table/table-messages.ts';
 import { tableRefusalMessage } from '../messages/table/table-refusals.ts';
 import type { RunRequests } from '../requests/run-requests.ts';
-import { type Command, noMore } from './command.ts';
+import { type Command, withoutArguments } from './command.ts';
 
 /** The words that act on the run that is there. */
 export const pauseCommand = (deeds: RunRequests): Command => ({
@@ -18,7 +18,10 @@ export const pauseCommand = (deeds: RunRequests): Command => ({
   role: 'operator',
   usage: 'pause',
   help: 'start no more images; what is in flight is waited for',
-  read: noMore('pause', { worksUnheard: true, act: async ({ person }) => (await deeds.pause(person)).message }),
+  read: withoutArguments('pause', {
+    worksUnheard: true,
+    act: async ({ person }) => (await deeds.pause(person)).message,
+  }),
 });
 
 export const resumeCommand = (deeds: RunRequests): Command => ({
@@ -26,7 +29,7 @@ export const resumeCommand = (deeds: RunRequests): Command => ({
   role: 'operator',
   usage: 'resume',
   help: 'go on with a run that was paused, stopped, tripped or interrupted',
-  read: noMore('resume', { act: async ({ person }) => (await deeds.resume(person)).message }),
+  read: withoutArguments('resume', { act: async ({ person }) => (await deeds.resume(person)).message }),
 });
 
 /**

@@ -1,7 +1,7 @@
 import type { DeployForms } from '../forms/deploy-forms.ts';
 import { code } from '../messages/kit/escape.ts';
 import type { Command } from './command.ts';
-import { readOptions, splitWords } from './parse/options.ts';
+import { readOptions, splitArguments } from './parse/options.ts';
 
 /** `/rescan deploy`, `deploy from=s3://bucket/key.zip`, `deploy rollback`. */
 export const deployCommand = (forms: Pick<DeployForms, 'openDeploy' | 'openRollback'>): Command => ({
@@ -10,7 +10,7 @@ export const deployCommand = (forms: Pick<DeployForms, 'openDeploy' | 'openRollb
   usage: 'deploy | deploy from=s3://bucket/key.zip | deploy rollback',
   help: 'put failure logging around the function, with a new version of your code if you give one; bring the former back',
   read(rest) {
-    const words = splitWords(rest);
+    const words = splitArguments(rest);
     if (!words.ok) return words;
     if (words.value.length === 1 && words.value[0]?.toLowerCase() === 'rollback')
       return { ok: true, value: { act: (asker) => forms.openRollback(asker.triggerId ?? '', asker) } };

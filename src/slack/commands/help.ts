@@ -1,5 +1,5 @@
 import { helpMessage } from '../messages/help/help.ts';
-import { type Command, noMore } from './command.ts';
+import { type Command, withoutArguments } from './command.ts';
 
 /** `/rescan help`: every word of the table, this one included. */
 export const helpCommand = (others: readonly Command[]): Command => {
@@ -8,7 +8,8 @@ export const helpCommand = (others: readonly Command[]): Command => {
     role: 'viewer',
     usage: 'help',
     help: 'this list',
-    read: (rest) => noMore('help', { atOnce: helpMessage([command, ...others]), act: async () => undefined })(rest),
+    read: (rest) =>
+      withoutArguments('help', { atOnce: helpMessage([command, ...others]), act: async () => undefined })(rest),
   };
   return command;
 };

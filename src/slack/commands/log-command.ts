@@ -3,7 +3,7 @@ import type { LogsAsked } from '../messages/results/log-message.ts';
 import type { LogRequests } from '../requests/log-requests.ts';
 import type { FollowAsked, LogFollowing } from '../threads/log-follow.ts';
 import type { Command } from './command.ts';
-import { type Read, readOptions, splitWords } from './parse/options.ts';
+import { type Read, readOptions, splitArguments } from './parse/options.ts';
 
 const MINUTE_MS = 60_000;
 const MOST_MINUTES = 7 * 24 * 60;
@@ -21,7 +21,7 @@ export const logsCommand = ({ logs, following }: LogCommandPorts): Command => ({
   usage: 'logs [errors] [minutes=15] [pattern=…] [image=KEY] | logs follow [10m] [errors] [pattern=…] | logs stop',
   help: 'the function’s log by invocation, errors first; or new lines in a thread as they come',
   read(rest) {
-    const words = splitWords(rest);
+    const words = splitArguments(rest);
     if (!words.ok) return words;
     const [first, ...others] = words.value;
     switch (first?.toLowerCase()) {

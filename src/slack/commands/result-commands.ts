@@ -1,16 +1,16 @@
 import type { RetryRequest } from '../../checklist/contracts/result-control.ts';
+import { suggestNearest } from '../../lib/nearest.ts';
 import { FAILURE_TYPES } from '../../pipeline/invoke/invocation.ts';
 import { isFailureType } from '../../results/failures/failures.ts';
 import type { RestoreRowsForm } from '../forms/restore-rows-form.ts';
-import { nearestText } from '../messages/help/nearest.ts';
 import { code } from '../messages/kit/escape.ts';
 import { counted } from '../messages/kit/format.ts';
 import { say } from '../messages/kit/message.ts';
 import type { FileLocation, ResultFiles } from '../requests/result-files.ts';
 import type { ResultRequests } from '../requests/result-requests.ts';
 import type { AuditCommandPorts } from './audit-command.ts';
-import { type Command, noMore } from './command.ts';
-import { type Read, readOptions, splitWords } from './parse/options.ts';
+import { type Command, withoutArguments } from './command.ts';
+import { type Read, readOptions, splitArguments } from './parse/options.ts';
 
 export interface ResultCommandPorts {
   readonly deeds: ResultRequests;
@@ -27,7 +27,7 @@ export const failuresCommand = ({ deeds }: ResultCommandPorts): Command => ({
   role: 'viewer',
   usage: 'failures',
   help: 'failed images by cause, out of the table and the last run, with a button to retry each',
-  read: noMore('failures', {
+  read: withoutArguments('failures', {
     atOnce: say('Reading the failures of the table and of the runs…'),
     act: (asker) => deeds.showFailures(asker),
   }),
@@ -42,12 +42,12 @@ export const exportCommand = ({ files, exportAudit, threadIn }: ResultCommandPor
   usage: 'export [failures | run [r-0001] | diff [BACKUP] | audit]',
   help: 'CSV into the channel: failed images, what a run’s images came to, every change against a backup, the audit',
   read(rest) {
-    const words = splitWords(rest);
+    const words = splitArguments(rest);
     if (!words.ok) return words;
     const [typed = 'failures', id, ...more] = words.value;
     const what = EXPORTS.find((word) => word === typed.toLowerCase());
     if (what === undefined) {
-      const [near] = nearestText(typed, EXPORTS);
+      const [near] = suggestNearest(typed, EXPORTS);
       return {
         ok: false,
         line: `${code(typed, 60)} cannot be exported${near === undefined ? '.' : `; did you mean \`${near}\`?`}`,
@@ -99,7 +99,7 @@ export const retryCommand = ({ deeds }: ResultCommandPorts): Command => ({
 
 /** Reads `type=TEXTRACT_ERROR`, `cause=1a2b3c4d5e`, or names of images. */
 export function readRetry(rest: string): Read<{ readonly setting: RetryRequest; readonly what: string }> {
-  const words = splitWords(rest);
+  const words = splitArguments(rest);
   if (!words.ok) return words;
   const isOption = (word: string) => /^(type|cause)=/i.test(word);
   const options = readOptions(words.value.filter(isOption), ['type', 'cause']);
@@ -112,7 +112,7 @@ export function readRetry(rest: string): Read<{ readonly setting: RetryRequest; 
   if (causeId !== undefined && !/^[0-9a-f]{10}$/.test(causeId))
     return { ok: false, line: `${code(causeId, 60)} is no cause: ten digits and letters a to f, as in the CSV.` };
   if (failureType !== undefined && !isFailureType(failureType)) {
-    const [near] = nearestText(failureType, FAILURE_TYPES);
+    const [near] = suggestNearest(failureType, FAILURE_TYPES);
     return {
       ok: false,
       line: `There is no type ${code(failureType, 60)}. ${near === undefined ? `Types are ${FAILURE_TYPES.map((type) => `\`${type}\``).join(', ')}.` : `Did you mean \`${near}\`?`}`,
@@ -146,7 +146,7 @@ export const validateCommand = ({ deeds }: ResultCommandPorts): Command => ({
   usage: 'validate [r-0001] [person=Nik_Coultas | seed=7]',
   help: 'hold the table against manifest, outcomes and backup: every image accounted for, and some people side by side',
   read(rest) {
-    const words = splitWords(rest);
+    const words = splitArguments(rest);
     if (!words.ok) return words;
     const [runId] = words.value.filter((word) => /^r-\d+$/i.test(word));
     const options = readOptions(
@@ -177,7 +177,7 @@ export const diffCommand = ({ deeds, putBack }: ResultCommandPorts): Command => 
   usage: 'diff [BACKUP] | diff restore [BACKUP] [person=Nik_Coultas]',
   help: 'every change of the table against a backup: removed entries first, hours gained and lost; put removed ones back',
   read(rest) {
-    const words = splitWords(rest);
+    const words = splitArguments(rest);
     if (!words.ok) return words;
     const isRestore = words.value[0]?.toLowerCase() === 'restore';
     const others = isRestore ? words.value.slice(1) : words.value;
@@ -208,7 +208,7 @@ export const diagnoseCommand = ({ deeds }: ResultCommandPorts): Command => ({
   role: 'viewer',
   usage: 'diagnose',
   help: 'look at what may be wrong: causes and where they cluster, throttling, timeout, memory, quotas; and what to do',
-  read: noMore('diagnose', {
+  read: withoutArguments('diagnose', {
     atOnce: say('Looking at failures, log, metrics and quotas…'),
     act: (asker) => deeds.diagnose(asker),
   }),

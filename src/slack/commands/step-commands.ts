@@ -4,7 +4,7 @@ import { quotaMessage } from '../messages/checklist/quota-message.ts';
 import { sampleMessage } from '../messages/checklist/sample-message.ts';
 import { type Message, say } from '../messages/kit/message.ts';
 import { stepRefusalMessage } from '../messages/refusals/step-refusals.ts';
-import { type Asker, type Command, noMore } from './command.ts';
+import { type Asker, type Command, withoutArguments } from './command.ts';
 
 export interface StepCommandPorts {
   readonly steps: StepControl;
@@ -51,7 +51,7 @@ export const quotasCommand = (ports: StepCommandPorts): Command => ({
   role: 'operator',
   usage: 'quotas',
   help: 'what Bedrock, Lambda, Textract and the table allow, and the pace that follows',
-  read: noMore('quotas', { atOnce: say('Reading the quotas…'), act: (asker) => runQuotas(asker, ports) }),
+  read: withoutArguments('quotas', { atOnce: say('Reading the quotas…'), act: (asker) => runQuotas(asker, ports) }),
 });
 
 /** `/rescan test-logging` */
@@ -60,7 +60,7 @@ export const testLoggingCommand = (ports: StepCommandPorts): Command => ({
   role: 'operator',
   usage: 'test-logging',
   help: 'invoke the function with an image that does not exist, and look for the record of that failure',
-  read: noMore('test-logging', {
+  read: withoutArguments('test-logging', {
     atOnce: say('Invoking the function with an image that does not exist; then its record is looked for, up to 15 s.'),
     act: (asker) => runLoggingTest(asker, ports),
   }),
@@ -72,7 +72,7 @@ export const sampleCommand = (ports: StepCommandPorts): Command => ({
   role: 'operator',
   usage: 'sample',
   help: 'try a few images of the bucket, so that nothing is deleted before the function is known to work today',
-  read: noMore('sample', {
+  read: withoutArguments('sample', {
     atOnce: say(`Drawing ${ports.sampleImages} images of the bucket and invoking the function for them…`),
     act: (asker) => runSample(asker, ports),
   }),

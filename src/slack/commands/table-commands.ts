@@ -8,7 +8,7 @@ import { backupsMessage, pruneMessage } from '../messages/table/table-messages.t
 import { tableRefusalMessage } from '../messages/table/table-refusals.ts';
 import { backupLine, backupName } from '../messages/table/table-text.ts';
 import type { Asker, Command, Deed } from './command.ts';
-import { type Read, readOptions, splitWords } from './parse/options.ts';
+import { type Read, readOptions, splitArguments } from './parse/options.ts';
 
 export interface TableCommandPorts {
   readonly tables: TableControl;
@@ -68,7 +68,7 @@ export const backupsCommand = ({ tables, clock }: TableCommandPorts): Command =>
   usage: 'backups | backups verify ID | backups prune keep=5',
   help: 'list the backups; read one back from S3; delete old ones',
   read(rest) {
-    const words = splitWords(rest);
+    const words = splitArguments(rest);
     if (!words.ok) return words;
     const [verb, ...more] = words.value;
     if (verb === undefined) return deed(() => list(tables, clock));
@@ -116,7 +116,7 @@ export const flushCommand = ({ forms }: TableCommandPorts): Command => ({
   usage: 'flush [kinds=failed] [backup=ID]',
   help: 'delete the table’s records, once a second person approves; nothing that is not saved',
   read(rest) {
-    const words = splitWords(rest);
+    const words = splitArguments(rest);
     if (!words.ok) return words;
     const options = readOptions(words.value, ['kinds', 'backup']);
     if (!options.ok) return options;
@@ -135,7 +135,7 @@ export const restoreCommand = ({ tables, forms, clock }: TableCommandPorts): Com
   usage: 'restore [backup=ID] | restore from=s3://bucket/db_backup_….json [types-from=ID]',
   help: 'put a backup back, once a second person approves; what is there is saved first',
   read(rest) {
-    const words = splitWords(rest);
+    const words = splitArguments(rest);
     if (!words.ok) return words;
     const options = readOptions(words.value, ['backup', 'from', 'types-from']);
     if (!options.ok) return options;

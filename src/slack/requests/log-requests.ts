@@ -18,7 +18,7 @@ import { bytes } from '../messages/kit/format.ts';
 import { type Message, say } from '../messages/kit/message.ts';
 import { fileTroubleMessage } from '../messages/refusals/file-errors.ts';
 import { type LogsAsked, logFileLines, logsMessage } from '../messages/results/log-message.ts';
-import { faultLines } from '../messages/run/run-text.ts';
+import { faultLines } from '../messages/run/describe-run.ts';
 
 /** Looking at the function's log. */
 export interface LogRequests {

@@ -2,9 +2,10 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { suggestNearest } from '../../../src/lib/nearest.ts';
 import type { RunState } from '../../../src/run/model/types.ts';
 import { actionTable } from '../../../src/slack/actions/table.ts';
-import { commandTable } from '../../../src/slack/commands/table.ts';
+import { commandTable } from '../../../src/slack/commands/command-table.ts';
 import { changePlanView } from '../../../src/slack/forms/change-plan-view.ts';
 import { createDeployForms } from '../../../src/slack/forms/deploy-forms.ts';
 import { deployView, rollbackView } from '../../../src/slack/forms/deploy-view.ts';
@@ -18,7 +19,6 @@ import { autopilotMessage, autopilotPlanMessage } from '../../../src/slack/messa
 import { checklistMessage } from '../../../src/slack/messages/checklist/checklist-message.ts';
 import { loggingMessage } from '../../../src/slack/messages/checklist/logging-message.ts';
 import { helpMessage, unknownWordMessage } from '../../../src/slack/messages/help/help.ts';
-import { nearestText } from '../../../src/slack/messages/help/nearest.ts';
 import { ACTION } from '../../../src/slack/messages/kit/buttons.ts';
 import { deployedMessage } from '../../../src/slack/messages/refusals/deploy-refusals.ts';
 import { diffMessage } from '../../../src/slack/messages/results/diff-message.ts';
@@ -282,10 +282,10 @@ describe('the tables', () => {
   });
 
   test('a word that is none of them gets the nearest ones', () => {
-    expect(nearestText('sttaus', words)).toEqual(['status', 'start']);
-    expect(nearestText('res', words)).toEqual(['restore', 'resume']);
-    expect(nearestText('PUASE', words)[0]).toBe('pause');
-    expect(nearestText('bananas', words)).toEqual([]);
+    expect(suggestNearest('sttaus', words)).toEqual(['status', 'start']);
+    expect(suggestNearest('res', words)).toEqual(['restore', 'resume']);
+    expect(suggestNearest('PUASE', words)[0]).toBe('pause');
+    expect(suggestNearest('bananas', words)).toEqual([]);
     expect(unknownWordMessage('bananas', words).text).toBe(
       'There is no `/rescan bananas`: nothing was done.\n`/rescan help` lists what there is.',
     );

@@ -1,4 +1,4 @@
-import { nearestText } from '../../messages/help/nearest.ts';
+import { suggestNearest } from '../../../lib/nearest.ts';
 import { code } from '../../messages/kit/escape.ts';
 
 export type Read<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly line: string };
@@ -10,7 +10,7 @@ const CLOSING: Readonly<Record<string, string>> = { '"': '"', "'": "'", '“': '
  * The words of a line, apart at spaces; what stands in quotes after a space or an equals sign is one piece, without its
  * quotes: `prefix="my folder/"` is the word `prefix=my folder/`.
  */
-export function splitWords(line: string): Read<readonly string[]> {
+export function splitArguments(line: string): Read<readonly string[]> {
   const words: string[] = [];
   let word: string | undefined;
   const letters = [...line];
@@ -50,7 +50,7 @@ export function readOptions<Name extends string>(
     const typed = word.slice(0, at).toLowerCase();
     const name = names.find((candidate) => candidate === typed);
     if (name === undefined) {
-      const [near] = nearestText(typed, names);
+      const [near] = suggestNearest(typed, names);
       const hint = near === undefined ? `Options are ${allowed}.` : `Did you mean \`${near}=\`?`;
       return { ok: false, line: `There is no option ${code(`${typed}=`, 60)}. ${hint}` };
     }

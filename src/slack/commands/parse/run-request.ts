@@ -2,7 +2,7 @@ import type { ImageSelection, PaceSetting } from '../../../run/model/types.ts';
 import { parsePace } from '../../../run/plan/pace-setting.ts';
 import { code, escapeMrkdwn } from '../../messages/kit/escape.ts';
 import { count } from '../../messages/kit/format.ts';
-import { type Read, readOptions, splitWords } from './options.ts';
+import { type Read, readOptions, splitArguments } from './options.ts';
 
 /** What a run is asked to be, by the words of `/rescan start` or the fields of its form. */
 export interface RunRequest {
@@ -25,7 +25,7 @@ const MOST_PREFIX_BYTES = 1_024;
 
 /** Reads `keep prefix=a/b limit=50 sample=20 seed=7 pace=60`, or `batch=20 delay=30s` for the pace. */
 export function readStartText(line: string): Read<RunRequest> {
-  const words = splitWords(line);
+  const words = splitArguments(line);
   if (!words.ok) return words;
   const isKeep = (word: string) => word.toLowerCase() === 'keep';
   const options = readOptions(

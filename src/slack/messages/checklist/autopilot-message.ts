@@ -9,12 +9,12 @@ import { count, counted, dollars, duration, percent, rate } from '../kit/format.
 import { compose, type Message, say } from '../kit/message.ts';
 import { startRefusalMessage } from '../refusals/start-refusals.ts';
 import { stepRefusalLines } from '../refusals/step-refusals.ts';
-import { verdictText } from '../results/verdict-text.ts';
-import { doneOf, doneText, faultLines, faultText, runName } from '../run/run-text.ts';
+import { describeVerdict } from '../results/describe-verdict.ts';
+import { describeFault, doneOf, faultLines, formatDone, runName } from '../run/describe-run.ts';
 import { tableRefusalLines } from '../table/table-refusals.ts';
 import { jobName } from '../table/table-text.ts';
+import { describeFound, STEP_TITLES } from './describe-step.ts';
 import { planFigure } from './plan-figure.ts';
-import { foundText, STEP_TITLES } from './step-text.ts';
 
 /** What the autopilot would do and what is to be expected, before anything happens. */
 export function autopilotPlanMessage({ id, forecast, by }: AutopilotRecord): Message {
@@ -58,8 +58,8 @@ export function autopilotMessage(record: AutopilotRecord, view: ChecklistView, n
   return compose({
     fact: stateFact(record, view),
     lines: [
-      ...(view.run?.state.kind === 'running' ? [`${runName(view.run.runId)}: ${doneText(view.run)}`] : []),
-      ...view.troubles.map((fault) => `:warning: ${faultText(fault)}: ${code(fault.message, 200)}`),
+      ...(view.run?.state.kind === 'running' ? [`${runName(view.run.runId)}: ${formatDone(view.run)}`] : []),
+      ...view.troubles.map((fault) => `:warning: ${describeFault(fault)}: ${code(fault.message, 200)}`),
     ],
     figures: [planFigure(view, now)],
     notes: [
@@ -154,7 +154,7 @@ function wantedText(wanted: Wanted): { fact: string; lines: readonly string[] } 
     case 'step-failed':
       return {
         fact: `The autopilot waits for a person: ${STEP_TITLES[wanted.step]} failed.`,
-        lines: [...(wanted.found ? [foundText(wanted.found)] : []), FIXES[wanted.step] ?? ''],
+        lines: [...(wanted.found ? [describeFound(wanted.found)] : []), FIXES[wanted.step] ?? ''],
       };
     case 'flush-not-approved': {
       const came: Readonly<Record<string, string>> = {
@@ -207,7 +207,7 @@ export function receiptMessage(
       ],
       ['Images', `${count(doneOf(run))} (${against(count(forecast.images))})`],
       ['Entries stored', count(totals.entriesStored)],
-      ['Validation', verdict === undefined ? 'not done: `/rescan validate`' : verdictText(verdict)],
+      ['Validation', verdict === undefined ? 'not done: `/rescan validate`' : describeVerdict(verdict)],
     ],
     notes: [
       `Started by ${mention(record.by)}. \`/rescan history\` keeps it.`,
@@ -227,7 +227,7 @@ export function autopilotStoppedMessage({ withdrew, job, run, troubles }: Autopi
       : []),
     ...troubles.map(
       (fault) =>
-        `:warning: Not all of it could be stopped yet: ${faultText(fault)}. It is tried again; until then deny its request if there is one, and look at \`/rescan status\`.`,
+        `:warning: Not all of it could be stopped yet: ${describeFault(fault)}. It is tried again; until then deny its request if there is one, and look at \`/rescan status\`.`,
     ),
     'What is done stays done: `/rescan checklist` shows it, and `/rescan autopilot` would go on from there.',
   );
@@ -252,6 +252,6 @@ export function autopilotRefusalMessage(refusal: AutopilotRefusal): Message {
     case 'start':
       return startRefusalMessage(refusal.refusal);
     case 'fault':
-      return say(`Nothing was done: ${faultText(refusal.fault)}.`, ...faultLines(refusal.fault));
+      return say(`Nothing was done: ${describeFault(refusal.fault)}.`, ...faultLines(refusal.fault));
   }
 }

@@ -2,9 +2,9 @@ import type { OverridableStep, Override } from '../../../checklist/model/step.ts
 import type { CloseAnswer, OverrideAnswer } from '../../../checklist/steps/checklist.ts';
 import { sentence } from '../kit/escape.ts';
 import { type Message, say } from '../kit/message.ts';
-import { faultLines, faultText, runName } from '../run/run-text.ts';
+import { describeFault, faultLines, runName } from '../run/describe-run.ts';
 import { jobName } from '../table/table-text.ts';
-import { STEP_TITLES } from './step-text.ts';
+import { STEP_TITLES } from './describe-step.ts';
 
 type Refused<A extends { readonly ok: boolean }> =
   Extract<A, { readonly ok: false }> extends { readonly refusal: infer R } ? R : never;
@@ -42,4 +42,4 @@ export const overriddenMessage = ({ step, reason }: Override): Message =>
 export const overrideRefusalMessage = (step: OverridableStep, refusal: Refused<OverrideAnswer>): Message =>
   refusal.reason === 'holds'
     ? say(`“${STEP_TITLES[step]}” holds as it is: there is nothing to pass over, and nothing was changed.`)
-    : say(`Nothing was passed over: ${faultText(refusal.fault)}.`, ...faultLines(refusal.fault));
+    : say(`Nothing was passed over: ${describeFault(refusal.fault)}.`, ...faultLines(refusal.fault));

@@ -6,9 +6,9 @@ import { ACTION, button } from '../kit/buttons.ts';
 import { mention } from '../kit/escape.ts';
 import { duration } from '../kit/format.ts';
 import { compose, type Message, say } from '../kit/message.ts';
-import { faultLines, runName } from '../run/run-text.ts';
+import { faultLines, runName } from '../run/describe-run.ts';
+import { checklistFact, STEP_TITLES } from './describe-step.ts';
 import { planFigure } from './plan-figure.ts';
-import { checklistFact, STEP_TITLES } from './step-text.ts';
 
 /** The steps that a button can begin by itself; the others need words or a form of their own. */
 const NEXT: Readonly<Partial<Record<StepName, string>>> = {

@@ -3,7 +3,7 @@ import { ACTION, button } from '../kit/buttons.ts';
 import { code, sentence } from '../kit/escape.ts';
 import { duration } from '../kit/format.ts';
 import { compose, type Message } from '../kit/message.ts';
-import { faultLines } from '../run/run-text.ts';
+import { faultLines } from '../run/describe-run.ts';
 
 const REFUSAL_FACTS: Readonly<Record<WriteRefusal, string>> = {
   'missing-key': 'it tried to, and DynamoDB refused the record, as it does not have the table’s key.',

@@ -2,7 +2,7 @@ import type { PlanBlock, RichTextBlock, TaskCardBlock } from '@slack/types';
 import type { ChecklistView, StepView } from '../../../checklist/model/checklist-view.ts';
 import type { StepState } from '../../../checklist/model/step.ts';
 import { unescapeMrkdwn } from '../kit/escape.ts';
-import { STATE_WORDS, STEP_TITLES, stepLine } from './step-text.ts';
+import { STEP_STATE_LABELS, STEP_TITLES, stepLine } from './describe-step.ts';
 
 const STATUS: Readonly<Record<StepState, TaskCardBlock['status']>> = {
   'to-do': 'pending',
@@ -35,7 +35,7 @@ export function planFigure(view: ChecklistView, now: number): { block: PlanBlock
       const line = stepLine(step, now);
       const passed = step.overriddenBy !== undefined;
       const sign = passed ? SIGNS.skipped : SIGNS[step.state];
-      return `${sign} *${STEP_TITLES[step.step]}* (${passed ? 'passed over' : STATE_WORDS[step.state]})${line === '' ? '' : `: ${line}`}`;
+      return `${sign} *${STEP_TITLES[step.step]}* (${passed ? 'passed over' : STEP_STATE_LABELS[step.state]})${line === '' ? '' : `: ${line}`}`;
     }),
   };
 }
@@ -46,7 +46,7 @@ function taskOf(step: StepView, now: number): TaskCardBlock {
   return {
     type: 'task_card',
     task_id: step.step,
-    title: `${STEP_TITLES[step.step]}: ${passed ? 'passed over' : STATE_WORDS[step.state]}`,
+    title: `${STEP_TITLES[step.step]}: ${passed ? 'passed over' : STEP_STATE_LABELS[step.state]}`,
     status: passed ? 'complete' : STATUS[step.state],
     ...(line === '' ? {} : { output: richText(line) }),
   };

@@ -2,7 +2,7 @@ import type { QuotaLine, QuotaReport } from '../../../checklist/contracts/quota-
 import { code, sentence } from '../kit/escape.ts';
 import { count, duration, rate } from '../kit/format.ts';
 import { compose, type Message } from '../kit/message.ts';
-import { limitText } from '../refusals/limit-text.ts';
+import { describeLimit } from './describe-limit.ts';
 
 const SIGNS: Readonly<Record<QuotaLine['verdict'], string>> = {
   ok: ':white_check_mark: ok',
@@ -17,7 +17,7 @@ export function quotaMessage(report: QuotaReport): Message {
   return compose({
     fact:
       blocking.length > 0
-        ? `Quotas block a rescan: ${blocking.map(({ limit }) => limitText(limit)).join('; ')}.`
+        ? `Quotas block a rescan: ${blocking.map(({ limit }) => describeLimit(limit)).join('; ')}.`
         : `Quotas allow ${rate(pacePerMinute)} images a minute, ${count(maxInFlight)} at once. ${lines.some(isUnread) ? 'Nothing that could be read blocks.' : 'Nothing blocks.'}`,
     lines: [
       ...lines.map((line) => `${SIGNS[line.verdict]} · ${lineText(line, report)}`),

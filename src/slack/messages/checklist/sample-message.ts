@@ -11,14 +11,14 @@ export function sampleMessage({ images, failed }: SampleResult): Message {
         ? `The function works today: ${counted(images.length, 'image')} tried, none failed.`
         : `${failed} of ${counted(images.length, 'image')} tried failed: a rescan would fail too.`,
     lines: [
-      ...images.map(({ key, outcome }) => `• ${code(key, 200)}: ${outcomeText(outcome)}`),
+      ...images.map(({ key, outcome }) => `• ${code(key, 200)}: ${describeOutcome(outcome)}`),
       ...(failed === 0 ? [] : ['Mend the function, then `/rescan sample` again.']),
     ],
   });
 }
 
 type SampledOutcome = SampleResult['images'][number]['outcome'];
-function outcomeText(outcome: SampledOutcome): string {
+function describeOutcome(outcome: SampledOutcome): string {
   switch (outcome.kind) {
     case 'processed':
       return outcome.entriesStored === undefined

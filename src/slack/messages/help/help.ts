@@ -1,7 +1,7 @@
+import { suggestNearest } from '../../../lib/nearest.ts';
 import type { Command } from '../../commands/command.ts';
 import { code } from '../kit/escape.ts';
 import { compose, type Message, say } from '../kit/message.ts';
-import { nearestText } from './nearest.ts';
 
 type Entry = Pick<Command, 'word' | 'role' | 'usage' | 'help'>;
 
@@ -17,7 +17,7 @@ export const helpMessage = (commands: readonly Entry[]): Message =>
 
 /** A word that is none of them, with the nearest ones. */
 export function unknownWordMessage(typed: string, words: readonly string[]): Message {
-  const near = nearestText(typed, words).map((word) => `\`/rescan ${word}\``);
+  const near = suggestNearest(typed, words).map((word) => `\`/rescan ${word}\``);
   const hint =
     near.length === 0
       ? '`/rescan help` lists what there is.'

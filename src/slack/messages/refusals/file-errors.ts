@@ -4,7 +4,7 @@ import { FileUploadError } from '../../client/file-upload.ts';
 import { readTrouble } from '../../client/slack-errors.ts';
 import { code } from '../kit/escape.ts';
 import { type Message, say } from '../kit/message.ts';
-import { faultLines } from '../run/run-text.ts';
+import { faultLines } from '../run/describe-run.ts';
 
 /** Slack's codes of which a person can do something. */
 const FIXES: Readonly<Record<string, string>> = {

@@ -3,7 +3,7 @@ import type { PermissionRefusal, Role } from '../../intake/permissions.ts';
 import { code, link, linkChannel, mentionGroup, mentionWho, sentence } from '../kit/escape.ts';
 import { count, counted, rate } from '../kit/format.ts';
 import { type Message, say } from '../kit/message.ts';
-import { faultLines, faultText, runName, selectionText, stateText } from '../run/run-text.ts';
+import { describeFault, describeSelection, describeState, faultLines, runName } from '../run/describe-run.ts';
 
 /** Why nothing was done, in one place: what is so, then what can be done about it. `runLink`: the message of the run in question. */
 export function refusalMessage(refusal: Refusal, runLink?: string): Message {
@@ -11,12 +11,12 @@ export function refusalMessage(refusal: Refusal, runLink?: string): Message {
   switch (refusal.reason) {
     case 'run-active':
       return say(
-        `${runName(refusal.run.runId)} ${stateText(refusal.run)}. Only one run at a time: nothing was started.${where}`,
+        `${runName(refusal.run.runId)} ${describeState(refusal.run)}. Only one run at a time: nothing was started.${where}`,
         'Wait for its end, or stop it with `/rescan stop`.',
       );
     case 'run-open':
       return say(
-        `${runName(refusal.run.runId)} ${stateText(refusal.run)}, and is still open: nothing was started.${where}`,
+        `${runName(refusal.run.runId)} ${describeState(refusal.run)}, and is still open: nothing was started.${where}`,
         'Resume it with `/rescan resume`, or abandon it with the button under the new plan.',
       );
     case 'no-run':
@@ -24,13 +24,13 @@ export function refusalMessage(refusal: Refusal, runLink?: string): Message {
     case 'nothing-to-resume':
       return refusal.run
         ? say(
-            `There is nothing to resume: ${runName(refusal.run.runId)} ${stateText(refusal.run)}.${where}`,
+            `There is nothing to resume: ${runName(refusal.run.runId)} ${describeState(refusal.run)}.${where}`,
             '`/rescan start` plans a new run.',
           )
         : say('There is nothing to resume: no run was ever started here.', '`/rescan start` plans one.');
     case 'not-running':
       return say(
-        `${runName(refusal.run.runId)} is not running: it ${stateText(refusal.run)}. Nothing was changed.${where}`,
+        `${runName(refusal.run.runId)} is not running: it ${describeState(refusal.run)}. Nothing was changed.${where}`,
         '`/rescan status` shows it.',
       );
     case 'plan-gone':
@@ -44,7 +44,7 @@ export function refusalMessage(refusal: Refusal, runLink?: string): Message {
         'Is it the right one? The setting is `IMAGE_BUCKET`.',
       );
     case 'no-match': {
-      const chosen = selectionText(refusal.selection);
+      const chosen = describeSelection(refusal.selection);
       return say(
         `None of the ${counted(refusal.looked, 'object')} looked at in ${code(refusal.bucket, 80)} is an image to run${chosen === undefined ? '' : ` (${chosen})`}: nothing was planned.`,
         'Look at `prefix=` (case and slashes count), and at the settings `IMAGE_EXTENSIONS` and `EXCLUDED_PREFIXES`.',
@@ -66,7 +66,7 @@ export function refusalMessage(refusal: Refusal, runLink?: string): Message {
         'Try again in half a minute; if that copy is gone, its right ends by itself.',
       );
     case 'fault':
-      return say(`Nothing was done: ${faultText(refusal.fault)}.`, ...faultLines(refusal.fault));
+      return say(`Nothing was done: ${describeFault(refusal.fault)}.`, ...faultLines(refusal.fault));
   }
 }
 

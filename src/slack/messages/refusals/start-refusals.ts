@@ -1,7 +1,7 @@
 import type { StartRefusal } from '../../../checklist/steps/start-control.ts';
 import { type Message, say } from '../kit/message.ts';
-import { runName } from '../run/run-text.ts';
-import { preconditionLines } from './precondition-text.ts';
+import { runName } from '../run/describe-run.ts';
+import { preconditionLines } from './describe-precondition.ts';
 import { refusalMessage } from './refusals.ts';
 
 /** Why a run was not planned or started: by the checklist, or by the runs themselves. */

@@ -2,7 +2,7 @@ import type { StepRefusal } from '../../../checklist/contracts/step-control.ts';
 import type { InTheWay } from '../../../checklist/function/single-flight.ts';
 import { code } from '../kit/escape.ts';
 import { type Message, say } from '../kit/message.ts';
-import { faultLines, faultText } from '../run/run-text.ts';
+import { describeFault, faultLines } from '../run/describe-run.ts';
 import { tableRefusalLines } from '../table/table-refusals.ts';
 import { deployRefusalLines, reachedLine } from './deploy-refusals.ts';
 
@@ -23,7 +23,11 @@ export function stepRefusalLines(refusal: StepRefusal): string[] {
         'Is it the right one? The setting is `IMAGE_BUCKET`.',
       ];
     case 'fault':
-      return [`It could not be done: ${faultText(refusal.fault)}.`, ...faultLines(refusal.fault), ...howFar(refusal)];
+      return [
+        `It could not be done: ${describeFault(refusal.fault)}.`,
+        ...faultLines(refusal.fault),
+        ...howFar(refusal),
+      ];
     case 'step-active':
       return ['The bot is at another step on this function: nothing was done.', 'Try again when that is at its end.'];
     case 'run-active':

@@ -7,8 +7,8 @@ import { ACTION, button } from '../kit/buttons.ts';
 import { code, link, sentence } from '../kit/escape.ts';
 import { count, counted, duration, percent, rate } from '../kit/format.ts';
 import { compose, type Message } from '../kit/message.ts';
-import { runName } from '../run/run-text.ts';
-import { causeText } from './failures-message.ts';
+import { runName } from '../run/describe-run.ts';
+import { formatCause } from './failures-message.ts';
 
 const SOURCES = {
   lambda: 'Lambda turned invocations away (concurrency)',
@@ -84,7 +84,7 @@ function headline(finding: Finding): string {
 function findingText(finding: Finding): string {
   switch (finding.kind) {
     case 'main-cause':
-      return `*${counted(finding.cause.images, 'image')}* failed of ${causeText(finding.cause)}.`;
+      return `*${counted(finding.cause.images, 'image')}* failed of ${formatCause(finding.cause)}.`;
     case 'many-causes':
       return `${counted(finding.images, 'image')} failed of ${counted(finding.causes, 'different cause')}: the images, or a change of the function’s code, are likelier than one broken part.`;
     case 'cluster': {

@@ -6,7 +6,7 @@ import { code, sentence } from '../kit/escape.ts';
 import { count, counted, duration } from '../kit/format.ts';
 import { compose, type Message } from '../kit/message.ts';
 import { tableFigure } from '../kit/table-figure.ts';
-import { runName } from '../run/run-text.ts';
+import { runName } from '../run/describe-run.ts';
 import { valueText } from './validation-message.ts';
 
 const MOST_PEOPLE = 8;

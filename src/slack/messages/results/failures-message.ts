@@ -10,7 +10,7 @@ const MOST_OFFERS = 8;
 const MOST_RUNS_NAMED = 6;
 
 /** `the table and r-0002, r-0001`; `the table alone` where nothing ever ran. */
-export const sourceText = (runIds: RunIds): string => {
+export const describeSources = (runIds: RunIds): string => {
   if (runIds.length === 0) return 'the table alone, as no run was ever started here';
   const named = runIds.slice(0, MOST_RUNS_NAMED).map((id) => code(id, 40));
   const more = runIds.length - named.length;
@@ -18,7 +18,7 @@ export const sourceText = (runIds: RunIds): string => {
 };
 
 /** `12 TEXTRACT_ERROR, 3 PARSING_ERROR`, the most first. */
-export const typeText = ({ byType, ofOtherTypes }: Pick<FailureTotals, 'byType' | 'ofOtherTypes'>): string =>
+export const formatTypes = ({ byType, ofOtherTypes }: Pick<FailureTotals, 'byType' | 'ofOtherTypes'>): string =>
   [
     ...Object.entries(byType)
       .sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1))
@@ -32,7 +32,7 @@ export function failuresMessage(
   now: number,
 ): Message {
   const { images, settledImages, causes, newest, nameless } = totals;
-  const from = `Read from ${sourceText(runIds)}.`;
+  const from = `Read from ${describeSources(runIds)}.`;
   const settled =
     settledImages === 0 ? [] : [`${counted(settledImages, 'image')} failed earlier and went through since.`];
   const unnamed =
@@ -53,7 +53,7 @@ export function failuresMessage(
     .slice(MOST_OFFERS)
     .reduce((sum, { totals: { images: n } }) => sum + n, causes.others.totals.images);
   return compose({
-    fact: `${counted(images, 'image')} failed: ${typeText(totals)}.`,
+    fact: `${counted(images, 'image')} failed: ${formatTypes(totals)}.`,
     lines: [...settled, whereText(totals), ...unnamed],
     figures: [
       tableFigure(
@@ -67,7 +67,7 @@ export function failuresMessage(
       ),
     ],
     offers: named.map(({ totals: cause }) => ({
-      text: `*${count(cause.images)}* (${percent(cause.images, images)}) ${causeText(cause)}`,
+      text: `*${count(cause.images)}* (${percent(cause.images, images)}) ${formatCause(cause)}`,
       button: button(ACTION.retry, 'Retry these', `cause:${cause.id}`),
     })),
     notes: [
@@ -87,7 +87,7 @@ export function failuresMessage(
 }
 
 /** The type and the error that stands for it. */
-export const causeText = ({ failureType, example }: Pick<CauseTotals, 'failureType' | 'example'>): string =>
+export const formatCause = ({ failureType, example }: Pick<CauseTotals, 'failureType' | 'example'>): string =>
   `${sentence(failureType, 60)} · ${code(example === '' ? 'no message' : example, 250)}`;
 
 /** Who recorded the failures: what only one of the two knows is worth a look. */

@@ -5,9 +5,9 @@ import { ACTION, button } from '../kit/buttons.ts';
 import { code } from '../kit/escape.ts';
 import { bytes, count, counted, dollars, duration, percent, shortDuration } from '../kit/format.ts';
 import { compose, type Message } from '../kit/message.ts';
+import { describeStopSource, describeTrip, doneOf, runName } from '../run/describe-run.ts';
 import { runCharts } from '../run/run-chart.ts';
-import { doneOf, runName, stopperText, tripText } from '../run/run-text.ts';
-import { causeText } from './failures-message.ts';
+import { formatCause } from './failures-message.ts';
 
 const MOST_CAUSES = 4;
 
@@ -62,8 +62,8 @@ function verdict(run: RunSnapshot): string {
   const { state, total, totals } = run;
   const done = doneOf(run);
   const through = `${count(done)} of ${counted(total, 'image')} are through, ${count(totals.failed)} of them failed`;
-  if (state.kind === 'tripped') return `it stopped itself as ${tripText(state.trippedBy)}; ${through}`;
-  if (state.kind === 'stopped') return `it was stopped ${stopperText(state.by)}; ${through}`;
+  if (state.kind === 'tripped') return `it stopped itself as ${describeTrip(state.trippedBy)}; ${through}`;
+  if (state.kind === 'stopped') return `it was stopped ${describeStopSource(state.by)}; ${through}`;
   if (done < total) return `${counted(total - done, 'image')} of ${count(total)} without an outcome`;
   return totals.failed === 0
     ? `all ${counted(total, 'image')} went through`
@@ -74,7 +74,7 @@ function causeLines({ top, others }: FailureTotals['causesInRun']): readonly str
   const shown = top.slice(0, MOST_CAUSES);
   const rest = top.slice(MOST_CAUSES).reduce((sum, { totals }) => sum + totals.images, others.totals.images);
   return [
-    ...shown.map(({ totals: cause }) => `• ${count(cause.images)} × ${causeText(cause)}`),
+    ...shown.map(({ totals: cause }) => `• ${count(cause.images)} × ${formatCause(cause)}`),
     ...(rest > 0 ? [`• ${count(rest)} of other causes: \`/rescan failures\``] : []),
   ];
 }

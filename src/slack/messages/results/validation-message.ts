@@ -9,7 +9,7 @@ import { code } from '../kit/escape.ts';
 import { count, counted, duration } from '../kit/format.ts';
 import { compose, type Message } from '../kit/message.ts';
 import { tableFigure } from '../kit/table-figure.ts';
-import { verdictText } from './verdict-text.ts';
+import { describeVerdict } from './describe-verdict.ts';
 
 const SIGNS: Readonly<Record<Verdict, string>> = {
   good: ':white_check_mark:',
@@ -30,7 +30,7 @@ export function validationMessage(validation: Validation, now: number): Message 
   const resumable = !isOpen || runState === 'running' ? undefined : runIds[0];
   const hasFailed = problems.some(({ kind }) => kind === 'failed');
   return compose({
-    fact: `${SIGNS[verdict]} Validation of ${runIds[0] ?? 'the table'}: ${verdictText(verdict)}.`,
+    fact: `${SIGNS[verdict]} Validation of ${runIds[0] ?? 'the table'}: ${describeVerdict(verdict)}.`,
     lines: [
       ...problems.map((problem) => `• ${problemText(problem, now)}`),
       ...(reconciled

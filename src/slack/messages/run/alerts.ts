@@ -3,23 +3,23 @@ import { ACTION, button } from '../kit/buttons.ts';
 import { code, mention } from '../kit/escape.ts';
 import { counted, dollars, duration } from '../kit/format.ts';
 import { compose, type Message } from '../kit/message.ts';
-import { runButtons } from './run-message.ts';
 import {
-  doneText,
-  entriesText,
-  failedText,
+  describeCurrentPace,
+  describeEndedWarning,
+  describeFault,
+  describePace,
+  describeStopSource,
+  describeTrip,
+  describeWarning,
   faultLines,
-  faultText,
-  outcomeText,
-  paceText,
-  restText,
+  formatDone,
+  formatFailed,
+  formatOutcomes,
+  formatRecords,
+  restingLine,
   runName,
-  stopperText,
-  tripText,
-  warningOverText,
-  warningText,
-  wishText,
-} from './run-text.ts';
+} from './describe-run.ts';
+import { runButtons } from './run-message.ts';
 
 /** What people must be told, and where: in the run's thread only, or in the channel as well. */
 export interface Alert {
@@ -39,14 +39,14 @@ export function alertOf(event: RunEvent, options: { goesOnByItself: boolean }): 
       return;
     case 'started':
       return channel({
-        fact: `${name} started: ${counted(snapshot.total, 'image')}, pace ${paceText(snapshot)}.`,
+        fact: `${name} started: ${counted(snapshot.total, 'image')}, pace ${describeCurrentPace(snapshot)}.`,
         lines: [
           `Started by ${mention(snapshot.startedBy)}. It shows itself in the message above and tells more in the thread.`,
         ],
       });
     case 'resumed':
       return thread({
-        fact: `${name} ${event.by === undefined ? 'goes on by itself' : `was resumed by ${mention(event.by)}`}: ${doneText(snapshot)}.`,
+        fact: `${name} ${event.by === undefined ? 'goes on by itself' : `was resumed by ${mention(event.by)}`}: ${formatDone(snapshot)}.`,
         lines: [
           ...(event.by === undefined
             ? ['The bot went down, or the copy that drove it did not renew its right to drive in time.']
@@ -56,16 +56,16 @@ export function alertOf(event: RunEvent, options: { goesOnByItself: boolean }): 
       });
     case 'pace-changed':
       return thread({
-        fact: `${mention(event.by)} changed the pace from ${wishText(event.from)} to ${wishText(event.to)}.`,
+        fact: `${mention(event.by)} changed the pace from ${describePace(event.from)} to ${describePace(event.to)}.`,
       });
     case 'canary-passed':
       return thread({
         fact: `The first ${counted(event.images, 'image')} are through, ${event.failed === 0 ? 'none' : event.failed} of them failed. The others follow.`,
       });
     case 'warning-began':
-      return thread({ fact: `:warning: ${warningText(event.warning)}`, lines: [doneText(snapshot)] });
+      return thread({ fact: `:warning: ${describeWarning(event.warning)}`, lines: [formatDone(snapshot)] });
     case 'warning-ended':
-      return thread({ fact: `:white_check_mark: ${warningOverText(event.warning, snapshot)}` });
+      return thread({ fact: `:white_check_mark: ${describeEndedWarning(event.warning, snapshot)}` });
     case 'first-failure':
       return thread({
         fact: `First ${event.failureType} of this run.`,
@@ -108,8 +108,8 @@ function endAlert(
   switch (state.kind) {
     case 'tripped':
       return channel({
-        fact: `${name} stopped itself: ${tripText(state.trippedBy)}.`,
-        lines: [lastErrorLine(run), restText(run), ...leftLine(leftInFlight), starter],
+        fact: `${name} stopped itself: ${describeTrip(state.trippedBy)}.`,
+        lines: [lastErrorLine(run), restingLine(run), ...leftLine(leftInFlight), starter],
         buttons: [
           button(ACTION.diagnose, 'Diagnose', 'diagnose'),
           button(ACTION.showFailures, 'Show failures', 'failures'),
@@ -120,10 +120,10 @@ function endAlert(
     case 'paused':
       return state.because.kind === 'fault'
         ? channel({
-            fact: `${name} is paused: ${faultText(state.because.fault)}.`,
+            fact: `${name} is paused: ${describeFault(state.because.fault)}.`,
             lines: [
               ...faultLines(state.because.fault),
-              `${doneText(run)}; no image was marked failed for this. Mend it, then resume.`,
+              `${formatDone(run)}; no image was marked failed for this. Mend it, then resume.`,
               ...(unwritten ? [UNWRITTEN] : []),
               ...leftLine(leftInFlight),
               starter,
@@ -131,20 +131,20 @@ function endAlert(
             buttons,
           })
         : thread({
-            fact: `${name} was paused by ${mention(state.because.by)}: ${doneText(run)}.`,
-            lines: [restText(run), ...leftLine(leftInFlight)],
+            fact: `${name} was paused by ${mention(state.because.by)}: ${formatDone(run)}.`,
+            lines: [restingLine(run), ...leftLine(leftInFlight)],
             buttons,
           });
     case 'stopped':
       return channel({
-        fact: `${name} was stopped ${stopperText(state.by)}: ${doneText(run)}.`,
-        lines: [`${outcomeText(run)}. ${restText(run)}`, ...leftLine(leftInFlight), starter],
+        fact: `${name} was stopped ${describeStopSource(state.by)}: ${formatDone(run)}.`,
+        lines: [`${formatOutcomes(run)}. ${restingLine(run)}`, ...leftLine(leftInFlight), starter],
         buttons,
       });
     case 'interrupted':
       if (unwritten)
         return channel({
-          fact: `${name} is not driven any more: the bot lost touch with its control table. ${doneText(run)}.`,
+          fact: `${name} is not driven any more: the bot lost touch with its control table. ${formatDone(run)}.`,
           lines: [
             'Nothing is running now. It goes on by itself, through this copy of the bot or another, as soon as the table can be reached.',
             ...leftLine(leftInFlight),
@@ -153,27 +153,27 @@ function endAlert(
         });
       return goesOnByItself
         ? thread({
-            fact: `${name} was interrupted, as the bot is going down: ${doneText(run)}.`,
+            fact: `${name} was interrupted, as the bot is going down: ${formatDone(run)}.`,
             lines: ['It goes on by itself when the bot is back.', ...leftLine(leftInFlight)],
           })
         : channel({
-            fact: `${name} was interrupted, as the bot went down: ${doneText(run)}.`,
+            fact: `${name} was interrupted, as the bot went down: ${formatDone(run)}.`,
             lines: ['It waits for somebody to resume it.', ...leftLine(leftInFlight), starter],
             buttons,
           });
     case 'completed':
       return channel({
-        fact: `${name} is complete: ${doneText(run)} in ${duration(run.activeMs)}.`,
+        fact: `${name} is complete: ${formatDone(run)} in ${duration(run.activeMs)}.`,
         lines: [
-          `${outcomeText(run)}.`,
-          ...(run.totals.failed > 0 ? [`Failed: ${failedText(run)}`] : []),
-          `Entries in the table: ${entriesText(run)}.${run.totals.costUsd > 0 ? ` Cost: ${dollars(run.totals.costUsd)}.` : ''}`,
+          `${formatOutcomes(run)}.`,
+          ...(run.totals.failed > 0 ? [`Failed: ${formatFailed(run)}`] : []),
+          `Entries in the table: ${formatRecords(run)}.${run.totals.costUsd > 0 ? ` Cost: ${dollars(run.totals.costUsd)}.` : ''}`,
           starter,
         ],
       });
     case 'abandoned':
       return thread({
-        fact: `${name} was abandoned by ${mention(state.by)}: ${doneText(run)}.`,
+        fact: `${name} was abandoned by ${mention(state.by)}: ${formatDone(run)}.`,
         lines: ['It cannot be resumed any more. What it wrote stays in the table.'],
       });
     case 'planned':
@@ -184,7 +184,7 @@ function endAlert(
 
 function lastErrorLine(run: RunSnapshot): string {
   const { state, lastFailure, totals } = run;
-  const where = `${doneText(run)}, ${totals.failed} failed.`;
+  const where = `${formatDone(run)}, ${totals.failed} failed.`;
   if (!lastFailure || (state.kind === 'tripped' && state.trippedBy.kind === 'no-growth'))
     return state.kind === 'tripped' && state.trippedBy.kind === 'no-growth'
       ? `The function says it wrote ${counted(totals.entriesStored, 'entry', 'entries')}. ${where}`

@@ -2,8 +2,8 @@ import type { PaceSetting, RunSnapshot } from '../../../run/model/types.ts';
 import { code, link } from '../kit/escape.ts';
 import { counted, rate } from '../kit/format.ts';
 import { type Message, say } from '../kit/message.ts';
+import { describePace, describeState, formatDone, runName } from './describe-run.ts';
 import { runMessage } from './run-message.ts';
-import { doneText, runName, stateText, wishText } from './run-text.ts';
 
 /** What somebody who asked is told, and nobody else. */
 
@@ -31,31 +31,31 @@ export function statusMessage(run: RunSnapshot, options: { buttons: boolean; lin
 /** After pause and stop: the run may still be waiting for what is in flight. */
 export const haltedMessage = (run: RunSnapshot, what: 'pause' | 'stop' | 'stop-now'): Message => {
   const name = runName(run.runId);
-  if (run.state.kind !== 'running') return say(`${name} ${stateText(run)}.`);
+  if (run.state.kind !== 'running') return say(`${name} ${describeState(run)}.`);
   const doing = what === 'pause' ? 'is pausing' : 'is stopping';
   const flying = counted(run.inFlight, 'image');
   if (run.inFlight === 0)
-    return say(`${name} ${doing}: no image starts any more, none is in flight. ${doneText(run)}.`);
+    return say(`${name} ${doing}: no image starts any more, none is in flight. ${formatDone(run)}.`);
   return what === 'stop-now'
     ? say(
-        `${name} ${doing} without waiting: no image starts any more, ${flying} in flight ${run.inFlight === 1 ? 'is' : 'are'} left behind and invoked again at a resume. ${doneText(run)}.`,
+        `${name} ${doing} without waiting: no image starts any more, ${flying} in flight ${run.inFlight === 1 ? 'is' : 'are'} left behind and invoked again at a resume. ${formatDone(run)}.`,
       )
     : say(
-        `${name} ${doing}: no image starts any more, ${flying} in flight ${run.inFlight === 1 ? 'is' : 'are'} waited for. ${doneText(run)}.`,
+        `${name} ${doing}: no image starts any more, ${flying} in flight ${run.inFlight === 1 ? 'is' : 'are'} waited for. ${formatDone(run)}.`,
       );
 };
 
-export const resumedMessage = (run: RunSnapshot): Message => say(`${runName(run.runId)} ${stateText(run)}.`);
+export const resumedMessage = (run: RunSnapshot): Message => say(`${runName(run.runId)} ${describeState(run)}.`);
 
 export const pacedMessage = (run: RunSnapshot): Message =>
   say(
-    `The pace of ${runName(run.runId)} is ${wishText(run.paceSetting)} now${run.paceSetting.kind === 'auto' ? '' : ` (ceiling ${rate(run.ceilingPerMinute)})`}.`,
-    ...(run.state.kind === 'running' ? [] : [`It ${stateText(run)}; the pace counts from the next resume on.`]),
+    `The pace of ${runName(run.runId)} is ${describePace(run.paceSetting)} now${run.paceSetting.kind === 'auto' ? '' : ` (ceiling ${rate(run.ceilingPerMinute)})`}.`,
+    ...(run.state.kind === 'running' ? [] : [`It ${describeState(run)}; the pace counts from the next resume on.`]),
   );
 
 export const paceNowMessage = (run: RunSnapshot, setting: PaceSetting): Message =>
   say(
-    `The pace of ${runName(run.runId)} is ${wishText(setting)}; the ceiling is ${rate(run.ceilingPerMinute)}.`,
+    `The pace of ${runName(run.runId)} is ${describePace(setting)}; the ceiling is ${rate(run.ceilingPerMinute)}.`,
     'Change it with `/rescan pace 60`, `/rescan pace auto` or `/rescan pace batch=20 delay=30s`.',
   );
 
@@ -63,7 +63,7 @@ export const paceNowMessage = (run: RunSnapshot, setting: PaceSetting): Message 
 export const anotherRunMessage = (clicked: string, current: RunSnapshot | undefined): Message =>
   say(
     current
-      ? `This button belongs to ${code(clicked, 60)}; the run now is ${runName(current.runId)}, which ${stateText(current)}. Nothing was done.`
+      ? `This button belongs to ${code(clicked, 60)}; the run now is ${runName(current.runId)}, which ${describeState(current)}. Nothing was done.`
       : `This button belongs to ${code(clicked, 60)}, and no such run is there any more. Nothing was done.`,
   );
 

@@ -4,12 +4,12 @@ import { ACTION, button } from '../kit/buttons.ts';
 import { code, mention, sentence } from '../kit/escape.ts';
 import { bytes, count, counted, dollars, duration, rate } from '../kit/format.ts';
 import { compose, type Message } from '../kit/message.ts';
-import { doneText, runName, selectionText, stateText, wishText } from './run-text.ts';
+import { describePace, describeSelection, describeState, formatDone, runName } from './describe-run.ts';
 
 /** What a run would be, before anyone says yes. */
 export function previewMessage(plan: RunPlan, options: { buttons: boolean } = { buttons: true }): Message {
   const { openRun } = plan;
-  const chosen = selectionText(plan.selection);
+  const chosen = describeSelection(plan.selection);
   return compose({
     fact: `${runName(plan.runId)} would invoke the function for ${counted(plan.total, 'image')} (${bytes(plan.totalBytes)}).`,
     lines: [
@@ -19,7 +19,7 @@ export function previewMessage(plan: RunPlan, options: { buttons: boolean } = { 
         : []),
       ...(openRun
         ? [
-            `:warning: ${runName(openRun.runId)} ${stateText(openRun)}. It can be resumed; starting this one abandons it for good.`,
+            `:warning: ${runName(openRun.runId)} ${describeState(openRun)}. It can be resumed; starting this one abandons it for good.`,
           ]
         : []),
     ],
@@ -38,7 +38,7 @@ export function previewMessage(plan: RunPlan, options: { buttons: boolean } = { 
             ] as const,
           ]
         : []),
-      ['Pace', `${wishText(plan.paceSetting)} (ceiling ${rate(plan.ceilingPerMinute)})`],
+      ['Pace', `${describePace(plan.paceSetting)} (ceiling ${rate(plan.ceilingPerMinute)})`],
       ['Expected', `about ${duration(plan.expectedMs)} at ${rate(plan.expectedPerMinute)} images a minute`],
       [
         'Expected cost',
@@ -74,7 +74,7 @@ function previewButtons({ runId, openRun, total, selection }: RunPlan): readonly
       style: 'danger',
       confirm: {
         title: `Abandon ${openRun.runId}?`,
-        text: `${openRun.runId} has ${doneText(openRun)} and cannot be resumed afterwards. What it wrote stays in the table. ${runId} starts with ${counted(total, 'image')}.`,
+        text: `${openRun.runId} has ${formatDone(openRun)} and cannot be resumed afterwards. What it wrote stays in the table. ${runId} starts with ${counted(total, 'image')}.`,
         yes: 'Abandon and start',
         no: 'Keep it',
       },

@@ -5,24 +5,24 @@ import { code, mention } from '../kit/escape.ts';
 import { count, counted, dollars, duration, progressBar, rate } from '../kit/format.ts';
 import { compose, type Message } from '../kit/message.ts';
 import {
+  describeCurrentPace,
+  describeState,
+  describeWarning,
   doneOf,
-  doneText,
-  entriesText,
-  failedText,
   faultLines,
-  paceText,
+  formatDone,
+  formatFailed,
+  formatRecords,
   runName,
-  stateText,
-  warningText,
-} from './run-text.ts';
+} from './describe-run.ts';
 
 /** A run as its one message in the channel shows it: edited in place from start to end. */
 export function runMessage(run: RunSnapshot, options: { buttons: boolean } = { buttons: true }): Message {
   return compose({
-    fact: `${runName(run.runId)} ${stateText(run)}.`,
+    fact: `${runName(run.runId)} ${describeState(run)}.`,
     lines: [...barLine(run), ...causeLines(run)],
     numbers: numbers(run),
-    notes: warningsThatMatter(run).map((warning) => `:warning: ${warningText(warning)}`),
+    notes: warningsThatMatter(run).map((warning) => `:warning: ${describeWarning(warning)}`),
     ...(options.buttons ? { buttons: runButtons(run) } : {}),
   });
 }
@@ -32,7 +32,7 @@ const warningsThatMatter = ({ state, warnings }: RunSnapshot) =>
   state.kind === 'running' || state.kind === 'tripped' ? warnings : [];
 
 const barLine = (run: RunSnapshot): readonly string[] => [
-  `\`${progressBar(doneOf(run), run.total)}\`${run.state.kind === 'tripped' ? ` ${doneText(run)}` : ''}`,
+  `\`${progressBar(doneOf(run), run.total)}\`${run.state.kind === 'tripped' ? ` ${formatDone(run)}` : ''}`,
 ];
 
 function causeLines(run: RunSnapshot): readonly string[] {
@@ -50,12 +50,12 @@ function numbers(run: RunSnapshot): readonly (readonly [string, string])[] {
   return [
     ['Processed', count(run.totals.processed)],
     ['Rejected', count(run.totals.rejected)],
-    ['Failed', failedText(run)],
-    ['Entries in the table', entriesText(run)],
+    ['Failed', formatFailed(run)],
+    ['Entries in the table', formatRecords(run)],
     ...(isRunning ? [['Speed', `${speedText(run)}, ${count(run.inFlight)} in flight${waiting}`] as const] : []),
     ...(run.state.kind === 'completed' || run.state.kind === 'abandoned'
       ? []
-      : [['Pace', `${paceText(run)} (ceiling ${rate(run.ceilingPerMinute)})`] as const]),
+      : [['Pace', `${describeCurrentPace(run)} (ceiling ${rate(run.ceilingPerMinute)})`] as const]),
     isRunning ? ['Time left', etaText(run)] : ['Time taken', duration(run.activeMs)],
     ...(costUsd > 0 ? [['Cost so far', dollars(costUsd)] as const] : []),
     ['Started by', mention(run.startedBy)],
@@ -98,9 +98,9 @@ export function runButtons({ runId, state, draining }: RunSnapshot): readonly Bu
 /** The post that goes into the run's thread from time to time. */
 export const progressPost = (run: RunSnapshot): Message =>
   compose({
-    fact: `${doneText(run)}, ${speedText(run)}.`,
+    fact: `${formatDone(run)}, ${speedText(run)}.`,
     lines: [
-      `Processed ${count(run.totals.processed)}, rejected ${count(run.totals.rejected)}, failed ${failedText(run)}.`,
-      `Entries: ${entriesText(run)}. Time left: ${etaText(run)}. ${counted(run.inFlight, 'image')} in flight.`,
+      `Processed ${count(run.totals.processed)}, rejected ${count(run.totals.rejected)}, failed ${formatFailed(run)}.`,
+      `Entries: ${formatRecords(run)}. Time left: ${etaText(run)}. ${counted(run.inFlight, 'image')} in flight.`,
     ],
   });

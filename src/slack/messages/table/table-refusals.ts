@@ -4,8 +4,8 @@ import type { TableRefusal } from '../../../checklist/contracts/table-control.ts
 import { code, mention, sentence } from '../kit/escape.ts';
 import { counted, duration } from '../kit/format.ts';
 import { type Message, say } from '../kit/message.ts';
-import { preconditionLines } from '../refusals/precondition-text.ts';
-import { faultLines, faultText, runName } from '../run/run-text.ts';
+import { preconditionLines } from '../refusals/describe-precondition.ts';
+import { describeFault, faultLines, runName } from '../run/describe-run.ts';
 import { backupName, differenceText, jobName } from './table-text.ts';
 
 const NEW_BACKUP = '`/rescan backup` makes a new one.';
@@ -108,7 +108,7 @@ export function tableRefusalLines(refusal: TableRefusal): string[] {
     case 'use':
       return useLines(refusal.refusal);
     case 'fault':
-      return [`Nothing was done: ${faultText(refusal.fault)}.`, ...faultLines(refusal.fault)];
+      return [`Nothing was done: ${describeFault(refusal.fault)}.`, ...faultLines(refusal.fault)];
   }
 }
 

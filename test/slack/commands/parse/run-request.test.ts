@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { splitWords } from '../../../../src/slack/commands/parse/options.ts';
+import { splitArguments } from '../../../../src/slack/commands/parse/options.ts';
 import { readStartText } from '../../../../src/slack/commands/parse/run-request.ts';
 
 const fixed = (perMinute: number) => ({ kind: 'fixed' as const, perMinute });
@@ -50,7 +50,7 @@ describe('what people type after /rescan start', () => {
   });
 
   test('words are apart at spaces outside of quotes', () => {
-    expect(splitWords('  a  b="c d"e "f g"\n')).toEqual({ ok: true, value: ['a', 'b=c de', 'f g'] });
-    expect(splitWords("prefix=o'brien/")).toEqual({ ok: true, value: ["prefix=o'brien/"] });
+    expect(splitArguments('  a  b="c d"e "f g"\n')).toEqual({ ok: true, value: ['a', 'b=c de', 'f g'] });
+    expect(splitArguments("prefix=o'brien/")).toEqual({ ok: true, value: ["prefix=o'brien/"] });
   });
 });

@@ -3,11 +3,11 @@ import type { Found, StepName, StepState } from '../../../checklist/model/step.t
 import type { DeployRefusal } from '../../../pipeline/package/deploy-errors.ts';
 import { code, mention, sentence } from '../kit/escape.ts';
 import { count, counted, duration, rate } from '../kit/format.ts';
-import { limitText } from '../refusals/limit-text.ts';
-import { missingText } from '../refusals/precondition-text.ts';
-import { verdictText } from '../results/verdict-text.ts';
-import { runName } from '../run/run-text.ts';
+import { describeMissing } from '../refusals/describe-precondition.ts';
+import { describeVerdict } from '../results/describe-verdict.ts';
+import { runName } from '../run/describe-run.ts';
 import { backupName } from '../table/table-text.ts';
+import { describeLimit } from './describe-limit.ts';
 
 /** The steps as a person calls them. */
 export const STEP_TITLES: Readonly<Record<StepName, string>> = {
@@ -21,7 +21,7 @@ export const STEP_TITLES: Readonly<Record<StepName, string>> = {
   validate: 'Validate',
 };
 
-export const STATE_WORDS: Readonly<Record<StepState, string>> = {
+export const STEP_STATE_LABELS: Readonly<Record<StepState, string>> = {
   'to-do': 'to do',
   running: 'under way',
   done: 'done',
@@ -71,14 +71,14 @@ const DEPLOY_REFUSED: Readonly<Record<string, string>> = {
 } satisfies Record<DeployRefusal['reason'], string>;
 
 /** What a step found, in one line; plain words for a plan block, mrkdwn elsewhere. */
-export function foundText(found: Found): string {
+export function describeFound(found: Found): string {
   switch (found.kind) {
     case 'backup':
       return `${backupName(found.backupId)}, ${counted(found.records, 'record')}, verified`;
     case 'quotas':
       return found.blocking.length === 0
         ? `nothing blocks; ${rate(found.pacePerMinute)} images a minute`
-        : `blocking: ${found.blocking.map(limitText).join('; ')}`;
+        : `blocking: ${found.blocking.map(describeLimit).join('; ')}`;
     case 'deploy':
       return found.inPlace ? 'already in place' : `code ${code(found.codeSha256.slice(0, 12))}`;
     case 'rollback':
@@ -96,7 +96,7 @@ export function foundText(found: Found): string {
     case 'rescan':
       return runName(found.runId);
     case 'validate':
-      return verdictText(found.verdict);
+      return describeVerdict(found.verdict);
     case 'interrupted':
       return 'the bot went down while it was under way';
     case 'trouble':
@@ -107,8 +107,8 @@ export function foundText(found: Found): string {
 /** One step in one line: what it found, why it does not hold, who did it and when. */
 export function stepLine(step: StepView, now: number): string {
   const parts = [
-    ...(step.stale ? [missingText(step.stale)] : []),
-    ...(step.found && !step.stale ? [foundText(step.found)] : []),
+    ...(step.stale ? [describeMissing(step.stale)] : []),
+    ...(step.found && !step.stale ? [describeFound(step.found)] : []),
     ...(step.because === 'logging-proven' ? ['failure logging is proven as it is'] : []),
     ...(step.because === 'keep' ? ['the table keeps what it holds'] : []),
     ...(step.overriddenBy

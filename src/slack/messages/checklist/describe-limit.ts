@@ -10,4 +10,4 @@ const LIMITS: Readonly<Record<string, string>> = {
 };
 
 /** A limit that blocks a rescan, in one clause. */
-export const limitText = (limit: string): string => LIMITS[limit] ?? code(limit, 60);
+export const describeLimit = (limit: string): string => LIMITS[limit] ?? code(limit, 60);

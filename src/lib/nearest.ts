@@ -22,7 +22,7 @@ const MOST_OFFERED = 3;
 const LONGEST = 40;
 
 /** The words that were probably meant, nearest first: up to three, none where nothing is near. */
-export function nearestText(typed: string, words: readonly string[]): readonly string[] {
+export function suggestNearest(typed: string, words: readonly string[]): readonly string[] {
   const word = typed.toLowerCase();
   if (word === '' || word.length > LONGEST) return [];
   return words

@@ -9,5 +9,5 @@ const WORDS: Readonly<Record<Verdict, string>> = {
 };
 
 /** A verdict as it is on record; a word of another version of the bot stands as it is. */
-export const verdictText = (verdict: string): string =>
+export const describeVerdict = (verdict: string): string =>
   Object.entries(WORDS).find(([word]) => word === verdict)?.[1] ?? sentence(verdict, 60);

@@ -1,12 +1,12 @@
 import { type GuardedStep, type Missing, overridableOf } from '../../../checklist/model/preconditions.ts';
+import { describeLimit } from '../checklist/describe-limit.ts';
 import { code } from '../kit/escape.ts';
 import { count, counted, duration } from '../kit/format.ts';
-import { runName } from '../run/run-text.ts';
+import { runName } from '../run/describe-run.ts';
 import { backupName } from '../table/table-text.ts';
-import { limitText } from './limit-text.ts';
 
 /** What a gate misses, in one clause. */
-export function missingText(missing: Missing): string {
+export function describeMissing(missing: Missing): string {
   switch (missing.reason) {
     case 'no-backup':
       return 'there is no verified backup of this table';
@@ -17,7 +17,7 @@ export function missingText(missing: Missing): string {
     case 'table-unread':
       return 'the table cannot be counted, so nobody knows whether it still is what was backed up';
     case 'quotas-blocking':
-      return `quotas block a rescan: ${missing.blocking.map(limitText).join('; ')}`;
+      return `quotas block a rescan: ${missing.blocking.map(describeLimit).join('; ')}`;
     case 'quotas-unknown':
       return 'the quotas could not be read';
     case 'logging-unproven':
@@ -71,7 +71,7 @@ export function preconditionLines(step: GuardedStep, missing: readonly Missing[]
   const [first] = able;
   return [
     `${what}: ${missing.length === 1 ? 'one thing is' : `${missing.length} things are`} missing. Nothing was changed.`,
-    ...missing.map((item) => `• ${missingText(item)}: ${FIXES[item.fix]}.`),
+    ...missing.map((item) => `• ${describeMissing(item)}: ${FIXES[item.fix]}.`),
     ...(first === undefined
       ? []
       : [

@@ -9,15 +9,15 @@ export const doneOf = ({ totals }: Pick<RunSnapshot, 'totals'>): number =>
   totals.processed + totals.rejected + totals.failed;
 
 /** `412 of 1,398 done (29 %)` */
-export const doneText = (run: RunSnapshot): string =>
+export const formatDone = (run: RunSnapshot): string =>
   `${count(doneOf(run))} of ${count(run.total)} done (${percent(doneOf(run), run.total)})`;
 
 /** `380 processed, 8 rejected, 24 failed` */
-export const outcomeText = ({ totals }: RunSnapshot): string =>
+export const formatOutcomes = ({ totals }: RunSnapshot): string =>
   `${count(totals.processed)} processed, ${count(totals.rejected)} rejected, ${count(totals.failed)} failed`;
 
 /** Why a run stopped itself, as the second half of `Rescan r-0142 stopped itself: …`. */
-export function tripText(trip: Trip): string {
+export function describeTrip(trip: Trip): string {
   switch (trip.kind) {
     case 'consecutive-failures':
       return `${counted(trip.failures, 'image')} failed in a row`;
@@ -30,7 +30,7 @@ export function tripText(trip: Trip): string {
   }
 }
 
-export function stopperText(by: StopSource): string {
+export function describeStopSource(by: StopSource): string {
   switch (by.kind) {
     case 'person':
       return `by ${mention(by.by)}`;
@@ -42,7 +42,7 @@ export function stopperText(by: StopSource): string {
 }
 
 /** What cannot be done, as a whole clause. Fits behind `Rescan r-0142 is paused: `. */
-export function faultText({ reason }: Fault): string {
+export function describeFault({ reason }: Fault): string {
   switch (reason) {
     case 'credentials':
       return 'AWS does not accept the bot’s credentials';
@@ -69,9 +69,9 @@ export function faultText({ reason }: Fault): string {
 export const faultLines = (fault: Fault): readonly string[] => [code(fault.message, 500), sentence(fault.fix)];
 
 /** `60 images a minute` or `auto, now 31 images a minute` */
-export const paceText = (run: RunSnapshot): string =>
+export const describeCurrentPace = (run: RunSnapshot): string =>
   run.paceSetting.kind === 'fixed'
-    ? `${wishText(run.paceSetting)}${slowedText(run)}`
+    ? `${describePace(run.paceSetting)}${slowedText(run)}`
     : `auto, now ${rate(run.pacePerMinute)} a minute`;
 
 // Pushback lowers the pace below what was asked for: said, so that nobody wonders.
@@ -80,10 +80,10 @@ const slowedText = (run: RunSnapshot) =>
     ? `, now ${rate(run.pacePerMinute)}`
     : '';
 
-export const wishText = (setting: PaceSetting): string =>
+export const describePace = (setting: PaceSetting): string =>
   setting.kind === 'auto' ? 'auto' : `${rate(setting.perMinute)} a minute`;
 
-export function entriesText({ growth, state }: RunSnapshot): string {
+export function formatRecords({ growth, state }: RunSnapshot): string {
   const growing =
     growth.perMinute === undefined || state.kind !== 'running' ? [] : [`${signed(growth.perMinute)} a minute`];
   const since =
@@ -109,13 +109,13 @@ export function entriesText({ growth, state }: RunSnapshot): string {
 const signed = (n: number) => (n < 0 ? `−${rate(-n)}` : `+${rate(n)}`);
 
 /** The last sentence of what ended: nothing is running, and what the table holds. */
-export const restText = ({ growth }: RunSnapshot): string =>
+export const restingLine = ({ growth }: RunSnapshot): string =>
   growth.entries === undefined
     ? 'Nothing is running now.'
     : `Nothing is running now. The table holds ${counted(growth.entries, 'entry', 'entries')}.`;
 
 /** `24, most of them TEXTRACT_ERROR (20)`, and an example of it. */
-export function failedText({ totals, topFailure }: RunSnapshot): string {
+export function formatFailed({ totals, topFailure }: RunSnapshot): string {
   if (totals.failed === 0 || !topFailure) return count(totals.failed);
   const { failureType, message } = topFailure;
   const ofType = totals.failedByType[failureType] ?? topFailure.count;
@@ -124,7 +124,7 @@ export function failedText({ totals, topFailure }: RunSnapshot): string {
 }
 
 /** A warning while it holds. */
-export function warningText({ kind, value, limit }: Warning): string {
+export function describeWarning({ kind, value, limit }: Warning): string {
   switch (kind) {
     case 'slow':
       return `Slow: ${rate(value)} images a minute (limit ${rate(limit)}).`;
@@ -138,7 +138,7 @@ export function warningText({ kind, value, limit }: Warning): string {
 }
 
 /** The same warning once it is over. */
-export function warningOverText({ kind }: Warning, run: RunSnapshot): string {
+export function describeEndedWarning({ kind }: Warning, run: RunSnapshot): string {
   switch (kind) {
     case 'slow':
       return `No longer slow${run.imagesPerMinute === undefined ? '' : `: ${rate(run.imagesPerMinute)} images a minute`}.`;
@@ -152,7 +152,7 @@ export function warningOverText({ kind }: Warning, run: RunSnapshot): string {
 }
 
 /** `under timesheets/2025/, a sample of 20 drawn with seed 7`; undefined where all images were asked for. */
-export function selectionText({ prefix, limit, sample, seed, retry }: ImageSelection): string | undefined {
+export function describeSelection({ prefix, limit, sample, seed, retry }: ImageSelection): string | undefined {
   const words = [
     ...(retry === undefined
       ? []
@@ -167,29 +167,29 @@ export function selectionText({ prefix, limit, sample, seed, retry }: ImageSelec
 }
 
 /** The state of a run in one clause, behind its name: `is running: 412 of 1,398 done (29 %)`. */
-export function stateText(run: RunSnapshot): string {
+export function describeState(run: RunSnapshot): string {
   const { state } = run;
   switch (state.kind) {
     case 'planned':
       return `is planned: ${counted(run.total, 'image')}`;
     case 'running':
       return run.draining
-        ? `starts nothing new and waits for ${counted(run.inFlight, 'image')} in flight: ${doneText(run)}`
-        : `is running: ${doneText(run)}`;
+        ? `starts nothing new and waits for ${counted(run.inFlight, 'image')} in flight: ${formatDone(run)}`
+        : `is running: ${formatDone(run)}`;
     case 'paused':
       return state.because.kind === 'person'
-        ? `was paused by ${mention(state.because.by)}: ${doneText(run)}`
-        : `is paused, as ${faultText(state.because.fault)}: ${doneText(run)}`;
+        ? `was paused by ${mention(state.because.by)}: ${formatDone(run)}`
+        : `is paused, as ${describeFault(state.because.fault)}: ${formatDone(run)}`;
     case 'stopped':
-      return `was stopped ${stopperText(state.by)}: ${doneText(run)}`;
+      return `was stopped ${describeStopSource(state.by)}: ${formatDone(run)}`;
     case 'tripped':
-      return `stopped itself: ${tripText(state.trippedBy)}`;
+      return `stopped itself: ${describeTrip(state.trippedBy)}`;
     case 'interrupted':
-      return `was interrupted, as the bot went down: ${doneText(run)}`;
+      return `was interrupted, as the bot went down: ${formatDone(run)}`;
     case 'completed':
-      return `is complete: ${doneText(run)}`;
+      return `is complete: ${formatDone(run)}`;
     case 'abandoned':
-      return `was abandoned by ${mention(state.by)}: ${doneText(run)}`;
+      return `was abandoned by ${mention(state.by)}: ${formatDone(run)}`;
   }
 }
 
