@@ -1,0 +1,25 @@
+import { importPicture } from './architecture.ts';
+
+/** A part of a page that is generated from the code, between two comments that name it. */
+export interface GeneratedBlock {
+  readonly path: string;
+  readonly block: string;
+  /** The Markdown for the project at `root`. */
+  readonly text: (root: string) => string;
+}
+
+export const GENERATED: readonly GeneratedBlock[] = [
+  { path: 'docs/architecture.md', block: 'imports', text: importPicture },
+];
+
+/**
+ * The page with the text between `<!-- generated: BLOCK -->` and `<!-- end -->` replaced.
+ * @throws Error when the page has no such block.
+ */
+export function replaceBlock(page: string, block: string, text: string): string {
+  const begin = `<!-- generated: ${block} -->`;
+  const from = page.indexOf(begin);
+  const to = page.indexOf('<!-- end -->', from);
+  if (from < 0 || to < 0) throw new Error(`The page has no block between "${begin}" and "<!-- end -->".`);
+  return `${page.slice(0, from + begin.length)}\n${text}\n${page.slice(to)}`;
+}
