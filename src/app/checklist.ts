@@ -122,14 +122,14 @@ export function createChecklistParts(parts: ChecklistPorts): ChecklistParts {
     },
     codeSha256,
     async lastBackup() {
-      const { arn } = await describeTable(aws.dynamodb, settings.TABLE);
+      const { arn } = await describeTable(aws.bulkDynamodb, settings.TABLE);
       const backup = lastVerified(await listBackups(location), arn);
       return backup && { id: backup.id, startedAt: backup.startedAt, records: backup.counts.total };
     },
     async countRecords() {
-      const { approximateBytes } = await describeTable(aws.dynamodb, settings.TABLE);
+      const { approximateBytes } = await describeTable(aws.bulkDynamodb, settings.TABLE);
       return approximateBytes <= settings.GROWTH_COUNT_MAX_MB * MEGABYTE
-        ? countRecords(aws.dynamodb, settings.TABLE)
+        ? countRecords(aws.bulkDynamodb, settings.TABLE)
         : 'not-counted';
     },
     blockingQuotas: async () => (await readReport()).blocking.map(({ limit }) => limit),
@@ -143,7 +143,7 @@ export function createChecklistParts(parts: ChecklistPorts): ChecklistParts {
   });
 
   const tables: TableSteps = createTableSteps({
-    dynamodb: aws.dynamodb,
+    dynamodb: aws.bulkDynamodb,
     lambda: aws.lambda,
     location,
     clock,
@@ -210,7 +210,10 @@ export function createChecklistParts(parts: ChecklistPorts): ChecklistParts {
       clock,
       uniqueName: () => `${new Date(clock.now()).toISOString().replace(/[^0-9]/g, '')}-${randomUUID().slice(0, 8)}`,
       invoke,
-      ...lookForFailure(aws.dynamodb, { table: settings.TABLE, mostBytes: settings.GROWTH_COUNT_MAX_MB * MEGABYTE }),
+      ...lookForFailure(aws.bulkDynamodb, {
+        table: settings.TABLE,
+        mostBytes: settings.GROWTH_COUNT_MAX_MB * MEGABYTE,
+      }),
       readLog: lookInLog(aws.logs, async () => {
         const facts = await describeFunction(aws.lambda, name);
         return facts.logGroup ?? logGroupOf(facts.name);
@@ -238,7 +241,10 @@ export function createChecklistParts(parts: ChecklistPorts): ChecklistParts {
     checklist,
     exclusive: { ...exclusive, lease: leaseAs('deploy') },
     async plan(given) {
-      const [{ keys }, modules] = await Promise.all([describeTable(aws.dynamodb, settings.TABLE), readModuleSources()]);
+      const [{ keys }, modules] = await Promise.all([
+        describeTable(aws.bulkDynamodb, settings.TABLE),
+        readModuleSources(),
+      ]);
       return planDeploy(
         { lambda: aws.lambda, location: packages, modules },
         {

@@ -58,7 +58,7 @@ export function assembleResults(parts: {
   const imageFilter = { bucket, extensions: settings.IMAGE_EXTENSIONS, excludedPrefixes: settings.EXCLUDED_PREFIXES };
   const isImage = imageTest(imageFilter);
   const results = createResults({
-    dynamodb: aws.dynamodb,
+    dynamodb: aws.bulkDynamodb,
     location: parts.location,
     table,
     bucket,
@@ -116,7 +116,7 @@ export function assembleResults(parts: {
     readRun: (runId) => (runId === undefined ? parts.runs.current() : parts.runs.read(runId)),
     async readMetrics(window) {
       // Without the permission to look, what the indexes turn away is not told: the table's own figures are.
-      const facts = await describeTable(aws.dynamodb, table).catch((error: unknown) => {
+      const facts = await describeTable(aws.bulkDynamodb, table).catch((error: unknown) => {
         warn('the indexes of the table are not known, so their metrics are not read', error);
         return undefined;
       });

@@ -66,11 +66,11 @@ export async function assembleRuns(parts: RunsParts): Promise<Runs> {
   const warn = (message: string, cause: unknown) => logger.warn({ err: cause }, message);
 
   const countable = async (): Promise<boolean> => {
-    const facts = await describeTable(aws.dynamodb, settings.TABLE);
+    const facts = await describeTable(aws.bulkDynamodb, settings.TABLE);
     return facts.approximateBytes <= settings.GROWTH_COUNT_MAX_MB * MEGABYTE;
   };
   const countIfSmall = async (): Promise<number | undefined> =>
-    (await countable()) ? countEntries(aws.dynamodb, settings.TABLE) : undefined;
+    (await countable()) ? countEntries(aws.bulkDynamodb, settings.TABLE) : undefined;
 
   async function* manifest(runId: string, from: number) {
     const index = await readManifestIndex(aws.s3, location(runId));
@@ -108,9 +108,9 @@ export async function assembleRuns(parts: RunsParts): Promise<Runs> {
       lookForGrowth: async (run) => {
         const small = run.terms.growthKind === 'counted' || (await countable());
         return lookForGrowth(run, {
-          ...(small ? { countEntries: () => countEntries(aws.dynamodb, settings.TABLE) } : {}),
+          ...(small ? { countEntries: () => countEntries(aws.bulkDynamodb, settings.TABLE) } : {}),
           rowsOfImage: (resourceName, imageKey) =>
-            rowsOfImage(aws.dynamodb, settings.TABLE, { resourceName, imageKey }),
+            rowsOfImage(aws.bulkDynamodb, settings.TABLE, { resourceName, imageKey }),
         });
       },
       countEntries: countIfSmall,
@@ -137,9 +137,9 @@ export async function assembleRuns(parts: RunsParts): Promise<Runs> {
             tableName: settings.TABLE,
           }),
         sizeUp: async () => {
-          const facts = await describeTable(aws.dynamodb, settings.TABLE);
+          const facts = await describeTable(aws.bulkDynamodb, settings.TABLE);
           return facts.approximateBytes <= settings.GROWTH_COUNT_MAX_MB * MEGABYTE
-            ? { entries: await countEntries(aws.dynamodb, settings.TABLE) }
+            ? { entries: await countEntries(aws.bulkDynamodb, settings.TABLE) }
             : { entriesApproximate: facts.approximateItems };
         },
         experience: () => readLatestExperience(store),

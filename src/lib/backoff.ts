@@ -14,18 +14,18 @@ export const delayCeilingMs = (limits: DelayLimits, attempt: number): number =>
 export const jitteredDelayMs = (limits: DelayLimits, attempt: number, random: Random): number =>
   random() * delayCeilingMs(limits, attempt);
 
-/** How a call to AWS is repeated: at most `attempts` times, waiting a random part of a doubling ceiling ("full jitter"). */
+/** How often a call is made (the first time included), and how long to wait in between. */
 export interface Backoff extends DelayLimits {
   readonly clock: Clock;
   readonly random: Random;
   readonly attempts: number;
 }
 
-/** Waits before attempt number `attempt` (1 = the first repetition); returns early when `signal` aborts. */
+/** Waits before repetition `attempt` (1 = the first); returns early when `signal` aborts. */
 export const waitBefore = (backoff: Backoff, attempt: number, signal?: AbortSignal): Promise<void> =>
   backoff.clock.sleep(jitteredDelayMs(backoff, attempt, backoff.random), signal);
 
-const THROTTLES = new Set([
+const THROTTLING_ERRORS = new Set([
   'ProvisionedThroughputExceededException',
   'ThrottlingException',
   'Throttling',
@@ -34,7 +34,7 @@ const THROTTLES = new Set([
   'SlowDown',
   'TooManyRequestsException',
 ]);
-const PASSING = new Set([
+const SERVICE_ERRORS = new Set([
   'InternalServerError',
   'InternalFailure',
   'InternalError',
@@ -44,30 +44,37 @@ const PASSING = new Set([
   'RequestTimeout',
   'RequestTimeoutException',
 ]);
-const SOCKET = new Set(['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT', 'EAI_AGAIN', 'UND_ERR_SOCKET']);
+const CONNECTION_ERRORS = new Set(['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT', 'EAI_AGAIN', 'UND_ERR_SOCKET']);
 
 const field = (error: unknown, name: string): unknown =>
   typeof error === 'object' && error !== null && name in error ? Reflect.get(error, name) : undefined;
 const text = (value: unknown) => (typeof value === 'string' ? value : '');
 
-/** The service asks for less. */
-export const isThrottle = (error: unknown): boolean => THROTTLES.has(text(field(error, 'name')));
+/** Whether the service answered that there are too many requests. */
+export const isThrottle = (error: unknown): boolean => THROTTLING_ERRORS.has(text(field(error, 'name')));
 
-/** The same call may succeed in a moment: throttling, a 5xx, a broken connection. An abort is none. */
-export const isPassing = (error: unknown): boolean => {
-  if (text(field(error, 'name')) === 'AbortError') return false;
-  const status = field(field(error, '$metadata'), 'httpStatusCode');
+/**
+ * Whether the same call may succeed a moment later: throttling, a 5xx, a broken connection, or a clock that was wrong and
+ * that the SDK has corrected. An aborted call is not transient.
+ */
+export const isTransient = (error: unknown): boolean => {
+  const name = text(field(error, 'name'));
+  if (name === 'AbortError') return false;
+  const metadata = field(error, '$metadata');
+  const status = field(metadata, 'httpStatusCode');
   return (
     isThrottle(error) ||
-    PASSING.has(text(field(error, 'name'))) ||
-    SOCKET.has(text(field(error, 'code'))) ||
-    (typeof status === 'number' && status >= 500)
+    SERVICE_ERRORS.has(name) ||
+    CONNECTION_ERRORS.has(text(field(error, 'code'))) ||
+    (typeof status === 'number' && status >= 500) ||
+    field(metadata, 'clockSkewCorrected') === true
   );
 };
 
 /**
- * The result of `call`, repeated while its error is a passing one.
- * @throws the last error when the attempts are used up, another error at once, `signal.reason` when aborted.
+ * Returns the result of `call`, repeated while its error is transient. Give it a client with one attempt: the retries of
+ * the SDK would multiply with these.
+ * @throws the last transient error when the attempts are used up, any other error at once, `signal.reason` when aborted.
  */
 export async function withBackoff<T>(backoff: Backoff, call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
@@ -76,7 +83,7 @@ export async function withBackoff<T>(backoff: Backoff, call: () => Promise<T>, s
       return await call();
     } catch (error) {
       signal?.throwIfAborted();
-      if (attempt >= backoff.attempts || !isPassing(error)) throw error;
+      if (attempt >= backoff.attempts || !isTransient(error)) throw error;
     }
     await waitBefore(backoff, attempt, signal);
   }

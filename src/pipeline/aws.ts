@@ -8,9 +8,12 @@ import { redact } from '../lib/redact.ts';
 import { type Asked, carriedFault, FaultError, faultOf, field } from './fault.ts';
 import type { Fault } from './invoke/invocation.ts';
 
-/** The clients that repeat what failed in passing: each call of theirs may be carried out twice without harm. */
+/** The AWS clients of the bot. Each call made with them may be carried out twice without harm. */
 export interface AwsClients {
+  /** For the control table and the control plane: the SDK repeats a call by itself. */
   readonly dynamodb: DynamoDBClient;
+  /** For the pipeline's table, whose calls go through `withBackoff`: one attempt, so that retries do not nest. */
+  readonly bulkDynamodb: DynamoDBClient;
   /** For the control plane only; images go through `createInvokeClient`. */
   readonly lambda: LambdaClient;
   readonly s3: S3Client;
@@ -43,6 +46,7 @@ export function createAwsClients(options: { functionTimeoutMs?: number; maxSocke
   const common = { maxAttempts: 4, retryMode: 'standard', requestHandler } as const;
   return {
     dynamodb: new DynamoDBClient(common),
+    bulkDynamodb: new DynamoDBClient({ ...common, maxAttempts: 1 }),
     lambda: new LambdaClient(common),
     s3: new S3Client({ ...common, forcePathStyle: endpointIsSet() }),
     logs: new CloudWatchLogsClient(common),

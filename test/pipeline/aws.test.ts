@@ -1,6 +1,9 @@
+import { ScanCommand } from '@aws-sdk/client-dynamodb';
 import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import nock from 'nock';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { withBackoff } from '../../src/lib/backoff.ts';
+import { systemClock } from '../../src/lib/clock.ts';
 import { createAwsClients, readFault } from '../../src/pipeline/aws.ts';
 import { FaultError } from '../../src/pipeline/fault.ts';
 import { listImages } from '../../src/pipeline/images.ts';
@@ -145,6 +148,15 @@ describe('the clients', () => {
   test('ask again after a 500 and after a connection that broke', async () => {
     answers = [{ status: 500 }, 'hang up', page()];
     await list();
+    expect(wire.requests).toHaveLength(3);
+  });
+
+  test('for the bulk calls of DynamoDB make one attempt, so that only withBackoff repeats them', async () => {
+    answers = Array.from({ length: 9 }, () => ({ status: 500 }));
+    const backoff = { clock: systemClock, random: () => 0, attempts: 3, baseMs: 1, maxMs: 1 };
+    const { bulkDynamodb } = createAwsClients();
+    const scan = () => bulkDynamodb.send(new ScanCommand({ TableName: 'TimesheetOCR-dev' }));
+    await expect(withBackoff(backoff, scan)).rejects.toThrow();
     expect(wire.requests).toHaveLength(3);
   });
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import {
   CreateBackupCommand,
   DescribeContinuousBackupsCommand,
@@ -6,7 +7,9 @@ import {
   ExportTableToPointInTimeCommand,
   PointInTimeRecoveryUnavailableException,
 } from '@aws-sdk/client-dynamodb';
+import { withBackoff } from '../../lib/backoff.ts';
 import type { Clock } from '../../lib/clock.ts';
+import { patientBackoff } from '../../pipeline/table/table-scan.ts';
 
 /** DynamoDB's own ways to save a table: on-demand backups and exports, for tables too large for one process. */
 
@@ -23,7 +26,8 @@ export async function createNativeBackup(
   table: string,
   backupName: string,
 ): Promise<NativeBackup> {
-  const { BackupDetails } = await dynamodb.send(new CreateBackupCommand({ TableName: table, BackupName: backupName }));
+  const command = new CreateBackupCommand({ TableName: table, BackupName: backupName });
+  const { BackupDetails } = await withBackoff(patientBackoff, () => dynamodb.send(command));
   if (BackupDetails?.BackupArn === undefined) throw new Error(`CreateBackup of ${table} gave no ARN`);
   return {
     arn: BackupDetails.BackupArn,
@@ -42,7 +46,8 @@ export async function describePointInTimeRecovery(
   dynamodb: DynamoDBClient,
   table: string,
 ): Promise<PointInTimeRecovery> {
-  const answer = await dynamodb.send(new DescribeContinuousBackupsCommand({ TableName: table }));
+  const command = new DescribeContinuousBackupsCommand({ TableName: table });
+  const answer = await withBackoff(patientBackoff, () => dynamodb.send(command));
   const recovery = answer.ContinuousBackupsDescription?.PointInTimeRecoveryDescription;
   if (recovery?.PointInTimeRecoveryStatus !== 'ENABLED') return { kind: 'off' };
   const earliest = recovery.EarliestRestorableDateTime?.getTime();
@@ -78,14 +83,15 @@ export async function startExport(
   wanted: { readonly tableArn: string; readonly bucket: string; readonly prefix: string },
 ): Promise<string> {
   try {
-    const { ExportDescription } = await dynamodb.send(
-      new ExportTableToPointInTimeCommand({
-        TableArn: wanted.tableArn,
-        S3Bucket: wanted.bucket,
-        ...(wanted.prefix !== '' && { S3Prefix: wanted.prefix.replace(/\/$/, '') }),
-        ExportFormat: 'DYNAMODB_JSON',
-      }),
-    );
+    const command = new ExportTableToPointInTimeCommand({
+      TableArn: wanted.tableArn,
+      S3Bucket: wanted.bucket,
+      ...(wanted.prefix !== '' && { S3Prefix: wanted.prefix.replace(/\/$/, '') }),
+      ExportFormat: 'DYNAMODB_JSON',
+      // One token for every repetition, or a lost reply would start a second export.
+      ClientToken: randomUUID(),
+    });
+    const { ExportDescription } = await withBackoff(patientBackoff, () => dynamodb.send(command));
     if (ExportDescription?.ExportArn === undefined) throw new Error(`The export of ${wanted.tableArn} has no ARN`);
     return ExportDescription.ExportArn;
   } catch (error) {
@@ -119,7 +125,8 @@ export async function followExport(
 ): Promise<ExportResult> {
   for (;;) {
     options.signal?.throwIfAborted();
-    const { ExportDescription: now } = await dynamodb.send(new DescribeExportCommand({ ExportArn: exportArn }));
+    const command = new DescribeExportCommand({ ExportArn: exportArn });
+    const { ExportDescription: now } = await withBackoff(patientBackoff, () => dynamodb.send(command));
     if (now?.ExportStatus === 'COMPLETED')
       return {
         exportArn,

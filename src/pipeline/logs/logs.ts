@@ -5,7 +5,7 @@ import {
   InvalidParameterException,
   ResourceNotFoundException,
 } from '@aws-sdk/client-cloudwatch-logs';
-import { isPassing } from '../../lib/backoff.ts';
+import { isTransient } from '../../lib/backoff.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { asFaultError } from '../aws.ts';
 import { errorText, FaultError } from '../fault.ts';
@@ -147,4 +147,4 @@ export async function* followLines(
 }
 
 const isMomentary = (error: unknown): boolean =>
-  isPassing(error) || (error instanceof FaultError && error.fault.reason === 'network');
+  isTransient(error) || (error instanceof FaultError && error.fault.reason === 'network');

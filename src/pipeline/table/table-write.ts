@@ -4,7 +4,7 @@ import {
   type DynamoDBClient,
   type WriteRequest,
 } from '@aws-sdk/client-dynamodb';
-import { type Backoff, isPassing, waitBefore } from '../../lib/backoff.ts';
+import { type Backoff, isTransient, waitBefore } from '../../lib/backoff.ts';
 import type { Item } from './table.ts';
 import { patientBackoff } from './table-scan.ts';
 
@@ -78,7 +78,7 @@ async function writeBatch(
       const answer = await dynamodb.send(new BatchWriteItemCommand({ RequestItems: { [table]: requests } }));
       requests = answer.UnprocessedItems?.[table] ?? [];
     } catch (error) {
-      if (!isPassing(error)) throw error;
+      if (!isTransient(error)) throw error;
       cause = error;
     }
     if (requests.length === 0) return { writes: [], attempts: attempt };

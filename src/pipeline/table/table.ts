@@ -72,7 +72,8 @@ export class TableNotFoundError extends Error {
  * @throws TableNotFoundError, or the SDK's error.
  */
 export async function describeTable(dynamodb: DynamoDBClient, tableName: string): Promise<TableFacts> {
-  const answer = await dynamodb.send(new DescribeTableCommand({ TableName: tableName })).catch((error: unknown) => {
+  const describe = () => dynamodb.send(new DescribeTableCommand({ TableName: tableName }));
+  const answer = await withBackoff(patientBackoff, describe).catch((error: unknown) => {
     throw error instanceof ResourceNotFoundException ? new TableNotFoundError(tableName, error) : error;
   });
   const table = answer.Table;

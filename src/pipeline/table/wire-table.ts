@@ -1,5 +1,5 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { type Backoff, isPassing, waitBefore, withBackoff } from '../../lib/backoff.ts';
+import { type Backoff, isTransient, waitBefore, withBackoff } from '../../lib/backoff.ts';
 import { patientBackoff } from './table-scan.ts';
 import { BATCH_SIZE, UnprocessedWritesError } from './table-write.ts';
 import { callWithJson, MalformedAnswerError } from './wire-call.ts';
@@ -131,7 +131,7 @@ export async function tryWireBatch(
     const body = `{"RequestItems":{${JSON.stringify(table)}:[${writes.join(',')}]}}`;
     return { left: unprocessedIn(await callWithJson(dynamodb, 'BatchWriteItem', body), table) };
   } catch (error) {
-    if (!isPassing(error)) throw error;
+    if (!isTransient(error)) throw error;
     return { left: writes, cause: error };
   }
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { isPassing } from '../../lib/backoff.ts';
+import { isTransient } from '../../lib/backoff.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import {
   type DrivenRun,
@@ -219,7 +219,7 @@ export function createRuns(ports: RunsPorts, rules: RunsRules): Runs {
     } catch (error) {
       const fault = ports.readFault(error);
       // What may pass is tried again at the next look; what will not must be heard of.
-      if (error instanceof FencedError || isPassing(error) || MAY_PASS.has(fault.reason)) throw error;
+      if (error instanceof FencedError || isTransient(error) || MAY_PASS.has(fault.reason)) throw error;
       ports.warn(`run ${record.runId} could not go on`, error);
       await settle(record.runId, { kind: 'paused', because: { kind: 'fault', fault } }, record.state.kind);
     }

@@ -6,7 +6,7 @@ import * as s3 from '@aws-sdk/client-s3';
 import * as quotas from '@aws-sdk/client-service-quotas';
 import { GetCallerIdentityCommand, STSClient, STSServiceException } from '@aws-sdk/client-sts';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { isPassing, isThrottle } from '../../../src/lib/backoff.ts';
+import { isThrottle, isTransient } from '../../../src/lib/backoff.ts';
 import { readFault } from '../../../src/pipeline/aws.ts';
 import { readInvokeError } from '../../../src/pipeline/invoke/invoke-error.ts';
 import { type AwsRig, BUCKET, CONTROL_BUCKET, FUNCTION, keyOf, LOG_GROUP, startAwsRig, TABLE } from './aws-rig.ts';
@@ -99,7 +99,7 @@ describe.each(CALLS)('%s', (what, service, action, call, base) => {
       $fault: 'client',
     });
     expect(faultOf(error, service)).toBe('credentials');
-    expect(isPassing(error)).toBe(false);
+    expect(isTransient(error)).toBe(false);
   });
 
   test('says that an action is denied, and which', async () => {
@@ -112,7 +112,7 @@ describe.each(CALLS)('%s', (what, service, action, call, base) => {
       ...(service === 's3' ? {} : { message: expect.stringContaining(`not authorized to perform: ${action}`) }),
     });
     expect(faultOf(error, service)).toBe('access-denied');
-    expect(isPassing(error)).toBe(false);
+    expect(isTransient(error)).toBe(false);
   });
 
   test('says nothing in an outage: the connection ends', async () => {
@@ -120,7 +120,7 @@ describe.each(CALLS)('%s', (what, service, action, call, base) => {
     const error = await errorOf(call);
     expect(error).not.toBeInstanceOf(base);
     expect(faultOf(error, service)).toBe('network');
-    expect(isPassing(error)).toBe(true);
+    expect(isTransient(error)).toBe(true);
   });
 });
 
@@ -256,7 +256,7 @@ describe('each error is one of the SDK’s own classes, with its status', () => 
     expect(error).toBeInstanceOf(kind);
     expect(error).toMatchObject({ name, $metadata: { httpStatusCode: status } });
     expect(faultOf(error, 'other')).toBe(fault);
-    expect(isPassing(error)).toBe(false);
+    expect(isTransient(error)).toBe(false);
   });
 });
 
@@ -266,7 +266,7 @@ describe('what asks for less', () => {
     const error = await errorOf(() => put());
     expect(error).toBeInstanceOf(dynamodb.ProvisionedThroughputExceededException);
     expect(error).toMatchObject({ $metadata: { httpStatusCode: 400 } });
-    expect([isThrottle(error), isPassing(error)]).toEqual([true, true]);
+    expect([isThrottle(error), isTransient(error)]).toEqual([true, true]);
   });
 
   test.each([
