@@ -1,10 +1,10 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
-import { flushTable } from '../src/backup/change/flush.ts';
-import { memoryJobs } from '../src/backup/change/job-store.ts';
-import { restoreBackup } from '../src/backup/change/restore.ts';
-import { makeBackup } from '../src/backup/make/backup.ts';
+import { flushTable } from '../src/backup/flush/flush.ts';
+import { restoreBackup } from '../src/backup/restore/restore.ts';
+import { makeBackup } from '../src/backup/write/make-backup.ts';
 import { systemClock } from '../src/lib/clock.ts';
+import { memoryJobs } from '../test/support/memory-jobs.ts';
 
 /** Backs up, flushes and restores one table in a process of its own, and prints its peak memory, MB. */
 const [table = '', url = '', bucket = ''] = process.argv.slice(2);

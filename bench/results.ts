@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { DeleteItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
-import { makeBackup } from '../src/backup/make/backup.ts';
+import { makeBackup } from '../src/backup/write/make-backup.ts';
 import { systemClock } from '../src/lib/clock.ts';
 import { csvBytes } from '../src/lib/csv/write.ts';
 import { failureCsvColumns } from '../src/results/failures/failure-columns.ts';

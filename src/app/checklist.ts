@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { access } from 'node:fs/promises';
 import { createApprovalStore } from '../approvals/approval-store.ts';
-import { lastVerified, listBackups } from '../backup/bucket/catalogue.ts';
-import { controlTableJobs } from '../backup/change/job-store.ts';
+import { lastVerified, listBackups } from '../backup/catalogue/catalogue.ts';
+import { controlTableJobs } from '../backup/jobs/job-store.ts';
 import { auditOfAutopilot, auditOfRun, auditOfStep, auditOfTable } from '../checklist/audit/audit-events.ts';
 import { type Autopilot, createAutopilot } from '../checklist/autopilot/autopilot.ts';
 import { createAutopilotStore } from '../checklist/autopilot/autopilot-store.ts';

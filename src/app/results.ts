@@ -1,5 +1,5 @@
 import { HeadObjectCommand, NotFound } from '@aws-sdk/client-s3';
-import type { BackupLocation } from '../backup/bucket/place.ts';
+import type { BackupLocation } from '../backup/catalogue/location.ts';
 import type { ResultControl } from '../checklist/contracts/result-control.ts';
 import type { ChecklistStore } from '../checklist/model/checklist-store.ts';
 import { createDiagnoses, type DiagnoseControl } from '../checklist/results/diagnoses.ts';

@@ -1,14 +1,14 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
-import { memoryJobs } from '../../src/backup/change/job-store.ts';
-import { makeBackup } from '../../src/backup/make/backup.ts';
-import { createDigestSum, type Digest } from '../../src/backup/model/digest.ts';
+import { createDigestSum, type Digest } from '../../src/backup/format/digest.ts';
+import { makeBackup } from '../../src/backup/write/make-backup.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { Item } from '../../src/pipeline/table/table.ts';
 import { writeUntilProcessed } from '../../src/pipeline/table/table-write.ts';
 import { scanWire } from '../../src/pipeline/table/wire-table.ts';
 import { startDynalite, testCredentials } from '../support/dynalite.ts';
 import { type Faults, startFaultProxy } from '../support/fault-proxy.ts';
+import { memoryJobs } from '../support/memory-jobs.ts';
 import { createPipelineTable } from '../support/pipeline-table.ts';
 import { startS3 } from '../support/s3.ts';
 

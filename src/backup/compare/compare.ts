@@ -3,13 +3,13 @@ import { keyNamesOf } from '../../pipeline/table/table.ts';
 import { kindOfWire, type RecordKind } from '../../pipeline/table/table-records.ts';
 import { scanWire } from '../../pipeline/table/wire-table.ts';
 import type { WireItem } from '../../pipeline/table/wire-value.ts';
-import type { BackupLocation } from '../bucket/place.ts';
-import type { Overlay } from '../bucket/supplement.ts';
-import { readBack } from '../make/verify.ts';
-import { createDigestSum, type Digest, hashOfItem } from '../model/digest.ts';
-import type { DifferenceCounts } from '../model/errors.ts';
-import type { BackupRecord } from '../model/format.ts';
-import { keyReader, keyText } from '../model/item-key.ts';
+import type { BackupLocation } from '../catalogue/location.ts';
+import type { DifferenceCounts } from '../errors.ts';
+import type { BackupRecord } from '../format/backup-record.ts';
+import { createDigestSum, type Digest, hashOfItem } from '../format/digest.ts';
+import { keyReader, keyText } from '../format/item-key.ts';
+import { readBack } from '../verify/verify.ts';
+import type { Overlay } from '../write/supplement.ts';
 import { createPartitions, type PartitionEntry, type Side } from './partitions.ts';
 
 /** Seen from the backup: `added` is in the table alone, `removed` in the backup alone, `changed` in both and not equal. */

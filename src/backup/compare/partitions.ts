@@ -7,7 +7,7 @@ import { join } from 'node:path';
  * 64 partitions, in memory while all are small and in files of a temporary folder once they are not. A partition is
  * 1/64 of the whole: 10,000,000 items of 100 bytes of key take about 20 MB at a time.
  */
-export interface Spill {
+export interface Partitions {
   /** `key` is one line of text: it decides the partition and is kept; `itemHash` is 32 bytes. */
   add(side: Side, key: string, itemHash: Buffer): void;
   /** Resolves when what was added so far takes little memory; to be awaited every few hundred items. */
@@ -36,7 +36,9 @@ function partitionOf(key: string): number {
   return (hash ^ (hash >>> 16)) & (PARTITIONS - 1);
 }
 
-export function createPartitions(options: { readonly memoryBytes?: number; readonly folder?: string } = {}): Spill {
+export function createPartitions(
+  options: { readonly memoryBytes?: number; readonly folder?: string } = {},
+): Partitions {
   const memoryBytes = options.memoryBytes ?? 8 * 2 ** 20;
   const pending: Record<Side, string[][]> = {
     table: Array.from({ length: PARTITIONS }, () => []),

@@ -1,16 +1,12 @@
 import { z } from 'zod';
 import { describeTable } from '../../pipeline/table/table.ts';
 import type { WireItem, WireValue } from '../../pipeline/table/wire-value.ts';
-import { findBackup, requireUsable } from '../bucket/catalogue.ts';
-import { type BackupDeps, type BackupResult, storeBackup } from '../make/backup.ts';
-import { readBack } from '../make/verify.ts';
+import { findBackup, requireUsable } from '../catalogue/catalogue.ts';
+import { readBack } from '../verify/verify.ts';
+import { type BackupDeps, type BackupResult, storeBackup } from '../write/make-backup.ts';
 import { looksLikeNumber, printedBinary, printedSet } from './python-text.ts';
 
 /** Backups in the runbook's format: `json.dump(items, default=str)`, numbers, sets and binary turned into text. */
-
-const LEGACY_NAME = /(^|\/)db_backup_\d{8}_\d{6}\.json$/;
-/** Whether a name is one that the runbook gives its backups. */
-export const isLegacyName = (name: string): boolean => LEGACY_NAME.test(name);
 
 export interface LegacyLoss {
   readonly attribute: string;

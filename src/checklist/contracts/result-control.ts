@@ -1,4 +1,4 @@
-import type { BackupRecord } from '../../backup/model/format.ts';
+import type { BackupRecord } from '../../backup/format/backup-record.ts';
 import type { ListedImage } from '../../pipeline/images.ts';
 import type { KindCounts } from '../../pipeline/table/table-records.ts';
 import type { Diff } from '../../results/diff/diff.ts';

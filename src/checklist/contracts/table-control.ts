@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { Approval, ClickRefusal, UseRefusal } from '../../approvals/approval.ts';
+import type { DifferenceCounts } from '../../backup/errors.ts';
+import type { BackupRecord } from '../../backup/format/backup-record.ts';
 import type { LegacyLoss } from '../../backup/legacy/legacy.ts';
-import type { DifferenceCounts } from '../../backup/model/errors.ts';
-import type { BackupRecord } from '../../backup/model/format.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { KindCounts } from '../../pipeline/table/table-records.ts';
 import type { Person } from '../../run/model/types.ts';

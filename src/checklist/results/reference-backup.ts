@@ -1,7 +1,7 @@
-import { findBackup, listBackups } from '../../backup/bucket/catalogue.ts';
-import type { BackupLocation } from '../../backup/bucket/place.ts';
-import { BackupNotFoundError } from '../../backup/model/errors.ts';
-import type { BackupRecord } from '../../backup/model/format.ts';
+import { findBackup, listBackups } from '../../backup/catalogue/catalogue.ts';
+import type { BackupLocation } from '../../backup/catalogue/location.ts';
+import { BackupNotFoundError } from '../../backup/errors.ts';
+import type { BackupRecord } from '../../backup/format/backup-record.ts';
 import type { RunRecord } from '../../run/store/run-store.ts';
 import type { ChecklistStore } from '../model/checklist-store.ts';
 

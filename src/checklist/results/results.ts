@@ -1,6 +1,6 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { findBackup, requireUsable } from '../../backup/bucket/catalogue.ts';
-import type { BackupLocation } from '../../backup/bucket/place.ts';
+import { findBackup, requireUsable } from '../../backup/catalogue/catalogue.ts';
+import type { BackupLocation } from '../../backup/catalogue/location.ts';
 import type { Clock, Random } from '../../lib/clock.ts';
 import type { ListedImage } from '../../pipeline/images.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';

@@ -1,5 +1,5 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import type { BackupLocation } from '../../backup/bucket/place.ts';
+import type { BackupLocation } from '../../backup/catalogue/location.ts';
 import type { Clock, Random } from '../../lib/clock.ts';
 import { countByKind, describeTable, hashOfResource, keyNamesOf, type TableFacts } from '../../pipeline/table/table.ts';
 import type { Reconciliation } from '../../results/reconcile/reconcile.ts';

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { type Approval, type ApprovalPolicy, decide, isWaiting, mayUse } from '../../approvals/approval.ts';
 import type { ApprovalStore } from '../../approvals/approval-store.ts';
-import { findBackup, requireUsable } from '../../backup/bucket/catalogue.ts';
-import type { BackupLocation } from '../../backup/bucket/place.ts';
-import type { BackupRecord } from '../../backup/model/format.ts';
+import { findBackup, requireUsable } from '../../backup/catalogue/catalogue.ts';
+import type { BackupLocation } from '../../backup/catalogue/location.ts';
+import type { BackupRecord } from '../../backup/format/backup-record.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { AuditKeeper } from '../audit/audit-keeper.ts';
 import {

@@ -1,8 +1,8 @@
 import type { LambdaClient } from '@aws-sdk/client-lambda';
-import { type FlushDeps, flushTable } from '../../backup/change/flush.ts';
-import { releaseFunction, whileHeld } from '../../backup/change/hold.ts';
-import { restoreBackup } from '../../backup/change/restore.ts';
-import { putBack } from '../../backup/change/restore-rows.ts';
+import { type FlushDeps, flushTable } from '../../backup/flush/flush.ts';
+import { releaseHeldFunction } from '../../backup/jobs/release-held-function.ts';
+import { restoreBackup } from '../../backup/restore/restore.ts';
+import { restoreRows } from '../../backup/restore/restore-rows.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { Lease } from '../../state/lease.ts';
 import type {
@@ -183,7 +183,7 @@ export function createJobRunner(ports: JobRunnerPorts): JobRunner {
     if (act.kind === 'restore' && act.mode === 'put-back') {
       const entries = act.entries ?? [];
       const onProgress = (done: number) => show({ stage: 'writing', done, total: entries.length });
-      return { kind: 'put-back', ...(await putBack(ports, { ...common, entries, onProgress })) };
+      return { kind: 'put-back', ...(await restoreRows(ports, { ...common, entries, onProgress })) };
     }
     if (act.kind === 'restore') {
       const done = await restoreBackup(ports, {
@@ -196,27 +196,15 @@ export function createJobRunner(ports: JobRunnerPorts): JobRunner {
       const { sum: digest, items } = proof.tableDigest;
       return { kind: 'restore', written, removed, safetyBackupId, digest, items };
     }
-    const flush = () =>
-      flushTable(ports, {
-        ...common,
-        ...(act.failedOnly ? { kinds: ['failed'] as const } : {}),
-        maxDifference: ports.maxDifference,
-        writers: act.hold ? 'held' : 'active',
-        onProgress: ({ stage, deleted, total, supplemented }) => show({ stage, done: deleted, total, supplemented }),
-      });
-    const done = act.hold ? await holding(signal, show, flush) : await flush();
+    const done = await flushTable(ports, {
+      ...common,
+      ...(act.failedOnly ? { kinds: ['failed'] as const } : {}),
+      maxDifference: ports.maxDifference,
+      writers: 'active',
+      onProgress: ({ stage, deleted, total, supplemented }) => show({ stage, done: deleted, total, supplemented }),
+    });
     const { deleted, supplemented, remaining, newRows } = done;
     return { kind: 'flush', deleted, supplemented, remaining, newRows };
-  }
-
-  async function holding<T>(
-    signal: AbortSignal,
-    show: (progress: { stage: string; done: number; total: number }) => void,
-    flush: () => Promise<T>,
-  ): Promise<T> {
-    const drainMs = await ports.functionTimeoutMs();
-    show({ stage: 'holding', done: 0, total: Math.round(drainMs / 1000) });
-    return whileHeld(ports, { functionName: ports.functionName, drainMs, signal }, flush);
   }
 
   /** The stop file, and a stop asked for through another copy of the bot; a job that is on record no more is over as well. */
@@ -283,7 +271,7 @@ export function createJobRunner(ports: JobRunnerPorts): JobRunner {
       await record.remove(job.id);
       return lease.release();
     }
-    await releaseFunction(ports, ports.functionName);
+    await releaseHeldFunction(ports, ports.functionName);
     if (stopBy === undefined && !(await ports.stopFileExists())) return drive({ ...job, work: act }, true);
     await record.remove(job.id);
     await ports.jobs.remove(job.id);
@@ -298,7 +286,7 @@ export function createJobRunner(ports: JobRunnerPorts): JobRunner {
     // Read after the list: a job holds the function, and writes its progress, only once it is on record. One that began meanwhile
     // may be another copy's, and what it holds is not to be released under it.
     const begun = await record.read();
-    if (!begun && left.some(({ kind }) => kind === 'hold')) await releaseFunction(ports, ports.functionName);
+    if (!begun && left.some(({ kind }) => kind === 'hold')) await releaseHeldFunction(ports, ports.functionName);
     for (const { id, kind } of left) if (kind !== 'hold' && id !== begun?.job.id) await ports.jobs.remove(id);
   }
 

@@ -1,5 +1,3 @@
-import { LegacyBackupError, LegacyTypesUnknownError } from '../../backup/legacy/legacy.ts';
-import { PointInTimeRecoveryOffError } from '../../backup/make/native.ts';
 import {
   BackupDamagedError,
   BackupLocationError,
@@ -8,7 +6,9 @@ import {
   BackupOfAnotherTableError,
   FlushRefusedError,
   TableNotActiveError,
-} from '../../backup/model/errors.ts';
+} from '../../backup/errors.ts';
+import { LegacyBackupError, LegacyTypesUnknownError } from '../../backup/legacy/legacy.ts';
+import { PointInTimeRecoveryOffError } from '../../backup/native/native.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { TableRefusal } from '../contracts/table-control.ts';
 

@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { Fingerprint } from '../../approvals/fingerprint.ts';
-import { describePointInTimeRecovery } from '../../backup/make/native.ts';
-import type { BackupRecord } from '../../backup/model/format.ts';
+import type { BackupRecord } from '../../backup/format/backup-record.ts';
+import { describePointInTimeRecovery } from '../../backup/native/native.ts';
 import { countByKind, describeTable, keyNamesOf } from '../../pipeline/table/table.ts';
 import type { TableAction, TableNow } from '../contracts/table-control.ts';
 import type { Override } from '../model/step.ts';

@@ -1,23 +1,23 @@
 import { randomUUID } from 'node:crypto';
 import { GetObjectCommand } from '@aws-sdk/client-s3';
 import { type Approval, isWaiting } from '../../approvals/approval.ts';
-import { findBackup, lastVerified, listBackups, requireUsable } from '../../backup/bucket/catalogue.ts';
-import { deleteBackup, planPrune } from '../../backup/bucket/prune.ts';
-import { readSupplements } from '../../backup/bucket/supplement.ts';
-import { clearUnfinished } from '../../backup/bucket/unfinished.ts';
-import { previewRestore } from '../../backup/change/restore.ts';
+import { findBackup, lastVerified, listBackups, requireUsable } from '../../backup/catalogue/catalogue.ts';
+import { clearUnfinished } from '../../backup/catalogue/clear-unfinished.ts';
+import { deleteBackup, planPrune } from '../../backup/catalogue/prune.ts';
 import { compareWithBackup } from '../../backup/compare/compare.ts';
+import type { BackupRecord } from '../../backup/format/backup-record.ts';
+import { keyReader } from '../../backup/format/item-key.ts';
 import { importLegacy, refuseLegacy } from '../../backup/legacy/legacy.ts';
-import { makeBackup } from '../../backup/make/backup.ts';
 import {
   createNativeBackup,
   describePointInTimeRecovery,
   followExport,
   startExport,
-} from '../../backup/make/native.ts';
-import { verifyBackup } from '../../backup/make/verify.ts';
-import type { BackupRecord } from '../../backup/model/format.ts';
-import { keyReader } from '../../backup/model/item-key.ts';
+} from '../../backup/native/native.ts';
+import { previewRestore } from '../../backup/restore/restore.ts';
+import { verifyBackup } from '../../backup/verify/verify.ts';
+import { makeBackup } from '../../backup/write/make-backup.ts';
+import { readSupplements } from '../../backup/write/supplement.ts';
 import { describeTable } from '../../pipeline/table/table.ts';
 import type {
   FlushPlan,

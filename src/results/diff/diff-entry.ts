@@ -1,5 +1,5 @@
 import type { DifferenceKind } from '../../backup/compare/compare.ts';
-import { canonicalItem } from '../../backup/model/canonical.ts';
+import { canonicalItem } from '../../backup/format/canonical.ts';
 import { type Decimal, parseDecimal } from '../../lib/decimal.ts';
 import type { RecordKind } from '../../pipeline/table/table-records.ts';
 import { textOf, type WireItem, type WireValue } from '../../pipeline/table/wire-value.ts';

@@ -1,11 +1,11 @@
 import { hash } from 'node:crypto';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import type { BackupLocation } from '../../backup/bucket/place.ts';
-import { readSupplements } from '../../backup/bucket/supplement.ts';
-import { readBack } from '../../backup/make/verify.ts';
-import { canonicalItem } from '../../backup/model/canonical.ts';
-import type { BackupRecord } from '../../backup/model/format.ts';
-import { keyReader, keyText } from '../../backup/model/item-key.ts';
+import type { BackupLocation } from '../../backup/catalogue/location.ts';
+import type { BackupRecord } from '../../backup/format/backup-record.ts';
+import { canonicalItem } from '../../backup/format/canonical.ts';
+import { keyReader, keyText } from '../../backup/format/item-key.ts';
+import { readBack } from '../../backup/verify/verify.ts';
+import { readSupplements } from '../../backup/write/supplement.ts';
 import { decimalText, plus, ZERO } from '../../lib/decimal.ts';
 import { keyNamesOf } from '../../pipeline/table/table.ts';
 import { kindOfWire } from '../../pipeline/table/table-records.ts';

@@ -1,6 +1,6 @@
 import type { KnownBlock, ModalView } from '@slack/types';
 import { z } from 'zod';
-import type { BackupRecord } from '../../backup/model/format.ts';
+import type { BackupRecord } from '../../backup/format/backup-record.ts';
 import {
   type FlushPlan,
   type RestorePlan,

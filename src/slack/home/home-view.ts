@@ -1,6 +1,6 @@
 import type { HomeView, KnownBlock } from '@slack/types';
 import type { Approval } from '../../approvals/approval.ts';
-import type { BackupRecord } from '../../backup/model/format.ts';
+import type { BackupRecord } from '../../backup/format/backup-record.ts';
 import type { AutopilotRecord } from '../../checklist/autopilot/autopilot-store.ts';
 import type { ChecklistRecord } from '../../checklist/model/checklist-store.ts';
 import type { ChecklistView } from '../../checklist/model/checklist-view.ts';

@@ -1,6 +1,6 @@
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { controlTableJobs } from '../../../src/backup/change/job-store.ts';
+import { controlTableJobs } from '../../../src/backup/jobs/job-store.ts';
 import type { TableEvent, TableJob } from '../../../src/checklist/contracts/table-control.ts';
 import { createJobRecord } from '../../../src/checklist/table-jobs/job-record.ts';
 import { createJobRunner, type JobRunner, type JobRunnerPorts } from '../../../src/checklist/table-jobs/job-runner.ts';

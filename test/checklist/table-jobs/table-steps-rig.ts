@@ -9,7 +9,7 @@ import { type LocalAws, startLocalAws } from '../../../sandbox/aws/server.ts';
 import type { Audit } from '../../../src/app/audit.ts';
 import { createChecklistParts } from '../../../src/app/checklist.ts';
 import type { Approval } from '../../../src/approvals/approval.ts';
-import type { BackupRecord } from '../../../src/backup/model/format.ts';
+import type { BackupRecord } from '../../../src/backup/format/backup-record.ts';
 import type { TableAnswer, TableEvent } from '../../../src/checklist/contracts/table-control.ts';
 import type { Checklist } from '../../../src/checklist/steps/checklist.ts';
 import type { TableSteps } from '../../../src/checklist/table-jobs/table-steps.ts';

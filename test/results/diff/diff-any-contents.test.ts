@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { canonicalItem } from '../../../src/backup/model/canonical.ts';
+import { canonicalItem } from '../../../src/backup/format/canonical.ts';
 import type { Item } from '../../../src/pipeline/table/table.ts';
 import { kindOfWire } from '../../../src/pipeline/table/table-records.ts';
 import type { WireItem } from '../../../src/pipeline/table/wire-value.ts';

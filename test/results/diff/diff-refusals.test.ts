@@ -1,10 +1,6 @@
 import { DeleteObjectCommand, GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { describe, expect, test } from 'vitest';
-import {
-  BackupDamagedError,
-  BackupNotFoundError,
-  BackupOfAnotherTableError,
-} from '../../../src/backup/model/errors.ts';
+import { BackupDamagedError, BackupNotFoundError, BackupOfAnotherTableError } from '../../../src/backup/errors.ts';
 import { TableNotFoundError } from '../../../src/pipeline/table/table.ts';
 import { type DiffProgress, diffWithBackup } from '../../../src/results/diff/diff.ts';
 import { timesheetEntry } from '../../support/pipeline-table.ts';

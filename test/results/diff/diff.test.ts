@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { saveToSupplement } from '../../../src/backup/bucket/supplement.ts';
+import { saveToSupplement } from '../../../src/backup/write/supplement.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import type { Item } from '../../../src/pipeline/table/table.ts';
 import type { WireItem } from '../../../src/pipeline/table/wire-value.ts';

@@ -1,7 +1,7 @@
 import type { ModalView } from '@slack/types';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { entryId } from '../../../src/backup/model/item-key.ts';
+import { entryId } from '../../../src/backup/format/item-key.ts';
 import { MOST_PUT_BACK, type TableAction } from '../../../src/checklist/contracts/table-control.ts';
 import { PIPELINE_KEYS } from '../../../src/pipeline/table/table-records.ts';
 import type { WireItem } from '../../../src/pipeline/table/wire-value.ts';

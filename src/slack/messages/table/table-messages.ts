@@ -1,5 +1,5 @@
-import type { BackupRecord } from '../../../backup/model/format.ts';
-import { storedBytes } from '../../../backup/model/format.ts';
+import type { BackupRecord } from '../../../backup/format/backup-record.ts';
+import { storedBytes } from '../../../backup/format/backup-record.ts';
 import type { JobProgress, JobResult, TableEvent, TableJob } from '../../../checklist/contracts/table-control.ts';
 import { ACTION, button } from '../kit/buttons.ts';
 import { code, mention, sentence } from '../kit/escape.ts';

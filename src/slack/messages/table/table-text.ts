@@ -1,5 +1,5 @@
-import type { BackupRecord } from '../../../backup/model/format.ts';
-import { storedBytes } from '../../../backup/model/format.ts';
+import type { BackupRecord } from '../../../backup/format/backup-record.ts';
+import { storedBytes } from '../../../backup/format/backup-record.ts';
 import type { JobProgress, TableAction, TableJob } from '../../../checklist/contracts/table-control.ts';
 import type { KindCounts } from '../../../pipeline/table/table-records.ts';
 import { code } from '../kit/escape.ts';

@@ -1,0 +1,47 @@
+import pLimit from 'p-limit';
+import { BackupNotFoundError, BackupNotVerifiedError, BackupOfAnotherTableError } from '../errors.ts';
+import { type BackupRecord, folderOf, parseBackupRecord, RECORD_NAME } from '../format/backup-record.ts';
+import { type BackupLocation, listFolders, readText, writeObject } from './location.ts';
+
+/** The catalogue is the bucket itself: a backup is a folder with a `rescan-backup.json`, and nothing else is one. */
+
+/** Puts the record of a backup into the catalogue, or over the one there. */
+export const writeRecord = (location: BackupLocation, record: BackupRecord): Promise<void> =>
+  writeObject(location, `${folderOf(location.prefix, record.id)}${RECORD_NAME}`, JSON.stringify(record, undefined, 2));
+
+/** @throws BackupNotFoundError; ZodError where the record cannot be read; BackupLocationError. */
+export async function findBackup(location: BackupLocation, backupId: string): Promise<BackupRecord> {
+  const text = /^[\w-]+$/.test(backupId)
+    ? await readText(location, `${folderOf(location.prefix, backupId)}${RECORD_NAME}`)
+    : undefined;
+  if (text === undefined) throw new BackupNotFoundError(backupId);
+  return parseBackupRecord(text);
+}
+
+/** All backups, the newest first. A folder whose record cannot be read is an error, not left out. */
+export async function listBackups(location: BackupLocation): Promise<readonly BackupRecord[]> {
+  const limit = pLimit(16);
+  const ids = await listFolders(location, `${location.prefix}AWSDynamoDB/`);
+  const texts = await Promise.all(
+    ids.map((id) => limit(() => readText(location, `${folderOf(location.prefix, id)}${RECORD_NAME}`))),
+  );
+  return texts
+    .flatMap((text) => (text === undefined ? [] : [parseBackupRecord(text)]))
+    .toSorted((a, b) => b.startedAt - a.startedAt);
+}
+
+/** The newest verified backup of a table; undefined where there is none. */
+export const lastVerified = (records: readonly BackupRecord[], tableArn: string): BackupRecord | undefined =>
+  records
+    .filter((record) => record.table.arn === tableArn && record.verification.kind === 'verified')
+    .toSorted((a, b) => b.startedAt - a.startedAt)[0];
+
+/**
+ * That a backup may be relied on for this table.
+ * @throws BackupOfAnotherTableError, BackupNotVerifiedError
+ */
+export function requireUsable(record: BackupRecord, tableArn: string): void {
+  if (record.table.arn !== tableArn) throw new BackupOfAnotherTableError(record.id, record.table.arn, tableArn);
+  if (record.verification.kind === 'unverified')
+    throw new BackupNotVerifiedError(record.id, record.verification.reason);
+}

@@ -1,0 +1,33 @@
+import { AbortMultipartUploadCommand, ListMultipartUploadsCommand } from '@aws-sdk/client-s3';
+import { folderOf, RECORD_NAME } from '../format/backup-record.ts';
+import { type BackupLocation, deleteUnder, listFolders, readText } from './location.ts';
+
+/**
+ * Clears what a process that died left behind: open uploads below the place, and folders of backups that never got a record.
+ * Only those that began more than `olderThanMs` ago, so that a backup under way in another process is left alone.
+ * @returns the ids cleared and how many uploads were aborted.
+ */
+export async function clearUnfinished(
+  location: BackupLocation,
+  rule: { readonly now: number; readonly olderThanMs: number },
+): Promise<{ readonly backupIds: readonly string[]; readonly uploadsAborted: number }> {
+  const root = `${location.prefix}AWSDynamoDB/`;
+  const isOld = (id: string) => /^\d{14}-/.test(id) && rule.now - Number(id.slice(0, 14)) > rule.olderThanMs;
+  let uploadsAborted = 0;
+  const uploads = await location.s3.send(new ListMultipartUploadsCommand({ Bucket: location.bucket, Prefix: root }));
+  for (const { Key, UploadId } of uploads.Uploads ?? []) {
+    if (Key === undefined || UploadId === undefined || !isOld(Key.slice(root.length).split('/')[0] ?? '')) continue;
+    await location.s3.send(new AbortMultipartUploadCommand({ Bucket: location.bucket, Key, UploadId }));
+    uploadsAborted += 1;
+  }
+  const backupIds: string[] = [];
+  for (const id of await listFolders(location, root)) {
+    const folder = folderOf(location.prefix, id);
+    if (!isOld(id) || (await readText(location, `${folder}${RECORD_NAME}`)) !== undefined) continue;
+    // AWS's own exports lie in the same folder and have no record of ours; they have a summary.
+    if ((await readText(location, `${folder}manifest-summary.json`)) !== undefined) continue;
+    await deleteUnder(location, folder);
+    backupIds.push(id);
+  }
+  return { backupIds, uploadsAborted };
+}

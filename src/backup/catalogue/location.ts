@@ -1,0 +1,113 @@
+import { createHash } from 'node:crypto';
+import {
+  DeleteObjectCommand,
+  GetBucketVersioningCommand,
+  GetObjectCommand,
+  PutObjectCommand,
+  paginateListObjectsV2,
+  type S3Client,
+} from '@aws-sdk/client-s3';
+import { BackupLocationError } from '../errors.ts';
+
+/** The bucket and prefix in which the backups are. `prefix` is empty or ends in `/`. */
+export interface BackupLocation {
+  readonly s3: S3Client;
+  readonly bucket: string;
+  readonly prefix: string;
+}
+
+const nameOf = (error: unknown): string => (error instanceof Error ? error.name : '');
+const isMissingObject = (error: unknown) => ['NoSuchKey', 'NotFound'].includes(nameOf(error));
+
+const locationError = (location: BackupLocation, error: unknown): unknown =>
+  nameOf(error) === 'NoSuchBucket'
+    ? new BackupLocationError(location.bucket, 'missing', error)
+    : ['AccessDenied', 'Forbidden', 'AllAccessDisabled', 'InvalidBucketState'].includes(nameOf(error))
+      ? new BackupLocationError(location.bucket, 'not-writable', error)
+      : error;
+
+/** The text of a small object; undefined where there is none. @throws BackupLocationError, or the SDK's error. */
+export async function readText(location: BackupLocation, key: string): Promise<string | undefined> {
+  try {
+    const answer = await location.s3.send(new GetObjectCommand({ Bucket: location.bucket, Key: key }));
+    return (await answer.Body?.transformToString('utf8')) ?? '';
+  } catch (error) {
+    if (isMissingObject(error)) return undefined;
+    throw locationError(location, error);
+  }
+}
+
+/** Writes a small object; it is durable when this resolves. @throws BackupLocationError, or the SDK's error. */
+export async function writeObject(location: BackupLocation, key: string, body: string | Uint8Array): Promise<void> {
+  const bytes = Buffer.from(body);
+  const type = key.endsWith('.gz') ? 'application/gzip' : 'application/json';
+  await location.s3
+    .send(
+      new PutObjectCommand({
+        Bucket: location.bucket,
+        Key: key,
+        Body: bytes,
+        ContentLength: bytes.length,
+        ContentType: type,
+      }),
+    )
+    .catch((error: unknown) => {
+      throw locationError(location, error);
+    });
+}
+
+/** Keys that begin with `prefix`, beyond `after` where it is given, in S3's order, streamed. @throws BackupLocationError, or the SDK's error. */
+export async function* listKeys(location: BackupLocation, prefix: string, after?: string): AsyncGenerator<string> {
+  const input = { Bucket: location.bucket, Prefix: prefix, ...(after !== undefined && { StartAfter: after }) };
+  try {
+    for await (const page of paginateListObjectsV2({ client: location.s3 }, input))
+      for (const object of page.Contents ?? []) if (object.Key !== undefined) yield object.Key;
+  } catch (error) {
+    throw locationError(location, error);
+  }
+}
+
+/** The folders right below `prefix`, without it and without their slash. */
+export async function listFolders(location: BackupLocation, prefix: string): Promise<readonly string[]> {
+  const folders: string[] = [];
+  const input = { Bucket: location.bucket, Prefix: prefix, Delimiter: '/' };
+  try {
+    for await (const page of paginateListObjectsV2({ client: location.s3 }, input))
+      for (const { Prefix } of page.CommonPrefixes ?? [])
+        if (Prefix !== undefined) folders.push(Prefix.slice(prefix.length, -1));
+  } catch (error) {
+    throw locationError(location, error);
+  }
+  return folders;
+}
+
+/** Deletes an object; that there is none is no error. */
+export async function deleteObject(location: BackupLocation, key: string): Promise<void> {
+  await location.s3.send(new DeleteObjectCommand({ Bucket: location.bucket, Key: key }));
+}
+
+/** Deletes every object that begins with `prefix`. One call each: S3-compatible stores differ in their bulk deletion. */
+export async function deleteUnder(location: BackupLocation, prefix: string): Promise<number> {
+  let deleted = 0;
+  for await (const key of listKeys(location, prefix)) {
+    await deleteObject(location, key);
+    deleted += 1;
+  }
+  return deleted;
+}
+
+/**
+ * That the place exists and can be written, proven by writing AWS's own marker `_started` into the folder.
+ * @returns whether the bucket keeps versions; `unknown` where that may not be read. @throws BackupLocationError
+ */
+export async function proveWritable(location: BackupLocation, folder: string): Promise<'on' | 'off' | 'unknown'> {
+  await writeObject(location, `${folder}_started`, '');
+  try {
+    const answer = await location.s3.send(new GetBucketVersioningCommand({ Bucket: location.bucket }));
+    return answer.Status === 'Enabled' ? 'on' : 'off';
+  } catch {
+    return 'unknown';
+  }
+}
+
+export const md5Base64 = (body: string | Uint8Array): string => createHash('md5').update(body).digest('base64');

@@ -1,0 +1,29 @@
+import { z } from 'zod';
+import type { ControlTable } from '../../state/control-table.ts';
+import { type Job, type JobStore, jobSchema } from './job.ts';
+
+const PARTITION = 'backup-job';
+const entrySchema = z.looseObject({ job: z.string() });
+const jobIn = (entry: unknown): Job => jobSchema.parse(JSON.parse(entrySchema.parse(entry).job));
+
+/** Jobs in the control table: one entry each, as JSON, under `backup-job` and the job's id. */
+export function controlTableJobs(table: Pick<ControlTable, 'read' | 'update' | 'remove' | 'list'>): JobStore {
+  const keyOf = (id: string) => ({ pk: PARTITION, sk: id });
+  return {
+    async read(id) {
+      const entry = await table.read(keyOf(id));
+      return entry && jobIn(entry);
+    },
+    async write(job) {
+      await table.update(keyOf(job.id), { set: { job: JSON.stringify(job) } });
+    },
+    async remove(id) {
+      await table.remove(keyOf(id));
+    },
+    async list() {
+      const jobs: Job[] = [];
+      for await (const entry of table.list(PARTITION)) jobs.push(jobIn(entry));
+      return jobs;
+    },
+  };
+}

@@ -1,0 +1,110 @@
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { StringDecoder } from 'node:string_decoder';
+import { createGunzip } from 'node:zlib';
+import { GetObjectCommand } from '@aws-sdk/client-s3';
+import { isWireItem, type WireItem } from '../../pipeline/table/wire-value.ts';
+import type { BackupLocation } from '../catalogue/location.ts';
+import { BackupDamagedError } from '../errors.ts';
+import type { DataFile } from '../format/backup-record.ts';
+
+/** An item of a backup with its JSON as it stands in the file. */
+export interface StoredItem {
+  readonly item: WireItem;
+  readonly json: string;
+}
+
+const LINE_START = '{"Item":';
+
+/** @throws Error that says what is wrong with the line. */
+export function parseLine(line: string): StoredItem {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(line);
+  } catch (cause) {
+    throw new Error('is no JSON', { cause });
+  }
+  const item = typeof parsed === 'object' && parsed !== null && 'Item' in parsed ? parsed.Item : undefined;
+  if (!isWireItem(item)) throw new Error('holds no item');
+  const plain = line.startsWith(LINE_START) && Object.keys(parsed ?? {}).length === 1;
+  return { item, json: plain ? line.slice(LINE_START.length, line.trimEnd().length - 1) : JSON.stringify(item) };
+}
+
+/**
+ * The items of one object of data, a few hundred at a time, unzipped and parsed as they come. When the iteration ends, the
+ * object was whole: its MD5 and number of items are those of the record.
+ * @throws BackupDamagedError that names the object, and the line where there is one; the network's error; `signal.reason`.
+ */
+export async function* readDataFile(
+  location: BackupLocation,
+  backupId: string,
+  file: Pick<DataFile, 'key' | 'items' | 'md5'>,
+  signal?: AbortSignal,
+): AsyncGenerator<readonly StoredItem[]> {
+  const damaged = (reason: string, cause?: unknown) => new BackupDamagedError(backupId, file.key, reason, cause);
+  const body = await openObject(location, file.key, damaged);
+  const md5 = createHash('md5');
+  const summing = async function* (chunks: AsyncIterable<Buffer>) {
+    for await (const chunk of chunks) {
+      md5.update(chunk);
+      yield chunk;
+    }
+  };
+  const gunzip = createGunzip({ chunkSize: 128 * 1024 });
+  let failure: unknown;
+  const flowing = pipeline(body, summing, gunzip, signal ? { signal } : {}).catch((error: unknown) => {
+    failure = error;
+  });
+  const decoder = new StringDecoder('utf8');
+  let rest = '';
+  let line = 0;
+  const parse = (texts: readonly string[]) =>
+    texts.map((text) => {
+      line += 1;
+      try {
+        return parseLine(text);
+      } catch (error) {
+        throw damaged(`line ${line} ${error instanceof Error ? error.message : ''}`, error);
+      }
+    });
+  try {
+    for await (const chunk of gunzip) {
+      signal?.throwIfAborted();
+      const lines = (rest + decoder.write(chunk)).split('\n');
+      rest = lines.pop() ?? '';
+      if (lines.length > 0) yield parse(lines);
+    }
+    rest += decoder.end();
+    if (rest !== '') yield parse([rest]);
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (error instanceof BackupDamagedError) throw error;
+    if (isZlibError(error)) throw damaged(`cannot be unzipped (${error.code})`, error);
+    throw error;
+  } finally {
+    gunzip.destroy();
+  }
+  await flowing;
+  if (failure !== undefined) throw failure;
+  if (md5.digest('base64') !== file.md5) throw damaged('its MD5 is not the one on record');
+  if (line !== file.items) throw damaged(`it holds ${line} items, not ${file.items}`);
+}
+
+async function openObject(
+  location: BackupLocation,
+  key: string,
+  damaged: (reason: string, cause?: unknown) => BackupDamagedError,
+): Promise<Readable> {
+  try {
+    const answer = await location.s3.send(new GetObjectCommand({ Bucket: location.bucket, Key: key }));
+    if (answer.Body instanceof Readable) return answer.Body;
+  } catch (error) {
+    if (error instanceof Error && error.name === 'NoSuchKey') throw damaged('it is gone', error);
+    throw error;
+  }
+  throw damaged('it has no content');
+}
+
+const isZlibError = (error: unknown): error is Error & { code: string } =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith('Z_');

@@ -1,0 +1,253 @@
+import { createHash } from 'node:crypto';
+import { PassThrough, Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { Upload } from '@aws-sdk/lib-storage';
+import type { Clock, Random } from '../../lib/clock.ts';
+import { describeTable, keyNamesOf, type TableFacts } from '../../pipeline/table/table.ts';
+import { countsOf, emptyTally, kindOfWire } from '../../pipeline/table/table-records.ts';
+import { scanWire, type WirePage } from '../../pipeline/table/wire-table.ts';
+import { writeRecord } from '../catalogue/catalogue.ts';
+import { type BackupLocation, deleteUnder, md5Base64, proveWritable, writeObject } from '../catalogue/location.ts';
+import { TableNotActiveError } from '../errors.ts';
+import {
+  type BackupRecord,
+  type DataFile,
+  folderOf,
+  manifestFiles,
+  manifestSummary,
+  newBackupId,
+} from '../format/backup-record.ts';
+import { createDigestSum, hashOfItem } from '../format/digest.ts';
+import { verifyBackup } from '../verify/verify.ts';
+
+export interface BackupDeps {
+  readonly dynamodb: DynamoDBClient;
+  readonly location: BackupLocation;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+export interface BackupRequest {
+  readonly table: string;
+  readonly by: string;
+  readonly note?: string;
+  readonly purpose?: BackupRecord['purpose'];
+  /** How many parts of the table are read side by side; by its size where not given. */
+  readonly segments?: number;
+  readonly signal?: AbortSignal;
+  /** Called after every page. */
+  readonly onProgress?: (progress: BackupProgress) => void;
+}
+
+/** `approximateItems` is DescribeTable's, about six hours old: say so where it is shown. Times are ms. */
+export interface BackupProgress {
+  readonly backupId: string;
+  readonly stage: 'reading' | 'verifying';
+  readonly items: number;
+  readonly plainBytes: number;
+  readonly approximateItems: number;
+  readonly elapsedMs: number;
+}
+
+export interface BackupResult {
+  readonly record: BackupRecord;
+  /** `off`: a backup that is overwritten or deleted in S3 is gone; worth a warning. */
+  readonly versioning: 'on' | 'off' | 'unknown';
+}
+
+/** A part for each 64 MB: enough to keep the connections busy; each holds up to two parts of 5 MB of upload in memory. */
+const segmentsFor = (facts: TableFacts) => Math.min(12, Math.max(4, Math.ceil(facts.approximateBytes / 2 ** 26)));
+
+/**
+ * An exact copy of the table in S3, read back before it counts: the record that is returned is in the catalogue, `verified`
+ * or `unverified` with the reason. When this throws instead, nothing of it counts, its uploads are aborted and what was
+ * uploaded is deleted.
+ * @throws TableNotFoundError, TableNotActiveError, BackupLocationError, the SDK's error, `signal.reason`.
+ */
+export async function makeBackup(deps: BackupDeps, request: BackupRequest): Promise<BackupResult> {
+  const facts = await describeTable(deps.dynamodb, request.table);
+  if (facts.status !== 'ACTIVE' && facts.status !== 'UPDATING') throw new TableNotActiveError(facts.name, facts.status);
+  const segments = request.segments ?? segmentsFor(facts);
+  return storeBackup(deps, request, facts, (signal) => scanWire(deps.dynamodb, facts.name, { segments, signal }));
+}
+
+/**
+ * Makes a backup of what `source` gives, each of its iterables an object of data: the second half of `makeBackup`, for items
+ * that come from elsewhere as well. Promises and throws as it does.
+ */
+export async function storeBackup(
+  deps: Omit<BackupDeps, 'dynamodb'>,
+  request: Omit<BackupRequest, 'segments'>,
+  facts: TableFacts,
+  source: (signal: AbortSignal) => readonly AsyncIterable<WirePage>[],
+): Promise<BackupResult> {
+  const { location, clock } = deps;
+  const backupId = newBackupId(clock.now(), deps.random);
+  const folder = folderOf(location.prefix, backupId);
+  const versioning = await proveWritable(location, folder);
+  let written: BackupRecord;
+  try {
+    written = await writeBackup(deps, request, facts, backupId, source);
+  } catch (error) {
+    // Without its record it is no backup; a leftover object is rubbish, and not worth hiding the error for.
+    await deleteUnder(location, folder).catch(() => {});
+    throw error;
+  }
+  const record = await verifyBackup(location, written, clock.now, {
+    ...(request.signal && { signal: request.signal }),
+    onProgress: (items) =>
+      request.onProgress?.({
+        backupId,
+        stage: 'verifying',
+        items,
+        plainBytes: written.files.reduce((sum, file) => sum + file.plainBytes, 0),
+        approximateItems: written.digest.items,
+        elapsedMs: clock.now() - written.startedAt,
+      }),
+  });
+  return { record, versioning };
+}
+
+async function writeBackup(
+  deps: Omit<BackupDeps, 'dynamodb'>,
+  request: Omit<BackupRequest, 'segments'>,
+  facts: TableFacts,
+  backupId: string,
+  source: (signal: AbortSignal) => readonly AsyncIterable<WirePage>[],
+): Promise<BackupRecord> {
+  const { location, clock } = deps;
+  const startedAt = clock.now();
+  const keys = keyNamesOf(facts);
+  const sum = createDigestSum();
+  const tally = emptyTally();
+  let plainBytes = 0;
+  const take = (page: WirePage): Buffer => {
+    let text = '';
+    for (const item of page.items) {
+      sum.addHash(hashOfItem(item));
+      tally[kindOfWire(item, keys)] += 1;
+      text += `{"Item":${JSON.stringify(item)}}\n`;
+    }
+    const bytes = Buffer.from(text);
+    plainBytes += bytes.length;
+    request.onProgress?.({
+      backupId,
+      stage: 'reading',
+      items: sum.items(),
+      plainBytes,
+      approximateItems: facts.approximateItems,
+      elapsedMs: clock.now() - startedAt,
+    });
+    return bytes;
+  };
+  const files = await uploadAll(location, backupId, source, take, request.signal);
+  const record: BackupRecord = {
+    format: 'rescan-backup/1',
+    id: backupId,
+    purpose: request.purpose ?? 'backup',
+    table: {
+      arn: facts.arn,
+      account: facts.account,
+      region: facts.region,
+      name: facts.name,
+      keys: [...facts.keys],
+      indexes: facts.indexes.map((index) => ({ name: index.name, keys: [...index.keys] })),
+      billing: facts.billing,
+    },
+    startedAt,
+    endedAt: clock.now(),
+    by: request.by,
+    ...(request.note !== undefined && { note: request.note }),
+    digest: sum.digest(),
+    counts: countsOf(tally),
+    files: [...files],
+    verification: { kind: 'unverified', reason: 'it has not been read back yet' },
+  };
+  const folder = folderOf(location.prefix, backupId);
+  const manifests = { 'manifest-files': manifestFiles(record), 'manifest-summary': manifestSummary(record, location) };
+  for (const [name, text] of Object.entries(manifests)) {
+    await writeObject(location, `${folder}${name}.json`, text);
+    await writeObject(location, `${folder}${name}.checksum`, md5Base64(text));
+  }
+  // Last: with its record it is in the catalogue.
+  request.signal?.throwIfAborted();
+  await writeRecord(location, record);
+  return record;
+}
+
+/** All segments at once; the first failure stops the others, and no upload is left open. */
+async function uploadAll(
+  location: BackupLocation,
+  backupId: string,
+  source: (signal: AbortSignal) => readonly AsyncIterable<WirePage>[],
+  take: (page: WirePage) => Buffer,
+  stop: AbortSignal | undefined,
+): Promise<readonly DataFile[]> {
+  const failed = new AbortController();
+  const signal = stop ? AbortSignal.any([stop, failed.signal]) : failed.signal;
+  const uploads = await Promise.allSettled(
+    source(signal).map((pages, index) => {
+      const key = `${folderOf(location.prefix, backupId)}data/${String(index).padStart(4, '0')}.json.gz`;
+      return uploadSegment(location, key, pages, take, signal).catch((error: unknown) => {
+        failed.abort(error);
+        throw error;
+      });
+    }),
+  );
+  stop?.throwIfAborted();
+  if (failed.signal.aborted) throw failed.signal.reason;
+  return uploads.flatMap((upload) => (upload.status === 'fulfilled' ? [upload.value] : []));
+}
+
+async function uploadSegment(
+  location: BackupLocation,
+  key: string,
+  pages: AsyncIterable<WirePage>,
+  take: (page: WirePage) => Buffer,
+  signal: AbortSignal,
+): Promise<DataFile> {
+  let items = 0;
+  let plainBytes = 0;
+  let bytes = 0;
+  const md5 = createHash('md5');
+  const lines = async function* () {
+    for await (const page of pages) {
+      if (page.items.length === 0) continue;
+      const text = take(page);
+      items += page.items.length;
+      plainBytes += text.length;
+      yield text;
+    }
+  };
+  const measured = async function* (chunks: AsyncIterable<Buffer>) {
+    for await (const chunk of chunks) {
+      md5.update(chunk);
+      bytes += chunk.length;
+      yield chunk;
+    }
+  };
+  const body = new PassThrough();
+  const upload = new Upload({
+    client: location.s3,
+    params: { Bucket: location.bucket, Key: key, Body: body, ContentType: 'application/gzip' },
+    queueSize: 1,
+    leavePartsOnError: false,
+  });
+  const abort = () => void upload.abort();
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    const [answer] = await Promise.all([
+      upload.done(),
+      pipeline(Readable.from(lines(), { highWaterMark: 1 }), createGzip({ level: 3 }), measured, body, { signal }),
+    ]);
+    return { key, items, md5: md5.digest('base64'), etag: (answer.ETag ?? '').replaceAll('"', ''), bytes, plainBytes };
+  } catch (error) {
+    body.destroy();
+    await upload.abort();
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}

@@ -1,0 +1,95 @@
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { canonicalItem, canonicalNumber, MalformedItemError } from '../../../src/backup/format/canonical.ts';
+import { createDigestSum } from '../../../src/backup/format/digest.ts';
+import type { WireItem } from '../../../src/pipeline/table/wire-value.ts';
+
+const digestOf = (items: readonly WireItem[]) => {
+  const sum = createDigestSum();
+  for (const item of items) sum.addItem(item);
+  return sum.digest();
+};
+const item = (index: number): WireItem => ({ k: { S: `k${index}` }, v: { N: String(index) } });
+const items = fc.array(fc.integer({ min: 0, max: 1e6 }).map(item), { maxLength: 30 });
+
+test('the digest does not depend on the order of items', () => {
+  fc.assert(
+    fc.property(items, fc.integer(), (list, seed) => {
+      const shuffled = list.toSorted((a, b) => canonicalItem(a).localeCompare(canonicalItem(b)) * (seed % 2 ? 1 : -1));
+      expect(digestOf(shuffled)).toEqual(digestOf(list));
+    }),
+  );
+});
+
+test('digests of parts add up to the digest of the whole', () => {
+  fc.assert(
+    fc.property(items, items, (left, right) => {
+      const sum = createDigestSum();
+      const other = createDigestSum();
+      for (const one of left) sum.addItem(one);
+      for (const one of right) other.addItem(one);
+      sum.addSum(other);
+      expect(sum.digest()).toEqual(digestOf([...left, ...right]));
+    }),
+  );
+});
+
+test('the sum is exact modulo 2^256', () => {
+  const sum = createDigestSum();
+  let wanted = 0n;
+  for (let at = 0; at < 300; at += 1) {
+    const hash = Buffer.alloc(32, 0xff - (at % 3));
+    sum.addHash(hash);
+    wanted = (wanted + BigInt(`0x${hash.toString('hex')}`)) % 2n ** 256n;
+  }
+  expect(sum.digest()).toEqual({ items: 300, sum: wanted.toString(16).padStart(64, '0') });
+});
+
+test('an item twice is not an item not at all', () => {
+  expect(digestOf([item(1), item(1)]).sum).not.toBe(digestOf([]).sum);
+  expect(digestOf([item(1), item(1)])).not.toEqual(digestOf([item(1)]));
+});
+
+test.each([
+  ['1', '1.0'],
+  ['1', '1E0'],
+  ['100', '1e2'],
+  ['0.5', '.5'],
+  ['0', '-0.00'],
+  ['-12.50', '-1.25E+1'],
+  ['12345678901234567890123456789012345678', '1234567890123456789012345678901234567.8E1'],
+])('%s and %s are one number', (a, b) => {
+  expect(canonicalNumber(a)).toBe(canonicalNumber(b));
+});
+
+test.each([
+  ['1', '10'],
+  ['1', '-1'],
+  ['0.1', '0.01'],
+  ['12345678901234567890123456789012345678', '12345678901234567890123456789012345679'],
+])('%s and %s are two numbers', (a, b) => {
+  expect(canonicalNumber(a)).not.toBe(canonicalNumber(b));
+});
+
+test('attribute order and order within sets do not matter, everything else does', () => {
+  const one: WireItem = { a: { SS: ['x', 'y'] }, b: { NS: ['1', '2'] } };
+  expect(canonicalItem({ b: { NS: ['2.0', '1'] }, a: { SS: ['y', 'x'] } })).toBe(canonicalItem(one));
+  const others: WireItem[] = [
+    { a: { L: [{ S: 'x' }, { S: 'y' }] }, b: { NS: ['1', '2'] } },
+    { a: { SS: ['x', 'y'] }, b: { SS: ['1', '2'] } },
+    { a: { SS: ['x'] }, b: { NS: ['1', '2'] } },
+    { a: { SS: ['x', 'y'] }, c: { NS: ['1', '2'] } },
+    { a: { SS: ['x', 'y'] }, b: { NS: ['1', '2'] }, c: { NULL: true } },
+  ];
+  for (const other of others) expect(canonicalItem(other)).not.toBe(canonicalItem(one));
+});
+
+test('a value cannot imitate the end of another', () => {
+  const forged: WireItem = { a: { S: 'x1:bS1:y' } };
+  expect(canonicalItem(forged)).not.toBe(canonicalItem({ a: { S: 'x' }, b: { S: 'y' } }));
+});
+
+test('a number that is none is an error', () => {
+  for (const text of ['', 'NaN', '1..2', 'e5', '.', '1e'])
+    expect(() => canonicalNumber(text)).toThrow(MalformedItemError);
+});

@@ -1,0 +1,228 @@
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { GetObjectCommand, ListMultipartUploadsCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
+import * as fc from 'fast-check';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { findBackup, listBackups } from '../../../src/backup/catalogue/catalogue.ts';
+import { clearUnfinished } from '../../../src/backup/catalogue/clear-unfinished.ts';
+import { deleteObject, md5Base64 } from '../../../src/backup/catalogue/location.ts';
+import { deleteBackup, planPrune } from '../../../src/backup/catalogue/prune.ts';
+import { BackupDamagedError, BackupLocationError, BackupNotFoundError } from '../../../src/backup/errors.ts';
+import { flushTable } from '../../../src/backup/flush/flush.ts';
+import { restoreBackup } from '../../../src/backup/restore/restore.ts';
+import { readBack, verifyBackup } from '../../../src/backup/verify/verify.ts';
+import { makeBackup } from '../../../src/backup/write/make-backup.ts';
+import { arbitraryItems } from '../../support/arbitrary-items.ts';
+import { throttled } from '../../support/fault-proxy.ts';
+import { coverage, failedImage, timesheetEntry } from '../../support/pipeline-table.ts';
+import { type BackupWorld, startBackupWorld } from '../backup-rig.ts';
+
+let world: BackupWorld;
+beforeAll(async () => {
+  world = await startBackupWorld();
+});
+afterAll(() => world.stop());
+
+const entries = (count: number) => Array.from({ length: count }, (_, index) => timesheetEntry(index));
+const bytesOf = async (key: string) => {
+  const answer = await world.location.s3.send(new GetObjectCommand({ Bucket: 'backups', Key: key }));
+  return Buffer.from((await answer.Body?.transformToByteArray()) ?? []);
+};
+const keysUnder = async (prefix: string) =>
+  ((await world.location.s3.send(new ListObjectsV2Command({ Bucket: 'backups', Prefix: prefix }))).Contents ?? []).map(
+    (object) => object.Key ?? '',
+  );
+const firstFileWithItems = (record: Awaited<ReturnType<BackupWorld['backup']>>) => {
+  const file = record.files.find((candidate) => candidate.items > 0);
+  if (file === undefined) throw new Error('an empty backup');
+  return file;
+};
+
+test('a backup is verified, counts every kind, and its digest is the table’s', async () => {
+  const table = await world.table([...entries(50), coverage(1), failedImage(1)]);
+  const record = await world.backup(table);
+  expect(record).toMatchObject({ verification: { kind: 'verified' }, counts: { entry: 50, coverage: 1, failed: 1 } });
+  expect(record.digest).toEqual(await world.digest(table));
+  expect(await findBackup(world.location, record.id)).toEqual(record);
+});
+
+test('its layout is that of DynamoDB’s own export', async () => {
+  const table = await world.table(entries(40));
+  const record = await world.backup(table);
+  const folder = `bot/AWSDynamoDB/${record.id}/`;
+  const summaryText = (await bytesOf(`${folder}manifest-summary.json`)).toString();
+  expect(JSON.parse(summaryText)).toMatchObject({
+    version: '2020-06-30',
+    tableArn: record.table.arn,
+    s3Bucket: 'backups',
+    s3Prefix: 'bot',
+    itemCount: 40,
+    outputFormat: 'DYNAMODB_JSON',
+    manifestFilesS3Key: `${folder}manifest-files.json`,
+  });
+  expect((await bytesOf(`${folder}manifest-summary.checksum`)).toString()).toBe(md5Base64(summaryText));
+  const lines = (await bytesOf(`${folder}manifest-files.json`)).toString().trimEnd().split('\n');
+  let items = 0;
+  for (const line of lines) {
+    const file = JSON.parse(line);
+    expect(file.dataFileS3Key).toMatch(new RegExp(`^${folder}data/.*\\.json\\.gz$`));
+    const body = await bytesOf(file.dataFileS3Key);
+    expect(file.md5Checksum).toBe(md5Base64(body));
+    const plain = gunzipSync(body).toString();
+    const rows = plain === '' ? [] : plain.trimEnd().split('\n');
+    expect(rows).toHaveLength(file.itemCount);
+    for (const row of rows) expect(Object.keys(JSON.parse(row))).toEqual(['Item']);
+    items += rows.length;
+  }
+  expect(items).toBe(40);
+});
+
+test('an empty table has a verified backup too', async () => {
+  const record = await world.backup(await world.table());
+  expect(record).toMatchObject({ verification: { kind: 'verified' }, digest: { items: 0 } });
+});
+
+test('any table survives backup, flush and restore with an equal digest', async () => {
+  await fc.assert(
+    fc.asyncProperty(arbitraryItems(12), async (items) => {
+      const table = await world.table(items);
+      const before = await world.digest(table);
+      expect(before.items).toBe(items.length);
+      const { id } = await world.backup(table);
+      const flushed = await flushTable(world.deps, {
+        jobId: `f-${table}`,
+        table,
+        backupId: id,
+        maxDifference: 0,
+        writers: 'active',
+      });
+      expect(flushed).toMatchObject({ deleted: items.length, supplemented: 0, newRows: 0 });
+      await restoreBackup(world.deps, { jobId: `r-${table}`, table, backupId: id, mode: 'replace', by: 'U1' });
+      expect(await world.digest(table)).toEqual(before);
+    }),
+    { numRuns: 12 },
+  );
+});
+
+test('a bit flipped in S3 is found, wherever it is, and the object is named', async () => {
+  const record = await world.backup(await world.table(entries(30)));
+  const file = firstFileWithItems(record);
+  const whole = await bytesOf(file.key);
+  for (const at of [0, 12, Math.floor(whole.length / 2), whole.length - 6, whole.length - 1]) {
+    const flipped = Buffer.from(whole);
+    flipped[at] = (flipped[at] ?? 0) ^ 1;
+    await world.s3.put('backups', file.key, flipped);
+    const settled = await verifyBackup(world.location, record, Date.now);
+    expect(settled.verification).toMatchObject({ kind: 'unverified', objectKey: file.key });
+    expect((await findBackup(world.location, record.id)).verification.kind).toBe('unverified');
+  }
+  await world.s3.put('backups', file.key, whole);
+  expect((await verifyBackup(world.location, record, Date.now)).verification.kind).toBe('verified');
+});
+
+test('an item altered with all checksums of the object mended is found by the digest', async () => {
+  const record = await world.backup(await world.table(entries(10)));
+  const file = firstFileWithItems(record);
+  const altered = gzipSync(
+    gunzipSync(await bytesOf(file.key))
+      .toString()
+      .replace('"N":"7.5"', '"N":"7.6"'),
+  );
+  await world.s3.put('backups', file.key, altered);
+  const forged = {
+    ...record,
+    files: record.files.map((one) => (one.key === file.key ? { ...one, md5: md5Base64(altered) } : one)),
+  };
+  await expect(readBack(world.location, forged)).rejects.toMatchObject({
+    name: 'BackupDamagedError',
+    reason: expect.stringContaining('digest'),
+  });
+});
+
+test('an object that is cut, or gone, or has a malformed line, is named', async () => {
+  const record = await world.backup(await world.table(entries(10)));
+  const file = firstFileWithItems(record);
+  const whole = await bytesOf(file.key);
+  await world.s3.put('backups', file.key, whole.subarray(0, whole.length - 20));
+  await expect(readBack(world.location, record)).rejects.toMatchObject({ objectKey: file.key });
+  await world.s3.put('backups', file.key, gzipSync('{"Item":{"a":{"S":"x"}}}\n{"Item":{"a":{"Q":1}}}\n'));
+  await expect(readBack(world.location, record)).rejects.toMatchObject({
+    objectKey: file.key,
+    reason: 'line 2 holds no item',
+  });
+  await deleteObject(world.location, file.key);
+  await expect(readBack(world.location, record)).rejects.toMatchObject({ objectKey: file.key, reason: 'it is gone' });
+  await expect(readBack(world.location, record)).rejects.toBeInstanceOf(BackupDamagedError);
+});
+
+test('a backup that is stopped leaves no half one behind', async () => {
+  const table = await world.table(entries(200));
+  const before = await keysUnder('bot/');
+  const stop = new AbortController();
+  const made = makeBackup(world.deps, {
+    table,
+    by: 'U1',
+    signal: stop.signal,
+    onProgress: () => stop.abort(new Error('stopped by a person')),
+  });
+  await expect(made).rejects.toThrow('stopped by a person');
+  expect(await keysUnder('bot/')).toEqual(before);
+  const open = await world.location.s3.send(new ListMultipartUploadsCommand({ Bucket: 'backups' }));
+  expect(open.Uploads ?? []).toEqual([]);
+});
+
+test('a backup goes on through throttling', async () => {
+  const table = await world.table(entries(20));
+  const dynamodb = await world.through({
+    intercept: ({ operation, count }) => (operation === 'Scan' && count <= 6 ? throttled : undefined),
+  });
+  const { record } = await makeBackup({ ...world.deps, dynamodb }, { table, by: 'U1' });
+  expect(record).toMatchObject({ digest: { items: 20 }, verification: { kind: 'verified' } });
+});
+
+test('a bucket that is missing is said to be so, and nothing is made', async () => {
+  const table = await world.table(entries(2));
+  const location = { ...world.location, bucket: 'no-such-bucket' };
+  const failed = await makeBackup({ ...world.deps, location }, { table, by: 'U1' }).catch((error: unknown) => error);
+  expect(failed).toBeInstanceOf(BackupLocationError);
+  expect(failed).toMatchObject({ bucket: 'no-such-bucket', reason: 'missing' });
+});
+
+test('a backup that is deleted is in the catalogue no more, and no other is', async () => {
+  const table = await world.table(entries(3));
+  const [gone, kept] = [await world.backup(table), await world.backup(table)];
+  await deleteBackup(world.location, gone.id);
+  await expect(findBackup(world.location, gone.id)).rejects.toBeInstanceOf(BackupNotFoundError);
+  const ids = (await listBackups(world.location)).map((record) => record.id);
+  expect(ids).toContain(kept.id);
+  expect(ids).not.toContain(gone.id);
+});
+
+test('pruning spares the last verified backup and those in use', async () => {
+  const record = await world.backup(await world.table());
+  const at = (id: string, startedAt: number, verified: boolean) => ({
+    ...record,
+    id,
+    startedAt,
+    verification: verified ? ({ kind: 'verified', at: 1 } as const) : ({ kind: 'unverified', reason: 'x' } as const),
+  });
+  const records = [at('e', 5, false), at('d', 4, false), at('c', 3, true), at('b', 2, true), at('a', 1, true)];
+  const plan = planPrune(records, { tableArn: record.table.arn, keep: 1, inUse: new Set(['a']) });
+  expect(plan.remove.map(({ id }) => id)).toEqual(['d', 'b']);
+  expect(plan.spared.map(({ record: { id }, because }) => [id, because])).toEqual([
+    ['c', 'last-verified'],
+    ['a', 'in-use'],
+  ]);
+  expect(planPrune(records, { tableArn: 'another', keep: 0, inUse: new Set() })).toEqual({ remove: [], spared: [] });
+});
+
+test('what a process that died left is cleared when it is old, and only then', async () => {
+  const folder = 'bot/AWSDynamoDB/01700000000000-deadbeef/';
+  await world.s3.put('backups', `${folder}data/0000.json.gz`, gzipSync('{"Item":{}}\n'));
+  const whole = await world.backup(await world.table(entries(2)));
+  const early = await clearUnfinished(world.location, { now: 1_700_000_001_000, olderThanMs: 60_000 });
+  expect(early).toEqual({ backupIds: [], uploadsAborted: 0 });
+  const late = await clearUnfinished(world.location, { now: Date.now() + 1e9, olderThanMs: 60_000 });
+  expect(late.backupIds).toEqual(['01700000000000-deadbeef']);
+  expect(await keysUnder(folder)).toEqual([]);
+  expect((await findBackup(world.location, whole.id)).id).toBe(whole.id);
+});
