@@ -6,30 +6,34 @@ import type { Logger } from '../lib/log.ts';
 import type { RunControl } from '../run/model/run-control.ts';
 import type { PaceSetting, RunSnapshot } from '../run/model/types.ts';
 import type { Settings } from '../settings.ts';
-import { actionTable } from '../slack/actions/table.ts';
-import { createChat, patientChat } from '../slack/client/chat.ts';
+import { actionTable } from '../slack/actions/action-table.ts';
+import { createChat, withRateLimitRetries } from '../slack/client/chat.ts';
 import { clientOptions, createClients, slackLogger } from '../slack/client/clients.ts';
 import { connectOrTryOn } from '../slack/client/connect.ts';
 import { createDrain } from '../slack/client/drain.ts';
 import { downloadFile } from '../slack/client/file-download.ts';
 import { createFileUpload } from '../slack/client/file-upload.ts';
+import { createModalClient } from '../slack/client/modal-client.ts';
 import { createReceiver } from '../slack/client/socket.ts';
 import { commandTable } from '../slack/commands/command-table.ts';
 import { createAlertDelivery } from '../slack/delivery/alert-delivery.ts';
-import { createLiveMessage } from '../slack/delivery/live-message.ts';
-import { locationsById, rememberLocations } from '../slack/delivery/message-locations.ts';
+import { createLiveMessageEditor } from '../slack/delivery/live-message-editor.ts';
+import {
+  createJobLocations,
+  createLocationFinder,
+  createRunLocationFinder,
+} from '../slack/delivery/message-locations.ts';
 import { postWithPictures } from '../slack/delivery/pictures.ts';
 import { createRunLinks } from '../slack/delivery/run-links.ts';
 import { createDeployForms } from '../slack/forms/deploy-forms.ts';
-import { createModals } from '../slack/forms/modals.ts';
+import { formTable } from '../slack/forms/form-table.ts';
 import { createRestoreRowsForm } from '../slack/forms/restore-rows-form.ts';
-import { viewTable } from '../slack/forms/table.ts';
 import { createTableForms } from '../slack/forms/table-forms.ts';
 import { gatherHome } from '../slack/home/gather-home.ts';
 import { createHome } from '../slack/home/home.ts';
 import { homeView } from '../slack/home/home-view.ts';
 import { createApproverCheck } from '../slack/intake/approver-check.ts';
-import { createMembershipCheck, silentChannels } from '../slack/intake/channel-membership.ts';
+import { createMembershipCheck, describeUnusableChannels } from '../slack/intake/channel-membership.ts';
 import { createDeduplicator } from '../slack/intake/deduplicate.ts';
 import { createIntake } from '../slack/intake/dispatch.ts';
 import { listen } from '../slack/intake/listen.ts';
@@ -37,14 +41,14 @@ import { createPermissions } from '../slack/intake/permissions.ts';
 import type { Message } from '../slack/messages/kit/message.ts';
 import { viewWithinLimits } from '../slack/messages/kit/view-limits.ts';
 import { runMessage } from '../slack/messages/run/run-message.ts';
-import { beginSteps } from '../slack/requests/begin-steps.ts';
 import { exportAudit } from '../slack/requests/export-audit.ts';
 import { createLogRequests, logRefusal } from '../slack/requests/log-requests.ts';
 import { createResultFiles } from '../slack/requests/result-files.ts';
 import { createResultRequests } from '../slack/requests/result-requests.ts';
 import { createRunRequests } from '../slack/requests/run-requests.ts';
+import { stepStarters } from '../slack/requests/step-starters.ts';
 import { createAutopilotThread, renderAutopilot, type ShownAutopilot } from '../slack/threads/autopilot-thread.ts';
-import { createLogFollowing } from '../slack/threads/log-follow.ts';
+import { createLogFollower } from '../slack/threads/log-follower.ts';
 import { createRunFollowUps } from '../slack/threads/run-follow-ups.ts';
 import { createRunThread } from '../slack/threads/run-thread.ts';
 import { createTableThread, renderJob, type ShownJob, type TableThread } from '../slack/threads/table-thread.ts';
@@ -89,15 +93,11 @@ export function createSlackApp(ports: {
   const closing = new AbortController();
 
   const clients = createClients(settings, logger);
-  const answers = patientChat(createChat(clients.answers), clock);
+  const answers = withRateLimitRetries(createChat(clients.answers), clock);
   const progress = createChat(clients.progress);
-  const runLocationOf = rememberLocations(runs);
-  const locationOf = locationsById({
-    runLocationOf,
-    autopilot,
-    tables,
-    jobLocationOf: (id) => tableThread.locationOf(id),
-  });
+  const findRunLocation = createRunLocationFinder(runs);
+  const jobLocations = createJobLocations();
+  const findLocation = createLocationFinder({ findRun: findRunLocation, autopilot, tables, jobs: jobLocations });
 
   const permissions = createPermissions({
     operators: settings.OPERATORS,
@@ -113,18 +113,19 @@ export function createSlackApp(ports: {
     clock,
     onError,
   });
-  const liveMessage = createLiveMessage<RunSnapshot>({
+  const liveMessage = createLiveMessageEditor<RunSnapshot>({
     edit: progress.edit,
-    locationOf,
+    idOf: ({ runId }) => runId,
+    findLocation,
     render: (run) => runMessage(run),
     clock,
-    everyMs: settings.MESSAGE_EDIT_SECONDS,
+    intervalMs: settings.MESSAGE_EDIT_SECONDS,
     onError: (error) => logger.debug({ err: error }, 'the message of a run was not edited'),
   });
   const alerts = createAlertDelivery({
     outbox,
     chat: createChat(clients.alerts),
-    locationOf,
+    findLocation,
     homeChannel: settings.SLACK_CHANNELS[0] ?? '',
     clock,
     random,
@@ -140,12 +141,13 @@ export function createSlackApp(ports: {
     onError,
   });
 
-  const jobMessage = createLiveMessage<ShownJob>({
+  const jobMessage = createLiveMessageEditor<ShownJob>({
     edit: progress.edit,
-    locationOf: async (jobId) => tableThread.locationOf(jobId),
+    idOf: ({ job }) => job.id,
+    findLocation: async (jobId) => jobLocations.find(jobId),
     render: renderJob,
     clock,
-    everyMs: settings.MESSAGE_EDIT_SECONDS,
+    intervalMs: settings.MESSAGE_EDIT_SECONDS,
     onError: (error) => logger.debug({ err: error }, 'the message of a job was not edited'),
   });
   const whoApproves = { policy: settings.APPROVAL_POLICY, approvers: settings.APPROVERS };
@@ -153,10 +155,11 @@ export function createSlackApp(ports: {
     liveMessage: jobMessage,
     alerts,
     chat: answers,
+    locations: jobLocations,
     whoApproves,
     onError,
   });
-  const modals = createModals(clients.views);
+  const modals = createModalClient(clients.views);
   const forms = createTableForms({ tables, chat: answers, whoApproves, clock, ...modals });
   let ownTeam: string | undefined;
   const checkApprover = createApproverCheck({
@@ -170,12 +173,13 @@ export function createSlackApp(ports: {
     onError,
   });
 
-  const autopilotLiveMessage = createLiveMessage<ShownAutopilot>({
+  const autopilotLiveMessage = createLiveMessageEditor<ShownAutopilot>({
     edit: progress.edit,
-    locationOf,
+    idOf: ({ record }) => record.id,
+    findLocation,
     render: renderAutopilot(clock),
     clock,
-    everyMs: settings.MESSAGE_EDIT_SECONDS,
+    intervalMs: settings.MESSAGE_EDIT_SECONDS,
     onError: (error) => logger.debug({ err: error }, 'the message of the autopilot was not edited'),
   });
   const autopilotThread = createAutopilotThread({
@@ -195,7 +199,7 @@ export function createSlackApp(ports: {
   const files = createFileUpload(clients.files, settings.SLACK_BOT_TOKEN, clock);
 
   const links = createRunLinks({ runs, chat: answers, onError });
-  const deeds = createRunRequests({ runs: { ...runs, resume: starts.resume }, liveMessage, links });
+  const requests = createRunRequests({ runs: { ...runs, resume: starts.resume }, liveMessage, links });
   const status = { runs, links, permissions };
   const planning = { runs, starts, chat: answers, links, clock };
   const announce = async (channel: string, message: Message) => void (await answers.post(channel, message));
@@ -219,7 +223,7 @@ export function createSlackApp(ports: {
   });
   const putBack = createRestoreRowsForm({ results, askApproval: forms.ask, ...modals });
   const logs = createLogRequests({ findLines: functionLog.findLines, results, chat: answers, files, clock });
-  const following = createLogFollowing({
+  const following = createLogFollower({
     followLines: functionLog.followLines,
     stops: functionLog.followStops,
     chat: answers,
@@ -243,7 +247,7 @@ export function createSlackApp(ports: {
   const home = createHome({
     gather: () => gatherHome({ runs, tables, rescans, chat: answers, onError }),
     async draw(person, facts) {
-      const { ok: mayAct } = await permissions.may(person, 'operator');
+      const { ok: mayAct } = await permissions.check(person, 'operator');
       return homeView({ ...facts, mayAct }, clock.now());
     },
     async publish(person, view) {
@@ -258,21 +262,21 @@ export function createSlackApp(ports: {
       runs,
       planning,
       status,
-      deeds,
+      requests,
       table: { tables, forms, clock },
       checklist: checklistPorts,
       steps: stepPorts,
       deploys: deployForms,
       autopilot: { autopilot, chat: answers },
-      audit: { audit, exportAudit: (asker) => exportAudit(asker, { audit, files }) },
+      audit: { audit, exportAudit: (requester) => exportAudit(requester, { audit, files }) },
       results: {
-        deeds: resultRequests,
+        requests: resultRequests,
         files: resultFiles,
-        exportAudit: (asker) => exportAudit(asker, { audit, files }),
+        exportAudit: (requester) => exportAudit(requester, { audit, files }),
         putBack,
         async threadIn(channel, runId) {
           const id = runId ?? (await runs.current())?.runId;
-          const shown = id === undefined ? undefined : await runLocationOf(id);
+          const shown = id === undefined ? undefined : await findRunLocation(id);
           return shown?.channel === channel && shown.ts !== undefined ? { channel, threadTs: shown.ts } : undefined;
         },
       },
@@ -284,8 +288,8 @@ export function createSlackApp(ports: {
       runs,
       starts,
       autopilot,
-      begin: beginSteps({ tables, forms, planning, pace, stepPorts, deploys: deployForms, results: resultRequests }),
-      deeds,
+      begin: stepStarters({ tables, forms, planning, pace, stepPorts, deploys: deployForms, results: resultRequests }),
+      requests,
       status,
       liveMessage,
       chat: answers,
@@ -301,7 +305,7 @@ export function createSlackApp(ports: {
       onError,
       openView: async (triggerId, view) => void (await modals.openView(triggerId, view)),
     }),
-    views: viewTable(planning, forms, deployForms, putBack),
+    views: formTable(planning, forms, deployForms, putBack),
     permissions,
     presence,
     channels: settings.SLACK_CHANNELS,
@@ -336,10 +340,10 @@ export function createSlackApp(ports: {
   return {
     async start() {
       // Before anything can run: no event is missed.
-      const stopRuns = runs.watch((event) => thread.onEvent(event));
-      const stopRunFollowUps = runs.watch((event) => runFollowUps.onEvent(event));
-      const stopTables = tables.watch((event) => tableThread.onEvent(event));
-      const stopAutopilot = autopilot.watch((event) => autopilotThread.onEvent(event));
+      const stopRuns = runs.watch((event) => thread.handle(event));
+      const stopRunFollowUps = runs.watch((event) => runFollowUps.handle(event));
+      const stopTables = tables.watch((event) => tableThread.handle(event));
+      const stopAutopilot = autopilot.watch((event) => autopilotThread.handle(event));
       const stopDeploys = deploys.watch((end) => deployForms.hearLateEnd(end));
       const stopHome = [
         runs.watch(() => home.changed()),
@@ -353,7 +357,7 @@ export function createSlackApp(ports: {
       await connectOrTryOn(app, { clock, closing: closing.signal, onError });
       alerts.start();
       runFollowUps.start();
-      void silentChannels(settings.SLACK_CHANNELS, presence).then((lines) => {
+      void describeUnusableChannels(settings.SLACK_CHANNELS, presence).then((lines) => {
         for (const line of lines) logger.error(line);
       });
       const task = schedule(settings.PROGRESS_CRON, () => thread.postProgress(), { noOverlap: true });
@@ -372,9 +376,9 @@ export function createSlackApp(ports: {
         () =>
           Promise.all([
             alerts.delivered(),
-            liveMessage.shown(),
-            jobMessage.shown(),
-            autopilotLiveMessage.shown(),
+            liveMessage.idle(),
+            jobMessage.idle(),
+            autopilotLiveMessage.idle(),
             runFollowUps.over(),
           ]),
       );

@@ -1,10 +1,10 @@
 import type { MessageLocation } from '../client/chat.ts';
-import type { Asker } from '../commands/command.ts';
+import type { Requester } from '../commands/command.ts';
 import type { Role } from '../intake/permissions.ts';
 import type { Message } from '../messages/kit/message.ts';
 
 /** A click on a button of a message. */
-export interface Click extends Asker {
+export interface Click extends Requester {
   /** The message that holds the button. */
   readonly message: MessageLocation;
   readonly isEphemeral: boolean;
@@ -18,7 +18,7 @@ export interface Click extends Asker {
 export interface Action {
   readonly role: Role;
   /** It acts though everyone may press it: who may is decided elsewhere. */
-  readonly isAct?: true;
+  readonly changesState?: true;
   /** Does it. What it answers is told to whoever clicked. */
-  readonly act: (click: Click) => Promise<Message | undefined>;
+  readonly execute: (click: Click) => Promise<Message | undefined>;
 }

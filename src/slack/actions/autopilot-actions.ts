@@ -22,7 +22,7 @@ export function autopilotActions(ports: {
   onError: (error: unknown, message: string) => void;
 }): Readonly<Record<AutopilotActionId, Action>> {
   const { autopilot } = ports;
-  const operator = (act: Action['act']): Action => ({ role: 'operator', act });
+  const operator = (execute: Action['execute']): Action => ({ role: 'operator', execute });
   return {
     [ACTION.autopilotStart]: operator(async (click) => {
       const started = await autopilot.start(click.value, click.person);

@@ -5,11 +5,11 @@ import { type Message, say } from '../messages/kit/message.ts';
 import type { Action, Click } from './action.ts';
 
 /** How a step is begun by a button. */
-export type BeginStep = (click: Click) => Promise<Message | undefined>;
+export type StartStep = (click: Click) => Promise<Message | undefined>;
 
 /** The button of the next step, in the checklist and on the home tab. */
 export function checklistActions(ports: {
-  begin: Readonly<Partial<Record<StepName, BeginStep>>>;
+  begin: Readonly<Partial<Record<StepName, StartStep>>>;
 }): Readonly<Record<typeof ACTION.nextStep | typeof ACTION.testLogging | typeof ACTION.deploy, Action>> {
   const begin = async (step: string, click: Click): Promise<Message | undefined> => {
     const [, how] = Object.entries(ports.begin).find(([name]) => name === step) ?? [];
@@ -20,8 +20,8 @@ export function checklistActions(ports: {
         );
   };
   return {
-    [ACTION.nextStep]: { role: 'operator', act: (click) => begin(click.value, click) },
-    [ACTION.testLogging]: { role: 'operator', act: (click) => begin('test-logging', click) },
-    [ACTION.deploy]: { role: 'operator', act: (click) => begin('deploy', click) },
+    [ACTION.nextStep]: { role: 'operator', execute: (click) => begin(click.value, click) },
+    [ACTION.testLogging]: { role: 'operator', execute: (click) => begin('test-logging', click) },
+    [ACTION.deploy]: { role: 'operator', execute: (click) => begin('deploy', click) },
   };
 }

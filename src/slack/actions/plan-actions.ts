@@ -2,7 +2,7 @@ import type { StartControl } from '../../checklist/steps/start-control.ts';
 import type { RunControl } from '../../run/model/run-control.ts';
 import type { RunSnapshot } from '../../run/model/types.ts';
 import type { Chat } from '../client/chat.ts';
-import type { LiveMessage } from '../delivery/live-message.ts';
+import type { LiveMessageEditor } from '../delivery/live-message-editor.ts';
 import type { RunLinks } from '../delivery/run-links.ts';
 import { changePlanView, type ModalView } from '../forms/change-plan-view.ts';
 import { ACTION } from '../messages/kit/buttons.ts';
@@ -24,14 +24,14 @@ type PlanActionId =
 export function planActions(ports: {
   starts: Pick<StartControl, 'start'>;
   runs: Pick<RunControl, 'readPlan' | 'cancelPlan'>;
-  deeds: Pick<RunRequests, 'resume'>;
-  liveMessage: Pick<LiveMessage<RunSnapshot>, 'show'>;
+  requests: Pick<RunRequests, 'resume'>;
+  liveMessage: Pick<LiveMessageEditor<RunSnapshot>, 'show'>;
   chat: Pick<Chat, 'edit'>;
   links: RunLinks;
   openView: (triggerId: string, view: ModalView) => Promise<void>;
   onError: (error: unknown, message: string) => void;
 }): Readonly<Record<PlanActionId, Action>> {
-  const { starts, runs, deeds, liveMessage, chat, links } = ports;
+  const { starts, runs, requests, liveMessage, chat, links } = ports;
 
   async function start(click: Click, abandonOpen: boolean): Promise<Message | undefined> {
     // The preview's message becomes the run's.
@@ -54,7 +54,7 @@ export function planActions(ports: {
   const edit = (click: Click, message: Message) =>
     chat.edit(click.message, message).catch((error: unknown) => ports.onError(error, 'a preview was not edited'));
 
-  const operator = (act: Action['act']): Action => ({ role: 'operator', act });
+  const operator = (execute: Action['execute']): Action => ({ role: 'operator', execute });
   return {
     [ACTION.start]: operator((click) => start(click, false)),
     [ACTION.abandonAndStart]: operator((click) => start(click, true)),
@@ -71,7 +71,7 @@ export function planActions(ports: {
         await edit(click, previewMessage(plan));
         return refusalMessage({ reason: 'nothing-to-resume' });
       }
-      const { done, message } = await deeds.resume(click.person);
+      const { done, message } = await requests.resume(click.person);
       if (!done) return message;
       await runs.cancelPlan(click.value, click.person);
       await edit(click, resumedInsteadMessage(click.value, plan.openRun.runId, click.person));

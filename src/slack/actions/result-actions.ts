@@ -30,10 +30,10 @@ export function resultActions(ports: {
 }): Readonly<Record<ResultActionId, Action>> {
   const { results, resultFiles, putBack } = ports;
   return {
-    [ACTION.showFailures]: { role: 'viewer', act: (click) => results.showFailures(click) },
+    [ACTION.showFailures]: { role: 'viewer', execute: (click) => results.showFailures(click) },
     [ACTION.retry]: {
       role: 'operator',
-      async act(click): Promise<Message | undefined> {
+      async execute(click): Promise<Message | undefined> {
         const wanted = readRetryValue(click.value);
         return wanted
           ? results.retry(wanted.setting, wanted.what, click)
@@ -42,11 +42,11 @@ export function resultActions(ports: {
     },
     [ACTION.exportFailures]: {
       role: 'viewer',
-      act: ({ channel, message }) => resultFiles.failures({ channel, threadTs: message.ts }),
+      execute: ({ channel, message }) => resultFiles.failures({ channel, threadTs: message.ts }),
     },
     [ACTION.putBack]: {
       role: 'operator',
-      act: (click) => putBack.open(click.triggerId, { backupId: click.value }, click),
+      execute: (click) => putBack.open(click.triggerId, { backupId: click.value }, click),
     },
   };
 }

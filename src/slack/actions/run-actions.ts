@@ -18,11 +18,11 @@ type RunActionId =
 /** The buttons under a run, in its message, its alerts and the answers to `/rescan status`. */
 export function runActions(ports: {
   runs: Pick<RunControl, 'current' | 'location'>;
-  deeds: RunRequests;
+  requests: RunRequests;
   status: StatusPorts;
   onError: (error: unknown, message: string) => void;
 }): Readonly<Record<RunActionId, Action>> {
-  const { runs, deeds } = ports;
+  const { runs, requests } = ports;
 
   /** A button of a run that is not the one there is now must not act on that one. */
   async function forItsRun(click: Click, deed: () => Promise<Done>): Promise<Message | undefined> {
@@ -49,17 +49,17 @@ export function runActions(ports: {
     });
     if (current === undefined || ('state' in current && current.runId !== click.value))
       return anotherRunMessage(click.value, current);
-    return answer(click, await deeds.stop(click.person, { now }));
+    return answer(click, await requests.stop(click.person, { now }));
   }
 
-  const operator = (act: Action['act']): Action => ({ role: 'operator', act });
+  const operator = (execute: Action['execute']): Action => ({ role: 'operator', execute });
   return {
-    [ACTION.pause]: operator((click) => forItsRun(click, () => deeds.pause(click.person))),
-    [ACTION.slower]: operator((click) => forItsRun(click, () => deeds.setPace(click.person, 'slower'))),
-    [ACTION.faster]: operator((click) => forItsRun(click, () => deeds.setPace(click.person, 'faster'))),
-    [ACTION.resume]: operator((click) => forItsRun(click, () => deeds.resume(click.person))),
+    [ACTION.pause]: operator((click) => forItsRun(click, () => requests.pause(click.person))),
+    [ACTION.slower]: operator((click) => forItsRun(click, () => requests.setPace(click.person, 'slower'))),
+    [ACTION.faster]: operator((click) => forItsRun(click, () => requests.setPace(click.person, 'faster'))),
+    [ACTION.resume]: operator((click) => forItsRun(click, () => requests.resume(click.person))),
     [ACTION.stop]: operator((click) => stopping(click, false)),
     [ACTION.stopNow]: operator((click) => stopping(click, true)),
-    [ACTION.status]: { role: 'viewer', act: (click) => showStatus(click, ports.status) },
+    [ACTION.status]: { role: 'viewer', execute: (click) => showStatus(click, ports.status) },
   };
 }

@@ -51,19 +51,19 @@ export function tableActions(ports: {
 
   return {
     // Who may decide is decided by the approval itself: whoever may not is told who may.
-    [ACTION.approve]: { role: 'viewer', isAct: true, act: (click) => decide(click, 'approve') },
-    [ACTION.deny]: { role: 'viewer', isAct: true, act: (click) => decide(click, 'deny') },
+    [ACTION.approve]: { role: 'viewer', changesState: true, execute: (click) => decide(click, 'approve') },
+    [ACTION.deny]: { role: 'viewer', changesState: true, execute: (click) => decide(click, 'deny') },
     [ACTION.stopJob]: {
       role: 'operator',
-      async act(click) {
+      async execute(click) {
         const stopped = await tables.stop(click.person);
         return stopped.ok ? stoppingJobMessage(stopped.value) : tableRefusalMessage(stopped.refusal);
       },
     },
-    [ACTION.restore]: { role: 'operator', act: (click) => ports.forms.openRestore(click.triggerId, {}, click) },
+    [ACTION.restore]: { role: 'operator', execute: (click) => ports.forms.openRestore(click.triggerId, {}, click) },
     [ACTION.prune]: {
       role: 'operator',
-      async act(click) {
+      async execute(click) {
         const deleted = await tables.prune(
           click.value.split(',').filter((id) => id !== ''),
           click.person,

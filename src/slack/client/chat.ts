@@ -3,7 +3,7 @@ import type { WebClient } from '@slack/web-api';
 import type { Clock } from '../../lib/clock.ts';
 import { withinLimits } from '../messages/kit/limits.ts';
 import type { Message } from '../messages/kit/message.ts';
-import { readTrouble } from './slack-errors.ts';
+import { classifySlackError } from './slack-errors.ts';
 
 /** A message as it went on record: its blocks are Slack's, whatever they are. */
 export interface StoredMessage {
@@ -31,9 +31,9 @@ export interface Chat {
   postStored(channel: string, message: StoredMessage, thread?: { ts: string; broadcast: boolean }): Promise<string>;
   edit(location: MessageLocation, message: Message): Promise<void>;
   /** Takes the buttons off a message as Slack gave it; everything else stays. */
-  withoutButtons(location: MessageLocation, message: StoredMessage): Promise<void>;
+  removeButtons(location: MessageLocation, message: StoredMessage): Promise<void>;
   /** Seen by one person only. */
-  whisper(channel: string, person: string, message: Message): Promise<void>;
+  postEphemeral(channel: string, person: string, message: Message): Promise<void>;
   permalink(location: MessageLocation): Promise<string | undefined>;
 }
 
@@ -72,11 +72,11 @@ export function createChat(client: Pick<WebClient, 'chat'>): Chat {
         () => change(location, text, []),
       );
     },
-    async withoutButtons(location, { text, blocks }) {
+    async removeButtons(location, { text, blocks }) {
       const rest = blocks.filter((block) => block.type !== 'actions');
       await change(location, text, rest);
     },
-    async whisper(channel, user, message) {
+    async postEphemeral(channel, user, message) {
       const { text, blocks, plain } = withinLimits(message);
       await plainIfRefused(
         () => client.chat.postEphemeral({ channel, user, text, blocks: [...blocks] }),
@@ -98,14 +98,14 @@ const PATIENCE_MS = 30_000;
  * The same chat, for what a person asked for and waits for (a preview, a request for approval): told to come back later, it
  * does, for up to 30 s. Not for progress, where the next state is better, nor for alerts, which have their own way.
  */
-export function patientChat(chat: Chat, clock: Clock): Chat {
+export function withRateLimitRetries(chat: Chat, clock: Clock): Chat {
   async function patiently<T>(say: () => Promise<T>): Promise<T> {
     const until = clock.now() + PATIENCE_MS;
     for (;;) {
       try {
         return await say();
       } catch (error) {
-        const trouble = readTrouble(error);
+        const trouble = classifySlackError(error);
         if (trouble.kind !== 'rate-limited' || clock.now() + trouble.retryAfterMs > until) throw error;
         await clock.sleep(trouble.retryAfterMs);
       }
@@ -116,7 +116,7 @@ export function patientChat(chat: Chat, clock: Clock): Chat {
     post: (...said) => patiently(() => chat.post(...said)),
     postKnowing: (...said) => patiently(() => chat.postKnowing(...said)),
     edit: (...said) => patiently(() => chat.edit(...said)),
-    whisper: (...said) => patiently(() => chat.whisper(...said)),
+    postEphemeral: (...said) => patiently(() => chat.postEphemeral(...said)),
   };
 }
 
@@ -127,7 +127,7 @@ async function plainIfRefused<T>(...forms: ((() => Promise<T>) | undefined)[]): 
   try {
     return await form();
   } catch (error) {
-    const trouble = readTrouble(error);
+    const trouble = classifySlackError(error);
     if (plainer.length > 0 && trouble.kind === 'refused' && trouble.code.startsWith('invalid_blocks'))
       return plainIfRefused(...plainer);
     throw error;

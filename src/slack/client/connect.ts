@@ -1,6 +1,6 @@
 import type { App } from '@slack/bolt';
 import type { Clock } from '../../lib/clock.ts';
-import { readTrouble } from './slack-errors.ts';
+import { classifySlackError } from './slack-errors.ts';
 
 /** Slack says hello within a second or two; without it, Bolt waits for ever. */
 const CONNECT_MS = 15_000;
@@ -26,7 +26,7 @@ export async function connectOrTryOn(app: Pick<App, 'init' | 'start'>, ports: Co
     ]);
     if (first === 'late') void connecting.catch((error: unknown) => tryOn(app, ports, error));
   } catch (error) {
-    if (readTrouble(error).kind === 'refused') throw error;
+    if (classifySlackError(error).kind === 'refused') throw error;
     void tryOn(app, ports, error);
   } finally {
     waited.abort();

@@ -3,12 +3,12 @@ import { AuditUnreadableError } from '../../checklist/audit/audit-log.ts';
 import { auditMessage, chainMessage } from '../messages/checklist/audit-message.ts';
 import { code } from '../messages/kit/escape.ts';
 import { type Message, say } from '../messages/kit/message.ts';
-import type { Asker, Command } from './command.ts';
+import type { Command, Requester } from './command.ts';
 
 export interface AuditCommandPorts {
   readonly audit: Pick<Audit, 'entries' | 'verify' | 'waiting'>;
   /** Uploads the whole audit as CSV; what to say to whoever asked. */
-  readonly exportAudit: (asker: Asker) => Promise<Message | undefined>;
+  readonly exportAudit: (requester: Requester) => Promise<Message | undefined>;
 }
 
 const MOST_SHOWN = 15;
@@ -46,7 +46,7 @@ export const auditCommand = ({ audit, exportAudit }: AuditCommandPorts): Command
         return {
           ok: true,
           value: {
-            async act() {
+            async execute() {
               return readably(async () => {
                 const entries = [];
                 for await (const entry of audit.entries({ newestFirst: true, limit: MOST_SHOWN })) entries.push(entry);
@@ -59,14 +59,17 @@ export const auditCommand = ({ audit, exportAudit }: AuditCommandPorts): Command
         return {
           ok: true,
           value: {
-            atOnce: say('Walking the chain from its first entry…'),
-            act: async () => chainMessage(await audit.verify(noted)),
+            immediateReply: say('Walking the chain from its first entry…'),
+            execute: async () => chainMessage(await audit.verify(noted)),
           },
         };
       case 'export':
         return {
           ok: true,
-          value: { atOnce: say('Writing the audit as CSV…'), act: (asker) => readably(() => exportAudit(asker)) },
+          value: {
+            immediateReply: say('Writing the audit as CSV…'),
+            execute: (requester) => readably(() => exportAudit(requester)),
+          },
         };
       default:
         return { ok: false, line: `${code(word, 60)} is not understood.` };

@@ -7,7 +7,7 @@ import {
 } from '../messages/checklist/autopilot-message.ts';
 import { code } from '../messages/kit/escape.ts';
 import { type Message, say } from '../messages/kit/message.ts';
-import type { Asker, Command } from './command.ts';
+import type { Command, Requester } from './command.ts';
 
 export interface AutopilotCommandPorts {
   readonly autopilot: AutopilotControl;
@@ -15,7 +15,7 @@ export interface AutopilotCommandPorts {
 }
 
 async function plan(
-  { person, channel }: Asker,
+  { person, channel }: Requester,
   { autopilot, chat }: AutopilotCommandPorts,
 ): Promise<Message | undefined> {
   const planned = await autopilot.plan(person, { channel });
@@ -37,13 +37,16 @@ export const autopilotCommand = (ports: AutopilotCommandPorts): Command => ({
       case '':
         return {
           ok: true,
-          value: { atOnce: say('Looking what is to be expected…'), act: (asker) => plan(asker, ports) },
+          value: {
+            immediateReply: say('Looking what is to be expected…'),
+            execute: (requester) => plan(requester, ports),
+          },
         };
       case 'go':
         return {
           ok: true,
           value: {
-            async act({ person }) {
+            async execute({ person }) {
               const gone = await autopilot.goOn(person);
               return gone.ok ? say('The autopilot tries again.') : autopilotRefusalMessage(gone.refusal);
             },
@@ -53,8 +56,8 @@ export const autopilotCommand = (ports: AutopilotCommandPorts): Command => ({
         return {
           ok: true,
           value: {
-            worksUnheard: true,
-            async act({ person }) {
+            worksWithoutMembership: true,
+            async execute({ person }) {
               const stopped = await autopilot.stop(person);
               return stopped.ok ? autopilotStoppedMessage(stopped.value) : autopilotRefusalMessage(stopped.refusal);
             },

@@ -13,7 +13,7 @@ import {
 import { checklistMessage, historyMessage } from '../messages/checklist/checklist-message.ts';
 import { code } from '../messages/kit/escape.ts';
 import { type Message, say } from '../messages/kit/message.ts';
-import { type Asker, type Command, withoutArguments } from './command.ts';
+import { type Command, type Requester, withoutArguments } from './command.ts';
 
 export interface ChecklistCommandPorts {
   readonly checklist: Checklist;
@@ -26,13 +26,13 @@ export interface ChecklistCommandPorts {
 
 /** The checklist as it stands, with the button of the next step for those who may press it. */
 export async function showChecklist(
-  asker: Pick<Asker, 'person'>,
+  requester: Pick<Requester, 'person'>,
   ports: ChecklistCommandPorts,
   id?: string,
 ): Promise<Message> {
   const [view, permission] = await Promise.all([
     ports.checklist.view(id),
-    ports.permissions.may(asker.person, 'operator'),
+    ports.permissions.check(requester.person, 'operator'),
   ]);
   if (id !== undefined && view.id !== id)
     return say(`There is no checklist ${code(id, 20)}.`, '`/rescan history` lists those that were.');
@@ -50,7 +50,7 @@ export const checklistCommand = (ports: ChecklistCommandPorts): Command => ({
     const id = rest.trim().toLowerCase();
     if (id !== '' && !/^c-\d{4,}$/.test(id))
       return { ok: false, line: `${code(rest.trim(), 60)} is no checklist: those are called like \`c-0007\`.` };
-    return { ok: true, value: { act: (asker) => showChecklist(asker, ports, id === '' ? undefined : id) } };
+    return { ok: true, value: { execute: (requester) => showChecklist(requester, ports, id === '' ? undefined : id) } };
   },
 });
 
@@ -64,7 +64,7 @@ export const closeCommand = ({
   usage: 'close',
   help: 'close the checklist of a rescan that is not to be finished; requests for approval that belong to it end',
   read: withoutArguments('close', {
-    async act({ person }) {
+    async execute({ person }) {
       if ((await autopilot.current())?.state === 'running')
         return say(
           'The autopilot is at work on it: nothing was closed.',
@@ -100,7 +100,7 @@ export const overrideCommand = ({
     return {
       ok: true,
       value: {
-        async act({ person }) {
+        async execute({ person }) {
           // As at a click on Approve: an active member of this workspace, looked up now.
           if ((await checkApprover(person)) !== 'approver')
             return say('Only an approver who is an active member of this workspace can pass a step over.');
@@ -121,7 +121,7 @@ export const historyCommand = ({ checklist, clock }: Pick<ChecklistCommandPorts,
   usage: 'history',
   help: 'past rescans: who, when, how they ended',
   read: withoutArguments('history', {
-    async act() {
+    async execute() {
       const records = [];
       for await (const record of checklist.history(MOST_HISTORY)) records.push(record);
       return historyMessage(records, clock.now());

@@ -5,7 +5,7 @@ import type { LogRequests } from '../requests/log-requests.ts';
 import type { PlanningPorts } from '../requests/plan-requests.ts';
 import type { RunRequests } from '../requests/run-requests.ts';
 import { type StatusPorts, statusCommand } from '../requests/status.ts';
-import type { LogFollowing } from '../threads/log-follow.ts';
+import type { LogFollower } from '../threads/log-follower.ts';
 import { type AuditCommandPorts, auditCommand } from './audit-command.ts';
 import { type AutopilotCommandPorts, autopilotCommand } from './autopilot-command.ts';
 import {
@@ -43,7 +43,7 @@ export interface CommandPorts {
   readonly runs: RunControl;
   readonly planning: PlanningPorts;
   readonly status: StatusPorts;
-  readonly deeds: RunRequests;
+  readonly requests: RunRequests;
   readonly table: TableCommandPorts;
   readonly checklist: ChecklistCommandPorts;
   readonly steps: StepCommandPorts;
@@ -52,7 +52,7 @@ export interface CommandPorts {
   readonly audit: AuditCommandPorts;
   readonly results: ResultCommandPorts;
   readonly logs: LogRequests;
-  readonly following: LogFollowing;
+  readonly following: LogFollower;
   /** The pace where none is said. */
   readonly pace: PaceSetting;
 }
@@ -62,7 +62,7 @@ export function commandTable({
   runs,
   planning,
   status,
-  deeds,
+  requests,
   table,
   checklist,
   steps,
@@ -86,11 +86,11 @@ export function commandTable({
     overrideCommand(checklist),
     flushCommand(table),
     startCommand({ ...planning, pace }),
-    statusCommand({ ...status, chart: (asker) => results.deeds.chart(asker) }),
-    pauseCommand(deeds),
-    resumeCommand(deeds),
-    stopCommand(deeds, table.tables, autopilot.autopilot),
-    paceCommand(deeds, runs),
+    statusCommand({ ...status, chart: (requester) => results.requests.chart(requester) }),
+    pauseCommand(requests),
+    resumeCommand(requests),
+    stopCommand(requests, table.tables, autopilot.autopilot),
+    paceCommand(requests, runs),
     failuresCommand(results),
     exportCommand(results),
     retryCommand(results),

@@ -13,23 +13,23 @@ import type { RunRequests } from '../requests/run-requests.ts';
 import { type Command, withoutArguments } from './command.ts';
 
 /** The words that act on the run that is there. */
-export const pauseCommand = (deeds: RunRequests): Command => ({
+export const pauseCommand = (requests: RunRequests): Command => ({
   word: 'pause',
   role: 'operator',
   usage: 'pause',
   help: 'start no more images; what is in flight is waited for',
   read: withoutArguments('pause', {
-    worksUnheard: true,
-    act: async ({ person }) => (await deeds.pause(person)).message,
+    worksWithoutMembership: true,
+    execute: async ({ person }) => (await requests.pause(person)).message,
   }),
 });
 
-export const resumeCommand = (deeds: RunRequests): Command => ({
+export const resumeCommand = (requests: RunRequests): Command => ({
   word: 'resume',
   role: 'operator',
   usage: 'resume',
   help: 'go on with a run that was paused, stopped, tripped or interrupted',
-  read: withoutArguments('resume', { act: async ({ person }) => (await deeds.resume(person)).message }),
+  read: withoutArguments('resume', { execute: async ({ person }) => (await requests.resume(person)).message }),
 });
 
 /**
@@ -37,7 +37,7 @@ export const resumeCommand = (deeds: RunRequests): Command => ({
  * restore after a trip stops though that run is still open, and what cannot be read of the one keeps none of the others going.
  */
 export const stopCommand = (
-  deeds: Pick<RunRequests, 'stop'>,
+  requests: Pick<RunRequests, 'stop'>,
   tables: Pick<TableControl, 'stop' | 'withdrawApproved'>,
   autopilot: Pick<AutopilotControl, 'stop'>,
 ): Command => ({
@@ -50,12 +50,12 @@ export const stopCommand = (
     return {
       ok: true,
       value: {
-        worksUnheard: true,
+        worksWithoutMembership: true,
         // Somebody in a hurry mistypes: a stop that was meant is a stop. Only `now` must be said as it is.
-        ...(word === '' || word === 'now' ? {} : { atOnce: notUnderstoodMessage(word) }),
-        async act({ person }) {
+        ...(word === '' || word === 'now' ? {} : { immediateReply: notUnderstoodMessage(word) }),
+        async execute({ person }) {
           const [run, job, withdrawn] = await Promise.allSettled([
-            deeds.stop(person, { now: word === 'now' }),
+            requests.stop(person, { now: word === 'now' }),
             tables.stop(person),
             // Approved a moment ago, and looking whether it may begin: it finds that it may not.
             tables.withdrawApproved(person),
@@ -84,7 +84,7 @@ const notUnderstoodMessage = (word: string) =>
     `${code(word, 60)} is not understood. Stopping all the same; \`/rescan stop now\` does not wait for what is in flight.`,
   );
 
-export const paceCommand = (deeds: RunRequests, runs: Pick<RunControl, 'current'>): Command => ({
+export const paceCommand = (requests: RunRequests, runs: Pick<RunControl, 'current'>): Command => ({
   word: 'pace',
   role: 'operator',
   usage: 'pace 60 | auto | batch=20 delay=30s',
@@ -95,7 +95,7 @@ export const paceCommand = (deeds: RunRequests, runs: Pick<RunControl, 'current'
       return {
         ok: true,
         value: {
-          async act() {
+          async execute() {
             const run = await runs.current();
             if (!run) return noRunYetMessage();
             if (run.state.kind === 'completed' || run.state.kind === 'abandoned')
@@ -106,6 +106,9 @@ export const paceCommand = (deeds: RunRequests, runs: Pick<RunControl, 'current'
       };
     const pace = parsePace(words);
     if (!pace.ok) return { ok: false, line: escapeMrkdwn(pace.reason) };
-    return { ok: true, value: { act: async ({ person }) => (await deeds.setPace(person, pace.setting)).message } };
+    return {
+      ok: true,
+      value: { execute: async ({ person }) => (await requests.setPace(person, pace.setting)).message },
+    };
   },
 });

@@ -13,7 +13,7 @@ export const deployCommand = (forms: Pick<DeployForms, 'openDeploy' | 'openRollb
     const words = splitArguments(rest);
     if (!words.ok) return words;
     if (words.value.length === 1 && words.value[0]?.toLowerCase() === 'rollback')
-      return { ok: true, value: { act: (asker) => forms.openRollback(asker.triggerId ?? '', asker) } };
+      return { ok: true, value: { execute: (requester) => forms.openRollback(requester.triggerId ?? '', requester) } };
     const options = readOptions(words.value, ['from']);
     if (!options.ok) return options;
     const from = options.value.get('from');
@@ -21,6 +21,9 @@ export const deployCommand = (forms: Pick<DeployForms, 'openDeploy' | 'openRollb
     if (from !== undefined && (bucket === undefined || key === undefined))
       return { ok: false, line: `\`from=\` must be \`s3://bucket/key.zip\`, not ${code(from, 100)}.` };
     const given = bucket === undefined || key === undefined ? undefined : ({ kind: 's3', bucket, key } as const);
-    return { ok: true, value: { act: (asker) => forms.openDeploy(asker.triggerId ?? '', given, asker) } };
+    return {
+      ok: true,
+      value: { execute: (requester) => forms.openDeploy(requester.triggerId ?? '', given, requester) },
+    };
   },
 });

@@ -9,7 +9,9 @@ export const helpCommand = (others: readonly Command[]): Command => {
     usage: 'help',
     help: 'this list',
     read: (rest) =>
-      withoutArguments('help', { atOnce: helpMessage([command, ...others]), act: async () => undefined })(rest),
+      withoutArguments('help', { immediateReply: helpMessage([command, ...others]), execute: async () => undefined })(
+        rest,
+      ),
   };
   return command;
 };

@@ -1,7 +1,7 @@
 import { say } from '../messages/kit/message.ts';
 import type { LogsAsked } from '../messages/results/log-message.ts';
 import type { LogRequests } from '../requests/log-requests.ts';
-import type { FollowAsked, LogFollowing } from '../threads/log-follow.ts';
+import type { FollowRequest, LogFollower } from '../threads/log-follower.ts';
 import type { Command } from './command.ts';
 import { type Read, readOptions, splitArguments } from './parse/options.ts';
 
@@ -11,7 +11,7 @@ const MOST_FOLLOW_MINUTES = 60;
 
 export interface LogCommandPorts {
   readonly logs: LogRequests;
-  readonly following: Pick<LogFollowing, 'follow' | 'stopIn'>;
+  readonly following: Pick<LogFollower, 'follow' | 'stopIn'>;
 }
 
 /** `/rescan logs [errors] [minutes=15] [pattern=…] [image=KEY]`, `logs follow [10m] [errors] [pattern=…]`, `logs stop` */
@@ -28,20 +28,23 @@ export const logsCommand = ({ logs, following }: LogCommandPorts): Command => ({
       case 'follow': {
         const asked = readFollow(others);
         if (!asked.ok) return asked;
-        return { ok: true, value: { act: (asker) => following.follow(asked.value, asker) } };
+        return { ok: true, value: { execute: (requester) => following.follow(asked.value, requester) } };
       }
       case 'stop':
         if (others.length > 0) return { ok: false, line: '`logs stop` takes nothing after it.' };
         return {
           ok: true,
-          value: { worksUnheard: true, act: ({ channel, person }) => following.stopIn(channel, person) },
+          value: { worksWithoutMembership: true, execute: ({ channel, person }) => following.stopIn(channel, person) },
         };
     }
     const asked = readLogsAsked(words.value);
     if (!asked.ok) return asked;
     return {
       ok: true,
-      value: { atOnce: say('Reading the function’s log…'), act: (asker) => logs.show(asked.value, asker) },
+      value: {
+        immediateReply: say('Reading the function’s log…'),
+        execute: (requester) => logs.show(asked.value, requester),
+      },
     };
   },
 });
@@ -70,7 +73,7 @@ export function readLogsAsked(words: readonly string[]): Read<LogsAsked> {
 }
 
 /** Reads what follows `logs follow`. */
-export function readFollow(words: readonly string[]): Read<FollowAsked> {
+export function readFollow(words: readonly string[]): Read<FollowRequest> {
   const isTime = (word: string) => /^\d+m?$/i.test(word);
   const times = words.filter(isTime);
   const options = readOptions(

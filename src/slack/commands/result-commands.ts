@@ -13,7 +13,7 @@ import { type Command, withoutArguments } from './command.ts';
 import { type Read, readOptions, splitArguments } from './parse/options.ts';
 
 export interface ResultCommandPorts {
-  readonly deeds: ResultRequests;
+  readonly requests: ResultRequests;
   readonly files: Pick<ResultFiles, 'failures' | 'run' | 'diff'>;
   readonly exportAudit: AuditCommandPorts['exportAudit'];
   readonly putBack: RestoreRowsForm;
@@ -22,14 +22,14 @@ export interface ResultCommandPorts {
 }
 
 /** `/rescan failures` */
-export const failuresCommand = ({ deeds }: ResultCommandPorts): Command => ({
+export const failuresCommand = ({ requests }: ResultCommandPorts): Command => ({
   word: 'failures',
   role: 'viewer',
   usage: 'failures',
   help: 'failed images by cause, out of the table and the last run, with a button to retry each',
   read: withoutArguments('failures', {
-    atOnce: say('Reading the failures of the table and of the runs…'),
-    act: (asker) => deeds.showFailures(asker),
+    immediateReply: say('Reading the failures of the table and of the runs…'),
+    execute: (requester) => requests.showFailures(requester),
   }),
 });
 
@@ -55,31 +55,34 @@ export const exportCommand = ({ files, exportAudit, threadIn }: ResultCommandPor
     }
     if (more.length > 0 || (id !== undefined && (what === 'failures' || what === 'audit')))
       return { ok: false, line: `${code([id, ...more].join(' '), 60)} is not understood.` };
-    const atOnce = say('Writing the CSV…');
+    const immediateReply = say('Writing the CSV…');
     switch (what) {
       case 'failures':
         return {
           ok: true,
-          value: { atOnce, act: async ({ channel }) => files.failures((await threadIn(channel)) ?? { channel }) },
+          value: {
+            immediateReply,
+            execute: async ({ channel }) => files.failures((await threadIn(channel)) ?? { channel }),
+          },
         };
       case 'run':
         return {
           ok: true,
           value: {
-            atOnce,
-            act: async ({ channel }) => files.run((await threadIn(channel, id)) ?? { channel }, id),
+            immediateReply,
+            execute: async ({ channel }) => files.run((await threadIn(channel, id)) ?? { channel }, id),
           },
         };
       case 'diff':
-        return { ok: true, value: { atOnce, act: ({ channel }) => files.diff({ channel }, id) } };
+        return { ok: true, value: { immediateReply, execute: ({ channel }) => files.diff({ channel }, id) } };
       case 'audit':
-        return { ok: true, value: { atOnce, act: exportAudit } };
+        return { ok: true, value: { immediateReply, execute: exportAudit } };
     }
   },
 });
 
 /** `/rescan retry [type=…] [cause=…] [images…]` */
-export const retryCommand = ({ deeds }: ResultCommandPorts): Command => ({
+export const retryCommand = ({ requests }: ResultCommandPorts): Command => ({
   word: 'retry',
   role: 'operator',
   usage: 'retry [type=TEXTRACT_ERROR] [cause=ID] [IMAGE…]',
@@ -90,8 +93,8 @@ export const retryCommand = ({ deeds }: ResultCommandPorts): Command => ({
     return {
       ok: true,
       value: {
-        atOnce: say('Looking which images that are…'),
-        act: (asker) => deeds.retry(setting.value.setting, setting.value.what, asker),
+        immediateReply: say('Looking which images that are…'),
+        execute: (requester) => requests.retry(setting.value.setting, setting.value.what, requester),
       },
     };
   },
@@ -140,7 +143,7 @@ export function readRetry(rest: string): Read<{ readonly setting: RetryRequest; 
 }
 
 /** `/rescan validate [r-0001] [person=…] [seed=…]` */
-export const validateCommand = ({ deeds }: ResultCommandPorts): Command => ({
+export const validateCommand = ({ requests }: ResultCommandPorts): Command => ({
   word: 'validate',
   role: 'viewer',
   usage: 'validate [r-0001] [person=Nik_Coultas | seed=7]',
@@ -165,13 +168,13 @@ export const validateCommand = ({ deeds }: ResultCommandPorts): Command => ({
       ...(person === undefined ? {} : { person }),
       ...(seed === undefined ? {} : { seed: Number(seed) }),
     };
-    const atOnce = say('Holding the table against the manifest, the outcomes and the backup…');
-    return { ok: true, value: { atOnce, act: (asker) => deeds.validate(request, asker) } };
+    const immediateReply = say('Holding the table against the manifest, the outcomes and the backup…');
+    return { ok: true, value: { immediateReply, execute: (requester) => requests.validate(request, requester) } };
   },
 });
 
 /** `/rescan diff [BACKUP]`, `diff restore [BACKUP] [person=…]` */
-export const diffCommand = ({ deeds, putBack }: ResultCommandPorts): Command => ({
+export const diffCommand = ({ requests, putBack }: ResultCommandPorts): Command => ({
   word: 'diff',
   role: 'viewer',
   usage: 'diff [BACKUP] | diff restore [BACKUP] [person=Nik_Coultas]',
@@ -195,21 +198,24 @@ export const diffCommand = ({ deeds, putBack }: ResultCommandPorts): Command => 
         ...(backupId === undefined ? {} : { backupId }),
         ...(person === undefined ? {} : { person: person.trim().replaceAll(' ', '_') }),
       };
-      return { ok: true, value: { act: (asker) => putBack.open(asker.triggerId ?? '', wanted, asker) } };
+      return {
+        ok: true,
+        value: { execute: (requester) => putBack.open(requester.triggerId ?? '', wanted, requester) },
+      };
     }
-    const atOnce = say('Holding the table against the backup, record by record…');
-    return { ok: true, value: { atOnce, act: (asker) => deeds.showDiff(backupId, asker) } };
+    const immediateReply = say('Holding the table against the backup, record by record…');
+    return { ok: true, value: { immediateReply, execute: (requester) => requests.showDiff(backupId, requester) } };
   },
 });
 
 /** `/rescan diagnose` */
-export const diagnoseCommand = ({ deeds }: ResultCommandPorts): Command => ({
+export const diagnoseCommand = ({ requests }: ResultCommandPorts): Command => ({
   word: 'diagnose',
   role: 'viewer',
   usage: 'diagnose',
   help: 'look at what may be wrong: causes and where they cluster, throttling, timeout, memory, quotas; and what to do',
   read: withoutArguments('diagnose', {
-    atOnce: say('Looking at failures, log, metrics and quotas…'),
-    act: (asker) => deeds.diagnose(asker),
+    immediateReply: say('Looking at failures, log, metrics and quotas…'),
+    execute: (requester) => requests.diagnose(requester),
   }),
 });

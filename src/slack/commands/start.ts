@@ -17,8 +17,8 @@ export const startCommand = (ports: PlanningPorts & { pace: PaceSetting }): Comm
     return {
       ok: true,
       value: {
-        atOnce: listingMessage(),
-        act: (asker) => planAndShow({ selection, paceSetting, keep }, asker, ports),
+        immediateReply: listingMessage(),
+        execute: (requester) => planAndShow({ selection, paceSetting, keep }, requester, ports),
       },
     };
   },

@@ -7,7 +7,7 @@ import { type Message, say } from '../messages/kit/message.ts';
 import { backupsMessage, pruneMessage } from '../messages/table/table-messages.ts';
 import { tableRefusalMessage } from '../messages/table/table-refusals.ts';
 import { backupLine, backupName } from '../messages/table/table-text.ts';
-import type { Asker, Command, Deed } from './command.ts';
+import type { Command, ParsedCommand, Requester } from './command.ts';
 import { type Read, readOptions, splitArguments } from './parse/options.ts';
 
 export interface TableCommandPorts {
@@ -16,9 +16,12 @@ export interface TableCommandPorts {
   readonly clock: Clock;
 }
 
-const deed = (act: (asker: Asker) => Promise<Message | undefined>, atOnce?: Message): Read<Deed> => ({
+const accept = (
+  execute: (requester: Requester) => Promise<Message | undefined>,
+  immediateReply?: Message,
+): Read<ParsedCommand> => ({
   ok: true,
-  value: { act, ...(atOnce ? { atOnce } : {}) },
+  value: { execute, ...(immediateReply ? { immediateReply } : {}) },
 });
 
 /** `/rescan backup [note]`, `backup native`, `backup export`. */
@@ -29,10 +32,11 @@ export const backupCommand = ({ tables }: TableCommandPorts): Command => ({
   help: 'copy the table to S3 exactly and read it back; DynamoDB’s own backup or export',
   read(rest) {
     const note = rest.trim();
-    if (note === 'native') return deed(() => native(tables), say('Asking DynamoDB for a backup of its own…'));
-    if (note === 'export') return deed((asker) => exporting(tables, asker), say('Asking DynamoDB for an export…'));
+    if (note === 'native') return accept(() => native(tables), say('Asking DynamoDB for a backup of its own…'));
+    if (note === 'export')
+      return accept((requester) => exporting(tables, requester), say('Asking DynamoDB for an export…'));
     if (note.length > 300) return { ok: false, line: 'A note is at most 300 characters.' };
-    return deed(async ({ person, channel }) => {
+    return accept(async ({ person, channel }) => {
       const begun = await tables.backup({ by: person, location: { channel }, ...(note === '' ? {} : { note }) });
       return begun.ok ? undefined : tableRefusalMessage(begun.refusal);
     });
@@ -51,10 +55,10 @@ async function native(tables: TableControl): Promise<Message> {
   );
 }
 
-async function exporting(tables: TableControl, asker: Asker): Promise<Message> {
+async function exporting(tables: TableControl, requester: Requester): Promise<Message> {
   const begun = await tables.exportTable();
   if (!begun.ok) return tableRefusalMessage(begun.refusal);
-  await asker.tell(say(`DynamoDB exports the table: ${code(begun.value.arn, 300)}. You hear when it is done.`));
+  await requester.reply(say(`DynamoDB exports the table: ${code(begun.value.arn, 300)}. You hear when it is done.`));
   const done = await begun.value.followed;
   return done.ok
     ? say(`The export is done: ${counted(done.value.items, 'record')}, ${bytes(done.value.bytes)}.`)
@@ -71,18 +75,18 @@ export const backupsCommand = ({ tables, clock }: TableCommandPorts): Command =>
     const words = splitArguments(rest);
     if (!words.ok) return words;
     const [verb, ...more] = words.value;
-    if (verb === undefined) return deed(() => list(tables, clock));
+    if (verb === undefined) return accept(() => list(tables, clock));
     if (verb === 'verify') {
       const [id, ...others] = more;
       if (id === undefined || others.length > 0) return { ok: false, line: '`verify` takes the id of one backup.' };
-      return deed(() => verify(tables, id, clock), say(`Reading ${backupName(id)} back from S3…`));
+      return accept(() => verify(tables, id, clock), say(`Reading ${backupName(id)} back from S3…`));
     }
     if (verb !== 'prune') return { ok: false, line: `${code(verb, 60)} is not understood.` };
     const options = readOptions(more, ['keep']);
     if (!options.ok) return options;
     const keep = options.value.get('keep') ?? '';
     if (!/^[1-9]\d{0,4}$/.test(keep)) return { ok: false, line: '`keep=` must be a whole number above 0.' };
-    return deed(() => prune(tables, Number(keep), clock));
+    return accept(() => prune(tables, Number(keep), clock));
   },
 });
 
@@ -124,7 +128,7 @@ export const flushCommand = ({ forms }: TableCommandPorts): Command => ({
     const backupId = options.value.get('backup');
     if (kinds !== undefined && kinds !== 'failed') return { ok: false, line: '`kinds=` can only be `failed`.' };
     const wanted = { failedOnly: kinds === 'failed', ...(backupId === undefined ? {} : { backupId }) };
-    return deed((asker) => forms.openFlush(asker.triggerId ?? '', wanted, asker));
+    return accept((requester) => forms.openFlush(requester.triggerId ?? '', wanted, requester));
   },
 });
 
@@ -144,11 +148,11 @@ export const restoreCommand = ({ tables, forms, clock }: TableCommandPorts): Com
     const typesFrom = options.value.get('types-from');
     if (uri === undefined && typesFrom !== undefined) return { ok: false, line: '`types-from=` goes with `from=`.' };
     if (uri === undefined)
-      return deed((asker) =>
-        forms.openRestore(asker.triggerId ?? '', backupId === undefined ? {} : { backupId }, asker),
+      return accept((requester) =>
+        forms.openRestore(requester.triggerId ?? '', backupId === undefined ? {} : { backupId }, requester),
       );
     if (!/^s3:\/\/[^/]+\/.+$/.test(uri)) return { ok: false, line: '`from=` must be `s3://bucket/key`.' };
-    return deed(async ({ person }) => {
+    return accept(async ({ person }) => {
       const taken = await tables.importLegacy({ uri, by: person, ...(typesFrom === undefined ? {} : { typesFrom }) });
       if (!taken.ok) return tableRefusalMessage(taken.refusal);
       return say(

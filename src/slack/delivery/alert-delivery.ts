@@ -3,7 +3,7 @@ import type { Clock, Random } from '../../lib/clock.ts';
 import type { RunLocation } from '../../run/model/run-control.ts';
 import type { Outbox, OutboxMessage } from '../../state/outbox.ts';
 import type { Chat } from '../client/chat.ts';
-import { isThreadGone, readTrouble } from '../client/slack-errors.ts';
+import { classifySlackError, isThreadGone } from '../client/slack-errors.ts';
 import { withinLimits } from '../messages/kit/limits.ts';
 import type { Alert } from '../messages/run/alerts.ts';
 import { createSweeper } from './retry-loop.ts';
@@ -39,7 +39,7 @@ const storedSchema = z.object({
 export function createAlertDelivery(ports: {
   outbox: Outbox;
   chat: Pick<Chat, 'postStored'>;
-  locationOf: (runId: string) => Promise<RunLocation | undefined>;
+  findLocation: (runId: string) => Promise<RunLocation | undefined>;
   /** Where alerts of a run go that has no place. */
   homeChannel: string;
   clock: Clock;
@@ -72,7 +72,7 @@ export function createAlertDelivery(ports: {
       } catch (error) {
         ports.onError(error, 'an alert is not delivered yet; it is tried again');
         failures++;
-        const trouble = readTrouble(error);
+        const trouble = classifySlackError(error);
         const most = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(failures - 1, 10));
         return trouble.kind === 'rate-limited' ? trouble.retryAfterMs : most * (0.5 + ports.random() / 2);
       }
@@ -90,7 +90,7 @@ export function createAlertDelivery(ports: {
       return;
     }
     const { runId, to, ...message } = stored.data;
-    const location = await ports.locationOf(runId);
+    const location = await ports.findLocation(runId);
     const channel = location?.channel ?? ports.homeChannel;
     if (stuckChannels.has(channel)) return;
     const thread = location?.ts === undefined ? undefined : { ts: location.ts, broadcast: to === 'channel' };
@@ -98,7 +98,7 @@ export function createAlertDelivery(ports: {
       await postInThreadOrBeside(channel, message, thread);
       posted.add(entry.id);
     } catch (error) {
-      if (readTrouble(error).kind !== 'refused') throw error;
+      if (classifySlackError(error).kind !== 'refused') throw error;
       ports.onError(error, `${channel} takes no messages of the bot; its alerts are kept`);
       stuckChannels.add(channel);
     }

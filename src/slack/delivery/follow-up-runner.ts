@@ -1,7 +1,7 @@
 import type { Clock, Random } from '../../lib/clock.ts';
 import type { FollowUp, FollowUps } from '../../state/follow-ups.ts';
 import type { Lease } from '../../state/lease.ts';
-import { readTrouble } from '../client/slack-errors.ts';
+import { classifySlackError } from '../client/slack-errors.ts';
 import { createSweeper } from './retry-loop.ts';
 
 /** One step of an errand: done once, however often the errand is begun anew. */
@@ -67,7 +67,7 @@ export function createFollowUpRunner(ports: {
         }
         // One that cannot be told (the bot was removed from its channel) does not hold up the others.
         await carryOut(followUp).catch((error: unknown) => {
-          if (error instanceof LeaseLost || readTrouble(error).kind === 'rate-limited') throw error;
+          if (error instanceof LeaseLost || classifySlackError(error).kind === 'rate-limited') throw error;
           left = error;
         });
       }
@@ -83,7 +83,7 @@ export function createFollowUpRunner(ports: {
     failures += 1;
     if (!(left instanceof LeaseLost))
       ports.onError(left, 'what is to be told afterwards is not told yet; it is tried again');
-    const trouble = readTrouble(left);
+    const trouble = classifySlackError(left);
     const most = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(failures - 1, 10));
     return trouble.kind === 'rate-limited' ? trouble.retryAfterMs : most * (0.5 + ports.random() / 2);
   }

@@ -1,11 +1,17 @@
 import type { AutopilotControl } from '../../checklist/contracts/autopilot-control.ts';
 import type { TableControl } from '../../checklist/contracts/table-control.ts';
 import type { RunControl, RunLocation } from '../../run/model/run-control.ts';
+import type { MessageLocation } from '../client/chat.ts';
 
-/** Where a run shows itself; as it was last known while the control table cannot be read: a fault must find its thread. */
-export function rememberLocations(
-  runs: Pick<RunControl, 'location'>,
-): (runId: string) => Promise<RunLocation | undefined> {
+/** Finds the message of a run, an autopilot or a table job by its id; undefined if it has none. */
+export type FindLocation = (id: string) => Promise<RunLocation | undefined>;
+
+/**
+ * Finds the message of a run. While the control table cannot be read, the last known location is returned: the alert about
+ * that fault must still reach the run's thread.
+ * @throws what `runs.location` throws, when no location is known.
+ */
+export function createRunLocationFinder(runs: Pick<RunControl, 'location'>): FindLocation {
   const known = new Map<string, RunLocation>();
   return async (runId) => {
     try {
@@ -20,20 +26,34 @@ export function rememberLocations(
   };
 }
 
-/** Where a run, an autopilot's rescan or a piece of work on the table shows itself, by its id. */
-export const locationsById =
+/** The live messages of table jobs that this process posted, by job id. */
+export interface JobLocations {
+  add(jobId: string, location: MessageLocation): void;
+  find(jobId: string): MessageLocation | undefined;
+}
+
+export function createJobLocations(): JobLocations {
+  const locations = new Map<string, MessageLocation>();
+  return {
+    add: (jobId, location) => void locations.set(jobId, location),
+    find: (jobId) => locations.get(jobId),
+  };
+}
+
+/** Finds a message by the prefix of its id: `r-` is a run, `ap-` an autopilot, everything else a table job. */
+export const createLocationFinder =
   (ports: {
-    runLocationOf: (runId: string) => Promise<RunLocation | undefined>;
+    findRun: FindLocation;
     autopilot: Pick<AutopilotControl, 'current'>;
     tables: Pick<TableControl, 'approval'>;
-    jobLocationOf: (jobId: string) => RunLocation | undefined;
-  }) =>
-  async (id: string): Promise<RunLocation | undefined> => {
-    if (id.startsWith('r-')) return ports.runLocationOf(id);
+    jobs: Pick<JobLocations, 'find'>;
+  }): FindLocation =>
+  async (id) => {
+    if (id.startsWith('r-')) return ports.findRun(id);
     if (id.startsWith('ap-')) {
-      const piloting = await ports.autopilot.current();
-      return piloting?.id === id ? piloting.location : undefined;
+      const active = await ports.autopilot.current();
+      return active?.id === id ? active.location : undefined;
     }
-    // Under the request that was approved; a backup has none, and stands under its own message.
-    return (await ports.tables.approval(id)) ?? ports.jobLocationOf(id);
+    // A job with an approval replies in the thread of its request; a backup has no request and replies to its own message.
+    return (await ports.tables.approval(id)) ?? ports.jobs.find(id);
   };

@@ -3,10 +3,10 @@ import { unescapeMrkdwn } from '../messages/kit/escape.ts';
 import { rate } from '../messages/kit/format.ts';
 import { type PlanningPorts, replan } from '../requests/plan-requests.ts';
 import { readCarried, readFields } from './change-plan-view.ts';
-import type { View } from './view.ts';
+import type { FormHandler } from './form.ts';
 
 /** The submission of Change…: a new plan in the same message, or errors at the fields. */
-export const changePlan = (planning: PlanningPorts): View => ({
+export const changePlan = (planning: PlanningPorts): FormHandler => ({
   role: 'operator',
   read({ privateMetadata, values }) {
     const carried = readCarried(privateMetadata);
@@ -22,9 +22,10 @@ export const changePlan = (planning: PlanningPorts): View => ({
       return { kind: 'errors', errors: { pace: `The ceiling is ${rate(carried.ceilingPerMinute)} images a minute.` } };
     const { runId, channel, ts, keep = false } = carried;
     return {
-      kind: 'act',
+      kind: 'execute',
       channel,
-      act: (asker) => replan({ selection, paceSetting, keep }, { runId, preview: { channel, ts } }, asker, planning),
+      execute: (requester) =>
+        replan({ selection, paceSetting, keep }, { runId, preview: { channel, ts } }, requester, planning),
     };
   },
 });

@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import type { FormHandler } from './form.ts';
 import type { TableForms } from './table-forms.ts';
 import { FIELD, lookingView, readCarriedAct, readChannel } from './table-views.ts';
-import type { View } from './view.ts';
 
 const elementSchema = z.looseObject({
   value: z.string().nullish(),
@@ -17,7 +17,7 @@ function fieldOf(values: unknown, name: string): string {
 }
 
 /** The submission of a flush or restore: the table's name must be typed as it is; then approval is asked for. */
-export const confirmAct = (forms: Pick<TableForms, 'ask'>): View => ({
+export const confirmAct = (forms: Pick<TableForms, 'ask'>): FormHandler => ({
   role: 'operator',
   read({ privateMetadata, values }) {
     const carried = readCarriedAct(privateMetadata);
@@ -32,15 +32,15 @@ export const confirmAct = (forms: Pick<TableForms, 'ask'>): View => ({
       carried.act.kind === 'flush' ? { ...carried.act, hold: fieldOf(values, FIELD.hold) === 'hold' } : carried.act;
     const reason = fieldOf(values, FIELD.reason);
     return {
-      kind: 'act',
+      kind: 'execute',
       channel,
-      act: (asker) => forms.ask(act, reason === '' ? undefined : reason, asker),
+      execute: (requester) => forms.ask(act, reason === '' ? undefined : reason, requester),
     };
   },
 });
 
 /** The first form of a restore: the same modal then shows what would change. */
-export const chooseRestore = (forms: Pick<TableForms, 'showRestore'>): View => ({
+export const chooseRestore = (forms: Pick<TableForms, 'showRestore'>): FormHandler => ({
   role: 'operator',
   read({ privateMetadata, values, viewId }) {
     const channel = readChannel(privateMetadata);
@@ -52,7 +52,7 @@ export const chooseRestore = (forms: Pick<TableForms, 'showRestore'>): View => (
       kind: 'next',
       view: lookingView('Restore a backup'),
       channel,
-      act: (asker) => forms.showRestore(viewId, { backupId, mode }, asker),
+      execute: (requester) => forms.showRestore(viewId, { backupId, mode }, requester),
     };
   },
 });

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { DeployForms, HandedFile } from './deploy-forms.ts';
 import { PACKAGE_FIELD, readDeployId } from './deploy-view.ts';
+import type { FormHandler } from './form.ts';
 import { lookingView } from './table-views.ts';
-import type { View } from './view.ts';
 
 const filesSchema = z.looseObject({
   [PACKAGE_FIELD]: z.looseObject({
@@ -20,32 +20,32 @@ function handedFile(values: unknown): HandedFile | undefined {
 }
 
 /** The submission of a deploy: it begins; or, with a zip handed in, that is looked at first in the same modal. */
-export const confirmDeploy = (forms: Pick<DeployForms, 'deploy' | 'lookAtZip'>): View => ({
+export const confirmDeploy = (forms: Pick<DeployForms, 'deploy' | 'lookAtZip'>): FormHandler => ({
   role: 'operator',
   read({ privateMetadata, values, viewId }) {
     const carried = readDeployId(privateMetadata);
     if (!carried) return;
     const { id, channel } = carried;
     const file = handedFile(values);
-    if (!file) return { kind: 'act', channel, act: (asker) => forms.deploy(id, asker) };
+    if (!file) return { kind: 'execute', channel, execute: (requester) => forms.deploy(id, requester) };
     return {
       kind: 'next',
       view: lookingView('Deploy', 'Reading the zip…'),
       channel,
-      act: (asker) => forms.lookAtZip(viewId, file, asker),
+      execute: (requester) => forms.lookAtZip(viewId, file, requester),
     };
   },
 });
 
-export const confirmRollback = (forms: Pick<DeployForms, 'rollback'>): View => ({
+export const confirmRollback = (forms: Pick<DeployForms, 'rollback'>): FormHandler => ({
   role: 'operator',
   read({ privateMetadata }) {
     const carried = readDeployId(privateMetadata);
     return (
       carried && {
-        kind: 'act',
+        kind: 'execute',
         channel: carried.channel,
-        act: (asker) => forms.rollback(carried.id, carried.keeps, asker),
+        execute: (requester) => forms.rollback(carried.id, carried.keeps, requester),
       }
     );
   },

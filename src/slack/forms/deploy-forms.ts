@@ -1,7 +1,7 @@
 import type { DeployControl } from '../../checklist/contracts/step-control.ts';
 import type { LateEnd } from '../../checklist/function/deploys.ts';
 import type { GivenPackage } from '../../pipeline/package/function-package.ts';
-import type { Asker } from '../commands/command.ts';
+import type { Requester } from '../commands/command.ts';
 import { lateEndMessage } from '../messages/checklist/late-deploy.ts';
 import { type Message, say } from '../messages/kit/message.ts';
 import { deployedMessage, IN_PLACE, rolledBackMessage } from '../messages/refusals/deploy-refusals.ts';
@@ -20,13 +20,13 @@ export interface HandedFile {
 
 /** The forms of a deploy and its rollback: opened at once, filled when the facts are there, confirmed by who asked. */
 export interface DeployForms {
-  openDeploy(triggerId: string, given: GivenPackage | undefined, asker: Asker): Promise<Message | undefined>;
-  openRollback(triggerId: string, asker: Asker): Promise<Message | undefined>;
+  openDeploy(triggerId: string, given: GivenPackage | undefined, requester: Requester): Promise<Message | undefined>;
+  openRollback(triggerId: string, requester: Requester): Promise<Message | undefined>;
   /** Looks at a zip that was handed in, in the same modal. */
-  lookAtZip(viewId: string, file: HandedFile, asker: Asker): Promise<Message | undefined>;
-  deploy(id: string, asker: Asker): Promise<Message | undefined>;
+  lookAtZip(viewId: string, file: HandedFile, requester: Requester): Promise<Message | undefined>;
+  deploy(id: string, requester: Requester): Promise<Message | undefined>;
   /** `keeps`: the hash of later code that was shown to stay. */
-  rollback(id: string, keeps: string | undefined, asker: Asker): Promise<Message | undefined>;
+  rollback(id: string, keeps: string | undefined, requester: Requester): Promise<Message | undefined>;
   /** Tells the channel how a deploy ended whose process died. */
   hearLateEnd(end: LateEnd): Promise<void>;
 }
@@ -44,34 +44,36 @@ export function createDeployForms(ports: {
 }): DeployForms {
   const { deploys, updateView } = ports;
 
-  async function show(viewId: string, given: GivenPackage | undefined, asker: Asker): Promise<undefined> {
-    const planned = await deploys.plan(asker.person, given);
+  async function show(viewId: string, given: GivenPackage | undefined, requester: Requester): Promise<undefined> {
+    const planned = await deploys.plan(requester.person, given);
     await updateView(
       viewId,
-      planned.ok ? deployView(planned.value, asker.channel) : refusalView(TITLE, stepRefusalLines(planned.refusal)),
+      planned.ok ? deployView(planned.value, requester.channel) : refusalView(TITLE, stepRefusalLines(planned.refusal)),
     );
     return;
   }
 
   return {
-    async openDeploy(triggerId, given, asker) {
+    async openDeploy(triggerId, given, requester) {
       const viewId = await ports.openView(
         triggerId,
         lookingView(TITLE, 'Fetching the function’s package and reading it…'),
       );
-      return show(viewId, given, asker);
+      return show(viewId, given, requester);
     },
-    async openRollback(triggerId, asker) {
+    async openRollback(triggerId, requester) {
       const title = 'Roll back';
       const viewId = await ports.openView(triggerId, lookingView(title, 'Looking what was deployed…'));
       const planned = await deploys.planRollback();
       await updateView(
         viewId,
-        planned.ok ? rollbackView(planned.value, asker.channel) : refusalView(title, stepRefusalLines(planned.refusal)),
+        planned.ok
+          ? rollbackView(planned.value, requester.channel)
+          : refusalView(title, stepRefusalLines(planned.refusal)),
       );
       return;
     },
-    async lookAtZip(viewId, { name, bytes, url }, asker) {
+    async lookAtZip(viewId, { name, bytes, url }, requester) {
       if (bytes > MOST_ZIP_BYTES) {
         await updateView(
           viewId,
@@ -81,10 +83,10 @@ export function createDeployForms(ports: {
         );
         return;
       }
-      return show(viewId, { kind: 'zip', bytes: await ports.download(url), fileName: name }, asker);
+      return show(viewId, { kind: 'zip', bytes: await ports.download(url), fileName: name }, requester);
     },
-    async deploy(id, { person, channel, tell }) {
-      await tell(say('Deploying: publishing the version that runs, then code, handler and environment…'));
+    async deploy(id, { person, channel, reply }) {
+      await reply(say('Deploying: publishing the version that runs, then code, handler and environment…'));
       const done = await deploys.deploy(id, person, channel);
       if (!done.ok) return stepRefusalMessage(done.refusal);
       if (done.value.unchanged) return say(IN_PLACE);

@@ -5,7 +5,7 @@ import { textOf } from '../../pipeline/table/wire-value.ts';
 import type { Diff, RemovedEntry } from '../../results/diff/diff.ts';
 import { chosenRemoved } from '../../results/diff/diff.ts';
 import { personOf } from '../../results/diff/diff-entry.ts';
-import type { Asker } from '../commands/command.ts';
+import type { Requester } from '../commands/command.ts';
 import { code } from '../messages/kit/escape.ts';
 import { count, counted } from '../messages/kit/format.ts';
 import { type Message, say } from '../messages/kit/message.ts';
@@ -20,10 +20,10 @@ export interface RestoreRowsForm {
   open(
     triggerId: string,
     wanted: { readonly backupId?: string; readonly person?: string },
-    asker: Asker,
+    requester: Requester,
   ): Promise<Message | undefined>;
   /** Looks anew what is gone, and asks for approval of exactly the entries that are chosen and gone. */
-  ask(choice: RestoreRowsChoice, reason: string | undefined, asker: Asker): Promise<Message | undefined>;
+  ask(choice: RestoreRowsChoice, reason: string | undefined, requester: Requester): Promise<Message | undefined>;
 }
 
 const TITLE = 'Put entries back';
@@ -73,7 +73,7 @@ export function createRestoreRowsForm(ports: {
         await diff.dispose();
       }
     },
-    async ask(choice, reason, asker) {
+    async ask(choice, reason, requester) {
       const found = await ports.results.diff(choice.backupId);
       if (!found.ok) return resultRefusalMessage(found.refusal);
       const diff = found.value;
@@ -87,7 +87,7 @@ export function createRestoreRowsForm(ports: {
         if (ids.length === 0) return say('None of them is gone any more: all are in the table. Nothing was done.');
         const back = choice.which === 'chosen' ? choice.entries.length - ids.length : 0;
         const act = { kind: 'restore', mode: 'put-back', backupId: diff.backup.id, entries: ids, names } as const;
-        const told = await ports.askApproval({ ...act, entries: [...ids], names: [...names] }, reason, asker);
+        const told = await ports.askApproval({ ...act, entries: [...ids], names: [...names] }, reason, requester);
         if (back === 0 || !told) return told;
         return say(
           told.text,

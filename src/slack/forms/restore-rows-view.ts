@@ -2,9 +2,9 @@ import type { KnownBlock, ModalView } from '@slack/types';
 import { z } from 'zod';
 import { code, shorten, UNSEEN } from '../messages/kit/escape.ts';
 import { count, counted } from '../messages/kit/format.ts';
+import type { FormHandler } from './form.ts';
 import type { RestoreRowsForm } from './restore-rows-form.ts';
 import { FIELD, reason } from './table-views.ts';
-import type { View } from './view.ts';
 
 export const PUT_BACK = 'put_back';
 const ENTRIES = 'entries';
@@ -123,7 +123,7 @@ export function putBackView(about: {
 }
 
 /** The submission: a request for approval of exactly the chosen entries. */
-export const putBackSubmission = (form: Pick<RestoreRowsForm, 'ask'>): View => ({
+export const putBackSubmission = (form: Pick<RestoreRowsForm, 'ask'>): FormHandler => ({
   role: 'operator',
   read({ privateMetadata, values }) {
     const carried = carriedOf(privateMetadata);
@@ -141,7 +141,11 @@ export const putBackSubmission = (form: Pick<RestoreRowsForm, 'ask'>): View => (
       };
     const why = read?.[FIELD.reason]?.[FIELD.reason]?.value?.trim() ?? '';
     const choice: RestoreRowsChoice = which === 'chosen' ? { ...about, which, entries } : { ...about, which };
-    return { kind: 'act', channel, act: (asker) => form.ask(choice, why === '' ? undefined : why, asker) };
+    return {
+      kind: 'execute',
+      channel,
+      execute: (requester) => form.ask(choice, why === '' ? undefined : why, requester),
+    };
   },
 });
 

@@ -1,7 +1,7 @@
 import type { TableAction, TableControl } from '../../checklist/contracts/table-control.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Chat } from '../client/chat.ts';
-import type { Asker } from '../commands/command.ts';
+import type { Requester } from '../commands/command.ts';
 import { type Message, say } from '../messages/kit/message.ts';
 import type { WhoApproves } from '../messages/table/approval-message.ts';
 import { tableRefusalLines, tableRefusalMessage } from '../messages/table/table-refusals.ts';
@@ -24,15 +24,15 @@ export interface TableForms {
   openFlush(
     triggerId: string,
     wanted: { failedOnly: boolean; backupId?: string },
-    asker: Asker,
+    requester: Requester,
   ): Promise<Message | undefined>;
-  openRestore(triggerId: string, wanted: { backupId?: string }, asker: Asker): Promise<Message | undefined>;
+  openRestore(triggerId: string, wanted: { backupId?: string }, requester: Requester): Promise<Message | undefined>;
   showRestore(
     viewId: string,
     wanted: { backupId: string; mode: 'merge' | 'replace' },
-    asker: Asker,
+    requester: Requester,
   ): Promise<Message | undefined>;
-  ask(act: TableAction, reason: string | undefined, asker: Asker): Promise<Message | undefined>;
+  ask(act: TableAction, reason: string | undefined, requester: Requester): Promise<Message | undefined>;
 }
 
 export function createTableForms(ports: TableFormsPorts): TableForms {
@@ -46,7 +46,7 @@ export function createTableForms(ports: TableFormsPorts): TableForms {
   }
 
   return {
-    openFlush: (triggerId, { failedOnly, backupId }, asker) =>
+    openFlush: (triggerId, { failedOnly, backupId }, requester) =>
       open(triggerId, 'Flush the table', async () => {
         const plan = await tables.planFlush({
           failedOnly,
@@ -54,29 +54,29 @@ export function createTableForms(ports: TableFormsPorts): TableForms {
           ...(backupId === undefined ? {} : { backupId }),
         });
         return plan.ok
-          ? flushView(plan.value, asker.channel, clock.now())
+          ? flushView(plan.value, requester.channel, clock.now())
           : refusalView('Flush the table', tableRefusalLines(plan.refusal));
       }),
-    openRestore: (triggerId, { backupId }, asker) =>
+    openRestore: (triggerId, { backupId }, requester) =>
       open(triggerId, 'Restore a backup', async () => {
         const records = await tables.backups();
         if (!records.ok) return refusalView('Restore a backup', tableRefusalLines(records.refusal));
         if (records.value.length === 0)
           return refusalView('Restore a backup', ['There is no backup yet.', '`/rescan backup` makes one.']);
-        return chooseRestoreView(records.value, asker.channel, clock.now(), backupId);
+        return chooseRestoreView(records.value, requester.channel, clock.now(), backupId);
       }),
-    async showRestore(viewId, wanted, asker) {
+    async showRestore(viewId, wanted, requester) {
       const plan = await tables.planRestore(wanted);
       await ports.updateView(
         viewId,
         plan.ok
-          ? restoreView(plan.value, asker.channel, clock.now())
+          ? restoreView(plan.value, requester.channel, clock.now())
           : refusalView('Restore a backup', tableRefusalLines(plan.refusal)),
       );
       return undefined;
     },
-    async ask(act, reason, asker) {
-      const { person, channel } = asker;
+    async ask(act, reason, requester) {
+      const { person, channel } = requester;
       const asked = await tables.request({ act, by: person, channel, ...(reason === undefined ? {} : { reason }) });
       if (!asked.ok) return tableRefusalMessage(asked.refusal);
       const refused = await showApproval(asked.value, ports);

@@ -1,6 +1,6 @@
 import type { HomeView } from '@slack/types';
 import type { Clock } from '../../lib/clock.ts';
-import { readTrouble } from '../client/slack-errors.ts';
+import { classifySlackError } from '../client/slack-errors.ts';
 
 /** The Home tabs of those who opened them. */
 export interface Home {
@@ -51,7 +51,7 @@ export function createHome<Facts>(ports: {
       tab.shown = content;
     } catch (error) {
       ports.onError(error, 'a Home tab was not drawn');
-      const trouble = readTrouble(error);
+      const trouble = classifySlackError(error);
       // Refused for what it is: the same again would be refused again. It waits for the next change.
       if (trouble.kind === 'refused') return;
       tab.isStale = true;

@@ -35,8 +35,8 @@ export function createApproverCheck(ports: {
       const teams = [user.team_id, ...(user.enterprise_user?.teams ?? [])];
       if (!teams.includes(await ports.teamId())) return 'neither';
       const fresh = { fresh: true };
-      if ((await ports.permissions.may(person, 'approver', fresh)).ok) return 'approver';
-      return (await ports.permissions.may(person, 'operator', fresh)).ok ? 'operator' : 'neither';
+      if ((await ports.permissions.check(person, 'approver', fresh)).ok) return 'approver';
+      return (await ports.permissions.check(person, 'operator', fresh)).ok ? 'operator' : 'neither';
     } catch (error) {
       ports.onError(error, 'somebody could not be looked up, and may decide nothing');
       return 'neither';

@@ -1,15 +1,15 @@
 import type { Clock } from '../../lib/clock.ts';
-import { readTrouble } from '../client/slack-errors.ts';
+import { classifySlackError } from '../client/slack-errors.ts';
 
 /** Whether the bot can speak in a channel; `unknown` where Slack does not say. */
-export type Presence = 'member' | 'not-member' | 'archived' | 'not-found' | 'unknown';
+export type Membership = 'member' | 'not-member' | 'archived' | 'not-found' | 'unknown';
 
-export interface PresenceCheck {
+export interface MembershipCheck {
   /** Never throws. That it is a member is kept for a minute; anything else is asked again. */
-  in(channel: string): Promise<Presence>;
+  in(channel: string): Promise<Membership>;
 }
 
-interface SeenChannel {
+interface ChannelInfo {
   readonly is_member?: boolean | undefined;
   readonly is_archived?: boolean | undefined;
 }
@@ -21,20 +21,20 @@ const KEEP_MS = 60_000;
  * invitation that was forgotten is the commonest mistake of a first day.
  */
 export function createMembershipCheck(ports: {
-  readChannel: (channel: string) => Promise<SeenChannel | undefined>;
+  readChannel: (channel: string) => Promise<ChannelInfo | undefined>;
   clock: Pick<Clock, 'now'>;
   onError: (error: unknown, message: string) => void;
-}): PresenceCheck {
+}): MembershipCheck {
   const memberUntil = new Map<string, number>();
 
-  async function look(channel: string): Promise<Presence> {
+  async function look(channel: string): Promise<Membership> {
     try {
       const seen = await ports.readChannel(channel);
       if (!seen) return 'unknown';
       if (seen.is_archived) return 'archived';
       return seen.is_member ? 'member' : 'not-member';
     } catch (error) {
-      const trouble = readTrouble(error);
+      const trouble = classifySlackError(error);
       // A private channel shows itself to its members alone.
       if (trouble.kind === 'refused' && trouble.code === 'channel_not_found') return 'not-found';
       ports.onError(error, 'Slack did not say whether the bot is in a channel');
@@ -54,7 +54,10 @@ export function createMembershipCheck(ports: {
 }
 
 /** What is wrong with each channel of the settings in which the bot cannot speak, in words for the log. */
-export async function silentChannels(channels: readonly string[], check: PresenceCheck): Promise<readonly string[]> {
+export async function describeUnusableChannels(
+  channels: readonly string[],
+  check: MembershipCheck,
+): Promise<readonly string[]> {
   const words = { 'not-member': 'the bot is not in it: /invite it there', archived: 'it is archived' } as const;
   const found: string[] = [];
   for (const channel of channels) {

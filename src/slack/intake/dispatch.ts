@@ -1,10 +1,10 @@
 import type { Clock } from '../../lib/clock.ts';
 import type { Action } from '../actions/action.ts';
 import type { MessageLocation } from '../client/chat.ts';
-import { isMuted, readTrouble } from '../client/slack-errors.ts';
-import type { Asker, Command } from '../commands/command.ts';
+import { classifySlackError, isPostingForbidden } from '../client/slack-errors.ts';
+import type { Command, Requester } from '../commands/command.ts';
 import type { ModalView } from '../forms/change-plan-view.ts';
-import type { SubmittedView, View } from '../forms/view.ts';
+import type { FormHandler, SubmittedView } from '../forms/form.ts';
 import { unknownWordMessage } from '../messages/help/help.ts';
 import { type Message, say } from '../messages/kit/message.ts';
 import {
@@ -15,7 +15,7 @@ import {
   wrongChannelMessage,
 } from '../messages/refusals/refusals.ts';
 import { badLineMessage } from '../messages/run/answers.ts';
-import type { PresenceCheck } from './channel-membership.ts';
+import type { MembershipCheck } from './channel-membership.ts';
 import type { Seen } from './deduplicate.ts';
 import type { Permission, Permissions, Role } from './permissions.ts';
 
@@ -24,7 +24,7 @@ interface Incoming {
   readonly person: string;
   /** The same when Slack delivers it again, another for each command, click and submission. */
   readonly deliveryId: string;
-  readonly tell: (message: Message) => Promise<void>;
+  readonly reply: (message: Message) => Promise<void>;
 }
 export interface IncomingCommand extends Incoming {
   readonly channel: string;
@@ -46,7 +46,7 @@ export interface IncomingSubmission extends SubmittedView {
   readonly person: string;
   readonly deliveryId: string;
   readonly callbackId: string;
-  readonly tellIn: (channel: string, message: Message) => Promise<void>;
+  readonly replyIn: (channel: string, message: Message) => Promise<void>;
   readonly acknowledge: (answer?: SubmissionAnswer) => Promise<boolean>;
 }
 
@@ -66,9 +66,9 @@ const PERMISSION_WITHIN_MS = 600;
 export function createIntake(ports: {
   commands: ReadonlyMap<string, Command>;
   actions: Readonly<Record<string, Action>>;
-  views: ReadonlyMap<string, View>;
+  views: ReadonlyMap<string, FormHandler>;
   permissions: Permissions;
-  presence: PresenceCheck;
+  presence: MembershipCheck;
   channels: readonly string[];
   seen: Seen;
   clock: Clock;
@@ -82,37 +82,37 @@ export function createIntake(ports: {
 
   /** Runs it to its end and says what there is to say. Never throws. */
   async function carryOut(
-    asker: Pick<Asker, 'tell' | 'person'>,
+    requester: Pick<Requester, 'reply' | 'person'>,
     doing: string,
     role: Role,
-    act: () => Promise<Message | undefined>,
+    execute: () => Promise<Message | undefined>,
   ) {
     // Who only looks changes nothing.
     const note = (outcome: string) =>
-      role === 'viewer' ? undefined : ports.audit({ who: asker.person, what: doing, outcome });
+      role === 'viewer' ? undefined : ports.audit({ who: requester.person, what: doing, outcome });
     try {
-      const answer = await act();
+      const answer = await execute();
       note(answer?.text.split('\n')[0] ?? 'done');
-      if (answer) await asker.tell(answer);
+      if (answer) await requester.reply(answer);
     } catch (error) {
-      const trouble = readTrouble(error);
-      if (trouble.kind === 'refused' && isMuted(trouble.code)) {
+      const trouble = classifySlackError(error);
+      if (trouble.kind === 'refused' && isPostingForbidden(trouble.code)) {
         note(`Slack answered ${trouble.code}`);
-        return asker.tell(mutedMessage(trouble.code));
+        return requester.reply(mutedMessage(trouble.code));
       }
       const ref = ports.onDefect(error, doing);
       note(`an error nobody foresaw (ref ${ref})`);
-      await asker.tell(defectMessage(ref));
+      await requester.reply(defectMessage(ref));
     }
   }
 
   async function ifAllowed(
     person: string,
     role: Role,
-    act: () => Promise<Message | undefined>,
+    execute: () => Promise<Message | undefined>,
   ): Promise<Message | undefined> {
-    const permission = await permissions.may(person, role);
-    return permission.ok ? act() : permissionRefusalMessage(permission.refusal);
+    const permission = await permissions.check(person, role);
+    return permission.ok ? execute() : permissionRefusalMessage(permission.refusal);
   }
 
   /** The permission, if it is known quickly. */
@@ -126,56 +126,56 @@ export function createIntake(ports: {
   }
 
   return {
-    async command({ text, person, channel, triggerId, deliveryId, tell, acknowledge }) {
+    async command({ text, person, channel, triggerId, deliveryId, reply, acknowledge }) {
       // A failed acknowledgement shows the person Slack's own error; what they asked for is done all the same.
-      const answerAtOnce = async (message: Message) => {
-        if (!(await acknowledge(message))) await tell(message);
+      const replyImmediately = async (message: Message) => {
+        if (!(await acknowledge(message))) await reply(message);
       };
       if (!ports.seen.isNew(deliveryId)) return void (await acknowledge());
-      if (!isAllowed(channel)) return answerAtOnce(wrongChannelMessage(channels));
+      if (!isAllowed(channel)) return replyImmediately(wrongChannelMessage(channels));
       const [, typed = '', rest = ''] = /^(\S*)\s*([\s\S]*)$/.exec(text.trim()) ?? [];
       const word = typed === '' ? 'help' : typed.toLowerCase();
       const command = commands.get(word);
-      if (!command) return answerAtOnce(unknownWordMessage(typed, [...commands.keys()]));
+      if (!command) return replyImmediately(unknownWordMessage(typed, [...commands.keys()]));
       const read = command.read(rest);
-      if (!read.ok) return answerAtOnce(badLineMessage(read.line, command.usage));
-      const deciding = permissions.may(person, command.role);
+      if (!read.ok) return replyImmediately(badLineMessage(read.line, command.usage));
+      const deciding = permissions.check(person, command.role);
       const decided = await soon(deciding);
       const said = `/rescan ${text.trim()}`;
       if (decided && !decided.ok) {
         const refusal = permissionRefusalMessage(decided.refusal);
         ports.audit({ who: person, what: said, outcome: refusal.text.split('\n')[0] ?? '' });
-        return answerAtOnce(refusal);
+        return replyImmediately(refusal);
       }
-      const { atOnce, act, worksUnheard } = read.value;
-      if (decided && atOnce) await answerAtOnce(atOnce);
+      const { immediateReply, execute, worksWithoutMembership } = read.value;
+      if (decided && immediateReply) await replyImmediately(immediateReply);
       else await acknowledge();
-      const asker = { person, channel, triggerId, tell };
-      await carryOut(asker, said, command.role, async () => {
+      const requester = { person, channel, triggerId, reply };
+      await carryOut(requester, said, command.role, async () => {
         const permission = await deciding;
         if (!permission.ok) return permissionRefusalMessage(permission.refusal);
-        if (command.role !== 'viewer' && !worksUnheard) {
+        if (command.role !== 'viewer' && !worksWithoutMembership) {
           const presence = await ports.presence.in(channel);
           if (presence !== 'member' && presence !== 'unknown') return unheardMessage(channel, presence);
         }
-        if (!decided && atOnce) await tell(atOnce);
-        return act(asker);
+        if (!decided && immediateReply) await reply(immediateReply);
+        return execute(requester);
       });
     },
 
     async click(incoming) {
       await incoming.acknowledge();
       if (!ports.seen.isNew(incoming.deliveryId)) return;
-      const { message, person, actionId, tell } = incoming;
-      if (!isAllowed(message.channel)) return tell(wrongChannelMessage(channels));
+      const { message, person, actionId, reply } = incoming;
+      if (!isAllowed(message.channel)) return reply(wrongChannelMessage(channels));
       const action = Object.hasOwn(ports.actions, actionId) ? ports.actions[actionId] : undefined;
       if (!action)
-        return tell(
+        return reply(
           say('This button is of an older version of the bot: nothing was done. `/rescan status` shows what is there.'),
         );
       const doing = `the button ${actionId}${incoming.value === '' ? '' : ` of ${incoming.value}`}`;
-      await carryOut(incoming, doing, action.isAct ? 'operator' : action.role, () =>
-        ifAllowed(person, action.role, () => action.act({ ...incoming, channel: message.channel })),
+      await carryOut(incoming, doing, action.changesState ? 'operator' : action.role, () =>
+        ifAllowed(person, action.role, () => action.execute({ ...incoming, channel: message.channel })),
       );
     },
 
@@ -186,9 +186,11 @@ export function createIntake(ports: {
       if (submission?.kind === 'errors') return void (await acknowledge({ errors: submission.errors }));
       await acknowledge(submission?.kind === 'next' ? { view: submission.view } : undefined);
       if (!view || !submission || !ports.seen.isNew(incoming.deliveryId) || !isAllowed(submission.channel)) return;
-      const { channel, act } = submission;
-      const asker: Asker = { person, channel, tell: (message) => incoming.tellIn(channel, message) };
-      await carryOut(asker, `the form ${callbackId}`, view.role, () => ifAllowed(person, view.role, () => act(asker)));
+      const { channel, execute } = submission;
+      const requester: Requester = { person, channel, reply: (message) => incoming.replyIn(channel, message) };
+      await carryOut(requester, `the form ${callbackId}`, view.role, () =>
+        ifAllowed(person, view.role, () => execute(requester)),
+      );
     },
   };
 }

@@ -14,7 +14,7 @@ export function listen(
   app: App,
   ports: {
     intake: Intake;
-    chat: Pick<Chat, 'whisper' | 'withoutButtons' | 'post'>;
+    chat: Pick<Chat, 'postEphemeral' | 'removeButtons' | 'post'>;
     /** The channel in which a click on the Home tab acts. */
     homeChannel: string;
     home: Pick<Home, 'opened'>;
@@ -35,14 +35,14 @@ export function listen(
     }
   }
 
-  const whispering = (channel: string, person: string) => (message: Message) =>
-    chat.whisper(channel, person, message).catch((error: unknown) => {
+  const sendEphemeral = (channel: string, person: string) => (message: Message) =>
+    chat.postEphemeral(channel, person, message).catch((error: unknown) => {
       logger.warn({ err: error, person }, 'an answer did not reach the person');
     });
 
   /** Through the response_url where there is one, as it answers where the person is; else, and if that fails, in the channel. */
-  function telling(channel: string, person: string, responseUrl: string | undefined) {
-    const whisper = whispering(channel, person);
+  function replyFunction(channel: string, person: string, responseUrl: string | undefined) {
+    const whisper = sendEphemeral(channel, person);
     return async (message: Message) => {
       if (responseUrl === undefined) return whisper(message);
       try {
@@ -63,7 +63,7 @@ export function listen(
         text,
         triggerId: trigger_id,
         deliveryId: trigger_id,
-        tell: telling(channel_id, user_id, response_url),
+        reply: replyFunction(channel_id, user_id, response_url),
         acknowledge: (message) =>
           acknowledging(() => {
             if (!message) return ack();
@@ -89,7 +89,7 @@ export function listen(
           removeButtons: async () => {},
           deliveryId: trigger_id,
           // On the Home tab nobody sees the channel: the answer comes as a direct message.
-          async tell(said) {
+          async reply(said) {
             await chat.post(user.id, said).catch((error: unknown) => {
               logger.warn({ err: error, person: user.id }, 'an answer did not reach the person');
             });
@@ -109,12 +109,12 @@ export function listen(
         triggerId: trigger_id,
         async removeButtons() {
           if (!message) return;
-          await chat.withoutButtons({ channel, ts }, message).catch((error: unknown) => {
+          await chat.removeButtons({ channel, ts }, message).catch((error: unknown) => {
             logger.warn({ err: error }, 'buttons that are of no use any more were not taken away');
           });
         },
         deliveryId: trigger_id,
-        tell: telling(channel, user.id, response_url),
+        reply: replyFunction(channel, user.id, response_url),
         acknowledge: () => acknowledging(ack),
       }),
     );
@@ -135,7 +135,7 @@ export function listen(
         values: view.state.values,
         // A view is sent in again after errors at its fields: then with another hash.
         deliveryId: trigger_id ?? `${view.id} ${view.hash}`,
-        tellIn: (channel, message) => whispering(channel, user.id)(message),
+        replyIn: (channel, message) => sendEphemeral(channel, user.id)(message),
         acknowledge: (answer) =>
           acknowledging(() => {
             if (!answer) return ack();

@@ -13,7 +13,7 @@ export type Permission = { readonly ok: true } | { readonly ok: false; readonly 
 
 export interface Permissions {
   /** Never throws: what cannot be found out is a refusal. `fresh`: groups are looked up now, whatever was known of them. */
-  may(person: string, role: Role, how?: { readonly fresh: boolean }): Promise<Permission>;
+  check(person: string, role: Role, how?: { readonly fresh: boolean }): Promise<Permission>;
 }
 
 const isGroup = (id: string) => id.startsWith('S');
@@ -45,7 +45,7 @@ export function createPermissions(ports: {
   }
 
   return {
-    async may(person, role, { fresh } = { fresh: false }) {
+    async check(person, role, { fresh } = { fresh: false }) {
       if (role === 'viewer') return { ok: true };
       const who = role === 'approver' ? ports.approvers : [...new Set([...ports.operators, ...ports.approvers])];
       if (who.length === 0) {

@@ -3,7 +3,7 @@ import type { AuditLog } from '../../checklist/audit/audit-log.ts';
 import type { CsvColumn } from '../../lib/csv/column.ts';
 import { csvParts } from '../../lib/csv/parts.ts';
 import { type FileUpload, MOST_FILE_BYTES } from '../client/file-upload.ts';
-import type { Asker } from '../commands/command.ts';
+import type { Requester } from '../commands/command.ts';
 import { bytes as bytesText, counted } from '../messages/kit/format.ts';
 import { type Message, say } from '../messages/kit/message.ts';
 import { fileTroubleMessage } from '../messages/refusals/file-errors.ts';
@@ -22,12 +22,12 @@ const COLUMNS: readonly CsvColumn<AuditEntry>[] = [
 
 /** Puts the whole audit into the channel as CSV. */
 export async function exportAudit(
-  asker: Pick<Asker, 'channel' | 'person'>,
+  requester: Pick<Requester, 'channel' | 'person'>,
   ports: { audit: Pick<AuditLog, 'entries'>; files: FileUpload },
 ): Promise<Message | undefined> {
   try {
     const files = await ports.files.share({
-      channel: asker.channel,
+      channel: requester.channel,
       comment: (count, size) => `The audit, oldest first: ${counted(count, 'file')}, ${bytesText(size)}.`,
       files: csvParts(COLUMNS, ports.audit.entries(), { name: 'audit', maxBytes: MOST_FILE_BYTES }),
     });

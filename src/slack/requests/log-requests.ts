@@ -12,7 +12,7 @@ import {
 } from '../../pipeline/logs/logs.ts';
 import type { Chat } from '../client/chat.ts';
 import type { FileContent, FileUpload } from '../client/file-upload.ts';
-import type { Asker } from '../commands/command.ts';
+import type { Requester } from '../commands/command.ts';
 import { code } from '../messages/kit/escape.ts';
 import { bytes } from '../messages/kit/format.ts';
 import { type Message, say } from '../messages/kit/message.ts';
@@ -22,7 +22,7 @@ import { faultLines } from '../messages/run/describe-run.ts';
 
 /** Looking at the function's log. */
 export interface LogRequests {
-  show(asked: LogsAsked, asker: Pick<Asker, 'channel'>): Promise<Message | undefined>;
+  show(asked: LogsAsked, requester: Pick<Requester, 'channel'>): Promise<Message | undefined>;
 }
 
 /** How far the clocks of the bot and of Lambda may be apart. */

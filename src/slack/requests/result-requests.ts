@@ -3,7 +3,7 @@ import type { DiagnoseControl } from '../../checklist/results/diagnoses.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { DiffEntry } from '../../results/diff/diff-entry.ts';
 import type { PaceSetting } from '../../run/model/types.ts';
-import type { Asker } from '../commands/command.ts';
+import type { Requester } from '../commands/command.ts';
 import type { PostWithPictures } from '../delivery/pictures.ts';
 import type { Message } from '../messages/kit/message.ts';
 import { resultRefusalMessage } from '../messages/refusals/result-refusals.ts';
@@ -15,17 +15,17 @@ import { validationMessage } from '../messages/results/validation-message.ts';
 import { type PlanningPorts, showPlan } from './plan-requests.ts';
 import type { ResultFiles } from './result-files.ts';
 
-type Who = Pick<Asker, 'person' | 'channel'>;
+type Who = Pick<Requester, 'person' | 'channel'>;
 
 /** Looking at what came of a rescan, for the commands and the buttons alike. Each answers what is to be told to the asker alone. */
 export interface ResultRequests {
-  showFailures(asker: Who): Promise<Message | undefined>;
+  showFailures(requester: Who): Promise<Message | undefined>;
   /** Plans a run over those images and shows its preview. `what`: in words. */
-  retry(setting: RetryRequest, what: string, asker: Asker): Promise<Message | undefined>;
-  validate(request: { runId?: string; person?: string; seed?: number }, asker: Who): Promise<Message | undefined>;
-  showDiff(backupId: string | undefined, asker: Who): Promise<Message | undefined>;
-  chart(asker: Who): Promise<Message | undefined>;
-  diagnose(asker: Who): Promise<Message | undefined>;
+  retry(setting: RetryRequest, what: string, requester: Requester): Promise<Message | undefined>;
+  validate(request: { runId?: string; person?: string; seed?: number }, requester: Who): Promise<Message | undefined>;
+  showDiff(backupId: string | undefined, requester: Who): Promise<Message | undefined>;
+  chart(requester: Who): Promise<Message | undefined>;
+  diagnose(requester: Who): Promise<Message | undefined>;
 }
 
 const MOST_EXAMPLES = 5;
@@ -52,10 +52,10 @@ export function createResultRequests(ports: {
         await found.value.dispose();
       }
     },
-    async retry(setting, what, asker) {
-      const { person: by, channel } = asker;
+    async retry(setting, what, requester) {
+      const { person: by, channel } = requester;
       const planned = await results.planRetry({ setting, what, paceSetting: ports.pace, by, channel });
-      return planned.ok ? showPlan(planned.value, asker, planning) : resultRefusalMessage(planned.refusal);
+      return planned.ok ? showPlan(planned.value, requester, planning) : resultRefusalMessage(planned.refusal);
     },
     async validate(request, { person: by, channel }) {
       const found = await results.validate({ ...request, by });

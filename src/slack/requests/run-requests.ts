@@ -1,7 +1,7 @@
 import type { StartAnswer, StartControl } from '../../checklist/steps/start-control.ts';
 import type { RunControl } from '../../run/model/run-control.ts';
 import type { PaceSetting, RunSnapshot } from '../../run/model/types.ts';
-import type { LiveMessage } from '../delivery/live-message.ts';
+import type { LiveMessageEditor } from '../delivery/live-message-editor.ts';
 import type { RunLinks } from '../delivery/run-links.ts';
 import type { Message } from '../messages/kit/message.ts';
 import { startRefusalMessage } from '../messages/refusals/start-refusals.ts';
@@ -22,7 +22,7 @@ export interface Done {
 
 export function createRunRequests(ports: {
   runs: Pick<RunControl, 'pause' | 'stop' | 'setPace'> & Pick<StartControl, 'resume'>;
-  liveMessage: Pick<LiveMessage<RunSnapshot>, 'show'>;
+  liveMessage: Pick<LiveMessageEditor<RunSnapshot>, 'show'>;
   links: RunLinks;
 }): RunRequests {
   const { runs, liveMessage, links } = ports;

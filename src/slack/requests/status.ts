@@ -1,5 +1,5 @@
 import type { RunControl } from '../../run/model/run-control.ts';
-import type { Asker, Command } from '../commands/command.ts';
+import type { Command, Requester } from '../commands/command.ts';
 import type { RunLinks } from '../delivery/run-links.ts';
 import type { Permissions } from '../intake/permissions.ts';
 import { code } from '../messages/kit/escape.ts';
@@ -14,15 +14,15 @@ export interface StatusPorts {
 
 export interface StatusCommandPorts extends StatusPorts {
   /** Shows the channel how the last run went, as a chart. */
-  readonly chart: (asker: Asker) => Promise<Message | undefined>;
+  readonly chart: (requester: Requester) => Promise<Message | undefined>;
 }
 
 /** How the open run stands, or the last one. Buttons for those who may press them. */
-export async function showStatus(asker: Pick<Asker, 'person'>, ports: StatusPorts): Promise<Message> {
+export async function showStatus(requester: Pick<Requester, 'person'>, ports: StatusPorts): Promise<Message> {
   const run = await ports.runs.current();
   if (!run) return noRunYetMessage();
   const [permission, link] = await Promise.all([
-    ports.permissions.may(asker.person, 'operator'),
+    ports.permissions.check(requester.person, 'operator'),
     ports.links.of(run.runId),
   ]);
   return statusMessage(run, { buttons: permission.ok, ...(link === undefined ? {} : { link }) });
@@ -36,9 +36,12 @@ export const statusCommand = (ports: StatusCommandPorts): Command => ({
   help: 'how the run stands, or how the last one ended (only you see it); its speed, failures and growth as a chart',
   read(rest) {
     const word = rest.trim().toLowerCase();
-    if (word === '') return { ok: true, value: { act: (asker) => showStatus(asker, ports) } };
+    if (word === '') return { ok: true, value: { execute: (requester) => showStatus(requester, ports) } };
     if (word === 'chart')
-      return { ok: true, value: { atOnce: say('Drawing the chart…'), act: (asker) => ports.chart(asker) } };
+      return {
+        ok: true,
+        value: { immediateReply: say('Drawing the chart…'), execute: (requester) => ports.chart(requester) },
+      };
     return { ok: false, line: `${code(rest.trim(), 60)} is not understood.` };
   },
 });

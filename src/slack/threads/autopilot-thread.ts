@@ -6,7 +6,7 @@ import type { Clock } from '../../lib/clock.ts';
 import type { RunControl } from '../../run/model/run-control.ts';
 import type { Chat } from '../client/chat.ts';
 import type { AlertDelivery } from '../delivery/alert-delivery.ts';
-import type { LiveMessage, Shown } from '../delivery/live-message.ts';
+import type { LiveMessageEditor } from '../delivery/live-message-editor.ts';
 import { autopilotMessage, needsPersonMessage, receiptMessage } from '../messages/checklist/autopilot-message.ts';
 import type { Message } from '../messages/kit/message.ts';
 import { validationMessage } from '../messages/results/validation-message.ts';
@@ -15,7 +15,7 @@ import type { WhoApproves } from '../messages/table/approval-message.ts';
 import { showApproval } from '../requests/show-approval.ts';
 
 /** The autopilot as its message shows it. */
-export interface ShownAutopilot extends Shown {
+export interface ShownAutopilot {
   readonly record: AutopilotRecord;
   readonly view: ChecklistView;
 }
@@ -32,7 +32,7 @@ function verdictOf({ steps }: ChecklistView): string | undefined {
 
 /** Where the autopilot shows itself: one live plan, its requests and runs in the channel, what it needs a person for as an alert. */
 export function createAutopilotThread(ports: {
-  liveMessage: Pick<LiveMessage<ShownAutopilot>, 'show'>;
+  liveMessage: Pick<LiveMessageEditor<ShownAutopilot>, 'show'>;
   alerts: Pick<AlertDelivery, 'put'>;
   chat: Pick<Chat, 'post' | 'edit'>;
   tables: Pick<TableControl, 'setMessage' | 'approval' | 'click'>;
@@ -41,10 +41,10 @@ export function createAutopilotThread(ports: {
   whoApproves: WhoApproves;
   clock: Pick<Clock, 'now'>;
   onError: (error: unknown, message: string) => void;
-}): { onEvent(event: AutopilotEvent): Promise<void> } {
+}): { handle(event: AutopilotEvent): Promise<void> } {
   const { liveMessage, alerts, chat } = ports;
   return {
-    async onEvent(event) {
+    async handle(event) {
       const { record } = event;
       const { channel } = record.location;
       switch (event.kind) {
@@ -52,7 +52,7 @@ export function createAutopilotThread(ports: {
           return;
         case 'changed':
         case 'stopped':
-          return liveMessage.show({ runId: record.id, record, view: event.view });
+          return liveMessage.show({ record, view: event.view });
         case 'approval-asked': {
           await showApproval(event.approval, ports);
           return;
@@ -67,7 +67,7 @@ export function createAutopilotThread(ports: {
           await chat.post(channel, validationMessage(event.validation, ports.clock.now()));
           return;
         case 'needs-person':
-          liveMessage.show({ runId: record.id, record, view: event.view });
+          liveMessage.show({ record, view: event.view });
           return alerts.put(record.id, { to: 'channel', message: needsPersonMessage(record, event.hindrance) });
         case 'finished': {
           const head = await ports.auditHead().catch((error: unknown) => {
@@ -78,7 +78,7 @@ export function createAutopilotThread(ports: {
             to: 'channel',
             message: receiptMessage(record, event.run, { verdict: verdictOf(event.view), head }),
           });
-          return liveMessage.show({ runId: record.id, record, view: event.view });
+          return liveMessage.show({ record, view: event.view });
         }
       }
     },

@@ -6,7 +6,7 @@ import type { RunControl, RunLocation } from '../../run/model/run-control.ts';
 import type { RunEvent, RunSnapshot } from '../../run/model/types.ts';
 import type { FollowUp, FollowUps } from '../../state/follow-ups.ts';
 import type { Lease } from '../../state/lease.ts';
-import { readTrouble } from '../client/slack-errors.ts';
+import { classifySlackError } from '../client/slack-errors.ts';
 import { createFollowUpRunner, type Step } from '../delivery/follow-up-runner.ts';
 import type { PostWithPictures } from '../delivery/pictures.ts';
 import { code } from '../messages/kit/escape.ts';
@@ -36,7 +36,7 @@ export interface RunFollowUps {
    * Resolves when it is on record that the run's aftermath is to be told. Where the control table cannot be written it resolves at
    * once, as the run's own state comes first, and putting it on record is tried again.
    */
-  onEvent(event: RunEvent): Promise<void> | undefined;
+  handle(event: RunEvent): Promise<void> | undefined;
   /** Tells what is to be told, of this process and of ones before it, from now until `close`. */
   start(): void;
   /** Resolves when nothing is left that could be told now. */
@@ -98,7 +98,7 @@ export async function tellAftermath(followUp: FollowUp, step: Step, ports: After
       const { channel, ts: threadTs } = location;
       await ports.files.shareFailures(failures, { channel, ...(threadTs === undefined ? {} : { threadTs }) });
     } catch (error) {
-      const trouble = readTrouble(error);
+      const trouble = classifySlackError(error);
       if (trouble.kind !== 'refused') throw error;
       ports.onError(error, `the failures of ${runId} were not uploaded`);
       await inThread(
@@ -148,7 +148,7 @@ export function createRunFollowUps(
     }
   }
   return {
-    onEvent(event) {
+    handle(event) {
       const followUp = aftermathOf(event);
       if (!followUp) return;
       const at = Math.round(clock.now());

@@ -2,20 +2,20 @@ import type { RunControl, RunLocation } from '../../run/model/run-control.ts';
 import type { RunEvent, RunSnapshot } from '../../run/model/types.ts';
 import type { Chat } from '../client/chat.ts';
 import type { AlertDelivery } from '../delivery/alert-delivery.ts';
-import type { LiveMessage } from '../delivery/live-message.ts';
+import type { LiveMessageEditor } from '../delivery/live-message-editor.ts';
 import { alertOf } from '../messages/run/alerts.ts';
 import { progressPost } from '../messages/run/run-message.ts';
 
 /** Where runs show themselves: their message, their thread, the channel. */
 export interface RunThread {
   /** Hears the run. Returns at once but for alerts: then when they are on record. */
-  onEvent(event: RunEvent): Promise<void> | undefined;
+  handle(event: RunEvent): Promise<void> | undefined;
   /** Posts how the run stands into its thread, if it runs here. Dropped where Slack does not take it now. Never throws. */
   postProgress(): Promise<void>;
 }
 
 export function createRunThread(ports: {
-  liveMessage: LiveMessage<RunSnapshot>;
+  liveMessage: LiveMessageEditor<RunSnapshot>;
   alerts: Pick<AlertDelivery, 'put'>;
   chat: Pick<Chat, 'post'>;
   runs: Pick<RunControl, 'location'>;
@@ -26,7 +26,7 @@ export function createRunThread(ports: {
   let running: RunSnapshot | undefined;
   let isPosting = false;
   return {
-    onEvent(event) {
+    handle(event) {
       const { snapshot } = event;
       const isRunning = snapshot.state.kind === 'running';
       if (isRunning) running = snapshot;

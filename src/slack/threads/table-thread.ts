@@ -1,14 +1,15 @@
 import type { JobProgress, TableEvent, TableJob } from '../../checklist/contracts/table-control.ts';
 import type { Chat } from '../client/chat.ts';
 import type { AlertDelivery } from '../delivery/alert-delivery.ts';
-import type { LiveMessage, Shown } from '../delivery/live-message.ts';
+import type { LiveMessageEditor } from '../delivery/live-message-editor.ts';
+import type { JobLocations } from '../delivery/message-locations.ts';
 import { type Message, say } from '../messages/kit/message.ts';
 import { approvalMessage, type WhoApproves } from '../messages/table/approval-message.ts';
 import { brokenOffMessage, finishedMessage, jobMessage, resumedJobMessage } from '../messages/table/table-messages.ts';
 import { jobName } from '../messages/table/table-text.ts';
 
 /** A job as its message shows it: under way, or over. */
-export interface ShownJob extends Shown {
+export interface ShownJob {
   readonly job: TableJob;
   readonly progress?: JobProgress;
   readonly isOver: boolean;
@@ -19,25 +20,24 @@ export const renderJob = ({ job, progress, isOver }: ShownJob): Message =>
 
 /** Where jobs on the table show themselves: a message of their own that moves, and their end in the channel. */
 export interface TableThread {
-  onEvent(event: TableEvent): Promise<void>;
-  /** Where a job's moving message is, if this process posted it. */
-  locationOf(jobId: string): { channel: string; ts: string } | undefined;
+  handle(event: TableEvent): Promise<void>;
 }
 
 export function createTableThread(ports: {
-  liveMessage: Pick<LiveMessage<ShownJob>, 'show'>;
+  liveMessage: Pick<LiveMessageEditor<ShownJob>, 'show'>;
   alerts: Pick<AlertDelivery, 'put'>;
   chat: Pick<Chat, 'post' | 'edit'>;
+  /** Where the live messages of jobs are: this thread adds those that it posts. */
+  locations: Pick<JobLocations, 'add'>;
   whoApproves: WhoApproves;
   onError: (error: unknown, message: string) => void;
 }): TableThread {
   const { liveMessage, alerts, chat, onError } = ports;
-  const locations = new Map<string, { channel: string; ts: string }>();
 
   /** The end of a job must be heard: it goes on record before anything else. */
   async function end(job: TableJob, message: Message): Promise<void> {
     await alerts.put(job.id, { to: 'channel', message });
-    liveMessage.show({ runId: job.id, job, isOver: true });
+    liveMessage.show({ job, isOver: true });
   }
 
   /** Under the request that was approved, or (a backup) in the channel itself. Work does not wait for it. */
@@ -45,14 +45,14 @@ export function createTableThread(ports: {
     const { channel, ts } = job.location;
     try {
       const posted = await chat.post(channel, message, ts === undefined ? undefined : { ts, broadcast: false });
-      locations.set(job.id, { channel, ts: posted });
+      ports.locations.add(job.id, { channel, ts: posted });
     } catch (error) {
       onError(error, 'the beginning of a job was not shown');
     }
   }
 
   return {
-    async onEvent(event) {
+    async handle(event) {
       switch (event.kind) {
         case 'started':
           return begin(event.job, jobMessage(event.job));
@@ -60,7 +60,7 @@ export function createTableThread(ports: {
           await alerts.put(event.job.id, { to: 'thread', message: resumedJobMessage(event.job) });
           return begin(event.job, jobMessage(event.job));
         case 'progress':
-          return liveMessage.show({ runId: event.job.id, job: event.job, progress: event.progress, isOver: false });
+          return liveMessage.show({ job: event.job, progress: event.progress, isOver: false });
         case 'finished':
           return end(event.job, finishedMessage(event.job, event.result, event.elapsedMs));
         case 'stopped':
@@ -75,6 +75,5 @@ export function createTableThread(ports: {
         }
       }
     },
-    locationOf: (jobId) => locations.get(jobId),
   };
 }

@@ -35,7 +35,7 @@ test('an edit says what a post says: Slack is told to take links and mentions as
 test('buttons are taken off without a change to anything else, however the text reads', async () => {
   const { chat, asked } = await chatOn(() => false);
   const kept = { type: 'section', text: { type: 'mrkdwn', text: '<@U1> asked' } };
-  await chat.withoutButtons(PLACE, { text: '<@U1> asked', blocks: [kept, { type: 'actions' }] });
+  await chat.removeButtons(PLACE, { text: '<@U1> asked', blocks: [kept, { type: 'actions' }] });
   const [call] = asked();
   expect(call?.get('parse')).toBe('none');
   expect(call?.get('text')).toBe('<@U1> asked');

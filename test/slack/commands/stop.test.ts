@@ -38,26 +38,26 @@ function deedsOver(run: Parameters<typeof createScriptedRunControl>[0]): RunRequ
 }
 
 async function stop(
-  deeds: Pick<RunRequests, 'stop'>,
+  requests: Pick<RunRequests, 'stop'>,
   others: { job?: TableControl['stop']; withdraw?: TableControl['withdrawApproved']; pilot?: AutopilotControl['stop'] },
 ): Promise<Message | undefined> {
   const command = stopCommand(
-    deeds,
+    requests,
     { stop: others.job ?? noJob, withdrawApproved: others.withdraw ?? (async () => []) },
     { stop: others.pilot ?? noPilot },
   );
   const read = command.read('');
   if (!read.ok) throw new Error(read.line);
-  return read.value.act({ person: 'U9', channel: 'C1', triggerId: 't', tell: async () => {} });
+  return read.value.execute({ person: 'U9', channel: 'C1', triggerId: 't', reply: async () => {} });
 }
 
 test('stops the restore that runs after a trip, though the tripped run is still open', async () => {
   const stopped: string[] = [];
-  const deeds: Pick<RunRequests, 'stop'> = {
+  const requests: Pick<RunRequests, 'stop'> = {
     // The right to the pipeline is the restore's: the run stays as it is.
     stop: async () => ({ done: true, message: { text: 'r-0142 stopped itself', blocks: [] } }),
   };
-  const said = await stop(deeds, {
+  const said = await stop(requests, {
     job: async (by) => {
       stopped.push(by);
       return { ok: true, value: restore };

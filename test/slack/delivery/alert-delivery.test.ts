@@ -41,7 +41,7 @@ async function deliveryWith(
     random: () => 0.5,
     homeChannel: 'C0HOME',
     strangeAfterMs: 40_000,
-    locationOf: async (runId) =>
+    findLocation: async (runId) =>
       runId === 'r-0' ? undefined : { channel: runId === 'r-2' ? 'C0OTHER' : 'C0TIMESHEET', ts: '1.000001' },
     chat: {
       async postStored(channel, { text }, thread) {

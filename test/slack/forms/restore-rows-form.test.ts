@@ -20,7 +20,7 @@ const entry = (person: string, at: number, image?: string): WireItem => ({
 });
 const idOf = ({ ResourceName = { S: '' }, DateProjectCode = { S: '' } }: WireItem) =>
   entryId({ ResourceName, DateProjectCode });
-const asker = { person: 'U0OPERATOR', channel: 'C1', triggerId: 't', tell: async () => {} };
+const requester = { person: 'U0OPERATOR', channel: 'C1', triggerId: 't', reply: async () => {} };
 
 /** The form over a diff in which these entries are gone; what it shows and what it asks approval of. */
 function form(gone: WireItem[]) {
@@ -71,7 +71,7 @@ describe('the form that puts removed entries back', () => {
       entry('Nik_Coultas', 1),
     ];
     const { putBack, views, disposed } = form(gone);
-    await putBack.open('t', {}, asker);
+    await putBack.open('t', {}, requester);
     const options = optionsOf(views[0]);
     expect(options).toHaveLength(100);
     expect(options[0]?.text.text).toBe('Nik_Coultas 2025-09-0001#PJ1');
@@ -82,10 +82,10 @@ describe('the form that puts removed entries back', () => {
 
   test('counts one person’s alone where one is named', async () => {
     const { putBack, views } = form([entry('Ann_Other', 1, 'a.png'), entry('Nik_Coultas', 1), entry('Nik_Coultas', 2)]);
-    await putBack.open('t', { person: 'Nik_Coultas' }, asker);
+    await putBack.open('t', { person: 'Nik_Coultas' }, requester);
     expect(optionsOf(views[0])).toHaveLength(2);
     expect(JSON.stringify(views[0])).toMatch(/2 records of `Nik_Coultas` of backup/);
-    await putBack.open('t', { person: 'Nobody' }, asker);
+    await putBack.open('t', { person: 'Nobody' }, requester);
     expect(JSON.stringify(views[1])).toMatch(/Nothing of `Nobody` is gone/);
   });
 
@@ -93,7 +93,7 @@ describe('the form that puts removed entries back', () => {
     const gone = [entry('Nik_Coultas', 1), entry('Nik_Coultas', 2), entry('<!channel>', 3)];
     const { putBack, asked } = form(gone);
     const entries = [gone[0], gone[2]].map((item) => idOf(item ?? {}));
-    await putBack.ask({ backupId: '01-a', which: 'chosen', entries }, 'lost in the flush', asker);
+    await putBack.ask({ backupId: '01-a', which: 'chosen', entries }, 'lost in the flush', requester);
     expect(asked).toMatchObject([
       {
         reason: 'lost in the flush',
@@ -113,25 +113,25 @@ describe('the form that puts removed entries back', () => {
     const [first, second] = [entry('Nik_Coultas', 1), entry('Nik_Coultas', 2)];
     const { putBack, asked } = form([first]);
     const both = { backupId: '01-a', which: 'chosen', entries: [idOf(first), idOf(second)] } as const;
-    expect((await putBack.ask(both, undefined, asker))?.text).toMatch(/1 entry is in the table again/);
+    expect((await putBack.ask(both, undefined, requester))?.text).toMatch(/1 entry is in the table again/);
     expect(asked.map(entriesAsked)).toEqual([[idOf(first)]]);
     const none = { backupId: '01-a', which: 'chosen', entries: [idOf(second)] } as const;
-    expect((await putBack.ask(none, undefined, asker))?.text).toMatch(/None of them is gone any more/);
+    expect((await putBack.ask(none, undefined, requester))?.text).toMatch(/None of them is gone any more/);
     expect(asked).toHaveLength(1);
   });
 
   test('takes all that were made by hand, or all, of one person too', async () => {
     const gone = [entry('A', 1, 'a.png'), entry('A', 2), entry('B', 3), entry('B', 4, 'b.png')];
     const { putBack, asked } = form(gone);
-    await putBack.ask({ backupId: '01-a', which: 'by-hand' }, undefined, asker);
-    await putBack.ask({ backupId: '01-a', which: 'all' }, undefined, asker);
-    await putBack.ask({ backupId: '01-a', which: 'all', person: 'B' }, undefined, asker);
+    await putBack.ask({ backupId: '01-a', which: 'by-hand' }, undefined, requester);
+    await putBack.ask({ backupId: '01-a', which: 'all' }, undefined, requester);
+    await putBack.ask({ backupId: '01-a', which: 'all', person: 'B' }, undefined, requester);
     expect(asked.map((request) => entriesAsked(request)?.length)).toEqual([2, 4, 2]);
   });
 
   test('refuses more than one act can hold, and asks for nothing then', async () => {
     const { putBack, asked } = form(Array.from({ length: MOST_PUT_BACK + 1 }, (_, at) => entry('A', at)));
-    expect((await putBack.ask({ backupId: '01-a', which: 'all' }, undefined, asker))?.text).toMatch(
+    expect((await putBack.ask({ backupId: '01-a', which: 'all' }, undefined, requester))?.text).toMatch(
       /2,001 entries are more/,
     );
     expect(asked).toEqual([]);
@@ -156,7 +156,7 @@ describe('its submission', () => {
     expect(read?.kind === 'errors' && read.errors.entries).toMatch(what);
   });
   test('is understood with and without the question which', () => {
-    expect(submitted(undefined, ['0123456789abcdef'])?.kind).toBe('act');
-    expect(submitted('by-hand', [])?.kind).toBe('act');
+    expect(submitted(undefined, ['0123456789abcdef'])?.kind).toBe('execute');
+    expect(submitted('by-hand', [])?.kind).toBe('execute');
   });
 });

@@ -1,6 +1,6 @@
 import { WebAPIPlatformError } from '@slack/web-api';
 import { describe, expect, test } from 'vitest';
-import { createMembershipCheck, silentChannels } from '../../../src/slack/intake/channel-membership.ts';
+import { createMembershipCheck, describeUnusableChannels } from '../../../src/slack/intake/channel-membership.ts';
 import { botInSlack } from '../../support/bot-in-slack.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
 
@@ -49,7 +49,7 @@ describe('whether the bot can speak in a channel', () => {
 
   test('is told for each channel in which it cannot, and for no other', async () => {
     const found = { C1: 'member', C2: 'not-member', C3: 'unknown', C4: 'not-found', C5: 'archived' } as const;
-    const lines = await silentChannels(Object.keys(found), {
+    const lines = await describeUnusableChannels(Object.keys(found), {
       in: async (channel) => new Map(Object.entries(found)).get(channel) ?? 'unknown',
     });
     expect(lines.map((line) => line.slice(0, 2))).toEqual(['C2', 'C4', 'C5']);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Command } from '../../../src/slack/commands/command.ts';
-import type { Presence } from '../../../src/slack/intake/channel-membership.ts';
+import type { Membership } from '../../../src/slack/intake/channel-membership.ts';
 import { createDeduplicator } from '../../../src/slack/intake/deduplicate.ts';
 import { createIntake } from '../../../src/slack/intake/dispatch.ts';
 import { createPermissions } from '../../../src/slack/intake/permissions.ts';
@@ -8,7 +8,7 @@ import { type Message, say } from '../../../src/slack/messages/kit/message.ts';
 import { createFakeClock, settle } from '../../support/fake-clock.ts';
 
 function intakeWith(
-  options: { membersOf?: () => Promise<readonly string[]>; reachesSlack?: boolean; presence?: Presence } = {},
+  options: { membersOf?: () => Promise<readonly string[]>; reachesSlack?: boolean; presence?: Membership } = {},
 ) {
   const clock = createFakeClock();
   const done: string[] = [];
@@ -21,8 +21,8 @@ function intakeWith(
     read: () => ({
       ok: true,
       value: {
-        atOnce: say('Going…'),
-        async act({ person }) {
+        immediateReply: say('Going…'),
+        async execute({ person }) {
           done.push(`go by ${person}`);
           return say('Gone.');
         },
@@ -35,7 +35,7 @@ function intakeWith(
     actions: {
       press: {
         role: 'operator',
-        async act({ person, value }) {
+        async execute({ person, value }) {
           done.push(`press ${value} by ${person}`);
           return undefined;
         },
@@ -47,9 +47,9 @@ function intakeWith(
         {
           role: 'operator',
           read: ({ privateMetadata }) => ({
-            kind: 'act',
+            kind: 'execute',
             channel: privateMetadata,
-            async act({ person }) {
+            async execute({ person }) {
               done.push(`form by ${person}`);
               return undefined;
             },
@@ -74,13 +74,13 @@ function intakeWith(
     heard.push(`ack${message ? ` ${message.text.split('\n')[0]}` : ''}`);
     return options.reachesSlack ?? true;
   };
-  const tell = async (message: Message) => void heard.push(`told ${message.text.split('\n')[0]}`);
+  const reply = async (message: Message) => void heard.push(`told ${message.text.split('\n')[0]}`);
   return {
     clock,
     done,
     heard,
     command: (person: string, deliveryId: string) =>
-      intake.command({ person, channel: 'C1', triggerId: deliveryId, text: 'go', deliveryId, tell, acknowledge }),
+      intake.command({ person, channel: 'C1', triggerId: deliveryId, text: 'go', deliveryId, reply, acknowledge }),
     click: (person: string, deliveryId: string, channel = 'C1') =>
       intake.click({
         person,
@@ -90,7 +90,7 @@ function intakeWith(
         message: { channel, ts: '1.000001' },
         isEphemeral: false,
         triggerId: deliveryId,
-        tell,
+        reply,
         removeButtons: async () => {},
         acknowledge: () => acknowledge(),
       }),
@@ -102,7 +102,7 @@ function intakeWith(
         viewId: 'V1',
         privateMetadata: channel,
         values: {},
-        tellIn: async (_channel, message) => tell(message),
+        replyIn: async (_channel, message) => reply(message),
         acknowledge: () => acknowledge(),
       }),
   };

@@ -21,32 +21,32 @@ function permissionsWith(change: Partial<Parameters<typeof createPermissions>[0]
 describe('who may', () => {
   test('everyone reads; operators and approvers act; approvers approve', async () => {
     const { permissions } = permissionsWith();
-    expect(await permissions.may('U7', 'viewer')).toEqual({ ok: true });
-    for (const person of ['U1', 'U2', 'U9']) expect(await permissions.may(person, 'operator')).toEqual({ ok: true });
-    expect(await permissions.may('U9', 'approver')).toEqual({ ok: true });
-    expect(await permissions.may('U1', 'approver')).toMatchObject({ refusal: { reason: 'not-listed', who: ['U9'] } });
-    expect(await permissions.may('U7', 'operator')).toMatchObject({
+    expect(await permissions.check('U7', 'viewer')).toEqual({ ok: true });
+    for (const person of ['U1', 'U2', 'U9']) expect(await permissions.check(person, 'operator')).toEqual({ ok: true });
+    expect(await permissions.check('U9', 'approver')).toEqual({ ok: true });
+    expect(await permissions.check('U1', 'approver')).toMatchObject({ refusal: { reason: 'not-listed', who: ['U9'] } });
+    expect(await permissions.check('U7', 'operator')).toMatchObject({
       refusal: { reason: 'not-listed', who: ['U1', 'S1', 'U9'] },
     });
   });
 
   test('an empty list means nobody', async () => {
     const { permissions } = permissionsWith({ operators: [], approvers: [] });
-    expect(await permissions.may('U1', 'operator')).toMatchObject({
+    expect(await permissions.check('U1', 'operator')).toMatchObject({
       refusal: { reason: 'nobody', setting: 'OPERATORS' },
     });
-    expect(await permissions.may('U1', 'approver')).toMatchObject({
+    expect(await permissions.check('U1', 'approver')).toMatchObject({
       refusal: { reason: 'nobody', setting: 'APPROVERS' },
     });
   });
 
   test('the members of a group are looked up once a minute', async () => {
     const { permissions, asked, clock } = permissionsWith();
-    await permissions.may('U2', 'operator');
-    await permissions.may('U3', 'operator');
+    await permissions.check('U2', 'operator');
+    await permissions.check('U3', 'operator');
     expect(asked).toEqual(['S1']);
     await clock.advance(60_000);
-    await permissions.may('U2', 'operator');
+    await permissions.check('U2', 'operator');
     expect(asked).toEqual(['S1', 'S1']);
   });
 
@@ -58,11 +58,11 @@ describe('who may', () => {
         return ['U2'];
       },
     });
-    expect(await permissions.may('U2', 'operator')).toMatchObject({
+    expect(await permissions.check('U2', 'operator')).toMatchObject({
       refusal: { reason: 'look-up-failed', group: 'S1' },
     });
-    expect(await permissions.may('U1', 'operator')).toEqual({ ok: true });
+    expect(await permissions.check('U1', 'operator')).toEqual({ ok: true });
     isDown = false;
-    expect(await permissions.may('U2', 'operator')).toEqual({ ok: true });
+    expect(await permissions.check('U2', 'operator')).toEqual({ ok: true });
   });
 });

@@ -40,7 +40,7 @@ async function show(
 ) {
   const posts: Message[] = [];
   const files: { name: string; text: string; threadTs?: string }[] = [];
-  const deeds = createLogRequests({
+  const requests = createLogRequests({
     async *findLines(window) {
       const error = trouble.find?.(window);
       if (error !== undefined) throw error;
@@ -72,7 +72,7 @@ async function show(
     },
     clock,
   });
-  const answer = await deeds.show({ ...ASKED, ...asked }, { channel: 'C1' });
+  const answer = await requests.show({ ...ASKED, ...asked }, { channel: 'C1' });
   return { answer: answer?.text, said: posts.map(({ blocks }) => JSON.stringify(blocks)).join(), files, posts };
 }
 

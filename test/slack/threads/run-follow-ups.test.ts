@@ -109,7 +109,7 @@ describe('what is told of a run by itself', () => {
     const { told, copy, event } = shared({ kind: 'completed' }, failedOne);
     const { runFollowUps } = copy('a');
     runFollowUps.start();
-    await runFollowUps.onEvent(event());
+    await runFollowUps.handle(event());
     await until(() => told.length === 2);
     expect(told[0]).toMatch(/^channel: :warning: Report of Rescan r-0001/);
     expect(told[1]).toBe('csv');
@@ -119,7 +119,7 @@ describe('what is told of a run by itself', () => {
     const { told, copy, event } = shared({ kind: 'completed' }, { totals: { ...runSnapshot().totals, failed: 0 } });
     const { runFollowUps } = copy('a');
     runFollowUps.start();
-    await runFollowUps.onEvent(event());
+    await runFollowUps.handle(event());
     await runFollowUps.over();
     expect(told).toHaveLength(1);
   });
@@ -129,7 +129,7 @@ describe('what is told of a run by itself', () => {
     const { told, copy, event } = shared({ kind: 'tripped', trippedBy }, failedOne);
     const { runFollowUps } = copy('a');
     runFollowUps.start();
-    await runFollowUps.onEvent(event());
+    await runFollowUps.handle(event());
     await until(() => told.length === 3);
     expect(told.map((what) => what.slice(0, 60))).toEqual([
       expect.stringMatching(/^thread: Diagnosis/),
@@ -148,13 +148,13 @@ describe('what is told of a run by itself', () => {
       throw new Error('The process dies here');
     };
     first.runFollowUps.start();
-    await first.runFollowUps.onEvent(event());
+    await first.runFollowUps.handle(event());
     await until(() => first.troubles.length > 0);
     world.beforeStep = () => {};
     const second = copy('b');
     second.runFollowUps.start();
     // The end is told again, as the first process may have died before it was noted.
-    await second.runFollowUps.onEvent(event());
+    await second.runFollowUps.handle(event());
     await until(() => told.length === 2);
     await second.runFollowUps.over();
     expect(told[0]).toMatch(/Report/);
@@ -166,7 +166,7 @@ describe('what is told of a run by itself', () => {
     const [one, other] = [copy('a'), copy('b')];
     one.runFollowUps.start();
     other.runFollowUps.start();
-    await Promise.all([one.runFollowUps.onEvent(event()), other.runFollowUps.onEvent(event())]);
+    await Promise.all([one.runFollowUps.handle(event()), other.runFollowUps.handle(event())]);
     await until(() => told.length === 2);
     await Promise.all([one.runFollowUps.over(), other.runFollowUps.over()]);
     expect(told).toHaveLength(2);
@@ -182,7 +182,7 @@ describe('what is told of a run by itself', () => {
     };
     const { runFollowUps, troubles } = copy('a');
     runFollowUps.start();
-    await runFollowUps.onEvent(event());
+    await runFollowUps.handle(event());
     await until(() => told.length === 2);
     expect(troubles).toHaveLength(2);
   });
@@ -193,7 +193,7 @@ describe('what is told of a run by itself', () => {
     const stopped = event();
     world.run = runSnapshot({ ...world.run, state: { kind: 'running' } });
     runFollowUps.start();
-    await runFollowUps.onEvent(stopped);
+    await runFollowUps.handle(stopped);
     await runFollowUps.over();
     expect(told).toEqual([]);
   });
@@ -202,6 +202,6 @@ describe('what is told of a run by itself', () => {
     const { copy, world } = shared({ kind: 'completed' });
     const { runFollowUps } = copy('a');
     for (const kind of ['paused', 'abandoned', 'interrupted'] as const)
-      expect(runFollowUps.onEvent({ kind, snapshot: world.run, leftInFlight: 0 })).toBeUndefined();
+      expect(runFollowUps.handle({ kind, snapshot: world.run, leftInFlight: 0 })).toBeUndefined();
   });
 });

@@ -1,7 +1,7 @@
 import { FaultError } from '../../../pipeline/fault.ts';
 import { ControlTableError } from '../../../state/control-table.ts';
 import { FileUploadError } from '../../client/file-upload.ts';
-import { readTrouble } from '../../client/slack-errors.ts';
+import { classifySlackError } from '../../client/slack-errors.ts';
 import { code } from '../kit/escape.ts';
 import { type Message, say } from '../kit/message.ts';
 import { faultLines } from '../run/describe-run.ts';
@@ -29,7 +29,7 @@ export function fileTroubleMessage(error: unknown, what: string, again?: string)
   const errno = errnoOf(error);
   if (errno === 'ENOSPC' || errno === 'EDQUOT')
     return say(`The disk of the bot is full, so ${what} could not be written. Nothing is shown.`, ...next);
-  const trouble = readTrouble(error);
+  const trouble = classifySlackError(error);
   if (trouble.kind === 'refused')
     return say(
       `Slack refused the file of ${what}: ${code(trouble.code, 80)}. ${FIXES[trouble.code] ?? 'No part of it is shown.'}`,

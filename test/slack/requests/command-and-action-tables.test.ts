@@ -4,14 +4,14 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { suggestNearest } from '../../../src/lib/nearest.ts';
 import type { RunState } from '../../../src/run/model/types.ts';
-import { actionTable } from '../../../src/slack/actions/table.ts';
+import { actionTable } from '../../../src/slack/actions/action-table.ts';
 import { commandTable } from '../../../src/slack/commands/command-table.ts';
 import { changePlanView } from '../../../src/slack/forms/change-plan-view.ts';
 import { createDeployForms } from '../../../src/slack/forms/deploy-forms.ts';
 import { deployView, rollbackView } from '../../../src/slack/forms/deploy-view.ts';
+import { formTable } from '../../../src/slack/forms/form-table.ts';
 import { createRestoreRowsForm } from '../../../src/slack/forms/restore-rows-form.ts';
 import { putBackView } from '../../../src/slack/forms/restore-rows-view.ts';
-import { viewTable } from '../../../src/slack/forms/table.ts';
 import { createTableForms } from '../../../src/slack/forms/table-forms.ts';
 import { chooseRestoreView, flushView } from '../../../src/slack/forms/table-views.ts';
 import { createPermissions } from '../../../src/slack/intake/permissions.ts';
@@ -29,12 +29,12 @@ import { previewMessage } from '../../../src/slack/messages/run/preview.ts';
 import { runMessage } from '../../../src/slack/messages/run/run-message.ts';
 import { approvalMessage } from '../../../src/slack/messages/table/approval-message.ts';
 import { jobMessage, pruneMessage } from '../../../src/slack/messages/table/table-messages.ts';
-import { beginSteps } from '../../../src/slack/requests/begin-steps.ts';
 import { createLogRequests, logRefusal } from '../../../src/slack/requests/log-requests.ts';
 import { createResultFiles } from '../../../src/slack/requests/result-files.ts';
 import { createResultRequests } from '../../../src/slack/requests/result-requests.ts';
 import { createRunRequests } from '../../../src/slack/requests/run-requests.ts';
-import { createLogFollowing } from '../../../src/slack/threads/log-follow.ts';
+import { stepStarters } from '../../../src/slack/requests/step-starters.ts';
+import { createLogFollower } from '../../../src/slack/threads/log-follower.ts';
 import { autopilotRecord, checklistView, plannedDeploy } from '../../support/checklist-builders.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
 import { idleRescans } from '../../support/idle-rescans.ts';
@@ -50,7 +50,7 @@ function tables() {
   const chat = { post: async () => '1.000001', edit: async () => {} };
   const liveMessage = { show: () => {} };
   const permissions = createPermissions({ operators: [], approvers: [], membersOf: async () => [], clock });
-  const deeds = createRunRequests({ runs, liveMessage, links });
+  const requests = createRunRequests({ runs, liveMessage, links });
   const rescans = idleRescans(runs);
   const { checklist, starts, steps, autopilot, audit } = rescans;
   const planning = { runs, starts, chat, links, clock };
@@ -85,7 +85,7 @@ function tables() {
   });
   const { findLines, followLines, followStops: stops } = functionLog;
   const logs = createLogRequests({ findLines, results, chat, files, clock });
-  const following = createLogFollowing({
+  const following = createLogFollower({
     followLines,
     stops,
     chat,
@@ -107,7 +107,7 @@ function tables() {
       runs,
       planning,
       status,
-      deeds,
+      requests,
       table: { tables: table, forms, clock },
       checklist: { checklist, permissions, clock, autopilot, checkApprover: async () => 'approver' },
       steps: stepPorts,
@@ -115,7 +115,7 @@ function tables() {
       autopilot: { autopilot, chat },
       audit: { audit, exportAudit: async () => undefined },
       results: {
-        deeds: resultRequests,
+        requests: resultRequests,
         files: resultFiles,
         exportAudit: async () => undefined,
         putBack,
@@ -129,7 +129,7 @@ function tables() {
       runs,
       starts,
       autopilot,
-      begin: beginSteps({
+      begin: stepStarters({
         tables: table,
         forms,
         planning,
@@ -138,7 +138,7 @@ function tables() {
         deploys: deployForms,
         results: resultRequests,
       }),
-      deeds,
+      requests,
       status,
       liveMessage,
       chat,
@@ -154,7 +154,7 @@ function tables() {
       openView: async () => {},
       onError: () => {},
     }),
-    views: viewTable(planning, forms, deployForms, putBack),
+    views: formTable(planning, forms, deployForms, putBack),
   };
 }
 

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { LogLine, LogWindow } from '../../../src/pipeline/logs/logs.ts';
 import { withinLimits } from '../../../src/slack/messages/kit/limits.ts';
 import { type Message, say } from '../../../src/slack/messages/kit/message.ts';
-import { createLogFollowing, type LogFollowing } from '../../../src/slack/threads/log-follow.ts';
+import { createLogFollower, type LogFollower } from '../../../src/slack/threads/log-follower.ts';
 import type { Stops } from '../../../src/state/stops.ts';
 import { createFakeClock, type FakeClock } from '../../support/fake-clock.ts';
 
@@ -17,7 +17,7 @@ let fresh: LogLine[][];
 let broken: unknown;
 let slackIsAway: boolean;
 let stops: Stops & { readonly asked: Set<string> };
-let copy: LogFollowing;
+let copy: LogFollower;
 let id = 0;
 /** What the button of the last head holds. */
 let button: string;
@@ -28,8 +28,8 @@ const line = (message: string): LogLine => {
 };
 const textOf = (message: Message) => `${withinLimits(message).text}`;
 
-function createCopy(): LogFollowing {
-  return createLogFollowing({
+function createCopy(): LogFollower {
+  return createLogFollower({
     async *followLines({ signal }: LogWindow & { readonly signal: AbortSignal }) {
       while (!signal.aborted) {
         if (broken !== undefined) throw broken;
@@ -72,7 +72,7 @@ beforeEach(() => {
   copy = createCopy();
 });
 const inThread = () => posts.filter(({ ts }) => ts !== undefined).map(({ text }) => text);
-const begin = async (asked: Parameters<LogFollowing['follow']>[0] = ASKED) => {
+const begin = async (asked: Parameters<LogFollower['follow']>[0] = ASKED) => {
   expect(await copy.follow(asked, { channel: CHANNEL })).toBeUndefined();
 };
 

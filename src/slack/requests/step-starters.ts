@@ -1,7 +1,7 @@
 import type { TableControl } from '../../checklist/contracts/table-control.ts';
 import type { StepName } from '../../checklist/model/step.ts';
 import type { PaceSetting } from '../../run/model/types.ts';
-import type { BeginStep } from '../actions/checklist-actions.ts';
+import type { StartStep } from '../actions/checklist-actions.ts';
 import { runLoggingTest, runQuotas, runSample, type StepCommandPorts } from '../commands/step-commands.ts';
 import type { DeployForms } from '../forms/deploy-forms.ts';
 import type { TableForms } from '../forms/table-forms.ts';
@@ -10,7 +10,7 @@ import { type PlanningPorts, planAndShow } from './plan-requests.ts';
 import type { ResultRequests } from './result-requests.ts';
 
 /** How each step begins when its button is pressed: as its command would. */
-export function beginSteps(ports: {
+export function stepStarters(ports: {
   tables: Pick<TableControl, 'backup'>;
   forms: Pick<TableForms, 'openFlush'>;
   planning: PlanningPorts;
@@ -18,7 +18,7 @@ export function beginSteps(ports: {
   stepPorts: StepCommandPorts;
   deploys: Pick<DeployForms, 'openDeploy'>;
   results: Pick<ResultRequests, 'validate'>;
-}): Readonly<Partial<Record<StepName, BeginStep>>> {
+}): Readonly<Partial<Record<StepName, StartStep>>> {
   const { tables, forms, planning, stepPorts } = ports;
   return {
     async backup({ person, channel }) {

@@ -1,4 +1,4 @@
-import type { Asker } from '../commands/command.ts';
+import type { Requester } from '../commands/command.ts';
 import type { Role } from '../intake/permissions.ts';
 import type { Message } from '../messages/kit/message.ts';
 import type { ModalView } from './change-plan-view.ts';
@@ -12,11 +12,15 @@ export type Submission =
       readonly kind: 'next';
       readonly view: ModalView;
       readonly channel: string;
-      readonly act: (asker: Asker) => Promise<Message | undefined>;
+      readonly execute: (requester: Requester) => Promise<Message | undefined>;
     }
-  | { readonly kind: 'act'; readonly channel: string; readonly act: (asker: Asker) => Promise<Message | undefined> };
+  | {
+      readonly kind: 'execute';
+      readonly channel: string;
+      readonly execute: (requester: Requester) => Promise<Message | undefined>;
+    };
 
-export interface View {
+export interface FormHandler {
   readonly role: Role;
   /** Pure: it decides before Slack's three seconds are over. Undefined where the form is none of ours. */
   readonly read: (submitted: SubmittedView) => Submission | undefined;

@@ -1,21 +1,22 @@
 import { WebAPIPlatformError, WebAPIRateLimitedError } from '@slack/web-api';
 import { describe, expect, test } from 'vitest';
 import type { RunSnapshot } from '../../../src/run/model/types.ts';
-import { createLiveMessage } from '../../../src/slack/delivery/live-message.ts';
+import { createLiveMessageEditor } from '../../../src/slack/delivery/live-message-editor.ts';
 import { say } from '../../../src/slack/messages/kit/message.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
 import { runSnapshot } from '../../support/scripted-run-control.ts';
 
-function boardAt(edit: (text: string) => Promise<void> = async () => {}) {
+function createEditor(edit: (text: string) => Promise<void> = async () => {}) {
   const clock = createFakeClock();
   const start = clock.now();
   const edits: string[] = [];
-  const liveMessage = createLiveMessage<RunSnapshot>({
+  const editor = createLiveMessageEditor<RunSnapshot>({
     clock,
-    everyMs: 3_000,
-    locationOf: async () => ({ channel: 'C0TIMESHEET', ts: '1.000001' }),
+    intervalMs: 3_000,
+    idOf: ({ runId }) => runId,
+    findLocation: async () => ({ channel: 'C0TIMESHEET', ts: '1.000001' }),
     render: (run) => say(`${run.runId} ${run.inFlight}`),
-    async edit(_place, { text }) {
+    async edit(_location, { text }) {
       edits.push(`${clock.now() - start} ${text}`);
       await edit(text);
     },
@@ -24,14 +25,14 @@ function boardAt(edit: (text: string) => Promise<void> = async () => {}) {
   return {
     clock,
     edits,
-    liveMessage,
-    show: (inFlight: number, runId = 'r-1') => liveMessage.show(runSnapshot({ inFlight, runId })),
+    editor,
+    show: (inFlight: number, runId = 'r-1') => editor.show(runSnapshot({ inFlight, runId })),
   };
 }
 
 describe('the message of a run', () => {
   test('is edited at most once in the time that is set, with the newest state', async () => {
-    const { clock, edits, show } = boardAt();
+    const { clock, edits, show } = createEditor();
     show(1);
     await clock.advance(100);
     show(2);
@@ -46,7 +47,7 @@ describe('the message of a run', () => {
   });
 
   test('is not edited to say the same again', async () => {
-    const { clock, edits, show } = boardAt();
+    const { clock, edits, show } = createEditor();
     show(1);
     await clock.advance(5_000);
     show(1);
@@ -56,7 +57,7 @@ describe('the message of a run', () => {
 
   test('waits as long as a 429 says, then shows the newest state', async () => {
     let refusals = 1;
-    const { clock, edits, show } = boardAt(async () => {
+    const { clock, edits, show } = createEditor(async () => {
       if (refusals-- > 0) throw new WebAPIRateLimitedError(10);
     });
     show(1);
@@ -70,7 +71,7 @@ describe('the message of a run', () => {
 
   test('is tried until it is shown while Slack is down, without anything to push it', async () => {
     let isDown = true;
-    const { clock, edits, liveMessage, show } = boardAt(async () => {
+    const { clock, edits, editor, show } = createEditor(async () => {
       if (isDown) throw new TypeError('fetch failed');
     });
     show(7);
@@ -78,11 +79,11 @@ describe('the message of a run', () => {
     isDown = false;
     await clock.advance(31_000);
     expect(edits.at(-1)).toMatch(/r-1 7$/);
-    await liveMessage.shown();
+    await editor.idle();
   });
 
   test('is given up when it is gone, and another run’s is still edited', async () => {
-    const { clock, edits, show } = boardAt(async (text) => {
+    const { clock, edits, show } = createEditor(async (text) => {
       if (text.startsWith('r-1')) throw new WebAPIPlatformError({ ok: false, error: 'message_not_found' });
     });
     show(1);

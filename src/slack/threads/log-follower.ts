@@ -4,21 +4,21 @@ import { isErrorLine } from '../../pipeline/logs/log-line.ts';
 import type { LogLine, LogWindow } from '../../pipeline/logs/logs.ts';
 import type { Stops } from '../../state/stops.ts';
 import type { Chat, MessageLocation } from '../client/chat.ts';
-import type { Asker } from '../commands/command.ts';
+import type { Requester } from '../commands/command.ts';
 import { code } from '../messages/kit/escape.ts';
 import { type Message, say } from '../messages/kit/message.ts';
 import { type Following, followLostMessage, followMessage, newLinesMessage } from '../messages/results/log-message.ts';
 
 /** What is to be followed. */
-export interface FollowAsked {
+export interface FollowRequest {
   readonly forMs: number;
   readonly errorsOnly: boolean;
   readonly pattern?: string;
 }
 
 /** New lines of the function's log into a thread, as they come. One following a channel in each copy of the bot. */
-export interface LogFollowing {
-  follow(asked: FollowAsked, asker: Pick<Asker, 'channel'>): Promise<Message | undefined>;
+export interface LogFollower {
+  follow(asked: FollowRequest, requester: Pick<Requester, 'channel'>): Promise<Message | undefined>;
   /** Ends the following whose head was clicked, also where another copy is at it. */
   stop(id: string, head: MessageLocation, by: string): Promise<Message | undefined>;
   /** Ends what is followed in a channel. */
@@ -43,7 +43,7 @@ interface At {
   done: Promise<void>;
 }
 
-export function createLogFollowing(ports: {
+export function createLogFollower(ports: {
   followLines: (window: LogWindow & { readonly signal: AbortSignal }) => AsyncIterable<readonly LogLine[]>;
   stops: Stops;
   chat: Pick<Chat, 'post' | 'edit'>;
@@ -51,7 +51,7 @@ export function createLogFollowing(ports: {
   /** Why the log cannot be read. @throws what nobody foresaw. */
   refusalOf: (error: unknown) => Message;
   onError: (error: unknown, message: string) => void;
-}): LogFollowing {
+}): LogFollower {
   const { chat, clock, stops, onError } = ports;
   const following = new Map<string, At>();
   /** Begun, though its head is not there yet. */
@@ -152,7 +152,7 @@ export function createLogFollowing(ports: {
   }
 
   /** Answers how many lines came. Never throws. */
-  async function followInto(asked: FollowAsked, { channel, ts }: MessageLocation, at: At): Promise<number> {
+  async function followInto(asked: FollowRequest, { channel, ts }: MessageLocation, at: At): Promise<number> {
     let lines = 0;
     let waiting: LogLine[] = [];
     let passedOver = 0;
@@ -205,7 +205,7 @@ export function createLogFollowing(ports: {
 /** What the last post will not hold. */
 const leftOver = (waiting: readonly LogLine[]): number => waiting.length - newLinesMessage(waiting, 0).shown;
 
-function onlyText({ errorsOnly, pattern }: FollowAsked): string | undefined {
+function onlyText({ errorsOnly, pattern }: FollowRequest): string | undefined {
   const words = [
     ...(errorsOnly ? ['errors only'] : []),
     ...(pattern === undefined ? [] : [`pattern ${code(pattern, 120)}`]),

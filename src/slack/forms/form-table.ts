@@ -5,19 +5,19 @@ import { chooseRestore, confirmAct } from './confirm-action.ts';
 import { confirmDeploy, confirmRollback } from './confirm-deploy.ts';
 import type { DeployForms } from './deploy-forms.ts';
 import { CONFIRM_DEPLOY, CONFIRM_ROLLBACK } from './deploy-view.ts';
+import type { FormHandler } from './form.ts';
 import type { RestoreRowsForm } from './restore-rows-form.ts';
 import { PUT_BACK, putBackSubmission } from './restore-rows-view.ts';
 import type { TableForms } from './table-forms.ts';
 import { CHOOSE_RESTORE, CONFIRM_ACT } from './table-views.ts';
-import type { View } from './view.ts';
 
 /** Every callback_id of a modal, and what its submission comes to. */
-export const viewTable = (
+export const formTable = (
   planning: PlanningPorts,
   forms: Pick<TableForms, 'ask' | 'showRestore'>,
   deploys: Pick<DeployForms, 'deploy' | 'lookAtZip' | 'rollback'>,
   putBack: Pick<RestoreRowsForm, 'ask'>,
-): ReadonlyMap<string, View> =>
+): ReadonlyMap<string, FormHandler> =>
   new Map([
     [CHANGE_PLAN, changePlan(planning)],
     [CONFIRM_ACT, confirmAct(forms)],

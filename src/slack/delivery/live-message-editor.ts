@@ -1,0 +1,97 @@
+import { type DelayLimits, delayCeilingMs } from '../../lib/backoff.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { MessageLocation } from '../client/chat.ts';
+import { classifySlackError } from '../client/slack-errors.ts';
+import type { Message } from '../messages/kit/message.ts';
+import type { FindLocation } from './message-locations.ts';
+
+/** Edits live messages: the messages that show the state of a run, a job or the autopilot while it changes. */
+export interface LiveMessageEditor<State> {
+  /** Shows this state as soon as an edit is allowed. Returns at once; an older state that was not shown yet is dropped. */
+  show(state: State): void;
+  /** Resolves when every state was shown or dropped, or after `close`. */
+  idle(): Promise<void>;
+  /** Ends all editing. */
+  close(): void;
+}
+
+export interface LiveMessageEditorPorts<State> {
+  readonly edit: (location: MessageLocation, message: Message) => Promise<void>;
+  /** Identifies the message that shows this state. */
+  readonly idOf: (state: State) => string;
+  readonly findLocation: FindLocation;
+  readonly render: (state: State) => Message;
+  readonly clock: Clock;
+  /** The time between the starts of two edits, ms. */
+  readonly intervalMs: number;
+  readonly onError: (error: unknown) => void;
+}
+
+const MAX_DELAY_MS = 30_000;
+
+/**
+ * Makes one edit at a time, at most one per `intervalMs` over all messages, always with the newest state. While Slack is
+ * down, slow or rate-limits the edits, the states in between are dropped, and the newest one is retried until it is shown.
+ */
+export function createLiveMessageEditor<State>(ports: LiveMessageEditorPorts<State>): LiveMessageEditor<State> {
+  const { clock, intervalMs } = ports;
+  const limits: DelayLimits = { baseMs: 2 * intervalMs, maxMs: Math.max(intervalMs, MAX_DELAY_MS) };
+  const waiting = new Map<string, State>();
+  const closed = new AbortController();
+  let nextEditAt = Number.NEGATIVE_INFINITY;
+  let failures = 0;
+  let working: Promise<void> | undefined;
+  let lastShown: { readonly id: string; readonly content: string } | undefined;
+
+  async function work(): Promise<void> {
+    while (waiting.size > 0) {
+      await clock.sleep(nextEditAt - clock.now(), closed.signal);
+      if (closed.signal.aborted) return;
+      // Read after the wait, so that it is the newest state.
+      const [next] = waiting;
+      if (!next) return;
+      const [id, state] = next;
+      waiting.delete(id);
+      nextEditAt = clock.now() + intervalMs;
+      try {
+        await edit(id, state);
+        failures = 0;
+      } catch (error) {
+        ports.onError(error);
+        const failure = classifySlackError(error);
+        // The message was deleted or cannot be edited: a retry would be refused again. A later state is still tried.
+        if (failure.kind === 'refused') continue;
+        failures += 1;
+        const delayMs = failure.kind === 'rate-limited' ? failure.retryAfterMs : delayCeilingMs(limits, failures);
+        nextEditAt = clock.now() + Math.max(intervalMs, Math.min(delayMs, limits.maxMs));
+        if (!waiting.has(id)) waiting.set(id, state);
+      }
+    }
+  }
+
+  async function edit(id: string, state: State): Promise<void> {
+    const location = await ports.findLocation(id);
+    if (location?.ts === undefined) return;
+    const message = ports.render(state);
+    const content = JSON.stringify(message);
+    if (lastShown?.id === id && lastShown.content === content) return;
+    await ports.edit({ channel: location.channel, ts: location.ts }, message);
+    lastShown = { id, content };
+  }
+
+  return {
+    show(state) {
+      if (closed.signal.aborted) return;
+      waiting.set(ports.idOf(state), state);
+      working ??= work().finally(() => {
+        working = undefined;
+      });
+    },
+    async idle() {
+      while (working) await working;
+    },
+    close() {
+      closed.abort();
+    },
+  };
+}
