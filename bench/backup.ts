@@ -10,7 +10,7 @@ import { flushTable } from '../src/backup/flush/flush.ts';
 import { restoreBackup } from '../src/backup/restore/restore.ts';
 import { makeBackup } from '../src/backup/write/make-backup.ts';
 import { systemClock } from '../src/lib/clock.ts';
-import { writeUntilProcessed } from '../src/pipeline/table/table-write.ts';
+import { putItems } from '../test/support/items.ts';
 import { memoryJobs } from '../test/support/memory-jobs.ts';
 import { createPipelineTable, timesheetEntry } from '../test/support/pipeline-table.ts';
 import { setWorld, startLocalAwsProcess } from './local-aws.ts';
@@ -169,13 +169,11 @@ export async function fill(dynamodb: DynamoDBClient, table: string, items: numbe
       while (next < items) {
         const first = next;
         next += 25;
-        await writeUntilProcessed(
+        const length = Math.min(25, items - first);
+        await putItems(
           dynamodb,
           table,
-          Array.from({ length: Math.min(25, items - first) }, (_, at) => ({
-            kind: 'put',
-            item: timesheetEntry(first + at),
-          })),
+          Array.from({ length }, (_, at) => timesheetEntry(first + at)),
         );
       }
     }),

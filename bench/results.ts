@@ -6,6 +6,7 @@ import { makeBackup } from '../src/backup/write/make-backup.ts';
 import { systemClock } from '../src/lib/clock.ts';
 import { csvBytes } from '../src/lib/csv/write.ts';
 import { failureCsvColumns } from '../src/results/failures/failure-columns.ts';
+import { toSdkItem } from '../test/support/items.ts';
 import { timesheetEntry } from '../test/support/pipeline-table.ts';
 import { BUCKET, fill, seconds, startServer } from './backup.ts';
 import { type Report, rounded } from './report.ts';
@@ -37,10 +38,12 @@ export async function runDiffBenchmark(report: Report): Promise<void> {
       for (let index = 0; index < items; index += 100) {
         const { ResourceName = { S: '' }, DateProjectCode = { S: '' } } = timesheetEntry(index);
         if (index % 300 === 0)
-          await dynamodb.send(new DeleteItemCommand({ TableName: table, Key: { ResourceName, DateProjectCode } }));
+          await dynamodb.send(
+            new DeleteItemCommand({ TableName: table, Key: toSdkItem({ ResourceName, DateProjectCode }) }),
+          );
         else
           await dynamodb.send(
-            new PutItemCommand({ TableName: table, Item: timesheetEntry(index, { Hours: { N: '4' } }) }),
+            new PutItemCommand({ TableName: table, Item: toSdkItem(timesheetEntry(index, { Hours: { N: '4' } })) }),
           );
       }
       return measured('diff', table, aws.url, BUCKET, `diff-${table}/`, record.id, String(items / 100));

@@ -3,11 +3,11 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { createDigestSum, type Digest } from '../../src/backup/format/digest.ts';
 import { makeBackup } from '../../src/backup/write/make-backup.ts';
 import { systemClock } from '../../src/lib/clock.ts';
-import type { Item } from '../../src/pipeline/table/table.ts';
-import { writeUntilProcessed } from '../../src/pipeline/table/table-write.ts';
-import { scanWire } from '../../src/pipeline/table/wire-table.ts';
+import type { Item } from '../../src/pipeline/table/item.ts';
+import { scanTable } from '../../src/pipeline/table/scan.ts';
 import { startDynalite, testCredentials } from '../support/dynalite.ts';
 import { type Faults, startFaultProxy } from '../support/fault-proxy.ts';
+import { putItems } from '../support/items.ts';
 import { memoryJobs } from '../support/memory-jobs.ts';
 import { createPipelineTable } from '../support/pipeline-table.ts';
 import { startS3 } from '../support/s3.ts';
@@ -31,11 +31,7 @@ export async function startBackupWorld() {
       tables += 1;
       const name = `Timesheets-${tables}`;
       await createPipelineTable(dynamodb, name);
-      await writeUntilProcessed(
-        dynamodb,
-        name,
-        items.map((item) => ({ kind: 'put', item })),
-      );
+      await putItems(dynamodb, name, items);
       return name;
     },
     backup: async (table: string) =>
@@ -86,7 +82,7 @@ export type BackupWorld = Awaited<ReturnType<typeof startBackupWorld>>;
 /** The digest of a table by a scan of one segment. */
 export async function digestOf(dynamodb: DynamoDBClient, table: string): Promise<Digest> {
   const sum = createDigestSum();
-  for (const segment of scanWire(dynamodb, table, { segments: 1 }))
+  for (const segment of scanTable(dynamodb, table, { segments: 1 }))
     for await (const page of segment) for (const item of page.items) sum.addItem(item);
   return sum.digest();
 }

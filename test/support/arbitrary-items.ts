@@ -1,6 +1,5 @@
-import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import * as fc from 'fast-check';
-import type { Item } from '../../src/pipeline/table/table.ts';
+import { type AttributeValue, type Item, textOf } from '../../src/pipeline/table/item.ts';
 
 /** Items of any shape that DynamoDB takes, all types, nested. */
 
@@ -17,7 +16,7 @@ const text = fc.oneof(
   fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }),
   fc.constantFrom('é', '日本', '\n"\\', '😀', ' '),
 );
-const bytes = fc.uint8Array({ minLength: 1, maxLength: 12 });
+const bytes = fc.uint8Array({ minLength: 1, maxLength: 12 }).map((content) => Buffer.from(content).toString('base64'));
 const setOf = <T>(member: fc.Arbitrary<T>, key: (value: T) => string) =>
   fc.uniqueArray(member, { minLength: 1, maxLength: 4, selector: key });
 
@@ -31,7 +30,7 @@ const value = fc.letrec<{ value: AttributeValue }>((tie) => ({
     fc.constant({ NULL: true } as const),
     setOf(text, (member) => member).map((SS) => ({ SS })),
     setOf(fc.integer().map(String), (member) => member).map((NS) => ({ NS })),
-    setOf(bytes, (member) => Buffer.from(member).toString('hex')).map((BS) => ({ BS })),
+    setOf(bytes, (member) => member).map((BS) => ({ BS })),
     fc.array(tie('value'), { maxLength: 4 }).map((L) => ({ L })),
     fc.dictionary(text, tie('value'), { maxKeys: 4 }).map((M) => ({ M })),
   ),
@@ -47,5 +46,5 @@ export const arbitraryItems = (most: number): fc.Arbitrary<Item[]> =>
     fc
       .tuple(fc.dictionary(name, value, { maxKeys: 8 }), text, text)
       .map(([item, hash, range]): Item => ({ ...item, ResourceName: { S: hash }, DateProjectCode: { S: range } })),
-    { maxLength: most, selector: (item) => `${item.ResourceName?.S} ${item.DateProjectCode?.S}` },
+    { maxLength: most, selector: (item) => `${textOf(item.ResourceName)} ${textOf(item.DateProjectCode)}` },
   );

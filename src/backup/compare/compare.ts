@@ -1,8 +1,8 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { Item } from '../../pipeline/table/item.ts';
+import { kindOfRecord, type RecordKind } from '../../pipeline/table/records.ts';
+import { scanTable } from '../../pipeline/table/scan.ts';
 import { keyNamesOf } from '../../pipeline/table/table.ts';
-import { kindOfWire, type RecordKind } from '../../pipeline/table/table-records.ts';
-import { scanWire } from '../../pipeline/table/wire-table.ts';
-import type { WireItem } from '../../pipeline/table/wire-value.ts';
 import type { BackupLocation } from '../catalogue/location.ts';
 import type { DifferenceCounts } from '../errors.ts';
 import type { BackupRecord } from '../format/backup-record.ts';
@@ -18,7 +18,7 @@ export type DifferenceKind = keyof DifferenceCounts;
 export interface Comparison extends DifferenceCounts {
   readonly same: number;
   /** Up to five keys of each, as DynamoDB JSON. */
-  readonly examples: Readonly<Record<DifferenceKind, readonly WireItem[]>>;
+  readonly examples: Readonly<Record<DifferenceKind, readonly Item[]>>;
   /** Of what was compared: with `kinds`, of those records alone; the backup's with its supplements. */
   readonly tableDigest: Digest;
   readonly backupDigest: Digest;
@@ -37,7 +37,7 @@ export interface CompareRequest {
   /** Told each difference, with the first 32 hexadecimal digits of the hash of the witness's item; waited for. */
   readonly onDifference?: (
     kind: DifferenceKind,
-    key: WireItem,
+    key: Item,
     safetyBackupHash: string | undefined,
   ) => Promise<void> | void;
   /** Memory for the fingerprints before they go to temporary files, bytes. */
@@ -59,7 +59,7 @@ export async function compareWithBackup(
   const { record, kinds, overlay } = request;
   const names = keyNamesOf(record.table);
   const keyOf = keyReader(record.table.keys);
-  const counts = (item: WireItem) => kinds === undefined || kinds.includes(kindOfWire(item, names));
+  const counts = (item: Item) => kinds === undefined || kinds.includes(kindOfRecord(item, names));
   const partitions = createPartitions(request.memoryBytes === undefined ? {} : { memoryBytes: request.memoryBytes });
   const sums = { table: createDigestSum(), backup: createDigestSum(), safetyBackup: createDigestSum() };
   const failed = new AbortController();
@@ -70,7 +70,7 @@ export async function compareWithBackup(
       throw error;
     });
   };
-  const take = (side: Side, item: WireItem, itemHash: Buffer) => {
+  const take = (side: Side, item: Item, itemHash: Buffer) => {
     if (!counts(item)) return;
     sums[side].addHash(itemHash);
     // Both sides have their keys from DynamoDB, which spells a number in one way only.
@@ -97,7 +97,7 @@ export async function compareWithBackup(
             visit: ({ item }, itemHash) => take('safetyBackup', item, itemHash),
             flushIfLarge: partitions.flushIfLarge,
           });
-    const scans = scanWire(parts.dynamodb, record.table.name, { segments: request.segments ?? SEGMENTS, signal });
+    const scans = scanTable(parts.dynamodb, record.table.name, { segments: request.segments ?? SEGMENTS, signal });
     const scanning = scans.map(async (segment) => {
       for await (const page of segment) {
         for (const item of page.items) take('table', item, hashOfItem(item));
@@ -118,12 +118,12 @@ async function join(
   { onDifference, signal }: CompareRequest,
 ): Promise<Omit<Comparison, 'tableDigest' | 'backupDigest'>> {
   const found = { added: 0, changed: 0, removed: 0 };
-  const examples: Record<DifferenceKind, WireItem[]> = { added: [], changed: [], removed: [] };
+  const examples: Record<DifferenceKind, Item[]> = { added: [], changed: [], removed: [] };
   let same = 0;
   const note = async (kind: DifferenceKind, entry: PartitionEntry, safetyBackupRead: ReadonlyMap<string, string>) => {
     found[kind] += 1;
     if (onDifference === undefined && examples[kind].length >= EXAMPLES) return;
-    const key: WireItem = JSON.parse(entry.key);
+    const key: Item = JSON.parse(entry.key);
     if (examples[kind].length < EXAMPLES) examples[kind].push(key);
     await onDifference?.(kind, key, safetyBackupRead.get(entry.key));
   };

@@ -2,11 +2,16 @@ import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { type Backoff, waitBefore } from '../../lib/backoff.ts';
 import type { Clock, Random } from '../../lib/clock.ts';
 import { piecesOf, workThrough } from '../../lib/workers.ts';
-import { patientBackoff } from '../../pipeline/table/table-scan.ts';
-import { BATCH_SIZE, UnprocessedWritesError } from '../../pipeline/table/table-write.ts';
-import { deleteIfUnchanged } from '../../pipeline/table/wire-delete.ts';
-import { deleteJson, getWireBatch, tryWireBatch } from '../../pipeline/table/wire-table.ts';
-import type { WireItem } from '../../pipeline/table/wire-value.ts';
+import {
+  BATCH_SIZE,
+  deleteIfUnchanged,
+  deleteJson,
+  tryBatch,
+  UnprocessedWritesError,
+} from '../../pipeline/table/batch-writes.ts';
+import type { Item } from '../../pipeline/table/item.ts';
+import { readItems } from '../../pipeline/table/read.ts';
+import { patientBackoff } from '../../pipeline/table/scan.ts';
 import type { BackupLocation } from '../catalogue/location.ts';
 import { hashOfItem } from '../format/digest.ts';
 import { type KeyOf, keyText } from '../format/item-key.ts';
@@ -47,7 +52,7 @@ const READ_SIZE = 100;
  * saved stays. A stop takes effect between batches.
  * @throws UnprocessedWritesError, the SDK's error, `signal.reason`; what was under way has ended by then.
  */
-export async function deleteSaved(deps: DeleteDeps, items: readonly WireItem[], options: DeleteOptions): Promise<void> {
+export async function deleteSaved(deps: DeleteDeps, items: readonly Item[], options: DeleteOptions): Promise<void> {
   if (options.writers === 'active')
     await workThrough(items, CALLS_AT_ONCE, (item) => deleteOne(deps, item, options), options.signal);
   else
@@ -59,7 +64,7 @@ export async function deleteSaved(deps: DeleteDeps, items: readonly WireItem[], 
     );
 }
 
-async function deleteOne(deps: DeleteDeps, item: WireItem, options: DeleteOptions): Promise<void> {
+async function deleteOne(deps: DeleteDeps, item: Item, options: DeleteOptions): Promise<void> {
   const deleted = await deleteIfUnchanged(
     deps.dynamodb,
     options.table,
@@ -75,12 +80,12 @@ async function deleteOne(deps: DeleteDeps, item: WireItem, options: DeleteOption
 
 /** A record that may still have to go. `isUncounted`: the last attempt at it may have taken it, and did not say so. */
 interface Candidate {
-  readonly item: WireItem;
+  readonly item: Item;
   readonly isUncounted: boolean;
 }
 
 /** What was not taken is read again before it is tried again: a wait may be long enough for somebody's edit. */
-async function deleteAsRead(deps: DeleteDeps, items: readonly WireItem[], options: DeleteOptions): Promise<void> {
+async function deleteAsRead(deps: DeleteDeps, items: readonly Item[], options: DeleteOptions): Promise<void> {
   const { backoff = patientBackoff, signal } = options;
   let left: readonly Candidate[] = items.map((item) => ({ item, isUncounted: false }));
   let cause: unknown;
@@ -92,7 +97,7 @@ async function deleteAsRead(deps: DeleteDeps, items: readonly WireItem[], option
     left = tried.left;
     cause = tried.cause ?? cause;
   }
-  const unprocessed = left.map(({ item }) => ({ kind: 'json' as const, json: deleteJson(options.keyOf(item)) }));
+  const unprocessed = left.map(({ item }) => deleteJson(options.keyOf(item)));
   throw new UnprocessedWritesError(options.table, unprocessed, backoff.attempts, cause);
 }
 
@@ -104,7 +109,7 @@ async function deleteOnceAsRead(
 ): Promise<{ readonly left: readonly Candidate[]; readonly cause?: unknown }> {
   const { table, keyOf, signal } = options;
   const keys = candidates.map(({ item }) => keyOf(item));
-  const read = await getWireBatch(deps.dynamodb, table, keys, signal ? { signal } : {});
+  const read = await readItems(deps.dynamodb, table, keys, signal ? { signal } : {});
   const now = new Map(read.map((item) => [keyText(keyOf(item)), hashOfItem(item)]));
   const unseen = candidates.filter(({ item, isUncounted }) => isUncounted && !now.has(keyText(keyOf(item))));
   if (unseen.length > 0) options.onDeleted(unseen.length);
@@ -113,7 +118,7 @@ async function deleteOnceAsRead(
   let cause: unknown;
   await workThrough(piecesOf(asSaved, BATCH_SIZE), READ_SIZE / BATCH_SIZE, async (batch) => {
     const writes = batch.map(({ item }) => deleteJson(keyOf(item)));
-    const tried = await tryWireBatch(deps.dynamodb, table, writes);
+    const tried = await tryBatch(deps.dynamodb, table, writes);
     const isUncounted = tried.cause !== undefined;
     if (!isUncounted && batch.length > tried.left.length) options.onDeleted(batch.length - tried.left.length);
     if (tried.left.length > 0) left.push(...batch.map(({ item }) => ({ item, isUncounted })));

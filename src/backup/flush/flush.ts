@@ -1,7 +1,8 @@
-import { countByKind, describeTable, keyNamesOf } from '../../pipeline/table/table.ts';
-import { FAILED_IMAGE, type KindCounts, kindOfWire, type RecordKind } from '../../pipeline/table/table-records.ts';
-import { scanWire } from '../../pipeline/table/wire-table.ts';
-import type { WireItem } from '../../pipeline/table/wire-value.ts';
+import { countByKind } from '../../pipeline/table/count.ts';
+import type { Item } from '../../pipeline/table/item.ts';
+import { FAILED_IMAGE, type KindCounts, kindOfRecord, type RecordKind } from '../../pipeline/table/records.ts';
+import { scanTable } from '../../pipeline/table/scan.ts';
+import { describeTable, keyNamesOf } from '../../pipeline/table/table.ts';
 import { findBackup, requireUsable } from '../catalogue/catalogue.ts';
 import { type Comparison, compareWithBackup } from '../compare/compare.ts';
 import { FlushRefusedError, TableNotActiveError } from '../errors.ts';
@@ -69,7 +70,7 @@ export async function flushTable(deps: FlushDeps, request: FlushRequest): Promis
   requireUsable(record, facts.arn);
   const names = keyNamesOf(facts);
   const keyOf = keyReader(facts.keys);
-  const wanted = (item: WireItem) => kinds === undefined || kinds.includes(kindOfWire(item, names));
+  const wanted = (item: Item) => kinds === undefined || kinds.includes(kindOfRecord(item, names));
   const kept = await deps.jobs.read(request.jobId);
   const resumed = kept?.kind === 'flush' && kept.backupId === record.id ? kept : undefined;
   let job: FlushJob = resumed ?? {
@@ -145,14 +146,14 @@ async function flushLeftovers(
   options: DeleteOptions,
   which: {
     readonly kinds: readonly RecordKind[] | undefined;
-    readonly wanted: (item: WireItem) => boolean;
+    readonly wanted: (item: Item) => boolean;
     readonly signal: AbortSignal | undefined;
   },
   onSaved: (count: number) => void,
 ): Promise<number> {
   let found = 0;
   const failedOnly = which.kinds?.length === 1 && which.kinds[0] === 'failed';
-  const pages = scanWire(deps.dynamodb, options.table, {
+  const pages = scanTable(deps.dynamodb, options.table, {
     segments: 4,
     ...(failedOnly && { recordType: FAILED_IMAGE }),
     ...(which.signal && { signal: which.signal }),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { RECORD_KINDS } from '../../pipeline/table/table-records.ts';
+import type { RECORD_KINDS } from '../../pipeline/table/records.ts';
 
 /**
  * Where things are, after AWS's documentation "DynamoDB table export output format":

@@ -1,4 +1,4 @@
-import type { WireItem, WireValue } from '../../pipeline/table/wire-value.ts';
+import type { AttributeValue, Item } from '../../pipeline/table/item.ts';
 
 /** A value that DynamoDB would not have given. */
 export class MalformedItemError extends Error {
@@ -10,14 +10,14 @@ export class MalformedItemError extends Error {
  * items give different texts: every part carries its length, so that no value can imitate the end of another.
  * @throws MalformedItemError
  */
-export function canonicalItem(item: WireItem): string {
+export function canonicalItem(item: Item): string {
   const names = Object.keys(item).sort();
   let text = `M${names.length}{`;
   for (const name of names) text += `${name.length}:${name}${canonicalValue(item[name])}`;
   return `${text}}`;
 }
 
-function canonicalValue(value: WireValue | undefined): string {
+function canonicalValue(value: AttributeValue | undefined): string {
   if (value === undefined) throw new MalformedItemError('An attribute without a value');
   if ('S' in value) return `S${value.S.length}:${value.S}`;
   if ('N' in value) return `N${canonicalNumber(value.N)};`;

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { WireItem } from '../../pipeline/table/wire-value.ts';
+import type { Item } from '../../pipeline/table/item.ts';
 import { canonicalItem } from './canonical.ts';
 
 /**
@@ -17,7 +17,7 @@ export interface Digest {
 export const sameDigest = (a: Digest, b: Digest): boolean => a.items === b.items && a.sum === b.sum;
 
 /** SHA-256 of an item's canonical form, 32 bytes. @throws MalformedItemError */
-export const hashOfItem = (item: WireItem): Buffer => hash('sha256', canonicalItem(item), 'buffer');
+export const hashOfItem = (item: Item): Buffer => hash('sha256', canonicalItem(item), 'buffer');
 
 const LANES = 8;
 /** A lane is a 32-bit number kept in a double: 2^20 of them add up exactly. */
@@ -26,7 +26,7 @@ const LANE = 2 ** 32;
 
 /** Adds items up to a digest; about 10 µs an item, nearly all of it the canonical form and SHA-256. */
 export interface DigestSum {
-  addItem(item: WireItem): void;
+  addItem(item: Item): void;
   addHash(itemHash: Buffer): void;
   addSum(other: DigestSum): void;
   readonly lanes: () => readonly number[];

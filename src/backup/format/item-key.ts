@@ -1,10 +1,10 @@
 import { hash } from 'node:crypto';
+import type { Item } from '../../pipeline/table/item.ts';
 import { keyNamesOf, type TableKey } from '../../pipeline/table/table.ts';
-import type { WireItem } from '../../pipeline/table/wire-value.ts';
 import { canonicalItem, MalformedItemError } from './canonical.ts';
 
 /** The primary key of an item, as `Key` of a request takes it. */
-export type KeyOf = (item: WireItem) => WireItem;
+export type KeyOf = (item: Item) => Item;
 
 /** @throws (from the function) MalformedItemError where an item has no such key. */
 export function keyReader(keys: readonly TableKey[]): KeyOf {
@@ -21,7 +21,7 @@ export function keyReader(keys: readonly TableKey[]): KeyOf {
 }
 
 /** One text for a key however its numbers are spelled: equal texts, same record. */
-export const keyText = (key: WireItem): string => canonicalItem(key);
+export const keyText = (key: Item): string => canonicalItem(key);
 
 /** What a person chooses a record by: 16 hexadecimal digits of its key's SHA-256. Of ten million keys, two have the same in one case of 350,000. */
-export const entryId = (key: WireItem): string => hash('sha256', keyText(key), 'hex').slice(0, 16);
+export const entryId = (key: Item): string => hash('sha256', keyText(key), 'hex').slice(0, 16);

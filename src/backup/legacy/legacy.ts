@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import type { AttributeValue, Item } from '../../pipeline/table/item.ts';
 import { describeTable } from '../../pipeline/table/table.ts';
-import type { WireItem, WireValue } from '../../pipeline/table/wire-value.ts';
 import { findBackup, requireUsable } from '../catalogue/catalogue.ts';
 import { readBack } from '../verify/verify.ts';
 import { type BackupDeps, type BackupResult, storeBackup } from '../write/make-backup.ts';
@@ -87,7 +87,7 @@ type Types = Map<string, Set<Tag>>;
 
 const TAGS: readonly Tag[] = ['S', 'N', 'B', 'BOOL', 'NULL', 'SS', 'NS', 'BS', 'L', 'M'];
 
-function noteTypes(types: Types, path: string, value: WireValue): void {
+function noteTypes(types: Types, path: string, value: AttributeValue): void {
   const tag = TAGS.find((candidate) => candidate in value);
   if (tag === undefined) return;
   const seen = types.get(path) ?? new Set<Tag>();
@@ -98,7 +98,7 @@ function noteTypes(types: Types, path: string, value: WireValue): void {
 
 class Untypable extends Error {}
 
-function typed(types: Types, path: string, value: Json): WireValue {
+function typed(types: Types, path: string, value: Json): AttributeValue {
   if (value === null) return { NULL: true };
   if (typeof value === 'boolean') return { BOOL: value };
   if (Array.isArray(value)) return { L: value.map((member) => typed(types, `${path}[]`, member)) };
@@ -151,8 +151,8 @@ export async function importLegacy(
     },
   });
   const problems = new Set<string>();
-  const items = parseLegacy(request.text).map((legacy): WireItem => {
-    const item: Record<string, WireValue> = {};
+  const items = parseLegacy(request.text).map((legacy): Item => {
+    const item: Record<string, AttributeValue> = {};
     for (const [name, value] of Object.entries(legacy))
       try {
         item[name] = typed(types, name, value);
@@ -167,6 +167,6 @@ export async function importLegacy(
   return storeBackup(deps, { ...request, note }, facts, () => [onePage(items)]);
 }
 
-async function* onePage(items: readonly WireItem[]) {
-  yield { segment: 0, items };
+async function* onePage(items: readonly Item[]) {
+  yield { segment: 0, items, count: items.length };
 }

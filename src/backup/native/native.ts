@@ -9,7 +9,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { withBackoff } from '../../lib/backoff.ts';
 import type { Clock } from '../../lib/clock.ts';
-import { patientBackoff } from '../../pipeline/table/table-scan.ts';
+import { patientBackoff } from '../../pipeline/table/scan.ts';
 
 /** DynamoDB's own ways to save a table: on-demand backups and exports, for tables too large for one process. */
 

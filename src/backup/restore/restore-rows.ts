@@ -1,6 +1,7 @@
+import { putIfAbsent } from '../../pipeline/table/batch-writes.ts';
+import type { Item } from '../../pipeline/table/item.ts';
+import { readItems } from '../../pipeline/table/read.ts';
 import { describeTable } from '../../pipeline/table/table.ts';
-import { getWireBatch, putWireIfFree } from '../../pipeline/table/wire-table.ts';
-import type { WireItem } from '../../pipeline/table/wire-value.ts';
 import { findBackup, requireUsable } from '../catalogue/catalogue.ts';
 import type { BackupLocation } from '../catalogue/location.ts';
 import { hashOfItem } from '../format/digest.ts';
@@ -60,15 +61,15 @@ export async function restoreRows(
   let done = 0;
   for (const { json } of found.values()) {
     request.signal?.throwIfAborted();
-    await putWireIfFree(deps.dynamodb, facts.name, { json, hashName }, options);
+    await putIfAbsent(deps.dynamodb, facts.name, { json, hashName }, options);
     done += 1;
     request.onProgress?.(done);
   }
   // What stands there now, not what the writes said: one that was repeated after a broken connection says nothing.
-  const there = new Map<string, WireItem>();
+  const there = new Map<string, Item>();
   const keys = [...found.values()].map(({ item }) => keyOf(item));
   for (let at = 0; at < keys.length; at += READ_SIZE)
-    for (const item of await getWireBatch(deps.dynamodb, facts.name, keys.slice(at, at + READ_SIZE), options))
+    for (const item of await readItems(deps.dynamodb, facts.name, keys.slice(at, at + READ_SIZE), options))
       there.set(keyText(keyOf(item)), item);
   const restored = [...found.values()].filter(({ item }) => {
     const now = there.get(keyText(keyOf(item)));

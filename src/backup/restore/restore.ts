@@ -1,8 +1,8 @@
 import { piecesOf, workThrough } from '../../lib/workers.ts';
+import { BATCH_SIZE, putJson, writeBatch } from '../../pipeline/table/batch-writes.ts';
+import type { Item } from '../../pipeline/table/item.ts';
+import { readItems } from '../../pipeline/table/read.ts';
 import { describeTable, type TableFacts } from '../../pipeline/table/table.ts';
-import { BATCH_SIZE } from '../../pipeline/table/table-write.ts';
-import { getWireBatch, putJson, writeWireBatch } from '../../pipeline/table/wire-table.ts';
-import type { WireItem } from '../../pipeline/table/wire-value.ts';
 import { findBackup, requireUsable } from '../catalogue/catalogue.ts';
 import { type Comparison, compareWithBackup } from '../compare/compare.ts';
 import { BackupNotVerifiedError, RestoreDigestMismatchError, TableNotActiveError } from '../errors.ts';
@@ -117,7 +117,7 @@ export async function restoreBackup(deps: RestoreDeps, request: RestoreRequest):
         await saveNewer(deps, { table: facts.name, safetyBackupId: job.safetyBackupId, keyOf, isSafe, signal }, piece);
         for (const batch of piecesOf(piece, BATCH_SIZE)) {
           const writes = batch.map((stored) => putJson(stored.json));
-          await writeWireBatch(deps.dynamodb, facts.name, writes, signal ? { signal } : {});
+          await writeBatch(deps.dynamodb, facts.name, writes, signal ? { signal } : {});
           written += batch.length;
           progress('writing', written);
         }
@@ -193,7 +193,7 @@ async function readSafe(
   safetyBackupId: string,
   keyOf: KeyOf,
   signal: AbortSignal | undefined,
-): Promise<(item: WireItem) => boolean> {
+): Promise<(item: Item) => boolean> {
   const safety = await findBackup(deps.location, safetyBackupId);
   const known = createKnownItems(safety.digest.items);
   await readBack(deps.location, safety, { ...(signal && { signal }), visit: (_, itemHash) => known.add(itemHash) });
@@ -213,7 +213,7 @@ async function saveNewer(
     readonly table: string;
     readonly safetyBackupId: string;
     readonly keyOf: KeyOf;
-    readonly isSafe: (item: WireItem) => boolean;
+    readonly isSafe: (item: Item) => boolean;
     readonly signal: AbortSignal | undefined;
   },
   items: readonly StoredItem[],
@@ -221,7 +221,7 @@ async function saveNewer(
   const { keyOf, signal } = where;
   const wanted = new Map(items.map(({ item }) => [keyText(keyOf(item)), hashOfItem(item)]));
   const keys = items.map(({ item }) => keyOf(item));
-  const there = await getWireBatch(deps.dynamodb, where.table, keys, signal ? { signal } : {});
+  const there = await readItems(deps.dynamodb, where.table, keys, signal ? { signal } : {});
   const newer = there.filter(
     (item) => !wanted.get(keyText(keyOf(item)))?.equals(hashOfItem(item)) && !where.isSafe(item),
   );
@@ -243,11 +243,11 @@ async function removeOthers(
   const options = request.signal ? { signal: request.signal } : {};
   const keyOf = keyReader(facts.keys);
   let removed = 0;
-  let others: { readonly key: WireItem; readonly safeHash: string | undefined }[] = [];
+  let others: { readonly key: Item; readonly safeHash: string | undefined }[] = [];
   const remove = async () => {
     const safe = new Map(others.map(({ key, safeHash }) => [keyText(key), safeHash]));
     const reads = piecesOf(others, READ_SIZE).map((piece) =>
-      getWireBatch(
+      readItems(
         deps.dynamodb,
         facts.name,
         piece.map(({ key }) => key),
@@ -256,7 +256,7 @@ async function removeOthers(
     );
     const items = (await Promise.all(reads)).flat();
     others = [];
-    const isSafe = (item: WireItem) => {
+    const isSafe = (item: Item) => {
       const safeHash = safe.get(keyText(keyOf(item)));
       return safeHash !== undefined && hashOfItem(item).toString('hex').startsWith(safeHash);
     };

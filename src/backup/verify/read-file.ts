@@ -4,14 +4,14 @@ import { pipeline } from 'node:stream/promises';
 import { StringDecoder } from 'node:string_decoder';
 import { createGunzip } from 'node:zlib';
 import { GetObjectCommand } from '@aws-sdk/client-s3';
-import { isWireItem, type WireItem } from '../../pipeline/table/wire-value.ts';
+import { type Item, isItem } from '../../pipeline/table/item.ts';
 import type { BackupLocation } from '../catalogue/location.ts';
 import { BackupDamagedError } from '../errors.ts';
 import type { DataFile } from '../format/backup-record.ts';
 
 /** An item of a backup with its JSON as it stands in the file. */
 export interface StoredItem {
-  readonly item: WireItem;
+  readonly item: Item;
   readonly json: string;
 }
 
@@ -26,7 +26,7 @@ export function parseLine(line: string): StoredItem {
     throw new Error('is no JSON', { cause });
   }
   const item = typeof parsed === 'object' && parsed !== null && 'Item' in parsed ? parsed.Item : undefined;
-  if (!isWireItem(item)) throw new Error('holds no item');
+  if (!isItem(item)) throw new Error('holds no item');
   const plain = line.startsWith(LINE_START) && Object.keys(parsed ?? {}).length === 1;
   return { item, json: plain ? line.slice(LINE_START.length, line.trimEnd().length - 1) : JSON.stringify(item) };
 }

@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
+import { countsOf, emptyTally, kindOfRecord } from '../../pipeline/table/records.ts';
 import { keyNamesOf } from '../../pipeline/table/table.ts';
-import { countsOf, emptyTally, kindOfWire } from '../../pipeline/table/table-records.ts';
 import { writeRecord } from '../catalogue/catalogue.ts';
 import type { BackupLocation } from '../catalogue/location.ts';
 import { BackupDamagedError } from '../errors.ts';
@@ -41,7 +41,7 @@ export async function readBack(
       for (const stored of batch) {
         const itemHash = hashOfItem(stored.item);
         sum.addHash(itemHash);
-        tally[kindOfWire(stored.item, keys)] += 1;
+        tally[kindOfRecord(stored.item, keys)] += 1;
         options.visit?.(stored, itemHash);
       }
       options.onProgress?.(sum.items());

@@ -5,9 +5,9 @@ import { createGzip } from 'node:zlib';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { Upload } from '@aws-sdk/lib-storage';
 import type { Clock, Random } from '../../lib/clock.ts';
+import { countsOf, emptyTally, kindOfRecord } from '../../pipeline/table/records.ts';
+import { type ScanPage, scanTable } from '../../pipeline/table/scan.ts';
 import { describeTable, keyNamesOf, type TableFacts } from '../../pipeline/table/table.ts';
-import { countsOf, emptyTally, kindOfWire } from '../../pipeline/table/table-records.ts';
-import { scanWire, type WirePage } from '../../pipeline/table/wire-table.ts';
 import { writeRecord } from '../catalogue/catalogue.ts';
 import { type BackupLocation, deleteUnder, md5Base64, proveWritable, writeObject } from '../catalogue/location.ts';
 import { TableNotActiveError } from '../errors.ts';
@@ -70,7 +70,7 @@ export async function makeBackup(deps: BackupDeps, request: BackupRequest): Prom
   const facts = await describeTable(deps.dynamodb, request.table);
   if (facts.status !== 'ACTIVE' && facts.status !== 'UPDATING') throw new TableNotActiveError(facts.name, facts.status);
   const segments = request.segments ?? segmentsFor(facts);
-  return storeBackup(deps, request, facts, (signal) => scanWire(deps.dynamodb, facts.name, { segments, signal }));
+  return storeBackup(deps, request, facts, (signal) => scanTable(deps.dynamodb, facts.name, { segments, signal }));
 }
 
 /**
@@ -81,7 +81,7 @@ export async function storeBackup(
   deps: Omit<BackupDeps, 'dynamodb'>,
   request: Omit<BackupRequest, 'segments'>,
   facts: TableFacts,
-  source: (signal: AbortSignal) => readonly AsyncIterable<WirePage>[],
+  source: (signal: AbortSignal) => readonly AsyncIterable<ScanPage>[],
 ): Promise<BackupResult> {
   const { location, clock } = deps;
   const backupId = newBackupId(clock.now(), deps.random);
@@ -115,7 +115,7 @@ async function writeBackup(
   request: Omit<BackupRequest, 'segments'>,
   facts: TableFacts,
   backupId: string,
-  source: (signal: AbortSignal) => readonly AsyncIterable<WirePage>[],
+  source: (signal: AbortSignal) => readonly AsyncIterable<ScanPage>[],
 ): Promise<BackupRecord> {
   const { location, clock } = deps;
   const startedAt = clock.now();
@@ -123,11 +123,11 @@ async function writeBackup(
   const sum = createDigestSum();
   const tally = emptyTally();
   let plainBytes = 0;
-  const take = (page: WirePage): Buffer => {
+  const take = (page: ScanPage): Buffer => {
     let text = '';
     for (const item of page.items) {
       sum.addHash(hashOfItem(item));
-      tally[kindOfWire(item, keys)] += 1;
+      tally[kindOfRecord(item, keys)] += 1;
       text += `{"Item":${JSON.stringify(item)}}\n`;
     }
     const bytes = Buffer.from(text);
@@ -181,8 +181,8 @@ async function writeBackup(
 async function uploadAll(
   location: BackupLocation,
   backupId: string,
-  source: (signal: AbortSignal) => readonly AsyncIterable<WirePage>[],
-  take: (page: WirePage) => Buffer,
+  source: (signal: AbortSignal) => readonly AsyncIterable<ScanPage>[],
+  take: (page: ScanPage) => Buffer,
   stop: AbortSignal | undefined,
 ): Promise<readonly DataFile[]> {
   const failed = new AbortController();
@@ -204,8 +204,8 @@ async function uploadAll(
 async function uploadSegment(
   location: BackupLocation,
   key: string,
-  pages: AsyncIterable<WirePage>,
-  take: (page: WirePage) => Buffer,
+  pages: AsyncIterable<ScanPage>,
+  take: (page: ScanPage) => Buffer,
   signal: AbortSignal,
 ): Promise<DataFile> {
   let items = 0;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { z } from 'zod';
 import type { Clock, Random } from '../../lib/clock.ts';
-import type { WireItem } from '../../pipeline/table/wire-value.ts';
+import type { Item } from '../../pipeline/table/item.ts';
 import { type BackupLocation, listKeys, readText, writeObject } from '../catalogue/location.ts';
 import { BackupDamagedError } from '../errors.ts';
 import { folderOf } from '../format/backup-record.ts';
@@ -34,7 +34,7 @@ const folderOfSupplements = (location: BackupLocation, backupId: string) =>
 export async function saveToSupplement(
   location: BackupLocation,
   backupId: string,
-  items: readonly WireItem[],
+  items: readonly Item[],
   { clock, random }: { readonly clock: Clock; readonly random: Random },
 ): Promise<void> {
   if (items.length === 0) return;

@@ -1,6 +1,6 @@
 import type { BackupRecord } from '../../backup/format/backup-record.ts';
 import type { ListedImage } from '../../pipeline/images.ts';
-import type { KindCounts } from '../../pipeline/table/table-records.ts';
+import type { KindCounts } from '../../pipeline/table/records.ts';
 import type { Diff } from '../../results/diff/diff.ts';
 import type { FailureChoice, Failures } from '../../results/failures/failures.ts';
 import type { ReconciledImage } from '../../results/reconcile/reconcile-image.ts';

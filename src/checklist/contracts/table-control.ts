@@ -4,7 +4,7 @@ import type { DifferenceCounts } from '../../backup/errors.ts';
 import type { BackupRecord } from '../../backup/format/backup-record.ts';
 import type { LegacyLoss } from '../../backup/legacy/legacy.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
-import type { KindCounts } from '../../pipeline/table/table-records.ts';
+import type { KindCounts } from '../../pipeline/table/records.ts';
 import type { Person } from '../../run/model/types.ts';
 import type { Missing } from '../model/preconditions.ts';
 

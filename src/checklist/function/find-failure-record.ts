@@ -3,8 +3,9 @@ import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { readLine } from '../../pipeline/logs/log-line.ts';
 import { findLines, LogGroupMissingError, type LogLine } from '../../pipeline/logs/logs.ts';
 import { findFailuresOfImage, removeFailure } from '../../pipeline/table/failure-records.ts';
-import { describeTable, type Item, type TableKey } from '../../pipeline/table/table.ts';
-import { patientBackoff, scanTable } from '../../pipeline/table/table-scan.ts';
+import { type Item, textOf } from '../../pipeline/table/item.ts';
+import { patientBackoff, scanTable } from '../../pipeline/table/scan.ts';
+import { describeTable, type TableKey } from '../../pipeline/table/table.ts';
 import type { FoundRecords, LoggingTestPorts } from './logging-test.ts';
 
 const SHOWN = [
@@ -22,14 +23,13 @@ export function lookForFailure(
   dynamodb: DynamoDBClient,
   { table, mostBytes }: { table: string; mostBytes: number },
 ): Pick<LoggingTestPorts, 'findRecords' | 'searchRecords'> {
-  const textOf = (item: Item, name: string): string | undefined => item[name]?.S ?? item[name]?.N;
   function found(records: readonly Item[], keys: readonly TableKey[]): FoundRecords | undefined {
     const [newest] = records;
     return (
       newest && {
-        key: keys.map(({ name }) => `${name} ${textOf(newest, name) ?? '…'}`).join(', '),
+        key: keys.map(({ name }) => `${name} ${textOf(newest[name]) ?? '…'}`).join(', '),
         attributes: SHOWN.flatMap((name) => {
-          const value = textOf(newest, name);
+          const value = textOf(newest[name]);
           return value === undefined ? [] : [[name, value] as const];
         }),
         async remove() {
@@ -47,8 +47,8 @@ export function lookForFailure(
       const { approximateBytes, keys } = await describeTable(dynamodb, table);
       if (approximateBytes > mostBytes) return;
       const filter = {
-        FilterExpression: 'ImageKey = :k AND RecordType = :t',
-        ExpressionAttributeValues: { ':k': { S: imageKey }, ':t': { S: 'FAILED_IMAGE' } },
+        expression: 'ImageKey = :k AND RecordType = :t',
+        values: { ':k': { S: imageKey }, ':t': { S: 'FAILED_IMAGE' } },
       };
       const records: Item[] = [];
       for (const segment of scanTable(dynamodb, table, { segments: 1, filter, backoff: patientBackoff }))

@@ -5,8 +5,8 @@ import type { Clock, Random } from '../../lib/clock.ts';
 import type { ListedImage } from '../../pipeline/images.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import { listFailures } from '../../pipeline/table/failure-records.ts';
+import { scanTable } from '../../pipeline/table/scan.ts';
 import { describeTable, keyNamesOf } from '../../pipeline/table/table.ts';
-import { scanWire } from '../../pipeline/table/wire-table.ts';
 import { diffWithBackup } from '../../results/diff/diff.ts';
 import { type Failures, readFailures } from '../../results/failures/failures.ts';
 import { type Reconciliation, reconcile } from '../../results/reconcile/reconcile.ts';
@@ -110,7 +110,7 @@ export function createResults(ports: ResultsPorts): ResultControl {
       {
         manifest: ports.manifest(root.runId, 0),
         journal: journalOf(chain),
-        rows: scanWire(dynamodb, ports.table, { segments: SEGMENTS }),
+        rows: scanTable(dynamodb, ports.table, { segments: SEGMENTS }),
       },
       { keys, bucket: ports.bucket, ...(root.startedAt === undefined ? {} : { startedAt: root.startedAt }) },
     );

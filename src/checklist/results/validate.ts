@@ -1,7 +1,9 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { BackupLocation } from '../../backup/catalogue/location.ts';
 import type { Clock, Random } from '../../lib/clock.ts';
-import { countByKind, describeTable, hashOfResource, keyNamesOf, type TableFacts } from '../../pipeline/table/table.ts';
+import { countByKind } from '../../pipeline/table/count.ts';
+import { hashOfResource } from '../../pipeline/table/image-rows.ts';
+import { describeTable, keyNamesOf, type TableFacts } from '../../pipeline/table/table.ts';
 import type { Reconciliation } from '../../results/reconcile/reconcile.ts';
 import type { ReconciledImage, ReconciledKind } from '../../results/reconcile/reconcile-image.ts';
 import { comparePeople } from '../../results/report/people.ts';

@@ -3,7 +3,8 @@ import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { Fingerprint } from '../../approvals/fingerprint.ts';
 import type { BackupRecord } from '../../backup/format/backup-record.ts';
 import { describePointInTimeRecovery } from '../../backup/native/native.ts';
-import { countByKind, describeTable, keyNamesOf } from '../../pipeline/table/table.ts';
+import { countByKind } from '../../pipeline/table/count.ts';
+import { describeTable, keyNamesOf } from '../../pipeline/table/table.ts';
 import type { TableAction, TableNow } from '../contracts/table-control.ts';
 import type { Override } from '../model/step.ts';
 

@@ -1,15 +1,12 @@
 import { createHash } from 'node:crypto';
-import {
-  type AttributeValue,
-  ConditionalCheckFailedException,
-  DeleteItemCommand,
-  type DynamoDBClient,
-  paginateQuery,
-} from '@aws-sdk/client-dynamodb';
-import type { Item, TableKey } from './table.ts';
-import { FAILED_IMAGE } from './table-records.ts';
-import { scanWire } from './wire-table.ts';
-import type { WireItem } from './wire-value.ts';
+import { ConditionalCheckFailedException, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { defined } from '../../lib/defined.ts';
+import { type AttributeValue, type Item, textOf } from './item.ts';
+import { callWithJson } from './json-call.ts';
+import { queryItems } from './read.ts';
+import { FAILED_IMAGE } from './records.ts';
+import { type Filter, scanTable } from './scan.ts';
+import type { TableKey } from './table.ts';
 
 /** Longer image keys stand in the sort key as their hash: it holds 1,024 bytes, the time among them. */
 const LONGEST_KEY_BYTES = 900;
@@ -34,7 +31,7 @@ function keyValue(type: TableKey['type'], text: string): AttributeValue {
     case 'S':
       return { S: text };
     case 'B':
-      return { B: Buffer.from(text, 'utf8') };
+      return { B: Buffer.from(text, 'utf8').toString('base64') };
     case 'N':
       return { N: String(-numberOf(text)) };
   }
@@ -43,12 +40,14 @@ function keyValue(type: TableKey['type'], text: string): AttributeValue {
 const numberOf = (text: string): bigint => BigInt(`0x${sha256(text).slice(0, 12)}`);
 
 /** The condition on the sort key that holds for the records of one image. */
-function rangeOf({ type }: TableKey, imageKey: string): { condition: string; values: Item } {
+function rangeOf({ name, type }: TableKey, imageKey: string): Filter {
   const image = imagePart(imageKey);
-  if (type !== 'N') return { condition: 'begins_with(#r, :r)', values: { ':r': keyValue(type, `${image}#`) } };
+  const names = { '#r': name };
+  if (type !== 'N') return { expression: 'begins_with(#r, :r)', names, values: { ':r': keyValue(type, `${image}#`) } };
   const first = numberOf(image) * TIME_SPACE;
   return {
-    condition: '#r BETWEEN :from AND :to',
+    expression: '#r BETWEEN :from AND :to',
+    names,
     values: { ':from': { N: String(first) }, ':to': { N: String(first + TIME_SPACE - 1n) } },
   };
 }
@@ -73,33 +72,27 @@ export async function findFailuresOfImage(
         { length: MOST_ATTEMPTS_LOOKED_AT },
         (_, index) => `${FAILED_IMAGE}#${imagePart(imageKey)}#${index + 1}`,
       );
-  const ofImage = range && rangeOf(range, imageKey);
+  const filter = {
+    expression: '#image = :image',
+    names: { '#image': 'ImageKey' },
+    values: { ':image': { S: imageKey.toWellFormed() } },
+  };
   for (const partition of partitions) {
     const before = found.length;
-    const pages = paginateQuery(
-      { client: dynamodb },
-      {
-        TableName: table,
-        ConsistentRead: true,
-        KeyConditionExpression: ofImage ? `#h = :h AND ${ofImage.condition}` : '#h = :h',
-        FilterExpression: '#image = :image',
-        ExpressionAttributeNames: {
-          '#h': hash.name,
-          '#image': 'ImageKey',
-          ...(range ? { '#r': range.name } : {}),
-        },
-        ExpressionAttributeValues: {
-          ':h': keyValue(hash.type, partition),
-          ':image': { S: imageKey.toWellFormed() },
-          ...ofImage?.values,
-        },
-      },
+    const pages = queryItems(
+      dynamodb,
+      table,
+      defined({
+        hash: { name: hash.name, value: keyValue(hash.type, partition) },
+        range: range && rangeOf(range, imageKey),
+        filter,
+      }),
     );
-    for await (const page of pages) found.push(...(page.Items ?? []));
+    for await (const items of pages) found.push(...items);
     // The module numbers attempts without a gap.
     if (!range && found.length === before) break;
   }
-  const writtenAt = (item: Item) => item.FailureTimestamp?.S ?? '';
+  const writtenAt = (item: Item) => textOf(item.FailureTimestamp) ?? '';
   return found.sort((a, b) => (writtenAt(a) < writtenAt(b) ? 1 : -1));
 }
 
@@ -112,10 +105,10 @@ export function listFailures(
   dynamodb: DynamoDBClient,
   table: string,
   signal?: AbortSignal,
-): readonly AsyncIterable<WireItem>[] {
-  const segments = scanWire(dynamodb, table, {
+): readonly AsyncIterable<Item>[] {
+  const segments = scanTable(dynamodb, table, {
     segments: SCAN_SEGMENTS,
-    recordType: FAILED_IMAGE,
+    filter: { expression: '#type = :type', names: { '#type': 'RecordType' }, values: { ':type': { S: FAILED_IMAGE } } },
     ...(signal ? { signal } : {}),
   });
   return segments.map(async function* (segment) {
@@ -133,19 +126,15 @@ export async function removeFailure(
   record: Item,
 ): Promise<boolean> {
   const Key = Object.fromEntries(keys.flatMap(({ name }) => (record[name] ? [[name, record[name]]] : [])));
+  const body = JSON.stringify({
+    TableName: table,
+    Key,
+    ConditionExpression: '#type = :failed AND #image = :image',
+    ExpressionAttributeNames: { '#type': 'RecordType', '#image': 'ImageKey' },
+    ExpressionAttributeValues: { ':failed': { S: FAILED_IMAGE }, ':image': record.ImageKey ?? { S: '' } },
+  });
   try {
-    await dynamodb.send(
-      new DeleteItemCommand({
-        TableName: table,
-        Key,
-        ConditionExpression: '#type = :failed AND #image = :image',
-        ExpressionAttributeNames: { '#type': 'RecordType', '#image': 'ImageKey' },
-        ExpressionAttributeValues: {
-          ':failed': { S: FAILED_IMAGE },
-          ':image': record.ImageKey ?? { S: '' },
-        },
-      }),
-    );
+    await callWithJson(dynamodb, 'DeleteItem', body);
     return true;
   } catch (error) {
     if (error instanceof ConditionalCheckFailedException) return false;

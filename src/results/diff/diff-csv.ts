@@ -1,7 +1,7 @@
 import type { CsvColumn } from '../../lib/csv/column.ts';
 import { decimalText } from '../../lib/decimal.ts';
-import type { KeyNames } from '../../pipeline/table/table-records.ts';
-import { textOf, type WireItem, type WireValue } from '../../pipeline/table/wire-value.ts';
+import { type AttributeValue, type Item, textOf } from '../../pipeline/table/item.ts';
+import type { KeyNames } from '../../pipeline/table/records.ts';
 import { type DiffEntry, type FieldChange, hoursOf } from './diff-entry.ts';
 
 /**
@@ -40,11 +40,11 @@ export function diffCsvColumns(keys: KeyNames): readonly CsvColumn<DiffRow>[] {
   ];
 }
 
-const plainText = (value: WireValue | undefined): string | undefined =>
+const plainText = (value: AttributeValue | undefined): string | undefined =>
   value === undefined ? undefined : (textOf(value) ?? JSON.stringify(value));
 
 /** With its type where the other side has another one: `{"S":"7.5"}` against `{"N":"7.5"}`. */
-function valueText(value: WireValue | undefined, other: WireValue | undefined): string | undefined {
+function valueText(value: AttributeValue | undefined, other: AttributeValue | undefined): string | undefined {
   if (value === undefined) return undefined;
   const retyped = other !== undefined && Object.keys(value)[0] !== Object.keys(other)[0];
   return retyped ? JSON.stringify(value) : plainText(value);
@@ -56,11 +56,7 @@ function hoursText({ entry, field }: DiffRow, side: 'before' | 'after'): string 
   return typeof hours === 'object' ? decimalText(hours) : undefined;
 }
 
-function itemWithHours(
-  entry: DiffEntry,
-  field: FieldChange | undefined,
-  side: 'before' | 'after',
-): WireItem | undefined {
+function itemWithHours(entry: DiffEntry, field: FieldChange | undefined, side: 'before' | 'after'): Item | undefined {
   if ('item' in entry) return (entry.kind === 'removed') === (side === 'before') ? entry.item : undefined;
   const value = field?.name === 'Hours' ? field[side] : undefined;
   return value && { Hours: value };

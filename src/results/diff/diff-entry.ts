@@ -1,26 +1,26 @@
 import type { DifferenceKind } from '../../backup/compare/compare.ts';
 import { canonicalItem } from '../../backup/format/canonical.ts';
 import { type Decimal, parseDecimal } from '../../lib/decimal.ts';
-import type { RecordKind } from '../../pipeline/table/table-records.ts';
-import { textOf, type WireItem, type WireValue } from '../../pipeline/table/wire-value.ts';
+import { type AttributeValue, type Item, textOf } from '../../pipeline/table/item.ts';
+import type { RecordKind } from '../../pipeline/table/records.ts';
 
 /** One attribute that is not equal on both sides; without a value where the item does not have it. */
 export interface FieldChange {
   readonly name: string;
   /** In the backup. */
-  readonly before?: WireValue;
+  readonly before?: AttributeValue;
   /** In the table. */
-  readonly after?: WireValue;
+  readonly after?: AttributeValue;
 }
 
 /** One record that is not the same in the table as in the backup. Values are DynamoDB's own, numbers as text. */
 export type DiffEntry = {
   /** Of the key, the same in every diff: what a person chooses an entry by. */
   readonly id: string;
-  readonly key: WireItem;
+  readonly key: Item;
   readonly record: RecordKind;
 } & (
-  | { readonly kind: 'removed' | 'added'; readonly item: WireItem }
+  | { readonly kind: 'removed' | 'added'; readonly item: Item }
   | { readonly kind: 'changed'; readonly fields: readonly FieldChange[] }
 );
 
@@ -35,14 +35,15 @@ export function fieldFilter(leaveOut: readonly string[]): (name: string) => bool
 }
 
 /** Sets without order and numbers by value, as DynamoDB holds them equal. */
-const sameValue = (a: WireValue, b: WireValue): boolean => canonicalItem({ value: a }) === canonicalItem({ value: b });
+const sameValue = (a: AttributeValue, b: AttributeValue): boolean =>
+  canonicalItem({ value: a }) === canonicalItem({ value: b });
 
 /** An attribute may be called `constructor`, which every object seems to have. */
-const own = (item: WireItem, name: string): WireValue | undefined =>
+const own = (item: Item, name: string): AttributeValue | undefined =>
   Object.hasOwn(item, name) ? item[name] : undefined;
 
 /** The fields, by name, in which two items differ. @throws MalformedItemError */
-export function changedFields(before: WireItem, after: WireItem): readonly FieldChange[] {
+export function changedFields(before: Item, after: Item): readonly FieldChange[] {
   const changes: FieldChange[] = [];
   for (const name of new Set([...Object.keys(before), ...Object.keys(after)])) {
     const [was, is] = [own(before, name), own(after, name)];
@@ -58,14 +59,14 @@ const WITH_HOURS: readonly RecordKind[] = ['entry', 'zero-hour'];
  * The hours an item books: its `Hours`, a number or a text that is one (the runbook's restore made texts of numbers).
  * `none` where it is a record that has no hours, `unreadable` where they are no number.
  */
-export function hoursOf(item: WireItem, record: RecordKind): Decimal | 'none' | 'unreadable' {
+export function hoursOf(item: Item, record: RecordKind): Decimal | 'none' | 'unreadable' {
   const value = item.Hours;
   if (value === undefined || !WITH_HOURS.includes(record)) return 'none';
   return parseDecimal(textOf(value) ?? '') ?? 'unreadable';
 }
 
 /** The person a record is of: its hash key, of a coverage record what stands before `#` and the month; a failure has none. */
-export function personOf(item: WireItem, record: RecordKind, hashKey: string): string | undefined {
+export function personOf(item: Item, record: RecordKind, hashKey: string): string | undefined {
   const value = item[hashKey];
   if (record === 'failed' || value === undefined) return undefined;
   const text = textOf(value) ?? JSON.stringify(value);

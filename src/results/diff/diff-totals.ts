@@ -2,8 +2,8 @@ import type { DifferenceKind } from '../../backup/compare/compare.ts';
 import { type Decimal, decimalText, minus, parseDecimal, plus, ZERO } from '../../lib/decimal.ts';
 import type { LineSorterOptions } from '../../lib/disk/external-sort.ts';
 import { createTally, type TallyOf, type TopTotals } from '../../lib/disk/tally.ts';
-import type { RecordKind } from '../../pipeline/table/table-records.ts';
-import type { WireItem } from '../../pipeline/table/wire-value.ts';
+import type { Item } from '../../pipeline/table/item.ts';
+import type { RecordKind } from '../../pipeline/table/records.ts';
 import { type FieldChange, hoursOf, personOf } from './diff-entry.ts';
 
 /** Hours, exact, in plain decimal notation: `1204.75`. Gained: the table has them, the backup had not. */
@@ -77,12 +77,12 @@ const fields: TallyOf<number> = {
 
 /** A record on one side or on both, and its kind as it counts. */
 export type Pair = { readonly record: RecordKind; readonly hashKey: string } & (
-  | { readonly kind: 'removed'; readonly before: WireItem }
-  | { readonly kind: 'added'; readonly after: WireItem }
+  | { readonly kind: 'removed'; readonly before: Item }
+  | { readonly kind: 'added'; readonly after: Item }
   | {
       readonly kind: 'changed';
-      readonly before: WireItem;
-      readonly after: WireItem;
+      readonly before: Item;
+      readonly after: Item;
       readonly fields: readonly FieldChange[];
     }
 );

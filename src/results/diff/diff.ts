@@ -10,10 +10,10 @@ import { readBack } from '../../backup/verify/verify.ts';
 import { readSupplements } from '../../backup/write/supplement.ts';
 import { createLineSorter, visitGroups } from '../../lib/disk/external-sort.ts';
 import { createLineFile, type LineFile } from '../../lib/disk/lines.ts';
+import type { AttributeValue, Item } from '../../pipeline/table/item.ts';
+import { type KeyNames, kindOfRecord, type RecordKind } from '../../pipeline/table/records.ts';
+import { scanTable } from '../../pipeline/table/scan.ts';
 import { describeTable, keyNamesOf } from '../../pipeline/table/table.ts';
-import { type KeyNames, kindOfWire, type RecordKind } from '../../pipeline/table/table-records.ts';
-import { scanWire } from '../../pipeline/table/wire-table.ts';
-import type { WireItem, WireValue } from '../../pipeline/table/wire-value.ts';
 import { ALWAYS_CHANGING } from '../../settings.ts';
 import { changedFields, DIFFERENCE_ORDER, type DiffEntry, type FieldChange, fieldFilter } from './diff-entry.ts';
 import { createDiffSum, type DiffSum, type DiffTotals } from './diff-totals.ts';
@@ -127,8 +127,8 @@ async function sortBothSides(
   const names = keyNamesOf(backup.table);
   const keyOf = keyReader(backup.table.keys);
   const read = { tableItems: 0, backupItems: 0, compared: 0 };
-  const take = (side: typeof BACKUP | typeof TABLE, key: string, item: WireItem, json: string) => {
-    if (request.kinds !== undefined && !request.kinds.includes(kindOfWire(item, names))) return;
+  const take = (side: typeof BACKUP | typeof TABLE, key: string, item: Item, json: string) => {
+    if (request.kinds !== undefined && !request.kinds.includes(kindOfRecord(item, names))) return;
     sorter.add(`${key}\t${side}${json}`);
   };
   const failed = new AbortController();
@@ -151,7 +151,7 @@ async function sortBothSides(
     flushIfLarge: sorter.flushIfLarge,
     onProgress: () => request.onProgress?.({ ...read }),
   });
-  const scans = scanWire(parts.dynamodb, backup.table.name, { segments: request.segments ?? SEGMENTS, signal });
+  const scans = scanTable(parts.dynamodb, backup.table.name, { segments: request.segments ?? SEGMENTS, signal });
   const scanning = scans.map(async (segment) => {
     for await (const { items } of segment) {
       for (const item of items) take(TABLE, sortKey(item, names), item, JSON.stringify(item));
@@ -169,8 +169,8 @@ async function sortBothSides(
 }
 
 /** The key as the text that lines are sorted by: equal texts, same record; a person's records stand together. */
-function sortKey(key: WireItem, names: KeyNames): string {
-  const text = (value: WireValue | undefined) =>
+function sortKey(key: Item, names: KeyNames): string {
+  const text = (value: AttributeValue | undefined) =>
     value === undefined ? '' : 'S' in value ? value.S : 'N' in value ? canonicalNumber(value.N) : JSON.stringify(value);
   return JSON.stringify([text(key[names.hash]), ...(names.range === undefined ? [] : [text(key[names.range])])]);
 }
@@ -184,9 +184,9 @@ function joinSides(request: DiffRequest, keys: KeyNames, found: Found, sum: Diff
     const sides = new Map(values.map((value) => [value[0], value.slice(1)]));
     if (sides.size < values.length) throw new Error(`A side of the diff holds the key ${key.slice(0, 200)} twice`);
     const [was, is] = [sides.get(BACKUP), sides.get(TABLE)];
-    const before: WireItem | undefined = was === undefined ? undefined : JSON.parse(was);
-    const after: WireItem | undefined = is === undefined ? undefined : JSON.parse(is);
-    const record = kindOfWire(after ?? before ?? {}, keys);
+    const before: Item | undefined = was === undefined ? undefined : JSON.parse(was);
+    const after: Item | undefined = is === undefined ? undefined : JSON.parse(is);
+    const record = kindOfRecord(after ?? before ?? {}, keys);
     const here = { record, hashKey: keys.hash };
     if (before !== undefined && after !== undefined) {
       const all = was === is ? [] : changedFields(before, after);
@@ -204,7 +204,7 @@ function joinSides(request: DiffRequest, keys: KeyNames, found: Found, sum: Diff
   };
 }
 
-const keyOfItem = (item: WireItem, keys: KeyNames): WireItem =>
+const keyOfItem = (item: Item, keys: KeyNames): Item =>
   Object.fromEntries(Object.entries(item).filter(([name]) => name === keys.hash || name === keys.range));
 
 async function* readEntries(
@@ -221,16 +221,16 @@ async function* readEntries(
 
 function entryIn(line: string, kind: DifferenceKind, keys: KeyNames): DiffEntry {
   if (kind === 'changed') {
-    const changed: { key: WireItem; record: RecordKind; fields: readonly FieldChange[] } = JSON.parse(line);
+    const changed: { key: Item; record: RecordKind; fields: readonly FieldChange[] } = JSON.parse(line);
     return { kind, id: entryId(changed.key), ...changed };
   }
-  const item: WireItem = JSON.parse(line);
+  const item: Item = JSON.parse(line);
   const key = keyOfItem(item, keys);
-  return { kind, id: entryId(key), key, record: kindOfWire(item, keys), item };
+  return { kind, id: entryId(key), key, record: kindOfRecord(item, keys), item };
 }
 
 /** A record that the table lost, whole as the backup has it: `item` is what a put takes. */
-export type RemovedEntry = Extract<DiffEntry, { readonly item: WireItem }>;
+export type RemovedEntry = Extract<DiffEntry, { readonly item: Item }>;
 
 /**
  * The removed entries that `chosen` picks (by `id`, person, kind …), whole and exact, by key. Whoever puts them back does so on

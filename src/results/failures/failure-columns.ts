@@ -1,6 +1,6 @@
 import type { CsvColumn } from '../../lib/csv/column.ts';
 import { withoutSecrets } from '../../lib/redact.ts';
-import { textOf, type WireItem } from '../../pipeline/table/wire-value.ts';
+import { type Item, textOf } from '../../pipeline/table/item.ts';
 
 /** pipeline.md, "CSV columns, in this order, that people's spreadsheets already read". */
 const PIPELINE_COLUMNS = [
@@ -56,7 +56,7 @@ const TEXTS: ReadonlySet<FailureField> = new Set(['ErrorMessage', 'ValidationErr
  * A FAILED_IMAGE record of the table as a row, without credentials. An attribute that is neither text nor number stands as its
  * DynamoDB JSON.
  */
-export function failureRowOfRecord(item: WireItem): FailureRow {
+export function failureRowOfRecord(item: Item): FailureRow {
   const row: Partial<Record<FailureField, string>> = {};
   for (const name of PIPELINE_COLUMNS) {
     const value = item[name];

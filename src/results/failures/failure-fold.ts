@@ -1,4 +1,4 @@
-import type { WireItem } from '../../pipeline/table/wire-value.ts';
+import type { Item } from '../../pipeline/table/item.ts';
 import type { OutcomeRecord } from '../../run/model/types.ts';
 import { type Cause, causeOf } from './cause.ts';
 import { type FailureRow, failureRowOfRecord } from './failure-columns.ts';
@@ -34,7 +34,7 @@ export interface LastFailure {
 export type FailureSource =
   | { readonly kind: 'image'; readonly size: number }
   | { readonly kind: 'outcome'; readonly outcome: RunOutcome }
-  | { readonly kind: 'record'; readonly item: WireItem };
+  | { readonly kind: 'record'; readonly item: Item };
 export type RunOutcome = OutcomeRecord & { readonly runId: string };
 
 /** What is known of an image from its newer lines, where it has too many to be held at once. */
@@ -69,7 +69,7 @@ export function encodeSource(source: FailureSource): string {
   }
 }
 
-const stampOf = ({ FailureTimestamp: stamp }: WireItem): string | undefined =>
+const stampOf = ({ FailureTimestamp: stamp }: Item): string | undefined =>
   stamp !== undefined && 'S' in stamp ? stamp.S : undefined;
 const inRange = (at: number): number => (at >= 0 ? Math.min(Math.floor(at), LATEST_MS) : 0);
 const timeOf = (stamp: string | undefined): number => inRange(Date.parse(stamp ?? ''));

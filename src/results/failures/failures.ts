@@ -2,7 +2,7 @@ import { createLineSorter, visitGroups } from '../../lib/disk/external-sort.ts';
 import { createLineFile } from '../../lib/disk/lines.ts';
 import type { ListedImage } from '../../pipeline/images.ts';
 import { FAILURE_TYPES, type FailureType } from '../../pipeline/invoke/invocation.ts';
-import { textOf, type WireItem } from '../../pipeline/table/wire-value.ts';
+import { type Item, textOf } from '../../pipeline/table/item.ts';
 import { isLaterRun } from '../../run/store/run-chain.ts';
 import type { JournalChunk } from '../../run/store/run-store.ts';
 import {
@@ -20,7 +20,7 @@ export interface FailureSources {
   /** The journals of a run and of the runs about the same images, the newest run first. */
   readonly runs: readonly { readonly runId: string; readonly journal: AsyncIterable<Pick<JournalChunk, 'records'>> }[];
   /** Every FAILED_IMAGE record of the table, in as many streams as are read side by side. */
-  readonly records: readonly AsyncIterable<WireItem>[];
+  readonly records: readonly AsyncIterable<Item>[];
   /** The images that the bucket holds now, where it matters what can be tried again. */
   readonly bucket?: AsyncIterable<ListedImage>;
 }
@@ -217,7 +217,7 @@ async function sortSources(
       for (const record of records)
         await add(record.key, encodeSource({ kind: 'outcome', outcome: { ...record, runId } }));
   };
-  const readRecords = async (records: AsyncIterable<WireItem>) => {
+  const readRecords = async (records: AsyncIterable<Item>) => {
     for await (const item of records) await add(textOf(item.ImageKey) ?? '', encodeSource({ kind: 'record', item }));
   };
   const readBucket = async () => {

@@ -1,5 +1,5 @@
 import type { FailureType, Outcome } from '../../pipeline/invoke/invocation.ts';
-import type { RecordKind } from '../../pipeline/table/table-records.ts';
+import type { RecordKind } from '../../pipeline/table/records.ts';
 
 /**
  * What a run's manifest, its outcomes and the table say together of one image.

@@ -1,16 +1,16 @@
-import { type KeyNames, kindOfWire, type RecordKind } from '../../pipeline/table/table-records.ts';
-import { textOf, type WireItem } from '../../pipeline/table/wire-value.ts';
+import { type Item, textOf } from '../../pipeline/table/item.ts';
+import { type KeyNames, kindOfRecord, type RecordKind } from '../../pipeline/table/records.ts';
 import { foldedPerson } from './image-spelling.ts';
 import { addRows, type ImageRows, noRows } from './reconcile-image.ts';
 
 /** The image that a record names: a failure its `ImageKey`, any other its `SourceImage`; undefined where it names none. */
-function imageOf(item: WireItem, record: RecordKind): string | undefined {
+function imageOf(item: Item, record: RecordKind): string | undefined {
   const value = record === 'failed' ? (item.ImageKey ?? item.SourceImage) : item.SourceImage;
   return value !== undefined && 'S' in value ? value.S : undefined;
 }
 
 /** Epoch ms of an ISO time; 0 where it is none. */
-function timeOf(item: WireItem, name: string): number {
+function timeOf(item: Item, name: string): number {
   const value = item[name];
   const at = value !== undefined && 'S' in value ? Date.parse(value.S) : Number.NaN;
   return Number.isNaN(at) ? 0 : at;
@@ -25,14 +25,14 @@ export interface PageRows {
 
 /** Adds a page's records up by the image they name; `onRecord` is told each. */
 export function rowsOfPage(
-  items: readonly WireItem[],
+  items: readonly Item[],
   keys: KeyNames,
   onRecord: (record: RecordKind, namesAnImage: boolean) => void,
 ): PageRows {
   const byImage = new Map<string, ImageRows>();
   const people: string[] = [];
   for (const item of items) {
-    const record = kindOfWire(item, keys);
+    const record = kindOfRecord(item, keys);
     if (record === 'entry' || record === 'zero-hour') {
       for (const name of [textOf(item[keys.hash]), textOf(item.ResourceNameDisplay)]) {
         const person = name === undefined ? undefined : foldedPerson(name);

@@ -1,6 +1,6 @@
 import { type LineSorter, visitLines } from '../../lib/disk/external-sort.ts';
-import { type KeyNames, PIPELINE_KEYS } from '../../pipeline/table/table-records.ts';
-import type { WireItem } from '../../pipeline/table/wire-value.ts';
+import type { Item } from '../../pipeline/table/item.ts';
+import { type KeyNames, PIPELINE_KEYS } from '../../pipeline/table/records.ts';
 import type { OutcomeRecord } from '../../run/model/types.ts';
 import type { JournalChunk } from '../../run/store/run-store.ts';
 import { spellingOf } from './image-spelling.ts';
@@ -14,7 +14,7 @@ export interface ReconcileSources {
   /** In order: of several outcomes of an image the first counts. */
   readonly journal: AsyncIterable<Pick<JournalChunk, 'records'>>;
   /** The table, in as many streams as it comes in. */
-  readonly rows: readonly AsyncIterable<{ readonly items: readonly WireItem[] }>[];
+  readonly rows: readonly AsyncIterable<{ readonly items: readonly Item[] }>[];
 }
 
 export interface ReconcileOptions {

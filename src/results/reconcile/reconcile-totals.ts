@@ -1,4 +1,4 @@
-import type { RecordKind } from '../../pipeline/table/table-records.ts';
+import type { RecordKind } from '../../pipeline/table/records.ts';
 import {
   type DecideBy,
   isOlder,

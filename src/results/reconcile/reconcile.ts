@@ -2,7 +2,7 @@ import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { createLineSorter, visitLines } from '../../lib/disk/external-sort.ts';
 import { createLineFile, type LineFile } from '../../lib/disk/lines.ts';
-import { scanWire } from '../../pipeline/table/wire-table.ts';
+import { scanTable } from '../../pipeline/table/scan.ts';
 import { type ManifestLocation, readManifest, readManifestIndex } from '../../run/plan/manifest.ts';
 import type { RunStore } from '../../run/store/run-store.ts';
 import { foldedPerson } from './image-spelling.ts';
@@ -151,7 +151,7 @@ export async function reconcileRun(
   const sources = {
     manifest: readManifest(parts.s3, request.manifest, index),
     journal: parts.store.journal(request.runId, -1),
-    rows: scanWire(parts.dynamodb, request.table, { segments, ...(signal && { signal }) }),
+    rows: scanTable(parts.dynamodb, request.table, { segments, ...(signal && { signal }) }),
   };
   return reconcile(sources, request);
 }

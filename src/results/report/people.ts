@@ -7,10 +7,10 @@ import { keyReader, keyText } from '../../backup/format/item-key.ts';
 import { readBack } from '../../backup/verify/verify.ts';
 import { readSupplements } from '../../backup/write/supplement.ts';
 import { decimalText, plus, ZERO } from '../../lib/decimal.ts';
+import { type AttributeValue, type Item, textOf } from '../../pipeline/table/item.ts';
+import { queryItems } from '../../pipeline/table/read.ts';
+import { kindOfRecord } from '../../pipeline/table/records.ts';
 import { keyNamesOf } from '../../pipeline/table/table.ts';
-import { kindOfWire } from '../../pipeline/table/table-records.ts';
-import { queryWire } from '../../pipeline/table/wire-table.ts';
-import { textOf, type WireItem, type WireValue } from '../../pipeline/table/wire-value.ts';
 import { ALWAYS_CHANGING } from '../../settings.ts';
 import { changedFields, type FieldChange, fieldFilter, hoursOf } from '../diff/diff-entry.ts';
 
@@ -93,9 +93,9 @@ export async function comparePeople(
   const keyOf = keyReader(backup.table.keys);
   const isLeftOut = fieldFilter(request.leaveOut ?? ALWAYS_CHANGING);
   const sample = choice.kind === 'sample' ? createPeopleSample(choice.size, choice.seed) : undefined;
-  const before = new Map<string, Map<string, WireItem>>();
-  const take = (item: WireItem) => {
-    const kind = kindOfWire(item, names);
+  const before = new Map<string, Map<string, Item>>();
+  const take = (item: Item) => {
+    const kind = kindOfRecord(item, names);
     const person = textOf(item[names.hash]);
     if (person === undefined || (kind !== 'entry' && kind !== 'zero-hour')) return;
     if (sample) {
@@ -103,7 +103,7 @@ export async function comparePeople(
       if (dropped !== undefined) before.delete(dropped);
       if (!isIn) return;
     } else if (choice.kind === 'one' && choice.person !== person) return;
-    const items = before.get(person) ?? new Map<string, WireItem>();
+    const items = before.get(person) ?? new Map<string, Item>();
     items.set(keyText(keyOf(item)), item);
     before.set(person, items);
   };
@@ -120,32 +120,29 @@ export async function comparePeople(
   const compared: PersonComparison[] = [];
   const hashType = backup.table.keys.find(({ role }) => role === 'HASH')?.type ?? 'S';
   for (const person of people) {
-    const after = new Map<string, WireItem>();
-    const value: WireValue = hashType === 'N' ? { N: person } : { S: person };
-    for await (const items of queryWire(parts.dynamodb, backup.table.name, { name: names.hash, value }, options))
+    const after = new Map<string, Item>();
+    const value: AttributeValue = hashType === 'N' ? { N: person } : { S: person };
+    const hash = { name: names.hash, value };
+    for await (const items of queryItems(parts.dynamodb, backup.table.name, { hash }, options))
       for (const item of items) {
-        const kind = kindOfWire(item, names);
+        const kind = kindOfRecord(item, names);
         if (kind === 'entry' || kind === 'zero-hour') after.set(keyText(keyOf(item)), item);
       }
     compared.push(compare(person, before.get(person) ?? new Map(), after));
   }
   return compared;
 
-  function compare(
-    person: string,
-    was: ReadonlyMap<string, WireItem>,
-    is: ReadonlyMap<string, WireItem>,
-  ): PersonComparison {
-    const sortKey = (item: WireItem) => (names.range === undefined ? '' : (textOf(item[names.range]) ?? ''));
-    const hours = (item: WireItem) => {
-      const found = hoursOf(item, kindOfWire(item, names));
+  function compare(person: string, was: ReadonlyMap<string, Item>, is: ReadonlyMap<string, Item>): PersonComparison {
+    const sortKey = (item: Item) => (names.range === undefined ? '' : (textOf(item[names.range]) ?? ''));
+    const hours = (item: Item) => {
+      const found = hoursOf(item, kindOfRecord(item, names));
       return typeof found === 'object' ? found : ZERO;
     };
-    const side = (items: ReadonlyMap<string, WireItem>): PersonSide => ({
+    const side = (items: ReadonlyMap<string, Item>): PersonSide => ({
       entries: items.size,
       hours: decimalText([...items.values()].map(hours).reduce(plus, ZERO)),
     });
-    const one = (kind: 'removed' | 'added', item: WireItem): PersonChange => ({
+    const one = (kind: 'removed' | 'added', item: Item): PersonChange => ({
       kind,
       sortKey: sortKey(item),
       hours: decimalText(hours(item)),

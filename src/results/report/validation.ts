@@ -1,4 +1,4 @@
-import type { KindCounts } from '../../pipeline/table/table-records.ts';
+import type { KindCounts } from '../../pipeline/table/records.ts';
 import type { RunState } from '../../run/model/types.ts';
 import type { ReconcileTotals } from '../reconcile/reconcile-totals.ts';
 import type { PersonComparison } from './people.ts';

@@ -1,7 +1,7 @@
 import type { ModalView } from '@slack/types';
 import type { ResultControl } from '../../checklist/contracts/result-control.ts';
 import { MOST_NAMED, MOST_PUT_BACK } from '../../checklist/contracts/table-control.ts';
-import { textOf } from '../../pipeline/table/wire-value.ts';
+import { textOf } from '../../pipeline/table/item.ts';
 import type { Diff, RemovedEntry } from '../../results/diff/diff.ts';
 import { chosenRemoved } from '../../results/diff/diff.ts';
 import { personOf } from '../../results/diff/diff-entry.ts';

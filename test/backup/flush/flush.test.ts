@@ -4,8 +4,10 @@ import { writeRecord } from '../../../src/backup/catalogue/catalogue.ts';
 import { BackupNotVerifiedError, FlushRefusedError } from '../../../src/backup/errors.ts';
 import { flushTable } from '../../../src/backup/flush/flush.ts';
 import { restoreBackup } from '../../../src/backup/restore/restore.ts';
-import { countByKind } from '../../../src/pipeline/table/table.ts';
+import { countByKind } from '../../../src/pipeline/table/count.ts';
+import { textOf } from '../../../src/pipeline/table/item.ts';
 import { throttled } from '../../support/fault-proxy.ts';
+import { toSdkItem } from '../../support/items.ts';
 import { coverage, failedImage, timesheetEntry } from '../../support/pipeline-table.ts';
 import { type BackupWorld, startBackupWorld } from '../backup-rig.ts';
 
@@ -19,7 +21,7 @@ const entries = (count: number) => Array.from({ length: count }, (_, index) => t
 async function itemOf(table: string, index: number) {
   const { ResourceName, DateProjectCode } = timesheetEntry(index);
   if (!ResourceName || !DateProjectCode) throw new Error('An entry without its key');
-  const Key = { ResourceName, DateProjectCode };
+  const Key = toSdkItem({ ResourceName, DateProjectCode });
   return (await world.dynamodb.send(new GetItemCommand({ TableName: table, Key, ConsistentRead: true }))).Item;
 }
 const flush = (table: string, backupId: string, more: object = {}) =>
@@ -54,8 +56,10 @@ describe.each(['active', 'held'] as const)('a flush with writers %s', (writers) 
   test('saves what came or changed since the backup before deleting it, and restore brings that back', async () => {
     const table = await world.table(entries(60));
     const { id } = await world.backup(table);
-    await world.dynamodb.send(new PutItemCommand({ TableName: table, Item: timesheetEntry(3, { Hours: { N: '1' } }) }));
-    await world.dynamodb.send(new PutItemCommand({ TableName: table, Item: timesheetEntry(900) }));
+    await world.dynamodb.send(
+      new PutItemCommand({ TableName: table, Item: toSdkItem(timesheetEntry(3, { Hours: { N: '1' } })) }),
+    );
+    await world.dynamodb.send(new PutItemCommand({ TableName: table, Item: toSdkItem(timesheetEntry(900)) }));
     const before = await world.digest(table);
     const result = await flush(table, id, { writers });
     expect(result).toMatchObject({ deleted: 61, supplemented: 2, newRows: 0, difference: { added: 1, changed: 1 } });
@@ -66,7 +70,7 @@ describe.each(['active', 'held'] as const)('a flush with writers %s', (writers) 
   test('deletes the failed images alone when asked for that kind', async () => {
     const table = await world.table([...entries(30), failedImage(1), failedImage(2)]);
     const { id } = await world.backup(table);
-    await world.dynamodb.send(new PutItemCommand({ TableName: table, Item: failedImage(3) }));
+    await world.dynamodb.send(new PutItemCommand({ TableName: table, Item: toSdkItem(failedImage(3)) }));
     const result = await flush(table, id, { kinds: ['failed'], writers });
     expect(result).toMatchObject({ deleted: 3, supplemented: 1, newRows: 0 });
     expect(await countByKind(world.dynamodb, table)).toMatchObject({ entry: 30, failed: 0, total: 30 });
@@ -77,7 +81,7 @@ test('keeps the table when it differs from the backup by more than the setting',
   const table = await world.table(entries(20));
   const { id } = await world.backup(table);
   for (let index = 500; index < 503; index += 1)
-    await world.dynamodb.send(new PutItemCommand({ TableName: table, Item: timesheetEntry(index) }));
+    await world.dynamodb.send(new PutItemCommand({ TableName: table, Item: toSdkItem(timesheetEntry(index)) }));
   const before = await world.digest(table);
   const refused = await flush(table, id, { maxDifference: 2 }).catch((error: unknown) => error);
   expect(refused).toBeInstanceOf(FlushRefusedError);
@@ -111,7 +115,7 @@ test('keeps a version that a writer put between the reading of a record and its 
       if (operation !== 'DeleteItem' || raced || !body.includes('"PJ7"')) return undefined;
       raced = true;
       await world.dynamodb.send(
-        new PutItemCommand({ TableName: table, Item: timesheetEntry(7, { Hours: { N: '99' } }) }),
+        new PutItemCommand({ TableName: table, Item: toSdkItem(timesheetEntry(7, { Hours: { N: '99' } })) }),
       );
       return undefined;
     },
@@ -142,7 +146,7 @@ test('saves at once what it deleted and could not tell from the backup: an attri
       if (operation !== 'DeleteItem' || raced || !body.includes('"PJ7"')) return undefined;
       raced = true;
       const corrected = timesheetEntry(7, { CorrectedBy: { S: 'Ann' } });
-      await world.dynamodb.send(new PutItemCommand({ TableName: table, Item: corrected }));
+      await world.dynamodb.send(new PutItemCommand({ TableName: table, Item: toSdkItem(corrected) }));
       return undefined;
     },
   });
@@ -165,7 +169,7 @@ test('loses nothing that writers put while it runs', async () => {
       const index = (turn * 37) % 330;
       const hours = String(100 + turn);
       await world.dynamodb.send(
-        new PutItemCommand({ TableName: table, Item: timesheetEntry(index, { Hours: { N: hours } }) }),
+        new PutItemCommand({ TableName: table, Item: toSdkItem(timesheetEntry(index, { Hours: { N: hours } })) }),
       );
       written.set(index, hours);
     }
@@ -176,15 +180,15 @@ test('loses nothing that writers put while it runs', async () => {
   expect(result.supplemented).toBeGreaterThan(0);
   // Merge the saved under what is in the table now: every row's last version is in one of the two.
   const left = new Map<string, string>();
-  const { scanTable } = await import('../../../src/pipeline/table/table-scan.ts');
+  const { scanTable } = await import('../../../src/pipeline/table/scan.ts');
   for (const segment of scanTable(world.dynamodb, table, { segments: 1 }))
     for await (const page of segment)
-      for (const item of page.items) left.set(item.ProjectCode?.S ?? '', item.Hours?.N ?? '');
+      for (const item of page.items) left.set(textOf(item.ProjectCode) ?? '', textOf(item.Hours) ?? '');
   await restoreBackup(world.deps, { jobId: `m-${table}`, table, backupId: id, mode: 'replace', by: 'U1' });
   const saved = new Map<string, string>();
   for (const segment of scanTable(world.dynamodb, table, { segments: 1 }))
     for await (const page of segment)
-      for (const item of page.items) saved.set(item.ProjectCode?.S ?? '', item.Hours?.N ?? '');
+      for (const item of page.items) saved.set(textOf(item.ProjectCode) ?? '', textOf(item.Hours) ?? '');
   const lost = [...written].filter(
     ([index, hours]) => left.get(`PJ${index}`) !== hours && saved.get(`PJ${index}`) !== hours,
   );

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { flushTable } from '../../../src/backup/flush/flush.ts';
 import { restoreBackup } from '../../../src/backup/restore/restore.ts';
 import type { Faults } from '../../support/fault-proxy.ts';
+import { toSdkItem } from '../../support/items.ts';
 import { timesheetEntry } from '../../support/pipeline-table.ts';
 import { type BackupWorld, startBackupWorld } from '../backup-rig.ts';
 
@@ -31,7 +32,7 @@ test('an edit that falls between a deletion that was not taken and its repetitio
   const { table, id, result } = await flushThrough((table) => ({
     async intercept({ operation, body, count }) {
       if (operation !== 'BatchWriteItem' || count > 3) return undefined;
-      await world.dynamodb.send(new PutItemCommand({ TableName: table, Item: edited }));
+      await world.dynamodb.send(new PutItemCommand({ TableName: table, Item: toSdkItem(edited) }));
       return { status: 200, json: { UnprocessedItems: JSON.parse(body).RequestItems } };
     },
   }));
@@ -39,7 +40,7 @@ test('an edit that falls between a deletion that was not taken and its repetitio
   await restoreBackup(world.deps, { jobId: `restore-${table}`, table, backupId: id, mode: 'replace', by: 'U1' });
   const { ResourceName, DateProjectCode } = edited;
   if (!ResourceName || !DateProjectCode) throw new Error('An entry without its key');
-  const Key = { ResourceName, DateProjectCode };
+  const Key = toSdkItem({ ResourceName, DateProjectCode });
   const found = await world.dynamodb.send(new GetItemCommand({ TableName: table, Key, ConsistentRead: true }));
   expect(found.Item?.Hours).toEqual({ N: '1.25' });
 });

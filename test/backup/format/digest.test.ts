@@ -2,14 +2,14 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { canonicalItem, canonicalNumber, MalformedItemError } from '../../../src/backup/format/canonical.ts';
 import { createDigestSum } from '../../../src/backup/format/digest.ts';
-import type { WireItem } from '../../../src/pipeline/table/wire-value.ts';
+import type { Item } from '../../../src/pipeline/table/item.ts';
 
-const digestOf = (items: readonly WireItem[]) => {
+const digestOf = (items: readonly Item[]) => {
   const sum = createDigestSum();
   for (const item of items) sum.addItem(item);
   return sum.digest();
 };
-const item = (index: number): WireItem => ({ k: { S: `k${index}` }, v: { N: String(index) } });
+const item = (index: number): Item => ({ k: { S: `k${index}` }, v: { N: String(index) } });
 const items = fc.array(fc.integer({ min: 0, max: 1e6 }).map(item), { maxLength: 30 });
 
 test('the digest does not depend on the order of items', () => {
@@ -72,9 +72,9 @@ test.each([
 });
 
 test('attribute order and order within sets do not matter, everything else does', () => {
-  const one: WireItem = { a: { SS: ['x', 'y'] }, b: { NS: ['1', '2'] } };
+  const one: Item = { a: { SS: ['x', 'y'] }, b: { NS: ['1', '2'] } };
   expect(canonicalItem({ b: { NS: ['2.0', '1'] }, a: { SS: ['y', 'x'] } })).toBe(canonicalItem(one));
-  const others: WireItem[] = [
+  const others: Item[] = [
     { a: { L: [{ S: 'x' }, { S: 'y' }] }, b: { NS: ['1', '2'] } },
     { a: { SS: ['x', 'y'] }, b: { SS: ['1', '2'] } },
     { a: { SS: ['x'] }, b: { NS: ['1', '2'] } },
@@ -85,7 +85,7 @@ test('attribute order and order within sets do not matter, everything else does'
 });
 
 test('a value cannot imitate the end of another', () => {
-  const forged: WireItem = { a: { S: 'x1:bS1:y' } };
+  const forged: Item = { a: { S: 'x1:bS1:y' } };
   expect(canonicalItem(forged)).not.toBe(canonicalItem({ a: { S: 'x' }, b: { S: 'y' } }));
 });
 

@@ -2,8 +2,8 @@ import { GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { entryId } from '../../../src/backup/format/item-key.ts';
 import { restoreRows } from '../../../src/backup/restore/restore-rows.ts';
-import type { Item } from '../../../src/pipeline/table/table.ts';
-import { writeUntilProcessed } from '../../../src/pipeline/table/table-write.ts';
+import type { Item } from '../../../src/pipeline/table/item.ts';
+import { deleteKeys, putItems, toSdkItem } from '../../support/items.ts';
 import { timesheetEntry } from '../../support/pipeline-table.ts';
 import { type BackupWorld, startBackupWorld } from '../backup-rig.ts';
 
@@ -21,7 +21,7 @@ const byHand = (index: number): Item => {
     ...entry,
     Hours: { N: '12345678901234567890.123456789012345678' },
     Weeks: { SS: ['b', 'a'] },
-    Seal: { B: new Uint8Array([0, 255, 7]) },
+    Seal: { B: 'AP8H' },
   };
 };
 const idOf = (item: Item) => {
@@ -32,14 +32,13 @@ const idOf = (item: Item) => {
 async function lost(items: readonly Item[]) {
   const table = await world.table(items);
   const { id: backupId } = await world.backup(table);
-  const remove = (gone: readonly Item[]) =>
-    writeUntilProcessed(
-      world.dynamodb,
-      table,
-      gone.map((item) => ({ kind: 'delete', key: keyOf(item) })),
-    );
+  const remove = (gone: readonly Item[]) => deleteKeys(world.dynamodb, table, gone.map(keyOf));
   const read = async (item: Item) =>
-    (await world.dynamodb.send(new GetItemCommand({ TableName: table, Key: keyOf(item), ConsistentRead: true }))).Item;
+    (
+      await world.dynamodb.send(
+        new GetItemCommand({ TableName: table, Key: toSdkItem(keyOf(item)), ConsistentRead: true }),
+      )
+    ).Item;
   return { table, backupId, remove, read };
 }
 
@@ -66,7 +65,7 @@ describe('putting single records back', () => {
     await remove(items);
     const [first = byHand(0)] = items;
     const newer = { ...first, Hours: { N: '4' } };
-    await writeUntilProcessed(world.dynamodb, table, [{ kind: 'put', item: newer }]);
+    await putItems(world.dynamodb, table, [newer]);
     expect(await restoreRows(world.deps, { table, backupId, entries: items.map(idOf) })).toEqual({
       restored: 1,
       taken: 1,

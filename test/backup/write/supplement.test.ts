@@ -8,7 +8,8 @@ import { flushTable } from '../../../src/backup/flush/flush.ts';
 import { keyReader } from '../../../src/backup/format/item-key.ts';
 import { readSupplements, saveToSupplement } from '../../../src/backup/write/supplement.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
-import type { WireItem } from '../../../src/pipeline/table/wire-value.ts';
+import type { Item } from '../../../src/pipeline/table/item.ts';
+import { toSdkItem } from '../../support/items.ts';
 import { timesheetEntry } from '../../support/pipeline-table.ts';
 import { type BackupWorld, startBackupWorld } from '../backup-rig.ts';
 
@@ -23,7 +24,7 @@ const keyOf = keyReader([
   { name: 'ResourceName', type: 'S', role: 'HASH' },
   { name: 'DateProjectCode', type: 'S', role: 'RANGE' },
 ]);
-const version = (hours: string): WireItem => ({
+const version = (hours: string): Item => ({
   ResourceName: { S: 'Ann' },
   DateProjectCode: { S: '2025-09-29#P' },
   Hours: { N: hours },
@@ -44,7 +45,7 @@ test('of two versions of a record the one that was saved last counts, though the
 test('what S3 holds otherwise than it was written is found before the record is deleted', async () => {
   const table = await world.table([timesheetEntry(1), timesheetEntry(2)]);
   const { id } = await world.backup(table);
-  await world.dynamodb.send(new PutItemCommand({ TableName: table, Item: timesheetEntry(3) }));
+  await world.dynamodb.send(new PutItemCommand({ TableName: table, Item: toSdkItem(timesheetEntry(3)) }));
   const s3 = world.alteringS3((key) => (key.includes('/supplement/') ? OTHER : undefined));
   await expect(
     flushTable(

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { z } from 'zod';
 import { lookForFailure, lookInLog } from '../../../src/checklist/function/find-failure-record.ts';
 import { createAwsClients } from '../../../src/pipeline/aws.ts';
-import { countRecords } from '../../../src/pipeline/table/table.ts';
+import { countRecords } from '../../../src/pipeline/table/count.ts';
 import { type LocalDynamo, startDynalite } from '../../support/dynalite.ts';
 import { createPipelineTable } from '../../support/pipeline-table.ts';
 import { startWire, type Wire } from '../../support/wire.ts';

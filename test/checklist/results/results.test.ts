@@ -2,12 +2,12 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createChecklistStore } from '../../../src/checklist/model/checklist-store.ts';
 import { createResults } from '../../../src/checklist/results/results.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
-import { writeUntilProcessed } from '../../../src/pipeline/table/table-write.ts';
 import type { RunState } from '../../../src/run/model/types.ts';
 import { createRunStore } from '../../../src/run/store/run-store.ts';
 import { ALWAYS_CHANGING } from '../../../src/settings.ts';
 import { openControlTable } from '../../../src/state/control-table.ts';
 import { type BackupWorld, startBackupWorld } from '../../backup/backup-rig.ts';
+import { deleteKeys } from '../../support/items.ts';
 import { timesheetEntry } from '../../support/pipeline-table.ts';
 import { runPlan } from '../../support/scripted-run-control.ts';
 
@@ -53,7 +53,7 @@ async function pipeline(entries: number) {
     checklists,
     async remove(index: number) {
       const { ResourceName = { S: '' }, DateProjectCode = { S: '' } } = entryOf(index);
-      await writeUntilProcessed(dynamodb, table, [{ kind: 'delete', key: { ResourceName, DateProjectCode } }]);
+      await deleteKeys(dynamodb, table, [{ ResourceName, DateProjectCode }]);
     },
     /** A run in which every image but the last `without` were processed, and the rescan it belongs to. */
     async run(state: RunState, { without = 0, startedAt = Date.now() } = {}) {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { chooseForRetry, type RetryChoicePorts } from '../../../src/checklist/results/retry-choice.ts';
-import type { WireItem } from '../../../src/pipeline/table/wire-value.ts';
+import type { Item } from '../../../src/pipeline/table/item.ts';
 import { readFailures } from '../../../src/results/failures/failures.ts';
 import type { OutcomeRecord } from '../../../src/run/model/types.ts';
 import type { RunRecord } from '../../../src/run/store/run-store.ts';
@@ -29,7 +29,7 @@ const run = (number: number): RunRecord => ({
 /** A pipeline of these outcomes and records, whose bucket holds these images. */
 function pipeline(about: {
   outcomes?: Readonly<Record<string, readonly OutcomeRecord[]>>;
-  records?: readonly WireItem[];
+  records?: readonly Item[];
   bucket: readonly string[];
 }) {
   const { outcomes = {}, records = [], bucket } = about;

@@ -7,6 +7,7 @@ import { CreateTableCommand, waitUntilTableExists } from '@aws-sdk/client-dynamo
 import { expect, onTestFinished, test } from 'vitest';
 import { moduleEnvironment } from '../../../src/pipeline/package/failure-module.ts';
 import { findFailuresOfImage, removeFailure } from '../../../src/pipeline/table/failure-records.ts';
+import { textOf } from '../../../src/pipeline/table/item.ts';
 import type { TableKey } from '../../../src/pipeline/table/table.ts';
 import { startDynalite } from '../../support/dynalite.ts';
 
@@ -116,7 +117,7 @@ for _ in range(2):
     expect(said.match(/RESCAN_FAILURE_LOGGING written/g)).toHaveLength(2);
     expect(said.match(/raised Parsing failed/g)).toHaveLength(2);
     const found = await findFailuresOfImage(dynamo.client, { table, keys }, imageKey);
-    expect(found.toSorted((a, b) => Number(a.AttemptNumber?.N) - Number(b.AttemptNumber?.N))).toMatchObject([
+    expect(found.toSorted((a, b) => Number(textOf(a.AttemptNumber)) - Number(textOf(b.AttemptNumber)))).toMatchObject([
       {
         ImageKey: { S: imageKey },
         AttemptNumber: { N: '1' },

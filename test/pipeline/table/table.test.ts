@@ -1,17 +1,12 @@
 import { PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import {
-  countByKind,
-  countEntries,
-  countRecords,
-  describeTable,
-  type Item,
-  rowsOfImage,
-  TableNotFoundError,
-} from '../../../src/pipeline/table/table.ts';
-import { kindOfRecord } from '../../../src/pipeline/table/table-records.ts';
-import { patientBackoff, scanTable } from '../../../src/pipeline/table/table-scan.ts';
-import { batchesOf, UnprocessedWritesError, writeUntilProcessed } from '../../../src/pipeline/table/table-write.ts';
+import { countByKind, countEntries, countRecords } from '../../../src/pipeline/table/count.ts';
+import { rowsOfImage } from '../../../src/pipeline/table/image-rows.ts';
+import { type Item, textOf } from '../../../src/pipeline/table/item.ts';
+import { readItems } from '../../../src/pipeline/table/read.ts';
+import { kindOfRecord } from '../../../src/pipeline/table/records.ts';
+import { patientBackoff, scanTable } from '../../../src/pipeline/table/scan.ts';
+import { describeTable, TableNotFoundError } from '../../../src/pipeline/table/table.ts';
 import { type BackupWorld, startBackupWorld } from '../../backup/backup-rig.ts';
 import { throttled } from '../../support/fault-proxy.ts';
 import { coverage, failedImage, timesheetEntry } from '../../support/pipeline-table.ts';
@@ -25,7 +20,7 @@ afterAll(() => world.stop());
 const entries = (count: number) => Array.from({ length: count }, (_, index) => timesheetEntry(index));
 const impatient = { ...patientBackoff, attempts: 3, baseMs: 1, maxMs: 2 };
 
-test('describes a table: key, account, region, billing', async () => {
+test('describeTable returns the key, account, region and billing of a table', async () => {
   const table = await world.table();
   const facts = await describeTable(world.dynamodb, table);
   expect(facts).toMatchObject({
@@ -42,7 +37,7 @@ test('describes a table: key, account, region, billing', async () => {
   expect(facts.arn).toContain(facts.account);
 });
 
-test('a table that is missing has an error of its own', async () => {
+test('describeTable throws TableNotFoundError for a table that does not exist', async () => {
   const failed = await describeTable(world.dynamodb, 'no-such-table').catch((error: unknown) => error);
   expect(failed).toBeInstanceOf(TableNotFoundError);
   expect(failed).toMatchObject({ table: 'no-such-table' });
@@ -58,11 +53,11 @@ test.each<[string, Item]>([
   ['failed', failedImage(1)],
   ['failed', { ...key('REJECTED#2025-09-29'), RecordType: { S: 'FAILED_IMAGE' } }],
   ['entry', key('something new')],
-])('knows a record of kind %s', (kind, item) => {
+])('kindOfRecord recognises a record of kind %s', (kind, item) => {
   expect(kindOfRecord(item)).toBe(kind);
 });
 
-test('counts by kind, and entries without the failed images', async () => {
+test('records are counted by kind, and entries without the failed images', async () => {
   const table = await world.table([...entries(60), coverage(1), failedImage(1), failedImage(2)]);
   expect(await countByKind(world.dynamodb, table, { segments: 3 })).toEqual({
     entry: 60,
@@ -76,19 +71,19 @@ test('counts by kind, and entries without the failed images', async () => {
   expect(await countRecords(world.dynamodb, table)).toBe(63);
 });
 
-test('a scan in segments and small pages gives every record once', async () => {
+test('a scan with segments and small pages returns every record once', async () => {
   const table = await world.table(entries(120));
   const seen: string[] = [];
   await Promise.all(
     scanTable(world.dynamodb, table, { segments: 4, pageLimit: 7 }).map(async (segment) => {
-      for await (const page of segment) seen.push(...page.items.map((item) => item.ProjectCode?.S ?? ''));
+      for await (const page of segment) seen.push(...page.items.map((item) => textOf(item.ProjectCode) ?? ''));
     }),
   );
   expect(seen).toHaveLength(120);
   expect(new Set(seen).size).toBe(120);
 });
 
-test('a scan waits for its reader: no more than one page is read ahead', async () => {
+test('a scan reads at most one page ahead of its reader', async () => {
   const table = await world.table(entries(50));
   let scans = 0;
   const dynamodb = await world.through({
@@ -105,7 +100,7 @@ test('a scan waits for its reader: no more than one page is read ahead', async (
   expect(scans).toBeLessThanOrEqual(3);
 });
 
-test('throttling is waited out, and is an error when it does not end', async () => {
+test('a scan retries while it is throttled, and throws when the throttling does not end', async () => {
   const table = await world.table(entries(5));
   const passing = await world.through({ intercept: ({ count }) => (count <= 2 ? throttled : undefined) });
   expect(await countEntries(passing, table, { segments: 1, backoff: impatient })).toBe(5);
@@ -115,60 +110,32 @@ test('throttling is waited out, and is an error when it does not end', async () 
   });
 });
 
-test('a scan ends at once when it is stopped', async () => {
+test('a scan throws at once when its signal is aborted', async () => {
   const table = await world.table(entries(5));
   const stopped = AbortSignal.abort(new Error('stopped'));
   await expect(countEntries(world.dynamodb, table, { signal: stopped })).rejects.toThrow('stopped');
 });
 
-test('writes that come back unprocessed are written in the end', async () => {
-  const table = await world.table();
+test('readItems reads again the keys that DynamoDB left out of its answer', async () => {
+  const table = await world.table(entries(60));
   const dynamodb = await world.through({
     intercept({ body, count }) {
       if (count > 2) return undefined;
-      return { status: 200, json: { UnprocessedItems: JSON.parse(body).RequestItems } };
+      return { status: 200, json: { Responses: {}, UnprocessedKeys: JSON.parse(body).RequestItems } };
     },
   });
-  const writes = entries(60).map((item) => ({ kind: 'put' as const, item }));
-  let handedBack = 0;
-  await writeUntilProcessed(dynamodb, table, writes, {
-    backoff: impatient,
-    onUnprocessed: (count) => {
-      handedBack += count;
-    },
-  });
-  expect(handedBack).toBe(50);
-  expect(await countRecords(world.dynamodb, table)).toBe(60);
-});
-
-test('writes that never go through are an error that carries them', async () => {
-  const table = await world.table();
-  const dynamodb = await world.through({
-    intercept: ({ body, count }) =>
-      count === 1 ? undefined : { status: 200, json: { UnprocessedItems: JSON.parse(body).RequestItems } },
-  });
-  const writes = entries(60).map((item) => ({ kind: 'put' as const, item }));
-  const failed = await writeUntilProcessed(dynamodb, table, writes, { backoff: impatient }).catch(
-    (error: unknown) => error,
-  );
-  expect(failed).toBeInstanceOf(UnprocessedWritesError);
-  expect(failed).toMatchObject({ table, attempts: 3 });
-  expect(failed instanceof UnprocessedWritesError && failed.unprocessed).toHaveLength(35);
-  expect(await countRecords(world.dynamodb, table)).toBe(25);
-});
-
-test('batches hold at most 25 writes and stay below the size of a request', () => {
-  expect(batchesOf(entries(60).map((item) => ({ kind: 'put', item }))).map((batch) => batch.length)).toEqual([
-    25, 25, 10,
-  ]);
-  const long = entries(20).map((item) => ({
-    kind: 'put' as const,
-    item: { ...item, Text: { S: 'x'.repeat(390_000) } },
+  const keys = entries(60).map(({ ResourceName = { S: '' }, DateProjectCode = { S: '' } }) => ({
+    ResourceName,
+    DateProjectCode,
   }));
-  expect(batchesOf(long).map((batch) => batch.length)).toEqual([6, 6, 6, 2]);
+  expect(await readItems(dynamodb, table, keys, { backoff: impatient })).toHaveLength(60);
+  const endless = await world.through({
+    intercept: ({ body }) => ({ status: 200, json: { Responses: {}, UnprocessedKeys: JSON.parse(body).RequestItems } }),
+  });
+  await expect(readItems(endless, table, keys, { backoff: impatient })).rejects.toThrow('did not return 60 keys');
 });
 
-test('finds the rows that one image gave one person', async () => {
+test('rowsOfImage returns the rows of one image and one person, without failed images', async () => {
   const rows = [1, 2, 3].map((index) => ({
     ...key(`2025-09-0${index}#PJ1`),
     SourceImage: { S: index === 3 ? 'other.png' : 'sheet 1+.png' },
@@ -181,5 +148,5 @@ test('finds the rows that one image gave one person', async () => {
     }),
   );
   const found = await rowsOfImage(world.dynamodb, table, { resourceName: 'Nik Coultas', imageKey: 'sheet 1+.png' });
-  expect(found.map((item) => item.DateProjectCode?.S)).toEqual(['2025-09-01#PJ1', '2025-09-02#PJ1']);
+  expect(found.map((item) => textOf(item.DateProjectCode))).toEqual(['2025-09-01#PJ1', '2025-09-02#PJ1']);
 });

@@ -1,9 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { canonicalItem } from '../../../src/backup/format/canonical.ts';
-import type { Item } from '../../../src/pipeline/table/table.ts';
-import { kindOfWire } from '../../../src/pipeline/table/table-records.ts';
-import type { WireItem } from '../../../src/pipeline/table/wire-value.ts';
+import type { Item } from '../../../src/pipeline/table/item.ts';
+import { kindOfRecord } from '../../../src/pipeline/table/records.ts';
 import { type DiffEntry, fieldFilter } from '../../../src/results/diff/diff-entry.ts';
 import { ALWAYS_CHANGING } from '../../../src/settings.ts';
 import { arbitraryItems } from '../../support/arbitrary-items.ts';
@@ -30,7 +29,7 @@ describe('a diff', () => {
           const { id } = await world.backup(table);
           const before = await itemsOf(table);
           await remove(table, ...items);
-          const keyOf = (item: Item | WireItem) => JSON.stringify([item.ResourceName, item.DateProjectCode]);
+          const keyOf = (item: Item | Item) => JSON.stringify([item.ResourceName, item.DateProjectCode]);
           const taken = new Set(touched.map(keyOf));
           await put(table, ...touched, ...more.filter((item) => !taken.has(keyOf(item))));
           const after = await itemsOf(table);
@@ -60,19 +59,19 @@ describe('a diff', () => {
 
 type Bare = DiffEntry extends infer Entry ? (Entry extends DiffEntry ? Omit<Entry, 'id'> : never) : never;
 function naiveDiff(
-  before: readonly WireItem[],
-  after: readonly WireItem[],
-  keyOf: (item: WireItem) => string,
+  before: readonly Item[],
+  after: readonly Item[],
+  keyOf: (item: Item) => string,
   isLeftOut: (name: string) => boolean,
 ): Bare[] {
   const saved = new Map(before.map((item) => [keyOf(item), item]));
   const found: Bare[] = [];
-  const about = (item: WireItem) => ({
+  const about = (item: Item) => ({
     key: {
       ...(item.ResourceName && { ResourceName: item.ResourceName }),
       ...(item.DateProjectCode && { DateProjectCode: item.DateProjectCode }),
     },
-    record: kindOfWire(item),
+    record: kindOfRecord(item),
   });
   for (const item of after) {
     const was = saved.get(keyOf(item));

@@ -2,13 +2,12 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
-import type { Item } from '../../../src/pipeline/table/table.ts';
-import { type Write, writeUntilProcessed } from '../../../src/pipeline/table/table-write.ts';
-import { scanWire } from '../../../src/pipeline/table/wire-table.ts';
-import type { WireItem } from '../../../src/pipeline/table/wire-value.ts';
+import type { Item } from '../../../src/pipeline/table/item.ts';
+import { scanTable } from '../../../src/pipeline/table/scan.ts';
 import { type Diff, type DiffRequest, diffWithBackup } from '../../../src/results/diff/diff.ts';
 import { type BackupWorld, startBackupWorld } from '../../backup/backup-rig.ts';
 import { openFilesIn } from '../../lib/csv/open-files.ts';
+import { deleteKeys, putItems } from '../../support/items.ts';
 
 export let world: BackupWorld;
 export let folder = '';
@@ -30,18 +29,14 @@ export function inOneWorld(): void {
   });
 }
 
-const write = (table: string, writes: readonly Write[]) => writeUntilProcessed(world.dynamodb, table, writes);
-export const put = (table: string, ...items: Item[]) =>
-  write(
-    table,
-    items.map((item) => ({ kind: 'put', item })),
-  );
+export const put = (table: string, ...items: Item[]) => putItems(world.dynamodb, table, items);
 export const remove = (table: string, ...items: Item[]) =>
-  write(
+  deleteKeys(
+    world.dynamodb,
     table,
     items.map(({ ResourceName, DateProjectCode }) => ({
-      kind: 'delete',
-      key: { ...(ResourceName && { ResourceName }), ...(DateProjectCode && { DateProjectCode }) },
+      ...(ResourceName && { ResourceName }),
+      ...(DateProjectCode && { DateProjectCode }),
     })),
   );
 export async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
@@ -66,7 +61,7 @@ export async function changedTable(before: readonly Item[], after: readonly Item
   await put(table, ...after);
   return { table, backupId: id };
 }
-export const itemsOf = async (table: string): Promise<WireItem[]> =>
-  (await all(scanWire(world.dynamodb, table, { segments: 1 })[0] ?? (async function* () {})())).flatMap(
+export const itemsOf = async (table: string): Promise<Item[]> =>
+  (await all(scanTable(world.dynamodb, table, { segments: 1 })[0] ?? (async function* () {})())).flatMap(
     ({ items }) => items,
   );

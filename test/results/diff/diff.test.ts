@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { saveToSupplement } from '../../../src/backup/write/supplement.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
-import type { Item } from '../../../src/pipeline/table/table.ts';
-import type { WireItem } from '../../../src/pipeline/table/wire-value.ts';
+import type { Item } from '../../../src/pipeline/table/item.ts';
 import { chosenRemoved } from '../../../src/results/diff/diff.ts';
 import { coverage, failedImage, timesheetEntry } from '../../support/pipeline-table.ts';
 import { all, changedTable, diffed, inOneWorld, world } from './diff-rig.ts';
@@ -144,7 +143,7 @@ describe('a diff', () => {
   test('takes a supplement as part of the backup', async () => {
     const table = await world.table([timesheetEntry(1), timesheetEntry(2)]);
     const { id } = await world.backup(table);
-    const late: WireItem[] = [
+    const late: Item[] = [
       { ResourceName: { S: 'Zoë' }, DateProjectCode: { S: 'late' } },
       { ResourceName: { S: 'Person_2' }, DateProjectCode: { S: '2025-09-03#PJ2' }, Hours: { N: '1' } },
     ];

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { WireItem } from '../../../src/pipeline/table/wire-value.ts';
+import type { Item } from '../../../src/pipeline/table/item.ts';
 import type { Failure } from '../../../src/results/failures/failure-fold.ts';
 import { type FailureSources, readFailures } from '../../../src/results/failures/failures.ts';
 import type { OutcomeRecord } from '../../../src/run/model/types.ts';
@@ -28,7 +28,7 @@ const outcome = (key: string, at: number, changes: Partial<OutcomeRecord> = {}):
 });
 const processed = (key: string, at: number): OutcomeRecord =>
   outcome(key, at, { outcome: { kind: 'processed', entriesStored: 3 } });
-const record = (key: string, at: number, more: WireItem = {}): WireItem => ({
+const record = (key: string, at: number, more: Item = {}): Item => ({
   ResourceName: { S: 'FAILED_IMAGE' },
   RecordType: { S: 'FAILED_IMAGE' },
   ImageKey: { S: key },
@@ -170,7 +170,7 @@ describe('failures of the table and of the runs', () => {
   });
 
   test('a source that breaks is an error, and no file is left', async () => {
-    async function* breaking(): AsyncGenerator<WireItem> {
+    async function* breaking(): AsyncGenerator<Item> {
       yield record('a', 0);
       throw new Error('The table is gone');
     }

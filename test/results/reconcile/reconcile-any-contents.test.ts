@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Outcome } from '../../../src/pipeline/invoke/invocation.ts';
-import type { WireItem } from '../../../src/pipeline/table/wire-value.ts';
+import type { Item } from '../../../src/pipeline/table/item.ts';
 import { RECONCILED_KINDS } from '../../../src/results/reconcile/reconcile-image.ts';
 import {
   entry,
@@ -34,7 +34,7 @@ describe('a reconciliation', () => {
     );
     const row = fc
       .tuple(key, fc.constantFrom(entry, rejection, failure), fc.boolean())
-      .map(([image, make, named]): WireItem => {
+      .map(([image, make, named]): Item => {
         const { SourceImage, ImageKey, ...nameless } = make(image);
         return named ? make(image) : nameless;
       });
@@ -61,7 +61,7 @@ describe('a reconciliation', () => {
 
 function naiveKinds({ manifest, outcomes = [], items = [] }: World): Record<string, string> {
   const kinds: Record<string, string> = {};
-  const nameOf = (item: WireItem) => {
+  const nameOf = (item: Item) => {
     const value = 'RecordType' in item ? item.ImageKey : item.SourceImage;
     return value && 'S' in value ? value.S : undefined;
   };
@@ -71,9 +71,9 @@ function naiveKinds({ manifest, outcomes = [], items = [] }: World): Record<stri
   });
   for (const key of new Set([...manifest, ...outcomes.map((each) => each.key), ...named])) {
     const own = items.filter((item) => nameOf(item) === key);
-    const has = (is: (item: WireItem) => boolean) => own.some(is);
-    const isFailure = (item: WireItem) => 'RecordType' in item;
-    const isRejection = (item: WireItem) => 'Rejected' in item;
+    const has = (is: (item: Item) => boolean) => own.some(is);
+    const isFailure = (item: Item) => 'RecordType' in item;
+    const isRejection = (item: Item) => 'Rejected' in item;
     const came = outcomes.find((each) => each.key === key)?.outcome.kind;
     const there = {
       processed: has((item) => !isFailure(item) && !isRejection(item)) ? 'with-rows' : 'without-rows',

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import type { Outcome } from '../../../src/pipeline/invoke/invocation.ts';
-import type { WireItem } from '../../../src/pipeline/table/wire-value.ts';
+import type { Item } from '../../../src/pipeline/table/item.ts';
 import { type Reconciliation, reconcile } from '../../../src/results/reconcile/reconcile.ts';
 import type { ReconciledImage } from '../../../src/results/reconcile/reconcile-image.ts';
 import type { ReconcileOptions, ReconcileSources } from '../../../src/results/reconcile/reconcile-sources.ts';
@@ -27,18 +27,18 @@ export function inOneFolder(): void {
 const START = Date.parse('2025-11-24T10:00:00Z');
 const iso = (minutes: number) => new Date(START + minutes * 60_000).toISOString();
 
-export const entry = (image: string, options: { person?: string; at?: number; range?: string } = {}): WireItem => ({
+export const entry = (image: string, options: { person?: string; at?: number; range?: string } = {}): Item => ({
   ResourceName: { S: options.person ?? 'Nik_Coultas' },
   DateProjectCode: { S: options.range ?? `2025-09-29#${image}` },
   ProjectCode: { S: 'PJ1' },
   SourceImage: { S: image },
   ProcessingTimestamp: { S: iso(options.at ?? 5) },
 });
-export const rejection = (image: string): WireItem => ({
+export const rejection = (image: string): Item => ({
   ...entry(image, { range: `REJECTED#${image}` }),
   Rejected: { BOOL: true },
 });
-export const failure = (image: string, at = 5): WireItem => ({
+export const failure = (image: string, at = 5): Item => ({
   ResourceName: { S: 'FAILED_IMAGE' },
   DateProjectCode: { S: image },
   RecordType: { S: 'FAILED_IMAGE' },
@@ -70,7 +70,7 @@ async function* each<T>(items: readonly T[]): AsyncGenerator<T> {
 export interface World {
   readonly manifest: readonly string[];
   readonly outcomes?: readonly OutcomeRecord[];
-  readonly items?: readonly WireItem[];
+  readonly items?: readonly Item[];
 }
 export const sourcesOf = ({ manifest, outcomes = [], items = [] }: World): ReconcileSources => {
   const pages = async function* (from: number) {

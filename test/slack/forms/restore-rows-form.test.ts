@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { entryId } from '../../../src/backup/format/item-key.ts';
 import { MOST_PUT_BACK, type TableAction } from '../../../src/checklist/contracts/table-control.ts';
-import { PIPELINE_KEYS } from '../../../src/pipeline/table/table-records.ts';
-import type { WireItem } from '../../../src/pipeline/table/wire-value.ts';
+import type { Item } from '../../../src/pipeline/table/item.ts';
+import { PIPELINE_KEYS } from '../../../src/pipeline/table/records.ts';
 import { createRestoreRowsForm } from '../../../src/slack/forms/restore-rows-form.ts';
 import { putBackSubmission } from '../../../src/slack/forms/restore-rows-view.ts';
 import { say } from '../../../src/slack/messages/kit/message.ts';
@@ -12,18 +12,18 @@ import { approvalMessage } from '../../../src/slack/messages/table/approval-mess
 import { diffFound } from '../../support/result-builders.ts';
 import { flushApproval } from '../../support/table-builders.ts';
 
-const entry = (person: string, at: number, image?: string): WireItem => ({
+const entry = (person: string, at: number, image?: string): Item => ({
   ResourceName: { S: person },
   DateProjectCode: { S: `2025-09-${String(at).padStart(4, '0')}#PJ1` },
   Hours: { N: '7.5' },
   ...(image === undefined ? {} : { SourceImage: { S: image } }),
 });
-const idOf = ({ ResourceName = { S: '' }, DateProjectCode = { S: '' } }: WireItem) =>
+const idOf = ({ ResourceName = { S: '' }, DateProjectCode = { S: '' } }: Item) =>
   entryId({ ResourceName, DateProjectCode });
 const requester = { person: 'U0OPERATOR', channel: 'C1', triggerId: 't', reply: async () => {} };
 
 /** The form over a diff in which these entries are gone; what it shows and what it asks approval of. */
-function form(gone: WireItem[]) {
+function form(gone: Item[]) {
   const views: ModalView[] = [];
   const asked: { act: TableAction; reason: string | undefined }[] = [];
   let disposed = 0;

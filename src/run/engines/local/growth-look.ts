@@ -1,4 +1,4 @@
-import type { Item } from '../../../pipeline/table/table.ts';
+import { type Item, textOf } from '../../../pipeline/table/item.ts';
 import type { GrowthLook } from './engine-ports.ts';
 import type { LiveRun } from './live-run.ts';
 
@@ -30,7 +30,7 @@ export async function lookForGrowth(run: LiveRun, sight: GrowthSight): Promise<G
   if (!last.resourceName) return { kind: 'nothing' };
   const rows = await sight.rowsOfImage(last.resourceName, last.key);
   const fresh = rows.some((row) => {
-    const written = Date.parse(row.ProcessingTimestamp?.S ?? '');
+    const written = Date.parse(textOf(row.ProcessingTimestamp) ?? '');
     return written >= last.startedAt - CLOCK_DIFFERENCE_MS;
   });
   return { kind: 'probe', fresh, ...counted };

@@ -1,5 +1,5 @@
 import type { DiffNow } from '../../../checklist/contracts/result-control.ts';
-import { textOf, type WireItem } from '../../../pipeline/table/wire-value.ts';
+import { type Item, textOf } from '../../../pipeline/table/item.ts';
 import type { DiffEntry } from '../../../results/diff/diff-entry.ts';
 import { ACTION, button } from '../kit/buttons.ts';
 import { code, sentence } from '../kit/escape.ts';
@@ -13,13 +13,13 @@ const MOST_PEOPLE = 8;
 const MOST_FIELDS = 8;
 
 /** The names of an entry: its key, each part as it is. */
-export const entryName = (key: WireItem): string =>
+export const entryName = (key: Item): string =>
   Object.values(key)
     .map((value) => textOf(value) ?? JSON.stringify(value))
     .join(' ');
 
 /** The hours of an entry, if it has any: ` · 7.5 h`. */
-export const hoursSuffix = (item: WireItem): string => {
+export const hoursSuffix = (item: Item): string => {
   const hours = textOf(item.Hours);
   return hours === undefined ? '' : ` · ${hours} h`;
 };

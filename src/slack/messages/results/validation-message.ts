@@ -1,5 +1,5 @@
 import type { Validation } from '../../../checklist/contracts/result-control.ts';
-import { textOf, type WireValue } from '../../../pipeline/table/wire-value.ts';
+import { type AttributeValue, textOf } from '../../../pipeline/table/item.ts';
 import type { ReconciledImage } from '../../../results/reconcile/reconcile-image.ts';
 import type { ReconcileTotals } from '../../../results/reconcile/reconcile-totals.ts';
 import type { PersonChange, PersonComparison } from '../../../results/report/people.ts';
@@ -185,5 +185,5 @@ function changeRow(change: PersonChange): readonly string[] {
 }
 
 /** A value as a person reads it; not escaped. */
-export const valueText = (value: WireValue | undefined): string =>
+export const valueText = (value: AttributeValue | undefined): string =>
   value === undefined ? '(none)' : (textOf(value) ?? JSON.stringify(value));

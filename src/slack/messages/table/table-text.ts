@@ -1,7 +1,7 @@
 import type { BackupRecord } from '../../../backup/format/backup-record.ts';
 import { storedBytes } from '../../../backup/format/backup-record.ts';
 import type { JobProgress, TableAction, TableJob } from '../../../checklist/contracts/table-control.ts';
-import type { KindCounts } from '../../../pipeline/table/table-records.ts';
+import type { KindCounts } from '../../../pipeline/table/records.ts';
 import { code } from '../kit/escape.ts';
 import { bytes, count, counted, duration } from '../kit/format.ts';
 

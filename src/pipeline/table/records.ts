@@ -1,5 +1,4 @@
-import type { Item } from './table.ts';
-import type { WireItem } from './wire-value.ts';
+import type { Item } from './item.ts';
 
 /** pipeline.md, "Several kinds of record share it". */
 export const RECORD_KINDS = ['entry', 'zero-hour', 'rejected', 'coverage', 'failed'] as const;
@@ -10,7 +9,7 @@ export type KindCounts = Readonly<Record<RecordKind, number>> & { readonly total
 
 export const FAILED_IMAGE = 'FAILED_IMAGE';
 
-/** The attributes that `kindOfRecord` looks at, besides the key. */
+/** The attributes that `kindOfRecord` reads, besides the key. */
 export const KIND_ATTRIBUTES = [
   'RecordType',
   'Rejected',
@@ -21,7 +20,7 @@ export const KIND_ATTRIBUTES = [
   'ProjectCode',
 ] as const;
 
-/** The names of the table's key attributes; `range` is missing where the table has none. */
+/** The names of the table's key attributes; `range` is absent when the table has no sort key. */
 export interface KeyNames {
   readonly hash: string;
   readonly range?: string;
@@ -29,19 +28,10 @@ export interface KeyNames {
 export const PIPELINE_KEYS: KeyNames = { hash: 'ResourceName', range: 'DateProjectCode' };
 
 /**
- * Which kind of record an item is (pipeline.md, "DynamoDB table"). A failed image is known by its RecordType alone, as its
- * key depends on who logged it; what no rule knows is an entry, so that it counts and is never taken for a failure.
+ * The kind of a record (pipeline.md, "DynamoDB table"). Only its RecordType tells a failed image, because its key depends on the
+ * logger that wrote it. A record that no rule describes is an entry: it is counted, and never taken for a failure.
  */
-export const kindOfRecord = (item: Item, keys: KeyNames = PIPELINE_KEYS): RecordKind =>
-  kindBy(
-    (name) => item[name]?.S,
-    (name) => item[name]?.BOOL === true,
-    (name) => item[name] !== undefined,
-    keys,
-  );
-
-/** The same for an item in its form on the wire. */
-export const kindOfWire = (item: WireItem, keys: KeyNames = PIPELINE_KEYS): RecordKind => {
+export function kindOfRecord(item: Item, keys: KeyNames = PIPELINE_KEYS): RecordKind {
   const text = (name: string) => {
     const value = item[name];
     return value !== undefined && 'S' in value ? value.S : undefined;
@@ -50,15 +40,7 @@ export const kindOfWire = (item: WireItem, keys: KeyNames = PIPELINE_KEYS): Reco
     const value = item[name];
     return value !== undefined && 'BOOL' in value && value.BOOL;
   };
-  return kindBy(text, isTrue, (name) => item[name] !== undefined, keys);
-};
-
-function kindBy(
-  text: (name: string) => string | undefined,
-  isTrue: (name: string) => boolean,
-  has: (name: string) => boolean,
-  keys: KeyNames,
-): RecordKind {
+  const has = (name: string) => item[name] !== undefined;
   if (text('RecordType') === FAILED_IMAGE) return 'failed';
   const range = keys.range === undefined ? undefined : text(keys.range);
   if (range?.startsWith('REJECTED#') || isTrue('Rejected')) return 'rejected';
@@ -68,7 +50,7 @@ function kindBy(
   return 'entry';
 }
 
-/** A tally to count records in; `countsOf` reads it. */
+/** A tally of records by kind, all zero; `countsOf` adds the total. */
 export const emptyTally = (): Record<RecordKind, number> => ({
   entry: 0,
   'zero-hour': 0,

@@ -8,8 +8,9 @@ import {
   ScanCommand,
 } from '@aws-sdk/client-dynamodb';
 import type { MiddlewareStack } from '@smithy/types';
+import { type Item, isItem, isObject } from './item.ts';
 
-/** DynamoDB answered something that is no answer of this operation. */
+/** DynamoDB's answer does not have the form that its API defines. */
 export class MalformedAnswerError extends Error {
   override readonly name = 'MalformedAnswerError';
 }
@@ -17,9 +18,9 @@ export class MalformedAnswerError extends Error {
 type BulkOperation = 'Scan' | 'Query' | 'BatchGetItem' | 'BatchWriteItem' | 'PutItem' | 'DeleteItem';
 
 /**
- * One call of a bulk operation through the SDK (its credentials, signature, retries and errors), with the request's JSON
- * written and the answer's JSON read by us: the SDK's own conversion of each value costs four times as much as the rest.
- * @returns the answer's JSON. @throws the SDK's error; MalformedAnswerError when a success is no JSON.
+ * One call through the SDK (its credentials, signature, retries and errors) that sends our JSON as the request's body and returns
+ * the answer's JSON: the SDK's own conversion of each value costs more than everything else.
+ * @returns the parsed answer. @throws the SDK's error; MalformedAnswerError when a successful answer is not JSON.
  */
 export async function callWithJson(
   dynamodb: DynamoDBClient,
@@ -29,41 +30,41 @@ export async function callWithJson(
 ): Promise<unknown> {
   const options = signal ? { abortSignal: signal } : {};
   const answer: Answer = { json: undefined };
-  // Inputs that only satisfy the SDK's own checks: the body is ours.
+  // These inputs only satisfy the SDK's own checks; the body is replaced.
   switch (operation) {
     case 'Scan': {
       const command = new ScanCommand({ TableName: 'unused' });
-      carry(command.middlewareStack, operation, body, answer);
+      exchangeJson(command.middlewareStack, operation, body, answer);
       await dynamodb.send(command, options);
       break;
     }
     case 'Query': {
       const command = new QueryCommand({ TableName: 'unused' });
-      carry(command.middlewareStack, operation, body, answer);
+      exchangeJson(command.middlewareStack, operation, body, answer);
       await dynamodb.send(command, options);
       break;
     }
     case 'PutItem': {
       const command = new PutItemCommand({ TableName: 'unused', Item: {} });
-      carry(command.middlewareStack, operation, body, answer);
+      exchangeJson(command.middlewareStack, operation, body, answer);
       await dynamodb.send(command, options);
       break;
     }
     case 'BatchGetItem': {
       const command = new BatchGetItemCommand({ RequestItems: {} });
-      carry(command.middlewareStack, operation, body, answer);
+      exchangeJson(command.middlewareStack, operation, body, answer);
       await dynamodb.send(command, options);
       break;
     }
     case 'BatchWriteItem': {
       const command = new BatchWriteItemCommand({ RequestItems: {} });
-      carry(command.middlewareStack, operation, body, answer);
+      exchangeJson(command.middlewareStack, operation, body, answer);
       await dynamodb.send(command, options);
       break;
     }
     case 'DeleteItem': {
       const command = new DeleteItemCommand({ TableName: 'unused', Key: {} });
-      carry(command.middlewareStack, operation, body, answer);
+      exchangeJson(command.middlewareStack, operation, body, answer);
       await dynamodb.send(command, options);
       break;
     }
@@ -75,8 +76,8 @@ interface Answer {
   json: unknown;
 }
 
-/** Puts our JSON in the place of the request's body, and takes the answer's before the SDK reads it. */
-function carry<Input extends object, Output extends object>(
+/** Replaces the request's body by our JSON, and takes the answer's body before the SDK reads it. */
+function exchangeJson<Input extends object, Output extends object>(
   stack: MiddlewareStack<Input, Output>,
   operation: BulkOperation,
   body: string,
@@ -113,7 +114,7 @@ const isStream = (body: unknown): body is AsyncIterable<Uint8Array> =>
   typeof body === 'object' && body !== null && Symbol.asyncIterator in body;
 
 async function collect(body: unknown): Promise<string> {
-  if (!isStream(body)) throw new MalformedAnswerError('DynamoDB answered without a body');
+  if (!isStream(body)) throw new MalformedAnswerError('The answer of DynamoDB has no body');
   const chunks: Uint8Array[] = [];
   for await (const chunk of body) chunks.push(chunk);
   return Buffer.concat(chunks).toString('utf8');
@@ -123,6 +124,28 @@ function parse(text: string, operation: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new MalformedAnswerError(`The answer of ${operation} is no JSON`, { cause: error });
+    throw new MalformedAnswerError(`The answer of ${operation} is not JSON`, { cause: error });
   }
+}
+
+/** The items in a list of an answer; an absent list is empty. @throws MalformedAnswerError. */
+export function itemsIn(list: unknown, operation: string): readonly Item[] {
+  if (list === undefined) return [];
+  if (!Array.isArray(list)) throw new MalformedAnswerError(`The items in the answer of ${operation} are not a list`);
+  return list.map((item: unknown) => {
+    if (!isItem(item)) throw new MalformedAnswerError(`An item in the answer of ${operation} has an unknown form`);
+    return item;
+  });
+}
+
+/** The parts of an answer of Scan or Query; `nextKey` is absent on the last page. @throws MalformedAnswerError. */
+export function readPage(
+  answer: unknown,
+  operation: 'Scan' | 'Query',
+): { readonly items: readonly Item[]; readonly count: number; readonly nextKey: Item | undefined } {
+  if (!isObject(answer)) throw new MalformedAnswerError(`The answer of ${operation} is not an object`);
+  const { LastEvaluatedKey: nextKey, Count: count } = answer;
+  if (nextKey !== undefined && !isItem(nextKey))
+    throw new MalformedAnswerError(`The last key in the answer of ${operation} has an unknown form`);
+  return { items: itemsIn(answer.Items, operation), count: typeof count === 'number' ? count : 0, nextKey };
 }

@@ -1,0 +1,77 @@
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { Backoff } from '../../lib/backoff.ts';
+import {
+  countsOf,
+  emptyTally,
+  FAILED_IMAGE,
+  type KeyNames,
+  KIND_ATTRIBUTES,
+  type KindCounts,
+  kindOfRecord,
+  PIPELINE_KEYS,
+} from './records.ts';
+import { type Filter, type ScanOptions, type ScanPage, scanTable } from './scan.ts';
+
+export interface CountOptions {
+  readonly segments?: number;
+  readonly signal?: AbortSignal;
+  readonly backoff?: Backoff;
+}
+
+const COUNT_SEGMENTS = 8;
+
+export const isNotFailedImage: Filter = {
+  expression: 'attribute_not_exists(#type) OR #type <> :failed',
+  names: { '#type': 'RecordType' },
+  values: { ':failed': { S: FAILED_IMAGE } },
+};
+
+async function forEachPage(pages: readonly AsyncIterable<ScanPage>[], take: (page: ScanPage) => void): Promise<void> {
+  await Promise.all(
+    pages.map(async (segment) => {
+      for await (const page of segment) take(page);
+    }),
+  );
+}
+
+/**
+ * The number of records of each kind, from one consistent, parallel scan that reads only the key and the attributes that tell
+ * the kind. @throws the SDK's error, or `signal.reason`.
+ */
+export async function countByKind(
+  dynamodb: DynamoDBClient,
+  table: string,
+  options: CountOptions & { readonly keys?: KeyNames } = {},
+): Promise<KindCounts> {
+  const { segments = COUNT_SEGMENTS, keys = PIPELINE_KEYS, ...rest } = options;
+  const projection = [keys.hash, ...(keys.range === undefined ? [] : [keys.range]), ...KIND_ATTRIBUTES];
+  const tally = emptyTally();
+  const pages = scanTable(dynamodb, table, { ...rest, segments, projection: [...new Set(projection)] });
+  await forEachPage(pages, ({ items }) => {
+    for (const item of items) tally[kindOfRecord(item, keys)] += 1;
+  });
+  return countsOf(tally);
+}
+
+/**
+ * The number of records that are not failed images: the measure of growth (pipeline.md: "Records of failures do not count").
+ * Consistent and parallel; transfers no items. @throws the SDK's error, or `signal.reason`.
+ */
+export const countEntries = (dynamodb: DynamoDBClient, table: string, options: CountOptions = {}): Promise<number> =>
+  count(dynamodb, table, { ...options, filter: isNotFailedImage });
+
+/** The number of records of any kind: consistent and parallel. @throws the SDK's error, or `signal.reason`. */
+export const countRecords = (dynamodb: DynamoDBClient, table: string, options: CountOptions = {}): Promise<number> =>
+  count(dynamodb, table, options);
+
+async function count(
+  dynamodb: DynamoDBClient,
+  table: string,
+  { segments = COUNT_SEGMENTS, ...rest }: CountOptions & Pick<ScanOptions, 'filter'>,
+): Promise<number> {
+  let total = 0;
+  await forEachPage(scanTable(dynamodb, table, { ...rest, segments, countOnly: true }), (page) => {
+    total += page.count;
+  });
+  return total;
+}

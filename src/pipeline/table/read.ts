@@ -1,0 +1,79 @@
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { type Backoff, waitBefore, withBackoff } from '../../lib/backoff.ts';
+import { defined } from '../../lib/defined.ts';
+import { type AttributeValue, type Item, isObject } from './item.ts';
+import { callWithJson, itemsIn, MalformedAnswerError, readPage } from './json-call.ts';
+import { type Filter, patientBackoff } from './scan.ts';
+
+export interface ReadOptions {
+  readonly signal?: AbortSignal;
+  readonly backoff?: Backoff;
+}
+
+/** BatchGetItem takes 100 keys. */
+export const KEYS_PER_READ = 100;
+
+/**
+ * The records of at most 100 keys, read consistently, in no order; a key without a record returns nothing.
+ * @throws RangeError for more than 100 keys, the last error when all attempts are used up, `signal.reason`, DynamoDB's error,
+ * MalformedAnswerError.
+ */
+export async function readItems(
+  dynamodb: DynamoDBClient,
+  table: string,
+  keys: readonly Item[],
+  options: ReadOptions = {},
+): Promise<readonly Item[]> {
+  if (keys.length > KEYS_PER_READ) throw new RangeError(`readItems takes ${KEYS_PER_READ} keys, not ${keys.length}`);
+  const backoff = options.backoff ?? patientBackoff;
+  const found: Item[] = [];
+  let left: readonly unknown[] = keys;
+  for (let attempt = 1; left.length > 0; attempt += 1) {
+    if (attempt > backoff.attempts) throw new Error(`DynamoDB did not return ${left.length} keys of table ${table}`);
+    if (attempt > 1) await waitBefore(backoff, attempt - 1, options.signal);
+    const body = JSON.stringify({ RequestItems: { [table]: { Keys: left, ConsistentRead: true } } });
+    const call = () => callWithJson(dynamodb, 'BatchGetItem', body, options.signal);
+    const answer = await withBackoff(backoff, call, options.signal);
+    if (!isObject(answer) || !isObject(answer.Responses))
+      throw new MalformedAnswerError('The answer of BatchGetItem is not an object');
+    found.push(...itemsIn(answer.Responses[table], 'BatchGetItem'));
+    const unprocessed = isObject(answer.UnprocessedKeys) ? answer.UnprocessedKeys[table] : undefined;
+    left = isObject(unprocessed) && Array.isArray(unprocessed.Keys) ? unprocessed.Keys : [];
+  }
+  return found;
+}
+
+export interface Query {
+  readonly hash: { readonly name: string; readonly value: AttributeValue };
+  /** A condition on the sort key; its names and values are in `names` and `values`. */
+  readonly range?: Filter;
+  readonly filter?: Filter;
+}
+
+/**
+ * The records of one hash key, read consistently, page by page (up to 1 MB each).
+ * @throws the last error when all attempts are used up, `signal.reason`, DynamoDB's error, MalformedAnswerError.
+ */
+export async function* queryItems(
+  dynamodb: DynamoDBClient,
+  table: string,
+  { hash, range, filter }: Query,
+  options: ReadOptions = {},
+): AsyncGenerator<readonly Item[]> {
+  const request = {
+    TableName: table,
+    ConsistentRead: true,
+    KeyConditionExpression: range ? `#hash = :hash AND ${range.expression}` : '#hash = :hash',
+    FilterExpression: filter?.expression,
+    ExpressionAttributeNames: { '#hash': hash.name, ...range?.names, ...filter?.names },
+    ExpressionAttributeValues: { ':hash': hash.value, ...range?.values, ...filter?.values },
+  };
+  let from: Item | undefined;
+  do {
+    const body = JSON.stringify(defined({ ...request, ExclusiveStartKey: from }));
+    const call = () => callWithJson(dynamodb, 'Query', body, options.signal);
+    const page = readPage(await withBackoff(options.backoff ?? patientBackoff, call, options.signal), 'Query');
+    yield page.items;
+    from = page.nextKey;
+  } while (from !== undefined);
+}
