@@ -1,12 +1,35 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+
+/** Tests that start no server, change no environment and leave nothing behind: they share one module cache. */
+const PURE = [
+  'test/lib/**/*.test.ts',
+  'test/run/rules/**/*.test.ts',
+  'test/run/model/**/*.test.ts',
+  'test/slack/messages/**/*.test.ts',
+  'test/approvals/approval.test.ts',
+  'test/architecture/**/*.test.ts',
+  'test/docs/**/*.test.ts',
+];
+/** Tests of the whole product or of the page in a browser: mostly waiting, so more of them run side by side. */
+const WHOLE = ['test/e2e/**/*.test.ts', 'test/browser/**/*.test.ts'];
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     pool: 'forks',
-    maxWorkers: 2,
+    // Processes that tests start (the bot, children to be killed) start in half the time.
+    env: { NODE_COMPILE_CACHE: join(tmpdir(), 'rescan-bot-compile-cache') },
     // These end a test that hangs; no test promises a time by them. A machine that is busy with other work may be ten times slower.
     testTimeout: 120_000,
     hookTimeout: 60_000,
+    projects: [
+      { extends: true, test: { name: 'pure', include: PURE, isolate: false } },
+      {
+        extends: true,
+        test: { name: 'servers', include: ['test/**/*.test.ts'], exclude: [...PURE, ...WHOLE], maxWorkers: 3 },
+      },
+      { extends: true, test: { name: 'whole', include: WHOLE, maxWorkers: 3 } },
+    ],
   },
 });

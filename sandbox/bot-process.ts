@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream, mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -9,6 +10,8 @@ const UP_WITHIN_MS = 120_000;
 /** The bot drains for some seconds when it is told to stop; one that has not ended by then is killed. */
 const STOPS_WITHIN_MS = 20_000;
 const MOST_LAST_WORDS = 12;
+/** Node keeps compiled code here between starts: the second start of the bot takes half the time. */
+const COMPILE_CACHE = process.env.NODE_COMPILE_CACHE ?? join(tmpdir(), 'rescan-bot-compile-cache');
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 
 /** What can be done to the bot: `kill` as a crash does (SIGKILL), `stop` as a deploy does (SIGTERM), `start`. */
@@ -70,7 +73,7 @@ export function createBotProcess(options: {
 
   function spawned(): Promise<void> {
     const started = spawn(process.execPath, [MAIN], {
-      env: options.environment,
+      env: { NODE_COMPILE_CACHE: COMPILE_CACHE, ...options.environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     child = started;
