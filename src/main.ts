@@ -4,11 +4,11 @@ import { createChecklistParts } from './app/checklist.ts';
 import { assembleRuns } from './app/runs.ts';
 import { createSlackApp } from './app/slack.ts';
 import { systemClock } from './lib/clock.ts';
+import { SettingsError } from './lib/environment.ts';
 import { createLogger, type Logger } from './lib/log.ts';
 import { createAwsClients, proveBucket } from './pipeline/aws.ts';
 import { FaultError } from './pipeline/fault.ts';
-import { settingPace } from './run/plan/pace-setting.ts';
-import { readSettings, type Settings, SettingsError } from './settings.ts';
+import { readSettings, type Settings } from './settings.ts';
 import { ControlTableError, openControlTable } from './state/control-table.ts';
 import { createFollowUps } from './state/follow-ups.ts';
 import { createLease } from './state/lease.ts';
@@ -26,15 +26,15 @@ async function startBot(settings: Settings, logger: Logger): Promise<() => Promi
   const random = Math.random;
   const holder = `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`;
   const aws = createAwsClients();
-  const table = await openControlTable({ dynamodb: aws.dynamodb, tableName: settings.CONTROL_TABLE, clock });
-  await proveBucket(aws.s3, settings.CONTROL_BUCKET);
+  const table = await openControlTable({ dynamodb: aws.dynamodb, tableName: settings.controlTable, clock });
+  await proveBucket(aws.s3, settings.controlBucket);
   await claimPipeline({
     table,
-    tableName: settings.CONTROL_TABLE,
+    tableName: settings.controlTable,
     s3: aws.s3,
-    bucket: settings.CONTROL_BUCKET,
-    prefix: settings.CONTROL_PREFIX,
-    pipeline: { imageBucket: settings.IMAGE_BUCKET, ocrFunction: settings.OCR_FUNCTION, table: settings.TABLE },
+    bucket: settings.controlBucket,
+    prefix: settings.controlPrefix,
+    pipeline: { imageBucket: settings.imageBucket, ocrFunction: settings.ocrFunction, table: settings.table },
   });
   const runs = await assembleRuns({
     settings,
@@ -44,19 +44,39 @@ async function startBot(settings: Settings, logger: Logger): Promise<() => Promi
     random,
     logger,
     holder,
-    drainMs: settings.SHUTDOWN_SECONDS * DRAIN_PART,
+    drainMs: settings.shutdownMs * DRAIN_PART,
   });
-  const pace = settingPace(settings.PACE);
-  const rescans = createChecklistParts({ settings, aws, table, clock, random, logger, holder, runs, pace });
+  const rescans = createChecklistParts({
+    settings,
+    aws,
+    table,
+    clock,
+    random,
+    logger,
+    holder,
+    runs,
+    pace: settings.pace,
+  });
   const { tables, steps, deploys, autopilot, audit } = rescans;
-  const outbox = createOutbox({ table, name: settings.OCR_FUNCTION });
-  const name = settings.OCR_FUNCTION;
-  const durationMs = settings.LEASE_SECONDS;
+  const outbox = createOutbox({ table, name: settings.ocrFunction });
+  const name = settings.ocrFunction;
+  const durationMs = settings.leaseMs;
   const afterwards = {
     followUps: createFollowUps({ table, name }),
     lease: createLease({ table, name: `afterwards#${name}`, holder, durationMs, clock, logger }),
   };
-  const slack = createSlackApp({ settings, runs, tables, rescans, pace, outbox, afterwards, clock, random, logger });
+  const slack = createSlackApp({
+    settings,
+    runs,
+    tables,
+    rescans,
+    pace: settings.pace,
+    outbox,
+    afterwards,
+    clock,
+    random,
+    logger,
+  });
   await slack.start();
   runs.standBy();
   tables.standBy();
@@ -64,7 +84,7 @@ async function startBot(settings: Settings, logger: Logger): Promise<() => Promi
   steps.standBy();
   autopilot.standBy();
   audit.note({ who: 'bot', what: `bot ${holder}`, outcome: 'is up' });
-  logger.info({ holder, channels: settings.SLACK_CHANNELS }, 'rescan-bot is up');
+  logger.info({ holder, channels: settings.slackChannels }, 'rescan-bot is up');
   return async () => {
     // Side by side: a step of the autopilot that takes its time must not keep a run starting images.
     await Promise.all([autopilot.shutDown(), runs.shutDown(), tables.shutDown(), steps.shutDown(), deploys.shutDown()]);
@@ -76,7 +96,7 @@ async function startBot(settings: Settings, logger: Logger): Promise<() => Promi
 
 async function main(): Promise<void> {
   const settings = readSettings(process.env);
-  const logger = createLogger(settings.LOG_LEVEL);
+  const logger = createLogger(settings.logLevel);
   // A dropped Socket Mode connection rejects outside of any promise of ours; it reconnects by itself. A run must go on.
   process.on('unhandledRejection', (error) => logger.error({ err: error }, 'a promise nobody waited for was rejected'));
   let stopping = false;
@@ -90,7 +110,7 @@ async function main(): Promise<void> {
       setTimeout(() => {
         logger.error('something hangs: going down without waiting for it');
         process.exit(1);
-      }, settings.SHUTDOWN_SECONDS);
+      }, settings.shutdownMs);
       starting
         .then((stop) => stop())
         .then(

@@ -1,247 +1,382 @@
 import { validate } from 'node-cron';
-import { z } from 'zod';
+import {
+  boolean,
+  converted,
+  hours,
+  type Kind,
+  list,
+  matching,
+  minutes,
+  number,
+  oneOf,
+  percent,
+  readEnvironment,
+  type Setting,
+  seconds,
+  setting,
+  text,
+  type ValuesOf,
+  whole,
+} from './lib/environment.ts';
+import { FIELDS_CHANGED_BY_EVERY_RUN } from './results/diff/diff-entry.ts';
 
 /**
- * Every setting of the bot: name of the variable, what it may hold, its default and unit. AWS itself is set by the SDK's
- * own variables (AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL, …).
+ * Every setting of the bot, declared once: variable, meaning, default, unit and allowed values. The docs are generated from
+ * this list. AWS itself is configured by the SDK's own variables (AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL, …).
  */
 
-/** Fields that every rescan changes; `OCR*` is every name that begins so. */
-export const ALWAYS_CHANGING: readonly string[] = [
-  'ProcessingTimestamp',
-  'ProcessingTimeSeconds',
-  'CostEstimateUSD',
-  'InputTokens',
-  'OutputTokens',
-  'OCR*',
-  'LastUpdated',
-];
-
-const list = z.string().transform((text) =>
-  text
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== ''),
+const images = (min: number, max: number) => whole(min, max, 'images');
+const anyText = text('any text', () => true);
+const url = text('a URL', (given) => URL.canParse(given));
+const tableName = matching('a table name: 3 to 255 of A-Z a-z 0-9 _ . -', /^[A-Za-z0-9_.-]{3,255}$/);
+const bucketName = matching('a bucket name: 3 to 63 of a-z 0-9 . -', /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/);
+const people = list('Slack user ids (U…, W…) and user group ids (S…), separated by commas', (id) =>
+  /^[UWS][A-Z0-9]{2,}$/.test(id),
 );
-const flag = z.enum(['true', 'false'], { error: 'true or false' }).transform((text) => text === 'true');
+const channels = list('Slack channel ids (C…, G…), separated by commas', (id) => /^[CG][A-Z0-9]{2,}$/.test(id));
 
-const number = (rule: { min: number; max: number; whole?: boolean }) => {
-  const wanted = `a ${rule.whole === false ? '' : 'whole '}number from ${rule.min} to ${rule.max}`;
-  return z
-    .string()
-    .refine((text) => /^\d+(\.\d+)?$/.test(text.trim()), { error: wanted })
-    .transform(Number)
-    .refine((n) => n >= rule.min && n <= rule.max && (rule.whole === false || Number.isInteger(n)), { error: wanted });
+type Pace = { readonly kind: 'auto' } | { readonly kind: 'fixed'; readonly perMinute: number };
+const perMinute = whole(1, 1_000_000);
+const pace: Kind<Pace> = {
+  allowed: `auto, or ${perMinute.allowed}`,
+  unit: 'images per minute',
+  read(given) {
+    if (given === 'auto') return { kind: 'auto' };
+    const value = perMinute.read(given);
+    return value === undefined ? undefined : { kind: 'fixed', perMinute: value };
+  },
 };
 
-const MINUTE = 60_000;
-const minutes = (rule: { min: number; max: number }) => number({ ...rule, whole: false }).transform((n) => n * MINUTE);
-const seconds = (rule: { min: number; max: number }) => number({ ...rule, whole: false }).transform((n) => n * 1000);
-
-const tableName = z.string().regex(/^[A-Za-z0-9_.-]{3,255}$/, { error: 'a table name: 3 to 255 of A-Z a-z 0-9 _ . -' });
-const bucketName = z
-  .string()
-  .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, { error: 'a bucket name: 3 to 63 of a-z 0-9 . -' });
-const functionName = z.string().regex(/^[A-Za-z0-9_:/-]{1,170}$/, { error: 'a Lambda function name or ARN' });
-const cronExpression = z.string().refine((text) => validate(text), { error: 'a cron expression of 5 or 6 fields' });
-const slackIds = (kinds: string, pattern: RegExp) =>
-  list.refine((ids) => ids.every((id) => pattern.test(id)), { error: kinds });
-const people = slackIds('Slack user ids (U…, W…) and user group ids (S…), separated by commas', /^[UWS][A-Z0-9]{2,}$/);
-
-const shape = {
-  // Slack
-  SLACK_BOT_TOKEN: z.string().startsWith('xoxb-', { error: 'a bot token (xoxb-…)' }),
-  SLACK_APP_TOKEN: z.string().startsWith('xapp-', { error: 'an app-level token (xapp-…) with connections:write' }),
-  SLACK_API_URL: z.url({ error: 'a URL' }).default('https://slack.com/api/'),
-  /** Channels in which the bot answers; the first one hears of runs that no person in a channel started. */
-  SLACK_CHANNELS: slackIds('channel ids (C…, G…), separated by commas', /^[CG][A-Z0-9]{2,}$/).refine(
-    (ids) => ids.length > 0,
-    { error: 'at least one channel id' },
+const slack = {
+  slackBotToken: setting('SLACK_BOT_TOKEN', "The app's bot token.", matching('a bot token (xoxb-…)', /^xoxb-/)),
+  slackAppToken: setting(
+    'SLACK_APP_TOKEN',
+    'The app-level token with the scope `connections:write`.',
+    matching('an app-level token (xapp-…)', /^xapp-/),
   ),
-  /** Who may act. Empty: nobody. */
-  OPERATORS: people.prefault(''),
-  /** Who may approve, besides that they may act. Empty: nobody. */
-  APPROVERS: people.prefault(''),
-  /** The run's message is edited at most this often, seconds. */
-  MESSAGE_EDIT_SECONDS: seconds({ min: 1, max: 60 }).prefault('3'),
-  /** When a progress post goes into the run's thread. */
-  PROGRESS_CRON: cronExpression.default('*/5 * * * *'),
-
-  // The pipeline
-  IMAGE_BUCKET: bucketName.default('timesheetocr-input-dev-016164185850'),
-  IMAGE_EXTENSIONS: list.prefault('.png,.jpg,.jpeg'),
-  EXCLUDED_PREFIXES: list.prefault('quicksight-data/,dictionaries/'),
-  OCR_FUNCTION: functionName.default('TimesheetOCR-ocr-dev'),
-  /** Whether the function is handed keys as they are, or URL-encoded as in a real S3 event. */
-  KEY_ENCODING: z.enum(['raw', 'url'], { error: 'raw or url' }).default('raw'),
-  TABLE: tableName.default('TimesheetOCR-dev'),
-  /** The model the function calls, as it names it: decides which Bedrock quota binds. */
-  MODEL_ID: z.string().min(1).default('us.amazon.nova-lite-v1:0'),
-
-  /** Fields that every rescan changes: a diff does not count them. `OCR*` is every name that begins so. */
-  DIFF_IGNORED_FIELDS: list.prefault(ALWAYS_CHANGING.join(',')),
-  /** How many people a validation looks at, side by side with the backup. */
-  VALIDATE_PEOPLE: number({ min: 1, max: 20 }).prefault('3'),
-
-  // The bot's own state
-  CONTROL_TABLE: tableName.default('rescan-bot-control'),
-  CONTROL_BUCKET: bucketName.default('rescan-bot-control'),
-  CONTROL_PREFIX: z
-    .string()
-    .regex(/^([A-Za-z0-9!_.*'()-]+\/)*$/, { error: 'empty, or a prefix that ends in /' })
-    .default(''),
-  /** A driver that is silent this long has lost its run, seconds. */
-  LEASE_SECONDS: seconds({ min: 1, max: 300 }).prefault('15'),
-  /** After SIGTERM the process has ended within this, whatever hangs; below what the machine grants before it kills, seconds. */
-  SHUTDOWN_SECONDS: seconds({ min: 5, max: 300 }).prefault('20'),
-  AUTO_RESUME: flag.prefault('true'),
-  STOP_FILE: z.string().min(1).default('/tmp/STOP_RESCAN'),
-
-  // Pace
-  /** `auto`, or images a minute. */
-  PACE: z
-    .string()
-    .refine((text) => text === 'auto' || (/^\d+$/.test(text) && Number(text) > 0), {
-      error: 'auto, or images a minute (a whole number above 0)',
-    })
-    .default('auto'),
-  /** Share of the model's requests per minute that `auto` takes, per cent. */
-  PACE_QUOTA_PERCENT: number({ min: 1, max: 100 }).prefault('80'),
-  /** Share of the free concurrency that may be in flight, per cent. */
-  CONCURRENCY_PERCENT: number({ min: 1, max: 100 }).prefault('50'),
-  /** Used where Service Quotas cannot be read, requests a minute (runbook: 200). */
-  MODEL_REQUESTS_PER_MINUTE: number({ min: 1, max: 1_000_000 }).prefault('200'),
-  /** The most images in flight at once, whatever the quotas say. */
-  MAX_IN_FLIGHT: number({ min: 1, max: 5_000 }).prefault('200'),
-  /** Pushbacks of one image before it counts as a THROTTLING_ERROR. */
-  THROTTLE_LIMIT: number({ min: 1, max: 100 }).prefault('8'),
-  /** Cost of an image until this pipeline has told, USD. 0: no forecast. */
-  COST_PER_IMAGE_USD: number({ min: 0, max: 100, whole: false }).prefault('0'),
-  /** Records that an image leaves, for what the table must take where its capacity is provisioned (runbook: 3). */
-  ENTRIES_PER_IMAGE: number({ min: 0.1, max: 1_000, whole: false }).prefault('3'),
-  /** Tokens of a model call, in and out. 0: not known, and the model's tokens a minute bound nothing. */
-  TOKENS_PER_IMAGE: number({ min: 0, max: 1_000_000 }).prefault('0'),
-  /** Time an image takes until this pipeline has told, seconds (pipeline.md: 2 to 10). */
-  SECONDS_PER_IMAGE: seconds({ min: 0.01, max: 900 }).prefault('5'),
-
-  // Breaker (runbook, "Circuit Breaker")
-  BREAKER_CONSECUTIVE: number({ min: 1, max: 10_000 }).prefault('10'),
-  BREAKER_WINDOW: number({ min: 2, max: 10_000 }).prefault('20'),
-  /** More than this share of the window, per cent. */
-  BREAKER_PERCENT: number({ min: 1, max: 99 }).prefault('50'),
-
-  // Watchdog (runbook, "Progress Monitoring")
-  GROWTH_CHECK_IMAGES: number({ min: 1, max: 100_000 }).prefault('50'),
-  GROWTH_WARN_MINUTES: minutes({ min: 0.01, max: 1_440 }).prefault('5'),
-  GROWTH_TRIP_MINUTES: minutes({ min: 0.01, max: 1_440 }).prefault('10'),
-  /** Above this approximate size, MB, the table is probed instead of counted. */
-  GROWTH_COUNT_MAX_MB: number({ min: 0, max: 1_000_000 }).prefault('50'),
-
-  // Warnings (runbook, "Warning Signs")
-  WARN_IMAGES_PER_MINUTE: number({ min: 0, max: 10_000 }).prefault('10'),
-  WARN_FAILURE_PERCENT: number({ min: 1, max: 100 }).prefault('10'),
-  WARN_THROTTLE_PERCENT: number({ min: 1, max: 100 }).prefault('20'),
-
-  // Checkpoint (runbook, "Resume Capability")
-  CHECKPOINT_OUTCOMES: number({ min: 1, max: 10_000 }).prefault('10'),
-  CHECKPOINT_SECONDS: seconds({ min: 0.1, max: 600 }).prefault('5'),
-
-  // Backup, flush, restore, approvals
-  /** A backup older than this is no ground for a flush, hours. */
-  BACKUP_MAX_AGE_HOURS: number({ min: 0.01, max: 8_760, whole: false })
-    .transform((n) => n * 60 * MINUTE)
-    .prefault('24'),
-  /** The most records that may differ between the backup and the table at a flush. */
-  FLUSH_MAX_DIFFERENCE: number({ min: 0, max: 10_000_000 }).prefault('100'),
-  APPROVAL_MINUTES: minutes({ min: 0.1, max: 1_440 }).prefault('15'),
-  /** `second-person`, or `self` for a team of one. */
-  APPROVAL_POLICY: z.enum(['second-person', 'self'], { error: 'second-person or self' }).default('second-person'),
-
-  // Checklist and autopilot
-  /** Images that must work today before anything is deleted. 0: none. */
-  SAMPLE_IMAGES: number({ min: 0, max: 100 }).prefault('3'),
-  /** A sample older than this is tried again, hours. */
-  SAMPLE_MAX_AGE_HOURS: number({ min: 0.01, max: 8_760, whole: false })
-    .transform((n) => n * 60 * MINUTE)
-    .prefault('24'),
-  /** The autopilot's run sends so many images ahead; the others follow when these have passed. */
-  CANARY_IMAGES: number({ min: 1, max: 10_000 }).prefault('20'),
-  /** More than this share of them failed: the run stops itself, per cent. */
-  CANARY_PERCENT: number({ min: 1, max: 99 }).prefault('20'),
-
-  LOG_LEVEL: z
-    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
-      error: 'fatal, error, warn, info, debug, trace or silent',
-    })
-    .default('info'),
+  slackApiUrl: setting('SLACK_API_URL', 'Where the Slack Web API is.', url, 'https://slack.com/api/'),
+  slackChannels: setting(
+    'SLACK_CHANNELS',
+    'The channels in which the bot answers. The first one gets the messages of runs that nobody started in a channel.',
+    { ...channels, read: (given) => (channels.read(given)?.length ? channels.read(given) : undefined) },
+  ),
+  operators: setting('OPERATORS', 'Who may start, stop and change things. Empty: nobody.', people, ''),
+  approvers: setting(
+    'APPROVERS',
+    'Who may approve; approvers may also do what operators may. Empty: nobody.',
+    people,
+    '',
+  ),
+  messageEditMs: setting('MESSAGE_EDIT_SECONDS', 'The least time between edits of a message.', seconds(1, 60), '3'),
+  progressCron: setting(
+    'PROGRESS_CRON',
+    'When progress is posted in the thread.',
+    text('a cron expression of 5 or 6 fields', validate),
+    '*/5 * * * *',
+  ),
 };
 
-const schema = z.object(shape);
+const pipeline = {
+  imageBucket: setting(
+    'IMAGE_BUCKET',
+    'The bucket with the images.',
+    bucketName,
+    'timesheetocr-input-dev-016164185850',
+  ),
+  imageExtensions: setting(
+    'IMAGE_EXTENSIONS',
+    'Objects with one of these endings are images.',
+    list('file extensions, separated by commas'),
+    '.png,.jpg,.jpeg',
+  ),
+  excludedPrefixes: setting(
+    'EXCLUDED_PREFIXES',
+    'Objects under these prefixes are not images.',
+    list('key prefixes, separated by commas'),
+    'quicksight-data/,dictionaries/',
+  ),
+  ocrFunction: setting(
+    'OCR_FUNCTION',
+    'The Lambda function that reads an image and writes its records.',
+    matching('a Lambda function name or ARN', /^[A-Za-z0-9_:/-]{1,170}$/),
+    'TimesheetOCR-ocr-dev',
+  ),
+  keyEncoding: setting(
+    'KEY_ENCODING',
+    'How the function receives object keys: `raw` as they are, `url` encoded as in an S3 event.',
+    oneOf('raw', 'url'),
+    'raw',
+  ),
+  table: setting('TABLE', 'The DynamoDB table with the records.', tableName, 'TimesheetOCR-dev'),
+  modelId: setting(
+    'MODEL_ID',
+    'The Bedrock model that the function calls, named as in its code. It decides which Bedrock quota applies.',
+    anyText,
+    'us.amazon.nova-lite-v1:0',
+  ),
+};
 
-export type Settings = z.infer<typeof schema>;
+const state = {
+  controlTable: setting(
+    'CONTROL_TABLE',
+    'The DynamoDB table in which the bot keeps its state. The bot creates it at the first start.',
+    tableName,
+    'rescan-bot-control',
+  ),
+  controlBucket: setting(
+    'CONTROL_BUCKET',
+    'The bucket for backups, image lists and function packages. It must exist.',
+    bucketName,
+    'rescan-bot-control',
+  ),
+  controlPrefix: setting(
+    'CONTROL_PREFIX',
+    'The prefix of everything the bot writes to CONTROL_BUCKET.',
+    matching('empty, or a prefix that ends with /', /^([A-Za-z0-9!_.*'()-]+\/)*$/),
+    '',
+  ),
+  leaseMs: setting(
+    'LEASE_SECONDS',
+    'A process that has not renewed its lease for this long loses the run or the table job.',
+    seconds(1, 300),
+    '15',
+  ),
+  shutdownMs: setting(
+    'SHUTDOWN_SECONDS',
+    'After SIGTERM the process exits within this time. Keep it below the time after which the platform sends SIGKILL.',
+    seconds(5, 300),
+    '20',
+  ),
+  autoResume: setting('AUTO_RESUME', 'Whether a run continues by itself after a restart.', boolean, 'true'),
+  stopFile: setting('STOP_FILE', 'While this file exists, nothing runs.', anyText, '/tmp/STOP_RESCAN'),
+  logLevel: setting(
+    'LOG_LEVEL',
+    'The least important log lines that are written.',
+    oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
+    'info',
+  ),
+};
 
-/** Settings that each may hold what they hold, but not together. Asked also where others are malformed, so that all are listed at once. */
-function contradictions(
-  settings: { [Name in keyof Settings]?: Settings[Name] | undefined },
-): [name: string, wanted: string][] {
+const paceAndLimits = {
+  pace: setting('PACE', 'Images started per minute. `auto` follows the quotas.', pace, 'auto'),
+  paceQuotaPercent: setting(
+    'PACE_QUOTA_PERCENT',
+    "How much of the model's quota of requests per minute the pace `auto` may use.",
+    percent(1, 100),
+    '80',
+  ),
+  concurrencyPercent: setting(
+    'CONCURRENCY_PERCENT',
+    'The share of the free Lambda concurrency for a run.',
+    percent(1, 100),
+    '50',
+  ),
+  modelRequestsPerMinute: setting(
+    'MODEL_REQUESTS_PER_MINUTE',
+    "The model's quota where Service Quotas cannot be read.",
+    whole(1, 1_000_000, 'requests per minute'),
+    '200',
+  ),
+  maxInFlight: setting(
+    'MAX_IN_FLIGHT',
+    'The most images in progress at once, whatever the quotas allow.',
+    images(1, 5_000),
+    '200',
+  ),
+  throttleLimit: setting(
+    'THROTTLE_LIMIT',
+    'An image that was throttled more often than this counts as failed with THROTTLING_ERROR.',
+    whole(1, 100),
+    '8',
+  ),
+  costPerImageUsd: setting(
+    'COST_PER_IMAGE_USD',
+    'The expected cost of an image until a run has measured it. 0: no cost forecast.',
+    number(0, 100, 'USD'),
+    '0',
+  ),
+  entriesPerImage: setting(
+    'ENTRIES_PER_IMAGE',
+    "The records that the function writes per image, to compare with the table's provisioned capacity.",
+    number(0.1, 1_000, 'records'),
+    '3',
+  ),
+  tokensPerImage: setting(
+    'TOKENS_PER_IMAGE',
+    "The tokens of a model call, in and out, to compare with the model's quota. 0: unknown, the quota is not considered.",
+    whole(0, 1_000_000, 'tokens'),
+    '0',
+  ),
+  secondsPerImage: setting(
+    'SECONDS_PER_IMAGE',
+    'The expected duration of an image until a run has measured it.',
+    number(0.01, 900, 'seconds'),
+    '5',
+  ),
+};
+
+const safety = {
+  breakerConsecutive: setting(
+    'BREAKER_CONSECUTIVE',
+    'Failed images in a row that stop the run.',
+    images(1, 10_000),
+    '10',
+  ),
+  breakerWindow: setting('BREAKER_WINDOW', 'The images that BREAKER_PERCENT counts.', images(2, 10_000), '20'),
+  breakerPercent: setting(
+    'BREAKER_PERCENT',
+    'A higher share of failures in the window stops the run.',
+    percent(1, 99),
+    '50',
+  ),
+  growthCheckImages: setting(
+    'GROWTH_CHECK_IMAGES',
+    'The run checks the growth of the table after this many images.',
+    images(1, 100_000),
+    '50',
+  ),
+  growthWarnMs: setting(
+    'GROWTH_WARN_MINUTES',
+    'No growth of the table for this long causes a warning.',
+    minutes(0.01, 1_440),
+    '5',
+  ),
+  growthTripMs: setting(
+    'GROWTH_TRIP_MINUTES',
+    'No growth of the table for this long stops the run.',
+    minutes(0.01, 1_440),
+    '10',
+  ),
+  growthCountMaxBytes: setting(
+    'GROWTH_COUNT_MAX_MB',
+    'A larger table is sampled instead of counted.',
+    converted(0, 1_000_000, 'MB', 1024 * 1024),
+    '50',
+  ),
+  warnImagesPerMinute: setting(
+    'WARN_IMAGES_PER_MINUTE',
+    'A slower run causes a warning.',
+    whole(0, 10_000, 'images per minute'),
+    '10',
+  ),
+  warnFailurePercent: setting(
+    'WARN_FAILURE_PERCENT',
+    'A higher share of failed images causes a warning.',
+    percent(1, 100),
+    '10',
+  ),
+  warnThrottlePercent: setting(
+    'WARN_THROTTLE_PERCENT',
+    'A higher share of throttled calls causes a warning.',
+    percent(1, 100),
+    '20',
+  ),
+  checkpointOutcomes: setting(
+    'CHECKPOINT_OUTCOMES',
+    'The run saves its position after this many images.',
+    images(1, 10_000),
+    '10',
+  ),
+  checkpointMs: setting(
+    'CHECKPOINT_SECONDS',
+    'The run saves its position at least this often.',
+    seconds(0.1, 600),
+    '5',
+  ),
+};
+
+const checklist = {
+  backupMaxAgeMs: setting('BACKUP_MAX_AGE_HOURS', 'The oldest backup that a flush accepts.', hours(0.01, 8_760), '24'),
+  flushMaxDifference: setting(
+    'FLUSH_MAX_DIFFERENCE',
+    'A flush is refused when more records than this differ between the table and the backup.',
+    whole(0, 10_000_000, 'records'),
+    '100',
+  ),
+  approvalMs: setting('APPROVAL_MINUTES', 'How long a request for approval is valid.', minutes(0.1, 1_440), '15'),
+  approvalPolicy: setting(
+    'APPROVAL_POLICY',
+    'Who approves: another person, or the requester (`self`, for a team of one).',
+    oneOf('second-person', 'self'),
+    'second-person',
+  ),
+  sampleImages: setting(
+    'SAMPLE_IMAGES',
+    'This many images must be processed correctly before a flush. 0: no sample is needed.',
+    images(0, 100),
+    '3',
+  ),
+  sampleMaxAgeMs: setting('SAMPLE_MAX_AGE_HOURS', 'The oldest sample that a flush accepts.', hours(0.01, 8_760), '24'),
+  canaryImages: setting(
+    'CANARY_IMAGES',
+    'A run that the autopilot starts processes this many images first, and the others only after these succeeded.',
+    images(1, 10_000),
+    '20',
+  ),
+  canaryPercent: setting(
+    'CANARY_PERCENT',
+    'A higher share of failures among the first images stops the run.',
+    percent(1, 99),
+    '20',
+  ),
+  diffIgnoredFields: setting(
+    'DIFF_IGNORED_FIELDS',
+    'Fields that a diff does not compare. `OCR*` stands for every name that begins with `OCR`.',
+    list('field names, separated by commas'),
+    FIELDS_CHANGED_BY_EVERY_RUN.join(','),
+  ),
+  validatePeople: setting(
+    'VALIDATE_PEOPLE',
+    'People that a validation compares with the backup.',
+    whole(1, 20, 'people'),
+    '3',
+  ),
+};
+
+const SCHEMA = { ...slack, ...pipeline, ...state, ...paceAndLimits, ...safety, ...checklist };
+
+/** The settings as `readSettings` returns them: each name says the unit of its value. */
+export type Settings = ValuesOf<typeof SCHEMA>;
+
+/** A setting as the docs show it. */
+export interface SettingDescription {
+  readonly group: string;
+  readonly variable: string;
+  readonly about: string;
+  /** The default as it would be written in the variable; empty where that is the default, absent where it is required. */
+  readonly defaultText?: string;
+  readonly allowed: string;
+  readonly unit?: string;
+}
+
+/** Every setting, by group, in the order of the docs. */
+export const SETTINGS: readonly SettingDescription[] = Object.entries({
+  Slack: slack,
+  Pipeline: pipeline,
+  'State of the bot': state,
+  'Pace and limits': paceAndLimits,
+  'Safety of a run': safety,
+  'Checklist, approvals and results': checklist,
+}).flatMap(([group, settings]) =>
+  Object.values<Setting<unknown>>(settings).map(({ read: _, ...description }) => ({ group, ...description })),
+);
+
+/** Values that are each allowed, but not together, with what would be allowed. Malformed settings are absent. */
+function contradictions(settings: Partial<Settings>): [variable: string, allowed: string][] {
+  const { growthWarnMs, growthTripMs, controlBucket, imageBucket, controlPrefix, controlTable, table } = settings;
   const found: [string, string][] = [];
-  if ((settings.GROWTH_TRIP_MINUTES ?? 0) < (settings.GROWTH_WARN_MINUTES ?? 0))
-    found.push(['GROWTH_TRIP_MINUTES', 'no less than GROWTH_WARN_MINUTES']);
-  if (
-    settings.CONTROL_BUCKET !== undefined &&
-    settings.CONTROL_BUCKET === settings.IMAGE_BUCKET &&
-    !settings.CONTROL_PREFIX
-  )
-    found.push(['CONTROL_PREFIX', 'a prefix such as rescan-bot/, as CONTROL_BUCKET is the bucket of the images']);
-  if (settings.CONTROL_TABLE !== undefined && settings.CONTROL_TABLE === settings.TABLE)
-    found.push(['CONTROL_TABLE', 'another table than TABLE']);
+  if (growthWarnMs !== undefined && growthTripMs !== undefined && growthTripMs < growthWarnMs)
+    found.push(['GROWTH_TRIP_MINUTES', `at least GROWTH_WARN_MINUTES (${growthWarnMs / 60_000})`]);
+  if (controlBucket !== undefined && controlBucket === imageBucket && !controlPrefix)
+    found.push(['CONTROL_PREFIX', 'a prefix such as rescan-bot/, because CONTROL_BUCKET is also the IMAGE_BUCKET']);
+  if (controlTable !== undefined && controlTable === table)
+    found.push(['CONTROL_TABLE', 'a table that is not the TABLE of the pipeline']);
   return found;
 }
 
-/** Thrown by `readConfig`: one line for each variable that is missing or malformed. */
-export class SettingsError extends Error {
-  override readonly name = 'SettingsError';
-  readonly lines: readonly string[];
-  constructor(lines: readonly string[]) {
-    super(lines.join('\n'));
-    this.lines = lines;
-  }
-}
-
-const secret = (name: string) => /TOKEN|SECRET/.test(name);
-const shown = (name: string, value: string) => (secret(name) ? `${value.slice(0, 5)}…` : JSON.stringify(value));
-
 /**
- * Reads all settings from the environment. An empty variable counts as not set. Durations come out in ms.
- * @throws ConfigError with all problems at once, each naming the variable, what it holds and what it may hold.
+ * Reads all settings from the environment.
+ * @throws SettingsError with all problems at once, each naming the variable, its value and what is allowed.
  */
-export function readSettings(environment: Readonly<Record<string, string | undefined>>): Settings {
-  const given = Object.fromEntries(
-    Object.keys(shape).flatMap((name) => {
-      const value = environment[name]?.trim();
-      return value === undefined || value === '' ? [] : [[name, value]];
-    }),
-  );
-  const result = schema.safeParse(given);
-  const lines = new Map<string, string>();
-  const refuse = (name: string, wanted: string) => {
-    const value = environment[name]?.trim() ?? '';
-    const holds = value === '' ? 'is not set' : `is ${shown(name, value)}`;
-    if (!lines.has(name)) lines.set(name, `${name} ${holds}; it must hold ${wanted}.`);
-  };
-  for (const issue of result.error?.issues ?? []) {
-    const name = String(issue.path[0] ?? '');
-    refuse(name, given[name] === undefined ? (expectations[name] ?? 'a value') : issue.message);
-  }
-  const sound = Object.fromEntries(Object.entries(given).filter(([name]) => !lines.has(name)));
-  for (const [name, wanted] of contradictions(schema.partial().parse(sound))) refuse(name, wanted);
-  if (result.success && lines.size === 0) return result.data;
-  throw new SettingsError([...lines.values()]);
-}
-
-/** What the required variables must hold; the others have defaults. */
-const expectations: Readonly<Record<string, string>> = {
-  SLACK_BOT_TOKEN: 'a bot token (xoxb-…)',
-  SLACK_APP_TOKEN: 'an app-level token (xapp-…) with connections:write',
-  SLACK_CHANNELS: 'channel ids (C…, G…), separated by commas',
-};
+export const readSettings = (environment: Readonly<Record<string, string | undefined>>): Settings =>
+  readEnvironment(SCHEMA, environment, contradictions);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { readSettings, SettingsError } from '../src/settings.ts';
+import { SettingsError } from '../src/lib/environment.ts';
+import { readSettings, SETTINGS } from '../src/settings.ts';
 
 const needed = { SLACK_BOT_TOKEN: 'xoxb-1', SLACK_APP_TOKEN: 'xapp-1', SLACK_CHANNELS: 'C01' };
 const linesOf = (environment: Record<string, string>): readonly string[] => {
@@ -13,23 +14,25 @@ const linesOf = (environment: Record<string, string>): readonly string[] => {
 };
 
 describe('settings', () => {
-  test('the runbook and the pipeline are the defaults', () => {
+  test('have the names of the runbook and the pipeline as defaults', () => {
     expect(readSettings(needed)).toMatchObject({
-      IMAGE_BUCKET: 'timesheetocr-input-dev-016164185850',
-      OCR_FUNCTION: 'TimesheetOCR-ocr-dev',
-      TABLE: 'TimesheetOCR-dev',
-      EXCLUDED_PREFIXES: ['quicksight-data/', 'dictionaries/'],
-      BREAKER_CONSECUTIVE: 10,
-      BREAKER_WINDOW: 20,
-      BREAKER_PERCENT: 50,
-      GROWTH_WARN_MINUTES: 300_000,
-      GROWTH_TRIP_MINUTES: 600_000,
-      STOP_FILE: '/tmp/STOP_RESCAN',
-      OPERATORS: [],
+      imageBucket: 'timesheetocr-input-dev-016164185850',
+      ocrFunction: 'TimesheetOCR-ocr-dev',
+      table: 'TimesheetOCR-dev',
+      excludedPrefixes: ['quicksight-data/', 'dictionaries/'],
+      pace: { kind: 'auto' },
+      breakerConsecutive: 10,
+      breakerWindow: 20,
+      breakerPercent: 50,
+      growthWarnMs: 300_000,
+      growthTripMs: 600_000,
+      stopFile: '/tmp/STOP_RESCAN',
+      operators: [],
+      controlPrefix: '',
     });
   });
 
-  test('everything that is missing or malformed is listed at once, with what it holds and what it may hold', () => {
+  test('that are missing or malformed are listed at once, each with its value and what is allowed', () => {
     expect(
       linesOf({
         ...needed,
@@ -38,47 +41,82 @@ describe('settings', () => {
         OPERATORS: 'bob',
         BREAKER_WINDOW: '1.5',
         KEY_ENCODING: 'utf8',
+        LEASE_SECONDS: '0.5',
       }),
     ).toEqual([
-      'SLACK_CHANNELS is not set; it must hold channel ids (C…, G…), separated by commas.',
-      'OPERATORS is "bob"; it must hold Slack user ids (U…, W…) and user group ids (S…), separated by commas.',
-      'KEY_ENCODING is "utf8"; it must hold raw or url.',
-      'PACE is "0"; it must hold auto, or images a minute (a whole number above 0).',
-      'BREAKER_WINDOW is "1.5"; it must hold a whole number from 2 to 10000.',
+      'SLACK_CHANNELS is not set. Allowed: Slack channel ids (C…, G…), separated by commas.',
+      'OPERATORS is "bob". Allowed: Slack user ids (U…, W…) and user group ids (S…), separated by commas.',
+      'KEY_ENCODING is "utf8". Allowed: raw or url.',
+      'LEASE_SECONDS is "0.5". Allowed: a number from 1 to 300 (seconds).',
+      'PACE is "0". Allowed: auto, or a whole number from 1 to 1000000 (images per minute).',
+      'BREAKER_WINDOW is "1.5". Allowed: a whole number from 2 to 10000 (images).',
     ]);
   });
 
-  test('a token is never printed whole', () => {
+  test('never print a whole token', () => {
     expect(linesOf({ ...needed, SLACK_BOT_TOKEN: 'secret-token-123' })).toEqual([
-      'SLACK_BOT_TOKEN is secre…; it must hold a bot token (xoxb-…).',
+      'SLACK_BOT_TOKEN is secre…. Allowed: a bot token (xoxb-…).',
     ]);
   });
 
   test.each([
-    [{ GROWTH_TRIP_MINUTES: '3' }, 'GROWTH_TRIP_MINUTES is "3"; it must hold no less than GROWTH_WARN_MINUTES.'],
+    [{ GROWTH_TRIP_MINUTES: '3' }, 'GROWTH_TRIP_MINUTES is "3". Allowed: at least GROWTH_WARN_MINUTES (5).'],
+    [
+      { GROWTH_WARN_MINUTES: '11' },
+      'GROWTH_TRIP_MINUTES is not set (default 10). Allowed: at least GROWTH_WARN_MINUTES (11).',
+    ],
     [
       { CONTROL_TABLE: 'TimesheetOCR-dev' },
-      'CONTROL_TABLE is "TimesheetOCR-dev"; it must hold another table than TABLE.',
+      'CONTROL_TABLE is "TimesheetOCR-dev". Allowed: a table that is not the TABLE of the pipeline.',
     ],
     [
       { CONTROL_BUCKET: 'timesheetocr-input-dev-016164185850' },
-      'CONTROL_PREFIX is not set; it must hold a prefix such as rescan-bot/, as CONTROL_BUCKET is the bucket of the images.',
+      'CONTROL_PREFIX is not set. Allowed: a prefix such as rescan-bot/, because CONTROL_BUCKET is also the IMAGE_BUCKET.',
     ],
-  ])('settings that contradict each other are refused: %o', (given, line) => {
+  ])('that contradict each other are refused: %o', (given, line) => {
     expect(linesOf({ ...needed, ...given })).toEqual([line]);
   });
 
-  test('contradictions are listed beside malformed values', () => {
+  test('that contradict each other are listed beside malformed ones', () => {
     expect(linesOf({ ...needed, PACE: '0', CONTROL_TABLE: 'TimesheetOCR-dev' })).toHaveLength(2);
   });
 
-  test('durations are handed on in milliseconds', () => {
+  test('are parsed into the unit that their name says', () => {
     expect(
-      readSettings({ ...needed, GROWTH_WARN_MINUTES: '0.1', GROWTH_TRIP_MINUTES: '0.2', LEASE_SECONDS: '2' }),
+      readSettings({
+        ...needed,
+        GROWTH_WARN_MINUTES: '0.1',
+        GROWTH_TRIP_MINUTES: '0.2',
+        LEASE_SECONDS: '2',
+        BACKUP_MAX_AGE_HOURS: '2',
+        GROWTH_COUNT_MAX_MB: '3',
+        SECONDS_PER_IMAGE: '0.5',
+        PACE: '60',
+      }),
     ).toMatchObject({
-      GROWTH_WARN_MINUTES: 6_000,
-      GROWTH_TRIP_MINUTES: 12_000,
-      LEASE_SECONDS: 2_000,
+      growthWarnMs: 6_000,
+      growthTripMs: 12_000,
+      leaseMs: 2_000,
+      backupMaxAgeMs: 7_200_000,
+      growthCountMaxBytes: 3 * 1024 * 1024,
+      secondsPerImage: 0.5,
+      pace: { kind: 'fixed', perMinute: 60 },
     });
+  });
+});
+
+describe('the list of settings for the docs', () => {
+  test('names each variable once, with a meaning, its allowed values and a default that is allowed', () => {
+    const variables = SETTINGS.map(({ variable }) => variable);
+    expect(new Set(variables).size).toBe(variables.length);
+    const written = SETTINGS.map(({ variable, defaultText = '' }) => [variable, defaultText]);
+    expect(readSettings({ ...Object.fromEntries(written), ...needed })).toEqual(readSettings(needed));
+    for (const { about, allowed } of SETTINGS) expect([about, allowed]).not.toContain('');
+  });
+
+  test('has no default exactly where the setting is required', () => {
+    const required = SETTINGS.filter(({ defaultText }) => defaultText === undefined).map(({ variable }) => variable);
+    expect(required).toEqual(Object.keys(needed));
+    expect(linesOf({})).toHaveLength(required.length);
   });
 });

@@ -17,10 +17,10 @@ export function assembleAudit(parts: {
   readonly warn: (message: string, cause: unknown) => void;
 }): Audit {
   const { settings, aws, table, clock, warn } = parts;
-  const name = settings.OCR_FUNCTION;
+  const name = settings.ocrFunction;
   const anchors = createAuditAnchors(aws.s3, {
-    bucket: settings.CONTROL_BUCKET,
-    prefix: `${settings.CONTROL_PREFIX}audit/${encodeURIComponent(name)}/`,
+    bucket: settings.controlBucket,
+    prefix: `${settings.controlPrefix}audit/${encodeURIComponent(name)}/`,
   });
   const log = createAuditLog(table, name, { anchors, warn });
   const keeper = createAuditKeeper({ append: log.append, anchor: anchors.put, clock, warn });

@@ -42,7 +42,6 @@ import { assembleResults, type ResultParts } from './results.ts';
 import { plannerSettings } from './runs.ts';
 
 const POLL_MS = 500;
-const MEGABYTE = 1024 * 1024;
 /** How much longer than the function itself the bot waits for its reply, ms. */
 const BEYOND_FUNCTION_TIMEOUT_MS = 30_000;
 
@@ -74,8 +73,8 @@ export interface ChecklistParts extends ResultParts {
 /** The steps of a rescan on the pipeline that the settings name, on real AWS clients. */
 export function createChecklistParts(parts: ChecklistPorts): ChecklistParts {
   const { settings, aws, table, clock, random, logger, runs } = parts;
-  const name = settings.OCR_FUNCTION;
-  const location = { s3: aws.s3, bucket: settings.CONTROL_BUCKET, prefix: `${settings.CONTROL_PREFIX}backups/` };
+  const name = settings.ocrFunction;
+  const location = { s3: aws.s3, bucket: settings.controlBucket, prefix: `${settings.controlPrefix}backups/` };
   const warn = (message: string, cause: unknown) => logger.warn({ err: cause }, message);
   // The lease of the runs, held under another name: a run and other work on the pipeline exclude each other.
   const leaseAs = (part: string, of = name) =>
@@ -83,12 +82,12 @@ export function createChecklistParts(parts: ChecklistPorts): ChecklistParts {
       table,
       name: of,
       holder: `${parts.holder}/${part}`,
-      durationMs: settings.LEASE_SECONDS,
+      durationMs: settings.leaseMs,
       clock,
       logger,
     });
   const stopFileExists = () =>
-    access(settings.STOP_FILE).then(
+    access(settings.stopFile).then(
       () => true,
       () => false,
     );
@@ -97,40 +96,40 @@ export function createChecklistParts(parts: ChecklistPorts): ChecklistParts {
     const run = await runs.current();
     return run?.state.kind === 'running' ? run.runId : undefined;
   };
-  const faultOfTable = (error: unknown) => expectedFaultOr(error, settings.TABLE);
+  const faultOfTable = (error: unknown) => expectedFaultOr(error, settings.table);
   const faultOfFunction = (error: unknown) => expectedFaultOr(error, name);
   const { store, watch: watchChecklist } = watchStore(createChecklistStore(table, name));
   const audit = assembleAudit({ settings, aws, table, clock, warn });
 
   const readReport = async () => {
-    const about = { functionName: name, modelId: settings.MODEL_ID, tableName: settings.TABLE };
+    const about = { functionName: name, modelId: settings.modelId, tableName: settings.table };
     const [reading, experience] = await Promise.all([
       readAllQuotas(aws, about),
       readLatestExperience(createRunStore(table, name)),
     ]);
     const planner = plannerSettings(settings);
-    return judgeQuotas(reading, planner, experience?.secondsPerImage ?? planner.secondsPerImage / 1000);
+    return judgeQuotas(reading, planner, experience?.secondsPerImage ?? planner.secondsPerImage);
   };
   const checklist = createChecklist({
     store,
     clock,
     rules: {
-      maxBackupAgeMs: settings.BACKUP_MAX_AGE_HOURS,
-      maxDifference: settings.FLUSH_MAX_DIFFERENCE,
-      maxSampleAgeMs: settings.SAMPLE_MAX_AGE_HOURS,
-      sampleImages: settings.SAMPLE_IMAGES,
-      autoResume: settings.AUTO_RESUME,
+      maxBackupAgeMs: settings.backupMaxAgeMs,
+      maxDifference: settings.flushMaxDifference,
+      maxSampleAgeMs: settings.sampleMaxAgeMs,
+      sampleImages: settings.sampleImages,
+      autoResume: settings.autoResume,
     },
     codeSha256,
     async lastBackup() {
-      const { arn } = await describeTable(aws.bulkDynamodb, settings.TABLE);
+      const { arn } = await describeTable(aws.bulkDynamodb, settings.table);
       const backup = lastVerified(await listBackups(location), arn);
       return backup && { id: backup.id, startedAt: backup.startedAt, records: backup.counts.total };
     },
     async countRecords() {
-      const { approximateBytes } = await describeTable(aws.bulkDynamodb, settings.TABLE);
-      return approximateBytes <= settings.GROWTH_COUNT_MAX_MB * MEGABYTE
-        ? countRecords(aws.bulkDynamodb, settings.TABLE)
+      const { approximateBytes } = await describeTable(aws.bulkDynamodb, settings.table);
+      return approximateBytes <= settings.growthCountMaxBytes
+        ? countRecords(aws.bulkDynamodb, settings.table)
         : 'not-counted';
     },
     blockingQuotas: async () => (await readReport()).blocking.map(({ limit }) => limit),
@@ -153,20 +152,20 @@ export function createChecklistParts(parts: ChecklistPorts): ChecklistParts {
     record: createJobRecord(table, name),
     lease: leaseAs('table'),
     approvals: createApprovalStore(table, name),
-    table: settings.TABLE,
+    table: settings.table,
     functionName: name,
     functionTimeoutMs: async () => (await describeFunction(aws.lambda, name)).timeoutMs,
     codeSha256,
     activeRun,
-    policy: settings.APPROVAL_POLICY,
-    approvalMs: settings.APPROVAL_MINUTES,
-    maxBackupAgeMs: settings.BACKUP_MAX_AGE_HOURS,
-    maxDifference: settings.FLUSH_MAX_DIFFERENCE,
+    policy: settings.approvalPolicy,
+    approvalMs: settings.approvalMs,
+    maxBackupAgeMs: settings.backupMaxAgeMs,
+    maxDifference: settings.flushMaxDifference,
     preconditions: (step) => checklist.preconditions(step),
     checklist,
     audit,
     noteDone: (job, result) => checklist.noteDone(job, result),
-    stopFile: settings.STOP_FILE,
+    stopFile: settings.stopFile,
     stopFileExists,
     readFault: faultOfTable,
     warn,
@@ -180,8 +179,8 @@ export function createChecklistParts(parts: ChecklistPorts): ChecklistParts {
       const ocr = createOcrFunction({
         client,
         functionName: name,
-        bucket: settings.IMAGE_BUCKET,
-        keyEncoding: settings.KEY_ENCODING,
+        bucket: settings.imageBucket,
+        keyEncoding: settings.keyEncoding,
       });
       return await ocr.invoke(imageKey);
     } finally {
@@ -196,12 +195,12 @@ export function createChecklistParts(parts: ChecklistPorts): ChecklistParts {
     lease: leaseAs('function'),
     activeRun,
     currentJob: () => tables.current(),
-    stopFile: settings.STOP_FILE,
+    stopFile: settings.stopFile,
     stopFileExists,
   };
   const steps = createFunctionSteps({
     checklist,
-    sampleImages: settings.SAMPLE_IMAGES,
+    sampleImages: settings.sampleImages,
     readReport,
     exclusive,
     codeSha256,
@@ -212,8 +211,8 @@ export function createChecklistParts(parts: ChecklistPorts): ChecklistParts {
       uniqueName: () => `${new Date(clock.now()).toISOString().replace(/[^0-9]/g, '')}-${randomUUID().slice(0, 8)}`,
       invoke,
       ...lookForFailure(aws.bulkDynamodb, {
-        table: settings.TABLE,
-        mostBytes: settings.GROWTH_COUNT_MAX_MB * MEGABYTE,
+        table: settings.table,
+        mostBytes: settings.growthCountMaxBytes,
       }),
       readLog: lookInLog(aws.logs, async () => {
         const facts = await describeFunction(aws.lambda, name);
@@ -228,13 +227,13 @@ export function createChecklistParts(parts: ChecklistPorts): ChecklistParts {
       invoke,
       listImages: () =>
         listImages(aws.s3, {
-          bucket: settings.IMAGE_BUCKET,
-          extensions: settings.IMAGE_EXTENSIONS,
-          excludedPrefixes: settings.EXCLUDED_PREFIXES,
+          bucket: settings.imageBucket,
+          extensions: settings.imageExtensions,
+          excludedPrefixes: settings.excludedPrefixes,
         }),
     },
   });
-  const packages = { s3: aws.s3, bucket: settings.CONTROL_BUCKET, prefix: `${settings.CONTROL_PREFIX}packages/` };
+  const packages = { s3: aws.s3, bucket: settings.controlBucket, prefix: `${settings.controlPrefix}packages/` };
   const updating = { lambda: aws.lambda, location: packages, clock };
   const deploys = createDeploys({
     store: createDeployStore(table, name),
@@ -243,17 +242,17 @@ export function createChecklistParts(parts: ChecklistPorts): ChecklistParts {
     exclusive: { ...exclusive, lease: leaseAs('deploy') },
     async plan(given) {
       const [{ keys }, modules] = await Promise.all([
-        describeTable(aws.bulkDynamodb, settings.TABLE),
+        describeTable(aws.bulkDynamodb, settings.table),
         readModuleSources(),
       ]);
       return planDeploy(
         { lambda: aws.lambda, location: packages, modules },
         {
           functionName: name,
-          tableName: settings.TABLE,
+          tableName: settings.table,
           tableKeys: keys,
-          keyEncoding: settings.KEY_ENCODING,
-          modelId: settings.MODEL_ID,
+          keyEncoding: settings.keyEncoding,
+          modelId: settings.modelId,
           ...(given ? { given } : {}),
         },
       );
@@ -325,8 +324,8 @@ export function createChecklistParts(parts: ChecklistPorts): ChecklistParts {
       return expected.ok ? expected : { ok: false, refusal: { reason: 'start', refusal: expected.refusal } };
     },
     pace: parts.pace,
-    canary: { images: settings.CANARY_IMAGES, percent: settings.CANARY_PERCENT },
-    stopFile: settings.STOP_FILE,
+    canary: { images: settings.canaryImages, percent: settings.canaryPercent },
+    stopFile: settings.stopFile,
     stopFileExists,
     readFault: faultOfFunction,
     warn,

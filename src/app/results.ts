@@ -50,12 +50,12 @@ export function assembleResults(parts: {
   readonly warn: (message: string, cause: unknown) => void;
 }): ResultParts {
   const { settings, aws, clock, random, warn } = parts;
-  const { OCR_FUNCTION: functionName, MODEL_ID: modelId, TABLE: table, IMAGE_BUCKET: bucket } = settings;
+  const { ocrFunction: functionName, modelId, table, imageBucket: bucket } = settings;
   const manifestPlace = (runId: string): ManifestLocation => ({
-    bucket: settings.CONTROL_BUCKET,
-    prefix: `${settings.CONTROL_PREFIX}runs/${runId}/manifest/`,
+    bucket: settings.controlBucket,
+    prefix: `${settings.controlPrefix}runs/${runId}/manifest/`,
   });
-  const imageFilter = { bucket, extensions: settings.IMAGE_EXTENSIONS, excludedPrefixes: settings.EXCLUDED_PREFIXES };
+  const imageFilter = { bucket, extensions: settings.imageExtensions, excludedPrefixes: settings.excludedPrefixes };
   const isImage = imageTest(imageFilter);
   const results = createResults({
     dynamodb: aws.bulkDynamodb,
@@ -83,8 +83,8 @@ export function assembleResults(parts: {
     },
     starts: parts.starts,
     checklists: parts.checklists,
-    leaveOut: settings.DIFF_IGNORED_FIELDS,
-    samplePeople: settings.VALIDATE_PEOPLE,
+    ignoredFields: settings.diffIgnoredFields,
+    samplePeople: settings.validatePeople,
     readFault: (error) => expectedFaultOr(error, table),
     warn,
   });

@@ -22,7 +22,6 @@ import { createLease } from '../state/lease.ts';
 /** How much longer than the function itself the bot waits for its reply, ms: never the one to give up first. */
 const BEYOND_FUNCTION_TIMEOUT_MS = 30_000;
 const POLL_MS = 400;
-const MEGABYTE = 1024 * 1024;
 
 export interface RunsParts {
   readonly settings: Settings;
@@ -37,42 +36,42 @@ export interface RunsParts {
 
 /** What plans rest on where nothing has told yet. */
 export const plannerSettings = (settings: Settings): PlannerSettings => ({
-  modelRequestsPerMinute: settings.MODEL_REQUESTS_PER_MINUTE,
-  quotaPercent: settings.PACE_QUOTA_PERCENT,
-  concurrencyPercent: settings.CONCURRENCY_PERCENT,
-  maxInFlight: settings.MAX_IN_FLIGHT,
-  secondsPerImage: settings.SECONDS_PER_IMAGE,
-  costPerImageUsd: settings.COST_PER_IMAGE_USD,
-  entriesPerImage: settings.ENTRIES_PER_IMAGE,
-  tokensPerImage: settings.TOKENS_PER_IMAGE,
+  modelRequestsPerMinute: settings.modelRequestsPerMinute,
+  quotaPercent: settings.paceQuotaPercent,
+  concurrencyPercent: settings.concurrencyPercent,
+  maxInFlight: settings.maxInFlight,
+  secondsPerImage: settings.secondsPerImage,
+  costPerImageUsd: settings.costPerImageUsd,
+  entriesPerImage: settings.entriesPerImage,
+  tokensPerImage: settings.tokensPerImage,
 });
 
 /** The runs of the pipeline that the settings name, on real AWS clients. */
 export async function assembleRuns(parts: RunsParts): Promise<Runs> {
   const { settings, aws, table, clock, random, logger, holder } = parts;
-  const store = createRunStore(table, settings.OCR_FUNCTION);
+  const store = createRunStore(table, settings.ocrFunction);
   const lease = createLease({
     table,
-    name: settings.OCR_FUNCTION,
+    name: settings.ocrFunction,
     holder,
-    durationMs: settings.LEASE_SECONDS,
+    durationMs: settings.leaseMs,
     clock,
     logger,
   });
   const location = (runId: string): ManifestLocation => ({
-    bucket: settings.CONTROL_BUCKET,
-    prefix: `${settings.CONTROL_PREFIX}runs/${runId}/manifest/`,
+    bucket: settings.controlBucket,
+    prefix: `${settings.controlPrefix}runs/${runId}/manifest/`,
   });
 
-  const fault = (error: unknown): Fault => expectedFaultOr(error, settings.OCR_FUNCTION);
+  const fault = (error: unknown): Fault => expectedFaultOr(error, settings.ocrFunction);
   const warn = (message: string, cause: unknown) => logger.warn({ err: cause }, message);
 
   const countable = async (): Promise<boolean> => {
-    const facts = await describeTable(aws.bulkDynamodb, settings.TABLE);
-    return facts.approximateBytes <= settings.GROWTH_COUNT_MAX_MB * MEGABYTE;
+    const facts = await describeTable(aws.bulkDynamodb, settings.table);
+    return facts.approximateBytes <= settings.growthCountMaxBytes;
   };
   const countIfSmall = async (): Promise<number | undefined> =>
-    (await countable()) ? countEntries(aws.bulkDynamodb, settings.TABLE) : undefined;
+    (await countable()) ? countEntries(aws.bulkDynamodb, settings.table) : undefined;
 
   async function* manifest(runId: string, from: number) {
     const index = await readManifestIndex(aws.s3, location(runId));
@@ -87,46 +86,46 @@ export async function assembleRuns(parts: RunsParts): Promise<Runs> {
       lease,
       holder,
       manifest,
-      stopFile: settings.STOP_FILE,
+      stopFile: settings.stopFile,
       stopFileExists: () =>
-        access(settings.STOP_FILE).then(
+        access(settings.stopFile).then(
           () => true,
           () => false,
         ),
       openFunction: async (maxInFlight) => {
-        const facts = await describeFunction(aws.lambda, settings.OCR_FUNCTION);
+        const facts = await describeFunction(aws.lambda, settings.ocrFunction);
         const client = createInvokeClient({
           timeoutMs: facts.timeoutMs + BEYOND_FUNCTION_TIMEOUT_MS,
           maxSockets: maxInFlight,
         });
         const ocr = createOcrFunction({
           client,
-          functionName: settings.OCR_FUNCTION,
-          bucket: settings.IMAGE_BUCKET,
-          keyEncoding: settings.KEY_ENCODING,
+          functionName: settings.ocrFunction,
+          bucket: settings.imageBucket,
+          keyEncoding: settings.keyEncoding,
         });
         return ocr.invoke;
       },
       lookForGrowth: async (run) => {
         const small = run.terms.growthKind === 'counted' || (await countable());
         return lookForGrowth(run, {
-          ...(small ? { countEntries: () => countEntries(aws.bulkDynamodb, settings.TABLE) } : {}),
+          ...(small ? { countEntries: () => countEntries(aws.bulkDynamodb, settings.table) } : {}),
           rowsOfImage: (resourceName, imageKey) =>
-            rowsOfImage(aws.bulkDynamodb, settings.TABLE, { resourceName, imageKey }),
+            rowsOfImage(aws.bulkDynamodb, settings.table, { resourceName, imageKey }),
         });
       },
       countEntries: countIfSmall,
       readFault: fault,
       warn,
       planner: {
-        bucket: settings.IMAGE_BUCKET,
+        bucket: settings.imageBucket,
         listImages: (prefix, onLooked) =>
           listImages(
             aws.s3,
             {
-              bucket: settings.IMAGE_BUCKET,
-              extensions: settings.IMAGE_EXTENSIONS,
-              excludedPrefixes: settings.EXCLUDED_PREFIXES,
+              bucket: settings.imageBucket,
+              extensions: settings.imageExtensions,
+              excludedPrefixes: settings.excludedPrefixes,
               ...(prefix === undefined ? {} : { prefix }),
             },
             onLooked,
@@ -134,14 +133,14 @@ export async function assembleRuns(parts: RunsParts): Promise<Runs> {
         writeManifest: (runId, images) => writeManifest(aws.s3, location(runId), images),
         readQuotas: () =>
           readAllQuotas(aws, {
-            functionName: settings.OCR_FUNCTION,
-            modelId: settings.MODEL_ID,
-            tableName: settings.TABLE,
+            functionName: settings.ocrFunction,
+            modelId: settings.modelId,
+            tableName: settings.table,
           }),
         sizeUp: async () => {
-          const facts = await describeTable(aws.bulkDynamodb, settings.TABLE);
-          return facts.approximateBytes <= settings.GROWTH_COUNT_MAX_MB * MEGABYTE
-            ? { entries: await countEntries(aws.bulkDynamodb, settings.TABLE) }
+          const facts = await describeTable(aws.bulkDynamodb, settings.table);
+          return facts.approximateBytes <= settings.growthCountMaxBytes
+            ? { entries: await countEntries(aws.bulkDynamodb, settings.table) }
             : { entriesApproximate: facts.approximateItems };
         },
         experience: () => readLatestExperience(store),
@@ -150,28 +149,28 @@ export async function assembleRuns(parts: RunsParts): Promise<Runs> {
     },
     {
       breaker: {
-        consecutive: settings.BREAKER_CONSECUTIVE,
-        window: settings.BREAKER_WINDOW,
-        percent: settings.BREAKER_PERCENT,
+        consecutive: settings.breakerConsecutive,
+        window: settings.breakerWindow,
+        percent: settings.breakerPercent,
       },
       growth: {
-        checkImages: settings.GROWTH_CHECK_IMAGES,
-        warnMs: settings.GROWTH_WARN_MINUTES,
-        tripMs: settings.GROWTH_TRIP_MINUTES,
+        checkImages: settings.growthCheckImages,
+        warnMs: settings.growthWarnMs,
+        tripMs: settings.growthTripMs,
       },
       warnings: {
-        imagesPerMinute: settings.WARN_IMAGES_PER_MINUTE,
-        failurePercent: settings.WARN_FAILURE_PERCENT,
-        throttlePercent: settings.WARN_THROTTLE_PERCENT,
-        growthMinutes: settings.GROWTH_WARN_MINUTES / 60_000,
+        imagesPerMinute: settings.warnImagesPerMinute,
+        failurePercent: settings.warnFailurePercent,
+        throttlePercent: settings.warnThrottlePercent,
+        growthMinutes: settings.growthWarnMs / 60_000,
       },
-      throttleLimit: settings.THROTTLE_LIMIT,
-      checkpointOutcomes: settings.CHECKPOINT_OUTCOMES,
-      checkpointMs: settings.CHECKPOINT_SECONDS,
+      throttleLimit: settings.throttleLimit,
+      checkpointOutcomes: settings.checkpointOutcomes,
+      checkpointMs: settings.checkpointMs,
       shutdownDrainMs: parts.drainMs,
       pollMs: POLL_MS,
-      autoResume: settings.AUTO_RESUME,
-      standbyMs: Math.max(500, settings.LEASE_SECONDS / 4),
+      autoResume: settings.autoResume,
+      standbyMs: Math.max(500, settings.leaseMs / 4),
       planner: plannerSettings(settings),
     },
   );

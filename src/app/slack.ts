@@ -100,8 +100,8 @@ export function createSlackApp(ports: {
   const findLocation = createLocationFinder({ findRun: findRunLocation, autopilot, tables, jobs: jobLocations });
 
   const permissions = createPermissions({
-    operators: settings.OPERATORS,
-    approvers: settings.APPROVERS,
+    operators: settings.operators,
+    approvers: settings.approvers,
     clock,
     async membersOf(group) {
       const reply = await clients.lookups.usergroups.users.list({ usergroup: group });
@@ -119,17 +119,17 @@ export function createSlackApp(ports: {
     findLocation,
     render: (run) => runMessage(run),
     clock,
-    intervalMs: settings.MESSAGE_EDIT_SECONDS,
+    intervalMs: settings.messageEditMs,
     onError: (error) => logger.debug({ err: error }, 'the message of a run was not edited'),
   });
   const alerts = createAlertDelivery({
     outbox,
     chat: createChat(clients.alerts),
     findLocation,
-    homeChannel: settings.SLACK_CHANNELS[0] ?? '',
+    homeChannel: settings.slackChannels[0] ?? '',
     clock,
     random,
-    strangeAfterMs: settings.LEASE_SECONDS,
+    strangeAfterMs: settings.leaseMs,
     onError,
   });
   const thread = createRunThread({
@@ -137,7 +137,7 @@ export function createSlackApp(ports: {
     alerts,
     chat: progress,
     runs,
-    goesOnByItself: settings.AUTO_RESUME,
+    goesOnByItself: settings.autoResume,
     onError,
   });
 
@@ -147,10 +147,10 @@ export function createSlackApp(ports: {
     findLocation: async (jobId) => jobLocations.find(jobId),
     render: renderJob,
     clock,
-    intervalMs: settings.MESSAGE_EDIT_SECONDS,
+    intervalMs: settings.messageEditMs,
     onError: (error) => logger.debug({ err: error }, 'the message of a job was not edited'),
   });
-  const whoApproves = { policy: settings.APPROVAL_POLICY, approvers: settings.APPROVERS };
+  const whoApproves = { policy: settings.approvalPolicy, approvers: settings.approvers };
   const tableThread: TableThread = createTableThread({
     liveMessage: jobMessage,
     alerts,
@@ -179,7 +179,7 @@ export function createSlackApp(ports: {
     findLocation,
     render: renderAutopilot(clock),
     clock,
-    intervalMs: settings.MESSAGE_EDIT_SECONDS,
+    intervalMs: settings.messageEditMs,
     onError: (error) => logger.debug({ err: error }, 'the message of the autopilot was not edited'),
   });
   const autopilotThread = createAutopilotThread({
@@ -196,7 +196,7 @@ export function createSlackApp(ports: {
     clock,
     onError,
   });
-  const files = createFileUpload(clients.files, settings.SLACK_BOT_TOKEN, clock);
+  const files = createFileUpload(clients.files, settings.slackBotToken, clock);
 
   const links = createRunLinks({ runs, chat: answers, onError });
   const requests = createRunRequests({ runs: { ...runs, resume: starts.resume }, liveMessage, links });
@@ -206,7 +206,7 @@ export function createSlackApp(ports: {
   const deployForms = createDeployForms({
     deploys,
     announce,
-    download: (url) => downloadFile(url, settings.SLACK_BOT_TOKEN),
+    download: (url) => downloadFile(url, settings.slackBotToken),
     ...modals,
   });
   const resultFiles = createResultFiles({ results, files });
@@ -243,7 +243,7 @@ export function createSlackApp(ports: {
     onError,
   });
   const checklistPorts = { checklist, permissions, clock, autopilot, checkApprover };
-  const stepPorts = { steps, announce, sampleImages: settings.SAMPLE_IMAGES };
+  const stepPorts = { steps, announce, sampleImages: settings.sampleImages };
   const home = createHome({
     gather: () => gatherHome({ runs, tables, rescans, chat: answers, onError }),
     async draw(person, facts) {
@@ -308,7 +308,7 @@ export function createSlackApp(ports: {
     views: formTable(planning, forms, deployForms, putBack),
     permissions,
     presence,
-    channels: settings.SLACK_CHANNELS,
+    channels: settings.slackChannels,
     seen: createDeduplicator(clock),
     clock,
     onDefect(error, doing) {
@@ -324,7 +324,7 @@ export function createSlackApp(ports: {
   const { track, drain } = createDrain(clock, onError);
   const receiver = createReceiver(settings, { clock, random, logger, closing: closing.signal });
   const app = new App({
-    token: settings.SLACK_BOT_TOKEN,
+    token: settings.slackBotToken,
     receiver,
     // Else a bad token is an unhandled rejection and not an error of start().
     deferInitialization: true,
@@ -332,7 +332,7 @@ export function createSlackApp(ports: {
     clientOptions: clientOptions(settings, logger, 10_000),
   });
   app.error(async (error) => logger.error({ err: error }, 'an envelope was not handled'));
-  listen(app, { intake, chat: answers, logger, track, home, homeChannel: settings.SLACK_CHANNELS[0] ?? '' });
+  listen(app, { intake, chat: answers, logger, track, home, homeChannel: settings.slackChannels[0] ?? '' });
 
   let stopCron = () => {};
   let stopWatching = () => {};
@@ -357,10 +357,10 @@ export function createSlackApp(ports: {
       await connectOrTryOn(app, { clock, closing: closing.signal, onError });
       alerts.start();
       runFollowUps.start();
-      void describeUnusableChannels(settings.SLACK_CHANNELS, presence).then((lines) => {
+      void describeUnusableChannels(settings.slackChannels, presence).then((lines) => {
         for (const line of lines) logger.error(line);
       });
-      const task = schedule(settings.PROGRESS_CRON, () => thread.postProgress(), { noOverlap: true });
+      const task = schedule(settings.progressCron, () => thread.postProgress(), { noOverlap: true });
       stopCron = () => void task.destroy();
       // What was not shown when the last process ended.
       const run = await runs.current().catch((error: unknown) => onError(error, 'the last run cannot be read'));

@@ -1,10 +1,9 @@
-import pino, { type Logger } from 'pino';
-import type { Settings } from '../settings.ts';
+import pino, { type LevelWithSilent, type Logger } from 'pino';
 
 export type { Logger };
 
-/** The bot's log: JSON lines on stdout, errors with their causes, tokens never. */
-export const createLogger = (level: Settings['LOG_LEVEL']): Logger =>
+/** A log of JSON lines on stdout, with the causes of errors and without tokens. */
+export const createLogger = (level: LevelWithSilent): Logger =>
   pino({
     level,
     base: null,

@@ -6,7 +6,6 @@ import { z } from 'zod';
 import { startLocalSlack } from '../../sandbox/slack/server.ts';
 import { createSlackApp } from '../../src/app/slack.ts';
 import { systemClock } from '../../src/lib/clock.ts';
-import { settingPace } from '../../src/run/plan/pace-setting.ts';
 import { readSettings } from '../../src/settings.ts';
 import { openControlTable } from '../../src/state/control-table.ts';
 import { createFollowUps } from '../../src/state/follow-ups.ts';
@@ -66,7 +65,7 @@ export async function botInSlack(options: { settings?: Record<string, string> } 
       runs,
       tables: idleTableControl(),
       rescans: idleRescans(runs),
-      pace: settingPace(settings.PACE),
+      pace: settings.pace,
       outbox,
       afterwards: {
         followUps: createFollowUps({ table, name: 'test' }),
@@ -74,7 +73,7 @@ export async function botInSlack(options: { settings?: Record<string, string> } 
           table,
           name: 'afterwards',
           holder: randomUUID(),
-          durationMs: settings.LEASE_SECONDS,
+          durationMs: settings.leaseMs,
           clock: systemClock,
         }),
       },

@@ -78,7 +78,7 @@ export async function startRunsRig(options: { images?: number; seedTable?: 'full
       const clients = createAwsClients();
       const table = await openControlTable({
         dynamodb: clients.dynamodb,
-        tableName: settings.CONTROL_TABLE,
+        tableName: settings.controlTable,
         clock: systemClock,
       });
       const runs = await assembleRuns({
@@ -87,7 +87,7 @@ export async function startRunsRig(options: { images?: number; seedTable?: 'full
         table,
         clock: systemClock,
         random: Math.random,
-        logger: createLogger(settings.LOG_LEVEL),
+        logger: createLogger(settings.logLevel),
         holder: randomUUID(),
         drainMs: 2_000,
       });

@@ -44,7 +44,7 @@ export interface ResultsPorts {
   readonly starts: Pick<StartControl, 'plan'>;
   readonly checklists: Pick<ChecklistStore, 'list' | 'steps' | 'setStep'>;
   /** Fields that every rescan changes. */
-  readonly leaveOut: readonly string[];
+  readonly ignoredFields: readonly string[];
   /** How many people a validation looks at. */
   readonly samplePeople: number;
   readonly readFault: (error: unknown) => Fault;
@@ -211,8 +211,8 @@ export function createResults(ports: ResultsPorts): ResultControl {
             : await findBackup(ports.location, backupId);
         if (!backup) return refuse({ reason: 'table', refusal: { reason: 'no-backup' } });
         requireUsable(backup, (await describeTable(dynamodb, ports.table)).arn);
-        const { table, leaveOut } = ports;
-        const diff = await diffWithBackup(ports, { table, backupId: backup.id, leaveOut });
+        const { table, ignoredFields } = ports;
+        const diff = await diffWithBackup(ports, { table, backupId: backup.id, ignoredFields });
         // Looked up last: a run that began meanwhile has moved the table under the diff.
         const { openRunId } = await store.readOpen();
         const open = openRunId === undefined ? undefined : await store.read(openRunId);

@@ -21,7 +21,7 @@ export interface ValidatePorts {
   readonly random: Random;
   readonly checklists: Pick<ChecklistStore, 'list' | 'steps' | 'setStep'>;
   /** Fields that every rescan changes. */
-  readonly leaveOut: readonly string[];
+  readonly ignoredFields: readonly string[];
   /** How many people a validation looks at. */
   readonly samplePeople: number;
   readonly reconcileChain: (chain: RunChain) => Promise<Reconciliation>;
@@ -50,7 +50,7 @@ export async function validatePerson(
   const people = await comparePeople(ports, {
     backup,
     choice: { kind: 'one', person: hashOfResource(person) },
-    leaveOut: ports.leaveOut,
+    ignoredFields: ports.ignoredFields,
   });
   const [one] = people;
   if (!one || one.before.entries + one.after.entries === 0)
@@ -76,7 +76,7 @@ export async function validateRun(
     ? await comparePeople(ports, {
         backup,
         choice: { kind: 'sample', size: ports.samplePeople, seed },
-        leaveOut: ports.leaveOut,
+        ignoredFields: ports.ignoredFields,
       })
     : [];
   const joined = await ports.reconcileChain(chain);

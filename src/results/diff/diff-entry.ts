@@ -27,10 +27,21 @@ export type DiffEntry = {
 /** Removed first: those are what a flush can cost. */
 export const DIFFERENCE_ORDER: readonly DifferenceKind[] = ['removed', 'changed', 'added'];
 
+/** Fields that are different after every run over the same images; `OCR*` stands for every name that begins with `OCR`. */
+export const FIELDS_CHANGED_BY_EVERY_RUN: readonly string[] = [
+  'ProcessingTimestamp',
+  'ProcessingTimeSeconds',
+  'CostEstimateUSD',
+  'InputTokens',
+  'OutputTokens',
+  'OCR*',
+  'LastUpdated',
+];
+
 /** Whether a field is left out, by names that may end in `*`. */
-export function fieldFilter(leaveOut: readonly string[]): (name: string) => boolean {
-  const names = new Set(leaveOut.filter((pattern) => !pattern.endsWith('*')));
-  const beginnings = leaveOut.filter((pattern) => pattern.endsWith('*')).map((pattern) => pattern.slice(0, -1));
+export function fieldFilter(ignoredFields: readonly string[]): (name: string) => boolean {
+  const names = new Set(ignoredFields.filter((pattern) => !pattern.endsWith('*')));
+  const beginnings = ignoredFields.filter((pattern) => pattern.endsWith('*')).map((pattern) => pattern.slice(0, -1));
   return (name) => names.has(name) || beginnings.some((beginning) => name.startsWith(beginning));
 }
 

@@ -14,15 +14,21 @@ import type { AttributeValue, Item } from '../../pipeline/table/item.ts';
 import { type KeyNames, kindOfRecord, type RecordKind } from '../../pipeline/table/records.ts';
 import { scanTable } from '../../pipeline/table/scan.ts';
 import { describeTable, keyNamesOf } from '../../pipeline/table/table.ts';
-import { ALWAYS_CHANGING } from '../../settings.ts';
-import { changedFields, DIFFERENCE_ORDER, type DiffEntry, type FieldChange, fieldFilter } from './diff-entry.ts';
+import {
+  changedFields,
+  DIFFERENCE_ORDER,
+  type DiffEntry,
+  FIELDS_CHANGED_BY_EVERY_RUN,
+  type FieldChange,
+  fieldFilter,
+} from './diff-entry.ts';
 import { createDiffSum, type DiffSum, type DiffTotals } from './diff-totals.ts';
 
 export interface DiffRequest {
   readonly table: string;
   readonly backupId: string;
-  /** Fields that do not count, names or beginnings (`OCR*`). ALWAYS_CHANGING where not given. */
-  readonly leaveOut?: readonly string[];
+  /** Fields that do not count, names or beginnings (`OCR*`). FIELDS_CHANGED_BY_EVERY_RUN where not given. */
+  readonly ignoredFields?: readonly string[];
   /** Only records of these kinds, on either side; all where not given. */
   readonly kinds?: readonly RecordKind[];
   /** How many people and fields are named in the totals; 20 where not given. */
@@ -179,7 +185,7 @@ type Found = Readonly<Record<DifferenceKind, LineFile>>;
 
 /** Takes the two sides of a key: adds them to the totals, and what differs to its file. */
 function joinSides(request: DiffRequest, keys: KeyNames, found: Found, sum: DiffSum) {
-  const isLeftOut = fieldFilter(request.leaveOut ?? ALWAYS_CHANGING);
+  const isLeftOut = fieldFilter(request.ignoredFields ?? FIELDS_CHANGED_BY_EVERY_RUN);
   return (key: string, values: readonly string[]): void => {
     const sides = new Map(values.map((value) => [value[0], value.slice(1)]));
     if (sides.size < values.length) throw new Error(`A side of the diff holds the key ${key.slice(0, 200)} twice`);

@@ -11,8 +11,13 @@ import { type AttributeValue, type Item, textOf } from '../../pipeline/table/ite
 import { queryItems } from '../../pipeline/table/read.ts';
 import { kindOfRecord } from '../../pipeline/table/records.ts';
 import { keyNamesOf } from '../../pipeline/table/table.ts';
-import { ALWAYS_CHANGING } from '../../settings.ts';
-import { changedFields, type FieldChange, fieldFilter, hoursOf } from '../diff/diff-entry.ts';
+import {
+  changedFields,
+  FIELDS_CHANGED_BY_EVERY_RUN,
+  type FieldChange,
+  fieldFilter,
+  hoursOf,
+} from '../diff/diff-entry.ts';
 
 /** One side of a person's timesheets. */
 export interface PersonSide {
@@ -83,7 +88,7 @@ export async function comparePeople(
   request: {
     readonly backup: BackupRecord;
     readonly choice: PeopleChoice;
-    readonly leaveOut?: readonly string[];
+    readonly ignoredFields?: readonly string[];
     readonly signal?: AbortSignal;
   },
 ): Promise<readonly PersonComparison[]> {
@@ -91,7 +96,7 @@ export async function comparePeople(
   const options = request.signal ? { signal: request.signal } : {};
   const names = keyNamesOf(backup.table);
   const keyOf = keyReader(backup.table.keys);
-  const isLeftOut = fieldFilter(request.leaveOut ?? ALWAYS_CHANGING);
+  const isLeftOut = fieldFilter(request.ignoredFields ?? FIELDS_CHANGED_BY_EVERY_RUN);
   const sample = choice.kind === 'sample' ? createPeopleSample(choice.size, choice.seed) : undefined;
   const before = new Map<string, Map<string, Item>>();
   const take = (item: Item) => {

@@ -61,7 +61,3 @@ function fixed(perMinute: number): ParsedPace {
 }
 
 const shorten = (text: string) => (text.length > 40 ? `${text.slice(0, 40)}…` : text);
-
-/** The pace of the setting PACE. */
-export const settingPace = (setting: string): PaceSetting =>
-  setting === 'auto' ? { kind: 'auto' } : { kind: 'fixed', perMinute: Number(setting) };

@@ -157,7 +157,7 @@ async function readConditions(
   settings: PlannerSettings,
 ): Promise<Conditions> {
   const [quotas, experience] = await Promise.all([ports.readQuotas(), ports.experience()]);
-  const secondsPerImage = experience?.secondsPerImage ?? settings.secondsPerImage / 1000;
+  const secondsPerImage = experience?.secondsPerImage ?? settings.secondsPerImage;
   const costPerImageUsd =
     experience?.costPerImageUsd ?? (settings.costPerImageUsd > 0 ? settings.costPerImageUsd : undefined);
   const ceiling = paceCeiling(ceilingFacts(quotas, settings, secondsPerImage));

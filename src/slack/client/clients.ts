@@ -1,6 +1,5 @@
 import { LogLevel, type Logger as SlackLogger, WebClient, type WebClientOptions } from '@slack/web-api';
 import type { Logger } from '../../lib/log.ts';
-import type { Settings } from '../../settings.ts';
 
 /** The SDK's logger on ours. Its debug lines print payloads and tokens: they go nowhere, whatever the level. */
 export function slackLogger(logger: Logger): SlackLogger {
@@ -39,11 +38,11 @@ export interface SlackClients {
  * whether trying again is of use (the SDK's own default is to try for half an hour, queueing what comes after).
  */
 export function createClients(
-  settings: Pick<Settings, 'SLACK_API_URL' | 'SLACK_BOT_TOKEN'>,
+  settings: { readonly slackApiUrl: string; readonly slackBotToken: string },
   logger: Logger,
 ): SlackClients {
   const client = (timeoutMs: number) =>
-    new WebClient(settings.SLACK_BOT_TOKEN, clientOptions(settings, logger, timeoutMs));
+    new WebClient(settings.slackBotToken, clientOptions(settings, logger, timeoutMs));
   return {
     alerts: client(10_000),
     progress: client(10_000),
@@ -56,11 +55,11 @@ export function createClients(
 }
 
 export const clientOptions = (
-  settings: Pick<Settings, 'SLACK_API_URL'>,
+  settings: { readonly slackApiUrl: string },
   logger: Logger,
   timeoutMs: number,
 ): WebClientOptions => ({
-  slackApiUrl: settings.SLACK_API_URL,
+  slackApiUrl: settings.slackApiUrl,
   retryConfig: { retries: 0 },
   rejectRateLimitedCalls: true,
   timeout: timeoutMs,

@@ -1,7 +1,6 @@
 import { SocketModeReceiver } from '@slack/bolt';
 import type { Clock, Random } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/log.ts';
-import type { Settings } from '../../settings.ts';
 import { clientOptions, slackLogger } from './clients.ts';
 
 const FIRST_WAIT_MS = 1_000;
@@ -15,12 +14,12 @@ const PONG_WITHIN_MS = 3_000;
  * accepted the token, every start goes on until it holds. Before that it fails as it should: a bad token stops the start.
  */
 export function createReceiver(
-  settings: Pick<Settings, 'SLACK_API_URL' | 'SLACK_APP_TOKEN'>,
+  settings: { readonly slackApiUrl: string; readonly slackAppToken: string },
   ports: { clock: Clock; random: Random; logger: Logger; closing: AbortSignal },
 ): SocketModeReceiver {
   const { clock, random, logger, closing } = ports;
   const receiver = new SocketModeReceiver({
-    appToken: settings.SLACK_APP_TOKEN,
+    appToken: settings.slackAppToken,
     logger: slackLogger(logger),
     // The gap after a lost connection is as long as this (times the failures in a row): nobody can press Stop in it.
     clientPingTimeout: PONG_WITHIN_MS,

@@ -9,7 +9,7 @@ const settingsOf = (changes: Partial<PlannerSettings> = {}): PlannerSettings => 
   quotaPercent: 80,
   concurrencyPercent: 50,
   maxInFlight: 50,
-  secondsPerImage: 6_000,
+  secondsPerImage: 6,
   costPerImageUsd: 0,
   entriesPerImage: 10,
   tokensPerImage: 1_000,

@@ -2,9 +2,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createChecklistStore } from '../../../src/checklist/model/checklist-store.ts';
 import { createResults } from '../../../src/checklist/results/results.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
+import { FIELDS_CHANGED_BY_EVERY_RUN } from '../../../src/results/diff/diff-entry.ts';
 import type { RunState } from '../../../src/run/model/types.ts';
 import { createRunStore } from '../../../src/run/store/run-store.ts';
-import { ALWAYS_CHANGING } from '../../../src/settings.ts';
 import { openControlTable } from '../../../src/state/control-table.ts';
 import { type BackupWorld, startBackupWorld } from '../../backup/backup-rig.ts';
 import { deleteKeys } from '../../support/items.ts';
@@ -42,7 +42,7 @@ async function pipeline(entries: number) {
     findImage: async () => undefined,
     starts: { plan: async () => ({ ok: false, refusal: { reason: 'lease-held', holder: 'nobody' } }) },
     checklists,
-    leaveOut: ALWAYS_CHANGING,
+    ignoredFields: FIELDS_CHANGED_BY_EVERY_RUN,
     samplePeople: 3,
     readFault: (error) => ({ reason: 'network', message: String(error), fix: '' }),
     warn: () => {},

@@ -76,7 +76,7 @@ export async function startSteps(overrides: Record<string, string> = {}): Promis
   });
   const table = await openControlTable({
     dynamodb: clients.dynamodb,
-    tableName: settings.CONTROL_TABLE,
+    tableName: settings.controlTable,
     clock: systemClock,
   });
   const {
@@ -95,7 +95,7 @@ export async function startSteps(overrides: Record<string, string> = {}): Promis
     pace: { kind: 'auto' },
   });
   // What the checklist asks for besides the backup is proven: these tests are about the table.
-  const codeSha256 = codeIdentity(await describeFunction(clients.lambda, settings.OCR_FUNCTION));
+  const codeSha256 = codeIdentity(await describeFunction(clients.lambda, settings.ocrFunction));
   await checklist.prove('logging', { by: 'U1', codeSha256 });
   open.push(steps);
   const events: TableEvent[] = [];

@@ -81,8 +81,8 @@ describe('a diff', () => {
       [timesheetEntry(1)],
       [timesheetEntry(1, { ModelId: { S: 'm' }, OCRVersion: { S: '9' } })],
     );
-    const fieldsWith = (leaveOut: readonly string[]) =>
-      diffed({ ...request, leaveOut }, async (diff) =>
+    const fieldsWith = (ignoredFields: readonly string[]) =>
+      diffed({ ...request, ignoredFields }, async (diff) =>
         (await all(diff.entries())).flatMap((entry) => ('fields' in entry ? entry.fields.map(({ name }) => name) : [])),
       );
     expect(await fieldsWith([])).toEqual(['ModelId', 'OCRVersion']);

@@ -20,15 +20,15 @@ test('a run on record and its table agree', async () => {
     const clients = createAwsClients();
     const table = await openControlTable({
       dynamodb: clients.dynamodb,
-      tableName: settings.CONTROL_TABLE,
+      tableName: settings.controlTable,
       clock: systemClock,
     });
     const found = await reconcileRun(
-      { dynamodb: clients.dynamodb, s3: clients.s3, store: createRunStore(table, settings.OCR_FUNCTION) },
+      { dynamodb: clients.dynamodb, s3: clients.s3, store: createRunStore(table, settings.ocrFunction) },
       {
         runId,
-        manifest: { bucket: settings.CONTROL_BUCKET, prefix: `${settings.CONTROL_PREFIX}runs/${runId}/manifest/` },
-        table: settings.TABLE,
+        manifest: { bucket: settings.controlBucket, prefix: `${settings.controlPrefix}runs/${runId}/manifest/` },
+        table: settings.table,
         ...(snapshot.startedAt !== undefined && { startedAt: snapshot.startedAt }),
         folder,
       },
