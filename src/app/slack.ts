@@ -23,7 +23,6 @@ import {
   createLocationFinder,
   createRunLocationFinder,
 } from '../slack/delivery/message-locations.ts';
-import { postWithPictures } from '../slack/delivery/pictures.ts';
 import { createRunLinks } from '../slack/delivery/run-links.ts';
 import { createDeployForms } from '../slack/forms/deploy-forms.ts';
 import { formTable } from '../slack/forms/form-table.ts';
@@ -129,7 +128,7 @@ export function createSlackApp(ports: {
     homeChannel: settings.slackChannels[0] ?? '',
     clock,
     random,
-    strangeAfterMs: settings.leaseMs,
+    takeOverAfterMs: settings.leaseMs,
     onError,
   });
   const thread = createRunThread({
@@ -210,12 +209,10 @@ export function createSlackApp(ports: {
     ...modals,
   });
   const resultFiles = createResultFiles({ results, files });
-  const post = postWithPictures({ chat: answers, files, onError });
   const resultRequests = createResultRequests({
     results,
     diagnoses,
     announce,
-    post,
     files: resultFiles,
     planning,
     pace,
@@ -236,8 +233,8 @@ export function createSlackApp(ports: {
     diagnoses,
     files: resultFiles,
     runs,
-    post,
-    afterwards,
+    chat: answers,
+    ...afterwards,
     clock,
     random,
     onError,
@@ -375,11 +372,11 @@ export function createSlackApp(ports: {
         () => app.stop(),
         () =>
           Promise.all([
-            alerts.delivered(),
+            alerts.idle(),
             liveMessage.idle(),
             jobMessage.idle(),
             autopilotLiveMessage.idle(),
-            runFollowUps.over(),
+            runFollowUps.idle(),
           ]),
       );
       closing.abort();

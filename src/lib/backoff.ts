@@ -88,3 +88,27 @@ export async function withBackoff<T>(backoff: Backoff, call: () => Promise<T>, s
     await waitBefore(backoff, attempt, signal);
   }
 }
+
+/**
+ * The result of `call`, repeated after every error, however long it takes. Each error goes to `onError` before the wait.
+ * @throws the last error, once `signal` is aborted.
+ */
+export async function retryUntilAborted<T>(
+  backoff: DelayLimits & {
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly onError: (error: unknown) => void;
+  },
+  call: () => Promise<T>,
+  signal: AbortSignal,
+): Promise<T> {
+  for (let attempt = 1; ; attempt += 1)
+    try {
+      return await call();
+    } catch (error) {
+      if (signal.aborted) throw error;
+      backoff.onError(error);
+      await backoff.clock.sleep(jitteredDelayMs(backoff, attempt, backoff.random), signal);
+      if (signal.aborted) throw error;
+    }
+}

@@ -1,6 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { delayCeilingMs, isThrottle, isTransient, jitteredDelayMs, withBackoff } from '../../src/lib/backoff.ts';
+import {
+  delayCeilingMs,
+  isThrottle,
+  isTransient,
+  jitteredDelayMs,
+  retryUntilAborted,
+  withBackoff,
+} from '../../src/lib/backoff.ts';
 import type { Clock } from '../../src/lib/clock.ts';
+import { createFakeClock } from '../support/fake-clock.ts';
 
 const LIMITS = { baseMs: 100, maxMs: 1_000 };
 const error = (fields: object) => Object.assign(new Error('from the service'), fields);
@@ -85,5 +93,34 @@ describe('a call with backoff', () => {
     };
     await expect(withBackoff(backoff, aborting, aborter.signal)).rejects.toBe(reason);
     expect(calls.count).toBe(1);
+  });
+});
+
+describe('a call that is retried until it is aborted', () => {
+  async function retry(failures: number, abortAtMs = Number.POSITIVE_INFINITY) {
+    const clock = createFakeClock(0);
+    const aborted = new AbortController();
+    const calledAt: number[] = [];
+    const errors: unknown[] = [];
+    const result = retryUntilAborted(
+      { ...LIMITS, clock, random: () => 1, onError: (cause) => errors.push(cause) },
+      async () => {
+        calledAt.push(clock.now());
+        if (calledAt.length <= failures) throw new Error(`failure ${calledAt.length}`);
+        return 'done';
+      },
+      aborted.signal,
+    ).catch((cause: Error) => cause.message);
+    void clock.sleep(abortAtMs).then(() => aborted.abort());
+    await clock.advance(10_000);
+    return { result: await result, calledAt, errors: errors.length };
+  }
+
+  test('every error is reported and the call is repeated with a growing delay until it succeeds', async () => {
+    expect(await retry(3)).toEqual({ result: 'done', calledAt: [0, 100, 300, 700], errors: 3 });
+  });
+
+  test('after an abort the call is not repeated, and the last error is thrown', async () => {
+    expect(await retry(9, 250)).toEqual({ result: 'failure 2', calledAt: [0, 100], errors: 2 });
   });
 });

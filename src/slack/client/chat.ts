@@ -3,13 +3,16 @@ import type { WebClient } from '@slack/web-api';
 import type { Clock } from '../../lib/clock.ts';
 import { withinLimits } from '../messages/kit/limits.ts';
 import type { Message } from '../messages/kit/message.ts';
-import { classifySlackError } from './slack-errors.ts';
+import { classifySlackError, isThreadGone } from './slack-errors.ts';
 
-/** A message as it went on record: its blocks are Slack's, whatever they are. */
+type Blocks = readonly (KnownBlock | Block)[];
+
+/** A message as it was stored or as Slack delivered it: its blocks may be of any type. */
 export interface StoredMessage {
   readonly text: string;
-  readonly blocks: readonly (KnownBlock | Block)[];
-  readonly plain?: readonly (KnownBlock | Block)[];
+  readonly blocks: Blocks;
+  /** The same content in section blocks only, for a Slack that refuses `blocks`. */
+  readonly plain?: Blocks;
 }
 
 export interface MessageLocation {
@@ -17,119 +20,125 @@ export interface MessageLocation {
   readonly ts: string;
 }
 
-/** Saying things. Every method makes one call and throws what Slack's client throws. */
+/** Where a reply goes: under the message `ts`. `broadcast`: the reply is shown in the channel as well. */
+export interface Thread {
+  readonly ts: string;
+  readonly broadcast: boolean;
+}
+
+/**
+ * Posts and edits messages. Each method makes one call and throws what Slack's client throws; only when Slack refuses the
+ * blocks is the message sent again in a simpler form.
+ */
 export interface Chat {
-  /** Answers the ts. `broadcast`: a reply that the channel sees as well. */
-  post(channel: string, message: Message, thread?: { ts: string; broadcast: boolean }): Promise<string>;
-  /** The same, and whether Slack took the message as it is: else it stands there in a plainer form. */
-  postKnowing(
-    channel: string,
-    message: Message,
-    thread?: { ts: string; broadcast: boolean },
-  ): Promise<{ readonly ts: string; readonly isWhole: boolean }>;
-  /** Posts what passed the limits before. */
-  postStored(channel: string, message: StoredMessage, thread?: { ts: string; broadcast: boolean }): Promise<string>;
+  /** Returns the `ts` of the new message. */
+  post(channel: string, message: Message, thread?: Thread): Promise<string>;
+  /** Posts a message that was cut to Slack's limits before. Returns its `ts`. */
+  postStored(channel: string, message: StoredMessage, thread?: Thread): Promise<string>;
   edit(location: MessageLocation, message: Message): Promise<void>;
-  /** Takes the buttons off a message as Slack gave it; everything else stays. */
+  /** Removes the buttons of a message that Slack delivered; everything else stays. */
   removeButtons(location: MessageLocation, message: StoredMessage): Promise<void>;
-  /** Seen by one person only. */
+  /** Posts a message that only this person sees. */
   postEphemeral(channel: string, person: string, message: Message): Promise<void>;
   permalink(location: MessageLocation): Promise<string | undefined>;
 }
 
 export function createChat(client: Pick<WebClient, 'chat'>): Chat {
-  async function send(
-    channel: string,
-    { text, blocks, plain }: StoredMessage,
-    thread?: { ts: string; broadcast: boolean },
-  ): Promise<{ ts: string; isWhole: boolean }> {
-    const quiet = { channel, text, unfurl_links: false, unfurl_media: false };
-    const sendAs = (content: { blocks?: (KnownBlock | Block)[] }) =>
-      thread
-        ? client.chat.postMessage({ ...quiet, ...content, thread_ts: thread.ts, reply_broadcast: thread.broadcast })
-        : client.chat.postMessage({ ...quiet, ...content });
-    const asItIs = async () => ({ ...(await sendAs({ blocks: [...blocks] })), isWhole: true });
-    const { ts, isWhole } = await plainIfRefused<{ ts?: string; isWhole: boolean }>(
-      asItIs,
-      plain && (async () => ({ ...(await sendAs({ blocks: [...plain] })), isWhole: false })),
-      async () => ({ ...(await sendAs({})), isWhole: false }),
-    );
-    if (!ts) throw new Error('Slack took a message and gave no ts.');
-    return { ts, isWhole };
-  }
-  // Slack parses an update as a person's typing unless it is told not to (chat.update, `parse`), a post never.
-  const change = (location: MessageLocation, text: string, blocks: readonly (KnownBlock | Block)[]) =>
-    client.chat.update({ ...location, parse: 'none', text, blocks: [...blocks] });
-  const chat: Chat = {
-    post: async (channel, message, thread) => (await send(channel, withinLimits(message), thread)).ts,
-    postKnowing: (channel, message, thread) => send(channel, withinLimits(message), thread),
-    postStored: async (channel, message, thread) => (await send(channel, message, thread)).ts,
-    async edit(location, message) {
-      const { text, blocks, plain } = withinLimits(message);
-      await plainIfRefused(
-        () => change(location, text, blocks),
-        plain && (() => change(location, text, plain)),
-        () => change(location, text, []),
+  async function postStored(channel: string, message: StoredMessage, thread?: Thread): Promise<string> {
+    const base = { channel, text: message.text, unfurl_links: false, unfurl_media: false };
+    const { ts } = await inAcceptedForm(message, (blocks) => {
+      const content = blocks.length === 0 ? base : { ...base, blocks };
+      return client.chat.postMessage(
+        thread ? { ...content, thread_ts: thread.ts, reply_broadcast: thread.broadcast } : content,
       );
+    });
+    if (!ts) throw new Error('chat.postMessage succeeded but returned no ts.');
+    return ts;
+  }
+  // Without `parse: 'none'` chat.update parses the text as if a person had typed it; chat.postMessage does not.
+  const update = (location: MessageLocation, text: string, blocks: (KnownBlock | Block)[]) =>
+    client.chat.update({ ...location, parse: 'none', text, blocks });
+  return {
+    post: (channel, message, thread) => postStored(channel, withinLimits(message), thread),
+    postStored,
+    async edit(location, message) {
+      const fitted = withinLimits(message);
+      await inAcceptedForm(fitted, (blocks) => update(location, fitted.text, blocks));
     },
     async removeButtons(location, { text, blocks }) {
-      const rest = blocks.filter((block) => block.type !== 'actions');
-      await change(location, text, rest);
+      await update(
+        location,
+        text,
+        blocks.filter((block) => block.type !== 'actions'),
+      );
     },
     async postEphemeral(channel, user, message) {
-      const { text, blocks, plain } = withinLimits(message);
-      await plainIfRefused(
-        () => client.chat.postEphemeral({ channel, user, text, blocks: [...blocks] }),
-        plain && (() => client.chat.postEphemeral({ channel, user, text, blocks: [...plain] })),
-        () => client.chat.postEphemeral({ channel, user, text }),
+      const fitted = withinLimits(message);
+      const base = { channel, user, text: fitted.text };
+      await inAcceptedForm(fitted, (blocks) =>
+        client.chat.postEphemeral(blocks.length === 0 ? base : { ...base, blocks }),
       );
     },
     async permalink({ channel, ts }) {
       return (await client.chat.getPermalink({ channel, message_ts: ts })).permalink;
     },
   };
-  return chat;
 }
 
-/** How long a message that a person waits for is held back by Slack's rate limits before that is an error, ms. */
-const PATIENCE_MS = 30_000;
+/** Sends the blocks; when Slack refuses them as `invalid_blocks`, the plain blocks; when it refuses those too, the text alone. */
+async function inAcceptedForm<T>(
+  { blocks, plain }: StoredMessage,
+  send: (blocks: (KnownBlock | Block)[]) => Promise<T>,
+): Promise<T> {
+  const forms = plain ? [blocks, plain] : [blocks];
+  for (const form of forms)
+    try {
+      return await send([...form]);
+    } catch (error) {
+      const failure = classifySlackError(error);
+      if (failure.kind !== 'refused' || !failure.code.startsWith('invalid_blocks')) throw error;
+    }
+  return send([]);
+}
+
+/** Posts into the thread, or into the channel when there is no thread or its first message was deleted. */
+export async function postInThreadOrChannel(
+  post: (thread: Thread | undefined) => Promise<string>,
+  thread: Thread | undefined,
+): Promise<string> {
+  try {
+    return await post(thread);
+  } catch (error) {
+    if (!thread || !isThreadGone(error)) throw error;
+    return post(undefined);
+  }
+}
+
+/** How long a message that a person waits for may be delayed by rate limits before that is an error, ms. */
+const MAX_RATE_LIMIT_WAIT_MS = 30_000;
 
 /**
- * The same chat, for what a person asked for and waits for (a preview, a request for approval): told to come back later, it
- * does, for up to 30 s. Not for progress, where the next state is better, nor for alerts, which have their own way.
+ * The same chat, for messages that a person waits for (a preview, a request for approval): a rate-limited call is repeated
+ * after the time that Slack names, for up to 30 s. Not for progress, where a newer state is better, nor for alerts, which
+ * have a delivery of their own.
  */
 export function withRateLimitRetries(chat: Chat, clock: Clock): Chat {
-  async function patiently<T>(say: () => Promise<T>): Promise<T> {
-    const until = clock.now() + PATIENCE_MS;
+  async function retry<T>(call: () => Promise<T>): Promise<T> {
+    const until = clock.now() + MAX_RATE_LIMIT_WAIT_MS;
     for (;;) {
       try {
-        return await say();
+        return await call();
       } catch (error) {
-        const trouble = classifySlackError(error);
-        if (trouble.kind !== 'rate-limited' || clock.now() + trouble.retryAfterMs > until) throw error;
-        await clock.sleep(trouble.retryAfterMs);
+        const failure = classifySlackError(error);
+        if (failure.kind !== 'rate-limited' || clock.now() + failure.retryAfterMs > until) throw error;
+        await clock.sleep(failure.retryAfterMs);
       }
     }
   }
   return {
     ...chat,
-    post: (...said) => patiently(() => chat.post(...said)),
-    postKnowing: (...said) => patiently(() => chat.postKnowing(...said)),
-    edit: (...said) => patiently(() => chat.edit(...said)),
-    postEphemeral: (...said) => patiently(() => chat.postEphemeral(...said)),
+    post: (...call) => retry(() => chat.post(...call)),
+    edit: (...call) => retry(() => chat.edit(...call)),
+    postEphemeral: (...call) => retry(() => chat.postEphemeral(...call)),
   };
-}
-
-/** A Slack that refuses the blocks gets plainer ones that say the same, and at last the text alone. */
-async function plainIfRefused<T>(...forms: ((() => Promise<T>) | undefined)[]): Promise<T> {
-  const [form, ...plainer] = forms.filter((candidate) => candidate !== undefined);
-  if (!form) throw new Error('There is no form of the message left: this is a defect.');
-  try {
-    return await form();
-  } catch (error) {
-    const trouble = classifySlackError(error);
-    if (plainer.length > 0 && trouble.kind === 'refused' && trouble.code.startsWith('invalid_blocks'))
-      return plainIfRefused(...plainer);
-    throw error;
-  }
 }

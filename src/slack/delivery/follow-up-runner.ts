@@ -2,49 +2,57 @@ import type { Clock, Random } from '../../lib/clock.ts';
 import type { FollowUp, FollowUps } from '../../state/follow-ups.ts';
 import type { Lease } from '../../state/lease.ts';
 import { classifySlackError } from '../client/slack-errors.ts';
-import { createSweeper } from './retry-loop.ts';
+import { createRetryLoop } from './retry-loop.ts';
 
-/** One step of an errand: done once, however often the errand is begun anew. */
+/** Runs one step of a follow-up, unless it was done before: a follow-up that starts again does not repeat it. */
 export type Step = (name: string, work: () => Promise<void>) => Promise<void>;
 
-/** Carries errands out, one after the other, by one copy of the bot at a time; tries again until they are done. */
+/** Executes follow-ups one after the other, in one process at a time, and retries each until it is done. */
 export interface FollowUpRunner {
-  /** The errand is on record when this resolves. */
+  /** Resolves when the follow-up is stored. */
   put(followUp: Pick<FollowUp, 'id' | 'at' | 'about'>): Promise<void>;
-  /** Carries out what is open, of this process and of ones before it, from now until `close`. */
+  /** Executes open follow-ups, those of earlier processes included, until `close`. */
   start(): void;
-  /** Resolves when nothing is open that could be done now, or when closed. */
-  over(): Promise<void>;
+  /** Resolves when no follow-up is left that could be executed now, or after `close`. */
+  idle(): Promise<void>;
   close(): void;
+  readonly closed: AbortSignal;
 }
 
-const FIRST_WAIT_MS = 1_000;
-const LONGEST_WAIT_MS = 60_000;
-/** How often errands are looked for that another copy of the bot left behind. */
-const LOOK_EVERY_MS = 15_000;
+/** How often follow-ups of other processes are looked for, ms. */
+const POLL_MS = 15_000;
+/** The shortest wait for a lease that another process holds, ms. */
+const MIN_LEASE_WAIT_MS = 100;
+const LEASE_LOST_MS = 1_000;
 
-/** Another copy of the bot carries errands out now. */
-class LeaseLost extends Error {
-  override readonly name = 'LeaseLost';
+/** Another process executes the follow-ups now. */
+class LeaseLostError extends Error {
+  override readonly name = 'LeaseLostError';
 }
 
 export function createFollowUpRunner(ports: {
   followUps: FollowUps;
-  /** A lease of its own name: who holds it carries errands out. */
+  /** A lease under a name of its own: its holder executes the follow-ups. */
   lease: Lease;
-  carryOut: (followUp: FollowUp, step: Step) => Promise<void>;
+  execute: (followUp: FollowUp, step: Step) => Promise<void>;
   clock: Clock;
   random: Random;
   onError: (error: unknown, message: string) => void;
 }): FollowUpRunner {
   const { followUps, lease } = ports;
-  let failures = 0;
+  const loop = createRetryLoop({
+    pass: executeOpen,
+    onError: (error) => ports.onError(error, 'A follow-up is not done yet. It will be retried.'),
+    clock: ports.clock,
+    random: ports.random,
+    pollMs: POLL_MS,
+  });
 
-  async function carryOut(followUp: FollowUp): Promise<void> {
+  async function executeOne(followUp: FollowUp): Promise<void> {
     const done = new Set(followUp.steps);
-    await ports.carryOut(followUp, async (name, work) => {
+    await ports.execute(followUp, async (name, work) => {
       if (done.has(name)) return;
-      if (sweeper.closed.aborted || !lease.holds()) throw new LeaseLost('Errands are carried out by another copy');
+      if (loop.closed.aborted || !lease.holds()) throw new LeaseLostError('Another process executes the follow-ups.');
       await work();
       done.add(name);
       await followUps.noteStep(followUp.id, name);
@@ -52,50 +60,44 @@ export function createFollowUpRunner(ports: {
     await followUps.finish(followUp.id);
   }
 
-  /** Carries out what is open, oldest first. Answers how long to wait where something is left, in ms. */
-  async function sweep(): Promise<number | undefined> {
+  /** Executes the open follow-ups, oldest first. One that fails does not hold up the others. @throws the last failure. */
+  async function executeOpen(): Promise<number | undefined> {
     let isHeld = false;
-    let left: unknown;
+    let lastFailure: { readonly error: unknown } | undefined;
     try {
       for await (const followUp of followUps.open()) {
-        if (sweeper.closed.aborted) return;
+        if (loop.closed.aborted) return;
         if (!isHeld) {
-          const taken = await lease.acquire();
-          if (!taken.ok) return Math.max(100, Math.min(taken.waitMs, LOOK_EVERY_MS));
+          const acquired = await lease.acquire();
+          if (!acquired.ok) return Math.max(MIN_LEASE_WAIT_MS, Math.min(acquired.waitMs, POLL_MS));
           isHeld = true;
           lease.start(() => {});
         }
-        // One that cannot be told (the bot was removed from its channel) does not hold up the others.
-        await carryOut(followUp).catch((error: unknown) => {
-          if (error instanceof LeaseLost || classifySlackError(error).kind === 'rate-limited') throw error;
-          left = error;
-        });
+        try {
+          await executeOne(followUp);
+        } catch (error) {
+          if (error instanceof LeaseLostError || classifySlackError(error).kind === 'rate-limited') throw error;
+          lastFailure = { error };
+        }
       }
     } catch (error) {
-      left = error;
+      if (error instanceof LeaseLostError) return LEASE_LOST_MS;
+      throw error;
     } finally {
       if (isHeld) await lease.release();
     }
-    if (left === undefined) {
-      failures = 0;
-      return;
-    }
-    failures += 1;
-    if (!(left instanceof LeaseLost))
-      ports.onError(left, 'what is to be told afterwards is not told yet; it is tried again');
-    const trouble = classifySlackError(left);
-    const most = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(failures - 1, 10));
-    return trouble.kind === 'rate-limited' ? trouble.retryAfterMs : most * (0.5 + ports.random() / 2);
+    if (lastFailure) throw lastFailure.error;
+    return undefined;
   }
 
-  const sweeper = createSweeper({ sweep, clock: ports.clock, everyMs: LOOK_EVERY_MS });
   return {
     async put(followUp) {
       await followUps.put(followUp);
-      sweeper.wake();
+      loop.wake();
     },
-    start: sweeper.start,
-    over: sweeper.over,
-    close: sweeper.close,
+    start: loop.start,
+    idle: loop.idle,
+    close: loop.close,
+    closed: loop.closed,
   };
 }

@@ -1,5 +1,6 @@
 import { type DelayLimits, delayCeilingMs } from '../../lib/backoff.ts';
 import type { Clock } from '../../lib/clock.ts';
+import { createSingleFlight } from '../../lib/single-flight.ts';
 import type { MessageLocation } from '../client/chat.ts';
 import { classifySlackError } from '../client/slack-errors.ts';
 import type { Message } from '../messages/kit/message.ts';
@@ -40,10 +41,9 @@ export function createLiveMessageEditor<State>(ports: LiveMessageEditorPorts<Sta
   const closed = new AbortController();
   let nextEditAt = Number.NEGATIVE_INFINITY;
   let failures = 0;
-  let working: Promise<void> | undefined;
   let lastShown: { readonly id: string; readonly content: string } | undefined;
 
-  async function work(): Promise<void> {
+  async function editWaiting(): Promise<void> {
     while (waiting.size > 0) {
       await clock.sleep(nextEditAt - clock.now(), closed.signal);
       if (closed.signal.aborted) return;
@@ -79,17 +79,14 @@ export function createLiveMessageEditor<State>(ports: LiveMessageEditorPorts<Sta
     lastShown = { id, content };
   }
 
+  const editing = createSingleFlight(editWaiting);
   return {
     show(state) {
       if (closed.signal.aborted) return;
       waiting.set(ports.idOf(state), state);
-      working ??= work().finally(() => {
-        working = undefined;
-      });
+      editing.start();
     },
-    async idle() {
-      while (working) await working;
-    },
+    idle: editing.idle,
     close() {
       closed.abort();
     },

@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream';
 import type { ResultControl } from '../../checklist/contracts/result-control.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { FaultError } from '../../pipeline/fault.ts';
@@ -11,7 +10,7 @@ import {
   type LogWindow,
 } from '../../pipeline/logs/logs.ts';
 import type { Chat } from '../client/chat.ts';
-import type { FileContent, FileUpload } from '../client/file-upload.ts';
+import { bufferFile, type FileContent, type FileUpload } from '../client/file-upload.ts';
 import type { Requester } from '../commands/command.ts';
 import { code } from '../messages/kit/escape.ts';
 import { bytes } from '../messages/kit/format.ts';
@@ -107,8 +106,7 @@ export function createLogRequests(ports: {
 }
 
 async function* oneFile(name: string, text: string): AsyncGenerator<FileContent> {
-  const content = Buffer.from(text);
-  yield { name, bytes: content.length, open: () => Readable.from([content], { objectMode: false }) };
+  yield bufferFile(name, Buffer.from(text));
 }
 
 /** Why the log cannot be read, and what mends it. @throws what nobody foresaw. */

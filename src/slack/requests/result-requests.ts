@@ -4,7 +4,6 @@ import type { Clock } from '../../lib/clock.ts';
 import type { DiffEntry } from '../../results/diff/diff-entry.ts';
 import type { PaceSetting } from '../../run/model/types.ts';
 import type { Requester } from '../commands/command.ts';
-import type { PostWithPictures } from '../delivery/pictures.ts';
 import type { Message } from '../messages/kit/message.ts';
 import { resultRefusalMessage } from '../messages/refusals/result-refusals.ts';
 import { diagnosisMessage } from '../messages/results/diagnosis-message.ts';
@@ -34,7 +33,6 @@ export function createResultRequests(ports: {
   results: ResultControl;
   diagnoses: DiagnoseControl;
   announce: (channel: string, message: Message) => Promise<void>;
-  post: PostWithPictures;
   files: Pick<ResultFiles, 'shareDiff'>;
   planning: PlanningPorts;
   pace: PaceSetting;
@@ -83,7 +81,7 @@ export function createResultRequests(ports: {
     async chart({ channel }) {
       const report = await results.report();
       if (!report.ok) return resultRefusalMessage(report.refusal);
-      await ports.post(channel, chartMessage(report.value.runId, report.value));
+      await announce(channel, chartMessage(report.value.runId, report.value));
       return undefined;
     },
     async diagnose({ channel }) {

@@ -1,165 +1,171 @@
 import { z } from 'zod';
 import type { ResultControl } from '../../checklist/contracts/result-control.ts';
 import type { DiagnoseControl } from '../../checklist/results/diagnoses.ts';
+import { retryUntilAborted } from '../../lib/backoff.ts';
 import type { Clock, Random } from '../../lib/clock.ts';
+import { defined } from '../../lib/defined.ts';
 import type { RunControl, RunLocation } from '../../run/model/run-control.ts';
 import type { RunEvent, RunSnapshot } from '../../run/model/types.ts';
 import type { FollowUp, FollowUps } from '../../state/follow-ups.ts';
 import type { Lease } from '../../state/lease.ts';
+import { type Chat, postInThreadOrChannel } from '../client/chat.ts';
 import { classifySlackError } from '../client/slack-errors.ts';
 import { createFollowUpRunner, type Step } from '../delivery/follow-up-runner.ts';
-import type { PostWithPictures } from '../delivery/pictures.ts';
 import { code } from '../messages/kit/escape.ts';
 import { type Message, say } from '../messages/kit/message.ts';
 import { diagnosisMessage } from '../messages/results/diagnosis-message.ts';
 import { reportMessage } from '../messages/results/report-message.ts';
 import type { ResultFiles } from '../requests/result-files.ts';
 
-/** After these the bot tells by itself what came of the run: it is through, stopped by somebody, or stopped itself. */
-const TOLD_AFTER = ['completed', 'stopped', 'tripped'] as const;
-const FIRST_WAIT_MS = 1_000;
-const LONGEST_WAIT_MS = 60_000;
-const aboutSchema = z.object({ runId: z.string(), kind: z.enum(TOLD_AFTER) });
-const isToldAfter = (kind: string): kind is (typeof TOLD_AFTER)[number] => TOLD_AFTER.some((told) => told === kind);
+/** The ends of a run that have a follow-up. */
+const ENDS_WITH_FOLLOW_UP = ['completed', 'stopped', 'tripped'] as const;
+type EndWithFollowUp = (typeof ENDS_WITH_FOLLOW_UP)[number];
+const aboutSchema = z.object({ runId: z.string(), kind: z.enum(ENDS_WITH_FOLLOW_UP) });
+const hasFollowUp = (kind: string): kind is EndWithFollowUp => ENDS_WITH_FOLLOW_UP.some((end) => end === kind);
 
-/** The errand of telling what came of a run. Of one end there is one errand, however often the end is heard of. */
-export function aftermathOf({ kind, snapshot }: RunEvent): Pick<FollowUp, 'id' | 'about'> | undefined {
-  if (!isToldAfter(kind)) return;
+const STORE_LIMITS = { baseMs: 1_000, maxMs: 60_000 };
+
+/** The follow-up of an event; undefined if it has none. Two events of the same end of a run have the same id. */
+function followUpOf({ kind, snapshot }: RunEvent): Pick<FollowUp, 'id' | 'about'> | undefined {
+  if (!hasFollowUp(kind)) return;
   const { runId, totals } = snapshot;
   const done = totals.processed + totals.rejected + totals.failed;
   return { id: `${runId}#${kind}#${done}#${totals.calls}`, about: { runId, kind } };
 }
 
-/** What is told of a run by itself once it has come to an end. */
+/** Posts the results of a run that ended into its thread: diagnosis, report, CSV. */
 export interface RunFollowUps {
   /**
-   * Resolves when it is on record that the run's aftermath is to be told. Where the control table cannot be written it resolves at
-   * once, as the run's own state comes first, and putting it on record is tried again.
+   * Resolves when the follow-up of this event is stored. When the control table cannot be written it resolves at once and
+   * the store is retried: the run's own state must not wait for it. Undefined when the event has no follow-up.
    */
   handle(event: RunEvent): Promise<void> | undefined;
-  /** Tells what is to be told, of this process and of ones before it, from now until `close`. */
+  /** Executes follow-ups, those of earlier processes included, until `close`. */
   start(): void;
-  /** Resolves when nothing is left that could be told now. */
-  over(): Promise<void>;
+  /** Resolves when no follow-up is left that could be executed now. */
+  idle(): Promise<void>;
   close(): void;
 }
 
-export interface AftermathPorts {
-  results: Pick<ResultControl, 'report' | 'failures'>;
-  diagnoses: DiagnoseControl;
-  files: Pick<ResultFiles, 'shareFailures'>;
-  runs: Pick<RunControl, 'location' | 'read'>;
-  /** Posts a message; where Slack refuses its charts, they follow as pictures. */
-  post: PostWithPictures;
-  clock: Clock;
-  onError: (error: unknown, message: string) => void;
+export interface FollowUpPorts {
+  readonly results: Pick<ResultControl, 'report' | 'failures'>;
+  readonly diagnoses: DiagnoseControl;
+  readonly files: Pick<ResultFiles, 'shareFailures'>;
+  readonly runs: Pick<RunControl, 'location' | 'read'>;
+  readonly chat: Pick<Chat, 'post'>;
+  readonly clock: Clock;
+  readonly onError: (error: unknown, message: string) => void;
 }
 
-/** Tells what came of a run, step by step: after a trip a diagnosis, then the report, then the failed images as CSV. */
-export async function tellAftermath(followUp: FollowUp, step: Step, ports: AftermathPorts): Promise<void> {
+/** After a trip the diagnosis; then the report; then, if images failed, the CSV of the failed images. Each is one step. */
+async function executeFollowUp(followUp: FollowUp, step: Step, ports: FollowUpPorts): Promise<void> {
   const about = aboutSchema.safeParse(followUp.about);
   if (!about.success) {
-    ports.onError(about.error, `the errand ${followUp.id} cannot be read; it is passed over`);
+    ports.onError(about.error, `The follow-up ${followUp.id} cannot be read. It is skipped.`);
     return;
   }
   const { runId, kind } = about.data;
   const run = await ports.runs.read(runId);
   const location = await ports.runs.location(runId);
-  // It goes on: its next end tells of it.
+  // The run was resumed: its next end has a follow-up of its own.
   if (!run || !location || run.state.kind !== kind) return;
 
   if (kind === 'tripped')
     await step('diagnosis', async () => {
       const found = await ports.diagnoses.diagnose(runId);
-      if (found.ok) await inThread(location, diagnosisMessage(found.value, ports.clock.now()), false);
+      if (found.ok) await postInThread(ports, location, diagnosisMessage(found.value, ports.clock.now()));
     });
-  await step('report', () => tellReport(run, location));
-  if (run.totals.failed > 0 || kind === 'tripped') await step('csv', () => tellFailures(run, location));
+  await step('report', () => postReport(run, location, ports));
+  if (run.totals.failed > 0 || kind === 'tripped') await step('csv', () => shareFailures(run, location, ports));
+}
 
-  async function tellReport(run: RunSnapshot, location: RunLocation): Promise<void> {
-    const report = await ports.results.report(run.runId);
-    if (!report.ok) throw new Error(`No report of ${run.runId}: ${report.refusal.reason}`);
-    const failures = await readFailures(run.runId);
+async function postReport(run: RunSnapshot, location: RunLocation, ports: FollowUpPorts): Promise<void> {
+  const report = await ports.results.report(run.runId);
+  if (!report.ok) throw new Error(`The report of ${run.runId} cannot be made: ${report.refusal.reason}.`);
+  const failures = await readFailures(run.runId, ports);
+  await failures.dispose();
+  const about = { expected: report.value.expected, causes: failures.totals.causesInRun };
+  await postInThread(ports, location, reportMessage(run, report.value, about), run.state.kind === 'completed');
+}
+
+async function readFailures(runId: string, { results }: FollowUpPorts) {
+  const found = await results.failures(runId);
+  if (!found.ok) throw new Error(`The failures of ${runId} cannot be read: ${found.refusal.reason}.`);
+  return found.value;
+}
+
+async function shareFailures({ runId }: RunSnapshot, location: RunLocation, ports: FollowUpPorts): Promise<void> {
+  const failures = await readFailures(runId, ports);
+  try {
+    if (failures.totals.images === 0) return;
+    await ports.files.shareFailures(failures, defined({ channel: location.channel, threadTs: location.ts }));
+  } catch (error) {
+    const failure = classifySlackError(error);
+    if (failure.kind !== 'refused') throw error;
+    ports.onError(error, `The CSV of the failed images of ${runId} was not uploaded.`);
+    await postInThread(
+      ports,
+      location,
+      say(
+        `The CSV of the failed images could not be uploaded. Slack answered ${code(failure.code, 80)}.`,
+        'To try again: `/rescan export failures`.',
+      ),
+    );
+  } finally {
     await failures.dispose();
-    const about = { expected: report.value.expected, causes: failures.totals.causesInRun };
-    await inThread(location, reportMessage(run, report.value, about), kind === 'completed');
-  }
-
-  async function readFailures(runId: string) {
-    const found = await ports.results.failures(runId);
-    if (!found.ok) throw new Error(`The failures of ${runId} cannot be read: ${found.refusal.reason}`);
-    return found.value;
-  }
-
-  async function tellFailures({ runId }: RunSnapshot, location: RunLocation): Promise<void> {
-    const failures = await readFailures(runId);
-    try {
-      if (failures.totals.images === 0) return;
-      const { channel, ts: threadTs } = location;
-      await ports.files.shareFailures(failures, { channel, ...(threadTs === undefined ? {} : { threadTs }) });
-    } catch (error) {
-      const trouble = classifySlackError(error);
-      if (trouble.kind !== 'refused') throw error;
-      ports.onError(error, `the failures of ${runId} were not uploaded`);
-      await inThread(
-        location,
-        say(
-          `The failed images could not be uploaded as CSV: Slack says ${code(trouble.code, 80)}.`,
-          '`/rescan export failures` tries again.',
-        ),
-        false,
-      );
-    } finally {
-      await failures.dispose();
-    }
-  }
-
-  async function inThread({ channel, ts }: RunLocation, message: Message, broadcast: boolean): Promise<void> {
-    await ports.post(channel, message, ts === undefined ? undefined : { ts, broadcast });
   }
 }
 
+const postInThread = (
+  { chat }: FollowUpPorts,
+  { channel, ts }: RunLocation,
+  message: Message,
+  broadcast = false,
+): Promise<string> =>
+  postInThreadOrChannel(
+    (thread) => chat.post(channel, message, thread),
+    ts === undefined ? undefined : { ts, broadcast },
+  );
+
 export function createRunFollowUps(
-  ports: AftermathPorts & {
-    /** What is to be told, and the right to tell it. */
-    afterwards: { readonly followUps: FollowUps; readonly lease: Lease };
-    random: Random;
+  ports: FollowUpPorts & {
+    readonly followUps: FollowUps;
+    /** Its holder executes the follow-ups. */
+    readonly lease: Lease;
+    readonly random: Random;
   },
 ): RunFollowUps {
   const { clock, random, onError } = ports;
-  const closed = new AbortController();
   const runner = createFollowUpRunner({
-    ...ports.afterwards,
-    carryOut: (followUp, step) => tellAftermath(followUp, step, ports),
+    followUps: ports.followUps,
+    lease: ports.lease,
+    execute: (followUp, step) => executeFollowUp(followUp, step, ports),
     clock,
     random,
     onError,
   });
-  async function untilPut(put: () => Promise<void>, runId: string, error: unknown): Promise<void> {
-    let last = error;
-    for (let waitMs = FIRST_WAIT_MS; !closed.signal.aborted; waitMs = Math.min(LONGEST_WAIT_MS, waitMs * 2)) {
-      onError(last, `that ${runId} is to be told of is not on record yet; it is tried again`);
-      await clock.sleep(waitMs, closed.signal);
-      try {
-        return await put();
-      } catch (again) {
-        last = again;
-      }
+
+  async function store(followUp: Pick<FollowUp, 'id' | 'at' | 'about'>): Promise<void> {
+    const onStoreError = (error: unknown) =>
+      onError(error, `The follow-up ${followUp.id} cannot be stored. It will be retried.`);
+    try {
+      await runner.put(followUp);
+    } catch (error) {
+      onStoreError(error);
+      const retry = { ...STORE_LIMITS, clock, random, onError: onStoreError };
+      void retryUntilAborted(retry, () => runner.put(followUp), runner.closed).catch((lastError: unknown) =>
+        onError(lastError, `The follow-up ${followUp.id} was not stored before the shutdown.`),
+      );
     }
   }
+
   return {
     handle(event) {
-      const followUp = aftermathOf(event);
-      if (!followUp) return;
-      const at = Math.round(clock.now());
-      const put = () => runner.put({ ...followUp, at });
-      return put().catch((error: unknown) => void untilPut(put, event.snapshot.runId, error));
+      const followUp = followUpOf(event);
+      return followUp && store({ ...followUp, at: Math.round(clock.now()) });
     },
     start: runner.start,
-    over: runner.over,
-    close() {
-      closed.abort();
-      runner.close();
-    },
+    idle: runner.idle,
+    close: runner.close,
   };
 }

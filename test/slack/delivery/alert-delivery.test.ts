@@ -40,7 +40,7 @@ async function deliveryWith(
     clock,
     random: () => 0.5,
     homeChannel: 'C0HOME',
-    strangeAfterMs: 40_000,
+    takeOverAfterMs: 40_000,
     findLocation: async (runId) =>
       runId === 'r-0' ? undefined : { channel: runId === 'r-2' ? 'C0OTHER' : 'C0TIMESHEET', ts: '1.000001' },
     chat: {

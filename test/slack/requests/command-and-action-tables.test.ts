@@ -71,7 +71,6 @@ function tables() {
     results,
     diagnoses,
     announce,
-    post: announce,
     files: resultFiles,
     planning,
     pace: { kind: 'auto' },

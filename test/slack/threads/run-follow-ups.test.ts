@@ -82,11 +82,14 @@ function shared(state: RunState, changes: Partial<RunSnapshot> = {}) {
         },
       },
       runs: { read: async () => world.run, location: async () => ({ channel: 'C1', ts: '1.1' }) },
-      post: async (_channel, message, thread) => tell(`${thread?.broadcast ? 'channel' : 'thread'}: ${message.text}`),
-      afterwards: {
-        followUps: createFollowUps({ table, name: `p${names}` }),
-        lease: createLease({ table, name: `p${names}`, holder, durationMs: 1_000, clock: systemClock }),
+      chat: {
+        async post(_channel, message, thread) {
+          tell(`${thread?.broadcast ? 'channel' : 'thread'}: ${message.text}`);
+          return '1.2';
+        },
       },
+      followUps: createFollowUps({ table, name: `p${names}` }),
+      lease: createLease({ table, name: `p${names}`, holder, durationMs: 1_000, clock: systemClock }),
       clock: systemClock,
       random: () => 0,
       onError: (error) => troubles.push(String(error)),
@@ -120,7 +123,7 @@ describe('what is told of a run by itself', () => {
     const { runFollowUps } = copy('a');
     runFollowUps.start();
     await runFollowUps.handle(event());
-    await runFollowUps.over();
+    await runFollowUps.idle();
     expect(told).toHaveLength(1);
   });
 
@@ -156,7 +159,7 @@ describe('what is told of a run by itself', () => {
     // The end is told again, as the first process may have died before it was noted.
     await second.runFollowUps.handle(event());
     await until(() => told.length === 2);
-    await second.runFollowUps.over();
+    await second.runFollowUps.idle();
     expect(told[0]).toMatch(/Report/);
     expect(told[1]).toBe('csv');
   });
@@ -168,7 +171,7 @@ describe('what is told of a run by itself', () => {
     other.runFollowUps.start();
     await Promise.all([one.runFollowUps.handle(event()), other.runFollowUps.handle(event())]);
     await until(() => told.length === 2);
-    await Promise.all([one.runFollowUps.over(), other.runFollowUps.over()]);
+    await Promise.all([one.runFollowUps.idle(), other.runFollowUps.idle()]);
     expect(told).toHaveLength(2);
   });
 
@@ -194,7 +197,7 @@ describe('what is told of a run by itself', () => {
     world.run = runSnapshot({ ...world.run, state: { kind: 'running' } });
     runFollowUps.start();
     await runFollowUps.handle(stopped);
-    await runFollowUps.over();
+    await runFollowUps.idle();
     expect(told).toEqual([]);
   });
 

@@ -1,0 +1,35 @@
+import { expect, test } from 'vitest';
+import { createSingleFlight } from '../../src/lib/single-flight.ts';
+import { createFakeClock } from '../support/fake-clock.ts';
+
+test('work that runs is not started a second time, and is started again after its end', async () => {
+  const clock = createFakeClock();
+  let starts = 0;
+  const flight = createSingleFlight(async () => {
+    starts += 1;
+    await clock.sleep(1_000);
+  });
+  flight.start();
+  flight.start();
+  await clock.advance(999);
+  flight.start();
+  expect(starts).toBe(1);
+  await clock.advance(1);
+  flight.start();
+  expect(starts).toBe(2);
+});
+
+test('idle resolves at once without work, else at the end of the work', async () => {
+  const clock = createFakeClock();
+  const flight = createSingleFlight(() => clock.sleep(1_000));
+  await flight.idle();
+  flight.start();
+  let isIdle = false;
+  void flight.idle().then(() => {
+    isIdle = true;
+  });
+  await clock.advance(999);
+  expect(isIdle).toBe(false);
+  await clock.advance(1);
+  expect(isIdle).toBe(true);
+});
