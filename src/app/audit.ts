@@ -1,6 +1,6 @@
 import { createAuditAnchors } from '../checklist/audit/audit-anchors.ts';
-import { type AuditKeeper, createAuditKeeper } from '../checklist/audit/audit-keeper.ts';
 import { type AuditLog, createAuditLog } from '../checklist/audit/audit-log.ts';
+import { type AuditKeeper, createAuditKeeper } from '../checklist/audit/audit-writer.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { AwsClients } from '../pipeline/aws.ts';
 import type { Settings } from '../settings.ts';

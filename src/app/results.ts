@@ -1,9 +1,9 @@
 import { HeadObjectCommand, NotFound } from '@aws-sdk/client-s3';
 import type { BackupLocation } from '../backup/catalogue/location.ts';
 import type { ResultControl } from '../checklist/contracts/result-control.ts';
-import type { ChecklistStore } from '../checklist/model/checklist-store.ts';
 import { createDiagnoses, type DiagnoseControl } from '../checklist/results/diagnoses.ts';
 import { createResults } from '../checklist/results/results.ts';
+import type { ChecklistStore } from '../checklist/steps/checklist-store.ts';
 import type { StartControl } from '../checklist/steps/start-control.ts';
 import type { Clock, Random } from '../lib/clock.ts';
 import { type AwsClients, asFaultError, expectedFaultOr } from '../pipeline/aws.ts';

@@ -12,7 +12,7 @@ import { createFollowUps } from '../../src/state/follow-ups.ts';
 import { createLease } from '../../src/state/lease.ts';
 import { createOutbox } from '../../src/state/outbox.ts';
 import { startDynalite } from './dynalite.ts';
-import { idleRescans } from './idle-rescans.ts';
+import { idleRescans } from './idle-checklist.ts';
 import { idleTableControl } from './idle-table-control.ts';
 import { createScriptedRunControl } from './scripted-run-control.ts';
 

@@ -4,10 +4,10 @@ import type { QuotaLine, QuotaReport } from '../../src/checklist/contracts/quota
 import type { ResultRefusal, Validation } from '../../src/checklist/contracts/result-control.ts';
 import type { StepRefusal } from '../../src/checklist/contracts/step-control.ts';
 import type { JobResult, TableJob, TableRefusal } from '../../src/checklist/contracts/table-control.ts';
-import type { LoggingResult } from '../../src/checklist/function/logging-test.ts';
-import type { SampleResult } from '../../src/checklist/function/sample.ts';
+import type { LoggingResult } from '../../src/checklist/logging-test/logging-test.ts';
 import type { StepView } from '../../src/checklist/model/checklist-view.ts';
 import type { Missing } from '../../src/checklist/model/preconditions.ts';
+import type { SampleResult } from '../../src/checklist/steps/sample.ts';
 import type { Fault } from '../../src/pipeline/invoke/invocation.ts';
 import type { DeployRefusal } from '../../src/pipeline/package/deploy-errors.ts';
 import type { DiffEntry } from '../../src/results/diff/diff-entry.ts';

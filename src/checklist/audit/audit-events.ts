@@ -2,7 +2,7 @@ import type { RunEvent } from '../../run/model/types.ts';
 import type { AutopilotEvent } from '../contracts/autopilot-control.ts';
 import type { TableEvent } from '../contracts/table-control.ts';
 import type { Found, StepRecord } from '../model/step.ts';
-import type { Deed as Told } from './audit-keeper.ts';
+import type { Deed as Told } from './audit-writer.ts';
 
 /** What a change of a run is in the audit; undefined for what changes nothing. */
 export function auditOfRun(event: RunEvent): Told | undefined {

@@ -1,7 +1,14 @@
 import { z } from 'zod';
 import type { ControlTable, Key } from '../../state/control-table.ts';
-import { type AuditEntry, type AuditFacts, auditEntrySchema, type ChainCheck, chain, verifyChain } from './audit.ts';
 import type { AuditAnchors } from './audit-anchors.ts';
+import {
+  type AuditEntry,
+  type AuditFacts,
+  auditEntrySchema,
+  type ChainCheck,
+  chain,
+  verifyChain,
+} from './audit-entry.ts';
 
 /** The audit of one pipeline in the control table: `audit#NAME` / `entry#0000000001`, and the head apart from it. */
 export interface AuditLog {

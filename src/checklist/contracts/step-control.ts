@@ -3,9 +3,9 @@ import type { DeployRefusal } from '../../pipeline/package/deploy-errors.ts';
 import type { DeployPlan, GivenPackage, RollbackView } from '../../pipeline/package/function-package.ts';
 import type { Deployed, DeployStage } from '../../pipeline/package/function-update.ts';
 import type { Person } from '../../run/model/types.ts';
-import type { LoggingResult } from '../function/logging-test.ts';
-import type { SampleResult } from '../function/sample.ts';
-import type { InTheWay } from '../function/single-flight.ts';
+import type { LoggingResult } from '../logging-test/logging-test.ts';
+import type { InTheWay } from '../steps/exclusive.ts';
+import type { SampleResult } from '../steps/sample.ts';
 import type { QuotaReport } from './quota-report.ts';
 
 /** Why a step was not done. Nothing was changed then, unless `reached` says how far a deploy or a rollback had come. */

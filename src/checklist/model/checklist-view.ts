@@ -1,6 +1,6 @@
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { RunSnapshot } from '../../run/model/types.ts';
-import type { ChecklistOutcome } from './checklist-store.ts';
+import type { ChecklistOutcome } from '../steps/checklist-store.ts';
 import {
   backupMisses,
   holds,

@@ -1,4 +1,4 @@
-import type { ChecklistStore } from './checklist-store.ts';
+import type { ChecklistStore } from '../steps/checklist-store.ts';
 
 /** The same store, which tells when it changed something: whatever changes a checklist goes through here. */
 export function watchStore(store: ChecklistStore): {

@@ -3,7 +3,7 @@ import type { BackupLocation } from '../../backup/catalogue/location.ts';
 import { BackupNotFoundError } from '../../backup/errors.ts';
 import type { BackupRecord } from '../../backup/format/backup-record.ts';
 import type { RunRecord } from '../../run/store/run-store.ts';
-import type { ChecklistStore } from '../model/checklist-store.ts';
+import type { ChecklistStore } from '../steps/checklist-store.ts';
 
 /** How many rescans back a flush is looked for. */
 const MOST_CHECKLISTS = 20;

@@ -22,7 +22,7 @@ import type {
   ResultControl,
   ResultRefusal,
 } from '../contracts/result-control.ts';
-import type { ChecklistStore } from '../model/checklist-store.ts';
+import type { ChecklistStore } from '../steps/checklist-store.ts';
 import type { StartControl } from '../steps/start-control.ts';
 import { refusalOrFault } from '../table-jobs/table-errors.ts';
 import { flushesAround, referenceBackup } from './reference-backup.ts';

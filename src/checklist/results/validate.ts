@@ -10,7 +10,7 @@ import { comparePeople } from '../../results/report/people.ts';
 import { judgeValidation } from '../../results/report/validation.ts';
 import { type RunChain, rootOf } from '../../run/store/run-chain.ts';
 import type { ResultAnswer, Validation } from '../contracts/result-control.ts';
-import type { ChecklistStore } from '../model/checklist-store.ts';
+import type { ChecklistStore } from '../steps/checklist-store.ts';
 import { flushesAround, referenceBackup } from './reference-backup.ts';
 
 export interface ValidatePorts {

@@ -3,9 +3,9 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { RunSnapshot } from '../../run/model/types.ts';
 import type { TableJob } from '../contracts/table-control.ts';
-import type { ChecklistRecord, ChecklistStore } from '../model/checklist-store.ts';
 import { hasServed, type ViewFacts } from '../model/checklist-view.ts';
 import type { PreconditionFacts, PreconditionRules } from '../model/preconditions.ts';
+import type { ChecklistRecord, ChecklistStore } from './checklist-store.ts';
 
 /** What the checklist looks at. Each may throw: what cannot be read is not taken for done. */
 export interface FactPorts {

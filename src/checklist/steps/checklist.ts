@@ -1,8 +1,7 @@
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { RunEvent, RunSnapshot } from '../../run/model/types.ts';
-import type { AuditKeeper } from '../audit/audit-keeper.ts';
+import type { AuditKeeper } from '../audit/audit-writer.ts';
 import type { JobResult, TableEvent, TableJob } from '../contracts/table-control.ts';
-import type { ChecklistOutcome, ChecklistRecord } from '../model/checklist-store.ts';
 import { type ChecklistView, nextStep, viewSteps } from '../model/checklist-view.ts';
 import { evaluateGate, type GuardedStep, marksOf, missesOf, type Preconditions } from '../model/preconditions.ts';
 import {
@@ -14,6 +13,7 @@ import {
   type StepName,
 } from '../model/step.ts';
 import { type FactPorts, gatherFacts, isActive, isOf } from './checklist-facts.ts';
+import type { ChecklistOutcome, ChecklistRecord } from './checklist-store.ts';
 import { beginStep, type StepUnderWay } from './step-recorder.ts';
 
 export interface ChecklistPorts extends FactPorts {

@@ -1,7 +1,7 @@
 import type { Answer, Refusal, RunControl, RunPlan } from '../../run/model/run-control.ts';
 import type { RunSnapshot } from '../../run/model/types.ts';
 import { ControlTableError } from '../../state/control-table.ts';
-import type { AuditKeeper } from '../audit/audit-keeper.ts';
+import type { AuditKeeper } from '../audit/audit-writer.ts';
 import type { Missing } from '../model/preconditions.ts';
 import type { Checklist } from './checklist.ts';
 

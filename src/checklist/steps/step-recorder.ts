@@ -1,9 +1,9 @@
 import type { Clock } from '../../lib/clock.ts';
 import { auditOfStep } from '../audit/audit-events.ts';
-import type { AuditKeeper } from '../audit/audit-keeper.ts';
-import type { ChecklistStore } from '../model/checklist-store.ts';
+import type { AuditKeeper } from '../audit/audit-writer.ts';
 import { SILENT_AFTER_MS } from '../model/checklist-view.ts';
 import type { Found, StepName, StepRecord } from '../model/step.ts';
+import type { ChecklistStore } from './checklist-store.ts';
 
 /** A step under way, on record as long as its process lives. */
 export interface StepUnderWay {

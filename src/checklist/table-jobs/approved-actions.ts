@@ -5,7 +5,7 @@ import { findBackup, requireUsable } from '../../backup/catalogue/catalogue.ts';
 import type { BackupLocation } from '../../backup/catalogue/location.ts';
 import type { BackupRecord } from '../../backup/format/backup-record.ts';
 import type { Clock } from '../../lib/clock.ts';
-import type { AuditKeeper } from '../audit/audit-keeper.ts';
+import type { AuditKeeper } from '../audit/audit-writer.ts';
 import {
   type TableAction,
   type TableAnswer,

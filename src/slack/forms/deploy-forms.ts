@@ -1,5 +1,5 @@
 import type { DeployControl } from '../../checklist/contracts/step-control.ts';
-import type { LateEnd } from '../../checklist/function/deploys.ts';
+import type { LateEnd } from '../../checklist/deploy/deploys.ts';
 import type { GivenPackage } from '../../pipeline/package/function-package.ts';
 import type { Requester } from '../commands/command.ts';
 import { lateEndMessage } from '../messages/checklist/late-deploy.ts';

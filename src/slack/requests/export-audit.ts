@@ -1,4 +1,4 @@
-import type { AuditEntry } from '../../checklist/audit/audit.ts';
+import type { AuditEntry } from '../../checklist/audit/audit-entry.ts';
 import type { AuditLog } from '../../checklist/audit/audit-log.ts';
 import type { CsvColumn } from '../../lib/csv/column.ts';
 import { csvParts } from '../../lib/csv/parts.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createChecklistStore } from '../../../src/checklist/model/checklist-store.ts';
 import { createResults } from '../../../src/checklist/results/results.ts';
+import { createChecklistStore } from '../../../src/checklist/steps/checklist-store.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { FIELDS_CHANGED_BY_EVERY_RUN } from '../../../src/results/diff/diff-entry.ts';
 import type { RunState } from '../../../src/run/model/types.ts';

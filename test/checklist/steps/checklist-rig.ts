@@ -1,13 +1,13 @@
 import { afterEach, beforeEach } from 'vitest';
-import { type ChecklistStore, createChecklistStore } from '../../../src/checklist/model/checklist-store.ts';
 import type { StepView } from '../../../src/checklist/model/checklist-view.ts';
 import type { StepName } from '../../../src/checklist/model/step.ts';
 import { type Checklist, type ChecklistPorts, createChecklist } from '../../../src/checklist/steps/checklist.ts';
+import { type ChecklistStore, createChecklistStore } from '../../../src/checklist/steps/checklist-store.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { type ControlTable, openControlTable } from '../../../src/state/control-table.ts';
-import { type AuditNotes, createAuditNotes } from '../../support/audit-notes.ts';
 import { type LocalDynamo, startDynalite } from '../../support/dynalite.ts';
 import { createFakeClock, type FakeClock } from '../../support/fake-clock.ts';
+import { type AuditNotes, createAuditNotes } from '../../support/memory-audit.ts';
 
 export const HOUR = 3_600_000;
 let dynamo: LocalDynamo;

@@ -3,7 +3,7 @@ import type { Preconditions } from '../../../src/checklist/model/preconditions.t
 import { createStartControl, type StartControl } from '../../../src/checklist/steps/start-control.ts';
 import type { RunSnapshot } from '../../../src/run/model/types.ts';
 import { ControlTableError } from '../../../src/state/control-table.ts';
-import { type AuditNotes, createAuditNotes } from '../../support/audit-notes.ts';
+import { type AuditNotes, createAuditNotes } from '../../support/memory-audit.ts';
 import {
   createScriptedRunControl,
   runPlan,

@@ -1,4 +1,4 @@
-import type { AuditEntry } from '../../../checklist/audit/audit.ts';
+import type { AuditEntry } from '../../../checklist/audit/audit-entry.ts';
 import type { AuditCheck } from '../../../checklist/audit/audit-log.ts';
 import { code, mention, sentence } from '../kit/escape.ts';
 import { counted } from '../kit/format.ts';

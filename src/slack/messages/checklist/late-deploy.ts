@@ -1,4 +1,4 @@
-import type { LateEnd } from '../../../checklist/function/deploys.ts';
+import type { LateEnd } from '../../../checklist/deploy/deploys.ts';
 import { code } from '../kit/escape.ts';
 import { compose, type Message } from '../kit/message.ts';
 import { deployedMessage, rolledBackMessage } from '../refusals/deploy-refusals.ts';

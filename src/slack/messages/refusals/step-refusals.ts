@@ -1,5 +1,5 @@
 import type { StepRefusal } from '../../../checklist/contracts/step-control.ts';
-import type { InTheWay } from '../../../checklist/function/single-flight.ts';
+import type { InTheWay } from '../../../checklist/steps/exclusive.ts';
 import { code } from '../kit/escape.ts';
 import { type Message, say } from '../kit/message.ts';
 import { describeFault, faultLines } from '../run/describe-run.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { checkBlocks } from '../../../../sandbox/slack/rules/block-check.ts';
-import { type AuditEntry, chain } from '../../../../src/checklist/audit/audit.ts';
+import { type AuditEntry, chain } from '../../../../src/checklist/audit/audit-entry.ts';
 import { auditMessage, chainMessage } from '../../../../src/slack/messages/checklist/audit-message.ts';
 import { withinLimits } from '../../../../src/slack/messages/kit/limits.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { EmptySampleError, type SampleResult, trySample } from '../../../src/checklist/function/sample.ts';
+import { EmptySampleError, type SampleResult, trySample } from '../../../src/checklist/steps/sample.ts';
 import { FaultError } from '../../../src/pipeline/fault.ts';
 import type { ListedImage } from '../../../src/pipeline/images.ts';
 import type { Reading } from '../../../src/pipeline/invoke/invocation.ts';

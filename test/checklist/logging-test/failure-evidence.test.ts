@@ -1,7 +1,7 @@
 import { PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { z } from 'zod';
-import { lookForFailure, lookInLog } from '../../../src/checklist/function/find-failure-record.ts';
+import { lookForFailure, lookInLog } from '../../../src/checklist/logging-test/failure-evidence.ts';
 import { createAwsClients } from '../../../src/pipeline/aws.ts';
 import { countRecords } from '../../../src/pipeline/table/count.ts';
 import { type LocalDynamo, startDynalite } from '../../support/dynalite.ts';

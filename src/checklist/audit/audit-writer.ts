@@ -1,5 +1,5 @@
 import type { Clock } from '../../lib/clock.ts';
-import type { AuditEntry, AuditFacts } from './audit.ts';
+import type { AuditEntry, AuditFacts } from './audit-entry.ts';
 
 export type Deed = Omit<AuditFacts, 'at'>;
 

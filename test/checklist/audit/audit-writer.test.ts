@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { type AuditEntry, type AuditFacts, chain } from '../../../src/checklist/audit/audit.ts';
-import { createAuditKeeper } from '../../../src/checklist/audit/audit-keeper.ts';
+import { type AuditEntry, type AuditFacts, chain } from '../../../src/checklist/audit/audit-entry.ts';
+import { createAuditKeeper } from '../../../src/checklist/audit/audit-writer.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
 
 const deed = (what: string) => ({ who: 'U1', what, outcome: 'done' });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { TableJob } from '../../../src/checklist/contracts/table-control.ts';
-import { createFunctionSteps } from '../../../src/checklist/function/function-steps.ts';
+import { createFunctionSteps } from '../../../src/checklist/steps/function-steps.ts';
 import type { Invocation } from '../../../src/pipeline/invoke/invocation.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
 import { flushJob } from '../../support/table-builders.ts';

@@ -2,13 +2,13 @@ import { FaultError } from '../../pipeline/fault.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { QuotaReport } from '../contracts/quota-report.ts';
 import type { StepAnswer, StepControl } from '../contracts/step-control.ts';
+import { sweepTests } from '../logging-test/clean-up-tests.ts';
+import { type LoggingResult, type LoggingTestPorts, testLogging } from '../logging-test/logging-test.ts';
+import type { TestNotes } from '../logging-test/pending-tests.ts';
 import type { Found } from '../model/step.ts';
-import type { Checklist } from '../steps/checklist.ts';
-import { sweepTests } from './clean-up-tests.ts';
-import { type LoggingResult, type LoggingTestPorts, testLogging } from './logging-test.ts';
+import type { Checklist } from './checklist.ts';
+import { type ExclusivePorts, exclusively } from './exclusive.ts';
 import { EmptySampleError, type SamplePorts, trySample } from './sample.ts';
-import { type ExclusivePorts, exclusively } from './single-flight.ts';
-import type { TestNotes } from './test-notes.ts';
 
 export interface FunctionStepsPorts {
   readonly checklist: Pick<Checklist, 'begin' | 'prove' | 'disprove'>;

@@ -11,8 +11,8 @@ import {
 import type { Deployed, DeployStage } from '../../pipeline/package/function-update.ts';
 import type { DeployControl, StepAnswer, StepRefusal } from '../contracts/step-control.ts';
 import type { Checklist } from '../steps/checklist.ts';
+import { type ExclusivePorts, exclusively } from '../steps/exclusive.ts';
 import type { DeployRecord, DeployStore } from './deploy-store.ts';
-import { type ExclusivePorts, exclusively } from './single-flight.ts';
 
 export interface DeploysPorts {
   readonly store: DeployStore;

@@ -1,4 +1,4 @@
-import type { AuditKeeper, Deed } from '../../src/checklist/audit/audit-keeper.ts';
+import type { AuditKeeper, Deed } from '../../src/checklist/audit/audit-writer.ts';
 
 export interface AuditNotes extends AuditKeeper {
   /** What was taken down, in order. */

@@ -1,7 +1,7 @@
 import type { Clock } from '../../lib/clock.ts';
 import { FaultError } from '../../pipeline/fault.ts';
 import type { Fault, Invocation } from '../../pipeline/invoke/invocation.ts';
-import type { TestNotes } from './test-notes.ts';
+import type { TestNotes } from './pending-tests.ts';
 
 /** What a failure left in the table: the newest record, and how all of them are taken out. */
 export interface FoundRecords {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { sweepTests } from '../../../src/checklist/function/clean-up-tests.ts';
-import type { FoundRecords } from '../../../src/checklist/function/logging-test.ts';
-import { createTestNotes, type TestNotes } from '../../../src/checklist/function/test-notes.ts';
+import { sweepTests } from '../../../src/checklist/logging-test/clean-up-tests.ts';
+import type { FoundRecords } from '../../../src/checklist/logging-test/logging-test.ts';
+import { createTestNotes, type TestNotes } from '../../../src/checklist/logging-test/pending-tests.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { openControlTable } from '../../../src/state/control-table.ts';
 import { type LocalDynamo, startDynalite } from '../../support/dynalite.ts';

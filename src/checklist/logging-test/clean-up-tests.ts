@@ -1,6 +1,6 @@
 import type { Clock } from '../../lib/clock.ts';
 import type { LoggingTestPorts } from './logging-test.ts';
-import type { TestNotes } from './test-notes.ts';
+import type { TestNotes } from './pending-tests.ts';
 
 const MINUTE_MS = 60_000;
 /** A younger test may still be looking for its record, in another copy of the bot. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ControlTable, Key } from '../../state/control-table.ts';
-import type { Proof, TableReset } from './preconditions.ts';
+import type { Proof, TableReset } from '../model/preconditions.ts';
 import {
   type ClosedStep,
   closedStepSchema,
@@ -8,7 +8,7 @@ import {
   overrideSchema,
   type StepRecord,
   stepRecordSchema,
-} from './step.ts';
+} from '../model/step.ts';
 
 /**
  * The rescans of one pipeline in the control table.

@@ -6,7 +6,7 @@ import {
   type LoggingTestPorts,
   refusalIn,
   testLogging,
-} from '../../../src/checklist/function/logging-test.ts';
+} from '../../../src/checklist/logging-test/logging-test.ts';
 import type { Invocation } from '../../../src/pipeline/invoke/invocation.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
 

@@ -1,19 +1,19 @@
 import { afterEach, beforeEach } from 'vitest';
 import type { TableJob } from '../../../src/checklist/contracts/table-control.ts';
-import { createDeployStore, type DeployStore } from '../../../src/checklist/function/deploy-store.ts';
-import { createDeploys, type Deploys, type LateEnd, type Way } from '../../../src/checklist/function/deploys.ts';
-import { type ChecklistStore, createChecklistStore } from '../../../src/checklist/model/checklist-store.ts';
+import { createDeployStore, type DeployStore } from '../../../src/checklist/deploy/deploy-store.ts';
+import { createDeploys, type Deploys, type LateEnd, type Way } from '../../../src/checklist/deploy/deploys.ts';
 import { type Checklist, createChecklist } from '../../../src/checklist/steps/checklist.ts';
+import { type ChecklistStore, createChecklistStore } from '../../../src/checklist/steps/checklist-store.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { FaultError } from '../../../src/pipeline/fault.ts';
 import type { DeployPlan, RollbackView } from '../../../src/pipeline/package/function-package.ts';
 import type { Deployed } from '../../../src/pipeline/package/function-update.ts';
 import { type ControlTable, openControlTable } from '../../../src/state/control-table.ts';
 import { createLease } from '../../../src/state/lease.ts';
-import { createAuditNotes } from '../../support/audit-notes.ts';
 import { plannedDeploy } from '../../support/checklist-builders.ts';
 import { type LocalDynamo, startDynalite } from '../../support/dynalite.ts';
 import { createFakeClock, type FakeClock } from '../../support/fake-clock.ts';
+import { createAuditNotes } from '../../support/memory-audit.ts';
 
 export const LEASE_MS = 2_000;
 export const PLAN = plannedDeploy().plan;
