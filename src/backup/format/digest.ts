@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
+import { canonicalItem } from '../../pipeline/table/canonical.ts';
 import type { Item } from '../../pipeline/table/item.ts';
-import { canonicalItem } from './canonical.ts';
 
 /**
  * The order-free fingerprint of a set of items: how many there are, and the sum modulo 2^256 of the SHA-256 of each

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
+import { canonicalItem, MalformedItemError } from '../../pipeline/table/canonical.ts';
 import type { Item } from '../../pipeline/table/item.ts';
 import { keyNamesOf, type TableKey } from '../../pipeline/table/table.ts';
-import { canonicalItem, MalformedItemError } from './canonical.ts';
 
 /** The primary key of an item, as `Key` of a request takes it. */
 export type KeyOf = (item: Item) => Item;

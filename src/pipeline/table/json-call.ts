@@ -3,11 +3,15 @@ import {
   BatchWriteItemCommand,
   DeleteItemCommand,
   type DynamoDBClient,
+  type DynamoDBClientResolvedConfig,
   PutItemCommand,
   QueryCommand,
   ScanCommand,
+  type ServiceInputTypes,
+  type ServiceOutputTypes,
+  TransactWriteItemsCommand,
 } from '@aws-sdk/client-dynamodb';
-import type { MiddlewareStack } from '@smithy/types';
+import type { Command } from '@smithy/types';
 import { type Item, isItem, isObject } from './item.ts';
 
 /** DynamoDB's answer does not have the form that its API defines. */
@@ -15,92 +19,63 @@ export class MalformedAnswerError extends Error {
   override readonly name = 'MalformedAnswerError';
 }
 
-type BulkOperation = 'Scan' | 'Query' | 'BatchGetItem' | 'BatchWriteItem' | 'PutItem' | 'DeleteItem';
+type Send = <Input extends ServiceInputTypes, Output extends ServiceOutputTypes>(
+  command: Command<ServiceInputTypes, Input, ServiceOutputTypes, Output, DynamoDBClientResolvedConfig>,
+) => Promise<unknown>;
+
+/** The inputs only satisfy the SDK's own checks; the body is replaced. */
+const OPERATIONS = {
+  Scan: (send: Send) => send(new ScanCommand({ TableName: 'unused' })),
+  Query: (send: Send) => send(new QueryCommand({ TableName: 'unused' })),
+  BatchGetItem: (send: Send) => send(new BatchGetItemCommand({ RequestItems: {} })),
+  BatchWriteItem: (send: Send) => send(new BatchWriteItemCommand({ RequestItems: {} })),
+  PutItem: (send: Send) => send(new PutItemCommand({ TableName: 'unused', Item: {} })),
+  DeleteItem: (send: Send) => send(new DeleteItemCommand({ TableName: 'unused', Key: {} })),
+  TransactWriteItems: (send: Send) => send(new TransactWriteItemsCommand({ TransactItems: [] })),
+};
+type Operation = keyof typeof OPERATIONS;
+
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Called immediately before the request is sent, after credentials and signature. If it throws, nothing is sent. */
+  readonly beforeSend?: (() => void) | undefined;
+}
 
 /**
- * One call through the SDK (its credentials, signature, retries and errors) that sends our JSON as the request's body and returns
- * the answer's JSON: the SDK's own conversion of each value costs more than everything else.
+ * One call through the SDK (its credentials, signature and errors) that sends our JSON as the request's body and returns the
+ * answer's JSON: the SDK's own conversion of each value costs more than everything else (docs/decisions/0007).
  * @returns the parsed answer. @throws the SDK's error; MalformedAnswerError when a successful answer is not JSON.
  */
 export async function callWithJson(
   dynamodb: DynamoDBClient,
-  operation: BulkOperation,
+  operation: Operation,
   body: string,
-  signal?: AbortSignal,
+  { signal, beforeSend }: CallOptions = {},
 ): Promise<unknown> {
-  const options = signal ? { abortSignal: signal } : {};
-  const answer: Answer = { json: undefined };
-  // These inputs only satisfy the SDK's own checks; the body is replaced.
-  switch (operation) {
-    case 'Scan': {
-      const command = new ScanCommand({ TableName: 'unused' });
-      exchangeJson(command.middlewareStack, operation, body, answer);
-      await dynamodb.send(command, options);
-      break;
-    }
-    case 'Query': {
-      const command = new QueryCommand({ TableName: 'unused' });
-      exchangeJson(command.middlewareStack, operation, body, answer);
-      await dynamodb.send(command, options);
-      break;
-    }
-    case 'PutItem': {
-      const command = new PutItemCommand({ TableName: 'unused', Item: {} });
-      exchangeJson(command.middlewareStack, operation, body, answer);
-      await dynamodb.send(command, options);
-      break;
-    }
-    case 'BatchGetItem': {
-      const command = new BatchGetItemCommand({ RequestItems: {} });
-      exchangeJson(command.middlewareStack, operation, body, answer);
-      await dynamodb.send(command, options);
-      break;
-    }
-    case 'BatchWriteItem': {
-      const command = new BatchWriteItemCommand({ RequestItems: {} });
-      exchangeJson(command.middlewareStack, operation, body, answer);
-      await dynamodb.send(command, options);
-      break;
-    }
-    case 'DeleteItem': {
-      const command = new DeleteItemCommand({ TableName: 'unused', Key: {} });
-      exchangeJson(command.middlewareStack, operation, body, answer);
-      await dynamodb.send(command, options);
-      break;
-    }
-  }
-  return answer.json;
-}
-
-interface Answer {
-  json: unknown;
-}
-
-/** Replaces the request's body by our JSON, and takes the answer's body before the SDK reads it. */
-function exchangeJson<Input extends object, Output extends object>(
-  stack: MiddlewareStack<Input, Output>,
-  operation: BulkOperation,
-  body: string,
-  answer: Answer,
-): void {
-  stack.add(
-    (next) => (args) => {
-      if (hasBody(args.request)) args.request.body = body;
-      return next(args);
-    },
-    { step: 'serialize', priority: 'low', name: 'ourRequestJson' },
-  );
-  stack.add(
-    (next) => async (args) => {
-      const result = await next(args);
-      const response: unknown = result.response;
-      if (!hasBody(response) || statusOf(response) !== 200) return result;
-      answer.json = parse(await collect(response.body), operation);
-      response.body = EMPTY_OBJECT;
-      return result;
-    },
-    { step: 'deserialize', priority: 'low', name: 'ourAnswerJson' },
-  );
+  let json: unknown;
+  await OPERATIONS[operation](async (command) => {
+    command.middlewareStack.add(
+      (next) => (args) => {
+        if (hasBody(args.request)) args.request.body = body;
+        return next(args);
+      },
+      { step: 'serialize', priority: 'low', name: 'ourRequestJson' },
+    );
+    command.middlewareStack.add(
+      (next) => async (args) => {
+        beforeSend?.();
+        const result = await next(args);
+        const response: unknown = result.response;
+        if (!hasBody(response) || statusOf(response) !== 200) return result;
+        json = parse(await collect(response.body), operation);
+        response.body = EMPTY_OBJECT;
+        return result;
+      },
+      { step: 'deserialize', priority: 'low', name: 'ourAnswerJson' },
+    );
+    return dynamodb.send(command, signal ? { abortSignal: signal } : {});
+  });
+  return json;
 }
 
 const EMPTY_OBJECT = new TextEncoder().encode('{}');

@@ -32,7 +32,7 @@ export async function readItems(
     if (attempt > backoff.attempts) throw new Error(`DynamoDB did not return ${left.length} keys of table ${table}`);
     if (attempt > 1) await waitBefore(backoff, attempt - 1, options.signal);
     const body = JSON.stringify({ RequestItems: { [table]: { Keys: left, ConsistentRead: true } } });
-    const call = () => callWithJson(dynamodb, 'BatchGetItem', body, options.signal);
+    const call = () => callWithJson(dynamodb, 'BatchGetItem', body, options);
     const answer = await withBackoff(backoff, call, options.signal);
     if (!isObject(answer) || !isObject(answer.Responses))
       throw new MalformedAnswerError('The answer of BatchGetItem is not an object');
@@ -71,7 +71,7 @@ export async function* queryItems(
   let from: Item | undefined;
   do {
     const body = JSON.stringify(defined({ ...request, ExclusiveStartKey: from }));
-    const call = () => callWithJson(dynamodb, 'Query', body, options.signal);
+    const call = () => callWithJson(dynamodb, 'Query', body, options);
     const page = readPage(await withBackoff(options.backoff ?? patientBackoff, call, options.signal), 'Query');
     yield page.items;
     from = page.nextKey;

@@ -65,7 +65,7 @@ async function* scanSegment(
   const request = scanRequest(table, options, segment);
   const read = async (from: Item | undefined) => {
     const body = JSON.stringify(defined({ ...request, ExclusiveStartKey: from }));
-    const call = () => callWithJson(dynamodb, 'Scan', body, options.signal);
+    const call = () => callWithJson(dynamodb, 'Scan', body, options);
     return readPage(await withBackoff(options.backoff ?? patientBackoff, call, options.signal), 'Scan');
   };
   let pending: ReturnType<typeof read> | undefined = read(undefined);

@@ -1,6 +1,6 @@
 import type { DifferenceKind } from '../../backup/compare/compare.ts';
-import { canonicalItem } from '../../backup/format/canonical.ts';
 import { type Decimal, parseDecimal } from '../../lib/decimal.ts';
+import { canonicalItem } from '../../pipeline/table/canonical.ts';
 import { type AttributeValue, type Item, textOf } from '../../pipeline/table/item.ts';
 import type { RecordKind } from '../../pipeline/table/records.ts';
 

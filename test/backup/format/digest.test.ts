@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { canonicalItem, canonicalNumber, MalformedItemError } from '../../../src/backup/format/canonical.ts';
 import { createDigestSum } from '../../../src/backup/format/digest.ts';
+import { canonicalItem, canonicalNumber, MalformedItemError } from '../../../src/pipeline/table/canonical.ts';
 import type { Item } from '../../../src/pipeline/table/item.ts';
 
 const digestOf = (items: readonly Item[]) => {

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { canonicalItem } from '../../../src/backup/format/canonical.ts';
+import { canonicalItem } from '../../../src/pipeline/table/canonical.ts';
 import type { Item } from '../../../src/pipeline/table/item.ts';
 import { kindOfRecord } from '../../../src/pipeline/table/records.ts';
 import { type DiffEntry, FIELDS_CHANGED_BY_EVERY_RUN, fieldFilter } from '../../../src/results/diff/diff-entry.ts';

@@ -1,13 +1,13 @@
-import type { AttributeValue, Item } from '../../pipeline/table/item.ts';
+import type { AttributeValue, Item } from './item.ts';
 
-/** A value that DynamoDB would not have given. */
+/** An item has a value that DynamoDB cannot have returned. */
 export class MalformedItemError extends Error {
   override readonly name = 'MalformedItemError';
 }
 
 /**
- * One text for all spellings that DynamoDB holds equal: attribute order, order within sets, `1`, `1.0` and `1E0`. Different
- * items give different texts: every part carries its length, so that no value can imitate the end of another.
+ * The same text for items that DynamoDB holds equal, whatever the order of attributes and of the members of sets, and for `1`,
+ * `1.0` and `1E0`. Different items give different texts, because every part carries its length.
  * @throws MalformedItemError
  */
 export function canonicalItem(item: Item): string {
@@ -18,7 +18,7 @@ export function canonicalItem(item: Item): string {
 }
 
 function canonicalValue(value: AttributeValue | undefined): string {
-  if (value === undefined) throw new MalformedItemError('An attribute without a value');
+  if (value === undefined) throw new MalformedItemError('An attribute has no value');
   if ('S' in value) return `S${value.S.length}:${value.S}`;
   if ('N' in value) return `N${canonicalNumber(value.N)};`;
   if ('BOOL' in value) return value.BOOL ? 'T' : 'F';
@@ -29,7 +29,7 @@ function canonicalValue(value: AttributeValue | undefined): string {
   if ('SS' in value) return `X${canonicalSet(value.SS.map((text) => `${text.length}:${text}`))}`;
   if ('NS' in value) return `Y${canonicalSet(value.NS.map((text) => `${canonicalNumber(text)};`))}`;
   if ('BS' in value) return `Z${canonicalSet(value.BS.map((text) => `${canonicalBinary(text)};`))}`;
-  throw new MalformedItemError('An attribute of unknown type');
+  throw new MalformedItemError('An attribute has an unknown type');
 }
 
 const canonicalSet = (members: readonly string[]): string => `${members.length}<${members.toSorted().join('')}>`;
@@ -41,7 +41,7 @@ const NUMBER = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d+))?$/;
 export function canonicalNumber(text: string): string {
   if (PLAIN_WHOLE.test(text)) return text;
   const [, sign = '', whole = '', fraction = '', exponent = '0'] = NUMBER.exec(text) ?? [];
-  if (whole === '' && fraction === '') throw new MalformedItemError(`A number that is none: ${text.slice(0, 60)}`);
+  if (whole === '' && fraction === '') throw new MalformedItemError(`Not a number: ${text.slice(0, 60)}`);
   const digits = (whole + fraction).replace(/^0+/, '');
   const significant = digits.replace(/0+$/, '');
   if (significant === '') return '0';
@@ -52,7 +52,11 @@ export function canonicalNumber(text: string): string {
 const PLAIN_BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 function canonicalBinary(text: string): string {
-  if (!PLAIN_BASE64.test(text)) throw new MalformedItemError('Binary that is no base64');
-  // The bits beyond the last byte may differ between two spellings of the same bytes.
+  if (!PLAIN_BASE64.test(text)) throw new MalformedItemError('A binary value is not base64');
+  // Two base64 texts of the same bytes may differ in the bits after the last byte.
   return text.endsWith('=') ? Buffer.from(text, 'base64').toString('base64') : text;
 }
+
+/** Whether DynamoDB holds the two equal; `undefined` is a record that does not exist. @throws MalformedItemError */
+export const sameItem = (a: Item | undefined, b: Item | undefined): boolean =>
+  a === undefined || b === undefined ? a === b : canonicalItem(a) === canonicalItem(b);
