@@ -11,7 +11,7 @@ export const FORMER_HANDLER = 'RESCAN_FORMER_HANDLER';
 /** The parts as they ship with the bot. */
 export async function readModuleSources(): Promise<ModuleSources> {
   const [handler, record] = await Promise.all(
-    MODULE_FILES.map((file) => readFile(new URL(`./failure-logging/${file}`, import.meta.url), 'utf8')),
+    MODULE_FILES.map((file) => readFile(new URL(`../failure-logging/${file}`, import.meta.url), 'utf8')),
   );
   if (handler === undefined || record === undefined) throw new Error('Parts of failure logging were not read.');
   return { 'rescan_failure_logging.py': handler, 'rescan_failure_record.py': record };

@@ -11,8 +11,15 @@ import {
   type ModuleSources,
   moduleEnvironment,
 } from './failure-module.ts';
-import { type PackageLocation, readNamed, sha256, storePackage } from './package-place.ts';
-import { type PackageContents, PackageError, type PackageLimits, readPackage, withFiles } from './package-zip.ts';
+import { type PackageLocation, readNamed, sha256, storePackage } from './package-store.ts';
+import {
+  OUTSIDE_VERSION_FILE,
+  type PackageContents,
+  PackageError,
+  type PackageLimits,
+  readPackage,
+  withFiles,
+} from './package-zip.ts';
 
 /** Lambda's limits: of a package when unpacked, of one that is sent directly, of the environment. */
 const LIMITS: PackageLimits = { unpackedBytes: 250 * 1024 * 1024, files: 50_000 };
@@ -234,9 +241,9 @@ const readOrUndefined = (zip: Uint8Array): Promise<PackageContents | undefined> 
     throw error;
   });
 
-/** `VERSION=2.6.1` of OCR_VERSION.txt. */
+/** `2.6.1` of the line `VERSION=2.6.1` in OCR_VERSION.txt; undefined where the package does not say. */
 async function ocrVersion(contents: PackageContents | undefined): Promise<string | undefined> {
-  const text = await contents?.text('OCR_VERSION.txt');
+  const text = (await contents?.text('OCR_VERSION.txt')) ?? (await contents?.text(OUTSIDE_VERSION_FILE));
   return text === undefined ? undefined : /^VERSION=(.+)$/m.exec(text)?.[1]?.trim();
 }
 

@@ -16,7 +16,7 @@ import { asFaultError } from '../aws.ts';
 import { FaultError } from '../fault.ts';
 import { DeployRefusedError } from './deploy-errors.ts';
 import { type DeployPlan, MOST_DIRECT_BYTES, requireRoom, variablesOf } from './function-package.ts';
-import { type PackageLocation, packageKey, readStored } from './package-place.ts';
+import { type PackageLocation, packageKey, readStored } from './package-store.ts';
 
 export interface UpdatePorts {
   readonly lambda: LambdaClient;

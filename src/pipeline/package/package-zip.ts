@@ -1,13 +1,11 @@
-import {
-  type Entry,
-  ERR_UNSAFE_FILENAME,
-  type FileEntry,
-  Uint8ArrayReader,
-  Uint8ArrayWriter,
-  ZipReader,
-  ZipWriter,
-} from '@zip.js/zip.js';
-import { type AddedFile, spliceFiles } from './package-splice.ts';
+import { type Entry, type FileEntry, Uint8ArrayReader, Uint8ArrayWriter, ZipReader, ZipWriter } from '@zip.js/zip.js';
+
+/** A file to be put into a package. `mode`: Unix permissions, without the file type. */
+export interface AddedFile {
+  readonly path: string;
+  readonly content: Uint8Array;
+  readonly mode: number;
+}
 
 /** A file or folder of a package. `mode`: Unix permissions with the file type, 0 where the package was made elsewhere. */
 export interface PackageEntry {
@@ -73,9 +71,19 @@ function problemText(problem: PackageProblem): string {
 
 // In this thread: a worker would be of no use for packages of a few hundred kilobytes.
 const HERE = { useWebWorkers: false } as const;
+const READER = {
+  ...HERE,
+  // Names are checked here, by `isOutside`: the library would refuse OUTSIDE_VERSION_FILE.
+  filenameValidation: 'tolerant',
+  // Some unpackers go by the name in front of a file, not by the directory's: both must say the same.
+  checkLocalFilename: true,
+} as const;
+/** An entry of packages that were made by the command of the runbook (pipeline.md, "The function"). */
+export const OUTSIDE_VERSION_FILE = '../OCR_VERSION.txt';
 /** 1980-01-01, the first date a zip can hold: our file is the same whenever it is added. */
 const FIRST_DOS_DATE = 0x0021_0000;
 const UNIX = 3;
+const REGULAR_FILE = 0o100000;
 
 /**
  * Reads a package and proves all of it: every path stays inside, every file inflates to its checksum, and what comes out is
@@ -83,7 +91,7 @@ const UNIX = 3;
  * @throws PackageError
  */
 export async function readPackage(zip: Uint8Array, limits: PackageLimits): Promise<PackageContents> {
-  const found = await entriesOf(zip);
+  const { entries: found } = await openZip(zip);
   if (found.length > limits.files)
     throw new PackageError({ reason: 'too-many-files', files: found.length, most: limits.files });
   const files = new Map<string, FileEntry>();
@@ -92,7 +100,7 @@ export async function readPackage(zip: Uint8Array, limits: PackageLimits): Promi
   let unpackedBytes = 0;
   for (const entry of found) {
     const path = entry.filename;
-    if (isOutside(path)) throw new PackageError({ reason: 'path-outside', path });
+    if (path !== OUTSIDE_VERSION_FILE && isOutside(path)) throw new PackageError({ reason: 'path-outside', path });
     if (seen.has(path)) throw new PackageError({ reason: 'duplicate-path', path });
     seen.add(path);
     if (entry.encrypted) throw new PackageError({ reason: 'encrypted', path });
@@ -121,25 +129,23 @@ export async function readPackage(zip: Uint8Array, limits: PackageLimits): Promi
 }
 
 /**
- * The package with files added, or put in the place of those of their paths. Every other byte stays; where the directory is of a
- * kind that must be written anew (zip64), every other entry keeps its bytes as they are compressed, its mode, its time and its
- * place. The same input gives the same bytes.
- * @throws PackageError where it is no zip.
+ * The package with files added, or replaced where it has them. The compressed bytes and the headers of every other entry, its
+ * record in the directory and the comment of the package stay as they are, byte for byte. The same input gives the same bytes.
+ * @throws PackageError where it is not a zip
  */
 export async function withFiles(zip: Uint8Array, files: readonly AddedFile[]): Promise<Uint8Array> {
-  return spliceFiles(zip, files) ?? rewritten(zip, files);
-}
-
-async function rewritten(zip: Uint8Array, files: readonly AddedFile[]): Promise<Uint8Array> {
+  const { entries, comment } = await openZip(zip);
+  const paths = new Set(files.map(({ path }) => path));
+  const replaces = entries.some(({ filename }) => paths.has(filename));
   const writer = new ZipWriter(new Uint8ArrayWriter(), { ...HERE, keepOrder: true });
-  for (const entry of await entriesOf(zip)) {
-    if (files.some(({ path }) => path === entry.filename)) continue;
-    if (entry.directory) {
-      await writer.add(entry.filename, undefined, { entry, directory: true });
-      continue;
-    }
-    const packed = await entry.getData(new Uint8ArrayWriter(), { ...HERE, passThrough: true });
-    await writer.add(entry.filename, new Uint8ArrayReader(packed), { entry, passThrough: true });
+  try {
+    await writer.appendZip(new Uint8ArrayReader(zip), {
+      readerOptions: READER,
+      // Without a filter the bytes between entries are copied too.
+      ...(replaces ? { filter: ({ filename }) => !paths.has(filename) } : {}),
+    });
+  } catch (cause) {
+    throw new PackageError({ reason: 'not-a-zip' }, cause);
   }
   for (const { path, content, mode } of files)
     await writer.add(path, new Uint8ArrayReader(content), {
@@ -149,19 +155,16 @@ async function rewritten(zip: Uint8Array, files: readonly AddedFile[]): Promise<
       extendedTimestamp: false,
       dataDescriptor: false,
       versionMadeBy: (UNIX << 8) | 20,
-      externalFileAttributes: ((0o100000 | mode) << 16) >>> 0,
+      externalFileAttributes: ((REGULAR_FILE | mode) << 16) >>> 0,
     });
-  return writer.close();
+  return writer.close(comment);
 }
 
-async function entriesOf(zip: Uint8Array): Promise<Entry[]> {
+async function openZip(zip: Uint8Array): Promise<{ entries: readonly Entry[]; comment: Uint8Array }> {
   try {
-    // Some unpackers go by the name in front of a file, not by the directory's: both must say the same.
-    return await new ZipReader(new Uint8ArrayReader(zip), { ...HERE, checkLocalFilename: true }).getEntries();
+    const reader = new ZipReader(new Uint8ArrayReader(zip), READER);
+    return { entries: await reader.getEntries(), comment: reader.comment };
   } catch (cause) {
-    // The library looks at names too, and would not give the entries: the refusal stays ours.
-    if (cause instanceof Error && cause.message === ERR_UNSAFE_FILENAME && 'filename' in cause)
-      throw new PackageError({ reason: 'path-outside', path: String(cause.filename) }, cause);
     throw new PackageError({ reason: 'not-a-zip' }, cause);
   }
 }

@@ -15,7 +15,7 @@ import { DeployRefusedError } from '../../../src/pipeline/package/deploy-errors.
 import { readModuleSources } from '../../../src/pipeline/package/failure-module.ts';
 import { type GivenPackage, planDeploy } from '../../../src/pipeline/package/function-package.ts';
 import type { UpdatePorts } from '../../../src/pipeline/package/function-update.ts';
-import type { PackageLocation } from '../../../src/pipeline/package/package-place.ts';
+import type { PackageLocation } from '../../../src/pipeline/package/package-store.ts';
 import type { TableKey } from '../../../src/pipeline/table/table.ts';
 
 export const FUNCTION = 'TimesheetOCR-ocr-dev';

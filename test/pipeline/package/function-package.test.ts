@@ -4,7 +4,7 @@ import { strToU8, unzipSync, zipSync } from 'fflate';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { MODULE_FILES, MODULE_HANDLER } from '../../../src/pipeline/package/failure-module.ts';
 import { carryOutDeploy } from '../../../src/pipeline/package/function-update.ts';
-import { packageKey, readStored, sha256 } from '../../../src/pipeline/package/package-place.ts';
+import { packageKey, readStored, sha256 } from '../../../src/pipeline/package/package-store.ts';
 import { type DeployRig, MODULES, otherModules, refusalOf, startDeployRig } from './deploy-rig.ts';
 import { withText, zipParts } from './zip-parts.ts';
 
@@ -145,6 +145,17 @@ describe('a package that the team gives', () => {
       given: 's3://rescan-bot-control/team/new version.zip',
       ocrVersion: { after: '3.0.0' },
     });
+  });
+
+  test('made by the command of the runbook is taken, and its version is read from ../OCR_VERSION.txt', async () => {
+    const bytes = zipSync({
+      'lambda_function.py': strToU8(HANDLER),
+      '../OCR_VERSION.txt': strToU8('VERSION=2.6.1\n'),
+    });
+    const plan = await rig.plan({ given: zip(bytes) });
+    expect(plan.ocrVersion.after).toBe('2.6.1');
+    const next = unzipSync(await readStored(rig.location, plan.next.codeSha256));
+    expect(Object.keys(next)).toEqual(['lambda_function.py', '../OCR_VERSION.txt', ...MODULE_FILES]);
   });
 
   test.each([

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { MODULE_HANDLER } from '../../../src/pipeline/package/failure-module.ts';
 import { type DeployPlan, MOST_DIRECT_BYTES } from '../../../src/pipeline/package/function-package.ts';
 import { carryOutDeploy, carryOutRollback, type DeployStage } from '../../../src/pipeline/package/function-update.ts';
-import { packageKey } from '../../../src/pipeline/package/package-place.ts';
+import { packageKey } from '../../../src/pipeline/package/package-store.ts';
 import { type DeployRig, otherModules, refusalOf, startDeployRig } from './deploy-rig.ts';
 
 let rig: DeployRig;

@@ -1,7 +1,7 @@
 import { strToU8, unzipSync, zipSync } from 'fflate';
 import { describe, expect, test } from 'vitest';
-import { spliceFiles } from '../../../src/pipeline/package/package-splice.ts';
-import { withFiles } from '../../../src/pipeline/package/package-zip.ts';
+
+import { readPackage, withFiles } from '../../../src/pipeline/package/package-zip.ts';
 
 const MODULE = { path: 'ours.py', content: strToU8('print("ours")\n'), mode: 0o644 };
 const OTHER = { path: 'ours_too.py', content: strToU8('print("too")\n'), mode: 0o644 };
@@ -37,8 +37,8 @@ function rich(files: Record<string, string>, comment = 'of the package'): Buffer
 const directoryAt = (zip: Buffer, comment = 'of the package') =>
   zip.readUInt32LE(zip.length - Buffer.byteLength(comment) - END_BYTES + 16);
 
-describe('files spliced into a package', () => {
-  test('leave each byte in front of the directory, each record in it and the comment as they were', async () => {
+describe('a package to which files are added', () => {
+  test('keeps each byte in front of its directory, each record in it and its comment', async () => {
     const zip = rich({ 'a.py': 'a = 1\n'.repeat(40), 'folder/b.txt': 'b' });
     const result = Buffer.from(await withFiles(zip, [MODULE, OTHER]));
     const [before, after] = [directoryAt(zip), directoryAt(result)];
@@ -49,7 +49,7 @@ describe('files spliced into a package', () => {
     expect(Object.keys(unzipSync(result))).toEqual(['a.py', 'folder/b.txt', 'ours.py', 'ours_too.py']);
   });
 
-  test('take the place of those of their paths wherever these stand, and only their bytes go', async () => {
+  test('loses only the bytes of the files that are replaced, wherever these are', async () => {
     const zip = rich({ 'a.py': 'a', 'ours.py': 'older and longer', 'b.py': 'b', 'ours_too.py': '', 'c.py': 'c' });
     const once = await withFiles(zip, [MODULE, OTHER]);
     const without = await withFiles(rich({ 'a.py': 'a', 'b.py': 'b', 'c.py': 'c' }), [MODULE, OTHER]);
@@ -57,20 +57,35 @@ describe('files spliced into a package', () => {
     expect(Buffer.from(await withFiles(once, [MODULE, OTHER])).equals(once)).toBe(true);
   });
 
-  test('are not spliced into what has no plain directory: something in front of it, behind it, or a directory that lies', () => {
+  test('keeps the entry ../OCR_VERSION.txt, which the command of the runbook makes', async () => {
+    const zip = rich({ 'lambda_function.py': 'def lambda_handler(): pass\n', '../OCR_VERSION.txt': 'VERSION=2.6.1\n' });
+    for (const result of [await withFiles(zip, [MODULE]), await withFiles(await withFiles(zip, [OTHER]), [OTHER])]) {
+      const before = directoryAt(zip);
+      expect(Buffer.from(result).subarray(0, before).equals(zip.subarray(0, before))).toBe(true);
+      expect(Buffer.from(unzipSync(result)['../OCR_VERSION.txt'] ?? []).toString()).toBe('VERSION=2.6.1\n');
+    }
+  });
+
+  test('keeps its files when there is something in front of it or behind it', async () => {
     const zip = rich({ 'a.py': 'a' });
-    const lying = Buffer.from(zip);
-    lying.writeUInt16LE(7, lying.length - 'of the package'.length - END_BYTES + 10);
+    for (const odd of [Buffer.concat([Buffer.from('#!/bin/sh\n'), zip]), Buffer.concat([zip, Buffer.from('more')])]) {
+      const unpacked = unzipSync(await withFiles(odd, [MODULE]));
+      expect(Buffer.from(unpacked['a.py'] ?? []).toString()).toBe('a');
+      expect(Buffer.from(unpacked['ours.py'] ?? [])).toEqual(Buffer.from(MODULE.content));
+    }
+  });
+
+  test('is refused when it is not a zip, or its directory does not agree with its files', async () => {
+    const zip = rich({ 'a.py': 'a' });
+    const count = Buffer.from(zip);
+    for (const at of [8, 10]) count.writeUInt16LE(7, count.length - 'of the package'.length - END_BYTES + at);
+    for (const odd of [count, Buffer.from('no zip'), Buffer.alloc(0)])
+      await expect(withFiles(odd, [MODULE])).rejects.toMatchObject({ problem: { reason: 'not-a-zip' } });
+    // Such a package is never deployed, because it is read before files are added.
     const elsewhere = Buffer.from(zip);
     elsewhere.writeUInt32LE(3, directoryAt(zip) + 42);
-    for (const odd of [
-      Buffer.concat([Buffer.from('#!/bin/sh\n'), zip]),
-      Buffer.concat([zip, Buffer.from('more')]),
-      lying,
-      elsewhere,
-      Buffer.from('no zip'),
-      Buffer.alloc(0),
-    ])
-      expect(spliceFiles(odd, [MODULE])).toBeUndefined();
+    await expect(readPackage(elsewhere, { unpackedBytes: 1_000, files: 10 })).rejects.toMatchObject({
+      problem: { reason: 'damaged', path: 'a.py' },
+    });
   });
 });
