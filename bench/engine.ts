@@ -3,7 +3,7 @@ import { systemClock } from '../src/lib/clock.ts';
 import { createAwsClients, createInvokeClient } from '../src/pipeline/aws.ts';
 import { createOcrFunction } from '../src/pipeline/invoke/ocr-function.ts';
 import { drive } from '../src/run/engines/local/engine.ts';
-import type { Drive, EnginePorts, EngineRules } from '../src/run/engines/local/engine-ports.ts';
+import type { Drive, EnginePorts } from '../src/run/engines/local/engine-ports.ts';
 import { createLiveRun, type LiveRun, type RunRules } from '../src/run/engines/local/live-run.ts';
 import type { PaceSetting } from '../src/run/model/types.ts';
 import { readManifest, readManifestIndex, writeManifest } from '../src/run/plan/manifest.ts';
@@ -14,10 +14,10 @@ import { setWorld, startLocalAwsProcess } from './local-aws.ts';
 import { type Report, rounded } from './report.ts';
 
 const MEGABYTE = 1024 * 1024;
-const rules: RunRules & EngineRules = {
+const rules: RunRules = {
   breaker: { consecutive: 10, window: 20, percent: 50 },
   growth: { checkImages: 1_000_000_000, warnMs: 3_600_000, tripMs: 7_200_000 },
-  warnings: { imagesPerMinute: 0, failurePercent: 100, throttlePercent: 100, growthMinutes: 600 },
+  warnings: { imagesPerMinute: 0, failurePercent: 100, throttlePercent: 100, withoutGrowthMs: 36_000_000 },
   throttleLimit: 8,
   checkpointOutcomes: 10,
   checkpointMs: 5_000,
@@ -46,10 +46,10 @@ function liveRun(total: number, paceSetting: PaceSetting, maxInFlight: number): 
 const quietPorts: Omit<EnginePorts, 'invoke' | 'manifest' | 'append' | 'saveCheckpoint'> = {
   clock: systemClock,
   random: Math.random,
-  lookForGrowth: async () => ({ kind: 'probe', fresh: true }),
-  halting: async () => {},
+  checkGrowth: async () => ({ kind: 'probe', fresh: true }),
+  saveHalt: async () => {},
   holdsLease: () => true,
-  readFault: (error) => ({ reason: 'configuration', message: String(error), fix: 'Look at the benchmark.' }),
+  readFault: (error) => ({ reason: 'configuration', message: String(error), fix: 'Check the benchmark.' }),
   emit: () => {},
   warn: (message, cause) => console.error(message, cause),
 };
@@ -93,7 +93,7 @@ export async function runEngineBenchmark(report: Report): Promise<void> {
     const cpuBefore = process.cpuUsage();
     const before = performance.now();
     await completed(
-      drive(run, rules, {
+      drive(run, {
         ...quietPorts,
         manifest: (from) => numbered(images, from),
         invoke: ocr.invoke,
@@ -135,7 +135,7 @@ export async function runManifestBenchmark(report: Report): Promise<void> {
       }, 20);
       const run = liveRun(count, { kind: 'fixed', perMinute: 1_000_000_000 }, 64);
       await completed(
-        drive(run, rules, {
+        drive(run, {
           ...quietPorts,
           manifest: (from) => readManifest(s3, location, index, from),
           invoke: async () => ({ reading: { kind: 'outcome', outcome: { kind: 'processed', entriesStored: 3 } } }),
@@ -172,7 +172,7 @@ export async function runPaceBenchmark(report: Report): Promise<void> {
       keyEncoding: 'raw',
     });
     const starts: number[] = [];
-    const driving = drive(liveRun(100_000, { kind: 'fixed', perMinute }, 200), rules, {
+    const driving = drive(liveRun(100_000, { kind: 'fixed', perMinute }, 200), {
       ...quietPorts,
       manifest: (from) => numbered(100_000, from),
       invoke: (key, signal) => {

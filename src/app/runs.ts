@@ -10,7 +10,7 @@ import { countEntries } from '../pipeline/table/count.ts';
 import { rowsOfImage } from '../pipeline/table/image-rows.ts';
 import { describeTable } from '../pipeline/table/table.ts';
 import { createRuns, type Runs } from '../run/control/runs.ts';
-import { lookForGrowth } from '../run/engines/local/growth-look.ts';
+import { checkGrowth } from '../run/engines/local/growth-check.ts';
 import { type ManifestLocation, readManifest, readManifestIndex, writeManifest } from '../run/plan/manifest.ts';
 import { readLatestExperience } from '../run/plan/past-runs.ts';
 import type { PlannerSettings } from '../run/plan/planner.ts';
@@ -106,10 +106,10 @@ export async function assembleRuns(parts: RunsParts): Promise<Runs> {
         });
         return ocr.invoke;
       },
-      lookForGrowth: async (run) => {
-        const small = run.terms.growthKind === 'counted' || (await countable());
-        return lookForGrowth(run, {
-          ...(small ? { countEntries: () => countEntries(aws.bulkDynamodb, settings.table) } : {}),
+      checkGrowth: async (question) => {
+        const isCountable = question.growthKind === 'counted' || (await countable());
+        return checkGrowth(question, {
+          ...(isCountable ? { countEntries: () => countEntries(aws.bulkDynamodb, settings.table) } : {}),
           rowsOfImage: (resourceName, imageKey) =>
             rowsOfImage(aws.bulkDynamodb, settings.table, { resourceName, imageKey }),
         });
@@ -162,7 +162,7 @@ export async function assembleRuns(parts: RunsParts): Promise<Runs> {
         imagesPerMinute: settings.warnImagesPerMinute,
         failurePercent: settings.warnFailurePercent,
         throttlePercent: settings.warnThrottlePercent,
-        growthMinutes: settings.growthWarnMs / 60_000,
+        withoutGrowthMs: settings.growthWarnMs,
       },
       throttleLimit: settings.throttleLimit,
       checkpointOutcomes: settings.checkpointOutcomes,

@@ -1,6 +1,7 @@
 import type { Invocation, Outcome } from '../../src/pipeline/invoke/invocation.ts';
 import { drive } from '../../src/run/engines/local/engine.ts';
-import type { Drive, EnginePorts, EngineRules, GrowthLook, Halt } from '../../src/run/engines/local/engine-ports.ts';
+import type { GrowthAnswer, GrowthQuestion, Halt } from '../../src/run/engines/local/engine-events.ts';
+import type { Drive, EnginePorts } from '../../src/run/engines/local/engine-ports.ts';
 import { createLiveRun, type LiveRun, type RunRules, type RunTerms } from '../../src/run/engines/local/live-run.ts';
 import type { RunEvent } from '../../src/run/model/types.ts';
 import type { Checkpoint } from '../../src/run/store/checkpoint.ts';
@@ -51,10 +52,11 @@ export interface RigOptions {
   /** What the function answers, by key and attempt (1 for the first), after `tookMs`. */
   readonly reply?: (key: string, attempt: number) => Invocation | Promise<Invocation>;
   readonly tookMs?: (key: string) => number;
-  readonly look?: (run: LiveRun) => Promise<GrowthLook>;
+  /** What a growth check finds: by default the entries that the function stored. */
+  readonly checkGrowth?: (question: GrowthQuestion) => Promise<GrowthAnswer>;
   readonly perMinute?: number;
   readonly terms?: Partial<RunTerms>;
-  readonly rules?: Partial<RunRules & EngineRules>;
+  readonly rules?: Partial<RunRules>;
   readonly from?: { checkpoint: Checkpoint; fresh: boolean };
   readonly clock?: FakeClock;
   readonly ports?: Partial<EnginePorts>;
@@ -64,10 +66,10 @@ export interface RigOptions {
 export function startRig(options: RigOptions = {}): Rig {
   const clock = options.clock ?? createFakeClock();
   const images = options.images ?? 30;
-  const rules: RunRules & EngineRules = {
+  const rules: RunRules = {
     breaker: { consecutive: 10, window: 20, percent: 50 },
     growth: { checkImages: 50, warnMs: 300_000, tripMs: 600_000 },
-    warnings: { imagesPerMinute: 10, failurePercent: 10, throttlePercent: 20, growthMinutes: 5 },
+    warnings: { imagesPerMinute: 10, failurePercent: 10, throttlePercent: 20, withoutGrowthMs: 300_000 },
     throttleLimit: 8,
     checkpointOutcomes: 10,
     checkpointMs: 5_000,
@@ -86,7 +88,7 @@ export function startRig(options: RigOptions = {}): Rig {
     growthKind: 'counted',
     ...options.terms,
   };
-  const run = createLiveRun(terms, rules, clock.now(), options.from);
+  const start = createLiveRun(terms, rules, clock.now(), options.from);
   const events: RunEvent[] = [];
   const halts: Halt[] = [];
   const checkpoints: Checkpoint[] = [];
@@ -98,7 +100,7 @@ export function startRig(options: RigOptions = {}): Rig {
   let highest = 0;
   let ended = false;
   let troubled = () => {};
-  const driving = drive(run, rules, {
+  const driving = drive(start, {
     clock,
     random: () => 0.5,
     async *manifest(from) {
@@ -124,8 +126,8 @@ export function startRig(options: RigOptions = {}): Rig {
     async saveCheckpoint(checkpoint) {
       checkpoints.push(structuredClone(checkpoint));
     },
-    lookForGrowth: options.look ?? (async (live) => ({ kind: 'count', entries: live.totals.entriesStored })),
-    async halting(halt) {
+    checkGrowth: options.checkGrowth ?? (async () => ({ kind: 'count', entries: driving.run().totals.entriesStored })),
+    async saveHalt(halt) {
       halts.push(halt);
     },
     holdsLease: () => has.lease,
@@ -139,7 +141,9 @@ export function startRig(options: RigOptions = {}): Rig {
   });
   return {
     clock,
-    run,
+    get run() {
+      return driving.run();
+    },
     drive: driving,
     events,
     halts,

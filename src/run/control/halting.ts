@@ -1,6 +1,6 @@
 import type { Condition } from '../../state/control-table.ts';
 import { type DrivenRun, type DriverPorts, type DriverRules, readSnapshot, tellEnd } from '../engines/local/driver.ts';
-import type { Halt } from '../engines/local/engine-ports.ts';
+import type { Halt } from '../engines/local/engine-events.ts';
 import type { Answer } from '../model/run-control.ts';
 import type { Person, RunSnapshot, RunState } from '../model/types.ts';
 import { inState, type RunRecord } from '../store/run-store.ts';

@@ -13,10 +13,10 @@ export interface Growth {
   /** When the table was last seen to have grown; the start of the run before that. */
   readonly grewAt: number;
   /** When the table was last looked at with success. */
-  readonly lookedAt: number;
+  readonly checkedAt: number;
   /** When it was last looked at at all. */
-  readonly triedAt: number;
-  readonly outcomesSinceLook: number;
+  readonly attemptedAt: number;
+  readonly outcomesSinceCheck: number;
   /** The most entries seen; undefined until they were counted. */
   readonly highest?: number;
 }
@@ -24,26 +24,25 @@ export interface Growth {
 /** The watchdog as a checkpoint holds it. */
 export const growthSchema: z.ZodType<Growth> = z.object({
   grewAt: z.number(),
-  lookedAt: z.number(),
-  triedAt: z.number(),
-  outcomesSinceLook: z.number().int().nonnegative(),
+  checkedAt: z.number(),
+  attemptedAt: z.number(),
+  outcomesSinceCheck: z.number().int().nonnegative(),
   highest: z.number().nonnegative().exactOptional(),
 });
 
-export type GrowthVerdict = { readonly kind: 'fine' | 'warn' | 'trip'; readonly minutesWithoutGrowth: number };
+export type GrowthVerdict = { readonly kind: 'fine' | 'warn' | 'trip'; readonly withoutGrowthMs: number };
 
-const MINUTE_MS = 60_000;
-const SHORTEST_LOOK_MS = 1_000;
+const SHORTEST_CHECK_MS = 1_000;
 
 /** How long a look stays fresh: a fifth of the time to the warning, so that a verdict is late by no more than that. */
-const freshForMs = (settings: GrowthSettings) => Math.max(SHORTEST_LOOK_MS, settings.warnMs / 5);
+const freshForMs = (settings: GrowthSettings) => Math.max(SHORTEST_CHECK_MS, settings.warnMs / 5);
 
 /** The watchdog of a run that begins now; `entries` is the count at its start, where it is known. */
 export const startGrowth = (now: number, entries?: number): Growth => ({
   grewAt: now,
-  lookedAt: now,
-  triedAt: now,
-  outcomesSinceLook: 0,
+  checkedAt: now,
+  attemptedAt: now,
+  outcomesSinceCheck: 0,
   ...(entries === undefined ? {} : { highest: entries }),
 });
 
@@ -53,22 +52,22 @@ export const startGrowth = (now: number, entries?: number): Growth => ({
  * a look stays fresh, whatever completes: a table that cannot be read is not asked without pause.
  */
 export function growthDue(growth: Growth, settings: GrowthSettings, now: number): boolean {
-  if (now - growth.triedAt >= freshForMs(settings)) return true;
-  const lastLookFailed = growth.triedAt > growth.lookedAt;
-  return !lastLookFailed && growth.outcomesSinceLook >= settings.checkImages;
+  if (now - growth.attemptedAt >= freshForMs(settings)) return true;
+  const lastCheckFailed = growth.attemptedAt > growth.checkedAt;
+  return !lastCheckFailed && growth.outcomesSinceCheck >= settings.checkImages;
 }
 
 /** One more outcome since the last look. */
 export const noteGrowthOutcome = (growth: Growth): Growth => ({
   ...growth,
-  outcomesSinceLook: growth.outcomesSinceLook + 1,
+  outcomesSinceCheck: growth.outcomesSinceCheck + 1,
 });
 
 const looked = (growth: Growth, now: number): Growth => ({
   ...growth,
-  lookedAt: now,
-  triedAt: now,
-  outcomesSinceLook: 0,
+  checkedAt: now,
+  attemptedAt: now,
+  outcomesSinceCheck: 0,
 });
 
 /** A count came back: the table grew if there are more entries than were ever seen. The first count is only a base. */
@@ -88,21 +87,20 @@ export const noteProbe = (growth: Growth, now: number, fresh: boolean): Growth =
 });
 
 /** A look failed: neither growth nor a look, but the next one waits (see `growthDue`). */
-export const noteFailedLook = (growth: Growth, now: number): Growth => ({ ...growth, triedAt: now });
+export const noteFailedCheck = (growth: Growth, now: number): Growth => ({ ...growth, attemptedAt: now });
 
 /**
  * What the watchdog says now. `trip` only on a fresh look, or when no look succeeded for as long as `tripMs`; on a stale
  * look it says `warn`, and `growthDue` says that a look is due.
  */
 export function judgeGrowth(growth: Growth, settings: GrowthSettings, now: number): GrowthVerdict {
-  const quietMs = Math.max(0, now - growth.grewAt);
-  const minutesWithoutGrowth = quietMs / MINUTE_MS;
-  const lookAgeMs = now - growth.lookedAt;
+  const withoutGrowthMs = Math.max(0, now - growth.grewAt);
+  const checkAgeMs = now - growth.checkedAt;
   const freshMs = freshForMs(settings);
-  const seenQuiet = growth.lookedAt > growth.grewAt && lookAgeMs <= freshMs;
-  const blind = lookAgeMs >= Math.max(settings.tripMs, 3 * freshMs);
-  if (quietMs >= settings.tripMs && (seenQuiet || blind)) return { kind: 'trip', minutesWithoutGrowth };
-  return { kind: quietMs >= settings.warnMs ? 'warn' : 'fine', minutesWithoutGrowth };
+  const noGrowthFound = growth.checkedAt > growth.grewAt && checkAgeMs <= freshMs;
+  const isBlind = checkAgeMs >= Math.max(settings.tripMs, 3 * freshMs);
+  if (withoutGrowthMs >= settings.tripMs && (noGrowthFound || isBlind)) return { kind: 'trip', withoutGrowthMs };
+  return { kind: withoutGrowthMs >= settings.warnMs ? 'warn' : 'fine', withoutGrowthMs };
 }
 
 /**
@@ -112,6 +110,6 @@ export function judgeGrowth(growth: Growth, settings: GrowthSettings, now: numbe
  * over and over cannot outrun the watchdog.
  */
 export function resumeGrowth(growth: Growth, now: number, fresh = true): Growth {
-  const aliveAt = Math.max(growth.grewAt, growth.triedAt);
-  return { ...growth, grewAt: fresh ? now : now - (aliveAt - growth.grewAt), lookedAt: now, triedAt: now };
+  const aliveAt = Math.max(growth.grewAt, growth.attemptedAt);
+  return { ...growth, grewAt: fresh ? now : now - (aliveAt - growth.grewAt), checkedAt: now, attemptedAt: now };
 }

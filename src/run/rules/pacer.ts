@@ -1,9 +1,8 @@
 import { z } from 'zod';
-import type { Random } from '../../lib/clock.ts';
 import type { PaceSetting } from '../model/types.ts';
 
 export interface PacerSettings {
-  readonly setting: PaceSetting;
+  readonly paceSetting: PaceSetting;
   /** Never more starts than this in any 60 s, whatever the wish. */
   readonly ceilingPerMinute: number;
   readonly maxInFlight: number;
@@ -14,7 +13,7 @@ export interface PacerSettings {
  * epoch ms and does not go backwards. Use the functions below, not the fields.
  */
 export interface Pacer {
-  setting: PaceSetting;
+  paceSetting: PaceSetting;
   ceilingPerMinute: number;
   readonly maxInFlight: number;
   /** The pace aimed at now. */
@@ -84,8 +83,10 @@ const LONGEST_DURATION_MS = 900_000;
 const UNKNOWN_AFTER_CRASH_MS = 10_000;
 
 /** The pace that the target may rise to: the ceiling, or the person's number below it. */
-const topOf = (pacer: Pick<Pacer, 'setting' | 'ceilingPerMinute'>): number =>
-  pacer.setting.kind === 'fixed' ? Math.min(pacer.setting.perMinute, pacer.ceilingPerMinute) : pacer.ceilingPerMinute;
+const topOf = (pacer: Pick<Pacer, 'paceSetting' | 'ceilingPerMinute'>): number =>
+  pacer.paceSetting.kind === 'fixed'
+    ? Math.min(pacer.paceSetting.perMinute, pacer.ceilingPerMinute)
+    : pacer.ceilingPerMinute;
 
 /** Whole starts that fit into a window; a pace below one a minute is held by the spacing alone. */
 const perWindow = (perMinute: number) => Math.max(1, Math.floor(perMinute));
@@ -98,11 +99,11 @@ const perWindow = (perMinute: number) => Math.max(1, Math.floor(perMinute));
 export function createPacer(settings: PacerSettings, now: number, saved?: SavedPacer): Pacer {
   const top = topOf(settings);
   const pacer: Pacer = {
-    setting: settings.setting,
+    paceSetting: settings.paceSetting,
     ceilingPerMinute: settings.ceilingPerMinute,
     maxInFlight: Math.max(1, Math.floor(settings.maxInFlight)),
-    targetPerMinute: settings.setting.kind === 'fixed' ? top : Math.min(SLOW_START_PER_MINUTE, top),
-    slowStart: settings.setting.kind === 'auto',
+    targetPerMinute: settings.paceSetting.kind === 'fixed' ? top : Math.min(SLOW_START_PER_MINUTE, top),
+    slowStart: settings.paceSetting.kind === 'auto',
     lowered: false,
     raisedAt: now,
     cutAt: Number.NEGATIVE_INFINITY,
@@ -122,8 +123,8 @@ export function createPacer(settings: PacerSettings, now: number, saved?: SavedP
 
 function restore(pacer: Pacer, saved: SavedPacer, now: number): void {
   const top = topOf(pacer);
-  if (pacer.setting.kind === 'auto' || saved.lowered) pacer.targetPerMinute = Math.min(top, saved.targetPerMinute);
-  pacer.slowStart = pacer.setting.kind === 'auto' && saved.slowStart;
+  if (pacer.paceSetting.kind === 'auto' || saved.lowered) pacer.targetPerMinute = Math.min(top, saved.targetPerMinute);
+  pacer.slowStart = pacer.paceSetting.kind === 'auto' && saved.slowStart;
   pacer.lowered = saved.lowered;
   if (saved.durationMs !== undefined) {
     pacer.durationMs = saved.durationMs;
@@ -136,7 +137,7 @@ function restore(pacer: Pacer, saved: SavedPacer, now: number): void {
   pacer.starts = saved.starts.flatMap(([secondsAgo, count]) => Array<number>(count).fill(at - secondsAgo * 1_000));
   pacer.slotAt = saved.slotAt === undefined ? Number.NEGATIVE_INFINITY : saved.slotAt - ahead;
   // Another number than before: it binds what is started from now on, as in setWish.
-  const sameWish = pacer.setting.kind === 'fixed' && top === saved.topPerMinute;
+  const sameWish = pacer.paceSetting.kind === 'fixed' && top === saved.topPerMinute;
   if (sameWish)
     pacer.settingSince = saved.settingSince === undefined ? Number.NEGATIVE_INFINITY : saved.settingSince - ahead;
   else pacer.settingSince = now;
@@ -173,8 +174,8 @@ export function nextStartAt(pacer: Pacer, now: number): number {
 function windowFreeAt(pacer: Pacer): number {
   const inCeiling = startBefore(pacer, perWindow(pacer.ceilingPerMinute));
   const ceilingFreeAt = inCeiling === undefined ? Number.NEGATIVE_INFINITY : inCeiling + WINDOW_MS;
-  if (pacer.setting.kind === 'auto') return ceilingFreeAt;
-  const inWish = startBefore(pacer, perWindow(pacer.setting.perMinute));
+  if (pacer.paceSetting.kind === 'auto') return ceilingFreeAt;
+  const inWish = startBefore(pacer, perWindow(pacer.paceSetting.perMinute));
   if (inWish === undefined || inWish < pacer.settingSince) return ceilingFreeAt;
   return Math.max(ceilingFreeAt, inWish + WINDOW_MS);
 }
@@ -237,27 +238,20 @@ export function noteThrottled(pacer: Pacer, now: number): void {
  * A person's wish, from now on. A number is the pace at once, and no 60 s from now on see more starts than it; back to
  * `auto` the pace goes on from where it is.
  */
-export function setPaceSetting(pacer: Pacer, setting: PaceSetting, now: number): void {
+export function setPaceSetting(pacer: Pacer, paceSetting: PaceSetting, now: number): void {
   settle(pacer, now);
   const same =
-    setting.kind === 'fixed' && pacer.setting.kind === 'fixed' && setting.perMinute === pacer.setting.perMinute;
+    paceSetting.kind === 'fixed' &&
+    pacer.paceSetting.kind === 'fixed' &&
+    paceSetting.perMinute === pacer.paceSetting.perMinute;
   if (!same) pacer.settingSince = now;
-  if (setting.kind === 'auto' && pacer.setting.kind === 'fixed') pacer.slowStart = !pacer.lowered;
-  pacer.setting = setting;
-  if (setting.kind === 'fixed') {
+  if (paceSetting.kind === 'auto' && pacer.paceSetting.kind === 'fixed') pacer.slowStart = !pacer.lowered;
+  pacer.paceSetting = paceSetting;
+  if (paceSetting.kind === 'fixed') {
     pacer.targetPerMinute = topOf(pacer);
     pacer.slowStart = false;
     pacer.lowered = false;
   }
-  afterChange(pacer, now);
-}
-
-/** Another ceiling, from now on, over everything that was started in the last 60 s. */
-export function setCeiling(pacer: Pacer, ceilingPerMinute: number, now: number): void {
-  settle(pacer, now);
-  pacer.ceilingPerMinute = ceilingPerMinute;
-  if (pacer.setting.kind === 'fixed' && !pacer.lowered) pacer.targetPerMinute = topOf(pacer);
-  if (!(pacer.targetPerMinute > 0)) pacer.targetPerMinute = Math.min(SLOW_START_PER_MINUTE, topOf(pacer));
   afterChange(pacer, now);
 }
 
@@ -323,7 +317,3 @@ export function savePacer(pacer: Pacer, now: number): SavedPacer {
     starts: [...counts].sort(([a], [b]) => b - a),
   };
 }
-
-/** How long an image waits after so many pushbacks, ms: full jitter under 1 s, doubled each time, 60 s at most. */
-export const backoffMs = (throttles: number, random: Random): number =>
-  random() * Math.min(60_000, 1_000 * 2 ** Math.max(0, throttles - 1));

@@ -8,14 +8,14 @@ export interface WarningLimits {
   readonly failurePercent: number;
   /** More than this share of the recent calls was throttled, per cent. */
   readonly throttlePercent: number;
-  /** So many minutes without growth, or more. */
-  readonly growthMinutes: number;
+  /** This much time without growth, or more, ms. */
+  readonly withoutGrowthMs: number;
 }
 
 export interface WarningFacts {
   /** Undefined: nothing was done so far. */
   readonly imagesPerMinute?: number;
-  readonly minutesRunning: number;
+  readonly runningMs: number;
   readonly pacePerMinute: number;
   /** With it a pace that pushback lowered is not taken for a person's wish. */
   readonly paceSetting?: PaceSetting;
@@ -24,12 +24,13 @@ export interface WarningFacts {
   /** Share of the recent `calls` that was throttled. */
   readonly throttlePercent: number;
   readonly calls: number;
-  readonly minutesWithoutGrowth: number;
+  readonly withoutGrowthMs: number;
 }
 
 /** The share of a limit by which a value must have got better before its warning ends. */
 const MARGIN = 0.2;
-const MINUTES_BEFORE_SLOW = 2;
+const MINUTE_MS = 60_000;
+const SLOW_FROM_MS = 2 * MINUTE_MS;
 /** A share of fewer than this says little, except when so many of them failed anyway. */
 const SMALLEST_SAMPLE = 10;
 const FAILURES_THAT_SAY_ENOUGH = 3;
@@ -50,7 +51,7 @@ export function judgeWarnings(facts: WarningFacts, limits: WarningLimits, before
   const imagesPerMinute = facts.imagesPerMinute ?? 0;
   const quickEnough = limits.imagesPerMinute * (1 + MARGIN);
   const slowBelow = held('slow') ? quickEnough : limits.imagesPerMinute;
-  if (facts.minutesRunning >= MINUTES_BEFORE_SLOW && !pacedSlow(facts, quickEnough) && imagesPerMinute < slowBelow)
+  if (facts.runningMs >= SLOW_FROM_MS && !pacedSlow(facts, quickEnough) && imagesPerMinute < slowBelow)
     warnings.push({ kind: 'slow', value: imagesPerMinute, limit: limits.imagesPerMinute });
 
   const sample = facts.recentFailures.length;
@@ -60,8 +61,12 @@ export function judgeWarnings(facts: WarningFacts, limits: WarningLimits, before
   if (failuresSay && over('failures', failurePercent, limits.failurePercent))
     warnings.push({ kind: 'failures', value: failurePercent, limit: limits.failurePercent });
 
-  if (facts.minutesWithoutGrowth >= limits.growthMinutes)
-    warnings.push({ kind: 'no-growth', value: facts.minutesWithoutGrowth, limit: limits.growthMinutes });
+  if (facts.withoutGrowthMs >= limits.withoutGrowthMs)
+    warnings.push({
+      kind: 'no-growth',
+      value: facts.withoutGrowthMs / MINUTE_MS,
+      limit: limits.withoutGrowthMs / MINUTE_MS,
+    });
 
   if (facts.calls >= SMALLEST_SAMPLE && over('throttling', facts.throttlePercent, limits.throttlePercent))
     warnings.push({ kind: 'throttling', value: facts.throttlePercent, limit: limits.throttlePercent });

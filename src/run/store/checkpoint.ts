@@ -5,6 +5,7 @@ import { type Breaker, breakerSchema } from '../rules/breaker.ts';
 import { type Growth, growthSchema } from '../rules/growth.ts';
 import { type SavedPacer, savedPacerSchema } from '../rules/pacer.ts';
 import { type Cause, MOST_CAUSES } from '../rules/totals.ts';
+import { withCurrentNames } from './former-names.ts';
 
 /**
  * Which images have an outcome: all below `lowWater`, and the ranges beyond it (both ends included; in order, and never
@@ -74,13 +75,6 @@ export const copyProgress = (progress: Progress): Progress => structuredClone(pr
 export const doneCount = (progress: Progress): number =>
   progress.beyond.reduce((sum, [from, to]) => sum + to - from + 1, progress.lowWater);
 
-/** The first image at or after `from` that is not done. It does not know where the manifest ends. */
-export function nextMissing(progress: Progress, from: number): number {
-  const index = Math.max(from, progress.lowWater);
-  const range = progress.beyond[rangeAt(progress, index)];
-  return range && range[0] <= index ? range[1] + 1 : index;
-}
-
 /** An image that was tried and has no outcome yet. */
 export interface Retry {
   readonly index: number;
@@ -111,7 +105,7 @@ export interface Checkpoint {
   /** Entries in the table when they were last counted. */
   readonly entries?: number;
   /** How far the run was by then: outcomes, and ms of running. */
-  readonly entriesSeenAt?: { readonly done: number; readonly activeMs: number };
+  readonly entriesCountedAt?: { readonly done: number; readonly activeMs: number };
 }
 
 /** A checkpoint that cannot be read: `where` is the field (empty: the text as a whole), `problem` what is wrong with it. */
@@ -166,7 +160,7 @@ const checkpointSchema: z.ZodType<Checkpoint> = z.object({
   startedThrough: z.number().int().min(-1),
   activeMs: z.number().nonnegative(),
   entries: z.number().nonnegative().exactOptional(),
-  entriesSeenAt: z.object({ done: count, activeMs: z.number().nonnegative() }).exactOptional(),
+  entriesCountedAt: z.object({ done: count, activeMs: z.number().nonnegative() }).exactOptional(),
 });
 
 /** The checkpoint as text, to be read by `decodeCheckpoint`. */
@@ -183,7 +177,7 @@ export function decodeCheckpoint(text: string): Checkpoint {
   } catch (cause) {
     throw new CheckpointError('', 'it is not JSON', { cause });
   }
-  const result = checkpointSchema.safeParse(json);
+  const result = checkpointSchema.safeParse(withCurrentNames(json));
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   throw new CheckpointError(issue?.path.join('.') ?? '', issue?.message ?? 'unknown', { cause: result.error });

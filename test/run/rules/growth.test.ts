@@ -6,7 +6,7 @@ import {
   growthSchema,
   judgeGrowth,
   noteEntries,
-  noteFailedLook,
+  noteFailedCheck,
   noteGrowthOutcome,
   noteProbe,
   resumeGrowth,
@@ -32,7 +32,7 @@ function watch(
     if (growthDue(growth, settings, now)) {
       looks++;
       const entries = entriesAt(now);
-      growth = entries === 'fails' ? noteFailedLook(growth, now) : noteEntries(growth, now, entries);
+      growth = entries === 'fails' ? noteFailedCheck(growth, now) : noteEntries(growth, now, entries);
     }
     const { kind } = judgeGrowth(growth, settings, now);
     if (kind === 'warn') warnedAt ??= now;
@@ -64,7 +64,7 @@ describe('a look at the table is due', () => {
     expect(growthDue(outcomes(growth, 50), runbook, 12)).toBe(true);
   });
   it('not again at once after a look that failed', () => {
-    const growth = noteFailedLook(outcomes(startGrowth(0), 60), 10);
+    const growth = noteFailedCheck(outcomes(startGrowth(0), 60), 10);
     expect(growthDue(growth, runbook, 11)).toBe(false);
     expect(growthDue(growth, runbook, 10 + MINUTE)).toBe(true);
   });
@@ -79,7 +79,7 @@ describe('growth', () => {
     expect(noteEntries(startGrowth(0, 100), 1_000, entries)).toMatchObject({
       grewAt: 0,
       highest: 100,
-      lookedAt: 1_000,
+      checkedAt: 1_000,
     });
   });
   it('is not the first count of a table of unknown size', () => {
@@ -92,7 +92,7 @@ describe('growth', () => {
     expect(noteProbe(startGrowth(0), 1_000, false).grewAt).toBe(0);
   });
   it('is not a look that failed', () => {
-    expect(noteFailedLook(startGrowth(0), 1_000)).toMatchObject({ grewAt: 0, lookedAt: 0 });
+    expect(noteFailedCheck(startGrowth(0), 1_000)).toMatchObject({ grewAt: 0, checkedAt: 0 });
   });
 });
 
@@ -113,7 +113,7 @@ describe('the watchdog', () => {
   });
   it('is fine again when the table grows after a warning', () => {
     const growth = noteEntries(startGrowth(0, 10), 6 * MINUTE, 10);
-    expect(judgeGrowth(growth, runbook, 6 * MINUTE)).toEqual({ kind: 'warn', minutesWithoutGrowth: 6 });
+    expect(judgeGrowth(growth, runbook, 6 * MINUTE)).toEqual({ kind: 'warn', withoutGrowthMs: 6 * MINUTE });
     expect(judgeGrowth(noteEntries(growth, 7 * MINUTE, 11), runbook, 7 * MINUTE).kind).toBe('fine');
   });
   it('does not trip on a stale look, but asks for another', () => {
@@ -170,12 +170,12 @@ describe('a run that goes on', () => {
   const quiet = noteEntries(startGrowth(0, 10), 9 * MINUTE, 10);
   it('begins without time without growth when a person resumed it', () => {
     const growth = resumeGrowth(quiet, 100 * MINUTE);
-    expect(judgeGrowth(growth, runbook, 100 * MINUTE)).toEqual({ kind: 'fine', minutesWithoutGrowth: 0 });
+    expect(judgeGrowth(growth, runbook, 100 * MINUTE)).toEqual({ kind: 'fine', withoutGrowthMs: 0 });
     expect(growth.highest).toBe(10);
   });
   it('keeps the time without growth from before it died, and no time of its death', () => {
     const growth = resumeGrowth(quiet, 100 * MINUTE, false);
-    expect(judgeGrowth(growth, runbook, 100 * MINUTE)).toEqual({ kind: 'warn', minutesWithoutGrowth: 9 });
+    expect(judgeGrowth(growth, runbook, 100 * MINUTE)).toEqual({ kind: 'warn', withoutGrowthMs: 9 * MINUTE });
     const after = noteEntries(growth, 101 * MINUTE, 10);
     expect(judgeGrowth(after, runbook, 101 * MINUTE).kind).toBe('trip');
   });
@@ -192,5 +192,5 @@ describe('a run that goes on', () => {
 it('what the watchdog remembers survives JSON', () => {
   for (const growth of [startGrowth(5), noteGrowthOutcome(startGrowth(5, 7)), noteEntries(startGrowth(1), 2, 3)])
     expect(growthSchema.parse(JSON.parse(JSON.stringify(growth)))).toEqual(growth);
-  expect(growthSchema.safeParse({ ...startGrowth(5), outcomesSinceLook: -1 }).success).toBe(false);
+  expect(growthSchema.safeParse({ ...startGrowth(5), outcomesSinceCheck: -1 }).success).toBe(false);
 });

@@ -29,7 +29,7 @@ describe('a saved pacer', () => {
     noteOutcome(pacer, 0, 2_000);
     noteThrottled(pacer, 0);
     const next = createPacer(
-      { setting: fixed(100), ceilingPerMinute: 1_000, maxInFlight: 500 },
+      { paceSetting: fixed(100), ceilingPerMinute: 1_000, maxInFlight: 500 },
       20,
       savePacer(pacer, 10),
     );
@@ -38,7 +38,7 @@ describe('a saved pacer', () => {
   });
 
   it('that was lowered is still lowered after a second restart', () => {
-    const settings = { setting: fixed(100), ceilingPerMinute: 1_000, maxInFlight: 500 };
+    const settings = { paceSetting: fixed(100), ceilingPerMinute: 1_000, maxInFlight: 500 };
     const pacer = createPacer(settings, 0);
     noteThrottled(pacer, 0);
     const once = createPacer(settings, 10, savePacer(pacer, 10));
@@ -50,7 +50,7 @@ describe('a saved pacer', () => {
     ['after a second of nothing', 1_000],
     ['after nine seconds of nothing', 9_000],
   ])('holds the ceiling when the process dies every ten seconds and started %s before', (_, idleMs) => {
-    const settings = { setting: fixed(600), ceilingPerMinute: 600, maxInFlight: 500 };
+    const settings = { paceSetting: fixed(600), ceilingPerMinute: 600, maxInFlight: 500 };
     const starts: number[] = [];
     let pacer = createPacer(settings, 0);
     for (let now = 0; now < 300_000; now += 15_000) {
@@ -64,7 +64,7 @@ describe('a saved pacer', () => {
   });
 
   it('counts each start for no shorter than a minute', () => {
-    const settings = { setting: fixed(600), ceilingPerMinute: 600, maxInFlight: 500 };
+    const settings = { paceSetting: fixed(600), ceilingPerMinute: 600, maxInFlight: 500 };
     const pacer = createPacer(settings, 0);
     const starts = startAll(pacer, 0, 50_000);
     const next = createPacer(settings, 50_050, savePacer(pacer, 50_050));
@@ -80,7 +80,7 @@ describe('a saved pacer', () => {
     const pacer = pacerOf(auto);
     startAll(pacer, 0, 25_000);
     const next = createPacer(
-      { setting: auto, ceilingPerMinute: 1_000, maxInFlight: 500 },
+      { paceSetting: auto, ceilingPerMinute: 1_000, maxInFlight: 500 },
       25_000,
       savePacer(pacer, 25_000),
     );
@@ -91,7 +91,7 @@ describe('a saved pacer', () => {
 
   it('takes a higher number that was set meanwhile at once', () => {
     const next = createPacer(
-      { setting: fixed(200), ceilingPerMinute: 1_000, maxInFlight: 500 },
+      { paceSetting: fixed(200), ceilingPerMinute: 1_000, maxInFlight: 500 },
       10,
       savePacer(pacerOf(fixed(100)), 0),
     );
@@ -102,7 +102,7 @@ describe('a saved pacer', () => {
     const pacer = pacerOf(auto, 600);
     startAll(pacer, 0, 180_000);
     const saved = savePacer(pacer, 180_000);
-    const next = createPacer({ setting: fixed(60), ceilingPerMinute: 600, maxInFlight: 500 }, 190_000, saved);
+    const next = createPacer({ paceSetting: fixed(60), ceilingPerMinute: 600, maxInFlight: 500 }, 190_000, saved);
     expect(nextStartAt(next, 190_000)).toBeLessThan(195_000);
   });
 
@@ -110,7 +110,7 @@ describe('a saved pacer', () => {
     const pacer = pacerOf(fixed(60), 60, 50, 3_600_000);
     startAll(pacer, 3_600_000, 3_660_000);
     const next = createPacer(
-      { setting: fixed(60), ceilingPerMinute: 60, maxInFlight: 50 },
+      { paceSetting: fixed(60), ceilingPerMinute: 60, maxInFlight: 50 },
       10_000,
       savePacer(pacer, 3_660_000),
     );
@@ -121,7 +121,7 @@ describe('a saved pacer', () => {
     const pacer = pacerOf(fixed(60), 60);
     startAll(pacer, 0, 60_000);
     const next = createPacer(
-      { setting: fixed(60), ceilingPerMinute: 60, maxInFlight: 50 },
+      { paceSetting: fixed(60), ceilingPerMinute: 60, maxInFlight: 50 },
       140_000,
       savePacer(pacer, 60_000),
     );
@@ -164,8 +164,8 @@ describe('the ceiling', () => {
         fc.integer({ min: 0, max: 60 }),
         (ceiling, steps, lateMs) => {
           const settings = { ceilingPerMinute: ceiling, maxInFlight: 500 };
-          let setting: PaceSetting = auto;
-          let pacer = createPacer({ setting, ...settings }, 0);
+          let paceSetting: PaceSetting = auto;
+          let pacer = createPacer({ paceSetting, ...settings }, 0);
           let now = 0;
           const starts: number[] = [];
           for (const action of steps) {
@@ -181,14 +181,14 @@ describe('the ceiling', () => {
                 noteThrottled(pacer, now);
                 break;
               case 'setting':
-                setting = action.perMinute === 0 ? auto : fixed(action.perMinute);
-                setPaceSetting(pacer, setting, now);
+                paceSetting = action.perMinute === 0 ? auto : fixed(action.perMinute);
+                setPaceSetting(pacer, paceSetting, now);
                 break;
               case 'crash': {
                 const saved = savePacer(pacer, now);
                 starts.push(...startAll(pacer, now, now + action.blindMs, () => lateMs));
                 now += action.blindMs + action.deadMs;
-                pacer = createPacer({ setting, ...settings }, now, saved);
+                pacer = createPacer({ paceSetting, ...settings }, now, saved);
                 break;
               }
             }

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import {
-  backoffMs,
   createPacer,
   inFlightLimit,
   nextStartAt,
@@ -8,7 +7,6 @@ import {
   noteStart,
   noteThrottled,
   pacePerMinute,
-  setCeiling,
   setPaceSetting,
 } from '../../../src/run/rules/pacer.ts';
 import { auto, fixed, pacerOf, startAll, worstWindow } from './pacing.ts';
@@ -53,12 +51,6 @@ describe('a fixed pace', () => {
     expect(nextStartAt(pacerOf(auto, 0), 0)).toBe(Number.POSITIVE_INFINITY);
   });
 
-  it('starts again when a ceiling of nothing is lifted', () => {
-    const pacer = pacerOf(auto, 0);
-    setCeiling(pacer, 100, 1_000);
-    expect(nextStartAt(pacer, 1_000)).toBe(1_000);
-  });
-
   it('counts half a minute as one in two minutes', () => {
     expect(startAll(pacerOf(fixed(0.5)), 0, 241_000)).toEqual([0, 120_000, 240_000]);
   });
@@ -90,15 +82,6 @@ describe('a change of pace', () => {
     const pacer = pacerOf(fixed(300));
     setPaceSetting(pacer, auto, 1_000);
     expect(pacePerMinute(pacer)).toBe(300);
-  });
-
-  it('of the ceiling counts what was started before it', () => {
-    const pacer = pacerOf(fixed(600));
-    const starts = startAll(pacer, 0, 10_000);
-    setCeiling(pacer, 50, 10_000);
-    const after = startAll(pacer, 10_000, 120_000);
-    expect(after[0]).toBeGreaterThan((starts.at(-50) ?? 0) + 60_000);
-    expect(pacePerMinute(pacer)).toBe(50);
   });
 
   it('to a number binds no start from before it was set', () => {
@@ -228,7 +211,7 @@ describe('what may be in flight', () => {
     ['at least one', 1, 1, 3],
     ['no more than the limit', 1_000, 900_000, 50],
   ])('is %s', (_, perMinute, durationMs, limit) => {
-    const pacer = createPacer({ setting: fixed(perMinute), ceilingPerMinute: 1_000, maxInFlight: 50 }, 0);
+    const pacer = createPacer({ paceSetting: fixed(perMinute), ceilingPerMinute: 1_000, maxInFlight: 50 }, 0);
     if (durationMs !== undefined) noteOutcome(pacer, 0, durationMs);
     expect(inFlightLimit(pacer)).toBe(limit);
   });
@@ -257,21 +240,5 @@ describe('what may be in flight', () => {
     const pacer = pacerOf(fixed(60));
     for (const durationMs of [Number.NaN, -5, Number.POSITIVE_INFINITY]) noteOutcome(pacer, 0, durationMs);
     expect(inFlightLimit(pacer)).toBe(inFlightLimit(pacerOf(fixed(60))));
-  });
-});
-
-describe('the wait after pushback', () => {
-  it.each([
-    [1, 1_000],
-    [2, 2_000],
-    [3, 4_000],
-    [6, 32_000],
-    [7, 60_000],
-    [5_000, 60_000],
-    [0, 1_000],
-  ])('after %i pushbacks is anything up to %i ms', (throttles, mostMs) => {
-    expect(backoffMs(throttles, () => 0)).toBe(0);
-    expect(backoffMs(throttles, () => 0.5)).toBe(mostMs / 2);
-    expect(backoffMs(throttles, () => 0.999)).toBeLessThan(mostMs);
   });
 });

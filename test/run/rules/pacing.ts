@@ -3,8 +3,8 @@ import { createPacer, nextStartAt, noteOutcome, noteStart, type Pacer } from '..
 
 export const auto: PaceSetting = { kind: 'auto' };
 export const fixed = (perMinute: number): PaceSetting => ({ kind: 'fixed', perMinute });
-export const pacerOf = (setting: PaceSetting, ceilingPerMinute = 1_000, maxInFlight = 5_000, now = 0) =>
-  createPacer({ setting, ceilingPerMinute, maxInFlight }, now);
+export const pacerOf = (paceSetting: PaceSetting, ceilingPerMinute = 1_000, maxInFlight = 5_000, now = 0) =>
+  createPacer({ paceSetting, ceilingPerMinute, maxInFlight }, now);
 
 /** Starts whatever may be started until `to`; each timer comes late by what `lateMs` says. Every start succeeds at once. */
 export function startAll(

@@ -3,16 +3,17 @@ import { describe, expect, it } from 'vitest';
 import type { Warning } from '../../../src/run/model/types.ts';
 import { judgeWarnings, type WarningFacts, warningChanges } from '../../../src/run/rules/warnings.ts';
 
-const limits = { imagesPerMinute: 10, failurePercent: 10, throttlePercent: 20, growthMinutes: 5 };
+const MINUTE = 60_000;
+const limits = { imagesPerMinute: 10, failurePercent: 10, throttlePercent: 20, withoutGrowthMs: 5 * MINUTE };
 const outcomes = (failed: number, of: number) => Array.from({ length: of }, (_, location) => location < failed);
 const factsOf = (over: Partial<WarningFacts> = {}): WarningFacts => ({
   imagesPerMinute: 30,
-  minutesRunning: 10,
+  runningMs: 10 * MINUTE,
   pacePerMinute: 40,
   recentFailures: outcomes(0, 20),
   throttlePercent: 0,
   calls: 100,
-  minutesWithoutGrowth: 0,
+  withoutGrowthMs: 0,
   ...over,
 });
 const kindsOf = (over: Partial<WarningFacts>, before: readonly Warning[] = []) =>
@@ -23,8 +24,8 @@ describe('a warning', () => {
     ['nothing when all is well', {}, []],
     ['slow under 10 a minute', { imagesPerMinute: 9.9 }, ['slow']],
     ['nothing at 10 a minute', { imagesPerMinute: 10 }, []],
-    ['nothing slow in the first two minutes', { imagesPerMinute: 1, minutesRunning: 1.9 }, []],
-    ['slow from two minutes on', { imagesPerMinute: 1, minutesRunning: 2 }, ['slow']],
+    ['nothing slow in the first two minutes', { imagesPerMinute: 1, runningMs: 1.9 * MINUTE }, []],
+    ['slow from two minutes on', { imagesPerMinute: 1, runningMs: 2 * MINUTE }, ['slow']],
     ['nothing slow at a pace below the limit', { imagesPerMinute: 5, pacePerMinute: 6 }, []],
     ['nothing slow at a pace of just the limit', { imagesPerMinute: 9.7, pacePerMinute: 10 }, []],
     [
@@ -47,14 +48,14 @@ describe('a warning', () => {
     ['nothing of a failure in few', { recentFailures: outcomes(2, 4) }, []],
     ['failures when few are in and three failed', { recentFailures: outcomes(3, 4) }, ['failures']],
     ['nothing of failures when nothing is in', { recentFailures: [] }, []],
-    ['nothing of growth before 5 minutes', { minutesWithoutGrowth: 4.99 }, []],
-    ['no growth at 5 minutes', { minutesWithoutGrowth: 5 }, ['no-growth']],
+    ['nothing of growth before 5 minutes', { withoutGrowthMs: 4.99 * MINUTE }, []],
+    ['no growth at 5 minutes', { withoutGrowthMs: 5 * MINUTE }, ['no-growth']],
     ['nothing of throttling at 20 %', { throttlePercent: 20 }, []],
     ['throttling over 20 %', { throttlePercent: 20.5 }, ['throttling']],
     ['nothing of throttling in few calls', { throttlePercent: 100, calls: 9 }, []],
     [
       'all at once',
-      { imagesPerMinute: 0, recentFailures: outcomes(20, 20), minutesWithoutGrowth: 6, throttlePercent: 50 },
+      { imagesPerMinute: 0, recentFailures: outcomes(20, 20), withoutGrowthMs: 6 * MINUTE, throttlePercent: 50 },
       ['slow', 'failures', 'no-growth', 'throttling'],
     ],
   ])('says %s', (_, over, kinds) => {
@@ -67,7 +68,7 @@ describe('a warning', () => {
   });
 
   it('carries its number and its limit', () => {
-    const over = { recentFailures: outcomes(3, 20), throttlePercent: 33, minutesWithoutGrowth: 7 };
+    const over = { recentFailures: outcomes(3, 20), throttlePercent: 33, withoutGrowthMs: 7 * MINUTE };
     expect(judgeWarnings(factsOf(over), limits)).toEqual([
       { kind: 'failures', value: 15, limit: 10 },
       { kind: 'no-growth', value: 7, limit: 5 },

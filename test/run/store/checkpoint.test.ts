@@ -14,7 +14,6 @@ import {
   encodeCheckpoint,
   isDone,
   markDone,
-  nextMissing,
   type Progress,
 } from '../../../src/run/store/checkpoint.ts';
 
@@ -60,9 +59,6 @@ describe('progress', () => {
         }
         for (let index = 0; index <= 125; index++) {
           expect(isDone(progress, index)).toBe(set.has(index));
-          let missing = index;
-          while (set.has(missing)) missing++;
-          expect(nextMissing(progress, index)).toBe(missing);
         }
         const ends = [progress.lowWater - 1, ...progress.beyond.flat()];
         progress.beyond.forEach(([from, to], location) => {
@@ -113,7 +109,7 @@ const checkpointOf = (over: Partial<Checkpoint> = {}): Checkpoint => ({
   retries: [{ index: 3, throttles: 2, broken: 0 }],
   totals: { ...noTotals, processed: 5, failed: 1, failedByType: { OCR_ERROR: 1 } },
   breaker: { ...closedBreaker, recent: [true, false] },
-  pacer: savePacer(createPacer({ setting: { kind: 'auto' }, ceilingPerMinute: 100, maxInFlight: 10 }, 0), 5),
+  pacer: savePacer(createPacer({ paceSetting: { kind: 'auto' }, ceilingPerMinute: 100, maxInFlight: 10 }, 0), 5),
   growth: startGrowth(0, 12),
   topFailures: [{ failureType: 'OCR_ERROR', message: 'no "sheet"\u2028 found', count: 1 }],
   firstFailures: ['OCR_ERROR'],
@@ -144,7 +140,7 @@ describe('a checkpoint', () => {
         key: fc.string({ unit: 'grapheme' }),
       }),
       entries: fc.nat(),
-      entriesSeenAt: fc.record({ done: fc.nat(), activeMs: fc.nat() }),
+      entriesCountedAt: fc.record({ done: fc.nat(), activeMs: fc.nat() }),
       startedThrough: fc.integer({ min: -1 }),
     });
     fc.assert(

@@ -1,7 +1,8 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../../../src/lib/clock.ts';
-import { createOutcomeWriter } from '../../../src/run/engines/local/outcome-writer.ts';
+import { drive } from '../../../src/run/engines/local/engine.ts';
+import { createLiveRun, type RunRules } from '../../../src/run/engines/local/live-run.ts';
 import type { OutcomeRecord } from '../../../src/run/model/types.ts';
 import { createRunStore, type RunStore } from '../../../src/run/store/run-store.ts';
 import { openControlTable } from '../../../src/state/control-table.ts';
@@ -44,6 +45,49 @@ beforeEach(async () => {
 });
 afterEach(() => end());
 
+const rules: RunRules = {
+  breaker: { consecutive: 10, window: 20, percent: 50 },
+  growth: { checkImages: 1_000, warnMs: 3_600_000, tripMs: 7_200_000 },
+  warnings: { imagesPerMinute: 0, failurePercent: 100, throttlePercent: 100, withoutGrowthMs: 3_600_000 },
+  throttleLimit: 8,
+  checkpointOutcomes: 1_000,
+  checkpointMs: 3_600_000,
+  shutdownDrainMs: 0,
+};
+
+/** Drives a run over `images` images with the real journal; `onInvoked` may hold a reply back. */
+function driveRun(images: number, onInvoked: (index: number) => Promise<void>) {
+  const terms = {
+    runId: 'r-0001',
+    total: images,
+    startedBy: 'U1',
+    startedAt: systemClock.now(),
+    paceSetting: { kind: 'fixed', perMinute: 1_000_000 },
+    ceilingPerMinute: 1_000_000,
+    maxInFlight: 10,
+    growthKind: 'probed',
+  } as const;
+  return drive(createLiveRun(terms, rules, systemClock.now()), {
+    clock: systemClock,
+    random: () => 0.5,
+    async *manifest(from) {
+      for (let index = from; index < images; index++) yield { index, key: String(index), size: 1 };
+    },
+    async invoke(key) {
+      await onInvoked(Number(key));
+      return { reading: { kind: 'outcome', outcome: { kind: 'processed' } } };
+    },
+    append: (chunk) => store.append('r-0001', { ...chunk, writer: 'me' }),
+    saveCheckpoint: async () => {},
+    checkGrowth: async () => ({ kind: 'nothing' }),
+    saveHalt: async () => {},
+    holdsLease: () => true,
+    readFault: (error) => ({ reason: 'control-table', message: String(error), fix: 'look' }),
+    emit: () => {},
+    warn: () => {},
+  });
+}
+
 const outcome = (index: number): OutcomeRecord => ({
   index,
   key: `image ${index}.png`,
@@ -59,44 +103,29 @@ async function onRecord(): Promise<number[]> {
   return found;
 }
 
-test('an outcome that came while an earlier write only seemed to fail is on record before it counts', async () => {
-  const counted: number[] = [];
-  const writer = createOutcomeWriter({
-    clock: systemClock,
-    append: (chunk) => store.append('r-0001', { ...chunk, writer: 'me' }),
-    position: { journalSeq: 0, startedThrough: 5 },
-    onRecord: (records, own) => {
-      expect(own).toBe(true);
-      counted.push(...records.map(({ index }) => index));
-    },
-    onError: () => {},
-    abandoned: new AbortController().signal,
-  });
+test('outcomes that arrive while an append only seems to fail are on record before they count', async () => {
   losing = 1;
-  onLoss = () => {
-    writer.add(outcome(1));
-    writer.add(outcome(2));
-  };
-  writer.add(outcome(0));
-  await writer.idle();
-  expect(counted).toEqual([0, 1, 2]);
-  expect(await onRecord()).toEqual([0, 1, 2]);
+  const lost = new Promise<void>((resolve) => {
+    onLoss = resolve;
+  });
+  const driving = driveRun(3, async (index) => {
+    if (index > 0) await lost;
+  });
+  const end = await driving.ended;
+  expect(end).toEqual({ halt: { kind: 'completed' }, leftInFlight: 0 });
+  expect(losing).toBe(0);
+  expect(driving.run().totals.processed).toBe(3);
+  expect((await onRecord()).toSorted()).toEqual([0, 1, 2]);
 });
 
-test('what another driver put under the same number is told from one’s own, and counts as well', async () => {
-  await store.append('r-0001', { seq: 1, writer: 'before me', startedThrough: 0, records: [outcome(7)] });
-  const mine: number[] = [];
-  const others: number[] = [];
-  const writer = createOutcomeWriter({
-    clock: systemClock,
-    append: (chunk) => store.append('r-0001', { ...chunk, writer: 'me' }),
-    position: { journalSeq: 0, startedThrough: 5 },
-    onRecord: (records, own) => void (own ? mine : others).push(...records.map(({ index }) => index)),
-    onError: () => {},
-    abandoned: new AbortController().signal,
+test('a chunk that another process wrote under the next number counts too, and the own outcome follows it', async () => {
+  await store.append('r-0001', { seq: 1, writer: 'before me', startedThrough: 0, records: [outcome(1)] });
+  const driving = driveRun(2, async (index) => {
+    if (index === 1) await new Promise(() => {});
   });
-  writer.add(outcome(0));
-  await writer.idle();
-  expect({ mine, others }).toEqual({ mine: [0], others: [7] });
-  expect(await onRecord()).toEqual([7, 0]);
+  while ((await onRecord()).length < 2) await systemClock.sleep(5);
+  driving.halt({ kind: 'stop', by: { kind: 'control-table' }, now: true });
+  expect((await driving.ended).leftInFlight).toBe(1);
+  expect(driving.run().totals.processed).toBe(2);
+  expect(await onRecord()).toEqual([1, 0]);
 });

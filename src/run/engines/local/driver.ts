@@ -1,4 +1,5 @@
 import type { Clock, Random } from '../../../lib/clock.ts';
+import { defined } from '../../../lib/defined.ts';
 import type { Fault, Invocation } from '../../../pipeline/invoke/invocation.ts';
 import type { Lease } from '../../../state/lease.ts';
 import { type RunAction, transition } from '../../model/run.ts';
@@ -6,18 +7,12 @@ import type { ManifestEntry, Person, RunEvent, RunSnapshot, RunState } from '../
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from '../../store/checkpoint.ts';
 import { isWhole } from '../../store/run-chain.ts';
 import { FencedError, type RunRecord, type RunStore } from '../../store/run-store.ts';
+import { advance } from './advance.ts';
 import { drive } from './engine.ts';
-import type { Drive, DriveEnd, EngineRules, GrowthLook, Halt } from './engine-ports.ts';
-import {
-  createLiveRun,
-  type LiveRun,
-  noteEntriesCount,
-  type RunRules,
-  startedWithoutOutcome,
-  takeCheckpoint,
-  takeOutcome,
-  takeSnapshot,
-} from './live-run.ts';
+import type { GrowthAnswer, GrowthQuestion, Halt } from './engine-events.ts';
+import type { Drive, DriveEnd } from './engine-ports.ts';
+import { applyChunk, createLiveRun, type LiveRun, type RunRules } from './live-run.ts';
+import { startedWithoutOutcome, takeCheckpoint, takeSnapshot } from './run-views.ts';
 import { haltAsked, watchStopSignals } from './stop-signals.ts';
 
 /** What driving a run needs of the world. */
@@ -31,7 +26,7 @@ export interface DriverPorts {
   readonly manifest: (runId: string, from: number) => AsyncIterable<ManifestEntry>;
   /** Made anew for each drive: the client's timeout follows the function's own, its sockets the in-flight limit. */
   readonly openFunction: (maxInFlight: number) => Promise<(key: string, signal: AbortSignal) => Promise<Invocation>>;
-  readonly lookForGrowth: (run: LiveRun) => Promise<GrowthLook>;
+  readonly checkGrowth: (question: GrowthQuestion) => Promise<GrowthAnswer>;
   /** Entries in the table, for the last word on a run; undefined where it is too large to count. */
   readonly countEntries: () => Promise<number | undefined>;
   readonly stopFileExists: () => Promise<boolean>;
@@ -42,8 +37,8 @@ export interface DriverPorts {
   readonly warn: (message: string, cause: unknown) => void;
 }
 
-export interface DriverRules extends RunRules, EngineRules {
-  /** A run whose table is larger than can be counted is judged by probes. */
+export interface DriverRules extends RunRules {
+  /** How often the stop file and the run's record are read, ms. */
   readonly pollMs: number;
 }
 
@@ -94,8 +89,8 @@ export async function readLiveRun(
 ): Promise<LiveRun> {
   const checkpoint: Checkpoint | undefined =
     record.checkpoint === undefined ? undefined : decodeCheckpoint(record.checkpoint);
-  const run = createLiveRun(
-    {
+  let run = createLiveRun(
+    defined({
       runId: record.runId,
       total: record.plan.total,
       startedBy: record.startedBy ?? record.plan.plannedBy,
@@ -103,20 +98,16 @@ export async function readLiveRun(
       paceSetting: record.paceSetting,
       ceilingPerMinute: record.ceilingPerMinute,
       maxInFlight: record.maxInFlight,
-      growthKind: record.entriesAtStart === 0 ? 'counted' : 'probed',
-      ...(record.entriesAtStart === undefined ? {} : { entriesAtStart: record.entriesAtStart }),
-      ...(isWhole(record.plan.selection) ? {} : { isPartial: true as const }),
-      ...(record.plan.canary === undefined ? {} : { canary: record.plan.canary }),
-    },
+      growthKind: record.entriesAtStart === 0 ? ('counted' as const) : ('probed' as const),
+      entriesAtStart: record.entriesAtStart,
+      isPartial: isWhole(record.plan.selection) ? undefined : (true as const),
+      canary: record.plan.canary,
+    }),
     rules,
     now,
     checkpoint ? { checkpoint, fresh } : undefined,
   );
-  for await (const chunk of store.journal(record.runId, run.journalSeq)) {
-    for (const outcome of chunk.records) takeOutcome(run, outcome, now);
-    run.journalSeq = chunk.seq;
-    run.startedThrough = Math.max(run.startedThrough, chunk.startedThrough);
-  }
+  for await (const chunk of store.journal(record.runId, run.journalSeq)) run = applyChunk(run, chunk, now);
   return run;
 }
 
@@ -128,9 +119,7 @@ export async function readSnapshot(
   now: number,
 ): Promise<RunSnapshot> {
   const run = await readLiveRun(record, store, rules, now, false);
-  run.draining = false;
-  const snapshot = takeSnapshot(run, record.state, now);
-  return record.endedAt === undefined ? snapshot : { ...snapshot, endedAt: record.endedAt };
+  return { ...takeSnapshot(run, record.state, now), ...defined({ endedAt: record.endedAt }) };
 }
 
 const WRITE_AGAIN_MS = 1_000;
@@ -161,17 +150,14 @@ export async function driveRun(
 
   const keep = (checkpoint: Checkpoint) =>
     store.changeAsDriver(runId, fence, { set: { checkpoint: encodeCheckpoint(checkpoint) } }).then(() => {});
-  const writeState = (halt: Halt, live: LiveRun) => {
+  const writeState = async (halt: Halt, checkpoint: Checkpoint): Promise<void> => {
     const state = stateAfter(halt);
-    if (!state) return Promise.resolve();
-    const now = clock.now();
-    const ended = state.kind === 'completed' ? { endedAt: Math.round(now) } : {};
-    return store
-      .changeAsDriver(runId, fence, {
-        set: { state, checkpoint: encodeCheckpoint(takeCheckpoint(live, now)), untold: true, ...ended },
-        remove: ['stop', 'stopBy', 'pause', 'pace'],
-      })
-      .then(() => {});
+    if (!state) return;
+    const endedAt = state.kind === 'completed' ? Math.round(clock.now()) : undefined;
+    await store.changeAsDriver(runId, fence, {
+      set: { state, checkpoint: encodeCheckpoint(checkpoint), untold: true, ...defined({ endedAt }) },
+      remove: ['stop', 'stopBy', 'pause', 'pace'],
+    });
   };
   const lost = (error: unknown) => {
     if (error instanceof FencedError) driving.halt({ kind: 'lease-lost' });
@@ -186,19 +172,19 @@ export async function driveRun(
           snapshot: takeSnapshot(run, running, clock.now()),
           repeating,
           from: how.from,
-          ...(how.by === undefined ? {} : { by: how.by }),
+          ...defined({ by: how.by }),
         },
   );
 
-  const driving: Drive = drive(run, rules, {
+  const driving: Drive = drive(run, {
     clock,
     random: ports.random,
     manifest: (from) => ports.manifest(runId, from),
     invoke,
     append: (chunk) => store.append(runId, { ...chunk, writer: `${ports.holder}#${fence}` }),
     saveCheckpoint: (checkpoint) => keep(checkpoint).catch(lost),
-    lookForGrowth: ports.lookForGrowth,
-    halting: (halt, live) => writeState(halt, live).catch(lost),
+    checkGrowth: ports.checkGrowth,
+    saveHalt: (halt, checkpoint) => writeState(halt, checkpoint).catch(lost),
     holdsLease: () => lease.holds(),
     readFault: ports.readFault,
     emit: (event) => void ports.emit(event),
@@ -218,8 +204,11 @@ export async function driveRun(
     const entries = await Promise.race([ports.countEntries(), clock.sleep(COUNT_WITHIN_MS)]).catch((error) =>
       ports.warn('entries not counted at the end', error),
     );
-    if (typeof entries === 'number') noteEntriesCount(run, entries, clock.now());
-    const ended = () => ({ ...takeSnapshot(run, state, clock.now()), inFlight: end.leftInFlight, draining: false });
+    const live =
+      typeof entries === 'number'
+        ? advance(driving.run(), { kind: 'entries-counted', entries, now: clock.now() }).run
+        : driving.run();
+    const ended = () => ({ ...takeSnapshot(live, state, clock.now()), inFlight: end.leftInFlight, draining: false });
     const written = await writeLastState(end, () => emitEnd(ended(), end.leftInFlight, ports, true));
     if (written === 'given-up') return;
     if (state.kind === 'completed') await store.releasePipeline(runId);
@@ -239,7 +228,7 @@ export async function driveRun(
   ): Promise<'at-once' | 'later' | 'given-up'> {
     for (let failures = 0; ; failures++) {
       try {
-        await writeState(end.halt, run);
+        await writeState(end.halt, takeCheckpoint(driving.run(), clock.now()));
         return failures === 0 ? 'at-once' : 'later';
       } catch (error) {
         ports.warn('last state not written yet', error);
@@ -258,7 +247,7 @@ export async function driveRun(
     const now = await store.read(runId).catch(() => undefined);
     if (now && now.fence !== fence) return;
     const snapshot = {
-      ...takeSnapshot(run, { kind: 'interrupted' }, clock.now()),
+      ...takeSnapshot(driving.run(), { kind: 'interrupted' }, clock.now()),
       inFlight: leftInFlight,
       draining: false,
     };

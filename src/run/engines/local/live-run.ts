@@ -1,41 +1,28 @@
-import type { FailureType } from '../../../pipeline/invoke/invocation.ts';
+import { defined } from '../../../lib/defined.ts';
+import type { FailureType, Fault } from '../../../pipeline/invoke/invocation.ts';
 import type {
   Canary,
+  ManifestEntry,
   OutcomeRecord,
   PaceSetting,
   Person,
   RunSnapshot,
-  RunState,
   RunTotals,
   Trip,
   Warning,
 } from '../../model/types.ts';
 import { advanceBreaker, type Breaker, type BreakerSettings, closedBreaker } from '../../rules/breaker.ts';
 import { judgeCanary } from '../../rules/canary.ts';
-import { eta } from '../../rules/forecast.ts';
-import {
-  type Growth,
-  type GrowthSettings,
-  judgeGrowth,
-  noteGrowthOutcome,
-  resumeGrowth,
-  startGrowth,
-} from '../../rules/growth.ts';
-import { createPacer, inFlightLimit, type Pacer, pacePerMinute, savePacer } from '../../rules/pacer.ts';
-import { emptyRate, noteDone, perMinute, type Rate } from '../../rules/rate.ts';
-import { addCall, addOutcome, type Cause, doneOf, noTotals, noteCause } from '../../rules/totals.ts';
-import { judgeWarnings, type WarningLimits, warningChanges } from '../../rules/warnings.ts';
-import {
-  type Checkpoint,
-  copyProgress,
-  doneCount,
-  emptyProgress,
-  isDone,
-  markDone,
-  type Progress,
-} from '../../store/checkpoint.ts';
+import { type Growth, type GrowthSettings, noteGrowthOutcome, resumeGrowth, startGrowth } from '../../rules/growth.ts';
+import { createPacer, type Pacer } from '../../rules/pacer.ts';
+import { emptyRate, noteDone, type Rate } from '../../rules/rate.ts';
+import { addOutcome, type Cause, doneOf, noTotals, noteCause } from '../../rules/totals.ts';
+import type { WarningLimits } from '../../rules/warnings.ts';
+import { type Checkpoint, emptyProgress, isDone, markDone, type Progress } from '../../store/checkpoint.ts';
+import type { JournalChunk } from '../../store/run-store.ts';
+import type { Halt } from './engine-events.ts';
 
-/** What a run is told once, at its start or when it goes on. */
+/** What is fixed for one drive of a run, from its start or resume to its halt. */
 export interface RunTerms {
   readonly runId: string;
   readonly total: number;
@@ -55,288 +42,258 @@ export interface RunRules {
   readonly breaker: BreakerSettings;
   readonly growth: GrowthSettings;
   readonly warnings: WarningLimits;
+  /** Throttled attempts after which an image fails with THROTTLING_ERROR. */
+  readonly throttleLimit: number;
+  readonly checkpointOutcomes: number;
+  readonly checkpointMs: number;
+  /** How long a shutdown waits for images in flight, ms. */
+  readonly shutdownDrainMs: number;
 }
 
-/** Tries of an image that has no outcome yet. */
-export interface Tries {
-  throttles: number;
-  broken: number;
+/** Attempts at an image that has no outcome yet. */
+export interface Attempts {
+  readonly throttles: number;
+  /** Attempts whose connection broke before a reply. */
+  readonly broken: number;
 }
 
-/**
- * A run as it stands while it is driven: everything that a checkpoint keeps and a message shows, advanced by outcomes in
- * the order in which they come on record. No clock and no network of its own.
- */
-export interface LiveRun {
+/** An image that was invoked and whose outcome is not on record yet. */
+export interface InFlightImage extends Attempts {
+  readonly entry: ManifestEntry;
+  readonly startedAt: number;
+  /** Its outcome is known and waits to be written. */
+  readonly hasOutcome: boolean;
+}
+
+/** An image that is invoked again at `notBefore` or later. */
+export interface WaitingImage extends Attempts {
+  readonly entry: ManifestEntry;
+  readonly notBefore: number;
+}
+
+/** What the recent attempts say about the connection to the function. */
+export interface ConnectionFacts {
+  /** When the first of the attempts without a reply ended; undefined while replies come. */
+  readonly unansweredSince: number | undefined;
+  /** Attempts without a reply in a row that began after `unansweredSince`: attempts that broke together count as one. */
+  readonly unansweredInRow: number;
+  /** Replies to any image since an image's first broken connection. */
+  readonly repliesSinceBroken: number;
+}
+
+/** The fields of a run while one of its functions writes them. Only `advance` and `applyChunk` write a run. */
+export interface RunDraft {
   readonly terms: RunTerms;
   readonly rules: RunRules;
+
   readonly pacer: Pacer;
-  progress: Progress;
+  readonly progress: Progress;
   totals: RunTotals;
   breaker: Breaker;
   growth: Growth;
-  rate: Rate;
   causes: readonly Cause[];
-  firstFailures: Set<FailureType>;
-  lastFailure: NonNullable<RunSnapshot['lastFailure']> | undefined;
-  /** The last image since the last look for growth that must have left rows, and whether any sheet was rejected since. */
-  lastProcessed: { key: string; resourceName?: string; startedAt: number } | undefined;
-  rejectedSinceLook: boolean;
-  warnings: readonly Warning[];
-  /** Failures that a person has seen before resuming: they do not trip the canary again. */
-  canaryForgiven: number;
+  firstFailures: ReadonlySet<FailureType>;
+  lastFailure: RunSnapshot['lastFailure'];
+  /** The last processed image since the last growth check, and whether a sheet was rejected since then. */
+  lastProcessed: { readonly key: string; readonly resourceName?: string; readonly startedAt: number } | undefined;
+  rejectedSinceCheck: boolean;
+  /** The last chunk of the journal that is counted. */
   journalSeq: number;
   /** The highest index started so far, -1 before the first. */
   startedThrough: number;
-  readonly tries: Map<number, Tries>;
-  /** Entries in the table when they were last counted, and how far the run was by then. */
+  /** Entries in the table when they were last counted, and how far the run was then. */
   entries: number | undefined;
-  entriesSeenAt: { readonly done: number; readonly activeMs: number } | undefined;
-  setting: PaceSetting;
-  inFlight: number;
-  /** Put back by pushback or a broken connection, not in flight. */
-  waiting: number;
-  draining: boolean;
+  entriesCountedAt: { readonly done: number; readonly activeMs: number } | undefined;
+  paceSetting: PaceSetting;
+  /** Failures before a person resumed the run: they do not trip the canary again. */
+  readonly failuresBeforeResume: number;
+
+  rate: Rate;
+  recentCalls: { readonly at: number; readonly throttled: boolean }[];
+  warnings: readonly Warning[];
   /** Time spent running before `runningSince`, ms. */
-  activeMs: number;
-  runningSince: number;
-  /** When it came to rest in this process; undefined while it is driven. */
-  restedAt: number | undefined;
-  recentCalls: { at: number; throttled: boolean }[];
+  readonly activeMs: number;
+  readonly runningSince: number;
+  /** When this drive ended; undefined while it runs. */
+  driveEndedAt: number | undefined;
+
+  /** Images read from the manifest and not started yet, in order. */
+  upcoming: ManifestEntry[];
+  manifest: { readonly kind: 'open' | 'reading' | 'exhausted' } | { readonly kind: 'failed'; readonly fault: Fault };
+  /** By index. */
+  readonly inFlight: Map<number, InFlightImage>;
+  waiting: readonly WaitingImage[];
+  /** Attempts of an earlier drive, by index, until the image is started again. */
+  readonly earlierAttempts: Map<number, Attempts>;
+  connection: ConnectionFacts;
+
+  /** Outcomes that are not on record yet, oldest first. */
+  unsaved: OutcomeRecord[];
+  appending: boolean;
+  appendFailures: number;
+  /** When a failed append is repeated. */
+  appendRetryAt: number;
+  outcomesSinceCheckpoint: number;
+  checkpointAt: number;
+  checkpointing: boolean;
+  checkingGrowth: boolean;
+
+  phase: 'driving' | 'drained' | 'ended';
+  halt: Halt | undefined;
+  /** The halt that is written or was written last. */
+  writtenHalt: Halt | undefined;
+  writingHalt: boolean;
+  /** Watchers were told that the run drains, or need not be told. */
+  drainAnnounced: boolean;
+  /** Images in flight are not waited for after this time. */
+  drainUntil: number;
+  /** Replies that come from now on are ignored. */
+  abandoned: boolean;
+  reviewAt: number;
+  /** Something changed since the last progress event. */
+  changed: boolean;
 }
 
-/** A run that begins, or goes on from a checkpoint. `fresh`: a person resumed it, so the breaker starts closed again. */
+/**
+ * A run while it is driven: everything that a checkpoint keeps, a message shows and the engine decides by. Everybody may read
+ * it; `advance` alone changes it, in place, because the pacer, the progress and the images in flight are too large to copy for
+ * every image.
+ */
+export type LiveRun = Readonly<RunDraft>;
+
+/** A run that starts, or continues from a checkpoint. `fresh`: a person resumed it, so the breaker starts closed. */
 export function createLiveRun(
   terms: RunTerms,
   rules: RunRules,
   now: number,
-  from?: { checkpoint: Checkpoint; fresh: boolean },
+  from?: { readonly checkpoint: Checkpoint; readonly fresh: boolean },
 ): LiveRun {
   const saved = from?.checkpoint;
+  const { paceSetting, ceilingPerMinute, maxInFlight } = terms;
   return {
     terms,
     rules,
-    pacer: createPacer(
-      { setting: terms.paceSetting, ceilingPerMinute: terms.ceilingPerMinute, maxInFlight: terms.maxInFlight },
-      now,
-      saved?.pacer,
-    ),
+    pacer: createPacer({ paceSetting, ceilingPerMinute, maxInFlight }, now, saved?.pacer),
     progress: saved?.progress ?? emptyProgress(),
     totals: saved?.totals ?? noTotals,
     breaker: saved && !from.fresh ? saved.breaker : closedBreaker,
     growth: saved ? resumeGrowth(saved.growth, now, from.fresh) : startGrowth(now, terms.entriesAtStart),
-    rate: emptyRate(),
     causes: saved?.topFailures ?? [],
-    firstFailures: new Set(saved?.firstFailures ?? []),
+    firstFailures: new Set(saved?.firstFailures),
     lastFailure: saved?.lastFailure,
     lastProcessed: undefined,
-    rejectedSinceLook: false,
-    warnings: [],
-    canaryForgiven: from?.fresh ? from.checkpoint.totals.failed : 0,
+    rejectedSinceCheck: false,
     journalSeq: saved?.journalSeq ?? 0,
     startedThrough: saved?.startedThrough ?? -1,
-    tries: new Map(saved?.retries.map((retry) => [retry.index, { throttles: retry.throttles, broken: retry.broken }])),
     entries: saved?.entries ?? terms.entriesAtStart,
-    entriesSeenAt: saved ? saved.entriesSeenAt : { done: 0, activeMs: 0 },
-    setting: terms.paceSetting,
-    inFlight: 0,
-    waiting: 0,
-    draining: false,
+    entriesCountedAt: saved ? saved.entriesCountedAt : { done: 0, activeMs: 0 },
+    paceSetting,
+    failuresBeforeResume: saved && from.fresh ? saved.totals.failed : 0,
+    rate: emptyRate(),
+    recentCalls: [],
+    warnings: [],
     activeMs: saved?.activeMs ?? 0,
     runningSince: now,
-    restedAt: undefined,
-    recentCalls: [],
+    driveEndedAt: undefined,
+    upcoming: [],
+    manifest: { kind: 'open' },
+    inFlight: new Map(),
+    waiting: [],
+    earlierAttempts: new Map(saved?.retries.map(({ index, throttles, broken }) => [index, { throttles, broken }])),
+    connection: { unansweredSince: undefined, unansweredInRow: 0, repliesSinceBroken: 0 },
+    unsaved: [],
+    appending: false,
+    appendFailures: 0,
+    appendRetryAt: Number.POSITIVE_INFINITY,
+    outcomesSinceCheckpoint: 0,
+    checkpointAt: now,
+    checkpointing: false,
+    checkingGrowth: false,
+    phase: 'driving',
+    halt: undefined,
+    writtenHalt: undefined,
+    writingHalt: false,
+    drainAnnounced: false,
+    drainUntil: Number.POSITIVE_INFINITY,
+    abandoned: false,
+    reviewAt: now,
+    changed: true,
   };
 }
 
-/**
- * Takes one outcome that is on record: counted once, however often it comes. Answers what follows from it: the first
- * failure of its kind, and a trip of the breaker.
- */
-export function takeOutcome(
-  run: LiveRun,
-  record: OutcomeRecord,
-  now: number,
-): { counted: boolean; trip?: Trip; firstOfKind?: FailureType; canaryPassed?: number } {
-  if (isDone(run.progress, record.index)) return { counted: false };
+/** What follows from an outcome that was counted. */
+export interface Counted {
+  readonly trip?: Trip;
+  readonly firstOfType?: FailureType;
+  /** The last of the canary images passed: how many of them failed. */
+  readonly canaryPassed?: number;
+}
+
+/** Counts an outcome that is on record, once: undefined where its image was counted before. */
+export function countOutcome(run: RunDraft, record: OutcomeRecord, now: number): Counted | undefined {
+  if (isDone(run.progress, record.index)) return;
   const wasCanary = run.terms.canary !== undefined && run.progress.lowWater < canaryImages(run);
-  run.progress = markDone(run.progress, record.index);
-  run.tries.delete(record.index);
+  markDone(run.progress, record.index);
+  run.earlierAttempts.delete(record.index);
   run.totals = addOutcome(run.totals, record);
   run.rate = noteDone(run.rate, now);
   run.growth = noteGrowthOutcome(run.growth);
   const { breaker, trip } = advanceBreaker(run.breaker, run.rules.breaker, record.outcome.kind);
   run.breaker = breaker;
-  const answer = { counted: true, ...(trip ? { trip } : {}), ...(wasCanary ? canaryOf(run) : {}) };
-  if (record.outcome.kind === 'processed') {
-    const { resourceName } = record.outcome;
-    run.lastProcessed = {
-      key: record.key,
-      startedAt: record.startedAt,
-      ...(resourceName === undefined ? {} : { resourceName }),
-    };
-  }
-  if (record.outcome.kind === 'rejected') run.rejectedSinceLook = true;
-  if (record.outcome.kind !== 'failed') return answer;
-  const { failureType, message } = record.outcome;
+  const { outcome, key, startedAt } = record;
+  if (outcome.kind === 'processed') run.lastProcessed = defined({ key, startedAt, resourceName: outcome.resourceName });
+  if (outcome.kind === 'rejected') run.rejectedSinceCheck = true;
+  const firstOfType = outcome.kind === 'failed' ? countFailure(run, outcome, key) : undefined;
+  return defined({ trip, ...(wasCanary ? judgeCanaryImages(run) : {}), firstOfType });
+}
+
+/** Counts a failure; its type where it is the first of that type. */
+function countFailure(
+  run: RunDraft,
+  { failureType, message }: { readonly failureType: FailureType; readonly message: string },
+  key: string,
+): FailureType | undefined {
   run.causes = noteCause(run.causes, failureType, message);
-  run.lastFailure = { failureType, message, key: record.key };
-  if (run.firstFailures.has(failureType)) return answer;
-  run.firstFailures.add(failureType);
-  return { ...answer, firstOfKind: failureType };
+  run.lastFailure = { failureType, message, key };
+  if (run.firstFailures.has(failureType)) return;
+  run.firstFailures = new Set([...run.firstFailures, failureType]);
+  return failureType;
 }
 
 const canaryImages = (run: LiveRun): number => Math.min(run.terms.canary?.images ?? 0, run.terms.total);
 
-/** What the first images come to after one more of them. Nothing else was started meanwhile, so the totals are theirs. */
-function canaryOf(run: LiveRun): { trip?: Trip; canaryPassed?: number } {
+/** What the canary images came to so far. No other image was started, so the totals are theirs. */
+function judgeCanaryImages(run: LiveRun): Counted {
   const { canary, total } = run.terms;
   if (!canary) return {};
-  const failed = run.totals.failed - run.canaryForgiven;
+  const failed = run.totals.failed - run.failuresBeforeResume;
   const trip = judgeCanary(canary, total, failed);
   if (trip) return { trip };
   return run.progress.lowWater >= canaryImages(run) && total > canary.images ? { canaryPassed: run.totals.failed } : {};
 }
 
-/** A trip of the first images that is on record by its outcomes, but not yet by the run's state: the process died between the two. */
-export function standingTrip(run: LiveRun): Trip | undefined {
+/** A trip by the canary images whose outcomes are on record while the run's state is not: the process died in between. */
+export function unsavedTrip(run: LiveRun): Trip | undefined {
   const { canary, total } = run.terms;
   if (!canary || run.startedThrough >= canary.images) return;
-  return judgeCanary(canary, total, run.totals.failed - run.canaryForgiven);
+  return judgeCanary(canary, total, run.totals.failed - run.failuresBeforeResume);
 }
 
-const CALLS_REMEMBERED_MS = 120_000;
-const CALLS_REMEMBERED = 2_000;
-
-/** One call answered, with an outcome or with pushback: for the totals and the share of calls that were throttled. */
-export function takeCall(run: LiveRun, throttled: boolean, now: number): void {
-  run.totals = addCall(run.totals, { throttled });
-  run.recentCalls.push({ at: now, throttled });
-  if (run.recentCalls.length > CALLS_REMEMBERED) run.recentCalls.splice(0, CALLS_REMEMBERED / 2);
+/** Counts a chunk of the journal that came after the run's checkpoint. Takes the run over: use the one returned. */
+export function applyChunk(run: LiveRun, chunk: JournalChunk, now: number): LiveRun {
+  const draft: RunDraft = run;
+  for (const record of chunk.records) countOutcome(draft, record, now);
+  draft.journalSeq = chunk.seq;
+  draft.startedThrough = Math.max(draft.startedThrough, chunk.startedThrough);
+  return draft;
 }
 
-/** The warning signs as they are now; which began and which ended since the last look. */
-export function reviewWarnings(run: LiveRun, now: number): { began: Warning[]; ended: Warning[] } {
-  const calls = run.recentCalls.filter((call) => now - call.at <= CALLS_REMEMBERED_MS);
-  const imagesPerMinute = perMinute(run.rate, now);
-  const after = judgeWarnings(
-    {
-      ...(imagesPerMinute === undefined ? {} : { imagesPerMinute }),
-      minutesRunning: (now - run.runningSince) / 60_000,
-      pacePerMinute: pacePerMinute(run.pacer),
-      paceSetting: run.setting,
-      recentFailures: run.breaker.recent,
-      throttlePercent: calls.length === 0 ? 0 : (100 * calls.filter((call) => call.throttled).length) / calls.length,
-      calls: calls.length,
-      minutesWithoutGrowth: judgeGrowth(run.growth, run.rules.growth, now).minutesWithoutGrowth,
-    },
-    run.rules.warnings,
-    run.warnings,
-  );
-  const changes = warningChanges(run.warnings, after);
-  run.warnings = after;
-  return changes;
-}
+/** Time spent running up to now, or until the drive ended, ms. Pauses are left out. */
+export const activeMsAt = (run: LiveRun, now: number): number =>
+  run.activeMs + (run.driveEndedAt ?? now) - run.runningSince;
 
-/** Images that were started and have no outcome on record: they go again when the run goes on. */
-export function startedWithoutOutcome(run: LiveRun): number {
-  return Math.max(
-    0,
-    run.startedThrough + 1 - doneThrough(run) - Math.max(run.waiting, run.inFlight === 0 ? run.tries.size : 0),
-  );
-}
-
-function doneThrough(run: LiveRun): number {
-  const through = run.startedThrough;
-  const beyond = run.progress.beyond.reduce(
-    (sum, [from, to]) => sum + Math.max(0, Math.min(to, through) - from + 1),
-    0,
-  );
-  return Math.min(run.progress.lowWater, through + 1) + beyond;
-}
-
-/** Time spent running up to now, or until it came to rest, ms: pauses left out. */
-const activeMsAt = (run: LiveRun, now: number): number => run.activeMs + (run.restedAt ?? now) - run.runningSince;
-
-/** The entries in the table were counted. */
-export function noteEntriesCount(run: LiveRun, entries: number, now: number): void {
+/** Notes that the entries in the table were counted. */
+export function noteEntriesCount(run: RunDraft, entries: number, now: number): void {
   run.entries = entries;
-  run.entriesSeenAt = { done: doneOf(run.totals), activeMs: activeMsAt(run, now) };
+  run.entriesCountedAt = { done: doneOf(run.totals), activeMs: activeMsAt(run, now) };
 }
-
-/** Everything the run must remember to go on after a crash. */
-export function takeCheckpoint(run: LiveRun, now: number): Checkpoint {
-  return {
-    version: 1,
-    at: now,
-    progress: copyProgress(run.progress),
-    retries: [...run.tries].map(([index, tries]) => ({ index, ...tries })),
-    totals: run.totals,
-    breaker: run.breaker,
-    pacer: savePacer(run.pacer, now),
-    growth: run.growth,
-    topFailures: [...run.causes],
-    firstFailures: [...run.firstFailures],
-    journalSeq: run.journalSeq,
-    startedThrough: run.startedThrough,
-    activeMs: activeMsAt(run, now),
-    ...(run.lastFailure ? { lastFailure: run.lastFailure } : {}),
-    ...(run.entries === undefined ? {} : { entries: run.entries }),
-    ...(run.entriesSeenAt ? { entriesSeenAt: run.entriesSeenAt } : {}),
-  };
-}
-
-/** The run as messages show it. */
-export function takeSnapshot(run: LiveRun, state: RunState, now: number): RunSnapshot {
-  const { terms, totals, entriesSeenAt: seenAt } = run;
-  const imagesPerMinute = perMinute(run.rate, now);
-  const pace = pacePerMinute(run.pacer);
-  const activeMs = activeMsAt(run, now);
-  const remaining = eta({
-    total: terms.total,
-    done: doneOf(totals),
-    pacePerMinute: pace,
-    ...(imagesPerMinute === undefined ? {} : { imagesPerMinute }),
-  });
-  const top = run.causes.reduce<Cause | undefined>((a, b) => (a && a.count >= b.count ? a : b), undefined);
-  const grown =
-    run.entries !== undefined && terms.entriesAtStart !== undefined ? run.entries - terms.entriesAtStart : undefined;
-  const { minutesWithoutGrowth } = judgeGrowth(run.growth, run.rules.growth, now);
-  return {
-    runId: terms.runId,
-    ...(terms.isPartial ? { isPartial: terms.isPartial } : {}),
-    state,
-    total: terms.total,
-    totals,
-    inFlight: run.inFlight,
-    draining: run.draining,
-    waiting: run.waiting,
-    pacePerMinute: pace,
-    ceilingPerMinute: terms.ceilingPerMinute,
-    paceSetting: run.setting,
-    ...(imagesPerMinute === undefined ? {} : { imagesPerMinute }),
-    growth: {
-      kind: terms.growthKind,
-      ...(terms.entriesAtStart === undefined ? {} : { entriesAtStart: terms.entriesAtStart }),
-      ...(run.entries === undefined ? {} : { entries: run.entries }),
-      ...(grown === undefined || seenAt === undefined || seenAt.activeMs < 1_000
-        ? {}
-        : { perMinute: (grown * 60_000) / seenAt.activeMs }),
-      ...(seenAt === undefined ? {} : { imagesSinceCount: doneOf(totals) - seenAt.done }),
-      minutesWithoutGrowth,
-    },
-    ...(top ? { topFailure: { failureType: top.failureType, message: top.message, count: top.count } } : {}),
-    ...(run.lastFailure ? { lastFailure: run.lastFailure } : {}),
-    warnings: run.warnings,
-    startedBy: terms.startedBy,
-    startedAt: terms.startedAt,
-    activeMs,
-    ...(state.kind === 'running' && remaining !== undefined ? { etaMs: remaining } : {}),
-  };
-}
-
-/** How many may be in flight now. */
-export const mayBeInFlight = (run: LiveRun, now: number): number => inFlightLimit(run.pacer, now);
-
-/** Whether every image of the manifest has an outcome on record. */
-export const isComplete = (run: LiveRun): boolean => doneCount(run.progress) === run.terms.total;

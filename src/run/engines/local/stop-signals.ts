@@ -1,6 +1,7 @@
 import type { Clock } from '../../../lib/clock.ts';
 import { type RunRecord, type RunStore, stopAsked } from '../../store/run-store.ts';
-import type { Drive, Halt } from './engine-ports.ts';
+import type { Halt } from './engine-events.ts';
+import type { Drive } from './engine-ports.ts';
 
 /** What is watched for a person's word, besides the buttons of this very process. */
 export interface StopSignalPorts {

@@ -2,52 +2,71 @@ import { describe, expect, test } from 'vitest';
 import type { FaultReason, Reading } from '../../../../src/pipeline/invoke/invocation.ts';
 import { judgeAttempt } from '../../../../src/run/engines/local/attempt.ts';
 
-const half = () => 0.5;
 const outcome: Reading = { kind: 'outcome', outcome: { kind: 'rejected', reason: 'Draft' } };
 const throttled: Reading = { kind: 'throttled', source: 'bedrock', message: 'ThrottlingException' };
 const broken: Reading = { kind: 'broken', message: 'socket hang up' };
 const fault = (reason: FaultReason): Reading => ({ kind: 'fault', fault: { reason, message: 'no', fix: 'look' } });
 const judge = (
   reading: Reading,
-  facts: { throttles?: number; broken?: number; silentInRow?: number; replies?: number },
+  facts: {
+    throttles?: number;
+    broken?: number;
+    unansweredInRow?: number;
+    replies?: number;
+    random?: number;
+    limit?: number;
+  } = {},
 ) =>
   judgeAttempt(
     reading,
     { throttles: facts.throttles ?? 0, broken: facts.broken ?? 0 },
-    { silentInRow: facts.silentInRow ?? 0, repliesSinceBroken: facts.replies ?? 0 },
-    8,
-    half,
+    {
+      unansweredSince: undefined,
+      unansweredInRow: facts.unansweredInRow ?? 0,
+      repliesSinceBroken: facts.replies ?? 0,
+    },
+    facts.limit ?? 8,
+    facts.random ?? 0.5,
   );
 
-describe('what becomes of an image after an invocation', () => {
-  test('an outcome settles it', () => {
-    expect(judge(outcome, {})).toEqual({ kind: 'settle', outcome: { kind: 'rejected', reason: 'Draft' } });
+describe('judgeAttempt', () => {
+  test('an outcome is final', () => {
+    expect(judge(outcome)).toEqual({ kind: 'outcome', outcome: { kind: 'rejected', reason: 'Draft' } });
   });
 
-  test.each([2, 3, 6])('pushback number %i puts it back, later each time', (throttles) => {
-    const verdict = judge(throttled, { throttles });
-    expect(verdict.kind).toBe('again');
-    const earlier = judge(throttled, { throttles: throttles - 1 });
-    if (verdict.kind !== 'again' || earlier.kind !== 'again') throw new Error('not put back');
-    expect(verdict.delayMs).toBeGreaterThan(earlier.delayMs);
+  test.each([
+    [1, 1_000],
+    [2, 2_000],
+    [3, 4_000],
+    [6, 32_000],
+    [7, 60_000],
+    [5_000, 60_000],
+  ])('an image that was throttled %i times is retried after a random delay below %i ms', (throttles, ceilingMs) => {
+    const delayMs = (random: number) => {
+      const verdict = judge(throttled, { throttles, random, limit: 10_000 });
+      return verdict.kind === 'retry' ? verdict.delayMs : undefined;
+    };
+    expect(delayMs(0)).toBe(0);
+    expect(delayMs(0.5)).toBe(ceilingMs / 2);
+    expect(delayMs(0.999)).toBeLessThan(ceilingMs);
   });
 
-  test('the eighth pushback is a THROTTLING_ERROR that says who pushed back', () => {
+  test('an image that is throttled as often as the limit fails with THROTTLING_ERROR that names the source', () => {
     expect(judge(throttled, { throttles: 8 })).toEqual({
-      kind: 'settle',
+      kind: 'outcome',
       outcome: {
         kind: 'failed',
         failureType: 'THROTTLING_ERROR',
-        message: 'Pushed back 8 times, the last time by bedrock: ThrottlingException',
+        message: 'Throttled 8 times, the last time by bedrock: ThrottlingException',
       },
     });
   });
 
   test.each([
-    [1, 0, 'again'],
-    [2, 0, 'again'],
+    [1, 0, 'retry'],
+    [2, 0, 'retry'],
     [3, 0, 'fault'],
-    [3, 1, 'settle'],
+    [3, 1, 'outcome'],
   ])('a connection that broke %i times while %i other replies came: %s', (times, replies, kind) => {
     expect(judge(broken, { broken: times, replies }).kind).toBe(kind);
   });
@@ -55,16 +74,16 @@ describe('what becomes of an image after an invocation', () => {
   test.each(['credentials', 'access-denied', 'function-missing', 'bucket-missing', 'configuration'] as const)(
     'a fault of %s pauses the run at the first image',
     (reason) => {
-      expect(judge(fault(reason), { silentInRow: 0 }).kind).toBe('fault');
+      expect(judge(fault(reason), { unansweredInRow: 0 }).kind).toBe('fault');
     },
   );
 
   test.each([
-    [0, 'again'],
-    [1, 'again'],
+    [0, 'retry'],
+    [1, 'retry'],
     [2, 'fault'],
-  ])('with %i silent attempts since the line was first silent, one more is: %s', (silentInRow, kind) => {
-    expect(judge(fault('network'), { silentInRow }).kind).toBe(kind);
-    expect(judge(broken, { broken: 1, silentInRow }).kind).toBe(kind);
+  ])('an unanswered attempt after %i others in a row: %s', (unansweredInRow, kind) => {
+    expect(judge(fault('network'), { unansweredInRow }).kind).toBe(kind);
+    expect(judge(broken, { broken: 1, unansweredInRow }).kind).toBe(kind);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { takeCheckpoint } from '../../../../src/run/engines/local/live-run.ts';
+import { takeCheckpoint } from '../../../../src/run/engines/local/run-views.ts';
 import { failed, number, processed, startRig, throttled } from '../../../support/engine-rig.ts';
 
 describe('the first images as a canary', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { takeCheckpoint } from '../../../../src/run/engines/local/live-run.ts';
+import { takeCheckpoint } from '../../../../src/run/engines/local/run-views.ts';
 import { failed, number, processed, startRig, throttled } from '../../../support/engine-rig.ts';
 
 describe('going on after a crash', () => {
@@ -25,7 +25,7 @@ describe('going on after a crash', () => {
     const reply = (key: string) => (number(key) === 0 ? throttled() : processed());
     const first = startRig({ images: 2, reply });
     await first.play(3_000);
-    while (first.run.waiting === 0) await first.clock.advance(100);
+    while (first.run.waiting.length === 0) await first.clock.advance(100);
     const before = first.invoked.filter((call) => number(call.key) === 0).length;
     first.drive.halt({ kind: 'lease-lost' });
     const from = { checkpoint: takeCheckpoint(first.run, first.clock.now()), fresh: false };

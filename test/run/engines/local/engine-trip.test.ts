@@ -26,7 +26,7 @@ describe('the breaker', () => {
 
 describe('the watchdog', () => {
   test('trips when the table does not grow for ten minutes, after a warning at five', async () => {
-    const rig = startRig({ images: 2_000, perMinute: 60, look: async () => ({ kind: 'count', entries: 0 }) });
+    const rig = startRig({ images: 2_000, perMinute: 60, checkGrowth: async () => ({ kind: 'count', entries: 0 }) });
     await rig.play();
     const end = await rig.drive.ended;
     expect(end.halt).toMatchObject({ kind: 'trip', trip: { kind: 'no-growth' } });
@@ -48,7 +48,7 @@ describe('the watchdog', () => {
   });
 
   test('is content with a probe that finds the rows of the last processed image', async () => {
-    const rig = startRig({ images: 900, perMinute: 60, look: async () => ({ kind: 'probe', fresh: true }) });
+    const rig = startRig({ images: 900, perMinute: 60, checkGrowth: async () => ({ kind: 'probe', fresh: true }) });
     await rig.play();
     expect((await rig.drive.ended).halt.kind).toBe('completed');
   });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { takeCheckpoint, takeSnapshot } from '../../../../src/run/engines/local/live-run.ts';
+import { takeCheckpoint, takeSnapshot } from '../../../../src/run/engines/local/run-views.ts';
 import { failed, kinds, number, processed, startRig } from '../../../support/engine-rig.ts';
 
 describe('a pass over the manifest', () => {
@@ -31,18 +31,18 @@ describe('a pass over the manifest', () => {
     const rig = startRig({ images: 40, perMinute: 6_000 });
     rig.has.journal = false;
     await rig.play(1_000);
-    expect(rig.run.inFlight).toBeGreaterThan(0);
+    expect(rig.run.inFlight.size).toBeGreaterThan(0);
     expect(rig.run.totals.processed).toBe(0);
     rig.has.journal = true;
     await rig.play();
-    expect(rig.outcomes().size + rig.run.waiting).toBeGreaterThan(0);
+    expect(rig.outcomes().size + rig.run.waiting.length).toBeGreaterThan(0);
     expect(new Set(rig.invoked.map((call) => call.key)).size).toBe(rig.invoked.length);
   });
 });
 
 describe('the entries in the table', () => {
   test('are told with the images that came since they were counted, and grow by what was counted, not by the time since', async () => {
-    const rig = startRig({ images: 2_000, perMinute: 60, look: async () => ({ kind: 'count', entries: 150 }) });
+    const rig = startRig({ images: 2_000, perMinute: 60, checkGrowth: async () => ({ kind: 'count', entries: 150 }) });
     const growth = () => takeSnapshot(rig.run, { kind: 'running' }, rig.clock.now()).growth;
     await rig.clock.advance(20_000);
     const before = growth();
@@ -56,7 +56,7 @@ describe('the entries in the table', () => {
     await rig.clock.advance(5_000);
     expect(growth()).toMatchObject({ perMinute: after.perMinute });
     const saved = takeCheckpoint(rig.run, rig.clock.now());
-    expect(saved.entriesSeenAt?.done).toBeGreaterThan(40);
+    expect(saved.entriesCountedAt?.done).toBeGreaterThan(40);
     rig.drive.halt({ kind: 'stop', by: { kind: 'person', by: 'U1' }, now: true });
     await rig.drive.ended;
   });

@@ -1,0 +1,216 @@
+import { defined } from '../../../lib/defined.ts';
+import type { Fault } from '../../../pipeline/invoke/invocation.ts';
+import type { ManifestEntry } from '../../model/types.ts';
+import { mayStart } from '../../rules/canary.ts';
+import { growthDue, judgeGrowth, noteEntries, noteFailedCheck, noteProbe } from '../../rules/growth.ts';
+import { inFlightLimit, nextStartAt, noteStart, setPaceSetting } from '../../rules/pacer.ts';
+import { warningChanges } from '../../rules/warnings.ts';
+import { doneCount, isDone } from '../../store/checkpoint.ts';
+import type { EngineEffect, EngineEvent, GrowthAnswer } from './engine-events.ts';
+import { emit, endHaltWrite, haltRun } from './halts.ts';
+import { type LiveRun, noteEntriesCount, type RunDraft, unsavedTrip } from './live-run.ts';
+import { append, recordOutcomes, retryAppend, saveCheckpointIfDue, takeReply } from './outcomes.ts';
+import { currentWarnings } from './run-views.ts';
+
+/** Waiting images from which on nothing new is taken from the manifest. It bounds the memory of a run. */
+const WAITING_LIMIT = 1_000;
+/** Fewer upcoming images than this: more are read. */
+const UPCOMING_LOW = 50;
+/** Time between two reviews: growth, warnings, checkpoint, progress. */
+const REVIEW_MS = 250;
+const MINUTE_MS = 60_000;
+
+/**
+ * The run after an event, and what has to be done next. It decides everything about a drive: which image is started when, what
+ * a reply means, when outcomes and checkpoints are written, and what halts the run.
+ *
+ * - An image is in flight at most once, and until its outcome is on record: a crash can repeat no other image.
+ * - Nothing is started after a halt. A halt is replaced only by one of higher rank.
+ * - It reads no clock, no network and no random source: the event holds the time and the random number.
+ *
+ * It takes `run` over and changes it in place, as a `Map` does: use the run it returns. The same run and the same events give
+ * the same result.
+ */
+export function advance(run: LiveRun, event: EngineEvent): { run: LiveRun; effects: readonly EngineEffect[] } {
+  const effects: EngineEffect[] = [];
+  apply(run, event, effects);
+  return { run, effects };
+}
+
+function apply(run: RunDraft, event: EngineEvent, effects: EngineEffect[]): void {
+  const { now } = event;
+  switch (event.kind) {
+    case 'started': {
+      const trip = unsavedTrip(run);
+      if (trip) haltRun(run, { kind: 'trip', trip }, now, effects);
+      return;
+    }
+    case 'tick':
+      return tick(run, now, event.holdsLease, effects);
+    case 'manifest-read':
+      run.upcoming.push(...event.entries);
+      run.manifest =
+        event.end === undefined
+          ? { kind: 'open' }
+          : event.end === 'exhausted'
+            ? { kind: 'exhausted' }
+            : { kind: 'failed', fault: event.end };
+      return;
+    case 'replied':
+      return takeReply(run, event, effects);
+    case 'outcomes-recorded':
+      return recordOutcomes(run, event, effects);
+    case 'append-failed':
+      return retryAppend(run, event.fault, now, effects);
+    case 'checkpoint-ended':
+      run.checkpointing = false;
+      return;
+    case 'growth-checked':
+      run.checkingGrowth = false;
+      return noteGrowthAnswer(run, event.answer, now);
+    case 'growth-check-failed':
+      run.checkingGrowth = false;
+      run.growth = noteFailedCheck(run.growth, now);
+      if (haltsGrowthCheck(event.fault)) haltRun(run, { kind: 'fault', fault: event.fault }, now, effects);
+      return;
+    case 'halted':
+      return haltRun(run, event.halt, now, effects);
+    case 'halt-write-ended':
+      return endHaltWrite(run, now, effects);
+    case 'pace-set': {
+      const from = run.paceSetting;
+      run.paceSetting = event.paceSetting;
+      setPaceSetting(run.pacer, event.paceSetting, now);
+      run.changed = true;
+      return emit(run, { kind: 'pace-changed', by: event.by, from, to: event.paceSetting }, now, effects);
+    }
+    case 'entries-counted':
+      return noteEntriesCount(run, event.entries, now);
+    case 'ended':
+      run.phase = 'ended';
+      run.driveEndedAt = now;
+      return;
+  }
+}
+
+function noteGrowthAnswer(run: RunDraft, answer: GrowthAnswer, now: number): void {
+  run.changed = true;
+  if (answer.kind === 'count') run.growth = noteEntries(run.growth, now, answer.entries);
+  else run.growth = noteProbe(run.growth, now, answer.kind === 'probe' && answer.fresh);
+  if (answer.kind !== 'nothing' && answer.entries !== undefined) noteEntriesCount(run, answer.entries, now);
+}
+
+/** Other faults of a growth check may pass; the watchdog trips if they do not. */
+const haltsGrowthCheck = ({ reason }: Fault): boolean =>
+  reason === 'credentials' || reason === 'access-denied' || reason === 'table-missing';
+
+/** Starts one image if one may start; ends with the time of the next tick. */
+function tick(run: RunDraft, now: number, holdsLease: boolean, effects: EngineEffect[]): void {
+  if (run.phase !== 'driving') return;
+  if (now >= run.reviewAt) {
+    run.reviewAt = now + REVIEW_MS;
+    review(run, now, effects);
+  }
+  append(run, now, effects);
+  if (!holdsLease && !run.halt) haltRun(run, { kind: 'lease-lost' }, now, effects);
+  const startAt = run.halt ? Number.POSITIVE_INFINITY : startNext(run, now, effects);
+  if (run.halt && (run.inFlight.size === 0 || run.abandoned || now >= run.drainUntil)) {
+    run.phase = 'drained';
+    if (!run.abandoned) effects.push({ kind: 'abandon' });
+    run.abandoned = true;
+  }
+  const untilMs = Math.min(startAt, run.reviewAt, run.appendRetryAt, run.drainUntil);
+  effects.push({ kind: 'sleep', untilMs: run.phase === 'drained' ? now : untilMs });
+}
+
+/** Starts an image, completes the run, or neither. When to ask again: `now` after a start. */
+function startNext(run: RunDraft, now: number, effects: EngineEffect[]): number {
+  while (run.upcoming[0] && isDone(run.progress, run.upcoming[0].index)) run.upcoming.shift();
+  if (run.manifest.kind === 'open' && run.upcoming.length < UPCOMING_LOW) {
+    run.manifest = { kind: 'reading' };
+    effects.push({ kind: 'read-manifest' });
+  }
+  const retry = run.waiting.find((image) => image.notBefore <= now);
+  const entry = retry ? retry.entry : nextUpcoming(run);
+  if (!entry) {
+    if (run.upcoming.length === 0) endOfManifest(run, now, effects);
+    return Number.POSITIVE_INFINITY;
+  }
+  if (run.inFlight.size >= inFlightLimit(run.pacer, now) || run.appendFailures > 0) return Number.POSITIVE_INFINITY;
+  const startAt = nextStartAt(run.pacer, now);
+  if (startAt > now) return startAt;
+
+  const { index, key } = entry;
+  const attempts = retry ?? run.earlierAttempts.get(index);
+  if (retry) run.waiting = run.waiting.filter((image) => image !== retry);
+  else run.upcoming.shift();
+  run.earlierAttempts.delete(index);
+  const { throttles, broken } = attempts ?? { throttles: 0, broken: 0 };
+  run.inFlight.set(index, { entry, startedAt: now, throttles, broken, hasOutcome: false });
+  run.startedThrough = Math.max(run.startedThrough, index);
+  noteStart(run.pacer, now);
+  effects.push({ kind: 'invoke', index, key });
+  return now;
+}
+
+/** The next image of the manifest, where one may start: the canary images go first and alone. */
+function nextUpcoming(run: RunDraft): ManifestEntry | undefined {
+  const [entry] = run.upcoming;
+  if (!entry || run.waiting.length >= WAITING_LIMIT) return;
+  return mayStart(run.terms.canary, run.progress.lowWater, entry.index) ? entry : undefined;
+}
+
+function endOfManifest(run: RunDraft, now: number, effects: EngineEffect[]): void {
+  const { manifest, terms, progress } = run;
+  if (manifest.kind === 'failed') return haltRun(run, { kind: 'fault', fault: manifest.fault }, now, effects);
+  if (manifest.kind !== 'exhausted' || run.inFlight.size > 0 || run.waiting.length > 0) return;
+  const missing = terms.total - doneCount(progress);
+  if (missing === 0) return haltRun(run, { kind: 'completed' }, now, effects);
+  const fault: Fault = {
+    reason: 'manifest',
+    message: `The manifest of ${terms.runId} has ${missing} images fewer than the ${terms.total} of its plan.`,
+    fix: 'Check whether objects under CONTROL_BUCKET were deleted. No image was marked as done.',
+  };
+  haltRun(run, { kind: 'fault', fault }, now, effects);
+}
+
+/** What is looked at a few times a second: growth of the table, warnings, checkpoint, progress. */
+function review(run: RunDraft, now: number, effects: EngineEffect[]): void {
+  if (!run.halt) {
+    checkGrowth(run, now, effects);
+    updateWarnings(run, now, effects);
+    saveCheckpointIfDue(run, now, effects);
+  }
+  if (run.changed) emit(run, { kind: 'progress' }, now, effects);
+  run.changed = false;
+}
+
+function checkGrowth(run: RunDraft, now: number, effects: EngineEffect[]): void {
+  if (!run.checkingGrowth && growthDue(run.growth, run.rules.growth, now)) {
+    const { lastProcessed, rejectedSinceCheck } = run;
+    effects.push({
+      kind: 'check-growth',
+      question: { growthKind: run.terms.growthKind, lastProcessed, rejectedSinceCheck },
+    });
+    run.checkingGrowth = true;
+    run.lastProcessed = undefined;
+    run.rejectedSinceCheck = false;
+  }
+  const verdict = judgeGrowth(run.growth, run.rules.growth, now);
+  if (verdict.kind !== 'trip') return;
+  const minutes = verdict.withoutGrowthMs / MINUTE_MS;
+  haltRun(
+    run,
+    { kind: 'trip', trip: defined({ kind: 'no-growth' as const, minutes, entries: run.entries }) },
+    now,
+    effects,
+  );
+}
+
+function updateWarnings(run: RunDraft, now: number, effects: EngineEffect[]): void {
+  const warnings = currentWarnings(run, now);
+  const { began, ended } = warningChanges(run.warnings, warnings);
+  run.warnings = warnings;
+  for (const warning of began) emit(run, { kind: 'warning-began', warning }, now, effects);
+  for (const warning of ended) emit(run, { kind: 'warning-ended', warning }, now, effects);
+}

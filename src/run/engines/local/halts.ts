@@ -1,0 +1,76 @@
+import { defined } from '../../../lib/defined.ts';
+import type { Person, RunEvent } from '../../model/types.ts';
+import type { EngineEffect, Halt } from './engine-events.ts';
+import type { RunDraft } from './live-run.ts';
+import { takeCheckpoint, takeSnapshot } from './run-views.ts';
+
+/**
+ * A halt replaces one of lower rank: a stop is not lost behind a pause that drains, and a trip stays a trip. A lost lease ends
+ * the wait for images in flight, but never replaces another halt.
+ */
+const RANK: Readonly<Record<Halt['kind'], number>> = {
+  completed: 0,
+  'lease-lost': 0,
+  shutdown: 1,
+  pause: 1,
+  fault: 2,
+  stop: 3,
+  trip: 3,
+};
+
+type DistributiveOmit<T, Name extends PropertyKey> = T extends unknown ? Omit<T, Name> : never;
+
+/** Adds the effect that tells the watchers of the run about an event. */
+export function emit(
+  run: RunDraft,
+  event: DistributiveOmit<RunEvent, 'snapshot'>,
+  now: number,
+  effects: EngineEffect[],
+): void {
+  effects.push({ kind: 'emit', event: { ...event, snapshot: takeSnapshot(run, { kind: 'running' }, now) } });
+}
+
+/** Nothing is started from now on. Images in flight are waited for, except after a stop `now` and without the lease. */
+export function haltRun(run: RunDraft, halt: Halt, now: number, effects: EngineEffect[]): void {
+  if (run.phase === 'ended') return;
+  if ((halt.kind === 'lease-lost' || (halt.kind === 'stop' && halt.now)) && !run.abandoned) {
+    run.abandoned = true;
+    effects.push({ kind: 'abandon' });
+  }
+  // The process ends in any case: a pause that drains does not keep it.
+  if (halt.kind === 'shutdown') run.drainUntil = Math.min(run.drainUntil, now + run.rules.shutdownDrainMs);
+  if (run.halt && RANK[halt.kind] <= RANK[run.halt.kind]) return;
+  if (!run.halt && !isWritten(halt)) run.drainAnnounced = true;
+  run.halt = halt;
+  run.changed = true;
+  if (!run.writingHalt) writeHalt(run, now, effects);
+}
+
+/** Has the state that follows from the halt written, one write at a time. */
+function writeHalt(run: RunDraft, now: number, effects: EngineEffect[]): void {
+  const { halt } = run;
+  if (!halt || halt === run.writtenHalt || !isWritten(halt)) return;
+  run.writtenHalt = halt;
+  run.writingHalt = true;
+  effects.push({ kind: 'write-halt', halt, checkpoint: takeCheckpoint(run, now) });
+}
+
+/** After the write of a halt: watchers hear of the first one, and a halt that replaced it meanwhile is written. */
+export function endHaltWrite(run: RunDraft, now: number, effects: EngineEffect[]): void {
+  const { writtenHalt: halt } = run;
+  run.writingHalt = false;
+  if (halt && isWritten(halt) && !run.drainAnnounced) {
+    run.drainAnnounced = true;
+    emit(run, { kind: 'draining', why: halt.kind, ...defined({ by: requesterOf(halt) }) }, now, effects);
+  }
+  writeHalt(run, now, effects);
+}
+
+/** The process that holds the lease writes the state of a run whose lease was lost; a completed run is written at its end. */
+const isWritten = (halt: Halt): halt is Exclude<Halt, { kind: 'lease-lost' | 'completed' }> =>
+  halt.kind !== 'lease-lost' && halt.kind !== 'completed';
+
+function requesterOf(halt: Halt): Person | undefined {
+  if (halt.kind === 'pause') return halt.by;
+  return halt.kind === 'stop' && halt.by.kind === 'person' ? halt.by.by : undefined;
+}

@@ -1,0 +1,163 @@
+import { delayCeilingMs } from '../../../lib/backoff.ts';
+import { defined } from '../../../lib/defined.ts';
+import type { Fault, Outcome, Reading } from '../../../pipeline/invoke/invocation.ts';
+import { noteOutcome, noteThrottled } from '../../rules/pacer.ts';
+import { addCall } from '../../rules/totals.ts';
+import { judgeAttempt } from './attempt.ts';
+import type { EngineEffect, EngineEvent } from './engine-events.ts';
+import { emit, haltRun } from './halts.ts';
+import { type Attempts, countOutcome, type InFlightImage, type RunDraft } from './live-run.ts';
+import { takeCheckpoint } from './run-views.ts';
+
+/** Outcomes in one write: well below the 400 KB of a DynamoDB item. */
+const APPEND_LIMIT = 200;
+const APPEND_DELAY = { baseMs: 500, maxMs: 5_000 };
+/** Appends that fail in a row before the run pauses. */
+const APPEND_FAILURES_TO_PAUSE = 2;
+const CHECKPOINT_MIN_MS = 250;
+const CALLS_REMEMBERED = 2_000;
+
+type Event<Kind extends EngineEvent['kind']> = Extract<EngineEvent, { kind: Kind }>;
+
+/** Decides what a reply means for its image: an outcome to be recorded, a retry, or a fault of the environment. */
+export function takeReply(run: RunDraft, event: Event<'replied'>, effects: EngineEffect[]): void {
+  const { now, reading } = event;
+  const image = run.inFlight.get(event.index);
+  if (!image || image.hasOutcome || run.abandoned) return;
+  noteConnection(run, image, reading, now);
+  if (reading.kind === 'outcome') noteOutcome(run.pacer, now, now - image.startedAt);
+  if (reading.kind === 'throttled') noteThrottled(run.pacer, now);
+  const attempts: Attempts = {
+    throttles: image.throttles + (reading.kind === 'throttled' ? 1 : 0),
+    broken: image.broken + (reading.kind === 'broken' ? 1 : 0),
+  };
+  if (reading.kind === 'broken') {
+    const { message } = reading;
+    emit(run, { kind: 'connection-broken', key: image.entry.key, attempt: attempts.broken, message }, now, effects);
+  }
+  const verdict = judgeAttempt(reading, attempts, run.connection, run.rules.throttleLimit, event.random);
+  switch (verdict.kind) {
+    case 'outcome':
+      run.inFlight.set(event.index, { ...image, hasOutcome: true });
+      run.unsaved.push(recordOf(image, attempts, verdict.outcome, event));
+      return append(run, now, effects);
+    case 'retry':
+      return putBack(run, image, attempts, now + verdict.delayMs);
+    case 'fault':
+      putBack(run, image, reading.kind === 'broken' ? { throttles: 0, broken: 0 } : attempts, now);
+      return haltRun(run, { kind: 'fault', fault: verdict.fault }, now, effects);
+  }
+}
+
+function noteConnection(run: RunDraft, image: InFlightImage, reading: Reading, now: number): void {
+  const { unansweredSince, unansweredInRow, repliesSinceBroken } = run.connection;
+  if (reading.kind === 'outcome' || reading.kind === 'throttled') {
+    const throttled = reading.kind === 'throttled';
+    run.connection = {
+      unansweredSince: undefined,
+      unansweredInRow: 0,
+      repliesSinceBroken: repliesSinceBroken + 1,
+    };
+    run.totals = addCall(run.totals, { throttled });
+    run.recentCalls.push({ at: now, throttled });
+    if (run.recentCalls.length > CALLS_REMEMBERED) run.recentCalls.splice(0, CALLS_REMEMBERED / 2);
+    return;
+  }
+  if (reading.kind === 'fault' && reading.fault.reason !== 'network') return;
+  const beganAfter = unansweredSince !== undefined && image.startedAt >= unansweredSince;
+  run.connection = {
+    unansweredSince: unansweredSince ?? now,
+    unansweredInRow: unansweredInRow + (beganAfter ? 1 : 0),
+    repliesSinceBroken: reading.kind === 'broken' && image.broken === 0 ? 0 : repliesSinceBroken,
+  };
+}
+
+const recordOf = (image: InFlightImage, { throttles }: Attempts, outcome: Outcome, event: Event<'replied'>) =>
+  defined({
+    index: image.entry.index,
+    key: image.entry.key,
+    outcome,
+    startedAt: image.startedAt,
+    durationMs: Math.round(event.now - image.startedAt),
+    throttles,
+    requestId: event.requestId,
+  });
+
+function putBack(run: RunDraft, image: InFlightImage, attempts: Attempts, notBefore: number): void {
+  run.inFlight.delete(image.entry.index);
+  run.waiting = [...run.waiting, { entry: image.entry, notBefore, ...attempts }];
+  run.changed = true;
+}
+
+/**
+ * Has the unsaved outcomes appended to the journal, one write at a time: outcomes that arrive during a write go with the next
+ * one. So every outcome is durable after one or two writes, at any speed.
+ */
+export function append(run: RunDraft, now: number, effects: EngineEffect[]): void {
+  if (run.appending || run.abandoned || run.unsaved.length === 0) return;
+  if (run.appendFailures > 0 && now < run.appendRetryAt) return;
+  run.appending = true;
+  run.appendRetryAt = Number.POSITIVE_INFINITY;
+  const records = run.unsaved.slice(0, APPEND_LIMIT);
+  effects.push({
+    kind: 'append',
+    chunk: { seq: run.journalSeq + 1, startedThrough: run.startedThrough, records },
+  });
+}
+
+/** An append failed: it is repeated after a delay. After two in a row the run pauses. */
+export function retryAppend(run: RunDraft, fault: Fault, now: number, effects: EngineEffect[]): void {
+  run.appending = false;
+  run.appendFailures++;
+  run.appendRetryAt = now + delayCeilingMs(APPEND_DELAY, run.appendFailures);
+  if (run.appendFailures === APPEND_FAILURES_TO_PAUSE) haltRun(run, { kind: 'fault', fault }, now, effects);
+}
+
+/** Counts the outcomes of a chunk that is on record; those of this process are no longer in flight. */
+export function recordOutcomes(run: RunDraft, event: Event<'outcomes-recorded'>, effects: EngineEffect[]): void {
+  const { records, now } = event;
+  run.appending = false;
+  run.appendFailures = 0;
+  run.journalSeq = event.seq;
+  if (event.isOwn) {
+    run.unsaved.splice(0, records.length);
+    for (const { index } of records) run.inFlight.delete(index);
+  }
+  for (const record of records) {
+    const counted = countOutcome(run, record, now);
+    if (!counted) continue;
+    run.outcomesSinceCheckpoint++;
+    run.changed = true;
+    const { firstOfType, trip, canaryPassed } = counted;
+    if (firstOfType && record.outcome.kind === 'failed') {
+      const { key, requestId, outcome } = record;
+      const { message } = outcome;
+      emit(
+        run,
+        { kind: 'first-failure', failureType: firstOfType, key, message, ...defined({ requestId }) },
+        now,
+        effects,
+      );
+    }
+    if (trip) haltRun(run, { kind: 'trip', trip }, now, effects);
+    else if (canaryPassed !== undefined)
+      emit(run, { kind: 'canary-passed', failed: canaryPassed, images: run.terms.canary?.images ?? 0 }, now, effects);
+  }
+  saveCheckpointIfDue(run, now, effects);
+  append(run, now, effects);
+}
+
+/** Has a checkpoint saved, where enough outcomes or time passed since the last one. */
+export function saveCheckpointIfDue(run: RunDraft, now: number, effects: EngineEffect[]): void {
+  const { rules, outcomesSinceCheckpoint } = run;
+  const ageMs = now - run.checkpointAt;
+  const isDue =
+    outcomesSinceCheckpoint > 0 &&
+    (ageMs >= rules.checkpointMs ||
+      (outcomesSinceCheckpoint >= rules.checkpointOutcomes && ageMs >= CHECKPOINT_MIN_MS));
+  if (!isDue || run.checkpointing || run.abandoned) return;
+  run.outcomesSinceCheckpoint = 0;
+  run.checkpointAt = now;
+  run.checkpointing = true;
+  effects.push({ kind: 'save-checkpoint', checkpoint: takeCheckpoint(run, now) });
+}
