@@ -1,0 +1,283 @@
+import { expect } from 'vitest';
+import type { Reading } from '../../../../src/pipeline/invoke/invocation.ts';
+import { advance } from '../../../../src/run/engines/local/advance.ts';
+import type { EngineEffect, EngineEvent } from '../../../../src/run/engines/local/engine-events.ts';
+import { createLiveRun, type LiveRun } from '../../../../src/run/engines/local/live-run.ts';
+import type { Canary, OutcomeRecord } from '../../../../src/run/model/types.ts';
+import { isDone } from '../../../../src/run/store/checkpoint.ts';
+
+export const readings = {
+  processed: { kind: 'outcome', outcome: { kind: 'processed', entriesStored: 3, resourceName: 'Nik Coultas' } },
+  rejected: { kind: 'outcome', outcome: { kind: 'rejected', reason: 'not posted' } },
+  failed: { kind: 'outcome', outcome: { kind: 'failed', failureType: 'OCR_ERROR', message: 'no sheet' } },
+  throttled: { kind: 'throttled', source: 'function', message: '429' },
+  broken: { kind: 'broken', message: 'socket hang up' },
+  credentials: { kind: 'fault', fault: { reason: 'credentials', message: 'expired', fix: 'renew' } },
+  network: { kind: 'fault', fault: { reason: 'network', message: 'no route', fix: 'look' } },
+} satisfies Record<string, Reading>;
+
+type WithoutNow<T> = T extends unknown ? Omit<T, 'now'> : never;
+
+/** A run with an environment that answers when a test says so: what the engine's loop is to `advance`, without time or network. */
+export interface Model {
+  run(): LiveRun;
+  now(): number;
+  events(): readonly EngineEvent[];
+  effects(): readonly EngineEffect[];
+  send(event: WithoutNow<EngineEvent>): readonly EngineEffect[];
+  tick(holdsLease?: boolean): readonly EngineEffect[];
+  /** Ticks as the loop does after each event: for as long as a tick is due at once. */
+  tickUntilIdle(): void;
+  pass(ms: number): void;
+  readManifest(): readonly EngineEffect[];
+  /** Reads the manifest and starts every image that may be in flight. */
+  startAll(): void;
+  reply(index: number, reading: Reading): readonly EngineEffect[];
+  replyToAny(pick: number, reading: Reading): void;
+  /** Ends the append under way. `taken`: another process wrote a chunk under its number. */
+  endAppend(how: string): void;
+  endCheckpoint(): void;
+  endHaltWrite(): void;
+  endGrowthCheck(answer: 'grew' | 'same' | 'fails'): void;
+  loseLease(): void;
+  unsaved(count: number): readonly OutcomeRecord[];
+  invocations(): number;
+  recordedImages(): number;
+  /** Every image is in exactly one place, and the totals are those of the images on record. */
+  checkInvariants(): void;
+  /** From now on everything answers well, until the drive has ended. */
+  playToEnd(): void;
+}
+
+const START = 1_000_000;
+const MAX_IN_FLIGHT = 5;
+
+export function modelRun(options: { images: number; canary?: Canary }): Model {
+  const { images, canary } = options;
+  let now = START;
+  let holdsLease = true;
+  let run = createLiveRun(
+    {
+      runId: 'r-0001',
+      total: images,
+      startedBy: 'U1',
+      startedAt: now,
+      paceSetting: { kind: 'fixed', perMinute: 600 },
+      ceilingPerMinute: 6_000,
+      maxInFlight: MAX_IN_FLIGHT,
+      entriesAtStart: 0,
+      growthKind: 'counted',
+      ...(canary && { canary }),
+    },
+    {
+      breaker: { consecutive: 10, window: 20, percent: 50 },
+      growth: { checkImages: 5, warnMs: 30_000, tripMs: 60_000 },
+      warnings: { imagesPerMinute: 10, failurePercent: 10, throttlePercent: 20, withoutGrowthMs: 30_000 },
+      throttleLimit: 4,
+      checkpointOutcomes: 3,
+      checkpointMs: 1_000,
+      shutdownDrainMs: 8_000,
+    },
+    now,
+  );
+  const events: EngineEvent[] = [];
+  const effects: EngineEffect[] = [];
+  /** Images invoked and not answered. */
+  const called = new Set<number>();
+  const recorded = new Set<number>();
+  let invocations = 0;
+  let readAt = 0;
+  let entries = 0;
+  let sleepUntil = 0;
+  const underWay: { append?: Extract<EngineEffect, { kind: 'append' }>['chunk'] } & Record<
+    'manifest' | 'checkpoint' | 'growth' | 'halt',
+    boolean
+  > = { manifest: false, checkpoint: false, growth: false, halt: false };
+  const begin = (what: 'manifest' | 'checkpoint' | 'growth' | 'halt') => {
+    expect(underWay[what], `a second ${what} at once`).toBe(false);
+    underWay[what] = true;
+  };
+
+  function note(effect: EngineEffect): void {
+    switch (effect.kind) {
+      case 'invoke':
+        invocations++;
+        expect(run.abandoned).toBe(false);
+        expect(called.has(effect.index), `image ${effect.index} invoked twice at once`).toBe(false);
+        expect(recorded.has(effect.index), `image ${effect.index} invoked after its outcome`).toBe(false);
+        called.add(effect.index);
+        return;
+      case 'append':
+        expect(underWay.append, 'two appends at once').toBeUndefined();
+        underWay.append = effect.chunk;
+        return;
+      case 'read-manifest':
+        return begin('manifest');
+      case 'save-checkpoint':
+        return begin('checkpoint');
+      case 'check-growth':
+        return begin('growth');
+      case 'write-halt':
+        return begin('halt');
+      case 'sleep':
+        sleepUntil = effect.untilMs;
+        return;
+      case 'emit':
+      case 'abandon':
+        return;
+    }
+  }
+
+  /** What the event ends is no longer under way. */
+  function noteEnd(event: EngineEvent): void {
+    switch (event.kind) {
+      case 'replied':
+        return void called.delete(event.index);
+      case 'outcomes-recorded':
+        for (const { index } of event.records) recorded.add(index);
+        return void delete underWay.append;
+      case 'append-failed':
+        return void delete underWay.append;
+      case 'manifest-read':
+        underWay.manifest = false;
+        return;
+      case 'checkpoint-ended':
+        underWay.checkpoint = false;
+        return;
+      case 'growth-checked':
+      case 'growth-check-failed':
+        underWay.growth = false;
+        return;
+      case 'halt-write-ended':
+        underWay.halt = false;
+        return;
+      default:
+        return;
+    }
+  }
+
+  function send(event: WithoutNow<EngineEvent>): readonly EngineEffect[] {
+    const timed: EngineEvent = Object.freeze({ ...event, now });
+    events.push(timed);
+    noteEnd(timed);
+    const advanced = advance(run, timed);
+    run = advanced.run;
+    for (const effect of advanced.effects) note(effect);
+    effects.push(...advanced.effects);
+    return advanced.effects;
+  }
+
+  const model: Model = {
+    run: () => run,
+    now: () => now,
+    events: () => events,
+    effects: () => effects,
+    send,
+    tick: (holds = holdsLease) => send({ kind: 'tick', holdsLease: holds }),
+    tickUntilIdle() {
+      for (let ticks = 0; run.phase === 'driving'; ticks++) {
+        expect(ticks, 'the loop never sleeps').toBeLessThan(100);
+        model.tick();
+        if (sleepUntil > now) return;
+      }
+    },
+    pass(ms) {
+      now += ms;
+    },
+    readManifest() {
+      if (!underWay.manifest) {
+        model.tick();
+        if (!underWay.manifest) return [];
+      }
+      const from = readAt;
+      readAt = Math.min(images, from + 7);
+      const read = Array.from({ length: readAt - from }, (_, at) => ({
+        index: from + at,
+        key: `image ${from + at}.png`,
+        size: 1,
+      }));
+      return send({
+        kind: 'manifest-read',
+        entries: read,
+        ...(readAt === images ? { end: 'exhausted' as const } : {}),
+      });
+    },
+    startAll() {
+      model.readManifest();
+      for (let started = -1; started < invocations; now += 100) {
+        started = invocations;
+        model.tick();
+      }
+    },
+    reply(index, reading) {
+      return send({ kind: 'replied', index, reading, random: 0.5 });
+    },
+    replyToAny(pick, reading) {
+      const indexes = [...called];
+      const index = indexes[pick % Math.max(1, indexes.length)];
+      if (index !== undefined) model.reply(index, reading);
+    },
+    endAppend(how) {
+      const { append: chunk } = underWay;
+      if (!chunk) return;
+      if (how === 'fails') {
+        send({ kind: 'append-failed', fault: { reason: 'control-table', message: 'no', fix: 'look' } });
+        return;
+      }
+      const foreign = chunk.records[0];
+      const records = how === 'taken' && foreign ? [foreign] : chunk.records;
+      send({ kind: 'outcomes-recorded', seq: chunk.seq, records, isOwn: how !== 'taken' });
+    },
+    endCheckpoint() {
+      if (!underWay.checkpoint) return;
+      send({ kind: 'checkpoint-ended' });
+    },
+    endHaltWrite() {
+      if (!underWay.halt) return;
+      send({ kind: 'halt-write-ended' });
+    },
+    endGrowthCheck(answer) {
+      if (!underWay.growth) return;
+      if (answer === 'grew') entries++;
+      if (answer === 'fails')
+        send({ kind: 'growth-check-failed', fault: { reason: 'network', message: 'no', fix: 'look' } });
+      else send({ kind: 'growth-checked', answer: { kind: 'count', entries } });
+    },
+    loseLease() {
+      holdsLease = false;
+    },
+    unsaved: (count) => run.unsaved.slice(0, count),
+    invocations: () => invocations,
+    recordedImages: () => recorded.size,
+    checkInvariants() {
+      const { totals, inFlight, waiting, upcoming, progress } = run;
+      expect(totals.processed + totals.rejected + totals.failed).toBe(recorded.size);
+      expect(inFlight.size).toBeLessThanOrEqual(MAX_IN_FLIGHT);
+      const unread = images - readAt;
+      const open = [
+        ...inFlight.keys(),
+        ...waiting.map((image) => image.entry.index),
+        ...upcoming.map((entry) => entry.index),
+      ];
+      expect(new Set(open).size).toBe(open.length);
+      expect(open.filter((index) => !isDone(progress, index)).length + unread + recorded.size).toBe(images);
+      // In flight until its own outcome is on record, or it was put back.
+      for (const index of called) expect(inFlight.has(index) || run.abandoned).toBe(true);
+      for (const { index } of run.unsaved) expect(inFlight.get(index)?.hasOutcome).toBe(true);
+    },
+    playToEnd() {
+      for (let turn = 0; run.phase === 'driving'; turn++) {
+        expect(turn, 'the drive never ends').toBeLessThan(5_000);
+        if (underWay.manifest) model.readManifest();
+        for (const index of [...called]) model.reply(index, readings.processed);
+        model.endAppend('ok');
+        model.endCheckpoint();
+        model.endHaltWrite();
+        model.endGrowthCheck('grew');
+        model.tickUntilIdle();
+        model.pass(200);
+      }
+    },
+  };
+  return model;
+}

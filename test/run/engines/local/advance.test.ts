@@ -1,0 +1,372 @@
+import fc from 'fast-check';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import type { Reading } from '../../../../src/pipeline/invoke/invocation.ts';
+import { advance } from '../../../../src/run/engines/local/advance.ts';
+import type { EngineEffect, EngineEvent, Halt } from '../../../../src/run/engines/local/engine-events.ts';
+import type { OutcomeRecord } from '../../../../src/run/model/types.ts';
+import { type Model, modelRun, readings } from './advance-model.ts';
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+const by = 'U1';
+const halts = {
+  pause: { kind: 'pause', by },
+  stop: { kind: 'stop', by: { kind: 'person', by }, now: false },
+  'stop-now': { kind: 'stop', by: { kind: 'person', by }, now: true },
+  fault: { kind: 'fault', fault: { reason: 'network', message: 'no', fix: 'look' } },
+  trip: { kind: 'trip', trip: { kind: 'consecutive-failures', failures: 10 } },
+  shutdown: { kind: 'shutdown' },
+  'lease-lost': { kind: 'lease-lost' },
+} satisfies Record<string, Halt>;
+type HaltName = keyof typeof halts;
+
+const kindsOf = (effects: readonly EngineEffect[]) => effects.map((effect) => effect.kind);
+const emitted = (effects: readonly EngineEffect[]) =>
+  effects.flatMap((effect) => (effect.kind === 'emit' ? [effect.event.kind] : []));
+const recordOf = (index: number): OutcomeRecord => ({
+  index,
+  key: `image ${index}.png`,
+  outcome: { kind: 'processed' },
+  startedAt: 0,
+  durationMs: 1,
+  throttles: 0,
+});
+
+describe('a run that starts', () => {
+  test('asks for the manifest first and starts one image per tick', () => {
+    const model = modelRun({ images: 3 });
+    expect(kindsOf(model.send({ kind: 'started' }))).toEqual([]);
+    expect(kindsOf(model.tick())).toContain('read-manifest');
+    model.readManifest();
+    const started = [model.tick(), model.tick(), model.tick()].flatMap((effects) =>
+      effects.filter((effect) => effect.kind === 'invoke'),
+    );
+    expect(started).toEqual([{ kind: 'invoke', index: 0, key: 'image 0.png' }]);
+    model.pass(100);
+    expect(model.tick()).toContainEqual({ kind: 'invoke', index: 1, key: 'image 1.png' });
+  });
+
+  test('starts nothing without the lease and halts', () => {
+    const model = modelRun({ images: 3 });
+    model.readManifest();
+    expect(kindsOf(model.tick(false))).not.toContain('invoke');
+    expect(model.run().halt).toEqual({ kind: 'lease-lost' });
+  });
+
+  test('starts the images that could be read before it pauses because the manifest cannot be read', () => {
+    const model = modelRun({ images: 2 });
+    const fault = { reason: 'manifest', message: 'gone', fix: 'look' } as const;
+    model.tick();
+    model.send({ kind: 'manifest-read', entries: [{ index: 0, key: 'image 0.png', size: 1 }], end: fault });
+    expect(kindsOf(model.tick())).toContain('invoke');
+    model.tick();
+    expect(model.run().halt).toEqual({ kind: 'fault', fault });
+    expect(model.run().inFlight.size).toBe(1);
+  });
+});
+
+describe('a reply', () => {
+  test.each<[string, Reading, string[], number, number]>([
+    ['an outcome stays in flight until it is on record', readings.processed, ['append'], 1, 0],
+    ['a throttled image waits', readings.throttled, [], 0, 1],
+    ['a broken connection is announced and the image waits', readings.broken, ['emit'], 0, 1],
+    ['a fault pauses the run and the image waits', readings.credentials, ['write-halt'], 0, 1],
+  ])('%s', (_what, reading, effects, inFlight, waiting) => {
+    const model = modelRun({ images: 1 });
+    model.startAll();
+    expect(kindsOf(model.reply(0, reading))).toEqual(effects);
+    expect(model.run().inFlight.size).toBe(inFlight);
+    expect(model.run().waiting).toHaveLength(waiting);
+  });
+
+  test('is ignored for an image that is not in flight, that already has an outcome, or after the run was abandoned', () => {
+    const model = modelRun({ images: 2 });
+    model.startAll();
+    model.reply(0, readings.processed);
+    expect(model.reply(0, readings.failed)).toEqual([]);
+    expect(model.reply(7, readings.failed)).toEqual([]);
+    model.send({ kind: 'halted', halt: halts['stop-now'] });
+    expect(model.reply(1, readings.failed)).toEqual([]);
+    expect(model.run().unsaved).toHaveLength(1);
+  });
+});
+
+describe('the journal', () => {
+  test('one write at a time: outcomes that arrive during it go with the next one', () => {
+    const model = modelRun({ images: 3 });
+    model.startAll();
+    expect(kindsOf(model.reply(0, readings.processed))).toEqual(['append']);
+    expect(model.reply(1, readings.processed)).toEqual([]);
+    const next = model.send({ kind: 'outcomes-recorded', seq: 1, records: model.unsaved(1), isOwn: true });
+    expect(next).toContainEqual(
+      expect.objectContaining({
+        kind: 'append',
+        chunk: expect.objectContaining({ seq: 2, records: model.unsaved(1) }),
+      }),
+    );
+    expect(model.run().totals.processed).toBe(1);
+    expect([...model.run().inFlight.keys()]).toEqual([1, 2]);
+  });
+
+  test('a failed write is repeated after a growing delay; the second failure pauses the run', () => {
+    const model = modelRun({ images: 2 });
+    model.startAll();
+    model.reply(0, readings.processed);
+    const fault = { reason: 'control-table', message: 'no', fix: 'look' } as const;
+    const delays: number[] = [];
+    for (let failure = 1; failure <= 5; failure++) {
+      model.send({ kind: 'append-failed', fault });
+      expect(model.run().halt).toEqual(failure < 2 ? undefined : { kind: 'fault', fault });
+      const failedAt = model.now();
+      while (!kindsOf(model.tick()).includes('append')) model.pass(50);
+      delays.push(model.now() - failedAt);
+    }
+    expect(delays).toEqual([500, 1_000, 2_000, 4_000, 5_000]);
+  });
+
+  test('a chunk that another process wrote is counted, and the own outcome takes the next number', () => {
+    const model = modelRun({ images: 2 });
+    model.startAll();
+    model.reply(0, readings.processed);
+    const next = model.send({ kind: 'outcomes-recorded', seq: 1, records: [recordOf(1)], isOwn: false });
+    expect(next).toContainEqual(
+      expect.objectContaining({ kind: 'append', chunk: expect.objectContaining({ seq: 2 }) }),
+    );
+    expect(model.run().totals.processed).toBe(1);
+    expect(model.run().inFlight.size).toBe(2);
+  });
+
+  test('an outcome that is reported twice is counted once', () => {
+    const model = modelRun({ images: 2 });
+    model.startAll();
+    for (const isOwn of [true, false, false])
+      model.send({ kind: 'outcomes-recorded', seq: 1, records: [recordOf(0)], isOwn });
+    expect(model.run().totals.processed).toBe(1);
+  });
+});
+
+describe('halts', () => {
+  const ranks: readonly (readonly HaltName[])[] = [['lease-lost'], ['shutdown', 'pause'], ['fault'], ['stop', 'trip']];
+  const pairs = ranks.flatMap((lower, rank) =>
+    lower.flatMap((first) =>
+      ranks.flatMap((names, otherRank) =>
+        names.map((second) => [first, second, otherRank > rank ? second : first] as const),
+      ),
+    ),
+  );
+  test.each(pairs)('after %s, %s: the run halts by %s', (first, second, winner) => {
+    const model = modelRun({ images: 2 });
+    model.startAll();
+    model.send({ kind: 'halted', halt: halts[first] });
+    model.send({ kind: 'halted', halt: halts[second] });
+    expect(model.run().halt).toEqual(halts[winner]);
+  });
+
+  test('a halt is written before watchers hear of it, and a halt that replaces it is written after it', () => {
+    const model = modelRun({ images: 2 });
+    model.startAll();
+    const first = model.send({ kind: 'halted', halt: halts.pause });
+    expect(kindsOf(first)).toEqual(['write-halt']);
+    expect(model.send({ kind: 'halted', halt: halts.stop })).toEqual([]);
+    const second = model.send({ kind: 'halt-write-ended' });
+    expect(emitted(second)).toEqual(['draining']);
+    expect(second).toContainEqual(expect.objectContaining({ kind: 'write-halt', halt: halts.stop }));
+    expect(emitted(model.send({ kind: 'halt-write-ended' }))).toEqual([]);
+  });
+
+  test('a shutdown waits for images in flight for its time only, even when the run was paused before', () => {
+    const model = modelRun({ images: 2 });
+    model.startAll();
+    model.send({ kind: 'halted', halt: halts.pause });
+    model.send({ kind: 'halted', halt: halts.shutdown });
+    model.pass(7_999);
+    model.tick();
+    expect(model.run().phase).toBe('driving');
+    model.pass(1);
+    expect(kindsOf(model.tick())).toContain('abandon');
+    expect(model.run()).toMatchObject({ phase: 'drained', halt: { kind: 'pause' } });
+  });
+});
+
+/** One thing that may happen; what it means depends on what is under way. */
+const command = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ do: fc.constant('pass' as const), ms: fc.integer({ min: 0, max: 3_000 }) }) },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      do: fc.constant('reply' as const),
+      pick: fc.nat(),
+      reading: fc.constantFrom(...Object.values(readings)),
+    }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({ do: fc.constant('append' as const), how: fc.constantFrom('ok', 'ok', 'fails', 'taken') }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constantFrom('manifest' as const, 'saved' as const, 'halt-written' as const) }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('growth' as const),
+      answer: fc.constantFrom('grew' as const, 'same' as const, 'fails' as const),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('pace' as const), perMinute: fc.integer({ min: 1, max: 6_000 }) }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('halt' as const), halt: fc.constantFrom(...Object.values(halts)) }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('lease' as const) }) },
+);
+type Command = typeof command extends fc.Arbitrary<infer T> ? T : never;
+
+function play(model: Model, step: Command): void {
+  switch (step.do) {
+    case 'pass':
+      return model.pass(step.ms);
+    case 'reply':
+      return model.replyToAny(step.pick, step.reading);
+    case 'append':
+      return model.endAppend(step.how);
+    case 'manifest':
+      return void model.readManifest();
+    case 'saved':
+      return model.endCheckpoint();
+    case 'halt-written':
+      return model.endHaltWrite();
+    case 'growth':
+      return model.endGrowthCheck(step.answer);
+    case 'pace':
+      return void model.send({ kind: 'pace-set', paceSetting: { kind: 'fixed', perMinute: step.perMinute }, by });
+    case 'halt':
+      return void model.send({ kind: 'halted', halt: step.halt });
+    case 'lease':
+      return model.loseLease();
+  }
+}
+
+const scenario = fc.record({
+  images: fc.integer({ min: 1, max: 40 }),
+  canary: fc.option(fc.record({ images: fc.integer({ min: 1, max: 10 }), percent: fc.constantFrom(20, 100) }), {
+    nil: undefined,
+  }),
+  steps: fc.array(command, { maxLength: 150 }),
+});
+
+describe('whatever happens, in whatever order', () => {
+  test('each image is in exactly one place, is invoked once at a time, and has at most one counted outcome', () => {
+    fc.assert(
+      fc.property(scenario, ({ images, canary, steps }) => {
+        const model = modelRun({ images, ...(canary && { canary }) });
+        for (const step of steps) {
+          play(model, step);
+          model.tickUntilIdle();
+          model.checkInvariants();
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('nothing is started after a halt, and a halt is replaced by one of higher rank only', () => {
+    const rank = (halt: Halt | undefined): number =>
+      halt ? { completed: 0, 'lease-lost': 0, shutdown: 1, pause: 1, fault: 2, stop: 3, trip: 3 }[halt.kind] : -1;
+    fc.assert(
+      fc.property(scenario, ({ images, steps }) => {
+        const model = modelRun({ images });
+        for (const step of steps) {
+          const before = model.run().halt;
+          const started = model.invocations();
+          play(model, step);
+          model.tickUntilIdle();
+          const after = model.run().halt;
+          if (before) expect(model.invocations()).toBe(started);
+          if (before !== after) expect(rank(after)).toBeGreaterThan(rank(before));
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('a stop is never lost: the run ends stopped, or tripped where it tripped first', () => {
+    fc.assert(
+      fc.property(scenario, fc.nat(150), ({ images, steps }, at) => {
+        const model = modelRun({ images });
+        let beforeStop: Halt | undefined;
+        steps.forEach((step, index) => {
+          if (index === at) {
+            beforeStop = model.run().halt;
+            model.send({ kind: 'halted', halt: halts.stop });
+          }
+          play(model, step);
+          model.tickUntilIdle();
+        });
+        if (at >= steps.length) return;
+        const wins = beforeStop?.kind === 'trip' || beforeStop?.kind === 'stop';
+        expect(model.run().halt).toEqual(wins ? beforeStop : halts.stop);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test('once everything answers again, the drive ends; without a halt every image has an outcome then', () => {
+    fc.assert(
+      fc.property(scenario, ({ images, canary, steps }) => {
+        const model = modelRun({ images, ...(canary && { canary }) });
+        for (const step of steps) {
+          play(model, step);
+          model.tickUntilIdle();
+        }
+        model.playToEnd();
+        const run = model.run();
+        expect(run.phase).toBe('drained');
+        if (run.halt?.kind === 'completed') expect(model.recordedImages()).toBe(images);
+        else if (!['lease-lost', 'shutdown', 'stop'].includes(run.halt?.kind ?? '')) expect(run.inFlight.size).toBe(0);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test('the same run and the same events give the same result, without clock and random source', () => {
+    fc.assert(
+      fc.property(scenario, ({ images, steps }) => {
+        const forbidden = () => {
+          throw new Error('The reducer must not ask for time or a random number.');
+        };
+        const sources = [
+          vi.spyOn(Date, 'now').mockImplementation(forbidden),
+          vi.spyOn(performance, 'now').mockImplementation(forbidden),
+          vi.spyOn(Math, 'random').mockImplementation(forbidden),
+        ];
+        try {
+          const model = modelRun({ images });
+          for (const step of steps) {
+            play(model, step);
+            model.tickUntilIdle();
+          }
+          let again = modelRun({ images }).run();
+          const effects: EngineEffect[] = [];
+          const events: readonly EngineEvent[] = structuredClone(model.events());
+          for (const event of events) {
+            const advanced = advance(again, event);
+            again = advanced.run;
+            effects.push(...advanced.effects);
+          }
+          expect(effects).toEqual(model.effects());
+          expect(again).toEqual(model.run());
+        } finally {
+          for (const source of sources) source.mockRestore();
+        }
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
