@@ -83,13 +83,13 @@ async function startBot(settings: Settings, logger: Logger): Promise<() => Promi
   deploys.standBy();
   steps.standBy();
   autopilot.standBy();
-  audit.note({ who: 'bot', what: `bot ${holder}`, outcome: 'is up' });
+  audit.enqueue({ who: 'bot', what: `bot ${holder}`, outcome: 'is up' });
   logger.info({ holder, channels: settings.slackChannels }, 'rescan-bot is up');
   return async () => {
     // Side by side: a step of the autopilot that takes its time must not keep a run starting images.
     await Promise.all([autopilot.shutDown(), runs.shutDown(), tables.shutDown(), steps.shutDown(), deploys.shutDown()]);
     await slack.stop();
-    audit.note({ who: 'bot', what: `bot ${holder}`, outcome: 'was shut down' });
+    audit.enqueue({ who: 'bot', what: `bot ${holder}`, outcome: 'was shut down' });
     await audit.close(AUDIT_MS);
   };
 }

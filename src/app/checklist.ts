@@ -9,8 +9,8 @@ import { createAutopilotStore } from '../checklist/autopilot/autopilot-store.ts'
 import { judgeQuotas } from '../checklist/contracts/quota-report.ts';
 import { createDeployStore } from '../checklist/deploy/deploy-store.ts';
 import { createDeploys, type Deploys } from '../checklist/deploy/deploys.ts';
-import { lookForFailure, lookInLog } from '../checklist/logging-test/failure-evidence.ts';
-import { createTestNotes } from '../checklist/logging-test/pending-tests.ts';
+import { createFailureRecordSearch, createInvocationLogReader } from '../checklist/logging-test/failure-evidence.ts';
+import { createPendingTests } from '../checklist/logging-test/pending-tests.ts';
 import { watchStore } from '../checklist/model/watched-store.ts';
 import { type Checklist, createChecklist } from '../checklist/steps/checklist.ts';
 import { createChecklistStore } from '../checklist/steps/checklist-store.ts';
@@ -164,7 +164,7 @@ export function createChecklistParts(parts: ChecklistPorts): ChecklistParts {
     preconditions: (step) => checklist.preconditions(step),
     checklist,
     audit,
-    noteDone: (job, result) => checklist.noteDone(job, result),
+    noteDone: (job, result) => checklist.recordResult(job, result),
     stopFile: settings.stopFile,
     stopFileExists,
     readFault: faultOfTable,
@@ -201,7 +201,7 @@ export function createChecklistParts(parts: ChecklistPorts): ChecklistParts {
   const steps = createFunctionSteps({
     checklist,
     sampleImages: settings.sampleImages,
-    readReport,
+    readQuotaReport: readReport,
     exclusive,
     codeSha256,
     readFault: faultOfFunction,
@@ -210,16 +210,16 @@ export function createChecklistParts(parts: ChecklistPorts): ChecklistParts {
       clock,
       uniqueName: () => `${new Date(clock.now()).toISOString().replace(/[^0-9]/g, '')}-${randomUUID().slice(0, 8)}`,
       invoke,
-      ...lookForFailure(aws.bulkDynamodb, {
+      ...createFailureRecordSearch(aws.bulkDynamodb, {
         table: settings.table,
         mostBytes: settings.growthCountMaxBytes,
       }),
-      readLog: lookInLog(aws.logs, async () => {
+      readLog: createInvocationLogReader(aws.logs, async () => {
         const facts = await describeFunction(aws.lambda, name);
         return facts.logGroup ?? logGroupOf(facts.name);
       }),
       readFault: faultOfFunction,
-      notes: createTestNotes(table, name),
+      pendingTests: createPendingTests(table, name),
     },
     sample: {
       clock,
@@ -258,7 +258,7 @@ export function createChecklistParts(parts: ChecklistPorts): ChecklistParts {
       );
     },
     carryOut: (plan, { signal, onStage }) => carryOutDeploy({ ...updating, signal }, plan, noteStage(onStage)),
-    lookBack: (plan) => lookBeforeRollback({ lambda: aws.lambda }, plan),
+    previewRollback: (plan) => lookBeforeRollback({ lambda: aws.lambda }, plan),
     rollBack: (plan, { signal, onStage, keeps }) =>
       carryOutRollback({ ...updating, signal }, plan, noteStage(onStage), keeps),
     codeSha256,
@@ -279,7 +279,7 @@ export function createChecklistParts(parts: ChecklistPorts): ChecklistParts {
       ...store,
       async setStep(id, step) {
         await store.setStep(id, step);
-        audit.note(auditOfStep(id, step));
+        audit.enqueue(auditOfStep(id, step));
       },
     },
     warn,
@@ -333,16 +333,16 @@ export function createChecklistParts(parts: ChecklistPorts): ChecklistParts {
   });
 
   const note = (told: ReturnType<typeof auditOfRun>) => {
-    if (told) audit.note(told);
+    if (told) audit.enqueue(told);
   };
   // Before anyone is told: what a step came to is on record first.
   runs.watch((event) => {
     note(auditOfRun(event));
-    return checklist.hearRun(event);
+    return checklist.onRunEvent(event);
   });
   tables.watch((event) => {
     note(auditOfTable(event));
-    return checklist.hearTable(event);
+    return checklist.onTableEvent(event);
   });
   autopilot.watch((event) => note(auditOfAutopilot(event)));
 

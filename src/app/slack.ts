@@ -315,7 +315,7 @@ export function createSlackApp(ports: {
       logger.error({ err: error, ref, doing }, 'an error nobody foresaw');
       return ref;
     },
-    audit: audit.note,
+    audit: audit.enqueue,
   });
 
   const { track, drain } = createDrain(clock, onError);

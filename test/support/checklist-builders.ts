@@ -14,7 +14,7 @@ export function checklistView(
     openedBy: 'U0OPERATOR',
     openedAt: NOW - 60_000,
     steps: STEPS.map((step): StepView => ({ step, state: 'to-do', ...steps[step] })),
-    troubles: [],
+    unread: [],
     ...more,
   };
 }

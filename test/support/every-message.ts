@@ -136,7 +136,7 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
   ],
   autopilotStoppedMessage: (worse) => [
     autopilot.autopilotStoppedMessage(
-      worse({ record: autopilotRecord(), withdrew: true, job: restoreJob, run, troubles: [fault] }),
+      worse({ record: autopilotRecord(), withdrew: true, job: restoreJob, run, faults: [fault] }),
     ),
   ],
   autopilotRefusalMessage: (worse) => [
@@ -157,7 +157,7 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
     ),
   ],
   overrideRefusalMessage: (worse) => [
-    checklistAnswers.overrideRefusalMessage('sample', { reason: 'holds' }),
+    checklistAnswers.overrideRefusalMessage('sample', { reason: 'already-met' }),
     checklistAnswers.overrideRefusalMessage('sample', worse({ reason: 'fault', fault })),
   ],
   checklistMessage: (worse) => [
@@ -249,7 +249,7 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
   progressPost: (worse) => runs.map((one) => progressPost(worse(one))),
   sampleMessage: (worse) => [sampleMessage(worse(sample))],
   startRefusalMessage: (worse) => [
-    startRefusalMessage(worse({ reason: 'preconditions', step: 'start', missing })),
+    startRefusalMessage(worse({ reason: 'preconditions', step: 'start', unmet: missing })),
     ...runRefusals.map((refusal) => startRefusalMessage(worse(refusal))),
   ],
   stepRefusalMessage: (worse) => stepRefusals.map((refusal) => stepRefusalMessage(worse(refusal))),

@@ -1,13 +1,17 @@
 import type { ChecklistParts } from '../../src/app/checklist.ts';
-import type { AutopilotAnswer } from '../../src/checklist/contracts/autopilot-control.ts';
-import type { ResultAnswer } from '../../src/checklist/contracts/result-control.ts';
-import type { StepAnswer } from '../../src/checklist/contracts/step-control.ts';
+import type { AutopilotRefusal } from '../../src/checklist/contracts/autopilot-control.ts';
+import type { ResultRefusal } from '../../src/checklist/contracts/result-control.ts';
+import type { StepRefusal } from '../../src/checklist/contracts/step-control.ts';
 import { STEPS } from '../../src/checklist/model/step.ts';
+import type { Result } from '../../src/lib/result.ts';
 import type { RunControl } from '../../src/run/model/run-control.ts';
 
-const notActive = async (): Promise<AutopilotAnswer<never>> => ({ ok: false, refusal: { reason: 'not-active' } });
-const noImages = async (): Promise<StepAnswer<never>> => ({ ok: false, refusal: { reason: 'no-images' } });
-const noRun = async (): Promise<ResultAnswer<never>> => ({ ok: false, refusal: { reason: 'no-run' } });
+const notActive = async (): Promise<Result<never, AutopilotRefusal>> => ({
+  ok: false,
+  refusal: { reason: 'not-active' },
+});
+const noImages = async (): Promise<Result<never, StepRefusal>> => ({ ok: false, refusal: { reason: 'no-images' } });
+const noRun = async (): Promise<Result<never, ResultRefusal>> => ({ ok: false, refusal: { reason: 'no-run' } });
 async function* nothing(): AsyncGenerator<never> {}
 
 /** The checklist's side where a test is about runs: every gate is open, no step has been done, nothing is on record. */
@@ -16,7 +20,7 @@ export const idleRescans = (runs: RunControl): Omit<ChecklistParts, 'tables'> =>
     view: async () => ({
       steps: STEPS.map((step) => ({ step, state: 'to-do' as const })),
       next: 'backup',
-      troubles: [],
+      unread: [],
     }),
     preconditions: async () => ({ kind: 'pass', overridden: [] }),
     ensureOpen: async () => 'c-0001',
@@ -24,15 +28,15 @@ export const idleRescans = (runs: RunControl): Omit<ChecklistParts, 'tables'> =>
     begin: async () => ({ end: async () => {} }),
     prove: async () => {},
     disprove: async () => {},
-    keep: async () => {},
-    override: async () => ({ ok: false, refusal: { reason: 'holds' } }),
-    noteFlushAsked: async () => {},
+    keepRecords: async () => {},
+    override: async () => ({ ok: false, refusal: { reason: 'already-met' } }),
+    recordFlushRequest: async () => {},
     close: async () => ({ ok: false, refusal: { reason: 'none-open' } }),
     history: nothing,
-    hearRun: async () => {},
-    hearTable: async () => {},
-    noteBegun: async () => {},
-    noteDone: async () => {},
+    onRunEvent: async () => {},
+    onTableEvent: async () => {},
+    recordTableChange: async () => {},
+    recordResult: async () => {},
   },
   watchChecklist: () => () => {},
   starts: runs,
@@ -50,7 +54,7 @@ export const idleRescans = (runs: RunControl): Omit<ChecklistParts, 'tables'> =>
     plan: notActive,
     cancel: notActive,
     start: notActive,
-    goOn: notActive,
+    retry: notActive,
     stop: notActive,
     current: async () => undefined,
     setLocation: async () => {},
@@ -59,7 +63,7 @@ export const idleRescans = (runs: RunControl): Omit<ChecklistParts, 'tables'> =>
     shutDown: async () => {},
   },
   audit: {
-    note: () => {},
+    enqueue: () => {},
     record: async () => {},
     waiting: () => 0,
     close: async () => {},

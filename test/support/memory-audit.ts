@@ -1,22 +1,22 @@
-import type { AuditKeeper, Deed } from '../../src/checklist/audit/audit-writer.ts';
+import type { AuditWriter, NewAuditEntry } from '../../src/checklist/audit/audit-writer.ts';
 
-export interface AuditNotes extends AuditKeeper {
+export interface MemoryAudit extends AuditWriter {
   /** What was taken down, in order. */
-  readonly deeds: Deed[];
+  readonly written: NewAuditEntry[];
   /** From now on nothing can be written. */
   fail(error: Error | undefined): void;
 }
 
 /** An audit in memory. */
-export function createAuditNotes(): AuditNotes {
-  const deeds: Deed[] = [];
+export function createMemoryAudit(): MemoryAudit {
+  const deeds: NewAuditEntry[] = [];
   let failure: Error | undefined;
   return {
-    deeds,
+    written: deeds,
     fail(error) {
       failure = error;
     },
-    note: (deed) => void deeds.push(deed),
+    enqueue: (deed) => void deeds.push(deed),
     async record(deed) {
       if (failure) throw failure;
       deeds.push(deed);

@@ -1,12 +1,12 @@
 import type { Approval, ApprovalState } from '../../src/approvals/approval.ts';
-import type { Hindrance } from '../../src/checklist/contracts/autopilot-control.ts';
+import type { AutopilotBlocker } from '../../src/checklist/contracts/autopilot-control.ts';
 import type { QuotaLine, QuotaReport } from '../../src/checklist/contracts/quota-report.ts';
 import type { ResultRefusal, Validation } from '../../src/checklist/contracts/result-control.ts';
 import type { StepRefusal } from '../../src/checklist/contracts/step-control.ts';
 import type { JobResult, TableJob, TableRefusal } from '../../src/checklist/contracts/table-control.ts';
 import type { LoggingResult } from '../../src/checklist/logging-test/logging-test.ts';
 import type { StepView } from '../../src/checklist/model/checklist-view.ts';
-import type { Missing } from '../../src/checklist/model/preconditions.ts';
+import type { UnmetPrecondition } from '../../src/checklist/model/preconditions.ts';
 import type { SampleResult } from '../../src/checklist/steps/sample.ts';
 import type { Fault } from '../../src/pipeline/invoke/invocation.ts';
 import type { DeployRefusal } from '../../src/pipeline/package/deploy-errors.ts';
@@ -50,7 +50,7 @@ export const warnings = [
 export const runs = states.map((state) => runSnapshot({ state, warnings }));
 export const run = runSnapshot({ warnings });
 
-export const missing: readonly Missing[] = [
+export const missing: readonly UnmetPrecondition[] = [
   { reason: 'no-backup', fix: 'backup' },
   { reason: 'backup-old', fix: 'backup', backupId: 'b 1', ageMs: 1, mostMs: 2 },
   { reason: 'table-changed', fix: 'backup', backupId: 'b 1', records: 1, saved: 2 },
@@ -101,7 +101,7 @@ export const tableRefusals: readonly TableRefusal[] = [
   },
   { reason: 'legacy-types', fileName: 'F 1', problems: ['P 1'] },
   { reason: 'legacy-unreadable', fileName: 'F 1', why: 'W 1' },
-  { reason: 'preconditions', step: 'flush', missing },
+  { reason: 'preconditions', step: 'flush', unmet: missing },
   { reason: 'click', refusal: { reason: 'decided', state: { kind: 'expired', at: NOW } }, approval: flushApproval() },
   { reason: 'use', refusal: { reason: 'changed', changed: [{ name: 'N 1', before: 'B 1', after: 'A 1' }] } },
   { reason: 'fault', fault },
@@ -132,10 +132,10 @@ export const resultRefusals: readonly ResultRefusal[] = [
   ...runRefusals.map((refusal) => ({ reason: 'start', refusal }) as const),
   ...tableRefusals.map((refusal) => ({ reason: 'table', refusal }) as const),
 ];
-export const hindrances: readonly Hindrance[] = [
-  { kind: 'wanted', wanted: { kind: 'step-failed', step: 'sample', found: { kind: 'trouble', message: 'M 1' } } },
-  { kind: 'wanted', wanted: { kind: 'flush-not-approved', state: 'void' } },
-  { kind: 'wanted', wanted: { kind: 'run-rests', runId: 'R 1', state: 'tripped' } },
+export const hindrances: readonly AutopilotBlocker[] = [
+  { kind: 'waiting', reason: { kind: 'step-failed', step: 'sample', found: { kind: 'error', message: 'M 1' } } },
+  { kind: 'waiting', reason: { kind: 'flush-not-approved', state: 'void' } },
+  { kind: 'waiting', reason: { kind: 'run-rests', runId: 'R 1', state: 'tripped' } },
   ...tableRefusals.map((refusal) => ({ kind: 'table-refused', step: 'flush', refusal }) as const),
   ...stepRefusals.map((refusal) => ({ kind: 'step-refused', step: 'deploy', refusal }) as const),
   ...runRefusals.map((refusal) => ({ kind: 'start-refused', step: 'rescan', refusal }) as const),
@@ -148,9 +148,9 @@ export const steps: Partial<Record<StepView['step'], Partial<StepView>>> = {
   sample: { state: 'stale', stale: { reason: 'backup-old', fix: 'backup', backupId: 'B 1', ageMs: 1, mostMs: 2 } },
   flush: { state: 'running', by: 'U0OPERATOR', at: NOW },
   rescan: { state: 'done', found: { kind: 'rescan', runId: 'R 1' } },
-  validate: { state: 'failed', found: { kind: 'trouble', message: 'M 1' } },
+  validate: { state: 'failed', found: { kind: 'error', message: 'M 1' } },
 };
-export const checklist = checklistView(steps, { next: 'flush', run, troubles: [fault] });
+export const checklist = checklistView(steps, { next: 'flush', run, unread: [fault] });
 export const history = [
   {
     id: 'c-0001',

@@ -1,8 +1,8 @@
 import type { RunEvent } from '../../run/model/types.ts';
 import type { AutopilotEvent } from '../contracts/autopilot-control.ts';
 import type { TableEvent } from '../contracts/table-control.ts';
-import type { Found, StepRecord } from '../model/step.ts';
-import type { Deed as Told } from './audit-writer.ts';
+import type { StepFinding, StepRecord } from '../model/step.ts';
+import type { NewAuditEntry as Told } from './audit-writer.ts';
 
 /** What a change of a run is in the audit; undefined for what changes nothing. */
 export function auditOfRun(event: RunEvent): Told | undefined {
@@ -90,7 +90,7 @@ export function auditOfStep(checklistId: string, { step, state, by, found }: Ste
   return { who: by, what: `step ${step} of checklist ${checklistId}`, outcome };
 }
 
-function foundFacts(found: Found): string {
+function foundFacts(found: StepFinding): string {
   switch (found.kind) {
     case 'backup':
       return `backup ${found.backupId}, ${found.records} records`;
@@ -116,7 +116,7 @@ function foundFacts(found: Found): string {
       return found.verdict;
     case 'interrupted':
       return 'the bot went down';
-    case 'trouble':
+    case 'error':
       return found.message;
   }
 }
@@ -131,7 +131,7 @@ export function auditOfAutopilot(event: AutopilotEvent): Told | undefined {
     case 'approval-asked':
       return { who: record.by, what, outcome: `asked for approval ${event.approval.id} of a ${event.approval.act}` };
     case 'needs-person':
-      return { who: 'bot', what, outcome: `waits for a person: ${event.hindrance.kind}` };
+      return { who: 'bot', what, outcome: `waits for a person: ${event.blocker.kind}` };
     case 'stopped':
       return { who: record.stoppedBy ?? 'bot', what, outcome: 'stopped' };
     case 'validated':

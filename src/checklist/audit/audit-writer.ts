@@ -1,17 +1,17 @@
 import type { Clock } from '../../lib/clock.ts';
 import type { AuditEntry, AuditFacts } from './audit-entry.ts';
 
-export type Deed = Omit<AuditFacts, 'at'>;
+export type NewAuditEntry = Omit<AuditFacts, 'at'>;
 
 /** Takes down what is done, in its order. */
-export interface AuditKeeper {
+export interface AuditWriter {
   /**
    * Taken down as soon as it can be; returns at once, since a stop waits for nothing. What could not be written stays and is
    * tried again for as long as this process lives.
    */
-  note(deed: Deed): void;
+  enqueue(deed: NewAuditEntry): void;
   /** On record when this resolves; throws where it cannot be written now. For what must not be done unless it is in the audit. */
-  record(deed: Deed): Promise<void>;
+  record(deed: NewAuditEntry): Promise<void>;
   /** How many deeds are not on record yet. */
   waiting(): number;
   /** Resolves when nothing waits any more, or after `withinMs`. Then nothing is tried again. */
@@ -29,14 +29,14 @@ const LONGEST_PAUSE_MS = 30_000;
 /** More are not kept in memory; how many were lost is an entry of its own. */
 const MOST_WAITING = 5_000;
 
-export function createAuditKeeper(ports: {
+export function createAuditWriter(ports: {
   readonly append: (facts: AuditFacts) => Promise<AuditEntry>;
   /** What is on record so far was written: noted in another place, where it can be. */
   readonly anchor: (head: AuditEntry) => Promise<void>;
   readonly clock: Clock;
   readonly warn: (message: string, cause: unknown) => void;
   readonly mostWaiting?: number;
-}): AuditKeeper {
+}): AuditWriter {
   const { clock, mostWaiting = MOST_WAITING } = ports;
   const closed = new AbortController();
   const queue: Waiting[] = [];
@@ -89,7 +89,7 @@ export function createAuditKeeper(ports: {
   }
 
   return {
-    note(deed) {
+    enqueue(deed) {
       if (queue.length < mostWaiting) queue.push({ facts: { ...deed, at: clock.now() } });
       else lost++;
       begin();

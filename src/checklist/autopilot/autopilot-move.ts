@@ -1,13 +1,13 @@
 import type { ApprovalState } from '../../approvals/approval.ts';
 import type { ChecklistView, StepView } from '../model/checklist-view.ts';
-import type { Found, StepName } from '../model/step.ts';
+import type { StepFinding, StepName } from '../model/step.ts';
 
 /** The steps that the autopilot does by itself. */
 export type OwnStep = 'backup' | 'quotas' | 'deploy' | 'test-logging' | 'sample' | 'validate';
 
 /** Why the autopilot waits for somebody. It goes on by itself when that is mended, or when somebody says so. */
-export type Wanted =
-  | { readonly kind: 'step-failed'; readonly step: StepName; readonly found?: Found }
+export type WaitReason =
+  | { readonly kind: 'step-failed'; readonly step: StepName; readonly found?: StepFinding }
   | { readonly kind: 'flush-not-approved'; readonly state: ApprovalState['kind'] }
   | {
       readonly kind: 'run-rests';
@@ -20,7 +20,7 @@ export type Move =
   | { readonly kind: 'ask-flush' }
   | { readonly kind: 'start-run' }
   | { readonly kind: 'wait'; readonly for: 'step' | 'approval' | 'run' }
-  | { readonly kind: 'needs-person'; readonly wanted: Wanted }
+  | { readonly kind: 'needs-person'; readonly reason: WaitReason }
   | { readonly kind: 'finished' };
 
 export interface AutopilotFacts {
@@ -82,7 +82,7 @@ export function nextMove(facts: AutopilotFacts): Move {
   if (!isPast(sample)) return own(sample, 'sample', tried('sample') === 0);
 
   if (facts.approval !== undefined && facts.approval !== 'used')
-    return { kind: 'needs-person', wanted: { kind: 'flush-not-approved', state: facts.approval } };
+    return { kind: 'needs-person', reason: { kind: 'flush-not-approved', state: facts.approval } };
   return flush.state === 'failed' ? failed(flush) : { kind: 'ask-flush' };
 }
 
@@ -100,7 +100,7 @@ function runMove(view: ChecklistView, rescan: StepView, closing: () => Move): Mo
         case 'stopped':
         case 'tripped':
         case 'interrupted':
-          return { kind: 'needs-person', wanted: { kind: 'run-rests', runId: run.runId, state: run.state.kind } };
+          return { kind: 'needs-person', reason: { kind: 'run-rests', runId: run.runId, state: run.state.kind } };
         default:
           return failed(rescan);
       }
@@ -120,9 +120,9 @@ function own(seen: StepView, step: OwnStep, may: boolean): Move {
 
 const failed = ({ step, found }: StepView): Move => ({
   kind: 'needs-person',
-  wanted: { kind: 'step-failed', step, ...(found ? { found } : {}) },
+  reason: { kind: 'step-failed', step, ...(found ? { found } : {}) },
 });
 
 /** Whether a deploy of our module mends what the test of the logging found. */
-const deployMends = (found: Found | undefined): boolean =>
+const deployMends = (found: StepFinding | undefined): boolean =>
   found?.kind === 'logging' && (found.result === 'nothing-logged' || found.result === 'missing-key');

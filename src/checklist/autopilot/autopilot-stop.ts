@@ -61,7 +61,7 @@ export function createAutopilotStop(ports: AutopilotStopPorts): AutopilotStop {
     const withdrew = approvalId === undefined ? false : await trying(() => tables.withdraw(approvalId, by));
     const ended = record.stopping === 'work' ? await trying(() => stopWork(by)) : undefined;
     if (troubles.length === 0) await trying(() => store.change(record.id, { remove: ['stopping'] }, ['stopped']));
-    return { withdrew: withdrew ?? false, troubles, ...ended };
+    return { withdrew: withdrew ?? false, faults: troubles, ...ended };
   }
 
   async function tell(record: AutopilotRecord): Promise<void> {

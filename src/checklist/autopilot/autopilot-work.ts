@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../lib/clock.ts';
+import type { Result } from '../../lib/result.ts';
 import type { RunControl, RunPlan } from '../../run/model/run-control.ts';
 import type { Canary, PaceSetting } from '../../run/model/types.ts';
-import type { AutopilotEvent, Hindrance } from '../contracts/autopilot-control.ts';
+import type { AutopilotBlocker, AutopilotEvent } from '../contracts/autopilot-control.ts';
 import type { Validation } from '../contracts/result-control.ts';
 import type { TableControl } from '../contracts/table-control.ts';
-import type { StartAnswer, StartControl } from '../steps/start-control.ts';
+import type { StartControl, StartRefusal } from '../steps/start-control.ts';
 import type { OwnStep } from './autopilot-move.ts';
 import type { AutopilotRecord, AutopilotStore } from './autopilot-store.ts';
 
@@ -16,7 +17,7 @@ export interface AutopilotWorkPorts {
   readonly starts: Pick<StartControl, 'plan' | 'start'>;
   readonly runs: Pick<RunControl, 'location' | 'stop' | 'readPlan'>;
   /** Does a step of its own to its end; what stood in its way otherwise. */
-  readonly doStep: (step: Exclude<OwnStep, 'backup' | 'validate'>, by: string) => Promise<Hindrance | undefined>;
+  readonly doStep: (step: Exclude<OwnStep, 'backup' | 'validate'>, by: string) => Promise<AutopilotBlocker | undefined>;
   /** Holds the table against what the run says; undefined where it could not be done, which is logged. */
   readonly validate: (by: string) => Promise<Validation | undefined>;
   readonly pace: PaceSetting;
@@ -31,9 +32,9 @@ export interface AutopilotWorkPorts {
 
 /** What the autopilot does by itself. Each answers what stood in its way, and nothing where it is done or somebody stopped it. */
 export interface AutopilotWork {
-  doStep(step: OwnStep, record: AutopilotRecord): Promise<Hindrance | undefined>;
-  askFlush(record: AutopilotRecord): Promise<Hindrance | undefined>;
-  startRun(record: AutopilotRecord): Promise<Hindrance | undefined>;
+  doStep(step: OwnStep, record: AutopilotRecord): Promise<AutopilotBlocker | undefined>;
+  askFlush(record: AutopilotRecord): Promise<AutopilotBlocker | undefined>;
+  startRun(record: AutopilotRecord): Promise<AutopilotBlocker | undefined>;
 }
 
 const REASON = 'Autopilot';
@@ -44,7 +45,7 @@ export function createAutopilotWork(ports: AutopilotWorkPorts): AutopilotWork {
   const { store, clock, tables, runs, emit, change, over } = ports;
   const newApprovalId = ports.newApprovalId ?? (() => `a-${randomUUID().slice(0, 8)}`);
 
-  async function makeBackup(record: AutopilotRecord): Promise<Hindrance | undefined> {
+  async function makeBackup(record: AutopilotRecord): Promise<AutopilotBlocker | undefined> {
     const ended = new Set<string>();
     let wake = () => {};
     const unwatch = tables.watch((event) => {
@@ -67,7 +68,7 @@ export function createAutopilotWork(ports: AutopilotWorkPorts): AutopilotWork {
   }
 
   /** The plan that was made and noted before a crash, where it still holds; else a new one, noted. */
-  async function planRun(record: AutopilotRecord): Promise<StartAnswer<RunPlan> | undefined> {
+  async function planRun(record: AutopilotRecord): Promise<Result<RunPlan, StartRefusal> | undefined> {
     const before = record.runId === undefined ? undefined : await runs.readPlan(record.runId);
     if (before && clock.now() - before.plannedAt < PLAN_HOLDS_MS) return { ok: true, value: before };
     const { by } = record;

@@ -3,7 +3,12 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { RunControl } from '../../run/model/run-control.ts';
 import type { Lease } from '../../state/lease.ts';
-import type { AutopilotControl, AutopilotEvent, AutopilotRefusal, Hindrance } from '../contracts/autopilot-control.ts';
+import type {
+  AutopilotBlocker,
+  AutopilotControl,
+  AutopilotEvent,
+  AutopilotRefusal,
+} from '../contracts/autopilot-control.ts';
 import type { TableControl } from '../contracts/table-control.ts';
 import type { ChecklistView } from '../model/checklist-view.ts';
 import type { Checklist } from '../steps/checklist.ts';
@@ -151,7 +156,7 @@ export function createAutopilot(ports: AutopilotPorts): Autopilot {
       case 'wait':
         return next.for === 'step' ? ports.pollMs * 2 : LOOK_AGAIN_MS;
       case 'needs-person':
-        await tellWanted(record, view, { kind: 'wanted', wanted: next.wanted });
+        await tellWanted(record, view, { kind: 'waiting', reason: next.reason });
         return LOOK_AGAIN_MS;
       case 'finished': {
         const set = { state: 'finished', endedAt: Math.round(clock.now()), untold: true } as const;
@@ -162,22 +167,22 @@ export function createAutopilot(ports: AutopilotPorts): Autopilot {
     }
   }
 
-  async function afterwards(record: AutopilotRecord, view: ChecklistView, hindrance: Hindrance | undefined) {
+  async function afterwards(record: AutopilotRecord, view: ChecklistView, hindrance: AutopilotBlocker | undefined) {
     if (!hindrance) return 0;
     await tellWanted(record, view, hindrance);
     return LOOK_AGAIN_MS;
   }
 
   /** People hear of a thing that hinders it once, until another does or somebody says that it may go on. */
-  async function tellWanted(record: AutopilotRecord, view: ChecklistView, hindrance: Hindrance): Promise<void> {
+  async function tellWanted(record: AutopilotRecord, view: ChecklistView, hindrance: AutopilotBlocker): Promise<void> {
     const wanted = JSON.stringify(hindrance).slice(0, 2_000);
     if (record.wanted === wanted) return;
-    const refused = hindrance.kind !== 'wanted';
+    const refused = hindrance.kind !== 'waiting';
     const set = { wanted, untold: true, ...(refused ? { refused } : {}) };
     const noted = await change(record.id, { set }, ['running']);
     if (!noted) return;
     // Where it was not taken, the record says that nobody was told, and it comes to that again.
-    if (await emit({ kind: 'needs-person', record: noted, view, hindrance }))
+    if (await emit({ kind: 'needs-person', record: noted, view, blocker: hindrance }))
       await change(record.id, { remove: ['untold'] }, ['running']);
   }
 
@@ -244,7 +249,7 @@ export function createAutopilot(ports: AutopilotPorts): Autopilot {
         nudgeLoop();
         return { ok: true, value: started };
       }),
-    goOn: () =>
+    retry: () =>
       attempt(async () => {
         const record = await store.read();
         if (record?.state !== 'running') return refuse({ reason: 'not-active' });

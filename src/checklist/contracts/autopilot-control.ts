@@ -1,8 +1,9 @@
 import type { Approval } from '../../approvals/approval.ts';
+import type { Result } from '../../lib/result.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { RunPlan } from '../../run/model/run-control.ts';
 import type { Person, RunSnapshot } from '../../run/model/types.ts';
-import type { Wanted } from '../autopilot/autopilot-move.ts';
+import type { WaitReason } from '../autopilot/autopilot-move.ts';
 import type { AutopilotRecord } from '../autopilot/autopilot-store.ts';
 import type { ChecklistView } from '../model/checklist-view.ts';
 import type { StepName } from '../model/step.ts';
@@ -12,8 +13,8 @@ import type { StepRefusal } from './step-control.ts';
 import type { TableJob, TableRefusal } from './table-control.ts';
 
 /** What keeps the autopilot from going on: a person is needed, or somebody refused what it was about to do. */
-export type Hindrance =
-  | { readonly kind: 'wanted'; readonly wanted: Wanted }
+export type AutopilotBlocker =
+  | { readonly kind: 'waiting'; readonly reason: WaitReason }
   | { readonly kind: 'table-refused'; readonly step: StepName; readonly refusal: TableRefusal }
   | { readonly kind: 'step-refused'; readonly step: StepName; readonly refusal: StepRefusal }
   | { readonly kind: 'start-refused'; readonly step: 'rescan'; readonly refusal: StartRefusal };
@@ -30,7 +31,7 @@ export type AutopilotEvent =
       readonly kind: 'needs-person';
       readonly record: AutopilotRecord;
       readonly view: ChecklistView;
-      readonly hindrance: Hindrance;
+      readonly blocker: AutopilotBlocker;
     }
   /** The table was held against manifest, outcomes and backup. */
   | { readonly kind: 'validated'; readonly record: AutopilotRecord; readonly validation: Validation }
@@ -50,9 +51,6 @@ export type AutopilotRefusal =
   | { readonly reason: 'stop-file'; readonly path: string }
   | { readonly reason: 'start'; readonly refusal: StartRefusal }
   | { readonly reason: 'fault'; readonly fault: Fault };
-export type AutopilotAnswer<T> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly refusal: AutopilotRefusal };
 
 /** What a stop of the autopilot ended besides itself. */
 export interface AutopilotStopped {
@@ -61,20 +59,20 @@ export interface AutopilotStopped {
   readonly job?: TableJob;
   readonly run?: RunSnapshot;
   /** What could not be done of it; it is tried again as long as a copy of the bot is up. */
-  readonly troubles: readonly Fault[];
+  readonly faults: readonly Fault[];
 }
 
 /** The whole checklist done by itself, in order, with a person where one is needed. */
 export interface AutopilotControl {
   /** Says what is to be expected; nothing begins. */
-  plan(by: Person, location: { channel: string }): Promise<AutopilotAnswer<AutopilotRecord>>;
-  cancel(id: string, by: Person): Promise<AutopilotAnswer<AutopilotRecord>>;
+  plan(by: Person, location: { channel: string }): Promise<Result<AutopilotRecord, AutopilotRefusal>>;
+  cancel(id: string, by: Person): Promise<Result<AutopilotRecord, AutopilotRefusal>>;
   /** Begins what was planned, once. */
-  start(id: string, by: Person): Promise<AutopilotAnswer<AutopilotRecord>>;
+  start(id: string, by: Person): Promise<Result<AutopilotRecord, AutopilotRefusal>>;
   /** What failed may be tried again. */
-  goOn(by: Person): Promise<AutopilotAnswer<AutopilotRecord>>;
+  retry(by: Person): Promise<Result<AutopilotRecord, AutopilotRefusal>>;
   /** Begins nothing more, takes back its request for approval, and stops the run, flush or restore that is under way. */
-  stop(by: Person): Promise<AutopilotAnswer<AutopilotStopped>>;
+  stop(by: Person): Promise<Result<AutopilotStopped, AutopilotRefusal>>;
   current(): Promise<AutopilotRecord | undefined>;
   setLocation(id: string, location: { channel: string; ts: string }): Promise<void>;
   watch(listener: (event: AutopilotEvent) => void | Promise<void>): () => void;

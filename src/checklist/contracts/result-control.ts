@@ -1,4 +1,5 @@
 import type { BackupRecord } from '../../backup/format/backup-record.ts';
+import type { Result } from '../../lib/result.ts';
 import type { ListedImage } from '../../pipeline/images.ts';
 import type { KindCounts } from '../../pipeline/table/records.ts';
 import type { Diff } from '../../results/diff/diff.ts';
@@ -33,10 +34,6 @@ export type ResultRefusal =
   | { readonly reason: 'start'; readonly refusal: StartRefusal }
   | { readonly reason: 'table'; readonly refusal: TableRefusal };
 
-export type ResultAnswer<T> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly refusal: ResultRefusal };
-
 /** Runs by id, the newest first. */
 export type RunIds = readonly string[];
 
@@ -68,7 +65,7 @@ export interface ResultControl {
    * Failures of the table and of the runs back to the last one over all images. With a run's id, the causes in that run are
    * counted as well.
    */
-  failures(runId?: string): Promise<ResultAnswer<Failures & { readonly runIds: RunIds }>>;
+  failures(runId?: string): Promise<Result<Failures & { readonly runIds: RunIds }, ResultRefusal>>;
   /** Plans a run over just those images. */
   planRetry(request: {
     readonly setting: RetryRequest;
@@ -77,20 +74,21 @@ export interface ResultControl {
     readonly paceSetting: PaceSetting;
     readonly by: Person;
     readonly channel: string;
-  }): Promise<ResultAnswer<RunPlan>>;
+  }): Promise<Result<RunPlan, ResultRefusal>>;
   /** What the images of a run came to, in the order in which they did; of the last run where none is named. */
   outcomes(
     runId?: string,
-  ): Promise<ResultAnswer<{ readonly runId: string; readonly records: AsyncIterable<OutcomeRecord> }>>;
+  ): Promise<Result<{ readonly runId: string; readonly records: AsyncIterable<OutcomeRecord> }, ResultRefusal>>;
   /** The last attempts that runs made at an image, the newest first. */
-  attempts(imageKey: string): Promise<ResultAnswer<readonly ImageAttempt[]>>;
+  attempts(imageKey: string): Promise<Result<readonly ImageAttempt[], ResultRefusal>>;
   report(runId?: string): Promise<
-    ResultAnswer<
+    Result<
       RunReport & {
         readonly runId: string;
         /** What its plan said. */
         readonly expected: { readonly ms: number; readonly costUsd?: number };
-      }
+      },
+      ResultRefusal
     >
   >;
   /** The verdict of a run that is over is put on the checklist that it belongs to, as `by`'s. */
@@ -100,9 +98,9 @@ export interface ResultControl {
     readonly person?: string;
     readonly seed?: number;
     readonly by: Person;
-  }): Promise<ResultAnswer<Validation>>;
+  }): Promise<Result<Validation, ResultRefusal>>;
   /** The table against a backup: where none is named, what was there before the last flush, or else the last run. */
-  diff(backupId?: string): Promise<ResultAnswer<DiffNow>>;
+  diff(backupId?: string): Promise<Result<DiffNow, ResultRefusal>>;
 }
 
 /** A diff, and the run that is not through: what is removed may yet come with it. */

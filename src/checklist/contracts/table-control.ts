@@ -6,7 +6,7 @@ import type { LegacyLoss } from '../../backup/legacy/legacy.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { KindCounts } from '../../pipeline/table/records.ts';
 import type { Person } from '../../run/model/types.ts';
-import type { Missing } from '../model/preconditions.ts';
+import type { UnmetPrecondition } from '../model/preconditions.ts';
 
 /** How many records one act puts back: what an approval can hold. */
 export const MOST_PUT_BACK = 2_000;
@@ -109,7 +109,11 @@ export type TableRefusal =
   | { readonly reason: 'legacy-unreadable'; readonly fileName: string; readonly why: string }
   | { readonly reason: 'recovery-off'; readonly arn: string }
   /** The checklist does not let it begin yet. */
-  | { readonly reason: 'preconditions'; readonly step: 'flush' | 'restore'; readonly missing: readonly Missing[] }
+  | {
+      readonly reason: 'preconditions';
+      readonly step: 'flush' | 'restore';
+      readonly unmet: readonly UnmetPrecondition[];
+    }
   | { readonly reason: 'approval-gone'; readonly approvalId: string }
   | { readonly reason: 'click'; readonly refusal: ClickRefusal; readonly approval: Approval }
   | { readonly reason: 'use'; readonly refusal: UseRefusal }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../lib/clock.ts';
+import type { Result } from '../../lib/result.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import { DeployRefusedError } from '../../pipeline/package/deploy-errors.ts';
 import {
@@ -9,7 +10,7 @@ import {
   type RollbackView,
 } from '../../pipeline/package/function-package.ts';
 import type { Deployed, DeployStage } from '../../pipeline/package/function-update.ts';
-import type { DeployControl, StepAnswer, StepRefusal } from '../contracts/step-control.ts';
+import type { DeployControl, StepRefusal } from '../contracts/step-control.ts';
 import type { Checklist } from '../steps/checklist.ts';
 import { type ExclusivePorts, exclusively } from '../steps/exclusive.ts';
 import type { DeployRecord, DeployStore } from './deploy-store.ts';
@@ -20,9 +21,9 @@ export interface DeploysPorts {
   readonly checklist: Pick<Checklist, 'begin' | 'disprove'>;
   readonly exclusive: ExclusivePorts;
   readonly plan: (given: GivenPackage | undefined) => Promise<DeployPlan>;
-  readonly carryOut: (plan: DeployPlan, way: Way) => Promise<Deployed>;
-  readonly lookBack: (plan: DeployPlan) => Promise<RollbackView>;
-  readonly rollBack: (plan: DeployPlan, way: Way & { readonly keeps?: string }) => Promise<Deployed>;
+  readonly carryOut: (plan: DeployPlan, way: DeployHooks) => Promise<Deployed>;
+  readonly previewRollback: (plan: DeployPlan) => Promise<RollbackView>;
+  readonly rollBack: (plan: DeployPlan, way: DeployHooks & { readonly keeps?: string }) => Promise<Deployed>;
   /** The function as proofs name it. */
   readonly codeSha256: () => Promise<string>;
   readonly readFault: (error: unknown) => Fault;
@@ -30,23 +31,23 @@ export interface DeploysPorts {
 }
 
 /** How work on the function is followed, and stopped. */
-export interface Way {
+export interface DeployHooks {
   readonly signal: AbortSignal;
   readonly onStage: (stage: DeployStage) => void;
 }
 
 /** The end of a deploy or a rollback that began in a process that died. */
-export interface LateEnd {
+export interface RecoveredDeploy {
   readonly kind: 'deploy' | 'rollback';
   readonly by: string;
   readonly plan: DeployPlan;
   readonly channel?: string;
-  readonly answer: StepAnswer<Deployed>;
+  readonly answer: Result<Deployed, StepRefusal>;
 }
 
 export interface Deploys extends DeployControl {
   /** Hears of ends that nobody waits for, until what it gives back is called. */
-  watch(listener: (end: LateEnd) => Promise<void>): () => void;
+  watch(listener: (end: RecoveredDeploy) => Promise<void>): () => void;
   /** Looks for a deploy whose process died, and brings it to its end; now and from then on. */
   standBy(): void;
   shutDown(): Promise<void>;
@@ -60,7 +61,7 @@ export function createDeploys(ports: DeploysPorts): Deploys {
   const over = new AbortController();
   let working: Promise<void> | undefined;
   let busy = false;
-  const listeners = new Set<(end: LateEnd) => Promise<void>>();
+  const listeners = new Set<(end: RecoveredDeploy) => Promise<void>>();
 
   const refused = (refusal: StepRefusal): { ok: false; refusal: StepRefusal } => ({ ok: false, refusal });
   function refusalOf(error: unknown): Extract<StepRefusal, { reason: 'deploy' | 'fault' }> {
@@ -72,11 +73,15 @@ export function createDeploys(ports: DeploysPorts): Deploys {
   const planOf = (record: DeployRecord): DeployPlan => deployPlanSchema.parse(JSON.parse(record.plan));
 
   /** Does the work of a record that is under way, and writes down how it ended. `again`: a process before may have begun it. */
-  async function bringToEnd(record: DeployRecord, signal: AbortSignal, again: boolean): Promise<StepAnswer<Deployed>> {
+  async function bringToEnd(
+    record: DeployRecord,
+    signal: AbortSignal,
+    again: boolean,
+  ): Promise<Result<Deployed, StepRefusal>> {
     const isBack = record.state === 'rolling-back';
     const plan = planOf(record);
     let reached: DeployStage | undefined;
-    const way: Way = {
+    const way: DeployHooks = {
       signal,
       onStage(stage) {
         reached = stage;
@@ -115,7 +120,7 @@ export function createDeploys(ports: DeploysPorts): Deploys {
         'failed',
         refusal.reason === 'deploy'
           ? { kind: 'deploy-refused', reason: refusal.refusal.reason }
-          : { kind: 'trouble', message: refusal.fault.message },
+          : { kind: 'error', message: refusal.fault.message },
       );
       return refused(isUntouched || reached === undefined ? refusal : { ...refusal, reached });
     }
@@ -128,7 +133,7 @@ export function createDeploys(ports: DeploysPorts): Deploys {
   ) {
     busy = true;
     try {
-      const taken = await exclusively(ports.exclusive, async (signal): Promise<StepAnswer<Deployed>> => {
+      const taken = await exclusively(ports.exclusive, async (signal): Promise<Result<Deployed, StepRefusal>> => {
         const moved = await store.move(id, from, { ...set, at: Math.round(clock.now()) });
         return moved
           ? bringToEnd(moved, AbortSignal.any([signal, over.signal]), false)
@@ -147,10 +152,16 @@ export function createDeploys(ports: DeploysPorts): Deploys {
     return record?.state === 'deploying' || record?.state === 'rolling-back' ? record : undefined;
   }
 
-  async function tellEnd(record: DeployRecord, answer: StepAnswer<Deployed>): Promise<void> {
+  async function tellEnd(record: DeployRecord, answer: Result<Deployed, StepRefusal>): Promise<void> {
     const { by, channel } = record;
     const kind = record.state === 'rolling-back' ? 'rollback' : 'deploy';
-    const end: LateEnd = { kind, by, plan: planOf(record), answer, ...(channel === undefined ? {} : { channel }) };
+    const end: RecoveredDeploy = {
+      kind,
+      by,
+      plan: planOf(record),
+      answer,
+      ...(channel === undefined ? {} : { channel }),
+    };
     for (const listener of listeners)
       await listener(end).catch((error) => ports.warn('the end of a deploy could not be told', error));
   }
@@ -195,7 +206,7 @@ export function createDeploys(ports: DeploysPorts): Deploys {
       if (last?.state !== 'deployed' && last?.state !== 'failed') return refused({ reason: 'nothing-deployed' });
       try {
         const plan = planOf(last);
-        return { ok: true, value: { id: last.id, plan, ...(await ports.lookBack(plan)) } };
+        return { ok: true, value: { id: last.id, plan, ...(await ports.previewRollback(plan)) } };
       } catch (error) {
         return refused(refusalOf(error));
       }

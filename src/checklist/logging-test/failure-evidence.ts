@@ -19,7 +19,7 @@ const SHOWN = [
 ];
 
 /** Looks for the records of an image's failure: under the key of our own logger, or by reading the table where it is small. */
-export function lookForFailure(
+export function createFailureRecordSearch(
   dynamodb: DynamoDBClient,
   { table, mostBytes }: { table: string; mostBytes: number },
 ): Pick<LoggingTestPorts, 'findRecords' | 'searchRecords'> {
@@ -67,7 +67,10 @@ const MOST_LINES = 20_000;
  * The function's log of one invocation: between its START and its REPORT in its stream, or naming it or its image. A group that
  * is not there has shown nothing yet. @throws where the log may not be read.
  */
-export function lookInLog(logs: CloudWatchLogsClient, groupOf: () => Promise<string>): LoggingTestPorts['readLog'] {
+export function createInvocationLogReader(
+  logs: CloudWatchLogsClient,
+  groupOf: () => Promise<string>,
+): LoggingTestPorts['readLog'] {
   return async ({ imageKey, requestId, from }) => {
     const group = await groupOf();
     const running = new Map<string, string>();

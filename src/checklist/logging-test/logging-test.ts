@@ -1,7 +1,7 @@
 import type { Clock } from '../../lib/clock.ts';
 import { FaultError } from '../../pipeline/fault.ts';
 import type { Fault, Invocation } from '../../pipeline/invoke/invocation.ts';
-import type { TestNotes } from './pending-tests.ts';
+import type { PendingTests } from './pending-tests.ts';
 
 /** What a failure left in the table: the newest record, and how all of them are taken out. */
 export interface FoundRecords {
@@ -57,7 +57,7 @@ export interface LoggingTestPorts {
   readonly readLog: (about: { requestId?: string; imageKey: string; from: number }) => Promise<InvocationLines>;
   readonly readFault: (error: unknown) => Fault;
   /** Remembers the test until its record is known to be gone. */
-  readonly notes: Pick<TestNotes, 'note' | 'forget'>;
+  readonly pendingTests: Pick<PendingTests, 'add' | 'remove'>;
 }
 
 /** What the log says of one invocation so far. */
@@ -83,7 +83,7 @@ export async function testLogging(ports: LoggingTestPorts): Promise<LoggingResul
   const imageKey = `INVALID_IMAGE-${ports.uniqueName()}.png`;
   const from = clock.now();
   // A process that dies from here on leaves word of what it may have left in the table.
-  await ports.notes.note({ imageKey, at: from });
+  await ports.pendingTests.add({ imageKey, at: from });
   const { reading, requestId } = await ports.invoke(imageKey);
   const about = { imageKey, from, ...(requestId === undefined ? {} : { requestId }) };
   switch (reading.kind) {
@@ -106,7 +106,7 @@ export async function testLogging(ports: LoggingTestPorts): Promise<LoggingResul
     const afterMs = Math.round(clock.now() - answeredAt);
     const leftBecause = await found
       .remove()
-      .then(() => ports.notes.forget(imageKey))
+      .then(() => ports.pendingTests.remove(imageKey))
       .then(
         () => undefined,
         (error: unknown) => ports.readFault(error).message,

@@ -2,21 +2,21 @@ import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { RunSnapshot } from '../../run/model/types.ts';
 import type { ChecklistOutcome } from '../steps/checklist-store.ts';
 import {
-  backupMisses,
-  holds,
+  checkBackup,
+  checkLogging,
+  checkSample,
+  isCovered,
   isUndone,
-  loggingMisses,
-  type Missing,
   type PreconditionFacts,
   type PreconditionRules,
-  sampleMisses,
+  type UnmetPrecondition,
 } from './preconditions.ts';
-import { type ClosedStep, type Found, STEPS, type StepName, type StepRecord } from './step.ts';
+import { type ClosedStep, STEPS, type StepFinding, type StepName, type StepRecord } from './step.ts';
 
 /** A step as it stands. `by` and `at`: who did it last, and when. */
 export interface StepView extends Readonly<ClosedStep> {
   /** Why it is stale. */
-  readonly stale?: Missing;
+  readonly stale?: UnmetPrecondition;
 }
 
 /** One rescan, from its first step to its end. */
@@ -33,7 +33,7 @@ export interface ChecklistView {
   readonly outcome?: ChecklistOutcome;
   readonly closedAt?: number;
   /** What could not be read, so that steps are shown as not done. */
-  readonly troubles: readonly Fault[];
+  readonly unread: readonly Fault[];
 }
 
 export interface ViewFacts extends PreconditionFacts {
@@ -63,15 +63,16 @@ export function nextStep(steps: readonly StepView[]): StepName | undefined {
 
 function withOverride(view: StepView, facts: ViewFacts, rules: PreconditionRules): StepView {
   if (view.state === 'done' || view.state === 'skipped') return view;
-  const missing = missesNow(view, facts, rules);
+  const missing = unmetNow(view, facts, rules);
   const override = facts.overrides.find(
-    (candidate) => candidate.step === view.step && missing.every((item) => holds(candidate, item, facts.codeSha256)),
+    (candidate) =>
+      candidate.step === view.step && missing.every((item) => isCovered(candidate, item, facts.codeSha256)),
   );
   return override ? { ...view, overriddenBy: { by: override.by, reason: override.reason } } : view;
 }
 
 /** What an override of the step has to cover, as far as it can be seen here: the quotas as they were read last. */
-function missesNow({ step, found }: StepView, facts: ViewFacts, rules: PreconditionRules): Missing[] {
+function unmetNow({ step, found }: StepView, facts: ViewFacts, rules: PreconditionRules): UnmetPrecondition[] {
   switch (step) {
     case 'quotas':
       return found?.kind === 'quotas' && found.blocking.length > 0
@@ -80,7 +81,7 @@ function missesNow({ step, found }: StepView, facts: ViewFacts, rules: Precondit
     case 'test-logging':
       return loggingOn(facts);
     case 'sample':
-      return facts.codeSha256 === undefined ? [] : sampleMisses(facts, facts.codeSha256, rules);
+      return facts.codeSha256 === undefined ? [] : checkSample(facts, facts.codeSha256, rules);
     default:
       return [{ reason: 'no-backup', fix: 'backup' }];
   }
@@ -119,7 +120,7 @@ function viewStep(step: StepName, facts: ViewFacts, rules: PreconditionRules): S
       return viewProof(
         seen,
         facts.sample,
-        facts.codeSha256 === undefined ? [] : sampleMisses(facts, facts.codeSha256, rules),
+        facts.codeSha256 === undefined ? [] : checkSample(facts, facts.codeSha256, rules),
       );
     case 'flush':
       return viewFlush(seen, facts);
@@ -128,7 +129,7 @@ function viewStep(step: StepName, facts: ViewFacts, rules: PreconditionRules): S
   }
 }
 
-const loggingOn = (facts: ViewFacts) => (facts.codeSha256 === undefined ? [] : loggingMisses(facts, facts.codeSha256));
+const loggingOn = (facts: ViewFacts) => (facts.codeSha256 === undefined ? [] : checkLogging(facts, facts.codeSha256));
 
 /** Whether the flush that the backup was made for has begun: since then the table is meant to differ from it. */
 export const hasServed = ({ flush, job, reset }: Pick<ViewFacts, 'flush' | 'job' | 'reset'>): boolean =>
@@ -137,11 +138,11 @@ export const hasServed = ({ flush, job, reset }: Pick<ViewFacts, 'flush' | 'job'
 function viewBackup(seen: StepView, facts: ViewFacts, rules: PreconditionRules): StepView {
   const { backup } = facts;
   if (seen.state === 'running' || !backup) return seen;
-  const found: Found = { kind: 'backup', backupId: backup.id, records: backup.records };
+  const found: StepFinding = { kind: 'backup', backupId: backup.id, records: backup.records };
   const by = seen.found?.kind === 'backup' && seen.found.backupId === backup.id ? seen.by : undefined;
   const done = { step: 'backup', at: backup.startedAt, found, ...(by === undefined ? {} : { by }) } as const;
   if (hasServed(facts)) return { ...done, state: 'done' };
-  const [stale] = backupMisses(facts, rules);
+  const [stale] = checkBackup(facts, rules);
   if (!stale) return { ...done, state: 'done' };
   return seen.state === 'failed' && (seen.at ?? 0) > backup.startedAt ? seen : { ...done, state: 'stale', stale };
 }
@@ -158,7 +159,7 @@ function viewDeploy(seen: StepView, facts: ViewFacts): StepView {
 function viewProof(
   seen: StepView,
   proof: { readonly at: number; readonly by: string } | undefined,
-  missing: readonly Missing[],
+  missing: readonly UnmetPrecondition[],
 ): StepView {
   if (seen.state === 'running') return seen;
   // A failure after the proof counts: what worked then does not work now.

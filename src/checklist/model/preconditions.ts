@@ -49,7 +49,7 @@ export interface PreconditionRules {
 }
 
 /** What a gate misses, and the command that mends it. */
-export type Missing =
+export type UnmetPrecondition =
   | { readonly reason: 'no-backup'; readonly fix: 'backup' }
   | {
       readonly reason: 'backup-old';
@@ -86,12 +86,12 @@ export type Missing =
   | { readonly reason: 'run-active'; readonly fix: 'stop'; readonly runId: string }
   | { readonly reason: 'function-unknown'; readonly fix: 'status' };
 
-export type Preconditions =
+export type PreconditionCheck =
   | { readonly kind: 'pass'; readonly overridden: readonly Override[] }
-  | { readonly kind: 'refuse'; readonly missing: readonly Missing[] };
+  | { readonly kind: 'refuse'; readonly unmet: readonly UnmetPrecondition[] };
 
 /** The step whose gate an approver may override, of a thing that is missing; undefined where nobody may. */
-export function overridableOf({ reason }: Missing): OverridableStep | undefined {
+export function overridableStepOf({ reason }: UnmetPrecondition): OverridableStep | undefined {
   switch (reason) {
     case 'quotas-blocking':
     case 'quotas-unknown':
@@ -117,7 +117,7 @@ export function overridableOf({ reason }: Missing): OverridableStep | undefined 
 }
 
 /** What an override has to cover of a thing that is missing, as marks that can be kept: one for each limit that blocks. */
-export function marksOf(missing: Missing): string[] {
+export function overrideKeysOf(missing: UnmetPrecondition): string[] {
   switch (missing.reason) {
     case 'quotas-blocking':
       return missing.blocking.map((limit) => `${missing.reason}:${limit}`);
@@ -131,11 +131,11 @@ export function marksOf(missing: Missing): string[] {
 }
 
 /** Whether an override holds: the function is the one that the approver knew, and nothing is missing that was not then. */
-export const holds = (override: Override, missing: Missing, codeSha256: string | undefined): boolean =>
+export const isCovered = (override: Override, missing: UnmetPrecondition, codeSha256: string | undefined): boolean =>
   codeSha256 !== undefined &&
   override.codeSha256 === codeSha256 &&
-  override.step === overridableOf(missing) &&
-  marksOf(missing).every((mark) => override.covers.includes(mark));
+  override.step === overridableStepOf(missing) &&
+  overrideKeysOf(missing).every((mark) => override.covers.includes(mark));
 
 /** What the checklist can keep from beginning. */
 export type GuardedStep = 'flush' | 'start' | 'resume' | 'restore';
@@ -146,28 +146,40 @@ export type GuardedStep = 'flush' | 'start' | 'resume' | 'restore';
  * rescan that no restore undid, or somebody's word to keep what is there; going on with a run needs that what it did was not
  * flushed or overwritten since; a restore needs that no run is active. Fails closed: what could not be read is missing.
  */
-export function evaluateGate(step: GuardedStep, facts: PreconditionFacts, rules: PreconditionRules): Preconditions {
-  const missing = misses(step, facts, rules);
+export function checkPreconditions(
+  step: GuardedStep,
+  facts: PreconditionFacts,
+  rules: PreconditionRules,
+): PreconditionCheck {
+  const missing = unmetPreconditions(step, facts, rules);
   const overridden: Override[] = [];
   const left = missing.filter((item) => {
-    const override = facts.overrides.find((candidate) => holds(candidate, item, facts.codeSha256));
+    const override = facts.overrides.find((candidate) => isCovered(candidate, item, facts.codeSha256));
     if (!override) return true;
     overridden.push(override);
     return false;
   });
-  return left.length === 0 ? { kind: 'pass', overridden } : { kind: 'refuse', missing: left };
+  return left.length === 0 ? { kind: 'pass', overridden } : { kind: 'refuse', unmet: left };
 }
 
 /** What an approver would have to pass over for a step of the checklist, as things stand; empty: it holds. */
-export const missesOf = (step: OverridableStep, facts: PreconditionFacts, rules: PreconditionRules): Missing[] =>
-  misses('flush', facts, rules).filter((missing) => overridableOf(missing) === step);
+export const unmetPreconditionsOf = (
+  step: OverridableStep,
+  facts: PreconditionFacts,
+  rules: PreconditionRules,
+): UnmetPrecondition[] =>
+  unmetPreconditions('flush', facts, rules).filter((missing) => overridableStepOf(missing) === step);
 
 /** Whether a restore put back what the flush had deleted. */
 export const isUndone = (flush: Pick<StepRecord, 'at'>, reset: TableReset | undefined): boolean =>
   reset?.kind === 'restore' && reset.at >= flush.at;
 
-function misses(step: GuardedStep, facts: PreconditionFacts, rules: PreconditionRules): Missing[] {
-  const running: Missing[] =
+function unmetPreconditions(
+  step: GuardedStep,
+  facts: PreconditionFacts,
+  rules: PreconditionRules,
+): UnmetPrecondition[] {
+  const running: UnmetPrecondition[] =
     facts.activeRun === undefined ? [] : [{ reason: 'run-active', fix: 'stop', runId: facts.activeRun }];
   switch (step) {
     case 'restore':
@@ -185,17 +197,20 @@ function misses(step: GuardedStep, facts: PreconditionFacts, rules: Precondition
     case 'flush':
       return [
         ...running,
-        ...backupMisses(facts, rules),
-        ...quotaMisses(facts),
+        ...checkBackup(facts, rules),
+        ...checkQuotas(facts),
         ...(facts.codeSha256 === undefined
           ? [{ reason: 'function-unknown' as const, fix: 'status' as const }]
-          : [...loggingMisses(facts, facts.codeSha256), ...sampleMisses(facts, facts.codeSha256, rules)]),
+          : [...checkLogging(facts, facts.codeSha256), ...checkSample(facts, facts.codeSha256, rules)]),
       ];
   }
 }
 
 /** What is wrong with the backup as ground for a flush; empty: nothing. */
-export function backupMisses({ now, backup, records }: PreconditionFacts, rules: PreconditionRules): Missing[] {
+export function checkBackup(
+  { now, backup, records }: PreconditionFacts,
+  rules: PreconditionRules,
+): UnmetPrecondition[] {
   if (!backup) return [{ reason: 'no-backup', fix: 'backup' }];
   const ageMs = now - backup.startedAt;
   // A date that lies ahead tells of a clock that is wrong: then nobody knows how old it is.
@@ -208,13 +223,13 @@ export function backupMisses({ now, backup, records }: PreconditionFacts, rules:
   return [];
 }
 
-function quotaMisses({ quotas }: PreconditionFacts): Missing[] {
+function checkQuotas({ quotas }: PreconditionFacts): UnmetPrecondition[] {
   if (!quotas) return [{ reason: 'quotas-unknown', fix: 'quotas' }];
   return quotas.blocking.length === 0 ? [] : [{ reason: 'quotas-blocking', fix: 'quotas', blocking: quotas.blocking }];
 }
 
 /** What is missing of the proof of failure logging on this code. */
-export function loggingMisses({ logging }: Pick<PreconditionFacts, 'logging'>, codeSha256: string): Missing[] {
+export function checkLogging({ logging }: Pick<PreconditionFacts, 'logging'>, codeSha256: string): UnmetPrecondition[] {
   if (!logging) return [{ reason: 'logging-unproven', fix: 'test-logging' }];
   return logging.codeSha256 === codeSha256
     ? []
@@ -222,11 +237,11 @@ export function loggingMisses({ logging }: Pick<PreconditionFacts, 'logging'>, c
 }
 
 /** What is missing of the sample on this code, today. */
-export function sampleMisses(
+export function checkSample(
   { now, sample }: Pick<PreconditionFacts, 'now' | 'sample'>,
   codeSha256: string,
   rules: PreconditionRules,
-): Missing[] {
+): UnmetPrecondition[] {
   if (rules.sampleImages === 0) return [];
   const isShort = !sample?.isAll && (sample?.images ?? 0) < rules.sampleImages;
   if (!sample || sample.images < 1 || isShort)

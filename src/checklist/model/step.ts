@@ -5,25 +5,34 @@ export const STEPS = ['backup', 'quotas', 'deploy', 'test-logging', 'sample', 'f
 export type StepName = (typeof STEPS)[number];
 export const stepSchema = z.enum(STEPS);
 
-/** What a step came to, as facts: the face puts them into words. */
-export const foundSchema = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('backup'), backupId: z.string(), records: z.number() }),
-  z.object({ kind: z.literal('quotas'), pacePerMinute: z.number(), blocking: z.array(z.string()) }),
-  z.object({ kind: z.literal('deploy'), codeSha256: z.string(), inPlace: z.boolean() }),
-  z.object({ kind: z.literal('rollback'), codeSha256: z.string() }),
-  /** A deploy or a rollback that was refused: the reason's name. */
-  z.object({ kind: z.literal('deploy-refused'), reason: z.string() }),
-  z.object({ kind: z.literal('logging'), result: z.string() }),
-  z.object({ kind: z.literal('sample'), images: z.number(), failed: z.number() }),
-  z.object({ kind: z.literal('flush'), deleted: z.number(), remaining: z.number(), backupId: z.string() }),
-  z.object({ kind: z.literal('rescan'), runId: z.string() }),
-  z.object({ kind: z.literal('validate'), verdict: z.string() }),
-  /** The bot went down while it was under way. */
-  z.object({ kind: z.literal('interrupted') }),
-  /** It could not be done: what happened, in the words of whoever refused. */
-  z.object({ kind: z.literal('trouble'), message: z.string() }),
-]);
-export type Found = z.infer<typeof foundSchema>;
+/** Findings that were stored under another kind by an earlier version. */
+const renameKind = (stored: unknown): unknown =>
+  typeof stored === 'object' && stored !== null && 'kind' in stored && stored.kind === 'trouble'
+    ? { ...stored, kind: 'error' }
+    : stored;
+
+/** The result of a step, as facts; the messages are made from it. */
+export const findingSchema = z.preprocess(
+  renameKind,
+  z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('backup'), backupId: z.string(), records: z.number() }),
+    z.object({ kind: z.literal('quotas'), pacePerMinute: z.number(), blocking: z.array(z.string()) }),
+    z.object({ kind: z.literal('deploy'), codeSha256: z.string(), inPlace: z.boolean() }),
+    z.object({ kind: z.literal('rollback'), codeSha256: z.string() }),
+    /** A deploy or a rollback that was refused: the name of the reason. */
+    z.object({ kind: z.literal('deploy-refused'), reason: z.string() }),
+    z.object({ kind: z.literal('logging'), result: z.string() }),
+    z.object({ kind: z.literal('sample'), images: z.number(), failed: z.number() }),
+    z.object({ kind: z.literal('flush'), deleted: z.number(), remaining: z.number(), backupId: z.string() }),
+    z.object({ kind: z.literal('rescan'), runId: z.string() }),
+    z.object({ kind: z.literal('validate'), verdict: z.string() }),
+    /** The bot stopped during the step. */
+    z.object({ kind: z.literal('interrupted') }),
+    /** The step could not be done; the message of the error or refusal. */
+    z.object({ kind: z.literal('error'), message: z.string() }),
+  ]),
+);
+export type StepFinding = z.infer<typeof findingSchema>;
 
 /** What is on record of a step of one rescan. `at`: epoch ms, of the last change. */
 export const stepRecordSchema = z.object({
@@ -31,7 +40,7 @@ export const stepRecordSchema = z.object({
   state: z.enum(['running', 'done', 'failed', 'skipped']),
   by: z.string(),
   at: z.number(),
-  found: foundSchema.exactOptional(),
+  found: findingSchema.exactOptional(),
 });
 export type StepRecord = z.infer<typeof stepRecordSchema>;
 
@@ -41,7 +50,7 @@ export const closedStepSchema = z.object({
   state: z.enum(['to-do', 'running', 'done', 'stale', 'failed', 'skipped']),
   by: z.string().exactOptional(),
   at: z.number().exactOptional(),
-  found: foundSchema.exactOptional(),
+  found: findingSchema.exactOptional(),
   /** An approver's reason to pass it over. */
   overriddenBy: z.object({ by: z.string(), reason: z.string() }).exactOptional(),
   /** Why it was skipped. */

@@ -17,7 +17,7 @@ export function watchStore(store: ChecklistStore): {
   return {
     store: {
       ...store,
-      note: telling(store.note),
+      update: telling(store.update),
       close: telling(store.close),
       setStep: telling(store.setStep),
       setOverride: telling(store.setOverride),

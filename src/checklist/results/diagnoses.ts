@@ -1,4 +1,5 @@
 import type { Clock } from '../../lib/clock.ts';
+import type { Result } from '../../lib/result.ts';
 import { FaultError } from '../../pipeline/fault.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { MetricReading } from '../../pipeline/limits/metrics.ts';
@@ -8,7 +9,7 @@ import { LogGroupMissingError, type LogLine, type LogWindow } from '../../pipeli
 import { createFailureGroups } from '../../results/failures/failure-groups.ts';
 import { type Diagnosis, type DiagnosisFacts, diagnose } from '../../results/report/diagnosis.ts';
 import type { RunSnapshot } from '../../run/model/types.ts';
-import type { ResultAnswer, ResultControl } from '../contracts/result-control.ts';
+import type { ResultControl, ResultRefusal } from '../contracts/result-control.ts';
 
 export interface DiagnosesPorts {
   readonly results: Pick<ResultControl, 'failures' | 'outcomes'>;
@@ -28,7 +29,7 @@ export interface DiagnosesPorts {
 /** Looks at what the runbook's "Troubleshooting" asks a person to look at. */
 export interface DiagnoseControl {
   /** Of a run, the last one where none is named. What cannot be read is told as such; the rest is looked at all the same. */
-  diagnose(runId?: string): Promise<ResultAnswer<LocatedDiagnosis>>;
+  diagnose(runId?: string): Promise<Result<LocatedDiagnosis, ResultRefusal>>;
 }
 
 /** A diagnosis with where in AWS its remedies are. */

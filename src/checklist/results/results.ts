@@ -2,6 +2,7 @@ import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { findBackup, requireUsable } from '../../backup/catalogue/catalogue.ts';
 import type { BackupLocation } from '../../backup/catalogue/location.ts';
 import type { Clock, Random } from '../../lib/clock.ts';
+import type { Result } from '../../lib/result.ts';
 import type { ListedImage } from '../../pipeline/images.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import { listFailures } from '../../pipeline/table/failure-records.ts';
@@ -15,13 +16,7 @@ import { isOpen } from '../../run/model/run.ts';
 import type { ManifestEntry, OutcomeRecord } from '../../run/model/types.ts';
 import { type RunChain, readChain, readHistory, rootOf } from '../../run/store/run-chain.ts';
 import type { RunRecord, RunStore } from '../../run/store/run-store.ts';
-import type {
-  FindImage,
-  ImageAttempt,
-  ResultAnswer,
-  ResultControl,
-  ResultRefusal,
-} from '../contracts/result-control.ts';
+import type { FindImage, ImageAttempt, ResultControl, ResultRefusal } from '../contracts/result-control.ts';
 import type { ChecklistStore } from '../steps/checklist-store.ts';
 import type { StartControl } from '../steps/start-control.ts';
 import { refusalOrFault } from '../table-jobs/table-errors.ts';
@@ -62,7 +57,7 @@ const refuse = (refusal: ResultRefusal): { readonly ok: false; readonly refusal:
 export function createResults(ports: ResultsPorts): ResultControl {
   const { dynamodb, store } = ports;
 
-  async function answer<T>(work: () => Promise<ResultAnswer<T>>): Promise<ResultAnswer<T>> {
+  async function answer<T>(work: () => Promise<Result<T, ResultRefusal>>): Promise<Result<T, ResultRefusal>> {
     try {
       return await work();
     } catch (error) {

@@ -1,6 +1,7 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { BackupLocation } from '../../backup/catalogue/location.ts';
 import type { Clock, Random } from '../../lib/clock.ts';
+import type { Result } from '../../lib/result.ts';
 import { countByKind } from '../../pipeline/table/count.ts';
 import { hashOfResource } from '../../pipeline/table/image-rows.ts';
 import { describeTable, keyNamesOf, type TableFacts } from '../../pipeline/table/table.ts';
@@ -9,7 +10,7 @@ import type { ReconciledImage, ReconciledKind } from '../../results/reconcile/re
 import { comparePeople } from '../../results/report/people.ts';
 import { judgeValidation } from '../../results/report/validation.ts';
 import { type RunChain, rootOf } from '../../run/store/run-chain.ts';
-import type { ResultAnswer, Validation } from '../contracts/result-control.ts';
+import type { ResultRefusal, Validation } from '../contracts/result-control.ts';
 import type { ChecklistStore } from '../steps/checklist-store.ts';
 import { flushesAround, referenceBackup } from './reference-backup.ts';
 
@@ -43,7 +44,7 @@ export async function validatePerson(
   ports: ValidatePorts,
   chain: RunChain | undefined,
   person: string,
-): Promise<ResultAnswer<Validation>> {
+): Promise<Result<Validation, ResultRefusal>> {
   const facts = await describeTable(ports.dynamodb, ports.table);
   const backup = await backupFor(ports, facts, chain);
   if (!backup) return { ok: false, refusal: { reason: 'table', refusal: { reason: 'no-backup' } } };
@@ -65,7 +66,7 @@ export async function validateRun(
   ports: ValidatePorts,
   chain: RunChain,
   { seed, by }: { readonly seed: number; readonly by: string },
-): Promise<ResultAnswer<Validation>> {
+): Promise<Result<Validation, ResultRefusal>> {
   const { dynamodb, table } = ports;
   const root = rootOf(chain);
   const facts = await describeTable(dynamodb, table);

@@ -63,7 +63,7 @@ export interface ChecklistStore {
   ensureOpen(by: string, now: number): Promise<ChecklistRecord>;
   read(id: string): Promise<ChecklistRecord | undefined>;
   /** Sets attributes of a rescan that is open; false where it is closed. */
-  note(id: string, set: Partial<Pick<ChecklistRecord, 'kept' | 'flushApproval' | 'runIds'>>): Promise<boolean>;
+  update(id: string, set: Partial<Pick<ChecklistRecord, 'kept' | 'flushApproval' | 'runIds'>>): Promise<boolean>;
   /** Closes it with its steps as they stand, once; false where it was closed already. */
   close(id: string, end: { outcome: ChecklistOutcome; at: number; steps: readonly ClosedStep[] }): Promise<boolean>;
   /** Newest first: those that are closed, and the open one. */
@@ -127,7 +127,7 @@ export function createChecklistStore(table: ControlTable, name: string): Checkli
         await table.remove(key(id));
       }
     },
-    async note(id, set) {
+    async update(id, set) {
       return (await table.update(key(id), { set }, { exists: true, absent: ['closedAt'] })).ok;
     },
     async close(id, { outcome, at, steps }) {

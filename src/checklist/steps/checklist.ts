@@ -1,59 +1,59 @@
+import type { Result } from '../../lib/result.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { RunEvent, RunSnapshot } from '../../run/model/types.ts';
-import type { AuditKeeper } from '../audit/audit-writer.ts';
+import type { AuditWriter } from '../audit/audit-writer.ts';
 import type { JobResult, TableEvent, TableJob } from '../contracts/table-control.ts';
 import { type ChecklistView, nextStep, viewSteps } from '../model/checklist-view.ts';
-import { evaluateGate, type GuardedStep, marksOf, missesOf, type Preconditions } from '../model/preconditions.ts';
+import {
+  checkPreconditions,
+  type GuardedStep,
+  overrideKeysOf,
+  type PreconditionCheck,
+  unmetPreconditionsOf,
+} from '../model/preconditions.ts';
 import {
   type ClosedStep,
-  type Found,
   type OverridableStep,
   type Override,
   STEPS,
+  type StepFinding,
   type StepName,
 } from '../model/step.ts';
 import { type FactPorts, gatherFacts, isActive, isOf } from './checklist-facts.ts';
 import type { ChecklistOutcome, ChecklistRecord } from './checklist-store.ts';
-import { beginStep, type StepUnderWay } from './step-recorder.ts';
+import { beginStep, type RunningStep } from './step-recorder.ts';
 
 export interface ChecklistPorts extends FactPorts {
   /** Takes a request for approval back that nobody can use any more. */
   readonly withdraw: (approvalId: string, by: string) => Promise<boolean>;
   /** What somebody passes over or closes is in the audit before it holds. */
-  readonly audit: Pick<AuditKeeper, 'note' | 'record'>;
+  readonly audit: Pick<AuditWriter, 'enqueue' | 'record'>;
 }
 
-export type OverrideAnswer =
-  | { readonly ok: true; readonly value: Override }
-  | {
-      readonly ok: false;
-      readonly refusal: { readonly reason: 'holds' } | { readonly reason: 'fault'; readonly fault: Fault };
-    };
+export type OverrideRefusal = { readonly reason: 'already-met' } | { readonly reason: 'fault'; readonly fault: Fault };
 
-export type CloseAnswer =
-  | {
-      readonly ok: true;
-      readonly value: { readonly id: string; readonly withdrew: boolean; readonly resting?: string };
-    }
-  | {
-      readonly ok: false;
-      readonly refusal:
-        | { readonly reason: 'none-open' }
-        | { readonly reason: 'run-active'; readonly runId: string }
-        | { readonly reason: 'job-active'; readonly job: TableJob };
-    };
+/** A checklist that was closed. `resting`: its run, where that can still be resumed. */
+export interface ClosedChecklist {
+  readonly id: string;
+  readonly withdrew: boolean;
+  readonly resting?: string;
+}
+export type CloseRefusal =
+  | { readonly reason: 'none-open' }
+  | { readonly reason: 'run-active'; readonly runId: string }
+  | { readonly reason: 'job-active'; readonly job: TableJob };
 
 /** The steps of one rescan: what is done, what still holds, what is next. It is opened by its first step and closed with its run. */
 export interface Checklist {
   /** The rescan that is open; else the last one; else an empty one. With `id`: that one, also where another is open by now. */
   view(id?: string): Promise<ChecklistView>;
   /** Whether a step may begin now, with everything gathered anew. */
-  preconditions(step: GuardedStep, options?: { keep?: boolean }): Promise<Preconditions>;
+  preconditions(step: GuardedStep, options?: { keep?: boolean }): Promise<PreconditionCheck>;
   /** The open rescan's id; opened where there is none. */
   ensureOpen(by: string): Promise<string>;
   openId(): Promise<string | undefined>;
   /** Puts a step of the open rescan on record as under way. */
-  begin(step: StepName, by: string): Promise<StepUnderWay>;
+  begin(step: StepName, by: string): Promise<RunningStep>;
   prove(
     of: 'logging' | 'sample',
     proof: { by: string; codeSha256: string; images?: number; failed?: number; isAll?: boolean },
@@ -61,25 +61,25 @@ export interface Checklist {
   /** What was proven is not any more. */
   disprove(of: 'logging' | 'sample'): Promise<void>;
   /** This rescan keeps what the table holds: no flush is needed to start it. */
-  keep(by: string): Promise<void>;
+  keepRecords(by: string): Promise<void>;
   /** Passes over what a step misses now, and nothing that it may come to miss; in the audit before it holds. */
-  override(step: OverridableStep, by: string, reason: string): Promise<OverrideAnswer>;
+  override(step: OverridableStep, by: string, reason: string): Promise<Result<Override, OverrideRefusal>>;
   /** Notes the approval that a flush of the open rescan waits for. */
-  noteFlushAsked(approvalId: string, by: string): Promise<void>;
+  recordFlushRequest(approvalId: string, by: string): Promise<void>;
   /** Closes the open rescan without its run, while nothing works on it; requests for approval that belong to it end. */
-  close(by: string): Promise<CloseAnswer>;
+  close(by: string): Promise<Result<ClosedChecklist, CloseRefusal>>;
   history(limit: number): AsyncIterable<ChecklistRecord>;
-  hearRun(event: RunEvent): Promise<void>;
-  hearTable(event: TableEvent): Promise<void>;
+  onRunEvent(event: RunEvent): Promise<void>;
+  onTableEvent(event: TableEvent): Promise<void>;
   /** A flush or restore is about to change the table; on record when this resolves. */
-  noteBegun(job: TableJob): Promise<void>;
+  recordTableChange(job: TableJob): Promise<void>;
   /** A job on the table has ended well; on record when this resolves. */
-  noteDone(job: TableJob, result: JobResult): Promise<void>;
+  recordResult(job: TableJob, result: JobResult): Promise<void>;
 }
 
 export function createChecklist(ports: ChecklistPorts): Checklist {
   const { store, clock, rules } = ports;
-  const underWay = new Map<string, StepUnderWay>();
+  const underWay = new Map<string, RunningStep>();
   const now = () => Math.round(clock.now());
 
   /** The open rescan. One whose run is complete is closed here where the bot went down before it could: it opens no gate. */
@@ -108,7 +108,7 @@ export function createChecklist(ports: ChecklistPorts): Checklist {
     if (outcome.kind === 'closed') await ports.audit.record({ who: by, what, outcome: 'to be closed without its run' });
     if (!(await store.close(open.id, { outcome, at: now(), steps }))) return false;
     if (outcome.kind === 'completed')
-      ports.audit.note({ who: 'bot', what, outcome: `closed with run ${outcome.runId}` });
+      ports.audit.enqueue({ who: 'bot', what, outcome: `closed with run ${outcome.runId}` });
     return open.flushApproval !== undefined && ports.withdraw(open.flushApproval, by);
   }
 
@@ -122,7 +122,7 @@ export function createChecklist(ports: ChecklistPorts): Checklist {
   }
 
   /** Of the rescan that the job belongs to, also where that is closed by now. */
-  async function recordFlush(job: TableJob, state: 'done' | 'failed', found: Found): Promise<void> {
+  async function recordFlush(job: TableJob, state: 'done' | 'failed', found: StepFinding): Promise<void> {
     const id = job.checklistId ?? (await ensureOpen(job.by)).id;
     await store.setStep(id, { step: 'flush', state, by: job.by, at: now(), found });
   }
@@ -148,7 +148,7 @@ export function createChecklist(ports: ChecklistPorts): Checklist {
       closedAt,
       steps,
       next: isUnproven ? 'validate' : 'backup',
-      troubles: [],
+      unread: [],
       ...(outcome ? { outcome } : {}),
       ...(run && isOf(record, run) ? { run } : {}),
     };
@@ -164,7 +164,7 @@ export function createChecklist(ports: ChecklistPorts): Checklist {
       steps,
       ...(next === undefined ? {} : { next }),
       ...(facts.run ? { run: facts.run } : {}),
-      troubles,
+      unread: troubles,
     };
   }
 
@@ -176,7 +176,7 @@ export function createChecklist(ports: ChecklistPorts): Checklist {
     },
     async preconditions(step, { keep = false } = {}) {
       const depth = step === 'flush' ? 'flush' : 'record';
-      return evaluateGate(step, { ...(await gatherFacts(ports, await openNow(), [], depth)), keep }, rules);
+      return checkPreconditions(step, { ...(await gatherFacts(ports, await openNow(), [], depth)), keep }, rules);
     },
     async ensureOpen(by) {
       return (await ensureOpen(by)).id;
@@ -190,10 +190,10 @@ export function createChecklist(ports: ChecklistPorts): Checklist {
     },
     prove: (of, proof) => store.setProof(of, { ...proof, at: now() }),
     disprove: (of) => store.removeProof(of),
-    async keep(by) {
+    async keepRecords(by) {
       const { id } = await ensureOpen(by);
-      ports.audit.note({ who: by, what: `checklist ${id}`, outcome: 'the table keeps what it holds' });
-      await store.note(id, { kept: { by, at: now() } });
+      ports.audit.enqueue({ who: by, what: `checklist ${id}`, outcome: 'the table keeps what it holds' });
+      await store.update(id, { kept: { by, at: now() } });
     },
     async override(step, by, reason) {
       const before = await openNow();
@@ -205,9 +205,9 @@ export function createChecklist(ports: ChecklistPorts): Checklist {
         const unknown = { reason: 'configuration', message: 'The function cannot be looked at.', fix: '' } as const;
         return { ok: false, refusal: { reason: 'fault', fault: fault ?? unknown } };
       }
-      const missing = missesOf(step, facts, rules);
-      if (missing.length === 0) return { ok: false, refusal: { reason: 'holds' } };
-      const covers = missing.flatMap(marksOf);
+      const missing = unmetPreconditionsOf(step, facts, rules);
+      if (missing.length === 0) return { ok: false, refusal: { reason: 'already-met' } };
+      const covers = missing.flatMap(overrideKeysOf);
       const override: Override = { step, by, reason, codeSha256, covers, at: now() };
       const open = before ?? (await ensureOpen(by));
       const what = `override of ${step} in checklist ${open.id}`;
@@ -215,8 +215,8 @@ export function createChecklist(ports: ChecklistPorts): Checklist {
       await store.setOverride(open.id, override);
       return { ok: true, value: override };
     },
-    async noteFlushAsked(approvalId, by) {
-      await store.note((await ensureOpen(by)).id, { flushApproval: approvalId });
+    async recordFlushRequest(approvalId, by) {
+      await store.update((await ensureOpen(by)).id, { flushApproval: approvalId });
     },
     async close(by) {
       const open = await openNow();
@@ -231,24 +231,24 @@ export function createChecklist(ports: ChecklistPorts): Checklist {
       return { ok: true, value: { id: open.id, withdrew, ...resting } };
     },
     history: (limit) => store.list(limit),
-    async hearRun({ kind, snapshot }) {
+    async onRunEvent({ kind, snapshot }) {
       // A run over some of the images is no rescan: it neither opens a checklist nor closes one.
       if (snapshot.isPartial) return;
       if (kind === 'started') {
         const open = await store.ensureOpen(snapshot.startedBy, snapshot.startedAt ?? clock.now());
-        await store.note(open.id, { runIds: [...open.runIds, snapshot.runId] });
+        await store.update(open.id, { runIds: [...open.runIds, snapshot.runId] });
       }
       if (kind !== 'completed') return;
       const open = await store.open();
       if (open && isOf(open, snapshot)) await closeWithRun(open, snapshot);
     },
-    async hearTable(event) {
+    async onTableEvent(event) {
       if (event.kind === 'approval-changed') return;
       const { job } = event;
       if (job.work.kind !== 'backup') {
         if (event.kind !== 'failed' && event.kind !== 'stopped') return;
         if (job.work.kind !== 'flush' || job.work.failedOnly) return;
-        return recordFlush(job, 'failed', { kind: 'trouble', message: whyItEnded(event) });
+        return recordFlush(job, 'failed', { kind: 'error', message: whyItEnded(event) });
       }
       if (event.kind === 'started') underWay.set(job.id, await checklist.begin('backup', job.by));
       const step = underWay.get(job.id);
@@ -258,13 +258,13 @@ export function createChecklist(ports: ChecklistPorts): Checklist {
         const { id: backupId, counts } = event.result.record;
         return step.end('done', { kind: 'backup', backupId, records: counts.total });
       }
-      return step.end('failed', { kind: 'trouble', message: 'It broke off.' });
+      return step.end('failed', { kind: 'error', message: 'It broke off.' });
     },
-    async noteBegun({ work }) {
+    async recordTableChange({ work }) {
       const isWhole = work.kind === 'flush' ? !work.failedOnly : work.kind === 'restore' && work.mode !== 'put-back';
       if (work.kind !== 'backup' && isWhole) await store.setReset({ kind: work.kind, at: now() });
     },
-    async noteDone(job, result) {
+    async recordResult(job, result) {
       if (job.work.kind !== 'flush' || job.work.failedOnly || result.kind !== 'flush') return;
       const { deleted, remaining } = result;
       const { backupId } = job.work;

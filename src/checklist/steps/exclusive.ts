@@ -2,7 +2,7 @@ import type { Lease } from '../../state/lease.ts';
 import type { TableJob } from '../contracts/table-control.ts';
 
 /** Why work that must be alone on the pipeline cannot begin. */
-export type InTheWay =
+export type PipelineBusy =
   | { readonly reason: 'run-active'; readonly runId: string }
   | { readonly reason: 'job-active'; readonly job: TableJob }
   | { readonly reason: 'stop-file'; readonly path: string }
@@ -37,7 +37,7 @@ const inUse = new WeakSet<Lease>();
 export async function exclusively<T>(
   ports: ExclusivePorts,
   work: (signal: AbortSignal) => Promise<T>,
-): Promise<{ readonly done: T } | { readonly inTheWay: InTheWay }> {
+): Promise<{ readonly done: T } | { readonly inTheWay: PipelineBusy }> {
   if (await ports.stopFileExists()) return { inTheWay: { reason: 'stop-file', path: ports.stopFile } };
   const before = await inTheWayNow(ports);
   if (before) return { inTheWay: before };
@@ -56,7 +56,7 @@ export async function exclusively<T>(
   }
 }
 
-async function inTheWayNow(ports: ExclusivePorts): Promise<InTheWay | undefined> {
+async function inTheWayNow(ports: ExclusivePorts): Promise<PipelineBusy | undefined> {
   const runId = await ports.activeRun();
   if (runId !== undefined) return { reason: 'run-active', runId };
   const job = await ports.currentJob();

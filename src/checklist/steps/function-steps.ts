@@ -1,21 +1,22 @@
+import type { Result } from '../../lib/result.ts';
 import { FaultError } from '../../pipeline/fault.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { QuotaReport } from '../contracts/quota-report.ts';
-import type { StepAnswer, StepControl } from '../contracts/step-control.ts';
-import { sweepTests } from '../logging-test/clean-up-tests.ts';
+import type { StepControl, StepRefusal } from '../contracts/step-control.ts';
+import { cleanUpTests } from '../logging-test/clean-up-tests.ts';
 import { type LoggingResult, type LoggingTestPorts, testLogging } from '../logging-test/logging-test.ts';
-import type { TestNotes } from '../logging-test/pending-tests.ts';
-import type { Found } from '../model/step.ts';
+import type { PendingTests } from '../logging-test/pending-tests.ts';
+import type { StepFinding } from '../model/step.ts';
 import type { Checklist } from './checklist.ts';
 import { type ExclusivePorts, exclusively } from './exclusive.ts';
 import { EmptySampleError, type SamplePorts, trySample } from './sample.ts';
 
 export interface FunctionStepsPorts {
   readonly checklist: Pick<Checklist, 'begin' | 'prove' | 'disprove'>;
-  readonly logging: LoggingTestPorts & { readonly notes: TestNotes };
+  readonly logging: LoggingTestPorts & { readonly pendingTests: PendingTests };
   readonly sample: SamplePorts;
   readonly sampleImages: number;
-  readonly readReport: () => Promise<QuotaReport>;
+  readonly readQuotaReport: () => Promise<QuotaReport>;
   readonly exclusive: ExclusivePorts;
   readonly codeSha256: () => Promise<string>;
   readonly readFault: (error: unknown) => Fault;
@@ -46,7 +47,7 @@ export function createFunctionSteps(ports: FunctionStepsPorts): FunctionSteps {
   async function keepSwept(): Promise<void> {
     const isTableBusy = async () => (await tableJob()) !== undefined;
     while (!over.signal.aborted) {
-      await sweepTests({ ...ports.logging, isTableBusy }).catch((error) =>
+      await cleanUpTests({ ...ports.logging, isTableBusy }).catch((error) =>
         ports.warn('what a test left behind is not taken out yet', error),
       );
       await clock.sleep(SWEEP_EVERY_MS, over.signal);
@@ -58,8 +59,8 @@ export function createFunctionSteps(ports: FunctionStepsPorts): FunctionSteps {
     step: 'quotas' | 'test-logging' | 'sample',
     by: string,
     work: () => Promise<T>,
-    readResult: (result: T) => { state: 'done' | 'failed'; found: Found },
-  ): Promise<StepAnswer<T>> {
+    readResult: (result: T) => { state: 'done' | 'failed'; found: StepFinding },
+  ): Promise<Result<T, StepRefusal>> {
     const underWay = await checklist.begin(step, by);
     try {
       const result = await work();
@@ -69,7 +70,7 @@ export function createFunctionSteps(ports: FunctionStepsPorts): FunctionSteps {
     } catch (error) {
       ports.warn(`step ${step} could not be done`, error);
       const fault = error instanceof FaultError ? error.fault : ports.readFault(error);
-      await underWay.end('failed', { kind: 'trouble', message: fault.message });
+      await underWay.end('failed', { kind: 'error', message: fault.message });
       return error instanceof EmptySampleError
         ? { ok: false, refusal: { reason: 'no-images' } }
         : { ok: false, refusal: { reason: 'fault', fault } };
@@ -78,7 +79,7 @@ export function createFunctionSteps(ports: FunctionStepsPorts): FunctionSteps {
 
   return {
     quotas: (by) =>
-      recorded('quotas', by, ports.readReport, ({ pacePerMinute, blocking }) => ({
+      recorded('quotas', by, ports.readQuotaReport, ({ pacePerMinute, blocking }) => ({
         state: blocking.length === 0 ? 'done' : 'failed',
         found: { kind: 'quotas', pacePerMinute, blocking: blocking.map(({ limit }) => limit) },
       })),

@@ -1,18 +1,20 @@
+import type { Result } from '../../lib/result.ts';
 import type { Answer, Refusal, RunControl, RunPlan } from '../../run/model/run-control.ts';
 import type { RunSnapshot } from '../../run/model/types.ts';
 import { ControlTableError } from '../../state/control-table.ts';
-import type { AuditKeeper } from '../audit/audit-writer.ts';
-import type { Missing } from '../model/preconditions.ts';
+import type { AuditWriter } from '../audit/audit-writer.ts';
+import type { UnmetPrecondition } from '../model/preconditions.ts';
 import type { Checklist } from './checklist.ts';
 
 export type StartRefusal =
   | Refusal
   /** A run was started after the plan of this retry was made: its images may have been done by it. */
   | { readonly reason: 'retry-stale'; readonly run: RunSnapshot }
-  | { readonly reason: 'preconditions'; readonly step: 'start' | 'resume'; readonly missing: readonly Missing[] };
-export type StartAnswer<T> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly refusal: StartRefusal };
+  | {
+      readonly reason: 'preconditions';
+      readonly step: 'start' | 'resume';
+      readonly unmet: readonly UnmetPrecondition[];
+    };
 
 /**
  * Planning, starting and resuming runs, as far as the checklist lets them: after a flush of this rescan, or where `keep` is said;
@@ -20,25 +22,25 @@ export type StartAnswer<T> =
  * so that of two plans over the same failures one is carried out. A start is in the audit before it begins.
  */
 export interface StartControl {
-  plan(...request: Parameters<RunControl['plan']>): Promise<StartAnswer<RunPlan>>;
-  start(...request: Parameters<RunControl['start']>): Promise<StartAnswer<RunSnapshot>>;
-  resume(...request: Parameters<RunControl['resume']>): Promise<StartAnswer<RunSnapshot>>;
+  plan(...request: Parameters<RunControl['plan']>): Promise<Result<RunPlan, StartRefusal>>;
+  start(...request: Parameters<RunControl['start']>): Promise<Result<RunSnapshot, StartRefusal>>;
+  resume(...request: Parameters<RunControl['resume']>): Promise<Result<RunSnapshot, StartRefusal>>;
 }
 
 export function createStartControl(
   runs: Pick<RunControl, 'plan' | 'readPlan' | 'start' | 'resume' | 'current'>,
-  checklist: Pick<Checklist, 'preconditions' | 'keep'>,
-  audit: Pick<AuditKeeper, 'record'>,
+  checklist: Pick<Checklist, 'preconditions' | 'keepRecords'>,
+  audit: Pick<AuditWriter, 'record'>,
 ): StartControl {
   async function gated<T>(
     step: 'start' | 'resume',
     keep: boolean,
     go: () => Promise<Answer<T>>,
-  ): Promise<StartAnswer<T>> {
+  ): Promise<Result<T, StartRefusal>> {
     const preconditions = await checklist.preconditions(step, { keep });
     return preconditions.kind === 'pass'
       ? go()
-      : { ok: false, refusal: { reason: 'preconditions', step, missing: preconditions.missing } };
+      : { ok: false, refusal: { reason: 'preconditions', step, unmet: preconditions.unmet } };
   }
   return {
     plan: (request, onProgress) => gated('start', request.keep ?? false, () => runs.plan(request, onProgress)),
@@ -61,7 +63,7 @@ export function createStartControl(
         }
         return runs.start(runId, by, options);
       });
-      if (started.ok && keep && !started.value.isPartial) await checklist.keep(by);
+      if (started.ok && keep && !started.value.isPartial) await checklist.keepRecords(by);
       return started;
     },
     resume: (by) => gated('resume', false, () => runs.resume(by)),

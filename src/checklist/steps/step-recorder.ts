@@ -1,14 +1,14 @@
 import type { Clock } from '../../lib/clock.ts';
 import { auditOfStep } from '../audit/audit-events.ts';
-import type { AuditKeeper } from '../audit/audit-writer.ts';
+import type { AuditWriter } from '../audit/audit-writer.ts';
 import { SILENT_AFTER_MS } from '../model/checklist-view.ts';
-import type { Found, StepName, StepRecord } from '../model/step.ts';
+import type { StepFinding, StepName, StepRecord } from '../model/step.ts';
 import type { ChecklistStore } from './checklist-store.ts';
 
 /** A step under way, on record as long as its process lives. */
-export interface StepUnderWay {
+export interface RunningStep {
   /** It has come to its end. Resolves when that is on record. */
-  end(state: 'done' | 'failed', found?: Found): Promise<void>;
+  end(state: 'done' | 'failed', found?: StepFinding): Promise<void>;
 }
 
 const BEAT_MS = SILENT_AFTER_MS / 4;
@@ -18,23 +18,23 @@ export async function beginStep(
   ports: {
     store: Pick<ChecklistStore, 'setStep'>;
     clock: Clock;
-    audit: Pick<AuditKeeper, 'note' | 'record'>;
+    audit: Pick<AuditWriter, 'enqueue' | 'record'>;
     warn: (message: string, cause: unknown) => void;
   },
   checklistId: string,
   step: StepName,
   by: string,
-): Promise<StepUnderWay> {
+): Promise<RunningStep> {
   const { store, clock, audit } = ports;
   const over = new AbortController();
-  const recordOf = (state: StepRecord['state'], found?: Found): StepRecord => ({
+  const recordOf = (state: StepRecord['state'], found?: StepFinding): StepRecord => ({
     step,
     state,
     by,
     at: Math.round(clock.now()),
     ...(found ? { found } : {}),
   });
-  const write = (state: 'running' | 'done' | 'failed', found?: Found) =>
+  const write = (state: 'running' | 'done' | 'failed', found?: StepFinding) =>
     store.setStep(checklistId, recordOf(state, found));
   await audit.record(auditOfStep(checklistId, recordOf('running')));
   await write('running');
@@ -49,7 +49,7 @@ export async function beginStep(
     async end(state, found) {
       over.abort();
       await beating;
-      audit.note(auditOfStep(checklistId, recordOf(state, found)));
+      audit.enqueue(auditOfStep(checklistId, recordOf(state, found)));
       await write(state, found);
     },
   };

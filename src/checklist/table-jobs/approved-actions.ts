@@ -5,7 +5,7 @@ import { findBackup, requireUsable } from '../../backup/catalogue/catalogue.ts';
 import type { BackupLocation } from '../../backup/catalogue/location.ts';
 import type { BackupRecord } from '../../backup/format/backup-record.ts';
 import type { Clock } from '../../lib/clock.ts';
-import type { AuditKeeper } from '../audit/audit-writer.ts';
+import type { AuditWriter } from '../audit/audit-writer.ts';
 import {
   type TableAction,
   type TableAnswer,
@@ -16,7 +16,7 @@ import {
   type TableRefusal,
   tableActSchema,
 } from '../contracts/table-control.ts';
-import type { Preconditions } from '../model/preconditions.ts';
+import type { PreconditionCheck } from '../model/preconditions.ts';
 import type { Override } from '../model/step.ts';
 import type { Checklist } from '../steps/checklist.ts';
 import type { JobRunner } from './job-runner.ts';
@@ -32,11 +32,11 @@ export interface ApprovedActionsPorts {
   /** The hash of the function's code: an approval is bound to it. */
   readonly codeSha256: () => Promise<string>;
   /** Whether the checklist lets it begin, with everything gathered anew. */
-  readonly preconditions: (step: 'flush' | 'restore') => Promise<Preconditions>;
+  readonly preconditions: (step: 'flush' | 'restore') => Promise<PreconditionCheck>;
   /** The rescan that a flush belongs to. */
-  readonly checklist: Pick<Checklist, 'ensureOpen' | 'openId' | 'noteFlushAsked' | 'noteBegun'>;
+  readonly checklist: Pick<Checklist, 'ensureOpen' | 'openId' | 'recordFlushRequest' | 'recordTableChange'>;
   /** What is about to be deleted or overwritten is in the audit before, or it is not done. */
-  readonly audit: Pick<AuditKeeper, 'note' | 'record'>;
+  readonly audit: Pick<AuditWriter, 'enqueue' | 'record'>;
   readonly readTable: () => Promise<TableNow>;
   /** What keeps a flush or a restore from being asked for at all, beyond the backup itself. */
   readonly inTheWay: (now: TableNow) => Promise<TableRefusal | undefined>;
@@ -69,9 +69,9 @@ export function createApprovedActs(ports: ApprovedActionsPorts): ApprovedActs {
     const preconditions = await ports.preconditions(act.kind);
     if (preconditions.kind === 'pass') return { overridden: preconditions.overridden };
     // Where only the backup is wanting there is a refusal of its own for that, with the digest and the differences.
-    return preconditions.missing.every(({ fix }) => fix === 'backup')
+    return preconditions.unmet.every(({ fix }) => fix === 'backup')
       ? { overridden: [] }
-      : { refusal: { reason: 'preconditions', step: act.kind, missing: preconditions.missing } };
+      : { refusal: { reason: 'preconditions', step: act.kind, unmet: preconditions.unmet } };
   }
 
   function tooOld(backup: BackupRecord): TableRefusal | undefined {
@@ -145,7 +145,7 @@ export function createApprovedActs(ports: ApprovedActionsPorts): ApprovedActs {
             reason: 'use',
             refusal: { reason: 'not-approved', state: taken.approval?.state ?? approval.state },
           };
-        await ports.checklist.noteBegun(job);
+        await ports.checklist.recordTableChange(job);
         return;
       },
     });
@@ -199,7 +199,7 @@ export function createApprovedActs(ports: ApprovedActionsPorts): ApprovedActs {
         ...(reason === undefined ? {} : { why: reason }),
       });
       await approvals.create(approval);
-      if (act.kind === 'flush' && !act.failedOnly) await ports.checklist.noteFlushAsked(approval.id, by);
+      if (act.kind === 'flush' && !act.failedOnly) await ports.checklist.recordFlushRequest(approval.id, by);
       await emit({ kind: 'approval-changed', approval });
       return value(approval);
     },
@@ -221,7 +221,7 @@ export function createApprovedActs(ports: ApprovedActionsPorts): ApprovedActs {
         await emit({ kind: 'approval-changed', approval: after });
         return value({ approval: after });
       }
-      audit.note({ who: click.by, what: `approval ${approvalId} of a ${approval.act}`, outcome: 'approved' });
+      audit.enqueue({ who: click.by, what: `approval ${approvalId} of a ${approval.act}`, outcome: 'approved' });
       const outcome = await execute(after, click.by);
       return value({ approval: (await approvals.read(approvalId)) ?? after, ...outcome });
     },

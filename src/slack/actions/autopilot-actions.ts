@@ -39,7 +39,7 @@ export function autopilotActions(ports: {
     }),
     [ACTION.autopilotGoOn]: operator(async (click) => {
       if ((await autopilot.current())?.id !== click.value) return autopilotRefusalMessage({ reason: 'plan-gone' });
-      const gone = await autopilot.goOn(click.person);
+      const gone = await autopilot.retry(click.person);
       if (!gone.ok) return autopilotRefusalMessage(gone.refusal);
       if (click.message.ts !== gone.value.location.ts) await click.removeButtons();
       return say('The autopilot tries again.');

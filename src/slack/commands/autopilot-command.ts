@@ -47,7 +47,7 @@ export const autopilotCommand = (ports: AutopilotCommandPorts): Command => ({
           ok: true,
           value: {
             async execute({ person }) {
-              const gone = await autopilot.goOn(person);
+              const gone = await autopilot.retry(person);
               return gone.ok ? say('The autopilot tries again.') : autopilotRefusalMessage(gone.refusal);
             },
           },

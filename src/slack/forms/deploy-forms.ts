@@ -1,5 +1,5 @@
 import type { DeployControl } from '../../checklist/contracts/step-control.ts';
-import type { LateEnd } from '../../checklist/deploy/deploys.ts';
+import type { RecoveredDeploy } from '../../checklist/deploy/deploys.ts';
 import type { GivenPackage } from '../../pipeline/package/function-package.ts';
 import type { Requester } from '../commands/command.ts';
 import { lateEndMessage } from '../messages/checklist/late-deploy.ts';
@@ -28,7 +28,7 @@ export interface DeployForms {
   /** `keeps`: the hash of later code that was shown to stay. */
   rollback(id: string, keeps: string | undefined, requester: Requester): Promise<Message | undefined>;
   /** Tells the channel how a deploy ended whose process died. */
-  hearLateEnd(end: LateEnd): Promise<void>;
+  hearLateEnd(end: RecoveredDeploy): Promise<void>;
 }
 
 const TITLE = 'Deploy';

@@ -1,4 +1,5 @@
-import type { StartAnswer, StartControl } from '../../checklist/steps/start-control.ts';
+import type { StartControl, StartRefusal } from '../../checklist/steps/start-control.ts';
+import type { Result } from '../../lib/result.ts';
 import type { RunControl } from '../../run/model/run-control.ts';
 import type { PaceSetting, RunSnapshot } from '../../run/model/types.ts';
 import type { LiveMessageEditor } from '../delivery/live-message-editor.ts';
@@ -26,7 +27,10 @@ export function createRunRequests(ports: {
   links: RunLinks;
 }): RunRequests {
   const { runs, liveMessage, links } = ports;
-  async function told(answer: StartAnswer<RunSnapshot>, message: (run: RunSnapshot) => Message): Promise<Done> {
+  async function told(
+    answer: Result<RunSnapshot, StartRefusal>,
+    message: (run: RunSnapshot) => Message,
+  ): Promise<Done> {
     if (!answer.ok)
       return { done: false, message: startRefusalMessage(answer.refusal, await links.ofRefusal(answer.refusal)) };
     // A running run tells of itself, by the copy that drives it, and later than this.

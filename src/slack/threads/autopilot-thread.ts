@@ -68,7 +68,7 @@ export function createAutopilotThread(ports: {
           return;
         case 'needs-person':
           liveMessage.show({ record, view: event.view });
-          return alerts.put(record.id, { to: 'channel', message: needsPersonMessage(record, event.hindrance) });
+          return alerts.put(record.id, { to: 'channel', message: needsPersonMessage(record, event.blocker) });
         case 'finished': {
           const head = await ports.auditHead().catch((error: unknown) => {
             ports.onError(error, 'the receipt goes without the head of the audit');

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type AuditEntry, type AuditFacts, chain } from '../../../src/checklist/audit/audit-entry.ts';
-import { createAuditKeeper } from '../../../src/checklist/audit/audit-writer.ts';
+import { createAuditWriter } from '../../../src/checklist/audit/audit-writer.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
 
 const deed = (what: string) => ({ who: 'U1', what, outcome: 'done' });
@@ -11,7 +11,7 @@ function keeping(options: { mostWaiting?: number } = {}) {
   const anchored: number[] = [];
   const warnings: string[] = [];
   const state = { isDown: false };
-  const keeper = createAuditKeeper({
+  const keeper = createAuditWriter({
     async append(facts: AuditFacts) {
       if (state.isDown) throw new Error('the control table does not answer');
       const entry = chain(written.at(-1), facts);
@@ -29,8 +29,8 @@ function keeping(options: { mostWaiting?: number } = {}) {
 describe('the keeper of the audit', () => {
   test('writes what is noted in its order, and anchors the last of it', async () => {
     const { keeper, clock, whats, anchored } = keeping();
-    keeper.note(deed('one'));
-    keeper.note(deed('two'));
+    keeper.enqueue(deed('one'));
+    keeper.enqueue(deed('two'));
     await keeper.record(deed('three'));
     await clock.advance(1);
     expect(whats()).toEqual(['one', 'two', 'three']);
@@ -41,8 +41,8 @@ describe('the keeper of the audit', () => {
   test('loses nothing while nothing can be written: it is tried until it can, with the time at which it was done', async () => {
     const { keeper, clock, state, written, whats } = keeping();
     state.isDown = true;
-    keeper.note(deed('one'));
-    keeper.note(deed('two'));
+    keeper.enqueue(deed('one'));
+    keeper.enqueue(deed('two'));
     await clock.advance(60_000);
     expect(keeper.waiting()).toBe(2);
     state.isDown = false;
@@ -54,7 +54,7 @@ describe('the keeper of the audit', () => {
   test('refuses at once what must not be done without an entry, and writes no entry of it later', async () => {
     const { keeper, clock, state, whats } = keeping();
     state.isDown = true;
-    keeper.note(deed('one'));
+    keeper.enqueue(deed('one'));
     await expect(keeper.record(deed('flush'))).rejects.toThrow('does not answer');
     state.isDown = false;
     await clock.advance(60_000);
@@ -64,7 +64,7 @@ describe('the keeper of the audit', () => {
   test('says in the audit itself how much was lost where it was too much to keep', async () => {
     const { keeper, clock, state, written } = keeping({ mostWaiting: 2 });
     state.isDown = true;
-    for (let n = 0; n < 5; n++) keeper.note(deed(`deed ${n}`));
+    for (let n = 0; n < 5; n++) keeper.enqueue(deed(`deed ${n}`));
     await clock.advance(1_000);
     expect(keeper.waiting()).toBe(5);
     state.isDown = false;
@@ -75,11 +75,11 @@ describe('the keeper of the audit', () => {
 
   test('is closed when nothing waits any more, and does not wait for ever', async () => {
     const { keeper, clock, state, warnings } = keeping();
-    keeper.note(deed('one'));
+    keeper.enqueue(deed('one'));
     await keeper.close(2_000);
     const down = keeping();
     down.state.isDown = true;
-    down.keeper.note(deed('two'));
+    down.keeper.enqueue(deed('two'));
     let isClosed = false;
     void down.keeper.close(2_000).then(() => {
       isClosed = true;

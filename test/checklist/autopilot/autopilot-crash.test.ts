@@ -72,7 +72,7 @@ describe('a stop whose process died before it was done', () => {
     world.done.push('down');
     expect(await one.autopilot.stop('U9')).toMatchObject({
       ok: true,
-      value: { withdrew: false, troubles: [{ message: expect.stringContaining('does not answer') }] },
+      value: { withdrew: false, faults: [{ message: expect.stringContaining('does not answer') }] },
     });
     expect(await stateNow()).toBe('stopped');
     world.done.splice(world.done.indexOf('down'), 1);
@@ -167,7 +167,7 @@ describe('a run', () => {
     await world.runs.becomes({ kind: 'interrupted' });
     await until(() => told('needs-person').length > 0, one);
     expect(told('needs-person')[0]).toMatchObject({
-      hindrance: { wanted: { kind: 'run-rests', state: 'interrupted' } },
+      blocker: { reason: { kind: 'run-rests', state: 'interrupted' } },
     });
   });
 });

@@ -14,7 +14,7 @@ function at(upTo: StepName | 'end', changed: Changed = {}, facts: Partial<Autopi
     const isPast = past.some((name) => name === step);
     return { step, state: isPast ? 'done' : 'to-do', ...changed[step] };
   });
-  return { view: { id: 'c-0001', steps, troubles: [] }, attempts: {}, ...facts };
+  return { view: { id: 'c-0001', steps, unread: [] }, attempts: {}, ...facts };
 }
 const failedLogging = (result: string): Changed => ({
   'test-logging': { state: 'failed', found: { kind: 'logging', result } },
@@ -55,7 +55,7 @@ describe('what the autopilot does next', () => {
     for (const step of ['backup', 'quotas', 'sample'] as const)
       expect(nextMove(at(step, { [step]: { state: 'failed' } }, { attempts: { [step]: 1 } }))).toMatchObject({
         kind: 'needs-person',
-        wanted: { kind: 'step-failed', step },
+        reason: { kind: 'step-failed', step },
       });
   });
 
@@ -99,7 +99,7 @@ describe('what the autopilot does next', () => {
       for (const result of ['access-denied', 'did-not-fail', 'no-answer', 'throttled'])
         expect(nextMove(at('test-logging', failedLogging(result), { attempts: { 'test-logging': 1 } }))).toMatchObject({
           kind: 'needs-person',
-          wanted: { step: 'test-logging' },
+          reason: { step: 'test-logging' },
         });
     });
 
@@ -109,13 +109,13 @@ describe('what the autopilot does next', () => {
         { ...failedLogging('missing-key'), deploy: { state: 'done' } },
         { attempts: { 'test-logging': 1, deploy: 1 } },
       );
-      expect(nextMove(still)).toMatchObject({ kind: 'needs-person', wanted: { step: 'test-logging' } });
+      expect(nextMove(still)).toMatchObject({ kind: 'needs-person', reason: { step: 'test-logging' } });
       const broken = at(
         'test-logging',
         { ...failedLogging('missing-key'), deploy: { state: 'failed' } },
         { attempts: { 'test-logging': 0, deploy: 1 } },
       );
-      expect(nextMove(broken)).toMatchObject({ kind: 'needs-person', wanted: { step: 'deploy' } });
+      expect(nextMove(broken)).toMatchObject({ kind: 'needs-person', reason: { step: 'deploy' } });
     });
   });
 
@@ -123,7 +123,7 @@ describe('what the autopilot does next', () => {
     for (const approval of ['denied', 'expired', 'void', 'withdrawn'] as const)
       expect(nextMove(at('flush', {}, { approval }))).toEqual({
         kind: 'needs-person',
-        wanted: { kind: 'flush-not-approved', state: approval },
+        reason: { kind: 'flush-not-approved', state: approval },
       });
   });
 
@@ -135,7 +135,7 @@ describe('what the autopilot does next', () => {
     });
     expect(nextMove({ ...facts, view: { ...facts.view, run } })).toEqual({
       kind: 'needs-person',
-      wanted: { kind: 'run-rests', runId: 'r-0007', state: 'tripped' },
+      reason: { kind: 'run-rests', runId: 'r-0007', state: 'tripped' },
     });
   });
 

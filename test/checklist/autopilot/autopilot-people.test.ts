@@ -2,10 +2,10 @@ import { describe, expect, test } from 'vitest';
 import { createScriptedRunControl, runSnapshot } from '../../support/scripted-run-control.ts';
 import { flushJob } from '../../support/table-builders.ts';
 import {
+  blockers,
   copy,
   flushed,
   freshForEachTest,
-  hindrances,
   PROVEN,
   pass,
   runIsUnderWay,
@@ -41,7 +41,7 @@ describe('a stop', () => {
   test('takes it back after somebody said go on, too', async () => {
     const one = await started('one');
     await until(() => told('approval-asked').length > 0, one);
-    expect(await one.autopilot.goOn('U1')).toMatchObject({ ok: true });
+    expect(await one.autopilot.retry('U1')).toMatchObject({ ok: true });
     await pass(1_000, one);
     expect(await one.autopilot.stop('U9')).toMatchObject({ ok: true, value: { withdrew: true } });
     expect(world.approvals.get('a-1')?.state.kind).toBe('withdrawn');
@@ -131,13 +131,13 @@ describe('where the autopilot needs a person', () => {
     const one = await started('one');
     await until(() => told('needs-person').length > 0, one);
     await pass(120_000, one);
-    expect(hindrances()).toMatchObject([{ kind: 'table-refused', step: 'backup', refusal: { reason: 'location' } }]);
+    expect(blockers()).toMatchObject([{ kind: 'table-refused', step: 'backup', refusal: { reason: 'location' } }]);
     expect(world.done).toEqual(['one: backup']);
-    expect(await one.autopilot.goOn('U1')).toMatchObject({ ok: true, value: { nudges: 1 } });
+    expect(await one.autopilot.retry('U1')).toMatchObject({ ok: true, value: { nudges: 1 } });
     await until(() => told('needs-person').length > 1, one);
     expect(world.done).toEqual(['one: backup', 'one: backup']);
     world.refuseBackup = false;
-    await one.autopilot.goOn('U1');
+    await one.autopilot.retry('U1');
     await until(() => told('approval-asked').length > 0, one);
     expect(told('needs-person')).toHaveLength(2);
   });
@@ -161,9 +161,9 @@ describe('where the autopilot needs a person', () => {
     world.steps.flush = { state: 'to-do' };
     await until(() => told('needs-person').length > 0, one);
     await pass(60_000, one);
-    expect(hindrances()).toEqual([{ kind: 'wanted', wanted: { kind: 'flush-not-approved', state: 'denied' } }]);
+    expect(blockers()).toEqual([{ kind: 'waiting', reason: { kind: 'flush-not-approved', state: 'denied' } }]);
     expect(world.approvals.size).toBe(1);
-    await one.autopilot.goOn('U1');
+    await one.autopilot.retry('U1');
     await until(() => world.approvals.size === 2, one);
   });
 
@@ -205,6 +205,6 @@ describe('where the autopilot needs a person', () => {
   });
 
   test('go on is refused where nothing is under way', async () => {
-    expect(await copy('one').autopilot.goOn('U1')).toEqual({ ok: false, refusal: { reason: 'not-active' } });
+    expect(await copy('one').autopilot.retry('U1')).toEqual({ ok: false, refusal: { reason: 'not-active' } });
   });
 });

@@ -2,7 +2,7 @@ import { afterEach, beforeEach } from 'vitest';
 import type { Approval, ApprovalState } from '../../../src/approvals/approval.ts';
 import { type Autopilot, type AutopilotPorts, createAutopilot } from '../../../src/checklist/autopilot/autopilot.ts';
 import { type AutopilotStore, createAutopilotStore } from '../../../src/checklist/autopilot/autopilot-store.ts';
-import type { AutopilotEvent, Hindrance } from '../../../src/checklist/contracts/autopilot-control.ts';
+import type { AutopilotBlocker, AutopilotEvent } from '../../../src/checklist/contracts/autopilot-control.ts';
 import type { TableEvent, TableJob } from '../../../src/checklist/contracts/table-control.ts';
 import type { StepView } from '../../../src/checklist/model/checklist-view.ts';
 import type { StepName } from '../../../src/checklist/model/step.ts';
@@ -214,8 +214,8 @@ export async function started(name: string, change: Partial<AutopilotPorts> = {}
   return one;
 }
 export const told = (kind: AutopilotEvent['kind']) => world.told.filter((event) => event.kind === kind);
-export const hindrances = (): Hindrance[] =>
-  world.told.flatMap((event) => (event.kind === 'needs-person' ? [event.hindrance] : []));
+export const blockers = (): AutopilotBlocker[] =>
+  world.told.flatMap((event) => (event.kind === 'needs-person' ? [event.blocker] : []));
 export const stateNow = async () => (await store.read())?.state;
 /** Somebody approves, and the flush is done. */
 export function flushed(id: string): void {

@@ -4,12 +4,12 @@ import { autopilotRecord } from '../../support/checklist-builders.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
 import { flushApproval } from '../../support/table-builders.ts';
 import {
+  blockers,
   CHECKLIST,
   completeRun,
   copy,
   flushed,
   freshForEachTest,
-  hindrances,
   LEASE_MS,
   open,
   PROVEN,
@@ -198,8 +198,8 @@ describe('after a restart the autopilot goes on, and does nothing twice,', () =>
         checklistId: CHECKLIST,
         attempts: { sample: 1 },
         wanted: JSON.stringify({
-          kind: 'wanted',
-          wanted: { kind: 'step-failed', step: 'sample', found: world.steps.sample?.found },
+          kind: 'waiting',
+          reason: { kind: 'step-failed', step: 'sample', found: world.steps.sample?.found },
         }),
         untold: true,
       }),
@@ -208,7 +208,7 @@ describe('after a restart the autopilot goes on, and does nothing twice,', () =>
     one.autopilot.standBy();
     await until(() => told('needs-person').length > 0, one);
     await pass(60_000, one);
-    expect(hindrances()).toMatchObject([{ kind: 'wanted', wanted: { kind: 'step-failed', step: 'sample' } }]);
+    expect(blockers()).toMatchObject([{ kind: 'waiting', reason: { kind: 'step-failed', step: 'sample' } }]);
     expect(world.done).toEqual([]);
   });
 });

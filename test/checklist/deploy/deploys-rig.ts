@@ -1,7 +1,12 @@
 import { afterEach, beforeEach } from 'vitest';
 import type { TableJob } from '../../../src/checklist/contracts/table-control.ts';
 import { createDeployStore, type DeployStore } from '../../../src/checklist/deploy/deploy-store.ts';
-import { createDeploys, type Deploys, type LateEnd, type Way } from '../../../src/checklist/deploy/deploys.ts';
+import {
+  createDeploys,
+  type DeployHooks,
+  type Deploys,
+  type RecoveredDeploy,
+} from '../../../src/checklist/deploy/deploys.ts';
 import { type Checklist, createChecklist } from '../../../src/checklist/steps/checklist.ts';
 import { type ChecklistStore, createChecklistStore } from '../../../src/checklist/steps/checklist-store.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
@@ -13,7 +18,7 @@ import { createLease } from '../../../src/state/lease.ts';
 import { plannedDeploy } from '../../support/checklist-builders.ts';
 import { type LocalDynamo, startDynalite } from '../../support/dynalite.ts';
 import { createFakeClock, type FakeClock } from '../../support/fake-clock.ts';
-import { createAuditNotes } from '../../support/memory-audit.ts';
+import { createMemoryAudit } from '../../support/memory-audit.ts';
 
 export const LEASE_MS = 2_000;
 export const PLAN = plannedDeploy().plan;
@@ -37,7 +42,7 @@ export let world: {
 /** What was done to the function, by which copy. */
 export let done: string[];
 /** What was told of ends that nobody waited for. */
-export let told: LateEnd[];
+export let told: RecoveredDeploy[];
 
 /** For each test a control table of its own in dynalite; its copies of the bot are shut down after it. */
 export function freshForEachTest(): void {
@@ -61,7 +66,7 @@ export interface Copy {
   readonly clock: FakeClock;
   readonly checklist: Checklist;
 }
-type Work = (plan: DeployPlan, way: Way & { readonly keeps?: string }) => Promise<Deployed>;
+type Work = (plan: DeployPlan, way: DeployHooks & { readonly keeps?: string }) => Promise<Deployed>;
 
 /** A copy of the bot, with a clock of its own: where that stands still, the copy is dead to the others. */
 export function copy(
@@ -81,7 +86,7 @@ export function copy(
     currentJob: async () => undefined,
     approval: async () => undefined,
     withdraw: async () => false,
-    audit: createAuditNotes(),
+    audit: createMemoryAudit(),
     readFault: () => DENIED,
     warn: () => {},
   });
@@ -112,7 +117,7 @@ export function copy(
     plan: work.plan ?? (async () => world.plan),
     carryOut: work.carryOut ?? deployed,
     rollBack: work.rollBack ?? rolledBack,
-    lookBack: async () => world.found,
+    previewRollback: async () => world.found,
     codeSha256: async () => PLAN.next.codeSha256,
     readFault: (error) => (error instanceof FaultError ? error.fault : DENIED),
     warn: () => {},

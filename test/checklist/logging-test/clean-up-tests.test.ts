@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { sweepTests } from '../../../src/checklist/logging-test/clean-up-tests.ts';
+import { cleanUpTests } from '../../../src/checklist/logging-test/clean-up-tests.ts';
 import type { FoundRecords } from '../../../src/checklist/logging-test/logging-test.ts';
-import { createTestNotes, type TestNotes } from '../../../src/checklist/logging-test/pending-tests.ts';
+import { createPendingTests, type PendingTests } from '../../../src/checklist/logging-test/pending-tests.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { openControlTable } from '../../../src/state/control-table.ts';
 import { type LocalDynamo, startDynalite } from '../../support/dynalite.ts';
@@ -9,12 +9,12 @@ import { createFakeClock, type FakeClock } from '../../support/fake-clock.ts';
 
 const MINUTE = 60_000;
 let dynamo: LocalDynamo;
-let notes: TestNotes;
+let notes: PendingTests;
 let clock: FakeClock;
 beforeEach(async () => {
   dynamo = await startDynalite();
   const table = await openControlTable({ dynamodb: dynamo.client, tableName: 'control', clock: systemClock });
-  notes = createTestNotes(table, 'fn');
+  notes = createPendingTests(table, 'fn');
   clock = createFakeClock();
 });
 afterEach(() => dynamo.stop());
@@ -31,9 +31,9 @@ async function sweep({
   const removed: string[] = [];
   const searched: string[] = [];
   const remover = (imageKey: string) => recordOf(async () => void removed.push(imageKey));
-  await sweepTests({
+  await cleanUpTests({
     clock,
-    notes,
+    pendingTests: notes,
     isTableBusy: async () => busy,
     findRecords: async (imageKey) => (found.includes(imageKey) ? remover(imageKey) : undefined),
     async searchRecords(imageKey) {
@@ -46,7 +46,7 @@ async function sweep({
 
 describe('what a test of the failure logging left behind', () => {
   test('is taken out once its process can no longer be at it, and forgotten', async () => {
-    await notes.note({ imageKey: 'a', at: clock.now() });
+    await notes.add({ imageKey: 'a', at: clock.now() });
     await clock.advance(4 * MINUTE);
     expect(await sweep({ found: ['a'] })).toEqual({ removed: [], searched: [] });
     await clock.advance(2 * MINUTE);
@@ -55,7 +55,7 @@ describe('what a test of the failure logging left behind', () => {
   });
 
   test('is looked for until no invocation can write it any more, in the whole table the last time', async () => {
-    for (const imageKey of ['late', 'never']) await notes.note({ imageKey, at: clock.now() });
+    for (const imageKey of ['late', 'never']) await notes.add({ imageKey, at: clock.now() });
     await clock.advance(10 * MINUTE);
     expect(await sweep({})).toEqual({ removed: [], searched: [] });
     expect(await remembered()).toEqual(['late', 'never']);
@@ -65,18 +65,18 @@ describe('what a test of the failure logging left behind', () => {
   });
 
   test('stays while a flush or a restore compares the table', async () => {
-    await notes.note({ imageKey: 'a', at: clock.now() });
+    await notes.add({ imageKey: 'a', at: clock.now() });
     await clock.advance(30 * MINUTE);
     expect(await sweep({ found: ['a'], busy: true })).toEqual({ removed: [], searched: [] });
     expect(await remembered()).toEqual(['a']);
   });
 
   test('is not forgotten where it cannot be taken out', async () => {
-    await notes.note({ imageKey: 'a', at: clock.now() });
+    await notes.add({ imageKey: 'a', at: clock.now() });
     await clock.advance(30 * MINUTE);
-    const refused = sweepTests({
+    const refused = cleanUpTests({
       clock,
-      notes,
+      pendingTests: notes,
       isTableBusy: async () => false,
       findRecords: async () =>
         recordOf(async () => {

@@ -1,7 +1,10 @@
 import { PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { z } from 'zod';
-import { lookForFailure, lookInLog } from '../../../src/checklist/logging-test/failure-evidence.ts';
+import {
+  createFailureRecordSearch,
+  createInvocationLogReader,
+} from '../../../src/checklist/logging-test/failure-evidence.ts';
 import { createAwsClients } from '../../../src/pipeline/aws.ts';
 import { countRecords } from '../../../src/pipeline/table/count.ts';
 import { type LocalDynamo, startDynalite } from '../../support/dynalite.ts';
@@ -38,7 +41,7 @@ describe('the records of a failure', () => {
       ['b.png#1', 'b.png'],
     ] as const)
       await put('FAILED_IMAGE', range, image);
-    const look = lookForFailure(dynamo.client, { table: TABLE, mostBytes: 1e6 });
+    const look = createFailureRecordSearch(dynamo.client, { table: TABLE, mostBytes: 1e6 });
     const found = await look.findRecords('a.png');
     expect(found).toMatchObject({ key: 'ResourceName FAILED_IMAGE, DateProjectCode a.png#2' });
     await found?.remove();
@@ -49,7 +52,7 @@ describe('the records of a failure', () => {
   test('are found under the key of another logger too, and taken out', async () => {
     await put('failures', '1', 'a.png');
     await put('failures', '2', 'a.png');
-    const look = lookForFailure(dynamo.client, { table: TABLE, mostBytes: 1e6 });
+    const look = createFailureRecordSearch(dynamo.client, { table: TABLE, mostBytes: 1e6 });
     expect(await look.findRecords('a.png')).toBeUndefined();
     await (await look.searchRecords('a.png'))?.remove();
     expect(await countRecords(dynamo.client, TABLE)).toBe(0);
@@ -91,7 +94,10 @@ describe('the log of an invocation', () => {
   const read = async () => {
     const { logs } = createAwsClients();
     try {
-      return await lookInLog(logs, async () => '/team/ocr')({ imageKey: 'a.png', requestId: 'r-1', from: 0 });
+      return await createInvocationLogReader(
+        logs,
+        async () => '/team/ocr',
+      )({ imageKey: 'a.png', requestId: 'r-1', from: 0 });
     } finally {
       logs.destroy();
     }

@@ -70,9 +70,9 @@ async function play(
         isWhole: isShown && !world.endMissing,
       };
     },
-    notes: {
-      note: async ({ imageKey }) => void notes.add(imageKey),
-      forget: async (imageKey) => void notes.delete(imageKey),
+    pendingTests: {
+      add: async ({ imageKey }) => void notes.add(imageKey),
+      remove: async (imageKey) => void notes.delete(imageKey),
     },
     readFault: (error) => ({ reason: 'access-denied', message: String(error), fix: 'logs:FilterLogEvents' }),
   };

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
-  evaluateGate,
+  checkPreconditions,
   type GuardedStep,
-  overridableOf,
+  overridableStepOf,
   type PreconditionFacts,
   type PreconditionRules,
 } from '../../../src/checklist/model/preconditions.ts';
@@ -36,8 +36,8 @@ const without = (...names: (keyof PreconditionFacts)[]): PreconditionFacts => {
   return { now: NOW, overrides: [], ...facts };
 };
 const reasons = (step: GuardedStep, facts: PreconditionFacts, changed: Partial<PreconditionRules> = {}) => {
-  const preconditions = evaluateGate(step, facts, { ...rules, ...changed });
-  return preconditions.kind === 'pass' ? [] : preconditions.missing.map(({ reason }) => reason);
+  const preconditions = checkPreconditions(step, facts, { ...rules, ...changed });
+  return preconditions.kind === 'pass' ? [] : preconditions.unmet.map(({ reason }) => reason);
 };
 const COVERS = [
   'quotas-unknown',
@@ -61,7 +61,7 @@ const override = (step: Override['step'], codeSha256 = 'code'): Override => ({
 
 describe('the gate of a flush', () => {
   test('passes where everything holds', () => {
-    expect(evaluateGate('flush', ready(), rules)).toEqual({ kind: 'pass', overridden: [] });
+    expect(checkPreconditions('flush', ready(), rules)).toEqual({ kind: 'pass', overridden: [] });
   });
 
   test.each<[string, PreconditionFacts, string[]]>([
@@ -141,7 +141,7 @@ describe('the gate of a flush', () => {
     const facts = { ...without('logging', 'sample'), overrides: [override('test-logging')] };
     expect(reasons('flush', facts)).toEqual(['sample-missing']);
     const both = { ...facts, overrides: [override('test-logging'), override('sample')] };
-    expect(evaluateGate('flush', both, rules)).toMatchObject({
+    expect(checkPreconditions('flush', both, rules)).toMatchObject({
       kind: 'pass',
       overridden: [{ step: 'test-logging', by: 'U2' }, { step: 'sample' }],
     });
@@ -193,7 +193,7 @@ describe('the gate of a flush', () => {
             NOW - backup.startedAt <= rules.maxBackupAgeMs &&
             (records === undefined || Math.abs(records - backup.records) <= rules.maxDifference) &&
             activeRun === undefined;
-          expect(evaluateGate('flush', facts, rules).kind).toBe(isSound ? 'pass' : 'refuse');
+          expect(checkPreconditions('flush', facts, rules).kind).toBe(isSound ? 'pass' : 'refuse');
         },
       ),
     );
@@ -233,8 +233,8 @@ describe('the other gates', () => {
   });
 
   test('what an approver may pass over is what the command offers', () => {
-    const preconditions = evaluateGate('flush', { now: NOW, codeSha256: 'code', overrides: [] }, rules);
-    const able = preconditions.kind === 'refuse' ? preconditions.missing.map(overridableOf) : [];
+    const preconditions = checkPreconditions('flush', { now: NOW, codeSha256: 'code', overrides: [] }, rules);
+    const able = preconditions.kind === 'refuse' ? preconditions.unmet.map(overridableStepOf) : [];
     expect(able).toEqual([undefined, 'quotas', 'test-logging', 'sample']);
   });
 });

@@ -76,7 +76,7 @@ async function pipeline(entries: number) {
         })),
       });
       const { id } = await checklists.ensureOpen('U1', startedAt);
-      await checklists.note(id, { runIds: [runId] });
+      await checklists.update(id, { runIds: [runId] });
       return { runId, checklistId: id };
     },
     async noteFlush(backupId: string, at: number) {

@@ -21,7 +21,7 @@ describe('a checklist', () => {
   test('an override is in the audit with its reason and with what was missing, or it does not hold', async () => {
     const checklist = open({ lastBackup: async () => backup });
     await checklist.override('sample', 'U2', 'known');
-    expect(audit.deeds.at(-1)).toEqual({
+    expect(audit.written.at(-1)).toEqual({
       who: 'U2',
       what: 'override of sample in checklist c-0001',
       why: 'known',
@@ -29,7 +29,7 @@ describe('a checklist', () => {
     });
     audit.fail(new Error('down'));
     await expect(checklist.override('test-logging', 'U2', 'known')).rejects.toThrow('down');
-    expect(await checklist.preconditions('flush')).toMatchObject({ missing: [{ reason: 'logging-unproven' }] });
+    expect(await checklist.preconditions('flush')).toMatchObject({ unmet: [{ reason: 'logging-unproven' }] });
   });
 
   test('an override of a sample that nobody tried does not cover one that failed', async () => {
@@ -38,12 +38,12 @@ describe('a checklist', () => {
     await checklist.override('sample', 'U2', 'no time');
     expect((await checklist.preconditions('flush')).kind).toBe('pass');
     await checklist.prove('sample', { by: 'U1', codeSha256: 'code', images: 3, failed: 3 });
-    expect(await checklist.preconditions('flush')).toMatchObject({ missing: [{ reason: 'sample-failed' }] });
+    expect(await checklist.preconditions('flush')).toMatchObject({ unmet: [{ reason: 'sample-failed' }] });
     expect(await stepOf(checklist, 'sample')).not.toHaveProperty('overriddenBy');
   });
 
   test('there is nothing to pass over where a step holds, nor where the function cannot be looked at', async () => {
-    expect(await open().override('quotas', 'U2', 'known')).toEqual({ ok: false, refusal: { reason: 'holds' } });
+    expect(await open().override('quotas', 'U2', 'known')).toEqual({ ok: false, refusal: { reason: 'already-met' } });
     const blind = open({
       async codeSha256() {
         throw new Error('denied');

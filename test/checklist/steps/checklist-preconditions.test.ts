@@ -10,7 +10,7 @@ describe('a checklist', () => {
     const checklist = open();
     const job = flushJob();
     if (job.work.kind !== 'flush') throw new Error('no flush');
-    await checklist.noteDone({ ...job, work: { ...job.work, failedOnly: true } }, flushed);
+    await checklist.recordResult({ ...job, work: { ...job.work, failedOnly: true } }, flushed);
     expect(await checklist.preconditions('start')).toMatchObject({ kind: 'refuse' });
   });
 
@@ -18,21 +18,21 @@ describe('a checklist', () => {
     const checklist = open();
     const checklistId = await checklist.ensureOpen('U1');
     await checklist.close('U1');
-    await checklist.noteDone(flushJob({ checklistId }), flushed);
+    await checklist.recordResult(flushJob({ checklistId }), flushed);
     expect(await checklist.preconditions('start')).toMatchObject({ kind: 'refuse' });
   });
 
   test('a restore undoes its flush: the step is stale, and a start needs another', async () => {
     const checklist = open({ lastBackup: async () => backup });
-    await checklist.noteBegun(flushJob());
-    await checklist.noteDone(flushJob(), flushed);
+    await checklist.recordTableChange(flushJob());
+    await checklist.recordResult(flushJob(), flushed);
     await clock.advance(1_000);
     const restore = { kind: 'restore', backupId: 'b-1', mode: 'put-back' } as const;
-    await checklist.noteBegun(flushJob({ work: restore }));
+    await checklist.recordTableChange(flushJob({ work: restore }));
     expect((await checklist.preconditions('start')).kind).toBe('pass');
-    await checklist.noteBegun(flushJob({ work: { ...restore, mode: 'replace' } }));
+    await checklist.recordTableChange(flushJob({ work: { ...restore, mode: 'replace' } }));
     expect(await stepOf(checklist, 'flush')).toMatchObject({ state: 'stale', stale: { reason: 'restored-since' } });
-    expect(await checklist.preconditions('start')).toMatchObject({ missing: [{ reason: 'restored-since' }] });
+    expect(await checklist.preconditions('start')).toMatchObject({ unmet: [{ reason: 'restored-since' }] });
   });
 
   test('going on with a run is refused once the table was flushed under it', async () => {
@@ -44,20 +44,20 @@ describe('a checklist', () => {
     const checklist = open({ currentRun: async () => run });
     expect((await checklist.preconditions('resume')).kind).toBe('pass');
     await clock.advance(1_000);
-    await checklist.noteBegun(flushJob());
+    await checklist.recordTableChange(flushJob());
     expect(await checklist.preconditions('resume')).toMatchObject({
-      missing: [{ reason: 'table-reset', by: 'flush' }],
+      unmet: [{ reason: 'table-reset', by: 'flush' }],
     });
   });
 
   test('a flush of an earlier rescan opens no gate of this one', async () => {
     const checklist = open();
-    await checklist.noteDone(flushJob(), flushed);
+    await checklist.recordResult(flushJob(), flushed);
     expect((await checklist.preconditions('start')).kind).toBe('pass');
     await checklist.close('U1');
     expect(await checklist.preconditions('start')).toMatchObject({
       kind: 'refuse',
-      missing: [{ reason: 'not-flushed' }],
+      unmet: [{ reason: 'not-flushed' }],
     });
     expect((await checklist.preconditions('start', { keep: true })).kind).toBe('pass');
   });

@@ -7,14 +7,14 @@ import { systemClock } from '../../../src/lib/clock.ts';
 import { type ControlTable, openControlTable } from '../../../src/state/control-table.ts';
 import { type LocalDynamo, startDynalite } from '../../support/dynalite.ts';
 import { createFakeClock, type FakeClock } from '../../support/fake-clock.ts';
-import { type AuditNotes, createAuditNotes } from '../../support/memory-audit.ts';
+import { createMemoryAudit, type MemoryAudit } from '../../support/memory-audit.ts';
 
 export const HOUR = 3_600_000;
 let dynamo: LocalDynamo;
 export let table: ControlTable;
 export let store: ChecklistStore;
 export let clock: FakeClock;
-export let audit: AuditNotes;
+export let audit: MemoryAudit;
 
 /** For each test a control table of its own in dynalite, and a clock at noon. */
 export function freshForEachTest(): void {
@@ -23,7 +23,7 @@ export function freshForEachTest(): void {
     table = await openControlTable({ dynamodb: dynamo.client, tableName: 'control', clock: systemClock });
     store = createChecklistStore(table, 'fn');
     clock = createFakeClock(Date.parse('2026-11-24T12:00:00Z'));
-    audit = createAuditNotes();
+    audit = createMemoryAudit();
   });
   afterEach(() => dynamo.stop());
 }

@@ -51,7 +51,7 @@ describe('a checklist', () => {
 
   test('a backup that has served its flush is not stale because the table is empty', async () => {
     const checklist = open({ lastBackup: async () => ({ ...backup, records: 5_000 }), countRecords: async () => 0 });
-    await checklist.noteDone(flushJob(), flushed);
+    await checklist.recordResult(flushJob(), flushed);
     expect(await stepOf(checklist, 'backup')).toMatchObject({ state: 'done' });
     expect(await stepOf(checklist, 'flush')).toMatchObject({ state: 'done', found: { deleted: 51 } });
   });
@@ -81,10 +81,10 @@ describe('a checklist', () => {
     };
     const checklist = open({ codeSha256: broken, lastBackup: async () => backup });
     await checklist.prove('logging', { by: 'U1', codeSha256: 'code' });
-    expect((await checklist.view()).troubles).toMatchObject([{ message: 'Error: denied' }]);
+    expect((await checklist.view()).unread).toMatchObject([{ message: 'Error: denied' }]);
     expect(await checklist.preconditions('flush')).toMatchObject({
       kind: 'refuse',
-      missing: [{ reason: 'function-unknown' }],
+      unmet: [{ reason: 'function-unknown' }],
     });
   });
 
@@ -92,7 +92,7 @@ describe('a checklist', () => {
     const approval = flushApproval();
     let state: typeof approval.state = { kind: 'pending' };
     const checklist = open({ approval: async () => ({ ...approval, state }) });
-    await checklist.noteFlushAsked(approval.id, 'U1');
+    await checklist.recordFlushRequest(approval.id, 'U1');
     expect(await stepOf(checklist, 'flush')).toMatchObject({ state: 'running' });
     state = { kind: 'denied', by: 'U2', at: 1 };
     expect(await stepOf(checklist, 'flush')).toMatchObject({ state: 'to-do' });
@@ -102,7 +102,7 @@ describe('a checklist', () => {
     const checklist = open();
     const step = await checklist.begin('quotas', 'U1');
     await step.end('done', { kind: 'quotas', pacePerMinute: 160, blocking: [] });
-    expect(audit.deeds).toEqual([
+    expect(audit.written).toEqual([
       { who: 'U1', what: 'step quotas of checklist c-0001', outcome: 'began' },
       { who: 'U1', what: 'step quotas of checklist c-0001', outcome: 'done: nothing blocks, 160 images a minute' },
     ]);

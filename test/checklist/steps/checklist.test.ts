@@ -29,15 +29,15 @@ describe('a checklist', () => {
 
   test('is closed with its run, and kept in the history', async () => {
     const checklist = open();
-    await checklist.noteDone(flushJob(), flushed);
+    await checklist.recordResult(flushJob(), flushed);
     const snapshot = runSnapshot({ runId: 'r-0007', state: { kind: 'running' }, startedAt: clock.now() });
-    await checklist.hearRun({ kind: 'started', snapshot });
+    await checklist.onRunEvent({ kind: 'started', snapshot });
     const completed = { ...snapshot, state: { kind: 'completed' } } as const;
-    await checklist.hearRun({ kind: 'completed', snapshot: completed, leftInFlight: 0 });
+    await checklist.onRunEvent({ kind: 'completed', snapshot: completed, leftInFlight: 0 });
     expect(await checklist.openId()).toBeUndefined();
     expect(await checklist.view()).toMatchObject({ id: 'c-0001', outcome: { kind: 'completed', runId: 'r-0007' } });
     // Told twice, as after a crash: nothing changes.
-    await checklist.hearRun({ kind: 'completed', snapshot: completed, leftInFlight: 0 });
+    await checklist.onRunEvent({ kind: 'completed', snapshot: completed, leftInFlight: 0 });
     expect(await checklist.ensureOpen('U1')).toBe('c-0002');
   });
 
@@ -45,23 +45,23 @@ describe('a checklist', () => {
     const checklist = open();
     const snapshot = runSnapshot({ runId: 'r-1', isPartial: true, startedAt: clock.now() });
     const completed = { ...snapshot, state: { kind: 'completed' } } as const;
-    await checklist.hearRun({ kind: 'started', snapshot });
+    await checklist.onRunEvent({ kind: 'started', snapshot });
     expect(await checklist.openId()).toBeUndefined();
     await checklist.ensureOpen('U1');
-    await checklist.hearRun({ kind: 'started', snapshot });
-    await checklist.hearRun({ kind: 'completed', snapshot: completed, leftInFlight: 0 });
+    await checklist.onRunEvent({ kind: 'started', snapshot });
+    await checklist.onRunEvent({ kind: 'completed', snapshot: completed, leftInFlight: 0 });
     expect(await open({ currentRun: async () => completed }).openId()).toBe('c-0001');
     expect((await checklist.view()).steps.find(({ step }) => step === 'rescan')?.state).toBe('to-do');
   });
 
   test('is closed at the next look where the bot went down after its run was complete: its flush opens no other start', async () => {
     const before = open();
-    await before.noteDone(flushJob(), flushed);
+    await before.recordResult(flushJob(), flushed);
     const started = runSnapshot({ runId: 'r-0007', startedAt: clock.now() });
-    await before.hearRun({ kind: 'started', snapshot: started });
+    await before.onRunEvent({ kind: 'started', snapshot: started });
     const completed = { ...started, state: { kind: 'completed' } } as const;
     const after = open({ currentRun: async () => completed });
-    expect(await after.preconditions('start')).toMatchObject({ kind: 'refuse', missing: [{ reason: 'not-flushed' }] });
+    expect(await after.preconditions('start')).toMatchObject({ kind: 'refuse', unmet: [{ reason: 'not-flushed' }] });
     expect(await after.view()).toMatchObject({
       id: 'c-0001',
       outcome: { kind: 'completed', runId: 'r-0007' },
@@ -74,9 +74,9 @@ describe('a checklist', () => {
     const checklist = open({ lastBackup: async () => backup });
     await checklist.override('sample', 'U2', 'known');
     const snapshot = runSnapshot({ runId: 'r-0007', startedAt: clock.now() });
-    await checklist.hearRun({ kind: 'started', snapshot });
+    await checklist.onRunEvent({ kind: 'started', snapshot });
     const completed = { ...snapshot, state: { kind: 'completed' } } as const;
-    await checklist.hearRun({ kind: 'completed', snapshot: completed, leftInFlight: 0 });
+    await checklist.onRunEvent({ kind: 'completed', snapshot: completed, leftInFlight: 0 });
     const found = { kind: 'validate', verdict: 'good' } as const;
     await store.setStep('c-0001', { step: 'validate', state: 'done', by: 'U1', at: clock.now(), found });
     const view = await open({ currentRun: async () => completed }).view();
@@ -98,7 +98,7 @@ describe('a checklist', () => {
       },
     };
     const checklist = open(idle);
-    await checklist.noteFlushAsked('a-1', 'U1');
+    await checklist.recordFlushRequest('a-1', 'U1');
     expect(await open({ ...idle, currentJob: async () => flushJob() }).close('U1')).toMatchObject({
       refusal: { reason: 'job-active' },
     });
@@ -109,7 +109,7 @@ describe('a checklist', () => {
     expect(withdrawn).toEqual([]);
     expect(await checklist.close('U9')).toEqual({ ok: true, value: { id: 'c-0001', withdrew: true } });
     expect(withdrawn).toEqual(['a-1 by U9']);
-    expect(audit.deeds.at(-1)).toMatchObject({ who: 'U9', what: 'checklist c-0001' });
+    expect(audit.written.at(-1)).toMatchObject({ who: 'U9', what: 'checklist c-0001' });
     expect(await checklist.close('U9')).toEqual({ ok: false, refusal: { reason: 'none-open' } });
   });
 
@@ -122,7 +122,7 @@ describe('a checklist', () => {
       difference: { added: 200, changed: 0, removed: 0 },
       most: 100,
     } as const;
-    await checklist.hearTable({ kind: 'failed', job, refusal });
+    await checklist.onTableEvent({ kind: 'failed', job, refusal });
     await checklist.close('U1');
     await checklist.ensureOpen('U2');
     const past = await checklist.view('c-0001');

@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { Preconditions } from '../../../src/checklist/model/preconditions.ts';
+import type { PreconditionCheck } from '../../../src/checklist/model/preconditions.ts';
 import { createStartControl, type StartControl } from '../../../src/checklist/steps/start-control.ts';
 import type { RunSnapshot } from '../../../src/run/model/types.ts';
 import { ControlTableError } from '../../../src/state/control-table.ts';
-import { type AuditNotes, createAuditNotes } from '../../support/memory-audit.ts';
+import { createMemoryAudit, type MemoryAudit } from '../../support/memory-audit.ts';
 import {
   createScriptedRunControl,
   runPlan,
@@ -12,18 +12,18 @@ import {
 } from '../../support/scripted-run-control.ts';
 
 const REQUEST = { selection: {}, paceSetting: { kind: 'auto' }, by: 'U1', location: { channel: 'C1' } } as const;
-const missing = [{ reason: 'not-flushed', fix: 'flush' }] as const;
+const unmet = [{ reason: 'not-flushed', fix: 'flush' }] as const;
 
 let runs: ScriptedRunControl;
 let asked: { step: string; keep: boolean | undefined }[];
 let kept: string[];
-let audit: AuditNotes;
+let audit: MemoryAudit;
 let flushed: boolean;
 beforeEach(() => {
   runs = createScriptedRunControl();
   asked = [];
   kept = [];
-  audit = createAuditNotes();
+  audit = createMemoryAudit();
   flushed = false;
 });
 
@@ -52,18 +52,18 @@ function startsWith(
       current: async () => change.lastRun,
     },
     {
-      async preconditions(step, { keep } = {}): Promise<Preconditions> {
+      async preconditions(step, { keep } = {}): Promise<PreconditionCheck> {
         asked.push({ step, keep });
-        return flushed || keep ? { kind: 'pass', overridden: [] } : { kind: 'refuse', missing: [...missing] };
+        return flushed || keep ? { kind: 'pass', overridden: [] } : { kind: 'refuse', unmet: [...unmet] };
       },
-      async keep(by) {
+      async keepRecords(by) {
         kept.push(by);
       },
     },
     audit,
   );
 }
-const refusal = { ok: false, refusal: { reason: 'preconditions', step: 'start', missing } };
+const refusal = { ok: false, refusal: { reason: 'preconditions', step: 'start', unmet } };
 
 describe('a run', () => {
   test('is neither planned nor started before the flush of its rescan', async () => {
@@ -174,12 +174,12 @@ describe('a run', () => {
     expect(runs.calls).toEqual(['plan by U1']);
     audit.fail(undefined);
     await starts.start('r-0142', 'U1', { location: { channel: 'C1' } });
-    expect(audit.deeds).toMatchObject([{ who: 'U1', what: 'run r-0142' }]);
+    expect(audit.written).toMatchObject([{ who: 'U1', what: 'run r-0142' }]);
   });
 
   test('is not resumed where the checklist does not let it', async () => {
     const refused = await startsWith().resume('U1');
-    expect(refused).toEqual({ ok: false, refusal: { reason: 'preconditions', step: 'resume', missing } });
+    expect(refused).toEqual({ ok: false, refusal: { reason: 'preconditions', step: 'resume', unmet } });
     expect(runs.calls).toEqual([]);
   });
 });

@@ -1,7 +1,8 @@
 import { WebAPIRateLimitedError } from '@slack/web-api';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import type { ResultAnswer } from '../../../src/checklist/contracts/result-control.ts';
+import type { ResultRefusal } from '../../../src/checklist/contracts/result-control.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
+import type { Result } from '../../../src/lib/result.ts';
 import type { RunReport } from '../../../src/results/report/run-report.ts';
 import type { RunSnapshot, RunState } from '../../../src/run/model/types.ts';
 import { createRunFollowUps } from '../../../src/slack/threads/run-follow-ups.ts';
@@ -35,7 +36,7 @@ const report: RunReport & { runId: string; expected: { ms: number } } = {
   runId: 'r-0001',
   expected: { ms: 60_000 },
 };
-const given = async <T>(value: T): Promise<ResultAnswer<T>> => ({ ok: true, value });
+const given = async <T>(value: T): Promise<Result<T, ResultRefusal>> => ({ ok: true, value });
 const until = async (holds: () => boolean): Promise<void> => {
   for (const end = Date.now() + 10_000; !holds(); ) {
     if (Date.now() > end) throw new Error('It never came to this.');

@@ -1,6 +1,10 @@
-import type { Wanted } from '../../../checklist/autopilot/autopilot-move.ts';
+import type { WaitReason } from '../../../checklist/autopilot/autopilot-move.ts';
 import type { AutopilotRecord } from '../../../checklist/autopilot/autopilot-store.ts';
-import type { AutopilotRefusal, AutopilotStopped, Hindrance } from '../../../checklist/contracts/autopilot-control.ts';
+import type {
+  AutopilotBlocker,
+  AutopilotRefusal,
+  AutopilotStopped,
+} from '../../../checklist/contracts/autopilot-control.ts';
 import type { ChecklistView } from '../../../checklist/model/checklist-view.ts';
 import type { RunSnapshot } from '../../../run/model/types.ts';
 import { ACTION, button } from '../kit/buttons.ts';
@@ -59,7 +63,7 @@ export function autopilotMessage(record: AutopilotRecord, view: ChecklistView, n
     fact: stateFact(record, view),
     lines: [
       ...(view.run?.state.kind === 'running' ? [`${runName(view.run.runId)}: ${formatDone(view.run)}`] : []),
-      ...view.troubles.map((fault) => `:warning: ${describeFault(fault)}: ${code(fault.message, 200)}`),
+      ...view.unread.map((fault) => `:warning: ${describeFault(fault)}: ${code(fault.message, 200)}`),
     ],
     figures: [planFigure(view, now)],
     notes: [
@@ -94,13 +98,13 @@ export const autopilotCancelledMessage = (by: string): Message =>
   say(`The autopilot was cancelled by ${mention(by)} before it began: nothing was done.`);
 
 /** What keeps it from going on, to whoever started it and the channel. */
-export function needsPersonMessage(record: AutopilotRecord, hindrance: Hindrance): Message {
+export function needsPersonMessage(record: AutopilotRecord, hindrance: AutopilotBlocker): Message {
   const { fact, lines } = hindranceText(hindrance);
   return compose({
     fact,
     lines: [
       ...lines,
-      `${hindrance.kind === 'wanted' ? 'It goes on by itself when that is mended.' : 'Mend it, then let it try again.'} ${mention(record.by)} started it.`,
+      `${hindrance.kind === 'waiting' ? 'It goes on by itself when that is mended.' : 'Mend it, then let it try again.'} ${mention(record.by)} started it.`,
     ],
     buttons: [
       button(ACTION.autopilotGoOn, 'Try again', record.id),
@@ -109,10 +113,10 @@ export function needsPersonMessage(record: AutopilotRecord, hindrance: Hindrance
   });
 }
 
-function hindranceText(hindrance: Hindrance): { fact: string; lines: readonly string[] } {
+function hindranceText(hindrance: AutopilotBlocker): { fact: string; lines: readonly string[] } {
   switch (hindrance.kind) {
-    case 'wanted':
-      return wantedText(hindrance.wanted);
+    case 'waiting':
+      return wantedText(hindrance.reason);
     case 'table-refused':
       return {
         fact: `The autopilot waits for a person: ${STEP_TITLES[hindrance.step]} was refused.`,
@@ -149,7 +153,7 @@ const RESTS = {
   interrupted: 'broke off',
 } as const;
 
-function wantedText(wanted: Wanted): { fact: string; lines: readonly string[] } {
+function wantedText(wanted: WaitReason): { fact: string; lines: readonly string[] } {
   switch (wanted.kind) {
     case 'step-failed':
       return {
@@ -217,7 +221,7 @@ export function receiptMessage(
 }
 
 /** What a stop ended. */
-export function autopilotStoppedMessage({ withdrew, job, run, troubles }: AutopilotStopped): Message {
+export function autopilotStoppedMessage({ withdrew, job, run, faults: troubles }: AutopilotStopped): Message {
   return say(
     'The autopilot is stopped: it begins nothing more.',
     ...(withdrew ? ['Its request to flush was taken back: nobody can approve it any more.'] : []),

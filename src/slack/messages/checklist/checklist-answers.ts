@@ -1,17 +1,12 @@
 import type { OverridableStep, Override } from '../../../checklist/model/step.ts';
-import type { CloseAnswer, OverrideAnswer } from '../../../checklist/steps/checklist.ts';
+import type { ClosedChecklist, CloseRefusal, OverrideRefusal } from '../../../checklist/steps/checklist.ts';
 import { sentence } from '../kit/escape.ts';
 import { type Message, say } from '../kit/message.ts';
 import { describeFault, faultLines, runName } from '../run/describe-run.ts';
 import { jobName } from '../table/table-text.ts';
 import { STEP_TITLES } from './describe-step.ts';
 
-type Refused<A extends { readonly ok: boolean }> =
-  Extract<A, { readonly ok: false }> extends { readonly refusal: infer R } ? R : never;
-type Value<A extends { readonly ok: boolean }> =
-  Extract<A, { readonly ok: true }> extends { readonly value: infer V } ? V : never;
-
-export const closedMessage = ({ id, withdrew, resting }: Value<CloseAnswer>): Message =>
+export const closedMessage = ({ id, withdrew, resting }: ClosedChecklist): Message =>
   say(
     `Checklist \`${id}\` is closed. What it did stays done; what was approved for it holds no more.`,
     ...(withdrew ? ['Its request for approval was taken back: nobody can approve it any more.'] : []),
@@ -19,7 +14,7 @@ export const closedMessage = ({ id, withdrew, resting }: Value<CloseAnswer>): Me
     'The next step opens a new one. `/rescan history` lists them.',
   );
 
-export function closeRefusalMessage(refusal: Refused<CloseAnswer>): Message {
+export function closeRefusalMessage(refusal: CloseRefusal): Message {
   switch (refusal.reason) {
     case 'none-open':
       return say('No checklist is open: nothing was changed.');
@@ -39,7 +34,7 @@ export const overriddenMessage = ({ step, reason }: Override): Message =>
     'The flush still needs its backup and its approval. Whoever approves it sees what was passed over, by whom and why.',
   );
 
-export const overrideRefusalMessage = (step: OverridableStep, refusal: Refused<OverrideAnswer>): Message =>
-  refusal.reason === 'holds'
+export const overrideRefusalMessage = (step: OverridableStep, refusal: OverrideRefusal): Message =>
+  refusal.reason === 'already-met'
     ? say(`“${STEP_TITLES[step]}” holds as it is: there is nothing to pass over, and nothing was changed.`)
     : say(`Nothing was passed over: ${describeFault(refusal.fault)}.`, ...faultLines(refusal.fault));

@@ -35,7 +35,7 @@ export function checklistMessage(view: ChecklistView, now: number, options: { bu
     lines: [
       ...(view.outcome && next !== 'validate' ? ['`/rescan backup` or `/rescan autopilot` begins the next one.'] : []),
       ...(next === undefined || (view.outcome && next !== 'validate') ? [] : [`Next: ${STEP_TITLES[next]}.`]),
-      ...view.troubles.flatMap((fault) => [`:warning: Something could not be read: ${faultLines(fault).join(' ')}`]),
+      ...view.unread.flatMap((fault) => [`:warning: Something could not be read: ${faultLines(fault).join(' ')}`]),
     ],
     figures: [planFigure(view, now)],
     buttons,

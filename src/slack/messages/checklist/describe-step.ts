@@ -1,5 +1,5 @@
 import type { ChecklistView, StepView } from '../../../checklist/model/checklist-view.ts';
-import type { Found, StepName, StepState } from '../../../checklist/model/step.ts';
+import type { StepFinding, StepName, StepState } from '../../../checklist/model/step.ts';
 import type { DeployRefusal } from '../../../pipeline/package/deploy-errors.ts';
 import { code, mention, sentence } from '../kit/escape.ts';
 import { count, counted, duration, rate } from '../kit/format.ts';
@@ -71,7 +71,7 @@ const DEPLOY_REFUSED: Readonly<Record<string, string>> = {
 } satisfies Record<DeployRefusal['reason'], string>;
 
 /** What a step found, in one line; plain words for a plan block, mrkdwn elsewhere. */
-export function describeFound(found: Found): string {
+export function describeFound(found: StepFinding): string {
   switch (found.kind) {
     case 'backup':
       return `${backupName(found.backupId)}, ${counted(found.records, 'record')}, verified`;
@@ -99,7 +99,7 @@ export function describeFound(found: Found): string {
       return describeVerdict(found.verdict);
     case 'interrupted':
       return 'the bot went down while it was under way';
-    case 'trouble':
+    case 'error':
       return sentence(found.message, 200);
   }
 }

@@ -1,4 +1,4 @@
-import { type GuardedStep, type Missing, overridableOf } from '../../../checklist/model/preconditions.ts';
+import { type GuardedStep, overridableStepOf, type UnmetPrecondition } from '../../../checklist/model/preconditions.ts';
 import { describeLimit } from '../checklist/describe-limit.ts';
 import { code } from '../kit/escape.ts';
 import { count, counted, duration } from '../kit/format.ts';
@@ -6,7 +6,7 @@ import { runName } from '../run/describe-run.ts';
 import { backupName } from '../table/table-text.ts';
 
 /** What a gate misses, in one clause. */
-export function describeMissing(missing: Missing): string {
+export function describeMissing(missing: UnmetPrecondition): string {
   switch (missing.reason) {
     case 'no-backup':
       return 'there is no verified backup of this table';
@@ -47,7 +47,7 @@ export function describeMissing(missing: Missing): string {
   }
 }
 
-const FIXES: Readonly<Record<Missing['fix'], string>> = {
+const FIXES: Readonly<Record<UnmetPrecondition['fix'], string>> = {
   backup: '`/rescan backup` makes one',
   quotas: '`/rescan quotas` shows them',
   'test-logging': '`/rescan test-logging` proves it, `/rescan deploy` puts it in place',
@@ -60,14 +60,14 @@ const FIXES: Readonly<Record<Missing['fix'], string>> = {
 };
 
 /** Why a step may not begin, one line for each thing that is missing, with the command that mends it. */
-export function preconditionLines(step: GuardedStep, missing: readonly Missing[]): string[] {
+export function preconditionLines(step: GuardedStep, missing: readonly UnmetPrecondition[]): string[] {
   const what = {
     start: 'The rescan was not begun',
     resume: 'The run was not resumed',
     flush: 'The flush was not begun',
     restore: 'The restore was not begun',
   }[step];
-  const able = missing.map(overridableOf).filter((of) => of !== undefined);
+  const able = missing.map(overridableStepOf).filter((of) => of !== undefined);
   const [first] = able;
   return [
     `${what}: ${missing.length === 1 ? 'one thing is' : `${missing.length} things are`} missing. Nothing was changed.`,

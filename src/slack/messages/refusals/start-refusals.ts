@@ -8,7 +8,7 @@ import { refusalMessage } from './refusals.ts';
 export function startRefusalMessage(refusal: StartRefusal, runLink?: string): Message {
   switch (refusal.reason) {
     case 'preconditions':
-      return say(...preconditionLines(refusal.step, refusal.missing));
+      return say(...preconditionLines(refusal.step, refusal.unmet));
     case 'retry-stale':
       return say(
         `${runName(refusal.run.runId)} was started after this was planned, and may have gone over the same images. Nothing was started.`,

@@ -1,5 +1,5 @@
 import type { StepRefusal } from '../../../checklist/contracts/step-control.ts';
-import type { InTheWay } from '../../../checklist/steps/exclusive.ts';
+import type { PipelineBusy } from '../../../checklist/steps/exclusive.ts';
 import { code } from '../kit/escape.ts';
 import { type Message, say } from '../kit/message.ts';
 import { describeFault, faultLines } from '../run/describe-run.ts';
@@ -41,7 +41,7 @@ export function stepRefusalLines(refusal: StepRefusal): string[] {
 const howFar = ({ reached }: Extract<StepRefusal, { reason: 'deploy' | 'fault' }>): string[] =>
   reached === undefined ? [] : [reachedLine(reached)];
 
-const inTheWayLines = (refusal: Exclude<InTheWay, { reason: 'step-active' }>): string[] =>
+const inTheWayLines = (refusal: Exclude<PipelineBusy, { reason: 'step-active' }>): string[] =>
   refusal.reason === 'stop-file'
     ? [`The stop file ${code(refusal.path, 200)} is there: nothing starts while it exists.`]
     : tableRefusalLines(refusal);

@@ -100,7 +100,7 @@ export function tableRefusalLines(refusal: TableRefusal): string[] {
         'Switch it on in DynamoDB’s console, or use `/rescan backup`.',
       ];
     case 'preconditions':
-      return preconditionLines(refusal.step, refusal.missing);
+      return preconditionLines(refusal.step, refusal.unmet);
     case 'approval-gone':
       return [`There is no request ${code(refusal.approvalId, 60)} any more: nothing was done.`];
     case 'click':

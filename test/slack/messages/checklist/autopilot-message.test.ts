@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { checkBlocks } from '../../../../sandbox/slack/rules/block-check.ts';
-import type { Hindrance } from '../../../../src/checklist/contracts/autopilot-control.ts';
+import type { AutopilotBlocker } from '../../../../src/checklist/contracts/autopilot-control.ts';
 import {
   autopilotMessage,
   autopilotPlanMessage,
@@ -109,11 +109,11 @@ describe('the message of an autopilot', () => {
 describe('an autopilot that needs a person', () => {
   const AGAIN = 'Mend it, then let it try again. <@U0OPERATOR> started it.';
   const BY_ITSELF = 'It goes on by itself when that is mended. <@U0OPERATOR> started it.';
-  test.each<[Hindrance, string[]]>([
+  test.each<[AutopilotBlocker, string[]]>([
     [
       {
-        kind: 'wanted',
-        wanted: { kind: 'step-failed', step: 'sample', found: { kind: 'sample', images: 3, failed: 2 } },
+        kind: 'waiting',
+        reason: { kind: 'step-failed', step: 'sample', found: { kind: 'sample', images: 3, failed: 2 } },
       },
       [
         'The autopilot waits for a person: Try a few images failed.',
@@ -123,7 +123,7 @@ describe('an autopilot that needs a person', () => {
       ],
     ],
     [
-      { kind: 'wanted', wanted: { kind: 'flush-not-approved', state: 'denied' } },
+      { kind: 'waiting', reason: { kind: 'flush-not-approved', state: 'denied' } },
       [
         'The autopilot waits for a person: its request to flush was denied.',
         'Nothing was deleted. Try again to ask once more.',
@@ -131,7 +131,7 @@ describe('an autopilot that needs a person', () => {
       ],
     ],
     [
-      { kind: 'wanted', wanted: { kind: 'run-rests', runId: 'r-0142', state: 'tripped' } },
+      { kind: 'waiting', reason: { kind: 'run-rests', runId: 'r-0142', state: 'tripped' } },
       [
         'The autopilot waits for a person: Rescan r-0142 stopped itself.',
         '`/rescan resume` goes on with it, and so does the autopilot.',
@@ -171,7 +171,7 @@ describe('an autopilot that needs a person', () => {
       {
         kind: 'start-refused',
         step: 'rescan',
-        refusal: { reason: 'preconditions', step: 'start', missing: [{ reason: 'not-flushed', fix: 'flush' }] },
+        refusal: { reason: 'preconditions', step: 'start', unmet: [{ reason: 'not-flushed', fix: 'flush' }] },
       },
       [
         'The autopilot waits for a person: the run was not started.',
@@ -233,7 +233,7 @@ describe('an answer of the autopilot', () => {
   test('to a stop says all that it ended, and nothing else', () => {
     const record = autopilotRecord({ state: 'stopped' });
     expect(
-      linesOf(autopilotStoppedMessage({ record, withdrew: true, job: flushJob(), run: runSnapshot(), troubles: [] })),
+      linesOf(autopilotStoppedMessage({ record, withdrew: true, job: flushJob(), run: runSnapshot(), faults: [] })),
     ).toEqual([
       'The autopilot is stopped: it begins nothing more.',
       'Its request to flush was taken back: nobody can approve it any more.',
@@ -241,12 +241,12 @@ describe('an answer of the autopilot', () => {
       'Rescan r-0142 is stopping too: no image starts any more. `/rescan resume` goes on with it.',
       DONE,
     ]);
-    expect(linesOf(autopilotStoppedMessage({ record, withdrew: false, troubles: [] }))).toEqual([
+    expect(linesOf(autopilotStoppedMessage({ record, withdrew: false, faults: [] }))).toEqual([
       'The autopilot is stopped: it begins nothing more.',
       DONE,
     ]);
     const fault = { reason: 'control-table', message: 'DynamoDB does not answer.', fix: '' } as const;
-    expect(linesOf(autopilotStoppedMessage({ record, withdrew: false, troubles: [fault] }))[1]).toMatch(
+    expect(linesOf(autopilotStoppedMessage({ record, withdrew: false, faults: [fault] }))[1]).toMatch(
       /^:warning: Not all of it could be stopped yet/,
     );
   });

@@ -28,7 +28,7 @@ const view = checklistView(
   },
   {
     next: 'sample',
-    troubles: [{ reason: 'access-denied', message: 'not authorized', fix: 'Allow lambda:GetFunction.' }],
+    unread: [{ reason: 'access-denied', message: 'not authorized', fix: 'Allow lambda:GetFunction.' }],
   },
 );
 const LINES = [
@@ -143,13 +143,13 @@ describe('the checklist', () => {
         {
           state: 'failed' as const,
           ...by(MINUTE),
-          found: { kind: 'trouble' as const, message: hostile },
+          found: { kind: 'error' as const, message: hostile },
           overriddenBy: { by: 'U0APPROVER', reason: hostile },
         },
       ]),
     );
     const fault = { reason: 'network', message: hostile, fix: hostile } as const;
-    const message = withinLimits(checklistMessage(checklistView(steps, { troubles: [fault] }), NOW, { buttons: true }));
+    const message = withinLimits(checklistMessage(checklistView(steps, { unread: [fault] }), NOW, { buttons: true }));
     expect(checkBlocks(message.blocks, 'message')).toEqual([]);
     expect(checkBlocks(message.plain, 'message')).toEqual([]);
     const { blocks } = message;
