@@ -1,16 +1,25 @@
 import { importPicture } from './architecture.ts';
+import { environmentExample, settingsTables } from './settings.ts';
 
-/** A part of a page that is generated from the code, between two comments that name it. */
+/** A part of a page that is generated from the code, between two comments that name it; without `block` the whole file. */
 export interface GeneratedBlock {
   readonly path: string;
-  readonly block: string;
+  readonly block?: string;
   /** The Markdown for the project at `root`. */
   readonly text: (root: string) => string;
 }
 
 export const GENERATED: readonly GeneratedBlock[] = [
   { path: 'docs/architecture.md', block: 'imports', text: importPicture },
+  { path: 'docs/settings.md', block: 'settings', text: settingsTables },
+  { path: '.env.example', text: environmentExample },
 ];
+
+/**
+ * The page with the generated text in place. @throws Error when it has no such block.
+ */
+export const regenerate = (page: string, { block, text }: GeneratedBlock, root: string): string =>
+  block === undefined ? text(root) : replaceBlock(page, block, text(root));
 
 /**
  * The page with the text between `<!-- generated: BLOCK -->` and `<!-- end -->` replaced.

@@ -21,8 +21,8 @@ export const LAYERS: readonly string[] = [
   'lib',
 ];
 
-/** Files directly under src/: main.ts is above every layer, settings.ts below all but lib. */
-const ROOT_FILES: Readonly<Record<string, number>> = { 'src/main.ts': -1, 'src/settings.ts': LAYERS.length - 1.5 };
+/** Files directly under src/: main.ts is above every layer, settings.ts is known to app and main alone. */
+const ROOT_FILES: Readonly<Record<string, number>> = { 'src/main.ts': -1, 'src/settings.ts': 0.5 };
 
 const IMPORT =
   /(?:^|[\s;])(?:import|export)\s[^'"`;]*?from\s+['"](\.[^'"]+)['"]|import\(\s*['"](\.[^'"]+)['"]\s*\)|import\s+['"](\.[^'"]+)['"]/g;
