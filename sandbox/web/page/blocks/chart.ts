@@ -1,10 +1,10 @@
 import { type ComponentChildren, h } from 'preact';
 import { type JsonRecord, recordOf, recordsOf, textOf } from '../../../slack/rules/json.ts';
+import { COLOURS, legend, numbers } from './chart-parts.ts';
 import { pie } from './pie.ts';
 
 const [WIDTH, HEIGHT, LEFT, RIGHT, BOTTOM, TOP] = [560, 210, 46, 14, 40, 12];
 const MOST_LABELS = 8;
-export const COLOURS = 6;
 
 export interface Series {
   readonly name: string;
@@ -128,47 +128,6 @@ function points(
     ...values.map((value, at) => h('circle', { cx: x(at), cy: y(value), r: 2.6, class: name })),
   ];
 }
-
-export const legend = (names: readonly string[]): ComponentChildren =>
-  h(
-    'div',
-    { class: 'legend', 'aria-hidden': 'true' },
-    names.map((name, index) => h('span', { key: name }, [h('i', { class: `key series-${index % COLOURS}` }), name])),
-  );
-
-/** The numbers of a drawing, row by row. */
-export const numbers = (
-  heading: string,
-  columns: readonly string[],
-  rows: readonly (readonly string[])[],
-): ComponentChildren =>
-  h('details', {}, [
-    h('summary', {}, 'The numbers'),
-    h(
-      'div',
-      { class: 'table-frame', tabIndex: 0, role: 'group', 'aria-label': 'The numbers' },
-      h('table', {}, [
-        h(
-          'thead',
-          {},
-          h('tr', {}, [
-            h('th', { scope: 'col' }, heading || 'Category'),
-            ...columns.map((name) => h('th', { scope: 'col', class: 'right' }, name)),
-          ]),
-        ),
-        h(
-          'tbody',
-          {},
-          rows.map(([label = '', ...values]) =>
-            h('tr', { key: label }, [
-              h('th', { scope: 'row' }, label),
-              ...values.map((value) => h('td', { class: 'right' }, value)),
-            ]),
-          ),
-        ),
-      ]),
-    ),
-  ]);
 
 const shortNumber = (value: number): string =>
   value >= 10_000 ? `${Math.round(value / 100) / 10}k` : String(Math.round(value * 100) / 100);

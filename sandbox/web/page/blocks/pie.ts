@@ -1,5 +1,5 @@
 import { type ComponentChildren, h } from 'preact';
-import { COLOURS, legend, numbers } from './chart.ts';
+import { COLOURS, legend, numbers } from './chart-parts.ts';
 
 const [RADIUS, MIDDLE] = [70, 80];
 
