@@ -1,76 +1,91 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
-import type { Change, Condition } from './control-table.ts';
+import { defined } from '../lib/defined.ts';
 
-type Values = Record<string, AttributeValue>;
-
-export interface Expression {
-  /** The update expression of a change; undefined if it changes nothing. */
-  update(change: Change): string | undefined;
-  /** The condition expression; undefined if anything will do. */
-  condition(condition: Condition): string | undefined;
-  /** Names and values that the expressions made so far refer to. */
-  words(): { ExpressionAttributeNames?: Record<string, string>; ExpressionAttributeValues?: Values };
+/** What must hold for a write: all of it. An absent attribute is equal to nothing and less than nothing. */
+export interface Condition {
+  /** Whether the entry exists. */
+  readonly exists?: boolean;
+  readonly equals?: Record<string, string | number | boolean>;
+  readonly absent?: string[];
+  readonly in?: Record<string, (string | number)[]>;
+  readonly lessThan?: Record<string, number>;
 }
 
-/** Writes update and condition expressions in which every attribute name is an alias: no name is a reserved word. */
-export function createExpression(): Expression {
-  const names = new Map<string, string>();
+export interface Change {
+  /** Attributes whose value is undefined are ignored: they are neither set nor removed. */
+  readonly set?: Record<string, unknown>;
+  readonly remove?: string[];
+  /** Numbers that are added to the attributes; an absent attribute counts as 0. */
+  readonly add?: Record<string, number>;
+}
+
+export interface ExpressionBuilder {
+  /** The update expression of a change; undefined when it changes nothing. */
+  update(change: Change): string | undefined;
+  /** The condition expression; undefined when the condition always holds. */
+  condition(condition: Condition): string | undefined;
+  /** The attribute names and values of all expressions that were built so far. */
+  parameters(): {
+    ExpressionAttributeNames?: Record<string, string>;
+    ExpressionAttributeValues?: Record<string, AttributeValue>;
+  };
+}
+
+/** Builds update and condition expressions. Every attribute name gets an alias, so reserved words can be used. */
+export function createExpressionBuilder(): ExpressionBuilder {
+  const aliases = new Map<string, string>();
   const values: unknown[] = [];
-  const name = (attribute: string): string => {
-    const alias = names.get(attribute) ?? `#a${names.size}`;
-    names.set(attribute, alias);
+  const aliasOf = (attribute: string): string => {
+    const alias = aliases.get(attribute) ?? `#a${aliases.size}`;
+    aliases.set(attribute, alias);
     return alias;
   };
-  const value = (given: unknown): string => `:v${values.push(given) - 1}`;
+  const parameterFor = (value: unknown): string => `:v${values.push(value) - 1}`;
 
   return {
     update({ set = {}, remove = [], add = {} }) {
-      const clause = (word: string, parts: string[]) => (parts.length > 0 ? [`${word} ${parts.join(', ')}`] : []);
-      const sets = Object.entries(set).filter(([, to]) => to !== undefined);
+      const clause = (keyword: string, parts: string[]) => (parts.length > 0 ? [`${keyword} ${parts.join(', ')}`] : []);
+      const toSet = Object.entries(set).filter(([, value]) => value !== undefined);
       const clauses = [
         ...clause(
           'SET',
-          sets.map(([attribute, to]) => `${name(attribute)} = ${value(to)}`),
+          toSet.map(([attribute, value]) => `${aliasOf(attribute)} = ${parameterFor(value)}`),
         ),
-        ...clause('REMOVE', remove.map(name)),
+        ...clause('REMOVE', remove.map(aliasOf)),
         ...clause(
           'ADD',
-          Object.entries(add).map(([attribute, by]) => `${name(attribute)} ${value(by)}`),
+          Object.entries(add).map(([attribute, amount]) => `${aliasOf(attribute)} ${parameterFor(amount)}`),
         ),
       ];
       return clauses.length > 0 ? clauses.join(' ') : undefined;
     },
 
-    condition({ exists, equals = {}, absent = [], in: among = {}, lessThan = {} }) {
+    condition({ exists, equals = {}, absent = [], in: oneOf = {}, lessThan = {} }) {
       const parts: string[] = [];
-      if (exists !== undefined) parts.push(`${exists ? 'attribute_exists' : 'attribute_not_exists'}(${name('pk')})`);
-      for (const [attribute, to] of Object.entries(equals)) parts.push(`${name(attribute)} = ${value(to)}`);
-      for (const attribute of absent) parts.push(`attribute_not_exists(${name(attribute)})`);
-      for (const [attribute, allowed] of Object.entries(among))
+      if (exists !== undefined) parts.push(`${exists ? 'attribute_exists' : 'attribute_not_exists'}(${aliasOf('pk')})`);
+      for (const [attribute, value] of Object.entries(equals))
+        parts.push(`${aliasOf(attribute)} = ${parameterFor(value)}`);
+      for (const attribute of absent) parts.push(`attribute_not_exists(${aliasOf(attribute)})`);
+      for (const [attribute, allowed] of Object.entries(oneOf))
         parts.push(
           allowed.length > 0
-            ? `${name(attribute)} IN (${allowed.map(value).join(', ')})`
-            : // Nothing is allowed: a condition that never holds.
-              `(attribute_exists(${name('pk')}) AND attribute_not_exists(${name('pk')}))`,
+            ? `${aliasOf(attribute)} IN (${allowed.map(parameterFor).join(', ')})`
+            : // No value is allowed: a condition that never holds.
+              `(attribute_exists(${aliasOf('pk')}) AND attribute_not_exists(${aliasOf('pk')}))`,
         );
-      for (const [attribute, limit] of Object.entries(lessThan)) parts.push(`${name(attribute)} < ${value(limit)}`);
+      for (const [attribute, limit] of Object.entries(lessThan))
+        parts.push(`${aliasOf(attribute)} < ${parameterFor(limit)}`);
       return parts.length > 0 ? parts.join(' AND ') : undefined;
     },
 
-    words() {
-      return {
-        ...(names.size > 0
-          ? { ExpressionAttributeNames: Object.fromEntries([...names].map(([attribute, alias]) => [alias, attribute])) }
-          : {}),
-        ...(values.length > 0
-          ? {
-              ExpressionAttributeValues: marshall(Object.fromEntries(values.map((given, at) => [`:v${at}`, given])), {
-                removeUndefinedValues: true,
-              }),
-            }
-          : {}),
-      };
+    parameters() {
+      const names = Object.fromEntries([...aliases].map(([attribute, alias]) => [alias, attribute]));
+      const named = Object.fromEntries(values.map((value, index) => [`:v${index}`, value]));
+      return defined({
+        ExpressionAttributeNames: aliases.size > 0 ? names : undefined,
+        ExpressionAttributeValues: values.length > 0 ? marshall(named, { removeUndefinedValues: true }) : undefined,
+      });
     },
   };
 }

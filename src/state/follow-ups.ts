@@ -2,26 +2,26 @@ import { z } from 'zod';
 import type { ControlTable } from './control-table.ts';
 import type { JsonValue } from './outbox.ts';
 
-/** Something to be done afterwards, in steps: it is on record until all of it was done. */
+/** Work that must happen after something else, in steps. It stays stored until every step is done. */
 export interface FollowUp {
-  /** Says what it is: two of one id are one errand. */
+  /** Two follow-ups with the same id are the same. */
   readonly id: string;
   /** Epoch ms. */
   readonly at: number;
   readonly about: JsonValue;
-  /** Steps that are done. */
+  /** The steps that are done. */
   readonly steps: readonly string[];
 }
 
-/** Errands that must not be lost, and not be done twice. Who may do them is said by a lease, not here. */
+/** Follow-ups that must not be lost and not be done twice. A lease decides who does them, not this store. */
 export interface FollowUps {
-  /** It is on record when this resolves; where it was before, done or not, nothing changes. */
+  /** Resolves when the follow-up is stored. Nothing changes when it was stored before, done or not. */
   put(followUp: Pick<FollowUp, 'id' | 'at' | 'about'>): Promise<void>;
-  /** What is not done, oldest first. */
+  /** The follow-ups that are not done, oldest first. */
   open(): AsyncIterable<FollowUp>;
-  /** A step is done, and will not be again. */
+  /** Marks a step as done. */
   noteStep(id: string, step: string): Promise<void>;
-  /** All of it is done; it stays known that it was. */
+  /** Marks the whole follow-up as done, for ever. */
   finish(id: string): Promise<void>;
 }
 
@@ -33,28 +33,28 @@ const entrySchema = z.looseObject({
 });
 
 /**
- * The errands of the pipeline `name` in the control table.
+ * The follow-ups of the pipeline `name` in the control table. The partition keeps the name that earlier versions gave it.
  *
  * | pk | sk | holds |
  * | --- | --- | --- |
- * | `errands#NAME` | `open#ID` | what is to be done, and which steps of it are |
- * | `errands#NAME` | `over#ID` | that it was done |
+ * | `errands#NAME` | `open#ID` | a follow-up and its finished steps |
+ * | `errands#NAME` | `over#ID` | that it is done |
  */
 export function createFollowUps({ table, name }: { table: ControlTable; name: string }): FollowUps {
   const pk = `errands#${name}`;
   const openKey = (id: string) => ({ pk, sk: `open#${id}` });
-  const overKey = (id: string) => ({ pk, sk: `over#${id}` });
+  const doneKey = (id: string) => ({ pk, sk: `over#${id}` });
   return {
     async put({ id, at, about }) {
-      if (await table.read(overKey(id))) return;
+      if (await table.read(doneKey(id))) return;
       await table.create(openKey(id), { id, at, about: JSON.stringify(about), steps: {} });
     },
     async *open() {
       const found: FollowUp[] = [];
       for await (const entry of table.list(pk, { prefix: 'open#' })) {
         const { id, at, about, steps } = entrySchema.parse(entry);
-        // The process died between the two writes of `finish`, or it was put again by one that did not see it finished.
-        if (await table.read(overKey(id))) await table.remove(openKey(id));
+        // The process died between the two writes of `finish`, or another process put it again at that moment.
+        if (await table.read(doneKey(id))) await table.remove(openKey(id));
         else found.push({ id, at, about: z.json().parse(JSON.parse(about)), steps: Object.keys(steps) });
       }
       yield* found.sort((a, b) => a.at - b.at);
@@ -66,7 +66,7 @@ export function createFollowUps({ table, name }: { table: ControlTable; name: st
       await table.update(openKey(id), { set: { steps: { ...steps, [step]: true } } }, { exists: true });
     },
     async finish(id) {
-      await table.create(overKey(id), { id });
+      await table.create(doneKey(id), { id });
       await table.remove(openKey(id));
     },
   };

@@ -17,20 +17,20 @@ export interface OutboxMessage {
   readonly message: JsonValue;
 }
 
-/** Alerts that must not be lost: they are on record until they are known to be delivered, at least once each. */
+/** Messages that must not be lost: each stays stored until it is delivered, and is delivered at least once. */
 export interface Outbox {
-  /** The message is on record when this resolves. */
+  /** Resolves when the message is stored. */
   put(message: JsonValue, at: number): Promise<string>;
-  /** What is not done yet, oldest first; of the same time, in the order of `put` in this process. */
+  /** The messages that are not delivered, oldest first. Messages of the same time keep the order of `put` in this process. */
   pending(): AsyncIterable<OutboxMessage>;
-  /** The message is delivered and forgotten; a second time changes nothing. */
+  /** Removes a delivered message. Removing it again changes nothing. */
   done(id: string): Promise<void>;
 }
 
 const PREFIX = 'message#';
 const entrySchema = z.looseObject({ sk: z.string(), at: z.number(), message: z.string() });
 
-/** The outbox of the pipeline `name` in the control table. */
+/** The outbox of the pipeline `name` in the control table: `outbox#NAME` / `message#TIME#COUNT#RANDOM`. */
 export function createOutbox({ table, name }: { table: ControlTable; name: string }): Outbox {
   const pk = `outbox#${name}`;
   let count = 0;
@@ -38,7 +38,7 @@ export function createOutbox({ table, name }: { table: ControlTable; name: strin
     async put(message, at) {
       const order = `${String(Math.round(at)).padStart(15, '0')}#${String(count++).padStart(9, '0')}`;
       const id = `${order}#${randomUUID().slice(0, 8)}`;
-      // As text: what is inside keeps every name, and numbers of any size.
+      // As text, so that the names and numbers inside stay exactly as they are.
       await table.create({ pk, sk: `${PREFIX}${id}` }, { at, message: JSON.stringify(message) });
       return id;
     },

@@ -6,7 +6,7 @@ import type { ControlTable } from './control-table.ts';
 
 const pipelineSchema = z.object({ imageBucket: z.string(), ocrFunction: z.string(), table: z.string() });
 
-/** The pipeline whose state a bot keeps: the names as they are set. */
+/** The pipeline whose state a bot keeps, by the names in its settings. */
 export type Pipeline = z.infer<typeof pipelineSchema>;
 
 const KEY = { pk: 'pipeline', sk: 'pipeline' };
@@ -14,10 +14,10 @@ const FILE = 'pipeline.json';
 const claimSchema = z.looseObject({ pipeline: pipelineSchema, controlTable: z.string() });
 
 /**
- * The control table and the place in the control bucket are this pipeline's afterwards: the first bot that starts on them writes
- * its pipeline there. Two pipelines on one table would take one another's runs for theirs, two tables on one place in the bucket
- * would overwrite each other's manifests.
- * @throws FaultError where either belongs to another pipeline or another control table: the start must end there.
+ * Claims the control table and the prefix in the control bucket for this pipeline: the first bot that starts on them writes its
+ * pipeline there. Two pipelines on one table would confuse each other's runs, and two tables on one prefix would overwrite
+ * each other's files.
+ * @throws FaultError when either belongs to another pipeline or another control table. The bot must not start then.
  */
 export async function claimPipeline(parts: {
   readonly table: ControlTable;
@@ -30,21 +30,21 @@ export async function claimPipeline(parts: {
 }): Promise<void> {
   const { table, tableName, pipeline } = parts;
   await table.create(KEY, { ...pipeline });
-  const held = pipelineSchema.safeParse(await table.read(KEY));
-  if (!held.success || !isSame(held.data, pipeline))
-    throw taken(
-      `The control table ${tableName} belongs to another pipeline: ${held.success ? words(held.data) : 'which one cannot be read'}. This bot is set to ${words(pipeline)}.`,
-      `Give this bot a CONTROL_TABLE and a CONTROL_PREFIX of its own. If it is the same pipeline under a new name, delete the entry with pk and sk "pipeline" of ${tableName} and the object ${FILE} beside the backups.`,
+  const claim = pipelineSchema.safeParse(await table.read(KEY));
+  if (!claim.success || !isSame(claim.data, pipeline))
+    throw conflict(
+      `The control table ${tableName} belongs to another pipeline: ${claim.success ? describe(claim.data) : 'its names cannot be read'}. This bot is set to ${describe(pipeline)}.`,
+      `Give this bot a CONTROL_TABLE and a CONTROL_PREFIX of its own. If it is the same pipeline under a new name, delete the item with pk and sk "pipeline" from ${tableName} and the object ${FILE} next to the backups.`,
     );
-  await claimPlace(parts);
+  await claimPrefix(parts);
 }
 
-async function claimPlace(parts: Parameters<typeof claimPipeline>[0]): Promise<void> {
+async function claimPrefix(parts: Parameters<typeof claimPipeline>[0]): Promise<void> {
   const { s3, bucket, prefix, tableName, pipeline } = parts;
-  const location = { Bucket: bucket, Key: `${prefix}${FILE}` };
+  const object = { Bucket: bucket, Key: `${prefix}${FILE}` };
   const asked = (action: string) => ({ service: 's3', action, resource: bucket });
   const found = await s3
-    .send(new GetObjectCommand(location))
+    .send(new GetObjectCommand(object))
     .then(({ Body }) => Body?.transformToString())
     .catch((error: unknown) => {
       if (error instanceof NoSuchKey) return undefined;
@@ -53,31 +53,30 @@ async function claimPlace(parts: Parameters<typeof claimPipeline>[0]): Promise<v
   if (found === undefined) {
     const Body = JSON.stringify({ pipeline, controlTable: tableName }, null, 2);
     await s3
-      .send(new PutObjectCommand({ ...location, Body, ContentType: 'application/json' }))
+      .send(new PutObjectCommand({ ...object, Body, ContentType: 'application/json' }))
       .catch((error: unknown) => {
         throw asFaultError(error, asked('s3:PutObject'));
       });
     return;
   }
-  const claim = claimSchema.safeParse(parsed(found));
+  const claim = claimSchema.safeParse(parseJson(found));
   if (claim.success && claim.data.controlTable === tableName && isSame(claim.data.pipeline, pipeline)) return;
-  const whose = claim.success
-    ? `the bot with the control table ${claim.data.controlTable}, for ${words(claim.data.pipeline)}`
-    : 'a bot whose claim cannot be read';
-  throw taken(
-    `s3://${bucket}/${prefix} is where ${whose} keeps its runs and backups. This bot has the control table ${tableName}, and is set to ${words(pipeline)}.`,
-    `Give this bot a CONTROL_PREFIX of its own, such as ${pipeline.table}/. If it is the same pipeline under a new name, delete s3://${bucket}/${location.Key}.`,
+  const owner = claim.success
+    ? `by the bot with the control table ${claim.data.controlTable}, for ${describe(claim.data.pipeline)}`
+    : `by another bot (${FILE} there cannot be read)`;
+  throw conflict(
+    `s3://${bucket}/${prefix} is used ${owner}. This bot has the control table ${tableName} and is set to ${describe(pipeline)}.`,
+    `Give this bot a CONTROL_PREFIX of its own, such as ${pipeline.table}/. If it is the same pipeline under a new name, delete s3://${bucket}/${object.Key}.`,
   );
 }
 
 const isSame = (one: Pipeline, other: Pipeline) =>
   one.imageBucket === other.imageBucket && one.ocrFunction === other.ocrFunction && one.table === other.table;
-const words = ({ imageBucket, ocrFunction, table }: Pipeline) =>
+const describe = ({ imageBucket, ocrFunction, table }: Pipeline) =>
   `the bucket ${imageBucket}, the function ${ocrFunction} and the table ${table}`;
-const taken = (message: string, fix: string) => new FaultError({ reason: 'control-table', message, fix });
+const conflict = (message: string, fix: string) => new FaultError({ reason: 'control-table', message, fix });
 
-/** What is no JSON is nothing that can be read. */
-function parsed(text: string): unknown {
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

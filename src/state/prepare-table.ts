@@ -12,49 +12,51 @@ import { readFault } from '../pipeline/aws.ts';
 import { FaultError } from '../pipeline/fault.ts';
 import type { Fault } from '../pipeline/invoke/invocation.ts';
 
-/** What went wrong with the control table, as a fault: every error that it throws is one. */
+/** The fault behind any error of the control table. */
 export function controlTableFault(error: unknown, action: string, tableName: string): Fault {
   const fault = readFault(error, { service: 'dynamodb', action: `dynamodb:${action}`, resource: tableName });
   if (fault?.reason === 'table-missing')
     return {
       reason: 'control-table',
-      message: `The control table ${tableName} is gone.`,
-      fix: 'Look at CONTROL_TABLE and AWS_REGION, then start the bot again: it makes the table where there is none.',
+      message: `The control table ${tableName} does not exist any more.`,
+      fix: 'Check CONTROL_TABLE and AWS_REGION, then restart the bot: it creates the table when there is none.',
     };
   if (fault) return fault;
-  const said = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  const description = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   return {
     reason: 'control-table',
-    message: redact(`The control table ${tableName} did not take ${action}: ${said}`),
-    fix: 'Look at CONTROL_TABLE in DynamoDB and at the log of the bot.',
+    message: redact(`The control table ${tableName} rejected ${action}: ${description}`),
+    fix: `Check the table ${tableName} (setting CONTROL_TABLE) in DynamoDB and the log of the bot.`,
   };
 }
 
-const WAIT_MS = 250;
-const PATIENCE_MS = 120_000;
+const POLL_MS = 250;
+const TIMEOUT_MS = 120_000;
 
-/** The table `tableName` is there with the keys `pk` and `sk`, and ACTIVE; made if it was not. */
+/** Makes sure that the table `tableName` exists with the keys `pk` and `sk` and can be used. @throws FaultError */
 export async function prepareTable(parts: {
   dynamodb: DynamoDBClient;
   tableName: string;
   clock: Clock;
 }): Promise<void> {
   const { dynamodb, tableName, clock } = parts;
-  const until = clock.now() + PATIENCE_MS;
+  const deadline = clock.now() + TIMEOUT_MS;
   for (;;) {
     const table = await describe(dynamodb, tableName);
     if (table) {
-      refuseOtherKey(table, tableName);
+      refuseOtherKeys(table, tableName);
       // UPDATING tables serve reads and writes.
       if (table.TableStatus === 'ACTIVE' || table.TableStatus === 'UPDATING') return;
     } else await create(dynamodb, tableName);
-    if (clock.now() > until)
+    if (clock.now() > deadline) {
+      const status = table ? `has the status ${table.TableStatus}` : 'does not exist';
       throw new FaultError({
         reason: 'control-table',
-        message: `The control table ${tableName} is ${table?.TableStatus ?? 'not there'} after ${PATIENCE_MS / 1000} s.`,
-        fix: 'Look at CONTROL_TABLE in DynamoDB.',
+        message: `The control table ${tableName} ${status} after ${TIMEOUT_MS / 1000} s.`,
+        fix: `Check the table ${tableName} (setting CONTROL_TABLE) in DynamoDB.`,
       });
-    await clock.sleep(WAIT_MS);
+    }
+    await clock.sleep(POLL_MS);
   }
 }
 
@@ -84,22 +86,22 @@ async function create(dynamodb: DynamoDBClient, tableName: string): Promise<void
       }),
     );
   } catch (error) {
-    // Another copy of the bot was quicker: its table will do.
+    // Another process of the bot created it first.
     if (!(error instanceof ResourceInUseException))
       throw new FaultError(controlTableFault(error, 'CreateTable', tableName), error);
   }
 }
 
-function refuseOtherKey(table: TableDescription, tableName: string): void {
+function refuseOtherKeys(table: TableDescription, tableName: string): void {
   const typeOf = (name: string | undefined) =>
     table.AttributeDefinitions?.find((attribute) => attribute.AttributeName === name)?.AttributeType;
-  const key = (table.KeySchema ?? []).map(
+  const keys = (table.KeySchema ?? []).map(
     (part) => `${part.AttributeName} (${typeOf(part.AttributeName)}, ${part.KeyType})`,
   );
-  if (key.join(', ') === 'pk (S, HASH), sk (S, RANGE)') return;
+  if (keys.join(', ') === 'pk (S, HASH), sk (S, RANGE)') return;
   throw new FaultError({
     reason: 'control-table',
-    message: `The table ${tableName} has the key ${key.join(', ')}, where the bot needs pk (S, HASH), sk (S, RANGE): it is not a control table, and nothing was changed in it.`,
-    fix: 'Give CONTROL_TABLE a name of its own.',
+    message: `The table ${tableName} is not a control table: its key is ${keys.join(', ')}, and the bot needs pk (S, HASH), sk (S, RANGE). Nothing was changed.`,
+    fix: 'Set CONTROL_TABLE to a table that only the bot uses. The bot creates the table when it does not exist.',
   });
 }

@@ -1,21 +1,21 @@
 import type { ControlTable } from './control-table.ts';
 
-/** Stops asked for by one copy of the bot of whichever copy is at work: a click reaches any of them. */
+/** Requests to stop something that another process of the bot may be doing: a click can reach any process. */
 export interface Stops {
-  ask(id: string): Promise<void>;
-  isAsked(id: string): Promise<boolean>;
-  /** What was asked is done, or is not to count. */
-  forget(id: string): Promise<void>;
+  request(id: string): Promise<void>;
+  isRequested(id: string): Promise<boolean>;
+  /** Removes the request: it was carried out, or no longer counts. */
+  clear(id: string): Promise<void>;
 }
 
 export function createStops(table: Pick<ControlTable, 'create' | 'read' | 'remove'>, name: string): Stops {
   const key = (id: string) => ({ pk: `stops#${name}`, sk: id });
   return {
-    async ask(id) {
+    async request(id) {
       await table.create(key(id), {});
     },
-    isAsked: async (id) => (await table.read(key(id))) !== undefined,
-    async forget(id) {
+    isRequested: async (id) => (await table.read(key(id))) !== undefined,
+    async clear(id) {
       await table.remove(key(id));
     },
   };

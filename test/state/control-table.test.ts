@@ -22,7 +22,7 @@ async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
 }
 
 describe('the first start', () => {
-  test('makes the table, on demand, and waits until it can be used', async () => {
+  test('creates the control table on demand and waits until it can be used', async () => {
     const table = await open('first-start');
     await table.create({ pk: 'a', sk: 'b' }, { n: 1 });
     const { Table } = await dynamo.client.send(new DescribeTableCommand({ TableName: 'first-start' }));
@@ -34,13 +34,13 @@ describe('the first start', () => {
     ]);
   });
 
-  test('two copies that make the table at once both go on', async () => {
+  test('works when two processes create the control table at the same time', async () => {
     const [one, two] = await Promise.all([open('two-copies'), open('two-copies')]);
     await one.create({ pk: 'a', sk: 'b' }, { from: 'one' });
     expect(await two.read({ pk: 'a', sk: 'b' })).toEqual({ pk: 'a', sk: 'b', from: 'one' });
   });
 
-  test('refuses a table with another key and leaves it alone', async () => {
+  test('refuses a table with other keys and does not change it', async () => {
     await dynamo.client.send(
       new CreateTableCommand({
         TableName: 'timesheets',
@@ -52,12 +52,15 @@ describe('the first start', () => {
     const refusal = await open('timesheets').catch((error: unknown) => error);
     expect(refusal).toBeInstanceOf(ControlTableError);
     expect(refusal).toMatchObject({
-      message: expect.stringContaining('has the key ResourceName (S, HASH)'),
-      fault: { reason: 'control-table', fix: 'Give CONTROL_TABLE a name of its own.' },
+      message: expect.stringContaining('is not a control table: its key is ResourceName (S, HASH)'),
+      fault: {
+        reason: 'control-table',
+        fix: expect.stringMatching(/^Set CONTROL_TABLE to a table that only the bot uses/),
+      },
     });
   });
 
-  test('says which permission is missing', async () => {
+  test('names the IAM action that is missing', async () => {
     const denied = createServer((_, reply) => {
       reply.writeHead(400, { 'content-type': 'application/x-amz-json-1.0' });
       reply.end(
@@ -87,7 +90,7 @@ describe('the first start', () => {
   });
 });
 
-describe('entries', () => {
+describe('an entry of the control table', () => {
   let table: ControlTable;
   let key: { pk: string; sk: string };
   beforeAll(async () => {
@@ -97,23 +100,23 @@ describe('entries', () => {
     key = { pk: `entry#${count++}`, sk: 'only' };
   });
 
-  test('come back as they were given, whatever their attributes are called', async () => {
+  test('is read as it was written, whatever its attributes are called', async () => {
     const attributes = { name: 'x', status: true, size: 0.5, values: [1, 'b', null], at: { key: { set: '' } } };
     expect(await table.create(key, { ...attributes, nothing: undefined })).toBe(true);
     expect(await table.read(key)).toEqual({ ...key, ...attributes });
   });
 
-  test('are made once: the second to make one changes nothing', async () => {
+  test('is created once: a second create changes nothing', async () => {
     expect(await table.create(key, { by: 'first' })).toBe(true);
     expect(await table.create(key, { by: 'second' })).toBe(false);
     expect(await table.read(key)).toEqual({ ...key, by: 'first' });
   });
 
-  test('that are not there read as undefined', async () => {
+  test('that does not exist is read as undefined', async () => {
     expect(await table.read(key)).toBeUndefined();
   });
 
-  test('change in one write: set, remove and add, and are handed back as they are then', async () => {
+  test('is changed in one write (set, remove, add) and returned as it is afterwards', async () => {
     await table.create(key, { name: 'old', status: 'gone', count: 4 });
     const done = await table.update(key, {
       set: { name: 'new', skipped: undefined },
@@ -123,12 +126,12 @@ describe('entries', () => {
     expect(done).toEqual({ ok: true, entry: { ...key, name: 'new', count: 7, fresh: 1 } });
   });
 
-  test('are made by an update without a condition, even one that changes nothing', async () => {
+  test('is created by an update without a condition, even by one that changes nothing', async () => {
     expect(await table.update(key, {})).toEqual({ ok: true, entry: key });
     expect(await table.read(key)).toEqual(key);
   });
 
-  test('of 50 counts at once none is lost, and each caller hears another number', async () => {
+  test('counts 50 concurrent increments, and returns a different number to each caller', async () => {
     const heard = await Promise.all(Array.from({ length: 50 }, () => table.update(key, { add: { count: 1 } })));
     expect(new Set(heard.map((one) => one.entry?.count)).size).toBe(50);
     expect((await table.read(key))?.count).toBe(50);
@@ -140,7 +143,7 @@ describe('entries', () => {
     ['does not exist', { exists: false }, false],
     ['equals in all attributes', { equals: { stateKind: 'running', fence: 3, open: true } }, true],
     ['differs in one attribute', { equals: { stateKind: 'running', fence: 4 } }, false],
-    ['equals in an attribute that is not there', { equals: { other: 1 } }, false],
+    ['equals in an attribute that is absent', { equals: { other: 1 } }, false],
     ['lacks an attribute', { absent: ['stop'] }, true],
     ['has the attribute that should be absent', { absent: ['fence'] }, false],
     ['is one of several', { in: { stateKind: ['paused', 'running'] } }, true],
@@ -150,7 +153,7 @@ describe('entries', () => {
     ['is equal, so not less', { lessThan: { fence: 3 } }, false],
     ['is absent, so not less', { lessThan: { other: 4 } }, false],
     ['holds one condition and breaks another', { exists: true, in: { fence: [3] }, lessThan: { fence: 1 } }, false],
-  ])('a write on condition that the entry %s', async (_, condition, holds) => {
+  ])('is written on the condition that it %s', async (_, condition, holds) => {
     await table.create(key, held);
     const done = await table.update(key, { set: { touched: true } }, condition);
     expect(done).toEqual({ ok: holds, entry: { ...key, ...held, ...(holds ? { touched: true } : {}) } });
@@ -158,12 +161,12 @@ describe('entries', () => {
     expect(await table.read(key)).toEqual(holds ? undefined : { ...key, ...held });
   });
 
-  test('a condition on an entry that is not there is refused, without an entry', async () => {
+  test('that does not exist fails a condition, and the refusal has no entry', async () => {
     expect(await table.update(key, { set: { a: 1 } }, { exists: true })).toEqual({ ok: false });
     expect(await table.read(key)).toBeUndefined();
   });
 
-  describe('of one partition', () => {
+  describe('in a partition', () => {
     beforeEach(async () => {
       for (const sk of ['note#9', 'run#0001', 'run#0002', 'run#0003', 'run#é', 'zebra'])
         await table.create({ pk: key.pk, sk }, {});
@@ -188,11 +191,11 @@ describe('entries', () => {
       ['newest first, from before', { prefix: 'run#', descending: true, from: 'a' }, []],
       ['at most so many', { limit: 2 }, ['note#9', 'run#0001']],
       ['none at all', { limit: 0 }, []],
-    ])('lists %s', async (_, options, expected) => {
+    ])('is listed: %s', async (_, options, expected) => {
       expect(await keys(options)).toEqual(expected);
     });
 
-    test('are listed over all pages', async () => {
+    test('is listed from every page', async () => {
       const text = 'x'.repeat(100_000);
       for (let at = 0; at < 25; at++)
         await table.create({ pk: key.pk, sk: `page#${String(at).padStart(3, '0')}` }, { text });
@@ -202,16 +205,18 @@ describe('entries', () => {
     });
   });
 
-  test('a table that is gone is a fault of the control table', async () => {
+  test('cannot be read when the table was deleted, and the fault says so', async () => {
     const gone = await open('gone');
     await dynamo.client.send(new DeleteTableCommand({ TableName: 'gone' }));
     const refusal = await gone.read(key).catch((error: unknown) => error);
     expect(refusal).toBeInstanceOf(ControlTableError);
-    expect(refusal).toMatchObject({ fault: { reason: 'control-table', message: 'The control table gone is gone.' } });
+    expect(refusal).toMatchObject({
+      fault: { reason: 'control-table', message: 'The control table gone does not exist any more.' },
+    });
   });
 });
 
-describe('a write whose reply was lost, and which the SDK repeats', () => {
+describe('a write that the SDK repeats because its reply was lost', () => {
   let lost: string | undefined;
   let table: ControlTable;
   let end = async () => {};
@@ -234,13 +239,13 @@ describe('a write whose reply was lost, and which the SDK repeats', () => {
   });
   afterEach(() => end());
 
-  test('is not taken for another’s: what was made is said to be made', async () => {
+  test('is reported as created', async () => {
     lost = 'PutItem';
     expect(await table.create(key, { by: 'me' })).toBe(true);
     expect(await table.create(key, { by: 'another' })).toBe(false);
   });
 
-  test('is not taken for another’s: what was changed is said to be changed', async () => {
+  test('is reported as changed', async () => {
     await table.create(key, { state: 'pending' });
     lost = 'UpdateItem';
     expect(await table.update(key, { set: { state: 'approved' } }, { equals: { state: 'pending' } })).toEqual({
@@ -253,7 +258,7 @@ describe('a write whose reply was lost, and which the SDK repeats', () => {
     });
   });
 
-  test('is not taken for a refusal: what was removed is said to be gone', async () => {
+  test('is reported as removed', async () => {
     await table.create(key, { id: 'a' });
     lost = 'DeleteItem';
     expect(await table.remove(key, { equals: { id: 'a' } })).toBe(true);

@@ -24,8 +24,8 @@ async function open(followUps: ReturnType<typeof createFollowUps>) {
   return found;
 }
 
-describe('followUps', () => {
-  test('are on record until all of them is done, the oldest first, with the steps that are', async () => {
+describe('follow-ups', () => {
+  test('are listed with their finished steps, oldest first, until they are done', async () => {
     const { followUps } = fresh();
     await followUps.put({ id: 'b', at: 2, about: { of: 'r-0002' } });
     await followUps.put({ id: 'a', at: 3, about: { of: 'r-0003' } });
@@ -39,7 +39,7 @@ describe('followUps', () => {
     expect((await open(followUps)).map(({ id }) => id)).toEqual(['a']);
   });
 
-  test('of one id are one errand, and one that was done is not begun again', async () => {
+  test('with the same id are the same follow-up, and are not started again when done', async () => {
     const { followUps } = fresh();
     await followUps.put({ id: 'a', at: 1, about: 1 });
     await followUps.noteStep('a', 'report');
@@ -50,7 +50,7 @@ describe('followUps', () => {
     expect(await open(followUps)).toEqual([]);
   });
 
-  test('that were finished when the process died between the two writes are not open', async () => {
+  test('are done when the process died between the two writes of finish', async () => {
     const { followUps, name } = fresh();
     await followUps.put({ id: 'a', at: 1, about: 1 });
     await table.create({ pk: `errands#${name}`, sk: 'over#a' }, { id: 'a' });

@@ -16,22 +16,22 @@ beforeAll(async () => {
 });
 afterAll(() => dynamo.stop());
 
-/** What the network does to a process: each write may be lost on the way there, or its reply on the way back. */
-interface Weather {
+/** What the network does to the calls of a process: a request or its reply may be lost. */
+interface Network {
   request: 'arrives' | 'is lost' | 'hangs';
   reply: 'arrives' | 'is lost' | 'is late';
 }
 
-/** A process of its own: its own clock (which shows another time than others') and its own way to the table. */
+/** A process with a clock of its own, which shows another time, and a connection of its own to the table. */
 function createProcess(name: string, holder: string, startsAt: number) {
   const clock = createFakeClock(startsAt);
-  const weather: Weather = { request: 'arrives', reply: 'arrives' };
+  const network: Network = { request: 'arrives', reply: 'arrives' };
   let busy = 0;
   let arrived = () => {};
   async function carry<T>(call: () => Promise<T>): Promise<T> {
-    const { reply } = weather;
-    if (weather.request === 'is lost') throw new Error('no network');
-    if (weather.request === 'hangs') return new Promise(() => {});
+    const { reply } = network;
+    if (network.request === 'is lost') throw new Error('no network');
+    if (network.request === 'hangs') return new Promise(() => {});
     busy++;
     const answer = await call().finally(() => busy--);
     if (reply === 'is lost') throw new Error('no reply');
@@ -41,23 +41,23 @@ function createProcess(name: string, holder: string, startsAt: number) {
       });
     return answer;
   }
-  const way: ControlTable = {
+  const remote: ControlTable = {
     read: (key) => carry(() => table.read(key)),
     create: (key, attributes) => carry(() => table.create(key, attributes)),
     update: (key, change, condition) => carry(() => table.update(key, change, condition)),
     remove: (key, condition) => carry(() => table.remove(key, condition)),
     list: (pk, options) => table.list(pk, options),
   };
-  const lease = createLease({ table: way, name, holder, durationMs: DURATION, clock });
+  const lease = createLease({ table: remote, name, holder, durationMs: DURATION, clock });
   const lost: number[] = [];
   return {
     lease,
     clock,
-    weather,
+    network,
     lost,
-    /** The reply that is late arrives now. */
+    /** Delivers the late reply. */
     replyArrives: () => arrived(),
-    /** Acquires and, if it was granted, starts to renew. */
+    /** Acquires the lease and, if it succeeds, starts to renew it. */
     async tryFor() {
       const got = await lease.acquire().catch(() => undefined);
       if (got?.ok) lease.start(() => lost.push(clock.now()));
@@ -77,7 +77,7 @@ beforeEach(() => {
   name = `pipeline-${count++}`;
 });
 const pair = (): [Process, Process] => [createProcess(name, 'one', 1_000_000), createProcess(name, 'two', 99)];
-/** Both clocks go on at the same speed, in small steps, and all calls of a step are carried out in it. */
+/** Advances the clocks at the same speed in small steps. The calls of a step finish within it. */
 async function pass(ms: number, processes: readonly { clock: FakeClock; quiet(): Promise<void> }[]): Promise<void> {
   for (let left = ms; left > 0; left -= 500)
     for (const each of processes) {
@@ -87,7 +87,7 @@ async function pass(ms: number, processes: readonly { clock: FakeClock; quiet():
 }
 
 describe('a lease', () => {
-  test('that is free is taken at once, and its fence grows with every acquisition', async () => {
+  test('that is free is acquired at once, and its fence grows each time', async () => {
     const [one, two] = pair();
     expect(await one.tryFor()).toEqual({ ok: true, fence: 1 });
     await one.lease.release();
@@ -97,7 +97,7 @@ describe('a lease', () => {
     await one.lease.release();
   });
 
-  test('that is renewed is not given to another, however long that one waits', async () => {
+  test('that is renewed cannot be acquired by another process, however long that one waits', async () => {
     const [one, two] = pair();
     await one.tryFor();
     for (let turn = 0; turn < 8; turn++) {
@@ -109,7 +109,7 @@ describe('a lease', () => {
     await one.lease.release();
   });
 
-  test('whose holder fell silent is taken after its whole duration was watched, and not before', async () => {
+  test('that is not renewed can be acquired after it was watched for its whole duration, not earlier', async () => {
     const [one, two] = pair();
     await one.lease.acquire();
     expect(await two.lease.acquire()).toEqual({ ok: false, holder: 'one', waitMs: DURATION });
@@ -119,7 +119,7 @@ describe('a lease', () => {
     expect(await two.lease.acquire()).toEqual({ ok: true, fence: 2 });
   });
 
-  test('is not judged by the time another machine shows', async () => {
+  test('does not depend on the time that another machine shows', async () => {
     const one = createProcess(name, 'one', 1_000);
     const ahead = createProcess(name, 'ahead', 1_000 + 365 * 86_400_000);
     await one.tryFor();
@@ -127,11 +127,11 @@ describe('a lease', () => {
     await one.lease.release();
   });
 
-  test('stops holding three quarters of its duration after the last renewal was sent, before another may take it', async () => {
+  test('is no longer held three quarters of its duration after the last renewal was sent, before another process may acquire it', async () => {
     const [one, two] = pair();
     await one.tryFor();
     await two.lease.acquire();
-    one.weather.request = 'is lost';
+    one.network.request = 'is lost';
     await pass(DURATION * 0.75 - 500, [one, two]);
     expect(one.lease.holds()).toBe(true);
     expect(one.lost).toHaveLength(0);
@@ -143,57 +143,57 @@ describe('a lease', () => {
     expect(one.lost).toHaveLength(1);
   });
 
-  test('survives a network that is away for less than that', async () => {
+  test('survives a network outage that is shorter than that', async () => {
     const [one] = pair();
     await one.tryFor();
-    one.weather.request = 'is lost';
+    one.network.request = 'is lost';
     await pass(DURATION * 0.6, [one]);
-    one.weather.request = 'arrives';
+    one.network.request = 'arrives';
     await pass(DURATION * 2, [one]);
     expect(one.lease.holds()).toBe(true);
     expect(one.lost).toEqual([]);
     await one.lease.release();
   });
 
-  test('survives one renewal that never gets an answer', async () => {
+  test('survives one renewal that is never answered', async () => {
     const [one] = pair();
     await one.tryFor();
-    one.weather.request = 'hangs';
+    one.network.request = 'hangs';
     await pass(DURATION / 3, [one]);
-    one.weather.request = 'arrives';
+    one.network.request = 'arrives';
     await pass(DURATION * 2, [one]);
     expect(one.lease.holds()).toBe(true);
     await one.lease.release();
   });
 
-  test('is lost in time when renewals hang for ever', async () => {
+  test('is lost in time when no renewal is answered', async () => {
     const [one] = pair();
     await one.tryFor();
-    one.weather.request = 'hangs';
+    one.network.request = 'hangs';
     await pass(DURATION * 0.75, [one]);
     expect(one.lease.holds()).toBe(false);
     expect(one.lost).toHaveLength(1);
   });
 
-  test('counts from when a renewal was sent, however late its answer comes: others have watched since then', async () => {
+  test('is valid from the time its renewal was sent, however late the answer comes', async () => {
     const [one, two] = pair();
     await one.tryFor();
-    one.weather.reply = 'is late';
+    one.network.reply = 'is late';
     await pass(DURATION / 3, [one, two]);
     expect(await two.lease.acquire()).toMatchObject({ ok: false, waitMs: DURATION });
-    one.weather.request = 'hangs';
+    one.network.request = 'hangs';
     await pass(DURATION * 0.35, [one, two]);
     one.replyArrives();
     await one.quiet();
     await pass(DURATION * 0.65, [one, two]);
     expect(await two.tryFor()).toMatchObject({ ok: true, fence: 2 });
     expect(one.lease.holds()).toBe(false);
-    one.weather.request = 'arrives';
-    one.weather.reply = 'arrives';
+    one.network.request = 'arrives';
+    one.network.reply = 'arrives';
     await two.lease.release();
   });
 
-  test('is not held by a process that was paused past its time, even before it notices', async () => {
+  test('is not held by a process that was paused for too long, even before that process notices', async () => {
     const [one, two] = pair();
     await one.tryFor();
     await two.lease.acquire();
@@ -210,7 +210,7 @@ describe('a lease', () => {
     await two.lease.release();
   });
 
-  test('ends at once and says so once when another holder stands in its record', async () => {
+  test('ends at once, and reports it once, when its record has another holder', async () => {
     const [one, two] = pair();
     await one.tryFor();
     await table.update({ pk: `lease#${name}`, sk: 'lease' }, { set: { holder: 'by hand', fence: 9, beat: 'x' } });
@@ -219,7 +219,7 @@ describe('a lease', () => {
     expect(one.lease.holds()).toBe(false);
   });
 
-  test('that is released tells nobody that it was lost', async () => {
+  test('that is released does not report a loss', async () => {
     const [one] = pair();
     await one.tryFor();
     await one.lease.release();
@@ -228,10 +228,10 @@ describe('a lease', () => {
     expect(one.lost).toEqual([]);
   });
 
-  test('that cannot be released runs out by itself, and the release does not throw', async () => {
+  test('that cannot be released expires by itself, and release does not throw', async () => {
     const [one, two] = pair();
     await one.tryFor();
-    one.weather.request = 'is lost';
+    one.network.request = 'is lost';
     await one.lease.release();
     expect(one.lease.holds()).toBe(false);
     expect(await two.tryFor()).toMatchObject({ ok: false });
@@ -240,16 +240,16 @@ describe('a lease', () => {
     await two.lease.release();
   });
 
-  test('whose record was written but whose reply was lost can be asked for again by the same process', async () => {
+  test('can be acquired again by the same process when the reply to its first write was lost', async () => {
     const [one] = pair();
-    one.weather.reply = 'is lost';
+    one.network.reply = 'is lost';
     expect(await one.tryFor()).toBeUndefined();
-    one.weather.reply = 'arrives';
+    one.network.reply = 'arrives';
     expect(await one.tryFor()).toMatchObject({ ok: true });
     await one.lease.release();
   });
 
-  test('that ran out goes to one of those who watched it run out, and the others begin to watch anew', async () => {
+  test('that expired goes to one of the processes that watched it, and the others start to watch again', async () => {
     const [one] = pair();
     await one.lease.acquire();
     const many = Array.from({ length: 5 }, (_, at) => createProcess(name, `p${at}`, at));
@@ -260,7 +260,7 @@ describe('a lease', () => {
     expect(got.filter((each) => !each.ok).map((each) => each.ok || each.waitMs)).toEqual(Array(4).fill(DURATION));
   });
 
-  test('goes to one of many that want it at once', async () => {
+  test('goes to only one of many processes that try at once', async () => {
     const many = Array.from({ length: 10 }, (_, at) => createProcess(name, `p${at}`, at));
     const got = await Promise.all(many.map((each) => each.lease.acquire()));
     expect(got.filter((one) => one.ok)).toHaveLength(1);
@@ -268,43 +268,43 @@ describe('a lease', () => {
   });
 });
 
-describe('whatever the network and the machines do', () => {
-  const act = fc.oneof(
+describe('with any failures of network and processes', () => {
+  const action = fc.oneof(
     {
       weight: 5,
-      arbitrary: fc.record({ act: fc.constant('pass' as const), ms: fc.integer({ min: 100, max: 9_000 }) }),
+      arbitrary: fc.record({ kind: fc.constant('pass' as const), ms: fc.integer({ min: 100, max: 9_000 }) }),
     },
-    { weight: 4, arbitrary: fc.record({ act: fc.constant('acquire' as const), who: fc.integer({ min: 0, max: 1 }) }) },
-    { weight: 1, arbitrary: fc.record({ act: fc.constant('release' as const), who: fc.integer({ min: 0, max: 1 }) }) },
+    { weight: 4, arbitrary: fc.record({ kind: fc.constant('acquire' as const), who: fc.integer({ min: 0, max: 1 }) }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('release' as const), who: fc.integer({ min: 0, max: 1 }) }) },
     {
       weight: 3,
       arbitrary: fc.record({
-        act: fc.constant('weather' as const),
+        kind: fc.constant('network' as const),
         who: fc.integer({ min: 0, max: 1 }),
         request: fc.constantFrom('arrives' as const, 'is lost' as const, 'hangs' as const),
         reply: fc.constantFrom('arrives' as const, 'arrives' as const, 'is lost' as const),
       }),
     },
-    // The process stands still while the world goes on.
+    // The process is paused while time continues.
     {
       weight: 2,
       arbitrary: fc.record({
-        act: fc.constant('freeze' as const),
+        kind: fc.constant('freeze' as const),
         who: fc.integer({ min: 0, max: 1 }),
         ms: fc.integer({ min: 500, max: 30_000 }),
       }),
     },
   );
 
-  test('two never hold the lease at once, and fences only grow', { timeout: 60_000 }, async () => {
+  test('two processes never hold the lease at once, and fences only grow', { timeout: 60_000 }, async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(act, { minLength: 10, maxLength: 40 }), async (acts) => {
+      fc.asyncProperty(fc.array(action, { minLength: 10, maxLength: 40 }), async (actions) => {
         name = `pipeline-${count++}`;
         const both = pair();
         const [one, two] = both;
         let fence = 0;
         const ask = async (who: Process) => {
-          if (who.weather.request === 'hangs') return;
+          if (who.network.request === 'hangs') return;
           const got = await who.tryFor();
           if (!got?.ok) return;
           expect(got.fence).toBeGreaterThan(fence);
@@ -318,24 +318,24 @@ describe('whatever the network and the machines do', () => {
               if (each === frozen) each.clock.jump(part);
               else await each.clock.advance(part);
               await each.quiet();
-              // A copy that does not hold the lease keeps asking for it, as a bot on standby does.
+              // A process that does not hold the lease keeps trying, as a bot on standby does.
               if (each !== frozen && !each.lease.holds()) await ask(each);
             }
             check();
           }
         };
-        for (const each of acts) {
+        for (const each of actions) {
           const who = 'who' in each ? both[each.who] : undefined;
-          if (each.act === 'pass') await step(each.ms);
-          else if (each.act === 'freeze') await step(each.ms, who);
-          else if (each.act === 'release' && who?.weather.request !== 'hangs') await who?.lease.release();
-          else if (each.act === 'weather' && who) {
-            who.weather.request = each.request;
-            who.weather.reply = each.reply;
-          } else if (each.act === 'acquire' && who) await ask(who);
+          if (each.kind === 'pass') await step(each.ms);
+          else if (each.kind === 'freeze') await step(each.ms, who);
+          else if (each.kind === 'release' && who?.network.request !== 'hangs') await who?.lease.release();
+          else if (each.kind === 'network' && who) {
+            who.network.request = each.request;
+            who.network.reply = each.reply;
+          } else if (each.kind === 'acquire' && who) await ask(who);
           check();
         }
-        await Promise.all(both.map((each) => (each.weather.request === 'hangs' ? undefined : each.lease.release())));
+        await Promise.all(both.map((each) => (each.network.request === 'hangs' ? undefined : each.lease.release())));
       }),
       { numRuns: 25 },
     );

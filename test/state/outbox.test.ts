@@ -18,7 +18,7 @@ async function pending(name: string): Promise<OutboxMessage[]> {
   return found;
 }
 
-test('messages come back oldest first, to another process too, until they are done', async () => {
+test('messages are returned oldest first, also to another process, until they are done', async () => {
   const outbox = createOutbox({ table, name: 'one' });
   const later = await outbox.put({ text: 'later', blocks: [{ n: 1.5, no: null }] }, 2_000);
   const first = await outbox.put('first', 1_000);
@@ -33,7 +33,7 @@ test('messages come back oldest first, to another process too, until they are do
   expect((await pending('one')).map((message) => message.id)).toEqual([second, later]);
 });
 
-test('the outboxes of two pipelines are apart', async () => {
+test('the outboxes of two pipelines do not mix', async () => {
   await createOutbox({ table, name: 'two' }).put('for two', 1);
   expect(await pending('three')).toEqual([]);
 });

@@ -17,7 +17,7 @@ async function rig() {
   onTestFinished(() => s3.stop());
   return {
     s3,
-    /** Starts as a bot does; what stands in the way, as people read it. */
+    /** Starts as a bot does. Returns the message that people read when it is refused. */
     async start(pipeline: Pipeline, { tableName = 'state', prefix = '' } = {}): Promise<string> {
       const table = await openControlTable({ dynamodb: dynamo.client, tableName, clock: systemClock });
       try {
@@ -31,8 +31,8 @@ async function rig() {
   };
 }
 
-describe('a control table and its place in the bucket', () => {
-  test('are of the first pipeline that starts on them, which starts again as often as it likes', async () => {
+describe('a control table and its prefix in the control bucket', () => {
+  test('belong to the first pipeline that starts on them, which can start again', async () => {
     const { start, s3 } = await rig();
     expect([await start(DEV), await start(DEV)]).toEqual(['started', 'started']);
     const { Body } = await s3.client.send(new GetObjectCommand({ Bucket: 'control', Key: 'pipeline.json' }));
@@ -43,7 +43,7 @@ describe('a control table and its place in the bucket', () => {
     ['bucket', { ...DEV, imageBucket: PROD.imageBucket }],
     ['function', { ...DEV, ocrFunction: PROD.ocrFunction }],
     ['table', { ...DEV, table: PROD.table }],
-  ])('refuse a bot with another %s, and name both', async (_what, pipeline) => {
+  ])('refuse a bot with another %s and name both pipelines', async (_what, pipeline) => {
     const { start } = await rig();
     await start(DEV);
     const said = await start(pipeline);
@@ -57,25 +57,25 @@ describe('a control table and its place in the bucket', () => {
     expect(await start(DEV)).toBe('started');
   });
 
-  test('of two bots that start at once are of one of them', async () => {
+  test('go to only one of two bots that start at once', async () => {
     const { start } = await rig();
     const said = await Promise.all([start(DEV), start(PROD)]);
     expect(said.filter((line) => line === 'started')).toHaveLength(1);
   });
 
-  test('may not be shared half: another table on the same place in the bucket would overwrite its manifests', async () => {
+  test('cannot be shared in part, because another control table would overwrite the files under the prefix', async () => {
     const { start } = await rig();
     await start(DEV);
     expect(await start(PROD, { tableName: 'other' })).toContain(
-      's3://control/ is where the bot with the control table state, for the bucket images-dev',
+      's3://control/ is used by the bot with the control table state, for the bucket images-dev',
     );
     expect(await start(DEV, { tableName: 'third' })).toContain('Give this bot a CONTROL_PREFIX of its own');
     expect(await start(PROD, { tableName: 'fourth', prefix: 'prod/' })).toBe('started');
   });
 
-  test('refuse where the claim in the bucket cannot be read', async () => {
+  test('refuse every bot when the claim in the bucket cannot be read', async () => {
     const { start, s3 } = await rig();
     await s3.put('control', 'pipeline.json', '{"pipeline":');
-    expect(await start(DEV)).toContain('a bot whose claim cannot be read');
+    expect(await start(DEV)).toContain('by another bot (pipeline.json there cannot be read)');
   });
 });

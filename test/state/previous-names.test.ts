@@ -29,7 +29,7 @@ describe('names of an earlier version', () => {
     expect(withNamesOfToday({ location: 'new', place: 'old' })).toEqual({ location: 'new' });
   });
 
-  test('are left alone in values, and values that are no plain object stay as they are', () => {
+  test('are kept where they are values, and objects that are not plain stay as they are', () => {
     const bytes = new Uint8Array([1, 2]);
     expect(withNamesOfToday({ text: 'place', bytes, set: new Set(['wish']), nothing: null })).toEqual({
       text: 'place',
@@ -54,7 +54,7 @@ describe('records that the previous version wrote', () => {
     return table;
   }
 
-  test('a run that was paused by a fault is read with its place in Slack, its pace and its fault', async () => {
+  test('a run that was paused by a fault is read with its message in Slack, its pace and its fault', async () => {
     const plan = {
       runId: 'r-0001',
       selection: {},

@@ -83,6 +83,6 @@ export const idleRescans = (runs: RunControl): Omit<ChecklistParts, 'tables'> =>
   functionLog: {
     findLines: nothing,
     followLines: nothing,
-    followStops: { ask: async () => {}, isAsked: async () => false, forget: async () => {} },
+    followStops: { request: async () => {}, isRequested: async () => false, clear: async () => {} },
   },
 });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { Condition, ControlTable, Key } from '../../state/control-table.ts';
+import type { ControlTable, Key } from '../../state/control-table.ts';
+import type { Condition } from '../../state/expression.ts';
 
 /** What was to be expected before anything happened; the receipt compares it with what came of it. */
 export const forecastSchema = z.object({

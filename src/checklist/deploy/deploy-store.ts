@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { Condition, ControlTable, Key } from '../../state/control-table.ts';
+import type { ControlTable, Key } from '../../state/control-table.ts';
+import type { Condition } from '../../state/expression.ts';
 
 /** A deploy from its preview to its end, and the rollback of it. The plan is the pipeline room's: kept as it is. */
 const recordSchema = z.object({

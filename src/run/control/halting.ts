@@ -1,4 +1,4 @@
-import type { Condition } from '../../state/control-table.ts';
+import type { Condition } from '../../state/expression.ts';
 import { type DrivenRun, type DriverPorts, type DriverRules, readSnapshot, tellEnd } from '../engines/local/driver.ts';
 import type { Halt } from '../engines/local/engine-events.ts';
 import type { Answer } from '../model/run-control.ts';

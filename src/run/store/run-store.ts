@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { FAILURE_TYPES } from '../../pipeline/invoke/invocation.ts';
-import type { Condition, ControlTable, Entry, Key } from '../../state/control-table.ts';
+import type { ControlTable, Entry, Key } from '../../state/control-table.ts';
+import type { Condition } from '../../state/expression.ts';
 import { runStateSchema } from '../model/run.ts';
 import type { RunLocation, RunPlan } from '../model/run-control.ts';
 import type { OutcomeRecord, PaceSetting, Person, RunState } from '../model/types.ts';

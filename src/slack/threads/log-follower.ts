@@ -65,7 +65,7 @@ export function createLogFollower(ports: {
   }
 
   const askOthers = (id: string) =>
-    stops.ask(id).then(
+    stops.request(id).then(
       () => true,
       (error: unknown) => {
         onError(error, 'other copies of the bot could not be asked to stop');
@@ -85,7 +85,7 @@ export function createLogFollower(ports: {
         const only = onlyText(asked);
         const head = { id, forMs: asked.forMs, only };
         // A stop of the last following is not meant for this one.
-        await stops.forget(channel).catch((error: unknown) => onError(error, 'an old stop was not forgotten'));
+        await stops.clear(channel).catch((error: unknown) => onError(error, 'an old stop was not forgotten'));
         const ts = await chat.post(channel, followMessage(head, { kind: 'following' }, 0));
         const over = new AbortController();
         void clock.sleep(asked.forMs, over.signal).then(() => over.abort());
@@ -142,13 +142,13 @@ export function createLogFollower(ports: {
     while (!signal.aborted) {
       await clock.sleep(ASK_EVERY_MS, signal);
       if (signal.aborted) return;
-      const asked = await Promise.all([stops.isAsked(id), stops.isAsked(channel)]).catch((error: unknown) => {
+      const asked = await Promise.all([stops.isRequested(id), stops.isRequested(channel)]).catch((error: unknown) => {
         onError(error, 'whether following the log is to stop could not be read');
         return [false];
       });
       if (asked.includes(true)) end(at, { kind: 'stopped' });
     }
-    await stops.forget(id).catch((error: unknown) => onError(error, 'a stop was not forgotten'));
+    await stops.clear(id).catch((error: unknown) => onError(error, 'a stop was not forgotten'));
   }
 
   /** Answers how many lines came. Never throws. */

@@ -65,9 +65,9 @@ beforeEach(() => {
   const asked = new Set<string>();
   stops = {
     asked,
-    ask: async (what) => void asked.add(what),
-    isAsked: async (what) => asked.has(what),
-    forget: async (what) => void asked.delete(what),
+    request: async (what) => void asked.add(what),
+    isRequested: async (what) => asked.has(what),
+    clear: async (what) => void asked.delete(what),
   };
   copy = createCopy();
 });
