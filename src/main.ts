@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { createChecklistParts } from './app/checklist.ts';
 import { assembleRuns } from './app/runs.ts';
-import { createSlackApp } from './app/slack.ts';
+import { assembleSlackApp } from './app/slack/slack-app.ts';
 import { systemClock } from './lib/clock.ts';
 import { SettingsError } from './lib/environment.ts';
 import { createLogger, type Logger } from './lib/log.ts';
@@ -61,18 +61,15 @@ async function startBot(settings: Settings, logger: Logger): Promise<() => Promi
   const outbox = createOutbox({ table, name: settings.ocrFunction });
   const name = settings.ocrFunction;
   const durationMs = settings.leaseMs;
-  const afterwards = {
-    followUps: createFollowUps({ table, name }),
-    lease: createLease({ table, name: `afterwards#${name}`, holder, durationMs, clock, logger }),
-  };
-  const slack = createSlackApp({
+  const followUps = createFollowUps({ table, name });
+  const followUpLease = createLease({ table, name: `afterwards#${name}`, holder, durationMs, clock, logger });
+  const slack = assembleSlackApp({
     settings,
     runs,
-    tables,
-    rescans,
-    pace: settings.pace,
+    ...rescans,
     outbox,
-    afterwards,
+    followUps,
+    followUpLease,
     clock,
     random,
     logger,

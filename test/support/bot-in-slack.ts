@@ -4,7 +4,7 @@ import pino from 'pino';
 import { onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { startLocalSlack } from '../../sandbox/slack/server.ts';
-import { createSlackApp } from '../../src/app/slack.ts';
+import { assembleSlackApp } from '../../src/app/slack/slack-app.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { readSettings } from '../../src/settings.ts';
 import { openControlTable } from '../../src/state/control-table.ts';
@@ -60,23 +60,20 @@ export async function botInSlack(options: { settings?: Record<string, string> } 
       ...changed,
     });
     const logger = pino({ level: 'warn' }, { write: (line) => void logLines.push(line) });
-    return createSlackApp({
+    return assembleSlackApp({
       settings,
       runs,
       tables: idleTableControl(),
-      rescans: idleRescans(runs),
-      pace: settings.pace,
+      ...idleRescans(runs),
       outbox,
-      afterwards: {
-        followUps: createFollowUps({ table, name: 'test' }),
-        lease: createLease({
-          table,
-          name: 'afterwards',
-          holder: randomUUID(),
-          durationMs: settings.leaseMs,
-          clock: systemClock,
-        }),
-      },
+      followUps: createFollowUps({ table, name: 'test' }),
+      followUpLease: createLease({
+        table,
+        name: 'afterwards',
+        holder: randomUUID(),
+        durationMs: settings.leaseMs,
+        clock: systemClock,
+      }),
       clock: systemClock,
       random: Math.random,
       logger,

@@ -25,19 +25,19 @@ export function planActions(ports: {
   starts: Pick<StartControl, 'start'>;
   runs: Pick<RunControl, 'readPlan' | 'cancelPlan'>;
   requests: Pick<RunRequests, 'resume'>;
-  liveMessage: Pick<LiveMessageEditor<RunSnapshot>, 'show'>;
+  liveMessages: Pick<LiveMessageEditor<RunSnapshot>, 'show'>;
   chat: Pick<Chat, 'edit'>;
   links: RunLinks;
-  openView: (triggerId: string, view: ModalView) => Promise<void>;
+  openView: (triggerId: string, view: ModalView) => Promise<string>;
   onError: (error: unknown, message: string) => void;
 }): Readonly<Record<PlanActionId, Action>> {
-  const { starts, runs, requests, liveMessage, chat, links } = ports;
+  const { starts, runs, requests, liveMessages, chat, links } = ports;
 
   async function start(click: Click, abandonOpen: boolean): Promise<Message | undefined> {
     // The preview's message becomes the run's.
     const answer = await starts.start(click.value, click.person, { location: click.message, abandonOpen });
     if (answer.ok) {
-      liveMessage.show(answer.value);
+      liveMessages.show(answer.value);
       return;
     }
     // A run came to rest since the preview was shown: its buttons must say so.

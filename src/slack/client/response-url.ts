@@ -1,27 +1,28 @@
 import { withinLimits } from '../messages/kit/limits.ts';
 import type { Message } from '../messages/kit/message.ts';
 
-const WITHIN_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 
 /**
- * Answers to a response_url of a command or a click, so that only that person sees it, where they are. Slack takes five
- * of these in half an hour. Throws where it is not taken.
+ * Posts an ephemeral reply to the response_url of a command or a click. Slack accepts five within 30 minutes.
+ * @throws when Slack does not accept it.
  */
-export async function replyTo(responseUrl: string, message: Message): Promise<void> {
+export async function postToResponseUrl(responseUrl: string, message: Message): Promise<void> {
   const { text, blocks, plain } = withinLimits(message);
-  const send = async (form: object): Promise<string | undefined> => {
+  /** The reason of a refusal; undefined when Slack accepted the reply. */
+  const send = async (form: Pick<Message, 'blocks'>): Promise<string | undefined> => {
     const reply = await fetch(responseUrl, {
       method: 'POST',
       headers: { 'content-type': 'application/json; charset=utf-8' },
       body: JSON.stringify({ response_type: 'ephemeral', replace_original: false, text, ...form }),
-      signal: AbortSignal.timeout(WITHIN_MS),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
     });
-    const said = await reply.text();
-    // A refusal may come as a 200 as well, in JSON.
-    const isRefused = !reply.ok || /"ok"\s*:\s*false/.test(said);
-    return isRefused ? `${reply.status}: ${said.slice(0, 200)}` : undefined;
+    const body = await reply.text();
+    // A refusal may also arrive with status 200, as JSON.
+    const isRefused = !reply.ok || /"ok"\s*:\s*false/.test(body);
+    return isRefused ? `${reply.status}: ${body.slice(0, 200)}` : undefined;
   };
   const refused = await send({ blocks });
   const stillRefused = refused?.includes('invalid_blocks') && plain ? await send({ blocks: plain }) : refused;
-  if (stillRefused !== undefined) throw new Error(`The response_url answered ${stillRefused}`);
+  if (stillRefused !== undefined) throw new Error(`The response_url answered ${stillRefused}.`);
 }

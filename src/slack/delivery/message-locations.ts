@@ -26,6 +26,18 @@ export function createRunLocationFinder(runs: Pick<RunControl, 'location'>): Fin
   };
 }
 
+/**
+ * Finds the thread of a run, or of the open or last run if no id is given. Undefined if it has no message in this channel.
+ * @throws what the control table throws.
+ */
+export const createThreadFinder =
+  (runs: Pick<RunControl, 'current'>, findRun: FindLocation) =>
+  async (channel: string, runId?: string): Promise<{ channel: string; threadTs: string } | undefined> => {
+    const id = runId ?? (await runs.current())?.runId;
+    const location = id === undefined ? undefined : await findRun(id);
+    return location?.channel === channel && location.ts !== undefined ? { channel, threadTs: location.ts } : undefined;
+  };
+
 /** The live messages of table jobs that this process posted, by job id. */
 export interface JobLocations {
   add(jobId: string, location: MessageLocation): void;

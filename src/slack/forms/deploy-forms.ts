@@ -28,7 +28,7 @@ export interface DeployForms {
   /** `keeps`: the hash of later code that was shown to stay. */
   rollback(id: string, keeps: string | undefined, requester: Requester): Promise<Message | undefined>;
   /** Tells the channel how a deploy ended whose process died. */
-  hearLateEnd(end: RecoveredDeploy): Promise<void>;
+  announceLateEnd(end: RecoveredDeploy): Promise<void>;
 }
 
 const TITLE = 'Deploy';
@@ -99,7 +99,7 @@ export function createDeployForms(ports: {
       await ports.announce(channel, rolledBackMessage(done.value, person));
       return;
     },
-    async hearLateEnd(end) {
+    async announceLateEnd(end) {
       // Without a channel nobody asked here: who did looks at the checklist.
       if (end.channel !== undefined) await ports.announce(end.channel, lateEndMessage(end));
     },

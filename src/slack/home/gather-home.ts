@@ -1,5 +1,6 @@
-import type { ChecklistParts } from '../../app/checklist.ts';
+import type { AutopilotControl } from '../../checklist/contracts/autopilot-control.ts';
 import type { TableControl } from '../../checklist/contracts/table-control.ts';
+import type { Checklist } from '../../checklist/steps/checklist.ts';
 import type { RunControl } from '../../run/model/run-control.ts';
 import type { Chat } from '../client/chat.ts';
 import type { HomeFacts } from './home-view.ts';
@@ -11,11 +12,12 @@ const MOST_APPROVALS = 10;
 export async function gatherHome(ports: {
   runs: Pick<RunControl, 'current'>;
   tables: Pick<TableControl, 'backups' | 'openApprovals'>;
-  rescans: Pick<ChecklistParts, 'checklist' | 'autopilot'>;
+  checklist: Pick<Checklist, 'view' | 'history'>;
+  autopilot: Pick<AutopilotControl, 'current'>;
   chat: Pick<Chat, 'permalink'>;
   onError: (error: unknown, message: string) => void;
 }): Promise<Omit<HomeFacts, 'mayAct'>> {
-  const { checklist, autopilot } = ports.rescans;
+  const { checklist, autopilot } = ports;
   const [view, run, piloting, backups, waiting] = await Promise.all([
     checklist.view(),
     ports.runs.current(),

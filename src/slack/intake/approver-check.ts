@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import type { Permissions } from './permissions.ts';
 
-/** What somebody may decide about an approval. */
+/** The role of a person who decides about an approval, as of now. */
 export type ApproverCheck = 'approver' | 'operator' | 'neither';
 
 const userSchema = z.looseObject({
   team_id: z.string(),
-  /** Of a member of an Enterprise organisation: the workspaces that they are in. */
+  /** The workspaces of a member of an Enterprise organisation. */
   enterprise_user: z.looseObject({ teams: z.array(z.string()).optional() }).optional(),
   deleted: z.boolean().optional(),
   is_bot: z.boolean().optional(),
@@ -16,9 +16,9 @@ const userSchema = z.looseObject({
 });
 
 /**
- * Looks somebody up at the moment of their click: on which list they are (groups as they are now), and that they are an active
- * member of this workspace: no bot, no guest, nobody from outside. `is_stranger` says that of those alone who share no channel
- * with the bot, so that the workspace is compared as well. Fails closed: what cannot be found out is `neither`.
+ * Looks a person up at the moment of the click. The person must be on a list (user groups are read again) and an active
+ * member of the bot's workspace: no bot, no guest, nobody from outside. Slack sets `is_stranger` only for people who share
+ * no channel with the bot, so the workspace is compared as well. Fails closed: after a failed lookup the result is `neither`.
  */
 export function createApproverCheck(ports: {
   permissions: Permissions;
@@ -38,7 +38,7 @@ export function createApproverCheck(ports: {
       if ((await ports.permissions.check(person, 'approver', fresh)).ok) return 'approver';
       return (await ports.permissions.check(person, 'operator', fresh)).ok ? 'operator' : 'neither';
     } catch (error) {
-      ports.onError(error, 'somebody could not be looked up, and may decide nothing');
+      ports.onError(error, `The person ${person} could not be looked up and may not decide about an approval.`);
       return 'neither';
     }
   };

@@ -1,12 +1,13 @@
 import type { Clock } from '../../lib/clock.ts';
+import type { Logger } from '../../lib/log.ts';
 import { classifySlackError } from '../client/slack-errors.ts';
 
-/** Whether the bot can speak in a channel; `unknown` where Slack does not say. */
+/** Whether the bot can post in a channel. `unknown`: Slack did not answer the question. */
 export type Membership = 'member' | 'not-member' | 'archived' | 'not-found' | 'unknown';
 
 export interface MembershipCheck {
-  /** Never throws. That it is a member is kept for a minute; anything else is asked again. */
-  in(channel: string): Promise<Membership>;
+  /** Never throws. `member` is cached for a minute; every other answer is asked again. */
+  of(channel: string): Promise<Membership>;
 }
 
 interface ChannelInfo {
@@ -14,11 +15,11 @@ interface ChannelInfo {
   readonly is_archived?: boolean | undefined;
 }
 
-const KEEP_MS = 60_000;
+const CACHE_MS = 60_000;
 
 /**
- * Looks whether the bot is in its channels. A bot that cannot speak would begin work of which nobody hears the trip; an
- * invitation that was forgotten is the commonest mistake of a first day.
+ * Checks whether the bot is in a channel. A bot that cannot post would start work whose alerts nobody sees, and a forgotten
+ * invitation is the most common mistake of the first day.
  */
 export function createMembershipCheck(ports: {
   readChannel: (channel: string) => Promise<ChannelInfo | undefined>;
@@ -27,47 +28,50 @@ export function createMembershipCheck(ports: {
 }): MembershipCheck {
   const memberUntil = new Map<string, number>();
 
-  async function look(channel: string): Promise<Membership> {
+  async function read(channel: string): Promise<Membership> {
     try {
-      const seen = await ports.readChannel(channel);
-      if (!seen) return 'unknown';
-      if (seen.is_archived) return 'archived';
-      return seen.is_member ? 'member' : 'not-member';
+      const info = await ports.readChannel(channel);
+      if (!info) return 'unknown';
+      if (info.is_archived) return 'archived';
+      return info.is_member ? 'member' : 'not-member';
     } catch (error) {
-      const trouble = classifySlackError(error);
-      // A private channel shows itself to its members alone.
-      if (trouble.kind === 'refused' && trouble.code === 'channel_not_found') return 'not-found';
-      ports.onError(error, 'Slack did not say whether the bot is in a channel');
+      const failure = classifySlackError(error);
+      // Slack hides private channels from those who are not members.
+      if (failure.kind === 'refused' && failure.code === 'channel_not_found') return 'not-found';
+      ports.onError(error, `Slack did not say whether the bot is in ${channel}.`);
       return 'unknown';
     }
   }
 
   return {
-    async in(channel) {
+    async of(channel) {
       const now = ports.clock.now();
       if ((memberUntil.get(channel) ?? 0) > now) return 'member';
-      const presence = await look(channel);
-      if (presence === 'member') memberUntil.set(channel, now + KEEP_MS);
-      return presence;
+      const membership = await read(channel);
+      if (membership === 'member') memberUntil.set(channel, now + CACHE_MS);
+      return membership;
     },
   };
 }
 
-/** What is wrong with each channel of the settings in which the bot cannot speak, in words for the log. */
-export async function describeUnusableChannels(
+const REASONS = {
+  'not-member': 'the bot is not a member. Invite it with /invite in that channel',
+  archived: 'the channel is archived',
+  'not-found': 'the channel does not exist, or it is private and the bot is not a member',
+} as const;
+
+/** Logs each configured channel in which the bot cannot post, with the reason. */
+export async function logUnusableChannels(
   channels: readonly string[],
   check: MembershipCheck,
-): Promise<readonly string[]> {
-  const words = { 'not-member': 'the bot is not in it: /invite it there', archived: 'it is archived' } as const;
-  const found: string[] = [];
+  logger: Pick<Logger, 'error'>,
+): Promise<void> {
   for (const channel of channels) {
-    const presence = await check.in(channel);
-    if (presence === 'member' || presence === 'unknown') continue;
-    const why =
-      presence === 'not-found'
-        ? 'there is no such channel, or it is private and the bot is not in it'
-        : words[presence];
-    found.push(`${channel} of SLACK_CHANNELS: ${why}. Nothing can be said there, alerts neither.`);
+    const membership = await check.of(channel);
+    if (membership === 'member' || membership === 'unknown') continue;
+    logger.error(
+      { channel, membership },
+      `SLACK_CHANNELS contains ${channel}, but ${REASONS[membership]}. No message can be posted there.`,
+    );
   }
-  return found;
 }

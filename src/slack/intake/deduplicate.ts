@@ -1,25 +1,26 @@
 import type { Clock } from '../../lib/clock.ts';
 
-/** Tells what came before: Slack delivers an envelope again when it did not hear an acknowledgement in time. */
-export interface Seen {
-  /** True the first time. */
+/** Recognises what was delivered before: Slack repeats an envelope when no acknowledgement arrives in time. */
+export interface Deduplicator {
+  /** True the first time an id is given, false afterwards. */
   isNew(id: string): boolean;
 }
 
-const MOST = 5_000;
+const MAX_IDS = 5_000;
 
 /** Remembers ids for `keepMs`, at most 5,000 of them. */
-export function createDeduplicator(clock: Pick<Clock, 'now'>, keepMs = 10 * 60_000): Seen {
-  const seenAt = new Map<string, number>();
+export function createDeduplicator(clock: Pick<Clock, 'now'>, keepMs = 10 * 60_000): Deduplicator {
+  const deliveredAt = new Map<string, number>();
   return {
     isNew(id) {
       const now = clock.now();
-      for (const [old, at] of seenAt) {
-        if (now - at < keepMs && seenAt.size < MOST) break;
-        seenAt.delete(old);
+      // Oldest first.
+      for (const [oldId, at] of deliveredAt) {
+        if (now - at < keepMs && deliveredAt.size < MAX_IDS) break;
+        deliveredAt.delete(oldId);
       }
-      if (seenAt.has(id)) return false;
-      seenAt.set(id, now);
+      if (deliveredAt.has(id)) return false;
+      deliveredAt.set(id, now);
       return true;
     },
   };

@@ -16,7 +16,7 @@ import {
 } from '../messages/refusals/refusals.ts';
 import { badLineMessage } from '../messages/run/answers.ts';
 import type { MembershipCheck } from './channel-membership.ts';
-import type { Seen } from './deduplicate.ts';
+import type { Deduplicator } from './deduplicate.ts';
 import type { Permission, Permissions, Role } from './permissions.ts';
 
 /** What comes in from Slack, out of a verified envelope. */
@@ -68,9 +68,9 @@ export function createIntake(ports: {
   actions: Readonly<Record<string, Action>>;
   views: ReadonlyMap<string, FormHandler>;
   permissions: Permissions;
-  presence: MembershipCheck;
+  membership: MembershipCheck;
   channels: readonly string[];
-  seen: Seen;
+  deduplicator: Deduplicator;
   clock: Clock;
   /** Logs an error nobody foresaw; answers the reference under which it is found. */
   onDefect: (error: unknown, doing: string) => string;
@@ -131,7 +131,7 @@ export function createIntake(ports: {
       const replyImmediately = async (message: Message) => {
         if (!(await acknowledge(message))) await reply(message);
       };
-      if (!ports.seen.isNew(deliveryId)) return void (await acknowledge());
+      if (!ports.deduplicator.isNew(deliveryId)) return void (await acknowledge());
       if (!isAllowed(channel)) return replyImmediately(wrongChannelMessage(channels));
       const [, typed = '', rest = ''] = /^(\S*)\s*([\s\S]*)$/.exec(text.trim()) ?? [];
       const word = typed === '' ? 'help' : typed.toLowerCase();
@@ -155,7 +155,7 @@ export function createIntake(ports: {
         const permission = await deciding;
         if (!permission.ok) return permissionRefusalMessage(permission.refusal);
         if (command.role !== 'viewer' && !worksWithoutMembership) {
-          const presence = await ports.presence.in(channel);
+          const presence = await ports.membership.of(channel);
           if (presence !== 'member' && presence !== 'unknown') return unheardMessage(channel, presence);
         }
         if (!decided && immediateReply) await reply(immediateReply);
@@ -165,7 +165,7 @@ export function createIntake(ports: {
 
     async click(incoming) {
       await incoming.acknowledge();
-      if (!ports.seen.isNew(incoming.deliveryId)) return;
+      if (!ports.deduplicator.isNew(incoming.deliveryId)) return;
       const { message, person, actionId, reply } = incoming;
       if (!isAllowed(message.channel)) return reply(wrongChannelMessage(channels));
       const action = Object.hasOwn(ports.actions, actionId) ? ports.actions[actionId] : undefined;
@@ -185,7 +185,8 @@ export function createIntake(ports: {
       const submission = view?.read(incoming);
       if (submission?.kind === 'errors') return void (await acknowledge({ errors: submission.errors }));
       await acknowledge(submission?.kind === 'next' ? { view: submission.view } : undefined);
-      if (!view || !submission || !ports.seen.isNew(incoming.deliveryId) || !isAllowed(submission.channel)) return;
+      if (!view || !submission || !ports.deduplicator.isNew(incoming.deliveryId) || !isAllowed(submission.channel))
+        return;
       const { channel, execute } = submission;
       const requester: Requester = { person, channel, reply: (message) => incoming.replyIn(channel, message) };
       await carryOut(requester, `the form ${callbackId}`, view.role, () =>

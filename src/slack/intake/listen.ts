@@ -1,127 +1,74 @@
 import type { App } from '@slack/bolt';
 import type { Logger } from '../../lib/log.ts';
 import type { Chat } from '../client/chat.ts';
-import { replyTo } from '../client/response-url.ts';
+import { postToResponseUrl } from '../client/response-url.ts';
 import type { Home } from '../home/home.ts';
 import { withinLimits } from '../messages/kit/limits.ts';
 import type { Message } from '../messages/kit/message.ts';
 import { viewWithinLimits } from '../messages/kit/view-limits.ts';
-import type { Intake } from './dispatch.ts';
-import { clickSchema, commandSchema, submissionSchema } from './payloads.ts';
+import type { IncomingClick, Intake } from './dispatch.ts';
+import { type ClickPayload, clickSchema, commandSchema, submissionSchema } from './payloads.ts';
 
-/** Registers with Bolt: one listener for each kind of envelope, which reads it and hands it to the intake. */
-export function listen(
-  app: App,
-  ports: {
-    intake: Intake;
-    chat: Pick<Chat, 'postEphemeral' | 'removeButtons' | 'post'>;
-    /** The channel in which a click on the Home tab acts. */
-    homeChannel: string;
-    home: Pick<Home, 'opened'>;
-    logger: Logger;
-    track: (work: Promise<void>) => Promise<void>;
-  },
-): void {
-  const { intake, chat, logger, track, homeChannel, home } = ports;
+interface ListenPorts {
+  readonly intake: Intake;
+  readonly chat: Pick<Chat, 'postEphemeral' | 'removeButtons' | 'post'>;
+  /** The channel in which a click on the Home tab acts. */
+  readonly homeChannel: string;
+  readonly home: Pick<Home, 'opened'>;
+  readonly logger: Logger;
+  readonly track: (work: Promise<void>) => Promise<void>;
+}
 
-  /** An acknowledgement in the gap between two connections throws: the work is done all the same. */
-  async function acknowledging(ack: () => Promise<void>): Promise<boolean> {
+/** Registers with Bolt one listener per kind of envelope. Each reads the payload and hands it to the intake. */
+export function listen(app: Pick<App, 'command' | 'action' | 'event' | 'view'>, ports: ListenPorts): void {
+  const { intake, logger, track } = ports;
+  const replies = createReplies(ports);
+
+  /** False if Slack did not get the acknowledgement, as between two connections: the request is executed all the same. */
+  async function acknowledge(ack: () => Promise<void>): Promise<boolean> {
     try {
       await ack();
       return true;
     } catch (error) {
-      logger.warn({ err: error }, 'an acknowledgement did not reach Slack');
+      logger.warn({ err: error }, 'An acknowledgement did not reach Slack.');
       return false;
     }
   }
 
-  const sendEphemeral = (channel: string, person: string) => (message: Message) =>
-    chat.postEphemeral(channel, person, message).catch((error: unknown) => {
-      logger.warn({ err: error, person }, 'an answer did not reach the person');
-    });
-
-  /** Through the response_url where there is one, as it answers where the person is; else, and if that fails, in the channel. */
-  function replyFunction(channel: string, person: string, responseUrl: string | undefined) {
-    const whisper = sendEphemeral(channel, person);
-    return async (message: Message) => {
-      if (responseUrl === undefined) return whisper(message);
-      try {
-        await replyTo(responseUrl, message);
-      } catch (error) {
-        logger.debug({ err: error }, 'a response_url did not take an answer');
-        await whisper(message);
-      }
-    };
-  }
-
   app.command('/rescan', ({ ack, body }) => {
-    const { user_id, channel_id, text, trigger_id, response_url } = commandSchema.parse(body);
+    const {
+      user_id: person,
+      channel_id: channel,
+      text,
+      trigger_id: triggerId,
+      response_url,
+    } = commandSchema.parse(body);
     return track(
       intake.command({
-        person: user_id,
-        channel: channel_id,
+        person,
+        channel,
         text,
-        triggerId: trigger_id,
-        deliveryId: trigger_id,
-        reply: replyFunction(channel_id, user_id, response_url),
+        triggerId,
+        deliveryId: triggerId,
+        reply: replies.toResponseUrl(channel, person, response_url),
         acknowledge: (message) =>
-          acknowledging(() => {
+          acknowledge(() => {
             if (!message) return ack();
-            const { text, blocks } = withinLimits(message);
-            return ack({ response_type: 'ephemeral', text, blocks: [...blocks] });
+            const fitted = withinLimits(message);
+            return ack({ response_type: 'ephemeral', text: fitted.text, blocks: [...fitted.blocks] });
           }),
       }),
     );
   });
 
-  app.action({ type: 'block_actions' }, ({ ack, body }) => {
-    const { user, trigger_id, response_url, container, actions, message, view } = clickSchema.parse(body);
-    const [action] = actions;
-    if (action && view?.type === 'home')
-      return track(
-        intake.click({
-          person: user.id,
-          message: { channel: homeChannel, ts: '' },
-          isEphemeral: true,
-          actionId: action.action_id,
-          value: action.value ?? '',
-          triggerId: trigger_id,
-          removeButtons: async () => {},
-          deliveryId: trigger_id,
-          // On the Home tab nobody sees the channel: the answer comes as a direct message.
-          async reply(said) {
-            await chat.post(user.id, said).catch((error: unknown) => {
-              logger.warn({ err: error, person: user.id }, 'an answer did not reach the person');
-            });
-          },
-          acknowledge: () => acknowledging(ack),
-        }),
-      );
-    const { channel_id: channel, message_ts: ts } = container;
-    if (!action || channel === undefined || ts === undefined) return acknowledging(ack).then(() => {});
-    return track(
-      intake.click({
-        person: user.id,
-        message: { channel, ts },
-        isEphemeral: container.is_ephemeral ?? false,
-        actionId: action.action_id,
-        value: action.value ?? '',
-        triggerId: trigger_id,
-        async removeButtons() {
-          if (!message) return;
-          await chat.removeButtons({ channel, ts }, message).catch((error: unknown) => {
-            logger.warn({ err: error }, 'buttons that are of no use any more were not taken away');
-          });
-        },
-        deliveryId: trigger_id,
-        reply: replyFunction(channel, user.id, response_url),
-        acknowledge: () => acknowledging(ack),
-      }),
-    );
+  app.action({ type: 'block_actions' }, async ({ ack, body }) => {
+    const click = readClick(clickSchema.parse(body), ports, replies);
+    if (click) await track(intake.click({ ...click, acknowledge: () => acknowledge(ack) }));
+    else await acknowledge(ack);
   });
 
   app.event('app_home_opened', async ({ event }) => {
-    if (event.tab === 'home') home.opened(event.user);
+    if (event.tab === 'home') ports.home.opened(event.user);
   });
 
   app.view({ type: 'view_submission' }, ({ ack, body }) => {
@@ -133,11 +80,11 @@ export function listen(
         privateMetadata: view.private_metadata,
         viewId: view.id,
         values: view.state.values,
-        // A view is sent in again after errors at its fields: then with another hash.
+        // After errors at its fields the same view is submitted again, with another hash.
         deliveryId: trigger_id ?? `${view.id} ${view.hash}`,
-        replyIn: (channel, message) => sendEphemeral(channel, user.id)(message),
+        replyIn: (channel, message) => replies.ephemeral(channel, user.id)(message),
         acknowledge: (answer) =>
-          acknowledging(() => {
+          acknowledge(() => {
             if (!answer) return ack();
             return 'errors' in answer
               ? ack({ response_action: 'errors', errors: { ...answer.errors } })
@@ -146,4 +93,77 @@ export function listen(
       }),
     );
   });
+}
+
+type Reply = (message: Message) => Promise<void>;
+
+/** The ways to answer one person. None of them throws. */
+interface Replies {
+  ephemeral(channel: string, person: string): Reply;
+  /** Through the response_url, which works in any channel; as an ephemeral message if there is none or it fails. */
+  toResponseUrl(channel: string, person: string, responseUrl: string | undefined): Reply;
+  /** As a direct message. */
+  direct(person: string): Reply;
+}
+
+function createReplies({ chat, logger }: Pick<ListenPorts, 'chat' | 'logger'>): Replies {
+  const onError = (person: string) => (error: unknown) =>
+    logger.warn({ err: error, person }, 'A reply did not reach the person.');
+  const replies: Replies = {
+    ephemeral: (channel, person) => (message) => chat.postEphemeral(channel, person, message).catch(onError(person)),
+    toResponseUrl: (channel, person, responseUrl) => async (message) => {
+      const fallBack = replies.ephemeral(channel, person);
+      if (responseUrl === undefined) return fallBack(message);
+      try {
+        await postToResponseUrl(responseUrl, message);
+      } catch (error) {
+        logger.debug({ err: error }, 'A response_url refused a reply.');
+        await fallBack(message);
+      }
+    },
+    direct: (person) => async (message) => {
+      await chat.post(person, message).catch(onError(person));
+    },
+  };
+  return replies;
+}
+
+/** The click of a payload; undefined if it has no button or no message of ours. */
+function readClick(
+  { user, trigger_id: triggerId, response_url, container, actions, message, view }: ClickPayload,
+  { chat, homeChannel, logger }: ListenPorts,
+  replies: Replies,
+): Omit<IncomingClick, 'acknowledge'> | undefined {
+  const [action] = actions;
+  if (!action) return;
+  const click = {
+    person: user.id,
+    actionId: action.action_id,
+    value: action.value ?? '',
+    triggerId,
+    deliveryId: triggerId,
+  };
+  // On the Home tab the person does not see the channel: the answer is a direct message.
+  if (view?.type === 'home')
+    return {
+      ...click,
+      message: { channel: homeChannel, ts: '' },
+      isEphemeral: true,
+      removeButtons: async () => {},
+      reply: replies.direct(user.id),
+    };
+  const { channel_id: channel, message_ts: ts, is_ephemeral: isEphemeral = false } = container;
+  if (channel === undefined || ts === undefined) return;
+  return {
+    ...click,
+    message: { channel, ts },
+    isEphemeral,
+    async removeButtons() {
+      if (!message) return;
+      await chat.removeButtons({ channel, ts }, message).catch((error: unknown) => {
+        logger.warn({ err: error }, 'The buttons of a message could not be removed.');
+      });
+    },
+    reply: replies.toResponseUrl(channel, user.id, response_url),
+  };
 }

@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { unescapeMrkdwn } from '../messages/kit/escape.ts';
 
-/** What the bot reads out of Slack's envelopes, and no more. The actor is always the envelope's own user id. */
+/** The parts of Slack's payloads that the bot reads. Who acts is always the user id of the payload, never a value in it. */
 
 export const commandSchema = z.looseObject({
   user_id: z.string(),
   channel_id: z.string(),
-  // Slack writes `& < >` of what people type as entities; an image's key may hold them.
+  // Slack escapes `& < >` in typed text; the key of an image may contain them.
   text: z.string().default('').transform(unescapeMrkdwn),
   trigger_id: z.string(),
   response_url: z.string().optional(),
@@ -33,6 +33,7 @@ export const clickSchema = z.looseObject({
     .array(z.looseObject({ action_id: z.string(), value: z.string().optional(), action_ts: z.string().optional() }))
     .min(1),
 });
+export type ClickPayload = z.infer<typeof clickSchema>;
 
 export const submissionSchema = z.looseObject({
   user: z.looseObject({ id: z.string() }),

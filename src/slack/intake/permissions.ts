@@ -1,9 +1,9 @@
 import type { Clock } from '../../lib/clock.ts';
 
-/** What somebody may do here: read, act, approve. */
+/** What a person may do: a viewer reads, an operator changes things, an approver also approves. */
 export type Role = 'viewer' | 'operator' | 'approver';
 
-/** Why somebody may not. `who` are the ids (people and groups) that may. */
+/** Why a person does not have a role. `who`: the ids of the people and user groups that have it. */
 export type PermissionRefusal =
   | { readonly reason: 'nobody'; readonly role: Role; readonly setting: string }
   | { readonly reason: 'not-listed'; readonly role: Role; readonly who: readonly string[] }
@@ -12,15 +12,15 @@ export type PermissionRefusal =
 export type Permission = { readonly ok: true } | { readonly ok: false; readonly refusal: PermissionRefusal };
 
 export interface Permissions {
-  /** Never throws: what cannot be found out is a refusal. `fresh`: groups are looked up now, whatever was known of them. */
+  /** Whether the person has the role. Never throws: a failed lookup is a refusal. `fresh`: user groups are not read from the cache. */
   check(person: string, role: Role, how?: { readonly fresh: boolean }): Promise<Permission>;
 }
 
 const isGroup = (id: string) => id.startsWith('S');
 
 /**
- * Who may do what: everyone reads, `operators` act, `approvers` act and approve. Members of user groups are looked up
- * and kept for `cacheMs`. Fails closed: an empty list means nobody, a failed look-up a refusal that says so.
+ * Everyone is a viewer; `operators` and `approvers` are operators. Members of user groups are looked up and cached for
+ * `cacheMs`. Fails closed: nobody has a role whose list is empty, and a failed lookup is a refusal that says so.
  */
 export function createPermissions(ports: {
   operators: readonly string[];
@@ -30,16 +30,16 @@ export function createPermissions(ports: {
   cacheMs?: number;
 }): Permissions {
   const { clock, cacheMs = 60_000 } = ports;
-  const known = new Map<string, { readonly at: number; readonly members: Promise<readonly string[]> }>();
+  const cache = new Map<string, { readonly at: number; readonly members: Promise<readonly string[]> }>();
 
   function membersOf(group: string, fresh: boolean): Promise<readonly string[]> {
-    const kept = known.get(group);
-    if (kept && !fresh && clock.now() - kept.at < cacheMs) return kept.members;
+    const cached = cache.get(group);
+    if (cached && !fresh && clock.now() - cached.at < cacheMs) return cached.members;
     const members = ports.membersOf(group);
-    known.set(group, { at: clock.now(), members });
-    // What failed is not kept: the next click asks again.
+    cache.set(group, { at: clock.now(), members });
+    // A failure is not cached: the next click asks again.
     members.catch(() => {
-      if (known.get(group)?.members === members) known.delete(group);
+      if (cache.get(group)?.members === members) cache.delete(group);
     });
     return members;
   }

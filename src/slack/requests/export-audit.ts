@@ -8,7 +8,7 @@ import { bytes as bytesText, counted } from '../messages/kit/format.ts';
 import { type Message, say } from '../messages/kit/message.ts';
 import { fileTroubleMessage } from '../messages/refusals/file-errors.ts';
 
-/** The audit as a table: every field of the chain, so that anyone can check it again. */
+/** Every field of the hash chain, so that a reader of the file can verify it. */
 const COLUMNS: readonly CsvColumn<AuditEntry>[] = [
   { name: 'Number', kind: 'number', read: ({ number }) => String(number) },
   { name: 'At', kind: 'text', read: ({ at }) => new Date(at).toISOString() },
@@ -20,19 +20,20 @@ const COLUMNS: readonly CsvColumn<AuditEntry>[] = [
   { name: 'Hash', kind: 'text', read: ({ hash }) => hash },
 ];
 
-/** Puts the whole audit into the channel as CSV. */
-export async function exportAudit(
-  requester: Pick<Requester, 'channel' | 'person'>,
-  ports: { audit: Pick<AuditLog, 'entries'>; files: FileUpload },
-): Promise<Message | undefined> {
-  try {
-    const files = await ports.files.share({
-      channel: requester.channel,
-      comment: (count, size) => `The audit, oldest first: ${counted(count, 'file')}, ${bytesText(size)}.`,
-      files: csvParts(COLUMNS, ports.audit.entries(), { name: 'audit', maxBytes: MOST_FILE_BYTES }),
-    });
-    return files === 0 ? say('Nothing is on record yet, so there is nothing to export.') : undefined;
-  } catch (error) {
-    return fileTroubleMessage(error, 'the audit', '/rescan export audit');
-  }
-}
+/** Uploads the whole audit as CSV to the requester's channel. Returns a message only if there is no file. */
+export type ExportAudit = (requester: Pick<Requester, 'channel'>) => Promise<Message | undefined>;
+
+export const createAuditExport =
+  (ports: { audit: Pick<AuditLog, 'entries'>; files: FileUpload }): ExportAudit =>
+  async ({ channel }) => {
+    try {
+      const files = await ports.files.share({
+        channel,
+        comment: (count, size) => `The audit, oldest entry first: ${counted(count, 'file')}, ${bytesText(size)}.`,
+        files: csvParts(COLUMNS, ports.audit.entries(), { name: 'audit', maxBytes: MOST_FILE_BYTES }),
+      });
+      return files === 0 ? say('The audit is empty. No file was made.') : undefined;
+    } catch (error) {
+      return fileTroubleMessage(error, 'the audit', '/rescan export audit');
+    }
+  };

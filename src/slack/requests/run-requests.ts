@@ -23,10 +23,10 @@ export interface Done {
 
 export function createRunRequests(ports: {
   runs: Pick<RunControl, 'pause' | 'stop' | 'setPace'> & Pick<StartControl, 'resume'>;
-  liveMessage: Pick<LiveMessageEditor<RunSnapshot>, 'show'>;
+  liveMessages: Pick<LiveMessageEditor<RunSnapshot>, 'show'>;
   links: RunLinks;
 }): RunRequests {
-  const { runs, liveMessage, links } = ports;
+  const { runs, liveMessages, links } = ports;
   async function told(
     answer: Result<RunSnapshot, StartRefusal>,
     message: (run: RunSnapshot) => Message,
@@ -34,7 +34,7 @@ export function createRunRequests(ports: {
     if (!answer.ok)
       return { done: false, message: startRefusalMessage(answer.refusal, await links.ofRefusal(answer.refusal)) };
     // A running run tells of itself, by the copy that drives it, and later than this.
-    if (answer.value.state.kind !== 'running') liveMessage.show(answer.value);
+    if (answer.value.state.kind !== 'running') liveMessages.show(answer.value);
     return { done: true, message: message(answer.value) };
   }
   return {

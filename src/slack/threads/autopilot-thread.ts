@@ -1,3 +1,4 @@
+import type { AuditLog } from '../../checklist/audit/audit-log.ts';
 import type { AutopilotRecord } from '../../checklist/autopilot/autopilot-store.ts';
 import type { AutopilotEvent } from '../../checklist/contracts/autopilot-control.ts';
 import type { TableControl } from '../../checklist/contracts/table-control.ts';
@@ -14,7 +15,7 @@ import { previewMessage } from '../messages/run/preview.ts';
 import type { WhoApproves } from '../messages/table/approval-message.ts';
 import { showApproval } from '../requests/show-approval.ts';
 
-/** The autopilot as its message shows it. */
+/** The autopilot as its live message shows it. */
 export interface ShownAutopilot {
   readonly record: AutopilotRecord;
   readonly view: ChecklistView;
@@ -25,24 +26,38 @@ export const renderAutopilot =
   ({ record, view }: ShownAutopilot): Message =>
     autopilotMessage(record, view, clock.now());
 
-function verdictOf({ steps }: ChecklistView): string | undefined {
-  const found = steps.find(({ step }) => step === 'validate')?.found;
-  return found?.kind === 'validate' ? found.verdict : undefined;
+export interface AutopilotThread {
+  /** Shows an event. For an alert it resolves when the alert is stored. @throws when Slack does not accept a post. */
+  handle(event: AutopilotEvent): Promise<void>;
 }
 
-/** Where the autopilot shows itself: one live plan, its requests and runs in the channel, what it needs a person for as an alert. */
+/**
+ * Shows the autopilot in Slack: its plan as a live message, its requests for approval and its runs in the channel, and as
+ * an alert whatever it needs a person for.
+ */
 export function createAutopilotThread(ports: {
-  liveMessage: Pick<LiveMessageEditor<ShownAutopilot>, 'show'>;
+  liveMessages: Pick<LiveMessageEditor<ShownAutopilot>, 'show'>;
   alerts: Pick<AlertDelivery, 'put'>;
   chat: Pick<Chat, 'post' | 'edit'>;
   tables: Pick<TableControl, 'setMessage' | 'approval' | 'click'>;
   runs: Pick<RunControl, 'setLocation'>;
-  auditHead: () => Promise<string | undefined>;
+  audit: Pick<AuditLog, 'entries'>;
   whoApproves: WhoApproves;
   clock: Pick<Clock, 'now'>;
   onError: (error: unknown, message: string) => void;
-}): { handle(event: AutopilotEvent): Promise<void> } {
-  const { liveMessage, alerts, chat } = ports;
+}): AutopilotThread {
+  const { liveMessages, alerts, chat } = ports;
+
+  /** The hash of the newest audit entry; undefined if it cannot be read. */
+  async function readAuditHead(): Promise<string | undefined> {
+    try {
+      for await (const { hash } of ports.audit.entries({ newestFirst: true, limit: 1 })) return hash;
+    } catch (error) {
+      ports.onError(error, 'The audit cannot be read. The receipt is posted without its hash.');
+    }
+    return undefined;
+  }
+
   return {
     async handle(event) {
       const { record } = event;
@@ -52,13 +67,12 @@ export function createAutopilotThread(ports: {
           return;
         case 'changed':
         case 'stopped':
-          return liveMessage.show({ record, view: event.view });
-        case 'approval-asked': {
+          return liveMessages.show({ record, view: event.view });
+        case 'approval-asked':
           await showApproval(event.approval, ports);
           return;
-        }
         case 'run-planned': {
-          // It starts by itself, unless an older run is in its way: then somebody decides what becomes of that one.
+          // The autopilot starts the run itself, unless an older run is open: a person decides about that one.
           const buttons = event.plan.openRun !== undefined;
           const ts = await chat.post(channel, previewMessage(event.plan, { buttons }));
           return ports.runs.setLocation(event.plan.runId, { channel, ts });
@@ -67,20 +81,19 @@ export function createAutopilotThread(ports: {
           await chat.post(channel, validationMessage(event.validation, ports.clock.now()));
           return;
         case 'needs-person':
-          liveMessage.show({ record, view: event.view });
+          liveMessages.show({ record, view: event.view });
           return alerts.put(record.id, { to: 'channel', message: needsPersonMessage(record, event.blocker) });
         case 'finished': {
-          const head = await ports.auditHead().catch((error: unknown) => {
-            ports.onError(error, 'the receipt goes without the head of the audit');
-            return undefined;
-          });
-          await alerts.put(record.id, {
-            to: 'channel',
-            message: receiptMessage(record, event.run, { verdict: verdictOf(event.view), head }),
-          });
-          return liveMessage.show({ record, view: event.view });
+          const about = { verdict: verdictOf(event.view), head: await readAuditHead() };
+          await alerts.put(record.id, { to: 'channel', message: receiptMessage(record, event.run, about) });
+          return liveMessages.show({ record, view: event.view });
         }
       }
     },
   };
+}
+
+function verdictOf({ steps }: ChecklistView): string | undefined {
+  const found = steps.find(({ step }) => step === 'validate')?.found;
+  return found?.kind === 'validate' ? found.verdict : undefined;
 }

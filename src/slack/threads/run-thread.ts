@@ -1,53 +1,69 @@
-import type { RunControl, RunLocation } from '../../run/model/run-control.ts';
+import { createSingleFlight } from '../../lib/single-flight.ts';
+import type { RunControl } from '../../run/model/run-control.ts';
 import type { RunEvent, RunSnapshot } from '../../run/model/types.ts';
 import type { Chat } from '../client/chat.ts';
 import type { AlertDelivery } from '../delivery/alert-delivery.ts';
 import type { LiveMessageEditor } from '../delivery/live-message-editor.ts';
+import type { FindLocation } from '../delivery/message-locations.ts';
 import { alertOf } from '../messages/run/alerts.ts';
 import { progressPost } from '../messages/run/run-message.ts';
 
-/** Where runs show themselves: their message, their thread, the channel. */
+/** Shows the runs in Slack: in their live message, in its thread, and in the channel. */
 export interface RunThread {
-  /** Hears the run. Returns at once but for alerts: then when they are on record. */
+  /** Shows an event. Returns at once, except for an event with an alert: then it resolves when the alert is stored. */
   handle(event: RunEvent): Promise<void> | undefined;
-  /** Posts how the run stands into its thread, if it runs here. Dropped where Slack does not take it now. Never throws. */
-  postProgress(): Promise<void>;
+  /**
+   * Posts the progress of the run that this process drives into its thread, unless an earlier post is still on its way. A
+   * post that Slack does not accept is dropped. Returns at once.
+   */
+  postProgress(): void;
+  /** Shows the last state of a run that ended while no process could show it. Never throws. */
+  showLastRun(): Promise<void>;
 }
 
 export function createRunThread(ports: {
-  liveMessage: LiveMessageEditor<RunSnapshot>;
+  liveMessages: Pick<LiveMessageEditor<RunSnapshot>, 'show'>;
   alerts: Pick<AlertDelivery, 'put'>;
   chat: Pick<Chat, 'post'>;
-  runs: Pick<RunControl, 'location'>;
-  goesOnByItself: boolean;
+  runs: Pick<RunControl, 'current'>;
+  findLocation: FindLocation;
+  /** Whether an interrupted run continues without a person. */
+  autoResume: boolean;
   onError: (error: unknown, message: string) => void;
 }): RunThread {
-  /** The run that this copy drives, as it was last heard of. */
+  const { liveMessages, autoResume, onError } = ports;
+  /** The run that this process drives, in the last state that it reported. */
   let running: RunSnapshot | undefined;
-  let isPosting = false;
+
+  async function postProgressOf(run: RunSnapshot): Promise<void> {
+    try {
+      const location = await ports.findLocation(run.runId);
+      if (location?.ts === undefined) return;
+      await ports.chat.post(location.channel, progressPost(run), { ts: location.ts, broadcast: false });
+    } catch (error) {
+      onError(error, 'A progress post was dropped.');
+    }
+  }
+  const posting = createSingleFlight(async () => {
+    if (running && !running.draining) await postProgressOf(running);
+  });
+
   return {
     handle(event) {
       const { snapshot } = event;
-      const isRunning = snapshot.state.kind === 'running';
-      if (isRunning) running = snapshot;
+      if (snapshot.state.kind === 'running') running = snapshot;
       else if (running?.runId === snapshot.runId) running = undefined;
-      ports.liveMessage.show(snapshot);
-      const alert = alertOf(event, { goesOnByItself: ports.goesOnByItself });
+      liveMessages.show(snapshot);
+      const alert = alertOf(event, { goesOnByItself: autoResume });
       return alert ? ports.alerts.put(snapshot.runId, alert) : undefined;
     },
-    async postProgress() {
-      const run = running;
-      // One that still hangs is not joined by another: the next will be newer.
-      if (!run || run.draining || isPosting) return;
-      isPosting = true;
+    postProgress: posting.start,
+    async showLastRun() {
       try {
-        const location: RunLocation | undefined = await ports.runs.location(run.runId);
-        if (location?.ts !== undefined)
-          await ports.chat.post(location.channel, progressPost(run), { ts: location.ts, broadcast: false });
+        const run = await ports.runs.current();
+        if (run && run.state.kind !== 'running') liveMessages.show(run);
       } catch (error) {
-        ports.onError(error, 'a progress post was dropped');
-      } finally {
-        isPosting = false;
+        onError(error, 'The last run cannot be read.');
       }
     },
   };

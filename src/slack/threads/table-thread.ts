@@ -24,7 +24,7 @@ export interface TableThread {
 }
 
 export function createTableThread(ports: {
-  liveMessage: Pick<LiveMessageEditor<ShownJob>, 'show'>;
+  liveMessages: Pick<LiveMessageEditor<ShownJob>, 'show'>;
   alerts: Pick<AlertDelivery, 'put'>;
   chat: Pick<Chat, 'post' | 'edit'>;
   /** Where the live messages of jobs are: this thread adds those that it posts. */
@@ -32,12 +32,12 @@ export function createTableThread(ports: {
   whoApproves: WhoApproves;
   onError: (error: unknown, message: string) => void;
 }): TableThread {
-  const { liveMessage, alerts, chat, onError } = ports;
+  const { liveMessages, alerts, chat, onError } = ports;
 
   /** The end of a job must be heard: it goes on record before anything else. */
   async function end(job: TableJob, message: Message): Promise<void> {
     await alerts.put(job.id, { to: 'channel', message });
-    liveMessage.show({ job, isOver: true });
+    liveMessages.show({ job, isOver: true });
   }
 
   /** Under the request that was approved, or (a backup) in the channel itself. Work does not wait for it. */
@@ -60,7 +60,7 @@ export function createTableThread(ports: {
           await alerts.put(event.job.id, { to: 'thread', message: resumedJobMessage(event.job) });
           return begin(event.job, jobMessage(event.job));
         case 'progress':
-          return liveMessage.show({ job: event.job, progress: event.progress, isOver: false });
+          return liveMessages.show({ job: event.job, progress: event.progress, isOver: false });
         case 'finished':
           return end(event.job, finishedMessage(event.job, event.result, event.elapsedMs));
         case 'stopped':

@@ -61,13 +61,13 @@ test('work that failed is over as well, and whoever asked for it hears', async (
 test('a connection and a delivery that fail are told, and the end comes all the same', async () => {
   const clock = createFakeClock(0);
   const said: string[] = [];
-  const { drain } = createDrain(clock, (error, message) => said.push(`${message}: ${error}`));
+  const { drain } = createDrain(clock, (error, message) => said.push(`${message} ${error}`));
   await drain(
     () => Promise.reject(new Error('no link')),
     () => Promise.reject(new Error('no table')),
   );
   expect(said).toEqual([
-    'did not disconnect cleanly: Error: no link',
-    'not all was delivered before the end: Error: no table',
+    'Disconnecting from Slack failed. Error: no link',
+    'The delivery before the shutdown failed. Error: no table',
   ]);
 });

@@ -32,7 +32,7 @@ function deedsOver(run: Parameters<typeof createScriptedRunControl>[0]): RunRequ
   const runs = createScriptedRunControl(run);
   return createRunRequests({
     runs,
-    liveMessage: { show: () => {} },
+    liveMessages: { show: () => {} },
     links: { of: async () => undefined, ofRefusal: async () => undefined },
   });
 }

@@ -82,7 +82,7 @@ describe('Slack in trouble', () => {
     await bot.until(async () => ((await bot.state()).connections.length === 0 ? true : undefined), 'no links');
     await bot.world({ linksDown: false });
     // The SDK would give up here for good.
-    await bot.logged(/no connection to Slack yet/);
+    await bot.logged(/Cannot connect to Slack/);
     await bot.world({ down: false });
     await bot.until(async () => ((await bot.state()).connections.length > 0 ? true : undefined), 'a link', 8_000);
     await bot.command('operator', '/rescan help');

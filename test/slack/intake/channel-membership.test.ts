@@ -1,10 +1,10 @@
 import { WebAPIPlatformError } from '@slack/web-api';
 import { describe, expect, test } from 'vitest';
-import { createMembershipCheck, describeUnusableChannels } from '../../../src/slack/intake/channel-membership.ts';
+import { createMembershipCheck, logUnusableChannels } from '../../../src/slack/intake/channel-membership.ts';
 import { botInSlack } from '../../support/bot-in-slack.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
 
-describe('whether the bot can speak in a channel', () => {
+describe('the membership check of a channel', () => {
   test.each([
     [{ is_member: true }, 'member'],
     [{ is_member: true, is_archived: true }, 'archived'],
@@ -14,7 +14,7 @@ describe('whether the bot can speak in a channel', () => {
     [new WebAPIPlatformError({ ok: false, error: 'channel_not_found' }), 'not-found'],
     [new WebAPIPlatformError({ ok: false, error: 'missing_scope' }), 'unknown'],
     [new Error('no network'), 'unknown'],
-  ])('of %j is %s', async (answer, presence) => {
+  ])('when Slack answers %j the membership is %s', async (answer, membership) => {
     const check = createMembershipCheck({
       readChannel: async () => {
         if (answer instanceof Error) throw answer;
@@ -23,45 +23,49 @@ describe('whether the bot can speak in a channel', () => {
       clock: createFakeClock(),
       onError: () => {},
     });
-    expect(await check.in('C1')).toBe(presence);
+    expect(await check.of('C1')).toBe(membership);
   });
 
-  test('is asked again each time it cannot, and once a minute where it can', async () => {
+  test('Slack is asked once a minute while the bot is a member, and every time while it is not', async () => {
     const clock = createFakeClock();
     let isMember = false;
-    let asked = 0;
+    let calls = 0;
     const check = createMembershipCheck({
       async readChannel() {
-        asked++;
+        calls++;
         return { is_member: isMember };
       },
       clock,
       onError: () => {},
     });
-    expect([await check.in('C1'), await check.in('C1')]).toEqual(['not-member', 'not-member']);
+    expect([await check.of('C1'), await check.of('C1')]).toEqual(['not-member', 'not-member']);
     isMember = true;
-    expect([await check.in('C1'), await check.in('C1')]).toEqual(['member', 'member']);
-    expect(asked).toBe(3);
+    expect([await check.of('C1'), await check.of('C1')]).toEqual(['member', 'member']);
+    expect(calls).toBe(3);
     isMember = false;
     await clock.advance(60_001);
-    expect(await check.in('C1')).toBe('not-member');
+    expect(await check.of('C1')).toBe('not-member');
   });
 
-  test('is told for each channel in which it cannot, and for no other', async () => {
+  test('the log names each channel in which the bot cannot post, and no other', async () => {
     const found = { C1: 'member', C2: 'not-member', C3: 'unknown', C4: 'not-found', C5: 'archived' } as const;
-    const lines = await describeUnusableChannels(Object.keys(found), {
-      in: async (channel) => new Map(Object.entries(found)).get(channel) ?? 'unknown',
-    });
-    expect(lines.map((line) => line.slice(0, 2))).toEqual(['C2', 'C4', 'C5']);
+    const logged: object[] = [];
+    const check = { of: async (channel: string) => new Map(Object.entries(found)).get(channel) ?? 'unknown' };
+    await logUnusableChannels(Object.keys(found), check, { error: (fields: object) => void logged.push(fields) });
+    expect(logged).toEqual([
+      { channel: 'C2', membership: 'not-member' },
+      { channel: 'C4', membership: 'not-found' },
+      { channel: 'C5', membership: 'archived' },
+    ]);
   });
 });
 
 describe('a channel to which the bot was not invited', () => {
   const settings = { SLACK_CHANNELS: 'C0TIMESHEET,C0RANDOM' };
 
-  test('is named in the log at the start, and nothing is begun from it', async () => {
+  test('a channel without the bot is named in the log at the start, and commands in it start nothing', async () => {
     const bot = await botInSlack({ settings });
-    await bot.logged(/C0RANDOM of SLACK_CHANNELS: the bot is not in it/);
+    await bot.logged(/SLACK_CHANNELS contains C0RANDOM, but the bot is not a member/);
     await bot.command('operator', '/rescan start', 'random');
     await bot.ephemeral(/The bot is not in <#C0RANDOM>.*nothing was done\.\nInvite it with `\/invite @rescan-bot`/s);
     expect(bot.runs.calls).toEqual([]);
@@ -69,7 +73,7 @@ describe('a channel to which the bot was not invited', () => {
     await bot.ephemeral(/No run was ever started here/);
   });
 
-  test('stops a run all the same', async () => {
+  test('a stop works in a channel without the bot', async () => {
     const bot = await botInSlack({ settings });
     await bot.command('operator', '/rescan start');
     await bot.click('operator', (await bot.message(/would invoke/)).ts, 'plan_start');
@@ -81,14 +85,17 @@ describe('a channel to which the bot was not invited', () => {
   test.each([
     ['not_in_channel', 'Invite it with'],
     ['restricted_action_read_only_channel', 'whoever runs the workspace can allow it'],
-  ])('that is lost in mid-command is said to be what it is, and not a defect: %s', async (error, fix) => {
-    const bot = await botInSlack();
-    await bot.world({ errors: { 'chat.postMessage': error } });
-    await bot.command('operator', '/rescan start');
-    const said = await bot.ephemeral(/Slack did not let the bot speak there/);
-    expect(said.text).toContain(`(\`${error}\`). It is not certain that it was done`);
-    expect(JSON.stringify(said)).toContain(fix);
-  });
+  ])(
+    'a channel that refuses messages in the middle of a command is reported as such, and not as an unexpected error: %s',
+    async (error, fix) => {
+      const bot = await botInSlack();
+      await bot.world({ errors: { 'chat.postMessage': error } });
+      await bot.command('operator', '/rescan start');
+      const said = await bot.ephemeral(/Slack did not let the bot speak there/);
+      expect(said.text).toContain(`(\`${error}\`). It is not certain that it was done`);
+      expect(JSON.stringify(said)).toContain(fix);
+    },
+  );
 });
 
 test('a mistyped stop stops, and says that `now` was not understood', async () => {

@@ -8,7 +8,7 @@ import { type Message, say } from '../../../src/slack/messages/kit/message.ts';
 import { createFakeClock, settle } from '../../support/fake-clock.ts';
 
 function intakeWith(
-  options: { membersOf?: () => Promise<readonly string[]>; reachesSlack?: boolean; presence?: Membership } = {},
+  options: { membersOf?: () => Promise<readonly string[]>; reachesSlack?: boolean; membership?: Membership } = {},
 ) {
   const clock = createFakeClock();
   const done: string[] = [];
@@ -64,9 +64,9 @@ function intakeWith(
       membersOf: options.membersOf ?? (async () => []),
       clock,
     }),
-    presence: { in: async () => options.presence ?? 'member' },
+    membership: { of: async () => options.membership ?? 'member' },
     channels: ['C1'],
-    seen: createDeduplicator(clock),
+    deduplicator: createDeduplicator(clock),
     clock,
     onDefect: () => 'abcd1234',
   });

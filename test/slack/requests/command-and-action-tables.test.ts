@@ -48,9 +48,9 @@ function tables() {
   const clock = createFakeClock();
   const links = { of: async () => undefined, ofRefusal: async () => undefined };
   const chat = { post: async () => '1.000001', edit: async () => {} };
-  const liveMessage = { show: () => {} };
+  const liveMessages = { show: () => {} };
   const permissions = createPermissions({ operators: [], approvers: [], membersOf: async () => [], clock });
-  const requests = createRunRequests({ runs, liveMessage, links });
+  const requests = createRunRequests({ runs, liveMessages, links });
   const rescans = idleRescans(runs);
   const { checklist, starts, steps, autopilot, audit } = rescans;
   const planning = { runs, starts, chat, links, clock };
@@ -139,7 +139,7 @@ function tables() {
       }),
       requests,
       status,
-      liveMessage,
+      liveMessages,
       chat,
       links,
       tables: table,
@@ -150,7 +150,7 @@ function tables() {
       forms,
       following,
       whoApproves: { policy: 'second-person', approvers: ['U0APPROVER'] },
-      openView: async () => {},
+      openView: async () => 'V1',
       onError: () => {},
     }),
     views: formTable(planning, forms, deployForms, putBack),

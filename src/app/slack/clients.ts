@@ -1,0 +1,23 @@
+import { createChat, withRateLimitRetries } from '../../slack/client/chat.ts';
+import { createClients } from '../../slack/client/clients.ts';
+import { downloadFile } from '../../slack/client/file-download.ts';
+import { createFileUpload } from '../../slack/client/file-upload.ts';
+import { createLookups } from '../../slack/client/lookups.ts';
+import { createHomePublisher, createModalClient } from '../../slack/client/view-client.ts';
+import type { SlackPorts } from './ports.ts';
+
+/** Slack's Web API, by purpose. Each part has a client of its own, because a 429 pauses the whole queue of a client. */
+export function assembleClients({ settings, clock, logger }: Pick<SlackPorts, 'settings' | 'clock' | 'logger'>) {
+  const clients = createClients(settings, logger);
+  return {
+    answers: withRateLimitRetries(createChat(clients.answers), clock),
+    progress: createChat(clients.progress),
+    alerts: createChat(clients.alerts),
+    modals: createModalClient(clients.views),
+    publishHome: createHomePublisher(clients.home),
+    lookups: createLookups(clients.lookups),
+    files: createFileUpload(clients.files, settings.slackBotToken, clock),
+    download: (url: string) => downloadFile(url, settings.slackBotToken),
+  };
+}
+export type ClientParts = ReturnType<typeof assembleClients>;

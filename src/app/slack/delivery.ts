@@ -1,0 +1,62 @@
+import type { RunSnapshot } from '../../run/model/types.ts';
+import { createAlertDelivery } from '../../slack/delivery/alert-delivery.ts';
+import { createLiveMessageEditor } from '../../slack/delivery/live-message-editor.ts';
+import {
+  createJobLocations,
+  createLocationFinder,
+  createRunLocationFinder,
+} from '../../slack/delivery/message-locations.ts';
+import { createRunLinks } from '../../slack/delivery/run-links.ts';
+import { runMessage } from '../../slack/messages/run/run-message.ts';
+import { renderAutopilot, type ShownAutopilot } from '../../slack/threads/autopilot-thread.ts';
+import { renderJob, type ShownJob } from '../../slack/threads/table-thread.ts';
+import type { ClientParts } from './clients.ts';
+import type { SlackPorts } from './ports.ts';
+
+/** Where messages are, the live messages, and the alerts. */
+export function assembleDelivery(ports: SlackPorts, { answers, progress, alerts }: ClientParts) {
+  const { settings, runs, tables, autopilot, outbox, clock, random, logger, onError } = ports;
+  const findRunLocation = createRunLocationFinder(runs);
+  const jobLocations = createJobLocations();
+  const findLocation = createLocationFinder({ findRun: findRunLocation, autopilot, tables, jobs: jobLocations });
+  const editing = {
+    edit: progress.edit,
+    clock,
+    intervalMs: settings.messageEditMs,
+    onError: (error: unknown) => logger.debug({ err: error }, 'A live message was not edited.'),
+  };
+  return {
+    findRunLocation,
+    jobLocations,
+    links: createRunLinks({ runs, chat: answers, onError }),
+    alerts: createAlertDelivery({
+      outbox,
+      chat: alerts,
+      findLocation,
+      homeChannel: settings.slackChannels[0] ?? '',
+      clock,
+      random,
+      takeOverAfterMs: settings.leaseMs,
+      onError,
+    }),
+    runMessages: createLiveMessageEditor<RunSnapshot>({
+      ...editing,
+      idOf: ({ runId }) => runId,
+      findLocation: findRunLocation,
+      render: (run) => runMessage(run),
+    }),
+    jobMessages: createLiveMessageEditor<ShownJob>({
+      ...editing,
+      idOf: ({ job }) => job.id,
+      findLocation: async (jobId) => jobLocations.find(jobId),
+      render: renderJob,
+    }),
+    autopilotMessages: createLiveMessageEditor<ShownAutopilot>({
+      ...editing,
+      idOf: ({ record }) => record.id,
+      findLocation,
+      render: renderAutopilot(clock),
+    }),
+  };
+}
+export type DeliveryParts = ReturnType<typeof assembleDelivery>;

@@ -1,0 +1,94 @@
+import { actionTable } from '../../slack/actions/action-table.ts';
+import { commandTable } from '../../slack/commands/command-table.ts';
+import { createThreadFinder } from '../../slack/delivery/message-locations.ts';
+import { formTable } from '../../slack/forms/form-table.ts';
+import { createDeduplicator } from '../../slack/intake/deduplicate.ts';
+import { createIntake, type Intake } from '../../slack/intake/dispatch.ts';
+import { createErrorReporter } from '../../slack/intake/error-reporter.ts';
+import { stepStarters } from '../../slack/requests/step-starters.ts';
+import type { AccessParts } from './access.ts';
+import type { ClientParts } from './clients.ts';
+import type { DeliveryParts } from './delivery.ts';
+import type { SlackPorts } from './ports.ts';
+import type { RequestParts } from './requests.ts';
+import type { ThreadParts } from './threads.ts';
+
+/** Every command, button and form, and what dispatches to them. */
+export function assembleIntake(
+  ports: SlackPorts,
+  { answers, modals }: ClientParts,
+  { permissions, membership, checkApprover, whoApproves }: AccessParts,
+  { links, runMessages, findRunLocation }: DeliveryParts,
+  requests: RequestParts,
+  { logFollower: following }: ThreadParts,
+): Intake {
+  const { settings, runs, tables, checklist, starts, steps, autopilot, audit, clock, random, logger, onError } = ports;
+  const { announce, planning, runRequests, resultFiles, resultRequests, exportAudit } = requests;
+  const { tableForms, deployForms, restoreRowsForm } = requests;
+  const { pace } = settings;
+  const status = { runs, links, permissions };
+  const stepPorts = { steps, announce, sampleImages: settings.sampleImages };
+  const commands = commandTable({
+    runs,
+    planning,
+    status,
+    requests: runRequests,
+    table: { tables, forms: tableForms, clock },
+    checklist: { checklist, permissions, clock, autopilot, checkApprover },
+    steps: stepPorts,
+    deploys: deployForms,
+    autopilot: { autopilot, chat: answers },
+    audit: { audit, exportAudit },
+    results: {
+      requests: resultRequests,
+      files: resultFiles,
+      exportAudit,
+      putBack: restoreRowsForm,
+      threadIn: createThreadFinder(runs, findRunLocation),
+    },
+    logs: requests.logRequests,
+    following,
+    pace,
+  });
+  const actions = actionTable({
+    runs,
+    starts,
+    autopilot,
+    begin: stepStarters({
+      tables,
+      forms: tableForms,
+      planning,
+      pace,
+      stepPorts,
+      deploys: deployForms,
+      results: resultRequests,
+    }),
+    requests: runRequests,
+    status,
+    liveMessages: runMessages,
+    chat: answers,
+    links,
+    tables,
+    checkApprover,
+    whoApproves,
+    results: resultRequests,
+    resultFiles,
+    putBack: restoreRowsForm,
+    forms: tableForms,
+    following,
+    openView: modals.openView,
+    onError,
+  });
+  return createIntake({
+    commands,
+    actions,
+    views: formTable(planning, tableForms, deployForms, restoreRowsForm),
+    permissions,
+    membership,
+    channels: settings.slackChannels,
+    deduplicator: createDeduplicator(clock),
+    clock,
+    onDefect: createErrorReporter(logger, random),
+    audit: audit.enqueue,
+  });
+}

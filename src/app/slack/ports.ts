@@ -1,0 +1,25 @@
+import type { TableControl } from '../../checklist/contracts/table-control.ts';
+import type { Clock, Random } from '../../lib/clock.ts';
+import type { Logger } from '../../lib/log.ts';
+import type { RunControl } from '../../run/model/run-control.ts';
+import type { Settings } from '../../settings.ts';
+import type { FollowUps } from '../../state/follow-ups.ts';
+import type { Lease } from '../../state/lease.ts';
+import type { Outbox } from '../../state/outbox.ts';
+import type { ChecklistParts } from '../checklist.ts';
+
+/** What the Slack parts are built from. */
+export interface SlackPorts extends Omit<ChecklistParts, 'tables'> {
+  readonly settings: Settings;
+  readonly runs: RunControl;
+  readonly tables: TableControl;
+  readonly outbox: Outbox;
+  readonly followUps: FollowUps;
+  /** Its holder executes the follow-ups. */
+  readonly followUpLease: Lease;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Logs an error that the part handles itself. */
+  readonly onError: (error: unknown, message: string) => void;
+}

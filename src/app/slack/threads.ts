@@ -1,0 +1,74 @@
+import { logRefusal } from '../../slack/requests/log-requests.ts';
+import { createAutopilotThread } from '../../slack/threads/autopilot-thread.ts';
+import { createLogFollower } from '../../slack/threads/log-follower.ts';
+import { createRunFollowUps } from '../../slack/threads/run-follow-ups.ts';
+import { createRunThread } from '../../slack/threads/run-thread.ts';
+import { createTableThread } from '../../slack/threads/table-thread.ts';
+import type { AccessParts } from './access.ts';
+import type { ClientParts } from './clients.ts';
+import type { DeliveryParts } from './delivery.ts';
+import type { SlackPorts } from './ports.ts';
+import type { RequestParts } from './requests.ts';
+
+/** What shows events of runs, table jobs and the autopilot, and follows the log. */
+export function assembleThreads(
+  ports: SlackPorts,
+  { answers, progress }: ClientParts,
+  { whoApproves }: AccessParts,
+  delivery: DeliveryParts,
+  { resultFiles }: RequestParts,
+) {
+  const { settings, runs, tables, audit, results, diagnoses, functionLog, clock, random, onError } = ports;
+  const { alerts } = delivery;
+  return {
+    runThread: createRunThread({
+      liveMessages: delivery.runMessages,
+      alerts,
+      chat: progress,
+      runs,
+      findLocation: delivery.findRunLocation,
+      autoResume: settings.autoResume,
+      onError,
+    }),
+    tableThread: createTableThread({
+      liveMessages: delivery.jobMessages,
+      alerts,
+      chat: answers,
+      locations: delivery.jobLocations,
+      whoApproves,
+      onError,
+    }),
+    autopilotThread: createAutopilotThread({
+      liveMessages: delivery.autopilotMessages,
+      alerts,
+      chat: answers,
+      tables,
+      runs,
+      audit,
+      whoApproves,
+      clock,
+      onError,
+    }),
+    runFollowUps: createRunFollowUps({
+      results,
+      diagnoses,
+      files: resultFiles,
+      runs,
+      chat: answers,
+      followUps: ports.followUps,
+      lease: ports.followUpLease,
+      clock,
+      random,
+      onError,
+    }),
+    logFollower: createLogFollower({
+      followLines: functionLog.followLines,
+      stops: functionLog.followStops,
+      chat: answers,
+      clock,
+      refusalOf: logRefusal,
+      onError,
+    }),
+  };
+}
+export type ThreadParts = ReturnType<typeof assembleThreads>;

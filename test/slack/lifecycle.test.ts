@@ -1,0 +1,83 @@
+import { expect, test } from 'vitest';
+import { createDrain } from '../../src/slack/client/drain.ts';
+import { createLifecycle } from '../../src/slack/lifecycle.ts';
+import { createFakeClock } from '../support/fake-clock.ts';
+
+/** A lifecycle whose parts write down when they are called. */
+function lifecycle(options: { connect?: () => Promise<void>; idle?: () => Promise<void> } = {}) {
+  const clock = createFakeClock(0);
+  const calls: string[] = [];
+  const note = (call: string) => () => void calls.push(call);
+  const app = createLifecycle({
+    sources: [
+      () => {
+        calls.push('source starts');
+        return note('source ends');
+      },
+    ],
+    connection: {
+      async connect() {
+        calls.push('connect');
+        await options.connect?.();
+      },
+      disconnect: async () => calls.push('disconnect'),
+      close: note('connection closes'),
+    },
+    services: [
+      {
+        start: note('service starts'),
+        async idle() {
+          calls.push('service delivers');
+          await options.idle?.();
+        },
+        close: note('service closes'),
+      },
+      { close: note('second service closes') },
+    ],
+    onStarted: [async () => void calls.push('started')],
+    onStopping: [async () => void calls.push('stopping')],
+    drain: createDrain(clock, (_error, message) => calls.push(message)),
+  });
+  return { app, calls, clock };
+}
+const STOPPED = [
+  'source ends',
+  'stopping',
+  'disconnect',
+  'service delivers',
+  'connection closes',
+  'service closes',
+  'second service closes',
+];
+
+test('the start subscribes to events before it connects, and delivers afterwards', async () => {
+  const { app, calls } = lifecycle();
+  await app.start();
+  expect(calls).toEqual(['source starts', 'connect', 'service starts', 'started']);
+});
+
+test('a start whose connection fails starts no service and throws', async () => {
+  const { app, calls } = lifecycle({ connect: () => Promise.reject(new Error('invalid_auth')) });
+  await expect(app.start()).rejects.toThrow('invalid_auth');
+  expect(calls).toEqual(['source starts', 'connect']);
+});
+
+test('the stop ends the sources, disconnects, delivers, and closes everything', async () => {
+  const { app, calls } = lifecycle();
+  await app.start();
+  calls.length = 0;
+  await app.stop();
+  expect(calls).toEqual(STOPPED);
+});
+
+test('a service that cannot deliver is closed after 3 s', async () => {
+  const { app, calls, clock } = lifecycle({ idle: () => new Promise(() => {}) });
+  await app.start();
+  calls.length = 0;
+  const stopped = app.stop();
+  await clock.advance(2_999);
+  expect(calls).not.toContain('service closes');
+  await clock.advance(1);
+  await stopped;
+  expect(calls).toEqual(STOPPED);
+});

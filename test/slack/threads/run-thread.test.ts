@@ -1,0 +1,96 @@
+import { expect, test } from 'vitest';
+import type { RunSnapshot } from '../../../src/run/model/types.ts';
+import { createRunThread } from '../../../src/slack/threads/run-thread.ts';
+import { settle } from '../../support/fake-clock.ts';
+import { runSnapshot } from '../../support/scripted-run-control.ts';
+
+function runThread(options: { current?: RunSnapshot | Error; post?: () => Promise<string> } = {}) {
+  const shown: RunSnapshot[] = [];
+  const alerts: string[] = [];
+  const posts: string[] = [];
+  const errors: string[] = [];
+  const thread = createRunThread({
+    liveMessages: { show: (run) => void shown.push(run) },
+    alerts: { put: async (id, { to, message }) => void alerts.push(`${id} ${to}: ${message.text.split('\n')[0]}`) },
+    chat: {
+      async post(channel, _message, target) {
+        posts.push(`${channel} ${target?.ts}`);
+        return options.post ? options.post() : '2.0';
+      },
+    },
+    runs: {
+      async current() {
+        if (options.current instanceof Error) throw options.current;
+        return options.current;
+      },
+    },
+    findLocation: async () => ({ channel: 'C1', ts: '1.0' }),
+    autoResume: true,
+    onError: (_error, message) => errors.push(message),
+  });
+  return { thread, shown, alerts, posts, errors };
+}
+const running = runSnapshot({ state: { kind: 'running' } });
+
+test('an event is shown in the live message, and an end is an alert in the channel', async () => {
+  const { thread, shown, alerts } = runThread();
+  thread.handle({ kind: 'progress', snapshot: running });
+  const completed = runSnapshot({ state: { kind: 'completed' } });
+  await thread.handle({ kind: 'completed', snapshot: completed, leftInFlight: 0 });
+  expect(shown).toEqual([running, completed]);
+  expect(alerts).toEqual([expect.stringMatching(/^r-\d+ channel: /)]);
+});
+
+test('progress is posted into the thread while the run is running, and not after it paused', async () => {
+  const { thread, posts } = runThread();
+  thread.postProgress();
+  await settle();
+  expect(posts).toEqual([]);
+  thread.handle({ kind: 'progress', snapshot: running });
+  thread.postProgress();
+  await settle();
+  expect(posts).toEqual(['C1 1.0']);
+  const paused = runSnapshot({ state: { kind: 'paused', because: { kind: 'person', by: 'U1' } } });
+  await thread.handle({ kind: 'paused', snapshot: paused, leftInFlight: 0 });
+  thread.postProgress();
+  await settle();
+  expect(posts).toHaveLength(1);
+});
+
+test('a progress post that hangs is not joined by another, and one that fails is dropped', async () => {
+  let fail: (error: Error) => void = () => {};
+  const { thread, posts, errors } = runThread({
+    post: () =>
+      new Promise((_resolve, reject) => {
+        fail = reject;
+      }),
+  });
+  thread.handle({ kind: 'progress', snapshot: running });
+  thread.postProgress();
+  await settle();
+  thread.postProgress();
+  await settle();
+  expect(posts).toHaveLength(1);
+  fail(new Error('Slack is down'));
+  await settle();
+  expect(errors).toEqual(['A progress post was dropped.']);
+  thread.postProgress();
+  await settle();
+  expect(posts).toHaveLength(2);
+});
+
+test.each([
+  ['is shown when it has ended', runSnapshot({ state: { kind: 'interrupted' } }), 1],
+  ['is not shown while it is running: the process that drives it does', running, 0],
+  ['is not shown when there is none', undefined, 0],
+])('the last run %s', async (_, current, shows) => {
+  const { thread, shown } = runThread(current ? { current } : {});
+  await thread.showLastRun();
+  expect(shown).toHaveLength(shows);
+});
+
+test('a last run that cannot be read is logged', async () => {
+  const { thread, errors } = runThread({ current: new Error('no network') });
+  await thread.showLastRun();
+  expect(errors).toEqual(['The last run cannot be read.']);
+});
