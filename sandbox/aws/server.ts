@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
-import { startDynamoDb } from './dynamodb.ts';
+import { startDynamoDb } from './dynamodb/server.ts';
 import { readBody, readJson, sendJson, sendJsonError } from './http.ts';
 import { createFunctionTable } from './lambda/function-table.ts';
 import { createInvocations } from './lambda/invocations.ts';

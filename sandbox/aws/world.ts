@@ -97,7 +97,18 @@ const worldSchema = z.strictObject({
   brokenConnections: share.default(0),
   /** Added to each DynamoDB request, ms. */
   addedLatencyMs: z.number().min(0).default(0),
-  dynamodb: z.strictObject({ unprocessedRate: share.default(0), throttleRate: share.default(0) }).prefault({}),
+  dynamodb: z
+    .strictObject({
+      unprocessedRate: share.default(0),
+      throttleRate: share.default(0),
+      /** Writes beyond `capacity.tableWrite` are throttled, where billing is provisioned. */
+      enforceCapacity: z.boolean().default(false),
+      /** How many seconds of unused write capacity a provisioned table keeps. */
+      burstSeconds: whole.default(300),
+      /** How long a transaction holds its items, ms: other writes of them are refused with a conflict. */
+      transactionMs: z.number().min(0).default(0),
+    })
+    .prefault({}),
 });
 export type World = z.infer<typeof worldSchema>;
 

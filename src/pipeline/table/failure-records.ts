@@ -1,31 +1,32 @@
 import { createHash } from 'node:crypto';
-import { ConditionalCheckFailedException, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { systemClock } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
 import { type AttributeValue, type Item, textOf } from './item.ts';
-import { callWithJson } from './json-call.ts';
 import { queryItems } from './read.ts';
 import { FAILED_IMAGE } from './records.ts';
 import { type Filter, scanTable } from './scan.ts';
+import { createSwapper } from './swap.ts';
 import type { TableKey } from './table.ts';
 
-/** Longer image keys stand in the sort key as their hash: it holds 1,024 bytes, the time among them. */
-const LONGEST_KEY_BYTES = 900;
-/** A table without a sort key has a record of its own key for each attempt. */
-const MOST_ATTEMPTS_LOOKED_AT = 20;
+/** A sort key holds 1,024 bytes, including the time: longer image keys are replaced by their hash. */
+const MAX_KEY_BYTES = 900;
+/** In a table without a sort key each attempt has a record with its own key. */
+const MAX_ATTEMPTS = 20;
 const SCAN_SEGMENTS = 4;
 
-/** Where the sort key is a number: the image's hash, then so many digits of time (`_TIME_SPACE` there). */
+/** A numeric sort key is the hash of the image, followed by 17 digits of time (`_TIME_SPACE` in the failure-logging module). */
 const TIME_SPACE = 10n ** 17n;
 
 const sha256 = (text: string): string => createHash('sha256').update(text, 'utf8').digest('hex');
 
-/** How the failure-logging module names an image within a key (`_image_part` there). */
+/** The part of a key that names the image, as the failure-logging module writes it (`_image_part`). */
 export const imagePart = (imageKey: string): string => {
   const sound = imageKey.toWellFormed();
-  return Buffer.byteLength(sound) <= LONGEST_KEY_BYTES ? sound : `sha256:${sha256(sound)}`;
+  return Buffer.byteLength(sound) <= MAX_KEY_BYTES ? sound : `sha256:${sha256(sound)}`;
 };
 
-/** A text as the value of a key attribute, as the failure-logging module writes it (`_typed` there). */
+/** A text as the value of a key attribute, as the failure-logging module writes it (`_typed`). */
 function keyValue(type: TableKey['type'], text: string): AttributeValue {
   switch (type) {
     case 'S':
@@ -39,7 +40,7 @@ function keyValue(type: TableKey['type'], text: string): AttributeValue {
 
 const numberOf = (text: string): bigint => BigInt(`0x${sha256(text).slice(0, 12)}`);
 
-/** The condition on the sort key that holds for the records of one image. */
+/** The condition on the sort key for the records of one image. */
 function rangeOf({ name, type }: TableKey, imageKey: string): Filter {
   const image = imagePart(imageKey);
   const names = { '#r': name };
@@ -53,8 +54,8 @@ function rangeOf({ name, type }: TableKey, imageKey: string): Filter {
 }
 
 /**
- * The records that the failure-logging module left of an image, newest first, read consistently by key. Records that another
- * logger wrote under keys of its own are not found: `listFailures` finds those.
+ * The records that the failure-logging module wrote for an image, newest first, read consistently by key. It does not find records
+ * that another logger wrote with other keys: use `listFailures` for those.
  * @throws the SDK's error.
  */
 export async function findFailuresOfImage(
@@ -68,10 +69,7 @@ export async function findFailuresOfImage(
   const found: Item[] = [];
   const partitions = range
     ? [FAILED_IMAGE]
-    : Array.from(
-        { length: MOST_ATTEMPTS_LOOKED_AT },
-        (_, index) => `${FAILED_IMAGE}#${imagePart(imageKey)}#${index + 1}`,
-      );
+    : Array.from({ length: MAX_ATTEMPTS }, (_, index) => `${FAILED_IMAGE}#${imagePart(imageKey)}#${index + 1}`);
   const filter = {
     expression: '#image = :image',
     names: { '#image': 'ImageKey' },
@@ -89,7 +87,7 @@ export async function findFailuresOfImage(
       }),
     );
     for await (const items of pages) found.push(...items);
-    // The module numbers attempts without a gap.
+    // The module numbers the attempts without gaps.
     if (!range && found.length === before) break;
   }
   const writtenAt = (item: Item) => textOf(item.FailureTimestamp) ?? '';
@@ -97,8 +95,8 @@ export async function findFailuresOfImage(
 }
 
 /**
- * Every record of a failed image in the table, whoever wrote it, each once, as it is on the wire, in some streams to be read
- * side by side: the whole table is read, page by page, and the filter is DynamoDB's.
+ * Every record of a failed image in the table, each once, in several streams that can be read in parallel. It scans the whole
+ * table; DynamoDB filters.
  * @throws (from the streams) the last error of a page, or `signal.reason`.
  */
 export function listFailures(
@@ -117,27 +115,25 @@ export function listFailures(
 }
 
 /**
- * Takes one record of a failed image out of the table; whether it was there. What stands at the key by now and is no such
- * record stays. @throws the SDK's error.
+ * Deletes one record of a failed image if it still is this version; whether it did.
+ * @throws the SDK's error.
  */
 export async function removeFailure(
   dynamodb: DynamoDBClient,
   { table, keys }: { readonly table: string; readonly keys: readonly TableKey[] },
   record: Item,
 ): Promise<boolean> {
-  const Key = Object.fromEntries(keys.flatMap(({ name }) => (record[name] ? [[name, record[name]]] : [])));
-  const body = JSON.stringify({
-    TableName: table,
-    Key,
-    ConditionExpression: '#type = :failed AND #image = :image',
-    ExpressionAttributeNames: { '#type': 'RecordType', '#image': 'ImageKey' },
-    ExpressionAttributeValues: { ':failed': { S: FAILED_IMAGE }, ':image': record.ImageKey ?? { S: '' } },
-  });
-  try {
-    await callWithJson(dynamodb, 'DeleteItem', body);
-    return true;
-  } catch (error) {
-    if (error instanceof ConditionalCheckFailedException) return false;
-    throw error;
-  }
+  const key = Object.fromEntries(
+    keys.flatMap(({ name }) => {
+      const value = record[name];
+      return value === undefined ? [] : [[name, value] as const];
+    }),
+  );
+  const { swap } = createSwapper(
+    { dynamodb, clock: systemClock, random: Math.random },
+    // A single record of the bot's own test: no lease to check.
+    { table, attributeNames: new Set(Object.keys(record)), mayWrite: () => {} },
+  );
+  const [result] = await swap([{ key, expected: record, next: undefined }]);
+  return result?.kind === 'done';
 }

@@ -1,0 +1,203 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { z } from 'zod';
+import { readBody, sendJson } from '../http.ts';
+import type { MetricStore } from '../logs/metric-store.ts';
+import type { World } from '../world.ts';
+import { createWriteCapacity } from './capacity.ts';
+import { createEngine, type Engine, type EngineOptions } from './engine.ts';
+import { ACCOUNT, DynamoDbError, modelError } from './store.ts';
+
+const JSON_TYPE = 'application/x-amz-json-1.0';
+const MAX_CLOSING_MS = 1_000;
+const WRITES = new Set(['PutItem', 'UpdateItem', 'DeleteItem', 'BatchWriteItem', 'TransactWriteItems']);
+
+const batchSchema = z.looseObject({ RequestItems: z.record(z.string(), z.array(z.unknown())) });
+const batchAnswerSchema = z.looseObject({ UnprocessedItems: z.record(z.string(), z.array(z.unknown())).default({}) });
+const targetSchema = z.looseObject({ TableName: z.string() });
+const requestSchema = z.looseObject({
+  TableName: z.string().optional(),
+  RequestItems: z.record(z.string(), z.unknown()).default({}),
+  TransactItems: z.array(z.record(z.string(), targetSchema)).default([]),
+});
+const describedSchema = z.looseObject({
+  Table: z.looseObject({ GlobalSecondaryIndexes: z.array(z.looseObject({})).optional() }),
+});
+
+export interface TableServer {
+  readonly url: string;
+  readonly engine: Engine;
+  close(): Promise<void>;
+}
+
+/** DynamoDB alone on a free port of 127.0.0.1, with tables in memory and without faults. */
+export async function startTableServer(options: EngineOptions = {}): Promise<TableServer> {
+  const engine = createEngine(options);
+  const server = createServer((request, response) => {
+    const [, operation = ''] = String(request.headers['x-amz-target'] ?? '').split('.');
+    void answerWith(request, response, (input) => engine.execute(operation, input));
+  });
+  server.keepAliveTimeout = 60_000;
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('DynamoDB did not listen on a port');
+  return {
+    url: `http://127.0.0.1:${address.port}`,
+    engine,
+    async close() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+      await engine.close();
+    },
+  };
+}
+
+/** Answers a request with what `execute` returns or throws. */
+async function answerWith(
+  request: IncomingMessage,
+  response: ServerResponse,
+  execute: (input: unknown) => Promise<object>,
+): Promise<void> {
+  try {
+    if (request.headers.authorization === undefined)
+      throw new DynamoDbError(
+        'com.amazon.coral.service#MissingAuthenticationTokenException',
+        'Request is missing Authentication Token',
+      );
+    const input = parsed((await readBody(request)).toString('utf8'));
+    if (input === undefined) throw new DynamoDbError('com.amazon.coral.service#SerializationException', '');
+    sendJson(response, 200, await execute(input), JSON_TYPE);
+  } catch (error) {
+    if (error instanceof DynamoDbError) return sendJson(response, error.status, error.body, JSON_TYPE);
+    if (!response.destroyed) console.error('The local DynamoDB failed:', error);
+    response.destroy();
+  }
+}
+
+export interface LocalDynamoDb {
+  /** The address for those that the world's faults do not affect: the function, the seed. */
+  readonly url: string;
+  answer(request: IncomingMessage, response: ServerResponse, operation: string): Promise<void>;
+  /** Waits until all requests are answered, at most a second. */
+  settle(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const refusal = (name: string, message: string) => new DynamoDbError(`com.amazon.coral.service#${name}`, message);
+const DENIED = (operation: string) =>
+  `User: arn:aws:sts::${ACCOUNT}:assumed-role/rescan-bot/bot is not authorized to perform: dynamodb:${operation}`;
+
+/** The tables behind the world's faults: delay, throttling, unprocessed items, refusals. */
+export async function startDynamoDb(
+  world: () => World,
+  random: () => number,
+  about: { readonly table: string; readonly metrics: MetricStore },
+): Promise<LocalDynamoDb> {
+  const capacity = createWriteCapacity(Date.now);
+  const tables = await startTableServer({
+    transactionMs: () => world().dynamodb.transactionMs,
+    takeWriteUnits(table, units) {
+      const { billing, dynamodb, capacity: limits } = world();
+      if (table !== about.table || billing !== 'provisioned' || !dynamodb.enforceCapacity) return true;
+      return capacity.take(units, { unitsPerSecond: limits.tableWrite, burstSeconds: dynamodb.burstSeconds });
+    },
+  });
+  const { engine } = tables;
+  const answering = new Set<Promise<void>>();
+
+  const record = (metric: string, table: string, count: number) => {
+    if (count > 0) about.metrics.record('AWS/DynamoDB', metric, { TableName: table }, count);
+  };
+
+  /** The table as it would be with provisioned capacity. */
+  async function describeProvisioned(input: unknown): Promise<object> {
+    const answer = await engine.execute('DescribeTable', input);
+    const described = describedSchema.safeParse(answer);
+    if (!described.success || tablesOf(input)[0] !== about.table) return answer;
+    const { BillingModeSummary: _onDemand, GlobalSecondaryIndexes = [], ...Table } = described.data.Table;
+    const { tableWrite, tableRead, indexWrite, indexRead } = world().capacity;
+    const provisioned = (ReadCapacityUnits: number, WriteCapacityUnits: number) => ({
+      ProvisionedThroughput: { NumberOfDecreasesToday: 0, ReadCapacityUnits, WriteCapacityUnits },
+    });
+    const indexes = GlobalSecondaryIndexes.map((index) => ({ ...index, ...provisioned(indexRead, indexWrite) }));
+    return { Table: { ...Table, ...provisioned(tableRead, tableWrite), GlobalSecondaryIndexes: indexes } };
+  }
+
+  /** A batch of which a part is left unprocessed; the others are written. */
+  async function writePartly(input: unknown, rate: number): Promise<object> {
+    const batch = batchSchema.parse(input);
+    const left: Record<string, unknown[]> = {};
+    const taken: Record<string, unknown[]> = {};
+    for (const [table, requests] of Object.entries(batch.RequestItems))
+      for (const one of requests) {
+        const side = random() < rate ? left : taken;
+        side[table] ??= [];
+        side[table].push(one);
+      }
+    if (Object.keys(taken).length === 0) return { UnprocessedItems: left };
+    const answer = batchAnswerSchema.parse(await engine.execute('BatchWriteItem', { ...batch, RequestItems: taken }));
+    const unprocessed = { ...answer.UnprocessedItems };
+    for (const [table, requests] of Object.entries(left))
+      unprocessed[table] = [...(unprocessed[table] ?? []), ...requests];
+    return { ...answer, UnprocessedItems: unprocessed };
+  }
+
+  async function execute(operation: string, input: unknown): Promise<object> {
+    const { addedLatencyMs, dynamodb, expiredCredentials, accessDenied, billing } = world();
+    if (addedLatencyMs > 0) await new Promise((resolve) => setTimeout(resolve, addedLatencyMs));
+    if (expiredCredentials)
+      throw refusal('ExpiredTokenException', 'The security token included in the request is expired');
+    if (accessDenied.includes(`dynamodb:${operation}`)) throw refusal('AccessDeniedException', DENIED(operation));
+    const [table] = tablesOf(input);
+    if (dynamodb.throttleRate > 0 && random() < dynamodb.throttleRate) {
+      if (table !== undefined) record(WRITES.has(operation) ? 'WriteThrottleEvents' : 'ReadThrottleEvents', table, 1);
+      throw modelError(
+        'ProvisionedThroughputExceededException',
+        'The level of configured provisioned throughput for the table was exceeded.',
+      );
+    }
+    if (operation === 'DescribeTable' && billing === 'provisioned') return describeProvisioned(input);
+    if (operation === 'BatchWriteItem' && dynamodb.unprocessedRate > 0)
+      return writePartly(input, dynamodb.unprocessedRate);
+    if (WRITES.has(operation)) record('ConsumedWriteCapacityUnits', about.table, unitsIn(input));
+    return engine.execute(operation, input);
+  }
+
+  /** About how many units a request writes to the pipeline's table: an item of a transaction counts twice. */
+  function unitsIn(input: unknown): number {
+    const batch = batchSchema.safeParse(input).data?.RequestItems[about.table]?.length ?? 0;
+    const targets = tablesOf(input).filter((table) => table === about.table).length;
+    const isTransaction = typeof input === 'object' && input !== null && 'TransactItems' in input;
+    return batch > 0 ? batch : isTransaction ? 2 * targets : targets;
+  }
+
+  return {
+    url: tables.url,
+    async answer(request, response, operation) {
+      const answered = answerWith(request, response, (input) => execute(operation, input));
+      answering.add(answered);
+      await answered;
+      answering.delete(answered);
+    },
+    async settle() {
+      await Promise.race([Promise.all(answering), new Promise((resolve) => setTimeout(resolve, MAX_CLOSING_MS))]);
+    },
+    close: () => tables.close(),
+  };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The table of a request, or each one of a batch, or that of each action of a transaction. */
+function tablesOf(input: unknown): readonly string[] {
+  const request = requestSchema.safeParse(input).data;
+  if (request === undefined) return [];
+  if (request.TableName !== undefined) return [request.TableName];
+  const actions = request.TransactItems.flatMap((action) => Object.values(action).map(({ TableName }) => TableName));
+  return [...Object.keys(request.RequestItems), ...actions];
+}
