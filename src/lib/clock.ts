@@ -1,55 +1,55 @@
 import { uptime } from 'node:os';
 
 /**
- * Time and randomness come in as arguments (docs: "Contracts"). `now` is milliseconds since the epoch and never
- * jumps backwards; `sleep` resolves after `ms`, or at once when `signal` aborts: it never rejects.
+ * Time, passed as an argument so that tests can control it. `now` is milliseconds since the epoch and never jumps backwards.
+ * `sleep` resolves after `ms`, or at once when `signal` aborts. It never rejects.
  */
 export interface Clock {
   now(): number;
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
-/** A number in [0, 1), as Math.random gives. */
+/** Returns a number in [0, 1), like Math.random. */
 export type Random = () => number;
 
-/** What a machine's clocks show, ms. */
+/** The clocks of a machine, ms. */
 export interface MachineClocks {
   /** Wall time when `monotonic` was 0. */
   readonly startedAt: number;
-  /** Goes on steadily, and stands still while the machine sleeps. */
+  /** Runs steadily, and stops while the machine sleeps. */
   readonly monotonic: () => number;
-  /** Jumps when it is set. */
+  /** Jumps when somebody sets the clock. */
   readonly wall: () => number;
-  /** Goes on while the machine sleeps as well; dearer to read. */
+  /** Runs while the machine sleeps, too. Reading it costs more. */
   readonly uptime: () => number;
 }
 
-/** Wall time that is off by more than this from what it should be: it was set, or the machine slept. */
-const LOOK_FROM_MS = 1_000;
+/** When the wall clock differs by more than this from the expected time, it was set or the machine slept. */
+const TOLERANCE_MS = 1_000;
 
 /**
- * Wall time at the process's start, carried on by the monotonic clock, so that an NTP step cannot move a deadline; and by the
- * time that the machine slept, so that a lease or an approval does not outlast a lid that was closed.
+ * The wall time at the start of the process plus the time on the monotonic clock, so that setting the clock cannot move a
+ * deadline, plus the time that the machine slept, so that a lease or an approval expires while a laptop is closed.
  */
 export function createMachineClock(machine: MachineClocks): Pick<Clock, 'now'> {
   const bootedBefore = machine.uptime() - machine.monotonic();
   let sleptMs = 0;
-  let seenOff = 0;
+  let knownOffset = 0;
   return {
     now() {
       const ran = machine.monotonic();
-      const off = machine.wall() - machine.startedAt - ran;
-      if (Math.abs(off - seenOff) > LOOK_FROM_MS) {
-        seenOff = off;
+      const offset = machine.wall() - machine.startedAt - ran;
+      if (Math.abs(offset - knownOffset) > TOLERANCE_MS) {
+        knownOffset = offset;
         const slept = machine.uptime() - ran - bootedBefore;
-        if (slept > sleptMs + LOOK_FROM_MS / 2) sleptMs = slept;
+        if (slept > sleptMs + TOLERANCE_MS / 2) sleptMs = slept;
       }
       return machine.startedAt + ran + sleptMs;
     },
   };
 }
 
-/** The machine's clock. */
+/** The clock of this machine. */
 export const systemClock: Clock = {
   ...createMachineClock({
     startedAt: performance.timeOrigin,

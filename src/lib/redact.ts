@@ -1,8 +1,8 @@
-/** Text from outside, fit to be shown: without credentials, and short. */
+/** Makes text from outside fit to be shown: without credentials, and short. */
 
-const LONGEST = 500;
+const MAX_LENGTH = 500;
 
-/** What must never be shown: access key ids, and the values of secrets, tokens and signatures in URLs, headers and XML. */
+/** What must never be shown: access key ids, and secrets, tokens and signatures in URLs, headers and XML. */
 const SECRETS: readonly (readonly [pattern: RegExp, shown: string])[] = [
   [/\bxox[a-z]-[A-Za-z0-9-]+|\bxapp-[A-Za-z0-9-]+/g, '[token]'],
   [
@@ -24,23 +24,23 @@ const SECRETS: readonly (readonly [pattern: RegExp, shown: string])[] = [
   [/-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|$)/g, '[private key]'],
 ];
 
-/** The text without credentials, cut to 500 characters (the last one is … where it was longer). */
+/** The text without credentials, cut to 500 characters. A longer text ends with `…`. */
 export function redact(text: string): string {
-  // A megabyte of stack trace is not searched to its end for what will be cut off anyway.
-  return cut(withoutSecrets(text.slice(0, 20 * LONGEST)));
+  // The end of a very long text is cut off anyway, so it is not searched.
+  return shorten(withoutSecrets(text.slice(0, 20 * MAX_LENGTH)));
 }
 
-/** The whole text without credentials: for files, and for what is cut elsewhere. Linear in its length. */
+/** The whole text without credentials: for files, and for text that is cut elsewhere. Linear in its length. */
 export function withoutSecrets(text: string): string {
   let shown = text;
   for (const [pattern, replacement] of SECRETS) shown = shown.replace(pattern, replacement);
   return shown;
 }
 
-/** Cut to 500 UTF-16 units, never within a character. */
-function cut(text: string): string {
-  if (text.length <= LONGEST) return text;
-  const end = LONGEST - 1;
+/** Cuts to 500 UTF-16 code units, never within a surrogate pair. */
+function shorten(text: string): string {
+  if (text.length <= MAX_LENGTH) return text;
+  const end = MAX_LENGTH - 1;
   const splits = text.charCodeAt(end - 1) >= 0xd800 && text.charCodeAt(end - 1) <= 0xdbff;
   return `${text.slice(0, splits ? end - 1 : end)}…`;
 }

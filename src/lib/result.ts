@@ -1,4 +1,4 @@
-/** What a request came to: a value, or a refusal that says why nothing was done. */
+/** The result of a request: a value, or a refusal that says why nothing was done. */
 export type Result<Value, Refusal> =
   | { readonly ok: true; readonly value: Value }
   | { readonly ok: false; readonly refusal: Refusal };

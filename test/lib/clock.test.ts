@@ -33,7 +33,7 @@ function machine() {
   };
 }
 
-test('time goes on while the machine sleeps', () => {
+test('the clock counts the time in which the machine sleeps', () => {
   const { clock, runs, sleeps } = machine();
   expect(clock.now()).toBe(1_005_000);
   runs(1_000);
@@ -47,7 +47,7 @@ test('time goes on while the machine sleeps', () => {
 test.each([
   ['ahead', 3_600_000],
   ['back', -3_600_000],
-])('a wall clock that is set %s moves no deadline, and is not looked into again and again', (_, by) => {
+])('a wall clock that is set %s moves no deadline, and is not examined again at every call', (_, by) => {
   const { clock, runs, isSet, looks } = machine();
   isSet(by);
   for (let turn = 0; turn < 100; turn++) {
@@ -57,7 +57,7 @@ test.each([
   expect(looks()).toBe(2);
 });
 
-test('a lease is not held any more when the machine wakes up after its time', async () => {
+test('a lease is no longer held when the machine wakes up after it expired', async () => {
   const dynamo = await startDynalite();
   const { clock, sleeps } = machine();
   const table = await openControlTable({ dynamodb: dynamo.client, tableName: 'control', clock: systemClock });
@@ -75,6 +75,6 @@ test('a lease is not held any more when the machine wakes up after its time', as
   await dynamo.stop();
 });
 
-test('the clock of this machine shows its time', () => {
+test('the clock of this machine shows the time of the machine', () => {
   expect(Math.abs(systemClock.now() - Date.now())).toBeLessThan(5_000);
 });

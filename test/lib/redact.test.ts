@@ -23,11 +23,11 @@ test.each([
   ],
   ['xoxb-123-abc and xapp-1-A', '[token] and [token]'],
   ['Nothing secret: Textract could not read the document', 'Nothing secret: Textract could not read the document'],
-])('%j is shown as %j', (given, shown) => {
+])('the text %j is shown as %j', (given, shown) => {
   expect(redact(given)).toBe(shown);
 });
 
-test('a long text is cut to 500 characters with an ellipsis, and never within a character', () => {
+test('a long text is cut to 500 characters with an ellipsis, never within a surrogate pair', () => {
   expect(redact('a'.repeat(500))).toHaveLength(500);
   expect(redact('a'.repeat(501))).toBe(`${'a'.repeat(499)}…`);
   const cut = redact(`${'a'.repeat(498)}😀 and more`);

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { createSingleFlight } from '../../src/lib/single-flight.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
 
-test('work that runs is not started a second time, and is started again after its end', async () => {
+test('work that is running is not started again, and can be started again when it has ended', async () => {
   const clock = createFakeClock();
   let starts = 0;
   const flight = createSingleFlight(async () => {
@@ -19,7 +19,7 @@ test('work that runs is not started a second time, and is started again after it
   expect(starts).toBe(2);
 });
 
-test('idle resolves at once without work, else at the end of the work', async () => {
+test('idle resolves at once when nothing runs, and otherwise when the work ends', async () => {
   const clock = createFakeClock();
   const flight = createSingleFlight(() => clock.sleep(1_000));
   await flight.idle();

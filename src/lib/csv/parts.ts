@@ -4,9 +4,9 @@ import { openTemporaryFile, type TemporaryFile } from '../disk/temporary-file.ts
 import type { CsvColumn } from './column.ts';
 import { csvBatches, csvHeader, type Rows } from './write.ts';
 
-/** One file of a CSV export. It can be read, as often as wanted, until the next part is asked for or the iteration ends. */
+/** One file of a CSV export. It can be read any number of times, until the next part is requested or the iteration ends. */
 export interface CsvPart {
-  /** `failures.csv`; where there are several `failures-1.csv`, `failures-2.csv` … */
+  /** `failures.csv`, or `failures-1.csv`, `failures-2.csv` … when there are several. */
   readonly name: string;
   /** From 1. */
   readonly number: number;
@@ -17,23 +17,23 @@ export interface CsvPart {
 }
 
 export interface CsvPartsOptions {
-  /** What the files are called, without `.csv`. */
+  /** The name of the files, without `.csv`. */
   readonly name: string;
-  /** The most bytes of one part. */
+  /** The largest size of one part. */
   readonly maxBytes: number;
   readonly signal?: AbortSignal;
-  /** Where the part being written is kept; the system's temporary folder where not given. */
+  /** The folder for the part that is being written; by default the system's temporary folder. */
   readonly folder?: string;
 }
 
-/** A row that fits no part: nothing of it was written. `row` counts from 1. */
+/** A row is larger than a part. No byte of it was written. `row` counts from 1. */
 export class CsvRowTooLongError extends Error {
   override readonly name = 'CsvRowTooLongError';
   readonly row: number;
   readonly bytes: number;
   readonly maxBytes: number;
   constructor(row: number, bytes: number, maxBytes: number) {
-    super(`Row ${row} takes ${bytes} bytes with the header, and a part holds ${maxBytes}`);
+    super(`Row ${row} needs ${bytes} bytes with the header. A part has at most ${maxBytes} bytes.`);
     this.row = row;
     this.bytes = bytes;
     this.maxBytes = maxBytes;
@@ -47,8 +47,8 @@ interface OpenPart {
 }
 
 /**
- * Rows as CSV files of at most `maxBytes`, as `csvBytes` writes them: each with the column names, cut between rows. One part at
- * a time is on disk and none in memory. No rows, no part. The files are gone when the iteration ends, however it ends.
+ * Rows as CSV files of at most `maxBytes`, in the format of `csvBytes`: each has the column names and ends between two rows. One
+ * part at a time is on disk, and none in memory. Without rows there is no part. The files are deleted when the iteration ends.
  * @throws CsvRowTooLongError; what `rows` throws; the file system's error; `signal.reason`
  */
 export async function* csvParts<Row>(
@@ -58,7 +58,7 @@ export async function* csvParts<Row>(
 ): AsyncGenerator<CsvPart> {
   const header = Buffer.from(csvHeader(columns));
   let part: OpenPart | undefined;
-  let complete = 0;
+  let finishedParts = 0;
   let rowsBefore = 0;
 
   const write = async (text: Buffer, count: number) => {
@@ -70,15 +70,15 @@ export async function* csvParts<Row>(
     part.rows += count;
   };
   const fits = (bytes: number) => (part?.bytes ?? header.length) + bytes <= options.maxBytes;
-  const finished = ({ file, bytes, rows }: OpenPart, isOnly: boolean): CsvPart => {
-    complete += 1;
+  const finish = ({ file, bytes, rows }: OpenPart, isOnly: boolean): CsvPart => {
+    finishedParts += 1;
     rowsBefore += rows;
     return {
-      name: isOnly ? `${options.name}.csv` : `${options.name}-${complete}.csv`,
-      number: complete,
+      name: isOnly ? `${options.name}.csv` : `${options.name}-${finishedParts}.csv`,
+      number: finishedParts,
       bytes,
       rows,
-      // The path is not read: the handle is. It stays open for the next reader.
+      // The handle is read, not the path. It stays open for the next reader.
       open: () => createReadStream('', { fd: file.handle, start: 0, autoClose: false }),
     };
   };
@@ -86,7 +86,7 @@ export async function* csvParts<Row>(
     for (const line of lines) {
       const text = Buffer.from(line);
       if (part !== undefined && !fits(text.length)) {
-        yield finished(part, false);
+        yield finish(part, false);
         await part.file.dispose();
         part = undefined;
       }
@@ -102,7 +102,7 @@ export async function* csvParts<Row>(
       if (fits(text.length)) await write(text, batch.rows);
       else yield* rowByRow(batch.lines());
     }
-    if (part !== undefined) yield finished(part, complete === 0);
+    if (part !== undefined) yield finish(part, finishedParts === 0);
   } finally {
     await part?.file.dispose();
   }

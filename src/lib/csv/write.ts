@@ -3,11 +3,11 @@ import { type CsvColumn, guardedCell } from './column.ts';
 
 export type Rows<Row> = AsyncIterable<Row> | Iterable<Row>;
 
-/** Some rows as text, each ended by CRLF. */
+/** Several rows as text. Each ends with CRLF. */
 export interface CsvBatch {
   readonly text: string;
   readonly rows: number;
-  /** The same, row by row. */
+  /** The same text, one row each. */
   lines(): readonly string[];
 }
 
@@ -17,17 +17,17 @@ const BATCH_CHARACTERS = 128 * 1024;
 const linesOf = (records: readonly (readonly string[])[], columns: number): string =>
   stringify([...records], {
     record_delimiter: '\r\n',
-    // A lone line end within a cell has to be quoted too (RFC 4180, 2.6).
+    // A single CR or LF within a cell must be quoted too (RFC 4180, 2.6).
     quote_record_delimiter: true,
-    // The only cell of a row, empty, would be an empty line, which readers skip.
+    // A row of one empty cell would be an empty line, which readers skip.
     quoted_empty: columns === 1,
   });
 
-/** The line of the column names. */
+/** The line with the column names. */
 export const csvHeader = (columns: readonly CsvColumn<never>[]): string =>
   linesOf([columns.map(({ name }) => guardedCell(name, 'text'))], columns.length);
 
-/** Rows as text, some hundred at a time; the next are asked for when those before are taken. @throws `signal.reason` */
+/** Rows as text, a few hundred at a time. Rows are read only as fast as the result is. @throws `signal.reason` */
 export async function* csvBatches<Row>(
   columns: readonly CsvColumn<Row>[],
   rows: Rows<Row>,
@@ -59,10 +59,10 @@ export async function* csvBatches<Row>(
 }
 
 /**
- * Rows as a CSV file: RFC 4180 (CRLF, quotes doubled), UTF-8 without a byte order mark, the column names first, cells guarded
- * against formulas. Only as many rows are asked for as the reader takes, so memory is the same for any number of them;
- * `Readable.from(csvBytes(…))` is a stream of it. Without rows it is the header alone.
- * @throws what `rows` throws; `signal.reason`
+ * Rows as a CSV file: RFC 4180 (CRLF, doubled quotes), UTF-8 without a byte order mark, the column names first, cells guarded
+ * against formulas. Rows are read only as fast as the result is, so memory does not grow with their number.
+ * `Readable.from(csvBytes(…))` makes a stream of it. Without rows it is only the header.
+ * @throws the error of `rows`; `signal.reason`
  */
 export async function* csvBytes<Row>(
   columns: readonly CsvColumn<Row>[],

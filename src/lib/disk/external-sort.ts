@@ -1,27 +1,27 @@
 import { createLineFile, type LineFile } from './lines.ts';
 
 /**
- * Sorts any number of lines in the same memory, by UTF-16 units: sorted runs in temporary files, merged. A line is a key, a tab
- * and a value, where the key is JSON text: that has no tab and nothing below it, so lines stand by key, and those of one
- * key together.
+ * Sorts any number of lines in constant memory, by UTF-16 code units: sorted runs in temporary files, merged. A line is a key,
+ * a tab and a value. The key is JSON text, which contains no tab and no smaller character, so the lines are sorted by key
+ * and lines of the same key are adjacent.
  */
 export interface LineSorter {
   add(line: string): void;
-  /** Resolves when what was added so far takes little memory; to be awaited every few hundred lines. */
+  /** Moves the lines to disk when they need much memory. Await it every few hundred lines. */
   flushIfLarge(): Promise<void>;
-  /** All lines in order, some hundred at a time; to be called once, after the last line. @throws `signal.reason` */
+  /** All lines in order, a few hundred at a time. Call it once, after the last line. @throws `signal.reason` */
   sorted(signal?: AbortSignal): AsyncGenerator<readonly string[]>;
-  /** Frees the space. */
+  /** Deletes the temporary files. */
   dispose(): Promise<void>;
 }
 
 export interface LineSorterOptions {
-  /** What is held before it becomes a run, bytes. */
+  /** How much is kept in memory before it is written as a run. */
   readonly memoryBytes?: number;
   readonly folder?: string;
 }
 
-/** As many runs of one size make one of the next: what bounds the open files and their blocks in memory. */
+/** This many runs of one level are merged into one of the next level. It limits the open files and their blocks in memory. */
 const FAN_IN = 24;
 const BATCH = 512;
 
@@ -37,20 +37,20 @@ export function createLineSorter({ memoryBytes = 8 * 2 ** 20, folder }: LineSort
     files.add(file);
     return file;
   };
-  const drop = async (file: LineFile) => {
+  const deleteFile = async (file: LineFile) => {
     await file.dispose();
     files.delete(file);
   };
-  const location = async (run: LineFile, level: number): Promise<void> => {
+  const addRun = async (run: LineFile, level: number): Promise<void> => {
     levels[level] ??= [];
     const runs = levels[level];
     runs.push(run);
     if (runs.length < FAN_IN) return;
     levels[level] = [];
     const merged = newFile();
-    for await (const lines of mergeSorted(runs.map((each) => each.read()))) await write(merged, lines);
-    for (const each of runs) await drop(each);
-    await location(merged, level + 1);
+    for await (const lines of mergeSorted(runs.map((each) => each.read()))) await writeLines(merged, lines);
+    for (const each of runs) await deleteFile(each);
+    await addRun(merged, level + 1);
   };
   const flush = async () => {
     const lines = held;
@@ -58,8 +58,8 @@ export function createLineSorter({ memoryBytes = 8 * 2 ** 20, folder }: LineSort
     heldBytes = 0;
     lines.sort();
     const run = newFile();
-    await write(run, lines);
-    await location(run, 0);
+    await writeLines(run, lines);
+    await addRun(run, 0);
   };
 
   return {
@@ -85,14 +85,14 @@ export function createLineSorter({ memoryBytes = 8 * 2 ** 20, folder }: LineSort
     async dispose() {
       await flushing?.catch(() => {});
       held = [];
-      for (const file of files) await drop(file);
+      for (const file of files) await deleteFile(file);
     },
   };
 }
 
-async function write(file: LineFile, lines: readonly string[]): Promise<void> {
-  for (let at = 0; at < lines.length; at += BATCH) {
-    for (const line of lines.slice(at, at + BATCH)) file.add(line);
+async function writeLines(file: LineFile, lines: readonly string[]): Promise<void> {
+  for (let start = 0; start < lines.length; start += BATCH) {
+    for (const line of lines.slice(start, start + BATCH)) file.add(line);
     await file.flushIfLarge();
   }
 }
@@ -101,25 +101,25 @@ type Batches = AsyncGenerator<readonly string[]>;
 interface Source {
   readonly batches: Batches;
   lines: readonly string[];
-  at: number;
-  /** The next line: `lines[at]`. */
+  index: number;
+  /** The next line: `lines[index]`. */
   line: string;
 }
 
-/** Lines of several sorted sources as one; holds one batch of each. */
+/** Merges sorted sources. Keeps one batch of each in memory. */
 async function* mergeSorted(all: readonly Batches[], signal?: AbortSignal): Batches {
   const heap: Source[] = [];
   try {
     for (const batches of all) {
-      const source: Source = { batches, lines: [], at: -1, line: '' };
+      const source: Source = { batches, lines: [], index: -1, line: '' };
       if (await refill(source)) heap.push(source);
     }
-    for (let at = Math.floor(heap.length / 2) - 1; at >= 0; at -= 1) siftDown(heap, at);
+    for (let index = Math.floor(heap.length / 2) - 1; index >= 0; index -= 1) siftDown(heap, index);
     let out: string[] = [];
     for (let top = heap[0]; top !== undefined; top = heap[0]) {
       out.push(top.line);
-      top.at += 1;
-      const next = top.lines[top.at];
+      top.index += 1;
+      const next = top.lines[top.index];
       if (next !== undefined) top.line = next;
       else if (!(await refill(top))) {
         const last = heap.pop();
@@ -137,7 +137,7 @@ async function* mergeSorted(all: readonly Batches[], signal?: AbortSignal): Batc
   }
 }
 
-/** Takes the next batch that has lines; whether there was one. */
+/** Reads the next batch that is not empty. Returns whether there was one. */
 async function refill(source: Source): Promise<boolean> {
   for (;;) {
     const { done, value } = await source.batches.next();
@@ -145,7 +145,7 @@ async function refill(source: Source): Promise<boolean> {
     const [line] = value;
     if (line === undefined) continue;
     source.lines = value;
-    source.at = 0;
+    source.index = 0;
     source.line = line;
     return true;
   }
@@ -154,9 +154,9 @@ async function refill(source: Source): Promise<boolean> {
 function siftDown(heap: Source[], from: number): void {
   const sinking = heap[from];
   if (sinking === undefined) return;
-  let at = from;
+  let parent = from;
   for (;;) {
-    let child = at * 2 + 1;
+    let child = parent * 2 + 1;
     let least = heap[child];
     if (least === undefined) break;
     const right = heap[child + 1];
@@ -165,13 +165,13 @@ function siftDown(heap: Source[], from: number): void {
       child += 1;
     }
     if (sinking.line <= least.line) break;
-    heap[at] = least;
-    at = child;
+    heap[parent] = least;
+    parent = child;
   }
-  heap[at] = sinking;
+  heap[parent] = sinking;
 }
 
-/** Calls `visit` for every line, split at its tab; `breathe` is waited for every few hundred lines. */
+/** Calls `visit` for every line, split at its tab. Awaits `flushIfLarge` every few hundred lines. */
 export async function visitLines(
   sorted: AsyncIterable<readonly string[]>,
   visit: (key: string, value: string) => void,
@@ -187,8 +187,8 @@ export async function visitLines(
 }
 
 /**
- * Calls `visit` for every key with its values, in order: with all of them, or where there are more than `most`, in pieces of so
- * many one after the other.
+ * Calls `visit` for every key with its values, in order. When a key has more than `maxValues` values, they are passed in several
+ * pieces of that size.
  */
 export async function visitGroups(
   sorted: AsyncIterable<readonly string[]>,
@@ -198,23 +198,23 @@ export async function visitGroups(
     piece: { readonly isFirst: boolean; readonly isLast: boolean },
   ) => void,
   flushIfLarge: () => Promise<void>,
-  most = Number.POSITIVE_INFINITY,
+  maxValues = Number.POSITIVE_INFINITY,
 ): Promise<void> {
   let key: string | undefined;
   let values: string[] = [];
   let isFirst = true;
-  const hand = (isLast: boolean) => {
+  const visitPiece = (isLast: boolean) => {
     if (key !== undefined) visit(key, values, { isFirst, isLast });
     values = [];
     isFirst = isLast;
   };
-  const take = (itsKey: string, value: string) => {
-    if (itsKey !== key) hand(true);
-    else if (values.length >= most) hand(false);
-    key = itsKey;
+  const add = (nextKey: string, value: string) => {
+    if (nextKey !== key) visitPiece(true);
+    else if (values.length >= maxValues) visitPiece(false);
+    key = nextKey;
     values.push(value);
   };
-  await visitLines(sorted, take, flushIfLarge);
-  hand(true);
+  await visitLines(sorted, add, flushIfLarge);
+  visitPiece(true);
   await flushIfLarge();
 }

@@ -1,23 +1,23 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { openTemporaryFile, type TemporaryFile } from './temporary-file.ts';
 
-/** Lines of text in a temporary file, in the order they came: written once, read as often as wanted. */
+/** Lines of text in a temporary file, in the order in which they were added: written once, read any number of times. */
 export interface LineFile {
-  /** `line` holds no line feed and no lone surrogate (JSON.stringify gives neither). */
+  /** `line` must not contain a line feed or a lone surrogate (JSON.stringify produces neither). */
   add(line: string): void;
-  /** Resolves when what was added is on disk but for one block; to be awaited every few hundred lines. */
+  /** Moves all but the last block to disk. Await it every few hundred lines. */
   flushIfLarge(): Promise<void>;
-  /** Some hundred lines at a time. Nothing may be added meanwhile. @throws `signal.reason` */
+  /** All lines, a few hundred at a time. No line may be added while reading. @throws `signal.reason` */
   read(signal?: AbortSignal): AsyncGenerator<readonly string[]>;
   count(): number;
-  /** Frees the space. */
+  /** Deletes the temporary file. */
   dispose(): Promise<void>;
 }
 
-/** Characters of a block: what a reader holds at a time, and what is compressed together. */
+/** Characters of a block: what a reader has in memory, and what is compressed together. */
 const BLOCK_CHARACTERS = 32 * 1024;
 
-/** An empty file of lines; nothing is on disk before the first block is full. `folder`: where it is to be. */
+/** An empty file of lines. Nothing is written to disk before the first block is full. */
 export function createLineFile(folder?: string): LineFile {
   let open: string[] = [];
   let characters = 0;
@@ -65,17 +65,17 @@ export function createLineFile(folder?: string): LineFile {
     flushIfLarge,
     async *read(signal) {
       await flushIfLarge();
-      let at = 0;
+      let start = 0;
       for (const size of blocks) {
         signal?.throwIfAborted();
         if (file === undefined) break;
         const block = Buffer.allocUnsafe(size);
-        for (let have = 0; have < size; ) {
-          const { bytesRead } = await file.handle.read(block, have, size - have, at + have);
-          if (bytesRead === 0) throw new Error('A temporary file is shorter than what was written to it');
-          have += bytesRead;
+        for (let filled = 0; filled < size; ) {
+          const { bytesRead } = await file.handle.read(block, filled, size - filled, start + filled);
+          if (bytesRead === 0) throw new Error('A temporary file is shorter than what was written to it.');
+          filled += bytesRead;
         }
-        at += size;
+        start += size;
         yield inflateRawSync(block).toString('utf8').split('\n');
       }
       signal?.throwIfAborted();

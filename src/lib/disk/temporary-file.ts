@@ -3,16 +3,16 @@ import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** A file that only its handle leads to; closing the handle frees its space. */
+/** A file without a name: only its handle can read it, and closing the handle deletes it. */
 export interface TemporaryFile {
   readonly handle: FileHandle;
-  /** Frees the space; a second time does nothing. */
+  /** Deletes the file. Deleting it again does nothing. */
   dispose(): Promise<void>;
 }
 
 /**
- * A new, empty file that nobody else can open. Its name is taken off at once, so that the space is freed even when the process
- * is killed. @throws the file system's error.
+ * Creates an empty file that no other process can open. Its name is removed at once, so that the space is freed even when the
+ * process is killed. @throws the file system's error
  */
 export async function openTemporaryFile(folder: string = tmpdir()): Promise<TemporaryFile> {
   const path = join(folder, `rescan-${randomUUID()}`);

@@ -1,5 +1,5 @@
 import type { CsvColumn } from '../../lib/csv/column.ts';
-import { decimalText } from '../../lib/decimal.ts';
+import { formatDecimal } from '../../lib/decimal.ts';
 import { type AttributeValue, type Item, textOf } from '../../pipeline/table/item.ts';
 import type { KeyNames } from '../../pipeline/table/records.ts';
 import { type DiffEntry, type FieldChange, hoursOf } from './diff-entry.ts';
@@ -53,7 +53,7 @@ function valueText(value: AttributeValue | undefined, other: AttributeValue | un
 function hoursText({ entry, field }: DiffRow, side: 'before' | 'after'): string | undefined {
   const item = itemWithHours(entry, field, side);
   const hours = item && hoursOf(item, entry.record);
-  return typeof hours === 'object' ? decimalText(hours) : undefined;
+  return typeof hours === 'object' ? formatDecimal(hours) : undefined;
 }
 
 function itemWithHours(entry: DiffEntry, field: FieldChange | undefined, side: 'before' | 'after'): Item | undefined {

@@ -1,7 +1,7 @@
 import type { DifferenceKind } from '../../backup/compare/compare.ts';
-import { type Decimal, decimalText, minus, parseDecimal, plus, ZERO } from '../../lib/decimal.ts';
+import { type Decimal, formatDecimal, minus, parseDecimal, plus, ZERO } from '../../lib/decimal.ts';
 import type { LineSorterOptions } from '../../lib/disk/external-sort.ts';
-import { createTally, type TallyOf, type TopTotals } from '../../lib/disk/tally.ts';
+import { createTotalsByName, type TopTotals, type TotalsRules } from '../../lib/disk/totals-by-name.ts';
 import type { Item } from '../../pipeline/table/item.ts';
 import type { RecordKind } from '../../pipeline/table/records.ts';
 import { type FieldChange, hoursOf, personOf } from './diff-entry.ts';
@@ -50,7 +50,7 @@ interface PersonSum {
   readonly lost: Decimal;
 }
 
-const people: TallyOf<PersonSum> = {
+const people: TotalsRules<PersonSum> = {
   zero: { removed: 0, changed: 0, added: 0, gained: ZERO, lost: ZERO },
   plus: (a, b) => ({
     removed: a.removed + b.removed,
@@ -60,14 +60,14 @@ const people: TallyOf<PersonSum> = {
     lost: plus(a.lost, b.lost),
   }),
   weight: ({ removed, changed, added }) => removed + changed + added,
-  encode: (sum) => ({ ...sum, gained: decimalText(sum.gained), lost: decimalText(sum.lost) }),
+  encode: (sum) => ({ ...sum, gained: formatDecimal(sum.gained), lost: formatDecimal(sum.lost) }),
   decode(json) {
     const { gained, lost, ...counts }: Omit<PersonSum, 'gained' | 'lost'> & HoursTotals = JSON.parse(json);
     return { ...counts, gained: parseDecimal(gained) ?? ZERO, lost: parseDecimal(lost) ?? ZERO };
   },
 };
 
-const fields: TallyOf<number> = {
+const fields: TotalsRules<number> = {
   zero: 0,
   plus: (a, b) => a + b,
   weight: (count) => count,
@@ -92,8 +92,8 @@ export function createDiffSum(options: LineSorterOptions) {
   const counts = { removed: 0, changed: 0, added: 0, same: 0, sameButLeftOut: 0 };
   const none = () => ({ removed: 0, changed: 0, added: 0, same: 0 });
   const byRecord = { entry: none(), 'zero-hour': none(), rejected: none(), coverage: none(), failed: none() };
-  const byPerson = createTally(people, options);
-  const byField = createTally(fields, options);
+  const byPerson = createTotalsByName(people, options);
+  const byField = createTotalsByName(fields, options);
   let removedWithoutImage = 0;
   let gained = ZERO;
   let lost = ZERO;
@@ -139,16 +139,16 @@ export function createDiffSum(options: LineSorterOptions) {
       const persons = await byPerson.top(most, signal);
       const shown = ({ gained, lost, ...rest }: PersonSum): PersonTotals => ({
         ...rest,
-        hours: { gained: decimalText(gained), lost: decimalText(lost) },
+        hours: { gained: formatDecimal(gained), lost: formatDecimal(lost) },
       });
       return {
         ...counts,
         byRecord,
         removedWithoutImage,
         hours: {
-          gained: decimalText(gained),
-          lost: decimalText(lost),
-          net: decimalText(minus(gained, lost)),
+          gained: formatDecimal(gained),
+          lost: formatDecimal(lost),
+          net: formatDecimal(minus(gained, lost)),
           unreadable,
         },
         byPerson: {

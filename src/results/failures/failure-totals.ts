@@ -1,5 +1,5 @@
 import type { LineSorterOptions } from '../../lib/disk/external-sort.ts';
-import { createTally, type TallyOf, type TopTotals } from '../../lib/disk/tally.ts';
+import { createTotalsByName, type TopTotals, type TotalsRules } from '../../lib/disk/totals-by-name.ts';
 import type { FailureType } from '../../pipeline/invoke/invocation.ts';
 import type { Failure, LastFailure } from './failure-fold.ts';
 
@@ -50,7 +50,7 @@ const SEEN_BY_CALLER_ONLY: ReadonlySet<string> = new Set<FailureType>([
 const MOST_TYPES = 12;
 const MOST_EXAMPLE = 500;
 
-const causeTotals: TallyOf<CauseTotals> = {
+const causeTotals: TotalsRules<CauseTotals> = {
   zero: { images: 0, newestAt: 0, id: '', failureType: '', example: '' },
   plus: (a, b) => {
     const newer = b.newestAt >= a.newestAt ? b : a;
@@ -60,7 +60,7 @@ const causeTotals: TallyOf<CauseTotals> = {
   encode: (totals) => totals,
   decode: (json) => JSON.parse(json),
 };
-const counts: TallyOf<number> = {
+const counts: TotalsRules<number> = {
   zero: 0,
   plus: (a, b) => a + b,
   weight: (n) => n,
@@ -72,9 +72,9 @@ const counts: TallyOf<number> = {
 export function createFailureTotals(
   options: LineSorterOptions & { readonly causes: number; readonly newest: number; readonly inRun?: string },
 ) {
-  const causes = createTally(causeTotals, options);
-  const causesInRun = createTally(causeTotals, options);
-  const types = createTally(counts, options);
+  const causes = createTotalsByName(causeTotals, options);
+  const causesInRun = createTotalsByName(causeTotals, options);
+  const types = createTotalsByName(counts, options);
   const newest: Failure[] = [];
   const where = { failures: 0, inTableOnly: 0, inRunOnly: 0, inBoth: 0, unlogged: 0, nameless: 0 };
   let images = 0;

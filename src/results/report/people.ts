@@ -5,7 +5,7 @@ import type { BackupRecord } from '../../backup/format/backup-record.ts';
 import { keyReader, keyText } from '../../backup/format/item-key.ts';
 import { readBack } from '../../backup/verify/verify.ts';
 import { readSupplements } from '../../backup/write/supplement.ts';
-import { decimalText, plus, ZERO } from '../../lib/decimal.ts';
+import { formatDecimal, plus, ZERO } from '../../lib/decimal.ts';
 import { canonicalItem } from '../../pipeline/table/canonical.ts';
 import { type AttributeValue, type Item, textOf } from '../../pipeline/table/item.ts';
 import { queryItems } from '../../pipeline/table/read.ts';
@@ -145,12 +145,12 @@ export async function comparePeople(
     };
     const side = (items: ReadonlyMap<string, Item>): PersonSide => ({
       entries: items.size,
-      hours: decimalText([...items.values()].map(hours).reduce(plus, ZERO)),
+      hours: formatDecimal([...items.values()].map(hours).reduce(plus, ZERO)),
     });
     const one = (kind: 'removed' | 'added', item: Item): PersonChange => ({
       kind,
       sortKey: sortKey(item),
-      hours: decimalText(hours(item)),
+      hours: formatDecimal(hours(item)),
     });
     const removed = [...was].filter(([key]) => !is.has(key)).map(([, item]) => one('removed', item));
     const added = [...is].filter(([key]) => !was.has(key)).map(([, item]) => one('added', item));

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 
-/** Texts of cells as hostile as keys and error messages may be. */
+/** Cells as hostile as keys and error messages can be. */
 export const hostileText = fc.oneof(
   fc.string({ unit: 'grapheme', maxLength: 30 }),
   fc.string({ unit: 'binary', maxLength: 30 }),
@@ -29,7 +29,7 @@ export const hostileText = fc.oneof(
   ),
 );
 
-/** A reader of RFC 4180 of its own: the rows of a file, its cells unquoted. Throws on what the RFC does not allow. */
+/** An independent reader of RFC 4180: the rows of a file with unquoted cells. Throws on what the RFC does not allow. */
 export function parseCsv(text: string): string[][] {
   const rows: string[][] = [];
   let row: string[] = [];

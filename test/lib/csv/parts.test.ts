@@ -26,25 +26,25 @@ async function all(rows: Iterable<string>, options: Partial<CsvPartsOptions> = {
   return found;
 }
 
-test('what fits is one file without a number', async () => {
+test('rows that fit into one CSV file give one file without a number', async () => {
   expect(await all(['a', 'b'])).toEqual([{ name: 'failures.csv', bytes: 16, rows: 2, text: 'ImageKey\r\na\r\nb\r\n' }]);
 });
 
-test('what does not fit is cut between rows into numbered files with a header each', async () => {
+test('rows that do not fit into one CSV file are split between rows into numbered files, each with a header', async () => {
   expect(await all(['aaaa', 'bbbb', 'cccc'], { maxBytes: 22 })).toEqual([
     { name: 'failures-1.csv', bytes: 22, rows: 2, text: 'ImageKey\r\naaaa\r\nbbbb\r\n' },
     { name: 'failures-2.csv', bytes: 16, rows: 1, text: 'ImageKey\r\ncccc\r\n' },
   ]);
 });
 
-test('nothing to export is no file', async () => expect(await all([])).toEqual([]));
+test('without rows there is no CSV file', async () => expect(await all([])).toEqual([]));
 
-test('a row that fits no file is refused with its number', async () => {
+test('a row that is larger than a CSV file is refused with its number', async () => {
   const cutting = all(['aaaa', 'bbbb', 'c'.repeat(30)], { maxBytes: 20 });
   await expect(cutting).rejects.toThrow(new CsvRowTooLongError(3, 42, 20));
 });
 
-test('the parts together hold exactly the rows of the one file, none above the limit', async () => {
+test('the parts of a CSV export have exactly the rows of the single file, and no part is above the limit', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(hostileText, { minLength: 1, maxLength: 700 }),
@@ -72,12 +72,12 @@ test('the parts together hold exactly the rows of the one file, none above the l
   );
 });
 
-test('a part can be read twice', async () => {
+test('a part of a CSV export can be read twice', async () => {
   for await (const part of csvParts(columns, ['a'], { name: 'x', maxBytes: 100, folder }))
     expect(await textOf(part)).toBe(await textOf(part));
 });
 
-test('leaves no file behind: at the end, when left early, stopped, or its rows fail', async () => {
+test('a CSV export leaves no temporary file: at its end, when left early, when stopped, or when its rows fail', async () => {
   const rows = ['aaaa', 'bbbb', 'cccc'];
   const options = { name: 'x', maxBytes: 22, folder };
   for await (const _ of csvParts(columns, rows, options)) break;

@@ -17,7 +17,7 @@ async function written(rows: AsyncIterable<Row> | Iterable<Row>, of = columns): 
   return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.concat(chunks));
 }
 
-describe('a cell', () => {
+describe('a CSV cell', () => {
   test.each(['=1+1', '+1', '-1', '@SUM(A1)', '\t=1', '\r=1', '\n=1', '＝1', '-7.5 hours'])(
     'that begins like %j is guarded in a text column',
     (text) => expect(guardedCell(text, 'text')).toBe(`'${text}`),
@@ -25,21 +25,21 @@ describe('a cell', () => {
   test.each(['', 'a=1', ' =1', '1-1', "'=1", '#1', '😀'])('%j needs no guard', (text) =>
     expect(guardedCell(text, 'text')).toBe(text),
   );
-  test.each(['-7.5', '-0', '12', '0.00123', '-1E-9', '1e+3'])('%j is a number in a column of numbers', (text) =>
+  test.each(['-7.5', '-0', '12', '0.00123', '-1E-9', '1e+3'])('%j is written as it is in a column of numbers', (text) =>
     expect(guardedCell(text, 'number')).toBe(text),
   );
   test.each(['+7', '-', '-1+1', '=1', '-1,5', '-1 ', '-0x1', '--1', '-1\n'])(
     '%j is guarded in a column of numbers too',
     (text) => expect(guardedCell(text, 'number')).toBe(`'${text}`),
   );
-  test('with half a character or a NUL is made whole', () => {
+  test('with a lone surrogate or a NUL gets a replacement character', () => {
     expect(guardedCell('a\ud800b\0c', 'text')).toBe('a\ufffdb\ufffdc');
     expect(guardedCell('\0=1', 'text')).toBe("'\ufffd=1");
   });
 });
 
 describe('a CSV file', () => {
-  test('has the header, CRLF after every line, quotes where needed', async () => {
+  test('has a header, CRLF after every line, and quotes where needed', async () => {
     const text = await written([
       ['2025/a "b", c.png', '-7.5', '<!channel>'],
       ['two\nlines', '', 'a\rb'],
@@ -50,14 +50,14 @@ describe('a CSV file', () => {
     );
   });
 
-  test('without rows is the header', async () => expect(await written([])).toBe('Key,Hours,Note\r\n'));
+  test('without rows is only the header', async () => expect(await written([])).toBe('Key,Hours,Note\r\n'));
 
-  test('of one column keeps its empty cells', async () => {
+  test('with one column keeps its empty cells', async () => {
     const one = columns.slice(0, 1);
     expect(parseCsv(await written([[''], ['a'], ['']], one))).toEqual([['Key'], [''], ['a'], ['']]);
   });
 
-  test('gives back every cell, guarded, whatever it holds', async () => {
+  test('gives back every cell, guarded, whatever its content', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.tuple(hostileText, hostileText, hostileText), { maxLength: 40 }), async (rows) => {
         const wanted = rows.map((row) => row.map((cell, at) => guardedCell(cell, columns[at]?.kind ?? 'text')));
@@ -66,7 +66,7 @@ describe('a CSV file', () => {
     );
   });
 
-  test('asks for rows only as fast as it is read', async () => {
+  test('reads its rows only as fast as it is read', async () => {
     let asked = 0;
     async function* endless() {
       for (;;) {
@@ -80,7 +80,7 @@ describe('a CSV file', () => {
     expect(asked).toBeLessThan(20_000);
   });
 
-  test('ends with the reason when it is stopped, and lets go of its rows', async () => {
+  test('ends with the reason when it is stopped, and closes its rows', async () => {
     const stop = new AbortController();
     let released = false;
     async function* rows() {
@@ -98,7 +98,7 @@ describe('a CSV file', () => {
     expect(released).toBe(true);
   });
 
-  test('passes on the error of its rows', async () => {
+  test('throws the error of its rows', async () => {
     async function* rows() {
       yield ['a', '1', ''];
       throw new Error('the scan broke');

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { type Decimal, decimalText, minus, parseDecimal, plus, ZERO } from '../../../src/lib/decimal.ts';
+import { type Decimal, formatDecimal, minus, parseDecimal, plus, ZERO } from '../../../src/lib/decimal.ts';
 import { createLineSorter, visitGroups } from '../../../src/lib/disk/external-sort.ts';
 import { createLineFile } from '../../../src/lib/disk/lines.ts';
-import { createTally } from '../../../src/lib/disk/tally.ts';
+import { createTotalsByName } from '../../../src/lib/disk/totals-by-name.ts';
 import { openFilesIn } from '../../lib/csv/open-files.ts';
 
 let folder = '';
@@ -139,9 +139,9 @@ describe('totals by name', () => {
         fc.array(fc.tuple(fc.string({ maxLength: 2 }), fc.integer({ min: 1, max: 5 })), { maxLength: 300 }),
         fc.integer({ min: 0, max: 6 }),
         async (added, most) => {
-          const tally = createTally<number>(
+          const tally = createTotalsByName<number>(
             { zero: 0, plus: (a, b) => a + b, weight: (n) => n, encode: (n) => n, decode: Number },
-            { heldNames: 3, memoryBytes: 300, folder },
+            { namesInMemory: 3, memoryBytes: 300, folder },
           );
           const sums = new Map<string, number>();
           for (const [name, count] of added) {
@@ -165,9 +165,9 @@ describe('totals by name', () => {
   });
 
   test('are exact for more names than are ranked at a time', async () => {
-    const tally = createTally<number>(
+    const tally = createTotalsByName<number>(
       { zero: 0, plus: (a, b) => a + b, weight: (n) => n, encode: (n) => n, decode: Number },
-      { heldNames: 100, folder },
+      { namesInMemory: 100, folder },
     );
     for (let at = 0; at < 5_000; at += 1) tally.add(`person ${at}`, at === 4_321 ? 9 : 1);
     const { top, others } = await tally.top(1);
@@ -188,7 +188,7 @@ describe('a decimal number', () => {
     ['-0', '0'],
     ['12345678901234567890123456789012345678', '12345678901234567890123456789012345678'],
     ['0.10000000000000000000000000000000000001', '0.10000000000000000000000000000000000001'],
-  ])('%s is %s', (text, wanted) => expect(decimalText(parseDecimal(text) ?? ZERO)).toBe(wanted));
+  ])('%s is %s', (text, wanted) => expect(formatDecimal(parseDecimal(text) ?? ZERO)).toBe(wanted));
 
   test.each(['', '.', '-', '7,5', '1e', 'NaN', 'Infinity', '0x1', '1e999999', '1 2', 'seven'])('%j is none', (text) =>
     expect(parseDecimal(text)).toBeUndefined(),
@@ -205,7 +205,7 @@ describe('a decimal number', () => {
         ];
         expect(scaled(plus(one, other))).toBe(scaled(one) + scaled(other));
         expect(scaled(minus(one, other))).toBe(scaled(one) - scaled(other));
-        expect(scaled(parseDecimal(decimalText(one)) ?? ZERO)).toBe(scaled(one));
+        expect(scaled(parseDecimal(formatDecimal(one)) ?? ZERO)).toBe(scaled(one));
       }),
     );
   });
