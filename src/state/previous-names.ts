@@ -1,12 +1,16 @@
 /** Names in records that an earlier version of the bot wrote, and what the same field is called today. */
-const NAMES_TODAY: Readonly<Record<string, string>> = {
-  mend: 'fix',
-  paceWish: 'paceSetting',
-  place: 'location',
-  pushbacks: 'throttles',
-  wish: 'setting',
-  wishSince: 'settingSince',
-};
+const NAMES_TODAY: ReadonlyMap<string, string> = new Map([
+  ['entriesSeenAt', 'entriesCountedAt'],
+  ['lookedAt', 'checkedAt'],
+  ['mend', 'fix'],
+  ['outcomesSinceLook', 'outcomesSinceCheck'],
+  ['paceWish', 'paceSetting'],
+  ['place', 'location'],
+  ['pushbacks', 'throttles'],
+  ['triedAt', 'attemptedAt'],
+  ['wish', 'paceSetting'],
+  ['wishSince', 'settingSince'],
+]);
 
 /**
  * The value with every name of an earlier version replaced by the name of today, at any depth. Where a record has both, the
@@ -18,7 +22,7 @@ export function withNamesOfToday(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value;
   return Object.fromEntries(
     Object.entries(value).flatMap(([name, inner]) => {
-      const today = NAMES_TODAY[name] ?? name;
+      const today = NAMES_TODAY.get(name) ?? name;
       return today !== name && today in value ? [] : [[today, withNamesOfToday(inner)]];
     }),
   );

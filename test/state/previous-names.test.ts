@@ -31,6 +31,7 @@ describe('names of an earlier version', () => {
 
   test('are kept where they are values, and objects that are not plain stay as they are', () => {
     const bytes = new Uint8Array([1, 2]);
+    expect(withNamesOfToday({ constructor: 'mend', toString: 1 })).toEqual({ constructor: 'mend', toString: 1 });
     expect(withNamesOfToday({ text: 'place', bytes, set: new Set(['wish']), nothing: null })).toEqual({
       text: 'place',
       bytes,
@@ -93,7 +94,7 @@ describe('records that the previous version wrote', () => {
       plan: { paceSetting: { kind: 'fixed', perMinute: 60 } },
       location: { channel: 'C1', ts: '1.2' },
       paceSetting: { kind: 'auto' },
-      pace: { setting: { kind: 'fixed', perMinute: 30 } },
+      pace: { paceSetting: { kind: 'fixed', perMinute: 30 } },
     });
     // A new value replaces the old one under its new name.
     const moved = await store.change('r-0001', { set: { location: { channel: 'C2' } } });

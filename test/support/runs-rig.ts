@@ -44,6 +44,18 @@ export function value<T>(answer: Answer<T>): T {
   return answer.value;
 }
 
+/** Waits until a run has so many outcomes. */
+export async function untilDone(copy: Copy, count: number): Promise<void> {
+  const until = Date.now() + 10_000;
+  for (;;) {
+    const run = await copy.runs.current();
+    const totals = run?.totals;
+    if (totals && totals.processed + totals.rejected + totals.failed >= count) return;
+    if (Date.now() > until) throw new Error(`Only ${JSON.stringify(totals)} after 10 s`);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+  }
+}
+
 const FAST: PaceSetting = { kind: 'fixed', perMinute: 3_000 };
 const seenSchema = z.object({ total: z.number(), byKey: z.record(z.string(), z.number()) });
 export const PLACE = { channel: 'C1', ts: '1.1' };

@@ -57,7 +57,7 @@ export function createHalting(ports: HaltingPorts, rules: DriverRules): Halting 
   const settle: Halting['settle'] = async (runId, state, from) => {
     const taken = await ports.takeOver(runId);
     if (!('fence' in taken)) return;
-    const change = { set: { state, untold: true }, remove: REQUESTS };
+    const change = { set: { state, unannounced: true }, remove: REQUESTS };
     const only = { ...inState(from, 'interrupted'), equals: { fence: taken.fence } };
     const done = await store.change(runId, change, only);
     await lease.release();

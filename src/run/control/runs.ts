@@ -13,7 +13,7 @@ import { isActive, isOpen } from '../model/run.ts';
 import type { Answer, Refusal, RunControl, RunLocation } from '../model/run-control.ts';
 import type { PaceSetting, Person, RunEvent, RunSnapshot, RunState } from '../model/types.ts';
 import { forecastRun, type PlannerPorts, type PlannerSettings, planRun, withOpenRun } from '../plan/planner.ts';
-import { FencedError, inState, type RunRecord, stopAsked } from '../store/run-store.ts';
+import { FencedError, inState, type RunRecord, stopAsked, UNANNOUNCED } from '../store/run-store.ts';
 import { type Beginning, createHalting, REQUESTS } from './halting.ts';
 
 export interface RunsPorts extends Omit<DriverPorts, 'emit'> {
@@ -143,7 +143,7 @@ export function createRuns(ports: RunsPorts, rules: RunsRules): Runs {
     const taken = await takeOver(runId, REQUESTS);
     if ('holder' in taken) return refuse({ reason: 'lease-held', holder: taken.holder });
     const before = taken.record.state.kind;
-    const change = { set, remove: ['untold'] };
+    const change = { set, remove: UNANNOUNCED };
     const marked = await store.change(runId, change, { ...inState(...from), equals: { fence: taken.fence } });
     if (!marked.ok || !marked.record) {
       await lease.release();
@@ -228,9 +228,9 @@ export function createRuns(ports: RunsPorts, rules: RunsRules): Runs {
   /** An end that was written but never told, as the process died between the two. */
   async function tellUntold(runId: string | undefined): Promise<void> {
     const record = runId === undefined ? undefined : await store.read(runId);
-    if (!record?.untold || isActive(record.state) || record.state.kind === 'planned') return;
-    const mine = await store.change(record.runId, { remove: ['untold'] }, { equals: { untold: true } });
-    if (mine.ok) await tellEnd(await readSnapshot(record, store, rules, clock.now()), 0, driverPorts);
+    if (!record?.unannounced || isActive(record.state) || record.state.kind === 'planned') return;
+    if (await store.claimAnnouncement(record.runId))
+      await tellEnd(await readSnapshot(record, store, rules, clock.now()), 0, driverPorts);
   }
 
   async function standingBy(): Promise<void> {
@@ -351,7 +351,7 @@ export function createRuns(ports: RunsPorts, rules: RunsRules): Runs {
       const id = randomUUID();
       const after = await askDriver(
         record.runId,
-        { pace: { id, by, setting: next }, paceId: id },
+        { pace: { id, by, paceSetting: next }, paceId: id },
         (seen) => seen.pace?.id !== id,
       );
       return { ok: true, value: { ...(await snapshotOf(after ?? record)), paceSetting: next } };

@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { FAILURE_TYPES, type FailureType } from '../../pipeline/invoke/invocation.ts';
+import { withNamesOfToday } from '../../state/previous-names.ts';
 import type { RunTotals } from '../model/types.ts';
 import { type Breaker, breakerSchema } from '../rules/breaker.ts';
 import { type Growth, growthSchema } from '../rules/growth.ts';
 import { type SavedPacer, savedPacerSchema } from '../rules/pacer.ts';
 import { type Cause, MOST_CAUSES } from '../rules/totals.ts';
-import { withCurrentNames } from './former-names.ts';
 
 /**
  * Which images have an outcome: all below `lowWater`, and the ranges beyond it (both ends included; in order, and never
@@ -177,7 +177,7 @@ export function decodeCheckpoint(text: string): Checkpoint {
   } catch (cause) {
     throw new CheckpointError('', 'it is not JSON', { cause });
   }
-  const result = checkpointSchema.safeParse(withCurrentNames(json));
+  const result = checkpointSchema.safeParse(withNamesOfToday(json));
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   throw new CheckpointError(issue?.path.join('.') ?? '', issue?.message ?? 'unknown', { cause: result.error });

@@ -1,7 +1,9 @@
 import { z } from 'zod';
+import { defined } from '../../lib/defined.ts';
 import { FAILURE_TYPES } from '../../pipeline/invoke/invocation.ts';
 import type { ControlTable, Entry, Key } from '../../state/control-table.ts';
 import type { Condition } from '../../state/expression.ts';
+import { withNamesOfToday } from '../../state/previous-names.ts';
 import { runStateSchema } from '../model/run.ts';
 import type { RunLocation, RunPlan } from '../model/run-control.ts';
 import type { OutcomeRecord, PaceSetting, Person, RunState } from '../model/types.ts';
@@ -51,15 +53,15 @@ const planSchema = z.object({
 /** A plan as it is kept: all of it but the other run that may stand in its way, which is looked up when it is shown. */
 export type StoredPlan = Omit<RunPlan, 'openRun'>;
 
-const placeSchema = z.object({ channel: z.string(), ts: z.string().exactOptional() });
-const paceRequestSchema = z.object({ id: z.string(), by: z.string(), setting: paceSettingSchema });
+const locationSchema = z.object({ channel: z.string(), ts: z.string().exactOptional() });
+const paceRequestSchema = z.object({ id: z.string(), by: z.string(), paceSetting: paceSettingSchema });
 const personRequestSchema = z.object({ by: z.string() });
 
 const recordSchema = z.object({
   runId: z.string(),
   state: runStateSchema,
   plan: planSchema,
-  location: placeSchema.optional(),
+  location: locationSchema.optional(),
   startedBy: z.string().optional(),
   startedAt: z.number().optional(),
   endedAt: z.number().optional(),
@@ -76,10 +78,23 @@ const recordSchema = z.object({
   stopBy: z.string().optional(),
   pause: personRequestSchema.optional(),
   pace: paceRequestSchema.optional(),
-  /** The change of state that people have not been told of yet. */
-  untold: z.boolean().optional(),
+  /** The last change of state was not announced yet. */
+  unannounced: z.boolean().optional(),
 });
 export type RunRecord = z.infer<typeof recordSchema>;
+
+/** The name of `unannounced` in the previous version. */
+const PREVIOUS_UNANNOUNCED = 'untold';
+/** The attribute of a change of state that was not announced yet, under both names. */
+export const UNANNOUNCED = ['unannounced', PREVIOUS_UNANNOUNCED];
+const parseRecord = (entry: Entry): RunRecord =>
+  recordSchema.parse({ unannounced: entry[PREVIOUS_UNANNOUNCED], ...entry });
+
+/** A change of a record whose state is also there as `stateKind`, for conditions. */
+function withStateKind(set: Record<string, unknown>): Record<string, unknown> {
+  const { state } = set;
+  return typeof state === 'object' && state !== null && 'kind' in state ? { ...set, stateKind: state.kind } : set;
+}
 
 const outcomeSchema = z.discriminatedUnion('kind', [
   z.object({
@@ -151,6 +166,10 @@ export interface RunStore {
     change: { set?: Record<string, unknown>; remove?: string[] },
     condition?: Condition,
   ): Promise<{ ok: boolean; record?: RunRecord }>;
+  /** Notes that the last change of state was announced. */
+  markAnnounced(runId: string): Promise<void>;
+  /** Takes on the announcement of the last change of state; false where it is announced or another process took it on. */
+  claimAnnouncement(runId: string): Promise<boolean>;
   /** The same for the driver: throws FencedError when another took over. */
   changeAsDriver(
     runId: string,
@@ -183,7 +202,7 @@ export const inState = (...kinds: RunState['kind'][]): Condition => ({ in: { sta
 export function stopAsked(record: Pick<RunRecord, 'stop' | 'stopBy'>): { now: boolean; by?: Person } | undefined {
   const { stop } = record;
   if (stop === undefined || stop === null || stop === false || stop === '' || stop === 0 || stop === 'false') return;
-  return { now: stop === 'now', ...(record.stopBy === undefined ? {} : { by: record.stopBy }) };
+  return defined({ now: stop === 'now', by: record.stopBy });
 }
 
 /** The runs of the pipeline `name` (its function's name) in the control table. */
@@ -194,12 +213,6 @@ export function createRunStore(table: ControlTable, name: string): RunStore {
     pk: `run#${runId}`,
     sk: `outcomes#${String(seq).padStart(10, '0')}`,
   });
-  const set = (change: Record<string, unknown>) => {
-    const state = change.state;
-    return typeof state === 'object' && state !== null && 'kind' in state
-      ? { ...change, stateKind: state.kind }
-      : change;
-  };
 
   const store: RunStore = {
     async nextRunId() {
@@ -224,7 +237,7 @@ export function createRunStore(table: ControlTable, name: string): RunStore {
     },
     async read(runId) {
       const entry = await table.read(recordKey(runId));
-      return entry && recordSchema.parse(entry);
+      return entry && parseRecord(entry);
     },
     async readOpen() {
       const entry = await table.read(openKey);
@@ -251,13 +264,22 @@ export function createRunStore(table: ControlTable, name: string): RunStore {
     async releasePipeline(runId) {
       await table.update(openKey, { remove: ['openRunId'] }, { equals: { openRunId: runId } });
     },
-    async change(runId, change, condition) {
-      const done = await table.update(
-        recordKey(runId),
-        { ...change, ...(change.set ? { set: set(change.set) } : {}) },
-        { exists: true, ...condition },
-      );
-      return { ok: done.ok, ...(done.entry ? { record: recordSchema.parse(done.entry) } : {}) };
+    async change(runId, { set, remove }, condition) {
+      const done = await table.update(recordKey(runId), defined({ set: set && withStateKind(set), remove }), {
+        exists: true,
+        ...condition,
+      });
+      return defined({ ok: done.ok, record: done.entry && parseRecord(done.entry) });
+    },
+    async markAnnounced(runId) {
+      await store.change(runId, { remove: UNANNOUNCED });
+    },
+    async claimAnnouncement(runId) {
+      for (const name of UNANNOUNCED) {
+        const claimed = await store.change(runId, { remove: [name] }, { equals: { [name]: true } });
+        if (claimed.ok) return true;
+      }
+      return false;
     },
     async changeAsDriver(runId, fence, change) {
       const done = await store.change(runId, change, { equals: { fence } });
@@ -293,6 +315,6 @@ function readChunk(entry: Entry): JournalChunk {
     seq: Number(entry.sk.slice('outcomes#'.length)),
     writer,
     startedThrough,
-    records: outcomeChunkSchema.parse(JSON.parse(records)),
+    records: outcomeChunkSchema.parse(withNamesOfToday(JSON.parse(records))),
   };
 }

@@ -1,24 +1,13 @@
 import { writeFileSync } from 'node:fs';
 import { DynamoDBClient, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type Copy, PLACE, type RunsRig, startRunsRig, value } from '../../support/runs-rig.ts';
+import { PLACE, type RunsRig, startRunsRig, untilDone, value } from '../../support/runs-rig.ts';
 
 let rig: RunsRig;
 beforeEach(async () => {
   rig = await startRunsRig();
 });
 afterEach(() => rig.close());
-
-async function untilDone(copy: Copy, count: number): Promise<void> {
-  const until = Date.now() + 10_000;
-  for (;;) {
-    const run = await copy.runs.current();
-    const totals = run?.totals;
-    if (totals && totals.processed + totals.rejected + totals.failed >= count) return;
-    if (Date.now() > until) throw new Error(`Only ${JSON.stringify(totals)} after 10 s`);
-    await new Promise((resolve) => setTimeout(resolve, 30));
-  }
-}
 
 describe('a run', () => {
   test('takes every image of the bucket once, from plan to completed', async () => {

@@ -155,7 +155,7 @@ export async function driveRun(
     if (!state) return;
     const endedAt = state.kind === 'completed' ? Math.round(clock.now()) : undefined;
     await store.changeAsDriver(runId, fence, {
-      set: { state, checkpoint: encodeCheckpoint(checkpoint), untold: true, ...defined({ endedAt }) },
+      set: { state, checkpoint: encodeCheckpoint(checkpoint), unannounced: true, ...defined({ endedAt }) },
       remove: ['stop', 'stopBy', 'pause', 'pace'],
     });
   };
@@ -214,7 +214,7 @@ export async function driveRun(
     if (state.kind === 'completed') await store.releasePipeline(runId);
     await lease.release();
     if (written === 'at-once') await tellEnd(ended(), end.leftInFlight, ports);
-    else await store.change(runId, { remove: ['untold'] });
+    else await store.markAnnounced(runId);
   }
 
   /**
@@ -265,7 +265,7 @@ export async function tellEnd(
   ports: Pick<DriverPorts, 'emit' | 'store'>,
 ): Promise<void> {
   await emitEnd(snapshot, leftInFlight, ports, false);
-  await ports.store.change(snapshot.runId, { remove: ['untold'] });
+  await ports.store.markAnnounced(snapshot.runId);
 }
 
 const emitEnd = (snapshot: RunSnapshot, leftInFlight: number, ports: Pick<DriverPorts, 'emit'>, unwritten: boolean) =>

@@ -57,13 +57,13 @@ export function watchStopSignals(
     const asked = haltAsked(record);
     if (asked) return drive.halt(asked);
     if (!record.pace) return;
-    const { id, setting, by } = record.pace;
+    const { id, paceSetting, by } = record.pace;
     const taken = await ports.store.change(
       runId,
-      { set: { paceSetting: setting }, remove: ['pace'] },
+      { set: { paceSetting }, remove: ['pace'] },
       { equals: { fence, paceId: id } },
     );
-    if (taken.ok) drive.setPace(setting, by);
+    if (taken.ok) drive.setPace(paceSetting, by);
   }
 
   void every(lookForFile, 'stop file not looked for');

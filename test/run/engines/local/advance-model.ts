@@ -32,8 +32,8 @@ export interface Model {
   readManifest(): readonly EngineEffect[];
   /** Reads the manifest and starts every image that may be in flight. */
   startAll(): void;
-  reply(index: number, reading: Reading): readonly EngineEffect[];
-  replyToAny(pick: number, reading: Reading): void;
+  reply(index: number, reading: Reading, random?: number): readonly EngineEffect[];
+  replyToAny(pick: number, reading: Reading, random: number): void;
   /** Ends the append under way. `taken`: another process wrote a chunk under its number. */
   endAppend(how: string): void;
   endCheckpoint(): void;
@@ -209,13 +209,13 @@ export function modelRun(options: { images: number; canary?: Canary }): Model {
         model.tick();
       }
     },
-    reply(index, reading) {
-      return send({ kind: 'replied', index, reading, random: 0.5 });
+    reply(index, reading, random = 0.5) {
+      return send({ kind: 'replied', index, reading, random });
     },
-    replyToAny(pick, reading) {
+    replyToAny(pick, reading, random) {
       const indexes = [...called];
       const index = indexes[pick % Math.max(1, indexes.length)];
-      if (index !== undefined) model.reply(index, reading);
+      if (index !== undefined) model.reply(index, reading, random);
     },
     endAppend(how) {
       const { append: chunk } = underWay;

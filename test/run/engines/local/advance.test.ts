@@ -192,12 +192,19 @@ describe('halts', () => {
 
 /** One thing that may happen; what it means depends on what is under way. */
 const command = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ do: fc.constant('pass' as const), ms: fc.integer({ min: 0, max: 3_000 }) }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('pass' as const),
+      ms: fc.oneof(fc.integer({ min: 0, max: 300 }), fc.integer({ min: 0, max: 3_000 })),
+    }),
+  },
   {
     weight: 8,
     arbitrary: fc.record({
       do: fc.constant('reply' as const),
       pick: fc.nat(),
+      random: fc.double({ min: 0, max: 0.999, noNaN: true }),
       reading: fc.constantFrom(...Object.values(readings)),
     }),
   },
@@ -233,7 +240,7 @@ function play(model: Model, step: Command): void {
     case 'pass':
       return model.pass(step.ms);
     case 'reply':
-      return model.replyToAny(step.pick, step.reading);
+      return model.replyToAny(step.pick, step.reading, step.random);
     case 'append':
       return model.endAppend(step.how);
     case 'manifest':
