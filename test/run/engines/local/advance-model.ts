@@ -43,6 +43,8 @@ export interface Model {
   unsaved(count: number): readonly OutcomeRecord[];
   invocations(): number;
   recordedImages(): number;
+  /** Images in flight were given up before the run drained: without the lease, or by a stop `now`. */
+  gaveUp(): boolean;
   /** Every image is in exactly one place, and the totals are those of the images on record. */
   checkInvariants(): void;
   /** From now on everything answers well, until the drive has ended. */
@@ -86,6 +88,7 @@ export function modelRun(options: { images: number; canary?: Canary }): Model {
   const called = new Set<number>();
   const recorded = new Set<number>();
   let invocations = 0;
+  let gaveUp = false;
   let readAt = 0;
   let entries = 0;
   let sleepUntil = 0;
@@ -122,8 +125,10 @@ export function modelRun(options: { images: number; canary?: Canary }): Model {
       case 'sleep':
         sleepUntil = effect.untilMs;
         return;
-      case 'emit':
       case 'abandon':
+        gaveUp ||= run.halt?.kind === 'lease-lost' || run.phase === 'driving';
+        return;
+      case 'emit':
         return;
     }
   }
@@ -249,6 +254,7 @@ export function modelRun(options: { images: number; canary?: Canary }): Model {
     unsaved: (count) => run.unsaved.slice(0, count),
     invocations: () => invocations,
     recordedImages: () => recorded.size,
+    gaveUp: () => gaveUp,
     checkInvariants() {
       const { totals, inFlight, waiting, upcoming, progress } = run;
       expect(totals.processed + totals.rejected + totals.failed).toBe(recorded.size);
@@ -266,6 +272,7 @@ export function modelRun(options: { images: number; canary?: Canary }): Model {
       for (const { index } of run.unsaved) expect(inFlight.get(index)?.hasOutcome).toBe(true);
     },
     playToEnd() {
+      send({ kind: 'pace-set', paceSetting: { kind: 'fixed', perMinute: 600 }, by: 'U1' });
       for (let turn = 0; run.phase === 'driving'; turn++) {
         expect(turn, 'the drive never ends').toBeLessThan(5_000);
         if (underWay.manifest) model.readManifest();
