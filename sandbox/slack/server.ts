@@ -14,7 +14,7 @@ import { createWebApi, type Tokens } from './web-api/dispatch.ts';
 import { machineClock, type SlackClock } from './workspace/clock.ts';
 import { createDirectory, type Seed } from './workspace/directory.ts';
 import { createEventLog } from './workspace/event-log.ts';
-import { createFiles, MOST_FILE_BYTES } from './workspace/files.ts';
+import { createFiles, MAX_FILE_BYTES } from './workspace/files.ts';
 import { createIds } from './workspace/ids.ts';
 import { createMessages } from './workspace/messages.ts';
 import { createViews } from './workspace/views.ts';
@@ -150,7 +150,7 @@ async function takeUpload(
   response: ServerResponse,
   token: string,
 ): Promise<void> {
-  const body = await readBody(request, MOST_FILE_BYTES);
+  const body = await readBody(request, MAX_FILE_BYTES);
   if (parts.world.state().down) return sendText(response, 503, 'Service Unavailable');
   const contentType = request.headers['content-type'] ?? '';
   const bytes = contentType.startsWith('multipart/form-data') ? await firstFileIn(body, contentType) : body;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { WebApiError } from '../errors.ts';
 import type { Parts } from '../rules/parts.ts';
-import { MOST_FILE_BYTES, toSlackFile } from '../workspace/files.ts';
+import { MAX_FILE_BYTES, toSlackFile } from '../workspace/files.ts';
 import { messageBlocks, postableChannel, requireParent } from '../workspace/posting.ts';
 import { blocks, count, type MethodTable, method, name, recordList, text } from './method.ts';
 
@@ -20,7 +20,7 @@ export function fileMethods(
       z.object({ filename: name, length: count.min(0), alt_txt: text.optional(), snippet_type: text.optional() }),
       (args) => {
         if (args.length === 0) throw new WebApiError('missing_argument');
-        if (args.length > MOST_FILE_BYTES) throw new WebApiError('file_upload_size_restricted');
+        if (args.length > MAX_FILE_BYTES) throw new WebApiError('file_upload_size_restricted');
         const { id, token } = files.reserve({
           name: args.filename,
           size: args.length,

@@ -37,7 +37,7 @@ export interface Files {
 }
 
 /** Slack's limit for one file. */
-export const MOST_FILE_BYTES = 1024 ** 3;
+export const MAX_FILE_BYTES = 1024 ** 3;
 
 const TYPES: Readonly<Record<string, readonly [filetype: string, mimetype: string]>> = {
   '.csv': ['csv', 'text/csv'],

@@ -54,7 +54,7 @@ export function assembleIntake(
     runs,
     starts,
     autopilot,
-    begin: stepStarters({
+    startStep: stepStarters({
       tables,
       forms: tableForms,
       planning,

@@ -3,22 +3,22 @@ import type { Requester } from '../commands/command.ts';
 import type { Role } from '../intake/permissions.ts';
 import type { Message } from '../messages/kit/message.ts';
 
-/** A click on a button of a message. */
+/** A click on a button. */
 export interface Click extends Requester {
   /** The message that holds the button. */
   readonly message: MessageLocation;
   readonly isEphemeral: boolean;
-  /** What the button holds: an opaque id, to be looked up; never who clicked, never what may be done. */
+  /** The button's value: an opaque id to look up. It never says who clicked or what is permitted. */
   readonly value: string;
   readonly triggerId: string;
-  /** Takes the buttons off the message that was clicked. Never throws. */
+  /** Removes the buttons of the clicked message. Never throws. */
   readonly removeButtons: () => Promise<void>;
 }
 
 export interface Action {
   readonly role: Role;
-  /** It acts though everyone may press it: who may is decided elsewhere. */
+  /** Anyone may click it, but it changes something: the handler itself decides who is permitted. For the audit. */
   readonly changesState?: true;
-  /** Does it. What it answers is told to whoever clicked. */
+  /** Executes the action. The returned message is the reply to the person who clicked. */
   readonly execute: (click: Click) => Promise<Message | undefined>;
 }

@@ -15,7 +15,7 @@ type AutopilotActionId =
   | typeof ACTION.autopilotGoOn
   | typeof ACTION.autopilotStop;
 
-/** The buttons of the autopilot's plan, its message and its alerts. */
+/** The buttons of the autopilot: in its plan, its live message and its alerts. */
 export function autopilotActions(ports: {
   autopilot: AutopilotControl;
   chat: Pick<Chat, 'edit'>;
@@ -26,7 +26,7 @@ export function autopilotActions(ports: {
   return {
     [ACTION.autopilotStart]: operator(async (click) => {
       const started = await autopilot.start(click.value, click.person);
-      // The plan's message becomes the autopilot's own.
+      // The message of the plan becomes the live message of the autopilot.
       return started.ok ? undefined : autopilotRefusalMessage(started.refusal);
     }),
     [ACTION.autopilotCancel]: operator(async (click) => {
@@ -34,7 +34,7 @@ export function autopilotActions(ports: {
       if (!cancelled.ok) return autopilotRefusalMessage(cancelled.refusal);
       await ports.chat
         .edit(click.message, autopilotCancelledMessage(click.person))
-        .catch((error: unknown) => ports.onError(error, 'a plan of the autopilot was not edited'));
+        .catch((error: unknown) => ports.onError(error, 'The plan of the autopilot could not be edited.'));
       return;
     }),
     [ACTION.autopilotGoOn]: operator(async (click) => {
@@ -44,7 +44,7 @@ export function autopilotActions(ports: {
       if (click.message.ts !== gone.value.location.ts) await click.removeButtons();
       return say('The autopilot tries again.');
     }),
-    // Stop works always: whichever autopilot is there.
+    // Stop always works: it stops the current autopilot, whatever message the button is in.
     [ACTION.autopilotStop]: operator(async (click) => {
       const stopped = await autopilot.stop(click.person);
       return stopped.ok ? autopilotStoppedMessage(stopped.value) : autopilotRefusalMessage(stopped.refusal);

@@ -4,24 +4,22 @@ import { code } from '../messages/kit/escape.ts';
 import { type Message, say } from '../messages/kit/message.ts';
 import type { Action, Click } from './action.ts';
 
-/** How a step is begun by a button. */
+/** Starts a step when its button is clicked. */
 export type StartStep = (click: Click) => Promise<Message | undefined>;
 
-/** The button of the next step, in the checklist and on the home tab. */
+/** The buttons that start a step: in the checklist, on the Home tab and in other messages. */
 export function checklistActions(ports: {
-  begin: Readonly<Partial<Record<StepName, StartStep>>>;
+  startStep: Readonly<Partial<Record<StepName, StartStep>>>;
 }): Readonly<Record<typeof ACTION.nextStep | typeof ACTION.testLogging | typeof ACTION.deploy, Action>> {
-  const begin = async (step: string, click: Click): Promise<Message | undefined> => {
-    const [, how] = Object.entries(ports.begin).find(([name]) => name === step) ?? [];
-    return how
-      ? how(click)
-      : say(
-          `${code(step, 60)} cannot be begun by a button: nothing was done. \`/rescan checklist\` shows what is next.`,
-        );
+  const start = async (step: string, click: Click): Promise<Message | undefined> => {
+    const [, starter] = Object.entries(ports.startStep).find(([name]) => name === step) ?? [];
+    return starter
+      ? starter(click)
+      : say(`Nothing was done: no button starts ${code(step, 60)}. \`/rescan checklist\` shows the next step.`);
   };
   return {
-    [ACTION.nextStep]: { role: 'operator', execute: (click) => begin(click.value, click) },
-    [ACTION.testLogging]: { role: 'operator', execute: (click) => begin('test-logging', click) },
-    [ACTION.deploy]: { role: 'operator', execute: (click) => begin('deploy', click) },
+    [ACTION.nextStep]: { role: 'operator', execute: (click) => start(click.value, click) },
+    [ACTION.testLogging]: { role: 'operator', execute: (click) => start('test-logging', click) },
+    [ACTION.deploy]: { role: 'operator', execute: (click) => start('deploy', click) },
   };
 }

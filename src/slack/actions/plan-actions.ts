@@ -20,7 +20,7 @@ type PlanActionId =
   | typeof ACTION.resumeOpen
   | typeof ACTION.abandonAndStart;
 
-/** The buttons under the preview of a run. Any operator may press them, not only who planned it. */
+/** The buttons of a plan. Any operator may click them, not only the person who planned. */
 export function planActions(ports: {
   starts: Pick<StartControl, 'start'>;
   runs: Pick<RunControl, 'readPlan' | 'cancelPlan'>;
@@ -34,13 +34,13 @@ export function planActions(ports: {
   const { starts, runs, requests, liveMessages, chat, links } = ports;
 
   async function start(click: Click, abandonOpen: boolean): Promise<Message | undefined> {
-    // The preview's message becomes the run's.
+    // The message of the plan becomes the live message of the run.
     const answer = await starts.start(click.value, click.person, { location: click.message, abandonOpen });
     if (answer.ok) {
       liveMessages.show(answer.value);
       return;
     }
-    // A run came to rest since the preview was shown: its buttons must say so.
+    // Another run was stopped since the plan was posted: the plan's buttons must offer to resume it.
     if (answer.refusal.reason === 'run-open') await showAgain(click);
     return startRefusalMessage(answer.refusal, await links.ofRefusal(answer.refusal));
   }
@@ -50,9 +50,11 @@ export function planActions(ports: {
     if (plan) await edit(click, previewMessage(plan));
   }
 
-  /** What was done stays done when the message cannot be edited. */
+  /** A message that cannot be edited does not undo what was done. */
   const edit = (click: Click, message: Message) =>
-    chat.edit(click.message, message).catch((error: unknown) => ports.onError(error, 'a preview was not edited'));
+    chat
+      .edit(click.message, message)
+      .catch((error: unknown) => ports.onError(error, 'The message of a plan could not be edited.'));
 
   const operator = (execute: Action['execute']): Action => ({ role: 'operator', execute });
   return {

@@ -9,6 +9,7 @@ import type { Action } from './action.ts';
 type ResultActionId =
   | typeof ACTION.showFailures
   | typeof ACTION.retry
+  | typeof ACTION.diagnose
   | typeof ACTION.exportFailures
   | typeof ACTION.putBack;
 
@@ -22,22 +23,27 @@ export function readRetryValue(value: string): { setting: RetryRequest; what: st
     : { setting: { kind: 'failed', choice: { causeId } }, what: `cause ${causeId}` };
 }
 
-/** The buttons under what came of a rescan. */
+/** The buttons under the results of a rescan. */
 export function resultActions(ports: {
-  results: Pick<ResultRequests, 'showFailures' | 'retry'>;
+  results: Pick<ResultRequests, 'showFailures' | 'retry' | 'diagnose'>;
   resultFiles: Pick<ResultFiles, 'failures'>;
   putBack: RestoreRowsForm;
 }): Readonly<Record<ResultActionId, Action>> {
   const { results, resultFiles, putBack } = ports;
   return {
     [ACTION.showFailures]: { role: 'viewer', execute: (click) => results.showFailures(click) },
+    [ACTION.diagnose]: {
+      role: 'viewer',
+      // The button of a message about a run holds its id; any other diagnoses the last run.
+      execute: (click) => results.diagnose(click, /^r-\d+$/.test(click.value) ? click.value : undefined),
+    },
     [ACTION.retry]: {
       role: 'operator',
       async execute(click): Promise<Message | undefined> {
-        const wanted = readRetryValue(click.value);
-        return wanted
-          ? results.retry(wanted.setting, wanted.what, click)
-          : say('This button does not say which images: nothing was done. `/rescan failures` shows them.');
+        const request = readRetryValue(click.value);
+        return request
+          ? results.retry(request.setting, request.what, click)
+          : say('Nothing was done: this button does not name its images. `/rescan failures` lists the failed images.');
       },
     },
     [ACTION.exportFailures]: {

@@ -15,7 +15,7 @@ type RunActionId =
   | typeof ACTION.resume
   | typeof ACTION.status;
 
-/** The buttons under a run, in its message, its alerts and the answers to `/rescan status`. */
+/** The buttons of a run: in its live message, its alerts and the answer to `/rescan status`. */
 export function runActions(ports: {
   runs: Pick<RunControl, 'current' | 'location'>;
   requests: RunRequests;
@@ -24,27 +24,27 @@ export function runActions(ports: {
 }): Readonly<Record<RunActionId, Action>> {
   const { runs, requests } = ports;
 
-  /** A button of a run that is not the one there is now must not act on that one. */
-  async function forItsRun(click: Click, deed: () => Promise<Done>): Promise<Message | undefined> {
+  /** A button acts on the run of its message only, never on a later run. */
+  async function onItsRun(click: Click, request: () => Promise<Done>): Promise<Message | undefined> {
     const current = await runs.current();
     if (current?.runId !== click.value) return anotherRunMessage(click.value, current);
-    return answer(click, await deed());
+    return answer(click, await request());
   }
 
-  /** The run's own message shows what was done by itself: then only a refusal needs words. */
+  /** In the run's live message the new state is the answer: only a refusal needs a reply. */
   async function answer(click: Click, { done, message }: Done): Promise<Message | undefined> {
     if (!done || click.isEphemeral) return message;
     const location = await runs.location(click.value).catch(() => undefined);
     if (location?.ts === click.message.ts) return undefined;
-    // An alert's buttons have done what they are for; the next state brings its own.
+    // The buttons of an alert are used up: the alert of the next state has its own.
     await click.removeButtons();
     return message;
   }
 
-  /** Stop works always: where it cannot be told which run is there, whatever runs is stopped. */
-  async function stopping(click: Click, now: boolean): Promise<Message | undefined> {
+  /** Stop always works: when the current run cannot be read, whatever runs is stopped. */
+  async function stop(click: Click, now: boolean): Promise<Message | undefined> {
     const current = await runs.current().catch((error: unknown) => {
-      ports.onError(error, 'stopping without knowing which run is there');
+      ports.onError(error, 'The current run cannot be read. A stop is requested all the same.');
       return { runId: click.value };
     });
     if (current === undefined || ('state' in current && current.runId !== click.value))
@@ -54,12 +54,12 @@ export function runActions(ports: {
 
   const operator = (execute: Action['execute']): Action => ({ role: 'operator', execute });
   return {
-    [ACTION.pause]: operator((click) => forItsRun(click, () => requests.pause(click.person))),
-    [ACTION.slower]: operator((click) => forItsRun(click, () => requests.setPace(click.person, 'slower'))),
-    [ACTION.faster]: operator((click) => forItsRun(click, () => requests.setPace(click.person, 'faster'))),
-    [ACTION.resume]: operator((click) => forItsRun(click, () => requests.resume(click.person))),
-    [ACTION.stop]: operator((click) => stopping(click, false)),
-    [ACTION.stopNow]: operator((click) => stopping(click, true)),
+    [ACTION.pause]: operator((click) => onItsRun(click, () => requests.pause(click.person))),
+    [ACTION.slower]: operator((click) => onItsRun(click, () => requests.setPace(click.person, 'slower'))),
+    [ACTION.faster]: operator((click) => onItsRun(click, () => requests.setPace(click.person, 'faster'))),
+    [ACTION.resume]: operator((click) => onItsRun(click, () => requests.resume(click.person))),
+    [ACTION.stop]: operator((click) => stop(click, false)),
+    [ACTION.stopNow]: operator((click) => stop(click, true)),
     [ACTION.status]: { role: 'viewer', execute: (click) => showStatus(click, ports.status) },
   };
 }

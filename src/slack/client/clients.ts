@@ -1,7 +1,7 @@
 import { LogLevel, type Logger as SlackLogger, WebClient, type WebClientOptions } from '@slack/web-api';
 import type { Logger } from '../../lib/log.ts';
 
-/** The SDK's logger on ours. Its debug lines print payloads and tokens: they go nowhere, whatever the level. */
+/** A logger for the SDK that writes to ours. Debug lines are dropped at every level: they contain payloads and tokens. */
 export function slackLogger(logger: Logger): SlackLogger {
   const line = (parts: readonly unknown[]) =>
     parts.map((part) => (typeof part === 'string' ? part : String(part))).join(' ');
@@ -17,25 +17,26 @@ export function slackLogger(logger: Logger): SlackLogger {
 }
 
 export interface SlackClients {
-  /** What must arrive. Its own client, as a 429 pauses a client's whole queue. */
+  /** Messages that must arrive. */
   readonly alerts: WebClient;
-  /** What may be dropped for something newer. */
+  /** Messages that a newer state replaces. */
   readonly progress: WebClient;
-  /** Answers to somebody who waits, previews, links. */
+  /** Answers to a person who waits, previews, links. */
   readonly answers: WebClient;
-  /** views.open: a trigger lives 3 s, so a later try is of no use. */
+  /** Modals: a trigger is valid for 3 s, so a later attempt is useless. */
   readonly views: WebClient;
-  /** User groups: a click waits for it. */
+  /** People, user groups and channels: a click waits for them. */
   readonly lookups: WebClient;
-  /** Files: slow, and nothing waits behind them. */
+  /** Files: slow. */
   readonly files: WebClient;
-  /** Home tabs: drawn again later where Slack does not take them now. */
+  /** Home tabs: published again later when Slack does not accept them now. */
   readonly home: WebClient;
 }
 
 /**
- * Clients that try once, within a time limit, and hand back a 429 with its Retry-After: whoever calls knows better
- * whether trying again is of use (the SDK's own default is to try for half an hour, queueing what comes after).
+ * Clients that make one attempt within a time limit and throw a 429 with its Retry-After: the caller decides whether a
+ * retry is useful. (By default the SDK retries for half an hour while later calls wait.) Each purpose has a client of its
+ * own, because a 429 pauses the whole queue of a client.
  */
 export function createClients(
   settings: { readonly slackApiUrl: string; readonly slackBotToken: string },

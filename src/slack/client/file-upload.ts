@@ -4,75 +4,76 @@ import type { WebClient } from '@slack/web-api';
 import { request } from 'undici';
 import type { Clock } from '../../lib/clock.ts';
 
-/** A file to be shown in Slack under `name`: its size is known before its content. */
+/** A file to be uploaded. Slack needs its exact size, in bytes, before its content. */
 export interface FileContent {
   readonly name: string;
   readonly bytes: number;
   readonly open: () => Readable;
 }
 
-/** A small file that is in memory already. */
+/** A small file that is already in memory. */
 export const bufferFile = (name: string, content: Buffer): FileContent => ({
   name,
   bytes: content.length,
   open: () => Readable.from([content]),
 });
 
-/** Files into a channel or thread, by Slack's external upload: a place to put them, the bytes, the word that they are whole. */
+/** Uploads files to a channel or thread: files.getUploadURLExternal, the bytes, files.completeUploadExternal. */
 export interface FileUpload {
   /**
-   * Shows the files in one message; answers how many there were. Each is streamed before the next is asked for, so that
-   * memory does not grow with them. No files: nothing is said, the answer is 0.
-   * @throws FileUploadError where Slack does not take the bytes, else what Slack's client throws; nothing is shown then.
+   * Posts the files in one message and returns how many there were. Each file is uploaded before the next one is read, so
+   * that memory does not grow with their number. Without files nothing is posted.
+   * @throws FileUploadError when Slack does not accept the bytes, or what Slack's client throws. No file is shown then.
    */
   share(request: {
     channel: string;
     threadTs?: string;
-    /** Told how many files there are and how large they are together. */
+    /** The text of the message, from the number of files and their total size. */
     comment: (files: number, bytes: number) => string;
     files: AsyncIterable<FileContent>;
   }): Promise<number>;
 }
 
-/** Slack gave a place for a file and did not take it there. */
+/** Slack did not accept the bytes of a file. */
 export class FileUploadError extends Error {
   override readonly name = 'FileUploadError';
   readonly fileName: string;
   readonly status: number;
   constructor(fileName: string, status: number) {
-    super(`Slack did not take the file ${fileName}: HTTP ${status}.`);
+    super(`Slack did not accept the file ${fileName}: HTTP ${status}.`);
     this.fileName = fileName;
     this.status = status;
   }
 }
 
-/** Slack's limit of one file (docs.slack.dev, "Working with files"), with room for the form around it. */
-export const MOST_FILE_BYTES = 1_000_000_000;
-const UPLOAD_WITHIN_MS = 600_000;
-/** What passes by itself is tried again so long after: each time with a new place, so that no file is shown twice. */
-const AGAIN_AFTER_MS = [1_000, 5_000];
+/** Slack's limit per file (docs.slack.dev, "Working with files"), less the form around it. */
+export const MAX_FILE_BYTES = 1_000_000_000;
+const UPLOAD_TIMEOUT_MS = 600_000;
+/** The delays before the retries after a temporary error. Each retry gets a new upload URL, so no file is shown twice. */
+const RETRY_DELAYS_MS = [1_000, 5_000];
 
 export function createFileUpload(
   client: Pick<WebClient, 'files'>,
   token: string,
   clock: Pick<Clock, 'sleep'>,
 ): FileUpload {
-  async function putPatiently(file: FileContent): Promise<{ id: string; title: string }> {
-    for (const waitMs of AGAIN_AFTER_MS)
+  async function uploadWithRetries(file: FileContent): Promise<{ id: string; title: string }> {
+    for (const waitMs of RETRY_DELAYS_MS)
       try {
-        return await put(file);
+        return await upload(file);
       } catch (error) {
-        if (!isPassing(error)) throw error;
+        if (!isTemporary(error)) throw error;
         await clock.sleep(waitMs);
       }
-    return put(file);
+    return upload(file);
   }
-  async function put(file: FileContent): Promise<{ id: string; title: string }> {
+  async function upload(file: FileContent): Promise<{ id: string; title: string }> {
     const { name, bytes: length } = file;
-    const location = await client.files.getUploadURLExternal({ filename: name, length });
-    if (!location.upload_url || !location.file_id) throw new Error('Slack promised a place for a file and gave none.');
+    const target = await client.files.getUploadURLExternal({ filename: name, length });
+    if (!target.upload_url || !target.file_id)
+      throw new Error('files.getUploadURLExternal succeeded but returned no URL.');
     const form = formOf(file);
-    const { statusCode, body } = await request(location.upload_url, {
+    const { statusCode, body } = await request(target.upload_url, {
       method: 'POST',
       headers: {
         authorization: `Bearer ${token}`,
@@ -80,43 +81,42 @@ export function createFileUpload(
         'content-length': String(form.length),
       },
       body: Readable.from(form.content(), { objectMode: false }),
-      signal: AbortSignal.timeout(UPLOAD_WITHIN_MS),
+      signal: AbortSignal.timeout(UPLOAD_TIMEOUT_MS),
     });
     await body.dump();
     if (statusCode < 200 || statusCode > 299) throw new FileUploadError(name, statusCode);
-    return { id: location.file_id, title: name };
+    return { id: target.file_id, title: name };
   }
   return {
     async share({ channel, threadTs, comment, files }) {
-      const located: { id: string; title: string }[] = [];
+      const uploaded: { id: string; title: string }[] = [];
       let bytes = 0;
       for await (const file of files) {
-        located.push(await putPatiently(file));
+        uploaded.push(await uploadWithRetries(file));
         bytes += file.bytes;
       }
-      const [first, ...others] = located;
+      const [first, ...others] = uploaded;
       if (!first) return 0;
       const all: [{ id: string; title: string }, ...{ id: string; title: string }[]] = [first, ...others];
-      const shown = { files: all, channel_id: channel, initial_comment: comment(all.length, bytes) };
-      if (threadTs === undefined) await client.files.completeUploadExternal(shown);
-      else await client.files.completeUploadExternal({ ...shown, thread_ts: threadTs });
+      const message = { files: all, channel_id: channel, initial_comment: comment(all.length, bytes) };
+      await client.files.completeUploadExternal(threadTs === undefined ? message : { ...message, thread_ts: threadTs });
       return all.length;
     },
   };
 }
 
-/** Slack took it badly, or the connection broke: not what the file itself is at fault for. */
-const isPassing = (error: unknown): boolean =>
+/** A 5xx, a 429 or a broken connection: the same file may be accepted later. */
+const isTemporary = (error: unknown): boolean =>
   error instanceof FileUploadError
     ? error.status >= 500 || error.status === 429
     : error instanceof Error &&
       'code' in error &&
       /^(ECONN|EPIPE|ETIMEDOUT|UND_ERR_(SOCKET|CONNECT))/.test(String(error.code));
 
-/** The file as the one field `body` of a form, streamed. */
+/** A multipart form with the file as its only field, `body`, as a stream. */
 function formOf({ name, bytes, open }: FileContent) {
   const boundary = `rescan-${randomUUID()}`;
-  // A name of ours, but a quote in it would end it (RFC 7578, 4.2).
+  // A quote would end the name (RFC 7578, 4.2).
   const safe = name.replace(/["\r\n]/g, '_');
   const head = Buffer.from(
     `--${boundary}\r\ncontent-disposition: form-data; name="body"; filename="${safe}"\r\ncontent-type: application/octet-stream\r\n\r\n`,

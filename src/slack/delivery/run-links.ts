@@ -2,9 +2,10 @@ import type { StartRefusal } from '../../checklist/steps/start-control.ts';
 import type { RunControl } from '../../run/model/run-control.ts';
 import type { Chat } from '../client/chat.ts';
 
-/** Links to the messages of runs. A link is a nicety: where there is none, undefined, never an error. */
+/** Links to the messages of runs. Undefined if there is none or it cannot be read; never throws. */
 export interface RunLinks {
   of(runId: string): Promise<string | undefined>;
+  /** Of the run that a refusal is about. */
   ofRefusal(refusal: StartRefusal): Promise<string | undefined>;
 }
 
@@ -21,7 +22,7 @@ export function createRunLinks(ports: {
           ? undefined
           : await ports.chat.permalink({ channel: location.channel, ts: location.ts });
       } catch (error) {
-        ports.onError(error, `no link to the message of ${runId}`);
+        ports.onError(error, `The link to the message of ${runId} cannot be read.`);
         return undefined;
       }
     },

@@ -2,7 +2,7 @@ import type { AuditEntry } from '../../checklist/audit/audit-entry.ts';
 import type { AuditLog } from '../../checklist/audit/audit-log.ts';
 import type { CsvColumn } from '../../lib/csv/column.ts';
 import { csvParts } from '../../lib/csv/parts.ts';
-import { type FileUpload, MOST_FILE_BYTES } from '../client/file-upload.ts';
+import { type FileUpload, MAX_FILE_BYTES } from '../client/file-upload.ts';
 import type { Requester } from '../commands/command.ts';
 import { bytes as bytesText, counted } from '../messages/kit/format.ts';
 import { type Message, say } from '../messages/kit/message.ts';
@@ -30,7 +30,7 @@ export const createAuditExport =
       const files = await ports.files.share({
         channel,
         comment: (count, size) => `The audit, oldest entry first: ${counted(count, 'file')}, ${bytesText(size)}.`,
-        files: csvParts(COLUMNS, ports.audit.entries(), { name: 'audit', maxBytes: MOST_FILE_BYTES }),
+        files: csvParts(COLUMNS, ports.audit.entries(), { name: 'audit', maxBytes: MAX_FILE_BYTES }),
       });
       return files === 0 ? say('The audit is empty. No file was made.') : undefined;
     } catch (error) {

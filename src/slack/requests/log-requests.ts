@@ -19,13 +19,14 @@ import { fileTroubleMessage } from '../messages/refusals/file-errors.ts';
 import { type LogsAsked, logFileLines, logsMessage } from '../messages/results/log-message.ts';
 import { faultLines } from '../messages/run/describe-run.ts';
 
-/** Looking at the function's log. */
+/** Shows the function's log. */
 export interface LogRequests {
+  /** Posts the invocations that match, and as a file in the thread what does not fit. Returns a message only if it was refused. */
   show(asked: LogsAsked, requester: Pick<Requester, 'channel'>): Promise<Message | undefined>;
 }
 
-/** How far the clocks of the bot and of Lambda may be apart. */
-const ABOUT_MS = 60_000;
+/** How far the clocks of the bot and of Lambda may differ, ms. */
+const CLOCK_TOLERANCE_MS = 60_000;
 
 export function createLogRequests(ports: {
   findLines: (window: LogWindow) => AsyncIterable<LogLine>;
@@ -51,7 +52,7 @@ export function createLogRequests(ports: {
         await ports.files.share({
           channel,
           threadTs: ts,
-          comment: (_, size) => `The log by invocation, errors first: ${bytes(size)}.`,
+          comment: (_, size) => `The log by invocation, errors first (${bytes(size)}).`,
           files: oneFile('function-log.txt', `${[...logFileLines(groups)].join('\n')}\n`),
         });
         return undefined;
@@ -61,7 +62,7 @@ export function createLogRequests(ports: {
     },
   };
 
-  /** What was asked for by invocation: whole invocations, though a pattern or an image is named in one line of them alone. */
+  /** The lines by invocation. An invocation is complete, even when the pattern or the image is in only one of its lines. */
   async function readGroups(asked: LogsAsked) {
     const to = clock.now();
     const window = { from: to - asked.fromMs, to };
@@ -76,14 +77,14 @@ export function createLogRequests(ports: {
     return { ...found, ...(await readAttempts(image, isWanted)) };
   }
 
-  /** A function need not say which image it is at: the runs know under which request each was invoked, and when. */
+  /** A function may not log the key of its image. The runs know the request id and the time of each invocation. */
   async function readAttempts(image: string, isWanted: (group: InvocationLog) => boolean) {
     const attempts = await ports.results.attempts(image);
     const groups: InvocationLog[] = [];
     const runIds = new Set<string>();
     for (const { runId, requestId, startedAt, durationMs } of attempts.ok ? attempts.value : []) {
       if (requestId === undefined) continue;
-      const window = { from: startedAt - ABOUT_MS, to: startedAt + durationMs + ABOUT_MS };
+      const window = { from: startedAt - CLOCK_TOLERANCE_MS, to: startedAt + durationMs + CLOCK_TOLERANCE_MS };
       const read = await readAround(ports.findLines, window, patternOfText(requestId));
       const its = groupByInvocation(read.lines, read.hits).filter((group) => group.requestId === requestId);
       groups.push(...its.filter(isWanted));
@@ -98,7 +99,7 @@ export function createLogRequests(ports: {
     try {
       return await readAround(ports.findLines, window, patternOfText(image));
     } catch (error) {
-      // A key may hold what no pattern can: then every line is looked at here.
+      // The key contains characters that no pattern can contain: every line is read and compared here.
       if (!(error instanceof LogPatternRefusedError)) throw error;
       return { ...(await readNewest(ports.findLines, window)), hits: undefined };
     }
@@ -109,17 +110,17 @@ async function* oneFile(name: string, text: string): AsyncGenerator<FileContent>
   yield bufferFile(name, Buffer.from(text));
 }
 
-/** Why the log cannot be read, and what mends it. @throws what nobody foresaw. */
+/** Why the log cannot be read, and what to do about it. @throws the error itself when it is unexpected. */
 export function logRefusal(error: unknown): Message {
   if (error instanceof LogPatternRefusedError)
     return say(
-      `CloudWatch does not take the pattern ${code(error.pattern, 200)}: ${code(error.message, 300)}`,
-      'A text with spaces or signs goes in double quotes within the pattern: `pattern=\'"Task timed out"\'`.',
+      `CloudWatch does not accept the pattern ${code(error.pattern, 200)}: ${code(error.message, 300)}`,
+      'Put text with spaces or special characters in double quotes: `pattern=\'"Task timed out"\'`.',
     );
   if (error instanceof LogGroupMissingError)
     return say(
-      `There is no log group ${code(error.group, 200)}.`,
-      'The function has written no log yet, or AWS_REGION is another.',
+      `The log group ${code(error.group, 200)} does not exist.`,
+      'The function has not written a log yet, or `AWS_REGION` is wrong.',
     );
   if (error instanceof FaultError) return say(...faultLines(error.fault));
   throw error;

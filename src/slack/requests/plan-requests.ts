@@ -19,33 +19,34 @@ export interface PlanningPorts {
   readonly clock: Clock;
 }
 
-type Wanted = { readonly selection: ImageSelection; readonly paceSetting: PaceSetting; readonly keep?: boolean };
+/** What a plan is made for. */
+type PlanRequest = { readonly selection: ImageSelection; readonly paceSetting: PaceSetting; readonly keep?: boolean };
 
-/** When somebody hears that the listing still goes on, ms after it began. */
+/** How long after its start a listing that takes long is reported, ms. */
 const STILL_LISTING_MS = [10_000, 60_000, 300_000];
 
-/** Plans a run and shows the preview: as a new message in the channel. Answers what is to be told where there is none. */
+/** Plans a run and posts its preview in the channel. Returns a message only if there is no plan. */
 export async function planAndShow(
-  wanted: Wanted,
+  request: PlanRequest,
   requester: Requester,
   ports: PlanningPorts,
 ): Promise<Message | undefined> {
-  const planned = await makePlan(wanted, requester, ports);
+  const planned = await makePlan(request, requester, ports);
   if ('refused' in planned) return planned.refused;
   return showPlan(planned.plan, requester, ports);
 }
 
 /**
- * Plans another run in place of `oldRunId`, whose preview is at `preview`: the same message shows the new plan. Where
- * the old one was started or cancelled meanwhile, it stays as it is and the new one is cancelled.
+ * Replaces the plan `old.runId`: its message, `old.preview`, shows the new plan. When the old plan was started or cancelled
+ * meanwhile, the new plan is cancelled instead. Returns a message only if there is no new plan.
  */
 export async function replan(
-  wanted: Wanted,
+  request: PlanRequest,
   old: { runId: string; preview: MessageLocation },
   requester: Requester,
   ports: PlanningPorts,
 ): Promise<Message | undefined> {
-  const planned = await makePlan(wanted, requester, ports);
+  const planned = await makePlan(request, requester, ports);
   if ('refused' in planned) return planned.refused;
   const { plan } = planned;
   const cancelled = await ports.runs.cancelPlan(old.runId, requester.person);
@@ -58,12 +59,12 @@ export async function replan(
     await ports.chat.edit(old.preview, previewMessage(plan));
     return undefined;
   } catch {
-    // The message may be gone: the plan then shows itself in a new one.
+    // The message may have been deleted: the plan gets a new one.
     return showPlan(plan, requester, ports);
   }
 }
 
-/** Shows a plan that was just made; one that cannot be shown is cancelled. */
+/** Posts the preview of a plan. A plan whose preview cannot be posted is cancelled: nobody could start it. @throws what Slack's client throws. */
 export async function showPlan(
   plan: RunPlan,
   requester: Requester,
@@ -74,25 +75,24 @@ export async function showPlan(
     await ports.runs.setLocation(plan.runId, { channel: requester.channel, ts });
     return undefined;
   } catch (error) {
-    // Nobody can start what nobody sees.
     await ports.runs.cancelPlan(plan.runId, requester.person);
     throw error;
   }
 }
 
 async function makePlan(
-  wanted: Wanted,
+  request: PlanRequest,
   requester: Requester,
   { starts, links, clock }: PlanningPorts,
 ): Promise<{ plan: RunPlan } | { refused: Message }> {
-  const began = clock.now();
+  const startedAt = clock.now();
   const due = [...STILL_LISTING_MS];
   const answer = await starts.plan(
-    { ...wanted, by: requester.person, location: { channel: requester.channel } },
+    { ...request, by: requester.person, location: { channel: requester.channel } },
     (seen) => {
-      if (clock.now() - began < (due[0] ?? Number.POSITIVE_INFINITY)) return;
+      if (clock.now() - startedAt < (due[0] ?? Number.POSITIVE_INFINITY)) return;
       due.shift();
-      void requester.reply(say(`Still listing: ${count(seen)} objects seen so far.`));
+      void requester.reply(say(`Still listing the bucket: ${count(seen)} objects so far.`));
     },
   );
   if (answer.ok) return { plan: answer.value };

@@ -5,32 +5,33 @@ import { diffCsvColumns, diffRows } from '../../results/diff/diff-csv.ts';
 import { failureCsvColumns } from '../../results/failures/failure-columns.ts';
 import type { Failures } from '../../results/failures/failures.ts';
 import { runCsvColumns } from '../../results/report/run-csv.ts';
-import { type FileUpload, MOST_FILE_BYTES } from '../client/file-upload.ts';
+import { type FileUpload, MAX_FILE_BYTES } from '../client/file-upload.ts';
 import { bytes, count, counted } from '../messages/kit/format.ts';
 import { type Message, say } from '../messages/kit/message.ts';
 import { fileTroubleMessage } from '../messages/refusals/file-errors.ts';
 import { resultRefusalMessage } from '../messages/refusals/result-refusals.ts';
 
-/** Where files are shown. */
+/** Where files are posted. */
 export interface FileLocation {
   readonly channel: string;
-  /** The thread of a run, where it has one. */
+  /** The thread of a run, if it has one. */
   readonly threadTs?: string;
 }
 
-/** CSV of what came of a rescan, uploaded. Each answers what is to be told where there is no file, and how to try again. */
+/** Uploads the results of a rescan as CSV. The first three return a message only if there is no file. */
 export interface ResultFiles {
   failures(location: FileLocation): Promise<Message | undefined>;
   run(location: FileLocation, runId?: string): Promise<Message | undefined>;
   diff(location: FileLocation, backupId?: string): Promise<Message | undefined>;
-  /** The same where they were read already. */
+  /** Uploads failures that were read already. Returns the number of files. @throws what the upload throws. */
   shareFailures(found: Failures, location: FileLocation): Promise<number>;
+  /** The same for a diff. */
   shareDiff(diff: Diff, location: FileLocation): Promise<number>;
 }
 
 export function createResultFiles(ports: { results: ResultControl; files: FileUpload }): ResultFiles {
   const { results, files } = ports;
-  const sized = (what: string) => (number: number, size: number) =>
+  const comment = (what: string) => (number: number, size: number) =>
     `${what}: ${number === 1 ? 'one file' : counted(number, 'part')}, ${bytes(size)}.`;
   const shareFailures = (found: Failures, location: FileLocation) => {
     async function* rows() {
@@ -38,18 +39,18 @@ export function createResultFiles(ports: { results: ResultControl; files: FileUp
     }
     return files.share({
       ...location,
-      comment: sized(`${counted(found.totals.failures, 'failure')} on record, the newest first`),
-      files: csvParts(failureCsvColumns, rows(), { name: 'failed-images', maxBytes: MOST_FILE_BYTES }),
+      comment: comment(`${counted(found.totals.failures, 'failure')}, newest first`),
+      files: csvParts(failureCsvColumns, rows(), { name: 'failed-images', maxBytes: MAX_FILE_BYTES }),
     });
   };
   const shareDiff = (diff: Diff, location: FileLocation) => {
     const { removed, changed, added } = diff.totals;
     return files.share({
       ...location,
-      comment: sized(
-        `The table against backup ${diff.backup.id}: ${count(removed)} removed, ${count(changed)} changed, ${count(added)} added`,
+      comment: comment(
+        `Changes since backup ${diff.backup.id} (${count(removed)} removed, ${count(changed)} changed, ${count(added)} added)`,
       ),
-      files: csvParts(diffCsvColumns(diff.keys), diffRows(diff.entries()), { name: 'diff', maxBytes: MOST_FILE_BYTES }),
+      files: csvParts(diffCsvColumns(diff.keys), diffRows(diff.entries()), { name: 'diff', maxBytes: MAX_FILE_BYTES }),
     });
   };
   return {
@@ -60,7 +61,7 @@ export function createResultFiles(ports: { results: ResultControl; files: FileUp
       if (!found.ok) return resultRefusalMessage(found.refusal);
       try {
         const shared = await shareFailures(found.value, location);
-        return shared === 0 ? say('No image has failed, so there is nothing to export. No file was made.') : undefined;
+        return shared === 0 ? say('No image has failed. No file was made.') : undefined;
       } catch (error) {
         return fileTroubleMessage(error, 'failed images', '/rescan export failures');
       } finally {
@@ -74,14 +75,12 @@ export function createResultFiles(ports: { results: ResultControl; files: FileUp
       try {
         const shared = await files.share({
           ...location,
-          comment: sized(`What the images of ${id} came to`),
-          files: csvParts(runCsvColumns, records, { name: id, maxBytes: MOST_FILE_BYTES }),
+          comment: comment(`Results of the images of ${id}`),
+          files: csvParts(runCsvColumns, records, { name: id, maxBytes: MAX_FILE_BYTES }),
         });
-        return shared === 0
-          ? say(`No image of ${id} has an outcome yet, so there is nothing to export. No file was made.`)
-          : undefined;
+        return shared === 0 ? say(`No image of ${id} has a result yet. No file was made.`) : undefined;
       } catch (error) {
-        return fileTroubleMessage(error, `what the images of ${id} came to`, `/rescan export run ${id}`);
+        return fileTroubleMessage(error, `results of ${id}`, `/rescan export run ${id}`);
       }
     },
     async diff(location, backupId) {
@@ -90,12 +89,10 @@ export function createResultFiles(ports: { results: ResultControl; files: FileUp
       try {
         const shared = await shareDiff(found.value, location);
         return shared === 0
-          ? say(
-              `Nothing differs from backup ${found.value.backup.id}, so there is nothing to export. No file was made.`,
-            )
+          ? say(`Nothing has changed since backup ${found.value.backup.id}. No file was made.`)
           : undefined;
       } catch (error) {
-        return fileTroubleMessage(error, 'what differs', `/rescan export diff ${found.value.backup.id}`);
+        return fileTroubleMessage(error, 'changes', `/rescan export diff ${found.value.backup.id}`);
       } finally {
         await found.value.dispose();
       }

@@ -14,17 +14,21 @@ import { validationMessage } from '../messages/results/validation-message.ts';
 import { type PlanningPorts, showPlan } from './plan-requests.ts';
 import type { ResultFiles } from './result-files.ts';
 
-type Who = Pick<Requester, 'person' | 'channel'>;
+type ChannelRequester = Pick<Requester, 'person' | 'channel'>;
 
-/** Looking at what came of a rescan, for the commands and the buttons alike. Each answers what is to be told to the asker alone. */
+/** Shows the results of a rescan, for commands and buttons. Each posts in the channel and returns a message only if it was refused. */
 export interface ResultRequests {
-  showFailures(requester: Who): Promise<Message | undefined>;
-  /** Plans a run over those images and shows its preview. `what`: in words. */
+  showFailures(requester: ChannelRequester): Promise<Message | undefined>;
+  /** Plans a run over these images and posts its preview. `what`: the images in plain text. */
   retry(setting: RetryRequest, what: string, requester: Requester): Promise<Message | undefined>;
-  validate(request: { runId?: string; person?: string; seed?: number }, requester: Who): Promise<Message | undefined>;
-  showDiff(backupId: string | undefined, requester: Who): Promise<Message | undefined>;
-  chart(requester: Who): Promise<Message | undefined>;
-  diagnose(requester: Who): Promise<Message | undefined>;
+  validate(
+    request: { runId?: string; person?: string; seed?: number },
+    requester: ChannelRequester,
+  ): Promise<Message | undefined>;
+  showDiff(backupId: string | undefined, requester: ChannelRequester): Promise<Message | undefined>;
+  chart(requester: ChannelRequester): Promise<Message | undefined>;
+  /** Of the last run if no run is named. */
+  diagnose(requester: ChannelRequester, runId?: string): Promise<Message | undefined>;
 }
 
 const MOST_EXAMPLES = 5;
@@ -84,8 +88,8 @@ export function createResultRequests(ports: {
       await announce(channel, chartMessage(report.value.runId, report.value));
       return undefined;
     },
-    async diagnose({ channel }) {
-      const found = await ports.diagnoses.diagnose();
+    async diagnose({ channel }, runId) {
+      const found = await ports.diagnoses.diagnose(runId);
       if (!found.ok) return resultRefusalMessage(found.refusal);
       await announce(channel, diagnosisMessage(found.value, clock.now()));
       return undefined;

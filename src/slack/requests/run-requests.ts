@@ -8,7 +8,7 @@ import type { Message } from '../messages/kit/message.ts';
 import { startRefusalMessage } from '../messages/refusals/start-refusals.ts';
 import { haltedMessage, pacedMessage, resumedMessage } from '../messages/run/answers.ts';
 
-/** What commands and buttons do to the run alike. Each answers what there is to tell whoever asked. */
+/** Changes to the current run, for commands and buttons. `message` is the answer to the requester. */
 export interface RunRequests {
   pause(by: string): Promise<Done>;
   resume(by: string): Promise<Done>;
@@ -17,6 +17,7 @@ export interface RunRequests {
 }
 
 export interface Done {
+  /** False: refused, nothing was changed. */
   readonly done: boolean;
   readonly message: Message;
 }
@@ -27,21 +28,21 @@ export function createRunRequests(ports: {
   links: RunLinks;
 }): RunRequests {
   const { runs, liveMessages, links } = ports;
-  async function told(
-    answer: Result<RunSnapshot, StartRefusal>,
+  async function answer(
+    result: Result<RunSnapshot, StartRefusal>,
     message: (run: RunSnapshot) => Message,
   ): Promise<Done> {
-    if (!answer.ok)
-      return { done: false, message: startRefusalMessage(answer.refusal, await links.ofRefusal(answer.refusal)) };
-    // A running run tells of itself, by the copy that drives it, and later than this.
-    if (answer.value.state.kind !== 'running') liveMessages.show(answer.value);
-    return { done: true, message: message(answer.value) };
+    if (!result.ok)
+      return { done: false, message: startRefusalMessage(result.refusal, await links.ofRefusal(result.refusal)) };
+    // A running run is shown by the process that drives it, in a newer state than this.
+    if (result.value.state.kind !== 'running') liveMessages.show(result.value);
+    return { done: true, message: message(result.value) };
   }
   return {
-    pause: async (by) => told(await runs.pause(by), (run) => haltedMessage(run, 'pause')),
-    resume: async (by) => told(await runs.resume(by), resumedMessage),
+    pause: async (by) => answer(await runs.pause(by), (run) => haltedMessage(run, 'pause')),
+    resume: async (by) => answer(await runs.resume(by), resumedMessage),
     stop: async (by, { now }) =>
-      told(await runs.stop(by, { now }), (run) => haltedMessage(run, now ? 'stop-now' : 'stop')),
-    setPace: async (by, setting) => told(await runs.setPace(by, setting), pacedMessage),
+      answer(await runs.stop(by, { now }), (run) => haltedMessage(run, now ? 'stop-now' : 'stop')),
+    setPace: async (by, setting) => answer(await runs.setPace(by, setting), pacedMessage),
   };
 }

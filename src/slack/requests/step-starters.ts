@@ -9,7 +9,7 @@ import { tableRefusalMessage } from '../messages/table/table-refusals.ts';
 import { type PlanningPorts, planAndShow } from './plan-requests.ts';
 import type { ResultRequests } from './result-requests.ts';
 
-/** How each step begins when its button is pressed: as its command would. */
+/** What the button of each step does: the same as its command. */
 export function stepStarters(ports: {
   tables: Pick<TableControl, 'backup'>;
   forms: Pick<TableForms, 'openFlush'>;
@@ -22,8 +22,8 @@ export function stepStarters(ports: {
   const { tables, forms, planning, stepPorts } = ports;
   return {
     async backup({ person, channel }) {
-      const begun = await tables.backup({ by: person, location: { channel } });
-      return begun.ok ? undefined : tableRefusalMessage(begun.refusal);
+      const started = await tables.backup({ by: person, location: { channel } });
+      return started.ok ? undefined : tableRefusalMessage(started.refusal);
     },
     deploy: (click) => ports.deploys.openDeploy(click.triggerId, undefined, click),
     quotas: (click) => runQuotas(click, stepPorts),

@@ -128,7 +128,7 @@ function tables() {
       runs,
       starts,
       autopilot,
-      begin: stepStarters({
+      startStep: stepStarters({
         tables: table,
         forms,
         planning,

@@ -77,7 +77,7 @@ const begin = async (asked: Parameters<LogFollower['follow']>[0] = ASKED) => {
 };
 
 describe('following the log', () => {
-  test('shows every line in its thread, at most one message in three seconds, and ends with its time', async () => {
+  test('every line is posted in the thread, at most one message in 3 s, until the time is over', async () => {
     await begin();
     fresh = Array.from({ length: 30 }, (_, n) => [line(`line ${n}`)]);
     const before = posts.length;
@@ -89,14 +89,14 @@ describe('following the log', () => {
     expect(edits).toEqual(['The function’s log is followed no more: its 10 min are over. 30 lines came.']);
   });
 
-  test('shows lines after which no more come soon, not only at its end', async () => {
+  test('lines are posted soon, also when no more lines follow', async () => {
     await begin();
     fresh = [[line('one')], [line('two')]];
     await clock.advance(10_000);
     expect(inThread().join()).toMatch(/one[\s\S]*two/);
   });
 
-  test('keeps lines that Slack does not take for the next message', async () => {
+  test('lines that Slack does not accept are posted with the next message', async () => {
     await begin();
     slackIsAway = true;
     fresh = [[line('one')], [line('two')]];
@@ -107,7 +107,7 @@ describe('following the log', () => {
     expect(inThread()[0]).toMatch(/one[\s\S]*two/);
   });
 
-  test('passes over the oldest where more come than Slack takes, and says how many', async () => {
+  test('when more lines arrive than Slack accepts, the oldest are skipped and counted', async () => {
     await begin();
     fresh = [Array.from({ length: 5_000 }, (_, n) => line(`line ${n} of many`))];
     await clock.advance(9 * MINUTE);
@@ -118,7 +118,7 @@ describe('following the log', () => {
     expect(all).not.toMatch(/line 4599 of many/);
   });
 
-  test('shows errors alone where they were asked for', async () => {
+  test('only error lines are posted when only errors were asked for', async () => {
     await begin({ ...ASKED, errorsOnly: true });
     fresh = [[line('[INFO] stored'), line('[ERROR] ValueError: no')]];
     await clock.advance(10_000);
@@ -126,7 +126,7 @@ describe('following the log', () => {
     expect(inThread().join()).not.toMatch(/stored/);
   });
 
-  test('ends by the button, by whoever clicked it, with what still waits shown', async () => {
+  test('the button stops the follow for anyone who clicks it, after the waiting lines were posted', async () => {
     await begin();
     fresh = [[line('one')], [line('last')]];
     await clock.advance(4_100);
@@ -138,26 +138,26 @@ describe('following the log', () => {
     expect(edits).toHaveLength(1);
   });
 
-  test('ends by `logs stop`, also where another copy of the bot is at it', async () => {
+  test('`logs stop` stops the follow, also when another process of the bot runs it', async () => {
     await begin();
     const other = createCopy();
-    expect((await other.stopIn(CHANNEL, 'U1')).text).toMatch(/another one that does ends within 10 s/);
+    expect((await other.stopIn(CHANNEL, 'U1')).text).toMatch(/If another one does, it stops within 10 s/);
     await clock.advance(10_000);
     expect(edits.at(-1)).toMatch(/it was stopped/);
-    // What was asked then does not end the next one.
+    // The stop does not end the next follow.
     await begin();
     await clock.advance(20_000);
     expect(edits).toHaveLength(1);
-    expect((await copy.stopIn(CHANNEL, 'U1')).text).toBe('The log is followed no more.');
+    expect((await copy.stopIn(CHANNEL, 'U1')).text).toBe('Following the log was stopped.');
   });
 
-  test('a click on a head whose follower died says that nobody follows here any more', async () => {
+  test('a click on the button of a follow whose process died marks its message as ended', async () => {
     expect(await copy.stop('C1/dead', { channel: CHANNEL, ts: '1.0' }, 'U1')).toBeUndefined();
     expect(edits.at(-1)).toMatch(/followed no more here/);
     expect(stops.asked.has('C1/dead')).toBe(true);
   });
 
-  test('ends when the bot is shut down, and its head says so before the bot is gone', async () => {
+  test('a shutdown ends the follow, and its message says so before the process ends', async () => {
     await begin();
     const closed = copy.close();
     await clock.advance(0);
@@ -165,7 +165,7 @@ describe('following the log', () => {
     expect(edits.at(-1)).toMatch(/the bot was shut down/);
   });
 
-  test('says why it cannot go on', async () => {
+  test('when the log cannot be read any more, the thread says why', async () => {
     await begin();
     broken = new Error('gone');
     await clock.advance(5_000);
@@ -173,12 +173,12 @@ describe('following the log', () => {
     expect(edits.at(-1)).toMatch(/could not be read any more/);
   });
 
-  test('goes on once in a channel, and again after it could not begin', async () => {
+  test('a channel has one follow at a time, and a failed start does not block the next one', async () => {
     slackIsAway = true;
     await expect(copy.follow(ASKED, { channel: CHANNEL })).rejects.toThrow('Slack is away');
     slackIsAway = false;
     await begin();
-    expect((await copy.follow(ASKED, { channel: CHANNEL }))?.text).toMatch(/being followed in this channel already/);
+    expect((await copy.follow(ASKED, { channel: CHANNEL }))?.text).toMatch(/already being followed in this channel/);
     expect(await copy.follow(ASKED, { channel: 'C2' })).toBeUndefined();
   });
 });
