@@ -35,7 +35,7 @@ const stateSchema = z.looseObject({
   connections: z.array(z.looseObject({ leaving: z.boolean() })),
 });
 
-/** A local Slack, the control table in dynalite, and the real face of the bot over a scripted run. */
+/** A local Slack, a control table in dynalite, and the Slack part of the bot on a scripted run. */
 export async function botInSlack(options: { settings?: Record<string, string> } = {}) {
   const dynamo = await startDynalite();
   onTestFinished(() => dynamo.stop());
@@ -46,7 +46,7 @@ export async function botInSlack(options: { settings?: Record<string, string> } 
   const outbox = createOutbox({ table, name: 'test' });
 
   const logLines: string[] = [];
-  function face(changed: Record<string, string> = {}) {
+  function createBot(changed: Record<string, string> = {}) {
     const settings = readSettings({
       SLACK_BOT_TOKEN: slack.tokens.bot,
       SLACK_APP_TOKEN: slack.tokens.app,
@@ -79,7 +79,7 @@ export async function botInSlack(options: { settings?: Record<string, string> } 
       logger,
     });
   }
-  let app = face();
+  let app = createBot();
   await app.start();
   onTestFinished(() => app.stop());
 
@@ -95,14 +95,13 @@ export async function botInSlack(options: { settings?: Record<string, string> } 
   }
   const state = async () => stateSchema.parse(await (await fetch(`${slack.url}/sandbox/state`)).json());
 
-  /** Waits until something holds. */
+  /** Waits until `look` returns something. */
   async function until<T>(look: () => Promise<T | undefined>, what: string, withinMs = 20_000): Promise<T> {
     const end = Date.now() + withinMs;
     for (;;) {
       const found = await look();
       if (found !== undefined) return found;
-      if (Date.now() > end)
-        throw new Error(`It never came to this: ${what}\n${JSON.stringify(await state(), null, 1)}`);
+      if (Date.now() > end) throw new Error(`This did not appear: ${what}\n${JSON.stringify(await state(), null, 1)}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
@@ -119,20 +118,20 @@ export async function botInSlack(options: { settings?: Record<string, string> } 
       post('submit', { user, viewId, values }),
     world: (change: Record<string, unknown>) => post('slack-world', change),
     disconnect: (reason: string) => post('disconnect', { reason }),
-    logged: (what: RegExp) => until(async () => logLines.find((line) => what.test(line)), `in the log: ${what}`),
+    logged: (what: RegExp) => until(async () => logLines.find((line) => what.test(line)), `a log line ${what}`),
     message: (what: RegExp) =>
       until(async () => (await state()).messages.find((message) => what.test(message.text)), `a message ${what}`),
     ephemeral: (what: RegExp) =>
       until(
         async () => (await state()).ephemerals.find((message) => what.test(message.text)),
-        `only for them: ${what}`,
+        `an ephemeral message ${what}`,
       ),
     async inChannel() {
       return (await state()).messages.filter((message) => message.threadTs === undefined || message.isBroadcast);
     },
-    stopFace: () => app.stop(),
-    async startFace(changed: Record<string, string> = {}) {
-      app = face(changed);
+    stopBot: () => app.stop(),
+    async startBot(changed: Record<string, string> = {}) {
+      app = createBot(changed);
       await app.start();
     },
   };

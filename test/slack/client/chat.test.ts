@@ -4,7 +4,7 @@ import { createChat } from '../../../src/slack/client/chat.ts';
 import { say } from '../../../src/slack/messages/kit/message.ts';
 import { startWire } from '../../support/wire.ts';
 
-/** A Slack that refuses blocks as long as `refuses` says so; what it was asked, oldest first. */
+/** A chat on a Slack that refuses the blocks of a call when `refuses` returns true; the calls, oldest first. */
 async function chatOn(refuses: (asked: URLSearchParams) => boolean) {
   const wire = await startWire(({ body }) => {
     const answer = refuses(new URLSearchParams(body))
@@ -20,22 +20,22 @@ async function chatOn(refuses: (asked: URLSearchParams) => boolean) {
   });
   return { chat: createChat(client), asked: () => wire.requests.map(({ body }) => new URLSearchParams(body)) };
 }
-const PLACE = { channel: 'C1', ts: '1.000000' };
+const LOCATION = { channel: 'C1', ts: '1.000000' };
 
-test('an edit says what a post says: Slack is told to take links and mentions as they are, in every form', async () => {
-  // docs.slack.dev/reference/methods/chat.update: `parse` is client unless it is given, and then for ever.
+test('an edit keeps links and mentions as they are, in every form of the message', async () => {
+  // docs.slack.dev/reference/methods/chat.update: without `parse` the text is parsed like typed text.
   const { chat, asked } = await chatOn((call) => call.get('blocks') !== '[]');
-  await chat.edit(PLACE, say('<https://example.com|Open the run>, asked for by <@U1>'));
+  await chat.edit(LOCATION, say('<https://example.com|Open the run>, asked for by <@U1>'));
   const calls = asked();
   expect(calls.length).toBeGreaterThan(1);
   for (const call of calls) expect(call.get('parse')).toBe('none');
   expect(calls.at(-1)?.get('text')).toBe('<https://example.com|Open the run>, asked for by <@U1>');
 });
 
-test('buttons are taken off without a change to anything else, however the text reads', async () => {
+test('removing buttons changes nothing else in the message', async () => {
   const { chat, asked } = await chatOn(() => false);
   const kept = { type: 'section', text: { type: 'mrkdwn', text: '<@U1> asked' } };
-  await chat.removeButtons(PLACE, { text: '<@U1> asked', blocks: [kept, { type: 'actions' }] });
+  await chat.removeButtons(LOCATION, { text: '<@U1> asked', blocks: [kept, { type: 'actions' }] });
   const [call] = asked();
   expect(call?.get('parse')).toBe('none');
   expect(call?.get('text')).toBe('<@U1> asked');

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { createDrain } from '../../../src/slack/client/drain.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
 
-/** A drain that writes down what comes when, in ms from its start, on a clock that is moved by hand. */
+/** A drain on a fake clock that notes what happens when, in ms from its start. */
 function startDrain(given: { work?: readonly number[]; disconnectMs?: number; deliverMs?: number }) {
   const clock = createFakeClock(0);
   const said: string[] = [];
@@ -17,13 +17,13 @@ function startDrain(given: { work?: readonly number[]; disconnectMs?: number; de
   return { clock, said };
 }
 
-test('disconnects, lets what is under way end, and then delivers', async () => {
+test('a shutdown disconnects, waits for the requests in progress, and then delivers', async () => {
   const { clock, said } = startDrain({ work: [500, 700] });
   await clock.advance(5_000);
   expect(said).toEqual(['disconnected at 10', 'worked at 500', 'worked at 700', 'delivered at 800', 'over at 800']);
 });
 
-test('a connection that does not close gets one second, and the rest is done all the same', async () => {
+test('a connection that does not close delays the shutdown by one second only', async () => {
   const { clock, said } = startDrain({ disconnectMs: 60_000 });
   await clock.advance(5_000);
   expect(said).toEqual(['delivered at 1100', 'over at 1100']);
@@ -33,7 +33,7 @@ test.each([
   ['work', { work: [60_000] }],
   ['a delivery', { deliverMs: 60_000 }],
   ['everything', { work: [60_000], disconnectMs: 60_000, deliverMs: 60_000 }],
-])('is over after three seconds when %s hangs', async (_what, given) => {
+])('a shutdown ends after three seconds when %s hangs', async (_what, given) => {
   const { clock, said } = startDrain(given);
   await clock.advance(2_999);
   expect(said.filter((line) => line.startsWith('over'))).toEqual([]);
@@ -41,7 +41,7 @@ test.each([
   expect(said.at(-1)).toBe('over at 3000');
 });
 
-test('work that failed is over as well, and whoever asked for it hears', async () => {
+test('a failed request counts as finished, and its caller gets the error', async () => {
   const clock = createFakeClock(0);
   const { track, drain } = createDrain(clock, () => {});
   const failing = clock.sleep(100).then(() => Promise.reject(new Error('no')));
@@ -58,7 +58,7 @@ test('work that failed is over as well, and whoever asked for it hears', async (
   expect(isDelivered).toBe(true);
 });
 
-test('a connection and a delivery that fail are told, and the end comes all the same', async () => {
+test('errors while disconnecting and delivering are logged, and the shutdown ends', async () => {
   const clock = createFakeClock(0);
   const said: string[] = [];
   const { drain } = createDrain(clock, (error, message) => said.push(`${message} ${error}`));

@@ -44,8 +44,8 @@ async function* each(...files: FileContent[]): AsyncGenerator<FileContent> {
 }
 const comment = (files: number, bytes: number) => `${files} files, ${bytes} bytes`;
 
-describe('files for Slack', () => {
-  test('are shown in one message, byte for byte, with how many there are and how large', async () => {
+describe('an upload', () => {
+  test('files appear in one message, byte for byte, with their number and total size', async () => {
     const { upload, messages, content } = await connect();
     const binary = randomFillSync(Buffer.alloc(300_000));
     const csv = Buffer.from('Key,Message\n"a\r\n--x",ü\n');
@@ -70,7 +70,7 @@ describe('files for Slack', () => {
     expect((await content(message?.files[1]?.id ?? '')).equals(binary)).toBe(true);
   });
 
-  test('go into a thread where one is named', async () => {
+  test('files go into the thread that is named', async () => {
     const { upload, client, messages } = await connect();
     const { ts } = await client.chat.postMessage({ channel: CHANNEL, text: 'A run' });
     await upload.share({
@@ -82,13 +82,13 @@ describe('files for Slack', () => {
     expect((await messages()).at(-1)).toMatchObject({ threadTs: ts, text: '1 files, 5 bytes' });
   });
 
-  test('that are none are not spoken of', async () => {
+  test('without files nothing is posted', async () => {
     const { upload, messages } = await connect();
     expect(await upload.share({ channel: CHANNEL, comment, files: each() })).toBe(0);
     expect(await messages()).toEqual([]);
   });
 
-  test('are streamed one after the other: the next one is asked for when the one before has arrived', async () => {
+  test('files are streamed one after the other: the next one is read when the one before has arrived', async () => {
     const { upload } = await connect();
     const order: string[] = [];
     async function* files() {
@@ -105,7 +105,7 @@ describe('files for Slack', () => {
     expect(order).toEqual(['one', 'two', 'three'].flatMap((name) => [`asked for ${name}`, `opened ${name}`]));
   });
 
-  test('may have any name', async () => {
+  test('a file may have any name', async () => {
     const { upload, messages, content } = await connect();
     const name = 'fai"lures\r\ncontent-type: x\r\n\r\nü 日本.csv';
     await upload.share({ channel: CHANNEL, comment, files: each(fileOf(name, Buffer.from('intact'))) });
@@ -117,7 +117,7 @@ describe('files for Slack', () => {
   test.each([
     ['longer', 5],
     ['shorter', 7],
-  ])('that turn out %s than was said are not shown', async (_, bytes) => {
+  ])('a file that is %s than announced is not shown, nor are the files before it', async (_, bytes) => {
     const { upload, messages } = await connect();
     const wrong = fileOf('b.csv', Buffer.from('sixsix'), { bytes });
     const sharing = upload.share({ channel: CHANNEL, comment, files: each(fileOf('a.csv', Buffer.from('x')), wrong) });
@@ -125,7 +125,7 @@ describe('files for Slack', () => {
     expect(await messages()).toEqual([]);
   });
 
-  test('whose source breaks off are not shown, and the cause is told', async () => {
+  test('a file whose source fails is not shown, and the error is thrown', async () => {
     const { upload, messages } = await connect();
     const open = () =>
       Readable.from(
@@ -139,7 +139,7 @@ describe('files for Slack', () => {
     expect(await messages()).toEqual([]);
   });
 
-  test('that Slack does not take are refused with the name and the status, and nothing is shown', async () => {
+  test('a file that Slack does not accept is an error with its name and status, and nothing is shown', async () => {
     const { client, token, messages } = await connect();
     const wire = await startWire(() => ({ status: 500, body: 'no' }));
     onTestFinished(() => wire.stop());
@@ -164,7 +164,7 @@ describe('files for Slack', () => {
   });
 
   test.each<WireAnswer>([{ status: 503 }, { status: 429 }, 'hang up'])(
-    'are put again, at another place, where Slack fails with %j, and are shown once',
+    'when Slack fails with %j, the file is uploaded again to a new URL and shown once',
     async (failure) => {
       const { client, token, messages, content } = await connect();
       let asked = 0;
@@ -195,7 +195,7 @@ describe('files for Slack', () => {
     },
   );
 
-  test('may not be written without the scope: what Slack says is told', async () => {
+  test('without the scope files:write the error of Slack is thrown', async () => {
     const slack = await slackForTest({ manifest: manifestWith(['commands', 'chat:write']) });
     const upload = createFileUpload(clientOf(slack), slack.tokens.bot, AT_ONCE);
     await expect(
@@ -204,21 +204,21 @@ describe('files for Slack', () => {
   });
 });
 
-describe('a file that somebody handed in', () => {
-  async function giving(answer: WireAnswer) {
+describe('a download', () => {
+  async function wireAnswering(answer: WireAnswer) {
     const wire = await startWire(() => answer);
     onTestFinished(() => wire.stop());
     return wire;
   }
 
-  test('is fetched with the bot’s token', async () => {
-    const wire = await giving({ headers: { 'content-type': 'application/zip' }, body: 'PK' });
+  test('a file is downloaded with the bot’s token', async () => {
+    const wire = await wireAnswering({ headers: { 'content-type': 'application/zip' }, body: 'PK' });
     expect(Buffer.from(await downloadFile(`${wire.url}/f`, 'xoxb-1')).toString()).toBe('PK');
     expect(wire.requests[0]?.headers.authorization).toBe('Bearer xoxb-1');
   });
 
-  test('is not taken for the sign-in page that Slack gives without the scope', async () => {
-    const wire = await giving({
+  test('the sign-in page that Slack returns without the scope is an error', async () => {
+    const wire = await wireAnswering({
       headers: { 'content-type': 'text/html; charset=utf-8' },
       body: '<html>Sign in</html>',
     });
@@ -227,17 +227,17 @@ describe('a file that somebody handed in', () => {
     await expect(fetching).rejects.toThrow('HTTP 200. The app needs the scope files:read.');
   });
 
-  test.each([403, 404, 500])('that Slack answers %d for is not taken', async (status) => {
-    const wire = await giving({ status, body: 'no' });
+  test.each([403, 404, 500])('status %d is an error', async (status) => {
+    const wire = await wireAnswering({ status, body: 'no' });
     await expect(downloadFile(`${wire.url}/f`, 'xoxb-1')).rejects.toMatchObject({ name: 'FileDownloadError', status });
   });
 
-  test('whose connection breaks is not taken', async () => {
-    const wire = await giving('hang up');
+  test('a broken connection is an error', async () => {
+    const wire = await wireAnswering('hang up');
     await expect(downloadFile(`${wire.url}/f`, 'xoxb-1')).rejects.toThrow();
   });
 
-  test('is refused by Slack where the app may not read files', async () => {
+  test('without the scope files:read a download is an error', async () => {
     const slack = await slackForTest({ manifest: manifestWith(['commands', 'chat:write', 'files:write']) });
     await expect(downloadFile(`${slack.url}/files-pri/F1`, slack.tokens.bot)).rejects.toMatchObject({
       name: 'FileDownloadError',

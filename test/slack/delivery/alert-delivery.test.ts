@@ -15,12 +15,12 @@ beforeAll(async () => {
 afterAll(() => dynamo.stop());
 
 let count = 0;
-async function outboxOfItsOwn() {
+async function newOutbox() {
   const table = await openControlTable({ dynamodb: dynamo.client, tableName: 'control', clock: systemClock });
   return createOutbox({ table, name: `pipeline-${count++}` });
 }
 
-/** Moves time on in steps, letting the control table answer in between, until it holds. */
+/** Advances the clock in steps until `holds`; in between the control table answers. */
 async function advanceUntil(clock: FakeClock, holds: () => boolean, mostMs: number): Promise<void> {
   for (let passed = 0; !holds() && passed < mostMs; passed += 1_000) {
     for (let turn = 0; turn < 20 && !holds(); turn++) await new Promise((resolve) => setTimeout(resolve, 2));
@@ -30,11 +30,11 @@ async function advanceUntil(clock: FakeClock, holds: () => boolean, mostMs: numb
 
 async function deliveryWith(
   post: (channel: string, text: string, thread?: { ts: string; broadcast: boolean }) => Promise<void>,
-  outbox?: Awaited<ReturnType<typeof outboxOfItsOwn>>,
+  outbox?: Awaited<ReturnType<typeof newOutbox>>,
 ) {
   const clock = createFakeClock();
   const posted: string[] = [];
-  const box = outbox ?? (await outboxOfItsOwn());
+  const box = outbox ?? (await newOutbox());
   const delivery = createAlertDelivery({
     outbox: box,
     clock,
@@ -57,8 +57,8 @@ async function deliveryWith(
 
 const alert = (text: string, to: 'thread' | 'channel' = 'channel') => ({ to, message: say(text) });
 
-describe('alerts', () => {
-  test('arrive in order though Slack refuses for a while, and are forgotten afterwards', async () => {
+describe('the delivery of alerts', () => {
+  test('alerts arrive in order after Slack was rate-limited, and leave the outbox', async () => {
     let refusals = 2;
     const { clock, posted, delivery, box } = await deliveryWith(async () => {
       if (refusals-- > 0) throw new WebAPIRateLimitedError(5);
@@ -69,49 +69,49 @@ describe('alerts', () => {
     await advanceUntil(clock, () => posted.length === 2, 60_000);
     expect(posted).toEqual(['C0TIMESHEET thread first', 'C0TIMESHEET both second']);
     await advanceUntil(clock, () => false, 3_000);
-    for await (const left of box.pending()) throw new Error(`still there: ${JSON.stringify(left)}`);
+    for await (const left of box.pending()) throw new Error(`not removed: ${JSON.stringify(left)}`);
     delivery.close();
   });
 
-  test('of a channel that takes none are kept, and do not hold up another channel’s', async () => {
+  test('the alerts of a channel that refuses them are kept and do not hold up another channel', async () => {
     let isRemoved = true;
     const { clock, posted, delivery } = await deliveryWith(async (channel) => {
       if (isRemoved && channel === 'C0TIMESHEET') throw new WebAPIPlatformError({ ok: false, error: 'not_in_channel' });
     });
-    await delivery.put('r-1', alert('mine'));
+    await delivery.put('r-1', alert('kept'));
     await delivery.put('r-2', alert('other'));
     delivery.start();
     await advanceUntil(clock, () => posted.length === 1, 30_000);
     expect(posted).toEqual(['C0OTHER both other']);
     isRemoved = false;
     await advanceUntil(clock, () => posted.length === 2, 120_000);
-    expect(posted).toEqual(['C0OTHER both other', 'C0TIMESHEET both mine']);
+    expect(posted).toEqual(['C0OTHER both other', 'C0TIMESHEET both kept']);
     delivery.close();
   });
 
-  test('stand in the channel when the run’s message is gone, and at home when the run has no place', async () => {
+  test('an alert goes to the channel when the message of its run was deleted, and to the first channel when the run has no message', async () => {
     const { clock, posted, delivery } = await deliveryWith(async (_channel, _text, thread) => {
       if (thread) throw new WebAPIPlatformError({ ok: false, error: 'thread_not_found' });
     });
     await delivery.put('r-1', alert('gone'));
-    await delivery.put('r-0', alert('homeless'));
+    await delivery.put('r-0', alert('without a message'));
     delivery.start();
     await advanceUntil(clock, () => posted.length === 2, 30_000);
-    expect(posted).toEqual(['C0TIMESHEET channel gone', 'C0HOME channel homeless']);
+    expect(posted).toEqual(['C0TIMESHEET channel gone', 'C0HOME channel without a message']);
     delivery.close();
   });
 
-  test('that another copy of the bot put on record are its own until they are old', async () => {
-    const box = await outboxOfItsOwn();
+  test('an alert that another process stored is left to that process until it is old', async () => {
+    const box = await newOutbox();
     const mine = await deliveryWith(async () => {}, box);
     mine.delivery.start();
     await advanceUntil(mine.clock, () => false, 2_000);
     const other = await deliveryWith(async () => {}, box);
-    await other.delivery.put('r-1', alert('of the other'));
+    await other.delivery.put('r-1', alert('of another process'));
     await advanceUntil(mine.clock, () => mine.posted.length > 0, 35_000);
     expect(mine.posted).toEqual([]);
     await advanceUntil(mine.clock, () => mine.posted.length > 0, 60_000);
-    expect(mine.posted).toEqual(['C0TIMESHEET both of the other']);
+    expect(mine.posted).toEqual(['C0TIMESHEET both of another process']);
     mine.delivery.close();
     other.delivery.close();
   });

@@ -30,8 +30,8 @@ function createEditor(edit: (text: string) => Promise<void> = async () => {}) {
   };
 }
 
-describe('the message of a run', () => {
-  test('is edited at most once in the time that is set, with the newest state', async () => {
+describe('a live message', () => {
+  test('a live message is edited at most once per interval, with the newest state', async () => {
     const { clock, edits, show } = createEditor();
     show(1);
     await clock.advance(100);
@@ -46,7 +46,7 @@ describe('the message of a run', () => {
     expect(edits).toHaveLength(2);
   });
 
-  test('is not edited to say the same again', async () => {
+  test('a live message is not edited when its content is the same', async () => {
     const { clock, edits, show } = createEditor();
     show(1);
     await clock.advance(5_000);
@@ -55,7 +55,7 @@ describe('the message of a run', () => {
     expect(edits).toEqual(['0 r-1 1']);
   });
 
-  test('waits as long as a 429 says, then shows the newest state', async () => {
+  test('after a 429 the edit waits as long as Slack says, then shows the newest state', async () => {
     let refusals = 1;
     const { clock, edits, show } = createEditor(async () => {
       if (refusals-- > 0) throw new WebAPIRateLimitedError(10);
@@ -69,7 +69,7 @@ describe('the message of a run', () => {
     expect(edits).toEqual(['0 r-1 1', '10000 r-1 2']);
   });
 
-  test('is tried until it is shown while Slack is down, without anything to push it', async () => {
+  test('while Slack is down the edit is retried until the state is shown, without a new state', async () => {
     let isDown = true;
     const { clock, edits, editor, show } = createEditor(async () => {
       if (isDown) throw new TypeError('fetch failed');
@@ -82,7 +82,7 @@ describe('the message of a run', () => {
     await editor.idle();
   });
 
-  test('is given up when it is gone, and another run’s is still edited', async () => {
+  test('a deleted message is given up, and the message of another run is still edited', async () => {
     const { clock, edits, show } = createEditor(async (text) => {
       if (text.startsWith('r-1')) throw new WebAPIPlatformError({ ok: false, error: 'message_not_found' });
     });

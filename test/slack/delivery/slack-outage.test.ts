@@ -9,8 +9,8 @@ async function withRun(settings: Record<string, string> = {}) {
   return { ...bot, runTs: started.threadTs };
 }
 
-describe('Slack in trouble', () => {
-  test('the run’s message comes to show the newest state', async () => {
+describe('an outage of Slack', () => {
+  test('the live message of a run shows the newest state', async () => {
     const bot = await withRun();
     for (let inFlight = 1; inFlight <= 40; inFlight++) {
       bot.runs.progress({ inFlight });
@@ -20,7 +20,7 @@ describe('Slack in trouble', () => {
     expect(seen.ts).toBe(bot.runTs);
   });
 
-  test('an alert that comes while Slack is down is delivered when it is up again, once and in order', async () => {
+  test('alerts of an outage are delivered when Slack is back, once and in order', async () => {
     const bot = await withRun();
     await bot.world({ down: true });
     const { runs } = bot;
@@ -39,15 +39,15 @@ describe('Slack in trouble', () => {
     expect(trips).toHaveLength(1);
   });
 
-  test('an alert that the bot could not deliver before it went down is delivered by the next one', async () => {
+  test('an alert that the bot could not deliver before its shutdown is delivered by the next process', async () => {
     const bot = await withRun();
     await bot.world({ rateLimited: true, retryAfterSeconds: 30 });
     await bot.runs.becomes({ kind: 'completed' });
     const before = Date.now();
-    await bot.stopFace();
+    await bot.stopBot();
     expect(Date.now() - before).toBeLessThan(5_000);
     await bot.world({ rateLimited: false });
-    await bot.startFace();
+    await bot.startBot();
     const end = await bot.message(/^Rescan r-0142 is complete.*Started by <@U0OPERATOR>\./s);
     expect(end.isBroadcast).toBe(true);
     const left: string[] = [];
@@ -55,10 +55,10 @@ describe('Slack in trouble', () => {
       left.length = 0;
       for await (const { id } of bot.outbox.pending()) left.push(id);
       return left.length === 0 ? true : undefined;
-    }, 'the outbox is empty');
+    }, 'an empty outbox');
   });
 
-  test('a run does not wait for Slack: what it tells is on record at once though Slack answers nothing', async () => {
+  test('a run does not wait for Slack: its alert is stored at once although Slack does not answer', async () => {
     const bot = await withRun();
     await bot.world({ slowMs: 5_000 });
     const before = performance.now();
@@ -68,7 +68,7 @@ describe('Slack in trouble', () => {
     await bot.world({ slowMs: 0 });
   });
 
-  test('blocks that Slack refuses are said as plain text', async () => {
+  test('a message whose blocks Slack refuses is posted as plain text', async () => {
     const bot = await botInSlack();
     await bot.world({ rejectBlocks: ['actions'] });
     await bot.command('operator', '/rescan start');
@@ -76,26 +76,26 @@ describe('Slack in trouble', () => {
     expect(preview.blocks).toEqual([]);
   });
 
-  test('after its links were cut and refused for a while the bot answers again', async () => {
+  test('after its connections were cut and refused for a while the bot answers again', async () => {
     const bot = await botInSlack();
     await bot.world({ linksDown: true, down: true });
-    await bot.until(async () => ((await bot.state()).connections.length === 0 ? true : undefined), 'no links');
+    await bot.until(async () => ((await bot.state()).connections.length === 0 ? true : undefined), 'no connection');
     await bot.world({ linksDown: false });
     // The SDK would give up here for good.
     await bot.logged(/Cannot connect to Slack/);
     await bot.world({ down: false });
-    await bot.until(async () => ((await bot.state()).connections.length > 0 ? true : undefined), 'a link', 8_000);
+    await bot.until(async () => ((await bot.state()).connections.length > 0 ? true : undefined), 'a connection', 8_000);
     await bot.command('operator', '/rescan help');
     await bot.ephemeral(/this list/);
   });
 
-  test('a bot that starts while Slack is down does not wait for it, and answers once it is up', async () => {
+  test('a bot that starts while Slack is down does not wait for it, and answers once Slack is up', async () => {
     const bot = await botInSlack();
-    await bot.stopFace();
+    await bot.stopBot();
     await bot.world({ down: true });
-    await bot.startFace();
+    await bot.startBot();
     await bot.world({ down: false });
-    await bot.until(async () => ((await bot.state()).connections.length > 0 ? true : undefined), 'a link');
+    await bot.until(async () => ((await bot.state()).connections.length > 0 ? true : undefined), 'a connection');
     await bot.command('operator', '/rescan help');
     await bot.ephemeral(/this list/);
   });
@@ -103,13 +103,13 @@ describe('Slack in trouble', () => {
   test.each([
     ['SLACK_BOT_TOKEN', 'xoxb-of-another'],
     ['SLACK_APP_TOKEN', 'xapp-of-another'],
-  ])('a bot with a %s that Slack does not accept does not start', async (name, token) => {
+  ])('a bot whose %s Slack does not accept does not start', async (name, token) => {
     const bot = await botInSlack();
-    await bot.stopFace();
-    await expect(bot.startFace({ [name]: token })).rejects.toThrow('invalid_auth');
+    await bot.stopBot();
+    await expect(bot.startBot({ [name]: token })).rejects.toThrow('invalid_auth');
   });
 
-  test('a progress post goes into the thread when the time comes', async () => {
+  test('at the times of PROGRESS_CRON a progress post appears in the thread of the run', async () => {
     const bot = await withRun({ PROGRESS_CRON: '* * * * * *' });
     const post = await bot.message(/^0 of 1,398 done \(0 %\), 31 images a minute\.\nProcessed 0/);
     expect(post).toMatchObject({ threadTs: bot.runTs, isBroadcast: false });

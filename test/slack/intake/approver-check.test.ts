@@ -4,7 +4,7 @@ import { createPermissions } from '../../../src/slack/intake/permissions.ts';
 
 const member = { id: 'U2', team_id: 'T1' };
 
-function standing(options: { user?: unknown; groups?: readonly (readonly string[])[]; approvers?: string[] } = {}) {
+function createCheck(options: { user?: unknown; groups?: readonly (readonly string[])[]; approvers?: string[] } = {}) {
   const answers = [...(options.groups ?? [])];
   const permissions = createPermissions({
     operators: ['U1'],
@@ -23,10 +23,10 @@ function standing(options: { user?: unknown; groups?: readonly (readonly string[
   });
 }
 
-test('an active member on the list is an approver, one on the other list an operator, anybody else neither', async () => {
-  expect(await standing()('U2')).toBe('approver');
-  expect(await standing()('U1')).toBe('operator');
-  expect(await standing()('U3')).toBe('neither');
+test('an active member is an approver, an operator or neither, by the lists', async () => {
+  expect(await createCheck()('U2')).toBe('approver');
+  expect(await createCheck()('U1')).toBe('operator');
+  expect(await createCheck()('U3')).toBe('neither');
 });
 
 test.each([
@@ -35,25 +35,25 @@ test.each([
   ['is a guest of several channels', { is_restricted: true }],
   ['is a guest of one channel', { is_ultra_restricted: true }],
   ['shares no channel', { is_stranger: true }],
-  ['is of another workspace, in a shared channel', { team_id: 'T2', is_stranger: false }],
-  ['is of another organisation', { team_id: 'E2', enterprise_user: { teams: ['T7'] } }],
-  ['is of a workspace that Slack does not tell', { team_id: undefined }],
-])('who %s may decide nothing, listed or not', async (_, change) => {
-  expect(await standing({ user: { ...member, ...change } })('U2')).toBe('neither');
+  ['is in another workspace, in a shared channel', { team_id: 'T2', is_stranger: false }],
+  ['is in another organisation', { team_id: 'E2', enterprise_user: { teams: ['T7'] } }],
+  ['is in a workspace that Slack does not name', { team_id: undefined }],
+])('a person who %s may decide nothing, even if listed', async (_, change) => {
+  expect(await createCheck({ user: { ...member, ...change } })('U2')).toBe('neither');
 });
 
-test('a member of the organisation who is in this workspace may', async () => {
-  expect(await standing({ user: { ...member, team_id: 'E1', enterprise_user: { teams: ['T7', 'T1'] } } })('U2')).toBe(
-    'approver',
-  );
+test('a member of the organisation who is in this workspace may approve', async () => {
+  expect(
+    await createCheck({ user: { ...member, team_id: 'E1', enterprise_user: { teams: ['T7', 'T1'] } } })('U2'),
+  ).toBe('approver');
 });
 
-test('who cannot be looked up may decide nothing', async () => {
-  expect(await standing({ user: new Error('Slack is away') })('U2')).toBe('neither');
+test('a person who cannot be looked up may decide nothing', async () => {
+  expect(await createCheck({ user: new Error('Slack is away') })('U2')).toBe('neither');
 });
 
-test('who was taken out of the approvers’ group a moment ago may not approve any more', async () => {
-  const checkApprover = standing({ approvers: ['S1'], groups: [['U2'], [], []] });
+test('a person who was just removed from the user group of the approvers may not approve any more', async () => {
+  const checkApprover = createCheck({ approvers: ['S1'], groups: [['U2'], [], []] });
   expect(await checkApprover('U2')).toBe('approver');
   expect(await checkApprover('U2')).toBe('neither');
 });

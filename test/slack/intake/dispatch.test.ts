@@ -108,8 +108,8 @@ function intakeWith(
   };
 }
 
-describe('what comes in', () => {
-  test('twice from Slack is acknowledged twice and done once', async () => {
+describe('the intake', () => {
+  test('a request that Slack delivers twice is acknowledged twice and executed once', async () => {
     const { command, click, submit, done, heard } = intakeWith();
     for (const id of ['a', 'a', 'b']) await command('U1', id);
     for (const id of ['c', 'c', 'd']) await click('U1', id);
@@ -118,14 +118,14 @@ describe('what comes in', () => {
     expect(heard.filter((line) => line.startsWith('ack'))).toHaveLength(8);
   });
 
-  test('is done even where the acknowledgement does not reach Slack, and what it would have said is said', async () => {
+  test('a request is executed when its acknowledgement does not reach Slack, and the immediate reply is sent another way', async () => {
     const { command, done, heard } = intakeWith({ reachesSlack: false });
     await command('U1', 'a');
     expect(done).toEqual(['go by U1']);
     expect(heard).toEqual(['ack Going…', 'told Going…', 'told Gone.']);
   });
 
-  test('is acknowledged within a second though Slack is slow to say who may, and waits for that before it acts', async () => {
+  test('a command is acknowledged within a second while the lookup of permissions is slow, and is executed after it', async () => {
     let answer: (members: readonly string[]) => void = () => {};
     const { command, done, heard, clock } = intakeWith({
       membersOf: () =>
@@ -143,7 +143,7 @@ describe('what comes in', () => {
     expect(heard).toEqual(['ack', 'told Going…', 'told Gone.']);
   });
 
-  test('does nothing when Slack, slowly, says that somebody may not', async () => {
+  test('a slow lookup that denies the permission executes nothing', async () => {
     let answer: (members: readonly string[]) => void = () => {};
     const { command, done, heard, clock } = intakeWith({
       membersOf: () =>
@@ -159,7 +159,7 @@ describe('what comes in', () => {
     expect(heard.filter((line) => line.includes('not act on runs'))).toHaveLength(1);
   });
 
-  test('from somebody who may not, or from elsewhere, does nothing', async () => {
+  test('a request without permission or from another channel executes nothing', async () => {
     const { command, click, submit, done, heard } = intakeWith();
     await command('U7', 'a');
     await click('U7', 'b');

@@ -18,8 +18,8 @@ function permissionsWith(change: Partial<Parameters<typeof createPermissions>[0]
   return { clock, asked, permissions };
 }
 
-describe('who may', () => {
-  test('everyone reads; operators and approvers act; approvers approve', async () => {
+describe('permissions', () => {
+  test('everyone is a viewer, operators and approvers are operators, approvers are approvers', async () => {
     const { permissions } = permissionsWith();
     expect(await permissions.check('U7', 'viewer')).toEqual({ ok: true });
     for (const person of ['U1', 'U2', 'U9']) expect(await permissions.check(person, 'operator')).toEqual({ ok: true });
@@ -30,7 +30,7 @@ describe('who may', () => {
     });
   });
 
-  test('an empty list means nobody', async () => {
+  test('with an empty list nobody has the role', async () => {
     const { permissions } = permissionsWith({ operators: [], approvers: [] });
     expect(await permissions.check('U1', 'operator')).toMatchObject({
       refusal: { reason: 'nobody', setting: 'OPERATORS' },
@@ -40,7 +40,7 @@ describe('who may', () => {
     });
   });
 
-  test('the members of a group are looked up once a minute', async () => {
+  test('the members of a user group are looked up once a minute', async () => {
     const { permissions, asked, clock } = permissionsWith();
     await permissions.check('U2', 'operator');
     await permissions.check('U3', 'operator');
@@ -50,7 +50,7 @@ describe('who may', () => {
     expect(asked).toEqual(['S1', 'S1']);
   });
 
-  test('a look-up that fails refuses, is not remembered, and leaves those alone who are listed by name', async () => {
+  test('a failed lookup is a refusal, is not cached, and does not affect people who are listed by id', async () => {
     let isDown = true;
     const { permissions } = permissionsWith({
       membersOf: async () => {

@@ -31,7 +31,7 @@ const said = (stream: string, ...messages: readonly string[]): LogLine[] =>
 const invocation = (requestId: string, stream: string, ...messages: readonly string[]) =>
   said(stream, `START RequestId: ${requestId} Version: 1`, ...messages, `END RequestId: ${requestId}`);
 
-/** Looks at a log that holds these lines; what was said, in blocks and files. */
+/** Shows a log with these lines. Returns the reply, the posted messages and the uploaded files. */
 async function show(
   lines: readonly LogLine[],
   asked: Partial<LogsAsked> = {},
@@ -77,7 +77,7 @@ async function show(
 }
 
 describe('the log', () => {
-  test('stands by invocation, errors first, without a file where all of it is shown', async () => {
+  test('the log is shown by invocation, errors first, without a file when all of it fits', async () => {
     const seen = await show([...invocation(A, 's1', 'stored 3'), ...invocation(B, 's2', '[ERROR] KeyError: week')]);
     expect(seen.posts[0]?.text).toMatch(/^2 invocations in the function’s log, 1 with errors \(the last 15 min\)\./);
     expect(seen.said.indexOf('KeyError')).toBeLessThan(seen.said.indexOf('stored 3'));
@@ -85,7 +85,7 @@ describe('the log', () => {
     expect(seen.answer).toBeUndefined();
   });
 
-  test('of a pattern or an image is shown in whole invocations', async () => {
+  test('a pattern or an image selects whole invocations', async () => {
     const log = [...invocation(A, 's1', 'reads weeks/a b.png', 'stored 3'), ...invocation(B, 's2', 'reads c.png')];
     for (const asked of [{ pattern: '"a b.png"' }, { image: 'weeks/a b.png' }]) {
       const seen = await show(log, asked);
@@ -99,7 +99,7 @@ describe('the log', () => {
     );
   });
 
-  test('of an image that it does not name is found by the request under which a run invoked it, however long ago', async () => {
+  test('the log of an image that it does not name is found by the request id of the run that invoked it, however long ago', async () => {
     const old = NOW - 5 * 3_600_000;
     const log = [...invocation(A, 's1', '[ERROR] KeyError: week'), ...invocation(B, 's1', 'stored 3')].map(
       (line, n) => ({ ...line, at: old + n }),
@@ -115,14 +115,14 @@ describe('the log', () => {
     expect(seen.said).not.toMatch(/stored 3/);
   });
 
-  test('of an image whose key no pattern can hold is looked for line by line', async () => {
+  test('the log of an image whose key is not a valid pattern is searched line by line', async () => {
     const refusing = ({ pattern }: LogWindow) =>
       pattern === undefined ? undefined : new LogPatternRefusedError(pattern, new Error('Invalid filter pattern'));
     const seen = await show(invocation(A, 's1', 'reads odd.png'), { image: 'odd.png' }, { find: refusing });
     expect(seen.posts[0]?.text).toMatch(/^1 invocation/);
   });
 
-  test('that is too long for a message is cut about its errors, and a file in the thread has all of it', async () => {
+  test('a log that is too long for a message is cut around its errors, and a file in the thread has all of it', async () => {
     const many = Array.from({ length: 300 }, (_, n) => `[INFO] step ${n} of the work on this image`);
     const seen = await show(invocation(A, 's1', ...many, '[ERROR] KeyError: week', 'after it'));
     expect(seen.said).toMatch(/298 lines before/);
@@ -135,13 +135,13 @@ describe('the log', () => {
     expect(file?.text.match(/step \d+ of the work/g)).toHaveLength(300);
   });
 
-  test('whose lines are too long has them whole in the file', async () => {
+  test('long lines are cut in the message and complete in the file', async () => {
     const seen = await show(invocation(A, 's1', `${'x'.repeat(900)} end of it`));
     expect(seen.said).toMatch(/Long lines are cut here; the file has them whole/);
     expect(seen.files[0]?.text).toMatch(/end of it/);
   });
 
-  test('shows no credentials, mentions nobody, and leaves no block of code', async () => {
+  test('a hostile log line shows no credentials, mentions nobody and does not end the code block', async () => {
     const hostile = 'AKIAIOSFODNN7EXAMPLE Bearer abcdefghijklmnopqrstuv <!channel> ```*bold* \u202Egnp';
     const long = Array.from({ length: 100 }, () => hostile);
     const seen = await show(invocation(A, 's1', ...long));
@@ -153,9 +153,12 @@ describe('the log', () => {
   test.each([
     [
       new LogPatternRefusedError('a:b', new Error("Invalid character(s) in term 'a:b'")),
-      /does not take the pattern `a:b`.*Invalid character\(s\) in term 'a:b'/,
+      /does not accept the pattern `a:b`.*Invalid character\(s\) in term 'a:b'/,
     ],
-    [new LogGroupMissingError('/aws/lambda/ocr', new Error('gone')), /There is no log group `\/aws\/lambda\/ocr`/],
+    [
+      new LogGroupMissingError('/aws/lambda/ocr', new Error('gone')),
+      /The log group `\/aws\/lambda\/ocr` does not exist/,
+    ],
     [
       new FaultError(
         { reason: 'access-denied', message: 'not authorized', fix: 'The bot needs logs:FilterLogEvents.' },
@@ -163,13 +166,13 @@ describe('the log', () => {
       ),
       /logs:FilterLogEvents/,
     ],
-  ])('that cannot be read is told with what mends it: %s', async (error, words) => {
+  ])('a log that cannot be read is answered with the reason and the fix: %s', async (error, words) => {
     const seen = await show([], { pattern: 'a:b' }, { find: () => error });
     expect(seen.answer).toMatch(words);
     expect(seen.posts).toEqual([]);
   });
 
-  test('whose file Slack does not take is shown all the same, and that is said', async () => {
+  test('when Slack does not accept the file, the log is shown and the reply says so', async () => {
     const long = invocation(A, 's1', 'x'.repeat(900));
     const seen = await show(long, {}, { share: new FileUploadError('function-log.txt', 500) });
     expect(seen.posts).toHaveLength(1);
@@ -178,7 +181,7 @@ describe('the log', () => {
 });
 
 describe('/rescan logs', () => {
-  test('understands what may follow it', () => {
+  test('`/rescan logs` reads its options', () => {
     expect(readLogsAsked(['ERRORS', 'minutes=90', 'pattern="Task timed out"', 'image=a b.png'])).toEqual({
       ok: true,
       value: { errorsOnly: true, fromMs: 90 * 60_000, pattern: '"Task timed out"', image: 'a b.png' },
@@ -190,11 +193,14 @@ describe('/rescan logs', () => {
     });
   });
 
-  test.each([['0m'], ['61m'], ['5m', '6m'], ['soon'], ['minutes=5']])('follow %s is refused', (...words) => {
-    expect(readFollow(words)).toMatchObject({ ok: false });
-  });
+  test.each([['0m'], ['61m'], ['5m', '6m'], ['soon'], ['minutes=5']])(
+    '`/rescan logs follow %s` is refused',
+    (...words) => {
+      expect(readFollow(words)).toMatchObject({ ok: false });
+    },
+  );
   test.each([['minutes=0'], ['minutes=10081'], ['minutes=1.5'], ['image='], ['everything']])(
-    '%s is refused',
+    '`/rescan logs %s` is refused',
     (...words) => {
       expect(readLogsAsked(words)).toMatchObject({ ok: false });
     },

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { botInSlack } from '../../support/bot-in-slack.ts';
 
-describe('what is refused, and nothing happens', () => {
-  test('each with a line that says why: another channel, an unknown word, a bad number, no permission', async () => {
+describe('refusals', () => {
+  test('another channel, an unknown word, a bad number and a missing permission are each refused with the reason', async () => {
     const bot = await botInSlack();
     await bot.command('operator', '/rescan status', 'random');
     await bot.ephemeral(/does not answer in this channel\. It works in <#C0TIMESHEET>/);
@@ -20,7 +20,7 @@ describe('what is refused, and nothing happens', () => {
     expect(bot.runs.calls).toEqual([]);
   });
 
-  test('a viewer reads status and help, and is refused at every button that acts', async () => {
+  test('a viewer can read status and help, and no button of a viewer changes anything', async () => {
     const bot = await botInSlack();
     await bot.command('viewer', '/rescan status');
     await bot.ephemeral(/No run was ever started here/);
@@ -45,7 +45,7 @@ describe('what is refused, and nothing happens', () => {
     expect(bot.runs.calls).toEqual(['plan by U0OPERATOR', 'start r-0142 by U0OPERATOR']);
   });
 
-  test('members of a user group are operators; when the group cannot be looked up, nobody of it is', async () => {
+  test('members of a user group are operators, and nobody is while the group cannot be looked up', async () => {
     const bot = await botInSlack({ settings: { OPERATORS: 'S0OPERATORS', APPROVERS: '' } });
     await bot.world({ errors: { 'usergroups.users.list': 'missing_scope' } });
     await bot.command('operator', '/rescan resume');
@@ -56,7 +56,7 @@ describe('what is refused, and nothing happens', () => {
     expect(bot.runs.calls).toEqual(['resume by U0OPERATOR']);
   });
 
-  test('what the runs refuse is worded: an empty bucket, a fault', async () => {
+  test('a plan over an empty bucket is refused with the setting to check', async () => {
     const bot = await botInSlack();
     bot.runs.refuseNextPlan({ reason: 'empty-bucket', bucket: 'images' });
     await bot.command('operator', '/rescan start');
@@ -64,7 +64,7 @@ describe('what is refused, and nothing happens', () => {
     expect(await bot.inChannel()).toEqual([]);
   });
 
-  test('an error nobody foresaw is told with a reference, and its text stays in the log', async () => {
+  test('an unexpected error is reported with a reference, and its text stays in the log', async () => {
     const bot = await botInSlack();
     bot.runs.failNext('pause', new Error('secret inner <!here> detail'));
     await bot.command('operator', '/rescan pause');
@@ -72,7 +72,7 @@ describe('what is refused, and nothing happens', () => {
     expect(told.text).not.toContain('detail');
   });
 
-  test('a button of a run that is gone does not act on the one that came after it', async () => {
+  test('a button of an abandoned run does not act on a later run', async () => {
     const bot = await botInSlack();
     await bot.command('operator', '/rescan start');
     const first = await bot.message(/would invoke/);

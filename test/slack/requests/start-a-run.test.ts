@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { botInSlack, buttonsOf } from '../../support/bot-in-slack.ts';
 
 describe('planning and starting a run in Slack', () => {
-  test('start is acknowledged at once, shows a plan, and Start makes of its message the run’s', async () => {
+  test('`/rescan start` is acknowledged at once and posts a plan, whose message becomes the live message of the run', async () => {
     const bot = await botInSlack();
     const said = await bot.command('operator', '/rescan start pace=60');
     expect(said.acknowledgedInMs).toBeLessThan(1_000);
@@ -20,7 +20,7 @@ describe('planning and starting a run in Slack', () => {
     expect(buttonsOf(running ?? preview)).toEqual(['run_pause', 'run_slower', 'run_faster', 'run_stop']);
   });
 
-  test('a second click on Start starts nothing twice and says so', async () => {
+  test('a second click on Start starts nothing and says so', async () => {
     const bot = await botInSlack();
     await bot.command('operator', '/rescan start');
     const preview = await bot.message(/would invoke/);
@@ -34,7 +34,7 @@ describe('planning and starting a run in Slack', () => {
     expect(bot.runs.calls.filter((call) => call.startsWith('start'))).toHaveLength(2);
   });
 
-  test('Cancel takes the plan and its buttons away, and starts nothing', async () => {
+  test('Cancel removes the plan and its buttons, and starts nothing', async () => {
     const bot = await botInSlack();
     await bot.command('operator', '/rescan start');
     const preview = await bot.message(/would invoke/);
@@ -45,7 +45,7 @@ describe('planning and starting a run in Slack', () => {
     expect(bot.runs.calls).toEqual(['plan by U0OPERATOR', 'cancel r-0142 by U0OPERATOR']);
   });
 
-  test('a tripped run is told in the channel with Resume, and Resume goes on', async () => {
+  test('a trip is an alert in the channel whose Resume button resumes the run', async () => {
     const bot = await botInSlack();
     await bot.command('operator', '/rescan start');
     await bot.click('operator', (await bot.message(/would invoke/)).ts, 'plan_start');
@@ -63,11 +63,11 @@ describe('planning and starting a run in Slack', () => {
     const spent = await bot.until(async () => {
       const now = (await bot.state()).messages.find(({ ts }) => ts === trip.ts);
       return now && buttonsOf(now).length === 0 ? now : undefined;
-    }, 'the alert has no buttons any more');
+    }, 'an alert without buttons');
     expect(spent.text).toBe(trip.text);
   });
 
-  test('an open run is offered to be resumed, or abandoned with a confirmation', async () => {
+  test('a plan offers to resume an open run, or to abandon it after a confirmation', async () => {
     const bot = await botInSlack();
     await bot.command('operator', '/rescan start');
     await bot.click('operator', (await bot.message(/would invoke/)).ts, 'plan_start');
@@ -85,7 +85,7 @@ describe('planning and starting a run in Slack', () => {
     await bot.message(/^Rescan r-0142 was abandoned by <@U0OPERATOR>/);
   });
 
-  test('the form of Change… tells errors at their fields, then plans again in the same message', async () => {
+  test('the form of Change… shows errors at their fields, then plans again in the same message', async () => {
     const bot = await botInSlack();
     await bot.command('operator', '/rescan start');
     const preview = await bot.message(/would invoke/);

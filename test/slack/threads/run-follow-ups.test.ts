@@ -39,21 +39,21 @@ const report: RunReport & { runId: string; expected: { ms: number } } = {
 const given = async <T>(value: T): Promise<Result<T, ResultRefusal>> => ({ ok: true, value });
 const until = async (holds: () => boolean): Promise<void> => {
   for (const end = Date.now() + 10_000; !holds(); ) {
-    if (Date.now() > end) throw new Error('It never came to this.');
+    if (Date.now() > end) throw new Error('This did not happen within 10 s.');
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 };
 
-/** A Slack and a run that several copies of the bot share: what they told, in order. */
+/** A Slack and a run that several processes of the bot share; what they posted, in order. */
 function shared(state: RunState, changes: Partial<RunSnapshot> = {}) {
-  const told: string[] = [];
-  const world = { run: runSnapshot({ ...changes, runId: 'r-0001', state }), told, beforeStep: (_: string) => {} };
-  const tell = (what: string) => {
+  const posted: string[] = [];
+  const world = { run: runSnapshot({ ...changes, runId: 'r-0001', state }), posted, beforeStep: (_: string) => {} };
+  const record = (what: string) => {
     world.beforeStep(what);
-    told.push(what);
+    posted.push(what);
   };
   const copy = (holder: string) => {
-    const troubles: string[] = [];
+    const errors: string[] = [];
     const runFollowUps = createRunFollowUps({
       results: {
         report: () => given(report),
@@ -78,14 +78,14 @@ function shared(state: RunState, changes: Partial<RunSnapshot> = {}) {
       },
       files: {
         async shareFailures() {
-          tell('csv');
+          record('csv');
           return 1;
         },
       },
       runs: { read: async () => world.run, location: async () => ({ channel: 'C1', ts: '1.1' }) },
       chat: {
         async post(_channel, message, thread) {
-          tell(`${thread?.broadcast ? 'channel' : 'thread'}: ${message.text}`);
+          record(`${thread?.broadcast ? 'channel' : 'thread'}: ${message.text}`);
           return '1.2';
         },
       },
@@ -93,58 +93,59 @@ function shared(state: RunState, changes: Partial<RunSnapshot> = {}) {
       lease: createLease({ table, name: `p${names}`, holder, durationMs: 1_000, clock: systemClock }),
       clock: systemClock,
       random: () => 0,
-      onError: (error) => troubles.push(String(error)),
+      onError: (error) => errors.push(String(error)),
     });
     onTestFinished(() => runFollowUps.close());
-    return { runFollowUps, troubles };
+    return { runFollowUps, errors };
   };
   const event = () => {
     const { kind } = world.run.state;
-    if (kind !== 'completed' && kind !== 'tripped' && kind !== 'stopped') throw new Error('No end of a run.');
+    if (kind !== 'completed' && kind !== 'tripped' && kind !== 'stopped')
+      throw new Error('This state has no follow-up.');
     return { kind, snapshot: world.run, leftInFlight: 0 } as const;
   };
-  return { world, told, copy, event };
+  return { world, posted, copy, event };
 }
 async function* nothing(): AsyncGenerator<never> {}
 const failedOne = { totals: { ...runSnapshot().totals, failed: 1 } };
 
-describe('what is told of a run by itself', () => {
-  test('when it is through: the report, which the channel sees, then the failed images', async () => {
-    const { told, copy, event } = shared({ kind: 'completed' }, failedOne);
+describe('the follow-ups of a run', () => {
+  test('a completed run is followed by its report in the channel, then by the CSV of the failed images', async () => {
+    const { posted, copy, event } = shared({ kind: 'completed' }, failedOne);
     const { runFollowUps } = copy('a');
     runFollowUps.start();
     await runFollowUps.handle(event());
-    await until(() => told.length === 2);
-    expect(told[0]).toMatch(/^channel: :warning: Report of Rescan r-0001/);
-    expect(told[1]).toBe('csv');
+    await until(() => posted.length === 2);
+    expect(posted[0]).toMatch(/^channel: :warning: Report of Rescan r-0001/);
+    expect(posted[1]).toBe('csv');
   });
 
-  test('no file where nothing failed', async () => {
-    const { told, copy, event } = shared({ kind: 'completed' }, { totals: { ...runSnapshot().totals, failed: 0 } });
+  test('a run without failures is followed by no file', async () => {
+    const { posted, copy, event } = shared({ kind: 'completed' }, { totals: { ...runSnapshot().totals, failed: 0 } });
     const { runFollowUps } = copy('a');
     runFollowUps.start();
     await runFollowUps.handle(event());
     await runFollowUps.idle();
-    expect(told).toHaveLength(1);
+    expect(posted).toHaveLength(1);
   });
 
-  test('when it stopped itself: a diagnosis, a report, the failed images; in the thread alone', async () => {
+  test('a tripped run is followed by diagnosis, report and CSV in its thread only', async () => {
     const trippedBy = { kind: 'consecutive-failures', failures: 10 } as const;
-    const { told, copy, event } = shared({ kind: 'tripped', trippedBy }, failedOne);
+    const { posted, copy, event } = shared({ kind: 'tripped', trippedBy }, failedOne);
     const { runFollowUps } = copy('a');
     runFollowUps.start();
     await runFollowUps.handle(event());
-    await until(() => told.length === 3);
-    expect(told.map((what) => what.slice(0, 60))).toEqual([
+    await until(() => posted.length === 3);
+    expect(posted.map((what) => what.slice(0, 60))).toEqual([
       expect.stringMatching(/^thread: Diagnosis/),
       expect.stringMatching(/^thread: :warning: Report of Rescan r-0001/),
       'csv',
     ]);
-    expect(told[1]).toMatch(/stopped itself as 10 images failed in a row; [\d,]+ of [\d,]+ images are through/);
+    expect(posted[1]).toMatch(/stopped itself as 10 images failed in a row; [\d,]+ of [\d,]+ images are through/);
   });
 
-  test('goes on behind the last step after a crash, in another copy, and repeats none', async () => {
-    const { world, told, copy, event } = shared({ kind: 'completed' }, failedOne);
+  test('after a crash another process continues behind the last finished step and repeats none', async () => {
+    const { world, posted, copy, event } = shared({ kind: 'completed' }, failedOne);
     const first = copy('a');
     world.beforeStep = (what) => {
       if (what !== 'csv') return;
@@ -153,56 +154,56 @@ describe('what is told of a run by itself', () => {
     };
     first.runFollowUps.start();
     await first.runFollowUps.handle(event());
-    await until(() => first.troubles.length > 0);
+    await until(() => first.errors.length > 0);
     world.beforeStep = () => {};
     const second = copy('b');
     second.runFollowUps.start();
-    // The end is told again, as the first process may have died before it was noted.
+    // The same end arrives again: the first process may have died before it stored the follow-up.
     await second.runFollowUps.handle(event());
-    await until(() => told.length === 2);
+    await until(() => posted.length === 2);
     await second.runFollowUps.idle();
-    expect(told[0]).toMatch(/Report/);
-    expect(told[1]).toBe('csv');
+    expect(posted[0]).toMatch(/Report/);
+    expect(posted[1]).toBe('csv');
   });
 
-  test('once, though two copies of the bot are up and both hear of it', async () => {
-    const { told, copy, event } = shared({ kind: 'completed' }, failedOne);
+  test('two processes that see the same end post its follow-ups once', async () => {
+    const { posted, copy, event } = shared({ kind: 'completed' }, failedOne);
     const [one, other] = [copy('a'), copy('b')];
     one.runFollowUps.start();
     other.runFollowUps.start();
     await Promise.all([one.runFollowUps.handle(event()), other.runFollowUps.handle(event())]);
-    await until(() => told.length === 2);
+    await until(() => posted.length === 2);
     await Promise.all([one.runFollowUps.idle(), other.runFollowUps.idle()]);
-    expect(told).toHaveLength(2);
+    expect(posted).toHaveLength(2);
   });
 
-  test('later, where Slack does not take it now', async () => {
-    const { world, told, copy, event } = shared({ kind: 'completed' }, failedOne);
+  test('a follow-up that Slack does not accept is retried', async () => {
+    const { world, posted, copy, event } = shared({ kind: 'completed' }, failedOne);
     let refusals = 2;
     world.beforeStep = () => {
       refusals -= 1;
       if (refusals === 1) throw new Error('Slack is down');
       if (refusals === 0) throw new WebAPIRateLimitedError(1);
     };
-    const { runFollowUps, troubles } = copy('a');
+    const { runFollowUps, errors } = copy('a');
     runFollowUps.start();
     await runFollowUps.handle(event());
-    await until(() => told.length === 2);
-    expect(troubles).toHaveLength(2);
+    await until(() => posted.length === 2);
+    expect(errors).toHaveLength(2);
   });
 
-  test('not at all where it goes on before that', async () => {
-    const { world, told, copy, event } = shared({ kind: 'stopped', by: { kind: 'control-table' } }, failedOne);
+  test('a run that was resumed before its follow-up is not followed up', async () => {
+    const { world, posted, copy, event } = shared({ kind: 'stopped', by: { kind: 'control-table' } }, failedOne);
     const { runFollowUps } = copy('a');
     const stopped = event();
     world.run = runSnapshot({ ...world.run, state: { kind: 'running' } });
     runFollowUps.start();
     await runFollowUps.handle(stopped);
     await runFollowUps.idle();
-    expect(told).toEqual([]);
+    expect(posted).toEqual([]);
   });
 
-  test('nothing of a pause, or of a plan that was abandoned', async () => {
+  test('a pause, an interruption and an abandoned plan have no follow-up', async () => {
     const { copy, world } = shared({ kind: 'completed' });
     const { runFollowUps } = copy('a');
     for (const kind of ['paused', 'abandoned', 'interrupted'] as const)

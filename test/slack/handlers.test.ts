@@ -2,48 +2,48 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { suggestNearest } from '../../../src/lib/nearest.ts';
-import type { RunState } from '../../../src/run/model/types.ts';
-import { actionTable } from '../../../src/slack/actions/action-table.ts';
-import { commandTable } from '../../../src/slack/commands/command-table.ts';
-import { changePlanView } from '../../../src/slack/forms/change-plan-view.ts';
-import { createDeployForms } from '../../../src/slack/forms/deploy-forms.ts';
-import { deployView, rollbackView } from '../../../src/slack/forms/deploy-view.ts';
-import { formTable } from '../../../src/slack/forms/form-table.ts';
-import { createRestoreRowsForm } from '../../../src/slack/forms/restore-rows-form.ts';
-import { putBackView } from '../../../src/slack/forms/restore-rows-view.ts';
-import { createTableForms } from '../../../src/slack/forms/table-forms.ts';
-import { chooseRestoreView, flushView } from '../../../src/slack/forms/table-views.ts';
-import { createPermissions } from '../../../src/slack/intake/permissions.ts';
-import { autopilotMessage, autopilotPlanMessage } from '../../../src/slack/messages/checklist/autopilot-message.ts';
-import { checklistMessage } from '../../../src/slack/messages/checklist/checklist-message.ts';
-import { loggingMessage } from '../../../src/slack/messages/checklist/logging-message.ts';
-import { helpMessage, unknownWordMessage } from '../../../src/slack/messages/help/help.ts';
-import { ACTION } from '../../../src/slack/messages/kit/buttons.ts';
-import { deployedMessage } from '../../../src/slack/messages/refusals/deploy-refusals.ts';
-import { diffMessage } from '../../../src/slack/messages/results/diff-message.ts';
-import { failuresMessage } from '../../../src/slack/messages/results/failures-message.ts';
-import { followMessage } from '../../../src/slack/messages/results/log-message.ts';
-import { alertOf } from '../../../src/slack/messages/run/alerts.ts';
-import { previewMessage } from '../../../src/slack/messages/run/preview.ts';
-import { runMessage } from '../../../src/slack/messages/run/run-message.ts';
-import { approvalMessage } from '../../../src/slack/messages/table/approval-message.ts';
-import { jobMessage, pruneMessage } from '../../../src/slack/messages/table/table-messages.ts';
-import { createLogRequests, logRefusal } from '../../../src/slack/requests/log-requests.ts';
-import { createResultFiles } from '../../../src/slack/requests/result-files.ts';
-import { createResultRequests } from '../../../src/slack/requests/result-requests.ts';
-import { createRunRequests } from '../../../src/slack/requests/run-requests.ts';
-import { stepStarters } from '../../../src/slack/requests/step-starters.ts';
-import { createLogFollower } from '../../../src/slack/threads/log-follower.ts';
-import { autopilotRecord, checklistView, plannedDeploy } from '../../support/checklist-builders.ts';
-import { createFakeClock } from '../../support/fake-clock.ts';
-import { idleRescans } from '../../support/idle-checklist.ts';
-import { idleTableControl } from '../../support/idle-table-control.ts';
-import { diffFound, failuresFound } from '../../support/result-builders.ts';
-import { createScriptedRunControl, runPlan, runSnapshot } from '../../support/scripted-run-control.ts';
-import { backupRecord, flushApproval, flushJob, NOW, tableNow } from '../../support/table-builders.ts';
+import { suggestNearest } from '../../src/lib/nearest.ts';
+import type { RunState } from '../../src/run/model/types.ts';
+import { actionTable } from '../../src/slack/actions/action-table.ts';
+import { commandTable } from '../../src/slack/commands/command-table.ts';
+import { changePlanView } from '../../src/slack/forms/change-plan-view.ts';
+import { createDeployForms } from '../../src/slack/forms/deploy-forms.ts';
+import { deployView, rollbackView } from '../../src/slack/forms/deploy-view.ts';
+import { formTable } from '../../src/slack/forms/form-table.ts';
+import { createRestoreRowsForm } from '../../src/slack/forms/restore-rows-form.ts';
+import { putBackView } from '../../src/slack/forms/restore-rows-view.ts';
+import { createTableForms } from '../../src/slack/forms/table-forms.ts';
+import { chooseRestoreView, flushView } from '../../src/slack/forms/table-views.ts';
+import { createPermissions } from '../../src/slack/intake/permissions.ts';
+import { autopilotMessage, autopilotPlanMessage } from '../../src/slack/messages/checklist/autopilot-message.ts';
+import { checklistMessage } from '../../src/slack/messages/checklist/checklist-message.ts';
+import { loggingMessage } from '../../src/slack/messages/checklist/logging-message.ts';
+import { helpMessage, unknownWordMessage } from '../../src/slack/messages/help/help.ts';
+import { ACTION } from '../../src/slack/messages/kit/buttons.ts';
+import { deployedMessage } from '../../src/slack/messages/refusals/deploy-refusals.ts';
+import { diffMessage } from '../../src/slack/messages/results/diff-message.ts';
+import { failuresMessage } from '../../src/slack/messages/results/failures-message.ts';
+import { followMessage } from '../../src/slack/messages/results/log-message.ts';
+import { alertOf } from '../../src/slack/messages/run/alerts.ts';
+import { previewMessage } from '../../src/slack/messages/run/preview.ts';
+import { runMessage } from '../../src/slack/messages/run/run-message.ts';
+import { approvalMessage } from '../../src/slack/messages/table/approval-message.ts';
+import { jobMessage, pruneMessage } from '../../src/slack/messages/table/table-messages.ts';
+import { createLogRequests, logRefusal } from '../../src/slack/requests/log-requests.ts';
+import { createResultFiles } from '../../src/slack/requests/result-files.ts';
+import { createResultRequests } from '../../src/slack/requests/result-requests.ts';
+import { createRunRequests } from '../../src/slack/requests/run-requests.ts';
+import { stepStarters } from '../../src/slack/requests/step-starters.ts';
+import { createLogFollower } from '../../src/slack/threads/log-follower.ts';
+import { autopilotRecord, checklistView, plannedDeploy } from '../support/checklist-builders.ts';
+import { createFakeClock } from '../support/fake-clock.ts';
+import { idleRescans } from '../support/idle-checklist.ts';
+import { idleTableControl } from '../support/idle-table-control.ts';
+import { diffFound, failuresFound } from '../support/result-builders.ts';
+import { createScriptedRunControl, runPlan, runSnapshot } from '../support/scripted-run-control.ts';
+import { backupRecord, flushApproval, flushJob, NOW, tableNow } from '../support/table-builders.ts';
 
-function tables() {
+function createTables() {
   const runs = createScriptedRunControl();
   const clock = createFakeClock();
   const links = { of: async () => undefined, ofRefusal: async () => undefined };
@@ -163,11 +163,11 @@ const manifestSchema = z.looseObject({
   }),
 });
 
-describe('the tables', () => {
-  const { commands, actions, views } = tables();
+describe('the tables of commands, buttons and forms', () => {
+  const { commands, actions, views } = createTables();
   const words = [...commands.keys()];
 
-  test('hold the words that there are, each explained in help with its usage', () => {
+  test('every command is in the command table and in the help text with its usage', () => {
     expect(words).toEqual([
       'help',
       'autopilot',
@@ -205,9 +205,9 @@ describe('the tables', () => {
     }
   });
 
-  test('the manifest’s hint names no word that is not there', () => {
+  test('the usage hint of the manifest names existing commands only', () => {
     const { features } = manifestSchema.parse(
-      parse(readFileSync(new URL('../../../manifest.yml', import.meta.url), 'utf8')),
+      parse(readFileSync(new URL('../../manifest.yml', import.meta.url), 'utf8')),
     );
     const [command] = features.slash_commands;
     expect(command?.command).toBe('/rescan');
@@ -215,7 +215,7 @@ describe('the tables', () => {
     expect(hinted.filter((word) => word !== '…' && !commands.has(word))).toEqual([]);
   });
 
-  test('hold every button that a message can have, and no other', () => {
+  test('every button of a message has a handler, and every handler has a button', () => {
     const person = { kind: 'person', by: 'U1' } as const;
     const fault = { reason: 'network', message: 'm', fix: 'm' } as const;
     const states: RunState[] = [
@@ -265,7 +265,7 @@ describe('the tables', () => {
     expect(Object.values<string>(ACTION).sort()).toEqual(Object.keys(actions).sort());
   });
 
-  test('hold every form that can be opened', () => {
+  test('every form that can be opened has a handler', () => {
     const backup = backupRecord();
     const difference = { added: 0, changed: 0, removed: 0 };
     const act = { kind: 'flush', backupId: backup.id, failedOnly: false, hold: false } as const;
@@ -280,7 +280,7 @@ describe('the tables', () => {
     expect([...views.keys()]).toEqual(opened.map((view) => view.callback_id));
   });
 
-  test('a word that is none of them gets the nearest ones', () => {
+  test('an unknown command is answered with the nearest commands', () => {
     expect(suggestNearest('sttaus', words)).toEqual(['status', 'start']);
     expect(suggestNearest('res', words)).toEqual(['restore', 'resume']);
     expect(suggestNearest('PUASE', words)[0]).toBe('pause');
