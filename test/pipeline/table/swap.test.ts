@@ -1,0 +1,348 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createWriteCapacity } from '../../../sandbox/aws/dynamodb/capacity.ts';
+import type { Clock } from '../../../src/lib/clock.ts';
+import { createConditions } from '../../../src/pipeline/table/condition.ts';
+import { type Item, textOf } from '../../../src/pipeline/table/item.ts';
+import { patientBackoff } from '../../../src/pipeline/table/scan.ts';
+import { ChangeRefusedError } from '../../../src/pipeline/table/swap.ts';
+import { type LocalDynamo, startDynalite, testCredentials } from '../../support/dynalite.ts';
+import { createFakeClock } from '../../support/fake-clock.ts';
+import { throttled } from '../../support/fault-proxy.ts';
+import { putItems } from '../../support/items.ts';
+import {
+  conflict,
+  done,
+  everyType,
+  impatientClock,
+  keyOf,
+  putNew,
+  remove,
+  replace,
+  type SwapRig,
+  swapRig,
+} from './swap-rig.ts';
+import { describeSwap } from './swap-suite.ts';
+
+let dynamo: LocalDynamo;
+let rig: SwapRig;
+beforeAll(async () => {
+  dynamo = await startDynalite();
+  rig = swapRig(dynamo.url);
+});
+afterAll(async () => {
+  await rig.stop();
+  await dynamo.stop();
+});
+
+describeSwap(() => rig, { keepsTokens: true, knowsNull: true, many: 301 });
+
+/** Waits pass `speed` times faster than real time. */
+function fastClock(speed: number) {
+  const start = Date.now();
+  const waits: number[] = [];
+  const clock: Clock = {
+    now: () => start + (Date.now() - start) * speed,
+    sleep: (ms) => {
+      waits.push(ms);
+      return new Promise((resolve) => setTimeout(resolve, ms / speed));
+    },
+  };
+  return { clock, waits };
+}
+
+const entries = (count: number) => Array.from({ length: count }, (_, index) => everyType(index));
+const actionsIn = (body: string): number => JSON.parse(body).TransactItems?.length ?? 1;
+const tokenIn = (body: string): string => JSON.parse(body).ClientRequestToken;
+const cancelled = (codes: readonly string[]) => ({
+  status: 400,
+  json: {
+    __type: 'com.amazonaws.dynamodb.v20120810#TransactionCanceledException',
+    Message: `Transaction cancelled, please refer cancellation reasons for specific reasons [${codes.join(', ')}]`,
+    CancellationReasons: codes.map((Code) => ({ Code })),
+  },
+});
+const serverError = { status: 500, json: { __type: 'com.amazonaws.dynamodb.v20120810#InternalServerError' } };
+
+describe('the batch size', () => {
+  test.each(['throttling', 'contention'])(
+    'halves on %s down to single writes, and doubles again after eight successful calls',
+    async (reason) => {
+      const items = entries(700);
+      const table = await rig.table(items);
+      const sizes: number[] = [];
+      let isHard = true;
+      const { dynamodb } = await rig.through({
+        intercept({ operation, body }) {
+          const actions = actionsIn(body);
+          sizes.push(actions);
+          if (!isHard || operation !== 'TransactWriteItems') return undefined;
+          return reason === 'throttling' ? throttled : cancelled(Array(actions).fill('TransactionConflict'));
+        },
+      });
+      const { swap } = rig.swapper(table, { dynamodb });
+      expect(await swap(items.slice(0, 3).map(remove))).toEqual([done, done, done]);
+      expect(sizes).toEqual([3, 1, 1, 1]);
+      sizes.length = 0;
+      isHard = false;
+      expect(await swap(items.slice(3).map(remove))).toEqual(items.slice(3).map(() => done));
+      // Three of the eight single writes were in the call before.
+      expect(sizes.slice(0, 5)).toEqual([1, 1, 1, 1, 1]);
+      expect(sizes.slice(5, 13)).toEqual(Array(8).fill(2));
+      expect(sizes.at(-2)).toBe(64);
+      expect((await rig.contents(table)).size).toBe(0);
+    },
+  );
+
+  test('fits a table with 5 provisioned write units', async () => {
+    const { clock } = fastClock(400);
+    const capacity = createWriteCapacity(clock.now);
+    const small = await startDynalite({
+      now: clock.now,
+      takeWriteUnits: (_, units) => capacity.take(units, { unitsPerSecond: 5, burstSeconds: 1 }),
+    });
+    const own = swapRig(small.url);
+    const table = await own.table();
+    const { swap } = own.swapper(table, { clock, backoff: { ...patientBackoff, clock, random: Math.random } });
+    const items = entries(40);
+    expect(await swap(items.map(putNew))).toEqual(items.map(() => done));
+    expect(await swap(items.map(remove))).toEqual(items.map(() => done));
+    expect((await own.contents(table)).size).toBe(0);
+    await own.stop();
+    await small.stop();
+  }, 60_000);
+
+  test('is at most what 4 MB hold', async () => {
+    const items = Array.from({ length: 40 }, (_, index) => everyType(index, { Text: { S: 'x'.repeat(300_000) } }));
+    const table = await rig.table();
+    const bodies: number[] = [];
+    const { dynamodb } = await rig.through({
+      intercept({ body }) {
+        bodies.push(body.length);
+        return undefined;
+      },
+    });
+    const { swap } = rig.swapper(table, { dynamodb });
+    expect(await swap(items.map(putNew))).toEqual(items.map(() => done));
+    expect(bodies).toHaveLength(4);
+    expect(Math.max(...bodies)).toBeLessThan(4_200_000);
+  });
+});
+
+describe('the token of a transaction', () => {
+  test('is the same when the answer was lost, and another after a refusal', async () => {
+    const items = entries(3);
+    const edited = everyType(2, { Lines: { L: [] } });
+    const table = await rig.table([...items.slice(0, 2), edited]);
+    const calls: { token: string; actions: number }[] = [];
+    const { dynamodb } = await rig.through({
+      intercept({ body, count }) {
+        calls.push({ token: tokenIn(body), actions: actionsIn(body) });
+        return count === 1 ? serverError : undefined;
+      },
+    });
+    expect(await rig.swapper(table, { dynamodb }).swap(items.map(remove))).toEqual([done, done, conflict(edited)]);
+    expect(calls.map(({ actions }) => actions)).toEqual([3, 3, 2]);
+    expect(calls[1]?.token).toBe(calls[0]?.token);
+    expect(calls[2]?.token).not.toBe(calls[0]?.token);
+  });
+
+  test.each([
+    { minutes: 8, isSame: true },
+    { minutes: 9.1, isSame: false },
+  ])('is used again $minutes minutes after the first call: $isSame', async ({ minutes, isSame }) => {
+    const clock = createFakeClock();
+    const items = entries(3);
+    const table = await rig.table(items);
+    const tokens: string[] = [];
+    const { dynamodb } = await rig.through({
+      intercept({ body }) {
+        tokens.push(tokenIn(body));
+        return undefined;
+      },
+      isLost({ count }) {
+        // The process stands still, for example because the machine sleeps.
+        if (count === 1) clock.jump(minutes * 60_000);
+        return count === 1;
+      },
+    });
+    const backoff = { ...patientBackoff, clock: { ...clock, sleep: async () => {} }, random: Math.random };
+    const result = await rig.swapper(table, { dynamodb, clock, backoff }).swap(items.map(remove));
+    // With another token all conditions fail, and that the records are gone is what was asked for.
+    expect(result).toEqual([done, done, done]);
+    expect(tokens).toHaveLength(2);
+    expect(tokens[0] === tokens[1]).toBe(isSame);
+  });
+
+  test('is repeated while the transaction is still in progress', async () => {
+    const items = entries(3);
+    const table = await rig.table(items);
+    const tokens: string[] = [];
+    const { dynamodb } = await rig.through({
+      intercept({ body, count }) {
+        tokens.push(tokenIn(body));
+        if (count > 2) return undefined;
+        return {
+          status: 400,
+          json: { __type: 'com.amazonaws.dynamodb.v20120810#TransactionInProgressException', Message: 'in progress' },
+        };
+      },
+    });
+    expect(await rig.swapper(table, { dynamodb }).swap(items.map(remove))).toEqual([done, done, done]);
+    expect(new Set(tokens).size).toBe(1);
+  });
+});
+
+describe('the limits of an expression', () => {
+  const wide = (attributes: number, more: Item = {}): Item => ({
+    ...keyOf(everyType(1)),
+    ...Object.fromEntries(Array.from({ length: attributes }, (_, index) => [`Attribute_${index}`, { N: '1' }])),
+    ...more,
+  });
+
+  test.each([149, 150, 151, 400])('a record of %d attributes is compared in its first 150', async (attributes) => {
+    const lastCompared = `Attribute_${Math.min(attributes, 150) - 1}`;
+    const table = await rig.table([wide(attributes, { [lastCompared]: { N: '2' } }), everyType(2)]);
+    const { swap } = rig.swapper(table);
+    const [first] = await swap([remove(wide(attributes)), remove(everyType(2))]);
+    expect(first?.kind).toBe('conflict');
+    await putItems(rig.dynamodb, table, [wide(400, { Attribute_150: { N: '2' } }), everyType(2)]);
+    // What stays uncovered (docs/decisions/0002): an edit of the attributes after the 150th only.
+    expect(await swap([remove(wide(400)), remove(everyType(2))])).toEqual([done, done]);
+  });
+
+  test('as many absent names are excluded as fit into 300 operators and 4 KB', async () => {
+    const names = new Set(Array.from({ length: 400 }, (_, index) => `Other_${index}`));
+    const { conditionFor } = createConditions(names);
+    const { json, isComplete } = conditionFor(keyOf(everyType(1)), everyType(1));
+    const { ConditionExpression: expression } = JSON.parse(`{${json}}`);
+    expect(isComplete).toBe(false);
+    expect(expression.length).toBeLessThanOrEqual(4_096);
+    expect(expression.split(' AND ').length * 2 - 1).toBeLessThanOrEqual(300);
+    expect(createConditions(new Set(['Other_1'])).conditionFor(keyOf(everyType(1)), everyType(1)).isComplete).toBe(
+      true,
+    );
+    const table = await rig.table([everyType(1, { Other_3: { S: 'new' } }), everyType(2)]);
+    const results = await rig
+      .swapper(table, { attributeNames: names })
+      .swap([remove(everyType(1)), remove(everyType(2))]);
+    expect(results.map(({ kind }) => kind)).toEqual(['conflict', 'done']);
+  });
+
+  test('a name that is added to the known names later is excluded from then on', async () => {
+    const names = new Set<string>();
+    const { swap } = rig.swapper(await rig.table([everyType(1), everyType(2, { Late: { S: 'x' } })]), {
+      attributeNames: names,
+    });
+    expect(await swap([remove(everyType(1))])).toEqual([done]);
+    names.add('Late');
+    expect((await swap([remove(everyType(2))]))[0]?.kind).toBe('conflict');
+  });
+});
+
+describe('a swapper refuses', () => {
+  test('to write after mayWrite throws, which it calls before every call', async () => {
+    const items = entries(250);
+    const table = await rig.table(items);
+    const { dynamodb, calls } = await rig.through({});
+    let asked = 0;
+    const mayWrite = () => {
+      asked += 1;
+      if (asked > 2) throw new Error('The lease is lost');
+    };
+    await expect(rig.swapper(table, { dynamodb, mayWrite }).swap(items.map(remove))).rejects.toThrow(
+      'The lease is lost',
+    );
+    expect([asked, calls('TransactWriteItems')]).toEqual([3, 2]);
+    expect((await rig.contents(table)).size).toBe(50);
+  });
+
+  test('to repeat a call whose answer was lost when it may not write any more', async () => {
+    const items = entries(2);
+    const table = await rig.table(items);
+    let isOver = false;
+    const { dynamodb, calls } = await rig.through({
+      isLost: () => {
+        isOver = true;
+        return true;
+      },
+    });
+    const mayWrite = () => {
+      if (isOver) throw new Error('The readings are too old');
+    };
+    await expect(rig.swapper(table, { dynamodb, mayWrite }).swap(items.map(remove))).rejects.toThrow('too old');
+    expect(calls('TransactWriteItems')).toBe(1);
+  });
+
+  test('to start another call after its signal is aborted', async () => {
+    const items = entries(250);
+    const table = await rig.table(items);
+    const stop = new AbortController();
+    const { dynamodb, calls } = await rig.through({ after: () => stop.abort(new Error('stopped')) });
+    const swapper = rig.swapper(table, { dynamodb, signal: stop.signal });
+    await expect(swapper.swap(items.map(remove))).rejects.toThrow('stopped');
+    expect(calls('TransactWriteItems')).toBe(1);
+  });
+
+  test('to go on when the attempts without progress are used up', async () => {
+    const table = await rig.table(entries(2));
+    const { dynamodb, calls } = await rig.through({ intercept: () => throttled });
+    const backoff = { ...patientBackoff, clock: impatientClock, random: Math.random, attempts: 4 };
+    await expect(rig.swapper(table, { dynamodb, backoff }).swap(entries(2).map(remove))).rejects.toMatchObject({
+      name: 'ProvisionedThroughputExceededException',
+    });
+    expect(calls('TransactWriteItems') + calls('DeleteItem')).toBe(4);
+  });
+
+  test('two changes of one record, however its key is spelled, before it writes anything', async () => {
+    const table = await rig.table([everyType(1)]);
+    const { swap } = rig.swapper(table);
+    await expect(swap([remove(everyType(1)), remove(everyType(1))])).rejects.toThrow(RangeError);
+    expect((await rig.contents(table)).size).toBe(1);
+  });
+
+  test('a version whose key is not that of its change', async () => {
+    const { swap } = rig.swapper(await rig.table([everyType(1)]));
+    const wrong = { key: keyOf(everyType(1)), expected: everyType(1), next: everyType(2) };
+    await expect(swap([wrong])).rejects.toThrow(RangeError);
+    await expect(swap([{ ...wrong, expected: everyType(2), next: everyType(1) }])).rejects.toThrow(RangeError);
+  });
+
+  test('a client that repeats calls by itself', async () => {
+    const dynamodb = new DynamoDBClient({ endpoint: dynamo.url, region: 'us-east-1', credentials: testCredentials });
+    await expect(rig.swapper('any', { dynamodb }).swap([remove(everyType(1))])).rejects.toThrow('maxAttempts 1');
+    dynamodb.destroy();
+  });
+
+  test('with the record and the reason when DynamoDB does not take the new version', async () => {
+    const table = await rig.table();
+    const { dynamodb } = await rig.through({ intercept: () => cancelled(['None', 'ItemCollectionSizeLimitExceeded']) });
+    const failed = await rig
+      .swapper(table, { dynamodb })
+      .swap(entries(2).map(putNew))
+      .catch((error: unknown) => error);
+    expect(failed).toBeInstanceOf(ChangeRefusedError);
+    expect(failed).toMatchObject({ key: keyOf(everyType(1)) });
+    expect(String(failed)).toContain('ItemCollectionSizeLimitExceeded');
+  });
+});
+
+test('transactions of two swappers on the same records never both succeed', async () => {
+  const slow = await startDynalite({ transactionMs: () => 5 });
+  const own = swapRig(slow.url);
+  const items = entries(60);
+  const table = await own.table(items);
+  const next = (name: string) => items.map((item) => replace(item, { ...item, Text: { S: name } }));
+  const { clock } = fastClock(5);
+  const swapAll = (name: string) =>
+    own.swapper(table, { clock, backoff: { ...patientBackoff, clock, random: Math.random } }).swap(next(name));
+  const [a, b] = await Promise.all([swapAll('a'), swapAll('b')]);
+  const left = [...(await own.contents(table)).values()];
+  for (const [index] of items.entries()) {
+    const winners = [a[index], b[index]].filter((result) => result?.kind === 'done');
+    expect(winners).toHaveLength(1);
+  }
+  expect(left.filter(({ Text }) => textOf(Text) === 'a').length).toBe(a.filter(({ kind }) => kind === 'done').length);
+  await own.stop();
+  await slow.stop();
+});
