@@ -4,8 +4,8 @@ import { diffWithBackup } from '../src/results/diff/diff.ts';
 import { reconcile } from '../src/results/reconcile/reconcile.ts';
 import type { OutcomeRecord } from '../src/run/model/types.ts';
 
-/** One diff or one reconciliation in a process of its own; prints the seconds it took and the peak of its memory, MB. */
-const [pass = '', ...words] = process.argv.slice(2);
+/** Runs one diff or one reconciliation, and prints the seconds it took and its peak memory in MB. */
+const [pass = '', ...args] = process.argv.slice(2);
 
 async function diff([
   table = '',
@@ -72,6 +72,6 @@ async function reconcileAll([keys = '0']: string[]): Promise<void> {
 }
 
 const start = performance.now();
-await (pass === 'diff' ? diff(words) : reconcileAll(words));
+await (pass === 'diff' ? diff(args) : reconcileAll(args));
 console.log(`${(performance.now() - start) / 1000} ${process.resourceUsage().maxRSS / 1024}`);
 process.exit(0);

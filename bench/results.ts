@@ -15,15 +15,15 @@ const DIFF_ITEMS = Number(process.env.BENCH_ITEMS ?? 100_000);
 const KEYS = Number(process.env.BENCH_KEYS ?? 1_000_000);
 const CSV_ROWS = 200_000;
 
-/** What a pass came to in a process of its own: the seconds it took, and the peak of its memory. */
-async function measured(...words: readonly string[]): Promise<{ readonly seconds: number; readonly peakMb: number }> {
+/** Runs a pass in a separate process. Returns the seconds it took and its peak memory. */
+async function measured(...args: readonly string[]): Promise<{ readonly seconds: number; readonly peakMb: number }> {
   const script = fileURLToPath(new URL('./results-pass.ts', import.meta.url));
-  const { stdout } = await promisify(execFile)(process.execPath, [...process.execArgv, script, ...words]);
+  const { stdout } = await promisify(execFile)(process.execPath, [...process.execArgv, script, ...args]);
   const [took = Number.NaN, peakMb = Number.NaN] = (stdout.trim().split('\n').at(-1) ?? '').split(' ').map(Number);
   return { seconds: took, peakMb };
 }
 
-/** A table with 1 % of its items changed against a backup: items a second, and peak memory against a tenth of the items. */
+/** Diff of a table with 1 % changed items: items per second, and peak memory compared with a tenth of the items. */
 export async function runDiffBenchmark(report: Report): Promise<void> {
   const { aws, dynamodb, s3 } = await startServer();
   try {
@@ -34,7 +34,7 @@ export async function runDiffBenchmark(report: Report): Promise<void> {
         { dynamodb, location, clock: systemClock, random: Math.random },
         { table, by: 'bench' },
       );
-      // Of every 100 items one: a third of them removed, the others with other hours.
+      // One of every 100 items: a third of them removed, the others with different hours.
       for (let index = 0; index < items; index += 100) {
         const { ResourceName = { S: '' }, DateProjectCode = { S: '' } } = timesheetEntry(index);
         if (index % 300 === 0)
@@ -69,14 +69,14 @@ export async function runDiffBenchmark(report: Report): Promise<void> {
   }
 }
 
-/** Manifest, outcomes and rows of 1,000,000 keys joined; sources that cost nothing of their own. */
+/** Reconciliation of the manifest, outcomes and rows of 1,000,000 keys, with sources that cost nothing themselves. */
 export async function runReconcileBenchmark(report: Report): Promise<void> {
   const { seconds: took, peakMb } = await measured('reconcile', String(KEYS));
   report({ name: 'reconcile.seconds', value: rounded(took, 1), unit: 's', keys: KEYS });
   report({ name: 'reconcile.memory_mb', value: rounded(peakMb, 1), unit: 'MB', goal: 'under 256', keys: KEYS });
 }
 
-/** Rows of the failures' CSV a second, with all columns filled. */
+/** Rows per second of the CSV of failures. */
 export async function runCsvBenchmark(report: Report): Promise<void> {
   async function* rows() {
     for (let index = 0; index < CSV_ROWS; index++)

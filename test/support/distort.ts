@@ -110,7 +110,7 @@ function distorted(value: unknown, draw: Draw, name: string): unknown {
 }
 
 /** Of each thing that a list is of exactly one, or none, or very many. */
-const ONE_OF_EACH = new Set(['steps', 'keys', 'stretches', 'blocking', 'attributes']);
+const ONE_OF_EACH = new Set(['steps', 'keys', 'intervals', 'blocking', 'attributes']);
 const LENGTHS = [0, 1, 3, 110] as const;
 
 function distortedList(list: readonly unknown[], draw: Draw, name: string): unknown[] {

@@ -205,7 +205,7 @@ export const findings: readonly Finding[] = [
     weight: 0.7,
     remedies: [
       { kind: 'retry-cause', causeId: '1a2b3c4d5e', images: 3 },
-      { kind: 'look-at-log', errorsOnly: true },
+      { kind: 'read-log', errorsOnly: true },
     ],
   },
   { kind: 'many-causes', causes: 5, images: 9, weight: 0.2, remedies: [] },
@@ -224,10 +224,10 @@ export const findings: readonly Finding[] = [
   { kind: 'near-timeout', mostMs: 9, timeoutMs: 10, timedOut: 2, weight: 0.4, remedies: [{ kind: 'raise-timeout' }] },
   { kind: 'quota-use', name: 'N 1', perMinute: 190, limit: 200, weight: 0.4, remedies: [] },
 ];
-export const stretch = { from: NOW, to: NOW + 60_000, images: 3, failed: 1, entries: 9 };
+export const interval = { from: NOW, to: NOW + 60_000, images: 3, failed: 1, entries: 9 };
 export const report: RunReport = {
-  stretches: Array.from({ length: 20 }, (_, at) => ({
-    ...stretch,
+  intervals: Array.from({ length: 20 }, (_, at) => ({
+    ...interval,
     from: NOW + at * 60_000,
     to: NOW + at * 60_000 + 60_000,
   })),

@@ -55,7 +55,7 @@ export function diffFound(changes: Partial<DiffTotals> = {}): Pick<Diff, 'backup
       changed: 0,
       added: 0,
       same: 10,
-      sameButLeftOut: 0,
+      sameExceptIgnored: 0,
       byRecord: { entry: none, 'zero-hour': none, rejected: none, coverage: none, failed: none },
       removedWithoutImage: 0,
       hours: { ...hours, net: '0', unreadable: 0 },

@@ -5,15 +5,15 @@ import type { KeyNames } from '../../pipeline/table/records.ts';
 import { type DiffEntry, type FieldChange, hoursOf } from './diff-entry.ts';
 
 /**
- * One line of the diff's CSV: a removed or added record, or one field of a changed one. The hours stand on one line of a record
- * alone, so that the columns can be summed.
+ * One line of the CSV of a diff: a removed or added record, or one field of a changed record. The hours of a record are on one
+ * line only, so that the columns can be summed.
  */
 export interface DiffRow {
   readonly entry: DiffEntry;
   readonly field?: FieldChange;
 }
 
-/** The lines of the entries, in their order. @throws what `entries` throws */
+/** The lines of the entries, in their order. @throws the error of `entries` */
 export async function* diffRows(entries: AsyncIterable<DiffEntry>): AsyncGenerator<DiffRow> {
   for await (const entry of entries) {
     if (entry.kind === 'changed') for (const field of entry.fields) yield { entry, field };
@@ -21,7 +21,7 @@ export async function* diffRows(entries: AsyncIterable<DiffEntry>): AsyncGenerat
   }
 }
 
-/** The columns of the diff's CSV, for a table with these keys. Values without a plain text are DynamoDB JSON. */
+/** The columns of the CSV of a diff, for a table with these keys. A value that is not a text or number is DynamoDB JSON. */
 export function diffCsvColumns(keys: KeyNames): readonly CsvColumn<DiffRow>[] {
   const keyNames = [keys.hash, ...(keys.range === undefined ? [] : [keys.range])];
   return [
@@ -29,28 +29,28 @@ export function diffCsvColumns(keys: KeyNames): readonly CsvColumn<DiffRow>[] {
     { name: 'Id', kind: 'text', read: ({ entry }) => entry.id },
     { name: 'Record', kind: 'text', read: ({ entry }) => entry.record },
     ...keyNames.map(
-      (name): CsvColumn<DiffRow> => ({ name, kind: 'text', read: ({ entry }) => plainText(entry.key[name]) }),
+      (name): CsvColumn<DiffRow> => ({ name, kind: 'text', read: ({ entry }) => formatPlain(entry.key[name]) }),
     ),
-    { name: 'HoursBefore', kind: 'number', read: (row) => hoursText(row, 'before') },
-    { name: 'HoursAfter', kind: 'number', read: (row) => hoursText(row, 'after') },
+    { name: 'HoursBefore', kind: 'number', read: (row) => formatHours(row, 'before') },
+    { name: 'HoursAfter', kind: 'number', read: (row) => formatHours(row, 'after') },
     { name: 'Field', kind: 'text', read: ({ field }) => field?.name },
-    { name: 'Before', kind: 'text', read: ({ field }) => field && valueText(field.before, field.after) },
-    { name: 'After', kind: 'text', read: ({ field }) => field && valueText(field.after, field.before) },
+    { name: 'Before', kind: 'text', read: ({ field }) => field && formatValue(field.before, field.after) },
+    { name: 'After', kind: 'text', read: ({ field }) => field && formatValue(field.after, field.before) },
     { name: 'Item', kind: 'text', read: ({ entry }) => ('item' in entry ? JSON.stringify(entry.item) : undefined) },
   ];
 }
 
-const plainText = (value: AttributeValue | undefined): string | undefined =>
+const formatPlain = (value: AttributeValue | undefined): string | undefined =>
   value === undefined ? undefined : (textOf(value) ?? JSON.stringify(value));
 
-/** With its type where the other side has another one: `{"S":"7.5"}` against `{"N":"7.5"}`. */
-function valueText(value: AttributeValue | undefined, other: AttributeValue | undefined): string | undefined {
+/** The value, with its type when the other side has a different type: `{"S":"7.5"}` and `{"N":"7.5"}`. */
+function formatValue(value: AttributeValue | undefined, other: AttributeValue | undefined): string | undefined {
   if (value === undefined) return undefined;
-  const retyped = other !== undefined && Object.keys(value)[0] !== Object.keys(other)[0];
-  return retyped ? JSON.stringify(value) : plainText(value);
+  const typeChanged = other !== undefined && Object.keys(value)[0] !== Object.keys(other)[0];
+  return typeChanged ? JSON.stringify(value) : formatPlain(value);
 }
 
-function hoursText({ entry, field }: DiffRow, side: 'before' | 'after'): string | undefined {
+function formatHours({ entry, field }: DiffRow, side: 'before' | 'after'): string | undefined {
   const item = itemWithHours(entry, field, side);
   const hours = item && hoursOf(item, entry.record);
   return typeof hours === 'object' ? formatDecimal(hours) : undefined;

@@ -4,7 +4,7 @@ import { canonicalItem } from '../../pipeline/table/canonical.ts';
 import { type AttributeValue, type Item, textOf } from '../../pipeline/table/item.ts';
 import type { RecordKind } from '../../pipeline/table/records.ts';
 
-/** One attribute that is not equal on both sides; without a value where the item does not have it. */
+/** One attribute that differs. A side that does not have the attribute has no value. */
 export interface FieldChange {
   readonly name: string;
   /** In the backup. */
@@ -13,9 +13,9 @@ export interface FieldChange {
   readonly after?: AttributeValue;
 }
 
-/** One record that is not the same in the table as in the backup. Values are DynamoDB's own, numbers as text. */
+/** One record that differs between the table and the backup. Values are DynamoDB JSON, with numbers as text. */
 export type DiffEntry = {
-  /** Of the key, the same in every diff: what a person chooses an entry by. */
+  /** Derived from the key, so the same in every diff. People select an entry by it. */
   readonly id: string;
   readonly key: Item;
   readonly record: RecordKind;
@@ -24,7 +24,7 @@ export type DiffEntry = {
   | { readonly kind: 'changed'; readonly fields: readonly FieldChange[] }
 );
 
-/** Removed first: those are what a flush can cost. */
+/** Removed records first, because they are what a flush can lose. */
 export const DIFFERENCE_ORDER: readonly DifferenceKind[] = ['removed', 'changed', 'added'];
 
 /** Fields that are different after every run over the same images; `OCR*` stands for every name that begins with `OCR`. */
@@ -38,28 +38,28 @@ export const FIELDS_CHANGED_BY_EVERY_RUN: readonly string[] = [
   'LastUpdated',
 ];
 
-/** Whether a field is left out, by names that may end in `*`. */
-export function fieldFilter(ignoredFields: readonly string[]): (name: string) => boolean {
+/** A test whether a field is ignored. A name that ends with `*` matches every name with that beginning. */
+export function ignoredFieldTest(ignoredFields: readonly string[]): (name: string) => boolean {
   const names = new Set(ignoredFields.filter((pattern) => !pattern.endsWith('*')));
-  const beginnings = ignoredFields.filter((pattern) => pattern.endsWith('*')).map((pattern) => pattern.slice(0, -1));
-  return (name) => names.has(name) || beginnings.some((beginning) => name.startsWith(beginning));
+  const prefixes = ignoredFields.filter((pattern) => pattern.endsWith('*')).map((pattern) => pattern.slice(0, -1));
+  return (name) => names.has(name) || prefixes.some((prefix) => name.startsWith(prefix));
 }
 
-/** Sets without order and numbers by value, as DynamoDB holds them equal. */
+/** Equality as in DynamoDB: sets without order, numbers by value. */
 const sameValue = (a: AttributeValue, b: AttributeValue): boolean =>
   canonicalItem({ value: a }) === canonicalItem({ value: b });
 
-/** An attribute may be called `constructor`, which every object seems to have. */
+/** Reads an own property, because an attribute may be called `constructor`. */
 const own = (item: Item, name: string): AttributeValue | undefined =>
   Object.hasOwn(item, name) ? item[name] : undefined;
 
-/** The fields, by name, in which two items differ. @throws MalformedItemError */
+/** The fields in which two items differ, sorted by name. @throws MalformedItemError */
 export function changedFields(before: Item, after: Item): readonly FieldChange[] {
   const changes: FieldChange[] = [];
   for (const name of new Set([...Object.keys(before), ...Object.keys(after)])) {
-    const [was, is] = [own(before, name), own(after, name)];
-    if (was !== undefined && is !== undefined && sameValue(was, is)) continue;
-    changes.push({ name, ...(was && { before: was }), ...(is && { after: is }) });
+    const [old, current] = [own(before, name), own(after, name)];
+    if (old !== undefined && current !== undefined && sameValue(old, current)) continue;
+    changes.push({ name, ...(old && { before: old }), ...(current && { after: current }) });
   }
   return changes.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
@@ -67,8 +67,8 @@ export function changedFields(before: Item, after: Item): readonly FieldChange[]
 const WITH_HOURS: readonly RecordKind[] = ['entry', 'zero-hour'];
 
 /**
- * The hours an item books: its `Hours`, a number or a text that is one (the runbook's restore made texts of numbers).
- * `none` where it is a record that has no hours, `unreadable` where they are no number.
+ * The `Hours` of an item, a number or a text with a number (the runbook's restore turned numbers into texts). `none`: this kind
+ * of record has no hours. `unreadable`: they are not a number.
  */
 export function hoursOf(item: Item, record: RecordKind): Decimal | 'none' | 'unreadable' {
   const value = item.Hours;
@@ -76,7 +76,7 @@ export function hoursOf(item: Item, record: RecordKind): Decimal | 'none' | 'unr
   return parseDecimal(textOf(value) ?? '') ?? 'unreadable';
 }
 
-/** The person a record is of: its hash key, of a coverage record what stands before `#` and the month; a failure has none. */
+/** The person of a record: its hash key, for a coverage record without `#` and the month. A failed image has no person. */
 export function personOf(item: Item, record: RecordKind, hashKey: string): string | undefined {
   const value = item[hashKey];
   if (record === 'failed' || value === undefined) return undefined;

@@ -6,7 +6,7 @@ import type { Item } from '../../pipeline/table/item.ts';
 import type { RecordKind } from '../../pipeline/table/records.ts';
 import { type FieldChange, hoursOf, personOf } from './diff-entry.ts';
 
-/** Hours, exact, in plain decimal notation: `1204.75`. Gained: the table has them, the backup had not. */
+/** Exact hours in plain decimal notation: `1204.75`. `gained`: in the table and not in the backup. */
 export interface HoursTotals {
   readonly gained: string;
   readonly lost: string;
@@ -23,22 +23,22 @@ export interface DiffTotals {
   readonly removed: number;
   readonly changed: number;
   readonly added: number;
-  /** Equal but perhaps for fields that are left out; `sameButLeftOut` of them not equal in those. */
+  /** Records without a difference. `sameExceptIgnored` of them differ in ignored fields. */
   readonly same: number;
-  readonly sameButLeftOut: number;
-  /** Per kind of record; a changed one counts as what it is in the table. */
+  readonly sameExceptIgnored: number;
+  /** By kind of record. A changed record counts with its kind in the table. */
   readonly byRecord: Readonly<Record<RecordKind, Readonly<Record<DifferenceKind | 'same', number>>>>;
-  /** Timesheet entries that are removed and name no image: no rescan brings them back (hand-made corrections). */
+  /** Removed timesheet entries that name no image: corrections by hand, which no rescan restores. */
   readonly removedWithoutImage: number;
   readonly hours: HoursTotals & {
-    /** Gained less lost. */
+    /** Gained minus lost. */
     readonly net: string;
-    /** Differing records whose hours are no number on one side: they are in no sum. */
+    /** Records with a difference whose hours are not a number on one side. They are in no sum. */
     readonly unreadable: number;
   };
-  /** Records by person; failed images have none. */
+  /** Records by person. Failed images have no person. */
   readonly byPerson: TopTotals<PersonTotals>;
-  /** In how many changed records each field differs. */
+  /** The number of changed records in which each field differs. */
   readonly byField: TopTotals<number>;
 }
 
@@ -75,7 +75,7 @@ const fields: TotalsRules<number> = {
   decode: (json) => Number(json),
 };
 
-/** A record on one side or on both, and its kind as it counts. */
+/** A record on one side or on both. */
 export type Pair = { readonly record: RecordKind; readonly hashKey: string } & (
   | { readonly kind: 'removed'; readonly before: Item }
   | { readonly kind: 'added'; readonly after: Item }
@@ -87,11 +87,11 @@ export type Pair = { readonly record: RecordKind; readonly hashKey: string } & (
     }
 );
 
-/** Adds up what a diff finds, in the same memory for any number of people and fields. */
-export function createDiffSum(options: LineSorterOptions) {
-  const counts = { removed: 0, changed: 0, added: 0, same: 0, sameButLeftOut: 0 };
-  const none = () => ({ removed: 0, changed: 0, added: 0, same: 0 });
-  const byRecord = { entry: none(), 'zero-hour': none(), rejected: none(), coverage: none(), failed: none() };
+/** Adds up the differences in constant memory, for any number of people and fields. */
+export function createDiffTotals(options: LineSorterOptions) {
+  const counts = { removed: 0, changed: 0, added: 0, same: 0, sameExceptIgnored: 0 };
+  const zero = () => ({ removed: 0, changed: 0, added: 0, same: 0 });
+  const byRecord = { entry: zero(), 'zero-hour': zero(), rejected: zero(), coverage: zero(), failed: zero() };
   const byPerson = createTotalsByName(people, options);
   const byField = createTotalsByName(fields, options);
   let removedWithoutImage = 0;
@@ -113,10 +113,10 @@ export function createDiffSum(options: LineSorterOptions) {
   };
 
   return {
-    same(record: RecordKind, butLeftOut: boolean): void {
+    addSame(record: RecordKind, hasIgnoredDifference: boolean): void {
       counts.same += 1;
       byRecord[record].same += 1;
-      if (butLeftOut) counts.sameButLeftOut += 1;
+      if (hasIgnoredDifference) counts.sameExceptIgnored += 1;
     },
     add(pair: Pair): void {
       counts[pair.kind] += 1;
@@ -134,10 +134,10 @@ export function createDiffSum(options: LineSorterOptions) {
       await byPerson.flushIfLarge();
       await byField.flushIfLarge();
     },
-    /** To be called once, at the end. */
-    async totals(most: number, signal?: AbortSignal): Promise<DiffTotals> {
-      const persons = await byPerson.top(most, signal);
-      const shown = ({ gained, lost, ...rest }: PersonSum): PersonTotals => ({
+    /** Call it once, at the end. */
+    async totals(maxNames: number, signal?: AbortSignal): Promise<DiffTotals> {
+      const persons = await byPerson.top(maxNames, signal);
+      const formatTotals = ({ gained, lost, ...rest }: PersonSum): PersonTotals => ({
         ...rest,
         hours: { gained: formatDecimal(gained), lost: formatDecimal(lost) },
       });
@@ -152,10 +152,10 @@ export function createDiffSum(options: LineSorterOptions) {
           unreadable,
         },
         byPerson: {
-          top: persons.top.map(({ name, totals }) => ({ name, totals: shown(totals) })),
-          others: { names: persons.others.names, totals: shown(persons.others.totals) },
+          top: persons.top.map(({ name, totals }) => ({ name, totals: formatTotals(totals) })),
+          others: { names: persons.others.names, totals: formatTotals(persons.others.totals) },
         },
-        byField: await byField.top(most, signal),
+        byField: await byField.top(maxNames, signal),
       };
     },
     async dispose(): Promise<void> {
@@ -164,4 +164,4 @@ export function createDiffSum(options: LineSorterOptions) {
     },
   };
 }
-export type DiffSum = ReturnType<typeof createDiffSum>;
+export type DiffTotalsBuilder = ReturnType<typeof createDiffTotals>;

@@ -20,43 +20,43 @@ import {
   type DiffEntry,
   FIELDS_CHANGED_BY_EVERY_RUN,
   type FieldChange,
-  fieldFilter,
+  ignoredFieldTest,
 } from './diff-entry.ts';
-import { createDiffSum, type DiffSum, type DiffTotals } from './diff-totals.ts';
+import { createDiffTotals, type DiffTotals, type DiffTotalsBuilder } from './diff-totals.ts';
 
 export interface DiffRequest {
   readonly table: string;
   readonly backupId: string;
-  /** Fields that do not count, names or beginnings (`OCR*`). FIELDS_CHANGED_BY_EVERY_RUN where not given. */
+  /** Fields that are not compared: names, or prefixes such as `OCR*`. FIELDS_CHANGED_BY_EVERY_RUN by default. */
   readonly ignoredFields?: readonly string[];
-  /** Only records of these kinds, on either side; all where not given. */
+  /** Only records of these kinds, on either side; all by default. */
   readonly kinds?: readonly RecordKind[];
-  /** How many people and fields are named in the totals; 20 where not given. */
+  /** How many people and fields the totals list; 20 by default. */
   readonly top?: number;
   readonly segments?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: DiffProgress) => void;
-  /** Memory for items before they go to temporary files, bytes. */
+  /** The memory for items before they are moved to temporary files. */
   readonly memoryBytes?: number;
-  /** Of the temporary files. */
+  /** The folder of the temporary files. */
   readonly folder?: string;
 }
 
-/** How far a diff is: items read of each side, then keys compared (of both sides together). */
+/** The progress of a diff: the items read from each side, then the keys compared (of both sides together). */
 export interface DiffProgress {
   readonly tableItems: number;
   readonly backupItems: number;
   readonly compared: number;
 }
 
-/** What a diff found; its entries are in temporary files until `dispose`. */
+/** The result of a diff. Its entries are in temporary files until `dispose`. */
 export interface Diff {
   readonly backup: BackupRecord;
   readonly keys: KeyNames;
   readonly totals: DiffTotals;
-  /** Every difference of these kinds: removed first, then changed, then added; by key within. Can be read again. */
+  /** The differences of these kinds: removed, changed, added, each sorted by key. Can be read repeatedly. */
   readonly entries: (kinds?: readonly DifferenceKind[], signal?: AbortSignal) => AsyncGenerator<DiffEntry>;
-  /** Frees the disk. */
+  /** Deletes the temporary files. */
   readonly dispose: () => Promise<void>;
 }
 
@@ -64,12 +64,11 @@ const SEGMENTS = 2;
 const TOP = 20;
 
 /**
- * The table as a consistent scan finds it against a backup and its supplements as S3 holds them, in the same memory for any
- * size: both sides are sorted by key in temporary files (compressed, about a tenth of the items' size) and merged. The backup is
- * verified on the way. Nothing is written to the table. Writers may go on meanwhile: what they change during the scan counts
- * as before or after it.
+ * Compares the table, by a consistent scan, with a backup and its supplements in S3, in constant memory: both sides are sorted by
+ * key in temporary files (compressed, about a tenth of the size of the items) and merged. The backup is verified at the same
+ * time. Nothing is written to the table. What other writers change during the scan may or may not be included.
  * @throws BackupNotFoundError, TableNotFoundError, BackupOfAnotherTableError before anything is read; BackupDamagedError; the
- * SDK's or the file system's error; `signal.reason`. No file is left then.
+ * error of the SDK or the file system; `signal.reason`. No temporary file is left then.
  */
 export async function diffWithBackup(
   parts: { readonly dynamodb: DynamoDBClient; readonly location: BackupLocation },
@@ -84,7 +83,7 @@ export async function diffWithBackup(
     ...(request.folder !== undefined && { folder: request.folder }),
   };
   const sorter = createLineSorter(options);
-  const sum = createDiffSum(options);
+  const totalsBuilder = createDiffTotals(options);
   const found = {
     removed: createLineFile(request.folder),
     changed: createLineFile(request.folder),
@@ -95,7 +94,7 @@ export async function diffWithBackup(
   };
   try {
     const read = await sortBothSides(parts, backup, request, sorter);
-    const join = joinSides(request, keys, found, sum);
+    const join = joinSides(request, keys, found, totalsBuilder);
     let compared = 0;
     const visit = (key: string, values: readonly string[]) => {
       join(key, values);
@@ -103,11 +102,11 @@ export async function diffWithBackup(
     };
     await visitGroups(sorter.sorted(request.signal), visit, async () => {
       for (const kind of DIFFERENCE_ORDER) await found[kind].flushIfLarge();
-      await sum.flushIfLarge();
+      await totalsBuilder.flushIfLarge();
       request.onProgress?.({ ...read, compared });
       request.signal?.throwIfAborted();
     });
-    const totals = await sum.totals(request.top ?? TOP, request.signal);
+    const totals = await totalsBuilder.totals(request.top ?? TOP, request.signal);
     const entries = (kinds = DIFFERENCE_ORDER, signal?: AbortSignal) => readEntries(found, keys, kinds, signal);
     return { backup, keys, totals, entries, dispose };
   } catch (error) {
@@ -115,15 +114,15 @@ export async function diffWithBackup(
     throw error;
   } finally {
     await sorter.dispose();
-    await sum.dispose();
+    await totalsBuilder.dispose();
   }
 }
 
-/** How a side's items are told apart in the sorted lines: the backup's come first. */
+/** Marks the side of an item in the sorted lines. The backup sorts first. */
 const BACKUP = 'b';
 const TABLE = 't';
 
-/** Puts the items of the backup (its supplements in place of what they replace) and of the table into the sorter. */
+/** Adds the items of the backup (with its supplements) and of the table to the sorter. */
 async function sortBothSides(
   parts: { readonly dynamodb: DynamoDBClient; readonly location: BackupLocation },
   backup: BackupRecord,
@@ -133,7 +132,7 @@ async function sortBothSides(
   const names = keyNamesOf(backup.table);
   const keyOf = keyReader(backup.table.keys);
   const read = { tableItems: 0, backupItems: 0, compared: 0 };
-  const take = (side: typeof BACKUP | typeof TABLE, key: string, item: Item, json: string) => {
+  const addItem = (side: typeof BACKUP | typeof TABLE, key: string, item: Item, json: string) => {
     if (request.kinds !== undefined && !request.kinds.includes(kindOfRecord(item, names))) return;
     sorter.add(`${key}\t${side}${json}`);
   };
@@ -146,13 +145,14 @@ async function sortBothSides(
     });
   };
   const overlay = await readSupplements(parts.location, backup.id, keyOf, signal);
-  for (const { stored } of overlay.byKey.values()) take(BACKUP, sortKey(stored.item, names), stored.item, stored.json);
+  for (const { stored } of overlay.byKey.values())
+    addItem(BACKUP, sortKey(stored.item, names), stored.item, stored.json);
   const reading = readBack(parts.location, backup, {
     signal,
     visit({ item, json }) {
       read.backupItems += 1;
       if (overlay.byKey.size > 0 && overlay.byKey.has(keyText(keyOf(item)))) return;
-      take(BACKUP, sortKey(item, names), item, json);
+      addItem(BACKUP, sortKey(item, names), item, json);
     },
     flushIfLarge: sorter.flushIfLarge,
     onProgress: () => request.onProgress?.({ ...read }),
@@ -160,13 +160,13 @@ async function sortBothSides(
   const scans = scanTable(parts.dynamodb, backup.table.name, { segments: request.segments ?? SEGMENTS, signal });
   const scanning = scans.map(async (segment) => {
     for await (const { items } of segment) {
-      for (const item of items) take(TABLE, sortKey(item, names), item, JSON.stringify(item));
+      for (const item of items) addItem(TABLE, sortKey(item, names), item, JSON.stringify(item));
       read.tableItems += items.length;
       request.onProgress?.({ ...read });
       await sorter.flushIfLarge();
     }
   });
-  // All are waited for: none may add to a sorter that is being disposed of.
+  // All must have ended, because none may add to a sorter that is being disposed of.
   const ended = await Promise.allSettled([orFail(reading), ...scanning.map(orFail)]);
   request.signal?.throwIfAborted();
   failed.signal.throwIfAborted();
@@ -174,7 +174,7 @@ async function sortBothSides(
   return read;
 }
 
-/** The key as the text that lines are sorted by: equal texts, same record; a person's records stand together. */
+/** The text by which lines are sorted: the same for the same record, and the records of a person are adjacent. */
 function sortKey(key: Item, names: KeyNames): string {
   const text = (value: AttributeValue | undefined) =>
     value === undefined ? '' : 'S' in value ? value.S : 'N' in value ? canonicalNumber(value.N) : JSON.stringify(value);
@@ -183,29 +183,29 @@ function sortKey(key: Item, names: KeyNames): string {
 
 type Found = Readonly<Record<DifferenceKind, LineFile>>;
 
-/** Takes the two sides of a key: adds them to the totals, and what differs to its file. */
-function joinSides(request: DiffRequest, keys: KeyNames, found: Found, sum: DiffSum) {
-  const isLeftOut = fieldFilter(request.ignoredFields ?? FIELDS_CHANGED_BY_EVERY_RUN);
+/** Returns a function that compares the two sides of a key, adds to the totals, and writes differences to the files. */
+function joinSides(request: DiffRequest, keys: KeyNames, found: Found, totals: DiffTotalsBuilder) {
+  const isIgnored = ignoredFieldTest(request.ignoredFields ?? FIELDS_CHANGED_BY_EVERY_RUN);
   return (key: string, values: readonly string[]): void => {
     const sides = new Map(values.map((value) => [value[0], value.slice(1)]));
-    if (sides.size < values.length) throw new Error(`A side of the diff holds the key ${key.slice(0, 200)} twice`);
-    const [was, is] = [sides.get(BACKUP), sides.get(TABLE)];
-    const before: Item | undefined = was === undefined ? undefined : JSON.parse(was);
-    const after: Item | undefined = is === undefined ? undefined : JSON.parse(is);
+    if (sides.size < values.length) throw new Error(`One side of the diff has the key ${key.slice(0, 200)} twice.`);
+    const [backupJson, tableJson] = [sides.get(BACKUP), sides.get(TABLE)];
+    const before: Item | undefined = backupJson === undefined ? undefined : JSON.parse(backupJson);
+    const after: Item | undefined = tableJson === undefined ? undefined : JSON.parse(tableJson);
     const record = kindOfRecord(after ?? before ?? {}, keys);
-    const here = { record, hashKey: keys.hash };
+    const pair = { record, hashKey: keys.hash };
     if (before !== undefined && after !== undefined) {
-      const all = was === is ? [] : changedFields(before, after);
-      const fields = all.filter(({ name }) => !isLeftOut(name));
-      if (fields.length === 0) return sum.same(record, all.length > 0);
-      sum.add({ ...here, kind: 'changed', before, after, fields });
+      const all = backupJson === tableJson ? [] : changedFields(before, after);
+      const fields = all.filter(({ name }) => !isIgnored(name));
+      if (fields.length === 0) return totals.addSame(record, all.length > 0);
+      totals.add({ ...pair, kind: 'changed', before, after, fields });
       found.changed.add(JSON.stringify({ key: keyOfItem(after, keys), record, fields }));
-    } else if (before !== undefined && was !== undefined) {
-      sum.add({ ...here, kind: 'removed', before });
-      found.removed.add(was);
-    } else if (after !== undefined && is !== undefined) {
-      sum.add({ ...here, kind: 'added', after });
-      found.added.add(is);
+    } else if (before !== undefined && backupJson !== undefined) {
+      totals.add({ ...pair, kind: 'removed', before });
+      found.removed.add(backupJson);
+    } else if (after !== undefined && tableJson !== undefined) {
+      totals.add({ ...pair, kind: 'added', after });
+      found.added.add(tableJson);
     }
   };
 }
@@ -221,11 +221,11 @@ async function* readEntries(
 ): AsyncGenerator<DiffEntry> {
   for (const kind of DIFFERENCE_ORDER) {
     if (!kinds.includes(kind)) continue;
-    for await (const lines of found[kind].read(signal)) for (const line of lines) yield entryIn(line, kind, keys);
+    for await (const lines of found[kind].read(signal)) for (const line of lines) yield parseEntry(line, kind, keys);
   }
 }
 
-function entryIn(line: string, kind: DifferenceKind, keys: KeyNames): DiffEntry {
+function parseEntry(line: string, kind: DifferenceKind, keys: KeyNames): DiffEntry {
   if (kind === 'changed') {
     const changed: { key: Item; record: RecordKind; fields: readonly FieldChange[] } = JSON.parse(line);
     return { kind, id: entryId(changed.key), ...changed };
@@ -235,19 +235,19 @@ function entryIn(line: string, kind: DifferenceKind, keys: KeyNames): DiffEntry 
   return { kind, id: entryId(key), key, record: kindOfRecord(item, keys), item };
 }
 
-/** A record that the table lost, whole as the backup has it: `item` is what a put takes. */
+/** A record that is in the backup and not in the table. `item` is complete and can be written back. */
 export type RemovedEntry = Extract<DiffEntry, { readonly item: Item }>;
 
 /**
- * The removed entries that `chosen` picks (by `id`, person, kind …), whole and exact, by key. Whoever puts them back does so on
- * the condition that the key is still free: an image may have brought the record meanwhile.
+ * The removed entries that `isChosen` selects, complete and exact, sorted by key. They may be written back only where the key is
+ * still free, because an image may have written the record again.
  * @throws `signal.reason`
  */
-export async function* chosenRemoved(
+export async function* chooseRemoved(
   diff: Pick<Diff, 'entries'>,
-  chosen: (entry: RemovedEntry) => boolean,
+  isChosen: (entry: RemovedEntry) => boolean,
   signal?: AbortSignal,
 ): AsyncGenerator<RemovedEntry> {
   for await (const entry of diff.entries(['removed'], signal))
-    if (entry.kind === 'removed' && chosen(entry)) yield entry;
+    if (entry.kind === 'removed' && isChosen(entry)) yield entry;
 }

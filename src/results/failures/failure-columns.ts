@@ -2,7 +2,7 @@ import type { CsvColumn } from '../../lib/csv/column.ts';
 import { withoutSecrets } from '../../lib/redact.ts';
 import { type Item, textOf } from '../../pipeline/table/item.ts';
 
-/** pipeline.md, "CSV columns, in this order, that people's spreadsheets already read". */
+/** The columns that people's spreadsheets already read, in this order (pipeline.md, "CSV columns"). */
 const PIPELINE_COLUMNS = [
   'ImageKey',
   'FailureTimestamp',
@@ -26,17 +26,17 @@ const PIPELINE_COLUMNS = [
 ] as const;
 
 /**
- * Ours: the normalised cause and its id, as `retry cause=` takes it; who recorded it (`table`, `run` or both); the run and Lambda's request id where a run saw it; the
- * run in which the image went through later.
+ * The columns of the bot: the cause and its id, as `retry cause=` accepts it; who recorded the failure (`table`, `run` or both);
+ * the run and Lambda's request id, if a run saw it; the run in which the image succeeded later.
  */
 const OUR_COLUMNS = ['Cause', 'CauseId', 'RecordedBy', 'RunId', 'RequestId', 'SettledBy'] as const;
 
 export type FailureField = (typeof PIPELINE_COLUMNS)[number] | (typeof OUR_COLUMNS)[number];
 
-/** One failed image, the text of each cell by its column; what is missing is an empty cell. */
+/** One failed image: the text of each cell by its column. A missing column is an empty cell. */
 export type FailureRow = Readonly<Partial<Record<FailureField, string>>>;
 
-const NUMBERS: readonly FailureField[] = [
+const NUMBER_COLUMNS: readonly FailureField[] = [
   'ProcessingTimeSeconds',
   'InputTokens',
   'OutputTokens',
@@ -44,16 +44,21 @@ const NUMBERS: readonly FailureField[] = [
   'AttemptNumber',
 ];
 
-/** The columns of the failures' CSV: those of the pipeline in their order, ours after them. */
+/** The columns of the CSV of failures: those of the pipeline, then those of the bot. */
 export const failureCsvColumns: readonly CsvColumn<FailureRow>[] = [...PIPELINE_COLUMNS, ...OUR_COLUMNS].map(
-  (name) => ({ name, kind: NUMBERS.includes(name) ? 'number' : 'text', read: (row) => row[name] }),
+  (name) => ({ name, kind: NUMBER_COLUMNS.includes(name) ? 'number' : 'text', read: (row) => row[name] }),
 );
 
-/** Texts of the pipeline in which a credential may stand. */
-const TEXTS: ReadonlySet<FailureField> = new Set(['ErrorMessage', 'ValidationErrors', 'RawOCROutput', 'StackTrace']);
+/** Columns whose text may contain a credential. */
+const REDACTED_COLUMNS: ReadonlySet<FailureField> = new Set([
+  'ErrorMessage',
+  'ValidationErrors',
+  'RawOCROutput',
+  'StackTrace',
+]);
 
 /**
- * A FAILED_IMAGE record of the table as a row, without credentials. An attribute that is neither text nor number stands as its
+ * A FAILED_IMAGE record of the table as a row, without credentials. An attribute that is neither text nor number is written as
  * DynamoDB JSON.
  */
 export function failureRowOfRecord(item: Item): FailureRow {
@@ -62,7 +67,7 @@ export function failureRowOfRecord(item: Item): FailureRow {
     const value = item[name];
     if (value === undefined || 'NULL' in value) continue;
     const text = textOf(value) ?? JSON.stringify(value);
-    row[name] = TEXTS.has(name) ? withoutSecrets(text) : text;
+    row[name] = REDACTED_COLUMNS.has(name) ? withoutSecrets(text) : text;
   }
   return row;
 }

@@ -3,12 +3,12 @@ import type { OutcomeRecord } from '../../run/model/types.ts';
 import { type Cause, causeOf } from './cause.ts';
 import { type FailureRow, failureRowOfRecord } from './failure-columns.ts';
 
-/** One failure that is on record: in the table, in a run's journal, or in both. */
+/** One recorded failure: in the table, in the journal of a run, or in both. */
 export interface Failure {
   readonly row: FailureRow;
-  /** Empty where the record names none. */
+  /** Empty when the record names no image. */
   readonly imageKey: string;
-  /** Epoch ms; 0 where it is not known. */
+  /** Epoch ms; 0 when unknown. */
   readonly at: number;
   readonly failureType: string;
   readonly causeId: string;
@@ -19,45 +19,45 @@ export interface Failure {
 /** An image whose last attempt failed. */
 export interface LastFailure {
   readonly key: string;
-  /** Undefined where the images of the bucket were read and it is not among them. */
+  /** Undefined when the bucket was listed and does not contain the image. */
   readonly size?: number;
   readonly failureType: string;
   readonly causeId: string;
   readonly cause: string;
-  /** How often it was tried and failed, as far as is known. */
+  /** How many attempts failed, as far as known. */
   readonly attempts: number;
-  /** The run that saw the last failure, if one did. */
+  /** The run that saw the last failure, if any. */
   readonly runId?: string;
 }
 
-/** What is on record of an image: how a line of it reads. Lines of one image stand by time, the newest first. */
+/** What is known about an image, one line each. The lines of an image are sorted by time, newest first. */
 export type FailureSource =
   | { readonly kind: 'image'; readonly size: number }
   | { readonly kind: 'outcome'; readonly outcome: RunOutcome }
   | { readonly kind: 'record'; readonly item: Item };
 export type RunOutcome = OutcomeRecord & { readonly runId: string };
 
-/** What is known of an image from its newer lines, where it has too many to be held at once. */
+/** What the newer lines of an image said, when it has too many lines to keep in memory. */
 export interface FoldCarry {
-  /** Whether its last attempt was among them. */
+  /** Whether they contained the last attempt. */
   readonly isDecided: boolean;
-  /** The oldest success among them. */
+  /** The run of the oldest success among them. */
   readonly settledBy?: string;
 }
 
-/** Time as text that sorts the newest first. */
+/** A time as text that sorts the newest first. */
 const LATEST_MS = 10_000_000_000_000;
 const TIME_DIGITS = 15;
 export const newestFirst = (at: number): string => String(LATEST_MS - Math.floor(at)).padStart(TIME_DIGITS, '0');
 
 const [IMAGE, OUTCOME, RECORD] = ['i', 'o', 'r'];
-/** How far the function's clock may be from the bot's when a record and an outcome are the same failure. */
+/** The largest difference between the clocks of the function and the bot for a record and an outcome of the same failure. */
 const SAME_FAILURE_MS = 60_000;
-/** Two records of one image that say the same so shortly one after the other: two loggers of one invocation. */
+/** Two equal records of one image within this time were written by two loggers of the same invocation. */
 const TWO_LOGGERS_MS = 5_000;
-const LONGEST_TYPE = 100;
+const MAX_TYPE_LENGTH = 100;
 
-/** A line of one image, without line ends. */
+/** A line about one image, without line breaks. */
 export function encodeSource(source: FailureSource): string {
   switch (source.kind) {
     case 'image':
@@ -75,15 +75,15 @@ const inRange = (at: number): number => (at >= 0 ? Math.min(Math.floor(at), LATE
 const timeOf = (stamp: string | undefined): number => inRange(Date.parse(stamp ?? ''));
 const endOf = ({ startedAt, durationMs }: OutcomeRecord) => startedAt + durationMs;
 
-interface Seen {
+interface DatedRow {
   readonly row: FailureRow;
   readonly at: number;
   readonly cause: Cause;
 }
 
 /**
- * The failures of one image, newest first, and its last one, if its last attempt was that. `values`: lines of `encodeSource`,
- * newest first; `isWhole`: all there are. `isBucketRead`: an image without a line of its own is not in the bucket.
+ * The failures of one image, newest first, and the last failure if its last attempt failed. `values` are lines of `encodeSource`,
+ * newest first. `isWhole`: they are all lines of the image. `isBucketRead`: an image without an image line is not in the bucket.
  */
 export function foldImage(
   imageKey: string,
@@ -91,7 +91,7 @@ export function foldImage(
   how: { readonly isBucketRead: boolean; readonly isWhole: boolean; readonly carry?: FoldCarry },
 ): { readonly failures: readonly Failure[]; readonly last?: LastFailure; readonly carry: FoldCarry } {
   const outcomes: RunOutcome[] = [];
-  const records: Seen[] = [];
+  const records: DatedRow[] = [];
   let size: number | undefined;
   for (const value of values) {
     const json = value.slice(TIME_DIGITS + 1);
@@ -103,24 +103,24 @@ export function foldImage(
         outcomes.push(JSON.parse(json));
         break;
       default:
-        records.push(seen(failureRowOfRecord(JSON.parse(json)), imageKey));
+        records.push(datedRow(failureRowOfRecord(JSON.parse(json)), imageKey));
     }
   }
   const successes = outcomes.filter(({ outcome }) => outcome.kind !== 'failed').sort((a, b) => endOf(a) - endOf(b));
   const failed = outcomes.filter(({ outcome }) => outcome.kind === 'failed');
-  const settlerOf = (at: number) => successes.find((success) => endOf(success) > at)?.runId ?? how.carry?.settledBy;
+  const laterSuccess = (at: number) => successes.find((success) => endOf(success) > at)?.runId ?? how.carry?.settledBy;
 
-  const found = joined(imageKey, failed, imageKey === '' ? records : withoutTwins(records)).map(
+  const found = joinSources(imageKey, failed, imageKey === '' ? records : withoutTwins(records)).map(
     ({ row, at, cause }): Failure => {
-      // Who is not named was not seen to go through.
-      const settledBy = imageKey === '' ? undefined : settlerOf(at);
+      // Without a name no later success can be found.
+      const settledBy = imageKey === '' ? undefined : laterSuccess(at);
       const named = imageKey === '' ? {} : { ImageKey: imageKey };
       const settled = settledBy === undefined ? {} : { SettledBy: settledBy };
       return {
         row: { ...row, ...named, Cause: cause.text, CauseId: cause.id, ...settled },
         imageKey,
         at,
-        failureType: (row.FailureType ?? 'OCR_ERROR').slice(0, LONGEST_TYPE),
+        failureType: (row.FailureType ?? 'OCR_ERROR').slice(0, MAX_TYPE_LENGTH),
         causeId: cause.id,
         ...(settledBy === undefined ? {} : { settledBy }),
       };
@@ -149,15 +149,15 @@ export function foldImage(
   return { failures, last, carry };
 }
 
-const seen = (row: FailureRow, imageKey: string): Seen => ({
+const datedRow = (row: FailureRow, imageKey: string): DatedRow => ({
   row,
   at: timeOf(row.FailureTimestamp),
   cause: causeOf(row.ErrorMessage ?? '', imageKey),
 });
 
-/** Records that two loggers wrote of one invocation are one: of both, what either knows. */
-function withoutTwins(records: readonly Seen[]): readonly Seen[] {
-  const kept: Seen[] = [];
+/** Merges the records that two loggers wrote about one invocation. */
+function withoutTwins(records: readonly DatedRow[]): readonly DatedRow[] {
+  const kept: DatedRow[] = [];
   for (const record of [...records].sort((a, b) => b.at - a.at)) {
     const last = kept.at(-1);
     if (!last || !areTwins(last, record)) kept.push(record);
@@ -166,7 +166,7 @@ function withoutTwins(records: readonly Seen[]): readonly Seen[] {
   return kept;
 }
 
-function areTwins(newer: Seen, older: Seen): boolean {
+function areTwins(newer: DatedRow, older: DatedRow): boolean {
   const [stream, other] = [newer.row.CloudWatchLogStream, older.row.CloudWatchLogStream];
   return (
     newer.at - older.at <= TWO_LOGGERS_MS &&
@@ -175,8 +175,12 @@ function areTwins(newer: Seen, older: Seen): boolean {
   );
 }
 
-/** Each outcome with the record nearest to its end, where one can be of it; records and outcomes that are left by themselves. */
-function joined(imageKey: string, outcomes: readonly RunOutcome[], records: readonly Seen[]): readonly Seen[] {
+/** Joins each outcome with the nearest record in time, if there is one. The other records and outcomes stay as they are. */
+function joinSources(
+  imageKey: string,
+  outcomes: readonly RunOutcome[],
+  records: readonly DatedRow[],
+): readonly DatedRow[] {
   const pairs = records
     .flatMap((record) =>
       outcomes
@@ -184,10 +188,10 @@ function joined(imageKey: string, outcomes: readonly RunOutcome[], records: read
           (outcome) =>
             record.at >= outcome.startedAt - SAME_FAILURE_MS && record.at <= endOf(outcome) + SAME_FAILURE_MS,
         )
-        .map((outcome) => ({ record, outcome, apart: Math.abs(record.at - endOf(outcome)) })),
+        .map((outcome) => ({ record, outcome, distanceMs: Math.abs(record.at - endOf(outcome)) })),
     )
-    .sort((a, b) => a.apart - b.apart);
-  const outcomeOf = new Map<Seen, RunOutcome>();
+    .sort((a, b) => a.distanceMs - b.distanceMs);
+  const outcomeOf = new Map<DatedRow, RunOutcome>();
   const taken = new Set<RunOutcome>();
   for (const { record, outcome } of pairs) {
     if (outcomeOf.has(record) || taken.has(outcome)) continue;
@@ -196,7 +200,7 @@ function joined(imageKey: string, outcomes: readonly RunOutcome[], records: read
   }
   return [
     ...records.map((record) => ({ ...record, row: rowOfRecord(record.row, outcomeOf.get(record)) })),
-    ...outcomes.filter((outcome) => !taken.has(outcome)).map((outcome) => seen(rowOfOutcome(outcome), imageKey)),
+    ...outcomes.filter((outcome) => !taken.has(outcome)).map((outcome) => datedRow(rowOfOutcome(outcome), imageKey)),
   ];
 }
 
@@ -225,8 +229,8 @@ function rowOfOutcome({ outcome, startedAt, durationMs, requestId, runId }: RunO
 }
 
 /**
- * Attempts count on from failure to failure: a logger counts its own records alone, and misses those that it could not write
- * (pipeline.md, "Its attempt count … is always 1").
+ * Numbers the attempts from failure to failure: a logger counts only its own records (pipeline.md, "Its attempt count … is
+ * always 1").
  */
 function numbered(newestFirst: readonly Failure[]): readonly Failure[] {
   let before = 0;

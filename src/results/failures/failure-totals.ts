@@ -3,15 +3,15 @@ import { createTotalsByName, type TopTotals, type TotalsRules } from '../../lib/
 import type { FailureType } from '../../pipeline/invoke/invocation.ts';
 import type { Failure, LastFailure } from './failure-fold.ts';
 
-/** A cause and the images that failed of it last, and still are failed. */
+/** A cause, and the images whose last attempt failed with it. */
 export interface CauseTotals {
   readonly images: number;
-  /** Epoch ms of the newest. */
+  /** Epoch ms of the newest failure. */
   readonly newestAt: number;
   readonly id: string;
-  /** Of the newest. */
+  /** The type of the newest failure. */
   readonly failureType: string;
-  /** One whole message, as an example. */
+  /** A complete message, as an example. */
   readonly example: string;
 }
 
@@ -24,31 +24,31 @@ export interface FailureTotals {
   readonly byType: Readonly<Record<string, number>>;
   /** Failed images of all other types. */
   readonly ofOtherTypes: number;
-  /** Failures on record, and where. */
+  /** The recorded failures, and where they are recorded. */
   readonly failures: number;
   readonly inTableOnly: number;
   readonly inRunOnly: number;
   readonly inBoth: number;
-  /** Of those in a run only: of a type that the function itself could have logged. */
+  /** Failures recorded only by a run, with a type that the function could have recorded itself. */
   readonly unlogged: number;
-  /** Of those in the table only: that name no image, so that none can be tried again. */
+  /** Failures recorded only in the table that name no image, so they cannot be retried. */
   readonly nameless: number;
   readonly causes: TopTotals<CauseTotals>;
-  /** The same of those images alone whose last failure the run saw that was asked for. */
+  /** The same, only for images whose last failure was seen by the requested run. */
   readonly causesInRun: TopTotals<CauseTotals>;
-  /** The newest failures that are not settled. */
+  /** The newest failures of images that have not succeeded since. */
   readonly newest: readonly Failure[];
 }
 
-/** The function is gone by then, or never began: it cannot log these (pipeline.md, "FailureType"). */
+/** The function cannot record these, because it was killed or never started (pipeline.md, "FailureType"). */
 const SEEN_BY_CALLER_ONLY: ReadonlySet<string> = new Set<FailureType>([
   'TIMEOUT_ERROR',
   'OUT_OF_MEMORY',
   'INVOCATION_ERROR',
   'UNREADABLE_REPLY',
 ]);
-const MOST_TYPES = 12;
-const MOST_EXAMPLE = 500;
+const MAX_TYPES = 12;
+const MAX_EXAMPLE = 500;
 
 const causeTotals: TotalsRules<CauseTotals> = {
   zero: { images: 0, newestAt: 0, id: '', failureType: '', example: '' },
@@ -68,7 +68,7 @@ const counts: TotalsRules<number> = {
   decode: Number,
 };
 
-/** Adds failures up, image by image, in the same memory for any number of them, of causes and of types. */
+/** Adds up failures, image by image, in constant memory for any number of images, causes and types. */
 export function createFailureTotals(
   options: LineSorterOptions & { readonly causes: number; readonly newest: number; readonly inRun?: string },
 ) {
@@ -80,7 +80,7 @@ export function createFailureTotals(
   let images = 0;
   let settledImages = 0;
   return {
-    /** Failures of one image; `last` where its last attempt was one, `isSettled` where it was not. */
+    /** Adds the failures of one image. `last`: its last attempt failed. `isSettled`: it failed and succeeded later. */
     image(failures: readonly Failure[], end: { readonly last?: LastFailure; readonly isSettled: boolean }): void {
       for (const { row, imageKey } of failures) {
         where.failures += 1;
@@ -102,23 +102,23 @@ export function createFailureTotals(
         newestAt: first.at,
         id: end.last.causeId,
         failureType: end.last.failureType,
-        example: (first.row.ErrorMessage ?? '').slice(0, MOST_EXAMPLE),
+        example: (first.row.ErrorMessage ?? '').slice(0, MAX_EXAMPLE),
       };
       causes.add(end.last.cause, totals);
       if (end.last.runId !== undefined && end.last.runId === options.inRun) causesInRun.add(end.last.cause, totals);
     },
-    /** To be offered every failure, the newest first. Takes text, as most need not be read. */
+    /** Call it with every failure, newest first. It takes JSON, because most failures need not be parsed. */
     offerNewest(line: string): void {
       if (newest.length >= options.newest) return;
       const failure: Failure = JSON.parse(line);
       if (failure.settledBy === undefined) newest.push(failure);
     },
     async flushIfLarge(): Promise<void> {
-      for (const tally of [causes, causesInRun, types]) await tally.flushIfLarge();
+      for (const totals of [causes, causesInRun, types]) await totals.flushIfLarge();
     },
-    /** To be called once, after the last. */
+    /** Call it once, after the last failure. */
     async totals(signal?: AbortSignal): Promise<FailureTotals> {
-      const byType = await types.top(MOST_TYPES, signal);
+      const byType = await types.top(MAX_TYPES, signal);
       return {
         images,
         settledImages,
@@ -131,7 +131,7 @@ export function createFailureTotals(
       };
     },
     async dispose(): Promise<void> {
-      for (const tally of [causes, causesInRun, types]) await tally.dispose();
+      for (const totals of [causes, causesInRun, types]) await totals.dispose();
     },
   };
 }

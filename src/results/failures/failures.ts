@@ -15,83 +15,83 @@ import {
 } from './failure-fold.ts';
 import { createFailureTotals, type FailureTotals } from './failure-totals.ts';
 
-/** What is read; each once, all at the same time. */
+/** The sources. Each is read once, all at the same time. */
 export interface FailureSources {
-  /** The journals of a run and of the runs about the same images, the newest run first. */
+  /** The journals of the runs, newest run first. */
   readonly runs: readonly { readonly runId: string; readonly journal: AsyncIterable<Pick<JournalChunk, 'records'>> }[];
-  /** Every FAILED_IMAGE record of the table, in as many streams as are read side by side. */
+  /** The FAILED_IMAGE records of the table, in streams that are read concurrently. */
   readonly records: readonly AsyncIterable<Item>[];
-  /** The images that the bucket holds now, where it matters what can be tried again. */
+  /** The images that are in the bucket now; given when it matters which can be retried. */
   readonly bucket?: AsyncIterable<ListedImage>;
 }
 
-/** Which failures are meant; all that is given must hold. */
+/** A selection of failures; every given property must match. */
 export interface FailureChoice {
   readonly failureType?: string;
   readonly causeId?: string;
   readonly images?: ReadonlySet<string>;
 }
 
-/** What a choice comes to. */
+/** What a selection contains. */
 export interface ChosenFailures {
-  /** Images that can be tried again. */
+  /** Images that can be retried. */
   readonly images: number;
-  /** Images that the bucket does not hold any more. */
+  /** Images that are no longer in the bucket. */
   readonly gone: number;
-  /** Which attempt at them the next one is. */
+  /** The number of the next attempt. */
   readonly attempt: number;
-  /** The newest run in which any of them failed last. */
+  /** The newest run that saw the last failure of one of them. */
   readonly runId?: string;
-  /** In words, where a single cause was chosen. */
+  /** The text of the cause, when a single cause was selected. */
   readonly cause?: string;
 }
 
-/** What was found; it is in temporary files until `dispose`. */
+/** The failures, in temporary files until `dispose`. */
 export interface Failures {
   readonly totals: FailureTotals;
-  /** Newest first. Can be read again. */
+  /** Every failure, newest first. Can be read repeatedly. */
   readonly all: (signal?: AbortSignal) => AsyncGenerator<Failure>;
   readonly choose: (choice: FailureChoice, signal?: AbortSignal) => Promise<ChosenFailures>;
-  /** The images whose last attempt failed in a way that is chosen and that are still there, each once, by key. */
+  /** The selected images that are still in the bucket, each once, sorted by key. */
   readonly images: (choice: FailureChoice, signal?: AbortSignal) => AsyncGenerator<ListedImage>;
   readonly dispose: () => Promise<void>;
 }
 
 export interface FailureOptions {
-  /** How many causes are named; 10 where not given. */
+  /** How many causes are listed; 10 by default. */
   readonly top?: number;
-  /** How many of the newest are named; 10 where not given. */
+  /** How many of the newest failures are listed; 10 by default. */
   readonly newest?: number;
-  /** A run whose own causes are wanted too. */
+  /** A run whose causes are listed separately. */
   readonly inRun?: string;
   readonly signal?: AbortSignal;
   readonly memoryBytes?: number;
-  /** Of the temporary files. */
+  /** The folder of the temporary files. */
   readonly folder?: string;
 }
 
-/** An image with more on record than this is read piece by piece: what is held of one must not grow. */
-const MOST_LINES_AT_ONCE = 500;
+/** An image with more lines than this is processed in pieces, so that memory does not grow. */
+const MAX_LINES_AT_ONCE = 500;
 
 /**
- * Everything that is known of failed images: the records of the table (by whatever logger) and the outcomes of the runs, joined
- * by image, exactly and in the same memory for any number. An image counts as failed if its last attempt failed; a record
- * of the table that no run knows is an attempt of its own time (an upload).
- * @throws what a source throws; the file system's error; `signal.reason`. No file is left then.
+ * Everything that is known about failed images: the records of the table and the outcomes of the runs, joined by image, exactly
+ * and in constant memory. An image counts as failed if its last attempt failed. A record that no run knows is an attempt of its own
+ * (an upload).
+ * @throws the error of a source; the file system's error; `signal.reason`. No temporary file is left then.
  */
 export async function readFailures(sources: FailureSources, options: FailureOptions = {}): Promise<Failures> {
   const { signal, folder } = options;
-  const space = {
+  const sorterOptions = {
     ...(options.memoryBytes === undefined ? {} : { memoryBytes: options.memoryBytes }),
     ...(folder === undefined ? {} : { folder }),
   };
   const isBucketRead = sources.bucket !== undefined;
-  const byImage = createLineSorter(space);
-  const byTime = createLineSorter(space);
+  const byImage = createLineSorter(sorterOptions);
+  const byTime = createLineSorter(sorterOptions);
   const rows = createLineFile(folder);
   const images = createLineFile(folder);
-  const sum = createFailureTotals({
-    ...space,
+  const failureTotals = createFailureTotals({
+    ...sorterOptions,
     causes: options.top ?? 10,
     newest: options.newest ?? 10,
     ...(options.inRun === undefined ? {} : { inRun: options.inRun }),
@@ -115,24 +115,24 @@ export async function readFailures(sources: FailureSources, options: FailureOpti
       for (const failure of failures) byTime.add(`"${newestFirst(failure.at)}"\t${JSON.stringify(failure)}`);
       if (last) images.add(JSON.stringify(last));
       const isSettled = failures[0]?.settledBy !== undefined && before?.isDecided !== true;
-      sum.image(failures, { ...(last ? { last } : {}), isSettled });
+      failureTotals.image(failures, { ...(last ? { last } : {}), isSettled });
     };
     const flushIfLarge = async () => {
       signal?.throwIfAborted();
       await byTime.flushIfLarge();
       await images.flushIfLarge();
-      await sum.flushIfLarge();
+      await failureTotals.flushIfLarge();
     };
-    await visitGroups(byImage.sorted(signal), visit, flushIfLarge, MOST_LINES_AT_ONCE);
+    await visitGroups(byImage.sorted(signal), visit, flushIfLarge, MAX_LINES_AT_ONCE);
     for await (const lines of byTime.sorted(signal)) {
       for (const line of lines) {
         const text = line.slice(line.indexOf('\t') + 1);
         rows.add(text);
-        sum.offerNewest(text);
+        failureTotals.offerNewest(text);
       }
       await rows.flushIfLarge();
     }
-    const totals = await sum.totals(signal);
+    const totals = await failureTotals.totals(signal);
     async function* chosen(choice: FailureChoice, stop: AbortSignal | undefined): AsyncGenerator<LastFailure> {
       for await (const lines of images.read(stop))
         for (const line of lines) {
@@ -149,7 +149,7 @@ export async function readFailures(sources: FailureSources, options: FailureOpti
             yield failure;
           }
       },
-      choose: (choice, stop) => sumUp(chosen(choice, stop), choice),
+      choose: (choice, stop) => summarise(chosen(choice, stop), choice),
       async *images(choice, stop) {
         for await (const { key, size } of chosen(choice, stop)) if (size !== undefined) yield { key, size };
       },
@@ -161,7 +161,7 @@ export async function readFailures(sources: FailureSources, options: FailureOpti
   } finally {
     await byImage.dispose();
     await byTime.dispose();
-    await sum.dispose();
+    await failureTotals.dispose();
   }
 }
 
@@ -170,7 +170,7 @@ const isChosen = (last: LastFailure, { failureType, causeId, images }: FailureCh
   (causeId === undefined || last.causeId === causeId) &&
   (images === undefined || images.has(last.key));
 
-async function sumUp(chosen: AsyncIterable<LastFailure>, choice: FailureChoice): Promise<ChosenFailures> {
+async function summarise(chosen: AsyncIterable<LastFailure>, choice: FailureChoice): Promise<ChosenFailures> {
   let images = 0;
   let gone = 0;
   let attempts = 0;
@@ -192,21 +192,21 @@ async function sumUp(chosen: AsyncIterable<LastFailure>, choice: FailureChoice):
   };
 }
 
-/** Puts a line for each record, each outcome and each image of the bucket into the sorter, by image. */
+/** Adds a line for each record, outcome and image of the bucket to the sorter, by image. */
 async function sortSources(
   sources: FailureSources,
   sorter: ReturnType<typeof createLineSorter>,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const BREATH_LINES = 500;
-  const BREATH_CHARACTERS = 2 ** 20;
+  const LINES_PER_FLUSH = 500;
+  const CHARACTERS_PER_FLUSH = 2 ** 20;
   let lines = 0;
   let characters = 0;
   const add = async (key: string, value: string) => {
     sorter.add(`${JSON.stringify(key)}\t${value}`);
     lines += 1;
     characters += value.length;
-    if (lines < BREATH_LINES && characters < BREATH_CHARACTERS) return;
+    if (lines < LINES_PER_FLUSH && characters < CHARACTERS_PER_FLUSH) return;
     lines = 0;
     characters = 0;
     signal?.throwIfAborted();
@@ -223,7 +223,7 @@ async function sortSources(
   const readBucket = async () => {
     for await (const { key, size } of sources.bucket ?? []) await add(key, encodeSource({ kind: 'image', size }));
   };
-  // All are waited for: none may add to a sorter that is being disposed of.
+  // All must have ended, because none may add to a sorter that is being disposed of.
   const ended = await Promise.allSettled([
     ...sources.runs.map(readJournal),
     ...sources.records.map(readRecords),
@@ -232,5 +232,5 @@ async function sortSources(
   for (const end of ended) if (end.status === 'rejected') throw end.reason;
 }
 
-/** Whether a word is one of the types of failures that are known. */
-export const isFailureType = (word: string): word is FailureType => FAILURE_TYPES.some((type) => type === word);
+/** Whether a text is a known failure type. */
+export const isFailureType = (text: string): text is FailureType => FAILURE_TYPES.some((type) => type === text);

@@ -1,14 +1,14 @@
 /**
- * Of several ways to write one image's key the same text: a record may name it as `s3://bucket/key`, URL-encoded as an S3 event
- * has it, or in another Unicode form than the bucket. Two different keys may come to the same text (`a+b`, `a b`): who is
- * meant then, only the exact spelling tells.
+ * One text for the different spellings of a key: a record may name an image as `s3://bucket/key`, URL-encoded as in an S3 event, or
+ * in another Unicode form than the bucket. Two different keys may have the same text (`a+b`, `a b`); only the exact
+ * spelling distinguishes them.
  */
-export function spellingOf(name: string, bucket?: string): string {
+export function normaliseKey(name: string, bucket?: string): string {
   const key = withoutBucket(name, bucket);
-  return PLAIN.test(key) ? key : decoded(key).normalize('NFC');
+  return PLAIN.test(key) ? key : decode(key).normalize('NFC');
 }
 
-/** Nothing in it that could be written otherwise. */
+/** Matches a key that has only one spelling. */
 const PLAIN = /^[\x20-\x24\x26-\x2a\x2c-\x7e]*$/;
 
 function withoutBucket(name: string, bucket: string | undefined): string {
@@ -17,8 +17,8 @@ function withoutBucket(name: string, bucket: string | undefined): string {
   return bucket !== undefined && name.startsWith(`${bucket}/`) ? name.slice(bucket.length + 1) : name;
 }
 
-/** `%20` and `+` as spaces; a text that is no URL encoding as it is. */
-function decoded(key: string): string {
+/** Decodes `%20` and `+` to spaces. A text that is not URL-encoded stays as it is. */
+function decode(key: string): string {
   try {
     return decodeURIComponent(key.replaceAll('+', ' '));
   } catch {
@@ -26,8 +26,8 @@ function decoded(key: string): string {
   }
 }
 
-/** One text for a person, however the function's reply and the table write the name: case, spaces, underscores, Unicode forms. */
-export const foldedPerson = (name: string): string =>
+/** One text for the spellings of a person in the function's replies and in the table: case, spaces, underscores, Unicode forms. */
+export const normalisePerson = (name: string): string =>
   name
     .normalize('NFKC')
     .toLowerCase()

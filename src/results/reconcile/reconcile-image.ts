@@ -2,18 +2,18 @@ import type { FailureType, Outcome } from '../../pipeline/invoke/invocation.ts';
 import type { RecordKind } from '../../pipeline/table/records.ts';
 
 /**
- * What a run's manifest, its outcomes and the table say together of one image.
+ * What the manifest of a run, its outcomes and the table say about one image.
  *
  * | kind | the image … |
  * | --- | --- |
  * | `processed-with-rows` | was processed, and the table has rows of it |
- * | `processed-without-rows` | was processed, and no row names it: see `why` |
- * | `rejected-with-record`, `-without-record` | was rejected, and the table says so or not (of two rejected sheets of one person and week the later takes the place of the earlier) |
- * | `failed-with-record`, `-without-record` | failed in this run, and its FAILED_IMAGE record is there or not; one from before this attempt is none |
- * | `rows-without-outcome` | is in the manifest and has rows, but the run has no outcome for it: it is not through, or they are older |
- * | `neither` | is in the manifest; no outcome and no row |
- * | `not-in-manifest` | has rows in the table, but is not in the manifest: see `since` |
- * | `outcome-not-in-manifest` | has an outcome but is not in the manifest: never, if all is well |
+ * | `processed-without-rows` | was processed, and no row names it (see `why`) |
+ * | `rejected-with-record`, `-without-record` | was rejected, and the table has or has not a record of that (two rejected sheets of one person and week share one record) |
+ * | `failed-with-record`, `-without-record` | failed in this run, and has or has not a FAILED_IMAGE record of this attempt |
+ * | `rows-without-outcome` | is in the manifest and has rows, but no outcome: it is not finished, or the rows are older |
+ * | `neither` | is in the manifest, without an outcome and without rows |
+ * | `not-in-manifest` | has rows, but is not in the manifest (see `since`) |
+ * | `outcome-not-in-manifest` | has an outcome, but is not in the manifest: an error |
  */
 export const RECONCILED_KINDS = [
   'processed-with-rows',
@@ -29,33 +29,33 @@ export const RECONCILED_KINDS = [
 ] as const;
 export type ReconciledKind = (typeof RECONCILED_KINDS)[number];
 
-/** What the run's journal says of an image, as far as this needs it. The first outcome on record is the one that counts. */
+/** The outcome of an image in the journal of the run. The first outcome of an image counts. */
 export interface ImageOutcome {
   readonly kind: Outcome['kind'];
   readonly entriesStored?: number;
   readonly resourceName?: string;
   readonly failureType?: FailureType;
-  /** When the invocation began, epoch ms. */
+  /** When the invocation started, epoch ms. */
   readonly startedAt: number;
   readonly requestId?: string;
 }
 
-/** How many records name an image, by kind, and the newest of them: epoch ms, 0 where none says. */
+/** How many records name an image, by kind, and the time of the newest: epoch ms, 0 when unknown. */
 export interface ImageRows extends Readonly<Record<RecordKind, number>> {
   readonly newestRow: number;
   readonly newestFailure: number;
 }
 
 /**
- * Why a processed image has no rows. Entries are overwritten when the same person, date and project come again, so no row
- * need be a loss, and the table does not tell which: it is proven only where nobody can have overwritten them.
- * - `nothing-stored`: the function said that it stored none
- * - `person-has-no-rows`: no row of that person is there at all: nothing overwrote them; they were deleted, or never written
- * - `unclear`: no rows of its own: overwritten by another image, or never written
+ * Why a processed image has no rows. Entries are overwritten when the same person, date and project come again, and the table
+ * does not say by which image. A loss is proven only when nothing can have overwritten the rows.
+ * - `nothing-stored`: the function reported that it stored no entry
+ * - `person-has-no-rows`: the person has no row at all, so nothing overwrote them: they were deleted, or never written
+ * - `unclear`: overwritten by another image, or never written
  */
 export type WithoutRows = 'nothing-stored' | 'person-has-no-rows' | 'unclear';
 
-/** When the newest row of an image that is not in the manifest was made: after the run began (added meanwhile), or before. */
+/** When the newest row of an image that is not in the manifest was written: since the start of the run, or before. */
 export type Since = 'run-start' | 'before' | 'unknown';
 
 export type ReconciledImage = { readonly key: string; readonly rows: ImageRows; readonly outcome?: ImageOutcome } & (
@@ -64,7 +64,7 @@ export type ReconciledImage = { readonly key: string; readonly rows: ImageRows; 
   | { readonly kind: Exclude<ReconciledKind, 'processed-without-rows' | 'not-in-manifest'> }
 );
 
-/** What is known of one image when all three sources are through. */
+/** What the three sources say about one image. */
 export interface ImageFacts {
   readonly key: string;
   readonly inManifest: boolean;
@@ -73,9 +73,9 @@ export interface ImageFacts {
 }
 
 export interface DecideBy {
-  /** When the run began, epoch ms; undefined where it is not known. */
+  /** When the run started, epoch ms; undefined when unknown. */
   readonly startedAt: number | undefined;
-  /** How far the function's clock may be behind the bot's. */
+  /** How far the clock of the function may be behind that of the bot. */
   readonly clockSkewMs: number;
 }
 
@@ -99,17 +99,15 @@ export const addRows = (a: ImageRows, b: ImageRows): ImageRows => ({
   newestFailure: Math.max(a.newestFailure, b.newestFailure),
 });
 
-/** The rows that processing an image makes. */
+/** The rows that the function writes for a processed image. */
 export const ownRows = (rows: ImageRows): number => rows.entry + rows['zero-hour'];
 
-const isThere = (rows: ImageRows): boolean => ownRows(rows) + rows.rejected + rows.coverage + rows.failed > 0;
+const hasRecords = (rows: ImageRows): boolean => ownRows(rows) + rows.rejected + rows.coverage + rows.failed > 0;
 
-/**
- * Which kind an image is, but for `why` a processed one has no rows: whether its person has any is not known yet.
- */
+/** The kind of an image. `whyWithoutRows` adds the reason for a processed image without rows. */
 export function kindOfImage({ inManifest, outcome, rows }: ImageFacts, by: DecideBy): ReconciledKind {
   if (!inManifest) return outcome === undefined ? 'not-in-manifest' : 'outcome-not-in-manifest';
-  if (outcome === undefined) return isThere(rows) ? 'rows-without-outcome' : 'neither';
+  if (outcome === undefined) return hasRecords(rows) ? 'rows-without-outcome' : 'neither';
   switch (outcome.kind) {
     case 'processed':
       return ownRows(rows) > 0 ? 'processed-with-rows' : 'processed-without-rows';
@@ -122,7 +120,7 @@ export function kindOfImage({ inManifest, outcome, rows }: ImageFacts, by: Decid
   }
 }
 
-/** Whether something was made before the attempt; what has no time is not. */
+/** Whether a record was written before the attempt. A record without a time counts as newer. */
 export const isOlder = (at: number, outcome: ImageOutcome, { clockSkewMs }: DecideBy): boolean =>
   at > 0 && at < outcome.startedAt - clockSkewMs;
 

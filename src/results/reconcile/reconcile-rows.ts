@@ -1,29 +1,29 @@
 import { type Item, textOf } from '../../pipeline/table/item.ts';
 import { type KeyNames, kindOfRecord, type RecordKind } from '../../pipeline/table/records.ts';
-import { foldedPerson } from './image-spelling.ts';
+import { normalisePerson } from './image-spelling.ts';
 import { addRows, type ImageRows, noRows } from './reconcile-image.ts';
 
-/** The image that a record names: a failure its `ImageKey`, any other its `SourceImage`; undefined where it names none. */
+/** The image that a record names: `ImageKey` of a failure, `SourceImage` of any other record; undefined when it names none. */
 function imageOf(item: Item, record: RecordKind): string | undefined {
   const value = record === 'failed' ? (item.ImageKey ?? item.SourceImage) : item.SourceImage;
   return value !== undefined && 'S' in value ? value.S : undefined;
 }
 
-/** Epoch ms of an ISO time; 0 where it is none. */
+/** An ISO time as epoch ms; 0 when it is not a time. */
 function timeOf(item: Item, name: string): number {
   const value = item[name];
   const at = value !== undefined && 'S' in value ? Date.parse(value.S) : Number.NaN;
   return Number.isNaN(at) ? 0 : at;
 }
 
-/** What the records of some page say, by image. */
+/** The records of one page, by image. */
 export interface PageRows {
   readonly byImage: ReadonlyMap<string, ImageRows>;
-  /** People who have entries, folded: by the key and by the name that is shown. A person may come twice. */
+  /** The people who have entries, by key and by display name, normalised. A person may occur twice. */
   readonly people: readonly string[];
 }
 
-/** Adds a page's records up by the image they name; `onRecord` is told each. */
+/** Adds up the records of a page by the image they name. Calls `onRecord` for each record. */
 export function rowsOfPage(
   items: readonly Item[],
   keys: KeyNames,
@@ -35,7 +35,7 @@ export function rowsOfPage(
     const record = kindOfRecord(item, keys);
     if (record === 'entry' || record === 'zero-hour') {
       for (const name of [textOf(item[keys.hash]), textOf(item.ResourceNameDisplay)]) {
-        const person = name === undefined ? undefined : foldedPerson(name);
+        const person = name === undefined ? undefined : normalisePerson(name);
         if (person !== undefined && person !== people.at(-1) && person !== people.at(-2)) people.push(person);
       }
     }
@@ -49,7 +49,7 @@ export function rowsOfPage(
   return { byImage, people };
 }
 
-/** As one line of a temporary file has it, and back. */
+/** The rows as one line of a temporary file; `decodeRows` reads it. */
 export const encodeRows = (rows: ImageRows): string =>
   [rows.entry, rows['zero-hour'], rows.rejected, rows.coverage, rows.failed, rows.newestRow, rows.newestFailure].join();
 

@@ -3,36 +3,36 @@ import type { Item } from '../../pipeline/table/item.ts';
 import { type KeyNames, PIPELINE_KEYS } from '../../pipeline/table/records.ts';
 import type { OutcomeRecord } from '../../run/model/types.ts';
 import type { JournalChunk } from '../../run/store/run-store.ts';
-import { spellingOf } from './image-spelling.ts';
+import { normaliseKey } from './image-spelling.ts';
 import { addRows, type ImageFacts, type ImageOutcome, type ImageRows, noRows } from './reconcile-image.ts';
 import { decodeRows, encodeRows, rowsOfPage } from './reconcile-rows.ts';
-import type { ReconcileSum } from './reconcile-totals.ts';
+import type { ReconcileTotalsBuilder } from './reconcile-totals.ts';
 
-/** What is joined; each is read once, all at the same time. */
+/** The sources that are joined. Each is read once, all at the same time. */
 export interface ReconcileSources {
   readonly manifest: AsyncIterable<{ readonly key: string }>;
-  /** In order: of several outcomes of an image the first counts. */
+  /** In order, because the first outcome of an image counts. */
   readonly journal: AsyncIterable<Pick<JournalChunk, 'records'>>;
-  /** The table, in as many streams as it comes in. */
+  /** The table, in streams that are read concurrently. */
   readonly rows: readonly AsyncIterable<{ readonly items: readonly Item[] }>[];
 }
 
 export interface ReconcileOptions {
-  /** When the run began, epoch ms: tells images that were added meanwhile from others. */
+  /** When the run started, epoch ms. It distinguishes images that were added since. */
   readonly startedAt?: number;
   readonly keys?: KeyNames;
-  /** The bucket of the images: a record may name an image with it. */
+  /** The bucket of the images, because a record may name an image with its bucket. */
   readonly bucket?: string;
-  /** How far the function's clock may be behind the bot's; a minute where not given. */
+  /** How far the clock of the function may be behind that of the bot; a minute by default. */
   readonly clockSkewMs?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: ReconcileProgress) => void;
   readonly memoryBytes?: number;
-  /** Of the temporary files. */
+  /** The folder of the temporary files. */
   readonly folder?: string;
 }
 
-/** How many were read of each source; then how many images were joined. */
+/** How much was read from each source, and how many images were joined. */
 export interface ReconcileProgress {
   readonly images: number;
   readonly outcomes: number;
@@ -40,30 +40,30 @@ export interface ReconcileProgress {
   readonly joined: number;
 }
 
-/** Which source a line is from; within a spelling they stand in this order. */
+/** The source of a line. Lines of one key sort in this order. */
 const [MANIFEST, OUTCOME, ROWS] = ['m', 'o', 'r'];
 
 /**
- * A line by image: its spelling, a tab, which source, the order where that counts, the exact key where it is not the spelling,
- * a tab, and what is known.
+ * A line about an image: its normalised key, a tab, the source, the order of an outcome, the exact key if it differs, a tab, and
+ * the content.
  */
-const imageLine = (name: string, bucket: string | undefined, head: string, known: string): string => {
-  const spelling = spellingOf(name, bucket);
-  return `${JSON.stringify(spelling)}\t${head}${spelling === name ? '' : JSON.stringify(name)}\t${known}`;
+const imageLine = (name: string, bucket: string | undefined, head: string, content: string): string => {
+  const normalised = normaliseKey(name, bucket);
+  return `${JSON.stringify(normalised)}\t${head}${normalised === name ? '' : JSON.stringify(name)}\t${content}`;
 };
-/** In the lines by person: that the person has rows. It stands before the images that have none. */
+/** In the lines by person: the person has rows. It sorts before the images without rows. */
 export const PERSON_HAS_ROWS = 'h';
 
-/** Puts a line for each image of the manifest, each outcome, and each page's rows of an image into the sorters. */
+/** Adds a line for each image of the manifest, each outcome, and the rows of each image on a page to the sorters. */
 export async function readSources(
   sources: ReconcileSources,
   options: ReconcileOptions,
-  { byImage, byPerson, sum }: { byImage: LineSorter; byPerson: LineSorter; sum: ReconcileSum },
+  { byImage, byPerson, totals }: { byImage: LineSorter; byPerson: LineSorter; totals: ReconcileTotalsBuilder },
 ): Promise<ReconcileProgress> {
   const { signal, bucket, keys = PIPELINE_KEYS } = options;
   const read = { images: 0, outcomes: 0, records: 0, joined: 0 };
   let failure: { readonly error: unknown } | undefined;
-  const step = async () => {
+  const flushAndReport = async () => {
     if (failure !== undefined) throw failure.error;
     signal?.throwIfAborted();
     options.onProgress?.({ ...read });
@@ -81,7 +81,7 @@ export async function readSources(
     for await (const { key } of sources.manifest) {
       byImage.add(imageLine(key, bucket, MANIFEST, ''));
       read.images += 1;
-      if (read.images % 500 === 0) await step();
+      if (read.images % 500 === 0) await flushAndReport();
     }
   };
   const readJournal = async () => {
@@ -91,102 +91,102 @@ export async function readSources(
         byImage.add(imageLine(record.key, bucket, `${OUTCOME}${order}`, JSON.stringify(outcomeOf(record))));
         read.outcomes += 1;
       }
-      await step();
+      await flushAndReport();
     }
   };
   const readRows = async (pages: ReconcileSources['rows'][number]) => {
     for await (const { items } of pages) {
-      const found = rowsOfPage(items, keys, sum.record);
+      const found = rowsOfPage(items, keys, totals.addRecord);
       for (const [key, rows] of found.byImage) byImage.add(imageLine(key, bucket, ROWS, encodeRows(rows)));
       for (const person of found.people) byPerson.add(`${JSON.stringify(person)}\t${PERSON_HAS_ROWS}`);
       read.records += items.length;
-      await step();
+      await flushAndReport();
     }
   };
-  // All are waited for, whatever fails: none may add to a sorter that is being disposed of.
+  // All must have ended, because none may add to a sorter that is being disposed of.
   await Promise.all([
     orFail(readManifestKeys),
     orFail(readJournal),
     ...sources.rows.map((pages) => orFail(() => readRows(pages))),
   ]);
-  await step();
+  await flushAndReport();
   return read;
 }
 
 function outcomeOf({ outcome, startedAt, requestId }: OutcomeRecord): ImageOutcome {
-  const about = { kind: outcome.kind, startedAt, ...(requestId !== undefined && { requestId }) };
+  const common = { kind: outcome.kind, startedAt, ...(requestId !== undefined && { requestId }) };
   switch (outcome.kind) {
     case 'processed':
       return {
-        ...about,
+        ...common,
         ...(outcome.entriesStored !== undefined && { entriesStored: outcome.entriesStored }),
         ...(outcome.resourceName !== undefined && { resourceName: outcome.resourceName }),
       };
     case 'rejected':
-      return about;
+      return common;
     case 'failed':
-      return { ...about, failureType: outcome.failureType };
+      return { ...common, failureType: outcome.failureType };
   }
 }
 
 const ORDER_DIGITS = 12;
 
-/** What the sources say under one exact key. */
-interface Named {
+/** What the sources say about one exact key. */
+interface KeyFacts {
   inManifest: boolean;
   outcome: ImageOutcome | undefined;
   rows: ImageRows;
 }
 
 /**
- * Calls `visit` with what is known of each image. Sources meet under the exact key; records that name no image of the manifest or
- * the journal exactly are those of the one image of the manifest that is spelled like them, if it is the only one.
+ * Calls `visit` with the facts of each image. Sources are joined by the exact key. Records that name no image exactly belong to the
+ * image of the manifest with the same normalised key, if there is exactly one.
  */
 export async function joinByImage(
   byImage: LineSorter,
-  sum: ReconcileSum,
+  totals: ReconcileTotalsBuilder,
   flushIfLarge: () => Promise<void>,
   signal: AbortSignal | undefined,
   visit: (facts: ImageFacts) => void,
 ): Promise<void> {
   let current: string | undefined;
-  let named = new Map<string, Named>();
-  const settle = () => {
-    const wanted = [...named.values()].filter(({ inManifest }) => inManifest);
-    const [only] = wanted.length === 1 ? wanted : [];
-    for (const [key, it] of named) {
-      if (it.inManifest || it.outcome !== undefined || only === undefined) continue;
-      only.rows = addRows(only.rows, it.rows);
-      sum.spelledOtherwise();
-      named.delete(key);
+  let factsByKey = new Map<string, KeyFacts>();
+  const visitImages = () => {
+    const inManifest = [...factsByKey.values()].filter((facts) => facts.inManifest);
+    const [only] = inManifest.length === 1 ? inManifest : [];
+    for (const [key, facts] of factsByKey) {
+      if (facts.inManifest || facts.outcome !== undefined || only === undefined) continue;
+      only.rows = addRows(only.rows, facts.rows);
+      totals.addOtherSpelling();
+      factsByKey.delete(key);
     }
-    for (const [key, it] of named) visit({ key, ...it });
+    for (const [key, facts] of factsByKey) visit({ key, ...facts });
   };
-  const take = (spelling: string, value: string) => {
-    if (spelling !== current) {
-      settle();
-      current = spelling;
-      named = new Map();
+  const addLine = (normalised: string, value: string) => {
+    if (normalised !== current) {
+      visitImages();
+      current = normalised;
+      factsByKey = new Map();
     }
     const tab = value.indexOf('\t');
     const head = value[0] === OUTCOME ? 1 + ORDER_DIGITS : 1;
-    const key: string = JSON.parse(tab > head ? value.slice(head, tab) : spelling);
-    const it = named.get(key) ?? { inManifest: false, outcome: undefined, rows: noRows };
-    named.set(key, it);
+    const key: string = JSON.parse(tab > head ? value.slice(head, tab) : normalised);
+    const facts = factsByKey.get(key) ?? { inManifest: false, outcome: undefined, rows: noRows };
+    factsByKey.set(key, facts);
     switch (value[0]) {
       case MANIFEST:
-        if (it.inManifest) sum.repeatedKey();
-        it.inManifest = true;
+        if (facts.inManifest) totals.addRepeatedKey();
+        facts.inManifest = true;
         break;
       case OUTCOME:
-        if (it.outcome !== undefined) sum.repeatedOutcome();
-        it.outcome ??= JSON.parse(value.slice(tab + 1));
+        if (facts.outcome !== undefined) totals.addRepeatedOutcome();
+        facts.outcome ??= JSON.parse(value.slice(tab + 1));
         break;
       default:
-        it.rows = addRows(it.rows, decodeRows(value.slice(tab + 1)));
+        facts.rows = addRows(facts.rows, decodeRows(value.slice(tab + 1)));
     }
   };
-  await visitLines(byImage.sorted(signal), take, flushIfLarge);
-  settle();
+  await visitLines(byImage.sorted(signal), addLine, flushIfLarge);
+  visitImages();
   await flushIfLarge();
 }

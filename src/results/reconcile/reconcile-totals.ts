@@ -11,25 +11,25 @@ import {
 } from './reconcile-image.ts';
 
 export interface ReconcileTotals {
-  /** Different keys in the manifest: the sum of all kinds but the two that are not in it. */
+  /** Different keys in the manifest: the sum of all kinds except the two that are not in it. */
   readonly images: number;
   readonly counts: Readonly<Record<ReconciledKind, number>>;
   readonly processedWithoutRows: Readonly<Record<WithoutRows, number>>;
   readonly notInManifest: Readonly<Record<Since, number>>;
-  /** Of those processed with rows: that have fewer than the function said it stored (others overwritten, or never written). */
+  /** Images processed with rows that have fewer rows than the function reported. */
   readonly withFewerRows: number;
-  /** Of those processed with rows: whose rows are all from before this run's attempt. */
+  /** Images processed with rows whose rows are all older than this attempt. */
   readonly withOlderRowsOnly: number;
-  /** Of those that failed: that have rows all the same, from before or from another attempt. */
+  /** Failed images that have rows, from before or from another attempt. */
   readonly failedWithRows: number;
-  /** Records of the table by kind, and those that name no image. */
+  /** The records of the table by kind, and those of them that name no image. */
   readonly records: Readonly<Record<RecordKind, number>>;
   readonly withoutImage: Readonly<Record<RecordKind, number>>;
-  /** Outcomes beyond the first of an image (it was in flight when the process died), and keys the manifest names again. */
+  /** Second outcomes of an image (it was in progress when the process crashed), and keys that the manifest has twice. */
   readonly repeatedOutcomes: number;
   readonly repeatedKeys: number;
-  /** Keys in records that are those of an image of the manifest in another spelling (URL-encoded, with the bucket …). */
-  readonly spelledOtherwise: number;
+  /** Keys of records that are another spelling of an image of the manifest (URL-encoded, with the bucket …). */
+  readonly otherSpellings: number;
 }
 
 const noRecords = (): Record<RecordKind, number> => ({
@@ -40,8 +40,8 @@ const noRecords = (): Record<RecordKind, number> => ({
   failed: 0,
 });
 
-/** Counts what a reconciliation finds. */
-export function createReconcileSum(by: DecideBy) {
+/** Counts the results of a reconciliation. */
+export function createReconcileTotals(by: DecideBy) {
   const counts: Record<ReconciledKind, number> = {
     'processed-with-rows': 0,
     'processed-without-rows': 0,
@@ -58,43 +58,43 @@ export function createReconcileSum(by: DecideBy) {
   const notInManifest = { 'run-start': 0, before: 0, unknown: 0 };
   const records = noRecords();
   const withoutImage = noRecords();
-  const some = {
+  const special = {
     withFewerRows: 0,
     withOlderRowsOnly: 0,
     failedWithRows: 0,
     repeatedOutcomes: 0,
     repeatedKeys: 0,
-    spelledOtherwise: 0,
+    otherSpellings: 0,
   };
   return {
-    record(kind: RecordKind, namesAnImage: boolean): void {
+    addRecord(kind: RecordKind, namesAnImage: boolean): void {
       records[kind] += 1;
       if (!namesAnImage) withoutImage[kind] += 1;
     },
-    repeatedOutcome(): void {
-      some.repeatedOutcomes += 1;
+    addRepeatedOutcome(): void {
+      special.repeatedOutcomes += 1;
     },
-    spelledOtherwise(): void {
-      some.spelledOtherwise += 1;
+    addOtherSpelling(): void {
+      special.otherSpellings += 1;
     },
-    repeatedKey(): void {
-      some.repeatedKeys += 1;
+    addRepeatedKey(): void {
+      special.repeatedKeys += 1;
     },
-    image(image: ReconciledImage): void {
+    addImage(image: ReconciledImage): void {
       const { outcome, rows } = image;
       counts[image.kind] += 1;
       if (image.kind === 'processed-without-rows') processedWithoutRows[image.why] += 1;
       if (image.kind === 'not-in-manifest') notInManifest[image.since] += 1;
-      if (outcome?.kind === 'failed' && ownRows(rows) > 0) some.failedWithRows += 1;
+      if (outcome?.kind === 'failed' && ownRows(rows) > 0) special.failedWithRows += 1;
       if (image.kind !== 'processed-with-rows' || outcome === undefined) return;
-      if (ownRows(rows) < (outcome.entriesStored ?? 0)) some.withFewerRows += 1;
-      if (isOlder(rows.newestRow, outcome, by)) some.withOlderRowsOnly += 1;
+      if (ownRows(rows) < (outcome.entriesStored ?? 0)) special.withFewerRows += 1;
+      if (isOlder(rows.newestRow, outcome, by)) special.withOlderRowsOnly += 1;
     },
     totals(): ReconcileTotals {
       const inManifest = RECONCILED_KINDS.filter((kind) => !kind.endsWith('not-in-manifest'));
       const images = inManifest.reduce((sum, kind) => sum + counts[kind], 0);
-      return { images, counts, processedWithoutRows, notInManifest, records, withoutImage, ...some };
+      return { images, counts, processedWithoutRows, notInManifest, records, withoutImage, ...special };
     },
   };
 }
-export type ReconcileSum = ReturnType<typeof createReconcileSum>;
+export type ReconcileTotalsBuilder = ReturnType<typeof createReconcileTotals>;

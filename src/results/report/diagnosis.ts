@@ -5,7 +5,7 @@ import type { RunSnapshot } from '../../run/model/types.ts';
 import type { Cluster } from '../failures/failure-groups.ts';
 import type { CauseTotals, FailureTotals } from '../failures/failure-totals.ts';
 
-/** What a person can do about a finding; the face offers it as a button or a link. */
+/** What a person can do about a finding. Slack shows it as a button or a link. */
 export type Remedy =
   | { readonly kind: 'slower' }
   | { readonly kind: 'resume' }
@@ -16,15 +16,15 @@ export type Remedy =
       readonly quota: string;
     }
   | { readonly kind: 'raise-timeout' | 'raise-memory' }
-  | { readonly kind: 'look-at-log'; readonly errorsOnly: true };
+  | { readonly kind: 'read-log'; readonly errorsOnly: true };
 
-/** One thing that the diagnosis found, the heavier the more it explains (0 to 1). */
+/** A finding of the diagnosis. `weight` (0 to 1) says how much it explains. */
 export type Finding = { readonly weight: number; readonly remedies: readonly Remedy[] } & (
   | { readonly kind: 'main-cause'; readonly cause: CauseTotals; readonly share: number }
   | { readonly kind: 'many-causes'; readonly causes: number; readonly images: number }
   | { readonly kind: 'cluster'; readonly cluster: Cluster }
   | { readonly kind: 'throttling'; readonly throttling: Throttling }
-  /** The pipeline asked for less, as the bot itself saw: that many of its calls. */
+  /** This many calls of the bot were throttled. */
   | { readonly kind: 'throttled'; readonly times: number; readonly calls: number }
   | { readonly kind: 'near-timeout'; readonly mostMs: number; readonly timeoutMs: number; readonly timedOut: number }
   | { readonly kind: 'near-memory'; readonly mostMb: number; readonly memoryMb: number }
@@ -39,29 +39,29 @@ export interface DiagnosisFacts {
   readonly failures: FailureTotals;
   readonly clusters: readonly Cluster[];
   readonly metrics: MetricReading;
-  /** Of the last invocations that the log tells of. */
+  /** The last invocations in the log of the function. */
   readonly reports: readonly InvocationReport[];
   readonly functionFacts: { readonly timeoutMs: number; readonly memoryMb: number };
   readonly modelQuota?: { readonly name: string; readonly perMinute: number };
-  /** The most images that were begun within one minute. */
+  /** The largest number of images started within one minute. */
   readonly mostPerMinute?: number;
-  /** What could not be read, and which permission mends it. */
+  /** What could not be read, and which permission is missing. */
   readonly unread: readonly Fault[];
 }
 
 export interface Diagnosis {
-  /** The heaviest first. */
+  /** The largest weight first. */
   readonly findings: readonly Finding[];
   readonly unread: readonly Fault[];
 }
 
-/** One cause explains a trouble if it is behind this share of the failed images. */
+/** A cause is the main cause when it has at least this share of the failed images. */
 const MAIN_SHARE = 0.5;
 const NEAR = 0.8;
 const QUOTA_NEAR = 0.9;
 const MANY_CAUSES = 4;
-/** The runbook's "many throttling errors": so large a part of all calls. */
-const MANY_PUSHBACKS = 0.05;
+/** The runbook's "many throttling errors": this share of all calls. */
+const MANY_THROTTLES = 0.05;
 const QUOTAS: Readonly<Record<Throttling['source'], Extract<Remedy, { kind: 'raise-quota' }>>> = {
   lambda: { kind: 'raise-quota', service: 'lambda', quota: 'Concurrent executions' },
   bedrock: { kind: 'raise-quota', service: 'bedrock', quota: 'model inference requests per minute' },
@@ -70,7 +70,7 @@ const QUOTAS: Readonly<Record<Throttling['source'], Extract<Remedy, { kind: 'rai
   'dynamodb-reads': { kind: 'raise-quota', service: 'dynamodb', quota: 'read capacity of the table' },
 };
 
-/** What is wrong, by the questions of the runbook's "Troubleshooting", decided from facts alone. */
+/** What is wrong, by the questions of the runbook's "Troubleshooting". Decided from the facts alone. */
 export function diagnose(facts: DiagnosisFacts): Diagnosis {
   const findings: Finding[] = [
     ...causeFindings(facts),
@@ -100,7 +100,7 @@ export function diagnose(facts: DiagnosisFacts): Diagnosis {
   };
 }
 
-/** Of the run that is looked at; where none of its images failed, of all that is on record. */
+/** The causes in the diagnosed run; when none of its images failed, the causes of all recorded failures. */
 function causesOf({ causesInRun, causes }: FailureTotals): FailureTotals['causes'] {
   return causesInRun.top.length > 0 ? causesInRun : causes;
 }
@@ -120,7 +120,7 @@ function causeFindings({ failures }: DiagnosisFacts): readonly Finding[] {
     weight: share,
     remedies: [
       { kind: 'retry-cause', causeId: cause.id, images: cause.images },
-      { kind: 'look-at-log', errorsOnly: true },
+      { kind: 'read-log', errorsOnly: true },
     ],
   };
   if (share >= MAIN_SHARE || causes < MANY_CAUSES) return [main];
@@ -130,7 +130,7 @@ function causeFindings({ failures }: DiagnosisFacts): readonly Finding[] {
       causes,
       images,
       weight: 0.5,
-      remedies: [{ kind: 'look-at-log', errorsOnly: true }],
+      remedies: [{ kind: 'read-log', errorsOnly: true }],
     },
     main,
   ];
@@ -189,7 +189,7 @@ function runFindings({ run, failures }: DiagnosisFacts): readonly Finding[] {
   const stalled = tripped ?? (run?.warnings.some(({ kind }) => kind === 'no-growth') ? minutes : undefined);
   const { throttles = 0, calls = 0 } = run?.totals ?? {};
   return [
-    ...(throttles > 0 && throttles >= calls * MANY_PUSHBACKS
+    ...(throttles > 0 && throttles >= calls * MANY_THROTTLES
       ? [{ kind: 'throttled', times: throttles, calls, weight: 0.5, remedies: [{ kind: 'slower' }] } as const]
       : []),
     ...(stalled === undefined
@@ -199,7 +199,7 @@ function runFindings({ run, failures }: DiagnosisFacts): readonly Finding[] {
             kind: 'no-growth',
             minutes: stalled,
             weight: 0.95,
-            remedies: [{ kind: 'look-at-log', errorsOnly: true }],
+            remedies: [{ kind: 'read-log', errorsOnly: true }],
           } as const,
         ]),
     ...(failures.unlogged > 0

@@ -15,24 +15,24 @@ import {
   changedFields,
   FIELDS_CHANGED_BY_EVERY_RUN,
   type FieldChange,
-  fieldFilter,
   hoursOf,
+  ignoredFieldTest,
 } from '../diff/diff-entry.ts';
 
-/** One side of a person's timesheets. */
+/** The timesheets of a person on one side. */
 export interface PersonSide {
   readonly entries: number;
-  /** Exact, in plain decimal notation. */
+  /** The exact sum, in plain decimal notation. */
   readonly hours: string;
 }
 
-/** One record that is not the same in the table as in the backup. */
+/** One record that differs between the table and the backup. */
 export type PersonChange = { readonly sortKey: string } & (
   | { readonly kind: 'removed' | 'added'; readonly hours?: string }
   | { readonly kind: 'changed'; readonly fields: readonly FieldChange[] }
 );
 
-/** A person's timesheets in the backup and in the table, side by side. */
+/** The timesheets of a person in the backup (`before`) and in the table (`after`). */
 export interface PersonComparison {
   readonly person: string;
   readonly before: PersonSide;
@@ -41,26 +41,27 @@ export interface PersonComparison {
   readonly removed: number;
   readonly added: number;
   readonly changed: number;
-  /** The first changes; removed ones first. */
+  /** The first changes, removed records first. */
   readonly changes: readonly PersonChange[];
 }
 
-/** Who is looked at: one person, or so many drawn at random with a seed. */
+/** Who is compared: one person, or a random sample by a seed. */
 export type PeopleChoice =
   | { readonly kind: 'one'; readonly person: string }
   | { readonly kind: 'sample'; readonly size: number; readonly seed: number };
 
-const MOST_CHANGES = 8;
+const MAX_CHANGES = 8;
 
 /**
- * The `size` people of a stream whose hash with the seed is the lowest: a random sample of distinct names in memory of its own size,
- * the same for the same seed. Who is not taken when first seen never is, so what belongs to those kept is seen whole.
+ * A random sample of `size` distinct people from a stream: those whose hash with the seed is lowest. It needs memory only for the
+ * sample and is the same for the same seed. A person who was not taken once is never taken later, so the records of
+ * the people in the sample are complete.
  */
 export function createPeopleSample(size: number, seed: number) {
   const kept = new Map<string, string>();
   let highest = '';
   return {
-    /** Whether this person is in the sample so far; `dropped`: who had to go for them. */
+    /** Whether this person is in the sample so far. `dropped`: who was removed for them. */
     offer(person: string): { readonly isIn: boolean; readonly dropped?: string } {
       if (kept.has(person)) return { isIn: true };
       const rank = hash('sha256', `${seed}:${person}`, 'hex');
@@ -79,9 +80,9 @@ export function createPeopleSample(size: number, seed: number) {
 }
 
 /**
- * The timesheet entries and zero-hour weeks of some people in a backup (its supplements included) against the table as it is now,
- * read consistently. The backup is verified on the way. A person who is on neither side gives a comparison of nothing.
- * @throws BackupDamagedError; the SDK's error; `signal.reason`.
+ * Compares the timesheet entries and zero-hour weeks of some people in a backup (with its supplements) with the table, read
+ * consistently. The backup is verified at the same time. A person without records gives an empty comparison.
+ * @throws BackupDamagedError; the SDK's error; `signal.reason`
  */
 export async function comparePeople(
   parts: { readonly dynamodb: DynamoDBClient; readonly location: BackupLocation },
@@ -96,10 +97,10 @@ export async function comparePeople(
   const options = request.signal ? { signal: request.signal } : {};
   const names = keyNamesOf(backup.table);
   const keyOf = keyReader(backup.table.keys);
-  const isLeftOut = fieldFilter(request.ignoredFields ?? FIELDS_CHANGED_BY_EVERY_RUN);
+  const isIgnored = ignoredFieldTest(request.ignoredFields ?? FIELDS_CHANGED_BY_EVERY_RUN);
   const sample = choice.kind === 'sample' ? createPeopleSample(choice.size, choice.seed) : undefined;
   const before = new Map<string, Map<string, Item>>();
-  const take = (item: Item) => {
+  const addBefore = (item: Item) => {
     const kind = kindOfRecord(item, names);
     const person = textOf(item[names.hash]);
     if (person === undefined || (kind !== 'entry' && kind !== 'zero-hour')) return;
@@ -116,10 +117,10 @@ export async function comparePeople(
   await readBack(parts.location, backup, {
     ...options,
     visit({ item }) {
-      if (overlay.byKey.size === 0 || !overlay.byKey.has(keyText(keyOf(item)))) take(item);
+      if (overlay.byKey.size === 0 || !overlay.byKey.has(keyText(keyOf(item)))) addBefore(item);
     },
   });
-  for (const { stored } of overlay.byKey.values()) take(stored.item);
+  for (const { stored } of overlay.byKey.values()) addBefore(stored.item);
 
   const people = choice.kind === 'one' ? [choice.person] : (sample?.people() ?? []);
   const compared: PersonComparison[] = [];
@@ -147,18 +148,18 @@ export async function comparePeople(
       entries: items.size,
       hours: formatDecimal([...items.values()].map(hours).reduce(plus, ZERO)),
     });
-    const one = (kind: 'removed' | 'added', item: Item): PersonChange => ({
+    const changeOf = (kind: 'removed' | 'added', item: Item): PersonChange => ({
       kind,
       sortKey: sortKey(item),
       hours: formatDecimal(hours(item)),
     });
-    const removed = [...was].filter(([key]) => !is.has(key)).map(([, item]) => one('removed', item));
-    const added = [...is].filter(([key]) => !was.has(key)).map(([, item]) => one('added', item));
+    const removed = [...was].filter(([key]) => !is.has(key)).map(([, item]) => changeOf('removed', item));
+    const added = [...is].filter(([key]) => !was.has(key)).map(([, item]) => changeOf('added', item));
     const changed: PersonChange[] = [];
     for (const [key, item] of is) {
       const earlier = was.get(key);
       if (!earlier || canonicalItem(earlier) === canonicalItem(item)) continue;
-      const fields = changedFields(earlier, item).filter(({ name }) => !isLeftOut(name));
+      const fields = changedFields(earlier, item).filter(({ name }) => !isIgnored(name));
       if (fields.length > 0) changed.push({ kind: 'changed', sortKey: sortKey(item), fields });
     }
     return {
@@ -169,7 +170,7 @@ export async function comparePeople(
       removed: removed.length,
       added: added.length,
       changed: changed.length,
-      changes: [...removed, ...changed, ...added].slice(0, MOST_CHANGES),
+      changes: [...removed, ...changed, ...added].slice(0, MAX_CHANGES),
     };
   }
 }

@@ -4,9 +4,10 @@ import type { OutcomeRecord } from '../../run/model/types.ts';
 type Outcome = OutcomeRecord['outcome'];
 const ofProcessed = (outcome: Outcome) => (outcome.kind === 'processed' ? outcome : undefined);
 const ofFailed = (outcome: Outcome) => (outcome.kind === 'failed' ? outcome : undefined);
-const numberText = (value: number | undefined): string | undefined => (value === undefined ? undefined : String(value));
+const formatNumber = (value: number | undefined): string | undefined =>
+  value === undefined ? undefined : String(value);
 
-/** The columns of a run's CSV: one line for each outcome on record, in the order in which they came. */
+/** The columns of the CSV of a run: one line per outcome, in the order in which they arrived. */
 export const runCsvColumns: readonly CsvColumn<OutcomeRecord>[] = [
   { name: 'Number', kind: 'number', read: ({ index }) => String(index + 1) },
   { name: 'ImageKey', kind: 'text', read: ({ key }) => key },
@@ -19,10 +20,10 @@ export const runCsvColumns: readonly CsvColumn<OutcomeRecord>[] = [
     read: ({ outcome }) => (outcome.kind === 'rejected' ? outcome.reason : ofFailed(outcome)?.message),
   },
   { name: 'ResourceName', kind: 'text', read: ({ outcome }) => ofProcessed(outcome)?.resourceName },
-  { name: 'EntriesStored', kind: 'number', read: ({ outcome }) => numberText(ofProcessed(outcome)?.entriesStored) },
-  { name: 'CostUsd', kind: 'number', read: ({ outcome }) => numberText(ofProcessed(outcome)?.costUsd) },
+  { name: 'EntriesStored', kind: 'number', read: ({ outcome }) => formatNumber(ofProcessed(outcome)?.entriesStored) },
+  { name: 'CostUsd', kind: 'number', read: ({ outcome }) => formatNumber(ofProcessed(outcome)?.costUsd) },
   { name: 'StartedAt', kind: 'text', read: ({ startedAt }) => new Date(startedAt).toISOString() },
   { name: 'DurationSeconds', kind: 'number', read: ({ durationMs }) => (durationMs / 1000).toFixed(3) },
-  { name: 'Pushbacks', kind: 'number', read: ({ throttles }) => String(throttles) },
+  { name: 'Throttles', kind: 'number', read: ({ throttles }) => String(throttles) },
   { name: 'RequestId', kind: 'text', read: ({ requestId }) => requestId },
 ];

@@ -1,8 +1,8 @@
 import type { FailureType } from '../../pipeline/invoke/invocation.ts';
 import type { ManifestEntry, OutcomeRecord } from '../../run/model/types.ts';
-import { createTimeline, type Stretch } from './timeline.ts';
+import { createTimeline, type Interval } from './timeline.ts';
 
-/** One image that stands out. */
+/** One of the slowest or largest images. */
 export interface NotedImage {
   readonly key: string;
   readonly outcome?: OutcomeRecord['outcome']['kind'];
@@ -10,51 +10,51 @@ export interface NotedImage {
   readonly bytes?: number;
 }
 
-/** What came of a run, from its journal and its manifest. */
+/** The report of a run, from its journal and its manifest. */
 export interface RunReport {
-  readonly stretches: readonly Stretch[];
-  /** Images that took longest, the longest first. */
+  readonly intervals: readonly Interval[];
+  /** The slowest images, slowest first. */
   readonly slowest: readonly NotedImage[];
-  /** The largest images, with what came of them. */
+  /** The largest images, with their outcomes. */
   readonly largest: readonly NotedImage[];
   readonly failedByType: Readonly<Partial<Record<FailureType, number>>>;
   readonly images: number;
   readonly failed: number;
 }
 
-const MOST_NOTED = 3;
-/** Slack shows no more in a chart. */
-const MOST_STRETCHES = 20;
+const MAX_NOTED = 3;
+/** Slack shows no more points in a chart. */
+const MAX_INTERVALS = 20;
 
-/** Keeps the `most` of the highest weight, the highest first. */
-function createTop<T>(most: number, weight: (it: T) => number) {
+/** Keeps the `count` items with the largest weight, largest first. */
+function createTop<T>(count: number, weight: (item: T) => number) {
   let kept: T[] = [];
   return {
-    offer(it: T): void {
+    offer(item: T): void {
       const last = kept.at(-1);
-      if (kept.length >= most && last !== undefined && weight(it) <= weight(last)) return;
-      kept = [...kept, it].sort((a, b) => weight(b) - weight(a)).slice(0, most);
+      if (kept.length >= count && last !== undefined && weight(item) <= weight(last)) return;
+      kept = [...kept, item].sort((a, b) => weight(b) - weight(a)).slice(0, count);
     },
     result: (): readonly T[] => kept,
   };
 }
 
 /**
- * Reads what a report of a run says, in the same memory for any size. An image that has two outcomes, as it was in flight when
- * the bot died, counts twice in the timeline and nowhere else.
- * @throws what a source throws.
+ * Reads the report of a run in constant memory. An image that has two outcomes, because the bot crashed while it was in
+ * progress, counts twice.
+ * @throws the error of a source
  */
 export async function readRunReport(sources: {
   readonly startedAt: number;
   readonly manifest: AsyncIterable<ManifestEntry>;
   readonly journal: AsyncIterable<{ readonly records: readonly OutcomeRecord[] }>;
 }): Promise<RunReport> {
-  const largest = createTop<ManifestEntry>(MOST_NOTED, ({ size }) => size);
+  const largest = createTop<ManifestEntry>(MAX_NOTED, ({ size }) => size);
   for await (const entry of sources.manifest) largest.offer(entry);
   const wanted = new Set(largest.result().map(({ index }) => index));
   const ofLargest = new Map<number, OutcomeRecord>();
-  const slowest = createTop<OutcomeRecord>(MOST_NOTED, ({ durationMs }) => durationMs);
-  const timeline = createTimeline({ from: sources.startedAt, most: MOST_STRETCHES });
+  const slowest = createTop<OutcomeRecord>(MAX_NOTED, ({ durationMs }) => durationMs);
+  const timeline = createTimeline({ from: sources.startedAt, maxIntervals: MAX_INTERVALS });
   const failedByType: Partial<Record<FailureType, number>> = {};
   let images = 0;
   let failed = 0;
@@ -70,7 +70,7 @@ export async function readRunReport(sources: {
       failedByType[failureType] = (failedByType[failureType] ?? 0) + 1;
     }
   return {
-    stretches: timeline.stretches(),
+    intervals: timeline.intervals(),
     slowest: slowest.result().map(({ key, outcome, durationMs }) => ({ key, outcome: outcome.kind, durationMs })),
     largest: largest.result().map(({ key, size, index }) => {
       const record = ofLargest.get(index);

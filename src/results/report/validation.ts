@@ -4,60 +4,60 @@ import type { ReconcileTotals } from '../reconcile/reconcile-totals.ts';
 import type { PersonComparison } from './people.ts';
 
 /**
- * What a validation found that somebody should know. `proof`: a loss that is certain; `open`: what a run that is not over may
- * still settle; `doubt`: something to look at.
+ * A problem that a validation found. `proof`: something is certainly missing; `open`: the run is not finished and may still solve
+ * it; `doubt`: something to check.
  */
 export type ValidationProblem =
-  /** In the manifest, and no attempt has told what came of it. */
+  /** Images of the manifest without an outcome. */
   | { readonly kind: 'without-outcome'; readonly images: number; readonly weight: 'proof' | 'open' }
-  /** Processed, and nobody can have overwritten the rows: they were deleted, or never written. */
+  /** Processed images whose rows cannot have been overwritten: they were deleted, or never written. */
   | { readonly kind: 'rows-missing'; readonly images: number; readonly weight: 'proof' | 'open' }
   | { readonly kind: 'outcome-of-no-image'; readonly images: number; readonly weight: 'proof' }
-  /** Nothing else can be proven while images are being invoked. */
+  /** While images are being processed nothing can be proven. */
   | { readonly kind: 'still-running'; readonly weight: 'open' }
-  /** The table was flushed after the run had begun: what it wrote before is gone. `at`: epoch ms. */
+  /** The table was flushed after the run had started, so what the run wrote before is gone. `at`: epoch ms. */
   | { readonly kind: 'flushed-since'; readonly at: number; readonly weight: 'doubt' }
   | { readonly kind: 'failed'; readonly images: number; readonly unlogged: number; readonly weight: 'doubt' }
-  /** Processed, and the rows may have been overwritten by another image of the same person, date and project. */
+  /** Processed images whose rows may have been overwritten by another image of the same person, date and project. */
   | { readonly kind: 'rows-unclear'; readonly images: number; readonly weight: 'doubt' }
   | { readonly kind: 'older-rows-only'; readonly images: number; readonly weight: 'doubt' }
   | { readonly kind: 'rejected-unrecorded'; readonly images: number; readonly weight: 'doubt' }
   /** The table has fewer timesheet entries and zero-hour weeks than the backup. */
   | { readonly kind: 'fewer-entries'; readonly entries: number; readonly weight: 'doubt' }
-  /** Entries of people that were looked at are gone against the backup. */
+  /** Compared people have entries in the backup that are not in the table. */
   | {
       readonly kind: 'people-lost-entries';
       readonly people: number;
       readonly entries: number;
       readonly weight: 'doubt';
     }
-  /** There is no verified backup: whether something was there before that is gone cannot be told. */
+  /** There is no verified backup, so it is unknown whether anything was lost. */
   | { readonly kind: 'not-compared'; readonly weight: 'doubt' };
 
 /**
- * `good`: every image is accounted for, and the table has no less than the backup. `look`: every image has an outcome, something
- * is worth a look. `unfinished`: the run is not over, and until then nothing is proven. `bad`: something is missing.
+ * `good`: every image is accounted for, and the table has no fewer entries than the backup. `look`: every image has an outcome,
+ * but something should be checked. `unfinished`: the run is not finished, so nothing is proven. `bad`: something is missing.
  */
 export type Verdict = 'good' | 'look' | 'unfinished' | 'bad';
 
 export interface ValidationFacts {
-  /** Manifest, outcomes and rows joined; undefined where no run was looked at. */
+  /** Manifest, outcomes and rows, joined; undefined when no run was validated. */
   readonly reconciled?: ReconcileTotals;
-  /** Of the newest run whose outcomes counted. */
+  /** The state of the newest run whose outcomes count. */
   readonly runState?: RunState['kind'];
-  /** When the table was flushed after the run had begun, epoch ms. */
+  /** When the table was flushed after the run had started, epoch ms. */
   readonly flushedAt?: number;
-  /** Entries by kind in the table now. */
+  /** Records by kind in the table now. */
   readonly now: KindCounts;
-  /** And in the backup that they are held against. */
+  /** The backup with which the table is compared. */
   readonly backup?: { readonly id: string; readonly startedAt: number; readonly counts: KindCounts };
   readonly people: readonly PersonComparison[];
 }
 
-/** What a validation comes to, decided by its facts alone. */
+/** The verdict of a validation. Decided from the facts alone. */
 export function judgeValidation(facts: ValidationFacts): {
   readonly verdict: Verdict;
-  /** The heaviest first. */
+  /** `proof` first, then `open`, then `doubt`. */
   readonly problems: readonly ValidationProblem[];
 } {
   const { reconciled, runState, flushedAt } = facts;
@@ -75,8 +75,8 @@ export function judgeValidation(facts: ValidationFacts): {
 const WEIGHTS = ['proof', 'open', 'doubt'] as const;
 const VERDICTS = { proof: 'bad', open: 'unfinished', doubt: 'look', none: 'good' } as const;
 
-/** From these a run is resumed: an image without an outcome is not missing, it was not reached. */
-const RESTING: readonly (RunState['kind'] | undefined)[] = ['paused', 'stopped', 'tripped', 'interrupted'];
+/** A run in one of these states can be resumed: an image without an outcome was not reached yet. */
+const RESUMABLE: readonly (RunState['kind'] | undefined)[] = ['paused', 'stopped', 'tripped', 'interrupted'];
 
 function imageProblems(totals: ReconcileTotals, runState: RunState['kind'] | undefined): readonly ValidationProblem[] {
   const { counts, processedWithoutRows } = totals;
@@ -85,12 +85,12 @@ function imageProblems(totals: ReconcileTotals, runState: RunState['kind'] | und
     {
       kind: 'without-outcome',
       images: counts.neither + counts['rows-without-outcome'],
-      weight: isRunning || RESTING.includes(runState) ? 'open' : 'proof',
+      weight: isRunning || RESUMABLE.includes(runState) ? 'open' : 'proof',
     },
     {
       kind: 'rows-missing',
       images: processedWithoutRows['person-has-no-rows'],
-      // The table was read while images were written: an outcome may be newer than what was read.
+      // The table was read while the run was writing, so an outcome may be newer than its rows.
       weight: isRunning ? 'open' : 'proof',
     },
     { kind: 'outcome-of-no-image', images: counts['outcome-not-in-manifest'], weight: 'proof' },
@@ -107,12 +107,12 @@ function imageProblems(totals: ReconcileTotals, runState: RunState['kind'] | und
   return problems.filter((problem) => 'images' in problem && problem.images > 0);
 }
 
-/** What a person books: entries and zero-hour weeks. */
-const booked = (counts: KindCounts): number => counts.entry + counts['zero-hour'];
+/** Timesheet entries and zero-hour weeks. */
+const timesheetRecords = (counts: KindCounts): number => counts.entry + counts['zero-hour'];
 
 function tableProblems({ now, backup }: ValidationFacts): readonly ValidationProblem[] {
   if (!backup) return [{ kind: 'not-compared', weight: 'doubt' }];
-  const fewer = booked(backup.counts) - booked(now);
+  const fewer = timesheetRecords(backup.counts) - timesheetRecords(now);
   return fewer > 0 ? [{ kind: 'fewer-entries', entries: fewer, weight: 'doubt' }] : [];
 }
 

@@ -3,7 +3,7 @@ import type { ResultControl } from '../../checklist/contracts/result-control.ts'
 import { MOST_NAMED, MOST_PUT_BACK } from '../../checklist/contracts/table-control.ts';
 import { textOf } from '../../pipeline/table/item.ts';
 import type { Diff, RemovedEntry } from '../../results/diff/diff.ts';
-import { chosenRemoved } from '../../results/diff/diff.ts';
+import { chooseRemoved } from '../../results/diff/diff.ts';
 import { personOf } from '../../results/diff/diff-entry.ts';
 import type { Requester } from '../commands/command.ts';
 import { code } from '../messages/kit/escape.ts';
@@ -106,7 +106,7 @@ async function lookAt(diff: Diff, person: string | undefined) {
   const others: Removed[] = [];
   let all = 0;
   let byHand = 0;
-  for await (const entry of chosenRemoved(diff, ofPerson(diff, person))) {
+  for await (const entry of chooseRemoved(diff, ofPerson(diff, person))) {
     all += 1;
     const hand = isHandMade(entry);
     if (hand) byHand += 1;
@@ -132,7 +132,7 @@ async function choose(diff: Diff, choice: RestoreRowsChoice) {
   const ids: string[] = [];
   const names: string[] = [];
   let over = 0;
-  for await (const entry of chosenRemoved(diff, isChosen)) {
+  for await (const entry of chooseRemoved(diff, isChosen)) {
     if (ids.length >= MOST_PUT_BACK) over += 1;
     else ids.push(entry.id);
     if (names.length < MOST_NAMED) names.push(`${entryName(entry.key)}${hoursSuffix(entry.item)}`.slice(0, 200));

@@ -8,7 +8,7 @@ import { all, changedTable, diffed, inOneWorld } from './diff-rig.ts';
 inOneWorld();
 
 describe('the CSV of a diff', () => {
-  test('has a line for each removed and added record and each changed field, and hours that sum up', async () => {
+  test('has a line for each removed or added record and each changed field, and hours that can be summed', async () => {
     const request = await changedTable(
       [timesheetEntry(1, { ProjectName: { S: '=1+1' } }), timesheetEntry(2)],
       [timesheetEntry(2, { Hours: { N: '-8' }, ProjectCode: { N: '2' }, Note: { S: '<!channel>,\n"x"' } })],

@@ -28,8 +28,8 @@ const lineArbitrary = fc
   .tuple(fc.string({ unit: 'binary', maxLength: 12 }), fc.string({ maxLength: 200 }))
   .map(([key, value]) => `${JSON.stringify(key)}\t${JSON.stringify(value)}`);
 
-describe('a file of lines', () => {
-  test('gives back what was added, as often as it is read', async () => {
+describe('a temporary file of lines', () => {
+  test('returns the lines that were added, each time it is read', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(lineArbitrary, { maxLength: 800 }), async (lines) => {
         const file = createLineFile(folder);
@@ -46,7 +46,7 @@ describe('a file of lines', () => {
     );
   });
 
-  test('stops reading when told to', async () => {
+  test('stops reading when the signal aborts', async () => {
     const file = createLineFile(folder);
     for (let at = 0; at < 5_000; at += 1) file.add(`"line ${at}"`);
     const stop = new AbortController();
@@ -58,8 +58,8 @@ describe('a file of lines', () => {
   });
 });
 
-describe('a sorter of lines', () => {
-  test.each([100, 20_000, 2 ** 20])('gives all lines in order, with %i bytes of memory', async (memoryBytes) => {
+describe('the line sorter', () => {
+  test.each([100, 20_000, 2 ** 20])('returns all lines in order with %i bytes of memory', async (memoryBytes) => {
     await fc.assert(
       fc.asyncProperty(fc.array(lineArbitrary, { maxLength: 300 }), async (lines) => {
         const sorter = createLineSorter({ memoryBytes, folder });
@@ -74,7 +74,7 @@ describe('a sorter of lines', () => {
     );
   });
 
-  test('takes lines from several at once', async () => {
+  test('accepts lines from several producers at once', async () => {
     const sorter = createLineSorter({ memoryBytes: 2_000, folder });
     const wanted: string[] = [];
     await Promise.all(
@@ -91,7 +91,7 @@ describe('a sorter of lines', () => {
     await sorter.dispose();
   });
 
-  test('keeps the lines of a key together, whatever the key holds', async () => {
+  test('keeps the lines of a key together, for keys with any characters', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(
@@ -133,7 +133,7 @@ describe('a sorter of lines', () => {
 });
 
 describe('totals by name', () => {
-  test('are exact for any number of names, those of the most weight by name, the others as one', async () => {
+  test('are exact for any number of names: the largest by name, the others as one sum', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.tuple(fc.string({ maxLength: 2 }), fc.integer({ min: 1, max: 5 })), { maxLength: 300 }),
@@ -164,7 +164,7 @@ describe('totals by name', () => {
     );
   });
 
-  test('are exact for more names than are ranked at a time', async () => {
+  test('are exact for more names than are ranked at once', async () => {
     const tally = createTotalsByName<number>(
       { zero: 0, plus: (a, b) => a + b, weight: (n) => n, encode: (n) => n, decode: Number },
       { namesInMemory: 100, folder },
@@ -188,13 +188,14 @@ describe('a decimal number', () => {
     ['-0', '0'],
     ['12345678901234567890123456789012345678', '12345678901234567890123456789012345678'],
     ['0.10000000000000000000000000000000000001', '0.10000000000000000000000000000000000001'],
-  ])('%s is %s', (text, wanted) => expect(formatDecimal(parseDecimal(text) ?? ZERO)).toBe(wanted));
+  ])('%s is written as %s', (text, wanted) => expect(formatDecimal(parseDecimal(text) ?? ZERO)).toBe(wanted));
 
-  test.each(['', '.', '-', '7,5', '1e', 'NaN', 'Infinity', '0x1', '1e999999', '1 2', 'seven'])('%j is none', (text) =>
-    expect(parseDecimal(text)).toBeUndefined(),
+  test.each(['', '.', '-', '7,5', '1e', 'NaN', 'Infinity', '0x1', '1e999999', '1 2', 'seven'])(
+    '%j is not a number',
+    (text) => expect(parseDecimal(text)).toBeUndefined(),
   );
 
-  test('adds and takes away exactly', () => {
+  test('adds and subtracts exactly', () => {
     const decimal = fc.tuple(fc.bigInt({ min: -(10n ** 30n), max: 10n ** 30n }), fc.integer({ min: 0, max: 40 }));
     const scaled = ({ units, scale }: Decimal) => units * 10n ** BigInt(80 - scale);
     fc.assert(

@@ -9,7 +9,7 @@ import { diffed, folder, inOneWorld, remove, world } from './diff-rig.ts';
 inOneWorld();
 
 describe('a diff is refused', () => {
-  test('against the backup of another table', async () => {
+  test('when the backup is of another table', async () => {
     const [one, other] = [await world.table([timesheetEntry(1)]), await world.table()];
     const { id } = await world.backup(one);
     await expect(diffWithBackup(world, { table: other, backupId: id, folder })).rejects.toThrow(
@@ -17,14 +17,14 @@ describe('a diff is refused', () => {
     );
   });
 
-  test('against no backup, and of no table', async () => {
+  test('when there is no such backup or no such table', async () => {
     const table = await world.table();
     await expect(diffWithBackup(world, { table, backupId: 'nope', folder })).rejects.toThrow(BackupNotFoundError);
     const { id } = await world.backup(table);
     await expect(diffWithBackup(world, { table: 'No-such', backupId: id, folder })).rejects.toThrow(TableNotFoundError);
   });
 
-  test('against a backup that lost or changed an object, and leaves no file', async () => {
+  test('when an object of the backup is missing or changed, and leaves no file', async () => {
     const table = await world.table(Array.from({ length: 200 }, (_, index) => timesheetEntry(index)));
     const record = await world.backup(table);
     const file = record.files.find(({ items }) => items > 1);

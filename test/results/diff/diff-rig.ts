@@ -12,7 +12,7 @@ import { deleteKeys, putItems } from '../../support/items.ts';
 export let world: BackupWorld;
 export let folder = '';
 
-/** One world and one folder for the tests of a file; after each test the folder is empty, and no file in it open. */
+/** One local AWS and one folder for the tests of a file. After each test it checks that the folder is empty and no file in it is open. */
 export function inOneWorld(): void {
   beforeAll(async () => {
     world = await startBackupWorld();
@@ -44,7 +44,7 @@ export async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
   for await (const item of items) found.push(item);
   return found;
 }
-/** Runs a diff, and frees it when `look` is through. */
+/** Runs a diff, and disposes of it after `look`. */
 export async function diffed<T>(request: DiffRequest, look: (diff: Diff) => Promise<T>): Promise<T> {
   const diff = await diffWithBackup(world, { folder, ...request });
   try {
@@ -53,7 +53,7 @@ export async function diffed<T>(request: DiffRequest, look: (diff: Diff) => Prom
     await diff.dispose();
   }
 }
-/** A table with a backup of `before`, which then holds `after`. */
+/** A table with a backup of `before` and then the content `after`. */
 export async function changedTable(before: readonly Item[], after: readonly Item[]) {
   const table = await world.table(before);
   const { id } = await world.backup(table);

@@ -2,14 +2,14 @@ import { describe, expect, test } from 'vitest';
 import { saveToSupplement } from '../../../src/backup/write/supplement.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import type { Item } from '../../../src/pipeline/table/item.ts';
-import { chosenRemoved } from '../../../src/results/diff/diff.ts';
+import { chooseRemoved } from '../../../src/results/diff/diff.ts';
 import { coverage, failedImage, timesheetEntry } from '../../support/pipeline-table.ts';
 import { all, changedTable, diffed, inOneWorld, world } from './diff-rig.ts';
 
 inOneWorld();
 
 describe('a diff', () => {
-  test('tells removed, changed and added records with the values of both sides, removed first', async () => {
+  test('lists removed, changed and added records with the values of both sides, removed first', async () => {
     const before = [timesheetEntry(1), timesheetEntry(2), timesheetEntry(3), coverage(1)];
     const after = [
       timesheetEntry(1, { ProcessingTimestamp: { S: '2026-01-01T00:00:00Z' }, OCRVersion: { S: '3' } }),
@@ -50,7 +50,7 @@ describe('a diff', () => {
         changed: 1,
         added: 1,
         same: 2,
-        sameButLeftOut: 1,
+        sameExceptIgnored: 1,
         removedWithoutImage: 0,
         hours: { gained: '8', lost: '7.5', net: '0.5', unreadable: 0 },
         byRecord: {
@@ -76,7 +76,7 @@ describe('a diff', () => {
     });
   });
 
-  test('leaves out the fields it is told to, and no other', async () => {
+  test('ignores the given fields and no other', async () => {
     const request = await changedTable(
       [timesheetEntry(1)],
       [timesheetEntry(1, { ModelId: { S: 'm' }, OCRVersion: { S: '9' } })],
@@ -91,7 +91,7 @@ describe('a diff', () => {
     expect(await fieldsWith(['*'])).toEqual([]);
   });
 
-  test('holds sets without order and numbers by value equal', async () => {
+  test('treats sets as unordered and compares numbers by value', async () => {
     const item = (set: string[], number: string): Item => ({
       ...coverage(1),
       WeeksSubmitted: { SS: set },
@@ -101,7 +101,7 @@ describe('a diff', () => {
     await diffed(request, async ({ totals }) => expect(totals).toMatchObject({ changed: 0, same: 1 }));
   });
 
-  test('compares numbers of 38 digits exactly, and adds hours up without rounding', async () => {
+  test('compares numbers of 38 digits exactly, and adds hours without rounding', async () => {
     const hours = (index: number, N: string) => timesheetEntry(index, { Hours: { N } });
     const request = await changedTable(
       [hours(1, '12345678901234567890123456789012345678'), hours(2, '0.1'), hours(3, '0.2')],
@@ -123,7 +123,7 @@ describe('a diff', () => {
     });
   });
 
-  test('takes hours that became text for what they say, and counts what is no number', async () => {
+  test('reads hours that became text, and counts hours that are not a number', async () => {
     const hours = (index: number, value: Item[string]) => timesheetEntry(index, { Hours: value });
     const request = await changedTable(
       [hours(1, { N: '7.5' }), hours(2, { N: '7.5' })],
@@ -140,7 +140,7 @@ describe('a diff', () => {
     await diffed(request, async ({ totals }) => expect(totals).toMatchObject({ removed: 2, removedWithoutImage: 1 }));
   });
 
-  test('takes a supplement as part of the backup', async () => {
+  test('treats a supplement as part of the backup', async () => {
     const table = await world.table([timesheetEntry(1), timesheetEntry(2)]);
     const { id } = await world.backup(table);
     const late: Item[] = [
@@ -154,7 +154,7 @@ describe('a diff', () => {
     });
   });
 
-  test('of some kinds of records alone', async () => {
+  test('can be limited to some kinds of records', async () => {
     const request = await changedTable([timesheetEntry(1), failedImage(1)], [failedImage(2)]);
     await diffed({ ...request, kinds: ['failed'] }, async ({ totals }) =>
       expect(totals).toMatchObject({
@@ -166,7 +166,7 @@ describe('a diff', () => {
     );
   });
 
-  test('of an attribute that is called like a method of every object', async () => {
+  test('handles an attribute with the name of a method of every object', async () => {
     const odd: Item = { constructor: { S: 'x' }, toString: { N: '1' }, hasOwnProperty: { BOOL: true } };
     const request = await changedTable([timesheetEntry(1)], [timesheetEntry(1, odd)]);
     await diffed(request, async (diff) =>
@@ -184,15 +184,15 @@ describe('a diff', () => {
 });
 
 describe('removed entries', () => {
-  test('are chosen by their ids, whole, and have the same id in the next diff', async () => {
+  test('can be selected by their ids, are complete, and have the same id in the next diff', async () => {
     const before = [timesheetEntry(1), timesheetEntry(2), timesheetEntry(3)];
     const request = await changedTable(before, [timesheetEntry(9)]);
     const ids = await diffed(request, async (diff) => (await all(diff.entries(['removed']))).map(({ id }) => id));
     expect(new Set(ids).size).toBe(3);
     await diffed(request, async (diff) => {
-      const chosen = await all(chosenRemoved(diff, ({ id }) => id === ids[0] || id === ids[2]));
+      const chosen = await all(chooseRemoved(diff, ({ id }) => id === ids[0] || id === ids[2]));
       expect(chosen.map(({ item }) => item)).toEqual([timesheetEntry(1), timesheetEntry(3)]);
-      expect(await all(chosenRemoved(diff, () => false))).toEqual([]);
+      expect(await all(chooseRemoved(diff, () => false))).toEqual([]);
     });
   });
 });

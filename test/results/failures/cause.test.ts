@@ -4,7 +4,7 @@ import { redact } from '../../../src/lib/redact.ts';
 import { causeOf } from '../../../src/results/failures/cause.ts';
 
 describe('the cause of an error message', () => {
-  test('is the same whatever number, id, time, path or quoted text stands in it', () => {
+  test('is the same for messages that differ in a number, id, time, path or quoted text', () => {
     const varying = fc.oneof(
       fc.integer().map(String),
       fc.double({ noNaN: true, noDefaultInfinity: true, min: 0, max: 1e6 }).map((n) => n.toFixed(3)),
@@ -23,7 +23,7 @@ describe('the cause of an error message', () => {
     );
   });
 
-  test('is another one where the words differ', () => {
+  test('is different when the words differ', () => {
     const messages = [
       'Textract could not read the document 17',
       'Textract could not open the document 17',
@@ -34,7 +34,7 @@ describe('the cause of an error message', () => {
     expect(new Set(messages.map((message) => causeOf(message).id)).size).toBe(messages.length);
   });
 
-  test('has an id of ten hexadecimal digits that stays the same from one process to the next', () => {
+  test('has an id of ten hexadecimal digits that is the same in every process', () => {
     expect(causeOf('Task timed out after 300.00 seconds')).toEqual({
       id: '513c5e28dd',
       text: 'Task timed out after … seconds',
@@ -46,7 +46,7 @@ describe('the cause of an error message', () => {
     );
   });
 
-  test('is short and well-formed whatever comes', () => {
+  test('is short and well-formed for any message', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 2_000 }), (message) => {
         const { text } = causeOf(message);
@@ -67,18 +67,21 @@ describe('the cause of an error message', () => {
       ],
     ],
     ['AWS’s request ids', ['Refused (request VV4KQNSO5AEMVJF66Q9ASUAAJG)', 'Refused (request 0KJH3N5V8Q2Z1R4T9X)']],
-    ['dates in words', ['No week of Nov 24, 2025 found', 'No week of March 3, 2025 found', 'No week of 3 Feb found']],
+    [
+      'dates with month names',
+      ['No week of Nov 24, 2025 found', 'No week of March 3, 2025 found', 'No week of 3 Feb found'],
+    ],
     ['quotes of other languages', ['Feld „Stunden“ fehlt', 'Feld “Woche 12” fehlt', 'Feld «Datum» fehlt']],
     ['digits of other scripts', ['頁 ١٢ が読めません', '頁 ４ が読めません', '頁 7 が読めません']],
     ['credentials', ['Denied for AKIAIOSFODNN7EXAMPLE', 'Denied for ASIAY34FZKBOKMUTVV7A']],
   ];
-  test.each(alike)('is one for %s', (_, messages) => {
+  test.each(alike)('is the same for different %s', (_, messages) => {
     expect(new Set(messages.map((message) => causeOf(message).text)).size).toBe(1);
   });
 
   const apart: readonly (readonly [string, string, string])[] = [
-    ['what JSON says happened', '{"message": "Rate exceeded"}', '{"message": "Model not ready"}'],
-    ['the class of the error in JSON', '{"error_type": "KeyError"}', '{"error_type": "ValueError"}'],
+    ['the message in JSON', '{"message": "Rate exceeded"}', '{"message": "Model not ready"}'],
+    ['the class of an error in JSON', '{"error_type": "KeyError"}', '{"error_type": "ValueError"}'],
     [
       'words between two apostrophes',
       "The week couldn't be read, it isn't there",
@@ -86,7 +89,7 @@ describe('the cause of an error message', () => {
     ],
     ['words of other scripts', '頁が読めません', '頁がありません'],
   ];
-  test.each(apart)('is another one where %s differs', (_, one, other) => {
+  test.each(apart)('is different when this differs: %s', (_, one, other) => {
     expect(causeOf(one).id).not.toBe(causeOf(other).id);
   });
 
@@ -95,16 +98,16 @@ describe('the cause of an error message', () => {
     ['a file', 'a/Ørsted_§_7.png', (key: string) => `Cannot open ${key.slice(2)} at all`],
     ['an encoded key', 'b c/Ä 9.png', (key: string) => `Cannot open ${encodeURIComponent(key)} at all`],
     ['the person of its name', 'x/Mary_Jane_Holland_12.jpg', () => 'Cannot open Mary Jane Holland at all'],
-  ])('does not change with %s', (_, key, say) => {
+  ])('does not depend on the image when the message names it by %s', (_, key, say) => {
     expect(causeOf(say(key), key).text).toBe('Cannot open … at all');
   });
 
-  test('keeps a word that an image happens to be called after', () => {
+  test('keeps a word that is also the name of an image', () => {
     const message = 'Textract could not read the document';
     expect(causeOf(message, 'scans/document.png')).toEqual(causeOf(message, 'scans/other.png'));
   });
 
-  test('is the same for a record of the table and for the 500 characters of it that a run keeps', () => {
+  test('is the same for a record of the table and for the 500 characters of it that a run stores', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme', minLength: 400, maxLength: 700 }), (message) => {
         expect(causeOf(redact(message))).toEqual(causeOf(message));
@@ -112,7 +115,7 @@ describe('the cause of an error message', () => {
     );
   });
 
-  test('takes no longer for a message made to be slow: 5,000 characters of each kind', () => {
+  test('is found quickly for messages that are made to be slow, of 5,000 characters each', () => {
     const hostile = [
       'a',
       'a.',
@@ -131,7 +134,7 @@ describe('the cause of an error message', () => {
     ];
     const began = performance.now();
     for (const piece of hostile) for (let n = 0; n < 10; n++) causeOf(piece.repeat(5_000 / piece.length) + n);
-    // Some milliseconds all together; with one quadratic pattern, ten seconds and more.
+    // A few milliseconds altogether. One quadratic pattern would take more than ten seconds.
     expect(performance.now() - began).toBeLessThan(5_000);
   });
 });

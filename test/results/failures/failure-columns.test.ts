@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { csvBytes, csvHeader } from '../../../src/lib/csv/write.ts';
 import { failureCsvColumns, failureRowOfRecord } from '../../../src/results/failures/failure-columns.ts';
 
-test('the columns of the failures are those that spreadsheets already read, ours after them', () => {
+test('the CSV of failures has the columns that spreadsheets already read, then those of the bot', () => {
   expect(csvHeader(failureCsvColumns)).toBe(
     'ImageKey,FailureTimestamp,FailureType,ErrorMessage,ErrorCode,OCRVersion,OCRBuildDate,OCRFullVersion,ModelId,' +
       'ProcessingTimeSeconds,InputTokens,OutputTokens,ValidationErrors,S3Bucket,ImageSize,AttemptNumber,' +
@@ -10,7 +10,7 @@ test('the columns of the failures are those that spreadsheets already read, ours
   );
 });
 
-test('a record of the table becomes a row: its numbers as they are, what is no text as its JSON', async () => {
+test('a record of the table becomes a row, with numbers as they are and values that are not text as JSON', async () => {
   const record = {
     ImageKey: { S: '=x.png' },
     FailureType: { S: 'OCR_ERROR' },
@@ -29,7 +29,7 @@ test('a record of the table becomes a row: its numbers as they are, what is no t
   );
 });
 
-test('credentials that stand in texts of a record are gone, and keys are left as they are', () => {
+test('credentials in the texts of a record are removed, and keys are not changed', () => {
   const secret = 'Bearer abcdefghijklmnopqrstuvwxyz and AKIAIOSFODNN7EXAMPLE';
   const row = failureRowOfRecord({
     ImageKey: { S: 'AKIAIOSFODNN7EXAMPLE.png' },

@@ -19,7 +19,7 @@ const outcome = (key: string, at: number, changes: Partial<OutcomeRecord> = {}):
   index: 0,
   key,
   outcome: { kind: 'failed', failureType: 'TEXTRACT_ERROR', message: `Textract could not read page ${at}` },
-  // The bot's clock tells parts of a millisecond.
+  // The clock of the bot has fractions of a millisecond.
   startedAt: T0 + at + 0.283,
   durationMs: 500.75,
   throttles: 0,
@@ -51,7 +51,7 @@ async function all(failures: { all: () => AsyncGenerator<Failure> }): Promise<Fa
 }
 
 describe('failures of the table and of the runs', () => {
-  test('are one where record and outcome are the same failure, and told apart where only one of the two knows', async () => {
+  test('are one failure when a record and an outcome match, and otherwise say which of the two has it', async () => {
     const found = await readFailures({
       runs: [run('r-0001', [outcome('both.png', 0), outcome('run.png', 1_000)])],
       records: [stream([record('both.png', 400), record('table.png', 86_400_000)])],
@@ -76,7 +76,7 @@ describe('failures of the table and of the runs', () => {
     await found.dispose();
   });
 
-  test('come newest first', async () => {
+  test('are sorted newest first', async () => {
     const found = await readFailures({
       runs: [run('r-1', [outcome('b', 50_000), outcome('c', 10_000)])],
       records: [stream([record('a', 90_000_000)])],
@@ -86,7 +86,7 @@ describe('failures of the table and of the runs', () => {
     await found.dispose();
   });
 
-  test('count no more once a later attempt went through, and stay on record with the run that did it', async () => {
+  test('do not count as failed after a later success, and stay listed with the run of that success', async () => {
     const found = await readFailures({
       runs: [run('r-2', [processed('mended', 60_000)]), run('r-1', [outcome('mended', 0), outcome('still', 0)])],
       records: [stream([record('mended', 400)])],
@@ -98,7 +98,7 @@ describe('failures of the table and of the runs', () => {
     await found.dispose();
   });
 
-  test('count again where a later attempt failed after one that went through', async () => {
+  test('count as failed again when an attempt after a success failed', async () => {
     const found = await readFailures({
       runs: [run('r-1', [processed('image', 0)])],
       records: [stream([record('image', 3_600_000)])],
@@ -107,7 +107,7 @@ describe('failures of the table and of the runs', () => {
     await found.dispose();
   });
 
-  test('are chosen by type, by cause and by name, each image once, with its size', async () => {
+  test('can be selected by type, by cause and by image, each image once, with its size', async () => {
     const timeout = outcome('slow', 0, {
       outcome: { kind: 'failed', failureType: 'TIMEOUT_ERROR', message: 'Task timed out after 300 seconds' },
     });
@@ -134,7 +134,7 @@ describe('failures of the table and of the runs', () => {
     await found.dispose();
   });
 
-  test('are exact for keys that hold whatever a key may hold', async () => {
+  test('are exact for keys with any characters', async () => {
     const keys = ['a"b', 'a\nb', 'a,b', 'a\tb', '<!channel>', '__proto__', 'ä/ö 100%.png', "'; --"];
     const found = await readFailures({
       runs: [
@@ -150,7 +150,7 @@ describe('failures of the table and of the runs', () => {
     await found.dispose();
   });
 
-  test('stay exact when they go through files, and leave none behind', async () => {
+  test('are exact when they are moved to temporary files, and leave no file behind', async () => {
     const COUNT = 6_000;
     const outcomes = Array.from({ length: COUNT }, (_, at) =>
       at % 3 === 0 ? processed(`i${at}`, at) : outcome(`i${at}`, at),
@@ -163,13 +163,13 @@ describe('failures of the table and of the runs', () => {
     expect(found.totals.byType).toEqual({ TEXTRACT_ERROR: 4_000 });
     expect(found.totals.causes.top[0]?.totals.images).toBe(4_000);
     expect(await all(found)).toHaveLength(4_000);
-    // Read again.
+    // Read a second time.
     expect((await all(found))[0]?.imageKey).toBe(`i${COUNT - 1}`);
     await found.dispose();
     expect(await readdir(folder)).toEqual([]);
   });
 
-  test('a source that breaks is an error, and no file is left', async () => {
+  test('fail with the error of a source, and leave no file behind', async () => {
     async function* breaking(): AsyncGenerator<Item> {
       yield record('a', 0);
       throw new Error('The table is gone');
@@ -178,7 +178,7 @@ describe('failures of the table and of the runs', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  test('that two loggers wrote of one invocation are one, with what either knows', async () => {
+  test('that two loggers wrote about one invocation are merged', async () => {
     const found = await readFailures({
       runs: [run('r-1', [outcome('a', 0)])],
       records: [
@@ -196,7 +196,7 @@ describe('failures of the table and of the runs', () => {
     await found.dispose();
   });
 
-  test('of one image shortly one after the other each find their own record', async () => {
+  test('of one image within a short time are each joined with their own record', async () => {
     const found = await readFailures({
       runs: [run('r-2', [outcome('a', 20_000)]), run('r-1', [outcome('a', 0)])],
       records: [stream([record('a', 20_400), record('a', 400)])],
@@ -209,7 +209,7 @@ describe('failures of the table and of the runs', () => {
     await found.dispose();
   });
 
-  test('count their attempts on, whoever recorded them and whatever number a logger gave', async () => {
+  test('have consecutive attempt numbers, whoever recorded them and whatever number a logger wrote', async () => {
     const timeout = (at: number) =>
       outcome('a', at, { outcome: { kind: 'failed', failureType: 'TIMEOUT_ERROR', message: 'Task timed out' } });
     const found = await readFailures({
@@ -221,7 +221,7 @@ describe('failures of the table and of the runs', () => {
     await found.dispose();
   });
 
-  test('of images that the bucket does not hold any more are on record, and cannot be tried again', async () => {
+  test('of images that are no longer in the bucket are listed, and cannot be retried', async () => {
     const found = await readFailures({
       runs: [run('r-1', [outcome('here', 0), outcome('gone', 0)])],
       records: [stream([])],
@@ -236,7 +236,7 @@ describe('failures of the table and of the runs', () => {
     await found.dispose();
   });
 
-  test('that name no image are counted and told, and are no image', async () => {
+  test('that name no image are counted separately, and do not count as an image', async () => {
     const { ImageKey: _, ...nameless } = record('', 0);
     const found = await readFailures({ runs: [], records: [stream([nameless, nameless, record('a', 0)])] });
     expect(found.totals).toMatchObject({ images: 1, failures: 3, nameless: 2 });
@@ -245,7 +245,7 @@ describe('failures of the table and of the runs', () => {
     await found.dispose();
   });
 
-  test('of one cause are one cause whatever type they were given, and a choice of it takes them all', async () => {
+  test('with the same cause belong together whatever their type, and are selected together', async () => {
     const found = await readFailures({
       runs: [],
       records: [stream([record('a', 0), record('b', 1_000, { FailureType: { S: 'OCR_ERROR' } })])],
@@ -260,7 +260,7 @@ describe('failures of the table and of the runs', () => {
     await found.dispose();
   });
 
-  test('of types that nobody foresaw are counted, the most frequent by name, all others together', async () => {
+  test('of unknown types are counted, the most frequent by name and all others together', async () => {
     const records = Array.from({ length: 60 }, (_, n) =>
       record(`i${n}`, n, { FailureType: { S: n < 30 ? '__proto__' : `TYPE_${n}` } }),
     );
@@ -271,7 +271,7 @@ describe('failures of the table and of the runs', () => {
     await found.dispose();
   });
 
-  test('of a run are told apart from those of the others', async () => {
+  test('of one run are counted separately from those of other runs', async () => {
     const found = await readFailures(
       {
         runs: [
@@ -289,7 +289,7 @@ describe('failures of the table and of the runs', () => {
     await found.dispose();
   });
 
-  test('of one image may be any number: read piece by piece, its end decided once, each on record', async () => {
+  test('of one image can be any number: they are read in pieces, each is listed, and the last attempt is decided once', async () => {
     const COUNT = 2_300;
     const records = Array.from({ length: COUNT }, (_, n) => record('often', n * 600_000));
     const settledAt = (COUNT - 1_000) * 600_000;
@@ -314,7 +314,7 @@ describe('failures of the table and of the runs', () => {
   });
 
   test.each(['not a time', '+275760-09-13T00:00:00Z', '1601-01-01T00:00:00Z'])(
-    'with the time %j are on record all the same',
+    'with the unusual time %j are listed too',
     async (stamp) => {
       const found = await readFailures({
         runs: [],

@@ -19,7 +19,7 @@ import {
 inOneFolder();
 
 describe('a reconciliation', () => {
-  test('finds what a join in memory finds, with little memory too', async () => {
+  test('equals a join in memory, also with little memory', async () => {
     const key = fc.oneof(
       fc.integer({ min: 0, max: 12 }).map((n) => `image ${n}.png`),
       fc.string({ unit: 'binary', maxLength: 2 }),

@@ -5,7 +5,7 @@ import { entry, folder, inOneFolder, processed, record, sourcesOf, type World } 
 
 inOneFolder();
 
-describe('a reconciliation ends', () => {
+describe('a reconciliation ends early', () => {
   const many = Array.from({ length: 3_000 }, (_, at) => `folder/with/a/longer/name/image number ${at}.png`);
   const world: World = {
     manifest: many,
@@ -16,7 +16,7 @@ describe('a reconciliation ends', () => {
   const halfway = (read: ReconcileProgress) => Math.min(read.images, read.outcomes, read.records) >= 1_000;
   test.each([
     ['reading', halfway],
-    ['through with reading', (read: ReconcileProgress) => read.records === 3_000 && read.images === 3_000],
+    ['between reading and joining', (read: ReconcileProgress) => read.records === 3_000 && read.images === 3_000],
     ['joining', ({ joined }: ReconcileProgress) => joined > 2_000],
   ])('with the reason when it is stopped while %s, and leaves no file', async (_stage, isThen) => {
     const stop = new AbortController();

@@ -12,7 +12,7 @@ import { openFilesIn } from '../../lib/csv/open-files.ts';
 
 export let folder = '';
 
-/** One folder for the tests of a file; after each test it is empty, and no file in it open. */
+/** One folder for the tests of a file. After each test it checks that it is empty and that no file in it is open. */
 export function inOneFolder(): void {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'reconcile-'));

@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { createAwsClients } from '../../../src/pipeline/aws.ts';
-import { reconcileRun } from '../../../src/results/reconcile/reconcile.ts';
+import { scanTable } from '../../../src/pipeline/table/scan.ts';
+import { reconcile } from '../../../src/results/reconcile/reconcile.ts';
+import { readManifest, readManifestIndex } from '../../../src/run/plan/manifest.ts';
 import { createRunStore } from '../../../src/run/store/run-store.ts';
 import { readSettings } from '../../../src/settings.ts';
 import { openControlTable } from '../../../src/state/control-table.ts';
@@ -10,7 +12,7 @@ import { folder, inOneFolder } from './reconcile-rig.ts';
 
 inOneFolder();
 
-test('a run on record and its table agree', async () => {
+test('a reconciliation of a real run and its table accounts for every image', async () => {
   const rig = await startRunsRig({ images: 40 });
   try {
     const bot = await rig.copy();
@@ -23,15 +25,15 @@ test('a run on record and its table agree', async () => {
       tableName: settings.controlTable,
       clock: systemClock,
     });
-    const found = await reconcileRun(
-      { dynamodb: clients.dynamodb, s3: clients.s3, store: createRunStore(table, settings.ocrFunction) },
+    const location = { bucket: settings.controlBucket, prefix: `${settings.controlPrefix}runs/${runId}/manifest/` };
+    const index = await readManifestIndex(clients.s3, location);
+    const found = await reconcile(
       {
-        runId,
-        manifest: { bucket: settings.controlBucket, prefix: `${settings.controlPrefix}runs/${runId}/manifest/` },
-        table: settings.table,
-        ...(snapshot.startedAt !== undefined && { startedAt: snapshot.startedAt }),
-        folder,
+        manifest: readManifest(clients.s3, location, index),
+        journal: createRunStore(table, settings.ocrFunction).journal(runId, -1),
+        rows: scanTable(clients.bulkDynamodb, settings.table, { segments: 6 }),
       },
+      { ...(snapshot.startedAt !== undefined && { startedAt: snapshot.startedAt }), folder },
     );
     const { totals } = found;
     const { counts } = totals;

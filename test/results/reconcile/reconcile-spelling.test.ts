@@ -4,7 +4,7 @@ import { entry, inOneFolder, processed, reconciled, record } from './reconcile-r
 inOneFolder();
 
 describe('a reconciliation', () => {
-  test('knows an image by another spelling of its key: with the bucket, URL-encoded, in another Unicode form', async () => {
+  test('finds an image by another spelling of its key: with the bucket, URL-encoded, in another Unicode form', async () => {
     const { kinds, totals } = await reconciled(
       {
         manifest: ['2025/week 1/a b.png', 'Zoë.png', '100%.png', 'plain.png', 'uri.png'],
@@ -22,10 +22,10 @@ describe('a reconciliation', () => {
       { bucket: 'images' },
     );
     expect(new Set(Object.values(kinds))).toEqual(new Set(['processed-with-rows']));
-    expect(totals).toMatchObject({ images: 5, spelledOtherwise: 5 });
+    expect(totals).toMatchObject({ images: 5, otherSpellings: 5 });
   });
 
-  test('gives rows of two alike spellings to the exact one, and to none where two could be meant', async () => {
+  test('assigns rows to the exact spelling, and to no image when two could be meant', async () => {
     const { kinds, totals } = await reconciled({
       manifest: ['a b', 'a+b', 'c d', 'c+d'],
       outcomes: ['a b', 'a+b', 'c d', 'c+d'].map((key) => record(key, processed(1, 'Gone Person'))),
@@ -38,10 +38,10 @@ describe('a reconciliation', () => {
       'c+d': 'processed-without-rows',
       'c%20d': 'not-in-manifest',
     });
-    expect(totals.spelledOtherwise).toBe(0);
+    expect(totals.otherSpellings).toBe(0);
   });
 
-  test('does not take a person for gone whose name is only written otherwise', async () => {
+  test('finds the rows of a person whose name has another spelling', async () => {
     const { totals } = await reconciled({
       manifest: ['one', 'two'],
       outcomes: [record('one', processed(1, 'zoë  QUILL')), record('two', processed(1, 'Nik_Coultas'))],
@@ -50,7 +50,7 @@ describe('a reconciliation', () => {
     expect(totals.processedWithoutRows).toEqual({ 'nothing-stored': 0, 'person-has-no-rows': 0, unclear: 2 });
   });
 
-  test('keeps keys exact, whatever they hold', async () => {
+  test('keeps keys with any characters exact', async () => {
     const keys = [
       'a"b',
       "a'b",

@@ -60,7 +60,7 @@ describe('a reconciliation', () => {
     });
   });
 
-  test('says of a processed image without rows only what is proven', async () => {
+  test('says about a processed image without rows only what is proven', async () => {
     const { images, totals } = await reconciled({
       manifest: ['stored none', 'overwritten?', 'lost', 'lost too', 'who', 'shown'],
       outcomes: [
@@ -88,7 +88,7 @@ describe('a reconciliation', () => {
     expect(totals.processedWithoutRows).toEqual({ 'nothing-stored': 1, 'person-has-no-rows': 2, unclear: 3 });
   });
 
-  test('takes no failure record from before the attempt for one of it', async () => {
+  test('does not count a failure record that is older than the attempt', async () => {
     const { kinds } = await reconciled({
       manifest: ['old', 'new', 'both', 'within the skew'],
       outcomes: ['old', 'new', 'both', 'within the skew'].map((key) => record(key, failed)),
@@ -108,7 +108,7 @@ describe('a reconciliation', () => {
     });
   });
 
-  test('counts images with fewer rows than were stored, with older rows only, and failed ones that have rows', async () => {
+  test('counts images with fewer rows than reported, images with only older rows, and failed images with rows', async () => {
     const { totals } = await reconciled({
       manifest: ['few', 'old', 'fine', 'bad'],
       outcomes: [
@@ -122,7 +122,7 @@ describe('a reconciliation', () => {
     expect(totals).toMatchObject({ withFewerRows: 1, withOlderRowsOnly: 1, failedWithRows: 1 });
   });
 
-  test('tells images that were added meanwhile from older ones', async () => {
+  test('distinguishes images that were added during the run from older ones', async () => {
     const { ProcessingTimestamp: _, ...timeless } = entry('timeless');
     const { images, totals } = await reconciled({
       manifest: [],
@@ -143,7 +143,7 @@ describe('a reconciliation', () => {
     expect(totals.notInManifest).toEqual({ 'run-start': 1, before: 2, unknown: 1 });
   });
 
-  test('counts the first of several outcomes, as the run does', async () => {
+  test('uses the first of several outcomes, as the run does', async () => {
     const { kinds, totals } = await reconciled({
       manifest: ['twice', 'twice'],
       outcomes: [record('twice', failed), record('twice', processed(1)), record('twice', rejected)],
@@ -152,7 +152,7 @@ describe('a reconciliation', () => {
     expect(totals).toMatchObject({ images: 1, repeatedOutcomes: 2, repeatedKeys: 1 });
   });
 
-  test('of some kinds alone', async () => {
+  test('can list only some kinds', async () => {
     const found = await reconcile(sourcesOf({ manifest: ['a', 'b'], items: [entry('b')] }), { folder });
     const kinds: string[] = [];
     for await (const { kind } of found.images(['neither'])) kinds.push(kind);

@@ -21,11 +21,11 @@ const named = (...images: number[]) => ({
 });
 
 describe('a diagnosis', () => {
-  test('of nothing that stands out says so', () => {
+  test('reports healthy when nothing was found', () => {
     expect(kindsOf({})).toEqual(['healthy']);
   });
 
-  test('takes the causes of the run it is about, not those that were in the table before', () => {
+  test('uses the causes of the diagnosed run, not those that were in the table before', () => {
     const failures = failureTotals({ images: 90, causes: named(60, 30), causesInRun: named(3, 1) });
     const [main] = diagnose(facts({ failures })).findings;
     expect(main).toMatchObject({ kind: 'main-cause', share: 0.75, cause: { images: 3 } });
@@ -34,7 +34,7 @@ describe('a diagnosis', () => {
     expect(diagnose(facts({ failures: before })).findings[0]).toMatchObject({ cause: { images: 60 } });
   });
 
-  test('says that many causes are behind it where none is behind most', () => {
+  test('reports many causes when no cause explains most failures', () => {
     const failures = failureTotals({ images: 10, causesInRun: named(3, 3, 2, 2) });
     expect(kindsOf({ failures })).toEqual(['many-causes', 'main-cause']);
   });
@@ -51,13 +51,13 @@ describe('a diagnosis', () => {
     ]);
   });
 
-  test('sees by itself that the pipeline asked for less, as CloudWatch is minutes behind', () => {
+  test('finds throttling in the run itself, because CloudWatch is minutes behind', () => {
     const run = (throttles: number) => runSnapshot({ totals: { ...quiet, throttles } });
     expect(kindsOf({ run: run(5) })).toEqual(['throttled']);
     expect(kindsOf({ run: run(4) })).toEqual(['healthy']);
   });
 
-  test('looks at durations and memory of the REPORT lines, and at images that ended for want of either', () => {
+  test('uses the durations and memory of the REPORT lines, and images that timed out or ran out of memory', () => {
     expect(kindsOf({ reports: [{ durationMs: 47_000 }] })).toEqual(['healthy']);
     expect(kindsOf({ reports: [{ durationMs: 48_000 }] })).toEqual(['near-timeout']);
     expect(kindsOf({ reports: [{ durationMs: 1, memoryMb: 1_024, maxMemoryMb: 480 }] })).toEqual(['healthy']);
@@ -69,13 +69,13 @@ describe('a diagnosis', () => {
       causes: none,
     });
     expect(kindsOf({ failures: dead })).toEqual(['near-timeout', 'near-memory']);
-    // What is not known is no limit that is near.
+    // An unknown limit is never reported as nearly reached.
     expect(kindsOf({ functionFacts: { timeoutMs: 0, memoryMb: 0 }, reports: [{ durationMs: 9e6 }] })).toEqual([
       'healthy',
     ]);
   });
 
-  test('holds the fastest minute against the model’s quota, also when the run rests', () => {
+  test('compares the fastest minute with the model’s quota, also when the run is halted', () => {
     const modelQuota = { name: 'Nova Lite', perMinute: 200 };
     const { imagesPerMinute: _, ...run } = runSnapshot({ totals: quiet });
     expect(kindsOf({ run, modelQuota, mostPerMinute: 179 })).toEqual(['healthy']);

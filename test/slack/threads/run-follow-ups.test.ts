@@ -27,7 +27,7 @@ beforeEach(() => {
 });
 
 const report: RunReport & { runId: string; expected: { ms: number } } = {
-  stretches: [],
+  intervals: [],
   slowest: [],
   largest: [],
   failedByType: {},

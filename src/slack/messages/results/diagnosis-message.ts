@@ -38,7 +38,7 @@ export function diagnosisMessage({ findings, unread, run, location, until }: Loc
     lines: [
       ...shown.map((finding, at) => `${at + 1}. ${findingText(finding)}`),
       ...linkLines(remedies, location),
-      ...(remedies.some(({ kind }) => kind === 'look-at-log')
+      ...(remedies.some(({ kind }) => kind === 'read-log')
         ? ['`/rescan logs errors` shows the function’s own words.']
         : []),
     ],

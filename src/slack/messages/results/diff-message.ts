@@ -33,8 +33,8 @@ export function diffMessage(
   const { removed, changed, added, removedWithoutImage, hours } = totals;
   const name = `backup ${code(backup.id, 80)} (${duration(now - backup.startedAt)} old)`;
   const inFields =
-    totals.sameButLeftOut > 0
-      ? [`${counted(totals.sameButLeftOut, 'record')} differ only in fields that every rescan changes.`]
+    totals.sameExceptIgnored > 0
+      ? [`${counted(totals.sameExceptIgnored, 'record')} differ only in fields that every rescan changes.`]
       : [];
   if (removed + changed + added === 0)
     return compose({

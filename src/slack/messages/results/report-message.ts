@@ -34,7 +34,7 @@ export function reportMessage(
       ...causeLines(about.causes),
       ...(isThrough ? [] : ['`/rescan resume` goes on where it was; the report comes again when it is through.']),
     ],
-    figures: runCharts(report.stretches),
+    figures: runCharts(report.intervals),
     numbers: [
       ['Time', `${duration(run.activeMs)} (${forecastOf} ${duration(expected.ms)})`],
       [
@@ -88,7 +88,7 @@ const noted = (
 
 /** The pictures alone: how the run went so far. */
 export function chartMessage(runId: string, report: RunReport): Message {
-  const charts = runCharts(report.stretches);
+  const charts = runCharts(report.intervals);
   return compose({
     fact:
       charts.length === 0

@@ -40,7 +40,7 @@ export function validationMessage(validation: Validation, now: number): Message 
               ? ['The run took only a part of the bucket; of the other images this says nothing.']
               : []),
             ...uploadsLine(reconciled.notInManifest['run-start']),
-            ...spelledLine(reconciled.spelledOtherwise),
+            ...spelledLine(reconciled.otherSpellings),
           ]
         : []),
       ...exampleLines(validation.images),

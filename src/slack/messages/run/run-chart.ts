@@ -1,4 +1,4 @@
-import type { Stretch } from '../../../results/report/timeline.ts';
+import type { Interval } from '../../../results/report/timeline.ts';
 import { count, rate } from '../kit/format.ts';
 import type { ChartBlock, Figure } from '../kit/message.ts';
 
@@ -10,12 +10,12 @@ export function sparkline(values: readonly number[]): string {
   return values.map((value) => (most <= 0 ? BARS[0] : BARS[Math.round((value / most) * (BARS.length - 1))])).join('');
 }
 
-/** `12:30` in a run of less than an hour, else `3h05`: the time since the start, one label for each stretch, no two alike. */
-function labelsOf(stretches: readonly Stretch[]): readonly string[] {
-  const begun = stretches[0]?.from ?? 0;
-  const isShort = (stretches.at(-1)?.to ?? begun) - begun < 3_600_000;
+/** `12:30` in a run of less than an hour, else `3h05`: the time since the start, one label for each interval, no two alike. */
+function labelsOf(intervals: readonly Interval[]): readonly string[] {
+  const begun = intervals[0]?.from ?? 0;
+  const isShort = (intervals.at(-1)?.to ?? begun) - begun < 3_600_000;
   const two = (n: number) => String(n).padStart(2, '0');
-  return stretches.map(({ from }) => {
+  return intervals.map(({ from }) => {
     const seconds = Math.round((from - begun) / 1000);
     return isShort
       ? `${Math.floor(seconds / 60)}:${two(seconds % 60)}`
@@ -24,9 +24,9 @@ function labelsOf(stretches: readonly Stretch[]): readonly string[] {
 }
 
 /** Throughput and failures, and the growth of the table, over the time of a run. None where it came to nothing. */
-export function runCharts(stretches: readonly Stretch[]): readonly Figure[] {
-  if (stretches.every(({ images }) => images === 0)) return [];
-  const labels = labelsOf(stretches);
+export function runCharts(intervals: readonly Interval[]): readonly Figure[] {
+  if (intervals.every(({ images }) => images === 0)) return [];
+  const labels = labelsOf(intervals);
   const line = (name: string, values: readonly number[]) => ({
     name,
     data: values.map((value, at) => ({ label: labels[at] ?? '', value })),
@@ -36,13 +36,13 @@ export function runCharts(stretches: readonly Stretch[]): readonly Figure[] {
     title,
     chart: { type: 'line', series, axis_config: { categories: labels, x_label: 'since the start', y_label: yLabel } },
   });
-  const perMinute = (value: number, { from, to }: Stretch) =>
+  const perMinute = (value: number, { from, to }: Interval) =>
     Math.round((value * 600_000) / Math.max(1, to - from)) / 10;
-  const images = stretches.map((stretch) => perMinute(stretch.images, stretch));
-  const failed = stretches.map((stretch) => perMinute(stretch.failed, stretch));
+  const images = intervals.map((interval) => perMinute(interval.images, interval));
+  const failed = intervals.map((interval) => perMinute(interval.failed, interval));
   let sum = 0;
-  const entries = stretches.map((stretch) => {
-    sum += stretch.entries;
+  const entries = intervals.map((interval) => {
+    sum += interval.entries;
     return sum;
   });
   return [

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Validation } from '../../../../src/checklist/contracts/result-control.ts';
 import type { DiffEntry } from '../../../../src/results/diff/diff-entry.ts';
-import { createReconcileSum } from '../../../../src/results/reconcile/reconcile-totals.ts';
+import { createReconcileTotals } from '../../../../src/results/reconcile/reconcile-totals.ts';
 import type { Finding } from '../../../../src/results/report/diagnosis.ts';
 import type { PersonComparison } from '../../../../src/results/report/people.ts';
 import type { RunReport } from '../../../../src/results/report/run-report.ts';
@@ -22,7 +22,7 @@ const buttonsIn = ({ blocks }: Message) =>
 const HOSTILE = '<!channel> `x`\n"a,b"=1';
 
 const counts = { entry: 20, 'zero-hour': 1, rejected: 2, coverage: 3, failed: 0, total: 26 };
-const clean = createReconcileSum({ startedAt: 0, clockSkewMs: 0 }).totals();
+const clean = createReconcileTotals({ startedAt: 0, clockSkewMs: 0 }).totals();
 const person = (changes: Partial<PersonComparison> = {}): PersonComparison => ({
   person: 'Nik_Coultas',
   before: { entries: 3, hours: '22.5' },
@@ -105,7 +105,7 @@ describe('a validation says', () => {
       validation({
         backup: fewer,
         isPartial: true,
-        reconciled: { ...clean, images: 9, spelledOtherwise: 2 },
+        reconciled: { ...clean, images: 9, otherSpellings: 2 },
       }),
       NOW,
     );
@@ -232,7 +232,7 @@ describe('a diagnosis says', () => {
 
 describe('a report says', () => {
   const report: RunReport = {
-    stretches: [{ from: 0, to: 60_000, images: 9, failed: 1, entries: 20 }],
+    intervals: [{ from: 0, to: 60_000, images: 9, failed: 1, entries: 20 }],
     slowest: [{ key: HOSTILE, durationMs: 9_000 }],
     largest: [{ key: 'big.png', bytes: 3_400_000 }],
     failedByType: {},
@@ -292,7 +292,7 @@ describe('a report says', () => {
   });
 
   test('of a run without an outcome there is no chart, and that is said', () => {
-    expect(chartMessage('r-0001', { ...report, stretches: [] }).text).toMatch(
+    expect(chartMessage('r-0001', { ...report, intervals: [] }).text).toMatch(
       /no outcome yet, so there is nothing to draw/,
     );
   });

@@ -5,7 +5,7 @@ import { compose } from '../../../../src/slack/messages/kit/message.ts';
 import { runCharts } from '../../../../src/slack/messages/run/run-chart.ts';
 import { clientOf, slackForTest } from '../../../sandbox/slack/harness.ts';
 
-const stretches = Array.from({ length: 20 }, (_, at) => ({
+const intervals = Array.from({ length: 20 }, (_, at) => ({
   from: at * 60_000,
   to: (at + 1) * 60_000,
   images: 20 + at,
@@ -19,8 +19,8 @@ const stateSchema = z.looseObject({
   files: z.array(z.unknown()),
 });
 
-/** Posts the charts of these stretches to a local Slack that refuses some block types; returns what it shows. */
-async function postCharts(of: typeof stretches, rejectBlocks: string[] = []) {
+/** Posts the charts of these intervals to a local Slack that refuses some block types; returns what it shows. */
+async function postCharts(of: typeof intervals, rejectBlocks: string[] = []) {
   const slack = await slackForTest();
   await fetch(`${slack.url}/sandbox/slack-world`, {
     method: 'POST',
@@ -34,7 +34,7 @@ async function postCharts(of: typeof stretches, rejectBlocks: string[] = []) {
 
 describe('the charts of a run', () => {
   test('the charts are Slack chart blocks when Slack accepts them', async () => {
-    const { messages, files } = await postCharts(stretches);
+    const { messages, files } = await postCharts(intervals);
     expect(messages.at(-1)?.blocks.map(({ type }) => type)).toEqual([
       'section',
       'data_visualization',
@@ -44,7 +44,7 @@ describe('the charts of a run', () => {
   });
 
   test('when Slack refuses chart blocks, one message is posted with the same numbers as sparklines', async () => {
-    const { messages, files } = await postCharts(stretches, ['data_visualization']);
+    const { messages, files } = await postCharts(intervals, ['data_visualization']);
     const posted = messages.filter(({ text }) => /How Rescan r-0001 went/.test(text));
     expect(posted).toHaveLength(1);
     expect(posted[0]?.blocks.map(({ type }) => type)).toEqual(['section', 'section', 'section']);
@@ -54,14 +54,14 @@ describe('the charts of a run', () => {
   });
 
   test('a chart of one value is accepted by Slack, and a run without images has no chart', async () => {
-    const { messages } = await postCharts(stretches.slice(0, 1));
+    const { messages } = await postCharts(intervals.slice(0, 1));
     expect(messages.at(-1)?.blocks.filter(({ type }) => type === 'data_visualization')).toHaveLength(2);
     expect(runCharts([])).toEqual([]);
   });
 
   test('the charts stay within the limits of Slack, with distinct labels, however long the run was', () => {
     for (const lengthMs of [1_000, 32_000, 64_000, 256_000, 4_096_000, 86_400_000]) {
-      const long = stretches.map((stretch, at) => ({ ...stretch, from: at * lengthMs, to: (at + 1) * lengthMs }));
+      const long = intervals.map((interval, at) => ({ ...interval, from: at * lengthMs, to: (at + 1) * lengthMs }));
       for (const { block } of runCharts(long)) {
         if (block.type !== 'data_visualization') throw new Error('No chart.');
         const labels = block.chart.axis_config.categories;

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { chanceOfSoMany } from '../../../src/results/failures/chance.ts';
 import { createFailureGroups } from '../../../src/results/failures/failure-groups.ts';
+import { probabilityOfAtLeast } from '../../../src/results/failures/probability.ts';
 
-/** By counting whole numbers: exact. */
+/** The exact probability, by counting. */
 function exact({ found, drawn, marked, all }: { found: number; drawn: number; marked: number; all: number }): number {
   const choose = (n: number, k: number): bigint => {
     if (k < 0 || k > n) return 0n;
@@ -16,8 +16,8 @@ function exact({ found, drawn, marked, all }: { found: number; drawn: number; ma
   return Number((ways * 10n ** 15n) / choose(all, drawn)) / 1e15;
 }
 
-describe('the chance of so many', () => {
-  test('is what counting gives', () => {
+describe('the probability of at least so many marked items', () => {
+  test('equals the result of counting', () => {
     const sizes = fc.integer({ min: 1, max: 150 }).chain((all) =>
       fc.record({
         all: fc.constant(all),
@@ -28,15 +28,15 @@ describe('the chance of so many', () => {
     );
     fc.assert(
       fc.property(sizes, (given) => {
-        expect(chanceOfSoMany(given)).toBeCloseTo(exact(given), 9);
+        expect(probabilityOfAtLeast(given)).toBeCloseTo(exact(given), 9);
       }),
     );
   });
-  test('stays a chance for a million images', () => {
-    const chance = chanceOfSoMany({ found: 10_200, drawn: 100_000, marked: 100_000, all: 1_000_000 });
+  test('is between 0 and 1 for a million images', () => {
+    const chance = probabilityOfAtLeast({ found: 10_200, drawn: 100_000, marked: 100_000, all: 1_000_000 });
     expect(chance).toBeGreaterThan(0.005);
     expect(chance).toBeLessThan(0.05);
-    expect(chanceOfSoMany({ found: 90_000, drawn: 100_000, marked: 100_000, all: 1_000_000 })).toBe(0);
+    expect(probabilityOfAtLeast({ found: 90_000, drawn: 100_000, marked: 100_000, all: 1_000_000 })).toBe(0);
   });
 });
 
@@ -58,7 +58,7 @@ describe('clusters of failures', () => {
   const many = (n: number, of: (at: number) => { key: string; failed?: boolean; minute?: number }) =>
     Array.from({ length: n }, (_, at) => of(at));
 
-  test('are named where one part of the bucket fails and the rest does not', () => {
+  test('are found when one part of the bucket fails and the rest does not', () => {
     expect(
       clustersOf([
         ...many(20, (at) => ({ key: `2025-09/${at}.png`, failed: at < 12 })),
@@ -72,7 +72,7 @@ describe('clusters of failures', () => {
     );
   });
 
-  test('are named by person, and by the five minutes in which they came', () => {
+  test('are found by person, and by the five minutes in which they happened', () => {
     const images = many(300, (at) => ({
       key: `scans/${at % 10 === 0 ? 'Nik_Coultas' : 'Ann_Other'}_${at}.png`,
       failed: at % 10 === 0,
@@ -87,12 +87,12 @@ describe('clusters of failures', () => {
     expect(clustersOf(outage)).toEqual([{ by: 'time', group: '2025-11-24T10:10:00.000Z', failed: 50, images: 50 }]);
   });
 
-  test('are not claimed of a handful, nor of what chance does', () => {
+  test('are not reported for a few failures, nor for random ones', () => {
     expect(clustersOf(many(12, (at) => ({ key: `${at < 4 ? 'a' : 'b'}/${at}.png`, failed: at < 4 })))).toEqual([]);
     expect(
       clustersOf(many(30, (at) => ({ key: `${at < 15 ? 'a' : 'b'}/${at}.png`, failed: at < 5 || at === 20 }))),
     ).toEqual([]);
-    // A hundred folders of six images at a failure rate of 5 %: some folder is unlucky.
+    // With a hundred folders of six images and a failure rate of 5 %, some folder has several failures by chance.
     let seed = 7;
     const random = () => {
       seed = (seed * 48_271) % 2_147_483_647;

@@ -1,8 +1,8 @@
 /**
- * How likely it is that a group drawn blindly holds this many marked ones or more: `drawn` of `all` are drawn, `marked` of `all` are
- * marked, `found` of those drawn are (hypergeometric, one-sided; Fisher's exact test). Between 0 and 1.
+ * The probability that a random group contains at least `found` marked items, when `drawn` of `all` items are in the group and
+ * `marked` of `all` are marked (hypergeometric, one-sided; Fisher's exact test). Between 0 and 1.
  */
-export function chanceOfSoMany({
+export function probabilityOfAtLeast({
   found,
   drawn,
   marked,
@@ -19,10 +19,10 @@ export function chanceOfSoMany({
   if (found > most) return 0;
   let term = Math.exp(logChoose(marked, found) + logChoose(all - marked, drawn - found) - logChoose(all, drawn));
   let sum = term;
-  for (let at = found; at < most; at++) {
-    term *= ((marked - at) * (drawn - at)) / ((at + 1) * (all - marked - drawn + at + 1));
+  for (let count = found; count < most; count++) {
+    term *= ((marked - count) * (drawn - count)) / ((count + 1) * (all - marked - drawn + count + 1));
     sum += term;
-    // What is left falls faster than a geometric series: it adds nothing that shows.
+    // The remaining terms fall faster than a geometric series and do not change the result.
     if (term < sum * 1e-12) break;
   }
   return Math.min(1, sum);
@@ -30,7 +30,7 @@ export function chanceOfSoMany({
 
 const logChoose = (n: number, k: number): number => logFactorial(n) - logFactorial(k) - logFactorial(n - k);
 
-/** Stirling's series; exact sums where it is not yet good. */
+/** Stirling's series; an exact sum for small numbers, where the series is not accurate. */
 function logFactorial(n: number): number {
   if (n < 32) {
     let sum = 0;
