@@ -1,5 +1,6 @@
 import type { ModalView } from '@slack/types';
 import { z } from 'zod';
+import { defined } from '../../lib/defined.ts';
 import type { RunPlan } from '../../run/model/run-control.ts';
 import type { PaceSetting } from '../../run/model/types.ts';
 import type { MessageLocation } from '../client/chat.ts';
@@ -9,22 +10,23 @@ import { rate } from '../messages/kit/format.ts';
 export type { ModalView };
 
 export const CHANGE_PLAN = 'change_plan';
-/** The field's block and its element share this name. */
+/** The block and the element of each field have this name. */
 export const PLAN_FIELDS = ['prefix', 'limit', 'sample', 'seed', 'pace'] as const satisfies readonly RequestField[];
 
-/** What the modal carries from its opening to its submission: which plan, where its preview is. Looked up again there. */
-const carriedSchema = z.strictObject({
+/** The private metadata of the form: which plan it changes and where its message is. Everything is looked up again at the submission. */
+const metadataSchema = z.strictObject({
   runId: z.string(),
   channel: z.string(),
   ts: z.string(),
   ceilingPerMinute: z.number(),
   keep: z.boolean().exactOptional(),
 });
-export type Carried = z.infer<typeof carriedSchema>;
+type Metadata = z.infer<typeof metadataSchema>;
 
-export function readCarried(metadata: string): Carried | undefined {
+/** Undefined if it is not the metadata of this form. */
+export function readMetadata(text: string): Metadata | undefined {
   try {
-    return carriedSchema.parse(JSON.parse(metadata));
+    return metadataSchema.parse(JSON.parse(text));
   } catch {
     return undefined;
   }
@@ -32,7 +34,7 @@ export function readCarried(metadata: string): Carried | undefined {
 
 const plain = (text: string) => ({ type: 'plain_text' as const, text });
 
-/** The form behind Change…: which images, how fast, as the plan has them. */
+/** The form of the button Change…: images and pace, filled in from the plan. */
 export function changePlanView(plan: RunPlan, preview: MessageLocation): ModalView {
   const { selection, ceilingPerMinute, paceSetting } = plan;
   const field = (name: RequestField, label: string, hint: string, value: string | number | undefined) => ({
@@ -41,35 +43,34 @@ export function changePlanView(plan: RunPlan, preview: MessageLocation): ModalVi
     optional: name !== 'pace',
     label: plain(label),
     hint: plain(hint),
-    element: {
+    element: defined({
       type: 'plain_text_input' as const,
       action_id: name,
-      ...(value === undefined ? {} : { initial_value: String(value) }),
-    },
+      initial_value: value === undefined ? undefined : String(value),
+    }),
   });
-  const kept = plan.keep ? { keep: true } : {};
-  const carried: Carried = { runId: plan.runId, ...preview, ceilingPerMinute, ...kept };
+  const metadata: Metadata = defined({ runId: plan.runId, ...preview, ceilingPerMinute, keep: plan.keep });
   return {
     type: 'modal',
     callback_id: CHANGE_PLAN,
-    private_metadata: JSON.stringify(carried),
+    private_metadata: JSON.stringify(metadata),
     title: plain('Change the plan'),
     submit: plain('Plan again'),
-    close: plain('Keep it'),
+    close: plain('Cancel'),
     blocks: [
       field(
         'prefix',
         'Prefix',
-        'Only keys that begin so, e.g. timesheets/2025/. Empty: the whole bucket.',
+        'Only keys that start with this, for example timesheets/2025/. Empty: the whole bucket.',
         selection.prefix,
       ),
-      field('limit', 'Limit', 'At most so many images. Empty: all.', selection.limit),
-      field('sample', 'Random sample', 'So many images drawn at random. Empty: no sample.', selection.sample),
-      field('seed', 'Seed of the sample', 'The same seed draws the same sample. Empty: a new one.', selection.seed),
+      field('limit', 'Limit', 'The largest number of images. Empty: all.', selection.limit),
+      field('sample', 'Random sample', 'The number of images to select at random. Empty: no sample.', selection.sample),
+      field('seed', 'Seed of the sample', 'The same seed selects the same images. Empty: a new seed.', selection.seed),
       field(
         'pace',
         'Pace',
-        `auto, images a minute (at most ${rate(ceilingPerMinute)}), or batch=20 delay=30s.`,
+        `auto, a number of images per minute (at most ${rate(ceilingPerMinute)}), or batch=20 delay=30s.`,
         paceText(paceSetting),
       ),
     ],
@@ -80,7 +81,7 @@ const paceText = (setting: PaceSetting) => (setting.kind === 'auto' ? 'auto' : S
 
 const stateSchema = z.record(z.string(), z.record(z.string(), z.looseObject({ value: z.string().nullish() })));
 
-/** What the form holds; a field left empty is not there. */
+/** The values of the fields; an empty field is left out. */
 export function readFields(values: unknown): RequestTexts {
   const state = stateSchema.parse(values);
   const texts: Partial<Record<RequestField, string>> = {};

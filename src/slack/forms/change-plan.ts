@@ -2,15 +2,15 @@ import { readRequest } from '../commands/parse/run-request.ts';
 import { unescapeMrkdwn } from '../messages/kit/escape.ts';
 import { rate } from '../messages/kit/format.ts';
 import { type PlanningPorts, replan } from '../requests/plan-requests.ts';
-import { readCarried, readFields } from './change-plan-view.ts';
+import { readFields, readMetadata } from './change-plan-view.ts';
 import type { FormHandler } from './form.ts';
 
-/** The submission of Change…: a new plan in the same message, or errors at the fields. */
+/** The submission of the form of Change…: a new plan in the same message, or errors at the fields. */
 export const changePlan = (planning: PlanningPorts): FormHandler => ({
   role: 'operator',
   read({ privateMetadata, values }) {
-    const carried = readCarried(privateMetadata);
-    if (!carried) return;
+    const metadata = readMetadata(privateMetadata);
+    if (!metadata) return;
     const request = readRequest(readFields(values));
     if (!request.ok)
       return {
@@ -18,9 +18,12 @@ export const changePlan = (planning: PlanningPorts): FormHandler => ({
         errors: Object.fromEntries(request.problems.map(({ field, line }) => [field, asPlainText(line)])),
       };
     const { selection, paceSetting = { kind: 'auto' as const } } = request.value;
-    if (paceSetting.kind === 'fixed' && paceSetting.perMinute > carried.ceilingPerMinute)
-      return { kind: 'errors', errors: { pace: `The ceiling is ${rate(carried.ceilingPerMinute)} images a minute.` } };
-    const { runId, channel, ts, keep = false } = carried;
+    if (paceSetting.kind === 'fixed' && paceSetting.perMinute > metadata.ceilingPerMinute)
+      return {
+        kind: 'errors',
+        errors: { pace: `The ceiling is ${rate(metadata.ceilingPerMinute)} images per minute.` },
+      };
+    const { runId, channel, ts, keep = false } = metadata;
     return {
       kind: 'execute',
       channel,
@@ -30,5 +33,5 @@ export const changePlan = (planning: PlanningPorts): FormHandler => ({
   },
 });
 
-/** Errors at fields are plain text: no code type, no entities. */
+/** An error at a field is plain text, without backticks and entities, and Slack shows 150 characters of it. */
 const asPlainText = (line: string) => unescapeMrkdwn(line.replaceAll('`', '')).slice(0, 150);

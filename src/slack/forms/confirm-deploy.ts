@@ -19,7 +19,7 @@ function handedFile(values: unknown): HandedFile | undefined {
   return file && { name: file.name, bytes: file.size, url: file.url_private_download };
 }
 
-/** The submission of a deploy: it begins; or, with a zip handed in, that is looked at first in the same modal. */
+/** The submission of the deploy form: starts the deploy. An uploaded zip is inspected first, in the same modal. */
 export const confirmDeploy = (forms: Pick<DeployForms, 'deploy' | 'lookAtZip'>): FormHandler => ({
   role: 'operator',
   read({ privateMetadata, values, viewId }) {

@@ -11,7 +11,7 @@ import { PUT_BACK, putBackSubmission } from './restore-rows-view.ts';
 import type { TableForms } from './table-forms.ts';
 import { CHOOSE_RESTORE, CONFIRM_ACT } from './table-views.ts';
 
-/** Every callback_id of a modal, and what its submission comes to. */
+/** The handler of every modal, by its callback_id. */
 export const formTable = (
   planning: PlanningPorts,
   forms: Pick<TableForms, 'ask' | 'showRestore'>,

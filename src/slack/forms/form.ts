@@ -5,7 +5,7 @@ import type { ModalView } from './change-plan-view.ts';
 
 export type SubmittedView = { readonly viewId: string; readonly privateMetadata: string; readonly values: unknown };
 
-/** What a form that was sent in comes to: errors at its fields, something to do once it is closed, or another view in its place and something to do. */
+/** The result of a submission: errors at the fields; an action after the form has closed; or an action while another view is shown. */
 export type Submission =
   | { readonly kind: 'errors'; readonly errors: Readonly<Record<string, string>> }
   | {
@@ -22,6 +22,6 @@ export type Submission =
 
 export interface FormHandler {
   readonly role: Role;
-  /** Pure: it decides before Slack's three seconds are over. Undefined where the form is none of ours. */
+  /** Pure, because Slack waits 3 s for the answer. Undefined if the submission is not of this form. */
   readonly read: (submitted: SubmittedView) => Submission | undefined;
 }

@@ -97,7 +97,7 @@ describe('planning and starting a run in Slack', () => {
       errors: { limit: 'limit is many; it must be a whole number from 1 to 1,000,000,000.' },
     });
     const tooFast = await bot.submit('operator', view.id, { limit: '', pace: '500' });
-    expect(tooFast).toMatchObject({ errors: { pace: 'The ceiling is 160 images a minute.' } });
+    expect(tooFast).toMatchObject({ errors: { pace: 'The ceiling is 160 images per minute.' } });
     const taken = await bot.submit('operator', view.id, { sample: '20', pace: 'batch=20 delay=30s' });
     expect(taken).toMatchObject({ result: 'closed' });
     const again = await bot.message(/^Rescan r-0143 would invoke the function for 20 images/);
