@@ -7,9 +7,10 @@ import { type LocalAws, startLocalAws } from '../../sandbox/aws/server.ts';
 import { assembleRuns } from '../../src/app/runs.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { createLogger } from '../../src/lib/log.ts';
+import type { Result } from '../../src/lib/result.ts';
 import { createAwsClients } from '../../src/pipeline/aws.ts';
 import type { Runs } from '../../src/run/control/runs.ts';
-import type { Answer } from '../../src/run/model/run-control.ts';
+import type { Refusal } from '../../src/run/model/run-control.ts';
 import type { ImageSelection, PaceSetting, RunEvent } from '../../src/run/model/types.ts';
 import { readSettings } from '../../src/settings.ts';
 import { openControlTable } from '../../src/state/control-table.ts';
@@ -39,7 +40,7 @@ export interface RunsRig {
   close(): Promise<void>;
 }
 
-export function value<T>(answer: Answer<T>): T {
+export function value<T>(answer: Result<T, Refusal>): T {
   if (!answer.ok) throw new Error(`Refused: ${JSON.stringify(answer.refusal)}`);
   return answer.value;
 }

@@ -1,4 +1,5 @@
-import type { Answer, Refusal, RunControl, RunLocation, RunPlan } from '../../src/run/model/run-control.ts';
+import { type Result, refuse as refuseWith, succeed } from '../../src/lib/result.ts';
+import type { Refusal, RunControl, RunLocation, RunPlan } from '../../src/run/model/run-control.ts';
 import type { PaceSetting, RunEvent, RunSnapshot, RunState } from '../../src/run/model/types.ts';
 
 /** A run as tests want it, with what they name changed. */
@@ -87,8 +88,7 @@ export function createScriptedRunControl(options: { firstRun?: RunSnapshot } = {
   let refusal: Refusal | undefined;
   let failing: { method: string; error: Error } | undefined;
 
-  const ok = <T>(value: T): Answer<T> => ({ ok: true, value });
-  const refuse = (why: Refusal): Answer<never> => ({ ok: false, refusal: why });
+  const refuse = (why: Refusal): Result<never, Refusal> => refuseWith(why);
   const isOpen = () => run !== undefined && run.state.kind !== 'completed' && run.state.kind !== 'abandoned';
   const maybeFail = (method: string) => {
     if (failing?.method !== method) return;
@@ -99,13 +99,13 @@ export function createScriptedRunControl(options: { firstRun?: RunSnapshot } = {
   const emit = async (event: RunEvent) => {
     await Promise.all([...listeners].map((listener) => listener(event)));
   };
-  const halt = (state: RunState): Answer<RunSnapshot> => {
+  const halt = (state: RunState): Result<RunSnapshot, Refusal> => {
     if (!run) return refuse({ reason: 'no-run' });
     if (run.state.kind !== 'running') return refuse({ reason: 'not-running', run });
     run = { ...run, draining: true };
     const draining = run;
     queueMicrotask(() => void control.becomes(state, { draining: false, inFlight: 0 }));
-    return ok(draining);
+    return succeed(draining);
   };
 
   const control: ScriptedRunControl = {
@@ -131,9 +131,9 @@ export function createScriptedRunControl(options: { firstRun?: RunSnapshot } = {
       });
       plans.set(runId, plan);
       locations.set(runId, location);
-      return ok(isOpen() && run ? { ...plan, openRun: run } : plan);
+      return succeed(isOpen() && run ? { ...plan, openRun: run } : plan);
     },
-    forecast: async () => ok({ images: 1_398, expectedPerMinute: 60, expectedMs: 1_398_000, restsOn: [] }),
+    forecast: async () => succeed({ images: 1_398, expectedPerMinute: 60, expectedMs: 1_398_000, restsOn: [] }),
     async readPlan(runId) {
       const plan = plans.get(runId);
       return plan && isOpen() && run ? { ...plan, openRun: run } : plan;
@@ -145,7 +145,7 @@ export function createScriptedRunControl(options: { firstRun?: RunSnapshot } = {
         return refuse({ reason: 'plan-gone', runId, ...(state === undefined ? {} : { state }) });
       }
       closedPlans.set(runId, 'abandoned');
-      return ok(undefined);
+      return succeed(undefined);
     },
     async start(runId, by, { location, abandonOpen }) {
       calls.push(`start ${runId} by ${by}${abandonOpen ? ', abandoning' : ''}`);
@@ -171,7 +171,7 @@ export function createScriptedRunControl(options: { firstRun?: RunSnapshot } = {
       run = { ...fresh, totals: { ...none, entriesStored: 0, costUsd: 0, invokeMs: 0 }, paceSetting: plan.paceSetting };
       const snapshot = run;
       void emit({ kind: 'started', snapshot });
-      return ok(snapshot);
+      return succeed(snapshot);
     },
     async current() {
       maybeFail('current');
@@ -193,7 +193,7 @@ export function createScriptedRunControl(options: { firstRun?: RunSnapshot } = {
       run = { ...run, state: { kind: 'running' } };
       const snapshot = run;
       void emit({ kind: 'resumed', snapshot, by, repeating: 0, from });
-      return ok(snapshot);
+      return succeed(snapshot);
     },
     async stop(by, { now }) {
       calls.push(`stop${now ? ' now' : ''} by ${by}`);
@@ -213,7 +213,7 @@ export function createScriptedRunControl(options: { firstRun?: RunSnapshot } = {
       run = { ...run, paceSetting: to, ...(to.kind === 'fixed' ? { pacePerMinute: to.perMinute } : {}) };
       const snapshot = run;
       if (snapshot.state.kind === 'running') void emit({ kind: 'pace-changed', snapshot, by, from, to });
-      return ok(snapshot);
+      return succeed(snapshot);
     },
     async setLocation(runId, location) {
       locations.set(runId, location);

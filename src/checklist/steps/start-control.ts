@@ -1,5 +1,5 @@
 import type { Result } from '../../lib/result.ts';
-import type { Answer, Refusal, RunControl, RunPlan } from '../../run/model/run-control.ts';
+import type { Refusal, RunControl, RunPlan } from '../../run/model/run-control.ts';
 import type { RunSnapshot } from '../../run/model/types.ts';
 import { ControlTableError } from '../../state/control-table.ts';
 import type { AuditWriter } from '../audit/audit-writer.ts';
@@ -35,7 +35,7 @@ export function createStartControl(
   async function gated<T>(
     step: 'start' | 'resume',
     keep: boolean,
-    go: () => Promise<Answer<T>>,
+    go: () => Promise<Result<T, Refusal>>,
   ): Promise<Result<T, StartRefusal>> {
     const preconditions = await checklist.preconditions(step, { keep });
     return preconditions.kind === 'pass'

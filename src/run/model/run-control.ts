@@ -1,18 +1,20 @@
+import type { Result } from '../../lib/result.ts';
 import type { ListedImage } from '../../pipeline/images.ts';
+import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { Canary, ImageSelection, PaceSetting, Person, RunEvent, RunSnapshot } from './types.ts';
 
-/** What a run will be, before anyone says yes. The manifest is already frozen; starting takes exactly these images. */
+/** A run that is planned and not started. Its manifest is final: starting it processes exactly these images. */
 export interface RunPlan {
   readonly runId: string;
   readonly selection: ImageSelection;
   readonly total: number;
   readonly totalBytes: number;
-  /** Objects of the bucket that were looked at and left out (no image, excluded prefix, not in the sample). */
+  /** Objects in the bucket that are not in the manifest (no image, excluded prefix, not in the sample). */
   readonly leftOut: number;
   readonly paceSetting: PaceSetting;
-  /** Somebody said that the table keeps what it holds: no flush is asked for. */
+  /** The requester chose to keep the records of the table: no flush is required. */
   readonly keep?: boolean;
-  /** The first images go alone; undefined where all go at once. */
+  /** The first images are processed alone; undefined where all start at once. */
   readonly canary?: Canary;
   readonly ceilingPerMinute: number;
   /** The arithmetic behind the ceiling, one line each, e.g. "Nova Lite: 200 requests a minute × 80 % = 160". */
@@ -20,36 +22,36 @@ export interface RunPlan {
   readonly expectedPerMinute: number;
   readonly expectedMs: number;
   readonly expectedCostUsd?: number;
-  /** What duration and cost rest on, in words. */
+  /** What the estimates of duration and cost are based on, one line each. */
   readonly forecastRestsOn: readonly string[];
-  /** Entries in the table now; undefined when the table is too large to count (then `entriesApproximate` from DescribeTable). */
+  /** Entries in the table now; undefined where it is too large to count (then `entriesApproximate` from DescribeTable). */
   readonly entries?: number;
   readonly entriesApproximate?: number;
   readonly plannedBy: Person;
   readonly plannedAt: number;
-  /** A run of this pipeline that is still open (not completed, not abandoned) and would have to be abandoned first. */
+  /** The open run of this pipeline (neither completed nor abandoned): it has to be abandoned before this one starts. */
   readonly openRun?: RunSnapshot;
 }
 
-/** What a run over all images would take, cost and come to. */
+/** Expected duration, cost and failures of a run over all images. */
 export interface RunForecast {
   readonly images: number;
   readonly expectedPerMinute: number;
   readonly expectedMs: number;
   readonly expectedCostUsd?: number;
-  /** As in the last run; undefined where none has told. */
+  /** From the last run; undefined where there is none to learn from. */
   readonly expectedFailures?: number;
-  /** What all of it rests on, one line each. */
+  /** What the estimates are based on, one line each. */
   readonly restsOn: readonly string[];
 }
 
-/** Where a run shows itself: opaque to the core, which only keeps it. */
+/** Where the message of a run is. The core stores it and does not interpret it. */
 export interface RunLocation {
   readonly channel: string;
   readonly ts?: string;
 }
 
-/** A refusal: nothing was done. `reason` is what the face words and what it offers to mend. */
+/** Why a request was refused. Nothing was done. */
 export type Refusal =
   | { readonly reason: 'run-active'; readonly run: RunSnapshot }
   | { readonly reason: 'run-open'; readonly run: RunSnapshot }
@@ -61,6 +63,7 @@ export type Refusal =
   | {
       readonly reason: 'no-match';
       readonly bucket: string;
+      /** Objects that were listed. */
       readonly looked: number;
       readonly selection: ImageSelection;
     }
@@ -71,15 +74,13 @@ export type Refusal =
       readonly because: readonly string[];
     }
   | { readonly reason: 'stop-file'; readonly path: string }
-  | { readonly reason: 'lease-held'; readonly holder: string }
-  | { readonly reason: 'fault'; readonly fault: import('../../pipeline/invoke/invocation.ts').Fault };
-
-export type Answer<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly refusal: Refusal };
+  /** `waitMs`: until the holder's lock can be taken over, if that process is gone; undefined where it is not known. */
+  | { readonly reason: 'lease-held'; readonly holder: string; readonly waitMs?: number }
+  | { readonly reason: 'fault'; readonly fault: Fault };
 
 /**
- * What the face may ask of the runs of one pipeline. Every method answers within a few AWS calls (a plan lists the
- * bucket and takes longer: `onProgress` hears how many keys were seen). Refusals are values; what is thrown is a defect
- * or an AWS error nobody foresaw.
+ * The requests that can be made about the runs of one pipeline. Each method needs a few AWS calls; a plan lists the bucket and
+ * takes longer (`onProgress` gets the number of keys listed so far). Refusals are values; only unexpected errors are thrown.
  */
 export interface RunControl {
   plan(
@@ -88,40 +89,40 @@ export interface RunControl {
       paceSetting: PaceSetting;
       keep?: boolean;
       canary?: Canary;
-      /** Exactly these, in this order, in place of a listing of the bucket. */
+      /** Exactly these images, in this order, instead of a listing of the bucket. */
       images?: AsyncIterable<ListedImage>;
       by: Person;
       location: RunLocation;
     },
-    onProgress?: (seen: number) => void,
-  ): Promise<Answer<RunPlan>>;
-  /** What is to be expected of a run over all images. Nothing is planned. */
-  forecast(paceSetting: PaceSetting): Promise<Answer<RunForecast>>;
-  /** The plan as it was frozen; undefined when it is gone, started or cancelled. */
+    onProgress?: (listed: number) => void,
+  ): Promise<Result<RunPlan, Refusal>>;
+  /** The forecast of a run over all images. Nothing is planned. */
+  forecast(paceSetting: PaceSetting): Promise<Result<RunForecast, Refusal>>;
+  /** The plan of a run; undefined if it does not exist, or is started or cancelled. */
   readPlan(runId: string): Promise<RunPlan | undefined>;
-  cancelPlan(runId: string, by: Person): Promise<Answer<void>>;
-  /** Starts a planned run, once: a second call is refused with `plan-gone`. `abandonOpen` closes a stopped, paused or tripped run first. */
+  cancelPlan(runId: string, by: Person): Promise<Result<void, Refusal>>;
+  /** Starts a planned run, once: a second call is refused with `plan-gone`. `abandonOpen`: an open run that is not running is abandoned first. */
   start(
     runId: string,
     by: Person,
     options: { location: RunLocation; abandonOpen?: boolean },
-  ): Promise<Answer<RunSnapshot>>;
-  /** The open run of this pipeline, else the last one; undefined when there never was one. */
+  ): Promise<Result<RunSnapshot, Refusal>>;
+  /** The open run of this pipeline, else the last one; undefined if there was none. */
   current(): Promise<RunSnapshot | undefined>;
-  /** One run as it stands; undefined where there is none of that id. */
+  /** One run as it is now; undefined if there is none with this id. */
   read(runId: string): Promise<RunSnapshot | undefined>;
-  pause(by: Person): Promise<Answer<RunSnapshot>>;
-  resume(by: Person): Promise<Answer<RunSnapshot>>;
-  /** `now` does not wait for what is in flight. */
-  stop(by: Person, options: { now: boolean }): Promise<Answer<RunSnapshot>>;
-  /** `faster` and `slower` are steps of a quarter of the pace. */
-  setPace(by: Person, setting: PaceSetting | 'faster' | 'slower'): Promise<Answer<RunSnapshot>>;
-  /** Where the run's message is; kept with the run so that any copy of the bot edits the same message. */
+  pause(by: Person): Promise<Result<RunSnapshot, Refusal>>;
+  resume(by: Person): Promise<Result<RunSnapshot, Refusal>>;
+  /** `now`: images in flight are not waited for. */
+  stop(by: Person, options: { now: boolean }): Promise<Result<RunSnapshot, Refusal>>;
+  /** `faster` and `slower` change the present pace by a quarter. */
+  setPace(by: Person, requested: PaceSetting | 'faster' | 'slower'): Promise<Result<RunSnapshot, Refusal>>;
+  /** Stores where the run's message is, so that every copy of the bot edits the same message. */
   setLocation(runId: string, location: RunLocation): Promise<void>;
   location(runId: string): Promise<RunLocation | undefined>;
   /**
-   * Hears every event of runs that this copy drives; a promise it returns is kept when what people must be told is safely
-   * on record (until then the run's record says that they have not been told). Returns the function that ends it.
+   * Adds a listener for every event of runs that this process drives. The promise it returns resolves when what must be announced
+   * is safely stored: until then the run's record says that its end is not announced. Returns the function that removes it.
    */
   watch(listener: (event: RunEvent) => void | Promise<void>): () => void;
 }

@@ -1,8 +1,9 @@
 import { z } from 'zod';
+import { type Result, refuse, succeed } from '../../lib/result.ts';
 import { FAULT_REASONS, type Fault } from '../../pipeline/invoke/invocation.ts';
 import type { Person, RunState, StopSource, Trip } from './types.ts';
 
-/** What may happen to a run. */
+/** What can happen to a run. */
 export type RunAction =
   | { readonly kind: 'start' }
   | { readonly kind: 'complete' }
@@ -14,26 +15,22 @@ export type RunAction =
     }
   | { readonly kind: 'stop'; readonly by: StopSource }
   | { readonly kind: 'trip'; readonly trip: Trip }
-  /** Its process died, or was shut down. */
+  /** Its process crashed or was shut down. */
   | { readonly kind: 'interrupt' }
   | { readonly kind: 'resume' }
-  /** Cancels a plan; closes a run that came to rest. */
+  /** Cancels a plan, or closes a run that is not running. */
   | { readonly kind: 'abandon'; readonly by: Person };
 
-export type Transition =
-  | { readonly ok: true; readonly state: RunState }
-  | { readonly ok: false; readonly reason: string };
-
 /**
- * The state of a run after an action (design, "States of a run"), or why the action does not apply to it. A plan starts
- * or is abandoned; a running run completes or comes to rest (paused, stopped, tripped, interrupted); from rest it is
- * resumed or abandoned; completed and abandoned runs are closed.
+ * The state of a run after an action, or why the action is not possible. A plan is started or abandoned. A running run
+ * completes, or is paused, stopped, tripped or interrupted; from these four it is resumed or abandoned. Completed and abandoned
+ * runs are closed.
  */
-export function transition(state: RunState, action: RunAction): Transition {
+export function transition(state: RunState, action: RunAction): Result<RunState, string> {
   switch (state.kind) {
     case 'planned':
-      if (action.kind === 'start') return went({ kind: 'running' });
-      if (action.kind === 'abandon') return went({ kind: 'abandoned', by: action.by });
+      if (action.kind === 'start') return succeed({ kind: 'running' });
+      if (action.kind === 'abandon') return succeed({ kind: 'abandoned', by: action.by });
       return refused(state, action);
     case 'running':
       return fromRunning(state, action);
@@ -41,8 +38,8 @@ export function transition(state: RunState, action: RunAction): Transition {
     case 'stopped':
     case 'tripped':
     case 'interrupted':
-      if (action.kind === 'resume') return went({ kind: 'running' });
-      if (action.kind === 'abandon') return went({ kind: 'abandoned', by: action.by });
+      if (action.kind === 'resume') return succeed({ kind: 'running' });
+      if (action.kind === 'abandon') return succeed({ kind: 'abandoned', by: action.by });
       return refused(state, action);
     case 'completed':
     case 'abandoned':
@@ -50,18 +47,18 @@ export function transition(state: RunState, action: RunAction): Transition {
   }
 }
 
-function fromRunning(state: RunState, action: RunAction): Transition {
+function fromRunning(state: RunState, action: RunAction): Result<RunState, string> {
   switch (action.kind) {
     case 'complete':
-      return went({ kind: 'completed' });
+      return succeed({ kind: 'completed' });
     case 'pause':
-      return went({ kind: 'paused', because: action.because });
+      return succeed({ kind: 'paused', because: action.because });
     case 'stop':
-      return went({ kind: 'stopped', by: action.by });
+      return succeed({ kind: 'stopped', by: action.by });
     case 'trip':
-      return went({ kind: 'tripped', trippedBy: action.trip });
+      return succeed({ kind: 'tripped', trippedBy: action.trip });
     case 'interrupt':
-      return went({ kind: 'interrupted' });
+      return succeed({ kind: 'interrupted' });
     case 'start':
     case 'resume':
     case 'abandon':
@@ -69,24 +66,10 @@ function fromRunning(state: RunState, action: RunAction): Transition {
   }
 }
 
-const went = (state: RunState): Transition => ({ ok: true, state });
-const refused = (state: RunState, action: RunAction): Transition => ({
-  ok: false,
-  reason: `The run is ${state.kind}: ${inText[action.kind]} does not apply to it.`,
-});
+const refused = (state: RunState, action: RunAction): Result<RunState, string> =>
+  refuse(`The run is ${state.kind}, so ${action.kind} is not possible.`);
 
-const inText: Readonly<Record<RunAction['kind'], string>> = {
-  start: 'start',
-  complete: 'completion',
-  pause: 'pause',
-  stop: 'stop',
-  trip: 'a trip',
-  interrupt: 'an interruption',
-  resume: 'resume',
-  abandon: 'abandoning it',
-};
-
-/** Whether the run is not closed: neither completed nor abandoned. A plan is open too. */
+/** Whether the run is neither completed nor abandoned. A plan is open, too. */
 export function isOpen(state: RunState): boolean {
   switch (state.kind) {
     case 'completed':
@@ -102,7 +85,7 @@ export function isOpen(state: RunState): boolean {
   }
 }
 
-/** Whether the run is being driven, or ought to be: it is running. */
+/** Whether a process drives the run, or should drive it. */
 export const isActive = (state: RunState): boolean => state.kind === 'running';
 
 const faultSchema: z.ZodType<Fault> = z.object({
@@ -122,7 +105,7 @@ const tripSchema: z.ZodType<Trip> = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('canary'), failed: z.number(), images: z.number(), percent: z.number() }),
 ]);
 
-/** A state as the control table holds it. */
+/** A state in the control table. */
 export const runStateSchema: z.ZodType<RunState> = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('planned') }),
   z.object({ kind: z.literal('running') }),

@@ -135,6 +135,8 @@ export interface RunSnapshot {
     readonly perMinute?: number;
     /** Outcomes since `entries` were counted. */
     readonly imagesSinceCount?: number;
+    /** Outcomes until the next count is due. */
+    readonly imagesToNextCount?: number;
     readonly minutesWithoutGrowth?: number;
   };
   readonly topFailure?: { readonly failureType: FailureType; readonly message: string; readonly count: number };
@@ -146,6 +148,11 @@ export interface RunSnapshot {
   /** Time spent running (pauses left out), ms. */
   readonly activeMs: number;
   readonly etaMs?: number;
+  /**
+   * Nothing is invoked any more, but the control table still says `running`, because `state` could not be saved: a restart of the
+   * bot would continue the run, unless the stop file exists.
+   */
+  readonly unsaved?: { readonly stopFile: string };
 }
 
 /** What a run tells whoever watches. Emitting never blocks and never throws into the run. */

@@ -8,26 +8,26 @@ import type { ListedImage } from '../../pipeline/images.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { ManifestEntry } from '../model/types.ts';
 
-/** Where the manifest of a run is: `prefix` ends in a slash. */
+/** Where the manifest of a run is in S3. `prefix` ends with a slash. */
 export interface ManifestLocation {
   readonly bucket: string;
   readonly prefix: string;
-  /** Lines of a part, when it is written. */
+  /** Lines per part when it is written. */
   readonly partSize?: number;
 }
 
-/** What `index.json` says; it is written last, so that where it is the manifest is whole. */
+/** The content of `index.json`. It is written last: if it is there, the manifest is complete. */
 export interface ManifestIndex {
   readonly version: 1;
   readonly count: number;
-  /** Of all images together. */
+  /** The sum over all images. */
   readonly bytes: number;
   readonly partSize: number;
   /** In order; `sha256` (hex) of the gzip'd object. */
   readonly parts: readonly { readonly count: number; readonly sha256: string }[];
 }
 
-/** The manifest is not what was frozen; `object` names which of its objects. */
+/** The manifest is not as it was written. `object`: the S3 object with the problem. */
 export class ManifestError extends Error {
   override readonly name = 'ManifestError';
   readonly object: string;
@@ -38,7 +38,7 @@ export class ManifestError extends Error {
     this.fault = {
       reason: 'manifest',
       message: this.message,
-      fix: 'Put the object back (an older version of it, if the bucket keeps them), or start a new run: its list is made anew.',
+      fix: 'Restore the object (an older version, if the bucket has versioning), or start a new run: it makes a new list.',
     };
   }
 }
@@ -51,9 +51,9 @@ interface PartBuffer {
   bytes: Buffer;
   length: number;
 }
-/** Puts a text behind what is there; a buffer that is full is replaced by one of twice its size. */
+/** Appends a text. A full buffer is replaced by one of twice its size. */
 function append(buffer: PartBuffer, text: string): void {
-  // No UTF-16 unit takes more than three bytes.
+  // A UTF-16 unit takes at most three bytes.
   while (buffer.length + text.length * 3 > buffer.bytes.length)
     buffer.bytes = Buffer.concat([buffer.bytes], buffer.bytes.length * 2);
   buffer.length += buffer.bytes.write(text, buffer.length);
@@ -101,8 +101,8 @@ async function get(s3: S3Client, location: ManifestLocation, key: string): Promi
 }
 
 /**
- * Freezes a list of images, in its order, as gzip'd JSON lines of `partSize` each, and `index.json` after all of them.
- * Holds a few parts in memory, however long the list. If the list or a write fails there is no index, so no manifest.
+ * Writes a list of images, in its order, as gzipped JSON lines in parts of `partSize`, and `index.json` after all parts. Holds a
+ * few parts in memory, however long the list is. If the list or a write fails there is no index, and so no manifest.
  * @throws what `images` throws, FaultError, or the SDK's error.
  */
 export async function writeManifest(
@@ -113,14 +113,14 @@ export async function writeManifest(
   const partSize = location.partSize ?? PART_SIZE;
   const parts: { count: number; sha256: string }[] = [];
   const writing = new Set<Promise<void>>();
-  // Lines are kept as bytes in a few buffers used over and over: a million short strings would swell the heap.
+  // Lines are kept as bytes in a few reused buffers: a million short strings would fill the heap.
   const spare: PartBuffer[] = [];
   const takeBuffer = (): PartBuffer => {
     const buffer = spare.pop() ?? { bytes: Buffer.allocUnsafe(PART_BYTES), length: 0 };
     buffer.length = 0;
     return buffer;
   };
-  let troubles: unknown[] = [];
+  const errors: unknown[] = [];
   let lines = 0;
   let text = takeBuffer();
   let count = 0;
@@ -137,13 +137,13 @@ export async function writeManifest(
     if (lines === 0) return;
     const part = parts.push({ count: lines, sha256: '' }) - 1;
     const write = writePart(part, text)
-      .catch((error: unknown) => void troubles.push(error))
+      .catch((error: unknown) => void errors.push(error))
       .finally(() => writing.delete(write));
     lines = 0;
     text = takeBuffer();
     writing.add(write);
     if (writing.size >= PARTS_AT_ONCE) await Promise.race(writing);
-    if (troubles.length > 0) throw troubles[0];
+    if (errors.length > 0) throw errors[0];
   }
 
   try {
@@ -158,24 +158,23 @@ export async function writeManifest(
   } finally {
     await Promise.all(writing);
   }
-  if (troubles.length > 0) throw troubles[0];
-  troubles = [];
+  if (errors.length > 0) throw errors[0];
   const index: ManifestIndex = { version: 1, count, bytes, partSize, parts };
   await put(s3, location, indexKey(location), Buffer.from(JSON.stringify(index)), 'application/json');
   return index;
 }
 
-/** The index of a manifest. @throws ManifestError if it is missing or not one. */
+/** The index of a manifest. @throws ManifestError if it is missing or malformed. */
 export async function readManifestIndex(s3: S3Client, location: ManifestLocation): Promise<ManifestIndex> {
   const key = indexKey(location);
   const body = await get(s3, location, key);
   const parsed = indexSchema.safeParse(jsonOf(Buffer.from(body).toString()));
-  if (!parsed.success) throw new ManifestError(uri(location, key), 'is not the index of a manifest', parsed.error);
+  if (!parsed.success) throw new ManifestError(uri(location, key), 'is not a valid manifest index', parsed.error);
   const index = parsed.data;
   const full = index.parts.slice(0, -1).every((part) => part.count === index.partSize);
   const sum = index.parts.reduce((total, part) => total + part.count, 0);
   if (!full || sum !== index.count)
-    throw new ManifestError(uri(location, key), `names ${index.count} images, but its parts hold ${sum}`);
+    throw new ManifestError(uri(location, key), `lists ${index.count} images, but its parts have ${sum}`);
   return index;
 }
 
@@ -187,24 +186,24 @@ const jsonOf = (text: string): unknown => {
   }
 };
 
-/** One part, unzipped and checked: the very bytes that were written, and as many lines. */
+/** One part, unzipped, with its checksum and its number of lines checked. */
 async function readPart(s3: S3Client, location: ManifestLocation, index: ManifestIndex, part: number): Promise<Buffer> {
   const wanted = index.parts[part];
   const key = partKey(location, part);
   if (!wanted) return Buffer.alloc(0);
   const body = await get(s3, location, key);
   if (sha256(body) !== wanted.sha256)
-    throw new ManifestError(uri(location, key), 'is cut or altered: its SHA-256 is not the one that was frozen');
+    throw new ManifestError(uri(location, key), 'is damaged: its SHA-256 is not the one in the index');
   const text = await unzip(body);
   let lines = 0;
   for (let at = text.indexOf(NEWLINE); at >= 0; at = text.indexOf(NEWLINE, at + 1)) lines++;
   if (lines !== wanted.count)
-    throw new ManifestError(uri(location, key), `holds ${lines} lines, where ${wanted.count} were frozen`);
+    throw new ManifestError(uri(location, key), `has ${lines} lines, but ${wanted.count} were written`);
   return text;
 }
 
 const NEWLINE = 10;
-/** The lines of a part, one at a time. */
+/** The lines of a part, one by one. */
 function* linesOf(text: Buffer): Iterable<string> {
   let from = 0;
   for (let end = text.indexOf(NEWLINE); end >= 0; end = text.indexOf(NEWLINE, from)) {
@@ -220,8 +219,8 @@ function entryOf(line: string, at: number, object: string): ManifestEntry {
 }
 
 /**
- * The entries from number `from` on, in order. Holds two parts in memory: the one being read and the next.
- * @throws ManifestError naming the object that is missing, cut or altered, before any entry of that object.
+ * The entries from index `from` on, in order. Holds two parts in memory: the present and the next one.
+ * @throws ManifestError with the object that is missing or damaged, before any entry of that object.
  */
 export async function* readManifest(
   s3: S3Client,
@@ -231,7 +230,7 @@ export async function* readManifest(
 ): AsyncIterable<ManifestEntry> {
   const fetchPart = (part: number) => {
     const fetching = readPart(s3, location, index, part);
-    // If the reader stops early nobody waits for it.
+    // If the reader stops early, nobody awaits this part.
     fetching.catch(() => {});
     return fetching;
   };
@@ -250,18 +249,4 @@ export async function* readManifest(
       at++;
     }
   }
-}
-
-/** One entry by its number; undefined beyond the end. @throws ManifestError */
-export async function readManifestEntry(
-  s3: S3Client,
-  location: ManifestLocation,
-  index: ManifestIndex,
-  at: number,
-): Promise<ManifestEntry | undefined> {
-  const part = Math.floor(at / index.partSize);
-  let number = part * index.partSize;
-  for (const line of linesOf(await readPart(s3, location, index, part)))
-    if (number++ === at) return entryOf(line, at, uri(location, partKey(location, part)));
-  return undefined;
 }

@@ -1,4 +1,6 @@
 import type { Clock } from '../../lib/clock.ts';
+import { defined } from '../../lib/defined.ts';
+import { type Result, refuse, succeed } from '../../lib/result.ts';
 import type { ListedImage } from '../../pipeline/images.ts';
 import type { QuotaReading } from '../../pipeline/limits/quotas.ts';
 import type { Refusal, RunForecast, RunPlan } from '../model/run-control.ts';
@@ -8,26 +10,26 @@ import type { RunStore, StoredPlan } from '../store/run-store.ts';
 import type { ManifestIndex } from './manifest.ts';
 import { reservoir, seededRandom } from './sample.ts';
 
-/** What images have cost and taken so far in this pipeline, from its last run. */
+/** Duration, cost and failures per image in the last run of this pipeline. */
 export interface Experience {
   readonly runId: string;
   readonly images: number;
   readonly secondsPerImage: number;
   readonly costPerImageUsd?: number;
-  /** Failed of all, 0 to 1. */
+  /** Failed images of all, 0 to 1. */
   readonly failedShare: number;
 }
 
-/** What a plan is made from, and no more. */
+/** What planning needs from outside. */
 export interface PlannerPorts {
   readonly clock: Clock;
   readonly store: RunStore;
   readonly bucket: string;
-  /** Lists the images under a prefix; tells how many objects were looked at. */
+  /** Lists the images under a prefix; reports the number of objects listed so far. */
   readonly listImages: (prefix: string | undefined, onLooked: (looked: number) => void) => AsyncIterable<ListedImage>;
   readonly writeManifest: (runId: string, images: AsyncIterable<ListedImage>) => Promise<ManifestIndex>;
   readonly readQuotas: () => Promise<QuotaReading>;
-  /** Entries in the table: counted, or about, where it is too large to count. */
+  /** Entries in the table: counted, or approximate where it is too large to count. */
   readonly sizeUp: () => Promise<{ entries: number } | { entriesApproximate: number }>;
   readonly experience: () => Promise<Experience | undefined>;
   readonly drawSeed: () => number;
@@ -41,17 +43,18 @@ export interface PlannerSettings {
   readonly secondsPerImage: number;
   readonly costPerImageUsd: number;
   readonly entriesPerImage: number;
-  /** 0: not known. */
+  /** 0: unknown. */
   readonly tokensPerImage: number;
 }
 
-export type Planned =
-  | { readonly ok: true; readonly plan: StoredPlan; readonly maxInFlight: number }
-  | { readonly ok: false; readonly refusal: Refusal };
+export interface Planned {
+  readonly plan: StoredPlan;
+  readonly maxInFlight: number;
+}
 
 /**
- * Makes the plan of a run: lists the bucket, freezes the list as the run's manifest, reads the quotas and says what to
- * expect. Nothing is invoked; a refused plan leaves no manifest that a run could start from.
+ * Plans a run: lists the bucket, writes the list as the run's manifest, reads the quotas, and estimates duration and cost.
+ * Nothing is invoked. A refused plan leaves no manifest that a run could be started with.
  */
 export async function planRun(
   request: {
@@ -59,14 +62,14 @@ export async function planRun(
     paceSetting: PaceSetting;
     keep?: boolean;
     canary?: Canary;
-    /** In place of a listing of the bucket. */
+    /** Instead of a listing of the bucket. */
     images?: AsyncIterable<ListedImage>;
     by: Person;
   },
   ports: PlannerPorts,
   settings: PlannerSettings,
-  onProgress: (seen: number) => void = () => {},
-): Promise<Planned> {
+  onProgress: (listed: number) => void = () => {},
+): Promise<Result<Planned, Refusal>> {
   const selection: ImageSelection =
     request.selection.sample !== undefined && request.selection.seed === undefined
       ? { ...request.selection, seed: ports.drawSeed() }
@@ -76,13 +79,7 @@ export async function planRun(
   const { paceSetting } = request;
   if (paceSetting.kind === 'fixed' && paceSetting.perMinute > ceiling.ceilingPerMinute) {
     const { ceilingPerMinute, because } = ceiling;
-    const refusal: Refusal = {
-      reason: 'pace-over-ceiling',
-      asked: paceSetting.perMinute,
-      ceiling: ceilingPerMinute,
-      because,
-    };
-    return { ok: false, refusal };
+    return refuse({ reason: 'pace-over-ceiling', asked: paceSetting.perMinute, ceiling: ceilingPerMinute, because });
   }
 
   const runId = await ports.store.nextRunId();
@@ -92,38 +89,38 @@ export async function planRun(
     onProgress(count);
   });
   const index = await ports.writeManifest(runId, request.images ?? choose(listed, selection));
-  if (index.count === 0) return { ok: false, refusal: nothingToRun(ports.bucket, looked, selection) };
+  if (index.count === 0) return refuse(nothingToRun(ports.bucket, looked, selection));
 
   const table = await ports.sizeUp();
   const expected = expect(index.count, paceSetting, conditions);
-  const plan: StoredPlan = {
+  const plan: StoredPlan = defined({
     runId,
     selection,
     total: index.count,
     totalBytes: index.bytes,
     leftOut: Math.max(0, looked - index.count),
     paceSetting,
-    ...(request.keep ? { keep: true } : {}),
-    ...(request.canary === undefined ? {} : { canary: request.canary }),
+    keep: request.keep ? true : undefined,
+    canary: request.canary,
     ceilingPerMinute: ceiling.ceilingPerMinute,
     paceBecause: [...ceiling.because, ...quotas.notes],
     expectedPerMinute: expected.expectedPerMinute,
     expectedMs: expected.expectedMs,
-    ...(expected.expectedCostUsd === undefined ? {} : { expectedCostUsd: expected.expectedCostUsd }),
+    expectedCostUsd: expected.expectedCostUsd,
     forecastRestsOn: expected.restsOn,
     ...table,
     plannedBy: request.by,
     plannedAt: Math.round(ports.clock.now()),
-  };
-  return { ok: true, plan, maxInFlight: ceiling.maxInFlight };
+  });
+  return succeed({ plan, maxInFlight: ceiling.maxInFlight });
 }
 
-/** What is to be expected of a run over all images, without planning one: no manifest is written, no id is taken. */
+/** The forecast of a run over all images. Nothing is planned: no manifest is written and no run id is used. */
 export async function forecastRun(
   paceSetting: PaceSetting,
   ports: Omit<PlannerPorts, 'store' | 'clock'>,
   settings: PlannerSettings,
-): Promise<{ readonly ok: true; readonly value: RunForecast } | { readonly ok: false; readonly refusal: Refusal }> {
+): Promise<Result<RunForecast, Refusal>> {
   const conditions = await readConditions(ports, settings);
   let looked = 0;
   let images = 0;
@@ -131,16 +128,10 @@ export async function forecastRun(
     looked = count;
   }))
     images++;
-  if (images === 0) return { ok: false, refusal: nothingToRun(ports.bucket, looked, {}) };
+  if (images === 0) return refuse(nothingToRun(ports.bucket, looked, {}));
   const { failedShare } = conditions.experience ?? {};
-  return {
-    ok: true,
-    value: {
-      images,
-      ...expect(images, paceSetting, conditions),
-      ...(failedShare === undefined ? {} : { expectedFailures: Math.round(failedShare * images) }),
-    },
-  };
+  const expectedFailures = failedShare === undefined ? undefined : Math.round(failedShare * images);
+  return succeed({ images, ...expect(images, paceSetting, conditions), ...defined({ expectedFailures }) });
 }
 
 interface Conditions {
@@ -151,7 +142,7 @@ interface Conditions {
   readonly ceiling: ReturnType<typeof paceCeiling>;
 }
 
-/** What bounds a run and what images take, read just now. */
+/** The limits of a run and what an image takes, as read now. */
 async function readConditions(
   ports: Pick<PlannerPorts, 'readQuotas' | 'experience'>,
   settings: PlannerSettings,
@@ -164,32 +155,33 @@ async function readConditions(
   return { quotas, experience, secondsPerImage, costPerImageUsd, ceiling };
 }
 
-/** What bounds the pace, out of what was read and what is set: the one arithmetic of plans and of `/rescan quotas`. */
+/** What limits the pace, from quotas and settings. Plans and `/rescan quotas` share it. */
 export function ceilingFacts(quotas: QuotaReading, settings: PlannerSettings, secondsPerImage: number): CeilingFacts {
   const { modelRequestsPerMinute: model, modelTokensPerMinute: tokens, freeConcurrency, table } = quotas;
-  return {
+  return defined({
     modelRequestsPerMinute: model?.value ?? settings.modelRequestsPerMinute,
     quotaPercent: settings.quotaPercent,
     concurrencyPercent: settings.concurrencyPercent,
     secondsPerImage,
     maxInFlight: settings.maxInFlight,
-    ...(model ? { modelName: model.name } : {}),
-    ...(freeConcurrency === undefined ? {} : { freeConcurrency }),
-    ...(tokens && settings.tokensPerImage > 0
-      ? { tokens: { perMinute: tokens.value, perImage: settings.tokensPerImage } }
-      : {}),
-    // A record of up to 1 KB takes one unit, in the table and in each index that shows it.
-    ...(table ? { writes: { capacity: table.writeCapacity, unitsPerImage: settings.entriesPerImage } } : {}),
-  };
+    modelName: model?.name,
+    freeConcurrency,
+    tokens:
+      tokens && settings.tokensPerImage > 0
+        ? { perMinute: tokens.value, perImage: settings.tokensPerImage }
+        : undefined,
+    // A record of up to 1 KB takes one unit, in the table and in each index that contains it.
+    writes: table && { capacity: table.writeCapacity, unitsPerImage: settings.entriesPerImage },
+  });
 }
 
-/** What so many images take and cost under these conditions, and what that rests on. */
-function expect(total: number, setting: PaceSetting, conditions: Conditions): ReturnType<typeof forecast> {
+/** Duration and cost of so many images under these conditions, and what the estimate is based on. */
+function expect(total: number, paceSetting: PaceSetting, conditions: Conditions): ReturnType<typeof forecast> {
   const { experience, secondsPerImage, costPerImageUsd, ceiling } = conditions;
   const expected = forecast({
     total,
     ceilingPerMinute: ceiling.ceilingPerMinute,
-    setting,
+    paceSetting,
     secondsPerImage,
     maxInFlight: ceiling.maxInFlight,
     secondsFrom: experience
@@ -208,13 +200,13 @@ function expect(total: number, setting: PaceSetting, conditions: Conditions): Re
 
 function nothingToRun(bucket: string, looked: number, selection: ImageSelection): Refusal {
   const { prefix, limit, sample, retry } = selection;
-  const nothingAsked = prefix === undefined && limit === undefined && sample === undefined && retry === undefined;
-  return looked === 0 && nothingAsked
+  const hasNoFilter = prefix === undefined && limit === undefined && sample === undefined && retry === undefined;
+  return looked === 0 && hasNoFilter
     ? { reason: 'empty-bucket', bucket }
     : { reason: 'no-match', bucket, looked, selection };
 }
 
-/** The images of a selection, in the order of the listing. A sample is drawn with its seed in memory of its own size. */
+/** The images of a selection, in the order of the listing. Drawing a sample takes memory for the sample only. */
 async function* choose(images: AsyncIterable<ListedImage>, selection: ImageSelection): AsyncIterable<ListedImage> {
   const { limit, sample, seed } = selection;
   if (sample === undefined) {
@@ -231,6 +223,6 @@ async function* choose(images: AsyncIterable<ListedImage>, selection: ImageSelec
   yield* drawn.result().slice(0, limit ?? sample);
 }
 
-/** What the plan of a run says, with the run that stands in its way, if one does. */
+/** A plan with the open run that has to be abandoned first, if there is one. */
 export const withOpenRun = (plan: StoredPlan, openRun: RunPlan['openRun']): RunPlan =>
   openRun ? { ...plan, openRun } : plan;

@@ -7,7 +7,7 @@ export interface Reservoir<T> {
   result(): T[];
 }
 
-/** Each item offered is in the sample with equal chance; all of them as long as no more than `size` were offered. */
+/** Each offered item is in the sample with the same probability. The sample has all items while at most `size` were offered. */
 export function reservoir<T>(size: number, random: Random): Reservoir<T> {
   const kept: { order: number; item: T }[] = [];
   let offered = 0;
@@ -18,14 +18,14 @@ export function reservoir<T>(size: number, random: Random): Reservoir<T> {
         kept.push({ order, item });
         return;
       }
-      const location = Math.floor(random() * offered);
-      if (location < size) kept[location] = { order, item };
+      const position = Math.floor(random() * offered);
+      if (position < size) kept[position] = { order, item };
     },
     result: () => kept.toSorted((a, b) => a.order - b.order).map(({ item }) => item),
   };
 }
 
-/** Numbers in [0, 1) that are the same for the same seed (its low 32 bits), on every machine: mulberry32. */
+/** Random numbers in [0, 1) by mulberry32: the same sequence for the same seed (its low 32 bits) on every machine. */
 export function seededRandom(seed: number): Random {
   let state = seed >>> 0;
   return () => {

@@ -9,25 +9,25 @@ export interface BreakerSettings {
   readonly percent: number;
 }
 
-/** What the breaker remembers: plain JSON, no more than `window` outcomes. */
+/** The state of the breaker: plain JSON, at most `window` outcomes. */
 export interface Breaker {
   /** Failures in a row, in order of completion. */
   readonly consecutive: number;
-  /** Oldest first; true is a failure. */
+  /** The last outcomes, oldest first; true is a failure. */
   readonly recent: readonly boolean[];
 }
 
 export const closedBreaker: Breaker = { consecutive: 0, recent: [] };
 
-/** A breaker as a checkpoint holds it. */
+/** A breaker in a checkpoint. */
 export const breakerSchema: z.ZodType<Breaker> = z.object({
   consecutive: z.number().int().nonnegative(),
   recent: z.array(z.boolean()).max(10_000),
 });
 
 /**
- * The breaker after one more outcome, in order of completion. `trip` is there as long as a rule is broken: so many
- * failures in a row, or more than `percent` of the last `window`, once so many are in. A rejected sheet is no failure.
+ * The breaker after one more outcome, in order of completion. `trip` is set while a rule is broken: `consecutive` failures in
+ * a row, or more than `percent` of the last `window` outcomes, once there are that many. A rejected sheet is not a failure.
  */
 export function advanceBreaker(
   breaker: Breaker,

@@ -10,7 +10,7 @@ const minuteShare = (n: number) => `${fine.format(n)} images a minute`;
 export interface ForecastFacts {
   readonly total: number;
   readonly ceilingPerMinute: number;
-  readonly setting: PaceSetting;
+  readonly paceSetting: PaceSetting;
   /** Most images in flight at once. */
   readonly maxInFlight: number;
   readonly secondsPerImage: number;
@@ -33,17 +33,19 @@ export interface Forecast {
  * with the slow start of `auto`, and the time of the last image.
  */
 export function forecast(facts: ForecastFacts): Forecast {
-  const { total, ceilingPerMinute, setting, secondsPerImage, costPerImageUsd } = facts;
-  const wished = setting.kind === 'fixed' ? Math.min(setting.perMinute, ceilingPerMinute) : ceilingPerMinute;
+  const { total, ceilingPerMinute, paceSetting, secondsPerImage, costPerImageUsd } = facts;
+  const topPerMinute =
+    paceSetting.kind === 'fixed' ? Math.min(paceSetting.perMinute, ceilingPerMinute) : ceilingPerMinute;
   const carriedPerMinute = (Math.max(1, facts.maxInFlight) * 60) / Math.max(0.001, secondsPerImage);
-  const expectedPerMinute = Math.min(wished, carriedPerMinute);
-  const startingMs = setting.kind === 'auto' ? autoMs(total, expectedPerMinute) : steadyMs(total, expectedPerMinute);
+  const expectedPerMinute = Math.min(topPerMinute, carriedPerMinute);
+  const startingMs =
+    paceSetting.kind === 'auto' ? autoMs(total, expectedPerMinute) : steadyMs(total, expectedPerMinute);
   const restsOn = [
-    setting.kind === 'fixed'
-      ? `Pace: ${minuteShare(wished)}, as set.`
-      : `Pace: auto, up to ${minuteShare(wished)}, after a slow start.`,
+    paceSetting.kind === 'fixed'
+      ? `Pace: ${minuteShare(topPerMinute)}, as set.`
+      : `Pace: auto, up to ${minuteShare(topPerMinute)}, after a slow start.`,
   ];
-  if (carriedPerMinute < wished)
+  if (carriedPerMinute < topPerMinute)
     restsOn.push(
       `${counted(facts.maxInFlight, 'image', 'images')} in flight at ${fine.format(secondsPerImage)} s each carry ${minuteShare(carriedPerMinute)}.`,
     );

@@ -1,27 +1,27 @@
 import { z } from 'zod';
 
-/** When the watchdog looks, warns and stops a run (runbook, "Progress Monitoring": every 50 images; 10 minutes). */
+/** When the watchdog checks the table, warns and trips (runbook, "Progress Monitoring": every 50 images; 10 minutes). */
 export interface GrowthSettings {
-  /** Outcomes between two looks at the table. */
+  /** Outcomes between two checks of the table. */
   readonly checkImages: number;
   readonly warnMs: number;
   readonly tripMs: number;
 }
 
-/** What the watchdog remembers: plain JSON. Times are epoch ms. */
+/** The state of the watchdog: plain JSON. Times are epoch ms. */
 export interface Growth {
-  /** When the table was last seen to have grown; the start of the run before that. */
+  /** When a check last found growth; before the first one, the start of the run. */
   readonly grewAt: number;
-  /** When the table was last looked at with success. */
+  /** When the table was last checked with success. */
   readonly checkedAt: number;
-  /** When it was last looked at at all. */
+  /** When it was last checked, with or without success. */
   readonly attemptedAt: number;
   readonly outcomesSinceCheck: number;
-  /** The most entries seen; undefined until they were counted. */
+  /** The highest count so far; undefined before the first one. */
   readonly highest?: number;
 }
 
-/** The watchdog as a checkpoint holds it. */
+/** The watchdog in a checkpoint. */
 export const growthSchema: z.ZodType<Growth> = z.object({
   grewAt: z.number(),
   checkedAt: z.number(),
@@ -34,10 +34,10 @@ export type GrowthVerdict = { readonly kind: 'fine' | 'warn' | 'trip'; readonly 
 
 const SHORTEST_CHECK_MS = 1_000;
 
-/** How long a look stays fresh: a fifth of the time to the warning, so that a verdict is late by no more than that. */
+/** How long a check stays fresh: a fifth of the time to the warning, so a verdict is late by no more than that. */
 const freshForMs = (settings: GrowthSettings) => Math.max(SHORTEST_CHECK_MS, settings.warnMs / 5);
 
-/** The watchdog of a run that begins now; `entries` is the count at its start, where it is known. */
+/** The watchdog of a run that starts now; `entries` is the count at its start, where it is known. */
 export const startGrowth = (now: number, entries?: number): Growth => ({
   grewAt: now,
   checkedAt: now,
@@ -47,9 +47,9 @@ export const startGrowth = (now: number, entries?: number): Growth => ({
 });
 
 /**
- * Whether the table must be looked at now: so many outcomes since the last look, or so much time that the next verdict
- * would rest on a stale one. It says so whether or not anything completes. After a look that failed it waits as long as
- * a look stays fresh, whatever completes: a table that cannot be read is not asked without pause.
+ * Whether the table must be checked now: enough outcomes since the last check, or the last check is no longer fresh. Time alone
+ * makes a check due, also when nothing completes. After a failed check the next one waits as long as a check stays fresh, so a
+ * table that cannot be read is not asked all the time.
  */
 export function growthDue(growth: Growth, settings: GrowthSettings, now: number): boolean {
   if (now - growth.attemptedAt >= freshForMs(settings)) return true;
@@ -57,41 +57,41 @@ export function growthDue(growth: Growth, settings: GrowthSettings, now: number)
   return !lastCheckFailed && growth.outcomesSinceCheck >= settings.checkImages;
 }
 
-/** One more outcome since the last look. */
+/** Counts one more outcome since the last check. */
 export const noteGrowthOutcome = (growth: Growth): Growth => ({
   ...growth,
   outcomesSinceCheck: growth.outcomesSinceCheck + 1,
 });
 
-const looked = (growth: Growth, now: number): Growth => ({
+const checked = (growth: Growth, now: number): Growth => ({
   ...growth,
   checkedAt: now,
   attemptedAt: now,
   outcomesSinceCheck: 0,
 });
 
-/** A count came back: the table grew if there are more entries than were ever seen. The first count is only a base. */
+/** A check counted the entries. The table grew if the count is the highest so far. The first count is only a base. */
 export function noteEntries(growth: Growth, now: number, entries: number): Growth {
   const grew = growth.highest !== undefined && entries > growth.highest;
   return {
-    ...looked(growth, now),
+    ...checked(growth, now),
     highest: Math.max(growth.highest ?? entries, entries),
     ...(grew ? { grewAt: now } : {}),
   };
 }
 
-/** A probe came back: `fresh` when the rows of the last processed image are there and newer than its invocation. */
+/** A check read the rows of the last processed image. `fresh`: they exist and are newer than its invocation. */
 export const noteProbe = (growth: Growth, now: number, fresh: boolean): Growth => ({
-  ...looked(growth, now),
+  ...checked(growth, now),
   ...(fresh ? { grewAt: now } : {}),
 });
 
-/** A look failed: neither growth nor a look, but the next one waits (see `growthDue`). */
+/** A check failed: nothing is known, but the next check waits (see `growthDue`). */
 export const noteFailedCheck = (growth: Growth, now: number): Growth => ({ ...growth, attemptedAt: now });
 
 /**
- * What the watchdog says now. `trip` only on a fresh look, or when no look succeeded for as long as `tripMs`; on a stale
- * look it says `warn`, and `growthDue` says that a look is due.
+ * The verdict of the watchdog now. `trip` only on a fresh check, or when no check succeeded for `tripMs`. On a stale check the
+ * verdict is `warn`, and a check is due (`growthDue`).
  */
 export function judgeGrowth(growth: Growth, settings: GrowthSettings, now: number): GrowthVerdict {
   const withoutGrowthMs = Math.max(0, now - growth.grewAt);
@@ -104,12 +104,12 @@ export function judgeGrowth(growth: Growth, settings: GrowthSettings, now: numbe
 }
 
 /**
- * The watchdog of a run that goes on now: time spent paused or dead is no time without growth, and a look is due only
- * after a while. `fresh` (a person resumed it) starts the time without growth over, or a run that the watchdog tripped
- * would trip again at once; otherwise the time without growth from before goes on counting, so that a process that dies
- * over and over cannot outrun the watchdog.
+ * The watchdog of a run that continues now. Time in which the run was paused, or its process was dead, does not count as time
+ * without growth, and the next check is not due at once. `fresh` (a person resumed the run): the time without growth starts
+ * at 0, because a run that the watchdog tripped would trip again at once. Otherwise the time from before still counts, so that
+ * a process that crashes again and again does not escape the watchdog.
  */
 export function resumeGrowth(growth: Growth, now: number, fresh = true): Growth {
-  const aliveAt = Math.max(growth.grewAt, growth.attemptedAt);
-  return { ...growth, grewAt: fresh ? now : now - (aliveAt - growth.grewAt), checkedAt: now, attemptedAt: now };
+  const lastActiveAt = Math.max(growth.grewAt, growth.attemptedAt);
+  return { ...growth, grewAt: fresh ? now : now - (lastActiveAt - growth.grewAt), checkedAt: now, attemptedAt: now };
 }

@@ -13,7 +13,7 @@ export const noTotals: RunTotals = {
   invokeMs: 0,
 };
 
-/** The totals with one more image that has an outcome. Its pushbacks are counted call by call (`addCall`), not here. */
+/** The totals with one more outcome. Throttled calls are counted one by one by `addCall`, not here. */
 export function addOutcome(totals: RunTotals, record: OutcomeRecord): RunTotals {
   const { outcome } = record;
   const next = { ...totals, invokeMs: totals.invokeMs + record.durationMs };
@@ -35,7 +35,7 @@ export function addOutcome(totals: RunTotals, record: OutcomeRecord): RunTotals 
   }
 }
 
-/** The totals with one more call of the function that was answered, with an outcome or with pushback. */
+/** The totals with one more call that got a reply: an outcome or a throttle. */
 export const addCall = (totals: RunTotals, call: { throttled: boolean }): RunTotals => ({
   ...totals,
   calls: totals.calls + 1,
@@ -45,21 +45,21 @@ export const addCall = (totals: RunTotals, call: { throttled: boolean }): RunTot
 /** Images with an outcome. */
 export const doneOf = (totals: RunTotals): number => totals.processed + totals.rejected + totals.failed;
 
-/** Failures that say the same but for ids, numbers and names; `message` is the first of them as it was. */
+/** Failures whose messages differ only in ids, numbers and names. `message`: the first of them, unchanged. */
 export interface Cause {
   readonly failureType: FailureType;
   readonly message: string;
   readonly count: number;
 }
 
-/** The most causes that are kept apart. */
-export const MOST_CAUSES = 20;
-const LONGEST_MESSAGE = 500;
+/** Causes that are counted separately. */
+export const MAX_CAUSES = 20;
+const MESSAGE_LENGTH = 500;
 
-/** What stays of a message when everything that differs between like errors is taken out of it. */
+/** The message without the parts that differ between similar errors: quoted texts, file names, ids, numbers. */
 export function normaliseMessage(message: string): string {
   return message
-    .slice(0, LONGEST_MESSAGE)
+    .slice(0, MESSAGE_LENGTH)
     .replace(/"[^"]*"|`[^`]*`|(?<!\w)'[^']*'(?!\w)/g, '…')
     .replace(/\S*\/\S*|\S+\.(?:png|jpe?g)\b/gi, '…')
     .replace(/\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/gi, '#')
@@ -71,18 +71,18 @@ export function normaliseMessage(message: string): string {
 }
 
 /**
- * The causes with one more failure. Never more than `MOST_CAUSES`: a new one then takes the place of the rarest (the
- * oldest of them), so a count is what was seen since its cause was last new. A long message is cut to 500 characters.
+ * The causes with one more failure. Never more than `MAX_CAUSES`: beyond that a new cause replaces the rarest one (the oldest
+ * of the rarest), so a count starts again when its cause was replaced. A long message is cut to 500 characters.
  */
 export function noteCause(causes: readonly Cause[], failureType: FailureType, message: string): Cause[] {
   const normal = normaliseMessage(message);
   const at = causes.findIndex(
     (cause) => cause.failureType === failureType && normaliseMessage(cause.message) === normal,
   );
-  if (at >= 0) return causes.map((cause, location) => (location === at ? { ...cause, count: cause.count + 1 } : cause));
-  const added: Cause = { failureType, message: message.slice(0, LONGEST_MESSAGE), count: 1 };
-  if (causes.length < MOST_CAUSES) return [...causes, added];
+  if (at >= 0) return causes.map((cause, index) => (index === at ? { ...cause, count: cause.count + 1 } : cause));
+  const added: Cause = { failureType, message: message.slice(0, MESSAGE_LENGTH), count: 1 };
+  if (causes.length < MAX_CAUSES) return [...causes, added];
   const fewest = Math.min(...causes.map((cause) => cause.count));
   const rarest = causes.findIndex((cause) => cause.count === fewest);
-  return [...causes.filter((_, location) => location !== rarest), added];
+  return [...causes.filter((_, index) => index !== rarest), added];
 }

@@ -1,6 +1,6 @@
 import type { PaceSetting, Warning, WarningKind } from '../model/types.ts';
 
-/** Where a warning begins (runbook, "Warning Signs"). */
+/** Limits at which a warning begins (runbook, "Warning Signs"). */
 export interface WarningLimits {
   /** Fewer images a minute than this are slow. */
   readonly imagesPerMinute: number;
@@ -13,11 +13,11 @@ export interface WarningLimits {
 }
 
 export interface WarningFacts {
-  /** Undefined: nothing was done so far. */
+  /** Undefined: no outcome so far. */
   readonly imagesPerMinute?: number;
   readonly runningMs: number;
   readonly pacePerMinute: number;
-  /** With it a pace that pushback lowered is not taken for a person's wish. */
+  /** Tells a low pace that a person set from one that throttling caused. */
   readonly paceSetting?: PaceSetting;
   /** The last outcomes, true is a failure. */
   readonly recentFailures: readonly boolean[];
@@ -27,20 +27,20 @@ export interface WarningFacts {
   readonly withoutGrowthMs: number;
 }
 
-/** The share of a limit by which a value must have got better before its warning ends. */
+/** A warning ends when its value is better than the limit by this share. */
 const MARGIN = 0.2;
 const MINUTE_MS = 60_000;
 const SLOW_FROM_MS = 2 * MINUTE_MS;
-/** A share of fewer than this says little, except when so many of them failed anyway. */
+/** A share of fewer outcomes or calls than this means little, unless this many of them failed. */
 const SMALLEST_SAMPLE = 10;
-const FAILURES_THAT_SAY_ENOUGH = 3;
+const FAILURES_IN_SMALL_SAMPLE = 3;
 
 /**
- * The warnings that hold now, given those that held `before`. A warning begins at its limit, and ends only when the
- * value is better than the limit by a fifth (over 10 % failures begins it, 8 % or less ends it; under 10 images a minute
- * begins it, 12 ends it), so a value dancing on the limit says it once. Time without growth does not dance: it falls to
- * nothing when the table grows. Never slow in the first two minutes, nor at a pace that a person set no higher than a
- * fifth above the limit.
+ * The warnings that hold now, given those that held `before`. A warning begins at its limit and ends only when the value is
+ * better than the limit by a fifth (failures: begins above 10 %, ends at 8 %; slow: begins below 10 images a minute, ends at
+ * 12). So a value that varies around the limit causes one warning. Time without growth has no such margin: it falls to 0 when
+ * the table grows. There is no warning `slow` in the first two minutes, or at a pace that a person set to at most a fifth
+ * above the limit.
  */
 export function judgeWarnings(facts: WarningFacts, limits: WarningLimits, before: readonly Warning[] = []): Warning[] {
   const held = (kind: WarningKind) => before.some((warning) => warning.kind === kind);
@@ -49,16 +49,16 @@ export function judgeWarnings(facts: WarningFacts, limits: WarningLimits, before
   const warnings: Warning[] = [];
 
   const imagesPerMinute = facts.imagesPerMinute ?? 0;
-  const quickEnough = limits.imagesPerMinute * (1 + MARGIN);
-  const slowBelow = held('slow') ? quickEnough : limits.imagesPerMinute;
-  if (facts.runningMs >= SLOW_FROM_MS && !pacedSlow(facts, quickEnough) && imagesPerMinute < slowBelow)
+  const fastEnough = limits.imagesPerMinute * (1 + MARGIN);
+  const slowBelow = held('slow') ? fastEnough : limits.imagesPerMinute;
+  if (facts.runningMs >= SLOW_FROM_MS && !isPacedSlow(facts, fastEnough) && imagesPerMinute < slowBelow)
     warnings.push({ kind: 'slow', value: imagesPerMinute, limit: limits.imagesPerMinute });
 
   const sample = facts.recentFailures.length;
   const failed = facts.recentFailures.filter(Boolean).length;
   const failurePercent = sample === 0 ? 0 : (100 * failed) / sample;
-  const failuresSay = sample >= SMALLEST_SAMPLE || failed >= FAILURES_THAT_SAY_ENOUGH;
-  if (failuresSay && over('failures', failurePercent, limits.failurePercent))
+  const isEnough = sample >= SMALLEST_SAMPLE || failed >= FAILURES_IN_SMALL_SAMPLE;
+  if (isEnough && over('failures', failurePercent, limits.failurePercent))
     warnings.push({ kind: 'failures', value: failurePercent, limit: limits.failurePercent });
 
   if (facts.withoutGrowthMs >= limits.withoutGrowthMs)
@@ -73,13 +73,13 @@ export function judgeWarnings(facts: WarningFacts, limits: WarningLimits, before
   return warnings;
 }
 
-function pacedSlow(facts: WarningFacts, quickEnough: number): boolean {
+function isPacedSlow(facts: WarningFacts, fastEnough: number): boolean {
   const { paceSetting } = facts;
-  if (paceSetting === undefined) return facts.pacePerMinute <= quickEnough;
-  return paceSetting.kind === 'fixed' && paceSetting.perMinute <= quickEnough;
+  if (paceSetting === undefined) return facts.pacePerMinute <= fastEnough;
+  return paceSetting.kind === 'fixed' && paceSetting.perMinute <= fastEnough;
 }
 
-/** Which warnings began and which ended; one that goes on is neither, whatever became of its value. */
+/** Which warnings began and which ended. A warning that still holds is neither, even if its value changed. */
 export function warningChanges(
   before: readonly Warning[],
   after: readonly Warning[],

@@ -5,11 +5,11 @@ import type { RunTotals } from '../model/types.ts';
 import { type Breaker, breakerSchema } from '../rules/breaker.ts';
 import { type Growth, growthSchema } from '../rules/growth.ts';
 import { type SavedPacer, savedPacerSchema } from '../rules/pacer.ts';
-import { type Cause, MOST_CAUSES } from '../rules/totals.ts';
+import { type Cause, MAX_CAUSES } from '../rules/totals.ts';
 
 /**
- * Which images have an outcome: all below `lowWater`, and the ranges beyond it (both ends included; in order, and never
- * touching each other or the low-water mark). Its size follows what is in flight or put back, not the manifest.
+ * Which images have an outcome: all below `lowWater`, and the ranges beyond it (both ends included, in order, never touching
+ * each other or the low-water mark). Its size depends on the images in flight and waiting, not on the manifest.
  */
 export interface Progress {
   lowWater: number;
@@ -18,7 +18,7 @@ export interface Progress {
 
 export const emptyProgress = (): Progress => ({ lowWater: 0, beyond: [] });
 
-/** The place of the first range that ends at or after `index`. */
+/** The position of the first range that ends at or after `index`. */
 function rangeAt(progress: Progress, index: number): number {
   let low = 0;
   let high = progress.beyond.length;
@@ -31,6 +31,7 @@ function rangeAt(progress: Progress, index: number): number {
   return low;
 }
 
+/** Whether an image has an outcome. */
 export function isDone(progress: Progress, index: number): boolean {
   if (index < progress.lowWater) return true;
   const range = progress.beyond[rangeAt(progress, index)];
@@ -38,9 +39,8 @@ export function isDone(progress: Progress, index: number): boolean {
 }
 
 /**
- * Marks an image as done; marking it again changes nothing. It changes `progress` in place and returns it: this runs for
- * every outcome. Whoever keeps a checkpoint encodes it, or takes `copyProgress`, before the next
- * call.
+ * Marks an image as done. Marking it again changes nothing. Changes `progress` in place and returns it, because this runs for
+ * every outcome: use `copyProgress` to keep a state of it.
  */
 export function markDone(progress: Progress, index: number): Progress {
   if (index < progress.lowWater) return progress;
@@ -53,37 +53,37 @@ export function markDone(progress: Progress, index: number): Progress {
     } else progress.lowWater = index + 1;
     return progress;
   }
-  const location = rangeAt(progress, index);
-  const next = beyond[location];
+  const position = rangeAt(progress, index);
+  const next = beyond[position];
   if (next && next[0] <= index) return progress;
-  const before = beyond[location - 1];
+  const before = beyond[position - 1];
   const joinsBefore = before !== undefined && before[1] === index - 1;
   const joinsNext = next !== undefined && next[0] === index + 1;
   if (joinsBefore && joinsNext) {
     before[1] = next[1];
-    beyond.splice(location, 1);
+    beyond.splice(position, 1);
   } else if (joinsBefore) before[1] = index;
   else if (joinsNext) next[0] = index;
-  else beyond.splice(location, 0, [index, index]);
+  else beyond.splice(position, 0, [index, index]);
   return progress;
 }
 
-/** A copy that later calls of `markDone` on the original do not touch. */
+/** A copy that later calls of `markDone` on the original do not change. */
 export const copyProgress = (progress: Progress): Progress => structuredClone(progress);
 
-/** How many images are done. */
+/** The number of images that are done. */
 export const doneCount = (progress: Progress): number =>
   progress.beyond.reduce((sum, [from, to]) => sum + to - from + 1, progress.lowWater);
 
-/** An image that was tried and has no outcome yet. */
+/** An image that was throttled or whose connection broke, and that has no outcome yet. */
 export interface Retry {
   readonly index: number;
   readonly throttles: number;
-  /** Connections that broke. */
+  /** Attempts whose connection broke. */
   readonly broken: number;
 }
 
-/** Everything a run must remember to go on after a crash: bounded, however large the manifest. Times are epoch ms. */
+/** Everything that a run needs to continue after a crash. Its size is bounded, however large the manifest. Times are epoch ms. */
 export interface Checkpoint {
   readonly version: 1;
   readonly at: number;
@@ -94,21 +94,21 @@ export interface Checkpoint {
   readonly pacer: SavedPacer;
   readonly growth: Growth;
   readonly topFailures: readonly Cause[];
-  /** Of which failure type people have heard. */
+  /** The failure types whose first failure was announced. */
   readonly firstFailures: readonly FailureType[];
   readonly lastFailure?: { readonly failureType: FailureType; readonly message: string; readonly key: string };
-  /** The last chunk of the journal that this checkpoint knows. */
+  /** The last chunk of the journal that is counted in this checkpoint. */
   readonly journalSeq: number;
   /** The highest index started, -1 before the first. */
   readonly startedThrough: number;
   readonly activeMs: number;
   /** Entries in the table when they were last counted. */
   readonly entries?: number;
-  /** How far the run was by then: outcomes, and ms of running. */
+  /** How far the run was at that count: outcomes, and ms of running. */
   readonly entriesCountedAt?: { readonly done: number; readonly activeMs: number };
 }
 
-/** A checkpoint that cannot be read: `where` is the field (empty: the text as a whole), `problem` what is wrong with it. */
+/** A checkpoint that cannot be read. `where`: the field (empty: the whole text); `problem`: what is wrong with it. */
 export class CheckpointError extends Error {
   override readonly name = 'CheckpointError';
   readonly where: string;
@@ -123,8 +123,8 @@ export class CheckpointError extends Error {
 const count = z.number().int().nonnegative();
 const failureType = z.enum(FAILURE_TYPES);
 const inOrder = ({ lowWater, beyond }: Progress) =>
-  beyond.every(([from, to], location) => {
-    const previousEnd = location === 0 ? lowWater - 1 : (beyond[location - 1]?.[1] ?? 0);
+  beyond.every(([from, to], index) => {
+    const previousEnd = index === 0 ? lowWater - 1 : (beyond[index - 1]?.[1] ?? 0);
     return from <= to && from > previousEnd + 1;
   });
 
@@ -153,7 +153,7 @@ const checkpointSchema: z.ZodType<Checkpoint> = z.object({
   breaker: breakerSchema,
   pacer: savedPacerSchema,
   growth: growthSchema,
-  topFailures: z.array(z.object({ failureType, message: z.string(), count })).max(MOST_CAUSES),
+  topFailures: z.array(z.object({ failureType, message: z.string(), count })).max(MAX_CAUSES),
   firstFailures: z.array(failureType),
   lastFailure: z.object({ failureType, message: z.string(), key: z.string() }).exactOptional(),
   journalSeq: count,
@@ -163,12 +163,12 @@ const checkpointSchema: z.ZodType<Checkpoint> = z.object({
   entriesCountedAt: z.object({ done: count, activeMs: z.number().nonnegative() }).exactOptional(),
 });
 
-/** The checkpoint as text, to be read by `decodeCheckpoint`. */
+/** The checkpoint as text for `decodeCheckpoint`. */
 export const encodeCheckpoint = (checkpoint: Checkpoint): string => JSON.stringify(checkpoint);
 
 /**
- * Reads a checkpoint that `encodeCheckpoint` wrote.
- * @throws CheckpointError with the first thing that is wrong.
+ * Reads a checkpoint that `encodeCheckpoint` of this or the previous version wrote.
+ * @throws CheckpointError with the first problem.
  */
 export function decodeCheckpoint(text: string): Checkpoint {
   let json: unknown;

@@ -1,10 +1,10 @@
 import type { ImageSelection } from '../model/types.ts';
 import { type RunRecord, type RunStore, runNumberOf } from './run-store.ts';
 
-/** A chain longer than this is a defect of the records. */
-const MOST_RUNS = 1_000;
-/** How many runs are read for what is known of images; a whole one is among the last few. */
-const MOST_HISTORY = 50;
+/** Longer chains are cut: the records must be wrong. */
+const MAX_CHAIN = 1_000;
+/** Runs that `readHistory` reads at the most. A run over all images is usually among the last few. */
+const MAX_HISTORY = 50;
 
 export type RunChain = readonly [RunRecord, ...RunRecord[]];
 
@@ -13,9 +13,9 @@ export const isWhole = ({ prefix, limit, sample, retry }: ImageSelection): boole
   prefix === undefined && limit === undefined && sample === undefined && retry === undefined;
 
 /**
- * A run with every run about the same images that was started: the one that began it all, its retries, and theirs. Two retries of
- * one run may have been planned side by side, and neither tells of the other. The newest first, the beginning last.
- * Undefined where there is no such run.
+ * A run and every started run about the same images: the first run, its retries, and their retries. Two retries of one run may
+ * have been planned side by side; neither names the other. The newest first, the first run last. Undefined if there is no such
+ * run.
  */
 export async function readChain(
   store: Pick<RunStore, 'read' | 'newestFirst'>,
@@ -23,39 +23,39 @@ export async function readChain(
 ): Promise<RunChain | undefined> {
   const asked = await store.read(runId);
   if (!asked) return;
-  const seen = new Map([[asked.runId, asked]]);
+  const found = new Map([[asked.runId, asked]]);
   let root = asked;
-  for (let of = asked.plan.selection.retry?.of; of !== undefined && !seen.has(of) && seen.size < MOST_RUNS; ) {
+  for (let of = asked.plan.selection.retry?.of; of !== undefined && !found.has(of) && found.size < MAX_CHAIN; ) {
     const earlier = await store.read(of);
     if (!earlier) break;
-    seen.set(earlier.runId, earlier);
+    found.set(earlier.runId, earlier);
     root = earlier;
     of = earlier.plan.selection.retry?.of;
   }
   const later: RunRecord[] = [];
   for await (const run of store.newestFirst()) {
-    if (!isLaterRun(run.runId, root.runId) || later.length >= MOST_RUNS) break;
+    if (!isLaterRun(run.runId, root.runId) || later.length >= MAX_CHAIN) break;
     later.unshift(run);
   }
   for (const run of later) {
     const { retry } = run.plan.selection;
-    if (retry && seen.has(retry.of) && run.startedAt !== undefined) seen.set(run.runId, run);
+    if (retry && found.has(retry.of) && run.startedAt !== undefined) found.set(run.runId, run);
   }
-  seen.delete(root.runId);
-  const [newest, ...rest] = [...[...seen.values()].sort(newerFirst), root];
+  found.delete(root.runId);
+  const [newest, ...rest] = [...[...found.values()].sort(newerFirst), root];
   return [newest ?? root, ...rest];
 }
 
 /**
- * The runs that tell how images stand now, the newest first: back to the last one that took every image and came to its end.
- * What was before that is settled by it.
+ * The runs that determine the present outcome of each image, the newest first: back to the last completed run over all images,
+ * which replaces everything before it.
  */
 export async function readHistory(store: Pick<RunStore, 'newestFirst'>): Promise<readonly RunRecord[]> {
   const runs: RunRecord[] = [];
   for await (const run of store.newestFirst()) {
     if (run.startedAt === undefined) continue;
     runs.push(run);
-    if (runs.length >= MOST_HISTORY || (isWhole(run.plan.selection) && run.state.kind === 'completed')) break;
+    if (runs.length >= MAX_HISTORY || (isWhole(run.plan.selection) && run.state.kind === 'completed')) break;
   }
   return runs.sort(newerFirst);
 }
@@ -63,8 +63,8 @@ export async function readHistory(store: Pick<RunStore, 'newestFirst'>): Promise
 const newerFirst = (a: RunRecord, b: RunRecord): number =>
   (b.startedAt ?? b.plan.plannedAt) - (a.startedAt ?? a.plan.plannedAt) || (isLaterRun(a.runId, b.runId) ? -1 : 1);
 
-/** Whether the one was planned after the other. */
+/** Whether `one` was planned after `other`. */
 export const isLaterRun = (one: string, other: string): boolean => (runNumberOf(one) ?? 0) > (runNumberOf(other) ?? 0);
 
-/** The run that began a chain. */
+/** The first run of a chain. */
 export const rootOf = (chain: RunChain): RunRecord => chain.at(-1) ?? chain[0];

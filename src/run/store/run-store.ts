@@ -13,10 +13,10 @@ import type { OutcomeRecord, PaceSetting, Person, RunState } from '../model/type
  *
  * | pk | sk | holds |
  * | --- | --- | --- |
- * | `pipeline#NAME` | `open-run` | which run is open, if one is; the number of the last one |
- * | `pipeline#NAME` | `run#r-0142` | that there is such a run (to list them) |
- * | `run#r-0142` | `run` | the run's record; a person may set `stop` on it by hand |
- * | `run#r-0142` | `outcomes#0000000007` | the journal: what images came to, in the order they came |
+ * | `pipeline#NAME` | `open-run` | the open run, if there is one; the number of the last run |
+ * | `pipeline#NAME` | `run#r-0142` | a marker of each run |
+ * | `run#r-0142` | `run` | the record of the run; `stop` may be set by hand |
+ * | `run#r-0142` | `outcomes#0000000007` | a chunk of the journal: outcomes in the order in which they arrived |
  */
 
 export const paceSettingSchema: z.ZodType<PaceSetting> = z.discriminatedUnion('kind', [
@@ -50,7 +50,7 @@ const planSchema = z.object({
   plannedBy: z.string(),
   plannedAt: z.number(),
 });
-/** A plan as it is kept: all of it but the other run that may stand in its way, which is looked up when it is shown. */
+/** A plan as it is stored: without the open run, which is looked up when the plan is shown. */
 export type StoredPlan = Omit<RunPlan, 'openRun'>;
 
 const locationSchema = z.object({ channel: z.string(), ts: z.string().exactOptional() });
@@ -66,14 +66,14 @@ const recordSchema = z.object({
   startedAt: z.number().optional(),
   endedAt: z.number().optional(),
   entriesAtStart: z.number().optional(),
-  /** Most images that may be in flight, from the quotas at the start. */
+  /** The most images in flight, from the quotas when the run was planned. */
   maxInFlight: z.number(),
   ceilingPerMinute: z.number(),
   paceSetting: paceSettingSchema,
-  /** The driver that may write: grows with every take-over. */
+  /** Names the process that may write. Each process that takes over the run raises it. */
   fence: z.number(),
   checkpoint: z.string().optional(),
-  /** Set by hand or by another copy of the bot: any value but false, "" or 0 stops the run; "now" does not wait. */
+  /** Set by hand or by another copy of the bot. Any value except false, "" and 0 stops the run; "now" does not wait. */
   stop: z.unknown().optional(),
   stopBy: z.string().optional(),
   pause: personRequestSchema.optional(),
@@ -130,37 +130,37 @@ export interface JournalChunk {
   readonly records: readonly OutcomeRecord[];
 }
 
-/** The driver's right to this run was taken over by another copy. */
+/** Another copy of the bot has taken over the run. */
 export class FencedError extends Error {
   override readonly name = 'FencedError';
   readonly runId: string;
   readonly fence: number;
   constructor(runId: string, fence: number) {
-    super(`Run ${runId} is driven by another copy of the bot now (this one held fence ${fence}).`);
+    super(`Run ${runId} was taken over by another copy of the bot (this copy had fence ${fence}).`);
     this.runId = runId;
     this.fence = fence;
   }
 }
 
-/** `records`: of this very writer, and on record now; they may be fewer than were handed in. */
+/** `records`: those of this writer that are on record now; they may be fewer than were passed in. */
 export type Appended =
   | { readonly ok: true; readonly records: readonly OutcomeRecord[] }
   | { readonly ok: false; readonly found: JournalChunk };
 
 export interface RunStore {
-  /** A new run id, r-0001 and up; never given twice. */
+  /** A new run id, from r-0001 upwards; never the same one twice. */
   nextRunId(): Promise<string>;
   createPlanned(plan: StoredPlan, location: RunLocation, maxInFlight: number): Promise<void>;
   read(runId: string): Promise<RunRecord | undefined>;
-  /** Every run that was planned, the last planned first; read as far as it is asked for. */
+  /** Every run that was planned, the last planned first; read lazily. */
   newestFirst(): AsyncIterable<RunRecord>;
-  /** The run that holds the pipeline (started, not closed), and the last run that was started. */
+  /** The run that holds the pipeline (started and not closed), and the last run that was started. */
   readOpen(): Promise<{ openRunId?: string; lastRunId?: string }>;
-  /** Takes the pipeline for a run, once: false if another run holds it. */
+  /** Takes the pipeline for a run; false if another run holds it. */
   claimPipeline(runId: string): Promise<boolean>;
-  /** Gives the pipeline free, if this run held it. */
+  /** Releases the pipeline, if this run holds it. */
   releasePipeline(runId: string): Promise<void>;
-  /** Changes a record when `condition` holds; the record as it is afterwards, and whether it was changed. */
+  /** Changes a record if `condition` holds. Returns whether it was changed, and the record afterwards. */
   change(
     runId: string,
     change: { set?: Record<string, unknown>; remove?: string[] },
@@ -170,15 +170,15 @@ export interface RunStore {
   markAnnounced(runId: string): Promise<void>;
   /** Takes on the announcement of the last change of state; false where it is announced or another process took it on. */
   claimAnnouncement(runId: string): Promise<boolean>;
-  /** The same for the driver: throws FencedError when another took over. */
+  /** The same for the process that drives the run. @throws FencedError if another one has taken over. */
   changeAsDriver(
     runId: string,
     fence: number,
     change: { set?: Record<string, unknown>; remove?: string[] },
   ): Promise<RunRecord>;
   /**
-   * Puts a chunk on record. Where that number is taken it answers with what stands there: another writer's chunk, or what an
-   * earlier try of this writer's, whose reply was lost, put there.
+   * Writes a chunk. If its number is taken, returns what is there: the chunk of another writer, or what an earlier attempt of
+   * this writer wrote before its reply was lost.
    */
   append(runId: string, chunk: JournalChunk): Promise<Appended>;
   /** The journal from `afterSeq` (exclusive), in order. */
@@ -187,19 +187,22 @@ export interface RunStore {
 
 /** `r-0142` */
 export const runIdOf = (number: number): string => `r-${String(number).padStart(4, '0')}`;
-/** 142 of `r-0142`; undefined of what is no id of a run. */
+/** 142 for `r-0142`; undefined if the text is not a run id. */
 export const runNumberOf = (runId: string): number | undefined => {
   const [, digits] = /^r-(\d{4,15})$/.exec(runId) ?? [];
   return digits === undefined ? undefined : Number(digits);
 };
+
+/** The attributes by which people and other copies of the bot make requests to the process that drives a run. */
+export const REQUESTS = ['stop', 'stopBy', 'pause', 'pace', 'paceId'];
 
 const READ_AT_ONCE = 10;
 
 /** The condition that a run is in one of these states. */
 export const inState = (...kinds: RunState['kind'][]): Condition => ({ in: { stateKind: kinds } });
 
-/** Whether the `stop` attribute of a record asks for a stop, and which. */
-export function stopAsked(record: Pick<RunRecord, 'stop' | 'stopBy'>): { now: boolean; by?: Person } | undefined {
+/** The stop that the `stop` attribute of a record asks for, if it does. */
+export function requestedStop(record: Pick<RunRecord, 'stop' | 'stopBy'>): { now: boolean; by?: Person } | undefined {
   const { stop } = record;
   if (stop === undefined || stop === null || stop === false || stop === '' || stop === 0 || stop === 'false') return;
   return defined({ now: stop === 'now', by: record.stopBy });
@@ -232,7 +235,7 @@ export function createRunStore(table: ControlTable, name: string): RunStore {
         fence: 0,
       };
       if (!(await table.create(recordKey(plan.runId), record)))
-        throw new Error(`Run ${plan.runId} is on record already; nothing was changed.`);
+        throw new Error(`Run ${plan.runId} exists already; nothing was changed.`);
       await table.create({ pk: openKey.pk, sk: `run#${plan.runId}` }, { runId: plan.runId, plannedAt: plan.plannedAt });
     },
     async read(runId) {
@@ -249,7 +252,7 @@ export function createRunStore(table: ControlTable, name: string): RunStore {
       const { lastNumber } = z.object({ lastNumber: z.number().default(0) }).parse(entry ?? {});
       for (let last = lastNumber; last > 0; last -= READ_AT_ONCE) {
         const numbers = Array.from({ length: Math.min(READ_AT_ONCE, last) }, (_, index) => last - index);
-        // A number whose plan was refused has no record.
+        // There is no record where the plan was refused.
         for (const run of await Promise.all(numbers.map((number) => store.read(runIdOf(number))))) if (run) yield run;
       }
     },
@@ -295,7 +298,7 @@ export function createRunStore(table: ControlTable, name: string): RunStore {
       });
       if (made) return { ok: true, records: chunk.records };
       const entry = await table.read(key);
-      if (!entry) throw new Error(`Chunk ${chunk.seq} of the journal of ${runId} was there and is gone.`);
+      if (!entry) throw new Error(`Chunk ${chunk.seq} of the journal of ${runId} disappeared after it was written.`);
       const found = readChunk(entry);
       return found.writer === chunk.writer ? { ok: true, records: found.records } : { ok: false, found };
     },

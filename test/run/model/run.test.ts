@@ -49,8 +49,8 @@ describe('a run', () => {
     (stateKind, actionKind, state, action) => {
       const expected = changes[`${stateKind} ${actionKind}`];
       const answer = transition(state, action);
-      if (expected) expect(answer).toEqual({ ok: true, state: expected });
-      else expect(answer).toEqual({ ok: false, reason: expect.stringContaining(`The run is ${stateKind}`) });
+      if (expected) expect(answer).toEqual({ ok: true, value: expected });
+      else expect(answer).toEqual({ ok: false, refusal: expect.stringContaining(`The run is ${stateKind}`) });
     },
   );
 

@@ -5,7 +5,7 @@ import { eta, type ForecastFacts, forecast, paceCeiling } from '../../../src/run
 const factsOf = (over: Partial<ForecastFacts> = {}): ForecastFacts => ({
   total: 1_400,
   ceilingPerMinute: 160,
-  setting: { kind: 'fixed', perMinute: 40 },
+  paceSetting: { kind: 'fixed', perMinute: 40 },
   maxInFlight: 100,
   secondsPerImage: 5,
   ...over,
@@ -20,23 +20,23 @@ describe('a forecast', () => {
     });
   });
   it('of auto reckons with the slow start', () => {
-    const { expectedPerMinute, expectedMs } = forecast(factsOf({ setting: { kind: 'auto' } }));
+    const { expectedPerMinute, expectedMs } = forecast(factsOf({ paceSetting: { kind: 'auto' } }));
     expect(expectedPerMinute).toBe(160);
     expect(expectedMs).toBeGreaterThan((1_400 / 160) * 60_000);
     expect(expectedMs).toBeLessThan((1_400 / 160) * 60_000 + 60_000);
   });
   it('of a small run at auto takes the slow start’s pace', () => {
-    expect(forecast(factsOf({ setting: { kind: 'auto' }, total: 2 })).expectedMs).toBe(3_000 + 5_000);
+    expect(forecast(factsOf({ paceSetting: { kind: 'auto' }, total: 2 })).expectedMs).toBe(3_000 + 5_000);
   });
   it('goes no faster than the concurrency carries, and says so', () => {
     const { expectedPerMinute, restsOn } = forecast(
-      factsOf({ setting: { kind: 'auto' }, maxInFlight: 5, secondsPerImage: 10 }),
+      factsOf({ paceSetting: { kind: 'auto' }, maxInFlight: 5, secondsPerImage: 10 }),
     );
     expect(expectedPerMinute).toBe(30);
     expect(restsOn).toContain('5 images in flight at 10 s each carry 30 images a minute.');
   });
   it('goes no faster than the ceiling', () => {
-    expect(forecast(factsOf({ setting: { kind: 'fixed', perMinute: 500 } })).expectedPerMinute).toBe(160);
+    expect(forecast(factsOf({ paceSetting: { kind: 'fixed', perMinute: 500 } })).expectedPerMinute).toBe(160);
   });
   it('tells the cost where one is known, and what it rests on', () => {
     const known = forecast(factsOf({ costPerImageUsd: 0.0012, costFrom: 'the last run', secondsFrom: 'the last run' }));
@@ -56,10 +56,10 @@ describe('a forecast', () => {
         (total, ceilingPerMinute, secondsPerImage) => {
           const at = (over: Partial<ForecastFacts>) =>
             forecast(factsOf({ total, ceilingPerMinute, secondsPerImage, ...over })).expectedMs;
-          const auto = at({ setting: { kind: 'auto' } });
+          const auto = at({ paceSetting: { kind: 'auto' } });
           expect(Number.isFinite(auto)).toBe(true);
-          expect(at({ setting: { kind: 'auto' }, total: total + 1 })).toBeGreaterThan(auto);
-          expect(auto).toBeGreaterThanOrEqual(at({ setting: { kind: 'fixed', perMinute: ceilingPerMinute } }) - 1);
+          expect(at({ paceSetting: { kind: 'auto' }, total: total + 1 })).toBeGreaterThan(auto);
+          expect(auto).toBeGreaterThanOrEqual(at({ paceSetting: { kind: 'fixed', perMinute: ceilingPerMinute } }) - 1);
         },
       ),
     );

@@ -7,7 +7,7 @@ import {
   addOutcome,
   type Cause,
   doneOf,
-  MOST_CAUSES,
+  MAX_CAUSES,
   normaliseMessage,
   noTotals,
   noteCause,
@@ -118,7 +118,7 @@ describe('causes', () => {
         'OCR_ERROR',
         `odd ${'abcdefghijklmnopqrst'.slice(0, 1 + (turn % 19))}${'x'.repeat(turn)}`,
       );
-      expect(causes.length).toBeLessThanOrEqual(MOST_CAUSES);
+      expect(causes.length).toBeLessThanOrEqual(MAX_CAUSES);
     }
     expect(causes[0]).toEqual({ failureType: 'OCR_ERROR', message: 'the same again', count: 200 });
   });

@@ -4,18 +4,17 @@ import type { Fault, Invocation } from '../../../pipeline/invoke/invocation.ts';
 import type { Lease } from '../../../state/lease.ts';
 import { type RunAction, transition } from '../../model/run.ts';
 import type { ManifestEntry, Person, RunEvent, RunSnapshot, RunState } from '../../model/types.ts';
-import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from '../../store/checkpoint.ts';
-import { isWhole } from '../../store/run-chain.ts';
-import { FencedError, type RunRecord, type RunStore } from '../../store/run-store.ts';
+import { type Checkpoint, encodeCheckpoint } from '../../store/checkpoint.ts';
+import { FencedError, REQUESTS, type RunRecord, type RunStore } from '../../store/run-store.ts';
 import { advance } from './advance.ts';
-import { drive } from './engine.ts';
+import { type Drive, type DriveEnd, drive } from './engine.ts';
 import type { GrowthAnswer, GrowthQuestion, Halt } from './engine-events.ts';
-import type { Drive, DriveEnd } from './engine-ports.ts';
-import { applyChunk, createLiveRun, type LiveRun, type RunRules } from './live-run.ts';
+import type { RunRules } from './live-run.ts';
+import { readLiveRun } from './read-run.ts';
 import { startedWithoutOutcome, takeCheckpoint, takeSnapshot } from './run-views.ts';
-import { haltAsked, watchStopSignals } from './stop-signals.ts';
+import { requestedHalt, watchStopSignals } from './stop-signals.ts';
 
-/** What driving a run needs of the world. */
+/** What driving a run needs from outside. */
 export interface DriverPorts {
   readonly clock: Clock;
   readonly random: Random;
@@ -24,16 +23,16 @@ export interface DriverPorts {
   /** Names this process among the copies of the bot. */
   readonly holder: string;
   readonly manifest: (runId: string, from: number) => AsyncIterable<ManifestEntry>;
-  /** Made anew for each drive: the client's timeout follows the function's own, its sockets the in-flight limit. */
+  /** Opened for each drive: the client's timeout depends on the function's, its sockets on the in-flight limit. */
   readonly openFunction: (maxInFlight: number) => Promise<(key: string, signal: AbortSignal) => Promise<Invocation>>;
   readonly checkGrowth: (question: GrowthQuestion) => Promise<GrowthAnswer>;
-  /** Entries in the table, for the last word on a run; undefined where it is too large to count. */
+  /** Entries in the table, for the last message about a run; undefined where it is too large to count. */
   readonly countEntries: () => Promise<number | undefined>;
   readonly stopFileExists: () => Promise<boolean>;
   readonly stopFile: string;
   readonly readFault: (error: unknown) => Fault;
-  /** Resolves when what people must be told of it is safely on record; never rejects. */
-  readonly emit: (event: RunEvent) => Promise<void>;
+  /** Resolves when every watcher has dealt with the event; never rejects. */
+  readonly emit: (event: RunEvent) => Promise<unknown>;
   readonly warn: (message: string, cause: unknown) => void;
 }
 
@@ -42,15 +41,17 @@ export interface DriverRules extends RunRules {
   readonly pollMs: number;
 }
 
-/** A run in the hands of this process. */
+/** A run that this process drives. */
 export interface DrivenRun {
   readonly runId: string;
   readonly drive: Drive;
-  /** Resolves when the run's last state is on record and everyone has been told. */
+  /** The run as it ended, from the moment its last state could not be saved until it is; undefined before and after. */
+  readonly unsavedEnd: () => RunSnapshot | undefined;
+  /** Resolves when the run's last state is on record and announced. */
   readonly finished: Promise<void>;
 }
 
-/** What a halt does to a run; undefined where the next driver writes it. */
+/** What a halt does to a run; undefined where the process that takes over writes the state. */
 function actionOf(halt: Halt): RunAction | undefined {
   switch (halt.kind) {
     case 'completed':
@@ -70,76 +71,32 @@ function actionOf(halt: Halt): RunAction | undefined {
   }
 }
 
-/** The state on record that follows from a halt of a running run; undefined where the next driver writes it. */
+/** The state of a running run after a halt; undefined where the process that takes over writes it. */
 export function stateAfter(halt: Halt): RunState | undefined {
   const action = actionOf(halt);
   if (!action) return;
   const next = transition({ kind: 'running' }, action);
-  if (!next.ok) throw new Error(`A running run cannot ${action.kind}: ${next.reason}. This is a defect.`);
-  return next.state;
+  if (!next.ok) throw new Error(`Defect: a running run cannot ${action.kind}. ${next.refusal}`);
+  return next.value;
 }
 
-/** The run as its record tells it, with the journal's outcomes that came after its checkpoint folded in. */
-export async function readLiveRun(
-  record: RunRecord,
-  store: RunStore,
-  rules: RunRules,
-  now: number,
-  fresh: boolean,
-): Promise<LiveRun> {
-  const checkpoint: Checkpoint | undefined =
-    record.checkpoint === undefined ? undefined : decodeCheckpoint(record.checkpoint);
-  let run = createLiveRun(
-    defined({
-      runId: record.runId,
-      total: record.plan.total,
-      startedBy: record.startedBy ?? record.plan.plannedBy,
-      startedAt: record.startedAt ?? now,
-      paceSetting: record.paceSetting,
-      ceilingPerMinute: record.ceilingPerMinute,
-      maxInFlight: record.maxInFlight,
-      growthKind: record.entriesAtStart === 0 ? ('counted' as const) : ('probed' as const),
-      entriesAtStart: record.entriesAtStart,
-      isPartial: isWhole(record.plan.selection) ? undefined : (true as const),
-      canary: record.plan.canary,
-    }),
-    rules,
-    now,
-    checkpoint ? { checkpoint, fresh } : undefined,
-  );
-  for await (const chunk of store.journal(record.runId, run.journalSeq)) run = applyChunk(run, chunk, now);
-  return run;
-}
-
-/** A run that nobody drives, as its record tells it. */
-export async function readSnapshot(
-  record: RunRecord,
-  store: RunStore,
-  rules: RunRules,
-  now: number,
-): Promise<RunSnapshot> {
-  const run = await readLiveRun(record, store, rules, now, false);
-  return { ...takeSnapshot(run, record.state, now), ...defined({ endedAt: record.endedAt }) };
-}
-
-const WRITE_AGAIN_MS = 1_000;
-const COUNT_WITHIN_MS = 10_000;
+const SAVE_RETRY_MS = 1_000;
+const COUNT_TIMEOUT_MS = 10_000;
 
 /**
- * Drives the run that `record` tells of; this process must hold the lease with `fence`. The record says `running` when
- * this answers. `by`: the person who started or resumed it, none when it goes on by itself.
+ * Drives the run of `record`. This process must hold the lease with `fence`. When it resolves the record says `running`.
+ * `by`: the person who started or resumed the run; undefined if the bot resumed it.
  */
 export async function driveRun(
   record: RunRecord,
   fence: number,
-  how: { from: RunState['kind']; by?: Person },
+  how: { readonly from: RunState['kind']; readonly by?: Person },
   ports: DriverPorts,
   rules: DriverRules,
 ): Promise<DrivenRun> {
   const { clock, store, lease } = ports;
   const { runId } = record;
-  const fresh = how.by !== undefined;
-  const run = await readLiveRun(record, store, rules, clock.now(), fresh);
+  const run = await readLiveRun(record, store, rules, clock.now(), how.by !== undefined);
   const repeating = startedWithoutOutcome(run);
   const invoke = await ports.openFunction(record.maxInFlight);
   const running: RunState = { kind: 'running' };
@@ -148,32 +105,27 @@ export async function driveRun(
     remove: ['endedAt'],
   });
 
-  const keep = (checkpoint: Checkpoint) =>
-    store.changeAsDriver(runId, fence, { set: { checkpoint: encodeCheckpoint(checkpoint) } }).then(() => {});
-  const writeState = async (halt: Halt, checkpoint: Checkpoint): Promise<void> => {
+  async function save(set: Record<string, unknown>, checkpoint: Checkpoint, remove?: string[]): Promise<void> {
+    const change = defined({ set: { ...set, checkpoint: encodeCheckpoint(checkpoint) }, remove });
+    try {
+      await store.changeAsDriver(runId, fence, change);
+    } catch (error) {
+      if (error instanceof FencedError) driving.halt({ kind: 'lease-lost' });
+      throw error;
+    }
+  }
+  async function saveHalt(halt: Halt, checkpoint: Checkpoint): Promise<void> {
     const state = stateAfter(halt);
     if (!state) return;
     const endedAt = state.kind === 'completed' ? Math.round(clock.now()) : undefined;
-    await store.changeAsDriver(runId, fence, {
-      set: { state, checkpoint: encodeCheckpoint(checkpoint), unannounced: true, ...defined({ endedAt }) },
-      remove: ['stop', 'stopBy', 'pause', 'pace'],
-    });
-  };
-  const lost = (error: unknown) => {
-    if (error instanceof FencedError) driving.halt({ kind: 'lease-lost' });
-    throw error;
-  };
+    await save({ state, unannounced: true, ...defined({ endedAt }) }, checkpoint, REQUESTS);
+  }
 
+  const snapshot = takeSnapshot(run, running, clock.now());
   void ports.emit(
     how.from === 'planned'
-      ? { kind: 'started', snapshot: takeSnapshot(run, running, clock.now()) }
-      : {
-          kind: 'resumed',
-          snapshot: takeSnapshot(run, running, clock.now()),
-          repeating,
-          from: how.from,
-          ...defined({ by: how.by }),
-        },
+      ? { kind: 'started', snapshot }
+      : { kind: 'resumed', snapshot, repeating, from: how.from, ...defined({ by: how.by }) },
   );
 
   const driving: Drive = drive(run, {
@@ -182,84 +134,84 @@ export async function driveRun(
     manifest: (from) => ports.manifest(runId, from),
     invoke,
     append: (chunk) => store.append(runId, { ...chunk, writer: `${ports.holder}#${fence}` }),
-    saveCheckpoint: (checkpoint) => keep(checkpoint).catch(lost),
+    saveCheckpoint: (checkpoint) => save({}, checkpoint),
     checkGrowth: ports.checkGrowth,
-    saveHalt: (halt, checkpoint) => writeState(halt, checkpoint).catch(lost),
+    saveHalt,
     holdsLease: () => lease.holds(),
     readFault: ports.readFault,
     emit: (event) => void ports.emit(event),
     warn: ports.warn,
   });
-  // A stop that was asked for while this was being prepared: before the first invocation.
-  const asked = haltAsked(marked);
-  if (asked) driving.halt(asked);
+  // A stop that was requested during the preparation holds before the first invocation.
+  const requested = requestedHalt(marked);
+  if (requested) driving.halt(requested);
   lease.start(() => driving.halt({ kind: 'lease-lost' }));
-  const signals = watchStopSignals(record.runId, driving, fence, ports, rules.pollMs);
+  const signals = watchStopSignals(runId, driving, fence, ports, rules.pollMs);
 
+  let unsavedEnd: RunSnapshot | undefined;
   async function finish(): Promise<void> {
     const end = await driving.ended;
     signals.end();
     const state = stateAfter(end.halt);
-    if (!state) return tellLost(end.leftInFlight);
-    const entries = await Promise.race([ports.countEntries(), clock.sleep(COUNT_WITHIN_MS)]).catch((error) =>
-      ports.warn('entries not counted at the end', error),
+    if (!state) return announceLost(end.leftInFlight);
+    const entries = await Promise.race([ports.countEntries(), clock.sleep(COUNT_TIMEOUT_MS)]).catch((error) =>
+      ports.warn('entries not counted at the end of the run', error),
     );
-    const live =
+    const last =
       typeof entries === 'number'
         ? advance(driving.run(), { kind: 'entries-counted', entries, now: clock.now() }).run
         : driving.run();
-    const ended = () => ({ ...takeSnapshot(live, state, clock.now()), inFlight: end.leftInFlight, draining: false });
-    const written = await writeLastState(end, () => emitEnd(ended(), end.leftInFlight, ports, true));
-    if (written === 'given-up') return;
+    const ended = () => ({ ...takeSnapshot(last, state, clock.now()), inFlight: end.leftInFlight, draining: false });
+    const saved = await saveLastState(end, () => {
+      unsavedEnd = { ...ended(), unsaved: { stopFile: ports.stopFile } };
+      return emitEnd(unsavedEnd, end.leftInFlight, ports, true);
+    });
+    unsavedEnd = undefined;
+    if (saved === 'given-up') return;
     if (state.kind === 'completed') await store.releasePipeline(runId);
     await lease.release();
-    if (written === 'at-once') await tellEnd(ended(), end.leftInFlight, ports);
+    if (saved === 'at-once') await announceEnd(ended(), end.leftInFlight, ports);
     else await store.markAnnounced(runId);
   }
 
   /**
-   * Goes on until the state is on record; the fence keeps it from overwriting what another copy did meanwhile. Where the
-   * first write fails people are told at once, and told that it is not on record yet: hearing of a fault cannot wait for
-   * the fault to be over.
+   * Repeats until the state is on record. The fence keeps it from overwriting what another copy of the bot did meanwhile. If the
+   * first attempt fails the end is announced at once, as not saved yet: people must not wait until the fault is over.
    */
-  async function writeLastState(
+  async function saveLastState(
     end: DriveEnd,
-    tellEarly: () => Promise<void>,
+    announceEarly: () => Promise<unknown>,
   ): Promise<'at-once' | 'later' | 'given-up'> {
     for (let failures = 0; ; failures++) {
       try {
-        await writeState(end.halt, takeCheckpoint(driving.run(), clock.now()));
+        await saveHalt(end.halt, takeCheckpoint(driving.run(), clock.now()));
         return failures === 0 ? 'at-once' : 'later';
       } catch (error) {
-        ports.warn('last state not written yet', error);
+        ports.warn('last state of the run not saved yet', error);
         if (error instanceof FencedError || end.halt.kind === 'shutdown') return 'given-up';
-        if (failures === 0) await tellEarly();
-        await clock.sleep(WRITE_AGAIN_MS);
+        if (failures === 0) await announceEarly();
+        await clock.sleep(SAVE_RETRY_MS);
       }
     }
   }
 
   /**
-   * The right to drive is gone. Where another copy took it, that one tells; where the control table cannot be reached,
-   * this one says that it stopped: the record still says `running`, so the run goes on by itself when it can.
+   * The lease was lost. If another copy of the bot took over, that copy announces it. If the control table cannot be read, this
+   * copy announces the interruption: the record still says `running`, so the run resumes when the table can be read again.
    */
-  async function tellLost(leftInFlight: number): Promise<void> {
+  async function announceLost(leftInFlight: number): Promise<void> {
     const now = await store.read(runId).catch(() => undefined);
     if (now && now.fence !== fence) return;
-    const snapshot = {
-      ...takeSnapshot(driving.run(), { kind: 'interrupted' }, clock.now()),
-      inFlight: leftInFlight,
-      draining: false,
-    };
-    await emitEnd(snapshot, leftInFlight, ports, true);
+    const interrupted = takeSnapshot(driving.run(), { kind: 'interrupted' }, clock.now());
+    await emitEnd({ ...interrupted, inFlight: leftInFlight, draining: false }, leftInFlight, ports, true);
   }
 
-  const finished = finish().catch((error) => ports.warn(`run ${runId} ended without its last state on record`, error));
-  return { runId, drive: driving, finished };
+  const finished = finish().catch((error) => ports.warn(`run ${runId} ended, but its last state was not saved`, error));
+  return { runId, drive: driving, unsavedEnd: () => unsavedEnd, finished };
 }
 
-/** Tells the end of a drive, and notes on the record that it was told. */
-export async function tellEnd(
+/** Announces the end of a drive and notes on the record that it was announced. */
+export async function announceEnd(
   snapshot: RunSnapshot,
   leftInFlight: number,
   ports: Pick<DriverPorts, 'emit' | 'store'>,
@@ -269,11 +221,11 @@ export async function tellEnd(
 }
 
 const emitEnd = (snapshot: RunSnapshot, leftInFlight: number, ports: Pick<DriverPorts, 'emit'>, unwritten: boolean) =>
-  ports.emit({ kind: eventOf(snapshot.state), snapshot, leftInFlight, ...(unwritten ? { unwritten } : {}) });
+  ports.emit({ kind: endKindOf(snapshot.state), snapshot, leftInFlight, ...(unwritten ? { unwritten } : {}) });
 
 type EndKind = 'paused' | 'stopped' | 'tripped' | 'interrupted' | 'completed' | 'abandoned';
-function eventOf(state: RunState): EndKind {
+function endKindOf(state: RunState): EndKind {
   if (state.kind === 'planned' || state.kind === 'running')
-    throw new Error(`A run does not end as ${state.kind}: this is a defect.`);
+    throw new Error(`Defect: a drive cannot end with the run ${state.kind}.`);
   return state.kind;
 }

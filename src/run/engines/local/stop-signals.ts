@@ -1,9 +1,9 @@
 import type { Clock } from '../../../lib/clock.ts';
-import { type RunRecord, type RunStore, stopAsked } from '../../store/run-store.ts';
+import { type RunRecord, type RunStore, requestedStop } from '../../store/run-store.ts';
+import type { Drive } from './engine.ts';
 import type { Halt } from './engine-events.ts';
-import type { Drive } from './engine-ports.ts';
 
-/** What is watched for a person's word, besides the buttons of this very process. */
+/** What is watched for requests, besides the buttons that reach this process. */
 export interface StopSignalPorts {
   readonly clock: Clock;
   readonly store: RunStore;
@@ -12,9 +12,9 @@ export interface StopSignalPorts {
   readonly warn: (message: string, cause: unknown) => void;
 }
 
-/** The stop or pause that stands on a run's record, as a halt; undefined where there is none. */
-export function haltAsked(record: Pick<RunRecord, 'stop' | 'stopBy' | 'pause'>): Halt | undefined {
-  const stop = stopAsked(record);
+/** The stop or pause that a run's record asks for, as a halt; undefined if it asks for none. */
+export function requestedHalt(record: Pick<RunRecord, 'stop' | 'stopBy' | 'pause'>): Halt | undefined {
+  const stop = requestedStop(record);
   if (stop) {
     const by =
       stop.by === undefined ? ({ kind: 'control-table' } as const) : ({ kind: 'person', by: stop.by } as const);
@@ -24,9 +24,9 @@ export function haltAsked(record: Pick<RunRecord, 'stop' | 'stopBy' | 'pause'>):
 }
 
 /**
- * Watches the stop file and the run's record (a stop set by hand; stop, pause and pace asked for through another copy of
- * the bot) every `pollMs`, each on a path of its own so that neither waits for the other. A failed look is said, and
- * looked again; the lease ends a run whose control table cannot be reached.
+ * Reads the stop file and the run's record every `pollMs`, independently of each other. On the record are a stop that was set by
+ * hand, and requests to stop, pause or change the pace that another copy of the bot took. A failed read is logged and repeated;
+ * if the control table stays unreachable, the lease ends the run.
  */
 export function watchStopSignals(
   runId: string,
@@ -35,38 +35,35 @@ export function watchStopSignals(
   ports: StopSignalPorts,
   pollMs: number,
 ): { end(): void } {
-  const over = new AbortController();
+  const ended = new AbortController();
   const { clock } = ports;
 
-  async function every(look: () => Promise<void>, failed: string): Promise<void> {
-    while (!over.signal.aborted) {
-      await look().catch((error) => ports.warn(failed, error));
-      await clock.sleep(pollMs, over.signal);
+  async function repeat(check: () => Promise<void>, failure: string): Promise<void> {
+    while (!ended.signal.aborted) {
+      await check().catch((error) => ports.warn(failure, error));
+      await clock.sleep(pollMs, ended.signal);
     }
   }
 
-  async function lookForFile(): Promise<void> {
+  async function checkFile(): Promise<void> {
     if (!(await ports.stopFileExists())) return;
     drive.halt({ kind: 'stop', by: { kind: 'stop-file', path: ports.stopFile }, now: false });
   }
 
-  async function lookAtRecord(): Promise<void> {
+  async function checkRecord(): Promise<void> {
     const record = await ports.store.read(runId);
-    if (over.signal.aborted) return;
+    if (ended.signal.aborted) return;
     if (!record || record.fence !== fence) return drive.halt({ kind: 'lease-lost' });
-    const asked = haltAsked(record);
-    if (asked) return drive.halt(asked);
+    const requested = requestedHalt(record);
+    if (requested) return drive.halt(requested);
     if (!record.pace) return;
     const { id, paceSetting, by } = record.pace;
-    const taken = await ports.store.change(
-      runId,
-      { set: { paceSetting }, remove: ['pace'] },
-      { equals: { fence, paceId: id } },
-    );
+    const change = { set: { paceSetting }, remove: ['pace'] };
+    const taken = await ports.store.change(runId, change, { equals: { fence, paceId: id } });
     if (taken.ok) drive.setPace(paceSetting, by);
   }
 
-  void every(lookForFile, 'stop file not looked for');
-  void every(lookAtRecord, 'record of the run not read');
-  return { end: () => over.abort() };
+  void repeat(checkFile, 'stop file not checked');
+  void repeat(checkRecord, 'record of the run not read');
+  return { end: () => ended.abort() };
 }

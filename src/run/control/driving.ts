@@ -1,0 +1,142 @@
+import { type Result, refuse, succeed } from '../../lib/result.ts';
+import { type DrivenRun, type DriverPorts, type DriverRules, driveRun } from '../engines/local/driver.ts';
+import type { Halt } from '../engines/local/engine-events.ts';
+import { readSnapshot } from '../engines/local/read-run.ts';
+import { isOpen } from '../model/run.ts';
+import type { Refusal } from '../model/run-control.ts';
+import type { Person, RunSnapshot, RunState } from '../model/types.ts';
+import { inState, REQUESTS, type RunRecord, UNANNOUNCED } from '../store/run-store.ts';
+
+/** A run that this process is about to drive. */
+export interface Starting {
+  /** A stop or pause that was requested meanwhile: it holds before the first image. */
+  halt?: Halt;
+  /** Resolves when the run is driven, or will not be. */
+  readonly ended: Promise<void>;
+}
+
+/** The lease and the record of a run, taken over with a new fence; or who has the lease. */
+export type TakenOver =
+  | { readonly fence: number; readonly record: RunRecord }
+  | { readonly holder: string; readonly waitMs?: number };
+
+/** The run that this process drives, if it drives one. */
+export interface Driving {
+  driven(): DrivenRun | undefined;
+  starting(): Starting | undefined;
+  /** The record of the open run. A closed run that still holds the pipeline releases it. */
+  openRecord(): Promise<RunRecord | undefined>;
+  snapshotOf(record: RunRecord): Promise<RunSnapshot>;
+  takeOver(runId: string): Promise<TakenOver>;
+  /**
+   * Starts or resumes a run for a person: takes it over, changes its record by `set`, drives it. What cannot work (function
+   * missing, credentials) is a refusal, and the run keeps its state.
+   */
+  driveFor(
+    runId: string,
+    by: Person,
+    from: readonly RunState['kind'][],
+    set: Record<string, unknown>,
+  ): Promise<Result<RunSnapshot, Refusal>>;
+  /** Drives a run that was taken over, without a person. @throws what keeps it from being driven; the lease is released then. */
+  resume(record: RunRecord, fence: number): Promise<void>;
+}
+
+/** `shutdown`: nothing new is driven from its abort on. */
+export function createDriving(ports: DriverPorts, rules: DriverRules, shutdown: AbortSignal): Driving {
+  const { store, clock, lease } = ports;
+  let driven: DrivenRun | undefined;
+  let starting: Starting | undefined;
+
+  async function takeOver(runId: string, remove: string[] = []): Promise<TakenOver> {
+    const taken = await lease.acquire();
+    if (!taken.ok) return { holder: taken.holder, waitMs: taken.waitMs };
+    const change = { set: { fence: taken.fence }, remove };
+    const marked = await store.change(runId, change, { lessThan: { fence: taken.fence } });
+    if (marked.ok && marked.record) return { fence: taken.fence, record: marked.record };
+    await lease.release();
+    return { holder: 'another copy of the bot' };
+  }
+
+  /** During `work` a request to halt finds that a run is starting. */
+  async function whileStarting<T>(work: () => Promise<T>): Promise<T> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    starting = { ended: promise };
+    try {
+      return await work();
+    } finally {
+      starting = undefined;
+      resolve();
+    }
+  }
+
+  async function driveNow(
+    record: RunRecord,
+    how: { readonly from: RunState['kind']; readonly by?: Person },
+    fence: number,
+  ): Promise<DrivenRun> {
+    try {
+      const started = await driveRun(record, fence, how, ports, rules);
+      if (starting?.halt) started.drive.halt(starting.halt);
+      driven = started;
+      void started.finished.then(() => {
+        if (driven === started) driven = undefined;
+      });
+      return started;
+    } catch (error) {
+      await lease.release();
+      throw error;
+    }
+  }
+
+  async function takeAndDrive(
+    runId: string,
+    by: Person,
+    from: readonly RunState['kind'][],
+    set: Record<string, unknown>,
+  ): Promise<Result<RunSnapshot, Refusal>> {
+    if (shutdown.aborted) return refuse({ reason: 'lease-held', holder: 'this process, which is shutting down' });
+    if (await ports.stopFileExists()) return refuse({ reason: 'stop-file', path: ports.stopFile });
+    // Earlier requests are removed with the take-over: a request from now on stops the run before its first image.
+    const taken = await takeOver(runId, REQUESTS);
+    if ('holder' in taken) return refuse({ reason: 'lease-held', ...taken });
+    const before = taken.record.state.kind;
+    const change = { set, remove: UNANNOUNCED };
+    const marked = await store.change(runId, change, { ...inState(...from), equals: { fence: taken.fence } });
+    if (!marked.ok || !marked.record) {
+      await lease.release();
+      return refuse({ reason: 'plan-gone', runId, ...(marked.record ? { state: marked.record.state.kind } : {}) });
+    }
+    try {
+      const started = await driveNow(marked.record, { from: before, by }, taken.fence);
+      return succeed(started.drive.snapshot());
+    } catch (error) {
+      ports.warn(`run ${runId} could not be driven`, error);
+      return refuse({ reason: 'fault', fault: ports.readFault(error) });
+    }
+  }
+
+  return {
+    driven: () => driven,
+    starting: () => starting,
+    async openRecord() {
+      const { openRunId } = await store.readOpen();
+      const record = openRunId === undefined ? undefined : await store.read(openRunId);
+      if (record && !isOpen(record.state)) {
+        // The process died after it closed the run and before it released the pipeline.
+        await store.releasePipeline(record.runId);
+        return;
+      }
+      return record;
+    },
+    snapshotOf: (record) =>
+      driven?.runId === record.runId && record.state.kind === 'running'
+        ? Promise.resolve(driven.drive.snapshot())
+        : readSnapshot(record, store, rules, clock.now()),
+    takeOver,
+    driveFor: (runId, by, from, set) => whileStarting(() => takeAndDrive(runId, by, from, set)),
+    async resume(record, fence) {
+      await whileStarting(() => driveNow(record, { from: 'interrupted' }, fence));
+    },
+  };
+}
