@@ -20,9 +20,9 @@ const peak = (stage: string) => console.error(`${stage}: ${Math.round(process.re
 peak('start');
 const { record } = await makeBackup(deps, { table, by: 'bench' });
 peak('backup');
-await flushTable(deps, { jobId: 'f', table, backupId: record.id, maxDifference: 0, writers: 'held' });
+await flushTable(deps, { jobId: 'f', table, backupId: record.id, maxDifference: 0, mayWrite: () => {} });
 peak('flush');
-await restoreBackup(deps, { jobId: 'r', table, backupId: record.id, mode: 'replace', by: 'bench' });
+await restoreBackup(deps, { jobId: 'r', table, backupId: record.id, mode: 'replace', by: 'bench', mayWrite() {} });
 peak('restore');
 console.log(process.resourceUsage().maxRSS / 1024);
 process.exit(0);

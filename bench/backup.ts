@@ -124,7 +124,7 @@ async function round(
   });
 
   const flush = await seconds(() =>
-    flushTable(deps, { jobId: 'flush', table, backupId, maxDifference: 0, writers: 'held' }),
+    flushTable(deps, { jobId: 'flush', table, backupId, maxDifference: 0, mayWrite: () => {} }),
   );
   let written: number | undefined;
   let writing = 0;
@@ -135,6 +135,7 @@ async function round(
       backupId,
       mode: 'replace',
       by: 'bench',
+      mayWrite() {},
       onProgress({ stage }) {
         if (stage === 'writing') writing ||= performance.now();
         if (stage === 'proving') written ??= (performance.now() - writing) / 1000;

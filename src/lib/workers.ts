@@ -1,34 +1,40 @@
 /**
- * Hands every piece of work to `work`, at most `atOnce` at a time. When one fails or `signal` aborts, no further one starts;
- * it settles only when all that were under way have ended, so that nothing acts behind the caller's back.
+ * Hands every piece of work to `work`, at most `atOnce` at a time; pieces of an async iterable are asked for as they are
+ * needed. When one fails or `signal` aborts, no further one starts. It settles only when all that were started have ended,
+ * so that nothing goes on in the background.
  * @throws the first error, or `signal.reason`.
  */
 export async function workThrough<T>(
-  pieces: readonly T[],
+  pieces: Iterable<T> | AsyncIterable<T>,
   atOnce: number,
   work: (piece: T) => Promise<void>,
   signal?: AbortSignal,
 ): Promise<void> {
-  let next = 0;
+  const iterator = Symbol.asyncIterator in pieces ? pieces[Symbol.asyncIterator]() : pieces[Symbol.iterator]();
   let failed = false;
+  let ended = false;
   const worker = async () => {
-    while (!failed && next < pieces.length) {
-      signal?.throwIfAborted();
-      const piece = pieces[next];
-      next += 1;
-      if (piece === undefined) continue;
+    while (!failed && !ended) {
       try {
-        await work(piece);
+        signal?.throwIfAborted();
+        const next = await iterator.next();
+        if (next.done) {
+          ended = true;
+          return;
+        }
+        if (failed) return;
+        await work(next.value);
       } catch (error) {
         failed = true;
         throw error;
       }
     }
   };
-  const ended = await Promise.allSettled(Array.from({ length: Math.min(atOnce, pieces.length) }, worker));
-  for (const end of ended) if (end.status === 'rejected') throw end.reason;
+  const workers = await Promise.allSettled(Array.from({ length: atOnce }, worker));
+  await iterator.return?.();
+  for (const end of workers) if (end.status === 'rejected') throw end.reason;
 }
 
-/** The list cut into pieces of `size`. */
+/** Cuts a list into pieces of `size`; the last one may be shorter. */
 export const piecesOf = <T>(list: readonly T[], size: number): readonly (readonly T[])[] =>
   Array.from({ length: Math.ceil(list.length / size) }, (_, index) => list.slice(index * size, (index + 1) * size));

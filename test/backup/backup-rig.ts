@@ -1,6 +1,8 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
+import { type FlushPorts, type FlushRequest, flushTable } from '../../src/backup/flush/flush.ts';
 import { createDigestSum, type Digest } from '../../src/backup/format/digest.ts';
+import { type RestoreRequest, restoreBackup } from '../../src/backup/restore/restore.ts';
 import { makeBackup } from '../../src/backup/write/make-backup.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { Item } from '../../src/pipeline/table/item.ts';
@@ -12,7 +14,7 @@ import { memoryJobs } from '../support/memory-jobs.ts';
 import { createPipelineTable } from '../support/pipeline-table.ts';
 import { startS3 } from '../support/s3.ts';
 
-/** A DynamoDB with an S3 beside it; each table is new. `faults` act on the clients that `through` gives. */
+/** A DynamoDB and an S3 on ports of their own. Each table is new. The faults of `through` act on the client that it returns. */
 export async function startBackupWorld() {
   const dynamo = await startDynalite();
   const s3 = await startS3('backups');
@@ -20,13 +22,26 @@ export async function startBackupWorld() {
   const proxies: (() => Promise<void>)[] = [];
   let tables = 0;
   const dynamodb = dynamo.client;
+  const ports = { dynamodb, location, clock: systemClock, random: Math.random, jobs: memoryJobs() };
   return {
     dynamodb,
     dynamoUrl: dynamo.url,
     s3Url: s3.url,
     s3,
     location,
-    deps: { dynamodb, location, clock: systemClock, random: Math.random, jobs: memoryJobs() },
+    ports,
+    /** Flushes the table; `other` ports take the place of the usual ones. */
+    flush: (table: string, backupId: string, more: Partial<FlushRequest> = {}, other: Partial<FlushPorts> = {}) =>
+      flushTable(
+        { ...ports, ...other },
+        { jobId: `flush-${table}`, table, backupId, maxDifference: 100, mayWrite() {}, ...more },
+      ),
+    /** Restores the backup, by default in `replace` mode. */
+    restore: (table: string, backupId: string, more: Partial<RestoreRequest> = {}, other: Partial<FlushPorts> = {}) =>
+      restoreBackup(
+        { ...ports, ...other },
+        { jobId: `restore-${backupId}`, table, backupId, mode: 'replace', by: 'U1', mayWrite() {}, ...more },
+      ),
     async table(items: readonly Item[] = []): Promise<string> {
       tables += 1;
       const name = `Timesheets-${tables}`;
@@ -51,7 +66,7 @@ export async function startBackupWorld() {
       });
       return client;
     },
-    /** An S3 that keeps something else than it is given, where `alter` says what. */
+    /** A client of S3 that writes another body than it is given, where `alter` returns one for the key. */
     alteringS3(alter: (key: string) => Uint8Array | undefined): S3Client {
       const client = new S3Client({
         endpoint: s3.url,

@@ -8,20 +8,25 @@ import type { DifferenceCounts } from '../errors.ts';
 import type { BackupRecord } from '../format/backup-record.ts';
 import { createDigestSum, type Digest, hashOfItem } from '../format/digest.ts';
 import { keyReader, keyText } from '../format/item-key.ts';
+import type { Positions } from '../verify/read-windows.ts';
 import { readBack } from '../verify/verify.ts';
 import type { Overlay } from '../write/supplement.ts';
-import { createPartitions, type PartitionEntry, type Side } from './partitions.ts';
+import { createPartitions, type PartitionEntry, type Partitions, type Side } from './partitions.ts';
 
 /** Seen from the backup: `added` is in the table alone, `removed` in the backup alone, `changed` in both and not equal. */
 export type DifferenceKind = keyof DifferenceCounts;
 
 export interface Comparison extends DifferenceCounts {
   readonly same: number;
-  /** Up to five keys of each, as DynamoDB JSON. */
+  /** Records of the backup up to `started` that are not in the table; not among `removed`. */
+  readonly removedAsStarted: number;
+  /** Up to five keys of each kind. */
   readonly examples: Readonly<Record<DifferenceKind, readonly Item[]>>;
-  /** Of what was compared: with `kinds`, of those records alone; the backup's with its supplements. */
+  /** Of what was compared: with `kinds`, of those records alone; that of the backup includes its supplements. */
   readonly tableDigest: Digest;
   readonly backupDigest: Digest;
+  /** The names of all attributes that an item of the table, the backup or its supplements has. */
+  readonly attributeNames: ReadonlySet<string>;
 }
 
 export interface CompareRequest {
@@ -29,12 +34,14 @@ export interface CompareRequest {
   /** Taken as part of the backup, in place of its items with the same key. */
   readonly overlay?: Overlay;
   readonly kinds?: readonly RecordKind[];
+  /** What a flush may already have deleted: the records of each data file up to here, and the supplements. */
+  readonly started?: Positions;
   readonly segments?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: { readonly tableItems: number; readonly backupItems: number }) => void;
-  /** Another backup of the table, to tell of each difference what it holds for that key. */
+  /** Another backup of the table. `onDifference` is told what it holds for the same key. */
   readonly safetyBackup?: BackupRecord;
-  /** Told each difference, with the first 32 hexadecimal digits of the hash of the witness's item; waited for. */
+  /** Called for each difference, with the first 32 hexadecimal digits of the hash in the safety backup; waited for. */
   readonly onDifference?: (
     kind: DifferenceKind,
     key: Item,
@@ -48,20 +55,23 @@ const EXAMPLES = 5;
 const SEGMENTS = 6;
 
 /**
- * The table as a consistent scan finds it against a backup as S3 holds it, in the same memory for any size. The backup is
- * verified on the way. Writers may go on meanwhile: what they change during the scan may count on either side.
+ * Compares the table, read by a consistent scan, with a backup, read from S3, in the same memory for any size. This verifies
+ * the backup as well. What writers change during the scan may count on either side.
  * @throws BackupDamagedError, the SDK's error, `signal.reason`.
  */
 export async function compareWithBackup(
-  parts: { readonly dynamodb: DynamoDBClient; readonly location: BackupLocation },
+  ports: { readonly dynamodb: DynamoDBClient; readonly location: BackupLocation },
   request: CompareRequest,
 ): Promise<Comparison> {
-  const { record, kinds, overlay } = request;
+  const { record, kinds, overlay, started } = request;
   const names = keyNamesOf(record.table);
   const keyOf = keyReader(record.table.keys);
-  const counts = (item: Item) => kinds === undefined || kinds.includes(kindOfRecord(item, names));
+  const isCompared = (item: Item) => kinds === undefined || kinds.includes(kindOfRecord(item, names));
+  const isSuperseded = (item: Item) =>
+    overlay !== undefined && overlay.byKey.size > 0 && overlay.byKey.has(keyText(keyOf(item)));
   const partitions = createPartitions(request.memoryBytes === undefined ? {} : { memoryBytes: request.memoryBytes });
-  const sums = { table: createDigestSum(), backup: createDigestSum(), safetyBackup: createDigestSum() };
+  const sums = { table: createDigestSum(), backup: createDigestSum() };
+  const attributeNames = new Set<string>();
   const failed = new AbortController();
   const signal = request.signal ? AbortSignal.any([request.signal, failed.signal]) : failed.signal;
   const orFail = async (work: Promise<void>) => {
@@ -70,78 +80,94 @@ export async function compareWithBackup(
       throw error;
     });
   };
-  const take = (side: Side, item: Item, itemHash: Buffer) => {
-    if (!counts(item)) return;
-    sums[side].addHash(itemHash);
-    // Both sides have their keys from DynamoDB, which spells a number in one way only.
-    partitions.add(side, JSON.stringify(keyOf(item)), itemHash);
+  // Both sides have their keys from DynamoDB, which spells a number in one way only.
+  const add = (side: Side, item: Item, itemHash: Buffer) => partitions.add(side, JSON.stringify(keyOf(item)), itemHash);
+  const take = (of: 'table' | 'backup', side: Side, item: Item, itemHash: Buffer) => {
+    for (const name in item) attributeNames.add(name);
+    if (!isCompared(item)) return;
+    sums[of].addHash(itemHash);
+    add(side, item, itemHash);
   };
   const progress = () => request.onProgress?.({ tableItems: sums.table.items(), backupItems: sums.backup.items() });
 
-  try {
-    for (const { stored, itemHash } of overlay?.byKey.values() ?? []) take('backup', stored.item, itemHash);
-    const reading = readBack(parts.location, record, {
+  const readBackup = () =>
+    readBack(ports.location, record, {
       signal,
-      visit({ item }, itemHash) {
-        if (overlay !== undefined && overlay.byKey.size > 0 && overlay.byKey.has(keyText(keyOf(item)))) return;
-        take('backup', item, itemHash);
+      visit({ item }, itemHash, fileKey, index) {
+        if (isSuperseded(item)) return;
+        take('backup', index < (started?.[fileKey] ?? 0) ? 'started' : 'backup', item, itemHash);
       },
       flushIfLarge: partitions.flushIfLarge,
       onProgress: progress,
     });
-    const readingSafetyBackup =
-      request.safetyBackup === undefined
-        ? Promise.resolve()
-        : readBack(parts.location, request.safetyBackup, {
-            signal,
-            visit: ({ item }, itemHash) => take('safetyBackup', item, itemHash),
-            flushIfLarge: partitions.flushIfLarge,
-          });
-    const scans = scanTable(parts.dynamodb, record.table.name, { segments: request.segments ?? SEGMENTS, signal });
+  const readSafetyBackup = async (safetyBackup: BackupRecord) =>
+    readBack(ports.location, safetyBackup, {
+      signal,
+      visit({ item }, itemHash) {
+        if (isCompared(item)) add('safetyBackup', item, itemHash);
+      },
+      flushIfLarge: partitions.flushIfLarge,
+    });
+  try {
+    for (const { stored, itemHash } of overlay?.byKey.values() ?? [])
+      take('backup', started === undefined ? 'backup' : 'started', stored.item, itemHash);
+    const scans = scanTable(ports.dynamodb, record.table.name, { segments: request.segments ?? SEGMENTS, signal });
     const scanning = scans.map(async (segment) => {
       for await (const page of segment) {
-        for (const item of page.items) take('table', item, hashOfItem(item));
+        for (const item of page.items) take('table', 'table', item, hashOfItem(item));
         progress();
         await partitions.flushIfLarge();
       }
     });
-    await Promise.all([orFail(reading), orFail(readingSafetyBackup), ...scanning.map(orFail)]);
-    const joined = await join(partitions.partitions(), request);
-    return { ...joined, tableDigest: sums.table.digest(), backupDigest: sums.backup.digest() };
+    const reading = [readBackup(), ...(request.safetyBackup ? [readSafetyBackup(request.safetyBackup)] : [])];
+    const ended = await Promise.allSettled([...reading, ...scanning].map(orFail));
+    // Nothing may be added to the partitions when they are disposed of.
+    for (const end of ended) if (end.status === 'rejected') throw failed.signal.reason;
+    const joined = await join(partitions, request);
+    return { ...joined, attributeNames, tableDigest: sums.table.digest(), backupDigest: sums.backup.digest() };
   } finally {
     await partitions.dispose();
   }
 }
 
 async function join(
-  partitions: ReturnType<ReturnType<typeof createPartitions>['partitions']>,
+  partitions: Partitions,
   { onDifference, signal }: CompareRequest,
-): Promise<Omit<Comparison, 'tableDigest' | 'backupDigest'>> {
+): Promise<Omit<Comparison, 'tableDigest' | 'backupDigest' | 'attributeNames'>> {
   const found = { added: 0, changed: 0, removed: 0 };
   const examples: Record<DifferenceKind, Item[]> = { added: [], changed: [], removed: [] };
   let same = 0;
-  const note = async (kind: DifferenceKind, entry: PartitionEntry, safetyBackupRead: ReadonlyMap<string, string>) => {
+  let removedAsStarted = 0;
+  const note = async (kind: DifferenceKind, entry: PartitionEntry, safetyHashes: ReadonlyMap<string, string>) => {
     found[kind] += 1;
     if (onDifference === undefined && examples[kind].length >= EXAMPLES) return;
     const key: Item = JSON.parse(entry.key);
     if (examples[kind].length < EXAMPLES) examples[kind].push(key);
-    await onDifference?.(kind, key, safetyBackupRead.get(entry.key));
+    await onDifference?.(kind, key, safetyHashes.get(entry.key));
   };
-  for await (const { table, backup, safetyBackup } of partitions) {
+  for await (const { table, backup, started, safetyBackup } of partitions.partitions()) {
     signal?.throwIfAborted();
-    const saved = new Map(backup.map((entry) => [entry.key, entry]));
-    const safetyBackupRead = new Map(safetyBackup.map((entry) => [entry.key, entry.itemHash]));
+    const saved = new Map<string, PartitionEntry>();
+    for (const entry of backup) saved.set(entry.key, entry);
+    const startedKeys = new Set<string>();
+    for (const entry of started) {
+      saved.set(entry.key, entry);
+      startedKeys.add(entry.key);
+    }
+    const safetyHashes = new Map(safetyBackup.map((entry) => [entry.key, entry.itemHash]));
     for (const entry of table) {
       const counterpart = saved.get(entry.key);
       if (counterpart === undefined) {
-        await note('added', entry, safetyBackupRead);
+        await note('added', entry, safetyHashes);
         continue;
       }
       saved.delete(entry.key);
       if (counterpart.itemHash === entry.itemHash) same += 1;
-      else await note('changed', entry, safetyBackupRead);
+      else await note('changed', entry, safetyHashes);
     }
-    for (const entry of saved.values()) await note('removed', entry, safetyBackupRead);
+    for (const entry of saved.values())
+      if (startedKeys.has(entry.key)) removedAsStarted += 1;
+      else await note('removed', entry, safetyHashes);
   }
-  return { ...found, same, examples };
+  return { ...found, same, removedAsStarted, examples };
 }

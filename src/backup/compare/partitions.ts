@@ -3,22 +3,23 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /**
- * Fingerprints of up to three sets of items, kept so that they can be joined in little memory: each goes by its key into one of
- * 64 partitions, in memory while all are small and in files of a temporary folder once they are not. A partition is
- * 1/64 of the whole: 10,000,000 items of 100 bytes of key take about 20 MB at a time.
+ * Fingerprints of several sets of items, joined in little memory: each goes by its key into one of 64 partitions, in memory
+ * while all are small and in files of a temporary folder once they are not. A partition is 1/64 of the whole: of 10,000,000
+ * items with 100 bytes of key about 20 MB.
  */
 export interface Partitions {
   /** `key` is one line of text: it decides the partition and is kept; `itemHash` is 32 bytes. */
   add(side: Side, key: string, itemHash: Buffer): void;
-  /** Resolves when what was added so far takes little memory; to be awaited every few hundred items. */
+  /** Writes what was added to the files if it is much; to be awaited every few hundred items. */
   flushIfLarge(): Promise<void>;
-  /** Partition by partition: every entry of all sides. */
+  /** Every entry of all sides, partition by partition. */
   partitions(): AsyncIterable<Readonly<Record<Side, readonly PartitionEntry[]>>>;
   /** Deletes the files. */
   dispose(): Promise<void>;
 }
 
-export type Side = 'table' | 'backup' | 'safetyBackup';
+/** `started`: records of the backup that a flush may already have deleted. */
+export type Side = 'table' | 'backup' | 'started' | 'safetyBackup';
 export interface PartitionEntry {
   readonly key: string;
   /** The first 16 bytes of the item's SHA-256, as 32 hexadecimal digits. */
@@ -26,10 +27,10 @@ export interface PartitionEntry {
 }
 
 const PARTITIONS = 64;
-const SIDES: readonly Side[] = ['table', 'backup', 'safetyBackup'];
+const SIDES: readonly Side[] = ['table', 'backup', 'started', 'safetyBackup'];
 const HASH_BYTES = 16;
 
-/** FNV-1a over the code units: spreads keys that differ in their last letter only. */
+/** FNV-1a over the UTF-16 units: spreads keys that differ in their last letter only. */
 function partitionOf(key: string): number {
   let hash = 0x811c9dc5;
   for (let at = 0; at < key.length; at += 1) hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193);
@@ -40,10 +41,12 @@ export function createPartitions(
   options: { readonly memoryBytes?: number; readonly folder?: string } = {},
 ): Partitions {
   const memoryBytes = options.memoryBytes ?? 8 * 2 ** 20;
+  const empty = (): string[][] => Array.from({ length: PARTITIONS }, () => []);
   const pending: Record<Side, string[][]> = {
-    table: Array.from({ length: PARTITIONS }, () => []),
-    backup: Array.from({ length: PARTITIONS }, () => []),
-    safetyBackup: Array.from({ length: PARTITIONS }, () => []),
+    table: empty(),
+    backup: empty(),
+    started: empty(),
+    safetyBackup: empty(),
   };
   let pendingBytes = 0;
   let folder: string | undefined;
@@ -90,6 +93,7 @@ export function createPartitions(
         yield {
           table: entriesIn(await read('table')),
           backup: entriesIn(await read('backup')),
+          started: entriesIn(await read('started')),
           safetyBackup: entriesIn(await read('safetyBackup')),
         };
       }

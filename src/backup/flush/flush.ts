@@ -1,175 +1,261 @@
+import { defined } from '../../lib/defined.ts';
+import { piecesOf, workThrough } from '../../lib/workers.ts';
 import { countByKind } from '../../pipeline/table/count.ts';
 import type { Item } from '../../pipeline/table/item.ts';
 import { FAILED_IMAGE, type KindCounts, kindOfRecord, type RecordKind } from '../../pipeline/table/records.ts';
-import { scanTable } from '../../pipeline/table/scan.ts';
-import { describeTable, keyNamesOf } from '../../pipeline/table/table.ts';
+import { type Filter, scanTable } from '../../pipeline/table/scan.ts';
+import { createSwapper } from '../../pipeline/table/swap.ts';
+import { describeTable, keyNamesOf, type TableFacts } from '../../pipeline/table/table.ts';
 import { findBackup, requireUsable } from '../catalogue/catalogue.ts';
 import { type Comparison, compareWithBackup } from '../compare/compare.ts';
 import { FlushRefusedError, TableNotActiveError } from '../errors.ts';
-import { keyReader } from '../format/item-key.ts';
+import type { BackupRecord } from '../format/backup-record.ts';
+import { keyReader, keyText } from '../format/item-key.ts';
 import type { FlushJob, JobStore } from '../jobs/job.ts';
-import { readWindows } from '../verify/read-windows.ts';
-import { readSupplements, saveToSupplement } from '../write/supplement.ts';
-import { type DeleteDeps, type DeleteOptions, deleteSaved, type Writers } from './delete-saved.ts';
+import { swapSaved } from '../swap-saved.ts';
+import type { Positions } from '../verify/read-windows.ts';
+import { workThroughBackup } from '../verify/work-through-backup.ts';
+import type { BackupPorts } from '../write/make-backup.ts';
+import { createSupplementWriter, type Overlay, readSupplements } from '../write/supplement.ts';
 
-export interface FlushDeps extends DeleteDeps {
+export interface FlushPorts extends BackupPorts {
   readonly jobs: JobStore;
 }
 
 export interface FlushRequest {
-  /** The same id again goes on with a flush that was stopped or died. */
+  /** The same id again continues a flush that was stopped or whose process died. */
   readonly jobId: string;
   readonly table: string;
   readonly backupId: string;
-  /** Only records of these kinds; all where not given. */
+  /** Only records of these kinds; all when absent. */
   readonly kinds?: readonly RecordKind[];
   /** FLUSH_MAX_DIFFERENCE. */
   readonly maxDifference: number;
-  readonly writers: Writers;
+  /** Throws when this process may not write any more (lease lost, stopped). Asked before every write. */
+  readonly mayWrite: () => void;
+  /** Records of one transaction; 100 when absent. */
+  readonly recordsPerSwap?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: FlushProgress) => void;
 }
 
 export interface FlushProgress {
   readonly stage: 'comparing' | 'deleting' | 'leftovers' | 'counting';
-  readonly deleted: number;
-  /** What the backup holds of these kinds. */
+  /** `comparing`: records of the table that were compared; else records deleted, those of an earlier attempt included. */
+  readonly done: number;
+  /** `comparing`: records of the backup; else records that were in the table when it was compared. At least `done`. */
   readonly total: number;
+  /** Versions saved to the supplement. */
   readonly supplemented: number;
 }
 
 export interface FlushResult {
   /** Records deleted, those of an earlier attempt of this job included. */
   readonly deleted: number;
-  /** Records that came or changed after the backup: saved in its supplement, then deleted. */
+  /** Versions that came after the backup: saved in its supplement, then deleted. */
   readonly supplemented: number;
   readonly difference: Pick<Comparison, 'added' | 'changed' | 'removed' | 'examples'>;
-  /** By a consistent count at the end. Of the flushed kinds it is 0 unless writers put new rows: `newRows`. */
+  /** By a consistent count at the end. */
   readonly remaining: KindCounts;
+  /** Records of the flushed kinds that are in the table at the end: written during the flush. */
   readonly newRows: number;
 }
 
-const WINDOW = 4_000;
-/** Each round takes what is there; a table that still has rows after so many has busy writers, who will not stop for a fourth. */
+/** The most that one transaction takes. */
+const SWAP_SIZE = 100;
+const SWAPS_AT_ONCE = 32;
+const LEFTOVER_SEGMENTS = 4;
+const LEFTOVER_SWAPS_AT_ONCE = 4;
+/** Rows that writers put are deleted as well, up to here: a table that still has rows then has a writer that does not stop. */
 const LEFTOVER_ROUNDS = 3;
 
 /**
- * Deletes what a verified backup holds, and saves to its supplement and then deletes what came or changed since. Nothing that
- * is not in S3 is deleted (docs/decisions/0002-flush.md). The backup is read back once more before the first deletion.
- * A stopped or dead flush goes on when called again with its id; so does one that was done, and finds nothing left to do. Its
- * job is the caller's to remove.
+ * Deletes the records of a verified backup from the table, and then what is left. A version that is not in the backup is
+ * saved to its supplement and read back before it is deleted (docs/decisions/0002-flush.md). The table is compared with the
+ * backup first, which reads the backup once more. A flush that was stopped or whose process died continues when it is called
+ * again with its id. The caller removes its job.
  * @throws BackupNotFoundError, BackupNotVerifiedError, BackupOfAnotherTableError, BackupDamagedError, TableNotActiveError,
- * FlushRefusedError: all before anything is deleted; `signal.reason`, UnprocessedWritesError or the SDK's error at any time.
+ * FlushRefusedError: all before anything is deleted; `signal.reason`, what `mayWrite` throws or the SDK's error at any time.
  */
-export async function flushTable(deps: FlushDeps, request: FlushRequest): Promise<FlushResult> {
-  const { dynamodb, location } = deps;
-  const { signal, kinds } = request;
+export async function flushTable(ports: FlushPorts, request: FlushRequest): Promise<FlushResult> {
+  const flush = await prepare(ports, request);
+  await flush.deleteBackedUp();
+  await flush.deleteLeftovers();
+  const remaining = await flush.count();
+  const { added, changed, removed, examples } = flush.difference;
+  const { deleted, supplemented } = flush.counts();
+  const newRows =
+    request.kinds === undefined ? remaining.total : request.kinds.reduce((sum, kind) => sum + remaining[kind], 0);
+  return { deleted, supplemented, difference: { added, changed, removed, examples }, remaining, newRows };
+}
+
+/** Compares the table with the backup and puts the job on record; nothing is deleted yet. */
+async function prepare(ports: FlushPorts, request: FlushRequest) {
+  const { dynamodb, location } = ports;
+  const { signal, kinds, mayWrite, recordsPerSwap = SWAP_SIZE } = request;
   const facts = await describeTable(dynamodb, request.table);
   if (facts.status !== 'ACTIVE' && facts.status !== 'UPDATING') throw new TableNotActiveError(facts.name, facts.status);
   const record = await findBackup(location, request.backupId);
   requireUsable(record, facts.arn);
   const names = keyNamesOf(facts);
   const keyOf = keyReader(facts.keys);
-  const wanted = (item: Item) => kinds === undefined || kinds.includes(kindOfRecord(item, names));
-  const kept = await deps.jobs.read(request.jobId);
-  const resumed = kept?.kind === 'flush' && kept.backupId === record.id ? kept : undefined;
+  const isWanted = (item: Item) => kinds === undefined || kinds.includes(kindOfRecord(item, names));
+  const previous = await ports.jobs.read(request.jobId);
+  const resumed = previous?.kind === 'flush' && previous.backupId === record.id ? previous : undefined;
+  const overlay = await readSupplements(location, record.id, keyOf, signal);
+
+  const difference = await compare(ports, request, record, overlay, resumed);
   let job: FlushJob = resumed ?? {
     kind: 'flush',
     id: request.jobId,
     backupId: record.id,
-    startedAt: deps.clock.now(),
+    startedAt: ports.clock.now(),
     deleted: 0,
     supplemented: 0,
-    missing: 0,
+    missing: difference.removed,
+    started: {},
     done: {},
   };
-  let { supplemented } = job;
-  const total = kinds === undefined ? record.counts.total : kinds.reduce((sum, kind) => sum + record.counts[kind], 0);
-  let deleted = job.deleted;
-  const progress = (stage: FlushProgress['stage']) => request.onProgress?.({ stage, deleted, total, supplemented });
-
-  progress('comparing');
-  const overlay = await readSupplements(location, record.id, keyOf, signal);
-  const difference = await compareWithBackup(
-    { dynamodb, location },
-    { record, overlay, ...(kinds && { kinds }), ...(signal && { signal }) },
-  );
-  const differing = difference.added + difference.changed + difference.removed;
-  // A flush that goes on has been let through, and what it deleted already differs by its own doing.
-  if (resumed === undefined && differing > request.maxDifference)
-    throw new FlushRefusedError(record.id, difference, request.maxDifference);
-  // What the last process deleted after it last noted how far it was would be left out of the count: the comparison shows it.
-  if (resumed) deleted = Math.max(deleted, difference.removed - resumed.missing);
-  job = { ...job, deleted, ...(resumed ? {} : { missing: difference.removed }) };
-  await deps.jobs.write(job);
+  // The process that died may have deleted more than it had noted: those records are missing now.
+  let deleted = Math.max(job.deleted, difference.removed + difference.removedAsStarted - job.missing);
+  const total = deleted + difference.tableDigest.items;
+  const supplement = createSupplementWriter(location, record.id, { ...ports, mayWrite });
+  const supplemented = () => (resumed?.supplemented ?? 0) + supplement.saved();
+  const note = async (positions: { done?: Positions; started?: Positions }) => {
+    mayWrite();
+    job = { ...job, deleted, supplemented: supplemented(), ...positions };
+    await ports.jobs.write(job);
+  };
+  await note({});
 
   let stage: FlushProgress['stage'] = 'deleting';
-  const options: DeleteOptions = {
-    table: facts.name,
-    backupId: record.id,
-    keyOf,
-    writers: request.writers,
-    ...(signal && { signal }),
-    onDeleted(count) {
-      deleted += count;
-      progress(stage);
+  const progress = () =>
+    request.onProgress?.({ stage, done: deleted, total: Math.max(total, deleted), supplemented: supplemented() });
+  const enter = (next: FlushProgress['stage']) => {
+    stage = next;
+    progress();
+  };
+  const swapper = createSwapper(
+    ports,
+    defined({ table: facts.name, attributeNames: difference.attributeNames, mayWrite, signal }),
+  );
+  const deleteVersions = (items: readonly Item[]) =>
+    swapSaved(
+      items.map((item) => ({ key: keyOf(item), expected: item, next: undefined })),
+      {
+        swapper,
+        save: supplement.save,
+        mayReplace: isWanted,
+        onSettled({ changed }) {
+          deleted += changed;
+          progress();
+        },
+      },
+    );
+
+  return {
+    difference,
+    counts: () => ({ deleted, supplemented: supplemented() }),
+    async deleteBackedUp() {
+      enter('deleting');
+      const isSuperseded = (item: Item) => overlay.byKey.size > 0 && overlay.byKey.has(keyText(keyOf(item)));
+      await workThroughBackup(location, record, {
+        done: job.done,
+        random: ports.random,
+        pieceSize: recordsPerSwap,
+        atOnce: SWAPS_AT_ONCE,
+        signal,
+        async work(stored) {
+          const items: Item[] = [];
+          for (const { item } of stored) if (isWanted(item) && !isSuperseded(item)) items.push(item);
+          await deleteVersions(items);
+        },
+        note,
+      });
+      const saved = [...overlay.byKey.values()].map(({ stored }) => stored.item).filter(isWanted);
+      await workThrough(piecesOf(saved, recordsPerSwap), SWAPS_AT_ONCE, deleteVersions, signal);
+    },
+    async deleteLeftovers() {
+      enter('leftovers');
+      for (let round = 1; round <= LEFTOVER_ROUNDS; round += 1) {
+        let found = 0;
+        await forEachPage(ports, request, facts, async (page) => {
+          const items = page.filter(isWanted);
+          if (items.length === 0) return;
+          found += items.length;
+          await supplement.save(items);
+          await workThrough(piecesOf(items, recordsPerSwap), LEFTOVER_SWAPS_AT_ONCE, deleteVersions, signal);
+        });
+        await note({});
+        if (found === 0) break;
+      }
+    },
+    async count() {
+      enter('counting');
+      return countByKind(dynamodb, facts.name, defined({ keys: names, signal }));
     },
   };
-  const read = { size: WINDOW, done: job.done, random: deps.random, ...(signal && { signal }) };
-  for await (const window of readWindows(location, record, read)) {
-    const items = window.items.map((stored) => stored.item).filter(wanted);
-    await deleteSaved(deps, items, options);
-    job = { ...job, deleted, done: window.done };
-    await deps.jobs.write(job);
-  }
-  await deleteSaved(deps, [...overlay.byKey.values()].map(({ stored }) => stored.item).filter(wanted), options);
-
-  stage = 'leftovers';
-  for (let round = 1; round <= LEFTOVER_ROUNDS; round += 1) {
-    const found = await flushLeftovers(deps, options, { kinds, wanted, signal }, (count) => {
-      supplemented += count;
-    });
-    job = { ...job, deleted, supplemented };
-    await deps.jobs.write(job);
-    if (found === 0) break;
-  }
-  progress('counting');
-  const remaining = await countByKind(dynamodb, facts.name, { keys: names, ...(signal && { signal }) });
-  const newRows = kinds === undefined ? remaining.total : kinds.reduce((sum, kind) => sum + remaining[kind], 0);
-  const { added, changed, removed, examples } = difference;
-  return { deleted, supplemented, difference: { added, changed, removed, examples }, remaining, newRows };
 }
 
-/** Saves, page by page, what is in the table to the supplement, then deletes it; how many records it found. */
-async function flushLeftovers(
-  deps: FlushDeps,
-  options: DeleteOptions,
-  which: {
-    readonly kinds: readonly RecordKind[] | undefined;
-    readonly wanted: (item: Item) => boolean;
-    readonly signal: AbortSignal | undefined;
-  },
-  onSaved: (count: number) => void,
-): Promise<number> {
-  let found = 0;
-  const failedOnly = which.kinds?.length === 1 && which.kinds[0] === 'failed';
-  const pages = scanTable(deps.dynamodb, options.table, {
-    segments: 4,
-    ...(failedOnly && { recordType: FAILED_IMAGE }),
-    ...(which.signal && { signal: which.signal }),
-  });
-  const ended = await Promise.allSettled(
-    pages.map(async (segment) => {
-      for await (const page of segment) {
-        const items = page.items.filter(which.wanted);
-        found += items.length;
-        await saveToSupplement(deps.location, options.backupId, items, deps);
-        onSaved(items.length);
-        // A writer may be at work on exactly these rows: always on the condition, whatever the mode.
-        await deleteSaved(deps, items, { ...options, writers: 'active' });
-      }
+/** @throws FlushRefusedError when more differs than may, not counting what this job may have deleted itself. */
+async function compare(
+  { dynamodb, location }: FlushPorts,
+  request: FlushRequest,
+  record: BackupRecord,
+  overlay: Overlay,
+  resumed: FlushJob | undefined,
+): Promise<Comparison> {
+  const { kinds, signal, maxDifference } = request;
+  const inBackup =
+    kinds === undefined ? record.counts.total : kinds.reduce((sum, kind) => sum + record.counts[kind], 0);
+  const show = (done: number) =>
+    request.onProgress?.({
+      stage: 'comparing',
+      done,
+      total: Math.max(inBackup, done),
+      supplemented: resumed?.supplemented ?? 0,
+    });
+  show(0);
+  const difference = await compareWithBackup(
+    { dynamodb, location },
+    defined({
+      record,
+      overlay,
+      kinds,
+      started: resumed && (resumed.started ?? endOf(record)),
+      signal,
+      onProgress: ({ tableItems }: { tableItems: number }) => show(tableItems),
     }),
   );
-  for (const end of ended) if (end.status === 'rejected') throw end.reason;
-  return found;
+  if (difference.added + difference.changed + difference.removed > maxDifference)
+    throw new FlushRefusedError(record.id, difference, maxDifference);
+  return difference;
+}
+
+/** The older form of a job does not say what had been started: it may be everything. */
+const endOf = (record: BackupRecord): Positions =>
+  Object.fromEntries(record.files.map(({ key, items }) => [key, items]));
+
+const isFailedImage: Filter = {
+  expression: '#type = :failed',
+  names: { '#type': 'RecordType' },
+  values: { ':failed': { S: FAILED_IMAGE } },
+};
+
+/** Every page of a consistent scan, some segments side by side; settles when all of them have ended. */
+async function forEachPage(
+  { dynamodb }: FlushPorts,
+  { kinds, signal }: FlushRequest,
+  facts: TableFacts,
+  work: (items: readonly Item[]) => Promise<void>,
+): Promise<void> {
+  const failedOnly = kinds?.length === 1 && kinds[0] === 'failed';
+  const segments = scanTable(
+    dynamodb,
+    facts.name,
+    defined({ segments: LEFTOVER_SEGMENTS, filter: failedOnly ? isFailedImage : undefined, signal }),
+  );
+  await workThrough(segments, LEFTOVER_SEGMENTS, async (segment) => {
+    for await (const page of segment) await work(page.items);
+  });
 }

@@ -6,7 +6,7 @@ const PARTITION = 'backup-job';
 const entrySchema = z.looseObject({ job: z.string() });
 const jobIn = (entry: unknown): Job => jobSchema.parse(JSON.parse(entrySchema.parse(entry).job));
 
-/** Jobs in the control table: one entry each, as JSON, under `backup-job` and the job's id. */
+/** Jobs in the control table: one entry each, as JSON, under `backup-job` and the id of the job. */
 export function controlTableJobs(table: Pick<ControlTable, 'read' | 'update' | 'remove' | 'list'>): JobStore {
   const keyOf = (id: string) => ({ pk: PARTITION, sk: id });
   return {

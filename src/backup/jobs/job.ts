@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
-/** What a flush, a restore or a held function must remember to go on, or be put back, after the process died. */
-const doneSchema = z.record(z.string(), z.int().min(0));
+/** What a flush or a restore must know to continue after its process died. `hold`: see `releaseHeldFunction`. */
+const positionsSchema = z.record(z.string(), z.int().min(0));
 export const jobSchema = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('flush'),
@@ -9,11 +9,14 @@ export const jobSchema = z.discriminatedUnion('kind', [
     backupId: z.string(),
     startedAt: z.number(),
     deleted: z.int().min(0),
-    /** Records saved to the supplement and deleted. */
+    /** Versions saved to the supplement. */
     supplemented: z.int().min(0).default(0),
-    /** Records of the backup that were not in the table any more when it began: not its own doing. */
+    /** Records of the backup that were not in the table when the flush began. */
     missing: z.int().min(0).default(0),
-    done: doneSchema,
+    /** Nothing beyond these positions was touched; absent in jobs of older versions. */
+    started: positionsSchema.exactOptional(),
+    /** Everything up to these positions is worked through. */
+    done: positionsSchema,
   }),
   z.object({
     kind: z.literal('restore'),
@@ -23,13 +26,15 @@ export const jobSchema = z.discriminatedUnion('kind', [
     startedAt: z.number(),
     safetyBackupId: z.string().optional(),
     written: z.int().min(0),
-    done: doneSchema,
+    /** Records that were in the table already as the backup has them. */
+    unchanged: z.int().min(0).default(0),
+    done: positionsSchema,
   }),
   z.object({
     kind: z.literal('hold'),
     id: z.string(),
     functionName: z.string(),
-    /** The reserved concurrency before; absent where the function had none of its own. */
+    /** The reserved concurrency before; absent when the function had none. */
     reservedBefore: z.int().min(0).optional(),
     heldAt: z.number(),
   }),
@@ -40,8 +45,8 @@ export type RestoreJob = Extract<Job, { kind: 'restore' }>;
 export type HoldJob = Extract<Job, { kind: 'hold' }>;
 
 /**
- * Where jobs are kept; each is driven by one process at a time, which the caller sees to. A job stays in here until its caller
- * has put on record what came of it, and removes it: taken up again before that, it finds that all is done.
+ * Where jobs are kept. The caller sees to it that one process at a time drives a job, and removes it once its result is on
+ * record: a job that is done and continued again finds nothing left to do.
  */
 export interface JobStore {
   read(id: string): Promise<Job | undefined>;

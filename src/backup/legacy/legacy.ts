@@ -3,7 +3,7 @@ import type { AttributeValue, Item } from '../../pipeline/table/item.ts';
 import { describeTable } from '../../pipeline/table/table.ts';
 import { findBackup, requireUsable } from '../catalogue/catalogue.ts';
 import { readBack } from '../verify/verify.ts';
-import { type BackupDeps, type BackupResult, storeBackup } from '../write/make-backup.ts';
+import { type BackupPorts, type BackupResult, storeBackup } from '../write/make-backup.ts';
 import { looksLikeNumber, printedBinary, printedSet } from './python-text.ts';
 
 /** Backups in the runbook's format: `json.dump(items, default=str)`, numbers, sets and binary turned into text. */
@@ -130,7 +130,7 @@ function typed(types: Types, path: string, value: Json): AttributeValue {
  * @throws LegacyTypesUnknownError naming what could not be typed, and nothing is kept; what `requireUsable` throws.
  */
 export async function importLegacy(
-  deps: BackupDeps,
+  ports: BackupPorts,
   request: {
     readonly fileName: string;
     readonly text: string;
@@ -140,11 +140,11 @@ export async function importLegacy(
     readonly signal?: AbortSignal;
   },
 ): Promise<BackupResult> {
-  const facts = await describeTable(deps.dynamodb, request.table);
-  const good = await findBackup(deps.location, request.typesFrom);
+  const facts = await describeTable(ports.dynamodb, request.table);
+  const good = await findBackup(ports.location, request.typesFrom);
   requireUsable(good, facts.arn);
   const types: Types = new Map();
-  await readBack(deps.location, good, {
+  await readBack(ports.location, good, {
     ...(request.signal && { signal: request.signal }),
     visit({ item }) {
       for (const [name, value] of Object.entries(item)) noteTypes(types, name, value);
@@ -164,7 +164,7 @@ export async function importLegacy(
   });
   if (problems.size > 0) throw new LegacyTypesUnknownError(request.fileName, [...problems].slice(0, 20));
   const note = `from ${request.fileName}, types of ${good.id}`;
-  return storeBackup(deps, { ...request, note }, facts, () => [onePage(items)]);
+  return storeBackup(ports, { ...request, note }, facts, () => [onePage(items)]);
 }
 
 async function* onePage(items: readonly Item[]) {

@@ -1,79 +1,90 @@
-import { putIfAbsent } from '../../pipeline/table/batch-writes.ts';
+import { defined } from '../../lib/defined.ts';
+import { piecesOf, workThrough } from '../../lib/workers.ts';
+import { sameItem } from '../../pipeline/table/canonical.ts';
 import type { Item } from '../../pipeline/table/item.ts';
 import { readItems } from '../../pipeline/table/read.ts';
+import { createSwapper } from '../../pipeline/table/swap.ts';
 import { describeTable } from '../../pipeline/table/table.ts';
 import { findBackup, requireUsable } from '../catalogue/catalogue.ts';
-import type { BackupLocation } from '../catalogue/location.ts';
-import { hashOfItem } from '../format/digest.ts';
 import { entryId, keyReader, keyText } from '../format/item-key.ts';
-import type { StoredItem } from '../verify/read-file.ts';
 import { readBack } from '../verify/verify.ts';
 import { readSupplements } from '../write/supplement.ts';
-import type { RestoreDeps } from './restore.ts';
+import type { RestorePorts } from './restore.ts';
 
 export interface RestoreRowsRequest {
   readonly table: string;
   readonly backupId: string;
   /** The records, by their `entryId`. */
   readonly entries: readonly string[];
+  /** Throws when this process may not write any more (lease lost, stopped). Asked before every write. */
+  readonly mayWrite: () => void;
+  /** Records of one transaction; 100 when absent. */
+  readonly recordsPerSwap?: number;
   readonly signal?: AbortSignal;
+  /** Called with the number of records looked at so far. */
   readonly onProgress?: (done: number) => void;
 }
 
 export interface RestoreRowsResult {
-  /** Records that are in the table again, exactly as the backup has them. */
+  /** Records that are in the table, exactly as the backup has them. */
   readonly restored: number;
-  /** Records at whose key something else stands by now: it was left alone. */
+  /** Records whose key has another version in the table: it was left alone. */
   readonly taken: number;
   /** Chosen, but not in the backup. */
   readonly notInBackup: number;
 }
 
-const READ_SIZE = 100;
+/** The most that one transaction and one BatchGetItem take. */
+const PIECE = 100;
+const PIECES_AT_ONCE = 4;
 
 /**
- * Puts single records of a backup back, each only where its key is free: nothing that stands in the table is ever overwritten,
- * and nothing is deleted. The backup is read and proven first. Again with the same entries after a crash: it goes on.
+ * Restores single records of a backup, each only where the table has none with its key: nothing is overwritten or deleted.
+ * The backup is read and proven first. Called again with the same entries after a crash, it continues.
  * @throws BackupNotFoundError, BackupNotVerifiedError, BackupOfAnotherTableError, BackupDamagedError before anything is written;
- * `signal.reason` or the SDK's error at any time.
+ * `signal.reason`, what `mayWrite` throws or the SDK's error at any time.
  */
 export async function restoreRows(
-  deps: Pick<RestoreDeps, 'dynamodb'> & { readonly location: BackupLocation },
+  ports: Omit<RestorePorts, 'jobs'>,
   request: RestoreRowsRequest,
 ): Promise<RestoreRowsResult> {
-  const options = request.signal ? { signal: request.signal } : {};
-  const facts = await describeTable(deps.dynamodb, request.table);
-  const record = await findBackup(deps.location, request.backupId);
+  const { signal, mayWrite, recordsPerSwap = PIECE } = request;
+  const facts = await describeTable(ports.dynamodb, request.table);
+  const record = await findBackup(ports.location, request.backupId);
   requireUsable(record, facts.arn);
   const keyOf = keyReader(facts.keys);
-  const hashName = facts.keys[0]?.name ?? '';
-  const overlay = await readSupplements(deps.location, record.id, keyOf, request.signal);
   const wanted = new Set(request.entries);
-  const found = new Map<string, StoredItem>();
-  const keep = (stored: StoredItem) => {
-    const id = entryId(keyOf(stored.item));
-    if (wanted.has(id)) found.set(id, stored);
+  const chosen = new Map<string, Item>();
+  const choose = ({ item }: { readonly item: Item }) => {
+    const id = entryId(keyOf(item));
+    if (wanted.has(id)) chosen.set(id, item);
   };
-  await readBack(deps.location, record, { ...options, visit: keep });
-  // A supplement's record takes the place of the one in the backup's files.
-  for (const { stored } of overlay.byKey.values()) keep(stored);
+  await readBack(ports.location, record, defined({ signal, visit: choose }));
+  // A record of a supplement takes the place of the one in the data files.
+  const overlay = await readSupplements(ports.location, record.id, keyOf, signal);
+  for (const { stored } of overlay.byKey.values()) choose(stored);
 
+  const attributeNames = new Set<string>();
+  const swapper = createSwapper(ports, defined({ table: facts.name, attributeNames, mayWrite, signal }));
+  const pieces = piecesOf([...chosen.values()], recordsPerSwap);
   let done = 0;
-  for (const { json } of found.values()) {
-    request.signal?.throwIfAborted();
-    await putIfAbsent(deps.dynamodb, facts.name, { json, hashName }, options);
-    done += 1;
-    request.onProgress?.(done);
-  }
-  // What stands there now, not what the writes said: one that was repeated after a broken connection says nothing.
-  const there = new Map<string, Item>();
-  const keys = [...found.values()].map(({ item }) => keyOf(item));
-  for (let at = 0; at < keys.length; at += READ_SIZE)
-    for (const item of await readItems(deps.dynamodb, facts.name, keys.slice(at, at + READ_SIZE), options))
-      there.set(keyText(keyOf(item)), item);
-  const restored = [...found.values()].filter(({ item }) => {
-    const now = there.get(keyText(keyOf(item)));
-    return now !== undefined && hashOfItem(now).equals(hashOfItem(item));
-  }).length;
-  return { restored, taken: found.size - restored, notInBackup: wanted.size - found.size };
+  await workThrough(
+    pieces,
+    PIECES_AT_ONCE,
+    async (items) => {
+      await swapper.swap(items.map((item) => ({ key: keyOf(item), expected: undefined, next: item })));
+      done += items.length;
+      request.onProgress?.(done);
+    },
+    signal,
+  );
+  // What counts is the table as it is now: a repeated write does not tell what it did the first time.
+  let restored = 0;
+  await workThrough(pieces, PIECES_AT_ONCE, async (items) => {
+    const present = new Map<string, Item>();
+    for (const item of await readItems(ports.dynamodb, facts.name, items.map(keyOf), defined({ signal })))
+      present.set(keyText(keyOf(item)), item);
+    for (const item of items) if (sameItem(present.get(keyText(keyOf(item))), item)) restored += 1;
+  });
+  return { restored, taken: chosen.size - restored, notInBackup: wanted.size - chosen.size };
 }

@@ -1,50 +1,57 @@
+import { defined } from '../../lib/defined.ts';
 import { piecesOf, workThrough } from '../../lib/workers.ts';
-import { BATCH_SIZE, putJson, writeBatch } from '../../pipeline/table/batch-writes.ts';
+import { sameItem } from '../../pipeline/table/canonical.ts';
 import type { Item } from '../../pipeline/table/item.ts';
 import { readItems } from '../../pipeline/table/read.ts';
+import { type Change, createSwapper } from '../../pipeline/table/swap.ts';
 import { describeTable, type TableFacts } from '../../pipeline/table/table.ts';
 import { findBackup, requireUsable } from '../catalogue/catalogue.ts';
 import { type Comparison, compareWithBackup } from '../compare/compare.ts';
-import { BackupNotVerifiedError, RestoreDigestMismatchError, TableNotActiveError } from '../errors.ts';
-import { type DeleteDeps, deleteSaved } from '../flush/delete-saved.ts';
+import { RestoreDigestMismatchError, TableNotActiveError } from '../errors.ts';
+import type { FlushPorts } from '../flush/flush.ts';
 import type { BackupRecord } from '../format/backup-record.ts';
 import { hashOfItem } from '../format/digest.ts';
 import { type KeyOf, keyReader, keyText } from '../format/item-key.ts';
-import type { JobStore, RestoreJob } from '../jobs/job.ts';
-import type { StoredItem } from '../verify/read-file.ts';
-import { readWindows } from '../verify/read-windows.ts';
+import type { RestoreJob } from '../jobs/job.ts';
+import { swapSaved } from '../swap-saved.ts';
 import { readBack } from '../verify/verify.ts';
-import { makeBackup } from '../write/make-backup.ts';
-import { type Overlay, readSupplements, saveToSupplement } from '../write/supplement.ts';
-import { createKnownItems } from './known-items.ts';
+import { workThroughBackup } from '../verify/work-through-backup.ts';
+import { createSupplementWriter, type Overlay, readSupplements } from '../write/supplement.ts';
+import { openSafetyBackup, type SafetyBackup } from './safety-backup.ts';
 
-/** `merge`: the backup's items are put, others stay. `replace`: the table becomes equal to the backup. */
+/** `merge`: the items of the backup are written, others stay. `replace`: the table becomes equal to the backup. */
 export type RestoreMode = 'merge' | 'replace';
 
-export interface RestoreDeps extends DeleteDeps {
-  readonly jobs: JobStore;
-}
+export type RestorePorts = FlushPorts;
 
 export interface RestoreRequest {
-  /** The same id again goes on with a restore that was stopped or died. */
+  /** The same id again continues a restore that was stopped or whose process died. */
   readonly jobId: string;
   readonly table: string;
   readonly backupId: string;
   readonly mode: RestoreMode;
   readonly by: string;
+  /** Throws when this process may not write any more (lease lost, stopped). Asked before every write. */
+  readonly mayWrite: () => void;
+  /** Records of one read and one transaction; 100 when absent. */
+  readonly recordsPerSwap?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: RestoreProgress) => void;
 }
 
 export interface RestoreProgress {
   readonly stage: 'checking' | 'safety-backup' | 'writing' | 'removing' | 'proving';
-  readonly written: number;
-  /** Items of the backup and its supplements. */
+  /** Records of the backup that are in the table again; `removing`: records removed. */
+  readonly done: number;
+  /** Records of the backup and its supplements; `removing`: records that the backup does not have. At least `done`. */
   readonly total: number;
 }
 
 export interface RestoreResult {
+  /** Records written; after a crash, those that were written just before it count as unchanged. */
   readonly written: number;
+  /** Records that were in the table as the backup has them. */
+  readonly unchanged: number;
   readonly removed: number;
   /** A restore of it undoes this one. */
   readonly safetyBackupId: string;
@@ -52,239 +59,252 @@ export interface RestoreResult {
   readonly proof: Comparison;
 }
 
-const WINDOW = 4_000;
-/** Each is read at once and then written in batches of 25, one after the other. */
-const PIECES_AT_ONCE = 24;
-const READ_SIZE = 100;
+/** The most that one BatchGetItem and one transaction take. */
+const PIECE = 100;
+const PIECES_AT_ONCE = 32;
+/** Records to remove that are collected before they are read and removed. */
+const REMOVED_AT_ONCE = 3_200;
+
+interface OpenedBackup {
+  readonly facts: TableFacts;
+  readonly record: BackupRecord;
+  readonly overlay: Overlay;
+}
 
 async function openBackup(
-  deps: Pick<RestoreDeps, 'dynamodb' | 'location'>,
+  ports: Pick<RestorePorts, 'dynamodb' | 'location'>,
   request: Pick<RestoreRequest, 'table' | 'backupId' | 'signal'>,
-): Promise<{ facts: TableFacts; record: BackupRecord; overlay: Overlay }> {
-  const facts = await describeTable(deps.dynamodb, request.table);
+): Promise<OpenedBackup> {
+  const facts = await describeTable(ports.dynamodb, request.table);
   if (facts.status !== 'ACTIVE' && facts.status !== 'UPDATING') throw new TableNotActiveError(facts.name, facts.status);
-  const record = await findBackup(deps.location, request.backupId);
+  const record = await findBackup(ports.location, request.backupId);
   requireUsable(record, facts.arn);
-  const overlay = await readSupplements(deps.location, record.id, keyReader(facts.keys), request.signal);
+  const overlay = await readSupplements(ports.location, record.id, keyReader(facts.keys), request.signal);
   return { facts, record, overlay };
 }
 
 /**
- * What a restore would change, computed by comparing the table with the backup and its supplements: nothing is written.
- * @returns records that would be added, overwritten and (in `replace` mode) removed.
+ * What a restore would change, by a comparison of the table with the backup and its supplements. Writes nothing.
+ * @returns records that would be added, overwritten and (in `replace` mode) removed, and those that are the same.
  */
 export async function previewRestore(
-  deps: Pick<RestoreDeps, 'dynamodb' | 'location'>,
+  ports: Pick<RestorePorts, 'dynamodb' | 'location'>,
   request: Pick<RestoreRequest, 'table' | 'backupId' | 'mode' | 'signal'>,
 ): Promise<{ readonly added: number; readonly overwritten: number; readonly removed: number; readonly same: number }> {
-  const { record, overlay } = await openBackup(deps, request);
-  const { signal, mode } = request;
-  const found = await compareWithBackup(deps, { record, overlay, ...(signal && { signal }) });
+  const { record, overlay } = await openBackup(ports, request);
+  const found = await compareWithBackup(ports, defined({ record, overlay, signal: request.signal }));
   return {
     added: found.removed,
     overwritten: found.changed,
-    removed: mode === 'replace' ? found.added : 0,
+    removed: request.mode === 'replace' ? found.added : 0,
     same: found.same,
   };
 }
 
 /**
- * Brings a backup and its supplements back into the table, after a safety backup of what is there. When it resolves, a scan
- * has proven the table: equal in digest (`replace`), or holding every item (`merge`). A stopped or dead restore goes on when
- * called again with its id, one that was done too; its safety backup is the one of the first attempt. Its job is the caller's to
- * remove.
+ * Writes a backup and its supplements back into the table, after a safety backup of the table. Every version that is
+ * overwritten or removed is in the safety backup or saved beside it first. When it resolves, a scan has proven the table. A
+ * restore that was stopped or whose process died continues when it is called again with its id, with the same safety backup.
+ * The caller removes its job.
  * @throws BackupNotFoundError, BackupNotVerifiedError, BackupOfAnotherTableError, BackupDamagedError, TableNotActiveError: all
- * before anything is written; RestoreDigestMismatchError at the end; `signal.reason` or the SDK's error at any time.
+ * before anything is written; RestoreDigestMismatchError at the end; `signal.reason`, what `mayWrite` throws or the SDK's error
+ * at any time.
  */
-export async function restoreBackup(deps: RestoreDeps, request: RestoreRequest): Promise<RestoreResult> {
-  const { signal } = request;
-  const progress = (stage: RestoreProgress['stage'], written = 0) => request.onProgress?.({ stage, written, total });
-  let total = 0;
-  const { facts, record, overlay } = await openBackup(deps, request);
-  total = record.digest.items;
-  progress('checking');
-  await readBack(deps.location, record, signal ? { signal } : {});
-  let job = await openJob(deps, request, record, progress);
-  await deps.jobs.write(job);
-
-  const keyOf = keyReader(facts.keys);
-  const isSafe = await readSafe(deps, job.safetyBackupId, keyOf, signal);
-  const put = async (items: readonly StoredItem[]) => {
-    await workThrough(
-      piecesOf(items, READ_SIZE),
-      PIECES_AT_ONCE,
-      async (piece) => {
-        await saveNewer(deps, { table: facts.name, safetyBackupId: job.safetyBackupId, keyOf, isSafe, signal }, piece);
-        for (const batch of piecesOf(piece, BATCH_SIZE)) {
-          const writes = batch.map((stored) => putJson(stored.json));
-          await writeBatch(deps.dynamodb, facts.name, writes, signal ? { signal } : {});
-          written += batch.length;
-          progress('writing', written);
-        }
-      },
-      signal,
-    );
-  };
-  let written = job.written;
-  const read = { size: WINDOW, done: job.done, random: deps.random, ...(signal && { signal }) };
-  for await (const window of readWindows(deps.location, record, read)) {
-    const superseded = overlay.byKey.size > 0;
-    await put(superseded ? window.items.filter(({ item }) => !overlay.byKey.has(keyText(keyOf(item)))) : window.items);
-    job = { ...job, written, done: window.done };
-    await deps.jobs.write(job);
-  }
-  await put([...overlay.byKey.values()].map(({ stored }) => stored));
-
-  progress('proving', written);
-  const compare = () => compareWithBackup(deps, { record, overlay, ...(signal && { signal }) });
-  let proof = await compare();
-  let removed = 0;
-  if (request.mode === 'replace' && proof.added > 0) {
-    removed = await removeOthers(deps, request, { facts, record, overlay, job });
-    progress('proving', written);
-    proof = await compare();
-  }
-  const wrong = proof.changed + proof.removed + (request.mode === 'replace' ? proof.added : 0);
-  if (wrong > 0)
-    throw new RestoreDigestMismatchError(record.id, proof.backupDigest.sum, proof.tableDigest.sum, {
-      added: proof.added,
-      changed: proof.changed,
-      removed: proof.removed,
-    });
-  return { written, removed, safetyBackupId: job.safetyBackupId, proof };
-}
-
-type StartedJob = RestoreJob & { readonly safetyBackupId: string };
-
-async function openJob(
-  deps: RestoreDeps,
-  request: RestoreRequest,
-  record: BackupRecord,
-  progress: (stage: RestoreProgress['stage']) => void,
-): Promise<StartedJob> {
-  const kept = await deps.jobs.read(request.jobId);
-  if (kept?.kind === 'restore' && kept.backupId === record.id && kept.safetyBackupId !== undefined)
-    return { ...kept, safetyBackupId: kept.safetyBackupId };
-  progress('safety-backup');
-  const safety = await makeBackup(deps, {
-    table: request.table,
-    by: request.by,
-    note: `before the restore of ${record.id}`,
-    purpose: 'safety',
-    ...(request.signal && { signal: request.signal }),
+export async function restoreBackup(ports: RestorePorts, request: RestoreRequest): Promise<RestoreResult> {
+  const backup = await openBackup(ports, request);
+  const { record, overlay } = backup;
+  const { signal, mayWrite, recordsPerSwap = PIECE } = request;
+  const keyOf = keyReader(backup.facts.keys);
+  const total = { items: record.digest.items };
+  const show = (stage: RestoreProgress['stage'], done: number, of = total.items) =>
+    request.onProgress?.({ stage, done, total: Math.max(of, done) });
+  show('checking', 0);
+  const attributeNames = await proveBackup(ports, request, backup, (items) => {
+    total.items = items;
   });
-  const { verification, id } = safety.record;
-  if (verification.kind === 'unverified') throw new BackupNotVerifiedError(id, verification.reason);
-  return {
-    kind: 'restore',
-    id: request.jobId,
-    backupId: record.id,
-    mode: request.mode,
-    startedAt: deps.clock.now(),
-    safetyBackupId: id,
-    written: 0,
-    done: {},
-  };
-}
 
-/** Tells whether an item is in the safety backup or its supplements just as it is (see KnownItems for how surely). */
-async function readSafe(
-  deps: Pick<RestoreDeps, 'location'>,
-  safetyBackupId: string,
-  keyOf: KeyOf,
-  signal: AbortSignal | undefined,
-): Promise<(item: Item) => boolean> {
-  const safety = await findBackup(deps.location, safetyBackupId);
-  const known = createKnownItems(safety.digest.items);
-  await readBack(deps.location, safety, { ...(signal && { signal }), visit: (_, itemHash) => known.add(itemHash) });
-  const saved = await readSupplements(deps.location, safetyBackupId, keyOf, signal);
-  for (const { itemHash } of saved.byKey.values()) known.add(itemHash);
-  return (item) => known.has(hashOfItem(item));
-}
-
-/**
- * Saves to the safety backup's supplement what stands at these items' keys, is about to be overwritten by something else, and
- * came after the safety backup: uploads and people go on writing. What comes between this reading and the write is lost to it:
- * the time between two calls.
- */
-async function saveNewer(
-  deps: RestoreDeps,
-  where: {
-    readonly table: string;
-    readonly safetyBackupId: string;
-    readonly keyOf: KeyOf;
-    readonly isSafe: (item: Item) => boolean;
-    readonly signal: AbortSignal | undefined;
-  },
-  items: readonly StoredItem[],
-): Promise<void> {
-  const { keyOf, signal } = where;
-  const wanted = new Map(items.map(({ item }) => [keyText(keyOf(item)), hashOfItem(item)]));
-  const keys = items.map(({ item }) => keyOf(item));
-  const there = await readItems(deps.dynamodb, where.table, keys, signal ? { signal } : {});
-  const newer = there.filter(
-    (item) => !wanted.get(keyText(keyOf(item)))?.equals(hashOfItem(item)) && !where.isSafe(item),
-  );
-  await saveToSupplement(deps.location, where.safetyBackupId, newer, deps);
-}
-
-const REMOVED_AT_ONCE = 1_000;
-
-/**
- * Removes what the backup does not hold. A record that the safety backup does not hold as it is now is first saved to that
- * backup's supplement; then each is deleted if it is unchanged.
- */
-async function removeOthers(
-  deps: RestoreDeps,
-  request: RestoreRequest,
-  state: { facts: TableFacts; record: BackupRecord; overlay: Overlay; job: StartedJob },
-): Promise<number> {
-  const { facts, record, overlay, job } = state;
-  const options = request.signal ? { signal: request.signal } : {};
-  const keyOf = keyReader(facts.keys);
-  let removed = 0;
-  let others: { readonly key: Item; readonly safeHash: string | undefined }[] = [];
-  const remove = async () => {
-    const safe = new Map(others.map(({ key, safeHash }) => [keyText(key), safeHash]));
-    const reads = piecesOf(others, READ_SIZE).map((piece) =>
-      readItems(
-        deps.dynamodb,
-        facts.name,
-        piece.map(({ key }) => key),
-        options,
-      ),
-    );
-    const items = (await Promise.all(reads)).flat();
-    others = [];
-    const isSafe = (item: Item) => {
-      const safeHash = safe.get(keyText(keyOf(item)));
-      return safeHash !== undefined && hashOfItem(item).toString('hex').startsWith(safeHash);
+  show('safety-backup', 0);
+  const previous = await ports.jobs.read(request.jobId);
+  const resumed = previous?.kind === 'restore' && previous.backupId === record.id ? previous : undefined;
+  const safety = await openSafetyBackup(ports, request, record.id, resumed?.safetyBackupId, (item) => {
+    for (const name in item) attributeNames.add(name);
+  });
+  try {
+    let job: RestoreJob = resumed ?? {
+      kind: 'restore',
+      id: request.jobId,
+      backupId: record.id,
+      mode: request.mode,
+      startedAt: ports.clock.now(),
+      written: 0,
+      unchanged: 0,
+      done: {},
     };
-    const unsaved = items.filter((item) => !isSafe(item));
-    await saveToSupplement(deps.location, job.safetyBackupId, unsaved, deps);
-    await deleteSaved(deps, items, {
-      table: facts.name,
-      backupId: job.safetyBackupId,
-      keyOf,
-      writers: 'active',
-      ...options,
-      onDeleted(count) {
-        removed += count;
-        request.onProgress?.({ stage: 'removing', written: job.written, total: record.digest.items });
+    job = { ...job, safetyBackupId: safety.record.id };
+    mayWrite();
+    await ports.jobs.write(job);
+    const supplement = createSupplementWriter(ports.location, safety.record.id, { ...ports, mayWrite });
+    const swapper = createSwapper(ports, defined({ table: backup.facts.name, attributeNames, mayWrite, signal }));
+    const writer: Writer = { ports, request, backup, safety, keyOf, save: supplement.save, swapper };
+
+    let { written, unchanged } = job;
+    const put = (items: readonly Item[]) =>
+      putPiece(writer, items, (settled) => {
+        written += settled.changed;
+        unchanged += settled.same;
+        show('writing', written + unchanged);
+      });
+    const isSuperseded = (item: Item) => overlay.byKey.size > 0 && overlay.byKey.has(keyText(keyOf(item)));
+    await workThroughBackup(ports.location, record, {
+      done: job.done,
+      random: ports.random,
+      pieceSize: recordsPerSwap,
+      atOnce: PIECES_AT_ONCE,
+      signal,
+      async work(stored) {
+        const items: Item[] = [];
+        for (const { item } of stored) if (!isSuperseded(item)) items.push(item);
+        await put(items);
+      },
+      async note({ done }) {
+        mayWrite();
+        job = { ...job, written, unchanged, done };
+        await ports.jobs.write(job);
+      },
+    });
+    const saved = [...overlay.byKey.values()].map(({ stored }) => stored.item);
+    await workThrough(piecesOf(saved, recordsPerSwap), PIECES_AT_ONCE, put, signal);
+
+    show('proving', written + unchanged);
+    const compare = () => compareWithBackup(ports, defined({ record, overlay, signal }));
+    let proof = await compare();
+    let removed = 0;
+    if (request.mode === 'replace' && proof.added > 0) {
+      removed = await removeOthers(writer, (count) => show('removing', count, proof.added));
+      show('proving', written + unchanged);
+      proof = await compare();
+    }
+    requireProof(record, request.mode, proof);
+    return { written, unchanged, removed, safetyBackupId: safety.record.id, proof };
+  } finally {
+    await safety.dispose();
+  }
+}
+
+/**
+ * Reads the backup once more before anything is written, and counts its records with those of its supplements.
+ * @returns the attribute names in it.
+ */
+async function proveBackup(
+  ports: RestorePorts,
+  request: RestoreRequest,
+  { facts, record, overlay }: OpenedBackup,
+  onCounted: (items: number) => void,
+): Promise<Set<string>> {
+  const keyOf = keyReader(facts.keys);
+  const attributeNames = new Set<string>();
+  let superseded = 0;
+  await readBack(
+    ports.location,
+    record,
+    defined({
+      signal: request.signal,
+      visit({ item }: { readonly item: Item }) {
+        for (const name in item) attributeNames.add(name);
+        if (overlay.byKey.size > 0 && overlay.byKey.has(keyText(keyOf(item)))) superseded += 1;
+      },
+    }),
+  );
+  for (const { stored } of overlay.byKey.values()) for (const name in stored.item) attributeNames.add(name);
+  onCounted(record.digest.items - superseded + overlay.byKey.size);
+  return attributeNames;
+}
+
+function requireProof(record: BackupRecord, mode: RestoreMode, proof: Comparison): void {
+  const { added, changed, removed } = proof;
+  if (changed + removed + (mode === 'replace' ? added : 0) === 0) return;
+  const difference = { added, changed, removed };
+  throw new RestoreDigestMismatchError(record.id, proof.backupDigest.sum, proof.tableDigest.sum, difference);
+}
+
+interface Writer {
+  readonly ports: RestorePorts;
+  readonly request: RestoreRequest;
+  readonly backup: OpenedBackup;
+  readonly safety: SafetyBackup;
+  readonly keyOf: KeyOf;
+  readonly save: (versions: readonly Item[]) => Promise<void>;
+  readonly swapper: ReturnType<typeof createSwapper>;
+}
+type OnSettled = (settled: { readonly changed: number; readonly same: number }) => void;
+
+const readNow = ({ ports, request, backup }: Writer, keys: readonly Item[]) =>
+  readItems(ports.dynamodb, backup.facts.name, keys, defined({ signal: request.signal }));
+
+/** Reads what the table has at the keys of these items and replaces what differs, saved first where it is not safe yet. */
+async function putPiece(writer: Writer, items: readonly Item[], onSettled: OnSettled): Promise<void> {
+  if (items.length === 0) return;
+  const { keyOf, safety } = writer;
+  const keys = items.map(keyOf);
+  const present = new Map<string, Item>();
+  for (const item of await readNow(writer, keys)) present.set(keyText(keyOf(item)), item);
+  const changes: Change[] = [];
+  const unsaved: Item[] = [];
+  let same = 0;
+  for (let index = 0; index < items.length; index += 1) {
+    const next = items[index];
+    const key = keys[index];
+    if (next === undefined || key === undefined) continue;
+    const expected = present.size === 0 ? undefined : present.get(keyText(key));
+    if (expected !== undefined && sameItem(expected, next)) {
+      same += 1;
+      continue;
+    }
+    changes.push({ key, expected, next });
+    if (expected !== undefined && !safety.holds(expected, hashOfItem(expected))) unsaved.push(expected);
+  }
+  if (same > 0) onSettled({ changed: 0, same });
+  if (unsaved.length > 0) await writer.save(unsaved);
+  await swapSaved(changes, { swapper: writer.swapper, save: writer.save, onSettled });
+}
+
+/** Removes the records that the backup does not have, each saved first where the safety backup does not have it as it is. */
+async function removeOthers(writer: Writer, onRemoved: (count: number) => void): Promise<number> {
+  const { ports, request, backup, safety, keyOf } = writer;
+  let removed = 0;
+  let others: Item[] = [];
+  const removePiece = async (keys: readonly Item[]) => {
+    const versions = await readNow(writer, keys);
+    const unsaved = versions.filter((item) => !safety.holds(item, hashOfItem(item)));
+    if (unsaved.length > 0) await writer.save(unsaved);
+    const changes = versions.map((item) => ({ key: keyOf(item), expected: item, next: undefined }));
+    await swapSaved(changes, {
+      swapper: writer.swapper,
+      save: writer.save,
+      onSettled({ changed }) {
+        removed += changed;
+        onRemoved(removed);
       },
     });
   };
-  await compareWithBackup(deps, {
-    record,
-    overlay,
-    safetyBackup: await findBackup(deps.location, job.safetyBackupId),
-    ...options,
-    async onDifference(kind, key, safeHash) {
-      if (kind !== 'added') return;
-      others.push({ key, safeHash });
-      if (others.length === REMOVED_AT_ONCE) await remove();
-    },
-  });
-  if (others.length > 0) await remove();
+  const removeCollected = async () => {
+    const keys = others;
+    others = [];
+    await workThrough(piecesOf(keys, request.recordsPerSwap ?? PIECE), PIECES_AT_ONCE, removePiece, request.signal);
+  };
+  await compareWithBackup(
+    ports,
+    defined({
+      record: backup.record,
+      overlay: backup.overlay,
+      signal: request.signal,
+      async onDifference(kind: string, key: Item) {
+        if (kind !== 'added') return;
+        others.push(key);
+        if (others.length === REMOVED_AT_ONCE) await removeCollected();
+      },
+    }),
+  );
+  await removeCollected();
   return removed;
 }

@@ -3,38 +3,40 @@ import type { BackupLocation } from '../catalogue/location.ts';
 import type { BackupRecord } from '../format/backup-record.ts';
 import { readDataFile, type StoredItem } from './read-file.ts';
 
-/** How many items of each object of data are done, by the object's key: where a flush or a restore goes on. */
-export type Done = Readonly<Record<string, number>>;
+/** A number of items of each data file, counted from its start, by the key of the file. */
+export type Positions = Readonly<Record<string, number>>;
 
-/** Some thousand items from several objects at once, in random order, and what is done when they are. */
+/** Some thousand items of several files in random order; `done`: the positions when all of them are worked through. */
 export interface Window {
   readonly items: readonly StoredItem[];
-  readonly done: Done;
+  readonly done: Positions;
 }
 
+const FILES_AT_ONCE = 8;
+
 /**
- * A backup's items in windows: drawn from up to eight objects side by side (each is one segment of the scan, so one range of
- * the table's partitions) and shuffled, so that writing them spreads over all partitions at any moment. The order within an
- * object is fixed, so `done` of one pass is valid for the next. One window is read ahead.
+ * Reads the items of a backup in windows. A window takes items from up to eight files (each holds one segment of the scan, so
+ * one range of the table's partitions) and shuffles them, so that writes spread over all partitions. The order within a file
+ * is fixed, so `done` is valid for a later call. One window is read ahead.
  * @throws BackupDamagedError, `signal.reason`.
  */
 export async function* readWindows(
   location: BackupLocation,
   record: BackupRecord,
-  options: { readonly size: number; readonly done: Done; readonly random: Random; readonly signal?: AbortSignal },
+  options: { readonly size: number; readonly done: Positions; readonly random: Random; readonly signal?: AbortSignal },
 ): AsyncGenerator<Window> {
   const done: Record<string, number> = { ...options.done };
   const waiting = record.files.filter((file) => (done[file.key] ?? 0) < file.items);
-  interface Open {
+  interface OpenFile {
     readonly key: string;
     readonly batches: AsyncGenerator<readonly StoredItem[]>;
     skip: number;
   }
-  const open: Open[] = [];
+  const open: OpenFile[] = [];
   const fill = async (): Promise<Window | undefined> => {
     const items: StoredItem[] = [];
     while (items.length < options.size) {
-      while (open.length < 8) {
+      while (open.length < FILES_AT_ONCE) {
         const file = waiting.shift();
         if (file === undefined) break;
         const batches = readDataFile(location, record.id, file, options.signal);

@@ -8,22 +8,22 @@ import { type BackupRecord, folderOf, RECORD_NAME } from '../format/backup-recor
 import { createDigestSum, hashOfItem, sameDigest } from '../format/digest.ts';
 import { readDataFile, type StoredItem } from './read-file.ts';
 
-/** How many objects of a backup are read side by side. */
-export const FILES_AT_ONCE = 4;
+const FILES_AT_ONCE = 4;
 
 export interface ReadBackOptions {
   readonly signal?: AbortSignal;
-  /** Sees every item with its hash; the reading waits for it. */
-  readonly visit?: (stored: StoredItem, itemHash: Buffer) => void;
-  /** Waited for after each few hundred items. */
+  /** Called for every item, with its hash, the key of its data file and its number there, from 0. */
+  readonly visit?: (stored: StoredItem, itemHash: Buffer, fileKey: string, index: number) => void;
+  /** Waited for after every few hundred items. */
   readonly flushIfLarge?: () => Promise<void>;
   /** Items read so far. */
   readonly onProgress?: (items: number) => void;
 }
 
 /**
- * Reads the whole backup from S3, unzips, parses, adds up. When it resolves, digest and counts by kind equal the record's.
- * @throws BackupDamagedError naming the object (or the record, where all objects are whole and their sum is not); `signal.reason`.
+ * Reads the whole backup from S3. When it resolves, its digest and its counts by kind equal those of the record.
+ * @throws BackupDamagedError naming the object (or the record, where every object is whole but their sum differs);
+ * `signal.reason`.
  */
 export async function readBack(
   location: BackupLocation,
@@ -37,12 +37,14 @@ export async function readBack(
   const failed = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, failed.signal]) : failed.signal;
   const readFile = async (file: BackupRecord['files'][number]) => {
+    let index = 0;
     for await (const batch of readDataFile(location, record.id, file, signal)) {
       for (const stored of batch) {
         const itemHash = hashOfItem(stored.item);
         sum.addHash(itemHash);
         tally[kindOfRecord(stored.item, keys)] += 1;
-        options.visit?.(stored, itemHash);
+        options.visit?.(stored, itemHash, file.key, index);
+        index += 1;
       }
       options.onProgress?.(sum.items());
       await options.flushIfLarge?.();
@@ -72,14 +74,14 @@ export async function readBack(
 }
 
 /**
- * Reads a backup back and writes what came of it into the catalogue: `verified`, or `unverified` with the reason.
- * @returns the record as it is now. @throws what is no statement about the backup: the network's error, `signal.reason`.
+ * Reads a backup back and writes the result into the catalogue: `verified`, or `unverified` with the reason.
+ * @returns the new record. @throws when the backup could not be read for another reason: the SDK's error, `signal.reason`.
  */
 export async function verifyBackup(
   location: BackupLocation,
   record: BackupRecord,
   now: () => number,
-  options: Omit<ReadBackOptions, 'visit' | 'flushIfLarge'> = {},
+  options: Omit<ReadBackOptions, 'flushIfLarge'> = {},
 ): Promise<BackupRecord> {
   let verification: BackupRecord['verification'];
   try {
@@ -89,7 +91,7 @@ export async function verifyBackup(
     if (!(error instanceof BackupDamagedError)) throw error;
     verification = { kind: 'unverified', reason: error.reason, objectKey: error.objectKey };
   }
-  const settled = { ...record, verification };
-  await writeRecord(location, settled);
-  return settled;
+  const verified = { ...record, verification };
+  await writeRecord(location, verified);
+  return verified;
 }

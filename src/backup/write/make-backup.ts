@@ -20,9 +20,9 @@ import {
   newBackupId,
 } from '../format/backup-record.ts';
 import { createDigestSum, hashOfItem } from '../format/digest.ts';
-import { verifyBackup } from '../verify/verify.ts';
+import { type ReadBackOptions, verifyBackup } from '../verify/verify.ts';
 
-export interface BackupDeps {
+export interface BackupPorts {
   readonly dynamodb: DynamoDBClient;
   readonly location: BackupLocation;
   readonly clock: Clock;
@@ -39,6 +39,8 @@ export interface BackupRequest {
   readonly signal?: AbortSignal;
   /** Called after every page. */
   readonly onProgress?: (progress: BackupProgress) => void;
+  /** Called before the backup is read back, with its record; what it returns is called for every item that is read. */
+  readonly visitReadBack?: (record: BackupRecord) => Promise<NonNullable<ReadBackOptions['visit']>>;
 }
 
 /** `approximateItems` is DescribeTable's, about six hours old: say so where it is shown. Times are ms. */
@@ -66,11 +68,11 @@ const segmentsFor = (facts: TableFacts) => Math.min(12, Math.max(4, Math.ceil(fa
  * uploaded is deleted.
  * @throws TableNotFoundError, TableNotActiveError, BackupLocationError, the SDK's error, `signal.reason`.
  */
-export async function makeBackup(deps: BackupDeps, request: BackupRequest): Promise<BackupResult> {
-  const facts = await describeTable(deps.dynamodb, request.table);
+export async function makeBackup(ports: BackupPorts, request: BackupRequest): Promise<BackupResult> {
+  const facts = await describeTable(ports.dynamodb, request.table);
   if (facts.status !== 'ACTIVE' && facts.status !== 'UPDATING') throw new TableNotActiveError(facts.name, facts.status);
   const segments = request.segments ?? segmentsFor(facts);
-  return storeBackup(deps, request, facts, (signal) => scanTable(deps.dynamodb, facts.name, { segments, signal }));
+  return storeBackup(ports, request, facts, (signal) => scanTable(ports.dynamodb, facts.name, { segments, signal }));
 }
 
 /**
@@ -78,25 +80,27 @@ export async function makeBackup(deps: BackupDeps, request: BackupRequest): Prom
  * that come from elsewhere as well. Promises and throws as it does.
  */
 export async function storeBackup(
-  deps: Omit<BackupDeps, 'dynamodb'>,
+  ports: Omit<BackupPorts, 'dynamodb'>,
   request: Omit<BackupRequest, 'segments'>,
   facts: TableFacts,
   source: (signal: AbortSignal) => readonly AsyncIterable<ScanPage>[],
 ): Promise<BackupResult> {
-  const { location, clock } = deps;
-  const backupId = newBackupId(clock.now(), deps.random);
+  const { location, clock } = ports;
+  const backupId = newBackupId(clock.now(), ports.random);
   const folder = folderOf(location.prefix, backupId);
   const versioning = await proveWritable(location, folder);
   let written: BackupRecord;
   try {
-    written = await writeBackup(deps, request, facts, backupId, source);
+    written = await writeBackup(ports, request, facts, backupId, source);
   } catch (error) {
     // Without its record it is no backup; a leftover object is rubbish, and not worth hiding the error for.
     await deleteUnder(location, folder).catch(() => {});
     throw error;
   }
+  const visit = await request.visitReadBack?.(written);
   const record = await verifyBackup(location, written, clock.now, {
     ...(request.signal && { signal: request.signal }),
+    ...(visit && { visit }),
     onProgress: (items) =>
       request.onProgress?.({
         backupId,
@@ -111,13 +115,13 @@ export async function storeBackup(
 }
 
 async function writeBackup(
-  deps: Omit<BackupDeps, 'dynamodb'>,
+  ports: Omit<BackupPorts, 'dynamodb'>,
   request: Omit<BackupRequest, 'segments'>,
   facts: TableFacts,
   backupId: string,
   source: (signal: AbortSignal) => readonly AsyncIterable<ScanPage>[],
 ): Promise<BackupRecord> {
-  const { location, clock } = deps;
+  const { location, clock } = ports;
   const startedAt = clock.now();
   const keys = keyNamesOf(facts);
   const sum = createDigestSum();

@@ -11,10 +11,11 @@ import { type KeyOf, keyText } from '../format/item-key.ts';
 import { readDataFile, type StoredItem } from '../verify/read-file.ts';
 
 /**
- * What came or changed after a backup and was deleted all the same: saved beside the backup, part of what it restores.
- * `supplement/<time>-<random>.json.gz` holds lines as `data/` does; `….digest.json` beside it says what it must hold, and
- * is written last: without it the file is an unfinished one, and nothing that it holds was deleted. Of one record's versions
- * the last file's counts, so each is named to come after those there, whatever the clock of whoever saves says.
+ * The supplement of a backup: versions that were not in the backup and were saved before they were replaced or deleted. A
+ * restore takes them as part of the backup. `supplement/<time>-<random>.json.gz` has lines as the data files have.
+ * `….digest.json` beside it says what it must hold and is written last: without it the file is unfinished, and nothing was
+ * deleted because of it. Of several versions of one record the one in the last file counts; each file is therefore named to
+ * sort after those that are there, even when the clock of another process is ahead.
  */
 
 const digestFileSchema = z.object({
@@ -24,12 +25,12 @@ const digestFileSchema = z.object({
 });
 
 const timeName = (time: number) => String(time).padStart(14, '0');
-const folderOfSupplements = (location: BackupLocation, backupId: string) =>
+const supplementFolder = (location: BackupLocation, backupId: string) =>
   `${folderOf(location.prefix, backupId)}supplement/`;
 
 /**
- * Saves items into the supplement of a backup. When this resolves they are in S3, read back and equal in digest.
- * @throws BackupDamagedError when what was read back is something else; BackupLocationError; the SDK's error.
+ * Saves items into the supplement of a backup. When it resolves they are in S3, were read back and have an equal digest.
+ * @throws BackupDamagedError when something else was read back; BackupLocationError; the SDK's error.
  */
 export async function saveToSupplement(
   location: BackupLocation,
@@ -38,36 +39,87 @@ export async function saveToSupplement(
   { clock, random }: { readonly clock: Clock; readonly random: Random },
 ): Promise<void> {
   if (items.length === 0) return;
-  const folder = folderOfSupplements(location, backupId);
+  const folder = supplementFolder(location, backupId);
   let time = Math.floor(clock.now());
-  // Another machine's clock may be ahead of this one, and what it saved before is older all the same.
-  for await (const there of listKeys(location, folder, `${folder}${timeName(time)}`)) {
-    const [, digits] = /^(\d{14})-/.exec(there.slice(folder.length)) ?? [];
+  for await (const existing of listKeys(location, folder, `${folder}${timeName(time)}`)) {
+    const [, digits] = /^(\d{14})-/.exec(existing.slice(folder.length)) ?? [];
     if (digits !== undefined) time = Math.max(time, Number(digits) + 1);
   }
   const key = `${folder}${timeName(time)}-${Math.floor(random() * 2 ** 32).toString(16)}.json.gz`;
   const body = gzipSync(items.map((item) => `{"Item":${JSON.stringify(item)}}\n`).join(''), { level: 3 });
   const md5 = createHash('md5').update(body).digest('base64');
-  const wanted = createDigestSum();
-  for (const item of items) wanted.addItem(item);
+  const written = createDigestSum();
+  for (const item of items) written.addItem(item);
   await writeObject(location, key, body);
   const found = createDigestSum();
   for await (const batch of readDataFile(location, backupId, { key, items: items.length, md5 }))
     for (const stored of batch) found.addItem(stored.item);
-  if (!sameDigest(wanted.digest(), found.digest()))
-    throw new BackupDamagedError(backupId, key, 'read back, it is not what was written');
-  await writeObject(location, `${key}.digest.json`, JSON.stringify({ ...wanted.digest(), md5 }));
+  if (!sameDigest(written.digest(), found.digest()))
+    throw new BackupDamagedError(backupId, key, 'what was read back is not what was written');
+  await writeObject(location, `${key}.digest.json`, JSON.stringify({ ...written.digest(), md5 }));
 }
 
-/** The items of a backup's supplements by key: of several for one key, the one saved last. */
+export interface SupplementWriter {
+  /** Saves versions as `saveToSupplement` does. @throws what it throws, and what `mayWrite` throws. */
+  save(versions: readonly Item[]): Promise<void>;
+  /** Versions saved so far. */
+  saved(): number;
+}
+
+/**
+ * Saves versions that many callers find side by side: those that come while a file is being written go into the next one
+ * together. `mayWrite` is asked before each file and after it, so that its caller may write to the table right away.
+ */
+export function createSupplementWriter(
+  location: BackupLocation,
+  backupId: string,
+  ports: { readonly clock: Clock; readonly random: Random; readonly mayWrite: () => void },
+): SupplementWriter {
+  interface Waiting {
+    readonly versions: readonly Item[];
+    readonly done: () => void;
+    readonly fail: (error: unknown) => void;
+  }
+  let waiting: Waiting[] = [];
+  let isWriting = false;
+  let saved = 0;
+  const write = async () => {
+    isWriting = true;
+    while (waiting.length > 0) {
+      const batch = waiting;
+      waiting = [];
+      try {
+        ports.mayWrite();
+        const versions = batch.flatMap((each) => each.versions);
+        await saveToSupplement(location, backupId, versions, ports);
+        saved += versions.length;
+        ports.mayWrite();
+        for (const each of batch) each.done();
+      } catch (error) {
+        for (const each of batch) each.fail(error);
+      }
+    }
+    isWriting = false;
+  };
+  return {
+    save: (versions) =>
+      new Promise((done, fail) => {
+        waiting.push({ versions, done, fail });
+        if (!isWriting) void write();
+      }),
+    saved: () => saved,
+  };
+}
+
+/** The items of a backup's supplements by `keyText`; of several for one key, the one saved last. */
 export interface Overlay {
   readonly byKey: ReadonlyMap<string, { readonly stored: StoredItem; readonly itemHash: Buffer }>;
 }
 
 /**
- * What the supplements of a backup hold, whole and proven. A flush keeps them small (FLUSH_MAX_DIFFERENCE, and what writers
- * put while it ran); they are the one part of a backup that is held in memory.
- * @throws BackupDamagedError naming the object.
+ * Reads the supplements of a backup, each proven by its digest. They are the one part of a backup that is held in memory:
+ * FLUSH_MAX_DIFFERENCE and the writes during a flush bound them.
+ * @throws BackupDamagedError naming the object; `signal.reason`.
  */
 export async function readSupplements(
   location: BackupLocation,
@@ -76,7 +128,7 @@ export async function readSupplements(
   signal?: AbortSignal,
 ): Promise<Overlay> {
   const byKey = new Map<string, { stored: StoredItem; itemHash: Buffer }>();
-  const folder = folderOfSupplements(location, backupId);
+  const folder = supplementFolder(location, backupId);
   for await (const digestKey of listKeys(location, folder)) {
     if (!digestKey.endsWith('.digest.json')) continue;
     const key = digestKey.slice(0, -'.digest.json'.length);

@@ -1,5 +1,5 @@
 import type { LambdaClient } from '@aws-sdk/client-lambda';
-import { type FlushDeps, flushTable } from '../../backup/flush/flush.ts';
+import { type FlushPorts, flushTable } from '../../backup/flush/flush.ts';
 import { releaseHeldFunction } from '../../backup/jobs/release-held-function.ts';
 import { restoreBackup } from '../../backup/restore/restore.ts';
 import { restoreRows } from '../../backup/restore/restore-rows.ts';
@@ -16,7 +16,7 @@ import type {
 import type { JobRecord } from './job-record.ts';
 import { refusalOrFault } from './table-errors.ts';
 
-export interface JobRunnerPorts extends FlushDeps {
+export interface JobRunnerPorts extends FlushPorts {
   readonly lambda: LambdaClient;
   readonly record: JobRecord;
   /** A lease of its own holder on the pipeline's name: no run is driven and no other job runs while it is held. */
@@ -179,7 +179,11 @@ export function createJobRunner(ports: JobRunnerPorts): JobRunner {
     show: (progress: Omit<JobProgress, 'elapsedMs' | 'isApproximate'>) => void,
   ): Promise<JobResult> {
     const { work: act, id: jobId } = job;
-    const common = { jobId, table: ports.table, backupId: act.backupId, signal };
+    const mayWrite = () => {
+      signal.throwIfAborted();
+      if (!lease.holds()) throw new JobLost();
+    };
+    const common = { jobId, table: ports.table, backupId: act.backupId, mayWrite, signal };
     if (act.kind === 'restore' && act.mode === 'put-back') {
       const entries = act.entries ?? [];
       const onProgress = (done: number) => show({ stage: 'writing', done, total: entries.length });
@@ -190,7 +194,7 @@ export function createJobRunner(ports: JobRunnerPorts): JobRunner {
         ...common,
         mode: act.mode === 'replace' ? 'replace' : 'merge',
         by: job.by,
-        onProgress: ({ stage, written, total }) => show({ stage, done: written, total }),
+        onProgress: ({ stage, done, total }) => show({ stage, done, total }),
       });
       const { written, removed, safetyBackupId, proof } = done;
       const { sum: digest, items } = proof.tableDigest;
@@ -200,8 +204,7 @@ export function createJobRunner(ports: JobRunnerPorts): JobRunner {
       ...common,
       ...(act.failedOnly ? { kinds: ['failed'] as const } : {}),
       maxDifference: ports.maxDifference,
-      writers: 'active',
-      onProgress: ({ stage, deleted, total, supplemented }) => show({ stage, done: deleted, total, supplemented }),
+      onProgress: ({ stage, done, total, supplemented }) => show({ stage, done, total, supplemented }),
     });
     const { deleted, supplemented, remaining, newRows } = done;
     return { kind: 'flush', deleted, supplemented, remaining, newRows };

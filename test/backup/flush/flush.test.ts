@@ -1,11 +1,14 @@
-import { DeleteItemCommand, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { GetItemCommand, PutItemCommand, TransactionConflictException } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { writeRecord } from '../../../src/backup/catalogue/catalogue.ts';
 import { BackupNotVerifiedError, FlushRefusedError } from '../../../src/backup/errors.ts';
-import { flushTable } from '../../../src/backup/flush/flush.ts';
-import { restoreBackup } from '../../../src/backup/restore/restore.ts';
+import type { FlushProgress } from '../../../src/backup/flush/flush.ts';
+import { keyReader } from '../../../src/backup/format/item-key.ts';
+import { readSupplements } from '../../../src/backup/write/supplement.ts';
 import { countByKind } from '../../../src/pipeline/table/count.ts';
-import { textOf } from '../../../src/pipeline/table/item.ts';
+import { type Item, textOf } from '../../../src/pipeline/table/item.ts';
+import { scanTable } from '../../../src/pipeline/table/scan.ts';
+import { describeTable } from '../../../src/pipeline/table/table.ts';
 import { throttled } from '../../support/fault-proxy.ts';
 import { toSdkItem } from '../../support/items.ts';
 import { coverage, failedImage, timesheetEntry } from '../../support/pipeline-table.ts';
@@ -18,148 +21,178 @@ beforeAll(async () => {
 afterAll(() => world.stop());
 
 const entries = (count: number) => Array.from({ length: count }, (_, index) => timesheetEntry(index));
+const put = (table: string, item: Item) =>
+  world.dynamodb.send(new PutItemCommand({ TableName: table, Item: toSdkItem(item) }));
 async function itemOf(table: string, index: number) {
   const { ResourceName, DateProjectCode } = timesheetEntry(index);
   if (!ResourceName || !DateProjectCode) throw new Error('An entry without its key');
   const Key = toSdkItem({ ResourceName, DateProjectCode });
   return (await world.dynamodb.send(new GetItemCommand({ TableName: table, Key, ConsistentRead: true }))).Item;
 }
-const flush = (table: string, backupId: string, more: object = {}) =>
-  flushTable(world.deps, {
-    jobId: `flush-${table}`,
-    table,
-    backupId,
-    maxDifference: 100,
-    writers: 'active' as const,
-    ...more,
+const supplementOf = async (backupId: string, table: string) => {
+  const keyOf = keyReader((await describeTable(world.dynamodb, table)).keys);
+  return [...(await readSupplements(world.location, backupId, keyOf)).byKey.values()].map(({ stored }) => stored.item);
+};
+/** A DynamoDB that calls `edit` right before the first write that names the record. */
+const editBeforeWriteOf = (code: string, edit: () => Promise<unknown>) => {
+  let done = false;
+  return world.through({
+    async intercept({ operation, body }) {
+      if (operation !== 'TransactWriteItems' || done || !body.includes(`"${code}"`)) return undefined;
+      done = true;
+      await edit();
+      return undefined;
+    },
   });
+};
 
-describe.each(['active', 'held'] as const)('a flush with writers %s', (writers) => {
-  test('leaves the table empty, and a restore brings every record back', async () => {
-    const table = await world.table([...entries(130), coverage(1), failedImage(1)]);
-    const before = await world.digest(table);
-    const { id } = await world.backup(table);
-    const result = await flush(table, id, { writers });
-    expect(result).toMatchObject({ deleted: 132, supplemented: 0, newRows: 0, remaining: { total: 0 } });
-    expect((await world.digest(table)).items).toBe(0);
-    const restored = await restoreBackup(world.deps, {
-      jobId: `restore-${table}`,
-      table,
-      backupId: id,
-      mode: 'replace',
-      by: 'U1',
-    });
-    expect(restored.written).toBe(132);
-    expect(await world.digest(table)).toEqual(before);
-  });
-
-  test('saves what came or changed since the backup before deleting it, and restore brings that back', async () => {
-    const table = await world.table(entries(60));
-    const { id } = await world.backup(table);
-    await world.dynamodb.send(
-      new PutItemCommand({ TableName: table, Item: toSdkItem(timesheetEntry(3, { Hours: { N: '1' } })) }),
-    );
-    await world.dynamodb.send(new PutItemCommand({ TableName: table, Item: toSdkItem(timesheetEntry(900)) }));
-    const before = await world.digest(table);
-    const result = await flush(table, id, { writers });
-    expect(result).toMatchObject({ deleted: 61, supplemented: 2, newRows: 0, difference: { added: 1, changed: 1 } });
-    await restoreBackup(world.deps, { jobId: `r-${table}`, table, backupId: id, mode: 'replace', by: 'U1' });
-    expect(await world.digest(table)).toEqual(before);
-  });
-
-  test('deletes the failed images alone when asked for that kind', async () => {
-    const table = await world.table([...entries(30), failedImage(1), failedImage(2)]);
-    const { id } = await world.backup(table);
-    await world.dynamodb.send(new PutItemCommand({ TableName: table, Item: toSdkItem(failedImage(3)) }));
-    const result = await flush(table, id, { kinds: ['failed'], writers });
-    expect(result).toMatchObject({ deleted: 3, supplemented: 1, newRows: 0 });
-    expect(await countByKind(world.dynamodb, table)).toMatchObject({ entry: 30, failed: 0, total: 30 });
-  });
-});
-
-test('keeps the table when it differs from the backup by more than the setting', async () => {
-  const table = await world.table(entries(20));
-  const { id } = await world.backup(table);
-  for (let index = 500; index < 503; index += 1)
-    await world.dynamodb.send(new PutItemCommand({ TableName: table, Item: toSdkItem(timesheetEntry(index)) }));
+test('A flush leaves the table empty, and a restore brings every record back', async () => {
+  const table = await world.table([...entries(130), coverage(1), failedImage(1)]);
   const before = await world.digest(table);
-  const refused = await flush(table, id, { maxDifference: 2 }).catch((error: unknown) => error);
-  expect(refused).toBeInstanceOf(FlushRefusedError);
-  expect(refused).toMatchObject({ difference: { added: 3, changed: 0, removed: 0 }, maxDifference: 2 });
+  const { id } = await world.backup(table);
+  const result = await world.flush(table, id);
+  expect(result).toMatchObject({ deleted: 132, supplemented: 0, newRows: 0, remaining: { total: 0 } });
+  expect((await world.digest(table)).items).toBe(0);
+  expect(await world.restore(table, id)).toMatchObject({ written: 132, unchanged: 0 });
   expect(await world.digest(table)).toEqual(before);
 });
 
-test('keeps the table when the backup is not verified', async () => {
-  const table = await world.table(entries(5));
-  const record = await world.backup(table);
-  await writeRecord(world.location, { ...record, verification: { kind: 'unverified', reason: 'its file was cut' } });
-  await expect(flush(table, record.id)).rejects.toBeInstanceOf(BackupNotVerifiedError);
-  expect((await world.digest(table)).items).toBe(5);
+test('A flush saves what came or changed since the backup before it deletes that, and a restore brings it back', async () => {
+  const table = await world.table(entries(60));
+  const { id } = await world.backup(table);
+  await put(table, timesheetEntry(3, { Hours: { N: '1' } }));
+  await put(table, timesheetEntry(900));
+  const before = await world.digest(table);
+  const result = await world.flush(table, id);
+  expect(result).toMatchObject({ deleted: 61, supplemented: 2, newRows: 0, difference: { added: 1, changed: 1 } });
+  await world.restore(table, id);
+  expect(await world.digest(table)).toEqual(before);
 });
 
-test('keeps the table when an object of the verified backup was altered since', async () => {
-  const table = await world.table(entries(5));
-  const record = await world.backup(table);
-  const file = record.files.find(({ items }) => items > 0);
-  await world.s3.put('backups', file?.key ?? '', 'something else');
-  await expect(flush(table, record.id)).rejects.toMatchObject({ name: 'BackupDamagedError', objectKey: file?.key });
-  expect((await world.digest(table)).items).toBe(5);
+test('A flush of failed images deletes no other record', async () => {
+  const table = await world.table([...entries(30), failedImage(1), failedImage(2)]);
+  const { id } = await world.backup(table);
+  await put(table, failedImage(3));
+  const result = await world.flush(table, id, { kinds: ['failed'] });
+  expect(result).toMatchObject({ deleted: 3, supplemented: 1, newRows: 0 });
+  expect(await countByKind(world.dynamodb, table)).toMatchObject({ entry: 30, failed: 0, total: 30 });
 });
 
-test('keeps a version that a writer put between the reading of a record and its deletion', async () => {
+test('A failed image that becomes an entry during a flush of failed images stays', async () => {
+  const table = await world.table([failedImage(1), failedImage(2)]);
+  const { id } = await world.backup(table);
+  const { RecordType: _, ...entry } = failedImage(1);
+  const dynamodb = await editBeforeWriteOf('FAILED#1', () => put(table, entry));
+  const result = await world.flush(table, id, { kinds: ['failed'] }, { dynamodb });
+  expect(result).toMatchObject({ deleted: 1, supplemented: 0, newRows: 0, remaining: { entry: 1, failed: 0 } });
+});
+
+describe('A flush deletes nothing', () => {
+  test('when the table differs from the backup by more than the setting', async () => {
+    const table = await world.table(entries(20));
+    const { id } = await world.backup(table);
+    for (let index = 500; index < 503; index += 1) await put(table, timesheetEntry(index));
+    const before = await world.digest(table);
+    const refused = await world.flush(table, id, { maxDifference: 2 }).catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(FlushRefusedError);
+    expect(refused).toMatchObject({ difference: { added: 3, changed: 0, removed: 0 }, maxDifference: 2 });
+    expect(await world.digest(table)).toEqual(before);
+  });
+
+  test('when the backup is not verified', async () => {
+    const table = await world.table(entries(5));
+    const record = await world.backup(table);
+    await writeRecord(world.location, { ...record, verification: { kind: 'unverified', reason: 'its file was cut' } });
+    await expect(world.flush(table, record.id)).rejects.toBeInstanceOf(BackupNotVerifiedError);
+    expect((await world.digest(table)).items).toBe(5);
+  });
+
+  test('when an object of the verified backup was altered since', async () => {
+    const table = await world.table(entries(5));
+    const record = await world.backup(table);
+    const file = record.files.find(({ items }) => items > 0);
+    await world.s3.put('backups', file?.key ?? '', 'something else');
+    await expect(world.flush(table, record.id)).rejects.toMatchObject({
+      name: 'BackupDamagedError',
+      objectKey: file?.key,
+    });
+    expect((await world.digest(table)).items).toBe(5);
+  });
+
+  test('when its process may not write any more', async () => {
+    const table = await world.table(entries(5));
+    const { id } = await world.backup(table);
+    const lost = new Error('The lease is lost');
+    const mayWrite = () => {
+      throw lost;
+    };
+    await expect(world.flush(table, id, { mayWrite })).rejects.toBe(lost);
+    expect((await world.digest(table)).items).toBe(5);
+  });
+});
+
+test('A flush that may not write any more after it saved a version does not delete that version', async () => {
+  const table = await world.table(entries(3));
+  const { id } = await world.backup(table);
+  await put(table, timesheetEntry(2, { Hours: { N: '99' } }));
+  let mayWrite = true;
+  const s3 = world.alteringS3((key) => {
+    if (key.includes('/supplement/')) mayWrite = false;
+    return undefined;
+  });
+  const flushed = world.flush(
+    table,
+    id,
+    {
+      mayWrite() {
+        if (!mayWrite) throw new Error('The lease is lost');
+      },
+    },
+    { location: { ...world.location, s3 } },
+  );
+  await expect(flushed).rejects.toThrow('The lease is lost');
+  expect(await itemOf(table, 2)).toMatchObject({ Hours: { N: '99' } });
+});
+
+test('A version that a writer puts between the reading of a record and its deletion is saved and comes back', async () => {
   const table = await world.table(entries(40));
   const { id } = await world.backup(table);
-  let raced = false;
-  const dynamodb = await world.through({
-    async intercept({ operation, body }) {
-      if (operation !== 'DeleteItem' || raced || !body.includes('"PJ7"')) return undefined;
-      raced = true;
-      await world.dynamodb.send(
-        new PutItemCommand({ TableName: table, Item: toSdkItem(timesheetEntry(7, { Hours: { N: '99' } })) }),
-      );
-      return undefined;
-    },
-  });
-  const result = await flushTable(
-    { ...world.deps, dynamodb },
-    { jobId: 'race', table, backupId: id, maxDifference: 100, writers: 'active' },
-  );
-  expect(raced).toBe(true);
+  const dynamodb = await editBeforeWriteOf('PJ7', () => put(table, timesheetEntry(7, { Hours: { N: '99' } })));
+  const result = await world.flush(table, id, {}, { dynamodb });
   expect(result).toMatchObject({ deleted: 40, supplemented: 1, newRows: 0 });
-  await restoreBackup(world.deps, { jobId: 'race-r', table, backupId: id, mode: 'replace', by: 'U1' });
-  const back = await world.dynamodb.send(
-    new DeleteItemCommand({
-      TableName: table,
-      Key: { ResourceName: { S: 'Person_7' }, DateProjectCode: { S: '2025-09-08#PJ7' } },
-      ReturnValues: 'ALL_OLD',
-    }),
-  );
-  expect(back.Attributes?.Hours).toEqual({ N: '99' });
+  await world.restore(table, id);
+  expect(await itemOf(table, 7)).toMatchObject({ Hours: { N: '99' } });
 });
 
-test('saves at once what it deleted and could not tell from the backup: an attribute was added and nothing else changed', async () => {
-  const table = await world.table(entries(20));
+test('A version that only has an attribute more, of a name used in the table, is saved before it is deleted', async () => {
+  const table = await world.table([...entries(20), timesheetEntry(50, { CorrectedBy: { S: 'Bob' } })]);
   const { id } = await world.backup(table);
-  let raced = false;
-  const dynamodb = await world.through({
-    async intercept({ operation, body }) {
-      if (operation !== 'DeleteItem' || raced || !body.includes('"PJ7"')) return undefined;
-      raced = true;
-      const corrected = timesheetEntry(7, { CorrectedBy: { S: 'Ann' } });
-      await world.dynamodb.send(new PutItemCommand({ TableName: table, Item: toSdkItem(corrected) }));
-      return undefined;
-    },
-  });
-  await flushTable(
-    { ...world.deps, dynamodb },
-    { jobId: 'added', table, backupId: id, maxDifference: 0, writers: 'active' },
-  );
-  expect(raced).toBe(true);
-  await restoreBackup(world.deps, { jobId: 'added-r', table, backupId: id, mode: 'replace', by: 'U1' });
+  const corrected = timesheetEntry(7, { CorrectedBy: { S: 'Ann' } });
+  const dynamodb = await editBeforeWriteOf('PJ7', () => put(table, corrected));
+  await world.flush(table, id, { maxDifference: 0 }, { dynamodb });
+  expect(await supplementOf(id, table)).toEqual([corrected]);
+  await world.restore(table, id);
   expect(await itemOf(table, 7)).toMatchObject({ CorrectedBy: { S: 'Ann' } });
 });
 
-test('loses nothing that writers put while it runs', async () => {
+test('A record that is edited before each attempt to delete it is saved each time', async () => {
+  const table = await world.table(entries(5));
+  const { id } = await world.backup(table);
+  let edits = 0;
+  const dynamodb = await world.through({
+    async intercept({ operation, body }) {
+      if (!['TransactWriteItems', 'DeleteItem'].includes(operation) || edits === 3 || !body.includes('"PJ3"')) return;
+      edits += 1;
+      await put(table, timesheetEntry(3, { Hours: { N: `${edits}.25` } }));
+      return;
+    },
+  });
+  const result = await world.flush(table, id, {}, { dynamodb });
+  expect(result).toMatchObject({ deleted: 5, supplemented: 3, remaining: { total: 0 } });
+  expect(await supplementOf(id, table)).toMatchObject([{ Hours: { N: '3.25' } }]);
+});
+
+test('A flush loses nothing that writers put while it runs', async () => {
   const table = await world.table(entries(300));
   const { id } = await world.backup(table);
   const written = new Map<number, string>();
@@ -168,65 +201,112 @@ test('loses nothing that writers put while it runs', async () => {
     for (let turn = 0; writing; turn += 1) {
       const index = (turn * 37) % 330;
       const hours = String(100 + turn);
-      await world.dynamodb.send(
-        new PutItemCommand({ TableName: table, Item: toSdkItem(timesheetEntry(index, { Hours: { N: hours } })) }),
+      // A put meets TransactionConflict while the record is part of a transaction; the function's SDK repeats it.
+      await put(table, timesheetEntry(index, { Hours: { N: hours } })).then(
+        () => written.set(index, hours),
+        (error: unknown) => {
+          if (!(error instanceof TransactionConflictException)) throw error;
+        },
       );
-      written.set(index, hours);
     }
   })();
-  const result = await flush(table, id, { maxDifference: 10_000 });
+  const result = await world.flush(table, id, { maxDifference: 10_000 });
   writing = false;
   await writer;
   expect(result.supplemented).toBeGreaterThan(0);
-  // Merge the saved under what is in the table now: every row's last version is in one of the two.
-  const left = new Map<string, string>();
-  const { scanTable } = await import('../../../src/pipeline/table/scan.ts');
-  for (const segment of scanTable(world.dynamodb, table, { segments: 1 }))
-    for await (const page of segment)
-      for (const item of page.items) left.set(textOf(item.ProjectCode) ?? '', textOf(item.Hours) ?? '');
-  await restoreBackup(world.deps, { jobId: `m-${table}`, table, backupId: id, mode: 'replace', by: 'U1' });
-  const saved = new Map<string, string>();
-  for (const segment of scanTable(world.dynamodb, table, { segments: 1 }))
-    for await (const page of segment)
-      for (const item of page.items) saved.set(textOf(item.ProjectCode) ?? '', textOf(item.Hours) ?? '');
+  const hoursNow = async () => {
+    const hours = new Map<string | undefined, string | undefined>();
+    for (const segment of scanTable(world.dynamodb, table, { segments: 1 }))
+      for await (const page of segment)
+        for (const item of page.items) hours.set(textOf(item.ProjectCode), textOf(item.Hours));
+    return hours;
+  };
+  // The last version of each row is in the table or comes back with the backup.
+  const left = await hoursNow();
+  await world.restore(table, id);
+  const saved = await hoursNow();
   const lost = [...written].filter(
     ([index, hours]) => left.get(`PJ${index}`) !== hours && saved.get(`PJ${index}`) !== hours,
   );
   expect(lost).toEqual([]);
 });
 
-test.each(['active', 'held'] as const)(
-  'goes on through throttling and unprocessed items (writers %s)',
-  async (writers) => {
-    const table = await world.table(entries(80));
-    const { id } = await world.backup(table);
-    const dynamodb = await world.through({
-      intercept({ operation, body, count }) {
-        if (['Scan', 'DeleteItem', 'BatchGetItem'].includes(operation) && count % 5 === 1) return throttled;
-        if (operation === 'BatchWriteItem' && count % 2 === 1)
-          return { status: 200, json: { UnprocessedItems: JSON.parse(body).RequestItems } };
-        return undefined;
-      },
-    });
-    const result = await flushTable(
-      { ...world.deps, dynamodb },
-      { jobId: `throttled-${writers}`, table, backupId: id, maxDifference: 0, writers },
-    );
-    expect(result).toMatchObject({ deleted: 80, newRows: 0 });
-  },
-);
+test('A flush continues through throttling', async () => {
+  const table = await world.table(entries(80));
+  const { id } = await world.backup(table);
+  const dynamodb = await world.through({
+    intercept: ({ operation, count }) =>
+      (operation === 'Scan' && count % 5 === 1) || (operation === 'TransactWriteItems' && count % 2 === 1)
+        ? throttled
+        : undefined,
+  });
+  const result = await world.flush(table, id, { maxDifference: 0, recordsPerSwap: 20 }, { dynamodb });
+  expect(result).toMatchObject({ deleted: 80, newRows: 0 });
+});
 
-test('stops between batches when told, goes on when called again, and counts what it deleted in all', async () => {
+test('A deletion whose answer was lost is counted once', async () => {
+  const table = await world.table(entries(60));
+  const { id } = await world.backup(table);
+  const dynamodb = await world.through({
+    isLost: ({ operation, count }) => operation === 'TransactWriteItems' && count <= 2,
+  });
+  const result = await world.flush(table, id, { maxDifference: 0, recordsPerSwap: 20 }, { dynamodb });
+  expect(result).toMatchObject({ deleted: 60, supplemented: 0, remaining: { total: 0 } });
+});
+
+test('A stopped flush continues when it is called again, and counts what it deleted in all', async () => {
   const table = await world.table(entries(120));
   const { id } = await world.backup(table);
   const stop = new AbortController();
-  const stopped = flush(table, id, {
+  const stopped = world.flush(table, id, {
     signal: stop.signal,
-    onProgress: ({ deleted }: { deleted: number }) => deleted >= 30 && stop.abort(new Error('stopped by a person')),
+    recordsPerSwap: 2,
+    onProgress: ({ stage, done }) => {
+      if (stage === 'deleting' && done >= 30) stop.abort(new Error('stopped by a person'));
+    },
   });
   await expect(stopped).rejects.toThrow('stopped by a person');
   const left = (await world.digest(table)).items;
   expect(left).toBeGreaterThan(0);
   expect(left).toBeLessThan(120);
-  expect(await flush(table, id)).toMatchObject({ deleted: 120, newRows: 0, remaining: { total: 0 } });
+  // Its own deletions do not count as a difference.
+  expect(await world.flush(table, id, { maxDifference: 0 })).toMatchObject({
+    deleted: 120,
+    newRows: 0,
+    remaining: { total: 0 },
+  });
+});
+
+test('A resumed flush is held to the limit for changes that are not its own', async () => {
+  const table = await world.table(entries(30));
+  const { id } = await world.backup(table);
+  let writes = 0;
+  const mayWrite = () => {
+    writes += 1;
+    if (writes > 6) throw new Error('The process stops here');
+  };
+  await expect(world.flush(table, id, { maxDifference: 0, recordsPerSwap: 1, mayWrite })).rejects.toThrow('stops here');
+  const before = await world.digest(table);
+  expect(before.items).toBeLessThan(30);
+  await put(table, timesheetEntry(700));
+  const refused = world.flush(table, id, { maxDifference: 0 });
+  await expect(refused).rejects.toMatchObject({ difference: { added: 1, changed: 0, removed: 0 } });
+  expect((await world.digest(table)).items).toBe(before.items + 1);
+  expect(await world.flush(table, id, { maxDifference: 1 })).toMatchObject({ deleted: 31, remaining: { total: 0 } });
+});
+
+test('The progress of a flush never goes back within a stage and never exceeds its total, supplements included', async () => {
+  const table = await world.table(entries(60));
+  const { id } = await world.backup(table);
+  for (let index = 0; index < 55; index += 1) await put(table, timesheetEntry(1_000 + index));
+  const shown: FlushProgress[] = [];
+  await world.flush(table, id, { recordsPerSwap: 7, onProgress: (progress) => void shown.push(progress) });
+  for (const { done, total } of shown) expect(done).toBeLessThanOrEqual(total);
+  for (const stage of ['comparing', 'deleting', 'leftovers', 'counting'] as const) {
+    const ofStage = shown.filter((progress) => progress.stage === stage).map(({ done }) => done);
+    expect(ofStage.length).toBeGreaterThan(0);
+    expect(ofStage).toEqual(ofStage.toSorted((a, b) => a - b));
+  }
+  expect(shown.at(-1)).toEqual({ stage: 'counting', done: 115, total: 115, supplemented: 55 });
+  expect(shown.filter(({ stage }) => stage === 'deleting').every(({ total }) => total === 115)).toBe(true);
 });

@@ -42,31 +42,31 @@ async function lost(items: readonly Item[]) {
   return { table, backupId, remove, read };
 }
 
-describe('putting single records back', () => {
-  test('brings those that were chosen, exactly, and no other', async () => {
+describe('Restoring single records', () => {
+  test('restores those that were chosen, exactly, and no other', async () => {
     const items = [byHand(1), byHand(2), timesheetEntry(3)];
     const { table, backupId, remove, read } = await lost(items);
     const before = await world.digest(table);
     await remove(items.slice(0, 2));
     const [first = byHand(0), second = byHand(0)] = items;
-    expect(await restoreRows(world.deps, { table, backupId, entries: [idOf(first)] })).toEqual({
+    expect(await restoreRows(world.ports, { mayWrite() {}, table, backupId, entries: [idOf(first)] })).toEqual({
       restored: 1,
       taken: 0,
       notInBackup: 0,
     });
     expect(await read(second)).toBeUndefined();
-    await restoreRows(world.deps, { table, backupId, entries: [idOf(second)] });
+    await restoreRows(world.ports, { mayWrite() {}, table, backupId, entries: [idOf(second)] });
     expect(await world.digest(table)).toEqual(before);
   });
 
-  test('leaves alone what has come to a key meanwhile, and says so', async () => {
+  test('leaves another version of a record as it is, and reports it', async () => {
     const items = [byHand(1), byHand(2)];
     const { table, backupId, remove, read } = await lost(items);
     await remove(items);
     const [first = byHand(0)] = items;
     const newer = { ...first, Hours: { N: '4' } };
     await putItems(world.dynamodb, table, [newer]);
-    expect(await restoreRows(world.deps, { table, backupId, entries: items.map(idOf) })).toEqual({
+    expect(await restoreRows(world.ports, { mayWrite() {}, table, backupId, entries: items.map(idOf) })).toEqual({
       restored: 1,
       taken: 1,
       notInBackup: 0,
@@ -74,39 +74,39 @@ describe('putting single records back', () => {
     expect((await read(first))?.Hours).toEqual({ N: '4' });
   });
 
-  test('goes on after it was broken off in the middle, with the same words at the end', async () => {
+  test('continues after its process died, with the same result', async () => {
     const items = Array.from({ length: 5 }, (_, index) => byHand(index));
     const { table, backupId, remove } = await lost(items);
     const before = await world.digest(table);
     await remove(items);
     const entries = items.map(idOf);
-    const dies = new AbortController();
-    await expect(
-      restoreRows(world.deps, {
-        table,
-        backupId,
-        entries,
-        signal: dies.signal,
-        onProgress: (done) => done === 2 && dies.abort(new Error('The process dies here')),
-      }),
-    ).rejects.toThrow('dies here');
+    let writes = 0;
+    const mayWrite = () => {
+      writes += 1;
+      if (writes > 2) throw new Error('The process dies here');
+    };
+    await expect(restoreRows(world.ports, { table, backupId, entries, recordsPerSwap: 1, mayWrite })).rejects.toThrow(
+      'dies here',
+    );
     expect((await world.digest(table)).items).toBe(2);
     const end = { restored: 5, taken: 0, notInBackup: 0 };
-    expect(await restoreRows(world.deps, { table, backupId, entries })).toEqual(end);
-    expect(await restoreRows(world.deps, { table, backupId, entries })).toEqual(end);
+    expect(await restoreRows(world.ports, { mayWrite() {}, table, backupId, entries })).toEqual(end);
+    expect(await restoreRows(world.ports, { mayWrite() {}, table, backupId, entries })).toEqual(end);
     expect(await world.digest(table)).toEqual(before);
   });
 
-  test('counts what the backup does not hold, and refuses the backup of another table before it writes', async () => {
+  test('counts records that the backup does not have, and refuses the backup of another table before it writes', async () => {
     const { table, backupId, remove } = await lost([byHand(1)]);
     await remove([byHand(1)]);
-    expect(await restoreRows(world.deps, { table, backupId, entries: ['0123456789abcdef'] })).toEqual({
+    expect(await restoreRows(world.ports, { mayWrite() {}, table, backupId, entries: ['0123456789abcdef'] })).toEqual({
       restored: 0,
       taken: 0,
       notInBackup: 1,
     });
     const other = await world.table([]);
-    await expect(restoreRows(world.deps, { table: other, backupId, entries: [idOf(byHand(1))] })).rejects.toThrow();
+    await expect(
+      restoreRows(world.ports, { mayWrite() {}, table: other, backupId, entries: [idOf(byHand(1))] }),
+    ).rejects.toThrow();
     expect((await world.digest(other)).items).toBe(0);
   });
 });

@@ -13,7 +13,7 @@ import {
   LegacyTypesUnknownError,
   refuseLegacy,
 } from '../../../src/backup/legacy/legacy.ts';
-import { previewRestore, restoreBackup } from '../../../src/backup/restore/restore.ts';
+import { previewRestore, type RestoreProgress } from '../../../src/backup/restore/restore.ts';
 import { readWindows } from '../../../src/backup/verify/read-windows.ts';
 import { readSupplements } from '../../../src/backup/write/supplement.ts';
 import type { Item } from '../../../src/pipeline/table/item.ts';
@@ -42,74 +42,64 @@ async function driftedTable() {
   return { table, id: record.id, wanted };
 }
 
-test('the preview says what a restore will change, and the restore does that', async () => {
+test('The preview of a restore shows what the restore then changes', async () => {
   const { table, id, wanted } = await driftedTable();
   const drifted = await world.digest(table);
-  expect(await previewRestore(world.deps, { table, backupId: id, mode: 'merge' })).toEqual({
+  expect(await previewRestore(world.ports, { table, backupId: id, mode: 'merge' })).toEqual({
     added: 0,
     overwritten: 1,
     removed: 0,
     same: 39,
   });
-  expect(await previewRestore(world.deps, { table, backupId: id, mode: 'replace' })).toMatchObject({ removed: 1 });
+  expect(await previewRestore(world.ports, { table, backupId: id, mode: 'replace' })).toMatchObject({ removed: 1 });
   expect(await world.digest(table)).toEqual(drifted);
-  const result = await restoreBackup(world.deps, {
-    jobId: `r-${table}`,
-    table,
-    backupId: id,
-    mode: 'replace',
-    by: 'U1',
+  const result = await world.restore(table, id, { jobId: `r-${table}` });
+  expect(result).toMatchObject({
+    written: 1,
+    unchanged: 39,
+    removed: 1,
+    proof: { added: 0, changed: 0, removed: 0, same: 40 },
   });
-  expect(result).toMatchObject({ written: 40, removed: 1, proof: { added: 0, changed: 0, removed: 0, same: 40 } });
   expect(result.proof.tableDigest).toEqual(result.proof.backupDigest);
   expect(await world.digest(table)).toEqual(wanted);
 });
 
-test('merge leaves other records alone', async () => {
+test('A restore in merge mode leaves other records as they are', async () => {
   const { table, id } = await driftedTable();
-  const result = await restoreBackup(world.deps, { jobId: `r-${table}`, table, backupId: id, mode: 'merge', by: 'U1' });
+  const result = await world.restore(table, id, { jobId: `r-${table}`, mode: 'merge' });
   expect(result).toMatchObject({ removed: 0, proof: { added: 1, changed: 0, removed: 0 } });
   expect((await world.digest(table)).items).toBe(41);
 });
 
-test('a restore is undone by a restore of its safety backup', async () => {
+test('A restore of the safety backup undoes a restore', async () => {
   const { table, id } = await driftedTable();
   const drifted = await world.digest(table);
-  const { safetyBackupId } = await restoreBackup(world.deps, {
-    jobId: `r-${table}`,
-    table,
-    backupId: id,
-    mode: 'replace',
-    by: 'U1',
-  });
+  const { safetyBackupId } = await world.restore(table, id, { jobId: `r-${table}` });
   const safety = await findBackup(world.location, safetyBackupId);
   expect(safety).toMatchObject({ purpose: 'safety', digest: drifted, verification: { kind: 'verified' } });
-  await restoreBackup(world.deps, { jobId: `u-${table}`, table, backupId: safetyBackupId, mode: 'replace', by: 'U1' });
+  await world.restore(table, safetyBackupId, { jobId: `u-${table}` });
   expect(await world.digest(table)).toEqual(drifted);
 });
 
-test('a record that came after the safety backup is saved before it is removed', async () => {
+test('A record that came after the safety backup is saved before it is removed', async () => {
   const table = await world.table(entries(10));
   const { id } = await world.backup(table);
   let came = false;
   const dynamodb = await world.through({
     async intercept({ operation }) {
-      if (operation !== 'BatchWriteItem' || came) return undefined;
+      if (operation !== 'BatchGetItem' || came) return undefined;
       came = true;
       await put(table, timesheetEntry(777));
       return undefined;
     },
   });
-  const { removed, safetyBackupId } = await restoreBackup(
-    { ...world.deps, dynamodb },
-    { jobId: 'late', table, backupId: id, mode: 'replace', by: 'U1' },
-  );
+  const { removed, safetyBackupId } = await world.restore(table, id, { jobId: 'late' }, { dynamodb });
   expect([came, removed]).toEqual([true, 1]);
-  const undo = await previewRestore(world.deps, { table, backupId: safetyBackupId, mode: 'merge' });
+  const undo = await previewRestore(world.ports, { table, backupId: safetyBackupId, mode: 'merge' });
   expect(undo).toMatchObject({ added: 1 });
 });
 
-test('a version that came after the safety backup is saved before it is overwritten, and a restore undone brings it back', async () => {
+test('A version that came after the safety backup is saved before it is overwritten, and an undo brings it back', async () => {
   const table = await world.table(entries(250));
   const { id } = await world.backup(table);
   // Both differ from the backup; only the second one from the safety backup as well.
@@ -123,91 +113,143 @@ test('a version that came after the safety backup is saved before it is overwrit
       return undefined;
     },
   });
-  const { safetyBackupId } = await restoreBackup(
-    { ...world.deps, dynamodb },
-    { jobId: 'newer', table, backupId: id, mode: 'replace', by: 'U1' },
-  );
+  const { safetyBackupId } = await world.restore(table, id, { jobId: 'newer' }, { dynamodb });
   expect(came).toBe(true);
   const keyOf = keyReader((await findBackup(world.location, safetyBackupId)).table.keys);
   const beside = [...(await readSupplements(world.location, safetyBackupId, keyOf)).byKey.values()];
   expect(beside.map(({ stored }) => stored.item.ProjectCode)).toEqual([{ S: 'PJ7' }]);
-  await restoreBackup(world.deps, { jobId: 'undo', table, backupId: safetyBackupId, mode: 'replace', by: 'U1' });
-  const change = await previewRestore(world.deps, { table, backupId: id, mode: 'replace' });
+  await world.restore(table, safetyBackupId, { jobId: 'undo' });
+  const change = await previewRestore(world.ports, { table, backupId: id, mode: 'replace' });
   expect(change).toMatchObject({ overwritten: 2, same: 248 });
 });
 
-test('nothing is written when the safety backup cannot be read back as it was written', async () => {
+test('A restore writes nothing when its safety backup cannot be read back as it was written', async () => {
   const { table, id } = await driftedTable();
   const before = await world.digest(table);
   const s3 = world.alteringS3((key) => (key.includes('/data/') ? Buffer.from('something else') : undefined));
   await expect(
-    restoreBackup(
-      { ...world.deps, location: { ...world.location, s3 } },
-      { jobId: 'unsafe', table, backupId: id, mode: 'replace', by: 'U1' },
-    ),
+    world.restore(table, id, { jobId: 'unsafe' }, { location: { ...world.location, s3 } }),
   ).rejects.toBeInstanceOf(BackupNotVerifiedError);
   expect(await world.digest(table)).toEqual(before);
 });
 
-test('nothing is written when an object of the backup was altered since, and it is named', async () => {
+test('A restore writes nothing when an object of the backup was altered, and names the object', async () => {
   const { table, id } = await driftedTable();
   const before = await world.digest(table);
   const last = (await findBackup(world.location, id)).files.findLast(({ items }) => items > 0)?.key ?? '';
   await world.s3.put('backups', last, 'something else');
-  await expect(
-    restoreBackup(world.deps, { jobId: 'altered', table, backupId: id, mode: 'merge', by: 'U1' }),
-  ).rejects.toMatchObject({ name: 'BackupDamagedError', objectKey: last });
+  await expect(world.restore(table, id, { jobId: 'altered', mode: 'merge' })).rejects.toMatchObject({
+    name: 'BackupDamagedError',
+    objectKey: last,
+  });
   expect(await world.digest(table)).toEqual(before);
 });
 
-test('a table that is not what it should be at the end is an error with both digests', async () => {
+test('A restore whose table is not as wanted at the end fails with both digests', async () => {
   const table = await world.table(entries(10));
   const { id } = await world.backup(table);
+  await put(table, changed(1));
   const dynamodb = await world.through({
     async after({ operation }) {
-      if (operation === 'BatchWriteItem') await put(table, changed(4));
+      if (operation === 'PutItem') await put(table, changed(4));
     },
   });
-  const failed = await restoreBackup(
-    { ...world.deps, dynamodb },
-    { jobId: 'mismatch', table, backupId: id, mode: 'merge', by: 'U1' },
-  ).catch((error: unknown) => error);
+  const failed = await world
+    .restore(table, id, { jobId: 'mismatch', mode: 'merge' }, { dynamodb })
+    .catch((error: unknown) => error);
   expect(failed).toBeInstanceOf(RestoreDigestMismatchError);
   expect(failed).toMatchObject({ backupId: id, difference: { changed: 1, removed: 0 } });
 });
 
-test('a backup of another table is refused', async () => {
+test('A restore refuses the backup of another table', async () => {
   const { id } = await world.backup(await world.table(entries(2)));
   const other = await world.table(entries(1));
-  const request = { jobId: 'other', table: other, backupId: id, mode: 'replace', by: 'U1' } as const;
-  await expect(restoreBackup(world.deps, request)).rejects.toBeInstanceOf(BackupOfAnotherTableError);
+  await expect(world.restore(other, id)).rejects.toBeInstanceOf(BackupOfAnotherTableError);
   expect((await world.digest(other)).items).toBe(1);
 });
 
-test('a restore goes on through throttling and unprocessed items', async () => {
+test('A restore continues through throttling and lost answers', async () => {
   const table = await world.table(entries(90));
   const { id } = await world.backup(table);
   const wanted = await world.digest(table);
-  const empty = await world.table();
-  expect(empty).not.toBe(table);
   const dynamodb = await world.through({
-    intercept({ operation, body, count }) {
+    intercept({ operation, count }) {
       if (operation === 'Scan' && count % 5 === 1) return throttled;
-      if (operation !== 'BatchWriteItem') return undefined;
-      if (count % 3 === 1) return { status: 200, json: { UnprocessedItems: JSON.parse(body).RequestItems } };
-      return count % 3 === 2 ? throttled : undefined;
+      if (operation === 'BatchGetItem' && count % 2 === 1) return throttled;
+      return operation === 'TransactWriteItems' && count % 3 === 1 ? throttled : undefined;
     },
+    isLost: ({ operation, count }) => operation === 'TransactWriteItems' && count % 3 === 2,
   });
-  await put(table, changed(1));
-  await restoreBackup({ ...world.deps, dynamodb }, { jobId: 'thr', table, backupId: id, mode: 'replace', by: 'U1' });
+  for (let index = 0; index < 30; index += 1) await put(table, changed(index));
+  const result = await world.restore(table, id, { recordsPerSwap: 10 }, { dynamodb });
+  expect(result).toMatchObject({ written: 30, unchanged: 60 });
   expect(await world.digest(table)).toEqual(wanted);
 });
 
-test('a comparison that goes to temporary files finds what one in memory finds', async () => {
+test('A restore that may not write any more writes nothing', async () => {
+  const { table, id } = await driftedTable();
+  const drifted = await world.digest(table);
+  const mayWrite = () => {
+    throw new Error('The lease is lost');
+  };
+  await expect(world.restore(table, id, { mayWrite })).rejects.toThrow('The lease is lost');
+  expect(await world.digest(table)).toEqual(drifted);
+});
+
+test('The progress of a restore counts the records of the supplements, and never exceeds its total', async () => {
+  const table = await world.table(entries(19));
+  const { id } = await world.backup(table);
+  for (let index = 15; index < 60; index += 1) await put(table, changed(index));
+  await world.flush(table, id);
+  const shown: RestoreProgress[] = [];
+  const result = await world.restore(table, id, {
+    recordsPerSwap: 7,
+    onProgress: (progress) => void shown.push(progress),
+  });
+  expect(result).toMatchObject({ written: 60, unchanged: 0 });
+  for (const { done, total } of shown) expect(done).toBeLessThanOrEqual(total);
+  const writing = shown.filter(({ stage }) => stage === 'writing');
+  expect(writing.every(({ total }) => total === 60)).toBe(true);
+  expect(writing.at(-1)?.done).toBe(60);
+});
+
+test('A version that was saved before a crash and is then set back is saved again, so that an undo brings back the last one', async () => {
+  const table = await world.table(entries(3));
+  const { id } = await world.backup(table);
+  const original = timesheetEntry(2, { Hours: { N: '5' } });
+  await put(table, original);
+  // The first attempt makes its safety backup, saves the edit that comes then, and dies before it writes.
+  let died = false;
+  const dynamodb = await world.through({
+    async intercept({ operation, count }) {
+      if (operation === 'BatchGetItem' && count === 1) await put(table, timesheetEntry(2, { Hours: { N: '6' } }));
+      return undefined;
+    },
+  });
+  const s3 = world.alteringS3((key) => {
+    if (key.includes('/supplement/') && key.endsWith('.digest.json')) died = true;
+    return undefined;
+  });
+  const mayWrite = () => {
+    if (died) throw new Error('The process dies here');
+  };
+  const first = world.restore(table, id, { mayWrite }, { dynamodb, location: { ...world.location, s3 } });
+  await expect(first).rejects.toThrow('dies here');
+  await put(table, original);
+  const { safetyBackupId } = await world.restore(table, id);
+  await world.restore(table, safetyBackupId);
+  const preview = await previewRestore(world.ports, { table, backupId: id, mode: 'merge' });
+  expect(preview).toMatchObject({ overwritten: 1, same: 2 });
+  const keyOf = keyReader((await findBackup(world.location, id)).table.keys);
+  const saved = [...(await readSupplements(world.location, safetyBackupId, keyOf)).byKey.values()];
+  expect(saved.map(({ stored }) => stored.item.Hours)).toEqual([{ N: '5' }]);
+});
+
+test('A comparison by temporary files has the same result as one in memory', async () => {
   const { table, id } = await driftedTable();
   const record = await findBackup(world.location, id);
-  const inMemory = await compareWithBackup(world.deps, { record });
-  const onDisk = await compareWithBackup(world.deps, { record, memoryBytes: 2_000 });
+  const inMemory = await compareWithBackup(world.ports, { record });
+  const onDisk = await compareWithBackup(world.ports, { record, memoryBytes: 2_000 });
   expect(inMemory).toMatchObject({ added: 1, changed: 1, removed: 0, same: 39 });
   expect(onDisk).toEqual(inMemory);
   expect(inMemory.examples.added).toEqual([
@@ -216,7 +258,7 @@ test('a comparison that goes to temporary files finds what one in memory finds',
   expect(table).toBe(record.table.name);
 });
 
-test('reading in windows goes on where it was, and every item comes once', async () => {
+test('Reading in windows continues where it stopped, and returns every item once', async () => {
   const record = await world.backup(await world.table(entries(150)));
   const seen: string[] = [];
   let done = {};
@@ -249,7 +291,7 @@ const legacyText = JSON.stringify([
   },
 ]);
 
-test('a backup of the runbook is recognised and refused with what it lost', () => {
+test('A backup in the format of the runbook is refused with a list of what it lost', () => {
   const refusal = (() => {
     try {
       return refuseLegacy('db_backup_20251121_101500.json', legacyText);
@@ -268,10 +310,10 @@ test('a backup of the runbook is recognised and refused with what it lost', () =
   });
 });
 
-test('with the types of a good backup it becomes a proper one and restores exactly', async () => {
+test('A backup in the format of the runbook is restored exactly with the types of another backup', async () => {
   const table = await world.table([timesheetEntry(0), coverage(1)]);
   const good = await world.backup(table);
-  const { record } = await importLegacy(world.deps, {
+  const { record } = await importLegacy(world.ports, {
     fileName: 'db_backup_20251121_101500.json',
     text: legacyText,
     table,
@@ -279,7 +321,7 @@ test('with the types of a good backup it becomes a proper one and restores exact
     by: 'U1',
   });
   expect(record).toMatchObject({ verification: { kind: 'verified' }, digest: { items: 2 }, counts: { coverage: 1 } });
-  await restoreBackup(world.deps, { jobId: 'legacy', table, backupId: record.id, mode: 'replace', by: 'U1' });
+  await world.restore(table, record.id, { jobId: 'legacy' });
   const { scanTable } = await import('../../../src/pipeline/table/scan.ts');
   const items: Item[] = [];
   for (const segment of scanTable(world.dynamodb, table, { segments: 1 }))
@@ -290,11 +332,11 @@ test('with the types of a good backup it becomes a proper one and restores exact
   expect(items.find((item) => item.Hours)).toMatchObject({ Hours: { N: '7.5' }, ProjectName: { S: "It's 42" } });
 });
 
-test('a value whose type the good backup does not tell stops the import', async () => {
+test('The import stops at a value whose type the other backup does not have', async () => {
   const table = await world.table([coverage(1)]);
   const good = await world.backup(table);
   const request = { fileName: 'db_backup_20251121_101500.json', text: legacyText, table, typesFrom: good.id, by: 'U1' };
-  const failed = await importLegacy(world.deps, request).catch((error: unknown) => error);
+  const failed = await importLegacy(world.ports, request).catch((error: unknown) => error);
   expect(failed).toBeInstanceOf(LegacyTypesUnknownError);
   expect(String(failed)).toContain('Hours');
 });

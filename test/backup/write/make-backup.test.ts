@@ -7,8 +7,6 @@ import { clearUnfinished } from '../../../src/backup/catalogue/clear-unfinished.
 import { deleteObject, md5Base64 } from '../../../src/backup/catalogue/location.ts';
 import { deleteBackup, planPrune } from '../../../src/backup/catalogue/prune.ts';
 import { BackupDamagedError, BackupLocationError, BackupNotFoundError } from '../../../src/backup/errors.ts';
-import { flushTable } from '../../../src/backup/flush/flush.ts';
-import { restoreBackup } from '../../../src/backup/restore/restore.ts';
 import { readBack, verifyBackup } from '../../../src/backup/verify/verify.ts';
 import { makeBackup } from '../../../src/backup/write/make-backup.ts';
 import { arbitraryItems } from '../../support/arbitrary-items.ts';
@@ -88,15 +86,9 @@ test('any table survives backup, flush and restore with an equal digest', async 
       const before = await world.digest(table);
       expect(before.items).toBe(items.length);
       const { id } = await world.backup(table);
-      const flushed = await flushTable(world.deps, {
-        jobId: `f-${table}`,
-        table,
-        backupId: id,
-        maxDifference: 0,
-        writers: 'active',
-      });
+      const flushed = await world.flush(table, id, { maxDifference: 0 });
       expect(flushed).toMatchObject({ deleted: items.length, supplemented: 0, newRows: 0 });
-      await restoreBackup(world.deps, { jobId: `r-${table}`, table, backupId: id, mode: 'replace', by: 'U1' });
+      await world.restore(table, id);
       expect(await world.digest(table)).toEqual(before);
     }),
     { numRuns: 12 },
@@ -158,7 +150,7 @@ test('a backup that is stopped leaves no half one behind', async () => {
   const table = await world.table(entries(200));
   const before = await keysUnder('bot/');
   const stop = new AbortController();
-  const made = makeBackup(world.deps, {
+  const made = makeBackup(world.ports, {
     table,
     by: 'U1',
     signal: stop.signal,
@@ -175,14 +167,14 @@ test('a backup goes on through throttling', async () => {
   const dynamodb = await world.through({
     intercept: ({ operation, count }) => (operation === 'Scan' && count <= 6 ? throttled : undefined),
   });
-  const { record } = await makeBackup({ ...world.deps, dynamodb }, { table, by: 'U1' });
+  const { record } = await makeBackup({ ...world.ports, dynamodb }, { table, by: 'U1' });
   expect(record).toMatchObject({ digest: { items: 20 }, verification: { kind: 'verified' } });
 });
 
 test('a bucket that is missing is said to be so, and nothing is made', async () => {
   const table = await world.table(entries(2));
   const location = { ...world.location, bucket: 'no-such-bucket' };
-  const failed = await makeBackup({ ...world.deps, location }, { table, by: 'U1' }).catch((error: unknown) => error);
+  const failed = await makeBackup({ ...world.ports, location }, { table, by: 'U1' }).catch((error: unknown) => error);
   expect(failed).toBeInstanceOf(BackupLocationError);
   expect(failed).toMatchObject({ bucket: 'no-such-bucket', reason: 'missing' });
 });

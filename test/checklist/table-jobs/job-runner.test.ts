@@ -67,7 +67,7 @@ async function startCopy(more: Partial<JobRunnerPorts> = {}): Promise<Copy> {
     clock: systemClock,
   });
   const runner = createJobRunner({
-    ...world.deps,
+    ...world.ports,
     dynamodb,
     jobs: controlTableJobs(control),
     lambda,
