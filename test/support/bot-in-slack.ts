@@ -5,17 +5,19 @@ import { onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { startLocalSlack } from '../../sandbox/slack/server.ts';
 import { assembleSlackApp } from '../../src/app/slack/slack-app.ts';
-import { systemClock } from '../../src/lib/clock.ts';
 import { readSettings } from '../../src/settings.ts';
 import { openControlTable } from '../../src/state/control-table.ts';
 import { createFollowUps } from '../../src/state/follow-ups.ts';
 import { createLease } from '../../src/state/lease.ts';
 import { createOutbox } from '../../src/state/outbox.ts';
 import { startDynalite } from './dynalite.ts';
+import { createFastClock } from './fast-clock.ts';
 import { idleRescans } from './idle-checklist.ts';
 import { idleTableControl } from './idle-table-control.ts';
 import { createScriptedRunControl } from './scripted-run-control.ts';
 
+/** Edits, drains and retries take a fifth of their time. Slack and DynamoDB answer over real sockets, in real time. */
+const CLOCK_FACTOR = 5;
 const MANIFEST = fileURLToPath(new URL('../../manifest.yml', import.meta.url));
 const messageSchema = z.looseObject({
   ts: z.string(),
@@ -37,12 +39,13 @@ const stateSchema = z.looseObject({
 
 /** A local Slack, a control table in dynalite, and the Slack part of the bot on a scripted run. */
 export async function botInSlack(options: { settings?: Record<string, string> } = {}) {
+  const clock = createFastClock(CLOCK_FACTOR);
   const dynamo = await startDynalite();
   onTestFinished(() => dynamo.stop());
   const slack = await startLocalSlack({ port: 0, manifest: MANIFEST, rateLimits: 'off' });
   onTestFinished(() => slack.close());
   const runs = createScriptedRunControl();
-  const table = await openControlTable({ dynamodb: dynamo.client, tableName: 'control', clock: systemClock });
+  const table = await openControlTable({ dynamodb: dynamo.client, tableName: 'control', clock });
   const outbox = createOutbox({ table, name: 'test' });
 
   const logLines: string[] = [];
@@ -72,9 +75,9 @@ export async function botInSlack(options: { settings?: Record<string, string> } 
         name: 'afterwards',
         holder: randomUUID(),
         durationMs: settings.leaseMs,
-        clock: systemClock,
+        clock,
       }),
-      clock: systemClock,
+      clock,
       random: Math.random,
       logger,
     });
