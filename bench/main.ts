@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { runAckBenchmark } from './ack.ts';
 import { runBackupBenchmarks, runBackupMemoryBenchmark } from './backup.ts';
 import { runEngineBenchmark, runManifestBenchmark, runPaceBenchmark } from './engine.ts';
+import { runJsonCallBenchmark } from './json-calls.ts';
 import { createReport, type Report } from './report.ts';
 import { runCsvBenchmark, runDiffBenchmark, runReconcileBenchmark } from './results.ts';
 
@@ -12,6 +13,7 @@ const benchmarks: Readonly<Record<string, (report: Report) => Promise<void>>> = 
   ack: runAckBenchmark,
   backup: runBackupBenchmarks,
   'backup-memory': runBackupMemoryBenchmark,
+  'json-calls': runJsonCallBenchmark,
   diff: runDiffBenchmark,
   reconcile: runReconcileBenchmark,
   csv: runCsvBenchmark,
