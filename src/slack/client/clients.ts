@@ -16,6 +16,14 @@ export function slackLogger(logger: Logger): SlackLogger {
   };
 }
 
+/** Where Slack is, and how the bot signs in. */
+export interface SlackConnection {
+  readonly slackApiUrl: string;
+  readonly slackBotToken: string;
+  /** For Socket Mode. */
+  readonly slackAppToken: string;
+}
+
 export interface SlackClients {
   /** Messages that must arrive. */
   readonly alerts: WebClient;
@@ -39,7 +47,7 @@ export interface SlackClients {
  * own, because a 429 pauses the whole queue of a client.
  */
 export function createClients(
-  settings: { readonly slackApiUrl: string; readonly slackBotToken: string },
+  settings: Pick<SlackConnection, 'slackApiUrl' | 'slackBotToken'>,
   logger: Logger,
 ): SlackClients {
   const client = (timeoutMs: number) =>
@@ -56,7 +64,7 @@ export function createClients(
 }
 
 export const clientOptions = (
-  settings: { readonly slackApiUrl: string },
+  settings: Pick<SlackConnection, 'slackApiUrl'>,
   logger: Logger,
   timeoutMs: number,
 ): WebClientOptions => ({

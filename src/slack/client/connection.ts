@@ -2,8 +2,7 @@ import { App } from '@slack/bolt';
 import { retryUntilAborted } from '../../lib/backoff.ts';
 import type { Clock, Random } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/log.ts';
-import type { Settings } from '../../settings.ts';
-import { clientOptions, slackLogger } from './clients.ts';
+import { clientOptions, type SlackConnection, slackLogger } from './clients.ts';
 import { classifySlackError } from './slack-errors.ts';
 import { createSocketReceiver } from './socket-receiver.ts';
 
@@ -29,7 +28,7 @@ const CONNECT_LIMITS = { baseMs: 1_000, maxMs: 30_000 };
 const CALL_TIMEOUT_MS = 10_000;
 
 export function createConnection(
-  settings: Pick<Settings, 'slackApiUrl' | 'slackAppToken' | 'slackBotToken'>,
+  settings: SlackConnection,
   ports: { readonly clock: Clock; readonly random: Random; readonly logger: Logger },
 ): Connection {
   const { clock, random, logger } = ports;

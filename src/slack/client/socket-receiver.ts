@@ -2,8 +2,7 @@ import { SocketModeReceiver } from '@slack/bolt';
 import { retryUntilAborted } from '../../lib/backoff.ts';
 import type { Clock, Random } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/log.ts';
-import type { Settings } from '../../settings.ts';
-import { clientOptions, slackLogger } from './clients.ts';
+import { clientOptions, type SlackConnection, slackLogger } from './clients.ts';
 
 const RECONNECT_LIMITS = { baseMs: 1_000, maxMs: 30_000 };
 /** How long the connection waits for the answer to a ping, ms. The default of the SDK is 5 s. */
@@ -17,7 +16,7 @@ const OPEN_TIMEOUT_MS = 10_000;
  * process.
  */
 export function createSocketReceiver(
-  settings: Pick<Settings, 'slackApiUrl' | 'slackAppToken'>,
+  settings: Pick<SlackConnection, 'slackApiUrl' | 'slackAppToken'>,
   ports: { clock: Clock; random: Random; logger: Logger; closing: AbortSignal },
 ): SocketModeReceiver {
   const { clock, random, logger, closing } = ports;

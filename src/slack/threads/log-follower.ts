@@ -182,7 +182,7 @@ export function createLogFollower(ports: {
             'This process of the bot does not follow the log in this channel. If another one does, it stops within 10 s.',
           )
         : say(
-            'This process of the bot does not follow the log in this channel. Other processes could not be told to stop.',
+            'This process of the bot does not follow the log in this channel. The stop could not be saved for other processes.',
           );
     },
     async close() {

@@ -74,7 +74,7 @@ function intakeWith(
     heard.push(`ack${message ? ` ${message.text.split('\n')[0]}` : ''}`);
     return options.reachesSlack ?? true;
   };
-  const reply = async (message: Message) => void heard.push(`told ${message.text.split('\n')[0]}`);
+  const reply = async (message: Message) => void heard.push(`replied ${message.text.split('\n')[0]}`);
   return {
     clock,
     done,
@@ -122,7 +122,7 @@ describe('the intake', () => {
     const { command, done, heard } = intakeWith({ reachesSlack: false });
     await command('U1', 'a');
     expect(done).toEqual(['go by U1']);
-    expect(heard).toEqual(['ack Going…', 'told Going…', 'told Gone.']);
+    expect(heard).toEqual(['ack Going…', 'replied Going…', 'replied Gone.']);
   });
 
   test('a command is acknowledged within a second while the lookup of permissions is slow, and is executed after it', async () => {
@@ -140,7 +140,7 @@ describe('the intake', () => {
     answer(['U2']);
     await commanded;
     expect(done).toEqual(['go by U2']);
-    expect(heard).toEqual(['ack', 'told Going…', 'told Gone.']);
+    expect(heard).toEqual(['ack', 'replied Going…', 'replied Gone.']);
   });
 
   test('a slow lookup that denies the permission executes nothing', async () => {

@@ -35,14 +35,14 @@ const invocation = (requestId: string, stream: string, ...messages: readonly str
 async function show(
   lines: readonly LogLine[],
   asked: Partial<LogsAsked> = {},
-  trouble: { find?: (window: LogWindow) => unknown; share?: unknown } = {},
+  errors: { find?: (window: LogWindow) => unknown; share?: unknown } = {},
   attempts: readonly ImageAttempt[] = [],
 ) {
   const posts: Message[] = [];
   const files: { name: string; text: string; threadTs?: string }[] = [];
   const requests = createLogRequests({
     async *findLines(window) {
-      const error = trouble.find?.(window);
+      const error = errors.find?.(window);
       if (error !== undefined) throw error;
       const { from, to = NOW, pattern = '', stream } = window;
       const matches = readFilterPattern(pattern);
@@ -59,7 +59,7 @@ async function show(
     },
     files: {
       async share({ files: parts, threadTs }) {
-        if (trouble.share !== undefined) throw trouble.share;
+        if (errors.share !== undefined) throw errors.share;
         const all: FileContent[] = await Array.fromAsync(parts);
         for (const { name, open } of all)
           files.push({

@@ -68,8 +68,8 @@ describe('refusals', () => {
     const bot = await botInSlack();
     bot.runs.failNext('pause', new Error('secret inner <!here> detail'));
     await bot.command('operator', '/rescan pause');
-    const told = await bot.ephemeral(/\(ref `[0-9a-f]{8}`\)/);
-    expect(told.text).not.toContain('detail');
+    const reply = await bot.ephemeral(/\(ref `[0-9a-f]{8}`\)/);
+    expect(reply.text).not.toContain('detail');
   });
 
   test('a button of an abandoned run does not act on a later run', async () => {
