@@ -1,4 +1,4 @@
-import { DescribeTableCommand } from '@aws-sdk/client-dynamodb';
+import { DescribeTableCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import {
   paginateListAWSDefaultServiceQuotas,
   paginateListServiceQuotas,
@@ -83,5 +83,25 @@ describe('the billing of the table', () => {
     ]);
     expect(table?.KeySchema).toEqual(before?.KeySchema);
     await expect(describeTable('other')).rejects.toMatchObject({ name: 'ResourceNotFoundException' });
+  });
+
+  test('is enforced for writes when the dial says so', async () => {
+    const write = (index: number) =>
+      rig.dynamodb.send(
+        new PutItemCommand({
+          TableName: TABLE,
+          Item: { ResourceName: { S: `Person_${index}` }, DateProjectCode: { S: '2025-09-29#PJ1' } },
+        }),
+      );
+    rig.aws.turn({
+      billing: 'provisioned',
+      capacity: { tableWrite: 1 },
+      dynamodb: { enforceCapacity: true, burstSeconds: 2 },
+    });
+    await write(1);
+    await write(2);
+    await expect(write(3)).rejects.toMatchObject({ name: 'ProvisionedThroughputExceededException' });
+    rig.aws.turn({ dynamodb: { enforceCapacity: false } });
+    await write(3);
   });
 });
