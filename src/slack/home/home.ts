@@ -1,5 +1,6 @@
 import type { HomeView } from '@slack/types';
 import type { Clock } from '../../lib/clock.ts';
+import { createSingleFlight } from '../../lib/single-flight.ts';
 import { classifySlackError } from '../client/slack-errors.ts';
 
 /** The Home tabs of those who opened them. */
@@ -39,7 +40,6 @@ export function createHome<Facts>(ports: {
   const { clock, everyMs } = ports;
   const closed = new AbortController();
   const people = new Map<string, Tab>();
-  let working: Promise<void> | undefined;
   let nudge = new AbortController();
 
   async function drawOne(person: string, tab: Tab, facts: Facts): Promise<void> {
@@ -90,11 +90,10 @@ export function createHome<Facts>(ports: {
         await clock.sleep(soonest - clock.now(), AbortSignal.any([closed.signal, nudge.signal]));
     }
   }
+  const drawing = createSingleFlight(work);
   function start(): void {
     nudge.abort();
-    working ??= work().finally(() => {
-      working = undefined;
-    });
+    drawing.start();
   }
 
   return {
@@ -113,9 +112,7 @@ export function createHome<Facts>(ports: {
       for (const tab of people.values()) tab.isStale = true;
       start();
     },
-    async drawn() {
-      while (working && !closed.signal.aborted) await working;
-    },
+    drawn: drawing.idle,
     close() {
       closed.abort();
     },
