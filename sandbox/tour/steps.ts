@@ -65,11 +65,13 @@ async function autopilot({ people, world, proof, sees, turn, kept }: Cast, check
   await people.click('operator', plan.ts, buttonOf(plan, /autopilot_start/));
   const asked = await sees(/Approval needed: flush/);
   await people.click('operator', asked.ts, buttonOf(asked, /approve/));
-  await sees(/a second person must approve it: nothing was done/);
+  await sees(/a second person must approve it. Nothing was done/);
   const stillAsked = await sees(/Approval needed: flush/);
   check('who asked may not approve: the request still waits', buttonOf(stillAsked, /approve/) !== '');
-  const verified = await sees(/is made and verified/);
-  kept.backupId = /Backup `([^`]+)`/.exec(wholeText(verified))?.[1] ?? '';
+  const verified = await sees(/is done and verified/);
+  // The message of the backup shows its short id, the request the whole one as well.
+  kept.backupId = /^backup: `([^`]+)`/m.exec(wholeText(asked))?.[1] ?? '';
+  check('the request relies on that backup', wholeText(verified).includes(kept.backupId.split('-').at(-1) ?? ' '));
   check(
     `the backup in S3 holds the ${before} records that were in the table`,
     (await proof.countBackup(kept.backupId)) === before,
@@ -81,7 +83,7 @@ async function autopilot({ people, world, proof, sees, turn, kept }: Cast, check
     'the function is slow now, and fails now and then',
   );
   await people.click('approver', asked.ts, buttonOf(asked, /approve/));
-  await sees(/The flush is done: .* the count is zero/);
+  await sees(/The flush is done: .* The table is empty/);
   check(
     'the flush counted zero at its end, and what no image brings back is gone',
     (await proof.byHand()) === undefined,
@@ -181,9 +183,9 @@ async function putBack({ people, proof, sees, approve }: Cast, check: Check): Pr
       wholeText(diff).includes('BY_HAND'),
   );
   await people.click('operator', diff.ts, buttonOf(diff, /diff_put_back/));
-  const form = await people.openView('operator', /put_back/, WITHIN_MS);
+  const form = await people.openView('operator', /restore_rows/, WITHIN_MS);
   await people.submit('operator', form, { entries: [first?.Id] });
-  await approve(/put 1 single record of backup/);
+  await approve(/restore 1 single record of backup/);
   await sees(/1 record of the backup is back in the table/);
   check('it is back, exactly as it was', isDeepStrictEqual(await proof.byHand(), BY_HAND));
 }
@@ -193,10 +195,10 @@ async function restored({ people, proof, sees, approve, kept }: Cast, check: Che
   const choose = await people.openView('operator', /choose_restore/, WITHIN_MS);
   check('before, the table is not what the backup holds', !(await proof.tableEquals(kept.backupId)));
   await people.submit('operator', choose, { backup: kept.backupId, mode: 'replace' });
-  const confirm = await people.openView('operator', /"callback_id":"confirm_act"/, WITHIN_MS);
+  const confirm = await people.openView('operator', /"callback_id":"confirm_action"/, WITHIN_MS);
   await people.submit('operator', confirm, { table_name: 'TimesheetOCR-dev' });
   await approve(/asks to make `TimesheetOCR-dev` equal to backup/);
-  await sees(/the digest of the table equals the backup’s/);
+  await sees(/the whole table was read, and its checksum .* matches the backup/);
   check('the bot says that the digests are equal; record by record, they are', await proof.tableEquals(kept.backupId));
 }
 

@@ -1,21 +1,23 @@
+import { defined } from '../lib/defined.ts';
 import type { ControlTable, Entry } from '../state/control-table.ts';
 import { type Approval, type ApprovalState, approvalSchema } from './approval.ts';
 
-/** The approvals of one pipeline in the control table, decided by conditional writes: two clicks at once, and one wins. */
+/** The approvals of one pipeline in the control table. They are decided by conditional writes: of two clicks at once, one wins. */
 export interface ApprovalStore {
+  /** @throws Error where an approval with this id exists. */
   create(approval: Approval): Promise<void>;
-  /** Notes the message that carries the buttons; done once. */
+  /** Stores the message that has the buttons, once. */
   setMessage(id: string, ts: string): Promise<void>;
   read(id: string): Promise<Approval | undefined>;
-  /** Moves from one kind of state to the next, if it is still in it; answers with what stands there otherwise. */
+  /** Moves the approval from one kind of state to the next if it is still in it; `approval` is how it is stored afterwards. */
   move(id: string, from: ApprovalState['kind'], to: ApprovalState): Promise<{ ok: boolean; approval?: Approval }>;
-  /** All that are pending or approved and not used, oldest first. */
+  /** All that are pending or approved, oldest first, expired ones included. */
   open(): AsyncIterable<Approval>;
 }
 
 const OPEN = 'open#';
 
-/** The store of the pipeline `name` in the control table. */
+/** The store of the pipeline `name`. */
 export function createApprovalStore(table: ControlTable, name: string): ApprovalStore {
   const key = (id: string) => ({ pk: `approval#${id}`, sk: 'approval' });
   const openKey = (id: string) => ({ pk: `approvals#${name}`, sk: `${OPEN}${id}` });
@@ -23,7 +25,7 @@ export function createApprovalStore(table: ControlTable, name: string): Approval
   return {
     async create(approval) {
       if (!(await table.create(key(approval.id), { ...approval, stateKind: approval.state.kind })))
-        throw new Error(`Approval ${approval.id} is on record already; nothing was changed.`);
+        throw new Error(`Approval ${approval.id} already exists; nothing was changed.`);
       await table.create(openKey(approval.id), { approvalId: approval.id });
     },
     async setMessage(id, ts) {
@@ -38,14 +40,14 @@ export function createApprovalStore(table: ControlTable, name: string): Approval
         { set: { state: to, stateKind: to.kind } },
         { exists: true, equals: { stateKind: from } },
       );
-      if (moved.ok && to.kind !== 'pending' && to.kind !== 'approved') await table.remove(openKey(id));
-      const approval = read(moved.entry);
-      return { ok: moved.ok, ...(approval ? { approval } : {}) };
+      return { ok: moved.ok, ...defined({ approval: read(moved.entry) }) };
     },
     async *open() {
       for await (const entry of table.list(`approvals#${name}`, { prefix: OPEN })) {
         const approval = read(await table.read(key(entry.sk.slice(OPEN.length))));
         if (approval?.state.kind === 'pending' || approval?.state.kind === 'approved') yield approval;
+        // Removed here and not by `move`: a move that succeeded must not fail because of this.
+        else await table.remove({ pk: entry.pk, sk: entry.sk });
       }
     },
   };

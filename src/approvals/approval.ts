@@ -1,14 +1,15 @@
 import { z } from 'zod';
+import { type Result, refuse, succeed } from '../lib/result.ts';
 import { type ChangedFact, changedFacts, type Fingerprint } from './fingerprint.ts';
 
-/** What may be asked for. A new destructive act is a new word here, and the compiler shows every place that must know it. */
-export const APPROVAL_ACTS = ['flush', 'restore'] as const;
-export type ApprovalAct = (typeof APPROVAL_ACTS)[number];
+/** Actions that need an approval. */
+export const APPROVED_ACTIONS = ['flush', 'restore'] as const;
+export type ApprovedAction = (typeof APPROVED_ACTIONS)[number];
 
 const decided = { by: z.string(), at: z.number() };
 const factSchema = z.object({ name: z.string(), value: z.string() });
 
-/** The state of an approval; only `pending` can be decided, only `approved` can be used, and each only once. */
+/** The state of an approval. Only `pending` can be decided, only `approved` can be used, and each only once. */
 export const approvalStateSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('pending') }),
   z.object({ kind: z.literal('approved'), ...decided }),
@@ -19,41 +20,56 @@ export const approvalStateSchema = z.discriminatedUnion('kind', [
     kind: z.literal('void'),
     at: z.number(),
     changed: z.array(z.object({ name: z.string(), before: z.string(), after: z.string() })),
+    /** `never-started`: the bot restarted between the approval and the start. Absent in records of older versions. */
+    because: z.enum(['changed', 'refused', 'never-started']).exactOptional(),
   }),
   z.object({ kind: z.literal('used'), ...decided, usedAt: z.number() }),
 ]);
 export type ApprovalState = z.infer<typeof approvalStateSchema>;
+/** The states that an approval never leaves. */
+export type FinalState = Exclude<ApprovalState, { kind: 'pending' | 'approved' }>;
 
-export const approvalSchema = z.object({
-  id: z.string(),
-  act: z.enum(APPROVAL_ACTS),
-  fingerprint: z.array(factSchema).readonly(),
-  /** The act's options exactly as they will be carried out; the act's own room parses them. */
-  options: z.string(),
-  requestedBy: z.string(),
-  requestedAt: z.number(),
-  expiresAt: z.number(),
-  reason: z.string().exactOptional(),
-  /** The very message whose buttons count. `ts` is known once it is posted. */
-  channel: z.string(),
-  ts: z.string().exactOptional(),
-  /** The backup that must be kept while this is open. */
-  backupId: z.string().exactOptional(),
-  state: approvalStateSchema,
-});
-/** A second person's yes to one exact, described act: asked for, decided once, used once, or gone. */
+/** Older versions stored the action as `act`. */
+const renameAct = (stored: unknown): unknown => {
+  const read = z.looseObject({ act: z.unknown() }).safeParse(stored).data;
+  if (!read || 'action' in read || !('act' in read)) return stored;
+  const { act, ...rest } = read;
+  return { ...rest, action: act };
+};
+
+export const approvalSchema = z.preprocess(
+  renameAct,
+  z.object({
+    id: z.string(),
+    action: z.enum(APPROVED_ACTIONS),
+    fingerprint: z.array(factSchema).readonly(),
+    /** The action with all its options, as JSON, exactly as it will be carried out. */
+    options: z.string(),
+    requestedBy: z.string(),
+    requestedAt: z.number(),
+    expiresAt: z.number(),
+    reason: z.string().exactOptional(),
+    /** The message whose buttons count. `ts` is known once it is posted. */
+    channel: z.string(),
+    ts: z.string().exactOptional(),
+    /** The backup that must be kept while this is open. */
+    backupId: z.string().exactOptional(),
+    state: approvalStateSchema,
+  }),
+);
+/** A second person's consent to one exact action: asked for, decided once, used at most once. */
 export type Approval = z.infer<typeof approvalSchema>;
 
 export type ApprovalPolicy = 'second-person' | 'self';
 
-/** A click on Approve or Deny, as the verified envelope tells it; `standing` is looked up at the click. */
+/** A click on Approve or Deny, as Slack's signed envelope reports it. */
 export interface Click {
   readonly decision: 'approve' | 'deny';
   readonly by: string;
   readonly channel: string;
   readonly ts: string;
-  /** `approver`: on the approvers' list, an active member of the workspace, no bot and no guest. */
-  readonly standing: 'approver' | 'operator' | 'neither';
+  /** Looked up at the click. `approver`: listed in APPROVERS and an active member of the workspace, no bot and no guest. */
+  readonly approverCheck: 'approver' | 'operator' | 'neither';
 }
 
 export type ClickRefusal =
@@ -63,48 +79,64 @@ export type ClickRefusal =
   | { readonly reason: 'not-an-approver' }
   | { readonly reason: 'wrong-message' };
 
-export type Decision =
-  | { readonly ok: true; readonly state: Extract<ApprovalState, { kind: 'approved' | 'denied' | 'withdrawn' }> }
-  | { readonly ok: false; readonly refusal: ClickRefusal };
-
 /**
- * What a click on an approval comes to. Fails closed: what is not clearly a second person's decision on that very message
- * in time is refused. Who asked may take the request back with Deny, and with the policy `self` approve it.
+ * The new state of an approval after a click. Fails closed: what is not clearly a second person's decision, in time, on the
+ * message of the request is refused. The requester withdraws the request with Deny, and may approve it under the policy `self`.
  */
-export function decide(approval: Approval, click: Click, policy: ApprovalPolicy, now: number): Decision {
-  const refused = (refusal: ClickRefusal): Decision => ({ ok: false, refusal });
-  if (approval.channel !== click.channel || approval.ts !== click.ts) return refused({ reason: 'wrong-message' });
-  if (approval.state.kind !== 'pending') return refused({ reason: 'decided', state: approval.state });
-  if (now >= approval.expiresAt) return refused({ reason: 'expired', at: approval.expiresAt });
-  const own = click.by === approval.requestedBy;
-  if (click.decision === 'deny' && own) return { ok: true, state: { kind: 'withdrawn', by: click.by, at: now } };
-  if (own && policy === 'second-person') return refused({ reason: 'own-request' });
-  if (click.standing !== 'approver' && !(own && policy === 'self' && click.standing === 'operator'))
-    return refused({ reason: 'not-an-approver' });
-  return { ok: true, state: { kind: click.decision === 'approve' ? 'approved' : 'denied', by: click.by, at: now } };
+export function decide(
+  approval: Approval,
+  click: Click,
+  policy: ApprovalPolicy,
+  now: number,
+): Result<Extract<ApprovalState, { kind: 'approved' | 'denied' | 'withdrawn' }>, ClickRefusal> {
+  if (approval.channel !== click.channel || approval.ts !== click.ts) return refuse({ reason: 'wrong-message' });
+  if (approval.state.kind !== 'pending') return refuse({ reason: 'decided', state: approval.state });
+  if (now >= approval.expiresAt) return refuse({ reason: 'expired', at: approval.expiresAt });
+  const isOwn = click.by === approval.requestedBy;
+  if (click.decision === 'deny' && isOwn) return succeed({ kind: 'withdrawn', by: click.by, at: now });
+  if (isOwn && policy === 'second-person') return refuse({ reason: 'own-request' });
+  const mayDecide =
+    click.approverCheck === 'approver' || (isOwn && policy === 'self' && click.approverCheck === 'operator');
+  if (!mayDecide) return refuse({ reason: 'not-an-approver' });
+  return succeed({ kind: click.decision === 'approve' ? 'approved' : 'denied', by: click.by, at: now });
 }
 
 export type UseRefusal =
-  | { readonly reason: 'not-approved'; readonly state: ApprovalState }
+  | { readonly reason: 'wrong-state'; readonly state: ApprovalState }
   | { readonly reason: 'expired'; readonly at: number }
-  | { readonly reason: 'other-act'; readonly act: ApprovalAct }
+  | { readonly reason: 'other-action'; readonly action: ApprovedAction }
   | { readonly reason: 'changed'; readonly changed: readonly ChangedFact[] };
 
-/** Whether an approval holds for carrying out `act` on the world as it is now (`fingerprint`, gathered again). */
-export function mayUse(
-  approval: Approval,
-  act: ApprovalAct,
-  fingerprint: Fingerprint,
-  now: number,
-): { readonly ok: true } | { readonly ok: false; readonly refusal: UseRefusal } {
-  const refused = (refusal: UseRefusal) => ({ ok: false, refusal }) as const;
-  if (approval.act !== act) return refused({ reason: 'other-act', act: approval.act });
-  if (approval.state.kind !== 'approved') return refused({ reason: 'not-approved', state: approval.state });
-  if (now >= approval.expiresAt) return refused({ reason: 'expired', at: approval.expiresAt });
-  const changed = changedFacts(approval.fingerprint, fingerprint);
-  return changed.length === 0 ? { ok: true } : refused({ reason: 'changed', changed });
+/** What is about to be done, to be compared with what was approved. */
+export interface Use {
+  readonly action: ApprovedAction;
+  /** As in the approval: the action with all its options, as JSON. */
+  readonly options: string;
+  /** Gathered again. */
+  readonly fingerprint: Fingerprint;
 }
 
-/** Whether the request still waits for someone: it keeps its backup from being pruned. */
+/**
+ * Why an approval does not cover this use; undefined where it does. Action, options and fingerprint are compared in full, so
+ * that an approval in a control table that was restored from a backup covers nothing but the state that it was given on.
+ * `needed`: `approved` to start an action, `used` to resume one that was started with it.
+ */
+export function refusalOfUse(
+  approval: Approval,
+  use: Use,
+  now: number,
+  needed: 'approved' | 'used' = 'approved',
+): UseRefusal | undefined {
+  if (approval.action !== use.action) return { reason: 'other-action', action: approval.action };
+  if (approval.state.kind !== needed) return { reason: 'wrong-state', state: approval.state };
+  if (now >= approval.expiresAt) return { reason: 'expired', at: approval.expiresAt };
+  const changed = changedFacts(
+    [...approval.fingerprint, { name: 'options', value: approval.options }],
+    [...use.fingerprint, { name: 'options', value: use.options }],
+  );
+  return changed.length === 0 ? undefined : { reason: 'changed', changed };
+}
+
+/** Whether the request is still open: it keeps its backup from being pruned. */
 export const isWaiting = (approval: Approval, now: number): boolean =>
   (approval.state.kind === 'pending' || approval.state.kind === 'approved') && now < approval.expiresAt;

@@ -1,6 +1,6 @@
 /**
- * The state of the world that an approval is given on: facts by name, in words that a person can compare ("entries
- * counted": "4,187"). An approval holds for this and for nothing else.
+ * The state that an approval is given on: named facts with values that a person can compare ("records counted": "4,187").
+ * An approval covers this state and no other.
  */
 export type Fingerprint = readonly Fact[];
 export interface Fact {
@@ -8,21 +8,21 @@ export interface Fact {
   readonly value: string;
 }
 
-/** One fact that is not what it was when the approval was asked for. */
+/** A fact that is no longer what it was when the approval was asked for. */
 export interface ChangedFact {
   readonly name: string;
   readonly before: string;
   readonly after: string;
 }
 
-const ABSENT = 'not there';
+const ABSENT = 'none';
 
-/** What differs between two fingerprints, facts that only one of them has included. Equal ones give an empty list. */
+/** The facts in which two fingerprints differ, including those that only one of them has. Empty where they are equal. */
 export function changedFacts(before: Fingerprint, after: Fingerprint): ChangedFact[] {
   const then = new Map(before.map((fact) => [fact.name, fact.value]));
   const now = new Map(after.map((fact) => [fact.name, fact.value]));
   return [...new Set([...then.keys(), ...now.keys()])].flatMap((name) => {
     const changed = { name, before: then.get(name) ?? ABSENT, after: now.get(name) ?? ABSENT };
-    return changed.before === changed.after ? [] : [changed];
+    return then.get(name) === now.get(name) ? [] : [changed];
   });
 }

@@ -2,14 +2,15 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Approval } from '../../src/approvals/approval.ts';
 import { type ApprovalStore, createApprovalStore } from '../../src/approvals/approval-store.ts';
 import { systemClock } from '../../src/lib/clock.ts';
-import { openControlTable } from '../../src/state/control-table.ts';
+import { type ControlTable, openControlTable } from '../../src/state/control-table.ts';
 import { type LocalDynamo, startDynalite } from '../support/dynalite.ts';
 
 let dynamo: LocalDynamo;
 let store: ApprovalStore;
+let table: ControlTable;
 beforeAll(async () => {
   dynamo = await startDynalite();
-  const table = await openControlTable({ dynamodb: dynamo.client, tableName: 'control', clock: systemClock });
+  table = await openControlTable({ dynamodb: dynamo.client, tableName: 'control', clock: systemClock });
   store = createApprovalStore(table, 'TimesheetOCR-ocr-dev');
 });
 afterAll(() => dynamo.stop());
@@ -18,7 +19,7 @@ let count = 0;
 async function pending(): Promise<Approval> {
   const approval: Approval = {
     id: `a-${++count}`,
-    act: 'flush',
+    action: 'flush',
     fingerprint: [{ name: 'entries counted', value: '12' }],
     options: '{"kinds":"all"}',
     requestedBy: 'U1',
@@ -32,14 +33,14 @@ async function pending(): Promise<Approval> {
 }
 const openIds = async () => (await Array.fromAsync(store.open())).map((approval) => approval.id);
 
-test('an approval is kept as it was asked for, and its message is noted once', async () => {
+test('An approval is stored as it was requested, and its message is stored once', async () => {
   const approval = await pending();
   await store.setMessage(approval.id, '1.1');
   await store.setMessage(approval.id, '2.2');
   expect(await store.read(approval.id)).toEqual({ ...approval, ts: '1.1' });
 });
 
-test('of two clicks at once one wins, and the other is told what stands', async () => {
+test('Of two clicks on an approval at the same time one wins, and the other gets the stored decision', async () => {
   const { id } = await pending();
   const [first, second] = await Promise.all([
     store.move(id, 'pending', { kind: 'approved', by: 'U2', at: 5 }),
@@ -51,7 +52,7 @@ test('of two clicks at once one wins, and the other is told what stands', async 
   expect(loser.approval?.state).toEqual(winner.approval?.state);
 });
 
-test('it is used once', async () => {
+test('An approval is used at most once', async () => {
   const { id } = await pending();
   await store.move(id, 'pending', { kind: 'approved', by: 'U2', at: 5 });
   const used = { kind: 'used', by: 'U2', at: 5, usedAt: 6 } as const;
@@ -59,7 +60,7 @@ test('it is used once', async () => {
   expect(uses.filter((use) => use.ok)).toHaveLength(1);
 });
 
-test('it is open while it waits, and no longer once it is decided against or used', async () => {
+test('An approval is open while it is pending, and no longer once it is denied', async () => {
   const kept = await pending();
   const denied = await pending();
   expect(await openIds()).toEqual(expect.arrayContaining([kept.id, denied.id]));
@@ -68,7 +69,25 @@ test('it is open while it waits, and no longer once it is decided against or use
   expect(await openIds()).toContain(kept.id);
 });
 
-test('the same id twice is refused', async () => {
+test('A second approval with the same id is refused', async () => {
   const approval = await pending();
-  await expect(store.create(approval)).rejects.toThrow(`Approval ${approval.id} is on record already`);
+  await expect(store.create(approval)).rejects.toThrow(`Approval ${approval.id} already exists`);
+});
+
+test('An approval of an older version is read: what it called `act` is `action`, and `hold` in its options stays in the text', async () => {
+  const approval = await pending();
+  const { action, ...rest } = {
+    ...approval,
+    id: 'a-old',
+    options: '{"kind":"flush","backupId":"b","failedOnly":false,"hold":true}',
+  };
+  await table.create({ pk: 'approval#a-old', sk: 'approval' }, { ...rest, act: action, stateKind: 'pending' });
+  expect(await store.read('a-old')).toEqual({ ...rest, action });
+});
+
+test('An approval whose entry in the list of open ones was left after its decision is not listed', async () => {
+  const { id } = await pending();
+  await table.update({ pk: `approval#${id}`, sk: 'approval' }, { set: { state: { kind: 'denied', by: 'U2', at: 5 } } });
+  expect(await openIds()).not.toContain(id);
+  expect(await Array.fromAsync(table.list('approvals#TimesheetOCR-ocr-dev', { prefix: `open#${id}` }))).toEqual([]);
 });

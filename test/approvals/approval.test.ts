@@ -6,7 +6,8 @@ import {
   type Click,
   decide,
   isWaiting,
-  mayUse,
+  refusalOfUse,
+  type Use,
 } from '../../src/approvals/approval.ts';
 import { changedFacts, type Fingerprint } from '../../src/approvals/fingerprint.ts';
 
@@ -19,7 +20,7 @@ const fingerprint: Fingerprint = [
 ];
 const approval = (overrides: Partial<Approval> = {}): Approval => ({
   id: 'a-1',
-  act: 'flush',
+  action: 'flush',
   fingerprint,
   options: '{}',
   requestedBy: 'U1',
@@ -35,102 +36,121 @@ const click = (overrides: Partial<Click> = {}): Click => ({
   by: 'U2',
   channel: 'C1',
   ts: '1.1',
-  standing: 'approver',
+  approverCheck: 'approver',
   ...overrides,
 });
 const approved: ApprovalState = { kind: 'approved', by: 'U2', at: NOW };
 
-describe('a click on an approval', () => {
-  test('of a second person who is an approver approves', () => {
+describe('decide', () => {
+  test('A click of a second person who is an approver approves the request', () => {
     expect(decide(approval(), click(), 'second-person', NOW + 1)).toEqual({
       ok: true,
-      state: { kind: 'approved', by: 'U2', at: NOW + 1 },
+      value: { kind: 'approved', by: 'U2', at: NOW + 1 },
     });
   });
 
-  test('of a second person denies', () => {
+  test('A click of a second person on Deny denies the request', () => {
     expect(decide(approval(), click({ decision: 'deny' }), 'second-person', NOW)).toMatchObject({
-      state: { kind: 'denied' },
+      value: { kind: 'denied' },
     });
   });
 
   test.each<[string, Partial<Approval>, Partial<Click>, number, string]>([
-    ['of the person who asked, approver or not', {}, { by: 'U1' }, 0, 'own-request'],
-    ['of an operator who is no approver', {}, { standing: 'operator' }, 0, 'not-an-approver'],
-    ['of anyone else', {}, { standing: 'neither' }, 0, 'not-an-approver'],
-    ['of anyone else who denies', {}, { standing: 'neither', decision: 'deny' }, 0, 'not-an-approver'],
+    ['of the requester, approver or not', {}, { by: 'U1' }, 0, 'own-request'],
+    ['of an operator who is no approver', {}, { approverCheck: 'operator' }, 0, 'not-an-approver'],
+    ['of anyone else', {}, { approverCheck: 'neither' }, 0, 'not-an-approver'],
+    ['of anyone else who denies', {}, { approverCheck: 'neither', decision: 'deny' }, 0, 'not-an-approver'],
     ['on a copy of the message in another channel', {}, { channel: 'C2' }, 0, 'wrong-message'],
     ['on another message', {}, { ts: '2.2' }, 0, 'wrong-message'],
-    ['before the request knows its message', { ts: undefined as never }, {}, 0, 'wrong-message'],
-    ['at the very end of its time', {}, {}, 15 * MINUTE, 'expired'],
-    ['when it was decided', { state: approved }, {}, 0, 'decided'],
-    ['when it was used', { state: { kind: 'used', by: 'U2', at: NOW, usedAt: NOW } }, {}, 0, 'decided'],
-    ['when it was withdrawn', { state: { kind: 'withdrawn', by: 'U1', at: NOW } }, {}, 0, 'decided'],
-  ])('%s is refused', (_what, request, by, later, reason) => {
+    ['before the message of the request is stored', { ts: undefined as never }, {}, 0, 'wrong-message'],
+    ['at the moment the request expires', {}, {}, 15 * MINUTE, 'expired'],
+    ['on a request that was decided', { state: approved }, {}, 0, 'decided'],
+    ['on a request that was used', { state: { kind: 'used', by: 'U2', at: NOW, usedAt: NOW } }, {}, 0, 'decided'],
+    ['on a request that was withdrawn', { state: { kind: 'withdrawn', by: 'U1', at: NOW } }, {}, 0, 'decided'],
+  ])('A click %s is refused', (_what, request, by, later, reason) => {
     expect(decide(approval(request), click(by), 'second-person', NOW + later)).toMatchObject({
       ok: false,
       refusal: { reason },
     });
   });
 
-  test('of the person who asked takes the request back when it says Deny', () => {
+  test('A click of the requester on Deny withdraws the request', () => {
     expect(
-      decide(approval(), click({ by: 'U1', decision: 'deny', standing: 'operator' }), 'second-person', NOW),
+      decide(approval(), click({ by: 'U1', decision: 'deny', approverCheck: 'operator' }), 'second-person', NOW),
     ).toEqual({
       ok: true,
-      state: { kind: 'withdrawn', by: 'U1', at: NOW },
+      value: { kind: 'withdrawn', by: 'U1', at: NOW },
     });
   });
 
-  test('of a team of one counts only where the policy says self, and only of an operator', () => {
-    const own = click({ by: 'U1', standing: 'operator' });
+  test('The requester may approve only under the policy self, and only as an operator', () => {
+    const own = click({ by: 'U1', approverCheck: 'operator' });
     expect(decide(approval(), own, 'second-person', NOW).ok).toBe(false);
-    expect(decide(approval(), own, 'self', NOW)).toMatchObject({ ok: true, state: { kind: 'approved' } });
-    expect(decide(approval(), { ...own, standing: 'neither' }, 'self', NOW).ok).toBe(false);
+    expect(decide(approval(), own, 'self', NOW)).toMatchObject({ ok: true, value: { kind: 'approved' } });
+    expect(decide(approval(), { ...own, approverCheck: 'neither' }, 'self', NOW).ok).toBe(false);
   });
 
-  test('never approves for the one who asked, whatever else holds (second-person)', () => {
+  test('Under the policy second-person no click of the requester ever approves the request', () => {
     fc.assert(
       fc.property(
-        fc.constantFrom('approver', 'operator', 'neither') as fc.Arbitrary<Click['standing']>,
-        fc.constantFrom('approve', 'deny') as fc.Arbitrary<Click['decision']>,
+        fc.constantFrom<Click['approverCheck']>('approver', 'operator', 'neither'),
+        fc.constantFrom<Click['decision']>('approve', 'deny'),
         fc.integer({ min: 0, max: 30 * MINUTE }),
-        (standing, decision, later) => {
-          const verdict = decide(approval(), click({ by: 'U1', standing, decision }), 'second-person', NOW + later);
-          expect(verdict.ok && verdict.state.kind === 'approved').toBe(false);
+        (approverCheck, decision, later) => {
+          const verdict = decide(
+            approval(),
+            click({ by: 'U1', approverCheck, decision }),
+            'second-person',
+            NOW + later,
+          );
+          expect(verdict.ok && verdict.value.kind === 'approved').toBe(false);
         },
       ),
     );
   });
 });
 
-describe('using an approval', () => {
-  test('holds for the act and the state it was given on', () => {
-    expect(mayUse(approval({ state: approved }), 'flush', fingerprint, NOW)).toEqual({ ok: true });
+describe('refusalOfUse', () => {
+  const use = { action: 'flush', options: '{}', fingerprint } as const;
+  const used: ApprovalState = { kind: 'used', by: 'U2', at: NOW, usedAt: NOW };
+
+  test('An approved action may start on the state that was approved', () => {
+    expect(refusalOfUse(approval({ state: approved }), use, NOW)).toBeUndefined();
   });
 
-  test('is void when anything changed, and says what', () => {
+  test('An approval does not cover a state in which something changed, and the refusal lists what', () => {
     const after = fingerprint.map((fact) => (fact.name === 'entries counted' ? { ...fact, value: '4,188' } : fact));
-    expect(mayUse(approval({ state: approved }), 'flush', after, NOW)).toEqual({
-      ok: false,
-      refusal: { reason: 'changed', changed: [{ name: 'entries counted', before: '4,187', after: '4,188' }] },
+    expect(refusalOfUse(approval({ state: approved }), { ...use, fingerprint: after }, NOW)).toEqual({
+      reason: 'changed',
+      changed: [{ name: 'entries counted', before: '4,187', after: '4,188' }],
     });
   });
 
-  test.each<[string, Partial<Approval>, 'flush' | 'restore', number, string]>([
-    ['another act', { state: approved }, 'restore', 0, 'other-act'],
-    ['nobody approved', {}, 'flush', 0, 'not-approved'],
-    ['it was denied', { state: { kind: 'denied', by: 'U2', at: NOW } }, 'flush', 0, 'not-approved'],
-    ['it was used before', { state: { kind: 'used', by: 'U2', at: NOW, usedAt: NOW } }, 'flush', 0, 'not-approved'],
-    ['its time is over', { state: approved }, 'flush', 15 * MINUTE, 'expired'],
-  ])('is refused when %s', (_what, overrides, act, later, reason) => {
-    expect(mayUse(approval(overrides), act, fingerprint, NOW + later)).toMatchObject({
-      ok: false,
-      refusal: { reason },
-    });
+  test.each<[string, Partial<Approval>, Partial<Use>, number, string]>([
+    ['of another action', { state: approved }, { action: 'restore' }, 0, 'other-action'],
+    ['that nobody approved', {}, {}, 0, 'wrong-state'],
+    ['that was denied', { state: { kind: 'denied', by: 'U2', at: NOW } }, {}, 0, 'wrong-state'],
+    ['that was used before', { state: used }, {}, 0, 'wrong-state'],
+    ['whose time is over', { state: approved }, {}, 15 * MINUTE, 'expired'],
+    ['that was given with other options', { state: approved }, { options: '{"failedOnly":true}' }, 0, 'changed'],
+    ['that was given with hold by an older version', { state: approved, options: '{"hold":true}' }, {}, 0, 'changed'],
+    ['that was given on fewer facts', { state: approved }, { fingerprint: fingerprint.slice(1) }, 0, 'changed'],
+  ])('An approval %s does not let the action start', (_what, overrides, other, later, reason) => {
+    expect(refusalOfUse(approval(overrides), { ...use, ...other }, NOW + later)).toMatchObject({ reason });
   });
 
-  test('keeps its backup only while it waits', () => {
+  test.each<[string, Partial<Approval>, Partial<Use>, number, string | undefined]>([
+    ['that was used, within its time', { state: used }, {}, 0, undefined],
+    ['that was used, after its time', { state: used }, {}, 15 * MINUTE, 'expired'],
+    ['that was never used', { state: approved }, {}, 0, 'wrong-state'],
+    ['that was used for another action', { state: used }, { action: 'restore' }, 0, 'other-action'],
+    ['that was used with other options', { state: used }, { options: '[]' }, 0, 'changed'],
+    ['that was used on other facts', { state: used }, { fingerprint: [] }, 0, 'changed'],
+  ])('A job resumes only under its own approval: one %s', (_what, overrides, other, later, reason) => {
+    expect(refusalOfUse(approval(overrides), { ...use, ...other }, NOW + later, 'used')?.reason).toBe(reason);
+  });
+
+  test('A request keeps its backup only while it is open', () => {
     expect(isWaiting(approval(), NOW)).toBe(true);
     expect(isWaiting(approval({ state: approved }), NOW)).toBe(true);
     expect(isWaiting(approval(), NOW + 16 * MINUTE)).toBe(false);
@@ -138,10 +158,10 @@ describe('using an approval', () => {
   });
 });
 
-describe('fingerprints', () => {
+describe('changedFacts', () => {
   const facts = fc.uniqueArray(fc.record({ name: fc.string(), value: fc.string() }), { selector: (fact) => fact.name });
 
-  test('differ in nothing from themselves, in whatever order', () => {
+  test('A fingerprint has no changed facts compared with itself in another order', () => {
     fc.assert(
       fc.property(facts, (given) => {
         expect(changedFacts(given, [...given].reverse())).toEqual([]);
@@ -149,12 +169,12 @@ describe('fingerprints', () => {
     );
   });
 
-  test('a fact that is gone, or new, is a change', () => {
+  test('A fact that is missing or new counts as changed', () => {
     expect(changedFacts(fingerprint, fingerprint.slice(1))).toEqual([
-      { name: 'table', before: fingerprint[0]?.value, after: 'not there' },
+      { name: 'table', before: fingerprint[0]?.value, after: 'none' },
     ]);
     expect(changedFacts([], [{ name: 'backup', value: 'b-1' }])).toEqual([
-      { name: 'backup', before: 'not there', after: 'b-1' },
+      { name: 'backup', before: 'none', after: 'b-1' },
     ]);
   });
 });

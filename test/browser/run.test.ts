@@ -102,7 +102,7 @@ describePage('the product on the page', () => {
     await page.locator('[role="option"] .option-note').filter({ hasText: /\w/ }).first().waitFor();
     await page.fill('#composer', '');
     await type('/rescan backup');
-    await message(/is made and verified/).waitFor();
+    await message(/is done and verified/).waitFor();
     await type('/rescan restore');
     const dialog = page.locator('dialog.modal');
     const backup = dialog.getByLabel('Backup', { exact: true });
@@ -115,7 +115,7 @@ describePage('the product on the page', () => {
     await dialog.locator('[data-block]').filter({ hasText: /name/i }).first().waitFor();
     await name.fill('WrongTable');
     await page.click('[data-submit="yes"]');
-    await dialog.locator('.has-error', { hasText: 'Nothing was done' }).waitFor();
+    await dialog.locator('.has-error', { hasText: 'Type exactly' }).waitFor();
     expect(await axeInBoth()).toEqual([]);
     await page.click('[data-close="yes"]');
     await dialog.waitFor({ state: 'detached' });

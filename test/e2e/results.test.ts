@@ -88,12 +88,12 @@ describe('what came of a run', () => {
   }, async () => {
     await here.putRecord('Nik_Coultas', '2025-07-07#BY_HAND');
     await here.people.command('operator', '/rescan backup');
-    await here.people.sees(/is made and verified/);
+    await here.people.sees(/is done and verified/);
     await here.people.command('approver', '/rescan override test-logging because this is about the diff');
     await here.people.command('operator', '/rescan quotas');
     await here.people.sees(/nothing blocks|images a minute/);
     await here.people.command('operator', '/rescan flush');
-    const form = await here.people.openView('operator', /confirm_act/);
+    const form = await here.people.openView('operator', /confirm_action/);
     await here.people.submit('operator', form, { table_name: 'TimesheetOCR-dev' });
     const asked = await here.people.sees(/Approval needed: flush/);
     await here.people.click('approver', asked.ts, buttonOf(asked, /approve/));
@@ -109,10 +109,10 @@ describe('what came of a run', () => {
     expect(await here.people.file(/^diff\.csv/)).toMatch(/^removed,[0-9a-f]{16},entry,Nik_Coultas,2025-07-07#BY_HAND/m);
 
     await here.people.click('operator', diff.ts, 'diff_put_back');
-    const choose = await here.people.openView('operator', /put_back/, 20_000);
+    const choose = await here.people.openView('operator', /restore_rows/, 20_000);
     const [, id] = /removed,([0-9a-f]{16}),/.exec(await here.people.file(/^diff\.csv/)) ?? [];
     await here.people.submit('operator', choose, { entries: [id] });
-    const again = await here.people.sees(/put 1 single record of backup/);
+    const again = await here.people.sees(/restore 1 single record of backup/);
     await here.people.click('approver', again.ts, buttonOf(again, /approve/));
     await here.people.sees(/1 record of the backup is back in the table/, { withinMs: 20_000 });
     await here.people.command('viewer', '/rescan validate person="Nik Coultas"');

@@ -16,17 +16,17 @@ async function inTable(): Promise<number> {
 }
 
 async function backup(): Promise<SeenMessage> {
-  // These tests are about the table: what else a flush needs is passed over by somebody who may.
+  // These tests are about the table: the other preconditions of a flush are overridden.
   await here.people.command('approver', '/rescan override test-logging because it is not what is tried here');
   await here.people.sees(/is passed over in this rescan/);
   await here.people.command('operator', '/rescan backup before the rescan');
-  return here.people.sees(/is made and verified/);
+  return here.people.sees(/is done and verified/);
 }
 
-/** Opens the form of a flush, and sends it in with this name typed. */
+/** Opens the form of a flush and submits it with this name typed. */
 async function askFlush(name: string, user = 'operator') {
   await here.people.command(user, '/rescan flush');
-  const viewId = await here.people.openView(user, /Type the table/);
+  const viewId = await here.people.openView(user, /to confirm/);
   return here.people.submit(user, viewId, { table_name: name, reason: 'OCR 2.6.1' });
 }
 
@@ -38,7 +38,7 @@ describe('backup, flush and restore under two pairs of eyes', () => {
   test('the whole way: backup, flush refused to the one who asked, approved by another, restored equal in digest', async () => {
     const before = await inTable();
     const made = await backup();
-    const digest = /digest: `([0-9a-f]{12})/.exec(wholeText(made))?.[1];
+    const digest = /checksum `([0-9a-f]{12})/.exec(wholeText(made))?.[1];
     expect(digest).toBeDefined();
 
     await askFlush('TimesheetOCR-dev');
@@ -48,7 +48,7 @@ describe('backup, flush and restore under two pairs of eyes', () => {
     expect(await inTable()).toBe(before);
 
     await here.people.click('approver', asked.ts, buttonOf(asked, /approve/));
-    await here.people.sees(/The flush is done: .*the count is zero/);
+    await here.people.sees(/The flush is done: .*The table is empty/);
     expect(await inTable()).toBe(0);
     const decided = (await here.people.messages()).find((message) => message.ts === asked.ts);
     expect(decided && wholeText(decided)).toMatch(/approved by <@U0APPROVER>/);
@@ -56,21 +56,20 @@ describe('backup, flush and restore under two pairs of eyes', () => {
 
     await here.people.command('operator', '/rescan restore');
     const choose = await here.people.openView('operator', /Type to search/);
-    const backupId = /Backup `([^`]+)` is made/.exec(wholeText(made))?.[1] ?? '';
+    const backupId = /^backup: `([^`]+)`/m.exec(wholeText(asked))?.[1] ?? '';
     await here.people.submit('operator', choose, { backup: backupId, mode: 'replace' });
     const confirm = await here.people.openView('operator', /What it changes/);
     await here.people.submit('operator', confirm, { table_name: 'TimesheetOCR-dev' });
     const restore = await here.people.sees(/Approval needed: restore/);
     await here.people.click('approver', restore.ts, buttonOf(restore, /approve/));
-    const done = await here.people.sees(/The restore is done/);
-    expect(wholeText(done)).toContain(`equals the backup’s, \`${digest}`);
+    await here.people.sees(new RegExp(`its checksum \`${digest}\``));
     expect(await inTable()).toBe(before);
   });
 
   test('a wrong name typed is an error at the field, and nothing is asked for', async () => {
     await backup();
     const answer = await askFlush('TimesheetOCR-prod');
-    expect(JSON.stringify(answer)).toMatch(/TimesheetOCR-dev, exactly so/);
+    expect(JSON.stringify(answer)).toMatch(/Type exactly TimesheetOCR-dev/);
     expect((await here.people.messages()).some((message) => /Approval needed/.test(wholeText(message)))).toBe(false);
   });
 
@@ -86,7 +85,7 @@ describe('backup, flush and restore under two pairs of eyes', () => {
     const approve = buttonOf(asked, /approve/);
     await Promise.all([1, 2, 3].map(() => here.people.click('approver', asked.ts, approve).catch(() => undefined)));
     await here.people.sees(/The flush is done/);
-    const ends = (await here.people.messages()).filter((message) => /The flush is done/.test(message.text));
+    const ends = (await here.people.messages()).filter((message) => /^The flush is done/.test(message.text));
     expect(ends).toHaveLength(1);
   });
 
@@ -98,7 +97,7 @@ describe('backup, flush and restore under two pairs of eyes', () => {
     await here.world.set({ latencyMs: 0 });
     await here.putRecord('Zed', '2026-01-01#PJ1');
     await here.people.click('approver', asked.ts, buttonOf(asked, /approve/));
-    await here.people.sees(/it is void/);
+    await here.people.sees(/approved, but not started/);
     const shown = (await here.people.messages()).find((message) => message.ts === asked.ts);
     expect(shown && wholeText(shown)).toMatch(/records counted/i);
     expect(await inTable()).toBe(before + 1);
@@ -110,7 +109,7 @@ describe('backup, flush and restore under two pairs of eyes', () => {
     const asked = await approvalMessage();
     const before = await inTable();
     for (const user of ['viewer', 'guest']) await here.people.click(user, asked.ts, buttonOf(asked, /approve/));
-    await here.people.sees(/Only approvers may decide this/);
+    await here.people.sees(/Only approvers can decide this/);
     expect(await inTable()).toBe(before);
   });
 
@@ -120,7 +119,7 @@ describe('backup, flush and restore under two pairs of eyes', () => {
     await askFlush('TimesheetOCR-dev');
     const asked = await approvalMessage();
     await here.people.click('approver', asked.ts, buttonOf(asked, /approve/));
-    await here.people.sees(/The flush is under way/);
+    await here.people.sees(/The flush is in progress/);
     await here.people.bot('kill');
     await here.people.bot('start');
     await here.world.set({ addedLatencyMs: 0 });

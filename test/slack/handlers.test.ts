@@ -11,7 +11,7 @@ import { createDeployForms } from '../../src/slack/forms/deploy-forms.ts';
 import { deployView, rollbackView } from '../../src/slack/forms/deploy-view.ts';
 import { formTable } from '../../src/slack/forms/form-table.ts';
 import { createRestoreRowsForm } from '../../src/slack/forms/restore-rows-form.ts';
-import { putBackView } from '../../src/slack/forms/restore-rows-view.ts';
+import { restoreRowsView } from '../../src/slack/forms/restore-rows-view.ts';
 import { createTableForms } from '../../src/slack/forms/table-forms.ts';
 import { chooseRestoreView, flushView } from '../../src/slack/forms/table-views.ts';
 import { createPermissions } from '../../src/slack/intake/permissions.ts';
@@ -99,7 +99,6 @@ function createTables() {
     openView: async () => 'V1',
     updateView: async () => {},
     whoApproves: { policy: 'second-person', approvers: ['U0APPROVER'] },
-    clock,
   });
   return {
     commands: commandTable({
@@ -107,7 +106,7 @@ function createTables() {
       planning,
       status,
       requests,
-      table: { tables: table, forms, clock },
+      table: { tables: table, forms },
       checklist: { checklist, permissions, clock, autopilot, checkApprover: async () => 'approver' },
       steps: stepPorts,
       deploys: deployForms,
@@ -248,7 +247,7 @@ describe('the tables of commands, buttons and forms', () => {
         .flatMap((alert) => (alert ? [alert.message] : [])),
       approvalMessage(flushApproval(), { policy: 'second-person', approvers: ['U0APPROVER'] }),
       jobMessage(flushJob()),
-      pruneMessage({ remove: [backupRecord()], spared: [] }, 1, NOW),
+      pruneMessage({ remove: [backupRecord()], spared: [] }, 1),
       checklistMessage(checklistView({}, { next: 'backup' }), NOW, { buttons: true }),
       autopilotPlanMessage(autopilotRecord()),
       autopilotMessage(autopilotRecord({ state: 'running', wanted: '{}' }), checklistView(), NOW),
@@ -268,14 +267,14 @@ describe('the tables of commands, buttons and forms', () => {
   test('every form that can be opened has a handler', () => {
     const backup = backupRecord();
     const difference = { added: 0, changed: 0, removed: 0 };
-    const act = { kind: 'flush', backupId: backup.id, failedOnly: false, hold: false } as const;
+    const action = { kind: 'flush', backupId: backup.id, failedOnly: false } as const;
     const opened = [
       changePlanView(runPlan(), { channel: 'C1', ts: '1.000001' }),
-      flushView({ act, now: tableNow(), backup, difference, holdMs: 300_000 }, 'C1', NOW),
-      chooseRestoreView([backup], 'C1', NOW),
+      flushView({ action, now: tableNow(), backup, difference }, 'C1'),
+      chooseRestoreView([backup], 'C1'),
       deployView(plannedDeploy(), 'C1'),
       rollbackView(plannedDeploy(), 'C1'),
-      putBackView({ removed: [], all: 1, byHand: 0, backupId: backup.id, table: 'T', channel: 'C1' }),
+      restoreRowsView({ removed: [], all: 1, byHand: 0, backupId: backup.id, table: 'T', channel: 'C1' }),
     ];
     expect([...views.keys()]).toEqual(opened.map((view) => view.callback_id));
   });

@@ -3,7 +3,7 @@ import type { TableNow } from '../../src/checklist/contracts/table-control.ts';
 import { FileUploadError } from '../../src/slack/client/file-upload.ts';
 import { changePlanView } from '../../src/slack/forms/change-plan-view.ts';
 import { deployView, rollbackView } from '../../src/slack/forms/deploy-view.ts';
-import { putBackView } from '../../src/slack/forms/restore-rows-view.ts';
+import { restoreRowsView } from '../../src/slack/forms/restore-rows-view.ts';
 import * as tableViews from '../../src/slack/forms/table-views.ts';
 import { homeView } from '../../src/slack/home/home-view.ts';
 import { auditMessage, chainMessage } from '../../src/slack/messages/checklist/audit-message.ts';
@@ -37,7 +37,7 @@ import { alertOf } from '../../src/slack/messages/run/alerts.ts';
 import * as answers from '../../src/slack/messages/run/answers.ts';
 import { cancelledMessage, previewMessage, resumedInsteadMessage } from '../../src/slack/messages/run/preview.ts';
 import { progressPost, runMessage } from '../../src/slack/messages/run/run-message.ts';
-import { approvalMessage } from '../../src/slack/messages/table/approval-message.ts';
+import { approvalMessage, requestEndedMessage } from '../../src/slack/messages/table/approval-message.ts';
 import * as tables from '../../src/slack/messages/table/table-messages.ts';
 import { tableRefusalMessage } from '../../src/slack/messages/table/table-refusals.ts';
 import { autopilotRecord, checklistView, plannedDeploy } from './checklist-builders.ts';
@@ -50,8 +50,10 @@ import {
   events,
   fault,
   findings,
+  flushJobToResume,
   hindrances,
   history,
+  interruptions,
   invocations,
   logging,
   logLine,
@@ -107,6 +109,7 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
         approvalMessage(worse(approval), { policy, approvers: worse(['U0APPROVER', 'S0GROUP']) }),
       ),
     ),
+  requestEndedMessage: (worse) => approvals.map((approval) => requestEndedMessage(worse(approval))),
   auditMessage: (worse) => [auditMessage(worse([auditEntry]), worse(3))],
   chainMessage: (worse) => [
     chainMessage(worse({ ok: true, entries: 3, head: 'H 1', anchors: 3 })),
@@ -255,10 +258,10 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
   stepRefusalMessage: (worse) => stepRefusals.map((refusal) => stepRefusalMessage(worse(refusal))),
   jobMessage: (worse) =>
     [flushJob(), restoreJob].map((job) =>
-      tables.jobMessage(
-        worse(job),
-        worse({ stage: 'deleting', done: 3, total: 9, isApproximate: true, elapsedMs: 9, supplemented: 2, bytes: 9 }),
-      ),
+      tables.jobMessage(worse(job), {
+        ...worse({ done: 3, total: 9, isApproximate: true, stageMs: 9, perSecond: 3, supplemented: 2, bytes: 9 }),
+        stage: 'deleting',
+      }),
     ),
   fileTroubleMessage: (worse) => [
     fileTroubleMessage(new FileUploadError(worse('F 1'), 500), 'the failed images', '/rescan export'),
@@ -270,13 +273,35 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
     tables.brokenOffMessage(worse({ kind: 'stopped', job: flushJob(), by: 'U0OPERATOR' })),
     ...tableRefusals.map((refusal) => tables.brokenOffMessage(worse({ kind: 'failed', job: restoreJob, refusal }))),
   ],
+  interruptedMessage: (worse) =>
+    interruptions.map((because) =>
+      tables.interruptedMessage(
+        worse({
+          kind: 'interrupted',
+          job: flushJobToResume,
+          because,
+          done: 3,
+          next: { ok: false, refusal: { reason: 'backup-not-found', backupId: 'B 1' } },
+        }),
+      ),
+    ),
+  functionMessage: (worse) => [
+    tables.functionMessage(worse({ kind: 'function-not-released', functionName: 'F 1', fault })),
+    ...(['released', 'changed-since'] as const).map((kind) =>
+      tables.functionMessage(
+        worse({
+          kind: 'function-released',
+          released: { kind, functionName: 'F 1', reservedConcurrency: 3 },
+        }),
+      ),
+    ),
+  ],
   resumedJobMessage: (worse) => [tables.resumedJobMessage(worse(restoreJob))],
-  backupsMessage: (worse) => [tables.backupsMessage(worse([backupRecord({ note: 'A note' })]), NOW)],
+  backupsMessage: (worse) => [tables.backupsMessage(worse([backupRecord({ note: 'A note' })]))],
   pruneMessage: (worse) => [
     tables.pruneMessage(
       worse({ remove: [backupRecord()], spared: [{ record: backupRecord(), because: 'in-use' }] }),
       3,
-      NOW,
     ),
   ],
   tableRefusalMessage: (worse) => [
@@ -309,8 +334,8 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
       NOW,
     ),
   ],
-  putBackView: (worse) => [
-    putBackView({
+  restoreRowsView: (worse) => [
+    restoreRowsView({
       removed: Array.from({ length: 100 }, (_, at) => ({
         ...worse({ name: 'Some name', about: 'About it', isHandMade: true }),
         id: String(at).padStart(16, '0'),
@@ -322,19 +347,17 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
       channel: 'C01',
     }),
   ],
-  lookingView: () => [tableViews.lookingView('Flush the table', 'Looking at it…')],
+  loadingView: () => [tableViews.loadingView('Flush the table', 'Looking at it…')],
   refusalView: () => [tableViews.refusalView('Flush the table', ['Some line', 'Another `one`'])],
   flushView: (worse) => [
     tableViews.flushView(
       withTableName(worse, {
-        act: { kind: 'flush', backupId: '20260105083000-abc123', failedOnly: false, hold: false },
+        action: { kind: 'flush', backupId: '20260105083000-abc123', failedOnly: false },
         now: tableNow(),
         backup: backupRecord({ note: 'A note' }),
         difference: { added: 1, changed: 2, removed: 3 },
-        holdMs: 300_000,
       }),
       'C01',
-      NOW,
     ),
   ],
   chooseRestoreView: (worse) => [
@@ -344,20 +367,18 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
         id: `20260105083000-${at}`,
       })),
       'C01',
-      NOW,
       '20260105083000-7',
     ),
   ],
   restoreView: (worse) => [
     tableViews.restoreView(
       withTableName(worse, {
-        act: { kind: 'restore', backupId: '20260105083000-abc123', mode: 'replace' },
+        action: { kind: 'restore', backupId: '20260105083000-abc123', mode: 'replace' },
         now: tableNow(),
         backup: backupRecord(),
         change: { added: 1, overwritten: 2, removed: 3, same: 4 },
       }),
       'C01',
-      NOW,
     ),
   ],
 };

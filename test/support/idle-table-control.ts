@@ -23,6 +23,6 @@ export const idleTableControl = (): TableControl => ({
   withdrawApproved: async () => [],
   current: async () => undefined,
   stop: refused,
-  setLocation: async () => {},
+  setLiveMessage: async () => {},
   watch: () => () => {},
 });

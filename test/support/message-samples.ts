@@ -3,7 +3,13 @@ import type { AutopilotBlocker } from '../../src/checklist/contracts/autopilot-c
 import type { QuotaLine, QuotaReport } from '../../src/checklist/contracts/quota-report.ts';
 import type { ResultRefusal, Validation } from '../../src/checklist/contracts/result-control.ts';
 import type { StepRefusal } from '../../src/checklist/contracts/step-control.ts';
-import type { JobResult, TableJob, TableRefusal } from '../../src/checklist/contracts/table-control.ts';
+import type {
+  ApprovedJob,
+  JobResult,
+  ResumeRefusal,
+  TableJob,
+  TableRefusal,
+} from '../../src/checklist/contracts/table-control.ts';
 import type { LoggingResult } from '../../src/checklist/logging-test/logging-test.ts';
 import type { StepView } from '../../src/checklist/model/checklist-view.ts';
 import type { UnmetPrecondition } from '../../src/checklist/model/preconditions.ts';
@@ -26,8 +32,19 @@ export const fault: Fault = { reason: 'network', message: 'connect ECONNREFUSED'
 export const counts = { entry: 1, 'zero-hour': 1, rejected: 1, coverage: 1, failed: 1, total: 5 };
 export const restoreJob: TableJob = {
   ...flushJob(),
-  work: { kind: 'restore', mode: 'put-back', backupId: 'b', entries: ['0123456789abcdef'] },
+  work: { kind: 'restore', mode: 'rows', backupId: 'b', entries: ['0123456789abcdef'] },
 };
+export const flushJobToResume: ApprovedJob = {
+  ...flushJob(),
+  work: { kind: 'flush', backupId: 'b', failedOnly: false, continues: 'a-0' },
+};
+export const interruptions: readonly ResumeRefusal[] = [
+  { reason: 'expired', at: NOW },
+  { reason: 'changed', changed: [{ name: 'N 1', before: 'B 1', after: 'A 1' }] },
+  { reason: 'blocked', refusal: { reason: 'no-backup' } },
+  { reason: 'older-version' },
+  { reason: 'approval-gone' },
+];
 export const states: readonly RunState[] = [
   { kind: 'planned' },
   { kind: 'running' },
@@ -104,6 +121,7 @@ export const tableRefusals: readonly TableRefusal[] = [
   { reason: 'preconditions', step: 'flush', unmet: missing },
   { reason: 'click', refusal: { reason: 'decided', state: { kind: 'expired', at: NOW } }, approval: flushApproval() },
   { reason: 'use', refusal: { reason: 'changed', changed: [{ name: 'N 1', before: 'B 1', after: 'A 1' }] } },
+  { reason: 'start-unclear', fault },
   { reason: 'fault', fault },
 ];
 export const deployRefusals: readonly DeployRefusal[] = [
@@ -265,8 +283,8 @@ export const sample: SampleResult = {
 export const results: readonly JobResult[] = [
   { kind: 'backup', record: backupRecord({ note: 'A note' }), versioning: 'off' },
   { kind: 'flush', deleted: 3, supplemented: 1, remaining: counts, newRows: 2 },
-  { kind: 'restore', written: 3, removed: 1, safetyBackupId: 'B 1', digest: 'D 1', items: 3 },
-  { kind: 'put-back', restored: 3, taken: 1, notInBackup: 1 },
+  { kind: 'restore', written: 3, unchanged: 2, removed: 1, safetyBackupId: 'B 1', digest: 'D 1', items: 3 },
+  { kind: 'restore-rows', restored: 3, taken: 1, notInBackup: 1 },
 ];
 export const rows = { ...counts, newestRow: NOW, newestFailure: NOW };
 export const validation: Validation = {

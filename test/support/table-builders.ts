@@ -41,12 +41,13 @@ export const tableNow = (overrides: Partial<TableNow> = {}): TableNow => ({
   counts,
   deletionProtection: false,
   pointInTimeRecovery: 'off',
+  writeCost: { unitsPerRecord: 2, indexes: 0 },
   ...overrides,
 });
 
 export const flushJob = (overrides: Partial<TableJob> = {}): TableJob => ({
   id: 'a-1',
-  work: { kind: 'flush', backupId: '20260105083000-abc123', failedOnly: false, hold: false },
+  work: { kind: 'flush', backupId: '20260105083000-abc123', failedOnly: false },
   by: 'U0OPERATOR',
   approvedBy: 'U0APPROVER',
   location: { channel: 'C1', ts: '1.000001' },
@@ -56,12 +57,12 @@ export const flushJob = (overrides: Partial<TableJob> = {}): TableJob => ({
 
 export const flushApproval = (overrides: Partial<Approval> = {}): Approval => ({
   id: 'a-1',
-  act: 'flush',
+  action: 'flush',
   fingerprint: [
     { name: 'table', value: TABLE_ARN },
     { name: 'records counted', value: '760' },
   ],
-  options: JSON.stringify({ kind: 'flush', backupId: '20260105083000-abc123', failedOnly: false, hold: false }),
+  options: JSON.stringify({ kind: 'flush', backupId: '20260105083000-abc123', failedOnly: false }),
   requestedBy: 'U0OPERATOR',
   requestedAt: NOW,
   expiresAt: NOW + 15 * 60_000,

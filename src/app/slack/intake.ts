@@ -33,7 +33,7 @@ export function assembleIntake(
     planning,
     status,
     requests: runRequests,
-    table: { tables, forms: tableForms, clock },
+    table: { tables, forms: tableForms },
     checklist: { checklist, permissions, clock, autopilot, checkApprover },
     steps: stepPorts,
     deploys: deployForms,

@@ -22,7 +22,7 @@ export function assembleRequests(
   const { settings, runs, tables, starts, deploys, audit, results, diagnoses, functionLog, clock } = ports;
   const announce = async (channel: string, message: Message) => void (await answers.post(channel, message));
   const planning = { runs, starts, chat: answers, links, clock };
-  const tableForms = createTableForms({ tables, chat: answers, whoApproves, clock, ...modals });
+  const tableForms = createTableForms({ tables, chat: answers, whoApproves, ...modals });
   const resultFiles = createResultFiles({ results, files });
   return {
     announce,

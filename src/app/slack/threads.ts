@@ -34,6 +34,7 @@ export function assembleThreads(
       liveMessages: delivery.jobMessages,
       alerts,
       chat: answers,
+      tables,
       locations: delivery.jobLocations,
       whoApproves,
       onError,

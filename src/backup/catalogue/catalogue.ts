@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import { BackupNotFoundError, BackupNotVerifiedError, BackupOfAnotherTableError } from '../errors.ts';
-import { type BackupRecord, folderOf, parseBackupRecord, RECORD_NAME } from '../format/backup-record.ts';
+import { type BackupRecord, folderOf, parseBackupRecord, RECORD_NAME, shortBackupId } from '../format/backup-record.ts';
 import { type BackupLocation, listFolders, readText, writeObject } from './location.ts';
 
 /** The catalogue is the bucket itself: a backup is a folder with a `rescan-backup.json`, and nothing else is one. */
@@ -9,11 +9,20 @@ import { type BackupLocation, listFolders, readText, writeObject } from './locat
 export const writeRecord = (location: BackupLocation, record: BackupRecord): Promise<void> =>
   writeObject(location, `${folderOf(location.prefix, record.id)}${RECORD_NAME}`, JSON.stringify(record, undefined, 2));
 
-/** @throws BackupNotFoundError; ZodError where the record cannot be read; BackupLocationError. */
+/**
+ * A backup by its id, or by its short id (see `shortBackupId`).
+ * @throws BackupNotFoundError; ZodError where the record cannot be read; BackupLocationError.
+ */
 export async function findBackup(location: BackupLocation, backupId: string): Promise<BackupRecord> {
-  const text = /^[\w-]+$/.test(backupId)
-    ? await readText(location, `${folderOf(location.prefix, backupId)}${RECORD_NAME}`)
-    : undefined;
+  if (!/^[\w-]+$/.test(backupId)) throw new BackupNotFoundError(backupId);
+  const isShort = backupId.startsWith('b-');
+  const ids = isShort ? await listFolders(location, `${location.prefix}AWSDynamoDB/`) : [backupId];
+  const found = isShort ? ids.filter((id) => shortBackupId(id) === backupId) : ids;
+  const [id] = found;
+  const text =
+    id === undefined || found.length > 1
+      ? undefined
+      : await readText(location, `${folderOf(location.prefix, id)}${RECORD_NAME}`);
   if (text === undefined) throw new BackupNotFoundError(backupId);
   return parseBackupRecord(text);
 }

@@ -108,3 +108,6 @@ export const manifestSummary = (record: BackupRecord, location: { bucket: string
 /** Ids sort by time, as AWS's do: 14 digits of epoch ms, then 8 random hexadecimal digits. */
 export const newBackupId = (now: number, random: () => number): string =>
   `${String(Math.floor(now)).padStart(14, '0')}-${Array.from({ length: 8 }, () => Math.floor(random() * 16).toString(16)).join('')}`;
+
+/** `01795940251867-e61dfd26` → `b-e61dfd26`: what people read and type. An id of another form is its own short id. */
+export const shortBackupId = (backupId: string): string => backupId.replace(/^\d{14}-([0-9a-f]+)$/, 'b-$1');

@@ -45,11 +45,16 @@ function whoEnded({ snapshot: { state } }: RunEvent): string {
 /** What a change of a job on the table is in the audit, or of an approval. */
 export function auditOfTable(event: TableEvent): Told | undefined {
   if (event.kind === 'approval-changed') {
-    const { id, act, state } = event.approval;
-    // Asked for: in the audit before it was.
+    const { id, action, state } = event.approval;
+    // A request is in the audit before it exists.
     if (state.kind === 'pending') return;
     const who = 'by' in state ? state.by : 'bot';
-    return { who, what: `approval ${id} of a ${act}`, outcome: state.kind };
+    return { who, what: `approval ${id} of a ${action}`, outcome: state.kind };
+  }
+  if (event.kind === 'function-released' || event.kind === 'function-not-released') {
+    const name = event.kind === 'function-released' ? event.released.functionName : event.functionName;
+    const outcome = event.kind === 'function-released' ? `released: ${event.released.kind}` : 'could not be released';
+    return { who: 'bot', what: `function ${name}, held by an older version`, outcome };
   }
   const { job } = event;
   const what = `${job.work.kind} ${job.id}`;
@@ -66,6 +71,8 @@ export function auditOfTable(event: TableEvent): Told | undefined {
       return { who: event.by, what, outcome: 'stopped', ...why };
     case 'failed':
       return { who: job.by, what, outcome: `failed: ${event.refusal.reason}`, ...why };
+    case 'interrupted':
+      return { who: 'bot', what, outcome: `interrupted, not resumed: ${event.because.reason}`, ...why };
     case 'progress':
       return;
   }
@@ -79,8 +86,8 @@ function resultText(result: Extract<TableEvent, { kind: 'finished' }>['result'])
       return `${result.deleted} records deleted, ${result.remaining.total} left`;
     case 'restore':
       return `${result.written} records written, ${result.removed} removed, digest ${result.digest}`;
-    case 'put-back':
-      return `${result.restored} records put back, ${result.taken} left as something stands there by now`;
+    case 'restore-rows':
+      return `${result.restored} records restored, ${result.taken} not restored because their key is in use`;
   }
 }
 
@@ -129,7 +136,7 @@ export function auditOfAutopilot(event: AutopilotEvent): Told | undefined {
     case 'started':
       return { who: record.by, what, outcome: `started over ${record.forecast.images} images` };
     case 'approval-asked':
-      return { who: record.by, what, outcome: `asked for approval ${event.approval.id} of a ${event.approval.act}` };
+      return { who: record.by, what, outcome: `asked for approval ${event.approval.id} of a ${event.approval.action}` };
     case 'needs-person':
       return { who: 'bot', what, outcome: `waits for a person: ${event.blocker.kind}` };
     case 'stopped':

@@ -94,7 +94,7 @@ export function createAutopilotWork(ports: AutopilotWorkPorts): AutopilotWork {
     },
 
     async askFlush(record) {
-      const plan = await tables.planFlush({ failedOnly: false, hold: false });
+      const plan = await tables.planFlush({ failedOnly: false });
       if (!plan.ok) return { kind: 'table-refused', step: 'flush', refusal: plan.refusal };
       // Noted before it is asked for: whoever stops or takes over finds the request, whatever comes in between.
       const isUnused = record.approvalId !== undefined && (await tables.approval(record.approvalId)) === undefined;
@@ -102,7 +102,13 @@ export function createAutopilotWork(ports: AutopilotWorkPorts): AutopilotWork {
       const noted = await change(record.id, { set: { approvalId } }, ['running']);
       if (!noted) return;
       const { channel } = record.location;
-      const asked = await tables.request({ act: plan.value.act, by: record.by, reason: REASON, channel, approvalId });
+      const asked = await tables.request({
+        action: plan.value.action,
+        by: record.by,
+        reason: REASON,
+        channel,
+        approvalId,
+      });
       if (!asked.ok) return { kind: 'table-refused', step: 'flush', refusal: asked.refusal };
       if ((await store.read())?.state !== 'running') {
         // Stopped at this very moment: nobody may approve it any more.

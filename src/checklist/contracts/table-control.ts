@@ -1,45 +1,61 @@
 import { z } from 'zod';
-import type { Approval, ClickRefusal, UseRefusal } from '../../approvals/approval.ts';
+import type { Approval, Click, ClickRefusal, UseRefusal } from '../../approvals/approval.ts';
+import type { Fingerprint } from '../../approvals/fingerprint.ts';
 import type { DifferenceCounts } from '../../backup/errors.ts';
 import type { BackupRecord } from '../../backup/format/backup-record.ts';
+import type { HeldFunction } from '../../backup/jobs/release-held-function.ts';
 import type { LegacyLoss } from '../../backup/legacy/legacy.ts';
+import type { Result } from '../../lib/result.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { KindCounts } from '../../pipeline/table/records.ts';
 import type { Person } from '../../run/model/types.ts';
 import type { UnmetPrecondition } from '../model/preconditions.ts';
 
-/** How many records one act puts back: what an approval can hold. */
-export const MOST_PUT_BACK = 2_000;
-/** How many of them are named to whoever approves. */
-export const MOST_NAMED = 5;
+/** The most single records that one restore puts back: an approval holds no more. */
+export const MAX_RESTORED_ROWS = 2_000;
+/** How many of them are named in the approval message. */
+export const MAX_NAMED_ROWS = 5;
 
-/** A destructive act on the table, exactly as it is asked for, approved and carried out. */
-export const tableActSchema = z.discriminatedUnion('kind', [
+/**
+ * A destructive action on the table, exactly as it is asked for, approved and carried out. `continues` is the id of an
+ * interrupted job whose progress this action takes up. Records of older versions are read as well: `hold` of a flush is
+ * ignored here (the approval that holds it no longer matches, so it is refused), and the mode `put-back` is `rows`.
+ */
+export const tableActionSchema = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('flush'),
     backupId: z.string(),
-    /** Only failed-image records; everything where not set. */
+    /** Deletes only failed-image records; otherwise every record. */
     failedOnly: z.boolean(),
-    /** The function's reserved concurrency is 0 meanwhile. */
-    hold: z.boolean(),
+    continues: z.string().exactOptional(),
   }),
   z.object({
     kind: z.literal('restore'),
     backupId: z.string(),
-    /** `put-back`: single records, each where its key is free. */
-    mode: z.enum(['merge', 'replace', 'put-back']),
-    /** Where records are put back: which, by their ids (see `entryId`). */
+    /** `rows`: single records, each only where nothing has its key. */
+    mode: z
+      .enum(['merge', 'replace', 'rows', 'put-back'])
+      .transform((mode): 'merge' | 'replace' | 'rows' => (mode === 'put-back' ? 'rows' : mode)),
+    /** The records of mode `rows`, by their ids (see `entryId`). */
     entries: z
       .array(z.string().regex(/^[0-9a-f]{16}$/))
-      .max(MOST_PUT_BACK)
+      .max(MAX_RESTORED_ROWS)
       .exactOptional(),
-    /** The first of them as people know them: whoever approves must see what comes back. */
-    names: z.array(z.string()).max(MOST_NAMED).exactOptional(),
+    /** The first of them as people know them, for the approval message. */
+    names: z.array(z.string()).max(MAX_NAMED_ROWS).exactOptional(),
+    continues: z.string().exactOptional(),
   }),
 ]);
-export type TableAction = z.infer<typeof tableActSchema>;
+export type TableAction = z.infer<typeof tableActionSchema>;
 
-/** The table as it is now, counted and not guessed. */
+/** An action as an approval stores it: JSON with its options in one fixed order, so that two of them can be compared. */
+export const optionsOf = (action: TableAction): string => JSON.stringify(tableActionSchema.parse(action));
+
+/** The action of an approval. @throws ZodError, SyntaxError where its options cannot be read. */
+export const actionOf = ({ options }: Pick<Approval, 'options'>): TableAction =>
+  tableActionSchema.parse(JSON.parse(options));
+
+/** The table now; its records are counted with consistent reads. */
 export interface TableNow {
   readonly name: string;
   readonly account: string;
@@ -48,21 +64,33 @@ export interface TableNow {
   readonly status: string;
   readonly counts: KindCounts;
   readonly deletionProtection: boolean;
-  readonly pointInTimeRecovery: 'on' | 'off' | 'unknown';
+  readonly pointInTimeRecovery: PointInTimeRecovery;
+  readonly writeCost: WriteCost;
+}
+
+/** `unknown`: it could not be read. */
+export type PointInTimeRecovery = 'on' | 'off' | 'unknown';
+
+/** What writing records in transactions costs on this table. */
+export interface WriteCost {
+  /** Write units for one record: 2 for each KB that is begun, by the average size that DynamoDB reports. */
+  readonly unitsPerRecord: number;
+  /** Global indexes, each of which uses write units of its own. */
+  readonly indexes: number;
+  /** Write units per second that the table is limited to; absent: no limit is set. */
+  readonly unitsPerSecond?: number;
 }
 
 export interface FlushPlan {
-  readonly act: Extract<TableAction, { kind: 'flush' }>;
+  readonly action: Extract<TableAction, { kind: 'flush' }>;
   readonly now: TableNow;
   readonly backup: BackupRecord;
   /** How the table differs from the backup. */
   readonly difference: DifferenceCounts;
-  /** How long holding the function waits for invocations under way, ms. */
-  readonly holdMs: number;
 }
 
 export interface RestorePlan {
-  readonly act: Extract<TableAction, { kind: 'restore' }>;
+  readonly action: Extract<TableAction, { kind: 'restore' }>;
   readonly now: TableNow;
   readonly backup: BackupRecord;
   readonly change: {
@@ -108,7 +136,7 @@ export type TableRefusal =
   | { readonly reason: 'legacy-types'; readonly fileName: string; readonly problems: readonly string[] }
   | { readonly reason: 'legacy-unreadable'; readonly fileName: string; readonly why: string }
   | { readonly reason: 'recovery-off'; readonly arn: string }
-  /** The checklist does not let it begin yet. */
+  /** Preconditions of the step do not hold. */
   | {
       readonly reason: 'preconditions';
       readonly step: 'flush' | 'restore';
@@ -117,45 +145,74 @@ export type TableRefusal =
   | { readonly reason: 'approval-gone'; readonly approvalId: string }
   | { readonly reason: 'click'; readonly refusal: ClickRefusal; readonly approval: Approval }
   | { readonly reason: 'use'; readonly refusal: UseRefusal }
+  /** The control table failed at the moment that decides whether the job starts. */
+  | { readonly reason: 'start-unclear'; readonly fault: Fault }
   | { readonly reason: 'fault'; readonly fault: Fault };
 
-export type TableAnswer<T> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly refusal: TableRefusal };
+export type TableAnswer<T> = Result<T, TableRefusal>;
 
-/** Where a job shows itself. */
+/** Where a job is shown. */
 export interface JobLocation {
   readonly channel: string;
   readonly ts?: string;
 }
 
-/** A piece of work on the table, under way. */
+/** A backup, flush or restore in progress. */
 export interface TableJob {
   readonly id: string;
   readonly work: { readonly kind: 'backup'; readonly note?: string } | TableAction;
   readonly by: Person;
   readonly approvedBy?: Person;
   readonly reason?: string;
+  /** The approval message, or the channel of a backup: its thread tells how the job ends. */
   readonly location: JobLocation;
+  /** The message with its progress, once it is posted. */
+  readonly liveMessage?: { readonly channel: string; readonly ts: string };
   readonly startedAt: number;
-  /** The rescan that a flush belongs to. */
+  /** The checklist that a flush belongs to. */
   readonly checklistId?: string;
+  /** What its approval was given on. A job of an older version has none, and is not resumed. */
+  readonly fingerprint?: Fingerprint;
 }
 
-/** How far a job is. `total` is approximate where it comes from DescribeTable. */
+/** A flush or restore: a job that needs an approval and the lease. */
+export type ApprovedJob = TableJob & { readonly work: TableAction };
+
+/** The id under which a job keeps its progress: its own, or that of the job it continues. */
+export const progressIdOf = ({ id, work }: ApprovedJob): string => work.continues ?? id;
+
+export type JobStage =
+  | 'reading'
+  | 'verifying'
+  | 'comparing'
+  | 'deleting'
+  | 'leftovers'
+  | 'counting'
+  | 'checking'
+  | 'safety-backup'
+  | 'writing'
+  | 'removing'
+  | 'proving';
+
+/** How far a job is. */
 export interface JobProgress {
-  readonly stage: string;
+  readonly stage: JobStage;
+  /** Records done so far, of `total`. */
   readonly done: number;
   readonly total: number;
+  /** `total` comes from DescribeTable, which is up to about six hours old. */
   readonly isApproximate: boolean;
-  /** Unzipped bytes read, where the work is a backup. */
+  /** Uncompressed bytes read by a backup. */
   readonly bytes?: number;
-  readonly elapsedMs: number;
-  /** Records that had to be saved to the backup's supplement first. */
+  /** Since the stage began, ms. */
+  readonly stageMs: number;
+  /** Records per second in this stage; absent until something was done in it. */
+  readonly perSecond?: number;
+  /** Records that were saved to the backup's supplement first. */
   readonly supplemented?: number;
 }
 
-/** What a job came to. */
+/** How a job ended. */
 export type JobResult =
   | { readonly kind: 'backup'; readonly record: BackupRecord; readonly versioning: 'on' | 'off' | 'unknown' }
   | {
@@ -167,85 +224,107 @@ export type JobResult =
     }
   | {
       readonly kind: 'restore';
+      /** Added or overwritten. */
       readonly written: number;
+      /** They were in the table as the backup has them. */
+      readonly unchanged: number;
       readonly removed: number;
       readonly safetyBackupId: string;
       readonly digest: string;
       readonly items: number;
     }
-  | { readonly kind: 'put-back'; readonly restored: number; readonly taken: number; readonly notInBackup: number };
+  | { readonly kind: 'restore-rows'; readonly restored: number; readonly taken: number; readonly notInBackup: number };
+
+/** How a job came to its end. */
+export type JobEnd =
+  | { readonly kind: 'finished'; readonly result: JobResult; readonly elapsedMs: number }
+  | { readonly kind: 'stopped'; readonly by: string; readonly progress?: JobProgress }
+  | { readonly kind: 'failed'; readonly refusal: TableRefusal; readonly progress?: JobProgress };
+
+/** Why a job whose process died does not resume under its approval. */
+export type ResumeRefusal =
+  | UseRefusal
+  | { readonly reason: 'approval-gone' }
+  /** The job was stored by a version that did not store what its approval was given on. */
+  | { readonly reason: 'older-version' }
+  | { readonly reason: 'blocked'; readonly refusal: TableRefusal };
 
 export type TableEvent =
   | { readonly kind: 'started'; readonly job: TableJob }
-  /** After the process died: the job goes on where it was. */
+  /** The job continues after the process that ran it died or lost its lease. */
   | { readonly kind: 'resumed'; readonly job: TableJob }
   | { readonly kind: 'progress'; readonly job: TableJob; readonly progress: JobProgress }
-  | { readonly kind: 'finished'; readonly job: TableJob; readonly result: JobResult; readonly elapsedMs: number }
-  | { readonly kind: 'stopped'; readonly job: TableJob; readonly by: string; readonly progress?: JobProgress }
-  | { readonly kind: 'failed'; readonly job: TableJob; readonly refusal: TableRefusal; readonly progress?: JobProgress }
-  /** An approval that was asked for, or came to its end. */
+  | (JobEnd & { readonly job: TableJob })
+  /** The job does not resume; `next` is the request to continue it, or why there is none. */
+  | {
+      readonly kind: 'interrupted';
+      readonly job: ApprovedJob;
+      readonly because: ResumeRefusal;
+      /** Records done before; absent where nothing is stored about that. */
+      readonly done?: number;
+      readonly next: Result<Approval, TableRefusal>;
+    }
+  /** An older version had set the function's reserved concurrency to 0; what was done about it. */
+  | { readonly kind: 'function-released'; readonly released: HeldFunction }
+  | { readonly kind: 'function-not-released'; readonly functionName: string; readonly fault: Fault }
+  /** An approval was asked for, decided or ended. */
   | { readonly kind: 'approval-changed'; readonly approval: Approval };
 
-/** What the face may ask of the table and its backups. Refusals are values; nothing was changed then. */
+/** What the Slack layer may ask of the table and its backups. A refusal is a value, and nothing was changed then. */
 export interface TableControl {
   backup(request: { by: Person; note?: string; location: JobLocation }): Promise<TableAnswer<TableJob>>;
-  /** DynamoDB's own on-demand backup; and whether point-in-time recovery is on. */
+  /** DynamoDB's own on-demand backup, and whether point-in-time recovery is on. */
   nativeBackup(): Promise<
-    TableAnswer<{ name: string; arn: string; status: string; pointInTimeRecovery: TableNow['pointInTimeRecovery'] }>
+    TableAnswer<{ name: string; arn: string; status: string; pointInTimeRecovery: PointInTimeRecovery }>
   >;
   /** DynamoDB's own export to S3; `followed` resolves when it is done. */
   exportTable(): Promise<
     TableAnswer<{ arn: string; followed: Promise<TableAnswer<{ items: number; bytes: number }>> }>
   >;
   backups(): Promise<TableAnswer<readonly BackupRecord[]>>;
-  /** Reads a backup back from S3 and writes down what came of it. */
+  /** Reads a backup back from S3 and stores whether it is whole. */
   verify(backupId: string): Promise<TableAnswer<BackupRecord>>;
-  /** Which backups would go, and which stay though they are beyond `keep`. */
+  /** Which backups would be deleted, and which are kept although they are older than the newest `keep`. */
   planPrune(keep: number): Promise<
     TableAnswer<{
       remove: readonly BackupRecord[];
       spared: readonly { record: BackupRecord; because: 'last-verified' | 'in-use' }[];
     }>
   >;
-  /** Deletes backups that may still go, each in the audit before it goes; answers how many did. */
+  /** Deletes those backups that may be deleted, each recorded in the audit first; returns how many. */
   prune(backupIds: readonly string[], by: Person): Promise<TableAnswer<number>>;
-  /** Takes a backup of the runbook's format into the catalogue, with the types of a good one. */
+  /** Adds a backup in the runbook's format to the catalogue, with the types of a good one. */
   importLegacy(request: { uri: string; typesFrom?: string; by: Person }): Promise<TableAnswer<BackupRecord>>;
-  /** The backup an act would rely on: the last verified one. */
-  planFlush(request: { failedOnly: boolean; backupId?: string; hold: boolean }): Promise<TableAnswer<FlushPlan>>;
+  /** What a flush would delete. Relies on the last verified backup where none is given. */
+  planFlush(request: { failedOnly: boolean; backupId?: string }): Promise<TableAnswer<FlushPlan>>;
   planRestore(request: { backupId: string; mode: 'merge' | 'replace' }): Promise<TableAnswer<RestorePlan>>;
-  /** Asks for approval of an act on the table as it is now; with the policy `self` it is approved by whoever asks. */
+  /** Asks for approval of an action on the table as it is now. */
   request(request: {
-    act: TableAction;
+    action: TableAction;
     by: Person;
     reason?: string;
     channel: string;
-    /** Under which it is to be known; one of its own where none is given. */
+    /** The id of the approval; a new one where not given. */
     approvalId?: string;
   }): Promise<TableAnswer<Approval>>;
-  /** Notes the message of an approval; only clicks on that one count. */
+  /** Stores the message of an approval; only clicks on that message count. */
   setMessage(approvalId: string, ts: string): Promise<void>;
   approval(approvalId: string): Promise<Approval | undefined>;
-  /** Requests that wait for somebody, oldest first. */
+  /** Requests that wait for a decision or for their start, oldest first. */
   openApprovals(): Promise<readonly Approval[]>;
-  /** A click on Approve or Deny. An approved act is carried out at once, if the world is still as it was. */
+  /** A click on Approve or Deny. An approved action starts at once, if everything is still as it was. */
   click(
     approvalId: string,
-    click: {
-      decision: 'approve' | 'deny';
-      by: Person;
-      channel: string;
-      ts: string;
-      standing: 'approver' | 'operator' | 'neither';
-    },
+    click: Click,
   ): Promise<TableAnswer<{ approval: Approval; job?: TableJob; refused?: TableRefusal }>>;
-  /** Takes a request back whose act has not begun, decided or not; whether it was there to be taken back. */
+  /** Withdraws a request, decided or not, whose action has not started; whether there was one. */
   withdraw(approvalId: string, by: string): Promise<boolean>;
-  /** Takes back what was approved and has not begun: for a stop that comes in between. */
+  /** Withdraws what was approved and has not started: for a stop that comes in between. */
   withdrawApproved(by: string): Promise<readonly Approval[]>;
-  /** The flush or restore under way, in whichever copy. */
+  /** The flush or restore in progress, in any process. */
   current(): Promise<TableJob | undefined>;
   stop(by: Person): Promise<TableAnswer<TableJob>>;
-  setLocation(jobId: string, location: JobLocation): Promise<void>;
+  /** Stores the message that shows the progress of a job, so that the next process can edit it. */
+  setLiveMessage(jobId: string, message: { readonly channel: string; readonly ts: string }): Promise<void>;
   watch(listener: (event: TableEvent) => void | Promise<void>): () => void;
 }

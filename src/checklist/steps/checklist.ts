@@ -243,10 +243,10 @@ export function createChecklist(ports: ChecklistPorts): Checklist {
       if (open && isOf(open, snapshot)) await closeWithRun(open, snapshot);
     },
     async onTableEvent(event) {
-      if (event.kind === 'approval-changed') return;
+      if (!('job' in event)) return;
       const { job } = event;
       if (job.work.kind !== 'backup') {
-        if (event.kind !== 'failed' && event.kind !== 'stopped') return;
+        if (event.kind !== 'failed' && event.kind !== 'stopped' && event.kind !== 'interrupted') return;
         if (job.work.kind !== 'flush' || job.work.failedOnly) return;
         return recordFlush(job, 'failed', { kind: 'error', message: whyItEnded(event) });
       }
@@ -261,7 +261,7 @@ export function createChecklist(ports: ChecklistPorts): Checklist {
       return step.end('failed', { kind: 'error', message: 'It broke off.' });
     },
     async recordTableChange({ work }) {
-      const isWhole = work.kind === 'flush' ? !work.failedOnly : work.kind === 'restore' && work.mode !== 'put-back';
+      const isWhole = work.kind === 'flush' ? !work.failedOnly : work.kind === 'restore' && work.mode !== 'rows';
       if (work.kind !== 'backup' && isWhole) await store.setReset({ kind: work.kind, at: now() });
     },
     async recordResult(job, result) {
@@ -275,8 +275,9 @@ export function createChecklist(ports: ChecklistPorts): Checklist {
 }
 
 /** Why a flush came to no good end, in one sentence; its own message in the channel says more. */
-function whyItEnded(event: Extract<TableEvent, { kind: 'failed' | 'stopped' }>): string {
+function whyItEnded(event: Extract<TableEvent, { kind: 'failed' | 'stopped' | 'interrupted' }>): string {
   if (event.kind === 'stopped') return 'It was stopped before its end.';
+  if (event.kind === 'interrupted') return 'It was interrupted and needs a new approval to continue.';
   const { refusal } = event;
   switch (refusal.reason) {
     case 'fault':

@@ -1,28 +1,65 @@
 import { z } from 'zod';
+import { defined } from '../../lib/defined.ts';
 import type { ControlTable, Key } from '../../state/control-table.ts';
-import { type JobLocation, type TableJob, tableActSchema } from '../contracts/table-control.ts';
+import {
+  type ApprovedJob,
+  type JobEnd,
+  type JobProgress,
+  type JobResult,
+  type TableRefusal,
+  tableActionSchema,
+} from '../contracts/table-control.ts';
 
-/** The one flush or restore that may be under way on a pipeline, in the control table: how another process finds it. */
+/** The flush or restore in progress on a pipeline, in the control table, where every process finds it. */
 export interface JobRecord {
-  /** Puts the job there, if none is. */
-  claim(job: TableJob): Promise<boolean>;
-  read(): Promise<{ job: TableJob; stopBy?: string } | undefined>;
-  setLocation(jobId: string, location: JobLocation): Promise<void>;
-  /** Asks whoever drives the job to stop. */
+  /** Stores the job if no other is stored; whether it did. */
+  claim(job: ApprovedJob): Promise<boolean>;
+  read(): Promise<StoredJob | undefined>;
+  /** Stores the message with the progress of the job. */
+  setLiveMessage(jobId: string, message: { readonly channel: string; readonly ts: string }): Promise<void>;
+  /** Asks the process that runs the job to stop it; whether the job was there. */
   askStop(jobId: string, by: string): Promise<boolean>;
+  /** Stores how the job ended. From then on no process resumes it; it is removed once the end was reported. */
+  setEnd(jobId: string, end: JobEnd): Promise<void>;
   remove(jobId: string): Promise<void>;
 }
 
+export interface StoredJob {
+  readonly job: ApprovedJob;
+  /** Who asked for a stop. */
+  readonly stopBy?: string;
+  /** How it ended, while that is not reported yet. */
+  readonly end?: JobEnd;
+}
+
+const messageSchema = z.object({ channel: z.string(), ts: z.string() });
 const jobSchema = z.object({
   id: z.string(),
-  work: tableActSchema,
+  work: tableActionSchema,
   by: z.string(),
   approvedBy: z.string().exactOptional(),
   reason: z.string().exactOptional(),
   location: z.object({ channel: z.string(), ts: z.string().exactOptional() }),
+  liveMessage: messageSchema.exactOptional(),
   startedAt: z.number(),
   checklistId: z.string().exactOptional(),
+  fingerprint: z.array(z.object({ name: z.string(), value: z.string() })).exactOptional(),
 });
+
+// The bot wrote these itself: their kind is checked, their details are taken as they are.
+const hasKind = (value: unknown) => z.looseObject({ kind: z.string() }).safeParse(value).success;
+const hasReason = (value: unknown) => z.looseObject({ reason: z.string() }).safeParse(value).success;
+const progressSchema = z.custom<JobProgress>((value) => z.looseObject({ stage: z.string() }).safeParse(value).success);
+const endSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('finished'), result: z.custom<JobResult>(hasKind), elapsedMs: z.number() }),
+  z.object({ kind: z.literal('stopped'), by: z.string(), progress: progressSchema.exactOptional() }),
+  z.object({
+    kind: z.literal('failed'),
+    refusal: z.custom<TableRefusal>(hasReason),
+    progress: progressSchema.exactOptional(),
+  }),
+]);
+const entrySchema = z.object({ stopBy: z.string().optional(), end: z.string().optional() });
 
 /** The record of the pipeline `name`. */
 export function createJobRecord(table: ControlTable, name: string): JobRecord {
@@ -32,14 +69,18 @@ export function createJobRecord(table: ControlTable, name: string): JobRecord {
     async read() {
       const entry = await table.read(key);
       if (!entry) return;
-      const { stopBy } = z.object({ stopBy: z.string().optional() }).parse(entry);
-      return { job: jobSchema.parse(entry), ...(stopBy === undefined ? {} : { stopBy }) };
+      const { stopBy, end } = entrySchema.parse(entry);
+      const ended = end === undefined ? undefined : endSchema.parse(JSON.parse(end));
+      return { job: jobSchema.parse(entry), ...defined({ stopBy, end: ended }) };
     },
-    async setLocation(jobId, location) {
-      await table.update(key, { set: { location } }, { equals: { id: jobId } });
+    async setLiveMessage(jobId, message) {
+      await table.update(key, { set: { liveMessage: message } }, { equals: { id: jobId } });
     },
     async askStop(jobId, by) {
       return (await table.update(key, { set: { stopBy: by } }, { equals: { id: jobId } })).ok;
+    },
+    async setEnd(jobId, end) {
+      await table.update(key, { set: { end: JSON.stringify(end) } }, { equals: { id: jobId } });
     },
     async remove(jobId) {
       await table.remove(key, { equals: { id: jobId } });

@@ -12,7 +12,7 @@ import { PointInTimeRecoveryOffError } from '../../backup/native/native.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { TableRefusal } from '../contracts/table-control.ts';
 
-/** What an error of the backup room means to people; undefined where only AWS or a defect can be behind it. */
+/** The refusal that an error of the backup code means; undefined for errors of AWS and defects. */
 export function refusalOf(error: unknown): TableRefusal | undefined {
   if (error instanceof BackupNotFoundError) return { reason: 'backup-not-found', backupId: error.backupId };
   if (error instanceof BackupNotVerifiedError)
@@ -39,6 +39,6 @@ export function refusalOf(error: unknown): TableRefusal | undefined {
   return;
 }
 
-/** The same for every error: what is not foreseen is a fault, in AWS's words. */
+/** The same for every error: one that is not known here is a fault. */
 export const refusalOrFault = (error: unknown, readFault: (error: unknown) => Fault): TableRefusal =>
   refusalOf(error) ?? { reason: 'fault', fault: readFault(error) };

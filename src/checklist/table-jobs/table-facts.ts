@@ -3,28 +3,46 @@ import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { Fingerprint } from '../../approvals/fingerprint.ts';
 import type { BackupRecord } from '../../backup/format/backup-record.ts';
 import { describePointInTimeRecovery } from '../../backup/native/native.ts';
+import { defined } from '../../lib/defined.ts';
 import { countByKind } from '../../pipeline/table/count.ts';
-import { describeTable, keyNamesOf } from '../../pipeline/table/table.ts';
-import type { TableAction, TableNow } from '../contracts/table-control.ts';
+import { describeTable, keyNamesOf, type TableFacts } from '../../pipeline/table/table.ts';
+import type { TableAction, TableNow, WriteCost } from '../contracts/table-control.ts';
 import type { Override } from '../model/step.ts';
 
-/** The table now: described, and counted by kind with consistent reads. @throws TableNotFoundError, the SDK's error. */
+/** The table as it is now, its records counted by kind with consistent reads. @throws TableNotFoundError, the SDK's error. */
 export async function readTableNow(dynamodb: DynamoDBClient, table: string): Promise<TableNow> {
   const facts = await describeTable(dynamodb, table);
   const [counts, recovery] = await Promise.all([
     countByKind(dynamodb, table, { keys: keyNamesOf(facts) }),
-    // Only shown: not permitted is no reason to refuse.
+    // It is information for people: a missing permission is no reason to refuse.
     describePointInTimeRecovery(dynamodb, table).catch(() => undefined),
   ]);
+  const { name, account, region, arn, status, deletionProtection } = facts;
   return {
-    name: facts.name,
-    account: facts.account,
-    region: facts.region,
-    arn: facts.arn,
-    status: facts.status,
+    name,
+    account,
+    region,
+    arn,
+    status,
     counts,
-    deletionProtection: facts.deletionProtection,
+    deletionProtection,
     pointInTimeRecovery: recovery?.kind ?? 'unknown',
+    writeCost: writeCostOf(facts),
+  };
+}
+
+/** A write in a transaction costs 2 write units for each KB that is begun (DynamoDB developer guide, "Read/write capacity mode"). */
+const UNITS_PER_KB = 2;
+
+export function writeCostOf(
+  facts: Pick<TableFacts, 'approximateItems' | 'approximateBytes' | 'indexes' | 'writeCapacity'>,
+): WriteCost {
+  const { approximateItems, approximateBytes, indexes, writeCapacity } = facts;
+  const kilobytes = approximateItems > 0 ? Math.ceil(approximateBytes / approximateItems / 1024) : 1;
+  return {
+    unitsPerRecord: UNITS_PER_KB * Math.max(1, kilobytes),
+    indexes: indexes.length,
+    ...defined({ unitsPerSecond: writeCapacity }),
   };
 }
 
@@ -32,45 +50,49 @@ export async function readTableNow(dynamodb: DynamoDBClient, table: string): Pro
 const fingerprintOfEntries = (entries: readonly string[]): string =>
   `${entries.length} (${hash('sha256', [...entries].sort().join(' '), 'hex').slice(0, 12)})`;
 
-/** What the facts about steps that were passed over begin with; the step follows. */
-export const PASSED_OVER = 'passed over: ';
+/** How the names of facts about overridden steps begin; the name of the step follows. */
+export const OVERRIDDEN = 'overridden: ';
 
-/** What an approval of an act is bound to: anything of it that changes makes the approval void. */
+/** The fact that a job itself changes. */
+export const RECORDS_COUNTED = 'records counted';
+
+/** What an approval of an action is given on. When anything of it changes, the approval no longer covers the action. */
 export function fingerprintOf(
   now: TableNow,
   backup: BackupRecord,
-  act: TableAction,
+  action: TableAction,
   about: {
     readonly codeSha256: string;
-    /** The rescan that a flush belongs to. */
+    /** The checklist that a flush belongs to. */
     readonly checklistId: string | undefined;
-    /** What an approver passed over: whoever approves must know, and it must stay as it is. */
+    /** What an approver has overridden: whoever approves must see it. */
     readonly overridden: readonly Override[];
   },
 ): Fingerprint {
   const options =
-    act.kind === 'flush'
+    action.kind === 'flush'
       ? [
-          { name: 'what is deleted', value: act.failedOnly ? 'failed-image records only' : 'every record' },
-          { name: 'function', value: act.hold ? 'held meanwhile' : 'not held' },
+          { name: 'what is deleted', value: action.failedOnly ? 'failed-image records only' : 'every record' },
           { name: 'checklist', value: about.checklistId ?? 'none is open' },
         ]
       : [
-          { name: 'mode', value: act.mode },
-          ...(act.entries ? [{ name: 'records', value: fingerprintOfEntries(act.entries) }] : []),
+          { name: 'mode', value: action.mode },
+          ...(action.entries ? [{ name: 'records', value: fingerprintOfEntries(action.entries) }] : []),
         ];
   return [
-    { name: 'act', value: act.kind },
+    { name: 'action', value: action.kind },
+    ...(action.continues === undefined ? [] : [{ name: 'continues', value: action.continues }]),
     { name: 'account', value: now.account },
     { name: 'region', value: now.region },
     { name: 'table', value: now.arn },
-    { name: 'records counted', value: now.counts.total.toLocaleString('en-US') },
+    { name: RECORDS_COUNTED, value: now.counts.total.toLocaleString('en-US') },
+    { name: 'point-in-time recovery', value: now.pointInTimeRecovery },
     { name: 'backup', value: backup.id },
     { name: 'digest of the backup', value: backup.digest.sum },
     ...options,
     { name: 'code of the function', value: about.codeSha256 },
     ...about.overridden.map(({ step, by, reason }) => ({
-      name: `${PASSED_OVER}${step}`,
+      name: `${OVERRIDDEN}${step}`,
       value: `${by} because ${reason}`,
     })),
   ];

@@ -1,308 +1,182 @@
-import { randomUUID } from 'node:crypto';
-import { GetObjectCommand } from '@aws-sdk/client-s3';
-import { type Approval, isWaiting } from '../../approvals/approval.ts';
+import type { LambdaClient } from '@aws-sdk/client-lambda';
+import type { ApprovalPolicy } from '../../approvals/approval.ts';
+import type { ApprovalStore } from '../../approvals/approval-store.ts';
 import { findBackup, lastVerified, listBackups, requireUsable } from '../../backup/catalogue/catalogue.ts';
 import { clearUnfinished } from '../../backup/catalogue/clear-unfinished.ts';
-import { deleteBackup, planPrune } from '../../backup/catalogue/prune.ts';
 import { compareWithBackup } from '../../backup/compare/compare.ts';
 import type { BackupRecord } from '../../backup/format/backup-record.ts';
 import { keyReader } from '../../backup/format/item-key.ts';
-import { importLegacy, refuseLegacy } from '../../backup/legacy/legacy.ts';
-import {
-  createNativeBackup,
-  describePointInTimeRecovery,
-  followExport,
-  startExport,
-} from '../../backup/native/native.ts';
 import { previewRestore } from '../../backup/restore/restore.ts';
-import { verifyBackup } from '../../backup/verify/verify.ts';
-import { makeBackup } from '../../backup/write/make-backup.ts';
 import { readSupplements } from '../../backup/write/supplement.ts';
-import { describeTable } from '../../pipeline/table/table.ts';
-import type {
-  FlushPlan,
-  TableAction,
-  TableAnswer,
-  TableControl,
-  TableEvent,
-  TableJob,
-  TableNow,
-  TableRefusal,
-} from '../contracts/table-control.ts';
-import { tableActSchema } from '../contracts/table-control.ts';
-import { type ApprovedActionsPorts, createApprovedActs } from './approved-actions.ts';
-import { createJobRunner, type JobRunner, type JobRunnerPorts } from './job-runner.ts';
+import { createEmitter } from '../../lib/emitter.ts';
+import { refuse, succeed } from '../../lib/result.ts';
+import type { AuditWriter } from '../audit/audit-writer.ts';
+import type { TableAnswer, TableControl, TableEvent } from '../contracts/table-control.ts';
+import type { Checklist } from '../steps/checklist.ts';
+import { type ApprovalFactsPorts, createApprovalFacts } from './approval-facts.ts';
+import { createApprovalRequests } from './approval-requests.ts';
+import { type BackupRequestsPorts, createBackupRequests } from './backup-requests.ts';
+import { type CarryOutPorts, carryOut } from './carry-out.ts';
+import { createJobDriver, type JobDriverPorts } from './job-driver.ts';
+import type { JobRecord } from './job-record.ts';
+import { createWorkFinder } from './look-for-work.ts';
+import { startApproved } from './start-approved.ts';
 import { refusalOrFault } from './table-errors.ts';
 import { readTableNow } from './table-facts.ts';
 
 export interface TableStepsPorts
-  extends Omit<JobRunnerPorts, 'emit' | 'mayGoOn'>,
-    Omit<ApprovedActionsPorts, 'emit' | 'runner' | 'readTable' | 'inTheWay' | 'location' | 'clock'> {
-  /** The run that is active on this pipeline, if one is. */
-  readonly activeRun: () => Promise<string | undefined>;
+  extends Omit<ApprovalFactsPorts, 'record' | 'readTable'>,
+    Omit<JobDriverPorts, 'record' | 'jobs' | 'emit' | 'carryOut' | 'recordTableChange' | 'recordResult'>,
+    Omit<BackupRequestsPorts, 'record' | 'jobs' | 'approvals' | 'audit' | 'emit' | 'closing'>,
+    CarryOutPorts {
+  readonly lambda: LambdaClient;
+  readonly functionName: string;
+  readonly record: JobRecord;
+  readonly approvals: ApprovalStore;
+  readonly policy: ApprovalPolicy;
+  readonly approvalMs: number;
+  readonly audit: Pick<AuditWriter, 'enqueue' | 'record'>;
+  readonly checklist: Pick<
+    Checklist,
+    'ensureOpen' | 'openId' | 'recordFlushRequest' | 'recordTableChange' | 'recordResult'
+  >;
 }
 
 export interface TableSteps extends TableControl {
-  /** Looks for work that was left, and for approvals whose time is over, now and from then on. */
+  /** Looks for work that was left and for requests whose time is over, now and from now on. */
   standBy(): void;
   shutDown(): Promise<void>;
 }
 
 const LOOK_EVERY_MS = 2_000;
-/** A backup that stands unfinished this long has no process any more. */
+/** A backup that is unfinished this long has no process any more, ms. */
 const UNFINISHED_AFTER_MS = 24 * 60 * 60_000;
-const EXPORT_LOOK_MS = 15_000;
 
-const refuse = (refusal: TableRefusal): { ok: false; refusal: TableRefusal } => ({ ok: false, refusal });
-
-/** Backup, flush and restore as steps that people ask for, approve, watch and stop (see TableControl for the promises). */
+/** Backup, flush and restore as people ask for them, approve, watch and stop them (see TableControl). */
 export function createTableSteps(ports: TableStepsPorts): TableSteps {
-  const { dynamodb, location, clock, approvals } = ports;
-  const listeners = new Set<(event: TableEvent) => void | Promise<void>>();
-  const over = new AbortController();
-  let backingUp: TableJob | undefined;
-
-  async function emit(event: TableEvent): Promise<void> {
-    for (const listener of listeners)
-      await Promise.resolve(listener(event)).catch((error) => ports.warn(`event ${event.kind} was not taken`, error));
-  }
-  const runner: JobRunner = createJobRunner({ ...ports, emit, mayGoOn: (job) => acts.mayGoOn(job) });
-  const acts = createApprovedActs({
+  const { dynamodb, location, clock, approvals, record, checklist } = ports;
+  const closing = new AbortController();
+  const { emit, watch } = createEmitter<TableEvent>((error, { kind }) =>
+    ports.warn(`a listener failed on the event ${kind}`, error),
+  );
+  const readTable = () => readTableNow(dynamodb, ports.table);
+  const facts = createApprovalFacts({ ...ports, readTable });
+  const requests = createApprovalRequests({ ...ports, facts, emit });
+  const backups = createBackupRequests({ ...ports, emit, closing: closing.signal });
+  const driver = createJobDriver({
     ...ports,
     emit,
-    runner,
-    inTheWay,
-    readTable: () => readTableNow(dynamodb, ports.table),
+    carryOut: (job, limits, onProgress) => carryOut(ports, job, limits, onProgress),
+    recordTableChange: (job) => checklist.recordTableChange(job),
+    recordResult: (job, result) => checklist.recordResult(job, result),
   });
+  const finder = createWorkFinder({ ...ports, facts, requests, driver, emit });
 
   async function answer<T>(work: () => Promise<TableAnswer<T>>): Promise<TableAnswer<T>> {
     try {
       return await work();
     } catch (error) {
-      ports.warn('refused', error);
+      ports.warn('a request for the table was refused', error);
       return refuse(refusalOrFault(error, ports.readFault));
     }
   }
-  const value = <T>(it: T): TableAnswer<T> => ({ ok: true, value: it });
-
-  /** What keeps a flush or a restore from being asked for at all, beyond the backup itself. */
-  async function inTheWay(now: TableNow): Promise<TableRefusal | undefined> {
-    if (now.status !== 'ACTIVE') return { reason: 'table-not-active', table: now.name, status: now.status };
-    const runId = await ports.activeRun();
-    if (runId !== undefined) return { reason: 'run-active', runId };
-    const there = await ports.record.read();
-    return there ? { reason: 'job-active', job: there.job } : undefined;
-  }
 
   async function differenceFrom(backup: BackupRecord, failedOnly: boolean) {
-    const overlay = await readSupplements(location, backup.id, keyReader(backup.table.keys), over.signal);
+    const overlay = await readSupplements(location, backup.id, keyReader(backup.table.keys), closing.signal);
     const kinds = failedOnly ? { kinds: ['failed'] as const } : {};
-    return compareWithBackup(ports, { record: backup, overlay, ...kinds });
-  }
-
-  async function inUse(): Promise<Set<string>> {
-    const ids = new Set<string>();
-    for await (const approval of approvals.open())
-      if (approval.backupId !== undefined && isWaiting(approval, clock.now())) ids.add(approval.backupId);
-    for (const job of await ports.jobs.list()) {
-      if (job.kind !== 'hold') ids.add(job.backupId);
-      // What a restore removes is saved beside it.
-      if (job.kind === 'restore' && job.safetyBackupId !== undefined) ids.add(job.safetyBackupId);
-    }
-    const there = await ports.record.read();
-    if (there && there.job.work.kind !== 'backup') ids.add(there.job.work.backupId);
-    return ids;
-  }
-
-  async function makingBackup(job: TableJob, note: string | undefined): Promise<void> {
-    const begun = clock.now();
-    await emit({ kind: 'started', job });
-    try {
-      const { record, versioning } = await makeBackup(ports, {
-        table: ports.table,
-        by: job.by,
-        ...(note === undefined ? {} : { note }),
-        signal: over.signal,
-        onProgress: ({ stage, items, plainBytes, approximateItems, elapsedMs }) =>
-          void emit({
-            kind: 'progress',
-            job,
-            progress: {
-              stage,
-              done: items,
-              total: approximateItems,
-              isApproximate: true,
-              bytes: plainBytes,
-              elapsedMs,
-            },
-          }),
-      });
-      const result = { kind: 'backup' as const, record, versioning };
-      await emit({ kind: 'finished', job, result, elapsedMs: clock.now() - begun });
-    } catch (error) {
-      if (over.signal.aborted) return emit({ kind: 'stopped', job, by: 'the shutdown of the bot' });
-      ports.warn(`backup ${job.id} failed`, error);
-      await emit({ kind: 'failed', job, refusal: refusalOrFault(error, ports.readFault) });
-    } finally {
-      backingUp = undefined;
-    }
+    const { added, changed, removed } = await compareWithBackup(ports, { record: backup, overlay, ...kinds });
+    return { added, changed, removed };
   }
 
   async function standingBy(): Promise<void> {
     await clearUnfinished(location, { now: clock.now(), olderThanMs: UNFINISHED_AFTER_MS }).catch((error) =>
-      ports.warn('unfinished backups were not cleared away', error),
+      ports.warn('unfinished backups were not removed', error),
     );
-    while (!over.signal.aborted) {
-      await runner.lookForWork().catch((error) => ports.warn('could not look for a job that was left', error));
-      await acts.lookForExpired().catch((error) => ports.warn('could not look for expired approvals', error));
-      await clock.sleep(LOOK_EVERY_MS, over.signal);
+    while (!closing.signal.aborted) {
+      await finder.lookForWork().catch((error) => ports.warn('could not look for a job that was left', error));
+      await requests.expire().catch((error) => ports.warn('could not look for expired requests', error));
+      await clock.sleep(LOOK_EVERY_MS, closing.signal);
     }
   }
 
   return {
-    backup: (request) =>
+    backup: (request) => answer(() => backups.backup(request)),
+    nativeBackup: () => answer(backups.nativeBackup),
+    exportTable: () => answer(backups.exportTable),
+    backups: () => answer(backups.backups),
+    verify: (backupId) => answer(() => backups.verify(backupId)),
+    planPrune: (keep) => answer(() => backups.planPrune(keep)),
+    prune: (backupIds, by) => answer(() => backups.prune(backupIds, by)),
+    importLegacy: (request) => answer(() => backups.importLegacy(request)),
+    planFlush: ({ failedOnly, backupId }) =>
       answer(async () => {
-        if (backingUp) return refuse({ reason: 'job-active', job: backingUp });
-        const { note } = request;
-        const job: TableJob = {
-          id: `backup-${randomUUID().slice(0, 8)}`,
-          work: { kind: 'backup', ...(note === undefined ? {} : { note }) },
-          by: request.by,
-          location: request.location,
-          startedAt: Math.round(clock.now()),
-        };
-        backingUp = job;
-        void makingBackup(job, note);
-        return value(job);
-      }),
-    nativeBackup: () =>
-      answer(async () => {
-        const stamp = new Date(clock.now()).toISOString().replace(/[-:]|\..*/g, '');
-        const made = await createNativeBackup(dynamodb, ports.table, `rescan-bot-${stamp}`);
-        const recovery = await describePointInTimeRecovery(dynamodb, ports.table).catch(() => undefined);
-        return value({ ...made, pointInTimeRecovery: recovery?.kind ?? 'unknown' });
-      }),
-    exportTable: () =>
-      answer(async () => {
-        const { arn: tableArn } = await describeTable(dynamodb, ports.table);
-        const arn = await startExport(dynamodb, {
-          tableArn,
-          bucket: location.bucket,
-          prefix: `${location.prefix}native/`,
-        });
-        const followed = answer(async () => {
-          const { items, billedBytes } = await followExport(dynamodb, arn, {
-            clock,
-            everyMs: EXPORT_LOOK_MS,
-            signal: over.signal,
-          });
-          return value({ items, bytes: billedBytes });
-        });
-        return value({ arn, followed });
-      }),
-    backups: () => answer(async () => value(await listBackups(location))),
-    verify: (backupId) =>
-      answer(async () => value(await verifyBackup(location, await findBackup(location, backupId), () => clock.now()))),
-    planPrune: (keep) =>
-      answer(async () => {
-        const { arn: tableArn } = await describeTable(dynamodb, ports.table);
-        return value(planPrune(await listBackups(location), { tableArn, keep, inUse: await inUse() }));
-      }),
-    prune: (backupIds, by) =>
-      answer(async () => {
-        const { arn: tableArn } = await describeTable(dynamodb, ports.table);
-        const wanted = new Set(backupIds);
-        let deleted = 0;
-        for (const id of wanted) {
-          // Asked anew before each: an approval may have come meanwhile, or a backup have become the last verified one.
-          const records = await listBackups(location);
-          const may = planPrune(records, { tableArn, keep: 0, inUse: await inUse() }).remove;
-          if (!may.some((record) => record.id === id)) continue;
-          await ports.audit.record({ who: by, what: `backup ${id}`, outcome: 'about to be deleted' });
-          await deleteBackup(location, id);
-          deleted++;
-        }
-        return value(deleted);
-      }),
-    importLegacy: ({ uri, typesFrom, by }) =>
-      answer(async () => {
-        const [, bucket = '', key = ''] = /^s3:\/\/([^/]+)\/(.+)$/.exec(uri) ?? [];
-        const fileName = key.split('/').at(-1) ?? key;
-        const body = await location.s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
-        const text = (await body.Body?.transformToString('utf8')) ?? '';
-        try {
-          if (typesFrom === undefined) refuseLegacy(fileName, text);
-          return value((await importLegacy(ports, { fileName, text, table: ports.table, typesFrom, by })).record);
-        } catch (error) {
-          if (!(error instanceof SyntaxError) && !(error instanceof Error && error.name === 'ZodError')) throw error;
-          return refuse({ reason: 'legacy-unreadable', fileName, why: 'it is no list of records in JSON' });
-        }
-      }),
-    planFlush: ({ failedOnly, backupId, hold }) =>
-      answer<FlushPlan>(async () => {
-        const now = await readTableNow(dynamodb, ports.table);
-        const way = await inTheWay(now);
-        if (way) return refuse(way);
-        const preconditions = await acts.preconditionsOf({ kind: 'flush', failedOnly });
-        if ('refusal' in preconditions) return refuse(preconditions.refusal);
+        const now = await readTable();
+        const blocked = await facts.blocker(now);
+        if (blocked) return refuse(blocked);
+        const preconditions = await facts.preconditionsOf({ kind: 'flush', failedOnly });
+        if (!preconditions.ok) return preconditions;
         const backup =
           backupId === undefined
             ? lastVerified(await listBackups(location), now.arn)
             : await findBackup(location, backupId);
         if (!backup) return refuse({ reason: 'no-backup' });
         requireUsable(backup, now.arn);
-        const old = acts.tooOld(backup);
+        const old = facts.tooOld(backup);
         if (old) return refuse(old);
-        const { added, changed, removed } = await differenceFrom(backup, failedOnly);
-        const difference = { added, changed, removed };
-        if (added + changed + removed > ports.maxDifference)
+        const difference = await differenceFrom(backup, failedOnly);
+        if (difference.added + difference.changed + difference.removed > ports.maxDifference)
           return refuse({ reason: 'differs', backupId: backup.id, difference, most: ports.maxDifference });
-        const act = { kind: 'flush', backupId: backup.id, failedOnly, hold } as const;
-        return value({ act, now, backup, difference, holdMs: await ports.functionTimeoutMs() });
+        return succeed({ action: { kind: 'flush', backupId: backup.id, failedOnly }, now, backup, difference });
       }),
     planRestore: ({ backupId, mode }) =>
       answer(async () => {
-        const now = await readTableNow(dynamodb, ports.table);
-        const way = await inTheWay(now);
-        if (way) return refuse(way);
+        const now = await readTable();
+        const blocked = await facts.blocker(now);
+        if (blocked) return refuse(blocked);
         const backup = await findBackup(location, backupId);
         requireUsable(backup, now.arn);
-        const change = await previewRestore(ports, { table: ports.table, backupId, mode });
-        return value({ act: { kind: 'restore', backupId, mode }, now, backup, change });
+        const change = await previewRestore(ports, { table: ports.table, backupId: backup.id, mode });
+        return succeed({ action: { kind: 'restore', backupId: backup.id, mode }, now, backup, change });
       }),
-    request: (request) => answer(() => acts.request(request)),
+    request: (request) => answer(() => requests.request(request)),
     setMessage: (approvalId, ts) => approvals.setMessage(approvalId, ts),
     approval: (approvalId) => approvals.read(approvalId),
-    openApprovals: acts.openApprovals,
-    click: (approvalId, click) => answer(() => acts.click(approvalId, click)),
-    withdraw: acts.withdraw,
-    withdrawApproved: acts.withdrawApproved,
+    openApprovals: requests.openApprovals,
+    click: (approvalId, click) =>
+      answer(async () => {
+        const decided = await requests.decide(approvalId, click);
+        if (!decided.ok) return decided;
+        const approval = decided.value;
+        if (approval.state.kind !== 'approved') return succeed({ approval });
+        const started = await startApproved({ ...ports, facts, requests, driver }, approval);
+        return succeed({
+          approval: (await approvals.read(approvalId)) ?? approval,
+          ...(started.ok ? { job: started.value } : { refused: started.refusal }),
+        });
+      }),
+    withdraw: requests.withdraw,
+    withdrawApproved: requests.withdrawApproved,
     async current() {
-      return runner.current() ?? (await ports.record.read())?.job;
+      const stored = await record.read();
+      return driver.current() ?? (stored?.end ? undefined : stored?.job);
     },
     stop: (by) =>
       answer(async () => {
-        const mine = runner.stop(by);
-        if (mine) return value(mine);
-        const there = await ports.record.read();
-        if (!there) return refuse({ reason: 'no-job' });
-        await ports.record.askStop(there.job.id, by);
-        return value(there.job);
+        const mine = driver.stop(by);
+        if (mine) return succeed(mine);
+        const stored = await record.read();
+        if (!stored || stored.end) return refuse({ reason: 'no-job' });
+        await record.askStop(stored.job.id, by);
+        return succeed(stored.job);
       }),
-    setLocation: (jobId, where) => ports.record.setLocation(jobId, where),
-    watch(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
+    setLiveMessage: (jobId, message) => record.setLiveMessage(jobId, message),
+    watch,
     standBy() {
       void standingBy();
     },
     async shutDown() {
-      over.abort(new Error('The bot shuts down'));
-      await runner.shutDown();
+      closing.abort(new Error('The bot shuts down'));
+      await driver.shutDown();
     },
   };
 }
-
-/** Reads an approval's act again; its options are what was approved. */
-export const actOf = (approval: Approval): TableAction => tableActSchema.parse(JSON.parse(approval.options));

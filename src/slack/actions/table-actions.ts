@@ -17,12 +17,12 @@ type TableActionId =
   | typeof ACTION.prune
   | typeof ACTION.restore;
 
-/** The buttons of approvals, of jobs on the table and of the list of backups. */
+/** The buttons of approvals, of table jobs and of the list of backups. */
 export function tableActions(ports: {
   tables: TableControl;
   forms: Pick<TableForms, 'openRestore'>;
   chat: Pick<Chat, 'edit'>;
-  /** What somebody may decide, looked up at this very click. */
+  /** What this person may decide, looked up at the click. */
   checkApprover: (person: string) => Promise<ApproverCheck>;
   whoApproves: WhoApproves;
   onError: (error: unknown, message: string) => void;
@@ -31,10 +31,10 @@ export function tableActions(ports: {
 
   async function decide(click: Click, decision: 'approve' | 'deny'): Promise<Message | undefined> {
     const { channel, ts } = click.message;
-    const standing = await ports.checkApprover(click.person);
-    const answer = await tables.click(click.value, { decision, by: click.person, channel, ts, standing });
+    const approverCheck = await ports.checkApprover(click.person);
+    const answer = await tables.click(click.value, { decision, by: click.person, channel, ts, approverCheck });
     if (!answer.ok) {
-      // The message shows what stands, also where somebody else's click came first.
+      // Also where somebody else's click came first, the message must show the decision.
       if (answer.refusal.reason === 'click' && answer.refusal.refusal.reason === 'decided')
         await show(click, answer.refusal.approval);
       return tableRefusalMessage(answer.refusal);
@@ -43,14 +43,14 @@ export function tableActions(ports: {
     return answer.value.refused ? tableRefusalMessage(answer.value.refused) : undefined;
   }
 
-  /** What was decided stays decided when the message cannot be edited. */
+  /** The decision holds even when the message cannot be edited. */
   const show = (click: Click, approval: Parameters<typeof approvalMessage>[0]) =>
     ports.chat
       .edit(click.message, approvalMessage(approval, whoApproves))
       .catch((error: unknown) => ports.onError(error, 'an approval was not edited'));
 
   return {
-    // Who may decide is decided by the approval itself: whoever may not is told who may.
+    // Everyone may press: the approval itself checks who may decide, and tells who may.
     [ACTION.approve]: { role: 'viewer', changesState: true, execute: (click) => decide(click, 'approve') },
     [ACTION.deny]: { role: 'viewer', changesState: true, execute: (click) => decide(click, 'deny') },
     [ACTION.stopJob]: {

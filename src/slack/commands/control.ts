@@ -66,7 +66,7 @@ export const stopCommand = (
           if (run.status === 'fulfilled' && run.value.done) return run.value.message;
           const piloting = await autopilot.stop(person);
           if (piloting.ok) return autopilotStoppedMessage(piloting.value);
-          if (taken) return say(`The ${taken.act} that was approved had not begun: it does not begin any more.`);
+          if (taken) return say(`The ${taken.action} that was approved had not begun: it does not begin any more.`);
           if (run.status === 'rejected') throw run.reason;
           if (job.status === 'rejected') throw job.reason;
           const { value: answer } = job;

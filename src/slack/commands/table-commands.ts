@@ -1,19 +1,19 @@
+import { shortBackupId } from '../../backup/format/backup-record.ts';
 import type { TableControl } from '../../checklist/contracts/table-control.ts';
-import type { Clock } from '../../lib/clock.ts';
+import { defined } from '../../lib/defined.ts';
 import type { TableForms } from '../forms/table-forms.ts';
 import { code } from '../messages/kit/escape.ts';
 import { bytes, count, counted } from '../messages/kit/format.ts';
 import { type Message, say } from '../messages/kit/message.ts';
+import { backupLine, backupName } from '../messages/table/describe-table.ts';
 import { backupsMessage, pruneMessage } from '../messages/table/table-messages.ts';
 import { tableRefusalMessage } from '../messages/table/table-refusals.ts';
-import { backupLine, backupName } from '../messages/table/table-text.ts';
 import type { Command, ParsedCommand, Requester } from './command.ts';
 import { type Read, readOptions, splitArguments } from './parse/options.ts';
 
 export interface TableCommandPorts {
   readonly tables: TableControl;
   readonly forms: TableForms;
-  readonly clock: Clock;
 }
 
 const accept = (
@@ -21,7 +21,7 @@ const accept = (
   immediateReply?: Message,
 ): Read<ParsedCommand> => ({
   ok: true,
-  value: { execute, ...(immediateReply ? { immediateReply } : {}) },
+  value: { execute, ...defined({ immediateReply }) },
 });
 
 /** `/rescan backup [note]`, `backup native`, `backup export`. */
@@ -29,7 +29,7 @@ export const backupCommand = ({ tables }: TableCommandPorts): Command => ({
   word: 'backup',
   role: 'operator',
   usage: 'backup [note] | backup native | backup export',
-  help: 'copy the table to S3 exactly and read it back; DynamoDB’s own backup or export',
+  help: 'copy the table to S3 and verify the copy; or start DynamoDB’s own backup or export',
   read(rest) {
     const note = rest.trim();
     if (note === 'native') return accept(() => native(tables), say('Asking DynamoDB for a backup of its own…'));
@@ -58,7 +58,9 @@ async function native(tables: TableControl): Promise<Message> {
 async function exporting(tables: TableControl, requester: Requester): Promise<Message> {
   const begun = await tables.exportTable();
   if (!begun.ok) return tableRefusalMessage(begun.refusal);
-  await requester.reply(say(`DynamoDB exports the table: ${code(begun.value.arn, 300)}. You hear when it is done.`));
+  await requester.reply(
+    say(`DynamoDB exports the table: ${code(begun.value.arn, 300)}. A message follows when it is done.`),
+  );
   const done = await begun.value.followed;
   return done.ok
     ? say(`The export is done: ${counted(done.value.items, 'record')}, ${bytes(done.value.bytes)}.`)
@@ -66,59 +68,63 @@ async function exporting(tables: TableControl, requester: Requester): Promise<Me
 }
 
 /** `/rescan backups`, `backups verify ID`, `backups prune keep=N`. */
-export const backupsCommand = ({ tables, clock }: TableCommandPorts): Command => ({
+export const backupsCommand = ({ tables }: TableCommandPorts): Command => ({
   word: 'backups',
   role: 'viewer',
   usage: 'backups | backups verify ID | backups prune keep=5',
-  help: 'list the backups; read one back from S3; delete old ones',
+  help: 'list the backups; verify one by reading it back from S3; delete old ones',
   read(rest) {
     const words = splitArguments(rest);
     if (!words.ok) return words;
     const [verb, ...more] = words.value;
-    if (verb === undefined) return accept(() => list(tables, clock));
+    if (verb === undefined) return accept(() => list(tables));
     if (verb === 'verify') {
       const [id, ...others] = more;
       if (id === undefined || others.length > 0) return { ok: false, line: '`verify` takes the id of one backup.' };
-      return accept(() => verify(tables, id, clock), say(`Reading ${backupName(id)} back from S3…`));
+      return accept(() => verify(tables, id), say(`Reading ${backupName(id)} back from S3…`));
     }
-    if (verb !== 'prune') return { ok: false, line: `${code(verb, 60)} is not understood.` };
+    if (verb !== 'prune')
+      return { ok: false, line: `\`backups\` does not take ${code(verb, 60)}. Use \`verify ID\` or \`prune keep=5\`.` };
     const options = readOptions(more, ['keep']);
     if (!options.ok) return options;
     const keep = options.value.get('keep') ?? '';
-    if (!/^[1-9]\d{0,4}$/.test(keep)) return { ok: false, line: '`keep=` must be a whole number above 0.' };
-    return accept(() => prune(tables, Number(keep), clock));
+    if (!/^[1-9]\d{0,4}$/.test(keep))
+      return { ok: false, line: 'Write how many backups to keep, for example `keep=5`.' };
+    return accept(() => prune(tables, Number(keep)));
   },
 });
 
-async function list(tables: TableControl, clock: Clock): Promise<Message> {
+async function list(tables: TableControl): Promise<Message> {
   const records = await tables.backups();
-  return records.ok ? backupsMessage(records.value, clock.now()) : tableRefusalMessage(records.refusal);
+  return records.ok ? backupsMessage(records.value) : tableRefusalMessage(records.refusal);
 }
 
-async function verify(tables: TableControl, backupId: string, clock: Clock): Promise<Message> {
+async function verify(tables: TableControl, backupId: string): Promise<Message> {
   const record = await tables.verify(backupId);
   if (!record.ok) return tableRefusalMessage(record.refusal);
   const { verification, counts } = record.value;
   return verification.kind === 'verified'
-    ? say(`${backupName(backupId)} is whole: ${count(counts.total)} records read back, digest and counts equal.`)
+    ? say(
+        `${backupName(backupId)} is whole: ${count(counts.total)} records were read back, and checksum and counts match.`,
+      )
     : say(
         `${backupName(backupId)} is *not* whole: ${code(verification.reason, 200)}.`,
         ...(verification.objectKey === undefined ? [] : [`The object: ${code(verification.objectKey, 300)}`]),
-        backupLine(record.value, clock.now()),
+        backupLine(record.value),
       );
 }
 
-async function prune(tables: TableControl, keep: number, clock: Clock): Promise<Message> {
+async function prune(tables: TableControl, keep: number): Promise<Message> {
   const plan = await tables.planPrune(keep);
-  return plan.ok ? pruneMessage(plan.value, keep, clock.now()) : tableRefusalMessage(plan.refusal);
+  return plan.ok ? pruneMessage(plan.value, keep) : tableRefusalMessage(plan.refusal);
 }
 
-/** `/rescan flush [kinds=failed] [backup=ID]`: a form, then an approval. */
+/** `/rescan flush [kinds=failed] [backup=ID]`: a form, then a request for approval. */
 export const flushCommand = ({ forms }: TableCommandPorts): Command => ({
   word: 'flush',
   role: 'operator',
   usage: 'flush [kinds=failed] [backup=ID]',
-  help: 'delete the table’s records, once a second person approves; nothing that is not saved',
+  help: 'delete the records of the table after a second person approves; every one is in a backup',
   read(rest) {
     const words = splitArguments(rest);
     if (!words.ok) return words;
@@ -126,18 +132,18 @@ export const flushCommand = ({ forms }: TableCommandPorts): Command => ({
     if (!options.ok) return options;
     const kinds = options.value.get('kinds');
     const backupId = options.value.get('backup');
-    if (kinds !== undefined && kinds !== 'failed') return { ok: false, line: '`kinds=` can only be `failed`.' };
-    const wanted = { failedOnly: kinds === 'failed', ...(backupId === undefined ? {} : { backupId }) };
+    if (kinds !== undefined && kinds !== 'failed') return { ok: false, line: '`kinds=` takes only `failed`.' };
+    const wanted = { failedOnly: kinds === 'failed', ...defined({ backupId }) };
     return accept((requester) => forms.openFlush(requester.triggerId ?? '', wanted, requester));
   },
 });
 
-/** `/rescan restore [ID]`, or from a backup of the old runbook. */
-export const restoreCommand = ({ tables, forms, clock }: TableCommandPorts): Command => ({
+/** `/rescan restore [backup=ID]`, or from a backup in the old runbook’s format. */
+export const restoreCommand = ({ tables, forms }: TableCommandPorts): Command => ({
   word: 'restore',
   role: 'operator',
   usage: 'restore [backup=ID] | restore from=s3://bucket/db_backup_….json [types-from=ID]',
-  help: 'put a backup back, once a second person approves; what is there is saved first',
+  help: 'restore a backup after a second person approves; the table is saved first',
   read(rest) {
     const words = splitArguments(rest);
     if (!words.ok) return words;
@@ -146,18 +152,16 @@ export const restoreCommand = ({ tables, forms, clock }: TableCommandPorts): Com
     const backupId = options.value.get('backup');
     const uri = options.value.get('from');
     const typesFrom = options.value.get('types-from');
-    if (uri === undefined && typesFrom !== undefined) return { ok: false, line: '`types-from=` goes with `from=`.' };
+    if (uri === undefined && typesFrom !== undefined) return { ok: false, line: '`types-from=` needs `from=`.' };
     if (uri === undefined)
-      return accept((requester) =>
-        forms.openRestore(requester.triggerId ?? '', backupId === undefined ? {} : { backupId }, requester),
-      );
+      return accept((requester) => forms.openRestore(requester.triggerId ?? '', defined({ backupId }), requester));
     if (!/^s3:\/\/[^/]+\/.+$/.test(uri)) return { ok: false, line: '`from=` must be `s3://bucket/key`.' };
     return accept(async ({ person }) => {
-      const taken = await tables.importLegacy({ uri, by: person, ...(typesFrom === undefined ? {} : { typesFrom }) });
+      const taken = await tables.importLegacy({ uri, by: person, ...defined({ typesFrom }) });
       if (!taken.ok) return tableRefusalMessage(taken.refusal);
       return say(
-        `The old backup is in the catalogue now, with the types of ${code(typesFrom ?? '', 80)}: ${backupLine(taken.value, clock.now())}`,
-        `\`/rescan restore backup=${taken.value.id}\` puts it back.`,
+        `The old backup is now in the catalogue, with the types of ${code(typesFrom ?? '', 80)}: ${backupLine(taken.value)}`,
+        `\`/rescan restore backup=${shortBackupId(taken.value.id)}\` restores it.`,
       );
     }, say('Reading the old backup…'));
   },

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { FormHandler } from './form.ts';
 import type { TableForms } from './table-forms.ts';
-import { FIELD, lookingView, readCarriedAct, readChannel } from './table-views.ts';
+import { FIELD, loadingView, readCarriedAction, readChannel } from './table-views.ts';
 
 const elementSchema = z.looseObject({
   value: z.string().nullish(),
@@ -10,36 +10,34 @@ const elementSchema = z.looseObject({
 });
 const valuesSchema = z.record(z.string(), z.record(z.string(), elementSchema));
 
-/** What was put into a field: the text, or the value of what was chosen. */
+/** The text of a field, or the value of its chosen option. */
 function fieldOf(values: unknown, name: string): string {
   const element = valuesSchema.safeParse(values).data?.[name]?.[name];
   return (element?.value ?? element?.selected_option?.value ?? element?.selected_options?.[0]?.value ?? '').trim();
 }
 
-/** The submission of a flush or restore: the table's name must be typed as it is; then approval is asked for. */
-export const confirmAct = (forms: Pick<TableForms, 'ask'>): FormHandler => ({
+/** The submission of a flush or restore: the name of the table must be typed exactly; then approval is asked for. */
+export const confirmAction = (forms: Pick<TableForms, 'ask'>): FormHandler => ({
   role: 'operator',
   read({ privateMetadata, values }) {
-    const carried = readCarriedAct(privateMetadata);
+    const carried = readCarriedAction(privateMetadata);
     if (!carried) return;
-    const { table, channel } = carried;
+    const { action, table, channel } = carried;
     if (fieldOf(values, FIELD.tableName) !== table)
       return {
         kind: 'errors',
-        errors: { [FIELD.tableName]: `The table’s name is ${table}, exactly so. Nothing was done.` },
+        errors: { [FIELD.tableName]: `Type exactly ${table}.` },
       };
-    const act =
-      carried.act.kind === 'flush' ? { ...carried.act, hold: fieldOf(values, FIELD.hold) === 'hold' } : carried.act;
     const reason = fieldOf(values, FIELD.reason);
     return {
       kind: 'execute',
       channel,
-      execute: (requester) => forms.ask(act, reason === '' ? undefined : reason, requester),
+      execute: (requester) => forms.ask(action, reason === '' ? undefined : reason, requester),
     };
   },
 });
 
-/** The first form of a restore: the same modal then shows what would change. */
+/** The first form of a restore; the same modal then shows what would change. */
 export const chooseRestore = (forms: Pick<TableForms, 'showRestore'>): FormHandler => ({
   role: 'operator',
   read({ privateMetadata, values, viewId }) {
@@ -50,7 +48,7 @@ export const chooseRestore = (forms: Pick<TableForms, 'showRestore'>): FormHandl
     if (backupId === '') return { kind: 'errors', errors: { [FIELD.backup]: 'Choose a backup.' } };
     return {
       kind: 'next',
-      view: lookingView('Restore a backup'),
+      view: loadingView('Restore a backup'),
       channel,
       execute: (requester) => forms.showRestore(viewId, { backupId, mode }, requester),
     };

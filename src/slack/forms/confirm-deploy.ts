@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { DeployForms, HandedFile } from './deploy-forms.ts';
 import { PACKAGE_FIELD, readDeployId } from './deploy-view.ts';
 import type { FormHandler } from './form.ts';
-import { lookingView } from './table-views.ts';
+import { loadingView } from './table-views.ts';
 
 const filesSchema = z.looseObject({
   [PACKAGE_FIELD]: z.looseObject({
@@ -30,7 +30,7 @@ export const confirmDeploy = (forms: Pick<DeployForms, 'deploy' | 'lookAtZip'>):
     if (!file) return { kind: 'execute', channel, execute: (requester) => forms.deploy(id, requester) };
     return {
       kind: 'next',
-      view: lookingView('Deploy', 'Reading the zip…'),
+      view: loadingView('Deploy', 'Reading the zip…'),
       channel,
       execute: (requester) => forms.lookAtZip(viewId, file, requester),
     };

@@ -8,7 +8,7 @@ import { deployedMessage, IN_PLACE, rolledBackMessage } from '../messages/refusa
 import { stepRefusalLines, stepRefusalMessage } from '../messages/refusals/step-refusals.ts';
 import type { ModalView } from './change-plan-view.ts';
 import { deployView, rollbackView } from './deploy-view.ts';
-import { lookingView, refusalView } from './table-views.ts';
+import { loadingView, refusalView } from './table-views.ts';
 
 /** A file that somebody handed in by a form. */
 export interface HandedFile {
@@ -57,13 +57,13 @@ export function createDeployForms(ports: {
     async openDeploy(triggerId, given, requester) {
       const viewId = await ports.openView(
         triggerId,
-        lookingView(TITLE, 'Fetching the function’s package and reading it…'),
+        loadingView(TITLE, 'Fetching the function’s package and reading it…'),
       );
       return show(viewId, given, requester);
     },
     async openRollback(triggerId, requester) {
       const title = 'Roll back';
-      const viewId = await ports.openView(triggerId, lookingView(title, 'Looking what was deployed…'));
+      const viewId = await ports.openView(triggerId, loadingView(title, 'Looking what was deployed…'));
       const planned = await deploys.planRollback();
       await updateView(
         viewId,

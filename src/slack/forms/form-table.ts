@@ -1,15 +1,15 @@
 import type { PlanningPorts } from '../requests/plan-requests.ts';
 import { changePlan } from './change-plan.ts';
 import { CHANGE_PLAN } from './change-plan-view.ts';
-import { chooseRestore, confirmAct } from './confirm-action.ts';
+import { chooseRestore, confirmAction } from './confirm-action.ts';
 import { confirmDeploy, confirmRollback } from './confirm-deploy.ts';
 import type { DeployForms } from './deploy-forms.ts';
 import { CONFIRM_DEPLOY, CONFIRM_ROLLBACK } from './deploy-view.ts';
 import type { FormHandler } from './form.ts';
 import type { RestoreRowsForm } from './restore-rows-form.ts';
-import { PUT_BACK, putBackSubmission } from './restore-rows-view.ts';
+import { RESTORE_ROWS, submitRestoreRows } from './restore-rows-view.ts';
 import type { TableForms } from './table-forms.ts';
-import { CHOOSE_RESTORE, CONFIRM_ACT } from './table-views.ts';
+import { CHOOSE_RESTORE, CONFIRM_ACTION } from './table-views.ts';
 
 /** The handler of every modal, by its callback_id. */
 export const formTable = (
@@ -20,9 +20,9 @@ export const formTable = (
 ): ReadonlyMap<string, FormHandler> =>
   new Map([
     [CHANGE_PLAN, changePlan(planning)],
-    [CONFIRM_ACT, confirmAct(forms)],
+    [CONFIRM_ACTION, confirmAction(forms)],
     [CHOOSE_RESTORE, chooseRestore(forms)],
     [CONFIRM_DEPLOY, confirmDeploy(deploys)],
     [CONFIRM_ROLLBACK, confirmRollback(deploys)],
-    [PUT_BACK, putBackSubmission(putBack)],
+    [RESTORE_ROWS, submitRestoreRows(putBack)],
   ]);

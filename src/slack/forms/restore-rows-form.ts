@@ -1,6 +1,7 @@
 import type { ModalView } from '@slack/types';
+import { shortBackupId } from '../../backup/format/backup-record.ts';
 import type { ResultControl } from '../../checklist/contracts/result-control.ts';
-import { MOST_NAMED, MOST_PUT_BACK } from '../../checklist/contracts/table-control.ts';
+import { MAX_NAMED_ROWS, MAX_RESTORED_ROWS } from '../../checklist/contracts/table-control.ts';
 import { textOf } from '../../pipeline/table/item.ts';
 import type { Diff, RemovedEntry } from '../../results/diff/diff.ts';
 import { chooseRemoved } from '../../results/diff/diff.ts';
@@ -11,24 +12,24 @@ import { count, counted } from '../messages/kit/format.ts';
 import { type Message, say } from '../messages/kit/message.ts';
 import { resultRefusalMessage } from '../messages/refusals/result-refusals.ts';
 import { entryName, hoursSuffix, openRunLines } from '../messages/results/diff-message.ts';
-import { putBackView, type Removed, type RestoreRowsChoice } from './restore-rows-view.ts';
+import { type Removed, type RestoreRowsChoice, restoreRowsView } from './restore-rows-view.ts';
 import type { TableForms } from './table-forms.ts';
-import { lookingView, refusalView } from './table-views.ts';
+import { loadingView, refusalView } from './table-views.ts';
 
-/** The form that chooses which removed entries come back, and what its submission comes to. */
+/** The form that chooses which removed entries to restore, and the request that its submission makes. */
 export interface RestoreRowsForm {
   open(
     triggerId: string,
     wanted: { readonly backupId?: string; readonly person?: string },
     requester: Requester,
   ): Promise<Message | undefined>;
-  /** Looks anew what is gone, and asks for approval of exactly the entries that are chosen and gone. */
+  /** Compares again, and asks for approval of exactly the chosen entries that are still missing. */
   ask(choice: RestoreRowsChoice, reason: string | undefined, requester: Requester): Promise<Message | undefined>;
 }
 
-const TITLE = 'Put entries back';
-/** A select of Slack's takes no more options. */
-const MOST_SHOWN = 100;
+const TITLE = 'Restore entries';
+/** The most options of a Slack select menu. */
+const MAX_SHOWN = 100;
 
 const isHandMade = ({ item }: RemovedEntry): boolean => textOf(item.SourceImage) === undefined;
 
@@ -40,7 +41,7 @@ export function createRestoreRowsForm(ports: {
 }): RestoreRowsForm {
   return {
     async open(triggerId, { backupId, person }, { channel }) {
-      const viewId = await ports.openView(triggerId, lookingView(TITLE));
+      const viewId = await ports.openView(triggerId, loadingView(TITLE));
       const found = await ports.results.diff(backupId);
       if (!found.ok) {
         const { text } = resultRefusalMessage(found.refusal);
@@ -49,16 +50,16 @@ export function createRestoreRowsForm(ports: {
       }
       const diff = found.value;
       try {
-        const { shown, ...counts } = await lookAt(diff, person);
+        const { shown, ...counts } = await listRemoved(diff, person);
         const { openRun } = diff;
         const view =
           openRun?.state === 'running'
-            ? refusalView(TITLE, [...openRunLines(openRun), 'Stop or pause it first, or wait until it is through.'])
+            ? refusalView(TITLE, [...openRunLines(openRun), 'Stop or pause it first, or wait until it ends.'])
             : shown.length === 0
               ? refusalView(TITLE, [
-                  `Nothing ${person === undefined ? '' : `of ${code(person, 80)} `}is gone from the table that backup ${code(diff.backup.id, 80)} holds.`,
+                  `Every record ${person === undefined ? '' : `of ${code(person, 80)} `}of backup ${code(shortBackupId(diff.backup.id), 80)} is in the table.`,
                 ])
-              : putBackView({
+              : restoreRowsView({
                   removed: shown,
                   ...counts,
                   backupId: diff.backup.id,
@@ -78,20 +79,20 @@ export function createRestoreRowsForm(ports: {
       if (!found.ok) return resultRefusalMessage(found.refusal);
       const diff = found.value;
       try {
-        const { ids, names, over } = await choose(diff, choice);
-        if (over > 0)
+        const { ids, names, left } = await choose(diff, choice);
+        if (left > 0)
           return say(
-            `${count(ids.length + over)} entries are more than the ${count(MOST_PUT_BACK)} that come back at once. Nothing was done.`,
-            '`/rescan diff restore person=…` takes one person’s; `/rescan restore` takes the whole backup.',
+            `${count(ids.length + left)} entries are more than one request can restore (${count(MAX_RESTORED_ROWS)}). Nothing was done.`,
+            '`/rescan diff restore person=…` restores those of one person; `/rescan restore` restores the whole backup.',
           );
-        if (ids.length === 0) return say('None of them is gone any more: all are in the table. Nothing was done.');
-        const back = choice.which === 'chosen' ? choice.entries.length - ids.length : 0;
-        const act = { kind: 'restore', mode: 'put-back', backupId: diff.backup.id, entries: ids, names } as const;
-        const told = await ports.askApproval({ ...act, entries: [...ids], names: [...names] }, reason, requester);
-        if (back === 0 || !told) return told;
+        if (ids.length === 0) return say('All of these entries are in the table again. Nothing was done.');
+        const present = choice.which === 'chosen' ? choice.entries.length - ids.length : 0;
+        const action = { kind: 'restore', mode: 'rows', backupId: diff.backup.id, entries: ids, names } as const;
+        const reply = await ports.askApproval({ ...action, entries: [...ids], names: [...names] }, reason, requester);
+        if (present === 0 || !reply) return reply;
         return say(
-          told.text,
-          `${counted(back, 'entry is', 'entries are')} in the table again by now, and not asked for.`,
+          reply.text,
+          `The request leaves out ${counted(present, 'entry that is', 'entries that are')} in the table again.`,
         );
       } finally {
         await diff.dispose();
@@ -100,8 +101,8 @@ export function createRestoreRowsForm(ports: {
   };
 }
 
-/** Those that are gone, of one person or of all: the first to choose from, those that no image brings back before others. */
-async function lookAt(diff: Diff, person: string | undefined) {
+/** The removed entries, of one person or of all. The first of them are listed; those that no image can rebuild come first. */
+async function listRemoved(diff: Diff, person: string | undefined) {
   const handMade: Removed[] = [];
   const others: Removed[] = [];
   let all = 0;
@@ -111,11 +112,11 @@ async function lookAt(diff: Diff, person: string | undefined) {
     const hand = isHandMade(entry);
     if (hand) byHand += 1;
     const list = hand ? handMade : others;
-    if (list.length >= MOST_SHOWN) continue;
+    if (list.length >= MAX_SHOWN) continue;
     const about = `${entry.record}${hoursSuffix(entry.item)}`;
     list.push({ id: entry.id, name: entryName(entry.key), about, isHandMade: hand });
   }
-  return { shown: [...handMade, ...others].slice(0, MOST_SHOWN), all, byHand };
+  return { shown: [...handMade, ...others].slice(0, MAX_SHOWN), all, byHand };
 }
 
 const ofPerson =
@@ -123,7 +124,7 @@ const ofPerson =
   ({ item, record }: RemovedEntry): boolean =>
     person === undefined || personOf(item, record, diff.keys.hash) === person;
 
-/** Which entries a choice comes to; `over`: how many more than one act can put back. */
+/** The entries of a choice; `left`: how many there are beyond what one request can restore. */
 async function choose(diff: Diff, choice: RestoreRowsChoice) {
   const isOfPerson = ofPerson(diff, choice.person);
   const wanted = choice.which === 'chosen' ? new Set(choice.entries) : undefined;
@@ -131,11 +132,11 @@ async function choose(diff: Diff, choice: RestoreRowsChoice) {
     wanted ? wanted.has(entry.id) : isOfPerson(entry) && (choice.which === 'all' || isHandMade(entry));
   const ids: string[] = [];
   const names: string[] = [];
-  let over = 0;
+  let left = 0;
   for await (const entry of chooseRemoved(diff, isChosen)) {
-    if (ids.length >= MOST_PUT_BACK) over += 1;
+    if (ids.length >= MAX_RESTORED_ROWS) left += 1;
     else ids.push(entry.id);
-    if (names.length < MOST_NAMED) names.push(`${entryName(entry.key)}${hoursSuffix(entry.item)}`.slice(0, 200));
+    if (names.length < MAX_NAMED_ROWS) names.push(`${entryName(entry.key)}${hoursSuffix(entry.item)}`.slice(0, 200));
   }
-  return { ids, names, over };
+  return { ids, names, left };
 }

@@ -1,25 +1,26 @@
 import type { KnownBlock, ModalView } from '@slack/types';
 import { z } from 'zod';
+import { shortBackupId } from '../../backup/format/backup-record.ts';
 import { code, shorten, UNSEEN } from '../messages/kit/escape.ts';
 import { count, counted } from '../messages/kit/format.ts';
 import type { FormHandler } from './form.ts';
 import type { RestoreRowsForm } from './restore-rows-form.ts';
 import { FIELD, reason } from './table-views.ts';
 
-export const PUT_BACK = 'put_back';
+export const RESTORE_ROWS = 'restore_rows';
 const ENTRIES = 'entries';
 const WHICH = 'which';
 
-/** An entry that the table lost. */
+/** An entry of the backup that is not in the table. */
 export interface Removed {
   readonly id: string;
   readonly name: string;
   readonly about: string;
-  /** It names no image: no rescan brings it back. */
+  /** It has no source image, so no rescan can rebuild it. */
   readonly isHandMade: boolean;
 }
 
-/** Which of them come back: some, all that were made by hand, or all; of one person where one is named. */
+/** Which of them to restore: some, all that were made by hand, or all; only those of one person if `person` is given. */
 export type RestoreRowsChoice = { readonly backupId: string; readonly person?: string } & (
   | { readonly which: 'chosen'; readonly entries: readonly string[] }
   | { readonly which: 'by-hand' | 'all' }
@@ -41,21 +42,21 @@ const valuesSchema = z.looseObject({
 });
 
 const plain = (text: string) => ({ type: 'plain_text' as const, text });
-/** Words of an option: in one line, and never none, as Slack refuses that. */
+/** The text of an option: one line, and never empty, because Slack refuses that. */
 const optionText = (text: string) => plain(shorten(text.replace(UNSEEN, ' ').trim(), 75) || '(no name)');
 
-/** Which of the removed entries come back. */
-export function putBackView(about: {
+/** Chooses which of the removed entries to restore. */
+export function restoreRowsView(about: {
   /** Those to choose from. */
   removed: readonly Removed[];
-  /** How many are gone in all, of the person where one is named, and how many of them name no image. */
+  /** How many are missing in all (of `person`, if given), and how many of them have no source image. */
   all: number;
   byHand: number;
   backupId: string;
   table: string;
   channel: string;
   person?: string;
-  /** What else there is to know before one chooses. */
+  /** Warnings above the choice. */
   notes?: readonly string[];
 }): ModalView {
   const { notes = [], removed, backupId, table, all, byHand, channel, person } = about;
@@ -65,11 +66,11 @@ export function putBackView(about: {
     description: optionText(`${what}${isHandMade ? ' · made by hand' : ''}`),
   }));
   const whose = person === undefined ? '' : ` of ${code(person, 80)}`;
-  const chosen = { text: plain('Those chosen below'), value: 'chosen' };
+  const chosen = { text: plain('The entries chosen below'), value: 'chosen' };
   const which: KnownBlock = {
     type: 'input',
     block_id: WHICH,
-    label: plain('Which come back'),
+    label: plain('Restore'),
     element: {
       type: 'radio_buttons',
       action_id: WHICH,
@@ -83,8 +84,8 @@ export function putBackView(about: {
   };
   return {
     type: 'modal',
-    title: plain('Put entries back'),
-    callback_id: PUT_BACK,
+    title: plain('Restore entries'),
+    callback_id: RESTORE_ROWS,
     private_metadata: JSON.stringify({ backupId, channel, ...(person === undefined ? {} : { person }) }),
     submit: plain('Ask for approval'),
     close: plain('Cancel'),
@@ -95,10 +96,10 @@ export function putBackView(about: {
           type: 'mrkdwn',
           text: [
             ...notes,
-            `${counted(all, 'record')}${whose} of backup ${code(backupId, 80)} ${all === 1 ? 'is' : 'are'} not in ${code(table, 120)} any more. Each comes back only if nothing stands at its key; nothing is overwritten or deleted.`,
+            `${counted(all, 'record')}${whose} of backup ${code(shortBackupId(backupId), 80)} ${all === 1 ? 'is' : 'are'} no longer in ${code(table, 120)}. Each is restored only if nothing has its key. Nothing is overwritten or deleted.`,
             ...(removed.length < all
               ? [
-                  `The ${count(removed.length)} to choose from are the first, those made by hand before others; \`/rescan diff restore person=…\` shows one person’s.`,
+                  `The list below has the first ${count(removed.length)}, those made by hand first. \`/rescan diff restore person=…\` lists those of one person.`,
                 ]
               : []),
           ].join('\n'),
@@ -113,7 +114,7 @@ export function putBackView(about: {
         element: {
           type: 'multi_static_select',
           action_id: ENTRIES,
-          placeholder: plain('Choose what comes back'),
+          placeholder: plain('Choose entries'),
           options,
         },
       },
@@ -122,8 +123,8 @@ export function putBackView(about: {
   };
 }
 
-/** The submission: a request for approval of exactly the chosen entries. */
-export const putBackSubmission = (form: Pick<RestoreRowsForm, 'ask'>): FormHandler => ({
+/** The submission: asks for approval of exactly the chosen entries. */
+export const submitRestoreRows = (form: Pick<RestoreRowsForm, 'ask'>): FormHandler => ({
   role: 'operator',
   read({ privateMetadata, values }) {
     const carried = carriedOf(privateMetadata);
@@ -133,11 +134,14 @@ export const putBackSubmission = (form: Pick<RestoreRowsForm, 'ask'>): FormHandl
     const entries = (read?.[ENTRIES][ENTRIES].selected_options ?? []).map(({ value }) => value);
     const which = read?.[WHICH]?.[WHICH].selected_option?.value ?? 'chosen';
     if (which === 'chosen' && entries.length === 0)
-      return { kind: 'errors', errors: { [ENTRIES]: 'Choose at least one entry. Nothing was done.' } };
+      return { kind: 'errors', errors: { [ENTRIES]: 'Choose at least one entry.' } };
     if (which !== 'chosen' && entries.length > 0)
       return {
         kind: 'errors',
-        errors: { [ENTRIES]: 'Some are chosen here, but above it says all. Empty this, or say “Those chosen below”.' },
+        errors: {
+          [ENTRIES]:
+            'Entries are chosen here, but above “All” is selected. Clear this field, or select “The entries chosen below”.',
+        },
       };
     const why = read?.[FIELD.reason]?.[FIELD.reason]?.value?.trim() ?? '';
     const choice: RestoreRowsChoice = which === 'chosen' ? { ...about, which, entries } : { ...about, which };

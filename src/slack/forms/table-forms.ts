@@ -1,5 +1,5 @@
 import type { TableAction, TableControl } from '../../checklist/contracts/table-control.ts';
-import type { Clock } from '../../lib/clock.ts';
+import { defined } from '../../lib/defined.ts';
 import type { Chat } from '../client/chat.ts';
 import type { Requester } from '../commands/command.ts';
 import { type Message, say } from '../messages/kit/message.ts';
@@ -7,19 +7,18 @@ import type { WhoApproves } from '../messages/table/approval-message.ts';
 import { tableRefusalLines, tableRefusalMessage } from '../messages/table/table-refusals.ts';
 import { showApproval } from '../requests/show-approval.ts';
 import type { ModalView } from './change-plan-view.ts';
-import { chooseRestoreView, flushView, lookingView, refusalView, restoreView } from './table-views.ts';
+import { chooseRestoreView, flushView, loadingView, refusalView, restoreView } from './table-views.ts';
 
 export interface TableFormsPorts {
   readonly tables: TableControl;
   readonly chat: Pick<Chat, 'post' | 'edit'>;
-  /** Opens a modal with a trigger of a moment ago; answers its id. */
+  /** Opens a modal with a trigger that is at most three seconds old; returns the id of the view. */
   readonly openView: (triggerId: string, view: ModalView) => Promise<string>;
   readonly updateView: (viewId: string, view: ModalView) => Promise<void>;
   readonly whoApproves: WhoApproves;
-  readonly clock: Clock;
 }
 
-/** The forms of flush and restore: opened at once, filled when the facts are there, turned into a request for approval. */
+/** The forms of flush and restore: they open at once, are filled when the facts are read, and end in a request for approval. */
 export interface TableForms {
   openFlush(
     triggerId: string,
@@ -32,15 +31,15 @@ export interface TableForms {
     wanted: { backupId: string; mode: 'merge' | 'replace' },
     requester: Requester,
   ): Promise<Message | undefined>;
-  ask(act: TableAction, reason: string | undefined, requester: Requester): Promise<Message | undefined>;
+  ask(action: TableAction, reason: string | undefined, requester: Requester): Promise<Message | undefined>;
 }
 
 export function createTableForms(ports: TableFormsPorts): TableForms {
-  const { tables, clock } = ports;
+  const { tables } = ports;
 
-  /** Opens a modal at once, since a trigger lives three seconds, and fills it when `fill` has the facts. */
+  /** Opens a modal at once, because a trigger expires after three seconds, and fills it when `fill` has read the facts. */
   async function open(triggerId: string, title: string, fill: () => Promise<ModalView>): Promise<undefined> {
-    const viewId = await ports.openView(triggerId, lookingView(title));
+    const viewId = await ports.openView(triggerId, loadingView(title));
     await ports.updateView(viewId, await fill());
     return;
   }
@@ -48,13 +47,9 @@ export function createTableForms(ports: TableFormsPorts): TableForms {
   return {
     openFlush: (triggerId, { failedOnly, backupId }, requester) =>
       open(triggerId, 'Flush the table', async () => {
-        const plan = await tables.planFlush({
-          failedOnly,
-          hold: false,
-          ...(backupId === undefined ? {} : { backupId }),
-        });
+        const plan = await tables.planFlush({ failedOnly, ...defined({ backupId }) });
         return plan.ok
-          ? flushView(plan.value, requester.channel, clock.now())
+          ? flushView(plan.value, requester.channel)
           : refusalView('Flush the table', tableRefusalLines(plan.refusal));
       }),
     openRestore: (triggerId, { backupId }, requester) =>
@@ -63,27 +58,27 @@ export function createTableForms(ports: TableFormsPorts): TableForms {
         if (!records.ok) return refusalView('Restore a backup', tableRefusalLines(records.refusal));
         if (records.value.length === 0)
           return refusalView('Restore a backup', ['There is no backup yet.', '`/rescan backup` makes one.']);
-        return chooseRestoreView(records.value, requester.channel, clock.now(), backupId);
+        return chooseRestoreView(records.value, requester.channel, backupId);
       }),
     async showRestore(viewId, wanted, requester) {
       const plan = await tables.planRestore(wanted);
       await ports.updateView(
         viewId,
         plan.ok
-          ? restoreView(plan.value, requester.channel, clock.now())
+          ? restoreView(plan.value, requester.channel)
           : refusalView('Restore a backup', tableRefusalLines(plan.refusal)),
       );
       return undefined;
     },
-    async ask(act, reason, requester) {
+    async ask(action, reason, requester) {
       const { person, channel } = requester;
-      const asked = await tables.request({ act, by: person, channel, ...(reason === undefined ? {} : { reason }) });
+      const asked = await tables.request({ action, by: person, channel, ...defined({ reason }) });
       if (!asked.ok) return tableRefusalMessage(asked.refusal);
       const refused = await showApproval(asked.value, ports);
       if (refused) return tableRefusalMessage(refused);
       return ports.whoApproves.policy === 'self'
         ? undefined
-        : say('Asked for approval in the channel. It begins as soon as an approver says yes.');
+        : say('The request for approval is in the channel. The work starts as soon as an approver approves it.');
     },
   };
 }

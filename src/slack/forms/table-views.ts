@@ -1,24 +1,30 @@
 import type { KnownBlock, ModalView } from '@slack/types';
 import { z } from 'zod';
-import type { BackupRecord } from '../../backup/format/backup-record.ts';
+import { type BackupRecord, shortBackupId } from '../../backup/format/backup-record.ts';
 import {
   type FlushPlan,
   type RestorePlan,
   type TableAction,
   type TableNow,
-  tableActSchema,
+  tableActionSchema,
 } from '../../checklist/contracts/table-control.ts';
 import { code, shorten } from '../messages/kit/escape.ts';
-import { count, counted, duration } from '../messages/kit/format.ts';
-import { backupLine, countsText, differenceText } from '../messages/table/table-text.ts';
+import { count, counted } from '../messages/kit/format.ts';
+import {
+  backupLine,
+  describeCounts,
+  describeDifference,
+  describeRecovery,
+  describeWriteCost,
+  plainDateTime,
+} from '../messages/table/describe-table.ts';
 
-export const CONFIRM_ACT = 'confirm_act';
+export const CONFIRM_ACTION = 'confirm_action';
 export const CHOOSE_RESTORE = 'choose_restore';
-/** Blocks and elements of the forms share these names. */
+/** The ids of the blocks of the forms, and of the element in each. */
 export const FIELD = {
   tableName: 'table_name',
   reason: 'reason',
-  hold: 'hold',
   backup: 'backup',
   mode: 'mode',
 } as const;
@@ -31,9 +37,9 @@ const option = (text: string, value: string, description?: string) => ({
   ...(description === undefined ? {} : { description: plain(shorten(description, 75)) }),
 });
 
-/** What a form carries to its submission: which act, on which table, in which channel. All of it is looked up again there. */
-const carriedSchema = z.strictObject({ act: tableActSchema, table: z.string(), channel: z.string() });
-export type CarriedAct = z.infer<typeof carriedSchema>;
+/** What a form carries to its submission. All of it is checked again there. */
+const carriedSchema = z.strictObject({ action: tableActionSchema, table: z.string(), channel: z.string() });
+export type CarriedAction = z.infer<typeof carriedSchema>;
 const channelSchema = z.strictObject({ channel: z.string() });
 
 function readJson<T>(schema: z.ZodType<T>, text: string): T | undefined {
@@ -43,7 +49,7 @@ function readJson<T>(schema: z.ZodType<T>, text: string): T | undefined {
     return undefined;
   }
 }
-export const readCarriedAct = (metadata: string): CarriedAct | undefined => readJson(carriedSchema, metadata);
+export const readCarriedAction = (metadata: string): CarriedAction | undefined => readJson(carriedSchema, metadata);
 export const readChannel = (metadata: string): string | undefined => readJson(channelSchema, metadata)?.channel;
 
 const modal = (title: string, blocks: KnownBlock[], more: Partial<ModalView> = {}): ModalView => ({
@@ -55,32 +61,28 @@ const modal = (title: string, blocks: KnownBlock[], more: Partial<ModalView> = {
 });
 
 /** Opens at once, while the facts are gathered. */
-export const lookingView = (
+export const loadingView = (
   title: string,
-  line = 'Looking at the table and the backup… Counting with consistent reads takes a moment.',
+  line = 'Reading the table and the backup… Counting the records takes a moment.',
 ): ModalView => modal(title, [section(line)]);
 
-/** The same modal when there is nothing to confirm. */
+/** Replaces it where there is nothing to confirm. */
 export const refusalView = (title: string, lines: readonly string[]): ModalView =>
   modal(title, [section(lines.join('\n'))]);
 
 const tableLines = (now: TableNow) => [
   `*Table* ${code(now.name, 120)} · account ${code(now.account, 20)} · region ${code(now.region, 30)}`,
   code(now.arn, 200),
-  `*Now* ${countsText(now.counts)} (counted just now, consistently)`,
-  ...(now.deletionProtection ? ['Deletion protection of the table is on; it does not protect records.'] : []),
-  now.pointInTimeRecovery === 'on'
-    ? 'Point-in-time recovery is on as well.'
-    : now.pointInTimeRecovery === 'off'
-      ? 'Point-in-time recovery is off.'
-      : 'Whether point-in-time recovery is on could not be read.',
+  `*Now* ${describeCounts(now.counts)} (counted just now)`,
+  ...(now.deletionProtection ? ['Deletion protection of the table is on. It does not protect its records.'] : []),
+  describeRecovery(now.pointInTimeRecovery),
 ];
 
-const typed = (table: string): KnownBlock => ({
+const confirmName = (table: string): KnownBlock => ({
   type: 'input',
   block_id: FIELD.tableName,
-  label: plain('Type the table’s name'),
-  hint: plain(`To be sure: ${table}`),
+  label: plain('Name of the table'),
+  hint: plain(`Type ${table} to confirm.`),
   element: { type: 'plain_text_input', action_id: FIELD.tableName },
 });
 export const reason: KnownBlock = {
@@ -91,48 +93,33 @@ export const reason: KnownBlock = {
   element: { type: 'plain_text_input', action_id: FIELD.reason, max_length: 500 },
 };
 
-const carry = (act: TableAction, table: string, channel: string) =>
-  JSON.stringify({ act, table, channel } satisfies CarriedAct);
+const carry = (action: TableAction, table: string, channel: string) =>
+  JSON.stringify({ action, table, channel } satisfies CarriedAction);
 
-/** What a flush would delete, what it relies on, and the fields to ask for it. */
-export function flushView(plan: FlushPlan, channel: string, readAt: number): ModalView {
-  const { act, now, backup, difference, holdMs } = plan;
+/** What a flush would delete, with which backup and at what cost, and the fields to ask for it. */
+export function flushView(plan: FlushPlan, channel: string): ModalView {
+  const { action, now, backup, difference } = plan;
+  const records = action.failedOnly ? now.counts.failed : now.counts.total;
   return modal(
     'Flush the table',
     [
       section(tableLines(now).join('\n')),
       section(
         [
-          `*Relies on* ${backupLine(backup, readAt)}`,
-          `*The table against it* ${differenceText(difference)}. What came or changed is saved beside the backup before it is deleted.`,
-          act.failedOnly
-            ? `*Deletes* ${counted(now.counts.failed, 'failed-image record')}, and nothing else.`
-            : `*Deletes* all ${count(now.counts.total)} records.`,
+          `*Backup* ${backupLine(backup)}`,
+          `*Since that backup* ${describeDifference(difference)}. Added and changed records are saved next to the backup before they are deleted.`,
+          action.failedOnly
+            ? `*Deletes* ${counted(records, 'failed-image record')} and nothing else.`
+            : `*Deletes* all ${count(records)} records.`,
+          describeWriteCost(records, now.writeCost),
         ].join('\n'),
       ),
-      typed(now.name),
+      confirmName(now.name),
       reason,
-      {
-        type: 'input',
-        block_id: FIELD.hold,
-        optional: true,
-        label: plain('While it is flushed'),
-        element: {
-          type: 'checkboxes',
-          action_id: FIELD.hold,
-          options: [
-            option(
-              'Hold the function meanwhile',
-              'hold',
-              `Uploads wait in Lambda’s queue; waits ${duration(holdMs)} for what is under way`,
-            ),
-          ],
-        },
-      },
     ],
     {
-      callback_id: CONFIRM_ACT,
-      private_metadata: carry(act, now.name, channel),
+      callback_id: CONFIRM_ACTION,
+      private_metadata: carry(action, now.name, channel),
       submit: plain('Ask for approval'),
       close: plain('Cancel'),
     },
@@ -141,26 +128,21 @@ export function flushView(plan: FlushPlan, channel: string, readAt: number): Mod
 
 const MOST_OPTIONS = 100;
 
-/** Which backup, and how. */
-export function chooseRestoreView(
-  records: readonly BackupRecord[],
-  channel: string,
-  readAt: number,
-  chosen?: string,
-): ModalView {
+/** Chooses the backup and the mode of a restore. */
+export function chooseRestoreView(records: readonly BackupRecord[], channel: string, chosen?: string): ModalView {
   const options = records
     .slice(0, MOST_OPTIONS)
     .map((record) =>
       option(
-        `${record.id} · ${duration(readAt - record.startedAt)} ago`,
+        `${shortBackupId(record.id)} · ${plainDateTime(record.startedAt)}`,
         record.id,
         `${counted(record.counts.total, 'record')}${record.verification.kind === 'verified' ? '' : ', not verified'}${record.note === undefined ? '' : ` · ${record.note}`}`,
       ),
     );
-  const initial = options.find(({ value }) => value === chosen);
+  const initial = options.find(({ value }) => value === chosen || shortBackupId(value) === chosen);
   const modes = [
-    option('Merge', 'merge', 'Puts the backup’s records, leaves others as they are'),
-    option('Replace', 'replace', 'The table becomes equal to the backup: others are removed'),
+    option('Merge', 'merge', 'Writes the records of the backup and keeps all others'),
+    option('Replace', 'replace', 'Makes the table equal to the backup: removes all others'),
   ];
   const [merge] = modes;
   return modal(
@@ -193,33 +175,34 @@ export function chooseRestoreView(
     {
       callback_id: CHOOSE_RESTORE,
       private_metadata: JSON.stringify({ channel }),
-      submit: plain('See what changes'),
+      submit: plain('Show changes'),
       close: plain('Cancel'),
     },
   );
 }
 
-/** What a restore would change, and the fields to ask for it. */
-export function restoreView(plan: RestorePlan, channel: string, readAt: number): ModalView {
-  const { act, now, backup, change } = plan;
+/** What a restore would change and at what cost, and the fields to ask for it. */
+export function restoreView(plan: RestorePlan, channel: string): ModalView {
+  const { action, now, backup, change } = plan;
   return modal(
     'Restore a backup',
     [
       section(tableLines(now).join('\n')),
       section(
         [
-          `*Backup* ${backupLine(backup, readAt)}`,
-          `*Mode* ${act.mode}`,
-          `*What it changes* ${count(change.added)} added, ${count(change.overwritten)} overwritten, ${count(change.removed)} removed; ${count(change.same)} stay as they are (computed just now, record by record).`,
-          'A safety backup of what is there is made and verified first: a restore of it undoes this one.',
+          `*Backup* ${backupLine(backup)}`,
+          `*Mode* ${action.mode}`,
+          `*What it changes* ${count(change.added)} added, ${count(change.overwritten)} overwritten, ${count(change.removed)} removed; ${count(change.same)} stay as they are (compared just now).`,
+          describeWriteCost(change.added + change.overwritten + change.removed, now.writeCost),
+          'A safety backup of the table is made and verified first. Restore it to undo this restore.',
         ].join('\n'),
       ),
-      typed(now.name),
+      confirmName(now.name),
       reason,
     ],
     {
-      callback_id: CONFIRM_ACT,
-      private_metadata: carry(act, now.name, channel),
+      callback_id: CONFIRM_ACTION,
+      private_metadata: carry(action, now.name, channel),
       submit: plain('Ask for approval'),
       close: plain('Cancel'),
     },

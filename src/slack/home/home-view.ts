@@ -11,7 +11,7 @@ import { mention } from '../messages/kit/escape.ts';
 import { counted } from '../messages/kit/format.ts';
 import type { Message, MessageBlock } from '../messages/kit/message.ts';
 import { runMessage } from '../messages/run/run-message.ts';
-import { backupLine } from '../messages/table/table-text.ts';
+import { backupLine } from '../messages/table/describe-table.ts';
 
 /** What the Home tab shows: the same things as the commands, at a glance. */
 export interface HomeFacts {
@@ -47,7 +47,7 @@ export function homeView(facts: HomeFacts, now: number): HomeView {
     .slice(0, MOST_APPROVALS)
     .map(
       (approval) =>
-        `• ${approval.act} asked for by ${mention(approval.requestedBy)}${approval.link === undefined ? '' : ` · <${approval.link}|decide in the channel>`}`,
+        `• ${approval.action} requested by ${mention(approval.requestedBy)}${approval.link === undefined ? '' : ` · <${approval.link}|decide in the channel>`}`,
     );
   const more = unshown > 0 ? [`… and ${counted(unshown, 'request')} more, in the channel.`] : [];
   const blocks: KnownBlock[] = [
@@ -69,7 +69,7 @@ export function homeView(facts: HomeFacts, now: number): HomeView {
           ? '*Backups*\nThere is none yet.'
           : `*Backups* (newest first)\n${backups
               .slice(0, MOST_BACKUPS)
-              .map((record) => `• ${backupLine(record, now)}`)
+              .map((record) => `• ${backupLine(record)}`)
               .join('\n')}`,
     ),
     section(

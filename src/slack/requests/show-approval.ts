@@ -3,36 +3,49 @@ import type { TableControl, TableRefusal } from '../../checklist/contracts/table
 import type { Chat } from '../client/chat.ts';
 import { approvalMessage, type WhoApproves } from '../messages/table/approval-message.ts';
 
-export interface ShowApprovalPorts {
-  readonly tables: Pick<TableControl, 'setMessage' | 'approval' | 'click'>;
+export interface PostApprovalPorts {
+  readonly tables: Pick<TableControl, 'setMessage' | 'approval'>;
   readonly chat: Pick<Chat, 'post' | 'edit'>;
   readonly whoApproves: WhoApproves;
 }
 
+export interface ShowApprovalPorts extends PostApprovalPorts {
+  readonly tables: Pick<TableControl, 'setMessage' | 'approval' | 'click'>;
+}
+
 /**
- * Shows a request with its buttons and notes its message. Where it was taken back meanwhile, the message says so at once. With
- * the policy `self` who asked says yes by asking; answers what was refused all the same, if something was.
+ * Posts a request with its buttons and stores which message has them. If it was decided meanwhile, the message shows that at
+ * once. Returns the request with its message, or undefined where it is no longer pending.
  */
-export async function showApproval(approval: Approval, ports: ShowApprovalPorts): Promise<TableRefusal | undefined> {
-  const { tables, chat, whoApproves } = ports;
+export async function postApproval(
+  approval: Approval,
+  { tables, chat, whoApproves }: PostApprovalPorts,
+): Promise<(Approval & { readonly ts: string }) | undefined> {
   const { id, channel } = approval;
   const ts = await chat.post(channel, approvalMessage(approval, whoApproves));
   await tables.setMessage(id, ts);
-  // Slack may be slow: a stop that came before the message could not edit it.
+  // Slack may be slow: a stop that came before the message existed could not edit it.
   const now = await tables.approval(id);
-  if (now && now.state.kind !== 'pending') {
-    await chat.edit({ channel, ts }, approvalMessage(now, whoApproves));
-    return;
-  }
-  return whoApproves.policy === 'self' ? decideByRequester({ ...approval, ts }, ports) : undefined;
+  if (!now || now.state.kind === 'pending') return { ...approval, ts };
+  await chat.edit({ channel, ts }, approvalMessage(now, whoApproves));
+  return undefined;
 }
 
-async function decideByRequester(
+/**
+ * Posts a request. Under the policy `self` the requester approves it by asking; returns why it was not carried out, where it
+ * was approved so and was refused.
+ */
+export async function showApproval(approval: Approval, ports: ShowApprovalPorts): Promise<TableRefusal | undefined> {
+  const posted = await postApproval(approval, ports);
+  return posted && ports.whoApproves.policy === 'self' ? approveByRequester(posted, ports) : undefined;
+}
+
+async function approveByRequester(
   approval: Approval & { readonly ts: string },
   { tables, chat, whoApproves }: ShowApprovalPorts,
 ): Promise<TableRefusal | undefined> {
   const { id, channel, ts, requestedBy: by } = approval;
-  const decided = await tables.click(id, { decision: 'approve', by, channel, ts, standing: 'operator' });
+  const decided = await tables.click(id, { decision: 'approve', by, channel, ts, approverCheck: 'operator' });
   if (!decided.ok) return decided.refusal;
   await chat.edit({ channel, ts }, approvalMessage(decided.value.approval, whoApproves));
   return decided.value.refused;

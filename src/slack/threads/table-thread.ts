@@ -1,24 +1,35 @@
-import type { JobProgress, TableEvent, TableJob } from '../../checklist/contracts/table-control.ts';
-import type { Chat } from '../client/chat.ts';
+import type { Approval } from '../../approvals/approval.ts';
+import type { JobProgress, TableControl, TableEvent, TableJob } from '../../checklist/contracts/table-control.ts';
+import type { Chat, MessageLocation } from '../client/chat.ts';
 import type { AlertDelivery } from '../delivery/alert-delivery.ts';
 import type { LiveMessageEditor } from '../delivery/live-message-editor.ts';
 import type { JobLocations } from '../delivery/message-locations.ts';
 import { type Message, say } from '../messages/kit/message.ts';
-import { approvalMessage, type WhoApproves } from '../messages/table/approval-message.ts';
-import { brokenOffMessage, finishedMessage, jobMessage, resumedJobMessage } from '../messages/table/table-messages.ts';
-import { jobName } from '../messages/table/table-text.ts';
+import { approvalMessage, requestEndedMessage, type WhoApproves } from '../messages/table/approval-message.ts';
+import {
+  brokenOffMessage,
+  finishedMessage,
+  functionMessage,
+  interruptedMessage,
+  jobMessage,
+  resumedJobMessage,
+} from '../messages/table/table-messages.ts';
+import { postApproval } from '../requests/show-approval.ts';
 
-/** A job as its message shows it: under way, or over. */
+/** A job as its live message shows it. */
 export interface ShownJob {
   readonly job: TableJob;
   readonly progress?: JobProgress;
-  readonly isOver: boolean;
+  /** How it ended: its first line is shown, the details are in a message of their own. */
+  readonly ended?: Message;
 }
 
-export const renderJob = ({ job, progress, isOver }: ShownJob): Message =>
-  isOver ? say(`${jobName(job)} is over: how it ended stands below.`) : jobMessage(job, progress);
+export const renderJob = ({ job, progress, ended }: ShownJob): Message =>
+  ended ? say(firstLine(ended)) : jobMessage(job, progress);
 
-/** Where jobs on the table show themselves: a message of their own that moves, and their end in the channel. */
+const firstLine = ({ text }: Message): string => text.split('\n')[0] ?? '';
+
+/** Shows table jobs: a live message for each, and how it ended in the channel. */
 export interface TableThread {
   handle(event: TableEvent): Promise<void>;
 }
@@ -27,52 +38,81 @@ export function createTableThread(ports: {
   liveMessages: Pick<LiveMessageEditor<ShownJob>, 'show'>;
   alerts: Pick<AlertDelivery, 'put'>;
   chat: Pick<Chat, 'post' | 'edit'>;
+  tables: Pick<TableControl, 'setLiveMessage' | 'setMessage' | 'approval'>;
   /** Where the live messages of jobs are: this thread adds those that it posts. */
   locations: Pick<JobLocations, 'add'>;
   whoApproves: WhoApproves;
   onError: (error: unknown, message: string) => void;
 }): TableThread {
   const { liveMessages, alerts, chat, onError } = ports;
+  const beginnings = new Map<string, Promise<void>>();
 
-  /** The end of a job must be heard: it goes on record before anything else. */
-  async function end(job: TableJob, message: Message): Promise<void> {
+  /** Stores the end of a job for delivery before anything else: the channel must hear it. */
+  async function end(job: TableJob, message: Message, sign = ''): Promise<void> {
     await alerts.put(job.id, { to: 'channel', message });
-    liveMessages.show({ job, isOver: true });
+    if (job.liveMessage) ports.locations.add(job.id, job.liveMessage);
+    const show = () => liveMessages.show({ job, ended: say(`${sign}${firstLine(message)}`) });
+    void (beginnings.get(job.id) ?? Promise.resolve()).then(show);
+    beginnings.delete(job.id);
   }
 
-  /** Under the request that was approved, or (a backup) in the channel itself. Work does not wait for it. */
-  async function begin(job: TableJob, message: Message): Promise<void> {
+  /** Shows the job in its message of before, or posts one. The job does not wait for Slack. */
+  function begin(job: TableJob): void {
     const { channel, ts } = job.location;
-    try {
-      const posted = await chat.post(channel, message, ts === undefined ? undefined : { ts, broadcast: false });
-      ports.locations.add(job.id, { channel, ts: posted });
-    } catch (error) {
-      onError(error, 'the beginning of a job was not shown');
-    }
+    const showIn = (message: MessageLocation) => ports.locations.add(job.id, message);
+    if (job.liveMessage) return showIn(job.liveMessage);
+    const post = async () => {
+      const thread = ts === undefined ? undefined : { ts, broadcast: false };
+      const posted = { channel, ts: await chat.post(channel, jobMessage(job), thread) };
+      showIn(posted);
+      if (job.work.kind !== 'backup') await ports.tables.setLiveMessage(job.id, posted);
+    };
+    beginnings.set(
+      job.id,
+      post().catch((error: unknown) => onError(error, 'the live message of a job was not posted')),
+    );
+  }
+
+  async function showDecision(approval: Approval): Promise<void> {
+    const { id, channel, ts } = approval;
+    const message = requestEndedMessage(approval);
+    if (message) await alerts.put(id, { to: 'thread', message });
+    if (ts === undefined) return;
+    await chat
+      .edit({ channel, ts }, approvalMessage(approval, ports.whoApproves))
+      .catch((error: unknown) => onError(error, 'an approval message was not edited'));
   }
 
   return {
     async handle(event) {
       switch (event.kind) {
         case 'started':
-          return begin(event.job, jobMessage(event.job));
+          return begin(event.job);
         case 'resumed':
           await alerts.put(event.job.id, { to: 'thread', message: resumedJobMessage(event.job) });
-          return begin(event.job, jobMessage(event.job));
+          return begin(event.job);
         case 'progress':
-          return liveMessages.show({ job: event.job, progress: event.progress, isOver: false });
+          return liveMessages.show({ job: event.job, progress: event.progress });
         case 'finished':
-          return end(event.job, finishedMessage(event.job, event.result, event.elapsedMs));
+          return end(event.job, finishedMessage(event.job, event.result, event.elapsedMs), ':white_check_mark: ');
         case 'stopped':
         case 'failed':
           return end(event.job, brokenOffMessage(event));
-        case 'approval-changed': {
-          const { channel, ts } = event.approval;
-          if (ts === undefined) return;
-          await chat
-            .edit({ channel, ts }, approvalMessage(event.approval, ports.whoApproves))
-            .catch((error: unknown) => onError(error, 'an approval was not edited'));
+        case 'interrupted': {
+          await end(event.job, interruptedMessage(event));
+          // Posted before by a process that died then.
+          if (!event.next.ok || event.next.value.ts !== undefined) return;
+          await postApproval(event.next.value, ports).catch((error: unknown) =>
+            onError(error, 'a request to continue a job was not posted'),
+          );
+          return;
         }
+        case 'function-released':
+          return alerts.put(event.released.functionName, { to: 'channel', message: functionMessage(event) });
+        case 'function-not-released':
+          return alerts.put(event.functionName, { to: 'channel', message: functionMessage(event) });
+        case 'approval-changed':
+          return showDecision(event.approval);
       }
     },
   };

@@ -104,11 +104,10 @@ export function copy(name: string, change: Partial<AutopilotPorts> = {}): Copy {
     planFlush: async () => ({
       ok: true,
       value: {
-        act: { kind: 'flush', backupId: 'b-1', failedOnly: false, hold: false },
+        action: { kind: 'flush', backupId: 'b-1', failedOnly: false },
         now: tableNow(),
         backup: backupRecord(),
         difference: { added: 0, changed: 0, removed: 0 },
-        holdMs: 0,
       },
     }),
     async request({ by, approvalId }) {

@@ -27,7 +27,7 @@ describe('a checklist', () => {
     await checklist.recordTableChange(flushJob());
     await checklist.recordResult(flushJob(), flushed);
     await clock.advance(1_000);
-    const restore = { kind: 'restore', backupId: 'b-1', mode: 'put-back' } as const;
+    const restore = { kind: 'restore', backupId: 'b-1', mode: 'rows' } as const;
     await checklist.recordTableChange(flushJob({ work: restore }));
     expect((await checklist.preconditions('start')).kind).toBe('pass');
     await checklist.recordTableChange(flushJob({ work: { ...restore, mode: 'replace' } }));

@@ -1,8 +1,8 @@
 import { DeleteObjectCommand, GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { describe, expect, test } from 'vitest';
 import { createApprovalStore } from '../../../src/approvals/approval-store.ts';
+import { actionOf } from '../../../src/checklist/contracts/table-control.ts';
 import { createJobRecord } from '../../../src/checklist/table-jobs/job-record.ts';
-import { actOf } from '../../../src/checklist/table-jobs/table-steps.ts';
 import {
   aws,
   backup,
@@ -87,7 +87,7 @@ describe('an approval', () => {
       aws.turn({ addedLatencyMs: 0 });
       expect(value(await clicked).refused).toMatchObject({
         reason: 'use',
-        refusal: { reason: 'not-approved', state: { kind: 'withdrawn', by: 'U9' } },
+        refusal: { reason: 'wrong-state', state: { kind: 'withdrawn', by: 'U9' } },
       });
       expect(await bot.steps.current()).toBeUndefined();
     }
@@ -103,7 +103,7 @@ describe('an approval', () => {
     await createApprovalStore(bot.table, 'TimesheetOCR-ocr-dev').move(approval.id, 'pending', approved);
     await createJobRecord(bot.table, 'TimesheetOCR-ocr-dev').claim({
       id: approval.id,
-      work: actOf(approval),
+      work: actionOf(approval),
       by: 'U1',
       location: { channel: 'C01' },
       startedAt: Date.now(),
@@ -131,13 +131,13 @@ describe('an approval', () => {
     expect(await bot.checklist.override('sample', 'U2', 'no image came today')).toMatchObject({ ok: true });
     const approval = await request(bot);
     expect(approval.fingerprint).toContainEqual({
-      name: 'passed over: sample',
+      name: 'overridden: sample',
       value: 'U2 because no image came today',
     });
     await bot.checklist.override('sample', 'U3', 'another reason');
     expect(value(await bot.steps.click(approval.id, yes)).refused).toMatchObject({
       reason: 'use',
-      refusal: { reason: 'changed', changed: [{ name: 'passed over: sample' }] },
+      refusal: { reason: 'changed', changed: [{ name: 'overridden: sample' }] },
     });
   });
 
@@ -150,11 +150,11 @@ describe('an approval', () => {
     await bot.audit.close(5_000);
     const told: string[] = [];
     for await (const { who, what, outcome } of bot.audit.entries())
-      if (what.includes(approval.id)) told.push(`${who}: ${what}: ${outcome.replace(/ on backup \S+/, '')}`);
+      if (what.includes(approval.id)) told.push(`${who}: ${what}: ${outcome.replace(/,? with backup \S+/, '')}`);
     expect(told).toEqual([
-      `U1: approval ${approval.id} of a flush: asked for,`,
+      `U1: approval ${approval.id} of a flush: requested`,
       `U2: approval ${approval.id} of a flush: approved`,
-      `U2: flush ${approval.id}: approved, and about to begin`,
+      `U2: flush ${approval.id}: approved, and about to start`,
       `U1: flush ${approval.id}: began, approved by U2`,
       expect.stringMatching(/^U1: flush .* records deleted, 0 left$/),
     ]);

@@ -8,7 +8,7 @@ freshForEachTest();
 describe('what a flush is refused for, before anybody is asked', () => {
   test('no backup', async () => {
     const { steps } = await startSteps();
-    expect(await steps.planFlush({ failedOnly: false, hold: false })).toEqual({
+    expect(await steps.planFlush({ failedOnly: false })).toEqual({
       ok: false,
       refusal: { reason: 'no-backup' },
     });
@@ -20,7 +20,7 @@ describe('what a flush is refused for, before anybody is asked', () => {
     const old = { ...record, startedAt: record.startedAt - 60_000 };
     const Key = `backups/AWSDynamoDB/${record.id}/rescan-backup.json`;
     await clients.s3.send(new PutObjectCommand({ Bucket: 'rescan-bot-control', Key, Body: JSON.stringify(old) }));
-    expect(await bot.steps.planFlush({ failedOnly: false, hold: false })).toMatchObject({
+    expect(await bot.steps.planFlush({ failedOnly: false })).toMatchObject({
       refusal: { reason: 'backup-too-old', backupId: record.id, mostMs: 36_000 },
     });
   });
@@ -31,7 +31,7 @@ describe('what a flush is refused for, before anybody is asked', () => {
     const other = { ...record, id: 'other', table: { ...record.table, arn: `${record.table.arn}-prod` } };
     const Key = 'backups/AWSDynamoDB/other/rescan-backup.json';
     await clients.s3.send(new PutObjectCommand({ Bucket: 'rescan-bot-control', Key, Body: JSON.stringify(other) }));
-    expect(await bot.steps.planFlush({ failedOnly: false, hold: false, backupId: 'other' })).toMatchObject({
+    expect(await bot.steps.planFlush({ failedOnly: false, backupId: 'other' })).toMatchObject({
       refusal: { reason: 'backup-of-another-table' },
     });
   });
@@ -41,7 +41,7 @@ describe('what a flush is refused for, before anybody is asked', () => {
     await backup(bot);
     await put('A');
     await put('B');
-    expect(await bot.steps.planFlush({ failedOnly: false, hold: false })).toMatchObject({
+    expect(await bot.steps.planFlush({ failedOnly: false })).toMatchObject({
       refusal: { reason: 'differs', difference: { added: 2, changed: 0, removed: 0 }, most: 1 },
     });
   });
@@ -50,7 +50,7 @@ describe('what a flush is refused for, before anybody is asked', () => {
     const bot = await startSteps();
     await backup(bot);
     runBecomes(runSnapshot());
-    expect(await bot.steps.planFlush({ failedOnly: false, hold: false })).toMatchObject({
+    expect(await bot.steps.planFlush({ failedOnly: false })).toMatchObject({
       refusal: { reason: 'run-active' },
     });
     expect(await bot.steps.planRestore({ backupId: 'x', mode: 'merge' })).toMatchObject({

@@ -146,12 +146,12 @@ export async function backup({ steps, events }: Steps): Promise<BackupRecord> {
 }
 
 export async function request({ steps }: Steps): Promise<Approval> {
-  const plan = value(await steps.planFlush({ failedOnly: false, hold: false }));
-  const approval = value(await steps.request({ act: plan.act, by: 'U1', channel: 'C01' }));
+  const plan = value(await steps.planFlush({ failedOnly: false }));
+  const approval = value(await steps.request({ action: plan.action, by: 'U1', channel: 'C01' }));
   await steps.setMessage(approval.id, '1.1');
   return approval;
 }
-export const yes = { decision: 'approve', by: 'U2', channel: 'C01', ts: '1.1', standing: 'approver' } as const;
+export const yes = { decision: 'approve', by: 'U2', channel: 'C01', ts: '1.1', approverCheck: 'approver' } as const;
 
 export const put = (name: string) =>
   clients.dynamodb.send(

@@ -16,7 +16,7 @@ const restore: TableJob = {
 };
 const approved: Approval = {
   id: restore.id,
-  act: 'restore',
+  action: 'restore',
   fingerprint: [],
   options: JSON.stringify(restore.work),
   requestedBy: 'U1',
@@ -64,7 +64,7 @@ test('stops the restore that runs after a trip, though the tripped run is still 
     },
   });
   expect(stopped).toEqual(['U9']);
-  expect(said?.text).toContain('stops between two batches');
+  expect(said?.text).toContain('The restore is stopping.');
 });
 
 test('stops a flush of this copy while the control table cannot be read', async () => {
@@ -72,7 +72,7 @@ test('stops a flush of this copy while the control table cannot be read', async 
     { stop: () => Promise.reject(new Error('the control table does not answer')) },
     { job: async () => ({ ok: true, value: restore }) },
   );
-  expect(said?.text).toContain('stops between two batches');
+  expect(said?.text).toContain('The restore is stopping.');
 });
 
 test('stops the run of this copy while the record of jobs cannot be read', async () => {

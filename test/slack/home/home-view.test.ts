@@ -49,9 +49,9 @@ describe('the Home tab', () => {
       /Back up the table/,
       /Rescan r-0142/,
       /The autopilot is under way/,
-      /20260105083000-abc123/,
+      /b-abc123/,
       /c-0001/,
-      /flush asked for by <@U0OPERATOR> · <https:\/\/slack\.test\/archives\/C1\/p1\|decide in the channel>/,
+      /flush requested by <@U0OPERATOR> · <https:\/\/slack\.test\/archives\/C1\/p1\|decide in the channel>/,
     ])
       expect(text).toMatch(part);
   });

@@ -15,8 +15,8 @@ import { startRefusalMessage } from '../refusals/start-refusals.ts';
 import { stepRefusalLines } from '../refusals/step-refusals.ts';
 import { describeVerdict } from '../results/describe-verdict.ts';
 import { describeFault, doneOf, faultLines, formatDone, runName } from '../run/describe-run.ts';
+import { jobName } from '../table/describe-table.ts';
 import { tableRefusalLines } from '../table/table-refusals.ts';
-import { jobName } from '../table/table-text.ts';
 import { describeFound, STEP_TITLES } from './describe-step.ts';
 import { planFigure } from './plan-figure.ts';
 

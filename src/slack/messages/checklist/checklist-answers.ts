@@ -3,7 +3,7 @@ import type { ClosedChecklist, CloseRefusal, OverrideRefusal } from '../../../ch
 import { sentence } from '../kit/escape.ts';
 import { type Message, say } from '../kit/message.ts';
 import { describeFault, faultLines, runName } from '../run/describe-run.ts';
-import { jobName } from '../table/table-text.ts';
+import { jobName } from '../table/describe-table.ts';
 import { STEP_TITLES } from './describe-step.ts';
 
 export const closedMessage = ({ id, withdrew, resting }: ClosedChecklist): Message =>

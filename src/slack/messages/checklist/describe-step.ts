@@ -6,7 +6,7 @@ import { count, counted, duration, rate } from '../kit/format.ts';
 import { describeMissing } from '../refusals/describe-precondition.ts';
 import { describeVerdict } from '../results/describe-verdict.ts';
 import { runName } from '../run/describe-run.ts';
-import { backupName } from '../table/table-text.ts';
+import { backupName } from '../table/describe-table.ts';
 import { describeLimit } from './describe-limit.ts';
 
 /** The steps as a person calls them. */

@@ -3,7 +3,7 @@ import { describeLimit } from '../checklist/describe-limit.ts';
 import { code } from '../kit/escape.ts';
 import { count, counted, duration } from '../kit/format.ts';
 import { runName } from '../run/describe-run.ts';
-import { backupName } from '../table/table-text.ts';
+import { backupName } from '../table/describe-table.ts';
 
 /** What a gate misses, in one clause. */
 export function describeMissing(missing: UnmetPrecondition): string {

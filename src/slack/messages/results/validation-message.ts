@@ -144,15 +144,15 @@ const sideText = ({ before, after }: PersonComparison): string =>
   `${counted(after.entries, 'entry', 'entries')} of ${after.hours} h now, ${counted(before.entries, 'entry', 'entries')} of ${before.hours} h in the backup`;
 
 const personLine = (person: PersonComparison): string =>
-  `${code(person.person, 80)}: ${sideText(person)}${differs(person) ? `; ${differenceText(person)}` : '; nothing differs'}.`;
+  `${code(person.person, 80)}: ${sideText(person)}${differs(person) ? `; ${describeDifference(person)}` : '; nothing differs'}.`;
 
 const differs = ({ removed, added, changed }: PersonComparison): boolean => removed + added + changed > 0;
-const differenceText = ({ removed, added, changed }: PersonComparison): string =>
+const describeDifference = ({ removed, added, changed }: PersonComparison): string =>
   `${count(removed)} removed, ${count(changed)} changed, ${count(added)} added`;
 
 function personMessage(person: PersonComparison, { backup }: Validation, now: number): Message {
   return compose({
-    fact: `${code(person.person, 80)}: ${differs(person) ? differenceText(person) : 'nothing differs from the backup'}.`,
+    fact: `${code(person.person, 80)}: ${differs(person) ? describeDifference(person) : 'nothing differs from the backup'}.`,
     lines: [`${sideText(person)}; ${counted(person.same, 'entry is', 'entries are')} the same.`],
     figures:
       person.changes.length === 0

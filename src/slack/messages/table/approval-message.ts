@@ -1,116 +1,134 @@
 import type { Approval, ApprovalPolicy } from '../../../approvals/approval.ts';
 import type { Fact } from '../../../approvals/fingerprint.ts';
-import { tableActSchema } from '../../../checklist/contracts/table-control.ts';
-import { PASSED_OVER } from '../../../checklist/table-jobs/table-facts.ts';
+import { shortBackupId } from '../../../backup/format/backup-record.ts';
+import { actionOf } from '../../../checklist/contracts/table-control.ts';
+import { OVERRIDDEN, RECORDS_COUNTED } from '../../../checklist/table-jobs/table-facts.ts';
 import { ACTION, button } from '../kit/buttons.ts';
 import { code, mention, mentionWho, sentence, unescapeMrkdwn } from '../kit/escape.ts';
-import { compose, type Message } from '../kit/message.ts';
-import { changedLines, decidedText } from './table-refusals.ts';
-import { actText, namedLines } from './table-text.ts';
+import { compose, type Message, say } from '../kit/message.ts';
+import { clockTime, describeAction, namedLines } from './describe-table.ts';
+import { changedLines, decisionClause } from './table-refusals.ts';
 
-/** Slack shows it in each reader's own time zone. */
-const clockTime = (at: number) =>
-  `<!date^${Math.floor(at / 1000)}^{time}|${new Date(at).toISOString().slice(11, 16)} UTC>`;
-
-/** Whose yes counts: the policy, and the user and group ids of the approvers. */
+/** Who may approve: the policy, and the user and group ids of the approvers. */
 export interface WhoApproves {
   readonly policy: ApprovalPolicy;
   readonly approvers: readonly string[];
 }
 
-/** So many approvers are called by name; a longer list would be noise to most of them. */
-const MOST_CALLED = 10;
+/** More mentions than this would notify people who are not needed. */
+const MAX_MENTIONED = 10;
 
-/** Calls those who may approve: a mention notifies them, so that nobody has to be looked for while the request runs out. */
-function callText(approvers: readonly string[], asker: string): string {
-  const others = approvers.filter((id) => id !== asker);
-  if (others.length === 0) return 'Nobody can approve this, as `APPROVERS` names nobody but who asks. It stands';
-  const called = others.slice(0, MOST_CALLED).map(mentionWho);
-  const more = others.length > MOST_CALLED ? [`${others.length - MOST_CALLED} more`] : [];
-  return `${[...called, ...more].join(', ')}: one of you must approve, not who asks`;
+/** Mentions those who may approve: a mention notifies them before the request expires. */
+function approversLine({ approvers, policy }: WhoApproves, { requestedBy, expiresAt }: Approval): string {
+  const until = clockTime(expiresAt);
+  if (policy === 'self')
+    return `Approve or deny by ${until}. The requester may approve (policy \`self\`). One approval covers only this:`;
+  const others = approvers.filter((id) => id !== requestedBy);
+  if (others.length === 0)
+    return `Nobody can approve this, because \`APPROVERS\` lists nobody but the requester. It expires at ${until}:`;
+  const mentioned = others.slice(0, MAX_MENTIONED).map(mentionWho);
+  const more = others.length > MAX_MENTIONED ? [`${others.length - MAX_MENTIONED} more`] : [];
+  return `${[...mentioned, ...more].join(', ')}: approve or deny by ${until}. The requester cannot approve. One approval covers only this:`;
 }
 
 /**
- * A request for approval, and what came of it. While it waits it has its two buttons; once it is decided they are gone and
- * who decided stays.
+ * A request for approval. While it is pending it has its two buttons; once it is decided they are gone, and the message says
+ * who decided.
  */
-export function approvalMessage(approval: Approval, { policy, approvers }: WhoApproves): Message {
-  const act = tableActSchema.parse(JSON.parse(approval.options));
-  const table =
-    approval.fingerprint
-      .find((fact) => fact.name === 'table')
-      ?.value.split('/')
-      .at(-1) ?? 'the table';
-  const what = actText(act, table);
+export function approvalMessage(approval: Approval, whoApproves: WhoApproves): Message {
+  const action = actionOf(approval);
+  const table = tableOf(approval);
+  const what = describeAction(action, table, factOf(approval, RECORDS_COUNTED));
   const { state } = approval;
-  const isPassedOver = ({ name }: Fact) => name.startsWith(PASSED_OVER);
-  const bound = approval.fingerprint.filter((fact) => !isPassedOver(fact));
+  const reason = approval.reason === undefined ? 'No reason given.' : `Reason: ${code(approval.reason, 500)}`;
+  const isOverridden = ({ name }: Fact) => name.startsWith(OVERRIDDEN);
+  const bound = approval.fingerprint.filter((fact) => !isOverridden(fact));
   const smallPrint = (facts: readonly Fact[]) =>
     facts.map(({ name, value }) => `${sentence(name, 60)}: ${code(value, 200)}`).join('\n');
-  const passedOver = approval.fingerprint.filter(isPassedOver).map(passedOverLine);
-  const asks = `${mention(approval.requestedBy)} asks to ${what}.`;
-  const why = approval.reason === undefined ? 'No reason was given.' : `Why: ${code(approval.reason, 500)}`;
+  const details = [...namedLines(action), reason, ...approval.fingerprint.filter(isOverridden).map(overriddenLine)];
   if (state.kind === 'pending')
     return compose({
-      fact: `Approval needed: ${approval.act} of ${code(table, 120)}`,
-      lines: [
-        asks,
-        ...namedLines(act),
-        why,
-        ...passedOver,
-        policy === 'self'
-          ? 'A team of one: the requester’s own yes counts.'
-          : `${callText(approvers, approval.requestedBy)}, until ${clockTime(approval.expiresAt)}. It holds for exactly this, and once:`,
-      ],
-      numbers: bound.filter(isWeighed).map(({ name, value }) => [headed(name), code(value, 200)]),
-      notes: [smallPrint(bound.filter((fact) => !isWeighed(fact)))],
+      fact: `Approval needed: ${approval.action} of ${code(table, 120)}`,
+      lines: [`${mention(approval.requestedBy)} asks to ${what}.`, ...details, approversLine(whoApproves, approval)],
+      numbers: bound.filter(isMain).map(({ name, value }) => [capitalized(name), code(shortBackupId(value), 200)]),
+      notes: [smallPrint(bound.filter((fact) => !isMain(fact) || fact.name === 'backup'))],
       buttons: [
         button(ACTION.approve, 'Approve', approval.id, {
           style: 'danger',
           confirm: {
-            title: `Approve this ${approval.act}?`,
-            text: `It begins at once: ${plain(what)}.`,
+            title: `Approve this ${approval.action}?`,
+            text: `It starts at once: ${plain(what)}.`,
             yes: 'Approve',
-            no: 'Not yet',
+            no: 'Cancel',
           },
         }),
         button(ACTION.deny, 'Deny', approval.id),
       ],
     });
   return compose({
-    fact: `${approval.act === 'flush' ? 'Flush' : 'Restore'} of ${code(table, 120)}: ${decidedText(state)}${ownText(approval)}.`,
+    fact: `${capitalized(approval.action)} of ${code(table, 120)}: ${OUTCOMES[state.kind]}.`,
     lines: [
-      asks,
-      ...namedLines(act),
-      why,
-      ...passedOver,
-      ...(state.kind === 'void' ? ['Nothing was done. What changed:', ...changedLines(state.changed)] : []),
-      ...(state.kind === 'expired' || state.kind === 'denied' || state.kind === 'withdrawn'
-        ? ['Nothing was done.']
-        : []),
+      `${mention(approval.requestedBy)} asked to ${what}. The request ${decisionClause(state)}${ownText(approval)}.`,
+      ...details,
+      ...(state.kind === 'approved' || state.kind === 'used' ? [] : ['Nothing was done.']),
+      ...(state.kind === 'void' ? changedLines(state.changed) : []),
     ],
     notes: [smallPrint(bound)],
   });
 }
 
-/** What an approver weighs, to be read at a glance; the rest of what the yes is bound to stands in small print. */
-const WEIGHED = new Set(['records counted', 'what is deleted', 'mode', 'records', 'backup']);
-const isWeighed = ({ name }: Fact): boolean => WEIGHED.has(name);
-const headed = (name: string) => `${name.slice(0, 1).toUpperCase()}${name.slice(1)}`;
+const OUTCOMES: Readonly<Record<Exclude<Approval['state']['kind'], 'pending'>, string>> = {
+  approved: 'approved',
+  used: 'approved',
+  denied: 'denied',
+  expired: 'expired',
+  withdrawn: 'withdrawn',
+  void: 'approved, but not started',
+};
 
-/** A gate that this act goes without: whoever approves must see it. */
-function passedOverLine({ name, value }: Fact): string {
-  const step = name.slice(PASSED_OVER.length);
-  const [, by, reason = ''] = /^([UW][A-Z0-9]+) because ([\s\S]*)$/.exec(value) ?? [];
-  return by === undefined
-    ? `:warning: *Passed over:* ${code(step)}, ${code(value, 500)}`
-    : `:warning: *Passed over:* ${code(step)}, by ${mention(by)}, because ${code(reason, 500)}`;
+/** Tells the requester that their request ended without being carried out; undefined where they know or it was carried out. */
+export function requestEndedMessage(approval: Approval): Message | undefined {
+  const { state, requestedBy, action } = approval;
+  if (state.kind === 'pending' || state.kind === 'approved' || state.kind === 'used') return undefined;
+  if (state.kind === 'withdrawn' && state.by === requestedBy) return undefined;
+  return say(
+    `${mention(requestedBy)}: your ${action} request ${decisionClause(state)}. Nothing was done.`,
+    ...(state.kind === 'void' ? changedLines(state.changed) : []),
+    ...(state.kind === 'void' || state.kind === 'expired' ? [`\`/rescan ${action}\` asks again.`] : []),
+  );
 }
 
-/** What the audit must show: one person asked and approved. */
+const factOf = ({ fingerprint }: Approval, name: string): string | undefined =>
+  fingerprint.find((fact) => fact.name === name)?.value;
+
+const tableOf = (approval: Approval): string => factOf(approval, 'table')?.split('/').at(-1) ?? 'the table';
+
+/** What an approver has to weigh; the rest of what the approval is bound to is in small print. */
+const MAIN_FACTS = new Set([
+  RECORDS_COUNTED,
+  'what is deleted',
+  'mode',
+  'records',
+  'backup',
+  'continues',
+  'point-in-time recovery',
+]);
+const isMain = ({ name }: Fact): boolean => MAIN_FACTS.has(name);
+const capitalized = (name: string) => `${name.slice(0, 1).toUpperCase()}${name.slice(1)}`;
+
+/** A precondition that does not hold and was overridden: whoever approves must see it. */
+function overriddenLine({ name, value }: Fact): string {
+  const step = name.slice(OVERRIDDEN.length);
+  const [, by, reason = ''] = /^([UW][A-Z0-9]+) because ([\s\S]*)$/.exec(value) ?? [];
+  return by === undefined
+    ? `:warning: *Overridden:* ${code(step)}, ${code(value, 500)}`
+    : `:warning: *Overridden:* ${code(step)}, by ${mention(by)}, because ${code(reason, 500)}`;
+}
+
+/** The record must show that one person asked and approved. */
 function ownText({ state, requestedBy }: Approval): string {
   const isOwn = (state.kind === 'approved' || state.kind === 'used') && state.by === requestedBy;
-  return isOwn ? ', who asked for it (policy: self)' : '';
+  return isOwn ? ', who is the requester (policy `self`)' : '';
 }
 
 const plain = (text: string) => unescapeMrkdwn(text.replaceAll('`', ''));

@@ -1,163 +1,274 @@
-import type { BackupRecord } from '../../../backup/format/backup-record.ts';
-import { storedBytes } from '../../../backup/format/backup-record.ts';
-import type { JobProgress, JobResult, TableEvent, TableJob } from '../../../checklist/contracts/table-control.ts';
+import { type BackupRecord, shortBackupId, storedBytes } from '../../../backup/format/backup-record.ts';
+import type {
+  JobProgress,
+  JobResult,
+  PointInTimeRecovery,
+  TableEvent,
+  TableJob,
+} from '../../../checklist/contracts/table-control.ts';
 import { ACTION, button } from '../kit/buttons.ts';
 import { code, mention, sentence } from '../kit/escape.ts';
 import { bytes, count, counted, duration, progressBar } from '../kit/format.ts';
 import { compose, type Message, say } from '../kit/message.ts';
-import { tableRefusalLines } from './table-refusals.ts';
-import { backupLine, backupName, countsText, digestText, jobName, progressText, stageText } from './table-text.ts';
+import { describeFault, faultLines } from '../run/describe-run.ts';
+import {
+  backupLine,
+  backupName,
+  clockTime,
+  describeCounts,
+  describeProgress,
+  describeRecovery,
+  describeStage,
+  hasBar,
+  jobName,
+  shortChecksum,
+} from './describe-table.ts';
+import { changedLines, tableRefusalLines } from './table-refusals.ts';
 
-/** A job while it is under way. */
+const requestedLine = ({ by, approvedBy }: TableJob): string =>
+  `Requested by ${mention(by)}${approvedBy === undefined ? '' : `, approved by ${mention(approvedBy)}`}.`;
+
+/** A job while it runs. */
 export function jobMessage(job: TableJob, progress?: JobProgress): Message {
-  const lines = progress
-    ? [
-        ...(progress.total > 0 ? [`\`${progressBar(progress.done, progress.total)}\``] : []),
-        progressText(progress),
-        ...(progress.isApproximate && progress.total > 0
-          ? ['The total is DynamoDB’s own count, about six hours old.']
-          : []),
-      ]
-    : [];
   return compose({
-    fact: `${jobName(job)} is under way: ${progress ? stageText(progress.stage) : 'beginning'}.`,
+    fact: `${jobName(job)} is in progress: ${progress ? describeStage(progress.stage) : 'starting'}.`,
     lines: [
-      ...lines,
-      `Asked for by ${mention(job.by)}${job.approvedBy === undefined ? '' : `, approved by ${mention(job.approvedBy)}`}.`,
+      ...(progress && hasBar(progress) ? [`\`${progressBar(progress.done, progress.total)}\``] : []),
+      ...(progress ? [describeProgress(progress)] : []),
+      ...(progress?.isApproximate && progress.total > 0
+        ? ['The total is DynamoDB’s own count, which can be six hours old.']
+        : []),
+      requestedLine(job),
     ],
     ...(job.work.kind === 'backup' ? {} : { buttons: [button(ACTION.stopJob, 'Stop', job.id, { style: 'danger' })] }),
   });
 }
 
-/** What a job came to. */
+/** How a job ended. */
 export function finishedMessage(job: TableJob, result: JobResult, elapsedMs: number): Message {
-  const by = `Asked for by ${mention(job.by)}${job.approvedBy === undefined ? '' : `, approved by ${mention(job.approvedBy)}`}.`;
+  const by = requestedLine(job);
+  const took = `in ${duration(elapsedMs)}`;
   switch (result.kind) {
     case 'backup':
       return backupDone(result.record, result.versioning, elapsedMs);
-    case 'flush':
+    case 'flush': {
+      const { deleted, supplemented, newRows, remaining } = result;
+      const left =
+        newRows > 0
+          ? `${counted(newRows, 'new record')} ${newRows === 1 ? 'was' : 'were'} written meanwhile.`
+          : remaining.total === 0
+            ? 'The table is empty.'
+            : 'No failed-image records are left.';
       return compose({
-        fact:
-          result.newRows === 0
-            ? `The flush is done: ${counted(result.deleted, 'record')} deleted in ${duration(elapsedMs)}; the count is zero.`
-            : `The flush is done: ${counted(result.deleted, 'record')} deleted in ${duration(elapsedMs)}, but ${counted(result.newRows, 'new record')} came meanwhile.`,
+        fact: `The flush is done: ${counted(deleted, 'record')} deleted ${took}. ${left}`,
         lines: [
-          ...(result.supplemented > 0
+          ...(supplemented > 0
             ? [
-                `${counted(result.supplemented, 'record')} had come or changed after the backup: saved beside it first, and a restore brings them back too.`,
+                `${counted(supplemented, 'record')} changed after the backup. They were saved next to it first; a restore includes them.`,
               ]
             : []),
-          ...(result.newRows > 0
-            ? ['Something still writes into the table (uploads, or a person): look at it before you start the rescan.']
+          ...(newRows > 0
+            ? ['Something still writes to the table (uploads or a person). Find out what before you start the rescan.']
             : []),
-          `In the table now: ${countsText(result.remaining)}.`,
+          ...(remaining.total > 0 ? [`In the table now: ${describeCounts(remaining)}.`] : []),
+          ...recoveryLines(job),
           by,
         ],
       });
+    }
     case 'restore':
       return compose({
-        fact: `The restore is done: ${counted(result.written, 'record')} written${result.removed > 0 ? `, ${count(result.removed)} removed` : ''} in ${duration(elapsedMs)}.`,
+        fact: `The restore is done: ${counted(result.written, 'record')} added or overwritten, ${count(result.removed)} removed, ${count(result.unchanged)} left as they were, ${took}.`,
         lines: [
           job.work.kind === 'restore' && job.work.mode === 'replace'
-            ? `Proven by a scan: the digest of the table equals the backup’s, ${digestText(result.digest)} over ${counted(result.items, 'record')}.`
-            : 'Proven by a scan: every record of the backup is in the table.',
-          `What was there before is in ${backupName(result.safetyBackupId)}: a restore of it undoes this one.`,
+            ? `Verified: the whole table was read, and its checksum ${shortChecksum(result.digest)} over ${counted(result.items, 'record')} matches the backup.`
+            : 'Verified: the whole table was read, and every record of the backup is in it.',
+          `The table as it was before is in ${backupName(result.safetyBackupId)}. Restore that backup to undo this restore.`,
+          ...recoveryLines(job),
           by,
         ],
       });
-    case 'put-back':
+    case 'restore-rows':
       return compose({
         fact: `${counted(result.restored, 'record')} of the backup ${result.restored === 1 ? 'is' : 'are'} back in the table.`,
         lines: [
-          'Read back from the table and equal to what the backup holds. Nothing was overwritten.',
+          'They were read back from the table and match the backup. Nothing was overwritten.',
           ...(result.taken > 0
             ? [
-                `${counted(result.taken, 'record')} ${result.taken === 1 ? 'was' : 'were'} left alone: something else stands at that key by now. \`/rescan diff\` shows what.`,
+                `${counted(result.taken, 'record')} ${result.taken === 1 ? 'was' : 'were'} not restored, because another record has the key now. \`/rescan diff\` shows it.`,
               ]
             : []),
-          ...(result.notInBackup > 0 ? [`${counted(result.notInBackup, 'record')} the backup does not hold.`] : []),
+          ...(result.notInBackup > 0
+            ? [`${counted(result.notInBackup, 'record')} ${result.notInBackup === 1 ? 'is' : 'are'} not in the backup.`]
+            : []),
           by,
         ],
       });
   }
 }
 
+/** What the approval says about point-in-time recovery. */
+function recoveryLines({ fingerprint }: TableJob): readonly string[] {
+  const value = fingerprint?.find(({ name }) => name === 'point-in-time recovery')?.value;
+  const known: readonly PointInTimeRecovery[] = ['on', 'off', 'unknown'];
+  const recovery = known.find((candidate) => candidate === value);
+  return recovery === undefined ? [] : [describeRecovery(recovery)];
+}
+
 function backupDone(record: BackupRecord, versioning: 'on' | 'off' | 'unknown', elapsedMs: number): Message {
   const { verification } = record;
-  const size = `${counted(record.counts.total, 'record')}, ${bytes(storedBytes(record))} in S3`;
   if (verification.kind === 'unverified')
     return compose({
-      fact: `${backupName(record.id)} was written, but could not be verified: ${code(verification.reason, 200)}.`,
+      fact: `:x: ${backupName(record.id)} was written but could not be verified: ${code(verification.reason, 200)}.`,
       lines: [
-        'Nothing may rely on it.',
+        'Do not rely on it. `/rescan backup` makes a new one.',
         ...(verification.objectKey === undefined ? [] : [`The object: ${code(verification.objectKey, 300)}`]),
       ],
     });
+  const size = `${counted(record.counts.total, 'record')}, ${bytes(storedBytes(record))} in S3`;
   return compose({
-    fact: `${backupName(record.id)} is made and verified: ${size}, in ${duration(elapsedMs)}.`,
+    fact: `${backupName(record.id)} is done and verified: ${size}, in ${duration(elapsedMs)}.`,
     lines: [
-      `Read back from S3 and equal in digest: ${digestText(record.digest.sum)}.`,
-      countsText(record.counts),
+      `Verified: read back from S3, checksum ${shortChecksum(record.digest.sum)} matches.`,
+      describeCounts(record.counts),
       ...(record.note === undefined ? [] : [`Note: ${code(record.note, 300)}`]),
       ...(versioning === 'off'
-        ? ['*Warning:* versioning of the bucket is off: what is overwritten or deleted there is gone.']
+        ? [
+            ':warning: Versioning of the bucket is off, so objects that are overwritten or deleted there cannot be recovered.',
+          ]
         : []),
-      `By ${mention(record.by)}.`,
+      `Requested by ${mention(record.by)}.`,
     ],
   });
 }
 
-/** The last word on a job that did not come to its end. */
-export function brokenOffMessage(event: Extract<TableEvent, { kind: 'stopped' | 'failed' }>): Message {
-  const { job, progress } = event;
-  const far = progress && progress.done > 0 ? ` after ${counted(progress.done, 'record')}` : '';
-  const half =
-    job.work.kind === 'flush'
-      ? 'Every record deleted so far is in the backup: `/rescan restore` with mode merge brings them back.'
-      : job.work.kind === 'restore'
-        ? 'The table is between two states. Ask for the same restore again: it ends what this one began.'
-        : 'Nothing of it counts as a backup.';
-  return event.kind === 'stopped'
-    ? compose({
-        fact: `${jobName(job)} was stopped by ${/^[UW][A-Z0-9]+$/.test(event.by) ? mention(event.by) : sentence(event.by, 200)}${far}.`,
-        lines: [half, `It was asked for by ${mention(job.by)}.`],
-      })
-    : compose({
-        fact: `${jobName(job)} broke off${far}.`,
-        lines: [...tableRefusalLines(event.refusal), half, `It was asked for by ${mention(job.by)}.`],
-      });
+/** What a job that did not finish leaves behind, and what to do about it. */
+function leftLine({ work }: TableJob): string {
+  if (work.kind === 'backup') return 'Nothing of it counts as a backup. `/rescan backup` makes a new one.';
+  if (work.kind === 'flush')
+    return `Every record deleted so far is in backup ${code(shortBackupId(work.backupId), 80)}. \`/rescan restore\` with mode merge restores them.`;
+  return work.mode === 'rows'
+    ? 'Some of the records may be back. Request the same records again to restore the rest.'
+    : 'The table is partly restored. Request the same restore again to complete it.';
 }
 
-/** To whoever stopped it; how it ended is told in the channel. */
+/** A job that was stopped or failed. */
+export function brokenOffMessage(event: Extract<TableEvent, { kind: 'stopped' | 'failed' }>): Message {
+  const { job, progress } = event;
+  const after = progress && progress.done > 0 ? ` after ${counted(progress.done, 'record')}` : '';
+  if (event.kind === 'failed')
+    return compose({
+      fact: `:x: ${jobName(job)} failed${after}.`,
+      lines: [...jobRefusalLines(event), leftLine(job), requestedLine(job)],
+    });
+  const by = /^[UW][A-Z0-9]+$/.test(event.by) ? mention(event.by) : sentence(event.by, 200);
+  return compose({
+    fact: `${jobName(job)} was stopped by ${by}${after}.`,
+    lines: [leftLine(job), requestedLine(job)],
+  });
+}
+
+/** In the middle of a job it is not true that nothing was done. */
+function jobRefusalLines({ refusal, progress }: Extract<TableEvent, { kind: 'failed' }>): readonly string[] {
+  if (refusal.reason !== 'fault' || !progress || progress.done === 0) return tableRefusalLines(refusal);
+  return [`${describeFault(refusal.fault)}.`, ...faultLines(refusal.fault)];
+}
+
+/** A job that does not resume after its process died, and what to do. */
+export function interruptedMessage(event: Extract<TableEvent, { kind: 'interrupted' }>): Message {
+  const { job, because, done, next } = event;
+  return compose({
+    fact: `:warning: ${jobName(job)} was interrupted${done === undefined ? '' : ` after ${counted(done, 'record')}`} and does not continue without a new approval.`,
+    lines: [
+      'The bot restarted or lost its lease while it ran. Nothing is running now.',
+      ...interruptionLines(because),
+      ...(next.ok
+        ? ['To continue, approve the new request in this channel. To leave it as it is, deny the request.']
+        : ['It cannot be continued now:', ...tableRefusalLines(next.refusal)]),
+      leftLine(job),
+      requestedLine(job),
+    ],
+  });
+}
+
+function interruptionLines(because: Extract<TableEvent, { kind: 'interrupted' }>['because']): readonly string[] {
+  switch (because.reason) {
+    case 'expired':
+      return [`Its approval was valid until ${clockTime(because.at)}.`];
+    case 'changed':
+      return ['Its approval no longer applies because something changed:', ...changedLines(because.changed)];
+    case 'blocked':
+      return tableRefusalLines(because.refusal);
+    case 'older-version':
+      return ['An older version of the bot started it and did not store what was approved.'];
+    case 'approval-gone':
+    case 'wrong-state':
+    case 'other-action':
+      return ['No approval in the control table covers it.'];
+  }
+}
+
+/** A function that an older version of the bot had stopped. */
+export function functionMessage(
+  event: Extract<TableEvent, { kind: 'function-released' | 'function-not-released' }>,
+): Message {
+  if (event.kind === 'function-not-released') {
+    const name = code(event.functionName, 120);
+    return compose({
+      fact: `:warning: Function ${name} is still stopped: an older version of the bot set its reserved concurrency to 0.`,
+      lines: [
+        `The bot could not change that: ${describeFault(event.fault)}.`,
+        ...faultLines(event.fault),
+        'The bot tries again every minute. To do it yourself, set the reserved concurrency in the Lambda console.',
+      ],
+    });
+  }
+  const { kind, functionName, reservedConcurrency } = event.released;
+  const now =
+    reservedConcurrency === undefined
+      ? 'It has no reserved concurrency now.'
+      : `Its reserved concurrency is ${count(reservedConcurrency)} now.`;
+  return compose({
+    fact:
+      kind === 'released'
+        ? `Function ${code(functionName, 120)} runs again.`
+        : `Function ${code(functionName, 120)} was not changed.`,
+    lines: [
+      'An older version of the bot had set its reserved concurrency to 0 for a flush and ended before it set it back.',
+      kind === 'released' ? now : `Somebody has changed that since. ${now}`,
+      ...(kind === 'released'
+        ? ['Uploads during that time may be missing from the table. `/rescan validate` finds images without rows.']
+        : []),
+    ],
+  });
+}
+
+/** The reply to whoever stopped a job; how it ended is reported in the channel. */
 export const stoppingJobMessage = (job: TableJob): Message =>
-  say(`${jobName(job)} stops between two batches; how far it came is told in the channel.`);
+  say(`${jobName(job)} is stopping. The channel will show how many records it reached.`);
 
 export const resumedJobMessage = (job: TableJob): Message =>
-  say(
-    `${jobName(job)} goes on by itself, where it was: the bot went down, or another copy of it had the table meanwhile.`,
-  );
+  say(`${jobName(job)} continues where it was: the bot restarted or lost its lease.`);
 
-const MOST_LISTED = 15;
+const MAX_LISTED = 15;
 
 /** The catalogue, newest first. */
-export function backupsMessage(records: readonly BackupRecord[], now: number): Message {
+export function backupsMessage(records: readonly BackupRecord[]): Message {
   if (records.length === 0) return say('There is no backup yet.', '`/rescan backup` makes one.');
   return compose({
     fact: counted(records.length, 'backup'),
     lines: [
-      ...records.slice(0, MOST_LISTED).map((record) => `• ${backupLine(record, now)}`),
-      ...(records.length > MOST_LISTED
-        ? [`and ${counted(records.length - MOST_LISTED, 'older one', 'older ones')}`]
-        : []),
+      ...records.slice(0, MAX_LISTED).map((record) => `• ${backupLine(record)}`),
+      ...(records.length > MAX_LISTED ? [`and ${counted(records.length - MAX_LISTED, 'older one')}`] : []),
     ],
     notes: [
-      '`/rescan restore` puts one back · `/rescan backups verify ID` reads one back from S3 · `/rescan backups prune keep=5` deletes old ones',
+      '`/rescan restore` restores one · `/rescan backups verify ID` reads one back from S3 · `/rescan backups prune keep=5` deletes old ones',
     ],
   });
 }
 
-/** As many ids as a button holds; the rest goes with the next prune. */
-const MOST_PRUNED = 50;
+/** As many ids as the value of a button holds; the others need another prune. */
+const MAX_PRUNED = 50;
 
 export function pruneMessage(
   plan: {
@@ -165,18 +276,18 @@ export function pruneMessage(
     spared: readonly { record: BackupRecord; because: 'last-verified' | 'in-use' }[];
   },
   keep: number,
-  now: number,
 ): Message {
   const spared = plan.spared.map(
     ({ record, because }) =>
-      `• ${code(record.id, 80)} stays: ${because === 'in-use' ? 'an approval, a run or a job refers to it' : 'the last verified one'}`,
+      `• ${code(shortBackupId(record.id), 80)} is kept: ${because === 'in-use' ? 'a request, a run or a job needs it' : 'it is the last verified one'}`,
   );
-  if (plan.remove.length === 0)
-    return say(`Nothing to delete: no backup goes beyond the newest ${count(keep)}.`, ...spared);
-  const removed = plan.remove.slice(0, MOST_PRUNED);
+  const newest = keep === 1 ? 'the newest backup' : `the newest ${count(keep)} backups`;
+  if (plan.remove.length === 0) return say(`Nothing to delete: there are no backups besides ${newest}.`, ...spared);
+  const removed = plan.remove.slice(0, MAX_PRUNED);
+  const records = removed.reduce((sum, record) => sum + record.counts.total, 0);
   return compose({
-    fact: `${counted(removed.length, 'backup')} would be deleted; the newest ${count(keep)} stay.`,
-    lines: [...removed.slice(0, MOST_LISTED).map((record) => `• ${backupLine(record, now)}`), ...spared],
+    fact: `${counted(removed.length, 'backup')} would be deleted; ${newest} ${keep === 1 ? 'stays' : 'stay'}.`,
+    lines: [...removed.slice(0, MAX_LISTED).map((record) => `• ${backupLine(record)}`), ...spared],
     buttons: [
       button(
         ACTION.prune,
@@ -185,10 +296,10 @@ export function pruneMessage(
         {
           style: 'danger',
           confirm: {
-            title: 'Delete these backups?',
-            text: 'They are gone from S3 then.',
+            title: removed.length === 1 ? 'Delete this backup?' : 'Delete these backups?',
+            text: `This permanently deletes ${counted(removed.length, 'backup')} (${counted(records, 'record')}). It cannot be undone.`,
             yes: 'Delete',
-            no: 'Keep them',
+            no: 'Cancel',
           },
         },
       ),

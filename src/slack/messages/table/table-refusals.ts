@@ -6,22 +6,22 @@ import { counted, duration } from '../kit/format.ts';
 import { type Message, say } from '../kit/message.ts';
 import { preconditionLines } from '../refusals/describe-precondition.ts';
 import { describeFault, faultLines, runName } from '../run/describe-run.ts';
-import { backupName, differenceText, jobName } from './table-text.ts';
+import { backupName, clockTime, describeDifference, jobName } from './describe-table.ts';
 
 const NEW_BACKUP = '`/rescan backup` makes a new one.';
 
-/** Why nothing was done to the table, in one place: what is so, then what can be done about it. */
+/** Why nothing was done to the table, and what to do about it. */
 export const tableRefusalMessage = (refusal: TableRefusal): Message => say(...tableRefusalLines(refusal));
 
 export function tableRefusalLines(refusal: TableRefusal): string[] {
   switch (refusal.reason) {
     case 'no-backup':
-      return ['There is no verified backup of this table: nothing is deleted without one.', NEW_BACKUP];
+      return ['There is no verified backup of this table. Nothing is deleted without one.', NEW_BACKUP];
     case 'backup-not-found':
       return [`There is no backup ${code(refusal.backupId, 80)}.`, '`/rescan backups` lists them.'];
     case 'backup-unverified':
       return [
-        `${backupName(refusal.backupId)} is not verified, so nothing may rely on it: ${code(refusal.why, 200)}.`,
+        `${backupName(refusal.backupId)} is not verified, so it cannot be used: ${code(refusal.why, 200)}.`,
         `${code(`/rescan backups verify ${refusal.backupId}`, 120)} reads it back again; ${NEW_BACKUP}`,
       ];
     case 'backup-too-old':
@@ -31,53 +31,53 @@ export function tableRefusalLines(refusal: TableRefusal): string[] {
       ];
     case 'backup-of-another-table':
       return [
-        `${backupName(refusal.backupId)} is of another table (${code(refusal.itsArn, 200)}), not of ${code(refusal.arn, 200)}.`,
+        `${backupName(refusal.backupId)} belongs to another table (${code(refusal.itsArn, 200)}), not to ${code(refusal.arn, 200)}.`,
       ];
     case 'backup-damaged':
       return [
         `${backupName(refusal.backupId)} is damaged in S3: ${code(refusal.object, 300)}: ${code(refusal.why, 200)}.`,
-        `The table was not touched. ${NEW_BACKUP}`,
+        `Nothing was written to the table. ${NEW_BACKUP}`,
       ];
     case 'backup-in-use':
-      return [`${backupName(refusal.backupId)} is in use and stays.`];
+      return [`${backupName(refusal.backupId)} is in use and is kept.`];
     case 'differs':
       return [
-        `The table differs from ${backupName(refusal.backupId)} by more than ${counted(refusal.most, 'record')}: ${differenceText(refusal.difference)}. Nothing was deleted.`,
+        `The table differs from ${backupName(refusal.backupId)} by more than ${counted(refusal.most, 'record')}: ${describeDifference(refusal.difference)}. Nothing was deleted.`,
         NEW_BACKUP,
       ];
     case 'table-not-active':
       return [`Table ${code(refusal.table, 120)} is ${code(refusal.status, 40)}, not ACTIVE. Try again when it is.`];
     case 'run-active':
       return [
-        `${runName(refusal.runId)} is running: the table is left alone meanwhile.`,
-        'Wait for its end, or stop it with `/rescan stop`.',
+        `${runName(refusal.runId)} is running, so the table cannot be changed now.`,
+        'Wait until it ends, or stop it with `/rescan stop`.',
       ];
     case 'job-active':
       return [
-        `${jobName(refusal.job)} of ${mention(refusal.job.by)} is under way: one at a time.`,
+        `${jobName(refusal.job)} that ${mention(refusal.job.by)} requested is in progress. Only one can run at a time.`,
         '`/rescan stop` stops it.',
       ];
     case 'no-job':
-      return ['No flush or restore is under way.'];
+      return ['No flush or restore is in progress.'];
     case 'stop-file':
-      return [`The stop file ${code(refusal.path, 200)} is there: nothing starts while it exists.`];
+      return [`The stop file ${code(refusal.path, 200)} exists. Nothing starts until it is deleted.`];
     case 'busy':
       return [
-        `Another copy of the bot (${code(refusal.holder, 100)}) works on this pipeline: nothing was done.`,
-        'Try again in half a minute; if that copy is gone, its right ends by itself.',
+        `Another bot process (${code(refusal.holder, 100)}) is working on this pipeline. Nothing was done.`,
+        'Try again in half a minute. If that process has ended, its lease expires by then.',
       ];
     case 'location':
       return [
         refusal.why === 'missing'
           ? `There is no bucket ${code(refusal.bucket, 80)}.`
           : `The bucket ${code(refusal.bucket, 80)} cannot be read or written.`,
-        'Look at the setting `CONTROL_BUCKET`, and at the bot’s permissions on it.',
+        'Check the setting `CONTROL_BUCKET` and the bot’s permissions on the bucket.',
       ];
     case 'legacy':
       return [
-        `${code(refusal.fileName, 120)} is a backup of the old runbook: ${counted(refusal.items, 'record')} without their types. Restored as it is, it would put text in the place of numbers and sets.`,
+        `${code(refusal.fileName, 120)} is a backup in the old runbook’s format: ${counted(refusal.items, 'record')} without their types. Restoring it as it is would write text instead of numbers and sets.`,
         refusal.losses.length === 0
-          ? 'Nothing in it looks like a lost type, but none can be told from text.'
+          ? 'Nothing in it looks like a lost type, but types cannot be told from text.'
           : `Lost: ${refusal.losses
               .slice(0, 12)
               .map(
@@ -85,11 +85,11 @@ export function tableRefusalLines(refusal: TableRefusal): string[] {
                   `${code(attribute, 60)} (${lookedLike}, ${counted(values, 'value')})`,
               )
               .join(', ')}.`,
-        'Say `types-from=ID` to take each attribute’s type from a good backup.',
+        'Add `types-from=ID` to take the type of each attribute from a good backup.',
       ];
     case 'legacy-types':
       return [
-        `${code(refusal.fileName, 120)} could not be given its types, and nothing of it was kept:`,
+        `${code(refusal.fileName, 120)} could not be given its types. Nothing of it was kept:`,
         ...refusal.problems.slice(0, 8).map((problem) => `• ${code(problem, 200)}`),
       ];
     case 'legacy-unreadable':
@@ -97,16 +97,22 @@ export function tableRefusalLines(refusal: TableRefusal): string[] {
     case 'recovery-off':
       return [
         'Point-in-time recovery of the table is off, so DynamoDB cannot export it.',
-        'Switch it on in DynamoDB’s console, or use `/rescan backup`.',
+        'Turn it on in the DynamoDB console, or use `/rescan backup`.',
       ];
     case 'preconditions':
       return preconditionLines(refusal.step, refusal.unmet);
     case 'approval-gone':
-      return [`There is no request ${code(refusal.approvalId, 60)} any more: nothing was done.`];
+      return [`Request ${code(refusal.approvalId, 60)} no longer exists. Nothing was done.`];
     case 'click':
       return clickLines(refusal.refusal);
     case 'use':
       return useLines(refusal.refusal);
+    case 'start-unclear':
+      return [
+        `The control table failed while the approval was being used: ${describeFault(refusal.fault)}.`,
+        ...faultLines(refusal.fault),
+        'The bot checks within seconds whether it was used. It then starts the job or reports that nothing was done, in this channel.',
+      ];
     case 'fault':
       return [`Nothing was done: ${describeFault(refusal.fault)}.`, ...faultLines(refusal.fault)];
   }
@@ -115,17 +121,17 @@ export function tableRefusalLines(refusal: TableRefusal): string[] {
 function clickLines(refusal: ClickRefusal): string[] {
   switch (refusal.reason) {
     case 'decided':
-      return [`This was decided before: ${decidedText(refusal.state)}. Your click changed nothing.`];
+      return [`This request was decided before: ${describeDecision(refusal.state)}. Your click changed nothing.`];
     case 'expired':
-      return ['This request has expired: nothing was done.', 'Ask again, on the table as it is now.'];
+      return ['This request has expired. Nothing was done.', 'Ask again to get a request for the table as it is now.'];
     case 'own-request':
-      return ['You asked for this, so a second person must approve it: nothing was done.'];
+      return ['You asked for this, so a second person must approve it. Nothing was done.'];
     case 'not-an-approver':
       return [
-        'Only approvers may decide this (active members of this workspace on the list `APPROVERS`; no guests, no bots): nothing was done.',
+        'Only approvers can decide this: active members of this workspace who are listed in `APPROVERS`, no guests and no bots. Nothing was done.',
       ];
     case 'wrong-message':
-      return ['These buttons are not those of the request itself: nothing was done.'];
+      return ['These buttons do not belong to the message of the request. Nothing was done.'];
   }
 }
 
@@ -133,40 +139,49 @@ function useLines(refusal: UseRefusal): string[] {
   switch (refusal.reason) {
     case 'changed':
       return [
-        'The approval is void, as the world is not what it was given on. Nothing was done.',
+        'Nothing was done. The approval no longer applies because something changed:',
         ...changedLines(refusal.changed),
       ];
     case 'expired':
-      return ['The approval has expired: nothing was done.'];
-    case 'other-act':
-      return [`The approval is for a ${refusal.act}: nothing was done.`];
-    case 'not-approved':
-      return [`It is not approved: ${decidedText(refusal.state)}. Nothing was done.`];
+      return ['The approval has expired. Nothing was done.'];
+    case 'other-action':
+      return [`The approval is for a ${refusal.action}. Nothing was done.`];
+    case 'wrong-state':
+      return [`The request is not approved: ${describeDecision(refusal.state)}. Nothing was done.`];
   }
 }
 
 export const changedLines = (changed: readonly ChangedFact[]): string[] =>
   changed.map(
-    ({ name, before, after }) => `• ${sentence(name, 60)}: ${code(before, 120)} then, ${code(after, 120)} now`,
+    ({ name, before, after }) => `• ${sentence(name, 60)}: ${code(before, 120)} before, ${code(after, 120)} now`,
   );
 
-/** What came of a request, and by whom. */
-export function decidedText(state: ApprovalState): string {
+/** The same with its verb: `was denied by @ana at 8:19`, `expired at 8:34`. */
+export const decisionClause = (state: ApprovalState): string =>
+  `${state.kind === 'expired' ? '' : state.kind === 'pending' ? 'is ' : 'was '}${describeDecision(state)}`;
+
+/** How a request was decided, by whom and when: `denied by @ana at 8:19`. */
+export function describeDecision(state: ApprovalState): string {
   switch (state.kind) {
     case 'pending':
-      return 'nobody has decided yet';
+      return 'not decided yet';
     case 'approved':
     case 'used':
-      return `approved by ${mention(state.by)}`;
+      return `approved by ${mention(state.by)} at ${clockTime(state.at)}`;
     case 'denied':
-      return `denied by ${mention(state.by)}`;
+      return `denied by ${mention(state.by)} at ${clockTime(state.at)}`;
     case 'withdrawn':
-      return `taken back by ${mention(state.by)}`;
+      return `withdrawn by ${mention(state.by)} at ${clockTime(state.at)}`;
     case 'expired':
-      return 'it expired';
+      return `expired at ${clockTime(state.at)}`;
     case 'void':
-      return state.changed.length === 0
-        ? 'it is void'
-        : `it is void, as ${counted(state.changed.length, 'fact')} changed`;
+      return describeVoid(state);
   }
+}
+
+function describeVoid({ changed, because }: Extract<ApprovalState, { kind: 'void' }>): string {
+  if (because === 'never-started') return 'approved, but the bot restarted before it started';
+  return changed.length > 0
+    ? `approved, but ${counted(changed.length, 'fact')} changed before it started`
+    : 'approved, but it could not start (the approver was told why)';
 }

@@ -32,7 +32,7 @@ const view = checklistView(
   },
 );
 const LINES = [
-  ':white_check_mark: *Back up the table* (done): Backup `20260105083000-abc123`, 760 records, verified · <@U0OPERATOR>, 10 min ago',
+  ':white_check_mark: *Back up the table* (done): Backup `b-abc123`, 760 records, verified · <@U0OPERATOR>, 10 min ago',
   ':white_check_mark: *Check the quotas* (done): nothing blocks; 160 images a minute · <@U0OPERATOR>, 9 min ago',
   ':heavy_minus_sign: *Deploy failure logging* (not needed): failure logging is proven as it is',
   ':heavy_minus_sign: *Prove failure logging* (passed over): failure logging was proven on another code of the function · passed over by <@U0APPROVER>: known &lt;!channel&gt; · <@U0OPERATOR>, 2 h ago',

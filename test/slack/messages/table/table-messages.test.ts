@@ -1,13 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { checkView } from '../../../../sandbox/slack/rules/block-check.ts';
+import type { ApprovalState } from '../../../../src/approvals/approval.ts';
 import type { TableRefusal } from '../../../../src/checklist/contracts/table-control.ts';
 import { flushView, restoreView } from '../../../../src/slack/forms/table-views.ts';
 import { withinLimits } from '../../../../src/slack/messages/kit/limits.ts';
-import { approvalMessage } from '../../../../src/slack/messages/table/approval-message.ts';
+import { approvalMessage, requestEndedMessage } from '../../../../src/slack/messages/table/approval-message.ts';
 import {
   backupsMessage,
   brokenOffMessage,
   finishedMessage,
+  functionMessage,
+  interruptedMessage,
   jobMessage,
   pruneMessage,
 } from '../../../../src/slack/messages/table/table-messages.ts';
@@ -19,84 +22,159 @@ const HOSTILE = '<!channel> `rm -rf` & <https://evil.example|click>';
 const buttons = (message: { blocks: readonly unknown[] }) =>
   [...JSON.stringify(message.blocks).matchAll(/"action_id":"([^"]+)"/g)].map((match) => match[1]);
 
-describe('a request for approval', () => {
-  test('says who asks for what, on what, why and until when, with two buttons', () => {
+const firstLine = ({ text }: { text: string }) => text.split('\n')[0];
+const at = (time: number, utc: string) => `<!date^${time / 1000}^{time}|${utc} UTC>`;
+
+describe('approvalMessage', () => {
+  test('A pending request shows who asks for what, why, who may approve and until when, with two buttons', () => {
     const message = approvalMessage(flushApproval(), WHO_APPROVES);
     expect(message.text).toBe(
       [
         'Approval needed: flush of `TimesheetOCR-dev`',
-        '<@U0OPERATOR> asks to delete every record of `TimesheetOCR-dev`.',
-        'Why: `OCR 2.6.1`',
-        `<@U0APPROVER>, <!subteam^S0ONCALL>: one of you must approve, not who asks, until <!date^${(NOW + 900_000) / 1000}^{time}|09:15 UTC>. It holds for exactly this, and once:`,
+        '<@U0OPERATOR> asks to delete all 760 records of `TimesheetOCR-dev`.',
+        'Reason: `OCR 2.6.1`',
+        `<@U0APPROVER>, <!subteam^S0ONCALL>: approve or deny by ${at(NOW + 900_000, '09:15')}. The requester cannot approve. One approval covers only this:`,
         'Records counted: `760`',
         'table: `arn:aws:dynamodb:us-east-1:016164185850:table/TimesheetOCR-dev`',
       ].join('\n'),
     );
     expect(buttons(message)).toEqual(['approval_approve', 'approval_deny']);
-    expect(JSON.stringify(message.blocks)).toContain('It begins at once: delete every record of TimesheetOCR-dev.');
+    expect(JSON.stringify(message.blocks)).toContain('It starts at once: delete all 760 records of TimesheetOCR-dev.');
   });
 
-  test.each([
-    [{ kind: 'used', by: 'U0APPROVER', at: NOW, usedAt: NOW }, 'approved by <@U0APPROVER>.'],
+  test('A request shows the short id of its backup, whether point-in-time recovery is on, and what it continues', () => {
+    const backupId = '01795940251867-e61dfd26';
+    const action = { kind: 'flush', backupId, failedOnly: false, continues: 'a-0' };
+    const { text } = approvalMessage(
+      flushApproval({
+        options: JSON.stringify(action),
+        fingerprint: [
+          { name: 'backup', value: backupId },
+          { name: 'point-in-time recovery', value: 'off' },
+        ],
+      }),
+      WHO_APPROVES,
+    );
+    expect(text).toContain('Backup: `b-e61dfd26`');
+    expect(text).toContain(`backup: \`${backupId}\``);
+    expect(text).toContain('Point-in-time recovery: `off`');
+    expect(text).toContain('(continues `a-0`)');
+  });
+
+  test.each<[ApprovalState, string, string]>([
+    [
+      { kind: 'used', by: 'U0APPROVER', at: NOW, usedAt: NOW },
+      'approved',
+      `was approved by <@U0APPROVER> at ${at(NOW, '09:00')}.`,
+    ],
     [
       { kind: 'used', by: 'U0OPERATOR', at: NOW, usedAt: NOW },
-      'approved by <@U0OPERATOR>, who asked for it (policy: self).',
+      'approved',
+      `was approved by <@U0OPERATOR> at ${at(NOW, '09:00')}, who is the requester (policy \`self\`).`,
     ],
-    [{ kind: 'denied', by: 'U0APPROVER', at: NOW }, 'denied by <@U0APPROVER>.'],
-    [{ kind: 'withdrawn', by: 'U0OPERATOR', at: NOW }, 'taken back by <@U0OPERATOR>.'],
-    [{ kind: 'expired', at: NOW }, 'it expired.'],
-  ] as const)('that was decided (%j) has no buttons, and keeps who decided', (state, words) => {
+    [{ kind: 'denied', by: 'U0APPROVER', at: NOW }, 'denied', `was denied by <@U0APPROVER> at ${at(NOW, '09:00')}.`],
+    [
+      { kind: 'withdrawn', by: 'U0OPERATOR', at: NOW },
+      'withdrawn',
+      `was withdrawn by <@U0OPERATOR> at ${at(NOW, '09:00')}.`,
+    ],
+    [{ kind: 'expired', at: NOW }, 'expired', `expired at ${at(NOW, '09:00')}.`],
+    [
+      { kind: 'void', at: NOW, changed: [], because: 'never-started' },
+      'approved, but not started',
+      'was approved, but the bot restarted before it started.',
+    ],
+  ])('A decided request (%j) has no buttons and tells the decision in the past tense', (state, outcome, clause) => {
     const message = approvalMessage(flushApproval({ state }), WHO_APPROVES);
-    expect(message.text.split('\n')[0]).toBe(`Flush of \`TimesheetOCR-dev\`: ${words}`);
+    expect(message.text.split('\n').slice(0, 2)).toEqual([
+      `Flush of \`TimesheetOCR-dev\`: ${outcome}.`,
+      `<@U0OPERATOR> asked to delete all 760 records of \`TimesheetOCR-dev\`. The request ${clause}`,
+    ]);
+    expect(message.text.includes('Nothing was done.')).toBe(state.kind !== 'used');
     expect(buttons(message)).toEqual([]);
   });
 
-  test('calls ten approvers at most, and says where there is none but who asks', () => {
+  test('A request mentions at most ten approvers, and says where only the requester is one', () => {
     const many = Array.from({ length: 13 }, (_, n) => `U0${String.fromCharCode(65 + n)}`);
     const { text } = approvalMessage(flushApproval(), { policy: 'second-person', approvers: many });
     expect(text.match(/<@U0\w>/g)).toHaveLength(10);
-    expect(text).toContain(', 3 more: one of you must approve');
+    expect(text).toContain(', 3 more: approve or deny by');
     for (const approvers of [[], ['U0OPERATOR']])
       expect(approvalMessage(flushApproval(), { policy: 'second-person', approvers }).text).toContain(
-        'Nobody can approve this, as `APPROVERS` names nobody but who asks.',
+        'Nobody can approve this, because `APPROVERS` lists nobody but the requester.',
       );
   });
 
-  test('that is void says what changed', () => {
+  test('A void request lists what changed', () => {
     const changed = [{ name: 'records counted', before: '760', after: '761' }];
-    const { text } = approvalMessage(flushApproval({ state: { kind: 'void', at: NOW, changed } }), WHO_APPROVES);
-    expect(text).toContain('Nothing was done. What changed:\n• records counted: `760` then, `761` now');
+    const state = { kind: 'void', at: NOW, changed, because: 'changed' } as const;
+    expect(approvalMessage(flushApproval({ state }), WHO_APPROVES).text).toContain(
+      'Nothing was done.\n• records counted: `760` before, `761` now',
+    );
   });
 
-  test('a reason from outside does nothing', () => {
+  test('A reason with mentions and markup is shown as text', () => {
     const message = approvalMessage(flushApproval({ reason: HOSTILE }), WHO_APPROVES);
     expect(message.text).not.toContain('<!channel>');
     expect(message.text).toContain('&lt;!channel&gt;');
   });
 });
 
-describe('a job', () => {
-  test('under way shows how far, how fast and how long still, and can be stopped', () => {
-    const message = jobMessage(flushJob(), {
-      stage: 'deleting',
-      done: 380,
-      total: 760,
-      isApproximate: false,
-      elapsedMs: 2_000,
-      supplemented: 2,
-    });
+describe('requestEndedMessage', () => {
+  test.each<[ApprovalState, string | undefined]>([
+    [{ kind: 'pending' }, undefined],
+    [{ kind: 'approved', by: 'U0APPROVER', at: NOW }, undefined],
+    [{ kind: 'used', by: 'U0APPROVER', at: NOW, usedAt: NOW }, undefined],
+    [{ kind: 'withdrawn', by: 'U0OPERATOR', at: NOW }, undefined],
+    [{ kind: 'withdrawn', by: 'U9', at: NOW }, `was withdrawn by <@U9> at ${at(NOW, '09:00')}. Nothing was done.`],
+    [
+      { kind: 'denied', by: 'U0APPROVER', at: NOW },
+      `was denied by <@U0APPROVER> at ${at(NOW, '09:00')}. Nothing was done.`,
+    ],
+    [{ kind: 'expired', at: NOW }, `expired at ${at(NOW, '09:00')}. Nothing was done.\n\`/rescan flush\` asks again.`],
+    [
+      { kind: 'void', at: NOW, changed: [], because: 'never-started' },
+      'was approved, but the bot restarted before it started. Nothing was done.\n`/rescan flush` asks again.',
+    ],
+  ])('The requester of a request that ended as %j is told so, unless they know', (state, text) => {
+    expect(requestEndedMessage(flushApproval({ state }))?.text).toBe(
+      text === undefined ? undefined : `<@U0OPERATOR>: your flush request ${text}`,
+    );
+  });
+});
+
+describe('messages of a job', () => {
+  const deleting = { stage: 'deleting', total: 760, isApproximate: false } as const;
+
+  test('A job in progress shows how many records of the total are done, the speed and the time left, and can be stopped', () => {
+    const progress = { ...deleting, done: 380, stageMs: 2_000, perSecond: 190, supplemented: 2 };
+    const message = jobMessage(flushJob(), progress);
     expect(message.text).toBe(
       [
-        'The flush is under way: deleting.',
+        'The flush is in progress: deleting records.',
         '`██████████░░░░░░░░░░`',
-        '380 of 760 records · 190 a second · about 2 s left · 2 saved first, as they came or changed after the backup',
-        'Asked for by <@U0OPERATOR>, approved by <@U0APPROVER>.',
+        '380 of 760 records · 190 per second · about 2 s left · 2 changed since the backup (saved first)',
+        'Requested by <@U0OPERATOR>, approved by <@U0APPROVER>.',
       ].join('\n'),
     );
     expect(buttons(message)).toEqual(['job_stop']);
   });
 
-  test('a backup says that its total is only about right', () => {
+  test('A stage that counts no records shows its time, and neither a bar nor a count of something else', () => {
+    const checking = { stage: 'checking', done: 0, total: 760, isApproximate: false, stageMs: 12_000 } as const;
+    expect(jobMessage(flushJob(), checking).text).toBe(
+      [
+        'The flush is in progress: reading the backup back from S3.',
+        '12 s in this step',
+        'Requested by <@U0OPERATOR>, approved by <@U0APPROVER>.',
+      ].join('\n'),
+    );
+    expect(jobMessage(flushJob(), { ...checking, stage: 'counting', done: 760 }).text).toContain(
+      '760 of 760 records so far · 12 s in this step',
+    );
+  });
+
+  test('A backup says that its total is approximate', () => {
     const job = flushJob({ work: { kind: 'backup' } });
     const { text } = jobMessage(job, {
       stage: 'reading',
@@ -104,31 +182,44 @@ describe('a job', () => {
       total: 700,
       isApproximate: true,
       bytes: 4_000,
-      elapsedMs: 1_000,
+      stageMs: 1_000,
     });
     expect(text).toContain('5 of about 700 records · 4 KB');
-    expect(text).toContain('about six hours old');
+    expect(text).toContain('DynamoDB’s own count, which can be six hours old');
   });
 
-  test('that flushed says that the count is zero, or how many came meanwhile', () => {
+  test('A finished flush says that the table is empty, or how many records were written meanwhile', () => {
     const remaining = { entry: 0, 'zero-hour': 0, rejected: 0, coverage: 0, failed: 0, total: 0 };
     const done = { kind: 'flush', deleted: 4_187, supplemented: 0, remaining, newRows: 0 } as const;
-    expect(finishedMessage(flushJob(), done, 61_000).text).toMatch(
-      /^The flush is done: 4,187 records deleted in 1 min 1 s; the count is zero\./,
+    expect(firstLine(finishedMessage(flushJob(), done, 61_000))).toBe(
+      'The flush is done: 4,187 records deleted in 1 min 1 s. The table is empty.',
     );
     const busy = { ...done, supplemented: 3, newRows: 2, remaining: { ...remaining, entry: 2, total: 2 } };
     expect(finishedMessage(flushJob(), busy, 61_000).text).toBe(
       [
-        'The flush is done: 4,187 records deleted in 1 min 1 s, but 2 new records came meanwhile.',
-        '3 records had come or changed after the backup: saved beside it first, and a restore brings them back too.',
-        'Something still writes into the table (uploads, or a person): look at it before you start the rescan.',
+        'The flush is done: 4,187 records deleted in 1 min 1 s. 2 new records were written meanwhile.',
+        '3 records changed after the backup. They were saved next to it first; a restore includes them.',
+        'Something still writes to the table (uploads or a person). Find out what before you start the rescan.',
         'In the table now: 2 records: 2 entries.',
-        'Asked for by <@U0OPERATOR>, approved by <@U0APPROVER>.',
+        'Requested by <@U0OPERATOR>, approved by <@U0APPROVER>.',
       ].join('\n'),
     );
+    const failedOnly = { ...done, remaining: { ...remaining, entry: 2, total: 2 } };
+    expect(firstLine(finishedMessage(flushJob(), failedOnly, 61_000))).toMatch(/No failed-image records are left\.$/);
   });
 
-  test('a backup that could not be verified is not called one', () => {
+  test.each([
+    ['on', 'Point-in-time recovery is on.'],
+    ['off', 'Point-in-time recovery is off.'],
+    ['unknown', 'The bot could not read whether point-in-time recovery is on.'],
+  ])('The receipt of a flush tells point-in-time recovery (%s) as it was approved', (value, line) => {
+    const remaining = { entry: 0, 'zero-hour': 0, rejected: 0, coverage: 0, failed: 0, total: 0 };
+    const job = flushJob({ fingerprint: [{ name: 'point-in-time recovery', value }] });
+    const { text } = finishedMessage(job, { kind: 'flush', deleted: 1, supplemented: 0, remaining, newRows: 0 }, 1_000);
+    expect(text.split('\n')).toContain(line);
+  });
+
+  test('A backup that could not be verified is not called done', () => {
     const record = backupRecord({
       verification: { kind: 'unverified', reason: 'digest differs', objectKey: 'data/1' },
     });
@@ -138,23 +229,23 @@ describe('a job', () => {
       1_000,
     );
     expect(text).toMatch(/could not be verified: `digest differs`/);
-    expect(text).toContain('Nothing may rely on it.');
+    expect(text).toContain('Do not rely on it.');
   });
 
-  test('a bucket without versioning is warned of', () => {
+  test('A finished backup shows that its checksum was verified, and warns of a bucket without versioning', () => {
     const result = { kind: 'backup', record: backupRecord(), versioning: 'off' } as const;
-    expect(finishedMessage(flushJob({ work: { kind: 'backup' } }), result, 1_000).text).toContain(
-      'versioning of the bucket is off',
-    );
+    const { text } = finishedMessage(flushJob({ work: { kind: 'backup' } }), result, 1_000);
+    expect(text).toContain('Verified: read back from S3, checksum `0123456789ab` matches.');
+    expect(text).toContain('Versioning of the bucket is off');
   });
 
-  test('that was stopped or broke off says where that leaves the table', () => {
-    const progress = { stage: 'deleting', done: 100, total: 760, isApproximate: false, elapsedMs: 1_000 };
+  test('A job that was stopped or failed says where that leaves the table', () => {
+    const progress = { ...deleting, done: 100, stageMs: 1_000 };
     expect(brokenOffMessage({ kind: 'stopped', job: flushJob(), by: 'U0OPERATOR', progress }).text).toBe(
       [
         'The flush was stopped by <@U0OPERATOR> after 100 records.',
-        'Every record deleted so far is in the backup: `/rescan restore` with mode merge brings them back.',
-        'It was asked for by <@U0OPERATOR>.',
+        'Every record deleted so far is in backup `b-abc123`. `/rescan restore` with mode merge restores them.',
+        'Requested by <@U0OPERATOR>, approved by <@U0APPROVER>.',
       ].join('\n'),
     );
     const refusal = {
@@ -163,43 +254,91 @@ describe('a job', () => {
     } as const;
     const { text } = brokenOffMessage({ kind: 'failed', job: flushJob(), refusal });
     expect(text).not.toContain('<!channel>');
+    expect(text).toContain('Nothing was done');
+    // It is not true that nothing was done once records were deleted.
+    expect(brokenOffMessage({ kind: 'failed', job: flushJob(), refusal, progress }).text).not.toContain(
+      'Nothing was done',
+    );
+  });
+
+  test('An interrupted job says why it does not continue, and what to do', () => {
+    const job = {
+      ...flushJob(),
+      work: { kind: 'flush', backupId: '20260105083000-abc123', failedOnly: false },
+    } as const;
+    const next = { ok: true, value: flushApproval({ id: 'a-1-2' }) } as const;
+    const expired = { reason: 'expired', at: NOW } as const;
+    expect(interruptedMessage({ kind: 'interrupted', job, because: expired, done: 312, next }).text).toBe(
+      [
+        ':warning: The flush was interrupted after 312 records and does not continue without a new approval.',
+        'The bot restarted or lost its lease while it ran. Nothing is running now.',
+        `Its approval was valid until ${at(NOW, '09:00')}.`,
+        'To continue, approve the new request in this channel. To leave it as it is, deny the request.',
+        'Every record deleted so far is in backup `b-abc123`. `/rescan restore` with mode merge restores them.',
+        'Requested by <@U0OPERATOR>, approved by <@U0APPROVER>.',
+      ].join('\n'),
+    );
+    const refused = { ok: false, refusal: { reason: 'no-backup' } } as const;
+    expect(
+      interruptedMessage({ kind: 'interrupted', job, because: { reason: 'older-version' }, next: refused }).text,
+    ).toContain('It cannot be continued now:\nThere is no verified backup of this table.');
+  });
+
+  test('A function that an older version had stopped is reported with what was done about it', () => {
+    const told = (reservedConcurrency: number | undefined, kind: 'released' | 'changed-since') =>
+      functionMessage({ kind: 'function-released', released: { kind, functionName: 'fn', reservedConcurrency } }).text;
+    expect(told(undefined, 'released')).toMatch(
+      /^Function `fn` runs again\.\n.*\nIt has no reserved concurrency now\./,
+    );
+    expect(told(7, 'released')).toContain('Its reserved concurrency is 7 now.');
+    expect(told(7, 'changed-since')).toContain('Somebody has changed that since.');
+    const fault = { reason: 'network', message: HOSTILE, fix: 'Look.' } as const;
+    const failed = functionMessage({ kind: 'function-not-released', functionName: 'fn', fault });
+    expect(firstLine(failed)).toContain('is still stopped');
+    expect(failed.text).not.toContain('<!channel>');
   });
 });
 
-test('the list of backups says of each what it takes to trust it', () => {
+test('The list of backups shows the short id, the time and whether each backup is verified', () => {
   const records = [
     backupRecord({ note: HOSTILE }),
     backupRecord({ id: 'b2', verification: { kind: 'unverified', reason: 'cut' } }),
   ];
-  const { text } = backupsMessage(records, NOW);
+  const { text } = backupsMessage(records);
+  const { startedAt } = backupRecord();
   expect(text).toContain(
-    '• `20260105083000-abc123` · 30 min ago · 760 records · 45 KB · digest `0123456789ab…` · by <@U0OPERATOR> · verified',
+    `• \`b-abc123\` · <!date^${startedAt / 1000}^{date_short_pretty} {time}|5 Jan, 08:30 UTC> · 760 records · verified · by <@U0OPERATOR>`,
   );
   expect(text).toContain('*not verified*: `cut`');
   expect(text).not.toContain('<!channel>');
 });
 
-test('more backups than a button can name are pruned in portions', () => {
+test('A prune deletes at most as many backups as a button can name, and asks for confirmation with their numbers', () => {
   const remove = Array.from({ length: 120 }, (_, index) => backupRecord({ id: `2026010508300${index}-abc123` }));
-  const message = pruneMessage({ remove, spared: [] }, 5, NOW);
-  expect(message.text).toMatch(/^50 backups would be deleted/);
+  const message = pruneMessage({ remove, spared: [] }, 5);
+  expect(message.text).toMatch(/^50 backups would be deleted; the newest 5 backups stay\./);
   expect(() => withinLimits(message)).not.toThrow();
+  const one = pruneMessage({ remove: [backupRecord()], spared: [] }, 1);
+  expect(one.text).toMatch(/^1 backup would be deleted; the newest backup stays\./);
+  expect(JSON.stringify(one.blocks)).toContain('This permanently deletes 1 backup (760 records). It cannot be undone.');
 });
 
-test('the forms are what Slack takes, also on a bad day', () => {
+test('The forms of flush and restore are within the limits of Slack, also with hostile texts', () => {
   const backup = backupRecord({ note: HOSTILE.repeat(5), id: `x${'9'.repeat(70)}` });
   const now = tableNow({ deletionProtection: true, pointInTimeRecovery: 'unknown' });
-  const act = { kind: 'flush', backupId: backup.id, failedOnly: false, hold: false } as const;
   const flush = flushView(
-    { act, now, backup, difference: { added: 1, changed: 2, removed: 3 }, holdMs: 300_000 },
+    {
+      action: { kind: 'flush', backupId: backup.id, failedOnly: false },
+      now,
+      backup,
+      difference: { added: 1, changed: 2, removed: 3 },
+    },
     'C1',
-    NOW,
   );
   const change = { added: 1, overwritten: 2, removed: 3, same: 4 };
   const restore = restoreView(
-    { act: { kind: 'restore', backupId: backup.id, mode: 'replace' }, now, backup, change },
+    { action: { kind: 'restore', backupId: backup.id, mode: 'replace' }, now, backup, change },
     'C1',
-    NOW,
   );
   for (const view of [flush, restore]) {
     expect(checkView(JSON.parse(JSON.stringify(view)))).toEqual([]);
@@ -207,7 +346,29 @@ test('the forms are what Slack takes, also on a bad day', () => {
   }
 });
 
-test('every refusal says what is so, and hostile texts in it do nothing', () => {
+test('The form of a flush shows point-in-time recovery, the write units and how long a limited table takes, and no hold', () => {
+  const view = flushView(
+    {
+      action: { kind: 'flush', backupId: 'b', failedOnly: false },
+      now: tableNow({ writeCost: { unitsPerRecord: 4, indexes: 1, unitsPerSecond: 5 } }),
+      backup: backupRecord(),
+      difference: { added: 0, changed: 9, removed: 0 },
+    },
+    'C1',
+  );
+  const text = JSON.stringify(view);
+  expect(text).toContain('Point-in-time recovery is off.');
+  expect(text).toContain('(counted just now)');
+  expect(text).toContain('*Since that backup* 0 added, 9 changed, 0 removed.');
+  expect(text).toContain(
+    'about 3,040 write units (4 per record, because transactions cost double, plus those of 1 index)',
+  );
+  expect(text).toContain('limited to 5 write units per second, so it takes at least 10 min');
+  expect(text).toContain('Type TimesheetOCR-dev to confirm.');
+  expect(text).not.toMatch(/hold/i);
+});
+
+test('Every refusal has a text, and hostile texts in it have no effect', () => {
   const record = { backupId: HOSTILE } as const;
   const refusals: TableRefusal[] = [
     { reason: 'no-backup' },
@@ -241,6 +402,10 @@ test('every refusal says what is so, and hostile texts in it do nothing', () => 
     { reason: 'click', refusal: { reason: 'wrong-message' }, approval: flushApproval() },
     { reason: 'click', refusal: { reason: 'expired', at: NOW }, approval: flushApproval() },
     { reason: 'use', refusal: { reason: 'changed', changed: [{ name: HOSTILE, before: HOSTILE, after: HOSTILE }] } },
+    { reason: 'use', refusal: { reason: 'other-action', action: 'restore' } },
+    { reason: 'use', refusal: { reason: 'wrong-state', state: { kind: 'denied', by: HOSTILE, at: NOW } } },
+    { reason: 'use', refusal: { reason: 'expired', at: NOW } },
+    { reason: 'start-unclear', fault: { reason: 'network', message: HOSTILE, fix: 'Look.' } },
     { reason: 'fault', fault: { reason: 'network', message: HOSTILE, fix: 'Look.' } },
   ];
   for (const refusal of refusals) {

@@ -1,0 +1,109 @@
+import type { Approval } from '../../approvals/approval.ts';
+import type { Fingerprint } from '../../approvals/fingerprint.ts';
+import { findBackup, requireUsable } from '../../backup/catalogue/catalogue.ts';
+import type { BackupLocation } from '../../backup/catalogue/location.ts';
+import type { BackupRecord } from '../../backup/format/backup-record.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { defined } from '../../lib/defined.ts';
+import { type Result, refuse, succeed } from '../../lib/result.ts';
+import type { TableAction, TableNow, TableRefusal } from '../contracts/table-control.ts';
+import type { PreconditionCheck } from '../model/preconditions.ts';
+import type { Override } from '../model/step.ts';
+import type { JobRecord } from './job-record.ts';
+import { fingerprintOf } from './table-facts.ts';
+
+export interface ApprovalFactsPorts {
+  readonly location: BackupLocation;
+  readonly clock: Clock;
+  readonly record: Pick<JobRecord, 'read'>;
+  readonly maxBackupAgeMs: number;
+  /** The hash of the function's code: an approval is bound to it. */
+  readonly codeSha256: () => Promise<string>;
+  /** Whether the checklist allows the step, with everything gathered again. */
+  readonly preconditions: (step: Approval['action']) => Promise<PreconditionCheck>;
+  readonly readTable: () => Promise<TableNow>;
+  /** The run that is active on this pipeline, if there is one. */
+  readonly activeRun: () => Promise<string | undefined>;
+}
+
+/** What an approval is given on. */
+export interface FactsForApproval {
+  readonly fingerprint: Fingerprint;
+  readonly backup: BackupRecord;
+  readonly checklistId?: string;
+}
+
+/** Gathers what a flush or restore depends on: when it is asked for, again before it starts, and again before it resumes. */
+export interface ApprovalFacts {
+  /** What blocks every flush and restore at the moment, apart from the job `except`. */
+  blocker(now: TableNow, except?: string): Promise<TableRefusal | undefined>;
+  /** The overridden preconditions of an action, or those that do not hold. */
+  preconditionsOf(action: {
+    readonly kind: Approval['action'];
+    readonly failedOnly?: boolean;
+  }): Promise<Result<readonly Override[], TableRefusal>>;
+  /** Refuses a backup that is too old to flush with. */
+  tooOld(backup: BackupRecord): TableRefusal | undefined;
+  /**
+   * The facts for this action now, or why it may not be asked for or start. `checklistId` is asked only for a flush.
+   * @throws the errors of the backup and of AWS.
+   */
+  gather(
+    action: TableAction,
+    checklistId: () => Promise<string | undefined>,
+    except?: string,
+  ): Promise<Result<FactsForApproval, TableRefusal>>;
+}
+
+export function createApprovalFacts(ports: ApprovalFactsPorts): ApprovalFacts {
+  const { clock } = ports;
+
+  async function blocker(now: TableNow, except?: string): Promise<TableRefusal | undefined> {
+    if (now.status !== 'ACTIVE') return { reason: 'table-not-active', table: now.name, status: now.status };
+    const runId = await ports.activeRun();
+    if (runId !== undefined) return { reason: 'run-active', runId };
+    const other = await ports.record.read();
+    return other && !other.end && other.job.id !== except ? { reason: 'job-active', job: other.job } : undefined;
+  }
+
+  const preconditionsOf: ApprovalFacts['preconditionsOf'] = async ({ kind, failedOnly = false }) => {
+    // A flush of failed-image records needs only the backup.
+    if (failedOnly) return succeed([]);
+    const checked = await ports.preconditions(kind);
+    if (checked.kind === 'pass') return succeed(checked.overridden);
+    // A missing backup has a refusal of its own, with the digest and the differences.
+    if (checked.unmet.every(({ fix }) => fix === 'backup')) return succeed([]);
+    return refuse({ reason: 'preconditions', step: kind, unmet: checked.unmet });
+  };
+
+  function tooOld(backup: BackupRecord): TableRefusal | undefined {
+    const ageMs = clock.now() - backup.startedAt;
+    return ageMs > ports.maxBackupAgeMs
+      ? { reason: 'backup-too-old', backupId: backup.id, ageMs, mostMs: ports.maxBackupAgeMs }
+      : undefined;
+  }
+
+  return {
+    blocker,
+    preconditionsOf,
+    tooOld,
+    async gather(action, checklistId, except) {
+      const table = await ports.readTable();
+      const blocked = await blocker(table, except);
+      if (blocked) return refuse(blocked);
+      const overridden = await preconditionsOf(action);
+      if (!overridden.ok) return overridden;
+      const backup = await findBackup(ports.location, action.backupId);
+      requireUsable(backup, table.arn);
+      const old = action.kind === 'flush' ? tooOld(backup) : undefined;
+      if (old) return refuse(old);
+      const id = action.kind === 'flush' ? await checklistId() : undefined;
+      const fingerprint = fingerprintOf(table, backup, action, {
+        codeSha256: await ports.codeSha256(),
+        checklistId: id,
+        overridden: overridden.value,
+      });
+      return succeed({ fingerprint, backup, ...defined({ checklistId: id }) });
+    },
+  };
+}

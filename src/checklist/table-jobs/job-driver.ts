@@ -1,0 +1,295 @@
+import type { JobStore } from '../../backup/jobs/job.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { defined } from '../../lib/defined.ts';
+import { type Result, refuse, succeed } from '../../lib/result.ts';
+import type { Fault } from '../../pipeline/invoke/invocation.ts';
+import type { Lease } from '../../state/lease.ts';
+import {
+  type ApprovedJob,
+  type JobEnd,
+  type JobProgress,
+  type JobResult,
+  progressIdOf,
+  type TableEvent,
+  type TableRefusal,
+} from '../contracts/table-control.ts';
+import type { JobRecord } from './job-record.ts';
+import { createProgressMeter, type ProgressUpdate } from './progress-meter.ts';
+import { refusalOrFault } from './table-errors.ts';
+
+/** What the work on the table must respect. */
+export interface WorkLimits {
+  /** Aborted when the job is stopped or its lease is lost. */
+  readonly signal: AbortSignal;
+  /**
+   * Asked immediately before every call that writes to the table.
+   * @throws where this process may not write any more; the job then ends or is resumed by whoever holds the lease.
+   */
+  readonly mayWrite: () => void;
+}
+
+export interface JobDriverPorts {
+  readonly clock: Clock;
+  readonly record: JobRecord;
+  /** The lease on the pipeline, under a holder name of its own: while it is held no run and no other job works on the table. */
+  readonly lease: Lease;
+  /** The progress of jobs. */
+  readonly jobs: Pick<JobStore, 'remove'>;
+  /** Does the work of a job from where it was left. */
+  readonly carryOut: (
+    job: ApprovedJob,
+    limits: WorkLimits,
+    onProgress: (update: ProgressUpdate) => void,
+  ) => Promise<JobResult>;
+  readonly stopFileExists: () => Promise<boolean>;
+  readonly stopFile: string;
+  readonly readFault: (error: unknown) => Fault;
+  /** Records that the table is about to change. Nothing is written to the table before it resolves. */
+  readonly recordTableChange: (job: ApprovedJob) => Promise<void>;
+  /** Records the result as a step of the checklist, before the job is forgotten. */
+  readonly recordResult: (job: ApprovedJob, result: JobResult) => Promise<void>;
+  /** Resolves when everything that people must hear is stored. */
+  readonly emit: (event: TableEvent) => Promise<unknown>;
+  readonly warn: (message: string, cause: unknown) => void;
+  readonly pollMs: number;
+}
+
+class JobStopped extends Error {
+  override readonly name = 'JobStopped';
+  readonly by: string;
+  constructor(by: string) {
+    super(`Stopped by ${by}`);
+    this.by = by;
+  }
+}
+
+/** This process may not work on the job any more, but another one may. */
+class JobLost extends Error {
+  override readonly name = 'JobLost';
+}
+
+/** What is decided under the lease: the job to drive from now on without a gap, or a value for the caller. */
+export type Decision<T> =
+  | { readonly drive: ApprovedJob; readonly isResumed: boolean }
+  | { readonly drive?: undefined; readonly value: T };
+
+export interface JobDriver {
+  /** The job that this process starts or drives. */
+  current(): ApprovedJob | undefined;
+  /**
+   * Takes the lease, and calls `decide` under it. The job that `decide` returns is driven under the same lease; in every
+   * other case, an exception included, the lease is released. `starting` is the job that `decide` may return: a stop finds it.
+   */
+  underLease<T>(
+    decide: () => Promise<Decision<T>>,
+    starting?: ApprovedJob,
+  ): Promise<Result<T | undefined, TableRefusal>>;
+  /** Stops the job between two writes, or before its first one; the job, if this process starts or drives one. */
+  stop(by: string): ApprovedJob | undefined;
+  /** Reports how a job ended that another process drove, and forgets the job. */
+  reportEnd(job: ApprovedJob, end: JobEnd): Promise<void>;
+  /** Releases the job: another process, or the next start of this one, resumes it. */
+  shutDown(): Promise<void>;
+}
+
+/** How long to wait after a failed write of a job's end, ms. */
+const RETRY_END_MS = 1_000;
+/** After so many failures to store a result in the checklist, the job ends without that. */
+const MAX_NOTE_TRIES = 10;
+const PULSE_MS = 1_000;
+/**
+ * A process that stood still longer than this, ms, does not use what it read before: it gives the job up, and the job reads
+ * everything again when it resumes.
+ */
+const MAX_STANDSTILL_MS = 10_000;
+
+interface Driven {
+  readonly job: ApprovedJob;
+  readonly over: AbortController;
+  readonly finished: Promise<void>;
+}
+
+/** Drives flushes and restores, one at a time on a pipeline, under the lease that also excludes runs. */
+export function createJobDriver(ports: JobDriverPorts): JobDriver {
+  const { clock, record, lease } = ports;
+  const closing = new AbortController();
+  let driven: Driven | undefined;
+  let starting: { readonly job: ApprovedJob; stopBy?: string } | undefined;
+  /** Jobs whose end is stored: they block nothing any more. */
+  const ended = new WeakSet<ApprovedJob>();
+  /** One at a time in this process: the lease object is shared, so one exit would release it under the other. */
+  let turn: Promise<unknown> = Promise.resolve();
+  function inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const next = turn.then(change, change);
+    turn = next.catch(() => {});
+    return next;
+  }
+
+  function drive(job: ApprovedJob, over: AbortController, isResumed: boolean): void {
+    const finished = work(job, over, isResumed).finally(() => {
+      if (driven?.job === job) driven = undefined;
+    });
+    driven = { job, over, finished };
+  }
+
+  async function work(job: ApprovedJob, over: AbortController, isResumed: boolean): Promise<void> {
+    const working = new AbortController();
+    void watchStops(job, over, working.signal);
+    const limits = { signal: over.signal, mayWrite: writeGuard(over, working.signal) };
+    const measure = createProgressMeter(clock);
+    let progress: JobProgress | undefined;
+    await ports.emit({ kind: isResumed ? 'resumed' : 'started', job });
+    try {
+      over.signal.throwIfAborted();
+      await ports.recordTableChange(job);
+      const result = await ports.carryOut(job, limits, (update) => {
+        progress = measure(update);
+        void ports.emit({ kind: 'progress', job, progress });
+      });
+      working.abort();
+      await conclude(job, { kind: 'finished', result, elapsedMs: clock.now() - job.startedAt });
+    } catch (error) {
+      working.abort();
+      const cause: unknown = over.signal.aborted ? over.signal.reason : error;
+      // The record stays: whoever gets the lease next decides whether the job resumes.
+      if (cause instanceof JobLost) return lease.release();
+      if (cause instanceof JobStopped)
+        return conclude(job, { kind: 'stopped', by: cause.by, ...defined({ progress }) });
+      ports.warn(`${job.work.kind} ${job.id} failed`, error);
+      return conclude(job, {
+        kind: 'failed',
+        refusal: refusalOrFault(error, ports.readFault),
+        ...defined({ progress }),
+      });
+    }
+  }
+
+  /**
+   * Throws where the lease is not valid any more by the clock, where the job is stopped, and where the process stood still: a
+   * timer that is overdue may come after the replies that were queued meanwhile, so the clock itself is asked.
+   */
+  function writeGuard(over: AbortController, done: AbortSignal): () => void {
+    let pulseAt = clock.now();
+    const check = () => {
+      if (!lease.holds() || clock.now() - pulseAt > MAX_STANDSTILL_MS) over.abort(new JobLost());
+    };
+    void (async () => {
+      while (!done.aborted && !over.signal.aborted) {
+        check();
+        pulseAt = clock.now();
+        await clock.sleep(PULSE_MS, AbortSignal.any([done, over.signal]));
+      }
+    })();
+    return () => {
+      if (!over.signal.aborted) check();
+      over.signal.throwIfAborted();
+    };
+  }
+
+  /**
+   * Stores how the job ended, reports it, and forgets the job, in this order: a process that dies in between leaves a job that
+   * is not resumed, and whose end the next one reports. Retried until it is stored; after the first failure people are told
+   * at once.
+   */
+  async function conclude(job: ApprovedJob, end: JobEnd): Promise<void> {
+    let isReported = false;
+    const report = async () => {
+      if (isReported) return;
+      isReported = true;
+      await ports.emit({ ...end, job });
+    };
+    for (let failures = 0; ; failures += 1)
+      try {
+        if (end.kind === 'finished' && failures < MAX_NOTE_TRIES) await ports.recordResult(job, end.result);
+        await record.setEnd(job.id, end);
+        await ports.jobs.remove(progressIdOf(job));
+        await lease.release();
+        ended.add(job);
+        await report();
+        await record.remove(job.id);
+        return;
+      } catch (error) {
+        ports.warn(`the end of ${job.work.kind} ${job.id} is not stored yet`, error);
+        await report();
+        if (closing.signal.aborted) return;
+        await clock.sleep(RETRY_END_MS, closing.signal);
+      }
+  }
+
+  /** Looks for the stop file and for a stop that another process asked for. A job whose record is gone is over, too. */
+  async function watchStops(job: ApprovedJob, over: AbortController, done: AbortSignal): Promise<void> {
+    while (!done.aborted) {
+      try {
+        if (await ports.stopFileExists()) over.abort(new JobStopped(`the stop file ${ports.stopFile}`));
+        const stored = await record.read();
+        if (done.aborted) return;
+        if (stored?.job.id !== job.id || stored.end) over.abort(new JobLost());
+        else if (stored.stopBy !== undefined) over.abort(new JobStopped(stored.stopBy));
+      } catch (error) {
+        ports.warn('could not look for a stop of the job', error);
+      }
+      await clock.sleep(ports.pollMs, done);
+    }
+  }
+
+  async function decideUnderLease<T>(decide: () => Promise<Decision<T>>): Promise<Result<T | undefined, TableRefusal>> {
+    // Its end is stored and only being reported: a moment.
+    if (driven && ended.has(driven.job)) await driven.finished;
+    if (driven) return refuse({ reason: 'job-active', job: driven.job });
+    if (closing.signal.aborted) return refuse({ reason: 'busy', holder: 'this process, which is shutting down' });
+    const taken = await lease.acquire();
+    if (!taken.ok) return refuse({ reason: 'busy', holder: taken.holder });
+    const over = new AbortController();
+    let isDriven = false;
+    try {
+      // Renewed from here on: counting a large table takes longer than a lease lasts.
+      lease.start(() => over.abort(new JobLost()));
+      const decision = await decide();
+      if (!decision.drive) return succeed(decision.value);
+      if (starting?.stopBy !== undefined) over.abort(new JobStopped(starting.stopBy));
+      drive(decision.drive, over, decision.isResumed);
+      isDriven = true;
+      return succeed(undefined);
+    } finally {
+      if (!isDriven) await lease.release();
+    }
+  }
+
+  const current = () => (driven && !ended.has(driven.job) ? driven.job : starting?.job);
+
+  return {
+    current,
+    async underLease(decide, job) {
+      const other = current();
+      if (other) return refuse({ reason: 'job-active', job: other });
+      if (!job) return inTurn(() => decideUnderLease(decide));
+      const mine = { job };
+      starting = mine;
+      try {
+        return await inTurn(() => decideUnderLease(decide));
+      } finally {
+        if (starting === mine) starting = undefined;
+      }
+    },
+    stop(by) {
+      if (driven && !ended.has(driven.job)) driven.over.abort(new JobStopped(by));
+      else if (starting) starting.stopBy = by;
+      return current();
+    },
+    async reportEnd(job, end) {
+      if (end.kind === 'finished') await ports.recordResult(job, end.result);
+      await ports.jobs.remove(progressIdOf(job));
+      await ports.emit({ ...end, job });
+      await record.remove(job.id);
+    },
+    async shutDown() {
+      closing.abort();
+      await turn;
+      const mine = driven;
+      if (!mine) return;
+      mine.over.abort(new JobLost());
+      await mine.finished;
+      await lease.release();
+    },
+  };
+}

@@ -1,0 +1,180 @@
+import type { LambdaClient } from '@aws-sdk/client-lambda';
+import { type Approval, isWaiting, refusalOfUse } from '../../approvals/approval.ts';
+import type { ApprovalStore } from '../../approvals/approval-store.ts';
+import { changedFacts, type Fingerprint } from '../../approvals/fingerprint.ts';
+import type { JobStore } from '../../backup/jobs/job.ts';
+import { releaseHeldFunction } from '../../backup/jobs/release-held-function.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { defined } from '../../lib/defined.ts';
+import { type Result, refuse, succeed } from '../../lib/result.ts';
+import type { Fault } from '../../pipeline/invoke/invocation.ts';
+import {
+  type ApprovedJob,
+  actionOf,
+  optionsOf,
+  progressIdOf,
+  type ResumeRefusal,
+  type TableEvent,
+  type TableRefusal,
+} from '../contracts/table-control.ts';
+import type { Checklist } from '../steps/checklist.ts';
+import type { ApprovalFacts } from './approval-facts.ts';
+import type { ApprovalRequests } from './approval-requests.ts';
+import type { Decision, JobDriver } from './job-driver.ts';
+import type { JobRecord, StoredJob } from './job-record.ts';
+import { refusalOrFault } from './table-errors.ts';
+import { RECORDS_COUNTED } from './table-facts.ts';
+
+export interface LookForWorkPorts {
+  readonly lambda: LambdaClient;
+  readonly functionName: string;
+  readonly clock: Clock;
+  readonly approvals: Pick<ApprovalStore, 'read'>;
+  readonly requests: Pick<ApprovalRequests, 'end' | 'request' | 'open'>;
+  readonly facts: Pick<ApprovalFacts, 'gather'>;
+  readonly checklist: Pick<Checklist, 'openId'>;
+  readonly record: Pick<JobRecord, 'read' | 'remove'>;
+  readonly jobs: JobStore;
+  readonly driver: JobDriver;
+  readonly stopFileExists: () => Promise<boolean>;
+  readonly stopFile: string;
+  readonly readFault: (error: unknown) => Fault;
+  readonly emit: (event: TableEvent) => Promise<unknown>;
+}
+
+/** An approval that was given this long ago and is not used has no process that starts it, unless that holds the lease, ms. */
+const START_GRACE_MS = 5_000;
+/** How long to wait before a function that could not be released is tried again, ms. */
+const RELEASE_AGAIN_MS = 60_000;
+
+/**
+ * Finds what processes that died left behind, and settles it under the lease, so that nobody works on it any more:
+ * - a function that an older version of the bot had stopped is released;
+ * - a job that had ended is reported;
+ * - a job that had started resumes within the time of its approval; later a new request asks to continue it;
+ * - an approval whose action had not started ends;
+ * - progress that belongs to no job any more is removed.
+ */
+export function createWorkFinder(ports: LookForWorkPorts): { lookForWork(): Promise<void> } {
+  const { clock, record, jobs, driver, requests, emit } = ports;
+  const now = () => Math.round(clock.now());
+  let release: { readonly reported: boolean; readonly againAt: number } = { reported: false, againAt: 0 };
+
+  /** What there is to settle; undefined: nothing. */
+  async function survey() {
+    const [stored, left, open] = await Promise.all([record.read(), jobs.list(), requests.open()]);
+    const isHeld = clock.now() >= release.againAt && left.some(({ kind }) => kind === 'hold');
+    const unstarted = open.filter(
+      ({ id, state }) => state.kind === 'approved' && clock.now() - state.at > START_GRACE_MS && id !== stored?.job.id,
+    );
+    const waiting = open.filter((approval) => isWaiting(approval, clock.now()));
+    const owners = new Set([
+      ...waiting.map((approval) => actionOf(approval).continues),
+      stored && progressIdOf(stored.job),
+    ]);
+    const orphans = left.filter(({ id, kind }) => kind !== 'hold' && !owners.has(id));
+    return stored || isHeld || unstarted.length > 0 || orphans.length > 0
+      ? { stored, isHeld, unstarted, orphans }
+      : undefined;
+  }
+
+  async function settle(): Promise<Decision<undefined>> {
+    // Read again: until the lease was taken, another process may have settled it, or started a job.
+    const found = await survey();
+    if (!found) return { value: undefined };
+    if (found.isHeld) await releaseFunction();
+    for (const { id } of found.unstarted) await endUnstarted(id);
+    for (const { id } of found.orphans) await jobs.remove(id);
+    return found.stored ? settleJob(found.stored) : { value: undefined };
+  }
+
+  async function releaseFunction(): Promise<void> {
+    const { functionName } = ports;
+    try {
+      const released = await releaseHeldFunction(ports, functionName);
+      if (released) await emit({ kind: 'function-released', released });
+    } catch (error) {
+      if (!release.reported) await emit({ kind: 'function-not-released', functionName, fault: ports.readFault(error) });
+      release = { reported: true, againAt: clock.now() + RELEASE_AGAIN_MS };
+    }
+  }
+
+  const endUnstarted = (approvalId: string) =>
+    requests.end(approvalId, 'approved', { kind: 'void', at: now(), changed: [], because: 'never-started' });
+
+  async function settleJob({ job, stopBy, end }: StoredJob): Promise<Decision<undefined>> {
+    const nothing = { value: undefined };
+    if (end) {
+      await driver.reportEnd(job, end);
+      return nothing;
+    }
+    const approval = await ports.approvals.read(job.id);
+    if (approval && approval.state.kind !== 'used') {
+      await endUnstarted(job.id);
+      await record.remove(job.id);
+      return nothing;
+    }
+    const stop = stopBy ?? ((await ports.stopFileExists()) ? `the stop file ${ports.stopFile}` : undefined);
+    if (stop !== undefined) {
+      await driver.reportEnd(job, { kind: 'stopped', by: stop });
+      return nothing;
+    }
+    const because = await refusalToResume(job, approval);
+    if (!because) return { drive: job, isResumed: true };
+    await interrupt(job, because);
+    return nothing;
+  }
+
+  /** @throws the errors of AWS: the job is looked at again later. */
+  async function refusalToResume(job: ApprovedJob, approval: Approval | undefined): Promise<ResumeRefusal | undefined> {
+    if (!approval) return { reason: 'approval-gone' };
+    if (!job.fingerprint) return { reason: 'older-version' };
+    const { work, fingerprint } = job;
+    const use = { action: work.kind, options: optionsOf(work), fingerprint };
+    const refusal = refusalOfUse(approval, use, clock.now(), 'used');
+    if (refusal) return refusal;
+    const facts = await ports.facts.gather(work, () => ports.checklist.openId(), job.id);
+    if (!facts.ok) return { reason: 'blocked', refusal: facts.refusal };
+    const changed = changedFacts(withoutCount(fingerprint), withoutCount(facts.value.fingerprint));
+    return changed.length === 0 ? undefined : { reason: 'changed', changed };
+  }
+
+  async function interrupt(job: ApprovedJob, because: ResumeRefusal): Promise<void> {
+    const progress = await jobs.read(progressIdOf(job));
+    const done =
+      progress?.kind === 'flush' ? progress.deleted : progress?.kind === 'restore' ? progress.written : undefined;
+    const next = await askToContinue(job);
+    // A fault passes: the job stays until it can be asked for, or refused for a reason that stays.
+    if (!next.ok && next.refusal.reason === 'fault') throw new Error(next.refusal.fault.message);
+    await emit({ kind: 'interrupted', job, because, next, ...defined({ done }) });
+    await record.remove(job.id);
+  }
+
+  async function askToContinue(job: ApprovedJob): Promise<Result<Approval, TableRefusal>> {
+    const approvalId = nextId(job.id);
+    // Asked for by a process that died before it could report that.
+    const asked = await ports.approvals.read(approvalId);
+    if (asked) return succeed(asked);
+    const { work, by, reason, location } = job;
+    const action = { ...work, continues: progressIdOf(job) };
+    const request = { action, by, channel: location.channel, approvalId, ...defined({ reason }) };
+    return requests.request(request, job.id).catch((error: unknown) => refuse(refusalOrFault(error, ports.readFault)));
+  }
+
+  return {
+    async lookForWork() {
+      // Only if needed: the lease excludes runs.
+      if (!driver.current() && (await survey())) await driver.underLease(settle);
+    },
+  };
+}
+
+/** The job changes the number of records itself. */
+const withoutCount = (fingerprint: Fingerprint): Fingerprint =>
+  fingerprint.filter(({ name }) => name !== RECORDS_COUNTED);
+
+/** `a-1f3c` → `a-1f3c-2` → `a-1f3c-3`: the same for every process that asks. */
+function nextId(id: string): string {
+  const [, base = id, number = '1'] = /^(a-[^-]+)-(\d+)$/.exec(id) ?? [];
+  return `${base}-${Number(number) + 1}`;
+}

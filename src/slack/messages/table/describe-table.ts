@@ -1,0 +1,154 @@
+import { type BackupRecord, shortBackupId } from '../../../backup/format/backup-record.ts';
+import type {
+  JobProgress,
+  JobStage,
+  PointInTimeRecovery,
+  TableAction,
+  TableJob,
+  WriteCost,
+} from '../../../checklist/contracts/table-control.ts';
+import type { KindCounts } from '../../../pipeline/table/records.ts';
+import { code, mention, sentence } from '../kit/escape.ts';
+import { bytes, count, counted, duration } from '../kit/format.ts';
+
+/** `8:34 AM` in the time zone of each reader. */
+export const clockTime = (at: number): string =>
+  `<!date^${Math.floor(at / 1000)}^{time}|${new Date(at).toISOString().slice(11, 16)} UTC>`;
+
+const utcTime = new Intl.DateTimeFormat('en-GB', {
+  day: 'numeric',
+  month: 'short',
+  hour: '2-digit',
+  minute: '2-digit',
+  timeZone: 'UTC',
+});
+/** `29 Nov, 08:17 UTC`: for texts in which Slack does not convert times. */
+export const plainDateTime = (at: number): string => `${utcTime.format(at)} UTC`;
+
+/** Day and time in the time zone of each reader. */
+export const dateTime = (at: number): string =>
+  `<!date^${Math.floor(at / 1000)}^{date_short_pretty} {time}|${plainDateTime(at)}>`;
+
+/** `4,187 records: 3,900 entries, 12 zero-hour weeks, …`: the kinds of which there are any. */
+export function describeCounts(counts: KindCounts): string {
+  const kinds: [number, string, string][] = [
+    [counts.entry, 'entry', 'entries'],
+    [counts['zero-hour'], 'zero-hour week', 'zero-hour weeks'],
+    [counts.rejected, 'rejected sheet', 'rejected sheets'],
+    [counts.coverage, 'coverage record', 'coverage records'],
+    [counts.failed, 'failed image', 'failed images'],
+  ];
+  const there = kinds.filter(([n]) => n > 0).map(([n, one, many]) => counted(n, one, many));
+  const total = counted(counts.total, 'record');
+  return there.length === 0 ? total : `${total}: ${there.join(', ')}`;
+}
+
+/** `12 added, 3 changed, 1 removed`: the table compared with a backup. */
+export const describeDifference = (difference: { added: number; changed: number; removed: number }): string =>
+  difference.added + difference.changed + difference.removed === 0
+    ? 'no differences'
+    : `${count(difference.added)} added, ${count(difference.changed)} changed, ${count(difference.removed)} removed`;
+
+export const backupName = (backupId: string): string => `Backup ${code(shortBackupId(backupId), 80)}`;
+
+/** The first digits of a checksum, which people can compare. */
+export const shortChecksum = (sum: string): string => `\`${sum.slice(0, 12)}\``;
+
+/** One line of a list of backups. */
+export function backupLine(record: BackupRecord): string {
+  const { verification } = record;
+  return [
+    `${code(shortBackupId(record.id), 80)} · ${dateTime(record.startedAt)} · ${counted(record.counts.total, 'record')}`,
+    verification.kind === 'verified' ? 'verified' : `*not verified*: ${code(verification.reason, 120)}`,
+    `by ${mention(record.by)}`,
+    ...(record.purpose === 'safety' ? ['safety backup of a restore'] : []),
+    ...(record.note === undefined ? [] : [code(record.note, 200)]),
+  ].join(' · ');
+}
+
+/** What an action does, as the object of "asks to". `records`: how many there are, where that is known. */
+export function describeAction(action: TableAction, table: string, records?: string): string {
+  const where = code(table, 120);
+  const rest = action.continues === undefined ? '' : ` (continues ${code(action.continues, 60)})`;
+  if (action.kind === 'flush') {
+    const all = records === undefined ? 'every record' : `all ${sentence(records, 20)} records`;
+    return `delete ${action.failedOnly ? 'the failed-image records' : all} of ${where}${rest}`;
+  }
+  const backup = `backup ${code(shortBackupId(action.backupId), 80)}`;
+  switch (action.mode) {
+    case 'rows':
+      return `restore ${counted(action.entries?.length ?? 0, 'single record')} of ${backup} to ${where}, each only if nothing has its key${rest}`;
+    case 'replace':
+      return `make ${where} equal to ${backup}${rest}`;
+    case 'merge':
+      return `write the records of ${backup} to ${where} and keep all others${rest}`;
+  }
+}
+
+/** The names of the single records that an action restores; none where it restores none. */
+export function namedLines(action: TableAction): readonly string[] {
+  if (action.kind !== 'restore' || !action.names || action.names.length === 0) return [];
+  const more = (action.entries?.length ?? 0) - action.names.length;
+  return [`${action.names.map((name) => code(name, 200)).join(', ')}${more > 0 ? `, and ${count(more)} more` : ''}.`];
+}
+
+/** `Cost: about 1,520 write units, as transactions take 2 for each KB of a record.`, and how long a limited table needs at least. */
+export function describeWriteCost(records: number, { unitsPerRecord, indexes, unitsPerSecond }: WriteCost): string {
+  const units = records * unitsPerRecord;
+  const more = indexes === 0 ? '' : `, plus those of ${counted(indexes, 'index', 'indexes')}`;
+  const least =
+    unitsPerSecond === undefined
+      ? ''
+      : ` The table is limited to ${count(unitsPerSecond)} write units per second, so it takes at least ${duration((units / unitsPerSecond) * 1000)}.`;
+  return `*Cost* about ${counted(units, 'write unit')} (${unitsPerRecord} per record, because transactions cost double${more}).${least}`;
+}
+
+export function describeRecovery(recovery: PointInTimeRecovery): string {
+  switch (recovery) {
+    case 'on':
+      return 'Point-in-time recovery is on.';
+    case 'off':
+      return 'Point-in-time recovery is off.';
+    case 'unknown':
+      return 'The bot could not read whether point-in-time recovery is on.';
+  }
+}
+
+export const jobName = (job: TableJob): string =>
+  job.work.kind === 'backup' ? 'The backup' : job.work.kind === 'flush' ? 'The flush' : 'The restore';
+
+/** What a stage does, and whether `done` and `total` count what it does. */
+const STAGES: Readonly<Record<JobStage, readonly [text: string, counts: boolean]>> = {
+  reading: ['reading the table', true],
+  verifying: ['reading the backup back from S3', true],
+  comparing: ['comparing the table with the backup', true],
+  deleting: ['deleting records', true],
+  leftovers: ['deleting records that were added or changed since the backup', false],
+  counting: ['counting the records that are left', false],
+  checking: ['reading the backup back from S3', false],
+  'safety-backup': ['making a safety backup of the table', false],
+  writing: ['writing records', true],
+  removing: ['removing records that are not in the backup', true],
+  proving: ['checking the result by reading the whole table', false],
+};
+
+export const describeStage = (stage: JobStage): string => STAGES[stage][0];
+
+/** Whether a bar can show how far this stage is. */
+export const hasBar = ({ stage, total }: JobProgress): boolean => STAGES[stage][1] && total > 0;
+
+/** `1,200 of about 4,187 records · 3.1 MB · 600 per second · about 5 s left`; in a stage that counts nothing, its time. */
+export function describeProgress(progress: JobProgress): string {
+  const { done, total, isApproximate, perSecond, stage, stageMs } = progress;
+  const counts = STAGES[stage][1];
+  const of = total > 0 ? ` of ${isApproximate ? 'about ' : ''}${count(total)}` : '';
+  const left = perSecond !== undefined && total > done ? ((total - done) / perSecond) * 1000 : undefined;
+  return [
+    ...(counts || done > 0 ? [`${count(done)}${of} records${counts ? '' : ' so far'}`] : []),
+    ...(counts ? [] : [`${duration(stageMs)} in this step`]),
+    ...(progress.bytes === undefined ? [] : [bytes(progress.bytes)]),
+    ...(counts && perSecond !== undefined ? [`${count(perSecond)} per second`] : []),
+    ...(counts && left !== undefined ? [`about ${duration(left)} left`] : []),
+    ...(progress.supplemented ? [`${count(progress.supplemented)} changed since the backup (saved first)`] : []),
+  ].join(' · ');
+}

@@ -1,0 +1,327 @@
+import { describe, expect, test } from 'vitest';
+import type { TableEvent } from '../../../src/checklist/contracts/table-control.ts';
+import { settle } from '../../support/fake-clock.ts';
+import { APPROVAL_MS, type BotProcess, createWorld, LEASE_MS, RECORDS, standBy, type World } from './job-rig.ts';
+
+/** What must hold once everything has settled, wherever a process died. */
+async function expectSettled(world: World, id: string, next: BotProcess): Promise<void> {
+  const records = world.deleted.map(({ record }) => record);
+  expect(new Set(records).size).toBe(records.length);
+  expect(await next.record.read()).toBeUndefined();
+  expect((await next.lease.acquire()).ok).toBe(true);
+  await next.lease.release();
+  const approval = await world.approvals.read(id);
+  const kinds = world.reported.map(({ event }) => event.kind);
+  if (approval?.state.kind === 'used') {
+    expect(records).toHaveLength(RECORDS.length);
+    expect(kinds).toContain('finished');
+  } else {
+    // Not started: nothing was deleted, and the end of the request was reported.
+    expect(approval?.state).toMatchObject({ kind: 'void', because: 'never-started' });
+    expect(records).toEqual([]);
+    const isVoid = ({ event }: { event: TableEvent }) =>
+      event.kind === 'approval-changed' && event.approval.state.kind === 'void';
+    expect(world.reported.filter(isVoid)).not.toEqual([]);
+    expect(kinds).not.toContain('finished');
+  }
+  expect(await next.approve(id)).toMatchObject({ ok: false, refusal: { reason: 'click' } });
+  expect(await Array.fromAsync(world.table.list('backup-job'))).toEqual([]);
+}
+
+/** Approves a request in a process that dies at its n-th write to the control table; whether it came so far. */
+async function dieAtWrite(n: number, when: 'before' | 'after'): Promise<{ world: World; id: string; died: boolean }> {
+  const world = createWorld();
+  let writes = 0;
+  let isCounting = false;
+  const dieAt = (at: 'before' | 'after') => () => {
+    if (!isCounting || when !== at) return;
+    writes += 1;
+    if (writes === n) doomed.kill();
+  };
+  const doomed = world.process('doomed', { before: dieAt('before'), after: dieAt('after') });
+  const { id } = await doomed.request();
+  isCounting = true;
+  const approved = doomed.approve(id);
+  await Promise.race([approved, settle(20)]);
+  await settle(50);
+  return { world, id, died: writes >= n };
+}
+
+describe('a process that dies between Approve and the report of the end', () => {
+  test.each(['before', 'after'] as const)(
+    'The next process resumes or ends what it left, wherever it died (%s each write of the control table)',
+    async (when) => {
+      // The first write is the decision itself: before it the request is still open.
+      let n = when === 'before' ? 2 : 1;
+      for (; ; n += 1) {
+        const { world, id, died } = await dieAtWrite(n, when);
+        const next = world.process('next');
+        await standBy(world, next, 2 * LEASE_MS);
+        await expectSettled(world, id, next);
+        if (!died) break;
+      }
+      // Claim, audit, use, report, change of the table, five records, result, end: no fewer writes than that.
+      expect(n).toBeGreaterThan(15);
+    },
+    60_000,
+  );
+
+  test('An approval whose process died before it claimed the job ends within seconds once the lease is free', async () => {
+    const world = createWorld();
+    const first = world.process('first');
+    const { id } = await first.request();
+    await world.approvals.move(id, 'pending', { kind: 'approved', by: 'U2', at: world.clock.now() });
+    first.kill();
+    const next = world.process('next');
+    await standBy(world, next, 4_000);
+    // Another process may be about to start it.
+    expect((await world.approvals.read(id))?.state.kind).toBe('approved');
+    await standBy(world, next, 4_000);
+    expect((await world.approvals.read(id))?.state).toMatchObject({ kind: 'void', because: 'never-started' });
+    expect(world.deleted).toEqual([]);
+  });
+
+  test('An approval that another process is starting is left alone for as long as that process holds the lease', async () => {
+    const world = createWorld();
+    let isStarted = false;
+    const slow = world.process('slow', {
+      async before({ operation, key }) {
+        // Counting a large table takes long; the lease is renewed meanwhile.
+        if (operation === 'create' && key.sk === 'table-job' && !isStarted) {
+          isStarted = true;
+          await world.clock.sleep(60_000);
+        }
+      },
+    });
+    const { id } = await slow.request();
+    const approved = slow.approve(id);
+    await settle(20);
+    const other = world.process('other');
+    await standBy(world, other, 50_000);
+    expect((await world.approvals.read(id))?.state.kind).toBe('approved');
+    await world.clock.advance(20_000);
+    expect(await approved).toMatchObject({ ok: true });
+    await slow.heard('finished');
+    expect(world.deleted.map(({ by }) => by)).toEqual(RECORDS.map(() => 'slow'));
+  });
+});
+
+/** A job that died after its second record, and how far the clock went since its approval. */
+async function halfDone(world: World, agoMs: number): Promise<string> {
+  const doomed = world.process('doomed', {
+    beforeDeletion(record) {
+      if (record === RECORDS[2]) doomed.kill();
+    },
+  });
+  const { id } = await doomed.request();
+  await doomed.approve(id);
+  await settle(50);
+  expect(world.deleted).toHaveLength(2);
+  await world.clock.advance(agoMs);
+  return id;
+}
+
+describe('a job whose process died', () => {
+  test('It resumes within the time of its approval, and every record is deleted once', async () => {
+    const world = createWorld();
+    await halfDone(world, 60_000);
+    const next = world.process('next');
+    await standBy(world, next, 2 * LEASE_MS);
+    expect(await next.heard('finished')).toMatchObject({ result: { kind: 'flush', deleted: 5 } });
+    expect(world.deleted.map(({ by }) => by)).toEqual(['doomed', 'doomed', 'next', 'next', 'next']);
+    expect(world.reported.map(({ event }) => event.kind)).toContain('resumed');
+  });
+
+  test('It does not resume after the time of its approval: a new request asks to continue it, and continues it when approved', async () => {
+    const world = createWorld();
+    const id = await halfDone(world, APPROVAL_MS);
+    const next = world.process('next');
+    await standBy(world, next, 2 * LEASE_MS);
+    expect(world.deleted).toHaveLength(2);
+    const interrupted = await next.heard('interrupted');
+    expect(interrupted).toMatchObject({
+      because: { reason: 'expired' },
+      done: 2,
+      next: { ok: true, value: { id: `${id}-2`, state: { kind: 'pending' }, requestedBy: 'U1' } },
+    });
+    if (!interrupted.next.ok) throw new Error('refused');
+    const { options } = interrupted.next.value;
+    expect(JSON.parse(options)).toEqual({ kind: 'flush', backupId: 'b-1', failedOnly: false, continues: id });
+    // Its progress is kept while the request is open.
+    await standBy(world, next, 10_000);
+    await world.approvals.setMessage(`${id}-2`, '1.1');
+    expect(await next.approve(`${id}-2`)).toMatchObject({ ok: true });
+    expect(await next.heard('finished')).toMatchObject({ job: { id: `${id}-2` }, result: { deleted: 5 } });
+    expect(world.deleted.map(({ by }) => by)).toEqual(['doomed', 'doomed', 'next', 'next', 'next']);
+    await standBy(world, next, 4_000);
+    expect(await Array.fromAsync(world.table.list('backup-job'))).toEqual([]);
+  });
+
+  test('A request to continue that is denied leaves nothing behind', async () => {
+    const world = createWorld();
+    const id = await halfDone(world, APPROVAL_MS);
+    const next = world.process('next');
+    await standBy(world, next, 2 * LEASE_MS);
+    await next.requests.withdraw(`${id}-2`, 'U2');
+    await standBy(world, next, 4_000);
+    expect(await Array.fromAsync(world.table.list('backup-job'))).toEqual([]);
+    expect(world.deleted).toHaveLength(2);
+  });
+
+  test('Where it cannot be asked for again, the report says why, and nothing runs', async () => {
+    const world = createWorld();
+    await halfDone(world, APPROVAL_MS);
+    world.refusal = { reason: 'run-active', runId: 'r-1' };
+    const next = world.process('next');
+    await standBy(world, next, 2 * LEASE_MS);
+    expect(await next.heard('interrupted')).toMatchObject({ next: { ok: false, refusal: { reason: 'run-active' } } });
+    expect(await next.record.read()).toBeUndefined();
+    expect(world.deleted).toHaveLength(2);
+  });
+
+  test('A fault while it is asked for again keeps the job until that passes', async () => {
+    const world = createWorld();
+    await halfDone(world, APPROVAL_MS);
+    world.refusal = { reason: 'fault', fault: { reason: 'network', message: 'no route', fix: 'look' } };
+    const next = world.process('next');
+    await standBy(world, next, 2 * LEASE_MS);
+    expect(await next.record.read()).toBeDefined();
+    world.refusal = undefined;
+    await standBy(world, next, 4_000);
+    expect(await next.heard('interrupted')).toMatchObject({ next: { ok: true } });
+  });
+
+  test.each<[string, (world: World, id: string) => Promise<void> | void, object]>([
+    [
+      'the backup is another one',
+      (world) => void world.facts.push({ name: 'digest of the backup', value: 'other' }),
+      { reason: 'changed', changed: [{ name: 'digest of the backup' }] },
+    ],
+    [
+      'a precondition no longer holds',
+      (world) => {
+        world.refusal = { reason: 'no-backup' };
+      },
+      { reason: 'blocked' },
+    ],
+    [
+      'its approval is for other options',
+      (world, id) => setApproval(world, id, { options: '{"kind":"flush","backupId":"b-1","failedOnly":true}' }),
+      { reason: 'changed', changed: [{ name: 'options' }] },
+    ],
+    [
+      'its approval is for another action',
+      (world, id) => setApproval(world, id, { action: 'restore' }),
+      { reason: 'other-action' },
+    ],
+    [
+      'its approval was given on other facts',
+      (world, id) => setApproval(world, id, { fingerprint: [{ name: 'table', value: 'another' }] }),
+      { reason: 'changed' },
+    ],
+    [
+      'its approval is gone',
+      async (world, id) => void (await world.table.remove({ pk: `approval#${id}`, sk: 'approval' })),
+      { reason: 'approval-gone' },
+    ],
+    [
+      'it was stored by an older version without its facts',
+      async (world) =>
+        void (await world.table.update({ pk: 'pipeline#fn', sk: 'table-job' }, { remove: ['fingerprint'] })),
+      { reason: 'older-version' },
+    ],
+  ])('It does not resume where %s', async (_what, change, because) => {
+    const world = createWorld();
+    const id = await halfDone(world, 1_000);
+    await change(world, id);
+    const next = world.process('next');
+    await standBy(world, next, 2 * LEASE_MS);
+    expect(await next.heard('interrupted')).toMatchObject({ because });
+    expect(world.deleted).toHaveLength(2);
+  });
+
+  test('A number of records that the job itself changed does not keep it from resuming', async () => {
+    const world = createWorld();
+    await halfDone(world, 1_000);
+    world.facts = world.facts.map((fact) => (fact.name === 'records counted' ? { ...fact, value: '3' } : fact));
+    const next = world.process('next');
+    await standBy(world, next, 2 * LEASE_MS);
+    await next.heard('finished');
+    expect(world.deleted).toHaveLength(5);
+  });
+});
+
+const setApproval = async (world: World, id: string, set: Record<string, unknown>) =>
+  void (await world.table.update({ pk: `approval#${id}`, sk: 'approval' }, { set }));
+
+describe('a control table that was restored from a backup of an earlier time', () => {
+  /** The entries of the control table that tell of approvals and of the job. */
+  async function snapshot(world: World, id: string) {
+    const keys = [
+      { pk: `approval#${id}`, sk: 'approval' },
+      { pk: 'pipeline#fn', sk: 'table-job' },
+      { pk: 'approvals#fn', sk: `open#${id}` },
+    ];
+    const entries = await Promise.all(keys.map((key) => world.table.read(key)));
+    return async () => {
+      for (const [at, key] of keys.entries()) {
+        await world.table.remove(key);
+        const entry = entries[at];
+        if (entry) await world.table.create(key, entry);
+      }
+    };
+  }
+
+  test('A job in it is not run again once the time of its approval is over', async () => {
+    const world = createWorld();
+    const process = world.process('process', {
+      async beforeDeletion(record) {
+        if (record === RECORDS[1]) restore = await snapshot(world, id);
+      },
+    });
+    let restore = async () => {};
+    const { id } = await process.request();
+    await process.approve(id);
+    await process.heard('finished');
+    world.deleted.length = 0;
+    await world.clock.advance(APPROVAL_MS);
+    await restore();
+    await standBy(world, process, 2 * LEASE_MS);
+    expect(world.deleted).toEqual([]);
+    expect(await process.heard('interrupted')).toMatchObject({ because: { reason: 'expired' } });
+  });
+
+  test('An approval in it is not used again, because the table is not what it was', async () => {
+    const world = createWorld();
+    const process = world.process('process');
+    const { id } = await process.request();
+    const restore = await snapshot(world, id);
+    await process.approve(id);
+    await process.heard('finished');
+    world.deleted.length = 0;
+    world.facts = world.facts.map((fact) => (fact.name === 'records counted' ? { ...fact, value: '0' } : fact));
+    await restore();
+    expect(await process.approve(id)).toMatchObject({
+      refusal: { reason: 'use', refusal: { reason: 'changed', changed: [{ name: 'records counted' }] } },
+    });
+    expect(world.deleted).toEqual([]);
+  });
+
+  test('An approval in it that was given and not used ends, and is not carried out by itself', async () => {
+    const world = createWorld();
+    const process = world.process('process', {
+      async before({ operation, key }) {
+        if (operation === 'create' && key.sk === 'table-job') restore = await snapshot(world, id);
+      },
+    });
+    let restore = async () => {};
+    const { id } = await process.request();
+    await process.approve(id);
+    await process.heard('finished');
+    world.deleted.length = 0;
+    await restore();
+    await standBy(world, process, 20_000);
+    expect((await world.approvals.read(id))?.state.kind).toBe('void');
+    expect(world.deleted).toEqual([]);
+  });
+});

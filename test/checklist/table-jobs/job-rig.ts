@@ -1,0 +1,252 @@
+import { LambdaClient } from '@aws-sdk/client-lambda';
+import type { Approval } from '../../../src/approvals/approval.ts';
+import { type ApprovalStore, createApprovalStore } from '../../../src/approvals/approval-store.ts';
+import { controlTableJobs } from '../../../src/backup/jobs/job-store.ts';
+import type {
+  ApprovedJob,
+  JobResult,
+  TableAction,
+  TableEvent,
+  TableRefusal,
+} from '../../../src/checklist/contracts/table-control.ts';
+import { progressIdOf } from '../../../src/checklist/contracts/table-control.ts';
+import type { ApprovalFacts } from '../../../src/checklist/table-jobs/approval-facts.ts';
+import { type ApprovalRequests, createApprovalRequests } from '../../../src/checklist/table-jobs/approval-requests.ts';
+import { createJobDriver, type JobDriver, type JobDriverPorts } from '../../../src/checklist/table-jobs/job-driver.ts';
+import { createJobRecord, type JobRecord } from '../../../src/checklist/table-jobs/job-record.ts';
+import { createWorkFinder } from '../../../src/checklist/table-jobs/look-for-work.ts';
+import { startApproved } from '../../../src/checklist/table-jobs/start-approved.ts';
+import type { Result } from '../../../src/lib/result.ts';
+import type { ControlTable } from '../../../src/state/control-table.ts';
+import { createLease, type Lease } from '../../../src/state/lease.ts';
+import { createFakeClock, type FakeClock, settle } from '../../support/fake-clock.ts';
+import { type ControlWrite, createMemoryControlTable } from '../../support/memory-control-table.ts';
+import { backupRecord } from '../../support/table-builders.ts';
+
+export const LEASE_MS = 15_000;
+export const APPROVAL_MS = 15 * 60_000;
+/** The records of the production table. */
+export const RECORDS = ['r-1', 'r-2', 'r-3', 'r-4', 'r-5'] as const;
+export const ACTION: TableAction = { kind: 'flush', backupId: 'b-1', failedOnly: false };
+
+const never = () => new Promise<never>(() => {});
+
+export interface World {
+  readonly clock: FakeClock;
+  /** The control table, as a person sees it who looks into it. */
+  readonly table: ControlTable;
+  readonly approvals: ApprovalStore;
+  /** Deletions of production records in their order, by which process. */
+  readonly deleted: { readonly record: string; readonly by: string }[];
+  /** What was stored for delivery to people, by which process. */
+  readonly reported: { readonly event: TableEvent; readonly by: string }[];
+  /** What an approval is given on; tests change it. */
+  facts: { name: string; value: string }[];
+  /** Why nothing may be asked for or start. */
+  refusal: TableRefusal | undefined;
+  stopFile: boolean;
+  process(name: string, options?: ProcessOptions): BotProcess;
+}
+
+export interface ProcessOptions {
+  /** Called before each write of this process to the control table; the write waits for it. */
+  readonly before?: (write: ControlWrite) => Promise<void> | void;
+  /** Called after each write; what it throws is a lost reply. */
+  readonly after?: (write: ControlWrite) => Promise<void> | void;
+  /** Called before each deletion of a record, before `mayWrite`. */
+  readonly beforeDeletion?: (record: string) => Promise<void> | void;
+  readonly ports?: Partial<Omit<JobDriverPorts, 'jobs' | 'clock' | 'record' | 'lease'>>;
+  readonly lambda?: LambdaClient;
+  readonly leaseMs?: number;
+}
+
+export interface BotProcess {
+  readonly driver: JobDriver;
+  readonly lease: Lease;
+  readonly record: JobRecord;
+  readonly requests: ApprovalRequests;
+  /** A request for approval with its message. */
+  request(action?: TableAction): Promise<Approval>;
+  /** A second person approves it, and it starts. */
+  approve(id: string): Promise<Result<ApprovedJob, TableRefusal>>;
+  /** One look for work that was left, as standBy makes it every two seconds. */
+  look(): Promise<void>;
+  /** From now on the process does nothing any more. */
+  kill(): void;
+  /** Resolves with the first event of a kind that this process reported. */
+  heard<Kind extends TableEvent['kind']>(kind: Kind): Promise<Extract<TableEvent, { kind: Kind }>>;
+}
+
+/** A pipeline with its control table in memory and a fake clock, on which any number of bot processes work. */
+export function createWorld(): World {
+  const clock = createFakeClock();
+  const control = createMemoryControlTable();
+  const world: World = {
+    clock,
+    table: control.table,
+    approvals: createApprovalStore(control.table, 'fn'),
+    deleted: [],
+    reported: [],
+    facts: [
+      { name: 'table', value: 'arn' },
+      { name: 'records counted', value: '5' },
+    ],
+    refusal: undefined,
+    stopFile: false,
+    process: (name, options = {}) => createProcess(name, options),
+  };
+  const isDeleted = (record: string) => world.deleted.some((deletion) => deletion.record === record);
+
+  function createProcess(name: string, options: ProcessOptions): BotProcess {
+    let isDead = false;
+    let stored = 0;
+    const alive = async () => {
+      if (isDead) await never();
+    };
+    const table = control.as({
+      async before(write) {
+        await alive();
+        await options.before?.(write);
+        await alive();
+      },
+      async after(write) {
+        await options.after?.(write);
+        await alive();
+      },
+      beforeRead: alive,
+    });
+    const record = createJobRecord(table, 'fn');
+    const jobs = controlTableJobs(table);
+    const approvals = createApprovalStore(table, 'fn');
+    const lease = createLease({ table, name: 'fn', holder: name, durationMs: options.leaseMs ?? LEASE_MS, clock });
+    const note = async (what: string) => {
+      stored += 1;
+      await table.create({ pk: 'notes', sk: `${name}-${stored}` }, { what });
+    };
+    const emit = async (event: TableEvent) => {
+      if (event.kind === 'progress') return;
+      await note(event.kind);
+      world.reported.push({ event, by: name });
+    };
+
+    /** Deletes what is left, and stores after each record how far it is. */
+    const carryOut: JobDriverPorts['carryOut'] = async (job, { mayWrite, signal }, onProgress): Promise<JobResult> => {
+      const id = progressIdOf(job);
+      const kept = await jobs.read(id);
+      let deleted = kept?.kind === 'flush' ? kept.deleted : 0;
+      const progress = {
+        kind: 'flush',
+        id,
+        backupId: 'b-1',
+        startedAt: 1,
+        supplemented: 0,
+        missing: 0,
+        done: {},
+      } as const;
+      for (const each of RECORDS) {
+        if (isDeleted(each)) continue;
+        signal.throwIfAborted();
+        await options.beforeDeletion?.(each);
+        await alive();
+        mayWrite();
+        world.deleted.push({ record: each, by: name });
+        deleted += 1;
+        onProgress({ stage: 'deleting', done: deleted, total: RECORDS.length });
+        await jobs.write({ ...progress, deleted });
+      }
+      const remaining = { entry: 0, 'zero-hour': 0, rejected: 0, coverage: 0, failed: 0, total: 0 };
+      return { kind: 'flush', deleted, supplemented: 0, remaining, newRows: 0 };
+    };
+
+    const ports = {
+      clock,
+      approvals,
+      record,
+      jobs,
+      lease,
+      emit,
+      carryOut,
+      stopFile: '/stop',
+      stopFileExists: async () => world.stopFile,
+      readFault: (error: unknown) => ({ reason: 'network', message: String(error), fix: 'look' }) as const,
+      recordTableChange: () => note('table change'),
+      recordResult: () => note('result'),
+      warn: () => {},
+      pollMs: 500,
+      policy: 'second-person',
+      approvalMs: APPROVAL_MS,
+      audit: { record: () => note('audit'), enqueue: () => {} },
+      checklist: {
+        ensureOpen: async () => 'c-1',
+        openId: async () => 'c-1',
+        recordFlushRequest: () => note('request'),
+      },
+      lambda: options.lambda ?? fakeLambda(() => ({})),
+      functionName: 'fn',
+      ...options.ports,
+    } as const;
+    const facts: Pick<ApprovalFacts, 'gather'> = {
+      async gather() {
+        await alive();
+        if (world.refusal) return { ok: false, refusal: world.refusal };
+        return { ok: true, value: { fingerprint: [...world.facts], backup: backupRecord(), checklistId: 'c-1' } };
+      },
+    };
+    const driver = createJobDriver(ports);
+    const requests = createApprovalRequests({ ...ports, facts });
+    const finder = createWorkFinder({ ...ports, facts, requests, driver });
+    return {
+      driver,
+      lease,
+      record,
+      requests,
+      async request(action = ACTION) {
+        const asked = await requests.request({ action, by: 'U1', channel: 'C1' });
+        if (!asked.ok) throw new Error(JSON.stringify(asked.refusal));
+        await approvals.setMessage(asked.value.id, '1.1');
+        return { ...asked.value, ts: '1.1' };
+      },
+      async approve(id) {
+        const click = { decision: 'approve', by: 'U2', channel: 'C1', ts: '1.1', approverCheck: 'approver' } as const;
+        const decided = await requests.decide(id, click);
+        return decided.ok ? startApproved({ ...ports, facts, requests, driver }, decided.value) : decided;
+      },
+      look: () => finder.lookForWork(),
+      kill() {
+        isDead = true;
+      },
+      async heard(kind) {
+        const isOf = (event: TableEvent): event is Extract<TableEvent, { kind: typeof kind }> => event.kind === kind;
+        for (let turn = 0; turn < 200; turn += 1) {
+          const found = world.reported.flatMap(({ event, by }) => (by === name && isOf(event) ? [event] : []))[0];
+          if (found) return found;
+          await settle();
+        }
+        throw new Error(`${name} reported no ${kind}: ${JSON.stringify(world.reported)}`);
+      },
+    };
+  }
+  return world;
+}
+
+/** A Lambda client that answers every command without a network. What `answer` throws, the call throws. */
+export function fakeLambda(answer: (command: string, input: object) => object): LambdaClient {
+  const client = new LambdaClient({ region: 'us-east-1', credentials: { accessKeyId: 'x', secretAccessKey: 'x' } });
+  client.middlewareStack.add(
+    (_next, context) => async (args) => ({
+      output: { $metadata: {}, ...answer(String(context.commandName), args.input) },
+      response: {},
+    }),
+    { step: 'initialize', name: 'answer' },
+  );
+  return client;
+}
+
+/** Lets a process stand by for a while: it looks for work every two seconds of the fake clock. */
+export async function standBy(world: World, process: BotProcess, ms: number): Promise<void> {
+  for (let passed = 0; passed < ms; passed += 2_000) {
+    const looked = process.look().catch(() => {});
+    await world.clock.advance(2_000);
+    await Promise.race([looked, settle()]);
+  }
+}
