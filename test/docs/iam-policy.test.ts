@@ -14,6 +14,8 @@ const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {
   's3:ListMultipartUploads': ['s3:ListBucketMultipartUploads'],
   's3:Upload': ['s3:PutObject', 's3:AbortMultipartUpload'],
   'lambda:Invoke': ['lambda:InvokeFunction'],
+  // A transaction needs the permissions of the writes in it (DynamoDB developer guide, "IAM policies for transactions").
+  'dynamodb:TransactWriteItems': ['dynamodb:PutItem', 'dynamodb:DeleteItem'],
 };
 const SERVICES: Readonly<Record<string, string>> = {
   dynamodb: 'dynamodb',
