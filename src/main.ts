@@ -6,7 +6,7 @@ import { assembleSlackApp } from './app/slack/slack-app.ts';
 import { systemClock } from './lib/clock.ts';
 import { SettingsError } from './lib/environment.ts';
 import { createLogger, type Logger } from './lib/log.ts';
-import { createAwsClients, proveBucket } from './pipeline/aws.ts';
+import { checkBucket, createAwsClients } from './pipeline/aws.ts';
 import { FaultError } from './pipeline/fault.ts';
 import { readSettings, type Settings } from './settings.ts';
 import { ControlTableError, openControlTable } from './state/control-table.ts';
@@ -27,7 +27,7 @@ async function startBot(settings: Settings, logger: Logger): Promise<() => Promi
   const holder = `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`;
   const aws = createAwsClients();
   const table = await openControlTable({ dynamodb: aws.dynamodb, tableName: settings.controlTable, clock });
-  await proveBucket(aws.s3, settings.controlBucket);
+  await checkBucket(aws.s3, settings.controlBucket);
   await claimPipeline({
     table,
     tableName: settings.controlTable,

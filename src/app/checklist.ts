@@ -26,7 +26,7 @@ import { codeIdentity, createOcrFunction, describeFunction } from '../pipeline/i
 import { readAllQuotas } from '../pipeline/limits/quotas.ts';
 import { logGroupOf } from '../pipeline/logs/logs.ts';
 import { readModuleSources } from '../pipeline/package/failure-module.ts';
-import { lookBeforeRollback, planDeploy } from '../pipeline/package/function-package.ts';
+import { planDeploy, previewRollback } from '../pipeline/package/function-package.ts';
 import { carryOutDeploy, carryOutRollback, type DeployStage } from '../pipeline/package/function-update.ts';
 import { countRecords } from '../pipeline/table/count.ts';
 import { describeTable } from '../pipeline/table/table.ts';
@@ -256,7 +256,7 @@ export function createChecklistParts(parts: ChecklistPorts): ChecklistParts {
       );
     },
     carryOut: (plan, { signal, onStage }) => carryOutDeploy({ ...updating, signal }, plan, noteStage(onStage)),
-    previewRollback: (plan) => lookBeforeRollback({ lambda: aws.lambda }, plan),
+    previewRollback: (plan) => previewRollback({ lambda: aws.lambda }, plan),
     rollBack: (plan, { signal, onStage, keeps }) =>
       carryOutRollback({ ...updating, signal }, plan, noteStage(onStage), keeps),
     codeSha256,

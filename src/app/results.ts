@@ -106,7 +106,7 @@ export function assembleResults(parts: {
       yield* findLines(aws.logs, await logGroup(), window);
     },
     async *followLines(window) {
-      yield* followLines(aws.logs, await logGroup(), { ...window, clock, everyMs: FOLLOW_EVERY_MS });
+      yield* followLines(aws.logs, await logGroup(), { ...window, clock, intervalMs: FOLLOW_EVERY_MS });
     },
     followStops: createStops(parts.table, `follow#${functionName}`),
   };

@@ -14,7 +14,7 @@ export interface AwsClients {
   readonly dynamodb: DynamoDBClient;
   /** For the pipeline's table, whose calls go through `withBackoff`: one attempt, so that retries do not nest. */
   readonly bulkDynamodb: DynamoDBClient;
-  /** For the control plane only; images go through `createInvokeClient`. */
+  /** For the control plane only; images are processed by a client of `createInvokeClient`. */
   readonly lambda: LambdaClient;
   readonly s3: S3Client;
   readonly logs: CloudWatchLogsClient;
@@ -24,22 +24,23 @@ export interface AwsClients {
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const DEFAULT_SOCKETS = 100;
+const MAX_CAUSES = 5;
 
-/** `timeoutMs`: silence of the service for so long ends the call with an error. */
+/** `timeoutMs`: a call fails when the service is silent for this long. */
 const connections = (maxSockets: number, timeoutMs: number) => ({
   connectionTimeout: CONNECT_TIMEOUT_MS,
   requestTimeout: timeoutMs,
   throwOnRequestTimeout: true,
   socketTimeout: 0,
-  // Waiting for a socket is what a paced caller does; no warning on stderr for it.
+  // A paced caller waits for sockets normally, so this must not print a warning.
   socketAcquisitionWarningTimeout: timeoutMs,
   httpAgent: { keepAlive: true, maxSockets },
   httpsAgent: { keepAlive: true, maxSockets },
 });
 
 /**
- * The clients by the SDK's own conventions: region, profile, credentials and endpoints come from its own variables and files.
- * Retry rule: `standard`, up to 4 attempts, for throttling, 5xx and broken connections.
+ * The clients, configured by the SDK's own conventions: region, profile, credentials and endpoints come from its variables and
+ * files. Except for `bulkDynamodb` they retry throttling, 5xx and broken connections (mode `standard`, up to 4 attempts).
  */
 export function createAwsClients(options: { functionTimeoutMs?: number; maxSockets?: number } = {}): AwsClients {
   const requestHandler = connections(options.maxSockets ?? DEFAULT_SOCKETS, options.functionTimeoutMs ?? 60_000);
@@ -55,13 +56,13 @@ export function createAwsClients(options: { functionTimeoutMs?: number; maxSocke
   };
 }
 
-/** A bucket's name as a host name works with AWS only; an endpoint of one's own is asked by path. */
+/** Bucket names as host names work only with AWS itself. Other endpoints need path-style requests. */
 const endpointIsSet = (): boolean => Boolean(process.env.AWS_ENDPOINT_URL_S3 || process.env.AWS_ENDPOINT_URL);
 
 /**
- * The client that runs images. One attempt, whatever AWS_MAX_ATTEMPTS says: a retry of the SDK's would run the image
- * twice behind the bot's back. `timeoutMs` must lie above the function's own timeout, for the same reason.
- * `maxSockets` connections are kept alive: at least as many as there are images in flight, or calls wait unseen.
+ * The client that invokes the function for images. It makes one attempt, whatever AWS_MAX_ATTEMPTS says, because a retry of the SDK
+ * would process the image twice without the bot knowing. For the same reason `timeoutMs` must be longer than the timeout of
+ * the function. `maxSockets` must be at least the number of images in flight, or calls wait for a connection.
  */
 export function createInvokeClient(options: { timeoutMs: number; maxSockets: number }): LambdaClient {
   return new LambdaClient({
@@ -72,36 +73,38 @@ export function createInvokeClient(options: { timeoutMs: number; maxSockets: num
 }
 
 /**
- * The fault that an error is, if it is one: credentials, a refused permission, a missing function, bucket or table, no
- * network, a wrong setting. Errors that carry a fault give their own; otherwise the error and its causes are asked in turn.
+ * The fault behind an error, if any: credentials, a missing permission, function, bucket or table, no network, a wrong
+ * setting. An error with a fault of its own returns that; otherwise the error and its causes are examined in turn.
  */
 export function readFault(error: unknown, asked: Asked): Fault | undefined {
-  for (let [at, depth] = [error, 0]; at !== undefined && at !== null && depth < 5; at = field(at, 'cause'), depth++) {
-    const fault = carriedFault(at) ?? faultOf(at, asked);
+  let cause = error;
+  for (let depth = 0; depth < MAX_CAUSES && cause !== undefined && cause !== null; depth++) {
+    const fault = carriedFault(cause) ?? faultOf(cause, asked);
     if (fault) return fault;
+    cause = field(cause, 'cause');
   }
   return undefined;
 }
 
-/** The error as a FaultError if it is a fault, else itself: `.catch((error) => { throw asFaultError(error, asked) })`. */
+/** A FaultError if the error is a fault, otherwise the error itself: `.catch((error) => { throw asFaultError(error, asked) })`. */
 export function asFaultError(error: unknown, asked: Asked): unknown {
   if (carriedFault(error)) return error;
   const fault = readFault(error, asked);
   return fault ? new FaultError(fault, error) : error;
 }
 
-/** That the bucket is there and may be read. @throws FaultError that says what is missing and which setting or permission mends it. */
-export async function proveBucket(s3: S3Client, bucket: string): Promise<void> {
+/** Checks that the bucket exists and can be read. @throws FaultError that names what is missing and the setting or permission. */
+export async function checkBucket(s3: S3Client, bucket: string): Promise<void> {
   const asked = { service: 's3', action: 's3:ListBucket', resource: bucket };
   await s3.send(new ListObjectsV2Command({ Bucket: bucket, MaxKeys: 1 })).catch((error: unknown) => {
     throw asFaultError(error, asked);
   });
 }
 
-/** What stands behind an error: a fault that is known, or else the error in its own words. Never throws. */
+/** The fault behind an error, or a fault with the text of the error when it is unknown. Never throws. */
 export const expectedFaultOr = (error: unknown, resource: string): Fault =>
   readFault(error, { service: 'AWS', action: 'a call', resource }) ?? {
     reason: 'configuration',
     message: redact(error instanceof Error ? error.message : String(error)),
-    fix: 'Look at the log of the bot for what is behind it.',
+    fix: 'Check the log of the bot for the cause.',
   };

@@ -1,7 +1,7 @@
 import { ListObjectsV2Command, type S3Client } from '@aws-sdk/client-s3';
 import { asFaultError } from './aws.ts';
 
-/** An image of the bucket: its key, exactly as it is, and its size in bytes. */
+/** An image of the bucket: its exact key and its size in bytes. */
 export interface ListedImage {
   readonly key: string;
   readonly size: number;
@@ -10,12 +10,12 @@ export interface ListedImage {
 export interface ImageFilter {
   readonly bucket: string;
   readonly prefix?: string;
-  /** With the dot; in any case. */
+  /** With the dot. Upper and lower case are treated alike. */
   readonly extensions: readonly string[];
   readonly excludedPrefixes: readonly string[];
 }
 
-/** Whether a key is one of an image of the pipeline: its extension counts in any case, excluded prefixes exactly. */
+/** A test whether a key is an image of the pipeline: by its extension in upper or lower case, and the exact excluded prefixes. */
 export function imageTest(filter: Pick<ImageFilter, 'extensions' | 'excludedPrefixes'>): (key: string) => boolean {
   const extensions = filter.extensions.map((extension) => extension.toLowerCase());
   return (key) =>
@@ -24,24 +24,24 @@ export function imageTest(filter: Pick<ImageFilter, 'extensions' | 'excludedPref
 }
 
 /**
- * The images of a bucket, streamed in the order of their keys (by UTF-8 bytes). Left out: other extensions, excluded
- * prefixes, folders and empty objects. `onLooked` hears after every page how many objects were looked at so far.
+ * The images of a bucket, sorted by key (UTF-8 bytes), without other extensions, excluded prefixes, folders and empty objects.
+ * `onPage` is called after every page with the number of objects listed so far.
  * @throws FaultError (no such bucket, no permission, no network), or the SDK's error.
  */
 export async function* listImages(
   s3: S3Client,
   filter: ImageFilter,
-  onLooked: (looked: number) => void = () => {},
+  onPage: (listed: number) => void = () => {},
 ): AsyncIterable<ListedImage> {
-  const wanted = imageTest(filter);
-  let looked = 0;
+  const isImage = imageTest(filter);
+  let listed = 0;
   let token: string | undefined;
   do {
     const page = await s3
       .send(
         new ListObjectsV2Command({
           Bucket: filter.bucket,
-          // XML cannot hold every key: control characters break it, and CR becomes LF.
+          // XML cannot contain every key: control characters break it, and CR becomes LF.
           EncodingType: 'url',
           ...(filter.prefix ? { Prefix: filter.prefix } : {}),
           ...(token === undefined ? {} : { ContinuationToken: token }),
@@ -51,16 +51,16 @@ export async function* listImages(
         throw asFaultError(error, { service: 's3', action: 's3:ListBucket', resource: filter.bucket });
       });
     const objects = page.Contents ?? [];
-    looked += objects.length;
-    onLooked(looked);
+    listed += objects.length;
+    onPage(listed);
     for (const object of objects) {
       const key = page.EncodingType === 'url' ? decodeKey(object.Key ?? '') : (object.Key ?? '');
       const size = object.Size ?? 0;
-      if (size > 0 && wanted(key)) yield { key, size };
+      if (size > 0 && isImage(key)) yield { key, size };
     }
     token = page.IsTruncated ? page.NextContinuationToken : undefined;
   } while (token !== undefined);
 }
 
-/** S3 writes a space as `+` and a plus as `%2B`. */
+/** S3 encodes a space as `+` and a plus as `%2B`. */
 const decodeKey = (encoded: string): string => decodeURIComponent(encoded.replaceAll('+', ' '));

@@ -32,7 +32,7 @@ describe('an error is read as the fault', () => {
     [
       'a refused action that was asked for',
       error('AccessDenied'),
-      { reason: 'access-denied', fix: 'Allow lambda:InvokeFunction on ocr to the role of the bot (AWS_PROFILE).' },
+      { reason: 'access-denied', fix: 'Allow lambda:InvokeFunction on ocr for the role of the bot.' },
     ],
     [
       'a refused action that IAM names',

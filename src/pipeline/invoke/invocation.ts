@@ -1,6 +1,6 @@
-/** What one invocation's reply says, in the words of the design: outcome, pushback or fault; or that there was no reply to read. */
+/** The result of one invocation: an outcome, throttled, a fault, or a broken connection. */
 
-/** pipeline.md, "FailureType"; the last four are what only the caller of the function can see. */
+/** pipeline.md, "FailureType". Only the caller of the function can see the last four. */
 export const FAILURE_TYPES = [
   'PARSING_ERROR',
   'VALIDATION_ERROR',
@@ -14,7 +14,7 @@ export const FAILURE_TYPES = [
 ] as const;
 export type FailureType = (typeof FAILURE_TYPES)[number];
 
-/** What one image came to. Text fields are data from outside: cut to 500 characters, not yet escaped. */
+/** The outcome of one image. Texts come from outside: they are cut to 500 characters and not escaped. */
 export type Outcome =
   | {
       readonly kind: 'processed';
@@ -26,12 +26,12 @@ export type Outcome =
   | {
       readonly kind: 'failed';
       readonly failureType: FailureType;
-      /** The exception's class name, or Lambda's errorType. */
+      /** The class of the exception, or Lambda's errorType. */
       readonly errorCode?: string;
       readonly message: string;
     };
 
-/** Who asked for less. */
+/** The part of the pipeline that throttled. */
 export type ThrottleSource = 'function' | 'account' | 'bedrock' | 'textract' | 'dynamodb' | 'unknown';
 
 export const FAULT_REASONS = [
@@ -47,12 +47,12 @@ export const FAULT_REASONS = [
 ] as const;
 export type FaultReason = (typeof FAULT_REASONS)[number];
 
-/** The bot cannot work. No image is to blame. */
+/** The environment is broken, so the bot cannot work. No image is the cause. */
 export interface Fault {
   readonly reason: FaultReason;
-  /** What happened, to what: the service's own words, cut and redacted. */
+  /** What happened, and to what, with the message of the service, cut and redacted. */
   readonly message: string;
-  /** Which setting or permission to look at, one sentence. */
+  /** What to do: one sentence that names the setting or permission. */
   readonly fix: string;
 }
 
@@ -60,10 +60,10 @@ export type Reading =
   | { readonly kind: 'outcome'; readonly outcome: Outcome }
   | { readonly kind: 'throttled'; readonly source: ThrottleSource; readonly message: string }
   | { readonly kind: 'fault'; readonly fault: Fault }
-  /** The connection broke after the request may have been sent: the function may or may not have run. */
+  /** The connection broke after the request may have been sent, so the function may have run. */
   | { readonly kind: 'broken'; readonly message: string };
 
-/** One invocation as it was observed: its reading and Lambda's own request id (to find its log lines). */
+/** One invocation: its reading, and Lambda's request id to find its log lines. */
 export interface Invocation {
   readonly reading: Reading;
   readonly requestId?: string;

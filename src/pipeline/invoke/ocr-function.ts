@@ -1,19 +1,20 @@
 import { createHash } from 'node:crypto';
 import { GetFunctionCommand, InvokeCommand, type LambdaClient } from '@aws-sdk/client-lambda';
+import { defined } from '../../lib/defined.ts';
 import { asFaultError } from '../aws.ts';
 import type { Invocation } from './invocation.ts';
 import { readInvokeError } from './invoke-error.ts';
 import { readReply } from './read-reply.ts';
 
-/** The function that turns an image into records. */
+/** The function that reads an image and writes its records. */
 export interface OcrFunction {
-  /** Runs it once for the image and reads what came of it. Rejects with nothing that AWS or the network could do. */
+  /** Invokes the function once for the image. Never rejects because of AWS or the network. */
   invoke(key: string, signal?: AbortSignal): Promise<Invocation>;
 }
 
 /**
- * The key as a real S3 event has it: UTF-8 in per cents, spaces as `+`, slashes kept, as Java's URLEncoder writes it.
- * (The function of pipeline.md takes keys raw: setting KEY_ENCODING.)
+ * The key as in an S3 event: percent-encoded UTF-8, spaces as `+`, slashes unchanged, like Java's URLEncoder. (The function of
+ * pipeline.md takes raw keys; see the setting KEY_ENCODING.)
  */
 export const encodeKeyAsEvent = (key: string): string =>
   encodeURIComponent(key.toWellFormed())
@@ -22,8 +23,8 @@ export const encodeKeyAsEvent = (key: string): string =>
     .replaceAll('%20', '+');
 
 /**
- * The function, called synchronously (RequestResponse: an Event is answered 202 whatever happens later) and once per call.
- * `client` is one of `createInvokeClient`: any other would repeat calls by itself.
+ * The function, invoked synchronously (RequestResponse, because an Event is answered with 202 whatever happens later), once per
+ * call. `client` must come from `createInvokeClient`: any other client would retry.
  */
 export function createOcrFunction(parts: {
   client: LambdaClient;
@@ -46,20 +47,21 @@ export function createOcrFunction(parts: {
           }),
           signal ? { abortSignal: signal } : {},
         );
-        const reading = readReply({
-          ...(reply.StatusCode === undefined ? {} : { statusCode: reply.StatusCode }),
-          ...(reply.FunctionError === undefined ? {} : { functionError: reply.FunctionError }),
-          ...(reply.Payload === undefined ? {} : { payload: reply.Payload }),
-        });
-        return { reading, ...identified(reply.$metadata.requestId) };
+        const reading = readReply(
+          defined({
+            statusCode: reply.StatusCode,
+            functionError: reply.FunctionError,
+            payload: reply.Payload,
+          }),
+        );
+        return defined({ reading, requestId: reply.$metadata.requestId });
       } catch (error) {
-        return { reading: readInvokeError(error, asked), ...identified(requestIdOf(error)) };
+        return defined({ reading: readInvokeError(error, asked), requestId: requestIdOf(error) });
       }
     },
   };
 }
 
-const identified = (requestId: string | undefined) => (requestId === undefined ? {} : { requestId });
 function requestIdOf(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null || !('$metadata' in error)) return undefined;
   const metadata = error.$metadata;
@@ -67,21 +69,21 @@ function requestIdOf(error: unknown): string | undefined {
   return typeof id === 'string' ? id : undefined;
 }
 
-/** How the function is set up. */
+/** The configuration of the function. */
 export interface FunctionFacts {
   readonly name: string;
   readonly arn: string;
   readonly timeoutMs: number;
   readonly memoryMb: number;
-  /** Concurrency that is set aside for this function, and its limit; 0: it cannot run. */
+  /** The reserved concurrency, which is also its limit. 0: the function cannot run. */
   readonly reservedConcurrency?: number;
-  /** Base64, of the package as deployed. */
+  /** Base64 of the SHA-256 of the deployed package. */
   readonly codeSha256: string;
   readonly handler: string;
   readonly runtime?: string;
   readonly environment: Record<string, string>;
   readonly packageType: 'Zip' | 'Image';
-  /** Where it writes its log, if Lambda says so. */
+  /** The log group, if Lambda returns it. */
   readonly logGroup?: string;
   /** Successful, InProgress or Failed. */
   readonly lastUpdateStatus?: string;
@@ -90,20 +92,20 @@ export interface FunctionFacts {
 }
 
 /**
- * What the function does, in one text that proofs are bound to: its code, its handler and how failure logging is set around it.
- * The same package does something else where somebody set the handler back.
+ * Identifies what the function does, so that a proof is valid only for that: its code, its handler and the variables of failure
+ * logging. The same package with another handler behaves differently.
  */
 export function codeIdentity({ codeSha256, handler, environment }: FunctionFacts): string {
-  const ours = Object.entries(environment).filter(([name]) => name.startsWith('RESCAN_'));
-  const setting = createHash('sha256')
-    .update(JSON.stringify([handler, ours.sort()]))
+  const ourVariables = Object.entries(environment).filter(([name]) => name.startsWith('RESCAN_'));
+  const configuration = createHash('sha256')
+    .update(JSON.stringify([handler, ourVariables.sort()]))
     .digest('hex');
-  return `${codeSha256}/${setting.slice(0, 12)}`;
+  return `${codeSha256}/${configuration.slice(0, 12)}`;
 }
 
 /**
- * How the function is set up now (lambda:GetFunction).
- * @throws FaultError (no such function, no permission, credentials, no network), or the SDK's error.
+ * Reads the configuration of the function (lambda:GetFunction).
+ * @throws FaultError (missing function or permission, credentials, no network), or the SDK's error
  */
 export async function describeFunction(lambda: LambdaClient, functionName: string): Promise<FunctionFacts> {
   const answer = await lambda.send(new GetFunctionCommand({ FunctionName: functionName })).catch((error: unknown) => {
@@ -111,20 +113,20 @@ export async function describeFunction(lambda: LambdaClient, functionName: strin
   });
   const { Configuration: facts = {}, Concurrency } = answer;
   const reserved = Concurrency?.ReservedConcurrentExecutions;
-  // Lambda's own defaults (3 s, 128 MB) where a stand-in leaves them out.
-  return {
+  // Lambda's defaults (3 s, 128 MB), for emulators that do not return them.
+  return defined({
     name: facts.FunctionName ?? functionName,
     arn: facts.FunctionArn ?? functionName,
     timeoutMs: (facts.Timeout ?? 3) * 1000,
     memoryMb: facts.MemorySize ?? 128,
-    ...(reserved === undefined ? {} : { reservedConcurrency: reserved }),
+    reservedConcurrency: reserved,
     codeSha256: facts.CodeSha256 ?? '',
     handler: facts.Handler ?? '',
-    ...(facts.Runtime === undefined ? {} : { runtime: facts.Runtime }),
+    runtime: facts.Runtime,
     environment: { ...facts.Environment?.Variables },
     packageType: facts.PackageType ?? 'Zip',
-    ...(facts.LoggingConfig?.LogGroup === undefined ? {} : { logGroup: facts.LoggingConfig.LogGroup }),
-    ...(facts.LastUpdateStatus === undefined ? {} : { lastUpdateStatus: facts.LastUpdateStatus }),
-    ...(facts.State === undefined ? {} : { state: facts.State }),
-  };
+    logGroup: facts.LoggingConfig?.LogGroup,
+    lastUpdateStatus: facts.LastUpdateStatus,
+    state: facts.State,
+  });
 }

@@ -1,26 +1,27 @@
 import { type CloudWatchClient, GetMetricDataCommand, type MetricDataQuery } from '@aws-sdk/client-cloudwatch';
+import { defined } from '../../lib/defined.ts';
 import { asFaultError } from '../aws.ts';
 import type { Fault } from '../invoke/invocation.ts';
 import { REGION_GROUP } from './quotas.ts';
 
-/** Who was throttled, and how often, in a stretch of time. */
+/** Which part of the pipeline was throttled, and how often. */
 export interface Throttling {
   readonly source: 'lambda' | 'bedrock' | 'textract' | 'dynamodb-writes' | 'dynamodb-reads';
   readonly times: number;
 }
 
-/** What CloudWatch counted; a part that could not be read is missing. */
+/** The metrics in CloudWatch. Metrics without values are absent. */
 export interface MetricReading {
   readonly throttling: readonly Throttling[];
-  /** Highest concurrency of the function. */
+  /** The highest concurrency of the function. */
   readonly mostConcurrent?: number;
-  /** Of the function's invocations, ms. */
+  /** The durations of the function's invocations, ms. */
   readonly durationMs?: { readonly p50?: number; readonly p99?: number; readonly most?: number };
-  /** Why nothing of it could be read. */
+  /** Why nothing could be read. */
   readonly unread?: Fault;
 }
 
-interface Wanted {
+interface MetricQuery {
   readonly id: string;
   readonly namespace: string;
   readonly name: string;
@@ -31,9 +32,9 @@ interface Wanted {
 const PERIOD_SECONDS = 60;
 
 /**
- * What the pipeline's parts say of themselves from `from` to `to` (epoch ms), minute by minute, added up. What CloudWatch shows
- * may be some minutes behind. A refused permission is a part of the reading: it names the IAM action.
- * @throws FaultError for credentials and the network; the SDK's error.
+ * The metrics of the pipeline from `from` to `to` (epoch ms), added up over the minutes. CloudWatch may be some minutes behind. A
+ * missing permission is returned in `unread`, with the IAM action.
+ * @throws FaultError for credentials and the network; the SDK's error
  */
 export async function readMetrics(
   cloudwatch: CloudWatchClient,
@@ -41,36 +42,36 @@ export async function readMetrics(
     readonly functionName: string;
     readonly modelId: string;
     readonly table: string;
-    /** Its global indexes: a write waits for them, and what they turn away is counted under their own names. */
+    /** The global indexes of the table. They throttle writes, too, and CloudWatch counts that under their names. */
     readonly indexes?: readonly string[];
   },
   { from, to }: { readonly from: number; readonly to: number },
 ): Promise<MetricReading> {
   const lambda = { FunctionName: about.functionName };
-  const sum = (id: string, namespace: string, name: string, dimensions: Wanted['dimensions']): Wanted => ({
+  const sum = (id: string, namespace: string, name: string, dimensions: MetricQuery['dimensions']): MetricQuery => ({
     id,
     namespace,
     name,
     dimensions,
     stat: 'Sum',
   });
-  const duration = (id: string, stat: string): Wanted => ({
+  const duration = (id: string, stat: string): MetricQuery => ({
     id,
     namespace: 'AWS/Lambda',
     name: 'Duration',
     dimensions: lambda,
     stat,
   });
-  const wanted: readonly Wanted[] = [
+  const wanted: readonly MetricQuery[] = [
     sum('lambda', 'AWS/Lambda', 'Throttles', lambda),
-    ...modelNames(about.modelId).map((ModelId, at) =>
-      sum(`bedrock${at}`, 'AWS/Bedrock', 'InvocationThrottles', { ModelId }),
+    ...modelNames(about.modelId).map((ModelId, index) =>
+      sum(`bedrock${index}`, 'AWS/Bedrock', 'InvocationThrottles', { ModelId }),
     ),
     sum('textract', 'AWS/Textract', 'ThrottledCount', { Operation: 'AnalyzeDocument' }),
     sum('textract2', 'AWS/Textract', 'ThrottledCount', { Operation: 'DetectDocumentText' }),
     sum('writes', 'AWS/DynamoDB', 'WriteThrottleEvents', { TableName: about.table }),
-    ...(about.indexes ?? []).map((GlobalSecondaryIndexName, at) =>
-      sum(`index${at}`, 'AWS/DynamoDB', 'WriteThrottleEvents', { TableName: about.table, GlobalSecondaryIndexName }),
+    ...(about.indexes ?? []).map((GlobalSecondaryIndexName, index) =>
+      sum(`index${index}`, 'AWS/DynamoDB', 'WriteThrottleEvents', { TableName: about.table, GlobalSecondaryIndexName }),
     ),
     sum('reads', 'AWS/DynamoDB', 'ReadThrottleEvents', { TableName: about.table }),
     { id: 'concurrent', namespace: 'AWS/Lambda', name: 'ConcurrentExecutions', dimensions: lambda, stat: 'Maximum' },
@@ -90,7 +91,7 @@ export async function readMetrics(
       Stat: stat,
     },
   }));
-  // Whole minutes, with the one under way.
+  // Whole minutes, including the current one.
   const minute = PERIOD_SECONDS * 1000;
   const window = {
     StartTime: new Date(Math.floor(from / minute) * minute),
@@ -114,8 +115,8 @@ export async function readMetrics(
   } catch (error) {
     const fault = asFaultError(error, { service: 'cloudwatch', action: 'cloudwatch:GetMetricData', resource: '*' });
     if (!(fault instanceof Error && 'fault' in fault)) throw error;
-    const told = fault.fault;
-    if (isDenied(told)) return { throttling: [], unread: told };
+    const { fault: unread } = fault;
+    if (isDenied(unread)) return { throttling: [], unread };
     throw fault;
   }
   const total = (...ids: string[]) => ids.flatMap((id) => values.get(id) ?? []).reduce((all, value) => all + value, 0);
@@ -125,29 +126,21 @@ export async function readMetrics(
   };
   const throttling: readonly Throttling[] = [
     { source: 'lambda', times: total('lambda') },
-    // The same calls may be counted under the profile's name and under the model's: never twice.
-    { source: 'bedrock', times: Math.max(...modelNames(about.modelId).map((_, at) => total(`bedrock${at}`))) },
+    // The same calls may be counted under the profile and under the model, so they must not be added.
+    { source: 'bedrock', times: Math.max(...modelNames(about.modelId).map((_, index) => total(`bedrock${index}`))) },
     { source: 'textract', times: total('textract', 'textract2') },
-    { source: 'dynamodb-writes', times: total('writes', ...(about.indexes ?? []).map((_, at) => `index${at}`)) },
+    { source: 'dynamodb-writes', times: total('writes', ...(about.indexes ?? []).map((_, index) => `index${index}`)) },
     { source: 'dynamodb-reads', times: total('reads') },
   ];
   const [p50, p99, most, mostConcurrent] = ['p50', 'p99', 'most', 'concurrent'].map(highest);
-  return {
+  return defined({
     throttling: throttling.filter(({ times }) => times > 0),
-    ...(mostConcurrent === undefined ? {} : { mostConcurrent }),
-    ...(most === undefined
-      ? {}
-      : {
-          durationMs: {
-            most,
-            ...(p50 === undefined ? {} : { p50 }),
-            ...(p99 === undefined ? {} : { p99 }),
-          },
-        }),
-  };
+    mostConcurrent,
+    durationMs: most === undefined ? undefined : defined({ most, p50, p99 }),
+  });
 }
 
-/** As CloudWatch may know the model: the inference profile's id, the model's own, or an ARN's last part. */
+/** The names of the model in CloudWatch: the id of the inference profile, of the model, or the last part of an ARN. */
 function modelNames(modelId: string): readonly string[] {
   const id = modelId.slice(modelId.lastIndexOf('/') + 1);
   const model = id.replace(REGION_GROUP, '');

@@ -1,47 +1,48 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { GetAccountSettingsCommand, type LambdaClient } from '@aws-sdk/client-lambda';
 import type { ServiceQuotasClient } from '@aws-sdk/client-service-quotas';
+import { defined } from '../../lib/defined.ts';
 import { describeFunction } from '../invoke/ocr-function.ts';
 import { describeTable, type TableFacts } from '../table/table.ts';
 import { findQuotas, permittedOrNoted, type Quota } from './service-quota.ts';
 
-/** The quotas that bind the function. What could not be read is left out, and a note says why. */
+/** The quotas that limit the function. What could not be read is absent, and a note says why. */
 export interface QuotaReading {
   readonly modelRequestsPerMinute?: Quota;
   readonly modelTokensPerMinute?: Quota;
-  /** Concurrent executions of the whole account. */
+  /** The limit of concurrent executions of the whole account. */
   readonly accountConcurrency?: number;
-  /** What no function has reserved. */
+  /** The concurrency that no function has reserved. */
   readonly unreservedConcurrency?: number;
-  /** What is reserved for this function. */
+  /** The concurrency that is reserved for this function. */
   readonly reservedConcurrency?: number;
-  /** What this function may use: its reserved concurrency, or all that is unreserved. */
+  /** The concurrency that this function can use: its reserved concurrency, or all that is unreserved. */
   readonly freeConcurrency?: number;
   readonly functionTimeoutMs?: number;
   readonly functionMemoryMb?: number;
-  /** Textract's transactions per second, of the two calls that read a document; which one the function makes is not known. */
+  /** Textract's transactions per second for the two calls that read a document. It is unknown which one the function uses. */
   readonly textractPerSecond?: { readonly analyzeDocument?: Quota; readonly detectDocumentText?: Quota };
-  /** How the table takes writes. */
+  /** The write capacity of the table. */
   readonly table?: {
     readonly name: string;
     readonly billing: 'on-demand' | 'provisioned';
-    /** Write units a second, of the table and of each global index that is bound to some. */
+    /** Write units per second of the table and of each global index that has a limit. */
     readonly writeCapacity: readonly { readonly name: string; readonly units: number }[];
   };
-  /** Sentences for people: what could not be read, and which permission mends it. */
+  /** Sentences for people: what could not be read, and which permission is missing. */
   readonly notes: readonly string[];
 }
 
 /**
  * Reads the quotas in Service Quotas and Lambda.
- * @throws FaultError for credentials, a missing function and the network; a refused permission is a note.
+ * @throws FaultError for credentials, a missing function and the network. A missing permission is a note.
  */
 export async function readQuotas(
   clients: { serviceQuotas: ServiceQuotasClient; lambda: LambdaClient },
   about: { functionName: string; modelId: string },
 ): Promise<QuotaReading> {
   const notes: string[] = [];
-  const ofModel: string[] = [];
+  const modelNotes: string[] = [];
   const permitted = permittedOrNoted(notes);
   const [model, account, fn] = await Promise.all([
     findQuotas(
@@ -49,7 +50,7 @@ export async function readQuotas(
       'bedrock',
       `The Bedrock quota of ${about.modelId}`,
       { requests: quotaMatcher(about.modelId), tokens: quotaMatcher(about.modelId, 'tokens') },
-      permittedOrNoted(ofModel),
+      permittedOrNoted(modelNotes),
     ),
     permitted('lambda:GetAccountSettings', '*', 'The concurrency of the account', () =>
       clients.lambda.send(new GetAccountSettingsCommand({})),
@@ -58,35 +59,36 @@ export async function readQuotas(
       describeFunction(clients.lambda, about.functionName),
     ),
   ]);
-  if (!model.requests && ofModel.length === 0)
-    ofModel.push(
+  if (!model.requests && modelNotes.length === 0)
+    modelNotes.push(
       /application-inference-profile|provisioned-model/.test(about.modelId)
-        ? `Service Quotas goes by models, and ${about.modelId} does not say which it is: set MODEL_ID to the model or the inference profile behind it.`
-        : `Service Quotas lists no requests per minute for ${about.modelId}.`,
+        ? `Service Quotas lists quotas by model, and ${about.modelId} does not name one: set MODEL_ID to its model or inference profile.`
+        : `Service Quotas has no requests per minute for ${about.modelId}.`,
     );
-  notes.push(...ofModel);
+  notes.push(...modelNotes);
   const accountConcurrency = account?.AccountLimit?.ConcurrentExecutions;
   const unreservedConcurrency = account?.AccountLimit?.UnreservedConcurrentExecutions;
   const reservedConcurrency = fn?.reservedConcurrency;
   const freeConcurrency = reservedConcurrency ?? unreservedConcurrency ?? accountConcurrency;
   if (reservedConcurrency === 0)
-    notes.push(`The reserved concurrency of ${about.functionName} is 0: Lambda does not run it at all.`);
-  return {
-    ...(model.requests ? { modelRequestsPerMinute: model.requests } : {}),
-    ...(model.tokens ? { modelTokensPerMinute: model.tokens } : {}),
-    ...(fn ? { functionTimeoutMs: fn.timeoutMs, functionMemoryMb: fn.memoryMb } : {}),
-    ...(accountConcurrency === undefined ? {} : { accountConcurrency }),
-    ...(unreservedConcurrency === undefined ? {} : { unreservedConcurrency }),
-    ...(reservedConcurrency === undefined ? {} : { reservedConcurrency }),
-    ...(freeConcurrency === undefined ? {} : { freeConcurrency }),
+    notes.push(`The reserved concurrency of ${about.functionName} is 0, so Lambda does not run it.`);
+  return defined({
+    modelRequestsPerMinute: model.requests,
+    modelTokensPerMinute: model.tokens,
+    functionTimeoutMs: fn?.timeoutMs,
+    functionMemoryMb: fn?.memoryMb,
+    accountConcurrency,
+    unreservedConcurrency,
+    reservedConcurrency,
+    freeConcurrency,
     notes: notes.sort(),
-  };
+  });
 }
 
 /**
- * All that bounds a rescan: as `readQuotas`, with Textract's limits and the table's write capacity. What may not be read, or
- * what Service Quotas does not know, is a note.
- * @throws FaultError for credentials, a missing function or table, and the network.
+ * All limits of a rescan: those of `readQuotas`, Textract's, and the write capacity of the table. What cannot be read, or what
+ * Service Quotas does not know, is a note.
+ * @throws FaultError for credentials, a missing function or table, and the network
  */
 export async function readAllQuotas(
   clients: { serviceQuotas: ServiceQuotasClient; lambda: LambdaClient; dynamodb: DynamoDBClient },
@@ -118,7 +120,7 @@ export async function readAllQuotas(
   };
 }
 
-/** `Transactions per second per account for the synchronous AnalyzeDocument operation`, by its words: names change. */
+/** Matches `Transactions per second per account for the synchronous AnalyzeDocument operation` loosely, because names change. */
 const textractMatcher = (operation: string) => (quotaName: string) =>
   /transactions per second/i.test(quotaName) && new RegExp(`\\b${operation}\\b`, 'i').test(quotaName);
 
@@ -132,16 +134,16 @@ function capacityOf({ name, billing, writeCapacity, indexes }: TableFacts): NonN
   return { name, billing, writeCapacity: units };
 }
 
-/** The groups of regions that a cross-region inference profile is named by. */
+/** The region group at the beginning of the id of a cross-region inference profile. */
 export const REGION_GROUP =
   /^(us|us-gov|eu|apac|ap|jp|au|ca|sa|me|af|il|mx|in)\.(?=.*\.)|^(us|us-gov|eu|apac|jp|au|ca|global)\./;
-/** AWS's own pages say InvokeModel where its lists say model inference. */
-const HEAD =
+/** The documentation of AWS says InvokeModel where its lists say model inference. */
+const QUOTA_NAME =
   /^(on-demand|cross-region|global cross-region) (?:model inference|invokemodel) (requests|tokens) per minute for (.+)$/i;
 
 /**
- * Which quota binds a model, by the words of its name (quota codes change). An inference profile (`us.amazon.nova-lite-v1:0`)
- * is bound by the cross-region quota, a plain id by the on-demand one; `Nova Pro`, or `latency-optimized`, are other quotas.
+ * A test whether a quota limits a model, by the name of the quota (quota codes change). The cross-region quota applies to an
+ * inference profile (`us.amazon.nova-lite-v1:0`), the on-demand quota to a plain id. `Nova Pro` or `latency-optimized` are others.
  */
 export function quotaMatcher(
   modelId: string,
@@ -149,18 +151,20 @@ export function quotaMatcher(
 ): (quotaName: string) => boolean {
   const id = modelId.slice(modelId.lastIndexOf('/') + 1);
   const group = REGION_GROUP.exec(id)?.[0];
-  const model = wordsOf(group ? id.slice(group.length) : id);
+  const model = normaliseModel(group ? id.slice(group.length) : id);
   const kind = group === undefined ? 'on-demand' : group === 'global.' ? 'global cross-region' : 'cross-region';
   return (quotaName) => {
-    const match = HEAD.exec(quotaName.trim());
+    const match = QUOTA_NAME.exec(quotaName.trim());
     return (
-      match?.[1]?.toLowerCase() === kind && match[2]?.toLowerCase() === counted && wordsOf(match[3] ?? '') === model
+      match?.[1]?.toLowerCase() === kind &&
+      match[2]?.toLowerCase() === counted &&
+      normaliseModel(match[3] ?? '') === model
     );
   };
 }
 
-/** `amazon.nova-lite-v1:0` and `Amazon Nova Lite V1` alike: "amazon nova lite". Dates and a first version say nothing. */
-const wordsOf = (name: string): string =>
+/** "amazon nova lite" for both `amazon.nova-lite-v1:0` and `Amazon Nova Lite V1`, without dates and a first version. */
+const normaliseModel = (name: string): string =>
   name
     .toLowerCase()
     .replace(/:.*$/, '')

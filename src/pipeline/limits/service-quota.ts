@@ -9,7 +9,7 @@ import { redact } from '../../lib/redact.ts';
 import { asFaultError } from '../aws.ts';
 import { errorText, FaultError } from '../fault.ts';
 
-/** A quota found by its name, as AWS words it: as it applies to this account, or what AWS gives every account. */
+/** A quota, found by its name in AWS: the value applied to this account, or the default of AWS. */
 export interface Quota {
   readonly value: number;
   readonly name: string;
@@ -17,8 +17,8 @@ export interface Quota {
 }
 
 /**
- * The result, or undefined with a note where it is not permitted, or Service Quotas does not tell: a limit that is not known
- * keeps no rescan from starting. @throws FaultError for credentials, the network and what is missing, or the SDK's error.
+ * Returns the result of `read`, or undefined with a note when a permission is missing or Service Quotas fails: an unknown limit does
+ * not prevent a rescan. @throws FaultError for credentials, the network and missing resources, or the SDK's error
  */
 export type Permitted = <T>(
   action: string,
@@ -27,7 +27,7 @@ export type Permitted = <T>(
   read: () => Promise<T>,
 ) => Promise<T | undefined>;
 
-/** Reads what may be read, and puts a note for people where a permission is lacking. */
+/** Returns a `Permitted` that adds its notes for people to `notes`. */
 export const permittedOrNoted =
   (notes: string[]): Permitted =>
   async (action, resource, what, read) => {
@@ -37,19 +37,19 @@ export const permittedOrNoted =
       const fault = asFaultError(error, { service: action.split(':')[0] ?? '', action, resource });
       if (fault instanceof FaultError) {
         if (fault.fault.reason !== 'access-denied') throw fault;
-        notes.push(`${what} cannot be read: the bot is not allowed ${action}.`);
+        notes.push(`${what} cannot be read: the role of the bot lacks the permission ${action}.`);
       } else {
-        // A region without the service (NoSuchResourceException), too many calls, trouble of its own.
+        // A region without the service (NoSuchResourceException), throttling, or an internal error.
         if (!(error instanceof ServiceQuotasServiceException)) throw error;
-        notes.push(`${what} cannot be read: Service Quotas says ${redact(`${error.name}: ${errorText(error)}`)}`);
+        notes.push(`${what} cannot be read. Service Quotas: ${redact(`${error.name}: ${errorText(error)}`)}`);
       }
       return undefined;
     }
   };
 
 /**
- * The quotas of a service whose names match, by the names they are asked for under: as applied to this account, else AWS's
- * default. Each list is paged through once, and no further than until all are found.
+ * The quotas of a service whose names match, by the keys of `wanted`: the applied values, otherwise the defaults of AWS. Each list
+ * is read once, and only until everything is found.
  */
 export async function findQuotas<Wanted extends string>(
   serviceQuotas: ServiceQuotasClient,
@@ -64,7 +64,7 @@ export async function findQuotas<Wanted extends string>(
     collect(paginateListServiceQuotas({ client: serviceQuotas }, query), 'applied', wanted, found),
   );
   if (missing(wanted, found).length === 0) return found;
-  await permitted('servicequotas:ListAWSDefaultServiceQuotas', serviceCode, `The AWS default of it: ${what}`, () =>
+  await permitted('servicequotas:ListAWSDefaultServiceQuotas', serviceCode, `The default of AWS (${what})`, () =>
     collect(paginateListAWSDefaultServiceQuotas({ client: serviceQuotas }, query), 'default', wanted, found),
   );
   return found;

@@ -1,7 +1,15 @@
 import { z } from 'zod';
-import type { InvocationReport } from './log-report.ts';
+import { defined } from '../../lib/defined.ts';
 
-/** What one line of a function's log is, in Lambda's text form or in its JSON form. */
+/** The numbers in Lambda's REPORT line of an invocation. */
+export interface InvocationReport {
+  readonly durationMs: number;
+  readonly memoryMb?: number;
+  readonly maxMemoryMb?: number;
+  readonly initMs?: number;
+}
+
+/** One line of the log of a function, in Lambda's text format or JSON format. */
 export type LineKind =
   | { readonly kind: 'init' }
   | { readonly kind: 'start' | 'end'; readonly requestId: string }
@@ -9,11 +17,11 @@ export type LineKind =
       readonly kind: 'report';
       readonly requestId: string;
       readonly report: InvocationReport;
-      /** Lambda ended the invocation: it ran out of time or memory, or crashed. */
+      /** The invocation timed out, ran out of memory or crashed. */
       readonly isFailure: boolean;
     }
-  /** What the function said; `requestId` where the line names it itself. */
-  | { readonly kind: 'said'; readonly isError: boolean; readonly requestId?: string };
+  /** A line that the function wrote. `requestId`: only when the line contains it. */
+  | { readonly kind: 'output'; readonly isError: boolean; readonly requestId?: string };
 
 const MARK = /^(START|END) RequestId: (\S+)/;
 const REPORT = /^REPORT RequestId: (\S+)\s+(.*)$/s;
@@ -22,7 +30,7 @@ const UUID = /\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/;
 const ERROR =
   /\bERROR\b|\bTraceback\b|\b\w*(?:Exception|Error)\b|Task timed out|\bRuntime\.\w+|signal: killed|\bnot written\b/;
 
-/** Whether a line tells of an error. */
+/** Whether a line reports an error. */
 export const isErrorLine = (message: string): boolean => ERROR.test(message);
 
 const platformSchema = z.looseObject({
@@ -40,7 +48,7 @@ const platformSchema = z.looseObject({
       .optional(),
   }),
 });
-const saidSchema = z.looseObject({
+const outputSchema = z.looseObject({
   level: z.string().optional(),
   requestId: z.string().optional(),
   AWSRequestId: z.string().optional(),
@@ -57,7 +65,7 @@ export function readLine(message: string): LineKind {
   const reported = readReportLine(message);
   if (reported) return { kind: 'report', ...reported, isFailure: FAILURE_STATUS.test(message) };
   const named = UUID.exec(message)?.[0];
-  return { kind: 'said', isError: isErrorLine(message), ...(named === undefined ? {} : { requestId: named }) };
+  return defined({ kind: 'output', isError: isErrorLine(message), requestId: named } as const);
 }
 
 function readJsonLine(message: string): LineKind | undefined {
@@ -69,12 +77,12 @@ function readJsonLine(message: string): LineKind | undefined {
   }
   const platform = platformSchema.safeParse(json);
   if (platform.success) return readPlatformLine(platform.data);
-  const said = saidSchema.safeParse(json);
-  if (!said.success) return;
-  const { level = '', requestId, AWSRequestId } = said.data;
+  const output = outputSchema.safeParse(json);
+  if (!output.success) return;
+  const { level = '', requestId, AWSRequestId } = output.data;
   const named = requestId ?? AWSRequestId;
   const isError = /^(error|fatal|critical)$/i.test(level) || isErrorLine(message);
-  return { kind: 'said', isError, ...(named === undefined ? {} : { requestId: named }) };
+  return defined({ kind: 'output', isError, requestId: named } as const);
 }
 
 function readPlatformLine({ type, record }: z.infer<typeof platformSchema>): LineKind {
@@ -87,16 +95,16 @@ function readPlatformLine({ type, record }: z.infer<typeof platformSchema>): Lin
     kind: 'report',
     requestId,
     isFailure: status !== 'success',
-    report: {
+    report: defined({
       durationMs,
-      ...(memorySizeMB === undefined ? {} : { memoryMb: memorySizeMB }),
-      ...(maxMemoryUsedMB === undefined ? {} : { maxMemoryMb: maxMemoryUsedMB }),
-      ...(initDurationMs === undefined ? {} : { initMs: initDurationMs }),
-    },
+      memoryMb: memorySizeMB,
+      maxMemoryMb: maxMemoryUsedMB,
+      initMs: initDurationMs,
+    }),
   };
 }
 
-/** The numbers of a REPORT line; undefined where it is none. */
+/** The numbers of a REPORT line; undefined for any other line. */
 export function readReportLine(
   message: string,
 ): { readonly requestId: string; readonly report: InvocationReport } | undefined {
@@ -106,18 +114,13 @@ export function readReportLine(
     const [, digits] = new RegExp(`(?:^|\\s)${name}: ([0-9.]+) ${unit}`).exec(rest) ?? [];
     return digits === undefined ? undefined : Number(digits);
   };
-  const [memoryMb, maxMemoryMb, initMs] = [
-    number('Memory Size', 'MB'),
-    number('Max Memory Used', 'MB'),
-    number('Init Duration', 'ms'),
-  ];
   return {
     requestId,
-    report: {
+    report: defined({
       durationMs: number('Duration', 'ms') ?? 0,
-      ...(memoryMb === undefined ? {} : { memoryMb }),
-      ...(maxMemoryMb === undefined ? {} : { maxMemoryMb }),
-      ...(initMs === undefined ? {} : { initMs }),
-    },
+      memoryMb: number('Memory Size', 'MB'),
+      maxMemoryMb: number('Max Memory Used', 'MB'),
+      initMs: number('Init Duration', 'ms'),
+    }),
   };
 }

@@ -1,29 +1,21 @@
-import { readLine } from './log-line.ts';
+import { type InvocationReport, readLine } from './log-line.ts';
 import type { LogLine } from './logs.ts';
 
-/** What Lambda's REPORT line says of an invocation. */
-export interface InvocationReport {
-  readonly durationMs: number;
-  readonly memoryMb?: number;
-  readonly maxMemoryMb?: number;
-  readonly initMs?: number;
-}
-
-/** The log of one invocation, as far as its lines were read. */
+/** The lines of one invocation, as far as they were read. */
 export interface InvocationLog {
-  /** Undefined: lines that stand before any START, or outside of invocations. */
+  /** Undefined for lines before the first START, or outside of invocations. */
   readonly requestId?: string;
   readonly stream: string;
-  /** Of the first line, epoch ms. */
+  /** The time of the first line, epoch ms. */
   readonly at: number;
-  /** What the function said, without Lambda's own START, END and REPORT. */
+  /** The lines of the function, without Lambda's START, END and REPORT. */
   readonly lines: readonly LogLine[];
-  /** The first of them that tells of an error; -1 where none does. */
+  /** The index of the first line that reports an error; -1 when there is none. */
   readonly firstError: number;
   readonly report?: InvocationReport;
-  /** A line of it tells of an error, or Lambda ended it. */
+  /** A line reports an error, or the invocation timed out or crashed. */
   readonly isError: boolean;
-  /** One of the lines that were looked for is of it. */
+  /** One of the searched lines belongs to it. */
   readonly isHit: boolean;
 }
 
@@ -39,14 +31,14 @@ interface Group {
 }
 
 /**
- * Lines as invocations: errors first, then the newest. A stream runs one invocation at a time, so a line belongs to the START
- * before it in its stream; a line that names an invocation that was seen (a time-out is told after the REPORT) belongs to that
- * one. `hits`: ids of lines that were looked for; where not given, all are.
+ * Groups lines by invocation: errors first, then newest first. A stream runs one invocation at a time, so a line belongs to the START
+ * before it in its stream. A line that names a known invocation (a timeout is logged after the REPORT) belongs to that one.
+ * `hits`: the ids of the searched lines; by default all lines.
  */
 export function groupByInvocation(lines: Iterable<LogLine>, hits?: ReadonlySet<string>): readonly InvocationLog[] {
   const groups = new Map<string, Group>();
   const running = new Map<string, string>();
-  /** Lines of a start-up, until the invocation that it was for begins. */
+  /** Lines of an initialisation, until the invocation begins for which it was. */
   const starting = new Map<string, LogLine[]>();
   const groupOf = (line: LogLine, requestId: string | undefined): Group => {
     const key = requestId ?? `stream ${line.stream}`;
@@ -91,7 +83,7 @@ export function groupByInvocation(lines: Iterable<LogLine>, hits?: ReadonlySet<s
         if (running.get(line.stream) === read.requestId) running.delete(line.stream);
         break;
       }
-      case 'said': {
+      case 'output': {
         const isKnown = read.requestId !== undefined && groups.get(read.requestId)?.stream === line.stream;
         add(groupOf(line, isKnown ? read.requestId : running.get(line.stream)), line, read.isError);
         break;

@@ -7,33 +7,34 @@ import {
 } from '@aws-sdk/client-cloudwatch-logs';
 import { isTransient } from '../../lib/backoff.ts';
 import type { Clock } from '../../lib/clock.ts';
+import { defined } from '../../lib/defined.ts';
 import { asFaultError } from '../aws.ts';
 import { errorText, FaultError } from '../fault.ts';
 
-/** One line of the function's log. */
+/** One line of the log of the function. */
 export interface LogLine {
   /** Epoch ms. */
   readonly at: number;
   readonly stream: string;
-  /** Without its line end. */
+  /** Without its line break. */
   readonly message: string;
-  /** CloudWatch's own id of the line. */
+  /** The id of the line in CloudWatch. */
   readonly id: string;
 }
 
 export interface LogWindow {
   /** Epoch ms. */
   readonly from: number;
-  /** Epoch ms; now where not given. */
+  /** Epoch ms; now by default. */
   readonly to?: number;
-  /** CloudWatch's filter pattern. */
+  /** A CloudWatch filter pattern. */
   readonly pattern?: string;
-  /** Of this stream alone. */
+  /** Only lines of this stream. */
   readonly stream?: string;
   readonly signal?: AbortSignal;
 }
 
-/** CloudWatch does not take the filter pattern; its own words say why. */
+/** CloudWatch rejected the filter pattern. The message is that of CloudWatch. */
 export class LogPatternRefusedError extends Error {
   override readonly name = 'LogPatternRefusedError';
   readonly pattern: string;
@@ -43,23 +44,23 @@ export class LogPatternRefusedError extends Error {
   }
 }
 
-/** The function has written no log yet, or writes it elsewhere. */
+/** The function has not written a log yet, or writes it to another log group. */
 export class LogGroupMissingError extends Error {
   override readonly name = 'LogGroupMissingError';
   readonly group: string;
   constructor(group: string, cause: unknown) {
-    super(`There is no log group ${group}`, { cause });
+    super(`The log group ${group} does not exist.`, { cause });
     this.group = group;
   }
 }
 
-/** Where a Lambda function writes its log, if its configuration does not say otherwise. */
+/** The default log group of a Lambda function. */
 export const logGroupOf = (functionName: string): string => `/aws/lambda/${functionName}`;
 
 /**
- * The lines of a time, in CloudWatch's order (by time, streams mixed), page by page. A page may be empty and still have a next
- * one (CloudWatch's FilterLogEvents: "it may return partial results … empty"): only a missing token is the end.
- * @throws LogPatternRefusedError, LogGroupMissingError, FaultError, the SDK's error, or `signal.reason`.
+ * The lines of a time window in the order of CloudWatch (by time, streams mixed), page by page. An empty page can have a next page
+ * (FilterLogEvents: "it may return partial results … empty"); only a missing token is the end.
+ * @throws LogPatternRefusedError, LogGroupMissingError, FaultError, the SDK's error, or `signal.reason`
  */
 export async function* findLines(
   logs: CloudWatchLogsClient,
@@ -69,14 +70,16 @@ export async function* findLines(
   let nextToken: string | undefined;
   do {
     signal?.throwIfAborted();
-    const command = new FilterLogEventsCommand({
-      logGroupName: group,
-      startTime: Math.floor(from),
-      ...(to === undefined ? {} : { endTime: Math.ceil(to) }),
-      ...(pattern === undefined ? {} : { filterPattern: pattern }),
-      ...(stream === undefined ? {} : { logStreamNames: [stream] }),
-      ...(nextToken === undefined ? {} : { nextToken }),
-    });
+    const command = new FilterLogEventsCommand(
+      defined({
+        logGroupName: group,
+        startTime: Math.floor(from),
+        endTime: to === undefined ? undefined : Math.ceil(to),
+        filterPattern: pattern,
+        logStreamNames: stream === undefined ? undefined : [stream],
+        nextToken,
+      }),
+    );
     const page = await logs.send(command, signal ? { abortSignal: signal } : {}).catch((error: unknown) => {
       signal?.throwIfAborted();
       if (error instanceof ResourceNotFoundException) throw new LogGroupMissingError(group, error);
@@ -96,37 +99,33 @@ const lineOf = ({ timestamp = 0, logStreamName = '', message = '', eventId }: Fi
   id: eventId ?? `${logStreamName}/${timestamp}/${message}`,
 });
 
-/** Lines show up some seconds after they were written, on a bad day minutes, those of one stream not before those of another. */
-const LATE_MS = 120_000;
-const FAILED_LOOKS_IN_ROW = 5;
+/** Lines appear seconds, sometimes minutes after they were written, and not in the same order in all streams. */
+const MAX_DELAY_MS = 120_000;
+const MAX_FAILURES_IN_A_ROW = 5;
 
 /**
- * New lines as they come, each once, until `signal` is aborted; then it ends. Looks every `everyMs` at the last two minutes again,
- * since CloudWatch shows lines late, and yields what is new after each look, nothing as well: who follows must hear that time
- * goes by. A look that fails for a moment (throttling, the network) is made again, up to five in a row.
- * @throws as `findLines`, but not `signal.reason`; what was found before it failed is yielded first.
+ * Follows the log until `signal` is aborted, and yields each new line once. Every `intervalMs` it reads the last two minutes
+ * again, because lines appear late, and yields what is new, even if that is nothing, so that the reader notices that time passes.
+ * A transient failure (throttling, the network) is repeated, up to five times in a row.
+ * @throws as `findLines`, except `signal.reason`. What was found before the failure is yielded first.
  */
 export async function* followLines(
   logs: CloudWatchLogsClient,
   group: string,
-  options: LogWindow & { readonly signal: AbortSignal; readonly clock: Clock; readonly everyMs: number },
+  options: LogWindow & { readonly signal: AbortSignal; readonly clock: Clock; readonly intervalMs: number },
 ): AsyncGenerator<readonly LogLine[]> {
-  const { signal, clock, everyMs, pattern } = options;
-  const seen = new Map<string, number>();
+  const { signal, clock, intervalMs, pattern } = options;
+  const known = new Map<string, number>();
   let from = Math.floor(options.from);
   let failedInRow = 0;
   while (!signal.aborted) {
     const fresh: LogLine[] = [];
     let failure: { readonly error: unknown } | undefined;
-    const lookedAt = clock.now();
+    const startedAt = clock.now();
     try {
-      for await (const line of findLines(logs, group, {
-        from,
-        signal,
-        ...(pattern === undefined ? {} : { pattern }),
-      })) {
-        if (seen.has(line.id)) continue;
-        seen.set(line.id, line.at);
+      for await (const line of findLines(logs, group, defined({ from, signal, pattern }))) {
+        if (known.has(line.id)) continue;
+        known.set(line.id, line.at);
         fresh.push(line);
       }
     } catch (error) {
@@ -134,17 +133,17 @@ export async function* followLines(
     }
     yield fresh;
     failedInRow = failure ? failedInRow + 1 : 0;
-    if (failure && (failedInRow >= FAILED_LOOKS_IN_ROW || !isMomentary(failure.error))) throw failure.error;
+    if (failure && (failedInRow >= MAX_FAILURES_IN_A_ROW || !mayPass(failure.error))) throw failure.error;
     if (failure) {
-      await clock.sleep(everyMs, signal);
+      await clock.sleep(intervalMs, signal);
       continue;
     }
-    // By when the look began: a slow one must not leave a gap. Whole, as CloudWatch takes it: else a line were new again.
-    from = Math.max(from, Math.floor(lookedAt) - LATE_MS);
-    for (const [id, at] of seen) if (at < from) seen.delete(id);
-    await clock.sleep(everyMs, signal);
+    // The start of the read counts, because a slow read must not leave a gap. Whole, as CloudWatch needs it.
+    from = Math.max(from, Math.floor(startedAt) - MAX_DELAY_MS);
+    for (const [id, at] of known) if (at < from) known.delete(id);
+    await clock.sleep(intervalMs, signal);
   }
 }
 
-const isMomentary = (error: unknown): boolean =>
+const mayPass = (error: unknown): boolean =>
   isTransient(error) || (error instanceof FaultError && error.fault.reason === 'network');

@@ -5,15 +5,15 @@ export type DeployRefusal =
   | { readonly reason: 'image-package' }
   | { readonly reason: 'runtime-not-python'; readonly runtime: string }
   | { readonly reason: 'signed-code' }
-  /** The setting names a published version, or an alias of one: a deploy changes neither. */
+  /** The setting names a published version or an alias. A deploy cannot change either. */
   | { readonly reason: 'qualified'; readonly functionName: string; readonly qualifier: string }
-  /** A record could not hold its key and what it says under the same name. */
+  /** An attribute of the failure records has the same name as a key attribute of the table. */
   | { readonly reason: 'key-clash'; readonly attribute: string }
-  /** Lambda did not give the function's variables, as the bot may not decrypt them. */
+  /** Lambda did not return the variables of the function, because the bot cannot decrypt them. */
   | { readonly reason: 'environment-unreadable'; readonly why: string }
   | { readonly reason: 'function-failed'; readonly why: string }
   | { readonly reason: 'update-in-progress' }
-  /** Lambda gave no place to fetch the package from, or did not give it there. */
+  /** Lambda returned no URL for the package, or the download failed. */
   | { readonly reason: 'no-package' }
   | { readonly reason: 'package-not-given'; readonly status: number }
   | { readonly reason: 'package-unreadable'; readonly name: string; readonly problem: PackageProblem }
@@ -21,15 +21,15 @@ export type DeployRefusal =
   | { readonly reason: 'handler-not-found'; readonly handler: string }
   | { readonly reason: 'too-large'; readonly bytes: number; readonly most: number }
   | { readonly reason: 'environment-too-large'; readonly bytes: number; readonly most: number }
-  /** Somebody deployed other code meanwhile. Hashes as Lambda gives them. */
+  /** Somebody deployed other code in the meantime. Hashes as Lambda returns them. */
   | { readonly reason: 'changed-since-preview'; readonly expected: string; readonly found: string }
   | { readonly reason: 'stored-package-gone'; readonly key: string }
-  /** Lambda did not take the change; its own words, without what it quotes of the environment. */
+  /** Lambda rejected the change. `why` is its message without the environment. */
   | { readonly reason: 'not-taken'; readonly action: string; readonly why: string }
-  /** Lambda took the update and could not carry it out. */
+  /** Lambda accepted the update and it failed. */
   | { readonly reason: 'update-failed'; readonly why: string };
 
-/** The function was not changed, or not any further: what stands there works as it did. */
+/** The function was not changed, or not changed further. It works as before. */
 export class DeployRefusedError extends Error {
   override readonly name = 'DeployRefusedError';
   readonly refusal: DeployRefusal;

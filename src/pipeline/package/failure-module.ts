@@ -1,28 +1,28 @@
 import { readFile } from 'node:fs/promises';
 import type { TableKey } from '../table/table.ts';
 
-/** The parts of failure logging in a package: the handler, and what a failure loads. */
+/** The files of failure logging in a package: the handler, and the module that it loads at a failure. */
 export const MODULE_FILES = ['rescan_failure_logging.py', 'rescan_failure_record.py'] as const;
 export type ModuleSources = Readonly<Record<(typeof MODULE_FILES)[number], string>>;
 export const MODULE_HANDLER = 'rescan_failure_logging.handler';
-/** The variable that tells the handler whom it calls. */
+/** The variable that names the team's handler. */
 export const FORMER_HANDLER = 'RESCAN_FORMER_HANDLER';
 
-/** The parts as they ship with the bot. */
+/** Reads the files that come with the bot. */
 export async function readModuleSources(): Promise<ModuleSources> {
   const [handler, record] = await Promise.all(
     MODULE_FILES.map((file) => readFile(new URL(`../failure-logging/${file}`, import.meta.url), 'utf8')),
   );
-  if (handler === undefined || record === undefined) throw new Error('Parts of failure logging were not read.');
+  if (handler === undefined || record === undefined) throw new Error('The files of failure logging could not be read.');
   return { 'rescan_failure_logging.py': handler, 'rescan_failure_record.py': record };
 }
 
-/** What the module must know of the pipeline. */
+/** What the module must know about the pipeline. */
 export interface ModuleFacts {
   readonly tableName: string;
   readonly tableKeys: readonly TableKey[];
   readonly keyEncoding: 'raw' | 'url';
-  /** The model as the setting names it, for records of a function that does not tell. */
+  /** The model in the settings, for records of a function that does not report its model. */
   readonly modelId: string;
 }
 
@@ -42,13 +42,13 @@ export function moduleEnvironment(formerHandler: string, facts: ModuleFacts): Re
   };
 }
 
-/** What a record says of its failure (pipeline.md, "Failed-image records"); the last two are ours. */
+/** The attributes of a failure record (pipeline.md, "Failed-image records"). The last two are those of the bot. */
 const ATTRIBUTES: ReadonlySet<string> = new Set(
   `ImageKey FailureTimestamp RecordType FailureType ErrorMessage ErrorCode OCRVersion OCRBuildDate OCRDescription OCRFullVersion ModelId
    ProcessingTimeSeconds InputTokens OutputTokens RawOCROutput ValidationErrors S3Bucket S3Region ImageSize StackTrace CloudWatchLogStream
    AttemptNumber AttemptNumberUnknown FailureLoggingVersion FailureId`.split(/\s+/),
 );
 
-/** The key attribute that is named like one of a record's own: no record could hold both its key and what it says there. */
+/** A key attribute of the table with the name of an attribute of the failure records; undefined when there is none. */
 export const keyClash = (tableKeys: readonly TableKey[]): string | undefined =>
   tableKeys.find(({ name }) => ATTRIBUTES.has(name))?.name;

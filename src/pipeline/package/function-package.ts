@@ -1,5 +1,6 @@
 import { type EnvironmentResponse, GetFunctionCommand, type LambdaClient } from '@aws-sdk/client-lambda';
 import { z } from 'zod';
+import { defined } from '../../lib/defined.ts';
 import { asFaultError } from '../aws.ts';
 import { type DeployRefusal, DeployRefusedError } from './deploy-errors.ts';
 import {
@@ -21,10 +22,10 @@ import {
   withFiles,
 } from './package-zip.ts';
 
-/** Lambda's limits: of a package when unpacked, of one that is sent directly, of the environment. */
+/** Lambda's limits: for an unpacked package, for a package in the request, for the environment. */
 const LIMITS: PackageLimits = { unpackedBytes: 250 * 1024 * 1024, files: 50_000 };
-export const MOST_DIRECT_BYTES = 50 * 1024 * 1024;
-const MOST_ENVIRONMENT_BYTES = 4 * 1024;
+export const MAX_DIRECT_BYTES = 50 * 1024 * 1024;
+const MAX_ENVIRONMENT_BYTES = 4 * 1024;
 const READABLE = 0o644;
 
 export interface PackagePorts {
@@ -33,7 +34,7 @@ export interface PackagePorts {
   readonly modules: ModuleSources;
 }
 
-/** A new version of the team's own code, to be deployed with it. */
+/** A new version of the team's code, to be deployed together with failure logging. */
 export type GivenPackage =
   | { readonly kind: 's3'; readonly bucket: string; readonly key: string }
   | { readonly kind: 'zip'; readonly bytes: Uint8Array; readonly fileName: string };
@@ -42,26 +43,26 @@ const side = z.object({ codeSha256: z.string(), codeBytes: z.number(), handler: 
 export const deployPlanSchema = z.object({
   functionName: z.string(),
   former: side.extend({
-    /** What our variables held before; only those, as others may be secret. */
+    /** Our variables before the deploy. Other variables may be secret and are not included. */
     environment: z.record(z.string(), z.string()),
   }),
   next: side.extend({ environment: z.record(z.string(), z.string()) }),
-  /** Bytes of the new package, unpacked. */
+  /** The size of the new package, unpacked. */
   unpackedBytes: z.number(),
   ocrVersion: z.object({ before: z.string().exactOptional(), after: z.string().exactOptional() }),
-  /** Nothing would change. */
+  /** The deploy would change nothing. */
   inPlace: z.boolean(),
-  /** The name of the package that the team gave. */
+  /** The name of the given package. */
   given: z.string().exactOptional(),
-  /** The team's own key that the code is encrypted with: an update that does not name it would take it off. */
+  /** The team's key that encrypts the code. An update that does not name it would remove it. */
   codeKeyArn: z.string().exactOptional(),
 });
-/** Exactly what a deploy changes, foretold: it is shown, confirmed and carried out. */
+/** Exactly what a deploy changes: it is shown, confirmed and carried out. */
 export type DeployPlan = z.infer<typeof deployPlanSchema>;
 
 /**
- * Says what a deploy would change; the function is not touched. The packages before and after are put into the control
- * bucket, so that what was shown is what is deployed, and a rollback has the former bytes.
+ * Plans a deploy without changing the function. The packages before and after are stored in the control bucket, so that exactly what
+ * was shown is deployed, and a rollback has the former package.
  * @throws DeployRefusedError, FaultError
  */
 export async function planDeploy(
@@ -79,7 +80,7 @@ export async function planDeploy(
   if (!facts.Runtime?.startsWith('python'))
     throw refuse({ reason: 'runtime-not-python', runtime: facts.Runtime ?? 'none' });
   if (facts.SigningProfileVersionArn !== undefined) throw refuse({ reason: 'signed-code' });
-  if (facts.State === 'Failed') throw refuse({ reason: 'function-failed', why: facts.StateReason ?? 'not told' });
+  if (facts.State === 'Failed') throw refuse({ reason: 'function-failed', why: facts.StateReason ?? 'unknown' });
   if (facts.LastUpdateStatus === 'InProgress') throw refuse({ reason: 'update-in-progress' });
   const variables = variablesOf(facts.Environment);
 
@@ -95,13 +96,13 @@ export async function planDeploy(
   if (unpackedBytes > LIMITS.unpackedBytes)
     throw refuse({ reason: 'too-large', bytes: unpackedBytes, most: LIMITS.unpackedBytes });
   const environment = moduleEnvironment(formerHandler, about);
-  requireRoom({ ...variables, ...environment });
+  requireEnvironmentFits({ ...variables, ...environment });
 
   const nextSha = sha256(next);
   await Promise.all([storePackage(ports.location, codeSha256, former), storePackage(ports.location, nextSha, next)]);
   const versionBefore = await ocrVersion(before);
   const versionAfter = await ocrVersion(contents);
-  return {
+  return defined({
     functionName,
     former: {
       codeSha256,
@@ -111,32 +112,28 @@ export async function planDeploy(
     },
     next: { codeSha256: nextSha, codeBytes: next.length, handler: MODULE_HANDLER, environment },
     unpackedBytes,
-    ocrVersion: {
-      ...(versionBefore === undefined ? {} : { before: versionBefore }),
-      ...(versionAfter === undefined ? {} : { after: versionAfter }),
-    },
+    ocrVersion: defined({ before: versionBefore, after: versionAfter }),
     inPlace:
       nextSha === codeSha256 &&
       handler === MODULE_HANDLER &&
       Object.entries(environment).every(([name, value]) => variables[name] === value),
-    ...(given ? { given: nameOf(given) } : {}),
-    ...(code.SourceKMSKeyArn === undefined ? {} : { codeKeyArn: code.SourceKMSKeyArn }),
-  };
+    given: given && nameOf(given),
+    codeKeyArn: code.SourceKMSKeyArn,
+  });
 }
 
-/** What a rollback finds: the code that the bot deployed, or other code of the team's, which stays where it is. */
+/** What a rollback would keep: nothing, or other code that the team deployed since. */
 export interface RollbackView {
-  /** The other code's hash. */
+  /** The hash of the other code. */
   readonly keeps?: string;
   readonly ocrVersion?: string;
 }
 
 /**
- * Looks at the function before a rollback is shown. Code that somebody deployed since is not to be thrown away: it is kept, if
- * the former handler can be found in it.
+ * Reads the function before a rollback is shown. Code that somebody deployed since is kept, if it contains the former handler.
  * @throws DeployRefusedError, FaultError
  */
-export async function lookBeforeRollback(
+export async function previewRollback(
   { lambda }: Pick<PackagePorts, 'lambda'>,
   { functionName, former, next }: DeployPlan,
 ): Promise<RollbackView> {
@@ -146,7 +143,7 @@ export async function lookBeforeRollback(
   const contents = await readOrRefuse(await downloadCode(facts, code), nameOf(undefined));
   await requireHandler(former.handler, contents);
   const version = await ocrVersion(contents);
-  return { keeps: found, ...(version === undefined ? {} : { ocrVersion: version }) };
+  return defined({ keeps: found, ocrVersion: version });
 }
 
 async function fetchFacts(lambda: LambdaClient, functionName: string) {
@@ -157,33 +154,33 @@ async function fetchFacts(lambda: LambdaClient, functionName: string) {
   return { facts, code };
 }
 
-/** `prod` of `name:prod` and of an ARN: a published version, or what points at one. */
+/** `prod` of `name:prod` or of an ARN: a published version or an alias. */
 function qualifierOf(functionName: string): string | undefined {
   const [, qualifier] = /^(?:.*\bfunction:)?[^:]+:([^:]+)$/.exec(functionName) ?? [];
   return qualifier;
 }
 
 /**
- * The function's variables. Lambda leaves them out where the bot may not decrypt them: an update would then wipe them all.
+ * The variables of the function. When the bot cannot decrypt them Lambda omits them, and an update would delete them all.
  * @throws DeployRefusedError
  */
 export function variablesOf(environment: EnvironmentResponse | undefined): Record<string, string> {
   if (environment?.Error !== undefined)
     throw new DeployRefusedError({
       reason: 'environment-unreadable',
-      why: [environment.Error.ErrorCode, environment.Error.Message].filter(Boolean).join(': ') || 'not told',
+      why: [environment.Error.ErrorCode, environment.Error.Message].filter(Boolean).join(': ') || 'unknown',
     });
   return environment?.Variables ?? {};
 }
 
-/** @throws DeployRefusedError where the variables would be more than Lambda takes: its own refusal would print them all. */
-export function requireRoom(variables: Record<string, string>): void {
+/** @throws DeployRefusedError when the variables exceed Lambda's limit, because Lambda's own refusal would print them all */
+export function requireEnvironmentFits(variables: Record<string, string>): void {
   const size = Buffer.byteLength(JSON.stringify(variables));
-  if (size > MOST_ENVIRONMENT_BYTES)
-    throw new DeployRefusedError({ reason: 'environment-too-large', bytes: size, most: MOST_ENVIRONMENT_BYTES });
+  if (size > MAX_ENVIRONMENT_BYTES)
+    throw new DeployRefusedError({ reason: 'environment-too-large', bytes: size, most: MAX_ENVIRONMENT_BYTES });
 }
 
-/** The package with our modules in it, byte for byte itself where they stand there already. */
+/** The package with our modules. It is unchanged, byte for byte, when it has them already. */
 async function withModules(base: Uint8Array, contents: PackageContents, modules: ModuleSources) {
   const files = MODULE_FILES.map((path) => ({
     path,
@@ -191,13 +188,13 @@ async function withModules(base: Uint8Array, contents: PackageContents, modules:
     mode: READABLE,
   }));
   let unpackedBytes = contents.unpackedBytes;
-  let areThere = true;
+  let areInPlace = true;
   for (const { path, content } of files) {
-    areThere &&= (await contents.text(path)) === modules[path];
+    areInPlace &&= (await contents.text(path)) === modules[path];
     const former = contents.entries.find((entry) => entry.path === path)?.size ?? 0;
     unpackedBytes += content.length - former;
   }
-  return { next: areThere ? base : await withFiles(base, files), unpackedBytes };
+  return { next: areInPlace ? base : await withFiles(base, files), unpackedBytes };
 }
 
 const readOrRefuse = (zip: Uint8Array, name: string): Promise<PackageContents> =>
@@ -206,7 +203,7 @@ const readOrRefuse = (zip: Uint8Array, name: string): Promise<PackageContents> =
     throw new DeployRefusedError({ reason: 'package-unreadable', name, problem: error.problem });
   });
 
-/** The package that runs. @throws DeployRefusedError */
+/** Downloads the current package. @throws DeployRefusedError */
 async function downloadCode(
   { CodeSha256: expected = '' }: { CodeSha256?: string | undefined },
   { Location }: { Location?: string | undefined },
@@ -236,7 +233,7 @@ const nameOf = (given: GivenPackage | undefined): string =>
 
 const readOrUndefined = (zip: Uint8Array): Promise<PackageContents | undefined> =>
   readPackage(zip, LIMITS).catch((error: unknown) => {
-    // Only its version is shown: what runs today may be any package.
+    // The current package is used only to show its version, so it may be unreadable.
     if (error instanceof PackageError) return undefined;
     throw error;
   });
@@ -248,8 +245,8 @@ async function ocrVersion(contents: PackageContents | undefined): Promise<string
 }
 
 /**
- * That the handler can be found: its module is a file of the package, its name stands in it (or all of another module is
- * imported there), and it is not our own, which would call itself. @throws DeployRefusedError
+ * Checks that the package contains the handler: its module is a file, which contains its name (or imports everything from another
+ * module). Our own handler is refused, because it would call itself. @throws DeployRefusedError
  */
 async function requireHandler(handler: string, contents: PackageContents): Promise<void> {
   const at = handler.lastIndexOf('.');
@@ -257,9 +254,9 @@ async function requireHandler(handler: string, contents: PackageContents): Promi
   const name = handler.slice(at + 1);
   const path = [`${module}.py`, `${module}/__init__.py`].find((candidate) => contents.has(candidate));
   const text = at < 1 || path === undefined || handler === MODULE_HANDLER ? undefined : await contents.text(path);
-  if (text === undefined || !/^[\p{L}\p{N}_]+$/u.test(name) || !namesIt(text, name))
+  if (text === undefined || !/^[\p{L}\p{N}_]+$/u.test(name) || !containsName(text, name))
     throw new DeployRefusedError({ reason: 'handler-not-found', handler });
 }
 
-const namesIt = (source: string, name: string): boolean =>
+const containsName = (source: string, name: string): boolean =>
   new RegExp(`(?<![\\p{L}\\p{N}_])${name}(?![\\p{L}\\p{N}_])|^from\\s.*\\simport\\s+\\*`, 'mu').test(source);

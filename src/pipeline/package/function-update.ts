@@ -11,27 +11,28 @@ import {
   UpdateFunctionConfigurationCommand,
 } from '@aws-sdk/client-lambda';
 import type { Clock } from '../../lib/clock.ts';
+import { defined } from '../../lib/defined.ts';
 import { redact } from '../../lib/redact.ts';
 import { asFaultError } from '../aws.ts';
 import { FaultError } from '../fault.ts';
 import { DeployRefusedError } from './deploy-errors.ts';
-import { type DeployPlan, MOST_DIRECT_BYTES, requireRoom, variablesOf } from './function-package.ts';
+import { type DeployPlan, MAX_DIRECT_BYTES, requireEnvironmentFits, variablesOf } from './function-package.ts';
 import { type PackageLocation, packageKey, readStored } from './package-store.ts';
 
 export interface UpdatePorts {
   readonly lambda: LambdaClient;
   readonly location: PackageLocation;
   readonly clock: Clock;
-  /** The right to the pipeline was lost: nothing further is changed. */
+  /** Aborts when the lease was lost: nothing is changed after that. */
   readonly signal?: AbortSignal;
 }
 
-/** What a deploy or a rollback came to. Versions are Lambda's numbers. */
+/** The result of a deploy or a rollback. Versions are Lambda's version numbers. */
 export interface Deployed {
   readonly codeSha256: string;
-  /** All of it was in place: nothing was done. */
+  /** Everything was in place already, so nothing was done. */
   readonly unchanged?: true;
-  /** A rollback left code that somebody had deployed since. */
+  /** The rollback kept code that somebody had deployed since. */
   readonly keptCode?: true;
   readonly versionBefore?: string;
   readonly versionAfter?: string;
@@ -39,14 +40,13 @@ export interface Deployed {
 
 export type DeployStage = 'publishing-before' | 'code' | 'configuration' | 'publishing-after';
 
-const LOOK_EVERY_MS = 500;
-const WAIT_MOST_MS = 180_000;
+const POLL_MS = 500;
+const TIMEOUT_MS = 180_000;
 
 /**
- * Deploys what was planned: the version that runs is published, then the code, then handler and environment, then the new
- * version is published. Each stage looks at what stands there first, so that after a crash the same call ends in the same
- * state. At every moment the function has a handler that works: the new code still holds the old handler's module.
- * Nothing is done where all of it is in place.
+ * Carries out a planned deploy: publishes the current version, updates the code, then the handler and the environment, and publishes
+ * the new version. Each stage reads the current state first, so the same call can be repeated after a crash. The handler works
+ * at every moment, because the new code still contains the module of the old handler. Nothing is done when everything is in place.
  * @throws DeployRefusedError, FaultError
  */
 export async function carryOutDeploy(
@@ -55,20 +55,20 @@ export async function carryOutDeploy(
   onStage: (stage: DeployStage) => void,
 ): Promise<Deployed> {
   const { former, next, functionName } = plan;
-  const now = await settled(ports, functionName);
+  const now = await waitUntilUpdated(ports, functionName);
   const isFormer = now.CodeSha256 === former.codeSha256;
   if (!isFormer) requireCode(now, next.codeSha256, former.codeSha256);
   requireHandler(now, [former.handler, next.handler]);
   const wanted = (variables: Record<string, string>) => ({ ...variables, ...next.environment });
   const variables = variablesOf(now.Environment);
-  // Before the code is changed: what cannot be ended is not begun.
-  requireRoom(wanted(variables));
+  // Before the code is changed, because a deploy that cannot be completed must not start.
+  requireEnvironmentFits(wanted(variables));
   if (plan.inPlace && now.Handler === next.handler && isSame(variables, wanted(variables)))
     return { codeSha256: next.codeSha256, unchanged: true };
   let versionBefore: string | undefined;
   if (isFormer) {
     onStage('publishing-before');
-    versionBefore = await publish(ports, functionName, former.codeSha256, 'before rescan-bot’s failure logging');
+    versionBefore = await publish(ports, functionName, former.codeSha256, 'before the failure logging of rescan-bot');
   }
   if (now.CodeSha256 !== next.codeSha256) {
     onStage('code');
@@ -77,19 +77,15 @@ export async function carryOutDeploy(
   onStage('configuration');
   await configure(ports, plan, next.codeSha256, next.handler, wanted);
   onStage('publishing-after');
-  const versionAfter = await publish(ports, functionName, next.codeSha256, 'with rescan-bot’s failure logging');
-  return {
-    codeSha256: next.codeSha256,
-    ...(versionBefore === undefined ? {} : { versionBefore }),
-    ...(versionAfter === undefined ? {} : { versionAfter }),
-  };
+  const versionAfter = await publish(ports, functionName, next.codeSha256, 'with the failure logging of rescan-bot');
+  return defined({ codeSha256: next.codeSha256, versionBefore, versionAfter });
 }
 
 /**
- * Brings back code, handler and our variables exactly as they were before a deploy; variables that people added since stay.
- * Handler first, then code: the former handler works with both. With `keeps`, the hash of code that somebody deployed since,
- * that code stays, and only handler and variables go back. Repeatable after a crash.
- * @throws DeployRefusedError where other code or another handler stands there, or the former package is gone; FaultError
+ * Restores the code, the handler and our variables as they were before a deploy. Variables that people added since are kept. The
+ * handler comes first, because the former handler works with both packages. `keeps` is the hash of code that somebody deployed
+ * since: that code is kept, and only the handler and the variables are restored. Can be repeated after a crash.
+ * @throws DeployRefusedError when the function has other code or another handler, or the former package is gone; FaultError
  */
 export async function carryOutRollback(
   ports: UpdatePorts,
@@ -98,9 +94,9 @@ export async function carryOutRollback(
   keeps?: string,
 ): Promise<Deployed> {
   const { former, next, functionName } = plan;
-  // Before anything changes: without the former bytes there is no way back.
+  // Before anything is changed: without the former package there is no rollback.
   if (keeps === undefined) await readStored(ports.location, former.codeSha256);
-  const now = await settled(ports, functionName);
+  const now = await waitUntilUpdated(ports, functionName);
   if (keeps !== undefined) requireCode(now, keeps);
   else if (now.CodeSha256 !== former.codeSha256) requireCode(now, next.codeSha256);
   requireHandler(now, [next.handler, former.handler]);
@@ -131,27 +127,24 @@ async function updateCode(
 ): Promise<void> {
   const { lambda, location } = ports;
   const bytes = await readStored(location, to.codeSha256);
-  // Asked again: publishing a version may have given the function another revision.
-  const now = await settled(ports, functionName);
+  // Read again, because publishing a version may have changed the revision.
+  const now = await waitUntilUpdated(ports, functionName);
   requireCode(now, fromSha256);
   const source =
-    to.codeBytes > MOST_DIRECT_BYTES
+    to.codeBytes > MAX_DIRECT_BYTES
       ? { S3Bucket: location.bucket, S3Key: packageKey(location, to.codeSha256) }
       : { ZipFile: bytes };
-  // What an update does not name may fall back to a default.
-  const same = {
-    ...(now.Architectures === undefined ? {} : { Architectures: now.Architectures }),
-    ...(codeKeyArn === undefined ? {} : { SourceKMSKeyArn: codeKeyArn }),
-  };
-  const command = { FunctionName: functionName, ...source, ...same, ...revisionOf(now) };
+  // A property that the update does not name could be reset to its default.
+  const unchanged = { Architectures: now.Architectures, SourceKMSKeyArn: codeKeyArn, RevisionId: now.RevisionId };
+  const command = defined({ FunctionName: functionName, ...source, ...unchanged });
   ports.signal?.throwIfAborted();
-  await changing('lambda:UpdateFunctionCode', functionName, fromSha256, () =>
+  await changeFunction('lambda:UpdateFunctionCode', functionName, fromSha256, () =>
     lambda.send(new UpdateFunctionCodeCommand(command)).then(() => undefined),
   ).catch(unlessDone(ports, functionName, (found) => found.CodeSha256 === to.codeSha256));
-  requireCode(await settled(ports, functionName, 'mine'), to.codeSha256);
+  requireCode(await waitUntilUpdated(ports, functionName, 'mine'), to.codeSha256);
 }
 
-/** Sets handler and variables on exactly this code: on other code the handler might not be found. */
+/** Sets the handler and the variables, only on this code, because other code may not contain the handler. */
 async function configure(
   ports: UpdatePorts,
   { functionName, former, next }: DeployPlan,
@@ -159,17 +152,22 @@ async function configure(
   handler: string,
   change: (variables: Record<string, string>) => Record<string, string>,
 ): Promise<void> {
-  const now = await settled(ports, functionName);
+  const now = await waitUntilUpdated(ports, functionName);
   requireCode(now, codeSha256);
   requireHandler(now, [former.handler, next.handler]);
   const variables = variablesOf(now.Environment);
   const wanted = change(variables);
   if (now.Handler === handler && isSame(variables, wanted)) return;
-  requireRoom(wanted);
-  const command = { FunctionName: functionName, Handler: handler, Environment: { Variables: wanted } };
+  requireEnvironmentFits(wanted);
+  const command = defined({
+    FunctionName: functionName,
+    Handler: handler,
+    Environment: { Variables: wanted },
+    RevisionId: now.RevisionId,
+  });
   ports.signal?.throwIfAborted();
-  await changing('lambda:UpdateFunctionConfiguration', functionName, now.Handler ?? '', () =>
-    ports.lambda.send(new UpdateFunctionConfigurationCommand({ ...command, ...revisionOf(now) })).then(() => undefined),
+  await changeFunction('lambda:UpdateFunctionConfiguration', functionName, now.Handler ?? '', () =>
+    ports.lambda.send(new UpdateFunctionConfigurationCommand(command)).then(() => undefined),
   ).catch(
     unlessDone(
       ports,
@@ -177,10 +175,10 @@ async function configure(
       (found) => found.Handler === handler && isSame(variablesOf(found.Environment), wanted),
     ),
   );
-  await settled(ports, functionName, 'mine');
+  await waitUntilUpdated(ports, functionName, 'mine');
 }
 
-/** A change whose answer was lost is made again by the SDK, and then refused for what it did itself. */
+/** When the answer to a change is lost the SDK repeats it, and Lambda refuses the repetition because the change was made. */
 const unlessDone =
   (
     ports: UpdatePorts,
@@ -190,19 +188,16 @@ const unlessDone =
   async (error) => {
     const reason = error instanceof DeployRefusedError ? error.refusal.reason : undefined;
     const isClash = reason === 'changed-since-preview' || reason === 'update-in-progress';
-    if (!isClash || !isDone(await settled(ports, functionName))) throw error;
+    if (!isClash || !isDone(await waitUntilUpdated(ports, functionName))) throw error;
   };
 
-const revisionOf = ({ RevisionId }: GetFunctionConfigurationCommandOutput) =>
-  RevisionId === undefined ? {} : { RevisionId };
-
-/** @throws DeployRefusedError where other code stands there. `shown`: the hash that a person was shown, if it is another. */
+/** @throws DeployRefusedError when the function has other code. `shown`: the hash that people saw, if it differs. */
 function requireCode({ CodeSha256 }: GetFunctionConfigurationCommandOutput, expected: string, shown = expected): void {
-  if (CodeSha256 !== expected) throw changed(shown, CodeSha256);
+  if (CodeSha256 !== expected) throw changedSincePreview(shown, CodeSha256);
 }
 
 function requireHandler({ Handler }: GetFunctionConfigurationCommandOutput, [expected, other]: [string, string]): void {
-  if (Handler !== expected && Handler !== other) throw changed(expected, Handler);
+  if (Handler !== expected && Handler !== other) throw changedSincePreview(expected, Handler);
 }
 
 const isSame = (a: Record<string, string>, b: Record<string, string>): boolean =>
@@ -215,7 +210,7 @@ async function publish(
   description: string,
 ): Promise<string | undefined> {
   signal?.throwIfAborted();
-  const published = await changing('lambda:PublishVersion', functionName, codeSha256, () =>
+  const published = await changeFunction('lambda:PublishVersion', functionName, codeSha256, () =>
     lambda.send(
       new PublishVersionCommand({ FunctionName: functionName, CodeSha256: codeSha256, Description: description }),
     ),
@@ -224,16 +219,16 @@ async function publish(
 }
 
 /**
- * The function when no update is under way. `mine`: the last one was ours, so that its failure is one. A failed update of
- * somebody else leaves the former code running, and is no reason not to go on.
- * @throws DeployRefusedError where ours failed, or one takes too long
+ * Waits until no update of the function is in progress and returns its configuration. `mine`: the last update was ours, so its
+ * failure matters. A failed update of somebody else leaves the former code running and does not matter.
+ * @throws DeployRefusedError when our update failed, or an update takes too long
  */
-async function settled(
+async function waitUntilUpdated(
   { lambda, clock, signal }: UpdatePorts,
   functionName: string,
   mine: 'mine' | 'any' = 'any',
 ): Promise<GetFunctionConfigurationCommandOutput> {
-  const until = clock.now() + WAIT_MOST_MS;
+  const deadline = clock.now() + TIMEOUT_MS;
   for (;;) {
     signal?.throwIfAborted();
     const facts = await lambda
@@ -246,15 +241,20 @@ async function settled(
         });
       });
     if (mine === 'mine' && facts.LastUpdateStatus === 'Failed')
-      throw new DeployRefusedError({ reason: 'update-failed', why: facts.LastUpdateStatusReason ?? 'not told' });
+      throw new DeployRefusedError({ reason: 'update-failed', why: facts.LastUpdateStatusReason ?? 'unknown' });
     if (facts.LastUpdateStatus !== 'InProgress' && facts.State !== 'Pending') return facts;
-    if (clock.now() > until) throw new DeployRefusedError({ reason: 'update-in-progress' });
-    await clock.sleep(LOOK_EVERY_MS, signal);
+    if (clock.now() > deadline) throw new DeployRefusedError({ reason: 'update-in-progress' });
+    await clock.sleep(POLL_MS, signal);
   }
 }
 
-/** A change of the function; its refusals in our words. */
-async function changing<T>(action: string, functionName: string, expected: string, send: () => Promise<T>): Promise<T> {
+/** Makes a change to the function. Its refusals become DeployRefusedError. */
+async function changeFunction<T>(
+  action: string,
+  functionName: string,
+  expected: string,
+  send: () => Promise<T>,
+): Promise<T> {
   try {
     return await send();
   } catch (error) {
@@ -266,11 +266,11 @@ async function changing<T>(action: string, functionName: string, expected: strin
       throw new DeployRefusedError({ reason: 'changed-since-preview', expected, found: 'other code' }, error);
     const fault = asFaultError(error, { service: 'lambda', action, resource: functionName });
     if (fault instanceof FaultError || !(error instanceof LambdaServiceException)) throw fault;
-    // Lambda quotes the environment in its words: neither they nor the error go any further whole.
+    // The message of Lambda may contain the environment, so neither it nor the error is passed on completely.
     const why = redact(error.message.replace(/String measured:.*$/s, ''));
     throw new DeployRefusedError({ reason: 'not-taken', action, why: `${error.name}: ${why}` });
   }
 }
 
-const changed = (expected: string, found: string | undefined) =>
+const changedSincePreview = (expected: string, found: string | undefined) =>
   new DeployRefusedError({ reason: 'changed-since-preview', expected, found: found ?? 'nothing' });

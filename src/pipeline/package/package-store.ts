@@ -11,19 +11,19 @@ import {
 import { asFaultError } from '../aws.ts';
 import { DeployRefusedError } from './deploy-errors.ts';
 
-/** Where packages are kept, so that a rollback has the very bytes that ran before. */
+/** Where packages are stored, so that a rollback has exactly the former package. */
 export interface PackageLocation {
   readonly s3: S3Client;
   readonly bucket: string;
-  /** Ends in `/`, or empty. */
+  /** Empty, or ending in `/`. */
   readonly prefix: string;
 }
 
-/** The key of a stored package: by its content, so that the same one is stored once. */
+/** The key of a stored package, by its content, so that equal packages are stored once. */
 export const packageKey = (location: Pick<PackageLocation, 'prefix'>, codeSha256: string): string =>
   `${location.prefix}${Buffer.from(codeSha256, 'base64').toString('hex')}.zip`;
 
-/** A package as it was stored. @throws DeployRefusedError where it is gone or other bytes stand there. */
+/** Reads a stored package. @throws DeployRefusedError when it is missing or has other bytes */
 export async function readStored({ s3, bucket, prefix }: PackageLocation, codeSha256: string): Promise<Uint8Array> {
   const key = packageKey({ prefix }, codeSha256);
   const bytes = await readObject(s3, bucket, key);
@@ -31,10 +31,10 @@ export async function readStored({ s3, bucket, prefix }: PackageLocation, codeSh
   return bytes;
 }
 
-/** As Lambda gives it: base64 of SHA-256. */
+/** The hash as Lambda returns it: base64 of SHA-256. */
 export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('base64');
 
-/** Keeps a package under its hash. @throws FaultError */
+/** Stores a package under its hash. @throws FaultError */
 export async function storePackage(
   { s3, bucket, prefix }: PackageLocation,
   codeSha256: string,
@@ -47,7 +47,7 @@ export async function storePackage(
   });
 }
 
-/** An object's bytes; undefined where there is none. @throws FaultError */
+/** The bytes of an object; undefined when it does not exist. @throws FaultError */
 async function readObject(s3: S3Client, bucket: string, key: string): Promise<Uint8Array | undefined> {
   try {
     const found = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
@@ -58,17 +58,17 @@ async function readObject(s3: S3Client, bucket: string, key: string): Promise<Ui
 }
 
 /**
- * The bytes of an object that somebody names; undefined where there is none. Its size is asked first: nothing keeps an object
- * from being larger than the bot's memory. @throws DeployRefusedError where it is over `most` bytes; FaultError
+ * The bytes of an object that a person named; undefined when it does not exist. Its size is checked first, because the object could
+ * be larger than the memory. @throws DeployRefusedError when it is larger than `maxBytes`; FaultError
  */
 export async function readNamed(
   s3: S3Client,
   { bucket, key }: { readonly bucket: string; readonly key: string },
-  most: number,
+  maxBytes: number,
 ): Promise<Uint8Array | undefined> {
   try {
     const { ContentLength: bytes = 0 } = await s3.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
-    if (bytes > most) throw new DeployRefusedError({ reason: 'too-large', bytes, most });
+    if (bytes > maxBytes) throw new DeployRefusedError({ reason: 'too-large', bytes, most: maxBytes });
   } catch (error) {
     return missingOrFault(error, bucket, key);
   }
@@ -76,7 +76,7 @@ export async function readNamed(
 }
 
 function missingOrFault(error: unknown, bucket: string, key: string): undefined {
-  // A HEAD has no body that could say what is missing.
+  // The answer to a HEAD request has no body that says what is missing.
   if (error instanceof NoSuchKey || error instanceof NoSuchBucket || error instanceof NotFound) return;
   throw asFaultError(error, { service: 's3', action: 's3:GetObject', resource: `${bucket}/${key}` });
 }

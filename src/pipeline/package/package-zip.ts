@@ -11,7 +11,7 @@ export interface AddedFile {
 export interface PackageEntry {
   readonly path: string;
   readonly mode: number;
-  /** Bytes as they are when unpacked; counted, not as the package says. */
+  /** The unpacked size, counted while unpacking. */
   readonly size: number;
 }
 
@@ -19,14 +19,14 @@ export interface PackageContents {
   readonly entries: readonly PackageEntry[];
   readonly unpackedBytes: number;
   has(path: string): boolean;
-  /** The file's bytes; undefined where there is none of that path. */
+  /** The bytes of a file; undefined when there is no such file. */
   bytes(path: string): Promise<Uint8Array | undefined>;
-  /** The same as UTF-8 text. */
+  /** A file as UTF-8 text. */
   text(path: string): Promise<string | undefined>;
 }
 
 export interface PackageLimits {
-  /** Most bytes when unpacked (Lambda: 250 MB). */
+  /** The largest unpacked size (Lambda: 250 MB). */
   readonly unpackedBytes: number;
   readonly files: number;
 }
@@ -40,7 +40,7 @@ export type PackageProblem =
   | { readonly reason: 'encrypted'; readonly path: string }
   | { readonly reason: 'damaged'; readonly path: string };
 
-/** A package that is not to be trusted, or that cannot be read. Nothing of it was used. */
+/** A package that cannot be trusted or read. Nothing of it was used. */
 export class PackageError extends Error {
   override readonly name = 'PackageError';
   readonly problem: PackageProblem;
@@ -53,41 +53,41 @@ export class PackageError extends Error {
 function problemText(problem: PackageProblem): string {
   switch (problem.reason) {
     case 'not-a-zip':
-      return 'It is no zip file.';
+      return 'It is not a zip file.';
     case 'path-outside':
-      return `It holds a path outside of itself: ${JSON.stringify(problem.path)}.`;
+      return `It has a path outside the package: ${JSON.stringify(problem.path)}.`;
     case 'too-large':
       return `Unpacked it is larger than ${problem.most} bytes (at ${JSON.stringify(problem.path)}).`;
     case 'too-many-files':
-      return `It holds ${problem.files} files; at most ${problem.most} are taken.`;
+      return `It has ${problem.files} files; at most ${problem.most} are allowed.`;
     case 'duplicate-path':
-      return `It holds ${JSON.stringify(problem.path)} twice.`;
+      return `It has ${JSON.stringify(problem.path)} twice.`;
     case 'encrypted':
-      return `${JSON.stringify(problem.path)} in it is encrypted.`;
+      return `Its file ${JSON.stringify(problem.path)} is encrypted.`;
     case 'damaged':
-      return `${JSON.stringify(problem.path)} in it is damaged: its checksum or its content is wrong.`;
+      return `Its file ${JSON.stringify(problem.path)} is damaged: its checksum or its content is wrong.`;
   }
 }
 
-// In this thread: a worker would be of no use for packages of a few hundred kilobytes.
+// Workers do not help with packages of a few hundred kilobytes.
 const HERE = { useWebWorkers: false } as const;
 const READER = {
   ...HERE,
   // Names are checked here, by `isOutside`: the library would refuse OUTSIDE_VERSION_FILE.
   filenameValidation: 'tolerant',
-  // Some unpackers go by the name in front of a file, not by the directory's: both must say the same.
+  // Some unpackers use the name in front of a file, others that in the directory: both must be equal.
   checkLocalFilename: true,
 } as const;
 /** An entry of packages that were made by the command of the runbook (pipeline.md, "The function"). */
 export const OUTSIDE_VERSION_FILE = '../OCR_VERSION.txt';
-/** 1980-01-01, the first date a zip can hold: our file is the same whenever it is added. */
+/** 1980-01-01, the first date that a zip supports: our file is the same whenever it is added. */
 const FIRST_DOS_DATE = 0x0021_0000;
 const UNIX = 3;
 const REGULAR_FILE = 0o100000;
 
 /**
- * Reads a package and proves all of it: every path stays inside, every file inflates to its checksum, and what comes out is
- * counted while it is inflated, whatever the headers say.
+ * Reads a package and checks all of it: every path is inside, every file unpacks to its checksum, and the size is counted while
+ * unpacking, whatever the headers say.
  * @throws PackageError
  */
 export async function readPackage(zip: Uint8Array, limits: PackageLimits): Promise<PackageContents> {
@@ -96,13 +96,13 @@ export async function readPackage(zip: Uint8Array, limits: PackageLimits): Promi
     throw new PackageError({ reason: 'too-many-files', files: found.length, most: limits.files });
   const files = new Map<string, FileEntry>();
   const entries: PackageEntry[] = [];
-  const seen = new Set<string>();
+  const paths = new Set<string>();
   let unpackedBytes = 0;
   for (const entry of found) {
     const path = entry.filename;
     if (path !== OUTSIDE_VERSION_FILE && isOutside(path)) throw new PackageError({ reason: 'path-outside', path });
-    if (seen.has(path)) throw new PackageError({ reason: 'duplicate-path', path });
-    seen.add(path);
+    if (paths.has(path)) throw new PackageError({ reason: 'duplicate-path', path });
+    paths.add(path);
     if (entry.encrypted) throw new PackageError({ reason: 'encrypted', path });
     let size = 0;
     if (!entry.directory) {
@@ -169,7 +169,7 @@ async function openZip(zip: Uint8Array): Promise<{ entries: readonly Entry[]; co
   }
 }
 
-/** Absolute, climbing, or written so that some unpacker would take it for that. */
+/** Absolute, with `..`, or written so that some unpacker would read it so. */
 const isOutside = (path: string): boolean =>
   path === '' ||
   path.startsWith('/') ||
@@ -178,26 +178,23 @@ const isOutside = (path: string): boolean =>
   /^[A-Za-z]:/.test(path) ||
   path.split('/').includes('..');
 
-/** Stops the inflating: the limit is reached. */
+/** Stops unpacking, because the limit is reached. */
 class TooManyBytes extends Error {}
 
-async function countBytes(entry: FileEntry, component: number, most: number): Promise<number> {
+async function countBytes(entry: FileEntry, left: number, most: number): Promise<number> {
   const path = entry.filename;
-  if (entry.uncompressedSize > component) throw new PackageError({ reason: 'too-large', path, most });
+  if (entry.uncompressedSize > left) throw new PackageError({ reason: 'too-large', path, most });
   let bytes = 0;
   const counting = new WritableStream<Uint8Array>({
     write(chunk) {
       bytes += chunk.length;
-      if (bytes > component) throw new TooManyBytes();
+      if (bytes > left) throw new TooManyBytes();
     },
   });
   try {
     await entry.getData(counting, { ...HERE, checkSignature: true });
   } catch (cause) {
-    throw new PackageError(
-      bytes > component ? { reason: 'too-large', path, most } : { reason: 'damaged', path },
-      cause,
-    );
+    throw new PackageError(bytes > left ? { reason: 'too-large', path, most } : { reason: 'damaged', path }, cause);
   }
   return bytes;
 }

@@ -1,6 +1,6 @@
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { MetricReading, Throttling } from '../../pipeline/limits/metrics.ts';
-import type { InvocationReport } from '../../pipeline/logs/log-report.ts';
+import type { InvocationReport } from '../../pipeline/logs/log-line.ts';
 import type { RunSnapshot } from '../../run/model/types.ts';
 import type { Cluster } from '../failures/failure-groups.ts';
 import type { CauseTotals, FailureTotals } from '../failures/failure-totals.ts';

@@ -259,7 +259,7 @@ describe('the facts of the function', () => {
       fault: {
         reason: 'function-missing',
         message: expect.stringContaining('ocr'),
-        fix: 'Look at OCR_FUNCTION and AWS_REGION.',
+        fix: 'Check OCR_FUNCTION and AWS_REGION.',
       },
     });
   });

@@ -102,7 +102,7 @@ describe('the quota of the model', () => {
     applied = [];
     const { modelRequestsPerMinute, notes } = await read();
     expect(modelRequestsPerMinute).toBeUndefined();
-    expect(notes).toEqual(['Service Quotas lists no requests per minute for us.amazon.nova-lite-v1:0.']);
+    expect(notes).toEqual(['Service Quotas has no requests per minute for us.amazon.nova-lite-v1:0.']);
   });
 
   test.each([
@@ -147,7 +147,7 @@ describe('the concurrency that this function may use', () => {
     reserved = 0;
     const { freeConcurrency, notes } = await read();
     expect(freeConcurrency).toBe(0);
-    expect(notes).toEqual(['The reserved concurrency of ocr is 0: Lambda does not run it at all.']);
+    expect(notes).toEqual(['The reserved concurrency of ocr is 0, so Lambda does not run it.']);
   });
 });
 
@@ -201,7 +201,7 @@ describe('what the bot is not allowed to read', () => {
     const reading = await read();
     for (const name of missing) expect(reading).not.toHaveProperty(name);
     expect(reading.notes).toHaveLength(actions.length);
-    for (const action of actions) expect(reading.notes.join(' ')).toContain(`is not allowed ${action}.`);
+    for (const action of actions) expect(reading.notes.join(' ')).toContain(`lacks the permission ${action}.`);
   });
 });
 
@@ -213,14 +213,14 @@ describe('what Service Quotas does not tell', () => {
       const reading = await read();
       expect(reading).not.toHaveProperty('modelRequestsPerMinute');
       expect(reading.freeConcurrency).toBe(850);
-      expect(reading.notes[0]).toMatch(new RegExp(`cannot be read: Service Quotas says ${name}`));
+      expect(reading.notes[0]).toMatch(new RegExp(`cannot be read. Service Quotas: ${name}`));
     },
     20_000,
   );
 
   test('of a profile that names no model, what to set', async () => {
     const { notes } = await read('arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1b2c3');
-    expect(notes.join()).toContain('set MODEL_ID to the model or the inference profile behind it');
+    expect(notes.join()).toContain('set MODEL_ID to its model or inference profile');
   });
 });
 
@@ -229,7 +229,7 @@ test('a function that may not be read does not hide that the model has no quota'
   denied = ['/functions/ocr'];
   const { notes } = await read();
   expect(notes.join(' ')).toContain('lambda:GetFunction');
-  expect(notes.join(' ')).toContain('lists no requests per minute');
+  expect(notes.join(' ')).toContain('has no requests per minute');
 });
 
 test('credentials that AWS does not accept are a fault, not a note', async () => {

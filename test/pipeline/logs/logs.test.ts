@@ -108,7 +108,7 @@ describe('following', () => {
     const stop = new AbortController();
     const came: string[] = [];
     const done = (async () => {
-      const window = { from: start - 1_000, signal: stop.signal, clock, everyMs: 2_000 };
+      const window = { from: start - 1_000, signal: stop.signal, clock, intervalMs: 2_000 };
       for await (const lines of followLines(logs, GROUP, window)) came.push(...lines.map(({ id }) => id));
     })();
     const wanted: string[] = [];
@@ -133,7 +133,7 @@ describe('following', () => {
     const stop = new AbortController();
     let looks = 0;
     answer = () => page([]);
-    for await (const lines of followLines(logs, GROUP, { from: 0, signal: stop.signal, clock, everyMs: 2_000 })) {
+    for await (const lines of followLines(logs, GROUP, { from: 0, signal: stop.signal, clock, intervalMs: 2_000 })) {
       expect(lines).toEqual([]);
       looks += 1;
       stop.abort();
@@ -151,7 +151,7 @@ describe('following', () => {
       'hang up',
     ];
     answer = () => failing.shift() ?? page([event('1', clock.now() - 60_000)]);
-    const window = { from: clock.now() - 300_000, signal: stop.signal, clock, everyMs: 2_000 };
+    const window = { from: clock.now() - 300_000, signal: stop.signal, clock, intervalMs: 2_000 };
     const came: string[] = [];
     const following = (async () => {
       for await (const lines of followLines(logs, GROUP, window)) {
@@ -188,7 +188,7 @@ describe('following', () => {
         : refusal('AccessDeniedException', 'not authorized');
     const came: string[] = [];
     const following = (async () => {
-      const window = { from: 0, signal: new AbortController().signal, clock, everyMs: 2_000 };
+      const window = { from: 0, signal: new AbortController().signal, clock, intervalMs: 2_000 };
       for await (const lines of followLines(logs, GROUP, window)) came.push(...lines.map(({ id }) => id));
     })();
     await expect(following).rejects.toMatchObject({ name: 'FaultError' });

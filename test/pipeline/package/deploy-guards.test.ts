@@ -2,7 +2,7 @@ import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { strToU8, zipSync } from 'fflate';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { MODULE_HANDLER } from '../../../src/pipeline/package/failure-module.ts';
-import { lookBeforeRollback } from '../../../src/pipeline/package/function-package.ts';
+import { previewRollback } from '../../../src/pipeline/package/function-package.ts';
 import { carryOutDeploy, carryOutRollback, type DeployStage } from '../../../src/pipeline/package/function-update.ts';
 import { type DeployRig, FUNCTION, refusalOf, startDeployRig } from './deploy-rig.ts';
 
@@ -207,16 +207,16 @@ describe('nothing is planned', () => {
 });
 
 describe('a rollback after the team deployed code of its own', () => {
-  const look = async () => lookBeforeRollback({ lambda: rig.clients.lambda }, await rig.plan());
+  const look = async () => previewRollback({ lambda: rig.clients.lambda }, await rig.plan());
 
   test('keeps that code, and brings back handler and environment', async () => {
     const before = await rig.seen();
     const plan = await rig.plan();
     await carryOutDeploy(rig.ports, plan, nothing);
-    expect(await lookBeforeRollback({ lambda: rig.clients.lambda }, plan)).toEqual({});
+    expect(await previewRollback({ lambda: rig.clients.lambda }, plan)).toEqual({});
     await rig.deployElsewhere(TEAMS);
     const { codeSha256: teams } = await rig.seen();
-    const found = await lookBeforeRollback({ lambda: rig.clients.lambda }, plan);
+    const found = await previewRollback({ lambda: rig.clients.lambda }, plan);
     expect(found).toEqual({ keeps: teams, ocrVersion: '3.0.0' });
     const done = await carryOutRollback(rig.ports, plan, nothing, found.keeps);
     expect(done).toMatchObject({ codeSha256: teams, keptCode: true });
@@ -243,7 +243,7 @@ describe('a rollback after the team deployed code of its own', () => {
     const plan = await rig.plan();
     await carryOutDeploy(rig.ports, plan, nothing);
     await rig.deployElsewhere(zipSync({ 'other.py': strToU8(HANDLER) }));
-    expect(await refusalOf(lookBeforeRollback({ lambda: rig.clients.lambda }, plan))).toEqual({
+    expect(await refusalOf(previewRollback({ lambda: rig.clients.lambda }, plan))).toEqual({
       reason: 'handler-not-found',
       handler: 'lambda_function.lambda_handler',
     });

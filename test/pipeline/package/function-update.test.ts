@@ -2,7 +2,7 @@ import { DeleteObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { strToU8, zipSync } from 'fflate';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { MODULE_HANDLER } from '../../../src/pipeline/package/failure-module.ts';
-import { type DeployPlan, MOST_DIRECT_BYTES } from '../../../src/pipeline/package/function-package.ts';
+import { type DeployPlan, MAX_DIRECT_BYTES } from '../../../src/pipeline/package/function-package.ts';
 import { carryOutDeploy, carryOutRollback, type DeployStage } from '../../../src/pipeline/package/function-update.ts';
 import { packageKey } from '../../../src/pipeline/package/package-store.ts';
 import { type DeployRig, otherModules, refusalOf, startDeployRig } from './deploy-rig.ts';
@@ -112,8 +112,8 @@ describe('a deploy', () => {
   );
 
   test.each([
-    [MOST_DIRECT_BYTES + 1, 'S3'],
-    [MOST_DIRECT_BYTES, 'the request'],
+    [MAX_DIRECT_BYTES + 1, 'S3'],
+    [MAX_DIRECT_BYTES, 'the request'],
   ])('of a package of %d bytes goes through %s', async (codeBytes, way) => {
     const { former, next, ...plan } = await rig.plan();
     const asked = watchChanges();

@@ -325,13 +325,13 @@ describe('the limits of a package', () => {
 
 describe('a refusal of a package', () => {
   test.each([
-    [{ reason: 'not-a-zip' }, 'It is no zip file.'],
-    [{ reason: 'path-outside', path: '../x' }, 'It holds a path outside of itself: "../x".'],
+    [{ reason: 'not-a-zip' }, 'It is not a zip file.'],
+    [{ reason: 'path-outside', path: '../x' }, 'It has a path outside the package: "../x".'],
     [{ reason: 'too-large', path: 'a', most: 9 }, 'Unpacked it is larger than 9 bytes (at "a").'],
-    [{ reason: 'too-many-files', files: 3, most: 2 }, 'It holds 3 files; at most 2 are taken.'],
-    [{ reason: 'duplicate-path', path: 'a' }, 'It holds "a" twice.'],
-    [{ reason: 'encrypted', path: 'a' }, '"a" in it is encrypted.'],
-    [{ reason: 'damaged', path: 'a' }, '"a" in it is damaged: its checksum or its content is wrong.'],
+    [{ reason: 'too-many-files', files: 3, most: 2 }, 'It has 3 files; at most 2 are allowed.'],
+    [{ reason: 'duplicate-path', path: 'a' }, 'It has "a" twice.'],
+    [{ reason: 'encrypted', path: 'a' }, 'Its file "a" is encrypted.'],
+    [{ reason: 'damaged', path: 'a' }, 'Its file "a" is damaged: its checksum or its content is wrong.'],
   ] as const)('says what is wrong with it: %j', (problem, words) => {
     expect(new PackageError(problem).message).toBe(words);
   });

@@ -76,7 +76,9 @@ describe('the answer to /rescan quotas', () => {
       ],
       pacePerMinute: 160,
       because: ['The model: 200 requests a minute × 80 % = 160', 'Free Lambda concurrency: not known'],
-      notes: ['The Bedrock quota cannot be read: the bot is not allowed servicequotas:ListServiceQuotas.'],
+      notes: [
+        'The Bedrock quota cannot be read: the role of the bot lacks the permission servicequotas:ListServiceQuotas.',
+      ],
     });
     expect(text.split('\n')).toEqual([
       'Quotas allow 160 images a minute, 50 at once. Nothing that could be read blocks.',
@@ -85,7 +87,7 @@ describe('the answer to /rescan quotas', () => {
       ':grey_question: not known · Lambda: concurrency of the account',
       ':grey_question: not known · Lambda: what is free',
       ':grey_question: not known · Table: how it is billed',
-      ':grey_question: The Bedrock quota cannot be read: the bot is not allowed servicequotas:ListServiceQuotas.',
+      ':grey_question: The Bedrock quota cannot be read: the role of the bot lacks the permission servicequotas:ListServiceQuotas.',
       'The arithmetic: The model: 200 requests a minute × 80 % = 160 · Free Lambda concurrency: not known',
     ]);
   });
