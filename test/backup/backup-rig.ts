@@ -1,7 +1,8 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
-import { type FlushPorts, type FlushRequest, flushTable } from '../../src/backup/flush/flush.ts';
+import { type FlushRequest, flushTable } from '../../src/backup/flush/flush.ts';
 import { createDigestSum, type Digest } from '../../src/backup/format/digest.ts';
+import type { JobPorts } from '../../src/backup/ports.ts';
 import { type RestoreRequest, restoreBackup } from '../../src/backup/restore/restore.ts';
 import { makeBackup } from '../../src/backup/write/make-backup.ts';
 import { systemClock } from '../../src/lib/clock.ts';
@@ -31,13 +32,13 @@ export async function startBackupWorld() {
     location,
     ports,
     /** Flushes the table; `other` ports take the place of the usual ones. */
-    flush: (table: string, backupId: string, more: Partial<FlushRequest> = {}, other: Partial<FlushPorts> = {}) =>
+    flush: (table: string, backupId: string, more: Partial<FlushRequest> = {}, other: Partial<JobPorts> = {}) =>
       flushTable(
         { ...ports, ...other },
         { jobId: `flush-${table}`, table, backupId, maxDifference: 100, mayWrite() {}, ...more },
       ),
     /** Restores the backup, by default in `replace` mode. */
-    restore: (table: string, backupId: string, more: Partial<RestoreRequest> = {}, other: Partial<FlushPorts> = {}) =>
+    restore: (table: string, backupId: string, more: Partial<RestoreRequest> = {}, other: Partial<JobPorts> = {}) =>
       restoreBackup(
         { ...ports, ...other },
         { jobId: `restore-${backupId}`, table, backupId, mode: 'replace', by: 'U1', mayWrite() {}, ...more },

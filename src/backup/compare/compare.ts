@@ -1,13 +1,12 @@
-import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { Item } from '../../pipeline/table/item.ts';
 import { kindOfRecord, type RecordKind } from '../../pipeline/table/records.ts';
 import { scanTable } from '../../pipeline/table/scan.ts';
 import { keyNamesOf } from '../../pipeline/table/table.ts';
-import type { BackupLocation } from '../catalogue/location.ts';
 import type { DifferenceCounts } from '../errors.ts';
 import type { BackupRecord } from '../format/backup-record.ts';
 import { createDigestSum, type Digest, hashOfItem } from '../format/digest.ts';
 import { keyReader, keyText } from '../format/item-key.ts';
+import { type BackupPorts, backoffOf } from '../ports.ts';
 import type { Positions } from '../verify/read-windows.ts';
 import { readBack } from '../verify/verify.ts';
 import type { Overlay } from '../write/supplement.ts';
@@ -59,10 +58,7 @@ const SEGMENTS = 6;
  * the backup as well. What writers change during the scan may count on either side.
  * @throws BackupDamagedError, the SDK's error, `signal.reason`.
  */
-export async function compareWithBackup(
-  ports: { readonly dynamodb: DynamoDBClient; readonly location: BackupLocation },
-  request: CompareRequest,
-): Promise<Comparison> {
+export async function compareWithBackup(ports: BackupPorts, request: CompareRequest): Promise<Comparison> {
   const { record, kinds, overlay, started } = request;
   const names = keyNamesOf(record.table);
   const keyOf = keyReader(record.table.keys);
@@ -111,7 +107,8 @@ export async function compareWithBackup(
   try {
     for (const { stored, itemHash } of overlay?.byKey.values() ?? [])
       take('backup', started === undefined ? 'backup' : 'started', stored.item, itemHash);
-    const scans = scanTable(ports.dynamodb, record.table.name, { segments: request.segments ?? SEGMENTS, signal });
+    const { segments = SEGMENTS } = request;
+    const scans = scanTable(ports.dynamodb, record.table.name, { segments, signal, backoff: backoffOf(ports) });
     const scanning = scans.map(async (segment) => {
       for await (const page of segment) {
         for (const item of page.items) take('table', 'table', item, hashOfItem(item));

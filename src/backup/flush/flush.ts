@@ -11,16 +11,12 @@ import { type Comparison, compareWithBackup } from '../compare/compare.ts';
 import { FlushRefusedError, TableNotActiveError } from '../errors.ts';
 import type { BackupRecord } from '../format/backup-record.ts';
 import { keyReader, keyText } from '../format/item-key.ts';
-import type { FlushJob, JobStore } from '../jobs/job.ts';
+import type { FlushJob } from '../jobs/job.ts';
+import { backoffOf, type JobPorts } from '../ports.ts';
 import { swapSaved } from '../swap-saved.ts';
 import type { Positions } from '../verify/read-windows.ts';
 import { workThroughBackup } from '../verify/work-through-backup.ts';
-import type { BackupPorts } from '../write/make-backup.ts';
 import { createSupplementWriter, type Overlay, readSupplements } from '../write/supplement.ts';
-
-export interface FlushPorts extends BackupPorts {
-  readonly jobs: JobStore;
-}
 
 export interface FlushRequest {
   /** The same id again continues a flush that was stopped or whose process died. */
@@ -77,7 +73,7 @@ const LEFTOVER_ROUNDS = 3;
  * @throws BackupNotFoundError, BackupNotVerifiedError, BackupOfAnotherTableError, BackupDamagedError, TableNotActiveError,
  * FlushRefusedError: all before anything is deleted; `signal.reason`, what `mayWrite` throws or the SDK's error at any time.
  */
-export async function flushTable(ports: FlushPorts, request: FlushRequest): Promise<FlushResult> {
+export async function flushTable(ports: JobPorts, request: FlushRequest): Promise<FlushResult> {
   const flush = await prepare(ports, request);
   await flush.deleteBackedUp();
   await flush.deleteLeftovers();
@@ -90,7 +86,7 @@ export async function flushTable(ports: FlushPorts, request: FlushRequest): Prom
 }
 
 /** Compares the table with the backup and puts the job on record; nothing is deleted yet. */
-async function prepare(ports: FlushPorts, request: FlushRequest) {
+async function prepare(ports: JobPorts, request: FlushRequest) {
   const { dynamodb, location } = ports;
   const { signal, kinds, mayWrite, recordsPerSwap = SWAP_SIZE } = request;
   const facts = await describeTable(dynamodb, request.table);
@@ -192,14 +188,14 @@ async function prepare(ports: FlushPorts, request: FlushRequest) {
     },
     async count() {
       enter('counting');
-      return countByKind(dynamodb, facts.name, defined({ keys: names, signal }));
+      return countByKind(dynamodb, facts.name, defined({ keys: names, signal, backoff: backoffOf(ports) }));
     },
   };
 }
 
 /** @throws FlushRefusedError when more differs than may, not counting what this job may have deleted itself. */
 async function compare(
-  { dynamodb, location }: FlushPorts,
+  ports: JobPorts,
   request: FlushRequest,
   record: BackupRecord,
   overlay: Overlay,
@@ -217,7 +213,7 @@ async function compare(
     });
   show(0);
   const difference = await compareWithBackup(
-    { dynamodb, location },
+    ports,
     defined({
       record,
       overlay,
@@ -244,16 +240,21 @@ const isFailedImage: Filter = {
 
 /** Every page of a consistent scan, some segments side by side; settles when all of them have ended. */
 async function forEachPage(
-  { dynamodb }: FlushPorts,
+  ports: JobPorts,
   { kinds, signal }: FlushRequest,
   facts: TableFacts,
   work: (items: readonly Item[]) => Promise<void>,
 ): Promise<void> {
   const failedOnly = kinds?.length === 1 && kinds[0] === 'failed';
   const segments = scanTable(
-    dynamodb,
+    ports.dynamodb,
     facts.name,
-    defined({ segments: LEFTOVER_SEGMENTS, filter: failedOnly ? isFailedImage : undefined, signal }),
+    defined({
+      segments: LEFTOVER_SEGMENTS,
+      filter: failedOnly ? isFailedImage : undefined,
+      signal,
+      backoff: backoffOf(ports),
+    }),
   );
   await workThrough(segments, LEFTOVER_SEGMENTS, async (segment) => {
     for await (const page of segment) await work(page.items);

@@ -2,8 +2,9 @@ import { z } from 'zod';
 import type { AttributeValue, Item } from '../../pipeline/table/item.ts';
 import { describeTable } from '../../pipeline/table/table.ts';
 import { findBackup, requireUsable } from '../catalogue/catalogue.ts';
+import type { BackupPorts } from '../ports.ts';
 import { readBack } from '../verify/verify.ts';
-import { type BackupPorts, type BackupResult, storeBackup } from '../write/make-backup.ts';
+import { type BackupResult, storeBackup } from '../write/make-backup.ts';
 import { looksLikeNumber, printedBinary, printedSet } from './python-text.ts';
 
 /** Backups in the runbook's format: `json.dump(items, default=str)`, numbers, sets and binary turned into text. */

@@ -7,9 +7,9 @@ import { createSwapper } from '../../pipeline/table/swap.ts';
 import { describeTable } from '../../pipeline/table/table.ts';
 import { findBackup, requireUsable } from '../catalogue/catalogue.ts';
 import { entryId, keyReader, keyText } from '../format/item-key.ts';
+import { type BackupPorts, backoffOf } from '../ports.ts';
 import { readBack } from '../verify/verify.ts';
 import { readSupplements } from '../write/supplement.ts';
-import type { RestorePorts } from './restore.ts';
 
 export interface RestoreRowsRequest {
   readonly table: string;
@@ -44,10 +44,7 @@ const PIECES_AT_ONCE = 4;
  * @throws BackupNotFoundError, BackupNotVerifiedError, BackupOfAnotherTableError, BackupDamagedError before anything is written;
  * `signal.reason`, what `mayWrite` throws or the SDK's error at any time.
  */
-export async function restoreRows(
-  ports: Omit<RestorePorts, 'jobs'>,
-  request: RestoreRowsRequest,
-): Promise<RestoreRowsResult> {
+export async function restoreRows(ports: BackupPorts, request: RestoreRowsRequest): Promise<RestoreRowsResult> {
   const { signal, mayWrite, recordsPerSwap = PIECE } = request;
   const facts = await describeTable(ports.dynamodb, request.table);
   const record = await findBackup(ports.location, request.backupId);
@@ -80,9 +77,10 @@ export async function restoreRows(
   );
   // What counts is the table as it is now: a repeated write does not tell what it did the first time.
   let restored = 0;
+  const options = defined({ signal, backoff: backoffOf(ports) });
   await workThrough(pieces, PIECES_AT_ONCE, async (items) => {
     const present = new Map<string, Item>();
-    for (const item of await readItems(ports.dynamodb, facts.name, items.map(keyOf), defined({ signal })))
+    for (const item of await readItems(ports.dynamodb, facts.name, items.map(keyOf), options))
       present.set(keyText(keyOf(item)), item);
     for (const item of items) if (sameItem(present.get(keyText(keyOf(item))), item)) restored += 1;
   });

@@ -8,11 +8,11 @@ import { describeTable, type TableFacts } from '../../pipeline/table/table.ts';
 import { findBackup, requireUsable } from '../catalogue/catalogue.ts';
 import { type Comparison, compareWithBackup } from '../compare/compare.ts';
 import { RestoreDigestMismatchError, TableNotActiveError } from '../errors.ts';
-import type { FlushPorts } from '../flush/flush.ts';
 import type { BackupRecord } from '../format/backup-record.ts';
 import { hashOfItem } from '../format/digest.ts';
 import { type KeyOf, keyReader, keyText } from '../format/item-key.ts';
 import type { RestoreJob } from '../jobs/job.ts';
+import { type BackupPorts, backoffOf, type JobPorts } from '../ports.ts';
 import { swapSaved } from '../swap-saved.ts';
 import { readBack } from '../verify/verify.ts';
 import { workThroughBackup } from '../verify/work-through-backup.ts';
@@ -21,8 +21,6 @@ import { openSafetyBackup, type SafetyBackup } from './safety-backup.ts';
 
 /** `merge`: the items of the backup are written, others stay. `replace`: the table becomes equal to the backup. */
 export type RestoreMode = 'merge' | 'replace';
-
-export type RestorePorts = FlushPorts;
 
 export interface RestoreRequest {
   /** The same id again continues a restore that was stopped or whose process died. */
@@ -72,7 +70,7 @@ interface OpenedBackup {
 }
 
 async function openBackup(
-  ports: Pick<RestorePorts, 'dynamodb' | 'location'>,
+  ports: BackupPorts,
   request: Pick<RestoreRequest, 'table' | 'backupId' | 'signal'>,
 ): Promise<OpenedBackup> {
   const facts = await describeTable(ports.dynamodb, request.table);
@@ -88,7 +86,7 @@ async function openBackup(
  * @returns records that would be added, overwritten and (in `replace` mode) removed, and those that are the same.
  */
 export async function previewRestore(
-  ports: Pick<RestorePorts, 'dynamodb' | 'location'>,
+  ports: BackupPorts,
   request: Pick<RestoreRequest, 'table' | 'backupId' | 'mode' | 'signal'>,
 ): Promise<{ readonly added: number; readonly overwritten: number; readonly removed: number; readonly same: number }> {
   const { record, overlay } = await openBackup(ports, request);
@@ -110,7 +108,7 @@ export async function previewRestore(
  * before anything is written; RestoreDigestMismatchError at the end; `signal.reason`, what `mayWrite` throws or the SDK's error
  * at any time.
  */
-export async function restoreBackup(ports: RestorePorts, request: RestoreRequest): Promise<RestoreResult> {
+export async function restoreBackup(ports: JobPorts, request: RestoreRequest): Promise<RestoreResult> {
   const backup = await openBackup(ports, request);
   const { record, overlay } = backup;
   const { signal, mayWrite, recordsPerSwap = PIECE } = request;
@@ -196,7 +194,7 @@ export async function restoreBackup(ports: RestorePorts, request: RestoreRequest
  * @returns the attribute names in it.
  */
 async function proveBackup(
-  ports: RestorePorts,
+  ports: JobPorts,
   request: RestoreRequest,
   { facts, record, overlay }: OpenedBackup,
   onCounted: (items: number) => void,
@@ -228,7 +226,7 @@ function requireProof(record: BackupRecord, mode: RestoreMode, proof: Comparison
 }
 
 interface Writer {
-  readonly ports: RestorePorts;
+  readonly ports: JobPorts;
   readonly request: RestoreRequest;
   readonly backup: OpenedBackup;
   readonly safety: SafetyBackup;
@@ -239,7 +237,7 @@ interface Writer {
 type OnSettled = (settled: { readonly changed: number; readonly same: number }) => void;
 
 const readNow = ({ ports, request, backup }: Writer, keys: readonly Item[]) =>
-  readItems(ports.dynamodb, backup.facts.name, keys, defined({ signal: request.signal }));
+  readItems(ports.dynamodb, backup.facts.name, keys, defined({ signal: request.signal, backoff: backoffOf(ports) }));
 
 /** Reads what the table has at the keys of these items and replaces what differs, saved first where it is not safe yet. */
 async function putPiece(writer: Writer, items: readonly Item[], onSettled: OnSettled): Promise<void> {

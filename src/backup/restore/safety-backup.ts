@@ -2,9 +2,9 @@ import { defined } from '../../lib/defined.ts';
 import type { Item } from '../../pipeline/table/item.ts';
 import { findBackup } from '../catalogue/catalogue.ts';
 import { BackupNotVerifiedError } from '../errors.ts';
-import type { FlushPorts } from '../flush/flush.ts';
 import type { BackupRecord } from '../format/backup-record.ts';
 import { keyReader, keyText } from '../format/item-key.ts';
+import type { BackupPorts } from '../ports.ts';
 import { readBack } from '../verify/verify.ts';
 import { makeBackup } from '../write/make-backup.ts';
 import { readSupplements } from '../write/supplement.ts';
@@ -23,7 +23,7 @@ export interface SafetyBackup {
  * @throws BackupNotVerifiedError, BackupDamagedError, what `makeBackup` throws.
  */
 export async function openSafetyBackup(
-  ports: FlushPorts,
+  ports: BackupPorts,
   request: { readonly table: string; readonly by: string; readonly signal?: AbortSignal },
   restoredBackupId: string,
   earlierId: string | undefined,

@@ -2,9 +2,7 @@ import { createHash } from 'node:crypto';
 import { PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { Upload } from '@aws-sdk/lib-storage';
-import type { Clock, Random } from '../../lib/clock.ts';
 import { countsOf, emptyTally, kindOfRecord } from '../../pipeline/table/records.ts';
 import { type ScanPage, scanTable } from '../../pipeline/table/scan.ts';
 import { describeTable, keyNamesOf, type TableFacts } from '../../pipeline/table/table.ts';
@@ -20,14 +18,8 @@ import {
   newBackupId,
 } from '../format/backup-record.ts';
 import { createDigestSum, hashOfItem } from '../format/digest.ts';
+import { type BackupPorts, backoffOf } from '../ports.ts';
 import { type ReadBackOptions, verifyBackup } from '../verify/verify.ts';
-
-export interface BackupPorts {
-  readonly dynamodb: DynamoDBClient;
-  readonly location: BackupLocation;
-  readonly clock: Clock;
-  readonly random: Random;
-}
 
 export interface BackupRequest {
   readonly table: string;
@@ -72,7 +64,9 @@ export async function makeBackup(ports: BackupPorts, request: BackupRequest): Pr
   const facts = await describeTable(ports.dynamodb, request.table);
   if (facts.status !== 'ACTIVE' && facts.status !== 'UPDATING') throw new TableNotActiveError(facts.name, facts.status);
   const segments = request.segments ?? segmentsFor(facts);
-  return storeBackup(ports, request, facts, (signal) => scanTable(ports.dynamodb, facts.name, { segments, signal }));
+  return storeBackup(ports, request, facts, (signal) =>
+    scanTable(ports.dynamodb, facts.name, { segments, signal, backoff: backoffOf(ports) }),
+  );
 }
 
 /**

@@ -1,11 +1,12 @@
-import { type FlushPorts, flushTable } from '../../backup/flush/flush.ts';
+import { flushTable } from '../../backup/flush/flush.ts';
+import type { JobPorts } from '../../backup/ports.ts';
 import { restoreBackup } from '../../backup/restore/restore.ts';
 import { restoreRows } from '../../backup/restore/restore-rows.ts';
 import { type ApprovedJob, type JobResult, progressIdOf } from '../contracts/table-control.ts';
 import type { WorkLimits } from './job-driver.ts';
 import type { ProgressUpdate } from './progress-meter.ts';
 
-export interface CarryOutPorts extends FlushPorts {
+export interface CarryOutPorts extends JobPorts {
   readonly table: string;
   /** FLUSH_MAX_DIFFERENCE. */
   readonly maxDifference: number;

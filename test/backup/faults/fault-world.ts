@@ -11,6 +11,8 @@ import type { Item } from '../../../src/pipeline/table/item.ts';
 import { type Call, createMemoryAws, type Fate } from '../../support/memory-aws/clients.ts';
 import { memoryJobs } from '../../support/memory-jobs.ts';
 
+/** FAULTS=full plays every fault and many more schedules; without it a part of them, for `npm test`. */
+export const FULL = process.env.FAULTS === 'full';
 export const TABLE = 'Timesheets';
 const RECORDS = 14;
 const WRITES = new Set(['TransactWriteItems', 'BatchWriteItem', 'PutItem', 'DeleteItem', 'UpdateItem']);

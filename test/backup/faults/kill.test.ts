@@ -16,9 +16,10 @@ import { type Call, startFaultProxy } from '../../support/fault-proxy.ts';
 import { putItems } from '../../support/items.ts';
 import { timesheetEntry } from '../../support/pipeline-table.ts';
 import { type BackupWorld, startBackupWorld } from '../backup-rig.ts';
+import { FULL } from './fault-world.ts';
 
-/** FAULT_KILLS=20 kills each operation at 20 points. */
-const KILLS = Number(process.env.FAULT_KILLS ?? 2);
+/** Points at which each operation is killed. */
+const KILLS = FULL ? 20 : 2;
 const RECORDS = 160;
 const LEASE_MS = 600;
 const script = fileURLToPath(new URL('./kill-child.ts', import.meta.url));

@@ -8,10 +8,9 @@ import { readSupplements } from '../../../src/backup/write/supplement.ts';
 import { canonicalItem } from '../../../src/pipeline/table/canonical.ts';
 import type { Item } from '../../../src/pipeline/table/item.ts';
 import type { Call, Fate } from '../../support/memory-aws/clients.ts';
-import { createFaultWorld, EDITS, type EditKind, type FaultWorld, keyOf } from './fault-world.ts';
+import { createFaultWorld, EDITS, type EditKind, type FaultWorld, FULL, keyOf } from './fault-world.ts';
 
-/** FAULT_SCHEDULES=1000 runs more of them. */
-const SCHEDULES = Number(process.env.FAULT_SCHEDULES ?? 40);
+const SCHEDULES = FULL ? 1_000 : 40;
 
 /** What happens right before a call: an edit by the writer, or something that happens to the call itself. */
 type Happening =

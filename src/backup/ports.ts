@@ -1,0 +1,25 @@
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { Backoff } from '../lib/backoff.ts';
+import type { Clock, Random } from '../lib/clock.ts';
+import { patientBackoff } from '../pipeline/table/scan.ts';
+import type { BackupLocation } from './catalogue/location.ts';
+import type { JobStore } from './jobs/job.ts';
+
+export interface BackupPorts {
+  /** For the pipeline's table; one attempt per call, because the retries are ours. */
+  readonly dynamodb: DynamoDBClient;
+  readonly location: BackupLocation;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** What a flush or a restore needs: it continues after a crash. */
+export interface JobPorts extends BackupPorts {
+  readonly jobs: JobStore;
+}
+
+export const backoffOf = ({ clock, random }: Pick<BackupPorts, 'clock' | 'random'>): Backoff => ({
+  ...patientBackoff,
+  clock,
+  random,
+});
