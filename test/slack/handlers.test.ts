@@ -46,7 +46,7 @@ import { backupRecord, flushApproval, flushJob, NOW, tableNow } from '../support
 function createTables() {
   const runs = createScriptedRunControl();
   const clock = createFakeClock();
-  const links = { of: async () => undefined, ofRefusal: async () => undefined };
+  const links = { toRun: async () => undefined, toRunOf: async () => undefined, to: async () => undefined };
   const chat = { post: async () => '1.000001', edit: async () => {} };
   const liveMessages = { show: () => {} };
   const permissions = createPermissions({ operators: [], approvers: [], membersOf: async () => [], clock });

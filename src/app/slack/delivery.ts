@@ -1,12 +1,12 @@
 import type { RunSnapshot } from '../../run/model/types.ts';
 import { createAlertDelivery } from '../../slack/delivery/alert-delivery.ts';
 import { createLiveMessageEditor } from '../../slack/delivery/live-message-editor.ts';
+import { createMessageLinks } from '../../slack/delivery/message-links.ts';
 import {
   createJobLocations,
   createLocationFinder,
   createRunLocationFinder,
 } from '../../slack/delivery/message-locations.ts';
-import { createRunLinks } from '../../slack/delivery/run-links.ts';
 import { runMessage } from '../../slack/messages/run/run-message.ts';
 import { renderAutopilot, type ShownAutopilot } from '../../slack/threads/autopilot-thread.ts';
 import { renderJob, type ShownJob } from '../../slack/threads/table-thread.ts';
@@ -28,7 +28,7 @@ export function assembleDelivery(ports: SlackPorts, { answers, progress, alerts 
   return {
     findRunLocation,
     jobLocations,
-    links: createRunLinks({ runs, chat: answers, onError }),
+    links: createMessageLinks({ runs, chat: answers, onError }),
     alerts: createAlertDelivery({
       outbox,
       chat: alerts,

@@ -3,7 +3,7 @@ import type { RunControl } from '../../run/model/run-control.ts';
 import type { RunSnapshot } from '../../run/model/types.ts';
 import type { Chat } from '../client/chat.ts';
 import type { LiveMessageEditor } from '../delivery/live-message-editor.ts';
-import type { RunLinks } from '../delivery/run-links.ts';
+import type { MessageLinks } from '../delivery/message-links.ts';
 import { changePlanView, type ModalView } from '../forms/change-plan-view.ts';
 import { ACTION } from '../messages/kit/buttons.ts';
 import type { Message } from '../messages/kit/message.ts';
@@ -27,7 +27,7 @@ export function planActions(ports: {
   requests: Pick<RunRequests, 'resume'>;
   liveMessages: Pick<LiveMessageEditor<RunSnapshot>, 'show'>;
   chat: Pick<Chat, 'edit'>;
-  links: RunLinks;
+  links: MessageLinks;
   openView: (triggerId: string, view: ModalView) => Promise<string>;
   onError: (error: unknown, message: string) => void;
 }): Readonly<Record<PlanActionId, Action>> {
@@ -42,7 +42,7 @@ export function planActions(ports: {
     }
     // Another run was stopped since the plan was posted: the plan's buttons must offer to resume it.
     if (answer.refusal.reason === 'run-open') await showAgain(click);
-    return startRefusalMessage(answer.refusal, await links.ofRefusal(answer.refusal));
+    return startRefusalMessage(answer.refusal, await links.toRunOf(answer.refusal));
   }
 
   async function showAgain(click: Click): Promise<void> {

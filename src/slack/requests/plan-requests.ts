@@ -4,7 +4,7 @@ import type { RunControl, RunPlan } from '../../run/model/run-control.ts';
 import type { ImageSelection, PaceSetting } from '../../run/model/types.ts';
 import type { Chat, MessageLocation } from '../client/chat.ts';
 import type { Requester } from '../commands/command.ts';
-import type { RunLinks } from '../delivery/run-links.ts';
+import type { MessageLinks } from '../delivery/message-links.ts';
 import { count } from '../messages/kit/format.ts';
 import { type Message, say } from '../messages/kit/message.ts';
 import { refusalMessage } from '../messages/refusals/refusals.ts';
@@ -15,7 +15,7 @@ export interface PlanningPorts {
   readonly starts: Pick<StartControl, 'plan'>;
   readonly runs: Pick<RunControl, 'cancelPlan' | 'setLocation'>;
   readonly chat: Pick<Chat, 'post' | 'edit'>;
-  readonly links: RunLinks;
+  readonly links: MessageLinks;
   readonly clock: Clock;
 }
 
@@ -96,5 +96,5 @@ async function makePlan(
     },
   );
   if (answer.ok) return { plan: answer.value };
-  return { refused: startRefusalMessage(answer.refusal, await links.ofRefusal(answer.refusal)) };
+  return { refused: startRefusalMessage(answer.refusal, await links.toRunOf(answer.refusal)) };
 }

@@ -3,7 +3,7 @@ import type { Result } from '../../lib/result.ts';
 import type { RunControl } from '../../run/model/run-control.ts';
 import type { PaceSetting, RunSnapshot } from '../../run/model/types.ts';
 import type { LiveMessageEditor } from '../delivery/live-message-editor.ts';
-import type { RunLinks } from '../delivery/run-links.ts';
+import type { MessageLinks } from '../delivery/message-links.ts';
 import type { Message } from '../messages/kit/message.ts';
 import { startRefusalMessage } from '../messages/refusals/start-refusals.ts';
 import { haltedMessage, pacedMessage, resumedMessage } from '../messages/run/answers.ts';
@@ -25,7 +25,7 @@ export interface Done {
 export function createRunRequests(ports: {
   runs: Pick<RunControl, 'pause' | 'stop' | 'setPace'> & Pick<StartControl, 'resume'>;
   liveMessages: Pick<LiveMessageEditor<RunSnapshot>, 'show'>;
-  links: RunLinks;
+  links: MessageLinks;
 }): RunRequests {
   const { runs, liveMessages, links } = ports;
   async function answer(
@@ -33,7 +33,7 @@ export function createRunRequests(ports: {
     message: (run: RunSnapshot) => Message,
   ): Promise<Done> {
     if (!result.ok)
-      return { done: false, message: startRefusalMessage(result.refusal, await links.ofRefusal(result.refusal)) };
+      return { done: false, message: startRefusalMessage(result.refusal, await links.toRunOf(result.refusal)) };
     // A running run is shown by the process that drives it, in a newer state than this.
     if (result.value.state.kind !== 'running') liveMessages.show(result.value);
     return { done: true, message: message(result.value) };

@@ -1,6 +1,6 @@
 import type { RunControl } from '../../run/model/run-control.ts';
 import type { Command, Requester } from '../commands/command.ts';
-import type { RunLinks } from '../delivery/run-links.ts';
+import type { MessageLinks } from '../delivery/message-links.ts';
 import type { Permissions } from '../intake/permissions.ts';
 import { code } from '../messages/kit/escape.ts';
 import { type Message, say } from '../messages/kit/message.ts';
@@ -8,7 +8,7 @@ import { noRunYetMessage, statusMessage } from '../messages/run/answers.ts';
 
 export interface StatusPorts {
   readonly runs: Pick<RunControl, 'current'>;
-  readonly links: RunLinks;
+  readonly links: MessageLinks;
   readonly permissions: Permissions;
 }
 
@@ -23,7 +23,7 @@ export async function showStatus(requester: Pick<Requester, 'person'>, ports: St
   if (!run) return noRunYetMessage();
   const [permission, link] = await Promise.all([
     ports.permissions.check(requester.person, 'operator'),
-    ports.links.of(run.runId),
+    ports.links.toRun(run.runId),
   ]);
   return statusMessage(run, { buttons: permission.ok, ...(link === undefined ? {} : { link }) });
 }

@@ -19,6 +19,8 @@ export interface RunThread {
   postProgress(): void;
   /** Shows the last state of a run that ended while no process could show it. Never throws. */
   showLastRun(): Promise<void>;
+  /** The last state of a run that this process saw; undefined if it saw none. */
+  lastKnownRun(): RunSnapshot | undefined;
 }
 
 export function createRunThread(ports: {
@@ -34,6 +36,7 @@ export function createRunThread(ports: {
   const { liveMessages, autoResume, onError } = ports;
   /** The run that this process drives, in the last state that it reported. */
   let running: RunSnapshot | undefined;
+  let lastKnown: RunSnapshot | undefined;
 
   async function postProgressOf(run: RunSnapshot): Promise<void> {
     try {
@@ -51,6 +54,7 @@ export function createRunThread(ports: {
   return {
     handle(event) {
       const { snapshot } = event;
+      lastKnown = snapshot;
       if (snapshot.state.kind === 'running') running = snapshot;
       else if (running?.runId === snapshot.runId) running = undefined;
       liveMessages.show(snapshot);
@@ -61,10 +65,12 @@ export function createRunThread(ports: {
     async showLastRun() {
       try {
         const run = await ports.runs.current();
+        lastKnown ??= run;
         if (run && run.state.kind !== 'running') liveMessages.show(run);
       } catch (error) {
         onError(error, 'The last run cannot be read.');
       }
     },
+    lastKnownRun: () => lastKnown,
   };
 }

@@ -33,7 +33,7 @@ function deedsOver(run: Parameters<typeof createScriptedRunControl>[0]): RunRequ
   return createRunRequests({
     runs,
     liveMessages: { show: () => {} },
-    links: { of: async () => undefined, ofRefusal: async () => undefined },
+    links: { toRun: async () => undefined, toRunOf: async () => undefined, to: async () => undefined },
   });
 }
 
