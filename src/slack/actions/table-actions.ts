@@ -6,7 +6,7 @@ import { ACTION } from '../messages/kit/buttons.ts';
 import { counted } from '../messages/kit/format.ts';
 import { type Message, say } from '../messages/kit/message.ts';
 import { approvalMessage, type WhoApproves } from '../messages/table/approval-message.ts';
-import { stoppingJobMessage } from '../messages/table/table-messages.ts';
+import { anotherJobMessage, stoppingJobMessage } from '../messages/table/table-messages.ts';
 import { tableRefusalMessage } from '../messages/table/table-refusals.ts';
 import type { Action, Click } from './action.ts';
 
@@ -56,6 +56,12 @@ export function tableActions(ports: {
     [ACTION.stopJob]: {
       role: 'operator',
       async execute(click) {
+        // Stop always works: when the current job cannot be read, whatever job runs is stopped.
+        const job = await tables.current().catch((error: unknown) => {
+          ports.onError(error, 'The current job cannot be read. A stop is requested all the same.');
+          return undefined;
+        });
+        if (job && job.id !== click.value) return anotherJobMessage(job);
         const stopped = await tables.stop(click.person);
         return stopped.ok ? stoppingJobMessage(stopped.value) : tableRefusalMessage(stopped.refusal);
       },

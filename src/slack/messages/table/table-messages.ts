@@ -247,6 +247,13 @@ export function functionMessage(
 export const stoppingJobMessage = (job: TableJob): Message =>
   say(`${jobName(job)} is stopping. The channel will show how many records it reached.`);
 
+/** The button belongs to a job that has ended; `current` is in progress. */
+export const anotherJobMessage = (current: TableJob): Message =>
+  say(
+    `Nothing was done: this button belongs to a job that has ended. ${jobName(current)} is in progress now.`,
+    'To stop it, use the button in its own message or `/rescan stop`.',
+  );
+
 export const resumedJobMessage = (job: TableJob): Message =>
   say(`${jobName(job)} continues where it was: the bot restarted or lost its lease.`);
 

@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest';
+import type { TableJob } from '../../../src/checklist/contracts/table-control.ts';
+import type { Click } from '../../../src/slack/actions/action.ts';
+import { tableActions } from '../../../src/slack/actions/table-actions.ts';
+import { ACTION } from '../../../src/slack/messages/kit/buttons.ts';
+import { idleTableControl } from '../../support/idle-table-control.ts';
+import { flushJob } from '../../support/table-builders.ts';
+
+const job: TableJob = { ...flushJob(), id: 'a-2' };
+
+/** Clicks the Stop button of the message of job `clicked`. */
+async function clickStop(clicked: string, current: () => Promise<TableJob | undefined>) {
+  const stops: string[] = [];
+  const actions = tableActions({
+    tables: {
+      ...idleTableControl(),
+      current,
+      async stop(by) {
+        stops.push(by);
+        return { ok: true, value: job };
+      },
+    },
+    forms: { openRestore: async () => undefined },
+    chat: { edit: async () => {} },
+    checkApprover: async () => 'neither',
+    whoApproves: { policy: 'second-person', approvers: [] },
+    onError: () => {},
+  });
+  const click: Click = {
+    person: 'U1',
+    channel: 'C1',
+    message: { channel: 'C1', ts: '1.0' },
+    isEphemeral: false,
+    value: clicked,
+    triggerId: 't',
+    removeButtons: async () => {},
+    reply: async () => {},
+  };
+  return { reply: (await actions[ACTION.stopJob].execute(click))?.text, stops };
+}
+
+test('the Stop button of a job stops that job', async () => {
+  const { reply, stops } = await clickStop('a-2', async () => job);
+  expect(stops).toEqual(['U1']);
+  expect(reply).toMatch(/is stopping/);
+});
+
+test('the Stop button of a job that has ended does not stop the job that runs now', async () => {
+  const { reply, stops } = await clickStop('a-1', async () => job);
+  expect(stops).toEqual([]);
+  expect(reply).toMatch(/^Nothing was done: this button belongs to a job that has ended\..* is in progress now\./);
+});
+
+test('the Stop button stops whatever job runs when the current job cannot be read', async () => {
+  const { stops } = await clickStop('a-2', () => Promise.reject(new Error('The control table is down')));
+  expect(stops).toEqual(['U1']);
+});
