@@ -14,6 +14,7 @@ import type { Refusal } from '../../src/run/model/run-control.ts';
 import type { ImageSelection, PaceSetting, RunEvent } from '../../src/run/model/types.ts';
 import { readSettings } from '../../src/settings.ts';
 import { openControlTable } from '../../src/state/control-table.ts';
+import { createFakeClock, type FakeClock } from './fake-clock.ts';
 
 /** Quotas so wide that a test's pace is its own. */
 export const WIDE = {
@@ -22,20 +23,32 @@ export const WIDE = {
   quotas: { novaLiteCrossRegionRequestsPerMinute: 60_000 },
 };
 
-/** One copy of the bot without its face. */
+/** One copy of the bot without Slack. */
 export interface Copy {
   readonly runs: Runs;
   readonly events: RunEvent[];
-  /** Waits until an event comes, or came. */
-  listensTo(kind: RunEvent['kind'], withinMs?: number): Promise<RunEvent>;
+  /** Moves time on until an event of this kind was emitted. */
+  listensTo(kind: RunEvent['kind']): Promise<RunEvent>;
 }
 
 export interface RunsRig {
   readonly aws: LocalAws;
+  /** The time of every copy. It stands still, except while a method of the rig moves it on. */
+  readonly clock: FakeClock;
   readonly stopFile: string;
+  /** Real time after each 100 ms of the clock, for replies of the local AWS, ms. Raise it with the latency of AWS. */
+  realStepMs: number;
   copy(settings?: Record<string, string>): Promise<Copy>;
   /** Plans and starts a run. */
   start(copy: Copy, options?: { selection?: ImageSelection; pace?: PaceSetting }): Promise<string>;
+  /** Moves time on until `work`, which waits for time or for another copy, has settled. */
+  during<T>(work: Promise<T>): Promise<T>;
+  /** Moves time on by `ms`, while requests to AWS go on. */
+  pass(ms: number): Promise<void>;
+  /** Moves time on until `find` returns a value. */
+  until<T>(find: () => Promise<T | undefined> | T | undefined): Promise<T>;
+  /** Moves time on until the present run has so many outcomes. */
+  untilDone(copy: Copy, count: number): Promise<void>;
   invocations(): Promise<{ total: number; counts: number[] }>;
   close(): Promise<void>;
 }
@@ -45,26 +58,19 @@ export function value<T>(answer: Result<T, Refusal>): T {
   return answer.value;
 }
 
-/** Waits until a run has so many outcomes. */
-export async function untilDone(copy: Copy, count: number): Promise<void> {
-  const until = Date.now() + 10_000;
-  for (;;) {
-    const run = await copy.runs.current();
-    const totals = run?.totals;
-    if (totals && totals.processed + totals.rejected + totals.failed >= count) return;
-    if (Date.now() > until) throw new Error(`Only ${JSON.stringify(totals)} after 10 s`);
-    await new Promise((resolve) => setTimeout(resolve, 30));
-  }
-}
-
 const FAST: PaceSetting = { kind: 'fixed', perMinute: 3_000 };
-const seenSchema = z.object({ total: z.number(), byKey: z.record(z.string(), z.number()) });
-export const PLACE = { channel: 'C1', ts: '1.1' };
+const countsSchema = z.object({ total: z.number(), byKey: z.record(z.string(), z.number()) });
+export const LOCATION = { channel: 'C1', ts: '1.1' };
 
-/** Runs on a local AWS with real clients; as many copies of the bot as a test wants. */
+const STEP_MS = 100;
+/** Real time after which a test that waits has failed. */
+const TIMEOUT_MS = 60_000;
+
+/** Runs on a local AWS with real clients and a clock of their own; as many copies of the bot as a test wants. */
 export async function startRunsRig(options: { images?: number; seedTable?: 'full' | 'empty' } = {}): Promise<RunsRig> {
   const aws = await startLocalAws({ port: 0, images: options.images ?? 60, seedTable: options.seedTable ?? 'empty' });
   aws.turn(WIDE);
+  const clock = createFakeClock(Date.now());
   const folder = mkdtempSync(join(tmpdir(), 'rescan-runs-'));
   const stopFile = join(folder, 'STOP');
   const copies: Runs[] = [];
@@ -74,8 +80,14 @@ export async function startRunsRig(options: { images?: number; seedTable?: 'full
     AWS_ACCESS_KEY_ID: 'x',
     AWS_SECRET_ACCESS_KEY: 'x',
   });
-  return {
+  async function step(ms = STEP_MS): Promise<void> {
+    await clock.advance(ms);
+    await systemClock.sleep(rig.realStepMs);
+  }
+  const rig: RunsRig = {
     aws,
+    clock,
+    realStepMs: 2,
     stopFile,
     async copy(overrides = {}) {
       const settings = readSettings({
@@ -83,7 +95,7 @@ export async function startRunsRig(options: { images?: number; seedTable?: 'full
         SLACK_APP_TOKEN: 'xapp-1',
         SLACK_CHANNELS: 'C01',
         STOP_FILE: stopFile,
-        LEASE_SECONDS: '5',
+        LEASE_SECONDS: '20',
         MAX_IN_FLIGHT: '10',
         LOG_LEVEL: process.env.TEST_LOG ?? 'silent',
         ...overrides,
@@ -98,7 +110,7 @@ export async function startRunsRig(options: { images?: number; seedTable?: 'full
         settings,
         aws: clients,
         table,
-        clock: systemClock,
+        clock,
         random: Math.random,
         logger: createLogger(settings.logLevel),
         holder: randomUUID(),
@@ -106,46 +118,60 @@ export async function startRunsRig(options: { images?: number; seedTable?: 'full
       });
       copies.push(runs);
       const events: RunEvent[] = [];
-      const waiting = new Set<() => void>();
-      runs.watch((event) => {
-        events.push(event);
-        for (const look of waiting) look();
-      });
+      runs.watch((event) => void events.push(event));
       return {
         runs,
         events,
-        listensTo: (kind, withinMs = 30_000) =>
-          new Promise((resolve, reject) => {
-            const timer = setTimeout(
-              () => reject(new Error(`No ${kind}; heard ${events.map((event) => event.kind).join(', ')}`)),
-              withinMs,
-            );
-            const look = () => {
-              const found = events.find((event) => event.kind === kind);
-              if (!found) return;
-              clearTimeout(timer);
-              waiting.delete(look);
-              resolve(found);
-            };
-            waiting.add(look);
-            look();
-          }),
+        listensTo: (kind) =>
+          rig
+            .until(() => events.find((event) => event.kind === kind))
+            .catch(() => {
+              throw new Error(`No event ${kind}; there were ${events.map((event) => event.kind).join(', ')}`);
+            }),
       };
     },
     async start(copy, options = {}) {
       const { selection = {}, pace = FAST } = options;
-      const plan = value(await copy.runs.plan({ selection, paceSetting: pace, by: 'U1', location: PLACE }));
-      value(await copy.runs.start(plan.runId, 'U1', { location: PLACE }));
+      const plan = value(await copy.runs.plan({ selection, paceSetting: pace, by: 'U1', location: LOCATION }));
+      value(await copy.runs.start(plan.runId, 'U1', { location: LOCATION }));
       return plan.runId;
     },
+    async during(work) {
+      let isSettled = false;
+      const settled = work.finally(() => {
+        isSettled = true;
+      });
+      settled.catch(() => {});
+      await rig.until(() => isSettled || undefined);
+      return settled;
+    },
+    async pass(ms) {
+      for (let passed = 0; passed < ms; passed += STEP_MS) await step(Math.min(STEP_MS, ms - passed));
+    },
+    async until(find) {
+      const end = Date.now() + TIMEOUT_MS;
+      for (;;) {
+        const found = await find();
+        if (found !== undefined) return found;
+        if (Date.now() > end) throw new Error(`It did not happen within ${TIMEOUT_MS / 1_000} s.`);
+        await step();
+      }
+    },
+    async untilDone(copy, count) {
+      await rig.until(async () => {
+        const totals = (await copy.runs.current())?.totals;
+        return totals && totals.processed + totals.rejected + totals.failed >= count ? true : undefined;
+      });
+    },
     async invocations() {
-      const seen = seenSchema.parse(await (await fetch(`${aws.url}/sandbox/invocations`)).json());
-      return { total: seen.total, counts: Object.values(seen.byKey) };
+      const counts = countsSchema.parse(await (await fetch(`${aws.url}/sandbox/invocations`)).json());
+      return { total: counts.total, counts: Object.values(counts.byKey) };
     },
     async close() {
-      await Promise.all(copies.map((runs) => runs.shutDown()));
+      await rig.during(Promise.all(copies.map((runs) => runs.shutDown())));
       await aws.close();
       rmSync(folder, { recursive: true, force: true });
     },
   };
+  return rig;
 }

@@ -3,7 +3,7 @@ import { systemClock } from '../../../src/lib/clock.ts';
 import { createAwsClients } from '../../../src/pipeline/aws.ts';
 import { createRunStore } from '../../../src/run/store/run-store.ts';
 import { openControlTable } from '../../../src/state/control-table.ts';
-import { type Copy, PLACE, type RunsRig, startRunsRig, value } from '../../support/runs-rig.ts';
+import { type Copy, LOCATION, type RunsRig, startRunsRig, value } from '../../support/runs-rig.ts';
 
 let rig: RunsRig;
 beforeEach(async () => {
@@ -18,19 +18,9 @@ const plan = async (copy: Copy) =>
       selection: {},
       paceSetting: { kind: 'fixed', perMinute: 1_800 },
       by: 'U1',
-      location: PLACE,
+      location: LOCATION,
     }),
   ).runId;
-
-async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
-  const end = Date.now() + 20_000;
-  for (;;) {
-    const found = await look();
-    if (found !== undefined) return found;
-    if (Date.now() > end) throw new Error('It never came to this');
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
 
 describe('a stop while a run is being started', () => {
   // The start takes about ten calls of DynamoDB: the stop meets it at each of them.
@@ -40,26 +30,28 @@ describe('a stop while a run is being started', () => {
       const [first, second] = [await rig.copy(SLOW_LEASE), await rig.copy(SLOW_LEASE)];
       for (const stopping of [first, second]) {
         const runId = await plan(first);
-        rig.aws.turn({ addedLatencyMs: 60 });
-        const starting = first.runs.start(runId, 'U1', { location: PLACE, abandonOpen: true });
-        await new Promise((resolve) => setTimeout(resolve, calls * 60));
-        const stopped = await stopping.runs.stop('U9', { now: false });
-        await starting;
+        rig.aws.turn({ addedLatencyMs: 30 });
+        rig.realStepMs = 25;
+        const starting = first.runs.start(runId, 'U1', { location: LOCATION, abandonOpen: true });
+        await systemClock.sleep(calls * 30);
+        const stopped = await rig.during(stopping.runs.stop('U9', { now: false }));
+        await rig.during(starting);
         rig.aws.turn({ addedLatencyMs: 0 });
+        rig.realStepMs = 2;
         // Too early for a stop: the run was not on its way yet.
         const isOnItsWay = stopped.ok && stopped.value.runId === runId;
         if (!isOnItsWay) {
-          await first.runs.stop('U9', { now: false });
-          await until(async () => ((await first.runs.current())?.state.kind === 'running' ? undefined : true));
+          await rig.during(first.runs.stop('U9', { now: false }));
+          await rig.until(async () => ((await first.runs.current())?.state.kind === 'running' ? undefined : true));
           continue;
         }
-        const end = await until(async () => {
+        const end = await rig.until(async () => {
           const now = await first.runs.current();
           return now?.state.kind === 'running' ? undefined : now;
         });
         expect(['stopped', 'abandoned', 'planned']).toContain(end.state.kind);
         const { total } = await rig.invocations();
-        await new Promise((resolve) => setTimeout(resolve, 300));
+        await rig.pass(5_000);
         expect((await rig.invocations()).total).toBe(total);
       }
     },
@@ -73,22 +65,22 @@ test('a run whose process died while it was being started does not stand in the 
   const table = await openControlTable({ dynamodb, tableName: 'rescan-bot-control', clock: systemClock });
   await createRunStore(table, 'TimesheetOCR-ocr-dev').claimPipeline(dead);
   const next = await plan(bot);
-  expect(await bot.runs.start(next, 'U1', { location: PLACE })).toMatchObject({ refusal: { reason: 'run-open' } });
-  value(await bot.runs.start(next, 'U1', { location: PLACE, abandonOpen: true }));
+  expect(await bot.runs.start(next, 'U1', { location: LOCATION })).toMatchObject({ refusal: { reason: 'run-open' } });
+  value(await bot.runs.start(next, 'U1', { location: LOCATION, abandonOpen: true }));
   await bot.listensTo('completed');
 });
 
 test('a run that cannot go on by itself is paused by the fault, and people are told', async () => {
   const first = await rig.copy(SLOW_LEASE);
   await rig.start(first, { pace: { kind: 'fixed', perMinute: 1_800 } });
-  await until(async () => ((await rig.invocations()).total >= 5 ? true : undefined));
-  await first.runs.shutDown();
+  await rig.until(async () => ((await rig.invocations()).total >= 5 ? true : undefined));
+  await rig.during(first.runs.shutDown());
   rig.aws.turn({ functionMissing: true });
   const second = await rig.copy(SLOW_LEASE);
   second.runs.standBy();
   const paused = await second.listensTo('paused');
   expect(paused.snapshot.state).toMatchObject({ because: { kind: 'fault', fault: { reason: 'function-missing' } } });
   rig.aws.turn({ functionMissing: false });
-  value(await second.runs.resume('U1'));
+  value(await rig.during(second.runs.resume('U1')));
   await second.listensTo('completed');
 });

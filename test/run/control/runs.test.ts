@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { DynamoDBClient, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { PLACE, type RunsRig, startRunsRig, untilDone, value } from '../../support/runs-rig.ts';
+import { LOCATION, type RunsRig, startRunsRig, value } from '../../support/runs-rig.ts';
 
 let rig: RunsRig;
 beforeEach(async () => {
@@ -17,11 +17,11 @@ describe('a run', () => {
         selection: {},
         paceSetting: { kind: 'fixed', perMinute: 3_000 },
         by: 'U1',
-        location: PLACE,
+        location: LOCATION,
       }),
     );
     expect(plan).toMatchObject({ runId: 'r-0001', total: 60, leftOut: 5, entries: 0, plannedBy: 'U1' });
-    value(await bot.runs.start(plan.runId, 'U2', { location: PLACE }));
+    value(await bot.runs.start(plan.runId, 'U2', { location: LOCATION }));
     const end = await bot.listensTo('completed');
     expect(end.snapshot).toMatchObject({
       state: { kind: 'completed' },
@@ -36,10 +36,10 @@ describe('a run', () => {
     const bot = await rig.copy();
     const selection = { prefix: '2025-', sample: 7, seed: 42 };
     const paceSetting = { kind: 'fixed', perMinute: 3_000 } as const;
-    const plan = value(await bot.runs.plan({ selection, paceSetting, by: 'U1', location: PLACE }));
+    const plan = value(await bot.runs.plan({ selection, paceSetting, by: 'U1', location: LOCATION }));
     expect(plan.total).toBe(7);
-    const again = value(await bot.runs.plan({ selection, paceSetting, by: 'U1', location: PLACE }));
-    value(await bot.runs.start(again.runId, 'U1', { location: PLACE }));
+    const again = value(await bot.runs.plan({ selection, paceSetting, by: 'U1', location: LOCATION }));
+    value(await bot.runs.start(again.runId, 'U1', { location: LOCATION }));
     await bot.listensTo('completed');
     expect((await rig.invocations()).counts).toHaveLength(7);
   });
@@ -51,21 +51,21 @@ describe('a run', () => {
         selection: {},
         paceSetting: { kind: 'fixed', perMinute: 3_000 },
         by: 'U1',
-        location: PLACE,
+        location: LOCATION,
       }),
     );
     const clicks = await Promise.all(
-      [one, two, one, two].map((copy) => copy.runs.start(plan.runId, 'U1', { location: PLACE })),
+      [one, two, one, two].map((copy) => copy.runs.start(plan.runId, 'U1', { location: LOCATION })),
     );
     expect(clicks.filter((click) => click.ok)).toHaveLength(1);
-    await Promise.any([one.listensTo('completed'), two.listensTo('completed')]);
+    await rig.until(() => [...one.events, ...two.events].find((event) => event.kind === 'completed'));
     expect((await rig.invocations()).counts).toEqual(Array(60).fill(1));
   });
 
   test('a second one is refused while the first is open', async () => {
     const bot = await rig.copy();
     await rig.start(bot, { pace: { kind: 'fixed', perMinute: 60 } });
-    const second = await bot.runs.plan({ selection: {}, paceSetting: { kind: 'auto' }, by: 'U1', location: PLACE });
+    const second = await bot.runs.plan({ selection: {}, paceSetting: { kind: 'auto' }, by: 'U1', location: LOCATION });
     expect(second).toMatchObject({ ok: false, refusal: { reason: 'run-active' } });
   });
 
@@ -93,11 +93,11 @@ describe('stop, pause and resume', () => {
   test('a stopped run goes on where it was, and no image is taken twice', async () => {
     const bot = await rig.copy();
     await rig.start(bot, { pace: { kind: 'fixed', perMinute: 1_800 } });
-    await untilDone(bot, 20);
+    await rig.untilDone(bot, 20);
     value(await bot.runs.stop('U2', { now: false }));
     const stopped = await bot.listensTo('stopped');
     expect(stopped).toMatchObject({ leftInFlight: 0, snapshot: { state: { by: { kind: 'person', by: 'U2' } } } });
-    value(await bot.runs.resume('U1'));
+    value(await rig.during(bot.runs.resume('U1')));
     await bot.listensTo('completed');
     expect((await rig.invocations()).counts).toEqual(Array(60).fill(1));
   });
@@ -106,13 +106,13 @@ describe('stop, pause and resume', () => {
     rig.aws.turn({ latencyMs: 600 });
     const bot = await rig.copy();
     await rig.start(bot);
-    await untilDone(bot, 10);
+    await rig.untilDone(bot, 10);
     value(await bot.runs.stop('U1', { now: true }));
     const stopped = await bot.listensTo('stopped');
     const left = stopped.kind === 'stopped' ? stopped.leftInFlight : 0;
     expect(left).toBeGreaterThan(0);
     rig.aws.turn({ latencyMs: 20 });
-    value(await bot.runs.resume('U1'));
+    value(await rig.during(bot.runs.resume('U1')));
     await bot.listensTo('completed');
     const { counts } = await rig.invocations();
     expect(counts).toHaveLength(60);
@@ -123,24 +123,24 @@ describe('stop, pause and resume', () => {
   test('a copy that does not drive stops the run through its record', async () => {
     const [driver, other] = [await rig.copy(), await rig.copy()];
     await rig.start(driver, { pace: { kind: 'fixed', perMinute: 600 } });
-    await untilDone(driver, 5);
-    expect(value(await other.runs.stop('U9', { now: false })).state).toEqual({
+    await rig.untilDone(driver, 5);
+    expect(value(await rig.during(other.runs.stop('U9', { now: false }))).state).toEqual({
       kind: 'stopped',
       by: { kind: 'person', by: 'U9' },
     });
     const { total } = await rig.invocations();
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await rig.pass(5_000);
     expect((await rig.invocations()).total).toBe(total);
   });
 
   test('a copy that does not drive pauses it and changes its pace', async () => {
     const [driver, other] = [await rig.copy(), await rig.copy()];
     await rig.start(driver, { pace: { kind: 'fixed', perMinute: 120 } });
-    value(await other.runs.setPace('U9', { kind: 'fixed', perMinute: 2_000 }));
+    value(await rig.during(other.runs.setPace('U9', { kind: 'fixed', perMinute: 2_000 })));
     await driver.listensTo('pace-changed');
-    value(await other.runs.pause('U9'));
+    value(await rig.during(other.runs.pause('U9')));
     await driver.listensTo('paused');
-    value(await other.runs.resume('U9'));
+    value(await rig.during(other.runs.resume('U9')));
     await other.listensTo('completed');
     expect((await rig.invocations()).counts).toEqual(Array(60).fill(1));
   });
@@ -159,14 +159,14 @@ describe('stop, pause and resume', () => {
       }),
     );
     expect((await bot.listensTo('stopped')).snapshot.state).toEqual({ kind: 'stopped', by: { kind: 'control-table' } });
-    value(await bot.runs.resume('U1'));
-    await untilDone(bot, 8);
+    value(await rig.during(bot.runs.resume('U1')));
+    await rig.untilDone(bot, 8);
   });
 
   test('the stop file stops it, and while it is there nothing starts or resumes', async () => {
     const bot = await rig.copy();
     await rig.start(bot, { pace: { kind: 'fixed', perMinute: 600 } });
-    await untilDone(bot, 3);
+    await rig.untilDone(bot, 3);
     writeFileSync(rig.stopFile, '');
     expect((await bot.listensTo('stopped')).snapshot.state).toMatchObject({ by: { kind: 'stop-file' } });
     expect(await bot.runs.resume('U1')).toMatchObject({ ok: false, refusal: { reason: 'stop-file' } });
@@ -186,13 +186,13 @@ describe('stop, pause and resume', () => {
     value(await bot.runs.stop('U1', { now: false }));
     await bot.listensTo('stopped');
     const plan = value(
-      await bot.runs.plan({ selection: { limit: 3 }, paceSetting: { kind: 'auto' }, by: 'U1', location: PLACE }),
+      await bot.runs.plan({ selection: { limit: 3 }, paceSetting: { kind: 'auto' }, by: 'U1', location: LOCATION }),
     );
     expect(plan.openRun?.runId).toBe(first);
-    expect(await bot.runs.start(plan.runId, 'U1', { location: PLACE })).toMatchObject({
+    expect(await bot.runs.start(plan.runId, 'U1', { location: LOCATION })).toMatchObject({
       refusal: { reason: 'run-open' },
     });
-    value(await bot.runs.start(plan.runId, 'U1', { location: PLACE, abandonOpen: true }));
+    value(await bot.runs.start(plan.runId, 'U1', { location: LOCATION, abandonOpen: true }));
     await bot.listensTo('abandoned');
     await bot.listensTo('completed');
   });
@@ -208,7 +208,7 @@ describe('faults', () => {
       const bot = await rig.copy();
       bot.runs.standBy();
       await rig.start(bot, { pace: { kind: 'fixed', perMinute: 1_800 } });
-      await untilDone(bot, 10);
+      await rig.untilDone(bot, 10);
       rig.aws.turn(dials);
       const paused = await bot.listensTo('paused');
       expect(paused).toMatchObject({ unwritten: true });
@@ -217,20 +217,20 @@ describe('faults', () => {
       });
       const { total } = await rig.invocations();
       rig.aws.turn({ expiredCredentials: false, outage: false });
-      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      await rig.pass(30_000);
       expect((await rig.invocations()).total).toBe(total);
       expect((await bot.runs.current())?.state.kind).toBe('paused');
-      value(await bot.runs.resume('U1'));
+      value(await rig.during(bot.runs.resume('U1')));
       const end = await bot.listensTo('completed');
       expect(end.snapshot.totals).toMatchObject({ processed: 58, rejected: 2, failed: 0 });
     },
   );
 
   test('a short loss of the control table alone interrupts the run at most, and it goes on by itself', async () => {
-    const bot = await rig.copy({ LEASE_SECONDS: '1' });
+    const bot = await rig.copy({ LEASE_SECONDS: '2' });
     bot.runs.standBy();
     await rig.start(bot, { pace: { kind: 'fixed', perMinute: 1_800 } });
-    await untilDone(bot, 10);
+    await rig.untilDone(bot, 10);
     rig.aws.turn({ accessDenied: ['dynamodb:UpdateItem'] });
     await bot.listensTo('interrupted');
     rig.aws.turn({ accessDenied: [] });
@@ -245,12 +245,12 @@ describe('faults', () => {
   ])('%s pauses the run, blames no image, and resume goes on', async (_what, dials, reason) => {
     const bot = await rig.copy();
     await rig.start(bot, { pace: { kind: 'fixed', perMinute: 1_800 } });
-    await untilDone(bot, 10);
+    await rig.untilDone(bot, 10);
     rig.aws.turn(dials);
     const paused = await bot.listensTo('paused');
     expect(paused.snapshot.state).toMatchObject({ because: { kind: 'fault', fault: { reason } } });
     rig.aws.turn({ functionMissing: false, bucketMissing: false, accessDenied: [] });
-    value(await bot.runs.resume('U1'));
+    value(await rig.during(bot.runs.resume('U1')));
     const end = await bot.listensTo('completed');
     expect(end.snapshot.totals).toMatchObject({ processed: 58, rejected: 2, failed: 0 });
   });
@@ -258,7 +258,7 @@ describe('faults', () => {
   test('what cannot start says why and leaves nothing behind', async () => {
     const bot = await rig.copy();
     rig.aws.turn({ accessDenied: ['s3:ListBucket'] });
-    const refused = await bot.runs.plan({ selection: {}, paceSetting: { kind: 'auto' }, by: 'U1', location: PLACE });
+    const refused = await bot.runs.plan({ selection: {}, paceSetting: { kind: 'auto' }, by: 'U1', location: LOCATION });
     expect(refused).toMatchObject({ ok: false, refusal: { reason: 'fault', fault: { reason: 'access-denied' } } });
     rig.aws.turn({ accessDenied: [] });
     await rig.start(bot);
@@ -270,7 +270,7 @@ describe('faults', () => {
     [{ prefix: 'dictionaries/' }, 'no-match'],
   ])('a filter %j that matches nothing is refused', async (selection, reason) => {
     const bot = await rig.copy();
-    const refused = await bot.runs.plan({ selection, paceSetting: { kind: 'auto' }, by: 'U1', location: PLACE });
+    const refused = await bot.runs.plan({ selection, paceSetting: { kind: 'auto' }, by: 'U1', location: LOCATION });
     expect(refused).toMatchObject({ ok: false, refusal: { reason } });
   });
 
@@ -281,7 +281,7 @@ describe('faults', () => {
       selection: {},
       paceSetting: { kind: 'fixed', perMinute: 500 },
       by: 'U1',
-      location: PLACE,
+      location: LOCATION,
     });
     expect(refused).toMatchObject({ refusal: { reason: 'pace-over-ceiling', asked: 500 } });
     if (!refused.ok && refused.refusal.reason === 'pace-over-ceiling')
@@ -295,8 +295,8 @@ describe('more than one copy of the bot', () => {
     first.runs.standBy();
     second.runs.standBy();
     await rig.start(first, { pace: { kind: 'fixed', perMinute: 1_800 } });
-    await untilDone(first, 15);
-    await first.runs.shutDown();
+    await rig.untilDone(first, 15);
+    await rig.during(first.runs.shutDown());
     await first.listensTo('interrupted');
     await second.listensTo('completed');
     expect(second.events.find((event) => event.kind === 'resumed')).toMatchObject({ from: 'interrupted' });
@@ -308,13 +308,13 @@ describe('more than one copy of the bot', () => {
   test('with AUTO_RESUME=false an interrupted run waits for a person', async () => {
     const first = await rig.copy({ AUTO_RESUME: 'false' });
     await rig.start(first, { pace: { kind: 'fixed', perMinute: 1_800 } });
-    await untilDone(first, 15);
-    await first.runs.shutDown();
+    await rig.untilDone(first, 15);
+    await rig.during(first.runs.shutDown());
     const second = await rig.copy({ AUTO_RESUME: 'false' });
     second.runs.standBy();
-    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    await rig.pass(30_000);
     expect((await second.runs.current())?.state).toEqual({ kind: 'interrupted' });
-    value(await second.runs.resume('U1'));
+    value(await rig.during(second.runs.resume('U1')));
     await second.listensTo('completed');
   });
 });

@@ -6,7 +6,7 @@ import { decodeCheckpoint } from '../../../src/run/store/checkpoint.ts';
 import { createRunStore, type RunStore } from '../../../src/run/store/run-store.ts';
 import { openControlTable } from '../../../src/state/control-table.ts';
 import { type LocalDynamo, startDynalite, testCredentials } from '../../support/dynalite.ts';
-import { type RunsRig, startRunsRig, untilDone, value } from '../../support/runs-rig.ts';
+import { type RunsRig, startRunsRig, value } from '../../support/runs-rig.ts';
 
 /** A paused run with a pending change of pace, exactly as the previous version stored it. */
 const formerRecord = {
@@ -189,10 +189,10 @@ describe('a run that the previous version drove', () => {
   test('is resumed where it was: every image gets one outcome, and no image is invoked twice', async () => {
     const before = await rig.copy();
     const runId = await rig.start(before, { pace: { kind: 'fixed', perMinute: 1_800 } });
-    await untilDone(before, 15);
+    await rig.untilDone(before, 15);
     value(await before.runs.stop('U1', { now: false }));
     const stopped = await before.listensTo('stopped');
-    await before.runs.shutDown();
+    await rig.during(before.runs.shutDown());
 
     const dynamodb = new DynamoDBClient({});
     const { Items = [] } = await dynamodb.send(
@@ -219,7 +219,7 @@ describe('a run that the previous version drove', () => {
       state: stopped.snapshot.state,
       totals: stopped.snapshot.totals,
     });
-    value(await after.runs.resume('U1'));
+    value(await rig.during(after.runs.resume('U1')));
     const end = await after.listensTo('completed');
     expect(end.snapshot.totals).toMatchObject({ processed: 58, rejected: 2, failed: 0 });
     expect((await rig.invocations()).counts).toEqual(Array(60).fill(1));
