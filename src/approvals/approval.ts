@@ -29,34 +29,23 @@ export type ApprovalState = z.infer<typeof approvalStateSchema>;
 /** The states that an approval never leaves. */
 export type FinalState = Exclude<ApprovalState, { kind: 'pending' | 'approved' }>;
 
-/** Older versions stored the action as `act`. */
-const renameAct = (stored: unknown): unknown => {
-  const read = z.looseObject({ act: z.unknown() }).safeParse(stored).data;
-  if (!read || 'action' in read || !('act' in read)) return stored;
-  const { act, ...rest } = read;
-  return { ...rest, action: act };
-};
-
-export const approvalSchema = z.preprocess(
-  renameAct,
-  z.object({
-    id: z.string(),
-    action: z.enum(APPROVED_ACTIONS),
-    fingerprint: z.array(factSchema).readonly(),
-    /** The action with all its options, as JSON, exactly as it will be carried out. */
-    options: z.string(),
-    requestedBy: z.string(),
-    requestedAt: z.number(),
-    expiresAt: z.number(),
-    reason: z.string().exactOptional(),
-    /** The message whose buttons count. `ts` is known once it is posted. */
-    channel: z.string(),
-    ts: z.string().exactOptional(),
-    /** The backup that must be kept while this is open. */
-    backupId: z.string().exactOptional(),
-    state: approvalStateSchema,
-  }),
-);
+export const approvalSchema = z.object({
+  id: z.string(),
+  action: z.enum(APPROVED_ACTIONS),
+  fingerprint: z.array(factSchema).readonly(),
+  /** The action with all its options, as JSON, exactly as it will be carried out. */
+  options: z.string(),
+  requestedBy: z.string(),
+  requestedAt: z.number(),
+  expiresAt: z.number(),
+  reason: z.string().exactOptional(),
+  /** The message whose buttons count. `ts` is known once it is posted. */
+  channel: z.string(),
+  ts: z.string().exactOptional(),
+  /** The backup that must be kept while this is open. */
+  backupId: z.string().exactOptional(),
+  state: approvalStateSchema,
+});
 /** A second person's consent to one exact action: asked for, decided once, used at most once. */
 export type Approval = z.infer<typeof approvalSchema>;
 

@@ -1,5 +1,6 @@
 /** Names in records that an earlier version of the bot wrote, and what the same field is called today. */
 const NAMES_TODAY: ReadonlyMap<string, string> = new Map([
+  ['act', 'action'],
   ['entriesSeenAt', 'entriesCountedAt'],
   ['lookedAt', 'checkedAt'],
   ['mend', 'fix'],

@@ -18,8 +18,8 @@ import {
 
 freshForEachTest();
 
-describe('an approval', () => {
-  test('is carried out once, and the table is empty', async () => {
+describe('approvals on a real table', () => {
+  test('An approved flush is carried out once, and the table is empty', async () => {
     const bot = await startSteps();
     await backup(bot);
     const approval = await request(bot);
@@ -32,7 +32,7 @@ describe('an approval', () => {
     });
   });
 
-  test('does not help a backup that was altered since: it is found before anything is deleted, and the object is named', async () => {
+  test('A backup that was altered after the request is found before anything is deleted, and the object is named', async () => {
     const bot = await startSteps();
     const record = await backup(bot);
     const approval = await request(bot);
@@ -50,7 +50,7 @@ describe('an approval', () => {
     expect(await inTable()).toBe(before);
   });
 
-  test('is void when the backup is gone', async () => {
+  test('An approval is void when its backup is gone', async () => {
     const bot = await startSteps();
     const record = await backup(bot);
     const approval = await request(bot);
@@ -60,7 +60,7 @@ describe('an approval', () => {
     expect((await bot.steps.approval(approval.id))?.state.kind).toBe('void');
   });
 
-  test('is void when a record came since, and says what changed', async () => {
+  test('An approval is void when a record was added after the request, and tells what changed', async () => {
     const bot = await startSteps();
     await backup(bot);
     const approval = await request(bot);
@@ -72,7 +72,7 @@ describe('an approval', () => {
     });
   });
 
-  test('that is taken back while its act looks whether it may begin is not carried out: a stop is in time up to there', async () => {
+  test('An approval that is withdrawn while its facts are gathered is not carried out', async () => {
     const bot = await startSteps({ LEASE_SECONDS: '10' });
     await backup(bot);
     for (const takeBack of [
@@ -94,7 +94,7 @@ describe('an approval', () => {
     expect(bot.events.filter(({ kind }) => kind === 'started')).toEqual([]);
   });
 
-  test('whose act was claimed by a process that died before it began is void: nobody goes on with it', async () => {
+  test('An approval whose job was claimed by a process that died before it used the approval is void', async () => {
     const bot = await startSteps();
     await backup(bot);
     const before = await inTable();
@@ -114,7 +114,7 @@ describe('an approval', () => {
     expect(await inTable()).toBe(before);
   });
 
-  test('is void where its checklist was closed, and its message is told', async () => {
+  test('A request whose checklist was closed is withdrawn, and that is reported', async () => {
     const bot = await startSteps();
     await backup(bot);
     const approval = await request(bot);
@@ -125,7 +125,7 @@ describe('an approval', () => {
     });
   });
 
-  test('holds for the overrides it was given on, and tells them', async () => {
+  test('An approval covers the overrides that it was given on and no others', async () => {
     const bot = await startSteps({ SAMPLE_IMAGES: '3' });
     await backup(bot);
     expect(await bot.checklist.override('sample', 'U2', 'no image came today')).toMatchObject({ ok: true });
@@ -141,7 +141,7 @@ describe('an approval', () => {
     });
   });
 
-  test('is in the audit from the request to the end, before anything is deleted', async () => {
+  test('The audit has the request, the approval, the start and the result of a flush', async () => {
     const bot = await startSteps();
     await backup(bot);
     const approval = await request(bot);
@@ -161,7 +161,7 @@ describe('an approval', () => {
     expect(await bot.audit.verify()).toMatchObject({ ok: true, anchors: expect.any(Number) });
   });
 
-  test('expires by itself, and its message is told', async () => {
+  test('A request expires by itself, and that is reported', async () => {
     const bot = await startSteps({ APPROVAL_MINUTES: '0.1' });
     await backup(bot);
     const approval = await request(bot);
@@ -170,7 +170,7 @@ describe('an approval', () => {
     expect(told.approval).toMatchObject({ id: approval.id, state: { kind: 'expired' } });
   });
 
-  test('keeps its backup from being pruned', async () => {
+  test('An open request keeps its backup from being pruned', async () => {
     const bot = await startSteps();
     const first = await backup(bot);
     await request(bot);

@@ -6,8 +6,8 @@ import { aws, backup, folder, freshForEachTest, inTable, request, startSteps, va
 
 freshForEachTest();
 
-describe('a job', () => {
-  test('stops between batches, from another copy of the bot too, and what it deleted is in the backup', async () => {
+describe('jobs on a real table', () => {
+  test('A job stops between writes when another process asks for it, and what it deleted is in the backup', async () => {
     const patient = { LEASE_SECONDS: '10' };
     const [bot, other] = [await startSteps(patient), await startSteps(patient)];
     const record = await backup(bot);
@@ -23,7 +23,7 @@ describe('a job', () => {
     expect(await bot.steps.current()).toBeUndefined();
   });
 
-  test('is kept from starting by the stop file, and by another job', async () => {
+  test('A job does not start while the stop file exists or another job runs', async () => {
     const patient = { LEASE_SECONDS: '10' };
     const [bot, other] = [await startSteps(patient), await startSteps(patient)];
     await backup(bot);
@@ -41,7 +41,7 @@ describe('a job', () => {
     await bot.listensTo('finished');
   });
 
-  test('is taken over by another copy when its own goes down', async () => {
+  test('A job whose process shuts down is resumed by another process', async () => {
     const [bot, other] = [await startSteps(), await startSteps()];
     await backup(bot);
     const approval = await request(bot);

@@ -5,8 +5,8 @@ import { backup, clients, freshForEachTest, put, runBecomes, startSteps } from '
 
 freshForEachTest();
 
-describe('what a flush is refused for, before anybody is asked', () => {
-  test('no backup', async () => {
+describe('what a flush is refused for before it is requested', () => {
+  test('A flush without a backup is refused', async () => {
     const { steps } = await startSteps();
     expect(await steps.planFlush({ failedOnly: false })).toEqual({
       ok: false,
@@ -14,7 +14,7 @@ describe('what a flush is refused for, before anybody is asked', () => {
     });
   });
 
-  test('a backup that is too old', async () => {
+  test('A flush with a backup that is too old is refused', async () => {
     const bot = await startSteps({ BACKUP_MAX_AGE_HOURS: '0.01' });
     const record = await backup(bot);
     const old = { ...record, startedAt: record.startedAt - 60_000 };
@@ -25,7 +25,7 @@ describe('what a flush is refused for, before anybody is asked', () => {
     });
   });
 
-  test('a backup of another table', async () => {
+  test('A flush with a backup of another table is refused', async () => {
     const bot = await startSteps();
     const record = await backup(bot);
     const other = { ...record, id: 'other', table: { ...record.table, arn: `${record.table.arn}-prod` } };
@@ -36,7 +36,7 @@ describe('what a flush is refused for, before anybody is asked', () => {
     });
   });
 
-  test('a table that differs by more than the setting allows', async () => {
+  test('A flush of a table that differs from its backup by more than the setting allows is refused', async () => {
     const bot = await startSteps({ FLUSH_MAX_DIFFERENCE: '1' });
     await backup(bot);
     await put('A');
@@ -46,7 +46,7 @@ describe('what a flush is refused for, before anybody is asked', () => {
     });
   });
 
-  test('a run that is active', async () => {
+  test('A flush and a restore are refused while a run is active', async () => {
     const bot = await startSteps();
     await backup(bot);
     runBecomes(runSnapshot());
@@ -58,13 +58,38 @@ describe('what a flush is refused for, before anybody is asked', () => {
     });
   });
 
-  test('a bucket that is not there', async () => {
+  test('A backup to a bucket that does not exist fails and names the bucket', async () => {
     const bot = await startSteps({ CONTROL_BUCKET: 'no-such-bucket' });
     await bot.steps.backup({ by: 'U1', location: { channel: 'C01' } });
     expect((await bot.listensTo('failed')).refusal).toEqual({
       reason: 'location',
       bucket: 'no-such-bucket',
       why: 'missing',
+    });
+  });
+
+  test('A backup is found by its short id, and the request has its whole id', async () => {
+    const bot = await startSteps();
+    const record = await backup(bot);
+    const short = record.id.replace(/^\d+-/, 'b-');
+    expect(short).toMatch(/^b-[0-9a-f]{8}$/);
+    expect(await bot.steps.planFlush({ failedOnly: false, backupId: short })).toMatchObject({
+      ok: true,
+      value: { action: { backupId: record.id } },
+    });
+    expect(await bot.steps.planRestore({ backupId: short, mode: 'merge' })).toMatchObject({
+      ok: true,
+      value: { action: { backupId: record.id } },
+    });
+    expect(await bot.steps.verify('b-00000000')).toMatchObject({ refusal: { reason: 'backup-not-found' } });
+  });
+
+  test('The plan of a flush tells what its transactions cost', async () => {
+    const bot = await startSteps();
+    await backup(bot);
+    expect(await bot.steps.planFlush({ failedOnly: false })).toMatchObject({
+      ok: true,
+      value: { now: { writeCost: { unitsPerRecord: 2 }, pointInTimeRecovery: expect.any(String) } },
     });
   });
 });

@@ -28,7 +28,7 @@ export let folder: string;
 let run: RunSnapshot | undefined;
 const open: TableSteps[] = [];
 
-/** For each test a local AWS and a folder of its own; its copies of the bot are shut down after it. */
+/** Gives each test a local AWS and a folder; shuts down its bots afterwards. */
 export function freshForEachTest(): void {
   beforeEach(async () => {
     aws = await startLocalAws({ port: 0, images: 12 });
@@ -49,7 +49,7 @@ export function freshForEachTest(): void {
   });
 }
 
-/** The run there is from here on. */
+/** Sets the run of the pipeline. */
 export function runBecomes(snapshot: RunSnapshot): void {
   run = snapshot;
 }
@@ -94,20 +94,19 @@ export async function startSteps(overrides: Record<string, string> = {}): Promis
     runs: { ...createScriptedRunControl(), current: async () => run },
     pace: { kind: 'auto' },
   });
-  // What the checklist asks for besides the backup is proven: these tests are about the table.
+  // These tests are about the table: the other preconditions of a flush hold.
   const codeSha256 = codeIdentity(await describeFunction(clients.lambda, settings.ocrFunction));
   await checklist.prove('logging', { by: 'U1', codeSha256 });
   open.push(steps);
   const events: TableEvent[] = [];
   steps.watch((event) => {
-    // What these tests wait for is how a request ended, not that it was made.
+    // These tests wait for the end of a request, not for the request.
     const isAsked = event.kind === 'approval-changed' && event.approval.state.kind === 'pending';
     if (!isAsked) events.push(event);
   });
   const isOf =
     <Kind extends TableEvent['kind']>(kind: Kind) =>
     (event: TableEvent): event is Extract<TableEvent, { kind: Kind }> =>
-      // That a request was made is told as well: tests wait for what it comes to.
       event.kind === kind && !(event.kind === 'approval-changed' && event.approval.state.kind === 'pending');
   return {
     steps,

@@ -38,14 +38,14 @@ function showing(policy: WhoApproves['policy'], now: Approval) {
   };
 }
 
-describe('a request for approval', () => {
-  test('is posted, and its message noted', async () => {
+describe('showApproval', () => {
+  test('A request is posted, and its message is stored', async () => {
     const { done, shown, factOf } = showing('second-person', asked);
     await shown;
     expect(done).toEqual([`post in C1: ${factOf(asked)}`, 'a-1 is at 7.7']);
   });
 
-  test('that was taken back before its message was there says so at once, and has no buttons', async () => {
+  test('A request that was withdrawn before its message existed is edited at once and has no buttons', async () => {
     const back: Approval = { ...asked, state: { kind: 'withdrawn', by: 'U9', at: 1 } };
     const { done, shown, factOf } = showing('self', back);
     await shown;
@@ -53,7 +53,7 @@ describe('a request for approval', () => {
     expect(done.join()).not.toMatch(/approves/);
   });
 
-  test('of a team of one is approved by asking', async () => {
+  test('Under the policy self a request is approved by asking', async () => {
     const { done, shown } = showing('self', asked);
     expect(await shown).toBeUndefined();
     expect(done).toContain('U0OPERATOR approves a-1');
