@@ -14,7 +14,7 @@ const error = (name: string, more: object = {}) => Object.assign(new Error(`said
 
 const IN_S3 = { reason: 'configuration', fix: expect.stringMatching(/IMAGE_BUCKET.*AWS_REGION/) };
 
-describe('an error is read as the fault', () => {
+describe('the fault behind an error', () => {
   test.each<[string, unknown, object]>([
     [
       'expired credentials',
@@ -30,17 +30,17 @@ describe('an error is read as the fault', () => {
     ],
     ['no credentials', error('CredentialsProviderError'), { reason: 'credentials' }],
     [
-      'a refused action that was asked for',
+      'a refused action',
       error('AccessDenied'),
       { reason: 'access-denied', fix: 'Allow lambda:InvokeFunction on ocr for the role of the bot.' },
     ],
     [
-      'a refused action that IAM names',
+      'a refused action that the message of IAM names',
       error('AccessDeniedException', { message: 'User: x is not authorized to perform: kms:Decrypt on resource: y' }),
       { reason: 'access-denied', fix: expect.stringContaining('Allow kms:Decrypt') },
     ],
     [
-      'a bare 403',
+      'a 403 without a name',
       error('UnknownError', { $metadata: { httpStatusCode: 403 } }),
       { reason: 'access-denied', message: expect.stringContaining('HTTP 403') },
     ],
@@ -81,13 +81,17 @@ describe('an error is read as the fault', () => {
       new Error('Region is missing'),
       { reason: 'configuration', fix: expect.stringContaining('AWS_REGION') },
     ],
-    ['what lies beneath it', new Error('outer', { cause: error('ExpiredToken') }), { reason: 'credentials' }],
     [
-      'its own',
+      'an error whose cause is a fault',
+      new Error('outer', { cause: error('ExpiredToken') }),
+      { reason: 'credentials' },
+    ],
+    [
+      'an error with a fault of its own',
       new FaultError({ reason: 'manifest', message: 'm', fix: 'x' }),
       { reason: 'manifest', message: 'm', fix: 'x' },
     ],
-  ])('of %s', (_, given, fault) => {
+  ])('is found for %s', (_, given, fault) => {
     const where = fault === IN_S3 ? { ...asked, service: 's3' } : asked;
     expect(readFault(given, where)).toMatchObject(fault);
   });
@@ -97,12 +101,12 @@ describe('an error is read as the fault', () => {
     ['a bug', new TypeError('x is not a function')],
     ['nothing', undefined],
     ['a text', 'ExpiredToken'],
-    ['a key that is not there', error('NoSuchKey')],
-  ])('%s is none', (_, given) => {
+    ['a missing key', error('NoSuchKey')],
+  ])('does not exist for %s', (_, given) => {
     expect(readFault(given, asked)).toBeUndefined();
   });
 
-  test('shows no credentials and no more than 500 characters', () => {
+  test('has no credentials and at most 500 characters in its message', () => {
     const given = error('ExpiredToken', { message: `for AKIAIOSFODNN7EXAMPLE ${'x'.repeat(1_000)}` });
     const message = readFault(given, asked)?.message ?? '';
     expect(message).toContain('[key id]');
@@ -110,7 +114,7 @@ describe('an error is read as the fault', () => {
   });
 });
 
-describe('the clients', () => {
+describe('the AWS clients', () => {
   let wire: Wire;
   let answers: WireAnswer[] = [];
   beforeEach(async () => {
@@ -130,13 +134,13 @@ describe('the clients', () => {
   });
   const list = () => createAwsClients().s3.send(new ListObjectsV2Command({ Bucket: 'bucket' }));
 
-  test('ask an endpoint that the environment names by path', async () => {
+  test('use path-style requests for an endpoint in the environment', async () => {
     answers = [page()];
     await list();
     expect(wire.requests[0]?.path).toBe('/bucket/');
   });
 
-  test('ask AWS itself by the host of the bucket', async () => {
+  test('use the host of the bucket for AWS itself', async () => {
     vi.stubEnv('AWS_ENDPOINT_URL', '');
     nock.disableNetConnect();
     const theirs = nock('https://bucket.s3.eu-west-1.amazonaws.com').get('/?list-type=2').reply(404);
@@ -145,13 +149,13 @@ describe('the clients', () => {
     nock.restore();
   });
 
-  test('ask again after a 500 and after a connection that broke', async () => {
+  test('retry after a 500 and after a broken connection', async () => {
     answers = [{ status: 500 }, 'hang up', page()];
     await list();
     expect(wire.requests).toHaveLength(3);
   });
 
-  test('for the bulk calls of DynamoDB make one attempt, so that only withBackoff repeats them', async () => {
+  test('make one attempt for bulk calls of DynamoDB, so that only withBackoff repeats them', async () => {
     answers = Array.from({ length: 9 }, () => ({ status: 500 }));
     const backoff = { clock: systemClock, random: () => 0, attempts: 3, baseMs: 1, maxMs: 1 };
     const { bulkDynamodb } = createAwsClients();
@@ -160,7 +164,7 @@ describe('the clients', () => {
     expect(wire.requests).toHaveLength(3);
   });
 
-  test('give keys exactly as S3 encodes them: spaces as +, control characters and line ends too', async () => {
+  test('decode keys exactly: spaces as +, control characters and line breaks too', async () => {
     const encoded = ['a+b%2Bc%2520.png', 'folder/%0D%01%C3%BC.png', '%26%3C.png'];
     const contents = encoded.map((key) => `<Contents><Key>${key}</Key><Size>7</Size></Contents>`);
     answers = [page(`<EncodingType>url</EncodingType>${contents.join('')}`)];

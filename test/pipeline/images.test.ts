@@ -53,40 +53,40 @@ async function list(overrides: Partial<ImageFilter> = {}) {
   return { images, keys: images.map((image) => image.key), looked };
 }
 
-test('lists the images in any case of their extension, without folders, empty objects and excluded prefixes', async () => {
+test('listing images ignores the case of the extension, and skips folders, empty objects and excluded prefixes', async () => {
   const { images, keys, looked } = await list();
   expect([...keys].sort()).toEqual(['TWO.PNG', 'dictionaries.png', 'folder/four.jpg', 'one.png', 'three.Jpeg']);
   expect(images).toContainEqual({ key: 'TWO.PNG', size: 5 });
   expect(looked).toEqual([12]);
 });
 
-test('lists what lies under a prefix only', async () => {
+test('listing images can be limited to a prefix', async () => {
   expect((await list({ prefix: 'folder/' })).keys).toEqual(['folder/four.jpg']);
   expect((await list({ prefix: 'nothing/' })).looked).toEqual([0]);
 });
 
-test('gives keys exactly, whatever characters they hold', async () => {
+test('listing images returns exact keys with any characters', async () => {
   expect((await list({ bucket: 'odd' })).keys.sort()).toEqual([...ODD].sort());
 });
 
-test('lists all pages of a large bucket in order, and tells page by page how many it looked at', async () => {
+test('listing images reads all pages of a large bucket in order, and reports the number of objects after each page', async () => {
   const { keys, looked } = await list({ bucket: 'many' });
   expect(keys).toHaveLength(2_345);
   expect(keys).toEqual([...keys].sort());
   expect(looked).toEqual([1_000, 2_000, 2_345]);
 });
 
-test('asks for no further page when the reader has enough', async () => {
+test('listing images reads no further page when the reader stops', async () => {
   const looked: number[] = [];
   for await (const _ of listImages(s3.client, filter({ bucket: 'many' }), (count) => looked.push(count))) break;
   expect(looked).toEqual([1_000]);
 });
 
-test('an empty bucket has no images', async () => {
+test('listing an empty bucket returns no images', async () => {
   expect(await list({ bucket: 'empty' })).toEqual({ images: [], keys: [], looked: [0] });
 });
 
-test('a bucket that is not there is a fault that names it and the setting', async () => {
+test('a missing bucket is a fault that names the bucket and the setting', async () => {
   await expect(list({ bucket: 'nowhere' })).rejects.toMatchObject({
     fault: {
       reason: 'bucket-missing',

@@ -1,9 +1,9 @@
-"""Calls the OCR function's former handler, and sees to it that a failure leaves its record.
+"""Calls the former handler of the OCR function and records its failures.
 
-Deployed around the function by rescan-bot: it becomes the handler and gives back exactly what the former one returned or
-raised. What writes the record is rescan_failure_record beside it, which a success never loads.
+rescan-bot deploys this module as the handler of the function. It returns or raises exactly what the former handler does.
+rescan_failure_record writes the records; it is loaded at the first failure only.
 
-Environment: RESCAN_FORMER_HANDLER (``lambda_function.lambda_handler``), and what rescan_failure_record says.
+Environment: RESCAN_FORMER_HANDLER (``lambda_function.lambda_handler``), and the variables of rescan_failure_record.
 """
 
 import importlib
@@ -12,7 +12,7 @@ import time
 
 
 def _load_former():
-    """The former handler, imported as Lambda does it: while the function is initialised, so that its failing shows as ever."""
+    """Imports the former handler during initialisation, as Lambda does, so that a failing import shows as before."""
     module_name, _, name = os.environ["RESCAN_FORMER_HANDLER"].rpartition(".")
     return getattr(importlib.import_module(module_name.replace("/", ".")), name)
 
@@ -21,21 +21,21 @@ _former = _load_former()
 
 
 def handler(event, context):
-    """What the former handler gives for the event; a failure leaves its record on the way."""
-    began = time.monotonic()
+    """Returns the result of the former handler, and records a failure."""
+    started = time.monotonic()
     images = _images_in(event)
     try:
         reply = _former(event, context)
     except BaseException as error:
-        _log_failure(images, context, {"error": error, "took": time.monotonic() - began})
+        _log_failure(images, context, {"error": error, "took": time.monotonic() - started})
         raise
     if _status(reply) >= 400:
-        _log_failure(images, context, {"reply": reply, "took": time.monotonic() - began})
+        _log_failure(images, context, {"reply": reply, "took": time.monotonic() - started})
     return reply
 
 
 def _images_in(event):
-    """The images as the event names them, before the former handler may change it; None where it names none."""
+    """The images of the event, read before the former handler can change it. None when it names no image."""
     try:
         return [
             {
@@ -65,8 +65,8 @@ def _log_failure(images, context, facts):
         from rescan_failure_record import log_failure
 
         log_failure(images, context, facts)
-    except Exception as trouble:
+    except Exception as problem:
         try:
-            print("RESCAN_FAILURE_LOGGING not written: image=null error=%s" % type(trouble).__name__)
+            print("RESCAN_FAILURE_LOGGING not written: image=null error=%s" % type(problem).__name__)
         except Exception:
-            pass  # Where nothing can be printed nobody can be told, and the function is not to suffer from it.
+            pass  # Nothing can be printed, and the function must not fail because of that.

@@ -1,9 +1,9 @@
-"""Puts a record of an image that failed into the pipeline's table (loaded by rescan_failure_logging at the first failure).
+"""Writes records of failed images to the table of the pipeline (loaded by rescan_failure_logging at the first failure).
 
-One FAILED_IMAGE record for each image of the event, under the table's real key. Its own troubles are one line in the log.
+One FAILED_IMAGE record for each image of the event, with the real key of the table. An error here is one line in the log.
 
 Environment: RESCAN_TABLE, RESCAN_TABLE_KEY (``{"partition": {"name": ..., "type": "S"}, "sort": {...}}``),
-RESCAN_KEY_ENCODING (``raw`` or ``url``), RESCAN_MODEL_ID (the model, where neither the reply nor MODEL_ID says it).
+RESCAN_KEY_ENCODING (``raw`` or ``url``), RESCAN_MODEL_ID (the model, when neither the reply nor MODEL_ID names it).
 """
 
 import hashlib
@@ -17,69 +17,69 @@ from datetime import datetime, timedelta, timezone
 MODULE_VERSION = "2"
 
 _MARK = "FAILED_IMAGE"
-_LONGEST_KEY_BYTES = 900
+_MAX_KEY_BYTES = 900
 _LIMITS = {"ErrorMessage": 5000, "RawOCROutput": 10000, "ValidationErrors": 2000, "StackTrace": 5000}
-_TRACE_BEGINNING = 1000
-_LEAST_LEFT_S = 1.0
-_SPARE_S = 0.5
-_LONGEST_S = 6.0
+_TRACE_START = 1000
+_MIN_LEFT_S = 1.0
+_RESERVE_S = 0.5
+_MAX_WAIT_S = 6.0
 _COLLISIONS = 5
-_MOST_ATTEMPTS = 1000
-# A number as sort key: the image's hash, then so many digits of time.
+_MAX_ATTEMPTS = 1000
+# A numeric sort key is the hash of the image followed by this many values for the time.
 _TIME_SPACE = 10**17
 
 _clients = {}
 
 
 def log_failure(images, context, facts):
-    """Never raises. One line for each image: written, or why not. Holds the function up for some seconds at the most, and
-    never into its timeout: what is not written by then is given up."""
-    waiting = []
+    """Never raises. Prints one line for each image: written, or why not. Delays the function for a few seconds at most and
+    never until its timeout: what is not written by then is not recorded."""
+    pending = []
     try:
         if not images:
             raise LookupError("the event names no image")
-        waiting = [_decoded(image) for image in images]
+        pending = [_decoded(image) for image in images]
         remaining = getattr(context, "get_remaining_time_in_millis", None)
-        left = remaining() / 1000 if callable(remaining) else _LONGEST_S + _SPARE_S
-        if left < _LEAST_LEFT_S:
+        left = remaining() / 1000 if callable(remaining) else _MAX_WAIT_S + _RESERVE_S
+        if left < _MIN_LEFT_S:
             raise TimeoutError("less than a second of the function's time was left")
-        worker = threading.Thread(target=_write_all, args=(waiting, context, facts), daemon=True)
+        worker = threading.Thread(target=_write_all, args=(pending, context, facts), daemon=True)
         worker.start()
-        worker.join(min(_LONGEST_S, left - _SPARE_S))
-        trouble = TimeoutError("AWS did not answer in time")
+        worker.join(min(_MAX_WAIT_S, left - _RESERVE_S))
+        problem = TimeoutError("AWS did not answer in time")
     except Exception as error:
-        trouble = error
-        waiting = waiting or [{"key": None}]
-    given_up, waiting[:] = list(waiting), []
-    for image in given_up:
-        _say_not_written(image["key"], trouble)
+        problem = error
+        pending = pending or [{"key": None}]
+    unwritten, pending[:] = list(pending), []
+    for image in unwritten:
+        _print_not_written(image["key"], problem)
 
 
-def _write_all(waiting, context, facts):
-    while waiting:
-        image, trouble, key = waiting[0], None, None
+def _write_all(pending, context, facts):
+    while pending:
+        image, problem, key = pending[0], None, None
         try:
             key = _write(image, context, facts)
         except Exception as error:
-            trouble = error
-        # Emptied by who waited: the function goes on, and what was to be said has been.
-        if not waiting:
+            problem = error
+        # log_failure gave up waiting: the function continues, and the lines are printed.
+        if not pending:
             return
-        waiting.pop(0)
-        if trouble is None:
-            _say("written: image=%s key=%s" % (_quoted(image["key"]), _quoted(key)))
+        pending.pop(0)
+        if problem is None:
+            _print("written: image=%s key=%s" % (_quoted(image["key"]), _quoted(key)))
         else:
-            _say_not_written(image["key"], trouble)
+            _print_not_written(image["key"], problem)
 
 
-def _say_not_written(image_key, error):
+def _print_not_written(image_key, error):
     code = type(error).__name__
     try:
         code = str(error.response["Error"]["Code"] or code)
     except Exception:
-        pass  # No answer of AWS: its class names it.
-    words = " ".join(("%s: %s" % (code, _words_of(error) or "no message")).split())
-    _say("not written: image=%s error=%s" % (_quoted(image_key), words[:500]))
+        pass  # Not an answer of AWS: the class of the error is the code.
+    message = " ".join(("%s: %s" % (code, _message_of(error) or "no message")).split())
+    _print("not written: image=%s error=%s" % (_quoted(image_key), message[:500]))
 
 
 def _quoted(value):
@@ -89,10 +89,10 @@ def _quoted(value):
         return "?"
 
 
-def _say(line):
-    """Where it cannot be printed nobody can be told, and the function is not to suffer from it."""
+def _print(line):
+    """Never raises: the function must not fail because a line cannot be printed."""
     line = "RESCAN_FAILURE_LOGGING " + line
-    for text in (_sound(line), ascii(line)):
+    for text in (_well_formed(line), ascii(line)):
         try:
             print(text)
             return
@@ -102,7 +102,7 @@ def _say(line):
 
 def _decoded(image):
     is_encoded = os.environ.get("RESCAN_KEY_ENCODING") == "url"
-    # The events of S3 itself are always encoded; those of others as they are set to be.
+    # Events of S3 itself are always encoded, others as configured.
     if is_encoded or image["source"] == "aws:s3":
         return {**image, "key": urllib.parse.unquote_plus(image["key"])}
     return image
@@ -115,30 +115,30 @@ def _write(image, context, facts):
     item = _item(image, context, facts)
     item["FailureId"] = {"S": os.urandom(8).hex()}
     now = datetime.now(timezone.utc)
-    # Without a sort key the attempts so far cannot be asked for: the first number that is free is the next one.
+    # Without a sort key the attempts cannot be queried: the first free number is the next one.
     before, is_unknown = _attempts(table, partition, sort, image["key"]) if sort else (0, False)
     if is_unknown:
         item["AttemptNumberUnknown"] = {"BOOL": True}
-    for more in range(_COLLISIONS if sort else _MOST_ATTEMPTS):
+    for more in range(_COLLISIONS if sort else _MAX_ATTEMPTS):
         at = now + timedelta(milliseconds=more if sort else 0)
         item["FailureTimestamp"] = {"S": _iso(at)}
         item["AttemptNumber"] = {"N": str(before + 1 if sort else more + 1)}
         name = _MARK if sort else "%s#%s#%d" % (_MARK, _image_part(image["key"]), more + 1)
-        place = {partition["name"]: _typed(partition["type"], name)}
+        item_key = {partition["name"]: _typed(partition["type"], name)}
         if sort:
-            place[sort["name"]] = _sort_value(sort["type"], image["key"], at)
-        if _put(table, place, item, partition["name"]):
-            return place
-    raise RuntimeError("%d records of this image were in the way" % (more + 1))
+            item_key[sort["name"]] = _sort_value(sort["type"], image["key"], at)
+        if _put(table, item_key, item, partition["name"]):
+            return item_key
+    raise RuntimeError("%d records of this image exist already" % (more + 1))
 
 
-def _put(table, place, item, partition_name):
-    """Whether the record was put; False where another stands at that key already: none is ever overwritten."""
+def _put(table, item_key, item, partition_name):
+    """Returns whether the record was written. False when the key is taken: no record is ever overwritten."""
     try:
         _client("dynamodb").put_item(
             TableName=table,
-            Item={**item, **place},
-            # A put whose answer was lost is tried again by boto3, and meets itself.
+            Item={**item, **item_key},
+            # When the answer is lost boto3 repeats the put and finds its own record.
             ConditionExpression="attribute_not_exists(#p) OR FailureId = :id",
             ExpressionAttributeNames={"#p": partition_name},
             ExpressionAttributeValues={":id": item["FailureId"]},
@@ -151,7 +151,7 @@ def _put(table, place, item, partition_name):
 
 
 def _attempts(table, partition, sort, image_key):
-    """How many records of this very image there are; and whether that is not known."""
+    """The number of records of exactly this image, and whether it is unknown."""
     image = _image_part(image_key)
     condition, values = "begins_with(#s, :s)", {":s": _typed(sort["type"], image + "#")}
     if sort["type"] == "N":
@@ -169,7 +169,7 @@ def _attempts(table, partition, sort, image_key):
                 ExpressionAttributeNames={"#p": partition["name"], "#s": sort["name"], "#i": "ImageKey"},
                 ExpressionAttributeValues={
                     ":p": _typed(partition["type"], _MARK),
-                    ":i": {"S": _sound(image_key)},
+                    ":i": {"S": _well_formed(image_key)},
                     **values,
                 },
                 **start
@@ -179,15 +179,15 @@ def _attempts(table, partition, sort, image_key):
                 return count, False
             start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
     except Exception:
-        # A count that cannot be had is no reason to lose the record.
+        # The record is written even when its attempts cannot be counted.
         return 0, True
 
 
 def _image_part(image_key):
-    """The key of the image, or its hash where a sort key could not hold it (at most 1,024 bytes, with the time)."""
-    raw = _sound(image_key).encode("utf-8")
-    if len(raw) <= _LONGEST_KEY_BYTES:
-        return _sound(image_key)
+    """The key of the image, or its hash when it is too long for a sort key (1,024 bytes with the time)."""
+    raw = _well_formed(image_key).encode("utf-8")
+    if len(raw) <= _MAX_KEY_BYTES:
+        return _well_formed(image_key)
     return "sha256:" + hashlib.sha256(raw).hexdigest()
 
 
@@ -217,7 +217,7 @@ def _item(image, context, facts):
     error = facts.get("error")
     body = _body_of(facts.get("reply"))
     if error is not None:
-        text, code, trace = _words_of(error), type(error).__name__, _trace_of(error)
+        text, code, trace = _message_of(error), type(error).__name__, _trace_of(error)
     else:
         text, code = _string(body.get("error") or body.get("message")), _string(body.get("error_type"))
         trace = _string(body.get("stack_trace"))
@@ -244,7 +244,7 @@ def _item(image, context, facts):
     }
     item = {}
     for name, value in texts.items():
-        item[name] = {"S": _sound(_string(value))[: _LIMITS.get(name, 5000)]}
+        item[name] = {"S": _well_formed(_string(value))[: _LIMITS.get(name, 5000)]}
     item["ProcessingTimeSeconds"] = {"N": _number(body.get("processing_time_seconds"), facts["took"])}
     item["InputTokens"] = {"N": _number(usage.get("input_tokens", usage.get("inputTokens")), 0)}
     item["OutputTokens"] = {"N": _number(usage.get("output_tokens", usage.get("outputTokens")), 0)}
@@ -255,7 +255,7 @@ def _item(image, context, facts):
 
 
 def _size_of(image):
-    """Bytes of the image; None where S3 does not tell: there may be no such image, or the function may not ask."""
+    """The size of the image in bytes; None when the image is missing or the function lacks the permission."""
     try:
         return _client("s3").head_object(Bucket=image["bucket"], Key=image["key"])["ContentLength"]
     except Exception:
@@ -263,7 +263,7 @@ def _size_of(image):
 
 
 def failure_type(message):
-    """By the first rule that matches the error text, case aside."""
+    """The failure type by the first rule that matches the error text. Upper and lower case are treated alike."""
     text = message.lower()
     if "parsing" in text or "json" in text:
         return "PARSING_ERROR"
@@ -277,7 +277,7 @@ def failure_type(message):
 
 
 def _trace_of(error):
-    """The trace without this module's own frame, in which it begins."""
+    """The stack trace without the frame of this module, with which it begins."""
     try:
         begin = error.__traceback__
         return "".join(traceback.format_exception(type(error), error, (begin and begin.tb_next) or begin))
@@ -286,10 +286,10 @@ def _trace_of(error):
 
 
 def _middle_cut(text, most):
-    """A long trace tells most at its end, and where it began at its beginning."""
+    """Keeps the beginning and the end of a long text. The end of a trace is the most useful part."""
     if len(text) <= most:
         return text
-    return text[:_TRACE_BEGINNING] + "\n...\n" + text[-(most - _TRACE_BEGINNING - 5) :]
+    return text[:_TRACE_START] + "\n...\n" + text[-(most - _TRACE_START - 5) :]
 
 
 def _body_of(reply):
@@ -305,7 +305,7 @@ def _body_of(reply):
 
 
 def _number(value, otherwise):
-    """A number as DynamoDB takes it: no NaN, no infinity, at most 38 digits."""
+    """A number that DynamoDB accepts: no NaN, no infinity, at most 38 digits."""
     for candidate in (value, otherwise):
         try:
             number = float(candidate)
@@ -329,20 +329,20 @@ def _string(value):
         return str(value)
 
 
-def _words_of(error):
+def _message_of(error):
     try:
         return str(error)
     except Exception:
         return ""
 
 
-def _sound(text):
-    """Without lone surrogates, which UTF-8 cannot hold."""
+def _well_formed(text):
+    """The text without lone surrogates, which UTF-8 cannot encode."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _version():
-    """The lines of OCR_VERSION.txt beside this module: NAME=value."""
+    """The lines NAME=value of OCR_VERSION.txt in the folder of this module."""
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "OCR_VERSION.txt")
     try:
         with open(path, encoding="utf-8-sig") as lines:
@@ -353,7 +353,7 @@ def _version():
 
 
 def _client(service):
-    """Made at the first failure: a success pays nothing for it."""
+    """Created at the first failure, so that a success costs nothing."""
     if service not in _clients:
         import boto3
         from botocore.config import Config

@@ -13,39 +13,39 @@ import { startDynalite } from '../../support/dynalite.ts';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const module = fileURLToPath(new URL('../../../src/pipeline/failure-logging', import.meta.url));
-const asked = (program: string, ...words: string[]) => spawnSync(program, words, { encoding: 'utf8' }).status === 0;
-/** Whatever of the versions that Lambda runs is on the PATH, and the machine's own. */
+const succeeds = (program: string, ...args: string[]) => spawnSync(program, args, { encoding: 'utf8' }).status === 0;
+/** The Python versions of Lambda that are on the PATH, and the default one. */
 const PYTHONS = ['python3', 'python3.9', 'python3.10', 'python3.11', 'python3.12', 'python3.13'].map((program) => ({
   program,
-  isHere: asked(program, '-c', 'import sys; sys.exit(sys.version_info < (3, 9))'),
+  isHere: succeeds(program, '-c', 'import sys; sys.exit(sys.version_info < (3, 9))'),
 }));
-const hasBoto = asked('python3', '-c', 'import boto3');
-const why = (has: boolean, what: string) => (has ? '' : ` (skipped: there is no ${what} on this machine)`);
+const hasBoto = succeeds('python3', '-c', 'import boto3');
+const skipped = (has: boolean, what: string) => (has ? '' : ` (skipped: ${what} is not installed)`);
 
-async function python(program: string, words: string[], environment: Record<string, string>) {
-  const child = spawn(program, words, {
+async function python(program: string, args: string[], environment: Record<string, string>) {
+  const child = spawn(program, args, {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, PYTHONDONTWRITEBYTECODE: '1', ...environment },
   });
-  let said = '';
+  let output = '';
   child.stdout.on('data', (text) => {
-    said += text;
+    output += text;
   });
   child.stderr.on('data', (text) => {
-    said += text;
+    output += text;
   });
   const code = await new Promise((resolve) => child.on('close', resolve));
-  return { code, said };
+  return { code, output };
 }
 
 for (const { program, isHere } of PYTHONS)
   test.skipIf(!isHere)(
-    `the failure-logging module keeps its promises on ${program}${why(isHere, `${program} (3.9 or later)`)}`,
+    `the failure-logging module passes its tests on ${program}${skipped(isHere, `${program} (3.9 or later)`)}`,
     async () => {
       const PYTHONPATH = `${join(here, 'stub')}:${module}`;
-      const words = ['-m', 'unittest', 'discover', '-s', here, '-p', 'test_*.py'];
-      const { code, said } = await python(program, words, { PYTHONPATH });
-      expect(said).toMatch(/Ran \d\d tests/);
-      expect(said).toContain('OK');
+      const args = ['-m', 'unittest', 'discover', '-s', here, '-p', 'test_*.py'];
+      const { code, output } = await python(program, args, { PYTHONPATH });
+      expect(output).toMatch(/Ran \d\d tests/);
+      expect(output).toContain('OK');
       expect(code).toBe(0);
     },
     60_000,
@@ -62,7 +62,7 @@ test
     { hash: 'S' },
     { hash: 'N' },
   ])(
-  `with the real boto3 two failures of an image leave two records under the table’s real key, where the bot finds them: %j${why(hasBoto, 'python3 with boto3')}`,
+  `with the real boto3 two failures of an image leave two records under the key of the table, where the bot finds them: %j${skipped(hasBoto, 'python3 with boto3')}`,
   async ({ hash, range }) => {
     const dynamo = await startDynalite();
     onTestFinished(() => dynamo.stop());
@@ -98,7 +98,7 @@ for _ in range(2):
         print("raised", error)
 `,
     );
-    const { said } = await python('python3', [join(folder, 'play.py')], {
+    const { output } = await python('python3', [join(folder, 'play.py')], {
       PYTHONPATH: `${folder}:${module}`,
       PYTHONIOENCODING: 'utf-8',
       AWS_ENDPOINT_URL: dynamo.url,
@@ -114,8 +114,8 @@ for _ in range(2):
         modelId: 'us.amazon.nova-lite-v1:0',
       }),
     });
-    expect(said.match(/RESCAN_FAILURE_LOGGING written/g)).toHaveLength(2);
-    expect(said.match(/raised Parsing failed/g)).toHaveLength(2);
+    expect(output.match(/RESCAN_FAILURE_LOGGING written/g)).toHaveLength(2);
+    expect(output.match(/raised Parsing failed/g)).toHaveLength(2);
     const found = await findFailuresOfImage(dynamo.client, { table, keys }, imageKey);
     expect(found.toSorted((a, b) => Number(textOf(a.AttemptNumber)) - Number(textOf(b.AttemptNumber)))).toMatchObject([
       {

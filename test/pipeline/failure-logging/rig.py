@@ -1,4 +1,4 @@
-"""The failure-logging module as Lambda would load it, against a stand-in for boto3."""
+"""Loads the failure-logging module as Lambda does, with a stub of boto3."""
 
 import contextlib
 import importlib
@@ -37,10 +37,10 @@ class Rig(unittest.TestCase):
     def setUp(self):
         boto3.table = boto3.Table()
         boto3.made.clear()
-        self.said = ""
+        self.output = ""
 
     def module(self, former, key=KEY, **environment):
-        """The module around a former handler, as Lambda would load it."""
+        """The module with a former handler, loaded as Lambda does."""
         shelf = types.ModuleType("former_code")
         shelf.handle = former
         sys.modules["former_code"] = shelf
@@ -60,7 +60,7 @@ class Rig(unittest.TestCase):
         return importlib.import_module("rescan_failure_logging")
 
     def record(self):
-        """The part that writes records."""
+        """The module that writes records."""
         self.module(lambda *_: None)
         return importlib.import_module("rescan_failure_record")
 
@@ -71,7 +71,7 @@ class Rig(unittest.TestCase):
             with contextlib.redirect_stdout(out):
                 return module.handler(event("a.png") if what is None else what, context or Context())
         finally:
-            self.said = out.getvalue() if isinstance(out, io.StringIO) else ""
+            self.output = out.getvalue() if isinstance(out, io.StringIO) else ""
 
     def item(self, at=-1):
         return boto3.table.items[at]["Item"]
@@ -79,5 +79,5 @@ class Rig(unittest.TestCase):
     def refused(self, pattern, former=None, **options):
         reply = failing()
         self.assertIs(self.run_it(former or (lambda *_: reply), **options) and reply, reply)
-        self.assertRegex(self.said, r"^RESCAN_FAILURE_LOGGING not written: image=.* error=" + pattern)
-        self.assertEqual(self.said.count("\n"), 1)
+        self.assertRegex(self.output, r"^RESCAN_FAILURE_LOGGING not written: image=.* error=" + pattern)
+        self.assertEqual(self.output.count("\n"), 1)

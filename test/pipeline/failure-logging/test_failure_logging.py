@@ -1,4 +1,4 @@
-"""What the function gives back with failure logging around it. Run by failure-logging.test.ts."""
+"""What the function returns with failure logging. Run by failure-logging.test.ts."""
 
 import ast
 import contextlib
@@ -18,12 +18,12 @@ from rig import Context, Rig, event, failing
 
 
 class GivenBack(Rig):
-    def test_a_success_is_given_back_as_it_is_and_boto3_is_never_asked(self):
+    def test_a_success_is_returned_unchanged_and_boto3_is_not_called(self):
         reply = {"statusCode": 200, "body": "{}"}
         self.assertIs(self.run_it(lambda *_: reply), reply)
-        self.assertEqual((boto3.made, self.said), ([], ""))
+        self.assertEqual((boto3.made, self.output), ([], ""))
 
-    def test_a_reply_that_is_odd_beyond_reason_is_given_back(self):
+    def test_a_reply_with_strange_behaviour_is_returned_unchanged(self):
         class Odd(dict):
             def get(self, *_):
                 raise RuntimeError("no")
@@ -35,7 +35,7 @@ class GivenBack(Rig):
         for reply in (Odd(statusCode=500), {"statusCode": Status()}, {"statusCode": "9" * 5000}):
             self.assertIs(self.run_it(lambda *_: reply), reply)
 
-    def test_the_trace_of_what_is_raised_is_that_of_the_former_handler_and_one_frame_of_ours(self):
+    def test_the_trace_of_an_exception_has_one_additional_frame(self):
         def raises(*_):
             raise ValueError("no")
 
@@ -47,7 +47,7 @@ class GivenBack(Rig):
             self.assertIsNone(error.__context__)
             self.assertIsNone(error.__cause__)
 
-    def test_an_output_that_takes_no_line_changes_nothing(self):
+    def test_a_broken_output_changes_nothing(self):
         class Closed(io.TextIOBase):
             def write(self, _):
                 raise ValueError("closed")
@@ -66,18 +66,18 @@ class GivenBack(Rig):
         ascii_only.flush()
         self.assertIn(b"RESCAN_FAILURE_LOGGING not written", ascii_only.buffer.getvalue())
 
-    def test_any_reply_is_given_back_whatever_it_is(self):
+    def test_any_reply_is_returned_unchanged(self):
         for reply in (None, [], "text", 7, {"statusCode": "x"}, {"statusCode": None}, {"statusCode": 399}, {}):
             self.assertIs(self.run_it(lambda *_: reply), reply)
             self.assertEqual(boto3.table.items, [])
 
-    def test_a_failed_reply_is_given_back_as_it_is_and_logged(self):
+    def test_a_failed_reply_is_returned_unchanged_and_recorded(self):
         for status in (400, 500, "500", 503.0):
             reply = {**failing(), "statusCode": status}
             self.assertIs(self.run_it(lambda *_: reply), reply)
         self.assertEqual(len(boto3.table.items), 4)
 
-    def test_an_exception_is_raised_as_it_is_and_logged(self):
+    def test_an_exception_is_raised_unchanged_and_recorded(self):
         for error in (ValueError("no"), KeyError("entries"), SystemExit(1), KeyboardInterrupt()):
 
             def raises(*_, error=error):
@@ -88,25 +88,25 @@ class GivenBack(Rig):
             self.assertIs(raised.exception, error)
         self.assertEqual(len(boto3.table.items), 4)
 
-    def test_the_event_and_context_are_handed_on(self):
+    def test_the_event_and_the_context_are_passed_on(self):
         seen = []
         what, context = event("x.png"), Context()
         self.run_it(lambda *given: seen.append(given), what, context)
         self.assertIs(seen[0][0], what)
         self.assertIs(seen[0][1], context)
 
-    def test_a_former_module_that_cannot_be_imported_fails_as_it_would_without_us(self):
+    def test_a_former_module_that_cannot_be_imported_fails_as_without_failure_logging(self):
         with self.assertRaises(ModuleNotFoundError):
             os.environ["RESCAN_FORMER_HANDLER"] = "not_there.handler"
             sys.modules.pop("rescan_failure_logging", None)
             importlib.import_module("rescan_failure_logging")
 
-    def test_it_is_written_in_the_python_of_3_9(self):
+    def test_it_uses_only_python_3_9(self):
         for part in (self.module(lambda *_: None), self.record()):
             with open(part.__file__, encoding="utf-8") as source:
                 ast.parse(source.read(), feature_version=(3, 9))
 
-    def test_a_success_loads_neither_boto3_nor_what_writes_records(self):
+    def test_a_success_loads_neither_boto3_nor_the_module_that_writes_records(self):
         code = (
             "import sys; before = set(sys.modules); import rescan_failure_logging as m;"
             "m._former = lambda *_: None; m.handler({}, None); print(sorted(set(sys.modules) - before))"
@@ -133,23 +133,23 @@ class GivenBack(Rig):
 
 
 class OwnTroubles(Rig):
-    def test_a_refused_write_is_one_line_that_names_the_error(self):
+    def test_a_refused_write_prints_one_line_with_the_error(self):
         boto3.table.put_errors.append(boto3.ClientError("AccessDeniedException", "not\nauthorized: PutItem"))
         self.refused("AccessDeniedException: .*not authorized: PutItem")
 
-    def test_a_bad_environment_is_one_line(self):
+    def test_a_wrong_environment_prints_one_line(self):
         self.refused("JSONDecodeError", RESCAN_TABLE_KEY="{")
 
-    def test_an_event_without_records_is_one_line(self):
+    def test_an_event_without_records_prints_one_line(self):
         for what in ({}, {"Records": None}, {"Records": [{}]}, "text", None):
             self.run_it(lambda *_: failing(), what if what is not None else {"Records": 3})
-            self.assertRegex(self.said, "^RESCAN_FAILURE_LOGGING not written: image=null")
+            self.assertRegex(self.output, "^RESCAN_FAILURE_LOGGING not written: image=null")
 
-    def test_a_function_about_to_time_out_is_not_held_up(self):
+    def test_a_function_that_is_about_to_time_out_is_not_delayed(self):
         self.refused("TimeoutError", context=Context(remaining=900))
         self.assertEqual(boto3.made, [])
 
-    def test_a_table_that_does_not_answer_holds_the_function_up_no_longer_than_its_time_allows(self):
+    def test_a_table_that_does_not_answer_delays_the_function_only_within_its_time(self):
         boto3.table.hangs = threading.Event()
         began = time.monotonic()
         try:
@@ -158,12 +158,12 @@ class OwnTroubles(Rig):
         finally:
             boto3.table.hangs.set()
 
-    def test_a_line_is_one_line_and_cut(self):
+    def test_a_log_line_has_no_line_break_and_is_cut(self):
         boto3.table.put_errors.append(boto3.ClientError("Odd\nCode", "long\u2028 " * 900))
         self.refused("Odd Code: ")
-        self.assertLess(len(self.said), 700)
+        self.assertLess(len(self.output), 700)
 
-    def test_an_exception_that_cannot_be_shown_is_logged_by_its_class(self):
+    def test_an_exception_without_a_text_is_recorded_by_its_class(self):
         class Mute(Exception):
             def __str__(self):
                 raise RuntimeError("no words")
@@ -175,17 +175,17 @@ class OwnTroubles(Rig):
             self.run_it(raises)
         self.assertEqual(self.item()["ErrorMessage"], {"S": "Mute"})
 
-    def test_bodies_of_any_kind_are_logged(self):
+    def test_bodies_of_any_type_are_recorded(self):
         for body in ("no json", "[1]", "null", None, {"error": "dict"}, 7, b"bytes"):
             self.run_it(lambda *_: {"statusCode": 500, "body": body})
-            self.assertIn("written: image=", self.said)
+            self.assertIn("written: image=", self.output)
 
-    def test_the_client_gives_up_soon(self):
+    def test_the_client_has_short_timeouts(self):
         self.run_it(lambda *_: failing())
         settings = boto3.made[0][1].settings
         self.assertEqual((settings["connect_timeout"], settings["read_timeout"]), (1, 2))
 
-    def test_a_package_that_lost_the_part_that_writes_is_one_line(self):
+    def test_a_package_without_the_module_that_writes_records_prints_one_line(self):
         module = self.module(lambda *_: failing())
         sys.modules["rescan_failure_record"] = None
         out = io.StringIO()

@@ -1,4 +1,4 @@
-"""The record that a failure leaves. Run by failure-logging.test.ts."""
+"""The record of a failure. Run by failure-logging.test.ts."""
 
 import hashlib
 import importlib
@@ -13,7 +13,7 @@ from rig import Rig, event, failing
 
 
 class Record(Rig):
-    def test_the_record_stands_under_the_real_key_of_the_table(self):
+    def test_the_record_has_the_real_key_of_the_table(self):
         self.run_it(lambda *_: failing(), event("2025/Nik Coultas #1.png"))
         item = self.item()
         self.assertEqual(item["ResourceName"], {"S": "FAILED_IMAGE"})
@@ -23,7 +23,7 @@ class Record(Rig):
         self.assertEqual(put["ConditionExpression"], "attribute_not_exists(#p) OR FailureId = :id")
         self.assertEqual(put["ExpressionAttributeValues"], {":id": put["Item"]["FailureId"]})
 
-    def test_the_record_holds_what_is_known(self):
+    def test_the_record_has_everything_that_is_known(self):
         self.run_it(lambda *_: failing("Parsing failed", "JSONDecodeError", stack_trace="Trace", input_tokens=12))
         item = self.item()
         for name, value in {
@@ -44,7 +44,7 @@ class Record(Rig):
         }.items():
             self.assertEqual(item[name], value, name)
 
-    def test_an_exception_leaves_its_class_its_text_and_its_trace(self):
+    def test_the_record_of_an_exception_has_its_class_its_text_and_its_trace(self):
         def raises(*_):
             raise ValueError("validation of the sheet failed")
 
@@ -56,7 +56,7 @@ class Record(Rig):
         self.assertIn("in raises", item["StackTrace"]["S"])
         self.assertNotIn("rescan_failure_logging.py", item["StackTrace"]["S"])
 
-    def test_an_exception_without_words_is_of_no_type_but_the_last(self):
+    def test_an_exception_without_a_text_has_the_last_failure_type(self):
         with self.assertRaises(json.JSONDecodeError):
             self.run_it(lambda *_: json.loads(""))
         self.assertEqual(self.item()["FailureType"], {"S": "OCR_ERROR"})
@@ -72,7 +72,7 @@ class Record(Rig):
         self.assertEqual(self.item()["FailureType"], {"S": "OCR_ERROR"})
         self.assertEqual(self.item()["ErrorMessage"], {"S": "JsonTrouble"})
 
-    def test_every_attribute_of_the_record_is_there(self):
+    def test_the_record_has_every_attribute(self):
         boto3.table.sizes["a.png"] = 812
         self.run_it(lambda *_: failing())
         for name in (
@@ -83,7 +83,7 @@ class Record(Rig):
             self.assertIn(name, self.item())
         self.assertEqual(self.item()["ImageSize"], {"N": "812"})
 
-    def test_the_size_is_that_of_the_event_or_else_of_s3_or_else_left_out(self):
+    def test_the_size_comes_from_the_event_or_from_s3_or_is_absent(self):
         boto3.table.sizes["b.png"] = 7
         what = event("a.png", "b.png", "gone.png")
         what["Records"][0]["s3"]["object"]["size"] = 99
@@ -91,7 +91,7 @@ class Record(Rig):
         sizes = [put["Item"].get("ImageSize") for put in boto3.table.items]
         self.assertEqual(sizes, [{"N": "99"}, {"N": "7"}, None])
 
-    def test_the_model_is_that_of_the_reply_or_of_the_environment(self):
+    def test_the_model_comes_from_the_reply_or_the_environment(self):
         self.run_it(lambda *_: failing(), MODEL_ID="", RESCAN_MODEL_ID="told by the bot")
         self.assertEqual(self.item()["ModelId"], {"S": "told by the bot"})
         self.run_it(lambda *_: failing(model_id="of the reply"), RESCAN_MODEL_ID="told by the bot")
@@ -110,7 +110,7 @@ class Record(Rig):
         ):
             self.assertEqual(module.failure_type(text), kind, text)
 
-    def test_the_version_is_that_of_the_file_beside_the_module(self):
+    def test_the_version_comes_from_the_file_in_the_same_folder(self):
         module = self.module(lambda *_: failing())
         here = os.path.dirname(os.path.abspath(module.__file__))
         path = os.path.join(here, "OCR_VERSION.txt")
@@ -132,15 +132,15 @@ class Record(Rig):
             [len(item[name]["S"]) for name in ("ErrorMessage", "StackTrace", "RawOCROutput")], [5000, 5000, 10000]
         )
 
-    def test_a_long_trace_keeps_its_end_where_the_error_stands(self):
+    def test_a_long_trace_keeps_its_end_with_the_error(self):
         self.run_it(lambda *_: failing(stack_trace="Traceback" + "s" * 9000 + "\nValueError: here"))
         self.assertRegex(self.item()["StackTrace"]["S"], r"(?s)^Traceback.*ValueError: here$")
 
-    def test_numbers_that_dynamodb_does_not_take_are_left_out(self):
+    def test_numbers_that_dynamodb_does_not_accept_are_replaced(self):
         for number in (float("nan"), float("inf"), "x", None, [], 10**400):
             self.assertEqual(self.record()._number(number, 3), "3")
 
-    def test_the_attempts_are_counted_for_this_very_image(self):
+    def test_the_attempts_are_counted_for_exactly_this_image(self):
         former = lambda *_: failing()  # noqa: E731
         for _ in range(2):
             self.run_it(former, event("a.png"))
@@ -152,7 +152,7 @@ class Record(Rig):
         self.assertTrue(query["ConsistentRead"])
         self.assertEqual(query["ExpressionAttributeValues"][":s"], {"S": "a.png#"})
 
-    def test_a_record_is_written_though_its_attempts_cannot_be_counted(self):
+    def test_a_record_is_written_when_its_attempts_cannot_be_counted(self):
         boto3.table.query_errors.append(boto3.ClientError("AccessDeniedException"))
         self.run_it(lambda *_: failing())
         self.assertEqual(self.item()["AttemptNumberUnknown"], {"BOOL": True})
@@ -160,13 +160,13 @@ class Record(Rig):
     def test_every_image_of_the_event_has_its_record(self):
         self.run_it(lambda *_: failing(), event("a.png", "b.png"))
         self.assertEqual([put["Item"]["ImageKey"]["S"] for put in boto3.table.items], ["a.png", "b.png"])
-        self.assertEqual(self.said.count("written: image="), 2)
+        self.assertEqual(self.output.count("written: image="), 2)
 
-    def test_the_key_is_decoded_where_the_event_has_it_encoded(self):
+    def test_the_key_is_decoded_when_the_event_has_it_encoded(self):
         self.run_it(lambda *_: failing(), event("a+b%2B%C3%BC.png"), RESCAN_KEY_ENCODING="url")
         self.assertEqual(self.item()["ImageKey"], {"S": "a b+ü.png"})
 
-    def test_the_key_of_an_event_of_s3_itself_is_decoded_as_its_events_are_always_encoded(self):
+    def test_the_key_of_an_s3_event_is_always_decoded(self):
         what = event("2025/Nik+Coultas%2B1.png")
         what["Records"][0]["eventSource"] = "aws:s3"
         self.run_it(lambda *_: failing(), what)
@@ -174,7 +174,7 @@ class Record(Rig):
         self.run_it(lambda *_: failing(), event("a+b.png"))
         self.assertEqual(self.item()["ImageKey"], {"S": "a+b.png"})
 
-    def test_the_key_is_that_of_the_event_though_the_former_handler_changed_it(self):
+    def test_the_key_is_that_of_the_event_even_when_the_former_handler_changed_it(self):
         def changes(given, _):
             given["Records"][0]["s3"]["object"]["key"] = "changed"
             given["Records"].clear()
@@ -208,7 +208,7 @@ class Record(Rig):
         self.assertEqual(self.item()["P"], {"B": b"FAILED_IMAGE"})
         self.assertRegex(self.item()["S"]["N"], r"^\d{17,32}$")
 
-    def test_a_number_as_sort_key_begins_with_the_image_so_that_its_attempts_are_a_query(self):
+    def test_a_numeric_sort_key_begins_with_the_image_so_that_attempts_can_be_queried(self):
         key = {"partition": {"name": "P", "type": "S"}, "sort": {"name": "S", "type": "N"}}
         self.run_it(lambda *_: failing(), key=key)
         query = boto3.table.queries[-1]
@@ -219,7 +219,7 @@ class Record(Rig):
         hashed = int(hashlib.sha256(b"a.png").hexdigest()[:12], 16)
         self.assertEqual(first, hashed * 10**17)
 
-    def test_a_table_without_a_sort_key_gets_the_next_attempt_that_is_free(self):
+    def test_a_table_without_a_sort_key_uses_the_next_free_attempt(self):
         boto3.table.put_errors.append(boto3.ClientError("ConditionalCheckFailedException"))
         self.run_it(lambda *_: failing(), key={"partition": {"name": "P", "type": "S"}})
         self.assertEqual(self.item()["P"], {"S": "FAILED_IMAGE#a.png#2"})
@@ -233,8 +233,8 @@ class Record(Rig):
     def test_hostile_keys_are_data(self):
         for key in ('q"uote\n<!channel>.png', "emoji😀.png", "\ud800.png", "", "a#b#c"):
             self.run_it(lambda *_: failing(), event(key))
-            self.assertIn("written: image=", self.said)
-            self.assertEqual(self.said.count("\n"), 1)
+            self.assertIn("written: image=", self.output)
+            self.assertEqual(self.output.count("\n"), 1)
 
 if __name__ == "__main__":
     unittest.main()

@@ -43,8 +43,8 @@ function connect(options: { keyEncoding?: 'raw' | 'url'; timeoutMs?: number } = 
   return createOcrFunction({ client, functionName: 'ocr', bucket: 'input', keyEncoding: options.keyEncoding ?? 'raw' });
 }
 
-describe('an image', () => {
-  test('is handed to the function synchronously, its key as it is', async () => {
+describe('an invocation for an image', () => {
+  test('is synchronous and passes the key as it is', async () => {
     const invocation = await connect().invoke('a b+c%20/ü.png');
     expect(invocation).toEqual({
       reading: { kind: 'outcome', outcome: { kind: 'processed', entriesStored: 3 } },
@@ -58,14 +58,14 @@ describe('an image', () => {
     });
   });
 
-  test('is handed over URL-encoded as a real S3 event has it, where that is set', async () => {
+  test('passes the key URL-encoded as in an S3 event when that is set', async () => {
     await connect({ keyEncoding: 'url' }).invoke('a b+c%20/ü(1).png');
     expect(JSON.parse(wire.requests[0]?.body ?? '').Records[0].s3.object.key).toBe('a+b%2Bc%2520/%C3%BC%281%29.png');
     expect(encodeKeyAsEvent("~!*'().-_")).toBe('%7E%21*%27%28%29.-_');
     expect(encodeKeyAsEvent('\ud800')).toBe('%EF%BF%BD');
   });
 
-  test('whose function crashed is read by its payload', async () => {
+  test('that crashed is read by its payload', async () => {
     answer = () =>
       ok(
         { errorType: 'Sandbox.Timedout', errorMessage: 'Task timed out after 3.00 seconds' },
@@ -135,7 +135,7 @@ describe('an image', () => {
     [502, 'KMSAccessDeniedException', {}, { kind: 'fault', fault: { reason: 'configuration' } }],
     [400, 'InvalidParameterValueException', {}, { kind: 'fault', fault: { reason: 'configuration' } }],
   ])(
-    'that Lambda answers with %i %s %j is asked for once and read as it should be',
+    'that Lambda answers with %i %s %j is sent once and read correctly',
     async (status, name, body, expected) => {
       answer = () => refuse(status, name, body);
       const invocation = await connect().invoke('a.png');
@@ -145,19 +145,19 @@ describe('an image', () => {
     },
   );
 
-  test('whose connection broke may have run: it is sent once and read as broken', async () => {
+  test('with a broken connection is sent once and read as broken, because the function may have run', async () => {
     answer = () => 'hang up';
     expect((await connect().invoke('a.png')).reading.kind).toBe('broken');
     expect(wire.requests).toHaveLength(1);
   });
 
-  test('whose answer does not come in time may have run too', async () => {
+  test('without an answer in time is read as broken, because the function may have run', async () => {
     answer = () => 'silence';
     expect((await connect({ timeoutMs: 200 }).invoke('a.png')).reading.kind).toBe('broken');
     expect(wire.requests).toHaveLength(1);
   });
 
-  test('whose answer comes late but in time is read', async () => {
+  test('with a late answer in time is read', async () => {
     answer = async () => {
       await new Promise((resolve) => setTimeout(resolve, 300));
       return ok({ statusCode: 200, body: '{}' });
@@ -165,7 +165,7 @@ describe('an image', () => {
     expect((await connect({ timeoutMs: 20_000 }).invoke('a.png')).reading.kind).toBe('outcome');
   });
 
-  test('that is given up half-way may have run', async () => {
+  test('that is aborted is read as broken, because the function may have run', async () => {
     const over = new AbortController();
     answer = () => {
       over.abort();
@@ -174,7 +174,7 @@ describe('an image', () => {
     expect((await connect().invoke('a.png', over.signal)).reading.kind).toBe('broken');
   });
 
-  test('that never left the machine blames the network', async () => {
+  test('that was never sent is a network fault', async () => {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const address = server.address();
@@ -188,7 +188,7 @@ describe('an image', () => {
     });
   });
 
-  test('runs at the same time as as many others as there are sockets', async () => {
+  test('runs concurrently with as many others as there are sockets', async () => {
     let most = 0;
     let now = 0;
     answer = async () => {
@@ -204,7 +204,7 @@ describe('an image', () => {
   });
 });
 
-describe('the facts of the function', () => {
+describe('the configuration of the function', () => {
   const facts = () => {
     const { lambda } = createAwsClients();
     open.push(lambda);
@@ -224,12 +224,12 @@ describe('the facts of the function', () => {
     Environment: { Variables: { DYNAMODB_TABLE: 'TimesheetOCR-dev' } },
   };
 
-  test('tell where the log is written, where that is set', async () => {
+  test('has the log group when one is set', async () => {
     answer = () => ok({ Configuration: { ...CONFIGURATION, LoggingConfig: { LogGroup: '/team/ocr' } } });
     expect(await facts()).toMatchObject({ logGroup: '/team/ocr' });
   });
 
-  test('are read in units of ours', async () => {
+  test('is read in the units of the bot', async () => {
     answer = () => ok({ Configuration: CONFIGURATION, Concurrency: { ReservedConcurrentExecutions: 0 } });
     expect(await facts()).toEqual({
       name: 'ocr',
@@ -247,13 +247,13 @@ describe('the facts of the function', () => {
     });
   });
 
-  test('are asked for again when Lambda fails in passing, unlike an image', async () => {
+  test('is read again after a transient failure of Lambda, unlike an invocation', async () => {
     answer = () => (wire.requests.length < 3 ? refuse(500, 'ServiceException') : ok({ Configuration: CONFIGURATION }));
     expect((await facts()).timeoutMs).toBe(300_000);
     expect(wire.requests).toHaveLength(3);
   });
 
-  test('of a function that is not there are a fault that names it and the setting', async () => {
+  test('of a missing function is a fault that names the function and the setting', async () => {
     answer = () => refuse(404, 'ResourceNotFoundException');
     await expect(facts()).rejects.toMatchObject({
       fault: {
@@ -265,7 +265,7 @@ describe('the facts of the function', () => {
   });
 });
 
-test('credentials that cannot be found are a fault before anything is sent', async () => {
+test('missing credentials are a fault before anything is sent', async () => {
   const client = new LambdaClient({
     maxAttempts: 1,
     credentials: async () => {
@@ -280,7 +280,7 @@ test('credentials that cannot be found are a fault before anything is sent', asy
   expect(wire.requests).toHaveLength(0);
 });
 
-describe('what proofs are bound to', () => {
+describe('the identity of the code', () => {
   const facts = {
     name: 'ocr',
     arn: 'arn',
@@ -292,7 +292,7 @@ describe('what proofs are bound to', () => {
     logGroup: '/aws/lambda/ocr',
     packageType: 'Zip',
   } as const;
-  test('is another where the code, the handler or the setting of failure logging is another', () => {
+  test('changes with the code, the handler and the variables of failure logging', () => {
     const identity = codeIdentity(facts);
     expect(identity).toMatch(/^abc=\/[0-9a-f]{12}$/);
     expect(codeIdentity({ ...facts, codeSha256: 'abd=' })).not.toBe(identity);
@@ -300,7 +300,7 @@ describe('what proofs are bound to', () => {
     expect(codeIdentity({ ...facts, environment: { TOKEN: 'x' } })).not.toBe(identity);
   });
 
-  test('is the same where a variable of the team’s is another', () => {
+  test('does not change with a variable of the team', () => {
     expect(codeIdentity({ ...facts, environment: { TOKEN: 'y', RESCAN_TABLE: 'T' } })).toBe(codeIdentity(facts));
   });
 });

@@ -26,18 +26,18 @@ const PROCESSED = {
 };
 
 describe('a reply of status 200', () => {
-  test('is a processed image, with what the function says of it', () => {
+  test('is a processed image with the facts in the reply', () => {
     const outcome = { kind: 'processed', entriesStored: 21, resourceName: 'Nik Coultas', costUsd: 0.0011 };
     expect(answered(200, PROCESSED)).toEqual({ kind: 'outcome', outcome });
   });
-  test('may hold its body as an object', () => {
+  test('can have its body as an object', () => {
     expect(reply({ statusCode: 200, body: PROCESSED })).toEqual(answered(200, PROCESSED));
   });
-  test('leaves out what it does not say or says as something else', () => {
+  test('omits facts that are missing or have another type', () => {
     const odd = { entries_stored: 'many', resource_name: null, cost_estimate_usd: -1 };
     expect(answered(200, odd)).toEqual({ kind: 'outcome', outcome: { kind: 'processed' } });
   });
-  test('is a rejected sheet, which is no failure', () => {
+  test('can be a rejected sheet, which is not a failure', () => {
     expect(answered(200, { rejected: true, reason: 'Status is not Posted', status: 'Draft' })).toEqual({
       kind: 'outcome',
       outcome: { kind: 'rejected', reason: 'Status is not Posted', status: 'Draft' },
@@ -66,7 +66,7 @@ describe('a reply of status 500', () => {
     expect(error500(error)).toEqual(failed(failureType, { errorCode: 'Exception' }));
     expect(failureTypeOf(error)).toBe(failureType);
   });
-  test('gives the message of the error, not of the reply, and the class of the exception', () => {
+  test('has the message of the error, not of the reply, and the class of the exception', () => {
     expect(error500('division by zero', 'ZeroDivisionError')).toEqual({
       kind: 'outcome',
       outcome: {
@@ -103,7 +103,7 @@ describe('a reply of status 500', () => {
     ['Too many requests', 'Exception', 'unknown'],
     ['Rate exceeded', 'ThrottlingException', 'unknown'],
     ['JSON parsing failed after ThrottlingException', 'Exception', 'unknown'],
-  ])('whose error is "%s" (%s) is pushback of %s', (error, type, source) => {
+  ])('whose error is "%s" (%s) is throttled by %s', (error, type, source) => {
     expect(error500(error, type)).toEqual({ kind: 'throttled', source, message: error });
   });
   test.each([
@@ -113,22 +113,22 @@ describe('a reply of status 500', () => {
     ['The security token included in the request is expired', 'ClientError', 'credentials'],
     ['The security token included in the request is invalid.', 'ClientError', 'credentials'],
     ['Unable to locate credentials', 'NoCredentialsError', 'credentials'],
-  ])('whose error is "%s" (%s) blames no image: it is a fault, %s', (error, type, reason) => {
+  ])('whose error is "%s" (%s) is a fault and no failure of the image: %s', (error, type, reason) => {
     const reading = error500(error, type);
     expect(reading).toMatchObject({ kind: 'fault', fault: { reason, message: expect.stringContaining(error) } });
   });
-  test('reads an error that is no text', () => {
+  test('can have an error that is not a text', () => {
     expect(error500({ code: 7 })).toEqual(failed('OCR_ERROR', { message: '{"code":7}' }));
   });
 });
 
-test('other 4xx and 5xx fail by the same rules, and 429 is pushback', () => {
+test('other 4xx and 5xx replies follow the same rules, and 429 is throttled', () => {
   expect(answered(404, { error: 'no such validation' })).toEqual(failed('VALIDATION_ERROR'));
   expect(answered(503, { error: 'json' })).toEqual(failed('PARSING_ERROR'));
   expect(answered(429, { error: 'later' })).toEqual({ kind: 'throttled', source: 'unknown', message: 'later' });
 });
 
-describe('a function that did not come to answer', () => {
+describe('a function that did not return', () => {
   test.each([
     ['Sandbox.Timedout', 'RequestId: 1 Error: Task timed out after 3.00 seconds', 'TIMEOUT_ERROR'],
     ['', '2025-11-21T08:00:00.000Z 4f1 Task timed out after 180.10 seconds', 'TIMEOUT_ERROR'],
@@ -143,10 +143,10 @@ describe('a function that did not come to answer', () => {
       failed(failureType, { errorCode: errorType || 'Unhandled', message: errorMessage }),
     );
   });
-  test('because it was throttled is pushback', () => {
+  test('because it was throttled counts as throttled', () => {
     expect(crash('ThrottlingException', 'Rate exceeded').kind).toBe('throttled');
   });
-  test('and of which Lambda says nothing readable has an unreadable reply', () => {
+  test('for an unknown reason has an unreadable reply', () => {
     expect(reply('oops', 'Unhandled')).toEqual(failed('UNREADABLE_REPLY'));
   });
 });
@@ -161,24 +161,24 @@ test.each<[string, Reading]>([
   ['a text', reply('"done"')],
   ['no statusCode', reply({ body: '{}' })],
   ['a statusCode that is a text', reply({ statusCode: '200', body: '{}' })],
-  ['a status that means nothing', answered(302, {})],
+  ['an unknown status', answered(302, {})],
   ['a body that is no JSON', reply({ statusCode: 200, body: 'done' })],
   ['a body that is null', reply({ statusCode: 200, body: null })],
   ['no body', reply({ statusCode: 200 })],
   ['a body that is an array', reply({ statusCode: 200, body: '[]' })],
   ['a 500 whose body is no JSON', reply({ statusCode: 500, body: 'Internal' })],
-])('%s is an unreadable reply, a failure of its own kind', (_, reading) => {
+])('a reply with %s is unreadable and a failure of its own type', (_, reading) => {
   expect(reading).toEqual(failed('UNREADABLE_REPLY'));
 });
 
-test('texts from outside are cut to 500 characters and shown without credentials', () => {
+test('texts of a reply are cut to 500 characters and have no credentials', () => {
   const reading = error500(`denied for AKIAIOSFODNN7EXAMPLE x-amz-security-token=IQoJb3JpZ2lu ${'x'.repeat(10_000)}`);
   const message = reading.kind === 'outcome' && reading.outcome.kind === 'failed' ? reading.outcome.message : '';
   expect(message).toHaveLength(500);
   expect(message).toContain('denied for [key id] x-amz-security-token=[redacted] xxx');
 });
 
-test('whatever comes back is read as something, and never throws', () => {
+test('reading any reply returns a result and never throws', () => {
   const body = fc.oneof(fc.string(), fc.json(), fc.jsonValue());
   const payload = fc.oneof(
     fc.uint8Array(),

@@ -9,7 +9,7 @@ import { readMetrics } from '../../../src/pipeline/limits/metrics.ts';
 type Metric = { name: string; dimensions: Record<string, string>; stat: string };
 type Answer = (metric: Metric) => readonly number[];
 
-/** The real client, answered before it speaks: what it asked, and values by metric, `pageSize` metrics a page. */
+/** A real client whose requests are answered before they are sent, with values by metric, `pageSize` metrics per page. */
 function cloudwatch(answer: Answer, pageSize = 100) {
   const asked: Metric[] = [];
   const inputs: GetMetricDataCommandInput[] = [];
@@ -43,7 +43,7 @@ const about = { functionName: 'ocr', modelId: 'us.amazon.nova-lite-v1:0', table:
 const minute = 60_000;
 
 describe('the metrics of the pipeline', () => {
-  test('are asked for under the names that AWS gives them', async () => {
+  test('are requested with the names that AWS uses', async () => {
     const { client, asked, inputs } = cloudwatch(() => []);
     expect(await readMetrics(client, about, { from: 90_000, to: 10 * minute })).toEqual({ throttling: [] });
     expect(asked).toEqual(
@@ -65,7 +65,7 @@ describe('the metrics of the pipeline', () => {
     expect(inputs[0]?.EndTime).toEqual(new Date(11 * minute));
   });
 
-  test('are added up by source over all pages, and calls that Bedrock counts under two names count once', async () => {
+  test('are added up by source over all pages, and calls that Bedrock counts twice count once', async () => {
     const values: Answer = ({ name, dimensions, stat }) => {
       if (name === 'AWS/Bedrock InvocationThrottles') return [3, 4];
       if (name === 'AWS/DynamoDB WriteThrottleEvents') return 'GlobalSecondaryIndexName' in dimensions ? [5] : [2];
@@ -83,7 +83,7 @@ describe('the metrics of the pipeline', () => {
     expect(inputs.length).toBeGreaterThan(3);
   });
 
-  test('that may not be read name the permission that is missing', async () => {
+  test('that cannot be read name the missing permission', async () => {
     const client = new CloudWatchClient({ region: 'us-east-1' });
     client.middlewareStack.add(
       () => async () => {

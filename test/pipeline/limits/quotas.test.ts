@@ -22,7 +22,7 @@ let account: object;
 let reserved: number | undefined;
 let broken: string | undefined;
 let table: object;
-/** What Service Quotas answers instead of its lists. */
+/** The error of Service Quotas instead of its lists. */
 let trouble: string | undefined;
 let wire: Wire;
 let aws: AwsClients;
@@ -54,7 +54,7 @@ afterEach(async () => {
   await wire.stop();
 });
 
-/** Service Quotas in pages of two, and Lambda. */
+/** Service Quotas with pages of two, and Lambda. */
 function answer(request: WireRequest): WireAnswer {
   const target = String(request.headers['x-amz-target'] ?? request.path);
   const json = (body: object): WireAnswer => ({
@@ -86,19 +86,19 @@ function answer(request: WireRequest): WireAnswer {
 const read = (modelId = 'us.amazon.nova-lite-v1:0') => readQuotas(aws, { functionName: 'ocr', modelId });
 
 describe('the quota of the model', () => {
-  test('is the cross-region one for an inference profile, wherever in the pages it is', async () => {
+  test('is the cross-region quota for an inference profile, on any page', async () => {
     expect((await read()).modelRequestsPerMinute).toEqual({ value: 400, name: CROSS, source: 'applied' });
   });
-  test('is the on-demand one for a plain model id', async () => {
+  test('is the on-demand quota for a plain model id', async () => {
     const { modelRequestsPerMinute } = await read('amazon.nova-lite-v1:0');
     expect(modelRequestsPerMinute).toEqual({ value: 100, name: ON_DEMAND, source: 'applied' });
   });
-  test("is AWS's default, marked so, where none applies to the account", async () => {
+  test('is the default of AWS, marked so, when none is applied to the account', async () => {
     applied = OTHERS;
     usual = [...OTHERS, quota(CROSS, 200)];
     expect((await read()).modelRequestsPerMinute).toEqual({ value: 200, name: CROSS, source: 'default' });
   });
-  test('is unknown, with a note, where no list has it', async () => {
+  test('is unknown, with a note, when no list has it', async () => {
     applied = [];
     const { modelRequestsPerMinute, notes } = await read();
     expect(modelRequestsPerMinute).toBeUndefined();
@@ -125,7 +125,7 @@ describe('the quota of the model', () => {
       'Cross-region model inference requests per minute for Anthropic Claude 3.5 Sonnet V2',
     ],
     ['meta.llama3-1-8b-instruct-v1:0', 'On-demand model inference requests per minute for Meta Llama3.1 8B Instruct'],
-  ])('of %s is called "%s", and like nothing else', (modelId, name) => {
+  ])('of %s is called "%s" and nothing else', (modelId, name) => {
     const all = [...OTHERS.map((other) => other.QuotaName), ON_DEMAND, CROSS].filter(
       (other) => other !== name.replace('Cross-Region InvokeModel', 'Cross-region model inference'),
     );
@@ -135,15 +135,15 @@ describe('the quota of the model', () => {
   });
 });
 
-describe('the concurrency that this function may use', () => {
-  test('is what no function has reserved', async () => {
+describe('the concurrency that the function can use', () => {
+  test('is the unreserved concurrency', async () => {
     expect(await read()).toMatchObject({ accountConcurrency: 1000, unreservedConcurrency: 850, freeConcurrency: 850 });
   });
-  test('is what is reserved for it, if something is', async () => {
+  test('is its reserved concurrency, if there is one', async () => {
     reserved = 20;
     expect(await read()).toMatchObject({ reservedConcurrency: 20, freeConcurrency: 20, notes: [] });
   });
-  test('is none where 0 is reserved, and that is said', async () => {
+  test('is 0 when 0 is reserved, and a note says so', async () => {
     reserved = 0;
     const { freeConcurrency, notes } = await read();
     expect(freeConcurrency).toBe(0);
@@ -156,7 +156,7 @@ describe('the write capacity', () => {
     (await readAllQuotas(aws, { functionName: 'ocr', modelId: 'us.amazon.nova-lite-v1:0', tableName: 'T' })).table;
   const provisioned = (WriteCapacityUnits: number) => ({ ReadCapacityUnits: 1, WriteCapacityUnits });
 
-  test('of a table on demand is bound by nothing, or by the maximum that somebody set, each index by its own', async () => {
+  test('of an on-demand table is unlimited or the configured maximum, separately for each index', async () => {
     expect(await readTable()).toEqual({ name: 'T', billing: 'on-demand', writeCapacity: [] });
     const index = { IndexName: 'I', OnDemandThroughput: { MaxWriteRequestUnits: 40 } };
     table = { ...table, OnDemandThroughput: { MaxWriteRequestUnits: -1 }, GlobalSecondaryIndexes: [index] };
@@ -168,7 +168,7 @@ describe('the write capacity', () => {
     ]);
   });
 
-  test('of a provisioned table is its own and that of each index', async () => {
+  test('of a provisioned table is that of the table and of each index', async () => {
     table = {
       TableName: 'T',
       TableArn: 'arn:aws:dynamodb:us-east-1:1:table/T',
@@ -186,7 +186,7 @@ describe('the write capacity', () => {
   });
 });
 
-describe('what the bot is not allowed to read', () => {
+describe('a quota that the bot has no permission to read', () => {
   test.each([
     [['ListServiceQuotas'], ['modelRequestsPerMinute'], ['servicequotas:ListServiceQuotas']],
     [
@@ -196,7 +196,7 @@ describe('what the bot is not allowed to read', () => {
     ],
     [['account-settings'], ['accountConcurrency', 'freeConcurrency'], ['lambda:GetAccountSettings']],
     [['/functions/ocr'], ['reservedConcurrency'], ['lambda:GetFunction']],
-  ])('%j is left out, and a note names the permission', async (refused, missing, actions) => {
+  ])('is absent, and a note names the permission: %j', async (refused, missing, actions) => {
     denied = refused;
     const reading = await read();
     for (const name of missing) expect(reading).not.toHaveProperty(name);
@@ -205,9 +205,9 @@ describe('what the bot is not allowed to read', () => {
   });
 });
 
-describe('what Service Quotas does not tell', () => {
+describe('a quota that Service Quotas does not return', () => {
   test.each(['NoSuchResourceException', 'TooManyRequestsException', 'ServiceException'])(
-    'for %s is a note, and the rest is read',
+    'has a note, and the rest is read: %s',
     async (name) => {
       trouble = name;
       const reading = await read();
@@ -218,13 +218,13 @@ describe('what Service Quotas does not tell', () => {
     20_000,
   );
 
-  test('of a profile that names no model, what to set', async () => {
+  test('has a note that says what to set, for a profile that names no model', async () => {
     const { notes } = await read('arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1b2c3');
     expect(notes.join()).toContain('set MODEL_ID to its model or inference profile');
   });
 });
 
-test('a function that may not be read does not hide that the model has no quota', async () => {
+test('a missing permission for the function does not hide that the model has no quota', async () => {
   applied = [];
   denied = ['/functions/ocr'];
   const { notes } = await read();
@@ -232,7 +232,7 @@ test('a function that may not be read does not hide that the model has no quota'
   expect(notes.join(' ')).toContain('has no requests per minute');
 });
 
-test('credentials that AWS does not accept are a fault, not a note', async () => {
+test('rejected credentials are a fault, not a note', async () => {
   broken = 'ExpiredTokenException';
   await expect(read()).rejects.toMatchObject({ fault: { reason: 'credentials' } });
 });

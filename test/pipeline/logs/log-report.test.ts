@@ -20,8 +20,8 @@ const shown = (lines: readonly LogLine[], hits?: ReadonlySet<string>) =>
     its.map(({ message }) => message),
   ]);
 
-describe('lines by invocation', () => {
-  test('belong to the START before them in their stream; errors come first, then the newest', () => {
+describe('grouping lines by invocation', () => {
+  test('assigns lines to the START before them in their stream, errors first, then newest first', () => {
     const lines = [
       ...said('s1', `START RequestId: ${A} Version: 1`, 'reads x'),
       ...said('s2', `START RequestId: ${B} Version: 1`, 'reads y'),
@@ -36,7 +36,7 @@ describe('lines by invocation', () => {
     expect(groupByInvocation(lines)[0]?.firstError).toBe(1);
   });
 
-  test('a time-out that is told after the REPORT belongs to the invocation that it names', () => {
+  test('assigns a timeout after the REPORT to the invocation that it names', () => {
     const lines = said(
       's1',
       `START RequestId: ${A} Version: 1`,
@@ -47,12 +47,12 @@ describe('lines by invocation', () => {
     expect(shown(lines)).toEqual([['1111', true, [lines[3]?.message]]]);
   });
 
-  test('an id of somebody else’s in a line makes no invocation of its own', () => {
+  test('does not create an invocation for an unknown id in a line', () => {
     const lines = said('s1', `START RequestId: ${A} Version: 1`, `Bedrock answered, request ${OTHER}`);
     expect(shown(lines)).toEqual([['1111', false, [lines[1]?.message]]]);
   });
 
-  test('an invocation that Lambda ended is an error though no line says so', () => {
+  test('marks an invocation that Lambda ended as an error, even without an error line', () => {
     const lines = said(
       's1',
       `START RequestId: ${A} Version: 1`,
@@ -64,20 +64,20 @@ describe('lines by invocation', () => {
     expect(shown(fine)).toEqual([['1111', false, ['reads x']]]);
   });
 
-  test('the start-up of a runtime belongs to the invocation that it was for', () => {
+  test('assigns the initialisation of a runtime to its invocation', () => {
     const lines = said('s1', 'INIT_START Runtime Version: python:3.13', `START RequestId: ${A} Version: 1`, 'reads x');
     expect(shown(lines)).toEqual([['1111', false, ['INIT_START Runtime Version: python:3.13', 'reads x']]]);
     expect(shown(said('s1', 'INIT_START Runtime Version: python:3.13'))).toHaveLength(1);
   });
 
-  test('lines whose START was not read stand by themselves', () => {
+  test('keeps lines without a START separate', () => {
     expect(shown(said('s1', 'the rest of something', `END RequestId: ${A}`))).toEqual([
       ['1111', false, []],
       ['outside', false, ['the rest of something']],
     ]);
   });
 
-  test('Lambda’s JSON form is read as well', () => {
+  test('reads the JSON format of Lambda', () => {
     const json = (value: object) => JSON.stringify(value);
     const lines = said(
       's1',
@@ -102,7 +102,7 @@ describe('lines by invocation', () => {
     expect(only?.lines).toHaveLength(2);
   });
 
-  test('those that were looked for mark their invocation, Lambda’s own lines too', () => {
+  test('marks the invocations of the searched lines, including Lambda’s own lines', () => {
     const lines = [
       ...said('s1', `START RequestId: ${A} Version: 1`, 'x', report(A)),
       ...said('s2', `START RequestId: ${B} Version: 1`, 'y', report(B)),
@@ -112,7 +112,7 @@ describe('lines by invocation', () => {
     expect(groupByInvocation(lines).every(({ isHit }) => isHit)).toBe(true);
   });
 
-  test('a line made to be slow is read at once', () => {
+  test('reads a line that is made to be slow quickly', () => {
     const began = performance.now();
     for (const piece of ['a', 'a ', '1-', 'Error ', 'Duration: 1', '{"a":'])
       groupByInvocation(

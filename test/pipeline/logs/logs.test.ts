@@ -57,8 +57,8 @@ afterEach(async () => {
 });
 const idsOf = async (window: LogWindow) => (await Array.fromAsync(findLines(logs, GROUP, window))).map(({ id }) => id);
 
-describe('lines of the log', () => {
-  test('are read over pages that are empty and still have a next one', async () => {
+describe('the lines of the log', () => {
+  test('are read from all pages, including empty ones with a next page', async () => {
     const pages: Record<string, WireAnswer> = {
       '': page([], 'a'),
       a: page([event('1', 1)], 'b'),
@@ -69,7 +69,7 @@ describe('lines of the log', () => {
     expect(await idsOf({ from: 0 })).toEqual(['1', '2']);
   });
 
-  test('come without their line end, and ask for what was asked', async () => {
+  test('have no line break, and the request has the given filters', async () => {
     answer = () => page([event('1', 5, 'two\nlines\r\n')]);
     const [line] = await Array.fromAsync(findLines(logs, GROUP, { from: 1.5, to: 9.5, pattern: 'ERROR', stream: 's' }));
     expect(line).toEqual({ at: 5, stream: 's', message: 'two\nlines', id: '1' });
@@ -82,7 +82,7 @@ describe('lines of the log', () => {
     });
   });
 
-  test('a pattern that CloudWatch refuses, a group that is missing, a permission: each is told as what it is', async () => {
+  test('cannot be read with a rejected pattern, a missing log group or a missing permission, and each has its own error', async () => {
     answer = () => refusal('InvalidParameterException', "Invalid character(s) in term 'a:b'");
     await expect(idsOf({ from: 0, pattern: 'a:b' })).rejects.toMatchObject({
       constructor: LogPatternRefusedError,
@@ -99,8 +99,8 @@ describe('lines of the log', () => {
   });
 });
 
-describe('following', () => {
-  test('gives each line once and misses none, though lines show up late and looks overlap', async () => {
+describe('following the log', () => {
+  test('yields each line once and misses none, although lines appear late and reads overlap', async () => {
     const clock = createFakeClock();
     const start = clock.now();
     const shown: object[] = [];
@@ -113,13 +113,13 @@ describe('following', () => {
     })();
     const wanted: string[] = [];
     for (let n = 0; n < 200; n++) {
-      // Written now, shown up to a minute and a half later.
+      // Written now, visible up to 90 seconds later.
       const late = event(`late-${n}`, Math.max(start, clock.now() - (n % 10) * 10_000));
       const prompt = event(`prompt-${n}`, clock.now() - 0.5);
       shown.push(late, prompt);
       wanted.push(late.eventId, prompt.eventId);
       await clock.advance(2_000);
-      // The look goes over a real socket.
+      // The read uses a real socket.
       for (let turn = 0; turn < 200 && clock.sleeping() === 0; turn++) await settle(1);
     }
     stop.abort();
@@ -128,7 +128,7 @@ describe('following', () => {
     expect(came.toSorted()).toEqual(wanted.toSorted());
   });
 
-  test('tells of each look, though nothing came', async () => {
+  test('yields after each read, even without new lines', async () => {
     const clock = createFakeClock();
     const stop = new AbortController();
     let looks = 0;
@@ -141,7 +141,7 @@ describe('following', () => {
     expect(looks).toBe(1);
   });
 
-  test('goes on after looks that failed for a moment, and misses nothing; not for ever', async () => {
+  test('continues after transient failures and misses nothing, up to a limit', async () => {
     const clock = createFakeClock();
     const stop = new AbortController();
     const failing: WireAnswer[] = [
@@ -180,7 +180,7 @@ describe('following', () => {
     expect(await lost).toBeInstanceOf(Error);
   });
 
-  test('gives what it found before it could not go on, and says why', async () => {
+  test('yields what it found before a failure, and then throws', async () => {
     const clock = createFakeClock();
     answer = ({ nextToken }) =>
       nextToken === undefined
@@ -203,7 +203,7 @@ const lineAt = (at: number, stream = 's', message = `line at ${at}`): LogLine =>
   message,
   id: `${stream}/${at}`,
 });
-/** A log in memory that gives the oldest first, as CloudWatch does. */
+/** A log in memory that returns the oldest line first, like CloudWatch. */
 const logOf = (lines: readonly LogLine[]) =>
   async function* find({ from, to = Number.POSITIVE_INFINITY, pattern, stream }: LogWindow): AsyncGenerator<LogLine> {
     const matches = readFilterPattern(pattern ?? '');
@@ -212,22 +212,22 @@ const logOf = (lines: readonly LogLine[]) =>
         yield line;
   };
 
-describe('the newest lines', () => {
+describe('the newest lines of the log', () => {
   const lines = Array.from({ length: 3_000 }, (_, n) => lineAt(n * 10_000));
   const to = 3_000 * 10_000;
 
-  test('are all, oldest first, where they can be held', async () => {
+  test('are all lines, oldest first, when they are within the limits', async () => {
     const read = await readNewest(logOf(lines), { from: 0, to });
     expect(read).toEqual({ lines, isCut: false, from: 0 });
   });
 
-  test('are the last ones where they cannot, and it is said from when on', async () => {
+  test('are the last lines when there are too many, with the time since when they are complete', async () => {
     const read = await readNewest(logOf(lines), { from: 0, to }, { lines: 1_234, characters: 10 ** 9 });
     expect(read.lines).toEqual(lines.slice(-1_234));
     expect(read).toMatchObject({ isCut: true, from: lines.at(-1_234)?.at });
   });
 
-  test('are bounded by what they hold, too', async () => {
+  test('are limited by their characters, too', async () => {
     const long = lines.map((line) => ({ ...line, message: 'x'.repeat(1_000) }));
     const read = await readNewest(logOf(long), { from: 0, to }, { lines: 10 ** 9, characters: 50_000 });
     expect(read.lines).toHaveLength(50);
@@ -235,8 +235,8 @@ describe('the newest lines', () => {
   });
 });
 
-describe('lines that a pattern finds', () => {
-  test('come with all others of their stream within the time of an invocation', async () => {
+describe('the lines that match a pattern', () => {
+  test('are returned with all other lines of their stream within the time of an invocation', async () => {
     const log = [
       lineAt(1 * HOUR, 'a', 'START of another hour'),
       lineAt(5 * HOUR, 'a', 'START'),
@@ -250,7 +250,7 @@ describe('lines that a pattern finds', () => {
   });
 
   test.each(['a "b" c.png', 'back\\slash.png', 'ü/日本 100%.png', "it's [odd] {key}.png", '-minus?.png'])(
-    'a text is found exactly as it is: %s',
+    'contain exactly the searched text: %s',
     (text) => {
       const finds = readFilterPattern(patternOfText(text));
       expect(finds(`before ${text} after`)).toBe(true);
@@ -258,7 +258,7 @@ describe('lines that a pattern finds', () => {
     },
   );
 
-  test('times that touch are one', () => {
+  test('have overlapping time spans merged', () => {
     const quarter = 15 * 60_000;
     expect(spansAround([10 * HOUR, 10 * HOUR - 1_000, 2 * HOUR])).toEqual([
       { from: 10 * HOUR - 1_000 - quarter, to: 10 * HOUR + quarter },

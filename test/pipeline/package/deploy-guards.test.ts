@@ -17,7 +17,7 @@ const HANDLER = 'def lambda_handler(event, context): return 1\n';
 const TEAMS = zipSync({ 'lambda_function.py': strToU8(HANDLER), 'OCR_VERSION.txt': strToU8('VERSION=3.0.0\n') });
 
 type Answer = { output: Record<string, unknown> };
-/** Calls of these commands are seen before they are sent; what is given back stands for Lambda's answer. */
+/** Intercepts these commands before they are sent. A returned value replaces the answer of Lambda. */
 function intercept(
   commands: RegExp,
   act: (name: string, send: () => Promise<Answer>, input: object) => Promise<Answer>,
@@ -43,7 +43,7 @@ function intercept(
 }
 
 describe('the environment of a function', () => {
-  /** As Lambda answers to who may not decrypt: no variables, and an error in their place. */
+  /** Lambda's answer when the caller cannot decrypt: no variables, and an error instead. */
   const hide = () =>
     intercept(/^GetFunction/, async (name, send) => {
       const { output } = await send();
@@ -64,7 +64,7 @@ describe('the environment of a function', () => {
     why: 'AccessDeniedException: not authorized to perform: kms:Decrypt',
   };
 
-  test('that cannot be read is never written: it would be wiped', async () => {
+  test('that cannot be read is never written, because that would delete it', async () => {
     const plan = await rig.plan();
     const before = await rig.seen();
     hide();
@@ -74,7 +74,7 @@ describe('the environment of a function', () => {
     expect(await rig.seen()).toEqual(before);
   });
 
-  test('that grew too large since the preview is told before anything is changed, without what it holds', async () => {
+  test('that grew too large since the preview is refused before anything is changed, without its content', async () => {
     const plan = await rig.plan();
     const { environment } = await rig.seen();
     await rig.configureElsewhere({ Variables: { ...environment, TOKEN: `hush${'x'.repeat(3_850)}` } });
@@ -84,10 +84,10 @@ describe('the environment of a function', () => {
     expect(await rig.seen()).toEqual(before);
   });
 
-  test('is not quoted where Lambda refuses it, though Lambda does', async () => {
+  test('is not quoted when Lambda refuses it, although Lambda quotes it', async () => {
     const plan = await rig.plan();
     intercept(/^UpdateFunctionConfiguration/, async (_, send, input) => {
-      // A name that Lambda does not take; and it measures what it was given.
+      // Lambda refuses this name, and prints the size and the content of the variables.
       Object.assign(input, { Environment: { Variables: { TOKEN: `hush${'x'.repeat(5_000)}` } } });
       return send();
     });
@@ -99,7 +99,7 @@ describe('the environment of a function', () => {
 });
 
 describe('a deploy', () => {
-  test('never sets its handler on code that somebody deployed in between: it could not be found there', async () => {
+  test('never sets its handler on code that somebody deployed in between, because that code may not contain it', async () => {
     const plan = await rig.plan();
     let other: Promise<void> | undefined;
     intercept(/^GetFunctionConfiguration/, async (_, send) => {
@@ -115,7 +115,7 @@ describe('a deploy', () => {
     expect((await rig.seen()).handler).toBe('lambda_function.lambda_handler');
   });
 
-  test('of what is in place already publishes nothing, even where memory was changed since', async () => {
+  test('that is in place already publishes nothing, even when the memory was changed since', async () => {
     await carryOutDeploy(rig.ports, await rig.plan(), nothing);
     const plan = await rig.plan();
     const { environment } = await rig.seen();
@@ -129,7 +129,7 @@ describe('a deploy', () => {
   });
 
   test.each(['UpdateFunctionCodeCommand', 'UpdateFunctionConfigurationCommand'])(
-    'goes on where the answer to %s was lost, and its repetition is refused for what it did itself',
+    'continues when the answer to %s was lost and its repetition is refused',
     async (command) => {
       const plan = await rig.plan();
       intercept(new RegExp(`^${command}$`), async (_, send) => {
@@ -141,7 +141,7 @@ describe('a deploy', () => {
     },
   );
 
-  test('names architecture and key of the code, which an update could else set back', async () => {
+  test('names the architecture and the key of the code, which an update could otherwise reset', async () => {
     const asked: object[] = [];
     intercept(/^(GetFunction|UpdateFunctionCode)Command$/, async (name, send, input) => {
       if (name === 'UpdateFunctionCodeCommand') {
@@ -160,24 +160,24 @@ describe('a deploy', () => {
   });
 });
 
-describe('nothing is planned', () => {
+describe('a deploy is not planned', () => {
   test.each([
     ['TimesheetOCR-ocr-dev:prod', 'prod'],
     ['TimesheetOCR-ocr-dev:7', '7'],
     ['arn:aws:lambda:us-east-1:016164185850:function:TimesheetOCR-ocr-dev:prod', 'prod'],
     ['016164185850:function:TimesheetOCR-ocr-dev:prod', 'prod'],
-  ])('for %s: a deploy changes no version', async (functionName, qualifier) => {
+  ])('for %s, because a deploy cannot change a version', async (functionName, qualifier) => {
     expect(await refusalOf(rig.plan({ functionName }))).toEqual({ reason: 'qualified', functionName, qualifier });
   });
 
   test.each(['arn:aws:lambda:us-east-1:016164185850:function:TimesheetOCR-ocr-dev', FUNCTION])(
-    'but for %s it is',
+    'unless the name is unqualified: %s is planned',
     async (functionName) => {
       expect(await rig.plan({ functionName })).toMatchObject({ functionName });
     },
   );
 
-  test('for a table whose key is named like an attribute of the record', async () => {
+  test('for a table whose key has the name of an attribute of the failure records', async () => {
     for (const attribute of ['ImageKey', 'FailureTimestamp', 'RecordType'])
       expect(await refusalOf(rig.plan({ tableKeys: [{ role: 'HASH', name: attribute, type: 'S' }] }))).toEqual({
         reason: 'key-clash',
@@ -185,7 +185,7 @@ describe('nothing is planned', () => {
       });
   });
 
-  test('with an object of S3 that is larger than any package, of which no byte is read', async () => {
+  test('with an S3 object that is larger than any package, and the object is not downloaded', async () => {
     await rig.clients.s3.send(new PutObjectCommand({ Bucket: rig.location.bucket, Key: 'huge.zip', Body: 'x' }));
     const asked: string[] = [];
     rig.clients.s3.middlewareStack.add(
@@ -206,10 +206,10 @@ describe('nothing is planned', () => {
   });
 });
 
-describe('a rollback after the team deployed code of its own', () => {
+describe('a rollback after the team deployed new code', () => {
   const look = async () => previewRollback({ lambda: rig.clients.lambda }, await rig.plan());
 
-  test('keeps that code, and brings back handler and environment', async () => {
+  test('keeps that code and restores the handler and the environment', async () => {
     const before = await rig.seen();
     const plan = await rig.plan();
     await carryOutDeploy(rig.ports, plan, nothing);
@@ -227,7 +227,7 @@ describe('a rollback after the team deployed code of its own', () => {
     });
   });
 
-  test('that is not what was shown is refused', async () => {
+  test('is refused when that code is not what was shown', async () => {
     const plan = await rig.plan();
     await carryOutDeploy(rig.ports, plan, nothing);
     const before = await rig.seen();
@@ -239,7 +239,7 @@ describe('a rollback after the team deployed code of its own', () => {
     expect(await rig.seen()).toEqual(before);
   });
 
-  test('is refused where the former handler is not in that code', async () => {
+  test('is refused when that code does not contain the former handler', async () => {
     const plan = await rig.plan();
     await carryOutDeploy(rig.ports, plan, nothing);
     await rig.deployElsewhere(zipSync({ 'other.py': strToU8(HANDLER) }));
@@ -249,7 +249,7 @@ describe('a rollback after the team deployed code of its own', () => {
     });
   });
 
-  test('and a deploy instead puts the handler’s module into that code', async () => {
+  test('can be replaced by a deploy, which adds the module to that code', async () => {
     await carryOutDeploy(rig.ports, await rig.plan(), nothing);
     await rig.deployElsewhere(TEAMS);
     const plan = await rig.plan();

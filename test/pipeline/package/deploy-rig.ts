@@ -20,7 +20,7 @@ import type { TableKey } from '../../../src/pipeline/table/table.ts';
 
 export const FUNCTION = 'TimesheetOCR-ocr-dev';
 export const MODULES = await readModuleSources();
-/** The modules as another version of the bot ships them. */
+/** The modules of another version of the bot. */
 export const otherModules = (remark: string) => ({
   ...MODULES,
   'rescan_failure_record.py': `${MODULES['rescan_failure_record.py']}# ${remark}\n`,
@@ -37,7 +37,7 @@ const seenSchema = z.object({
   versions: z.array(z.looseObject({ version: z.string() })),
 });
 
-/** A local AWS with its function, and the real SDK on it. Updates take no time unless a test says so. */
+/** A local AWS with its function, and the real SDK. Updates take no time unless a test sets it. */
 export async function startDeployRig() {
   const aws = await startLocalAws({ port: 0, images: 2, seedTable: 'empty' });
   aws.turn({ updateMs: 0, latencyMs: 1 });
@@ -77,13 +77,13 @@ export async function startDeployRig() {
           ...(about.given ? { given: about.given } : {}),
         },
       ),
-    /** What is deployed, as somebody else sees it. */
+    /** What is deployed. */
     async seen() {
       const reply = await fetch(`${aws.url}/sandbox/function`);
       const { versions, ...rest } = seenSchema.parse(await reply.json());
       return { ...rest, versions: versions.length };
     },
-    /** The bytes of the package that is deployed. */
+    /** The bytes of the deployed package. */
     async deployedBytes(): Promise<Uint8Array> {
       const { Code } = await clients.lambda.send(new GetFunctionCommand({ FunctionName: FUNCTION }));
       return new Uint8Array(await (await fetch(Code?.Location ?? '')).arrayBuffer());
@@ -92,7 +92,7 @@ export async function startDeployRig() {
       const { Contents = [] } = await clients.s3.send(new ListObjectsV2Command({ Bucket: location.bucket }));
       return Contents.map(({ Key }) => Key ?? '').sort();
     },
-    /** Somebody else changes the function meanwhile. */
+    /** Somebody else changes the function. */
     async deployElsewhere(zip: Uint8Array): Promise<void> {
       await clients.lambda.send(new UpdateFunctionCodeCommand({ FunctionName: FUNCTION, ZipFile: zip }));
     },
@@ -115,7 +115,7 @@ export async function startDeployRig() {
 }
 export type DeployRig = Awaited<ReturnType<typeof startDeployRig>>;
 
-/** What a deploy was refused for; what it came to where it was not. */
+/** Why a deploy was refused, or its result when it was not. */
 export async function refusalOf(work: Promise<unknown>): Promise<unknown> {
   try {
     return { done: await work };

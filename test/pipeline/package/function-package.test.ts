@@ -26,7 +26,7 @@ const newVersion = (files: Record<string, string> = {}) =>
 const zip = (bytes: Uint8Array) => ({ kind: 'zip', bytes, fileName: 'new.zip' }) as const;
 
 describe('the plan of a deploy', () => {
-  test('says exactly what will change, and touches nothing', async () => {
+  test('says exactly what will change, and changes nothing', async () => {
     const before = await rig.seen();
     const bytes = await rig.deployedBytes();
     const plan = await rig.plan();
@@ -61,7 +61,7 @@ describe('the plan of a deploy', () => {
     expect(await rig.seen()).toEqual(before);
   });
 
-  test('keeps every other file of the package as it is, and adds the module', async () => {
+  test('keeps every other file of the package, and adds the module', async () => {
     const former = await rig.deployedBytes();
     const plan = await rig.plan();
     const next = await readStored(rig.location, plan.next.codeSha256);
@@ -73,7 +73,7 @@ describe('the plan of a deploy', () => {
     for (const file of MODULE_FILES) expect(Buffer.from(unzipSync(next)[file] ?? []).toString()).toBe(MODULES[file]);
   });
 
-  test('keeps both packages under their own hash, each of them once', async () => {
+  test('stores both packages by their hash, each once', async () => {
     const plan = await rig.plan();
     await rig.plan();
     const hashes = [plan.former.codeSha256, plan.next.codeSha256];
@@ -83,7 +83,7 @@ describe('the plan of a deploy', () => {
     );
   });
 
-  test('foretells the same hash each time, and the one that is deployed', async () => {
+  test('predicts the same hash each time, and it is the deployed one', async () => {
     const [one, other] = [await rig.plan(), await rig.plan()];
     expect(one).toEqual(other);
     await carryOutDeploy(rig.ports, one, () => {});
@@ -92,7 +92,7 @@ describe('the plan of a deploy', () => {
     expect(seen.environment).toMatchObject(one.next.environment);
   });
 
-  test('is in place where it was carried out; not where the module, the table or a variable is another', async () => {
+  test('is in place after the deploy, and not when the module, the table or a variable differs', async () => {
     await carryOutDeploy(rig.ports, await rig.plan(), () => {});
     const again = await rig.plan();
     expect(again.inPlace).toBe(true);
@@ -104,7 +104,7 @@ describe('the plan of a deploy', () => {
     expect((await rig.plan()).inPlace).toBe(false);
   });
 
-  test('wraps the team’s handler, never its own, where an older module is replaced', async () => {
+  test('wraps the handler of the team, never its own, when it replaces an older module', async () => {
     await carryOutDeploy(rig.ports, await rig.plan({ modules: otherModules('old') }), () => {});
     const plan = await rig.plan();
     expect(plan.former.handler).toBe(MODULE_HANDLER);
@@ -112,7 +112,7 @@ describe('the plan of a deploy', () => {
     expect(plan.former.environment).toMatchObject({ RESCAN_FORMER_HANDLER: 'lambda_function.lambda_handler' });
   });
 
-  test('keeps nothing of the function’s own variables on record: they may be secret', async () => {
+  test('contains no variable of the team, because it may be secret', async () => {
     const { environment } = await rig.seen();
     await rig.configureElsewhere({ Variables: { ...environment, API_TOKEN: 'hush', RESCAN_TABLE: 'older' } });
     const plan = await rig.plan();
@@ -120,14 +120,14 @@ describe('the plan of a deploy', () => {
     expect(plan.former.environment).toEqual({ RESCAN_TABLE: 'older' });
   });
 
-  test('of a table without a sort key names none', async () => {
+  test('names no sort key for a table without one', async () => {
     const { next } = await rig.plan({ tableKeys: [{ role: 'HASH', name: 'Id', type: 'N' }] });
     expect(next.environment.RESCAN_TABLE_KEY).toBe('{"partition":{"name":"Id","type":"N"}}');
   });
 });
 
 describe('a package that the team gives', () => {
-  test('is deployed with the module in it, and the version is told old and new', async () => {
+  test('is deployed with the module, and the plan has the old and the new version', async () => {
     const plan = await rig.plan({ given: zip(newVersion()) });
     expect(plan).toMatchObject({ given: 'new.zip', ocrVersion: { before: '2.6.1', after: '3.0.0' }, inPlace: false });
     await carryOutDeploy(rig.ports, plan, () => {});
@@ -136,7 +136,7 @@ describe('a package that the team gives', () => {
     );
   });
 
-  test('is fetched from S3', async () => {
+  test('is downloaded from S3', async () => {
     await rig.clients.s3.send(
       new PutObjectCommand({ Bucket: 'rescan-bot-control', Key: 'team/new version.zip', Body: newVersion() }),
     );
@@ -147,7 +147,7 @@ describe('a package that the team gives', () => {
     });
   });
 
-  test('made by the command of the runbook is taken, and its version is read from ../OCR_VERSION.txt', async () => {
+  test('made by the command of the runbook is accepted, and its version is read from ../OCR_VERSION.txt', async () => {
     const bytes = zipSync({
       'lambda_function.py': strToU8(HANDLER),
       '../OCR_VERSION.txt': strToU8('VERSION=2.6.1\n'),
@@ -161,7 +161,7 @@ describe('a package that the team gives', () => {
   test.each([
     ['rescan-bot-control', 'nothing.zip'],
     ['no-such-bucket-here', 'new.zip'],
-  ])('is refused where S3 has none: %s/%s', async (bucket, key) => {
+  ])('is refused when the object does not exist: %s/%s', async (bucket, key) => {
     expect(await refusalOf(rig.plan({ given: { kind: 's3', bucket, key } }))).toEqual({
       reason: 'given-not-found',
       name: `s3://${bucket}/${key}`,
@@ -169,19 +169,19 @@ describe('a package that the team gives', () => {
   });
 
   test.each([
-    ['no zip', strToU8('x'.repeat(200)), { reason: 'not-a-zip' }],
-    ['leads outside', newVersion({ '../x.py': '' }), { reason: 'path-outside', path: '../x.py' }],
+    ['is not a zip', strToU8('x'.repeat(200)), { reason: 'not-a-zip' }],
+    ['has a path outside the package', newVersion({ '../x.py': '' }), { reason: 'path-outside', path: '../x.py' }],
     [
       'is damaged',
       withText(zipSync({ 'a.py': strToU8('1234') }, { level: 0 }), '1234', '1235'),
       { reason: 'damaged', path: 'a.py' },
     ],
     [
-      'is a bomb',
+      'is a zip bomb',
       zipSync({ bomb: [new Uint8Array(263_000_000), { level: 9 }] }),
       { reason: 'too-large', path: 'bomb', most: 262_144_000 },
     ],
-  ])('is refused where it %s, by its name', async (_, bytes, problem) => {
+  ])('is refused by its name when it %s', async (_, bytes, problem) => {
     expect(await refusalOf(rig.plan({ given: zip(bytes) }))).toEqual({
       reason: 'package-unreadable',
       name: 'new.zip',
@@ -190,7 +190,7 @@ describe('a package that the team gives', () => {
     expect(await rig.storedKeys()).toEqual([]);
   });
 
-  test('is refused where the function’s handler is not in it', async () => {
+  test('is refused when it does not contain the handler of the function', async () => {
     const bytes = zipSync({ 'other.py': strToU8(HANDLER) });
     expect(await refusalOf(rig.plan({ given: zip(bytes) }))).toEqual({
       reason: 'handler-not-found',
@@ -198,13 +198,13 @@ describe('a package that the team gives', () => {
     });
   });
 
-  test('that is in force already changes nothing but the logging', async () => {
+  test('that is deployed already changes only the logging', async () => {
     const plan = await rig.plan({ given: zip(await rig.deployedBytes()) });
     expect(plan.next.codeSha256).toBe((await rig.plan()).next.codeSha256);
   });
 });
 
-describe('a handler', () => {
+describe('the handler of the function', () => {
   test.each([
     ['lambda_function.lambda_handler', { 'lambda_function.py': HANDLER }],
     ['app.main.run', { 'app/main.py': 'async def run(event, context): ...' }],
@@ -226,14 +226,14 @@ describe('a handler', () => {
     ['.lambda_handler', { '.py': HANDLER }],
     ['lambda_function.', { 'lambda_function.py': HANDLER }],
     ['app.run', { 'app/run.py': 'run = 1' }],
-  ])('%s is not found in %j: nothing is deployed', async (Handler, files) => {
+  ])('%s is not found in %j, and nothing is deployed', async (Handler, files) => {
     await rig.configureElsewhere({ Handler });
     const bytes = zipSync(Object.fromEntries(Object.entries(files).map(([path, text]) => [path, strToU8(text)])));
     expect(await refusalOf(rig.plan({ given: zip(bytes) }))).toEqual({ reason: 'handler-not-found', handler: Handler });
   });
 
   test.each([undefined, MODULE_HANDLER])(
-    'that is our module’s, with %s as the former one, cannot be wrapped',
+    'cannot be wrapped when it is our own and the former one is %s',
     async (former) => {
       await carryOutDeploy(rig.ports, await rig.plan(), () => {});
       const { RESCAN_FORMER_HANDLER: _, ...others } = (await rig.seen()).environment;
@@ -243,7 +243,7 @@ describe('a handler', () => {
   );
 });
 
-describe('a function that nothing can be deployed to', () => {
+describe('a function that cannot be changed by a deploy', () => {
   test.each([
     [{ packageType: 'Image' }, { reason: 'image-package' }],
     [{ runtime: 'nodejs22.x' }, { reason: 'runtime-not-python', runtime: 'nodejs22.x' }],
@@ -260,7 +260,7 @@ describe('a function that nothing can be deployed to', () => {
     expect(await refusalOf(rig.plan())).toEqual({ reason: 'update-in-progress' });
   });
 
-  test('is refused where its environment would grow beyond 4 KB', async () => {
+  test('is refused when its environment would exceed 4 KB', async () => {
     const { environment } = await rig.seen();
     await rig.configureElsewhere({ Variables: { ...environment, LONG: 'x'.repeat(3_900) } });
     const refusal = await refusalOf(rig.plan());
@@ -270,7 +270,7 @@ describe('a function that nothing can be deployed to', () => {
   test.each([
     ['lambda:GetFunction', 'lambda:GetFunction'],
     ['s3:PutObject', 's3:PutObject'],
-  ])('without the permission %s says so', async (denied, named) => {
+  ])('is refused without the permission %s, which the fault names', async (denied, named) => {
     rig.aws.turn({ accessDenied: [denied] });
     expect(await refusalOf(rig.plan())).toMatchObject({
       reason: 'access-denied',
@@ -278,7 +278,7 @@ describe('a function that nothing can be deployed to', () => {
     });
   });
 
-  test('that is not there is named', async () => {
+  test('is refused by its name when it does not exist', async () => {
     expect(await refusalOf(rig.plan({ functionName: 'no-such-function' }))).toMatchObject({
       reason: 'function-missing',
       message: expect.stringContaining('no-such-function'),
@@ -286,8 +286,8 @@ describe('a function that nothing can be deployed to', () => {
   });
 });
 
-describe('a package on store', () => {
-  test('that is gone, or is another by now, is never deployed', async () => {
+describe('a stored package', () => {
+  test('that is missing or was changed is never deployed', async () => {
     const { next } = await rig.plan();
     const key = packageKey(rig.location, next.codeSha256);
     await rig.clients.s3.send(new PutObjectCommand({ Bucket: rig.location.bucket, Key: key, Body: 'other bytes' }));

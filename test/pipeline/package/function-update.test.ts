@@ -27,7 +27,7 @@ const packageOf = (files: Record<string, string | Uint8Array>) =>
   );
 const OTHER = packageOf({ 'lambda_function.py': 'def lambda_handler(event, context): return 1\n' });
 
-/** The changes that Lambda was asked for, and what with. */
+/** The changes that were requested from Lambda, with their input. */
 function watchChanges(): { readonly name: string; readonly input: object }[] {
   const asked: { name: string; input: object }[] = [];
   rig.clients.lambda.middlewareStack.add(
@@ -42,7 +42,7 @@ function watchChanges(): { readonly name: string; readonly input: object }[] {
 }
 
 describe('a deploy', () => {
-  test('changes code, handler and environment in this order, and publishes a version before and after', async () => {
+  test('changes the code, the handler and the environment in this order, and publishes a version before and after', async () => {
     const asked = watchChanges();
     const stages: DeployStage[] = [];
     const before = await rig.seen();
@@ -64,7 +64,7 @@ describe('a deploy', () => {
     });
   });
 
-  test('that is carried out twice changes nothing the second time', async () => {
+  test('that is carried out again changes nothing', async () => {
     const plan = await rig.plan();
     const first = await carryOutDeploy(rig.ports, plan, nothing);
     const after = await rig.seen();
@@ -75,7 +75,7 @@ describe('a deploy', () => {
     expect(await rig.seen()).toEqual(after);
   });
 
-  test('keeps the variables that the function has, those that came after the plan too', async () => {
+  test('keeps the variables of the function, including those added after the plan', async () => {
     const plan = await rig.plan();
     const { environment } = await rig.seen();
     await rig.configureElsewhere({ Variables: { ...environment, ADDED_SINCE: 'yes' } });
@@ -83,7 +83,7 @@ describe('a deploy', () => {
     expect((await rig.seen()).environment).toEqual({ ...environment, ADDED_SINCE: 'yes', ...plan.next.environment });
   });
 
-  test('waits for each update to be done before the next', async () => {
+  test('waits for each update before the next one', async () => {
     rig.aws.turn({ updateMs: 40 });
     const plan = await rig.plan();
     await carryOutDeploy(rig.ports, plan, nothing);
@@ -91,13 +91,13 @@ describe('a deploy', () => {
   });
 
   test.each(['publishing-before', 'code', 'configuration', 'publishing-after'] as const)(
-    'that died at "%s" ends in the same state when it is called again, and its function works meanwhile',
+    'that crashed at "%s" ends in the same state when it is repeated, and the function works in between',
     async (stage) => {
       const before = await rig.seen();
       const plan = await rig.plan();
       await expect(carryOutDeploy(rig.ports, plan, dyingAt(stage))).rejects.toThrow(Crash);
       const meanwhile = await rig.seen();
-      // Never our handler without the module in the package.
+      // Our handler must never be set without the module in the package.
       if (meanwhile.handler === MODULE_HANDLER) expect(meanwhile.codeSha256).toBe(plan.next.codeSha256);
       const deployed = await carryOutDeploy(rig.ports, plan, nothing);
       expect(deployed).toMatchObject({ codeSha256: plan.next.codeSha256, versionAfter: '2' });
@@ -117,7 +117,7 @@ describe('a deploy', () => {
   ])('of a package of %d bytes goes through %s', async (codeBytes, way) => {
     const { former, next, ...plan } = await rig.plan();
     const asked = watchChanges();
-    // What is planned says the size; a package of that many bytes would make the test slow and prove no more.
+    // The plan has the size; a real package of that size would only make the test slow.
     const large = { ...plan, former: { ...former, codeBytes }, next: { ...next, codeBytes } };
     await carryOutDeploy(rig.ports, large, nothing);
     expect(await rig.seen()).toMatchObject({ codeSha256: next.codeSha256, handler: MODULE_HANDLER });
@@ -131,7 +131,7 @@ describe('a deploy', () => {
 });
 
 describe('a deploy is refused, and nothing further is changed,', () => {
-  test('where somebody deployed other code since the preview', async () => {
+  test('when somebody deployed other code since the preview', async () => {
     const plan = await rig.plan();
     await rig.deployElsewhere(OTHER);
     const before = await rig.seen();
@@ -143,7 +143,7 @@ describe('a deploy is refused, and nothing further is changed,', () => {
     expect(await rig.seen()).toEqual(before);
   });
 
-  test('where somebody set another handler since the preview', async () => {
+  test('when somebody set another handler since the preview', async () => {
     const plan = await rig.plan();
     await rig.configureElsewhere({ Handler: 'lambda_function.other' });
     const before = await rig.seen();
@@ -155,7 +155,7 @@ describe('a deploy is refused, and nothing further is changed,', () => {
     expect(await rig.seen()).toEqual(before);
   });
 
-  test('where somebody deploys while the version before is published', async () => {
+  test('when somebody deploys while the former version is published', async () => {
     const plan = await rig.plan();
     let other: Promise<void> | undefined;
     const refusal = await refusalOf(
@@ -168,7 +168,7 @@ describe('a deploy is refused, and nothing further is changed,', () => {
     expect((await rig.seen()).handler).toBe('lambda_function.lambda_handler');
   });
 
-  test('where the package that was shown is gone or is another by now', async () => {
+  test('when the package that was shown is missing or was changed', async () => {
     const plan = await rig.plan();
     const key = packageKey(rig.location, plan.next.codeSha256);
     const before = await rig.seen();
@@ -179,14 +179,14 @@ describe('a deploy is refused, and nothing further is changed,', () => {
     expect(await rig.seen()).toEqual({ ...before, versions: 1 });
   });
 
-  test('where Lambda cannot carry it out', async () => {
+  test('when Lambda cannot carry it out', async () => {
     const plan = await rig.plan();
     rig.aws.turn({ updateFails: true });
     expect(await refusalOf(carryOutDeploy(rig.ports, plan, nothing))).toMatchObject({ reason: 'update-failed' });
     expect((await rig.seen()).handler).toBe('lambda_function.lambda_handler');
   });
 
-  test('where an update of somebody else does not come to an end', async () => {
+  test('when an update of somebody else does not finish', async () => {
     const plan = await rig.plan();
     rig.aws.turn({ updateMs: 3_600_000 });
     await rig.configureElsewhere({ Handler: 'lambda_function.lambda_handler' });
@@ -204,7 +204,7 @@ describe('a deploy is refused, and nothing further is changed,', () => {
     expect(now).toBeLessThan(182_000);
   });
 
-  test('where the right to the pipeline is lost in between', async () => {
+  test('when the lease is lost in between', async () => {
     const plan = await rig.plan();
     const before = await rig.seen();
     const lost = new AbortController();
@@ -231,12 +231,12 @@ describe('a deploy is refused, and nothing further is changed,', () => {
     });
     rig.aws.turn({ accessDenied: [] });
     expect(await rig.seen()).toMatchObject({ handler: 'lambda_function.lambda_handler', versions });
-    // And nothing is in the way of the next try.
+    // The next attempt is not prevented.
     await carryOutDeploy(rig.ports, plan, nothing);
     expect((await rig.plan()).inPlace).toBe(true);
   });
 
-  test('where the function is gone', async () => {
+  test('when the function does not exist', async () => {
     const plan = await rig.plan();
     rig.aws.turn({ functionMissing: true });
     expect(await refusalOf(carryOutDeploy(rig.ports, plan, nothing))).toMatchObject({ reason: 'function-missing' });
@@ -244,7 +244,7 @@ describe('a deploy is refused, and nothing further is changed,', () => {
 });
 
 describe('a rollback', () => {
-  test('brings back hash, handler and environment exactly', async () => {
+  test('restores the code, the handler and the environment exactly', async () => {
     const before = await rig.seen();
     const bytes = Buffer.from(await rig.deployedBytes());
     const plan = await rig.plan();
@@ -257,7 +257,7 @@ describe('a rollback', () => {
     expect(bytes.equals(Buffer.from(await rig.deployedBytes()))).toBe(true);
   });
 
-  test('brings our variables back as they were, and leaves what people added since', async () => {
+  test('restores our variables, and keeps what people added since', async () => {
     const { environment } = await rig.seen();
     await rig.configureElsewhere({ Variables: { ...environment, RESCAN_TABLE: 'older' } });
     const plan = await rig.plan();
@@ -267,7 +267,7 @@ describe('a rollback', () => {
     expect((await rig.seen()).environment).toEqual({ ...environment, RESCAN_TABLE: 'older', ADDED_SINCE: 'yes' });
   });
 
-  test('of a newer module brings the older one back, with its variables', async () => {
+  test('of a newer module restores the older one with its variables', async () => {
     await carryOutDeploy(rig.ports, await rig.plan({ modules: otherModules('older') }), nothing);
     const older = await rig.seen();
     const plan = await rig.plan();
@@ -281,7 +281,7 @@ describe('a rollback', () => {
   });
 
   test.each(['publishing-before', 'code', 'configuration', 'publishing-after'] as const)(
-    'undoes a deploy that died at "%s"',
+    'undoes a deploy that crashed at "%s"',
     async (stage) => {
       const before = await rig.seen();
       const plan = await rig.plan();
@@ -294,7 +294,7 @@ describe('a rollback', () => {
   );
 
   test.each(['configuration', 'code', 'publishing-after'] as const)(
-    'that died at "%s" ends in the same state when it is called again, and its function works meanwhile',
+    'that crashed at "%s" ends in the same state when it is repeated, and the function works in between',
     async (stage) => {
       const before = await rig.seen();
       const plan = await rig.plan();
@@ -309,7 +309,7 @@ describe('a rollback', () => {
     },
   );
 
-  test('is refused before anything changes where the former package is gone', async () => {
+  test('is refused before anything changes when the former package is missing', async () => {
     const plan = await rig.plan();
     await carryOutDeploy(rig.ports, plan, nothing);
     const before = await rig.seen();
@@ -319,7 +319,7 @@ describe('a rollback', () => {
     expect(await rig.seen()).toEqual(before);
   });
 
-  test('is refused where somebody deployed other code since', async () => {
+  test('is refused when somebody deployed other code since', async () => {
     const plan = await rig.plan();
     await carryOutDeploy(rig.ports, plan, nothing);
     await rig.deployElsewhere(OTHER);
@@ -332,7 +332,7 @@ describe('a rollback', () => {
     expect(await rig.seen()).toEqual(before);
   });
 
-  test('is refused where somebody set another handler since', async () => {
+  test('is refused when somebody set another handler since', async () => {
     const plan = await rig.plan();
     await carryOutDeploy(rig.ports, plan, nothing);
     await rig.configureElsewhere({ Handler: 'lambda_function.other' });
@@ -346,8 +346,8 @@ describe('a rollback', () => {
   });
 });
 
-describe('a plan', () => {
-  test('outlives the process as JSON', async () => {
+describe('the plan of a deploy', () => {
+  test('can be stored as JSON', async () => {
     const plan: DeployPlan = JSON.parse(JSON.stringify(await rig.plan()));
     await carryOutDeploy(rig.ports, plan, nothing);
     expect((await rig.plan()).inPlace).toBe(true);

@@ -10,7 +10,7 @@ const UNIX = 3;
 const REGULAR = 0o100644;
 const MODULE = { path: 'ours.py', content: strToU8('def handler(event, context):\n    pass\n'), mode: 0o644 };
 
-/** A package as the team's own tools make it: not with the library under test. */
+/** A package made by another library, as the tools of the team do. */
 const zipOf = (files: Record<string, string | Uint8Array>, mode = REGULAR): Uint8Array =>
   zipSync(
     Object.fromEntries(
@@ -38,7 +38,7 @@ async function problemOf(zip: Uint8Array, limits = LIMITS): Promise<unknown> {
   return 'taken';
 }
 
-/** What of a part must stay as it is. Offsets move, flags tell only how sizes are written. */
+/** The properties of a part that must not change. Offsets change, and flags only say how sizes are written. */
 const kept = (zip: Uint8Array, without: string) =>
   zipParts(zip)
     .filter(({ path }) => path !== without)
@@ -74,7 +74,7 @@ const file = fc.record({
 type File = typeof file extends fc.Arbitrary<infer T> ? T : never;
 const files = fc.uniqueArray(file, { minLength: 1, maxLength: 8, selector: ({ path }) => path });
 
-/** By fflate's streams: sizes stand behind each file, and what is in the object stays in its order, numbers too. */
+/** Made by the streams of fflate, which write the sizes after each file and keep the order. */
 function streamed(list: readonly File[]): Uint8Array {
   const chunks: Uint8Array[] = [];
   const zip = new Zip((error, chunk) => {
@@ -92,7 +92,7 @@ function streamed(list: readonly File[]): Uint8Array {
 }
 
 describe('a package with our module', () => {
-  test('keeps every other file: its packed bytes, its mode, its time and its place, whether the module is added or replaced', async () => {
+  test('keeps the compressed bytes, mode, time and position of every other file, whether the module is added or replaced', async () => {
     await fc.assert(
       fc.asyncProperty(files, fc.option(fc.nat(8)), async (others, moduleAt) => {
         const list = others.filter(({ path }) => path !== MODULE.path);
@@ -105,7 +105,7 @@ describe('a package with our module', () => {
         expect(ours).toHaveLength(1);
         expect(ours[0]).toMatchObject({ madeBy: UNIX, attributes: REGULAR * 65_536, method: 0 });
         expect(Buffer.from(ours[0]?.packed ?? '', 'hex')).toEqual(Buffer.from(MODULE.content));
-        // Somebody else's unpacker finds the same.
+        // Another unpacker finds the same.
         const unpacked = unzipSync(result);
         for (const { path, content } of list)
           if (path !== MODULE.path) expect(Buffer.from(unpacked[path] ?? [])).toEqual(Buffer.from(content));
@@ -120,18 +120,18 @@ describe('a package with our module', () => {
 });
 
 describe('adding our module', () => {
-  test('gives the same bytes each time, and changes nothing when it stands there already', async () => {
+  test('gives the same bytes each time, and changes nothing when it is there already', async () => {
     const once = await withFiles(GOOD, [MODULE]);
     expect(Buffer.from(await withFiles(GOOD, [MODULE])).equals(once)).toBe(true);
     expect(Buffer.from(await withFiles(once, [MODULE])).equals(once)).toBe(true);
   });
 
-  test('replaces an older module by the new one', async () => {
+  test('replaces an older module', async () => {
     const older = await withFiles(GOOD, [{ ...MODULE, content: strToU8('older, and of another length') }]);
     expect(Buffer.from(await withFiles(older, [MODULE])).equals(await withFiles(GOOD, [MODULE]))).toBe(true);
   });
 
-  test('replaces a link of its name by a plain file', async () => {
+  test('replaces a link of that name by a plain file', async () => {
     const zip = zipOf({ 'ours.py': '../../etc/passwd' }, 0o120777);
     expect(zipParts(await withFiles(zip, [MODULE]))).toMatchObject([{ path: 'ours.py', attributes: REGULAR * 65_536 }]);
   });
@@ -150,12 +150,12 @@ describe('adding our module', () => {
     ]);
   });
 
-  test('takes an empty package', async () => {
+  test('works for an empty package', async () => {
     expect((await readPackage(zipSync({}), LIMITS)).entries).toEqual([]);
     expect(Object.keys(unzipSync(await withFiles(zipSync({}), [MODULE])))).toEqual(['ours.py']);
   });
 
-  test('takes a zip64 package', async () => {
+  test('works for a zip64 package', async () => {
     const writer = new ZipWriter(new Uint8ArrayWriter(), { zip64: true, useWebWorkers: false });
     await writer.add('a.py', new Uint8ArrayReader(strToU8('a = 1')), {
       externalFileAttributes: 0o100755 * 65_536,
@@ -169,7 +169,7 @@ describe('adding our module', () => {
     expect((await readPackage(result, LIMITS)).entries[0]).toMatchObject({ path: 'a.py', mode: 0o100755, size: 5 });
   });
 
-  test('is refused for what is no zip', async () => {
+  test('is refused for a file that is not a zip', async () => {
     await expect(withFiles(strToU8('no zip at all, but long enough to be one'), [MODULE])).rejects.toMatchObject({
       problem: { reason: 'not-a-zip' },
     });
@@ -177,7 +177,7 @@ describe('adding our module', () => {
 });
 
 describe('a package that is read', () => {
-  test('gives its files as they are when unpacked, and nothing that is not in it', async () => {
+  test('returns its unpacked files, and nothing else', async () => {
     const contents = await readPackage(GOOD, LIMITS);
     expect(contents.entries).toEqual([
       { path: 'lambda_function.py', mode: REGULAR, size: 27 },
@@ -192,11 +192,11 @@ describe('a package that is read', () => {
 
   test.each([
     ['nothing', new Uint8Array()],
-    ['a text', strToU8('import lambda_function  # a source file in the place of a zip')],
+    ['a source file', strToU8('import lambda_function  # a source file instead of a zip')],
     ['the first half of a zip', GOOD.subarray(0, GOOD.length / 2)],
     ['a zip without its last byte', GOOD.subarray(0, -1)],
     ['a gzip', new Uint8Array(Buffer.from('1f8b0800000000000003030000000000000000001f8b0800000000000003', 'hex'))],
-  ])('is refused where it is %s', async (_, zip) => {
+  ])('is refused when it is %s', async (_, zip) => {
     expect(await problemOf(zip)).toEqual({ reason: 'not-a-zip' });
   });
 
@@ -211,25 +211,25 @@ describe('a package that is read', () => {
     '..\\x.py',
     'a\\b.py',
     'a.py\0.txt',
-  ])('is refused where it holds the path %j', async (path) => {
+  ])('is refused when it has the path %j', async (path) => {
     expect(await problemOf(zipOf({ 'fine.py': 'x', [path]: 'y' }))).toEqual({ reason: 'path-outside', path });
   });
 
-  test('is refused where a folder leads outside', async () => {
+  test('is refused when a folder is outside the package', async () => {
     const zip = zipSync({ '../up/': [new Uint8Array(), { os: UNIX, attrs: 0o040755 * 65_536 }] });
     expect(await problemOf(zip)).toEqual({ reason: 'path-outside', path: '../up/' });
   });
 
-  test('takes names that only look like a way out', async () => {
+  test('accepts names that only look like paths outside', async () => {
     expect(await problemOf(zipOf({ '..a/b..py': 'x', 'a/...': 'y', 'a b/c+d%2e%2e.py': 'z' }))).toBe('taken');
   });
 
-  test('is refused where it holds a path twice', async () => {
+  test('is refused when it has a path twice', async () => {
     const zip = withText(zipOf({ 'one.py': 'x', 'two.py': 'y' }), 'two.py', 'one.py');
     expect(await problemOf(zip)).toEqual({ reason: 'duplicate-path', path: 'one.py' });
   });
 
-  test('is refused where a file in it is encrypted', async () => {
+  test('is refused when a file is encrypted', async () => {
     const zip = withField(GOOD, 'OCR_VERSION.txt', 'flags', (flags) => flags | 1);
     expect(await problemOf(zip)).toEqual({ reason: 'encrypted', path: 'OCR_VERSION.txt' });
   });
@@ -237,12 +237,12 @@ describe('a package that is read', () => {
   test.each([
     ['its checksum is wrong', withField(GOOD, 'OCR_VERSION.txt', 'crc', (crc) => (crc ^ 1) >>> 0)],
     ['its size is wrong', withField(GOOD, 'OCR_VERSION.txt', 'size', (size) => size - 1)],
-    ['it is stored and another text', withText(STORED, '2.6.1', '2.6.2')],
-  ])('is refused where a file in it is damaged: %s', async (_, zip) => {
+    ['its stored text was changed', withText(STORED, '2.6.1', '2.6.2')],
+  ])('is refused when a file is damaged: %s', async (_, zip) => {
     expect(await problemOf(zip)).toEqual({ reason: 'damaged', path: 'OCR_VERSION.txt' });
   });
 
-  test('never gives another content, whichever bit of a file was turned', async () => {
+  test('never returns other content, whichever bit of a file was flipped', async () => {
     const [part] = zipParts(GOOD);
     const packed = (part?.packed.length ?? 0) / 2;
     const from = (part?.fileAt ?? 0) + 30 + 'lambda_function.py'.length;
@@ -254,7 +254,7 @@ describe('a package that is read', () => {
         zip[at] = (zip[at] ?? 0) ^ bit;
         const problem = await problemOf(zip);
         if (problem === 'taken') {
-          // The bits that fill up the last byte say nothing.
+          // The padding bits of the last byte have no meaning.
           expect(await (await readPackage(zip, LIMITS)).text('lambda_function.py')).toBe(
             'def lambda_handler(): pass\n',
           );
@@ -266,7 +266,7 @@ describe('a package that is read', () => {
     expect(refused).toBeGreaterThanOrEqual(packed * 8 - 7);
   });
 
-  test('is refused where a file’s own header names another file than the directory', async () => {
+  test('is refused when the header of a file has another name than the directory', async () => {
     const zip = new Uint8Array(Buffer.from(GOOD));
     const [part] = zipParts(zip);
     zip.set(strToU8('../../etc/passwd.x'), (part?.fileAt ?? 0) + 30);
@@ -277,7 +277,7 @@ describe('a package that is read', () => {
 describe('the limits of a package', () => {
   const zeros = (bytes: number) => new Uint8Array(bytes);
 
-  test('take as many bytes as they say and not one more, counted over all files', async () => {
+  test('allow exactly the given bytes, counted over all files', async () => {
     const [half, rest] = [zeros(60_000), zeros(40_000)];
     expect(await problemOf(zipOf({ a: half, b: rest }))).toBe('taken');
     expect(await problemOf(zipOf({ a: half, b: rest, c: 'x' }))).toEqual({
@@ -287,13 +287,13 @@ describe('the limits of a package', () => {
     });
   });
 
-  test('hold against a bomb that is honest about its size', async () => {
+  test('stop a zip bomb that states its size', async () => {
     const bomb = zipOf({ bomb: zeros(20_000_000) });
     expect(bomb.length).toBeLessThan(100_000);
     expect(await problemOf(bomb)).toEqual({ reason: 'too-large', path: 'bomb', most: 100_000 });
   });
 
-  test('hold against a bomb that says it is small: nothing of it is taken, and it is not unpacked to its end', async () => {
+  test('stop a zip bomb that states a small size, before it is unpacked completely', async () => {
     const bomb = withField(zipOf({ 'fine.py': 'x', bomb: zeros(60_000_000) }), 'bomb', 'size', () => 10);
     const inflated = performance.now();
     expect(unzipSync(zipOf({ bomb: zeros(60_000_000) })).bomb).toHaveLength(60_000_000);
@@ -306,7 +306,7 @@ describe('the limits of a package', () => {
     expect(performance.now() - begun).toBeLessThan(inflatingMs / 2);
   });
 
-  test('count what comes out, not what the package says', async () => {
+  test('count the unpacked bytes, not the stated size', async () => {
     const zip = withField(zipOf({ a: zeros(50_000) }), 'a', 'size', () => 10);
     const seen = await readPackage(zip, LIMITS).then(
       ({ unpackedBytes }) => unpackedBytes,
@@ -316,14 +316,14 @@ describe('the limits of a package', () => {
     else expect(seen).toBe(50_000);
   });
 
-  test('hold for many files, empty ones too', async () => {
+  test('apply to the number of files, including empty ones', async () => {
     const many = (count: number) => zipOf(Object.fromEntries(Array.from({ length: count }, (_, at) => [`f${at}`, ''])));
     expect(await problemOf(many(50))).toBe('taken');
     expect(await problemOf(many(51))).toEqual({ reason: 'too-many-files', files: 51, most: 50 });
   });
 });
 
-describe('a refusal of a package', () => {
+describe('the message of a refused package', () => {
   test.each([
     [{ reason: 'not-a-zip' }, 'It is not a zip file.'],
     [{ reason: 'path-outside', path: '../x' }, 'It has a path outside the package: "../x".'],

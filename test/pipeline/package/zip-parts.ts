@@ -1,4 +1,4 @@
-/** A zip read by hand, field by field: what a library would smooth over is what the tests are about. */
+/** A zip read field by field, because the tests are about details that a library hides. */
 export interface ZipPart {
   readonly path: string;
   readonly madeBy: number;
@@ -9,9 +9,9 @@ export interface ZipPart {
   readonly crc: number;
   readonly size: number;
   readonly attributes: number;
-  /** The bytes as they stand in the zip, in hex. */
+  /** The compressed bytes, in hex. */
   readonly packed: string;
-  /** Where this entry begins in the central directory, and its file in the zip. */
+  /** The offset of this entry in the central directory, and of its file. */
   readonly at: number;
   readonly fileAt: number;
 }
@@ -19,7 +19,7 @@ export interface ZipPart {
 const END = 0x06054b50;
 const ENTRY = 0x02014b50;
 
-/** The central directory's entries, in their order. Throws where there is none. */
+/** The entries of the central directory in their order. Throws when there is none. */
 export function zipParts(zip: Uint8Array): ZipPart[] {
   const bytes = Buffer.from(zip.buffer, zip.byteOffset, zip.length);
   let end = bytes.length - 22;
@@ -50,10 +50,10 @@ export function zipParts(zip: Uint8Array): ZipPart[] {
   return parts;
 }
 
-/** Where a field stands: in an entry of the central directory, and in a file's own header. */
+/** The offset of a field in an entry of the central directory and in the header of a file. */
 const FIELDS = { flags: [8, 6], crc: [16, 14], size: [24, 22] } as const;
 
-/** The zip with a field of one entry changed, in the central directory and in the file's own header. */
+/** Changes a field of one entry in the central directory and in the header of the file. */
 export function withField(
   zip: Uint8Array,
   path: string,
@@ -74,7 +74,7 @@ export function withField(
   return new Uint8Array(bytes);
 }
 
-/** The zip with one text in the place of another of the same length, wherever it stands: names, for the most part. */
+/** Replaces a text by another one of the same length everywhere, mostly names. */
 export function withText(zip: Uint8Array, from: string, to: string): Uint8Array {
   const [old, changed] = [Buffer.from(from), Buffer.from(to)];
   if (old.length !== changed.length) throw new Error('Both texts need the same length.');
