@@ -89,11 +89,11 @@ class GivenBack(Rig):
         self.assertEqual(len(boto3.table.items), 4)
 
     def test_the_event_and_the_context_are_passed_on(self):
-        seen = []
+        received = []
         what, context = event("x.png"), Context()
-        self.run_it(lambda *given: seen.append(given), what, context)
-        self.assertIs(seen[0][0], what)
-        self.assertIs(seen[0][1], context)
+        self.run_it(lambda *given: received.append(given), what, context)
+        self.assertIs(received[0][0], what)
+        self.assertIs(received[0][1], context)
 
     def test_a_former_module_that_cannot_be_imported_fails_as_without_failure_logging(self):
         with self.assertRaises(ModuleNotFoundError):
@@ -166,7 +166,7 @@ class OwnTroubles(Rig):
     def test_an_exception_without_a_text_is_recorded_by_its_class(self):
         class Mute(Exception):
             def __str__(self):
-                raise RuntimeError("no words")
+                raise RuntimeError("no text")
 
         def raises(*_):
             raise Mute()

@@ -92,9 +92,9 @@ class Record(Rig):
         self.assertEqual(sizes, [{"N": "99"}, {"N": "7"}, None])
 
     def test_the_model_comes_from_the_reply_or_the_environment(self):
-        self.run_it(lambda *_: failing(), MODEL_ID="", RESCAN_MODEL_ID="told by the bot")
-        self.assertEqual(self.item()["ModelId"], {"S": "told by the bot"})
-        self.run_it(lambda *_: failing(model_id="of the reply"), RESCAN_MODEL_ID="told by the bot")
+        self.run_it(lambda *_: failing(), MODEL_ID="", RESCAN_MODEL_ID="set by the bot")
+        self.assertEqual(self.item()["ModelId"], {"S": "set by the bot"})
+        self.run_it(lambda *_: failing(model_id="of the reply"), RESCAN_MODEL_ID="set by the bot")
         self.assertEqual(self.item()["ModelId"], {"S": "of the reply"})
 
     def test_the_failure_type_follows_the_first_rule_that_matches(self):

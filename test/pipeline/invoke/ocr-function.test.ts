@@ -134,16 +134,13 @@ describe('an invocation for an image', () => {
     [502, 'InvalidRuntimeException', {}, { kind: 'fault', fault: { reason: 'configuration' } }],
     [502, 'KMSAccessDeniedException', {}, { kind: 'fault', fault: { reason: 'configuration' } }],
     [400, 'InvalidParameterValueException', {}, { kind: 'fault', fault: { reason: 'configuration' } }],
-  ])(
-    'that Lambda answers with %i %s %j is sent once and read correctly',
-    async (status, name, body, expected) => {
-      answer = () => refuse(status, name, body);
-      const invocation = await connect().invoke('a.png');
-      expect(invocation.reading).toMatchObject(expected);
-      expect(invocation.requestId).toBe('request-2');
-      expect(wire.requests).toHaveLength(1);
-    },
-  );
+  ])('that Lambda answers with %i %s %j is sent once and read correctly', async (status, name, body, expected) => {
+    answer = () => refuse(status, name, body);
+    const invocation = await connect().invoke('a.png');
+    expect(invocation.reading).toMatchObject(expected);
+    expect(invocation.requestId).toBe('request-2');
+    expect(wire.requests).toHaveLength(1);
+  });
 
   test('with a broken connection is sent once and read as broken, because the function may have run', async () => {
     answer = () => 'hang up';

@@ -23,7 +23,7 @@ let reserved: number | undefined;
 let broken: string | undefined;
 let table: object;
 /** The error of Service Quotas instead of its lists. */
-let trouble: string | undefined;
+let serviceError: string | undefined;
 let wire: Wire;
 let aws: AwsClients;
 beforeEach(async () => {
@@ -32,7 +32,7 @@ beforeEach(async () => {
   denied = [];
   reserved = undefined;
   broken = undefined;
-  trouble = undefined;
+  serviceError = undefined;
   table = {
     TableName: 'T',
     TableArn: 'arn:aws:dynamodb:us-east-1:1:table/T',
@@ -75,7 +75,7 @@ function answer(request: WireRequest): WireAnswer {
       Configuration: { FunctionName: 'ocr', Timeout: 60 },
       ...(reserved === undefined ? {} : { Concurrency: { ReservedConcurrentExecutions: reserved } }),
     });
-  if (trouble !== undefined) return refuse(400, trouble);
+  if (serviceError !== undefined) return refuse(400, serviceError);
   const list = target.endsWith('ListServiceQuotas') ? applied : usual;
   const from = Number(JSON.parse(request.body).NextToken ?? 0);
   return json({
@@ -209,7 +209,7 @@ describe('a quota that Service Quotas does not return', () => {
   test.each(['NoSuchResourceException', 'TooManyRequestsException', 'ServiceException'])(
     'has a note, and the rest is read: %s',
     async (name) => {
-      trouble = name;
+      serviceError = name;
       const reading = await read();
       expect(reading).not.toHaveProperty('modelRequestsPerMinute');
       expect(reading.freeConcurrency).toBe(850);

@@ -27,7 +27,7 @@ function intercept(
       const name = String(context.commandName);
       if (!commands.test(name)) return next(args);
       let answer: Awaited<ReturnType<typeof next>> | undefined;
-      const told = await act(
+      const changed = await act(
         name,
         async () => {
           answer = await next(args);
@@ -36,7 +36,7 @@ function intercept(
         args.input,
       );
       if (!answer) throw new Error('It was not sent.');
-      return { ...answer, output: Object.assign(answer.output, told.output) };
+      return { ...answer, output: Object.assign(answer.output, changed.output) };
     },
     { step: 'initialize', name: `intercept ${commands}` },
   );
@@ -66,22 +66,22 @@ describe('the environment of a function', () => {
 
   test('that cannot be read is never written, because that would delete it', async () => {
     const plan = await rig.plan();
-    const before = await rig.seen();
+    const before = await rig.current();
     hide();
     expect(await refusalOf(rig.plan())).toEqual(refused);
     expect(await refusalOf(carryOutDeploy(rig.ports, plan, nothing))).toEqual(refused);
     expect(await refusalOf(carryOutRollback(rig.ports, plan, nothing))).toEqual(refused);
-    expect(await rig.seen()).toEqual(before);
+    expect(await rig.current()).toEqual(before);
   });
 
   test('that grew too large since the preview is refused before anything is changed, without its content', async () => {
     const plan = await rig.plan();
-    const { environment } = await rig.seen();
+    const { environment } = await rig.current();
     await rig.configureElsewhere({ Variables: { ...environment, TOKEN: `hush${'x'.repeat(3_850)}` } });
-    const before = await rig.seen();
+    const before = await rig.current();
     const refusal = await refusalOf(carryOutDeploy(rig.ports, plan, nothing));
     expect(refusal).toMatchObject({ reason: 'environment-too-large', most: 4_096 });
-    expect(await rig.seen()).toEqual(before);
+    expect(await rig.current()).toEqual(before);
   });
 
   test('is not quoted when Lambda refuses it, although Lambda quotes it', async () => {
@@ -112,20 +112,20 @@ describe('a deploy', () => {
       }),
     );
     expect(refusal).toMatchObject({ reason: 'changed-since-preview', expected: plan.next.codeSha256 });
-    expect((await rig.seen()).handler).toBe('lambda_function.lambda_handler');
+    expect((await rig.current()).handler).toBe('lambda_function.lambda_handler');
   });
 
   test('that is in place already publishes nothing, even when the memory was changed since', async () => {
     await carryOutDeploy(rig.ports, await rig.plan(), nothing);
     const plan = await rig.plan();
-    const { environment } = await rig.seen();
+    const { environment } = await rig.current();
     await rig.configureElsewhere({ Variables: { ...environment, ADDED_SINCE: 'yes' } });
-    const before = await rig.seen();
+    const before = await rig.current();
     const stages: DeployStage[] = [];
     const done = await carryOutDeploy(rig.ports, plan, (stage) => stages.push(stage));
     expect(done).toEqual({ codeSha256: plan.next.codeSha256, unchanged: true });
     expect(stages).toEqual([]);
-    expect(await rig.seen()).toEqual(before);
+    expect(await rig.current()).toEqual(before);
   });
 
   test.each(['UpdateFunctionCodeCommand', 'UpdateFunctionConfigurationCommand'])(
@@ -137,7 +137,7 @@ describe('a deploy', () => {
         return send();
       });
       expect(await carryOutDeploy(rig.ports, plan, nothing)).toMatchObject({ codeSha256: plan.next.codeSha256 });
-      expect(await rig.seen()).toMatchObject({ codeSha256: plan.next.codeSha256, handler: MODULE_HANDLER });
+      expect(await rig.current()).toMatchObject({ codeSha256: plan.next.codeSha256, handler: MODULE_HANDLER });
     },
   );
 
@@ -210,17 +210,17 @@ describe('a rollback after the team deployed new code', () => {
   const look = async () => previewRollback({ lambda: rig.clients.lambda }, await rig.plan());
 
   test('keeps that code and restores the handler and the environment', async () => {
-    const before = await rig.seen();
+    const before = await rig.current();
     const plan = await rig.plan();
     await carryOutDeploy(rig.ports, plan, nothing);
     expect(await previewRollback({ lambda: rig.clients.lambda }, plan)).toEqual({});
     await rig.deployElsewhere(TEAMS);
-    const { codeSha256: teams } = await rig.seen();
+    const { codeSha256: teams } = await rig.current();
     const found = await previewRollback({ lambda: rig.clients.lambda }, plan);
     expect(found).toEqual({ keeps: teams, ocrVersion: '3.0.0' });
     const done = await carryOutRollback(rig.ports, plan, nothing, found.keeps);
     expect(done).toMatchObject({ codeSha256: teams, keptCode: true });
-    expect(await rig.seen()).toMatchObject({
+    expect(await rig.current()).toMatchObject({
       codeSha256: teams,
       handler: before.handler,
       environment: before.environment,
@@ -230,13 +230,13 @@ describe('a rollback after the team deployed new code', () => {
   test('is refused when that code is not what was shown', async () => {
     const plan = await rig.plan();
     await carryOutDeploy(rig.ports, plan, nothing);
-    const before = await rig.seen();
+    const before = await rig.current();
     expect(await refusalOf(carryOutRollback(rig.ports, plan, nothing, 'the hash that was shown'))).toEqual({
       reason: 'changed-since-preview',
       expected: 'the hash that was shown',
       found: plan.next.codeSha256,
     });
-    expect(await rig.seen()).toEqual(before);
+    expect(await rig.current()).toEqual(before);
   });
 
   test('is refused when that code does not contain the former handler', async () => {

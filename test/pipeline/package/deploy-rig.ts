@@ -78,7 +78,7 @@ export async function startDeployRig() {
         },
       ),
     /** What is deployed. */
-    async seen() {
+    async current() {
       const reply = await fetch(`${aws.url}/sandbox/function`);
       const { versions, ...rest } = seenSchema.parse(await reply.json());
       return { ...rest, versions: versions.length };

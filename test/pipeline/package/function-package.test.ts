@@ -27,7 +27,7 @@ const zip = (bytes: Uint8Array) => ({ kind: 'zip', bytes, fileName: 'new.zip' })
 
 describe('the plan of a deploy', () => {
   test('says exactly what will change, and changes nothing', async () => {
-    const before = await rig.seen();
+    const before = await rig.current();
     const bytes = await rig.deployedBytes();
     const plan = await rig.plan();
     const after = await readStored(rig.location, plan.next.codeSha256);
@@ -58,7 +58,7 @@ describe('the plan of a deploy', () => {
       ocrVersion: { before: '2.6.1', after: '2.6.1' },
       inPlace: false,
     });
-    expect(await rig.seen()).toEqual(before);
+    expect(await rig.current()).toEqual(before);
   });
 
   test('keeps every other file of the package, and adds the module', async () => {
@@ -87,9 +87,9 @@ describe('the plan of a deploy', () => {
     const [one, other] = [await rig.plan(), await rig.plan()];
     expect(one).toEqual(other);
     await carryOutDeploy(rig.ports, one, () => {});
-    const seen = await rig.seen();
-    expect(seen).toMatchObject({ codeSha256: one.next.codeSha256, handler: one.next.handler });
-    expect(seen.environment).toMatchObject(one.next.environment);
+    const current = await rig.current();
+    expect(current).toMatchObject({ codeSha256: one.next.codeSha256, handler: one.next.handler });
+    expect(current.environment).toMatchObject(one.next.environment);
   });
 
   test('is in place after the deploy, and not when the module, the table or a variable differs', async () => {
@@ -99,7 +99,7 @@ describe('the plan of a deploy', () => {
     expect(again.next.codeSha256).toBe(again.former.codeSha256);
     expect((await rig.plan({ modules: otherModules('newer') })).inPlace).toBe(false);
     expect((await rig.plan({ tableKeys: [{ role: 'HASH', name: 'Id', type: 'N' }] })).inPlace).toBe(false);
-    const { environment } = await rig.seen();
+    const { environment } = await rig.current();
     await rig.configureElsewhere({ Variables: { ...environment, RESCAN_TABLE: 'another' } });
     expect((await rig.plan()).inPlace).toBe(false);
   });
@@ -113,7 +113,7 @@ describe('the plan of a deploy', () => {
   });
 
   test('contains no variable of the team, because it may be secret', async () => {
-    const { environment } = await rig.seen();
+    const { environment } = await rig.current();
     await rig.configureElsewhere({ Variables: { ...environment, API_TOKEN: 'hush', RESCAN_TABLE: 'older' } });
     const plan = await rig.plan();
     expect(JSON.stringify(plan)).not.toContain('hush');
@@ -236,7 +236,7 @@ describe('the handler of the function', () => {
     'cannot be wrapped when it is our own and the former one is %s',
     async (former) => {
       await carryOutDeploy(rig.ports, await rig.plan(), () => {});
-      const { RESCAN_FORMER_HANDLER: _, ...others } = (await rig.seen()).environment;
+      const { RESCAN_FORMER_HANDLER: _, ...others } = (await rig.current()).environment;
       await rig.configureElsewhere({ Variables: { ...others, ...(former ? { RESCAN_FORMER_HANDLER: former } : {}) } });
       expect(await refusalOf(rig.plan())).toEqual({ reason: 'handler-not-found', handler: former ?? '' });
     },
@@ -261,7 +261,7 @@ describe('a function that cannot be changed by a deploy', () => {
   });
 
   test('is refused when its environment would exceed 4 KB', async () => {
-    const { environment } = await rig.seen();
+    const { environment } = await rig.current();
     await rig.configureElsewhere({ Variables: { ...environment, LONG: 'x'.repeat(3_900) } });
     const refusal = await refusalOf(rig.plan());
     expect(refusal).toMatchObject({ reason: 'environment-too-large', most: 4_096 });

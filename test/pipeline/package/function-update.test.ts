@@ -45,7 +45,7 @@ describe('a deploy', () => {
   test('changes the code, the handler and the environment in this order, and publishes a version before and after', async () => {
     const asked = watchChanges();
     const stages: DeployStage[] = [];
-    const before = await rig.seen();
+    const before = await rig.current();
     const plan = await rig.plan();
     const deployed = await carryOutDeploy(rig.ports, plan, (stage) => stages.push(stage));
     expect(stages).toEqual(['publishing-before', 'code', 'configuration', 'publishing-after']);
@@ -56,7 +56,7 @@ describe('a deploy', () => {
       'PublishVersionCommand',
     ]);
     expect(deployed).toEqual({ codeSha256: plan.next.codeSha256, versionBefore: '1', versionAfter: '2' });
-    expect(await rig.seen()).toEqual({
+    expect(await rig.current()).toEqual({
       codeSha256: plan.next.codeSha256,
       handler: MODULE_HANDLER,
       environment: { ...before.environment, ...plan.next.environment },
@@ -67,41 +67,45 @@ describe('a deploy', () => {
   test('that is carried out again changes nothing', async () => {
     const plan = await rig.plan();
     const first = await carryOutDeploy(rig.ports, plan, nothing);
-    const after = await rig.seen();
+    const after = await rig.current();
     const asked = watchChanges();
     const second = await carryOutDeploy(rig.ports, plan, nothing);
     expect(second).toEqual({ codeSha256: first.codeSha256, versionAfter: '2' });
     expect(asked.map(({ name }) => name)).toEqual(['PublishVersionCommand']);
-    expect(await rig.seen()).toEqual(after);
+    expect(await rig.current()).toEqual(after);
   });
 
   test('keeps the variables of the function, including those added after the plan', async () => {
     const plan = await rig.plan();
-    const { environment } = await rig.seen();
+    const { environment } = await rig.current();
     await rig.configureElsewhere({ Variables: { ...environment, ADDED_SINCE: 'yes' } });
     await carryOutDeploy(rig.ports, plan, nothing);
-    expect((await rig.seen()).environment).toEqual({ ...environment, ADDED_SINCE: 'yes', ...plan.next.environment });
+    expect((await rig.current()).environment).toEqual({ ...environment, ADDED_SINCE: 'yes', ...plan.next.environment });
   });
 
   test('waits for each update before the next one', async () => {
     rig.aws.turn({ updateMs: 40 });
     const plan = await rig.plan();
     await carryOutDeploy(rig.ports, plan, nothing);
-    expect(await rig.seen()).toMatchObject({ codeSha256: plan.next.codeSha256, handler: MODULE_HANDLER, versions: 2 });
+    expect(await rig.current()).toMatchObject({
+      codeSha256: plan.next.codeSha256,
+      handler: MODULE_HANDLER,
+      versions: 2,
+    });
   });
 
   test.each(['publishing-before', 'code', 'configuration', 'publishing-after'] as const)(
     'that crashed at "%s" ends in the same state when it is repeated, and the function works in between',
     async (stage) => {
-      const before = await rig.seen();
+      const before = await rig.current();
       const plan = await rig.plan();
       await expect(carryOutDeploy(rig.ports, plan, dyingAt(stage))).rejects.toThrow(Crash);
-      const meanwhile = await rig.seen();
+      const inBetween = await rig.current();
       // Our handler must never be set without the module in the package.
-      if (meanwhile.handler === MODULE_HANDLER) expect(meanwhile.codeSha256).toBe(plan.next.codeSha256);
+      if (inBetween.handler === MODULE_HANDLER) expect(inBetween.codeSha256).toBe(plan.next.codeSha256);
       const deployed = await carryOutDeploy(rig.ports, plan, nothing);
       expect(deployed).toMatchObject({ codeSha256: plan.next.codeSha256, versionAfter: '2' });
-      expect(await rig.seen()).toEqual({
+      expect(await rig.current()).toEqual({
         codeSha256: plan.next.codeSha256,
         handler: MODULE_HANDLER,
         environment: { ...before.environment, ...plan.next.environment },
@@ -120,9 +124,9 @@ describe('a deploy', () => {
     // The plan has the size; a real package of that size would only make the test slow.
     const large = { ...plan, former: { ...former, codeBytes }, next: { ...next, codeBytes } };
     await carryOutDeploy(rig.ports, large, nothing);
-    expect(await rig.seen()).toMatchObject({ codeSha256: next.codeSha256, handler: MODULE_HANDLER });
+    expect(await rig.current()).toMatchObject({ codeSha256: next.codeSha256, handler: MODULE_HANDLER });
     await carryOutRollback(rig.ports, large, nothing);
-    expect(await rig.seen()).toMatchObject({ codeSha256: former.codeSha256 });
+    expect(await rig.current()).toMatchObject({ codeSha256: former.codeSha256 });
     const sent = asked.filter(({ name }) => name === 'UpdateFunctionCodeCommand').map(({ input }) => input);
     const inS3 = (hash: string) => ({ S3Bucket: rig.location.bucket, S3Key: packageKey(rig.location, hash) });
     const direct = { ZipFile: expect.any(Uint8Array) };
@@ -134,25 +138,25 @@ describe('a deploy is refused, and nothing further is changed,', () => {
   test('when somebody deployed other code since the preview', async () => {
     const plan = await rig.plan();
     await rig.deployElsewhere(OTHER);
-    const before = await rig.seen();
+    const before = await rig.current();
     expect(await refusalOf(carryOutDeploy(rig.ports, plan, nothing))).toEqual({
       reason: 'changed-since-preview',
       expected: plan.former.codeSha256,
       found: before.codeSha256,
     });
-    expect(await rig.seen()).toEqual(before);
+    expect(await rig.current()).toEqual(before);
   });
 
   test('when somebody set another handler since the preview', async () => {
     const plan = await rig.plan();
     await rig.configureElsewhere({ Handler: 'lambda_function.other' });
-    const before = await rig.seen();
+    const before = await rig.current();
     expect(await refusalOf(carryOutDeploy(rig.ports, plan, nothing))).toEqual({
       reason: 'changed-since-preview',
       expected: 'lambda_function.lambda_handler',
       found: 'lambda_function.other',
     });
-    expect(await rig.seen()).toEqual(before);
+    expect(await rig.current()).toEqual(before);
   });
 
   test('when somebody deploys while the former version is published', async () => {
@@ -165,25 +169,25 @@ describe('a deploy is refused, and nothing further is changed,', () => {
     );
     await other;
     expect(refusal).toMatchObject({ reason: 'changed-since-preview' });
-    expect((await rig.seen()).handler).toBe('lambda_function.lambda_handler');
+    expect((await rig.current()).handler).toBe('lambda_function.lambda_handler');
   });
 
   test('when the package that was shown is missing or was changed', async () => {
     const plan = await rig.plan();
     const key = packageKey(rig.location, plan.next.codeSha256);
-    const before = await rig.seen();
+    const before = await rig.current();
     await rig.clients.s3.send(new PutObjectCommand({ Bucket: rig.location.bucket, Key: key, Body: OTHER }));
     expect(await refusalOf(carryOutDeploy(rig.ports, plan, nothing))).toEqual({ reason: 'stored-package-gone', key });
     await rig.clients.s3.send(new DeleteObjectCommand({ Bucket: rig.location.bucket, Key: key }));
     expect(await refusalOf(carryOutDeploy(rig.ports, plan, nothing))).toEqual({ reason: 'stored-package-gone', key });
-    expect(await rig.seen()).toEqual({ ...before, versions: 1 });
+    expect(await rig.current()).toEqual({ ...before, versions: 1 });
   });
 
   test('when Lambda cannot carry it out', async () => {
     const plan = await rig.plan();
     rig.aws.turn({ updateFails: true });
     expect(await refusalOf(carryOutDeploy(rig.ports, plan, nothing))).toMatchObject({ reason: 'update-failed' });
-    expect((await rig.seen()).handler).toBe('lambda_function.lambda_handler');
+    expect((await rig.current()).handler).toBe('lambda_function.lambda_handler');
   });
 
   test('when an update of somebody else does not finish', async () => {
@@ -206,14 +210,14 @@ describe('a deploy is refused, and nothing further is changed,', () => {
 
   test('when the lease is lost in between', async () => {
     const plan = await rig.plan();
-    const before = await rig.seen();
+    const before = await rig.current();
     const lost = new AbortController();
     const losing = (stage: DeployStage) => {
       if (stage === 'code') lost.abort(new Crash('lost'));
     };
     const work = carryOutDeploy({ ...rig.ports, signal: lost.signal }, plan, losing);
     await expect(work).rejects.toThrow(Crash);
-    expect(await rig.seen()).toEqual({ ...before, versions: 1 });
+    expect(await rig.current()).toEqual({ ...before, versions: 1 });
   });
 
   test.each([
@@ -230,7 +234,7 @@ describe('a deploy is refused, and nothing further is changed,', () => {
       fix: expect.stringContaining(denied),
     });
     rig.aws.turn({ accessDenied: [] });
-    expect(await rig.seen()).toMatchObject({ handler: 'lambda_function.lambda_handler', versions });
+    expect(await rig.current()).toMatchObject({ handler: 'lambda_function.lambda_handler', versions });
     // The next attempt is not prevented.
     await carryOutDeploy(rig.ports, plan, nothing);
     expect((await rig.plan()).inPlace).toBe(true);
@@ -245,7 +249,7 @@ describe('a deploy is refused, and nothing further is changed,', () => {
 
 describe('a rollback', () => {
   test('restores the code, the handler and the environment exactly', async () => {
-    const before = await rig.seen();
+    const before = await rig.current();
     const bytes = Buffer.from(await rig.deployedBytes());
     const plan = await rig.plan();
     await carryOutDeploy(rig.ports, plan, nothing);
@@ -253,27 +257,27 @@ describe('a rollback', () => {
     const done = await carryOutRollback(rig.ports, plan, (stage) => stages.push(stage));
     expect(stages).toEqual(['configuration', 'code', 'publishing-after']);
     expect(done).toEqual({ codeSha256: before.codeSha256, versionAfter: '3' });
-    expect(await rig.seen()).toEqual({ ...before, versions: 3 });
+    expect(await rig.current()).toEqual({ ...before, versions: 3 });
     expect(bytes.equals(Buffer.from(await rig.deployedBytes()))).toBe(true);
   });
 
   test('restores our variables, and keeps what people added since', async () => {
-    const { environment } = await rig.seen();
+    const { environment } = await rig.current();
     await rig.configureElsewhere({ Variables: { ...environment, RESCAN_TABLE: 'older' } });
     const plan = await rig.plan();
     await carryOutDeploy(rig.ports, plan, nothing);
-    await rig.configureElsewhere({ Variables: { ...(await rig.seen()).environment, ADDED_SINCE: 'yes' } });
+    await rig.configureElsewhere({ Variables: { ...(await rig.current()).environment, ADDED_SINCE: 'yes' } });
     await carryOutRollback(rig.ports, plan, nothing);
-    expect((await rig.seen()).environment).toEqual({ ...environment, RESCAN_TABLE: 'older', ADDED_SINCE: 'yes' });
+    expect((await rig.current()).environment).toEqual({ ...environment, RESCAN_TABLE: 'older', ADDED_SINCE: 'yes' });
   });
 
   test('of a newer module restores the older one with its variables', async () => {
     await carryOutDeploy(rig.ports, await rig.plan({ modules: otherModules('older') }), nothing);
-    const older = await rig.seen();
+    const older = await rig.current();
     const plan = await rig.plan();
     await carryOutDeploy(rig.ports, plan, nothing);
     await carryOutRollback(rig.ports, plan, nothing);
-    expect(await rig.seen()).toMatchObject({
+    expect(await rig.current()).toMatchObject({
       codeSha256: older.codeSha256,
       handler: MODULE_HANDLER,
       environment: older.environment,
@@ -283,11 +287,11 @@ describe('a rollback', () => {
   test.each(['publishing-before', 'code', 'configuration', 'publishing-after'] as const)(
     'undoes a deploy that crashed at "%s"',
     async (stage) => {
-      const before = await rig.seen();
+      const before = await rig.current();
       const plan = await rig.plan();
       await expect(carryOutDeploy(rig.ports, plan, dyingAt(stage))).rejects.toThrow(Crash);
       await carryOutRollback(rig.ports, plan, nothing);
-      const { versions: _, ...after } = await rig.seen();
+      const { versions: _, ...after } = await rig.current();
       const { versions: __, ...former } = before;
       expect(after).toEqual(former);
     },
@@ -296,53 +300,53 @@ describe('a rollback', () => {
   test.each(['configuration', 'code', 'publishing-after'] as const)(
     'that crashed at "%s" ends in the same state when it is repeated, and the function works in between',
     async (stage) => {
-      const before = await rig.seen();
+      const before = await rig.current();
       const plan = await rig.plan();
       await carryOutDeploy(rig.ports, plan, nothing);
       await expect(carryOutRollback(rig.ports, plan, dyingAt(stage))).rejects.toThrow(Crash);
-      const meanwhile = await rig.seen();
-      if (meanwhile.handler === MODULE_HANDLER) expect(meanwhile.codeSha256).toBe(plan.next.codeSha256);
+      const inBetween = await rig.current();
+      if (inBetween.handler === MODULE_HANDLER) expect(inBetween.codeSha256).toBe(plan.next.codeSha256);
       await carryOutRollback(rig.ports, plan, nothing);
-      expect(await rig.seen()).toEqual({ ...before, versions: 3 });
+      expect(await rig.current()).toEqual({ ...before, versions: 3 });
       await carryOutRollback(rig.ports, plan, nothing);
-      expect(await rig.seen()).toEqual({ ...before, versions: 3 });
+      expect(await rig.current()).toEqual({ ...before, versions: 3 });
     },
   );
 
   test('is refused before anything changes when the former package is missing', async () => {
     const plan = await rig.plan();
     await carryOutDeploy(rig.ports, plan, nothing);
-    const before = await rig.seen();
+    const before = await rig.current();
     const key = packageKey(rig.location, plan.former.codeSha256);
     await rig.clients.s3.send(new DeleteObjectCommand({ Bucket: rig.location.bucket, Key: key }));
     expect(await refusalOf(carryOutRollback(rig.ports, plan, nothing))).toEqual({ reason: 'stored-package-gone', key });
-    expect(await rig.seen()).toEqual(before);
+    expect(await rig.current()).toEqual(before);
   });
 
   test('is refused when somebody deployed other code since', async () => {
     const plan = await rig.plan();
     await carryOutDeploy(rig.ports, plan, nothing);
     await rig.deployElsewhere(OTHER);
-    const before = await rig.seen();
+    const before = await rig.current();
     expect(await refusalOf(carryOutRollback(rig.ports, plan, nothing))).toEqual({
       reason: 'changed-since-preview',
       expected: plan.next.codeSha256,
       found: before.codeSha256,
     });
-    expect(await rig.seen()).toEqual(before);
+    expect(await rig.current()).toEqual(before);
   });
 
   test('is refused when somebody set another handler since', async () => {
     const plan = await rig.plan();
     await carryOutDeploy(rig.ports, plan, nothing);
     await rig.configureElsewhere({ Handler: 'lambda_function.other' });
-    const before = await rig.seen();
+    const before = await rig.current();
     expect(await refusalOf(carryOutRollback(rig.ports, plan, nothing))).toEqual({
       reason: 'changed-since-preview',
       expected: MODULE_HANDLER,
       found: 'lambda_function.other',
     });
-    expect(await rig.seen()).toEqual(before);
+    expect(await rig.current()).toEqual(before);
   });
 });
 

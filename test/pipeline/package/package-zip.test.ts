@@ -308,12 +308,12 @@ describe('the limits of a package', () => {
 
   test('count the unpacked bytes, not the stated size', async () => {
     const zip = withField(zipOf({ a: zeros(50_000) }), 'a', 'size', () => 10);
-    const seen = await readPackage(zip, LIMITS).then(
+    const result = await readPackage(zip, LIMITS).then(
       ({ unpackedBytes }) => unpackedBytes,
       (error: unknown) => error,
     );
-    if (seen instanceof PackageError) expect(seen.problem).toEqual({ reason: 'damaged', path: 'a' });
-    else expect(seen).toBe(50_000);
+    if (result instanceof PackageError) expect(result.problem).toEqual({ reason: 'damaged', path: 'a' });
+    else expect(result).toBe(50_000);
   });
 
   test('apply to the number of files, including empty ones', async () => {
@@ -332,7 +332,7 @@ describe('the message of a refused package', () => {
     [{ reason: 'duplicate-path', path: 'a' }, 'It has "a" twice.'],
     [{ reason: 'encrypted', path: 'a' }, 'Its file "a" is encrypted.'],
     [{ reason: 'damaged', path: 'a' }, 'Its file "a" is damaged: its checksum or its content is wrong.'],
-  ] as const)('says what is wrong with it: %j', (problem, words) => {
-    expect(new PackageError(problem).message).toBe(words);
+  ] as const)('says what is wrong: %j', (problem, message) => {
+    expect(new PackageError(problem).message).toBe(message);
   });
 });

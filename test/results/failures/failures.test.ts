@@ -88,12 +88,12 @@ describe('failures of the table and of the runs', () => {
 
   test('do not count as failed after a later success, and stay listed with the run of that success', async () => {
     const found = await readFailures({
-      runs: [run('r-2', [processed('mended', 60_000)]), run('r-1', [outcome('mended', 0), outcome('still', 0)])],
-      records: [stream([record('mended', 400)])],
+      runs: [run('r-2', [processed('recovered', 60_000)]), run('r-1', [outcome('recovered', 0), outcome('still', 0)])],
+      records: [stream([record('recovered', 400)])],
     });
     expect(found.totals).toMatchObject({ images: 1, settledImages: 1 });
-    const mended = (await all(found)).find(({ imageKey }) => imageKey === 'mended');
-    expect(mended).toMatchObject({ settledBy: 'r-2', row: { SettledBy: 'r-2' } });
+    const recovered = (await all(found)).find(({ imageKey }) => imageKey === 'recovered');
+    expect(recovered).toMatchObject({ settledBy: 'r-2', row: { SettledBy: 'r-2' } });
     expect(await Array.fromAsync(found.images({}))).toEqual([{ key: 'still', size: 0 }]);
     await found.dispose();
   });

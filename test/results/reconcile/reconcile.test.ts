@@ -126,16 +126,11 @@ describe('a reconciliation', () => {
     const { ProcessingTimestamp: _, ...timeless } = entry('timeless');
     const { images, totals } = await reconciled({
       manifest: [],
-      items: [
-        entry('meanwhile', { at: 1 }),
-        entry('older', { at: -100 }),
-        timeless,
-        failure('INVALID_IMAGE.png', -100),
-      ],
+      items: [entry('added', { at: 1 }), entry('older', { at: -100 }), timeless, failure('INVALID_IMAGE.png', -100)],
     });
     const since = images.flatMap((image) => (image.kind === 'not-in-manifest' ? [[image.key, image.since]] : []));
     expect(Object.fromEntries(since)).toEqual({
-      meanwhile: 'run-start',
+      added: 'run-start',
       older: 'before',
       timeless: 'unknown',
       'INVALID_IMAGE.png': 'before',

@@ -1,4 +1,4 @@
-"""Stands in for boto3 where there is none: what is put and asked is kept, and answers can be told to fail."""
+"""Replaces boto3 in tests: it keeps what is written and queried, and its answers can be set to fail."""
 
 made = []
 
