@@ -1,4 +1,4 @@
-import { ListObjectsV2Command, type S3Client } from '@aws-sdk/client-s3';
+import { HeadObjectCommand, ListObjectsV2Command, NotFound, type S3Client } from '@aws-sdk/client-s3';
 import { asFaultError } from './aws.ts';
 
 /** An image of the bucket: its exact key and its size in bytes. */
@@ -60,6 +60,22 @@ export async function* listImages(
     }
     token = page.IsTruncated ? page.NextContinuationToken : undefined;
   } while (token !== undefined);
+}
+
+/**
+ * The image with this key; undefined when it does not exist, is empty, or is no image of the pipeline.
+ * @throws FaultError, or the SDK's error.
+ */
+export async function findImage(s3: S3Client, filter: ImageFilter, key: string): Promise<ListedImage | undefined> {
+  if (!imageTest(filter)(key)) return;
+  try {
+    const head = await s3.send(new HeadObjectCommand({ Bucket: filter.bucket, Key: key }));
+    const size = head.ContentLength ?? 0;
+    return size > 0 ? { key, size } : undefined;
+  } catch (error) {
+    if (error instanceof NotFound) return;
+    throw asFaultError(error, { service: 's3', action: 's3:GetObject', resource: `${filter.bucket}/${key}` });
+  }
 }
 
 /** S3 encodes a space as `+` and a plus as `%2B`. */

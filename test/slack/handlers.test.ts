@@ -250,7 +250,7 @@ describe('the tables of commands, buttons and forms', () => {
       pruneMessage({ remove: [backupRecord()], spared: [] }, 1),
       checklistMessage(checklistView({}, { next: 'backup' }), NOW, { buttons: true }),
       autopilotPlanMessage(autopilotRecord()),
-      autopilotMessage(autopilotRecord({ state: 'running', wanted: '{}' }), checklistView(), NOW),
+      autopilotMessage(autopilotRecord({ state: 'running', blocker: '{}' }), checklistView(), NOW),
       loggingMessage({ kind: 'nothing-logged', imageKey: 'INVALID_IMAGE-1.png', failure: 'OCR_ERROR · NoSuchKey' }),
       deployedMessage({ codeSha256: 'bmV4dA==' }, 'U1'),
       failuresMessage(failuresFound(), NOW),

@@ -1,5 +1,5 @@
-import type { AutopilotRecord } from '../../src/checklist/autopilot/autopilot-store.ts';
 import type { PlannedDeploy } from '../../src/checklist/contracts/step-control.ts';
+import type { AutopilotRecord } from '../../src/checklist/model/autopilot-record.ts';
 import type { ChecklistView, StepView } from '../../src/checklist/model/checklist-view.ts';
 import { STEPS, type StepName } from '../../src/checklist/model/step.ts';
 import { NOW } from './table-builders.ts';
@@ -27,7 +27,6 @@ export const autopilotRecord = (changes: Partial<AutopilotRecord> = {}): Autopil
   forecast: { images: 1_398, expectedMs: 2_520_000, expectedPerMinute: 33, expectedFailures: 42, restsOn: [] },
   plannedAt: NOW - 30_000,
   attempts: {},
-  nudges: 0,
   ...changes,
 });
 

@@ -1,4 +1,4 @@
-import type { ChecklistParts } from '../../src/app/checklist.ts';
+import type { BotControls } from '../../src/app/controls.ts';
 import type { AutopilotRefusal } from '../../src/checklist/contracts/autopilot-control.ts';
 import type { ResultRefusal } from '../../src/checklist/contracts/result-control.ts';
 import type { StepRefusal } from '../../src/checklist/contracts/step-control.ts';
@@ -15,7 +15,7 @@ const noRun = async (): Promise<Result<never, ResultRefusal>> => ({ ok: false, r
 async function* nothing(): AsyncGenerator<never> {}
 
 /** The checklist's side where a test is about runs: every gate is open, no step has been done, nothing is on record. */
-export const idleRescans = (runs: RunControl): Omit<ChecklistParts, 'tables'> => ({
+export const idleRescans = (runs: RunControl): Omit<BotControls, 'tables'> => ({
   checklist: {
     view: async () => ({
       steps: STEPS.map((step) => ({ step, state: 'to-do' as const })),
@@ -37,6 +37,7 @@ export const idleRescans = (runs: RunControl): Omit<ChecklistParts, 'tables'> =>
     onTableEvent: async () => {},
     recordTableChange: async () => {},
     recordResult: async () => {},
+    watchObsoleteRequests: () => () => {},
   },
   watchChecklist: () => () => {},
   starts: runs,

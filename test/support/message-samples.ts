@@ -2,7 +2,7 @@ import type { Approval, ApprovalState } from '../../src/approvals/approval.ts';
 import type { AutopilotBlocker } from '../../src/checklist/contracts/autopilot-control.ts';
 import type { QuotaLine, QuotaReport } from '../../src/checklist/contracts/quota-report.ts';
 import type { ResultRefusal, Validation } from '../../src/checklist/contracts/result-control.ts';
-import type { StepRefusal } from '../../src/checklist/contracts/step-control.ts';
+import type { LoggingResult, SampleResult, StepRefusal } from '../../src/checklist/contracts/step-control.ts';
 import type {
   ApprovedJob,
   JobResult,
@@ -10,10 +10,8 @@ import type {
   TableJob,
   TableRefusal,
 } from '../../src/checklist/contracts/table-control.ts';
-import type { LoggingResult } from '../../src/checklist/logging-test/logging-test.ts';
 import type { StepView } from '../../src/checklist/model/checklist-view.ts';
 import type { UnmetPrecondition } from '../../src/checklist/model/preconditions.ts';
-import type { SampleResult } from '../../src/checklist/steps/sample.ts';
 import type { Fault } from '../../src/pipeline/invoke/invocation.ts';
 import type { DeployRefusal } from '../../src/pipeline/package/deploy-errors.ts';
 import type { DiffEntry } from '../../src/results/diff/diff-entry.ts';

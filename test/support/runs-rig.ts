@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { type LocalAws, startLocalAws } from '../../sandbox/aws/server.ts';
+import { createContext } from '../../src/app/context.ts';
 import { assembleRuns } from '../../src/app/runs.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { createLogger } from '../../src/lib/log.ts';
@@ -96,6 +97,7 @@ export async function startRunsRig(options: { images?: number; seedTable?: 'full
         SLACK_CHANNELS: 'C01',
         STOP_FILE: stopFile,
         LEASE_SECONDS: '20',
+        SHUTDOWN_SECONDS: '5',
         MAX_IN_FLIGHT: '10',
         LOG_LEVEL: process.env.TEST_LOG ?? 'silent',
         ...overrides,
@@ -106,16 +108,17 @@ export async function startRunsRig(options: { images?: number; seedTable?: 'full
         tableName: settings.controlTable,
         clock: systemClock,
       });
-      const runs = await assembleRuns({
-        settings,
-        aws: clients,
-        table,
-        clock,
-        random: Math.random,
-        logger: createLogger(settings.logLevel),
-        holder: randomUUID(),
-        drainMs: 2_000,
-      });
+      const runs = assembleRuns(
+        createContext({
+          settings,
+          aws: clients,
+          table,
+          clock,
+          random: Math.random,
+          logger: createLogger(settings.logLevel),
+          holder: randomUUID(),
+        }),
+      );
       copies.push(runs);
       const events: RunEvent[] = [];
       runs.watch((event) => void events.push(event));

@@ -6,10 +6,10 @@ import type { Settings } from '../../settings.ts';
 import type { FollowUps } from '../../state/follow-ups.ts';
 import type { Lease } from '../../state/lease.ts';
 import type { Outbox } from '../../state/outbox.ts';
-import type { ChecklistParts } from '../checklist.ts';
+import type { BotControls } from '../controls.ts';
 
 /** What the Slack parts are built from. */
-export interface SlackPorts extends Omit<ChecklistParts, 'tables'> {
+export interface SlackPorts extends Omit<BotControls, 'tables'> {
   readonly settings: Settings;
   readonly runs: RunControl;
   readonly tables: TableControl;

@@ -1,19 +1,11 @@
 import type { ApprovalState } from '../../approvals/approval.ts';
+import { defined } from '../../lib/defined.ts';
+import type { WaitReason } from '../contracts/autopilot-control.ts';
 import type { ChecklistView, StepView } from '../model/checklist-view.ts';
 import type { StepFinding, StepName } from '../model/step.ts';
 
-/** The steps that the autopilot does by itself. */
+/** The steps that the autopilot does without a person. */
 export type OwnStep = 'backup' | 'quotas' | 'deploy' | 'test-logging' | 'sample' | 'validate';
-
-/** Why the autopilot waits for somebody. It goes on by itself when that is mended, or when somebody says so. */
-export type WaitReason =
-  | { readonly kind: 'step-failed'; readonly step: StepName; readonly found?: StepFinding }
-  | { readonly kind: 'flush-not-approved'; readonly state: ApprovalState['kind'] }
-  | {
-      readonly kind: 'run-rests';
-      readonly runId: string;
-      readonly state: 'paused' | 'stopped' | 'tripped' | 'interrupted';
-    };
 
 export type Move =
   | { readonly kind: 'do'; readonly step: OwnStep }
@@ -25,30 +17,30 @@ export type Move =
 
 export interface AutopilotFacts {
   readonly view: ChecklistView;
-  /** How often the autopilot did a step since somebody last told it to go on. */
+  /** How often the autopilot did each step since someone last retried. */
   readonly attempts: Readonly<Partial<Record<OwnStep, number>>>;
-  /** The state of the approval that the autopilot asked for. */
+  /** The state of the approval that the autopilot requested. */
   readonly approval?: ApprovalState['kind'];
 }
 
-/** A backup may grow stale while people take their time; it is made again this often. */
-const MOST_BACKUPS = 3;
-/** A validation that broke off is done once more; one that cannot be done does not keep the autopilot from its end. */
-const MOST_VALIDATIONS = 2;
+/** A backup can become stale while people decide; it is repeated this often at most. */
+const MAX_BACKUPS = 3;
+/** An interrupted validation is repeated once. A validation that cannot be done does not prevent the end. */
+const MAX_VALIDATIONS = 2;
 
 /**
- * What comes next, in the order of the checklist. Failure logging is tried before anything is deployed: a function that
- * logs is left as it is. What failed is not tried again before somebody says so.
+ * The next move, in the order of the checklist. Failure logging is tested before anything is deployed, so a function that logs
+ * its failures is not changed. A step that failed is not repeated until someone retries.
  */
 export function nextMove(facts: AutopilotFacts): Move {
   const { view, attempts } = facts;
-  const of = (name: StepName): StepView =>
+  const stepOf = (name: StepName): StepView =>
     view.steps.find(({ step }) => step === name) ?? { step: name, state: 'to-do' };
-  const tried = (step: OwnStep) => attempts[step] ?? 0;
+  const timesTried = (step: OwnStep) => attempts[step] ?? 0;
   const closing = (): Move => {
-    const { state } = of('validate');
+    const { state } = stepOf('validate');
     if (state === 'running') return { kind: 'wait', for: 'step' };
-    return state === 'to-do' && tried('validate') < MOST_VALIDATIONS
+    return state === 'to-do' && timesTried('validate') < MAX_VALIDATIONS
       ? { kind: 'do', step: 'validate' }
       : { kind: 'finished' };
   };
@@ -56,37 +48,38 @@ export function nextMove(facts: AutopilotFacts): Move {
   const isPast = (step: StepView) =>
     step.state === 'done' || step.state === 'skipped' || step.overriddenBy !== undefined;
 
-  // Once the flush was asked for, what comes before it is past: a table that is being emptied differs from its backup.
-  const flush = of('flush');
+  // After the request for a flush the earlier steps no longer matter: a table that is being emptied differs from its backup.
+  const flush = stepOf('flush');
   if (flush.state === 'running') return { kind: 'wait', for: facts.approval === 'pending' ? 'approval' : 'step' };
-  if (isPast(flush)) return runMove(view, of('rescan'), closing);
+  if (isPast(flush)) return moveOfRun(view, stepOf('rescan'), closing);
 
-  for (const step of ['backup', 'quotas'] as const) {
-    const seen = of(step);
-    if (isPast(seen)) continue;
-    return own(seen, step, tried(step) < (step === 'backup' && seen.state === 'stale' ? MOST_BACKUPS : 1));
+  for (const name of ['backup', 'quotas'] as const) {
+    const step = stepOf(name);
+    if (isPast(step)) continue;
+    return doOrReport(step, name, timesTried(name) < (name === 'backup' && step.state === 'stale' ? MAX_BACKUPS : 1));
   }
 
-  const logging = of('test-logging');
+  const logging = stepOf('test-logging');
   if (!isPast(logging)) {
-    const deploy = of('deploy');
+    const deploy = stepOf('deploy');
     if (deploy.state === 'running') return { kind: 'wait', for: 'step' };
-    const isDeployed = tried('deploy') > 0;
-    if (isDeployed && tried('test-logging') === 0 && deploy.state === 'failed') return own(deploy, 'deploy', false);
-    if (!isDeployed && tried('test-logging') > 0 && logging.state === 'failed' && deployMends(logging.found))
+    const isDeployed = timesTried('deploy') > 0;
+    if (isDeployed && timesTried('test-logging') === 0 && deploy.state === 'failed')
+      return doOrReport(deploy, 'deploy', false);
+    if (!isDeployed && timesTried('test-logging') > 0 && logging.state === 'failed' && isFixedByDeploy(logging.found))
       return { kind: 'do', step: 'deploy' };
-    return own(logging, 'test-logging', tried('test-logging') === 0);
+    return doOrReport(logging, 'test-logging', timesTried('test-logging') === 0);
   }
 
-  const sample = of('sample');
-  if (!isPast(sample)) return own(sample, 'sample', tried('sample') === 0);
+  const sample = stepOf('sample');
+  if (!isPast(sample)) return doOrReport(sample, 'sample', timesTried('sample') === 0);
 
   if (facts.approval !== undefined && facts.approval !== 'used')
     return { kind: 'needs-person', reason: { kind: 'flush-not-approved', state: facts.approval } };
-  return flush.state === 'failed' ? failed(flush) : { kind: 'ask-flush' };
+  return flush.state === 'failed' ? reportFailure(flush) : { kind: 'ask-flush' };
 }
 
-function runMove(view: ChecklistView, rescan: StepView, closing: () => Move): Move {
+function moveOfRun(view: ChecklistView, rescan: StepView, closing: () => Move): Move {
   switch (rescan.state) {
     case 'done':
     case 'skipped':
@@ -102,7 +95,7 @@ function runMove(view: ChecklistView, rescan: StepView, closing: () => Move): Mo
         case 'interrupted':
           return { kind: 'needs-person', reason: { kind: 'run-rests', runId: run.runId, state: run.state.kind } };
         default:
-          return failed(rescan);
+          return reportFailure(rescan);
       }
     }
     case 'to-do':
@@ -111,18 +104,18 @@ function runMove(view: ChecklistView, rescan: StepView, closing: () => Move): Mo
   }
 }
 
-function own(seen: StepView, step: OwnStep, may: boolean): Move {
-  if (seen.state === 'running') return { kind: 'wait', for: 'step' };
-  // What only broke off with its process is done again.
-  if (may || seen.found?.kind === 'interrupted') return { kind: 'do', step };
-  return failed(seen);
+function doOrReport(view: StepView, step: OwnStep, mayDo: boolean): Move {
+  if (view.state === 'running') return { kind: 'wait', for: 'step' };
+  // A step that was only interrupted is repeated.
+  if (mayDo || view.found?.kind === 'interrupted') return { kind: 'do', step };
+  return reportFailure(view);
 }
 
-const failed = ({ step, found }: StepView): Move => ({
+const reportFailure = ({ step, found }: StepView): Move => ({
   kind: 'needs-person',
-  reason: { kind: 'step-failed', step, ...(found ? { found } : {}) },
+  reason: defined({ kind: 'step-failed', step, found } as const),
 });
 
-/** Whether a deploy of our module mends what the test of the logging found. */
-const deployMends = (found: StepFinding | undefined): boolean =>
+/** Whether deploying our module fixes what the logging test found. */
+const isFixedByDeploy = (found: StepFinding | undefined): boolean =>
   found?.kind === 'logging' && (found.result === 'nothing-logged' || found.result === 'missing-key');

@@ -1,79 +1,56 @@
 import { z } from 'zod';
 import type { ControlTable, Key } from '../../state/control-table.ts';
 import type { Condition } from '../../state/expression.ts';
+import { type AutopilotRecord, autopilotRecordSchema } from '../model/autopilot-record.ts';
 
-/** What was to be expected before anything happened; the receipt compares it with what came of it. */
-export const forecastSchema = z.object({
-  images: z.number(),
-  expectedMs: z.number(),
-  expectedPerMinute: z.number(),
-  expectedCostUsd: z.number().exactOptional(),
-  /** Undefined where no run has told yet. */
-  expectedFailures: z.number().exactOptional(),
-  restsOn: z.array(z.string()).readonly(),
-});
-export type AutopilotForecast = z.infer<typeof forecastSchema>;
-
-const recordSchema = z.object({
-  id: z.string(),
-  by: z.string(),
-  location: z.object({ channel: z.string(), ts: z.string().exactOptional() }),
-  state: z.enum(['planned', 'running', 'stopped', 'finished', 'cancelled']),
-  forecast: forecastSchema,
-  plannedAt: z.number(),
-  startedAt: z.number().exactOptional(),
-  endedAt: z.number().exactOptional(),
-  stoppedBy: z.string().exactOptional(),
-  checklistId: z.string().exactOptional(),
-  attempts: z.record(z.string(), z.number()).default({}),
-  approvalId: z.string().exactOptional(),
-  runId: z.string().exactOptional(),
-  /** What it waits for a person for, and that people were told so. */
-  wanted: z.string().exactOptional(),
-  /** What it was about to do was refused: it is not tried again before somebody says so. */
-  refused: z.boolean().exactOptional(),
-  /** It is finished, or needs somebody, and people may not have been told. */
-  untold: z.boolean().exactOptional(),
-  /** Grows when somebody says that it may go on. */
-  nudges: z.number().default(0),
-  /** Of whoever drives it: grows with each take-over. */
-  fence: z.number().exactOptional(),
-  /** It was stopped, and this is not known to be done yet: its request taken back; `work`: what is under way stopped too. */
-  stopping: z.enum(['request', 'work']).exactOptional(),
-});
-export type AutopilotRecord = z.infer<typeof recordSchema>;
-
-/** The autopilot of one pipeline in the control table: one at a time. `pipeline#NAME` / `autopilot`. */
+/** The autopilot of one pipeline in the control table, one at a time: `pipeline#NAME` / `autopilot`. */
 export interface AutopilotStore {
   read(): Promise<AutopilotRecord | undefined>;
-  /** Puts a planned one there, unless one is running or not over to its end. */
+  /** Stores a planned autopilot, unless one is running or its end is not fully handled. */
   plan(record: AutopilotRecord): Promise<boolean>;
+  /** Changes the record if it has this id and one of these states; undefined otherwise. */
   change(
     id: string,
     change: { set?: Partial<AutopilotRecord>; remove?: (keyof AutopilotRecord)[] },
     states: AutopilotRecord['state'][],
-    /** Only while this is the fence of whoever drives it. */
+    /** Only while the process with this fence drives it. */
     fence?: number,
   ): Promise<AutopilotRecord | undefined>;
-  /** Notes who drives it from now on; false where somebody does who took over later. */
+  /** Makes the process with this fence the driver; false when a process with a later fence is. */
   drive(id: string, fence: number): Promise<boolean>;
-  nudge(id: string, options: { forgetApproval: boolean }): Promise<AutopilotRecord | undefined>;
+  /** Resets the attempts and the blocker of a running autopilot; undefined when it does not run. */
+  reset(id: string, options: { forgetApproval: boolean }): Promise<AutopilotRecord | undefined>;
 }
+
+/** The names that an earlier version of the bot gave to attributes. */
+const FORMER_NAMES: Readonly<Record<string, string>> = { blocker: 'wanted', unannounced: 'untold' };
+const withFormerNames = (names: readonly string[]): string[] =>
+  names.flatMap((name) => [name, ...(FORMER_NAMES[name] === undefined ? [] : [FORMER_NAMES[name]])]);
+
+function parseRecord(entry: unknown): AutopilotRecord {
+  const stored = z.record(z.string(), z.unknown()).parse(entry);
+  const renamed = Object.entries(FORMER_NAMES).flatMap(([name, former]) =>
+    former in stored && !(name in stored) ? [[name, stored[former]] as const] : [],
+  );
+  return autopilotRecordSchema.parse({ ...stored, ...Object.fromEntries(renamed) });
+}
+
+/** Attributes of an earlier autopilot that a new plan must not keep. */
+const OF_ONE_AUTOPILOT = [
+  'startedAt',
+  'endedAt',
+  'stoppedBy',
+  'checklistId',
+  'approvalId',
+  'runId',
+  'blocker',
+  'refused',
+  'unannounced',
+  'stopping',
+];
 
 export function createAutopilotStore(table: ControlTable, name: string): AutopilotStore {
   const key: Key = { pk: `pipeline#${name}`, sk: 'autopilot' };
-  const clear = [
-    'startedAt',
-    'endedAt',
-    'stoppedBy',
-    'checklistId',
-    'approvalId',
-    'runId',
-    'wanted',
-    'refused',
-    'untold',
-    'stopping',
-  ];
   const inStates = (id: string, states: string[], fence?: number): Condition => ({
     equals: { id, ...(fence === undefined ? {} : { fence }) },
     in: { state: states },
@@ -81,42 +58,34 @@ export function createAutopilotStore(table: ControlTable, name: string): Autopil
   return {
     async read() {
       const entry = await table.read(key);
-      return entry && recordSchema.parse(entry);
+      return entry && parseRecord(entry);
     },
     async plan(record) {
-      const made = await table.create(key, { ...record });
-      if (made) return true;
-      // One whose end was not told, or whose stop is not done, is not forgotten for another.
-      const idle: Condition = {
+      if (await table.create(key, { ...record })) return true;
+      // An autopilot whose end is not announced, or whose stop is not finished, is not replaced.
+      const isReplaceable: Condition = {
         in: { state: ['planned', 'stopped', 'finished', 'cancelled'] },
-        absent: ['untold', 'stopping'],
+        absent: withFormerNames(['unannounced', 'stopping']),
       };
-      return (await table.update(key, { set: { ...record }, remove: clear }, idle)).ok;
+      const remove = withFormerNames(OF_ONE_AUTOPILOT);
+      return (await table.update(key, { set: { ...record }, remove }, isReplaceable)).ok;
     },
-    async change(id, { set, remove }, states, fence) {
-      const done = await table.update(
-        key,
-        { ...(set ? { set } : {}), ...(remove ? { remove } : {}) },
-        inStates(id, states, fence),
-      );
-      return done.ok ? recordSchema.parse(done.entry) : undefined;
+    async change(id, { set = {}, remove = [] }, states, fence) {
+      const done = await table.update(key, { set, remove: withFormerNames(remove) }, inStates(id, states, fence));
+      return done.ok ? parseRecord(done.entry) : undefined;
     },
     async drive(id, fence) {
       const take = (condition: Condition) => table.update(key, { set: { fence } }, { equals: { id }, ...condition });
       const later = await take({ lessThan: { fence } });
-      // One that was begun by an older version has no fence yet.
+      // A record from an older version has no fence.
       const done = !later.ok && later.entry?.fence === undefined ? await take({ absent: ['fence'] }) : later;
-      // Our own write, whose reply was lost, refuses us with our own fence.
+      // When the reply to our own write was lost, the repetition is refused because of our own fence.
       return done.ok || (done.entry?.id === id && done.entry.fence === fence);
     },
-    async nudge(id, { forgetApproval }) {
-      const remove = ['wanted', 'refused', 'untold', ...(forgetApproval ? ['approvalId'] : [])];
-      const done = await table.update(
-        key,
-        { set: { attempts: {} }, remove, add: { nudges: 1 } },
-        inStates(id, ['running']),
-      );
-      return done.ok ? recordSchema.parse(done.entry) : undefined;
+    async reset(id, { forgetApproval }) {
+      const remove = withFormerNames(['blocker', 'refused', 'unannounced', ...(forgetApproval ? ['approvalId'] : [])]);
+      const done = await table.update(key, { set: { attempts: {} }, remove }, inStates(id, ['running']));
+      return done.ok ? parseRecord(done.entry) : undefined;
     },
   };
 }

@@ -1,18 +1,27 @@
-import type { Approval } from '../../approvals/approval.ts';
+import type { Approval, ApprovalState } from '../../approvals/approval.ts';
 import type { Result } from '../../lib/result.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { RunPlan } from '../../run/model/run-control.ts';
 import type { Person, RunSnapshot } from '../../run/model/types.ts';
-import type { WaitReason } from '../autopilot/autopilot-move.ts';
-import type { AutopilotRecord } from '../autopilot/autopilot-store.ts';
+import type { AutopilotRecord } from '../model/autopilot-record.ts';
 import type { ChecklistView } from '../model/checklist-view.ts';
-import type { StepName } from '../model/step.ts';
-import type { StartRefusal } from '../steps/start-control.ts';
+import type { StepFinding, StepName } from '../model/step.ts';
 import type { Validation } from './result-control.ts';
+import type { StartRefusal } from './start-control.ts';
 import type { StepRefusal } from './step-control.ts';
 import type { TableJob, TableRefusal } from './table-control.ts';
 
-/** What keeps the autopilot from going on: a person is needed, or somebody refused what it was about to do. */
+/** Why the autopilot waits for a person. It continues when the reason is gone, or when someone retries. */
+export type WaitReason =
+  | { readonly kind: 'step-failed'; readonly step: StepName; readonly found?: StepFinding }
+  | { readonly kind: 'flush-not-approved'; readonly state: ApprovalState['kind'] }
+  | {
+      readonly kind: 'run-rests';
+      readonly runId: string;
+      readonly state: 'paused' | 'stopped' | 'tripped' | 'interrupted';
+    };
+
+/** Why the autopilot does not continue: it waits for a person, or what it requested was refused. */
 export type AutopilotBlocker =
   | { readonly kind: 'waiting'; readonly reason: WaitReason }
   | { readonly kind: 'table-refused'; readonly step: StepName; readonly refusal: TableRefusal }
@@ -21,11 +30,11 @@ export type AutopilotBlocker =
 
 export type AutopilotEvent =
   | { readonly kind: 'started'; readonly record: AutopilotRecord }
-  /** It goes on with another step, or a step came to something. */
+  /** It begins the next step, or a step ended. */
   | { readonly kind: 'changed'; readonly record: AutopilotRecord; readonly view: ChecklistView }
-  /** A flush waits for its second person: to be shown with its buttons, and its message noted. */
+  /** It requested approval of a flush: show the request with its buttons and store its message. */
   | { readonly kind: 'approval-asked'; readonly record: AutopilotRecord; readonly approval: Approval }
-  /** A run is about to start: to be shown, and its place noted. */
+  /** It is about to start a run: show the plan and store the location of its message. */
   | { readonly kind: 'run-planned'; readonly record: AutopilotRecord; readonly plan: RunPlan }
   | {
       readonly kind: 'needs-person';
@@ -33,7 +42,7 @@ export type AutopilotEvent =
       readonly view: ChecklistView;
       readonly blocker: AutopilotBlocker;
     }
-  /** The table was held against manifest, outcomes and backup. */
+  /** It validated the table against manifest, outcomes and backup. */
   | { readonly kind: 'validated'; readonly record: AutopilotRecord; readonly validation: Validation }
   | { readonly kind: 'stopped'; readonly record: AutopilotRecord; readonly view: ChecklistView }
   | {
@@ -46,32 +55,33 @@ export type AutopilotEvent =
 export type AutopilotRefusal =
   | { readonly reason: 'active'; readonly record: AutopilotRecord }
   | { readonly reason: 'not-active' }
-  /** The plan was started, cancelled or replaced before. */
+  /** The plan was started, cancelled or replaced. */
   | { readonly reason: 'plan-gone' }
   | { readonly reason: 'stop-file'; readonly path: string }
   | { readonly reason: 'start'; readonly refusal: StartRefusal }
   | { readonly reason: 'fault'; readonly fault: Fault };
 
-/** What a stop of the autopilot ended besides itself. */
+/** What a stop of the autopilot stopped or withdrew. */
 export interface AutopilotStopped {
   readonly record: AutopilotRecord;
+  /** Whether its request for approval was withdrawn. */
   readonly withdrew: boolean;
   readonly job?: TableJob;
   readonly run?: RunSnapshot;
-  /** What could not be done of it; it is tried again as long as a copy of the bot is up. */
+  /** Why a part of the stop failed. It is repeated for as long as a process of the bot runs. */
   readonly faults: readonly Fault[];
 }
 
-/** The whole checklist done by itself, in order, with a person where one is needed. */
+/** Does the whole checklist in order, and asks a person where one has to decide. */
 export interface AutopilotControl {
-  /** Says what is to be expected; nothing begins. */
+  /** Returns what to expect. Nothing begins. */
   plan(by: Person, location: { channel: string }): Promise<Result<AutopilotRecord, AutopilotRefusal>>;
   cancel(id: string, by: Person): Promise<Result<AutopilotRecord, AutopilotRefusal>>;
-  /** Begins what was planned, once. */
+  /** Starts what was planned, once. */
   start(id: string, by: Person): Promise<Result<AutopilotRecord, AutopilotRefusal>>;
-  /** What failed may be tried again. */
+  /** Lets it try again what failed or was refused. */
   retry(by: Person): Promise<Result<AutopilotRecord, AutopilotRefusal>>;
-  /** Begins nothing more, takes back its request for approval, and stops the run, flush or restore that is under way. */
+  /** Begins nothing more, withdraws its request for approval, and stops the run, flush or restore that is running. */
   stop(by: Person): Promise<Result<AutopilotStopped, AutopilotRefusal>>;
   current(): Promise<AutopilotRecord | undefined>;
   setLocation(id: string, location: { channel: string; ts: string }): Promise<void>;

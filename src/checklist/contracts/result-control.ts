@@ -11,7 +11,7 @@ import type { RunReport } from '../../results/report/run-report.ts';
 import type { ValidationProblem, Verdict } from '../../results/report/validation.ts';
 import type { RunPlan } from '../../run/model/run-control.ts';
 import type { OutcomeRecord, PaceSetting, Person, RunState } from '../../run/model/types.ts';
-import type { StartRefusal } from '../steps/start-control.ts';
+import type { StartRefusal } from './start-control.ts';
 import type { TableRefusal } from './table-control.ts';
 
 /** Which images a retry is over. */

@@ -1,52 +1,115 @@
 import type { Result } from '../../lib/result.ts';
-import type { Fault } from '../../pipeline/invoke/invocation.ts';
+import type { Fault, Outcome } from '../../pipeline/invoke/invocation.ts';
 import type { DeployRefusal } from '../../pipeline/package/deploy-errors.ts';
 import type { DeployPlan, GivenPackage, RollbackView } from '../../pipeline/package/function-package.ts';
 import type { Deployed, DeployStage } from '../../pipeline/package/function-update.ts';
 import type { Person } from '../../run/model/types.ts';
-import type { LoggingResult } from '../logging-test/logging-test.ts';
-import type { PipelineBusy } from '../steps/exclusive.ts';
-import type { SampleResult } from '../steps/sample.ts';
 import type { QuotaReport } from './quota-report.ts';
+import type { TableJob } from './table-control.ts';
 
-/** Why a step was not done. Nothing was changed then, unless `reached` says how far a deploy or a rollback had come. */
+/** Why work that needs the pipeline for itself cannot begin. */
+export type PipelineBusy =
+  | { readonly reason: 'run-active'; readonly runId: string }
+  | { readonly reason: 'job-active'; readonly job: TableJob }
+  | { readonly reason: 'stop-file'; readonly path: string }
+  | { readonly reason: 'busy'; readonly holder: string }
+  /** This process already does such work. */
+  | { readonly reason: 'step-active' };
+
+/** Why a step was not done. Nothing was changed, unless `reached` names the stage at which a deploy or rollback failed. */
 export type StepRefusal =
   | { readonly reason: 'deploy'; readonly refusal: DeployRefusal; readonly reached?: DeployStage }
-  /** The plan was carried out before, or there is none of that id. */
+  /** The plan was carried out before, or there is no plan with that id. */
   | { readonly reason: 'deploy-gone' }
   | { readonly reason: 'nothing-deployed' }
   | PipelineBusy
   | { readonly reason: 'no-images' }
   | { readonly reason: 'fault'; readonly fault: Fault; readonly reached?: DeployStage };
 
-/** The steps on the function and its surroundings; each goes on record in the checklist with what it found. */
+/** A failure record in the table, as it is shown. */
+export interface FailureRecordView {
+  /** The key attributes with their values: `ResourceName FAILED_IMAGE, DateProjectCode …`. */
+  readonly key: string;
+  /** The attributes worth showing, in order. */
+  readonly attributes: readonly (readonly [name: string, value: string])[];
+}
+
+/** Why the function could not write the record, by the answer of DynamoDB; `unreachable`: DynamoDB did not answer. */
+export type WriteRefusal = 'missing-key' | 'access-denied' | 'table-missing' | 'throttled' | 'unreachable' | 'other';
+
+/** The result of a test of the failure logging: proven, or exactly which part does not work. */
+export type LoggingResult =
+  | {
+      readonly kind: 'proven';
+      readonly imageKey: string;
+      readonly record: FailureRecordView;
+      /** From the reply of the function until the record was found. */
+      readonly afterMs: number;
+      /** Why the record could not be removed again; undefined when it was removed. */
+      readonly leftBecause?: string;
+    }
+  | { readonly kind: 'did-not-fail'; readonly imageKey: string; readonly reply: string }
+  | { readonly kind: 'nothing-logged'; readonly imageKey: string; readonly failure: string }
+  | {
+      readonly kind: 'write-refused';
+      readonly imageKey: string;
+      readonly failure: string;
+      readonly line: string;
+      readonly refusal: WriteRefusal;
+    }
+  /** No record was found and the log could not be read, so the cause is unknown. */
+  | { readonly kind: 'log-unread'; readonly imageKey: string; readonly failure: string; readonly fault: Fault }
+  /** The function logged that it wrote the record, but the record is not in the bot's table. */
+  | { readonly kind: 'written-elsewhere'; readonly imageKey: string; readonly failure: string; readonly line: string }
+  /** No record was found and the log does not contain the end of the invocation, so the cause is unknown. */
+  | { readonly kind: 'log-silent'; readonly imageKey: string; readonly failure: string; readonly group: string }
+  /** The invocation was throttled or the connection broke, so it proves nothing. */
+  | { readonly kind: 'no-answer'; readonly imageKey: string; readonly message: string };
+
+/** The outcome of one image of the sample. An image that was throttled to the last attempt counts as failed. */
+export interface SampledImage {
+  readonly key: string;
+  readonly outcome: Outcome;
+}
+
+export interface SampleResult {
+  readonly images: readonly SampledImage[];
+  readonly failed: number;
+  /** The bucket contains no other images. */
+  readonly isAll: boolean;
+}
+
+/** The steps that work on the function and its surroundings. Each is recorded in the checklist with its finding. */
 export interface StepControl {
   /** Reads every limit and judges what it means for a rescan. */
   quotas(by: Person): Promise<Result<QuotaReport, StepRefusal>>;
-  /** Invokes the function with a key that does not exist, and looks for the record of that failure. */
+  /** Invokes the function with a key that does not exist, and looks for the failure record. */
   testLogging(by: Person): Promise<Result<LoggingResult, StepRefusal>>;
-  /** Invokes the function for a few images that exist, while nothing else is on the pipeline. */
+  /** Invokes the function for a few images of the bucket, while no run or table job is active. */
   sample(by: Person): Promise<Result<SampleResult, StepRefusal>>;
 }
 
-/** A deploy or a rollback as it was planned: `id` is what is confirmed. */
+/** A planned deploy or rollback. `id` identifies it when it is confirmed. */
 export interface PlannedDeploy {
   readonly id: string;
   readonly plan: DeployPlan;
 }
 
-/** A rollback as it is shown; with `keeps`, code that somebody deployed since stays where it is. */
+/** A rollback as it is shown before it is confirmed. With `keeps`, code that was deployed later stays in place. */
 export interface PlannedRollback extends PlannedDeploy, RollbackView {}
 
-/** Failure logging around the function, without touching its source; and the way back. */
+/** Deploys failure logging around the function without changing its source, and rolls that back. */
 export interface DeployControl {
-  /** Says exactly what a deploy would change; nothing is changed. */
+  /** Returns exactly what a deploy would change. Nothing is changed. */
   plan(by: Person, given?: GivenPackage): Promise<Result<PlannedDeploy, StepRefusal>>;
-  /** Carries a plan out, once, while nothing else is on the pipeline. `channel` hears its end should this process die. */
+  /**
+   * Carries out a plan once, while no run or table job is active. If this process stops before the end, another process finishes
+   * the deploy and announces the result in `channel`.
+   */
   deploy(id: string, by: Person, channel?: string): Promise<Result<Deployed, StepRefusal>>;
-  /** The deploy that a rollback would undo, and what it finds. */
+  /** The deploy that a rollback would undo, and the present state of the function. */
   planRollback(): Promise<Result<PlannedRollback, StepRefusal>>;
-  /** Undoes it, once. `keeps` is the later code that was shown to stay. */
+  /** Undoes a deploy once. `keeps`: the hash of the later code that the preview said would stay. */
   rollback(
     id: string,
     by: Person,

@@ -1,36 +1,34 @@
 import { z } from 'zod';
 import type { ControlTable, Key } from '../../state/control-table.ts';
-import type { Condition } from '../../state/expression.ts';
 
-/** A deploy from its preview to its end, and the rollback of it. The plan is the pipeline room's: kept as it is. */
+/** A deploy from its preview to its end, and its rollback. `plan` is JSON of the pipeline's DeployPlan. */
 const recordSchema = z.object({
   id: z.string(),
-  /** The plan, as JSON. */
   plan: z.string(),
   by: z.string(),
   plannedAt: z.number(),
-  /** It was in place already when it was planned: there is nothing to bring back, so it is never the last one. */
+  /** The wrapper was in place when this was planned. Such a deploy changes nothing, so a rollback never undoes it. */
   isInPlace: z.boolean().exactOptional(),
-  /** `refused`: it was to be carried out, and nothing was changed. `failed`: it broke off when something may have been. */
+  /** `refused`: the deploy was refused before it changed anything. `failed`: it may have changed something. */
   state: z.enum(['planned', 'deploying', 'deployed', 'refused', 'rolling-back', 'rolled-back', 'failed']),
-  /** When it was begun, ended or rolled back. */
+  /** When the deploy or rollback began or ended, epoch ms. */
   at: z.number().exactOptional(),
-  /** The deploy before it that still stands: what is left when this one is rolled back. */
+  /** The deploy before this one that is still in effect after this one is rolled back. */
   previous: z.string().exactOptional(),
-  /** The hash of the team's later code that a rollback leaves where it is. */
+  /** The hash of code that was deployed later and that a rollback leaves in place. */
   keeps: z.string().exactOptional(),
-  /** The channel that hears how it ended. */
+  /** The channel where the result is announced. */
   channel: z.string().exactOptional(),
 });
 export type DeployRecord = z.infer<typeof recordSchema>;
 
-/** Deploys of one pipeline in the control table: `deploy#ID`, and `pipeline#NAME` / `deploy` says which was the last. */
+/** The deploys of one pipeline in the control table: `deploy#ID`; `pipeline#NAME` / `deploy` names the last one. */
 export interface DeployStore {
   plan(record: DeployRecord): Promise<void>;
   read(id: string): Promise<DeployRecord | undefined>;
-  /** The last one that was begun, may have changed something, and was not rolled back. */
+  /** The last deploy that began, may have changed something, and was not rolled back. */
   last(): Promise<DeployRecord | undefined>;
-  /** Moves it on, if it is still in one of these states. */
+  /** Changes the record if it is in one of the states `from`; undefined otherwise. */
   move(
     id: string,
     from: DeployRecord['state'][],
@@ -38,7 +36,7 @@ export interface DeployStore {
   ): Promise<DeployRecord | undefined>;
 }
 
-const NOT_STANDING: ReadonlySet<DeployRecord['state']> = new Set(['planned', 'refused', 'rolled-back']);
+const NOT_IN_EFFECT: ReadonlySet<DeployRecord['state']> = new Set(['planned', 'refused', 'rolled-back']);
 
 export function createDeployStore(table: ControlTable, name: string): DeployStore {
   const lastKey: Key = { pk: `pipeline#${name}`, sk: 'deploy' };
@@ -52,7 +50,7 @@ export function createDeployStore(table: ControlTable, name: string): DeployStor
     let id = z.object({ id: z.string().optional() }).parse(entry ?? {}).id;
     while (id !== undefined) {
       const record = await read(id);
-      if (!record || !NOT_STANDING.has(record.state)) return record;
+      if (!record || !NOT_IN_EFFECT.has(record.state)) return record;
       id = record.previous;
     }
     return undefined;
@@ -61,19 +59,18 @@ export function createDeployStore(table: ControlTable, name: string): DeployStor
     read,
     async plan(record) {
       if (!(await table.create(key(record.id), { ...record })))
-        throw new Error(`Deploy ${record.id} is on record already; nothing was changed.`);
+        throw new Error(`A deploy with the id ${record.id} is stored already. Nothing was changed.`);
     },
     last,
     async move(id, from, set) {
       const before = await read(id);
       if (!before || !from.includes(before.state)) return;
-      // First which one it is: a crash in between leaves a plan that was not begun, and leads to the one before it.
+      // First the pointer to it: after a crash here it points to a plan that did not begin, and `last` skips it.
       if (set.state === 'deploying' && !before.isInPlace) {
         await table.update(key(id), { set: { previous: (await last())?.id } });
         await table.update(lastKey, { set: { id } });
       }
-      const condition: Condition = { in: { state: from } };
-      const moved = await table.update(key(id), { set }, condition);
+      const moved = await table.update(key(id), { set }, { in: { state: from } });
       return moved.ok ? recordSchema.parse(moved.entry) : undefined;
     },
   };

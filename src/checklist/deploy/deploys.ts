@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../lib/clock.ts';
-import type { Result } from '../../lib/result.ts';
+import { defined } from '../../lib/defined.ts';
+import { createEmitter, type Listener } from '../../lib/emitter.ts';
+import { type Result, refuse, succeed } from '../../lib/result.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import { DeployRefusedError } from '../../pipeline/package/deploy-errors.ts';
 import {
@@ -13,6 +15,7 @@ import type { Deployed, DeployStage } from '../../pipeline/package/function-upda
 import type { DeployControl, StepRefusal } from '../contracts/step-control.ts';
 import type { Checklist } from '../steps/checklist.ts';
 import { type ExclusivePorts, exclusively } from '../steps/exclusive.ts';
+import type { RunningStep } from '../steps/step-recorder.ts';
 import type { DeployRecord, DeployStore } from './deploy-store.ts';
 
 export interface DeploysPorts {
@@ -21,22 +24,22 @@ export interface DeploysPorts {
   readonly checklist: Pick<Checklist, 'begin' | 'disprove'>;
   readonly exclusive: ExclusivePorts;
   readonly plan: (given: GivenPackage | undefined) => Promise<DeployPlan>;
-  readonly carryOut: (plan: DeployPlan, way: DeployHooks) => Promise<Deployed>;
+  readonly carryOut: (plan: DeployPlan, hooks: DeployHooks) => Promise<Deployed>;
   readonly previewRollback: (plan: DeployPlan) => Promise<RollbackView>;
-  readonly rollBack: (plan: DeployPlan, way: DeployHooks & { readonly keeps?: string }) => Promise<Deployed>;
-  /** The function as proofs name it. */
+  readonly rollBack: (plan: DeployPlan, hooks: DeployHooks & { readonly keeps?: string }) => Promise<Deployed>;
+  /** The identity of the function's code that a proof is bound to. */
   readonly codeSha256: () => Promise<string>;
   readonly readFault: (error: unknown) => Fault;
   readonly warn: (message: string, cause: unknown) => void;
 }
 
-/** How work on the function is followed, and stopped. */
+/** How a deploy reports its stages and is cancelled. */
 export interface DeployHooks {
   readonly signal: AbortSignal;
   readonly onStage: (stage: DeployStage) => void;
 }
 
-/** The end of a deploy or a rollback that began in a process that died. */
+/** A deploy or rollback that began in a process that stopped, and that this process finished. */
 export interface RecoveredDeploy {
   readonly kind: 'deploy' | 'rollback';
   readonly by: string;
@@ -46,42 +49,42 @@ export interface RecoveredDeploy {
 }
 
 export interface Deploys extends DeployControl {
-  /** Hears of ends that nobody waits for, until what it gives back is called. */
-  watch(listener: (end: RecoveredDeploy) => Promise<void>): () => void;
-  /** Looks for a deploy whose process died, and brings it to its end; now and from then on. */
+  /** Calls the listener for each deploy that this process finished for another; returns the function that removes it. */
+  watch(listener: Listener<RecoveredDeploy>): () => void;
+  /** Finishes deploys whose process stopped, now and from now on. */
   standBy(): void;
   shutDown(): Promise<void>;
 }
 
-const LOOK_EVERY_MS = 5_000;
+const CHECK_EVERY_MS = 5_000;
 
-/** Deploys of failure logging as people ask for them (see DeployControl for the promises). */
+/** See DeployControl for the guarantees. */
 export function createDeploys(ports: DeploysPorts): Deploys {
   const { store, clock, checklist } = ports;
-  const over = new AbortController();
-  let working: Promise<void> | undefined;
-  let busy = false;
-  const listeners = new Set<(end: RecoveredDeploy) => Promise<void>>();
+  const closing = new AbortController();
+  const recovered = createEmitter<RecoveredDeploy>((error) =>
+    ports.warn('the result of a recovered deploy was not announced', error),
+  );
+  let standingBy: Promise<void> | undefined;
+  let isBusy = false;
 
-  const refused = (refusal: StepRefusal): { ok: false; refusal: StepRefusal } => ({ ok: false, refusal });
   function refusalOf(error: unknown): Extract<StepRefusal, { reason: 'deploy' | 'fault' }> {
     ports.warn('a deploy was refused', error);
     return error instanceof DeployRefusedError
       ? { reason: 'deploy', refusal: error.refusal }
       : { reason: 'fault', fault: ports.readFault(error) };
   }
-  const planOf = (record: DeployRecord): DeployPlan => deployPlanSchema.parse(JSON.parse(record.plan));
 
-  /** Does the work of a record that is under way, and writes down how it ended. `again`: a process before may have begun it. */
-  async function bringToEnd(
+  /** Does the work of a stored deploy and stores its result. `isRepeated`: another process may have begun it. */
+  async function finish(
     record: DeployRecord,
     signal: AbortSignal,
-    again: boolean,
+    isRepeated: boolean,
   ): Promise<Result<Deployed, StepRefusal>> {
-    const isBack = record.state === 'rolling-back';
+    const isRollback = record.state === 'rolling-back';
     const plan = planOf(record);
     let reached: DeployStage | undefined;
-    const way: DeployHooks = {
+    const hooks: DeployHooks = {
       signal,
       onStage(stage) {
         reached = stage;
@@ -89,32 +92,22 @@ export function createDeploys(ports: DeploysPorts): Deploys {
     };
     const step = await checklist.begin('deploy', record.by);
     try {
-      const { keeps } = record;
-      const done = isBack
-        ? await ports.rollBack(plan, { ...way, ...(keeps === undefined ? {} : { keeps }) })
-        : await ports.carryOut(plan, way);
-      const at = Math.round(clock.now());
-      await store.move(record.id, [record.state], { state: isBack ? 'rolled-back' : 'deployed', at });
-      // What was proven was proven of other code.
-      if (!plan.inPlace || isBack) await checklist.disprove('logging');
-      const codeSha256 = await ports.codeSha256().catch((error: unknown) => {
-        ports.warn('the function could not be looked at after its deploy', error);
-        return done.codeSha256;
-      });
-      await step.end(
-        isBack ? 'failed' : 'done',
-        isBack ? { kind: 'rollback', codeSha256 } : { kind: 'deploy', codeSha256, inPlace: plan.inPlace },
-      );
-      return { ok: true, value: done };
+      const done = isRollback
+        ? await ports.rollBack(plan, { ...hooks, ...defined({ keeps: record.keeps }) })
+        : await ports.carryOut(plan, hooks);
+      await noteSuccess(record, plan, done, step);
+      return succeed(done);
     } catch (error) {
-      // The right to go on is lost, not the deploy: whoever stands by brings it to its end.
+      // The lease was lost or the bot stops: the deploy itself goes on in whichever process stands by.
       if (signal.aborted) {
         await step.end('failed', { kind: 'interrupted' });
         throw error;
       }
-      const isUntouched = !again && !changesFunction(reached);
-      // A rollback that was refused changed nothing that a deploy had done: it can be tried again.
-      await store.move(record.id, [record.state], { state: isBack ? 'deployed' : isUntouched ? 'refused' : 'failed' });
+      const isUnchanged = !isRepeated && !changesFunction(reached);
+      // A rollback that failed leaves the deploy in effect, so it can be tried again.
+      await store.move(record.id, [record.state], {
+        state: isRollback ? 'deployed' : isUnchanged ? 'refused' : 'failed',
+      });
       const refusal = refusalOf(error);
       await step.end(
         'failed',
@@ -122,66 +115,68 @@ export function createDeploys(ports: DeploysPorts): Deploys {
           ? { kind: 'deploy-refused', reason: refusal.refusal.reason }
           : { kind: 'error', message: refusal.fault.message },
       );
-      return refused(isUntouched || reached === undefined ? refusal : { ...refusal, reached });
+      return refuse(isUnchanged || reached === undefined ? refusal : { ...refusal, reached });
     }
+  }
+
+  async function noteSuccess(record: DeployRecord, plan: DeployPlan, done: Deployed, step: RunningStep): Promise<void> {
+    const isRollback = record.state === 'rolling-back';
+    const state = isRollback ? 'rolled-back' : 'deployed';
+    await store.move(record.id, [record.state], { state, at: Math.round(clock.now()) });
+    // The proof was made on other code.
+    if (!plan.inPlace || isRollback) await checklist.disprove('logging');
+    const codeSha256 = await ports.codeSha256().catch((error: unknown) => {
+      ports.warn('the code of the function could not be read after its deploy', error);
+      return done.codeSha256;
+    });
+    if (isRollback) await step.end('failed', { kind: 'rollback', codeSha256 });
+    else await step.end('done', { kind: 'deploy', codeSha256, inPlace: plan.inPlace });
   }
 
   async function carryOut(
     id: string,
     from: DeployRecord['state'][],
     set: Pick<DeployRecord, 'by' | 'keeps' | 'channel'> & { state: 'deploying' | 'rolling-back' },
-  ) {
-    busy = true;
+  ): Promise<Result<Deployed, StepRefusal>> {
+    isBusy = true;
     try {
-      const taken = await exclusively(ports.exclusive, async (signal): Promise<Result<Deployed, StepRefusal>> => {
+      const done = await exclusively(ports.exclusive, async (signal): Promise<Result<Deployed, StepRefusal>> => {
         const moved = await store.move(id, from, { ...set, at: Math.round(clock.now()) });
         return moved
-          ? bringToEnd(moved, AbortSignal.any([signal, over.signal]), false)
-          : refused({ reason: 'deploy-gone' });
+          ? finish(moved, AbortSignal.any([signal, closing.signal]), false)
+          : refuse({ reason: 'deploy-gone' });
       });
-      return 'inTheWay' in taken ? refused(taken.inTheWay) : taken.done;
+      return done.ok ? done.value : done;
     } catch (error) {
-      return refused(refusalOf(error));
+      return refuse(refusalOf(error));
     } finally {
-      busy = false;
+      isBusy = false;
     }
   }
 
-  async function leftUnderWay(): Promise<DeployRecord | undefined> {
+  async function findInterrupted(): Promise<DeployRecord | undefined> {
     const record = await store.last();
     return record?.state === 'deploying' || record?.state === 'rolling-back' ? record : undefined;
   }
 
-  async function tellEnd(record: DeployRecord, answer: Result<Deployed, StepRefusal>): Promise<void> {
-    const { by, channel } = record;
-    const kind = record.state === 'rolling-back' ? 'rollback' : 'deploy';
-    const end: RecoveredDeploy = {
-      kind,
-      by,
-      plan: planOf(record),
-      answer,
-      ...(channel === undefined ? {} : { channel }),
-    };
-    for (const listener of listeners)
-      await listener(end).catch((error) => ports.warn('the end of a deploy could not be told', error));
-  }
-
-  async function lookForWork(): Promise<void> {
-    if (busy || !(await leftUnderWay())) return;
-    // A stop file or a run in the way leaves it for later.
+  async function recover(): Promise<void> {
+    if (isBusy || !(await findInterrupted())) return;
+    // While a stop file or a run prevents it, the next check tries again.
     await exclusively(ports.exclusive, async (signal) => {
-      // Another copy may have brought it to its end while this one waited for the right to.
-      const record = await leftUnderWay();
+      // Read again under the lease: another process may have finished it meanwhile.
+      const record = await findInterrupted();
       if (!record) return;
-      const answer = await bringToEnd(record, AbortSignal.any([signal, over.signal]), true);
-      await tellEnd(record, answer);
+      const answer = await finish(record, AbortSignal.any([signal, closing.signal]), true);
+      const kind = record.state === 'rolling-back' ? 'rollback' : 'deploy';
+      const { by, channel } = record;
+      await recovered.emit(defined({ kind, by, plan: planOf(record), answer, channel } as const));
     });
   }
 
-  async function standingBy(): Promise<void> {
-    while (!over.signal.aborted) {
-      await lookForWork().catch((error) => ports.warn('a deploy that was left is not at its end yet', error));
-      await clock.sleep(LOOK_EVERY_MS, over.signal);
+  async function keepRecovering(): Promise<void> {
+    while (!closing.signal.aborted) {
+      await recover().catch((error) => ports.warn('an interrupted deploy is not finished yet', error));
+      await clock.sleep(CHECK_EVERY_MS, closing.signal);
     }
   }
 
@@ -193,39 +188,37 @@ export function createDeploys(ports: DeploysPorts): Deploys {
         const plannedAt = Math.round(clock.now());
         const { inPlace: isInPlace } = plan;
         await store.plan({ id, plan: JSON.stringify(plan), by, plannedAt, isInPlace, state: 'planned' });
-        return { ok: true, value: { id, plan } };
+        return succeed({ id, plan });
       } catch (error) {
-        return refused(refusalOf(error));
+        return refuse(refusalOf(error));
       }
     },
-    deploy: (id, by, channel) =>
-      carryOut(id, ['planned'], { state: 'deploying', by, ...(channel === undefined ? {} : { channel }) }),
+    deploy: (id, by, channel) => carryOut(id, ['planned'], { state: 'deploying', by, ...defined({ channel }) }),
     async planRollback() {
       const last = await store.last();
-      // One that broke off half-way can be undone as well.
-      if (last?.state !== 'deployed' && last?.state !== 'failed') return refused({ reason: 'nothing-deployed' });
+      // A deploy that failed half-way can be rolled back as well.
+      if (last?.state !== 'deployed' && last?.state !== 'failed') return refuse({ reason: 'nothing-deployed' });
       try {
         const plan = planOf(last);
-        return { ok: true, value: { id: last.id, plan, ...(await ports.previewRollback(plan)) } };
+        return succeed({ id: last.id, plan, ...(await ports.previewRollback(plan)) });
       } catch (error) {
-        return refused(refusalOf(error));
+        return refuse(refusalOf(error));
       }
     },
     rollback: (id, by, about) => carryOut(id, ['deployed', 'failed'], { state: 'rolling-back', by, ...about }),
-    watch(listener) {
-      listeners.add(listener);
-      return () => void listeners.delete(listener);
-    },
+    watch: recovered.watch,
     standBy() {
-      working = standingBy();
+      standingBy = keepRecovering();
     },
     async shutDown() {
-      over.abort(new Error('The bot shuts down'));
-      await working;
+      closing.abort(new Error('The bot shuts down'));
+      await standingBy;
     },
   };
 }
 
-/** Whether work that came so far may have changed the function: publishing a version changes nothing that runs. */
+const planOf = (record: DeployRecord): DeployPlan => deployPlanSchema.parse(JSON.parse(record.plan));
+
+/** Whether a deploy that reached this stage may have changed the function. Publishing a version changes nothing that runs. */
 const changesFunction = (reached: DeployStage | undefined): boolean =>
   reached !== undefined && reached !== 'publishing-before';

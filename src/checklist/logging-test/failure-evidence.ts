@@ -18,12 +18,15 @@ const SHOWN = [
   'CloudWatchLogStream',
 ];
 
-/** Looks for the records of an image's failure: under the key of our own logger, or by reading the table where it is small. */
+/**
+ * Finds the failure records of an image: by the key that our own logger writes, or with a scan of a table of at most
+ * `maxScanBytes` bytes.
+ */
 export function createFailureRecordSearch(
   dynamodb: DynamoDBClient,
-  { table, mostBytes }: { table: string; mostBytes: number },
+  { table, maxScanBytes }: { table: string; maxScanBytes: number },
 ): Pick<LoggingTestPorts, 'findRecords' | 'searchRecords'> {
-  function found(records: readonly Item[], keys: readonly TableKey[]): FoundRecords | undefined {
+  function toFound(records: readonly Item[], keys: readonly TableKey[]): FoundRecords | undefined {
     const [newest] = records;
     return (
       newest && {
@@ -41,11 +44,11 @@ export function createFailureRecordSearch(
   return {
     async findRecords(imageKey) {
       const { keys } = await describeTable(dynamodb, table);
-      return found(await findFailuresOfImage(dynamodb, { table, keys }, imageKey), keys);
+      return toFound(await findFailuresOfImage(dynamodb, { table, keys }, imageKey), keys);
     },
     async searchRecords(imageKey) {
       const { approximateBytes, keys } = await describeTable(dynamodb, table);
-      if (approximateBytes > mostBytes) return;
+      if (approximateBytes > maxScanBytes) return;
       const filter = {
         expression: 'ImageKey = :k AND RecordType = :t',
         values: { ':k': { S: imageKey }, ':t': { S: 'FAILED_IMAGE' } },
@@ -53,35 +56,37 @@ export function createFailureRecordSearch(
       const records: Item[] = [];
       for (const segment of scanTable(dynamodb, table, { segments: 1, filter, backoff: patientBackoff }))
         for await (const { items } of segment) records.push(...items);
-      return found(records, keys);
+      return toFound(records, keys);
     },
   };
 }
 
-/** The window of the look begins a little before the invocation: the function's clock is not the bot's. */
+/** Log events are read from a little before the invocation: the clock of the function may be behind. */
 const CLOCK_SKEW_MS = 5_000;
-/** No invocation of one image writes more; a log that does is not read to its end. */
-const MOST_LINES = 20_000;
+/** One invocation logs far fewer lines than this; the rest of a longer log is not read. */
+const MAX_LINES = 20_000;
 
 /**
- * The function's log of one invocation: between its START and its REPORT in its stream, or naming it or its image. A group that
- * is not there has shown nothing yet. @throws where the log may not be read.
+ * Reads the log lines of one invocation: those between its START and its REPORT in its stream, and those that contain its request
+ * id or its image key. A log group that does not exist has no lines. The reader throws when the log may not be read.
  */
 export function createInvocationLogReader(
   logs: CloudWatchLogsClient,
-  groupOf: () => Promise<string>,
+  logGroup: () => Promise<string>,
 ): LoggingTestPorts['readLog'] {
   return async ({ imageKey, requestId, from }) => {
-    const group = await groupOf();
+    const group = await logGroup();
+    /** The request id of the invocation that is running in each stream. */
     const running = new Map<string, string>();
     const lines: string[] = [];
     let isWhole = false;
-    let looked = 0;
+    let read = 0;
     const take = ({ stream, message }: LogLine) => {
       const mark = readLine(message);
       if (mark.kind === 'start') running.set(stream, mark.requestId);
-      const isIts = requestId !== undefined && (running.get(stream) === requestId || message.includes(requestId));
-      if (isIts || message.includes(imageKey)) lines.push(message);
+      const isOfInvocation =
+        requestId !== undefined && (running.get(stream) === requestId || message.includes(requestId));
+      if (isOfInvocation || message.includes(imageKey)) lines.push(message);
       if (mark.kind !== 'report') return;
       running.delete(stream);
       isWhole ||= mark.requestId === requestId;
@@ -89,7 +94,7 @@ export function createInvocationLogReader(
     try {
       for await (const line of findLines(logs, group, { from: from - CLOCK_SKEW_MS })) {
         take(line);
-        if (++looked >= MOST_LINES) break;
+        if (++read >= MAX_LINES) break;
       }
     } catch (error) {
       if (!(error instanceof LogGroupMissingError)) throw error;

@@ -1,22 +1,22 @@
 import { z } from 'zod';
 import type { ControlTable } from '../../state/control-table.ts';
 
-/** A test of the failure logging that may have left a record behind. `at`: when it began, epoch ms. */
+/** A test of the failure logging that may have left a record in the table. `at`: when it began, epoch ms. */
 export interface PendingTest {
   readonly imageKey: string;
   readonly at: number;
 }
 
-/** Tests under way, or whose process died: `pipeline#NAME` / `logging-test#IMAGE` in the control table. */
+/** The tests that are running, or whose process stopped: `pipeline#NAME` / `logging-test#IMAGE` in the control table. */
 export interface PendingTests {
-  /** Before the function is invoked. */
+  /** Call this before the function is invoked. */
   add(test: PendingTest): Promise<void>;
-  /** Its record is gone, or there is none. */
+  /** Call this when the failure record is deleted or was never written. */
   remove(imageKey: string): Promise<void>;
   list(): AsyncIterable<PendingTest>;
 }
 
-const noteSchema = z.object({ imageKey: z.string(), at: z.number() });
+const testSchema = z.object({ imageKey: z.string(), at: z.number() });
 const PREFIX = 'logging-test#';
 
 export function createPendingTests(table: ControlTable, name: string): PendingTests {
@@ -29,7 +29,7 @@ export function createPendingTests(table: ControlTable, name: string): PendingTe
       await table.remove({ pk, sk: `${PREFIX}${imageKey}` });
     },
     async *list() {
-      for await (const entry of table.list(pk, { prefix: PREFIX })) yield noteSchema.parse(entry);
+      for await (const entry of table.list(pk, { prefix: PREFIX })) yield testSchema.parse(entry);
     },
   };
 }

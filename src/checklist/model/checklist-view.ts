@@ -1,6 +1,6 @@
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { RunSnapshot } from '../../run/model/types.ts';
-import type { ChecklistOutcome } from '../steps/checklist-store.ts';
+import type { ChecklistOutcome } from './checklist-record.ts';
 import {
   checkBackup,
   checkLogging,
@@ -132,7 +132,7 @@ function viewStep(step: StepName, facts: ViewFacts, rules: PreconditionRules): S
 const loggingOn = (facts: ViewFacts) => (facts.codeSha256 === undefined ? [] : checkLogging(facts, facts.codeSha256));
 
 /** Whether the flush that the backup was made for has begun: since then the table is meant to differ from it. */
-export const hasServed = ({ flush, job, reset }: Pick<ViewFacts, 'flush' | 'job' | 'reset'>): boolean =>
+export const isBackupUsed = ({ flush, job, reset }: Pick<ViewFacts, 'flush' | 'job' | 'reset'>): boolean =>
   job?.kind === 'flush' || flush?.state === 'running' || (flush?.state === 'done' && !isUndone(flush, reset));
 
 function viewBackup(seen: StepView, facts: ViewFacts, rules: PreconditionRules): StepView {
@@ -141,7 +141,7 @@ function viewBackup(seen: StepView, facts: ViewFacts, rules: PreconditionRules):
   const found: StepFinding = { kind: 'backup', backupId: backup.id, records: backup.records };
   const by = seen.found?.kind === 'backup' && seen.found.backupId === backup.id ? seen.by : undefined;
   const done = { step: 'backup', at: backup.startedAt, found, ...(by === undefined ? {} : { by }) } as const;
-  if (hasServed(facts)) return { ...done, state: 'done' };
+  if (isBackupUsed(facts)) return { ...done, state: 'done' };
   const [stale] = checkBackup(facts, rules);
   if (!stale) return { ...done, state: 'done' };
   return seen.state === 'failed' && (seen.at ?? 0) > backup.startedAt ? seen : { ...done, state: 'stale', stale };

@@ -1,13 +1,15 @@
 import type { Approval } from '../../approvals/approval.ts';
 import type { Clock } from '../../lib/clock.ts';
+import { defined } from '../../lib/defined.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { RunSnapshot } from '../../run/model/types.ts';
 import type { TableJob } from '../contracts/table-control.ts';
-import { hasServed, type ViewFacts } from '../model/checklist-view.ts';
+import type { ChecklistRecord } from '../model/checklist-record.ts';
+import { isBackupUsed, type ViewFacts } from '../model/checklist-view.ts';
 import type { PreconditionFacts, PreconditionRules } from '../model/preconditions.ts';
-import type { ChecklistRecord, ChecklistStore } from './checklist-store.ts';
+import type { ChecklistStore } from './checklist-store.ts';
 
-/** What the checklist looks at. Each may throw: what cannot be read is not taken for done. */
+/** Where the facts of the checklist come from. Each may throw: what cannot be read never counts as done. */
 export interface FactPorts {
   readonly rules: PreconditionRules;
   readonly store: ChecklistStore;
@@ -15,7 +17,7 @@ export interface FactPorts {
   readonly codeSha256: () => Promise<string>;
   readonly lastBackup: () => Promise<PreconditionFacts['backup']>;
   readonly countRecords: () => Promise<number | 'not-counted'>;
-  /** What blocks a rescan by the quotas as they are now. */
+  /** The quotas that block a rescan now. */
   readonly blockingQuotas: () => Promise<readonly string[]>;
   readonly currentRun: () => Promise<RunSnapshot | undefined>;
   readonly currentJob: () => Promise<TableJob | undefined>;
@@ -24,33 +26,33 @@ export interface FactPorts {
   readonly warn: (message: string, cause: unknown) => void;
 }
 
-/** How far to look: what is on record alone; also what the steps hang on in AWS; also the quotas, and every record counted. */
+/** What to read: `record`: the control table; `view`: also AWS; `flush`: also the quotas and the count of all records. */
 export type Depth = 'record' | 'view' | 'flush';
 
-/** Whether a run is of this rescan: it was noted when it started, or started since (a crash can come before the note). */
+/** Whether a run belongs to this checklist: its id is stored, or it started later (a crash can come before the id is stored). */
 export const isOf = ({ runIds, openedAt }: ChecklistRecord, { runId, startedAt }: RunSnapshot): boolean =>
   runIds.includes(runId) || (startedAt !== undefined && startedAt >= openedAt);
 
-/** Whether a run is driven, or will go on by itself. */
+/** Whether a run is driven now or will resume without a person. */
 export const isActive = ({ state }: RunSnapshot, { autoResume }: PreconditionRules): boolean =>
   state.kind === 'running' || (state.kind === 'interrupted' && autoResume);
 
 /**
- * Everything a rescan is judged by, gathered anew. What AWS does not tell is left out and goes to `troubles`; what the control
- * table does not tell is thrown.
+ * Reads all facts that a checklist is judged by. What AWS does not return is left out, and its fault is added to `unread`.
+ * @throws ControlTableError when the control table cannot be read.
  */
 export async function gatherFacts(
   ports: FactPorts,
   record: ChecklistRecord | undefined,
-  troubles: Fault[],
+  unread: Fault[],
   depth: Depth,
 ): Promise<ViewFacts> {
-  const { store, clock } = ports;
+  const { store, clock, rules } = ports;
   const read = <T>(what: () => Promise<T>): Promise<T | undefined> =>
     what().catch((error: unknown) => {
-      ports.warn('the checklist could not read something', error);
+      ports.warn('a fact of the checklist could not be read', error);
       const fault = ports.readFault(error);
-      if (!troubles.some(({ message }) => message === fault.message)) troubles.push(fault);
+      if (!unread.some(({ message }) => message === fault.message)) unread.push(fault);
       return undefined;
     });
   const [run, job, approval, logging, sample, stepRecords, overrides, reset] = await Promise.all([
@@ -66,33 +68,37 @@ export async function gatherFacts(
   const flush = stepRecords.find(({ step }) => step === 'flush');
   const work =
     job && job.work.kind !== 'backup' ? { kind: job.work.kind, by: job.by, startedAt: job.startedAt } : undefined;
-  const begun = { ...(flush ? { flush } : {}), ...(work ? { job: work } : {}), ...(reset ? { reset } : {}) };
-  const looksAtAws = depth !== 'record';
-  const isPastBackup = hasServed(begun) || record?.kept !== undefined || (run && isActive(run, ports.rules));
+  const tableFacts = defined({ flush, job: work, reset });
+  const readsAws = depth !== 'record';
+  const active = run && isActive(run, rules) ? run : undefined;
+  const isPastBackup = isBackupUsed(tableFacts) || record?.kept !== undefined || active !== undefined;
   const [codeSha256, backup, records, blocking] = await Promise.all([
-    looksAtAws ? read(ports.codeSha256) : undefined,
-    looksAtAws ? read(ports.lastBackup) : undefined,
-    // A scan of the table: only where something hangs on it.
-    depth === 'flush' || (looksAtAws && !isPastBackup) ? read(ports.countRecords) : ('not-counted' as const),
+    readsAws ? read(ports.codeSha256) : undefined,
+    readsAws ? read(ports.lastBackup) : undefined,
+    // Counting scans the table, so it is done only when the count decides something.
+    depth === 'flush' || (readsAws && !isPastBackup) ? read(ports.countRecords) : ('not-counted' as const),
     depth === 'flush' ? read(ports.blockingQuotas) : undefined,
   ]);
-  const mine = record && run && isOf(record, run) ? run : undefined;
+  const ownRun = record && run && isOf(record, run) ? run : undefined;
   const isAsked = approval?.state.kind === 'pending' || approval?.state.kind === 'approved';
   return {
     now: clock.now(),
     stepRecords,
     overrides,
-    ...begun,
-    ...(codeSha256 === undefined ? {} : { codeSha256 }),
-    ...(backup ? { backup } : {}),
-    ...(records === undefined ? {} : { records }),
-    ...(blocking ? { quotas: { blocking } } : {}),
-    ...(logging ? { logging } : {}),
-    ...(sample ? { sample: { ...sample, images: sample.images ?? 0, failed: sample.failed ?? 0 } } : {}),
-    ...(run && isActive(run, ports.rules) ? { activeRun: run.runId } : {}),
-    ...(run?.startedAt === undefined ? {} : { lastRun: { runId: run.runId, startedAt: run.startedAt } }),
-    ...(mine ? { run: mine, runIsWhole: mine.isPartial !== true } : {}),
-    ...(record?.kept ? { keptBy: record.kept } : {}),
-    ...(approval && isAsked ? { flushAsked: { by: approval.requestedBy, at: approval.requestedAt } } : {}),
+    ...tableFacts,
+    ...defined({
+      codeSha256,
+      backup,
+      records,
+      quotas: blocking && { blocking },
+      logging,
+      sample: sample && { ...sample, images: sample.images ?? 0, failed: sample.failed ?? 0 },
+      activeRun: active?.runId,
+      lastRun: run?.startedAt === undefined ? undefined : { runId: run.runId, startedAt: run.startedAt },
+      run: ownRun,
+      runIsWhole: ownRun && ownRun.isPartial !== true,
+      keptBy: record?.kept,
+      flushAsked: approval && isAsked ? { by: approval.requestedBy, at: approval.requestedAt } : undefined,
+    }),
   };
 }

@@ -1,48 +1,44 @@
 import { z } from 'zod';
+import { createEmitter } from '../../lib/emitter.ts';
 import type { ControlTable, Key } from '../../state/control-table.ts';
+import { type ChecklistOutcome, type ChecklistRecord, checklistRecordSchema } from '../model/checklist-record.ts';
 import type { Proof, TableReset } from '../model/preconditions.ts';
-import {
-  type ClosedStep,
-  closedStepSchema,
-  type Override,
-  overrideSchema,
-  type StepRecord,
-  stepRecordSchema,
-} from '../model/step.ts';
+import { type ClosedStep, type Override, overrideSchema, type StepRecord, stepRecordSchema } from '../model/step.ts';
 
 /**
- * The rescans of one pipeline in the control table.
+ * The checklists of one pipeline in the control table.
  *
- * | pk | sk | holds |
+ * | pk | sk | contains |
  * | --- | --- | --- |
- * | `pipeline#NAME` | `checklist` | which rescan is open, if one is; the number of the last one |
+ * | `pipeline#NAME` | `checklist` | the id of the open checklist, if one is open; the number of the last one |
  * | `pipeline#NAME` | `proof#logging`, `proof#sample` | what was proven on which code of the function |
- * | `pipeline#NAME` | `table-reset` | when a flush or a restore of the whole table last began |
- * | `checklists#NAME` | `c-0007` | one rescan: who opened it, how it ended |
- * | `checklist#c-0007` | `step#backup` | what is on record of a step |
- * | `checklist#c-0007` | `override#sample` | an approver's word to pass a step over |
+ * | `pipeline#NAME` | `table-reset` | when a flush or restore of the whole table last began |
+ * | `checklists#NAME` | `c-0007` | one checklist: who opened it, how it was closed |
+ * | `checklist#c-0007` | `step#backup` | the record of a step |
+ * | `checklist#c-0007` | `override#sample` | an approver's decision to skip a step |
  */
-
-const outcomeSchema = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('completed'), runId: z.string() }),
-  z.object({ kind: z.literal('closed'), by: z.string() }),
-]);
-export type ChecklistOutcome = z.infer<typeof outcomeSchema>;
-
-const recordSchema = z.object({
-  id: z.string(),
-  openedBy: z.string(),
-  openedAt: z.number(),
-  kept: z.object({ by: z.string(), at: z.number() }).exactOptional(),
-  /** The runs of this rescan, in their order. */
-  runIds: z.array(z.string()).default([]),
-  flushApproval: z.string().exactOptional(),
-  closedAt: z.number().exactOptional(),
-  outcome: outcomeSchema.exactOptional(),
-  /** Every step as it stood when it was closed. */
-  steps: z.array(closedStepSchema).exactOptional(),
-});
-export type ChecklistRecord = z.infer<typeof recordSchema>;
+export interface ChecklistStore {
+  /** The checklist that is open, if there is one. */
+  open(): Promise<ChecklistRecord | undefined>;
+  /** The open checklist, or a new one that `by` opens. Two concurrent callers get the same one. */
+  ensureOpen(by: string, now: number): Promise<ChecklistRecord>;
+  read(id: string): Promise<ChecklistRecord | undefined>;
+  /** Sets attributes of an open checklist; false when it is closed. */
+  update(id: string, set: Partial<Pick<ChecklistRecord, 'kept' | 'flushApproval' | 'runIds'>>): Promise<boolean>;
+  /** Closes a checklist once, with its steps as they are; false when it was closed before. */
+  close(id: string, end: { outcome: ChecklistOutcome; at: number; steps: readonly ClosedStep[] }): Promise<boolean>;
+  /** The closed checklists and the open one, newest first. */
+  list(limit: number): AsyncIterable<ChecklistRecord>;
+  steps(id: string): Promise<readonly StepRecord[]>;
+  setStep(id: string, record: StepRecord): Promise<void>;
+  overrides(id: string): Promise<readonly Override[]>;
+  setOverride(id: string, override: Override): Promise<void>;
+  proof(of: 'logging' | 'sample'): Promise<StoredProof | undefined>;
+  setProof(of: 'logging' | 'sample', proof: StoredProof): Promise<void>;
+  removeProof(of: 'logging' | 'sample'): Promise<void>;
+  reset(): Promise<TableReset | undefined>;
+  setReset(reset: TableReset): Promise<void>;
+}
 
 const proofSchema = z.object({
   codeSha256: z.string(),
@@ -56,31 +52,8 @@ export type StoredProof = Proof & { readonly images?: number; readonly failed?: 
 
 const resetSchema = z.object({ kind: z.enum(['flush', 'restore']), at: z.number() });
 
-export interface ChecklistStore {
-  /** The rescan that is open, if one is. */
-  open(): Promise<ChecklistRecord | undefined>;
-  /** The open one, or a new one that `by` opens; two callers at once get the same. */
-  ensureOpen(by: string, now: number): Promise<ChecklistRecord>;
-  read(id: string): Promise<ChecklistRecord | undefined>;
-  /** Sets attributes of a rescan that is open; false where it is closed. */
-  update(id: string, set: Partial<Pick<ChecklistRecord, 'kept' | 'flushApproval' | 'runIds'>>): Promise<boolean>;
-  /** Closes it with its steps as they stand, once; false where it was closed already. */
-  close(id: string, end: { outcome: ChecklistOutcome; at: number; steps: readonly ClosedStep[] }): Promise<boolean>;
-  /** Newest first: those that are closed, and the open one. */
-  list(limit: number): AsyncIterable<ChecklistRecord>;
-  steps(id: string): Promise<readonly StepRecord[]>;
-  setStep(id: string, record: StepRecord): Promise<void>;
-  overrides(id: string): Promise<readonly Override[]>;
-  setOverride(id: string, override: Override): Promise<void>;
-  proof(of: 'logging' | 'sample'): Promise<StoredProof | undefined>;
-  setProof(of: 'logging' | 'sample', proof: StoredProof): Promise<void>;
-  removeProof(of: 'logging' | 'sample'): Promise<void>;
-  reset(): Promise<TableReset | undefined>;
-  setReset(reset: TableReset): Promise<void>;
-}
-
-/** Records of rescans that were never really opened (see `list`): hardly ever one. */
-const MOST_LEFT_BEHIND = 10;
+/** How many abandoned records (see `list`) may precede the checklists that are asked for. There is rarely one. */
+const MAX_ABANDONED = 10;
 
 /** The store of the pipeline `name` in the control table. */
 export function createChecklistStore(table: ControlTable, name: string): ChecklistStore {
@@ -92,7 +65,7 @@ export function createChecklistStore(table: ControlTable, name: string): Checkli
 
   async function read(id: string): Promise<ChecklistRecord | undefined> {
     const entry = await table.read(key(id));
-    return entry && recordSchema.parse(entry);
+    return entry && checklistRecordSchema.parse(entry);
   }
   async function openId(): Promise<string | undefined> {
     const entry = await table.read(pointer);
@@ -115,15 +88,15 @@ export function createChecklistStore(table: ControlTable, name: string): Checkli
     async ensureOpen(by, now) {
       for (;;) {
         const before = await openId();
-        const there = before === undefined ? undefined : await read(before);
-        if (there && there.closedAt === undefined) return there;
+        const current = before === undefined ? undefined : await read(before);
+        if (current && current.closedAt === undefined) return current;
         const counted = await table.update(pointer, { add: { lastNumber: 1 } });
         const id = `c-${String(z.number().parse(counted.entry?.lastNumber)).padStart(4, '0')}`;
         const record: ChecklistRecord = { id, openedBy: by, openedAt: Math.round(now), runIds: [] };
         await table.create(key(id), { ...record });
         const condition = before === undefined ? { absent: ['openId'] } : { equals: { openId: before } };
         if ((await table.update(pointer, { set: { openId: id } }, condition)).ok) return record;
-        // Another opened one at the same moment: that one counts.
+        // Another process opened a checklist at the same moment, and that one is used.
         await table.remove(key(id));
       }
     },
@@ -139,13 +112,9 @@ export function createChecklistStore(table: ControlTable, name: string): Checkli
     async *list(limit) {
       const opened = await openId();
       let left = limit;
-      for await (const entry of table.list(listPk, {
-        prefix: 'c-',
-        descending: true,
-        limit: limit + MOST_LEFT_BEHIND,
-      })) {
-        const record = recordSchema.parse(entry);
-        // Where two opened one at the same moment and the bot died, the one that does not count is left behind.
+      for await (const entry of table.list(listPk, { prefix: 'c-', descending: true, limit: limit + MAX_ABANDONED })) {
+        const record = checklistRecordSchema.parse(entry);
+        // A record that `ensureOpen` did not use, and whose process stopped before it was removed.
         if (record.closedAt === undefined && record.id !== opened) continue;
         if (left-- <= 0) return;
         yield record;
@@ -177,5 +146,36 @@ export function createChecklistStore(table: ControlTable, name: string): Checkli
     async setReset(reset) {
       await table.update(resetKey, { set: { ...reset } });
     },
+  };
+}
+
+export interface WatchedChecklistStore extends ChecklistStore {
+  /** Calls the listener after each change that this process made; nobody waits for it. Returns the function that removes it. */
+  watch(listener: () => void): () => void;
+}
+
+/** The same store, with `watch`. */
+export function watchChecklistStore(
+  store: ChecklistStore,
+  warn: (message: string, cause: unknown) => void,
+): WatchedChecklistStore {
+  const changes = createEmitter<void>((error) => warn('a listener of the checklist failed', error));
+  const announced =
+    <Given extends unknown[], T>(change: (...given: Given) => Promise<T>) =>
+    async (...given: Given): Promise<T> => {
+      const result = await change(...given);
+      void changes.emit();
+      return result;
+    };
+  return {
+    ...store,
+    update: announced(store.update),
+    close: announced(store.close),
+    setStep: announced(store.setStep),
+    setOverride: announced(store.setOverride),
+    setProof: announced(store.setProof),
+    removeProof: announced(store.removeProof),
+    setReset: announced(store.setReset),
+    watch: changes.watch,
   };
 }

@@ -1,9 +1,11 @@
-import type { Result } from '../../lib/result.ts';
+import { createEmitter, type Listener } from '../../lib/emitter.ts';
+import { type Result, refuse, succeed } from '../../lib/result.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { RunEvent, RunSnapshot } from '../../run/model/types.ts';
 import type { AuditWriter } from '../audit/audit-writer.ts';
-import type { JobResult, TableEvent, TableJob } from '../contracts/table-control.ts';
-import { type ChecklistView, nextStep, viewSteps } from '../model/checklist-view.ts';
+import type { TableJob } from '../contracts/table-control.ts';
+import type { ChecklistOutcome, ChecklistRecord } from '../model/checklist-record.ts';
+import { type ChecklistView, viewSteps } from '../model/checklist-view.ts';
 import {
   checkPreconditions,
   type GuardedStep,
@@ -11,31 +13,31 @@ import {
   type PreconditionCheck,
   unmetPreconditionsOf,
 } from '../model/preconditions.ts';
-import {
-  type ClosedStep,
-  type OverridableStep,
-  type Override,
-  STEPS,
-  type StepFinding,
-  type StepName,
-} from '../model/step.ts';
+import type { ClosedStep, OverridableStep, Override, StepName } from '../model/step.ts';
 import { type FactPorts, gatherFacts, isActive, isOf } from './checklist-facts.ts';
-import type { ChecklistOutcome, ChecklistRecord } from './checklist-store.ts';
+import { closedView, openView } from './checklist-views.ts';
 import { beginStep, type RunningStep } from './step-recorder.ts';
+import { createTableJobRecorder, type TableJobRecorder } from './table-job-recorder.ts';
 
 export interface ChecklistPorts extends FactPorts {
-  /** Takes a request for approval back that nobody can use any more. */
-  readonly withdraw: (approvalId: string, by: string) => Promise<boolean>;
-  /** What somebody passes over or closes is in the audit before it holds. */
+  /** An override and a close are in the audit log before they are stored. */
   readonly audit: Pick<AuditWriter, 'enqueue' | 'record'>;
+}
+
+/** A checklist was closed, and the request for approval of its flush must not be used any more. */
+export interface FlushRequestObsolete {
+  readonly approvalId: string;
+  readonly by: string;
 }
 
 export type OverrideRefusal = { readonly reason: 'already-met' } | { readonly reason: 'fault'; readonly fault: Fault };
 
-/** A checklist that was closed. `resting`: its run, where that can still be resumed. */
+/** A checklist that was closed. */
 export interface ClosedChecklist {
   readonly id: string;
+  /** Whether its request for approval was withdrawn. */
   readonly withdrew: boolean;
+  /** The id of its run, if that can still be resumed. */
   readonly resting?: string;
 }
 export type CloseRefusal =
@@ -43,47 +45,49 @@ export type CloseRefusal =
   | { readonly reason: 'run-active'; readonly runId: string }
   | { readonly reason: 'job-active'; readonly job: TableJob };
 
-/** The steps of one rescan: what is done, what still holds, what is next. It is opened by its first step and closed with its run. */
-export interface Checklist {
-  /** The rescan that is open; else the last one; else an empty one. With `id`: that one, also where another is open by now. */
+/** The steps of one rescan: which are done, which are stale, which is next. Its first step opens it, its run closes it. */
+export interface Checklist extends TableJobRecorder {
+  /** The open checklist, else the last one, else an empty one. With `id`: that one, also when another one is open. */
   view(id?: string): Promise<ChecklistView>;
-  /** Whether a step may begin now, with everything gathered anew. */
+  /** Whether a step may begin, by facts that are read now. */
   preconditions(step: GuardedStep, options?: { keep?: boolean }): Promise<PreconditionCheck>;
-  /** The open rescan's id; opened where there is none. */
+  /** The id of the open checklist. Opens one if none is open. */
   ensureOpen(by: string): Promise<string>;
   openId(): Promise<string | undefined>;
-  /** Puts a step of the open rescan on record as under way. */
+  /** Records a step of the open checklist as running. */
   begin(step: StepName, by: string): Promise<RunningStep>;
   prove(
     of: 'logging' | 'sample',
     proof: { by: string; codeSha256: string; images?: number; failed?: number; isAll?: boolean },
   ): Promise<void>;
-  /** What was proven is not any more. */
+  /** Removes a proof that no longer holds. */
   disprove(of: 'logging' | 'sample'): Promise<void>;
-  /** This rescan keeps what the table holds: no flush is needed to start it. */
+  /** The table keeps its records in this rescan, so a start needs no flush. */
   keepRecords(by: string): Promise<void>;
-  /** Passes over what a step misses now, and nothing that it may come to miss; in the audit before it holds. */
+  /** Overrides the preconditions of a step that are unmet now, and no others. In the audit log before it applies. */
   override(step: OverridableStep, by: string, reason: string): Promise<Result<Override, OverrideRefusal>>;
-  /** Notes the approval that a flush of the open rescan waits for. */
+  /** Stores the request for approval that a flush of the open checklist waits for. */
   recordFlushRequest(approvalId: string, by: string): Promise<void>;
-  /** Closes the open rescan without its run, while nothing works on it; requests for approval that belong to it end. */
+  /** Closes the open checklist without its run, while no work of it is active. Its request for approval is withdrawn. */
   close(by: string): Promise<Result<ClosedChecklist, CloseRefusal>>;
   history(limit: number): AsyncIterable<ChecklistRecord>;
   onRunEvent(event: RunEvent): Promise<void>;
-  onTableEvent(event: TableEvent): Promise<void>;
-  /** A flush or restore is about to change the table; on record when this resolves. */
-  recordTableChange(job: TableJob): Promise<void>;
-  /** A job on the table has ended well; on record when this resolves. */
-  recordResult(job: TableJob, result: JobResult): Promise<void>;
+  /** Calls the listener, and waits for it, when a request for approval became obsolete. */
+  watchObsoleteRequests(listener: Listener<FlushRequestObsolete>): () => void;
 }
 
 export function createChecklist(ports: ChecklistPorts): Checklist {
-  const { store, clock, rules } = ports;
-  const underWay = new Map<string, RunningStep>();
+  const { store, clock, rules, audit } = ports;
+  const obsoleteRequests = createEmitter<FlushRequestObsolete>((error, { approvalId }) =>
+    ports.warn(`the obsolete request ${approvalId} was not withdrawn`, error),
+  );
   const now = () => Math.round(clock.now());
 
-  /** The open rescan. One whose run is complete is closed here where the bot went down before it could: it opens no gate. */
-  async function openNow(): Promise<ChecklistRecord | undefined> {
+  /**
+   * The open checklist. If its run is complete, the bot stopped before it closed the checklist: it is closed here, so that its flush
+   * does not permit the start of another run.
+   */
+  async function openRecord(): Promise<ChecklistRecord | undefined> {
     const open = await store.open();
     if (!open) return;
     const run = await ports.currentRun();
@@ -99,21 +103,23 @@ export function createChecklist(ports: ChecklistPorts): Checklist {
     await closeAs(open, { kind: 'completed', runId: run.runId }, run.startedBy);
   }
 
-  /** Closes it with its steps as they stand; whether a request for approval ended with it. */
+  /** Closes the checklist with its steps as they are. Returns whether a request for approval was withdrawn. */
   async function closeAs(open: ChecklistRecord, outcome: ChecklistOutcome, by: string): Promise<boolean> {
     const steps = viewSteps(await gatherFacts(ports, open, [], 'view'), rules).map(
       ({ stale: _, ...step }): ClosedStep => step,
     );
     const what = `checklist ${open.id}`;
-    if (outcome.kind === 'closed') await ports.audit.record({ who: by, what, outcome: 'to be closed without its run' });
+    if (outcome.kind === 'closed') await audit.record({ who: by, what, outcome: 'close requested, without its run' });
     if (!(await store.close(open.id, { outcome, at: now(), steps }))) return false;
-    if (outcome.kind === 'completed')
-      ports.audit.enqueue({ who: 'bot', what, outcome: `closed with run ${outcome.runId}` });
-    return open.flushApproval !== undefined && ports.withdraw(open.flushApproval, by);
+    if (outcome.kind === 'completed') audit.enqueue({ who: 'bot', what, outcome: `closed with run ${outcome.runId}` });
+    const approvalId = open.flushApproval;
+    if (approvalId === undefined) return false;
+    await obsoleteRequests.emit({ approvalId, by });
+    return (await ports.approval(approvalId))?.state.kind === 'withdrawn';
   }
 
   async function ensureOpen(by: string): Promise<ChecklistRecord> {
-    return (await openNow()) ?? store.ensureOpen(by, clock.now());
+    return (await openRecord()) ?? store.ensureOpen(by, clock.now());
   }
 
   async function lastRecord(): Promise<ChecklistRecord | undefined> {
@@ -121,118 +127,76 @@ export function createChecklist(ports: ChecklistPorts): Checklist {
     return undefined;
   }
 
-  /** Of the rescan that the job belongs to, also where that is closed by now. */
-  async function recordFlush(job: TableJob, state: 'done' | 'failed', found: StepFinding): Promise<void> {
-    const id = job.checklistId ?? (await ensureOpen(job.by)).id;
-    await store.setStep(id, { step: 'flush', state, by: job.by, at: now(), found });
-  }
+  const begin = async (step: StepName, by: string) => beginStep(ports, (await ensureOpen(by)).id, step, by);
+  const tableJobs = createTableJobRecorder({
+    store,
+    now,
+    begin,
+    ensureOpen: async (by) => (await ensureOpen(by)).id,
+  });
 
-  async function closedView(record: ChecklistRecord, closedAt: number): Promise<ChecklistView> {
-    const { id, openedBy, openedAt, outcome } = record;
-    const records = await store.steps(id);
-    const asLeft =
-      record.steps ??
-      STEPS.map((step) => records.find((seen) => seen.step === step) ?? { step, state: 'to-do' as const });
-    const steps = asLeft.map((step): ClosedStep => {
-      // A validation comes after the end.
-      const since = step.step === 'validate' ? records.find((candidate) => candidate.step === 'validate') : undefined;
-      return since ?? step;
-    });
-    const validate = steps.find(({ step }) => step === 'validate');
-    const isUnproven = outcome?.kind === 'completed' && validate?.state === 'to-do';
-    const run = await ports.currentRun();
-    return {
-      id,
-      openedBy,
-      openedAt,
-      closedAt,
-      steps,
-      next: isUnproven ? 'validate' : 'backup',
-      unread: [],
-      ...(outcome ? { outcome } : {}),
-      ...(run && isOf(record, run) ? { run } : {}),
-    };
-  }
-
-  async function openView(open: ChecklistRecord | undefined): Promise<ChecklistView> {
-    const troubles: Fault[] = [];
-    const facts = await gatherFacts(ports, open, troubles, 'view');
-    const steps = viewSteps(facts, rules);
-    const next = nextStep(steps);
-    return {
-      ...(open ? { id: open.id, openedBy: open.openedBy, openedAt: open.openedAt } : {}),
-      steps,
-      ...(next === undefined ? {} : { next }),
-      ...(facts.run ? { run: facts.run } : {}),
-      unread: troubles,
-    };
-  }
-
-  const checklist: Checklist = {
+  return {
+    ...tableJobs,
+    begin,
     async view(id) {
-      const open = await openNow();
-      const wanted = id === undefined ? (open ?? (await lastRecord())) : await store.read(id);
-      return wanted?.closedAt === undefined ? openView(open) : closedView(wanted, wanted.closedAt);
+      const open = await openRecord();
+      const shown = id === undefined ? (open ?? (await lastRecord())) : await store.read(id);
+      return shown?.closedAt === undefined ? openView(ports, open) : closedView(ports, shown, shown.closedAt);
     },
     async preconditions(step, { keep = false } = {}) {
       const depth = step === 'flush' ? 'flush' : 'record';
-      return checkPreconditions(step, { ...(await gatherFacts(ports, await openNow(), [], depth)), keep }, rules);
+      return checkPreconditions(step, { ...(await gatherFacts(ports, await openRecord(), [], depth)), keep }, rules);
     },
     async ensureOpen(by) {
       return (await ensureOpen(by)).id;
     },
     async openId() {
-      return (await openNow())?.id;
-    },
-    async begin(step, by) {
-      const { id } = await ensureOpen(by);
-      return beginStep(ports, id, step, by);
+      return (await openRecord())?.id;
     },
     prove: (of, proof) => store.setProof(of, { ...proof, at: now() }),
     disprove: (of) => store.removeProof(of),
     async keepRecords(by) {
       const { id } = await ensureOpen(by);
-      ports.audit.enqueue({ who: by, what: `checklist ${id}`, outcome: 'the table keeps what it holds' });
+      audit.enqueue({ who: by, what: `checklist ${id}`, outcome: 'flush skipped, the table keeps its records' });
       await store.update(id, { kept: { by, at: now() } });
     },
     async override(step, by, reason) {
-      const before = await openNow();
-      const troubles: Fault[] = [];
-      const facts = await gatherFacts(ports, before, troubles, 'flush');
-      const [fault] = troubles;
+      const before = await openRecord();
+      const unread: Fault[] = [];
+      const facts = await gatherFacts(ports, before, unread, 'flush');
       const { codeSha256 } = facts;
       if (codeSha256 === undefined) {
-        const unknown = { reason: 'configuration', message: 'The function cannot be looked at.', fix: '' } as const;
-        return { ok: false, refusal: { reason: 'fault', fault: fault ?? unknown } };
+        const unknown = { reason: 'configuration', message: 'The function could not be read.', fix: '' } as const;
+        return refuse({ reason: 'fault', fault: unread[0] ?? unknown });
       }
-      const missing = unmetPreconditionsOf(step, facts, rules);
-      if (missing.length === 0) return { ok: false, refusal: { reason: 'already-met' } };
-      const covers = missing.flatMap(overrideKeysOf);
+      const unmet = unmetPreconditionsOf(step, facts, rules);
+      if (unmet.length === 0) return refuse({ reason: 'already-met' });
+      const covers = unmet.flatMap(overrideKeysOf);
       const override: Override = { step, by, reason, codeSha256, covers, at: now() };
       const open = before ?? (await ensureOpen(by));
       const what = `override of ${step} in checklist ${open.id}`;
-      await ports.audit.record({ who: by, what, why: reason, outcome: `to be passed over: ${covers.join(', ')}` });
+      await audit.record({ who: by, what, why: reason, outcome: `requested for ${covers.join(', ')}` });
       await store.setOverride(open.id, override);
-      return { ok: true, value: override };
+      return succeed(override);
     },
     async recordFlushRequest(approvalId, by) {
       await store.update((await ensureOpen(by)).id, { flushApproval: approvalId });
     },
     async close(by) {
-      const open = await openNow();
-      if (!open) return { ok: false, refusal: { reason: 'none-open' } };
+      const open = await openRecord();
+      if (!open) return refuse({ reason: 'none-open' });
       const [run, job] = await Promise.all([ports.currentRun(), ports.currentJob()]);
-      if (job) return { ok: false, refusal: { reason: 'job-active', job } };
-      const mine = run && isOf(open, run) ? run : undefined;
-      if (mine && isActive(mine, rules)) return { ok: false, refusal: { reason: 'run-active', runId: mine.runId } };
-      const isOver = mine?.state.kind === 'completed' || mine?.state.kind === 'abandoned';
-      const resting = mine && !isOver ? { resting: mine.runId } : {};
+      if (job) return refuse({ reason: 'job-active', job });
+      const ownRun = run && isOf(open, run) ? run : undefined;
+      if (ownRun && isActive(ownRun, rules)) return refuse({ reason: 'run-active', runId: ownRun.runId });
+      const isOver = ownRun?.state.kind === 'completed' || ownRun?.state.kind === 'abandoned';
+      const resting = ownRun && !isOver ? { resting: ownRun.runId } : {};
       const withdrew = await closeAs(open, { kind: 'closed', by }, by);
-      return { ok: true, value: { id: open.id, withdrew, ...resting } };
+      return succeed({ id: open.id, withdrew, ...resting });
     },
     history: (limit) => store.list(limit),
     async onRunEvent({ kind, snapshot }) {
-      // A run over some of the images is no rescan: it neither opens a checklist nor closes one.
+      // A run over a part of the images is no rescan: it neither opens nor closes a checklist.
       if (snapshot.isPartial) return;
       if (kind === 'started') {
         const open = await store.ensureOpen(snapshot.startedBy, snapshot.startedAt ?? clock.now());
@@ -242,53 +206,6 @@ export function createChecklist(ports: ChecklistPorts): Checklist {
       const open = await store.open();
       if (open && isOf(open, snapshot)) await closeWithRun(open, snapshot);
     },
-    async onTableEvent(event) {
-      if (!('job' in event)) return;
-      const { job } = event;
-      if (job.work.kind !== 'backup') {
-        if (event.kind !== 'failed' && event.kind !== 'stopped' && event.kind !== 'interrupted') return;
-        if (job.work.kind !== 'flush' || job.work.failedOnly) return;
-        return recordFlush(job, 'failed', { kind: 'error', message: whyItEnded(event) });
-      }
-      if (event.kind === 'started') underWay.set(job.id, await checklist.begin('backup', job.by));
-      const step = underWay.get(job.id);
-      if (!step || event.kind === 'started' || event.kind === 'progress' || event.kind === 'resumed') return;
-      underWay.delete(job.id);
-      if (event.kind === 'finished' && event.result.kind === 'backup') {
-        const { id: backupId, counts } = event.result.record;
-        return step.end('done', { kind: 'backup', backupId, records: counts.total });
-      }
-      return step.end('failed', { kind: 'error', message: 'It broke off.' });
-    },
-    async recordTableChange({ work }) {
-      const isWhole = work.kind === 'flush' ? !work.failedOnly : work.kind === 'restore' && work.mode !== 'rows';
-      if (work.kind !== 'backup' && isWhole) await store.setReset({ kind: work.kind, at: now() });
-    },
-    async recordResult(job, result) {
-      if (job.work.kind !== 'flush' || job.work.failedOnly || result.kind !== 'flush') return;
-      const { deleted, remaining } = result;
-      const { backupId } = job.work;
-      await recordFlush(job, 'done', { kind: 'flush', deleted, remaining: remaining.total, backupId });
-    },
+    watchObsoleteRequests: obsoleteRequests.watch,
   };
-  return checklist;
-}
-
-/** Why a flush came to no good end, in one sentence; its own message in the channel says more. */
-function whyItEnded(event: Extract<TableEvent, { kind: 'failed' | 'stopped' | 'interrupted' }>): string {
-  if (event.kind === 'stopped') return 'It was stopped before its end.';
-  if (event.kind === 'interrupted') return 'It was interrupted and needs a new approval to continue.';
-  const { refusal } = event;
-  switch (refusal.reason) {
-    case 'fault':
-      return `It broke off: ${refusal.fault.message}`;
-    case 'differs':
-      return 'Nothing was deleted: the table differed from its backup by more than it may.';
-    case 'backup-damaged':
-      return `It broke off: backup ${refusal.backupId} is damaged.`;
-    case 'backup-not-found':
-      return `It broke off: backup ${refusal.backupId} is gone.`;
-    default:
-      return `It broke off (${refusal.reason}).`;
-  }
 }

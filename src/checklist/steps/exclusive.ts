@@ -1,17 +1,10 @@
+import { type Result, refuse, succeed } from '../../lib/result.ts';
 import type { Lease } from '../../state/lease.ts';
+import type { PipelineBusy } from '../contracts/step-control.ts';
 import type { TableJob } from '../contracts/table-control.ts';
 
-/** Why work that must be alone on the pipeline cannot begin. */
-export type PipelineBusy =
-  | { readonly reason: 'run-active'; readonly runId: string }
-  | { readonly reason: 'job-active'; readonly job: TableJob }
-  | { readonly reason: 'stop-file'; readonly path: string }
-  | { readonly reason: 'busy'; readonly holder: string }
-  /** Other such work of this very copy. */
-  | { readonly reason: 'step-active' };
-
 export interface ExclusivePorts {
-  /** The lease of the runs, held under a name of its own: while it is held no run is driven, nothing flushed or restored. */
+  /** The lease of the runs, for a holder of its own. While it is held, no run and no table job is active. */
   readonly lease: Lease;
   readonly activeRun: () => Promise<string | undefined>;
   readonly currentJob: () => Promise<TableJob | undefined>;
@@ -19,44 +12,47 @@ export interface ExclusivePorts {
   readonly stopFileExists: () => Promise<boolean>;
 }
 
-/** The right to the pipeline was lost in mid-work: another copy of the bot has it. */
+/** The lease was lost while the work was running: another process of the bot has it. */
 export class ExclusiveLostError extends Error {
   override readonly name = 'ExclusiveLostError';
   constructor() {
-    super('Another copy of the bot took the pipeline over. Look with /rescan checklist what was done.');
+    super('Another process of the bot took over the pipeline. `/rescan checklist` shows what was done.');
   }
 }
 
-/** A holder may take its own lease again, and would free it under other work of this process: that is kept apart here. */
+/**
+ * The leases that this process uses now. A holder can acquire its own lease again, and the first work to end would release
+ * it under the other.
+ */
 const inUse = new WeakSet<Lease>();
 
 /**
- * Does work while no run, flush, restore or other such work is on the pipeline; answers what is in the way where there is.
- * `signal` says that the right to it was lost.
+ * Does the work while no run, flush, restore or other exclusive work is active; refuses when one is.
+ * `signal` aborts when the lease is lost.
  */
 export async function exclusively<T>(
   ports: ExclusivePorts,
   work: (signal: AbortSignal) => Promise<T>,
-): Promise<{ readonly done: T } | { readonly inTheWay: PipelineBusy }> {
-  if (await ports.stopFileExists()) return { inTheWay: { reason: 'stop-file', path: ports.stopFile } };
-  const before = await inTheWayNow(ports);
-  if (before) return { inTheWay: before };
-  if (inUse.has(ports.lease)) return { inTheWay: { reason: 'step-active' } };
+): Promise<Result<T, PipelineBusy>> {
+  if (await ports.stopFileExists()) return refuse({ reason: 'stop-file', path: ports.stopFile });
+  const before = await findActiveWork(ports);
+  if (before) return refuse(before);
+  if (inUse.has(ports.lease)) return refuse({ reason: 'step-active' });
   inUse.add(ports.lease);
   try {
     const taken = await ports.lease.acquire();
-    if (!taken.ok) return { inTheWay: { reason: 'busy', holder: taken.holder } };
+    if (!taken.ok) return refuse({ reason: 'busy', holder: taken.holder });
     const lost = new AbortController();
     ports.lease.start(() => lost.abort(new ExclusiveLostError()));
-    const since = await inTheWayNow(ports);
-    return since ? { inTheWay: since } : { done: await work(lost.signal) };
+    const since = await findActiveWork(ports);
+    return since ? refuse(since) : succeed(await work(lost.signal));
   } finally {
     await ports.lease.release();
     inUse.delete(ports.lease);
   }
 }
 
-async function inTheWayNow(ports: ExclusivePorts): Promise<PipelineBusy | undefined> {
+async function findActiveWork(ports: ExclusivePorts): Promise<PipelineBusy | undefined> {
   const runId = await ports.activeRun();
   if (runId !== undefined) return { reason: 'run-active', runId };
   const job = await ports.currentJob();

@@ -1,10 +1,10 @@
-import type { Result } from '../../lib/result.ts';
+import { type Result, refuse, succeed } from '../../lib/result.ts';
 import { FaultError } from '../../pipeline/fault.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { QuotaReport } from '../contracts/quota-report.ts';
-import type { StepControl, StepRefusal } from '../contracts/step-control.ts';
+import type { LoggingResult, StepControl, StepRefusal } from '../contracts/step-control.ts';
 import { cleanUpTests } from '../logging-test/clean-up-tests.ts';
-import { type LoggingResult, type LoggingTestPorts, testLogging } from '../logging-test/logging-test.ts';
+import { type LoggingTestPorts, testLogging } from '../logging-test/logging-test.ts';
 import type { PendingTests } from '../logging-test/pending-tests.ts';
 import type { StepFinding } from '../model/step.ts';
 import type { Checklist } from './checklist.ts';
@@ -24,57 +24,65 @@ export interface FunctionStepsPorts {
 }
 
 export interface FunctionSteps extends StepControl {
-  /** Takes out what tests left behind whose process died; now and from then on. */
+  /** Deletes the failure records that earlier tests left, now and every 5 minutes. */
   standBy(): void;
   shutDown(): Promise<void>;
 }
 
-const SWEEP_EVERY_MS = 5 * 60_000;
+const CLEAN_UP_EVERY_MS = 5 * 60_000;
 
 /** The steps on the function: its quotas, the test of its failure logging, and the sample. */
 export function createFunctionSteps(ports: FunctionStepsPorts): FunctionSteps {
   const { checklist } = ports;
   const { clock } = ports.logging;
-  const over = new AbortController();
-  let sweeping: Promise<void> | undefined;
+  const closing = new AbortController();
+  let cleaning: Promise<void> | undefined;
 
-  /** A flush or a restore under way: a record that comes or goes beside it would be taken for a difference. */
-  async function tableJob() {
+  /** A flush or restore that is running: it would take a record of a test for a difference from the backup. */
+  async function runningTableJob() {
     const job = await ports.exclusive.currentJob();
     return job?.work.kind === 'backup' ? undefined : job;
   }
 
-  async function keepSwept(): Promise<void> {
-    const isTableBusy = async () => (await tableJob()) !== undefined;
-    while (!over.signal.aborted) {
+  async function keepCleaning(): Promise<void> {
+    const isTableBusy = async () => (await runningTableJob()) !== undefined;
+    while (!closing.signal.aborted) {
       await cleanUpTests({ ...ports.logging, isTableBusy }).catch((error) =>
-        ports.warn('what a test left behind is not taken out yet', error),
+        ports.warn('the failure records of earlier logging tests were not all deleted', error),
       );
-      await clock.sleep(SWEEP_EVERY_MS, over.signal);
+      await clock.sleep(CLEAN_UP_EVERY_MS, closing.signal);
     }
   }
 
-  /** Keeps the step on record while it is done, and what it came to afterwards; what is thrown is a refusal. */
+  /** Records the step as running during the work, and then its finding. An error of the work becomes a refusal. */
   async function recorded<T>(
     step: 'quotas' | 'test-logging' | 'sample',
     by: string,
     work: () => Promise<T>,
-    readResult: (result: T) => { state: 'done' | 'failed'; found: StepFinding },
+    findingOf: (result: T) => { state: 'done' | 'failed'; found: StepFinding },
   ): Promise<Result<T, StepRefusal>> {
-    const underWay = await checklist.begin(step, by);
+    const running = await checklist.begin(step, by);
     try {
       const result = await work();
-      const { state, found } = readResult(result);
-      await underWay.end(state, found);
-      return { ok: true, value: result };
+      const { state, found } = findingOf(result);
+      await running.end(state, found);
+      return succeed(result);
     } catch (error) {
-      ports.warn(`step ${step} could not be done`, error);
+      ports.warn(`step ${step} failed`, error);
       const fault = error instanceof FaultError ? error.fault : ports.readFault(error);
-      await underWay.end('failed', { kind: 'error', message: fault.message });
-      return error instanceof EmptySampleError
-        ? { ok: false, refusal: { reason: 'no-images' } }
-        : { ok: false, refusal: { reason: 'fault', fault } };
+      await running.end('failed', { kind: 'error', message: fault.message });
+      return refuse(error instanceof EmptySampleError ? { reason: 'no-images' } : { reason: 'fault', fault });
     }
+  }
+
+  /** Proven only if the code was the same before and after the test. */
+  async function testAndProve(by: string): Promise<LoggingResult> {
+    const before = await ports.codeSha256();
+    const result = await testLogging(ports.logging);
+    const isProven = result.kind === 'proven' && (await ports.codeSha256()) === before;
+    if (isProven) await checklist.prove('logging', { by, codeSha256: before });
+    else if (result.kind !== 'no-answer') await checklist.disprove('logging');
+    return result;
   }
 
   return {
@@ -84,28 +92,20 @@ export function createFunctionSteps(ports: FunctionStepsPorts): FunctionSteps {
         found: { kind: 'quotas', pacePerMinute, blocking: blocking.map(({ limit }) => limit) },
       })),
     async testLogging(by) {
-      const job = await tableJob();
-      if (job) return { ok: false, refusal: { reason: 'job-active', job } };
+      const job = await runningTableJob();
+      if (job) return refuse({ reason: 'job-active', job });
       return recorded(
         'test-logging',
         by,
-        async () => {
-          // Before and after: what was proven is proven of one code.
-          const before = await ports.codeSha256();
-          const result = await testLogging(ports.logging);
-          const isProven = result.kind === 'proven' && (await ports.codeSha256()) === before;
-          if (isProven) await checklist.prove('logging', { by, codeSha256: before });
-          else if (result.kind !== 'no-answer') await checklist.disprove('logging');
-          return result;
-        },
+        () => testAndProve(by),
         (result) => ({
           state: result.kind === 'proven' ? 'done' : 'failed',
-          found: { kind: 'logging', result: loggingWord(result) },
+          found: { kind: 'logging', result: result.kind === 'write-refused' ? result.refusal : result.kind },
         }),
       );
     },
     async sample(by) {
-      const taken = await exclusively(ports.exclusive, () =>
+      const tried = await exclusively(ports.exclusive, () =>
         recorded(
           'sample',
           by,
@@ -122,17 +122,14 @@ export function createFunctionSteps(ports: FunctionStepsPorts): FunctionSteps {
           }),
         ),
       );
-      return 'inTheWay' in taken ? { ok: false, refusal: taken.inTheWay } : taken.done;
+      return tried.ok ? tried.value : tried;
     },
     standBy() {
-      sweeping = keepSwept();
+      cleaning = keepCleaning();
     },
     async shutDown() {
-      over.abort(new Error('The bot shuts down'));
-      await sweeping;
+      closing.abort(new Error('The bot shuts down'));
+      await cleaning;
     },
   };
 }
-
-/** What a test found, in the one word that is kept of it. */
-const loggingWord = (result: LoggingResult): string => (result.kind === 'write-refused' ? result.refusal : result.kind);

@@ -3,18 +3,7 @@ import { FaultError } from '../../pipeline/fault.ts';
 import type { ListedImage } from '../../pipeline/images.ts';
 import type { Invocation, Outcome } from '../../pipeline/invoke/invocation.ts';
 import { reservoir } from '../../run/plan/sample.ts';
-
-/** What an image of the sample came to. Pushback to the end counts as a failure: it was not proven. */
-export interface SampledImage {
-  readonly key: string;
-  readonly outcome: Outcome;
-}
-export interface SampleResult {
-  readonly images: readonly SampledImage[];
-  readonly failed: number;
-  /** The bucket held no more images than these. */
-  readonly isAll: boolean;
-}
+import type { SampledImage, SampleResult } from '../contracts/step-control.ts';
 
 export interface SamplePorts {
   readonly clock: Clock;
@@ -23,21 +12,21 @@ export interface SamplePorts {
   readonly invoke: (imageKey: string) => Promise<Invocation>;
 }
 
-/** The bucket holds no image to prove anything with. */
+/** The bucket contains no image that the function could be invoked with. */
 export class EmptySampleError extends Error {
   override readonly name = 'EmptySampleError';
   constructor() {
-    super('The bucket holds no image that could be tried.');
+    super('The bucket contains no images.');
   }
 }
 
-const TRIES = 5;
+const MAX_ATTEMPTS = 5;
 const WAIT_MS = 2_000;
 
 /**
- * Invokes the function for a few images of the bucket, drawn at random, one after the other: proof that it works today,
- * before anything is deleted. Their records are written as in any invocation.
- * @throws EmptySampleError; FaultError where the bot itself cannot work: no image is blamed for that.
+ * Invokes the function for a few images of the bucket, drawn at random, one after the other. This proves that the function
+ * works today, before anything is deleted. The function writes the records of these images as in any invocation.
+ * @throws EmptySampleError; FaultError when the environment is broken, since that is not the fault of an image.
  */
 export async function trySample(count: number, ports: SamplePorts): Promise<SampleResult> {
   const drawn = reservoir<ListedImage>(count, ports.random);
@@ -52,7 +41,7 @@ export async function trySample(count: number, ports: SamplePorts): Promise<Samp
 
 async function tryImage(key: string, { clock, invoke }: SamplePorts): Promise<Outcome> {
   let message = '';
-  for (let attempt = 1; attempt <= TRIES; attempt++) {
+  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
     const { reading } = await invoke(key);
     switch (reading.kind) {
       case 'outcome':
@@ -60,11 +49,11 @@ async function tryImage(key: string, { clock, invoke }: SamplePorts): Promise<Ou
       case 'fault':
         throw new FaultError(reading.fault);
       case 'broken':
-        // It may have run: it is not run again behind anyone's back.
+        // The function may have processed the image, so it is not invoked again.
         return { kind: 'failed', failureType: 'INVOCATION_ERROR', message: reading.message };
       case 'throttled':
         message = reading.message;
-        if (attempt < TRIES) await clock.sleep(WAIT_MS * attempt);
+        if (attempt < MAX_ATTEMPTS) await clock.sleep(WAIT_MS * attempt);
     }
   }
   return { kind: 'failed', failureType: 'THROTTLING_ERROR', message };

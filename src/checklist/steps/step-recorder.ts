@@ -1,19 +1,19 @@
 import type { Clock } from '../../lib/clock.ts';
-import { auditOfStep } from '../audit/audit-events.ts';
-import type { AuditWriter } from '../audit/audit-writer.ts';
+import { defined } from '../../lib/defined.ts';
+import type { AuditWriter, NewAuditEntry } from '../audit/audit-writer.ts';
 import { SILENT_AFTER_MS } from '../model/checklist-view.ts';
 import type { StepFinding, StepName, StepRecord } from '../model/step.ts';
 import type { ChecklistStore } from './checklist-store.ts';
 
-/** A step under way, on record as long as its process lives. */
+/** A step that is running. Its record is renewed for as long as this process runs. */
 export interface RunningStep {
-  /** It has come to its end. Resolves when that is on record. */
+  /** Ends the step. Resolves when the result is stored. */
   end(state: 'done' | 'failed', found?: StepFinding): Promise<void>;
 }
 
-const BEAT_MS = SILENT_AFTER_MS / 4;
+const RENEW_EVERY_MS = SILENT_AFTER_MS / 4;
 
-/** Puts a step into the audit and on record as under way, and renews that, until it is said how it ended. */
+/** Records a step as running, in the audit log first, and renews the record until the step ends. */
 export async function beginStep(
   ports: {
     store: Pick<ChecklistStore, 'setStep'>;
@@ -26,31 +26,75 @@ export async function beginStep(
   by: string,
 ): Promise<RunningStep> {
   const { store, clock, audit } = ports;
-  const over = new AbortController();
-  const recordOf = (state: StepRecord['state'], found?: StepFinding): StepRecord => ({
-    step,
-    state,
-    by,
-    at: Math.round(clock.now()),
-    ...(found ? { found } : {}),
-  });
-  const write = (state: 'running' | 'done' | 'failed', found?: StepFinding) =>
-    store.setStep(checklistId, recordOf(state, found));
+  const ended = new AbortController();
+  const recordOf = (state: StepRecord['state'], found?: StepFinding): StepRecord =>
+    defined({ step, state, by, at: Math.round(clock.now()), found });
   await audit.record(auditOfStep(checklistId, recordOf('running')));
-  await write('running');
-  const beating = (async () => {
+  await store.setStep(checklistId, recordOf('running'));
+  const renewing = (async () => {
     for (;;) {
-      await clock.sleep(BEAT_MS, over.signal);
-      if (over.signal.aborted) return;
-      await write('running').catch((error) => ports.warn(`step ${step} was not renewed`, error));
+      await clock.sleep(RENEW_EVERY_MS, ended.signal);
+      if (ended.signal.aborted) return;
+      await store
+        .setStep(checklistId, recordOf('running'))
+        .catch((error) => ports.warn(`the record of step ${step} was not renewed`, error));
     }
   })();
   return {
     async end(state, found) {
-      over.abort();
-      await beating;
+      ended.abort();
+      await renewing;
       audit.enqueue(auditOfStep(checklistId, recordOf(state, found)));
-      await write(state, found);
+      await store.setStep(checklistId, recordOf(state, found));
     },
   };
+}
+
+/** The same store, which also writes every step to the audit log. */
+export const auditedSteps = <Store extends Pick<ChecklistStore, 'setStep'>>(
+  store: Store,
+  audit: Pick<AuditWriter, 'enqueue'>,
+): Store => ({
+  ...store,
+  async setStep(id: string, step: StepRecord) {
+    await store.setStep(id, step);
+    audit.enqueue(auditOfStep(id, step));
+  },
+});
+
+/** The audit entry for a step that started or ended. */
+export function auditOfStep(checklistId: string, { step, state, by, found }: StepRecord): NewAuditEntry {
+  const outcome = state === 'running' ? 'started' : found ? `${state}: ${describeFinding(found)}` : state;
+  return { who: by, what: `step ${step} of checklist ${checklistId}`, outcome };
+}
+
+function describeFinding(found: StepFinding): string {
+  switch (found.kind) {
+    case 'backup':
+      return `backup ${found.backupId}, ${found.records} records`;
+    case 'quotas':
+      return found.blocking.length === 0
+        ? `no limit blocked, ${found.pacePerMinute} images per minute allowed`
+        : `blocked by ${found.blocking.join(', ')}`;
+    case 'deploy':
+      return `code ${found.codeSha256}${found.inPlace ? ', was already in place' : ''}`;
+    case 'rollback':
+      return `rolled back to code ${found.codeSha256}`;
+    case 'deploy-refused':
+      return `refused: ${found.reason}`;
+    case 'logging':
+      return found.result;
+    case 'sample':
+      return `${found.failed} of ${found.images} images failed`;
+    case 'flush':
+      return `${found.deleted} records deleted, ${found.remaining} left`;
+    case 'rescan':
+      return `run ${found.runId}`;
+    case 'validate':
+      return found.verdict;
+    case 'interrupted':
+      return 'the bot stopped during the step';
+    case 'error':
+      return found.message;
+  }
 }

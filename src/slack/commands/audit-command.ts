@@ -1,12 +1,13 @@
-import type { Audit } from '../../app/audit.ts';
+import type { AuditLog } from '../../checklist/audit/audit-log.ts';
 import { AuditUnreadableError } from '../../checklist/audit/audit-log.ts';
+import type { AuditWriter } from '../../checklist/audit/audit-writer.ts';
 import { auditMessage, chainMessage } from '../messages/checklist/audit-message.ts';
 import { code } from '../messages/kit/escape.ts';
 import { type Message, say } from '../messages/kit/message.ts';
 import type { Command, Requester } from './command.ts';
 
 export interface AuditCommandPorts {
-  readonly audit: Pick<Audit, 'entries' | 'verify' | 'waiting'>;
+  readonly audit: Pick<AuditLog, 'entries' | 'verify'> & Pick<AuditWriter, 'waiting'>;
   /** Uploads the whole audit as CSV; what to say to whoever asked. */
   readonly exportAudit: (requester: Requester) => Promise<Message | undefined>;
 }

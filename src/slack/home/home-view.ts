@@ -1,9 +1,9 @@
 import type { HomeView, KnownBlock } from '@slack/types';
 import type { Approval } from '../../approvals/approval.ts';
 import type { BackupRecord } from '../../backup/format/backup-record.ts';
-import type { AutopilotRecord } from '../../checklist/autopilot/autopilot-store.ts';
+import type { AutopilotRecord } from '../../checklist/model/autopilot-record.ts';
+import type { ChecklistRecord } from '../../checklist/model/checklist-record.ts';
 import type { ChecklistView } from '../../checklist/model/checklist-view.ts';
-import type { ChecklistRecord } from '../../checklist/steps/checklist-store.ts';
 import type { RunSnapshot } from '../../run/model/types.ts';
 import { checklistMessage, historyLine } from '../messages/checklist/checklist-message.ts';
 import { ACTION, button } from '../messages/kit/buttons.ts';
@@ -87,9 +87,9 @@ export function homeView(facts: HomeFacts, now: number): HomeView {
 /** Blocks that are for messages only stand here in their plain form. */
 const plainly = ({ plain, blocks }: Message): readonly MessageBlock[] => plain ?? blocks;
 
-function autopilotBlocks({ id, wanted }: AutopilotRecord, mayAct: boolean): KnownBlock[] {
+function autopilotBlocks({ id, blocker }: AutopilotRecord, mayAct: boolean): KnownBlock[] {
   const fact =
-    wanted === undefined
+    blocker === undefined
       ? ':robot_face: The autopilot is under way.'
       : ':robot_face: The autopilot waits for a person.';
   const stop = button(ACTION.autopilotStop, 'Stop the autopilot', id, { style: 'danger' });

@@ -1,7 +1,7 @@
 import type { AuditLog } from '../../checklist/audit/audit-log.ts';
-import type { AutopilotRecord } from '../../checklist/autopilot/autopilot-store.ts';
 import type { AutopilotEvent } from '../../checklist/contracts/autopilot-control.ts';
 import type { TableControl } from '../../checklist/contracts/table-control.ts';
+import type { AutopilotRecord } from '../../checklist/model/autopilot-record.ts';
 import type { ChecklistView } from '../../checklist/model/checklist-view.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { RunControl } from '../../run/model/run-control.ts';

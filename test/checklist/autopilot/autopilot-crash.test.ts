@@ -184,7 +184,7 @@ test('what people must hear is told again where it was not taken', async () => {
   await underWay();
   one.autopilot.standBy();
   await until(() => heard.length > 1, one);
-  await until(async () => (await store.read())?.untold === undefined, one);
+  await until(async () => (await store.read())?.unannounced === undefined, one);
 });
 
 test('a shutdown does not wait for a step that takes long', async () => {

@@ -133,7 +133,7 @@ describe('where the autopilot needs a person', () => {
     await pass(120_000, one);
     expect(blockers()).toMatchObject([{ kind: 'table-refused', step: 'backup', refusal: { reason: 'location' } }]);
     expect(world.done).toEqual(['one: backup']);
-    expect(await one.autopilot.retry('U1')).toMatchObject({ ok: true, value: { nudges: 1 } });
+    expect(await one.autopilot.retry('U1')).toMatchObject({ ok: true, value: { attempts: {} } });
     await until(() => told('needs-person').length > 1, one);
     expect(world.done).toEqual(['one: backup', 'one: backup']);
     world.refuseBackup = false;
@@ -146,7 +146,7 @@ describe('where the autopilot needs a person', () => {
     world.refuseBackup = true;
     const one = await started('one');
     await until(() => told('needs-person').length > 0, one);
-    await until(async () => (await store.read())?.untold === undefined, one);
+    await until(async () => (await store.read())?.unannounced === undefined, one);
     const two = copy('two');
     two.autopilot.standBy();
     await pass(60_000, two);
@@ -177,11 +177,11 @@ describe('where the autopilot needs a person', () => {
       },
     });
     await until(() => told('needs-person').length > 0, one);
-    expect((await store.read())?.wanted).toBeDefined();
+    expect((await store.read())?.blocker).toBeDefined();
     world.steps.sample = { state: 'done' };
     await until(() => told('approval-asked').length > 0, one);
-    expect((await store.read())?.wanted).toBeUndefined();
-    expect(world.told.at(-1)?.record.wanted).toBeUndefined();
+    expect((await store.read())?.blocker).toBeUndefined();
+    expect(world.told.at(-1)?.record.blocker).toBeUndefined();
   });
 
   test('a run that rests is told once each time it comes to rest', async () => {
@@ -198,7 +198,7 @@ describe('where the autopilot needs a person', () => {
     expect(told('needs-person')).toHaveLength(1);
     await world.runs.resume('U2');
     world.steps.rescan = { state: 'running' };
-    await until(async () => (await store.read())?.wanted === undefined, one);
+    await until(async () => (await store.read())?.blocker === undefined, one);
     await rests();
     await until(() => told('needs-person').length > 1, one);
     expect(runStarts(world.runs)).toHaveLength(1);

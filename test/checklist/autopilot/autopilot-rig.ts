@@ -156,7 +156,7 @@ export function copy(name: string, change: Partial<AutopilotPorts> = {}): Copy {
     },
     tables,
     starts: { plan: runs.plan, start: runs.start },
-    runs,
+    runs: { ...runs, forecast: async () => ({ ok: true, value: autopilotRecord().forecast }) },
     async doStep(step) {
       world.done.push(`${name}: ${step}`);
       if (world.stuck.has(step)) await new Promise(() => {});
@@ -169,7 +169,6 @@ export function copy(name: string, change: Partial<AutopilotPorts> = {}): Copy {
       return undefined;
     },
     newApprovalId: () => `a-${world.approvals.size + 1}`,
-    forecast: async () => ({ ok: true, value: autopilotRecord().forecast }),
     pace: { kind: 'auto' },
     canary: { images: 20, percent: 20 },
     stopFile: '/tmp/STOP',

@@ -149,7 +149,9 @@ describe('after a restart the autopilot goes on, and does nothing twice,', () =>
   });
 
   test('where the end was noted and the process died before it was told: it is told once', async () => {
-    await store.plan(autopilotRecord({ state: 'finished', untold: true, checklistId: CHECKLIST, runId: 'r-0142' }));
+    await store.plan(
+      autopilotRecord({ state: 'finished', unannounced: true, checklistId: CHECKLIST, runId: 'r-0142' }),
+    );
     world.completed = 'r-0142';
     const [one, two] = [copy('one'), copy('two')];
     one.autopilot.standBy();
@@ -157,11 +159,11 @@ describe('after a restart the autopilot goes on, and does nothing twice,', () =>
     await until(() => told('finished').length > 0, one, two);
     await pass(60_000, one, two);
     expect(told('finished')).toHaveLength(1);
-    expect(await store.read()).not.toHaveProperty('untold');
+    expect(await store.read()).not.toHaveProperty('unannounced');
   });
 
   test('where another copy told the end while this one took over: it is not told again', async () => {
-    const finished = autopilotRecord({ state: 'finished', untold: true, checklistId: CHECKLIST });
+    const finished = autopilotRecord({ state: 'finished', unannounced: true, checklistId: CHECKLIST });
     await store.plan(finished);
     world.completed = 'r-0142';
     let takes = 0;
@@ -173,7 +175,7 @@ describe('after a restart the autopilot goes on, and does nothing twice,', () =>
         ...lease,
         async acquire() {
           // It has read that nobody was told; by now somebody was.
-          if (takes++ === 0) await store.change(finished.id, { remove: ['untold'] }, ['finished']);
+          if (takes++ === 0) await store.change(finished.id, { remove: ['unannounced'] }, ['finished']);
           return lease.acquire();
         },
         async release() {
@@ -197,11 +199,11 @@ describe('after a restart the autopilot goes on, and does nothing twice,', () =>
         state: 'running',
         checklistId: CHECKLIST,
         attempts: { sample: 1 },
-        wanted: JSON.stringify({
+        blocker: JSON.stringify({
           kind: 'waiting',
           reason: { kind: 'step-failed', step: 'sample', found: world.steps.sample?.found },
         }),
-        untold: true,
+        unannounced: true,
       }),
     );
     const one = copy('one');

@@ -85,7 +85,6 @@ export function copy(
     currentRun: async () => undefined,
     currentJob: async () => undefined,
     approval: async () => undefined,
-    withdraw: async () => false,
     audit: createMemoryAudit(),
     readFault: () => DENIED,
     warn: () => {},

@@ -41,7 +41,7 @@ describe('the records of a failure', () => {
       ['b.png#1', 'b.png'],
     ] as const)
       await put('FAILED_IMAGE', range, image);
-    const look = createFailureRecordSearch(dynamo.client, { table: TABLE, mostBytes: 1e6 });
+    const look = createFailureRecordSearch(dynamo.client, { table: TABLE, maxScanBytes: 1e6 });
     const found = await look.findRecords('a.png');
     expect(found).toMatchObject({ key: 'ResourceName FAILED_IMAGE, DateProjectCode a.png#2' });
     await found?.remove();
@@ -52,7 +52,7 @@ describe('the records of a failure', () => {
   test('are found under the key of another logger too, and taken out', async () => {
     await put('failures', '1', 'a.png');
     await put('failures', '2', 'a.png');
-    const look = createFailureRecordSearch(dynamo.client, { table: TABLE, mostBytes: 1e6 });
+    const look = createFailureRecordSearch(dynamo.client, { table: TABLE, maxScanBytes: 1e6 });
     expect(await look.findRecords('a.png')).toBeUndefined();
     await (await look.searchRecords('a.png'))?.remove();
     expect(await countRecords(dynamo.client, TABLE)).toBe(0);

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import type { LoggingResult } from '../../../src/checklist/contracts/step-control.ts';
 import {
   type FoundRecords,
   isWriteRefusal,
-  type LoggingResult,
   type LoggingTestPorts,
   refusalIn,
   testLogging,

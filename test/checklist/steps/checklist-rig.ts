@@ -46,7 +46,6 @@ export function open(changed: Partial<ChecklistPorts> = {}): Checklist {
     currentRun: async () => undefined,
     currentJob: async () => undefined,
     approval: async () => undefined,
-    withdraw: async () => false,
     audit,
     readFault: (error) => ({ reason: 'access-denied', message: String(error), fix: 'look' }),
     warn: () => {},

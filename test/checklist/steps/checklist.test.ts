@@ -91,13 +91,11 @@ describe('a checklist', () => {
     const withdrawn: string[] = [];
     const snapshot = runSnapshot({ runId: 'r-0007', startedAt: clock.now() });
     const idle: Partial<ChecklistPorts> = {
-      approval: async () => flushApproval(),
-      async withdraw(id, by) {
-        withdrawn.push(`${id} by ${by}`);
-        return true;
-      },
+      approval: async () =>
+        flushApproval(withdrawn.length === 0 ? {} : { state: { kind: 'withdrawn', by: 'U9', at: 1 } }),
     };
     const checklist = open(idle);
+    checklist.watchObsoleteRequests(({ approvalId, by }) => void withdrawn.push(`${approvalId} by ${by}`));
     await checklist.recordFlushRequest('a-1', 'U1');
     expect(await open({ ...idle, currentJob: async () => flushJob() }).close('U1')).toMatchObject({
       refusal: { reason: 'job-active' },
@@ -129,7 +127,7 @@ describe('a checklist', () => {
     expect(past).toMatchObject({ id: 'c-0001', outcome: { kind: 'closed', by: 'U1' } });
     expect(past.steps.find(({ step }) => step === 'flush')).toMatchObject({
       state: 'failed',
-      found: { message: 'Nothing was deleted: the table differed from its backup by more than it may.' },
+      found: { message: 'Nothing was deleted: the table differs too much from its backup.' },
     });
     expect((await checklist.view()).id).toBe('c-0002');
     expect((await checklist.view('c-0099')).id).not.toBe('c-0099');

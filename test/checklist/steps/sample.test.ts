@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { EmptySampleError, type SampleResult, trySample } from '../../../src/checklist/steps/sample.ts';
+import type { SampleResult } from '../../../src/checklist/contracts/step-control.ts';
+import { EmptySampleError, trySample } from '../../../src/checklist/steps/sample.ts';
 import { FaultError } from '../../../src/pipeline/fault.ts';
 import type { ListedImage } from '../../../src/pipeline/images.ts';
 import type { Reading } from '../../../src/pipeline/invoke/invocation.ts';

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import type { StartControl } from '../../../src/checklist/contracts/start-control.ts';
 import type { PreconditionCheck } from '../../../src/checklist/model/preconditions.ts';
-import { createStartControl, type StartControl } from '../../../src/checklist/steps/start-control.ts';
+import { createStartControl } from '../../../src/checklist/steps/start-control.ts';
 import type { RunSnapshot } from '../../../src/run/model/types.ts';
 import { ControlTableError } from '../../../src/state/control-table.ts';
 import { createMemoryAudit, type MemoryAudit } from '../../support/memory-audit.ts';

@@ -155,7 +155,7 @@ describe('approvals on a real table', () => {
       `U1: approval ${approval.id} of a flush: requested`,
       `U2: approval ${approval.id} of a flush: approved`,
       `U2: flush ${approval.id}: approved, and about to start`,
-      `U1: flush ${approval.id}: began, approved by U2`,
+      `U1: flush ${approval.id}: started, approved by U2`,
       expect.stringMatching(/^U1: flush .* records deleted, 0 left$/),
     ]);
     expect(await bot.audit.verify()).toMatchObject({ ok: true, anchors: expect.any(Number) });

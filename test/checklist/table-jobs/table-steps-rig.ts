@@ -7,7 +7,8 @@ import { afterEach, beforeEach } from 'vitest';
 import { z } from 'zod';
 import { type LocalAws, startLocalAws } from '../../../sandbox/aws/server.ts';
 import type { Audit } from '../../../src/app/audit.ts';
-import { createChecklistParts } from '../../../src/app/checklist.ts';
+import { createContext } from '../../../src/app/context.ts';
+import { assembleControls } from '../../../src/app/controls.ts';
 import type { Approval } from '../../../src/approvals/approval.ts';
 import type { BackupRecord } from '../../../src/backup/format/backup-record.ts';
 import type { TableAnswer, TableEvent } from '../../../src/checklist/contracts/table-control.ts';
@@ -83,17 +84,18 @@ export async function startSteps(overrides: Record<string, string> = {}): Promis
     tables: steps,
     checklist,
     audit,
-  } = createChecklistParts({
-    settings,
-    aws: clients,
-    table,
-    clock: systemClock,
-    random: Math.random,
-    logger: createLogger('silent'),
-    holder: randomUUID(),
-    runs: { ...createScriptedRunControl(), current: async () => run },
-    pace: { kind: 'auto' },
-  });
+  } = assembleControls(
+    createContext({
+      settings,
+      aws: clients,
+      table,
+      clock: systemClock,
+      random: Math.random,
+      logger: createLogger('silent'),
+      holder: randomUUID(),
+    }),
+    { ...createScriptedRunControl(), current: async () => run },
+  );
   // These tests are about the table: the other preconditions of a flush hold.
   const codeSha256 = codeIdentity(await describeFunction(clients.lambda, settings.ocrFunction));
   await checklist.prove('logging', { by: 'U1', codeSha256 });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { AutopilotRecord } from '../../../src/checklist/autopilot/autopilot-store.ts';
+import type { AutopilotRecord } from '../../../src/checklist/model/autopilot-record.ts';
 import {
   createJobLocations,
   createLocationFinder,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { AuditEntry } from '../../../src/checklist/audit/audit-entry.ts';
-import type { AutopilotRecord } from '../../../src/checklist/autopilot/autopilot-store.ts';
+import type { AutopilotRecord } from '../../../src/checklist/model/autopilot-record.ts';
 import type { RunLocation } from '../../../src/run/model/run-control.ts';
 import type { Alert } from '../../../src/slack/messages/run/alerts.ts';
 import { createAutopilotThread, type ShownAutopilot } from '../../../src/slack/threads/autopilot-thread.ts';

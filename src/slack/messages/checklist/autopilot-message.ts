@@ -1,10 +1,10 @@
-import type { WaitReason } from '../../../checklist/autopilot/autopilot-move.ts';
-import type { AutopilotRecord } from '../../../checklist/autopilot/autopilot-store.ts';
 import type {
   AutopilotBlocker,
   AutopilotRefusal,
   AutopilotStopped,
+  WaitReason,
 } from '../../../checklist/contracts/autopilot-control.ts';
+import type { AutopilotRecord } from '../../../checklist/model/autopilot-record.ts';
 import type { ChecklistView } from '../../../checklist/model/checklist-view.ts';
 import type { RunSnapshot } from '../../../run/model/types.ts';
 import { ACTION, button } from '../kit/buttons.ts';
@@ -55,7 +55,7 @@ export function autopilotMessage(record: AutopilotRecord, view: ChecklistView, n
   const buttons =
     state === 'running'
       ? [
-          ...(record.wanted === undefined ? [] : [button(ACTION.autopilotGoOn, 'Go on', record.id)]),
+          ...(record.blocker === undefined ? [] : [button(ACTION.autopilotGoOn, 'Go on', record.id)]),
           button(ACTION.autopilotStop, 'Stop', record.id, { style: 'danger' }),
         ]
       : [];
@@ -79,7 +79,7 @@ function stateFact(record: AutopilotRecord, view: ChecklistView): string {
     case 'planned':
       return 'The autopilot waits to be started.';
     case 'running':
-      if (record.wanted !== undefined) return 'The autopilot waits for a person.';
+      if (record.blocker !== undefined) return 'The autopilot waits for a person.';
       return under === undefined
         ? 'The autopilot is under way.'
         : `The autopilot is under way: ${STEP_TITLES[under.step]}.`;

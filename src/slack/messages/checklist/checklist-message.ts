@@ -1,7 +1,7 @@
 import type { Button } from '@slack/types';
+import type { ChecklistRecord } from '../../../checklist/model/checklist-record.ts';
 import type { ChecklistView } from '../../../checklist/model/checklist-view.ts';
 import type { StepName } from '../../../checklist/model/step.ts';
-import type { ChecklistRecord } from '../../../checklist/steps/checklist-store.ts';
 import { ACTION, button } from '../kit/buttons.ts';
 import { mention } from '../kit/escape.ts';
 import { duration } from '../kit/format.ts';

@@ -1,4 +1,4 @@
-import type { LoggingResult, WriteRefusal } from '../../../checklist/logging-test/logging-test.ts';
+import type { LoggingResult, WriteRefusal } from '../../../checklist/contracts/step-control.ts';
 import { ACTION, button } from '../kit/buttons.ts';
 import { code, sentence } from '../kit/escape.ts';
 import { duration } from '../kit/format.ts';

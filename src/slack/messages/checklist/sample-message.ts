@@ -1,4 +1,4 @@
-import type { SampleResult } from '../../../checklist/steps/sample.ts';
+import type { SampleResult } from '../../../checklist/contracts/step-control.ts';
 import { code } from '../kit/escape.ts';
 import { counted } from '../kit/format.ts';
 import { compose, type Message } from '../kit/message.ts';

@@ -1,5 +1,4 @@
-import type { StepRefusal } from '../../../checklist/contracts/step-control.ts';
-import type { PipelineBusy } from '../../../checklist/steps/exclusive.ts';
+import type { PipelineBusy, StepRefusal } from '../../../checklist/contracts/step-control.ts';
 import { code } from '../kit/escape.ts';
 import { type Message, say } from '../kit/message.ts';
 import { describeFault, faultLines } from '../run/describe-run.ts';

@@ -80,7 +80,7 @@ describe('the message of an autopilot', () => {
   });
 
   test('that waits for a person can be told to go on', () => {
-    const message = autopilotMessage({ ...running, wanted: '{}' }, view, NOW);
+    const message = autopilotMessage({ ...running, blocker: '{}' }, view, NOW);
     expect(linesOf(message)[0]).toBe('The autopilot waits for a person.');
     expect(buttons(message)).toEqual(['autopilot_go_on', 'autopilot_stop']);
   });

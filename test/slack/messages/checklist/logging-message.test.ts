@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { checkBlocks } from '../../../../sandbox/slack/rules/block-check.ts';
-import type { LoggingResult } from '../../../../src/checklist/logging-test/logging-test.ts';
+import type { LoggingResult } from '../../../../src/checklist/contracts/step-control.ts';
 import { loggingMessage } from '../../../../src/slack/messages/checklist/logging-message.ts';
 import { withinLimits } from '../../../../src/slack/messages/kit/limits.ts';
 

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { judgeQuotas, type QuotaLine, type QuotaReport } from '../../../src/checklist/contracts/quota-report.ts';
+import type { QuotaLine, QuotaReport } from '../../../src/checklist/contracts/quota-report.ts';
+import { judgeQuotas } from '../../../src/checklist/quotas/judge-quotas.ts';
 import type { QuotaReading } from '../../../src/pipeline/limits/quotas.ts';
 import type { PlannerSettings } from '../../../src/run/plan/planner.ts';
 

@@ -1,0 +1,64 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { systemClock } from '../lib/clock.ts';
+import type { Logger } from '../lib/log.ts';
+import { checkBucket, createAwsClients } from '../pipeline/aws.ts';
+import type { Settings } from '../settings.ts';
+import { openControlTable } from '../state/control-table.ts';
+import { createFollowUps } from '../state/follow-ups.ts';
+import { createOutbox } from '../state/outbox.ts';
+import { claimPipeline } from '../state/pipeline-claim.ts';
+import { createContext } from './context.ts';
+import { assembleControls } from './controls.ts';
+import { assembleRuns } from './runs.ts';
+import { assembleSlackApp } from './slack/slack-app.ts';
+
+/** How long a shutdown waits until all audit entries are written, ms. */
+const AUDIT_MS = 2_000;
+
+/**
+ * Starts the bot. Resolves to the function that stops it.
+ * @throws ControlTableError or FaultError when the bot cannot start.
+ */
+export async function startBot(settings: Settings, logger: Logger): Promise<() => Promise<void>> {
+  const clock = systemClock;
+  const random = Math.random;
+  const holder = `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`;
+  const aws = createAwsClients();
+  const table = await openControlTable({ dynamodb: aws.dynamodb, tableName: settings.controlTable, clock });
+  await checkBucket(aws.s3, settings.controlBucket);
+  await claimPipeline({
+    table,
+    tableName: settings.controlTable,
+    s3: aws.s3,
+    bucket: settings.controlBucket,
+    prefix: settings.controlPrefix,
+    pipeline: { imageBucket: settings.imageBucket, ocrFunction: settings.ocrFunction, table: settings.table },
+  });
+  const context = createContext({ settings, aws, table, clock, random, logger, holder });
+  const runs = assembleRuns(context);
+  const controls = assembleControls(context, runs);
+  const { tables, steps, deploys, autopilot, audit } = controls;
+  const slack = assembleSlackApp({
+    ...controls,
+    settings,
+    runs,
+    outbox: createOutbox({ table, name: settings.ocrFunction }),
+    followUps: createFollowUps({ table, name: settings.ocrFunction }),
+    followUpLease: context.leases.followUps,
+    clock,
+    random,
+    logger,
+  });
+  await slack.start();
+  for (const part of [runs, tables, deploys, steps, autopilot]) part.standBy();
+  audit.enqueue({ who: 'bot', what: `bot ${holder}`, outcome: 'started' });
+  logger.info({ holder, channels: settings.slackChannels }, 'rescan-bot started');
+  return async () => {
+    // All at once: a slow step of the autopilot must not let a run start more images.
+    await Promise.all([autopilot, runs, tables, steps, deploys].map((part) => part.shutDown()));
+    await slack.stop();
+    audit.enqueue({ who: 'bot', what: `bot ${holder}`, outcome: 'stopped' });
+    await audit.close(AUDIT_MS);
+  };
+}

@@ -1,0 +1,42 @@
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { LambdaClient } from '@aws-sdk/client-lambda';
+import type { Clock } from '../../lib/clock.ts';
+import { defined } from '../../lib/defined.ts';
+import { readModuleSources } from '../../pipeline/package/failure-module.ts';
+import { planDeploy, previewRollback } from '../../pipeline/package/function-package.ts';
+import { carryOutDeploy, carryOutRollback, type DeployStage } from '../../pipeline/package/function-update.ts';
+import type { PackageLocation } from '../../pipeline/package/package-store.ts';
+import { describeTable } from '../../pipeline/table/table.ts';
+import type { DeploysPorts } from './deploys.ts';
+
+/** Deploys and rollbacks of the failure logging on the function and the table of the pipeline. */
+export function createDeployWork(ports: {
+  readonly dynamodb: DynamoDBClient;
+  readonly lambda: LambdaClient;
+  readonly packages: PackageLocation;
+  readonly clock: Clock;
+  readonly functionName: string;
+  readonly tableName: string;
+  readonly keyEncoding: 'raw' | 'url';
+  readonly modelId: string;
+  /** Called at the beginning of each stage, besides the hooks of the deploy. */
+  readonly onStage: (stage: DeployStage) => void;
+}): Pick<DeploysPorts, 'plan' | 'carryOut' | 'previewRollback' | 'rollBack'> {
+  const { lambda, packages: location, clock, functionName, tableName, keyEncoding, modelId } = ports;
+  const announced = (onStage: (stage: DeployStage) => void) => (stage: DeployStage) => {
+    ports.onStage(stage);
+    onStage(stage);
+  };
+  return {
+    async plan(given) {
+      const [{ keys }, modules] = await Promise.all([describeTable(ports.dynamodb, tableName), readModuleSources()]);
+      const target = { functionName, tableName, tableKeys: keys, keyEncoding, modelId };
+      return planDeploy({ lambda, location, modules }, { ...target, ...defined({ given }) });
+    },
+    carryOut: (plan, { signal, onStage }) =>
+      carryOutDeploy({ lambda, location, clock, signal }, plan, announced(onStage)),
+    previewRollback: (plan) => previewRollback({ lambda }, plan),
+    rollBack: (plan, { signal, onStage, keeps }) =>
+      carryOutRollback({ lambda, location, clock, signal }, plan, announced(onStage), keeps),
+  };
+}

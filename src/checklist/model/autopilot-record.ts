@@ -1,0 +1,45 @@
+import { z } from 'zod';
+
+/** What was expected before the autopilot started; the receipt compares it with the result. */
+const forecastSchema = z.object({
+  images: z.number(),
+  expectedMs: z.number(),
+  expectedPerMinute: z.number(),
+  expectedCostUsd: z.number().exactOptional(),
+  /** Undefined when no run has measured it yet. */
+  expectedFailures: z.number().exactOptional(),
+  restsOn: z.array(z.string()).readonly(),
+});
+export type AutopilotForecast = z.infer<typeof forecastSchema>;
+
+/** One autopilot as it is stored. Times are epoch ms. */
+export const autopilotRecordSchema = z.object({
+  id: z.string(),
+  by: z.string(),
+  location: z.object({ channel: z.string(), ts: z.string().exactOptional() }),
+  state: z.enum(['planned', 'running', 'stopped', 'finished', 'cancelled']),
+  forecast: forecastSchema,
+  plannedAt: z.number(),
+  startedAt: z.number().exactOptional(),
+  endedAt: z.number().exactOptional(),
+  stoppedBy: z.string().exactOptional(),
+  checklistId: z.string().exactOptional(),
+  /** How often it did each step since someone last retried. */
+  attempts: z.record(z.string(), z.number()).default({}),
+  approvalId: z.string().exactOptional(),
+  runId: z.string().exactOptional(),
+  /** What blocks it, as JSON of an AutopilotBlocker. */
+  blocker: z.string().exactOptional(),
+  /** A request of its own was refused. It is not repeated before someone retries. */
+  refused: z.boolean().exactOptional(),
+  /** Its end, or its blocker, may not have been announced yet. */
+  unannounced: z.boolean().exactOptional(),
+  /** The lease of the process that drives it; grows with each takeover. */
+  fence: z.number().exactOptional(),
+  /**
+   * The autopilot was stopped, but not all of the stop may be done: its request for approval has to be withdrawn; with `work` its
+   * run or table job has to be stopped too.
+   */
+  stopping: z.enum(['request', 'work']).exactOptional(),
+});
+export type AutopilotRecord = z.infer<typeof autopilotRecordSchema>;

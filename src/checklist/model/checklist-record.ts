@@ -1,0 +1,25 @@
+import { z } from 'zod';
+import { closedStepSchema } from './step.ts';
+
+const outcomeSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('completed'), runId: z.string() }),
+  z.object({ kind: z.literal('closed'), by: z.string() }),
+]);
+export type ChecklistOutcome = z.infer<typeof outcomeSchema>;
+
+/** The checklist of one rescan. Times are epoch ms. */
+export const checklistRecordSchema = z.object({
+  id: z.string(),
+  openedBy: z.string(),
+  openedAt: z.number(),
+  /** Someone decided that the table keeps its records. */
+  kept: z.object({ by: z.string(), at: z.number() }).exactOptional(),
+  /** The runs of this checklist, oldest first. */
+  runIds: z.array(z.string()).default([]),
+  flushApproval: z.string().exactOptional(),
+  closedAt: z.number().exactOptional(),
+  outcome: outcomeSchema.exactOptional(),
+  /** Every step as it was when the checklist was closed. */
+  steps: z.array(closedStepSchema).exactOptional(),
+});
+export type ChecklistRecord = z.infer<typeof checklistRecordSchema>;

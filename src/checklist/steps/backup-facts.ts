@@ -1,0 +1,16 @@
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { lastVerified, listBackups } from '../../backup/catalogue/catalogue.ts';
+import type { BackupLocation } from '../../backup/catalogue/location.ts';
+import { describeTable } from '../../pipeline/table/table.ts';
+import type { PreconditionFacts } from '../model/preconditions.ts';
+
+/** The last verified backup of the table, as the preconditions use it; undefined when there is none. */
+export async function readLastBackup(
+  dynamodb: DynamoDBClient,
+  location: BackupLocation,
+  table: string,
+): Promise<PreconditionFacts['backup']> {
+  const { arn } = await describeTable(dynamodb, table);
+  const backup = lastVerified(await listBackups(location), arn);
+  return backup && { id: backup.id, startedAt: backup.startedAt, records: backup.counts.total };
+}

@@ -1,0 +1,84 @@
+import type { JobResult, TableEvent, TableJob } from '../contracts/table-control.ts';
+import type { StepFinding, StepName } from '../model/step.ts';
+import type { ChecklistStore } from './checklist-store.ts';
+import type { RunningStep } from './step-recorder.ts';
+
+/** Records backups, flushes and restores as steps of the checklist. */
+export interface TableJobRecorder {
+  onTableEvent(event: TableEvent): Promise<void>;
+  /** Call this before a flush or restore changes the table. Resolves when it is stored. */
+  recordTableChange(job: TableJob): Promise<void>;
+  /** Call this when a table job succeeded. Resolves when its result is stored. */
+  recordResult(job: TableJob, result: JobResult): Promise<void>;
+}
+
+export function createTableJobRecorder(ports: {
+  readonly store: Pick<ChecklistStore, 'setStep' | 'setReset'>;
+  /** Epoch ms. */
+  readonly now: () => number;
+  readonly begin: (step: StepName, by: string) => Promise<RunningStep>;
+  readonly ensureOpen: (by: string) => Promise<string>;
+}): TableJobRecorder {
+  const { store, now } = ports;
+  /** The backups that this process makes, by the id of their job. */
+  const backups = new Map<string, RunningStep>();
+
+  /** Records the flush in the checklist that the job belongs to, which may be closed. */
+  async function recordFlush(job: TableJob, state: 'done' | 'failed', found: StepFinding): Promise<void> {
+    const id = job.checklistId ?? (await ports.ensureOpen(job.by));
+    await store.setStep(id, { step: 'flush', state, by: job.by, at: now(), found });
+  }
+
+  async function recordBackup(event: Extract<TableEvent, { job: TableJob }>): Promise<void> {
+    const { job } = event;
+    if (event.kind === 'started') backups.set(job.id, await ports.begin('backup', job.by));
+    const step = backups.get(job.id);
+    if (!step || event.kind === 'started' || event.kind === 'progress' || event.kind === 'resumed') return;
+    backups.delete(job.id);
+    if (event.kind === 'finished' && event.result.kind === 'backup') {
+      const { id: backupId, counts } = event.result.record;
+      return step.end('done', { kind: 'backup', backupId, records: counts.total });
+    }
+    return step.end('failed', { kind: 'error', message: 'It did not finish.' });
+  }
+
+  return {
+    async onTableEvent(event) {
+      if (!('job' in event)) return;
+      const { job } = event;
+      if (job.work.kind === 'backup') return recordBackup(event);
+      if (event.kind !== 'failed' && event.kind !== 'stopped' && event.kind !== 'interrupted') return;
+      if (job.work.kind !== 'flush' || job.work.failedOnly) return;
+      return recordFlush(job, 'failed', { kind: 'error', message: whyFlushFailed(event) });
+    },
+    async recordTableChange({ work }) {
+      const isWhole = work.kind === 'flush' ? !work.failedOnly : work.kind === 'restore' && work.mode !== 'rows';
+      if (work.kind !== 'backup' && isWhole) await store.setReset({ kind: work.kind, at: now() });
+    },
+    async recordResult(job, result) {
+      if (job.work.kind !== 'flush' || job.work.failedOnly || result.kind !== 'flush') return;
+      const { deleted, remaining } = result;
+      const { backupId } = job.work;
+      await recordFlush(job, 'done', { kind: 'flush', deleted, remaining: remaining.total, backupId });
+    },
+  };
+}
+
+/** Why a flush failed, in one sentence. Its own message in the channel says more. */
+function whyFlushFailed(event: Extract<TableEvent, { kind: 'failed' | 'stopped' | 'interrupted' }>): string {
+  if (event.kind === 'stopped') return 'It was stopped before the end.';
+  if (event.kind === 'interrupted') return 'It was interrupted and needs a new approval to continue.';
+  const { refusal } = event;
+  switch (refusal.reason) {
+    case 'fault':
+      return `It failed: ${refusal.fault.message}`;
+    case 'differs':
+      return 'Nothing was deleted: the table differs too much from its backup.';
+    case 'backup-damaged':
+      return `It failed: backup ${refusal.backupId} is damaged.`;
+    case 'backup-not-found':
+      return `It failed: backup ${refusal.backupId} does not exist.`;
+    default:
+      return `It failed (${refusal.reason}).`;
+  }
+}

@@ -1,0 +1,38 @@
+import type { Clock } from '../lib/clock.ts';
+import type { ControlTable } from './control-table.ts';
+import { createLease, type Lease } from './lease.ts';
+
+/** The leases of one pipeline. */
+export interface PipelineLeases {
+  /** These four exclude each other: they are one lease with four holders. */
+  readonly runs: Lease;
+  readonly tableJobs: Lease;
+  readonly functionSteps: Lease;
+  readonly deploys: Lease;
+  /** Whose process drives the autopilot. It is independent of the lease of the pipeline, which the steps of the autopilot take. */
+  readonly autopilot: Lease;
+  /** Whose process executes the follow-ups of runs. Independent as well. */
+  readonly followUps: Lease;
+}
+
+/** The leases of the pipeline `pipeline` for the process `holder`, a name that no other process has or had. */
+export function createPipelineLeases(parts: {
+  readonly table: ControlTable;
+  readonly pipeline: string;
+  readonly holder: string;
+  readonly durationMs: number;
+  readonly clock: Clock;
+  readonly logger?: { warn(facts: object, message: string): void };
+}): PipelineLeases {
+  const { pipeline, holder, ...common } = parts;
+  const ofPipeline = (part: string) => createLease({ ...common, name: pipeline, holder: `${holder}/${part}` });
+  return {
+    runs: createLease({ ...common, name: pipeline, holder }),
+    tableJobs: ofPipeline('table'),
+    functionSteps: ofPipeline('function'),
+    deploys: ofPipeline('deploy'),
+    autopilot: createLease({ ...common, name: `${pipeline}#autopilot`, holder: `${holder}/autopilot` }),
+    // The name that earlier versions use, so that an old and a new process exclude each other.
+    followUps: createLease({ ...common, name: `afterwards#${pipeline}`, holder }),
+  };
+}
