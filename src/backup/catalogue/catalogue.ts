@@ -1,4 +1,4 @@
-import pLimit from 'p-limit';
+import { workThrough } from '../../lib/workers.ts';
 import { BackupNotFoundError, BackupNotVerifiedError, BackupOfAnotherTableError } from '../errors.ts';
 import { type BackupRecord, folderOf, parseBackupRecord, RECORD_NAME, shortBackupId } from '../format/backup-record.ts';
 import { type BackupLocation, listFolders, readText, writeObject } from './location.ts';
@@ -27,16 +27,17 @@ export async function findBackup(location: BackupLocation, backupId: string): Pr
   return parseBackupRecord(text);
 }
 
+const READS_AT_ONCE = 16;
+
 /** All backups, the newest first. A folder whose record cannot be read is an error, not left out. */
 export async function listBackups(location: BackupLocation): Promise<readonly BackupRecord[]> {
-  const limit = pLimit(16);
+  const records: BackupRecord[] = [];
   const ids = await listFolders(location, `${location.prefix}AWSDynamoDB/`);
-  const texts = await Promise.all(
-    ids.map((id) => limit(() => readText(location, `${folderOf(location.prefix, id)}${RECORD_NAME}`))),
-  );
-  return texts
-    .flatMap((text) => (text === undefined ? [] : [parseBackupRecord(text)]))
-    .toSorted((a, b) => b.startedAt - a.startedAt);
+  await workThrough(ids, READS_AT_ONCE, async (id) => {
+    const text = await readText(location, `${folderOf(location.prefix, id)}${RECORD_NAME}`);
+    if (text !== undefined) records.push(parseBackupRecord(text));
+  });
+  return records.toSorted((a, b) => b.startedAt - a.startedAt);
 }
 
 /** The newest verified backup of a table; undefined where there is none. */

@@ -1,4 +1,4 @@
-import pLimit from 'p-limit';
+import { workThrough } from '../../lib/workers.ts';
 import { countsOf, emptyTally, kindOfRecord } from '../../pipeline/table/records.ts';
 import { keyNamesOf } from '../../pipeline/table/table.ts';
 import { writeRecord } from '../catalogue/catalogue.ts';
@@ -33,7 +33,6 @@ export async function readBack(
   const sum = createDigestSum();
   const tally = emptyTally();
   const keys = keyNamesOf(record.table);
-  const limit = pLimit(FILES_AT_ONCE);
   const failed = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, failed.signal]) : failed.signal;
   const readFile = async (file: BackupRecord['files'][number]) => {
@@ -50,16 +49,12 @@ export async function readBack(
       await options.flushIfLarge?.();
     }
   };
-  await Promise.all(
-    record.files.map((file) =>
-      limit(() =>
-        readFile(file).catch((error: unknown) => {
-          failed.abort(error);
-          throw error;
-        }),
-      ),
-    ),
-  );
+  const readOrStopAll = (file: BackupRecord['files'][number]) =>
+    readFile(file).catch((error: unknown) => {
+      failed.abort(error);
+      throw error;
+    });
+  await workThrough(record.files, FILES_AT_ONCE, readOrStopAll);
   const digest = sum.digest();
   const counts = countsOf(tally);
   const recordKey = `${folderOf(location.prefix, record.id)}${RECORD_NAME}`;
