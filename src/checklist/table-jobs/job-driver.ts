@@ -272,9 +272,12 @@ export function createJobDriver(ports: JobDriverPorts): JobDriver {
       }
     },
     stop(by) {
-      if (driven && !ended.has(driven.job)) driven.over.abort(new JobStopped(by));
+      const job = current();
+      if (driven?.job === job) driven?.over.abort(new JobStopped(by));
       else if (starting) starting.stopBy = by;
-      return current();
+      // Stored as well: a process that dies before it has stopped must not resume.
+      if (job) record.askStop(job.id, by).catch((error) => ports.warn('the stop of a job is not stored yet', error));
+      return job;
     },
     async reportEnd(job, end) {
       if (end.kind === 'finished') await ports.recordResult(job, end.result);

@@ -14,7 +14,10 @@ async function expectSettled(world: World, id: string, next: BotProcess): Promis
   const kinds = world.reported.map(({ event }) => event.kind);
   if (approval?.state.kind === 'used') {
     expect(records).toHaveLength(RECORDS.length);
-    expect(kinds).toContain('finished');
+    const results = world.reported.flatMap(({ event }) => (event.kind === 'finished' ? [event.result] : []));
+    expect(results).not.toEqual([]);
+    // Also where the end is reported twice, it is the same end.
+    for (const result of results) expect(result).toMatchObject({ deleted: RECORDS.length });
   } else {
     // Not started: nothing was deleted, and the end of the request was reported.
     expect(approval?.state).toMatchObject({ kind: 'void', because: 'never-started' });
@@ -65,6 +68,65 @@ describe('a process that dies between Approve and the report of the end', () => 
     },
     60_000,
   );
+
+  test.each(['before', 'after'] as const)(
+    'A stop outlives the process: wherever that dies after it (%s each write), the job is not resumed and the stop is reported',
+    async (when) => {
+      let n = 1;
+      for (; ; n += 1) {
+        const world = createWorld();
+        let writes = 0;
+        let isStopped = false;
+        const dieAt = (at: 'before' | 'after') => (write: { key: { sk: string } }) => {
+          // The stop itself is a write that comes through.
+          if (!isStopped || when !== at || write.key.sk === 'lease') return;
+          writes += 1;
+          if (writes === n + 1) doomed.kill();
+        };
+        const doomed = world.process('doomed', {
+          before: dieAt('before'),
+          after: dieAt('after'),
+          async beforeDeletion(record) {
+            if (record !== RECORDS[2]) return;
+            isStopped = true;
+            doomed.driver.stop('U9');
+            await settle();
+          },
+        });
+        const { id } = await doomed.request();
+        await doomed.approve(id);
+        await settle(50);
+        const next = world.process('next');
+        await standBy(world, next, 2 * LEASE_MS);
+        expect(world.deleted).toHaveLength(2);
+        expect(world.reported.some(({ event }) => event.kind === 'stopped' && event.by === 'U9')).toBe(true);
+        expect(world.reported.map(({ event }) => event.kind)).not.toContain('resumed');
+        expect(await next.record.read()).toBeUndefined();
+        if (writes <= n) break;
+      }
+      // The end, the progress, the report, the record.
+      expect(n).toBeGreaterThan(3);
+    },
+  );
+
+  test('A stop outlives a process that dies in the call during which it was stopped', async () => {
+    const world = createWorld();
+    const doomed = world.process('doomed', {
+      async beforeDeletion(record) {
+        if (record !== RECORDS[2]) return;
+        doomed.driver.stop('U9');
+        await settle();
+        doomed.kill();
+      },
+    });
+    const { id } = await doomed.request();
+    await doomed.approve(id);
+    await settle(20);
+    const next = world.process('next');
+    await standBy(world, next, 2 * LEASE_MS);
+    expect(world.deleted).toHaveLength(2);
+    expect(await next.heard('stopped')).toMatchObject({ by: 'U9' });
+  });
 
   test('An approval whose process died before it claimed the job ends within seconds once the lease is free', async () => {
     const world = createWorld();

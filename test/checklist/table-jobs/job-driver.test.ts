@@ -179,6 +179,28 @@ describe('startApproved', () => {
     },
   );
 
+  test('While the record of another job is stored, nothing starts, and that record stays', async () => {
+    const world = createWorld();
+    const doomed = world.process('doomed', {
+      beforeDeletion(record) {
+        if (record === RECORDS[1]) doomed.kill();
+      },
+    });
+    const [first, second] = [await doomed.request(), await doomed.request()];
+    await doomed.approve(first.id);
+    await settle(20);
+    const process = world.process('process');
+    // It watches the lease of the dead process until that has expired.
+    await process.lease.acquire();
+    await world.clock.advance(LEASE_MS);
+    expect(await process.approve(second.id)).toMatchObject({
+      refusal: { reason: 'job-active', job: { id: first.id } },
+    });
+    expect(process.lease.holds()).toBe(false);
+    expect((await process.record.read())?.job.id).toBe(first.id);
+    expect(world.deleted).toHaveLength(1);
+  });
+
   test('A request that is withdrawn while its facts are gathered is not carried out', async () => {
     const world = createWorld();
     const claiming = gate();
@@ -316,12 +338,14 @@ describe('mayWrite', () => {
     'A process that stood still for longer than its lease before write %i writes nothing more; the job is resumed once',
     async (number, record) => {
       const world = createWorld();
+      const leaseMs = 8_000;
       const frozen = world.process('frozen', {
+        leaseMs,
         beforeDeletion(each) {
           // The clock jumps and no timer has run yet: a reply that was queued comes first.
           if (each === record && !isFrozen) {
             isFrozen = true;
-            world.clock.jump(LEASE_MS);
+            world.clock.jump(leaseMs);
           }
         },
       });

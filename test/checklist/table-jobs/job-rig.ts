@@ -133,7 +133,8 @@ export function createWorld(): World {
     const carryOut: JobDriverPorts['carryOut'] = async (job, { mayWrite, signal }, onProgress): Promise<JobResult> => {
       const id = progressIdOf(job);
       const kept = await jobs.read(id);
-      let deleted = kept?.kind === 'flush' ? kept.deleted : 0;
+      // Like a flush: of a job that is known, the records that are missing were deleted by it.
+      let deleted = kept?.kind === 'flush' ? world.deleted.length : 0;
       const progress = {
         kind: 'flush',
         id,
@@ -143,6 +144,7 @@ export function createWorld(): World {
         missing: 0,
         done: {},
       } as const;
+      await jobs.write({ ...progress, deleted });
       for (const each of RECORDS) {
         if (isDeleted(each)) continue;
         signal.throwIfAborted();
