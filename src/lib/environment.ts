@@ -1,3 +1,5 @@
+import { defined } from './defined.ts';
+
 /** Typed settings from environment variables: what a variable may hold, how its text is read, and what is wrong with it. */
 
 /** Which texts a setting may hold. `read` returns undefined for any other text. */
@@ -20,7 +22,7 @@ export const setting = <Value>(
   about: string,
   kind: Kind<Value>,
   defaultText?: string,
-): Setting<Value> => ({ variable, about, ...kind, ...(defaultText === undefined ? {} : { defaultText }) });
+): Setting<Value> => defined({ variable, about, ...kind, defaultText });
 
 export const text = (allowed: string, isAllowed: (text: string) => boolean): Kind<string> => ({
   allowed,
@@ -45,7 +47,7 @@ export const oneOf = <Choice extends string>(...choices: readonly Choice[]): Kin
 /** A decimal number without a sign or an exponent. */
 export const number = (min: number, max: number, unit?: string): Kind<number> => ({
   allowed: `a number from ${min} to ${max}`,
-  ...(unit === undefined ? {} : { unit }),
+  ...defined({ unit }),
   read: (given) =>
     /^\d+(\.\d+)?$/.test(given) && Number(given) >= min && Number(given) <= max ? Number(given) : undefined,
 });

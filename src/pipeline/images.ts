@@ -1,4 +1,5 @@
 import { HeadObjectCommand, ListObjectsV2Command, NotFound, type S3Client } from '@aws-sdk/client-s3';
+import { defined } from '../lib/defined.ts';
 import { asFaultError } from './aws.ts';
 
 /** An image of the bucket: its exact key and its size in bytes. */
@@ -39,13 +40,15 @@ export async function* listImages(
   do {
     const page = await s3
       .send(
-        new ListObjectsV2Command({
-          Bucket: filter.bucket,
-          // XML cannot contain every key: control characters break it, and CR becomes LF.
-          EncodingType: 'url',
-          ...(filter.prefix ? { Prefix: filter.prefix } : {}),
-          ...(token === undefined ? {} : { ContinuationToken: token }),
-        }),
+        new ListObjectsV2Command(
+          defined({
+            Bucket: filter.bucket,
+            // XML cannot contain every key: control characters break it, and CR becomes LF.
+            EncodingType: 'url',
+            Prefix: filter.prefix || undefined,
+            ContinuationToken: token,
+          } as const),
+        ),
       )
       .catch((error: unknown) => {
         throw asFaultError(error, { service: 's3', action: 's3:ListBucket', resource: filter.bucket });

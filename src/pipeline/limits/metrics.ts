@@ -102,11 +102,7 @@ export async function readMetrics(
     let token: string | undefined;
     do {
       const page = await cloudwatch.send(
-        new GetMetricDataCommand({
-          MetricDataQueries: queries,
-          ...window,
-          ...(token === undefined ? {} : { NextToken: token }),
-        }),
+        new GetMetricDataCommand(defined({ MetricDataQueries: queries, ...window, NextToken: token })),
       );
       for (const { Id = '', Values = [] } of page.MetricDataResults ?? [])
         values.set(Id, [...(values.get(Id) ?? []), ...Values]);

@@ -112,11 +112,7 @@ export async function carryOutRollback(
   }
   onStage('publishing-after');
   const versionAfter = await publish(ports, functionName, codeSha256, 'rolled back by rescan-bot');
-  return {
-    codeSha256,
-    ...(keeps === undefined ? {} : { keptCode: true }),
-    ...(versionAfter === undefined ? {} : { versionAfter }),
-  };
+  return defined({ codeSha256, keptCode: keeps === undefined ? undefined : (true as const), versionAfter });
 }
 
 async function updateCode(

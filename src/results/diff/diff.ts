@@ -7,6 +7,7 @@ import type { BackupRecord } from '../../backup/format/backup-record.ts';
 import { entryId, keyReader, keyText } from '../../backup/format/item-key.ts';
 import { readBack } from '../../backup/verify/verify.ts';
 import { readSupplements } from '../../backup/write/supplement.ts';
+import { defined } from '../../lib/defined.ts';
 import { createLineSorter, visitGroups } from '../../lib/disk/external-sort.ts';
 import { createLineFile, type LineFile } from '../../lib/disk/lines.ts';
 import { canonicalNumber } from '../../pipeline/table/canonical.ts';
@@ -78,10 +79,7 @@ export async function diffWithBackup(
   const facts = await describeTable(parts.dynamodb, request.table);
   if (backup.table.arn !== facts.arn) throw new BackupOfAnotherTableError(backup.id, backup.table.arn, facts.arn);
   const keys = keyNamesOf(facts);
-  const options = {
-    ...(request.memoryBytes !== undefined && { memoryBytes: request.memoryBytes }),
-    ...(request.folder !== undefined && { folder: request.folder }),
-  };
+  const options = defined({ memoryBytes: request.memoryBytes, folder: request.folder });
   const sorter = createLineSorter(options);
   const totalsBuilder = createDiffTotals(options);
   const found = {

@@ -1,3 +1,4 @@
+import { defined } from '../../lib/defined.ts';
 import type { Item } from '../../pipeline/table/item.ts';
 import type { OutcomeRecord } from '../../run/model/types.ts';
 import { type Cause, causeOf } from './cause.ts';
@@ -115,37 +116,36 @@ export function foldImage(
       // Without a name no later success can be found.
       const settledBy = imageKey === '' ? undefined : laterSuccess(at);
       const named = imageKey === '' ? {} : { ImageKey: imageKey };
-      const settled = settledBy === undefined ? {} : { SettledBy: settledBy };
-      return {
-        row: { ...row, ...named, Cause: cause.text, CauseId: cause.id, ...settled },
+      return defined({
+        row: defined({ ...row, ...named, Cause: cause.text, CauseId: cause.id, SettledBy: settledBy }),
         imageKey,
         at,
         failureType: (row.FailureType ?? 'OCR_ERROR').slice(0, MAX_TYPE_LENGTH),
         causeId: cause.id,
-        ...(settledBy === undefined ? {} : { settledBy }),
-      };
+        settledBy,
+      });
     },
   );
   found.sort((a, b) => b.at - a.at);
   const failures = how.isWhole && !how.carry && imageKey !== '' ? numbered(found) : found;
   const [newest] = failures;
   const oldestSuccess = successes[0]?.runId ?? how.carry?.settledBy;
-  const carry: FoldCarry = {
+  const carry: FoldCarry = defined({
     isDecided: how.carry?.isDecided === true || newest !== undefined,
-    ...(oldestSuccess === undefined ? {} : { settledBy: oldestSuccess }),
-  };
+    settledBy: oldestSuccess,
+  });
   if (!newest || newest.settledBy !== undefined || how.carry?.isDecided || imageKey === '') return { failures, carry };
   const { row, failureType, causeId } = newest;
   const known = size ?? (how.isBucketRead ? undefined : Number(row.ImageSize) || 0);
-  const last: LastFailure = {
+  const last: LastFailure = defined({
     key: imageKey,
-    ...(known === undefined ? {} : { size: known }),
+    size: known,
     failureType,
     causeId,
     cause: row.Cause ?? '',
     attempts: attemptOf(row) ?? failures.length,
-    ...(row.RunId === undefined ? {} : { runId: row.RunId }),
-  };
+    runId: row.RunId,
+  });
   return { failures, last, carry };
 }
 
@@ -207,25 +207,20 @@ function joinSources(
 const rowOfRecord = (row: FailureRow, outcome: RunOutcome | undefined): FailureRow =>
   outcome === undefined
     ? { ...row, RecordedBy: 'table' }
-    : {
-        ...row,
-        RecordedBy: 'table and run',
-        RunId: outcome.runId,
-        ...(outcome.requestId === undefined ? {} : { RequestId: outcome.requestId }),
-      };
+    : defined({ ...row, RecordedBy: 'table and run', RunId: outcome.runId, RequestId: outcome.requestId });
 
 function rowOfOutcome({ outcome, startedAt, durationMs, requestId, runId }: RunOutcome): FailureRow {
   if (outcome.kind !== 'failed') return {};
-  return {
+  return defined({
     FailureTimestamp: new Date(startedAt + durationMs).toISOString(),
     FailureType: outcome.failureType,
     ErrorMessage: outcome.message,
-    ...(outcome.errorCode === undefined ? {} : { ErrorCode: outcome.errorCode }),
+    ErrorCode: outcome.errorCode,
     ProcessingTimeSeconds: (durationMs / 1000).toFixed(3),
     RecordedBy: 'run',
     RunId: runId,
-    ...(requestId === undefined ? {} : { RequestId: requestId }),
-  };
+    RequestId: requestId,
+  });
 }
 
 /**

@@ -1,3 +1,4 @@
+import { defined } from '../../lib/defined.ts';
 import { createLineSorter, visitGroups } from '../../lib/disk/external-sort.ts';
 import { createLineFile } from '../../lib/disk/lines.ts';
 import type { ListedImage } from '../../pipeline/images.ts';
@@ -81,21 +82,15 @@ const MAX_LINES_AT_ONCE = 500;
  */
 export async function readFailures(sources: FailureSources, options: FailureOptions = {}): Promise<Failures> {
   const { signal, folder } = options;
-  const sorterOptions = {
-    ...(options.memoryBytes === undefined ? {} : { memoryBytes: options.memoryBytes }),
-    ...(folder === undefined ? {} : { folder }),
-  };
+  const sorterOptions = defined({ memoryBytes: options.memoryBytes, folder });
   const isBucketRead = sources.bucket !== undefined;
   const byImage = createLineSorter(sorterOptions);
   const byTime = createLineSorter(sorterOptions);
   const rows = createLineFile(folder);
   const images = createLineFile(folder);
-  const failureTotals = createFailureTotals({
-    ...sorterOptions,
-    causes: options.top ?? 10,
-    newest: options.newest ?? 10,
-    ...(options.inRun === undefined ? {} : { inRun: options.inRun }),
-  });
+  const failureTotals = createFailureTotals(
+    defined({ ...sorterOptions, causes: options.top ?? 10, newest: options.newest ?? 10, inRun: options.inRun }),
+  );
   const dispose = async () => {
     await rows.dispose();
     await images.dispose();
@@ -115,7 +110,7 @@ export async function readFailures(sources: FailureSources, options: FailureOpti
       for (const failure of failures) byTime.add(`"${newestFirst(failure.at)}"\t${JSON.stringify(failure)}`);
       if (last) images.add(JSON.stringify(last));
       const isSettled = failures[0]?.settledBy !== undefined && before?.isDecided !== true;
-      failureTotals.image(failures, { ...(last ? { last } : {}), isSettled });
+      failureTotals.image(failures, defined({ last, isSettled }));
     };
     const flushIfLarge = async () => {
       signal?.throwIfAborted();
@@ -183,13 +178,13 @@ async function summarise(chosen: AsyncIterable<LastFailure>, choice: FailureChoi
     if (last.runId !== undefined && (runId === undefined || isLaterRun(last.runId, runId))) runId = last.runId;
     cause ??= last.cause;
   }
-  return {
+  return defined({
     images,
     gone,
     attempt: attempts + 1,
-    ...(runId === undefined ? {} : { runId }),
-    ...(cause === undefined || choice.causeId === undefined ? {} : { cause }),
-  };
+    runId,
+    cause: choice.causeId === undefined ? undefined : cause,
+  });
 }
 
 /** Adds a line for each record, outcome and image of the bucket to the sorter, by image. */

@@ -1,3 +1,4 @@
+import { defined } from '../../lib/defined.ts';
 import { type LineSorter, visitLines } from '../../lib/disk/external-sort.ts';
 import type { Item } from '../../pipeline/table/item.ts';
 import { type KeyNames, PIPELINE_KEYS } from '../../pipeline/table/records.ts';
@@ -114,14 +115,10 @@ export async function readSources(
 }
 
 function outcomeOf({ outcome, startedAt, requestId }: OutcomeRecord): ImageOutcome {
-  const common = { kind: outcome.kind, startedAt, ...(requestId !== undefined && { requestId }) };
+  const common = defined({ kind: outcome.kind, startedAt, requestId });
   switch (outcome.kind) {
     case 'processed':
-      return {
-        ...common,
-        ...(outcome.entriesStored !== undefined && { entriesStored: outcome.entriesStored }),
-        ...(outcome.resourceName !== undefined && { resourceName: outcome.resourceName }),
-      };
+      return defined({ ...common, entriesStored: outcome.entriesStored, resourceName: outcome.resourceName });
     case 'rejected':
       return common;
     case 'failed':

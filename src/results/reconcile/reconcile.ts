@@ -1,3 +1,4 @@
+import { defined } from '../../lib/defined.ts';
 import { createLineSorter, visitLines } from '../../lib/disk/external-sort.ts';
 import { createLineFile, type LineFile } from '../../lib/disk/lines.ts';
 import { normalisePerson } from './image-spelling.ts';
@@ -46,10 +47,7 @@ const IMAGE_WITHOUT_ROWS = 'i';
 export async function reconcile(sources: ReconcileSources, options: ReconcileOptions = {}): Promise<Reconciliation> {
   const { signal, folder } = options;
   const by: DecideBy = { startedAt: options.startedAt, clockSkewMs: options.clockSkewMs ?? CLOCK_SKEW_MS };
-  const sorterOptions = {
-    ...(options.memoryBytes !== undefined && { memoryBytes: options.memoryBytes }),
-    ...(folder !== undefined && { folder }),
-  };
+  const sorterOptions = defined({ memoryBytes: options.memoryBytes, folder });
   const byImage = createLineSorter(sorterOptions);
   const byPerson = createLineSorter(sorterOptions);
   const totals = createReconcileTotals(by);

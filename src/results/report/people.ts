@@ -6,6 +6,7 @@ import { keyReader, keyText } from '../../backup/format/item-key.ts';
 import { readBack } from '../../backup/verify/verify.ts';
 import { readSupplements } from '../../backup/write/supplement.ts';
 import { formatDecimal, plus, ZERO } from '../../lib/decimal.ts';
+import { defined } from '../../lib/defined.ts';
 import { canonicalItem } from '../../pipeline/table/canonical.ts';
 import { type AttributeValue, type Item, textOf } from '../../pipeline/table/item.ts';
 import { queryItems } from '../../pipeline/table/read.ts';
@@ -73,7 +74,7 @@ export function createPeopleSample(size: number, seed: number) {
         kept.delete(dropped);
       }
       highest = [...kept.values()].reduce((a, b) => (b > a ? b : a), '');
-      return { isIn: kept.has(person), ...(dropped === undefined ? {} : { dropped }) };
+      return defined({ isIn: kept.has(person), dropped });
     },
     people: (): readonly string[] => [...kept.keys()].sort(),
   };
