@@ -43,7 +43,7 @@ export function createStandbyCheck(
       await driving.resume(record, fence);
     } catch (error) {
       const fault = ports.readFault(error);
-      // What may pass is tried again at the next check; anything else pauses the run, so that people hear of it.
+      // What may pass is tried again at the next check. Anything else pauses the run, which is announced.
       if (error instanceof FencedError || isTransient(error) || MAY_PASS.has(fault.reason)) throw error;
       ports.warn(`run ${record.runId} could not be resumed`, error);
       await writeState(record.runId, { kind: 'paused', because: { kind: 'fault', fault } }, record.state.kind);

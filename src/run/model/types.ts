@@ -1,66 +1,66 @@
 import type { FailureType, Fault, Outcome } from '../../pipeline/invoke/invocation.ts';
 
-/** One line of a manifest. `index` is its place, from 0; `size` in bytes. */
+/** One image of a manifest. `index` counts from 0; `size` is in bytes. */
 export interface ManifestEntry {
   readonly index: number;
   readonly key: string;
   readonly size: number;
 }
 
-/** Which images a run takes: the filters of `/rescan start`. */
+/** Which images a run processes: the filters of `/rescan start`. */
 export interface ImageSelection {
   readonly prefix?: string;
   readonly limit?: number;
-  /** A random sample of so many, drawn with `seed`. */
+  /** The size of a random sample that is drawn with `seed`. */
   readonly sample?: number;
   readonly seed?: number;
-  /** Images of an earlier run again, chosen one by one. */
+  /** Images of an earlier run that are processed again. */
   readonly retry?: Retry;
 }
 
-/** What a run does again. */
+/** The images that a run processes again. */
 export interface Retry {
-  /** The run they are from. */
+  /** The run that processed them before. */
   readonly of: string;
-  /** Which of its images, in words: `type TEXTRACT_ERROR`. */
+  /** Which of its images, as text: `type TEXTRACT_ERROR`. */
   readonly what: string;
   /** Which attempt at these images this is: 2 for the first retry. */
   readonly attempt: number;
 }
 
-/** How fast: `auto` follows the quotas; `fixed` is a person's number, images a minute. */
+/** The pace that a person asked for: `auto` follows the quotas, `fixed` is a number of images a minute. */
 export type PaceSetting = { readonly kind: 'auto' } | { readonly kind: 'fixed'; readonly perMinute: number };
 
-/** Why a run stopped itself. */
+/** Why the breaker or the watchdog stopped a run. */
 export type Trip =
   | { readonly kind: 'consecutive-failures'; readonly failures: number }
   | { readonly kind: 'failure-rate'; readonly failed: number; readonly window: number }
   | { readonly kind: 'no-growth'; readonly minutes: number; readonly entries?: number }
-  /** Too many of the first images failed; no other had been started. */
+  /** Too many of the canary images failed. No other image was started. */
   | { readonly kind: 'canary'; readonly failed: number; readonly images: number; readonly percent: number };
 
 /**
- * The first `images` of a run go alone; the others follow when all of them have an outcome. More than `percent` of them
- * failed: the run trips.
+ * The first `images` of a run are processed alone; the others start when all of them have an outcome. If more than `percent` of
+ * them fail the run trips.
  */
 export interface Canary {
   readonly images: number;
   readonly percent: number;
 }
 
-/** What the runbook calls warning signs; said once when it begins and once when it ends. */
+/** A warning sign of the runbook. It is announced when it begins and when it ends. */
 export type WarningKind = 'slow' | 'failures' | 'no-growth' | 'throttling';
 export interface Warning {
   readonly kind: WarningKind;
-  /** The number that made it: images a minute, per cent of failures, minutes without growth, per cent of calls throttled. */
+  /** Images a minute, percentage of failures, minutes without growth, or percentage of throttled calls. */
   readonly value: number;
   readonly limit: number;
 }
 
-/** A person, as the face knows them: an id that can be mentioned. The core never interprets it. */
+/** The id of a person in Slack. The core does not interpret it. */
 export type Person = string;
 
-/** The state of a run. What belongs to one state exists in that state only. */
+/** The state of a run. Facts about one state exist in that state only. */
 export type RunState =
   | { readonly kind: 'planned' }
   | { readonly kind: 'running' }
@@ -76,13 +76,13 @@ export type RunState =
   | { readonly kind: 'completed' }
   | { readonly kind: 'abandoned'; readonly by: Person };
 
-/** Where a stop came from. */
+/** Who or what stopped a run. */
 export type StopSource =
   | { readonly kind: 'person'; readonly by: Person }
   | { readonly kind: 'stop-file'; readonly path: string }
   | { readonly kind: 'control-table' };
 
-/** Running totals; `done` = processed + rejected + failed, each image counted once. */
+/** Totals of a run. Each image is counted once: processed, rejected or failed. */
 export interface RunTotals {
   readonly processed: number;
   readonly rejected: number;
@@ -96,42 +96,42 @@ export interface RunTotals {
   readonly invokeMs: number;
 }
 
-/** One line of the journal: what one image came to, on record before the image stops counting as in flight. */
+/** One outcome in the journal. The image is in flight until it is on record. */
 export interface OutcomeRecord {
   readonly index: number;
   readonly key: string;
   readonly outcome: Outcome;
-  /** When the invocation that decided it began, epoch ms, and how long it took, ms. */
+  /** Start of the invocation with this outcome, epoch ms, and its duration, ms. */
   readonly startedAt: number;
   readonly durationMs: number;
   readonly throttles: number;
   readonly requestId?: string;
 }
 
-/** What a run looks like now; everything a message about it needs. Times are epoch ms. */
+/** The present state of a run, with everything that a message about it needs. Times are epoch ms. */
 export interface RunSnapshot {
   readonly runId: string;
-  /** It takes only some of the images (a prefix, a limit, a sample). */
+  /** The run processes only some of the images (a prefix, a limit, a sample). */
   readonly isPartial?: true;
   readonly state: RunState;
   readonly total: number;
   readonly totals: RunTotals;
   readonly inFlight: number;
-  /** Nothing new starts any more; what is in flight is being waited for. */
+  /** No image is started any more; images in flight are waited for. */
   readonly draining: boolean;
-  /** Put back by pushback, waiting for another try. */
+  /** Images that were throttled, or whose connection broke, and that wait for the next attempt. */
   readonly waiting: number;
-  /** Pace now and its ceiling, images a minute. */
+  /** The present pace and its ceiling, images a minute. */
   readonly pacePerMinute: number;
   readonly ceilingPerMinute: number;
   readonly paceSetting: PaceSetting;
-  /** Outcomes in the last minutes, as a rate; undefined until there is something to say. */
+  /** Outcomes a minute in the last two minutes; undefined until it can be measured. */
   readonly imagesPerMinute?: number;
   readonly growth: {
     readonly kind: 'counted' | 'probed' | 'unknown';
     readonly entriesAtStart?: number;
     readonly entries?: number;
-    /** From the start to the last count. */
+    /** Entries a minute from the start to the last count. */
     readonly perMinute?: number;
     /** Outcomes since `entries` were counted. */
     readonly imagesSinceCount?: number;
@@ -145,7 +145,7 @@ export interface RunSnapshot {
   readonly startedBy: Person;
   readonly startedAt?: number;
   readonly endedAt?: number;
-  /** Time spent running (pauses left out), ms. */
+  /** Time spent running, without pauses, ms. */
   readonly activeMs: number;
   readonly etaMs?: number;
   /**
@@ -155,10 +155,10 @@ export interface RunSnapshot {
   readonly unsaved?: { readonly stopFile: string };
 }
 
-/** What a run tells whoever watches. Emitting never blocks and never throws into the run. */
+/** An event of a run. Emitting one neither blocks the run nor throws into it. */
 export type RunEvent =
   | { readonly kind: 'started'; readonly snapshot: RunSnapshot }
-  /** By a person, or by the bot itself after its process died (`by` undefined); `repeating` images were in flight and go again. */
+  /** `by`: undefined if the bot resumed it after its process died. `repeating`: images that were in flight and are invoked again. */
   | {
       readonly kind: 'resumed';
       readonly snapshot: RunSnapshot;
@@ -174,7 +174,7 @@ export type RunEvent =
       readonly from: PaceSetting;
       readonly to: PaceSetting;
     }
-  /** The first images have their outcomes, and the others follow. */
+  /** All canary images have an outcome, and the other images start. */
   | { readonly kind: 'canary-passed'; readonly snapshot: RunSnapshot; readonly failed: number; readonly images: number }
   | { readonly kind: 'warning-began' | 'warning-ended'; readonly snapshot: RunSnapshot; readonly warning: Warning }
   | {
@@ -192,7 +192,7 @@ export type RunEvent =
       readonly attempt: number;
       readonly message: string;
     }
-  /** Nothing new starts any more; `inFlight` are being waited for (draining) or left behind. */
+  /** No image is started any more; images in flight are waited for. */
   | {
       readonly kind: 'draining';
       readonly snapshot: RunSnapshot;
@@ -203,6 +203,6 @@ export type RunEvent =
       readonly kind: 'paused' | 'stopped' | 'tripped' | 'interrupted' | 'completed' | 'abandoned';
       readonly snapshot: RunSnapshot;
       readonly leftInFlight: number;
-      /** The control table could not be written: it does not say so yet. */
+      /** The state could not be saved: the control table still has the one before. */
       readonly unwritten?: boolean;
     };

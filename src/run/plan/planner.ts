@@ -26,7 +26,7 @@ export interface PlannerPorts {
   readonly store: RunStore;
   readonly bucket: string;
   /** Lists the images under a prefix; reports the number of objects listed so far. */
-  readonly listImages: (prefix: string | undefined, onLooked: (looked: number) => void) => AsyncIterable<ListedImage>;
+  readonly listImages: (prefix: string | undefined, onListed: (listed: number) => void) => AsyncIterable<ListedImage>;
   readonly writeManifest: (runId: string, images: AsyncIterable<ListedImage>) => Promise<ManifestIndex>;
   readonly readQuotas: () => Promise<QuotaReading>;
   /** Entries in the table: counted, or approximate where it is too large to count. */
@@ -83,13 +83,13 @@ export async function planRun(
   }
 
   const runId = await ports.store.nextRunId();
-  let looked = 0;
-  const listed = ports.listImages(selection.prefix, (count) => {
-    looked = count;
+  let listed = 0;
+  const images = ports.listImages(selection.prefix, (count) => {
+    listed = count;
     onProgress(count);
   });
-  const index = await ports.writeManifest(runId, request.images ?? choose(listed, selection));
-  if (index.count === 0) return refuse(nothingToRun(ports.bucket, looked, selection));
+  const index = await ports.writeManifest(runId, request.images ?? choose(images, selection));
+  if (index.count === 0) return refuse(nothingToRun(ports.bucket, listed, selection));
 
   const table = await ports.sizeUp();
   const expected = expect(index.count, paceSetting, conditions);
@@ -98,7 +98,7 @@ export async function planRun(
     selection,
     total: index.count,
     totalBytes: index.bytes,
-    leftOut: Math.max(0, looked - index.count),
+    leftOut: Math.max(0, listed - index.count),
     paceSetting,
     keep: request.keep ? true : undefined,
     canary: request.canary,
@@ -122,13 +122,13 @@ export async function forecastRun(
   settings: PlannerSettings,
 ): Promise<Result<RunForecast, Refusal>> {
   const conditions = await readConditions(ports, settings);
-  let looked = 0;
+  let listed = 0;
   let images = 0;
   for await (const _ of ports.listImages(undefined, (count) => {
-    looked = count;
+    listed = count;
   }))
     images++;
-  if (images === 0) return refuse(nothingToRun(ports.bucket, looked, {}));
+  if (images === 0) return refuse(nothingToRun(ports.bucket, listed, {}));
   const { failedShare } = conditions.experience ?? {};
   const expectedFailures = failedShare === undefined ? undefined : Math.round(failedShare * images);
   return succeed({ images, ...expect(images, paceSetting, conditions), ...defined({ expectedFailures }) });
@@ -198,12 +198,12 @@ function expect(total: number, paceSetting: PaceSetting, conditions: Conditions)
     : expected;
 }
 
-function nothingToRun(bucket: string, looked: number, selection: ImageSelection): Refusal {
+function nothingToRun(bucket: string, listed: number, selection: ImageSelection): Refusal {
   const { prefix, limit, sample, retry } = selection;
   const hasNoFilter = prefix === undefined && limit === undefined && sample === undefined && retry === undefined;
-  return looked === 0 && hasNoFilter
+  return listed === 0 && hasNoFilter
     ? { reason: 'empty-bucket', bucket }
-    : { reason: 'no-match', bucket, looked, selection };
+    : { reason: 'no-match', bucket, looked: listed, selection };
 }
 
 /** The images of a selection, in the order of the listing. Drawing a sample takes memory for the sample only. */

@@ -50,7 +50,7 @@ const planSchema = z.object({
   plannedBy: z.string(),
   plannedAt: z.number(),
 });
-/** A plan as it is stored: without the open run, which is looked up when the plan is shown. */
+/** A plan as it is stored: without the open run, which is read when the plan is shown. */
 export type StoredPlan = Omit<RunPlan, 'openRun'>;
 
 const locationSchema = z.object({ channel: z.string(), ts: z.string().exactOptional() });
@@ -193,7 +193,7 @@ export const runNumberOf = (runId: string): number | undefined => {
   return digits === undefined ? undefined : Number(digits);
 };
 
-/** The attributes by which people and other copies of the bot make requests to the process that drives a run. */
+/** The attributes that hold requests of people and of other copies of the bot to the process that drives a run. */
 export const REQUESTS = ['stop', 'stopBy', 'pause', 'pace', 'paceId'];
 
 const READ_AT_ONCE = 10;

@@ -28,8 +28,8 @@ const MINUTE_MS = 60_000;
  * - Nothing is started after a halt. A halt is replaced only by one of higher rank.
  * - It reads no clock, no network and no random source: the event holds the time and the random number.
  *
- * It takes `run` over and changes it in place, as a `Map` does: use the run it returns. The same run and the same events give
- * the same result.
+ * It changes `run` in place, for speed, and returns it: use only the returned run afterwards. The same run and the same events
+ * always give the same result.
  */
 export function advance(run: LiveRun, event: EngineEvent): { run: LiveRun; effects: readonly EngineEffect[] } {
   const effects: EngineEffect[] = [];
@@ -174,7 +174,7 @@ function endOfManifest(run: RunDraft, now: number, effects: EngineEffect[]): voi
   haltRun(run, { kind: 'fault', fault }, now, effects);
 }
 
-/** What is looked at a few times a second: growth of the table, warnings, checkpoint, progress. */
+/** What is due a few times a second: growth check, warnings, checkpoint, progress event. */
 function review(run: RunDraft, now: number, effects: EngineEffect[]): void {
   if (!run.halt) {
     checkGrowth(run, now, effects);

@@ -15,7 +15,7 @@ export type Halt =
   /** This process may not drive the run any more: the process that may writes the state. */
   | { readonly kind: 'lease-lost' };
 
-/** What a growth check has to look at: the facts since the last check. */
+/** The facts since the last growth check. */
 export interface GrowthQuestion {
   readonly growthKind: 'counted' | 'probed';
   readonly lastProcessed:
@@ -28,7 +28,7 @@ export type GrowthAnswer =
   | { readonly kind: 'count'; readonly entries: number }
   /** `entries`: also counted, to be shown, where the table is small enough. */
   | { readonly kind: 'probe'; readonly fresh: boolean; readonly entries?: number }
-  /** There was nothing to look at: no image was processed since the last check. */
+  /** Nothing could be checked: no image was processed since the last check. */
   | { readonly kind: 'nothing' };
 
 /** What happens to a run while it is driven. `now`: epoch ms, never less than in an earlier event. */

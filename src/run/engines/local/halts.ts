@@ -20,7 +20,7 @@ const RANK: Readonly<Record<Halt['kind'], number>> = {
 
 type DistributiveOmit<T, Name extends PropertyKey> = T extends unknown ? Omit<T, Name> : never;
 
-/** Adds the effect that tells the watchers of the run about an event. */
+/** Adds the effect that emits an event of the run. */
 export function emit(
   run: RunDraft,
   event: DistributiveOmit<RunEvent, 'snapshot'>,
@@ -55,7 +55,7 @@ function writeHalt(run: RunDraft, now: number, effects: EngineEffect[]): void {
   effects.push({ kind: 'write-halt', halt, checkpoint: takeCheckpoint(run, now) });
 }
 
-/** After the write of a halt: watchers hear of the first one, and a halt that replaced it meanwhile is written. */
+/** After a halt was written: the first one is announced, and a halt that replaced it meanwhile is written. */
 export function endHaltWrite(run: RunDraft, now: number, effects: EngineEffect[]): void {
   const { writtenHalt: halt } = run;
   run.writingHalt = false;

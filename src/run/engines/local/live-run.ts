@@ -73,7 +73,7 @@ export interface WaitingImage extends Attempts {
 
 /** What the recent attempts say about the connection to the function. */
 export interface ConnectionFacts {
-  /** When the first of the attempts without a reply ended; undefined while replies come. */
+  /** End of the first attempt without a reply; undefined while replies arrive. */
   readonly unansweredSince: number | undefined;
   /** Attempts without a reply in a row that began after `unansweredSince`: attempts that broke together count as one. */
   readonly unansweredInRow: number;
@@ -143,7 +143,7 @@ export interface RunDraft {
   /** The halt that is written or was written last. */
   writtenHalt: Halt | undefined;
   writingHalt: boolean;
-  /** Watchers were told that the run drains, or need not be told. */
+  /** The event that the run drains was emitted, or is not due. */
   drainAnnounced: boolean;
   /** Images in flight are not waited for after this time. */
   drainUntil: number;
@@ -262,7 +262,7 @@ function countFailure(
 
 const canaryImages = (run: LiveRun): number => Math.min(run.terms.canary?.images ?? 0, run.terms.total);
 
-/** What the canary images came to so far. No other image was started, so the totals are theirs. */
+/** The result of the canary images so far. No other image was started, so the totals are theirs. */
 function judgeCanaryImages(run: LiveRun): Counted {
   const { canary, total } = run.terms;
   if (!canary) return {};

@@ -107,7 +107,7 @@ export function takeSnapshot(run: LiveRun, state: RunState, now: number): RunSna
 }
 
 const MINUTE_MS = 60_000;
-/** A rate over less time than this says nothing. */
+/** A rate over less time than this means nothing. */
 const SHORTEST_RATE_MS = 1_000;
 
 function growthView(run: LiveRun, now: number): RunSnapshot['growth'] {
