@@ -24,7 +24,7 @@ export const fault = (reason: 'credentials' | 'network' = 'credentials'): Invoca
 });
 
 export const kinds = (events: readonly RunEvent[]) => events.map((event) => event.kind);
-/** The place in the manifest of the image of this key. */
+/** The index of the image with this key. */
 export const number = (key: string) => Number(/\d+/.exec(key)?.[0]);
 
 export interface Rig {
@@ -35,21 +35,21 @@ export interface Rig {
   readonly halts: Halt[];
   readonly checkpoints: Checkpoint[];
   readonly journal: Map<number, JournalChunk>;
-  /** Keys in the order in which they were invoked, with the time of each. */
+  /** Invocations in order, with the time of each. */
   readonly invoked: { key: string; at: number; attempt: number }[];
   readonly highest: () => number;
-  /** Everything on record, each image once. */
+  /** Outcomes on record by index. */
   outcomes(): Map<number, Outcome>;
   /** Moves time on until the drive has ended, or `ms` are over. */
   play(ms?: number): Promise<void>;
   has: { lease: boolean; journal: boolean };
-  /** Calls back when a write of the journal fails. */
+  /** Calls `listener` when something fails, e.g. a write of the journal. */
   onError(listener: () => void): void;
 }
 
 export interface RigOptions {
   readonly images?: number;
-  /** What the function answers, by key and attempt (1 for the first), after `tookMs`. */
+  /** The function's reply by key and attempt (from 1), after `tookMs`. */
   readonly reply?: (key: string, attempt: number) => Invocation | Promise<Invocation>;
   readonly tookMs?: (key: string) => number;
   /** What a growth check finds: by default the entries that the function stored. */
@@ -62,7 +62,7 @@ export interface RigOptions {
   readonly ports?: Partial<EnginePorts>;
 }
 
-/** The engine on a clock that is moved by hand, with a function that answers as the test says. */
+/** The engine on a fake clock, with a function that replies as the test says. */
 export function startRig(options: RigOptions = {}): Rig {
   const clock = options.clock ?? createFakeClock();
   const images = options.images ?? 30;
@@ -99,7 +99,7 @@ export function startRig(options: RigOptions = {}): Rig {
   let inFlight = 0;
   let highest = 0;
   let ended = false;
-  let troubled = () => {};
+  let onWarning = () => {};
   const driving = drive(start, {
     clock,
     random: () => 0.5,
@@ -133,7 +133,7 @@ export function startRig(options: RigOptions = {}): Rig {
     holdsLease: () => has.lease,
     readFault: (error) => ({ reason: 'control-table', message: String(error), fix: 'look' }),
     emit: (event) => void events.push(event),
-    warn: () => troubled(),
+    warn: () => onWarning(),
     ...options.ports,
   });
   void driving.ended.then(() => {
@@ -159,7 +159,7 @@ export function startRig(options: RigOptions = {}): Rig {
     },
     has,
     onError(listener) {
-      troubled = listener;
+      onWarning = listener;
     },
   };
 }

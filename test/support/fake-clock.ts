@@ -1,20 +1,20 @@
 import type { Clock } from '../../src/lib/clock.ts';
 
 export interface FakeClock extends Clock {
-  /** Moves time on by `ms`; sleepers that fall due on the way wake in order of their time, each with its own `now`. */
+  /** Advances the time by `ms`. Sleepers that become due wake in order, each at its own time. */
   advance(ms: number): Promise<void>;
-  /** Moves time on at once, without waking anybody on the way: a process that was paused. Sleepers wake at the next `advance`. */
+  /** Advances the time without waking anyone, as for a process that was suspended. Sleepers wake at the next `advance`. */
   jump(ms: number): void;
-  /** How many sleepers there are. */
+  /** The number of sleepers. */
   sleeping(): number;
 }
 
-/** Lets everything run that is ready to run, promises and I/O that has arrived included. */
+/** Lets pending promises and I/O that has arrived be processed. */
 export async function settle(turns = 5): Promise<void> {
   for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** A clock that stands still until it is told to go on. */
+/** A clock that only the test advances. */
 export function createFakeClock(start = Date.UTC(2025, 0, 6, 9)): FakeClock {
   interface Sleeper {
     readonly at: number;

@@ -17,7 +17,7 @@ import { readSettings } from '../../src/settings.ts';
 import { openControlTable } from '../../src/state/control-table.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 
-/** Quotas so wide that a test's pace is its own. */
+/** Quotas that do not limit the pace of a test. */
 export const WIDE = {
   latencyMs: 20,
   concurrency: { account: 10_000, unreserved: 10_000 },
@@ -28,13 +28,13 @@ export const WIDE = {
 export interface Copy {
   readonly runs: Runs;
   readonly events: RunEvent[];
-  /** Moves time on until an event of this kind was emitted. */
+  /** Advances the clock until an event of this kind was emitted. */
   listensTo(kind: RunEvent['kind']): Promise<RunEvent>;
 }
 
 export interface RunsRig {
   readonly aws: LocalAws;
-  /** The time of every copy. It stands still, except while a method of the rig moves it on. */
+  /** The clock of every copy. Only the methods of the rig advance it. */
   readonly clock: FakeClock;
   readonly stopFile: string;
   /** Real time after each 100 ms of the clock, for replies of the local AWS, ms. Raise it with the latency of AWS. */
@@ -42,13 +42,13 @@ export interface RunsRig {
   copy(settings?: Record<string, string>): Promise<Copy>;
   /** Plans and starts a run. */
   start(copy: Copy, options?: { selection?: ImageSelection; pace?: PaceSetting }): Promise<string>;
-  /** Moves time on until `work`, which waits for time or for another copy, has settled. */
+  /** Advances the clock until `work`, which waits for time or for another copy, has settled. */
   during<T>(work: Promise<T>): Promise<T>;
-  /** Moves time on by `ms`, while requests to AWS go on. */
+  /** Advances the clock by `ms`, while requests to AWS continue. */
   pass(ms: number): Promise<void>;
-  /** Moves time on until `find` returns a value. */
+  /** Advances the clock until `find` returns a value. */
   until<T>(find: () => Promise<T | undefined> | T | undefined): Promise<T>;
-  /** Moves time on until the present run has so many outcomes. */
+  /** Advances the clock until the present run has `count` outcomes. */
   untilDone(copy: Copy, count: number): Promise<void>;
   invocations(): Promise<{ total: number; counts: number[] }>;
   close(): Promise<void>;
@@ -64,10 +64,10 @@ const countsSchema = z.object({ total: z.number(), byKey: z.record(z.string(), z
 export const LOCATION = { channel: 'C1', ts: '1.1' };
 
 const STEP_MS = 100;
-/** Real time after which a test that waits has failed. */
+/** Real time after which waiting fails. */
 const TIMEOUT_MS = 60_000;
 
-/** Runs on a local AWS with real clients and a clock of their own; as many copies of the bot as a test wants. */
+/** Copies of the bot without Slack, on a local AWS with real clients and one fake clock. */
 export async function startRunsRig(options: { images?: number; seedTable?: 'full' | 'empty' } = {}): Promise<RunsRig> {
   const aws = await startLocalAws({ port: 0, images: options.images ?? 60, seedTable: options.seedTable ?? 'empty' });
   aws.turn(WIDE);

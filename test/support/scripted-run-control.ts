@@ -2,7 +2,7 @@ import { type Result, refuse as refuseWith, succeed } from '../../src/lib/result
 import type { Refusal, RunControl, RunLocation, RunPlan } from '../../src/run/model/run-control.ts';
 import type { PaceSetting, RunEvent, RunSnapshot, RunState } from '../../src/run/model/types.ts';
 
-/** A run as tests want it, with what they name changed. */
+/** A run for tests, with some changes. */
 export function runSnapshot(change: Partial<RunSnapshot> = {}): RunSnapshot {
   return {
     runId: 'r-0142',
@@ -64,19 +64,19 @@ export function runPlan(change: Partial<RunPlan> = {}): RunPlan {
 }
 
 export interface ScriptedRunControl extends RunControl {
-  /** What was called, in order, with who called it. */
+  /** The calls in order, with the person who made each. */
   readonly calls: readonly string[];
-  /** The run moves on: listeners hear `progress`. */
+  /** Changes the run and emits `progress`. */
   progress(change: Partial<RunSnapshot>): void;
-  /** The run comes to this state: listeners hear of it. Resolves when they have it on record. */
+  /** Changes the state of the run and emits it. Resolves when every listener has dealt with it. */
   becomes(state: RunState, change?: Partial<RunSnapshot>): Promise<void>;
   emit(event: RunEvent): Promise<void>;
-  /** The next plan is refused so. */
+  /** Makes the next plan a refusal. */
   refuseNextPlan(refusal: Refusal): void;
   failNext(method: 'current' | 'pause', error: Error): void;
 }
 
-/** The runs of one pipeline in memory, driven by the test: the port as run-control.ts promises it, without a pipeline. */
+/** RunControl in memory, without a pipeline: the test decides what happens to the run. */
 export function createScriptedRunControl(options: { firstRun?: RunSnapshot } = {}): ScriptedRunControl {
   const calls: string[] = [];
   const plans = new Map<string, RunPlan>();

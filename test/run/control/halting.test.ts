@@ -22,10 +22,10 @@ const plan = async (copy: Copy) =>
     }),
   ).runId;
 
-describe('a stop while a run is being started', () => {
-  // The start takes about ten calls of DynamoDB: the stop meets it at each of them.
+describe('a stop during the start of a run', () => {
+  // A start takes about ten calls of DynamoDB.
   test.each([3, 5, 7])(
-    'holds, in the same copy and from another, and no image runs afterwards (after %i calls)',
+    'a stop after %i calls of the start holds, from the same and from another copy, and no image is invoked afterwards',
     async (calls) => {
       const [first, second] = [await rig.copy(SLOW_LEASE), await rig.copy(SLOW_LEASE)];
       for (const stopping of [first, second]) {
@@ -38,9 +38,9 @@ describe('a stop while a run is being started', () => {
         await rig.during(starting);
         rig.aws.turn({ addedLatencyMs: 0 });
         rig.realStepMs = 2;
-        // Too early for a stop: the run was not on its way yet.
-        const isOnItsWay = stopped.ok && stopped.value.runId === runId;
-        if (!isOnItsWay) {
+        // The stop came before the start: there was no run to stop.
+        const wasStarting = stopped.ok && stopped.value.runId === runId;
+        if (!wasStarting) {
           await rig.during(first.runs.stop('U9', { now: false }));
           await rig.until(async () => ((await first.runs.current())?.state.kind === 'running' ? undefined : true));
           continue;
@@ -58,7 +58,7 @@ describe('a stop while a run is being started', () => {
   );
 });
 
-test('a run whose process died while it was being started does not stand in the way for ever', async () => {
+test('a run whose process died during the start can be abandoned', async () => {
   const bot = await rig.copy(SLOW_LEASE);
   const dead = await plan(bot);
   const { dynamodb } = createAwsClients();
@@ -70,7 +70,7 @@ test('a run whose process died while it was being started does not stand in the 
   await bot.listensTo('completed');
 });
 
-test('a run that cannot go on by itself is paused by the fault, and people are told', async () => {
+test('a run that the bot cannot resume is paused by the fault, and this is announced', async () => {
   const first = await rig.copy(SLOW_LEASE);
   await rig.start(first, { pace: { kind: 'fixed', perMinute: 1_800 } });
   await rig.until(async () => ((await rig.invocations()).total >= 5 ? true : undefined));

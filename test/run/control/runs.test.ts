@@ -9,8 +9,8 @@ beforeEach(async () => {
 });
 afterEach(() => rig.close());
 
-describe('a run', () => {
-  test('takes every image of the bucket once, from plan to completed', async () => {
+describe('planning and running', () => {
+  test('a run processes every image of the bucket once, from plan to completed', async () => {
     const bot = await rig.copy();
     const plan = value(
       await bot.runs.plan({
@@ -32,7 +32,7 @@ describe('a run', () => {
     expect(await bot.runs.current()).toMatchObject({ runId: 'r-0001', state: { kind: 'completed' }, startedBy: 'U2' });
   });
 
-  test('a sample of a prefix takes so many, and the same ones for the same seed', async () => {
+  test('a sample of a prefix has the requested size, and the same seed gives the same images', async () => {
     const bot = await rig.copy();
     const selection = { prefix: '2025-', sample: 7, seed: 42 };
     const paceSetting = { kind: 'fixed', perMinute: 3_000 } as const;
@@ -44,7 +44,7 @@ describe('a run', () => {
     expect((await rig.invocations()).counts).toHaveLength(7);
   });
 
-  test('is started once, however often Start is clicked, through whichever copy', async () => {
+  test('a plan is started once, however often Start is pressed and through whichever copy', async () => {
     const [one, two] = [await rig.copy(), await rig.copy()];
     const plan = value(
       await one.runs.plan({
@@ -62,14 +62,14 @@ describe('a run', () => {
     expect((await rig.invocations()).counts).toEqual(Array(60).fill(1));
   });
 
-  test('a second one is refused while the first is open', async () => {
+  test('a second plan is refused while a run is running', async () => {
     const bot = await rig.copy();
     await rig.start(bot, { pace: { kind: 'fixed', perMinute: 60 } });
     const second = await bot.runs.plan({ selection: {}, paceSetting: { kind: 'auto' }, by: 'U1', location: LOCATION });
     expect(second).toMatchObject({ ok: false, refusal: { reason: 'run-active' } });
   });
 
-  test('trips by its breaker and tells what the last failure was', async () => {
+  test('a run that trips by its breaker reports its last failure', async () => {
     rig.aws.turn({ failures: { kind: 'textract' } });
     const bot = await rig.copy();
     await rig.start(bot);
@@ -81,7 +81,7 @@ describe('a run', () => {
     expect((await rig.invocations()).total).toBeLessThanOrEqual(20);
   });
 
-  test('trips by its watchdog when the function writes nothing', async () => {
+  test('a run trips by its watchdog when the function writes nothing', async () => {
     rig.aws.turn({ writesNothing: true });
     const bot = await rig.copy({ GROWTH_WARN_MINUTES: '0.02', GROWTH_TRIP_MINUTES: '0.05' });
     await rig.start(bot, { pace: { kind: 'fixed', perMinute: 600 } });
@@ -90,7 +90,7 @@ describe('a run', () => {
 });
 
 describe('stop, pause and resume', () => {
-  test('a stopped run goes on where it was, and no image is taken twice', async () => {
+  test('a stopped run continues where it was, and no image is invoked twice', async () => {
     const bot = await rig.copy();
     await rig.start(bot, { pace: { kind: 'fixed', perMinute: 1_800 } });
     await rig.untilDone(bot, 20);
@@ -102,7 +102,7 @@ describe('stop, pause and resume', () => {
     expect((await rig.invocations()).counts).toEqual(Array(60).fill(1));
   });
 
-  test('stop now leaves what is in flight, and resuming repeats only that', async () => {
+  test('stop now leaves images in flight, and only those are invoked again after a resume', async () => {
     rig.aws.turn({ latencyMs: 600 });
     const bot = await rig.copy();
     await rig.start(bot);
@@ -120,7 +120,7 @@ describe('stop, pause and resume', () => {
     expect(Math.max(...counts)).toBe(2);
   });
 
-  test('a copy that does not drive stops the run through its record', async () => {
+  test('a copy that does not drive the run stops it by its record', async () => {
     const [driver, other] = [await rig.copy(), await rig.copy()];
     await rig.start(driver, { pace: { kind: 'fixed', perMinute: 600 } });
     await rig.untilDone(driver, 5);
@@ -133,7 +133,7 @@ describe('stop, pause and resume', () => {
     expect((await rig.invocations()).total).toBe(total);
   });
 
-  test('a copy that does not drive pauses it and changes its pace', async () => {
+  test('a copy that does not drive the run pauses it and changes its pace', async () => {
     const [driver, other] = [await rig.copy(), await rig.copy()];
     await rig.start(driver, { pace: { kind: 'fixed', perMinute: 120 } });
     value(await rig.during(other.runs.setPace('U9', { kind: 'fixed', perMinute: 2_000 })));
@@ -145,7 +145,7 @@ describe('stop, pause and resume', () => {
     expect((await rig.invocations()).counts).toEqual(Array(60).fill(1));
   });
 
-  test('`stop` set by hand on the record stops it', async () => {
+  test('`stop` that is set by hand on the record stops the run', async () => {
     const bot = await rig.copy();
     const runId = await rig.start(bot, { pace: { kind: 'fixed', perMinute: 600 } });
     const dynamodb = new DynamoDBClient({});
@@ -163,7 +163,7 @@ describe('stop, pause and resume', () => {
     await rig.untilDone(bot, 8);
   });
 
-  test('the stop file stops it, and while it is there nothing starts or resumes', async () => {
+  test('the stop file stops the run, and nothing is started or resumed while it exists', async () => {
     const bot = await rig.copy();
     await rig.start(bot, { pace: { kind: 'fixed', perMinute: 600 } });
     await rig.untilDone(bot, 3);
@@ -172,7 +172,7 @@ describe('stop, pause and resume', () => {
     expect(await bot.runs.resume('U1')).toMatchObject({ ok: false, refusal: { reason: 'stop-file' } });
   });
 
-  test('resuming what is not there, or runs, is refused', async () => {
+  test('a resume without a run, or of a running run, is refused', async () => {
     const bot = await rig.copy();
     expect(await bot.runs.resume('U1')).toEqual({ ok: false, refusal: { reason: 'nothing-to-resume' } });
     expect(await bot.runs.stop('U1', { now: false })).toEqual({ ok: false, refusal: { reason: 'no-run' } });
@@ -180,7 +180,7 @@ describe('stop, pause and resume', () => {
     expect(await bot.runs.resume('U1')).toMatchObject({ ok: false, refusal: { reason: 'run-active' } });
   });
 
-  test('an open run must be abandoned before another starts, and is then closed', async () => {
+  test('an open run has to be abandoned before another one starts, and is closed then', async () => {
     const bot = await rig.copy();
     const first = await rig.start(bot, { pace: { kind: 'fixed', perMinute: 600 } });
     value(await bot.runs.stop('U1', { now: false }));
@@ -201,32 +201,29 @@ describe('stop, pause and resume', () => {
 describe('faults', () => {
   test.each([
     ['expired credentials', { expiredCredentials: true }, 'credentials'],
-    ['an outage of everything', { outage: true }, 'network'],
-  ])(
-    '%s are told while they last; the run pauses, blames no image, and resume goes on',
-    async (_what, dials, reason) => {
-      const bot = await rig.copy();
-      bot.runs.standBy();
-      await rig.start(bot, { pace: { kind: 'fixed', perMinute: 1_800 } });
-      await rig.untilDone(bot, 10);
-      rig.aws.turn(dials);
-      const paused = await bot.listensTo('paused');
-      expect(paused).toMatchObject({ unwritten: true });
-      expect(paused.snapshot.state).toMatchObject({
-        because: { kind: 'fault', fault: { reason: expect.stringMatching(`${reason}|control-table`) } },
-      });
-      const { total } = await rig.invocations();
-      rig.aws.turn({ expiredCredentials: false, outage: false });
-      await rig.pass(30_000);
-      expect((await rig.invocations()).total).toBe(total);
-      expect((await bot.runs.current())?.state.kind).toBe('paused');
-      value(await rig.during(bot.runs.resume('U1')));
-      const end = await bot.listensTo('completed');
-      expect(end.snapshot.totals).toMatchObject({ processed: 58, rejected: 2, failed: 0 });
-    },
-  );
+    ['an outage of all of AWS', { outage: true }, 'network'],
+  ])('%s: the pause is announced at once, no image fails, and the run can be resumed', async (_what, dials, reason) => {
+    const bot = await rig.copy();
+    bot.runs.standBy();
+    await rig.start(bot, { pace: { kind: 'fixed', perMinute: 1_800 } });
+    await rig.untilDone(bot, 10);
+    rig.aws.turn(dials);
+    const paused = await bot.listensTo('paused');
+    expect(paused).toMatchObject({ unwritten: true });
+    expect(paused.snapshot.state).toMatchObject({
+      because: { kind: 'fault', fault: { reason: expect.stringMatching(`${reason}|control-table`) } },
+    });
+    const { total } = await rig.invocations();
+    rig.aws.turn({ expiredCredentials: false, outage: false });
+    await rig.pass(30_000);
+    expect((await rig.invocations()).total).toBe(total);
+    expect((await bot.runs.current())?.state.kind).toBe('paused');
+    value(await rig.during(bot.runs.resume('U1')));
+    const end = await bot.listensTo('completed');
+    expect(end.snapshot.totals).toMatchObject({ processed: 58, rejected: 2, failed: 0 });
+  });
 
-  test('a short loss of the control table alone interrupts the run at most, and it goes on by itself', async () => {
+  test('a short loss of the control table interrupts the run, and the bot resumes it', async () => {
     const bot = await rig.copy({ LEASE_SECONDS: '2' });
     bot.runs.standBy();
     await rig.start(bot, { pace: { kind: 'fixed', perMinute: 1_800 } });
@@ -239,10 +236,10 @@ describe('faults', () => {
   });
 
   test.each([
-    ['a function that is gone', { functionMissing: true }, 'function-missing'],
-    ['a bucket that is gone', { bucketMissing: true }, 'bucket-missing'],
-    ['a permission that is gone', { accessDenied: ['lambda:InvokeFunction'] }, 'access-denied'],
-  ])('%s pauses the run, blames no image, and resume goes on', async (_what, dials, reason) => {
+    ['a missing function', { functionMissing: true }, 'function-missing'],
+    ['a missing bucket', { bucketMissing: true }, 'bucket-missing'],
+    ['a missing permission', { accessDenied: ['lambda:InvokeFunction'] }, 'access-denied'],
+  ])('%s pauses the run, no image fails, and the run can be resumed', async (_what, dials, reason) => {
     const bot = await rig.copy();
     await rig.start(bot, { pace: { kind: 'fixed', perMinute: 1_800 } });
     await rig.untilDone(bot, 10);
@@ -255,7 +252,7 @@ describe('faults', () => {
     expect(end.snapshot.totals).toMatchObject({ processed: 58, rejected: 2, failed: 0 });
   });
 
-  test('what cannot start says why and leaves nothing behind', async () => {
+  test('a plan that fails reports the fault and leaves nothing behind', async () => {
     const bot = await rig.copy();
     rig.aws.turn({ accessDenied: ['s3:ListBucket'] });
     const refused = await bot.runs.plan({ selection: {}, paceSetting: { kind: 'auto' }, by: 'U1', location: LOCATION });
@@ -268,13 +265,13 @@ describe('faults', () => {
   test.each([
     [{ prefix: 'nothing/' }, 'no-match'],
     [{ prefix: 'dictionaries/' }, 'no-match'],
-  ])('a filter %j that matches nothing is refused', async (selection, reason) => {
+  ])('a filter %j that matches no image is refused', async (selection, reason) => {
     const bot = await rig.copy();
     const refused = await bot.runs.plan({ selection, paceSetting: { kind: 'auto' }, by: 'U1', location: LOCATION });
     expect(refused).toMatchObject({ ok: false, refusal: { reason } });
   });
 
-  test('a pace over the ceiling is refused with the arithmetic', async () => {
+  test('a pace above the ceiling is refused with the calculation of the ceiling', async () => {
     rig.aws.turn({ quotas: { novaLiteCrossRegionRequestsPerMinute: 200 } });
     const bot = await rig.copy();
     const refused = await bot.runs.plan({
@@ -289,8 +286,8 @@ describe('faults', () => {
   });
 });
 
-describe('more than one copy of the bot', () => {
-  test('a copy that lost its line hands the run over; only what was in flight goes twice', async () => {
+describe('several copies of the bot', () => {
+  test('a copy that shuts down hands the run over, and no image is invoked twice', async () => {
     const [first, second] = [await rig.copy(), await rig.copy()];
     first.runs.standBy();
     second.runs.standBy();
@@ -305,7 +302,7 @@ describe('more than one copy of the bot', () => {
     expect(counts.filter((times) => times > 1)).toHaveLength(0);
   });
 
-  test('with AUTO_RESUME=false an interrupted run waits for a person', async () => {
+  test('with AUTO_RESUME=false an interrupted run waits until a person resumes it', async () => {
     const first = await rig.copy({ AUTO_RESUME: 'false' });
     await rig.start(first, { pace: { kind: 'fixed', perMinute: 1_800 } });
     await rig.untilDone(first, 15);

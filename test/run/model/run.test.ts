@@ -23,7 +23,7 @@ const actions: { readonly [K in RunAction['kind']]: Extract<RunAction, { kind: K
   abandon: { kind: 'abandon', by: 'U2' },
 };
 
-/** Every change that there is; all else is refused. */
+/** Every possible change; all others are refused. */
 const changes: Readonly<Record<string, RunState>> = {
   'planned start': { kind: 'running' },
   'planned abandon': { kind: 'abandoned', by: 'U2' },
@@ -43,9 +43,9 @@ const changes: Readonly<Record<string, RunState>> = {
 };
 const pairs = Object.values(states).flatMap((state) => Object.values(actions).map((action) => ({ state, action })));
 
-describe('a run', () => {
+describe('states of a run', () => {
   it.each(pairs.map(({ state, action }) => [state.kind, action.kind, state, action] as const))(
-    'that is %s answers %s as the design says',
+    'a run that is %s: %s is done or refused as designed',
     (stateKind, actionKind, state, action) => {
       const expected = changes[`${stateKind} ${actionKind}`];
       const answer = transition(state, action);
@@ -55,18 +55,18 @@ describe('a run', () => {
   );
 
   it.each(Object.values(states).map((state) => [state.kind, state] as const))(
-    'that is %s survives JSON',
+    'the state %s survives JSON',
     (_, state) => {
       expect(runStateSchema.parse(JSON.parse(JSON.stringify(state)))).toEqual(state);
     },
   );
 
-  it('is open unless it is completed or abandoned', () => {
+  it('a run is open unless it is completed or abandoned', () => {
     const closed = Object.values(states).filter((state) => !isOpen(state));
     expect(closed.map((state) => state.kind)).toEqual(['completed', 'abandoned']);
   });
 
-  it('is active only while it is running', () => {
+  it('a run is active only while it is running', () => {
     expect(Object.values(states).filter(isActive)).toEqual([{ kind: 'running' }]);
   });
 
@@ -78,9 +78,9 @@ describe('a run', () => {
       'paused by an unknown fault',
       { kind: 'paused', because: { kind: 'fault', fault: { reason: 'odd', message: '', fix: '' } } },
     ],
-    ['abandoned by nobody', { kind: 'abandoned' }],
-    ['no object', 'running'],
-  ])('cannot be read as %s', (_, value) => {
+    ['abandoned without a person', { kind: 'abandoned' }],
+    ['not an object', 'running'],
+  ])('a state is refused: %s', (_, value) => {
     expect(runStateSchema.safeParse(value).success).toBe(false);
   });
 
@@ -88,7 +88,7 @@ describe('a run', () => {
     { kind: 'stopped', by: { kind: 'control-table' } },
     { kind: 'tripped', trippedBy: { kind: 'failure-rate', failed: 11, window: 20 } },
     { kind: 'tripped', trippedBy: { kind: 'no-growth', minutes: 10.2 } },
-  ])('can be read as %j', (value) => {
+  ])('the state %j is valid', (value) => {
     expect(runStateSchema.parse(value)).toEqual(value);
   });
 });

@@ -33,14 +33,14 @@ const readAll = async (from?: number) =>
   all(readManifest(s3.client, location, await readManifestIndex(s3.client, location), from));
 
 describe('a manifest', () => {
-  test.each([0, 1, 9, 10, 11, 95])('of %i images comes back as it was frozen', async (amount) => {
+  test.each([0, 1, 9, 10, 11, 95])('a manifest of %i images is read as it was written', async (amount) => {
     const index = await writeManifest(s3.client, location, images(amount));
     expect(index).toMatchObject({ version: 1, count: amount, bytes: (amount * (amount + 1)) / 2, partSize: 10 });
     expect(await readManifestIndex(s3.client, location)).toEqual(index);
     expect(await readAll()).toEqual(images(amount).map((image, at): ManifestEntry => ({ index: at, ...image })));
   });
 
-  test('holds every key exactly, line ends and odd characters too', async () => {
+  test('a manifest keeps every key exactly, with line ends and unusual characters', async () => {
     const keys = [
       'a b+c%20.png',
       'zwei\nZeilen\r.jpg',
@@ -58,7 +58,7 @@ describe('a manifest', () => {
     expect((await readAll()).map((entry) => entry.key)).toEqual(keys);
   });
 
-  test('is gzip in parts of JSON lines that other tools read, and an index', async () => {
+  test('a manifest has gzipped JSON lines in parts, and an index', async () => {
     await writeManifest(s3.client, location, images(12));
     expect(await objectNames()).toEqual(['00000.jsonl.gz', '00001.jsonl.gz', 'index.json']);
     const { Body } = await s3.client.send(
@@ -70,14 +70,14 @@ describe('a manifest', () => {
     );
   });
 
-  test.each([0, 5, 10, 19, 24, 25, 99])('can be read from entry %i on', async (from) => {
+  test.each([0, 5, 10, 19, 24, 25, 99])('a manifest can be read from entry %i on', async (from) => {
     await writeManifest(s3.client, location, images(25));
     expect((await readAll(from)).map((entry) => entry.index)).toEqual(
       Array.from({ length: Math.max(0, 25 - from) }, (_, at) => from + at),
     );
   });
 
-  test('is not there when the listing broke off: the index is written last', async () => {
+  test('no index is written when the listing fails', async () => {
     async function* broken() {
       yield* images(34);
       throw new Error('the listing broke off');
@@ -87,14 +87,14 @@ describe('a manifest', () => {
     await expect(readManifestIndex(s3.client, location)).rejects.toThrow(ManifestError);
   });
 
-  test('of a bucket that is not there is a fault that names the bucket', async () => {
+  test('a missing bucket is a fault that names the bucket', async () => {
     const elsewhere = { ...location, bucket: 'nowhere' };
     await expect(writeManifest(s3.client, elsewhere, images(30))).rejects.toMatchObject({
       fault: { reason: 'bucket-missing', message: expect.stringContaining('s3://nowhere/') },
     });
   });
 
-  test('takes no more from the listing than it can hold while S3 is slow to take it', async () => {
+  test('a slow S3 slows the listing down, so that only a few parts are in memory', async () => {
     let taken = 0;
     let most = 0;
     let written = 0;
@@ -123,7 +123,7 @@ describe('a manifest', () => {
   });
 });
 
-describe('a manifest that was tampered with stops the reader and names the object:', () => {
+describe('a damaged manifest', () => {
   beforeEach(() => writeManifest(s3.client, location, images(35)));
   const part = () => `${location.prefix}00002.jsonl.gz`;
   const refusal = async () => {
@@ -137,7 +137,7 @@ describe('a manifest that was tampered with stops the reader and names the objec
     return { seen: seen.length };
   };
 
-  test('a part that is missing', async () => {
+  test('a missing part stops the reader with the name of the object', async () => {
     await s3.client.send(new DeleteObjectCommand({ Bucket: 'control', Key: part() }));
     const { seen, error } = await refusal();
     expect(seen).toBe(20);
@@ -146,13 +146,13 @@ describe('a manifest that was tampered with stops the reader and names the objec
     expect(error).toHaveProperty('message', `s3://control/${part()} is missing`);
   });
 
-  test('a part that is cut', async () => {
+  test('a cut part stops the reader with the name of the object', async () => {
     const { Body } = await s3.client.send(new GetObjectCommand({ Bucket: 'control', Key: part() }));
     await s3.put('control', part(), ((await Body?.transformToByteArray()) ?? new Uint8Array()).slice(0, -5));
     expect(await refusal()).toMatchObject({ seen: 20, error: { object: `s3://control/${part()}` } });
   });
 
-  test('a part that was replaced by another valid one', async () => {
+  test('a part that was replaced by another valid one stops the reader with the name of the object', async () => {
     const { Body } = await s3.client.send(
       new GetObjectCommand({ Bucket: 'control', Key: `${location.prefix}00001.jsonl.gz` }),
     );
@@ -164,10 +164,10 @@ describe('a manifest that was tampered with stops the reader and names the objec
   });
 
   test.each([
-    ['is no JSON', '{'],
+    ['is not JSON', '{'],
     ['is of another version', '{"version":2,"count":0,"bytes":0,"partSize":10,"parts":[]}'],
     ['does not add up', '{"version":1,"count":5,"bytes":0,"partSize":10,"parts":[]}'],
-  ])('an index that %s', async (_, text) => {
+  ])('an index that %s is refused', async (_, text) => {
     await s3.put('control', `${location.prefix}index.json`, text);
     expect(await refusal()).toMatchObject({ seen: 0, error: { object: `s3://control/${location.prefix}index.json` } });
   });

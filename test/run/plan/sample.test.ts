@@ -9,10 +9,10 @@ function draw(size: number, total: number, seed: number): number[] {
 }
 
 describe('a sample', () => {
-  it('is all there is when less was offered', () => {
+  it('the sample has all items when fewer were offered', () => {
     expect(draw(10, 4, 1)).toEqual([0, 1, 2, 3]);
   });
-  it('is of its size, of different items, in the order in which they came', () => {
+  it('the sample has its size, different items, and their order', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 0, max: 50 }),
@@ -27,16 +27,16 @@ describe('a sample', () => {
       ),
     );
   });
-  it('is the same for the same seed and another for another', () => {
+  it('the same seed gives the same sample, and another seed another one', () => {
     expect(draw(10, 1_000, 42)).toEqual(draw(10, 1_000, 42));
     expect(draw(10, 1_000, 42)).not.toEqual(draw(10, 1_000, 43));
   });
-  it('takes each item with the same chance', () => {
+  it('each item is in the sample with the same probability', () => {
     const hits = new Array<number>(20).fill(0);
     for (let seed = 0; seed < 4_000; seed++) for (const item of draw(5, 20, seed)) hits[item] = (hits[item] ?? 0) + 1;
     for (const count of hits) expect(Math.abs(count - 1_000)).toBeLessThan(150);
   });
-  it('can be looked at while more is offered', () => {
+  it('the sample can be read while more items are offered', () => {
     const sample = reservoir<string>(2, () => 0.99);
     sample.offer('a');
     expect(sample.result()).toEqual(['a']);
@@ -45,8 +45,8 @@ describe('a sample', () => {
   });
 });
 
-describe('seeded numbers', () => {
-  it('are the same on every machine', () => {
+describe('seeded random numbers', () => {
+  it('seeded random numbers are the same on every machine', () => {
     const random = seededRandom(1);
     expect([random(), random(), random()]).toMatchInlineSnapshot(`
       [
@@ -56,7 +56,7 @@ describe('seeded numbers', () => {
       ]
     `);
   });
-  it('lie in [0, 1), evenly', () => {
+  it('seeded random numbers are evenly distributed in [0, 1)', () => {
     fc.assert(
       fc.property(fc.double(), (seed) => {
         const random = seededRandom(seed);

@@ -7,7 +7,7 @@ const runbook = { consecutive: 10, window: 20, percent: 50 };
 type Kind = 'processed' | 'rejected' | 'failed';
 const kinds = { p: 'processed', r: 'rejected', f: 'failed' } as const;
 
-/** What the breaker comes to after outcomes written as letters: p, r, f. The first trip, and after how many. */
+/** The breaker after outcomes given as letters (p, r, f), with the first trip and the number of outcomes before it. */
 function play(letters: string, settings = runbook): { trip?: Trip; after: number; breaker: Breaker } {
   let breaker = closedBreaker;
   let after = 0;
@@ -21,48 +21,48 @@ function play(letters: string, settings = runbook): { trip?: Trip; after: number
 }
 
 describe('failures in a row', () => {
-  it('trip at the tenth', () => {
+  it('the tenth failure in a row trips the breaker', () => {
     expect(play('f'.repeat(30))).toMatchObject({ after: 10, trip: { kind: 'consecutive-failures', failures: 10 } });
   });
-  it('do not trip at nine', () => {
+  it('nine failures in a row do not trip the breaker', () => {
     expect(play('f'.repeat(9)).trip).toBeUndefined();
   });
-  it.each(['p', 'r'])('begin again after one that is %s', (between) => {
+  it.each(['p', 'r'])('an outcome %s between failures starts the count again', (between) => {
     expect(play(`${'f'.repeat(9)}${between}${'f'.repeat(9)}`).trip).toBeUndefined();
     expect(play(`${'f'.repeat(9)}${between}`).breaker.consecutive).toBe(0);
   });
-  it('trip again with each further failure', () => {
+  it('each further failure in a row trips the breaker again', () => {
     const { breaker } = play('f'.repeat(10));
     expect(advanceBreaker(breaker, runbook, 'failed').trip).toEqual({ kind: 'consecutive-failures', failures: 11 });
   });
 });
 
 describe('the share of failures', () => {
-  it('does not trip at exactly half of the last 20', () => {
+  it('failures of exactly half of the last 20 outcomes do not trip the breaker', () => {
     expect(play('fp'.repeat(100)).trip).toBeUndefined();
   });
-  it('trips at 11 of the last 20', () => {
+  it('11 failures of the last 20 outcomes trip the breaker', () => {
     expect(play(`${'pf'.repeat(9)}fp`).trip).toBeUndefined();
     expect(play(`${'pf'.repeat(9)}ff`).trip).toEqual({ kind: 'failure-rate', failed: 11, window: 20 });
   });
-  it('says nothing before 20 are in', () => {
+  it('the share of failures does not count before there are 20 outcomes', () => {
     expect(play('ffffpffffpffffpffff').trip).toBeUndefined();
     expect(play('ffffpffffpffffpffffp').trip).toEqual({ kind: 'failure-rate', failed: 16, window: 20 });
   });
-  it('counts rejected sheets as no failures', () => {
+  it('rejected sheets are not counted as failures', () => {
     expect(play('r'.repeat(200)).trip).toBeUndefined();
     expect(play('fr'.repeat(100)).trip).toBeUndefined();
   });
-  it('forgets what is older than the window', () => {
+  it('outcomes before the window do not count', () => {
     expect(play(`${'ffffffffp'}${'p'.repeat(40)}${'fp'.repeat(20)}`).trip).toBeUndefined();
   });
-  it('follows the settings', () => {
+  it('the breaker uses the limits of its settings', () => {
     expect(play('pfpf', { consecutive: 100, window: 4, percent: 49 }).trip).toMatchObject({ failed: 2, window: 4 });
     expect(play('pfpf', { consecutive: 100, window: 4, percent: 50 }).trip).toBeUndefined();
   });
 });
 
-it('a breaker agrees with the rules read off the whole history', () => {
+it('the breaker agrees with its rules applied to the whole history', () => {
   const settings = fc.record({
     consecutive: fc.integer({ min: 1, max: 12 }),
     window: fc.integer({ min: 2, max: 25 }),
@@ -74,10 +74,10 @@ it('a breaker agrees with the rules read off the whole history', () => {
       fc.array(fc.constantFrom<Kind>('processed', 'rejected', 'failed', 'failed'), { maxLength: 80 }),
       (rules, history) => {
         let breaker = closedBreaker;
-        history.forEach((kind, location) => {
+        history.forEach((kind, index) => {
           const { breaker: next, trip } = advanceBreaker(breaker, rules, kind);
           breaker = next;
-          const soFar = history.slice(0, location + 1);
+          const soFar = history.slice(0, index + 1);
           const lastGood = soFar.findLastIndex((one) => one !== 'failed');
           const inRow = soFar.length - 1 - lastGood;
           const recent = soFar.slice(-rules.window);
@@ -93,12 +93,12 @@ it('a breaker agrees with the rules read off the whole history', () => {
   );
 });
 
-it('a breaker from a checkpoint with a longer window is cut to the window of now', () => {
+it('a breaker from a checkpoint with a longer window is cut to the present window', () => {
   const saved: Breaker = { consecutive: 0, recent: Array(100).fill(false) };
   expect(advanceBreaker(saved, runbook, 'failed').breaker.recent).toHaveLength(20);
 });
 
-it('advancing a breaker leaves the one before as it was', () => {
+it('advancing a breaker does not change the previous one', () => {
   const before = structuredClone(closedBreaker);
   advanceBreaker(closedBreaker, runbook, 'failed');
   expect(closedBreaker).toEqual(before);
@@ -110,6 +110,6 @@ it.each([
   { consecutive: 0.5, recent: [] },
   { consecutive: 1, recent: ['x'] },
   null,
-])('refuses %j as a breaker', (value) => {
+])('%j is not a valid breaker', (value) => {
   expect(breakerSchema.safeParse(value).success).toBe(false);
 });

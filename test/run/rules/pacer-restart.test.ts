@@ -16,7 +16,7 @@ import {
 import { auto, fixed, pacerOf, startAll, worstWindow } from './pacing.ts';
 
 describe('a saved pacer', () => {
-  it('survives JSON and its schema, in no more than 61 buckets', () => {
+  it('a saved pacer survives JSON and its schema, in at most 61 buckets', () => {
     const pacer = pacerOf(fixed(900));
     startAll(pacer, 0, 100_000);
     const saved = savePacer(pacer, 100_000);
@@ -24,7 +24,7 @@ describe('a saved pacer', () => {
     expect(savedPacerSchema.parse(JSON.parse(JSON.stringify(saved)))).toEqual(saved);
   });
 
-  it('keeps the pace, the lowering and the duration', () => {
+  it('a restored pacer keeps the pace, the lowering and the mean duration', () => {
     const pacer = pacerOf(fixed(100));
     noteOutcome(pacer, 0, 2_000);
     noteThrottled(pacer, 0);
@@ -37,7 +37,7 @@ describe('a saved pacer', () => {
     expect(inFlightLimit(next)).toBe(inFlightLimit(pacer));
   });
 
-  it('that was lowered is still lowered after a second restart', () => {
+  it('a lowered pacer is still lowered after a second restart', () => {
     const settings = { paceSetting: fixed(100), ceilingPerMinute: 1_000, maxInFlight: 500 };
     const pacer = createPacer(settings, 0);
     noteThrottled(pacer, 0);
@@ -47,9 +47,9 @@ describe('a saved pacer', () => {
 
   it.each([
     ['steadily', 0],
-    ['after a second of nothing', 1_000],
-    ['after nine seconds of nothing', 9_000],
-  ])('holds the ceiling when the process dies every ten seconds and started %s before', (_, idleMs) => {
+    ['after a second without starts', 1_000],
+    ['after nine seconds without starts', 9_000],
+  ])('the ceiling holds when the process dies every ten seconds and started images %s before', (_, idleMs) => {
     const settings = { paceSetting: fixed(600), ceilingPerMinute: 600, maxInFlight: 500 };
     const starts: number[] = [];
     let pacer = createPacer(settings, 0);
@@ -63,7 +63,7 @@ describe('a saved pacer', () => {
     expect(starts.length).toBeGreaterThan(1_000);
   });
 
-  it('counts each start for no shorter than a minute', () => {
+  it('a restored pacer counts each start for at least a minute', () => {
     const settings = { paceSetting: fixed(600), ceilingPerMinute: 600, maxInFlight: 500 };
     const pacer = createPacer(settings, 0);
     const starts = startAll(pacer, 0, 50_000);
@@ -76,7 +76,7 @@ describe('a saved pacer', () => {
     expect(createPacer(settings, 1_998, savePacer(first, 1_998)).starts[0]).toBe(1_998);
   });
 
-  it('goes on with a slow start where it was', () => {
+  it('a restored pacer continues its slow start', () => {
     const pacer = pacerOf(auto);
     startAll(pacer, 0, 25_000);
     const next = createPacer(
@@ -89,7 +89,7 @@ describe('a saved pacer', () => {
     expect(pacePerMinute(next)).toBe(160);
   });
 
-  it('takes a higher number that was set meanwhile at once', () => {
+  it('a higher fixed pace that was set meanwhile holds at once', () => {
     const next = createPacer(
       { paceSetting: fixed(200), ceilingPerMinute: 1_000, maxInFlight: 500 },
       10,
@@ -98,7 +98,7 @@ describe('a saved pacer', () => {
     expect(pacePerMinute(next)).toBe(200);
   });
 
-  it('does not make a lower number wait for what was started before it was set', () => {
+  it('starts before a lower fixed pace was set do not delay the next start', () => {
     const pacer = pacerOf(auto, 600);
     startAll(pacer, 0, 180_000);
     const saved = savePacer(pacer, 180_000);
@@ -106,7 +106,7 @@ describe('a saved pacer', () => {
     expect(nextStartAt(next, 190_000)).toBeLessThan(195_000);
   });
 
-  it('of a clock that is ahead delays the next start by no more than a minute', () => {
+  it('a pacer that was saved by a clock ahead delays the next start by at most a minute', () => {
     const pacer = pacerOf(fixed(60), 60, 50, 3_600_000);
     startAll(pacer, 3_600_000, 3_660_000);
     const next = createPacer(
@@ -117,7 +117,7 @@ describe('a saved pacer', () => {
     expect(nextStartAt(next, 10_000)).toBeLessThanOrEqual(10_000 + 61_000);
   });
 
-  it('holds nothing back a minute and some after it was saved', () => {
+  it('a pacer that was saved more than a minute ago delays nothing', () => {
     const pacer = pacerOf(fixed(60), 60);
     startAll(pacer, 0, 60_000);
     const next = createPacer(
@@ -132,7 +132,7 @@ describe('a saved pacer', () => {
     ['more than a minute old', { starts: [[61, 1]] }],
     ['none at all', { starts: [[3, 0]] }],
     ['a negative pace', { targetPerMinute: -1 }],
-  ])('is refused with starts or pace that cannot be: %s', (_, wrong) => {
+  ])('a saved pacer with invalid values is refused: %s', (_, wrong) => {
     expect(savedPacerSchema.safeParse({ ...savePacer(pacerOf(auto), 0), ...wrong }).success).toBe(false);
   });
 });
@@ -156,7 +156,7 @@ const step = fc.oneof(
 );
 
 describe('the ceiling', () => {
-  it('holds in every window of 60 s through pushbacks, changes of pace, late timers and crashes', () => {
+  it('the ceiling holds in every 60 s, with throttles, changes of pace, late timers and crashes', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 300 }),
@@ -200,7 +200,7 @@ describe('the ceiling', () => {
     );
   });
 
-  it('and a person’s number hold from one change of it to the next', () => {
+  it('the ceiling and a fixed pace hold from one change of pace to the next', () => {
     fc.assert(
       fc.property(
         fc.array(fc.tuple(fc.integer({ min: 1, max: 200 }), fc.integer({ min: 0, max: 150_000 })), {
@@ -222,7 +222,7 @@ describe('the ceiling', () => {
     );
   });
 
-  it('is bound by memory of one window', () => {
+  it('the pacer keeps the starts of one window only', () => {
     const pacer = pacerOf(fixed(1_000));
     startAll(pacer, 0, 600_000);
     expect(pacer.starts.length).toBeLessThan(2_200);

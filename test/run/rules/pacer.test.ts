@@ -12,24 +12,27 @@ import {
 import { auto, fixed, pacerOf, startAll, worstWindow } from './pacing.ts';
 
 describe('a fixed pace', () => {
-  it('starts the first image at once and the others evenly spaced', () => {
+  it('a fixed pace starts the first image at once and the others at equal intervals', () => {
     expect(startAll(pacerOf(fixed(60)), 0, 5_000)).toEqual([0, 1_000, 2_000, 3_000, 4_000]);
   });
 
-  it.each([1, 7, 40, 60, 600, 1_000])('%i a minute is that within 2 %% over three minutes', (perMinute) => {
-    const starts = startAll(pacerOf(fixed(perMinute)), 0, 180_000);
-    expect(Math.abs(starts.length - 3 * perMinute)).toBeLessThanOrEqual(Math.max(1, 0.02 * 3 * perMinute));
-    expect(worstWindow(starts)).toBeLessThanOrEqual(perMinute);
-  });
+  it.each([1, 7, 40, 60, 600, 1_000])(
+    'a fixed pace of %i a minute is kept within 2 %% over three minutes',
+    (perMinute) => {
+      const starts = startAll(pacerOf(fixed(perMinute)), 0, 180_000);
+      expect(Math.abs(starts.length - 3 * perMinute)).toBeLessThanOrEqual(Math.max(1, 0.02 * 3 * perMinute));
+      expect(worstWindow(starts)).toBeLessThanOrEqual(perMinute);
+    },
+  );
 
-  it('holds 600 a minute within 2 % when every timer is up to 30 ms late', () => {
+  it('a fixed pace of 600 a minute is kept within 2 % when every timer is up to 30 ms late', () => {
     let late = 0;
     const starts = startAll(pacerOf(fixed(600), 600), 0, 60_000, () => (late = (late + 7) % 31));
     expect(starts.length).toBeGreaterThanOrEqual(588);
     expect(starts.length).toBeLessThanOrEqual(600);
   });
 
-  it('catches up no more than a second after a pause', () => {
+  it('after a pause at most one second is caught up', () => {
     const pacer = pacerOf(fixed(600));
     startAll(pacer, 0, 1_000);
     const after = startAll(pacer, 31_000, 31_001);
@@ -37,61 +40,61 @@ describe('a fixed pace', () => {
     expect(after.length).toBeLessThanOrEqual(11);
   });
 
-  it('has nothing to catch up before its first start', () => {
+  it('before the first start there is nothing to catch up', () => {
     const pacer = pacerOf(fixed(600));
     expect(startAll(pacer, 30_000, 30_001)).toHaveLength(1);
   });
 
-  it('is bound by the ceiling', () => {
+  it('a fixed pace does not exceed the ceiling', () => {
     expect(pacePerMinute(pacerOf(fixed(600), 100))).toBe(100);
   });
 
-  it('never starts under a ceiling of nothing', () => {
+  it('a ceiling of 0 allows no start', () => {
     expect(nextStartAt(pacerOf(fixed(60), 0), 0)).toBe(Number.POSITIVE_INFINITY);
     expect(nextStartAt(pacerOf(auto, 0), 0)).toBe(Number.POSITIVE_INFINITY);
   });
 
-  it('counts half a minute as one in two minutes', () => {
+  it('a pace of 0.5 a minute is one start in two minutes', () => {
     expect(startAll(pacerOf(fixed(0.5)), 0, 241_000)).toEqual([0, 120_000, 240_000]);
   });
 });
 
 describe('a change of pace', () => {
-  it('to slower holds from the very next start', () => {
+  it('a slower pace holds from the next start', () => {
     const pacer = pacerOf(fixed(600));
     startAll(pacer, 0, 10_000);
     setPaceSetting(pacer, fixed(60), 10_000);
     expect(startAll(pacer, 10_000, 13_000)).toEqual([10_900, 11_900, 12_900]);
   });
 
-  it('to faster holds from the very next start', () => {
+  it('a faster pace holds from the next start', () => {
     const pacer = pacerOf(fixed(1));
     startAll(pacer, 0, 10_000);
     setPaceSetting(pacer, fixed(600), 10_000);
     expect(nextStartAt(pacer, 10_000)).toBe(10_000);
   });
 
-  it('to a number gives that number at once, even after pushback', () => {
+  it('a fixed pace holds at once, even after throttling', () => {
     const pacer = pacerOf(auto);
     noteThrottled(pacer, 0);
     setPaceSetting(pacer, fixed(300), 1);
     expect(pacePerMinute(pacer)).toBe(300);
   });
 
-  it('to auto goes on from where it is', () => {
+  it('a change to auto continues from the present pace', () => {
     const pacer = pacerOf(fixed(300));
     setPaceSetting(pacer, auto, 1_000);
     expect(pacePerMinute(pacer)).toBe(300);
   });
 
-  it('to a number binds no start from before it was set', () => {
+  it('a new fixed pace does not count the starts before it was set', () => {
     const pacer = pacerOf(fixed(600));
     startAll(pacer, 0, 60_000);
     setPaceSetting(pacer, fixed(60), 60_000);
     expect(startAll(pacer, 60_000, 70_000).length).toBeGreaterThanOrEqual(9);
   });
 
-  it('to the same number gives no new minute', () => {
+  it('setting the same fixed pace again does not start a new window', () => {
     const pacer = pacerOf(fixed(10));
     const starts = startAll(pacer, 0, 60_000);
     for (let now = 60_000; now < 120_000; now += 500) {
@@ -106,7 +109,7 @@ describe('a change of pace', () => {
 });
 
 describe('auto', () => {
-  it('starts slowly and doubles every 10 s up to the ceiling', () => {
+  it('auto starts slowly and doubles every 10 s up to the ceiling', () => {
     const pacer = pacerOf(auto, 160);
     const seen: number[] = [];
     for (let second = 0; second <= 40; second += 10) {
@@ -118,11 +121,11 @@ describe('auto', () => {
     expect(seen).toEqual([...seen].sort((a, b) => a - b));
   });
 
-  it('starts no faster than the ceiling', () => {
+  it('auto does not start faster than the ceiling', () => {
     expect(pacePerMinute(pacerOf(auto, 8))).toBe(8);
   });
 
-  it('is not raised as long as nothing comes back', () => {
+  it('auto is not raised without outcomes', () => {
     const pacer = pacerOf(auto);
     startAll(pacer, 0, 60_000, () => 0, false);
     expect(pacePerMinute(pacer)).toBe(20);
@@ -130,7 +133,7 @@ describe('auto', () => {
     expect(pacePerMinute(pacer)).toBe(40);
   });
 
-  it('adds 2 % of the ceiling every 5 s after the first pushback, and does not double again', () => {
+  it('after the first throttle auto adds 2 % of the ceiling every 5 s and does not double again', () => {
     const pacer = pacerOf(auto, 200);
     noteThrottled(pacer, 0);
     expect(pacePerMinute(pacer)).toBe(14);
@@ -142,7 +145,7 @@ describe('auto', () => {
     expect(pacePerMinute(pacer)).toBe(22);
   });
 
-  it('waits 5 s after each pushback before it adds', () => {
+  it('auto waits 5 s after each throttle before it adds', () => {
     const pacer = pacerOf(auto, 200);
     for (const now of [0, 4_000, 8_000]) {
       noteOutcome(pacer, now, 500);
@@ -154,8 +157,8 @@ describe('auto', () => {
   });
 });
 
-describe('throttled', () => {
-  it('in a burst counts once in half the time an image takes', () => {
+describe('throttling', () => {
+  it('a burst of throttles lowers the pace once in half the duration of an image', () => {
     const pacer = pacerOf(fixed(100));
     noteOutcome(pacer, 0, 8_000);
     for (let now = 0; now < 4_000; now += 100) noteThrottled(pacer, now);
@@ -164,13 +167,13 @@ describe('throttled', () => {
     expect(pacePerMinute(pacer)).toBeCloseTo(49);
   });
 
-  it('never brings the pace below one a minute', () => {
+  it('throttling does not lower the pace below one a minute', () => {
     const pacer = pacerOf(auto);
     for (let now = 0; now < 1_000_000; now += 5_000) noteThrottled(pacer, now);
     expect(pacePerMinute(pacer)).toBe(1);
   });
 
-  it('lowers a fixed pace, which comes back to the number and no higher', () => {
+  it('a fixed pace that was lowered returns to its number and not higher', () => {
     const pacer = pacerOf(fixed(60), 100);
     noteThrottled(pacer, 0);
     expect(pacePerMinute(pacer)).toBeCloseTo(42);
@@ -178,7 +181,7 @@ describe('throttled', () => {
     expect(pacePerMinute(pacer)).toBe(60);
   });
 
-  it('settles about what the pipeline can carry', () => {
+  it('the pace settles near the capacity of the pipeline', () => {
     const pacer = pacerOf(auto, 400);
     const accepted: number[] = [];
     let now = 0;
@@ -204,31 +207,31 @@ describe('throttled', () => {
   });
 });
 
-describe('what may be in flight', () => {
+describe('the limit of images in flight', () => {
   it.each([
     ['a guess of 5 s before any duration is known', 120, undefined, 17],
     ['half as much again as the pace needs, and two', 600, 2_000, 32],
     ['at least one', 1, 1, 3],
     ['no more than the limit', 1_000, 900_000, 50],
-  ])('is %s', (_, perMinute, durationMs, limit) => {
+  ])('the limit is %s', (_, perMinute, durationMs, limit) => {
     const pacer = createPacer({ paceSetting: fixed(perMinute), ceilingPerMinute: 1_000, maxInFlight: 50 }, 0);
     if (durationMs !== undefined) noteOutcome(pacer, 0, durationMs);
     expect(inFlightLimit(pacer)).toBe(limit);
   });
 
-  it('is one where only one is allowed', () => {
+  it('the limit is one where only one is allowed', () => {
     expect(inFlightLimit(pacerOf(fixed(600), 600, 1))).toBe(1);
     expect(inFlightLimit(pacerOf(fixed(600), 600, 0))).toBe(1);
   });
 
-  it('grows while the first image is away longer than the guess', () => {
+  it('the limit grows while the first invocation takes longer than assumed', () => {
     const pacer = pacerOf(fixed(60));
     noteStart(pacer, 0);
     const atFirst = inFlightLimit(pacer, 1_000);
     expect(inFlightLimit(pacer, 60_000)).toBeGreaterThan(atFirst);
   });
 
-  it('follows a function that gets slower', () => {
+  it('the limit grows with a function that gets slower', () => {
     const pacer = pacerOf(fixed(60));
     for (let now = 0; now < 50; now++) noteOutcome(pacer, now, 1_000);
     const before = inFlightLimit(pacer);
@@ -236,7 +239,7 @@ describe('what may be in flight', () => {
     expect(inFlightLimit(pacer)).toBeGreaterThan(before * 5);
   });
 
-  it('takes no notice of a duration that is none', () => {
+  it('the limit ignores invalid durations', () => {
     const pacer = pacerOf(fixed(60));
     for (const durationMs of [Number.NaN, -5, Number.POSITIVE_INFINITY]) noteOutcome(pacer, 0, durationMs);
     expect(inFlightLimit(pacer)).toBe(inFlightLimit(pacerOf(fixed(60))));

@@ -6,7 +6,7 @@ export const fixed = (perMinute: number): PaceSetting => ({ kind: 'fixed', perMi
 export const pacerOf = (paceSetting: PaceSetting, ceilingPerMinute = 1_000, maxInFlight = 5_000, now = 0) =>
   createPacer({ paceSetting, ceilingPerMinute, maxInFlight }, now);
 
-/** Starts whatever may be started until `to`; each timer comes late by what `lateMs` says. Every start succeeds at once. */
+/** Starts every image that may be started until `to`. Each timer is late by `lateMs()`. Every start gets an outcome at once. */
 export function startAll(
   pacer: Pacer,
   from: number,
@@ -19,7 +19,7 @@ export function startAll(
   for (;;) {
     const at = nextStartAt(pacer, now);
     if (at > now) {
-      // Looks in between, as the loop of a run does: the pace may have been raised meanwhile.
+      // Asks again in between, as the engine does: the pace may have been raised meanwhile.
       now = Math.min(at + lateMs(), now + 250);
       if (now >= to) return starts;
       continue;
@@ -34,9 +34,9 @@ export function startAll(
 export function worstWindow(starts: readonly number[], windowMs = 60_000): number {
   let worst = 0;
   let head = 0;
-  starts.forEach((at, location) => {
+  starts.forEach((at, index) => {
     while ((starts[head] ?? at) < at - windowMs) head++;
-    worst = Math.max(worst, location - head + 1);
+    worst = Math.max(worst, index - head + 1);
   });
   return worst;
 }

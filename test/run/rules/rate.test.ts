@@ -4,31 +4,31 @@ import { emptyRate, noteDone, perMinute, type Rate } from '../../../src/run/rule
 
 const noted = (times: readonly number[]) => times.reduce<Rate>(noteDone, emptyRate());
 const every = (ms: number, fromMs: number, toMs: number) =>
-  Array.from({ length: Math.floor((toMs - fromMs) / ms) + 1 }, (_, location) => fromMs + location * ms);
+  Array.from({ length: Math.floor((toMs - fromMs) / ms) + 1 }, (_, index) => fromMs + index * ms);
 
 describe('the rate', () => {
-  it('says nothing before anything was done, in the first ten seconds, and of a single image', () => {
+  it('the rate is undefined before the first outcome, in the first ten seconds, and for a single outcome', () => {
     expect(perMinute(emptyRate(), 1_000_000)).toBeUndefined();
     expect(perMinute(noted(every(100, 0, 9_000)), 9_999)).toBeUndefined();
     expect(perMinute(noted([0]), 30_000)).toBeUndefined();
     expect(perMinute(noted([0]), 60_000)).toBe(0);
   });
-  it.each([20, 40, 60, 600, 3_000])('is %i a minute when so many are done', (rate) => {
+  it.each([20, 40, 60, 600, 3_000])('the rate is %i a minute when that many images are done a minute', (rate) => {
     for (const untilMs of [15_000, 60_000, 119_000, 121_000, 600_000]) {
       const seen = perMinute(noted(every(60_000 / rate, 1_234, 1_234 + untilMs)), 1_234 + untilMs);
       expect(Math.abs((seen ?? 0) - rate)).toBeLessThanOrEqual(Math.max(1, rate * 0.05));
     }
   });
-  it('follows a change within two minutes', () => {
+  it('the rate follows a change within two minutes', () => {
     const times = [...every(1_000, 0, 300_000), ...every(6_000, 306_000, 426_000)];
     expect(perMinute(noted(times), 426_000)).toBeCloseTo(10, 0);
   });
-  it('falls to nothing when nothing is done for two minutes', () => {
+  it('the rate is 0 after two minutes without an outcome', () => {
     const rate = noted(every(1_000, 0, 60_000));
     expect(perMinute(rate, 120_000)).toBeLessThan(60);
     expect(perMinute(rate, 185_001)).toBe(0);
   });
-  it('is never negative, in no more than 26 buckets that survive JSON', () => {
+  it('the rate is never negative, and its at most 26 buckets survive JSON', () => {
     fc.assert(
       fc.property(
         fc.array(fc.integer({ min: 0, max: 30_000 }), { maxLength: 100 }),

@@ -24,7 +24,7 @@ const recordOf = (outcome: Outcome, over: Partial<OutcomeRecord> = {}): OutcomeR
 });
 
 describe('totals', () => {
-  it('count each kind of outcome on its own', () => {
+  it('each kind of outcome is counted separately', () => {
     const outcomes: Outcome[] = [
       { kind: 'processed', entriesStored: 21, costUsd: 0.25 },
       { kind: 'processed' },
@@ -44,11 +44,11 @@ describe('totals', () => {
       invokeMs: 600,
     });
   });
-  it('count calls and pushbacks call by call', () => {
+  it('calls and throttles are counted call by call', () => {
     const totals = addCall(addCall(noTotals, { throttled: true }), { throttled: false });
     expect(totals).toEqual({ ...noTotals, calls: 2, throttles: 1 });
   });
-  it('add up: every image is counted once', () => {
+  it('every image is counted once', () => {
     const outcome = fc.constantFrom<Outcome>(
       { kind: 'processed', entriesStored: 1 },
       { kind: 'rejected', reason: '' },
@@ -65,7 +65,7 @@ describe('totals', () => {
   });
 });
 
-describe('like errors', () => {
+describe('similar errors', () => {
   it.each([
     ['numbers', 'Task timed out after 30.02 seconds', 'Task timed out after 900.5 seconds'],
     [
@@ -80,7 +80,7 @@ describe('like errors', () => {
     ['paths', 'open s3://bucket/a failed', 'open s3://bucket/b/c failed'],
     ['times', 'at 2025-09-29T10:00:00Z', 'at 2026-01-01T23:59:59Z'],
     ['case and space', 'Too many  requests', 'too many requests'],
-  ])('that differ in %s fall together', (_, one, other) => {
+  ])('messages that differ in %s are the same cause', (_, one, other) => {
     expect(noteCause(noteCause([], 'OCR_ERROR', one), 'OCR_ERROR', other)).toEqual([
       { failureType: 'OCR_ERROR', message: one, count: 2 },
     ]);
@@ -90,13 +90,13 @@ describe('like errors', () => {
     ["couldn't parse it", "couldn't read it"],
     ["didn't find the sheets' rows", "didn't lose the sheets' rows"],
     ['defaced', 'added'],
-  ])('that say something else stay apart: %s', (one, other) => {
+  ])('different messages are different causes: %s', (one, other) => {
     expect(noteCause(noteCause([], 'OCR_ERROR', one), 'OCR_ERROR', other)).toHaveLength(2);
   });
-  it('of another failure type stay apart', () => {
+  it('the same message with another failure type is another cause', () => {
     expect(noteCause(noteCause([], 'OCR_ERROR', 'x'), 'TEXTRACT_ERROR', 'x')).toHaveLength(2);
   });
-  it('are read quickly, however long and odd they are', () => {
+  it('long and unusual messages are normalised quickly', () => {
     for (const text of [
       "'".repeat(100_000),
       '/'.repeat(100_000),
@@ -109,7 +109,7 @@ describe('like errors', () => {
 });
 
 describe('causes', () => {
-  it('are at most 20, and the one seen most stays', () => {
+  it('at most 20 causes are kept, and the most frequent one stays', () => {
     let causes: Cause[] = [];
     for (let turn = 0; turn < 200; turn++) {
       causes = noteCause(causes, 'OCR_ERROR', 'the same again');
@@ -122,10 +122,10 @@ describe('causes', () => {
     }
     expect(causes[0]).toEqual({ failureType: 'OCR_ERROR', message: 'the same again', count: 200 });
   });
-  it('keep no more than 500 characters of a message', () => {
+  it('a cause keeps at most 500 characters of its message', () => {
     expect(noteCause([], 'OCR_ERROR', 'x'.repeat(5_000))[0]?.message).toHaveLength(500);
   });
-  it('leave the list before as it was', () => {
+  it('noting a cause does not change the previous list', () => {
     const before: Cause[] = [{ failureType: 'OCR_ERROR', message: 'x', count: 1 }];
     noteCause(before, 'OCR_ERROR', 'x');
     expect(before).toEqual([{ failureType: 'OCR_ERROR', message: 'x', count: 1 }]);

@@ -5,7 +5,7 @@ import { judgeWarnings, type WarningFacts, warningChanges } from '../../../src/r
 
 const MINUTE = 60_000;
 const limits = { imagesPerMinute: 10, failurePercent: 10, throttlePercent: 20, withoutGrowthMs: 5 * MINUTE };
-const outcomes = (failed: number, of: number) => Array.from({ length: of }, (_, location) => location < failed);
+const outcomes = (failed: number, of: number) => Array.from({ length: of }, (_, index) => index < failed);
 const factsOf = (over: Partial<WarningFacts> = {}): WarningFacts => ({
   imagesPerMinute: 30,
   runningMs: 10 * MINUTE,
@@ -21,53 +21,53 @@ const kindsOf = (over: Partial<WarningFacts>, before: readonly Warning[] = []) =
 
 describe('a warning', () => {
   it.each<[string, Partial<WarningFacts>, string[]]>([
-    ['nothing when all is well', {}, []],
+    ['no warning when all is well', {}, []],
     ['slow under 10 a minute', { imagesPerMinute: 9.9 }, ['slow']],
-    ['nothing at 10 a minute', { imagesPerMinute: 10 }, []],
-    ['nothing slow in the first two minutes', { imagesPerMinute: 1, runningMs: 1.9 * MINUTE }, []],
+    ['no warning at 10 a minute', { imagesPerMinute: 10 }, []],
+    ['no warning about speed in the first two minutes', { imagesPerMinute: 1, runningMs: 1.9 * MINUTE }, []],
     ['slow from two minutes on', { imagesPerMinute: 1, runningMs: 2 * MINUTE }, ['slow']],
-    ['nothing slow at a pace below the limit', { imagesPerMinute: 5, pacePerMinute: 6 }, []],
-    ['nothing slow at a pace of just the limit', { imagesPerMinute: 9.7, pacePerMinute: 10 }, []],
+    ['no warning about speed at a pace below the limit', { imagesPerMinute: 5, pacePerMinute: 6 }, []],
+    ['no warning about speed at a pace of exactly the limit', { imagesPerMinute: 9.7, pacePerMinute: 10 }, []],
     [
-      'slow when pushback, not a person, lowered the pace',
+      'slow when throttling lowered the pace',
       { imagesPerMinute: 5, pacePerMinute: 6, paceSetting: { kind: 'auto' } },
       ['slow'],
     ],
     [
-      'nothing slow at a number of a person below the limit',
+      'no warning about speed at a fixed pace below the limit',
       { imagesPerMinute: 5, pacePerMinute: 4, paceSetting: { kind: 'fixed', perMinute: 6 } },
       [],
     ],
     [
-      'slow far under a number of a person',
+      'slow far below a fixed pace',
       { imagesPerMinute: 5, pacePerMinute: 4, paceSetting: { kind: 'fixed', perMinute: 60 } },
       ['slow'],
     ],
-    ['nothing of failures at 10 %', { recentFailures: outcomes(2, 20) }, []],
+    ['no warning about failures at 10 %', { recentFailures: outcomes(2, 20) }, []],
     ['failures over 10 %', { recentFailures: outcomes(3, 20) }, ['failures']],
-    ['nothing of a failure in few', { recentFailures: outcomes(2, 4) }, []],
-    ['failures when few are in and three failed', { recentFailures: outcomes(3, 4) }, ['failures']],
-    ['nothing of failures when nothing is in', { recentFailures: [] }, []],
-    ['nothing of growth before 5 minutes', { withoutGrowthMs: 4.99 * MINUTE }, []],
+    ['no warning about two failures of four', { recentFailures: outcomes(2, 4) }, []],
+    ['failures when three of four failed', { recentFailures: outcomes(3, 4) }, ['failures']],
+    ['no warning about failures without outcomes', { recentFailures: [] }, []],
+    ['no warning about growth before 5 minutes', { withoutGrowthMs: 4.99 * MINUTE }, []],
     ['no growth at 5 minutes', { withoutGrowthMs: 5 * MINUTE }, ['no-growth']],
-    ['nothing of throttling at 20 %', { throttlePercent: 20 }, []],
+    ['no warning about throttling at 20 %', { throttlePercent: 20 }, []],
     ['throttling over 20 %', { throttlePercent: 20.5 }, ['throttling']],
-    ['nothing of throttling in few calls', { throttlePercent: 100, calls: 9 }, []],
+    ['no warning about throttling with few calls', { throttlePercent: 100, calls: 9 }, []],
     [
-      'all at once',
+      'all four warnings at once',
       { imagesPerMinute: 0, recentFailures: outcomes(20, 20), withoutGrowthMs: 6 * MINUTE, throttlePercent: 50 },
       ['slow', 'failures', 'no-growth', 'throttling'],
     ],
-  ])('says %s', (_, over, kinds) => {
+  ])('judgeWarnings gives: %s', (_, over, kinds) => {
     expect(kindsOf(over)).toEqual(kinds);
   });
 
-  it('says slow, at 0, when nothing was done at all', () => {
+  it('a run without any outcome is slow with the value 0', () => {
     const { imagesPerMinute: _, ...nothing } = factsOf();
     expect(judgeWarnings(nothing, limits)).toEqual([{ kind: 'slow', value: 0, limit: 10 }]);
   });
 
-  it('carries its number and its limit', () => {
+  it('a warning has its value and its limit', () => {
     const over = { recentFailures: outcomes(3, 20), throttlePercent: 33, withoutGrowthMs: 7 * MINUTE };
     expect(judgeWarnings(factsOf(over), limits)).toEqual([
       { kind: 'failures', value: 15, limit: 10 },
@@ -94,7 +94,7 @@ describe('a warning that holds', () => {
     expect(kindsOf(over, before)).toEqual(kinds);
   });
 
-  it('is said once while its value dances on the limit', () => {
+  it('a value that varies around the limit causes one warning', () => {
     const near = fc.array(fc.double({ min: 8.1, max: 11.9, noNaN: true }), { minLength: 1, maxLength: 60 });
     fc.assert(
       fc.property(near, (rates) => {
@@ -113,15 +113,15 @@ describe('a warning that holds', () => {
   });
 });
 
-describe('what changed', () => {
+describe('changes of warnings', () => {
   const at = (kind: Warning['kind'], value = 1): Warning => ({ kind, value, limit: 1 });
   it.each<[string, Warning[], Warning[], Warning[], Warning[]]>([
-    ['nothing from nothing', [], [], [], []],
+    ['no warning before and after', [], [], [], []],
     ['one that began', [], [at('slow')], [at('slow')], []],
     ['one that ended', [at('slow')], [], [], [at('slow')]],
-    ['nothing of one whose value moved', [at('slow', 1)], [at('slow', 2)], [], []],
-    ['one for another', [at('slow')], [at('failures')], [at('failures')], [at('slow')]],
-  ])('is %s', (_, before, after, began, ended) => {
+    ['no change when only a value changed', [at('slow', 1)], [at('slow', 2)], [], []],
+    ['one that replaced another', [at('slow')], [at('failures')], [at('failures')], [at('slow')]],
+  ])('warningChanges finds %s', (_, before, after, began, ended) => {
     expect(warningChanges(before, after)).toEqual({ began, ended });
   });
 });

@@ -22,15 +22,15 @@ const marked = (...indexes: number[]) => indexes.reduce(markDone, emptyProgress(
 describe('progress', () => {
   it.each<[string, number[], Progress]>([
     ['nothing', [], { lowWater: 0, beyond: [] }],
-    ['the first', [0], { lowWater: 1, beyond: [] }],
-    ['one beyond', [5], { lowWater: 0, beyond: [[5, 5]] }],
+    ['the first image', [0], { lowWater: 1, beyond: [] }],
+    ['one image beyond the low-water mark', [5], { lowWater: 0, beyond: [[5, 5]] }],
     ['a range grown upwards', [5, 6, 7], { lowWater: 0, beyond: [[5, 7]] }],
     ['a range grown downwards', [7, 6, 5], { lowWater: 0, beyond: [[5, 7]] }],
     ['two ranges joined', [5, 7, 6], { lowWater: 0, beyond: [[5, 7]] }],
     ['a range that the low water reaches', [1, 2, 0], { lowWater: 3, beyond: [] }],
     ['a range that the low water does not reach', [0, 2], { lowWater: 1, beyond: [[2, 2]] }],
-    ['the same twice', [3, 3, 0, 0], { lowWater: 1, beyond: [[3, 3]] }],
-    ['inside a range', [4, 5, 6, 5], { lowWater: 0, beyond: [[4, 6]] }],
+    ['an image that is marked twice', [3, 3, 0, 0], { lowWater: 1, beyond: [[3, 3]] }],
+    ['an image inside a range', [4, 5, 6, 5], { lowWater: 0, beyond: [[4, 6]] }],
     [
       'in between',
       [2, 9, 5],
@@ -43,11 +43,11 @@ describe('progress', () => {
         ],
       },
     ],
-  ])('remembers %s', (_, indexes, progress) => {
+  ])('progress stores %s', (_, indexes, progress) => {
     expect(marked(...indexes)).toEqual(progress);
   });
 
-  it('equals a set, whatever is marked in whatever order', () => {
+  it('progress equals a set of indexes, whatever is marked in whatever order', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 120 }), { maxLength: 200 }), (indexes) => {
         const progress = emptyProgress();
@@ -61,16 +61,16 @@ describe('progress', () => {
           expect(isDone(progress, index)).toBe(set.has(index));
         }
         const ends = [progress.lowWater - 1, ...progress.beyond.flat()];
-        progress.beyond.forEach(([from, to], location) => {
+        progress.beyond.forEach(([from, to], position) => {
           expect(from).toBeLessThanOrEqual(to);
-          expect(from).toBeGreaterThan((ends[location * 2] ?? 0) + 1);
+          expect(from).toBeGreaterThan((ends[position * 2] ?? 0) + 1);
         });
       }),
       { numRuns: 300 },
     );
   });
 
-  it('needs no more ranges than there are images in flight or put back', () => {
+  it('progress has at most one range more than images in flight and waiting', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 40 }), fc.array(fc.nat(), { maxLength: 400 }), (most, picks) => {
         const progress = emptyProgress();
@@ -86,14 +86,14 @@ describe('progress', () => {
     );
   });
 
-  it('of a copy stays as it was', () => {
+  it('a copy of progress does not change with the original', () => {
     const progress = marked(0, 5, 6);
     const copy = copyProgress(progress);
     for (const index of [1, 7, 3]) markDone(progress, index);
     expect(copy).toEqual({ lowWater: 1, beyond: [[5, 6]] });
   });
 
-  it('marks every second of 20,000 images, then the rest, into one low water', () => {
+  it('progress of 20,000 images that are marked in two passes ends as one low-water mark', () => {
     const progress = emptyProgress();
     for (let index = 19_999; index >= 0; index -= 2) markDone(progress, index);
     expect(progress.beyond).toHaveLength(10_000);
@@ -120,12 +120,12 @@ const checkpointOf = (over: Partial<Checkpoint> = {}): Checkpoint => ({
 });
 
 describe('a checkpoint', () => {
-  it('comes back as it was', () => {
+  it('a checkpoint is decoded as it was encoded', () => {
     const checkpoint = checkpointOf();
     expect(decodeCheckpoint(encodeCheckpoint(checkpoint))).toEqual(checkpoint);
   });
 
-  it('comes back as it was, whatever is in it', () => {
+  it('any checkpoint is decoded as it was encoded', () => {
     const failureType = fc.constantFrom('OCR_ERROR' as const, 'TIMEOUT_ERROR' as const, 'UNREADABLE_REPLY' as const);
     const arbitrary = fc.record({
       progress: fc.array(fc.integer({ min: 0, max: 500 })).map((indexes) => marked(...indexes)),
@@ -151,8 +151,8 @@ describe('a checkpoint', () => {
     );
   });
 
-  it('stays far below the 400 KB of an item with 5,000 images away and 20 long causes', () => {
-    const progress = marked(...Array.from({ length: 5_000 }, (_, location) => 2_000_000 + 2 * location));
+  it('a checkpoint with 5,000 ranges, 1,000 retries and 20 long causes is far below 400 KB', () => {
+    const progress = marked(...Array.from({ length: 5_000 }, (_, index) => 2_000_000 + 2 * index));
     const retries = Array.from({ length: 1_000 }, (_, index) => ({
       index: 2_000_001 + 2 * index,
       throttles: 7,
@@ -168,13 +168,13 @@ describe('a checkpoint', () => {
 
   const changed = (change: object) => JSON.stringify({ ...checkpointOf(), ...change });
   it.each([
-    ['no text', '', ''],
+    ['an empty text', '', ''],
     ['half a text', encodeCheckpoint(checkpointOf()).slice(0, 100), ''],
     ['null', 'null', ''],
     ['another version', changed({ version: 2 }), 'version'],
     ['a field that is missing', changed({ totals: undefined }), 'totals'],
     ['a negative number of outcomes', changed({ totals: { ...noTotals, failed: -1 } }), 'totals.failed'],
-    ['a failure type nobody knows', changed({ firstFailures: ['ODD'] }), 'firstFailures.0'],
+    ['an unknown failure type', changed({ firstFailures: ['ODD'] }), 'firstFailures.0'],
     [
       'ranges that overlap',
       changed({
@@ -222,7 +222,7 @@ describe('a checkpoint', () => {
       changed({ topFailures: Array(21).fill({ failureType: 'OCR_ERROR', message: '', count: 1 }) }),
       'topFailures',
     ],
-  ])('with %s is refused, and it is said where', (_, text, where) => {
+  ])('a checkpoint with %s is refused, and the error says where', (_, text, where) => {
     const read = () => decodeCheckpoint(text);
     expect(read).toThrow(CheckpointError);
     expect(read).toThrow(expect.objectContaining({ where, message: expect.stringContaining(where) }));

@@ -11,9 +11,9 @@ import { startFaultProxy } from '../../support/fault-proxy.ts';
 
 let dynamo: LocalDynamo;
 let end = async () => {};
-/** How many replies of the control table are still to be lost. */
+/** Number of replies of the control table that will be lost. */
 let losing = 0;
-/** Called once what was asked has been done and before its reply is lost. */
+/** Called after a request was executed and before its reply is lost. */
 let onLoss = () => {};
 let store: RunStore;
 
@@ -29,7 +29,7 @@ beforeEach(async () => {
       return true;
     },
   });
-  // One attempt, so that each lost reply is a write that seems to have failed.
+  // One attempt, so that each lost reply looks like a failed write.
   const client = new DynamoDBClient({
     endpoint: proxy.url,
     region: 'us-east-1',
@@ -55,7 +55,7 @@ const rules: RunRules = {
   shutdownDrainMs: 0,
 };
 
-/** Drives a run over `images` images with the real journal; `onInvoked` may hold a reply back. */
+/** Drives a run of `images` images with the real journal. A reply waits for `onInvoked`. */
 function driveRun(images: number, onInvoked: (index: number) => Promise<void>) {
   const terms = {
     runId: 'r-0001',

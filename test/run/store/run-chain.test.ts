@@ -31,8 +31,8 @@ const storeOf = (...runs: readonly RunRecord[]) => ({
 });
 const ids = (found: readonly RunRecord[] | undefined) => found?.map(({ runId }) => runId);
 
-describe('the runs about the same images', () => {
-  test('are the one that began it and all retries, those that were planned side by side too', async () => {
+describe('runs about the same images', () => {
+  test('a chain has the first run and all its retries, also those that were planned side by side', async () => {
     const store = storeOf(
       run(1),
       run(2, retryOf('r-0001')),
@@ -45,7 +45,7 @@ describe('the runs about the same images', () => {
     expect(ids(await readChain(store, 'r-0005'))).toEqual(['r-0005']);
   });
 
-  test('stand by when they were started, not by when they were planned; plans that nobody started are none', async () => {
+  test('a chain is ordered by start time, and plans that were not started are not in it', async () => {
     const early = run(2, retryOf('r-0001'), { startedAt: 9_000 });
     const never = run(4, retryOf('r-0001'), { startedAt: 0, state: { kind: 'planned' } });
     expect(ids(await readChain(storeOf(run(1), early, run(3, retryOf('r-0001')), never), 'r-0001'))).toEqual([
@@ -55,7 +55,7 @@ describe('the runs about the same images', () => {
     ]);
   });
 
-  test('end where a record is gone, or goes round in a circle', async () => {
+  test('a chain ends at a missing record, and at a circle of records', async () => {
     expect(ids(await readChain(storeOf(run(3, retryOf('r-0002'))), 'r-0003'))).toEqual(['r-0003']);
     expect(ids(await readChain(storeOf(run(3, retryOf('the table'))), 'r-0003'))).toEqual(['r-0003']);
     const circle = storeOf(run(1, retryOf('r-0002')), run(2, retryOf('r-0001')));
@@ -64,8 +64,8 @@ describe('the runs about the same images', () => {
   });
 });
 
-describe('the runs that tell how images stand', () => {
-  test('go back to the last run over all images that came to its end', async () => {
+describe('the history of runs', () => {
+  test('the history goes back to the last completed run over all images', async () => {
     const stopped: RunState = { kind: 'abandoned', by: 'U1' };
     const store = storeOf(
       run(1),

@@ -18,7 +18,7 @@ export const readings = {
 
 type WithoutNow<T> = T extends unknown ? Omit<T, 'now'> : never;
 
-/** A run with an environment that answers when a test says so: what the engine's loop is to `advance`, without time or network. */
+/** Plays the part of the engine's loop for `advance`, without time or network: a test decides when something is answered. */
 export interface Model {
   run(): LiveRun;
   now(): number;
@@ -26,7 +26,7 @@ export interface Model {
   effects(): readonly EngineEffect[];
   send(event: WithoutNow<EngineEvent>): readonly EngineEffect[];
   tick(holdsLease?: boolean): readonly EngineEffect[];
-  /** Ticks as the loop does after each event: for as long as a tick is due at once. */
+  /** Sends ticks as the loop does after each event: as long as a tick is due at once. */
   tickUntilIdle(): void;
   pass(ms: number): void;
   readManifest(): readonly EngineEffect[];
@@ -34,7 +34,7 @@ export interface Model {
   startAll(): void;
   reply(index: number, reading: Reading, random?: number): readonly EngineEffect[];
   replyToAny(pick: number, reading: Reading, random: number): void;
-  /** Ends the append under way. `taken`: another process wrote a chunk under its number. */
+  /** Ends the append in progress. `taken`: another process wrote a chunk under its number. */
   endAppend(how: string): void;
   endCheckpoint(): void;
   endHaltWrite(): void;
@@ -45,9 +45,9 @@ export interface Model {
   recordedImages(): number;
   /** Images in flight were given up before the run drained: without the lease, or by a stop `now`. */
   gaveUp(): boolean;
-  /** Every image is in exactly one place, and the totals are those of the images on record. */
+  /** Checks that every image is in exactly one place, and that the totals are those of the images on record. */
   checkInvariants(): void;
-  /** From now on everything answers well, until the drive has ended. */
+  /** Answers everything well until the drive has ended. */
   playToEnd(): void;
 }
 
@@ -84,7 +84,7 @@ export function modelRun(options: { images: number; canary?: Canary }): Model {
   );
   const events: EngineEvent[] = [];
   const effects: EngineEffect[] = [];
-  /** Images invoked and not answered. */
+  /** Images that were invoked and have no reply. */
   const called = new Set<number>();
   const recorded = new Set<number>();
   let invocations = 0;
@@ -92,13 +92,13 @@ export function modelRun(options: { images: number; canary?: Canary }): Model {
   let readAt = 0;
   let entries = 0;
   let sleepUntil = 0;
-  const underWay: { append?: Extract<EngineEffect, { kind: 'append' }>['chunk'] } & Record<
+  const inProgress: { append?: Extract<EngineEffect, { kind: 'append' }>['chunk'] } & Record<
     'manifest' | 'checkpoint' | 'growth' | 'halt',
     boolean
   > = { manifest: false, checkpoint: false, growth: false, halt: false };
   const begin = (what: 'manifest' | 'checkpoint' | 'growth' | 'halt') => {
-    expect(underWay[what], `a second ${what} at once`).toBe(false);
-    underWay[what] = true;
+    expect(inProgress[what], `a second ${what} at once`).toBe(false);
+    inProgress[what] = true;
   };
 
   function note(effect: EngineEffect): void {
@@ -111,8 +111,8 @@ export function modelRun(options: { images: number; canary?: Canary }): Model {
         called.add(effect.index);
         return;
       case 'append':
-        expect(underWay.append, 'two appends at once').toBeUndefined();
-        underWay.append = effect.chunk;
+        expect(inProgress.append, 'two appends at once').toBeUndefined();
+        inProgress.append = effect.chunk;
         return;
       case 'read-manifest':
         return begin('manifest');
@@ -133,28 +133,28 @@ export function modelRun(options: { images: number; canary?: Canary }): Model {
     }
   }
 
-  /** What the event ends is no longer under way. */
+  /** Notes what the event ends. */
   function noteEnd(event: EngineEvent): void {
     switch (event.kind) {
       case 'replied':
         return void called.delete(event.index);
       case 'outcomes-recorded':
         for (const { index } of event.records) recorded.add(index);
-        return void delete underWay.append;
+        return void delete inProgress.append;
       case 'append-failed':
-        return void delete underWay.append;
+        return void delete inProgress.append;
       case 'manifest-read':
-        underWay.manifest = false;
+        inProgress.manifest = false;
         return;
       case 'checkpoint-ended':
-        underWay.checkpoint = false;
+        inProgress.checkpoint = false;
         return;
       case 'growth-checked':
       case 'growth-check-failed':
-        underWay.growth = false;
+        inProgress.growth = false;
         return;
       case 'halt-write-ended':
-        underWay.halt = false;
+        inProgress.halt = false;
         return;
       default:
         return;
@@ -190,9 +190,9 @@ export function modelRun(options: { images: number; canary?: Canary }): Model {
       now += ms;
     },
     readManifest() {
-      if (!underWay.manifest) {
+      if (!inProgress.manifest) {
         model.tick();
-        if (!underWay.manifest) return [];
+        if (!inProgress.manifest) return [];
       }
       const from = readAt;
       readAt = Math.min(images, from + 7);
@@ -223,7 +223,7 @@ export function modelRun(options: { images: number; canary?: Canary }): Model {
       if (index !== undefined) model.reply(index, reading, random);
     },
     endAppend(how) {
-      const { append: chunk } = underWay;
+      const { append: chunk } = inProgress;
       if (!chunk) return;
       if (how === 'fails') {
         send({ kind: 'append-failed', fault: { reason: 'control-table', message: 'no', fix: 'look' } });
@@ -234,15 +234,15 @@ export function modelRun(options: { images: number; canary?: Canary }): Model {
       send({ kind: 'outcomes-recorded', seq: chunk.seq, records, isOwn: how !== 'taken' });
     },
     endCheckpoint() {
-      if (!underWay.checkpoint) return;
+      if (!inProgress.checkpoint) return;
       send({ kind: 'checkpoint-ended' });
     },
     endHaltWrite() {
-      if (!underWay.halt) return;
+      if (!inProgress.halt) return;
       send({ kind: 'halt-write-ended' });
     },
     endGrowthCheck(answer) {
-      if (!underWay.growth) return;
+      if (!inProgress.growth) return;
       if (answer === 'grew') entries++;
       if (answer === 'fails')
         send({ kind: 'growth-check-failed', fault: { reason: 'network', message: 'no', fix: 'look' } });
@@ -267,7 +267,7 @@ export function modelRun(options: { images: number; canary?: Canary }): Model {
       ];
       expect(new Set(open).size).toBe(open.length);
       expect(open.filter((index) => !isDone(progress, index)).length + unread + recorded.size).toBe(images);
-      // In flight until its own outcome is on record, or it was put back.
+      // An image is in flight until its own outcome is on record, or it waits for a retry.
       for (const index of called) expect(inFlight.has(index) || run.abandoned).toBe(true);
       for (const { index } of run.unsaved) expect(inFlight.get(index)?.hasOutcome).toBe(true);
     },
@@ -275,7 +275,7 @@ export function modelRun(options: { images: number; canary?: Canary }): Model {
       send({ kind: 'pace-set', paceSetting: { kind: 'fixed', perMinute: 600 }, by: 'U1' });
       for (let turn = 0; run.phase === 'driving'; turn++) {
         expect(turn, 'the drive never ends').toBeLessThan(5_000);
-        if (underWay.manifest) model.readManifest();
+        if (inProgress.manifest) model.readManifest();
         for (const index of [...called]) model.reply(index, readings.processed);
         model.endAppend('ok');
         model.endCheckpoint();

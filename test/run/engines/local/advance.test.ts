@@ -206,7 +206,7 @@ describe('halts', () => {
   });
 });
 
-/** One thing that may happen; what it means depends on what is under way. */
+/** Something that may happen to a run. Its effect depends on what is in progress. */
 const command = fc.oneof(
   {
     weight: 6,

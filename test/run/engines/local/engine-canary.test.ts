@@ -2,11 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { takeCheckpoint } from '../../../../src/run/engines/local/run-views.ts';
 import { failed, number, processed, startRig, throttled } from '../../../support/engine-rig.ts';
 
-describe('the first images as a canary', () => {
+describe('canary images', () => {
   const canary = { images: 20, percent: 20 };
   const failing = (few: number) => (key: string) => (number(key) < few ? failed() : processed());
 
-  test('go alone: no other starts before each of them has its outcome', async () => {
+  test('no other image starts before each canary image has its outcome', async () => {
     const rig = startRig({
       images: 60,
       perMinute: 6_000,
@@ -21,7 +21,7 @@ describe('the first images as a canary', () => {
     expect(rig.events.filter((event) => event.kind === 'canary-passed')).toMatchObject([{ failed: 0, images: 20 }]);
   });
 
-  test('are tried again after pushback while the others wait', async () => {
+  test('a throttled canary image is retried while the other images wait', async () => {
     const rig = startRig({
       images: 40,
       perMinute: 6_000,
@@ -34,7 +34,7 @@ describe('the first images as a canary', () => {
     expect(rig.run.totals.processed).toBe(40);
   });
 
-  test('trip the run at the fifth failure of twenty, and no image beyond them was started', async () => {
+  test('five failures of twenty canary images trip the run, and no other image was started', async () => {
     const rig = startRig({ images: 200, perMinute: 6_000, terms: { canary }, reply: failing(5) });
     await rig.play();
     expect((await rig.drive.ended).halt).toEqual({
@@ -44,20 +44,20 @@ describe('the first images as a canary', () => {
     expect(rig.invoked.every((call) => number(call.key) < 20)).toBe(true);
   });
 
-  test('pass with four failures of twenty', async () => {
+  test('four failures of twenty canary images let the run continue', async () => {
     const rig = startRig({ images: 50, perMinute: 6_000, terms: { canary }, reply: failing(4) });
     await rig.play();
     expect((await rig.drive.ended).halt.kind).toBe('completed');
     expect(rig.run.totals).toMatchObject({ processed: 46, failed: 4 });
   });
 
-  test('are all there are where the run has fewer', async () => {
+  test('a run with fewer images than the canary is all canary', async () => {
     const rig = startRig({ images: 4, terms: { canary }, reply: failing(1) });
     await rig.play();
     expect((await rig.drive.ended).halt).toMatchObject({ kind: 'trip', trip: { kind: 'canary', images: 4 } });
   });
 
-  test('a trip that the crash kept from the record is found when the run goes on by itself', async () => {
+  test('a canary trip that a crash kept from being saved is found when the bot resumes the run', async () => {
     const first = startRig({ images: 60, perMinute: 6_000, terms: { canary }, reply: failing(5) });
     await first.play();
     const checkpoint = takeCheckpoint(first.run, first.clock.now());
@@ -67,7 +67,7 @@ describe('the first images as a canary', () => {
     expect(again.invoked).toEqual([]);
   });
 
-  test('a person who resumes after the trip has the rest of them done, and then the others', async () => {
+  test('after a canary trip a person can resume: the canary continues, then the other images start', async () => {
     const first = startRig({ images: 60, perMinute: 6_000, terms: { canary }, reply: failing(5) });
     await first.play();
     const checkpoint = takeCheckpoint(first.run, first.clock.now());

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { takeCheckpoint } from '../../../../src/run/engines/local/run-views.ts';
 import { failed, number, processed, startRig, throttled } from '../../../support/engine-rig.ts';
 
-describe('going on after a crash', () => {
-  test('repeats only what had no outcome on record', async () => {
+describe('after a crash', () => {
+  test('a resumed run invokes only images without an outcome on record', async () => {
     const first = startRig({ images: 100, perMinute: 1_200, tookMs: () => 1_000 });
     await first.play(3_000);
     const checkpoint = structuredClone(takeCheckpoint(first.run, first.clock.now()));
@@ -21,7 +21,7 @@ describe('going on after a crash', () => {
     expect(new Set([...onRecord, ...second.outcomes().keys()]).size).toBe(100);
   });
 
-  test('goes on counting the pushbacks of an image', async () => {
+  test('a resumed run continues to count the throttles of an image', async () => {
     const reply = (key: string) => (number(key) === 0 ? throttled() : processed());
     const first = startRig({ images: 2, reply });
     await first.play(3_000);
@@ -35,7 +35,7 @@ describe('going on after a crash', () => {
     expect(before + after).toBe(8);
   });
 
-  test('the breaker is closed again when a person resumes, and remembers when the bot goes on by itself', async () => {
+  test('the breaker starts closed when a person resumes a run, and keeps its state when the bot resumes it', async () => {
     const first = startRig({
       images: 200,
       reply: (key) => (number(key) < 9 ? failed() : processed()),

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { failed, number, startRig } from '../../../support/engine-rig.ts';
 
-describe('stop', () => {
+describe('stopping a run', () => {
   const stop = (now: boolean) => ({ kind: 'stop', by: { kind: 'person', by: 'U2' }, now }) as const;
 
-  test('lets what is in flight come to its end, and starts nothing more', async () => {
+  test('a stop starts no image and waits for images in flight', async () => {
     const rig = startRig({ images: 500, perMinute: 3_000, tookMs: () => 4_000 });
     await rig.play(2_000);
     rig.drive.halt(stop(false));
@@ -15,7 +15,7 @@ describe('stop', () => {
     expect(rig.outcomes().size).toBe(started);
   });
 
-  test('now does not wait: what is in flight stays without an outcome', async () => {
+  test('stop now does not wait: images in flight stay without an outcome', async () => {
     const rig = startRig({ images: 500, perMinute: 3_000, tookMs: () => 60_000 });
     await rig.play(2_000);
     rig.drive.halt(stop(true));
@@ -23,7 +23,7 @@ describe('stop', () => {
     expect(await rig.drive.ended).toEqual({ halt: stop(true), leftInFlight: 20 });
   });
 
-  test('now overtakes a stop that drains', async () => {
+  test('stop now replaces a stop that drains', async () => {
     const rig = startRig({ images: 500, perMinute: 3_000, tookMs: () => 60_000 });
     await rig.play(2_000);
     rig.drive.halt(stop(false));
@@ -33,7 +33,7 @@ describe('stop', () => {
     expect((await rig.drive.ended).leftInFlight).toBe(20);
   });
 
-  test('is not lost behind a pause that drains', async () => {
+  test('a stop replaces a pause that drains', async () => {
     const rig = startRig({ images: 500, tookMs: () => 4_000 });
     await rig.play(2_000);
     rig.drive.halt({ kind: 'pause', by: 'U1' });
@@ -43,7 +43,7 @@ describe('stop', () => {
     expect(rig.halts.at(-1)).toEqual(stop(false));
   });
 
-  test('a trip stays a trip when a person stops as well', async () => {
+  test('a stop does not replace a trip', async () => {
     const rig = startRig({ images: 200, tookMs: () => 3_000, reply: () => failed() });
     while (rig.halts.length === 0) await rig.clock.advance(250);
     rig.drive.halt(stop(false));
@@ -51,7 +51,7 @@ describe('stop', () => {
     expect((await rig.drive.ended).halt.kind).toBe('trip');
   });
 
-  test('nothing starts without the lease, from the very next image on', async () => {
+  test('without the lease not one more image is started', async () => {
     const rig = startRig({ images: 500 });
     await rig.play(2_000);
     rig.has.lease = false;
@@ -61,7 +61,7 @@ describe('stop', () => {
     expect(rig.invoked).toHaveLength(started);
   });
 
-  test('a shutdown waits its time for what is in flight and leaves the rest', async () => {
+  test('a shutdown waits for images in flight for its time, and leaves the rest', async () => {
     const rig = startRig({ images: 500, tookMs: (key) => (number(key) === 3 ? 60_000 : 500) });
     await rig.play(2_000);
     rig.drive.halt({ kind: 'shutdown' });

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { failed, rejected, startRig } from '../../../support/engine-rig.ts';
 
-describe('the breaker', () => {
-  test('stops the run at the tenth failure in a row; nothing new starts', async () => {
+describe('trips by the breaker', () => {
+  test('the tenth failure in a row trips the run, and nothing more is started', async () => {
     const rig = startRig({ images: 200, reply: () => failed() });
     await rig.play();
     const end = await rig.drive.ended;
@@ -11,21 +11,21 @@ describe('the breaker', () => {
     expect(rig.halts).toHaveLength(1);
   });
 
-  test('rejected sheets are no failures', async () => {
+  test('rejected sheets do not trip the breaker', async () => {
     const rig = startRig({ images: 60, reply: () => rejected() });
     await rig.play();
     expect((await rig.drive.ended).halt.kind).toBe('completed');
   });
 
-  test('what was in flight at the trip still comes on record', async () => {
+  test('images in flight at the time of a trip still get their outcome on record', async () => {
     const rig = startRig({ images: 200, perMinute: 3_000, reply: () => failed() });
     await rig.play();
     expect(rig.outcomes().size).toBe(rig.invoked.length);
   });
 });
 
-describe('the watchdog', () => {
-  test('trips when the table does not grow for ten minutes, after a warning at five', async () => {
+describe('trips by the watchdog', () => {
+  test('a table that does not grow causes a warning after five minutes and a trip after ten', async () => {
     const rig = startRig({ images: 2_000, perMinute: 60, checkGrowth: async () => ({ kind: 'count', entries: 0 }) });
     await rig.play();
     const end = await rig.drive.ended;
@@ -38,7 +38,7 @@ describe('the watchdog', () => {
     ).toHaveLength(1);
   });
 
-  test('fires also when nothing completes at all', async () => {
+  test('the watchdog trips a run in which no invocation ends', async () => {
     const rig = startRig({ images: 200, tookMs: () => 86_400_000 });
     await rig.play(13 * 60_000);
     expect(rig.halts).toMatchObject([{ kind: 'trip', trip: { kind: 'no-growth' } }]);
@@ -47,7 +47,7 @@ describe('the watchdog', () => {
     expect((await rig.drive.ended).halt.kind).toBe('trip');
   });
 
-  test('is content with a probe that finds the rows of the last processed image', async () => {
+  test('a run that is judged by probes does not trip while its rows are found', async () => {
     const rig = startRig({ images: 900, perMinute: 60, checkGrowth: async () => ({ kind: 'probe', fresh: true }) });
     await rig.play();
     expect((await rig.drive.ended).halt.kind).toBe('completed');

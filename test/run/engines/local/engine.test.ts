@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { takeCheckpoint, takeSnapshot } from '../../../../src/run/engines/local/run-views.ts';
 import { failed, kinds, number, processed, startRig } from '../../../support/engine-rig.ts';
 
-describe('a pass over the manifest', () => {
-  test('invokes every image once and ends when each has an outcome on record', async () => {
+describe('a run over the manifest', () => {
+  test('a run invokes every image once and completes when each has an outcome on record', async () => {
     const rig = startRig({ images: 120 });
     await rig.play();
     await expect(rig.drive.ended).resolves.toEqual({ halt: { kind: 'completed' }, leftInFlight: 0 });
@@ -14,20 +14,20 @@ describe('a pass over the manifest', () => {
     expect(rig.run.totals).toMatchObject({ processed: 120, rejected: 0, failed: 0, entriesStored: 360 });
   });
 
-  test('never has more in flight than the quotas allow', async () => {
+  test('a run never has more images in flight than its limit', async () => {
     const rig = startRig({ images: 100, perMinute: 6_000, tookMs: () => 10_000 });
     await rig.play();
     expect(rig.highest()).toBe(20);
     expect(rig.run.totals.processed).toBe(100);
   });
 
-  test('a manifest that ends short of its count is a fault, never a completed run', async () => {
+  test('a manifest with fewer images than the plan is a fault, and the run does not complete', async () => {
     const rig = startRig({ images: 10, terms: { total: 12 } });
     await rig.play();
     expect((await rig.drive.ended).halt).toMatchObject({ kind: 'fault', fault: { reason: 'manifest' } });
   });
 
-  test('an image stops counting as in flight only when its outcome is on record', async () => {
+  test('an image is in flight until its outcome is on record', async () => {
     const rig = startRig({ images: 40, perMinute: 6_000 });
     rig.has.journal = false;
     await rig.play(1_000);
@@ -40,8 +40,8 @@ describe('a pass over the manifest', () => {
   });
 });
 
-describe('the entries in the table', () => {
-  test('are told with the images that came since they were counted, and grow by what was counted, not by the time since', async () => {
+describe('entries in the table', () => {
+  test('a snapshot shows the last count of entries, the outcomes since it, and a rate up to the time of the count', async () => {
     const rig = startRig({ images: 2_000, perMinute: 60, checkGrowth: async () => ({ kind: 'count', entries: 150 }) });
     const growth = () => takeSnapshot(rig.run, { kind: 'running' }, rig.clock.now()).growth;
     await rig.clock.advance(20_000);
@@ -62,8 +62,8 @@ describe('the entries in the table', () => {
   });
 });
 
-describe('the time a run took', () => {
-  test('counts what it ran, and not what it rested', async () => {
+describe('the running time of a run', () => {
+  test('the running time does not include the time after the end of the drive', async () => {
     const rig = startRig({ images: 60, perMinute: 60 });
     await rig.play();
     const ran = takeSnapshot(rig.run, { kind: 'completed' }, rig.clock.now()).activeMs;
@@ -75,14 +75,14 @@ describe('the time a run took', () => {
   });
 });
 
-describe('what is told', () => {
-  test('the first failure of each kind, once', async () => {
+describe('events of a run', () => {
+  test('the first failure of each type is announced once', async () => {
     const rig = startRig({ images: 30, reply: (key) => (number(key) % 5 === 0 ? failed() : processed()) });
     await rig.play();
     expect(kinds(rig.events).filter((kind) => kind === 'first-failure')).toHaveLength(1);
   });
 
-  test('a checkpoint every ten outcomes or five seconds', async () => {
+  test('a checkpoint is saved every ten outcomes or five seconds', async () => {
     const rig = startRig({ images: 60, perMinute: 60 });
     await rig.play();
     const times = rig.checkpoints.map((checkpoint) => checkpoint.at);
@@ -90,7 +90,7 @@ describe('what is told', () => {
     for (let i = 1; i < times.length; i++) expect((times[i] ?? 0) - (times[i - 1] ?? 0)).toBeLessThanOrEqual(6_000);
   });
 
-  test('pace changes take effect within a second', async () => {
+  test('a change of pace takes effect within a second', async () => {
     const rig = startRig({ images: 2_000, perMinute: 60 });
     await rig.play(5_000);
     rig.drive.setPace({ kind: 'fixed', perMinute: 1_200 }, 'U2');

@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { broken, fault, kinds, number, processed, startRig, throttled } from '../../../support/engine-rig.ts';
 
-describe('throttled', () => {
-  test('puts the image back and loses none', async () => {
+describe('throttled images', () => {
+  test('a throttled image is retried, and none is lost', async () => {
     const rig = startRig({ images: 30, reply: (_key, attempt) => (attempt < 3 ? throttled() : processed()) });
     await rig.play();
     expect(rig.run.totals).toMatchObject({ processed: 30, failed: 0, throttles: 60, calls: 90 });
   });
 
-  test('after eight of them the image is a THROTTLING_ERROR', async () => {
+  test('an image that is throttled eight times fails with THROTTLING_ERROR', async () => {
     const rig = startRig({ images: 3, reply: (key) => (number(key) === 1 ? throttled() : processed()) });
     await rig.play();
     expect(rig.invoked.filter((call) => number(call.key) === 1)).toHaveLength(8);
@@ -16,7 +16,7 @@ describe('throttled', () => {
     expect(rig.run.totals).toMatchObject({ processed: 2, failed: 1 });
   });
 
-  test('slows the pace', async () => {
+  test('throttling lowers the pace', async () => {
     const rig = startRig({ images: 500, reply: (_key, attempt) => (attempt === 1 ? throttled() : processed()) });
     await rig.play(5_000);
     expect(rig.drive.snapshot().pacePerMinute).toBeLessThan(600);
@@ -24,8 +24,8 @@ describe('throttled', () => {
   });
 });
 
-describe('a broken connection', () => {
-  test('is tried again twice at most, said each time, and then a failure of that image alone', async () => {
+describe('broken connections', () => {
+  test('a broken connection is announced and retried twice; the third one makes only this image fail', async () => {
     const rig = startRig({ images: 20, reply: (key) => (number(key) === 4 ? broken() : processed()) });
     await rig.play();
     expect(rig.invoked.filter((call) => number(call.key) === 4)).toHaveLength(3);
@@ -34,14 +34,14 @@ describe('a broken connection', () => {
     expect(rig.run.totals.processed).toBe(19);
   });
 
-  test('of every image is a fault of the line: the run pauses and no image is to blame', async () => {
+  test('broken connections of every image pause the run, and no image fails', async () => {
     const rig = startRig({ images: 20, reply: () => broken() });
     await rig.play();
     expect((await rig.drive.ended).halt).toMatchObject({ kind: 'fault', fault: { reason: 'network' } });
     expect(rig.outcomes().size).toBe(0);
   });
 
-  test('that hits everything in flight at once is borne: a blip pauses nothing', async () => {
+  test('a short loss of all connections at once does not pause the run', async () => {
     const blipAt = startRig().clock.now() + 5_000;
     const rig = startRig({
       images: 100,
@@ -56,8 +56,8 @@ describe('a broken connection', () => {
   });
 });
 
-describe('a fault', () => {
-  test('of credentials pauses at once; no image is marked failed and those under way go back', async () => {
+describe('faults', () => {
+  test('a fault of credentials pauses the run at once; no image fails, and those in flight wait', async () => {
     const rig = startRig({ images: 50, reply: (key) => (number(key) >= 7 ? fault() : processed()) });
     await rig.play();
     const end = await rig.drive.ended;
@@ -66,7 +66,7 @@ describe('a fault', () => {
     expect(end.leftInFlight).toBe(0);
   });
 
-  test('of the network is borne twice and pauses the run at the third', async () => {
+  test('the third network fault in a row pauses the run', async () => {
     const rig = startRig({ images: 50, tookMs: () => 5, reply: () => fault('network') });
     await rig.play();
     expect((await rig.drive.ended).halt.kind).toBe('fault');
@@ -74,7 +74,7 @@ describe('a fault', () => {
     expect(rig.outcomes().size).toBe(0);
   });
 
-  test('of the control table pauses the run, and the outcomes that waited are written when it answers again', async () => {
+  test('a fault of the control table pauses the run, and unsaved outcomes are saved when it answers again', async () => {
     const rig = startRig({ images: 50 });
     await rig.play(2_000);
     rig.has.journal = false;
@@ -90,7 +90,7 @@ describe('a fault', () => {
 });
 
 describe('a journal that cannot be written', () => {
-  test('starts no further image from its first failure on: what would come of it could not be put on record', async () => {
+  test('no image is started from the first failed write of the journal on', async () => {
     const rig = startRig({ images: 500, perMinute: 6_000, terms: { maxInFlight: 200 } });
     await rig.play(2_000);
     rig.has.journal = false;
