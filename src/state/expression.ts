@@ -1,8 +1,12 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import { defined } from '../lib/defined.ts';
+import { previousNamesOf } from './previous-names.ts';
 
-/** What must hold for a write: all of it. An absent attribute is equal to nothing and less than nothing. */
+/**
+ * What must hold for a write: all of it. An absent attribute is equal to nothing and less than nothing. An attribute is also
+ * found under its names of earlier versions.
+ */
 export interface Condition {
   /** Whether the entry exists. */
   readonly exists?: boolean;
@@ -13,8 +17,9 @@ export interface Condition {
 }
 
 export interface Change {
-  /** Attributes whose value is undefined are ignored: they are neither set nor removed. */
+  /** Attributes whose value is undefined are ignored. Setting an attribute removes it under the names of earlier versions. */
   readonly set?: Record<string, unknown>;
+  /** Removes the attributes under the names of earlier versions, too. */
   readonly remove?: string[];
   /** Numbers that are added to the attributes; an absent attribute counts as 0. */
   readonly add?: Record<string, number>;
@@ -32,6 +37,8 @@ export interface ExpressionBuilder {
   };
 }
 
+const withPreviousNames = (attribute: string): readonly string[] => [attribute, ...previousNamesOf(attribute)];
+
 /** Builds update and condition expressions. Every attribute name gets an alias, so reserved words can be used. */
 export function createExpressionBuilder(): ExpressionBuilder {
   const aliases = new Map<string, string>();
@@ -42,17 +49,25 @@ export function createExpressionBuilder(): ExpressionBuilder {
     return alias;
   };
   const parameterFor = (value: unknown): string => `:v${values.push(value) - 1}`;
+  const underAnyName = (attribute: string, condition: (alias: string) => string): string => {
+    const conditions = withPreviousNames(attribute).map((name) => condition(aliasOf(name)));
+    return conditions.length === 1 ? conditions.join() : `(${conditions.join(' OR ')})`;
+  };
 
   return {
     update({ set = {}, remove = [], add = {} }) {
       const clause = (keyword: string, parts: string[]) => (parts.length > 0 ? [`${keyword} ${parts.join(', ')}`] : []);
       const toSet = Object.entries(set).filter(([, value]) => value !== undefined);
+      const removed = [
+        ...remove.flatMap(withPreviousNames),
+        ...toSet.flatMap(([attribute]) => previousNamesOf(attribute)),
+      ];
       const clauses = [
         ...clause(
           'SET',
           toSet.map(([attribute, value]) => `${aliasOf(attribute)} = ${parameterFor(value)}`),
         ),
-        ...clause('REMOVE', remove.map(aliasOf)),
+        ...clause('REMOVE', removed.map(aliasOf)),
         ...clause(
           'ADD',
           Object.entries(add).map(([attribute, amount]) => `${aliasOf(attribute)} ${parameterFor(amount)}`),
@@ -65,17 +80,18 @@ export function createExpressionBuilder(): ExpressionBuilder {
       const parts: string[] = [];
       if (exists !== undefined) parts.push(`${exists ? 'attribute_exists' : 'attribute_not_exists'}(${aliasOf('pk')})`);
       for (const [attribute, value] of Object.entries(equals))
-        parts.push(`${aliasOf(attribute)} = ${parameterFor(value)}`);
-      for (const attribute of absent) parts.push(`attribute_not_exists(${aliasOf(attribute)})`);
+        parts.push(underAnyName(attribute, (name) => `${name} = ${parameterFor(value)}`));
+      for (const attribute of absent.flatMap(withPreviousNames))
+        parts.push(`attribute_not_exists(${aliasOf(attribute)})`);
       for (const [attribute, allowed] of Object.entries(oneOf))
         parts.push(
           allowed.length > 0
-            ? `${aliasOf(attribute)} IN (${allowed.map(parameterFor).join(', ')})`
+            ? underAnyName(attribute, (name) => `${name} IN (${allowed.map(parameterFor).join(', ')})`)
             : // No value is allowed: a condition that never holds.
               `(attribute_exists(${aliasOf('pk')}) AND attribute_not_exists(${aliasOf('pk')}))`,
         );
       for (const [attribute, limit] of Object.entries(lessThan))
-        parts.push(`${aliasOf(attribute)} < ${parameterFor(limit)}`);
+        parts.push(underAnyName(attribute, (name) => `${name} < ${parameterFor(limit)}`));
       return parts.length > 0 ? parts.join(' AND ') : undefined;
     },
 

@@ -1,4 +1,4 @@
-/** Names in records that an earlier version of the bot wrote, and what the same field is called today. */
+/** The names of attributes in records of earlier versions, and what they are called today. */
 const NAMES_TODAY: ReadonlyMap<string, string> = new Map([
   ['act', 'action'],
   ['entriesSeenAt', 'entriesCountedAt'],
@@ -9,14 +9,20 @@ const NAMES_TODAY: ReadonlyMap<string, string> = new Map([
   ['place', 'location'],
   ['pushbacks', 'throttles'],
   ['triedAt', 'attemptedAt'],
+  ['untold', 'unannounced'],
+  ['wanted', 'blocker'],
   ['wish', 'paceSetting'],
   ['wishSince', 'settingSince'],
 ]);
 
+/** The earlier names of an attribute. The control table uses them in changes and conditions. */
+export const previousNamesOf = (name: string): readonly string[] =>
+  [...NAMES_TODAY].flatMap(([previous, today]) => (today === name ? [previous] : []));
+
 /**
- * The value with every name of an earlier version replaced by the name of today, at any depth. Where a record has both, the
- * name of today wins. The control table applies this to every attribute it reads; JSON inside an attribute is text to
- * it, so whoever parses that JSON calls this function on the result.
+ * The value with every name of an earlier version replaced by the name of today, at any depth. When a record has both, the
+ * name of today wins. The control table applies this to everything that it reads. It cannot read JSON inside an attribute,
+ * so the code that parses such JSON must call this function.
  */
 export function withNamesOfToday(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withNamesOfToday);

@@ -1,9 +1,10 @@
-import { PutItemCommand } from '@aws-sdk/client-dynamodb';
-import { marshall } from '@aws-sdk/util-dynamodb';
+import { GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/lib/clock.ts';
 import { createRunStore } from '../../src/run/store/run-store.ts';
 import { openControlTable } from '../../src/state/control-table.ts';
+import type { Change, Condition } from '../../src/state/expression.ts';
 import { createFollowUps } from '../../src/state/follow-ups.ts';
 import { createOutbox } from '../../src/state/outbox.ts';
 import { withNamesOfToday } from '../../src/state/previous-names.ts';
@@ -100,6 +101,23 @@ describe('records that the previous version wrote', () => {
     const moved = await store.change('r-0001', { set: { location: { channel: 'C2' } } });
     expect(moved.record?.location).toEqual({ channel: 'C2' });
     expect((await store.read('r-0001'))?.location).toEqual({ channel: 'C2' });
+  });
+
+  test('attributes are found, replaced and removed under their previous names', async () => {
+    const key = { pk: 'run#r-0002', sk: 'run' };
+    const table = await tableWith('conditions-of-before', { ...key, untold: true, place: 'C1', wanted: 'approval' });
+    const update = (change: Change, condition: Condition) => table.update(key, change, condition);
+    expect((await update({ set: { touched: true } }, { absent: ['blocker'] })).ok).toBe(false);
+    expect((await update({ set: { touched: true } }, { equals: { unannounced: false } })).ok).toBe(false);
+    expect((await update({ set: { touched: true } }, { in: { location: ['C2'] } })).ok).toBe(false);
+    await update(
+      { set: { location: 'C2' }, remove: ['unannounced'] },
+      { equals: { unannounced: true, location: 'C1' } },
+    );
+    const raw = await dynamo.client.send(new GetItemCommand({ TableName: 'conditions-of-before', Key: marshall(key) }));
+    expect(unmarshall(raw.Item ?? {})).toMatchObject({ location: 'C2', wanted: 'approval' });
+    expect(raw.Item).not.toHaveProperty('untold');
+    expect(raw.Item).not.toHaveProperty('place');
   });
 
   test('follow-ups and undelivered messages are found under the keys of the previous version', async () => {

@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import type { ControlTable, Key } from '../../state/control-table.ts';
 import type { Condition } from '../../state/expression.ts';
 import { type AutopilotRecord, autopilotRecordSchema } from '../model/autopilot-record.ts';
@@ -20,19 +19,6 @@ export interface AutopilotStore {
   drive(id: string, fence: number): Promise<boolean>;
   /** Resets the attempts and the blocker of a running autopilot; undefined when it does not run. */
   reset(id: string, options: { forgetApproval: boolean }): Promise<AutopilotRecord | undefined>;
-}
-
-/** The names that an earlier version of the bot gave to attributes. */
-const FORMER_NAMES: Readonly<Record<string, string>> = { blocker: 'wanted', unannounced: 'untold' };
-const withFormerNames = (names: readonly string[]): string[] =>
-  names.flatMap((name) => [name, ...(FORMER_NAMES[name] === undefined ? [] : [FORMER_NAMES[name]])]);
-
-function parseRecord(entry: unknown): AutopilotRecord {
-  const stored = z.record(z.string(), z.unknown()).parse(entry);
-  const renamed = Object.entries(FORMER_NAMES).flatMap(([name, former]) =>
-    former in stored && !(name in stored) ? [[name, stored[former]] as const] : [],
-  );
-  return autopilotRecordSchema.parse({ ...stored, ...Object.fromEntries(renamed) });
 }
 
 /** Attributes of an earlier autopilot that a new plan must not keep. */
@@ -58,21 +44,20 @@ export function createAutopilotStore(table: ControlTable, name: string): Autopil
   return {
     async read() {
       const entry = await table.read(key);
-      return entry && parseRecord(entry);
+      return entry && autopilotRecordSchema.parse(entry);
     },
     async plan(record) {
       if (await table.create(key, { ...record })) return true;
       // An autopilot whose end is not announced, or whose stop is not finished, is not replaced.
       const isReplaceable: Condition = {
         in: { state: ['planned', 'stopped', 'finished', 'cancelled'] },
-        absent: withFormerNames(['unannounced', 'stopping']),
+        absent: ['unannounced', 'stopping'],
       };
-      const remove = withFormerNames(OF_ONE_AUTOPILOT);
-      return (await table.update(key, { set: { ...record }, remove }, isReplaceable)).ok;
+      return (await table.update(key, { set: { ...record }, remove: OF_ONE_AUTOPILOT }, isReplaceable)).ok;
     },
     async change(id, { set = {}, remove = [] }, states, fence) {
-      const done = await table.update(key, { set, remove: withFormerNames(remove) }, inStates(id, states, fence));
-      return done.ok ? parseRecord(done.entry) : undefined;
+      const done = await table.update(key, { set, remove }, inStates(id, states, fence));
+      return done.ok ? autopilotRecordSchema.parse(done.entry) : undefined;
     },
     async drive(id, fence) {
       const take = (condition: Condition) => table.update(key, { set: { fence } }, { equals: { id }, ...condition });
@@ -83,9 +68,9 @@ export function createAutopilotStore(table: ControlTable, name: string): Autopil
       return done.ok || (done.entry?.id === id && done.entry.fence === fence);
     },
     async reset(id, { forgetApproval }) {
-      const remove = withFormerNames(['blocker', 'refused', 'unannounced', ...(forgetApproval ? ['approvalId'] : [])]);
+      const remove = ['blocker', 'refused', 'unannounced', ...(forgetApproval ? ['approvalId'] : [])];
       const done = await table.update(key, { set: { attempts: {} }, remove }, inStates(id, ['running']));
-      return done.ok ? parseRecord(done.entry) : undefined;
+      return done.ok ? autopilotRecordSchema.parse(done.entry) : undefined;
     },
   };
 }

@@ -5,7 +5,7 @@ import { readSnapshot } from '../engines/local/read-run.ts';
 import { isOpen } from '../model/run.ts';
 import type { Refusal } from '../model/run-control.ts';
 import type { Person, RunSnapshot, RunState } from '../model/types.ts';
-import { inState, REQUESTS, type RunRecord, UNANNOUNCED } from '../store/run-store.ts';
+import { inState, REQUESTS, type RunRecord } from '../store/run-store.ts';
 
 /** A run that this process is about to drive. */
 export interface Starting {
@@ -101,7 +101,7 @@ export function createDriving(ports: DriverPorts, rules: DriverRules, shutdown: 
     const taken = await takeOver(runId, REQUESTS);
     if ('holder' in taken) return refuse({ reason: 'lease-held', ...taken });
     const before = taken.record.state.kind;
-    const change = { set, remove: UNANNOUNCED };
+    const change = { set, remove: ['unannounced'] };
     const marked = await store.change(runId, change, { ...inState(...from), equals: { fence: taken.fence } });
     if (!marked.ok || !marked.record) {
       await lease.release();

@@ -83,13 +83,6 @@ const recordSchema = z.object({
 });
 export type RunRecord = z.infer<typeof recordSchema>;
 
-/** The name of `unannounced` in the previous version. */
-const PREVIOUS_UNANNOUNCED = 'untold';
-/** The attribute of a change of state that was not announced yet, under both names. */
-export const UNANNOUNCED = ['unannounced', PREVIOUS_UNANNOUNCED];
-const parseRecord = (entry: Entry): RunRecord =>
-  recordSchema.parse({ unannounced: entry[PREVIOUS_UNANNOUNCED], ...entry });
-
 /** A change of a record whose state is also there as `stateKind`, for conditions. */
 function withStateKind(set: Record<string, unknown>): Record<string, unknown> {
   const { state } = set;
@@ -240,7 +233,7 @@ export function createRunStore(table: ControlTable, name: string): RunStore {
     },
     async read(runId) {
       const entry = await table.read(recordKey(runId));
-      return entry && parseRecord(entry);
+      return entry && recordSchema.parse(entry);
     },
     async readOpen() {
       const entry = await table.read(openKey);
@@ -272,17 +265,13 @@ export function createRunStore(table: ControlTable, name: string): RunStore {
         exists: true,
         ...condition,
       });
-      return defined({ ok: done.ok, record: done.entry && parseRecord(done.entry) });
+      return defined({ ok: done.ok, record: done.entry && recordSchema.parse(done.entry) });
     },
     async markAnnounced(runId) {
-      await store.change(runId, { remove: UNANNOUNCED });
+      await store.change(runId, { remove: ['unannounced'] });
     },
     async claimAnnouncement(runId) {
-      for (const name of UNANNOUNCED) {
-        const claimed = await store.change(runId, { remove: [name] }, { equals: { [name]: true } });
-        if (claimed.ok) return true;
-      }
-      return false;
+      return (await store.change(runId, { remove: ['unannounced'] }, { equals: { unannounced: true } })).ok;
     },
     async changeAsDriver(runId, fence, change) {
       const done = await store.change(runId, change, { equals: { fence } });
