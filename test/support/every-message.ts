@@ -267,6 +267,7 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
     fileTroubleMessage(new FileUploadError(worse('F 1'), 500), 'the failed images', '/rescan export'),
     fileTroubleMessage(Object.assign(new Error('full'), { code: 'ENOSPC' }), 'the failed images'),
   ],
+  anotherJobMessage: (worse) => [tables.anotherJobMessage(worse(restoreJob))],
   stoppingJobMessage: (worse) => [tables.stoppingJobMessage(worse(restoreJob))],
   finishedMessage: (worse) => results.map((result) => tables.finishedMessage(worse(flushJob()), worse(result), 9_000)),
   brokenOffMessage: (worse) => [

@@ -105,6 +105,8 @@ export const tableRefusals: readonly TableRefusal[] = [
   { reason: 'backup-of-another-table', backupId: 'B 1', itsArn: 'A 1', arn: 'A 2' },
   { reason: 'backup-damaged', backupId: 'B 1', object: 'O 1', why: 'W 1' },
   { reason: 'differs', backupId: 'B 1', difference: { added: 1, changed: 2, removed: 3 }, most: 100 },
+  { reason: 'restore-mismatch', backupId: 'B 1', difference: { added: 1, changed: 2, removed: 3 } },
+  { reason: 'record-refused', why: 'W 1' },
   { reason: 'table-not-active', table: 'T 1', status: 'S 1' },
   { reason: 'job-active', job: flushJob() },
   { reason: 'location', bucket: 'B 1', why: 'missing' },

@@ -120,6 +120,10 @@ export type TableRefusal =
       readonly difference: DifferenceCounts;
       readonly most: number;
     }
+  /** A restore is done, but the table is not what it should be. */
+  | { readonly reason: 'restore-mismatch'; readonly backupId: string; readonly difference: DifferenceCounts }
+  /** DynamoDB does not accept a record as the backup has it. */
+  | { readonly reason: 'record-refused'; readonly why: string }
   | { readonly reason: 'table-not-active'; readonly table: string; readonly status: string }
   | { readonly reason: 'run-active'; readonly runId: string }
   | { readonly reason: 'job-active'; readonly job: TableJob }

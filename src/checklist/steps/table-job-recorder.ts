@@ -73,7 +73,7 @@ function whyFlushFailed(event: Extract<TableEvent, { kind: 'failed' | 'stopped' 
     case 'fault':
       return `It failed: ${refusal.fault.message}`;
     case 'differs':
-      return 'Nothing was deleted: the table differs too much from its backup.';
+      return 'It failed: the table differs too much from its backup.';
     case 'backup-damaged':
       return `It failed: backup ${refusal.backupId} is damaged.`;
     case 'backup-not-found':

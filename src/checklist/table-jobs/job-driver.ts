@@ -78,10 +78,11 @@ export interface JobDriver {
   current(): ApprovedJob | undefined;
   /**
    * Takes the lease, and calls `decide` under it. The job that `decide` returns is driven under the same lease; in every
-   * other case, an exception included, the lease is released. `starting` is the job that `decide` may return: a stop finds it.
+   * other case, an exception included, the lease is released. `lost` is aborted when the lease is lost meanwhile. `starting` is
+   * the job that `decide` may return: a stop finds it.
    */
   underLease<T>(
-    decide: () => Promise<Decision<T>>,
+    decide: (lost: AbortSignal) => Promise<Decision<T>>,
     starting?: ApprovedJob,
   ): Promise<Result<T | undefined, TableRefusal>>;
   /** Stops the job between two writes, or before its first one; the job, if this process starts or drives one. */
@@ -232,7 +233,9 @@ export function createJobDriver(ports: JobDriverPorts): JobDriver {
     }
   }
 
-  async function decideUnderLease<T>(decide: () => Promise<Decision<T>>): Promise<Result<T | undefined, TableRefusal>> {
+  async function decideUnderLease<T>(
+    decide: (lost: AbortSignal) => Promise<Decision<T>>,
+  ): Promise<Result<T | undefined, TableRefusal>> {
     // Its end is stored and only being reported: a moment.
     if (driven && ended.has(driven.job)) await driven.finished;
     if (driven) return refuse({ reason: 'job-active', job: driven.job });
@@ -244,7 +247,7 @@ export function createJobDriver(ports: JobDriverPorts): JobDriver {
     try {
       // Renewed from here on: counting a large table takes longer than a lease lasts.
       lease.start(() => over.abort(new JobLost()));
-      const decision = await decide();
+      const decision = await decide(over.signal);
       if (!decision.drive) return succeed(decision.value);
       if (starting?.stopBy !== undefined) over.abort(new JobStopped(starting.stopBy));
       drive(decision.drive, over, decision.isResumed);

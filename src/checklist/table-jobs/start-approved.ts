@@ -71,7 +71,7 @@ async function start(ports: StartApprovedPorts, approval: Approval): Promise<Res
     startedAt: Math.round(clock.now()),
     ...defined({ reason: approval.reason, approvedBy: deciderOf(approval) }),
   };
-  const decided = await driver.underLease(async (): Promise<Decision<TableRefusal>> => {
+  const decided = await driver.underLease(async (lost): Promise<Decision<TableRefusal>> => {
     const stored = await record.read();
     if (stored?.end) await driver.reportEnd(stored.job, stored.end);
     const facts = await ports.facts.gather(action, () => ports.checklist.openId());
@@ -80,6 +80,7 @@ async function start(ports: StartApprovedPorts, approval: Approval): Promise<Res
     const refusal = refusalOfUse(approval, use, clock.now());
     if (refusal) return { value: { reason: 'use', refusal } };
     const mine = withFacts(job, facts.value);
+    if (lost.aborted) return { value: { reason: 'busy', holder: 'another bot process' } };
     if (!(await record.claim(mine))) return { value: await otherJob(record) };
     const notStarted = await markUsed(ports, mine, approval);
     if (!notStarted) return { drive: mine, isResumed: false };

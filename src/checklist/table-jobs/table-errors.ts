@@ -5,11 +5,13 @@ import {
   BackupNotVerifiedError,
   BackupOfAnotherTableError,
   FlushRefusedError,
+  RestoreDigestMismatchError,
   TableNotActiveError,
 } from '../../backup/errors.ts';
 import { LegacyBackupError, LegacyTypesUnknownError } from '../../backup/legacy/legacy.ts';
 import { PointInTimeRecoveryOffError } from '../../backup/native/native.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
+import { ChangeRefusedError } from '../../pipeline/table/swap.ts';
 import type { TableRefusal } from '../contracts/table-control.ts';
 
 /** The refusal that an error of the backup code means; undefined for errors of AWS and defects. */
@@ -29,6 +31,9 @@ export function refusalOf(error: unknown): TableRefusal | undefined {
   if (error instanceof BackupLocationError) return { reason: 'location', bucket: error.bucket, why: error.reason };
   if (error instanceof FlushRefusedError)
     return { reason: 'differs', backupId: error.backupId, difference: error.difference, most: error.maxDifference };
+  if (error instanceof RestoreDigestMismatchError)
+    return { reason: 'restore-mismatch', backupId: error.backupId, difference: error.difference };
+  if (error instanceof ChangeRefusedError) return { reason: 'record-refused', why: error.message };
   if (error instanceof TableNotActiveError)
     return { reason: 'table-not-active', table: error.table, status: error.status };
   if (error instanceof LegacyBackupError)

@@ -127,7 +127,7 @@ describe('a checklist', () => {
     expect(past).toMatchObject({ id: 'c-0001', outcome: { kind: 'closed', by: 'U1' } });
     expect(past.steps.find(({ step }) => step === 'flush')).toMatchObject({
       state: 'failed',
-      found: { message: 'Nothing was deleted: the table differs too much from its backup.' },
+      found: { message: 'It failed: the table differs too much from its backup.' },
     });
     expect((await checklist.view()).id).toBe('c-0002');
     expect((await checklist.view('c-0099')).id).not.toBe('c-0099');

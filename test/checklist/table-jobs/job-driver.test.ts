@@ -179,6 +179,27 @@ describe('startApproved', () => {
     },
   );
 
+  test('Where the lease is lost while the facts are gathered, nothing is claimed and the approval is void', async () => {
+    const world = createWorld();
+    const process = world.process('process', {
+      beforeGathering: () => world.clock.sleep(4 * LEASE_MS),
+      before({ key, operation }) {
+        // Its renewals do not come through.
+        if (operation === 'update' && key.sk === 'lease' && isGathering) throw new Error('no route');
+      },
+    });
+    let isGathering = false;
+    const { id } = await process.request();
+    const started = process.approve(id);
+    await settle();
+    isGathering = true;
+    await world.clock.advance(5 * LEASE_MS);
+    expect(await started).toMatchObject({ ok: false, refusal: { reason: 'busy' } });
+    expect((await world.approvals.read(id))?.state.kind).toBe('void');
+    expect(await process.record.read()).toBeUndefined();
+    expect(world.deleted).toEqual([]);
+  });
+
   test('While the record of another job is stored, nothing starts, and that record stays', async () => {
     const world = createWorld();
     const doomed = world.process('doomed', {

@@ -53,6 +53,8 @@ export interface ProcessOptions {
   readonly before?: (write: ControlWrite) => Promise<void> | void;
   /** Called after each write; what it throws is a lost reply. */
   readonly after?: (write: ControlWrite) => Promise<void> | void;
+  /** Called when the facts of an approved action are gathered. */
+  readonly beforeGathering?: () => Promise<void> | void;
   /** Called before each deletion of a record, before `mayWrite`. */
   readonly beforeDeletion?: (record: string) => Promise<void> | void;
   readonly ports?: Partial<Omit<JobDriverPorts, 'jobs' | 'clock' | 'record' | 'lease'>>;
@@ -189,6 +191,7 @@ export function createWorld(): World {
     } as const;
     const facts: Pick<ApprovalFacts, 'gather'> = {
       async gather() {
+        if (driver.current()) await options.beforeGathering?.();
         await alive();
         if (world.refusal) return { ok: false, refusal: world.refusal };
         return { ok: true, value: { fingerprint: [...world.facts], backup: backupRecord(), checklistId: 'c-1' } };

@@ -2,9 +2,11 @@ import { type BackupRecord, shortBackupId, storedBytes } from '../../../backup/f
 import type {
   JobProgress,
   JobResult,
+  JobStage,
   PointInTimeRecovery,
   TableEvent,
   TableJob,
+  TableRefusal,
 } from '../../../checklist/contracts/table-control.ts';
 import { ACTION, button } from '../kit/buttons.ts';
 import { code, mention, sentence } from '../kit/escape.ts';
@@ -155,11 +157,12 @@ function leftLine({ work }: TableJob): string {
 /** A job that was stopped or failed. */
 export function brokenOffMessage(event: Extract<TableEvent, { kind: 'stopped' | 'failed' }>): Message {
   const { job, progress } = event;
-  const after = progress && progress.done > 0 ? ` after ${counted(progress.done, 'record')}` : '';
+  const done = progress ? countDone(job, progress) : 0;
+  const after = done > 0 ? ` after ${counted(done, 'record')}` : '';
   if (event.kind === 'failed')
     return compose({
       fact: `:x: ${jobName(job)} failed${after}.`,
-      lines: [...jobRefusalLines(event), leftLine(job), requestedLine(job)],
+      lines: [...failureLines(event.refusal, done), leftLine(job), requestedLine(job)],
     });
   const by = /^[UW][A-Z0-9]+$/.test(event.by) ? mention(event.by) : sentence(event.by, 200);
   return compose({
@@ -168,11 +171,17 @@ export function brokenOffMessage(event: Extract<TableEvent, { kind: 'stopped' | 
   });
 }
 
+/** The stages of a flush or restore before its first write: what they count was only read. */
+const READING: ReadonlySet<JobStage> = new Set(['comparing', 'checking', 'safety-backup', 'reading', 'verifying']);
+
+const countDone = ({ work }: TableJob, { stage, done }: JobProgress): number =>
+  work.kind !== 'backup' && READING.has(stage) ? 0 : done;
+
 /** In the middle of a job it is not true that nothing was done. */
-function jobRefusalLines({ refusal, progress }: Extract<TableEvent, { kind: 'failed' }>): readonly string[] {
-  if (refusal.reason !== 'fault' || !progress || progress.done === 0) return tableRefusalLines(refusal);
-  return [`${describeFault(refusal.fault)}.`, ...faultLines(refusal.fault)];
-}
+const failureLines = (refusal: TableRefusal, done: number): readonly string[] =>
+  refusal.reason === 'fault' && done > 0
+    ? [`${describeFault(refusal.fault)}.`, ...faultLines(refusal.fault)]
+    : tableRefusalLines(refusal);
 
 /** A job that does not resume after its process died, and what to do. */
 export function interruptedMessage(event: Extract<TableEvent, { kind: 'interrupted' }>): Message {

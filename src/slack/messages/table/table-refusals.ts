@@ -42,9 +42,16 @@ export function tableRefusalLines(refusal: TableRefusal): string[] {
       return [`${backupName(refusal.backupId)} is in use and is kept.`];
     case 'differs':
       return [
-        `The table differs from ${backupName(refusal.backupId)} by more than ${counted(refusal.most, 'record')}: ${describeDifference(refusal.difference)}. Nothing was deleted.`,
+        `The table differs from ${backupName(refusal.backupId)} by more than ${counted(refusal.most, 'record')}: ${describeDifference(refusal.difference)}.`,
         NEW_BACKUP,
       ];
+    case 'restore-mismatch':
+      return [
+        `After the restore the table does not match ${backupName(refusal.backupId)}: ${describeDifference(refusal.difference)}.`,
+        'Something else may have written to the table during the restore.',
+      ];
+    case 'record-refused':
+      return [`DynamoDB did not accept a record: ${code(refusal.why, 400)}.`];
     case 'table-not-active':
       return [`Table ${code(refusal.table, 120)} is ${code(refusal.status, 40)}, not ACTIVE. Try again when it is.`];
     case 'run-active':

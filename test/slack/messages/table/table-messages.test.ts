@@ -255,6 +255,11 @@ describe('messages of a job', () => {
     const { text } = brokenOffMessage({ kind: 'failed', job: flushJob(), refusal });
     expect(text).not.toContain('<!channel>');
     expect(text).toContain('Nothing was done');
+    // Records that were only compared were not deleted.
+    const comparing = { ...progress, stage: 'comparing' } as const;
+    expect(firstLine(brokenOffMessage({ kind: 'failed', job: flushJob(), refusal, progress: comparing }))).toBe(
+      ':x: The flush failed.',
+    );
     // It is not true that nothing was done once records were deleted.
     expect(brokenOffMessage({ kind: 'failed', job: flushJob(), refusal, progress }).text).not.toContain(
       'Nothing was done',
@@ -379,6 +384,8 @@ test('Every refusal has a text, and hostile texts in it have no effect', () => {
     { reason: 'backup-damaged', ...record, object: HOSTILE, why: HOSTILE },
     { reason: 'backup-in-use', ...record },
     { reason: 'differs', ...record, difference: { added: 120, changed: 0, removed: 1 }, most: 100 },
+    { reason: 'restore-mismatch', ...record, difference: { added: 1, changed: 2, removed: 3 } },
+    { reason: 'record-refused', why: HOSTILE },
     { reason: 'table-not-active', table: HOSTILE, status: HOSTILE },
     { reason: 'run-active', runId: 'r-0142' },
     { reason: 'job-active', job: flushJob({ by: HOSTILE }) },
