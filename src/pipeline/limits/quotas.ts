@@ -91,7 +91,7 @@ export async function readQuotas(
  * @throws FaultError for credentials, a missing function or table, and the network
  */
 export async function readAllQuotas(
-  clients: { serviceQuotas: ServiceQuotasClient; lambda: LambdaClient; dynamodb: DynamoDBClient },
+  clients: { serviceQuotas: ServiceQuotasClient; lambda: LambdaClient; bulkDynamodb: DynamoDBClient },
   about: { functionName: string; modelId: string; tableName: string },
 ): Promise<QuotaReading> {
   const notes: string[] = [];
@@ -109,7 +109,7 @@ export async function readAllQuotas(
       permitted,
     ),
     permitted('dynamodb:DescribeTable', about.tableName, 'The write capacity of the table', () =>
-      describeTable(clients.dynamodb, about.tableName),
+      describeTable(clients.bulkDynamodb, about.tableName),
     ),
   ]);
   return {
