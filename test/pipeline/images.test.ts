@@ -1,5 +1,8 @@
+import { S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type ImageFilter, type ListedImage, listImages } from '../../src/pipeline/images.ts';
+import { FaultError } from '../../src/pipeline/fault.ts';
+import { findImage, type ImageFilter, type ListedImage, listImages } from '../../src/pipeline/images.ts';
+import { testCredentials } from '../support/dynalite.ts';
 import { type LocalS3, startS3 } from '../support/s3.ts';
 
 const ODD = [
@@ -94,4 +97,30 @@ test('a missing bucket is a fault that names the bucket and the setting', async 
       fix: expect.stringContaining('IMAGE_BUCKET'),
     },
   });
+});
+
+test('findImage returns an image of the bucket with its size, whatever is in its key', async () => {
+  const filter = { bucket: 'odd', extensions: ['.png', '.jpg', '.jpeg'], excludedPrefixes: [] };
+  for (const key of ODD.filter((odd) => !odd.includes('\u0007')))
+    expect(await findImage(s3.client, filter, key), key).toEqual({ key, size: 1 });
+});
+
+test('findImage returns nothing for a key that is absent, empty, no image, or excluded', async () => {
+  const filter = { bucket: 'input', extensions: ['.png'], excludedPrefixes: ['dictionaries/'] };
+  expect(await findImage(s3.client, filter, 'one.png')).toEqual({ key: 'one.png', size: 5 });
+  for (const key of ['two.png', 'empty.png', 'notes.txt', 'dictionaries/names.png'])
+    expect(await findImage(s3.client, filter, key), key).toBeUndefined();
+});
+
+test('findImage throws when S3 cannot be reached', async () => {
+  const filter = { bucket: 'input', extensions: ['.png'], excludedPrefixes: [] };
+  const unreachable = new S3Client({
+    endpoint: 'http://127.0.0.1:1',
+    region: 'us-east-1',
+    credentials: testCredentials,
+    maxAttempts: 1,
+    forcePathStyle: true,
+  });
+  await expect(findImage(unreachable, filter, 'one.png')).rejects.toThrow(FaultError);
+  unreachable.destroy();
 });

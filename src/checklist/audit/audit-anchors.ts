@@ -2,12 +2,12 @@ import { ListObjectsV2Command, PutObjectCommand, type S3Client } from '@aws-sdk/
 import type { AuditEntry } from './audit-entry.ts';
 
 /**
- * Heads of the audit, each an empty object in S3 that is named after its number and its hash. They are never overwritten, and lie
- * apart from the control table: whoever cuts entries off at the end, or writes the chain anew, has to forge both.
+ * Heads of the audit log in S3. Each is an empty object whose name contains the number and the hash of an entry. They are never
+ * overwritten. Someone who removes the last entries, or rewrites the chain, would have to change both S3 and the control table.
  */
 export interface AuditAnchors {
   put(head: Pick<AuditEntry, 'number' | 'hash'>): Promise<void>;
-  /** The hash by the number of its entry. */
+  /** The hash of each anchored entry, by its number. */
   read(): Promise<ReadonlyMap<number, string>>;
 }
 

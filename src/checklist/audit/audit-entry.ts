@@ -2,31 +2,31 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 
 /**
- * What anyone did: who, what, when, why and what came of it. Each entry holds the hash of the one before, so that none can
- * be changed, taken out or put in between without the chain showing it.
+ * One entry of the audit log: who did what, when, why, and with which outcome. Each entry contains the hash of the previous one, so
+ * that a changed, removed or inserted entry breaks the chain.
  */
 export const auditEntrySchema = z.object({
-  /** 1 for the first. */
+  /** The first entry has the number 1. */
   number: z.number().int().positive(),
   /** Epoch ms. */
   at: z.number(),
-  /** An id of Slack's, or `bot` for what it did by itself. */
+  /** A Slack user id, or `bot`. */
   who: z.string(),
-  /** The command, button, form or change of state. */
+  /** The command, button, form, or the thing that changed. */
   what: z.string(),
   why: z.string().exactOptional(),
   outcome: z.string(),
-  /** Of the entry before; of the first one, zeros. */
+  /** The hash of the previous entry; zeros for the first one. */
   previous: z.string(),
   hash: z.string(),
 });
 export type AuditEntry = z.infer<typeof auditEntrySchema>;
 export type AuditFacts = Omit<AuditEntry, 'number' | 'previous' | 'hash'>;
 
-/** What stands before the first entry. */
+/** The `previous` of the first entry. */
 export const NO_ENTRY = '0'.repeat(64);
 
-/** The hash of an entry: SHA-256 over its fields, each with its length, so that no two entries have one text. */
+/** The SHA-256 hash of an entry, over its fields with their lengths, so that different entries have different texts. */
 export function hashOf(entry: Omit<AuditEntry, 'hash'>): string {
   const fields = [entry.number, entry.at, entry.who, entry.what, entry.why ?? '', entry.outcome, entry.previous];
   const text = fields.map((field) => `${String(field).length}:${field}`).join('|');
@@ -35,7 +35,7 @@ export function hashOf(entry: Omit<AuditEntry, 'hash'>): string {
     .digest('hex');
 }
 
-/** The entry that follows another, or the first. */
+/** The entry that follows `before`, or the first one. */
 export function chain(before: Pick<AuditEntry, 'number' | 'hash'> | undefined, facts: AuditFacts): AuditEntry {
   const entry = { ...facts, number: (before?.number ?? 0) + 1, previous: before?.hash ?? NO_ENTRY };
   return { ...entry, hash: hashOf(entry) };
@@ -43,13 +43,13 @@ export function chain(before: Pick<AuditEntry, 'number' | 'hash'> | undefined, f
 
 export type ChainBreak =
   | { readonly kind: 'missing'; readonly number: number }
-  /** One more than was written stands there. */
+  /** There is an entry that was not written by the bot. */
   | { readonly kind: 'inserted'; readonly number: number }
   | { readonly kind: 'changed'; readonly number: number }
   | { readonly kind: 'unlinked'; readonly number: number }
-  /** Entries at the end are gone: a head that was noted elsewhere is another one. */
+  /** Entries at the end were removed: a head that is stored elsewhere has a higher number. */
   | { readonly kind: 'cut-off'; readonly number: number }
-  /** No entry has the hash that somebody noted. */
+  /** No entry has the given hash. */
   | { readonly kind: 'not-as-noted' };
 
 export type ChainCheck =
@@ -57,24 +57,24 @@ export type ChainCheck =
       readonly ok: true;
       readonly entries: number;
       readonly head: string;
-      /** The entry whose hash somebody noted. */
+      /** The number of the entry with the given hash. */
       readonly notedAt?: number;
     }
   | { readonly ok: false; readonly broken: ChainBreak };
 
-/** What is known of the chain from elsewhere. */
+/** Hashes of the chain that are stored elsewhere. */
 export interface ChainProofs {
-  /** What was noted of the last entry, apart from it. */
+  /** The last entry, by the head in the control table. */
   readonly head?: Pick<AuditEntry, 'number' | 'hash'>;
-  /** Hashes by the numbers of their entries, kept outside of the control table. */
+  /** Hashes by entry number, stored outside the control table. */
   readonly anchors?: ReadonlyMap<number, string>;
-  /** A hash that somebody wrote down: it has to be in the chain. */
+  /** A hash that a person kept. It has to be in the chain. */
   readonly noted?: string;
 }
 
 /**
- * Walks the chain from its first entry, streamed; entries as they stand in the table, whatever became of them there. The first
- * thing that does not fit is the answer.
+ * Verifies the chain from the first entry on. `entries` are the rows of the table as they are, which may have been altered.
+ * Returns the first break.
  */
 export async function verifyChain(
   entries: AsyncIterable<unknown>,
@@ -95,7 +95,7 @@ export async function verifyChain(
     if (entry.number > number) return broken('missing', number);
     if (entry.hash !== hashOf(entry)) return broken('changed', number);
     if (entry.previous !== (last?.hash ?? NO_ENTRY)) return broken('unlinked', number);
-    // The head is noted after its entry: entries beyond it are whole all the same.
+    // The head is written after its entry, so entries beyond it are valid.
     for (const known of [head?.number === number ? head.hash : undefined, anchors.get(number)])
       if (known !== undefined && entry.hash !== known) return broken('changed', number);
     if (entry.hash === noted) notedAt = number;

@@ -10,32 +10,32 @@ import {
   verifyChain,
 } from './audit-entry.ts';
 
-/** The audit of one pipeline in the control table: `audit#NAME` / `entry#0000000001`, and the head apart from it. */
+/** The audit log of one pipeline in the control table: `audit#NAME` / `entry#0000000001`, and `head`. */
 export interface AuditLog {
-  /** On record when this resolves: behind whatever other copies wrote meanwhile. */
+  /** Resolves when the entry is written, after all entries that other processes wrote. */
   append(facts: AuditFacts): Promise<AuditEntry>;
-  /** Oldest first from the first one, or newest first. @throws AuditUnreadableError at one that is no entry any more. */
+  /** Oldest first, or newest first. @throws AuditUnreadableError when a row is not a valid entry. */
   entries(options?: { newestFirst?: boolean; limit?: number }): AsyncIterable<AuditEntry>;
-  /** Whether every entry stands as it was written; `noted`: and one with this hash, which somebody wrote down. */
+  /** Whether no entry was changed, removed or inserted. `noted`: a hash that a person kept and that must be in the chain. */
   verify(noted?: string): Promise<AuditCheck>;
 }
 
-/** Somebody wrote over an entry by hand: it cannot be shown. */
+/** A row of the audit log is not a valid entry: it was changed by hand. */
 export class AuditUnreadableError extends Error {
   override readonly name = 'AuditUnreadableError';
-  /** Where it stands in the control table. */
+  /** Its sort key in the control table. */
   readonly location: string;
   constructor(location: string, cause: unknown) {
-    super(`What stands at ${location} is no entry of the audit.`, { cause });
+    super(`The row ${location} is not a valid audit entry.`, { cause });
     this.location = location;
   }
 }
 
-/** `anchors`: how many heads in S3 the chain was held against; undefined where they could not be read. */
+/** `anchors`: how many heads in S3 were compared; undefined when they could not be read. */
 export type AuditCheck = ChainCheck & { readonly anchors?: number };
 
 const headSchema = z.object({ number: z.number(), hash: z.string() });
-const MOST_TEXT = 2_000;
+const MAX_TEXT = 2_000;
 const PREFIX = 'entry#';
 
 export function createAuditLog(
@@ -61,10 +61,10 @@ export function createAuditLog(
     const noted = await readHead();
     let last = noted && ((await read(noted.number)) ?? noted);
     for (;;) {
-      // The head may lag behind, after a crash or beside another copy.
+      // The head may be behind after a crash, or while another process writes.
       for (let next = await read((last?.number ?? 0) + 1); next; next = await read(next.number + 1)) last = next;
       const entry = chain(last, facts);
-      // Refused by another's entry, or by our own whose reply was lost: its hash tells.
+      // Another process wrote this number, or our own write succeeded and its reply was lost: the hash shows which.
       const isNew = await table.create(entryKey(entry.number), { ...entry });
       if (!isNew && (await read(entry.number))?.hash !== entry.hash) continue;
       const set = { number: entry.number, hash: entry.hash };
@@ -74,7 +74,7 @@ export function createAuditLog(
     }
   }
 
-  /** As they stand in the table, whoever wrote them. */
+  /** The rows as they are, without validation. */
   async function* rows(): AsyncGenerator<unknown> {
     yield* table.list(pk, { prefix: PREFIX });
   }
@@ -84,9 +84,9 @@ export function createAuditLog(
       const short = {
         ...facts,
         at: Math.round(facts.at),
-        what: facts.what.slice(0, MOST_TEXT),
-        outcome: facts.outcome.slice(0, MOST_TEXT),
-        ...(facts.why === undefined ? {} : { why: facts.why.slice(0, MOST_TEXT) }),
+        what: facts.what.slice(0, MAX_TEXT),
+        outcome: facts.outcome.slice(0, MAX_TEXT),
+        ...(facts.why === undefined ? {} : { why: facts.why.slice(0, MAX_TEXT) }),
       };
       const written = turn.then(() => write(short));
       turn = written.catch(() => {});
@@ -101,11 +101,11 @@ export function createAuditLog(
       }
     },
     async verify(noted) {
-      // Before the entries: what comes meanwhile is beyond them.
+      // Read before the entries, so that entries written meanwhile come after them.
       const [head, known] = await Promise.all([
         readHead(),
         anchors.read().catch((error: unknown) => {
-          warn('the anchors of the audit cannot be read', error);
+          warn('the anchors of the audit log could not be read', error);
           return undefined;
         }),
       ]);

@@ -14,19 +14,19 @@ import type { OutcomeRecord, PaceSetting, Person, RunState } from '../../run/mod
 import type { StartRefusal } from './start-control.ts';
 import type { TableRefusal } from './table-control.ts';
 
-/** Which images a retry is over. */
+/** The images that a retry processes. */
 export type RetryRequest =
   | { readonly kind: 'failed'; readonly choice: FailureChoice }
-  /** Of the last run and its retries: no outcome, or processed and their rows missing. */
+  /** Images of the last run and its retries that have no outcome, or were processed and have no rows. */
   | { readonly kind: 'unaccounted' };
 
 export type ResultRefusal =
   | { readonly reason: 'no-run' }
   | { readonly reason: 'unknown-run'; readonly runId: string }
   | { readonly reason: 'nothing-failed' }
-  /** Something failed, but nothing that was asked for. */
+  /** Images failed, but none of those that were requested. */
   | { readonly reason: 'none-chosen'; readonly failedImages: number; readonly types: readonly string[] }
-  /** What was asked for failed, but the bucket does not hold it any more. */
+  /** The requested images failed, but they are not in the bucket any more. */
   | { readonly reason: 'images-gone'; readonly bucket: string; readonly images: number }
   | { readonly reason: 'nothing-unaccounted' }
   | { readonly reason: 'images-unknown'; readonly bucket: string; readonly keys: readonly string[] }
@@ -34,82 +34,82 @@ export type ResultRefusal =
   | { readonly reason: 'start'; readonly refusal: StartRefusal }
   | { readonly reason: 'table'; readonly refusal: TableRefusal };
 
-/** Runs by id, the newest first. */
+/** The ids of runs, newest first. */
 export type RunIds = readonly string[];
 
 export interface Validation {
   readonly verdict: Verdict;
   readonly problems: readonly ValidationProblem[];
-  /** The runs whose outcomes counted; none where a single person was asked for or nothing ever ran. */
+  /** The runs whose outcomes were used; empty for one person, or when there was no run. */
   readonly runIds: RunIds;
-  /** Of the newest of them. */
+  /** The state of the newest of them. */
   readonly runState?: RunState['kind'];
-  /** The run took only a part of the bucket. */
+  /** The run processed only a part of the bucket. */
   readonly isPartial?: boolean;
   readonly reconciled?: ReconcileTotals;
-  /** Examples of images that are not accounted for, or worth a look. */
+  /** Examples of images with a problem. */
   readonly images: readonly ReconciledImage[];
   readonly now: KindCounts;
   readonly backup?: BackupRecord;
   readonly people: readonly PersonComparison[];
-  /** What the people were drawn with; undefined where one was named. */
+  /** The seed that the people were drawn with; undefined when one person was requested. */
   readonly seed?: number;
 }
 
 /**
- * What the face may ask about what came of a rescan. Everything is read, nothing is changed, but for `planRetry`, which makes a
- * plan that nobody has started. Readers with files behind them are freed by `dispose`.
+ * Results of runs. Nothing is changed, except that `planRetry` stores a plan. Call `dispose` of results that have one: they use
+ * temporary files.
  */
 export interface ResultControl {
   /**
-   * Failures of the table and of the runs back to the last one over all images. With a run's id, the causes in that run are
-   * counted as well.
+   * The failures in the table and in the runs back to the last one over all images. With `runId`, the causes in that run are
+   * counted too.
    */
   failures(runId?: string): Promise<Result<Failures & { readonly runIds: RunIds }, ResultRefusal>>;
-  /** Plans a run over just those images. */
+  /** Plans a run over these images only. */
   planRetry(request: {
     readonly setting: RetryRequest;
-    /** In words, for everyone who reads the plan. */
+    /** A description for the people who read the plan. */
     readonly what: string;
     readonly paceSetting: PaceSetting;
     readonly by: Person;
     readonly channel: string;
   }): Promise<Result<RunPlan, ResultRefusal>>;
-  /** What the images of a run came to, in the order in which they did; of the last run where none is named. */
+  /** The outcomes of a run in the order in which they were recorded; without an id, of the last run. */
   outcomes(
     runId?: string,
   ): Promise<Result<{ readonly runId: string; readonly records: AsyncIterable<OutcomeRecord> }, ResultRefusal>>;
-  /** The last attempts that runs made at an image, the newest first. */
+  /** The last attempts at an image in all runs, newest first. */
   attempts(imageKey: string): Promise<Result<readonly ImageAttempt[], ResultRefusal>>;
   report(runId?: string): Promise<
     Result<
       RunReport & {
         readonly runId: string;
-        /** What its plan said. */
+        /** By its plan. */
         readonly expected: { readonly ms: number; readonly costUsd?: number };
       },
       ResultRefusal
     >
   >;
-  /** The verdict of a run that is over is put on the checklist that it belongs to, as `by`'s. */
+  /** Validates a run. The verdict of a run that has ended is recorded in its checklist, with `by`. */
   validate(request: {
-    /** The last run where none is named. */
+    /** Without it, the last run. */
     readonly runId?: string;
     readonly person?: string;
     readonly seed?: number;
     readonly by: Person;
   }): Promise<Result<Validation, ResultRefusal>>;
-  /** The table against a backup: where none is named, what was there before the last flush, or else the last run. */
+  /** Compares the table with a backup; without an id, with the one from before the last flush, else before the last run. */
   diff(backupId?: string): Promise<Result<DiffNow, ResultRefusal>>;
 }
 
-/** A diff, and the run that is not through: what is removed may yet come with it. */
+/** A diff, and the run that is still open: it may still write records that the diff shows as removed. */
 export interface DiffNow extends Diff {
   readonly openRun?: { readonly runId: string; readonly state: RunState['kind'] };
 }
 
-/** One invocation for an image. */
+/** One invocation for one image. */
 export type ImageAttempt = Pick<OutcomeRecord, 'startedAt' | 'durationMs' | 'requestId'> & { readonly runId: string };
 
-/** An image of the bucket, if it is there. */
+/** The image with this key; undefined when it is not in the bucket. */
 export type FindImage = (key: string) => Promise<ListedImage | undefined>;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** The steps of a rescan, in their order. */
+/** The steps of a rescan, in order. */
 export const STEPS = ['backup', 'quotas', 'deploy', 'test-logging', 'sample', 'flush', 'rescan', 'validate'] as const;
 export type StepName = (typeof STEPS)[number];
 export const stepSchema = z.enum(STEPS);
@@ -34,7 +34,7 @@ export const findingSchema = z.preprocess(
 );
 export type StepFinding = z.infer<typeof findingSchema>;
 
-/** What is on record of a step of one rescan. `at`: epoch ms, of the last change. */
+/** The stored record of a step of one checklist. `at`: epoch ms of the last change. */
 export const stepRecordSchema = z.object({
   step: stepSchema,
   state: z.enum(['running', 'done', 'failed', 'skipped']),
@@ -44,14 +44,14 @@ export const stepRecordSchema = z.object({
 });
 export type StepRecord = z.infer<typeof stepRecordSchema>;
 
-/** A step as it stood when its checklist was closed. */
+/** A step as it was when its checklist was closed. */
 export const closedStepSchema = z.object({
   step: stepSchema,
   state: z.enum(['to-do', 'running', 'done', 'stale', 'failed', 'skipped']),
   by: z.string().exactOptional(),
   at: z.number().exactOptional(),
   found: findingSchema.exactOptional(),
-  /** An approver's reason to pass it over. */
+  /** An approver's reason to skip it. */
   overriddenBy: z.object({ by: z.string(), reason: z.string() }).exactOptional(),
   /** Why it was skipped. */
   because: z.enum(['logging-proven', 'keep']).exactOptional(),
@@ -59,19 +59,19 @@ export const closedStepSchema = z.object({
 export type ClosedStep = z.infer<typeof closedStepSchema>;
 export type StepState = ClosedStep['state'];
 
-/** An approver's word that a step may be passed over, for this rescan, this code of the function and what was missing then. */
+/** An approver's decision to skip a step: for this checklist, this code of the function and the preconditions unmet then. */
 export const overrideSchema = z.object({
   step: stepSchema,
   by: z.string(),
   at: z.number(),
   reason: z.string(),
   codeSha256: z.string(),
-  /** What was missing when it was given (see `marksOf`): it covers nothing else. */
+  /** The preconditions that were unmet then (see `overrideKeysOf`). The override covers no others. */
   covers: z.array(z.string()).default([]),
 });
 export type Override = z.infer<typeof overrideSchema>;
 
-/** The steps that an approver may override: never the backup, never what is no gate of a flush. */
+/** The steps that an approver may override: only preconditions of a flush, and never the backup. */
 export const OVERRIDABLE = ['quotas', 'test-logging', 'sample'] as const;
 export type OverridableStep = (typeof OVERRIDABLE)[number];
 export const isOverridable = (step: string): step is OverridableStep =>

@@ -1,5 +1,5 @@
 import type { Clock } from '../../lib/clock.ts';
-import type { Result } from '../../lib/result.ts';
+import { type Result, succeed } from '../../lib/result.ts';
 import { FaultError } from '../../pipeline/fault.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { MetricReading } from '../../pipeline/limits/metrics.ts';
@@ -14,38 +14,38 @@ import type { ResultControl, ResultRefusal } from '../contracts/result-control.t
 export interface DiagnosesPorts {
   readonly results: Pick<ResultControl, 'failures' | 'outcomes'>;
   readonly clock: Clock;
-  /** The run of that id; the last one where none is given. */
+  /** The run with this id; without an id the last one. */
   readonly readRun: (runId?: string) => Promise<RunSnapshot | undefined>;
   readonly readMetrics: (window: { from: number; to: number }) => Promise<MetricReading>;
   readonly findLines: (window: LogWindow) => AsyncIterable<LogLine>;
   readonly functionFacts: () => Promise<DiagnosisFacts['functionFacts']>;
   readonly modelQuota: () => Promise<DiagnosisFacts['modelQuota']>;
-  /** Of the clients, by the SDK's own conventions. */
+  /** The region of the clients. */
   readonly region: () => Promise<string>;
   readonly functionName: string;
   readonly readFault: (error: unknown) => Fault;
 }
 
-/** Looks at what the runbook's "Troubleshooting" asks a person to look at. */
+/** Reads what the chapter "Troubleshooting" of the runbook asks a person to check. */
 export interface DiagnoseControl {
-  /** Of a run, the last one where none is named. What cannot be read is told as such; the rest is looked at all the same. */
+  /** Diagnoses a run, without an id the last one. What cannot be read is listed as unread, and the rest is used. */
   diagnose(runId?: string): Promise<Result<LocatedDiagnosis, ResultRefusal>>;
 }
 
-/** A diagnosis with where in AWS its remedies are. */
+/** A diagnosis, with the region and function that its remedies link to. */
 export interface LocatedDiagnosis extends Diagnosis {
   readonly run?: RunSnapshot;
   readonly location: { readonly region: string; readonly functionName: string };
-  /** The end of the time that was looked at, epoch ms. */
+  /** The end of the time that was examined, epoch ms. */
   readonly until: number;
 }
 
-/** How far back is looked where no run tells when it began. */
-const LOOK_BACK_MS = 30 * 60_000;
-/** A log of a whole run may be long: its last part tells enough. */
-const LOG_BACK_MS = 15 * 60_000;
-const MOST_REPORTS = 2_000;
-/** What was in flight with the last outcome comes to its end in this time. */
+/** The time that is examined when there is no run. */
+const DEFAULT_WINDOW_MS = 30 * 60_000;
+/** The log of a whole run can be long, so only its last part is read. */
+const LOG_WINDOW_MS = 15 * 60_000;
+const MAX_REPORTS = 2_000;
+/** Images that were in flight at the last outcome end within this time. */
 const SETTLE_MS = 5 * 60_000;
 
 export function createDiagnoses(ports: DiagnosesPorts): DiagnoseControl {
@@ -68,26 +68,26 @@ export function createDiagnoses(ports: DiagnosesPorts): DiagnoseControl {
       const { totals: failures, dispose } = found.value;
       await dispose();
       const groups = createFailureGroups();
-      const begun = new Map<number, number>();
+      const startsPerMinute = new Map<number, number>();
       let lastOutcomeAt: number | undefined;
       const outcomes = await ports.results.outcomes(run?.runId);
       if (outcomes.ok)
         for await (const record of outcomes.value.records) {
           groups.add(record);
           const minute = Math.floor(record.startedAt / 60_000);
-          begun.set(minute, (begun.get(minute) ?? 0) + 1);
+          startsPerMinute.set(minute, (startsPerMinute.get(minute) ?? 0) + 1);
           lastOutcomeAt = Math.max(lastOutcomeAt ?? 0, record.startedAt + record.durationMs);
         }
       const { from, until } = windowOf(run, lastOutcomeAt, clock.now());
       const noLimits = { timeoutMs: 0, memoryMb: 0 };
       const [metrics, reports, functionFacts, modelQuota] = await Promise.all([
         orUnread<MetricReading>(() => ports.readMetrics({ from, to: until }), { throttling: [] }),
-        orUnread(() => readReports(Math.max(from, until - LOG_BACK_MS), until), []),
+        orUnread(() => readReports(Math.max(from, until - LOG_WINDOW_MS), until), []),
         orUnread(ports.functionFacts, noLimits),
         orUnread(ports.modelQuota, undefined),
       ]);
       let mostPerMinute = 0;
-      for (const images of begun.values()) mostPerMinute = Math.max(mostPerMinute, images);
+      for (const images of startsPerMinute.values()) mostPerMinute = Math.max(mostPerMinute, images);
       const facts: DiagnosisFacts = {
         mostPerMinute,
         ...(run ? { run } : {}),
@@ -101,13 +101,13 @@ export function createDiagnoses(ports: DiagnosesPorts): DiagnoseControl {
       };
       const { functionName } = ports;
       const location = { region: await ports.region(), functionName };
-      return { ok: true, value: { ...diagnose(facts), location, until, ...(run ? { run } : {}) } };
+      return succeed({ ...diagnose(facts), location, until, ...(run ? { run } : {}) });
     },
   };
 
-  /** When the run was driven: log and metrics of a run that has come to rest lie where it did, however late one asks. */
+  /** The time in which the run was driven. The window of a run that ended does not depend on when the diagnosis is made. */
   function windowOf(run: RunSnapshot | undefined, lastOutcomeAt: number | undefined, now: number) {
-    const from = run?.startedAt ?? now - LOOK_BACK_MS;
+    const from = run?.startedAt ?? now - DEFAULT_WINDOW_MS;
     const isOver = run !== undefined && run.state.kind !== 'running';
     const ended = isOver && lastOutcomeAt !== undefined ? lastOutcomeAt + SETTLE_MS : now;
     return { from, until: Math.max(from + 1, Math.min(now, ended)) };
@@ -116,14 +116,14 @@ export function createDiagnoses(ports: DiagnosesPorts): DiagnoseControl {
   async function readReports(from: number, to: number): Promise<readonly InvocationReport[]> {
     const reports: InvocationReport[] = [];
     try {
-      // A minute beyond: the line of the last invocation is written after its reply.
+      // One minute more, because Lambda writes the REPORT line after the reply.
       for await (const { message } of ports.findLines({ from, to: to + 60_000, pattern: 'REPORT' })) {
         const read = readReportLine(message);
         if (read) reports.push(read.report);
-        if (reports.length >= MOST_REPORTS) break;
+        if (reports.length >= MAX_REPORTS) break;
       }
     } catch (error) {
-      // No log yet: there is nothing to say about durations.
+      // Without a log there are no durations to report.
       if (!(error instanceof LogGroupMissingError)) throw error;
     }
     return reports;

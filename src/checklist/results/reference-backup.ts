@@ -5,27 +5,27 @@ import type { BackupRecord } from '../../backup/format/backup-record.ts';
 import type { RunRecord } from '../../run/store/run-store.ts';
 import type { ChecklistStore } from '../steps/checklist-store.ts';
 
-/** How many rescans back a flush is looked for. */
-const MOST_CHECKLISTS = 20;
+/** How many checklists are searched for a flush. */
+const MAX_CHECKLISTS = 20;
 
 export interface FlushOnRecord {
   readonly backupId: string;
-  /** When it was done, epoch ms. */
+  /** When it finished, epoch ms. */
   readonly at: number;
-  /** The run is of the rescan that the flush belongs to, so it came after it. */
+  /** The flush belongs to the checklist of the run, so it came before the run. */
   readonly isOfRun: boolean;
 }
 
 /**
- * The flush that a run followed, or a later one, the newest first; without a run, the last flush there was.
- * A flush from before the run that belongs to another rescan is none of its business.
+ * The flush before a run and the flushes after it, newest first; without a run, the last flush.
+ * An earlier flush that belongs to another checklist is left out.
  */
 export async function flushesAround(
   checklists: Pick<ChecklistStore, 'list' | 'steps'>,
   root: RunRecord | undefined,
 ): Promise<readonly FlushOnRecord[]> {
   const found: FlushOnRecord[] = [];
-  for await (const { id, runIds } of checklists.list(MOST_CHECKLISTS)) {
+  for await (const { id, runIds } of checklists.list(MAX_CHECKLISTS)) {
     const isOfRun = root !== undefined && runIds.includes(root.runId);
     const flush = (await checklists.steps(id)).find(({ step }) => step === 'flush');
     if (flush?.state === 'done' && flush.found?.kind === 'flush') {
@@ -38,8 +38,8 @@ export async function flushesAround(
 }
 
 /**
- * The backup that says what was there before: the one that the flush relied on, where there was a flush; else the newest verified
- * one from before the run; else the newest there is. A backup of the emptied table, made after a flush, is never taken for it.
+ * The backup with the state of the table before the rescan: the one that the flush used; without a flush, the newest verified one
+ * from before the run, else the newest one. A backup that was made after the flush, of the empty table, is never used.
  */
 export async function referenceBackup(
   location: BackupLocation,
@@ -50,12 +50,12 @@ export async function referenceBackup(
   const isUsable = ({ table, verification }: BackupRecord) =>
     table.arn === tableArn && verification.kind === 'verified';
   if (flush) {
-    const relied = await findBackup(location, flush.backupId).catch((error: unknown) => {
-      // Pruned since: the next best there is.
+    const used = await findBackup(location, flush.backupId).catch((error: unknown) => {
+      // It was pruned, so the next best one is used.
       if (error instanceof BackupNotFoundError) return undefined;
       throw error;
     });
-    if (relied && isUsable(relied)) return relied;
+    if (used && isUsable(used)) return used;
   }
   const before = flush?.at ?? root?.startedAt ?? Number.POSITIVE_INFINITY;
   const usable = (await listBackups(location)).filter((backup) => isUsable(backup) && backup.purpose !== 'safety');

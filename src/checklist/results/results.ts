@@ -2,7 +2,7 @@ import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { findBackup, requireUsable } from '../../backup/catalogue/catalogue.ts';
 import type { BackupLocation } from '../../backup/catalogue/location.ts';
 import type { Clock, Random } from '../../lib/clock.ts';
-import type { Result } from '../../lib/result.ts';
+import { type Result, refuse, succeed } from '../../lib/result.ts';
 import type { ListedImage } from '../../pipeline/images.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import { listFailures } from '../../pipeline/table/failure-records.ts';
@@ -33,40 +33,36 @@ export interface ResultsPorts {
   readonly random: Random;
   readonly store: Pick<RunStore, 'read' | 'readOpen' | 'newestFirst' | 'journal'>;
   readonly manifest: (runId: string, from: number) => AsyncIterable<ManifestEntry>;
-  /** The images that the bucket holds now. */
+  /** The images that are in the bucket now. */
   readonly listImages: () => AsyncIterable<ListedImage>;
   readonly findImage: FindImage;
   readonly starts: Pick<StartControl, 'plan'>;
   readonly checklists: Pick<ChecklistStore, 'list' | 'steps' | 'setStep'>;
-  /** Fields that every rescan changes. */
+  /** Fields that differ after every rescan. */
   readonly ignoredFields: readonly string[];
-  /** How many people a validation looks at. */
+  /** How many people a validation compares. */
   readonly samplePeople: number;
   readonly readFault: (error: unknown) => Fault;
   readonly warn: (message: string, cause: unknown) => void;
 }
 
 const SEGMENTS = 4;
-const MOST_ATTEMPTS = 5;
-const refuse = (refusal: ResultRefusal): { readonly ok: false; readonly refusal: ResultRefusal } => ({
-  ok: false,
-  refusal,
-});
+const MAX_ATTEMPTS = 5;
 
-/** What came of a rescan, read from the table, the journals, the manifests and the backups (see ResultControl). */
+/** Results of runs, read from the table, the journals, the manifests and the backups. See ResultControl for the guarantees. */
 export function createResults(ports: ResultsPorts): ResultControl {
   const { dynamodb, store } = ports;
 
-  async function answer<T>(work: () => Promise<Result<T, ResultRefusal>>): Promise<Result<T, ResultRefusal>> {
+  async function orRefusal<T>(work: () => Promise<Result<T, ResultRefusal>>): Promise<Result<T, ResultRefusal>> {
     try {
       return await work();
     } catch (error) {
-      ports.warn('what came of the rescan could not be read', error);
+      ports.warn('the results of a run could not be read', error);
       return refuse({ reason: 'table', refusal: refusalOrFault(error, ports.readFault) });
     }
   }
 
-  /** The run that is asked for, or the last one that was started. */
+  /** The run with this id; without an id the open run, else the last one that was started. */
   async function runOf(runId?: string): Promise<RunRecord | ResultRefusal> {
     const { openRunId, lastRunId } = await store.readOpen();
     const asked = runId ?? openRunId ?? lastRunId;
@@ -74,7 +70,7 @@ export function createResults(ports: ResultsPorts): ResultControl {
     if (run?.startedAt !== undefined) return run;
     return runId === undefined ? { reason: 'no-run' } : { reason: 'unknown-run', runId };
   }
-  /** The same with all runs about the same images. */
+  /** The same run with all runs over the same images, the newest first. */
   async function chainOf(runId?: string): Promise<RunChain | ResultRefusal> {
     const run = await runOf(runId);
     if ('reason' in run) return run;
@@ -83,7 +79,7 @@ export function createResults(ports: ResultsPorts): ResultControl {
   const isChain = (found: RunChain | ResultRefusal): found is RunChain => Array.isArray(found);
   const idsOf = (chain: readonly RunRecord[]) => chain.map(({ runId }) => runId);
 
-  /** The newest run first, so that of several outcomes of an image the last attempt's counts. */
+  /** The newest run first, so that the outcome of the last attempt counts. */
   async function* journalOf(chain: readonly RunRecord[]) {
     for (const { runId } of chain) yield* store.journal(runId, 0);
   }
@@ -111,7 +107,7 @@ export function createResults(ports: ResultsPorts): ResultControl {
     );
   }
 
-  /** What the table is held against where no backup is named: what was there before the last flush, or the last run. */
+  /** The backup to compare with when none is given: from before the last flush, else from before the last run. */
   async function backupBefore(chain: RunChain | undefined) {
     const { arn } = await describeTable(dynamodb, ports.table);
     const root = chain && rootOf(chain);
@@ -123,13 +119,13 @@ export function createResults(ports: ResultsPorts): ResultControl {
 
   return {
     failures: (runId) =>
-      answer(async () => {
+      orRefusal(async () => {
         const runs = await readHistory(store);
         const found = await failuresOf(runs, { withBucket: false, ...(runId === undefined ? {} : { inRun: runId }) });
-        return { ok: true, value: { ...found, runIds: idsOf(runs) } };
+        return succeed({ ...found, runIds: idsOf(runs) });
       }),
     planRetry: ({ setting, what, paceSetting, by, channel }) =>
-      answer(async () => {
+      orRefusal(async () => {
         const chosen = await chooseForRetry(setting, what, {
           ...reading,
           readFailures: failuresOf,
@@ -149,7 +145,7 @@ export function createResults(ports: ResultsPorts): ResultControl {
             by,
             location: { channel },
           });
-          if (planned.ok) return { ok: true, value: planned.value };
+          if (planned.ok) return planned;
           return planned.refusal.reason === 'no-match'
             ? refuse({ reason: 'nothing-unaccounted' })
             : refuse({ reason: 'start', refusal: planned.refusal });
@@ -158,27 +154,27 @@ export function createResults(ports: ResultsPorts): ResultControl {
         }
       }),
     outcomes: (runId) =>
-      answer(async () => {
+      orRefusal(async () => {
         const run = await runOf(runId);
         if ('reason' in run) return refuse(run);
         const { runId: id } = run;
         async function* records(): AsyncGenerator<OutcomeRecord> {
           for await (const chunk of store.journal(id, 0)) yield* chunk.records;
         }
-        return { ok: true, value: { runId: id, records: records() } };
+        return succeed({ runId: id, records: records() });
       }),
     attempts: (imageKey) =>
-      answer(async () => {
+      orRefusal(async () => {
         const found: ImageAttempt[] = [];
         for (const { runId } of await readHistory(store))
           for await (const { records } of store.journal(runId, 0))
             for (const { key, startedAt, durationMs, requestId } of records)
               if (key === imageKey)
                 found.push({ runId, startedAt, durationMs, ...(requestId === undefined ? {} : { requestId }) });
-        return { ok: true, value: found.sort((a, b) => b.startedAt - a.startedAt).slice(0, MOST_ATTEMPTS) };
+        return succeed(found.sort((a, b) => b.startedAt - a.startedAt).slice(0, MAX_ATTEMPTS));
       }),
     report: (runId) =>
-      answer(async () => {
+      orRefusal(async () => {
         const run = await runOf(runId);
         if ('reason' in run) return refuse(run);
         const report = await readRunReport({
@@ -188,17 +184,17 @@ export function createResults(ports: ResultsPorts): ResultControl {
         });
         const { expectedMs: ms, expectedCostUsd: costUsd } = run.plan;
         const expected = { ms, ...(costUsd === undefined ? {} : { costUsd }) };
-        return { ok: true, value: { ...report, runId: run.runId, expected } };
+        return succeed({ ...report, runId: run.runId, expected });
       }),
     validate: ({ runId, person, seed, by }) =>
-      answer(async () => {
+      orRefusal(async () => {
         const found = await chainOf(runId);
         if (person !== undefined) return validatePerson(reading, isChain(found) ? found : undefined, person);
         if (!isChain(found)) return refuse(found);
         return validateRun(reading, found, { seed: seed ?? Math.floor(ports.random() * 1_000_000), by });
       }),
     diff: (backupId) =>
-      answer(async () => {
+      orRefusal(async () => {
         const found = await chainOf();
         const backup =
           backupId === undefined
@@ -208,11 +204,11 @@ export function createResults(ports: ResultsPorts): ResultControl {
         requireUsable(backup, (await describeTable(dynamodb, ports.table)).arn);
         const { table, ignoredFields } = ports;
         const diff = await diffWithBackup(ports, { table, backupId: backup.id, ignoredFields });
-        // Looked up last: a run that began meanwhile has moved the table under the diff.
+        // Read last: a run that began meanwhile changed the table during the diff.
         const { openRunId } = await store.readOpen();
         const open = openRunId === undefined ? undefined : await store.read(openRunId);
         const openRun = open && isOpen(open.state) ? { runId: open.runId, state: open.state.kind } : undefined;
-        return { ok: true, value: { ...diff, ...(openRun ? { openRun } : {}) } };
+        return succeed({ ...diff, ...(openRun ? { openRun } : {}) });
       }),
   };
 }

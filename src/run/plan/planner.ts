@@ -186,14 +186,17 @@ function expect(total: number, paceSetting: PaceSetting, conditions: Conditions)
     maxInFlight: ceiling.maxInFlight,
     secondsFrom: experience
       ? `the mean of ${experience.images} images of ${experience.runId}`
-      : 'the setting SECONDS_PER_IMAGE, as no run has told yet',
+      : 'the setting SECONDS_PER_IMAGE, because no run has been measured yet',
     costFrom: experience?.costPerImageUsd === undefined ? 'the setting COST_PER_IMAGE_USD' : experience.runId,
     ...(costPerImageUsd === undefined ? {} : { costPerImageUsd }),
   });
   return costPerImageUsd === undefined
     ? {
         ...expected,
-        restsOn: [...expected.restsOn, 'Cost: not known, as no run has told and COST_PER_IMAGE_USD is not set.'],
+        restsOn: [
+          ...expected.restsOn,
+          `Cost: unknown, because ${experience ? `the last run (${experience.runId}) reported none` : 'no run has been measured yet'} and COST_PER_IMAGE_USD is not set.`,
+        ],
       }
     : expected;
 }

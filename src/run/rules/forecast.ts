@@ -42,16 +42,16 @@ export function forecast(facts: ForecastFacts): Forecast {
     paceSetting.kind === 'auto' ? autoMs(total, expectedPerMinute) : steadyMs(total, expectedPerMinute);
   const restsOn = [
     paceSetting.kind === 'fixed'
-      ? `Pace: ${minuteShare(topPerMinute)}, as set.`
+      ? `Pace: ${minuteShare(topPerMinute)} (your setting).`
       : `Pace: auto, up to ${minuteShare(topPerMinute)}, after a slow start.`,
   ];
   if (carriedPerMinute < topPerMinute)
     restsOn.push(
       `${counted(facts.maxInFlight, 'image', 'images')} in flight at ${fine.format(secondsPerImage)} s each carry ${minuteShare(carriedPerMinute)}.`,
     );
-  restsOn.push(`${fine.format(secondsPerImage)} s an image${facts.secondsFrom ? ` (${facts.secondsFrom})` : ''}.`);
+  restsOn.push(`${fine.format(secondsPerImage)} s per image${facts.secondsFrom ? ` (${facts.secondsFrom})` : ''}.`);
   if (costPerImageUsd !== undefined)
-    restsOn.push(`${money.format(costPerImageUsd)} USD an image${facts.costFrom ? ` (${facts.costFrom})` : ''}.`);
+    restsOn.push(`${money.format(costPerImageUsd)} USD per image${facts.costFrom ? ` (${facts.costFrom})` : ''}.`);
   return {
     expectedPerMinute,
     expectedMs: total === 0 ? 0 : startingMs + secondsPerImage * 1_000,
@@ -138,7 +138,7 @@ export function paceCeiling(facts: CeilingFacts): { ceilingPerMinute: number; ma
   const carried = (maxInFlight * 60) / Math.max(0.001, secondsPerImage);
   if (carried < ofModel)
     because.push(
-      `${whole.format(maxInFlight)} in flight × 60 ÷ ${fine.format(secondsPerImage)} s an image = ${fine.format(carried)} a minute, while images take that long`,
+      `${whole.format(maxInFlight)} in flight × 60 ÷ ${fine.format(secondsPerImage)} s per image = ${fine.format(carried)} a minute, while images take that long`,
     );
   let limit = ofModel;
   const take = (perMinute: number, words: string) => {

@@ -84,18 +84,17 @@ export const overrideCommand = ({
   word: 'override',
   role: 'approver',
   usage: `override ${OVERRIDABLE.join(' | ')} because REASON`,
-  help: 'pass over a step of the open checklist, with a reason that goes on record; never the backup',
+  help: 'skip a step of the open checklist, with a reason that is stored; never the backup',
   read(rest) {
     const [, step = '', words = ''] = /^\s*(\S*)\s*(?:because\s+)?([\s\S]*)$/i.exec(rest) ?? [];
     const reason = words.trim();
-    if (step === 'backup')
-      return { ok: false, line: 'The backup cannot be passed over, by nobody: nothing is deleted without one.' };
+    if (step === 'backup') return { ok: false, line: 'Nobody can skip the backup: nothing is deleted without one.' };
     if (!isOverridable(step))
       return {
         ok: false,
-        line: `${step === '' ? 'A step is missing' : `${code(step, 60)} cannot be passed over`}; these can: ${OVERRIDABLE.map((name) => `\`${name}\``).join(', ')}.`,
+        line: `${step === '' ? 'A step is missing' : `${code(step, 60)} cannot be skipped`}; these can: ${OVERRIDABLE.map((name) => `\`${name}\``).join(', ')}.`,
       };
-    if (reason.length < 3) return { ok: false, line: 'Say why: the reason goes on record.' };
+    if (reason.length < 3) return { ok: false, line: 'Give a reason: it is stored.' };
     if (reason.length > 500) return { ok: false, line: 'A reason is at most 500 characters.' };
     return {
       ok: true,

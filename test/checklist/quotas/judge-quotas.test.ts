@@ -130,7 +130,7 @@ describe('a report of quotas', () => {
   test('with little concurrency keeps the pace and says what it carries', () => {
     const report = judge({ freeConcurrency: 10 });
     expect(report).toMatchObject({ pacePerMinute: 160, maxInFlight: 5 });
-    expect(report.because).toContain('5 in flight × 60 ÷ 6 s an image = 50 a minute, while images take that long');
+    expect(report.because).toContain('5 in flight × 60 ÷ 6 s per image = 50 a minute, while images take that long');
   });
 });
 

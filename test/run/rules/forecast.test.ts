@@ -16,7 +16,7 @@ describe('a forecast', () => {
     expect(forecast(factsOf({ total: 41 }))).toEqual({
       expectedPerMinute: 40,
       expectedMs: 60_000 + 5_000,
-      restsOn: ['Pace: 40 images a minute, as set.', '5 s an image.'],
+      restsOn: ['Pace: 40 images a minute (your setting).', '5 s per image.'],
     });
   });
   it('of auto reckons with the slow start', () => {
@@ -41,7 +41,7 @@ describe('a forecast', () => {
   it('tells the cost where one is known, and what it rests on', () => {
     const known = forecast(factsOf({ costPerImageUsd: 0.0012, costFrom: 'the last run', secondsFrom: 'the last run' }));
     expect(known.expectedCostUsd).toBeCloseTo(1.68);
-    expect(known.restsOn.slice(1)).toEqual(['5 s an image (the last run).', '0.0012 USD an image (the last run).']);
+    expect(known.restsOn.slice(1)).toEqual(['5 s per image (the last run).', '0.0012 USD per image (the last run).']);
     expect(forecast(factsOf())).not.toHaveProperty('expectedCostUsd');
   });
   it('of nothing takes no time', () => {
@@ -102,7 +102,7 @@ describe('the ceiling of the pace', () => {
   it('says what half of the free concurrency carries when that is less, and bounds what is in flight by it', () => {
     const { ceilingPerMinute, maxInFlight, because } = paceCeiling({ ...facts, freeConcurrency: 10 });
     expect([ceilingPerMinute, maxInFlight]).toEqual([160, 5]);
-    expect(because.at(-1)).toBe('5 in flight × 60 ÷ 5 s an image = 60 a minute, while images take that long');
+    expect(because.at(-1)).toBe('5 in flight × 60 ÷ 5 s per image = 60 a minute, while images take that long');
   });
   it('says when the free concurrency is not known', () => {
     const { freeConcurrency: _, ...unknown } = facts;
