@@ -63,7 +63,10 @@ async function completed(drive: Drive): Promise<void> {
   if (halt.kind !== 'completed') throw new Error(`The run did not complete: ${JSON.stringify(halt)}`);
 }
 
-/** 20,000 images with the real engine, SDK and control table, and a function of 0 ms. Only the CPU time of this process counts. */
+/**
+ * 20,000 images with the real engine, SDK and control table, and a function of 0 ms. Only the CPU time of this process
+ * counts.
+ */
 export async function runEngineBenchmark(report: Report): Promise<void> {
   const images = 20_000;
   const maxInFlight = 64;
@@ -119,7 +122,10 @@ export async function runEngineBenchmark(report: Report): Promise<void> {
   }
 }
 
-/** Peak memory of a run over a manifest of 1,000,000 keys in S3, minus that of 1,000 keys. Function and journal cost nothing. */
+/**
+ * Peak memory of a run over a manifest of 1,000,000 keys in S3, minus that of 1,000 keys. Function and journal cost
+ * nothing.
+ */
 export async function runManifestBenchmark(report: Report): Promise<void> {
   const aws = await startLocalAwsProcess(4473);
   try {
@@ -155,7 +161,10 @@ export async function runManifestBenchmark(report: Report): Promise<void> {
   }
 }
 
-/** 600 images a minute for 75 s with a function of 500 ms: the error of the pace over 60 s, and the most starts in any 60 s. */
+/**
+ * 600 images a minute for 75 s with a function of 500 ms: the error of the pace over 60 s, and the most starts in any
+ * 60 s.
+ */
 export async function runPaceBenchmark(report: Report): Promise<void> {
   const perMinute = 600;
   const aws = await startLocalAwsProcess(4475);

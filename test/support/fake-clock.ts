@@ -3,7 +3,9 @@ import type { Clock } from '../../src/lib/clock.ts';
 export interface FakeClock extends Clock {
   /** Advances the time by `ms`. Sleepers that become due wake in order, each at its own time. */
   advance(ms: number): Promise<void>;
-  /** Advances the time without waking anyone, as for a process that was suspended. Sleepers wake at the next `advance`. */
+  /**
+   * Advances the time without waking anyone, as for a process that was suspended. Sleepers wake at the next `advance`.
+   */
   jump(ms: number): void;
   /** The number of sleepers. */
   sleeping(): number;

@@ -1,3 +1,4 @@
+import { defined } from '../../lib/defined.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
 import { type DrivenRun, type DriverPorts, type DriverRules, driveRun } from '../engines/local/driver.ts';
 import type { Halt } from '../engines/local/engine-events.ts';
@@ -29,7 +30,7 @@ export interface Driving {
   snapshotOf(record: RunRecord): Promise<RunSnapshot>;
   takeOver(runId: string): Promise<TakenOver>;
   /**
-   * Starts or resumes a run for a person: takes it over, changes its record by `set`, drives it. What cannot work (function
+   * Starts or resumes a run for a person: takes it over, changes its record by `set`, drives it. A fault (function
    * missing, credentials) is a refusal, and the run keeps its state.
    */
   driveFor(
@@ -38,7 +39,10 @@ export interface Driving {
     from: readonly RunState['kind'][],
     set: Record<string, unknown>,
   ): Promise<Result<RunSnapshot, Refusal>>;
-  /** Drives a run that was taken over, without a person. @throws what keeps it from being driven; the lease is released then. */
+  /**
+   * Drives a run that was taken over, without a person. @throws any error of the preparation, after releasing the
+   * lease.
+   */
   resume(record: RunRecord, fence: number): Promise<void>;
 }
 
@@ -105,7 +109,7 @@ export function createDriving(ports: DriverPorts, rules: DriverRules, shutdown: 
     const marked = await store.change(runId, change, { ...inState(...from), equals: { fence: taken.fence } });
     if (!marked.ok || !marked.record) {
       await lease.release();
-      return refuse({ reason: 'plan-gone', runId, ...(marked.record ? { state: marked.record.state.kind } : {}) });
+      return refuse({ reason: 'plan-gone', runId, ...defined({ state: marked.record?.state.kind }) });
     }
     try {
       const started = await driveNow(marked.record, { from: before, by }, taken.fence);

@@ -16,11 +16,14 @@ type HaltRequest = 'pause' | 'stop' | 'stop-now';
 /** Stops and pauses runs, whichever process drives them. */
 export interface Halting {
   /**
-   * Halts the open run: at once if this process drives it, by a request on its record if another one does, on the record itself
-   * if none does.
+   * Halts the open run: at once if this process drives it, by a request on its record if another one does, on the
+   * record itself if none does.
    */
   halt(by: Person, request: HaltRequest): Promise<Result<RunSnapshot, Refusal>>;
-  /** Writes the state of a run that no process drives. Undefined if another process has the lease, so that it may drive it. */
+  /**
+   * Writes the state of a run that no process drives. Undefined if another process has the lease, so that it may drive
+   * it.
+   */
   writeState(runId: string, state: RunState, from: RunState['kind']): Promise<Result<RunSnapshot, Refusal> | undefined>;
   /** Makes a request to the process that drives the run, by its record, and waits a little until `isDone`. */
   requestOfDriver(

@@ -18,8 +18,8 @@ export interface StandbyRules extends DriverRules {
 const MAY_PASS: ReadonlySet<Fault['reason']> = new Set(['network', 'control-table']);
 
 /**
- * Returns a check for work that no process does: a run that should be running and that no process drives is resumed, or its
- * state is corrected if it was asked to halt; the end of a run that was saved and not announced is announced.
+ * Returns a check for work that no process does: a run that should be running and that no process drives is resumed, or
+ * its state is corrected if it was asked to halt; the end of a run that was saved and not announced is announced.
  */
 export function createStandbyCheck(
   driving: Driving,

@@ -24,7 +24,9 @@ export interface RunPlan {
   readonly expectedCostUsd?: number;
   /** What the estimates of duration and cost are based on, one line each. */
   readonly forecastRestsOn: readonly string[];
-  /** Entries in the table now; undefined where it is too large to count (then `entriesApproximate` from DescribeTable). */
+  /**
+   * Entries in the table now; undefined where it is too large to count (then `entriesApproximate` from DescribeTable).
+   */
   readonly entries?: number;
   readonly entriesApproximate?: number;
   readonly plannedBy: Person;
@@ -79,8 +81,9 @@ export type Refusal =
   | { readonly reason: 'fault'; readonly fault: Fault };
 
 /**
- * The requests that can be made about the runs of one pipeline. Each method needs a few AWS calls; a plan lists the bucket and
- * takes longer (`onProgress` gets the number of keys listed so far). Refusals are values; only unexpected errors are thrown.
+ * The requests that can be made about the runs of one pipeline. Each method needs a few AWS calls; a plan lists the
+ * bucket and takes longer (`onProgress` gets the number of keys listed so far). Refusals are values; only unexpected
+ * errors are thrown.
  */
 export interface RunControl {
   plan(
@@ -101,7 +104,10 @@ export interface RunControl {
   /** The plan of a run; undefined if it does not exist, or is started or cancelled. */
   readPlan(runId: string): Promise<RunPlan | undefined>;
   cancelPlan(runId: string, by: Person): Promise<Result<void, Refusal>>;
-  /** Starts a planned run, once: a second call is refused with `plan-gone`. `abandonOpen`: an open run that is not running is abandoned first. */
+  /**
+   * Starts a planned run, once: a second call is refused with `plan-gone`. `abandonOpen`: an open run that is not
+   * running is abandoned first.
+   */
   start(
     runId: string,
     by: Person,
@@ -121,8 +127,9 @@ export interface RunControl {
   setLocation(runId: string, location: RunLocation): Promise<void>;
   location(runId: string): Promise<RunLocation | undefined>;
   /**
-   * Adds a listener for every event of runs that this process drives. The promise it returns resolves when what must be announced
-   * is safely stored: until then the run's record says that its end is not announced. Returns the function that removes it.
+   * Adds a listener for every event of runs that this process drives. The promise it returns resolves when what must be
+   * announced is safely stored: until then the run's record says that its end is not announced. Returns the function
+   * that removes it.
    */
   watch(listener: (event: RunEvent) => void | Promise<void>): () => void;
 }

@@ -23,8 +23,8 @@ export type RunAction =
 
 /**
  * The state of a run after an action, or why the action is not possible. A plan is started or abandoned. A running run
- * completes, or is paused, stopped, tripped or interrupted; from these four it is resumed or abandoned. Completed and abandoned
- * runs are closed.
+ * completes, or is paused, stopped, tripped or interrupted; from these four it is resumed or abandoned. Completed and
+ * abandoned runs are closed.
  */
 export function transition(state: RunState, action: RunAction): Result<RunState, string> {
   switch (state.kind) {

@@ -40,8 +40,8 @@ export type Trip =
   | { readonly kind: 'canary'; readonly failed: number; readonly images: number; readonly percent: number };
 
 /**
- * The first `images` of a run are processed alone; the others start when all of them have an outcome. If more than `percent` of
- * them fail the run trips.
+ * The first `images` of a run are processed alone; the others start when all of them have an outcome. If more than
+ * `percent` of them fail the run trips.
  */
 export interface Canary {
   readonly images: number;
@@ -149,8 +149,8 @@ export interface RunSnapshot {
   readonly activeMs: number;
   readonly etaMs?: number;
   /**
-   * Nothing is invoked any more, but the control table still says `running`, because `state` could not be saved: a restart of the
-   * bot would continue the run, unless the stop file exists.
+   * Nothing is invoked any more, but the control table still says `running`, because `state` could not be saved: a
+   * restart of the bot would continue the run, unless the stop file exists.
    */
   readonly unsaved?: { readonly stopFile: string };
 }
@@ -158,7 +158,10 @@ export interface RunSnapshot {
 /** An event of a run. Emitting one neither blocks the run nor throws into it. */
 export type RunEvent =
   | { readonly kind: 'started'; readonly snapshot: RunSnapshot }
-  /** `by`: undefined if the bot resumed it after its process died. `repeating`: images that were in flight and are invoked again. */
+  /**
+   * `by`: undefined if the bot resumed it after its process died. `repeating`: images that were in flight and are
+   * invoked again.
+   */
   | {
       readonly kind: 'resumed';
       readonly snapshot: RunSnapshot;

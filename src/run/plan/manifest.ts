@@ -38,7 +38,7 @@ export class ManifestError extends Error {
     this.fault = {
       reason: 'manifest',
       message: this.message,
-      fix: 'Restore the object (an older version, if the bucket has versioning), or start a new run: it makes a new list.',
+      fix: 'Restore the object (an older version, if the bucket has versions), or start a new run: it makes a new list.',
     };
   }
 }
@@ -101,8 +101,9 @@ async function get(s3: S3Client, location: ManifestLocation, key: string): Promi
 }
 
 /**
- * Writes a list of images, in its order, as gzipped JSON lines in parts of `partSize`, and `index.json` after all parts. Holds a
- * few parts in memory, however long the list is. If the list or a write fails there is no index, and so no manifest.
+ * Writes a list of images, in its order, as gzipped JSON lines in parts of `partSize`, and `index.json` after all
+ * parts. Holds a few parts in memory, however long the list is. If the list or a write fails there is no index, and so
+ * no manifest.
  * @throws what `images` throws, FaultError, or the SDK's error.
  */
 export async function writeManifest(

@@ -6,7 +6,10 @@ import type { Experience } from './planner.ts';
 /** A run with fewer outcomes predicts nothing. */
 const MIN_IMAGES = 10;
 
-/** Duration, cost and failures per image in the last started run, from its last checkpoint; undefined if it has too few outcomes. */
+/**
+ * Duration, cost and failures per image in the last started run, from its last checkpoint; undefined if it has too few
+ * outcomes.
+ */
 export async function readLatestExperience(store: RunStore): Promise<Experience | undefined> {
   const { lastRunId } = await store.readOpen();
   const record = lastRunId === undefined ? undefined : await store.read(lastRunId);

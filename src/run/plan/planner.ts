@@ -53,8 +53,8 @@ export interface Planned {
 }
 
 /**
- * Plans a run: lists the bucket, writes the list as the run's manifest, reads the quotas, and estimates duration and cost.
- * Nothing is invoked. A refused plan leaves no manifest that a run could be started with.
+ * Plans a run: lists the bucket, writes the list as the run's manifest, reads the quotas, and estimates duration and
+ * cost. Nothing is invoked. A refused plan leaves no manifest that a run could be started with.
  */
 export async function planRun(
   request: {

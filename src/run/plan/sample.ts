@@ -7,7 +7,10 @@ export interface Reservoir<T> {
   result(): T[];
 }
 
-/** Each offered item is in the sample with the same probability. The sample has all items while at most `size` were offered. */
+/**
+ * Each offered item is in the sample with the same probability. The sample has all items while at most `size` were
+ * offered.
+ */
 export function reservoir<T>(size: number, random: Random): Reservoir<T> {
   const kept: { order: number; item: T }[] = [];
   let offered = 0;

@@ -26,8 +26,9 @@ export const breakerSchema: z.ZodType<Breaker> = z.object({
 });
 
 /**
- * The breaker after one more outcome, in order of completion. `trip` is set while a rule is broken: `consecutive` failures in
- * a row, or more than `percent` of the last `window` outcomes, once there are that many. A rejected sheet is not a failure.
+ * The breaker after one more outcome, in order of completion. `trip` is set while a rule is broken: `consecutive`
+ * failures in a row, or more than `percent` of the last `window` outcomes, once there are that many. A rejected sheet
+ * is not a failure.
  */
 export function advanceBreaker(
   breaker: Breaker,

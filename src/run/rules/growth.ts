@@ -1,6 +1,9 @@
 import { z } from 'zod';
+import { defined } from '../../lib/defined.ts';
 
-/** When the watchdog checks the table, warns and trips (runbook, "Progress Monitoring": every 50 images; 10 minutes). */
+/**
+ * When the watchdog checks the table, warns and trips (runbook, "Progress Monitoring": every 50 images; 10 minutes).
+ */
 export interface GrowthSettings {
   /** Outcomes between two checks of the table. */
   readonly checkImages: number;
@@ -38,18 +41,13 @@ const SHORTEST_CHECK_MS = 1_000;
 const freshForMs = (settings: GrowthSettings) => Math.max(SHORTEST_CHECK_MS, settings.warnMs / 5);
 
 /** The watchdog of a run that starts now; `entries` is the count at its start, where it is known. */
-export const startGrowth = (now: number, entries?: number): Growth => ({
-  grewAt: now,
-  checkedAt: now,
-  attemptedAt: now,
-  outcomesSinceCheck: 0,
-  ...(entries === undefined ? {} : { highest: entries }),
-});
+export const startGrowth = (now: number, entries?: number): Growth =>
+  defined({ grewAt: now, checkedAt: now, attemptedAt: now, outcomesSinceCheck: 0, highest: entries });
 
 /**
- * Whether the table must be checked now: enough outcomes since the last check, or the last check is no longer fresh. Time alone
- * makes a check due, also when nothing completes. After a failed check the next one waits as long as a check stays fresh, so a
- * table that cannot be read is not asked all the time.
+ * Whether the table must be checked now: enough outcomes since the last check, or the last check is no longer fresh.
+ * Time alone makes a check due, also when nothing completes. After a failed check the next one waits as long as a check
+ * stays fresh, so a table that cannot be read is not asked all the time.
  */
 export function growthDue(growth: Growth, settings: GrowthSettings, now: number): boolean {
   if (now - growth.attemptedAt >= freshForMs(settings)) return true;
@@ -76,22 +74,22 @@ export function noteEntries(growth: Growth, now: number, entries: number): Growt
   return {
     ...checked(growth, now),
     highest: Math.max(growth.highest ?? entries, entries),
-    ...(grew ? { grewAt: now } : {}),
+    grewAt: grew ? now : growth.grewAt,
   };
 }
 
 /** A check read the rows of the last processed image. `fresh`: they exist and are newer than its invocation. */
 export const noteProbe = (growth: Growth, now: number, fresh: boolean): Growth => ({
   ...checked(growth, now),
-  ...(fresh ? { grewAt: now } : {}),
+  grewAt: fresh ? now : growth.grewAt,
 });
 
 /** A check failed: nothing is known, but the next check waits (see `growthDue`). */
 export const noteFailedCheck = (growth: Growth, now: number): Growth => ({ ...growth, attemptedAt: now });
 
 /**
- * The verdict of the watchdog now. `trip` only on a fresh check, or when no check succeeded for `tripMs`. On a stale check the
- * verdict is `warn`, and a check is due (`growthDue`).
+ * The verdict of the watchdog now. `trip` only on a fresh check, or when no check succeeded for `tripMs`. On a stale
+ * check the verdict is `warn`, and a check is due (`growthDue`).
  */
 export function judgeGrowth(growth: Growth, settings: GrowthSettings, now: number): GrowthVerdict {
   const withoutGrowthMs = Math.max(0, now - growth.grewAt);
@@ -104,10 +102,10 @@ export function judgeGrowth(growth: Growth, settings: GrowthSettings, now: numbe
 }
 
 /**
- * The watchdog of a run that continues now. Time in which the run was paused, or its process was dead, does not count as time
- * without growth, and the next check is not due at once. `fresh` (a person resumed the run): the time without growth starts
- * at 0, because a run that the watchdog tripped would trip again at once. Otherwise the time from before still counts, so that
- * a process that crashes again and again does not escape the watchdog.
+ * The watchdog of a run that continues now. Time in which the run was paused, or its process was dead, does not count
+ * as time without growth, and the next check is not due at once. `fresh` (a person resumed the run): the time without
+ * growth starts at 0, because a run that the watchdog tripped would trip again at once. Otherwise the time from before
+ * still counts, so that a process that crashes again and again does not escape the watchdog.
  */
 export function resumeGrowth(growth: Growth, now: number, fresh = true): Growth {
   const lastActiveAt = Math.max(growth.grewAt, growth.attemptedAt);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { defined } from '../../lib/defined.ts';
 import type { PaceSetting } from '../model/types.ts';
 
 export interface PacerSettings {
@@ -9,8 +10,8 @@ export interface PacerSettings {
 }
 
 /**
- * Decides when the next image may be started. Its functions change it in place. It has no clock: every `now` is epoch ms and
- * never less than before. Use the functions below, not the fields.
+ * Decides when the next image may be started. Its functions change it in place. It has no clock: every `now` is epoch
+ * ms and never less than before. Use the functions below, not the fields.
  */
 export interface Pacer {
   paceSetting: PaceSetting;
@@ -92,9 +93,9 @@ const topOf = (pacer: Pick<Pacer, 'paceSetting' | 'ceilingPerMinute'>): number =
 const perWindow = (perMinute: number) => Math.max(1, Math.floor(perMinute));
 
 /**
- * A pacer that may start an image at once. A fixed pace holds from the first start; `auto` starts slowly. With `saved` it
- * continues from there, and the time between `saved.at` and now (at most 10 s of it) counts as if images had been started at
- * the highest pace. So the ceiling holds across a crash.
+ * A pacer that may start an image at once. A fixed pace holds from the first start; `auto` starts slowly. With `saved`
+ * it continues from there, and the time between `saved.at` and now (at most 10 s of it) counts as if images had been
+ * started at the highest pace. So the ceiling holds across a crash.
  */
 export function createPacer(settings: PacerSettings, now: number, saved?: SavedPacer): Pacer {
   const top = topOf(settings);
@@ -161,8 +162,8 @@ function startsThatMayHaveBeen(perMinute: number, slotAt: number, from: number, 
 }
 
 /**
- * When the next image may be started: `now` if at once, `Infinity` if never. Ask again after every change of pace, throttle
- * and outcome, because each of them may change it.
+ * When the next image may be started: `now` if at once, `Infinity` if never. Ask again after every change of pace,
+ * throttle and outcome, because each of them may change it.
  */
 export function nextStartAt(pacer: Pacer, now: number): number {
   update(pacer, now);
@@ -180,7 +181,9 @@ function windowFreeAt(pacer: Pacer): number {
   return Math.max(ceilingFreeAt, inSetting + WINDOW_MS);
 }
 
-/** The time of the start that was `ago` starts before the next one; undefined if there were fewer in the last minute. */
+/**
+ * The time of the start that was `ago` starts before the next one; undefined if there were fewer in the last minute.
+ */
 function startBefore(pacer: Pacer, ago: number): number | undefined {
   const index = pacer.starts.length - ago;
   return index < pacer.head ? undefined : pacer.starts[index];
@@ -217,8 +220,8 @@ export function noteOutcome(pacer: Pacer, now: number, durationMs: number): void
 }
 
 /**
- * Notes that the pipeline throttled: the pace falls to 0.7 of itself, but not below one a minute. It falls once in half the
- * duration of an image (at least a second), so that a burst counts once. A throttle ends the slow start.
+ * Notes that the pipeline throttled: the pace falls to 0.7 of itself, but not below one a minute. It falls once in half
+ * the duration of an image (at least a second), so that a burst counts once. A throttle ends the slow start.
  */
 export function noteThrottled(pacer: Pacer, now: number): void {
   update(pacer, now);
@@ -235,8 +238,8 @@ export function noteThrottled(pacer: Pacer, now: number): void {
 }
 
 /**
- * Sets what a person asked for. A fixed pace holds at once, and no 60 s from now on have more starts than it. `auto` continues
- * from the present pace.
+ * Sets what a person asked for. A fixed pace holds at once, and no 60 s from now on have more starts than it. `auto`
+ * continues from the present pace.
  */
 export function setPaceSetting(pacer: Pacer, paceSetting: PaceSetting, now: number): void {
   update(pacer, now);
@@ -261,7 +264,10 @@ function afterChange(pacer: Pacer, now: number): void {
   pacer.outcomesSinceRaise = 0;
 }
 
-/** Raises the pace when it is time to. Without an outcome since the last raise there is none: nothing shows that it held. */
+/**
+ * Raises the pace when it is time to. Without an outcome since the last raise there is none: nothing shows that it
+ * held.
+ */
 function update(pacer: Pacer, now: number): void {
   pacer.updatedAt = now;
   const top = topOf(pacer);
@@ -287,8 +293,8 @@ function update(pacer: Pacer, now: number): void {
 export const pacePerMinute = (pacer: Pacer): number => pacer.targetPerMinute;
 
 /**
- * How many invocations may be in flight: 1.5 times what the pace needs at the mean duration, plus two. Until a duration is
- * known it is taken as 5 s, or as the time since the first start if that is longer.
+ * How many invocations may be in flight: 1.5 times what the pace needs at the mean duration, plus two. Until a duration
+ * is known it is taken as 5 s, or as the time since the first start if that is longer.
  */
 export function inFlightLimit(pacer: Pacer, now: number = pacer.updatedAt): number {
   const sinceFirstMs = pacer.firstStartAt === undefined ? 0 : now - pacer.firstStartAt;
@@ -305,15 +311,16 @@ export function savePacer(pacer: Pacer, now: number): SavedPacer {
     const secondsAgo = Math.max(0, Math.floor((now - startedAt) / 1_000));
     if (secondsAgo <= 60) counts.set(secondsAgo, (counts.get(secondsAgo) ?? 0) + 1);
   }
-  return {
+  const finite = (time: number) => (Number.isFinite(time) ? time : undefined);
+  return defined({
     at: now,
     targetPerMinute: pacer.targetPerMinute,
     topPerMinute: topOf(pacer),
     slowStart: pacer.slowStart,
     lowered: pacer.lowered,
-    ...(Number.isFinite(pacer.slotAt) ? { slotAt: pacer.slotAt } : {}),
-    ...(Number.isFinite(pacer.settingSince) ? { settingSince: pacer.settingSince } : {}),
-    ...(pacer.durations > 0 ? { durationMs: pacer.durationMs } : {}),
+    slotAt: finite(pacer.slotAt),
+    settingSince: finite(pacer.settingSince),
+    durationMs: pacer.durations > 0 ? pacer.durationMs : undefined,
     starts: [...counts].sort(([a], [b]) => b - a),
-  };
+  });
 }

@@ -27,8 +27,9 @@ export function noteDone(rate: Rate, now: number): Rate {
 }
 
 /**
- * Images a minute over the last two minutes, or since the first outcome if that is less. Undefined before the first outcome, in
- * the ten seconds after it, and while it is the only one within a minute. 0 after two minutes without an outcome.
+ * Images a minute over the last two minutes, or since the first outcome if that is less. Undefined before the first
+ * outcome, in the ten seconds after it, and while it is the only one within a minute. 0 after two minutes without an
+ * outcome.
  */
 export function perMinute(rate: Rate, now: number): number | undefined {
   const { since } = rate;

@@ -71,8 +71,8 @@ export function normaliseMessage(message: string): string {
 }
 
 /**
- * The causes with one more failure. Never more than `MAX_CAUSES`: beyond that a new cause replaces the rarest one (the oldest
- * of the rarest), so a count starts again when its cause was replaced. A long message is cut to 500 characters.
+ * The causes with one more failure. Never more than `MAX_CAUSES`: beyond that a new cause replaces the rarest one (the
+ * oldest of the rarest), so a count starts again when its cause was replaced. A long message is cut to 500 characters.
  */
 export function noteCause(causes: readonly Cause[], failureType: FailureType, message: string): Cause[] {
   const normal = normaliseMessage(message);

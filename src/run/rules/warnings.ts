@@ -36,11 +36,11 @@ const SMALLEST_SAMPLE = 10;
 const FAILURES_IN_SMALL_SAMPLE = 3;
 
 /**
- * The warnings that hold now, given those that held `before`. A warning begins at its limit and ends only when the value is
- * better than the limit by a fifth (failures: begins above 10 %, ends at 8 %; slow: begins below 10 images a minute, ends at
- * 12). So a value that varies around the limit causes one warning. Time without growth has no such margin: it falls to 0 when
- * the table grows. There is no warning `slow` in the first two minutes, or at a pace that a person set to at most a fifth
- * above the limit.
+ * The warnings that hold now, given those that held `before`. A warning begins at its limit and ends only when the
+ * value is better than the limit by a fifth (failures: begins above 10 %, ends at 8 %; slow: begins below 10 images a
+ * minute, ends at 12). So a value that varies around the limit causes one warning. Time without growth has no such
+ * margin: it falls to 0 when the table grows. There is no warning `slow` in the first two minutes, or at a pace that a
+ * person set to at most a fifth above the limit.
  */
 export function judgeWarnings(facts: WarningFacts, limits: WarningLimits, before: readonly Warning[] = []): Warning[] {
   const held = (kind: WarningKind) => before.some((warning) => warning.kind === kind);

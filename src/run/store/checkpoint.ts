@@ -8,8 +8,9 @@ import { type SavedPacer, savedPacerSchema } from '../rules/pacer.ts';
 import { type Cause, MAX_CAUSES } from '../rules/totals.ts';
 
 /**
- * Which images have an outcome: all below `lowWater`, and the ranges beyond it (both ends included, in order, never touching
- * each other or the low-water mark). Its size depends on the images in flight and waiting, not on the manifest.
+ * Which images have an outcome: all below `lowWater`, and the ranges beyond it (both ends included, in order, never
+ * touching each other or the low-water mark). Its size depends on the images in flight and waiting, not on the
+ * manifest.
  */
 export interface Progress {
   lowWater: number;
@@ -39,8 +40,8 @@ export function isDone(progress: Progress, index: number): boolean {
 }
 
 /**
- * Marks an image as done. Marking it again changes nothing. Changes `progress` in place and returns it, because this runs for
- * every outcome: use `copyProgress` to keep a state of it.
+ * Marks an image as done. Marking it again changes nothing. Changes `progress` in place and returns it, because this
+ * runs for every outcome: use `copyProgress` to keep a state of it.
  */
 export function markDone(progress: Progress, index: number): Progress {
   if (index < progress.lowWater) return progress;
@@ -83,7 +84,10 @@ export interface Retry {
   readonly broken: number;
 }
 
-/** Everything that a run needs to continue after a crash. Its size is bounded, however large the manifest. Times are epoch ms. */
+/**
+ * Everything that a run needs to continue after a crash. Its size is bounded, however large the manifest. Times are
+ * epoch ms.
+ */
 export interface Checkpoint {
   readonly version: 1;
   readonly at: number;

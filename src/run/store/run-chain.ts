@@ -13,9 +13,9 @@ export const isWhole = ({ prefix, limit, sample, retry }: ImageSelection): boole
   prefix === undefined && limit === undefined && sample === undefined && retry === undefined;
 
 /**
- * A run and every started run about the same images: the first run, its retries, and their retries. Two retries of one run may
- * have been planned side by side; neither names the other. The newest first, the first run last. Undefined if there is no such
- * run.
+ * A run and every started run about the same images: the first run, its retries, and their retries. Two retries of one
+ * run may have been planned side by side; neither names the other. The newest first, the first run last. Undefined if
+ * there is no such run.
  */
 export async function readChain(
   store: Pick<RunStore, 'read' | 'newestFirst'>,
@@ -47,8 +47,8 @@ export async function readChain(
 }
 
 /**
- * The runs that determine the present outcome of each image, the newest first: back to the last completed run over all images,
- * which replaces everything before it.
+ * The runs that determine the present outcome of each image, the newest first: back to the last completed run over all
+ * images, which replaces everything before it.
  */
 export async function readHistory(store: Pick<RunStore, 'newestFirst'>): Promise<readonly RunRecord[]> {
   const runs: RunRecord[] = [];

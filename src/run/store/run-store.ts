@@ -161,7 +161,9 @@ export interface RunStore {
   ): Promise<{ ok: boolean; record?: RunRecord }>;
   /** Notes that the last change of state was announced. */
   markAnnounced(runId: string): Promise<void>;
-  /** Takes on the announcement of the last change of state; false where it is announced or another process took it on. */
+  /**
+   * Takes on the announcement of the last change of state; false where it is announced or another process took it on.
+   */
   claimAnnouncement(runId: string): Promise<boolean>;
   /** The same for the process that drives the run. @throws FencedError if another one has taken over. */
   changeAsDriver(
@@ -170,8 +172,8 @@ export interface RunStore {
     change: { set?: Record<string, unknown>; remove?: string[] },
   ): Promise<RunRecord>;
   /**
-   * Writes a chunk. If its number is taken, returns what is there: the chunk of another writer, or what an earlier attempt of
-   * this writer wrote before its reply was lost.
+   * Writes a chunk. If its number is taken, returns what is there: the chunk of another writer, or what an earlier
+   * attempt of this writer wrote before its reply was lost.
    */
   append(runId: string, chunk: JournalChunk): Promise<Appended>;
   /** The journal from `afterSeq` (exclusive), in order. */

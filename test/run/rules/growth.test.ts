@@ -18,7 +18,9 @@ const runbook = { checkImages: 50, warnMs: 5 * MINUTE, tripMs: 10 * MINUTE };
 const outcomes = (growth: Growth, count: number) =>
   Array.from({ length: count }).reduce<Growth>((next) => noteGrowthOutcome(next), growth);
 
-/** Checks a table of that size whenever a check is due, every second. Returns when the watchdog first warns and trips. */
+/**
+ * Checks a table of that size whenever a check is due, every second. Returns when the watchdog first warns and trips.
+ */
 function watch(
   entriesAt: (now: number) => number | 'fails',
   untilMs: number,

@@ -6,7 +6,10 @@ export const fixed = (perMinute: number): PaceSetting => ({ kind: 'fixed', perMi
 export const pacerOf = (paceSetting: PaceSetting, ceilingPerMinute = 1_000, maxInFlight = 5_000, now = 0) =>
   createPacer({ paceSetting, ceilingPerMinute, maxInFlight }, now);
 
-/** Starts every image that may be started until `to`. Each timer is late by `lateMs()`. Every start gets an outcome at once. */
+/**
+ * Starts every image that may be started until `to`. Each timer is late by `lateMs()`. Every start gets an outcome at
+ * once.
+ */
 export function startAll(
   pacer: Pacer,
   from: number,

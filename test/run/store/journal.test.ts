@@ -118,7 +118,7 @@ test('outcomes that arrive while an append only seems to fail are on record befo
   expect((await onRecord()).toSorted()).toEqual([0, 1, 2]);
 });
 
-test('a chunk that another process wrote under the next number counts too, and the own outcome follows it', async () => {
+test('a chunk that another process wrote under the next number counts, and the own outcome follows', async () => {
   await store.append('r-0001', { seq: 1, writer: 'before me', startedThrough: 0, records: [outcome(1)] });
   const driving = driveRun(2, async (index) => {
     if (index === 1) await new Promise(() => {});

@@ -21,15 +21,15 @@ const REVIEW_MS = 250;
 const MINUTE_MS = 60_000;
 
 /**
- * The run after an event, and what has to be done next. It decides everything about a drive: which image is started when, what
- * a reply means, when outcomes and checkpoints are written, and what halts the run.
+ * The run after an event, and what has to be done next. It decides everything about a drive: which image is started
+ * when, what a reply means, when outcomes and checkpoints are written, and what halts the run.
  *
  * - An image is in flight at most once, and until its outcome is on record: a crash can repeat no other image.
  * - Nothing is started after a halt. A halt is replaced only by one of higher rank.
  * - It reads no clock, no network and no random source: the event holds the time and the random number.
  *
- * It changes `run` in place, for speed, and returns it: use only the returned run afterwards. The same run and the same events
- * always give the same result.
+ * It changes `run` in place, for speed, and returns it: use only the returned run afterwards. The same run and the same
+ * events always give the same result.
  */
 export function advance(run: LiveRun, event: EngineEvent): { run: LiveRun; effects: readonly EngineEffect[] } {
   const effects: EngineEffect[] = [];

@@ -17,9 +17,9 @@ const UNANSWERED_LIMIT = 2;
 const NETWORK_FIX = 'Check the network between the bot and AWS, then `/rescan resume`.';
 
 /**
- * Decides what a reply means for its image. Only two things are retried: a throttled attempt, until `throttleLimit` makes it a
- * THROTTLING_ERROR, and a broken connection, twice. A broken connection makes an image fail only if other images got replies
- * meanwhile; a fault never does.
+ * Decides what a reply means for its image. Only two things are retried: a throttled attempt, until `throttleLimit`
+ * makes it a THROTTLING_ERROR, and a broken connection, twice. A broken connection makes an image fail only if other
+ * images got replies meanwhile; a fault never does.
  * @param attempts includes this attempt. @param random in [0, 1), for the delay of a retry.
  */
 export function judgeAttempt(

@@ -84,8 +84,8 @@ const SAVE_RETRY_MS = 1_000;
 const COUNT_TIMEOUT_MS = 10_000;
 
 /**
- * Drives the run of `record`. This process must hold the lease with `fence`. When it resolves the record says `running`.
- * `by`: the person who started or resumed the run; undefined if the bot resumed it.
+ * Drives the run of `record`. This process must hold the lease with `fence`. When it resolves the record says
+ * `running`. `by`: the person who started or resumed the run; undefined if the bot resumed it.
  */
 export async function driveRun(
   record: RunRecord,
@@ -175,8 +175,9 @@ export async function driveRun(
   }
 
   /**
-   * Repeats until the state is on record. The fence keeps it from overwriting what another copy of the bot did meanwhile. If the
-   * first attempt fails the end is announced at once, as not saved yet: people must not wait until the fault is over.
+   * Repeats until the state is on record. The fence keeps it from overwriting what another copy of the bot did
+   * meanwhile. If the first attempt fails the end is announced at once, as not saved yet: people must not wait until
+   * the fault is over.
    */
   async function saveLastState(
     end: DriveEnd,
@@ -196,8 +197,9 @@ export async function driveRun(
   }
 
   /**
-   * The lease was lost. If another copy of the bot took over, that copy announces it. If the control table cannot be read, this
-   * copy announces the interruption: the record still says `running`, so the run resumes when the table can be read again.
+   * The lease was lost. If another copy of the bot took over, that copy announces it. If the control table cannot be
+   * read, this copy announces the interruption: the record still says `running`, so the run resumes when the table can
+   * be read again.
    */
   async function announceLost(leftInFlight: number): Promise<void> {
     const now = await store.read(runId).catch(() => undefined);
@@ -221,7 +223,12 @@ export async function announceEnd(
 }
 
 const emitEnd = (snapshot: RunSnapshot, leftInFlight: number, ports: Pick<DriverPorts, 'emit'>, unwritten: boolean) =>
-  ports.emit({ kind: endKindOf(snapshot.state), snapshot, leftInFlight, ...(unwritten ? { unwritten } : {}) });
+  ports.emit({
+    kind: endKindOf(snapshot.state),
+    snapshot,
+    leftInFlight,
+    ...defined({ unwritten: unwritten || undefined }),
+  });
 
 type EndKind = 'paused' | 'stopped' | 'tripped' | 'interrupted' | 'completed' | 'abandoned';
 function endKindOf(state: RunState): EndKind {

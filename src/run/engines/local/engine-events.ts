@@ -46,7 +46,9 @@ export type EngineEvent = { readonly now: number } & (
       readonly requestId?: string;
       readonly random: number;
     }
-  /** Chunk `seq` of the journal is on record. `isOwn`: this process wrote it; otherwise another process took its number. */
+  /**
+   * Chunk `seq` of the journal is on record. `isOwn`: this process wrote it; otherwise another process took its number.
+   */
   | {
       readonly kind: 'outcomes-recorded';
       readonly seq: number;

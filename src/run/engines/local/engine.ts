@@ -17,7 +17,10 @@ export interface EnginePorts {
   /** The manifest from an index on, in order. */
   readonly manifest: (from: number) => AsyncIterable<ManifestEntry>;
   readonly invoke: (key: string, signal: AbortSignal) => Promise<Invocation>;
-  /** Writes a chunk of the journal, or finds the chunk that another process wrote under its number. Throws when it cannot. */
+  /**
+   * Writes a chunk of the journal, or finds the chunk that another process wrote under its number. Throws when it
+   * cannot.
+   */
   readonly append: (chunk: Omit<JournalChunk, 'writer'>) => Promise<Appended>;
   readonly saveCheckpoint: (checkpoint: Checkpoint) => Promise<void>;
   readonly checkGrowth: (question: GrowthQuestion) => Promise<GrowthAnswer>;
@@ -51,8 +54,8 @@ export interface DriveEnd {
 const READ_AT_ONCE = 100;
 
 /**
- * Drives a run until every image has an outcome or something halts it. `advance` decides; this loop performs what it asks for
- * and reports back what came of it. Takes `start` over.
+ * Drives a run until every image has an outcome or something halts it. `advance` decides; this loop performs what it
+ * asks for and reports back what came of it. Takes `start` over.
  */
 export function drive(start: LiveRun, ports: EnginePorts): Drive {
   const { clock } = ports;

@@ -13,10 +13,10 @@ export interface GrowthCheckPorts {
 }
 
 /**
- * Checks whether the table grows (runbook, "Progress Monitoring"). A run that started with an empty, countable table is judged
- * by the count. Any other run is judged by a probe, because overwriting rows does not raise the count: the rows of the last
- * processed image must exist and be newer than its invocation. A rejected sheet leaves a record that cannot be probed, so where
- * only such sheets came since the last check, the function's reply is trusted.
+ * Checks whether the table grows (runbook, "Progress Monitoring"). A run that started with an empty, countable table is
+ * judged by the count. Any other run is judged by a probe, because overwriting rows does not raise the count: the rows
+ * of the last processed image must exist and be newer than its invocation. A rejected sheet leaves a record that cannot
+ * be probed, so where only such sheets came since the last check, the function's reply is trusted.
  */
 export async function checkGrowth(question: GrowthQuestion, ports: GrowthCheckPorts): Promise<GrowthAnswer> {
   const entries = await ports.countEntries?.();

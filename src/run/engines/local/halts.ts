@@ -5,8 +5,8 @@ import type { RunDraft } from './live-run.ts';
 import { takeCheckpoint, takeSnapshot } from './run-views.ts';
 
 /**
- * A halt replaces one of lower rank: a stop is not lost behind a pause that drains, and a trip stays a trip. A lost lease ends
- * the wait for images in flight, but never replaces another halt.
+ * A halt replaces one of lower rank: a stop is not lost behind a pause that drains, and a trip stays a trip. A lost
+ * lease ends the wait for images in flight, but never replaces another halt.
  */
 const RANK: Readonly<Record<Halt['kind'], number>> = {
   completed: 0,
@@ -66,7 +66,10 @@ export function endHaltWrite(run: RunDraft, now: number, effects: EngineEffect[]
   writeHalt(run, now, effects);
 }
 
-/** The process that holds the lease writes the state of a run whose lease was lost; a completed run is written at its end. */
+/**
+ * The process that holds the lease writes the state of a run whose lease was lost; a completed run is written at its
+ * end.
+ */
 const isWritten = (halt: Halt): halt is Exclude<Halt, { kind: 'lease-lost' | 'completed' }> =>
   halt.kind !== 'lease-lost' && halt.kind !== 'completed';
 

@@ -75,7 +75,9 @@ export interface WaitingImage extends Attempts {
 export interface ConnectionFacts {
   /** End of the first attempt without a reply; undefined while replies arrive. */
   readonly unansweredSince: number | undefined;
-  /** Attempts without a reply in a row that began after `unansweredSince`: attempts that broke together count as one. */
+  /**
+   * Attempts without a reply in a row that began after `unansweredSince`: attempts that broke together count as one.
+   */
   readonly unansweredInRow: number;
   /** Replies to any image since an image's first broken connection. */
   readonly repliesSinceBroken: number;
@@ -155,9 +157,9 @@ export interface RunDraft {
 }
 
 /**
- * A run while it is driven: everything that a checkpoint keeps, a message shows and the engine decides by. Everybody may read
- * it; `advance` alone changes it, in place, because the pacer, the progress and the images in flight are too large to copy for
- * every image.
+ * A run while it is driven: everything that a checkpoint keeps, a message shows and the engine decides by. Everybody
+ * may read it; `advance` alone changes it, in place, because the pacer, the progress and the images in flight are too
+ * large to copy for every image.
  */
 export type LiveRun = Readonly<RunDraft>;
 
@@ -272,7 +274,9 @@ function judgeCanaryImages(run: LiveRun): Counted {
   return run.progress.lowWater >= canaryImages(run) && total > canary.images ? { canaryPassed: run.totals.failed } : {};
 }
 
-/** A trip by the canary images whose outcomes are on record while the run's state is not: the process died in between. */
+/**
+ * A trip by the canary images whose outcomes are on record while the run's state is not: the process died in between.
+ */
 export function unsavedTrip(run: LiveRun): Trip | undefined {
   const { canary, total } = run.terms;
   if (!canary || run.startedThrough >= canary.images) return;

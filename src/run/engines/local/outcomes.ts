@@ -90,8 +90,8 @@ function putBack(run: RunDraft, image: InFlightImage, attempts: Attempts, notBef
 }
 
 /**
- * Has the unsaved outcomes appended to the journal, one write at a time: outcomes that arrive during a write go with the next
- * one. So every outcome is durable after one or two writes, at any speed.
+ * Has the unsaved outcomes appended to the journal, one write at a time: outcomes that arrive during a write go with
+ * the next one. So every outcome is durable after one or two writes, at any speed.
  */
 export function append(run: RunDraft, now: number, effects: EngineEffect[]): void {
   if (run.appending || run.abandoned || run.unsaved.length === 0) return;

@@ -6,7 +6,9 @@ import type { RunRecord, RunStore } from '../../store/run-store.ts';
 import { applyChunk, createLiveRun, type LiveRun, type RunRules } from './live-run.ts';
 import { takeSnapshot } from './run-views.ts';
 
-/** The run of a record: its checkpoint, with the outcomes that the journal has beyond it. `fresh`: a person resumes it. */
+/**
+ * The run of a record: its checkpoint, with the outcomes that the journal has beyond it. `fresh`: a person resumes it.
+ */
 export async function readLiveRun(
   record: RunRecord,
   store: RunStore,

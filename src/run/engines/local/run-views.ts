@@ -30,7 +30,9 @@ export function currentWarnings(run: LiveRun, now: number): Warning[] {
   );
 }
 
-/** Images that a run which was just read from its record had started and that have no outcome: they are invoked again. */
+/**
+ * Images that a run which was just read from its record had started and that have no outcome: they are invoked again.
+ */
 export function startedWithoutOutcome(run: LiveRun): number {
   const { progress, startedThrough } = run;
   const doneBeyond = progress.beyond.reduce(

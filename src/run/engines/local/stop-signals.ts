@@ -24,9 +24,9 @@ export function requestedHalt(record: Pick<RunRecord, 'stop' | 'stopBy' | 'pause
 }
 
 /**
- * Reads the stop file and the run's record every `pollMs`, independently of each other. On the record are a stop that was set by
- * hand, and requests to stop, pause or change the pace that another copy of the bot took. A failed read is logged and repeated;
- * if the control table stays unreachable, the lease ends the run.
+ * Reads the stop file and the run's record every `pollMs`, independently of each other. On the record are a stop that
+ * was set by hand, and requests to stop, pause or change the pace that another copy of the bot took. A failed read is
+ * logged and repeated; if the control table stays unreachable, the lease ends the run.
  */
 export function watchStopSignals(
   runId: string,

@@ -18,7 +18,10 @@ export const readings = {
 
 type WithoutNow<T> = T extends unknown ? Omit<T, 'now'> : never;
 
-/** Plays the part of the engine's loop for `advance`, without time or network: a test decides when something is answered. */
+/**
+ * Plays the part of the engine's loop for `advance`, without time or network: a test decides when something is
+ * answered.
+ */
 export interface Model {
   run(): LiveRun;
   now(): number;

@@ -35,7 +35,7 @@ const recordOf = (index: number): OutcomeRecord => ({
 });
 
 describe('a run that starts', () => {
-  test('asks for the manifest first and starts one image per tick', () => {
+  test('a run asks for the manifest first and starts one image per tick', () => {
     const model = modelRun({ images: 3 });
     expect(kindsOf(model.send({ kind: 'started' }))).toEqual([]);
     expect(kindsOf(model.tick())).toContain('read-manifest');
@@ -48,14 +48,14 @@ describe('a run that starts', () => {
     expect(model.tick()).toContainEqual({ kind: 'invoke', index: 1, key: 'image 1.png' });
   });
 
-  test('starts nothing without the lease and halts', () => {
+  test('a run without the lease starts nothing and halts', () => {
     const model = modelRun({ images: 3 });
     model.readManifest();
     expect(kindsOf(model.tick(false))).not.toContain('invoke');
     expect(model.run().halt).toEqual({ kind: 'lease-lost' });
   });
 
-  test('starts the images that could be read before it pauses because the manifest cannot be read', () => {
+  test('a run starts the images that could be read before a manifest that cannot be read pauses it', () => {
     const model = modelRun({ images: 2 });
     const fault = { reason: 'manifest', message: 'gone', fix: 'look' } as const;
     model.tick();
@@ -81,7 +81,7 @@ describe('a reply', () => {
     expect(model.run().waiting).toHaveLength(waiting);
   });
 
-  test('is ignored for an image that is not in flight, that already has an outcome, or after the run was abandoned', () => {
+  test('a reply is ignored if its image is not in flight or has an outcome, or if the run was abandoned', () => {
     const model = modelRun({ images: 2 });
     model.startAll();
     model.reply(0, readings.processed);
@@ -94,7 +94,7 @@ describe('a reply', () => {
 });
 
 describe('images that wait', () => {
-  test('the one that is due goes first, and the other one is kept', () => {
+  test('a waiting image that is due starts first, and the other one keeps waiting', () => {
     const model = modelRun({ images: 2 });
     model.startAll();
     model.reply(0, readings.throttled, 0.9);
@@ -110,7 +110,7 @@ describe('images that wait', () => {
 });
 
 describe('the journal', () => {
-  test('one write at a time: outcomes that arrive during it go with the next one', () => {
+  test('outcomes that arrive during a write of the journal go with the next write', () => {
     const model = modelRun({ images: 3 });
     model.startAll();
     expect(kindsOf(model.reply(0, readings.processed))).toEqual(['append']);
@@ -126,7 +126,7 @@ describe('the journal', () => {
     expect([...model.run().inFlight.keys()]).toEqual([1, 2]);
   });
 
-  test('a failed write is repeated after a growing delay; the second failure pauses the run', () => {
+  test('a failed write of the journal is repeated after a growing delay, and the second failure pauses the run', () => {
     const model = modelRun({ images: 2 });
     model.startAll();
     model.reply(0, readings.processed);
@@ -299,7 +299,7 @@ describe('whatever happens, in whatever order', () => {
     );
   });
 
-  test('nothing is started after a halt, and a halt is replaced by one of higher rank only', () => {
+  test('nothing is started after a halt, and only a halt of higher rank replaces it', () => {
     const rank = (halt: Halt | undefined): number =>
       halt ? { completed: 0, 'lease-lost': 0, shutdown: 1, pause: 1, fault: 2, stop: 3, trip: 3 }[halt.kind] : -1;
     fc.assert(

@@ -35,7 +35,7 @@ describe('after a crash', () => {
     expect(before + after).toBe(8);
   });
 
-  test('the breaker starts closed when a person resumes a run, and keeps its state when the bot resumes it', async () => {
+  test('the breaker starts closed if a person resumes a run, and keeps its state if the bot does', async () => {
     const first = startRig({
       images: 200,
       reply: (key) => (number(key) < 9 ? failed() : processed()),

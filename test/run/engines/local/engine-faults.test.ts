@@ -74,7 +74,7 @@ describe('faults', () => {
     expect(rig.outcomes().size).toBe(0);
   });
 
-  test('a fault of the control table pauses the run, and unsaved outcomes are saved when it answers again', async () => {
+  test('a fault of the control table pauses the run, and unsaved outcomes are saved afterwards', async () => {
     const rig = startRig({ images: 50 });
     await rig.play(2_000);
     rig.has.journal = false;
@@ -101,5 +101,35 @@ describe('a journal that cannot be written', () => {
     expect(rig.invoked.length).toBe(await failed);
     rig.has.journal = true;
     await rig.play(60_000);
+  });
+});
+
+describe('a defect of the engine', () => {
+  test.each([
+    [
+      'the lease',
+      {
+        holdsLease: () => {
+          throw new Error('no lease');
+        },
+      },
+    ],
+    [
+      'a listener of events',
+      {
+        emit: () => {
+          throw new Error('no listener');
+        },
+      },
+    ],
+  ])('an error of %s pauses the run as a fault, and nothing more is started', async (_what, ports) => {
+    const rig = startRig({ images: 50, ports });
+    await rig.play(5_000);
+    const { halt } = await rig.drive.ended;
+    expect(halt).toMatchObject({ kind: 'fault', fault: { message: expect.stringContaining('no l') } });
+    const started = rig.invoked.length;
+    rig.drive.halt({ kind: 'pause', by: 'U1' });
+    await rig.clock.advance(10_000);
+    expect(rig.invoked).toHaveLength(started);
   });
 });

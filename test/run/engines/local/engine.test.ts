@@ -41,7 +41,7 @@ describe('a run over the manifest', () => {
 });
 
 describe('entries in the table', () => {
-  test('a snapshot shows the last count of entries, the outcomes since it, and a rate up to the time of the count', async () => {
+  test('a snapshot shows the last count of entries, the outcomes since it, and the rate at that count', async () => {
     const rig = startRig({ images: 2_000, perMinute: 60, checkGrowth: async () => ({ kind: 'count', entries: 150 }) });
     const growth = () => takeSnapshot(rig.run, { kind: 'running' }, rig.clock.now()).growth;
     await rig.clock.advance(20_000);
