@@ -65,6 +65,7 @@ const scanSchema = z.looseObject({
   TableName: z.string(),
   Segment: z.number().default(0),
   TotalSegments: z.number().default(1),
+  Limit: z.number().default(Number.POSITIVE_INFINITY),
   Select: z.string().optional(),
   ProjectionExpression: z.string().optional(),
   FilterExpression: z.undefined().optional(),
@@ -133,7 +134,7 @@ export function createTables() {
       if (typeof from === 'string') slot = Number(from.slice(SLOT_NAME.length));
       const items: string[] = [];
       let bytes = 0;
-      for (; slot < end && bytes < PAGE_BYTES; slot += 1)
+      for (; slot < end && bytes < PAGE_BYTES && items.length < request.Limit; slot += 1)
         for (const json of table.slots[slot]?.values() ?? []) {
           items.push(json);
           bytes += json.length;

@@ -18,6 +18,12 @@ export interface JobPorts extends BackupPorts {
   readonly jobs: JobStore;
 }
 
+/**
+ * What a scan reads at a time. Small pages are garbage before V8 moves them to its old generation, which it grows by hundreds of
+ * MB before it looks there; so are the records that are in the middle of a read or a write.
+ */
+export const RECORDS_PER_PAGE = 200;
+
 export const backoffOf = ({ clock, random }: Pick<BackupPorts, 'clock' | 'random'>): Backoff => ({
   ...patientBackoff,
   clock,

@@ -6,7 +6,7 @@ import type { DifferenceCounts } from '../errors.ts';
 import type { BackupRecord } from '../format/backup-record.ts';
 import { createDigestSum, type Digest, hashOfItem } from '../format/digest.ts';
 import { keyReader, keyText } from '../format/item-key.ts';
-import { type BackupPorts, backoffOf } from '../ports.ts';
+import { type BackupPorts, backoffOf, RECORDS_PER_PAGE } from '../ports.ts';
 import type { Positions } from '../verify/read-windows.ts';
 import { readBack } from '../verify/verify.ts';
 import type { Overlay } from '../write/supplement.ts';
@@ -108,7 +108,12 @@ export async function compareWithBackup(ports: BackupPorts, request: CompareRequ
     for (const { stored, itemHash } of overlay?.byKey.values() ?? [])
       take('backup', started === undefined ? 'backup' : 'started', stored.item, itemHash);
     const { segments = SEGMENTS } = request;
-    const scans = scanTable(ports.dynamodb, record.table.name, { segments, signal, backoff: backoffOf(ports) });
+    const scans = scanTable(ports.dynamodb, record.table.name, {
+      segments,
+      signal,
+      pageLimit: RECORDS_PER_PAGE,
+      backoff: backoffOf(ports),
+    });
     const scanning = scans.map(async (segment) => {
       for await (const page of segment) {
         for (const item of page.items) take('table', 'table', item, hashOfItem(item));

@@ -59,7 +59,8 @@ export interface FlushResult {
 
 /** The most that one transaction takes. */
 const SWAP_SIZE = 100;
-const SWAPS_AT_ONCE = 32;
+/** With 20 ms a transaction these are more than one CPU can prepare. */
+const SWAPS_AT_ONCE = 10;
 const LEFTOVER_SEGMENTS = 4;
 const LEFTOVER_SWAPS_AT_ONCE = 4;
 /** Rows that writers put are deleted as well, up to here: a table that still has rows then has a writer that does not stop. */
@@ -161,11 +162,7 @@ async function prepare(ports: JobPorts, request: FlushRequest) {
         pieceSize: recordsPerSwap,
         atOnce: SWAPS_AT_ONCE,
         signal,
-        async work(stored) {
-          const items: Item[] = [];
-          for (const { item } of stored) if (isWanted(item) && !isSuperseded(item)) items.push(item);
-          await deleteVersions(items);
-        },
+        work: (items) => deleteVersions(items.filter((item) => isWanted(item) && !isSuperseded(item))),
         note,
       });
       const saved = [...overlay.byKey.values()].map(({ stored }) => stored.item).filter(isWanted);

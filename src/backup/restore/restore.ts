@@ -59,7 +59,8 @@ export interface RestoreResult {
 
 /** The most that one BatchGetItem and one transaction take. */
 const PIECE = 100;
-const PIECES_AT_ONCE = 32;
+/** Each reads, then writes. */
+const PIECES_AT_ONCE = 16;
 /** Records to remove that are collected before they are read and removed. */
 const REMOVED_AT_ONCE = 3_200;
 
@@ -159,11 +160,7 @@ export async function restoreBackup(ports: JobPorts, request: RestoreRequest): P
       pieceSize: recordsPerSwap,
       atOnce: PIECES_AT_ONCE,
       signal,
-      async work(stored) {
-        const items: Item[] = [];
-        for (const { item } of stored) if (!isSuperseded(item)) items.push(item);
-        await put(items);
-      },
+      work: (items) => put(items.filter((item) => !isSuperseded(item))),
       async note({ done }) {
         mayWrite();
         job = { ...job, written, unchanged, done };

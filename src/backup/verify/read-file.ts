@@ -9,7 +9,7 @@ import type { BackupLocation } from '../catalogue/location.ts';
 import { BackupDamagedError } from '../errors.ts';
 import type { DataFile } from '../format/backup-record.ts';
 
-/** An item of a backup with its JSON as it stands in the file. */
+/** An item of a backup, and its JSON as the file has it. */
 export interface StoredItem {
   readonly item: Item;
   readonly json: string;
@@ -23,25 +23,27 @@ export function parseLine(line: string): StoredItem {
   try {
     parsed = JSON.parse(line);
   } catch (cause) {
-    throw new Error('is no JSON', { cause });
+    throw new Error('is not JSON', { cause });
   }
   const item = typeof parsed === 'object' && parsed !== null && 'Item' in parsed ? parsed.Item : undefined;
-  if (!isItem(item)) throw new Error('holds no item');
-  const plain = line.startsWith(LINE_START) && Object.keys(parsed ?? {}).length === 1;
-  return { item, json: plain ? line.slice(LINE_START.length, line.trimEnd().length - 1) : JSON.stringify(item) };
+  if (!isItem(item)) throw new Error('has no item');
+  const isPlain = line.startsWith(LINE_START) && Object.keys(parsed ?? {}).length === 1;
+  return { item, json: isPlain ? line.slice(LINE_START.length, line.trimEnd().length - 1) : JSON.stringify(item) };
 }
 
+type StoredFile = Pick<DataFile, 'key' | 'items' | 'md5'>;
+
 /**
- * The items of one object of data, a few hundred at a time, unzipped and parsed as they come. When the iteration ends, the
- * object was whole: its MD5 and number of items are those of the record.
- * @throws BackupDamagedError that names the object, and the line where there is one; the network's error; `signal.reason`.
+ * The lines of one data file, a few hundred at a time, unzipped as they come. When the iteration ends, the file was whole: its
+ * MD5 and its number of items are those of the record.
+ * @throws BackupDamagedError that names the object; the network's error; `signal.reason`.
  */
-export async function* readDataFile(
+export async function* readLines(
   location: BackupLocation,
   backupId: string,
-  file: Pick<DataFile, 'key' | 'items' | 'md5'>,
+  file: StoredFile,
   signal?: AbortSignal,
-): AsyncGenerator<readonly StoredItem[]> {
+): AsyncGenerator<readonly string[]> {
   const damaged = (reason: string, cause?: unknown) => new BackupDamagedError(backupId, file.key, reason, cause);
   const body = await openObject(location, file.key, damaged);
   const md5 = createHash('md5');
@@ -51,36 +53,30 @@ export async function* readDataFile(
       yield chunk;
     }
   };
-  const gunzip = createGunzip({ chunkSize: 128 * 1024 });
+  const gunzip = createGunzip({ chunkSize: 64 * 1024 });
   let failure: unknown;
   const flowing = pipeline(body, summing, gunzip, signal ? { signal } : {}).catch((error: unknown) => {
     failure = error;
   });
   const decoder = new StringDecoder('utf8');
   let rest = '';
-  let line = 0;
-  const parse = (texts: readonly string[]) =>
-    texts.map((text) => {
-      line += 1;
-      try {
-        return parseLine(text);
-      } catch (error) {
-        throw damaged(`line ${line} ${error instanceof Error ? error.message : ''}`, error);
-      }
-    });
+  let count = 0;
   try {
     for await (const chunk of gunzip) {
       signal?.throwIfAborted();
       const lines = (rest + decoder.write(chunk)).split('\n');
       rest = lines.pop() ?? '';
-      if (lines.length > 0) yield parse(lines);
+      count += lines.length;
+      if (lines.length > 0) yield lines;
     }
     rest += decoder.end();
-    if (rest !== '') yield parse([rest]);
+    if (rest !== '') {
+      count += 1;
+      yield [rest];
+    }
   } catch (error) {
     signal?.throwIfAborted();
-    if (error instanceof BackupDamagedError) throw error;
-    if (isZlibError(error)) throw damaged(`cannot be unzipped (${error.code})`, error);
+    if (isZlibError(error)) throw damaged(`it cannot be unzipped (${error.code})`, error);
     throw error;
   } finally {
     gunzip.destroy();
@@ -88,7 +84,30 @@ export async function* readDataFile(
   await flowing;
   if (failure !== undefined) throw failure;
   if (md5.digest('base64') !== file.md5) throw damaged('its MD5 is not the one on record');
-  if (line !== file.items) throw damaged(`it holds ${line} items, not ${file.items}`);
+  if (count !== file.items) throw damaged(`it has ${count} items, not ${file.items}`);
+}
+
+/**
+ * The items of one data file, a few hundred at a time; it reads as `readLines` does.
+ * @throws BackupDamagedError that names the object, and the line where there is one; what `readLines` throws.
+ */
+export async function* readDataFile(
+  location: BackupLocation,
+  backupId: string,
+  file: StoredFile,
+  signal?: AbortSignal,
+): AsyncGenerator<readonly StoredItem[]> {
+  let number = 0;
+  for await (const lines of readLines(location, backupId, file, signal))
+    yield lines.map((line) => {
+      number += 1;
+      try {
+        return parseLine(line);
+      } catch (error) {
+        const reason = `line ${number} ${error instanceof Error ? error.message : String(error)}`;
+        throw new BackupDamagedError(backupId, file.key, reason, error);
+      }
+    });
 }
 
 async function openObject(
@@ -100,7 +119,7 @@ async function openObject(
     const answer = await location.s3.send(new GetObjectCommand({ Bucket: location.bucket, Key: key }));
     if (answer.Body instanceof Readable) return answer.Body;
   } catch (error) {
-    if (error instanceof Error && error.name === 'NoSuchKey') throw damaged('it is gone', error);
+    if (error instanceof Error && error.name === 'NoSuchKey') throw damaged('it does not exist any more', error);
     throw error;
   }
   throw damaged('it has no content');

@@ -1,9 +1,10 @@
 import type { Random } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
 import { piecesOf, workThrough } from '../../lib/workers.ts';
+import type { Item } from '../../pipeline/table/item.ts';
 import type { BackupLocation } from '../catalogue/location.ts';
 import type { BackupRecord } from '../format/backup-record.ts';
-import type { StoredItem } from './read-file.ts';
+import { parseLine } from './read-file.ts';
 import { type Positions, readWindows } from './read-windows.ts';
 
 export interface WorkThroughBackupOptions {
@@ -14,7 +15,7 @@ export interface WorkThroughBackupOptions {
   /** Pieces worked on side by side. */
   readonly atOnce: number;
   readonly signal: AbortSignal | undefined;
-  readonly work: (items: readonly StoredItem[]) => Promise<void>;
+  readonly work: (items: readonly Item[]) => Promise<void>;
   /**
    * Waited for before the records up to `started` are worked on, and once at the end: everything up to `done` is worked
    * through, and nothing beyond `started` was touched.
@@ -22,7 +23,8 @@ export interface WorkThroughBackupOptions {
   readonly note: (positions: { readonly done: Positions; readonly started: Positions }) => Promise<void>;
 }
 
-const WINDOW = 4_000;
+/** Records; enough to spread over the partitions of the table, few enough to stay small in memory. */
+const WINDOW = 800;
 
 /**
  * Works through the items of a backup in pieces, many side by side, in the same memory for any size. Continues at `done`.
@@ -43,19 +45,19 @@ export async function workThroughBackup(
   );
   const pieces = async function* () {
     for await (const window of windows) {
-      const parts = piecesOf(window.items, options.pieceSize);
+      const parts = piecesOf(window.lines, options.pieceSize);
       const tracked = { left: parts.length, end: window.done };
       open.push(tracked);
       started = window.done;
       await options.note({ done, started });
-      for (const items of parts) yield { items, tracked };
+      for (const lines of parts) yield { lines, tracked };
     }
   };
   await workThrough(
     pieces(),
     options.atOnce,
-    async ({ items, tracked }) => {
-      await options.work(items);
+    async ({ lines, tracked }) => {
+      await options.work(lines.map((line) => parseLine(line).item));
       tracked.left -= 1;
       for (let first = open[0]; first?.left === 0; first = open[0]) {
         done = first.end;

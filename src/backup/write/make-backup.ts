@@ -18,7 +18,7 @@ import {
   newBackupId,
 } from '../format/backup-record.ts';
 import { createDigestSum, hashOfItem } from '../format/digest.ts';
-import { type BackupPorts, backoffOf } from '../ports.ts';
+import { type BackupPorts, backoffOf, RECORDS_PER_PAGE } from '../ports.ts';
 import { type ReadBackOptions, verifyBackup } from '../verify/verify.ts';
 
 export interface BackupRequest {
@@ -65,7 +65,7 @@ export async function makeBackup(ports: BackupPorts, request: BackupRequest): Pr
   if (facts.status !== 'ACTIVE' && facts.status !== 'UPDATING') throw new TableNotActiveError(facts.name, facts.status);
   const segments = request.segments ?? segmentsFor(facts);
   return storeBackup(ports, request, facts, (signal) =>
-    scanTable(ports.dynamodb, facts.name, { segments, signal, backoff: backoffOf(ports) }),
+    scanTable(ports.dynamodb, facts.name, { segments, signal, pageLimit: RECORDS_PER_PAGE, backoff: backoffOf(ports) }),
   );
 }
 

@@ -264,13 +264,13 @@ test('Reading in windows continues where it stopped, and returns every item once
   let done = {};
   let windows = 0;
   for await (const window of readWindows(world.location, record, { size: 20, done, random: Math.random })) {
-    seen.push(...window.items.map(({ json }) => json));
+    seen.push(...window.lines);
     done = window.done;
     windows += 1;
     if (windows === 2) break;
   }
   for await (const window of readWindows(world.location, record, { size: 20, done, random: Math.random }))
-    seen.push(...window.items.map(({ json }) => json));
+    seen.push(...window.lines);
   expect(seen).toHaveLength(150);
   expect(new Set(seen).size).toBe(150);
 });

@@ -139,10 +139,13 @@ test('an object that is cut, or gone, or has a malformed line, is named', async 
   await world.s3.put('backups', file.key, gzipSync('{"Item":{"a":{"S":"x"}}}\n{"Item":{"a":{"Q":1}}}\n'));
   await expect(readBack(world.location, record)).rejects.toMatchObject({
     objectKey: file.key,
-    reason: 'line 2 holds no item',
+    reason: 'line 2 has no item',
   });
   await deleteObject(world.location, file.key);
-  await expect(readBack(world.location, record)).rejects.toMatchObject({ objectKey: file.key, reason: 'it is gone' });
+  await expect(readBack(world.location, record)).rejects.toMatchObject({
+    objectKey: file.key,
+    reason: 'it does not exist any more',
+  });
   await expect(readBack(world.location, record)).rejects.toBeInstanceOf(BackupDamagedError);
 });
 
