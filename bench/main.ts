@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { runAckBenchmark } from './ack.ts';
-import { runBackupBenchmarks, runBackupMemoryBenchmark } from './backup.ts';
+import { runDataBenchmark } from './data.ts';
 import { runEngineBenchmark, runManifestBenchmark, runPaceBenchmark } from './engine.ts';
 import { runJsonCallBenchmark } from './json-calls.ts';
 import { createReport, type Report } from './report.ts';
@@ -11,8 +11,7 @@ const benchmarks: Readonly<Record<string, (report: Report) => Promise<void>>> = 
   manifest: runManifestBenchmark,
   pace: runPaceBenchmark,
   ack: runAckBenchmark,
-  backup: runBackupBenchmarks,
-  'backup-memory': runBackupMemoryBenchmark,
+  data: runDataBenchmark,
   'json-calls': runJsonCallBenchmark,
   diff: runDiffBenchmark,
   reconcile: runReconcileBenchmark,
@@ -22,7 +21,7 @@ const benchmarks: Readonly<Record<string, (report: Report) => Promise<void>>> = 
 const { positionals } = parseArgs({ allowPositionals: true });
 const unknown = positionals.filter((name) => !(name in benchmarks));
 if (unknown.length > 0) {
-  console.error(`There is no benchmark ${unknown.join(', ')}; there are ${Object.keys(benchmarks).join(', ')}.`);
+  console.error(`Unknown benchmark: ${unknown.join(', ')}. Known: ${Object.keys(benchmarks).join(', ')}.`);
   process.exit(1);
 }
 const { report, table } = createReport();

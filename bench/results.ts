@@ -8,8 +8,9 @@ import { csvBytes } from '../src/lib/csv/write.ts';
 import { failureCsvColumns } from '../src/results/failures/failure-columns.ts';
 import { toSdkItem } from '../test/support/items.ts';
 import { timesheetEntry } from '../test/support/pipeline-table.ts';
-import { BUCKET, fill, seconds, startServer } from './backup.ts';
+import { fill, seconds, startServer } from './local-aws.ts';
 import { type Report, rounded } from './report.ts';
+import { BUCKET } from './stand-in-process.ts';
 
 const DIFF_ITEMS = Number(process.env.BENCH_ITEMS ?? 100_000);
 const KEYS = Number(process.env.BENCH_KEYS ?? 1_000_000);

@@ -24,7 +24,7 @@ export function clientsOf(url: string) {
 /** The stand-in for DynamoDB and S3 in a process of its own, and clients of it. */
 export async function startStandIn() {
   const child: ChildProcess = spawn(process.execPath, ['--max-old-space-size=8192', MAIN], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['pipe', 'pipe', 'inherit'],
   });
   const output = child.stdout;
   if (!output) throw new Error('The stand-in has no output to wait for');
@@ -39,6 +39,11 @@ export async function startStandIn() {
     ...clients,
     async setLatencyMs(latencyMs: number) {
       await fetch(`${url}/latency`, { method: 'POST', body: String(latencyMs) });
+    },
+    /** Puts so many timesheet entries into a table, at once and without latency. */
+    async fill(table: string, items: number) {
+      const reply = await fetch(`${url}/fill`, { method: 'POST', body: JSON.stringify({ table, items }) });
+      if (!reply.ok) throw new Error(`The stand-in could not fill ${table}`);
     },
     close: () => void child.kill('SIGTERM'),
   };

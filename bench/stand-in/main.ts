@@ -1,14 +1,17 @@
 import { createServer, request as forward } from 'node:http';
 import { startFauxqs } from 'fauxqs';
+import { z } from 'zod';
+import { timesheetEntry } from '../../test/support/pipeline-table.ts';
 import { createTables, RequestError } from './tables.ts';
 
 /**
  * A DynamoDB and an S3 for benchmarks, in a process of its own: every request waits `latencyMs` (POST /latency sets it), any number
- * in parallel. Prints its address when it listens.
+ * in parallel. POST /fill puts timesheet entries into a table. Prints its address when it listens.
  */
 const s3 = await startFauxqs({ port: 0, host: '127.0.0.1', logger: false });
 const tables = createTables();
 let latencyMs = 0;
+const fillSchema = z.object({ table: z.string(), items: z.number() });
 
 const server = createServer((request, response) => {
   const chunks: Buffer[] = [];
@@ -17,6 +20,12 @@ const server = createServer((request, response) => {
     const body = Buffer.concat(chunks);
     if (request.url === '/latency') {
       latencyMs = Number(body.toString());
+      response.end();
+      return;
+    }
+    if (request.url === '/fill') {
+      const { table, items } = fillSchema.parse(JSON.parse(body.toString()));
+      for (let index = 0; index < items; index += 1) tables.put(table, timesheetEntry(index));
       response.end();
       return;
     }
@@ -54,3 +63,5 @@ server.listen(0, '127.0.0.1', () => {
   const address = server.address();
   if (address !== null && typeof address === 'object') console.log(`http://127.0.0.1:${address.port}`);
 });
+// The benchmark has ended, however it did.
+process.stdin.on('end', () => process.exit(0)).resume();

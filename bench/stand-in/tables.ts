@@ -212,6 +212,7 @@ export function createTables() {
   }
 
   return {
+    put: (table: string, item: Item): void => write(tableOf(table), { TableName: table, Item: item }),
     /** The JSON of the answer. @throws RequestError */
     execute(operation: string, input: unknown): string {
       const run = operations[operation];

@@ -1,6 +1,5 @@
 import {
   BatchGetItemCommand,
-  BatchWriteItemCommand,
   DeleteItemCommand,
   type DynamoDBClient,
   type DynamoDBClientResolvedConfig,
@@ -28,7 +27,6 @@ const OPERATIONS = {
   Scan: (send: Send) => send(new ScanCommand({ TableName: 'unused' })),
   Query: (send: Send) => send(new QueryCommand({ TableName: 'unused' })),
   BatchGetItem: (send: Send) => send(new BatchGetItemCommand({ RequestItems: {} })),
-  BatchWriteItem: (send: Send) => send(new BatchWriteItemCommand({ RequestItems: {} })),
   PutItem: (send: Send) => send(new PutItemCommand({ TableName: 'unused', Item: {} })),
   DeleteItem: (send: Send) => send(new DeleteItemCommand({ TableName: 'unused', Key: {} })),
   TransactWriteItems: (send: Send) => send(new TransactWriteItemsCommand({ TransactItems: [] })),
@@ -43,16 +41,16 @@ export interface CallOptions {
 
 /**
  * One call through the SDK (its credentials, signature and errors) that sends our JSON as the request's body and returns the
- * answer's JSON: the SDK's own conversion of each value costs more than everything else (docs/decisions/0007).
- * @returns the parsed answer. @throws the SDK's error; MalformedAnswerError when a successful answer is not JSON.
+ * answer's body: the SDK's own conversion of each value costs more than everything else (docs/decisions/0007).
+ * @throws the SDK's error.
  */
-export async function callWithJson(
+export async function callForBody(
   dynamodb: DynamoDBClient,
   operation: Operation,
   body: string,
   { signal, beforeSend }: CallOptions = {},
-): Promise<unknown> {
-  let json: unknown;
+): Promise<Buffer> {
+  let answer = Buffer.alloc(0);
   await OPERATIONS[operation](async (command) => {
     command.middlewareStack.add(
       (next) => (args) => {
@@ -67,7 +65,7 @@ export async function callWithJson(
         const result = await next(args);
         const response: unknown = result.response;
         if (!hasBody(response) || statusOf(response) !== 200) return result;
-        json = parse(await collect(response.body), operation);
+        answer = await collect(response.body);
         response.body = EMPTY_OBJECT;
         return result;
       },
@@ -75,8 +73,12 @@ export async function callWithJson(
     );
     return dynamodb.send(command, signal ? { abortSignal: signal } : {});
   });
-  return json;
+  return answer;
 }
+
+/** As `callForBody`, with the answer's JSON parsed. @throws also MalformedAnswerError when a successful answer is not JSON. */
+export const callWithJson = async (...call: Parameters<typeof callForBody>): Promise<unknown> =>
+  parseAnswer(await callForBody(...call), call[1]);
 
 const EMPTY_OBJECT = new TextEncoder().encode('{}');
 
@@ -88,16 +90,17 @@ const statusOf = (response: object): unknown => ('statusCode' in response ? resp
 const isStream = (body: unknown): body is AsyncIterable<Uint8Array> =>
   typeof body === 'object' && body !== null && Symbol.asyncIterator in body;
 
-async function collect(body: unknown): Promise<string> {
+async function collect(body: unknown): Promise<Buffer<ArrayBuffer>> {
   if (!isStream(body)) throw new MalformedAnswerError('The answer of DynamoDB has no body');
   const chunks: Uint8Array[] = [];
   for await (const chunk of body) chunks.push(chunk);
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
 }
 
-function parse(text: string, operation: string): unknown {
+/** @throws MalformedAnswerError. */
+export function parseAnswer(body: Buffer, operation: string): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(body.toString('utf8'));
   } catch (error) {
     throw new MalformedAnswerError(`The answer of ${operation} is not JSON`, { cause: error });
   }

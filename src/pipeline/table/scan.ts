@@ -3,7 +3,7 @@ import { type Backoff, withBackoff } from '../../lib/backoff.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
 import type { Item } from './item.ts';
-import { callWithJson, readPage } from './json-call.ts';
+import { callForBody, parseAnswer, readPage } from './json-call.ts';
 
 /** One answer of a segment's scan: up to 1 MB of the table. */
 export interface ScanPage {
@@ -63,14 +63,15 @@ async function* scanSegment(
   segment: number,
 ): AsyncGenerator<ScanPage> {
   const request = scanRequest(table, options, segment);
-  const read = async (from: Item | undefined) => {
+  const read = (from: Item | undefined): Promise<Buffer> => {
     const body = JSON.stringify(defined({ ...request, ExclusiveStartKey: from }));
-    const call = () => callWithJson(dynamodb, 'Scan', body, options);
-    return readPage(await withBackoff(options.backoff ?? patientBackoff, call, options.signal), 'Scan');
+    const call = () => callForBody(dynamodb, 'Scan', body, options);
+    return withBackoff(options.backoff ?? patientBackoff, call, options.signal);
   };
-  let pending: ReturnType<typeof read> | undefined = read(undefined);
+  let pending: Promise<Buffer> | undefined = read(undefined);
   while (pending !== undefined) {
-    const { items, count, nextKey }: Awaited<ReturnType<typeof read>> = await pending;
+    // The page ahead waits as bytes: parsed, it takes several times the memory.
+    const { items, count, nextKey } = readPage(parseAnswer(await pending, 'Scan'), 'Scan');
     pending = nextKey === undefined ? undefined : read(nextKey);
     // The page ahead may fail while the reader works, or after it left. The next turn reports the error.
     pending?.catch(() => {});
