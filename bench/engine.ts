@@ -144,7 +144,7 @@ export async function runManifestBenchmark(report: Report): Promise<void> {
         drive(run, {
           ...quietPorts,
           manifest: (from) => readManifest(s3, location, index, from),
-          invoke: async () => ({ reading: { kind: 'outcome', outcome: { kind: 'processed', entriesStored: 3 } } }),
+          invoke: async () => ({ result: { kind: 'outcome', outcome: { kind: 'processed', entriesStored: 3 } } }),
           append: async ({ records }) => ({ ok: true, records }),
           saveCheckpoint: async (checkpoint) => void encodeCheckpoint(checkpoint),
         }),

@@ -9,18 +9,18 @@ import type { JournalChunk } from '../../src/run/store/run-store.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 
 export const processed = (entriesStored = 3): Invocation => ({
-  reading: { kind: 'outcome', outcome: { kind: 'processed', entriesStored, resourceName: 'Nik Coultas' } },
+  result: { kind: 'outcome', outcome: { kind: 'processed', entriesStored, resourceName: 'Nik Coultas' } },
 });
 export const rejected = (): Invocation => ({
-  reading: { kind: 'outcome', outcome: { kind: 'rejected', reason: 'not posted' } },
+  result: { kind: 'outcome', outcome: { kind: 'rejected', reason: 'not posted' } },
 });
 export const failed = (message = 'Textract could not read the document'): Invocation => ({
-  reading: { kind: 'outcome', outcome: { kind: 'failed', failureType: 'TEXTRACT_ERROR', message } },
+  result: { kind: 'outcome', outcome: { kind: 'failed', failureType: 'TEXTRACT_ERROR', message } },
 });
-export const throttled = (): Invocation => ({ reading: { kind: 'throttled', source: 'function', message: '429' } });
-export const broken = (): Invocation => ({ reading: { kind: 'broken', message: 'socket hang up' } });
+export const throttled = (): Invocation => ({ result: { kind: 'throttled', source: 'function', message: '429' } });
+export const broken = (): Invocation => ({ result: { kind: 'broken', message: 'socket hang up' } });
 export const fault = (reason: 'credentials' | 'network' = 'credentials'): Invocation => ({
-  reading: { kind: 'fault', fault: { reason, message: 'no', fix: 'look' } },
+  result: { kind: 'fault', fault: { reason, message: 'no', fix: 'look' } },
 });
 
 export const kinds = (events: readonly RunEvent[]) => events.map((event) => event.kind);

@@ -55,16 +55,16 @@ export async function testLogging(ports: LoggingTestPorts): Promise<LoggingResul
   const from = clock.now();
   // Stored first: if the process stops from here on, another one removes the record.
   await ports.pendingTests.add({ imageKey, at: from });
-  const { reading, requestId } = await ports.invoke(imageKey);
-  switch (reading.kind) {
+  const { result, requestId } = await ports.invoke(imageKey);
+  switch (result.kind) {
     case 'fault':
-      throw new FaultError(reading.fault);
+      throw new FaultError(result.fault);
     case 'throttled':
     case 'broken':
-      return { kind: 'no-answer', imageKey, message: reading.message };
+      return { kind: 'no-answer', imageKey, message: result.message };
     case 'outcome':
   }
-  const { outcome } = reading;
+  const { outcome } = result;
   if (outcome.kind !== 'failed')
     return { kind: 'did-not-fail', imageKey, reply: outcome.kind === 'rejected' ? outcome.reason : 'processed' };
   const failure = `${outcome.failureType} · ${outcome.message}`;

@@ -42,17 +42,17 @@ export async function trySample(count: number, ports: SamplePorts): Promise<Samp
 async function tryImage(key: string, { clock, invoke }: SamplePorts): Promise<Outcome> {
   let message = '';
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-    const { reading } = await invoke(key);
-    switch (reading.kind) {
+    const { result } = await invoke(key);
+    switch (result.kind) {
       case 'outcome':
-        return reading.outcome;
+        return result.outcome;
       case 'fault':
-        throw new FaultError(reading.fault);
+        throw new FaultError(result.fault);
       case 'broken':
         // The function may have processed the image, so it is not invoked again.
-        return { kind: 'failed', failureType: 'INVOCATION_ERROR', message: reading.message };
+        return { kind: 'failed', failureType: 'INVOCATION_ERROR', message: result.message };
       case 'throttled':
-        message = reading.message;
+        message = result.message;
         if (attempt < MAX_ATTEMPTS) await clock.sleep(WAIT_MS * attempt);
     }
   }

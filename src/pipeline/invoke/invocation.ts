@@ -56,15 +56,15 @@ export interface Fault {
   readonly fix: string;
 }
 
-export type Reading =
+export type InvocationResult =
   | { readonly kind: 'outcome'; readonly outcome: Outcome }
   | { readonly kind: 'throttled'; readonly source: ThrottleSource; readonly message: string }
   | { readonly kind: 'fault'; readonly fault: Fault }
   /** The connection broke after the request may have been sent, so the function may have run. */
   | { readonly kind: 'broken'; readonly message: string };
 
-/** One invocation: its reading, and Lambda's request id to find its log lines. */
+/** One invocation: its result, and Lambda's request id to find its log lines. */
 export interface Invocation {
-  readonly reading: Reading;
+  readonly result: InvocationResult;
   readonly requestId?: string;
 }

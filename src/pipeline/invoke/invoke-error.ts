@@ -1,7 +1,7 @@
 import { redact } from '../../lib/redact.ts';
 import { readFault } from '../aws.ts';
 import { type Asked, errorName, errorText, httpStatus, neverSent, wasDisconnected } from '../fault.ts';
-import type { Reading } from './invocation.ts';
+import type { InvocationResult } from './invocation.ts';
 
 /** Lambda is still preparing the function. A later attempt can succeed. */
 const NOT_READY = new Set([
@@ -27,7 +27,7 @@ const THROTTLES = new Set(['TooManyRequestsException', 'ThrottlingException', 'T
  * The meaning of a failed API call: throttled (429, or Lambda is not ready), a fault, a failure of this image's request, or
  * `broken` when the function may have run. Never throws.
  */
-export function readInvokeError(error: unknown, asked: Asked): Reading {
+export function readInvokeError(error: unknown, asked: Asked): InvocationResult {
   const name = errorName(error);
   const message = redact(`${name}: ${errorText(error)}`);
   const status = httpStatus(error);

@@ -47,16 +47,16 @@ export function createOcrFunction(parts: {
           }),
           signal ? { abortSignal: signal } : {},
         );
-        const reading = readReply(
+        const result = readReply(
           defined({
             statusCode: reply.StatusCode,
             functionError: reply.FunctionError,
             payload: reply.Payload,
           }),
         );
-        return defined({ reading, requestId: reply.$metadata.requestId });
+        return defined({ result, requestId: reply.$metadata.requestId });
       } catch (error) {
-        return defined({ reading: readInvokeError(error, asked), requestId: requestIdOf(error) });
+        return defined({ result: readInvokeError(error, asked), requestId: requestIdOf(error) });
       }
     },
   };

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { redact } from '../../lib/redact.ts';
-import type { FailureType, Fault, Reading, ThrottleSource } from './invocation.ts';
+import type { FailureType, Fault, InvocationResult, ThrottleSource } from './invocation.ts';
 
 /** Lambda's answer to a synchronous invocation that reached the function. */
 export interface FunctionReply {
@@ -41,7 +41,7 @@ const objectSchema = z.record(z.string(), z.unknown());
  * Reads one reply by the table of pipeline.md ("Replies of a synchronous invocation"). The payload decides, because the HTTP status
  * and FunctionError can be fine although the image failed. Never throws.
  */
-export function readReply(reply: FunctionReply): Reading {
+export function readReply(reply: FunctionReply): InvocationResult {
   const text = Buffer.from(reply.payload ?? []).toString();
   if (reply.functionError) return readCrash(reply.functionError, text);
   if (text.trim() === '') return unreadable('The reply is empty', `HTTP status ${reply.statusCode ?? 'unknown'}`);
@@ -55,7 +55,7 @@ export function readReply(reply: FunctionReply): Reading {
   return unreadable(`The reply has the status ${statusCode}`, text);
 }
 
-function readSuccess(body: unknown): Reading {
+function readSuccess(body: unknown): InvocationResult {
   const parsed = successSchema.safeParse(body);
   if (!parsed.success) return unreadable('The body of the reply is unreadable', JSON.stringify(body));
   const { rejected, reason, status, entries_stored, resource_name, cost_estimate_usd } = parsed.data;
@@ -89,7 +89,7 @@ const textOf = (value: unknown): string =>
   typeof value === 'string' ? value : value === undefined || value === null ? '' : JSON.stringify(value);
 
 /** FunctionError: the function did not return. Lambda says why. */
-function readCrash(functionError: string, text: string): Reading {
+function readCrash(functionError: string, text: string): InvocationResult {
   const parsed = crashSchema.safeParse(jsonOf(text));
   if (!parsed.success) return unreadable(`The function crashed (${functionError}) for an unknown reason`, text);
   const { errorType, errorMessage } = parsed.data;
@@ -102,7 +102,7 @@ function readCrash(functionError: string, text: string): Reading {
   return readError({ text: errorMessage, type: code }, false);
 }
 
-function readError(error: ReportedError, hasThrottleStatus: boolean): Reading {
+function readError(error: ReportedError, hasThrottleStatus: boolean): InvocationResult {
   const fault = faultIn(error);
   if (fault) return { kind: 'fault', fault };
   const type = failureTypeOf(error.text);
@@ -111,7 +111,7 @@ function readError(error: ReportedError, hasThrottleStatus: boolean): Reading {
   return failed(type, error.text, error.type);
 }
 
-function failed(failureType: FailureType, text: string, code: string | undefined): Reading {
+function failed(failureType: FailureType, text: string, code: string | undefined): InvocationResult {
   const message = redact(text || code || 'no message');
   return {
     kind: 'outcome',
@@ -119,7 +119,7 @@ function failed(failureType: FailureType, text: string, code: string | undefined
   };
 }
 
-const unreadable = (what: string, text: string): Reading =>
+const unreadable = (what: string, text: string): InvocationResult =>
   failed('UNREADABLE_REPLY', `${what}${text === '' ? '' : `: ${text}`}`, undefined);
 
 /**

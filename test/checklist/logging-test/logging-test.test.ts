@@ -12,7 +12,7 @@ import { createFakeClock } from '../../support/fake-clock.ts';
 
 const failed: Invocation = {
   requestId: 'req-1',
-  reading: {
+  result: {
     kind: 'outcome',
     outcome: { kind: 'failed', failureType: 'OCR_ERROR', message: 'An error occurred (NoSuchKey)' },
   },
@@ -23,7 +23,7 @@ const BROKEN_LOGGER =
 interface World {
   /** The record is in the table from so many ms after the reply on. */
   recordAfterMs?: number;
-  /** Only a reading of the whole table finds it. */
+  /** Only a scan of the whole table finds it. */
   elsewhere?: true;
   lines?: readonly string[];
   /** The log never shows the end of the invocation. */
@@ -96,7 +96,7 @@ describe('a test of the failure logging', () => {
 
   test('is remembered until its record is gone, so that a process that dies leaves nothing behind for ever', async () => {
     expect((await play({ recordAfterMs: 1_200 })).notes).toEqual([]);
-    const throttled: Invocation = { reading: { kind: 'throttled', source: 'bedrock', message: 'Too many requests' } };
+    const throttled: Invocation = { result: { kind: 'throttled', source: 'bedrock', message: 'Too many requests' } };
     for (const world of [{}, { invocation: throttled }, { recordAfterMs: 0, removeFails: true }] as const)
       expect((await play(world)).notes).toEqual(['INVALID_IMAGE-20261124-ab12.png']);
   });
@@ -118,7 +118,7 @@ describe('a test of the failure logging', () => {
   });
 
   test('a function that does not fail for an image that is not there proves nothing', async () => {
-    const invocation: Invocation = { reading: { kind: 'outcome', outcome: { kind: 'processed', entriesStored: 3 } } };
+    const invocation: Invocation = { result: { kind: 'outcome', outcome: { kind: 'processed', entriesStored: 3 } } };
     expect((await play({ invocation })).result).toMatchObject({ kind: 'did-not-fail' });
   });
 
@@ -166,11 +166,11 @@ describe('a test of the failure logging', () => {
   });
 
   test('pushback and a broken connection tell nothing of the logging', async () => {
-    for (const reading of [
+    for (const result of [
       { kind: 'throttled', source: 'function', message: 'Rate exceeded' },
       { kind: 'broken', message: 'socket hang up' },
     ] as const)
-      expect((await play({ invocation: { reading } })).result.kind).toBe('no-answer');
+      expect((await play({ invocation: { result } })).result.kind).toBe('no-answer');
   });
 });
 

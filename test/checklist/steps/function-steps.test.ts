@@ -7,7 +7,7 @@ import { flushJob } from '../../support/table-builders.ts';
 
 const FAILED: Invocation = {
   requestId: 'r-1',
-  reading: { kind: 'outcome', outcome: { kind: 'failed', failureType: 'OCR_ERROR', message: 'NoSuchKey' } },
+  result: { kind: 'outcome', outcome: { kind: 'failed', failureType: 'OCR_ERROR', message: 'NoSuchKey' } },
 };
 const unused = (): never => {
   throw new Error('It is not asked for.');

@@ -3,19 +3,22 @@ import type { SampleResult } from '../../../src/checklist/contracts/step-control
 import { EmptySampleError, trySample } from '../../../src/checklist/steps/sample.ts';
 import { FaultError } from '../../../src/pipeline/fault.ts';
 import type { ListedImage } from '../../../src/pipeline/images.ts';
-import type { Reading } from '../../../src/pipeline/invoke/invocation.ts';
+import type { InvocationResult } from '../../../src/pipeline/invoke/invocation.ts';
 import { seededRandom } from '../../../src/run/plan/sample.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
 
-const processed: Reading = { kind: 'outcome', outcome: { kind: 'processed', entriesStored: 3 } };
-const failed: Reading = { kind: 'outcome', outcome: { kind: 'failed', failureType: 'OCR_ERROR', message: 'no' } };
-const rejected: Reading = { kind: 'outcome', outcome: { kind: 'rejected', reason: 'Draft' } };
-const throttled: Reading = { kind: 'throttled', source: 'function', message: 'Rate exceeded' };
+const processed: InvocationResult = { kind: 'outcome', outcome: { kind: 'processed', entriesStored: 3 } };
+const failed: InvocationResult = {
+  kind: 'outcome',
+  outcome: { kind: 'failed', failureType: 'OCR_ERROR', message: 'no' },
+};
+const rejected: InvocationResult = { kind: 'outcome', outcome: { kind: 'rejected', reason: 'Draft' } };
+const throttled: InvocationResult = { kind: 'throttled', source: 'function', message: 'Rate exceeded' };
 
 const imageOf = (at: number): ListedImage => ({ key: `sheets/${String(at).padStart(4, '0')}.png`, size: 1_000 });
 
 /** Tries a sample of a bucket; `answers`: what the function says to each call, the last one again and again. */
-async function play(options: { images: number; count?: number; answers?: readonly Reading[]; seed?: number }) {
+async function play(options: { images: number; count?: number; answers?: readonly InvocationResult[]; seed?: number }) {
   const clock = createFakeClock();
   const begun = clock.now();
   const { answers = [processed] } = options;
@@ -31,13 +34,13 @@ async function play(options: { images: number; count?: number; answers?: readonl
       for (let each = 0; each < options.images; each++) yield imageOf(each);
     },
     async invoke(key) {
-      const reading = answers[Math.min(asked.length, answers.length - 1)] ?? processed;
+      const result = answers[Math.min(asked.length, answers.length - 1)] ?? processed;
       asked.push(key);
       at.push(clock.now() - begun);
       most = Math.max(most, ++inFlight);
       await clock.sleep(10);
       inFlight--;
-      return { reading };
+      return { result };
     },
   }).then(
     (result) => {

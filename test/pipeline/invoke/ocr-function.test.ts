@@ -47,7 +47,7 @@ describe('an invocation for an image', () => {
   test('is synchronous and passes the key as it is', async () => {
     const invocation = await connect().invoke('a b+c%20/ü.png');
     expect(invocation).toEqual({
-      reading: { kind: 'outcome', outcome: { kind: 'processed', entriesStored: 3 } },
+      result: { kind: 'outcome', outcome: { kind: 'processed', entriesStored: 3 } },
       requestId: 'request-1',
     });
     expect(wire.requests).toHaveLength(1);
@@ -71,8 +71,8 @@ describe('an invocation for an image', () => {
         { errorType: 'Sandbox.Timedout', errorMessage: 'Task timed out after 3.00 seconds' },
         { 'x-amz-function-error': 'Unhandled' },
       );
-    const { reading } = await connect().invoke('a.png');
-    expect(reading).toMatchObject({ outcome: { kind: 'failed', failureType: 'TIMEOUT_ERROR' } });
+    const { result } = await connect().invoke('a.png');
+    expect(result).toMatchObject({ outcome: { kind: 'failed', failureType: 'TIMEOUT_ERROR' } });
   });
 
   test.each<[number, string, object, object]>([
@@ -137,20 +137,20 @@ describe('an invocation for an image', () => {
   ])('that Lambda answers with %i %s %j is sent once and read correctly', async (status, name, body, expected) => {
     answer = () => refuse(status, name, body);
     const invocation = await connect().invoke('a.png');
-    expect(invocation.reading).toMatchObject(expected);
+    expect(invocation.result).toMatchObject(expected);
     expect(invocation.requestId).toBe('request-2');
     expect(wire.requests).toHaveLength(1);
   });
 
   test('with a broken connection is sent once and read as broken, because the function may have run', async () => {
     answer = () => 'hang up';
-    expect((await connect().invoke('a.png')).reading.kind).toBe('broken');
+    expect((await connect().invoke('a.png')).result.kind).toBe('broken');
     expect(wire.requests).toHaveLength(1);
   });
 
   test('without an answer in time is read as broken, because the function may have run', async () => {
     answer = () => 'silence';
-    expect((await connect({ timeoutMs: 200 }).invoke('a.png')).reading.kind).toBe('broken');
+    expect((await connect({ timeoutMs: 200 }).invoke('a.png')).result.kind).toBe('broken');
     expect(wire.requests).toHaveLength(1);
   });
 
@@ -159,7 +159,7 @@ describe('an invocation for an image', () => {
       await new Promise((resolve) => setTimeout(resolve, 300));
       return ok({ statusCode: 200, body: '{}' });
     };
-    expect((await connect({ timeoutMs: 20_000 }).invoke('a.png')).reading.kind).toBe('outcome');
+    expect((await connect({ timeoutMs: 20_000 }).invoke('a.png')).result.kind).toBe('outcome');
   });
 
   test('that is aborted is read as broken, because the function may have run', async () => {
@@ -168,7 +168,7 @@ describe('an invocation for an image', () => {
       over.abort();
       return 'silence';
     };
-    expect((await connect().invoke('a.png', over.signal)).reading.kind).toBe('broken');
+    expect((await connect().invoke('a.png', over.signal)).result.kind).toBe('broken');
   });
 
   test('that was never sent is a network fault', async () => {
@@ -178,8 +178,8 @@ describe('an invocation for an image', () => {
     const port = typeof address === 'object' ? address?.port : 0;
     await new Promise((resolve) => server.close(resolve));
     vi.stubEnv('AWS_ENDPOINT_URL', `http://127.0.0.1:${port}`);
-    const { reading } = await connect().invoke('a.png');
-    expect(reading).toMatchObject({
+    const { result } = await connect().invoke('a.png');
+    expect(result).toMatchObject({
       kind: 'fault',
       fault: { reason: 'network', fix: expect.stringContaining('AWS_ENDPOINT_URL') },
     });
@@ -196,7 +196,7 @@ describe('an invocation for an image', () => {
     };
     const fn = connect();
     const readings = await Promise.all(Array.from({ length: 30 }, (_, at) => fn.invoke(`${at}.png`)));
-    expect(readings.every(({ reading }) => reading.kind === 'outcome')).toBe(true);
+    expect(readings.every(({ result }) => result.kind === 'outcome')).toBe(true);
     expect(most).toBe(10);
   });
 });
@@ -273,7 +273,7 @@ test('missing credentials are a fault before anything is sent', async () => {
   });
   open.push(client);
   const fn = createOcrFunction({ client, functionName: 'ocr', bucket: 'input', keyEncoding: 'raw' });
-  expect((await fn.invoke('a.png')).reading).toMatchObject({ kind: 'fault', fault: { reason: 'credentials' } });
+  expect((await fn.invoke('a.png')).result).toMatchObject({ kind: 'fault', fault: { reason: 'credentials' } });
   expect(wire.requests).toHaveLength(0);
 });
 

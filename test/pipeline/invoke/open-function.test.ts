@@ -30,7 +30,7 @@ afterEach(async () => {
 test('a function is opened for its own timeout, and invoked for many images', async () => {
   const opened = await openFunction(lambda, TARGET, 2);
   for (const key of ['a.png', 'b.png'])
-    expect(await opened.invoke(key)).toMatchObject({ reading: { kind: 'outcome', outcome: { kind: 'processed' } } });
+    expect(await opened.invoke(key)).toMatchObject({ result: { kind: 'outcome', outcome: { kind: 'processed' } } });
   opened.close();
   expect(wire.requests.filter(isInvocation)).toHaveLength(2);
   expect(wire.requests).toHaveLength(3);
@@ -38,6 +38,6 @@ test('a function is opened for its own timeout, and invoked for many images', as
 
 test('invokeOnce invokes the function once, also when the connection breaks', async () => {
   invoke = () => 'hang up';
-  expect(await invokeOnce(lambda, TARGET, 'a.png')).toMatchObject({ reading: { kind: 'broken' } });
+  expect(await invokeOnce(lambda, TARGET, 'a.png')).toMatchObject({ result: { kind: 'broken' } });
   expect(wire.requests.filter(isInvocation)).toHaveLength(1);
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Reading } from '../../../src/pipeline/invoke/invocation.ts';
+import type { InvocationResult } from '../../../src/pipeline/invoke/invocation.ts';
 import { failureTypeOf, readReply } from '../../../src/pipeline/invoke/read-reply.ts';
 
 const bytes = (payload: unknown) => Buffer.from(typeof payload === 'string' ? payload : JSON.stringify(payload));
@@ -114,8 +114,8 @@ describe('a reply of status 500', () => {
     ['The security token included in the request is invalid.', 'ClientError', 'credentials'],
     ['Unable to locate credentials', 'NoCredentialsError', 'credentials'],
   ])('whose error is "%s" (%s) is a fault and no failure of the image: %s', (error, type, reason) => {
-    const reading = error500(error, type);
-    expect(reading).toMatchObject({ kind: 'fault', fault: { reason, message: expect.stringContaining(error) } });
+    const result = error500(error, type);
+    expect(result).toMatchObject({ kind: 'fault', fault: { reason, message: expect.stringContaining(error) } });
   });
   test('can have an error that is not a text', () => {
     expect(error500({ code: 7 })).toEqual(failed('OCR_ERROR', { message: '{"code":7}' }));
@@ -151,7 +151,7 @@ describe('a function that did not return', () => {
   });
 });
 
-test.each<[string, Reading]>([
+test.each<[string, InvocationResult]>([
   ['no payload', readReply({ statusCode: 200 })],
   ['an empty payload', reply('')],
   ['blanks', reply(' \n')],
@@ -167,13 +167,13 @@ test.each<[string, Reading]>([
   ['no body', reply({ statusCode: 200 })],
   ['a body that is an array', reply({ statusCode: 200, body: '[]' })],
   ['a 500 whose body is no JSON', reply({ statusCode: 500, body: 'Internal' })],
-])('a reply with %s is unreadable and a failure of its own type', (_, reading) => {
-  expect(reading).toEqual(failed('UNREADABLE_REPLY'));
+])('a reply with %s is unreadable and a failure of its own type', (_, result) => {
+  expect(result).toEqual(failed('UNREADABLE_REPLY'));
 });
 
 test('texts of a reply are cut to 500 characters and have no credentials', () => {
-  const reading = error500(`denied for AKIAIOSFODNN7EXAMPLE x-amz-security-token=IQoJb3JpZ2lu ${'x'.repeat(10_000)}`);
-  const message = reading.kind === 'outcome' && reading.outcome.kind === 'failed' ? reading.outcome.message : '';
+  const result = error500(`denied for AKIAIOSFODNN7EXAMPLE x-amz-security-token=IQoJb3JpZ2lu ${'x'.repeat(10_000)}`);
+  const message = result.kind === 'outcome' && result.outcome.kind === 'failed' ? result.outcome.message : '';
   expect(message).toHaveLength(500);
   expect(message).toContain('denied for [key id] x-amz-security-token=[redacted] xxx');
 });
@@ -188,8 +188,8 @@ test('reading any reply returns a result and never throws', () => {
   );
   fc.assert(
     fc.property(payload, fc.option(fc.constant('Unhandled'), { nil: undefined }), (given, functionError) => {
-      const reading = readReply({ payload: given, ...(functionError ? { functionError } : {}) });
-      expect(['outcome', 'throttled', 'fault']).toContain(reading.kind);
+      const result = readReply({ payload: given, ...(functionError ? { functionError } : {}) });
+      expect(['outcome', 'throttled', 'fault']).toContain(result.kind);
     }),
   );
 });

@@ -75,7 +75,7 @@ function driveRun(images: number, onInvoked: (index: number) => Promise<void>) {
     },
     async invoke(key) {
       await onInvoked(Number(key));
-      return { reading: { kind: 'outcome', outcome: { kind: 'processed' } } };
+      return { result: { kind: 'outcome', outcome: { kind: 'processed' } } };
     },
     append: (chunk) => store.append('r-0001', { ...chunk, writer: 'me' }),
     saveCheckpoint: async () => {},

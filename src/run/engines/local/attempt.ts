@@ -1,5 +1,5 @@
 import { jitteredDelayMs } from '../../../lib/backoff.ts';
-import type { Fault, Outcome, Reading } from '../../../pipeline/invoke/invocation.ts';
+import type { Fault, InvocationResult, Outcome } from '../../../pipeline/invoke/invocation.ts';
 import type { Attempts, ConnectionFacts } from './live-run.ts';
 
 /** What happens to an image after one attempt. */
@@ -23,7 +23,7 @@ const NETWORK_FIX = 'Check the network between the bot and AWS, then `/rescan re
  * @param attempts includes this attempt. @param random in [0, 1), for the delay of a retry.
  */
 export function judgeAttempt(
-  reading: Reading,
+  result: InvocationResult,
   attempts: Attempts,
   connection: ConnectionFacts,
   throttleLimit: number,
@@ -34,25 +34,25 @@ export function judgeAttempt(
     delayMs: jitteredDelayMs(RETRY_DELAY, attempt, () => random),
   });
   const { unansweredInRow, repliesSinceBroken } = connection;
-  switch (reading.kind) {
+  switch (result.kind) {
     case 'outcome':
-      return { kind: 'outcome', outcome: reading.outcome };
+      return { kind: 'outcome', outcome: result.outcome };
     case 'throttled': {
       if (attempts.throttles < throttleLimit) return retry(attempts.throttles);
-      const message = `Throttled ${attempts.throttles} times, the last time by ${reading.source}: ${reading.message}`;
+      const message = `Throttled ${attempts.throttles} times, the last time by ${result.source}: ${result.message}`;
       return { kind: 'outcome', outcome: { kind: 'failed', failureType: 'THROTTLING_ERROR', message } };
     }
     case 'broken': {
       const isDown =
         unansweredInRow >= UNANSWERED_LIMIT || (attempts.broken > BROKEN_LIMIT && repliesSinceBroken === 0);
-      if (isDown) return { kind: 'fault', fault: { reason: 'network', message: reading.message, fix: NETWORK_FIX } };
+      if (isDown) return { kind: 'fault', fault: { reason: 'network', message: result.message, fix: NETWORK_FIX } };
       if (attempts.broken <= BROKEN_LIMIT) return retry(attempts.broken);
-      const message = `The connection broke ${attempts.broken} times before a reply: ${reading.message}`;
+      const message = `The connection broke ${attempts.broken} times before a reply: ${result.message}`;
       return { kind: 'outcome', outcome: { kind: 'failed', failureType: 'INVOCATION_ERROR', message } };
     }
     case 'fault':
-      return reading.fault.reason === 'network' && unansweredInRow < UNANSWERED_LIMIT
+      return result.fault.reason === 'network' && unansweredInRow < UNANSWERED_LIMIT
         ? retry(unansweredInRow + 1)
-        : { kind: 'fault', fault: reading.fault };
+        : { kind: 'fault', fault: result.fault };
   }
 }

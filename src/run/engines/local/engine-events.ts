@@ -1,4 +1,4 @@
-import type { Fault, Reading } from '../../../pipeline/invoke/invocation.ts';
+import type { Fault, InvocationResult } from '../../../pipeline/invoke/invocation.ts';
 import type { ManifestEntry, OutcomeRecord, PaceSetting, Person, RunEvent, RunState, Trip } from '../../model/types.ts';
 import type { Checkpoint } from '../../store/checkpoint.ts';
 import type { JournalChunk } from '../../store/run-store.ts';
@@ -42,7 +42,7 @@ export type EngineEvent = { readonly now: number } & (
   | {
       readonly kind: 'replied';
       readonly index: number;
-      readonly reading: Reading;
+      readonly result: InvocationResult;
       readonly requestId?: string;
       readonly random: number;
     }

@@ -134,16 +134,16 @@ export function drive(start: LiveRun, ports: EnginePorts): Drive {
 
   async function invoke(index: number, key: string): Promise<void> {
     const called = await settle(() => ports.invoke(key, abandon.signal));
-    const { reading, requestId }: Invocation = called.ok
+    const { result, requestId }: Invocation = called.ok
       ? called.value
-      : { reading: { kind: 'fault', fault: ports.readFault(called.refusal) } };
-    const reply = { kind: 'replied', index, reading, random: ports.random(), now: clock.now() } as const;
+      : { result: { kind: 'fault', fault: ports.readFault(called.refusal) } };
+    const reply = { kind: 'replied', index, result, random: ports.random(), now: clock.now() } as const;
     report({ ...reply, ...defined({ requestId }) });
   }
 
   async function readManifest(): Promise<void> {
     const read: ManifestEntry[] = [];
-    const reading = await settle(async () => {
+    const listed = await settle(async () => {
       while (read.length < READ_AT_ONCE) {
         const next = await entries.next();
         if (next.done) return 'exhausted' as const;
@@ -151,8 +151,8 @@ export function drive(start: LiveRun, ports: EnginePorts): Drive {
       }
       return undefined;
     });
-    if (!reading.ok) ports.warn('manifest not read', reading.refusal);
-    const end = reading.ok ? reading.value : ports.readFault(reading.refusal);
+    if (!listed.ok) ports.warn('manifest not read', listed.refusal);
+    const end = listed.ok ? listed.value : ports.readFault(listed.refusal);
     report({ kind: 'manifest-read', entries: read, now: clock.now(), ...defined({ end }) });
   }
 

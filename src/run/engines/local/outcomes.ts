@@ -1,6 +1,6 @@
 import { delayCeilingMs } from '../../../lib/backoff.ts';
 import { defined } from '../../../lib/defined.ts';
-import type { Fault, Outcome, Reading } from '../../../pipeline/invoke/invocation.ts';
+import type { Fault, InvocationResult, Outcome } from '../../../pipeline/invoke/invocation.ts';
 import { noteOutcome, noteThrottled } from '../../rules/pacer.ts';
 import { addCall } from '../../rules/totals.ts';
 import { judgeAttempt } from './attempt.ts';
@@ -21,21 +21,21 @@ type Event<Kind extends EngineEvent['kind']> = Extract<EngineEvent, { kind: Kind
 
 /** Decides what a reply means for its image: an outcome to be recorded, a retry, or a fault of the environment. */
 export function takeReply(run: RunDraft, event: Event<'replied'>, effects: EngineEffect[]): void {
-  const { now, reading } = event;
+  const { now, result } = event;
   const image = run.inFlight.get(event.index);
   if (!image || image.hasOutcome || run.abandoned) return;
-  noteConnection(run, image, reading, now);
-  if (reading.kind === 'outcome') noteOutcome(run.pacer, now, now - image.startedAt);
-  if (reading.kind === 'throttled') noteThrottled(run.pacer, now);
+  noteConnection(run, image, result, now);
+  if (result.kind === 'outcome') noteOutcome(run.pacer, now, now - image.startedAt);
+  if (result.kind === 'throttled') noteThrottled(run.pacer, now);
   const attempts: Attempts = {
-    throttles: image.throttles + (reading.kind === 'throttled' ? 1 : 0),
-    broken: image.broken + (reading.kind === 'broken' ? 1 : 0),
+    throttles: image.throttles + (result.kind === 'throttled' ? 1 : 0),
+    broken: image.broken + (result.kind === 'broken' ? 1 : 0),
   };
-  if (reading.kind === 'broken') {
-    const { message } = reading;
+  if (result.kind === 'broken') {
+    const { message } = result;
     emit(run, { kind: 'connection-broken', key: image.entry.key, attempt: attempts.broken, message }, now, effects);
   }
-  const verdict = judgeAttempt(reading, attempts, run.connection, run.rules.throttleLimit, event.random);
+  const verdict = judgeAttempt(result, attempts, run.connection, run.rules.throttleLimit, event.random);
   switch (verdict.kind) {
     case 'outcome':
       run.inFlight.set(event.index, { ...image, hasOutcome: true });
@@ -44,15 +44,15 @@ export function takeReply(run: RunDraft, event: Event<'replied'>, effects: Engin
     case 'retry':
       return putBack(run, image, attempts, now + verdict.delayMs);
     case 'fault':
-      putBack(run, image, reading.kind === 'broken' ? { throttles: 0, broken: 0 } : attempts, now);
+      putBack(run, image, result.kind === 'broken' ? { throttles: 0, broken: 0 } : attempts, now);
       return haltRun(run, { kind: 'fault', fault: verdict.fault }, now, effects);
   }
 }
 
-function noteConnection(run: RunDraft, image: InFlightImage, reading: Reading, now: number): void {
+function noteConnection(run: RunDraft, image: InFlightImage, result: InvocationResult, now: number): void {
   const { unansweredSince, unansweredInRow, repliesSinceBroken } = run.connection;
-  if (reading.kind === 'outcome' || reading.kind === 'throttled') {
-    const throttled = reading.kind === 'throttled';
+  if (result.kind === 'outcome' || result.kind === 'throttled') {
+    const throttled = result.kind === 'throttled';
     run.connection = {
       unansweredSince: undefined,
       unansweredInRow: 0,
@@ -63,12 +63,12 @@ function noteConnection(run: RunDraft, image: InFlightImage, reading: Reading, n
     if (run.recentCalls.length > CALLS_REMEMBERED) run.recentCalls.splice(0, CALLS_REMEMBERED / 2);
     return;
   }
-  if (reading.kind === 'fault' && reading.fault.reason !== 'network') return;
+  if (result.kind === 'fault' && result.fault.reason !== 'network') return;
   const beganAfter = unansweredSince !== undefined && image.startedAt >= unansweredSince;
   run.connection = {
     unansweredSince: unansweredSince ?? now,
     unansweredInRow: unansweredInRow + (beganAfter ? 1 : 0),
-    repliesSinceBroken: reading.kind === 'broken' && image.broken === 0 ? 0 : repliesSinceBroken,
+    repliesSinceBroken: result.kind === 'broken' && image.broken === 0 ? 0 : repliesSinceBroken,
   };
 }
 

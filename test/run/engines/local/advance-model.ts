@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { Reading } from '../../../../src/pipeline/invoke/invocation.ts';
+import type { InvocationResult } from '../../../../src/pipeline/invoke/invocation.ts';
 import { advance } from '../../../../src/run/engines/local/advance.ts';
 import type { EngineEffect, EngineEvent } from '../../../../src/run/engines/local/engine-events.ts';
 import { createLiveRun, type LiveRun } from '../../../../src/run/engines/local/live-run.ts';
@@ -14,7 +14,7 @@ export const readings = {
   broken: { kind: 'broken', message: 'socket hang up' },
   credentials: { kind: 'fault', fault: { reason: 'credentials', message: 'expired', fix: 'renew' } },
   network: { kind: 'fault', fault: { reason: 'network', message: 'no route', fix: 'look' } },
-} satisfies Record<string, Reading>;
+} satisfies Record<string, InvocationResult>;
 
 type WithoutNow<T> = T extends unknown ? Omit<T, 'now'> : never;
 
@@ -35,8 +35,8 @@ export interface Model {
   readManifest(): readonly EngineEffect[];
   /** Reads the manifest and starts every image that may be in flight. */
   startAll(): void;
-  reply(index: number, reading: Reading, random?: number): readonly EngineEffect[];
-  replyToAny(pick: number, reading: Reading, random: number): void;
+  reply(index: number, result: InvocationResult, random?: number): readonly EngineEffect[];
+  replyToAny(pick: number, result: InvocationResult, random: number): void;
   /** Ends the append in progress. `taken`: another process wrote a chunk under its number. */
   endAppend(how: string): void;
   endCheckpoint(): void;
@@ -217,13 +217,13 @@ export function modelRun(options: { images: number; canary?: Canary }): Model {
         model.tick();
       }
     },
-    reply(index, reading, random = 0.5) {
-      return send({ kind: 'replied', index, reading, random });
+    reply(index, result, random = 0.5) {
+      return send({ kind: 'replied', index, result, random });
     },
-    replyToAny(pick, reading, random) {
+    replyToAny(pick, result, random) {
       const indexes = [...called];
       const index = indexes[pick % Math.max(1, indexes.length)];
-      if (index !== undefined) model.reply(index, reading, random);
+      if (index !== undefined) model.reply(index, result, random);
     },
     endAppend(how) {
       const { append: chunk } = inProgress;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import type { Reading } from '../../../../src/pipeline/invoke/invocation.ts';
+import type { InvocationResult } from '../../../../src/pipeline/invoke/invocation.ts';
 import { advance } from '../../../../src/run/engines/local/advance.ts';
 import type { EngineEffect, EngineEvent, Halt } from '../../../../src/run/engines/local/engine-events.ts';
 import type { OutcomeRecord } from '../../../../src/run/model/types.ts';
@@ -68,15 +68,15 @@ describe('a run that starts', () => {
 });
 
 describe('a reply', () => {
-  test.each<[string, Reading, string[], number, number]>([
+  test.each<[string, InvocationResult, string[], number, number]>([
     ['an outcome stays in flight until it is on record', readings.processed, ['append'], 1, 0],
     ['a throttled image waits', readings.throttled, [], 0, 1],
     ['a broken connection is announced and the image waits', readings.broken, ['emit'], 0, 1],
     ['a fault pauses the run and the image waits', readings.credentials, ['write-halt'], 0, 1],
-  ])('%s', (_what, reading, effects, inFlight, waiting) => {
+  ])('%s', (_what, result, effects, inFlight, waiting) => {
     const model = modelRun({ images: 1 });
     model.startAll();
-    expect(kindsOf(model.reply(0, reading))).toEqual(effects);
+    expect(kindsOf(model.reply(0, result))).toEqual(effects);
     expect(model.run().inFlight.size).toBe(inFlight);
     expect(model.run().waiting).toHaveLength(waiting);
   });
@@ -221,7 +221,7 @@ const command = fc.oneof(
       do: fc.constant('reply' as const),
       pick: fc.nat(),
       random: fc.double({ min: 0, max: 0.999, noNaN: true }),
-      reading: fc.constantFrom(...Object.values(readings)),
+      result: fc.constantFrom(...Object.values(readings)),
     }),
   },
   {
@@ -256,7 +256,7 @@ function play(model: Model, step: Command): void {
     case 'pass':
       return model.pass(step.ms);
     case 'reply':
-      return model.replyToAny(step.pick, step.reading, step.random);
+      return model.replyToAny(step.pick, step.result, step.random);
     case 'append':
       return model.endAppend(step.how);
     case 'manifest':

@@ -1,13 +1,16 @@
 import { describe, expect, test } from 'vitest';
-import type { FaultReason, Reading } from '../../../../src/pipeline/invoke/invocation.ts';
+import type { FaultReason, InvocationResult } from '../../../../src/pipeline/invoke/invocation.ts';
 import { judgeAttempt } from '../../../../src/run/engines/local/attempt.ts';
 
-const outcome: Reading = { kind: 'outcome', outcome: { kind: 'rejected', reason: 'Draft' } };
-const throttled: Reading = { kind: 'throttled', source: 'bedrock', message: 'ThrottlingException' };
-const broken: Reading = { kind: 'broken', message: 'socket hang up' };
-const fault = (reason: FaultReason): Reading => ({ kind: 'fault', fault: { reason, message: 'no', fix: 'look' } });
+const outcome: InvocationResult = { kind: 'outcome', outcome: { kind: 'rejected', reason: 'Draft' } };
+const throttled: InvocationResult = { kind: 'throttled', source: 'bedrock', message: 'ThrottlingException' };
+const broken: InvocationResult = { kind: 'broken', message: 'socket hang up' };
+const fault = (reason: FaultReason): InvocationResult => ({
+  kind: 'fault',
+  fault: { reason, message: 'no', fix: 'look' },
+});
 const judge = (
-  reading: Reading,
+  result: InvocationResult,
   facts: {
     throttles?: number;
     broken?: number;
@@ -18,7 +21,7 @@ const judge = (
   } = {},
 ) =>
   judgeAttempt(
-    reading,
+    result,
     { throttles: facts.throttles ?? 0, broken: facts.broken ?? 0 },
     {
       unansweredSince: undefined,
