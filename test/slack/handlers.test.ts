@@ -37,7 +37,7 @@ import { stepStarters } from '../../src/slack/requests/step-starters.ts';
 import { createLogFollower } from '../../src/slack/threads/log-follower.ts';
 import { autopilotRecord, checklistView, plannedDeploy } from '../support/checklist-builders.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
-import { idleRescans } from '../support/idle-checklist.ts';
+import { idleControls } from '../support/idle-checklist.ts';
 import { idleTableControl } from '../support/idle-table-control.ts';
 import { diffFound, failuresFound } from '../support/result-builders.ts';
 import { createScriptedRunControl, runPlan, runSnapshot } from '../support/scripted-run-control.ts';
@@ -51,7 +51,7 @@ function createTables() {
   const liveMessages = { show: () => {} };
   const permissions = createPermissions({ operators: [], approvers: [], membersOf: async () => [], clock });
   const requests = createRunRequests({ runs, liveMessages, links });
-  const rescans = idleRescans(runs);
+  const rescans = idleControls(runs);
   const { checklist, starts, steps, autopilot, audit } = rescans;
   const planning = { runs, starts, chat, links, clock };
   const deployForms = createDeployForms({

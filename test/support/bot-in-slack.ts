@@ -12,7 +12,7 @@ import { createLease } from '../../src/state/lease.ts';
 import { createOutbox } from '../../src/state/outbox.ts';
 import { startDynalite } from './dynalite.ts';
 import { createFastClock } from './fast-clock.ts';
-import { idleRescans } from './idle-checklist.ts';
+import { idleControls } from './idle-checklist.ts';
 import { idleTableControl } from './idle-table-control.ts';
 import { createScriptedRunControl } from './scripted-run-control.ts';
 
@@ -67,7 +67,7 @@ export async function botInSlack(options: { settings?: Record<string, string> } 
       settings,
       runs,
       tables: idleTableControl(),
-      ...idleRescans(runs),
+      ...idleControls(runs),
       outbox,
       followUps: createFollowUps({ table, name: 'test' }),
       followUpLease: createLease({

@@ -4,7 +4,7 @@ import type { ChecklistView, StepView } from '../../src/checklist/model/checklis
 import { STEPS, type StepName } from '../../src/checklist/model/step.ts';
 import { NOW } from './table-builders.ts';
 
-/** A checklist with every step to do, but for what is given. */
+/** A checklist in which every step is to do, except the given ones. */
 export function checklistView(
   steps: Partial<Record<StepName, Partial<StepView>>> = {},
   more: Partial<ChecklistView> = {},

@@ -14,8 +14,8 @@ const noImages = async (): Promise<Result<never, StepRefusal>> => ({ ok: false, 
 const noRun = async (): Promise<Result<never, ResultRefusal>> => ({ ok: false, refusal: { reason: 'no-run' } });
 async function* nothing(): AsyncGenerator<never> {}
 
-/** The checklist's side where a test is about runs: every gate is open, no step has been done, nothing is on record. */
-export const idleRescans = (runs: RunControl): Omit<BotControls, 'tables'> => ({
+/** Controls for tests about runs: every precondition is met, no step is done, nothing is stored. */
+export const idleControls = (runs: RunControl): Omit<BotControls, 'tables'> => ({
   checklist: {
     view: async () => ({
       steps: STEPS.map((step) => ({ step, state: 'to-do' as const })),

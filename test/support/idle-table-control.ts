@@ -2,7 +2,7 @@ import type { TableAnswer, TableControl } from '../../src/checklist/contracts/ta
 
 const refused = async (): Promise<TableAnswer<never>> => ({ ok: false, refusal: { reason: 'no-backup' } });
 
-/** The table's side where a test is about runs: nothing is under way, nothing is there to restore. */
+/** A table control for tests about runs: no job is active, and there is no backup. */
 export const idleTableControl = (): TableControl => ({
   backup: refused,
   nativeBackup: refused,

@@ -1,13 +1,13 @@
 import type { AuditWriter, NewAuditEntry } from '../../src/checklist/audit/audit-writer.ts';
 
 export interface MemoryAudit extends AuditWriter {
-  /** What was taken down, in order. */
+  /** The entries in their order. */
   readonly written: NewAuditEntry[];
-  /** From now on nothing can be written. */
+  /** From now on `record` rejects with this error; with undefined, it works again. */
   fail(error: Error | undefined): void;
 }
 
-/** An audit in memory. */
+/** An audit log in memory. */
 export function createMemoryAudit(): MemoryAudit {
   const deeds: NewAuditEntry[] = [];
   let failure: Error | undefined;

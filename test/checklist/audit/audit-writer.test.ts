@@ -26,8 +26,8 @@ function keeping(options: { maxWaiting?: number } = {}) {
   return { clock, keeper, written, anchored, warnings, state, whats: () => written.map(({ what }) => what) };
 }
 
-describe('the keeper of the audit', () => {
-  test('writes what is noted in its order, and anchors the last of it', async () => {
+describe('audit writer', () => {
+  test('the audit writer writes entries in their order, and anchors the last one', async () => {
     const { keeper, clock, whats, anchored } = keeping();
     keeper.enqueue(deed('one'));
     keeper.enqueue(deed('two'));
@@ -38,7 +38,7 @@ describe('the keeper of the audit', () => {
     expect(keeper.waiting()).toBe(0);
   });
 
-  test('loses nothing while nothing can be written: it is tried until it can, with the time at which it was done', async () => {
+  test('the audit writer tries again until an entry is written, with the time of the action', async () => {
     const { keeper, clock, state, written, whats } = keeping();
     state.isDown = true;
     keeper.enqueue(deed('one'));
@@ -51,7 +51,7 @@ describe('the keeper of the audit', () => {
     expect(written.map(({ at }) => at)).toEqual([1_000, 1_000]);
   });
 
-  test('refuses at once what must not be done without an entry, and writes no entry of it later', async () => {
+  test('the audit writer rejects a required entry at once when it cannot be written, and never writes it later', async () => {
     const { keeper, clock, state, whats } = keeping();
     state.isDown = true;
     keeper.enqueue(deed('one'));
@@ -61,7 +61,7 @@ describe('the keeper of the audit', () => {
     expect(whats()).toEqual(['one']);
   });
 
-  test('says in the audit itself how much was lost where it was too much to keep', async () => {
+  test('the audit writer writes how many entries were lost', async () => {
     const { keeper, clock, state, written } = keeping({ maxWaiting: 2 });
     state.isDown = true;
     for (let n = 0; n < 5; n++) keeper.enqueue(deed(`deed ${n}`));
@@ -73,7 +73,7 @@ describe('the keeper of the audit', () => {
     expect(written.at(-1)?.outcome).toMatch(/^3 entries were lost/);
   });
 
-  test('is closed when nothing waits any more, and does not wait for ever', async () => {
+  test('closing the audit writer waits for its entries, but not longer than the given time', async () => {
     const { keeper, clock, state, warnings } = keeping();
     keeper.enqueue(deed('one'));
     await keeper.close(2_000);

@@ -19,7 +19,7 @@ const check = (entries: readonly AuditEntry[], head = entries.at(-1)) =>
   verifyChain(stream(entries), head ? { head } : {});
 
 describe('the chain', () => {
-  test('begins at zeros and holds the hash of the entry before', async () => {
+  test('the audit chain begins with zeros, and each entry contains the hash of the previous one', async () => {
     const [first, second] = chainOf(2);
     expect(first).toMatchObject({ number: 1, previous: NO_ENTRY });
     expect(second).toMatchObject({ number: 2, previous: first?.hash });
@@ -27,7 +27,7 @@ describe('the chain', () => {
     expect(await check([])).toEqual({ ok: true, entries: 0, head: NO_ENTRY });
   });
 
-  test('shows any change of any field of any entry', async () => {
+  test('a changed field of any audit entry breaks the chain', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.integer({ min: 0, max: 9 }),
@@ -44,7 +44,7 @@ describe('the chain', () => {
     );
   });
 
-  test('shows a change whose hash was made to fit, by the entry after it or the head', async () => {
+  test('a changed audit entry with a recomputed hash is found by the next entry or the head', async () => {
     for (const at of [3, 9]) {
       const entries = chainOf(10);
       const head = entries.at(-1);
@@ -56,7 +56,7 @@ describe('the chain', () => {
     }
   });
 
-  test('shows what was taken out of the middle, the beginning and the end', async () => {
+  test('a removed audit entry is found in the middle, at the beginning and at the end', async () => {
     const all = chainOf(10);
     const head = all.at(-1);
     expect(await check(all.toSpliced(4, 1), head)).toEqual({ ok: false, broken: { kind: 'missing', number: 5 } });
@@ -64,7 +64,7 @@ describe('the chain', () => {
     expect(await check(all.slice(0, 8), head)).toEqual({ ok: false, broken: { kind: 'cut-off', number: 9 } });
   });
 
-  test('shows what was put in between, and what was made unreadable', async () => {
+  test('an inserted or unreadable audit entry is found', async () => {
     const all = chainOf(4);
     const again = all[1];
     expect(await check(all.toSpliced(2, 0, ...(again ? [again] : [])), all.at(-1))).toEqual({
@@ -77,7 +77,7 @@ describe('the chain', () => {
     expect(await verifyChain(stream([first, third, second, fourth]))).toMatchObject({ ok: false });
   });
 
-  test('shows a chain that was cut off and whose head was made to fit, by the heads that are kept elsewhere', async () => {
+  test('an audit chain without its last entries and with a rewritten head is found by the stored heads', async () => {
     const all = chainOf(10);
     const anchors = new Map([all[4], all[8]].flatMap((entry) => (entry ? [[entry.number, entry.hash]] : [])));
     const cut = all.slice(0, 7);
@@ -87,7 +87,7 @@ describe('the chain', () => {
       ok: false,
       broken: { kind: 'cut-off', number: 8 },
     });
-    // Cut off and written on: the chain is whole in itself.
+    // Entries were removed and others appended: the chain is valid in itself.
     const rewritten = [...cut];
     for (let n = 8; n <= 12; n++) rewritten.push(chain(rewritten.at(-1), facts(n + 100)));
     expect((await verifyChain(stream(rewritten))).ok).toBe(true);
@@ -97,7 +97,7 @@ describe('the chain', () => {
     });
   });
 
-  test('finds the entry whose hash somebody noted, or says that there is none', async () => {
+  test('the audit chain is searched for a hash that a person kept', async () => {
     const all = chainOf(5);
     const noted = all[2]?.hash ?? '';
     expect(await verifyChain(stream(all), { noted })).toMatchObject({ ok: true, notedAt: 3 });
@@ -107,7 +107,7 @@ describe('the chain', () => {
     });
   });
 
-  test('tells texts apart that look alike when put together', () => {
+  test('audit entries whose joined fields look alike have different hashes', () => {
     const one = { number: 1, at: 1, who: 'U1', what: 'a', why: 'bc', outcome: '', previous: NO_ENTRY };
     expect(hashOf(one)).not.toBe(hashOf({ ...one, what: 'ab', why: 'c' }));
     const { why: _why, ...without } = one;
@@ -135,7 +135,7 @@ describe('the audit in the control table', () => {
     return entries;
   };
 
-  test('keeps what is appended, in order, newest first on request', async () => {
+  test('the audit log returns its entries in order, or newest first', async () => {
     for (let n = 1; n <= 5; n++) await audit.append(facts(n));
     expect((await all()).map(({ who }) => who)).toEqual(['U1', 'U2', 'U3', 'U4', 'U5']);
     const newest = [];
@@ -144,7 +144,7 @@ describe('the audit in the control table', () => {
     expect(await audit.verify()).toMatchObject({ ok: true, entries: 5 });
   });
 
-  test('two copies of the bot that write at once make one whole chain and lose nothing', async () => {
+  test('two processes that write to the audit log at once make one valid chain and lose nothing', async () => {
     const other = createAuditLog(table, 'fn', ports);
     const writes = Array.from({ length: 20 }, (_, n) => (n % 2 === 0 ? audit : other).append(facts(n)));
     await Promise.all(writes);
@@ -152,7 +152,7 @@ describe('the audit in the control table', () => {
     expect(await audit.verify()).toMatchObject({ ok: true, entries: 20 });
   });
 
-  test('goes on behind a head that a crash left back', async () => {
+  test('the audit log continues after the last entry when a crash left the head behind', async () => {
     for (let n = 1; n <= 3; n++) await audit.append(facts(n));
     const second = (await all())[1];
     await table.update({ pk: 'audit#fn', sk: 'head' }, { set: { number: 2, hash: second?.hash } });
@@ -160,7 +160,7 @@ describe('the audit in the control table', () => {
     expect(await audit.verify()).toMatchObject({ ok: true, entries: 4 });
   });
 
-  test('shows an entry that somebody changed or deleted in the table by hand', async () => {
+  test('an audit entry that was changed or deleted in the table is found', async () => {
     for (let n = 1; n <= 3; n++) await audit.append(facts(n));
     await table.update({ pk: 'audit#fn', sk: 'entry#0000000002' }, { set: { who: 'U0INNOCENT' } });
     expect(await audit.verify()).toMatchObject({ ok: false, broken: { kind: 'changed', number: 2 } });
@@ -169,7 +169,7 @@ describe('the audit in the control table', () => {
     expect(await audit.verify()).toMatchObject({ ok: false, broken: { kind: 'cut-off', number: 3 } });
   });
 
-  test('is held against the heads that are kept elsewhere, and says so where they cannot be read', async () => {
+  test('the audit log is compared with the heads in S3, and says when they cannot be read', async () => {
     for (let n = 1; n <= 3; n++) await audit.append(facts(n));
     const third = (await all())[2];
     anchors.set(3, third?.hash ?? '');
@@ -190,14 +190,14 @@ describe('the audit in the control table', () => {
     expect(check).not.toHaveProperty('anchors');
   });
 
-  test('names the entry that somebody wrote over, where it is to be shown', async () => {
+  test('an audit entry that cannot be read is named when entries are listed', async () => {
     for (let n = 1; n <= 3; n++) await audit.append(facts(n));
     await table.update({ pk: 'audit#fn', sk: 'entry#0000000002' }, { set: { at: 'never' } });
     await expect(all()).rejects.toMatchObject({ name: 'AuditUnreadableError', location: 'entry#0000000002' });
     expect(await audit.verify()).toMatchObject({ ok: false, broken: { kind: 'changed', number: 2 } });
   });
 
-  test('cuts what is longer than an entry should be, and stays whole', async () => {
+  test('texts that are too long for an audit entry are cut, and the chain stays valid', async () => {
     await audit.append({ at: 1, who: 'U1', what: 'x'.repeat(10_000), outcome: 'y'.repeat(10_000) });
     expect((await all())[0]?.what).toHaveLength(2_000);
     expect(await audit.verify()).toMatchObject({ ok: true });

@@ -6,6 +6,7 @@ import { flushApproval } from '../../support/table-builders.ts';
 import {
   CHECKLIST,
   copy,
+  eventsOf,
   freshForEachTest,
   LEASE_MS,
   open,
@@ -17,7 +18,6 @@ import {
   stateNow,
   store,
   table,
-  told,
   until,
   world,
 } from './autopilot-rig.ts';
@@ -28,7 +28,7 @@ const underWay = (change: Parameters<typeof autopilotRecord>[0] = {}) =>
   store.plan(autopilotRecord({ state: 'running', checklistId: CHECKLIST, fence: 0, ...change }));
 const toFlush = () => Object.assign(world.steps, PROVEN, { sample: { state: 'done' } });
 const toRun = () => Object.assign(toFlush(), { flush: { state: 'done' } });
-/** A promise with its end in one's hand. */
+/** A promise that the test resolves. */
 function preconditions() {
   let open = () => {};
   const opened = new Promise<void>((resolve) => {
@@ -38,7 +38,7 @@ function preconditions() {
 }
 
 describe('a stop whose process died before it was done', () => {
-  test('is done to its end by whoever comes next: nobody can approve its request, and its run is stopped', async () => {
+  test('an unfinished stop is finished by the next process: its request is withdrawn and its run is stopped', async () => {
     await underWay({ state: 'stopped', stoppedBy: 'U9', approvalId: 'a-1', stopping: 'work' });
     world.approvals.set('a-1', flushApproval({ id: 'a-1' }));
     const planned = await world.runs.plan({
@@ -57,7 +57,7 @@ describe('a stop whose process died before it was done', () => {
     expect(world.runs.calls.filter((call) => call.startsWith('stop'))).toHaveLength(1);
   });
 
-  test('is told with what could not be done, and tried again', async () => {
+  test('a stop that failed in part returns the faults, and is tried again', async () => {
     const one = await started('one', {
       tables: {
         ...copy('unused').tables,
@@ -68,7 +68,7 @@ describe('a stop whose process died before it was done', () => {
         },
       },
     });
-    await until(() => told('approval-asked').length > 0, one);
+    await until(() => eventsOf('approval-asked').length > 0, one);
     world.done.push('down');
     expect(await one.autopilot.stop('U9')).toMatchObject({
       ok: true,
@@ -81,24 +81,24 @@ describe('a stop whose process died before it was done', () => {
   });
 });
 
-test('a stop that is not done yet is not forgotten for another plan', async () => {
+test('an autopilot whose stop is unfinished is not replaced by another plan', async () => {
   await underWay({ state: 'stopped', stoppedBy: 'U9', approvalId: 'a-1', stopping: 'request' });
   expect(await copy('one').autopilot.plan('U1', { channel: 'C1' })).toMatchObject({ ok: false });
   expect(await store.read()).toMatchObject({ approvalId: 'a-1', stopping: 'request' });
 });
 
 describe('a request for approval', () => {
-  test('that was noted and not made before a crash is made once, under the name that was noted', async () => {
+  test('a request whose id was stored before a crash is made once, with that id', async () => {
     toFlush();
     await underWay({ approvalId: 'a-noted' });
     const two = copy('two');
     two.autopilot.standBy();
-    await until(() => told('approval-asked').length > 0, two);
+    await until(() => eventsOf('approval-asked').length > 0, two);
     expect([...world.approvals.keys()]).toEqual(['a-noted']);
     expect(await two.autopilot.stop('U9')).toMatchObject({ ok: true, value: { withdrew: true } });
   });
 
-  test('is not made by a copy that was taken over meanwhile', async () => {
+  test('a request is not made by a process that lost the lease', async () => {
     toFlush();
     const looking = preconditions();
     const slow = copy('unused').tables;
@@ -113,17 +113,17 @@ describe('a request for approval', () => {
       },
     });
     await until(() => world.done.includes('one: plans'), one);
-    // Its clock stands still: to the others it is dead.
+    // Its clock does not advance, so the others see a dead process.
     const two = copy('two');
     two.autopilot.standBy();
-    await until(() => told('approval-asked').length > 0, two);
+    await until(() => eventsOf('approval-asked').length > 0, two);
     looking.open();
     await pass(LEASE_MS, one, two);
     expect(world.done.filter((line) => line.endsWith(': ask'))).toEqual(['two: ask']);
     expect(world.approvals.size).toBe(1);
   });
 
-  test('is taken back where the stop came while it was being made', async () => {
+  test('a request is withdrawn when the stop came while it was made', async () => {
     toFlush();
     const asking = copy('unused').tables;
     const one = await started('one', {
@@ -137,12 +137,12 @@ describe('a request for approval', () => {
     });
     await until(() => world.approvals.size > 0, one);
     await until(() => world.approvals.get('a-1')?.state.kind === 'withdrawn', one);
-    expect(told('approval-asked')).toEqual([]);
+    expect(eventsOf('approval-asked')).toEqual([]);
   });
 });
 
 describe('a run', () => {
-  test('that was planned and noted before a crash is not planned again', async () => {
+  test('a run that was planned before a crash is not planned again', async () => {
     toRun();
     const planned = await world.runs.plan({
       selection: {},
@@ -159,20 +159,20 @@ describe('a run', () => {
     expect(runStarts(world.runs)).toEqual([`start ${planned.value.runId} by U0OPERATOR`]);
   });
 
-  test('that rests for good after its process died wants a person', async () => {
+  test('a run that stays interrupted after its process died needs a person', async () => {
     toRun();
     const one = await started('one');
     await runIsUnderWay(one);
     world.steps.rescan = { state: 'failed' };
     await world.runs.becomes({ kind: 'interrupted' });
-    await until(() => told('needs-person').length > 0, one);
-    expect(told('needs-person')[0]).toMatchObject({
+    await until(() => eventsOf('needs-person').length > 0, one);
+    expect(eventsOf('needs-person')[0]).toMatchObject({
       blocker: { reason: { kind: 'run-rests', state: 'interrupted' } },
     });
   });
 });
 
-test('what people must hear is told again where it was not taken', async () => {
+test('an event is emitted again when a listener failed', async () => {
   world.refuseBackup = true;
   const heard: AutopilotEvent[] = [];
   const one = copy('one');
@@ -187,12 +187,12 @@ test('what people must hear is told again where it was not taken', async () => {
   await until(async () => (await store.read())?.unannounced === undefined, one);
 });
 
-test('a shutdown does not wait for a step that takes long', async () => {
+test('a shutdown does not wait for a slow step', async () => {
   world.stuck.add('quotas');
   Object.assign(world.steps, { backup: { state: 'done' } });
   const one = await started('one');
   await until(() => world.done.includes('one: quotas'), one);
-  // The test shuts it down by itself.
+  // This test shuts it down itself.
   open.splice(open.indexOf(one.autopilot), 1);
   let isDown = false;
   void one.autopilot.shutDown().then(() => {

@@ -7,7 +7,7 @@ import { runSnapshot } from '../../support/scripted-run-control.ts';
 type Changed = Partial<Record<StepName, Partial<StepView>>>;
 const ORDER = ['backup', 'quotas', 'test-logging', 'sample', 'flush', 'rescan'] as const;
 
-/** All steps before `upTo` done, with changes. */
+/** The facts with all steps before `upTo` done, and with changes. */
 function at(upTo: StepName | 'end', changed: Changed = {}, facts: Partial<AutopilotFacts> = {}): AutopilotFacts {
   const past = upTo === 'end' ? ORDER : ORDER.slice(0, ORDER.indexOf(upTo as (typeof ORDER)[number]));
   const steps = STEPS.map((step): StepView => {
@@ -20,8 +20,8 @@ const failedLogging = (result: string): Changed => ({
   'test-logging': { state: 'failed', found: { kind: 'logging', result } },
 });
 
-describe('what the autopilot does next', () => {
-  test('the steps in their order, one at a time', () => {
+describe('the next move', () => {
+  test('the autopilot does the steps in their order, one at a time', () => {
     expect(nextMove(at('backup'))).toEqual({ kind: 'do', step: 'backup' });
     expect(nextMove(at('quotas'))).toEqual({ kind: 'do', step: 'quotas' });
     expect(nextMove(at('test-logging'))).toEqual({ kind: 'do', step: 'test-logging' });
@@ -32,7 +32,7 @@ describe('what the autopilot does next', () => {
     expect(nextMove(at('end', { validate: { state: 'done' } }))).toEqual({ kind: 'finished' });
   });
 
-  test('waits for what is under way, whoever began it', () => {
+  test('the autopilot waits for a running step, whoever began it', () => {
     for (const step of ['backup', 'quotas', 'test-logging', 'sample'] as const)
       expect(nextMove(at(step, { [step]: { state: 'running' } }))).toEqual({ kind: 'wait', for: 'step' });
     expect(nextMove(at('flush', { flush: { state: 'running' } }, { approval: 'pending' }))).toEqual({
@@ -42,7 +42,7 @@ describe('what the autopilot does next', () => {
     expect(nextMove(at('rescan', { rescan: { state: 'running' } }))).toEqual({ kind: 'wait', for: 'run' });
   });
 
-  test('makes no backup of a table that is being emptied, or is empty: it differs from its backup, as it should', () => {
+  test('the autopilot makes no backup of a table that its flush empties', () => {
     for (const state of ['stale', 'failed', 'to-do'] as const) {
       const changed = { backup: { state }, sample: { state: 'stale' } } as const;
       const flushing = at('flush', { ...changed, flush: { state: 'running' } }, { approval: 'used' });
@@ -51,7 +51,7 @@ describe('what the autopilot does next', () => {
     }
   });
 
-  test('does nothing twice that failed: a person is needed', () => {
+  test('the autopilot does not repeat a failed step, and asks a person', () => {
     for (const step of ['backup', 'quotas', 'sample'] as const)
       expect(nextMove(at(step, { [step]: { state: 'failed' } }, { attempts: { [step]: 1 } }))).toMatchObject({
         kind: 'needs-person',
@@ -59,7 +59,7 @@ describe('what the autopilot does next', () => {
       });
   });
 
-  test('does again what only broke off with the bot', () => {
+  test('the autopilot repeats an interrupted step', () => {
     const broken = { state: 'failed', found: { kind: 'interrupted' } } as const;
     expect(nextMove(at('sample', { sample: broken }, { attempts: { sample: 1 } }))).toEqual({
       kind: 'do',
@@ -67,7 +67,7 @@ describe('what the autopilot does next', () => {
     });
   });
 
-  test('goes on after a person mended or passed over what failed', () => {
+  test('the autopilot continues after a person fixed or overrode a failed step', () => {
     expect(nextMove(at('sample', { sample: { state: 'done' } }, { attempts: { sample: 1 } })).kind).toBe('ask-flush');
     const overriddenBy = { by: 'U2', reason: 'known' };
     expect(
@@ -75,14 +75,14 @@ describe('what the autopilot does next', () => {
     ).toBe('ask-flush');
   });
 
-  test('makes a new backup when people took so long that it grew stale, but not for ever', () => {
+  test('the autopilot repeats a stale backup, but not without end', () => {
     const stale = { backup: { state: 'stale' } } as const;
     expect(nextMove(at('flush', stale, { attempts: { backup: 1 } }))).toEqual({ kind: 'do', step: 'backup' });
     expect(nextMove(at('flush', stale, { attempts: { backup: 3 } })).kind).toBe('needs-person');
   });
 
   describe('failure logging', () => {
-    test('is deployed where the test shows that a deploy mends it, and is tested again', () => {
+    test('the autopilot deploys failure logging when that fixes the test, and tests again', () => {
       for (const result of ['nothing-logged', 'missing-key']) {
         const tested = at('test-logging', failedLogging(result), { attempts: { 'test-logging': 1 } });
         expect(nextMove(tested)).toEqual({ kind: 'do', step: 'deploy' });
@@ -95,7 +95,7 @@ describe('what the autopilot does next', () => {
       expect(nextMove(deployed)).toEqual({ kind: 'do', step: 'test-logging' });
     });
 
-    test('is not deployed where a deploy would mend nothing', () => {
+    test('the autopilot does not deploy when that would fix nothing', () => {
       for (const result of ['access-denied', 'did-not-fail', 'no-answer', 'throttled'])
         expect(nextMove(at('test-logging', failedLogging(result), { attempts: { 'test-logging': 1 } }))).toMatchObject({
           kind: 'needs-person',
@@ -103,7 +103,7 @@ describe('what the autopilot does next', () => {
         });
     });
 
-    test('needs a person where it fails after the deploy too, or the deploy fails', () => {
+    test('the autopilot asks a person when the test fails after the deploy, or the deploy fails', () => {
       const still = at(
         'test-logging',
         { ...failedLogging('missing-key'), deploy: { state: 'done' } },
@@ -119,7 +119,7 @@ describe('what the autopilot does next', () => {
     });
   });
 
-  test('a flush that was denied, expired or void is asked for again only when somebody says so', () => {
+  test('a flush that was denied, expired or became void is not requested again without a person', () => {
     for (const approval of ['denied', 'expired', 'void', 'withdrawn'] as const)
       expect(nextMove(at('flush', {}, { approval }))).toEqual({
         kind: 'needs-person',
@@ -127,7 +127,7 @@ describe('what the autopilot does next', () => {
       });
   });
 
-  test('a run that rests waits for the person who resumes it', () => {
+  test('the autopilot asks a person to resume a halted run', () => {
     const facts = at('rescan', { rescan: { state: 'failed' } });
     const run = runSnapshot({
       runId: 'r-0007',
@@ -139,12 +139,12 @@ describe('what the autopilot does next', () => {
     });
   });
 
-  test('is through when the checklist was closed with its run', () => {
+  test('the autopilot is finished when the checklist was closed with its run', () => {
     const facts = at('backup');
     const outcome = { kind: 'completed', runId: 'r-1' } as const;
     const closed = { ...facts.view, outcome };
     expect(nextMove({ ...facts, view: closed })).toEqual({ kind: 'do', step: 'validate' });
-    // A validation that cannot be done keeps nobody from the end.
+    // A validation that cannot be done does not prevent the end.
     expect(nextMove({ ...facts, view: closed, attempts: { validate: 2 } })).toEqual({ kind: 'finished' });
   });
 });

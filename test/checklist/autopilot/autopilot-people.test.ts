@@ -4,7 +4,8 @@ import { flushJob } from '../../support/table-builders.ts';
 import {
   blockers,
   copy,
-  flushed,
+  eventsOf,
+  finishFlush,
   freshForEachTest,
   PROVEN,
   pass,
@@ -14,7 +15,6 @@ import {
   started,
   stateNow,
   store,
-  told,
   until,
   withoutNames,
   world,
@@ -23,9 +23,9 @@ import {
 freshForEachTest();
 
 describe('a stop', () => {
-  test('takes the request for approval back, and tells so', async () => {
+  test('a stop of the autopilot withdraws its request for approval, and says so', async () => {
     const one = await started('one');
-    await until(() => told('approval-asked').length > 0, one);
+    await until(() => eventsOf('approval-asked').length > 0, one);
     expect(await one.autopilot.stop('U9')).toMatchObject({
       ok: true,
       value: { withdrew: true, record: { stoppedBy: 'U9' } },
@@ -33,14 +33,14 @@ describe('a stop', () => {
     expect(world.approvals.get('a-1')?.state).toEqual({ kind: 'withdrawn', by: 'U9', at: 0 });
     await pass(60_000, one);
     expect(await stateNow()).toBe('stopped');
-    expect(told('stopped')).toHaveLength(1);
+    expect(eventsOf('stopped')).toHaveLength(1);
     expect(world.done.at(-1)).toBe('one: withdraw a-1');
     expect(await one.autopilot.stop('U9')).toEqual({ ok: false, refusal: { reason: 'not-active' } });
   });
 
-  test('takes it back after somebody said go on, too', async () => {
+  test('a stop of the autopilot withdraws its request also after a retry', async () => {
     const one = await started('one');
-    await until(() => told('approval-asked').length > 0, one);
+    await until(() => eventsOf('approval-asked').length > 0, one);
     expect(await one.autopilot.retry('U1')).toMatchObject({ ok: true });
     await pass(1_000, one);
     expect(await one.autopilot.stop('U9')).toMatchObject({ ok: true, value: { withdrew: true } });
@@ -48,10 +48,10 @@ describe('a stop', () => {
     expect(world.approvals.size).toBe(1);
   });
 
-  test('stops the run, and says of no request that it was taken back', async () => {
+  test('a stop of the autopilot stops its run, and reports no withdrawn request', async () => {
     const one = await started('one');
-    await until(() => told('approval-asked').length > 0, one);
-    flushed('a-1');
+    await until(() => eventsOf('approval-asked').length > 0, one);
+    finishFlush('a-1');
     await runIsUnderWay(one);
     const stopped = await one.autopilot.stop('U9');
     expect(stopped).toMatchObject({ ok: true, value: { withdrew: false, run: { runId: 'r-0142' } } });
@@ -60,26 +60,26 @@ describe('a stop', () => {
     expect(runStarts(world.runs)).toHaveLength(1);
   });
 
-  test('stops the flush that is under way', async () => {
+  test('a stop of the autopilot stops the running flush', async () => {
     const one = await started('one');
-    await until(() => told('approval-asked').length > 0, one);
+    await until(() => eventsOf('approval-asked').length > 0, one);
     setApproval('a-1', { kind: 'used', by: 'U2', at: 0, usedAt: 0 });
     world.job = flushJob();
     expect(await one.autopilot.stop('U9')).toMatchObject({ ok: true, value: { job: { id: 'a-1' }, withdrew: false } });
     expect(world.done.at(-1)).toBe('one: stop job');
   });
 
-  test('stops the run though Slack does not answer', async () => {
+  test('a stop of the autopilot stops the run while Slack does not answer', async () => {
     const one = await started('one');
-    await until(() => told('approval-asked').length > 0, one);
-    flushed('a-1');
+    await until(() => eventsOf('approval-asked').length > 0, one);
+    finishFlush('a-1');
     await runIsUnderWay(one);
     one.autopilot.watch((event) => (event.kind === 'stopped' ? new Promise<void>(() => {}) : undefined));
     void one.autopilot.stop('U9');
     await until(() => world.runs.calls.at(-1) === 'stop by U9', one);
   });
 
-  test('of a mere plan leaves what others do alone', async () => {
+  test('a stop of a planned autopilot does not stop the work of others', async () => {
     world.runs = createScriptedRunControl({ firstRun: runSnapshot() });
     world.job = flushJob();
     const one = copy('one');
@@ -89,12 +89,12 @@ describe('a stop', () => {
     expect(world.done).toEqual([]);
   });
 
-  test('by the stop file ends it and takes the request back', async () => {
+  test('the stop file stops the autopilot and withdraws its request', async () => {
     const one = await started('one');
-    await until(() => told('approval-asked').length > 0, one);
+    await until(() => eventsOf('approval-asked').length > 0, one);
     world.stopFile = true;
     await until(async () => (await stateNow()) === 'stopped', one);
-    await until(() => told('stopped').length > 0, one);
+    await until(() => eventsOf('stopped').length > 0, one);
     expect(await store.read()).toMatchObject({ stoppedBy: 'the stop file /tmp/STOP' });
     expect(world.approvals.get('a-1')?.state.kind).toBe('withdrawn');
     world.stopFile = false;
@@ -102,15 +102,15 @@ describe('a stop', () => {
     expect(await stateNow()).toBe('stopped');
   });
 
-  test('comes by itself where the checklist was closed', async () => {
+  test('the autopilot stops when its checklist is closed', async () => {
     const one = await started('one');
-    await until(() => told('approval-asked').length > 0, one);
+    await until(() => eventsOf('approval-asked').length > 0, one);
     world.checklistOpen = false;
     await until(async () => (await stateNow()) === 'stopped', one);
     expect(world.approvals.get('a-1')?.state.kind).toBe('withdrawn');
   });
 
-  test('in the middle of a step: nothing comes after that step', async () => {
+  test('an autopilot that is stopped during a step does no further step', async () => {
     const one = await started('one', {
       async doStep(step) {
         world.done.push(`one: ${step}`);
@@ -125,41 +125,41 @@ describe('a stop', () => {
   });
 });
 
-describe('where the autopilot needs a person', () => {
-  test('a backup that was refused is told once, and tried again when somebody says go on', async () => {
+describe('blockers', () => {
+  test('a refused backup is announced once, and tried again after a retry', async () => {
     world.refuseBackup = true;
     const one = await started('one');
-    await until(() => told('needs-person').length > 0, one);
+    await until(() => eventsOf('needs-person').length > 0, one);
     await pass(120_000, one);
     expect(blockers()).toMatchObject([{ kind: 'table-refused', step: 'backup', refusal: { reason: 'location' } }]);
     expect(world.done).toEqual(['one: backup']);
     expect(await one.autopilot.retry('U1')).toMatchObject({ ok: true, value: { attempts: {} } });
-    await until(() => told('needs-person').length > 1, one);
+    await until(() => eventsOf('needs-person').length > 1, one);
     expect(world.done).toEqual(['one: backup', 'one: backup']);
     world.refuseBackup = false;
     await one.autopilot.retry('U1');
-    await until(() => told('approval-asked').length > 0, one);
-    expect(told('needs-person')).toHaveLength(2);
+    await until(() => eventsOf('approval-asked').length > 0, one);
+    expect(eventsOf('needs-person')).toHaveLength(2);
   });
 
-  test('a refusal outlives a restart: it is neither tried nor told again', async () => {
+  test('a refusal is neither repeated nor announced again after a restart', async () => {
     world.refuseBackup = true;
     const one = await started('one');
-    await until(() => told('needs-person').length > 0, one);
+    await until(() => eventsOf('needs-person').length > 0, one);
     await until(async () => (await store.read())?.unannounced === undefined, one);
     const two = copy('two');
     two.autopilot.standBy();
     await pass(60_000, two);
     expect(world.done).toEqual(['one: backup']);
-    expect(told('needs-person')).toHaveLength(1);
+    expect(eventsOf('needs-person')).toHaveLength(1);
   });
 
-  test('a denied flush is not asked for again before somebody says so', async () => {
+  test('a denied flush is not requested again before a retry', async () => {
     const one = await started('one');
-    await until(() => told('approval-asked').length > 0, one);
+    await until(() => eventsOf('approval-asked').length > 0, one);
     setApproval('a-1', { kind: 'denied', by: 'U2', at: 0 });
     world.steps.flush = { state: 'to-do' };
-    await until(() => told('needs-person').length > 0, one);
+    await until(() => eventsOf('needs-person').length > 0, one);
     await pass(60_000, one);
     expect(blockers()).toEqual([{ kind: 'waiting', reason: { kind: 'flush-not-approved', state: 'denied' } }]);
     expect(world.approvals.size).toBe(1);
@@ -167,7 +167,7 @@ describe('where the autopilot needs a person', () => {
     await until(() => world.approvals.size === 2, one);
   });
 
-  test('what somebody mended by hand is gone on with by itself, and does not show as waiting any more', async () => {
+  test('the autopilot continues when a person fixed the blocker, and is not shown as waiting any more', async () => {
     Object.assign(world.steps, PROVEN, {
       sample: { state: 'failed', found: { kind: 'sample', images: 3, failed: 1 } },
     });
@@ -176,15 +176,15 @@ describe('where the autopilot needs a person', () => {
         return undefined;
       },
     });
-    await until(() => told('needs-person').length > 0, one);
+    await until(() => eventsOf('needs-person').length > 0, one);
     expect((await store.read())?.blocker).toBeDefined();
     world.steps.sample = { state: 'done' };
-    await until(() => told('approval-asked').length > 0, one);
+    await until(() => eventsOf('approval-asked').length > 0, one);
     expect((await store.read())?.blocker).toBeUndefined();
-    expect(world.told.at(-1)?.record.blocker).toBeUndefined();
+    expect(world.events.at(-1)?.record.blocker).toBeUndefined();
   });
 
-  test('a run that rests is told once each time it comes to rest', async () => {
+  test('a halted run is announced once each time it halts', async () => {
     Object.assign(world.steps, PROVEN, { sample: { state: 'done' }, flush: { state: 'done' } });
     const one = await started('one');
     await runIsUnderWay(one);
@@ -193,18 +193,18 @@ describe('where the autopilot needs a person', () => {
       world.steps.rescan = { state: 'failed' };
     };
     await rests();
-    await until(() => told('needs-person').length > 0, one);
+    await until(() => eventsOf('needs-person').length > 0, one);
     await pass(60_000, one);
-    expect(told('needs-person')).toHaveLength(1);
+    expect(eventsOf('needs-person')).toHaveLength(1);
     await world.runs.resume('U2');
     world.steps.rescan = { state: 'running' };
     await until(async () => (await store.read())?.blocker === undefined, one);
     await rests();
-    await until(() => told('needs-person').length > 1, one);
+    await until(() => eventsOf('needs-person').length > 1, one);
     expect(runStarts(world.runs)).toHaveLength(1);
   });
 
-  test('go on is refused where nothing is under way', async () => {
+  test('a retry is refused when no autopilot runs', async () => {
     expect(await copy('one').autopilot.retry('U1')).toEqual({ ok: false, refusal: { reason: 'not-active' } });
   });
 });

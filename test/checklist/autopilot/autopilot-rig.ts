@@ -22,7 +22,7 @@ let dynamo: LocalDynamo;
 export let table: ControlTable;
 export let store: AutopilotStore;
 
-/** For each test a control table of its own in dynalite, and a world of its own; its copies of the bot are shut down after it. */
+/** Each test has its own control table in dynalite and its own world. The processes of the bot are shut down after it. */
 export function freshForEachTest(): void {
   beforeEach(async () => {
     dynamo = await startDynalite();
@@ -36,17 +36,17 @@ export function freshForEachTest(): void {
   });
 }
 
-/** What all copies of the bot work on: it outlives each of them. */
+/** What all processes of the bot share. */
 function createWorld() {
   const steps: Partial<Record<StepName, Partial<StepView>>> = {};
   const listeners = new Set<(event: TableEvent) => void | Promise<void>>();
   return {
     steps,
     runs: createScriptedRunControl(),
-    /** What was done, in order. */
+    /** The actions, in order. */
     done: [] as string[],
-    /** What people heard. */
-    told: [] as AutopilotEvent[],
+    /** The events of all processes. */
+    events: [] as AutopilotEvent[],
     approvals: new Map<string, Approval>(),
     listeners,
     stopFile: false,
@@ -54,7 +54,7 @@ function createWorld() {
     completed: undefined as string | undefined,
     job: undefined as TableJob | undefined,
     refuseBackup: false,
-    /** Steps that do not end before they are let go. */
+    /** Steps that never end. */
     stuck: new Set<string>(),
   };
 }
@@ -79,11 +79,11 @@ export const setApproval = (id: string, state: ApprovalState) => {
 export interface Copy {
   readonly autopilot: Autopilot;
   readonly clock: FakeClock;
-  /** The table as this copy sees it. */
+  /** The table control of this process. */
   readonly tables: AutopilotPorts['tables'];
 }
 
-/** A copy of the bot. Where its clock stands still, it is dead to the others. `change`: what it does otherwise. */
+/** A process of the bot. While its clock does not advance, the others see a dead process. `change`: ports that differ. */
 export function copy(name: string, change: Partial<AutopilotPorts> = {}): Copy {
   const clock = createFakeClock();
   const { runs } = world;
@@ -141,7 +141,7 @@ export function copy(name: string, change: Partial<AutopilotPorts> = {}): Copy {
     checklist: {
       async view() {
         const run = await runs.current();
-        // As the checklist does, at once: it reads the run.
+        // The real checklist reads the run as well.
         const rescan = run?.state.kind === 'running' ? { rescan: { state: 'running' as const } } : {};
         return checklistView(
           { ...rescan, ...world.steps },
@@ -179,8 +179,8 @@ export function copy(name: string, change: Partial<AutopilotPorts> = {}): Copy {
     ...change,
   });
   autopilot.watch((event) => {
-    world.told.push(event);
-    // The face shows it and notes its message, as Slack does.
+    world.events.push(event);
+    // Slack shows the request and stores its message.
     if (event.kind === 'approval-asked') {
       const { id } = event.approval;
       const approval = world.approvals.get(id);
@@ -191,13 +191,13 @@ export function copy(name: string, change: Partial<AutopilotPorts> = {}): Copy {
   return { autopilot, clock, tables };
 }
 
-/** Lets time pass for these copies until it is so. */
+/** Advances the clocks of these processes until the condition is met. */
 export async function until(what: () => boolean | Promise<boolean>, ...copies: Copy[]): Promise<void> {
   for (let look = 0; look < 400; look++) {
     if (await what()) return;
     for (const { clock } of copies) await clock.advance(250);
   }
-  throw new Error(`It did not come about. Done: ${world.done.join(', ')}`);
+  throw new Error(`The condition was never met. Done: ${world.done.join(', ')}`);
 }
 export async function pass(ms: number, ...copies: Copy[]): Promise<void> {
   for (let at = 0; at < ms; at += 250) for (const { clock } of copies) await clock.advance(250);
@@ -205,18 +205,18 @@ export async function pass(ms: number, ...copies: Copy[]): Promise<void> {
 export async function started(name: string, change: Partial<AutopilotPorts> = {}): Promise<Copy> {
   const one = copy(name, change);
   const planned = await one.autopilot.plan('U1', { channel: 'C1' });
-  if (!planned.ok) throw new Error('It was refused.', { cause: planned });
+  if (!planned.ok) throw new Error('The request was refused.', { cause: planned });
   const begun = await one.autopilot.start(planned.value.id, 'U1');
-  if (!begun.ok) throw new Error('It was refused.', { cause: begun });
+  if (!begun.ok) throw new Error('The request was refused.', { cause: begun });
   one.autopilot.standBy();
   return one;
 }
-export const told = (kind: AutopilotEvent['kind']) => world.told.filter((event) => event.kind === kind);
+export const eventsOf = (kind: AutopilotEvent['kind']) => world.events.filter((event) => event.kind === kind);
 export const blockers = (): AutopilotBlocker[] =>
-  world.told.flatMap((event) => (event.kind === 'needs-person' ? [event.blocker] : []));
+  world.events.flatMap((event) => (event.kind === 'needs-person' ? [event.blocker] : []));
 export const stateNow = async () => (await store.read())?.state;
-/** Somebody approves, and the flush is done. */
-export function flushed(id: string): void {
+/** A person approves, and the flush is done. */
+export function finishFlush(id: string): void {
   setApproval(id, { kind: 'used', by: 'U2', at: 0, usedAt: 0 });
   world.steps.flush = { state: 'done' };
 }
@@ -230,7 +230,7 @@ export function runStarts(runs: ScriptedRunControl): string[] {
   return runs.calls.filter((call) => call.startsWith('start'));
 }
 export const withoutNames = () => world.done.map((line) => line.replace(/^\w+: /, ''));
-/** The run is under way: its step says so, as the checklist would. */
+/** Waits for the run, and sets its step as the checklist would. */
 export async function runIsUnderWay(...copies: Copy[]): Promise<void> {
   await until(async () => (await world.runs.current())?.state.kind === 'running', ...copies);
   world.steps.rescan = { state: 'running' };

@@ -1,17 +1,28 @@
 import { describe, expect, test } from 'vitest';
 import { DeployRefusedError } from '../../../src/pipeline/package/deploy-errors.ts';
-import { copy, done, freshForEachTest, held, planned, stateOf, stepNow, told, until, world } from './deploys-rig.ts';
+import {
+  copy,
+  done,
+  freshForEachTest,
+  held,
+  planned,
+  recovered,
+  stateOf,
+  stepNow,
+  until,
+  world,
+} from './deploys-rig.ts';
 
 freshForEachTest();
 
-describe('a deploy whose process died', () => {
-  test('is brought to its end by another copy, once its right has run out, and by nobody twice', async () => {
+describe('an interrupted deploy', () => {
+  test('a deploy whose process died is finished once by another process, after its lease expired', async () => {
     const work = held('one');
     const one = copy('one', { carryOut: work.carryOut });
     const id = await planned(one);
     void one.deploys.deploy(id, 'U1');
     await work.begun;
-    // Its clock stands still from here on: it renews nothing.
+    // Its clock does not advance from here on, so it does not renew its lease.
     const [two, three] = [copy('two'), copy('three')];
     two.deploys.standBy();
     three.deploys.standBy();
@@ -26,7 +37,7 @@ describe('a deploy whose process died', () => {
     expect(await stepNow()).toMatchObject({ step: 'deploy', state: 'done', by: 'U1' });
   });
 
-  test('is not taken from a copy that is alive', async () => {
+  test('a deploy is not taken over from a process that is alive', async () => {
     const work = held('one');
     const one = copy('one', { carryOut: work.carryOut });
     const id = await planned(one);
@@ -44,7 +55,7 @@ describe('a deploy whose process died', () => {
     expect(await stateOf(id)).toBe('deployed');
   });
 
-  test('is left as it is by a shutdown, and brought to its end at the next start', async () => {
+  test('a deploy is left unfinished by a shutdown, and finished at the next start', async () => {
     const work = held('one');
     const one = copy('one', { carryOut: work.carryOut });
     const id = await planned(one);
@@ -59,11 +70,11 @@ describe('a deploy whose process died', () => {
     await until(async () => (await stateOf(id)) === 'deployed', two.clock);
     expect(done).toEqual(['one deploys', 'two deploys']);
     expect(await stepNow()).toMatchObject({ step: 'deploy', state: 'done' });
-    // Who asked for it waits for nothing any more: the channel is told.
-    expect(told).toMatchObject([{ kind: 'deploy', by: 'U1', channel: 'C01', answer: { ok: true } }]);
+    // The requester's process is gone, so the result is announced in the channel.
+    expect(recovered).toMatchObject([{ kind: 'deploy', by: 'U1', channel: 'C01', answer: { ok: true } }]);
   });
 
-  test('is not carried out again where another copy ended it while this one waited for the right to', async () => {
+  test('a deploy that another process finished meanwhile is not carried out again', async () => {
     const work = held('one');
     const one = copy('one', { carryOut: work.carryOut });
     const id = await planned(one);
@@ -75,17 +86,17 @@ describe('a deploy whose process died', () => {
     world.meanwhile = async () => {
       three.deploys.standBy();
       await until(async () => (await stateOf(id)) === 'deployed', three.clock);
-      // Until it has let go of the pipeline.
+      // Until it has released the lease.
       await three.deploys.shutDown();
     };
     two.deploys.standBy();
     await until(async () => (await stateOf(id)) === 'deployed', two.clock);
-    // Until its look is at its end.
+    // Until its check has ended.
     await two.deploys.shutDown();
     expect(done).toEqual(['one deploys', 'three deploys']);
   });
 
-  test('waits for the run that is in the way', async () => {
+  test('an interrupted deploy waits until the run has ended', async () => {
     const work = held('one');
     const one = copy('one', { carryOut: work.carryOut });
     const id = await planned(one);
@@ -102,7 +113,7 @@ describe('a deploy whose process died', () => {
     await until(async () => (await stateOf(id)) === 'deployed', two.clock);
   });
 
-  test('in the middle of its rollback is rolled back', async () => {
+  test('an interrupted rollback is finished as a rollback', async () => {
     const one = copy('one', {
       rollBack: (_, { signal }) =>
         new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
@@ -120,7 +131,7 @@ describe('a deploy whose process died', () => {
     expect(done).toEqual(['one deploys', 'two rolls back around the team’s']);
   });
 
-  test('and whose end is refused is not tried for ever', async () => {
+  test('an interrupted deploy that is refused is not tried again', async () => {
     const work = held('one');
     const one = copy('one', { carryOut: work.carryOut });
     const id = await planned(one);

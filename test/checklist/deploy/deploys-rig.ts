@@ -29,22 +29,22 @@ export let table: ControlTable;
 export let checklistStore: ChecklistStore;
 export let store: DeployStore;
 const open: Deploys[] = [];
-/** What is in the way of all copies. */
+/** What all processes of the bot share. */
 export let world: {
   run?: string;
   job?: TableJob;
   stopFile: boolean;
   plan: DeployPlan;
   meanwhile?: () => Promise<void>;
-  /** What a look before a rollback finds. */
+  /** The preview of a rollback. */
   found: RollbackView;
 };
-/** What was done to the function, by which copy. */
+/** What was done to the function, by which process. */
 export let done: string[];
-/** What was told of ends that nobody waited for. */
-export let told: RecoveredDeploy[];
+/** The announced results of recovered deploys. */
+export let recovered: RecoveredDeploy[];
 
-/** For each test a control table of its own in dynalite; its copies of the bot are shut down after it. */
+/** Each test has its own control table in dynalite. The processes of the bot are shut down after it. */
 export function freshForEachTest(): void {
   beforeEach(async () => {
     dynamo = await startDynalite();
@@ -53,7 +53,7 @@ export function freshForEachTest(): void {
     store = createDeployStore(table, 'fn');
     world = { stopFile: false, plan: PLAN, found: {} };
     done = [];
-    told = [];
+    recovered = [];
   });
   afterEach(async () => {
     for (const deploys of open.splice(0)) await deploys.shutDown();
@@ -68,7 +68,7 @@ export interface Copy {
 }
 type Work = (plan: DeployPlan, way: DeployHooks & { readonly keeps?: string }) => Promise<Deployed>;
 
-/** A copy of the bot, with a clock of its own: where that stands still, the copy is dead to the others. */
+/** A process of the bot with its own clock. While the clock does not advance, the others see a dead process. */
 export function copy(
   name: string,
   work: { carryOut?: Work; rollBack?: Work; plan?: () => Promise<DeployPlan> } = {},
@@ -121,21 +121,21 @@ export function copy(
     readFault: (error) => (error instanceof FaultError ? error.fault : DENIED),
     warn: () => {},
   });
-  deploys.watch(async (end) => void told.push(end));
+  deploys.watch(async (end) => void recovered.push(end));
   open.push(deploys);
   return { deploys, clock, checklist };
 }
 
 export async function planned({ deploys }: Copy): Promise<string> {
   const answer = await deploys.plan('U1');
-  if (!answer.ok) throw new Error('It was refused.', { cause: answer });
+  if (!answer.ok) throw new Error('The request was refused.', { cause: answer });
   return answer.value.id;
 }
 export const stepNow = async () => {
   const [record] = await checklistStore.steps((await checklistStore.open())?.id ?? '');
   return record;
 };
-/** Work on the function that does not end before it is told to; `begun` says that it is under way. */
+/** Work on the function that ends when `finish` is called. `begun` resolves when it has started. */
 export function held(name: string) {
   let begin = () => {};
   let finish = () => {};
@@ -161,6 +161,6 @@ export async function until(what: () => Promise<boolean>, clock: FakeClock): Pro
     if (await what()) return;
     await clock.advance(250);
   }
-  throw new Error('It did not come about.');
+  throw new Error('The condition was never met.');
 }
 export const stateOf = async (id: string) => (await store.read(id))?.state;

@@ -24,7 +24,7 @@ import {
 freshForEachTest();
 
 describe('a deploy', () => {
-  test('is carried out once, goes on record as a step, and unproves the logging', async () => {
+  test('a deploy is carried out once, is recorded as a step, and removes the proof of the logging', async () => {
     const one = copy('one');
     await one.checklist.prove('logging', { by: 'U1', codeSha256: 'former' });
     const id = await planned(one);
@@ -43,7 +43,7 @@ describe('a deploy', () => {
     expect(done).toEqual(['one deploys']);
   });
 
-  test('needs its plan', async () => {
+  test('a deploy without a plan is refused', async () => {
     const one = copy('one');
     expect(await one.deploys.deploy('d-never', 'U1')).toEqual({ ok: false, refusal: { reason: 'deploy-gone' } });
     expect(done).toEqual([]);
@@ -51,7 +51,7 @@ describe('a deploy', () => {
     expect(await one.deploys.planRollback()).toEqual({ ok: false, refusal: { reason: 'nothing-deployed' } });
   });
 
-  test('that is only planned is no deploy: nothing is done, and nothing can be rolled back', async () => {
+  test('a planned deploy changes nothing, and cannot be rolled back', async () => {
     const one = copy('one');
     const id = await planned(one);
     expect(done).toEqual([]);
@@ -59,7 +59,7 @@ describe('a deploy', () => {
     expect(await one.deploys.rollback(id, 'U1')).toEqual({ ok: false, refusal: { reason: 'deploy-gone' } });
   });
 
-  test('is not carried out while a run, a flush or a stop file is in the way; afterwards it is', async () => {
+  test('a deploy is refused during a run, a flush or with a stop file, and carried out after that', async () => {
     const one = copy('one');
     const id = await planned(one);
     world.run = 'r-0001';
@@ -81,7 +81,7 @@ describe('a deploy', () => {
     expect(await one.deploys.deploy(id, 'U1')).toMatchObject({ ok: true });
   });
 
-  test('holds the pipeline while it is under way, whatever else is clicked meanwhile', async () => {
+  test('a running deploy excludes other work on the pipeline', async () => {
     const work = held('one');
     const one = copy('one', { carryOut: work.carryOut });
     const [id, other] = [await planned(one), await planned(one)];
@@ -98,7 +98,7 @@ describe('a deploy', () => {
     expect(done).toEqual(['one deploys']);
   });
 
-  test('that two copies are told to carry out at once is carried out by one', async () => {
+  test('a deploy that two processes carry out at once is carried out by one of them', async () => {
     const [one, two] = [copy('one'), copy('two')];
     const id = await planned(one);
     const answers = await Promise.all([one.deploys.deploy(id, 'U1'), two.deploys.deploy(id, 'U2')]);
@@ -107,7 +107,7 @@ describe('a deploy', () => {
     expect(await stateOf(id)).toBe('deployed');
   });
 
-  test('that breaks off half-way says how far it came, can be undone, and is not carried out again', async () => {
+  test('a deploy that fails half-way names the stage, can be rolled back, and is not carried out again', async () => {
     const refusal = { reason: 'update-failed', why: 'no' } as const;
     const one = copy('one', {
       async carryOut(_, { onStage }) {
@@ -130,7 +130,7 @@ describe('a deploy', () => {
     expect(await one.deploys.rollback(id, 'U1')).toMatchObject({ ok: true });
   });
 
-  test('that is refused before it changed anything is not in the way of undoing the one before it', async () => {
+  test('a deploy that was refused before it changed anything does not prevent the rollback of the previous one', async () => {
     const refusal = { reason: 'stored-package-gone', key: 'k' } as const;
     const one = copy('one');
     const first = await planned(one);
@@ -147,7 +147,7 @@ describe('a deploy', () => {
     expect(await two.deploys.planRollback()).toMatchObject({ ok: true, value: { id: first } });
   });
 
-  test('that the bot may not carry out says which permission it lacks', async () => {
+  test('a deploy without permission names the missing permission', async () => {
     const one = copy('one', {
       async carryOut() {
         throw new FaultError(DENIED);
@@ -157,7 +157,7 @@ describe('a deploy', () => {
     expect(await one.deploys.deploy(id, 'U1')).toEqual({ ok: false, refusal: { reason: 'fault', fault: DENIED } });
   });
 
-  test('whose plan is refused says why, and leaves nothing on record', async () => {
+  test('a deploy whose plan is refused says why, and stores nothing', async () => {
     const one = copy('one', {
       async plan() {
         throw new DeployRefusedError({ reason: 'image-package' });
@@ -170,7 +170,7 @@ describe('a deploy', () => {
     expect(await store.last()).toBeUndefined();
   });
 
-  test('that is in place already keeps the proof, and the way back to the code before the last real deploy', async () => {
+  test('a deploy of what is in place keeps the proof, and the rollback to the code before the last real deploy', async () => {
     const one = copy('one');
     const first = await planned(one);
     await one.deploys.deploy(first, 'U1');
@@ -183,7 +183,7 @@ describe('a deploy', () => {
 });
 
 describe('a rollback', () => {
-  test('undoes the last deploy, once, and unproves the logging', async () => {
+  test('a rollback undoes the last deploy once, and removes the proof of the logging', async () => {
     const one = copy('one');
     const id = await planned(one);
     await one.deploys.deploy(id, 'U1');
@@ -200,7 +200,7 @@ describe('a rollback', () => {
     expect(done).toEqual(['one deploys', 'one rolls back']);
   });
 
-  test('of one deploy after another leads back step by step, to the code before them all', async () => {
+  test('rollbacks of several deploys return step by step to the first code', async () => {
     const one = copy('one');
     const ids = [await planned(one), await planned(one), await planned(one)];
     for (const id of ids) await one.deploys.deploy(id, 'U1');
@@ -211,7 +211,7 @@ describe('a rollback', () => {
     expect(await one.deploys.planRollback()).toEqual({ ok: false, refusal: { reason: 'nothing-deployed' } });
   });
 
-  test('keeps the code that was shown to stay', async () => {
+  test('a rollback keeps the later code that the preview showed', async () => {
     const one = copy('one');
     const id = await planned(one);
     await one.deploys.deploy(id, 'U1');
@@ -221,7 +221,7 @@ describe('a rollback', () => {
     expect(done).toEqual(['one deploys', 'one rolls back around the team’s']);
   });
 
-  test('that was refused can be tried again', async () => {
+  test('a rollback that was refused can be tried again', async () => {
     let refusals = 1;
     const one = copy('one', {
       async rollBack({ former }) {

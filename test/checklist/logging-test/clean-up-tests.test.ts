@@ -22,7 +22,7 @@ afterEach(() => dynamo.stop());
 const recordOf = (remove: () => Promise<void>): FoundRecords => ({ key: 'k', attributes: [], remove });
 const remembered = async () => (await Array.fromAsync(notes.list())).map(({ imageKey }) => imageKey);
 
-/** Looks over the notes; `found` are images with a record, `elsewhere` those that only a reading of the table finds. */
+/** Cleans up the pending tests. `found`: images whose record is found by key; `elsewhere`: only by a scan. */
 async function sweep({
   found = [],
   elsewhere = [],
@@ -44,8 +44,8 @@ async function sweep({
   return { removed, searched };
 }
 
-describe('what a test of the failure logging left behind', () => {
-  test('is taken out once its process can no longer be at it, and forgotten', async () => {
+describe('records of logging tests', () => {
+  test('a record that a logging test left is deleted once its process cannot be waiting for it', async () => {
     await notes.add({ imageKey: 'a', at: clock.now() });
     await clock.advance(4 * MINUTE);
     expect(await sweep({ found: ['a'] })).toEqual({ removed: [], searched: [] });
@@ -54,7 +54,7 @@ describe('what a test of the failure logging left behind', () => {
     expect(await remembered()).toEqual([]);
   });
 
-  test('is looked for until no invocation can write it any more, in the whole table the last time', async () => {
+  test('a record of a logging test is searched until no invocation can write it, the last time in the whole table', async () => {
     for (const imageKey of ['late', 'never']) await notes.add({ imageKey, at: clock.now() });
     await clock.advance(10 * MINUTE);
     expect(await sweep({})).toEqual({ removed: [], searched: [] });
@@ -64,14 +64,14 @@ describe('what a test of the failure logging left behind', () => {
     expect(await remembered()).toEqual([]);
   });
 
-  test('stays while a flush or a restore compares the table', async () => {
+  test('a record of a logging test is not deleted during a flush or restore', async () => {
     await notes.add({ imageKey: 'a', at: clock.now() });
     await clock.advance(30 * MINUTE);
     expect(await sweep({ found: ['a'], busy: true })).toEqual({ removed: [], searched: [] });
     expect(await remembered()).toEqual(['a']);
   });
 
-  test('is not forgotten where it cannot be taken out', async () => {
+  test('a logging test stays pending while its record cannot be deleted', async () => {
     await notes.add({ imageKey: 'a', at: clock.now() });
     await clock.advance(30 * MINUTE);
     const refused = cleanUpTests({

@@ -34,7 +34,7 @@ describe('the records of a failure', () => {
       }),
     );
 
-  test('are taken out together, where two loggers wrote one each; those of other images stay', async () => {
+  test('the failure records of one image are deleted together, and those of other images stay', async () => {
     for (const [range, image] of [
       ['a.png#1', 'a.png'],
       ['a.png#2', 'a.png'],
@@ -49,7 +49,7 @@ describe('the records of a failure', () => {
     expect(await countRecords(dynamo.client, TABLE)).toBe(1);
   });
 
-  test('are found under the key of another logger too, and taken out', async () => {
+  test('failure records with the key of another logger are found and deleted', async () => {
     await put('failures', '1', 'a.png');
     await put('failures', '2', 'a.png');
     const look = createFailureRecordSearch(dynamo.client, { table: TABLE, maxScanBytes: 1e6 });
@@ -110,20 +110,23 @@ describe('the log of an invocation', () => {
       '{"time":"2026-01-01T00:00:00.000Z","type":"platform.start","record":{"requestId":"r-1","version":"$LATEST"}}',
       '{"time":"2026-01-01T00:00:00.001Z","type":"platform.report","record":{"requestId":"r-1","metrics":{}}}',
     ],
-  ])('in %s holds what stands between its start and its end in its stream, and no more', async (_, start, end) => {
-    events = [
-      { stream: 'other', message: 'START RequestId: r-9 Version: 1' },
-      { stream: 'mine', message: start },
-      { stream: 'other', message: 'not mine' },
-      { stream: 'mine', message: 'Could not save failed image record' },
-    ];
-    expect(await read()).toMatchObject({ group: '/team/ocr', isWhole: false });
-    events.push({ stream: 'mine', message: end }, { stream: 'mine', message: 'the next one’s' });
-    expect(await read()).toEqual({
-      group: '/team/ocr',
-      lines: [start, 'Could not save failed image record', end],
-      isWhole: true,
-    });
-    expect(new Set(groups)).toEqual(new Set(['/team/ocr']));
-  });
+  ])(
+    'the log of an invocation in %s contains the lines between its start and its end in its stream, and no others',
+    async (_, start, end) => {
+      events = [
+        { stream: 'other', message: 'START RequestId: r-9 Version: 1' },
+        { stream: 'mine', message: start },
+        { stream: 'other', message: 'not mine' },
+        { stream: 'mine', message: 'Could not save failed image record' },
+      ];
+      expect(await read()).toMatchObject({ group: '/team/ocr', isWhole: false });
+      events.push({ stream: 'mine', message: end }, { stream: 'mine', message: 'the next one’s' });
+      expect(await read()).toEqual({
+        group: '/team/ocr',
+        lines: [start, 'Could not save failed image record', end],
+        isWhole: true,
+      });
+      expect(new Set(groups)).toEqual(new Set(['/team/ocr']));
+    },
+  );
 });

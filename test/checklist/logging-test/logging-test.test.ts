@@ -21,12 +21,12 @@ const BROKEN_LOGGER =
   '[WARN] Could not save failed image record: An error occurred (ValidationException) when calling the PutItem operation: One or more parameter values were invalid: Missing the key ResourceName in the item';
 
 interface World {
-  /** The record is in the table from so many ms after the reply on. */
+  /** When the record appears in the table, ms after the reply. */
   recordAfterMs?: number;
-  /** Only a scan of the whole table finds it. */
+  /** Only a scan of the whole table finds the record. */
   elsewhere?: true;
   lines?: readonly string[];
-  /** The log never shows the end of the invocation. */
+  /** The log never contains the end of the invocation. */
   endMissing?: true;
   linesAfterMs?: number;
   logRefused?: true;
@@ -86,7 +86,7 @@ async function play(
 }
 
 describe('a test of the failure logging', () => {
-  test('proves it by the record of this very failure, shows it and takes it out again', async () => {
+  test('a logging test is proven by the record of its own failure, which is shown and deleted', async () => {
     const { result, asked, removed } = await play({ recordAfterMs: 1_200 });
     expect(asked).toEqual(['INVALID_IMAGE-20261124-ab12.png']);
     expect(result).toMatchObject({ kind: 'proven', record: { attributes: [['FailureType', 'OCR_ERROR']] } });
@@ -94,41 +94,41 @@ describe('a test of the failure logging', () => {
     expect(removed).toBe(1);
   });
 
-  test('is remembered until its record is gone, so that a process that dies leaves nothing behind for ever', async () => {
+  test('a logging test stays pending until its record is deleted', async () => {
     expect((await play({ recordAfterMs: 1_200 })).notes).toEqual([]);
     const throttled: Invocation = { result: { kind: 'throttled', source: 'bedrock', message: 'Too many requests' } };
     for (const world of [{}, { invocation: throttled }, { recordAfterMs: 0, removeFails: true }] as const)
       expect((await play(world)).notes).toEqual(['INVALID_IMAGE-20261124-ab12.png']);
   });
 
-  test('looks for 15 s', async () => {
+  test('a logging test waits 15 s for its record', async () => {
     expect((await play({ recordAfterMs: 14_000 })).result.kind).toBe('proven');
     expect((await play({ recordAfterMs: 40_000 })).result.kind).toBe('nothing-logged');
   });
 
-  test('finds the record of a logger whose key is not known', async () => {
+  test('a logging test finds the record of a logger with an unknown key', async () => {
     expect((await play({ recordAfterMs: 0, elsewhere: true })).result.kind).toBe('proven');
   });
 
-  test('says so where the record cannot be taken out again', async () => {
+  test('a logging test says when its record could not be deleted', async () => {
     expect((await play({ recordAfterMs: 0, removeFails: true })).result).toMatchObject({
       kind: 'proven',
       leftBecause: 'Error: no',
     });
   });
 
-  test('a function that does not fail for an image that is not there proves nothing', async () => {
+  test('a function that does not fail for a missing image proves nothing', async () => {
     const invocation: Invocation = { result: { kind: 'outcome', outcome: { kind: 'processed', entriesStored: 3 } } };
     expect((await play({ invocation })).result).toMatchObject({ kind: 'did-not-fail' });
   });
 
-  test('explains that DynamoDB refused the key, with the line, and does not wait its time out', async () => {
+  test('a logging test reports that DynamoDB refused the key, with the log line, and does not wait', async () => {
     const { result, tookMs } = await play({ lines: ['START', BROKEN_LOGGER, '[INFO] Logged failure to database'] });
     expect(result).toMatchObject({ kind: 'write-refused', refusal: 'missing-key', line: BROKEN_LOGGER });
     expect(tookMs).toBeLessThan(5_000);
   });
 
-  test('around another logger counts what our own module says, not what that one says', async () => {
+  test('when our module wraps another logger, only the line of our module counts', async () => {
     const ours =
       'RESCAN_FAILURE_LOGGING not written: image="a" error=AccessDeniedException: not authorized: dynamodb:PutItem';
     const { result } = await play({ lines: [BROKEN_LOGGER, ours] });
@@ -140,7 +140,7 @@ describe('a test of the failure logging', () => {
     });
   });
 
-  test('a log that did not show the invocation to its end proves nothing of it', async () => {
+  test('a log without the end of the invocation proves nothing', async () => {
     expect((await play({ lines: [], endMissing: true })).result).toMatchObject({
       kind: 'log-silent',
       group: '/aws/lambda/ocr',
@@ -148,16 +148,16 @@ describe('a test of the failure logging', () => {
     expect((await play({ lines: ['START'], endMissing: true })).result.kind).toBe('log-silent');
   });
 
-  test('waits for lines that CloudWatch shows late', async () => {
+  test('a logging test waits for log lines that CloudWatch delivers late', async () => {
     expect((await play({ lines: [BROKEN_LOGGER], linesAfterMs: 20_000 })).result.kind).toBe('write-refused');
   });
 
-  test('a failure that left neither record nor line was logged by nobody', async () => {
+  test('a failure with neither a record nor a log line was not logged', async () => {
     const { result } = await play({ lines: ['START RequestId: req-1', 'REPORT RequestId: req-1'] });
     expect(result).toMatchObject({ kind: 'nothing-logged', failure: expect.stringContaining('NoSuchKey') });
   });
 
-  test('goes on without the log where that may not be read, and says what it lacks', async () => {
+  test('a logging test continues without the log when it may not be read, and names the permission', async () => {
     expect((await play({ logRefused: true })).result).toMatchObject({
       kind: 'log-unread',
       fault: { fix: 'logs:FilterLogEvents' },
@@ -165,7 +165,7 @@ describe('a test of the failure logging', () => {
     expect((await play({ logRefused: true, recordAfterMs: 3_000 })).result.kind).toBe('proven');
   });
 
-  test('pushback and a broken connection tell nothing of the logging', async () => {
+  test('throttling and a broken connection prove nothing about the logging', async () => {
     for (const result of [
       { kind: 'throttled', source: 'function', message: 'Rate exceeded' },
       { kind: 'broken', message: 'socket hang up' },
@@ -175,7 +175,7 @@ describe('a test of the failure logging', () => {
 });
 
 describe('a line of the log', () => {
-  test('is a refused write only where DynamoDB refused a write', () => {
+  test('a log line is a refused write only when DynamoDB refused a write', () => {
     expect(isWriteRefusal(BROKEN_LOGGER)).toBe(true);
     expect(
       isWriteRefusal(
@@ -198,7 +198,7 @@ describe('a line of the log', () => {
     ['RESCAN_FAILURE_LOGGING not written: image="a" error=TimeoutError: AWS did not answer in time', 'unreachable'],
     ['Could not save failed image record: ConnectTimeoutError: Connect timeout on endpoint URL', 'unreachable'],
     ['(ConditionalCheckFailedException) when calling the PutItem operation', 'other'],
-  ])('%s is read as %s', (line, refusal) => {
+  ])('the log line “%s” is a refusal of the kind %s', (line, refusal) => {
     expect(refusalIn(line)).toBe(refusal);
   });
 });

@@ -59,8 +59,8 @@ const override = (step: Override['step'], codeSha256 = 'code'): Override => ({
   covers: COVERS,
 });
 
-describe('the gate of a flush', () => {
-  test('passes where everything holds', () => {
+describe('preconditions of a flush', () => {
+  test('a flush may begin when all its preconditions are met', () => {
     expect(checkPreconditions('flush', ready(), rules)).toEqual({ kind: 'pass', overridden: [] });
   });
 
@@ -117,27 +117,27 @@ describe('the gate of a flush', () => {
     ['a run that is active', ready({ activeRun: 'r-1' }), ['run-active']],
     ['a function that cannot be looked at', without('codeSha256'), ['function-unknown']],
     [
-      'nothing at all: every thing that is missing is told at once',
+      'no facts at all: every unmet precondition is returned at once',
       { now: NOW, codeSha256: 'code', overrides: [] },
       ['no-backup', 'quotas-unknown', 'logging-unproven', 'sample-missing'],
     ],
-  ])('refuses with %s', (_what, facts, expected) => {
+  ])('a flush is refused with %s', (_what, facts, expected) => {
     expect(reasons('flush', facts)).toEqual(expected);
   });
 
-  test('counts a difference up to the setting as the same table', () => {
+  test('a count that differs from the backup by at most the setting does not block a flush', () => {
     expect(reasons('flush', ready({ records: 4_287 }))).toEqual([]);
   });
 
-  test('does not judge the count of a table too large to count', () => {
+  test('the count of a table that is too large to count does not block a flush', () => {
     expect(reasons('flush', ready({ records: 'not-counted' }))).toEqual([]);
   });
 
-  test('asks for no sample where the setting is 0', () => {
+  test('a flush needs no sample when SAMPLE_IMAGES is 0', () => {
     expect(reasons('flush', without('sample'), { sampleImages: 0 })).toEqual([]);
   });
 
-  test('is passed over by an approver’s word, step by step, and says by whose', () => {
+  test('an override replaces the preconditions of one step, and the check names the overrides', () => {
     const facts = { ...without('logging', 'sample'), overrides: [override('test-logging')] };
     expect(reasons('flush', facts)).toEqual(['sample-missing']);
     const both = { ...facts, overrides: [override('test-logging'), override('sample')] };
@@ -147,7 +147,7 @@ describe('the gate of a flush', () => {
     });
   });
 
-  test('is passed over for what was missing when the approver said so, and for nothing that came since', () => {
+  test('an override covers what was unmet when it was given, and nothing later', () => {
     const given = (covers: string[]): Override[] => [{ ...override('quotas'), covers }];
     const blocking = (...limits: string[]) => ({ ...ready({ quotas: { blocking: limits } }) });
     const covered = given(['quotas-blocking:concurrency', 'quotas-blocking:writes']);
@@ -163,13 +163,13 @@ describe('the gate of a flush', () => {
     expect(reasons('flush', { ...failed, overrides: sample(['sample-failed:1']) })).toEqual(['sample-failed']);
   });
 
-  test('knows no override of another code of the function', () => {
+  test('an override does not cover another code of the function', () => {
     expect(reasons('flush', { ...without('logging'), overrides: [override('test-logging', 'old')] })).toEqual([
       'logging-unproven',
     ]);
   });
 
-  test('never lets the backup be passed over, whatever is overridden', () => {
+  test('no override replaces the backup', () => {
     fc.assert(
       fc.property(
         fc.record({
@@ -200,8 +200,8 @@ describe('the gate of a flush', () => {
   });
 });
 
-describe('the other gates', () => {
-  test('a start needs a flush of this rescan, or the word to keep what is there', () => {
+describe('other preconditions', () => {
+  test('a start needs a flush of this checklist, or keep', () => {
     const done = { step: 'flush', state: 'done', by: 'U1', at: NOW } as const;
     expect(reasons('start', ready())).toEqual(['not-flushed']);
     expect(reasons('start', ready({ flush: { ...done, state: 'failed' } }))).toEqual(['not-flushed']);
@@ -209,7 +209,7 @@ describe('the other gates', () => {
     expect(reasons('start', ready({ keep: true }))).toEqual([]);
   });
 
-  test('a flush that a restore undid opens no start any more', () => {
+  test('a flush that a restore undid does not permit a start', () => {
     const flush = { step: 'flush', state: 'done', by: 'U1', at: NOW - HOUR } as const;
     expect(reasons('start', ready({ flush, reset: { kind: 'flush', at: NOW - 2 * HOUR } }))).toEqual([]);
     expect(reasons('start', ready({ flush, reset: { kind: 'restore', at: NOW } }))).toEqual(['restored-since']);
@@ -219,7 +219,7 @@ describe('the other gates', () => {
     );
   });
 
-  test('no run goes on whose work was flushed or overwritten since it began', () => {
+  test('a run is not resumed when the table was flushed or restored after it started', () => {
     const lastRun = { runId: 'r-1', startedAt: NOW - HOUR };
     expect(reasons('resume', ready({ lastRun }))).toEqual([]);
     expect(reasons('resume', ready({ lastRun, reset: { kind: 'flush', at: NOW - 2 * HOUR } }))).toEqual([]);
@@ -227,12 +227,12 @@ describe('the other gates', () => {
       expect(reasons('resume', ready({ lastRun, reset: { kind, at: NOW } }))).toEqual(['table-reset']);
   });
 
-  test('a restore needs no run, and nothing else', () => {
+  test('a restore only needs that no run is active', () => {
     expect(reasons('restore', { now: NOW, overrides: [] })).toEqual([]);
     expect(reasons('restore', { now: NOW, overrides: [], activeRun: 'r-1' })).toEqual(['run-active']);
   });
 
-  test('what an approver may pass over is what the command offers', () => {
+  test('exactly the steps that the override command offers can be overridden', () => {
     const preconditions = checkPreconditions('flush', { now: NOW, codeSha256: 'code', overrides: [] }, rules);
     const able = preconditions.kind === 'refuse' ? preconditions.unmet.map(overridableStepOf) : [];
     expect(able).toEqual([undefined, 'quotas', 'test-logging', 'sample']);

@@ -42,7 +42,7 @@ const line = (report: QuotaReport, limit: QuotaLine['limit'], name?: string) =>
   report.lines.find((each) => each.limit === limit && (name === undefined || each.name === name));
 
 describe('a report of quotas', () => {
-  test('judges each limit, in the order of the pipeline', () => {
+  test('a quota report judges each limit, in the order of the pipeline', () => {
     const report = judge();
     expect(report.lines.map(({ limit, verdict, needs }) => [limit, verdict, needs])).toEqual([
       ['model-requests', 'ok', undefined],
@@ -93,7 +93,7 @@ describe('a report of quotas', () => {
       'textract',
       { verdict: 'tight', needs: 3 },
     ],
-  ])('with %s', (_, reading, settings, limit, expected) => {
+  ])('a quota report judges %s', (_, reading, settings, limit, expected) => {
     const report = judge(reading, settings);
     expect(line(report, limit)).toMatchObject(expected);
     const blocks = expected.verdict === 'blocking';
@@ -102,7 +102,7 @@ describe('a report of quotas', () => {
     else expect(report.pacePerMinute).toBeGreaterThanOrEqual(1);
   });
 
-  test('of an index that takes less than the table names the index', () => {
+  test('a quota report names an index with less capacity than the table', () => {
     const report = judge({ table: provisioned(100, 6) });
     expect(line(report, 'write-capacity', 'Entries')).toMatchObject({ verdict: 'ok', value: 100 });
     expect(line(report, 'write-capacity', 'Index1')).toMatchObject({ verdict: 'tight', value: 6 });
@@ -110,7 +110,7 @@ describe('a report of quotas', () => {
     expect(report.because).toContain('Index1: 6 write units a second × 60 ÷ 10 an image = 36');
   });
 
-  test('never takes for ok what could not be read, and goes on with the setting', () => {
+  test('a quota that could not be read is never ok, and the setting is used', () => {
     const report = judgeQuotas({ notes: ['The Bedrock quota cannot be read.'] }, settingsOf(), 6);
     expect(report.lines).toEqual([
       { limit: 'model-requests', verdict: 'unknown', value: 200, source: 'setting' },
@@ -122,12 +122,12 @@ describe('a report of quotas', () => {
     expect(report).toMatchObject({ pacePerMinute: 160, blocking: [], notes: ['The Bedrock quota cannot be read.'] });
   });
 
-  test('says where a value comes from', () => {
+  test('a quota report says where each value comes from', () => {
     const byDefault = { value: 200, name: 'Requests', source: 'default' as const };
     expect(line(judge({ modelRequestsPerMinute: byDefault }), 'model-requests')).toMatchObject({ source: 'default' });
   });
 
-  test('with little concurrency keeps the pace and says what it carries', () => {
+  test('a quota report with little concurrency keeps the pace and shows what the concurrency allows', () => {
     const report = judge({ freeConcurrency: 10 });
     expect(report).toMatchObject({ pacePerMinute: 160, maxInFlight: 5 });
     expect(report.because).toContain('5 in flight × 60 ÷ 6 s per image = 50 a minute, while images take that long');
@@ -166,8 +166,8 @@ const settings = fc.record({
   tokensPerImage: fc.constantFrom(0, 1, 1_000, 5_000),
 });
 
-describe('whatever the quotas are', () => {
-  test('a smaller limit never gives a larger pace, more in flight, or a milder verdict', () => {
+describe('any quotas', () => {
+  test('a smaller quota never gives a higher pace, more images in flight, or a better verdict', () => {
     const severity = { unknown: 0, ok: 1, tight: 2, blocking: 3 };
     fc.assert(
       fc.property(
@@ -184,7 +184,7 @@ describe('whatever the quotas are', () => {
           const after = judgeQuotas(readingFrom(less), settingsOf(changes), seconds);
           expect(after.pacePerMinute).toBeLessThanOrEqual(before.pacePerMinute);
           expect(after.maxInFlight).toBeLessThanOrEqual(before.maxInFlight);
-          // Of the model's requests all other needs follow: fewer of them are a relief elsewhere.
+          // All other needs follow from the requests of the model: fewer requests need less elsewhere.
           if (which === 'requests') return;
           before.lines.forEach((each, at) => {
             expect(severity[after.lines[at]?.verdict ?? 'ok']).toBeGreaterThanOrEqual(
@@ -197,7 +197,7 @@ describe('whatever the quotas are', () => {
     );
   });
 
-  test('it blocks exactly where a limit that was read lets no image through, and then there is no pace', () => {
+  test('a quota report blocks exactly when a limit allows no image, and the pace is 0 then', () => {
     fc.assert(
       fc.property(readings, settings, (limits, changes) => {
         const report = judgeQuotas(readingFrom(limits), settingsOf(changes), 6);
@@ -218,7 +218,7 @@ describe('whatever the quotas are', () => {
     );
   });
 
-  test('the arithmetic that is shown adds up, and its smallest result is the pace', () => {
+  test('the arithmetic of a quota report is correct, and its smallest result is the pace', () => {
     const number = (text: string) => Number(text.replaceAll(',', ''));
     fc.assert(
       fc.property(readings, settings, (limits, changes) => {
@@ -228,7 +228,7 @@ describe('whatever the quotas are', () => {
           const [left = '', right] = words.split(' = ');
           if (right === undefined) continue;
           const result = number(/^[\d,.]+/.exec(right)?.[0] ?? '');
-          // What stands left of the sign, reckoned: `200 requests a minute × 80 %`.
+          // The value left of the equals sign, computed: `200 requests a minute × 80 %`.
           const terms = left.replace(/^.*: /, '').split(/ (?=[×÷])/);
           const reckoned = terms.reduce((value, term) => {
             const amount = number(/[\d,.]+/.exec(term)?.[0] ?? '') / (term.includes('%') ? 100 : 1);
@@ -253,14 +253,14 @@ describe('a table on demand', () => {
   const onDemand = (...writeCapacity: { name: string; units: number }[]) => ({
     table: { name: 'Entries', billing: 'on-demand' as const, writeCapacity },
   });
-  test('takes what comes, unless somebody set a maximum: that bounds the pace', () => {
+  test('an on-demand table does not limit the pace, but its maximum throughput does', () => {
     const report = judge(onDemand({ name: 'Entries', units: 5 }));
     expect(line(report, 'table')).toBeUndefined();
     expect(line(report, 'write-capacity')).toMatchObject({ name: 'Entries', value: 5, verdict: 'tight' });
     expect(report.pacePerMinute).toBe(30);
   });
 
-  test('with a maximum of one index alone says both', () => {
+  test('a quota report shows an on-demand table and the maximum of its index', () => {
     const report = judge(onDemand({ name: 'ByMonth', units: 5 }));
     expect(line(report, 'table')).toMatchObject({ verdict: 'ok', name: 'Entries' });
     expect(line(report, 'write-capacity', 'ByMonth')).toMatchObject({ verdict: 'tight' });

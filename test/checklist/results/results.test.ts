@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => world.stop());
 
-/** A pipeline of its own: its table, runs and checklists on record, and what tells of them. */
+/** A pipeline with its own table, stored runs and checklists, and the result control under test. */
 async function pipeline(entries: number) {
   rescans += 1;
   const name = `ocr-${rescans}`;
@@ -55,7 +55,7 @@ async function pipeline(entries: number) {
       const { ResourceName = { S: '' }, DateProjectCode = { S: '' } } = entryOf(index);
       await deleteKeys(dynamodb, table, [{ ResourceName, DateProjectCode }]);
     },
-    /** A run in which every image but the last `without` were processed, and the rescan it belongs to. */
+    /** A run in which all images except the last `without` were processed, and its checklist. */
     async run(state: RunState, { without = 0, startedAt = Date.now() } = {}) {
       const runId = await store.nextRunId();
       const { openRun: _, ...plan } = runPlan({ runId, total: entries, selection: {} });
@@ -107,7 +107,7 @@ const validationStep = async (checklistId: string) =>
   (await here.checklists.steps(checklistId)).find(({ step }) => step === 'validate');
 
 describe('a validation', () => {
-  test('of a run that is through, against the backup from before: a clean bill, on the checklist', async () => {
+  test('the validation of a completed run uses the backup from before it, and is recorded in the checklist', async () => {
     const backup = await world.backup(here.table);
     const { runId, checklistId } = await here.run({ kind: 'completed' });
     const found = await given(here.results.validate({ by: 'U1' }));
@@ -121,7 +121,7 @@ describe('a validation', () => {
     });
   });
 
-  test('of a run that was stopped is no verdict, and none goes on the checklist', async () => {
+  test('the validation of a stopped run has no verdict, and none is recorded', async () => {
     await world.backup(here.table);
     const { checklistId } = await here.run({ kind: 'stopped', by: { kind: 'control-table' } }, { without: 2 });
     const found = await given(here.results.validate({ by: 'U1' }));
@@ -129,7 +129,7 @@ describe('a validation', () => {
     expect(await validationStep(checklistId)).toBeUndefined();
   });
 
-  test('tells that the table was flushed since', async () => {
+  test('a validation says that the table was flushed after the run', async () => {
     const backup = await world.backup(here.table);
     const { checklistId } = await here.run({ kind: 'completed' });
     await here.checklists.close(checklistId, { outcome: { kind: 'closed', by: 'U1' }, at: Date.now(), steps: [] });
@@ -142,7 +142,7 @@ describe('a validation', () => {
     );
   });
 
-  test('of an unknown run, an unknown person, or without any run is refused, and says which', async () => {
+  test('a validation of an unknown run or person, or without any run, is refused', async () => {
     expect(await here.results.validate({ by: 'U1' })).toEqual({ ok: false, refusal: { reason: 'no-run' } });
     expect(await here.results.validate({ by: 'U1', person: 'Nik Coultas' })).toMatchObject({
       refusal: { reason: 'table', refusal: { reason: 'no-backup' } },
@@ -163,7 +163,7 @@ describe('a validation', () => {
 });
 
 describe('a diff without a backup named', () => {
-  test('takes the backup that the flush relied on, not one of the emptied table made since', async () => {
+  test('a diff uses the backup of the flush, and not a later one of the empty table', async () => {
     const before = await world.backup(here.table);
     for (let index = 0; index < 4; index++) await here.remove(index);
     await here.noteFlush(before.id, Date.now());
@@ -176,7 +176,7 @@ describe('a diff without a backup named', () => {
     await diff.dispose();
   });
 
-  test('takes that of a later flush, though the last run was before it', async () => {
+  test('a diff uses the backup of a flush after the last run', async () => {
     const old = await world.backup(here.table);
     const { checklistId } = await here.run({ kind: 'completed' }, { startedAt: old.startedAt + 1 });
     await here.checklists.close(checklistId, { outcome: { kind: 'closed', by: 'U1' }, at: Date.now(), steps: [] });
@@ -187,7 +187,7 @@ describe('a diff without a backup named', () => {
     await diff.dispose();
   });
 
-  test('without a flush takes the newest from before the run', async () => {
+  test('a diff without a flush uses the newest backup from before the run', async () => {
     const before = await world.backup(here.table);
     await here.run({ kind: 'completed' }, { startedAt: Date.now() });
     await new Promise((resolve) => setImmediate(resolve));
@@ -198,7 +198,7 @@ describe('a diff without a backup named', () => {
     await diff.dispose();
   });
 
-  test('is refused without a backup, with an unknown one, and with one of another table', async () => {
+  test('a diff is refused without a backup, with an unknown one, and with one of another table', async () => {
     expect(await here.results.diff()).toEqual({
       ok: false,
       refusal: { reason: 'table', refusal: { reason: 'no-backup' } },

@@ -26,7 +26,7 @@ const run = (number: number): RunRecord => ({
   fence: 1,
 });
 
-/** A pipeline of these outcomes and records, whose bucket holds these images. */
+/** A pipeline with these outcomes and records, and these images in its bucket. */
 function pipeline(about: {
   outcomes?: Readonly<Record<string, readonly OutcomeRecord[]>>;
   records?: readonly Item[];
@@ -97,14 +97,14 @@ const OUTCOMES = {
 };
 
 describe('the images of a retry', () => {
-  test('are those that failed last, of the run in which they did, as its second attempt', async () => {
+  test('a retry takes the images that failed in the last run, as its second attempt', async () => {
     expect(await chosen({ outcomes: OUTCOMES, bucket: ['a.png', 'b.png', 'c.png', 'fine.png'] }, {})).toEqual({
       keys: ['a.png', 'b.png', 'c.png'],
       retry: { of: 'r-0001', what: 'every failed image', attempt: 2 },
     });
   });
 
-  test('of a cause say which it is, in words', async () => {
+  test('a retry of one cause names the cause', async () => {
     const found = await readFailures({
       runs: [{ runId: 'r-0001', journal: stream([{ records: OUTCOMES['r-0001'] }]) }],
       records: [],
@@ -119,7 +119,7 @@ describe('the images of a retry', () => {
     expect(answer).toMatchObject({ keys: ['a.png', 'b.png'], retry: { what: `cause ${causeId}: Week … is missing` } });
   });
 
-  test('are linked to the run that saw them fail, though another came after it, and their attempts count on', async () => {
+  test('a retry refers to the run in which the images failed, and counts its attempts on', async () => {
     const outcomes = {
       ...OUTCOMES,
       'r-0002': [failed('c.png', 'No hours', 600_000)],
@@ -132,7 +132,7 @@ describe('the images of a retry', () => {
     });
   });
 
-  test('that the bucket holds no more are left out, and that is said', async () => {
+  test('a retry leaves out images that are not in the bucket any more, and says so', async () => {
     expect(await chosen({ outcomes: OUTCOMES, bucket: ['a.png'] }, {})).toMatchObject({
       keys: ['a.png'],
       retry: { what: 'every failed image; 2 more left out, as the bucket does not hold them any more' },
@@ -144,7 +144,7 @@ describe('the images of a retry', () => {
     });
   });
 
-  test('may be of the table alone, where no run ever was', async () => {
+  test('a retry uses the failures of the table when there was no run', async () => {
     const records = [
       { ImageKey: { S: 'a.png' }, FailureTimestamp: { S: '2026-01-01T00:00:00Z' }, AttemptNumber: { N: '4' } },
     ];
@@ -154,7 +154,7 @@ describe('the images of a retry', () => {
     });
   });
 
-  test('by name are exactly those; that one did not fail is said, that one is not there is a refusal', async () => {
+  test('a retry by name takes exactly these images, says which did not fail, and is refused when one is absent', async () => {
     const bucket = ['a.png', `it's "odd" & old.png`];
     const images = new Set(bucket);
     expect(await chosen({ outcomes: OUTCOMES, bucket }, { images }, '2 images by name')).toMatchObject({
@@ -168,7 +168,7 @@ describe('the images of a retry', () => {
     });
   });
 
-  test('are none where nothing failed, or nothing in that way: said, with what there is', async () => {
+  test('a retry is refused when no image failed, or none as requested, and says what failed', async () => {
     expect(await chosen({ bucket: ['a.png'] }, {})).toEqual({ reason: 'nothing-failed' });
     expect(await chosen({ outcomes: OUTCOMES, bucket: ['a.png'] }, { causeId: '0123456789' })).toEqual({
       reason: 'none-chosen',

@@ -4,7 +4,7 @@ import { audit, backup, freshForEachTest, open, stepOf } from './checklist-rig.t
 freshForEachTest();
 
 describe('a checklist', () => {
-  test('an override holds in this rescan only', async () => {
+  test('an override applies in its own checklist only', async () => {
     const checklist = open({ lastBackup: async () => backup });
     await checklist.override('test-logging', 'U2', 'mended by hand');
     await checklist.override('sample', 'U2', 'known');
@@ -18,7 +18,7 @@ describe('a checklist', () => {
     expect(await checklist.preconditions('flush')).toMatchObject({ kind: 'refuse' });
   });
 
-  test('an override is in the audit with its reason and with what was missing, or it does not hold', async () => {
+  test('an override is in the audit log with its reason and what was unmet, or it does not apply', async () => {
     const checklist = open({ lastBackup: async () => backup });
     await checklist.override('sample', 'U2', 'known');
     expect(audit.written.at(-1)).toEqual({
@@ -32,7 +32,7 @@ describe('a checklist', () => {
     expect(await checklist.preconditions('flush')).toMatchObject({ unmet: [{ reason: 'logging-unproven' }] });
   });
 
-  test('an override of a sample that nobody tried does not cover one that failed', async () => {
+  test('an override of a missing sample does not cover a sample that failed', async () => {
     const checklist = open({ lastBackup: async () => backup });
     await checklist.prove('logging', { by: 'U1', codeSha256: 'code' });
     await checklist.override('sample', 'U2', 'no time');
@@ -42,7 +42,7 @@ describe('a checklist', () => {
     expect(await stepOf(checklist, 'sample')).not.toHaveProperty('overriddenBy');
   });
 
-  test('there is nothing to pass over where a step holds, nor where the function cannot be looked at', async () => {
+  test('an override is refused when its step is met, and when the function cannot be read', async () => {
     expect(await open().override('quotas', 'U2', 'known')).toEqual({ ok: false, refusal: { reason: 'already-met' } });
     const blind = open({
       async codeSha256() {

@@ -6,7 +6,7 @@ import { backup, clock, flushed, freshForEachTest, open, stepOf } from './checkl
 freshForEachTest();
 
 describe('a checklist', () => {
-  test('a flush of failed-image records alone is no flush of the rescan', async () => {
+  test('a flush of failed-image records does not count as the flush of the checklist', async () => {
     const checklist = open();
     const job = flushJob();
     if (job.work.kind !== 'flush') throw new Error('no flush');
@@ -14,7 +14,7 @@ describe('a checklist', () => {
     expect(await checklist.preconditions('start')).toMatchObject({ kind: 'refuse' });
   });
 
-  test('a flush that ends after its checklist was closed opens no gate of the next one', async () => {
+  test('a flush that ends after its checklist was closed does not permit a start in the next one', async () => {
     const checklist = open();
     const checklistId = await checklist.ensureOpen('U1');
     await checklist.close('U1');
@@ -22,7 +22,7 @@ describe('a checklist', () => {
     expect(await checklist.preconditions('start')).toMatchObject({ kind: 'refuse' });
   });
 
-  test('a restore undoes its flush: the step is stale, and a start needs another', async () => {
+  test('a restore makes the flush stale, and a start needs another flush', async () => {
     const checklist = open({ lastBackup: async () => backup });
     await checklist.recordTableChange(flushJob());
     await checklist.recordResult(flushJob(), flushed);
@@ -35,7 +35,7 @@ describe('a checklist', () => {
     expect(await checklist.preconditions('start')).toMatchObject({ unmet: [{ reason: 'restored-since' }] });
   });
 
-  test('going on with a run is refused once the table was flushed under it', async () => {
+  test('a resume is refused when the table was flushed after the run started', async () => {
     const run = runSnapshot({
       runId: 'r-1',
       startedAt: clock.now(),
@@ -50,7 +50,7 @@ describe('a checklist', () => {
     });
   });
 
-  test('a flush of an earlier rescan opens no gate of this one', async () => {
+  test('a flush of an earlier checklist does not permit a start in this one', async () => {
     const checklist = open();
     await checklist.recordResult(flushJob(), flushed);
     expect((await checklist.preconditions('start')).kind).toBe('pass');

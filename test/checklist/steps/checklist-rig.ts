@@ -16,7 +16,7 @@ export let store: ChecklistStore;
 export let clock: FakeClock;
 export let audit: MemoryAudit;
 
-/** For each test a control table of its own in dynalite, and a clock at noon. */
+/** Each test has its own control table in dynalite, and a clock at noon. */
 export function freshForEachTest(): void {
   beforeEach(async () => {
     dynamo = await startDynalite();

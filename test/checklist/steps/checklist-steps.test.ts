@@ -5,7 +5,7 @@ import { audit, backup, clock, flushed, freshForEachTest, HOUR, open, stepOf, st
 freshForEachTest();
 
 describe('a checklist', () => {
-  test('shows a step under way, then what it found and who did it', async () => {
+  test('a checklist shows a running step, and then its finding and who did it', async () => {
     const checklist = open();
     const step = await checklist.begin('quotas', 'U1');
     expect(await stepOf(checklist, 'quotas')).toMatchObject({ state: 'running', by: 'U1' });
@@ -13,7 +13,7 @@ describe('a checklist', () => {
     expect(await stepOf(checklist, 'quotas')).toMatchObject({ state: 'done', found: { pacePerMinute: 160 } });
   });
 
-  test('a step whose process died is shown as broken off, not as under way for ever', async () => {
+  test('a step whose process died is shown as interrupted', async () => {
     const checklist = open();
     await store.setStep(await checklist.ensureOpen('U1'), {
       step: 'sample',
@@ -24,7 +24,7 @@ describe('a checklist', () => {
     expect(await stepOf(checklist, 'sample')).toMatchObject({ state: 'failed', found: { kind: 'interrupted' } });
   });
 
-  test('a step under way renews its record as long as it lives', async () => {
+  test('a running step renews its record while its process lives', async () => {
     const checklist = open();
     const step = await checklist.begin('sample', 'U1');
     for (let beat = 0; beat < 8; beat++) {
@@ -35,7 +35,7 @@ describe('a checklist', () => {
     await step.end('done', { kind: 'sample', images: 3, failed: 0 });
   });
 
-  test('a backup is done, grows stale with time, and is stale when the table changed', async () => {
+  test('a backup becomes stale with time, and when the table changes', async () => {
     expect(await stepOf(open({ lastBackup: async () => backup }), 'backup')).toMatchObject({
       state: 'done',
       found: { backupId: 'b-1' },
@@ -49,14 +49,14 @@ describe('a checklist', () => {
     });
   });
 
-  test('a backup that has served its flush is not stale because the table is empty', async () => {
+  test('a backup is not stale after its flush emptied the table', async () => {
     const checklist = open({ lastBackup: async () => ({ ...backup, records: 5_000 }), countRecords: async () => 0 });
     await checklist.recordResult(flushJob(), flushed);
     expect(await stepOf(checklist, 'backup')).toMatchObject({ state: 'done' });
     expect(await stepOf(checklist, 'flush')).toMatchObject({ state: 'done', found: { deleted: 51 } });
   });
 
-  test('proof of the failure logging holds until the function’s code changes, and across rescans', async () => {
+  test('the proof of the failure logging holds until the code of the function changes, also in the next checklist', async () => {
     const checklist = open();
     await checklist.prove('logging', { by: 'U1', codeSha256: 'code' });
     expect(await stepOf(checklist, 'test-logging')).toMatchObject({ state: 'done', by: 'U1' });
@@ -64,7 +64,7 @@ describe('a checklist', () => {
     await checklist.ensureOpen('U1');
     await checklist.close('U1');
     await checklist.disprove('logging');
-    // A closed one stays as it was left.
+    // A closed checklist does not change.
     expect(await stepOf(open(), 'test-logging')).toMatchObject({ state: 'done', by: 'U1' });
     expect(await stepOf(open(), 'deploy')).toMatchObject({ state: 'skipped', because: 'logging-proven' });
     await checklist.prove('logging', { by: 'U1', codeSha256: 'code' });
@@ -75,7 +75,7 @@ describe('a checklist', () => {
     expect(await stepOf(checklist, 'test-logging')).toMatchObject({ state: 'to-do' });
   });
 
-  test('what cannot be read is shown as trouble, and nothing passes on it', async () => {
+  test('a fact that cannot be read is shown as unread, and meets no precondition', async () => {
     const broken = async () => {
       throw new Error('denied');
     };
@@ -88,7 +88,7 @@ describe('a checklist', () => {
     });
   });
 
-  test('a flush that waits for its approval is under way, and not any more when that is decided', async () => {
+  test('a flush is running while it waits for its approval, and not after the decision', async () => {
     const approval = flushApproval();
     let state: typeof approval.state = { kind: 'pending' };
     const checklist = open({ approval: async () => ({ ...approval, state }) });
@@ -98,7 +98,7 @@ describe('a checklist', () => {
     expect(await stepOf(checklist, 'flush')).toMatchObject({ state: 'to-do' });
   });
 
-  test('every step that begins is in the audit before, and does not begin where it cannot be', async () => {
+  test('a step is in the audit log before it begins, or it does not begin', async () => {
     const checklist = open();
     const step = await checklist.begin('quotas', 'U1');
     await step.end('done', { kind: 'quotas', pacePerMinute: 160, blocking: [] });

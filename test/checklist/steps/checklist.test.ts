@@ -7,13 +7,13 @@ import { audit, backup, clock, flushed, freshForEachTest, open, store, table } f
 freshForEachTest();
 
 describe('a checklist', () => {
-  test('is not opened by looking at it', async () => {
+  test('viewing a checklist does not open one', async () => {
     const checklist = open();
     expect((await checklist.view()).id).toBeUndefined();
     expect(await checklist.openId()).toBeUndefined();
   });
 
-  test('is opened by its first step, once, however many begin at once', async () => {
+  test('concurrent first steps open one checklist', async () => {
     const [one, other] = [open(), open()];
     const ids = await Promise.all([
       one.ensureOpen('U1'),
@@ -27,7 +27,7 @@ describe('a checklist', () => {
     expect(listed).toEqual([ids[0]]);
   });
 
-  test('is closed with its run, and kept in the history', async () => {
+  test('a checklist is closed with its run, and stays in the history', async () => {
     const checklist = open();
     await checklist.recordResult(flushJob(), flushed);
     const snapshot = runSnapshot({ runId: 'r-0007', state: { kind: 'running' }, startedAt: clock.now() });
@@ -36,12 +36,12 @@ describe('a checklist', () => {
     await checklist.onRunEvent({ kind: 'completed', snapshot: completed, leftInFlight: 0 });
     expect(await checklist.openId()).toBeUndefined();
     expect(await checklist.view()).toMatchObject({ id: 'c-0001', outcome: { kind: 'completed', runId: 'r-0007' } });
-    // Told twice, as after a crash: nothing changes.
+    // The event comes twice, as after a crash: nothing changes.
     await checklist.onRunEvent({ kind: 'completed', snapshot: completed, leftInFlight: 0 });
     expect(await checklist.ensureOpen('U1')).toBe('c-0002');
   });
 
-  test('a run over some of the images neither opens nor closes one', async () => {
+  test('a run over a part of the images neither opens nor closes a checklist', async () => {
     const checklist = open();
     const snapshot = runSnapshot({ runId: 'r-1', isPartial: true, startedAt: clock.now() });
     const completed = { ...snapshot, state: { kind: 'completed' } } as const;
@@ -54,7 +54,7 @@ describe('a checklist', () => {
     expect((await checklist.view()).steps.find(({ step }) => step === 'rescan')?.state).toBe('to-do');
   });
 
-  test('is closed at the next look where the bot went down after its run was complete: its flush opens no other start', async () => {
+  test('a checklist whose run is complete is closed by the next reader, so its flush does not permit another start', async () => {
     const before = open();
     await before.recordResult(flushJob(), flushed);
     const started = runSnapshot({ runId: 'r-0007', startedAt: clock.now() });
@@ -70,7 +70,7 @@ describe('a checklist', () => {
     expect(await after.ensureOpen('U1')).toBe('c-0002');
   });
 
-  test('shows a validation that came after its end, and what was passed over before', async () => {
+  test('a closed checklist shows a later validation and its overrides', async () => {
     const checklist = open({ lastBackup: async () => backup });
     await checklist.override('sample', 'U2', 'known');
     const snapshot = runSnapshot({ runId: 'r-0007', startedAt: clock.now() });
@@ -87,7 +87,7 @@ describe('a checklist', () => {
     });
   });
 
-  test('closed by a person takes its request for approval back, and is not closed under a run or a flush', async () => {
+  test('closing a checklist withdraws its request for approval, and is refused during a run or a flush', async () => {
     const withdrawn: string[] = [];
     const snapshot = runSnapshot({ runId: 'r-0007', startedAt: clock.now() });
     const idle: Partial<ChecklistPorts> = {
@@ -111,7 +111,7 @@ describe('a checklist', () => {
     expect(await checklist.close('U9')).toEqual({ ok: false, refusal: { reason: 'none-open' } });
   });
 
-  test('that is past can be looked at, also while another is open', async () => {
+  test('a closed checklist can be viewed while another one is open', async () => {
     const checklist = open();
     const job = flushJob({ checklistId: await checklist.ensureOpen('U1') });
     const refusal = {
@@ -133,7 +133,7 @@ describe('a checklist', () => {
     expect((await checklist.view('c-0099')).id).not.toBe('c-0099');
   });
 
-  test('a record that two copies left behind when they opened it at once is no rescan', async () => {
+  test('a record that two concurrent openers left behind is no checklist', async () => {
     await table.create(
       { pk: 'checklists#fn', sk: 'c-0009' },
       { id: 'c-0009', openedBy: 'U1', openedAt: 1, runIds: [] },

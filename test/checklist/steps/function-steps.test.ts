@@ -13,7 +13,7 @@ const unused = (): never => {
   throw new Error('It is not asked for.');
 };
 
-/** The steps on a function whose logging works; `codes` are what it is each time that it is looked at. */
+/** The steps on a function whose logging works. `codes`: the code of the function at each read. */
 function stepsOn(world: { job?: TableJob; codes?: string[] }) {
   const clock = createFakeClock();
   const codes = [...(world.codes ?? ['code'])];
@@ -57,19 +57,19 @@ function stepsOn(world: { job?: TableJob; codes?: string[] }) {
 }
 
 describe('the test of failure logging', () => {
-  test('proves it of the function as it was before and after', async () => {
+  test('a logging test proves the code that was deployed before and after it', async () => {
     const { steps, done } = stepsOn({});
     expect(await steps.testLogging('U1')).toMatchObject({ ok: true, value: { kind: 'proven' } });
     expect(done).toEqual(['invoked INVALID_IMAGE-one.png', 'removed', 'logging proven of code', 'test-logging done']);
   });
 
-  test('proves nothing of a function that somebody changed meanwhile', async () => {
+  test('a logging test proves nothing when the function changed during the test', async () => {
     const { steps, done } = stepsOn({ codes: ['former', 'other'] });
     await steps.testLogging('U1');
     expect(done).toContain('logging disproven');
   });
 
-  test('waits for a flush or a restore: its record would be one too many there', async () => {
+  test('a logging test is refused during a flush or restore', async () => {
     const { steps, done } = stepsOn({ job: flushJob() });
     expect(await steps.testLogging('U1')).toMatchObject({ ok: false, refusal: { reason: 'job-active' } });
     expect(done).toEqual([]);

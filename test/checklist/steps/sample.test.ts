@@ -17,7 +17,7 @@ const throttled: InvocationResult = { kind: 'throttled', source: 'function', mes
 
 const imageOf = (at: number): ListedImage => ({ key: `sheets/${String(at).padStart(4, '0')}.png`, size: 1_000 });
 
-/** Tries a sample of a bucket; `answers`: what the function says to each call, the last one again and again. */
+/** Tries a sample of a bucket. `answers`: the reply to each call; the last one repeats. */
 async function play(options: { images: number; count?: number; answers?: readonly InvocationResult[]; seed?: number }) {
   const clock = createFakeClock();
   const begun = clock.now();
@@ -59,7 +59,7 @@ const resultOf = (played: Awaited<ReturnType<typeof play>>): SampleResult => {
 };
 
 describe('a sample of images', () => {
-  test('is invoked for as many different images as were asked for, one after the other', async () => {
+  test('a sample invokes the function for as many different images as requested, one after the other', async () => {
     const played = await play({ images: 100 });
     expect(played.asked).toHaveLength(3);
     expect(new Set(played.asked).size).toBe(3);
@@ -71,41 +71,41 @@ describe('a sample of images', () => {
     });
   });
 
-  test('is of all images where there are fewer', async () => {
+  test('a sample takes all images when there are fewer', async () => {
     expect((await play({ images: 2 })).asked).toEqual([imageOf(0).key, imageOf(1).key]);
   });
 
-  test('is drawn at random: not the first ones each time', async () => {
+  test('a sample is drawn at random', async () => {
     const draws = await Promise.all([1, 2, 3, 4].map(async (seed) => (await play({ images: 100, seed })).asked.join()));
     expect(new Set(draws).size).toBe(4);
   });
 
-  test('proves nothing where there is no image', async () => {
+  test('a sample of an empty bucket is an error', async () => {
     const played = await play({ images: 0 });
     expect(played).toMatchObject({ error: expect.any(EmptySampleError) });
     expect(played.asked).toEqual([]);
   });
 
-  test('counts what failed, and takes a rejected sheet for handled', async () => {
+  test('a sample counts failed images, and a rejected image is not failed', async () => {
     const result = resultOf(await play({ images: 9, answers: [processed, failed, rejected] }));
     expect(result.failed).toBe(1);
     expect(result.images.map(({ outcome }) => outcome.kind)).toEqual(['processed', 'failed', 'rejected']);
   });
 
-  test('goes on after a failure: each image of it is tried', async () => {
+  test('a sample continues after a failed image', async () => {
     expect((await play({ images: 9, answers: [failed] })).asked).toHaveLength(3);
   });
 });
 
 describe('an image of a sample', () => {
-  test('is tried again after pushback, each time later', async () => {
+  test('a throttled image of a sample is tried again, after a longer wait each time', async () => {
     const played = await play({ images: 1, count: 1, answers: [throttled, throttled, processed] });
     expect(played.asked).toHaveLength(3);
     expect(played.at).toEqual([0, 2_010, 6_020]);
     expect(resultOf(played).failed).toBe(0);
   });
 
-  test('that meets pushback to the end is not proven', async () => {
+  test('an image of a sample that is throttled to the end counts as failed', async () => {
     const played = await play({ images: 1, count: 1, answers: [throttled] });
     expect(played.asked).toHaveLength(5);
     expect(resultOf(played)).toMatchObject({
@@ -114,7 +114,7 @@ describe('an image of a sample', () => {
     });
   });
 
-  test('whose connection broke is not invoked again: it may have run', async () => {
+  test('an image of a sample whose connection broke is not invoked again', async () => {
     const played = await play({ images: 1, count: 1, answers: [{ kind: 'broken', message: 'socket hang up' }] });
     expect(played.asked).toHaveLength(1);
     expect(resultOf(played)).toMatchObject({
@@ -123,7 +123,7 @@ describe('an image of a sample', () => {
     });
   });
 
-  test('is blamed for no fault of the bot’s: the sample breaks off', async () => {
+  test('a fault of the environment ends the sample, and no image counts as failed', async () => {
     const fault = { reason: 'access-denied', message: 'not allowed', fix: 'lambda:InvokeFunction' } as const;
     const played = await play({ images: 9, answers: [processed, { kind: 'fault', fault }] });
     expect(played).toMatchObject({ error: expect.any(FaultError) });

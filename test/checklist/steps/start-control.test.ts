@@ -28,7 +28,7 @@ beforeEach(() => {
   flushed = false;
 });
 
-/** `keep` of plans is the runs' to remember: here it is given. */
+/** The run control stores `keep` of a plan; here it is an argument. */
 function startsWith(
   change: { planKeep?: boolean; isPartial?: boolean; isRetry?: boolean; lastRun?: RunSnapshot } = {},
 ): StartControl {
@@ -67,12 +67,12 @@ function startsWith(
 const refusal = { ok: false, refusal: { reason: 'preconditions', step: 'start', unmet } };
 
 describe('a run', () => {
-  test('is neither planned nor started before the flush of its rescan', async () => {
+  test('a run is neither planned nor started before the flush of its checklist', async () => {
     expect(await startsWith().plan(REQUEST)).toEqual(refusal);
     expect(runs.calls).toEqual([]);
   });
 
-  test('is planned and started after it', async () => {
+  test('a run is planned and started after the flush', async () => {
     flushed = true;
     const starts = startsWith();
     const planned = await starts.plan(REQUEST);
@@ -82,7 +82,7 @@ describe('a run', () => {
     expect(kept).toEqual([]);
   });
 
-  test('over failed images is not started once another was started after it was planned', async () => {
+  test('a retry is not started when another run was started after it was planned', async () => {
     const { plannedAt } = runPlan();
     const lastRun = (at: number) => runSnapshot({ runId: 'r-0143', startedAt: plannedAt + at });
     const about = { planKeep: true, isPartial: true };
@@ -101,7 +101,7 @@ describe('a run', () => {
     expect(await start({ lastRun: lastRun(1) })).toMatchObject({ ok: true });
   });
 
-  test('that was planned is not started where the gate has closed since', async () => {
+  test('a planned run is not started when its preconditions are no longer met', async () => {
     flushed = true;
     const starts = startsWith();
     await starts.plan(REQUEST);
@@ -110,7 +110,7 @@ describe('a run', () => {
     expect(runs.calls).toEqual(['plan by U1']);
   });
 
-  test('without a flush is planned where keep is said, and the rescan keeps what the table holds once it starts', async () => {
+  test('a run with keep needs no flush, and its checklist keeps the records once it starts', async () => {
     const starts = startsWith({ planKeep: true });
     expect(await starts.plan({ ...REQUEST, keep: true })).toMatchObject({ ok: true });
     expect(kept).toEqual([]);
@@ -122,21 +122,21 @@ describe('a run', () => {
     ]);
   });
 
-  test('goes by what its plan said of keep, not by what was said for another', async () => {
+  test('the start of a run uses the keep of its own plan', async () => {
     const starts = startsWith({ planKeep: false });
     await starts.plan({ ...REQUEST, keep: true });
     expect(await starts.start('r-0142', 'U1', { location: { channel: 'C1' } })).toEqual(refusal);
     expect(kept).toEqual([]);
   });
 
-  test('of some images only does not pass the flush of the whole rescan over', async () => {
+  test('a run over a part of the images does not skip the flush of the checklist', async () => {
     const starts = startsWith({ planKeep: true, isPartial: true });
     await starts.plan({ ...REQUEST, keep: true });
     expect(await starts.start('r-0142', 'U1', { location: { channel: 'C1' } })).toMatchObject({ ok: true });
     expect(kept).toEqual([]);
   });
 
-  test('that the runs refuse to start leaves the flush where it was', async () => {
+  test('a start that is refused does not skip the flush', async () => {
     const paused = { kind: 'paused', because: { kind: 'person', by: 'U9' } } as const;
     runs = createScriptedRunControl({ firstRun: runSnapshot({ runId: 'r-0001', state: paused }) });
     const starts = startsWith({ planKeep: true });
@@ -148,7 +148,7 @@ describe('a run', () => {
     expect(kept).toEqual([]);
   });
 
-  test('whose plan is gone is refused in the words of the runs, whatever the gate says', async () => {
+  test('the start of a run whose plan is gone is refused by the run control', async () => {
     expect(await startsWith().start('r-0001', 'U1', { location: { channel: 'C1' } })).toEqual({
       ok: false,
       refusal: { reason: 'plan-gone', runId: 'r-0001' },
@@ -156,13 +156,13 @@ describe('a run', () => {
     expect(asked).toEqual([]);
   });
 
-  test('that another one is in the way of is refused in the words of the runs', async () => {
+  test('the start of a run during another one is refused by the run control', async () => {
     flushed = true;
     runs.refuseNextPlan({ reason: 'run-active', run: runSnapshot() });
     expect(await startsWith().plan(REQUEST)).toMatchObject({ ok: false, refusal: { reason: 'run-active' } });
   });
 
-  test('is in the audit before it is started, and not started where it cannot be', async () => {
+  test('a start is in the audit log before it begins, or it does not begin', async () => {
     flushed = true;
     const starts = startsWith();
     await starts.plan(REQUEST);
@@ -178,7 +178,7 @@ describe('a run', () => {
     expect(audit.written).toMatchObject([{ who: 'U1', what: 'run r-0142' }]);
   });
 
-  test('is not resumed where the checklist does not let it', async () => {
+  test('a run is not resumed when its preconditions are not met', async () => {
     const refused = await startsWith().resume('U1');
     expect(refused).toEqual({ ok: false, refusal: { reason: 'preconditions', step: 'resume', unmet } });
     expect(runs.calls).toEqual([]);
