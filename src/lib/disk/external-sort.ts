@@ -25,7 +25,7 @@ export interface LineSorterOptions {
 const FAN_IN = 24;
 const BATCH = 512;
 
-export function createLineSorter({ memoryBytes = 8 * 2 ** 20, folder }: LineSorterOptions = {}): LineSorter {
+export function createLineSorter({ memoryBytes = 2 * 2 ** 20, folder }: LineSorterOptions = {}): LineSorter {
   let held: string[] = [];
   let heldBytes = 0;
   const levels: LineFile[][] = [];
