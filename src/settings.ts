@@ -21,8 +21,8 @@ import {
 import { FIELDS_CHANGED_BY_EVERY_RUN } from './results/diff/diff-entry.ts';
 
 /**
- * Every setting of the bot, declared once: variable, meaning, default, unit and allowed values. The docs are generated from
- * this list. AWS itself is configured by the SDK's own variables (AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL, …).
+ * Every setting of the bot, declared once: variable, meaning, default, unit and allowed values. The docs are generated
+ * from this list. AWS itself is configured by the SDK's own variables (AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL, …).
  */
 
 const images = (min: number, max: number) => whole(min, max, 'images');
@@ -343,7 +343,9 @@ export interface SettingDescription {
   readonly group: string;
   readonly variable: string;
   readonly about: string;
-  /** The default as it would be written in the variable; empty where that is the default, absent where it is required. */
+  /**
+   * The default as it would be written in the variable; empty where that is the default, absent where it is required.
+   */
   readonly defaultText?: string;
   readonly allowed: string;
   readonly unit?: string;

@@ -54,8 +54,8 @@ const text = (value: unknown) => (typeof value === 'string' ? value : '');
 export const isThrottle = (error: unknown): boolean => THROTTLING_ERRORS.has(text(field(error, 'name')));
 
 /**
- * Whether the same call may succeed a moment later: throttling, a 5xx, a broken connection, or a clock that was wrong and
- * that the SDK has corrected. An aborted call is not transient.
+ * Whether the same call may succeed a moment later: throttling, a 5xx, a broken connection, or a clock that was wrong
+ * and that the SDK has corrected. An aborted call is not transient.
  */
 export const isTransient = (error: unknown): boolean => {
   const name = text(field(error, 'name'));
@@ -72,9 +72,10 @@ export const isTransient = (error: unknown): boolean => {
 };
 
 /**
- * Returns the result of `call`, repeated while its error is transient. Give it a client with one attempt: the retries of
- * the SDK would multiply with these.
- * @throws the last transient error when the attempts are used up, any other error at once, `signal.reason` when aborted.
+ * Returns the result of `call`, repeated while its error is transient. Give it a client with one attempt: the retries
+ * of the SDK would multiply with these.
+ * @throws the last transient error when the attempts are used up, any other error at once, `signal.reason` when
+ * aborted.
  */
 export async function withBackoff<T>(backoff: Backoff, call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
@@ -90,7 +91,8 @@ export async function withBackoff<T>(backoff: Backoff, call: () => Promise<T>, s
 }
 
 /**
- * The result of `call`, repeated after every error, however long it takes. Each error goes to `onError` before the wait.
+ * The result of `call`, repeated after every error, however long it takes. Each error goes to `onError` before the
+ * wait.
  * @throws the last error, once `signal` is aborted.
  */
 export async function retryUntilAborted<T>(

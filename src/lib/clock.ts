@@ -1,8 +1,8 @@
 import { uptime } from 'node:os';
 
 /**
- * Time, passed as an argument so that tests can control it. `now` is milliseconds since the epoch and never jumps backwards.
- * `sleep` resolves after `ms`, or at once when `signal` aborts. It never rejects.
+ * Time, passed as an argument so that tests can control it. `now` is milliseconds since the epoch and never jumps
+ * backwards. `sleep` resolves after `ms`, or at once when `signal` aborts. It never rejects.
  */
 export interface Clock {
   now(): number;
@@ -28,8 +28,8 @@ export interface MachineClocks {
 const TOLERANCE_MS = 1_000;
 
 /**
- * The wall time at the start of the process plus the time on the monotonic clock, so that setting the clock cannot move a
- * deadline, plus the time that the machine slept, so that a lease or an approval expires while a laptop is closed.
+ * The wall time at the start of the process plus the time on the monotonic clock, so that setting the clock cannot move
+ * a deadline, plus the time that the machine slept, so that a lease or an approval expires while a laptop is closed.
  */
 export function createMachineClock(machine: MachineClocks): Pick<Clock, 'now'> {
   const bootedBefore = machine.uptime() - machine.monotonic();

@@ -1,4 +1,7 @@
-/** An exact decimal number: `units` × 10^-`scale`, with `scale` ≥ 0. DynamoDB's numbers have 38 digits, too many for a float. */
+/**
+ * An exact decimal number: `units` × 10^-`scale`, with `scale` ≥ 0. DynamoDB's numbers have 38 digits, too many for a
+ * float.
+ */
 export interface Decimal {
   readonly units: bigint;
   readonly scale: number;

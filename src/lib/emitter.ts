@@ -2,8 +2,8 @@ export type Listener<Event> = (event: Event) => void | Promise<void>;
 
 export interface Emitter<Event> {
   /**
-   * Calls every listener in the order in which they were added, and waits for each. Never throws: a listener's error goes to
-   * `onError`. Resolves to whether every listener succeeded.
+   * Calls every listener in the order in which they were added, and waits for each. Never throws: a listener's error
+   * goes to `onError`. Resolves to whether every listener succeeded.
    */
   emit(event: Event): Promise<boolean>;
   /** Adds a listener; returns the function that removes it. */

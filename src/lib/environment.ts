@@ -1,6 +1,8 @@
 import { defined } from './defined.ts';
 
-/** Typed settings from environment variables: what a variable may hold, how its text is read, and what is wrong with it. */
+/**
+ * Typed settings from environment variables: what a variable may hold, how its text is read, and what is wrong with it.
+ */
 
 /** Which texts a setting may hold. `read` returns undefined for any other text. */
 export interface Kind<Value> {
@@ -107,8 +109,8 @@ function problemText(variable: string, value: string, allowed: string, defaultTe
 }
 
 /**
- * The values of a schema, read from the environment. An empty variable counts as not set. `contradictions` gets the settings
- * that are well-formed, and names those that are not allowed together with another one.
+ * The values of a schema, read from the environment. An empty variable counts as not set. `contradictions` gets the
+ * settings that are well-formed, and names those that are not allowed together with another one.
  * @throws SettingsError with all problems at once.
  */
 export function readEnvironment<Schema extends Readonly<Record<string, Setting<unknown>>>>(

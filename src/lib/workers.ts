@@ -1,7 +1,7 @@
 /**
- * Hands every piece of work to `work`, at most `atOnce` at a time; pieces of an async iterable are asked for as they are
- * needed. When one fails or `signal` aborts, no further one starts. It settles only when all that were started have ended,
- * so that nothing goes on in the background.
+ * Hands every piece of work to `work`, at most `atOnce` at a time; pieces of an async iterable are asked for as they
+ * are needed. When one fails or `signal` aborts, no further one starts. It settles only when all that were started have
+ * ended, so that nothing goes on in the background.
  * @throws the first error, or `signal.reason`.
  */
 export async function workThrough<T>(

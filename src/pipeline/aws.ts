@@ -39,8 +39,9 @@ const connections = (maxSockets: number, timeoutMs: number) => ({
 });
 
 /**
- * The clients, configured by the SDK's own conventions: region, profile, credentials and endpoints come from its variables and
- * files. Except for `bulkDynamodb` they retry throttling, 5xx and broken connections (mode `standard`, up to 4 attempts).
+ * The clients, configured by the SDK's own conventions: region, profile, credentials and endpoints come from its
+ * variables and files. Except for `bulkDynamodb` they retry throttling, 5xx and broken connections (mode `standard`, up
+ * to 4 attempts).
  */
 export function createAwsClients(options: { functionTimeoutMs?: number; maxSockets?: number } = {}): AwsClients {
   const requestHandler = connections(options.maxSockets ?? DEFAULT_SOCKETS, options.functionTimeoutMs ?? 60_000);
@@ -60,9 +61,10 @@ export function createAwsClients(options: { functionTimeoutMs?: number; maxSocke
 const endpointIsSet = (): boolean => Boolean(process.env.AWS_ENDPOINT_URL_S3 || process.env.AWS_ENDPOINT_URL);
 
 /**
- * The client that invokes the function for images. It makes one attempt, whatever AWS_MAX_ATTEMPTS says, because a retry of the SDK
- * would process the image twice without the bot knowing. For the same reason `timeoutMs` must be longer than the timeout of
- * the function. `maxSockets` must be at least the number of images in flight, or calls wait for a connection.
+ * The client that invokes the function for images. It makes one attempt, whatever AWS_MAX_ATTEMPTS says, because a
+ * retry of the SDK would process the image twice without the bot knowing. For the same reason `timeoutMs` must be
+ * longer than the timeout of the function. `maxSockets` must be at least the number of images in flight, or calls wait
+ * for a connection.
  */
 export function createInvokeClient(options: { timeoutMs: number; maxSockets: number }): LambdaClient {
   return new LambdaClient({
@@ -86,14 +88,20 @@ export function readFault(error: unknown, asked: Asked): Fault | undefined {
   return undefined;
 }
 
-/** A FaultError if the error is a fault, otherwise the error itself: `.catch((error) => { throw asFaultError(error, asked) })`. */
+/**
+ * A FaultError if the error is a fault, otherwise the error itself: `.catch((error) => { throw asFaultError(error,
+ * asked) })`.
+ */
 export function asFaultError(error: unknown, asked: Asked): unknown {
   if (carriedFault(error)) return error;
   const fault = readFault(error, asked);
   return fault ? new FaultError(fault, error) : error;
 }
 
-/** Checks that the bucket exists and can be read. @throws FaultError that names what is missing and the setting or permission. */
+/**
+ * Checks that the bucket exists and can be read. @throws FaultError that names what is missing and the setting or
+ * permission.
+ */
 export async function checkBucket(s3: S3Client, bucket: string): Promise<void> {
   const asked = { service: 's3', action: 's3:ListBucket', resource: bucket };
   await s3.send(new ListObjectsV2Command({ Bucket: bucket, MaxKeys: 1 })).catch((error: unknown) => {

@@ -16,7 +16,10 @@ export interface ImageFilter {
   readonly excludedPrefixes: readonly string[];
 }
 
-/** A test whether a key is an image of the pipeline: by its extension in upper or lower case, and the exact excluded prefixes. */
+/**
+ * A test whether a key is an image of the pipeline: by its extension in upper or lower case, and the exact excluded
+ * prefixes.
+ */
 export function imageTest(filter: Pick<ImageFilter, 'extensions' | 'excludedPrefixes'>): (key: string) => boolean {
   const extensions = filter.extensions.map((extension) => extension.toLowerCase());
   return (key) =>
@@ -25,8 +28,8 @@ export function imageTest(filter: Pick<ImageFilter, 'extensions' | 'excludedPref
 }
 
 /**
- * The images of a bucket, sorted by key (UTF-8 bytes), without other extensions, excluded prefixes, folders and empty objects.
- * `onPage` is called after every page with the number of objects listed so far.
+ * The images of a bucket, sorted by key (UTF-8 bytes), without other extensions, excluded prefixes, folders and empty
+ * objects. `onPage` is called after every page with the number of objects listed so far.
  * @throws FaultError (no such bucket, no permission, no network), or the SDK's error.
  */
 export async function* listImages(

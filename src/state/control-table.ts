@@ -48,10 +48,10 @@ export interface ListOptions {
 }
 
 /**
- * The state of the bot in DynamoDB. Every read is consistent, and every write changes one entry. When the reply to a write is
- * lost the SDK repeats the write, and the repetition may be refused because the first one succeeded. Each conditional write
- * therefore leaves a mark of its own: a refusal by the same mark is reported as success.
- * Every method throws ControlTableError when DynamoDB refuses or does not answer.
+ * The state of the bot in DynamoDB. Every read is consistent, and every write changes one entry. When the reply to a
+ * write is lost the SDK repeats the write, and the repetition may be refused because the first one succeeded. Each
+ * conditional write therefore leaves a mark of its own: a refusal by the same mark is reported as success. Every method
+ * throws ControlTableError when DynamoDB refuses or does not answer.
  */
 export interface ControlTable {
   read(key: Key): Promise<Entry | undefined>;

@@ -4,8 +4,8 @@ import { defined } from '../lib/defined.ts';
 import { previousNamesOf } from './previous-names.ts';
 
 /**
- * What must hold for a write: all of it. An absent attribute is equal to nothing and less than nothing. An attribute is also
- * found under its names of earlier versions.
+ * What must hold for a write: all of it. An absent attribute is equal to nothing and less than nothing. An attribute is
+ * also found under its names of earlier versions.
  */
 export interface Condition {
   /** Whether the entry exists. */
@@ -17,7 +17,10 @@ export interface Condition {
 }
 
 export interface Change {
-  /** Attributes whose value is undefined are ignored. Setting an attribute removes it under the names of earlier versions. */
+  /**
+   * Attributes whose value is undefined are ignored. Setting an attribute removes it under the names of earlier
+   * versions.
+   */
   readonly set?: Record<string, unknown>;
   /** Removes the attributes under the names of earlier versions, too. */
   readonly remove?: string[];

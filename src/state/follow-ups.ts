@@ -33,7 +33,8 @@ const entrySchema = z.looseObject({
 });
 
 /**
- * The follow-ups of the pipeline `name` in the control table. The partition keeps the name that earlier versions gave it.
+ * The follow-ups of the pipeline `name` in the control table. The partition keeps the name that earlier versions gave
+ * it.
  *
  * | pk | sk | holds |
  * | --- | --- | --- |

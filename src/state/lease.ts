@@ -9,21 +9,27 @@ export type Acquired =
   | { readonly ok: false; readonly holder: string; readonly waitMs: number };
 
 /**
- * The exclusive right to drive a run or another job. At any moment `holds` is true for at most one holder, as long as the
- * clocks of two machines run at the same speed to within a quarter. They need not show the same time.
+ * The exclusive right to drive a run or another job. At any moment `holds` is true for at most one holder, as long as
+ * the clocks of two machines run at the same speed to within a quarter. They need not show the same time.
  */
 export interface Lease {
   /**
-   * Takes the lease when it is free, or when its record did not change for its whole duration on our own clock. Each call
-   * reads the record once and remembers it, so call it repeatedly. `fence` is higher than any before.
+   * Takes the lease when it is free, or when its record did not change for its whole duration on our own clock. Each
+   * call reads the record once and remembers it, so call it repeatedly. `fence` is higher than any before.
    * @throws ControlTableError
    */
   acquire(): Promise<Acquired>;
-  /** Renews the lease from now on. `onLost` is called once when another holder took it or it was not renewed in time, and never after `release`. */
+  /**
+   * Renews the lease from now on. `onLost` is called once when another holder took it or it was not renewed in time,
+   * and never after `release`.
+   */
   start(onLost: () => void): void;
   /** Whether new work may be started at this moment. */
   holds(): boolean;
-  /** Stops renewing and frees the lease at once if it is ours. Never throws: when the table cannot be reached, the lease expires. */
+  /**
+   * Stops renewing and frees the lease at once if it is ours. Never throws: when the table cannot be reached, the lease
+   * expires.
+   */
   release(): Promise<void>;
 }
 
@@ -85,7 +91,9 @@ export function createLease(parts: {
     return { found };
   }
 
-  /** How long the record must still be watched, ms. The watch begins after it was read, so it cannot begin too early. */
+  /**
+   * How long the record must still be watched, ms. The watch begins after it was read, so it cannot begin too early.
+   */
   function watch(record: LeaseRecord): number {
     const now = clock.now();
     if (watched?.beat !== record.beat) watched = { beat: record.beat, since: now };

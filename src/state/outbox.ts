@@ -21,7 +21,10 @@ export interface OutboxMessage {
 export interface Outbox {
   /** Resolves when the message is stored. */
   put(message: JsonValue, at: number): Promise<string>;
-  /** The messages that are not delivered, oldest first. Messages of the same time keep the order of `put` in this process. */
+  /**
+   * The messages that are not delivered, oldest first. Messages of the same time keep the order of `put` in this
+   * process.
+   */
   pending(): AsyncIterable<OutboxMessage>;
   /** Removes a delivered message. Removing it again changes nothing. */
   done(id: string): Promise<void>;

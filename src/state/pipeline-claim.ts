@@ -14,9 +14,9 @@ const FILE = 'pipeline.json';
 const claimSchema = z.looseObject({ pipeline: pipelineSchema, controlTable: z.string() });
 
 /**
- * Claims the control table and the prefix in the control bucket for this pipeline: the first bot that starts on them writes its
- * pipeline there. Two pipelines on one table would confuse each other's runs, and two tables on one prefix would overwrite
- * each other's files.
+ * Claims the control table and the prefix in the control bucket for this pipeline: the first bot that starts on them
+ * writes its pipeline there. Two pipelines on one table would confuse each other's runs, and two tables on one prefix
+ * would overwrite each other's files.
  * @throws FaultError when either belongs to another pipeline or another control table. The bot must not start then.
  */
 export async function claimPipeline(parts: {

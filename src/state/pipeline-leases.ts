@@ -9,7 +9,10 @@ export interface PipelineLeases {
   readonly tableJobs: Lease;
   readonly functionSteps: Lease;
   readonly deploys: Lease;
-  /** Whose process drives the autopilot. It is independent of the lease of the pipeline, which the steps of the autopilot take. */
+  /**
+   * Whose process drives the autopilot. It is independent of the lease of the pipeline, which the steps of the
+   * autopilot take.
+   */
   readonly autopilot: Lease;
   /** Whose process executes the follow-ups of runs. Independent as well. */
   readonly followUps: Lease;

@@ -20,9 +20,9 @@ export const previousNamesOf = (name: string): readonly string[] =>
   [...NAMES_TODAY].flatMap(([previous, today]) => (today === name ? [previous] : []));
 
 /**
- * The value with every name of an earlier version replaced by the name of today, at any depth. When a record has both, the
- * name of today wins. The control table applies this to everything that it reads. It cannot read JSON inside an attribute,
- * so the code that parses such JSON must call this function.
+ * The value with every name of an earlier version replaced by the name of today, at any depth. When a record has both,
+ * the name of today wins. The control table applies this to everything that it reads. It cannot read JSON inside an
+ * attribute, so the code that parses such JSON must call this function.
  */
 export function withNamesOfToday(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withNamesOfToday);

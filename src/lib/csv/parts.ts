@@ -4,7 +4,9 @@ import { openTemporaryFile, type TemporaryFile } from '../disk/temporary-file.ts
 import type { CsvColumn } from './column.ts';
 import { csvBatches, csvHeader, type Rows } from './write.ts';
 
-/** One file of a CSV export. It can be read any number of times, until the next part is requested or the iteration ends. */
+/**
+ * One file of a CSV export. It can be read any number of times, until the next part is requested or the iteration ends.
+ */
 export interface CsvPart {
   /** `failures.csv`, or `failures-1.csv`, `failures-2.csv` … when there are several. */
   readonly name: string;
@@ -47,8 +49,9 @@ interface OpenPart {
 }
 
 /**
- * Rows as CSV files of at most `maxBytes`, in the format of `csvBytes`: each has the column names and ends between two rows. One
- * part at a time is on disk, and none in memory. Without rows there is no part. The files are deleted when the iteration ends.
+ * Rows as CSV files of at most `maxBytes`, in the format of `csvBytes`: each has the column names and ends between two
+ * rows. One part at a time is on disk, and none in memory. Without rows there is no part. The files are deleted when
+ * the iteration ends.
  * @throws CsvRowTooLongError; what `rows` throws; the file system's error; `signal.reason`
  */
 export async function* csvParts<Row>(

@@ -59,8 +59,8 @@ export async function* csvBatches<Row>(
 }
 
 /**
- * Rows as a CSV file: RFC 4180 (CRLF, doubled quotes), UTF-8 without a byte order mark, the column names first, cells guarded
- * against formulas. Rows are read only as fast as the result is, so memory does not grow with their number.
+ * Rows as a CSV file: RFC 4180 (CRLF, doubled quotes), UTF-8 without a byte order mark, the column names first, cells
+ * guarded against formulas. Rows are read only as fast as the result is, so memory does not grow with their number.
  * `Readable.from(csvBytes(…))` makes a stream of it. Without rows it is only the header.
  * @throws the error of `rows`; `signal.reason`
  */

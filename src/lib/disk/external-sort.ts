@@ -1,9 +1,9 @@
 import { createLineFile, type LineFile } from './lines.ts';
 
 /**
- * Sorts any number of lines in constant memory, by UTF-16 code units: sorted runs in temporary files, merged. A line is a key,
- * a tab and a value. The key is JSON text, which contains no tab and no smaller character, so the lines are sorted by key
- * and lines of the same key are adjacent.
+ * Sorts any number of lines in constant memory, by UTF-16 code units: sorted runs in temporary files, merged. A line is
+ * a key, a tab and a value. The key is JSON text, which contains no tab and no smaller character, so the lines are
+ * sorted by key and lines of the same key are adjacent.
  */
 export interface LineSorter {
   add(line: string): void;
@@ -21,7 +21,10 @@ export interface LineSorterOptions {
   readonly folder?: string;
 }
 
-/** This many runs of one level are merged into one of the next level. It limits the open files and their blocks in memory. */
+/**
+ * This many runs of one level are merged into one of the next level. It limits the open files and their blocks in
+ * memory.
+ */
 const FAN_IN = 24;
 const BATCH = 512;
 
@@ -187,8 +190,8 @@ export async function visitLines(
 }
 
 /**
- * Calls `visit` for every key with its values, in order. When a key has more than `maxValues` values, they are passed in several
- * pieces of that size.
+ * Calls `visit` for every key with its values, in order. When a key has more than `maxValues` values, they are passed
+ * in several pieces of that size.
  */
 export async function visitGroups(
   sorted: AsyncIterable<readonly string[]>,

@@ -11,8 +11,8 @@ export interface TemporaryFile {
 }
 
 /**
- * Creates an empty file that no other process can open. Its name is removed at once, so that the space is freed even when the
- * process is killed. @throws the file system's error
+ * Creates an empty file that no other process can open. Its name is removed at once, so that the space is freed even
+ * when the process is killed. @throws the file system's error
  */
 export async function openTemporaryFile(folder: string = tmpdir()): Promise<TemporaryFile> {
   const path = join(folder, `rescan-${randomUUID()}`);

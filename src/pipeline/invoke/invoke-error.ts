@@ -24,8 +24,8 @@ const INVALID_REQUEST = new Set([
 const THROTTLES = new Set(['TooManyRequestsException', 'ThrottlingException', 'Throttling', 'RequestLimitExceeded']);
 
 /**
- * The meaning of a failed API call: throttled (429, or Lambda is not ready), a fault, a failure of this image's request, or
- * `broken` when the function may have run. Never throws.
+ * The meaning of a failed API call: throttled (429, or Lambda is not ready), a fault, a failure of this image's
+ * request, or `broken` when the function may have run. Never throws.
  */
 export function readInvokeError(error: unknown, asked: Asked): InvocationResult {
   const name = errorName(error);

@@ -13,8 +13,8 @@ export interface OcrFunction {
 }
 
 /**
- * The key as in an S3 event: percent-encoded UTF-8, spaces as `+`, slashes unchanged, like Java's URLEncoder. (The function of
- * pipeline.md takes raw keys; see the setting KEY_ENCODING.)
+ * The key as in an S3 event: percent-encoded UTF-8, spaces as `+`, slashes unchanged, like Java's URLEncoder. (The
+ * function of pipeline.md takes raw keys; see the setting KEY_ENCODING.)
  */
 export const encodeKeyAsEvent = (key: string): string =>
   encodeURIComponent(key.toWellFormed())
@@ -23,8 +23,8 @@ export const encodeKeyAsEvent = (key: string): string =>
     .replaceAll('%20', '+');
 
 /**
- * The function, invoked synchronously (RequestResponse, because an Event is answered with 202 whatever happens later), once per
- * call. `client` must come from `createInvokeClient`: any other client would retry.
+ * The function, invoked synchronously (RequestResponse, because an Event is answered with 202 whatever happens later),
+ * once per call. `client` must come from `createInvokeClient`: any other client would retry.
  */
 export function createOcrFunction(parts: {
   client: LambdaClient;
@@ -92,8 +92,8 @@ export interface FunctionFacts {
 }
 
 /**
- * Identifies what the function does, so that a proof is valid only for that: its code, its handler and the variables of failure
- * logging. The same package with another handler behaves differently.
+ * Identifies what the function does, so that a proof is valid only for that: its code, its handler and the variables of
+ * failure logging. The same package with another handler behaves differently.
  */
 export function codeIdentity({ codeSha256, handler, environment }: FunctionFacts): string {
   const ourVariables = Object.entries(environment).filter(([name]) => name.startsWith('RESCAN_'));

@@ -38,8 +38,8 @@ const failureSchema = z.looseObject({
 const objectSchema = z.record(z.string(), z.unknown());
 
 /**
- * Reads one reply by the table of pipeline.md ("Replies of a synchronous invocation"). The payload decides, because the HTTP status
- * and FunctionError can be fine although the image failed. Never throws.
+ * Reads one reply by the table of pipeline.md ("Replies of a synchronous invocation"). The payload decides, because the
+ * HTTP status and FunctionError can be fine although the image failed. Never throws.
  */
 export function readReply(reply: FunctionReply): InvocationResult {
   const text = Buffer.from(reply.payload ?? []).toString();
@@ -123,8 +123,8 @@ const unreadable = (what: string, text: string): InvocationResult =>
   failed('UNREADABLE_REPLY', `${what}${text === '' ? '' : `: ${text}`}`, undefined);
 
 /**
- * The failure type by the first rule that matches the error text (pipeline.md, "Failed-image records"). Like the function's own
- * logger it uses only the text, not the class of the exception, so that the records and the bot agree.
+ * The failure type by the first rule that matches the error text (pipeline.md, "Failed-image records"). Like the
+ * function's own logger it uses only the text, not the class of the exception, so that the records and the bot agree.
  */
 export function failureTypeOf(text: string): FailureType {
   const lower = text.toLowerCase();
@@ -165,8 +165,8 @@ const CREDENTIAL_TEXT =
   /security token included in the request is (expired|invalid)|provided token has expired|unable to locate credentials/i;
 
 /**
- * The fault in a reported error that would affect every image. AccessDenied is not one: without the permission to list the bucket,
- * S3 returns it also for a single missing key.
+ * The fault in a reported error that would affect every image. AccessDenied is not one: without the permission to list
+ * the bucket, S3 returns it also for a single missing key.
  */
 function faultIn({ text, type = '' }: ReportedError): Fault | undefined {
   if (/\bNoSuchBucket\b|specified bucket does not exist/i.test(`${type} ${text}`))

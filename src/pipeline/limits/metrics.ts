@@ -32,8 +32,8 @@ interface MetricQuery {
 const PERIOD_SECONDS = 60;
 
 /**
- * The metrics of the pipeline from `from` to `to` (epoch ms), added up over the minutes. CloudWatch may be some minutes behind. A
- * missing permission is returned in `unread`, with the IAM action.
+ * The metrics of the pipeline from `from` to `to` (epoch ms), added up over the minutes. CloudWatch may be some minutes
+ * behind. A missing permission is returned in `unread`, with the IAM action.
  * @throws FaultError for credentials and the network; the SDK's error
  */
 export async function readMetrics(

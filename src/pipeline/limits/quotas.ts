@@ -20,7 +20,10 @@ export interface QuotaReading {
   readonly freeConcurrency?: number;
   readonly functionTimeoutMs?: number;
   readonly functionMemoryMb?: number;
-  /** Textract's transactions per second for the two calls that read a document. It is unknown which one the function uses. */
+  /**
+   * Textract's transactions per second for the two calls that read a document. It is unknown which one the function
+   * uses.
+   */
   readonly textractPerSecond?: { readonly analyzeDocument?: Quota; readonly detectDocumentText?: Quota };
   /** The write capacity of the table. */
   readonly table?: {
@@ -86,8 +89,8 @@ export async function readQuotas(
 }
 
 /**
- * All limits of a rescan: those of `readQuotas`, Textract's, and the write capacity of the table. What cannot be read, or what
- * Service Quotas does not know, is a note.
+ * All limits of a rescan: those of `readQuotas`, Textract's, and the write capacity of the table. What cannot be read,
+ * or what Service Quotas does not know, is a note.
  * @throws FaultError for credentials, a missing function or table, and the network
  */
 export async function readAllQuotas(
@@ -120,7 +123,10 @@ export async function readAllQuotas(
   };
 }
 
-/** Matches `Transactions per second per account for the synchronous AnalyzeDocument operation` loosely, because names change. */
+/**
+ * Matches `Transactions per second per account for the synchronous AnalyzeDocument operation` loosely, because names
+ * change.
+ */
 const textractMatcher = (operation: string) => (quotaName: string) =>
   /transactions per second/i.test(quotaName) && new RegExp(`\\b${operation}\\b`, 'i').test(quotaName);
 
@@ -142,8 +148,9 @@ const QUOTA_NAME =
   /^(on-demand|cross-region|global cross-region) (?:model inference|invokemodel) (requests|tokens) per minute for (.+)$/i;
 
 /**
- * A test whether a quota limits a model, by the name of the quota (quota codes change). The cross-region quota applies to an
- * inference profile (`us.amazon.nova-lite-v1:0`), the on-demand quota to a plain id. `Nova Pro` or `latency-optimized` are others.
+ * A test whether a quota limits a model, by the name of the quota (quota codes change). The cross-region quota applies
+ * to an inference profile (`us.amazon.nova-lite-v1:0`), the on-demand quota to a plain id. `Nova Pro` or
+ * `latency-optimized` are others.
  */
 export function quotaMatcher(
   modelId: string,

@@ -17,8 +17,9 @@ export interface Quota {
 }
 
 /**
- * Returns the result of `read`, or undefined with a note when a permission is missing or Service Quotas fails: an unknown limit does
- * not prevent a rescan. @throws FaultError for credentials, the network and missing resources, or the SDK's error
+ * Returns the result of `read`, or undefined with a note when a permission is missing or Service Quotas fails: an
+ * unknown limit does not prevent a rescan. @throws FaultError for credentials, the network and missing resources, or
+ * the SDK's error
  */
 export type Permitted = <T>(
   action: string,
@@ -48,8 +49,8 @@ export const permittedOrNoted =
   };
 
 /**
- * The quotas of a service whose names match, by the keys of `wanted`: the applied values, otherwise the defaults of AWS. Each list
- * is read once, and only until everything is found.
+ * The quotas of a service whose names match, by the keys of `wanted`: the applied values, otherwise the defaults of
+ * AWS. Each list is read once, and only until everything is found.
  */
 export async function findQuotas<Wanted extends string>(
   serviceQuotas: ServiceQuotasClient,

@@ -28,8 +28,8 @@ const LONGEST_INVOCATION_MS = 15 * 60_000;
 type Window = Pick<LogWindow, 'from' | 'signal'> & { readonly to: number };
 
 /**
- * The newest lines of a time window, within the limits. CloudWatch returns the oldest first, so the window is read in slices,
- * backwards from its end. @throws the error of `find`
+ * The newest lines of a time window, within the limits. CloudWatch returns the oldest first, so the window is read in
+ * slices, backwards from its end. @throws the error of `find`
  */
 export async function readNewest(find: FindLines, window: Window, limits: LogLimits = MAX): Promise<LogRead> {
   let lines: LogLine[] = [];
@@ -71,8 +71,8 @@ async function newestOf(source: AsyncIterable<LogLine>, limits: LogLimits) {
 }
 
 /**
- * The lines that match a pattern, with all other lines of the same stream that may belong to the same invocations. `hits`: the ids
- * of the matching lines. @throws the error of `find`
+ * The lines that match a pattern, with all other lines of the same stream that may belong to the same invocations.
+ * `hits`: the ids of the matching lines. @throws the error of `find`
  */
 export async function readAround(
   find: FindLines,

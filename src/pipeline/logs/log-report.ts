@@ -31,9 +31,9 @@ interface Group {
 }
 
 /**
- * Groups lines by invocation: errors first, then newest first. A stream runs one invocation at a time, so a line belongs to the START
- * before it in its stream. A line that names a known invocation (a timeout is logged after the REPORT) belongs to that one.
- * `hits`: the ids of the searched lines; by default all lines.
+ * Groups lines by invocation: errors first, then newest first. A stream runs one invocation at a time, so a line
+ * belongs to the START before it in its stream. A line that names a known invocation (a timeout is logged after the
+ * REPORT) belongs to that one. `hits`: the ids of the searched lines; by default all lines.
  */
 export function groupByInvocation(lines: Iterable<LogLine>, hits?: ReadonlySet<string>): readonly InvocationLog[] {
   const groups = new Map<string, Group>();

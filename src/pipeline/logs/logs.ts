@@ -58,8 +58,8 @@ export class LogGroupMissingError extends Error {
 export const logGroupOf = (functionName: string): string => `/aws/lambda/${functionName}`;
 
 /**
- * The lines of a time window in the order of CloudWatch (by time, streams mixed), page by page. An empty page can have a next page
- * (FilterLogEvents: "it may return partial results … empty"); only a missing token is the end.
+ * The lines of a time window in the order of CloudWatch (by time, streams mixed), page by page. An empty page can have
+ * a next page (FilterLogEvents: "it may return partial results … empty"); only a missing token is the end.
  * @throws LogPatternRefusedError, LogGroupMissingError, FaultError, the SDK's error, or `signal.reason`
  */
 export async function* findLines(
@@ -104,9 +104,9 @@ const MAX_DELAY_MS = 120_000;
 const MAX_FAILURES_IN_A_ROW = 5;
 
 /**
- * Follows the log until `signal` is aborted, and yields each new line once. Every `intervalMs` it reads the last two minutes
- * again, because lines appear late, and yields what is new, even if that is nothing, so that the reader notices that time passes.
- * A transient failure (throttling, the network) is repeated, up to five times in a row.
+ * Follows the log until `signal` is aborted, and yields each new line once. Every `intervalMs` it reads the last two
+ * minutes again, because lines appear late, and yields what is new, even if that is nothing, so that the reader notices
+ * that time passes. A transient failure (throttling, the network) is repeated, up to five times in a row.
  * @throws as `findLines`, except `signal.reason`. What was found before the failure is yielded first.
  */
 export async function* followLines(

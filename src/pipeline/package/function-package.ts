@@ -61,8 +61,8 @@ export const deployPlanSchema = z.object({
 export type DeployPlan = z.infer<typeof deployPlanSchema>;
 
 /**
- * Plans a deploy without changing the function. The packages before and after are stored in the control bucket, so that exactly what
- * was shown is deployed, and a rollback has the former package.
+ * Plans a deploy without changing the function. The packages before and after are stored in the control bucket, so that
+ * exactly what was shown is deployed, and a rollback has the former package.
  * @throws DeployRefusedError, FaultError
  */
 export async function planDeploy(
@@ -130,7 +130,8 @@ export interface RollbackView {
 }
 
 /**
- * Reads the function before a rollback is shown. Code that somebody deployed since is kept, if it contains the former handler.
+ * Reads the function before a rollback is shown. Code that somebody deployed since is kept, if it contains the former
+ * handler.
  * @throws DeployRefusedError, FaultError
  */
 export async function previewRollback(
@@ -161,7 +162,8 @@ function qualifierOf(functionName: string): string | undefined {
 }
 
 /**
- * The variables of the function. When the bot cannot decrypt them Lambda omits them, and an update would delete them all.
+ * The variables of the function. When the bot cannot decrypt them Lambda omits them, and an update would delete them
+ * all.
  * @throws DeployRefusedError
  */
 export function variablesOf(environment: EnvironmentResponse | undefined): Record<string, string> {
@@ -173,7 +175,10 @@ export function variablesOf(environment: EnvironmentResponse | undefined): Recor
   return environment?.Variables ?? {};
 }
 
-/** @throws DeployRefusedError when the variables exceed Lambda's limit, because Lambda's own refusal would print them all */
+/**
+ * @throws DeployRefusedError when the variables exceed Lambda's limit, because Lambda's own refusal would print them
+ * all
+ */
 export function requireEnvironmentFits(variables: Record<string, string>): void {
   const size = Buffer.byteLength(JSON.stringify(variables));
   if (size > MAX_ENVIRONMENT_BYTES)
@@ -245,8 +250,8 @@ async function ocrVersion(contents: PackageContents | undefined): Promise<string
 }
 
 /**
- * Checks that the package contains the handler: its module is a file, which contains its name (or imports everything from another
- * module). Our own handler is refused, because it would call itself. @throws DeployRefusedError
+ * Checks that the package contains the handler: its module is a file, which contains its name (or imports everything
+ * from another module). Our own handler is refused, because it would call itself. @throws DeployRefusedError
  */
 async function requireHandler(handler: string, contents: PackageContents): Promise<void> {
   const at = handler.lastIndexOf('.');

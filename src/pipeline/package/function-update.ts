@@ -44,9 +44,10 @@ const POLL_MS = 500;
 const TIMEOUT_MS = 180_000;
 
 /**
- * Carries out a planned deploy: publishes the current version, updates the code, then the handler and the environment, and publishes
- * the new version. Each stage reads the current state first, so the same call can be repeated after a crash. The handler works
- * at every moment, because the new code still contains the module of the old handler. Nothing is done when everything is in place.
+ * Carries out a planned deploy: publishes the current version, updates the code, then the handler and the environment,
+ * and publishes the new version. Each stage reads the current state first, so the same call can be repeated after a
+ * crash. The handler works at every moment, because the new code still contains the module of the old handler. Nothing
+ * is done when everything is in place.
  * @throws DeployRefusedError, FaultError
  */
 export async function carryOutDeploy(
@@ -82,10 +83,12 @@ export async function carryOutDeploy(
 }
 
 /**
- * Restores the code, the handler and our variables as they were before a deploy. Variables that people added since are kept. The
- * handler comes first, because the former handler works with both packages. `keeps` is the hash of code that somebody deployed
- * since: that code is kept, and only the handler and the variables are restored. Can be repeated after a crash.
- * @throws DeployRefusedError when the function has other code or another handler, or the former package is gone; FaultError
+ * Restores the code, the handler and our variables as they were before a deploy. Variables that people added since are
+ * kept. The handler comes first, because the former handler works with both packages. `keeps` is the hash of code that
+ * somebody deployed since: that code is kept, and only the handler and the variables are restored. Can be repeated
+ * after a crash.
+ * @throws DeployRefusedError when the function has other code or another handler, or the former package is gone;
+ * FaultError
  */
 export async function carryOutRollback(
   ports: UpdatePorts,
@@ -174,7 +177,10 @@ async function configure(
   await waitUntilUpdated(ports, functionName, 'mine');
 }
 
-/** When the answer to a change is lost the SDK repeats it, and Lambda refuses the repetition because the change was made. */
+/**
+ * When the answer to a change is lost the SDK repeats it, and Lambda refuses the repetition because the change was
+ * made.
+ */
 const unlessDone =
   (
     ports: UpdatePorts,
@@ -215,8 +221,8 @@ async function publish(
 }
 
 /**
- * Waits until no update of the function is in progress and returns its configuration. `mine`: the last update was ours, so its
- * failure matters. A failed update of somebody else leaves the former code running and does not matter.
+ * Waits until no update of the function is in progress and returns its configuration. `mine`: the last update was ours,
+ * so its failure matters. A failed update of somebody else leaves the former code running and does not matter.
  * @throws DeployRefusedError when our update failed, or an update takes too long
  */
 async function waitUntilUpdated(

@@ -58,8 +58,8 @@ async function readObject(s3: S3Client, bucket: string, key: string): Promise<Ui
 }
 
 /**
- * The bytes of an object that a person named; undefined when it does not exist. Its size is checked first, because the object could
- * be larger than the memory. @throws DeployRefusedError when it is larger than `maxBytes`; FaultError
+ * The bytes of an object that a person named; undefined when it does not exist. Its size is checked first, because the
+ * object could be larger than the memory. @throws DeployRefusedError when it is larger than `maxBytes`; FaultError
  */
 export async function readNamed(
   s3: S3Client,

@@ -7,7 +7,9 @@ export interface AddedFile {
   readonly mode: number;
 }
 
-/** A file or folder of a package. `mode`: Unix permissions with the file type, 0 where the package was made elsewhere. */
+/**
+ * A file or folder of a package. `mode`: Unix permissions with the file type, 0 where the package was made elsewhere.
+ */
 export interface PackageEntry {
   readonly path: string;
   readonly mode: number;
@@ -86,8 +88,8 @@ const UNIX = 3;
 const REGULAR_FILE = 0o100000;
 
 /**
- * Reads a package and checks all of it: every path is inside, every file unpacks to its checksum, and the size is counted while
- * unpacking, whatever the headers say.
+ * Reads a package and checks all of it: every path is inside, every file unpacks to its checksum, and the size is
+ * counted while unpacking, whatever the headers say.
  * @throws PackageError
  */
 export async function readPackage(zip: Uint8Array, limits: PackageLimits): Promise<PackageContents> {
@@ -129,8 +131,9 @@ export async function readPackage(zip: Uint8Array, limits: PackageLimits): Promi
 }
 
 /**
- * The package with files added, or replaced where it has them. The compressed bytes and the headers of every other entry, its
- * record in the directory and the comment of the package stay as they are, byte for byte. The same input gives the same bytes.
+ * The package with files added, or replaced where it has them. The compressed bytes and the headers of every other
+ * entry, its record in the directory and the comment of the package stay as they are, byte for byte. The same input
+ * gives the same bytes.
  * @throws PackageError where it is not a zip
  */
 export async function withFiles(zip: Uint8Array, files: readonly AddedFile[]): Promise<Uint8Array> {

@@ -5,8 +5,8 @@ import type { KeyNames } from '../../pipeline/table/records.ts';
 import { type DiffEntry, type FieldChange, hoursOf } from './diff-entry.ts';
 
 /**
- * One line of the CSV of a diff: a removed or added record, or one field of a changed record. The hours of a record are on one
- * line only, so that the columns can be summed.
+ * One line of the CSV of a diff: a removed or added record, or one field of a changed record. The hours of a record are
+ * on one line only, so that the columns can be summed.
  */
 export interface DiffRow {
   readonly entry: DiffEntry;
@@ -21,7 +21,9 @@ export async function* diffRows(entries: AsyncIterable<DiffEntry>): AsyncGenerat
   }
 }
 
-/** The columns of the CSV of a diff, for a table with these keys. A value that is not a text or number is DynamoDB JSON. */
+/**
+ * The columns of the CSV of a diff, for a table with these keys. A value that is not a text or number is DynamoDB JSON.
+ */
 export function diffCsvColumns(keys: KeyNames): readonly CsvColumn<DiffRow>[] {
   const keyNames = [keys.hash, ...(keys.range === undefined ? [] : [keys.range])];
   return [

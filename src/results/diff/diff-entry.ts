@@ -27,7 +27,9 @@ export type DiffEntry = {
 /** Removed records first, because they are what a flush can lose. */
 export const DIFFERENCE_ORDER: readonly DifferenceKind[] = ['removed', 'changed', 'added'];
 
-/** Fields that are different after every run over the same images; `OCR*` stands for every name that begins with `OCR`. */
+/**
+ * Fields that are different after every run over the same images; `OCR*` stands for every name that begins with `OCR`.
+ */
 export const FIELDS_CHANGED_BY_EVERY_RUN: readonly string[] = [
   'ProcessingTimestamp',
   'ProcessingTimeSeconds',
@@ -67,8 +69,8 @@ export function changedFields(before: Item, after: Item): readonly FieldChange[]
 const WITH_HOURS: readonly RecordKind[] = ['entry', 'zero-hour'];
 
 /**
- * The `Hours` of an item, a number or a text with a number (the runbook's restore turned numbers into texts). `none`: this kind
- * of record has no hours. `unreadable`: they are not a number.
+ * The `Hours` of an item, a number or a text with a number (the runbook's restore turned numbers into texts). `none`:
+ * this kind of record has no hours. `unreadable`: they are not a number.
  */
 export function hoursOf(item: Item, record: RecordKind): Decimal | 'none' | 'unreadable' {
   const value = item.Hours;
@@ -76,7 +78,9 @@ export function hoursOf(item: Item, record: RecordKind): Decimal | 'none' | 'unr
   return parseDecimal(textOf(value) ?? '') ?? 'unreadable';
 }
 
-/** The person of a record: its hash key, for a coverage record without `#` and the month. A failed image has no person. */
+/**
+ * The person of a record: its hash key, for a coverage record without `#` and the month. A failed image has no person.
+ */
 export function personOf(item: Item, record: RecordKind, hashKey: string): string | undefined {
   const value = item[hashKey];
   if (record === 'failed' || value === undefined) return undefined;

@@ -65,11 +65,12 @@ const SEGMENTS = 2;
 const TOP = 20;
 
 /**
- * Compares the table, by a consistent scan, with a backup and its supplements in S3, in constant memory: both sides are sorted by
- * key in temporary files (compressed, about a tenth of the size of the items) and merged. The backup is verified at the same
- * time. Nothing is written to the table. What other writers change during the scan may or may not be included.
- * @throws BackupNotFoundError, TableNotFoundError, BackupOfAnotherTableError before anything is read; BackupDamagedError; the
- * error of the SDK or the file system; `signal.reason`. No temporary file is left then.
+ * Compares the table, by a consistent scan, with a backup and its supplements in S3, in constant memory: both sides are
+ * sorted by key in temporary files (compressed, about a tenth of the size of the items) and merged. The backup is
+ * verified at the same time. Nothing is written to the table. What other writers change during the scan may or may not
+ * be included.
+ * @throws BackupNotFoundError, TableNotFoundError, BackupOfAnotherTableError before anything is read;
+ * BackupDamagedError; the error of the SDK or the file system; `signal.reason`. No temporary file is left then.
  */
 export async function diffWithBackup(
   parts: { readonly dynamodb: DynamoDBClient; readonly location: BackupLocation },
@@ -237,8 +238,8 @@ function parseEntry(line: string, kind: DifferenceKind, keys: KeyNames): DiffEnt
 export type RemovedEntry = Extract<DiffEntry, { readonly item: Item }>;
 
 /**
- * The removed entries that `isChosen` selects, complete and exact, sorted by key. They may be written back only where the key is
- * still free, because an image may have written the record again.
+ * The removed entries that `isChosen` selects, complete and exact, sorted by key. They may be written back only where
+ * the key is still free, because an image may have written the record again.
  * @throws `signal.reason`
  */
 export async function* chooseRemoved(

@@ -11,7 +11,9 @@ export interface Cause {
 const MAX_TEXT = 200;
 const REMOVED = '…';
 
-/** The fields of JSON and of Python dicts that describe an error. Their values are kept, other quoted text is removed. */
+/**
+ * The fields of JSON and of Python dicts that describe an error. Their values are kept, other quoted text is removed.
+ */
 const DESCRIPTIVE_FIELDS =
   /(["'])(message|msg|error|error_?message|error_?type|error_?code|reason|details?|cause|code|type|status)\1\s{0,3}:\s{0,3}(?:"([^"\n]*)"|'([^'\n]*)')/gi;
 
@@ -19,8 +21,8 @@ const DESCRIPTIVE_FIELDS =
 const FROM_START = String.raw`(?<![\w.+%@()-])`;
 
 /**
- * The parts that vary, in this order: longer forms before the forms they contain. Each pattern takes linear time, because the
- * message comes from outside.
+ * The parts that vary, in this order: longer forms before the forms they contain. Each pattern takes linear time,
+ * because the message comes from outside.
  */
 const VARIABLE_PARTS: readonly RegExp[] = [
   /\b(?:https?|s3|arn):\S+/gi,
@@ -42,9 +44,9 @@ const VARIABLE_PARTS: readonly RegExp[] = [
 ];
 
 /**
- * The cause of a failure, by its error message. Links, ids, times, quoted texts, paths, numbers and the name of the image are
- * removed, so that similar errors have the same cause. Messages with different words have different causes. Only the first 500
- * characters count, because a run stores no more, and the table and the run must agree.
+ * The cause of a failure, by its error message. Links, ids, times, quoted texts, paths, numbers and the name of the
+ * image are removed, so that similar errors have the same cause. Messages with different words have different causes.
+ * Only the first 500 characters count, because a run stores no more, and the table and the run must agree.
  */
 export function causeOf(message: string, imageKey = ''): Cause {
   let text = redact(message.toWellFormed())

@@ -26,8 +26,8 @@ const PIPELINE_COLUMNS = [
 ] as const;
 
 /**
- * The columns of the bot: the cause and its id, as `retry cause=` accepts it; who recorded the failure (`table`, `run` or both);
- * the run and Lambda's request id, if a run saw it; the run in which the image succeeded later.
+ * The columns of the bot: the cause and its id, as `retry cause=` accepts it; who recorded the failure (`table`, `run`
+ * or both); the run and Lambda's request id, if a run saw it; the run in which the image succeeded later.
  */
 const OUR_COLUMNS = ['Cause', 'CauseId', 'RecordedBy', 'RunId', 'RequestId', 'SettledBy'] as const;
 
@@ -58,8 +58,8 @@ const REDACTED_COLUMNS: ReadonlySet<FailureField> = new Set([
 ]);
 
 /**
- * A FAILED_IMAGE record of the table as a row, without credentials. An attribute that is neither text nor number is written as
- * DynamoDB JSON.
+ * A FAILED_IMAGE record of the table as a row, without credentials. An attribute that is neither text nor number is
+ * written as DynamoDB JSON.
  */
 export function failureRowOfRecord(item: Item): FailureRow {
   const row: Partial<Record<FailureField, string>> = {};

@@ -52,7 +52,10 @@ const TIME_DIGITS = 15;
 export const newestFirst = (at: number): string => String(LATEST_MS - Math.floor(at)).padStart(TIME_DIGITS, '0');
 
 const [IMAGE, OUTCOME, RECORD] = ['i', 'o', 'r'];
-/** The largest difference between the clocks of the function and the bot for a record and an outcome of the same failure. */
+/**
+ * The largest difference between the clocks of the function and the bot for a record and an outcome of the same
+ * failure.
+ */
 const SAME_FAILURE_MS = 60_000;
 /** Two equal records of one image within this time were written by two loggers of the same invocation. */
 const TWO_LOGGERS_MS = 5_000;
@@ -83,8 +86,9 @@ interface DatedRow {
 }
 
 /**
- * The failures of one image, newest first, and the last failure if its last attempt failed. `values` are lines of `encodeSource`,
- * newest first. `isWhole`: they are all lines of the image. `isBucketRead`: an image without an image line is not in the bucket.
+ * The failures of one image, newest first, and the last failure if its last attempt failed. `values` are lines of
+ * `encodeSource`, newest first. `isWhole`: they are all lines of the image. `isBucketRead`: an image without an image
+ * line is not in the bucket.
  */
 export function foldImage(
   imageKey: string,
@@ -175,7 +179,9 @@ function areTwins(newer: DatedRow, older: DatedRow): boolean {
   );
 }
 
-/** Joins each outcome with the nearest record in time, if there is one. The other records and outcomes stay as they are. */
+/**
+ * Joins each outcome with the nearest record in time, if there is one. The other records and outcomes stay as they are.
+ */
 function joinSources(
   imageKey: string,
   outcomes: readonly RunOutcome[],
@@ -224,8 +230,8 @@ function rowOfOutcome({ outcome, startedAt, durationMs, requestId, runId }: RunO
 }
 
 /**
- * Numbers the attempts from failure to failure: a logger counts only its own records (pipeline.md, "Its attempt count … is
- * always 1").
+ * Numbers the attempts from failure to failure: a logger counts only its own records (pipeline.md, "Its attempt count …
+ * is always 1").
  */
 function numbered(newestFirst: readonly Failure[]): readonly Failure[] {
   let before = 0;

@@ -5,7 +5,10 @@ import { probabilityOfAtLeast } from './probability.ts';
 export const GROUPINGS = ['prefix', 'name', 'month', 'time'] as const;
 export type Grouping = (typeof GROUPINGS)[number];
 
-/** A group in which failures are clearly more frequent than elsewhere. For `time`, `group` is the start of five minutes, ISO. */
+/**
+ * A group in which failures are clearly more frequent than elsewhere. For `time`, `group` is the start of five minutes,
+ * ISO.
+ */
 export interface Cluster {
   readonly by: Grouping;
   readonly group: string;
@@ -39,7 +42,10 @@ const TIME_MS = 5 * 60_000;
 /** The key up to its last slash; undefined at the top of the bucket. */
 const prefixOf = (key: string): string | undefined => /^(.+\/)[^/]*$/.exec(key)?.[1];
 
-/** The name at the beginning of the file name, which is a person's in this pipeline: `Nik_Coultas` of `…/Nik_Coultas_12.png`. */
+/**
+ * The name at the beginning of the file name, which is a person's in this pipeline: `Nik_Coultas` of
+ * `…/Nik_Coultas_12.png`.
+ */
 const nameOf = (key: string): string | undefined => {
   const file = key.slice(key.lastIndexOf('/') + 1).replace(/\.[^.]*$/, '');
   const [, name] = /^([\p{L}][\p{L} ._'+-]*?)[^\p{L}]*$/u.exec(file) ?? [];

@@ -75,9 +75,9 @@ export interface FailureOptions {
 const MAX_LINES_AT_ONCE = 500;
 
 /**
- * Everything that is known about failed images: the records of the table and the outcomes of the runs, joined by image, exactly
- * and in constant memory. An image counts as failed if its last attempt failed. A record that no run knows is an attempt of its own
- * (an upload).
+ * Everything that is known about failed images: the records of the table and the outcomes of the runs, joined by image,
+ * exactly and in constant memory. An image counts as failed if its last attempt failed. A record that no run knows is
+ * an attempt of its own (an upload).
  * @throws the error of a source; the file system's error; `signal.reason`. No temporary file is left then.
  */
 export async function readFailures(sources: FailureSources, options: FailureOptions = {}): Promise<Failures> {

@@ -1,6 +1,6 @@
 /**
- * The probability that a random group contains at least `found` marked items, when `drawn` of `all` items are in the group and
- * `marked` of `all` are marked (hypergeometric, one-sided; Fisher's exact test). Between 0 and 1.
+ * The probability that a random group contains at least `found` marked items, when `drawn` of `all` items are in the
+ * group and `marked` of `all` are marked (hypergeometric, one-sided; Fisher's exact test). Between 0 and 1.
  */
 export function probabilityOfAtLeast({
   found,

@@ -1,7 +1,7 @@
 /**
- * One text for the different spellings of a key: a record may name an image as `s3://bucket/key`, URL-encoded as in an S3 event, or
- * in another Unicode form than the bucket. Two different keys may have the same text (`a+b`, `a b`); only the exact
- * spelling distinguishes them.
+ * One text for the different spellings of a key: a record may name an image as `s3://bucket/key`, URL-encoded as in an
+ * S3 event, or in another Unicode form than the bucket. Two different keys may have the same text (`a+b`, `a b`); only
+ * the exact spelling distinguishes them.
  */
 export function normaliseKey(name: string, bucket?: string): string {
   const key = withoutBucket(name, bucket);
@@ -26,7 +26,10 @@ function decode(key: string): string {
   }
 }
 
-/** One text for the spellings of a person in the function's replies and in the table: case, spaces, underscores, Unicode forms. */
+/**
+ * One text for the spellings of a person in the function's replies and in the table: case, spaces, underscores, Unicode
+ * forms.
+ */
 export const normalisePerson = (name: string): string =>
   name
     .normalize('NFKC')

@@ -47,8 +47,8 @@ export interface ImageRows extends Readonly<Record<RecordKind, number>> {
 }
 
 /**
- * Why a processed image has no rows. Entries are overwritten when the same person, date and project come again, and the table
- * does not say by which image. A loss is proven only when nothing can have overwritten the rows.
+ * Why a processed image has no rows. Entries are overwritten when the same person, date and project come again, and the
+ * table does not say by which image. A loss is proven only when nothing can have overwritten the rows.
  * - `nothing-stored`: the function reported that it stored no entry
  * - `person-has-no-rows`: the person has no row at all, so nothing overwrote them: they were deleted, or never written
  * - `unclear`: overwritten by another image, or never written

@@ -3,7 +3,10 @@ import { type KeyNames, kindOfRecord, type RecordKind } from '../../pipeline/tab
 import { normalisePerson } from './image-spelling.ts';
 import { addRows, type ImageRows, noRows } from './reconcile-image.ts';
 
-/** The image that a record names: `ImageKey` of a failure, `SourceImage` of any other record; undefined when it names none. */
+/**
+ * The image that a record names: `ImageKey` of a failure, `SourceImage` of any other record; undefined when it names
+ * none.
+ */
 function imageOf(item: Item, record: RecordKind): string | undefined {
   const value = record === 'failed' ? (item.ImageKey ?? item.SourceImage) : item.SourceImage;
   return value !== undefined && 'S' in value ? value.S : undefined;

@@ -45,8 +45,8 @@ export interface ReconcileProgress {
 const [MANIFEST, OUTCOME, ROWS] = ['m', 'o', 'r'];
 
 /**
- * A line about an image: its normalised key, a tab, the source, the order of an outcome, the exact key if it differs, a tab, and
- * the content.
+ * A line about an image: its normalised key, a tab, the source, the order of an outcome, the exact key if it differs, a
+ * tab, and the content.
  */
 const imageLine = (name: string, bucket: string | undefined, head: string, content: string): string => {
   const normalised = normaliseKey(name, bucket);
@@ -136,8 +136,8 @@ interface KeyFacts {
 }
 
 /**
- * Calls `visit` with the facts of each image. Sources are joined by the exact key. Records that name no image exactly belong to the
- * image of the manifest with the same normalised key, if there is exactly one.
+ * Calls `visit` with the facts of each image. Sources are joined by the exact key. Records that name no image exactly
+ * belong to the image of the manifest with the same normalised key, if there is exactly one.
  */
 export async function joinByImage(
   byImage: LineSorter,

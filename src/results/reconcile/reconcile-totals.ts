@@ -25,7 +25,9 @@ export interface ReconcileTotals {
   /** The records of the table by kind, and those of them that name no image. */
   readonly records: Readonly<Record<RecordKind, number>>;
   readonly withoutImage: Readonly<Record<RecordKind, number>>;
-  /** Second outcomes of an image (it was in progress when the process crashed), and keys that the manifest has twice. */
+  /**
+   * Second outcomes of an image (it was in progress when the process crashed), and keys that the manifest has twice.
+   */
   readonly repeatedOutcomes: number;
   readonly repeatedKeys: number;
   /** Keys of records that are another spelling of an image of the manifest (URL-encoded, with the bucket …). */

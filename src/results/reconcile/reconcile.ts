@@ -27,8 +27,8 @@ import { createReconcileTotals, type ReconcileTotals } from './reconcile-totals.
 export interface Reconciliation {
   readonly totals: ReconcileTotals;
   /**
-   * The images of these kinds, in the order of RECONCILED_KINDS, each kind sorted by key (`processed-without-rows` by person).
-   * Can be read repeatedly.
+   * The images of these kinds, in the order of RECONCILED_KINDS, each kind sorted by key (`processed-without-rows` by
+   * person). Can be read repeatedly.
    */
   readonly images: (kinds?: readonly ReconciledKind[], signal?: AbortSignal) => AsyncGenerator<ReconciledImage>;
   /** Deletes the temporary files. */
@@ -40,8 +40,9 @@ const CLOCK_SKEW_MS = 60_000;
 const IMAGE_WITHOUT_ROWS = 'i';
 
 /**
- * Joins the manifest, the journal and the table by image, exactly and in constant memory (sorted temporary files), so that every key
- * of the manifest has exactly one kind. It only reads. Rows that are written during the scan may or may not be included.
+ * Joins the manifest, the journal and the table by image, exactly and in constant memory (sorted temporary files), so
+ * that every key of the manifest has exactly one kind. It only reads. Rows that are written during the scan may or may
+ * not be included.
  * @throws the error of a source; the file system's error; `signal.reason`. No temporary file is left then.
  */
 export async function reconcile(sources: ReconcileSources, options: ReconcileOptions = {}): Promise<Reconciliation> {

@@ -54,9 +54,9 @@ export type PeopleChoice =
 const MAX_CHANGES = 8;
 
 /**
- * A random sample of `size` distinct people from a stream: those whose hash with the seed is lowest. It needs memory only for the
- * sample and is the same for the same seed. A person who was not taken once is never taken later, so the records of
- * the people in the sample are complete.
+ * A random sample of `size` distinct people from a stream: those whose hash with the seed is lowest. It needs memory
+ * only for the sample and is the same for the same seed. A person who was not taken once is never taken later, so the
+ * records of the people in the sample are complete.
  */
 export function createPeopleSample(size: number, seed: number) {
   const kept = new Map<string, string>();
@@ -81,8 +81,8 @@ export function createPeopleSample(size: number, seed: number) {
 }
 
 /**
- * Compares the timesheet entries and zero-hour weeks of some people in a backup (with its supplements) with the table, read
- * consistently. The backup is verified at the same time. A person without records gives an empty comparison.
+ * Compares the timesheet entries and zero-hour weeks of some people in a backup (with its supplements) with the table,
+ * read consistently. The backup is verified at the same time. A person without records gives an empty comparison.
  * @throws BackupDamagedError; the SDK's error; `signal.reason`
  */
 export async function comparePeople(

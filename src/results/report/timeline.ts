@@ -28,9 +28,9 @@ interface Counts {
 const SHORTEST_MS = 1_000;
 
 /**
- * A timeline of at most `maxIntervals` intervals of equal length, from `from` (epoch ms) to the last outcome. The end need not be
- * known: when one more interval is needed, neighbours are merged in pairs. An outcome counts at the end of its invocation; one
- * before `from` counts in the first interval, so that the sums are exact.
+ * A timeline of at most `maxIntervals` intervals of equal length, from `from` (epoch ms) to the last outcome. The end
+ * need not be known: when one more interval is needed, neighbours are merged in pairs. An outcome counts at the end of
+ * its invocation; one before `from` counts in the first interval, so that the sums are exact.
  */
 export function createTimeline({ from, maxIntervals }: { from: number; maxIntervals: number }): Timeline {
   let lengthMs = SHORTEST_MS;

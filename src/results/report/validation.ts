@@ -4,8 +4,8 @@ import type { ReconcileTotals } from '../reconcile/reconcile-totals.ts';
 import type { PersonComparison } from './people.ts';
 
 /**
- * A problem that a validation found. `proof`: something is certainly missing; `open`: the run is not finished and may still solve
- * it; `doubt`: something to check.
+ * A problem that a validation found. `proof`: something is certainly missing; `open`: the run is not finished and may
+ * still solve it; `doubt`: something to check.
  */
 export type ValidationProblem =
   /** Images of the manifest without an outcome. */
@@ -35,8 +35,9 @@ export type ValidationProblem =
   | { readonly kind: 'not-compared'; readonly weight: 'doubt' };
 
 /**
- * `good`: every image is accounted for, and the table has no fewer entries than the backup. `look`: every image has an outcome,
- * but something should be checked. `unfinished`: the run is not finished, so nothing is proven. `bad`: something is missing.
+ * `good`: every image is accounted for, and the table has no fewer entries than the backup. `look`: every image has an
+ * outcome, but something should be checked. `unfinished`: the run is not finished, so nothing is proven. `bad`:
+ * something is missing.
  */
 export type Verdict = 'good' | 'look' | 'unfinished' | 'bad';
 

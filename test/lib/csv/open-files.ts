@@ -1,8 +1,8 @@
 import { readdir, readlink } from 'node:fs/promises';
 
 /**
- * The files of a folder that this process has open, including deleted ones: a temporary file takes space until it is closed.
- * Works on Linux only; elsewhere it returns none.
+ * The files of a folder that this process has open, including deleted ones: a temporary file takes space until it is
+ * closed. Works on Linux only; elsewhere it returns none.
  */
 export async function openFilesIn(folder: string): Promise<readonly string[]> {
   const numbers = await readdir('/proc/self/fd').catch(() => []);

@@ -9,7 +9,9 @@ import { readMetrics } from '../../../src/pipeline/limits/metrics.ts';
 type Metric = { name: string; dimensions: Record<string, string>; stat: string };
 type Answer = (metric: Metric) => readonly number[];
 
-/** A real client whose requests are answered before they are sent, with values by metric, `pageSize` metrics per page. */
+/**
+ * A real client whose requests are answered before they are sent, with values by metric, `pageSize` metrics per page.
+ */
 function cloudwatch(answer: Answer, pageSize = 100) {
   const asked: Metric[] = [];
   const inputs: GetMetricDataCommandInput[] = [];

@@ -7,7 +7,9 @@ const MODULE = { path: 'ours.py', content: strToU8('print("ours")\n'), mode: 0o6
 const OTHER = { path: 'ours_too.py', content: strToU8('print("too")\n'), mode: 0o644 };
 const END_BYTES = 22;
 
-/** A package with fields of every kind that unpackers do not need: times, owners, comments of files and of the package. */
+/**
+ * A package with fields of every kind that unpackers do not need: times, owners, comments of files and of the package.
+ */
 function rich(files: Record<string, string>, comment = 'of the package'): Buffer {
   const zip = Buffer.from(
     zipSync(

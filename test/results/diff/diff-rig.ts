@@ -12,7 +12,10 @@ import { deleteKeys, putItems } from '../../support/items.ts';
 export let world: BackupWorld;
 export let folder = '';
 
-/** One local AWS and one folder for the tests of a file. After each test it checks that the folder is empty and no file in it is open. */
+/**
+ * One local AWS and one folder for the tests of a file. After each test it checks that the folder is empty and no file
+ * in it is open.
+ */
 export function inOneWorld(): void {
   beforeAll(async () => {
     world = await startBackupWorld();
