@@ -12,12 +12,14 @@ const PURE = [
   'test/architecture/**/*.test.ts',
   'test/docs/**/*.test.ts',
 ];
-/** Tests of the whole product or of the page in a browser: mostly waiting, so more of them run side by side. */
+/** Tests of the whole product or of the page in a browser. */
 const WHOLE = ['test/e2e/**/*.test.ts', 'test/browser/**/*.test.ts'];
 
 export default defineConfig({
   test: {
     pool: 'forks',
+    // More than the cores of a small machine: most tests wait for a server or a process most of the time.
+    maxWorkers: 4,
     // Processes that tests start (the bot, children to be killed) start in half the time.
     env: { NODE_COMPILE_CACHE: join(tmpdir(), 'rescan-bot-compile-cache') },
     // These end a test that hangs; no test promises a time by them. A machine that is busy with other work may be ten times slower.
@@ -25,11 +27,8 @@ export default defineConfig({
     hookTimeout: 60_000,
     projects: [
       { extends: true, test: { name: 'pure', include: PURE, isolate: false } },
-      {
-        extends: true,
-        test: { name: 'servers', include: ['test/**/*.test.ts'], exclude: [...PURE, ...WHOLE], maxWorkers: 3 },
-      },
-      { extends: true, test: { name: 'whole', include: WHOLE, maxWorkers: 3 } },
+      { extends: true, test: { name: 'servers', include: ['test/**/*.test.ts'], exclude: [...PURE, ...WHOLE] } },
+      { extends: true, test: { name: 'whole', include: WHOLE } },
     ],
   },
 });
