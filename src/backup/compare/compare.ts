@@ -1,3 +1,5 @@
+import { defined } from '../../lib/defined.ts';
+import { createLineSorter, type LineSorter, visitGroups } from '../../lib/disk/external-sort.ts';
 import type { Item } from '../../pipeline/table/item.ts';
 import { kindOfRecord, type RecordKind } from '../../pipeline/table/records.ts';
 import { scanTable } from '../../pipeline/table/scan.ts';
@@ -10,7 +12,6 @@ import { type BackupPorts, backoffOf, RECORDS_PER_PAGE } from '../ports.ts';
 import type { Positions } from '../verify/read-windows.ts';
 import { readBack } from '../verify/verify.ts';
 import type { Overlay } from '../write/supplement.ts';
-import { createPartitions, type PartitionEntry, type Partitions, type Side } from './partitions.ts';
 
 /** Seen from the backup: `added` is in the table alone, `removed` in the backup alone, `changed` in both and not equal. */
 export type DifferenceKind = keyof DifferenceCounts;
@@ -38,20 +39,19 @@ export interface CompareRequest {
   readonly segments?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: { readonly tableItems: number; readonly backupItems: number }) => void;
-  /** Another backup of the table. `onDifference` is told what it holds for the same key. */
-  readonly safetyBackup?: BackupRecord;
-  /** Called for each difference, with the first 32 hexadecimal digits of the hash in the safety backup; waited for. */
-  readonly onDifference?: (
-    kind: DifferenceKind,
-    key: Item,
-    safetyBackupHash: string | undefined,
-  ) => Promise<void> | void;
+  /** Called for each difference, in the order of the keys; waited for. */
+  readonly onDifference?: (kind: DifferenceKind, key: Item) => Promise<void> | void;
   /** Memory for the fingerprints before they go to temporary files, bytes. */
   readonly memoryBytes?: number;
 }
 
 const EXAMPLES = 5;
 const SEGMENTS = 6;
+const HASH_BYTES = 16;
+
+/** Where a line of the join comes from, as its first letter. `started`: of the backup, up to `CompareRequest.started`. */
+const SIDES = { table: 't', backup: 'b', started: 's' } as const;
+type Side = keyof typeof SIDES;
 
 /**
  * Compares the table, read by a consistent scan, with a backup, read from S3, in the same memory for any size. This verifies
@@ -65,7 +65,7 @@ export async function compareWithBackup(ports: BackupPorts, request: CompareRequ
   const isCompared = (item: Item) => kinds === undefined || kinds.includes(kindOfRecord(item, names));
   const isSuperseded = (item: Item) =>
     overlay !== undefined && overlay.byKey.size > 0 && overlay.byKey.has(keyText(keyOf(item)));
-  const partitions = createPartitions(request.memoryBytes === undefined ? {} : { memoryBytes: request.memoryBytes });
+  const sorter = createLineSorter(defined({ memoryBytes: request.memoryBytes }));
   const sums = { table: createDigestSum(), backup: createDigestSum() };
   const attributeNames = new Set<string>();
   const failed = new AbortController();
@@ -77,7 +77,8 @@ export async function compareWithBackup(ports: BackupPorts, request: CompareRequ
     });
   };
   // Both sides have their keys from DynamoDB, which spells a number in one way only.
-  const add = (side: Side, item: Item, itemHash: Buffer) => partitions.add(side, JSON.stringify(keyOf(item)), itemHash);
+  const add = (side: Side, item: Item, itemHash: Buffer) =>
+    sorter.add(`${JSON.stringify(keyOf(item))}\t${SIDES[side]}${itemHash.toString('hex', 0, HASH_BYTES)}`);
   const take = (of: 'table' | 'backup', side: Side, item: Item, itemHash: Buffer) => {
     for (const name in item) attributeNames.add(name);
     if (!isCompared(item)) return;
@@ -93,16 +94,8 @@ export async function compareWithBackup(ports: BackupPorts, request: CompareRequ
         if (isSuperseded(item)) return;
         take('backup', index < (started?.[fileKey] ?? 0) ? 'started' : 'backup', item, itemHash);
       },
-      flushIfLarge: partitions.flushIfLarge,
+      flushIfLarge: sorter.flushIfLarge,
       onProgress: progress,
-    });
-  const readSafetyBackup = async (safetyBackup: BackupRecord) =>
-    readBack(ports.location, safetyBackup, {
-      signal,
-      visit({ item }, itemHash) {
-        if (isCompared(item)) add('safetyBackup', item, itemHash);
-      },
-      flushIfLarge: partitions.flushIfLarge,
     });
   try {
     for (const { stored, itemHash } of overlay?.byKey.values() ?? [])
@@ -118,58 +111,51 @@ export async function compareWithBackup(ports: BackupPorts, request: CompareRequ
       for await (const page of segment) {
         for (const item of page.items) take('table', 'table', item, hashOfItem(item));
         progress();
-        await partitions.flushIfLarge();
+        await sorter.flushIfLarge();
       }
     });
-    const reading = [readBackup(), ...(request.safetyBackup ? [readSafetyBackup(request.safetyBackup)] : [])];
-    const ended = await Promise.allSettled([...reading, ...scanning].map(orFail));
-    // Nothing may be added to the partitions when they are disposed of.
+    const ended = await Promise.allSettled([readBackup(), ...scanning].map(orFail));
+    // Nothing may be added when the temporary files are deleted.
     for (const end of ended) if (end.status === 'rejected') throw failed.signal.reason;
-    const joined = await join(partitions, request);
+    const joined = await join(sorter, request);
     return { ...joined, attributeNames, tableDigest: sums.table.digest(), backupDigest: sums.backup.digest() };
   } finally {
-    await partitions.dispose();
+    await sorter.dispose();
   }
 }
 
+/** Goes through the lines of each key, in the order of the keys. */
 async function join(
-  partitions: Partitions,
+  sorter: LineSorter,
   { onDifference, signal }: CompareRequest,
 ): Promise<Omit<Comparison, 'tableDigest' | 'backupDigest' | 'attributeNames'>> {
   const found = { added: 0, changed: 0, removed: 0 };
   const examples: Record<DifferenceKind, Item[]> = { added: [], changed: [], removed: [] };
   let same = 0;
   let removedAsStarted = 0;
-  const note = async (kind: DifferenceKind, entry: PartitionEntry, safetyHashes: ReadonlyMap<string, string>) => {
+  let toReport: { kind: DifferenceKind; key: Item }[] = [];
+  const note = (kind: DifferenceKind, keyJson: string) => {
     found[kind] += 1;
     if (onDifference === undefined && examples[kind].length >= EXAMPLES) return;
-    const key: Item = JSON.parse(entry.key);
+    const key: Item = JSON.parse(keyJson);
     if (examples[kind].length < EXAMPLES) examples[kind].push(key);
-    await onDifference?.(kind, key, safetyHashes.get(entry.key));
+    toReport.push({ kind, key });
   };
-  for await (const { table, backup, started, safetyBackup } of partitions.partitions()) {
-    signal?.throwIfAborted();
-    const saved = new Map<string, PartitionEntry>();
-    for (const entry of backup) saved.set(entry.key, entry);
-    const startedKeys = new Set<string>();
-    for (const entry of started) {
-      saved.set(entry.key, entry);
-      startedKeys.add(entry.key);
-    }
-    const safetyHashes = new Map(safetyBackup.map((entry) => [entry.key, entry.itemHash]));
-    for (const entry of table) {
-      const counterpart = saved.get(entry.key);
-      if (counterpart === undefined) {
-        await note('added', entry, safetyHashes);
-        continue;
-      }
-      saved.delete(entry.key);
-      if (counterpart.itemHash === entry.itemHash) same += 1;
-      else await note('changed', entry, safetyHashes);
-    }
-    for (const entry of saved.values())
-      if (startedKeys.has(entry.key)) removedAsStarted += 1;
-      else await note('removed', entry, safetyHashes);
-  }
+  const visit = (key: string, values: readonly string[]) => {
+    const hashes: Partial<Record<string, string>> = {};
+    for (const value of values) hashes[value.charAt(0)] = value.slice(1);
+    const { [SIDES.table]: table, [SIDES.started]: started } = hashes;
+    const backup = hashes[SIDES.backup] ?? started;
+    if (table !== undefined && table === backup) same += 1;
+    else if (backup === undefined && table !== undefined) note('added', key);
+    else if (table !== undefined) note('changed', key);
+    else if (started !== undefined) removedAsStarted += 1;
+    else if (backup !== undefined) note('removed', key);
+  };
+  await visitGroups(sorter.sorted(signal), visit, async () => {
+    const differences = toReport;
+    toReport = [];
+    for (const { kind, key } of differences) await onDifference?.(kind, key);
+  });
   return { ...found, same, removedAsStarted, examples };
 }
