@@ -50,6 +50,7 @@ export function createTableThread(ports: {
   /** Stores the end of a job for delivery before anything else: the channel must hear it. */
   async function end(job: TableJob, message: Message, sign = ''): Promise<void> {
     await alerts.put(job.id, { to: 'channel', message });
+    if (!beginnings.has(job.id)) await refreshRequest(job);
     if (job.liveMessage) ports.locations.add(job.id, job.liveMessage);
     const show = () => liveMessages.show({ job, ended: say(`${sign}${firstLine(message)}`) });
     void (beginnings.get(job.id) ?? Promise.resolve()).then(show);
@@ -73,14 +74,26 @@ export function createTableThread(ports: {
     );
   }
 
+  /** The process that died may have died before it could show the decision in the message of the request. */
+  async function refreshRequest({ id, work }: TableJob): Promise<void> {
+    if (work.kind === 'backup') return;
+    try {
+      const approval = await ports.tables.approval(id);
+      if (approval) await editRequest(approval);
+    } catch (error) {
+      onError(error, 'an approval message was not edited');
+    }
+  }
+
+  async function editRequest(approval: Approval): Promise<void> {
+    const { channel, ts } = approval;
+    if (ts !== undefined) await chat.edit({ channel, ts }, approvalMessage(approval, ports.whoApproves));
+  }
+
   async function showDecision(approval: Approval): Promise<void> {
-    const { id, channel, ts } = approval;
     const message = requestEndedMessage(approval);
-    if (message) await alerts.put(id, { to: 'thread', message });
-    if (ts === undefined) return;
-    await chat
-      .edit({ channel, ts }, approvalMessage(approval, ports.whoApproves))
-      .catch((error: unknown) => onError(error, 'an approval message was not edited'));
+    if (message) await alerts.put(approval.id, { to: 'thread', message });
+    await editRequest(approval).catch((error: unknown) => onError(error, 'an approval message was not edited'));
   }
 
   return {
@@ -90,6 +103,7 @@ export function createTableThread(ports: {
           return begin(event.job);
         case 'resumed':
           await alerts.put(event.job.id, { to: 'thread', message: resumedJobMessage(event.job) });
+          await refreshRequest(event.job);
           return begin(event.job);
         case 'progress':
           return liveMessages.show({ job: event.job, progress: event.progress });

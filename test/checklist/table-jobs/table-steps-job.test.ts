@@ -2,7 +2,18 @@ import { writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { aws, backup, folder, freshForEachTest, inTable, request, startSteps, value, yes } from './table-steps-rig.ts';
+import {
+  aws,
+  backup,
+  folder,
+  freshForEachTest,
+  inTable,
+  put,
+  request,
+  startSteps,
+  value,
+  yes,
+} from './table-steps-rig.ts';
 
 freshForEachTest();
 
@@ -12,7 +23,7 @@ describe('jobs on a real table', () => {
     const [bot, other] = [await startSteps(patient), await startSteps(patient)];
     const record = await backup(bot);
     const approval = await request(bot);
-    aws.turn({ addedLatencyMs: 400 });
+    aws.turn({ addedLatencyMs: 150 });
     await bot.steps.click(approval.id, yes);
     await bot.listensTo('progress');
     value(await other.steps.stop('U9'));
@@ -53,6 +64,36 @@ describe('jobs on a real table', () => {
     other.steps.standBy();
     await other.listensTo('resumed');
     await other.listensTo('finished');
+    expect(await inTable()).toBe(0);
+  });
+
+  test('A flush that is taken up after the time of its approval asks again, and then continues under the same maximum difference', async () => {
+    const settings = { APPROVAL_MINUTES: '0.1', FLUSH_MAX_DIFFERENCE: '1' };
+    const [bot, other] = [await startSteps(settings), await startSteps(settings)];
+    const { counts } = await backup(bot);
+    const approval = await request(bot);
+    await bot.steps.click(approval.id, yes);
+    aws.turn({ addedLatencyMs: 100 });
+    while (!bot.events.some((event) => event.kind === 'progress' && event.progress.stage === 'leftovers'))
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    await bot.steps.shutDown();
+    aws.turn({ addedLatencyMs: 0 });
+    await new Promise((resolve) => setTimeout(resolve, approval.expiresAt - Date.now()));
+    // Far more is missing than the maximum difference, but the flush itself deleted it.
+    expect(await inTable()).toBe(0);
+    await put('Zed');
+    other.steps.standBy();
+    const { because, next } = await other.listensTo('interrupted');
+    expect(because).toMatchObject({ reason: 'expired' });
+    expect(await inTable()).toBe(1);
+    const { id } = value(next);
+    await other.steps.setMessage(id, '1.1');
+    expect(value(await other.steps.click(id, yes))).toMatchObject({ job: { id } });
+    expect((await other.listensTo('finished')).result).toMatchObject({
+      kind: 'flush',
+      deleted: counts.total + 1,
+      supplemented: 1,
+    });
     expect(await inTable()).toBe(0);
   });
 });

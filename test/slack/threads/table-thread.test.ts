@@ -102,6 +102,20 @@ test('A job that the next process resumes is shown in its message of before', as
   ]);
 });
 
+test('A request whose process died before it showed the decision is edited when its job resumes or its end is reported', async () => {
+  const approval = flushApproval({ state: { kind: 'used', by: 'U0APPROVER', at: NOW, usedAt: NOW } });
+  for (const event of [{ kind: 'resumed', job: flushJob() } as const, finished]) {
+    const { thread, done } = tableThread({ approval });
+    await thread.handle(event);
+    await settle();
+    expect(done).toContain('edit 1.000001: Flush of `TimesheetOCR-dev`: approved.');
+  }
+  const started = tableThread({ approval });
+  await started.thread.handle({ kind: 'started', job: flushJob() });
+  await started.thread.handle(finished);
+  expect(started.done.filter((what) => what.startsWith('edit'))).toEqual([]);
+});
+
 test('An interrupted job ends its message, and the request to continue it is posted with its buttons, once', async () => {
   const { ts: _, ...next } = flushApproval({ id: 'a-1-2' });
   const work = { kind: 'flush', backupId: 'b', failedOnly: false } as const;
