@@ -98,7 +98,7 @@ async function killed({ people, world, proof, sees, turn, until, kept }: Cast, c
   const at = Date.now();
   await turn({ latencyMs: CALM.latencyMs }, 'the function is quick again');
   await people.bot('start');
-  await sees(/goes on by itself/);
+  await sees(/The bot resumed Rescan r-0001 by itself/);
   await sees(new RegExp(`Rescan r-0001 is complete: ${IMAGES} of ${IMAGES}`));
   const seen = (await world.invocations()).last.filter(({ startedAt }) => startedAt >= kept.imagesOf);
   const strays = invokedTwiceWithoutReason(seen, { at, writeMs: WRITE_MS });
@@ -119,7 +119,7 @@ async function killed({ people, world, proof, sees, turn, until, kept }: Cast, c
       difference(keys, new Set(rows.map((row) => row.ImageKey ?? ''))).length === 0 &&
       rows.every((row) => ['processed', 'rejected', 'failed'].includes(row.Outcome ?? '')),
   );
-  const receipt = wholeText(await sees(/The autopilot is through: Rescan r-0001/));
+  const receipt = wholeText(await sees(/The autopilot has finished: Rescan r-0001/));
   check(
     'the receipt holds time, failures and images against the forecast',
     (receipt.match(/forecast/g) ?? []).length >= 3,
@@ -127,7 +127,7 @@ async function killed({ people, world, proof, sees, turn, until, kept }: Cast, c
   const validation = wholeText(await sees(/Validation of r-0001/));
   check(
     'the validation accounts for every image',
-    validation.includes(`${IMAGES} images of the manifest`) && !/without an outcome/.test(validation),
+    validation.includes(`${IMAGES} images in the run`) && !/without an outcome/.test(validation),
   );
 }
 
@@ -140,7 +140,7 @@ async function trip({ people, world, sees, turn, until }: Cast, check: Check): P
   await sees(/Rescan r-0002 stopped itself: 10 images failed in a row/);
   await until('nothing in flight', async () => (await world.invocations()).inFlight === 0);
   const atTrip = (await world.invocations()).total;
-  const diagnosis = wholeText(await sees(/Diagnosis of Rescan r-0002: one cause is behind/));
+  const diagnosis = wholeText(await sees(/Diagnosis of Rescan r-0002: (?:all \d+ failures have one cause|the most frequent cause)/));
   check('the diagnosis names the one cause', diagnosis.includes('Textract could not read the document'));
   // The run before had such a file too: the one of this trip comes a moment later.
   await until('the failed images of the trip as CSV, each with its key, type and error', async () => {
@@ -163,7 +163,7 @@ async function trip({ people, world, sees, turn, until }: Cast, check: Check): P
   await people.click('operator', retry.ts, buttonOf(retry, /plan_start/));
   await sees(/Rescan r-0003 is complete/);
   await people.command('viewer', '/rescan failures');
-  const none = await sees(/No image is failed any more|No image has failed/);
+  const none = await sees(/No failed images/);
   check('a retry of the failed images clears them', none.ts > retry.ts);
 }
 
@@ -172,7 +172,7 @@ const isToldWhole = ({ FailureType, ImageKey, ErrorMessage }: Readonly<Record<st
 
 async function putBack({ people, proof, sees, approve }: Cast, check: Check): Promise<void> {
   await people.command('viewer', '/rescan diff');
-  const diff = await sees(/made by hand, so no rescan brings/);
+  const diff = await sees(/made by hand, so a rescan cannot bring/);
   const [first] = csvRows(await people.file(/^diff.*\.csv/, WITHIN_MS)).filter(
     ({ Item = '' }) => !Item.includes('SourceImage'),
   );
@@ -204,8 +204,8 @@ async function restored({ people, proof, sees, approve, kept }: Cast, check: Che
 
 async function audited({ people, sees }: Cast, check: Check): Promise<void> {
   await people.command('viewer', '/rescan audit verify');
-  const whole = wholeText(await sees(/The audit is whole/));
-  check('every entry is chained to the one before', Number(/whole: (\d+) entr/.exec(whole)?.[1] ?? 0) > 10);
+  const whole = wholeText(await sees(/The audit is intact/));
+  check('every entry is chained to the one before', Number(/intact: (\d+) entr/.exec(whole)?.[1] ?? 0) > 10);
   await people.command('viewer', '/rescan audit export');
   const rows = csvRows(await people.file(/^audit.*\.csv/, WITHIN_MS));
   const text = JSON.stringify(rows);

@@ -35,7 +35,7 @@ async function moments(here: TestSandbox, page: Page): Promise<void> {
   await page.click('[data-confirm="yes"]');
   await message(page, /is running: [2-4]\d of 60 done/).waitFor();
   await take(page, 'running');
-  await message(page, /The autopilot is through/).waitFor();
+  await message(page, /The autopilot has finished/).waitFor();
 
   await page.check('[data-person="operator"]');
   await page.check('[data-dial="Every image fails (Textract)"]');

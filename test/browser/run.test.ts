@@ -62,7 +62,7 @@ describePage('the product on the page', () => {
     expect(await axeInBoth()).toEqual([]);
     await page.click('[data-confirm="yes"]');
     await message(/The flush is done/).waitFor();
-    await message(/The autopilot is through/).waitFor();
+    await message(/The autopilot has finished/).waitFor();
     expect(await page.locator('.block-plan .task-complete').count()).toBeGreaterThanOrEqual(5);
     await page.click('[data-place="home"]');
     await page.locator('.home', { hasText: 'Backups' }).waitFor();

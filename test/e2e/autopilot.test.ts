@@ -27,16 +27,16 @@ describe('the autopilot', () => {
   test('from nothing to the end with one approval', { timeout: 120_000 }, async () => {
     await startAutopilot();
     await approve();
-    const receipt = await here.people.sees(/The autopilot is through: Rescan r-0001 did 60 images/, {
+    const receipt = await here.people.sees(/The autopilot has finished: Rescan r-0001 processed 60 images/, {
       withinMs: 60_000,
     });
-    expect(wholeText(receipt)).toMatch(/Head of the audit/);
-    expect(wholeText(receipt)).toMatch(/every image is accounted for|worth a look/);
+    expect(wholeText(receipt)).toMatch(/Last hash of the audit/);
+    expect(wholeText(receipt)).toMatch(/every image is accounted for|check the points below/);
     await here.people.sees(/Validation of r-0001/);
     await here.people.command('viewer', '/rescan history');
-    await here.people.sees(/complete with Rescan r-0001/);
+    await here.people.sees(/was completed by Rescan r-0001/);
     await here.people.command('viewer', '/rescan audit verify');
-    await here.people.sees(/The audit is whole/);
+    await here.people.sees(/The audit is intact/);
   });
 
   test('a kill while it waits for the approval, and another in mid-run: it goes on and does nothing twice', {
@@ -51,11 +51,11 @@ describe('the autopilot', () => {
     await here.people.sees(/Rescan r-0001 is running: [1-9]\d* of 60/, { withinMs: 60_000 });
     await here.people.bot('kill');
     await here.people.bot('start');
-    await here.people.sees(/The autopilot is through: Rescan r-0001 did 60 images/, { withinMs: 60_000 });
+    await here.people.sees(/The autopilot has finished: Rescan r-0001 processed 60 images/, { withinMs: 60_000 });
     const texts = (await here.people.messages()).map(({ text }) => text);
     expect(texts.filter((text) => /Approval needed: flush|^Flush of /.test(text))).toHaveLength(1);
     expect(texts.filter((text) => /^The flush is done/.test(text))).toHaveLength(1);
-    expect(texts.filter((text) => /^The autopilot is through/.test(text))).toHaveLength(1);
+    expect(texts.filter((text) => /^The autopilot has finished:/.test(text))).toHaveLength(1);
     // The sample's images beside: each image of the run once, but for those in flight at the kill.
     const counts = Object.values((await here.world.invocations()).byKey);
     expect(counts.filter((times) => times > 1).length).toBeLessThanOrEqual(23);

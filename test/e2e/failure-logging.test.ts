@@ -31,20 +31,20 @@ describe('failure logging, with the function as the real one is', () => {
     expect(wholeText(refused)).toContain('ValidationException');
 
     await confirm('/rescan deploy', /Environment added/);
-    await here.people.sees(/Failure logging is deployed around the function/);
+    await here.people.sees(/Failure logging is deployed/);
     expect(await functionNow()).toMatchObject({ handler: 'rescan_failure_logging.handler' });
 
     await here.people.command('operator', '/rescan test-logging');
     const proven = await here.people.sees(/Failure logging works: a failure left its record/, { withinMs: 25_000 });
     expect(wholeText(proven)).toContain('The record was removed again');
     await here.people.command('viewer', '/rescan checklist');
-    await here.people.sees(/Prove failure logging\* \(done\)/);
+    await here.people.sees(/Test failure logging\* \(done\)/);
 
     await here.people.command('operator', '/rescan deploy');
-    await here.people.openView('operator', /already in place/);
+    await here.people.openView('operator', /already installed/);
 
-    await confirm('/rescan deploy rollback', /the very bytes that ran before/);
-    await here.people.sees(/The function is back as it was/);
+    await confirm('/rescan deploy rollback', /exactly the code from before the deploy/);
+    await here.people.sees(/Rolled back: the function/);
     expect(await functionNow()).toMatchObject({ handler: before.handler, codeSha256: before.codeSha256 });
   }, 90_000);
 });

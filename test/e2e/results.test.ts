@@ -62,7 +62,7 @@ describe('what came of a run', () => {
     await here.world.set({ failures: [...failing(parsing, 'parsing'), ...failing(timeout, 'timeout')] });
     await here.people.click('operator', failures.ts, 'failures_retry');
     const preview = await here.people.sees(/Rescan r-0002 would invoke the function for 3 images/);
-    expect(wholeText(preview)).toMatch(/attempt 2 at failed images of `r-0001`/);
+    expect(wholeText(preview)).toMatch(/attempt 2 at images of `r-0001`/);
     await startPlanned('r-0002');
     await here.people.sees(/Rescan r-0002 is complete: 3 of 3/, { withinMs: 20_000 });
     await here.people.command('viewer', '/rescan failures');
@@ -76,7 +76,7 @@ describe('what came of a run', () => {
     const run = await here.people.file(/^r-0001\.csv/);
     expect(run.trimEnd().split('\r\n')).toHaveLength(101);
     await here.people.command('viewer', '/rescan status chart');
-    await here.people.sees(/How Rescan r-0002 went/);
+    await here.people.sees(/Rescan r-0002 over time/);
     await here.people.command('viewer', '/rescan diagnose');
     await here.people.sees(/Diagnosis of Rescan r-0002/);
     await here.people.command('viewer', `/rescan logs errors`);
@@ -91,7 +91,7 @@ describe('what came of a run', () => {
     await here.people.sees(/is done and verified/);
     await here.people.command('approver', '/rescan override test-logging because this is about the diff');
     await here.people.command('operator', '/rescan quotas');
-    await here.people.sees(/nothing blocks|images a minute/);
+    await here.people.sees(/No limit blocks|images a minute/);
     await here.people.command('operator', '/rescan flush');
     const form = await here.people.openView('operator', /confirm_action/);
     await here.people.submit('operator', form, { table_name: 'TimesheetOCR-dev' });
@@ -104,7 +104,7 @@ describe('what came of a run', () => {
 
     await here.people.command('viewer', '/rescan diff');
     const diff = await here.people.sees(/1 removed, 0 changed/, { withinMs: 20_000 });
-    expect(wholeText(diff)).toMatch(/names no image/);
+    expect(wholeText(diff)).toMatch(/has no image/);
     expect(wholeText(diff)).toMatch(/2025-07-07#BY_HAND/);
     expect(await here.people.file(/^diff\.csv/)).toMatch(/^removed,[0-9a-f]{16},entry,Nik_Coultas,2025-07-07#BY_HAND/m);
 
@@ -117,6 +117,6 @@ describe('what came of a run', () => {
     await here.people.sees(/1 record of the backup is back in the table/, { withinMs: 20_000 });
     await here.people.command('viewer', '/rescan validate person="Nik Coultas"');
     const person = await here.people.sees(/`Nik_Coultas`: /);
-    expect(wholeText(person)).toMatch(/0 removed|nothing differs/);
+    expect(wholeText(person)).toMatch(/0 removed|no difference/);
   });
 });

@@ -18,7 +18,7 @@ async function inTable(): Promise<number> {
 async function backup(): Promise<SeenMessage> {
   // These tests are about the table: the other preconditions of a flush are overridden.
   await here.people.command('approver', '/rescan override test-logging because it is not what is tried here');
-  await here.people.sees(/is passed over in this rescan/);
+  await here.people.sees(/is skipped in this rescan/);
   await here.people.command('operator', '/rescan backup before the rescan');
   return here.people.sees(/is done and verified/);
 }

@@ -17,10 +17,10 @@ import { chooseRestoreView, flushView } from '../../src/slack/forms/table-views.
 import { createPermissions } from '../../src/slack/intake/permissions.ts';
 import { autopilotMessage, autopilotPlanMessage } from '../../src/slack/messages/checklist/autopilot-message.ts';
 import { checklistMessage } from '../../src/slack/messages/checklist/checklist-message.ts';
+import { deployedMessage } from '../../src/slack/messages/checklist/deploy-message.ts';
 import { loggingMessage } from '../../src/slack/messages/checklist/logging-message.ts';
 import { helpMessage, unknownWordMessage } from '../../src/slack/messages/help/help.ts';
 import { ACTION } from '../../src/slack/messages/kit/buttons.ts';
-import { deployedMessage } from '../../src/slack/messages/refusals/deploy-refusals.ts';
 import { diffMessage } from '../../src/slack/messages/results/diff-message.ts';
 import { failuresMessage } from '../../src/slack/messages/results/failures-message.ts';
 import { followMessage } from '../../src/slack/messages/results/log-message.ts';
@@ -240,7 +240,7 @@ describe('the tables of commands, buttons and forms', () => {
             : [
                 alertOf(
                   { kind: state.kind, snapshot: runSnapshot({ state }), leftInFlight: 0 },
-                  { goesOnByItself: false },
+                  { resumesByItself: false },
                 ),
               ],
         )

@@ -10,14 +10,14 @@ import { auditMessage, chainMessage } from '../../src/slack/messages/checklist/a
 import * as autopilot from '../../src/slack/messages/checklist/autopilot-message.ts';
 import * as checklistAnswers from '../../src/slack/messages/checklist/checklist-answers.ts';
 import { checklistMessage, historyMessage } from '../../src/slack/messages/checklist/checklist-message.ts';
+import { deployedMessage, rolledBackMessage } from '../../src/slack/messages/checklist/deploy-message.ts';
 import { lateEndMessage } from '../../src/slack/messages/checklist/late-deploy.ts';
 import { loggingMessage } from '../../src/slack/messages/checklist/logging-message.ts';
 import { quotaMessage } from '../../src/slack/messages/checklist/quota-message.ts';
 import { sampleMessage } from '../../src/slack/messages/checklist/sample-message.ts';
 import { helpMessage, unknownWordMessage } from '../../src/slack/messages/help/help.ts';
 import type { Message } from '../../src/slack/messages/kit/message.ts';
-import { deployedMessage, rolledBackMessage } from '../../src/slack/messages/refusals/deploy-refusals.ts';
-import { fileTroubleMessage } from '../../src/slack/messages/refusals/file-errors.ts';
+import { fileErrorMessage } from '../../src/slack/messages/refusals/file-errors.ts';
 import * as refusals from '../../src/slack/messages/refusals/refusals.ts';
 import { resultRefusalMessage } from '../../src/slack/messages/refusals/result-refusals.ts';
 import { startRefusalMessage } from '../../src/slack/messages/refusals/start-refusals.ts';
@@ -74,7 +74,7 @@ import {
 } from './message-samples.ts';
 import { diffFound, failuresFound } from './result-builders.ts';
 import { runPlan } from './scripted-run-control.ts';
-import { backupRecord, flushJob, NOW, tableNow } from './table-builders.ts';
+import { backupRecord, flushApproval, flushJob, NOW, tableNow } from './table-builders.ts';
 /** Every renderer of the bot by its name, with states that reach its branches; `worse` makes each of them hostile. */
 
 export type Rendered = Message | ModalView | HomeView;
@@ -88,10 +88,17 @@ function withTableName<P extends { readonly now: TableNow }>(worse: Worse, plan:
 export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rendered | undefined)[]>> = {
   alertOf: (worse) =>
     events.flatMap((event) =>
-      [true, false].map((goesOnByItself) => alertOf(worse(event), { goesOnByItself })?.message),
+      [true, false].map((resumesByItself) => alertOf(worse(event), { resumesByItself })?.message),
     ),
   listingMessage: () => [answers.listingMessage()],
   noRunYetMessage: () => [answers.noRunYetMessage()],
+  jobStatusMessage: (worse) => [
+    answers.jobStatusMessage(worse(restoreJob), { buttons: true, link: worse('https://x.example/a') }),
+  ],
+  approvalStatusMessage: (worse) => [
+    answers.approvalStatusMessage(worse(flushApproval()), worse('https://x.example/a')),
+  ],
+  unreadStatusMessage: (worse) => [answers.unreadStatusMessage(worse(fault), worse(run))],
   statusMessage: (worse) =>
     runs.map((one) => answers.statusMessage(worse(one), { buttons: true, link: worse('https://x.example/a b') })),
   haltedMessage: (worse) =>
@@ -133,7 +140,7 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
     autopilot.receiptMessage(
       worse(autopilotRecord({ startedAt: NOW, endedAt: NOW + 9 })),
       worse(run),
-      worse({ verdict: 'bad', head: 'H 1' }),
+      worse({ validation: { kind: 'validate', verdict: 'bad', fewerEntries: 3 }, head: 'H 1' }),
     ),
     autopilot.receiptMessage(worse(autopilotRecord()), undefined),
   ],
@@ -239,7 +246,9 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
     ),
   mutedMessage: (worse) => [refusals.mutedMessage(worse('E 1'))],
   wrongChannelMessage: (worse) => [refusals.wrongChannelMessage(worse(['C01']))],
-  defectMessage: (worse) => [refusals.defectMessage(worse('0a1b2c3d'))],
+  faultMessage: (worse) => [refusals.faultMessage(worse(fault))],
+  faultWhileMessage: (worse) => [refusals.faultWhileMessage(worse(fault))],
+  unexpectedErrorMessage: (worse) => [refusals.unexpectedErrorMessage(worse('0a1b2c3d'))],
   reportMessage: (worse) => [
     reportMessage(worse(run), worse(report), {
       expected: worse({ ms: 3, costUsd: 4 }),
@@ -263,9 +272,9 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
         stage: 'deleting',
       }),
     ),
-  fileTroubleMessage: (worse) => [
-    fileTroubleMessage(new FileUploadError(worse('F 1'), 500), 'the failed images', '/rescan export'),
-    fileTroubleMessage(Object.assign(new Error('full'), { code: 'ENOSPC' }), 'the failed images'),
+  fileErrorMessage: (worse) => [
+    fileErrorMessage(new FileUploadError(worse('F 1'), 500), 'the failed images', '/rescan export'),
+    fileErrorMessage(Object.assign(new Error('full'), { code: 'ENOSPC' }), 'the failed images'),
   ],
   anotherJobMessage: (worse) => [tables.anotherJobMessage(worse(restoreJob))],
   stoppingJobMessage: (worse) => [tables.stoppingJobMessage(worse(restoreJob))],

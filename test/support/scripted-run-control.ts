@@ -55,7 +55,10 @@ export function runPlan(change: Partial<RunPlan> = {}): RunPlan {
     expectedPerMinute: 60,
     expectedMs: 24 * 60_000,
     expectedCostUsd: 4.19,
-    forecastRestsOn: ['Pace: 60 images a minute, as set.', '5 s an image (the setting SECONDS_PER_IMAGE).'],
+    forecastRestsOn: [
+      'Pace: 60 images a minute (your setting).',
+      '5 s per image (SECONDS_PER_IMAGE; no run has been measured yet).',
+    ],
     entries: 4_187,
     plannedBy: 'U0OPERATOR',
     plannedAt: Date.UTC(2026, 0, 5, 9),

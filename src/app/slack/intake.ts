@@ -88,7 +88,7 @@ export function assembleIntake(
     channels: settings.slackChannels,
     deduplicator: createDeduplicator(clock),
     clock,
-    onDefect: createErrorReporter(logger, random),
+    onError: createErrorReporter(logger, random),
     audit: audit.enqueue,
   });
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../../lib/clock.ts';
+import { defined } from '../../lib/defined.ts';
 import type { RunControl } from '../../run/model/run-control.ts';
 import type { Lease } from '../../state/lease.ts';
 import type { AutopilotBlocker, AutopilotEvent } from '../contracts/autopilot-control.ts';
@@ -107,7 +108,8 @@ export function createAutopilotDriver(ports: AutopilotDriverPorts): AutopilotDri
     if (approval?.state.kind === 'pending' && approval.ts === undefined)
       await emit({ kind: 'approval-asked', record, approval });
     const { attempts } = record;
-    const next = nextMove({ view, attempts, ...(approval ? { approval: approval.state.kind } : {}) });
+    const approvalBy = approval && 'by' in approval.state ? approval.state.by : undefined;
+    const next = nextMove(defined({ view, attempts, approval: approval?.state.kind, approvalBy }));
     const isUnblocked = record.blocker !== undefined && !record.refused && next.kind !== 'needs-person';
     const now = isUnblocked ? await change(record.id, { remove: ['blocker'] }, ['running']) : record;
     if (!now) return 0;

@@ -21,6 +21,8 @@ export interface AutopilotFacts {
   readonly attempts: Readonly<Partial<Record<OwnStep, number>>>;
   /** The state of the approval that the autopilot requested. */
   readonly approval?: ApprovalState['kind'];
+  /** Who decided it. */
+  readonly approvalBy?: string;
 }
 
 /** A backup can become stale while people decide; it is repeated this often at most. */
@@ -75,7 +77,10 @@ export function nextMove(facts: AutopilotFacts): Move {
   if (!isPast(sample)) return doOrReport(sample, 'sample', timesTried('sample') === 0);
 
   if (facts.approval !== undefined && facts.approval !== 'used')
-    return { kind: 'needs-person', reason: { kind: 'flush-not-approved', state: facts.approval } };
+    return {
+      kind: 'needs-person',
+      reason: defined({ kind: 'flush-not-approved' as const, state: facts.approval, by: facts.approvalBy }),
+    };
   return flush.state === 'failed' ? reportFailure(flush) : { kind: 'ask-flush' };
 }
 

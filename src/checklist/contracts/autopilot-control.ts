@@ -14,7 +14,8 @@ import type { TableJob, TableRefusal } from './table-control.ts';
 /** Why the autopilot waits for a person. It continues when the reason is gone, or when someone retries. */
 export type WaitReason =
   | { readonly kind: 'step-failed'; readonly step: StepName; readonly found?: StepFinding }
-  | { readonly kind: 'flush-not-approved'; readonly state: ApprovalState['kind'] }
+  /** `by`: who denied it or withdrew it. */
+  | { readonly kind: 'flush-not-approved'; readonly state: ApprovalState['kind']; readonly by?: string }
   | {
       readonly kind: 'run-rests';
       readonly runId: string;

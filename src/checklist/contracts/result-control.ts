@@ -17,8 +17,11 @@ import type { TableRefusal } from './table-control.ts';
 /** The images that a retry processes. */
 export type RetryRequest =
   | { readonly kind: 'failed'; readonly choice: FailureChoice }
-  /** Images of the last run and its retries that have no outcome, or were processed and have no rows. */
-  | { readonly kind: 'unaccounted' };
+  /**
+   * Of the last run and its retries: no outcome, or processed and their rows missing; `withUnclear`: also where another image may have
+   * overwritten the rows.
+   */
+  | { readonly kind: 'unaccounted'; readonly withUnclear?: boolean };
 
 export type ResultRefusal =
   | { readonly reason: 'no-run' }

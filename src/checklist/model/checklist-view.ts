@@ -17,6 +17,8 @@ import { type ClosedStep, STEPS, type StepFinding, type StepName, type StepRecor
 export interface StepView extends Readonly<ClosedStep> {
   /** Why it is stale. */
   readonly stale?: UnmetPrecondition;
+  /** It waits for an approval that expires at this time, epoch ms. */
+  readonly approvalUntil?: number;
 }
 
 /** One rescan, from its first step to its end. */
@@ -40,10 +42,6 @@ export interface ViewFacts extends PreconditionFacts {
   readonly stepRecords: readonly StepRecord[];
   /** Somebody said that this rescan keeps what the table holds. */
   readonly keptBy?: { readonly by: string; readonly at: number };
-  /** The work under way on the table. */
-  readonly job?: { readonly kind: 'flush' | 'restore'; readonly by: string; readonly startedAt: number };
-  /** A flush waits for its approval. */
-  readonly flushAsked?: { readonly by: string; readonly at: number };
   /** The last run of this rescan. */
   readonly run?: RunSnapshot;
   /** Whether it was over all images. */
@@ -174,7 +172,10 @@ function viewFlush(seen: StepView, { job, keptBy, flushAsked, reset }: ViewFacts
   const isBack = seen.at !== undefined && isUndone({ at: seen.at }, reset);
   if (seen.state === 'done' && !isBack) return seen;
   if (keptBy) return { step: 'flush', state: 'skipped', because: 'keep', by: keptBy.by, at: keptBy.at };
-  if (flushAsked) return { step: 'flush', state: 'running', by: flushAsked.by, at: flushAsked.at };
+  if (flushAsked) {
+    const { by, at, until, isPending } = flushAsked;
+    return { step: 'flush', state: 'running', by, at, ...(isPending ? { approvalUntil: until } : {}) };
+  }
   if (seen.state === 'done') return { ...seen, state: 'stale', stale: { reason: 'restored-since', fix: 'flush' } };
   return seen.state === 'running' ? { step: 'flush', state: 'to-do' } : seen;
 }

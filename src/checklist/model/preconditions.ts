@@ -21,6 +21,10 @@ export interface PreconditionFacts {
   /** `isAll`: the bucket held no more images than these. */
   readonly sample?: Proof & { readonly images: number; readonly failed: number; readonly isAll?: boolean };
   readonly flush?: StepRecord;
+  /** A flush or restore that is running now. `startedAt`: epoch ms. */
+  readonly job?: { readonly kind: 'flush' | 'restore'; readonly by: string; readonly startedAt: number };
+  /** A flush that was requested and has not begun. */
+  readonly flushAsked?: FlushAsked;
   /** Somebody said, for this very start, that the table keeps what it holds. */
   readonly keep?: boolean;
   /** A run that is driven, or that will go on by itself. */
@@ -30,6 +34,15 @@ export interface PreconditionFacts {
   /** When a flush or a restore of the table last began: what stood there before it may be gone. */
   readonly reset?: TableReset;
   readonly overrides: readonly Override[];
+}
+
+/** A request for a flush. `at`, `until`: epoch ms, when it was made and when it expires. */
+export interface FlushAsked {
+  readonly by: string;
+  readonly at: number;
+  readonly until: number;
+  /** Nobody has decided it yet. */
+  readonly isPending: boolean;
 }
 
 /** A flush or restore that began to change the whole table. `at`: epoch ms. */
@@ -81,6 +94,10 @@ export type UnmetPrecondition =
       readonly at: number;
     }
   | { readonly reason: 'not-flushed'; readonly fix: 'flush' }
+  /** It runs now. `startedAt`: epoch ms. */
+  | { readonly reason: 'flush-running'; readonly fix: 'wait'; readonly startedAt: number }
+  /** It waits for its approval. `until`: epoch ms. */
+  | { readonly reason: 'flush-unapproved'; readonly fix: 'approval'; readonly until: number }
   | { readonly reason: 'restored-since'; readonly fix: 'flush' }
   | { readonly reason: 'table-reset'; readonly fix: 'start'; readonly runId: string; readonly by: TableReset['kind'] }
   | { readonly reason: 'run-active'; readonly fix: 'stop'; readonly runId: string }
@@ -108,6 +125,8 @@ export function overridableStepOf({ reason }: UnmetPrecondition): OverridableSte
     case 'table-changed':
     case 'table-unread':
     case 'not-flushed':
+    case 'flush-running':
+    case 'flush-unapproved':
     case 'restored-since':
     case 'table-reset':
     case 'run-active':
@@ -186,7 +205,7 @@ function unmetPreconditions(
       return running;
     case 'start':
       if (facts.keep) return [];
-      if (facts.flush?.state !== 'done') return [{ reason: 'not-flushed', fix: 'flush' }];
+      if (facts.flush?.state !== 'done') return [notFlushed(facts)];
       return isUndone(facts.flush, facts.reset) ? [{ reason: 'restored-since', fix: 'flush' }] : [];
     case 'resume': {
       const { lastRun, reset } = facts;
@@ -204,6 +223,12 @@ function unmetPreconditions(
           : [...checkLogging(facts, facts.codeSha256), ...checkSample(facts, facts.codeSha256, rules)]),
       ];
   }
+}
+
+function notFlushed({ job, flushAsked }: PreconditionFacts): UnmetPrecondition {
+  if (job?.kind === 'flush') return { reason: 'flush-running', fix: 'wait', startedAt: job.startedAt };
+  if (flushAsked?.isPending) return { reason: 'flush-unapproved', fix: 'approval', until: flushAsked.until };
+  return { reason: 'not-flushed', fix: 'flush' };
 }
 
 /** What is wrong with the backup as ground for a flush; empty: nothing. */

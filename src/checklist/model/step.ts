@@ -25,7 +25,13 @@ export const findingSchema = z.preprocess(
     z.object({ kind: z.literal('sample'), images: z.number(), failed: z.number() }),
     z.object({ kind: z.literal('flush'), deleted: z.number(), remaining: z.number(), backupId: z.string() }),
     z.object({ kind: z.literal('rescan'), runId: z.string() }),
-    z.object({ kind: z.literal('validate'), verdict: z.string() }),
+    z.object({
+      kind: z.literal('validate'),
+      verdict: z.string(),
+      /** Entries that the table lacks against the backup, and images that were processed and have no rows: 0 is left out. */
+      fewerEntries: z.number().exactOptional(),
+      imagesWithoutRows: z.number().exactOptional(),
+    }),
     /** The bot stopped during the step. */
     z.object({ kind: z.literal('interrupted') }),
     /** The step could not be done; the message of the error or refusal. */

@@ -38,7 +38,7 @@ export async function chooseForRetry(
   what: string,
   ports: RetryChoicePorts,
 ): Promise<RetryChoice | ResultRefusal> {
-  if (setting.kind === 'unaccounted') return chooseUnaccounted(what, ports);
+  if (setting.kind === 'unaccounted') return chooseUnaccounted(what, setting.withUnclear ?? false, ports);
   const { choice } = setting;
   const named = choice.images && [...choice.images];
   const there = named ? await findAll(named, ports.findImage) : [];
@@ -77,26 +77,37 @@ export async function chooseForRetry(
   }
 }
 
-async function chooseUnaccounted(what: string, ports: RetryChoicePorts): Promise<RetryChoice | ResultRefusal> {
+async function chooseUnaccounted(
+  what: string,
+  withUnclear: boolean,
+  ports: RetryChoicePorts,
+): Promise<RetryChoice | ResultRefusal> {
   const chain = await ports.lastChain();
   if (!chain) return { reason: 'no-run' };
   const found = await ports.reconcileChain(chain);
   const attempts = chain.map(({ plan }) => plan.selection.retry?.attempt ?? 1);
   return {
-    images: unaccountedImages(found, ports.findImage),
+    images: unaccountedImages(found, withUnclear, ports.findImage),
     retry: { of: chain[0].runId, what, attempt: Math.max(...attempts) + 1 },
     dispose: found.dispose,
   };
 }
 
 /** The images that a retry can bring to account, with their sizes. */
-async function* unaccountedImages(found: Reconciliation, findImage: FindImage): AsyncGenerator<ListedImage> {
+async function* unaccountedImages(
+  found: Reconciliation,
+  withUnclear: boolean,
+  findImage: FindImage,
+): AsyncGenerator<ListedImage> {
   for await (const image of found.images(UNACCOUNTED)) {
-    if (image.kind === 'processed-without-rows' && image.why !== 'person-has-no-rows') continue;
+    if (image.kind === 'processed-without-rows' && !isRowMissing(image.why, withUnclear)) continue;
     const there = await findImage(image.key);
     if (there) yield there;
   }
 }
+
+const isRowMissing = (why: string | undefined, withUnclear: boolean): boolean =>
+  why === 'person-has-no-rows' || (withUnclear && why === 'unclear');
 
 async function findAll(keys: readonly string[], findImage: FindImage): Promise<readonly (ListedImage | undefined)[]> {
   const found: (ListedImage | undefined)[] = [];

@@ -1,6 +1,7 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { BackupLocation } from '../../backup/catalogue/location.ts';
 import type { Clock, Random } from '../../lib/clock.ts';
+import { defined } from '../../lib/defined.ts';
 import type { Result } from '../../lib/result.ts';
 import { countByKind } from '../../pipeline/table/count.ts';
 import { hashOfResource } from '../../pipeline/table/image-rows.ts';
@@ -96,7 +97,7 @@ export async function validateRun(
       images.push(image);
       if (images.length >= MOST_EXAMPLES) break;
     }
-    await noteVerdict(ports, root.runId, by, judged.verdict);
+    await noteVerdict(ports, root.runId, by, judged);
     const { prefix, limit, sample } = root.plan.selection;
     return {
       ok: true,
@@ -128,13 +129,22 @@ async function noteVerdict(
   { checklists, clock }: ValidatePorts,
   rootId: string,
   by: string,
-  verdict: Validation['verdict'],
+  { verdict, problems }: Pick<Validation, 'verdict' | 'problems'>,
 ): Promise<void> {
   if (verdict === 'unfinished') return;
   for await (const { id, runIds } of checklists.list(20)) {
     if (!runIds.includes(rootId)) continue;
     const state = verdict === 'bad' ? 'failed' : 'done';
-    const found = { kind: 'validate', verdict } as const;
+    const fewer = problems.find((problem) => problem.kind === 'fewer-entries');
+    const withoutRows = problems
+      .filter((problem) => problem.kind === 'rows-missing' || problem.kind === 'rows-unclear')
+      .reduce((sum, { images }) => sum + images, 0);
+    const found = defined({
+      kind: 'validate' as const,
+      verdict,
+      fewerEntries: fewer?.entries,
+      imagesWithoutRows: withoutRows === 0 ? undefined : withoutRows,
+    });
     return checklists.setStep(id, { step: 'validate', state, by, at: Math.round(clock.now()), found });
   }
 }

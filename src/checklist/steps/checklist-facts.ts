@@ -98,7 +98,15 @@ export async function gatherFacts(
       run: ownRun,
       runIsWhole: ownRun && ownRun.isPartial !== true,
       keptBy: record?.kept,
-      flushAsked: approval && isAsked ? { by: approval.requestedBy, at: approval.requestedAt } : undefined,
+      flushAsked:
+        approval && isAsked
+          ? {
+              by: approval.requestedBy,
+              at: approval.requestedAt,
+              until: approval.expiresAt,
+              isPending: approval.state.kind === 'pending',
+            }
+          : undefined,
     }),
   };
 }

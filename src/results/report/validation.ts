@@ -19,11 +19,17 @@ export type ValidationProblem =
   | { readonly kind: 'flushed-since'; readonly at: number; readonly weight: 'doubt' }
   | { readonly kind: 'failed'; readonly images: number; readonly unlogged: number; readonly weight: 'doubt' }
   /** Processed images whose rows may have been overwritten by another image of the same person, date and project. */
-  | { readonly kind: 'rows-unclear'; readonly images: number; readonly weight: 'doubt' }
+  | { readonly kind: 'rows-unclear'; readonly images: number; readonly weight: 'proof' | 'doubt' }
   | { readonly kind: 'older-rows-only'; readonly images: number; readonly weight: 'doubt' }
   | { readonly kind: 'rejected-unrecorded'; readonly images: number; readonly weight: 'doubt' }
-  /** The table has fewer timesheet entries and zero-hour weeks than the backup. */
-  | { readonly kind: 'fewer-entries'; readonly entries: number; readonly weight: 'doubt' }
+  /** The table has fewer timesheet entries and zero-hour weeks than the backup: `now` in place of `before`. */
+  | {
+      readonly kind: 'fewer-entries';
+      readonly entries: number;
+      readonly before: number;
+      readonly now: number;
+      readonly weight: 'proof' | 'doubt';
+    }
   /** Compared people have entries in the backup that are not in the table. */
   | {
       readonly kind: 'people-lost-entries';
@@ -68,9 +74,25 @@ export function judgeValidation(facts: ValidationFacts): {
     ...(flushedAt === undefined ? [] : [{ kind: 'flushed-since', at: flushedAt, weight: 'doubt' } as const]),
     ...tableProblems(facts),
     ...peopleProblems(facts.people),
-  ];
+  ].map((problem, _, all) =>
+    runState === 'completed' && isLoss(problem, all) ? { ...problem, weight: 'proof' } : problem,
+  );
   const order = WEIGHTS.flatMap((weight) => problems.filter((problem) => problem.weight === weight));
   return { verdict: VERDICTS[order[0]?.weight ?? 'none'], problems: order };
+}
+
+/**
+ * Whether images without rows explain missing entries: an image that another one overwrote costs no entry in total, so where the
+ * table lacks at least as many entries as images have no rows, these rows were deleted or never written.
+ */
+function isLoss(
+  problem: ValidationProblem,
+  all: readonly ValidationProblem[],
+): problem is Extract<ValidationProblem, { kind: 'rows-unclear' | 'fewer-entries' }> {
+  if (problem.kind !== 'rows-unclear' && problem.kind !== 'fewer-entries') return false;
+  const unclear = all.find(({ kind }) => kind === 'rows-unclear');
+  const fewer = all.find(({ kind }) => kind === 'fewer-entries');
+  return unclear?.kind === 'rows-unclear' && fewer?.kind === 'fewer-entries' && fewer.entries >= unclear.images;
 }
 
 const WEIGHTS = ['proof', 'open', 'doubt'] as const;
@@ -113,8 +135,11 @@ const timesheetRecords = (counts: KindCounts): number => counts.entry + counts['
 
 function tableProblems({ now, backup }: ValidationFacts): readonly ValidationProblem[] {
   if (!backup) return [{ kind: 'not-compared', weight: 'doubt' }];
-  const fewer = timesheetRecords(backup.counts) - timesheetRecords(now);
-  return fewer > 0 ? [{ kind: 'fewer-entries', entries: fewer, weight: 'doubt' }] : [];
+  const before = timesheetRecords(backup.counts);
+  const after = timesheetRecords(now);
+  return before > after
+    ? [{ kind: 'fewer-entries', entries: before - after, before, now: after, weight: 'doubt' }]
+    : [];
 }
 
 function peopleProblems(people: readonly PersonComparison[]): readonly ValidationProblem[] {

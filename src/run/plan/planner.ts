@@ -185,9 +185,9 @@ function expect(total: number, paceSetting: PaceSetting, conditions: Conditions)
     secondsPerImage,
     maxInFlight: ceiling.maxInFlight,
     secondsFrom: experience
-      ? `the mean of ${experience.images} images of ${experience.runId}`
-      : 'the setting SECONDS_PER_IMAGE, because no run has been measured yet',
-    costFrom: experience?.costPerImageUsd === undefined ? 'the setting COST_PER_IMAGE_USD' : experience.runId,
+      ? `mean of ${experience.images} images of ${experience.runId}`
+      : 'SECONDS_PER_IMAGE; no run has been measured yet',
+    costFrom: experience?.costPerImageUsd === undefined ? 'COST_PER_IMAGE_USD' : `as in ${experience.runId}`,
     ...(costPerImageUsd === undefined ? {} : { costPerImageUsd }),
   });
   return costPerImageUsd === undefined
@@ -195,7 +195,7 @@ function expect(total: number, paceSetting: PaceSetting, conditions: Conditions)
         ...expected,
         restsOn: [
           ...expected.restsOn,
-          `Cost: unknown, because ${experience ? `the last run (${experience.runId}) reported none` : 'no run has been measured yet'} and COST_PER_IMAGE_USD is not set.`,
+          `Cost: unknown, because ${experience ? `the last run (${experience.runId}) reported none` : 'no run has reported one'} and COST_PER_IMAGE_USD is not set.`,
         ],
       }
     : expected;

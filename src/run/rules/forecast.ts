@@ -43,11 +43,11 @@ export function forecast(facts: ForecastFacts): Forecast {
   const restsOn = [
     paceSetting.kind === 'fixed'
       ? `Pace: ${minuteShare(topPerMinute)} (your setting).`
-      : `Pace: auto, up to ${minuteShare(topPerMinute)}, after a slow start.`,
+      : `Pace: auto, up to ${minuteShare(topPerMinute)} after a slow start.`,
   ];
   if (carriedPerMinute < topPerMinute)
     restsOn.push(
-      `${counted(facts.maxInFlight, 'image', 'images')} in flight at ${fine.format(secondsPerImage)} s each carry ${minuteShare(carriedPerMinute)}.`,
+      `${counted(facts.maxInFlight, 'image', 'images')} in progress at ${fine.format(secondsPerImage)} s each allow ${minuteShare(carriedPerMinute)}.`,
     );
   restsOn.push(`${fine.format(secondsPerImage)} s per image${facts.secondsFrom ? ` (${facts.secondsFrom})` : ''}.`);
   if (costPerImageUsd !== undefined)
@@ -126,19 +126,19 @@ export function paceCeiling(facts: CeilingFacts): { ceilingPerMinute: number; ma
     `${facts.modelName ?? 'The model'}: ${fine.format(modelRequestsPerMinute)} requests a minute × ${fine.format(quotaPercent)} % = ${fine.format(ofModel)}`,
   ];
   let maxInFlight = Math.max(1, Math.floor(facts.maxInFlight));
-  if (freeConcurrency === undefined) because.push('Free Lambda concurrency: not known');
+  if (freeConcurrency === undefined) because.push('Free Lambda concurrency: unknown');
   else {
     const share = Math.max(1, Math.floor((freeConcurrency * concurrencyPercent) / 100));
     because.push(
-      `Lambda: ${whole.format(freeConcurrency)} free × ${fine.format(concurrencyPercent)} % = ${whole.format(share)} in flight`,
+      `Lambda: ${whole.format(freeConcurrency)} free × ${fine.format(concurrencyPercent)} % = ${whole.format(share)} images at once`,
     );
-    if (share > maxInFlight) because.push(`No more than ${whole.format(maxInFlight)} in flight (setting)`);
+    if (share > maxInFlight) because.push(`At most ${whole.format(maxInFlight)} images at once (setting)`);
     maxInFlight = Math.min(share, maxInFlight);
   }
   const carried = (maxInFlight * 60) / Math.max(0.001, secondsPerImage);
   if (carried < ofModel)
     because.push(
-      `${whole.format(maxInFlight)} in flight × 60 ÷ ${fine.format(secondsPerImage)} s per image = ${fine.format(carried)} a minute, while images take that long`,
+      `${whole.format(maxInFlight)} images at once × 60 ÷ ${fine.format(secondsPerImage)} s per image = ${fine.format(carried)} a minute`,
     );
   let limit = ofModel;
   const take = (perMinute: number, words: string) => {
@@ -150,7 +150,7 @@ export function paceCeiling(facts: CeilingFacts): { ceilingPerMinute: number; ma
     const ofTokens = (perMinute * quotaPercent) / 100 / perImage;
     take(
       ofTokens,
-      `Tokens: ${whole.format(perMinute)} a minute × ${fine.format(quotaPercent)} % ÷ ${whole.format(perImage)} an image = ${fine.format(ofTokens)}`,
+      `Tokens: ${whole.format(perMinute)} a minute × ${fine.format(quotaPercent)} % ÷ ${whole.format(perImage)} per image = ${fine.format(ofTokens)}`,
     );
   }
   for (const { name, units } of facts.writes?.capacity ?? []) {
@@ -158,7 +158,7 @@ export function paceCeiling(facts: CeilingFacts): { ceilingPerMinute: number; ma
     const ofWrites = (units * 60) / unitsPerImage;
     take(
       ofWrites,
-      `${name}: ${whole.format(units)} write units a second × 60 ÷ ${fine.format(unitsPerImage)} an image = ${fine.format(ofWrites)}`,
+      `${name}: ${whole.format(units)} write units a second × 60 ÷ ${fine.format(unitsPerImage)} per image = ${fine.format(ofWrites)}`,
     );
   }
   const ceilingPerMinute = Math.max(1, Math.floor(limit));

@@ -13,10 +13,12 @@ type ResultActionId =
   | typeof ACTION.exportFailures
   | typeof ACTION.putBack;
 
-/** What a retry button holds: `all`, `unaccounted`, or `cause:ID`. */
+/** What a retry button holds: `all`, `unaccounted`, `without-rows`, or `cause:ID`. */
 export function readRetryValue(value: string): { setting: RetryRequest; what: string } | undefined {
   if (value === 'all') return { setting: { kind: 'failed', choice: {} }, what: 'every failed image' };
   if (value === 'unaccounted') return { setting: { kind: 'unaccounted' }, what: 'images that are not accounted for' };
+  if (value === 'without-rows')
+    return { setting: { kind: 'unaccounted', withUnclear: true }, what: 'images that left no rows' };
   const [, causeId] = /^cause:([0-9a-f]{10})$/.exec(value) ?? [];
   return causeId === undefined
     ? undefined

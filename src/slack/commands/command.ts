@@ -10,6 +10,8 @@ export interface Requester {
   readonly triggerId?: string;
   /** Says something to this person only. Never throws: where it cannot be said, it is logged. */
   readonly reply: (message: Message) => Promise<void>;
+  /** Tells the audit what the request came to, where that is not the first line of its answer: `form shown`. */
+  readonly noteOutcome?: (outcome: string) => void;
 }
 
 /** One word of /rescan. */

@@ -2,12 +2,13 @@ import type { DeployControl } from '../../checklist/contracts/step-control.ts';
 import type { RecoveredDeploy } from '../../checklist/deploy/deploys.ts';
 import type { GivenPackage } from '../../pipeline/package/function-package.ts';
 import type { Requester } from '../commands/command.ts';
+import { deployedMessage, IN_PLACE, rolledBackMessage } from '../messages/checklist/deploy-message.ts';
 import { lateEndMessage } from '../messages/checklist/late-deploy.ts';
 import { type Message, say } from '../messages/kit/message.ts';
-import { deployedMessage, IN_PLACE, rolledBackMessage } from '../messages/refusals/deploy-refusals.ts';
 import { stepRefusalLines, stepRefusalMessage } from '../messages/refusals/step-refusals.ts';
 import type { ModalView } from './change-plan-view.ts';
 import { deployView, rollbackView } from './deploy-view.ts';
+import { formOutcome } from './form-outcome.ts';
 import { loadingView, refusalView } from './table-views.ts';
 
 /** A file that somebody handed in by a form. */
@@ -46,31 +47,28 @@ export function createDeployForms(ports: {
 
   async function show(viewId: string, given: GivenPackage | undefined, requester: Requester): Promise<undefined> {
     const planned = await deploys.plan(requester.person, given);
-    await updateView(
-      viewId,
-      planned.ok ? deployView(planned.value, requester.channel) : refusalView(TITLE, stepRefusalLines(planned.refusal)),
-    );
+    const view = planned.ok
+      ? deployView(planned.value, requester.channel)
+      : refusalView(TITLE, stepRefusalLines(planned.refusal));
+    await updateView(viewId, view);
+    requester.noteOutcome?.(formOutcome(view));
     return;
   }
 
   return {
     async openDeploy(triggerId, given, requester) {
-      const viewId = await ports.openView(
-        triggerId,
-        loadingView(TITLE, 'Fetching the function’s package and reading it…'),
-      );
+      const viewId = await ports.openView(triggerId, loadingView(TITLE, 'Reading the function’s package…'));
       return show(viewId, given, requester);
     },
     async openRollback(triggerId, requester) {
       const title = 'Roll back';
-      const viewId = await ports.openView(triggerId, loadingView(title, 'Looking what was deployed…'));
+      const viewId = await ports.openView(triggerId, loadingView(title, 'Reading what was deployed…'));
       const planned = await deploys.planRollback();
-      await updateView(
-        viewId,
-        planned.ok
-          ? rollbackView(planned.value, requester.channel)
-          : refusalView(title, stepRefusalLines(planned.refusal)),
-      );
+      const view = planned.ok
+        ? rollbackView(planned.value, requester.channel)
+        : refusalView(title, stepRefusalLines(planned.refusal));
+      await updateView(viewId, view);
+      requester.noteOutcome?.(formOutcome(view));
       return;
     },
     async lookAtZip(viewId, { name, bytes, url }, requester) {
@@ -78,7 +76,7 @@ export function createDeployForms(ports: {
         await updateView(
           viewId,
           refusalView(TITLE, [
-            'A zip of over 50 MB is not taken here. Put it into S3, then `/rescan deploy from=s3://bucket/key.zip`.',
+            'The zip is larger than 50 MB. Put it into S3, then use `/rescan deploy from=s3://bucket/key.zip`.',
           ]),
         );
         return;
@@ -86,7 +84,7 @@ export function createDeployForms(ports: {
       return show(viewId, { kind: 'zip', bytes: await ports.download(url), fileName: name }, requester);
     },
     async deploy(id, { person, channel, reply }) {
-      await reply(say('Deploying: publishing the version that runs, then code, handler and environment…'));
+      await reply(say('Deploying: publishing the current version, then updating code, handler and environment…'));
       const done = await deploys.deploy(id, person, channel);
       if (!done.ok) return stepRefusalMessage(done.refusal);
       if (done.value.unchanged) return say(IN_PLACE);

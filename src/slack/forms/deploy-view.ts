@@ -1,7 +1,7 @@
 import type { KnownBlock, ModalView } from '@slack/types';
 import { z } from 'zod';
 import type { PlannedDeploy, PlannedRollback } from '../../checklist/contracts/step-control.ts';
-import { deployPlanLines, IN_PLACE, rollbackPlanLines } from '../messages/refusals/deploy-refusals.ts';
+import { deployPlanLines, IN_PLACE, rollbackPlanLines } from '../messages/checklist/deploy-message.ts';
 
 export const CONFIRM_DEPLOY = 'confirm_deploy';
 export const CONFIRM_ROLLBACK = 'confirm_rollback';

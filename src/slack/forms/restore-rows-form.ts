@@ -12,6 +12,7 @@ import { count, counted } from '../messages/kit/format.ts';
 import { type Message, say } from '../messages/kit/message.ts';
 import { resultRefusalMessage } from '../messages/refusals/result-refusals.ts';
 import { entryName, hoursSuffix, openRunLines } from '../messages/results/diff-message.ts';
+import { formOutcome } from './form-outcome.ts';
 import { type Removed, type RestoreRowsChoice, restoreRowsView } from './restore-rows-view.ts';
 import type { TableForms } from './table-forms.ts';
 import { loadingView, refusalView } from './table-views.ts';
@@ -40,12 +41,14 @@ export function createRestoreRowsForm(ports: {
   askApproval: TableForms['ask'];
 }): RestoreRowsForm {
   return {
-    async open(triggerId, { backupId, person }, { channel }) {
+    async open(triggerId, { backupId, person }, { channel, noteOutcome }) {
       const viewId = await ports.openView(triggerId, loadingView(TITLE));
       const found = await ports.results.diff(backupId);
       if (!found.ok) {
         const { text } = resultRefusalMessage(found.refusal);
-        await ports.updateView(viewId, refusalView(TITLE, text.split('\n')));
+        const refused = refusalView(TITLE, text.split('\n'));
+        await ports.updateView(viewId, refused);
+        noteOutcome?.(formOutcome(refused));
         return undefined;
       }
       const diff = found.value;
@@ -69,6 +72,7 @@ export function createRestoreRowsForm(ports: {
                   ...(person === undefined ? {} : { person }),
                 });
         await ports.updateView(viewId, view);
+        noteOutcome?.(formOutcome(view));
         return undefined;
       } finally {
         await diff.dispose();

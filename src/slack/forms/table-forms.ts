@@ -7,6 +7,7 @@ import type { WhoApproves } from '../messages/table/approval-message.ts';
 import { tableRefusalLines, tableRefusalMessage } from '../messages/table/table-refusals.ts';
 import { showApproval } from '../requests/show-approval.ts';
 import type { ModalView } from './change-plan-view.ts';
+import { formOutcome } from './form-outcome.ts';
 import { chooseRestoreView, flushView, loadingView, refusalView, restoreView } from './table-views.ts';
 
 export interface TableFormsPorts {
@@ -38,22 +39,29 @@ export function createTableForms(ports: TableFormsPorts): TableForms {
   const { tables } = ports;
 
   /** Opens a modal at once, because a trigger expires after three seconds, and fills it when `fill` has read the facts. */
-  async function open(triggerId: string, title: string, fill: () => Promise<ModalView>): Promise<undefined> {
+  async function open(
+    triggerId: string,
+    title: string,
+    requester: Requester,
+    fill: () => Promise<ModalView>,
+  ): Promise<undefined> {
     const viewId = await ports.openView(triggerId, loadingView(title));
-    await ports.updateView(viewId, await fill());
+    const view = await fill();
+    await ports.updateView(viewId, view);
+    requester.noteOutcome?.(formOutcome(view));
     return;
   }
 
   return {
     openFlush: (triggerId, { failedOnly, backupId }, requester) =>
-      open(triggerId, 'Flush the table', async () => {
+      open(triggerId, 'Flush the table', requester, async () => {
         const plan = await tables.planFlush({ failedOnly, ...defined({ backupId }) });
         return plan.ok
           ? flushView(plan.value, requester.channel)
           : refusalView('Flush the table', tableRefusalLines(plan.refusal));
       }),
     openRestore: (triggerId, { backupId }, requester) =>
-      open(triggerId, 'Restore a backup', async () => {
+      open(triggerId, 'Restore a backup', requester, async () => {
         const records = await tables.backups();
         if (!records.ok) return refusalView('Restore a backup', tableRefusalLines(records.refusal));
         if (records.value.length === 0)
@@ -62,12 +70,11 @@ export function createTableForms(ports: TableFormsPorts): TableForms {
       }),
     async showRestore(viewId, wanted, requester) {
       const plan = await tables.planRestore(wanted);
-      await ports.updateView(
-        viewId,
-        plan.ok
-          ? restoreView(plan.value, requester.channel)
-          : refusalView('Restore a backup', tableRefusalLines(plan.refusal)),
-      );
+      const view = plan.ok
+        ? restoreView(plan.value, requester.channel)
+        : refusalView('Restore a backup', tableRefusalLines(plan.refusal));
+      await ports.updateView(viewId, view);
+      requester.noteOutcome?.(formOutcome(view));
       return undefined;
     },
     async ask(action, reason, requester) {

@@ -1,4 +1,6 @@
 import type { Clock } from '../../lib/clock.ts';
+import { FaultError } from '../../pipeline/fault.ts';
+import { ControlTableError } from '../../state/control-table.ts';
 import type { Action } from '../actions/action.ts';
 import type { MessageLocation } from '../client/chat.ts';
 import { classifySlackError, isPostingForbidden } from '../client/slack-errors.ts';
@@ -8,9 +10,10 @@ import type { FormHandler, SubmittedView } from '../forms/form.ts';
 import { unknownWordMessage } from '../messages/help/help.ts';
 import { type Message, say } from '../messages/kit/message.ts';
 import {
-  defectMessage,
+  faultWhileMessage,
   mutedMessage,
   permissionRefusalMessage,
+  unexpectedErrorMessage,
   unheardMessage,
   wrongChannelMessage,
 } from '../messages/refusals/refusals.ts';
@@ -72,8 +75,8 @@ export function createIntake(ports: {
   channels: readonly string[];
   deduplicator: Deduplicator;
   clock: Clock;
-  /** Logs an error nobody foresaw; answers the reference under which it is found. */
-  onDefect: (error: unknown, doing: string) => string;
+  /** Logs why a request failed; returns the reference under which the log has it. */
+  onError: (error: unknown, doing: string) => string;
   /** Takes down who did what and what came of it. Returns at once: nothing waits for it, a stop least of all. */
   audit: (facts: { who: string; what: string; outcome: string }) => void;
 }): Intake {
@@ -85,14 +88,17 @@ export function createIntake(ports: {
     requester: Pick<Requester, 'reply' | 'person'>,
     doing: string,
     role: Role,
-    execute: () => Promise<Message | undefined>,
+    execute: (noteOutcome: (outcome: string) => void) => Promise<Message | undefined>,
   ) {
     // Who only looks changes nothing.
     const note = (outcome: string) =>
       role === 'viewer' ? undefined : ports.audit({ who: requester.person, what: doing, outcome });
+    let noted: string | undefined;
     try {
-      const answer = await execute();
-      note(answer?.text.split('\n')[0] ?? 'done');
+      const answer = await execute((outcome) => {
+        noted = outcome;
+      });
+      note(noted ?? answer?.text.split('\n')[0] ?? 'done');
       if (answer) await requester.reply(answer);
     } catch (error) {
       const trouble = classifySlackError(error);
@@ -100,9 +106,13 @@ export function createIntake(ports: {
         note(`Slack answered ${trouble.code}`);
         return requester.reply(mutedMessage(trouble.code));
       }
-      const ref = ports.onDefect(error, doing);
-      note(`an error nobody foresaw (ref ${ref})`);
-      await requester.reply(defectMessage(ref));
+      const ref = ports.onError(error, doing);
+      if (error instanceof ControlTableError || error instanceof FaultError) {
+        note(`failed: ${error.fault.message}`);
+        return requester.reply(faultWhileMessage(error.fault));
+      }
+      note(`unexpected error (reference ${ref})`);
+      await requester.reply(unexpectedErrorMessage(ref));
     }
   }
 
@@ -151,7 +161,7 @@ export function createIntake(ports: {
       if (decided && immediateReply) await replyImmediately(immediateReply);
       else await acknowledge();
       const requester = { person, channel, triggerId, reply };
-      await carryOut(requester, said, command.role, async () => {
+      await carryOut(requester, said, command.role, async (noteOutcome) => {
         const permission = await deciding;
         if (!permission.ok) return permissionRefusalMessage(permission.refusal);
         if (command.role !== 'viewer' && !worksWithoutMembership) {
@@ -159,7 +169,7 @@ export function createIntake(ports: {
           if (presence !== 'member' && presence !== 'unknown') return unheardMessage(channel, presence);
         }
         if (!decided && immediateReply) await reply(immediateReply);
-        return execute(requester);
+        return execute({ ...requester, noteOutcome });
       });
     },
 
@@ -171,11 +181,13 @@ export function createIntake(ports: {
       const action = Object.hasOwn(ports.actions, actionId) ? ports.actions[actionId] : undefined;
       if (!action)
         return reply(
-          say('This button is of an older version of the bot: nothing was done. `/rescan status` shows what is there.'),
+          say(
+            'Nothing was done: this button is from an older version of the bot. See the current state with `/rescan status`.',
+          ),
         );
       const doing = `the button ${actionId}${incoming.value === '' ? '' : ` of ${incoming.value}`}`;
-      await carryOut(incoming, doing, action.changesState ? 'operator' : action.role, () =>
-        ifAllowed(person, action.role, () => action.execute({ ...incoming, channel: message.channel })),
+      await carryOut(incoming, doing, action.changesState ? 'operator' : action.role, (noteOutcome) =>
+        ifAllowed(person, action.role, () => action.execute({ ...incoming, channel: message.channel, noteOutcome })),
       );
     },
 
@@ -189,8 +201,8 @@ export function createIntake(ports: {
         return;
       const { channel, execute } = submission;
       const requester: Requester = { person, channel, reply: (message) => incoming.replyIn(channel, message) };
-      await carryOut(requester, `the form ${callbackId}`, view.role, () =>
-        ifAllowed(person, view.role, () => execute(requester)),
+      await carryOut(requester, `the form ${callbackId}`, view.role, (noteOutcome) =>
+        ifAllowed(person, view.role, () => execute({ ...requester, noteOutcome })),
       );
     },
   };

@@ -6,7 +6,7 @@ import { type FileUpload, MAX_FILE_BYTES } from '../client/file-upload.ts';
 import type { Requester } from '../commands/command.ts';
 import { bytes as bytesText, counted } from '../messages/kit/format.ts';
 import { type Message, say } from '../messages/kit/message.ts';
-import { fileTroubleMessage } from '../messages/refusals/file-errors.ts';
+import { fileErrorMessage } from '../messages/refusals/file-errors.ts';
 
 /** Every field of the hash chain, so that a reader of the file can verify it. */
 const COLUMNS: readonly CsvColumn<AuditEntry>[] = [
@@ -34,6 +34,6 @@ export const createAuditExport =
       });
       return files === 0 ? say('The audit is empty. No file was made.') : undefined;
     } catch (error) {
-      return fileTroubleMessage(error, 'the audit', '/rescan export audit');
+      return fileErrorMessage(error, 'the audit', '/rescan export audit');
     }
   };

@@ -15,7 +15,7 @@ import type { Requester } from '../commands/command.ts';
 import { code } from '../messages/kit/escape.ts';
 import { bytes } from '../messages/kit/format.ts';
 import { type Message, say } from '../messages/kit/message.ts';
-import { fileTroubleMessage } from '../messages/refusals/file-errors.ts';
+import { fileErrorMessage } from '../messages/refusals/file-errors.ts';
 import { type LogsAsked, logFileLines, logsMessage } from '../messages/results/log-message.ts';
 import { faultLines } from '../messages/run/describe-run.ts';
 
@@ -57,7 +57,7 @@ export function createLogRequests(ports: {
         });
         return undefined;
       } catch (error) {
-        return fileTroubleMessage(error, 'the log');
+        return fileErrorMessage(error, 'the log');
       }
     },
   };

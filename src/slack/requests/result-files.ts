@@ -8,7 +8,7 @@ import { runCsvColumns } from '../../results/report/run-csv.ts';
 import { type FileUpload, MAX_FILE_BYTES } from '../client/file-upload.ts';
 import { bytes, count, counted } from '../messages/kit/format.ts';
 import { type Message, say } from '../messages/kit/message.ts';
-import { fileTroubleMessage } from '../messages/refusals/file-errors.ts';
+import { fileErrorMessage } from '../messages/refusals/file-errors.ts';
 import { resultRefusalMessage } from '../messages/refusals/result-refusals.ts';
 
 /** Where files are posted. */
@@ -63,7 +63,7 @@ export function createResultFiles(ports: { results: ResultControl; files: FileUp
         const shared = await shareFailures(found.value, location);
         return shared === 0 ? say('No image has failed. No file was made.') : undefined;
       } catch (error) {
-        return fileTroubleMessage(error, 'failed images', '/rescan export failures');
+        return fileErrorMessage(error, 'the failed images', '/rescan export failures');
       } finally {
         await found.value.dispose();
       }
@@ -75,12 +75,12 @@ export function createResultFiles(ports: { results: ResultControl; files: FileUp
       try {
         const shared = await files.share({
           ...location,
-          comment: comment(`Results of the images of ${id}`),
+          comment: comment(`Outcomes of the images of ${id}`),
           files: csvParts(runCsvColumns, records, { name: id, maxBytes: MAX_FILE_BYTES }),
         });
-        return shared === 0 ? say(`No image of ${id} has a result yet. No file was made.`) : undefined;
+        return shared === 0 ? say(`No image of ${id} has an outcome yet. No file was made.`) : undefined;
       } catch (error) {
-        return fileTroubleMessage(error, `results of ${id}`, `/rescan export run ${id}`);
+        return fileErrorMessage(error, `the outcomes of ${id}`, `/rescan export run ${id}`);
       }
     },
     async diff(location, backupId) {
@@ -92,7 +92,7 @@ export function createResultFiles(ports: { results: ResultControl; files: FileUp
           ? say(`Nothing has changed since backup ${found.value.backup.id}. No file was made.`)
           : undefined;
       } catch (error) {
-        return fileTroubleMessage(error, 'changes', `/rescan export diff ${found.value.backup.id}`);
+        return fileErrorMessage(error, 'the changes', `/rescan export diff ${found.value.backup.id}`);
       } finally {
         await found.value.dispose();
       }

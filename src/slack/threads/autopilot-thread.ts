@@ -3,6 +3,7 @@ import type { AutopilotEvent } from '../../checklist/contracts/autopilot-control
 import type { TableControl } from '../../checklist/contracts/table-control.ts';
 import type { AutopilotRecord } from '../../checklist/model/autopilot-record.ts';
 import type { ChecklistView } from '../../checklist/model/checklist-view.ts';
+import type { StepFinding } from '../../checklist/model/step.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { RunControl } from '../../run/model/run-control.ts';
 import type { Chat } from '../client/chat.ts';
@@ -84,7 +85,7 @@ export function createAutopilotThread(ports: {
           liveMessages.show({ record, view: event.view });
           return alerts.put(record.id, { to: 'channel', message: needsPersonMessage(record, event.blocker) });
         case 'finished': {
-          const about = { verdict: verdictOf(event.view), head: await readAuditHead() };
+          const about = { validation: validationOf(event.view), head: await readAuditHead() };
           await alerts.put(record.id, { to: 'channel', message: receiptMessage(record, event.run, about) });
           return liveMessages.show({ record, view: event.view });
         }
@@ -93,7 +94,7 @@ export function createAutopilotThread(ports: {
   };
 }
 
-function verdictOf({ steps }: ChecklistView): string | undefined {
+function validationOf({ steps }: ChecklistView): Extract<StepFinding, { kind: 'validate' }> | undefined {
   const found = steps.find(({ step }) => step === 'validate')?.found;
-  return found?.kind === 'validate' ? found.verdict : undefined;
+  return found?.kind === 'validate' ? found : undefined;
 }

@@ -58,7 +58,7 @@ export function createRunThread(ports: {
       if (snapshot.state.kind === 'running') running = snapshot;
       else if (running?.runId === snapshot.runId) running = undefined;
       liveMessages.show(snapshot);
-      const alert = alertOf(event, { goesOnByItself: autoResume });
+      const alert = alertOf(event, { resumesByItself: autoResume });
       return alert ? ports.alerts.put(snapshot.runId, alert) : undefined;
     },
     postProgress: posting.start,

@@ -107,7 +107,7 @@ describe('a report of quotas', () => {
     expect(line(report, 'write-capacity', 'Entries')).toMatchObject({ verdict: 'ok', value: 100 });
     expect(line(report, 'write-capacity', 'Index1')).toMatchObject({ verdict: 'tight', value: 6 });
     expect(report.pacePerMinute).toBe(36);
-    expect(report.because).toContain('Index1: 6 write units a second × 60 ÷ 10 an image = 36');
+    expect(report.because).toContain('Index1: 6 write units a second × 60 ÷ 10 per image = 36');
   });
 
   test('a quota that could not be read is never ok, and the setting is used', () => {
@@ -130,7 +130,7 @@ describe('a report of quotas', () => {
   test('a quota report with little concurrency keeps the pace and shows what the concurrency allows', () => {
     const report = judge({ freeConcurrency: 10 });
     expect(report).toMatchObject({ pacePerMinute: 160, maxInFlight: 5 });
-    expect(report.because).toContain('5 in flight × 60 ÷ 6 s per image = 50 a minute, while images take that long');
+    expect(report.because).toContain('5 images at once × 60 ÷ 6 s per image = 50 a minute');
   });
 });
 

@@ -33,7 +33,7 @@ describe('a forecast', () => {
       factsOf({ paceSetting: { kind: 'auto' }, maxInFlight: 5, secondsPerImage: 10 }),
     );
     expect(expectedPerMinute).toBe(30);
-    expect(restsOn).toContain('5 images in flight at 10 s each carry 30 images a minute.');
+    expect(restsOn).toContain('5 images in progress at 10 s each allow 30 images a minute.');
   });
   it('goes no faster than the ceiling', () => {
     expect(forecast(factsOf({ paceSetting: { kind: 'fixed', perMinute: 500 } })).expectedPerMinute).toBe(160);
@@ -94,20 +94,20 @@ describe('the ceiling of the pace', () => {
       maxInFlight: 200,
       because: [
         'Nova Lite: 200 requests a minute × 80 % = 160',
-        'Lambda: 900 free × 50 % = 450 in flight',
-        'No more than 200 in flight (setting)',
+        'Lambda: 900 free × 50 % = 450 images at once',
+        'At most 200 images at once (setting)',
       ],
     });
   });
   it('says what half of the free concurrency carries when that is less, and bounds what is in flight by it', () => {
     const { ceilingPerMinute, maxInFlight, because } = paceCeiling({ ...facts, freeConcurrency: 10 });
     expect([ceilingPerMinute, maxInFlight]).toEqual([160, 5]);
-    expect(because.at(-1)).toBe('5 in flight × 60 ÷ 5 s per image = 60 a minute, while images take that long');
+    expect(because.at(-1)).toBe('5 images at once × 60 ÷ 5 s per image = 60 a minute');
   });
   it('says when the free concurrency is not known', () => {
     const { freeConcurrency: _, ...unknown } = facts;
     expect(paceCeiling(unknown)).toMatchObject({ ceilingPerMinute: 160, maxInFlight: 200 });
-    expect(paceCeiling(unknown).because).toContain('Free Lambda concurrency: not known');
+    expect(paceCeiling(unknown).because).toContain('Free Lambda concurrency: unknown');
   });
   it.each([
     { freeConcurrency: 0 },

@@ -68,7 +68,7 @@ function intakeWith(
     channels: ['C1'],
     deduplicator: createDeduplicator(clock),
     clock,
-    onDefect: () => 'abcd1234',
+    onError: () => 'abcd1234',
   });
   const acknowledge = async (message?: Message) => {
     heard.push(`ack${message ? ` ${message.text.split('\n')[0]}` : ''}`);

@@ -41,12 +41,12 @@ function messagesWith(text: string): Message[] {
     state: { kind: 'tripped', trippedBy: { kind: 'consecutive-failures', failures: 10 } },
   });
   const alerts = [
-    alertOf({ kind: 'tripped', snapshot: tripped, leftInFlight: 0 }, { goesOnByItself: true }),
-    alertOf({ kind: 'paused', snapshot: faulty, leftInFlight: 0 }, { goesOnByItself: true }),
-    alertOf({ kind: 'first-failure', snapshot: run, ...failure, requestId: text }, { goesOnByItself: true }),
+    alertOf({ kind: 'tripped', snapshot: tripped, leftInFlight: 0 }, { resumesByItself: true }),
+    alertOf({ kind: 'paused', snapshot: faulty, leftInFlight: 0 }, { resumesByItself: true }),
+    alertOf({ kind: 'first-failure', snapshot: run, ...failure, requestId: text }, { resumesByItself: true }),
     alertOf(
       { kind: 'connection-broken', snapshot: run, key: text, attempt: 1, message: text },
-      { goesOnByItself: true },
+      { resumesByItself: true },
     ),
   ];
   return [

@@ -1,3 +1,4 @@
+import type { ApprovalState } from '../../../approvals/approval.ts';
 import type {
   AutopilotBlocker,
   AutopilotRefusal,
@@ -6,42 +7,54 @@ import type {
 } from '../../../checklist/contracts/autopilot-control.ts';
 import type { AutopilotRecord } from '../../../checklist/model/autopilot-record.ts';
 import type { ChecklistView } from '../../../checklist/model/checklist-view.ts';
+import type { StepFinding } from '../../../checklist/model/step.ts';
 import type { RunSnapshot } from '../../../run/model/types.ts';
 import { ACTION, button } from '../kit/buttons.ts';
 import { code, mention, sentence } from '../kit/escape.ts';
-import { count, counted, dollars, duration, percent, rate } from '../kit/format.ts';
+import { clockTime, count, counted, dollars, duration, percent, rate } from '../kit/format.ts';
 import { compose, type Message, say } from '../kit/message.ts';
+import { faultMessage, stopFileLines } from '../refusals/refusals.ts';
 import { startRefusalMessage } from '../refusals/start-refusals.ts';
 import { stepRefusalLines } from '../refusals/step-refusals.ts';
-import { describeVerdict } from '../results/describe-verdict.ts';
-import { describeFault, doneOf, faultLines, formatDone, runName } from '../run/describe-run.ts';
+import {
+  describeFault,
+  doneOf,
+  formatDone,
+  formatRunningTime,
+  isWithoutGrowth,
+  runName,
+  storedLine,
+} from '../run/describe-run.ts';
 import { jobName } from '../table/describe-table.ts';
 import { tableRefusalLines } from '../table/table-refusals.ts';
 import { describeFound, STEP_TITLES } from './describe-step.ts';
 import { planFigure } from './plan-figure.ts';
 
-/** What the autopilot would do and what is to be expected, before anything happens. */
+/** What the autopilot would do and what to expect, before anything happens. */
 export function autopilotPlanMessage({ id, forecast, by }: AutopilotRecord): Message {
   return compose({
     fact: `The autopilot would do the whole rescan: ${counted(forecast.images, 'image')}.`,
     lines: [
-      'Nothing has happened yet. In this order, each step only if the one before it holds: backup, quotas, a test of the failure logging (deployed if it does not work), a few images, *flush with the approval of a second person*, the first images as a canary, then all others, and a validation at the end.',
-      'It stops where a person is needed, and goes on by itself after that.',
+      'Nothing has happened yet. It would do these steps in order, each only after the one before has succeeded: backup, quota check, test of failure logging (installed if needed), a sample of images, *flush after the approval of a second person*, the first images, all other images, validation.',
+      'Where it needs a person it waits, and continues afterwards.',
     ],
     numbers: [
-      ['Expected', `about ${duration(forecast.expectedMs)} at ${rate(forecast.expectedPerMinute)} images a minute`],
       [
-        'Expected cost',
-        forecast.expectedCostUsd === undefined ? 'not known yet' : `about ${dollars(forecast.expectedCostUsd)}`,
+        'Estimated time',
+        `about ${duration(forecast.expectedMs)} at ${rate(forecast.expectedPerMinute)} images a minute`,
       ],
       [
-        'Expected failures',
+        'Estimated cost',
+        forecast.expectedCostUsd === undefined ? 'unknown' : `about ${dollars(forecast.expectedCostUsd)}`,
+      ],
+      [
+        'Estimated failures',
         forecast.expectedFailures === undefined
-          ? 'not known yet'
+          ? 'unknown'
           : `about ${count(forecast.expectedFailures)} (${percent(forecast.expectedFailures, forecast.images)})`,
       ],
     ],
-    notes: [...forecast.restsOn.map((line) => sentence(line, 300)), `Asked for by ${mention(by)}.`],
+    notes: [...forecast.restsOn.map((line) => sentence(line, 300)), `Planned by ${mention(by)}.`],
     buttons: [
       button(ACTION.autopilotStart, 'Start', id, { style: 'primary' }),
       button(ACTION.autopilotCancel, 'Cancel', id),
@@ -49,13 +62,13 @@ export function autopilotPlanMessage({ id, forecast, by }: AutopilotRecord): Mes
   });
 }
 
-/** The autopilot as it stands: one live plan. */
+/** The live message of the autopilot: its state, and every step. */
 export function autopilotMessage(record: AutopilotRecord, view: ChecklistView, now: number): Message {
   const { state } = record;
   const buttons =
     state === 'running'
       ? [
-          ...(record.blocker === undefined ? [] : [button(ACTION.autopilotGoOn, 'Go on', record.id)]),
+          ...(record.blocker === undefined ? [] : [button(ACTION.autopilotGoOn, 'Try again', record.id)]),
           button(ACTION.autopilotStop, 'Stop', record.id, { style: 'danger' }),
         ]
       : [];
@@ -77,163 +90,189 @@ function stateFact(record: AutopilotRecord, view: ChecklistView): string {
   const under = view.steps.find(({ state }) => state === 'running');
   switch (record.state) {
     case 'planned':
-      return 'The autopilot waits to be started.';
+      return 'The autopilot is planned. Press Start to begin.';
     case 'running':
-      if (record.blocker !== undefined) return 'The autopilot waits for a person.';
+      if (record.blocker !== undefined) return 'The autopilot is waiting for a person.';
+      if (under?.approvalUntil !== undefined)
+        return `The autopilot is waiting for approval of the flush (until ${clockTime(under.approvalUntil)}; see the request in the channel).`;
       return under === undefined
-        ? 'The autopilot is under way.'
-        : `The autopilot is under way: ${STEP_TITLES[under.step]}.`;
+        ? 'The autopilot is running.'
+        : `The autopilot is running. Current step: ${STEP_TITLES[under.step]}.`;
     case 'stopped':
       return `The autopilot was stopped by ${stopperName(record.stoppedBy ?? '')}.`;
     case 'finished':
-      return 'The autopilot is through: every step is done.';
+      return 'The autopilot has finished.';
     case 'cancelled':
-      return 'The autopilot was cancelled before it began.';
+      return 'The autopilot was cancelled before it started.';
   }
 }
 
 const stopperName = (by: string): string => (/^[UW][A-Z0-9]+$/.test(by) ? mention(by) : sentence(by, 200));
 
 export const autopilotCancelledMessage = (by: string): Message =>
-  say(`The autopilot was cancelled by ${mention(by)} before it began: nothing was done.`);
+  say(`The autopilot was cancelled by ${mention(by)} before it started. Nothing was done.`);
 
-/** What keeps it from going on, to whoever started it and the channel. */
-export function needsPersonMessage(record: AutopilotRecord, hindrance: AutopilotBlocker): Message {
-  const { fact, lines } = hindranceText(hindrance);
+/** Why the autopilot waits for a person, for the channel and the person who started it. */
+export function needsPersonMessage(record: AutopilotRecord, blocker: AutopilotBlocker): Message {
+  const { fact, lines, again = 'Try again' } = describeBlocker(blocker);
   return compose({
     fact,
-    lines: [
-      ...lines,
-      `${hindrance.kind === 'waiting' ? 'It goes on by itself when that is mended.' : 'Mend it, then let it try again.'} ${mention(record.by)} started it.`,
-    ],
+    lines: [...lines, `${mention(record.by)} started the autopilot.`],
     buttons: [
-      button(ACTION.autopilotGoOn, 'Try again', record.id),
+      button(ACTION.autopilotGoOn, again, record.id),
       button(ACTION.autopilotStop, 'Stop the autopilot', record.id, { style: 'danger' }),
     ],
   });
 }
 
-function hindranceText(hindrance: AutopilotBlocker): { fact: string; lines: readonly string[] } {
-  switch (hindrance.kind) {
+interface Described {
+  readonly fact: string;
+  readonly lines: readonly string[];
+  /** The label of the button that lets the autopilot continue. */
+  readonly again?: string;
+}
+
+const FIX_THEN_TRY = 'Fix this, then press Try again.';
+
+function describeBlocker(blocker: AutopilotBlocker): Described {
+  switch (blocker.kind) {
     case 'waiting':
-      return wantedText(hindrance.reason);
+      return describeWaitReason(blocker.reason);
     case 'table-refused':
       return {
-        fact: `The autopilot waits for a person: ${STEP_TITLES[hindrance.step]} was refused.`,
-        lines: tableRefusalLines(hindrance.refusal),
+        fact: `The autopilot is waiting for a person: the step “${STEP_TITLES[blocker.step]}” was refused.`,
+        lines: [...tableRefusalLines(blocker.refusal), FIX_THEN_TRY],
       };
     case 'step-refused':
       return {
-        fact: `The autopilot waits for a person: ${STEP_TITLES[hindrance.step]} could not be done.`,
-        lines: stepRefusalLines(hindrance.refusal),
+        fact: `The autopilot is waiting for a person: the step “${STEP_TITLES[blocker.step]}” could not be done.`,
+        lines: [...stepRefusalLines(blocker.refusal), FIX_THEN_TRY],
       };
     case 'start-refused':
       return {
-        fact: 'The autopilot waits for a person: the run was not started.',
-        lines: startRefusalMessage(hindrance.refusal).text.split('\n'),
+        fact: 'The autopilot is waiting for a person: the run was not started.',
+        lines: [...startRefusalMessage(blocker.refusal).text.split('\n'), FIX_THEN_TRY],
       };
   }
 }
 
 const FIXES: Readonly<Record<string, string>> = {
-  backup: '`/rescan backup` tries again and says more.',
-  quotas: '`/rescan quotas` shows them all.',
-  deploy: '`/rescan deploy` shows what stands in the way.',
-  'test-logging': '`/rescan test-logging` says which part does not work, and what mends it.',
-  sample: '`/rescan sample` tries again and shows what each image came to.',
-  flush: '`/rescan checklist` shows how things stand.',
-  rescan: '`/rescan status` shows how it stands.',
-  validate: '`/rescan checklist` shows how things stand.',
+  backup: '`/rescan backup` shows why.',
+  quotas: '`/rescan quotas` shows every limit.',
+  deploy: '`/rescan deploy` shows why.',
+  'test-logging': '`/rescan test-logging` shows which part does not work, and how to fix it.',
+  sample: '`/rescan sample` shows the outcome of each image.',
+  flush: '`/rescan checklist` shows the state of each step.',
+  rescan: '`/rescan status` shows the run.',
+  validate: '`/rescan validate` shows the problems.',
 };
 
-const RESTS = {
+const HALTED = {
   tripped: 'stopped itself',
   paused: 'is paused',
   stopped: 'was stopped',
-  interrupted: 'broke off',
+  interrupted: 'was interrupted',
 } as const;
 
-function wantedText(wanted: WaitReason): { fact: string; lines: readonly string[] } {
-  switch (wanted.kind) {
+const UNAPPROVED: Readonly<Partial<Record<ApprovalState['kind'], string>>> = {
+  denied: 'The flush was denied',
+  expired: 'The request for the flush expired',
+  withdrawn: 'The request for the flush was withdrawn',
+  void: 'The approval of the flush no longer applies, because the table changed',
+};
+
+function describeWaitReason(reason: WaitReason): Described {
+  switch (reason.kind) {
     case 'step-failed':
       return {
-        fact: `The autopilot waits for a person: ${STEP_TITLES[wanted.step]} failed.`,
-        lines: [...(wanted.found ? [describeFound(wanted.found)] : []), FIXES[wanted.step] ?? ''],
+        fact: `The autopilot is waiting for a person: the step “${STEP_TITLES[reason.step]}” failed.`,
+        lines: [
+          ...(reason.found ? [`${capitalise(describeFound(reason.found))}.`] : []),
+          FIXES[reason.step] ?? '',
+          'Fix this, then press Try again. If you do the step yourself, the autopilot continues by itself.',
+        ],
       };
-    case 'flush-not-approved': {
-      const came: Readonly<Record<string, string>> = {
-        denied: 'was denied',
-        expired: 'expired',
-        withdrawn: 'was taken back',
-        void: 'became void, as the world changed',
-      };
+    case 'flush-not-approved':
       return {
-        fact: `The autopilot waits for a person: its request to flush ${came[wanted.state] ?? 'came to nothing'}.`,
-        lines: ['Nothing was deleted. Try again to ask once more.'],
+        fact: `${UNAPPROVED[reason.state] ?? 'The flush was not approved'}${reason.by === undefined ? '' : ` by ${mention(reason.by)}`}; nothing was deleted.`,
+        lines: ['The autopilot is waiting for a person.'],
+        again: 'Ask again',
       };
-    }
     case 'run-rests':
       return {
-        fact: `The autopilot waits for a person: ${runName(wanted.runId)} ${RESTS[wanted.state]}.`,
-        lines: ['`/rescan resume` goes on with it, and so does the autopilot.'],
+        fact: `The autopilot is waiting for a person: ${runName(reason.runId)} ${HALTED[reason.state]}.`,
+        lines: ['When the run is resumed with `/rescan resume`, the autopilot continues by itself.'],
+        again: 'Check again',
       };
   }
 }
 
-/** What came of it, against what was to be expected. */
+const capitalise = (text: string) => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
+
+/** What the autopilot achieved, against what was estimated. */
 export function receiptMessage(
   record: AutopilotRecord,
   run: RunSnapshot | undefined,
-  about: { readonly verdict?: string | undefined; readonly head?: string | undefined } = {},
+  about: {
+    readonly validation?: Extract<StepFinding, { kind: 'validate' }> | undefined;
+    readonly head?: string | undefined;
+  } = {},
 ): Message {
-  const { verdict, head } = about;
+  const { validation, head } = about;
   const { forecast } = record;
-  const took = (record.endedAt ?? 0) - (record.startedAt ?? 0);
+  const tookMs = (record.endedAt ?? 0) - (record.startedAt ?? 0);
   if (!run)
     return compose({
-      fact: `The autopilot is through after ${duration(took)}.`,
+      fact: `The autopilot has finished after ${duration(tookMs)}.`,
       lines: [`Started by ${mention(record.by)}.`],
     });
   const { totals } = run;
   const against = (expected: string | undefined) => (expected === undefined ? 'no forecast' : `forecast ${expected}`);
   return compose({
-    fact: `The autopilot is through: ${runName(run.runId)} did ${counted(doneOf(run), 'image')}, ${totals.failed === 0 ? 'none' : count(totals.failed)} failed.`,
+    fact: receiptFact(run, validation),
+    lines: [storedLine(run)],
     numbers: [
-      ['Time of the run', `${duration(run.activeMs)} (${against(duration(forecast.expectedMs))})`],
-      ['Time in all', `${duration(took)}, with the waiting for people`],
+      ['Running time', `${formatRunningTime(run)}; ${against(duration(forecast.expectedMs))}`],
+      ['Total time', `${duration(tookMs)}, including the time waiting for people`],
       [
         'Cost',
-        `${dollars(totals.costUsd)} (${against(forecast.expectedCostUsd === undefined ? undefined : dollars(forecast.expectedCostUsd))})`,
+        `${totals.costUsd > 0 ? dollars(totals.costUsd) : 'not reported'}; ${against(forecast.expectedCostUsd === undefined ? undefined : dollars(forecast.expectedCostUsd))}`,
       ],
       [
         'Failures',
-        `${count(totals.failed)} (${against(forecast.expectedFailures === undefined ? undefined : count(forecast.expectedFailures))})`,
+        `${count(totals.failed)}; ${against(forecast.expectedFailures === undefined ? undefined : count(forecast.expectedFailures))}`,
       ],
-      ['Images', `${count(doneOf(run))} (${against(count(forecast.images))})`],
-      ['Entries stored', count(totals.entriesStored)],
-      ['Validation', verdict === undefined ? 'not done: `/rescan validate`' : describeVerdict(verdict)],
+      ['Images', `${count(doneOf(run))}; ${against(count(forecast.images))}`],
+      ['Validation', validation === undefined ? 'not done: run `/rescan validate`' : describeFound(validation)],
     ],
     notes: [
-      `Started by ${mention(record.by)}. \`/rescan history\` keeps it.`,
-      ...(head === undefined ? [] : [`Head of the audit: ${code(head, 64)}`]),
+      `Started by ${mention(record.by)}. \`/rescan history\` lists it.`,
+      ...(head === undefined ? [] : [`Last hash of the audit: ${code(head, 64)}`]),
     ],
   });
 }
 
-/** What a stop ended. */
-export function autopilotStoppedMessage({ withdrew, job, run, faults: troubles }: AutopilotStopped): Message {
+function receiptFact(run: RunSnapshot, validation: Extract<StepFinding, { kind: 'validate' }> | undefined): string {
+  const { failed } = run.totals;
+  const done = `${runName(run.runId)} processed ${counted(doneOf(run), 'image')}, ${failed === 0 ? 'none' : count(failed)} failed`;
+  if (validation?.verdict === 'bad')
+    return `:x: The autopilot has finished, but the validation found a problem: ${describeFound(validation)}. ${done}.`;
+  if (isWithoutGrowth(run)) return `:warning: The autopilot has finished, but the table did not grow. ${done}.`;
+  return `The autopilot has finished: ${done}.`;
+}
+
+/** What a stop of the autopilot ended. */
+export function autopilotStoppedMessage({ withdrew, job, run, faults }: AutopilotStopped): Message {
   return say(
-    'The autopilot is stopped: it begins nothing more.',
-    ...(withdrew ? ['Its request to flush was taken back: nobody can approve it any more.'] : []),
-    ...(job ? [`${jobName(job)} under way stops between two batches.`] : []),
-    ...(run
-      ? [`${runName(run.runId)} is stopping too: no image starts any more. \`/rescan resume\` goes on with it.`]
-      : []),
-    ...troubles.map(
+    'The autopilot is stopped and starts no more steps.',
+    ...(withdrew ? ['Its request for the flush was withdrawn.'] : []),
+    ...(job ? [`${jobName(job)} is stopping after its current batch.`] : []),
+    ...(run ? [`${runName(run.runId)} is stopping too: no more images start. \`/rescan resume\` continues it.`] : []),
+    ...faults.map(
       (fault) =>
-        `:warning: Not all of it could be stopped yet: ${describeFault(fault)}. It is tried again; until then deny its request if there is one, and look at \`/rescan status\`.`,
+        `:warning: Not everything could be stopped yet: ${describeFault(fault)}. The bot tries again. Until then deny its request if there is one, and check \`/rescan status\`.`,
     ),
-    'What is done stays done: `/rescan checklist` shows it, and `/rescan autopilot` would go on from there.',
+    'Finished steps are kept: `/rescan checklist` shows them, and `/rescan autopilot` continues after them.',
   );
 }
 
@@ -241,21 +280,21 @@ export function autopilotRefusalMessage(refusal: AutopilotRefusal): Message {
   switch (refusal.reason) {
     case 'active':
       return say(
-        `The autopilot is under way already, started by ${mention(refusal.record.by)}: nothing was started.`,
-        '`/rescan autopilot stop` stops it.',
+        `Not started: the autopilot is already running, started by ${mention(refusal.record.by)}.`,
+        'Stop it with `/rescan autopilot stop`.',
       );
     case 'not-active':
-      return say('No autopilot is under way.', '`/rescan autopilot` says what one would do.');
+      return say('The autopilot is not running.', '`/rescan autopilot` shows what it would do.');
     case 'plan-gone':
       return say(
-        'This plan was started, cancelled or replaced before: nothing was done.',
-        '`/rescan autopilot` makes a new one.',
+        'Nothing was done: this plan was already started, cancelled or replaced.',
+        'Make a new one with `/rescan autopilot`.',
       );
     case 'stop-file':
-      return say(`The stop file ${code(refusal.path, 200)} is there: nothing starts while it exists.`);
+      return say(...stopFileLines(refusal.path));
     case 'start':
       return startRefusalMessage(refusal.refusal);
     case 'fault':
-      return say(`Nothing was done: ${describeFault(refusal.fault)}.`, ...faultLines(refusal.fault));
+      return faultMessage(refusal.fault);
   }
 }

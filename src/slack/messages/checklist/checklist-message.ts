@@ -10,19 +10,19 @@ import { faultLines, runName } from '../run/describe-run.ts';
 import { checklistFact, STEP_TITLES } from './describe-step.ts';
 import { planFigure } from './plan-figure.ts';
 
-/** The steps that a button can begin by itself; the others need words or a form of their own. */
+/** The label of the button that starts each step. */
 const NEXT: Readonly<Partial<Record<StepName, string>>> = {
   backup: 'Back up now',
   quotas: 'Check quotas',
   deploy: 'Deploy…',
   'test-logging': 'Test failure logging',
-  sample: 'Try a few images',
+  sample: 'Run a sample',
   flush: 'Flush…',
   rescan: 'Plan the rescan',
   validate: 'Validate',
 };
 
-/** Every step with its state, who and when, what it found, and the button of the next one. */
+/** Every step with its state, what it found, who did it and when, and the button of the next step. */
 export function checklistMessage(view: ChecklistView, now: number, options: { buttons: boolean }): Message {
   const { next } = view;
   const label = next === undefined ? undefined : NEXT[next];
@@ -33,9 +33,11 @@ export function checklistMessage(view: ChecklistView, now: number, options: { bu
   return compose({
     fact: checklistFact(view),
     lines: [
-      ...(view.outcome && next !== 'validate' ? ['`/rescan backup` or `/rescan autopilot` begins the next one.'] : []),
+      ...(view.outcome && next !== 'validate'
+        ? ['Start the next rescan with `/rescan backup` or `/rescan autopilot`.']
+        : []),
       ...(next === undefined || (view.outcome && next !== 'validate') ? [] : [`Next: ${STEP_TITLES[next]}.`]),
-      ...view.unread.flatMap((fault) => [`:warning: Something could not be read: ${faultLines(fault).join(' ')}`]),
+      ...view.unread.flatMap((fault) => [`:warning: Some steps could not be checked: ${faultLines(fault).join(' ')}`]),
     ],
     figures: [planFigure(view, now)],
     buttons,
@@ -47,10 +49,10 @@ export function historyMessage(records: readonly ChecklistRecord[], now: number)
   if (records.length === 0)
     return say(
       'There was no rescan yet.',
-      '`/rescan checklist` shows the steps of one, `/rescan autopilot` does them.',
+      '`/rescan checklist` shows the steps; `/rescan autopilot` does all of them.',
     );
   return compose({
-    fact: records.length === 1 ? 'One rescan so far.' : `The last ${records.length} rescans, newest first.`,
+    fact: records.length === 1 ? '1 rescan so far.' : `The last ${records.length} rescans, newest first.`,
     lines: records.map((record) => `• ${historyLine(record, now)}`),
   });
 }
@@ -59,16 +61,16 @@ export function historyLine(record: ChecklistRecord, now: number): string {
   const { id, openedBy, openedAt, closedAt, outcome, runIds } = record;
   const ended =
     outcome === undefined
-      ? 'open'
+      ? 'is open'
       : outcome.kind === 'completed'
-        ? `complete with ${runName(outcome.runId)}`
-        : `closed by ${mention(outcome.by)}`;
+        ? `was completed by ${runName(outcome.runId)}`
+        : `was closed by ${mention(outcome.by)}`;
   const runs = runIds.filter((runId) => outcome?.kind !== 'completed' || runId !== outcome.runId);
   return [
     `\`${id}\` ${ended}`,
     `opened by ${mention(openedBy)} ${duration(now - openedAt)} ago`,
     ...(closedAt === undefined ? [] : [`took ${duration(closedAt - openedAt)}`]),
-    ...(record.kept ? ['the table was kept'] : []),
+    ...(record.kept ? ['without a flush'] : []),
     ...(runs.length === 0 ? [] : [`runs ${runs.map((runId) => `\`${runId}\``).join(', ')}`]),
   ].join(' · ');
 }

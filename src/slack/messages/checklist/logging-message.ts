@@ -6,27 +6,27 @@ import { compose, type Message } from '../kit/message.ts';
 import { faultLines } from '../run/describe-run.ts';
 
 const REFUSAL_FACTS: Readonly<Record<WriteRefusal, string>> = {
-  'missing-key': 'it tried to, and DynamoDB refused the record, as it does not have the table’s key.',
-  'access-denied': 'it tried to, and DynamoDB refused, as the function’s role may not write to the table.',
-  'table-missing': 'it tried to, and DynamoDB refused, as there is no such table.',
-  throttled: 'it tried to, and DynamoDB throttled it.',
-  unreachable: 'it tried to, and DynamoDB did not answer in time.',
-  other: 'it tried to, and could not.',
+  'missing-key': 'DynamoDB refused the record, because it lacks the table’s key.',
+  'access-denied': 'DynamoDB refused the record, because the function’s role may not write to the table.',
+  'table-missing': 'DynamoDB refused the record, because the table does not exist.',
+  throttled: 'DynamoDB throttled the write.',
+  unreachable: 'DynamoDB did not answer in time.',
+  other: 'the write failed.',
 };
 
-const REFUSAL_MENDS: Readonly<Record<WriteRefusal, string>> = {
-  'missing-key': '`/rescan deploy` puts a logger around the function that fills the real key.',
+const REFUSAL_FIXES: Readonly<Record<WriteRefusal, string>> = {
+  'missing-key': '`/rescan deploy` adds a logger to the function that writes the correct key.',
   'access-denied':
-    'Give the function’s role `dynamodb:PutItem` and `dynamodb:Query` on the table, then `/rescan test-logging` again.',
-  'table-missing': '`/rescan deploy` tells the function which table it is.',
-  throttled: 'Raise the table’s write capacity or make it on demand, then `/rescan test-logging` again.',
+    'Give the function’s role `dynamodb:PutItem` and `dynamodb:Query` on the table, then run `/rescan test-logging` again.',
+  'table-missing': '`/rescan deploy` sets the table’s name in the function.',
+  throttled: 'Raise the table’s write capacity or make it on demand, then run `/rescan test-logging` again.',
   unreachable:
-    'Does the function run in a VPC? Then it needs a gateway endpoint (or another way) to DynamoDB; then `/rescan test-logging` again.',
+    'If the function runs in a VPC, it needs a gateway endpoint (or another route) to DynamoDB. Then run `/rescan test-logging` again.',
   other:
-    '`/rescan deploy` puts the bot’s own logger around the function; if it is that one already, the line says what is wrong.',
+    '`/rescan deploy` adds the bot’s own logger to the function. If it is already there, the log line above says what is wrong.',
 };
 
-/** What a test of the failure logging showed, and what mends it. */
+/** What a test of failure logging showed, and how to fix it. */
 export function loggingMessage(result: LoggingResult): Message {
   const image = code(result.imageKey, 120);
   switch (result.kind) {
@@ -34,73 +34,74 @@ export function loggingMessage(result: LoggingResult): Message {
       return compose({
         fact: 'Failure logging works: a failure left its record in the table.',
         lines: [
-          `The function was invoked for ${image}, which does not exist. Its record was found ${duration(result.afterMs)} after the reply, under ${code(result.record.key, 300)}:`,
+          `The function was invoked for ${image}, which does not exist. Its record appeared ${result.afterMs < 1_000 ? 'at once' : `after ${duration(result.afterMs)}`}:`,
           ...result.record.attributes.map(([name, value]) => `• ${sentence(name, 60)}: ${code(value, 200)}`),
           result.leftBecause === undefined
             ? 'The record was removed again.'
-            : `:warning: The record could not be removed and is still there: ${code(result.leftBecause, 200)} The bot tries again every few minutes.`,
+            : `:warning: The record could not be removed and is still in the table: ${code(result.leftBecause, 200)} The bot tries again every few minutes.`,
         ],
+        notes: [`Key of the record: ${code(result.record.key, 300)}`],
       });
     case 'did-not-fail':
       return compose({
-        fact: 'The function did not fail for an image that does not exist, so its failure logging could not be tested.',
+        fact: 'Failure logging could not be tested: the function did not fail for an image that does not exist.',
         lines: [
           `It was invoked for ${image} and answered: ${code(result.reply, 300)}`,
-          'Look at how its code treats a missing object; `/rescan deploy rollback` brings a former code back. An approver can pass this step over with `/rescan override test-logging because …`.',
+          'Check how its code handles a missing object; `/rescan deploy rollback` restores the code from before the last deploy. An approver can skip this step with `/rescan override test-logging because REASON`.',
         ],
       });
     case 'nothing-logged':
       return compose({
-        fact: 'The function failed, as it should, and logged nothing: no record, and no try in its log.',
-        lines: [failureLine(image, result.failure), '`/rescan deploy` puts a logger around it.'],
+        fact: 'Failure logging does not work: the function failed as expected, but did not try to write a record.',
+        lines: [failureLine(image, result.failure), 'Fix: `/rescan deploy` adds a logger to the function.'],
         buttons: [DEPLOY],
       });
     case 'write-refused':
       return compose({
-        fact: `The function failed, as it should, but the failure left no record: ${REFUSAL_FACTS[result.refusal]}`,
+        fact: `Failure logging does not work: ${REFUSAL_FACTS[result.refusal]}`,
         lines: [
           failureLine(image, result.failure),
           `Its log says: ${code(result.line, 500)}`,
-          REFUSAL_MENDS[result.refusal],
+          REFUSAL_FIXES[result.refusal],
         ],
         buttons: ['access-denied', 'throttled', 'unreachable'].includes(result.refusal) ? [] : [DEPLOY],
       });
     case 'log-unread':
       return compose({
-        fact: 'The function failed, as it should, but the failure left no record; why is not known, as its log cannot be read.',
+        fact: 'Failure logging does not work: the failure left no record. The cause is unknown, because the function’s log cannot be read.',
         lines: [
           failureLine(image, result.failure),
           ...faultLines(result.fault),
-          '`/rescan deploy` puts a logger around the function that is known to work.',
+          '`/rescan deploy` adds a logger to the function that is known to work.',
         ],
         buttons: [DEPLOY],
       });
     case 'written-elsewhere':
       return compose({
-        fact: 'The function failed, as it should, and says that it wrote the record; the table that the bot looks at does not hold it.',
+        fact: 'Failure logging writes to another table: the function reports that it wrote the record, but it is not in this table.',
         lines: [
           failureLine(image, result.failure),
           `Its log says: ${code(result.line, 500)}`,
-          '`/rescan deploy` tells the function which table it is (setting `TABLE`).',
+          'Fix: `/rescan deploy` sets the table’s name in the function (setting `TABLE`).',
         ],
         buttons: [DEPLOY],
       });
     case 'log-silent':
       return compose({
-        fact: 'The function failed, as it should, but the failure left no record; why is not known, as its log does not show the invocation.',
+        fact: 'Failure logging does not work: the failure left no record. The cause is unknown, because the function’s log does not show the invocation.',
         lines: [
           failureLine(image, result.failure),
-          `The group ${code(result.group, 200)} was read until ${duration(10_000)} after the wait. May the function’s role write there (\`logs:CreateLogStream\`, \`logs:PutLogEvents\`)?`,
-          'Try `/rescan test-logging` again in a minute, or `/rescan deploy`: it puts a logger around the function that is known to work.',
+          `Log group read: ${code(result.group, 200)}. Check that the function’s role may write there (\`logs:CreateLogStream\`, \`logs:PutLogEvents\`).`,
+          'Run `/rescan test-logging` again in a minute, or `/rescan deploy`, which adds a logger that is known to work.',
         ],
         buttons: [DEPLOY],
       });
     case 'no-answer':
       return compose({
-        fact: 'The function gave no answer, so nothing is known of its failure logging.',
+        fact: 'Failure logging could not be tested: the function did not answer.',
         lines: [
           `It was invoked for ${image}: ${sentence(result.message, 300)}`,
-          'Try `/rescan test-logging` again in a minute.',
+          'Run `/rescan test-logging` again in a minute.',
         ],
       });
   }

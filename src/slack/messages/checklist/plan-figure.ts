@@ -13,7 +13,7 @@ const STATUS: Readonly<Record<StepState, TaskCardBlock['status']>> = {
   skipped: 'complete',
 };
 
-/** Signs for where a plan block is not taken: words stand beside them. */
+/** Signs for clients that do not accept a plan block. */
 const SIGNS: Readonly<Record<StepState, string>> = {
   'to-do': ':white_circle:',
   running: ':hourglass_flowing_sand:',
@@ -33,38 +33,39 @@ export function planFigure(view: ChecklistView, now: number): { block: PlanBlock
     },
     plain: view.steps.map((step) => {
       const line = stepLine(step, now);
-      const passed = step.overriddenBy !== undefined;
-      const sign = passed ? SIGNS.skipped : SIGNS[step.state];
-      return `${sign} *${STEP_TITLES[step.step]}* (${passed ? 'passed over' : STEP_STATE_LABELS[step.state]})${line === '' ? '' : `: ${line}`}`;
+      const skipped = step.overriddenBy !== undefined;
+      const sign = skipped ? SIGNS.skipped : SIGNS[step.state];
+      return `${sign} *${STEP_TITLES[step.step]}* (${skipped ? 'skipped' : STEP_STATE_LABELS[step.state]})${line === '' ? '' : `: ${line}`}`;
     }),
   };
 }
 
 function taskOf(step: StepView, now: number): TaskCardBlock {
   const line = stepLine(step, now);
-  const passed = step.overriddenBy !== undefined;
+  const skipped = step.overriddenBy !== undefined;
   return {
     type: 'task_card',
     task_id: step.step,
-    title: `${STEP_TITLES[step.step]}: ${passed ? 'passed over' : STEP_STATE_LABELS[step.state]}`,
-    status: passed ? 'complete' : STATUS[step.state],
+    title: `${STEP_TITLES[step.step]}: ${skipped ? 'skipped' : STEP_STATE_LABELS[step.state]}`,
+    status: skipped ? 'complete' : STATUS[step.state],
     ...(line === '' ? {} : { output: richText(line) }),
   };
 }
 
-const MENTION = /<@([UW][A-Z0-9]+)>|`([^`]*)`/g;
+const FORMATTED = /<@([UW][A-Z0-9]+)>|`([^`]*)`|<!date\^[^|>]*\|([^>]*)>/g;
 
-/** A line of ours as rich text: mentions and code stay what they are, the rest is text. */
+/** mrkdwn as rich text: mentions and code keep their format, a date becomes its fallback, the rest is text. */
 function richText(line: string): RichTextBlock {
   const elements: Extract<RichTextBlock['elements'][number], { type: 'rich_text_section' }>['elements'] = [];
   let at = 0;
   const text = (end: number) => {
     if (end > at) elements.push({ type: 'text', text: unescaped(line.slice(at, end)) });
   };
-  for (const match of line.matchAll(MENTION)) {
+  for (const match of line.matchAll(FORMATTED)) {
     text(match.index);
-    const [whole, person, quoted] = match;
+    const [whole, person, quoted, date] = match;
     if (person !== undefined) elements.push({ type: 'user', user_id: person });
+    else if (date !== undefined) elements.push({ type: 'text', text: date });
     else elements.push({ type: 'text', text: unescaped(quoted ?? ''), style: { code: true } });
     at = match.index + whole.length;
   }

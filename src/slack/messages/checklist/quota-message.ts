@@ -8,40 +8,40 @@ const SIGNS: Readonly<Record<QuotaLine['verdict'], string>> = {
   ok: ':white_check_mark: ok',
   tight: ':warning: tight',
   blocking: ':no_entry: blocking',
-  unknown: ':grey_question: not known',
+  unknown: ':grey_question: unknown',
 };
 
-/** Each limit with its verdict, the pace that follows, and the arithmetic behind it. */
+/** The pace that the quotas allow, each limit with its verdict, and the calculation. */
 export function quotaMessage(report: QuotaReport): Message {
   const { lines, blocking, pacePerMinute, because, maxInFlight } = report;
   return compose({
     fact:
       blocking.length > 0
         ? `Quotas block a rescan: ${blocking.map(({ limit }) => describeLimit(limit)).join('; ')}.`
-        : `Quotas allow ${rate(pacePerMinute)} images a minute, ${count(maxInFlight)} at once. ${lines.some(isUnread) ? 'Nothing that could be read blocks.' : 'Nothing blocks.'}`,
+        : `Quotas allow ${rate(pacePerMinute)} images a minute, ${count(maxInFlight)} at once. ${lines.some(isUnread) ? 'No limit that could be read blocks.' : 'No limit blocks.'}`,
     lines: [
       ...lines.map((line) => `${SIGNS[line.verdict]} · ${lineText(line, report)}`),
       ...report.notes.map((note) => `:grey_question: ${sentence(note, 300)}`),
       ...(lines.some(isRaisedThere)
-        ? ['A quota is raised in AWS’s console: Service Quotas → the service → the name as it stands here.']
+        ? ['To raise a quota: AWS console → Service Quotas → the service → the name shown here.']
         : []),
     ],
-    notes: [`The arithmetic: ${because.map((line) => sentence(line, 300)).join(' · ')}`],
+    notes: [`Calculation: ${because.map((line) => sentence(line, 300)).join(' · ')}`],
   });
 }
 
-/** It is not known how much there is; a setting stands in at most. */
+/** The limit could not be read; at most a setting stands in for it. */
 const isUnread = ({ verdict, value, source }: QuotaLine): boolean =>
   verdict === 'unknown' && (value === undefined || source === 'setting');
 
-/** Too little of it, and Service Quotas names it: what is set, or only not known, is not raised there. */
+/** The limit is too low and can be raised in Service Quotas; a limit from a setting or an unknown one cannot. */
 const isRaisedThere = ({ verdict, source }: QuotaLine): boolean =>
   (verdict === 'tight' || verdict === 'blocking') && (source === 'applied' || source === 'default');
 
 const SOURCES = {
-  applied: 'as applied to this account',
-  default: 'AWS’s default, as none is applied',
-  setting: 'from the setting, as Service Quotas did not tell',
+  applied: 'applied to this account',
+  default: 'AWS’s default',
+  setting: 'from the setting, because Service Quotas could not be read',
   read: '',
 } as const;
 
@@ -57,15 +57,15 @@ function lineText(line: QuotaLine, { functionMemoryMb, functionTimeoutMs }: Quot
     case 'model-tokens':
       return value === undefined
         ? 'Model: tokens a minute'
-        : `Model: ${amount} tokens a minute${from}${needed === '' && line.verdict === 'unknown' ? '; what an image takes is not known (setting `TOKENS_PER_IMAGE`)' : needed}${quoted}`;
+        : `Model: ${amount} tokens a minute${from}${needed === '' && line.verdict === 'unknown' ? '; set `TOKENS_PER_IMAGE` to the tokens that an image needs' : needed}${quoted}`;
     case 'account-concurrency':
       return `Lambda: ${value === undefined ? 'concurrency of the account' : `${amount} concurrent executions in the account`}`;
     case 'free-concurrency':
-      return `Lambda: ${value === undefined ? 'what is free' : `${amount} of them unreserved`}${needed}${functionText(functionTimeoutMs, functionMemoryMb)}`;
+      return `Lambda: ${value === undefined ? 'unreserved concurrency' : `${amount} of them unreserved`}${needed}${functionText(functionTimeoutMs, functionMemoryMb)}`;
     case 'function':
       return `Function: ${amount} reserved for it${needed}${functionText(functionTimeoutMs, functionMemoryMb)}`;
     case 'table':
-      return name === undefined ? 'Table: how it is billed' : `Table: on demand, so it takes what comes`;
+      return name === undefined ? 'Table: billing mode' : 'Table: on demand, no write limit';
     case 'write-capacity':
       return `Table: ${code(name ?? '', 120)} takes ${amount} write units a second${needed}`;
     case 'textract':

@@ -3,16 +3,16 @@ import { code } from '../kit/escape.ts';
 import { counted } from '../kit/format.ts';
 import { compose, type Message } from '../kit/message.ts';
 
-/** What the images of a sample came to, each in a line. */
+/** The outcome of each image of a sample. */
 export function sampleMessage({ images, failed }: SampleResult): Message {
   return compose({
     fact:
       failed === 0
-        ? `The function works today: ${counted(images.length, 'image')} tried, none failed.`
-        : `${failed} of ${counted(images.length, 'image')} tried failed: a rescan would fail too.`,
+        ? `The function works: ${counted(images.length, 'image')} tried, none failed.`
+        : `${failed} of ${counted(images.length, 'image')} in the sample failed; a rescan would fail too.`,
     lines: [
       ...images.map(({ key, outcome }) => `• ${code(key, 200)}: ${describeOutcome(outcome)}`),
-      ...(failed === 0 ? [] : ['Mend the function, then `/rescan sample` again.']),
+      ...(failed === 0 ? [] : ['Fix the function, then run `/rescan sample` again.']),
     ],
   });
 }
@@ -25,7 +25,7 @@ function describeOutcome(outcome: SampledOutcome): string {
         ? 'processed'
         : `processed, ${counted(outcome.entriesStored, 'entry', 'entries')}`;
     case 'rejected':
-      return `rejected (${code(outcome.reason, 120)}), which is no failure`;
+      return `rejected (${code(outcome.reason, 120)}), which does not count as a failure`;
     case 'failed':
       return `failed: ${code(`${outcome.failureType} · ${outcome.message}`, 300)}`;
   }

@@ -1,81 +1,95 @@
 import { type GuardedStep, overridableStepOf, type UnmetPrecondition } from '../../../checklist/model/preconditions.ts';
 import { describeLimit } from '../checklist/describe-limit.ts';
 import { code } from '../kit/escape.ts';
-import { count, counted, duration } from '../kit/format.ts';
+import { clockTime, count, counted, duration } from '../kit/format.ts';
 import { runName } from '../run/describe-run.ts';
 import { backupName } from '../table/describe-table.ts';
 
-/** What a gate misses, in one clause. */
+/** What is missing for a step, in one clause. */
 export function describeMissing(missing: UnmetPrecondition): string {
   switch (missing.reason) {
     case 'no-backup':
       return 'there is no verified backup of this table';
     case 'backup-old':
-      return `${backupName(missing.backupId)} is ${duration(missing.ageMs)} old (at most ${duration(missing.mostMs)})`;
+      return `${backupName(missing.backupId)} is ${duration(missing.ageMs)} old (limit ${duration(missing.mostMs)})`;
     case 'table-changed':
-      return `the table holds ${count(missing.records)} records now, ${backupName(missing.backupId)} ${count(missing.saved)}`;
+      return `the table has ${count(missing.records)} records, but ${backupName(missing.backupId)} has ${count(missing.saved)}`;
     case 'table-unread':
-      return 'the table cannot be counted, so nobody knows whether it still is what was backed up';
+      return 'the table cannot be counted, so it cannot be compared with the backup';
     case 'quotas-blocking':
       return `quotas block a rescan: ${missing.blocking.map(describeLimit).join('; ')}`;
     case 'quotas-unknown':
       return 'the quotas could not be read';
     case 'logging-unproven':
-      return 'failure logging is not proven: nobody could tell afterwards which images failed, and why';
+      return 'failure logging has not been tested, so failed images might leave no record';
     case 'logging-stale':
-      return 'failure logging was proven on another code of the function';
+      return 'the code of the function changed after failure logging was tested';
     case 'sample-missing':
-      return `no image was tried today (${counted(missing.images, 'image')} must work before anything is deleted)`;
+      return `no sample was run today (${counted(missing.images, 'image')} must work before anything is deleted)`;
     case 'sample-stale':
       return missing.because === 'code'
-        ? 'the sample was tried on another code of the function'
-        : 'the sample was not tried today';
+        ? 'the code of the function changed after the sample was run'
+        : 'no sample was run today';
     case 'sample-failed':
-      return `${count(missing.failed)} of the ${counted(missing.images, 'image')} of the sample failed`;
+      return `${count(missing.failed)} of the ${counted(missing.images, 'image')} in the sample failed`;
     case 'not-flushed':
       return 'the table was not flushed in this rescan';
+    case 'flush-running':
+      return `the flush is still in progress (started at ${clockTime(missing.startedAt)})`;
+    case 'flush-unapproved':
+      return `the flush waits for approval (until ${clockTime(missing.until)})`;
     case 'restored-since':
-      return 'a restore put back what the flush had deleted';
+      return 'a restore put back the records that the flush had deleted';
     case 'table-reset':
       return missing.by === 'flush'
-        ? `the table was flushed since ${runName(missing.runId)} began: going on with it would leave out what it had done`
-        : `a backup was restored since ${runName(missing.runId)} began: what it had done is overwritten`;
+        ? `the table was flushed after ${runName(missing.runId)} started, so the results of its first images are gone`
+        : `a backup was restored after ${runName(missing.runId)} started, so the results of its first images are overwritten`;
     case 'run-active':
       return `${runName(missing.runId)} is running`;
     case 'function-unknown':
-      return 'the function cannot be looked at, so nothing that was proven of it counts';
+      return 'the function cannot be read, so its earlier tests do not count';
   }
 }
 
 const FIXES: Readonly<Record<UnmetPrecondition['fix'], string>> = {
-  backup: '`/rescan backup` makes one',
-  quotas: '`/rescan quotas` shows them',
-  'test-logging': '`/rescan test-logging` proves it, `/rescan deploy` puts it in place',
-  sample: '`/rescan sample` tries some',
-  flush: '`/rescan flush` asks for one; `/rescan start keep` rescans over what is there',
-  start: '`/rescan start` begins a new one',
-  stop: '`/rescan stop` stops it',
-  table: 'look at the bot’s permissions: `dynamodb:DescribeTable` and `dynamodb:Scan`',
-  status: 'look at the bot’s permissions: `lambda:GetFunction`',
+  backup: 'Make one with `/rescan backup`.',
+  quotas: 'See them with `/rescan quotas`.',
+  'test-logging': 'Test it with `/rescan test-logging`; if the test fails, install it with `/rescan deploy`.',
+  sample: 'Run one with `/rescan sample`.',
+  flush: 'Request a flush with `/rescan flush`, or keep the records with `/rescan start keep`.',
+  wait: 'Try again when it is done.',
+  approval: 'Ask an approver to decide it, then try again.',
+  start: 'Plan a new run with `/rescan start`.',
+  stop: 'Stop it with `/rescan stop`.',
+  table: 'Check that the bot may call `dynamodb:DescribeTable` and `dynamodb:Scan`.',
+  status: 'Check that the bot may call `lambda:GetFunction`.',
 };
 
-/** Why a step may not begin, one line for each thing that is missing, with the command that mends it. */
+const REFUSED: Readonly<Record<GuardedStep, string>> = {
+  start: 'The run was not started',
+  resume: 'The run was not resumed',
+  flush: 'The flush was not started',
+  restore: 'The restore was not started',
+};
+
+/** Why a step may not begin: one line for each missing precondition, with the command that fixes it. */
 export function preconditionLines(step: GuardedStep, missing: readonly UnmetPrecondition[]): string[] {
-  const what = {
-    start: 'The rescan was not begun',
-    resume: 'The run was not resumed',
-    flush: 'The flush was not begun',
-    restore: 'The restore was not begun',
-  }[step];
-  const able = missing.map(overridableStepOf).filter((of) => of !== undefined);
-  const [first] = able;
+  const overridable = missing.map(overridableStepOf).filter((of) => of !== undefined);
+  const [first] = overridable;
+  const [only] = missing;
   return [
-    `${what}: ${missing.length === 1 ? 'one thing is' : `${missing.length} things are`} missing. Nothing was changed.`,
-    ...missing.map((item) => `• ${describeMissing(item)}: ${FIXES[item.fix]}.`),
+    ...(only && missing.length === 1
+      ? [`${REFUSED[step]}: ${describeMissing(only)}. ${FIXES[only.fix]}`]
+      : [
+          `${REFUSED[step]}. Missing:`,
+          ...missing.map((item) => `• ${capitalise(describeMissing(item))}. ${FIXES[item.fix]}`),
+        ]),
     ...(first === undefined
       ? []
       : [
-          `An approver can pass ${able.length === 1 ? `over ${code(first)}` : 'over these but not the backup'}: ${code(`/rescan override ${first} because …`)}`,
+          `An approver can skip ${overridable.length === 1 ? 'this check' : 'a check (never the backup)'}: ${code(`/rescan override ${first} because REASON`)}`,
         ]),
   ];
 }
+
+const capitalise = (text: string) => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;

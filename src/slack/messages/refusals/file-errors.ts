@@ -6,37 +6,39 @@ import { code } from '../kit/escape.ts';
 import { type Message, say } from '../kit/message.ts';
 import { faultLines } from '../run/describe-run.ts';
 
-/** Slack's codes of which a person can do something. */
+/** What to do about error codes of Slack's that a person can fix. */
 const FIXES: Readonly<Record<string, string>> = {
   missing_scope: 'The Slack app lacks the scope `files:write`: add it and install the app again.',
   not_in_channel: 'The bot is not in this channel: invite it.',
   channel_not_found: 'The bot is not in this channel: invite it.',
   file_uploads_disabled: 'This workspace does not allow files.',
-  storage_limit_reached: 'This workspace has no room left for files.',
+  storage_limit_reached: 'This workspace has no storage left for files.',
 };
 
 /**
- * Why a file could not be shown, and how to try again; nothing of it was shown. `what`: `the CSV of failed images`; `again`: what
- * to type. @throws what nobody foresaw.
+ * Why a file was not uploaded, and how to try again. `what`: what the file would hold, such as `the failed images`; `again`: the
+ * command that tries again. @throws an unexpected error again.
  */
-export function fileTroubleMessage(error: unknown, what: string, again?: string): Message {
-  const next =
-    again === undefined ? [] : [`\`${again}\` tries again. What it is made of is on record and was not touched.`];
+export function fileErrorMessage(error: unknown, what: string, again?: string): Message {
+  const next = again === undefined ? [] : [`Try again with \`${again}\`.`];
+  const notUploaded = `The file with ${what} was not uploaded`;
   if (error instanceof FileUploadError)
-    return say(`Slack did not take the file of ${what}: ${code(error.message, 200)} No part of it is shown.`, ...next);
+    return say(`${notUploaded}: Slack did not accept it. ${code(error.message, 200)}`, ...next);
   if (error instanceof FaultError || error instanceof ControlTableError)
-    return say(`What ${what} is made of could not be read. No file is shown.`, ...faultLines(error.fault), ...next);
+    return say(`${notUploaded}: the bot could not read the data for it.`, ...faultLines(error.fault), ...next);
   const errno = errnoOf(error);
   if (errno === 'ENOSPC' || errno === 'EDQUOT')
-    return say(`The disk of the bot is full, so ${what} could not be written. Nothing is shown.`, ...next);
-  const trouble = classifySlackError(error);
-  if (trouble.kind === 'refused')
+    return say(`${notUploaded}: the disk of the machine where the bot runs is full.`, ...next);
+  const slackError = classifySlackError(error);
+  if (slackError.kind === 'refused') {
+    const fix = FIXES[slackError.code];
     return say(
-      `Slack refused the file of ${what}: ${code(trouble.code, 80)}. ${FIXES[trouble.code] ?? 'No part of it is shown.'}`,
+      `${notUploaded}: Slack refused it (${code(slackError.code, 80)}).${fix === undefined ? '' : ` ${fix}`}`,
       ...next,
     );
-  if (trouble.kind === 'rate-limited' || isOfNetwork(error))
-    return say(`Slack could not be reached for the file of ${what}. No part of it is shown.`, ...next);
+  }
+  if (slackError.kind === 'rate-limited' || isNetworkError(error))
+    return say(`${notUploaded}: Slack could not be reached.`, ...next);
   throw error;
 }
 
@@ -46,8 +48,8 @@ const errnoOf = (error: unknown): string | undefined => {
   return found ?? errnoOf(error.cause);
 };
 
-/** Broken connections, time-outs, names that cannot be found; Slack's client wraps them. */
-const isOfNetwork = (error: unknown): boolean => {
+/** A broken connection, a time-out or a name that cannot be resolved, also where Slack's client wraps it. */
+const isNetworkError = (error: unknown): boolean => {
   const errno = errnoOf(error);
   if (
     errno !== undefined &&

@@ -1,138 +1,160 @@
+import type { Fault } from '../../../pipeline/invoke/invocation.ts';
 import type { Refusal } from '../../../run/model/run-control.ts';
 import type { PermissionRefusal, Role } from '../../intake/permissions.ts';
 import { code, link, linkChannel, mentionGroup, mentionWho, sentence } from '../kit/escape.ts';
-import { count, counted, rate } from '../kit/format.ts';
+import { count, counted, duration, rate } from '../kit/format.ts';
 import { type Message, say } from '../kit/message.ts';
 import { describeFault, describeSelection, describeState, faultLines, runName } from '../run/describe-run.ts';
 
-/** Why nothing was done, in one place: what is so, then what can be done about it. `runLink`: the message of the run in question. */
+/** Why a request about a run was refused, then what to do about it. `runLink`: the message of the run in question. */
 export function refusalMessage(refusal: Refusal, runLink?: string): Message {
   const where = runLink === undefined ? '' : ` ${link(runLink, 'Show it')}.`;
   switch (refusal.reason) {
     case 'run-active':
       return say(
-        `${runName(refusal.run.runId)} ${describeState(refusal.run)}. Only one run at a time: nothing was started.${where}`,
-        'Wait for its end, or stop it with `/rescan stop`.',
+        `Not started: ${runName(refusal.run.runId)} ${describeState(refusal.run)}. Only one run at a time.${where}`,
+        'Wait until it ends, or stop it with `/rescan stop`.',
       );
     case 'run-open':
       return say(
-        `${runName(refusal.run.runId)} ${describeState(refusal.run)}, and is still open: nothing was started.${where}`,
-        'Resume it with `/rescan resume`, or abandon it with the button under the new plan.',
+        `Not started: ${runName(refusal.run.runId)} ${describeState(refusal.run)} and can still be resumed.${where}`,
+        'Resume it with `/rescan resume`, or plan a new run with `/rescan start` and abandon this one with the button there.',
       );
     case 'no-run':
-      return say('No run is open: nothing was changed.', '`/rescan start` plans one.');
+      return say('No run is open, so nothing was changed.', 'Plan one with `/rescan start`.');
     case 'nothing-to-resume':
       return refusal.run
         ? say(
-            `There is nothing to resume: ${runName(refusal.run.runId)} ${describeState(refusal.run)}.${where}`,
-            '`/rescan start` plans a new run.',
+            `There is no run to resume: ${runName(refusal.run.runId)} ${describeState(refusal.run)}.${where}`,
+            'Plan a new run with `/rescan start`.',
           )
-        : say('There is nothing to resume: no run was ever started here.', '`/rescan start` plans one.');
+        : say('There is no run to resume: none was ever started.', 'Plan one with `/rescan start`.');
     case 'not-running':
       return say(
-        `${runName(refusal.run.runId)} is not running: it ${describeState(refusal.run)}. Nothing was changed.${where}`,
-        '`/rescan status` shows it.',
+        `Nothing was changed: ${runName(refusal.run.runId)} is not running. It ${describeState(refusal.run)}.${where}`,
+        'See it with `/rescan status`.',
       );
     case 'plan-gone':
       return say(
-        planGoneText(refusal.runId, refusal.state),
-        '`/rescan status` shows what is there, `/rescan start` makes a new plan.',
+        describeGonePlan(refusal.runId, refusal.state),
+        'See the current run with `/rescan status`, or make a new plan with `/rescan start`.',
       );
     case 'empty-bucket':
       return say(
-        `The bucket ${code(refusal.bucket, 80)} is empty: there is nothing to run.`,
-        'Is it the right one? The setting is `IMAGE_BUCKET`.',
+        `Nothing was planned: the bucket ${code(refusal.bucket, 80)} is empty.`,
+        'Check the setting `IMAGE_BUCKET`.',
       );
     case 'no-match': {
       const chosen = describeSelection(refusal.selection);
       return say(
-        `None of the ${counted(refusal.looked, 'object')} looked at in ${code(refusal.bucket, 80)} is an image to run${chosen === undefined ? '' : ` (${chosen})`}: nothing was planned.`,
-        'Look at `prefix=` (case and slashes count), and at the settings `IMAGE_EXTENSIONS` and `EXCLUDED_PREFIXES`.',
+        `Nothing was planned: none of the ${counted(refusal.looked, 'object')} in ${code(refusal.bucket, 80)} is an image to run${chosen === undefined ? '' : ` (${chosen})`}.`,
+        'Check `prefix=` (upper and lower case and slashes matter) and the settings `IMAGE_EXTENSIONS` and `EXCLUDED_PREFIXES`.',
       );
     }
     case 'pace-over-ceiling':
       return say(
-        `A pace of ${rate(refusal.asked)} images a minute is over the ceiling of ${rate(refusal.ceiling)}: nothing was changed.`,
+        `The pace was not changed: ${rate(refusal.asked)} images a minute is above the ceiling of ${rate(refusal.ceiling)}.`,
         ...(refusal.because.length === 0 ? [] : [refusal.because.map((line) => sentence(line)).join(' · ')]),
       );
     case 'stop-file':
-      return say(
-        `The stop file ${code(refusal.path, 200)} is there: nothing starts while it exists.`,
-        'Remove it on the machine of the bot, then try again.',
-      );
+      return say(...stopFileLines(refusal.path));
     case 'lease-held':
       return say(
-        `Another copy of the bot (${code(refusal.holder, 100)}) drives this pipeline: nothing was changed.`,
-        'Try again in half a minute; if that copy is gone, its right ends by itself.',
+        `Nothing was changed: a previous bot process (${code(refusal.holder, 100)}) may still be running.`,
+        refusal.waitMs === undefined
+          ? 'Try again in half a minute.'
+          : `Try again in ${duration(Math.max(1_000, refusal.waitMs))}: if that process has ended, its lock expires by then.`,
       );
     case 'fault':
-      return say(`Nothing was done: ${describeFault(refusal.fault)}.`, ...faultLines(refusal.fault));
+      return faultMessage(refusal.fault);
   }
 }
 
-function planGoneText(runId: string, state: string | undefined): string {
+export const stopFileLines = (path: string): string[] => [
+  `Nothing was started: the stop file ${code(path, 200)} exists.`,
+  'Remove it on the machine where the bot runs, then try again.',
+];
+
+/** Nothing was done, because the environment is broken. */
+export const faultMessage = (fault: Fault): Message =>
+  say(`Nothing was done: ${describeFault(fault)}.`, ...faultLines(fault));
+
+function describeGonePlan(runId: string, state: string | undefined): string {
   const name = runName(runId);
-  if (state === undefined) return `The plan of ${name} is gone: nothing was done.`;
-  if (state === 'abandoned') return `${name} was cancelled before: nothing was done.`;
-  return `${name} was started before: nothing was done twice.`;
+  if (state === undefined) return `Nothing was done: the plan of ${name} does not exist any more.`;
+  if (state === 'abandoned') return `Nothing was done: ${name} was cancelled.`;
+  return `Nothing was done: ${name} was already started.`;
 }
 
-const ROLE_WORDS: Readonly<Record<Role, string>> = {
-  viewer: 'read',
-  operator: 'act on runs',
+const ROLES: Readonly<Record<Role, string>> = {
+  viewer: 'use this',
+  operator: 'do this',
   approver: 'approve',
 };
+const MOST_NAMED = 20;
 
 /** Why somebody may not do it, and who may. */
 export function permissionRefusalMessage(refusal: PermissionRefusal): Message {
   switch (refusal.reason) {
     case 'nobody':
       return say(
-        `Nobody may ${ROLE_WORDS[refusal.role]} here, as the setting \`${refusal.setting}\` is empty: nothing was done.`,
-        'Whoever runs the bot can put user ids or user groups into it.',
+        `Nothing was done: nobody may ${ROLES[refusal.role]}, because the setting \`${refusal.setting}\` is empty.`,
+        'Whoever runs the bot can add user ids or user groups to it.',
       );
-    case 'not-listed':
-      return say(
-        `You may look, but not ${ROLE_WORDS[refusal.role]}: nothing was done.`,
-        `${refusal.who.slice(0, 20).map(mentionWho).join(', ')}${refusal.who.length > 20 ? ` and ${count(refusal.who.length - 20)} more` : ''} may.`,
-      );
+    case 'not-listed': {
+      const named = refusal.who.slice(0, MOST_NAMED).map(mentionWho);
+      const more = refusal.who.length - named.length;
+      const people = more > 0 ? `${named.join(', ')} or ${count(more)} more` : alternatives(named);
+      return refusal.role === 'approver'
+        ? say(`Nothing was done: only approvers can do this. Ask ${people}.`)
+        : say(`Nothing was done: you have read-only access. Ask ${people}.`);
+    }
     case 'look-up-failed':
       return say(
-        `Slack did not say who is in ${mentionGroup(refusal.group)}, so nothing was done.`,
-        'Try again in a minute. If it stays so, the app may lack the scope `usergroups:read`, or the group is gone.',
+        `Nothing was done: Slack did not say who is in ${mentionGroup(refusal.group)}.`,
+        'Try again in a minute. If this repeats, the app may lack the scope `usergroups:read`, or the group does not exist any more.',
       );
   }
 }
 
-/** Why nothing is begun from a channel in which the bot cannot speak. */
+/** `@a`, `@a or @b`, `@a, @b or @c` */
+export const alternatives = (names: readonly string[]): string =>
+  names.length < 2 ? (names[0] ?? 'nobody') : `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`;
+
+/** Why nothing is started from a channel in which the bot cannot post. */
 export function unheardMessage(channel: string, presence: 'not-member' | 'archived' | 'not-found'): Message {
   const where = linkChannel(channel);
   if (presence === 'archived')
-    return say(
-      `${where} is archived, so nothing could be told in it: nothing was done.`,
-      'Use another channel of the bot’s.',
-    );
+    return say(`Nothing was done: ${where} is archived, so the bot cannot post there.`, 'Use another channel.');
   return say(
-    `The bot is not in ${where}, so nobody would hear of it here: nothing was done.`,
-    'Invite it with `/invite @rescan-bot`, then say it again. `/rescan stop` and `/rescan pause` work all the same.',
+    `Nothing was done: the bot is not in ${where}, so it could not report there.`,
+    'Invite it with `/invite @rescan-bot`, then try again. `/rescan stop` and `/rescan pause` work without that.',
   );
 }
 
-/** Slack took nothing in that channel: what was asked for may have been begun. */
+/** Slack accepted no message in that channel: the request may have been started. */
 export const mutedMessage = (slackError: string): Message =>
   say(
-    `Slack did not let the bot speak there (${code(slackError, 60)}). It is not certain that it was done.`,
+    `Slack did not let the bot post in this channel (${code(slackError, 60)}). Your request may have been carried out or not.`,
     slackError.startsWith('restricted_action')
-      ? 'The workspace keeps that channel from it: whoever runs the workspace can allow it. `/rescan status` shows how things stand.'
-      : 'Is the bot still in the channel? Invite it with `/invite @rescan-bot`; `/rescan status` shows how things stand.',
+      ? 'The workspace restricts who may post there: an administrator of the workspace can allow it. See the current state with `/rescan status`.'
+      : 'Invite the bot with `/invite @rescan-bot`. See the current state with `/rescan status`.',
   );
 
 export const wrongChannelMessage = (channels: readonly string[]): Message =>
-  say(`rescan-bot does not answer in this channel. It works in ${channels.map(linkChannel).join(', ')}.`);
+  say(`rescan-bot does not work in this channel. Use ${alternatives(channels.map(linkChannel))}.`);
 
-/** For errors nobody foresaw: what was being done, and where to find the cause. */
-export const defectMessage = (ref: string): Message =>
+/** An unexpected error; `ref` finds its cause in the log. */
+export const unexpectedErrorMessage = (ref: string): Message =>
   say(
-    `Something went wrong that should not have (ref ${code(ref, 20)}). It is not certain that it was done.`,
-    '`/rescan status` shows how things stand; the reference finds the cause in the bot’s log.',
+    `Unexpected error (reference ${code(ref, 20)}). Your request may have been carried out or not.`,
+    'See the current state with `/rescan status`. Search the bot’s log for the reference to find the cause.',
+  );
+
+/** The environment failed while a request was carried out: unlike `faultMessage`, it may have been started. */
+export const faultWhileMessage = (fault: Fault): Message =>
+  say(
+    `Failed: ${describeFault(fault)}. Your request may have been carried out or not.`,
+    ...faultLines(fault),
+    'After that, see the current state with `/rescan status`.',
   );

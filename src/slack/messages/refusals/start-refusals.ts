@@ -4,15 +4,15 @@ import { runName } from '../run/describe-run.ts';
 import { preconditionLines } from './describe-precondition.ts';
 import { refusalMessage } from './refusals.ts';
 
-/** Why a run was not planned or started: by the checklist, or by the runs themselves. */
+/** Why a run was not planned or started: a precondition of the checklist, or the state of the runs. */
 export function startRefusalMessage(refusal: StartRefusal, runLink?: string): Message {
   switch (refusal.reason) {
     case 'preconditions':
       return say(...preconditionLines(refusal.step, refusal.unmet));
     case 'retry-stale':
       return say(
-        `${runName(refusal.run.runId)} was started after this was planned, and may have gone over the same images. Nothing was started.`,
-        '`/rescan failures` shows what is failed now; its buttons plan anew.',
+        `Not started: ${runName(refusal.run.runId)} was started after this plan was made and may have processed the same images.`,
+        'See what is failed now with `/rescan failures`, and plan a new retry there.',
       );
     default:
       return refusalMessage(refusal, runLink);

@@ -11,42 +11,44 @@ import { runName } from '../run/describe-run.ts';
 import { formatCause } from './failures-message.ts';
 
 const SOURCES = {
-  lambda: 'Lambda turned invocations away (concurrency)',
-  bedrock: 'Bedrock turned model calls away',
-  textract: 'Textract turned calls away',
-  'dynamodb-writes': 'DynamoDB turned writes away',
-  'dynamodb-reads': 'DynamoDB turned reads away',
+  lambda: 'Lambda throttled invocations (concurrency)',
+  bedrock: 'Bedrock throttled model calls',
+  textract: 'Textract throttled calls',
+  'dynamodb-writes': 'DynamoDB throttled writes',
+  'dynamodb-reads': 'DynamoDB throttled reads',
 } as const;
 const GROUPS: Readonly<Record<Grouping, string>> = {
   prefix: 'under',
   name: 'of',
   month: 'of the month',
-  time: 'that came to their end within five minutes of',
+  time: 'that ended within five minutes of',
 };
 const MOST_FINDINGS = 6;
 
-/** CloudWatch tells of a minute some minutes later. */
+/** CloudWatch reports a minute some minutes later. */
 const METRICS_LAG_MS = 5 * 60_000;
 
-/** What the bot found when it looked: the heaviest first, each with what to do about it. */
+/** What a diagnosis found, the most important finding first, each with what to do about it. */
 export function diagnosisMessage({ findings, unread, run, location, until }: LocatedDiagnosis, now: number): Message {
   const [first] = findings;
   const shown = findings.slice(0, MOST_FINDINGS);
   const remedies = shown.flatMap((finding) => finding.remedies);
+  const details = shown.flatMap(describeFinding);
   return compose({
-    fact: `Diagnosis${run ? ` of ${runName(run.runId)}` : ''}: ${first ? headline(first) : 'nothing stands out'}${unread.length > 0 ? ', as far as the bot may look' : ''}.`,
+    fact: `Diagnosis${run ? ` of ${runName(run.runId)}` : ''}: ${first ? headline(first) : 'nothing unusual'}${unread.length > 0 ? ', as far as the bot can read' : ''}.`,
     lines: [
-      ...shown.map((finding, at) => `${at + 1}. ${findingText(finding)}`),
+      ...(details.length === 1 ? details : details.map((line, at) => `${at + 1}. ${line}`)),
+      ...(first?.kind === 'main-cause' ? [nextLine(first.cause.failureType, run)] : []),
       ...linkLines(remedies, location),
       ...(remedies.some(({ kind }) => kind === 'read-log')
-        ? ['`/rescan logs errors` shows the function’s own words.']
+        ? ['`/rescan logs errors` shows what the function logged.']
         : []),
     ],
     notes: [
-      ...unread.map((fault) => `:warning: Not looked at: ${sentence(fault.message, 300)} ${sentence(fault.fix, 200)}`),
+      ...unread.map((fault) => `:warning: Not checked: ${sentence(fault.message, 300)} ${sentence(fault.fix, 200)}`),
       ...(now - until < METRICS_LAG_MS
         ? [
-            'CloudWatch is some minutes behind: `/rescan diagnose` in five minutes may see throttling that this does not.',
+            'CloudWatch is some minutes behind: throttling may show only if you run `/rescan diagnose` again in 5 minutes.',
           ]
         : []),
     ],
@@ -56,64 +58,108 @@ export function diagnosisMessage({ findings, unread, run, location, until }: Loc
 
 function headline(finding: Finding): string {
   switch (finding.kind) {
-    case 'main-cause':
-      return `one cause is behind ${percent(Math.round(finding.share * 1000), 1000)} of the failed images`;
+    case 'main-cause': {
+      const { cause, share } = finding;
+      if (share >= 1)
+        return `${cause.images === 1 ? 'the failure has one cause' : `all ${count(cause.images)} failures have one cause`}: ${formatCause(cause)}`;
+      return `the most frequent cause explains ${percent(Math.round(share * 1000), 1000)} of the failed images`;
+    }
     case 'many-causes':
       return `${counted(finding.causes, 'cause')}, none of them behind most failures`;
     case 'cluster':
-      return 'failures cluster';
+      return 'failures are concentrated on some images';
     case 'throttling':
       return SOURCES[finding.throttling.source];
     case 'throttled':
-      return 'the pipeline asked for less, again and again';
+      return 'the pipeline throttled many calls';
     case 'near-timeout':
-      return finding.timedOut > 0 ? 'images run into the function’s timeout' : 'the function comes near its timeout';
+      return finding.timedOut > 0
+        ? 'images exceed the timeout of the function'
+        : 'the function comes close to its timeout';
     case 'near-memory':
-      return 'the function comes near its memory limit';
+      return 'the function comes close to its memory limit';
     case 'quota-use':
-      return 'the model’s quota is nearly used up';
+      return 'the model’s quota is almost used up';
     case 'no-growth':
-      return 'images go through and the table does not grow';
+      return 'images are processed, but the table does not grow';
     case 'unlogged':
       return 'failures leave no record in the table';
     case 'healthy':
-      return 'nothing stands out';
+      return 'nothing unusual';
   }
 }
 
-function findingText(finding: Finding): string {
+/** One finding and its fix; nothing where the headline says it all. */
+function describeFinding(finding: Finding): readonly string[] {
   switch (finding.kind) {
     case 'main-cause':
-      return `*${counted(finding.cause.images, 'image')}* failed of ${formatCause(finding.cause)}.`;
+      return finding.share >= 1
+        ? []
+        : [`*${counted(finding.cause.images, 'image')}* failed with ${formatCause(finding.cause)}.`];
     case 'many-causes':
-      return `${counted(finding.images, 'image')} failed of ${counted(finding.causes, 'different cause')}: the images, or a change of the function’s code, are likelier than one broken part.`;
+      return [
+        `${counted(finding.images, 'image')} failed for ${counted(finding.causes, 'different cause')}: probably the images or a change in the function’s code, not one broken service.`,
+      ];
     case 'cluster': {
       const { by, group, images, failed, share, shareElsewhere } = finding.cluster;
       const whole = (part: number) => percent(Math.round(part * 1000), 1000);
-      return `${count(failed)} of ${counted(images, 'image')} ${GROUPS[by]} ${code(group, 120)} failed (${whole(share)}); elsewhere ${whole(shareElsewhere)}.`;
+      return [
+        `${count(failed)} of ${counted(images, 'image')} ${GROUPS[by]} ${code(group, 120)} failed (${whole(share)}); elsewhere ${whole(shareElsewhere)}.`,
+      ];
     }
     case 'throttling':
-      return `${SOURCES[finding.throttling.source]} ${counted(finding.throttling.times, 'time')} (CloudWatch).`;
+      return [
+        `${SOURCES[finding.throttling.source]} ${counted(finding.throttling.times, 'time')} (according to CloudWatch).`,
+      ];
     case 'throttled':
-      return `${counted(finding.times, 'call')} of ${count(finding.calls)} came back with “too many requests”, as the bot saw itself; those images were tried again. A slower pace mends it.`;
+      return [
+        `${count(finding.times)} of ${counted(finding.calls, 'call')} ${finding.times === 1 ? 'was' : 'were'} throttled; those images were tried again. Fix: a slower pace.`,
+      ];
     case 'near-timeout':
-      return `The longest invocation took ${duration(finding.mostMs)}; the timeout is ${duration(finding.timeoutMs)}${finding.timedOut > 0 ? `, and ${counted(finding.timedOut, 'image')} ran into it` : ''}. A higher timeout of the function mends it.`;
+      return [
+        `The longest invocation took ${duration(finding.mostMs)}; the timeout is ${duration(finding.timeoutMs)}${finding.timedOut > 0 ? `, and ${counted(finding.timedOut, 'image')} exceeded it` : ''}. Fix: a higher timeout of the function.`,
+      ];
     case 'near-memory':
-      return `At most ${count(finding.mostMb)} MB of ${count(finding.memoryMb)} MB were used${finding.mostMb === 0 ? ' as far as the log tells, and images ended for want of memory' : ''}. More memory for the function mends it.`;
+      return [
+        finding.mostMb === 0
+          ? `Images ran out of memory (limit ${count(finding.memoryMb)} MB). Fix: more memory for the function.`
+          : `The function used up to ${count(finding.mostMb)} MB of ${count(finding.memoryMb)} MB. Fix: more memory for the function.`,
+      ];
     case 'quota-use':
-      return `${rate(finding.perMinute)} images a minute of ${rate(finding.limit)} that ${code(finding.name, 120)} allows.`;
+      return [
+        `${rate(finding.perMinute)} images a minute of the ${rate(finding.limit)} that ${code(finding.name, 120)} allows.`,
+      ];
     case 'no-growth':
-      return `The table has not grown for ${counted(Math.round(finding.minutes), 'minute')}: the function says that it stores, and nothing arrives. Look whether it writes to this table.`;
+      return [
+        `The table has not grown for ${counted(Math.round(finding.minutes), 'minute')}: the function reports stored entries, but none arrive. Check that it writes to this table.`,
+      ];
     case 'unlogged':
-      return `${counted(finding.images, 'failure')} left no record in the table: \`/rescan test-logging\` says why.`;
+      return [
+        `${counted(finding.images, 'failure')} left no record in the table. \`/rescan test-logging\` finds out why.`,
+      ];
     case 'healthy':
-      return 'No failures that cluster, no throttling, nothing near its limit.';
+      return ['No concentrated failures, no throttling, nothing close to a limit.'];
   }
 }
 
+const CAUSE_FIXES: Readonly<Record<string, string>> = {
+  TEXTRACT_ERROR: 'check the status of Textract',
+  TIMEOUT_ERROR: 'raise the timeout of the function',
+  OUT_OF_MEMORY: 'give the function more memory',
+  THROTTLING_ERROR: 'lower the pace or raise the quota',
+};
+
+function nextLine(failureType: string, run: RunSnapshot | undefined): string {
+  const fix = CAUSE_FIXES[failureType] ?? 'find the cause in the function’s log';
+  return `Next: ${fix}, then ${run && isResumable(run) ? 'press Resume' : 'retry the failed images'}.`;
+}
+
+const isResumable = ({ state }: RunSnapshot): boolean =>
+  ['tripped', 'stopped', 'paused', 'interrupted'].includes(state.kind);
+
 const CODES = { bedrock: 'bedrock', lambda: 'lambda', textract: 'textract' } as const;
 
-/** The console of the region's part of AWS. */
+/** The console of the region's partition of AWS. */
 function consoleOf(region: string): string {
   const domain = region.startsWith('cn-')
     ? 'console.amazonaws.cn'
@@ -123,7 +169,7 @@ function consoleOf(region: string): string {
   return `https://${region}.${domain}`;
 }
 
-/** The console's pages where a person raises a limit: nothing the bot may do by itself. */
+/** The console pages where a person raises a limit: the bot cannot do that itself. */
 function linkLines(
   remedies: readonly Remedy[],
   { region, functionName }: LocatedDiagnosis['location'],
@@ -135,24 +181,24 @@ function linkLines(
   return [
     ...[...services].map((service) =>
       service === 'dynamodb'
-        ? `Raise the table’s capacity, or make it on demand, in ${link(`${home}/dynamodbv2/home?region=${region}#tables`, 'DynamoDB')}.`
-        : `Raise it in ${link(`${home}/servicequotas/home/services/${CODES[service]}/quotas`, `Service Quotas, ${CODES[service]}`)}.`,
+        ? `Raise the table’s capacity or make it on demand in ${link(`${home}/dynamodbv2/home?region=${region}#tables`, 'DynamoDB')}.`
+        : `Raise the quota in ${link(`${home}/servicequotas/home/services/${CODES[service]}/quotas`, `Service Quotas, ${CODES[service]}`)}.`,
     ),
-    ...(ofFunction ? [`Timeout and memory are set in ${link(page, 'the function’s configuration')}.`] : []),
+    ...(ofFunction ? [`Set timeout and memory in ${link(page, 'the function’s configuration')}.`] : []),
   ];
 }
 
 function buttonsOf(remedies: readonly Remedy[], run: RunSnapshot | undefined): readonly Button[] {
   const retry = remedies.find((remedy) => remedy.kind === 'retry-cause');
   const isRunning = run?.state.kind === 'running';
-  const rests = run !== undefined && ['tripped', 'stopped', 'paused', 'interrupted'].includes(run.state.kind);
+  const canResume = run !== undefined && isResumable(run);
   return [
-    // A run that rests takes the pace along when it is resumed.
-    ...(run && (isRunning || rests) && remedies.some(({ kind }) => kind === 'slower')
+    // A slower pace set now applies when the run is resumed.
+    ...(run && (isRunning || canResume) && remedies.some(({ kind }) => kind === 'slower')
       ? [button(ACTION.slower, 'Slower', run.runId)]
       : []),
-    ...(rests ? [button(ACTION.resume, 'Resume', run.runId)] : []),
-    ...(retry && !isRunning && !rests
+    ...(canResume ? [button(ACTION.resume, 'Resume', run.runId)] : []),
+    ...(retry && !isRunning && !canResume
       ? [button(ACTION.retry, `Retry the ${count(retry.images)}`, `cause:${retry.causeId}`)]
       : []),
     button(ACTION.showFailures, 'Show failures', 'failures'),

@@ -12,19 +12,19 @@ import { valueText } from './validation-message.ts';
 const MOST_PEOPLE = 8;
 const MOST_FIELDS = 8;
 
-/** The names of an entry: its key, each part as it is. */
+/** The key of an entry, part by part. */
 export const entryName = (key: Item): string =>
   Object.values(key)
     .map((value) => textOf(value) ?? JSON.stringify(value))
     .join(' ');
 
-/** The hours of an entry, if it has any: ` · 7.5 h`. */
+/** The hours of an entry where it has any: ` · 7.5 h`. */
 export const hoursSuffix = (item: Item): string => {
   const hours = textOf(item.Hours);
   return hours === undefined ? '' : ` · ${hours} h`;
 };
 
-/** How the table differs from a backup: removed entries first, as those are what a flush can cost. */
+/** How the table differs from a backup. Removed entries come first, because a flush can lose them. */
 export function diffMessage(
   { backup, totals, openRun }: Pick<DiffNow, 'backup' | 'totals' | 'openRun'>,
   examples: readonly DiffEntry[],
@@ -34,23 +34,25 @@ export function diffMessage(
   const name = `backup ${code(backup.id, 80)} (${duration(now - backup.startedAt)} old)`;
   const inFields =
     totals.sameExceptIgnored > 0
-      ? [`${counted(totals.sameExceptIgnored, 'record')} differ only in fields that every rescan changes.`]
+      ? [
+          `${counted(totals.sameExceptIgnored, 'record differs', 'records differ')} only in fields that every rescan changes (not counted as changed).`,
+        ]
       : [];
   if (removed + changed + added === 0)
     return compose({
-      fact: `The table holds what ${name} holds: ${counted(totals.same, 'record')}, nothing added, nothing removed.`,
+      fact: `The table equals ${name}: ${counted(totals.same, 'record')}, nothing added, changed or removed.`,
       lines: [...openRunLines(openRun), ...inFields],
     });
   return compose({
-    fact: `Against ${name}: ${count(removed)} removed, ${count(changed)} changed, ${count(added)} added; ${count(totals.same)} the same.`,
+    fact: `Compared with ${name}: ${count(removed)} removed, ${count(changed)} changed, ${count(added)} added, ${count(totals.same)} unchanged.`,
     lines: [
       ...openRunLines(openRun),
       ...(removedWithoutImage > 0
         ? [
-            `:warning: *${counted(removedWithoutImage, 'removed entry names', 'removed entries name')} no image*: made by hand, so no rescan brings ${removedWithoutImage === 1 ? 'it' : 'them'} back.`,
+            `:warning: *${counted(removedWithoutImage, 'removed entry has', 'removed entries have')} no image*: ${removedWithoutImage === 1 ? 'it was' : 'they were'} made by hand, so a rescan cannot bring ${removedWithoutImage === 1 ? 'it' : 'them'} back.`,
           ]
         : []),
-      `Hours: ${hours.gained} gained, ${hours.lost} lost, ${hours.net} net${hours.unreadable > 0 ? `; ${counted(hours.unreadable, 'record')} with hours that are no number` : ''}.`,
+      `Hours: ${hours.gained} gained, ${hours.lost} lost, ${hours.net} net${hours.unreadable > 0 ? `; ${counted(hours.unreadable, 'record')} with unreadable hours` : ''}.`,
       ...examples.map(exampleLine),
       ...inFields,
     ],
@@ -82,26 +84,26 @@ export function diffMessage(
               .map(({ name: field, totals: times }) => `${code(field, 60)} ${count(times)}`)
               .join(', ')}.`,
           ]),
-      'The whole list stands beside this as CSV.',
+      'The full list is in the CSV file next to this message.',
     ],
-    // While a run is under way, what is missing may come by itself a moment later.
+    // While a run is in progress, missing entries may still be written.
     buttons:
       removed > 0 && openRun?.state !== 'running'
-        ? [button(ACTION.putBack, 'Put removed entries back…', backup.id)]
+        ? [button(ACTION.putBack, 'Restore removed entries…', backup.id)]
         : [],
   });
 }
 
-/** What is told of a run that is not through: the table is not yet what it will be. */
+/** The warning about a run that has not finished: entries may still be missing because of it. */
 export const openRunLines = (openRun: DiffNow['openRun']): readonly string[] =>
   openRun === undefined
     ? []
     : openRun.state === 'running'
       ? [
-          `:warning: *${runName(openRun.runId)} is writing into the table*: this is how it stood while it was read, and what is removed may come with the images that are left.`,
+          `:warning: *${runName(openRun.runId)} is still writing*: entries shown as removed may still come with the images that are left.`,
         ]
       : [
-          `:warning: *${runName(openRun.runId)} is not through* (${openRun.state}): what is removed may come with the images that are left.`,
+          `:warning: *${runName(openRun.runId)} has not finished* (${openRun.state}): entries shown as removed may still come with the images that are left.`,
         ];
 
 function exampleLine(entry: DiffEntry): string {

@@ -9,16 +9,16 @@ import { tableFigure } from '../kit/table-figure.ts';
 const MOST_OFFERS = 8;
 const MOST_RUNS_NAMED = 6;
 
-/** `the table and r-0002, r-0001`; `the table alone` where nothing ever ran. */
-export const describeSources = (runIds: RunIds): string => {
-  if (runIds.length === 0) return 'the table alone, as no run was ever started here';
+/** `the table and r-0002, r-0001` */
+const describeSources = (runIds: RunIds): string => {
+  if (runIds.length === 0) return 'the table only (no run was ever started)';
   const named = runIds.slice(0, MOST_RUNS_NAMED).map((id) => code(id, 40));
   const more = runIds.length - named.length;
-  return `the table and ${named.join(', ')}${more > 0 ? ` and ${counted(more, 'run')} before` : ''}`;
+  return `the table and ${named.join(', ')}${more > 0 ? ` and ${counted(more, 'earlier run')}` : ''}`;
 };
 
-/** `12 TEXTRACT_ERROR, 3 PARSING_ERROR`, the most first. */
-export const formatTypes = ({ byType, ofOtherTypes }: Pick<FailureTotals, 'byType' | 'ofOtherTypes'>): string =>
+/** `12 TEXTRACT_ERROR, 3 PARSING_ERROR`, the most frequent first. */
+const formatTypes = ({ byType, ofOtherTypes }: Pick<FailureTotals, 'byType' | 'ofOtherTypes'>): string =>
   [
     ...Object.entries(byType)
       .sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1))
@@ -26,7 +26,7 @@ export const formatTypes = ({ byType, ofOtherTypes }: Pick<FailureTotals, 'byTyp
     ...(ofOtherTypes > 0 ? [`${count(ofOtherTypes)} of other types`] : []),
   ].join(', ');
 
-/** Failed images: how many, of what, which last; a button for each cause. */
+/** The failed images: how many, by cause with a button each, and the newest. */
 export function failuresMessage(
   { totals, runIds }: { readonly totals: FailureTotals; readonly runIds: RunIds },
   now: number,
@@ -34,17 +34,19 @@ export function failuresMessage(
   const { images, settledImages, causes, newest, nameless } = totals;
   const from = `Read from ${describeSources(runIds)}.`;
   const settled =
-    settledImages === 0 ? [] : [`${counted(settledImages, 'image')} failed earlier and went through since.`];
+    settledImages === 0
+      ? []
+      : [`${count(settledImages)} failed earlier and ${settledImages === 1 ? 'has' : 'have'} since succeeded.`];
   const unnamed =
     nameless === 0
       ? []
       : [
-          `${counted(nameless, 'record')} of the table ${nameless === 1 ? 'names' : 'name'} no image: the CSV has them.`,
+          `${counted(nameless, 'failure record names', 'failure records name')} no image; the CSV lists ${nameless === 1 ? 'it' : 'them'}.`,
         ];
   const csv = button(ACTION.exportFailures, 'All as CSV', 'failures');
   if (images === 0)
     return compose({
-      fact: settledImages === 0 ? 'No image has failed.' : 'No image is failed any more.',
+      fact: 'No failed images.',
       lines: [...settled, ...unnamed, from],
       buttons: totals.failures === 0 ? [] : [csv],
     });
@@ -54,13 +56,13 @@ export function failuresMessage(
     .reduce((sum, { totals: { images: n } }) => sum + n, causes.others.totals.images);
   return compose({
     fact: `${counted(images, 'image')} failed: ${formatTypes(totals)}.`,
-    lines: [...settled, whereText(totals), ...unnamed],
+    lines: [...settled, recordedIn(totals), ...unnamed],
     figures: [
       tableFigure(
         ['Newest', 'Image', 'Type', 'Error'],
         newest.map(({ at, imageKey, failureType, row }) => [
-          at === 0 ? 'not known' : `${duration(now - at)} ago`,
-          imageKey === '' ? 'not named' : imageKey,
+          at === 0 ? 'unknown' : `${duration(now - at)} ago`,
+          imageKey === '' ? '(no name)' : imageKey,
           failureType,
           row.ErrorMessage ?? '',
         ]),
@@ -73,10 +75,10 @@ export function failuresMessage(
     notes: [
       ...(rest > 0
         ? [
-            `${counted(rest, 'image')} more, of other causes: \`/rescan export failures\` has all, with the id that \`/rescan retry cause=\` takes.`,
+            `${counted(rest, 'image')} more with other causes: \`/rescan export failures\` lists all, with the id for \`/rescan retry cause=ID\`.`,
           ]
         : []),
-      `Like errors are counted together: numbers, ids, quoted texts and the names of images in them do not count. ${from}`,
+      `Similar errors are grouped (numbers, ids and file names are ignored). ${from}`,
     ],
     buttons: [
       button(ACTION.retry, `Retry all ${count(images)}`, 'all', { style: 'primary' }),
@@ -86,20 +88,24 @@ export function failuresMessage(
   });
 }
 
-/** The type and the error that stands for it. */
+/** The failure type and an example of its error. */
 export const formatCause = ({ failureType, example }: Pick<CauseTotals, 'failureType' | 'example'>): string =>
   `${sentence(failureType, 60)} · ${code(example === '' ? 'no message' : example, 250)}`;
 
-/** Who recorded the failures: what only one of the two knows is worth a look. */
-function whereText({ failures, inBoth, inRunOnly, inTableOnly, unlogged }: FailureTotals): string {
-  const words = [
-    ...(inBoth > 0 ? [`${count(inBoth)} by the table and a run`] : []),
+/** Where the failures are recorded: in the table, by a run, or both. */
+function recordedIn({ failures, inBoth, inRunOnly, inTableOnly, unlogged }: FailureTotals): string {
+  const parts = [
+    ...(inBoth > 0 ? [`${count(inBoth)} in the table and in a run`] : []),
     ...(inRunOnly > 0
       ? [
-          `${count(inRunOnly)} by a run alone (${unlogged === 0 ? 'what ends a function from outside leaves no record' : `${count(unlogged)} of them the function should have logged`})`,
+          `${count(inRunOnly)} only in a run (${unlogged === 0 ? 'time-outs and crashes leave no record in the table' : `the function should have logged ${count(unlogged)} of them in the table`})`,
         ]
       : []),
-    ...(inTableOnly > 0 ? [`${count(inTableOnly)} by the table alone (before the runs, an upload, or pushback)`] : []),
+    ...(inTableOnly > 0
+      ? [`${count(inTableOnly)} only in the table (older than the runs, from an upload, or throttled)`]
+      : []),
   ];
-  return `${counted(failures, 'failure')} on record: ${words.join(', ')}.`;
+  return parts.length === 1
+    ? `${counted(failures, 'failure')}, recorded ${parts[0]?.replace(/^[\d,]+ /, '')}.`
+    : `${counted(failures, 'failure')} recorded: ${parts.join(', ')}.`;
 }

@@ -10,12 +10,12 @@ import { compose, type Message } from '../kit/message.ts';
 const MOST_BLOCK = 2_400;
 const MOST_LINE = 400;
 const MOST_GROUPS = 6;
-/** What stands before the first error of an invocation that does not fit as a whole. */
+/** Lines shown before the first error of an invocation that does not fit as a whole. */
 const LINES_BEFORE_ERROR = 2;
 
 const clock = (at: number) => new Date(at).toISOString().slice(11, 19);
 
-/** One line as plain text: its time, what it says; without credentials and what cannot be seen. */
+/** One line as plain text: its time and its message, without credentials and invisible characters. */
 export const lineText = ({ at, message }: LogLine): string =>
   `${clock(at)} ${shorten(
     withoutSecrets(message.slice(0, MOST_LINE * 10))
@@ -24,7 +24,7 @@ export const lineText = ({ at, message }: LogLine): string =>
     MOST_LINE,
   )}`;
 
-/** Lines as one block of code, as many as fit; how many of them it holds, and whether each is there in full. */
+/** As many lines as fit into one block of code; how many these are, and whether every line is there in full. */
 export function codeBlock(lines: readonly LogLine[]): {
   readonly text: string;
   readonly shown: number;
@@ -55,8 +55,8 @@ export interface LogsAsked {
   readonly image?: string | undefined;
 }
 
-/** What was asked for, in words: `the last 15 min, errors only`. */
-export const askedText = ({ errorsOnly, fromMs, pattern, image }: LogsAsked): string =>
+/** What was asked for: `the last 15 min, errors only`. */
+export const formatLogQuery = ({ errorsOnly, fromMs, pattern, image }: LogsAsked): string =>
   [
     `the last ${duration(fromMs)}`,
     ...(errorsOnly ? ['errors only'] : []),
@@ -64,7 +64,7 @@ export const askedText = ({ errorsOnly, fromMs, pattern, image }: LogsAsked): st
     ...(image === undefined ? [] : [`image ${code(image, 150)}`]),
   ].join(', ');
 
-/** The log by invocation, errors first; whether it shows all that was read. */
+/** The log by invocation, errors first, and whether the message shows all that was read. */
 export function logsMessage(
   groups: readonly InvocationLog[],
   asked: LogsAsked,
@@ -72,7 +72,7 @@ export function logsMessage(
     readonly lines: number;
     readonly isCut: boolean;
     readonly from: number;
-    /** The log does not name the image: these runs tell which invocations were for it. */
+    /** The log does not name the image: these runs know which invocations were for it. */
     readonly invokedBy?: readonly string[];
   },
 ): { readonly message: Message; readonly isWhole: boolean } {
@@ -88,16 +88,16 @@ export function logsMessage(
     message: compose({
       fact:
         groups.length === 0
-          ? `The function’s log has nothing of ${askedText(asked)}.`
+          ? `The function’s log has no lines for ${formatLogQuery(asked)}.`
           : read.invokedBy
             ? `${counted(groups.length, 'invocation')} for image ${code(asked.image ?? '', 150)}, ${errors === 0 ? 'none' : count(errors)} with errors.`
-            : `${invocations === 0 ? 'Lines outside of an invocation' : counted(invocations, 'invocation')} in the function’s log, ${errors === 0 ? 'none' : count(errors)} with errors (${askedText(asked)}).`,
+            : `${invocations === 0 ? 'Lines outside an invocation' : counted(invocations, 'invocation')} in the function’s log, ${errors === 0 ? 'none' : count(errors)} with errors (${formatLogQuery(asked)}).`,
       lines:
         groups.length === 0
-          ? ['CloudWatch shows lines some seconds after they were written.']
+          ? ['CloudWatch shows a line some seconds after it was written.']
           : read.invokedBy
             ? [
-                `The log does not name the image in ${askedText({ ...asked, image: undefined })}; by request id these are of ${read.invokedBy.map((id) => code(id, 40)).join(', ')}.`,
+                `The log of ${formatLogQuery({ ...asked, image: undefined })} does not name the image. These invocations were found by their request ids in ${read.invokedBy.map((id) => code(id, 40)).join(', ')}.`,
               ]
             : [],
       figures: blocks.map(({ group, text }) => ({
@@ -109,12 +109,12 @@ export function logsMessage(
           ? []
           : [
               shownLines === allLines
-                ? 'Long lines are cut here; the file has them whole.'
-                : `${count(shownLines)} of ${counted(allLines, 'line')} are shown; the file has all of them.`,
+                ? 'Long lines are cut here; the file has them in full.'
+                : `Shown: ${count(shownLines)} of ${counted(allLines, 'line')}. The file has all of them.`,
             ]),
         ...(read.isCut
           ? [
-              `There is more than can be read at once: this is from ${new Date(read.from).toISOString().slice(0, 19)} UTC on. Fewer \`minutes=\`, a \`pattern=\` or an \`image=\` find the rest.`,
+              `The log is too long to be read at once: this starts at ${new Date(read.from).toISOString().slice(0, 19)} UTC. Use a smaller \`minutes=\`, a \`pattern=\` or an \`image=\` to see the rest.`,
             ]
           : []),
       ],
@@ -128,7 +128,7 @@ function blockOf({ lines, firstError }: InvocationLog): ReturnType<typeof codeBl
   if (all.shown === lines.length || firstError - LINES_BEFORE_ERROR <= 0) return all;
   const before = firstError - LINES_BEFORE_ERROR;
   const { text, shown } = codeBlock(lines.slice(before));
-  return { text: `… ${counted(before, 'line')} before\n${text}`, shown, isWhole: false };
+  return { text: `… ${counted(before, 'earlier line')}\n${text}`, shown, isWhole: false };
 }
 
 function headOf({ requestId, isError, report, at }: InvocationLog): string {
@@ -136,26 +136,26 @@ function headOf({ requestId, isError, report, at }: InvocationLog): string {
   const took = report
     ? ` · ${shortDuration(report.durationMs)}${report.maxMemoryMb === undefined ? '' : ` · ${count(report.maxMemoryMb)} MB`}`
     : '';
-  return `${sign} *${clock(at)} UTC* ${requestId === undefined ? 'outside of an invocation, or its beginning was not read' : code(requestId, 60)}${took}`;
+  return `${sign} *${clock(at)} UTC* ${requestId === undefined ? 'outside an invocation (or its start was not read)' : code(requestId, 60)}${took}`;
 }
 
-/** The whole of it as a file: one invocation after the other, without credentials. */
+/** All lines as a text file: one invocation after the other, without credentials. */
 export function* logFileLines(groups: readonly InvocationLog[]): Generator<string> {
   for (const group of groups) {
-    yield `--- ${group.requestId ?? 'outside of an invocation, or its beginning was not read'} ${group.isError ? 'ERROR ' : ''}${new Date(group.at).toISOString()}${group.report ? ` ${Math.round(group.report.durationMs)} ms` : ''}`;
+    yield `--- ${group.requestId ?? 'outside an invocation (or its start was not read)'} ${group.isError ? 'ERROR ' : ''}${new Date(group.at).toISOString()}${group.report ? ` ${Math.round(group.report.durationMs)} ms` : ''}`;
     for (const line of group.lines) yield `${new Date(line.at).toISOString()} ${withoutSecrets(line.message)}`;
   }
 }
 
-/** How a following stands, or how it ended. */
+/** Whether a log is still followed, or why not. */
 export type Following =
   | { readonly kind: 'following' }
   | { readonly kind: 'time' | 'shutdown' | 'trouble' }
   | { readonly kind: 'stopped'; readonly by?: string }
-  /** Nobody follows any more, and nobody knows how many lines came. */
+  /** The process that followed it is gone, and how many lines came is unknown. */
   | { readonly kind: 'lost' };
 
-/** The head of a thread into which new lines come. */
+/** The first message of a thread that receives new log lines. */
 export function followMessage(
   about: { readonly id: string; readonly forMs: number; readonly only: string | undefined },
   state: Following,
@@ -164,40 +164,40 @@ export function followMessage(
   const what = `the function’s log${about.only === undefined ? '' : ` (${about.only})`}`;
   if (state.kind === 'following')
     return compose({
-      fact: `Following ${what} for ${duration(about.forMs)}: new lines come into this thread.`,
-      lines: ['They come some seconds after they were written. `/rescan logs stop` ends it, as the button does.'],
+      fact: `Following ${what} for ${duration(about.forMs)}: new lines are posted in this thread.`,
+      lines: ['Lines appear some seconds after they were written. Stop with the button or with `/rescan logs stop`.'],
       buttons: [button(ACTION.stopFollowing, 'Stop following', about.id)],
     });
   if (state.kind === 'lost') return followLostMessage();
   return compose({
-    fact: `${sentenceCase(what)} is followed no more: ${endText(state, about.forMs)}. ${counted(lines, 'line')} came.`,
-    lines: state.kind === 'shutdown' ? ['`/rescan logs follow` begins again.'] : [],
+    fact: `${endText(state, about.forMs, what)} (${counted(lines, 'new line')}).`,
+    lines: state.kind === 'shutdown' ? [FOLLOW_AGAIN] : [],
   });
 }
 
-/** What the head of a thread becomes whose follower is gone. */
+/** What the first message of a thread becomes when the process that followed the log is gone. */
 export const followLostMessage = (): Message =>
-  compose({ fact: 'The function’s log is followed no more here.', lines: ['`/rescan logs follow` begins again.'] });
+  compose({ fact: 'The bot stopped following the function’s log because it restarted.', lines: [FOLLOW_AGAIN] });
 
-const sentenceCase = (text: string) => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
+const FOLLOW_AGAIN = 'Start again with `/rescan logs follow`.';
 
-function endText(state: Exclude<Following, { kind: 'following' | 'lost' }>, forMs: number): string {
+function endText(state: Exclude<Following, { kind: 'following' | 'lost' }>, forMs: number, what: string): string {
   switch (state.kind) {
     case 'time':
-      return `its ${duration(forMs)} are over`;
+      return `Stopped following ${what} after ${duration(forMs)}`;
     case 'shutdown':
-      return 'the bot was shut down';
+      return `The bot shut down and stopped following ${what}`;
     case 'trouble':
-      return 'it could not be read any more';
+      return `Stopped following ${what}: it cannot be read any more`;
     case 'stopped':
-      return state.by === undefined ? 'it was stopped' : `${mention(state.by)} stopped it`;
+      return `${state.by === undefined ? 'Somebody' : mention(state.by)} stopped following ${what}`;
   }
 }
 
-/** Some new lines, as many as fit, and how many were passed over before them. */
+/** As many new lines as fit, and how many were skipped before them. */
 export function newLinesMessage(lines: readonly LogLine[], passedOver: number): { message: Message; shown: number } {
   const { text, shown } = codeBlock(lines);
-  const note = `${counted(passedOver, 'line')} passed over, as more come than Slack takes; \`/rescan logs\` has them.`;
+  const note = `${counted(passedOver, 'line')} skipped, because more arrive than Slack accepts. \`/rescan logs\` shows them.`;
   return {
     shown,
     message: {

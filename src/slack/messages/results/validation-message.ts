@@ -1,3 +1,4 @@
+import type { Button } from '@slack/types';
 import type { Validation } from '../../../checklist/contracts/result-control.ts';
 import { type AttributeValue, textOf } from '../../../pipeline/table/item.ts';
 import type { ReconciledImage } from '../../../results/reconcile/reconcile-image.ts';
@@ -17,30 +18,26 @@ const SIGNS: Readonly<Record<Verdict, string>> = {
   unfinished: ':hourglass_flowing_sand:',
   bad: ':x:',
 };
-/** From these a run is resumed: a retry would abandon it. */
-const RESTING = ['paused', 'stopped', 'tripped', 'interrupted'];
+/** In these states a run can be resumed; a retry would abandon it. */
+const RESUMABLE = ['paused', 'stopped', 'tripped', 'interrupted'];
 
-/** What a validation found: the verdict first. */
+/** What a validation found: the verdict, the problems, the counts. */
 export function validationMessage(validation: Validation, now: number): Message {
-  const { verdict, problems, reconciled, people, runIds, runState, backup, seed } = validation;
+  const { verdict, problems, reconciled, people, runIds, backup, seed } = validation;
   const onePerson = runIds.length === 0 && people.length === 1 ? people[0] : undefined;
   if (onePerson) return personMessage(onePerson, validation, now);
-  const isOpen = runState === 'running' || RESTING.includes(runState ?? '');
-  const retryable = !isOpen && problems.some(({ kind }) => kind === 'without-outcome' || kind === 'rows-missing');
-  const resumable = !isOpen || runState === 'running' ? undefined : runIds[0];
-  const hasFailed = problems.some(({ kind }) => kind === 'failed');
   return compose({
-    fact: `${SIGNS[verdict]} Validation of ${runIds[0] ?? 'the table'}: ${describeVerdict(verdict)}.`,
+    fact: `${SIGNS[verdict]} Validation of ${runIds[0] ?? 'the table'}: ${headline(validation)}.`,
     lines: [
-      ...problems.map((problem) => `• ${problemText(problem, now)}`),
+      ...problems.map((problem) => `• ${describeProblem(problem, now)}`),
       ...(reconciled
         ? [
-            `${tallyText(reconciled)}${runIds.length > 1 ? `; outcomes of ${runIds.map((id) => code(id, 40)).join(', ')}, the newest counting` : ''}.`,
+            `${tallyText(reconciled)}.${runIds.length > 1 ? ` Outcomes of ${runIds.map((id) => code(id, 40)).join(', ')}; of several the newest counts.` : ''}`,
             ...(validation.isPartial
-              ? ['The run took only a part of the bucket; of the other images this says nothing.']
+              ? ['The run covered only a part of the bucket; the other images were not checked.']
               : []),
             ...uploadsLine(reconciled.notInManifest['run-start']),
-            ...spelledLine(reconciled.otherSpellings),
+            ...spellingLine(reconciled.otherSpellings),
           ]
         : []),
       ...exampleLines(validation.images),
@@ -49,84 +46,161 @@ export function validationMessage(validation: Validation, now: number): Message 
     notes: [
       ...people.map((person) => personLine(person)),
       backup
-        ? `${people.length === 0 ? 'Nobody has an entry in' : `${counted(people.length, 'person', 'people')} drawn at random (seed ${String(seed ?? 0)}) from`} backup ${code(backup.id, 80)}, ${duration(now - backup.startedAt)} old. \`/rescan validate person=…\` looks at one, \`/rescan diff\` at all.`
-        : '`/rescan backup` makes a backup; the next rescan can be held against it.',
+        ? `${people.length === 0 ? 'No person has entries in' : `${counted(people.length, 'person', 'people')} drawn at random (seed ${String(seed ?? 0)}) from`} backup ${code(backup.id, 80)}, ${duration(now - backup.startedAt)} old. \`/rescan validate person=NAME\` compares one person, \`/rescan diff\` everything.`
+        : 'Make a backup with `/rescan backup`, so that the next rescan can be compared with it.',
     ],
-    buttons: [
-      ...(resumable === undefined ? [] : [button(ACTION.resume, 'Resume', resumable, { style: 'primary' })]),
-      ...(retryable ? [button(ACTION.retry, 'Retry what is missing', 'unaccounted', { style: 'primary' })] : []),
-      ...(hasFailed ? [button(ACTION.showFailures, 'Show failures', 'failures')] : []),
-    ],
+    buttons: validationButtons(validation),
   });
 }
 
-/** Every image of the manifest in exactly one number. */
+function validationButtons({ problems, runIds, runState }: Validation): readonly Button[] {
+  const isResumable = RESUMABLE.includes(runState ?? '');
+  const [runId] = runIds;
+  const lost = runState === 'running' || isResumable ? [] : problems.filter(isLostImages);
+  const images = lost.reduce((sum, problem) => sum + problem.images, 0);
+  const value = lost.some(({ kind }) => kind === 'rows-unclear') ? 'without-rows' : 'unaccounted';
+  return [
+    ...(isResumable && runId !== undefined
+      ? [button(ACTION.resume, 'Resume', runId, { style: 'primary' as const })]
+      : []),
+    ...(images > 0
+      ? [
+          button(ACTION.retry, images === 1 ? 'Run this image again' : `Run these ${count(images)} again`, value, {
+            style: 'primary' as const,
+          }),
+        ]
+      : []),
+    ...(problems.some(({ kind }) => kind === 'failed')
+      ? [button(ACTION.showFailures, 'Show failures', 'failures')]
+      : []),
+  ];
+}
+
+/** Whether the problem is about images that a new run over them fixes. */
+const isLostImages = (
+  problem: ValidationProblem,
+): problem is Extract<ValidationProblem, { kind: 'without-outcome' | 'rows-missing' | 'rows-unclear' }> =>
+  problem.kind === 'without-outcome' ||
+  problem.kind === 'rows-missing' ||
+  (problem.kind === 'rows-unclear' && problem.weight === 'proof');
+
+/** The verdict in one clause: what is missing, in numbers, where something is. */
+function headline({ verdict, problems }: Validation): string {
+  const withoutRows = problems
+    .filter((problem) => problem.kind === 'rows-missing' || problem.kind === 'rows-unclear')
+    .filter(({ weight }) => weight === 'proof')
+    .reduce((sum, { images }) => sum + images, 0);
+  const parts = problems.flatMap((problem): readonly string[] => {
+    if (problem.weight === 'open') return [];
+    switch (problem.kind) {
+      case 'without-outcome':
+        return [`${counted(problem.images, 'image has', 'images have')} no outcome`];
+      case 'outcome-of-no-image':
+        return [`${counted(problem.images, 'outcome')} of images that are not in the run`];
+      case 'fewer-entries':
+        return [`the table has ${counted(problem.entries, 'fewer entry', 'fewer entries')} than the backup`];
+      case 'failed':
+        return [`${counted(problem.images, 'image')} failed`];
+      default:
+        return [];
+    }
+  });
+  const facts = [
+    ...(withoutRows === 0
+      ? []
+      : [
+          `${counted(withoutRows, 'image was', 'images were')} processed but ${withoutRows === 1 ? 'has' : 'have'} no records`,
+        ]),
+    ...parts,
+  ];
+  return (verdict === 'bad' || verdict === 'look') && facts.length > 0 ? facts.join('; ') : describeVerdict(verdict);
+}
+
+/** Every image of the run in exactly one number. */
 function tallyText({ images, counts, processedWithoutRows }: ReconcileTotals): string {
   const numbers = [
     [counts['processed-with-rows'], 'processed and in the table'],
     [processedWithoutRows['nothing-stored'], 'processed with nothing to store'],
-    [processedWithoutRows.unclear + processedWithoutRows['person-has-no-rows'], 'processed without rows of their own'],
+    [
+      processedWithoutRows.unclear + processedWithoutRows['person-has-no-rows'],
+      'processed without records of their own',
+    ],
     [counts['rejected-with-record'] + counts['rejected-without-record'], 'rejected'],
     [counts['failed-with-record'] + counts['failed-without-record'], 'failed'],
     [counts.neither + counts['rows-without-outcome'], 'without an outcome'],
   ] as const;
-  const told = numbers.filter(([n]) => n > 0).map(([n, what]) => `${count(n)} ${what}`);
-  return `${counted(images, 'image')} of the manifest: ${told.length === 0 ? 'none' : told.join(', ')}`;
+  const shown = numbers.filter(([n]) => n > 0).map(([n, what]) => `${count(n)} ${what}`);
+  return `${counted(images, 'image')} in the run: ${shown.length === 0 ? 'none' : shown.join(', ')}`;
 }
 
 const uploadsLine = (images: number): readonly string[] =>
-  images > 0 ? [`${counted(images, 'image')} not of the manifest came in meanwhile (uploads).`] : [];
+  images > 0 ? [`${counted(images, 'image')} uploaded since the start of the run: not part of it.`] : [];
 
-const spelledLine = (keys: number): readonly string[] =>
+const spellingLine = (keys: number): readonly string[] =>
   keys > 0
     ? [
-        `Rows name ${counted(keys, 'image')} spelled otherwise than in the bucket (URL-encoded, with the bucket, another Unicode form); they count.`,
+        `Records name ${counted(keys, 'image')} in another spelling than the bucket (URL-encoded, with the bucket's name, or another Unicode form). They are counted.`,
       ]
     : [];
 
-function problemText(problem: ValidationProblem, now: number): string {
+function describeProblem(problem: ValidationProblem, now: number): string {
   switch (problem.kind) {
     case 'without-outcome':
       return problem.weight === 'open'
-        ? `*${counted(problem.images, 'image')} without an outcome*: the run is not through with ${problem.images === 1 ? 'it' : 'them'} yet.`
-        : `*${counted(problem.images, 'image')} without an outcome*, and the run is over: what came of ${problem.images === 1 ? 'it' : 'them'} is not known.`;
+        ? `*${counted(problem.images, 'image')} without an outcome*: the run has not processed ${problem.images === 1 ? 'it' : 'them'} yet.`
+        : `*${counted(problem.images, 'image')} without an outcome*, although the run ended. Run ${problem.images === 1 ? 'it' : 'them'} again.`;
     case 'rows-missing':
-      return `*${counted(problem.images, 'image')} processed, and nothing of ${problem.images === 1 ? 'it' : 'them'} in the table*: no entry of that person is there at all, so none was overwritten.${problem.weight === 'open' ? ' Images are being written, so that may be over in a moment.' : ''}`;
+      return `*${counted(problem.images, 'image')} processed, but without records in the table*: the person has no records at all, so they were not overwritten by another image.${problem.weight === 'open' ? ' The run is still writing, so they may appear in a moment.' : ''}`;
     case 'still-running':
-      return 'Images are being invoked: ask again when the run is over.';
+      return 'The run is still in progress. Validate again when it has ended.';
     case 'flushed-since':
-      return `The table was flushed ${duration(now - problem.at)} ago, after this run had begun: what it wrote before is not in the table any more.`;
+      return `The table was flushed ${duration(now - problem.at)} ago, after this run started. The records that the run wrote before are gone.`;
     case 'fewer-entries':
-      return `*${counted(problem.entries, 'entry', 'entries')} fewer in the table than in the backup*, zero-hour weeks among them. \`/rescan diff\` lists what is gone, \`/rescan diff restore\` puts it back.`;
+      return `*${counted(problem.entries, 'fewer entry', 'fewer entries')} than in the backup* (${count(problem.before)} → ${count(problem.now)}, zero-hour weeks included in the count). \`/rescan diff\` lists what is missing; \`/rescan diff restore\` puts it back.`;
     case 'not-compared':
-      return 'There is no verified backup to hold the table against: whether something was there before that is gone now cannot be told.';
+      return 'There is no verified backup, so the table could not be compared with its earlier state.';
     case 'outcome-of-no-image':
-      return `*${counted(problem.images, 'outcome')} of images that are not in the manifest*: this must not be; keep the control table as it is and look at the log.`;
+      return `*${counted(problem.images, 'outcome')} of images that are not in the run*: this is a bug in the bot. Do not change the control table, and look at the bot’s log.`;
     case 'failed':
       return `${counted(problem.images, 'image')} failed${problem.unlogged > 0 ? `, ${count(problem.unlogged)} of them without a record in the table` : ''}.`;
     case 'rows-unclear':
-      return `${counted(problem.images, 'image')} processed without a row that names ${problem.images === 1 ? 'it' : 'them'}: overwritten by another image of the same person, date and project, or never written.`;
+      return problem.weight === 'proof'
+        ? `*${counted(problem.images, 'image')} processed, but without records in the table*: at least as many entries are missing, so the records were deleted or never written.`
+        : `${counted(problem.images, 'image')} processed without records of ${problem.images === 1 ? 'its' : 'their'} own: overwritten by another image of the same person, date and project, or never written.`;
     case 'older-rows-only':
-      return `${counted(problem.images, 'image')} processed, but all rows are from before: nothing new was written.`;
+      return `${counted(problem.images, 'image')} processed, but all ${problem.images === 1 ? 'its' : 'their'} records are older than the run: nothing new was written.`;
     case 'rejected-unrecorded':
-      return `${counted(problem.images, 'image')} rejected without a record: of two rejected sheets of one person and week the later takes the place of the earlier.`;
+      return `${counted(problem.images, 'image')} rejected without a record. Of several rejected sheets for one person and week only the last keeps its record.`;
     case 'people-lost-entries':
-      return `${counted(problem.people, 'person', 'people')} of those looked at ${problem.people === 1 ? 'has' : 'have'} fewer entries than in the backup: ${counted(problem.entries, 'entry', 'entries')} gone. \`/rescan diff\` lists them.`;
+      return `${counted(problem.people, 'person', 'people')} of the sample ${problem.people === 1 ? 'has' : 'have'} fewer entries than in the backup (${count(problem.entries)} fewer). \`/rescan diff\` lists them.`;
   }
 }
 
-const exampleLines = (images: readonly ReconciledImage[]): readonly string[] =>
-  images.map(({ key, kind }) => `  – ${code(key, 150)}: ${kind.replaceAll('-', ' ')}`);
+const KINDS: Readonly<Record<ReconciledImage['kind'], string>> = {
+  'processed-with-rows': 'processed and in the table',
+  'processed-without-rows': 'processed, no records',
+  'rejected-with-record': 'rejected',
+  'rejected-without-record': 'rejected, no record',
+  'failed-with-record': 'failed',
+  'failed-without-record': 'failed, no record',
+  'rows-without-outcome': 'records, but no outcome',
+  neither: 'no outcome and no records',
+  'outcome-not-in-manifest': 'outcome, but not in the run',
+  'not-in-manifest': 'not in the run',
+};
 
-/** Entries by kind, now and in the backup. */
+const exampleLines = (images: readonly ReconciledImage[]): readonly string[] =>
+  images.map(({ key, kind }) => `  – ${code(key, 150)}: ${KINDS[kind]}`);
+
+/** Records by kind, now and in the backup. */
 function countsFigure({ now, backup }: Validation) {
   const kinds = [
-    ['Entries', 'entry'],
+    ['Timesheet entries', 'entry'],
     ['Zero-hour weeks', 'zero-hour'],
     ['Rejected sheets', 'rejected'],
     ['Coverage records', 'coverage'],
     ['Failed images', 'failed'],
-    ['All', 'total'],
+    ['All records', 'total'],
   ] as const;
   const signed = (n: number) => (n > 0 ? `+${count(n)}` : count(n));
   return tableFigure(
@@ -141,10 +215,10 @@ function countsFigure({ now, backup }: Validation) {
 }
 
 const sideText = ({ before, after }: PersonComparison): string =>
-  `${counted(after.entries, 'entry', 'entries')} of ${after.hours} h now, ${counted(before.entries, 'entry', 'entries')} of ${before.hours} h in the backup`;
+  `${counted(after.entries, 'entry', 'entries')} with ${after.hours} h now, ${counted(before.entries, 'entry', 'entries')} with ${before.hours} h in the backup`;
 
 const personLine = (person: PersonComparison): string =>
-  `${code(person.person, 80)}: ${sideText(person)}${differs(person) ? `; ${describeDifference(person)}` : '; nothing differs'}.`;
+  `${code(person.person, 80)}: ${sideText(person)}; ${differs(person) ? describeDifference(person) : 'no difference'}.`;
 
 const differs = ({ removed, added, changed }: PersonComparison): boolean => removed + added + changed > 0;
 const describeDifference = ({ removed, added, changed }: PersonComparison): string =>
@@ -152,7 +226,7 @@ const describeDifference = ({ removed, added, changed }: PersonComparison): stri
 
 function personMessage(person: PersonComparison, { backup }: Validation, now: number): Message {
   return compose({
-    fact: `${code(person.person, 80)}: ${differs(person) ? describeDifference(person) : 'nothing differs from the backup'}.`,
+    fact: `${code(person.person, 80)}: ${differs(person) ? describeDifference(person) : 'no difference from the backup'}.`,
     lines: [`${sideText(person)}; ${counted(person.same, 'entry is', 'entries are')} the same.`],
     figures:
       person.changes.length === 0
@@ -162,7 +236,7 @@ function personMessage(person: PersonComparison, { backup }: Validation, now: nu
       ...(backup ? [`Backup ${code(backup.id, 80)}, ${duration(now - backup.startedAt)} old.`] : []),
       ...(person.removed + person.changed + person.added > person.changes.length
         ? [
-            `${count(person.removed + person.changed + person.added - person.changes.length)} more: \`/rescan export diff\` has all.`,
+            `${count(person.removed + person.changed + person.added - person.changes.length)} more: \`/rescan export diff\` lists all.`,
           ]
         : []),
     ],
@@ -172,9 +246,9 @@ function personMessage(person: PersonComparison, { backup }: Validation, now: nu
 function changeRow(change: PersonChange): readonly string[] {
   switch (change.kind) {
     case 'removed':
-      return [change.sortKey, `${change.hours ?? '?'} h`, 'gone'];
+      return [change.sortKey, `${change.hours ?? '?'} h`, 'missing'];
     case 'added':
-      return [change.sortKey, 'not there', `${change.hours ?? '?'} h`];
+      return [change.sortKey, 'missing', `${change.hours ?? '?'} h`];
     case 'changed':
       return [
         change.sortKey,
@@ -184,6 +258,6 @@ function changeRow(change: PersonChange): readonly string[] {
   }
 }
 
-/** A value as a person reads it; not escaped. */
+/** A value for a reader; not escaped. */
 export const valueText = (value: AttributeValue | undefined): string =>
   value === undefined ? '(none)' : (textOf(value) ?? JSON.stringify(value));

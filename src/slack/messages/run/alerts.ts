@@ -1,7 +1,8 @@
+import type { Button } from '@slack/types';
 import type { RunEvent, RunSnapshot } from '../../../run/model/types.ts';
 import { ACTION, button } from '../kit/buttons.ts';
 import { code, mention } from '../kit/escape.ts';
-import { counted, dollars, duration } from '../kit/format.ts';
+import { count, counted, dollars } from '../kit/format.ts';
 import { compose, type Message } from '../kit/message.ts';
 import {
   describeCurrentPace,
@@ -11,27 +12,32 @@ import {
   describeStopSource,
   describeTrip,
   describeWarning,
+  doneOf,
   faultLines,
   formatDone,
   formatFailed,
   formatOutcomes,
   formatRecords,
+  formatRunningTime,
+  isWithoutGrowth,
+  RECORDS_LABEL,
   restingLine,
   runName,
+  storedLine,
 } from './describe-run.ts';
 import { runButtons } from './run-message.ts';
 
-/** What people must be told, and where: in the run's thread only, or in the channel as well. */
+/** What people must hear about a run, and where: in the run's thread only, or also in the channel. */
 export interface Alert {
   readonly to: 'thread' | 'channel';
   readonly message: Message;
 }
 
 /**
- * What an event of a run has to tell. The channel itself hears of start, trip, fault and end (design, "Slack");
- * undefined for what the run's own message shows anyway. `goesOnByItself`: an interrupted run needs nobody.
+ * The alert about an event of a run. The channel hears only of start, trip, fault and end (design, "Slack"); undefined for what the
+ * run's live message shows anyway. `resumesByItself`: whether the bot resumes an interrupted run without a person.
  */
-export function alertOf(event: RunEvent, options: { goesOnByItself: boolean }): Alert | undefined {
+export function alertOf(event: RunEvent, options: { resumesByItself: boolean }): Alert | undefined {
   const { snapshot } = event;
   const name = runName(snapshot.runId);
   switch (event.kind) {
@@ -41,17 +47,18 @@ export function alertOf(event: RunEvent, options: { goesOnByItself: boolean }): 
       return channel({
         fact: `${name} started: ${counted(snapshot.total, 'image')}, pace ${describeCurrentPace(snapshot)}.`,
         lines: [
-          `Started by ${mention(snapshot.startedBy)}. It shows itself in the message above and tells more in the thread.`,
+          `Started by ${mention(snapshot.startedBy)}. Live progress is in the message above, details in its thread.`,
         ],
       });
     case 'resumed':
       return thread({
-        fact: `${name} ${event.by === undefined ? 'goes on by itself' : `was resumed by ${mention(event.by)}`}: ${formatDone(snapshot)}.`,
+        fact:
+          event.by === undefined
+            ? `The bot resumed ${name} by itself: ${formatDone(snapshot)}.`
+            : `${name} was resumed by ${mention(event.by)}: ${formatDone(snapshot)}.`,
         lines: [
-          ...(event.by === undefined
-            ? ['The bot went down, or the copy that drove it did not renew its right to drive in time.']
-            : []),
-          repeatingText(event.repeating, event.from !== 'interrupted'),
+          ...(event.by === undefined ? ['The bot restarted (or lost its lock), so the run was picked up again.'] : []),
+          repeatedLine(event.repeating, event.from !== 'interrupted'),
         ],
       });
     case 'pace-changed':
@@ -59,11 +66,9 @@ export function alertOf(event: RunEvent, options: { goesOnByItself: boolean }): 
         fact: `${mention(event.by)} changed the pace from ${describePace(event.from)} to ${describePace(event.to)}.`,
       });
     case 'canary-passed':
-      return thread({
-        fact: `The first ${counted(event.images, 'image')} are through, ${event.failed === 0 ? 'none' : event.failed} of them failed. The others follow.`,
-      });
+      return canaryAlert(event);
     case 'warning-began':
-      return thread({ fact: `:warning: ${describeWarning(event.warning)}`, lines: [formatDone(snapshot)] });
+      return thread({ fact: `:warning: ${describeWarning(event.warning)}`, lines: [`${formatDone(snapshot)}.`] });
     case 'warning-ended':
       return thread({ fact: `:white_check_mark: ${describeEndedWarning(event.warning, snapshot)}` });
     case 'first-failure':
@@ -78,13 +83,13 @@ export function alertOf(event: RunEvent, options: { goesOnByItself: boolean }): 
       return thread({
         fact:
           event.attempt > BROKEN_RETRIES
-            ? 'A connection broke for the third time; the image is not tried again by itself.'
-            : `A connection broke; the image is invoked again (attempt ${event.attempt + 1}).`,
-        lines: [`${code(event.key, 200)}: ${code(event.message)}. The function may have run for it already.`],
+            ? 'The connection broke for the third time for this image; it is not tried again automatically.'
+            : `The connection broke; the image is invoked again (attempt ${event.attempt + 1}).`,
+        lines: [`${code(event.key, 200)}: ${code(event.message)}. The function may already have processed it.`],
       });
     case 'draining':
       return thread({
-        fact: `${drainingText(event.why, event.by)} No image starts any more; ${snapshot.inFlight === 0 ? 'none is in flight' : `${counted(snapshot.inFlight, 'image')} in flight ${snapshot.inFlight === 1 ? 'is' : 'are'} waited for`}.`,
+        fact: `${drainingText(event.why, event.by)} No more images start; ${waitingText(snapshot.inFlight)}.`,
       });
     case 'paused':
     case 'stopped':
@@ -96,26 +101,46 @@ export function alertOf(event: RunEvent, options: { goesOnByItself: boolean }): 
   }
 }
 
+/** `waiting for 6 images in progress` */
+export const waitingText = (inFlight: number): string =>
+  inFlight === 0 ? 'none is in progress' : `waiting for ${counted(inFlight, 'image')} in progress`;
+
+function canaryAlert({ snapshot, images, failed }: Extract<RunEvent, { kind: 'canary-passed' }>): Alert {
+  const stalled = snapshot.warnings.some(({ kind }) => kind === 'no-growth') || isWithoutGrowth(snapshot);
+  const failures = failed === 0 ? 'No failures' : counted(failed, 'failure');
+  return stalled
+    ? thread({
+        fact: `:warning: ${failures} in the first ${counted(images, 'image')}, but nothing reached the table yet.`,
+        lines: [
+          storedLine(snapshot),
+          'The other images follow now. The run stops itself if the table does not grow. To stop it now: `/rescan stop`.',
+        ],
+      })
+    : thread({ fact: `${failures} in the first ${counted(images, 'image')}. The other images follow now.` });
+}
+
 function endAlert(
   run: RunSnapshot,
   leftInFlight: number,
-  { goesOnByItself, unwritten }: { goesOnByItself: boolean; unwritten: boolean },
+  { resumesByItself, unwritten }: { resumesByItself: boolean; unwritten: boolean },
 ): Alert | undefined {
   const { state } = run;
   const name = runName(run.runId);
   const starter = `Started by ${mention(run.startedBy)}.`;
-  const buttons = [...runButtons(run), button(ACTION.status, 'Status', run.runId)];
+  const status = button(ACTION.status, 'Status', run.runId);
+  const buttons = [...runButtons(run), status];
   switch (state.kind) {
     case 'tripped':
       return channel({
         fact: `${name} stopped itself: ${describeTrip(state.trippedBy)}.`,
-        lines: [lastErrorLine(run), restingLine(run), ...leftLine(leftInFlight), starter],
-        buttons: [
-          button(ACTION.diagnose, 'Diagnose', 'diagnose'),
-          button(ACTION.showFailures, 'Show failures', 'failures'),
-          ...buttons,
-          button(ACTION.restore, 'Restore backup…', 'restore'),
+        lines: [
+          ...tripLines(run),
+          restingLine(run),
+          ...(unwritten ? [UNSAVED_STOP] : []),
+          ...leftLine(leftInFlight),
+          starter,
         ],
+        buttons: tripButtons(run, status),
       });
     case 'paused':
       return state.because.kind === 'fault'
@@ -123,8 +148,8 @@ function endAlert(
             fact: `${name} is paused: ${describeFault(state.because.fault)}.`,
             lines: [
               ...faultLines(state.because.fault),
-              `${formatDone(run)}; no image was marked failed for this. Mend it, then resume.`,
-              ...(unwritten ? [UNWRITTEN] : []),
+              `${formatDone(run)}. No image was counted as failed because of this. Fix the cause, then press Resume.`,
+              ...(unwritten ? [UNSAVED_PAUSE] : []),
               ...leftLine(leftInFlight),
               starter,
             ],
@@ -132,49 +157,55 @@ function endAlert(
           })
         : thread({
             fact: `${name} was paused by ${mention(state.because.by)}: ${formatDone(run)}.`,
-            lines: [restingLine(run), ...leftLine(leftInFlight)],
+            lines: [restingLine(run), ...(unwritten ? [UNSAVED_PAUSE] : []), ...leftLine(leftInFlight)],
             buttons,
           });
     case 'stopped':
       return channel({
         fact: `${name} was stopped ${describeStopSource(state.by)}: ${formatDone(run)}.`,
-        lines: [`${formatOutcomes(run)}. ${restingLine(run)}`, ...leftLine(leftInFlight), starter],
+        lines: [
+          `${formatOutcomes(run)}. ${restingLine(run)}`,
+          ...(unwritten ? [UNSAVED_STOP] : []),
+          ...leftLine(leftInFlight),
+          starter,
+        ],
         buttons,
       });
     case 'interrupted':
       if (unwritten)
         return channel({
-          fact: `${name} is not driven any more: the bot lost touch with its control table. ${formatDone(run)}.`,
+          fact: `${name} is interrupted: the bot cannot reach its control table. ${formatDone(run)}.`,
           lines: [
-            'Nothing is running now. It goes on by itself, through this copy of the bot or another, as soon as the table can be reached.',
+            'Nothing is running now. The bot resumes the run by itself as soon as it can reach the table.',
             ...leftLine(leftInFlight),
             starter,
           ],
         });
-      return goesOnByItself
+      return resumesByItself
         ? thread({
-            fact: `${name} was interrupted, as the bot is going down: ${formatDone(run)}.`,
-            lines: ['It goes on by itself when the bot is back.', ...leftLine(leftInFlight)],
+            fact: `${name} is interrupted because the bot is shutting down: ${formatDone(run)}.`,
+            lines: ['The bot resumes it by itself after its restart.', ...leftLine(leftInFlight)],
           })
         : channel({
-            fact: `${name} was interrupted, as the bot went down: ${formatDone(run)}.`,
-            lines: ['It waits for somebody to resume it.', ...leftLine(leftInFlight), starter],
+            fact: `${name} was interrupted by a restart of the bot: ${formatDone(run)}.`,
+            lines: ['It continues only when somebody presses Resume.', ...leftLine(leftInFlight), starter],
             buttons,
           });
     case 'completed':
       return channel({
-        fact: `${name} is complete: ${formatDone(run)} in ${duration(run.activeMs)}.`,
+        fact: `${name} is complete: ${formatDone(run)} in ${formatRunningTime(run)}.`,
         lines: [
           `${formatOutcomes(run)}.`,
           ...(run.totals.failed > 0 ? [`Failed: ${formatFailed(run)}`] : []),
-          `Entries in the table: ${formatRecords(run)}.${run.totals.costUsd > 0 ? ` Cost: ${dollars(run.totals.costUsd)}.` : ''}`,
+          ...(isWithoutGrowth(run) ? [`:warning: ${storedLine(run)}`] : []),
+          `${RECORDS_LABEL}: ${formatRecords(run)}.${run.totals.costUsd > 0 ? ` Cost: ${dollars(run.totals.costUsd)}.` : ''}`,
           starter,
         ],
       });
     case 'abandoned':
       return thread({
         fact: `${name} was abandoned by ${mention(state.by)}: ${formatDone(run)}.`,
-        lines: ['It cannot be resumed any more. What it wrote stays in the table.'],
+        lines: ['It cannot be resumed any more. The records that it wrote stay in the table.'],
       });
     case 'planned':
     case 'running':
@@ -182,53 +213,67 @@ function endAlert(
   }
 }
 
-function lastErrorLine(run: RunSnapshot): string {
+function tripButtons(run: RunSnapshot, status: Button): readonly Button[] {
+  return [
+    ...runButtons(run),
+    button(ACTION.showFailures, 'Show failures', 'failures'),
+    status,
+    button(ACTION.restore, 'Restore backup…', 'restore'),
+  ];
+}
+
+/** What failed, and what is left. */
+function tripLines(run: RunSnapshot): readonly string[] {
   const { state, lastFailure, totals } = run;
-  const where = `${formatDone(run)}, ${totals.failed} failed.`;
-  if (!lastFailure || (state.kind === 'tripped' && state.trippedBy.kind === 'no-growth'))
-    return state.kind === 'tripped' && state.trippedBy.kind === 'no-growth'
-      ? `The function says it wrote ${counted(totals.entriesStored, 'entry', 'entries')}. ${where}`
-      : where;
-  const alike = totals.failedByType[lastFailure.failureType] ?? 0;
-  const share = totals.failed > 1 ? `, ${alike} of ${totals.failed} failures` : '';
-  return `Last error${share}: ${code(`${lastFailure.failureType} · ${lastFailure.message}`, 500)} · ${where}`;
+  const left = run.total - doneOf(run);
+  const rest = `${formatDone(run)}, ${count(totals.failed)} failed, ${counted(left, 'image')} left.`;
+  if (state.kind === 'tripped' && state.trippedBy.kind === 'no-growth') return [storedLine(run), rest];
+  if (!lastFailure) return [rest];
+  const { failureType, message } = lastFailure;
+  const error = code(`${failureType} · ${message}`, 500);
+  const alike = totals.failedByType[failureType] ?? 0;
+  if (alike < totals.failed)
+    return [`Last error (${count(alike)} of ${count(totals.failed)} failures are ${failureType}): ${error}`, rest];
+  return [totals.failed > 1 ? `All ${count(totals.failed)} failed with ${error}` : `Error: ${error}`, rest];
 }
 
 const leftLine = (left: number) =>
   left === 0
     ? []
     : [
-        `${counted(left, 'image')} in flight ${left === 1 ? 'was' : 'were'} not waited for; a resume invokes ${left === 1 ? 'it' : 'them'} again.`,
+        `The bot did not wait for ${counted(left, 'image')} in progress. A resume invokes ${left === 1 ? 'it' : 'them'} again.`,
       ];
 
-/** How often a broken connection is followed by another try (see rescan/attempt.ts). */
+/** How many times an image is invoked again after a broken connection (see run/engines/local/attempt.ts). */
 const BROKEN_RETRIES = 2;
-const UNWRITTEN =
-  'The control table cannot be written, so it does not say so yet: should the bot be restarted before that, the run goes on by itself.';
+const UNSAVED_PAUSE =
+  ':warning: This pause is not saved yet, because the control table cannot be written. If the bot restarts now, the run will continue by itself.';
+const UNSAVED_STOP =
+  ':warning: This stop is not saved yet, because the control table cannot be written. If the bot restarts now, the run will continue by itself.';
 
-/** After a crash it is not known for sure what was in flight; after a drain it is. */
-const repeatingText = (repeating: number, isSure: boolean) =>
+/** After a crash the images that were in progress are not known for sure; after a drain they are. */
+const repeatedLine = (repeating: number, isSure: boolean) =>
   repeating === 0
     ? isSure
-      ? 'No image is invoked twice.'
-      : 'Only an image that was in flight at that moment may be invoked again.'
-    : `${counted(repeating, 'image')} that ${repeating === 1 ? 'was' : 'were'} in flight ${repeating === 1 ? 'is' : 'are'} invoked again.`;
+      ? 'No image runs twice.'
+      : 'At most the images in progress at that moment run twice.'
+    : `${counted(repeating, 'image')} that ${repeating === 1 ? 'was' : 'were'} in progress ${repeating === 1 ? 'is' : 'are'} invoked again.`;
 
 function drainingText(why: 'pause' | 'stop' | 'trip' | 'fault' | 'shutdown', by?: string): string {
-  const who = by === undefined ? '' : ` by ${mention(by)}`;
+  const who = by === undefined ? '' : ` (${mention(by)})`;
   switch (why) {
     case 'pause':
       return `Pausing${who}.`;
     case 'stop':
       return `Stopping${who}.`;
     case 'trip':
-      return 'Stopping itself.';
+      return 'The run is stopping itself.';
     case 'fault':
-      return 'Pausing, as the bot cannot work.';
+      return 'Pausing because of a fault.';
     case 'shutdown':
-      return 'The bot is going down.';
+      return 'The bot is shutting down.';
   }
 }
 
-const thread = (said: Parameters<typeof compose>[0]): Alert => ({ to: 'thread', message: compose(said) });
-const channel = (said: Parameters<typeof compose>[0]): Alert => ({ to: 'channel', message: compose(said) });
+const thread = (content: Parameters<typeof compose>[0]): Alert => ({ to: 'thread', message: compose(content) });
+const channel = (content: Parameters<typeof compose>[0]): Alert => ({ to: 'channel', message: compose(content) });

@@ -3,7 +3,7 @@ import type { ImageSelection, PaceSetting, RunSnapshot, StopSource, Trip, Warnin
 import { code, mention, sentence } from '../kit/escape.ts';
 import { count, counted, duration, percent, rate } from '../kit/format.ts';
 
-/** How a run is spoken of: the pieces that its message, its alerts and the answers share. All mrkdwn, escaped. */
+/** The phrases about a run that its message, its alerts and the answers share. All are escaped mrkdwn. */
 
 export const doneOf = ({ totals }: Pick<RunSnapshot, 'totals'>): number =>
   totals.processed + totals.rejected + totals.failed;
@@ -37,15 +37,15 @@ export function describeStopSource(by: StopSource): string {
     case 'stop-file':
       return `by the stop file ${code(by.path, 200)}`;
     case 'control-table':
-      return 'by hand, in the control table';
+      return 'by an edit of the control table';
   }
 }
 
-/** What cannot be done, as a whole clause. Fits behind `Rescan r-0142 is paused: `. */
+/** What is broken, as a whole clause. Fits behind `Rescan r-0142 is paused: `. */
 export function describeFault({ reason }: Fault): string {
   switch (reason) {
     case 'credentials':
-      return 'AWS does not accept the bot’s credentials';
+      return 'AWS rejects the bot’s credentials';
     case 'access-denied':
       return 'AWS denies the bot a permission';
     case 'function-missing':
@@ -57,7 +57,7 @@ export function describeFault({ reason }: Fault): string {
     case 'network':
       return 'AWS cannot be reached';
     case 'configuration':
-      return 'a setting does not fit the pipeline';
+      return 'a setting does not match the pipeline';
     case 'manifest':
       return 'the list of images cannot be read';
     case 'control-table':
@@ -65,56 +65,86 @@ export function describeFault({ reason }: Fault): string {
   }
 }
 
-/** What AWS said, and where to look. */
+/** What AWS said, and what to do. */
 export const faultLines = (fault: Fault): readonly string[] => [code(fault.message, 500), sentence(fault.fix)];
 
-/** `60 images a minute` or `auto, now 31 images a minute` */
-export const describeCurrentPace = (run: RunSnapshot): string =>
-  run.paceSetting.kind === 'fixed'
-    ? `${describePace(run.paceSetting)}${slowedText(run)}`
-    : `auto, now ${rate(run.pacePerMinute)} a minute`;
-
-// Pushback lowers the pace below what was asked for: said, so that nobody wonders.
-const slowedText = (run: RunSnapshot) =>
-  run.paceSetting.kind === 'fixed' && run.pacePerMinute < run.paceSetting.perMinute * 0.95
-    ? `, now ${rate(run.pacePerMinute)}`
-    : '';
+/** `60 images a minute`, `60 images a minute, now 31`, or `auto, now 31 images a minute` */
+export function describeCurrentPace({ paceSetting, pacePerMinute }: RunSnapshot): string {
+  if (paceSetting.kind === 'auto') return `auto, now ${rate(pacePerMinute)} images a minute`;
+  // Throttling lowers the pace below what was set.
+  const isSlowed = pacePerMinute < paceSetting.perMinute * 0.95;
+  return `${describePace(paceSetting)}${isSlowed ? `, now ${rate(pacePerMinute)}` : ''}`;
+}
 
 export const describePace = (setting: PaceSetting): string =>
-  setting.kind === 'auto' ? 'auto' : `${rate(setting.perMinute)} a minute`;
+  setting.kind === 'auto' ? 'auto' : `${rate(setting.perMinute)} images a minute`;
 
-export function formatRecords({ growth, state }: RunSnapshot): string {
-  const growing =
-    growth.perMinute === undefined || state.kind !== 'running' ? [] : [`${signed(growth.perMinute)} a minute`];
-  const since =
-    growth.entries !== undefined && growth.entriesAtStart !== undefined
-      ? [`${signed(growth.entries - growth.entriesAtStart)} since the start`]
-      : [];
+/** The count of the records that images left. Records of failed images are not in it: they are no sign of growth. */
+export const RECORDS_LABEL = 'Records in the table (failures not counted)';
+
+/** `1,236 (+1,140 since the start, +92 a minute)`: a count, and how old it is. */
+export function formatRecords(run: RunSnapshot): string {
+  const { growth, state } = run;
+  const isRunning = state.kind === 'running';
   const still =
     growth.minutesWithoutGrowth !== undefined && growth.minutesWithoutGrowth >= 1
       ? [`no growth for ${duration(growth.minutesWithoutGrowth * 60_000)}`]
       : [];
-  const more = [...since, ...growing, ...still];
-  if (growth.entries !== undefined) {
-    // A count is of its own time: images that came after it are not in it.
-    const later = state.kind === 'running' && growth.imagesSinceCount ? growth.imagesSinceCount : 0;
-    const seen = `${count(growth.entries)}${later === 0 ? '' : `, counted ${counted(later, 'image')} ago`}`;
-    return more.length === 0 ? seen : `${seen} (${more.join(', ')})`;
+  const later = isRunning ? (growth.imagesSinceCount ?? 0) : 0;
+  if (growth.entries !== undefined && !(later > 0 && later >= doneOf(run))) {
+    const more = [
+      ...(later === 0 ? [] : [`counted ${counted(later, 'image')} ago`]),
+      ...(growth.entriesAtStart === undefined
+        ? []
+        : [`${signed(growth.entries - growth.entriesAtStart)} since the start`]),
+      ...(growth.perMinute === undefined || !isRunning ? [] : [`${signed(growth.perMinute)} a minute`]),
+      ...still,
+    ];
+    return more.length === 0 ? count(growth.entries) : `${count(growth.entries)} (${more.join(', ')})`;
   }
-  if (growth.kind === 'probed')
-    return ['not counted: the rows of the last processed image are looked at', ...still].join(', ');
-  return 'not counted yet';
+  if (growth.kind === 'probed' && growth.entries === undefined)
+    return ['not counted (the table is large); the rows of the last processed image are checked', ...still].join(', ');
+  const next = growth.imagesToNextCount ?? 0;
+  const due = isRunning && next > 0 ? ` (next count in about ${counted(next, 'image')})` : '';
+  // Before the first count only the number at the start is known.
+  const before = growth.entries === undefined ? '' : `; ${count(growth.entries)} at the start`;
+  return [`not counted yet${due}${before}`, ...still].join(', ');
 }
 
 const signed = (n: number) => (n < 0 ? `−${rate(-n)}` : `+${rate(n)}`);
 
-/** The last sentence of what ended: nothing is running, and what the table holds. */
+/** How many records came since the start, by count; undefined where the table was not counted since then. */
+export const grownBy = ({ growth }: Pick<RunSnapshot, 'growth'>): number | undefined =>
+  growth.entries === undefined || growth.entriesAtStart === undefined
+    ? undefined
+    : growth.entries - growth.entriesAtStart;
+
+/**
+ * Whether the function says that it stored something and nothing arrived. Certain only where the run began with an empty table: else
+ * rows may have been overwritten, which does not raise the count.
+ */
+export function isWithoutGrowth(run: Pick<RunSnapshot, 'growth' | 'totals'>): boolean {
+  const grown = grownBy(run);
+  return run.growth.kind === 'counted' && grown !== undefined && grown <= 0 && run.totals.entriesStored > 0;
+}
+
+/** What the function reported against what arrived in the table. */
+export function storedLine(run: RunSnapshot): string {
+  const stored = `The function reported ${counted(run.totals.entriesStored, 'entry', 'entries')}`;
+  const grown = grownBy(run);
+  if (grown === undefined) return `${stored}; the table was not counted.`;
+  const change = grown === 0 ? 'did not grow' : grown < 0 ? `shrank by ${count(-grown)}` : `grew by ${count(grown)}`;
+  const overwritten = run.growth.kind === 'probed' ? ' (existing records are overwritten, not added)' : '';
+  return `${stored}; the table ${change}${overwritten}.`;
+}
+
+/** The last sentence about a run that ended: nothing is running, and how many records the table has. */
 export const restingLine = ({ growth }: RunSnapshot): string =>
   growth.entries === undefined
     ? 'Nothing is running now.'
-    : `Nothing is running now. The table holds ${counted(growth.entries, 'entry', 'entries')}.`;
+    : `Nothing is running now. The table has ${counted(growth.entries, 'record')} (failures not counted).`;
 
-/** `24, most of them TEXTRACT_ERROR (20)`, and an example of it. */
+/** `24 (5 %), 20 of them TEXTRACT_ERROR · …` */
 export function formatFailed({ totals, topFailure }: RunSnapshot): string {
   if (totals.failed === 0 || !topFailure) return count(totals.failed);
   const { failureType, message } = topFailure;
@@ -137,33 +167,33 @@ export function describeWarning({ kind, value, limit }: Warning): string {
   }
 }
 
-/** The same warning once it is over. */
+/** The same warning once it no longer holds. */
 export function describeEndedWarning({ kind }: Warning, run: RunSnapshot): string {
   switch (kind) {
     case 'slow':
       return `No longer slow${run.imagesPerMinute === undefined ? '' : `: ${rate(run.imagesPerMinute)} images a minute`}.`;
     case 'failures':
-      return 'Fewer failures again.';
+      return 'Fewer images fail now.';
     case 'no-growth':
-      return 'The table grows again.';
+      return 'The table is growing again.';
     case 'throttling':
-      return 'Hardly any throttling any more.';
+      return 'Almost no calls are throttled now.';
   }
 }
 
-/** `under timesheets/2025/, a sample of 20 drawn with seed 7`; undefined where all images were asked for. */
+/** `under timesheets/2025/, a random sample of 20 (seed 7)`; undefined where all images were asked for. */
 export function describeSelection({ prefix, limit, sample, seed, retry }: ImageSelection): string | undefined {
-  const words = [
+  const parts = [
     ...(retry === undefined
       ? []
-      : [`attempt ${retry.attempt} at failed images of ${code(retry.of, 60)} (${sentence(retry.what, 200)})`]),
+      : [`attempt ${retry.attempt} at images of ${code(retry.of, 60)} (${sentence(retry.what, 200)})`]),
     ...(prefix === undefined ? [] : [`under ${code(prefix, 200)}`]),
     ...(sample === undefined
       ? []
-      : [`a random sample of ${count(sample)}${seed === undefined ? '' : ` drawn with seed ${seed}`}`]),
+      : [`a random sample of ${count(sample)}${seed === undefined ? '' : ` (seed ${seed})`}`]),
     ...(limit === undefined ? [] : [`at most ${count(limit)}`]),
   ];
-  return words.length === 0 ? undefined : words.join(', ');
+  return parts.length === 0 ? undefined : parts.join(', ');
 }
 
 /** The state of a run in one clause, behind its name: `is running: 412 of 1,398 done (29 %)`. */
@@ -174,23 +204,30 @@ export function describeState(run: RunSnapshot): string {
       return `is planned: ${counted(run.total, 'image')}`;
     case 'running':
       return run.draining
-        ? `starts nothing new and waits for ${counted(run.inFlight, 'image')} in flight: ${formatDone(run)}`
+        ? `starts no more images and waits for ${counted(run.inFlight, 'image')} in progress: ${formatDone(run)}`
         : `is running: ${formatDone(run)}`;
     case 'paused':
       return state.because.kind === 'person'
         ? `was paused by ${mention(state.because.by)}: ${formatDone(run)}`
-        : `is paused, as ${describeFault(state.because.fault)}: ${formatDone(run)}`;
+        : `is paused because ${describeFault(state.because.fault)}: ${formatDone(run)}`;
     case 'stopped':
       return `was stopped ${describeStopSource(state.by)}: ${formatDone(run)}`;
     case 'tripped':
       return `stopped itself: ${describeTrip(state.trippedBy)}`;
     case 'interrupted':
-      return `was interrupted, as the bot went down: ${formatDone(run)}`;
+      return `was interrupted by a restart of the bot: ${formatDone(run)}`;
     case 'completed':
       return `is complete: ${formatDone(run)}`;
     case 'abandoned':
       return `was abandoned by ${mention(state.by)}: ${formatDone(run)}`;
   }
+}
+
+/** `13 min`, and where pauses made the run longer `13 min (20 min with pauses and restarts)`. */
+export function formatRunningTime({ activeMs, startedAt, endedAt }: RunSnapshot): string {
+  const wholeMs = startedAt === undefined || endedAt === undefined ? activeMs : endedAt - startedAt;
+  const isLonger = wholeMs - activeMs >= 5_000 && duration(wholeMs) !== duration(activeMs);
+  return isLonger ? `${duration(activeMs)} (${duration(wholeMs)} with pauses and restarts)` : duration(activeMs);
 }
 
 /** `Rescan r-0142` */

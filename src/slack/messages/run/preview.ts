@@ -6,61 +6,64 @@ import { bytes, count, counted, dollars, duration, rate } from '../kit/format.ts
 import { compose, type Message } from '../kit/message.ts';
 import { describePace, describeSelection, describeState, formatDone, runName } from './describe-run.ts';
 
-/** What a run would be, before anyone says yes. */
+/** What a run would do, before anyone starts it. */
 export function previewMessage(plan: RunPlan, options: { buttons: boolean } = { buttons: true }): Message {
   const { openRun } = plan;
-  const chosen = describeSelection(plan.selection);
   return compose({
     fact: `${runName(plan.runId)} would invoke the function for ${counted(plan.total, 'image')} (${bytes(plan.totalBytes)}).`,
     lines: [
-      'Nothing has been invoked yet. The list is fixed: starting takes exactly these images.',
+      'Nothing is invoked yet. This list is final: Start processes exactly these images.',
       ...(plan.keep && !plan.selection.retry
-        ? ['The table was not flushed: what it holds stays, and is overwritten where images come again.']
+        ? ['The table keeps its records; records of re-processed images are overwritten.']
         : []),
       ...(openRun
         ? [
-            `:warning: ${runName(openRun.runId)} ${describeState(openRun)}. It can be resumed; starting this one abandons it for good.`,
+            `:warning: ${runName(openRun.runId)} ${describeState(openRun)}. It can still be resumed. Starting this run abandons it for good.`,
           ]
         : []),
     ],
     numbers: [
-      [
-        'Images',
-        plan.selection.retry
-          ? (chosen ?? '')
-          : `${chosen ?? 'all of the bucket'}; ${counted(plan.leftOut, 'other object')} left out`,
-      ],
+      ['Images', imagesText(plan)],
       ...(plan.canary
         ? [
             [
               'Canary',
-              `the first ${counted(plan.canary.images, 'image')} go alone; over ${rate(plan.canary.percent)} % failures stop it`,
+              `the first ${counted(plan.canary.images, 'image')} run first; the run stops if more than ${rate(plan.canary.percent)} % of them fail`,
             ] as const,
           ]
         : []),
       ['Pace', `${describePace(plan.paceSetting)} (ceiling ${rate(plan.ceilingPerMinute)})`],
-      ['Expected', `about ${duration(plan.expectedMs)} at ${rate(plan.expectedPerMinute)} images a minute`],
-      [
-        'Expected cost',
-        plan.expectedCostUsd === undefined ? 'not known yet' : `about ${dollars(plan.expectedCostUsd)}`,
-      ],
-      ['Entries in the table now', entries(plan)],
+      ['Estimated time', `about ${duration(plan.expectedMs)} at ${rate(plan.expectedPerMinute)} images a minute`],
+      ['Estimated cost', plan.expectedCostUsd === undefined ? 'unknown' : `about ${dollars(plan.expectedCostUsd)}`],
+      ['Records in the table now (failures not counted)', recordsText(plan)],
       ['Planned by', mention(plan.plannedBy)],
     ],
     notes: [
-      ...(plan.paceBecause.length === 0 ? [] : [`Pace: ${plan.paceBecause.map((line) => sentence(line)).join(' · ')}`]),
+      ...(plan.paceBecause.length === 0
+        ? []
+        : [`Ceiling: ${plan.paceBecause.map((line) => sentence(line)).join(' · ')}`]),
       ...(plan.forecastRestsOn.length === 0
         ? []
-        : [`Expectation rests on: ${plan.forecastRestsOn.map((line) => sentence(line)).join(' · ')}`]),
+        : [`Estimate: ${plan.forecastRestsOn.map((line) => sentence(line)).join(' · ')}`]),
     ],
     buttons: options.buttons ? previewButtons(plan) : [],
   });
 }
 
-function entries(plan: RunPlan): string {
+function imagesText({ selection, leftOut }: RunPlan): string {
+  const chosen = describeSelection(selection);
+  if (selection.retry) return chosen ?? '';
+  const skipped = leftOut === 0 ? '' : `; ${counted(leftOut, 'object')} skipped`;
+  // A sample or a limit also leaves out images.
+  const isFiltered = selection.sample !== undefined || selection.limit !== undefined;
+  const why = leftOut > 0 && !isFiltered ? ' (not images, or under an excluded prefix)' : '';
+  return `${chosen ?? 'whole bucket'}${skipped}${why}`;
+}
+
+function recordsText(plan: RunPlan): string {
   if (plan.entries !== undefined) return count(plan.entries);
-  if (plan.entriesApproximate === undefined) return 'not known';
-  return `about ${count(plan.entriesApproximate)} (AWS’s own figure, up to six hours old)`;
+  if (plan.entriesApproximate === undefined) return 'unknown';
+  return `about ${count(plan.entriesApproximate)} (reported by DynamoDB, up to six hours old)`;
 }
 
 function previewButtons({ runId, openRun, total, selection }: RunPlan): readonly Button[] {
@@ -74,7 +77,7 @@ function previewButtons({ runId, openRun, total, selection }: RunPlan): readonly
       style: 'danger',
       confirm: {
         title: `Abandon ${openRun.runId}?`,
-        text: `${openRun.runId} has ${formatDone(openRun)} and cannot be resumed afterwards. What it wrote stays in the table. ${runId} starts with ${counted(total, 'image')}.`,
+        text: `${openRun.runId} has ${formatDone(openRun)} and cannot be resumed afterwards. The records that it wrote stay in the table. ${runId} starts with ${counted(total, 'image')}.`,
         yes: 'Abandon and start',
         no: 'Keep it',
       },
@@ -84,11 +87,11 @@ function previewButtons({ runId, openRun, total, selection }: RunPlan): readonly
   ];
 }
 
-/** What the preview becomes when its plan is not to be started. */
+/** What the preview becomes when its plan is cancelled. */
 export const cancelledMessage = (runId: string, by: string): Message =>
   compose({
     fact: `${runName(runId)} was cancelled by ${mention(by)} before it started.`,
-    lines: ['Nothing was invoked. `/rescan start` makes a new plan.'],
+    lines: ['Nothing was invoked. Make a new plan with `/rescan start`.'],
   });
 
 export const resumedInsteadMessage = (runId: string, resumedId: string, by: string): Message =>

@@ -4,13 +4,13 @@ import type { ChartBlock, Figure } from '../kit/message.ts';
 
 const BARS = '▁▂▃▄▅▆▇█';
 
-/** A row of bars, one a value, for where no chart is taken. */
+/** A row of bars, one for each value, for clients that do not accept a chart. */
 export function sparkline(values: readonly number[]): string {
   const most = Math.max(...values, 0);
   return values.map((value) => (most <= 0 ? BARS[0] : BARS[Math.round((value / most) * (BARS.length - 1))])).join('');
 }
 
-/** `12:30` in a run of less than an hour, else `3h05`: the time since the start, one label for each interval, no two alike. */
+/** The time since the start, one label for each interval, all different: `12:30` in a run of less than an hour, else `3h05`. */
 function labelsOf(intervals: readonly Interval[]): readonly string[] {
   const begun = intervals[0]?.from ?? 0;
   const isShort = (intervals.at(-1)?.to ?? begun) - begun < 3_600_000;
@@ -23,7 +23,7 @@ function labelsOf(intervals: readonly Interval[]): readonly string[] {
   });
 }
 
-/** Throughput and failures, and the growth of the table, over the time of a run. None where it came to nothing. */
+/** Charts over the time of a run: images and failures a minute, and reported entries. None where there is no outcome yet. */
 export function runCharts(intervals: readonly Interval[]): readonly Figure[] {
   if (intervals.every(({ images }) => images === 0)) return [];
   const labels = labelsOf(intervals);
@@ -54,8 +54,8 @@ export function runCharts(intervals: readonly Interval[]): readonly Figure[] {
       ],
     },
     {
-      block: chart('Entries stored, all together', 'entries', [line('entries', entries)]),
-      plain: [`Entries stored: \`${sparkline(entries)}\` (${count(sum)} at the end)`],
+      block: chart('Entries reported in total', 'entries', [line('entries', entries)]),
+      plain: [`Entries reported: \`${sparkline(entries)}\` (${count(sum)} at the end)`],
     },
   ];
 }

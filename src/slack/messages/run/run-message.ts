@@ -13,10 +13,14 @@ import {
   formatDone,
   formatFailed,
   formatRecords,
+  formatRunningTime,
+  isWithoutGrowth,
+  RECORDS_LABEL,
   runName,
+  storedLine,
 } from './describe-run.ts';
 
-/** A run as its one message in the channel shows it: edited in place from start to end. */
+/** The live message of a run in the channel: edited in place from start to end. */
 export function runMessage(run: RunSnapshot, options: { buttons: boolean } = { buttons: true }): Message {
   return compose({
     fact: `${runName(run.runId)} ${describeState(run)}.`,
@@ -27,7 +31,7 @@ export function runMessage(run: RunSnapshot, options: { buttons: boolean } = { b
   });
 }
 
-// What warned once is of no use to a run that is over; of one that stopped itself it is part of the story.
+// An old warning does not help with a run that ended; for one that stopped itself it belongs to the cause.
 const warningsThatMatter = ({ state, warnings }: RunSnapshot) =>
   state.kind === 'running' || state.kind === 'tripped' ? warnings : [];
 
@@ -40,35 +44,35 @@ function causeLines(run: RunSnapshot): readonly string[] {
   if (state.kind === 'paused' && state.because.kind === 'fault') return faultLines(state.because.fault);
   if (state.kind === 'tripped' && lastFailure && state.trippedBy.kind !== 'no-growth')
     return [`Last error: ${code(`${lastFailure.failureType} · ${lastFailure.message}`)}`];
+  if (state.kind === 'completed' && isWithoutGrowth(run)) return [`:warning: ${storedLine(run)}`];
   return [];
 }
 
 function numbers(run: RunSnapshot): readonly (readonly [string, string])[] {
   const isRunning = run.state.kind === 'running';
-  const waiting = run.waiting > 0 ? `, ${count(run.waiting)} waiting for another try` : '';
+  const isClosed = run.state.kind === 'completed' || run.state.kind === 'abandoned';
+  const waiting = run.waiting > 0 ? `, ${count(run.waiting)} waiting to be tried again` : '';
   const { costUsd } = run.totals;
   return [
     ['Processed', count(run.totals.processed)],
     ['Rejected', count(run.totals.rejected)],
     ['Failed', formatFailed(run)],
-    ['Entries in the table', formatRecords(run)],
-    ...(isRunning ? [['Speed', `${speedText(run)}, ${count(run.inFlight)} in flight${waiting}`] as const] : []),
-    ...(run.state.kind === 'completed' || run.state.kind === 'abandoned'
-      ? []
-      : [['Pace', `${describeCurrentPace(run)} (ceiling ${rate(run.ceilingPerMinute)})`] as const]),
-    isRunning ? ['Time left', etaText(run)] : ['Time taken', duration(run.activeMs)],
-    ...(costUsd > 0 ? [['Cost so far', dollars(costUsd)] as const] : []),
+    [RECORDS_LABEL, formatRecords(run)],
+    ...(isRunning ? [['Speed', `${speedText(run)}, ${count(run.inFlight)} in progress${waiting}`] as const] : []),
+    ...(isClosed ? [] : [['Pace', `${describeCurrentPace(run)} (ceiling ${rate(run.ceilingPerMinute)})`] as const]),
+    isRunning ? ['Time left', remainingTime(run)] : ['Running time', formatRunningTime(run)],
+    ...(costUsd > 0 ? [[isClosed ? 'Cost' : 'Cost so far', dollars(costUsd)] as const] : []),
     ['Started by', mention(run.startedBy)],
   ];
 }
 
 const speedText = (run: RunSnapshot) =>
-  run.imagesPerMinute === undefined ? 'not known yet' : `${rate(run.imagesPerMinute)} images a minute`;
+  run.imagesPerMinute === undefined ? 'not measured yet' : `${rate(run.imagesPerMinute)} images a minute`;
 
-const etaText = (run: RunSnapshot) =>
-  run.etaMs === undefined || run.draining ? 'not known' : `about ${duration(run.etaMs)}`;
+const remainingTime = (run: RunSnapshot) =>
+  run.etaMs === undefined || run.draining ? 'unknown' : `about ${duration(run.etaMs)}`;
 
-/** What can be done with a run in its state, and nothing that cannot. Stop is always one click. */
+/** The buttons that apply to a run in its state. Stop is always one click. */
 export function runButtons({ runId, state, draining }: RunSnapshot): readonly Button[] {
   const resume = button(ACTION.resume, 'Resume', runId, { style: 'primary' });
   const stop = button(ACTION.stop, 'Stop', runId, { style: 'danger' });
@@ -84,8 +88,10 @@ export function runButtons({ runId, state, draining }: RunSnapshot): readonly Bu
           ];
     case 'paused':
       return [resume, stop];
-    case 'stopped':
     case 'tripped':
+      // What was wrong probably still is: look before resuming.
+      return [button(ACTION.diagnose, 'Diagnose', runId, { style: 'primary' }), button(ACTION.resume, 'Resume', runId)];
+    case 'stopped':
     case 'interrupted':
       return [resume];
     case 'planned':
@@ -101,6 +107,7 @@ export const progressPost = (run: RunSnapshot): Message =>
     fact: `${formatDone(run)}, ${speedText(run)}.`,
     lines: [
       `Processed ${count(run.totals.processed)}, rejected ${count(run.totals.rejected)}, failed ${formatFailed(run)}.`,
-      `Entries: ${formatRecords(run)}. Time left: ${etaText(run)}. ${counted(run.inFlight, 'image')} in flight.`,
+      `${RECORDS_LABEL}: ${formatRecords(run)}.`,
+      `Time left: ${remainingTime(run)}. ${counted(run.inFlight, 'image')} in progress.`,
     ],
   });

@@ -33,14 +33,14 @@ describe('the plan of an autopilot', () => {
     );
     expect(linesOf(message)).toEqual([
       'The autopilot would do the whole rescan: 1,398 images.',
-      'Nothing has happened yet. In this order, each step only if the one before it holds: backup, quotas, a test of the failure logging (deployed if it does not work), a few images, *flush with the approval of a second person*, the first images as a canary, then all others, and a validation at the end.',
-      'It stops where a person is needed, and goes on by itself after that.',
-      'Expected: about 42 min at 33 images a minute',
-      'Expected cost: about $4.19',
-      'Expected failures: about 42 (3 %)',
+      'Nothing has happened yet. It would do these steps in order, each only after the one before has succeeded: backup, quota check, test of failure logging (installed if needed), a sample of images, *flush after the approval of a second person*, the first images, all other images, validation.',
+      'Where it needs a person it waits, and continues afterwards.',
+      'Estimated time: about 42 min at 33 images a minute',
+      'Estimated cost: about $4.19',
+      'Estimated failures: about 42 (3 %)',
       '6 s an image (the mean of 10 images of r-0001).',
       '&lt;!channel&gt;',
-      'Asked for by <@U0OPERATOR>.',
+      'Planned by <@U0OPERATOR>.',
     ]);
     expect(buttons(message)).toEqual(['autopilot_start', 'autopilot_cancel']);
   });
@@ -50,9 +50,9 @@ describe('the plan of an autopilot', () => {
     const { expectedFailures: _, ...unknown } = forecast;
     const lines = linesOf(autopilotPlanMessage(autopilotRecord({ forecast: unknown })));
     expect(lines.slice(-3)).toEqual([
-      'Expected cost: not known yet',
-      'Expected failures: not known yet',
-      'Asked for by <@U0OPERATOR>.',
+      'Estimated cost: unknown',
+      'Estimated failures: unknown',
+      'Planned by <@U0OPERATOR>.',
     ]);
   });
 });
@@ -64,12 +64,12 @@ describe('the message of an autopilot', () => {
   test('under way says at which step, as one live plan, and can be stopped', () => {
     const message = autopilotMessage(running, view, NOW);
     expect(linesOf(message)).toEqual([
-      'The autopilot is under way: Try a few images.',
+      'The autopilot is running. Current step: Run a sample of images.',
       ':white_circle: *Back up the table* (to do)',
-      ':white_circle: *Check the quotas* (to do)',
+      ':white_circle: *Check quotas* (to do)',
       ':white_circle: *Deploy failure logging* (to do)',
-      ':white_circle: *Prove failure logging* (to do)',
-      ':hourglass_flowing_sand: *Try a few images* (under way): <@U0OPERATOR>, 0 s ago',
+      ':white_circle: *Test failure logging* (to do)',
+      ':hourglass_flowing_sand: *Run a sample of images* (in progress): <@U0OPERATOR>, under 1 s ago',
       ':white_circle: *Flush the table* (to do)',
       ':white_circle: *Rescan every image* (to do)',
       ':white_circle: *Validate* (to do)',
@@ -81,7 +81,7 @@ describe('the message of an autopilot', () => {
 
   test('that waits for a person can be told to go on', () => {
     const message = autopilotMessage({ ...running, blocker: '{}' }, view, NOW);
-    expect(linesOf(message)[0]).toBe('The autopilot waits for a person.');
+    expect(linesOf(message)[0]).toBe('The autopilot is waiting for a person.');
     expect(buttons(message)).toEqual(['autopilot_go_on', 'autopilot_stop']);
   });
 
@@ -91,9 +91,9 @@ describe('the message of an autopilot', () => {
   });
 
   test.each([
-    [autopilotRecord(), 'The autopilot waits to be started.'],
-    [autopilotRecord({ state: 'cancelled' }), 'The autopilot was cancelled before it began.'],
-    [autopilotRecord({ state: 'finished' }), 'The autopilot is through: every step is done.'],
+    [autopilotRecord(), 'The autopilot is planned. Press Start to begin.'],
+    [autopilotRecord({ state: 'cancelled' }), 'The autopilot was cancelled before it started.'],
+    [autopilotRecord({ state: 'finished' }), 'The autopilot has finished.'],
     [autopilotRecord({ state: 'stopped', stoppedBy: 'U0APPROVER' }), 'The autopilot was stopped by <@U0APPROVER>.'],
     [
       autopilotRecord({ state: 'stopped', stoppedBy: 'the stop file /tmp/<!here>' }),
@@ -107,8 +107,7 @@ describe('the message of an autopilot', () => {
 });
 
 describe('an autopilot that needs a person', () => {
-  const AGAIN = 'Mend it, then let it try again. <@U0OPERATOR> started it.';
-  const BY_ITSELF = 'It goes on by itself when that is mended. <@U0OPERATOR> started it.';
+  const STARTER = '<@U0OPERATOR> started the autopilot.';
   test.each<[AutopilotBlocker, string[]]>([
     [
       {
@@ -116,26 +115,27 @@ describe('an autopilot that needs a person', () => {
         reason: { kind: 'step-failed', step: 'sample', found: { kind: 'sample', images: 3, failed: 2 } },
       },
       [
-        'The autopilot waits for a person: Try a few images failed.',
-        '2 of 3 images failed',
-        '`/rescan sample` tries again and shows what each image came to.',
-        BY_ITSELF,
+        'The autopilot is waiting for a person: the step “Run a sample of images” failed.',
+        '2 of 3 images failed.',
+        '`/rescan sample` shows the outcome of each image.',
+        'Fix this, then press Try again. If you do the step yourself, the autopilot continues by itself.',
+        STARTER,
       ],
     ],
     [
-      { kind: 'waiting', reason: { kind: 'flush-not-approved', state: 'denied' } },
+      { kind: 'waiting', reason: { kind: 'flush-not-approved', state: 'denied', by: 'U0APPROVER' } },
       [
-        'The autopilot waits for a person: its request to flush was denied.',
-        'Nothing was deleted. Try again to ask once more.',
-        BY_ITSELF,
+        'The flush was denied by <@U0APPROVER>; nothing was deleted.',
+        'The autopilot is waiting for a person.',
+        STARTER,
       ],
     ],
     [
       { kind: 'waiting', reason: { kind: 'run-rests', runId: 'r-0142', state: 'tripped' } },
       [
-        'The autopilot waits for a person: Rescan r-0142 stopped itself.',
-        '`/rescan resume` goes on with it, and so does the autopilot.',
-        BY_ITSELF,
+        'The autopilot is waiting for a person: Rescan r-0142 stopped itself.',
+        'When the run is resumed with `/rescan resume`, the autopilot continues by itself.',
+        STARTER,
       ],
     ],
     [
@@ -144,7 +144,11 @@ describe('an autopilot that needs a person', () => {
         step: 'backup',
         refusal: { reason: 'location', bucket: 'control', why: 'not-writable' },
       },
-      ['The autopilot waits for a person: Back up the table was refused.', expect.stringContaining('`control`'), AGAIN],
+      [
+        'The autopilot is waiting for a person: the step “Back up the table” was refused.',
+        expect.stringContaining('`control`'),
+        STARTER,
+      ],
     ],
     [
       {
@@ -153,18 +157,18 @@ describe('an autopilot that needs a person', () => {
         refusal: { reason: 'deploy', refusal: { reason: 'update-in-progress' } },
       },
       [
-        'The autopilot waits for a person: Deploy failure logging could not be done.',
-        'Somebody is updating the function right now. Try again when that is through.',
-        AGAIN,
+        'The autopilot is waiting for a person: the step “Deploy failure logging” could not be done.',
+        'Nothing was deployed: another update of the function is in progress.',
+        STARTER,
       ],
     ],
     [
       { kind: 'step-refused', step: 'sample', refusal: { reason: 'step-active' } },
       [
-        'The autopilot waits for a person: Try a few images could not be done.',
-        'The bot is at another step on this function: nothing was done.',
-        'Try again when that is at its end.',
-        AGAIN,
+        'The autopilot is waiting for a person: the step “Run a sample of images” could not be done.',
+        'Nothing was done: the bot is still doing another step on this function.',
+        'Try again when that is done. See it with `/rescan checklist`.',
+        STARTER,
       ],
     ],
     [
@@ -174,10 +178,9 @@ describe('an autopilot that needs a person', () => {
         refusal: { reason: 'preconditions', step: 'start', unmet: [{ reason: 'not-flushed', fix: 'flush' }] },
       },
       [
-        'The autopilot waits for a person: the run was not started.',
-        'The rescan was not begun: one thing is missing. Nothing was changed.',
-        '• the table was not flushed in this rescan: `/rescan flush` asks for one; `/rescan start keep` rescans over what is there.',
-        AGAIN,
+        'The autopilot is waiting for a person: the run was not started.',
+        'The run was not started: the table was not flushed in this rescan. Request a flush with `/rescan flush`, or keep the records with `/rescan start keep`.',
+        STARTER,
       ],
     ],
   ])('says for what, and how it goes on: %#', (hindrance, lines) => {
@@ -197,17 +200,21 @@ describe('the receipt', () => {
 
   test('sets what came of it against what was to be expected', () => {
     const record = { ...finished, forecast: { ...finished.forecast, expectedCostUsd: 4.19 } };
-    expect(linesOf(receiptMessage(record, run, { verdict: 'good', head: 'ab'.repeat(32) }))).toEqual([
-      'The autopilot is through: Rescan r-0142 did 412 images, 24 failed.',
-      'Time of the run: 13 min (forecast 42 min)',
-      'Time in all: 1 h, with the waiting for people',
-      'Cost: $1.24 (forecast $4.19)',
-      'Failures: 24 (forecast 42)',
-      'Images: 412 (forecast 1,398)',
-      'Entries stored: 1,140',
+    expect(
+      linesOf(
+        receiptMessage(record, run, { validation: { kind: 'validate', verdict: 'good' }, head: 'ab'.repeat(32) }),
+      ),
+    ).toEqual([
+      'The autopilot has finished: Rescan r-0142 processed 412 images, 24 failed.',
+      'The function reported 1,140 entries; the table grew by 1,140.',
+      'Running time: 13 min; forecast 42 min',
+      'Total time: 1 h, including the time waiting for people',
+      'Cost: $1.24; forecast $4.19',
+      'Failures: 24; forecast 42',
+      'Images: 412; forecast 1,398',
       'Validation: every image is accounted for',
-      'Started by <@U0OPERATOR>. `/rescan history` keeps it.',
-      `Head of the audit: \`${'ab'.repeat(32)}\``,
+      'Started by <@U0OPERATOR>. `/rescan history` lists it.',
+      `Last hash of the audit: \`${'ab'.repeat(32)}\``,
     ]);
   });
 
@@ -215,55 +222,55 @@ describe('the receipt', () => {
     const { expectedFailures: _, ...forecast } = finished.forecast;
     const clean = runSnapshot({ totals: { ...run.totals, failed: 0, failedByType: {} } });
     const lines = linesOf(receiptMessage({ ...finished, forecast }, clean));
-    expect(lines[0]).toBe('The autopilot is through: Rescan r-0142 did 388 images, none failed.');
-    expect(lines).toContain('Cost: $1.24 (no forecast)');
-    expect(lines).toContain('Failures: 0 (no forecast)');
-    expect(lines).toContain('Validation: not done: `/rescan validate`');
+    expect(lines[0]).toBe('The autopilot has finished: Rescan r-0142 processed 388 images, none failed.');
+    expect(lines).toContain('Cost: $1.24; no forecast');
+    expect(lines).toContain('Failures: 0; no forecast');
+    expect(lines).toContain('Validation: not done: run `/rescan validate`');
   });
 
   test('without its run says how long it took', () => {
     expect(receiptMessage(finished, undefined).text).toBe(
-      'The autopilot is through after 1 h.\nStarted by <@U0OPERATOR>.',
+      'The autopilot has finished after 1 h.\nStarted by <@U0OPERATOR>.',
     );
   });
 });
 
 describe('an answer of the autopilot', () => {
-  const DONE = 'What is done stays done: `/rescan checklist` shows it, and `/rescan autopilot` would go on from there.';
+  const DONE = 'Finished steps are kept: `/rescan checklist` shows them, and `/rescan autopilot` continues after them.';
   test('to a stop says all that it ended, and nothing else', () => {
     const record = autopilotRecord({ state: 'stopped' });
     expect(
       linesOf(autopilotStoppedMessage({ record, withdrew: true, job: flushJob(), run: runSnapshot(), faults: [] })),
     ).toEqual([
-      'The autopilot is stopped: it begins nothing more.',
-      'Its request to flush was taken back: nobody can approve it any more.',
-      'The flush under way stops between two batches.',
-      'Rescan r-0142 is stopping too: no image starts any more. `/rescan resume` goes on with it.',
+      'The autopilot is stopped and starts no more steps.',
+      'Its request for the flush was withdrawn.',
+      'The flush is stopping after its current batch.',
+      'Rescan r-0142 is stopping too: no more images start. `/rescan resume` continues it.',
       DONE,
     ]);
     expect(linesOf(autopilotStoppedMessage({ record, withdrew: false, faults: [] }))).toEqual([
-      'The autopilot is stopped: it begins nothing more.',
+      'The autopilot is stopped and starts no more steps.',
       DONE,
     ]);
     const fault = { reason: 'control-table', message: 'DynamoDB does not answer.', fix: '' } as const;
     expect(linesOf(autopilotStoppedMessage({ record, withdrew: false, faults: [fault] }))[1]).toMatch(
-      /^:warning: Not all of it could be stopped yet/,
+      /^:warning: Not everything could be stopped yet: the control table cannot be used\. The bot tries again\./,
     );
   });
 
   test.each([
     [
       { reason: 'active', record: autopilotRecord() } as const,
-      'The autopilot is under way already, started by <@U0OPERATOR>: nothing was started.\n`/rescan autopilot stop` stops it.',
+      'Not started: the autopilot is already running, started by <@U0OPERATOR>.\nStop it with `/rescan autopilot stop`.',
     ],
-    [{ reason: 'not-active' } as const, 'No autopilot is under way.\n`/rescan autopilot` says what one would do.'],
+    [{ reason: 'not-active' } as const, 'The autopilot is not running.\n`/rescan autopilot` shows what it would do.'],
     [
       { reason: 'plan-gone' } as const,
-      'This plan was started, cancelled or replaced before: nothing was done.\n`/rescan autopilot` makes a new one.',
+      'Nothing was done: this plan was already started, cancelled or replaced.\nMake a new one with `/rescan autopilot`.',
     ],
     [
       { reason: 'stop-file', path: '/tmp/STOP' } as const,
-      'The stop file `/tmp/STOP` is there: nothing starts while it exists.',
+      'Nothing was started: the stop file `/tmp/STOP` exists.\nRemove it on the machine where the bot runs, then try again.',
     ],
   ])('that refuses says why: %#', (refusal, text) => {
     expect(autopilotRefusalMessage(refusal).text).toBe(text);

@@ -33,11 +33,11 @@ const view = checklistView(
 );
 const LINES = [
   ':white_check_mark: *Back up the table* (done): Backup `b-abc123`, 760 records, verified · <@U0OPERATOR>, 10 min ago',
-  ':white_check_mark: *Check the quotas* (done): nothing blocks; 160 images a minute · <@U0OPERATOR>, 9 min ago',
-  ':heavy_minus_sign: *Deploy failure logging* (not needed): failure logging is proven as it is',
-  ':heavy_minus_sign: *Prove failure logging* (passed over): failure logging was proven on another code of the function · passed over by <@U0APPROVER>: known &lt;!channel&gt; · <@U0OPERATOR>, 2 h ago',
-  ':x: *Try a few images* (failed): 1 of 3 images failed · <@U0OPERATOR>, 1 min ago',
-  ':hourglass_flowing_sand: *Flush the table* (under way): <@U0OPERATOR>, 30 s ago',
+  ':white_check_mark: *Check quotas* (done): no limit blocks; 160 images a minute · <@U0OPERATOR>, 9 min ago',
+  ':heavy_minus_sign: *Deploy failure logging* (not needed): failure logging already works',
+  ':heavy_minus_sign: *Test failure logging* (skipped): the code of the function changed after failure logging was tested · skipped by <@U0APPROVER>: known &lt;!channel&gt; · <@U0OPERATOR>, 2 h ago',
+  ':x: *Run a sample of images* (failed): 1 of 3 images failed · <@U0OPERATOR>, 1 min ago',
+  ':hourglass_flowing_sand: *Flush the table* (in progress): <@U0OPERATOR>, 30 s ago',
   ':white_circle: *Rescan every image* (to do)',
   ':white_circle: *Validate* (to do)',
 ];
@@ -46,8 +46,8 @@ describe('the checklist', () => {
   test('says every step with its state, who and when, what it found, what is next and what could not be read', () => {
     expect(checklistMessage(view, NOW, { buttons: true }).text.split('\n')).toEqual([
       'Checklist c-0001: 4 of 8 steps done, 1 failed.',
-      'Next: Try a few images.',
-      ':warning: Something could not be read: `not authorized` Allow lambda:GetFunction.',
+      'Next: Run a sample of images.',
+      ':warning: Some steps could not be checked: `not authorized` Allow lambda:GetFunction.',
       ...LINES,
     ]);
   });
@@ -58,11 +58,11 @@ describe('the checklist', () => {
     expect(plan.title).toBe('Checklist c-0001');
     expect(plan.tasks?.map(({ task_id, title, status }) => [task_id, title, status])).toEqual([
       ['backup', 'Back up the table: done', 'complete'],
-      ['quotas', 'Check the quotas: done', 'complete'],
+      ['quotas', 'Check quotas: done', 'complete'],
       ['deploy', 'Deploy failure logging: not needed', 'complete'],
-      ['test-logging', 'Prove failure logging: passed over', 'complete'],
-      ['sample', 'Try a few images: failed', 'error'],
-      ['flush', 'Flush the table: under way', 'in_progress'],
+      ['test-logging', 'Test failure logging: skipped', 'complete'],
+      ['sample', 'Run a sample of images: failed', 'error'],
+      ['flush', 'Flush the table: in progress', 'in_progress'],
       ['rescan', 'Rescan every image: to do', 'pending'],
       ['validate', 'Validate: to do', 'pending'],
     ]);
@@ -80,7 +80,7 @@ describe('the checklist', () => {
     ['quotas', 'Check quotas'],
     ['deploy', 'Deploy…'],
     ['test-logging', 'Test failure logging'],
-    ['sample', 'Try a few images'],
+    ['sample', 'Run a sample'],
     ['flush', 'Flush…'],
     ['rescan', 'Plan the rescan'],
   ] as const)('has the button of the next step, %s', (next, label) => {
@@ -122,7 +122,7 @@ describe('the checklist', () => {
   ])('that is %s says how it ended and how the next one begins, and names no next step', (_, closed, fact) => {
     expect(checklistMessage(closed, NOW, { buttons: false }).text.split('\n').slice(0, 3)).toEqual([
       fact,
-      '`/rescan backup` or `/rescan autopilot` begins the next one.',
+      'Start the next rescan with `/rescan backup` or `/rescan autopilot`.',
       ':white_circle: *Back up the table* (to do)',
     ]);
   });
@@ -130,7 +130,7 @@ describe('the checklist', () => {
   test('that is not open yet shows its steps', () => {
     const { id: _, ...unopened } = checklistView({}, { next: 'backup' });
     expect(checklistMessage(unopened, NOW, { buttons: true }).text.split('\n').slice(0, 2)).toEqual([
-      'No rescan is open yet: these are its steps.',
+      'No rescan is open. These are the steps of one.',
       'Next: Back up the table.',
     ]);
   });
@@ -187,12 +187,12 @@ describe('the history', () => {
     ];
     expect(historyMessage(records, NOW).text.split('\n')).toEqual([
       'The last 3 rescans, newest first.',
-      '• `c-0003` open · opened by <@U0OPERATOR> 10 min ago · the table was kept · runs `r-0005`',
-      '• `c-0002` complete with Rescan r-0004 · opened by <@U0OPERATOR> 3 h ago · took 2 h · runs `r-0003`',
-      '• `c-0001` closed by <@U0OPERATOR> · opened by <@U0APPROVER> 5 h ago · took 1 h',
+      '• `c-0003` is open · opened by <@U0OPERATOR> 10 min ago · without a flush · runs `r-0005`',
+      '• `c-0002` was completed by Rescan r-0004 · opened by <@U0OPERATOR> 3 h ago · took 2 h · runs `r-0003`',
+      '• `c-0001` was closed by <@U0OPERATOR> · opened by <@U0APPROVER> 5 h ago · took 1 h',
     ]);
     expect(historyMessage([], NOW).text).toBe(
-      'There was no rescan yet.\n`/rescan checklist` shows the steps of one, `/rescan autopilot` does them.',
+      'There was no rescan yet.\n`/rescan checklist` shows the steps; `/rescan autopilot` does all of them.',
     );
   });
 });

@@ -34,15 +34,15 @@ const reportOf = (changes: Partial<QuotaReport> = {}): QuotaReport => ({
 describe('the answer to /rescan quotas', () => {
   test('says each limit with its verdict, the pace that follows, and the arithmetic', () => {
     expect(quotaMessage(reportOf()).text.split('\n')).toEqual([
-      'Quotas allow 36 images a minute, 50 at once. Nothing blocks.',
-      ':white_check_mark: ok · Model: 200 requests a minute, as applied to this account (Requests for Nova Lite)',
-      ':warning: tight · Model: 150,000 tokens a minute, AWS’s default, as none is applied; the pace needs 160,000 (Tokens for Nova Lite)',
+      'Quotas allow 36 images a minute, 50 at once. No limit blocks.',
+      ':white_check_mark: ok · Model: 200 requests a minute, applied to this account (Requests for Nova Lite)',
+      ':warning: tight · Model: 150,000 tokens a minute, AWS’s default; the pace needs 160,000 (Tokens for Nova Lite)',
       ':white_check_mark: ok · Lambda: 1,000 concurrent executions in the account',
       ':white_check_mark: ok · Lambda: 900 of them unreserved; the pace needs 16; timeout 5 min, 1,024 MB',
       ':warning: tight · Table: `YearMonthIndex` takes 6 write units a second; the pace needs 27',
-      ':white_check_mark: ok · Textract: 10 a second, as applied to this account; the pace needs 3 (AnalyzeDocument)',
-      'A quota is raised in AWS’s console: Service Quotas → the service → the name as it stands here.',
-      'The arithmetic: Requests for Nova Lite: 200 requests a minute × 80 % = 160 · YearMonthIndex: 6 × 60 ÷ 10 = 36',
+      ':white_check_mark: ok · Textract: 10 a second, applied to this account; the pace needs 3 (AnalyzeDocument)',
+      'To raise a quota: AWS console → Service Quotas → the service → the name shown here.',
+      'Calculation: Requests for Nova Lite: 200 requests a minute × 80 % = 160 · YearMonthIndex: 6 × 60 ÷ 10 = 36',
     ]);
   });
 
@@ -56,10 +56,10 @@ describe('the answer to /rescan quotas', () => {
     );
     expect(text.split('\n')).toEqual([
       'Quotas block a rescan: the model takes no tokens; the function’s reserved concurrency is 0, so Lambda does not run it.',
-      ':no_entry: blocking · Model: 0 tokens a minute, as applied to this account (Tokens for Nova Lite)',
+      ':no_entry: blocking · Model: 0 tokens a minute, applied to this account (Tokens for Nova Lite)',
       ':no_entry: blocking · Function: 0 reserved for it; the pace needs 16; timeout 5 min, 1,024 MB',
-      'A quota is raised in AWS’s console: Service Quotas → the service → the name as it stands here.',
-      'The arithmetic: Requests: 1 × 80 % = 1',
+      'To raise a quota: AWS console → Service Quotas → the service → the name shown here.',
+      'Calculation: Requests: 1 × 80 % = 1',
     ]);
   });
 
@@ -75,20 +75,18 @@ describe('the answer to /rescan quotas', () => {
         { limit: 'table', verdict: 'unknown' },
       ],
       pacePerMinute: 160,
-      because: ['The model: 200 requests a minute × 80 % = 160', 'Free Lambda concurrency: not known'],
-      notes: [
-        'The Bedrock quota cannot be read: the role of the bot lacks the permission servicequotas:ListServiceQuotas.',
-      ],
+      because: ['The model: 200 requests a minute × 80 % = 160', 'Free Lambda concurrency: unknown'],
+      notes: ['The Bedrock quota cannot be read: the bot is not allowed servicequotas:ListServiceQuotas.'],
     });
     expect(text.split('\n')).toEqual([
-      'Quotas allow 160 images a minute, 50 at once. Nothing that could be read blocks.',
-      ':grey_question: not known · Model: 200 requests a minute, from the setting, as Service Quotas did not tell',
-      ':grey_question: not known · Model: tokens a minute',
-      ':grey_question: not known · Lambda: concurrency of the account',
-      ':grey_question: not known · Lambda: what is free',
-      ':grey_question: not known · Table: how it is billed',
-      ':grey_question: The Bedrock quota cannot be read: the role of the bot lacks the permission servicequotas:ListServiceQuotas.',
-      'The arithmetic: The model: 200 requests a minute × 80 % = 160 · Free Lambda concurrency: not known',
+      'Quotas allow 160 images a minute, 50 at once. No limit that could be read blocks.',
+      ':grey_question: unknown · Model: 200 requests a minute, from the setting, because Service Quotas could not be read',
+      ':grey_question: unknown · Model: tokens a minute',
+      ':grey_question: unknown · Lambda: concurrency of the account',
+      ':grey_question: unknown · Lambda: unreserved concurrency',
+      ':grey_question: unknown · Table: billing mode',
+      ':grey_question: The Bedrock quota cannot be read: the bot is not allowed servicequotas:ListServiceQuotas.',
+      'Calculation: The model: 200 requests a minute × 80 % = 160 · Free Lambda concurrency: unknown',
     ]);
   });
 
@@ -104,9 +102,9 @@ describe('the answer to /rescan quotas', () => {
       reportOf({ lines: [tokens, { limit: 'table', verdict: 'ok', name: 'Entries', source: 'read' }] }),
     );
     expect(text.split('\n').slice(0, 3)).toEqual([
-      'Quotas allow 36 images a minute, 50 at once. Nothing blocks.',
-      ':grey_question: not known · Model: 400,000 tokens a minute, as applied to this account; what an image takes is not known (setting `TOKENS_PER_IMAGE`) (Tokens)',
-      ':white_check_mark: ok · Table: on demand, so it takes what comes',
+      'Quotas allow 36 images a minute, 50 at once. No limit blocks.',
+      ':grey_question: unknown · Model: 400,000 tokens a minute, applied to this account; set `TOKENS_PER_IMAGE` to the tokens that an image needs (Tokens)',
+      ':white_check_mark: ok · Table: on demand, no write limit',
     ]);
     expect(text).not.toContain('console');
   });

@@ -15,7 +15,7 @@ test('durations are told in the two units that matter', () => {
   const told = [0, 50_000, 59_600, 250_000, 240_000, 41 * MINUTE, 72 * MINUTE, 120 * MINUTE, 51 * 60 * MINUTE].map(
     duration,
   );
-  expect(told).toEqual(['0 s', '50 s', '1 min', '4 min 10 s', '4 min', '41 min', '1 h 12 min', '2 h', '2 d 3 h']);
+  expect(told).toEqual(['under 1 s', '50 s', '1 min', '4 min 10 s', '4 min', '41 min', '1 h 12 min', '2 h', '2 d 3 h']);
 });
 
 test('a percentage is 100 only of all', () => {

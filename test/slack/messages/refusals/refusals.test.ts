@@ -10,52 +10,52 @@ const fault = { reason: 'function-missing', message: 'Function not found: x', fi
 const refusals: [Refusal, string][] = [
   [
     { reason: 'run-active', run },
-    'Rescan r-0142 is running: 412 of 1,398 done (29 %). Only one run at a time: nothing was started.\nWait for its end, or stop it with `/rescan stop`.',
+    'Not started: Rescan r-0142 is running: 412 of 1,398 done (29 %). Only one run at a time.\nWait until it ends, or stop it with `/rescan stop`.',
   ],
   [
     { reason: 'run-open', run: stopped },
-    'Rescan r-0142 was stopped by <@U0OPERATOR>: 412 of 1,398 done (29 %), and is still open: nothing was started.\nResume it with `/rescan resume`, or abandon it with the button under the new plan.',
+    'Not started: Rescan r-0142 was stopped by <@U0OPERATOR>: 412 of 1,398 done (29 %) and can still be resumed.\nResume it with `/rescan resume`, or plan a new run with `/rescan start` and abandon this one with the button there.',
   ],
-  [{ reason: 'no-run' }, 'No run is open: nothing was changed.\n`/rescan start` plans one.'],
+  [{ reason: 'no-run' }, 'No run is open, so nothing was changed.\nPlan one with `/rescan start`.'],
   [
     { reason: 'nothing-to-resume' },
-    'There is nothing to resume: no run was ever started here.\n`/rescan start` plans one.',
+    'There is no run to resume: none was ever started.\nPlan one with `/rescan start`.',
   ],
   [
     { reason: 'nothing-to-resume', run: runSnapshot({ state: { kind: 'completed' }, total: 412 }) },
-    'There is nothing to resume: Rescan r-0142 is complete: 412 of 412 done (100 %).\n`/rescan start` plans a new run.',
+    'There is no run to resume: Rescan r-0142 is complete: 412 of 412 done (100 %).\nPlan a new run with `/rescan start`.',
   ],
   [
     { reason: 'not-running', run: stopped },
-    'Rescan r-0142 is not running: it was stopped by <@U0OPERATOR>: 412 of 1,398 done (29 %). Nothing was changed.\n`/rescan status` shows it.',
+    'Nothing was changed: Rescan r-0142 is not running. It was stopped by <@U0OPERATOR>: 412 of 1,398 done (29 %).\nSee it with `/rescan status`.',
   ],
   [
     { reason: 'plan-gone', runId: 'r-0142', state: 'running' },
-    'Rescan r-0142 was started before: nothing was done twice.\n`/rescan status` shows what is there, `/rescan start` makes a new plan.',
+    'Nothing was done: Rescan r-0142 was already started.\nSee the current run with `/rescan status`, or make a new plan with `/rescan start`.',
   ],
   [
     { reason: 'plan-gone', runId: 'r-0142', state: 'abandoned' },
-    'Rescan r-0142 was cancelled before: nothing was done.\n`/rescan status` shows what is there, `/rescan start` makes a new plan.',
+    'Nothing was done: Rescan r-0142 was cancelled.\nSee the current run with `/rescan status`, or make a new plan with `/rescan start`.',
   ],
   [
     { reason: 'empty-bucket', bucket: 'images' },
-    'The bucket `images` is empty: there is nothing to run.\nIs it the right one? The setting is `IMAGE_BUCKET`.',
+    'Nothing was planned: the bucket `images` is empty.\nCheck the setting `IMAGE_BUCKET`.',
   ],
   [
     { reason: 'no-match', bucket: 'images', looked: 1_400, selection: { prefix: '2031/' } },
-    'None of the 1,400 objects looked at in `images` is an image to run (under `2031/`): nothing was planned.\nLook at `prefix=` (case and slashes count), and at the settings `IMAGE_EXTENSIONS` and `EXCLUDED_PREFIXES`.',
+    'Nothing was planned: none of the 1,400 objects in `images` is an image to run (under `2031/`).\nCheck `prefix=` (upper and lower case and slashes matter) and the settings `IMAGE_EXTENSIONS` and `EXCLUDED_PREFIXES`.',
   ],
   [
     { reason: 'pace-over-ceiling', asked: 500, ceiling: 160, because: ['Nova Lite: 200 × 80 % = 160'] },
-    'A pace of 500 images a minute is over the ceiling of 160: nothing was changed.\nNova Lite: 200 × 80 % = 160',
+    'The pace was not changed: 500 images a minute is above the ceiling of 160.\nNova Lite: 200 × 80 % = 160',
   ],
   [
     { reason: 'stop-file', path: '/tmp/STOP_RESCAN' },
-    'The stop file `/tmp/STOP_RESCAN` is there: nothing starts while it exists.\nRemove it on the machine of the bot, then try again.',
+    'Nothing was started: the stop file `/tmp/STOP_RESCAN` exists.\nRemove it on the machine where the bot runs, then try again.',
   ],
   [
     { reason: 'lease-held', holder: 'host/12' },
-    'Another copy of the bot (`host/12`) drives this pipeline: nothing was changed.\nTry again in half a minute; if that copy is gone, its right ends by itself.',
+    'Nothing was changed: a previous bot process (`host/12`) may still be running.\nTry again in half a minute.',
   ],
   [
     { reason: 'fault', fault },
@@ -70,6 +70,6 @@ test.each(refusals)('%o is worded', (refusal, words) => {
 test('an empty list of operators is said to be the setting’s doing', () => {
   const message = permissionRefusalMessage({ reason: 'nobody', role: 'operator', setting: 'OPERATORS' });
   expect(message.text).toBe(
-    'Nobody may act on runs here, as the setting `OPERATORS` is empty: nothing was done.\nWhoever runs the bot can put user ids or user groups into it.',
+    'Nothing was done: nobody may do this, because the setting `OPERATORS` is empty.\nWhoever runs the bot can add user ids or user groups to it.',
   );
 });

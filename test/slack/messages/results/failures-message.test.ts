@@ -13,10 +13,10 @@ describe('the failures', () => {
     expect(message.text).toBe(
       [
         '3 images failed: 3 TEXTRACT_ERROR.',
-        '3 failures on record: 3 by the table and a run.',
+        '3 failures, recorded in the table and in a run.',
         '• `1 min ago` · `a/b.png` · `TEXTRACT_ERROR` · `Textract could not read the document 17`',
         '*3* (100 %) TEXTRACT_ERROR · `Textract could not read the document 17`',
-        'Like errors are counted together: numbers, ids, quoted texts and the names of images in them do not count. Read from the table and `r-0001`.',
+        'Similar errors are grouped (numbers, ids and file names are ignored). Read from the table and `r-0001`.',
       ].join('\n'),
     );
     expect(message.blocks.map(({ type }) => type)).toEqual(['section', 'table', 'section', 'context', 'actions']);
@@ -45,19 +45,19 @@ describe('the failures', () => {
       }),
     );
     expect(text).toMatch(/^1,000,030 images failed: 1,000,000 OCR_ERROR, 28 ODD, 2 of other types\./);
-    expect(text).toMatch(/4 images failed earlier and went through since/);
-    expect(text).toMatch(/15 by a run alone \(5 of them the function should have logged\)/);
-    expect(text).toMatch(/2 records of the table name no image/);
-    expect(text).toMatch(/1,000,014 images more, of other causes/);
+    expect(text).toMatch(/4 failed earlier and have since succeeded/);
+    expect(text).toMatch(/15 only in a run \(the function should have logged 5 of them in the table\)/);
+    expect(text).toMatch(/2 failure records name no image/);
+    expect(text).toMatch(/1,000,014 images more with other causes/);
   });
 
   test('that are none any more are told so, and what is on record can still be had', () => {
     const none = { images: 0, byType: {}, causes: { top: [], others: others(0) }, newest: [] };
     const settled = shown(failuresFound({ ...none, settledImages: 3 }));
-    expect(settled.text).toMatch(/^No image is failed any more\.\n3 images failed earlier and went through since\./);
+    expect(settled.text).toMatch(/^No failed images\.\n3 failed earlier and have since succeeded\./);
     expect(JSON.stringify(settled.blocks)).toContain('failures_export');
     const never = shown(failuresFound({ ...none, failures: 0 }));
-    expect(never.text).toMatch(/^No image has failed\./);
+    expect(never.text).toMatch(/^No failed images\./);
     expect(JSON.stringify(never.blocks)).not.toContain('action_id');
   });
 

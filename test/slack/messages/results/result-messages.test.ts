@@ -53,7 +53,7 @@ describe('a validation says', () => {
   test('its verdict in the first line, and what it rests on below', () => {
     const [first, ...rest] = lines(validationMessage(validation(), NOW));
     expect(first).toBe(':white_check_mark: Validation of r-0001: every image is accounted for.');
-    expect(rest[0]).toBe('9 images of the manifest: 9 processed and in the table.');
+    expect(rest[0]).toBe('9 images in the run: 9 processed and in the table.');
     expect(rest.join('\n')).toMatch(/1 person drawn at random \(seed 7\) from backup/);
   });
 
@@ -75,9 +75,9 @@ describe('a validation says', () => {
       processedWithoutRows: { 'nothing-stored': 1, 'person-has-no-rows': 2, unclear: 3 },
     };
     const { text } = validationMessage(validation({ reconciled: some }), NOW);
-    const [, told = ''] = /21 images of the manifest: (.*)\./.exec(text) ?? [];
+    const [, told = ''] = /21 images in the run: (.*)\./.exec(text) ?? [];
     expect(told).toBe(
-      '6 processed and in the table, 1 processed with nothing to store, 5 processed without rows of their own, 3 rejected, 3 failed, 3 without an outcome',
+      '6 processed and in the table, 1 processed with nothing to store, 5 processed without records of their own, 3 rejected, 3 failed, 3 without an outcome',
     );
     const sum = [...told.matchAll(/(\d+) /g)].reduce((all, [, n]) => all + Number(n), 0);
     expect(sum).toBe(21);
@@ -86,16 +86,16 @@ describe('a validation says', () => {
   test('that a run which is open is no loss, and offers to resume it, not to retry', () => {
     const message = validationMessage(validation({ runState: 'tripped', reconciledCounts: { neither: 4 } }), NOW);
     expect(lines(message)[0]).toBe(
-      ':hourglass_flowing_sand: Validation of r-0001: the run is not over, so nothing is proven yet.',
+      ':hourglass_flowing_sand: Validation of r-0001: the run has not ended, so nothing is certain yet.',
     );
-    expect(message.text).toMatch(/\*4 images without an outcome\*: the run is not through with them yet/);
+    expect(message.text).toMatch(/\*4 images without an outcome\*: the run has not processed them yet/);
     expect(buttonsIn(message)).toEqual(['run_resume']);
     expect(buttonsIn(validationMessage(validation({ runState: 'running' }), NOW))).toEqual([]);
   });
 
   test('that an image of a closed run is missing, and offers to retry just that', () => {
     const message = validationMessage(validation({ reconciledCounts: { neither: 1 } }), NOW);
-    expect(lines(message)[0]).toBe(':x: Validation of r-0001: something is missing.');
+    expect(lines(message)[0]).toBe(':x: Validation of r-0001: 1 image has no outcome.');
     expect(buttonsIn(message)).toEqual(['failures_retry']);
   });
 
@@ -109,9 +109,9 @@ describe('a validation says', () => {
       }),
       NOW,
     );
-    expect(text).toMatch(/\*12 entries fewer in the table than in the backup\*/);
-    expect(text).toMatch(/took only a part of the bucket/);
-    expect(text).toMatch(/Rows name 2 images spelled otherwise/);
+    expect(text).toMatch(/\*12 fewer entries than in the backup\* \(33 → 21, zero-hour weeks included in the count\)/);
+    expect(text).toMatch(/covered only a part of the bucket/);
+    expect(text).toMatch(/Records name 2 images in another spelling/);
     expect(text).not.toMatch(/accounted for/);
   });
 
@@ -127,7 +127,7 @@ describe('a validation says', () => {
     const one = person({ removed: 1, changed: 1, same: 1, changes });
     const { text } = validationMessage({ ...validation(), runIds: [], people: [one] }, NOW);
     expect(text).toMatch(/^`Nik_Coultas`: 1 removed, 1 changed, 0 added\./);
-    expect(text).toMatch(/2025-07-07#BY_HAND.*7\.5 h.*gone/);
+    expect(text).toMatch(/2025-07-07#BY_HAND.*7\.5 h.*missing/);
     expect(text).toMatch(/2025-07-08#PJ1.*Hours 4.*Hours 7\.5/);
   });
 });
@@ -142,22 +142,22 @@ describe('a diff says', () => {
   };
   test('what was removed first, and offers to put it back', () => {
     const message = diffMessage(diffFound({ removed: 1, removedWithoutImage: 1 }), [removed], NOW);
-    expect(lines(message)[0]).toMatch(/1 removed, 0 changed, 0 added; 10 the same/);
-    expect(message.text).toMatch(/1 removed entry names no image\*: made by hand/);
+    expect(lines(message)[0]).toMatch(/1 removed, 0 changed, 0 added, 10 unchanged/);
+    expect(message.text).toMatch(/1 removed entry has no image\*: it was made by hand/);
     expect(message.text).toContain('• removed `&lt;!channel&gt; \'x\' "a,b"=1 2025-07-07#X` · 7.5 h');
     expect(buttonsIn(message)).toEqual(['diff_put_back']);
   });
   test('that a run is writing into the table, and offers nothing then', () => {
     const openRun = { runId: 'r-0002', state: 'running' } as const;
     const message = diffMessage({ ...diffFound({ removed: 1 }), openRun }, [removed], NOW);
-    expect(message.text).toMatch(/Rescan r-0002 is writing into the table/);
+    expect(message.text).toMatch(/Rescan r-0002 is still writing/);
     expect(buttonsIn(message)).toEqual([]);
     const rests = diffMessage(
       { ...diffFound({ removed: 1 }), openRun: { ...openRun, state: 'tripped' } },
       [removed],
       NOW,
     );
-    expect(rests.text).toMatch(/Rescan r-0002 is not through\* \(tripped\)/);
+    expect(rests.text).toMatch(/Rescan r-0002 has not finished\* \(tripped\)/);
     expect(buttonsIn(rests)).toEqual(['diff_put_back']);
   });
 });
@@ -175,7 +175,7 @@ describe('a diagnosis says', () => {
 
   test('the heaviest first, with the console of the right region', () => {
     const message = said([throttled]);
-    expect(lines(message)[0]).toBe('Diagnosis: Bedrock turned model calls away.');
+    expect(lines(message)[0]).toBe('Diagnosis: Bedrock throttled model calls.');
     expect(message.text).toContain(
       'https://eu-west-1.console.aws.amazon.com/servicequotas/home/services/bedrock/quotas',
     );
@@ -199,8 +199,8 @@ describe('a diagnosis says', () => {
       fix: 'Allow cloudwatch:GetMetricData.',
     } as const;
     const message = said([{ kind: 'healthy', weight: 0, remedies: [] }], { unread: [fault] });
-    expect(lines(message)[0]).toBe('Diagnosis: nothing stands out, as far as the bot may look.');
-    expect(message.text).toMatch(/Not looked at: AWS denies &lt;!here&gt;\. Allow cloudwatch:GetMetricData\./);
+    expect(lines(message)[0]).toBe('Diagnosis: nothing unusual, as far as the bot can read.');
+    expect(message.text).toMatch(/Not checked: AWS denies &lt;!here&gt;\. Allow cloudwatch:GetMetricData\./);
   });
 
   test('that CloudWatch is behind where the trouble is of just now', () => {
@@ -256,9 +256,9 @@ describe('a report says', () => {
       totals: { ...totals, processed: 1_366, failed: 24 },
     });
     const message = reportMessage(run, report, about);
-    expect(lines(message)[0]).toBe(':warning: Report of Rescan r-0142: 1,398 images are through, 24 of them failed.');
-    expect(message.text).toMatch(/1,366 processed, 8 rejected, 24 failed \(1 % of those done\)/);
-    expect(message.text).toMatch(/• 8 of other causes/);
+    expect(lines(message)[0]).toBe(':warning: Report of Rescan r-0142: all 1,398 images are done, 24 of them failed.');
+    expect(message.text).toMatch(/1,366 processed, 8 rejected, 24 failed \(1 %\)/);
+    expect(message.text).toMatch(/• 8 with other causes/);
     expect(message.text).toMatch(/\(forecast 50 min\)/);
     expect(message.text).toMatch(/Largest: `big.png` 3.4 MB/);
     expect(message.text).not.toContain('<!channel>');
@@ -271,10 +271,10 @@ describe('a report says', () => {
   test('that all went through only of a run in which all did', () => {
     const completed = runSnapshot({ total: 1_398, state: { kind: 'completed' }, totals });
     expect(lines(reportMessage(completed, report, about))[0]).toBe(
-      ':white_check_mark: Report of Rescan r-0142: all 1,398 images went through.',
+      ':white_check_mark: Report of Rescan r-0142: all 1,398 images are done, none failed.',
     );
     const short = runSnapshot({ total: 1_399, state: { kind: 'completed' }, totals });
-    expect(lines(reportMessage(short, report, about))[0]).toMatch(/^:warning: .*1 image of 1,399 without an outcome/);
+    expect(lines(reportMessage(short, report, about))[0]).toMatch(/^:warning: .*1 of 1,399 images has no outcome/);
   });
 
   test('what a stopped run came to so far, and offers no retry that would abandon it', () => {
@@ -285,15 +285,15 @@ describe('a report says', () => {
     });
     const message = reportMessage(stopped, report, about);
     expect(lines(message)[0]).toBe(
-      ':warning: Report of Rescan r-0142: it was stopped by <@U0OPERATOR>; 412 of 1,398 images are through, 24 of them failed.',
+      ':warning: Report of Rescan r-0142: it was stopped by <@U0OPERATOR>; 412 of 1,398 images are done, 24 of them failed.',
     );
-    expect(message.text).toMatch(/`\/rescan resume` goes on where it was/);
+    expect(message.text).toMatch(/`\/rescan resume` continues the run/);
     expect(buttonsIn(message)).toEqual(['failures_show']);
   });
 
   test('of a run without an outcome there is no chart, and that is said', () => {
     expect(chartMessage('r-0001', { ...report, intervals: [] }).text).toMatch(
-      /no outcome yet, so there is nothing to draw/,
+      /has no outcomes yet, so there is no chart/,
     );
   });
 });

@@ -3,7 +3,7 @@ import type { RunEvent, RunState } from '../../../../src/run/model/types.ts';
 import { alertOf } from '../../../../src/slack/messages/run/alerts.ts';
 import { runSnapshot } from '../../../support/scripted-run-control.ts';
 
-const BY_ITSELF = { goesOnByItself: true };
+const BY_ITSELF = { resumesByItself: true };
 type End = Exclude<RunState, { kind: 'planned' } | { kind: 'running' }>;
 const end = (state: End, leftInFlight = 0, change: Parameters<typeof runSnapshot>[0] = {}) =>
   alertOf({ kind: state.kind, snapshot: runSnapshot({ ...change, state, inFlight: 0 }), leftInFlight }, BY_ITSELF);
@@ -16,8 +16,9 @@ describe('alerts', () => {
       message: {
         text: [
           'Rescan r-0142 stopped itself: 10 images failed in a row.',
-          'Last error, 20 of 24 failures: `TEXTRACT_ERROR · Textract could not read the document` · 412 of 1,398 done (29 %), 24 failed.',
-          'Nothing is running now. The table holds 1,236 entries.',
+          'Last error (20 of 24 failures are TEXTRACT_ERROR): `TEXTRACT_ERROR · Textract could not read the document`',
+          '412 of 1,398 done (29 %), 24 failed, 986 images left.',
+          'Nothing is running now. The table has 1,236 records (failures not counted).',
           'Started by <@U0OPERATOR>.',
         ].join('\n'),
         blocks: [
@@ -25,7 +26,7 @@ describe('alerts', () => {
             type: 'section',
             text: {
               type: 'mrkdwn',
-              text: '*Rescan r-0142 stopped itself: 10 images failed in a row.*\nLast error, 20 of 24 failures: `TEXTRACT_ERROR · Textract could not read the document` · 412 of 1,398 done (29 %), 24 failed.\nNothing is running now. The table holds 1,236 entries.\nStarted by <@U0OPERATOR>.',
+              text: '*Rescan r-0142 stopped itself: 10 images failed in a row.*\nLast error (20 of 24 failures are TEXTRACT_ERROR): `TEXTRACT_ERROR · Textract could not read the document`\n412 of 1,398 done (29 %), 24 failed, 986 images left.\nNothing is running now. The table has 1,236 records (failures not counted).\nStarted by <@U0OPERATOR>.',
             },
           },
           {
@@ -35,20 +36,20 @@ describe('alerts', () => {
                 type: 'button',
                 action_id: 'run_diagnose',
                 text: { type: 'plain_text', text: 'Diagnose' },
-                value: 'diagnose',
-              },
-              {
-                type: 'button',
-                action_id: 'failures_show',
-                text: { type: 'plain_text', text: 'Show failures' },
-                value: 'failures',
+                value: 'r-0142',
+                style: 'primary',
               },
               {
                 type: 'button',
                 action_id: 'run_resume',
                 text: { type: 'plain_text', text: 'Resume' },
                 value: 'r-0142',
-                style: 'primary',
+              },
+              {
+                type: 'button',
+                action_id: 'failures_show',
+                text: { type: 'plain_text', text: 'Show failures' },
+                value: 'failures',
               },
               {
                 type: 'button',
@@ -76,8 +77,9 @@ describe('alerts', () => {
     expect(alert?.message.text).toBe(
       [
         'Rescan r-0142 stopped itself: the table has not grown for 10 min.',
-        'The function says it wrote 1,140 entries. 412 of 1,398 done (29 %), 24 failed.',
-        'Nothing is running now. The table holds 96 entries.',
+        'The function reported 1,140 entries; the table did not grow.',
+        '412 of 1,398 done (29 %), 24 failed, 986 images left.',
+        'Nothing is running now. The table has 96 records (failures not counted).',
         'Started by <@U0OPERATOR>.',
       ].join('\n'),
     );
@@ -96,8 +98,8 @@ describe('alerts', () => {
         'Rescan r-0142 is paused: AWS denies the bot a permission.',
         '`not authorized: lambda:InvokeFunction`',
         'Allow it.',
-        '412 of 1,398 done (29 %); no image was marked failed for this. Mend it, then resume.',
-        '1 image in flight was not waited for; a resume invokes it again.',
+        '412 of 1,398 done (29 %). No image was counted as failed because of this. Fix the cause, then press Resume.',
+        'The bot did not wait for 1 image in progress. A resume invokes it again.',
         'Started by <@U0OPERATOR>.',
       ].join('\n'),
     );
@@ -109,7 +111,7 @@ describe('alerts', () => {
         'Rescan r-0142 is complete: 412 of 412 done (100 %) in 13 min.',
         '380 processed, 8 rejected, 24 failed.',
         'Failed: 24 (5 %), 20 of them `TEXTRACT_ERROR · Textract could not read the document`',
-        'Entries in the table: 1,236 (+1,140 since the start). Cost: $1.24.',
+        'Records in the table (failures not counted): 1,236 (+1,140 since the start). Cost: $1.24.',
         'Started by <@U0OPERATOR>.',
       ].join('\n'),
     );
@@ -140,22 +142,22 @@ describe('alerts', () => {
     ).toEqual([
       [
         'channel',
-        'Rescan r-0142 started: 1,398 images, pace 60 a minute.\nStarted by <@U0OPERATOR>. It shows itself in the message above and tells more in the thread.',
+        'Rescan r-0142 started: 1,398 images, pace 60 images a minute.\nStarted by <@U0OPERATOR>. Live progress is in the message above, details in its thread.',
       ],
       [
         'thread',
-        'Rescan r-0142 goes on by itself: 412 of 1,398 done (29 %).\nThe bot went down, or the copy that drove it did not renew its right to drive in time.\n3 images that were in flight are invoked again.',
+        'The bot resumed Rescan r-0142 by itself: 412 of 1,398 done (29 %).\nThe bot restarted (or lost its lock), so the run was picked up again.\n3 images that were in progress are invoked again.',
       ],
       undefined,
-      ['thread', '<@U0OPERATOR> changed the pace from auto to 40 a minute.'],
-      ['thread', ':warning: Slow: 6.2 images a minute (limit 10).\n412 of 1,398 done (29 %)'],
+      ['thread', '<@U0OPERATOR> changed the pace from auto to 40 images a minute.'],
+      ['thread', ':warning: Slow: 6.2 images a minute (limit 10).\n412 of 1,398 done (29 %).'],
       ['thread', ':white_check_mark: No longer slow: 31 images a minute.'],
       ['thread', 'First TIMEOUT_ERROR of this run.\n`a.png`: `timed out`'],
       [
         'thread',
-        'A connection broke; the image is invoked again (attempt 2).\n`a.png`: `socket hang up`. The function may have run for it already.',
+        'The connection broke; the image is invoked again (attempt 2).\n`a.png`: `socket hang up`. The function may already have processed it.',
       ],
-      ['thread', 'Pausing by <@U0APPROVER>. No image starts any more; 6 images in flight are waited for.'],
+      ['thread', 'Pausing (<@U0APPROVER>). No more images start; waiting for 6 images in progress.'],
     ]);
   });
 
@@ -166,6 +168,6 @@ describe('alerts', () => {
       snapshot: runSnapshot({ state: { kind: 'interrupted' } }),
       leftInFlight: 0,
     } as const;
-    expect(alertOf(event, { goesOnByItself: false })?.to).toBe('channel');
+    expect(alertOf(event, { resumesByItself: false })?.to).toBe('channel');
   });
 });

@@ -49,7 +49,7 @@ describe('the charts of a run', () => {
     expect(posted).toHaveLength(1);
     expect(posted[0]?.blocks.map(({ type }) => type)).toEqual(['section', 'section', 'section']);
     expect(JSON.stringify(posted[0]?.blocks)).toMatch(/Images a minute: `[▁▂▃▄▅▆▇█]+`/);
-    expect(JSON.stringify(posted[0]?.blocks)).toMatch(/Entries stored: `[▁▂▃▄▅▆▇█]+`/);
+    expect(JSON.stringify(posted[0]?.blocks)).toMatch(/Entries reported: `[▁▂▃▄▅▆▇█]+`/);
     expect(files).toEqual([]);
   });
 

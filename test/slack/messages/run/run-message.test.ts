@@ -14,13 +14,15 @@ const button = (action_id: string, text: string, style?: string) => ({
 describe('the message of a run', () => {
   test.each([
     [0, '0 (+0 since the start)'],
-    [1, '0, counted 1 image ago (+0 since the start)'],
-    [21, '0, counted 21 images ago (+0 since the start)'],
-  ])('says how old its count of the entries is: %i images', (imagesSinceCount, words) => {
+    [1, '0 (counted 1 image ago, +0 since the start)'],
+    [21, '0 (counted 21 images ago, +0 since the start)'],
+  ])('says how old its count of the entries is: %i images', (imagesSinceCount, shown) => {
     const growth = { kind: 'counted', entriesAtStart: 0, entries: 0, imagesSinceCount } as const;
-    expect(runMessage(runSnapshot({ growth })).text).toContain(`Entries in the table: ${words}\n`);
+    expect(runMessage(runSnapshot({ growth })).text).toContain(
+      `Records in the table (failures not counted): ${shown}\n`,
+    );
     const ended = runMessage(runSnapshot({ growth, state: { kind: 'completed' } }));
-    expect(ended.text).toContain('Entries in the table: 0 (+0 since the start)\n');
+    expect(ended.text).toContain('Records in the table (failures not counted): 0 (+0 since the start)\n');
   });
 
   test('on a good day shows how far it is, how fast, and what can be done', () => {
@@ -35,9 +37,9 @@ describe('the message of a run', () => {
         'Processed: 404',
         'Rejected: 8',
         'Failed: 0',
-        'Entries in the table: 1,236 (+1,140 since the start, +92 a minute)',
-        'Speed: 31 images a minute, 6 in flight',
-        'Pace: 60 a minute (ceiling 160)',
+        'Records in the table (failures not counted): 1,236 (+1,140 since the start, +92 a minute)',
+        'Speed: 31 images a minute, 6 in progress',
+        'Pace: 60 images a minute (ceiling 160)',
         'Time left: about 32 min',
         'Cost so far: $1.24',
         'Started by: <@U0OPERATOR>',
@@ -53,9 +55,9 @@ describe('the message of a run', () => {
             mrkdwn('*Processed*\n404'),
             mrkdwn('*Rejected*\n8'),
             mrkdwn('*Failed*\n0'),
-            mrkdwn('*Entries in the table*\n1,236 (+1,140 since the start, +92 a minute)'),
-            mrkdwn('*Speed*\n31 images a minute, 6 in flight'),
-            mrkdwn('*Pace*\n60 a minute (ceiling 160)'),
+            mrkdwn('*Records in the table (failures not counted)*\n1,236 (+1,140 since the start, +92 a minute)'),
+            mrkdwn('*Speed*\n31 images a minute, 6 in progress'),
+            mrkdwn('*Pace*\n60 images a minute (ceiling 160)'),
             mrkdwn('*Time left*\nabout 32 min'),
             mrkdwn('*Cost so far*\n$1.24'),
             mrkdwn('*Started by*\n<@U0OPERATOR>'),
@@ -93,9 +95,9 @@ describe('the message of a run', () => {
         'Processed: 380',
         'Rejected: 8',
         'Failed: 24 (5 %), 20 of them `TEXTRACT_ERROR · Textract could not read the document`',
-        'Entries in the table: 1,236 (+1,140 since the start)',
-        'Pace: 60 a minute (ceiling 160)',
-        'Time taken: 13 min',
+        'Records in the table (failures not counted): 1,236 (+1,140 since the start)',
+        'Pace: 60 images a minute (ceiling 160)',
+        'Running time: 13 min',
         'Cost so far: $1.24',
         'Started by: <@U0OPERATOR>',
         ':warning: Failures: 55 % of the last images failed (limit 10 %).',
@@ -114,9 +116,9 @@ describe('the message of a run', () => {
             mrkdwn('*Processed*\n380'),
             mrkdwn('*Rejected*\n8'),
             mrkdwn('*Failed*\n24 (5 %), 20 of them `TEXTRACT_ERROR · Textract could not read the document`'),
-            mrkdwn('*Entries in the table*\n1,236 (+1,140 since the start)'),
-            mrkdwn('*Pace*\n60 a minute (ceiling 160)'),
-            mrkdwn('*Time taken*\n13 min'),
+            mrkdwn('*Records in the table (failures not counted)*\n1,236 (+1,140 since the start)'),
+            mrkdwn('*Pace*\n60 images a minute (ceiling 160)'),
+            mrkdwn('*Running time*\n13 min'),
             mrkdwn('*Cost so far*\n$1.24'),
             mrkdwn('*Started by*\n<@U0OPERATOR>'),
           ],
@@ -129,7 +131,7 @@ describe('the message of a run', () => {
             ),
           ],
         },
-        { type: 'actions', elements: [button('run_resume', 'Resume', 'primary')] },
+        { type: 'actions', elements: [button('run_diagnose', 'Diagnose', 'primary'), button('run_resume', 'Resume')] },
       ],
     });
   });
@@ -142,7 +144,7 @@ describe('the message of a run', () => {
     ],
     [
       { draining: true } as const,
-      'Rescan r-0142 starts nothing new and waits for 6 images in flight: 412 of 1,398 done (29 %).',
+      'Rescan r-0142 starts no more images and waits for 6 images in progress: 412 of 1,398 done (29 %).',
       ['run_stop_now'],
     ],
     [
@@ -152,12 +154,12 @@ describe('the message of a run', () => {
     ],
     [
       { state: { kind: 'stopped', by: { kind: 'control-table' } } } as const,
-      'Rescan r-0142 was stopped by hand, in the control table: 412 of 1,398 done (29 %).',
+      'Rescan r-0142 was stopped by an edit of the control table: 412 of 1,398 done (29 %).',
       ['run_resume'],
     ],
     [
       { state: { kind: 'interrupted' } } as const,
-      'Rescan r-0142 was interrupted, as the bot went down: 412 of 1,398 done (29 %).',
+      'Rescan r-0142 was interrupted by a restart of the bot: 412 of 1,398 done (29 %).',
       ['run_resume'],
     ],
     [{ state: { kind: 'completed' }, total: 412 } as const, 'Rescan r-0142 is complete: 412 of 412 done (100 %).', []],
@@ -181,7 +183,7 @@ describe('the message of a run', () => {
     } as const;
     const { text } = runMessage(runSnapshot({ state: { kind: 'paused', because: { kind: 'fault', fault } } }));
     expect(text.split('\n').slice(0, 4)).toEqual([
-      'Rescan r-0142 is paused, as AWS does not accept the bot’s credentials: 412 of 1,398 done (29 %).',
+      'Rescan r-0142 is paused because AWS rejects the bot’s credentials: 412 of 1,398 done (29 %).',
       '`█████░░░░░░░░░░░░░░░`',
       '`ExpiredToken: The security token included in the request is expired`',
       'Renew the credentials behind AWS_PROFILE.',

@@ -1,0 +1,82 @@
+import type { DeployPlan, RollbackView } from '../../../pipeline/package/function-package.ts';
+import type { Deployed } from '../../../pipeline/package/function-update.ts';
+import { ACTION, button } from '../kit/buttons.ts';
+import { code, mention } from '../kit/escape.ts';
+import { bytes } from '../kit/format.ts';
+import { compose, type Message } from '../kit/message.ts';
+
+const hash = (sum: string) => code(sum.slice(0, 16));
+
+/** What a deploy changes: code, handler, environment, size, version. */
+export function deployPlanLines(plan: DeployPlan): string[] {
+  const { former, next, ocrVersion } = plan;
+  return [
+    `*Function* ${code(plan.functionName, 170)}`,
+    ...(plan.given === undefined ? [] : [`*Your code* ${code(plan.given, 200)} is deployed too`]),
+    `*Code* ${hash(former.codeSha256)} → ${next.codeSha256 === former.codeSha256 ? 'unchanged' : hash(next.codeSha256)}`,
+    `*Handler* ${code(former.handler, 150)} → ${next.handler === former.handler ? 'unchanged' : code(next.handler, 150)}`,
+    `*Package* ${bytes(former.codeBytes)} → ${bytes(next.codeBytes)}, ${bytes(plan.unpackedBytes)} unpacked`,
+    `*OCR version* ${code(ocrVersion.before ?? 'unknown', 60)} → ${code(ocrVersion.after ?? 'unknown', 60)}`,
+    `*Environment added*\n${Object.entries(next.environment)
+      .map(([name, value]) => `• ${name} = ${code(value, 300)}`)
+      .join('\n')}`,
+    'All other files of the package stay unchanged, byte for byte. A version is published before and after; `/rescan deploy rollback` undoes the deploy.',
+    OWN_DEPLOYS,
+  ];
+}
+
+/** A package that the team deploys by other means does not contain the wrapper, which the function's handler setting points to. */
+const OWN_DEPLOYS =
+  ':warning: From now on deploy this function only with `/rescan deploy`. An upload by any other means (console, CI, Terraform) removes our wrapper, and *every image will fail* until you run `/rescan deploy` again.';
+
+export const IN_PLACE =
+  'Failure logging is already installed, so nothing would change. Test it with `/rescan test-logging`.';
+
+/** What a rollback restores. */
+export const rollbackPlanLines = (
+  { functionName, former, next, ocrVersion }: DeployPlan,
+  { keeps, ocrVersion: keptVersion }: RollbackView = {},
+): string[] => [
+  `*Function* ${code(functionName, 170)}`,
+  ...(keeps === undefined
+    ? [
+        `*Code* ${hash(next.codeSha256)} → ${former.codeSha256 === next.codeSha256 ? 'unchanged' : `${hash(former.codeSha256)}, exactly the code from before the deploy`}`,
+        ...(ocrVersion.before === ocrVersion.after
+          ? []
+          : [`*OCR version* ${code(ocrVersion.after ?? 'unknown', 60)} → ${code(ocrVersion.before ?? 'unknown', 60)}`]),
+      ]
+    : [
+        `*Code* ${hash(keeps)} (OCR version ${code(keptVersion ?? 'unknown', 60)}) stays, because somebody deployed it after the bot’s ${hash(next.codeSha256)}`,
+      ]),
+  `*Handler* ${code(next.handler, 150)} → ${code(former.handler, 150)}`,
+  `*Environment* ${Object.keys(next.environment).join(', ')} ${Object.keys(former.environment).length === 0 ? 'are removed' : 'get their earlier values'}`,
+];
+
+/** After a deploy. */
+export const deployedMessage = (done: Deployed, by: string): Message =>
+  compose({
+    fact: 'Failure logging is deployed.',
+    lines: [
+      `The function’s code is now ${hash(done.codeSha256)}${versionText(done)}. Deployed by ${mention(by)}.`,
+      'Next: test it. The test invokes the function once for an image that does not exist and looks for the record.',
+      OWN_DEPLOYS,
+    ],
+    buttons: [button(ACTION.testLogging, 'Test failure logging', 'test-logging', { style: 'primary' })],
+  });
+
+const versionText = ({ versionBefore, versionAfter }: Deployed): string =>
+  versionAfter === undefined
+    ? ''
+    : `, published as version ${code(versionAfter, 20)}${versionBefore === undefined ? '' : ` (previous: ${code(versionBefore, 20)})`}`;
+
+/** After a rollback. */
+export const rolledBackMessage = (done: Deployed, by: string): Message =>
+  compose({
+    fact: done.keptCode
+      ? 'Rolled back: the function’s handler and environment are as before; the code that was deployed since is kept.'
+      : 'Rolled back: the function’s code, handler and environment are as before.',
+    lines: [
+      `The function’s code is ${hash(done.codeSha256)}${versionText(done)}. Rolled back by ${mention(by)}.`,
+      'Earlier tests of failure logging no longer count. Test again with `/rescan test-logging`.',
+    ],
+  });

@@ -1,0 +1,142 @@
+import { describe, expect, test } from 'vitest';
+import { checkView } from '../../../../sandbox/slack/rules/block-check.ts';
+import { deployView, readDeployId, rollbackView } from '../../../../src/slack/forms/deploy-view.ts';
+import {
+  deployedMessage,
+  deployPlanLines,
+  rollbackPlanLines,
+  rolledBackMessage,
+} from '../../../../src/slack/messages/checklist/deploy-message.ts';
+import { lateEndMessage } from '../../../../src/slack/messages/checklist/late-deploy.ts';
+import { plannedDeploy } from '../../../support/checklist-builders.ts';
+
+const { plan } = plannedDeploy();
+const HOSTILE = '<!channel> `x` <https://evil.example|click> '.repeat(50);
+
+describe('the preview of a deploy', () => {
+  test('shows code, handler, size and environment, before and after', () => {
+    expect(deployPlanLines({ ...plan, ocrVersion: { before: '2.6.1', after: '3.0.0' }, given: 'new.zip' })).toEqual([
+      '*Function* `TimesheetOCR-ocr-dev`',
+      '*Your code* `new.zip` is deployed too',
+      '*Code* `Zm9ybWVyIGNvZGUg` → `bmV4dCBjb2RlIG9m`',
+      '*Handler* `lambda_function.lambda_handler` → `rescan_failure_logging.handler`',
+      '*Package* 4.1 KB → 8.2 KB, 30 KB unpacked',
+      '*OCR version* `2.6.1` → `3.0.0`',
+      '*Environment added*\n• RESCAN_TABLE = `TimesheetOCR-dev`',
+      'All other files of the package stay unchanged, byte for byte. A version is published before and after; `/rescan deploy rollback` undoes the deploy.',
+      ':warning: From now on deploy this function only with `/rescan deploy`. An upload by any other means (console, CI, Terraform) removes our wrapper, and *every image will fail* until you run `/rescan deploy` again.',
+    ]);
+  });
+
+  test('says what stays', () => {
+    const lines = deployPlanLines({ ...plan, former: { ...plan.next } });
+    expect(lines).toContain('*Code* `bmV4dCBjb2RlIG9m` → unchanged');
+    expect(lines).toContain('*Handler* `rescan_failure_logging.handler` → unchanged');
+    expect(lines).toContain('*OCR version* `unknown` → `unknown`');
+  });
+
+  test('of what is in place says that nothing would change', () => {
+    const view = deployView({ id: 'd-1', plan: { ...plan, inPlace: true } }, 'C1');
+    expect(JSON.stringify(view)).toContain('already installed, so nothing would change');
+    expect(JSON.stringify(view)).not.toContain('*Handler*');
+  });
+
+  test('fits a modal whatever names are like', () => {
+    const environment = Object.fromEntries(Array.from({ length: 4 }, (_, at) => [`RESCAN_${at}`, HOSTILE]));
+    const hostile = {
+      ...plan,
+      given: HOSTILE,
+      next: { ...plan.next, environment },
+      ocrVersion: { before: HOSTILE, after: HOSTILE },
+    };
+    for (const view of [
+      deployView({ id: 'd-1', plan: hostile }, 'C1'),
+      rollbackView({ id: 'd-1', plan: hostile }, 'C1'),
+    ]) {
+      expect(checkView(view)).toEqual([]);
+      expect(JSON.stringify(view)).not.toContain('<!channel>');
+    }
+  });
+});
+
+describe('the preview of a rollback', () => {
+  test('shows what comes back', () => {
+    expect(rollbackPlanLines(plan)).toEqual([
+      '*Function* `TimesheetOCR-ocr-dev`',
+      '*Code* `bmV4dCBjb2RlIG9m` → `Zm9ybWVyIGNvZGUg`, exactly the code from before the deploy',
+      '*Handler* `rescan_failure_logging.handler` → `lambda_function.lambda_handler`',
+      '*Environment* RESCAN_TABLE are removed',
+    ]);
+    const former = { ...plan.former, environment: { RESCAN_TABLE: 'older' } };
+    expect(rollbackPlanLines({ ...plan, former }).at(-1)).toBe('*Environment* RESCAN_TABLE get their earlier values');
+    expect(rollbackPlanLines({ ...plan, ocrVersion: { before: '2.6.1', after: '3.0.0' } })).toContain(
+      '*OCR version* `3.0.0` → `2.6.1`',
+    );
+  });
+
+  test('says that code which somebody deployed since stays, and carries which', () => {
+    const keeps = 'dGVhbSBjb2RlIG9mIHRoZSBmdW5jdGlvbi4uLi4uLi4=';
+    expect(rollbackPlanLines(plan, { keeps, ocrVersion: '3.0.0' })[1]).toBe(
+      '*Code* `dGVhbSBjb2RlIG9m` (OCR version `3.0.0`) stays, because somebody deployed it after the bot’s `bmV4dCBjb2RlIG9m`',
+    );
+    const { private_metadata: carried = '' } = rollbackView({ id: 'd-1', plan, keeps }, 'C1');
+    expect(readDeployId(carried)).toEqual({ id: 'd-1', channel: 'C1', keeps });
+  });
+});
+
+describe('what was done', () => {
+  test('of a deploy names code and versions, and offers the proof', () => {
+    const message = deployedMessage(
+      { codeSha256: plan.next.codeSha256, versionBefore: '6', versionAfter: '7' },
+      'U0OPERATOR',
+    );
+    expect(message.text).toBe(
+      [
+        'Failure logging is deployed.',
+        'The function’s code is now `bmV4dCBjb2RlIG9m`, published as version `7` (previous: `6`). Deployed by <@U0OPERATOR>.',
+        'Next: test it. The test invokes the function once for an image that does not exist and looks for the record.',
+        ':warning: From now on deploy this function only with `/rescan deploy`. An upload by any other means (console, CI, Terraform) removes our wrapper, and *every image will fail* until you run `/rescan deploy` again.',
+      ].join('\n'),
+    );
+    expect(JSON.stringify(message.blocks)).toContain('Test failure logging');
+  });
+
+  test('of a rollback names the code, and what counts no more', () => {
+    expect(rolledBackMessage({ codeSha256: plan.former.codeSha256, versionAfter: '8' }, 'U0OPERATOR').text).toBe(
+      [
+        'Rolled back: the function’s code, handler and environment are as before.',
+        'The function’s code is `Zm9ybWVyIGNvZGUg`, published as version `8`. Rolled back by <@U0OPERATOR>.',
+        'Earlier tests of failure logging no longer count. Test again with `/rescan test-logging`.',
+      ].join('\n'),
+    );
+  });
+});
+
+describe('a rollback around code that was deployed since', () => {
+  test('does not say that the code is back', () => {
+    expect(rolledBackMessage({ codeSha256: plan.former.codeSha256, keptCode: true }, 'U0OPERATOR').text).toMatch(
+      /^Rolled back: the function’s handler and environment are as before; the code that was deployed since is kept\./,
+    );
+  });
+});
+
+describe('the end of a deploy whose process died', () => {
+  const end = { by: 'U0OPERATOR', plan, channel: 'C1' } as const;
+  test('is told as if nothing had happened where it came about', () => {
+    const answer = { ok: true, value: { codeSha256: plan.next.codeSha256 } } as const;
+    expect(lateEndMessage({ ...end, kind: 'deploy', answer })).toEqual(deployedMessage(answer.value, 'U0OPERATOR'));
+    expect(lateEndMessage({ ...end, kind: 'rollback', answer })).toEqual(rolledBackMessage(answer.value, 'U0OPERATOR'));
+  });
+
+  test('or how far it came, and why no further', () => {
+    const refusal = { reason: 'deploy', refusal: { reason: 'update-in-progress' }, reached: 'configuration' } as const;
+    expect(lateEndMessage({ ...end, kind: 'deploy', answer: { ok: false, refusal } }).text).toBe(
+      [
+        'The deploy of `TimesheetOCR-ocr-dev` was interrupted by a restart of the bot and could not be finished.',
+        'Nothing was deployed: another update of the function is in progress.',
+        'Try again when it is done.',
+        'It stopped there: while changing handler and environment. `/rescan deploy` finishes it; `/rescan deploy rollback` undoes it.',
+      ].join('\n'),
+    );
+  });
+});
