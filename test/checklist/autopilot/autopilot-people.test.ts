@@ -161,7 +161,9 @@ describe('blockers', () => {
     world.steps.flush = { state: 'to-do' };
     await until(() => eventsOf('needs-person').length > 0, one);
     await pass(60_000, one);
-    expect(blockers()).toEqual([{ kind: 'waiting', reason: { kind: 'flush-not-approved', state: 'denied' } }]);
+    expect(blockers()).toEqual([
+      { kind: 'waiting', reason: { kind: 'flush-not-approved', state: 'denied', by: 'U2' } },
+    ]);
     expect(world.approvals.size).toBe(1);
     await one.autopilot.retry('U1');
     await until(() => world.approvals.size === 2, one);

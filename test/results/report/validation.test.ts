@@ -95,11 +95,20 @@ describe('the verdict of a validation without a finished run or without a backup
     const counts = { ...now, entry: 6, 'zero-hour': 1, failed: 9, coverage: 2, total: 18 };
     expect(judged({ backup: { ...backup, counts } })).toEqual({ verdict: 'look', problems: ['fewer-entries doubt'] });
     expect(judgeValidation({ now, backup: { ...backup, counts }, people: [] }).problems).toEqual([
-      { kind: 'fewer-entries', entries: 2, weight: 'doubt' },
+      { kind: 'fewer-entries', entries: 2, before: 7, now: 5, weight: 'doubt' },
     ]);
     expect(judged({ backup: { ...backup, counts: { ...now, failed: 9, coverage: 2, total: 16 } } }).verdict).toBe(
       'good',
     );
+  });
+  test('is bad when images have no rows and at least as many entries are missing, once the run is complete', () => {
+    const counts = { ...now, entry: now.entry + 5 };
+    const facts = { reconciled: without('unclear'), backup: { ...backup, counts } };
+    expect(judged({ ...facts, runState: 'completed' })).toEqual({
+      verdict: 'bad',
+      problems: ['rows-unclear proof', 'fewer-entries proof'],
+    });
+    expect(judged({ ...facts, runState: 'paused' }).problems).toEqual(['rows-unclear doubt', 'fewer-entries doubt']);
   });
   test('is not good without a backup', () => {
     expect(judgeValidation({ reconciled: clean, now, people: [] })).toEqual({

@@ -16,7 +16,7 @@ describe('an outage of Slack', () => {
       bot.runs.progress({ inFlight });
       await new Promise((resolve) => setImmediate(resolve));
     }
-    const seen = await bot.message(/40 in flight/);
+    const seen = await bot.message(/40 in progress/);
     expect(seen.ts).toBe(bot.runTs);
   });
 

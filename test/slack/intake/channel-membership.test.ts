@@ -67,7 +67,7 @@ describe('a channel to which the bot was not invited', () => {
     const bot = await botInSlack({ settings });
     await bot.logged(/SLACK_CHANNELS contains C0RANDOM, but the bot is not a member/);
     await bot.command('operator', '/rescan start', 'random');
-    await bot.ephemeral(/The bot is not in <#C0RANDOM>.*nothing was done\.\nInvite it with `\/invite @rescan-bot`/s);
+    await bot.ephemeral(/Nothing was done: the bot is not in <#C0RANDOM>.*\nInvite it with `\/invite @rescan-bot`/s);
     expect(bot.runs.calls).toEqual([]);
     await bot.command('viewer', '/rescan status', 'random');
     await bot.ephemeral(/No run was ever started here/);
@@ -91,7 +91,7 @@ describe('a channel to which the bot was not invited', () => {
       const bot = await botInSlack();
       await bot.world({ errors: { 'chat.postMessage': error } });
       await bot.command('operator', '/rescan start');
-      const said = await bot.ephemeral(/Slack did not let the bot speak there/);
+      const said = await bot.ephemeral(/Slack did not let the bot post in this channel/);
       expect(said.text).toContain(`(\`${error}\`). It is not certain that it was done`);
       expect(JSON.stringify(said)).toContain(fix);
     },

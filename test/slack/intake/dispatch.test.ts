@@ -156,7 +156,7 @@ describe('the intake', () => {
     answer(['U3']);
     await commanded;
     expect(done).toEqual([]);
-    expect(heard.filter((line) => line.includes('not act on runs'))).toHaveLength(1);
+    expect(heard.filter((line) => line.includes('you have read-only access'))).toHaveLength(1);
   });
 
   test('a request without permission or from another channel executes nothing', async () => {
@@ -168,7 +168,7 @@ describe('the intake', () => {
     await submit('U1', 'e', 'C2');
     await settle();
     expect(done).toEqual([]);
-    expect(heard.filter((line) => line.includes('not act on runs'))).toHaveLength(3);
-    expect(heard.filter((line) => line.includes('does not answer in this channel'))).toHaveLength(1);
+    expect(heard.filter((line) => line.includes('you have read-only access'))).toHaveLength(3);
+    expect(heard.filter((line) => line.includes('does not work in this channel'))).toHaveLength(1);
   });
 });

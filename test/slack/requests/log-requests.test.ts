@@ -95,7 +95,7 @@ describe('the log', () => {
     }
     const none = await show(log, { image: 'no "such" <!channel>.png' });
     expect(none.posts[0]?.text).toMatch(
-      /^The function’s log has nothing of the last 15 min, image `no "such" &lt;!channel&gt;.png`/,
+      /^The function’s log has no lines for the last 15 min, image `no "such" &lt;!channel&gt;.png`/,
     );
   });
 
@@ -111,7 +111,7 @@ describe('the log', () => {
     ]);
     expect(seen.posts[0]?.text).toMatch(/^1 invocation for image `silent.png`, 1 with errors\./);
     expect(seen.said).toMatch(/KeyError/);
-    expect(seen.said).toMatch(/by request id these are of `r-0001`/);
+    expect(seen.said).toMatch(/found by their request ids in `r-0001`/);
     expect(seen.said).not.toMatch(/stored 3/);
   });
 
@@ -125,7 +125,7 @@ describe('the log', () => {
   test('a log that is too long for a message is cut around its errors, and a file in the thread has all of it', async () => {
     const many = Array.from({ length: 300 }, (_, n) => `[INFO] step ${n} of the work on this image`);
     const seen = await show(invocation(A, 's1', ...many, '[ERROR] KeyError: week', 'after it'));
-    expect(seen.said).toMatch(/298 lines before/);
+    expect(seen.said).toMatch(/298 earlier lines/);
     expect(seen.said).toMatch(/KeyError: week/);
     expect(seen.said).toMatch(/of 302 lines are shown; the file has all of them/);
     for (const block of seen.posts[0]?.blocks ?? [])
@@ -137,7 +137,7 @@ describe('the log', () => {
 
   test('long lines are cut in the message and complete in the file', async () => {
     const seen = await show(invocation(A, 's1', `${'x'.repeat(900)} end of it`));
-    expect(seen.said).toMatch(/Long lines are cut here; the file has them whole/);
+    expect(seen.said).toMatch(/Long lines are cut here; the file has them in full/);
     expect(seen.files[0]?.text).toMatch(/end of it/);
   });
 
@@ -176,7 +176,7 @@ describe('the log', () => {
     const long = invocation(A, 's1', 'x'.repeat(900));
     const seen = await show(long, {}, { share: new FileUploadError('function-log.txt', 500) });
     expect(seen.posts).toHaveLength(1);
-    expect(seen.answer).toMatch(/Slack did not take the file of the log/);
+    expect(seen.answer).toMatch(/The file with the log was not uploaded/);
   });
 });
 

@@ -5,7 +5,7 @@ describe('refusals', () => {
   test('another channel, an unknown word, a bad number and a missing permission are each refused with the reason', async () => {
     const bot = await botInSlack();
     await bot.command('operator', '/rescan status', 'random');
-    await bot.ephemeral(/does not answer in this channel\. It works in <#C0TIMESHEET>/);
+    await bot.ephemeral(/does not work in this channel\. Use <#C0TIMESHEET>/);
     await bot.command('operator', '/rescan sttaus');
     await bot.ephemeral(/There is no `\/rescan sttaus`: nothing was done\.\nDid you mean `\/rescan status`/);
     await bot.command('operator', '/rescan start limit=0');
@@ -23,7 +23,7 @@ describe('refusals', () => {
   test('a viewer can read status and help, and no button of a viewer changes anything', async () => {
     const bot = await botInSlack();
     await bot.command('viewer', '/rescan status');
-    await bot.ephemeral(/No run was ever started here/);
+    await bot.ephemeral(/No rescan is running, and none was ever started/);
     await bot.command('viewer', '/rescan help');
     await bot.ephemeral(/`\/rescan pace 60/);
     await bot.command('operator', '/rescan start');
@@ -49,7 +49,7 @@ describe('refusals', () => {
     const bot = await botInSlack({ settings: { OPERATORS: 'S0OPERATORS', APPROVERS: '' } });
     await bot.world({ errors: { 'usergroups.users.list': 'missing_scope' } });
     await bot.command('operator', '/rescan resume');
-    await bot.ephemeral(/Slack did not say who is in <!subteam\^S0OPERATORS>, so nothing was done/);
+    await bot.ephemeral(/Nothing was done: Slack did not say who is in <!subteam\^S0OPERATORS>/);
     await bot.world({ errors: {} });
     await bot.command('operator', '/rescan resume');
     await bot.ephemeral(/There is nothing to resume: no run was ever started here/);
@@ -60,7 +60,7 @@ describe('refusals', () => {
     const bot = await botInSlack();
     bot.runs.refuseNextPlan({ reason: 'empty-bucket', bucket: 'images' });
     await bot.command('operator', '/rescan start');
-    await bot.ephemeral(/The bucket `images` is empty: there is nothing to run\.\n.*`IMAGE_BUCKET`/);
+    await bot.ephemeral(/Nothing was planned: the bucket `images` is empty\.\n.*`IMAGE_BUCKET`/);
     expect(await bot.inChannel()).toEqual([]);
   });
 
@@ -68,7 +68,7 @@ describe('refusals', () => {
     const bot = await botInSlack();
     bot.runs.failNext('pause', new Error('secret inner <!here> detail'));
     await bot.command('operator', '/rescan pause');
-    const reply = await bot.ephemeral(/\(ref `[0-9a-f]{8}`\)/);
+    const reply = await bot.ephemeral(/\(reference `[0-9a-f]{8}`\)/);
     expect(reply.text).not.toContain('detail');
   });
 
@@ -85,7 +85,7 @@ describe('refusals', () => {
     await bot.click('operator', (await bot.message(/^Rescan r-0143 would/)).ts, 'plan_start');
     await bot.message(/^Rescan r-0143 started/);
     await bot.click('operator', trip.ts, 'run_resume');
-    await bot.ephemeral(/This button belongs to `r-0142`; the run now is Rescan r-0143/);
+    await bot.ephemeral(/this button belongs to `r-0142`\. The current run is Rescan r-0143/);
     expect(bot.runs.calls).not.toContain('resume by U0OPERATOR');
   });
 });

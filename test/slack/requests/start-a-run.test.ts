@@ -28,7 +28,7 @@ describe('planning and starting a run in Slack', () => {
       bot.click('operator', preview.ts, 'plan_start'),
       bot.click('approver', preview.ts, 'plan_start'),
     ]);
-    await bot.ephemeral(/r-0142 was started before: nothing was done twice/);
+    await bot.ephemeral(/Nothing was done: Rescan r-0142 was already started/);
     await bot.message(/^Rescan r-0142 started/);
     expect((await bot.inChannel()).filter(({ text }) => text.includes(' started: '))).toHaveLength(1);
     expect(bot.runs.calls.filter((call) => call.startsWith('start'))).toHaveLength(2);
@@ -56,7 +56,7 @@ describe('planning and starting a run in Slack', () => {
     );
     expect(trip.isBroadcast).toBe(true);
     expect(trip.text).toContain('<@U0OPERATOR>');
-    expect(buttonsOf(trip)).toEqual(['run_diagnose', 'failures_show', 'run_resume', 'run_status', 'table_restore']);
+    expect(buttonsOf(trip)).toEqual(['run_diagnose', 'run_resume', 'failures_show', 'run_status', 'table_restore']);
     await bot.click('approver', trip.ts, 'run_resume');
     await bot.message(/^Rescan r-0142 was resumed by <@U0APPROVER>/);
     expect(bot.runs.calls).toContain('resume by U0APPROVER');
@@ -102,7 +102,7 @@ describe('planning and starting a run in Slack', () => {
     expect(taken).toMatchObject({ result: 'closed' });
     const again = await bot.message(/^Rescan r-0143 would invoke the function for 20 images/);
     expect(again.ts).toBe(preview.ts);
-    expect(again.text).toContain('a random sample of 20 drawn with seed 7');
+    expect(again.text).toContain('a random sample of 20 (seed 7)');
     expect(again.text).toContain('Pace: 40 a minute');
     expect(bot.runs.calls).toContain('cancel r-0142 by U0OPERATOR');
   });

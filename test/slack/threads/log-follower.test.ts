@@ -86,7 +86,7 @@ describe('following the log', () => {
     await clock.advance(9 * MINUTE);
     for (let n = 0; n < 30; n++)
       expect(inThread().filter((text) => new RegExp(`line ${n}\\n`).test(text))).toHaveLength(1);
-    expect(edits).toEqual(['The function’s log is followed no more: its 10 min are over. 30 lines came.']);
+    expect(edits).toEqual(['Stopped following the function’s log after 10 min (30 new lines).']);
   });
 
   test('lines are posted soon, also when no more lines follow', async () => {
@@ -112,7 +112,7 @@ describe('following the log', () => {
     fresh = [Array.from({ length: 5_000 }, (_, n) => line(`line ${n} of many`))];
     await clock.advance(9 * MINUTE);
     const all = inThread().join('\n');
-    expect(all).toMatch(/4,600 lines passed over/);
+    expect(all).toMatch(/4,600 lines skipped/);
     expect(all).toMatch(/line 4600 of many/);
     expect(all).toMatch(/line 4999 of many/);
     expect(all).not.toMatch(/line 4599 of many/);
@@ -133,7 +133,7 @@ describe('following the log', () => {
     expect(await copy.stop(button, { channel: CHANNEL, ts: '1.0' }, 'U1VIEWER')).toBeUndefined();
     await clock.advance(0);
     expect(inThread().join()).toMatch(/last/);
-    expect(edits.at(-1)).toMatch(/<@U1VIEWER> stopped it\. 2 lines came\./);
+    expect(edits.at(-1)).toMatch(/<@U1VIEWER> stopped following the function’s log \(2 new lines\)\./);
     await clock.advance(10 * MINUTE);
     expect(edits).toHaveLength(1);
   });
@@ -143,7 +143,7 @@ describe('following the log', () => {
     const other = createCopy();
     expect((await other.stopIn(CHANNEL, 'U1')).text).toMatch(/If another one does, it stops within 10 s/);
     await clock.advance(10_000);
-    expect(edits.at(-1)).toMatch(/it was stopped/);
+    expect(edits.at(-1)).toMatch(/Somebody stopped following the function’s log/);
     // The stop does not end the next follow.
     await begin();
     await clock.advance(20_000);
@@ -153,7 +153,7 @@ describe('following the log', () => {
 
   test('a click on the button of a follow whose process died marks its message as ended', async () => {
     expect(await copy.stop('C1/dead', { channel: CHANNEL, ts: '1.0' }, 'U1')).toBeUndefined();
-    expect(edits.at(-1)).toMatch(/followed no more here/);
+    expect(edits.at(-1)).toMatch(/stopped following the function’s log because it restarted/);
     expect(stops.asked.has('C1/dead')).toBe(true);
   });
 
@@ -162,7 +162,7 @@ describe('following the log', () => {
     const closed = copy.close();
     await clock.advance(0);
     await closed;
-    expect(edits.at(-1)).toMatch(/the bot was shut down/);
+    expect(edits.at(-1)).toMatch(/The bot shut down and stopped following/);
   });
 
   test('when the log cannot be read any more, the thread says why', async () => {
@@ -170,7 +170,7 @@ describe('following the log', () => {
     broken = new Error('gone');
     await clock.advance(5_000);
     expect(inThread()).toEqual(['The log cannot be read.']);
-    expect(edits.at(-1)).toMatch(/could not be read any more/);
+    expect(edits.at(-1)).toMatch(/it cannot be read any more/);
   });
 
   test('a channel has one follow at a time, and a failed start does not block the next one', async () => {

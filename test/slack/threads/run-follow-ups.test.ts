@@ -141,7 +141,7 @@ describe('the follow-ups of a run', () => {
       expect.stringMatching(/^thread: :warning: Report of Rescan r-0001/),
       'csv',
     ]);
-    expect(posted[1]).toMatch(/stopped itself as 10 images failed in a row; [\d,]+ of [\d,]+ images are through/);
+    expect(posted[1]).toMatch(/stopped itself because 10 images failed in a row; [\d,]+ of [\d,]+ images are done/);
   });
 
   test('after a crash another process continues behind the last finished step and repeats none', async () => {

@@ -99,6 +99,25 @@ describe('a validation says', () => {
     expect(buttonsIn(message)).toEqual(['failures_retry']);
   });
 
+  test('that images without records and missing entries are a loss, in numbers, with a button that runs these images again', () => {
+    const message = validationMessage(
+      validation({
+        verdict: 'bad',
+        runState: 'completed',
+        problems: [
+          { kind: 'rows-unclear', images: 54, weight: 'proof' },
+          { kind: 'fewer-entries', entries: 165, before: 757, now: 592, weight: 'proof' },
+        ],
+      }),
+      NOW,
+    );
+    expect(lines(message)[0]).toBe(
+      ':x: Validation of r-0001: 54 images were processed but have no records; the table has 165 fewer entries than the backup.',
+    );
+    expect(JSON.stringify(message.blocks)).toContain('Run these 54 again');
+    expect(JSON.stringify(message.blocks)).toContain('without-rows');
+  });
+
   test('that there are fewer entries than before, that a part was rescanned, that rows spell images otherwise', () => {
     const fewer = { ...backupRecord(), counts: { ...counts, entry: 32 } };
     const { text } = validationMessage(
@@ -259,7 +278,7 @@ describe('a report says', () => {
     expect(lines(message)[0]).toBe(':warning: Report of Rescan r-0142: all 1,398 images are done, 24 of them failed.');
     expect(message.text).toMatch(/1,366 processed, 8 rejected, 24 failed \(1 %\)/);
     expect(message.text).toMatch(/• 8 with other causes/);
-    expect(message.text).toMatch(/\(forecast 50 min\)/);
+    expect(message.text).toMatch(/13 min; forecast 50 min/);
     expect(message.text).toMatch(/Largest: `big.png` 3.4 MB/);
     expect(message.text).not.toContain('<!channel>');
     expect(buttonsIn(message)).toEqual(['failures_show', 'failures_retry']);
@@ -275,6 +294,20 @@ describe('a report says', () => {
     );
     const short = runSnapshot({ total: 1_399, state: { kind: 'completed' }, totals });
     expect(lines(reportMessage(short, report, about))[0]).toMatch(/^:warning: .*1 of 1,399 images has no outcome/);
+  });
+
+  test('that the table did not grow although every image was answered', () => {
+    const run = runSnapshot({
+      state: { kind: 'completed' },
+      total: 412,
+      totals: { ...runSnapshot().totals, processed: 404, failed: 0, failedByType: {} },
+      growth: { kind: 'counted', entriesAtStart: 0, entries: 0 },
+    });
+    const text = reportMessage(run, report, about).text;
+    expect(text).toMatch(
+      /^:warning: Report of Rescan r-0142: all 412 images were answered, but the table did not grow\. Run `\/rescan validate`\./,
+    );
+    expect(text).toContain('The function reported 1,140 entries; the table did not grow.');
   });
 
   test('what a stopped run came to so far, and offers no retry that would abandon it', () => {

@@ -1,0 +1,69 @@
+import { expect, test } from 'vitest';
+import { alertOf } from '../../../../src/slack/messages/run/alerts.ts';
+import { haltedMessage } from '../../../../src/slack/messages/run/answers.ts';
+import { runMessage } from '../../../../src/slack/messages/run/run-message.ts';
+import { runSnapshot } from '../../../support/scripted-run-control.ts';
+
+const run = runSnapshot();
+const counted = { kind: 'counted', entriesAtStart: 0, entries: 0 } as const;
+
+test('a running run that was not counted since its start says so, and not that nothing was written', () => {
+  const growth = { ...counted, imagesSinceCount: 412, imagesToNextCount: 15 };
+  const { text } = runMessage(runSnapshot({ growth }));
+  expect(text).toContain('not counted yet (next count in about 15 images); 0 at the start');
+  expect(text).not.toContain('+0 since the start');
+});
+
+test('a completed run whose function reported entries while the table did not grow warns in its message', () => {
+  const stalled = runSnapshot({ growth: counted, state: { kind: 'completed' } });
+  expect(runMessage(stalled).text).toContain(':warning: The function reported 1,140 entries; the table did not grow.');
+  const grown = runSnapshot({ growth: { ...counted, entries: 592 }, state: { kind: 'completed' } });
+  expect(runMessage(grown).text).not.toContain(':warning:');
+});
+
+test('the cost of a finished run is not called a cost so far', () => {
+  expect(runMessage(run).text).toContain('Cost so far: $1.24');
+  const done = runMessage(runSnapshot({ state: { kind: 'completed' } })).text;
+  expect(done).toContain('Cost: $1.24');
+  expect(done).not.toContain('so far');
+});
+
+test('the running time of a run with pauses also gives the time from start to end', () => {
+  const paused = runSnapshot({
+    state: { kind: 'completed' },
+    activeMs: 130_000,
+    startedAt: 1_000_000,
+    endedAt: 1_170_000,
+  });
+  expect(runMessage(paused).text).toContain('Running time: 2 min 10 s (2 min 50 s with pauses and restarts)');
+});
+
+test('the first images are not praised while nothing reached the table', () => {
+  const event = { kind: 'canary-passed', failed: 0, images: 20 } as const;
+  const text = (snapshot: typeof run) => alertOf({ ...event, snapshot }, { resumesByItself: true })?.message.text;
+  expect(text(run)).toBe('No failures in the first 20 images. The other images follow now.');
+  expect(text(runSnapshot({ growth: counted }))).toMatch(
+    /^:warning: No failures in the first 20 images, but nothing reached the table yet\./,
+  );
+});
+
+test('a stop that cannot be saved says that a restart would continue the run, and how to prevent it', () => {
+  const halted = runSnapshot({
+    state: { kind: 'paused', because: { kind: 'person', by: 'U0OPERATOR' } },
+    unsaved: { stopFile: '/tmp/STOP_RESCAN' },
+  });
+  const { text } = haltedMessage(halted, 'stop');
+  expect(text).toContain('already halted');
+  expect(text).toContain('create the stop file `/tmp/STOP_RESCAN`');
+});
+
+test('an unsaved end warns in its alert, whichever end it is', () => {
+  for (const state of [
+    { kind: 'stopped', by: { kind: 'person', by: 'U0OPERATOR' } },
+    { kind: 'tripped', trippedBy: { kind: 'consecutive-failures', failures: 10 } },
+    { kind: 'paused', because: { kind: 'person', by: 'U0OPERATOR' } },
+  ] as const) {
+    const event = { kind: state.kind, snapshot: runSnapshot({ state }), leftInFlight: 0, unwritten: true } as const;
+    expect(alertOf(event, { resumesByItself: true })?.message.text).toContain('is not saved yet');
+  }
+});
