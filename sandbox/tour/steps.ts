@@ -140,7 +140,9 @@ async function trip({ people, world, sees, turn, until }: Cast, check: Check): P
   await sees(/Rescan r-0002 stopped itself: 10 images failed in a row/);
   await until('nothing in flight', async () => (await world.invocations()).inFlight === 0);
   const atTrip = (await world.invocations()).total;
-  const diagnosis = wholeText(await sees(/Diagnosis of Rescan r-0002: (?:all \d+ failures have one cause|the most frequent cause)/));
+  const diagnosis = wholeText(
+    await sees(/Diagnosis of Rescan r-0002: (?:all \d+ failures have one cause|the most frequent cause)/),
+  );
   check('the diagnosis names the one cause', diagnosis.includes('Textract could not read the document'));
   // The run before had such a file too: the one of this trip comes a moment later.
   await until('the failed images of the trip as CSV, each with its key, type and error', async () => {

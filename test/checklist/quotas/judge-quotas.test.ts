@@ -234,11 +234,11 @@ describe('any quotas', () => {
             const amount = number(/[\d,.]+/.exec(term)?.[0] ?? '') / (term.includes('%') ? 100 : 1);
             return term.startsWith('×') ? value * amount : term.startsWith('÷') ? value / amount : amount;
           }, 0);
-          if (words.includes('in flight') && words.startsWith('Lambda'))
+          if (words.includes('images at once') && words.startsWith('Lambda'))
             expect(result).toBe(Math.max(1, Math.floor(reckoned + 1e-9)));
           else {
             expect(Math.abs(result - reckoned)).toBeLessThan(0.0051);
-            if (!words.includes('in flight')) results.push(reckoned);
+            if (!words.includes('images at once')) results.push(reckoned);
           }
         }
         if (report.blocking.length === 0)
