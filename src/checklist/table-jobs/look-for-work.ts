@@ -39,7 +39,8 @@ export interface LookForWorkPorts {
   readonly stopFileExists: () => Promise<boolean>;
   readonly stopFile: string;
   readonly readFault: (error: unknown) => Fault;
-  readonly emit: (event: TableEvent) => Promise<unknown>;
+  /** Resolves to whether everything that people must hear is stored and shown. */
+  readonly emit: (event: TableEvent) => Promise<boolean>;
 }
 
 /** An approval that was given this long ago and is not used has no process that starts it, unless that holds the lease, ms. */
@@ -146,14 +147,20 @@ export function createWorkFinder(ports: LookForWorkPorts): { lookForWork(): Prom
     const next = await askToContinue(job);
     // A fault passes: the job stays until it can be asked for, or refused for a reason that stays.
     if (!next.ok && next.refusal.reason === 'fault') throw new Error(next.refusal.fault.message);
-    await emit({ kind: 'interrupted', job, because, next, ...defined({ done }) });
+    if (!(await emit({ kind: 'interrupted', job, because, next, ...defined({ done }) })))
+      throw new Error(`The interruption of ${job.work.kind} ${job.id} could not be shown; it is tried again.`);
     await record.remove(job.id);
   }
 
   async function askToContinue(job: ApprovedJob): Promise<Result<Approval, TableRefusal>> {
-    const approvalId = nextId(job.id);
-    // Asked for by a process that died before it could report that.
-    const asked = await ports.approvals.read(approvalId);
+    let approvalId = nextId(job.id);
+    let asked = await ports.approvals.read(approvalId);
+    // One that expired before anybody saw it is asked for again.
+    while (asked?.state.kind === 'expired') {
+      approvalId = nextId(approvalId);
+      asked = await ports.approvals.read(approvalId);
+    }
+    // Asked for before the process died, or before it could be shown.
     if (asked) return succeed(asked);
     const { work, by, reason, location } = job;
     const action = { ...work, continues: progressIdOf(job) };

@@ -31,6 +31,7 @@ const firstLine = ({ text }: Message): string => text.split('\n')[0] ?? '';
 
 /** Shows table jobs: a live message for each, and how it ended in the channel. */
 export interface TableThread {
+  /** @throws where an interrupted job could not be shown; everything else that Slack refuses is logged or retried. */
   handle(event: TableEvent): Promise<void>;
 }
 
@@ -50,7 +51,7 @@ export function createTableThread(ports: {
   /** Stores the end of a job for delivery before anything else: the channel must hear it. */
   async function end(job: TableJob, message: Message, sign = ''): Promise<void> {
     await alerts.put(job.id, { to: 'channel', message });
-    if (!beginnings.has(job.id)) await refreshRequest(job);
+    if (!beginnings.has(job.id)) void refreshRequest(job);
     if (job.liveMessage) ports.locations.add(job.id, job.liveMessage);
     const show = () => liveMessages.show({ job, ended: say(`${sign}${firstLine(message)}`) });
     void (beginnings.get(job.id) ?? Promise.resolve()).then(show);
@@ -74,7 +75,7 @@ export function createTableThread(ports: {
     );
   }
 
-  /** The process that died may have died before it could show the decision in the message of the request. */
+  /** The process that died may have died before it could show the decision in the message of the request. Never throws. */
   async function refreshRequest({ id, work }: TableJob): Promise<void> {
     if (work.kind === 'backup') return;
     try {
@@ -103,7 +104,7 @@ export function createTableThread(ports: {
           return begin(event.job);
         case 'resumed':
           await alerts.put(event.job.id, { to: 'thread', message: resumedJobMessage(event.job) });
-          await refreshRequest(event.job);
+          void refreshRequest(event.job);
           return begin(event.job);
         case 'progress':
           return liveMessages.show({ job: event.job, progress: event.progress });
@@ -113,13 +114,10 @@ export function createTableThread(ports: {
         case 'failed':
           return end(event.job, brokenOffMessage(event));
         case 'interrupted': {
-          await end(event.job, interruptedMessage(event));
-          // Posted before by a process that died then.
-          if (!event.next.ok || event.next.value.ts !== undefined) return;
-          await postApproval(event.next.value, ports).catch((error: unknown) =>
-            onError(error, 'a request to continue a job was not posted'),
-          );
-          return;
+          const { job, next } = event;
+          // First, and it may throw: the event then comes again. A request with a message was posted before.
+          if (next.ok && next.value.ts === undefined) await postApproval(next.value, ports);
+          return end(job, interruptedMessage(event));
         }
         case 'function-released':
           return alerts.put(event.released.functionName, { to: 'channel', message: functionMessage(event) });

@@ -241,6 +241,24 @@ describe('a job whose process died', () => {
     expect(world.deleted).toHaveLength(2);
   });
 
+  test('While Slack does not show the request to continue, the job is kept, and the request is made again when it expired', async () => {
+    const world = createWorld();
+    const id = await halfDone(world, APPROVAL_MS);
+    let isSlackDown = true;
+    const next = world.process('next', { isShown: ({ kind }) => kind !== 'interrupted' || !isSlackDown });
+    await standBy(world, next, 2 * LEASE_MS);
+    expect(await next.record.read()).toBeDefined();
+    expect((await world.approvals.read(`${id}-2`))?.state.kind).toBe('pending');
+    await world.clock.advance(APPROVAL_MS);
+    await next.requests.expire();
+    isSlackDown = false;
+    await standBy(world, next, 10_000);
+    expect(await next.heard('interrupted')).toMatchObject({
+      next: { ok: true, value: { id: `${id}-3`, state: { kind: 'pending' } } },
+    });
+    expect(await next.record.read()).toBeUndefined();
+  });
+
   test('A fault while it is asked for again keeps the job until that passes', async () => {
     const world = createWorld();
     await halfDone(world, APPROVAL_MS);

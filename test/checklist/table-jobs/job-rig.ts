@@ -49,6 +49,8 @@ export interface World {
 }
 
 export interface ProcessOptions {
+  /** Whether Slack shows an event; always where not given. */
+  readonly isShown?: (event: TableEvent) => boolean;
   /** Called before each write of this process to the control table; the write waits for it. */
   readonly before?: (write: ControlWrite) => Promise<void> | void;
   /** Called after each write; what it throws is a lost reply. */
@@ -57,7 +59,7 @@ export interface ProcessOptions {
   readonly beforeGathering?: () => Promise<void> | void;
   /** Called before each deletion of a record, before `mayWrite`. */
   readonly beforeDeletion?: (record: string) => Promise<void> | void;
-  readonly ports?: Partial<Omit<JobDriverPorts, 'jobs' | 'clock' | 'record' | 'lease'>>;
+  readonly ports?: Partial<Omit<JobDriverPorts, 'jobs' | 'clock' | 'record' | 'lease' | 'emit'>>;
   readonly lambda?: LambdaClient;
   readonly leaseMs?: number;
 }
@@ -126,9 +128,11 @@ export function createWorld(): World {
       await table.create({ pk: 'notes', sk: `${name}-${stored}` }, { what });
     };
     const emit = async (event: TableEvent) => {
-      if (event.kind === 'progress') return;
+      if (event.kind === 'progress') return true;
+      if (options.isShown && !options.isShown(event)) return false;
       await note(event.kind);
       world.reported.push({ event, by: name });
+      return true;
     };
 
     /** Deletes what is left, and stores after each record how far it is. */

@@ -124,11 +124,15 @@ test('An interrupted job ends its message, and the request to continue it is pos
   const { thread, done } = tableThread();
   await thread.handle({ kind: 'interrupted', job, because, done: 312, next: { ok: true, value: next } });
   expect(done).toEqual([
-    'alert a-1 channel: :warning: The flush was interrupted after 312 records and does not continue without a new approval.',
-    'a-1 is at 1.5',
     'post C1 undefined: Approval needed: flush of `TimesheetOCR-dev`',
     'message of a-1-2 is 2.0',
+    'alert a-1 channel: :warning: The flush was interrupted after 312 records and does not continue without a new approval.',
+    'a-1 is at 1.5',
   ]);
+  const down = tableThread({ post: () => Promise.reject(new Error('no Slack')) });
+  const event = { kind: 'interrupted', job, because, next: { ok: true, value: next } } as const;
+  await expect(down.thread.handle(event)).rejects.toThrow('no Slack');
+  expect(down.done.filter((what) => what.startsWith('alert'))).toEqual([]);
   const again = tableThread();
   await again.thread.handle({ kind: 'interrupted', job, because, next: { ok: true, value: { ...next, ts: '2.0' } } });
   expect(again.done.filter((what) => what.startsWith('post'))).toEqual([]);
