@@ -1,16 +1,16 @@
-/** Errors of this room that people can cause or must hear of; each carries its facts. */
+/** Errors of backups that a message explains; each has its facts as properties. */
 
-/** There is no backup of this id in the catalogue. */
+/** The catalogue has no backup with this id. */
 export class BackupNotFoundError extends Error {
   override readonly name = 'BackupNotFoundError';
   readonly backupId: string;
   constructor(backupId: string) {
-    super(`There is no backup ${backupId}`);
+    super(`There is no backup with the id ${backupId}`);
     this.backupId = backupId;
   }
 }
 
-/** The backup has not been read back with an equal digest, so nothing may rely on it. */
+/** The backup was not read back with an equal digest, so nothing may rely on it. */
 export class BackupNotVerifiedError extends Error {
   override readonly name = 'BackupNotVerifiedError';
   readonly backupId: string;
@@ -22,7 +22,7 @@ export class BackupNotVerifiedError extends Error {
   }
 }
 
-/** An object of the backup is gone, cut or altered. */
+/** An object of the backup is missing, cut off or altered. */
 export class BackupDamagedError extends Error {
   override readonly name = 'BackupDamagedError';
   readonly backupId: string;
@@ -36,7 +36,7 @@ export class BackupDamagedError extends Error {
   }
 }
 
-/** The backup is of another table, account or region than the one at hand. */
+/** The backup is of another table, account or region. */
 export class BackupOfAnotherTableError extends Error {
   override readonly name = 'BackupOfAnotherTableError';
   readonly backupId: string;
@@ -50,7 +50,7 @@ export class BackupOfAnotherTableError extends Error {
   }
 }
 
-/** The table is being created, changed or deleted. */
+/** The table is being created or deleted. */
 export class TableNotActiveError extends Error {
   override readonly name = 'TableNotActiveError';
   readonly table: string;
@@ -62,7 +62,7 @@ export class TableNotActiveError extends Error {
   }
 }
 
-/** The bucket of the backups does not exist, or may not be written. */
+/** The bucket of the backups does not exist or may not be written. */
 export class BackupLocationError extends Error {
   override readonly name = 'BackupLocationError';
   readonly bucket: string;
@@ -74,14 +74,14 @@ export class BackupLocationError extends Error {
   }
 }
 
-/** How many records there are on one side only, or on both with different content. */
+/** Numbers of records that are on one side only (added, removed) or on both with different content. */
 export interface DifferenceCounts {
   readonly added: number;
   readonly changed: number;
   readonly removed: number;
 }
 
-/** The table differs from the backup by more than the setting allows: a new backup is due. Nothing was deleted. */
+/** The table differs from the backup by more records than FLUSH_MAX_DIFFERENCE. A new backup is needed. */
 export class FlushRefusedError extends Error {
   override readonly name = 'FlushRefusedError';
   readonly backupId: string;
@@ -98,7 +98,7 @@ export class FlushRefusedError extends Error {
   }
 }
 
-/** After a restore the table does not hold what it should. `expected` and `actual` are digests, or counts of items. */
+/** After a restore the table is not equal to the backup. `expected` and `actual` are digests. */
 export class RestoreDigestMismatchError extends Error {
   override readonly name = 'RestoreDigestMismatchError';
   readonly backupId: string;
@@ -106,7 +106,7 @@ export class RestoreDigestMismatchError extends Error {
   readonly actual: string;
   readonly difference: DifferenceCounts;
   constructor(backupId: string, expected: string, actual: string, difference: DifferenceCounts) {
-    super(`After the restore of ${backupId} the table is ${actual}, not ${expected}`);
+    super(`After the restore of backup ${backupId} the digest of the table is ${actual}, not ${expected}`);
     this.backupId = backupId;
     this.expected = expected;
     this.actual = actual;

@@ -3,15 +3,15 @@ import { BackupNotFoundError, BackupNotVerifiedError, BackupOfAnotherTableError 
 import { type BackupRecord, folderOf, parseBackupRecord, RECORD_NAME, shortBackupId } from '../format/backup-record.ts';
 import { type BackupLocation, listFolders, readText, writeObject } from './location.ts';
 
-/** The catalogue is the bucket itself: a backup is a folder with a `rescan-backup.json`, and nothing else is one. */
+/** The catalogue is the bucket itself: a folder with a `rescan-backup.json` is a backup, and nothing else is. */
 
-/** Puts the record of a backup into the catalogue, or over the one there. */
+/** Writes the record of a backup into the catalogue; replaces an earlier one. */
 export const writeRecord = (location: BackupLocation, record: BackupRecord): Promise<void> =>
   writeObject(location, `${folderOf(location.prefix, record.id)}${RECORD_NAME}`, JSON.stringify(record, undefined, 2));
 
 /**
  * A backup by its id, or by its short id (see `shortBackupId`).
- * @throws BackupNotFoundError; ZodError where the record cannot be read; BackupLocationError.
+ * @throws BackupNotFoundError; ZodError when the record has another form; BackupLocationError.
  */
 export async function findBackup(location: BackupLocation, backupId: string): Promise<BackupRecord> {
   if (!/^[\w-]+$/.test(backupId)) throw new BackupNotFoundError(backupId);
@@ -29,7 +29,7 @@ export async function findBackup(location: BackupLocation, backupId: string): Pr
 
 const READS_AT_ONCE = 16;
 
-/** All backups, the newest first. A folder whose record cannot be read is an error, not left out. */
+/** All backups, newest first. @throws ZodError when a record has another form: no backup is left out. */
 export async function listBackups(location: BackupLocation): Promise<readonly BackupRecord[]> {
   const records: BackupRecord[] = [];
   const ids = await listFolders(location, `${location.prefix}AWSDynamoDB/`);
@@ -40,14 +40,14 @@ export async function listBackups(location: BackupLocation): Promise<readonly Ba
   return records.toSorted((a, b) => b.startedAt - a.startedAt);
 }
 
-/** The newest verified backup of a table; undefined where there is none. */
+/** The newest verified backup of a table; undefined when there is none. */
 export const lastVerified = (records: readonly BackupRecord[], tableArn: string): BackupRecord | undefined =>
   records
     .filter((record) => record.table.arn === tableArn && record.verification.kind === 'verified')
     .toSorted((a, b) => b.startedAt - a.startedAt)[0];
 
 /**
- * That a backup may be relied on for this table.
+ * Requires that a backup is verified and of this table.
  * @throws BackupOfAnotherTableError, BackupNotVerifiedError
  */
 export function requireUsable(record: BackupRecord, tableArn: string): void {

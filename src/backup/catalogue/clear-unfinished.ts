@@ -3,9 +3,9 @@ import { folderOf, RECORD_NAME } from '../format/backup-record.ts';
 import { type BackupLocation, deleteUnder, listFolders, readText } from './location.ts';
 
 /**
- * Clears what a process that died left behind: open uploads below the place, and folders of backups that never got a record.
- * Only those that began more than `olderThanMs` ago, so that a backup under way in another process is left alone.
- * @returns the ids cleared and how many uploads were aborted.
+ * Deletes what a process that died left behind: open uploads in the location, and folders of backups without a record. Only
+ * those that are older than `olderThanMs`: another process may be making a backup now.
+ * @returns the ids of the deleted folders and the number of aborted uploads.
  */
 export async function clearUnfinished(
   location: BackupLocation,
@@ -24,7 +24,7 @@ export async function clearUnfinished(
   for (const id of await listFolders(location, root)) {
     const folder = folderOf(location.prefix, id);
     if (!isOld(id) || (await readText(location, `${folder}${RECORD_NAME}`)) !== undefined) continue;
-    // AWS's own exports lie in the same folder and have no record of ours; they have a summary.
+    // Exports of DynamoDB are in the same folder. They have a summary, but no record of ours.
     if ((await readText(location, `${folder}manifest-summary.json`)) !== undefined) continue;
     await deleteUnder(location, folder);
     backupIds.push(id);

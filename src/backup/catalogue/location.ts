@@ -9,7 +9,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { BackupLocationError } from '../errors.ts';
 
-/** The bucket and prefix in which the backups are. `prefix` is empty or ends in `/`. */
+/** Where the backups are. `prefix` is empty or ends in `/`. */
 export interface BackupLocation {
   readonly s3: S3Client;
   readonly bucket: string;
@@ -26,7 +26,7 @@ const locationError = (location: BackupLocation, error: unknown): unknown =>
       ? new BackupLocationError(location.bucket, 'not-writable', error)
       : error;
 
-/** The text of a small object; undefined where there is none. @throws BackupLocationError, or the SDK's error. */
+/** The text of a small object; undefined when there is none. @throws BackupLocationError, or the SDK's error. */
 export async function readText(location: BackupLocation, key: string): Promise<string | undefined> {
   try {
     const answer = await location.s3.send(new GetObjectCommand({ Bucket: location.bucket, Key: key }));
@@ -37,7 +37,7 @@ export async function readText(location: BackupLocation, key: string): Promise<s
   }
 }
 
-/** Writes a small object; it is durable when this resolves. @throws BackupLocationError, or the SDK's error. */
+/** Writes a small object; it is durable when the promise resolves. @throws BackupLocationError, or the SDK's error. */
 export async function writeObject(location: BackupLocation, key: string, body: string | Uint8Array): Promise<void> {
   const bytes = Buffer.from(body);
   const type = key.endsWith('.gz') ? 'application/gzip' : 'application/json';
@@ -56,7 +56,7 @@ export async function writeObject(location: BackupLocation, key: string, body: s
     });
 }
 
-/** Keys that begin with `prefix`, beyond `after` where it is given, in S3's order, streamed. @throws BackupLocationError, or the SDK's error. */
+/** The keys that start with `prefix` (and sort after `after`), in S3's order. @throws BackupLocationError, or the SDK's error. */
 export async function* listKeys(location: BackupLocation, prefix: string, after?: string): AsyncGenerator<string> {
   const input = { Bucket: location.bucket, Prefix: prefix, ...(after !== undefined && { StartAfter: after }) };
   try {
@@ -67,7 +67,7 @@ export async function* listKeys(location: BackupLocation, prefix: string, after?
   }
 }
 
-/** The folders right below `prefix`, without it and without their slash. */
+/** The names of the folders directly below `prefix`. */
 export async function listFolders(location: BackupLocation, prefix: string): Promise<readonly string[]> {
   const folders: string[] = [];
   const input = { Bucket: location.bucket, Prefix: prefix, Delimiter: '/' };
@@ -81,12 +81,12 @@ export async function listFolders(location: BackupLocation, prefix: string): Pro
   return folders;
 }
 
-/** Deletes an object; that there is none is no error. */
+/** Deletes an object; does nothing when there is none. */
 export async function deleteObject(location: BackupLocation, key: string): Promise<void> {
   await location.s3.send(new DeleteObjectCommand({ Bucket: location.bucket, Key: key }));
 }
 
-/** Deletes every object that begins with `prefix`. One call each: S3-compatible stores differ in their bulk deletion. */
+/** Deletes every object whose key starts with `prefix`. One call each: S3-compatible stores differ in bulk deletion. */
 export async function deleteUnder(location: BackupLocation, prefix: string): Promise<number> {
   let deleted = 0;
   for await (const key of listKeys(location, prefix)) {
@@ -97,8 +97,8 @@ export async function deleteUnder(location: BackupLocation, prefix: string): Pro
 }
 
 /**
- * That the place exists and can be written, proven by writing AWS's own marker `_started` into the folder.
- * @returns whether the bucket keeps versions; `unknown` where that may not be read. @throws BackupLocationError
+ * Proves that the bucket exists and can be written, by writing the marker `_started` of AWS's exports into the folder.
+ * @returns whether the bucket keeps versions; `unknown` when that may not be read. @throws BackupLocationError
  */
 export async function proveWritable(location: BackupLocation, folder: string): Promise<'on' | 'off' | 'unknown'> {
   await writeObject(location, `${folder}_started`, '');

@@ -4,13 +4,13 @@ import { type BackupLocation, deleteObject, deleteUnder } from './location.ts';
 
 export interface PrunePlan {
   readonly remove: readonly BackupRecord[];
-  /** Why a backup beyond the newest `keep` stays all the same. */
+  /** Older backups that are kept, and why. */
   readonly spared: readonly { readonly record: BackupRecord; readonly because: 'last-verified' | 'in-use' }[];
 }
 
 /**
- * Which backups of a table go when the newest `keep` are to stay. Never the last verified one, never one that an open approval,
- * a run or an unfinished flush or restore refers to (`inUse`).
+ * Which backups of a table to delete when the newest `keep` are to stay. Never the last verified one, and never one that an open
+ * approval, a run or an unfinished flush or restore refers to (`inUse`).
  */
 export function planPrune(
   records: readonly BackupRecord[],
@@ -30,7 +30,7 @@ export function planPrune(
   return { remove, spared };
 }
 
-/** Deletes a backup: its record first, so that at no moment a part of it looks whole. @returns objects deleted. */
+/** Deletes a backup, its record first, so that a part of it never looks whole. @returns the number of deleted objects. */
 export async function deleteBackup(location: BackupLocation, backupId: string): Promise<number> {
   const folder = folderOf(location.prefix, backupId);
   await deleteObject(location, `${folder}${RECORD_NAME}`);

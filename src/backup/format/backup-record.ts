@@ -2,9 +2,9 @@ import { z } from 'zod';
 import type { RECORD_KINDS } from '../../pipeline/table/records.ts';
 
 /**
- * Where things are, after AWS's documentation "DynamoDB table export output format":
+ * The layout of a backup, from AWS's documentation "DynamoDB table export output format":
  * `<prefix>AWSDynamoDB/<id>/data/<name>.json.gz`, `manifest-files.json`, `manifest-summary.json` with their `.checksum`
- * (base64 MD5), and beside them what is ours: `rescan-backup.json`, `supplement/`.
+ * (base64 MD5). Ours are `rescan-backup.json` and `supplement/`.
  */
 export const folderOf = (prefix: string, backupId: string) => `${prefix}AWSDynamoDB/${backupId}/`;
 export const RECORD_NAME = 'rescan-backup.json';
@@ -21,13 +21,13 @@ const countsSchema = z.object({
 }) satisfies z.ZodType<Record<(typeof RECORD_KINDS)[number] | 'total', number>>;
 
 const dataFileSchema = z.object({
-  /** The object's key in the bucket. */
+  /** The key of the object in the bucket. */
   key: z.string().min(1),
   items: count,
-  /** Of the object as it is stored, base64. */
+  /** Of the stored object, base64. */
   md5: z.string(),
   etag: z.string(),
-  /** As stored, and unzipped. */
+  /** Bytes as stored, and unzipped. */
   bytes: count,
   plainBytes: count,
 });
@@ -43,7 +43,7 @@ export type Verification = z.infer<typeof verificationSchema>;
 const recordSchema = z.object({
   format: z.literal('rescan-backup/1'),
   id: z.string().min(1),
-  /** `safety`: made by a restore of what was there before. */
+  /** `safety`: made by a restore before it writes. */
   purpose: z.enum(['backup', 'safety']),
   table: z.object({
     arn: z.string().min(1),
@@ -66,16 +66,16 @@ const recordSchema = z.object({
   files: z.array(dataFileSchema).min(1),
   verification: verificationSchema,
 });
-/** What `rescan-backup.json` holds: the one truth about a backup. */
+/** The content of `rescan-backup.json`. */
 export type BackupRecord = z.infer<typeof recordSchema>;
 
-/** @throws ZodError or SyntaxError where the text is no record of a backup. */
+/** @throws ZodError or SyntaxError when the text is not the record of a backup. */
 export const parseBackupRecord = (text: string): BackupRecord => recordSchema.parse(JSON.parse(text));
 
-/** Bytes of the data, as stored in S3. */
+/** Bytes of the data files, as stored in S3. */
 export const storedBytes = (record: BackupRecord): number => record.files.reduce((sum, file) => sum + file.bytes, 0);
 
-/** `manifest-files.json`: a line for each object of data. */
+/** `manifest-files.json`: one line for each data file. */
 export const manifestFiles = (record: BackupRecord): string =>
   record.files
     .map((file) =>
@@ -84,7 +84,7 @@ export const manifestFiles = (record: BackupRecord): string =>
     .map((line) => `${line}\n`)
     .join('');
 
-/** `manifest-summary.json`. There is no export in AWS's books, so its ARN is the one such an export would have. */
+/** `manifest-summary.json`. AWS made no export, so the ARN is the one that such an export would have. */
 export const manifestSummary = (record: BackupRecord, location: { bucket: string; prefix: string }): string =>
   JSON.stringify({
     version: '2020-06-30',
@@ -109,5 +109,5 @@ export const manifestSummary = (record: BackupRecord, location: { bucket: string
 export const newBackupId = (now: number, random: () => number): string =>
   `${String(Math.floor(now)).padStart(14, '0')}-${Array.from({ length: 8 }, () => Math.floor(random() * 16).toString(16)).join('')}`;
 
-/** `01795940251867-e61dfd26` → `b-e61dfd26`: what people read and type. An id of another form is its own short id. */
+/** `01795940251867-e61dfd26` → `b-e61dfd26`: the form that people read and type. An id of another form stays as it is. */
 export const shortBackupId = (backupId: string): string => backupId.replace(/^\d{14}-([0-9a-f]+)$/, 'b-$1');

@@ -3,10 +3,9 @@ import { canonicalItem } from '../../pipeline/table/canonical.ts';
 import type { Item } from '../../pipeline/table/item.ts';
 
 /**
- * The order-free fingerprint of a set of items: how many there are, and the sum modulo 2^256 of the SHA-256 of each
- * item's canonical form. A sum and not an exclusive-or: under the latter two equal items cancel out and vanish, and a set
- * with any wanted fingerprint is found by linear algebra over a few hundred items; the sum has neither weakness.
- * Equal digests, equal tables; the order in which segments came does not matter, and parts are added up.
+ * The fingerprint of a set of items, in any order: their number, and the sum modulo 2^256 of the SHA-256 of the canonical form of
+ * each. Equal digests mean equal sets; digests of parts add up. A sum, because with an exclusive-or two equal items cancel out,
+ * and linear algebra over a few hundred items finds a set with any wanted fingerprint.
  */
 export interface Digest {
   readonly items: number;
@@ -20,11 +19,11 @@ export const sameDigest = (a: Digest, b: Digest): boolean => a.items === b.items
 export const hashOfItem = (item: Item): Buffer => hash('sha256', canonicalItem(item), 'buffer');
 
 const LANES = 8;
-/** A lane is a 32-bit number kept in a double: 2^20 of them add up exactly. */
+/** A lane is a 32-bit number in a double: 2^20 of them add up exactly. */
 const CARRY_AFTER = 2 ** 20;
 const LANE = 2 ** 32;
 
-/** Adds items up to a digest; about 10 µs an item, nearly all of it the canonical form and SHA-256. */
+/** Adds items to a digest. Takes about 10 µs per item, most of it for the canonical form and SHA-256. */
 export interface DigestSum {
   addItem(item: Item): void;
   addHash(itemHash: Buffer): void;

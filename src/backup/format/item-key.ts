@@ -3,10 +3,10 @@ import { canonicalItem, MalformedItemError } from '../../pipeline/table/canonica
 import type { Item } from '../../pipeline/table/item.ts';
 import { keyNamesOf, type TableKey } from '../../pipeline/table/table.ts';
 
-/** The primary key of an item, as `Key` of a request takes it. */
+/** Returns the primary key of an item, as `Key` of a request takes it. */
 export type KeyOf = (item: Item) => Item;
 
-/** @throws (from the function) MalformedItemError where an item has no such key. */
+/** @throws (from the returned function) MalformedItemError when an item does not have these keys. */
 export function keyReader(keys: readonly TableKey[]): KeyOf {
   const { hash, range } = keyNamesOf({ keys });
   return (item) => {
@@ -20,8 +20,11 @@ export function keyReader(keys: readonly TableKey[]): KeyOf {
   };
 }
 
-/** One text for a key however its numbers are spelled: equal texts, same record. */
+/** The text of a key, the same for every spelling of its numbers: equal texts, same record. */
 export const keyText = (key: Item): string => canonicalItem(key);
 
-/** What a person chooses a record by: 16 hexadecimal digits of its key's SHA-256. Of ten million keys, two have the same in one case of 350,000. */
+/**
+ * By which a person chooses a record: 16 hexadecimal digits of the SHA-256 of its key. In one of 350,000 tables of ten million
+ * records two have the same.
+ */
 export const entryId = (key: Item): string => hash('sha256', keyText(key), 'hex').slice(0, 16);

@@ -7,7 +7,7 @@ import { readBack } from '../verify/verify.ts';
 import { type BackupResult, storeBackup } from '../write/make-backup.ts';
 import { looksLikeNumber, printedBinary, printedSet } from './python-text.ts';
 
-/** Backups in the runbook's format: `json.dump(items, default=str)`, numbers, sets and binary turned into text. */
+/** Backups in the format of the runbook: `json.dump(items, default=str)` turns numbers, sets and binary into text. */
 
 export interface LegacyLoss {
   readonly attribute: string;
@@ -16,7 +16,7 @@ export interface LegacyLoss {
   readonly example: string;
 }
 
-/** A backup of the runbook, which restored as it is would put text in place of numbers and sets. */
+/** A backup of the runbook. Restored as it is, it would write text in place of numbers and sets. */
 export class LegacyBackupError extends Error {
   override readonly name = 'LegacyBackupError';
   readonly fileName: string;
@@ -32,7 +32,7 @@ export class LegacyBackupError extends Error {
   }
 }
 
-/** The good backup does not tell the type of these values, or they are none of that type. */
+/** The backup `typesFrom` does not have a type for these values, or the values do not have that type. */
 export class LegacyTypesUnknownError extends Error {
   override readonly name = 'LegacyTypesUnknownError';
   readonly fileName: string;
@@ -48,10 +48,10 @@ const itemsSchema = z.array(z.record(z.string(), z.json()));
 export type LegacyItem = z.infer<typeof itemsSchema>[number];
 type Json = LegacyItem[string];
 
-/** The items of such a file. @throws SyntaxError, ZodError where it is none. */
+/** The items of such a file. @throws SyntaxError or ZodError when the text has another form. */
 export const parseLegacy = (text: string): readonly LegacyItem[] => itemsSchema.parse(JSON.parse(text));
 
-/** What can be seen to be lost, by attribute. Text that was always text may look like a number: it is what it might be. */
+/** What was probably lost, by attribute. Text that looks like a number may always have been text. */
 export function legacyLosses(items: readonly LegacyItem[]): readonly LegacyLoss[] {
   const losses = new Map<string, LegacyLoss>();
   const look = (attribute: string, value: Json): void => {
@@ -76,14 +76,14 @@ export function legacyLosses(items: readonly LegacyItem[]): readonly LegacyLoss[
   return [...losses.values()];
 }
 
-/** Refuses such a backup, saying what it lost. @throws LegacyBackupError always; SyntaxError or ZodError where it is none. */
+/** Refuses such a backup. @throws LegacyBackupError with what it lost; SyntaxError or ZodError when the text has another form. */
 export function refuseLegacy(fileName: string, text: string): never {
   const items = parseLegacy(text);
   throw new LegacyBackupError(fileName, items.length, legacyLosses(items));
 }
 
 type Tag = 'S' | 'N' | 'B' | 'BOOL' | 'NULL' | 'SS' | 'NS' | 'BS' | 'L' | 'M';
-/** Path of an attribute (`Name`, `Map.Name`, `List[]`) to the types seen there. */
+/** The types found at the path of an attribute (`Name`, `Map.Name`, `List[]`). */
 type Types = Map<string, Set<Tag>>;
 
 const TAGS: readonly Tag[] = ['S', 'N', 'B', 'BOOL', 'NULL', 'SS', 'NS', 'BS', 'L', 'M'];
@@ -111,8 +111,8 @@ function typed(types: Types, path: string, value: Json): AttributeValue {
     };
   if (typeof value === 'number') return { N: String(value) };
   const tags = [...(types.get(path) ?? [])].filter((tag) => !['BOOL', 'NULL', 'L', 'M'].includes(tag));
-  if (tags.length === 0) throw new Untypable(`the good backup has no text-like value at ${path}`);
-  if (tags.length > 1) throw new Untypable(`the good backup has values of types ${tags.join(' and ')} at ${path}`);
+  if (tags.length === 0) throw new Untypable(`the backup with the types has no text, number, set or binary at ${path}`);
+  if (tags.length > 1) throw new Untypable(`the backup with the types has ${tags.join(' and ')} at ${path}`);
   const [tag] = tags;
   const set = printedSet(value);
   if (tag === 'S') return { S: value };
@@ -122,13 +122,13 @@ function typed(types: Types, path: string, value: Json): AttributeValue {
   if (tag === 'BS' && set !== undefined && 'BS' in set) return set;
   const binary = tag === 'B' ? printedBinary(value) : undefined;
   if (binary !== undefined) return { B: binary };
-  throw new Untypable(`${JSON.stringify(value.slice(0, 60))} at ${path} is no ${tag}`);
+  throw new Untypable(`${JSON.stringify(value.slice(0, 60))} at ${path} is not of type ${tag}`);
 }
 
 /**
- * Makes a proper, verified backup of one in the runbook's format, each value typed as the good backup `typesFrom` has it.
- * It is in the catalogue afterwards and restores like any other. The file is held in memory: the format does not stream.
- * @throws LegacyTypesUnknownError naming what could not be typed, and nothing is kept; what `requireUsable` throws.
+ * Makes a verified backup of one in the format of the runbook. Each value gets the type that the backup `typesFrom` has at the
+ * same path. The new backup is in the catalogue and can be restored like any other. The file is held in memory.
+ * @throws LegacyTypesUnknownError naming the values without a type; then no backup is made. What `requireUsable` throws.
  */
 export async function importLegacy(
   ports: BackupPorts,

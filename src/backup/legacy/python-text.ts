@@ -1,4 +1,4 @@
-/** What Python prints for values that JSON has no form for: the runbook's backup holds these texts in place of the values. */
+/** What Python prints for values that JSON cannot represent: a backup of the runbook has these texts in place of the values. */
 
 const NAMED: Readonly<Record<string, string>> = {
   n: '\n',
@@ -42,7 +42,7 @@ export type PrintedSet =
   | { readonly NS: readonly string[] }
   | { readonly BS: readonly string[] };
 
-/** The set that Python printed as `{'a', 'b'}`, `{Decimal('1')}` or `{Binary(b'..')}`; undefined for any other text. */
+/** The set that Python printed as `{'a', 'b'}`, `{Decimal('1')}` or `{Binary(b'..')}`; undefined for other text. */
 export function printedSet(text: string): PrintedSet | undefined {
   for (const tag of ['SS', 'NS', 'BS'] as const) {
     if (!SETS[tag].test(text)) continue;
@@ -54,7 +54,7 @@ export function printedSet(text: string): PrintedSet | undefined {
   return undefined;
 }
 
-/** The bytes, as base64, that Python printed as `b'..'` or `Binary(b'..')`; undefined for any other text. */
+/** The bytes, as base64, that Python printed as `b'..'` or `Binary(b'..')`; undefined for other text. */
 export const printedBinary = (text: string): string | undefined => (BINARY.test(text) ? bytesOf(text) : undefined);
 
 /** Whether the text may have been a number. */

@@ -11,7 +11,7 @@ import { withBackoff } from '../../lib/backoff.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { patientBackoff } from '../../pipeline/table/scan.ts';
 
-/** DynamoDB's own ways to save a table: on-demand backups and exports, for tables too large for one process. */
+/** DynamoDB's own ways to save a table: on-demand backups, exports, point-in-time recovery. */
 
 export interface NativeBackup {
   readonly arn: string;
@@ -20,7 +20,7 @@ export interface NativeBackup {
   readonly status: string;
 }
 
-/** Starts an on-demand backup; DynamoDB finishes it by itself. @throws the SDK's error. */
+/** Starts an on-demand backup, which DynamoDB then completes. @throws the SDK's error. */
 export async function createNativeBackup(
   dynamodb: DynamoDBClient,
   table: string,
@@ -28,7 +28,7 @@ export async function createNativeBackup(
 ): Promise<NativeBackup> {
   const command = new CreateBackupCommand({ TableName: table, BackupName: backupName });
   const { BackupDetails } = await withBackoff(patientBackoff, () => dynamodb.send(command));
-  if (BackupDetails?.BackupArn === undefined) throw new Error(`CreateBackup of ${table} gave no ARN`);
+  if (BackupDetails?.BackupArn === undefined) throw new Error(`CreateBackup of ${table} returned no ARN`);
   return {
     arn: BackupDetails.BackupArn,
     name: BackupDetails.BackupName ?? backupName,
@@ -36,23 +36,25 @@ export async function createNativeBackup(
   };
 }
 
-/** Point-in-time recovery: off, or on with the span that can be recovered (epoch ms). */
-export type PointInTimeRecovery =
-  | { readonly kind: 'off' }
-  | { readonly kind: 'on'; readonly earliest?: number; readonly latest?: number };
+const NOT_READABLE = new Set(['AccessDeniedException', 'UnknownOperationException']);
 
-/** @throws the SDK's error. */
-export async function describePointInTimeRecovery(
+/**
+ * Whether point-in-time recovery of the table is on; `unknown` when the bot may not read it (dynamodb:DescribeContinuousBackups)
+ * or the service does not have this operation. @throws the SDK's error for any other reason.
+ */
+export async function readPointInTimeRecovery(
   dynamodb: DynamoDBClient,
   table: string,
-): Promise<PointInTimeRecovery> {
+): Promise<'on' | 'off' | 'unknown'> {
   const command = new DescribeContinuousBackupsCommand({ TableName: table });
-  const answer = await withBackoff(patientBackoff, () => dynamodb.send(command));
-  const recovery = answer.ContinuousBackupsDescription?.PointInTimeRecoveryDescription;
-  if (recovery?.PointInTimeRecoveryStatus !== 'ENABLED') return { kind: 'off' };
-  const earliest = recovery.EarliestRestorableDateTime?.getTime();
-  const latest = recovery.LatestRestorableDateTime?.getTime();
-  return { kind: 'on', ...(earliest !== undefined && { earliest }), ...(latest !== undefined && { latest }) };
+  try {
+    const answer = await withBackoff(patientBackoff, () => dynamodb.send(command));
+    const recovery = answer.ContinuousBackupsDescription?.PointInTimeRecoveryDescription;
+    return recovery?.PointInTimeRecoveryStatus === 'ENABLED' ? 'on' : 'off';
+  } catch (error) {
+    if (error instanceof Error && NOT_READABLE.has(error.name)) return 'unknown';
+    throw error;
+  }
 }
 
 /** An export needs point-in-time recovery, which is off. */
@@ -65,7 +67,7 @@ export class PointInTimeRecoveryOffError extends Error {
   }
 }
 
-/** DynamoDB gave up on an export. */
+/** DynamoDB ended an export with an error. */
 export class ExportFailedError extends Error {
   override readonly name = 'ExportFailedError';
   readonly exportArn: string;
@@ -77,7 +79,7 @@ export class ExportFailedError extends Error {
   }
 }
 
-/** Starts DynamoDB's export of the table to S3; its ARN. @throws PointInTimeRecoveryOffError, the SDK's error. */
+/** Starts DynamoDB's export of the table to S3. @returns its ARN. @throws PointInTimeRecoveryOffError, the SDK's error. */
 export async function startExport(
   dynamodb: DynamoDBClient,
   wanted: { readonly tableArn: string; readonly bucket: string; readonly prefix: string },
@@ -88,7 +90,7 @@ export async function startExport(
       S3Bucket: wanted.bucket,
       ...(wanted.prefix !== '' && { S3Prefix: wanted.prefix.replace(/\/$/, '') }),
       ExportFormat: 'DYNAMODB_JSON',
-      // One token for every repetition, or a lost reply would start a second export.
+      // The same token for every attempt: a lost answer must not start a second export.
       ClientToken: randomUUID(),
     });
     const { ExportDescription } = await withBackoff(patientBackoff, () => dynamodb.send(command));
@@ -105,12 +107,12 @@ export interface ExportResult {
   readonly exportArn: string;
   readonly items: number;
   readonly billedBytes: number;
-  /** The key of its `manifest-summary.json`. */
+  /** The object key of its `manifest-summary.json`. */
   readonly manifestKey?: string;
 }
 
 /**
- * Looks at an export every `everyMs` until it is done. Stopping to look does not stop the export.
+ * Reads the state of an export every `everyMs` until it is complete. An abort ends the reading, not the export.
  * @throws ExportFailedError, the SDK's error, `signal.reason`.
  */
 export async function followExport(
@@ -120,23 +122,23 @@ export async function followExport(
     readonly clock: Clock;
     readonly everyMs: number;
     readonly signal?: AbortSignal;
-    readonly onLook?: () => void;
+    readonly onRead?: () => void;
   },
 ): Promise<ExportResult> {
   for (;;) {
     options.signal?.throwIfAborted();
     const command = new DescribeExportCommand({ ExportArn: exportArn });
-    const { ExportDescription: now } = await withBackoff(patientBackoff, () => dynamodb.send(command));
-    if (now?.ExportStatus === 'COMPLETED')
+    const { ExportDescription: state } = await withBackoff(patientBackoff, () => dynamodb.send(command));
+    if (state?.ExportStatus === 'COMPLETED')
       return {
         exportArn,
-        items: now.ItemCount ?? 0,
-        billedBytes: now.BilledSizeBytes ?? 0,
-        ...(now.ExportManifest !== undefined && { manifestKey: now.ExportManifest }),
+        items: state.ItemCount ?? 0,
+        billedBytes: state.BilledSizeBytes ?? 0,
+        ...(state.ExportManifest !== undefined && { manifestKey: state.ExportManifest }),
       };
-    if (now?.ExportStatus === 'FAILED')
-      throw new ExportFailedError(exportArn, now.FailureCode ?? 'unknown', now.FailureMessage ?? 'no reason given');
-    options.onLook?.();
+    if (state?.ExportStatus === 'FAILED')
+      throw new ExportFailedError(exportArn, state.FailureCode ?? 'unknown', state.FailureMessage ?? 'no reason given');
+    options.onRead?.();
     await options.clock.sleep(options.everyMs, options.signal);
   }
 }

@@ -26,7 +26,7 @@ export interface BackupRequest {
   readonly by: string;
   readonly note?: string;
   readonly purpose?: BackupRecord['purpose'];
-  /** How many parts of the table are read side by side; by its size where not given. */
+  /** Parts of the table that are read in parallel; chosen by its size when absent. */
   readonly segments?: number;
   readonly signal?: AbortSignal;
   /** Called after every page. */
@@ -35,7 +35,7 @@ export interface BackupRequest {
   readonly visitReadBack?: (record: BackupRecord) => Promise<NonNullable<ReadBackOptions['visit']>>;
 }
 
-/** `approximateItems` is DescribeTable's, about six hours old: say so where it is shown. Times are ms. */
+/** `approximateItems` is from DescribeTable, up to six hours old. Times are ms. */
 export interface BackupProgress {
   readonly backupId: string;
   readonly stage: 'reading' | 'verifying';
@@ -47,17 +47,16 @@ export interface BackupProgress {
 
 export interface BackupResult {
   readonly record: BackupRecord;
-  /** `off`: a backup that is overwritten or deleted in S3 is gone; worth a warning. */
+  /** `off`: a backup that somebody overwrites or deletes in S3 cannot be brought back. */
   readonly versioning: 'on' | 'off' | 'unknown';
 }
 
-/** A part for each 64 MB: enough to keep the connections busy; each holds up to two parts of 5 MB of upload in memory. */
+/** One segment for each 64 MB, 4 to 12. Each holds up to two parts of 5 MB of its upload in memory. */
 const segmentsFor = (facts: TableFacts) => Math.min(12, Math.max(4, Math.ceil(facts.approximateBytes / 2 ** 26)));
 
 /**
- * An exact copy of the table in S3, read back before it counts: the record that is returned is in the catalogue, `verified`
- * or `unverified` with the reason. When this throws instead, nothing of it counts, its uploads are aborted and what was
- * uploaded is deleted.
+ * Copies the table to S3 and reads the copy back. The returned record is in the catalogue, `verified`, or `unverified` with the
+ * reason. When this throws, there is no backup: its uploads are aborted and its objects deleted.
  * @throws TableNotFoundError, TableNotActiveError, BackupLocationError, the SDK's error, `signal.reason`.
  */
 export async function makeBackup(ports: BackupPorts, request: BackupRequest): Promise<BackupResult> {
@@ -70,8 +69,7 @@ export async function makeBackup(ports: BackupPorts, request: BackupRequest): Pr
 }
 
 /**
- * Makes a backup of what `source` gives, each of its iterables an object of data: the second half of `makeBackup`, for items
- * that come from elsewhere as well. Promises and throws as it does.
+ * Makes a backup of the items of `source`, one data file for each of its iterables. Guarantees and throws what `makeBackup` does.
  */
 export async function storeBackup(
   ports: Omit<BackupPorts, 'dynamodb'>,
@@ -87,7 +85,7 @@ export async function storeBackup(
   try {
     written = await writeBackup(ports, request, facts, backupId, source);
   } catch (error) {
-    // Without its record it is no backup; a leftover object is rubbish, and not worth hiding the error for.
+    // Without a record it is not a backup. An object that cannot be deleted must not hide the error.
     await deleteUnder(location, folder).catch(() => {});
     throw error;
   }
@@ -161,7 +159,7 @@ async function writeBackup(
     digest: sum.digest(),
     counts: countsOf(tally),
     files: [...files],
-    verification: { kind: 'unverified', reason: 'it has not been read back yet' },
+    verification: { kind: 'unverified', reason: 'it was not read back yet' },
   };
   const folder = folderOf(location.prefix, backupId);
   const manifests = { 'manifest-files': manifestFiles(record), 'manifest-summary': manifestSummary(record, location) };
@@ -169,13 +167,13 @@ async function writeBackup(
     await writeObject(location, `${folder}${name}.json`, text);
     await writeObject(location, `${folder}${name}.checksum`, md5Base64(text));
   }
-  // Last: with its record it is in the catalogue.
+  // The record is last: it puts the backup into the catalogue.
   request.signal?.throwIfAborted();
   await writeRecord(location, record);
   return record;
 }
 
-/** All segments at once; the first failure stops the others, and no upload is left open. */
+/** Uploads all segments at once; the first failure stops the others, and no upload stays open. */
 async function uploadAll(
   location: BackupLocation,
   backupId: string,

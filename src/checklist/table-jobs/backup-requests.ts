@@ -8,12 +8,7 @@ import type { BackupLocation } from '../../backup/catalogue/location.ts';
 import { deleteBackup, planPrune } from '../../backup/catalogue/prune.ts';
 import type { JobStore } from '../../backup/jobs/job.ts';
 import { importLegacy, refuseLegacy } from '../../backup/legacy/legacy.ts';
-import {
-  createNativeBackup,
-  describePointInTimeRecovery,
-  followExport,
-  startExport,
-} from '../../backup/native/native.ts';
+import { createNativeBackup, followExport, readPointInTimeRecovery, startExport } from '../../backup/native/native.ts';
 import { verifyBackup } from '../../backup/verify/verify.ts';
 import { makeBackup } from '../../backup/write/make-backup.ts';
 import type { Clock, Random } from '../../lib/clock.ts';
@@ -118,8 +113,8 @@ export function createBackupRequests(ports: BackupRequestsPorts): BackupRequests
     async nativeBackup() {
       const stamp = new Date(clock.now()).toISOString().replace(/[-:]|\..*/g, '');
       const made = await createNativeBackup(dynamodb, ports.table, `rescan-bot-${stamp}`);
-      const recovery = await describePointInTimeRecovery(dynamodb, ports.table).catch(() => undefined);
-      return succeed({ ...made, pointInTimeRecovery: recovery?.kind ?? 'unknown' });
+      const recovery = await readPointInTimeRecovery(dynamodb, ports.table);
+      return succeed({ ...made, pointInTimeRecovery: recovery });
     },
     async exportTable() {
       const { arn: tableArn } = await describeTable(dynamodb, ports.table);

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { Fingerprint } from '../../approvals/fingerprint.ts';
 import type { BackupRecord } from '../../backup/format/backup-record.ts';
-import { describePointInTimeRecovery } from '../../backup/native/native.ts';
+import { readPointInTimeRecovery } from '../../backup/native/native.ts';
 import { defined } from '../../lib/defined.ts';
 import { countByKind } from '../../pipeline/table/count.ts';
 import { describeTable, keyNamesOf, type TableFacts } from '../../pipeline/table/table.ts';
@@ -15,7 +15,7 @@ export async function readTableNow(dynamodb: DynamoDBClient, table: string): Pro
   const [counts, recovery] = await Promise.all([
     countByKind(dynamodb, table, { keys: keyNamesOf(facts) }),
     // It is information for people: a missing permission is no reason to refuse.
-    describePointInTimeRecovery(dynamodb, table).catch(() => undefined),
+    readPointInTimeRecovery(dynamodb, table),
   ]);
   const { name, account, region, arn, status, deletionProtection } = facts;
   return {
@@ -26,7 +26,7 @@ export async function readTableNow(dynamodb: DynamoDBClient, table: string): Pro
     status,
     counts,
     deletionProtection,
-    pointInTimeRecovery: recovery?.kind ?? 'unknown',
+    pointInTimeRecovery: recovery,
     writeCost: writeCostOf(facts),
   };
 }

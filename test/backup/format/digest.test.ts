@@ -12,7 +12,7 @@ const digestOf = (items: readonly Item[]) => {
 const item = (index: number): Item => ({ k: { S: `k${index}` }, v: { N: String(index) } });
 const items = fc.array(fc.integer({ min: 0, max: 1e6 }).map(item), { maxLength: 30 });
 
-test('the digest does not depend on the order of items', () => {
+test('The digest does not depend on the order of the items', () => {
   fc.assert(
     fc.property(items, fc.integer(), (list, seed) => {
       const shuffled = list.toSorted((a, b) => canonicalItem(a).localeCompare(canonicalItem(b)) * (seed % 2 ? 1 : -1));
@@ -21,7 +21,7 @@ test('the digest does not depend on the order of items', () => {
   );
 });
 
-test('digests of parts add up to the digest of the whole', () => {
+test('The digests of parts add up to the digest of the whole', () => {
   fc.assert(
     fc.property(items, items, (left, right) => {
       const sum = createDigestSum();
@@ -34,7 +34,7 @@ test('digests of parts add up to the digest of the whole', () => {
   );
 });
 
-test('the sum is exact modulo 2^256', () => {
+test('The sum of a digest is exact modulo 2^256', () => {
   const sum = createDigestSum();
   let wanted = 0n;
   for (let at = 0; at < 300; at += 1) {
@@ -45,7 +45,7 @@ test('the sum is exact modulo 2^256', () => {
   expect(sum.digest()).toEqual({ items: 300, sum: wanted.toString(16).padStart(64, '0') });
 });
 
-test('an item twice is not an item not at all', () => {
+test('A set with an item twice has another digest than one with it once or not at all', () => {
   expect(digestOf([item(1), item(1)]).sum).not.toBe(digestOf([]).sum);
   expect(digestOf([item(1), item(1)])).not.toEqual(digestOf([item(1)]));
 });

@@ -3,10 +3,10 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { afterEach, expect, test } from 'vitest';
 import {
   createNativeBackup,
-  describePointInTimeRecovery,
   ExportFailedError,
   followExport,
   PointInTimeRecoveryOffError,
+  readPointInTimeRecovery,
   startExport,
 } from '../../../src/backup/native/native.ts';
 import { testCredentials } from '../../support/dynalite.ts';
@@ -46,7 +46,7 @@ async function serve(
 
 const arn = 'arn:aws:dynamodb:us-east-1:123456789012:table/Timesheets';
 
-test('a native backup is DynamoDB’s own, and its recovery state is shown', async () => {
+test('A native backup is an on-demand backup of DynamoDB, and point-in-time recovery is read as on', async () => {
   const dynamodb = new DynamoDBClient(
     await serve(({ target }) =>
       target === 'CreateBackup'
@@ -71,14 +71,10 @@ test('a native backup is DynamoDB’s own, and its recovery state is shown', asy
     name: 'before',
     status: 'CREATING',
   });
-  expect(await describePointInTimeRecovery(dynamodb, 'Timesheets')).toEqual({
-    kind: 'on',
-    earliest: 1_700_000_000_000,
-    latest: 1_700_000_300_000,
-  });
+  expect(await readPointInTimeRecovery(dynamodb, 'Timesheets')).toBe('on');
 });
 
-test('an export is followed to its end', async () => {
+test('An export is followed until it is complete', async () => {
   let looks = 0;
   const dynamodb = new DynamoDBClient(
     await serve(({ target }) => {
@@ -94,7 +90,7 @@ test('an export is followed to its end', async () => {
   expect(looks).toBe(3);
 });
 
-test('an export without point-in-time recovery, or that failed, is said to be so', async () => {
+test('An export without point-in-time recovery, and one that failed, are reported with their own errors', async () => {
   const off = new DynamoDBClient(
     await serve(() => [400, { __type: 'com.amazonaws.dynamodb.v20120810#PointInTimeRecoveryUnavailableException' }]),
   );
@@ -108,4 +104,15 @@ test('an export without point-in-time recovery, or that failed, is said to be so
   );
   expect(failed).toBeInstanceOf(ExportFailedError);
   expect(failed).toMatchObject({ code: 'S3NoSuchBucket' });
+});
+
+test('Point-in-time recovery is off, or unknown when it may not be read; any other error is thrown', async () => {
+  const off = { ContinuousBackupsDescription: { ContinuousBackupsStatus: 'ENABLED' } };
+  const failure = (name: string): [number, unknown] => [400, { __type: `com.amazonaws.dynamodb.v20120810#${name}` }];
+  const read = async (answer: [number, unknown]) =>
+    readPointInTimeRecovery(new DynamoDBClient(await serve(() => answer)), 'Timesheets');
+  expect(await read([200, off])).toBe('off');
+  expect(await read(failure('AccessDeniedException'))).toBe('unknown');
+  expect(await read(failure('UnknownOperationException'))).toBe('unknown');
+  await expect(read(failure('TableNotFoundException'))).rejects.toThrow();
 });

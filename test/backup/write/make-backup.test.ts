@@ -35,7 +35,7 @@ const firstFileWithItems = (record: Awaited<ReturnType<BackupWorld['backup']>>) 
   return file;
 };
 
-test('a backup is verified, counts every kind, and its digest is the table’s', async () => {
+test('A backup is verified, counts every kind, and has the digest of the table', async () => {
   const table = await world.table([...entries(50), coverage(1), failedImage(1)]);
   const record = await world.backup(table);
   expect(record).toMatchObject({ verification: { kind: 'verified' }, counts: { entry: 50, coverage: 1, failed: 1 } });
@@ -43,7 +43,7 @@ test('a backup is verified, counts every kind, and its digest is the table’s',
   expect(await findBackup(world.location, record.id)).toEqual(record);
 });
 
-test('its layout is that of DynamoDB’s own export', async () => {
+test('A backup has the layout of an export of DynamoDB', async () => {
   const table = await world.table(entries(40));
   const record = await world.backup(table);
   const folder = `bot/AWSDynamoDB/${record.id}/`;
@@ -74,12 +74,12 @@ test('its layout is that of DynamoDB’s own export', async () => {
   expect(items).toBe(40);
 });
 
-test('an empty table has a verified backup too', async () => {
+test('The backup of an empty table is verified', async () => {
   const record = await world.backup(await world.table());
   expect(record).toMatchObject({ verification: { kind: 'verified' }, digest: { items: 0 } });
 });
 
-test('any table survives backup, flush and restore with an equal digest', async () => {
+test('Any table has the same digest after a backup, a flush and a restore', async () => {
   await fc.assert(
     fc.asyncProperty(arbitraryItems(12), async (items) => {
       const table = await world.table(items);
@@ -95,7 +95,7 @@ test('any table survives backup, flush and restore with an equal digest', async 
   );
 });
 
-test('a bit flipped in S3 is found, wherever it is, and the object is named', async () => {
+test('A flipped bit in an object is found wherever it is, and the object is named', async () => {
   const record = await world.backup(await world.table(entries(30)));
   const file = firstFileWithItems(record);
   const whole = await bytesOf(file.key);
@@ -111,7 +111,7 @@ test('a bit flipped in S3 is found, wherever it is, and the object is named', as
   expect((await verifyBackup(world.location, record, Date.now)).verification.kind).toBe('verified');
 });
 
-test('an item altered with all checksums of the object mended is found by the digest', async () => {
+test('An altered item is found by the digest, even when the checksums of its object are corrected', async () => {
   const record = await world.backup(await world.table(entries(10)));
   const file = firstFileWithItems(record);
   const altered = gzipSync(
@@ -130,7 +130,7 @@ test('an item altered with all checksums of the object mended is found by the di
   });
 });
 
-test('an object that is cut, or gone, or has a malformed line, is named', async () => {
+test('An object that is cut off, is missing or has a malformed line is named', async () => {
   const record = await world.backup(await world.table(entries(10)));
   const file = firstFileWithItems(record);
   const whole = await bytesOf(file.key);
@@ -149,7 +149,7 @@ test('an object that is cut, or gone, or has a malformed line, is named', async 
   await expect(readBack(world.location, record)).rejects.toBeInstanceOf(BackupDamagedError);
 });
 
-test('a backup that is stopped leaves no half one behind', async () => {
+test('A stopped backup leaves no object and no upload behind', async () => {
   const table = await world.table(entries(200));
   const before = await keysUnder('bot/');
   const stop = new AbortController();
@@ -165,7 +165,7 @@ test('a backup that is stopped leaves no half one behind', async () => {
   expect(open.Uploads ?? []).toEqual([]);
 });
 
-test('a backup goes on through throttling', async () => {
+test('A backup continues through throttling', async () => {
   const table = await world.table(entries(20));
   const dynamodb = await world.through({
     intercept: ({ operation, count }) => (operation === 'Scan' && count <= 6 ? throttled : undefined),
@@ -174,7 +174,7 @@ test('a backup goes on through throttling', async () => {
   expect(record).toMatchObject({ digest: { items: 20 }, verification: { kind: 'verified' } });
 });
 
-test('a bucket that is missing is said to be so, and nothing is made', async () => {
+test('A missing bucket is reported as missing, and no backup is made', async () => {
   const table = await world.table(entries(2));
   const location = { ...world.location, bucket: 'no-such-bucket' };
   const failed = await makeBackup({ ...world.ports, location }, { table, by: 'U1' }).catch((error: unknown) => error);
@@ -182,7 +182,7 @@ test('a bucket that is missing is said to be so, and nothing is made', async () 
   expect(failed).toMatchObject({ bucket: 'no-such-bucket', reason: 'missing' });
 });
 
-test('a backup that is deleted is in the catalogue no more, and no other is', async () => {
+test('A deleted backup is not in the catalogue any more, and others still are', async () => {
   const table = await world.table(entries(3));
   const [gone, kept] = [await world.backup(table), await world.backup(table)];
   await deleteBackup(world.location, gone.id);
@@ -192,7 +192,7 @@ test('a backup that is deleted is in the catalogue no more, and no other is', as
   expect(ids).not.toContain(gone.id);
 });
 
-test('pruning spares the last verified backup and those in use', async () => {
+test('Pruning keeps the last verified backup and those in use', async () => {
   const record = await world.backup(await world.table());
   const at = (id: string, startedAt: number, verified: boolean) => ({
     ...record,
@@ -210,7 +210,7 @@ test('pruning spares the last verified backup and those in use', async () => {
   expect(planPrune(records, { tableArn: 'another', keep: 0, inUse: new Set() })).toEqual({ remove: [], spared: [] });
 });
 
-test('what a process that died left is cleared when it is old, and only then', async () => {
+test('What a process that died left behind is deleted only when it is old', async () => {
   const folder = 'bot/AWSDynamoDB/01700000000000-deadbeef/';
   await world.s3.put('backups', `${folder}data/0000.json.gz`, gzipSync('{"Item":{}}\n'));
   const whole = await world.backup(await world.table(entries(2)));

@@ -31,7 +31,7 @@ const version = (hours: string): Item => ({
 const hoursSaved = async (id: string) =>
   [...(await readSupplements(world.location, id, keyOf)).byKey.values()].map(({ stored }) => stored.item.Hours);
 
-test('of two versions of a record the one that was saved last counts, though the clock was behind', async () => {
+test('Of two versions of a record the one that was saved last counts, even when the clock was behind', async () => {
   const at = (now: number) => ({ clock: { ...systemClock, now: () => now }, random: Math.random });
   const now = Date.now();
   await saveToSupplement(world.location, 'clocks', [version('1')], at(now + 60_000));
@@ -41,7 +41,7 @@ test('of two versions of a record the one that was saved last counts, though the
   expect(await hoursSaved('clocks')).toEqual([{ N: '3' }]);
 });
 
-test('what S3 holds otherwise than it was written is found before the record is deleted', async () => {
+test('A supplement that S3 stored differently is found before its record is deleted', async () => {
   const table = await world.table([timesheetEntry(1), timesheetEntry(2)]);
   const { id } = await world.backup(table);
   await world.dynamodb.send(new PutItemCommand({ TableName: table, Item: toSdkItem(timesheetEntry(3)) }));
@@ -54,10 +54,10 @@ test('what S3 holds otherwise than it was written is found before the record is 
   expect(await hoursSaved(id)).toEqual([]);
 });
 
-test('a supplement that was altered, its checksum mended, is found by its digest and named', async () => {
-  await saveToSupplement(world.location, 'mended', [version('1')], { clock: systemClock, random: Math.random });
+test('An altered supplement with a corrected checksum is found by its digest and named', async () => {
+  await saveToSupplement(world.location, 'corrected', [version('1')], { clock: systemClock, random: Math.random });
   const keys: string[] = [];
-  for await (const key of listKeys(world.location, 'bot/AWSDynamoDB/mended/supplement/')) keys.push(key);
+  for await (const key of listKeys(world.location, 'bot/AWSDynamoDB/corrected/supplement/')) keys.push(key);
   const [data = '', digest = ''] = keys;
   const body = gzipSync(`{"Item":${JSON.stringify(version('99'))}}\n`);
   const { s3, bucket } = world.location;
@@ -66,5 +66,5 @@ test('a supplement that was altered, its checksum mended, is found by its digest
   const md5 = createHash('md5').update(body).digest('base64');
   await s3.send(new PutObjectCommand({ Bucket: bucket, Key: data, Body: body }));
   await s3.send(new PutObjectCommand({ Bucket: bucket, Key: digest, Body: JSON.stringify({ ...kept, md5 }) }));
-  await expect(hoursSaved('mended')).rejects.toMatchObject({ name: 'BackupDamagedError', objectKey: data });
+  await expect(hoursSaved('corrected')).rejects.toMatchObject({ name: 'BackupDamagedError', objectKey: data });
 });
