@@ -1,4 +1,5 @@
 import { ListObjectsV2Command, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import { defined } from '../../lib/defined.ts';
 import type { AuditEntry } from './audit-entry.ts';
 
 /**
@@ -24,11 +25,7 @@ export function createAuditAnchors(s3: S3Client, { bucket, prefix }: { bucket: s
       let ContinuationToken: string | undefined;
       do {
         const page = await s3.send(
-          new ListObjectsV2Command({
-            Bucket: bucket,
-            Prefix: prefix,
-            ...(ContinuationToken === undefined ? {} : { ContinuationToken }),
-          }),
+          new ListObjectsV2Command(defined({ Bucket: bucket, Prefix: prefix, ContinuationToken })),
         );
         for (const { Key = '' } of page.Contents ?? []) {
           const [, number, hash] = NAME.exec(Key) ?? [];

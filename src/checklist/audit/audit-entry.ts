@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { defined } from '../../lib/defined.ts';
 
 /**
  * One entry of the audit log: who did what, when, why, and with which outcome. Each entry contains the hash of the previous one, so
@@ -105,10 +106,5 @@ export async function verifyChain(
   const known = [head?.number ?? 0, ...anchors.keys()].reduce((most, number) => Math.max(most, number), 0);
   if (entriesThere < known) return broken('cut-off', entriesThere + 1);
   if (noted !== undefined && notedAt === undefined) return { ok: false, broken: { kind: 'not-as-noted' } };
-  return {
-    ok: true,
-    entries: entriesThere,
-    head: last?.hash ?? NO_ENTRY,
-    ...(notedAt === undefined ? {} : { notedAt }),
-  };
+  return defined({ ok: true, entries: entriesThere, head: last?.hash ?? NO_ENTRY, notedAt } as const);
 }

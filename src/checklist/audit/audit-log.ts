@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { defined } from '../../lib/defined.ts';
 import type { ControlTable, Key } from '../../state/control-table.ts';
 import type { AuditAnchors } from './audit-anchors.ts';
 import {
@@ -86,14 +87,14 @@ export function createAuditLog(
         at: Math.round(facts.at),
         what: facts.what.slice(0, MAX_TEXT),
         outcome: facts.outcome.slice(0, MAX_TEXT),
-        ...(facts.why === undefined ? {} : { why: facts.why.slice(0, MAX_TEXT) }),
+        ...defined({ why: facts.why?.slice(0, MAX_TEXT) }),
       };
       const written = turn.then(() => write(short));
       turn = written.catch(() => {});
       return written;
     },
     async *entries({ newestFirst = false, limit } = {}) {
-      const options = { prefix: PREFIX, descending: newestFirst, ...(limit === undefined ? {} : { limit }) };
+      const options = defined({ prefix: PREFIX, descending: newestFirst, limit });
       for await (const entry of table.list(pk, options)) {
         const read = auditEntrySchema.safeParse(entry);
         if (!read.success) throw new AuditUnreadableError(entry.sk, read.error);
@@ -109,12 +110,8 @@ export function createAuditLog(
           return undefined;
         }),
       ]);
-      const proofs = {
-        ...(head ? { head } : {}),
-        ...(known ? { anchors: known } : {}),
-        ...(noted === undefined ? {} : { noted }),
-      };
-      return { ...(await verifyChain(rows(), proofs)), ...(known ? { anchors: known.size } : {}) };
+      const checked = await verifyChain(rows(), defined({ head, anchors: known, noted }));
+      return { ...checked, ...defined({ anchors: known?.size }) };
     },
   };
 }

@@ -152,8 +152,7 @@ export function createAutopilotDriver(ports: AutopilotDriverPorts): AutopilotDri
   async function announceBlocker(record: AutopilotRecord, view: ChecklistView, found: AutopilotBlocker): Promise<void> {
     const blocker = JSON.stringify(found).slice(0, 2_000);
     if (record.blocker === blocker) return;
-    const refused = found.kind !== 'waiting';
-    const set = { blocker, unannounced: true, ...(refused ? { refused } : {}) };
+    const set = defined({ blocker, unannounced: true, refused: found.kind === 'waiting' ? undefined : true });
     const updated = await change(record.id, { set }, ['running']);
     if (!updated) return;
     // If a listener fails, the record stays `unannounced` and the blocker is announced again.

@@ -1,3 +1,4 @@
+import { defined } from '../../lib/defined.ts';
 import type { ControlTable, Key } from '../../state/control-table.ts';
 import type { Condition } from '../../state/expression.ts';
 import { type AutopilotRecord, autopilotRecordSchema } from '../model/autopilot-record.ts';
@@ -38,7 +39,7 @@ const OF_ONE_AUTOPILOT = [
 export function createAutopilotStore(table: ControlTable, name: string): AutopilotStore {
   const key: Key = { pk: `pipeline#${name}`, sk: 'autopilot' };
   const inStates = (id: string, states: string[], fence?: number): Condition => ({
-    equals: { id, ...(fence === undefined ? {} : { fence }) },
+    equals: defined({ id, fence }),
     in: { state: states },
   });
   return {

@@ -1,4 +1,5 @@
 import type { Clock } from '../../lib/clock.ts';
+import { defined } from '../../lib/defined.ts';
 import { type Result, succeed } from '../../lib/result.ts';
 import { FaultError } from '../../pipeline/fault.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
@@ -90,18 +91,17 @@ export function createDiagnoses(ports: DiagnosesPorts): DiagnoseControl {
       for (const images of startsPerMinute.values()) mostPerMinute = Math.max(mostPerMinute, images);
       const facts: DiagnosisFacts = {
         mostPerMinute,
-        ...(run ? { run } : {}),
         failures,
         clusters: groups.clusters(),
         metrics,
         reports,
         functionFacts,
-        ...(modelQuota ? { modelQuota } : {}),
+        ...defined({ run, modelQuota }),
         unread: [...unread, ...(metrics.unread ? [metrics.unread] : [])],
       };
       const { functionName } = ports;
       const location = { region: await ports.region(), functionName };
-      return succeed({ ...diagnose(facts), location, until, ...(run ? { run } : {}) });
+      return succeed({ ...diagnose(facts), location, until, ...defined({ run }) });
     },
   };
 

@@ -2,6 +2,7 @@ import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { findBackup, requireUsable } from '../../backup/catalogue/catalogue.ts';
 import type { BackupLocation } from '../../backup/catalogue/location.ts';
 import type { Clock, Random } from '../../lib/clock.ts';
+import { defined } from '../../lib/defined.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
 import type { ListedImage } from '../../pipeline/images.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
@@ -89,9 +90,9 @@ export function createResults(ports: ResultsPorts): ResultControl {
       {
         runs: runs.map(({ runId }) => ({ runId, journal: store.journal(runId, 0) })),
         records: listFailures(dynamodb, ports.table),
-        ...(about.withBucket ? { bucket: ports.listImages() } : {}),
+        ...defined({ bucket: about.withBucket ? ports.listImages() : undefined }),
       },
-      about.inRun === undefined ? {} : { inRun: about.inRun },
+      defined({ inRun: about.inRun }),
     );
 
   async function reconcileChain(chain: RunChain): Promise<Reconciliation> {
@@ -103,7 +104,7 @@ export function createResults(ports: ResultsPorts): ResultControl {
         journal: journalOf(chain),
         rows: scanTable(dynamodb, ports.table, { segments: SEGMENTS }),
       },
-      { keys, bucket: ports.bucket, ...(root.startedAt === undefined ? {} : { startedAt: root.startedAt }) },
+      defined({ keys, bucket: ports.bucket, startedAt: root.startedAt }),
     );
   }
 
@@ -121,7 +122,7 @@ export function createResults(ports: ResultsPorts): ResultControl {
     failures: (runId) =>
       orRefusal(async () => {
         const runs = await readHistory(store);
-        const found = await failuresOf(runs, { withBucket: false, ...(runId === undefined ? {} : { inRun: runId }) });
+        const found = await failuresOf(runs, { withBucket: false, ...defined({ inRun: runId }) });
         return succeed({ ...found, runIds: idsOf(runs) });
       }),
     planRetry: ({ setting, what, paceSetting, by, channel }) =>
@@ -169,8 +170,7 @@ export function createResults(ports: ResultsPorts): ResultControl {
         for (const { runId } of await readHistory(store))
           for await (const { records } of store.journal(runId, 0))
             for (const { key, startedAt, durationMs, requestId } of records)
-              if (key === imageKey)
-                found.push({ runId, startedAt, durationMs, ...(requestId === undefined ? {} : { requestId }) });
+              if (key === imageKey) found.push(defined({ runId, startedAt, durationMs, requestId }));
         return succeed(found.sort((a, b) => b.startedAt - a.startedAt).slice(0, MAX_ATTEMPTS));
       }),
     report: (runId) =>
@@ -183,7 +183,7 @@ export function createResults(ports: ResultsPorts): ResultControl {
           journal: store.journal(run.runId, 0),
         });
         const { expectedMs: ms, expectedCostUsd: costUsd } = run.plan;
-        const expected = { ms, ...(costUsd === undefined ? {} : { costUsd }) };
+        const expected = defined({ ms, costUsd });
         return succeed({ ...report, runId: run.runId, expected });
       }),
     validate: ({ runId, person, seed, by }) =>
@@ -208,7 +208,7 @@ export function createResults(ports: ResultsPorts): ResultControl {
         const { openRunId } = await store.readOpen();
         const open = openRunId === undefined ? undefined : await store.read(openRunId);
         const openRun = open && isOpen(open.state) ? { runId: open.runId, state: open.state.kind } : undefined;
-        return succeed({ ...diff, ...(openRun ? { openRun } : {}) });
+        return succeed({ ...diff, ...defined({ openRun }) });
       }),
   };
 }

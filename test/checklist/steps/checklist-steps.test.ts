@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { flushApproval, flushJob } from '../../support/table-builders.ts';
 import { audit, backup, clock, flushed, freshForEachTest, HOUR, open, stepOf, store } from './checklist-rig.ts';
 
@@ -27,9 +27,11 @@ describe('a checklist', () => {
   test('a running step renews its record while its process lives', async () => {
     const checklist = open();
     const step = await checklist.begin('sample', 'U1');
-    for (let beat = 0; beat < 8; beat++) {
+    const renewedAt = async () => (await store.steps('c-0001')).find((stored) => stored.step === 'sample')?.at ?? 0;
+    for (let renewal = 0; renewal < 8; renewal++) {
+      const before = await renewedAt();
       await clock.advance(15_000);
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await vi.waitFor(async () => expect(await renewedAt()).toBeGreaterThan(before), { interval: 1 });
     }
     expect(await stepOf(checklist, 'sample')).toMatchObject({ state: 'running' });
     await step.end('done', { kind: 'sample', images: 3, failed: 0 });
