@@ -155,7 +155,9 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
     autopilot.autopilotRefusalMessage(worse({ reason: 'fault', fault })),
     ...runRefusals.map((refusal) => autopilot.autopilotRefusalMessage(worse({ reason: 'start', refusal }))),
   ],
-  closedMessage: (worse) => [checklistAnswers.closedMessage({ id: 'c-0001', withdrew: true, resting: worse('R 1') })],
+  closedMessage: (worse) => [
+    checklistAnswers.closedMessage({ id: 'c-0001', withdrew: true, resumableRunId: worse('R 1') }),
+  ],
   closeRefusalMessage: (worse) => [
     checklistAnswers.closeRefusalMessage({ reason: 'none-open' }),
     checklistAnswers.closeRefusalMessage(worse({ reason: 'run-active', runId: 'R 1' })),

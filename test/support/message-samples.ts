@@ -153,7 +153,7 @@ export const resultRefusals: readonly ResultRefusal[] = [
 export const hindrances: readonly AutopilotBlocker[] = [
   { kind: 'waiting', reason: { kind: 'step-failed', step: 'sample', found: { kind: 'error', message: 'M 1' } } },
   { kind: 'waiting', reason: { kind: 'flush-not-approved', state: 'void' } },
-  { kind: 'waiting', reason: { kind: 'run-rests', runId: 'R 1', state: 'tripped' } },
+  { kind: 'waiting', reason: { kind: 'run-halted', runId: 'R 1', state: 'tripped' } },
   ...tableRefusals.map((refusal) => ({ kind: 'table-refused', step: 'flush', refusal }) as const),
   ...stepRefusals.map((refusal) => ({ kind: 'step-refused', step: 'deploy', refusal }) as const),
   ...runRefusals.map((refusal) => ({ kind: 'start-refused', step: 'rescan', refusal }) as const),

@@ -98,7 +98,7 @@ function moveOfRun(view: ChecklistView, rescan: StepView, closing: () => Move): 
         case 'stopped':
         case 'tripped':
         case 'interrupted':
-          return { kind: 'needs-person', reason: { kind: 'run-rests', runId: run.runId, state: run.state.kind } };
+          return { kind: 'needs-person', reason: { kind: 'run-halted', runId: run.runId, state: run.state.kind } };
         default:
           return reportFailure(rescan);
       }

@@ -17,7 +17,7 @@ export type WaitReason =
   /** `by`: who denied it or withdrew it. */
   | { readonly kind: 'flush-not-approved'; readonly state: ApprovalState['kind']; readonly by?: string }
   | {
-      readonly kind: 'run-rests';
+      readonly kind: 'run-halted';
       readonly runId: string;
       readonly state: 'paused' | 'stopped' | 'tripped' | 'interrupted';
     };

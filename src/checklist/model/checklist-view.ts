@@ -1,3 +1,4 @@
+import { defined } from '../../lib/defined.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { RunSnapshot } from '../../run/model/types.ts';
 import type { ChecklistOutcome } from './checklist-record.ts';
@@ -13,7 +14,7 @@ import {
 } from './preconditions.ts';
 import { type ClosedStep, STEPS, type StepFinding, type StepName, type StepRecord } from './step.ts';
 
-/** A step as it stands. `by` and `at`: who did it last, and when. */
+/** A step as it is now. `by` and `at`: who did it last, and when (epoch ms). */
 export interface StepView extends Readonly<ClosedStep> {
   /** Why it is stale. */
   readonly stale?: UnmetPrecondition;
@@ -21,39 +22,39 @@ export interface StepView extends Readonly<ClosedStep> {
   readonly approvalUntil?: number;
 }
 
-/** One rescan, from its first step to its end. */
+/** The checklist of one rescan, from its first step to its end. */
 export interface ChecklistView {
-  /** Undefined before the first step of a rescan. */
+  /** Undefined before the first step. */
   readonly id?: string;
   readonly openedBy?: string;
   readonly openedAt?: number;
   readonly steps: readonly StepView[];
-  /** The step whose turn it is; undefined where one is running or all are done. */
+  /** The next step; undefined when one is running or all are done. */
   readonly next?: StepName;
   readonly run?: RunSnapshot;
-  /** How it ended; undefined while it is open. */
+  /** How it was closed; undefined while it is open. */
   readonly outcome?: ChecklistOutcome;
   readonly closedAt?: number;
-  /** What could not be read, so that steps are shown as not done. */
+  /** The faults of facts that could not be read. The steps that need them are shown as not done. */
   readonly unread: readonly Fault[];
 }
 
 export interface ViewFacts extends PreconditionFacts {
   readonly stepRecords: readonly StepRecord[];
-  /** Somebody said that this rescan keeps what the table holds. */
+  /** Someone decided that the table keeps its records. */
   readonly keptBy?: { readonly by: string; readonly at: number };
-  /** The last run of this rescan. */
+  /** The last run of this checklist. */
   readonly run?: RunSnapshot;
-  /** Whether it was over all images. */
+  /** Whether that run is over all images. */
   readonly runIsWhole?: boolean;
 }
 
-/** Every step as it stands now: what is on record, and whether it still holds. */
+/** Every step as it is now, by its record and whether that still holds. */
 export function viewSteps(facts: ViewFacts, rules: PreconditionRules): StepView[] {
   return STEPS.map((step) => withOverride(viewStep(step, facts, rules), facts, rules));
 }
 
-/** The first step that is neither done nor passed over, unless one is under way. */
+/** The first step that is neither done, skipped nor overridden; undefined while a step is running. */
 export function nextStep(steps: readonly StepView[]): StepName | undefined {
   if (steps.some(({ state }) => state === 'running')) return;
   return steps.find(({ state, overriddenBy }) => state !== 'done' && state !== 'skipped' && !overriddenBy)?.step;
@@ -61,15 +62,14 @@ export function nextStep(steps: readonly StepView[]): StepName | undefined {
 
 function withOverride(view: StepView, facts: ViewFacts, rules: PreconditionRules): StepView {
   if (view.state === 'done' || view.state === 'skipped') return view;
-  const missing = unmetNow(view, facts, rules);
+  const unmet = unmetNow(view, facts, rules);
   const override = facts.overrides.find(
-    (candidate) =>
-      candidate.step === view.step && missing.every((item) => isCovered(candidate, item, facts.codeSha256)),
+    (candidate) => candidate.step === view.step && unmet.every((item) => isCovered(candidate, item, facts.codeSha256)),
   );
   return override ? { ...view, overriddenBy: { by: override.by, reason: override.reason } } : view;
 }
 
-/** What an override of the step has to cover, as far as it can be seen here: the quotas as they were read last. */
+/** What an override of the step has to cover, by stored facts: for the quotas, by their last reading. */
 function unmetNow({ step, found }: StepView, facts: ViewFacts, rules: PreconditionRules): UnmetPrecondition[] {
   switch (step) {
     case 'quotas':
@@ -85,7 +85,7 @@ function unmetNow({ step, found }: StepView, facts: ViewFacts, rules: Preconditi
   }
 }
 
-/** Who works on a step renews its record; one that is silent this long has no process any more, ms. */
+/** A running step renews its record. When it was not renewed for this long, its process has died, ms. */
 export const SILENT_AFTER_MS = 45_000;
 
 function viewStep(step: StepName, facts: ViewFacts, rules: PreconditionRules): StepView {
@@ -94,7 +94,7 @@ function viewStep(step: StepName, facts: ViewFacts, rules: PreconditionRules): S
   const record: StepRecord | undefined = isSilent
     ? { ...stored, state: 'failed', found: { kind: 'interrupted' } }
     : stored;
-  const seen: StepView = record
+  const recorded: StepView = record
     ? {
         step,
         state: record.state,
@@ -105,87 +105,90 @@ function viewStep(step: StepName, facts: ViewFacts, rules: PreconditionRules): S
     : { step, state: 'to-do' };
   switch (step) {
     case 'backup':
-      return viewBackup(seen, facts, rules);
+      return viewBackup(recorded, facts, rules);
     case 'quotas':
     case 'validate':
-      return seen;
+      return recorded;
     case 'deploy':
-      return viewDeploy(seen, facts);
+      return viewDeploy(recorded, facts);
     case 'test-logging':
-      return viewProof(seen, facts.logging, loggingOn(facts));
+      return viewProof(recorded, facts.logging, loggingOn(facts));
     case 'sample':
-      if (rules.sampleImages === 0) return { ...seen, state: 'skipped' };
+      if (rules.sampleImages === 0) return { ...recorded, state: 'skipped' };
       return viewProof(
-        seen,
+        recorded,
         facts.sample,
         facts.codeSha256 === undefined ? [] : checkSample(facts, facts.codeSha256, rules),
       );
     case 'flush':
-      return viewFlush(seen, facts);
+      return viewFlush(recorded, facts);
     case 'rescan':
-      return viewRescan(seen, facts, rules);
+      return viewRescan(recorded, facts, rules);
   }
 }
 
 const loggingOn = (facts: ViewFacts) => (facts.codeSha256 === undefined ? [] : checkLogging(facts, facts.codeSha256));
 
-/** Whether the flush that the backup was made for has begun: since then the table is meant to differ from it. */
+/** Whether the flush that the backup was made for has begun. From then on the table differs from the backup as intended. */
 export const isBackupUsed = ({ flush, job, reset }: Pick<ViewFacts, 'flush' | 'job' | 'reset'>): boolean =>
   job?.kind === 'flush' || flush?.state === 'running' || (flush?.state === 'done' && !isUndone(flush, reset));
 
-function viewBackup(seen: StepView, facts: ViewFacts, rules: PreconditionRules): StepView {
+function viewBackup(recorded: StepView, facts: ViewFacts, rules: PreconditionRules): StepView {
   const { backup } = facts;
-  if (seen.state === 'running' || !backup) return seen;
+  if (recorded.state === 'running' || !backup) return recorded;
   const found: StepFinding = { kind: 'backup', backupId: backup.id, records: backup.records };
-  const by = seen.found?.kind === 'backup' && seen.found.backupId === backup.id ? seen.by : undefined;
-  const done = { step: 'backup', at: backup.startedAt, found, ...(by === undefined ? {} : { by }) } as const;
+  const by = recorded.found?.kind === 'backup' && recorded.found.backupId === backup.id ? recorded.by : undefined;
+  const done = defined({ step: 'backup', at: backup.startedAt, found, by } as const);
   if (isBackupUsed(facts)) return { ...done, state: 'done' };
   const [stale] = checkBackup(facts, rules);
   if (!stale) return { ...done, state: 'done' };
-  return seen.state === 'failed' && (seen.at ?? 0) > backup.startedAt ? seen : { ...done, state: 'stale', stale };
+  return recorded.state === 'failed' && (recorded.at ?? 0) > backup.startedAt
+    ? recorded
+    : { ...done, state: 'stale', stale };
 }
 
-function viewDeploy(seen: StepView, facts: ViewFacts): StepView {
-  if (seen.state === 'running' || seen.state === 'failed') return seen;
-  const isOurs = seen.found?.kind === 'deploy' && seen.found.codeSha256 === facts.codeSha256;
-  if (seen.state === 'done' && isOurs) return seen;
+function viewDeploy(recorded: StepView, facts: ViewFacts): StepView {
+  if (recorded.state === 'running' || recorded.state === 'failed') return recorded;
+  const isOurs = recorded.found?.kind === 'deploy' && recorded.found.codeSha256 === facts.codeSha256;
+  if (recorded.state === 'done' && isOurs) return recorded;
   if (facts.logging && facts.codeSha256 !== undefined && loggingOn(facts).length === 0)
     return { step: 'deploy', state: 'skipped', because: 'logging-proven' };
-  return seen.state === 'done' ? { ...seen, state: 'stale' } : seen;
+  return recorded.state === 'done' ? { ...recorded, state: 'stale' } : recorded;
 }
 
 function viewProof(
-  seen: StepView,
+  recorded: StepView,
   proof: { readonly at: number; readonly by: string } | undefined,
-  missing: readonly UnmetPrecondition[],
+  unmet: readonly UnmetPrecondition[],
 ): StepView {
-  if (seen.state === 'running') return seen;
-  // A failure after the proof counts: what worked then does not work now.
-  if (!proof || (seen.state === 'failed' && (seen.at ?? 0) >= proof.at)) return seen;
-  const [stale] = missing;
-  const known = { step: seen.step, by: proof.by, at: proof.at, ...(seen.found ? { found: seen.found } : {}) };
+  if (recorded.state === 'running') return recorded;
+  // A failure after the proof invalidates it.
+  if (!proof || (recorded.state === 'failed' && (recorded.at ?? 0) >= proof.at)) return recorded;
+  const [stale] = unmet;
+  const known = defined({ step: recorded.step, by: proof.by, at: proof.at, found: recorded.found });
   return stale ? { ...known, state: 'stale', stale } : { ...known, state: 'done' };
 }
 
-function viewFlush(seen: StepView, { job, keptBy, flushAsked, reset }: ViewFacts): StepView {
+function viewFlush(recorded: StepView, { job, keptBy, flushRequest, reset }: ViewFacts): StepView {
   if (job?.kind === 'flush') return { step: 'flush', state: 'running', by: job.by, at: job.startedAt };
-  const isBack = seen.at !== undefined && isUndone({ at: seen.at }, reset);
-  if (seen.state === 'done' && !isBack) return seen;
+  const isBack = recorded.at !== undefined && isUndone({ at: recorded.at }, reset);
+  if (recorded.state === 'done' && !isBack) return recorded;
   if (keptBy) return { step: 'flush', state: 'skipped', because: 'keep', by: keptBy.by, at: keptBy.at };
-  if (flushAsked) {
-    const { by, at, until, isPending } = flushAsked;
-    return { step: 'flush', state: 'running', by, at, ...(isPending ? { approvalUntil: until } : {}) };
+  if (flushRequest) {
+    const { by, at, until, isPending } = flushRequest;
+    return { step: 'flush', state: 'running', by, at, ...defined({ approvalUntil: isPending ? until : undefined }) };
   }
-  if (seen.state === 'done') return { ...seen, state: 'stale', stale: { reason: 'restored-since', fix: 'flush' } };
-  return seen.state === 'running' ? { step: 'flush', state: 'to-do' } : seen;
+  if (recorded.state === 'done')
+    return { ...recorded, state: 'stale', stale: { reason: 'restored-since', fix: 'flush' } };
+  return recorded.state === 'running' ? { step: 'flush', state: 'to-do' } : recorded;
 }
 
 function viewRescan(
-  seen: StepView,
+  recorded: StepView,
   { run, runIsWhole = true }: ViewFacts,
   { autoResume }: PreconditionRules,
 ): StepView {
-  if (!run || run.state.kind === 'planned' || run.state.kind === 'abandoned') return seen;
+  if (!run || run.state.kind === 'planned' || run.state.kind === 'abandoned') return recorded;
   const state = run.state.kind;
   const known = {
     step: 'rescan' as const,
@@ -198,13 +201,13 @@ function viewRescan(
       return { ...known, state: 'running' };
     case 'interrupted':
       if (autoResume) return { ...known, state: 'running' };
-      return runIsWhole ? { ...known, state: 'failed' } : seen;
+      return runIsWhole ? { ...known, state: 'failed' } : recorded;
     case 'completed':
-      return runIsWhole ? { ...known, state: 'done' } : seen;
+      return runIsWhole ? { ...known, state: 'done' } : recorded;
     case 'paused':
     case 'stopped':
     case 'tripped':
-      // What some of the images came to is not what all of them did.
-      return runIsWhole ? { ...known, state: 'failed' } : seen;
+      // A run over a part of the images does not fail the step.
+      return runIsWhole ? { ...known, state: 'failed' } : recorded;
   }
 }

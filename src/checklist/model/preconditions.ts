@@ -1,43 +1,43 @@
 import type { OverridableStep, Override, StepRecord } from './step.ts';
 
-/** Proof that something worked on a code of the function. `at`: epoch ms. */
+/** A proof that something worked on one code of the function. `at`: epoch ms. */
 export interface Proof {
   readonly codeSha256: string;
   readonly at: number;
   readonly by: string;
 }
 
-/** What the gates look at, gathered just now. What could not be read is undefined, and that never passes a gate. */
+/** The facts behind the preconditions, read just now. A fact that could not be read is undefined and meets no precondition. */
 export interface PreconditionFacts {
   readonly now: number;
   readonly codeSha256?: string;
   /** The last verified backup of this table. */
   readonly backup?: { readonly id: string; readonly startedAt: number; readonly records: number };
-  /** Records in the table now, unless it is too large to count for this. */
+  /** The number of records in the table now, unless it is too large to count. */
   readonly records?: number | 'not-counted';
-  /** What blocks, by the quotas as they are now; empty: nothing does. */
+  /** The quotas that block a rescan now. */
   readonly quotas?: { readonly blocking: readonly string[] };
   readonly logging?: Proof;
-  /** `isAll`: the bucket held no more images than these. */
+  /** `isAll`: the bucket contained no other images. */
   readonly sample?: Proof & { readonly images: number; readonly failed: number; readonly isAll?: boolean };
   readonly flush?: StepRecord;
   /** A flush or restore that is running now. `startedAt`: epoch ms. */
   readonly job?: { readonly kind: 'flush' | 'restore'; readonly by: string; readonly startedAt: number };
   /** A flush that was requested and has not begun. */
-  readonly flushAsked?: FlushAsked;
-  /** Somebody said, for this very start, that the table keeps what it holds. */
+  readonly flushRequest?: FlushRequest;
+  /** This start keeps the records of the table. */
   readonly keep?: boolean;
-  /** A run that is driven, or that will go on by itself. */
+  /** The run that is driven now, or that will resume without a person. */
   readonly activeRun?: string;
-  /** The last run that was started, and when. */
+  /** The last run that was started. `startedAt`: epoch ms. */
   readonly lastRun?: { readonly runId: string; readonly startedAt: number };
-  /** When a flush or a restore of the table last began: what stood there before it may be gone. */
+  /** The last flush or restore of the whole table that began. Earlier records may be gone. */
   readonly reset?: TableReset;
   readonly overrides: readonly Override[];
 }
 
 /** A request for a flush. `at`, `until`: epoch ms, when it was made and when it expires. */
-export interface FlushAsked {
+export interface FlushRequest {
   readonly by: string;
   readonly at: number;
   readonly until: number;
@@ -55,13 +55,13 @@ export interface PreconditionRules {
   readonly maxBackupAgeMs: number;
   readonly maxDifference: number;
   readonly maxSampleAgeMs: number;
-  /** Images that must have been proven; 0: no sample is asked for. */
+  /** How many images a sample needs; 0: no sample is needed. */
   readonly sampleImages: number;
-  /** A run that broke off with its process goes on by itself. */
+  /** An interrupted run resumes without a person. */
   readonly autoResume: boolean;
 }
 
-/** What a gate misses, and the command that mends it. */
+/** An unmet precondition, and the command that fixes it. */
 export type UnmetPrecondition =
   | { readonly reason: 'no-backup'; readonly fix: 'backup' }
   | {
@@ -90,7 +90,7 @@ export type UnmetPrecondition =
       readonly fix: 'sample';
       readonly failed: number;
       readonly images: number;
-      /** When it was tried: which sample it is. */
+      /** When it was made, epoch ms. It identifies the sample. */
       readonly at: number;
     }
   | { readonly reason: 'not-flushed'; readonly fix: 'flush' }
@@ -107,7 +107,7 @@ export type PreconditionCheck =
   | { readonly kind: 'pass'; readonly overridden: readonly Override[] }
   | { readonly kind: 'refuse'; readonly unmet: readonly UnmetPrecondition[] };
 
-/** The step whose gate an approver may override, of a thing that is missing; undefined where nobody may. */
+/** The step that an approver can override to replace a precondition; undefined when nobody can. */
 export function overridableStepOf({ reason }: UnmetPrecondition): OverridableStep | undefined {
   switch (reason) {
     case 'quotas-blocking':
@@ -135,44 +135,44 @@ export function overridableStepOf({ reason }: UnmetPrecondition): OverridableSte
   }
 }
 
-/** What an override has to cover of a thing that is missing, as marks that can be kept: one for each limit that blocks. */
-export function overrideKeysOf(missing: UnmetPrecondition): string[] {
-  switch (missing.reason) {
+/** The keys by which an override stores what it covers: one key per precondition, and one per blocking limit. */
+export function overrideKeysOf(unmet: UnmetPrecondition): string[] {
+  switch (unmet.reason) {
     case 'quotas-blocking':
-      return missing.blocking.map((limit) => `${missing.reason}:${limit}`);
+      return unmet.blocking.map((limit) => `${unmet.reason}:${limit}`);
     case 'sample-stale':
-      return [`${missing.reason}:${missing.because}`];
+      return [`${unmet.reason}:${unmet.because}`];
     case 'sample-failed':
-      return [`${missing.reason}:${missing.at}`];
+      return [`${unmet.reason}:${unmet.at}`];
     default:
-      return [missing.reason];
+      return [unmet.reason];
   }
 }
 
-/** Whether an override holds: the function is the one that the approver knew, and nothing is missing that was not then. */
-export const isCovered = (override: Override, missing: UnmetPrecondition, codeSha256: string | undefined): boolean =>
+/** Whether an override covers an unmet precondition: on the same code of the function, and unmet when it was given. */
+export const isCovered = (override: Override, unmet: UnmetPrecondition, codeSha256: string | undefined): boolean =>
   codeSha256 !== undefined &&
   override.codeSha256 === codeSha256 &&
-  override.step === overridableStepOf(missing) &&
-  overrideKeysOf(missing).every((mark) => override.covers.includes(mark));
+  override.step === overridableStepOf(unmet) &&
+  overrideKeysOf(unmet).every((key) => override.covers.includes(key));
 
-/** What the checklist can keep from beginning. */
+/** What has preconditions. */
 export type GuardedStep = 'flush' | 'start' | 'resume' | 'restore';
 
 /**
- * Whether a step may begin (runbook: its order). A flush needs a fresh verified backup, quotas that do not block, failure
- * logging proven on the code that is deployed, and a sample of images that worked today; a start needs a flush of this
- * rescan that no restore undid, or somebody's word to keep what is there; going on with a run needs that what it did was not
- * flushed or overwritten since; a restore needs that no run is active. Fails closed: what could not be read is missing.
+ * Whether a step may begin. The order comes from the runbook. A flush needs a recent verified backup, quotas that do not block, failure
+ * logging proven on the deployed code, and a recent sample without failures. A start needs a flush of this checklist that no restore
+ * undid, or `keep`. A resume needs that nobody flushed or restored the table since the run started. A restore needs that no run
+ * is active. Fails closed: a fact that could not be read meets no precondition.
  */
 export function checkPreconditions(
   step: GuardedStep,
   facts: PreconditionFacts,
   rules: PreconditionRules,
 ): PreconditionCheck {
-  const missing = unmetPreconditions(step, facts, rules);
+  const unmet = unmetPreconditions(step, facts, rules);
   const overridden: Override[] = [];
-  const left = missing.filter((item) => {
+  const left = unmet.filter((item) => {
     const override = facts.overrides.find((candidate) => isCovered(candidate, item, facts.codeSha256));
     if (!override) return true;
     overridden.push(override);
@@ -181,15 +181,15 @@ export function checkPreconditions(
   return left.length === 0 ? { kind: 'pass', overridden } : { kind: 'refuse', unmet: left };
 }
 
-/** What an approver would have to pass over for a step of the checklist, as things stand; empty: it holds. */
+/** The unmet preconditions that an override of the step would cover; empty when they are met. */
 export const unmetPreconditionsOf = (
   step: OverridableStep,
   facts: PreconditionFacts,
   rules: PreconditionRules,
 ): UnmetPrecondition[] =>
-  unmetPreconditions('flush', facts, rules).filter((missing) => overridableStepOf(missing) === step);
+  unmetPreconditions('flush', facts, rules).filter((unmet) => overridableStepOf(unmet) === step);
 
-/** Whether a restore put back what the flush had deleted. */
+/** Whether a restore after the flush brought its records back. */
 export const isUndone = (flush: Pick<StepRecord, 'at'>, reset: TableReset | undefined): boolean =>
   reset?.kind === 'restore' && reset.at >= flush.at;
 
@@ -225,23 +225,23 @@ function unmetPreconditions(
   }
 }
 
-function notFlushed({ job, flushAsked }: PreconditionFacts): UnmetPrecondition {
+function notFlushed({ job, flushRequest }: PreconditionFacts): UnmetPrecondition {
   if (job?.kind === 'flush') return { reason: 'flush-running', fix: 'wait', startedAt: job.startedAt };
-  if (flushAsked?.isPending) return { reason: 'flush-unapproved', fix: 'approval', until: flushAsked.until };
+  if (flushRequest?.isPending) return { reason: 'flush-unapproved', fix: 'approval', until: flushRequest.until };
   return { reason: 'not-flushed', fix: 'flush' };
 }
 
-/** What is wrong with the backup as ground for a flush; empty: nothing. */
+/** The preconditions of a flush that the backup does not meet. */
 export function checkBackup(
   { now, backup, records }: PreconditionFacts,
   rules: PreconditionRules,
 ): UnmetPrecondition[] {
   if (!backup) return [{ reason: 'no-backup', fix: 'backup' }];
   const ageMs = now - backup.startedAt;
-  // A date that lies ahead tells of a clock that is wrong: then nobody knows how old it is.
+  // A date in the future means that a clock is wrong, so the age is unknown.
   if (Math.abs(ageMs) > rules.maxBackupAgeMs)
     return [{ reason: 'backup-old', fix: 'backup', backupId: backup.id, ageMs, mostMs: rules.maxBackupAgeMs }];
-  // The count alone: the flush itself compares record by record.
+  // Only the counts are compared here; the flush itself compares every record.
   if (records === undefined) return [{ reason: 'table-unread', fix: 'table' }];
   if (records !== 'not-counted' && Math.abs(records - backup.records) > rules.maxDifference)
     return [{ reason: 'table-changed', fix: 'backup', backupId: backup.id, records, saved: backup.records }];
@@ -253,7 +253,7 @@ function checkQuotas({ quotas }: PreconditionFacts): UnmetPrecondition[] {
   return quotas.blocking.length === 0 ? [] : [{ reason: 'quotas-blocking', fix: 'quotas', blocking: quotas.blocking }];
 }
 
-/** What is missing of the proof of failure logging on this code. */
+/** The preconditions that the proof of the failure logging does not meet on this code. */
 export function checkLogging({ logging }: Pick<PreconditionFacts, 'logging'>, codeSha256: string): UnmetPrecondition[] {
   if (!logging) return [{ reason: 'logging-unproven', fix: 'test-logging' }];
   return logging.codeSha256 === codeSha256
@@ -261,7 +261,7 @@ export function checkLogging({ logging }: Pick<PreconditionFacts, 'logging'>, co
     : [{ reason: 'logging-stale', fix: 'test-logging', provenAt: logging.at }];
 }
 
-/** What is missing of the sample on this code, today. */
+/** The preconditions that the sample does not meet on this code now. */
 export function checkSample(
   { now, sample }: Pick<PreconditionFacts, 'now' | 'sample'>,
   codeSha256: string,

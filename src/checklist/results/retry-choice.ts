@@ -11,28 +11,28 @@ export interface RetryChoicePorts {
   readonly store: Pick<RunStore, 'newestFirst'>;
   readonly bucket: string;
   readonly findImage: FindImage;
-  /** Failures by these runs and by the table; with the images of the bucket, so that only what is there is chosen. */
+  /** The failures in these runs and in the table. `withBucket`: only of images that are in the bucket. */
   readonly readFailures: (runs: readonly RunRecord[], options: { readonly withBucket: boolean }) => Promise<Failures>;
-  /** The last run with its retries, and its images brought to account. */
+  /** The last run with its retries. */
   readonly lastChain: () => Promise<RunChain | undefined>;
   readonly reconcileChain: (chain: RunChain) => Promise<Reconciliation>;
 }
 
-/** The images of a retry, each of them in the bucket, and what the run is to say of itself. */
+/** The images of a retry, all of them in the bucket, and how the run describes itself. */
 export interface RetryChoice {
   readonly images: AsyncIterable<ListedImage>;
   readonly retry: Retry;
-  /** Frees what was read for it. */
+  /** Frees the temporary files behind `images`. */
   readonly dispose: () => Promise<void>;
 }
 
-/** What a retry of images is called that no run has seen. */
+/** The origin of a retry when no run exists. */
 const NO_RUN = 'the table';
 const LOOK_AT_ONCE = 10;
-/** What a retry can bring to account, in the order of its weight. */
+/** The kinds of images without a complete result that a retry can fix, the most serious first. */
 const UNACCOUNTED: readonly ReconciledKind[] = ['neither', 'rows-without-outcome', 'processed-without-rows'];
 
-/** Chooses the images of a retry. `what`: the wish in words. @throws what the ports throw; nothing is left open then. */
+/** Chooses the images of a retry. `what`: a description for people. @throws what the ports throw; all files are freed then. */
 export async function chooseForRetry(
   setting: RetryRequest,
   what: string,
@@ -57,17 +57,17 @@ export async function chooseForRetry(
       return { reason: 'none-chosen', failedImages: totals.images, types: Object.keys(totals.byType).sort() };
     }
     const notFailed = named ? named.length - chosen.images : 0;
-    const words = [
+    const parts = [
       chosen.cause === undefined ? what : `${what}: ${chosen.cause}`,
-      ...(notFailed > 0 ? [`${notFailed} of them did not fail by what is on record`] : []),
-      ...(chosen.gone > 0 ? [`${chosen.gone} more left out, as the bucket does not hold them any more`] : []),
+      ...(notFailed > 0 ? [`${notFailed} of them have no recorded failure`] : []),
+      ...(chosen.gone > 0 ? [`${chosen.gone} more left out, because they are not in the bucket any more`] : []),
     ];
     isTaken = true;
     return {
       images: named ? streamed(there) : failures.images(choice),
       retry: {
         of: chosen.runId ?? history[0]?.runId ?? NO_RUN,
-        what: words.join('; '),
+        what: parts.join('; '),
         attempt: Math.max(2, chosen.attempt),
       },
       dispose,
@@ -93,7 +93,7 @@ async function chooseUnaccounted(
   };
 }
 
-/** The images that a retry can bring to account, with their sizes. */
+/** The images without a complete result that a retry can fix, with their sizes. */
 async function* unaccountedImages(
   found: Reconciliation,
   withUnclear: boolean,

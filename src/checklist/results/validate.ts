@@ -22,16 +22,16 @@ export interface ValidatePorts {
   readonly clock: Clock;
   readonly random: Random;
   readonly checklists: Pick<ChecklistStore, 'list' | 'steps' | 'setStep'>;
-  /** Fields that every rescan changes. */
+  /** Fields that differ after every rescan. */
   readonly ignoredFields: readonly string[];
-  /** How many people a validation looks at. */
+  /** How many people a validation compares. */
   readonly samplePeople: number;
   readonly reconcileChain: (chain: RunChain) => Promise<Reconciliation>;
 }
 
-const MOST_EXAMPLES = 6;
-/** Of these images examples are shown. */
-const LOOKED_AT: readonly ReconciledKind[] = [
+const MAX_EXAMPLES = 6;
+/** The kinds of images of which examples are returned. */
+const EXAMPLE_KINDS: readonly ReconciledKind[] = [
   'neither',
   'rows-without-outcome',
   'processed-without-rows',
@@ -40,7 +40,7 @@ const LOOKED_AT: readonly ReconciledKind[] = [
   'rejected-without-record',
 ];
 
-/** One person's entries now against the backup. */
+/** Compares the entries of one person with the backup. */
 export async function validatePerson(
   ports: ValidatePorts,
   chain: RunChain | undefined,
@@ -62,7 +62,7 @@ export async function validatePerson(
   return { ok: true, value: { ...about, ...judgeValidation(about), runIds: [], images: [] } };
 }
 
-/** Manifest, outcomes, rows and backup of a run held together; the verdict goes on the checklist that the run belongs to. */
+/** Compares manifest, outcomes, rows and backup of a run. The verdict is recorded in the checklist of the run. */
 export async function validateRun(
   ports: ValidatePorts,
   chain: RunChain,
@@ -93,11 +93,11 @@ export async function validateRun(
       ...(flushedAt === undefined ? {} : { flushedAt }),
     });
     const images: ReconciledImage[] = [];
-    for await (const image of joined.images(LOOKED_AT)) {
+    for await (const image of joined.images(EXAMPLE_KINDS)) {
       images.push(image);
-      if (images.length >= MOST_EXAMPLES) break;
+      if (images.length >= MAX_EXAMPLES) break;
     }
-    await noteVerdict(ports, root.runId, by, judged);
+    await recordVerdict(ports, root.runId, by, judged);
     const { prefix, limit, sample } = root.plan.selection;
     return {
       ok: true,
@@ -124,8 +124,8 @@ async function backupFor(ports: ValidatePorts, { arn }: TableFacts, chain: RunCh
   return referenceBackup(ports.location, arn, flush, root);
 }
 
-/** Not while the run is open: what is not there yet is no verdict. */
-async function noteVerdict(
+/** Records the verdict, but not while the run is open, because missing images may still come. */
+async function recordVerdict(
   { checklists, clock }: ValidatePorts,
   rootId: string,
   by: string,

@@ -98,7 +98,7 @@ export async function gatherFacts(
       run: ownRun,
       runIsWhole: ownRun && ownRun.isPartial !== true,
       keptBy: record?.kept,
-      flushAsked:
+      flushRequest:
         approval && isAsked
           ? {
               by: approval.requestedBy,

@@ -1,3 +1,4 @@
+import { defined } from '../../lib/defined.ts';
 import { createEmitter, type Listener } from '../../lib/emitter.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
@@ -38,7 +39,7 @@ export interface ClosedChecklist {
   /** Whether its request for approval was withdrawn. */
   readonly withdrew: boolean;
   /** The id of its run, if that can still be resumed. */
-  readonly resting?: string;
+  readonly resumableRunId?: string;
 }
 export type CloseRefusal =
   | { readonly reason: 'none-open' }
@@ -190,9 +191,9 @@ export function createChecklist(ports: ChecklistPorts): Checklist {
       const ownRun = run && isOf(open, run) ? run : undefined;
       if (ownRun && isActive(ownRun, rules)) return refuse({ reason: 'run-active', runId: ownRun.runId });
       const isOver = ownRun?.state.kind === 'completed' || ownRun?.state.kind === 'abandoned';
-      const resting = ownRun && !isOver ? { resting: ownRun.runId } : {};
+      const resumableRunId = ownRun && !isOver ? ownRun.runId : undefined;
       const withdrew = await closeAs(open, { kind: 'closed', by }, by);
-      return succeed({ id: open.id, withdrew, ...resting });
+      return succeed(defined({ id: open.id, withdrew, resumableRunId }));
     },
     history: (limit) => store.list(limit),
     async onRunEvent({ kind, snapshot }) {

@@ -167,7 +167,7 @@ describe('a run', () => {
     await world.runs.becomes({ kind: 'interrupted' });
     await until(() => eventsOf('needs-person').length > 0, one);
     expect(eventsOf('needs-person')[0]).toMatchObject({
-      blocker: { reason: { kind: 'run-rests', state: 'interrupted' } },
+      blocker: { reason: { kind: 'run-halted', state: 'interrupted' } },
     });
   });
 });

@@ -135,7 +135,7 @@ describe('the next move', () => {
     });
     expect(nextMove({ ...facts, view: { ...facts.view, run } })).toEqual({
       kind: 'needs-person',
-      reason: { kind: 'run-rests', runId: 'r-0007', state: 'tripped' },
+      reason: { kind: 'run-halted', runId: 'r-0007', state: 'tripped' },
     });
   });
 

@@ -135,7 +135,7 @@ describe('the images of a retry', () => {
   test('a retry leaves out images that are not in the bucket any more, and says so', async () => {
     expect(await chosen({ outcomes: OUTCOMES, bucket: ['a.png'] }, {})).toMatchObject({
       keys: ['a.png'],
-      retry: { what: 'every failed image; 2 more left out, as the bucket does not hold them any more' },
+      retry: { what: 'every failed image; 2 more left out, because they are not in the bucket any more' },
     });
     expect(await chosen({ outcomes: OUTCOMES, bucket: [] }, {})).toEqual({
       reason: 'images-gone',
@@ -159,7 +159,7 @@ describe('the images of a retry', () => {
     const images = new Set(bucket);
     expect(await chosen({ outcomes: OUTCOMES, bucket }, { images }, '2 images by name')).toMatchObject({
       keys: bucket,
-      retry: { of: 'r-0001', what: '2 images by name; 1 of them did not fail by what is on record', attempt: 2 },
+      retry: { of: 'r-0001', what: '2 images by name; 1 of them have no recorded failure', attempt: 2 },
     });
     expect(await chosen({ outcomes: OUTCOMES, bucket }, { images: new Set(['a.png', 'no\nsuch.png']) })).toEqual({
       reason: 'images-unknown',

@@ -198,7 +198,7 @@ function describeWaitReason(reason: WaitReason): Described {
         lines: ['The autopilot is waiting for a person.'],
         again: 'Ask again',
       };
-    case 'run-rests':
+    case 'run-halted':
       return {
         fact: `The autopilot is waiting for a person: ${runName(reason.runId)} ${HALTED[reason.state]}.`,
         lines: ['When the run is resumed with `/rescan resume`, the autopilot continues by itself.'],

@@ -7,11 +7,13 @@ import { runName } from '../run/describe-run.ts';
 import { jobName } from '../table/describe-table.ts';
 import { STEP_TITLES } from './describe-step.ts';
 
-export const closedMessage = ({ id, withdrew, resting }: ClosedChecklist): Message =>
+export const closedMessage = ({ id, withdrew, resumableRunId }: ClosedChecklist): Message =>
   say(
     `Checklist \`${id}\` is closed. Finished steps are kept; its approvals are cancelled.`,
     ...(withdrew ? ['Its request for approval was withdrawn.'] : []),
-    ...(resting === undefined ? [] : [`${runName(resting)} is still stopped; \`/rescan resume\` can continue it.`]),
+    ...(resumableRunId === undefined
+      ? []
+      : [`${runName(resumableRunId)} is still stopped; \`/rescan resume\` can continue it.`]),
     'The next step opens a new checklist. `/rescan history` lists past ones.',
   );
 

@@ -131,7 +131,7 @@ describe('an autopilot that needs a person', () => {
       ],
     ],
     [
-      { kind: 'waiting', reason: { kind: 'run-rests', runId: 'r-0142', state: 'tripped' } },
+      { kind: 'waiting', reason: { kind: 'run-halted', runId: 'r-0142', state: 'tripped' } },
       [
         'The autopilot is waiting for a person: Rescan r-0142 stopped itself.',
         'When the run is resumed with `/rescan resume`, the autopilot continues by itself.',
