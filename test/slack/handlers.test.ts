@@ -62,7 +62,7 @@ function createTables() {
     updateView: async () => {},
   });
   const stepPorts = { steps, announce: async () => {}, sampleImages: 3 };
-  const status = { runs, links, permissions };
+  const status = { runs, tables: idleTableControl(), links, permissions, lastKnownRun: () => undefined };
   const announce = async () => {};
   const { results, diagnoses, functionLog } = rescans;
   const files = { share: async () => 0 };

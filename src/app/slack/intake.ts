@@ -20,13 +20,13 @@ export function assembleIntake(
   { permissions, membership, checkApprover, whoApproves }: AccessParts,
   { links, runMessages, findRunLocation }: DeliveryParts,
   requests: RequestParts,
-  { logFollower: following }: ThreadParts,
+  { logFollower: following, runThread }: ThreadParts,
 ): Intake {
   const { settings, runs, tables, checklist, starts, steps, autopilot, audit, clock, random, logger, onError } = ports;
   const { announce, planning, runRequests, resultFiles, resultRequests, exportAudit } = requests;
   const { tableForms, deployForms, restoreRowsForm } = requests;
   const { pace } = settings;
-  const status = { runs, links, permissions };
+  const status = { runs, tables, links, permissions, lastKnownRun: runThread.lastKnownRun };
   const stepPorts = { steps, announce, sampleImages: settings.sampleImages };
   const commands = commandTable({
     runs,
@@ -82,13 +82,13 @@ export function assembleIntake(
   return createIntake({
     commands,
     actions,
-    views: formTable(planning, tableForms, deployForms, restoreRowsForm),
+    forms: formTable(planning, tableForms, deployForms, restoreRowsForm),
     permissions,
     membership,
     channels: settings.slackChannels,
     deduplicator: createDeduplicator(clock),
     clock,
-    onError: createErrorReporter(logger, random),
+    reportError: createErrorReporter(logger, random),
     audit: audit.enqueue,
   });
 }

@@ -20,20 +20,22 @@ import {
 import { badLineMessage } from '../messages/run/answers.ts';
 import type { MembershipCheck } from './channel-membership.ts';
 import type { Deduplicator } from './deduplicate.ts';
+import type { ReportError } from './error-reporter.ts';
 import type { Permission, Permissions, Role } from './permissions.ts';
 
-/** What comes in from Slack, out of a verified envelope. */
+/** A request from a payload that Slack delivered. */
 interface Incoming {
   readonly person: string;
-  /** The same when Slack delivers it again, another for each command, click and submission. */
+  /** The same when Slack delivers a request again; different for each command, click and submission. */
   readonly deliveryId: string;
+  /** Never throws. */
   readonly reply: (message: Message) => Promise<void>;
 }
 export interface IncomingCommand extends Incoming {
   readonly channel: string;
   readonly triggerId: string;
   readonly text: string;
-  /** Acknowledges, with an answer if there is one. Never throws; false where Slack did not get it. */
+  /** Acknowledges, with a reply if one is given. Never throws; false if Slack did not get it. */
   readonly acknowledge: (message?: Message) => Promise<boolean>;
 }
 export interface IncomingClick extends Incoming {
@@ -53,83 +55,88 @@ export interface IncomingSubmission extends SubmittedView {
   readonly acknowledge: (answer?: SubmissionAnswer) => Promise<boolean>;
 }
 
-/** What a form shows next: errors at its fields, or another view in its place. */
+/** What a modal shows next: errors at its fields, or another view in its place. */
 export type SubmissionAnswer = { readonly errors: Readonly<Record<string, string>> } | { readonly view: ModalView };
 
-/** The one way in: drops what was delivered twice, asks who may, finds the handler, says what came of it. */
+/**
+ * Dispatches requests: drops repeated deliveries, checks channel and permission, calls the handler, and replies. No method
+ * throws.
+ */
 export interface Intake {
   command(incoming: IncomingCommand): Promise<void>;
   click(incoming: IncomingClick): Promise<void>;
   submission(incoming: IncomingSubmission): Promise<void>;
 }
 
-/** An acknowledgement waits no longer than this for who may (design: within a second). */
-const PERMISSION_WITHIN_MS = 600;
+/** How long an acknowledgement waits for the lookup of the permission, ms. Slack must hear within a second. */
+const PERMISSION_TIMEOUT_MS = 600;
+
+/** A request on its way to its handler. `what`: how the audit and the log name it. */
+interface Request extends Pick<Incoming, 'person' | 'reply'> {
+  readonly what: string;
+  readonly role: Role;
+}
+type Handler = (noteOutcome: (outcome: string) => void) => Promise<Message | undefined>;
+
+const firstLine = ({ text }: Message): string => text.split('\n')[0] ?? '';
 
 export function createIntake(ports: {
   commands: ReadonlyMap<string, Command>;
   actions: Readonly<Record<string, Action>>;
-  views: ReadonlyMap<string, FormHandler>;
+  forms: ReadonlyMap<string, FormHandler>;
   permissions: Permissions;
   membership: MembershipCheck;
+  /** The configured channels. */
   channels: readonly string[];
   deduplicator: Deduplicator;
   clock: Clock;
-  /** Logs why a request failed; returns the reference under which the log has it. */
-  onError: (error: unknown, doing: string) => string;
-  /** Takes down who did what and what came of it. Returns at once: nothing waits for it, a stop least of all. */
+  reportError: ReportError;
+  /** Records who did what, with which outcome. Returns at once: no request waits for it, least of all a stop. */
   audit: (facts: { who: string; what: string; outcome: string }) => void;
 }): Intake {
-  const { commands, permissions, channels, clock } = ports;
-  const isAllowed = (channel: string) => channels.includes(channel);
+  const { commands, permissions, channels, clock, deduplicator } = ports;
 
-  /** Runs it to its end and says what there is to say. Never throws. */
-  async function carryOut(
-    requester: Pick<Requester, 'reply' | 'person'>,
-    doing: string,
-    role: Role,
-    execute: (noteOutcome: (outcome: string) => void) => Promise<Message | undefined>,
-  ) {
-    // Who only looks changes nothing.
-    const note = (outcome: string) =>
-      role === 'viewer' ? undefined : ports.audit({ who: requester.person, what: doing, outcome });
+  /** Calls the handler, replies with its message, and records the outcome unless the request only reads. Never throws. */
+  async function execute({ person, reply, what, role }: Request, handler: Handler): Promise<void> {
+    const audit = (outcome: string) => {
+      if (role !== 'viewer') ports.audit({ who: person, what, outcome });
+    };
     let noted: string | undefined;
     try {
-      const answer = await execute((outcome) => {
+      const message = await handler((outcome) => {
         noted = outcome;
       });
-      note(noted ?? answer?.text.split('\n')[0] ?? 'done');
-      if (answer) await requester.reply(answer);
+      audit(noted ?? (message ? firstLine(message) : 'done'));
+      if (message) await reply(message);
     } catch (error) {
-      const trouble = classifySlackError(error);
-      if (trouble.kind === 'refused' && isPostingForbidden(trouble.code)) {
-        note(`Slack answered ${trouble.code}`);
-        return requester.reply(mutedMessage(trouble.code));
-      }
-      const ref = ports.onError(error, doing);
-      if (error instanceof ControlTableError || error instanceof FaultError) {
-        note(`failed: ${error.fault.message}`);
-        return requester.reply(faultWhileMessage(error.fault));
-      }
-      note(`unexpected error (reference ${ref})`);
-      await requester.reply(unexpectedErrorMessage(ref));
+      const { message, outcome } = describeError(error, what);
+      audit(outcome);
+      await reply(message);
     }
   }
 
-  async function ifAllowed(
-    person: string,
-    role: Role,
-    execute: () => Promise<Message | undefined>,
-  ): Promise<Message | undefined> {
-    const permission = await permissions.check(person, role);
-    return permission.ok ? execute() : permissionRefusalMessage(permission.refusal);
+  function describeError(error: unknown, what: string): { message: Message; outcome: string } {
+    const failure = classifySlackError(error);
+    if (failure.kind === 'refused' && isPostingForbidden(failure.code))
+      return { message: mutedMessage(failure.code), outcome: `failed: Slack answered ${failure.code}` };
+    const ref = ports.reportError(error, what);
+    if (error instanceof ControlTableError || error instanceof FaultError)
+      return { message: faultWhileMessage(error.fault), outcome: `failed: ${error.fault.message}` };
+    return { message: unexpectedErrorMessage(ref), outcome: `unexpected error (reference ${ref})` };
   }
 
-  /** The permission, if it is known quickly. */
-  async function soon(permission: Promise<Permission>): Promise<Permission | undefined> {
+  const withPermission =
+    (person: string, role: Role, handler: Handler): Handler =>
+    async (noteOutcome) => {
+      const permission = await permissions.check(person, role);
+      return permission.ok ? handler(noteOutcome) : permissionRefusalMessage(permission.refusal);
+    };
+
+  /** The permission, if it is known within 600 ms. */
+  async function beforeTimeout(permission: Promise<Permission>): Promise<Permission | undefined> {
     const known = new AbortController();
     try {
-      return await Promise.race([permission, clock.sleep(PERMISSION_WITHIN_MS, known.signal).then(() => undefined)]);
+      return await Promise.race([permission, clock.sleep(PERMISSION_TIMEOUT_MS, known.signal).then(() => undefined)]);
     } finally {
       known.abort();
     }
@@ -137,47 +144,48 @@ export function createIntake(ports: {
 
   return {
     async command({ text, person, channel, triggerId, deliveryId, reply, acknowledge }) {
-      // A failed acknowledgement shows the person Slack's own error; what they asked for is done all the same.
+      // When the acknowledgement fails, Slack shows the person an error. The request is executed all the same.
       const replyImmediately = async (message: Message) => {
         if (!(await acknowledge(message))) await reply(message);
       };
-      if (!ports.deduplicator.isNew(deliveryId)) return void (await acknowledge());
-      if (!isAllowed(channel)) return replyImmediately(wrongChannelMessage(channels));
+      if (!deduplicator.isNew(deliveryId)) return void (await acknowledge());
+      if (!channels.includes(channel)) return replyImmediately(wrongChannelMessage(channels));
       const [, typed = '', rest = ''] = /^(\S*)\s*([\s\S]*)$/.exec(text.trim()) ?? [];
-      const word = typed === '' ? 'help' : typed.toLowerCase();
-      const command = commands.get(word);
+      const command = commands.get(typed === '' ? 'help' : typed.toLowerCase());
       if (!command) return replyImmediately(unknownWordMessage(typed, [...commands.keys()]));
-      const read = command.read(rest);
-      if (!read.ok) return replyImmediately(badLineMessage(read.line, command.usage));
-      const deciding = permissions.check(person, command.role);
-      const decided = await soon(deciding);
-      const said = `/rescan ${text.trim()}`;
-      if (decided && !decided.ok) {
-        const refusal = permissionRefusalMessage(decided.refusal);
-        ports.audit({ who: person, what: said, outcome: refusal.text.split('\n')[0] ?? '' });
+      const parsed = command.read(rest);
+      if (!parsed.ok) return replyImmediately(badLineMessage(parsed.line, command.usage));
+
+      const what = `/rescan ${text.trim()}`;
+      const checking = permissions.check(person, command.role);
+      const quickPermission = await beforeTimeout(checking);
+      if (quickPermission && !quickPermission.ok) {
+        const refusal = permissionRefusalMessage(quickPermission.refusal);
+        ports.audit({ who: person, what, outcome: firstLine(refusal) });
         return replyImmediately(refusal);
       }
-      const { immediateReply, execute, worksWithoutMembership } = read.value;
-      if (decided && immediateReply) await replyImmediately(immediateReply);
+      const { immediateReply, worksWithoutMembership } = parsed.value;
+      if (quickPermission && immediateReply) await replyImmediately(immediateReply);
       else await acknowledge();
-      const requester = { person, channel, triggerId, reply };
-      await carryOut(requester, said, command.role, async (noteOutcome) => {
-        const permission = await deciding;
+
+      await execute({ person, reply, what, role: command.role }, async (noteOutcome) => {
+        const permission = await checking;
         if (!permission.ok) return permissionRefusalMessage(permission.refusal);
         if (command.role !== 'viewer' && !worksWithoutMembership) {
-          const presence = await ports.membership.of(channel);
-          if (presence !== 'member' && presence !== 'unknown') return unheardMessage(channel, presence);
+          const membership = await ports.membership.of(channel);
+          if (membership !== 'member' && membership !== 'unknown') return unheardMessage(channel, membership);
         }
-        if (!decided && immediateReply) await reply(immediateReply);
-        return execute({ ...requester, noteOutcome });
+        if (!quickPermission && immediateReply) await reply(immediateReply);
+        return parsed.value.execute({ person, channel, triggerId, reply, noteOutcome });
       });
     },
 
     async click(incoming) {
       await incoming.acknowledge();
-      if (!ports.deduplicator.isNew(incoming.deliveryId)) return;
-      const { message, person, actionId, reply } = incoming;
-      if (!isAllowed(message.channel)) return reply(wrongChannelMessage(channels));
+      if (!deduplicator.isNew(incoming.deliveryId)) return;
+      const { message, person, actionId, value, reply } = incoming;
+      const { channel } = message;
+      if (!channels.includes(channel)) return reply(wrongChannelMessage(channels));
       const action = Object.hasOwn(ports.actions, actionId) ? ports.actions[actionId] : undefined;
       if (!action)
         return reply(
@@ -185,24 +193,26 @@ export function createIntake(ports: {
             'Nothing was done: this button is from an older version of the bot. See the current state with `/rescan status`.',
           ),
         );
-      const doing = `the button ${actionId}${incoming.value === '' ? '' : ` of ${incoming.value}`}`;
-      await carryOut(incoming, doing, action.changesState ? 'operator' : action.role, (noteOutcome) =>
-        ifAllowed(person, action.role, () => action.execute({ ...incoming, channel: message.channel, noteOutcome })),
+      const what = `the button ${actionId}${value === '' ? '' : ` of ${value}`}`;
+      await execute(
+        { person, reply, what, role: action.changesState ? 'operator' : action.role },
+        withPermission(person, action.role, (noteOutcome) => action.execute({ ...incoming, channel, noteOutcome })),
       );
     },
 
     async submission(incoming) {
       const { person, callbackId, acknowledge } = incoming;
-      const view = ports.views.get(callbackId);
-      const submission = view?.read(incoming);
+      const form = ports.forms.get(callbackId);
+      const submission = form?.read(incoming);
       if (submission?.kind === 'errors') return void (await acknowledge({ errors: submission.errors }));
       await acknowledge(submission?.kind === 'next' ? { view: submission.view } : undefined);
-      if (!view || !submission || !ports.deduplicator.isNew(incoming.deliveryId) || !isAllowed(submission.channel))
-        return;
-      const { channel, execute } = submission;
+      if (!form || !submission || !deduplicator.isNew(incoming.deliveryId)) return;
+      const { channel } = submission;
+      if (!channels.includes(channel)) return;
       const requester: Requester = { person, channel, reply: (message) => incoming.replyIn(channel, message) };
-      await carryOut(requester, `the form ${callbackId}`, view.role, (noteOutcome) =>
-        ifAllowed(person, view.role, () => execute({ ...requester, noteOutcome })),
+      await execute(
+        { ...requester, what: `the form ${callbackId}`, role: form.role },
+        withPermission(person, form.role, (noteOutcome) => submission.execute({ ...requester, noteOutcome })),
       );
     },
   };

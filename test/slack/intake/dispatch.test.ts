@@ -1,4 +1,7 @@
+import { WebAPIPlatformError } from '@slack/web-api';
 import { describe, expect, test } from 'vitest';
+import { FaultError } from '../../../src/pipeline/fault.ts';
+import type { Action } from '../../../src/slack/actions/action.ts';
 import type { Command } from '../../../src/slack/commands/command.ts';
 import type { Membership } from '../../../src/slack/intake/channel-membership.ts';
 import { createDeduplicator } from '../../../src/slack/intake/deduplicate.ts';
@@ -8,7 +11,13 @@ import { type Message, say } from '../../../src/slack/messages/kit/message.ts';
 import { createFakeClock, settle } from '../../support/fake-clock.ts';
 
 function intakeWith(
-  options: { membersOf?: () => Promise<readonly string[]>; reachesSlack?: boolean; membership?: Membership } = {},
+  options: {
+    membersOf?: () => Promise<readonly string[]>;
+    reachesSlack?: boolean;
+    membership?: Membership;
+    /** What the button does. */
+    press?: Action['execute'];
+  } = {},
 ) {
   const clock = createFakeClock();
   const done: string[] = [];
@@ -35,13 +44,13 @@ function intakeWith(
     actions: {
       press: {
         role: 'operator',
-        async execute({ person, value }) {
-          done.push(`press ${value} by ${person}`);
-          return undefined;
+        async execute(click) {
+          done.push(`press ${click.value} by ${click.person}`);
+          return options.press?.(click);
         },
       },
     },
-    views: new Map([
+    forms: new Map([
       [
         'form',
         {
@@ -68,7 +77,7 @@ function intakeWith(
     channels: ['C1'],
     deduplicator: createDeduplicator(clock),
     clock,
-    onError: () => 'abcd1234',
+    reportError: () => 'abcd1234',
   });
   const acknowledge = async (message?: Message) => {
     heard.push(`ack${message ? ` ${message.text.split('\n')[0]}` : ''}`);
@@ -79,6 +88,7 @@ function intakeWith(
     clock,
     done,
     heard,
+    audited,
     command: (person: string, deliveryId: string) =>
       intake.command({ person, channel: 'C1', triggerId: deliveryId, text: 'go', deliveryId, reply, acknowledge }),
     click: (person: string, deliveryId: string, channel = 'C1') =>
@@ -170,5 +180,43 @@ describe('the intake', () => {
     expect(done).toEqual([]);
     expect(heard.filter((line) => line.includes('you have read-only access'))).toHaveLength(3);
     expect(heard.filter((line) => line.includes('does not work in this channel'))).toHaveLength(1);
+  });
+
+  test.each<[string, Action['execute'], string]>([
+    ['the first line of the reply', async () => say('Rescan r-1 is pausing.', 'Details.'), 'Rescan r-1 is pausing.'],
+    ['done, when there is nothing to reply', async () => undefined, 'done'],
+    [
+      'what the handler noted, when a form was shown',
+      async ({ noteOutcome }) => {
+        noteOutcome?.('form shown');
+        return undefined;
+      },
+      'form shown',
+    ],
+    [
+      'a reference, after an unexpected error',
+      () => Promise.reject(new Error('x')),
+      'unexpected error (reference abcd1234)',
+    ],
+    [
+      'the fault, when AWS cannot be reached',
+      () => Promise.reject(new FaultError({ reason: 'network', message: 'no network', fix: 'Wait.' }, undefined)),
+      'failed: no network',
+    ],
+    [
+      'the error of Slack, when the channel refuses messages',
+      () => Promise.reject(new WebAPIPlatformError({ ok: false, error: 'not_in_channel' })),
+      'failed: Slack answered not_in_channel',
+    ],
+  ])('the audit records %s', async (_, press, outcome) => {
+    const { click, audited } = intakeWith({ press });
+    await click('U1', 'a');
+    expect(audited).toEqual([{ who: 'U1', what: 'the button press of r-1', outcome }]);
+  });
+
+  test('the audit records a refused command with the reason', async () => {
+    const { command, audited } = intakeWith();
+    await command('U7', 'a');
+    expect(audited).toEqual([{ who: 'U7', what: '/rescan go', outcome: expect.stringMatching(/read-only access/) }]);
   });
 });
