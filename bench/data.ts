@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -47,6 +47,39 @@ export async function runDataBenchmark(report: Report): Promise<void> {
   }
 }
 
+type RunbookStep = 'backup' | 'flush' | 'restore';
+interface Taken {
+  readonly items: number;
+  readonly seconds: number;
+}
+type RunbookWay = (standIn: StandIn, step: RunbookStep, table: string, file: string, most: number) => Promise<Taken>;
+
+/** Whether the runbook's own scripts can run here; otherwise their port to JavaScript is the baseline. */
+function hasBoto3(): boolean {
+  try {
+    execFileSync('python3', ['-c', 'import boto3'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const withBoto3: RunbookWay = async ({ url }, step, table, file, most) => {
+  const script = fileURLToPath(new URL('./runbook_way.py', import.meta.url));
+  const { stdout } = await promisify(execFile)('python3', [script, step, url, table, file, String(most)]);
+  return takenSchema.parse(JSON.parse(stdout));
+};
+const takenSchema = z.object({ items: z.number(), seconds: z.number() });
+
+const withPort: RunbookWay = async ({ dynamodb }, step, table, file, most) => {
+  const steps = {
+    backup: () => backUpAsRunbook(dynamodb, table, file),
+    flush: () => flushAsRunbook(dynamodb, table, most),
+    restore: () => restoreAsRunbook(dynamodb, table, file, most),
+  };
+  return { items: most, seconds: await seconds(steps[step]) };
+};
+
 const GOALS: Readonly<Record<string, string>> = {
   'flush.ratio': 'at least 1.2',
   'restore.ratio': 'at least 1.2',
@@ -67,11 +100,12 @@ async function compareWithRunbook(standIn: StandIn, report: Report, suffix: stri
   const steps = await runBot(standIn, table);
   const file = join(tmpdir(), `runbook-backup-${process.pid}.json`);
   const most = latencyMs === 0 ? ITEMS : SLOW_BASELINE;
+  const way = hasBoto3() ? withBoto3 : withPort;
   // The bot has restored the table: the runbook finds the same records.
   const runbook = {
-    backup: { items: ITEMS, seconds: await seconds(() => backUpAsRunbook(dynamodb, table, file)) },
-    flush: { items: most, seconds: await seconds(() => flushAsRunbook(dynamodb, table, most)) },
-    restore: { items: most, seconds: await seconds(() => restoreAsRunbook(dynamodb, table, file, most)) },
+    backup: await way(standIn, 'backup', table, file, ITEMS),
+    flush: await way(standIn, 'flush', table, file, most),
+    restore: await way(standIn, 'restore', table, file, most),
   };
   await rm(file, { force: true });
   for (const [step, baseline] of Object.entries(runbook)) {
@@ -82,6 +116,7 @@ async function compareWithRunbook(standIn: StandIn, report: Report, suffix: stri
     const figure = (name: string, value: number, unit: string, more: object = {}) =>
       report({ name, value, unit, ...(GOALS[name] === undefined ? {} : { goal: GOALS[name] }), ...more });
     figure(`${step}.ratio${suffix}`, rounded(perSecond / baselinePerSecond), '×', {
+      runbook: hasBoto3() ? 'boto3' : 'port to JavaScript',
       recordsPerSecond: Math.round(perSecond),
       runbookRecordsPerSecond: Math.round(baselinePerSecond),
     });

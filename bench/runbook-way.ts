@@ -9,7 +9,7 @@ import {
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
 import { z } from 'zod';
 
-/** The runbook's steps 1 and 6 and its "Restore from Backup", word for word as far as another language allows. */
+/** The runbook's steps 1 and 6 and its "Restore from Backup" (runbook_way.py), for machines without Python and boto3. */
 
 type Item = Record<string, AttributeValue>;
 const KEYS = ['ResourceName', 'DateProjectCode'];
