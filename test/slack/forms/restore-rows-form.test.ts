@@ -155,7 +155,7 @@ describe('the submission of the form to restore entries', () => {
   test.each([
     ['nothing chosen', 'chosen', [], /at least one/],
     ['some chosen, and all', 'all', ['0123456789abcdef'], /Clear this field/],
-  ] as const)('says what is wrong: %s', (_, which, entries, what) => {
+  ] as const)('The submission is refused at the field with %s', (_, which, entries, what) => {
     const read = submitted(which, [...entries]);
     expect(read?.kind === 'errors' && read.errors.entries).toMatch(what);
   });
