@@ -127,20 +127,20 @@ describe('a damaged manifest', () => {
   beforeEach(() => writeManifest(s3.client, location, images(35)));
   const part = () => `${location.prefix}00002.jsonl.gz`;
   const refusal = async () => {
-    const seen: number[] = [];
+    const read: number[] = [];
     try {
       const index = await readManifestIndex(s3.client, location);
-      for await (const entry of readManifest(s3.client, location, index)) seen.push(entry.index);
+      for await (const entry of readManifest(s3.client, location, index)) read.push(entry.index);
     } catch (error) {
-      return { seen: seen.length, error };
+      return { read: read.length, error };
     }
-    return { seen: seen.length };
+    return { read: read.length };
   };
 
   test('a missing part stops the reader with the name of the object', async () => {
     await s3.client.send(new DeleteObjectCommand({ Bucket: 'control', Key: part() }));
-    const { seen, error } = await refusal();
-    expect(seen).toBe(20);
+    const { read, error } = await refusal();
+    expect(read).toBe(20);
     expect(error).toBeInstanceOf(ManifestError);
     expect(error).toMatchObject({ object: `s3://control/${part()}`, fault: { reason: 'manifest' } });
     expect(error).toHaveProperty('message', `s3://control/${part()} is missing`);
@@ -149,7 +149,7 @@ describe('a damaged manifest', () => {
   test('a cut part stops the reader with the name of the object', async () => {
     const { Body } = await s3.client.send(new GetObjectCommand({ Bucket: 'control', Key: part() }));
     await s3.put('control', part(), ((await Body?.transformToByteArray()) ?? new Uint8Array()).slice(0, -5));
-    expect(await refusal()).toMatchObject({ seen: 20, error: { object: `s3://control/${part()}` } });
+    expect(await refusal()).toMatchObject({ read: 20, error: { object: `s3://control/${part()}` } });
   });
 
   test('a part that was replaced by another valid one stops the reader with the name of the object', async () => {
@@ -158,7 +158,7 @@ describe('a damaged manifest', () => {
     );
     await s3.put('control', part(), (await Body?.transformToByteArray()) ?? '');
     expect(await refusal()).toMatchObject({
-      seen: 20,
+      read: 20,
       error: { message: expect.stringContaining('is damaged') },
     });
   });
@@ -169,6 +169,6 @@ describe('a damaged manifest', () => {
     ['does not add up', '{"version":1,"count":5,"bytes":0,"partSize":10,"parts":[]}'],
   ])('an index that %s is refused', async (_, text) => {
     await s3.put('control', `${location.prefix}index.json`, text);
-    expect(await refusal()).toMatchObject({ seen: 0, error: { object: `s3://control/${location.prefix}index.json` } });
+    expect(await refusal()).toMatchObject({ read: 0, error: { object: `s3://control/${location.prefix}index.json` } });
   });
 });

@@ -111,14 +111,14 @@ describe('a change of pace', () => {
 describe('auto', () => {
   it('auto starts slowly and doubles every 10 s up to the ceiling', () => {
     const pacer = pacerOf(auto, 160);
-    const seen: number[] = [];
+    const paces: number[] = [];
     for (let second = 0; second <= 40; second += 10) {
       startAll(pacer, second * 1_000, second * 1_000 + 10_000);
-      seen.push(pacePerMinute(pacer));
+      paces.push(pacePerMinute(pacer));
     }
-    expect(seen[0]).toBe(20);
-    expect(seen.at(-1)).toBe(160);
-    expect(seen).toEqual([...seen].sort((a, b) => a - b));
+    expect(paces[0]).toBe(20);
+    expect(paces.at(-1)).toBe(160);
+    expect(paces).toEqual([...paces].sort((a, b) => a - b));
   });
 
   it('auto does not start faster than the ceiling', () => {

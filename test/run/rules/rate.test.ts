@@ -15,8 +15,8 @@ describe('the rate', () => {
   });
   it.each([20, 40, 60, 600, 3_000])('the rate is %i a minute when that many images are done a minute', (rate) => {
     for (const untilMs of [15_000, 60_000, 119_000, 121_000, 600_000]) {
-      const seen = perMinute(noted(every(60_000 / rate, 1_234, 1_234 + untilMs)), 1_234 + untilMs);
-      expect(Math.abs((seen ?? 0) - rate)).toBeLessThanOrEqual(Math.max(1, rate * 0.05));
+      const measured = perMinute(noted(every(60_000 / rate, 1_234, 1_234 + untilMs)), 1_234 + untilMs);
+      expect(Math.abs((measured ?? 0) - rate)).toBeLessThanOrEqual(Math.max(1, rate * 0.05));
     }
   });
   it('the rate follows a change within two minutes', () => {
@@ -41,9 +41,9 @@ describe('the rate', () => {
             rate = noteDone(rate, now);
             expect(rate.buckets.length).toBeLessThanOrEqual(26);
           }
-          const seen = perMinute(rate, now + wait);
-          expect(seen ?? 0).toBeGreaterThanOrEqual(0);
-          expect(perMinute(JSON.parse(JSON.stringify(rate)), now + wait)).toBe(seen);
+          const measured = perMinute(rate, now + wait);
+          expect(measured ?? 0).toBeGreaterThanOrEqual(0);
+          expect(perMinute(JSON.parse(JSON.stringify(rate)), now + wait)).toBe(measured);
         },
       ),
     );

@@ -19,7 +19,7 @@ export type Halt =
 export interface GrowthQuestion {
   readonly growthKind: 'counted' | 'probed';
   readonly lastProcessed:
-    | { readonly key: string; readonly resourceName?: string; readonly startedAt: number }
+    | { readonly key: string; readonly resourceName: string | undefined; readonly startedAt: number }
     | undefined;
   readonly rejectedSinceCheck: boolean;
 }
@@ -43,7 +43,7 @@ export type EngineEvent = { readonly now: number } & (
       readonly kind: 'replied';
       readonly index: number;
       readonly result: InvocationResult;
-      readonly requestId?: string;
+      readonly requestId: string | undefined;
       readonly random: number;
     }
   /**

@@ -64,8 +64,11 @@ export function drive(start: LiveRun, ports: EnginePorts): Drive {
   const pending = new Set<Promise<void>>();
   const entries = ports.manifest(start.progress.lowWater)[Symbol.asyncIterator]();
   let run = start;
+  /** When the next tick is due, and when the loop wakes for one. */
   let sleepUntil = 0;
+  let sleepingUntil = 0;
   let wake = () => {};
+  let isTickDue = false;
   let defect: Halt | undefined;
 
   /** An error here is a defect. The run pauses, so that nobody takes it for a running one. */
@@ -90,14 +93,21 @@ export function drive(start: LiveRun, ports: EnginePorts): Drive {
   function tick(): void {
     do send({ kind: 'tick', now: clock.now(), holdsLease: ports.holdsLease() });
     while (run.phase === 'driving' && sleepUntil <= clock.now());
+    if (sleepUntil < sleepingUntil) wake();
   }
 
-  /** Reports what happened, and does at once what follows from it. */
+  /**
+   * Reports what happened. One tick follows for all reports of this turn of the event loop, which keeps timers and I/O
+   * going.
+   */
   function report(event: EngineEvent): void {
     if (defect) return;
-    guard(() => {
-      send(event);
-      tick();
+    guard(() => send(event));
+    if (isTickDue) return;
+    isTickDue = true;
+    setImmediate(() => {
+      isTickDue = false;
+      if (!defect) guard(tick);
     });
   }
 
@@ -121,7 +131,6 @@ export function drive(start: LiveRun, ports: EnginePorts): Drive {
       case 'abandon':
         return abandon.abort();
       case 'sleep':
-        if (effect.untilMs < sleepUntil) wake();
         sleepUntil = effect.untilMs;
         return;
     }
@@ -137,8 +146,7 @@ export function drive(start: LiveRun, ports: EnginePorts): Drive {
     const { result, requestId }: Invocation = called.ok
       ? called.value
       : { result: { kind: 'fault', fault: ports.readFault(called.refusal) } };
-    const reply = { kind: 'replied', index, result, random: ports.random(), now: clock.now() } as const;
-    report({ ...reply, ...defined({ requestId }) });
+    report({ kind: 'replied', index, result, requestId, random: ports.random(), now: clock.now() });
   }
 
   async function readManifest(): Promise<void> {
@@ -193,7 +201,8 @@ export function drive(start: LiveRun, ports: EnginePorts): Drive {
     while (run.phase === 'driving' && !defect) {
       const waking = new AbortController();
       wake = () => waking.abort();
-      await clock.sleep(Math.max(0, sleepUntil - clock.now()), waking.signal);
+      sleepingUntil = sleepUntil;
+      await clock.sleep(Math.max(0, sleepingUntil - clock.now()), waking.signal);
       if (!defect) guard(tick);
     }
     abandon.abort();

@@ -1,4 +1,3 @@
-import { defined } from '../../../lib/defined.ts';
 import type { FailureType, Fault } from '../../../pipeline/invoke/invocation.ts';
 import type {
   Canary,
@@ -20,7 +19,7 @@ import { addOutcome, type Cause, doneOf, noTotals, noteCause } from '../../rules
 import type { WarningLimits } from '../../rules/warnings.ts';
 import { type Checkpoint, emptyProgress, isDone, markDone, type Progress } from '../../store/checkpoint.ts';
 import type { JournalChunk } from '../../store/run-store.ts';
-import type { Halt } from './engine-events.ts';
+import type { GrowthQuestion, Halt } from './engine-events.ts';
 
 /** What is fixed for one drive of a run, from its start or resume to its halt. */
 export interface RunTerms {
@@ -97,7 +96,7 @@ export interface RunDraft {
   firstFailures: ReadonlySet<FailureType>;
   lastFailure: RunSnapshot['lastFailure'];
   /** The last processed image since the last growth check, and whether a sheet was rejected since then. */
-  lastProcessed: { readonly key: string; readonly resourceName?: string; readonly startedAt: number } | undefined;
+  lastProcessed: GrowthQuestion['lastProcessed'];
   rejectedSinceCheck: boolean;
   /** The last chunk of the journal that is counted. */
   journalSeq: number;
@@ -225,10 +224,10 @@ export function createLiveRun(
 
 /** What follows from an outcome that was counted. */
 export interface Counted {
-  readonly trip?: Trip;
-  readonly firstOfType?: FailureType;
+  readonly trip: Trip | undefined;
+  readonly firstOfType: FailureType | undefined;
   /** The last of the canary images passed: how many of them failed. */
-  readonly canaryPassed?: number;
+  readonly canaryPassed: number | undefined;
 }
 
 /** Counts an outcome that is on record, once: undefined where its image was counted before. */
@@ -243,10 +242,11 @@ export function countOutcome(run: RunDraft, record: OutcomeRecord, now: number):
   const { breaker, trip } = advanceBreaker(run.breaker, run.rules.breaker, record.outcome.kind);
   run.breaker = breaker;
   const { outcome, key, startedAt } = record;
-  if (outcome.kind === 'processed') run.lastProcessed = defined({ key, startedAt, resourceName: outcome.resourceName });
+  if (outcome.kind === 'processed') run.lastProcessed = { key, startedAt, resourceName: outcome.resourceName };
   if (outcome.kind === 'rejected') run.rejectedSinceCheck = true;
   const firstOfType = outcome.kind === 'failed' ? countFailure(run, outcome, key) : undefined;
-  return defined({ trip, ...(wasCanary ? judgeCanaryImages(run) : {}), firstOfType });
+  const canary = wasCanary ? judgeCanaryImages(run) : undefined;
+  return { trip: canary?.trip ?? trip, firstOfType, canaryPassed: canary?.canaryPassed };
 }
 
 /** Counts a failure; its type where it is the first of that type. */
@@ -265,7 +265,7 @@ function countFailure(
 const canaryImages = (run: LiveRun): number => Math.min(run.terms.canary?.images ?? 0, run.terms.total);
 
 /** The result of the canary images so far. No other image was started, so the totals are theirs. */
-function judgeCanaryImages(run: LiveRun): Counted {
+function judgeCanaryImages(run: LiveRun): { readonly trip?: Trip; readonly canaryPassed?: number } {
   const { canary, total } = run.terms;
   if (!canary) return {};
   const failed = run.totals.failed - run.failuresBeforeResume;

@@ -1,6 +1,7 @@
 import { delayCeilingMs } from '../../../lib/backoff.ts';
 import { defined } from '../../../lib/defined.ts';
 import type { Fault, InvocationResult, Outcome } from '../../../pipeline/invoke/invocation.ts';
+import type { OutcomeRecord } from '../../model/types.ts';
 import { noteOutcome, noteThrottled } from '../../rules/pacer.ts';
 import { addCall } from '../../rules/totals.ts';
 import { judgeAttempt } from './attempt.ts';
@@ -72,16 +73,17 @@ function noteConnection(run: RunDraft, image: InFlightImage, result: InvocationR
   };
 }
 
-const recordOf = (image: InFlightImage, { throttles }: Attempts, outcome: Outcome, event: Event<'replied'>) =>
-  defined({
-    index: image.entry.index,
-    key: image.entry.key,
-    outcome,
-    startedAt: image.startedAt,
-    durationMs: Math.round(event.now - image.startedAt),
-    throttles,
-    requestId: event.requestId,
-  });
+function recordOf(
+  { entry, startedAt }: InFlightImage,
+  { throttles }: Attempts,
+  outcome: Outcome,
+  { now, requestId }: Event<'replied'>,
+): OutcomeRecord {
+  const durationMs = Math.round(now - startedAt);
+  const record = { index: entry.index, key: entry.key, outcome, startedAt, durationMs, throttles };
+  // Not defined(): this runs for every image.
+  return requestId === undefined ? record : { ...record, requestId };
+}
 
 function putBack(run: RunDraft, image: InFlightImage, attempts: Attempts, notBefore: number): void {
   run.inFlight.delete(image.entry.index);

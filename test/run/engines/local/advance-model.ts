@@ -218,7 +218,7 @@ export function modelRun(options: { images: number; canary?: Canary }): Model {
       }
     },
     reply(index, result, random = 0.5) {
-      return send({ kind: 'replied', index, result, random });
+      return send({ kind: 'replied', index, result, requestId: undefined, random });
     },
     replyToAny(pick, result, random) {
       const indexes = [...called];
