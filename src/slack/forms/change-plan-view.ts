@@ -70,7 +70,7 @@ export function changePlanView(plan: RunPlan, preview: MessageLocation): ModalVi
       field(
         'pace',
         'Pace',
-        `auto, a number of images per minute (at most ${rate(ceilingPerMinute)}), or batch=20 delay=30s.`,
+        `auto, a number of images a minute (at most ${rate(ceilingPerMinute)}), or batch=20 delay=30s.`,
         paceText(paceSetting),
       ),
     ],

@@ -21,7 +21,7 @@ export const changePlan = (planning: PlanningPorts): FormHandler => ({
     if (paceSetting.kind === 'fixed' && paceSetting.perMinute > metadata.ceilingPerMinute)
       return {
         kind: 'errors',
-        errors: { pace: `The ceiling is ${rate(metadata.ceilingPerMinute)} images per minute.` },
+        errors: { pace: `The ceiling is ${rate(metadata.ceilingPerMinute)} images a minute.` },
       };
     const { runId, channel, ts, keep = false } = metadata;
     return {

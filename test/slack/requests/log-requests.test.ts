@@ -127,7 +127,7 @@ describe('the log', () => {
     const seen = await show(invocation(A, 's1', ...many, '[ERROR] KeyError: week', 'after it'));
     expect(seen.said).toMatch(/298 earlier lines/);
     expect(seen.said).toMatch(/KeyError: week/);
-    expect(seen.said).toMatch(/of 302 lines are shown; the file has all of them/);
+    expect(seen.said).toMatch(/Shown: \d+ of 302 lines\. The file has all of them/);
     for (const block of seen.posts[0]?.blocks ?? [])
       if (block.type === 'section') expect(block.text?.text.length ?? 0).toBeLessThanOrEqual(LIMITS.sectionText);
     const [file] = seen.files;

@@ -11,9 +11,9 @@ describe('refusals', () => {
     await bot.command('operator', '/rescan start limit=0');
     await bot.ephemeral(/`limit` is `0`; it must be a whole number from 1 to/);
     await bot.command('operator', '/rescan pace 0');
-    await bot.ephemeral(/A pace is at least 1 image a minute/);
+    await bot.ephemeral(/The lowest pace is 1 image a minute/);
     await bot.command('viewer', '/rescan start');
-    await bot.ephemeral(/You may look, but not act on runs: nothing was done\.\n<@U0OPERATOR>, <@U0APPROVER> may\./);
+    await bot.ephemeral(/Nothing was done: you have read-only access\. Ask <@U0OPERATOR> or <@U0APPROVER>\./);
     await bot.command('operator', '/rescan start <!channel> `x`');
     const strange = await bot.ephemeral(/is not understood/);
     expect(JSON.stringify(strange)).not.toContain('<!channel>');
@@ -29,13 +29,15 @@ describe('refusals', () => {
     await bot.command('operator', '/rescan start');
     const preview = await bot.message(/would invoke/);
     await bot.click('viewer', preview.ts, 'plan_start');
-    await bot.ephemeral(/You may look, but not act/);
+    await bot.ephemeral(/you have read-only access/);
     await bot.click('operator', preview.ts, 'plan_start');
     await bot.message(/^Rescan r-0142 is running/);
     await bot.click('viewer', preview.ts, 'run_stop');
     await bot.until(
       async () =>
-        (await bot.state()).ephemerals.filter(({ text }) => text.includes('not act')).length === 2 ? true : undefined,
+        (await bot.state()).ephemerals.filter(({ text }) => text.includes('read-only access')).length === 2
+          ? true
+          : undefined,
       'refused twice',
     );
     await bot.command('viewer', '/rescan status');
@@ -52,7 +54,7 @@ describe('refusals', () => {
     await bot.ephemeral(/Nothing was done: Slack did not say who is in <!subteam\^S0OPERATORS>/);
     await bot.world({ errors: {} });
     await bot.command('operator', '/rescan resume');
-    await bot.ephemeral(/There is nothing to resume: no run was ever started here/);
+    await bot.ephemeral(/There is no run to resume: none was ever started/);
     expect(bot.runs.calls).toEqual(['resume by U0OPERATOR']);
   });
 

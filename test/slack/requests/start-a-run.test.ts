@@ -97,13 +97,13 @@ describe('planning and starting a run in Slack', () => {
       errors: { limit: 'limit is many; it must be a whole number from 1 to 1,000,000,000.' },
     });
     const tooFast = await bot.submit('operator', view.id, { limit: '', pace: '500' });
-    expect(tooFast).toMatchObject({ errors: { pace: 'The ceiling is 160 images per minute.' } });
+    expect(tooFast).toMatchObject({ errors: { pace: 'The ceiling is 160 images a minute.' } });
     const taken = await bot.submit('operator', view.id, { sample: '20', pace: 'batch=20 delay=30s' });
     expect(taken).toMatchObject({ result: 'closed' });
     const again = await bot.message(/^Rescan r-0143 would invoke the function for 20 images/);
     expect(again.ts).toBe(preview.ts);
     expect(again.text).toContain('a random sample of 20 (seed 7)');
-    expect(again.text).toContain('Pace: 40 a minute');
+    expect(again.text).toContain('Pace: 40 images a minute');
     expect(bot.runs.calls).toContain('cancel r-0142 by U0OPERATOR');
   });
 });
