@@ -48,8 +48,8 @@ export interface JobDriverPorts {
   readonly recordTableChange: (job: ApprovedJob) => Promise<void>;
   /** Records the result as a step of the checklist, before the job is forgotten. */
   readonly recordResult: (job: ApprovedJob, result: JobResult) => Promise<void>;
-  /** Resolves when everything that people must hear is stored. */
-  readonly emit: (event: TableEvent) => Promise<unknown>;
+  /** Resolves to whether everything that people must hear is stored. */
+  readonly emit: (event: TableEvent) => Promise<boolean>;
   readonly warn: (message: string, cause: unknown) => void;
   readonly pollMs: number;
 }
@@ -95,8 +95,8 @@ export interface JobDriver {
 
 /** How long to wait after a failed write of a job's end, ms. */
 const RETRY_END_MS = 1_000;
-/** After so many failures to store a result in the checklist, the job ends without that. */
-const MAX_NOTE_TRIES = 10;
+/** After so many failures to store a result in the checklist, or to report an end, the job is forgotten without that. */
+const MAX_END_TRIES = 10;
 const PULSE_MS = 1_000;
 /**
  * A process that stood still longer than this, ms, does not use what it read before: it gives the job up, and the job reads
@@ -193,25 +193,27 @@ export function createJobDriver(ports: JobDriverPorts): JobDriver {
    * at once.
    */
   async function conclude(job: ApprovedJob, end: JobEnd): Promise<void> {
+    let reports = 0;
     let isReported = false;
-    const report = async () => {
-      if (isReported) return;
-      isReported = true;
-      await ports.emit({ ...end, job });
+    const report = async (): Promise<void> => {
+      if (isReported || reports === MAX_END_TRIES) return;
+      reports += 1;
+      isReported = await ports.emit({ ...end, job });
     };
     for (let failures = 0; ; failures += 1)
       try {
-        if (end.kind === 'finished' && failures < MAX_NOTE_TRIES) await ports.recordResult(job, end.result);
+        if (end.kind === 'finished' && failures < MAX_END_TRIES) await ports.recordResult(job, end.result);
         await record.setEnd(job.id, end);
         await ports.jobs.remove(progressIdOf(job));
         await lease.release();
         ended.add(job);
         await report();
+        if (!isReported && reports < MAX_END_TRIES) throw new Error('The end of the job could not be reported.');
         await record.remove(job.id);
         return;
       } catch (error) {
         ports.warn(`the end of ${job.work.kind} ${job.id} is not stored yet`, error);
-        await report();
+        if (reports === 0) await report();
         if (closing.signal.aborted) return;
         await clock.sleep(RETRY_END_MS, closing.signal);
       }
@@ -285,7 +287,7 @@ export function createJobDriver(ports: JobDriverPorts): JobDriver {
     async reportEnd(job, end) {
       if (end.kind === 'finished') await ports.recordResult(job, end.result);
       await ports.jobs.remove(progressIdOf(job));
-      await ports.emit({ ...end, job });
+      if (!(await ports.emit({ ...end, job }))) throw new Error(`The end of job ${job.id} could not be reported.`);
       await record.remove(job.id);
     },
     async shutDown() {

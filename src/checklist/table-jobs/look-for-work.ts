@@ -17,6 +17,7 @@ import {
   type TableEvent,
   type TableRefusal,
 } from '../contracts/table-control.ts';
+import type { UnmetPrecondition } from '../model/preconditions.ts';
 import type { Checklist } from '../steps/checklist.ts';
 import type { ApprovalFacts } from './approval-facts.ts';
 import type { ApprovalRequests } from './approval-requests.ts';
@@ -135,7 +136,10 @@ export function createWorkFinder(ports: LookForWorkPorts): { lookForWork(): Prom
     const refusal = refusalOfUse(approval, use, clock.now(), 'used');
     if (refusal) return refusal;
     const facts = await ports.facts.gather(work, () => ports.checklist.openId(), job.id);
-    if (!facts.ok) return { reason: 'blocked', refusal: facts.refusal };
+    if (!facts.ok) {
+      requireRead(facts.refusal);
+      return { reason: 'blocked', refusal: facts.refusal };
+    }
     const changed = changedFacts(withoutCount(fingerprint), withoutCount(facts.value.fingerprint));
     return changed.length === 0 ? undefined : { reason: 'changed', changed };
   }
@@ -145,8 +149,8 @@ export function createWorkFinder(ports: LookForWorkPorts): { lookForWork(): Prom
     const done =
       progress?.kind === 'flush' ? progress.deleted : progress?.kind === 'restore' ? progress.written : undefined;
     const next = await askToContinue(job);
-    // A fault passes: the job stays until it can be asked for, or refused for a reason that stays.
-    if (!next.ok && next.refusal.reason === 'fault') throw new Error(next.refusal.fault.message);
+    // The job stays until it can be asked for, or is refused for a reason that stays.
+    if (!next.ok) requireRead(next.refusal);
     if (!(await emit({ kind: 'interrupted', job, because, next, ...defined({ done }) })))
       throw new Error(`The interruption of ${job.work.kind} ${job.id} could not be shown; it is tried again.`);
     await record.remove(job.id);
@@ -175,6 +179,20 @@ export function createWorkFinder(ports: LookForWorkPorts): { lookForWork(): Prom
     },
   };
 }
+
+/** What could not be read may be readable a moment later: nothing is decided on that. @throws Error where that is the reason. */
+function requireRead(refusal: TableRefusal): void {
+  if (refusal.reason === 'fault') throw new Error(refusal.fault.message);
+  if (refusal.reason !== 'preconditions') return;
+  const unread = refusal.unmet.filter(({ reason }) => UNREAD.has(reason));
+  if (unread.length > 0) throw new Error(`Could not read: ${unread.map(({ reason }) => reason).join(', ')}`);
+}
+
+const UNREAD: ReadonlySet<UnmetPrecondition['reason']> = new Set([
+  'table-unread',
+  'quotas-unknown',
+  'function-unknown',
+]);
 
 /** The job changes the number of records itself. */
 const withoutCount = (fingerprint: Fingerprint): Fingerprint =>

@@ -259,6 +259,20 @@ describe('a job whose process died', () => {
     expect(await next.record.read()).toBeUndefined();
   });
 
+  test('A precondition that cannot be read does not end the job: it resumes when that can be read again', async () => {
+    const world = createWorld();
+    await halfDone(world, 1_000);
+    world.refusal = { reason: 'preconditions', step: 'flush', unmet: [{ reason: 'quotas-unknown', fix: 'quotas' }] };
+    const next = world.process('next');
+    await standBy(world, next, 2 * LEASE_MS);
+    expect(await next.record.read()).toBeDefined();
+    expect(world.reported.map(({ event }) => event.kind)).not.toContain('interrupted');
+    world.refusal = undefined;
+    await standBy(world, next, 4_000);
+    await next.heard('finished');
+    expect(world.deleted).toHaveLength(5);
+  });
+
   test('A fault while it is asked for again keeps the job until that passes', async () => {
     const world = createWorld();
     await halfDone(world, APPROVAL_MS);

@@ -455,6 +455,29 @@ describe('the end of a job', () => {
     expect(kindsOf(world).filter((kind) => kind === 'finished')).toHaveLength(1);
   });
 
+  test.each([3, 20])(
+    'An end that cannot be reported %i times is reported again until it can, at most ten times',
+    async (times) => {
+      const world = createWorld();
+      let failures = times;
+      let reports = 0;
+      const process = world.process('process', {
+        isShown({ kind }) {
+          if (kind !== 'finished') return true;
+          reports += 1;
+          return failures-- <= 0;
+        },
+      });
+      const { id } = await process.request();
+      await process.approve(id);
+      await world.clock.advance(30_000);
+      expect(reports).toBe(Math.min(times + 1, 10));
+      expect(kindsOf(world).filter((kind) => kind === 'finished')).toHaveLength(times < 10 ? 1 : 0);
+      expect(await process.record.read()).toBeUndefined();
+      expect(process.driver.current()).toBeUndefined();
+    },
+  );
+
   test('A failure is reported with its reason, and nothing resumes the job', async () => {
     const world = createWorld();
     const process = world.process('process', {
