@@ -123,7 +123,7 @@ export async function runEngineBenchmark(report: Report): Promise<void> {
 }
 
 /**
- * Peak memory of a run over a manifest of 1,000,000 keys in S3, minus that of 1,000 keys. Function and journal cost
+ * Peak memory of a run over a manifest of 1,000,000 keys in S3, and of one over 1,000 keys. Function and journal cost
  * nothing.
  */
 export async function runManifestBenchmark(report: Report): Promise<void> {
@@ -155,7 +155,13 @@ export async function runManifestBenchmark(report: Report): Promise<void> {
     await peakOf(20_000); // warm: code and buffers that every run needs
     const small = await peakOf(1_000);
     const large = await peakOf(1_000_000);
-    report({ name: 'engine.manifest_mb', value: rounded((large - small) / MEGABYTE, 1), unit: 'MB', goal: 'under 64' });
+    report({
+      name: 'engine.manifest_mb',
+      value: rounded(large / MEGABYTE, 1),
+      unit: 'MB',
+      goal: 'under 256',
+      with1000Images: rounded(small / MEGABYTE, 1),
+    });
   } finally {
     aws.close();
   }

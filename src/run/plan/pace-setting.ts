@@ -12,9 +12,9 @@ const UNIT_SECONDS: Readonly<Record<string, number>> = { ms: 0.001, s: 1, sec: 1
 const refuse = (reason: string): ParsedPace => ({ ok: false, reason });
 
 /**
- * Reads a pace as people type it: `auto`, `60`, `60/min`, or the notation of the runbook, `batch=20 delay=30s` (40 images a
- * minute; units ms, s, m; a bare number is seconds). The pace is a whole number of images a minute, rounded down. A refusal's
- * reason repeats what was typed: escape it before it is shown.
+ * Reads a pace as people type it: `auto`, `60`, `60/min`, or the notation of the runbook, `batch=20 delay=30s` (40
+ * images a minute; units ms, s, m; a bare number is seconds). The pace is a whole number of images a minute, rounded
+ * down. A refusal's reason repeats what was typed: escape it before it is shown.
  */
 export function parsePace(words: readonly string[]): ParsedPace {
   const text = words.join(' ').trim().toLowerCase().replace(/\s+/g, ' ');

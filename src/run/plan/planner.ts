@@ -178,18 +178,20 @@ export function ceilingFacts(quotas: QuotaReading, settings: PlannerSettings, se
 /** Duration and cost of so many images under these conditions, and what the estimate is based on. */
 function expect(total: number, paceSetting: PaceSetting, conditions: Conditions): ReturnType<typeof forecast> {
   const { experience, secondsPerImage, costPerImageUsd, ceiling } = conditions;
-  const expected = forecast({
-    total,
-    ceilingPerMinute: ceiling.ceilingPerMinute,
-    paceSetting,
-    secondsPerImage,
-    maxInFlight: ceiling.maxInFlight,
-    secondsFrom: experience
-      ? `mean of ${experience.images} images of ${experience.runId}`
-      : 'SECONDS_PER_IMAGE; no run has been measured yet',
-    costFrom: experience?.costPerImageUsd === undefined ? 'COST_PER_IMAGE_USD' : `as in ${experience.runId}`,
-    ...(costPerImageUsd === undefined ? {} : { costPerImageUsd }),
-  });
+  const expected = forecast(
+    defined({
+      total,
+      ceilingPerMinute: ceiling.ceilingPerMinute,
+      paceSetting,
+      secondsPerImage,
+      maxInFlight: ceiling.maxInFlight,
+      secondsFrom: experience
+        ? `mean of ${experience.images} images of ${experience.runId}`
+        : 'SECONDS_PER_IMAGE; no run has been measured yet',
+      costFrom: experience?.costPerImageUsd === undefined ? 'COST_PER_IMAGE_USD' : `as in ${experience.runId}`,
+      costPerImageUsd,
+    }),
+  );
   return costPerImageUsd === undefined
     ? {
         ...expected,

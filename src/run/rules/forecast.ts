@@ -1,3 +1,4 @@
+import { defined } from '../../lib/defined.ts';
 import type { PaceSetting } from '../model/types.ts';
 
 const MINUTE_MS = 60_000;
@@ -11,11 +12,11 @@ export interface ForecastFacts {
   readonly total: number;
   readonly ceilingPerMinute: number;
   readonly paceSetting: PaceSetting;
-  /** Most images in flight at once. */
+  /** The most images in flight. */
   readonly maxInFlight: number;
   readonly secondsPerImage: number;
   readonly costPerImageUsd?: number;
-  /** Where the seconds and the cost of an image come from, in words: "the last run", "the setting SECONDS_PER_IMAGE". */
+  /** Sources of the seconds and the cost per image, as text: "mean of 400 images of r-0141", "SECONDS_PER_IMAGE". */
   readonly secondsFrom?: string;
   readonly costFrom?: string;
 }
@@ -24,46 +25,45 @@ export interface Forecast {
   readonly expectedPerMinute: number;
   readonly expectedMs: number;
   readonly expectedCostUsd?: number;
-  /** What duration and cost rest on, one line each. */
+  /** What duration and cost are based on, one line each. */
   readonly restsOn: string[];
 }
 
 /**
- * What a run of so many images will take and cost: at its pace, or at what its concurrency can carry when that is less;
- * with the slow start of `auto`, and the time of the last image.
+ * The expected duration and cost of a run: at its pace, or at the pace that its concurrency allows if that is lower,
+ * with the slow start of `auto` and the time of the last image.
  */
 export function forecast(facts: ForecastFacts): Forecast {
   const { total, ceilingPerMinute, paceSetting, secondsPerImage, costPerImageUsd } = facts;
   const topPerMinute =
     paceSetting.kind === 'fixed' ? Math.min(paceSetting.perMinute, ceilingPerMinute) : ceilingPerMinute;
-  const carriedPerMinute = (Math.max(1, facts.maxInFlight) * 60) / Math.max(0.001, secondsPerImage);
-  const expectedPerMinute = Math.min(topPerMinute, carriedPerMinute);
-  const startingMs =
-    paceSetting.kind === 'auto' ? autoMs(total, expectedPerMinute) : steadyMs(total, expectedPerMinute);
+  const concurrencyPerMinute = (Math.max(1, facts.maxInFlight) * 60) / Math.max(0.001, secondsPerImage);
+  const expectedPerMinute = Math.min(topPerMinute, concurrencyPerMinute);
+  const startsMs = paceSetting.kind === 'auto' ? autoMs(total, expectedPerMinute) : steadyMs(total, expectedPerMinute);
   const restsOn = [
     paceSetting.kind === 'fixed'
       ? `Pace: ${minuteShare(topPerMinute)} (your setting).`
       : `Pace: auto, up to ${minuteShare(topPerMinute)} after a slow start.`,
   ];
-  if (carriedPerMinute < topPerMinute)
+  if (concurrencyPerMinute < topPerMinute)
     restsOn.push(
-      `${counted(facts.maxInFlight, 'image', 'images')} in progress at ${fine.format(secondsPerImage)} s each allow ${minuteShare(carriedPerMinute)}.`,
+      `${counted(facts.maxInFlight, 'image', 'images')} in progress at ${fine.format(secondsPerImage)} s each allow ${minuteShare(concurrencyPerMinute)}.`,
     );
   restsOn.push(`${fine.format(secondsPerImage)} s per image${facts.secondsFrom ? ` (${facts.secondsFrom})` : ''}.`);
   if (costPerImageUsd !== undefined)
     restsOn.push(`${money.format(costPerImageUsd)} USD per image${facts.costFrom ? ` (${facts.costFrom})` : ''}.`);
-  return {
+  return defined({
     expectedPerMinute,
-    expectedMs: total === 0 ? 0 : startingMs + secondsPerImage * 1_000,
-    ...(costPerImageUsd === undefined ? {} : { expectedCostUsd: costPerImageUsd * total }),
+    expectedMs: total === 0 ? 0 : startsMs + secondsPerImage * 1_000,
+    expectedCostUsd: costPerImageUsd === undefined ? undefined : costPerImageUsd * total,
     restsOn,
-  };
+  });
 }
 
-/** From the first start to the last. */
+/** Time from the first start to the last. */
 const steadyMs = (total: number, perMinute: number) => (Math.max(0, total - 1) * MINUTE_MS) / perMinute;
 
-/** The same, when the pace begins at 20 a minute and doubles every 10 s (see pacer.ts). */
+/** The same if the pace starts at 20 a minute and doubles every 10 s (see pacer.ts). */
 function autoMs(total: number, topPerMinute: number): number {
   let pace = Math.min(20, topPerMinute);
   let left = Math.max(0, total - 1);
@@ -77,8 +77,8 @@ function autoMs(total: number, topPerMinute: number): number {
 }
 
 /**
- * The time that what is left will take, ms: at the rate observed, or at the pace where that is lower (a person just
- * slowed the run down) or nothing was observed yet. Undefined when nothing moves.
+ * The time for the remaining images, ms: at the measured rate, or at the pace if that is lower (a person just lowered
+ * it) or no rate was measured yet. Undefined if the rate is 0.
  */
 export function eta(facts: {
   total: number;
@@ -94,7 +94,7 @@ export function eta(facts: {
 
 export interface CeilingFacts {
   readonly modelRequestsPerMinute: number;
-  /** Share of the model's requests that may be taken, per cent. */
+  /** Share of the model's requests that a run may use, per cent. */
   readonly quotaPercent: number;
   /** Undefined when it could not be read. */
   readonly freeConcurrency?: number;
@@ -104,9 +104,12 @@ export interface CeilingFacts {
   /** The most images in flight, whatever the quotas say. */
   readonly maxInFlight: number;
   readonly modelName?: string;
-  /** Tokens a minute that the model gives, and those of an image. */
+  /** Tokens a minute that the model allows, and tokens per image. */
   readonly tokens?: { readonly perMinute: number; readonly perImage: number };
-  /** Provisioned write capacity, units a second, of the table and of each index; and the units that an image's records take. */
+  /**
+   * Provisioned write capacity of the table and of each index, units a second, and the units that the records of an
+   * image take.
+   */
   readonly writes?: {
     readonly capacity: readonly { readonly name: string; readonly units: number }[];
     readonly unitsPerImage: number;
@@ -114,10 +117,10 @@ export interface CeilingFacts {
 }
 
 /**
- * The fastest that a run may go, as a share of the model's requests a minute, and the most that may be in flight, as a
- * share of the free concurrency; provisioned write capacity and the model's tokens, where these are known, bound the pace
- * too. The share of the concurrency bounds the pace only as long as images take as long as they are thought to, so it is no
- * ceiling. Never less than one a minute and one in flight: pushback does the rest. `because` is the arithmetic, one line each.
+ * The highest pace of a run, as a share of the model's requests a minute, and the most images in flight, as a share of
+ * the free concurrency. Provisioned write capacity and the model's tokens limit the pace, too, where they are known.
+ * The concurrency limits the pace only while images take as long as expected, so it is not part of the ceiling. At
+ * least one a minute and one in flight: throttling does the rest. `because` is the calculation, one line each.
  */
 export function paceCeiling(facts: CeilingFacts): { ceilingPerMinute: number; maxInFlight: number; because: string[] } {
   const { modelRequestsPerMinute, quotaPercent, freeConcurrency, concurrencyPercent, secondsPerImage } = facts;
@@ -135,20 +138,20 @@ export function paceCeiling(facts: CeilingFacts): { ceilingPerMinute: number; ma
     if (share > maxInFlight) because.push(`At most ${whole.format(maxInFlight)} images at once (setting)`);
     maxInFlight = Math.min(share, maxInFlight);
   }
-  const carried = (maxInFlight * 60) / Math.max(0.001, secondsPerImage);
-  if (carried < ofModel)
+  const concurrencyLimit = (maxInFlight * 60) / Math.max(0.001, secondsPerImage);
+  if (concurrencyLimit < ofModel)
     because.push(
-      `${whole.format(maxInFlight)} images at once × 60 ÷ ${fine.format(secondsPerImage)} s per image = ${fine.format(carried)} a minute`,
+      `${whole.format(maxInFlight)} images at once × 60 ÷ ${fine.format(secondsPerImage)} s per image = ${fine.format(concurrencyLimit)} a minute`,
     );
   let limit = ofModel;
-  const take = (perMinute: number, words: string) => {
-    if (perMinute < limit) because.push(words);
+  const limitTo = (perMinute: number, reason: string) => {
+    if (perMinute < limit) because.push(reason);
     limit = Math.min(limit, perMinute);
   };
   if (facts.tokens && facts.tokens.perImage > 0) {
     const { perMinute, perImage } = facts.tokens;
     const ofTokens = (perMinute * quotaPercent) / 100 / perImage;
-    take(
+    limitTo(
       ofTokens,
       `Tokens: ${whole.format(perMinute)} a minute × ${fine.format(quotaPercent)} % ÷ ${whole.format(perImage)} per image = ${fine.format(ofTokens)}`,
     );
@@ -156,7 +159,7 @@ export function paceCeiling(facts: CeilingFacts): { ceilingPerMinute: number; ma
   for (const { name, units } of facts.writes?.capacity ?? []) {
     const unitsPerImage = facts.writes?.unitsPerImage ?? 1;
     const ofWrites = (units * 60) / unitsPerImage;
-    take(
+    limitTo(
       ofWrites,
       `${name}: ${whole.format(units)} write units a second × 60 ÷ ${fine.format(unitsPerImage)} per image = ${fine.format(ofWrites)}`,
     );
