@@ -6,6 +6,7 @@ import { suggestNearest } from '../../src/lib/nearest.ts';
 import type { RunState } from '../../src/run/model/types.ts';
 import { actionTable } from '../../src/slack/actions/action-table.ts';
 import { commandTable } from '../../src/slack/commands/command-table.ts';
+import { COMMANDS } from '../../src/slack/commands/commands.ts';
 import { changePlanView } from '../../src/slack/forms/change-plan-view.ts';
 import { createDeployForms } from '../../src/slack/forms/deploy-forms.ts';
 import { deployView, rollbackView } from '../../src/slack/forms/deploy-view.ts';
@@ -197,11 +198,22 @@ describe('the tables of commands, buttons and forms', () => {
       'history',
       'audit',
     ]);
-    const help = helpMessage([...commands.values()]).text;
-    for (const { word, usage, help: line } of commands.values()) {
+    const help = helpMessage(COMMANDS).text;
+    for (const { word, usage, example } of COMMANDS) {
       expect(usage.split(' ')[0]).toBe(word);
-      expect(help).toContain(`• \`/rescan ${usage}\`: ${line}`);
+      expect(example.split(' ')[0]).toBe(word);
+      expect(help).toContain(`\`${word}\``);
     }
+  });
+
+  test('the descriptions of the commands are exactly those of the commands that exist', () => {
+    expect(COMMANDS.map(({ word }) => word).sort()).toEqual([...commands.keys()].sort());
+    for (const description of COMMANDS) expect(commands.get(description.word)).toMatchObject(description);
+  });
+
+  test('the example of every command is understood by the command', () => {
+    for (const { word, example } of COMMANDS)
+      expect(commands.get(word)?.read(example.slice(word.length).trim())).toMatchObject({ ok: true });
   });
 
   test('the usage hint of the manifest names existing commands only', () => {
@@ -285,10 +297,10 @@ describe('the tables of commands, buttons and forms', () => {
     expect(suggestNearest('PUASE', words)[0]).toBe('pause');
     expect(suggestNearest('bananas', words)).toEqual([]);
     expect(unknownWordMessage('bananas', words).text).toBe(
-      'There is no `/rescan bananas`: nothing was done.\n`/rescan help` lists what there is.',
+      'Nothing was done: there is no command `/rescan bananas`.\nSee all commands with `/rescan help`.',
     );
     expect(unknownWordMessage('stat', words).text).toBe(
-      'There is no `/rescan stat`: nothing was done.\nDid you mean `/rescan status`, `/rescan start` or `/rescan stop`? `/rescan help` lists all.',
+      'Nothing was done: there is no command `/rescan stat`.\nDid you mean `/rescan status`, `/rescan start` or `/rescan stop`? See all commands with `/rescan help`.',
     );
   });
 });

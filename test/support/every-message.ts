@@ -1,6 +1,8 @@
 import type { HomeView, ModalView } from '@slack/types';
 import type { TableNow } from '../../src/checklist/contracts/table-control.ts';
 import { FileUploadError } from '../../src/slack/client/file-upload.ts';
+import { COMMAND_GROUPS } from '../../src/slack/commands/command.ts';
+import { COMMANDS } from '../../src/slack/commands/commands.ts';
 import { changePlanView } from '../../src/slack/forms/change-plan-view.ts';
 import { deployView, rollbackView } from '../../src/slack/forms/deploy-view.ts';
 import { restoreRowsView } from '../../src/slack/forms/restore-rows-view.ts';
@@ -15,7 +17,7 @@ import { lateEndMessage } from '../../src/slack/messages/checklist/late-deploy.t
 import { loggingMessage } from '../../src/slack/messages/checklist/logging-message.ts';
 import { quotaMessage } from '../../src/slack/messages/checklist/quota-message.ts';
 import { sampleMessage } from '../../src/slack/messages/checklist/sample-message.ts';
-import { helpMessage, unknownWordMessage } from '../../src/slack/messages/help/help.ts';
+import * as help from '../../src/slack/messages/help/help.ts';
 import type { Message } from '../../src/slack/messages/kit/message.ts';
 import { fileErrorMessage } from '../../src/slack/messages/refusals/file-errors.ts';
 import * as refusals from '../../src/slack/messages/refusals/refusals.ts';
@@ -204,8 +206,11 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
     ),
   diffMessage: (worse) => [diffMessage(worse(diff), worse(entries), NOW), diffMessage(worse(diffFound()), [], NOW)],
   failuresMessage: (worse) => [failuresMessage(worse(failuresFound()), NOW)],
-  helpMessage: () => [helpMessage([{ word: 'start', role: 'operator', usage: 'start', help: 'Starts' }])],
-  unknownWordMessage: (worse) => [unknownWordMessage(worse('Strat'), ['start', 'status'])],
+  helpMessage: () => [help.helpMessage(COMMANDS)],
+  commandHelpMessage: () => COMMANDS.map((command) => help.commandHelpMessage(command)),
+  groupHelpMessage: () => COMMAND_GROUPS.map((group) => help.groupHelpMessage(group, COMMANDS)),
+  unknownTopicMessage: (worse) => [help.unknownTopicMessage(worse('Flsh'), ['flush', 'run'])],
+  unknownWordMessage: (worse) => [help.unknownWordMessage(worse('Strat'), ['start', 'status'])],
   logsMessage: (worse) => [
     logsMessage(worse(invocations), worse({ errorsOnly: true, fromMs: 900_000, pattern: 'P 1', image: 'K 1' }), {
       lines: 3,

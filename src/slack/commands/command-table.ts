@@ -4,22 +4,23 @@ import type { DeployForms } from '../forms/deploy-forms.ts';
 import type { LogRequests } from '../requests/log-requests.ts';
 import type { PlanningPorts } from '../requests/plan-requests.ts';
 import type { RunRequests } from '../requests/run-requests.ts';
-import { type StatusPorts, statusCommand } from '../requests/status.ts';
+import type { StatusPorts } from '../requests/status.ts';
 import type { LogFollower } from '../threads/log-follower.ts';
-import { type AuditCommandPorts, auditCommand } from './audit-command.ts';
-import { type AutopilotCommandPorts, autopilotCommand } from './autopilot-command.ts';
+import { type AuditCommandPorts, auditCommand } from './checklist/audit-command.ts';
+import { type AutopilotCommandPorts, autopilotCommand } from './checklist/autopilot-command.ts';
 import {
   type ChecklistCommandPorts,
   checklistCommand,
   closeCommand,
   historyCommand,
   overrideCommand,
-} from './checklist-commands.ts';
+} from './checklist/checklist-commands.ts';
+import { deployCommand } from './checklist/deploy-command.ts';
+import { quotasCommand, type StepCommandPorts, sampleCommand, testLoggingCommand } from './checklist/step-commands.ts';
 import type { Command } from './command.ts';
-import { paceCommand, pauseCommand, resumeCommand, stopCommand } from './control.ts';
-import { deployCommand } from './deploy-command.ts';
-import { helpCommand } from './help.ts';
-import { logsCommand } from './log-command.ts';
+import { COMMANDS } from './commands.ts';
+import { helpCommand } from './help-command.ts';
+import { logsCommand } from './results/log-command.ts';
 import {
   diagnoseCommand,
   diffCommand,
@@ -28,9 +29,10 @@ import {
   type ResultCommandPorts,
   retryCommand,
   validateCommand,
-} from './result-commands.ts';
-import { startCommand } from './start.ts';
-import { quotasCommand, type StepCommandPorts, sampleCommand, testLoggingCommand } from './step-commands.ts';
+} from './results/result-commands.ts';
+import { paceCommand, pauseCommand, resumeCommand, stopCommand } from './run/control-commands.ts';
+import { startCommand } from './run/start-command.ts';
+import { statusCommand } from './run/status-command.ts';
 import {
   backupCommand,
   backupsCommand,
@@ -57,7 +59,7 @@ export interface CommandPorts {
   readonly pace: PaceSetting;
 }
 
-/** Every word of /rescan, in the order in which help lists them. A new command is a line here and a file beside. */
+/** Every command of /rescan by its word. A new command is a line here and in `COMMANDS`. */
 export function commandTable({
   runs,
   planning,
@@ -103,5 +105,5 @@ export function commandTable({
     historyCommand(checklist),
     auditCommand(audit),
   ];
-  return new Map([helpCommand(commands), ...commands].map((command) => [command.word, command]));
+  return new Map([helpCommand(COMMANDS), ...commands].map((command) => [command.word, command]));
 }

@@ -2,43 +2,54 @@ import type { Role } from '../intake/permissions.ts';
 import type { Message } from '../messages/kit/message.ts';
 import type { Read } from './parse/options.ts';
 
-/** Who says something and where, as Slack's own envelope has it. */
+/** Who makes a request and where, as Slack's own envelope says. */
 export interface Requester {
   readonly person: string;
   readonly channel: string;
-  /** Opens one modal, within three seconds of what they did. Not there where that was a form. */
+  /** Opens one modal, within three seconds. Absent where the request was the submission of a form. */
   readonly triggerId?: string;
-  /** Says something to this person only. Never throws: where it cannot be said, it is logged. */
+  /** Replies to this person only. Never throws: a reply that cannot be delivered is logged. */
   readonly reply: (message: Message) => Promise<void>;
   /** Tells the audit what the request came to, where that is not the first line of its answer: `form shown`. */
   readonly noteOutcome?: (outcome: string) => void;
 }
 
-/** One word of /rescan. */
-export interface Command {
+/** The groups of commands in `/rescan help`, in its order. */
+export const COMMAND_GROUPS = ['rescan', 'prepare', 'table', 'run', 'results', 'log'] as const;
+export type CommandGroup = (typeof COMMAND_GROUPS)[number];
+
+/** A command as help and documentation describe it: the only source of these texts. mrkdwn without anything to escape. */
+export interface CommandDescription {
   readonly word: string;
+  readonly group: CommandGroup;
   readonly role: Role;
-  /** How it is typed, as help shows it. */
+  /** What it does, in one line. */
+  readonly summary: string;
+  /** How it is typed, without `/rescan`; forms are separated by ` | `. */
   readonly usage: string;
-  readonly help: string;
-  /** Reads what follows the word. Pure: a line that does not fit is answered at once, and nothing happens. */
+  readonly options?: readonly (readonly [option: string, meaning: string])[];
+  /** A line that works as it is, without `/rescan`. */
+  readonly example: string;
+}
+
+/** One command of /rescan. */
+export interface Command extends CommandDescription {
+  /** Reads what follows the word. Pure. A line that does not fit is answered at once, and nothing is done. */
   readonly read: (rest: string) => Read<ParsedCommand>;
 }
 
 /** A command that was understood. */
 export interface ParsedCommand {
-  /** What is answered while it is being done. */
+  /** The answer while the command is executed. */
   readonly immediateReply?: Message;
-  /** It is done also where the bot cannot speak in the channel: a stop works always. */
+  /** The command also works in a channel where the bot cannot post: a stop always works. */
   readonly worksWithoutMembership?: true;
-  /** Does it. What it answers is told to whoever asked. */
+  /** Executes it. The message it returns is told to the requester. */
   readonly execute: (requester: Requester) => Promise<Message | undefined>;
 }
 
-/** For commands that take nothing. */
+/** For commands that have no arguments. */
 export const withoutArguments =
   (word: string, parsed: ParsedCommand) =>
   (rest: string): Read<ParsedCommand> =>
-    rest.trim() === ''
-      ? { ok: true, value: parsed }
-      : { ok: false, line: `\`/rescan ${word}\` takes nothing after it. Nothing was done.` };
+    rest.trim() === '' ? { ok: true, value: parsed } : { ok: false, line: `\`/rescan ${word}\` has no arguments.` };

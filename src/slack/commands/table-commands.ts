@@ -8,7 +8,7 @@ import { type Message, say } from '../messages/kit/message.ts';
 import { backupLine, backupName } from '../messages/table/describe-table.ts';
 import { backupsMessage, pruneMessage } from '../messages/table/table-messages.ts';
 import { tableRefusalMessage } from '../messages/table/table-refusals.ts';
-import type { Command, ParsedCommand, Requester } from './command.ts';
+import type { Command, CommandDescription, ParsedCommand, Requester } from './command.ts';
 import { type Read, readOptions, splitArguments } from './parse/options.ts';
 
 export interface TableCommandPorts {
@@ -24,12 +24,24 @@ const accept = (
   value: { execute, ...defined({ immediateReply }) },
 });
 
+/** `/rescan backup` for help and documentation. */
+export const backupDescription: CommandDescription = {
+  word: 'backup',
+  group: 'table',
+  role: 'operator',
+  summary: 'copy the table to S3 and verify the copy; or start DynamoDB’s own backup or export',
+  usage: 'backup [note] | backup native | backup export',
+  options: [
+    ['note', 'a text that is stored with the backup'],
+    ['native', 'DynamoDB’s own on-demand backup (a flush cannot rely on it)'],
+    ['export', 'DynamoDB’s own export to S3 (a flush cannot rely on it)'],
+  ],
+  example: 'backup before the January rescan',
+};
+
 /** `/rescan backup [note]`, `backup native`, `backup export`. */
 export const backupCommand = ({ tables }: TableCommandPorts): Command => ({
-  word: 'backup',
-  role: 'operator',
-  usage: 'backup [note] | backup native | backup export',
-  help: 'copy the table to S3 and verify the copy; or start DynamoDB’s own backup or export',
+  ...backupDescription,
   read(rest) {
     const note = rest.trim();
     if (note === 'native') return accept(() => native(tables), say('Asking DynamoDB for a backup of its own…'));
@@ -67,12 +79,23 @@ async function exporting(tables: TableControl, requester: Requester): Promise<Me
     : tableRefusalMessage(done.refusal);
 }
 
+/** `/rescan backups` for help and documentation. */
+export const backupsDescription: CommandDescription = {
+  word: 'backups',
+  group: 'table',
+  role: 'viewer',
+  summary: 'list the backups; verify one by reading it back from S3; delete old ones',
+  usage: 'backups | backups verify ID | backups prune keep=5',
+  options: [
+    ['verify ID', 'read one backup back from S3 and compare its checksum'],
+    ['prune keep=5', 'delete all but the newest 5; asks before it deletes'],
+  ],
+  example: 'backups',
+};
+
 /** `/rescan backups`, `backups verify ID`, `backups prune keep=N`. */
 export const backupsCommand = ({ tables }: TableCommandPorts): Command => ({
-  word: 'backups',
-  role: 'viewer',
-  usage: 'backups | backups verify ID | backups prune keep=5',
-  help: 'list the backups; verify one by reading it back from S3; delete old ones',
+  ...backupsDescription,
   read(rest) {
     const words = splitArguments(rest);
     if (!words.ok) return words;
@@ -119,12 +142,23 @@ async function prune(tables: TableControl, keep: number): Promise<Message> {
   return plan.ok ? pruneMessage(plan.value, keep) : tableRefusalMessage(plan.refusal);
 }
 
+/** `/rescan flush` for help and documentation. */
+export const flushDescription: CommandDescription = {
+  word: 'flush',
+  group: 'table',
+  role: 'operator',
+  summary: 'delete the records of the table after a second person approves; every one is in a backup',
+  usage: 'flush [kinds=failed] [backup=ID]',
+  options: [
+    ['kinds=failed', 'delete only the records of failed images'],
+    ['backup=ID', 'rely on this backup in place of the newest verified one'],
+  ],
+  example: 'flush',
+};
+
 /** `/rescan flush [kinds=failed] [backup=ID]`: a form, then a request for approval. */
 export const flushCommand = ({ forms }: TableCommandPorts): Command => ({
-  word: 'flush',
-  role: 'operator',
-  usage: 'flush [kinds=failed] [backup=ID]',
-  help: 'delete the records of the table after a second person approves; every one is in a backup',
+  ...flushDescription,
   read(rest) {
     const words = splitArguments(rest);
     if (!words.ok) return words;
@@ -138,12 +172,24 @@ export const flushCommand = ({ forms }: TableCommandPorts): Command => ({
   },
 });
 
+/** `/rescan restore` for help and documentation. */
+export const restoreDescription: CommandDescription = {
+  word: 'restore',
+  group: 'table',
+  role: 'operator',
+  summary: 'restore a backup after a second person approves; the table is saved first',
+  usage: 'restore [backup=ID] | restore from=s3://bucket/db_backup_….json [types-from=ID]',
+  options: [
+    ['backup=ID', 'the backup to restore; otherwise the form lists them'],
+    ['from=s3://…', 'a backup file of the old runbook'],
+    ['types-from=ID', 'the backup that supplies the types which such a file lacks'],
+  ],
+  example: 'restore',
+};
+
 /** `/rescan restore [backup=ID]`, or from a backup in the old runbook’s format. */
 export const restoreCommand = ({ tables, forms }: TableCommandPorts): Command => ({
-  word: 'restore',
-  role: 'operator',
-  usage: 'restore [backup=ID] | restore from=s3://bucket/db_backup_….json [types-from=ID]',
-  help: 'restore a backup after a second person approves; the table is saved first',
+  ...restoreDescription,
   read(rest) {
     const words = splitArguments(rest);
     if (!words.ok) return words;

@@ -5,6 +5,7 @@ import type { Action } from '../actions/action.ts';
 import type { MessageLocation } from '../client/chat.ts';
 import { classifySlackError, isPostingForbidden } from '../client/slack-errors.ts';
 import type { Command, Requester } from '../commands/command.ts';
+import { readCommandLine } from '../commands/parse/command-line.ts';
 import type { ModalView } from '../forms/change-plan-view.ts';
 import type { FormHandler, SubmittedView } from '../forms/form.ts';
 import { unknownWordMessage } from '../messages/help/help.ts';
@@ -150,8 +151,8 @@ export function createIntake(ports: {
       };
       if (!deduplicator.isNew(deliveryId)) return void (await acknowledge());
       if (!channels.includes(channel)) return replyImmediately(wrongChannelMessage(channels));
-      const [, typed = '', rest = ''] = /^(\S*)\s*([\s\S]*)$/.exec(text.trim()) ?? [];
-      const command = commands.get(typed === '' ? 'help' : typed.toLowerCase());
+      const { word, typed, rest } = readCommandLine(text, [...commands.keys()]);
+      const command = commands.get(word);
       if (!command) return replyImmediately(unknownWordMessage(typed, [...commands.keys()]));
       const parsed = command.read(rest);
       if (!parsed.ok) return replyImmediately(badLineMessage(parsed.line, command.usage));

@@ -5,11 +5,10 @@ import { isOpen } from '../../run/model/run.ts';
 import type { RunControl } from '../../run/model/run-control.ts';
 import type { RunSnapshot } from '../../run/model/types.ts';
 import { ControlTableError } from '../../state/control-table.ts';
-import type { Command, Requester } from '../commands/command.ts';
+import type { Requester } from '../commands/command.ts';
 import type { MessageLinks } from '../delivery/message-links.ts';
 import type { Permissions } from '../intake/permissions.ts';
-import { code } from '../messages/kit/escape.ts';
-import { type Message, say } from '../messages/kit/message.ts';
+import type { Message } from '../messages/kit/message.ts';
 import {
   approvalStatusMessage,
   jobStatusMessage,
@@ -25,11 +24,6 @@ export interface StatusPorts {
   readonly permissions: Permissions;
   /** The last state of a run that this process saw; undefined if it saw none. */
   readonly lastKnownRun: () => RunSnapshot | undefined;
-}
-
-export interface StatusCommandPorts extends StatusPorts {
-  /** Posts a chart of the last run in the channel. */
-  readonly chart: (requester: Requester) => Promise<Message | undefined>;
 }
 
 /**
@@ -58,21 +52,3 @@ export async function showStatus(requester: Pick<Requester, 'person'>, ports: St
     throw error;
   }
 }
-
-/** `/rescan status`, `status chart` */
-export const statusCommand = (ports: StatusCommandPorts): Command => ({
-  word: 'status',
-  role: 'viewer',
-  usage: 'status | status chart',
-  help: 'how the run stands, or how the last one ended (only you see it); its speed, failures and growth as a chart',
-  read(rest) {
-    const word = rest.trim().toLowerCase();
-    if (word === '') return { ok: true, value: { execute: (requester) => showStatus(requester, ports) } };
-    if (word === 'chart')
-      return {
-        ok: true,
-        value: { immediateReply: say('Drawing the chart…'), execute: (requester) => ports.chart(requester) },
-      };
-    return { ok: false, line: `${code(rest.trim(), 60)} is not understood.` };
-  },
-});

@@ -2,7 +2,7 @@ import type { TableControl } from '../../checklist/contracts/table-control.ts';
 import type { StepName } from '../../checklist/model/step.ts';
 import type { PaceSetting } from '../../run/model/types.ts';
 import type { StartStep } from '../actions/checklist-actions.ts';
-import { runLoggingTest, runQuotas, runSample, type StepCommandPorts } from '../commands/step-commands.ts';
+import { runLoggingTest, runQuotas, runSample, type StepCommandPorts } from '../commands/checklist/step-commands.ts';
 import type { DeployForms } from '../forms/deploy-forms.ts';
 import type { TableForms } from '../forms/table-forms.ts';
 import { tableRefusalMessage } from '../messages/table/table-refusals.ts';

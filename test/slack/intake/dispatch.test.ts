@@ -25,8 +25,10 @@ function intakeWith(
   const go: Command = {
     word: 'go',
     role: 'operator',
+    group: 'run',
+    summary: 'goes',
     usage: 'go',
-    help: 'goes',
+    example: 'go',
     read: () => ({
       ok: true,
       value: {

@@ -9,7 +9,7 @@ import {
   type LogWindow,
 } from '../../../src/pipeline/logs/logs.ts';
 import { type FileContent, FileUploadError } from '../../../src/slack/client/file-upload.ts';
-import { readFollow, readLogsAsked } from '../../../src/slack/commands/log-command.ts';
+import { readFollow, readLogsAsked } from '../../../src/slack/commands/results/log-command.ts';
 import { LIMITS, withinLimits } from '../../../src/slack/messages/kit/limits.ts';
 import type { Message } from '../../../src/slack/messages/kit/message.ts';
 import type { LogsAsked } from '../../../src/slack/messages/results/log-message.ts';

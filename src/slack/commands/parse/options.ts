@@ -3,12 +3,12 @@ import { code } from '../../messages/kit/escape.ts';
 
 export type Read<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly line: string };
 
-/** Quotes as people's keyboards give them. */
+/** Opening quotes of keyboards, with what closes them. */
 const CLOSING: Readonly<Record<string, string>> = { '"': '"', "'": "'", '“': '”', '”': '”', '„': '“', '‘': '’' };
 
 /**
- * The words of a line, apart at spaces; what stands in quotes after a space or an equals sign is one piece, without its
- * quotes: `prefix="my folder/"` is the word `prefix=my folder/`.
+ * Splits a line at spaces. Text in quotes after a space or an equals sign stays together, without its quotes: `prefix="my folder/"`
+ * is `prefix=my folder/`.
  */
 export function splitArguments(line: string): Read<readonly string[]> {
   const words: string[] = [];
@@ -37,27 +37,40 @@ export function splitArguments(line: string): Read<readonly string[]> {
   return { ok: true, value: words };
 }
 
-/** Reads words `name=value`, each name once and out of `names`. The first thing that does not fit is the answer. */
+/** Reads arguments `name=value`, each name of `names` at most once. Refuses at the first that does not fit. `flags`: arguments without value, for the hint. */
 export function readOptions<Name extends string>(
   words: readonly string[],
   names: readonly Name[],
+  flags: readonly string[] = [],
 ): Read<ReadonlyMap<Name, string>> {
   const values = new Map<Name, string>();
-  const allowed = names.map((name) => `\`${name}=\``).join(', ');
-  for (const word of words) {
+  const allowed = [...flags.map((flag) => `\`${flag}\``), ...names.map((name) => `\`${name}=\``)].join(', ');
+  for (const [index, word] of words.entries()) {
     const at = word.indexOf('=');
-    if (at < 0) return { ok: false, line: `${code(word, 60)} is not understood. Options are ${allowed}.` };
+    if (at < 0)
+      return {
+        ok: false,
+        line: `${missingEquals(word, words[index + 1], names) ?? `Unknown argument ${code(word, 60)}.`} Options: ${allowed}.`,
+      };
     const typed = word.slice(0, at).toLowerCase();
     const name = names.find((candidate) => candidate === typed);
     if (name === undefined) {
       const [near] = suggestNearest(typed, names);
-      const hint = near === undefined ? `Options are ${allowed}.` : `Did you mean \`${near}=\`?`;
-      return { ok: false, line: `There is no option ${code(`${typed}=`, 60)}. ${hint}` };
+      const hint = near === undefined ? `Options: ${allowed}.` : `Did you mean \`${near}=\`?`;
+      return { ok: false, line: `Unknown option ${code(`${typed}=`, 60)}. ${hint}` };
     }
-    if (values.has(name)) return { ok: false, line: `\`${name}=\` is there twice.` };
+    if (values.has(name)) return { ok: false, line: `\`${name}=\` is given twice.` };
     const value = word.slice(at + 1);
-    if (value.trim() === '') return { ok: false, line: `\`${name}=\` is empty.` };
+    if (value.trim() === '') return { ok: false, line: `\`${name}=\` has no value.` };
     values.set(name, value);
   }
   return { ok: true, value: values };
+}
+
+/** `limit 5` is meant as `limit=5`: says so. */
+function missingEquals(word: string, next: string | undefined, names: readonly string[]): string | undefined {
+  const name = names.find((candidate) => candidate === word.toLowerCase());
+  if (name === undefined) return;
+  const value = next === undefined || next.includes('=') ? 'VALUE' : next;
+  return `Write ${code(`${name}=${/\s/.test(value) ? `"${value}"` : value}`, 80)} (with an equals sign).`;
 }

@@ -4,12 +4,12 @@ import { code, escapeMrkdwn } from '../../messages/kit/escape.ts';
 import { count } from '../../messages/kit/format.ts';
 import { type Read, readOptions, splitArguments } from './options.ts';
 
-/** What a run is asked to be, by the words of `/rescan start` or the fields of its form. */
+/** The run that `/rescan start` or its form asks for. */
 export interface RunRequest {
   readonly selection: ImageSelection;
-  /** Undefined: as the setting PACE says. */
+  /** Undefined: the setting PACE. */
   readonly paceSetting?: PaceSetting;
-  /** The table keeps what it holds: no flush is asked for. */
+  /** No flush is required: the table keeps its records. */
   readonly keep?: true;
 }
 
@@ -31,12 +31,13 @@ export function readStartText(line: string): Read<RunRequest> {
   const options = readOptions(
     words.value.filter((word) => !isKeep(word)),
     OPTIONS,
+    ['keep'],
   );
   if (!options.ok) return options;
   const { value: given } = options;
   const inBatches = (['batch', 'delay'] as const).filter((name) => given.has(name));
   if (inBatches.length > 0 && given.has('pace'))
-    return { ok: false, line: 'Give `pace=`, or `batch=` and `delay=`, not both.' };
+    return { ok: false, line: 'Give either `pace=` or `batch=` and `delay=`, not both.' };
   const pace = given.get('pace') ?? inBatches.map((name) => `${name}=${given.get(name)}`).join(' ');
   const texts = { ...pick(given, ['prefix', 'limit', 'sample', 'seed']), ...(pace === '' ? {} : { pace }) };
   const read = readRequest(texts);
@@ -44,7 +45,7 @@ export function readStartText(line: string): Read<RunRequest> {
   return read.ok ? read : { ok: false, line: read.problems.map((problem) => problem.line).join('\n') };
 }
 
-/** Reads the fields, all of them: every problem is told, with the field that has it. */
+/** Reads all fields and returns every problem with its field. */
 export function readRequest(
   texts: RequestTexts,
 ): { ok: true; value: RunRequest } | { ok: false; problems: readonly RequestProblem[] } {
@@ -52,11 +53,13 @@ export function readRequest(
   const whole = (field: 'limit' | 'sample' | 'seed', least: number, most: number): number | undefined => {
     const text = texts[field];
     if (text === undefined) return;
-    const n = /^\d{1,15}$/.test(text.trim()) ? Number(text) : Number.NaN;
+    const n = /^-?\d{1,30}$/.test(text.trim()) ? Number(text) : Number.NaN;
     if (n >= least && n <= most) return n;
     problems.push({
       field,
-      line: `\`${field}\` is ${code(text, 60)}; it must be a whole number from ${count(least)} to ${count(most)}.`,
+      line: Number.isNaN(n)
+        ? `${code(`${field}=${text}`, 60)} is not a whole number.`
+        : `${code(`${field}=${text}`, 60)} is not from ${count(least)} to ${count(most)}.`,
     });
     return;
   };
@@ -67,10 +70,10 @@ export function readRequest(
   if (prefix !== undefined && Buffer.byteLength(prefix) > MOST_PREFIX_BYTES)
     problems.push({
       field: 'prefix',
-      line: `\`prefix\` is longer than a key in S3 can be (${count(MOST_PREFIX_BYTES)} bytes).`,
+      line: `\`prefix=\` is longer than a key in S3 can be (${count(MOST_PREFIX_BYTES)} bytes).`,
     });
   if (texts.seed !== undefined && texts.sample === undefined)
-    problems.push({ field: 'seed', line: '`seed` needs `sample`: it draws the sample.' });
+    problems.push({ field: 'seed', line: '`seed=` works only with `sample=`.' });
   const pace = texts.pace === undefined ? undefined : parsePace(texts.pace.split(/\s+/));
   if (pace && !pace.ok) problems.push({ field: 'pace', line: escapeMrkdwn(pace.reason) });
   if (problems.length > 0) return { ok: false, problems };

@@ -1,9 +1,9 @@
-import { say } from '../messages/kit/message.ts';
-import type { LogsAsked } from '../messages/results/log-message.ts';
-import type { LogRequests } from '../requests/log-requests.ts';
-import type { FollowRequest, LogFollower } from '../threads/log-follower.ts';
-import type { Command } from './command.ts';
-import { type Read, readOptions, splitArguments } from './parse/options.ts';
+import { say } from '../../messages/kit/message.ts';
+import type { LogsAsked } from '../../messages/results/log-message.ts';
+import type { LogRequests } from '../../requests/log-requests.ts';
+import type { FollowRequest, LogFollower } from '../../threads/log-follower.ts';
+import type { Command, CommandDescription } from '../command.ts';
+import { type Read, readOptions, splitArguments } from '../parse/options.ts';
 
 const MINUTE_MS = 60_000;
 const MOST_MINUTES = 7 * 24 * 60;
@@ -14,12 +14,27 @@ export interface LogCommandPorts {
   readonly following: Pick<LogFollower, 'follow' | 'stopIn'>;
 }
 
+/** `/rescan logs` for help and documentation. */
+export const logsDescription: CommandDescription = {
+  word: 'logs',
+  group: 'log',
+  role: 'viewer',
+  summary: 'show the function’s log by invocation, errors first; or post new lines in a thread',
+  usage: 'logs [errors] [minutes=15] [pattern=…] [image=KEY] | logs follow [10m] [errors] [pattern=…] | logs stop',
+  options: [
+    ['errors', 'only invocations with errors'],
+    ['minutes=15', 'how far back, up to a week'],
+    ['pattern=…', 'a CloudWatch filter pattern'],
+    ['image=KEY', 'only invocations for this image'],
+    ['follow 10m', 'post new lines in a thread for 10 minutes'],
+    ['stop', 'stop following the log in this channel'],
+  ],
+  example: 'logs errors minutes=60',
+};
+
 /** `/rescan logs [errors] [minutes=15] [pattern=…] [image=KEY]`, `logs follow [10m] [errors] [pattern=…]`, `logs stop` */
 export const logsCommand = ({ logs, following }: LogCommandPorts): Command => ({
-  word: 'logs',
-  role: 'viewer',
-  usage: 'logs [errors] [minutes=15] [pattern=…] [image=KEY] | logs follow [10m] [errors] [pattern=…] | logs stop',
-  help: 'the function’s log by invocation, errors first; or new lines in a thread as they come',
+  ...logsDescription,
   read(rest) {
     const words = splitArguments(rest);
     if (!words.ok) return words;
@@ -31,7 +46,7 @@ export const logsCommand = ({ logs, following }: LogCommandPorts): Command => ({
         return { ok: true, value: { execute: (requester) => following.follow(asked.value, requester) } };
       }
       case 'stop':
-        if (others.length > 0) return { ok: false, line: '`logs stop` takes nothing after it.' };
+        if (others.length > 0) return { ok: false, line: '`logs stop` has no arguments.' };
         return {
           ok: true,
           value: { worksWithoutMembership: true, execute: ({ channel, person }) => following.stopIn(channel, person) },
@@ -84,7 +99,10 @@ export function readFollow(words: readonly string[]): Read<FollowRequest> {
   const [time = '10m', ...more] = times;
   const minutes = Number(time.replace(/m$/i, ''));
   if (more.length > 0 || minutes < 1 || minutes > MOST_FOLLOW_MINUTES)
-    return { ok: false, line: `\`follow 10m\` takes one time, from 1 to ${MOST_FOLLOW_MINUTES} minutes.` };
+    return {
+      ok: false,
+      line: `\`follow\` takes one time from 1 to ${MOST_FOLLOW_MINUTES} minutes. Example: \`follow 10m\`.`,
+    };
   const pattern = options.value.get('pattern');
   return {
     ok: true,

@@ -1,16 +1,16 @@
-import type { RetryRequest } from '../../checklist/contracts/result-control.ts';
-import { suggestNearest } from '../../lib/nearest.ts';
-import { FAILURE_TYPES } from '../../pipeline/invoke/invocation.ts';
-import { isFailureType } from '../../results/failures/failures.ts';
-import type { RestoreRowsForm } from '../forms/restore-rows-form.ts';
-import { code } from '../messages/kit/escape.ts';
-import { counted } from '../messages/kit/format.ts';
-import { say } from '../messages/kit/message.ts';
-import type { FileLocation, ResultFiles } from '../requests/result-files.ts';
-import type { ResultRequests } from '../requests/result-requests.ts';
-import type { AuditCommandPorts } from './audit-command.ts';
-import { type Command, withoutArguments } from './command.ts';
-import { type Read, readOptions, splitArguments } from './parse/options.ts';
+import type { RetryRequest } from '../../../checklist/contracts/result-control.ts';
+import { suggestNearest } from '../../../lib/nearest.ts';
+import { FAILURE_TYPES } from '../../../pipeline/invoke/invocation.ts';
+import { isFailureType } from '../../../results/failures/failures.ts';
+import type { RestoreRowsForm } from '../../forms/restore-rows-form.ts';
+import { code } from '../../messages/kit/escape.ts';
+import { counted } from '../../messages/kit/format.ts';
+import { say } from '../../messages/kit/message.ts';
+import type { FileLocation, ResultFiles } from '../../requests/result-files.ts';
+import type { ResultRequests } from '../../requests/result-requests.ts';
+import type { AuditCommandPorts } from '../checklist/audit-command.ts';
+import { type Command, type CommandDescription, withoutArguments } from '../command.ts';
+import { type Read, readOptions, splitArguments } from '../parse/options.ts';
 
 export interface ResultCommandPorts {
   readonly requests: ResultRequests;
@@ -21,26 +21,46 @@ export interface ResultCommandPorts {
   readonly threadIn: (channel: string, runId?: string) => Promise<FileLocation | undefined>;
 }
 
+/** `/rescan failures` for help and documentation. */
+export const failuresDescription: CommandDescription = {
+  word: 'failures',
+  group: 'results',
+  role: 'viewer',
+  summary: 'list the failed images by cause, each with a button to retry',
+  usage: 'failures',
+  example: 'failures',
+};
+
 /** `/rescan failures` */
 export const failuresCommand = ({ requests }: ResultCommandPorts): Command => ({
-  word: 'failures',
-  role: 'viewer',
-  usage: 'failures',
-  help: 'failed images by cause, out of the table and the last run, with a button to retry each',
+  ...failuresDescription,
   read: withoutArguments('failures', {
-    immediateReply: say('Reading the failures of the table and of the runs…'),
+    immediateReply: say('Reading the failures in the table and in the runs…'),
     execute: (requester) => requests.showFailures(requester),
   }),
 });
 
 const EXPORTS = ['failures', 'run', 'diff', 'audit'] as const;
 
+/** `/rescan export` for help and documentation. */
+export const exportDescription: CommandDescription = {
+  word: 'export',
+  group: 'results',
+  role: 'viewer',
+  summary: 'upload a CSV: failed images, outcomes of a run, changes since a backup, or the audit',
+  usage: 'export [failures | run [r-0001] | diff [BACKUP] | audit]',
+  options: [
+    ['failures', 'the failed images (default)'],
+    ['run [r-0001]', 'the outcome of every image of a run'],
+    ['diff [BACKUP]', 'every change since a backup'],
+    ['audit', 'every entry of the audit'],
+  ],
+  example: 'export run',
+};
+
 /** `/rescan export [failures|run|diff|audit]` */
 export const exportCommand = ({ files, exportAudit, threadIn }: ResultCommandPorts): Command => ({
-  word: 'export',
-  role: 'viewer',
-  usage: 'export [failures | run [r-0001] | diff [BACKUP] | audit]',
-  help: 'CSV into the channel: failed images, what a run’s images came to, every change against a backup, the audit',
+  ...exportDescription,
   read(rest) {
     const words = splitArguments(rest);
     if (!words.ok) return words;
@@ -50,11 +70,11 @@ export const exportCommand = ({ files, exportAudit, threadIn }: ResultCommandPor
       const [near] = suggestNearest(typed, EXPORTS);
       return {
         ok: false,
-        line: `${code(typed, 60)} cannot be exported${near === undefined ? '.' : `; did you mean \`${near}\`?`}`,
+        line: `${code(typed, 60)} cannot be exported. ${near === undefined ? `These can: ${EXPORTS.map((name) => `\`${name}\``).join(', ')}.` : `Did you mean \`${near}\`?`}`,
       };
     }
     if (more.length > 0 || (id !== undefined && (what === 'failures' || what === 'audit')))
-      return { ok: false, line: `${code([id, ...more].join(' '), 60)} is not understood.` };
+      return { ok: false, line: `\`export ${what}\` does not take ${code([id, ...more].join(' '), 60)}.` };
     const immediateReply = say('Writing the CSV…');
     switch (what) {
       case 'failures':
@@ -81,19 +101,31 @@ export const exportCommand = ({ files, exportAudit, threadIn }: ResultCommandPor
   },
 });
 
+/** `/rescan retry` for help and documentation. */
+export const retryDescription: CommandDescription = {
+  word: 'retry',
+  group: 'results',
+  role: 'operator',
+  summary: 'plan a run over failed images only',
+  usage: 'retry [type=TEXTRACT_ERROR] [cause=ID] [IMAGE…]',
+  options: [
+    ['type=TEXTRACT_ERROR', 'only failures of this type'],
+    ['cause=ID', 'only failures with this cause; the CSV of failures has the ids'],
+    ['IMAGE…', 'only these images, by key; put a key with spaces in quotes'],
+  ],
+  example: 'retry type=TEXTRACT_ERROR',
+};
+
 /** `/rescan retry [type=…] [cause=…] [images…]` */
 export const retryCommand = ({ requests }: ResultCommandPorts): Command => ({
-  word: 'retry',
-  role: 'operator',
-  usage: 'retry [type=TEXTRACT_ERROR] [cause=ID] [IMAGE…]',
-  help: 'plan a run over failed images only: all of them, those of a type or cause, or the ones you name',
+  ...retryDescription,
   read(rest) {
     const setting = readRetry(rest);
     if (!setting.ok) return setting;
     return {
       ok: true,
       value: {
-        immediateReply: say('Looking which images that are…'),
+        immediateReply: say('Finding those images…'),
         execute: (requester) => requests.retry(setting.value.setting, setting.value.what, requester),
       },
     };
@@ -111,9 +143,12 @@ export function readRetry(rest: string): Read<{ readonly setting: RetryRequest; 
   const causeId = options.value.get('cause');
   const failureType = options.value.get('type')?.toUpperCase();
   if (images.length > 0 && options.value.size > 0)
-    return { ok: false, line: 'Name images, or give `type=` and `cause=`, not both.' };
+    return { ok: false, line: 'Name images or give `type=` and `cause=`, not both.' };
   if (causeId !== undefined && !/^[0-9a-f]{10}$/.test(causeId))
-    return { ok: false, line: `${code(causeId, 60)} is no cause: ten digits and letters a to f, as in the CSV.` };
+    return {
+      ok: false,
+      line: `${code(causeId, 60)} is not the id of a cause. The CSV of \`/rescan export failures\` has the ids (ten characters, 0 to 9 and a to f).`,
+    };
   if (failureType !== undefined && !isFailureType(failureType)) {
     const [near] = suggestNearest(failureType, FAILURE_TYPES);
     return {
@@ -142,12 +177,24 @@ export function readRetry(rest: string): Read<{ readonly setting: RetryRequest; 
   };
 }
 
+/** `/rescan validate` for help and documentation. */
+export const validateDescription: CommandDescription = {
+  word: 'validate',
+  group: 'results',
+  role: 'viewer',
+  summary: 'check that every image is accounted for, and compare the table with the backup',
+  usage: 'validate [r-0001] [person=Nik_Coultas | seed=7]',
+  options: [
+    ['r-0001', 'another run than the last one'],
+    ['person=NAME', 'compare the entries of one person'],
+    ['seed=7', 'draw the same people again'],
+  ],
+  example: 'validate',
+};
+
 /** `/rescan validate [r-0001] [person=…] [seed=…]` */
 export const validateCommand = ({ requests }: ResultCommandPorts): Command => ({
-  word: 'validate',
-  role: 'viewer',
-  usage: 'validate [r-0001] [person=Nik_Coultas | seed=7]',
-  help: 'hold the table against manifest, outcomes and backup: every image accounted for, and some people side by side',
+  ...validateDescription,
   read(rest) {
     const words = splitArguments(rest);
     if (!words.ok) return words;
@@ -162,23 +209,35 @@ export const validateCommand = ({ requests }: ResultCommandPorts): Command => ({
     if (seed !== undefined && !/^\d{1,9}$/.test(seed))
       return { ok: false, line: '`seed=` must be a whole number of at most nine digits.' };
     if (person !== undefined && seed !== undefined)
-      return { ok: false, line: 'Give `person=` or `seed=`, not both: a seed draws the people.' };
+      return { ok: false, line: 'Give either `person=` or `seed=`, not both: a seed draws people at random.' };
     const request = {
       ...(runId === undefined ? {} : { runId: runId.toLowerCase() }),
       ...(person === undefined ? {} : { person }),
       ...(seed === undefined ? {} : { seed: Number(seed) }),
     };
-    const immediateReply = say('Holding the table against the manifest, the outcomes and the backup…');
+    const immediateReply = say('Comparing the table with the image list, the results and the backup…');
     return { ok: true, value: { immediateReply, execute: (requester) => requests.validate(request, requester) } };
   },
 });
 
+/** `/rescan diff` for help and documentation. */
+export const diffDescription: CommandDescription = {
+  word: 'diff',
+  group: 'results',
+  role: 'viewer',
+  summary: 'list every change of the table since a backup; restore removed entries',
+  usage: 'diff [BACKUP] | diff restore [BACKUP] [person=Nik_Coultas]',
+  options: [
+    ['BACKUP', 'another backup than the one from before the flush'],
+    ['restore', 'choose removed entries and restore them after a second person approves'],
+    ['person=NAME', 'only the entries of one person'],
+  ],
+  example: 'diff',
+};
+
 /** `/rescan diff [BACKUP]`, `diff restore [BACKUP] [person=…]` */
 export const diffCommand = ({ requests, putBack }: ResultCommandPorts): Command => ({
-  word: 'diff',
-  role: 'viewer',
-  usage: 'diff [BACKUP] | diff restore [BACKUP] [person=Nik_Coultas]',
-  help: 'every change of the table against a backup: removed entries first, hours gained and lost; put removed ones back',
+  ...diffDescription,
   read(rest) {
     const words = splitArguments(rest);
     if (!words.ok) return words;
@@ -190,9 +249,9 @@ export const diffCommand = ({ requests, putBack }: ResultCommandPorts): Command 
     );
     if (!options.ok) return options;
     const [backupId, ...more] = others.filter((word) => !word.includes('='));
-    if (more.length > 0) return { ok: false, line: `${code(more.join(' '), 60)} is not understood.` };
+    if (more.length > 0) return { ok: false, line: `\`diff\` does not take ${code(more.join(' '), 60)}.` };
     const person = options.value.get('person');
-    if (person !== undefined && !isRestore) return { ok: false, line: '`person=` goes with `diff restore`.' };
+    if (person !== undefined && !isRestore) return { ok: false, line: '`person=` works only with `diff restore`.' };
     if (isRestore) {
       const wanted = {
         ...(backupId === undefined ? {} : { backupId }),
@@ -203,19 +262,26 @@ export const diffCommand = ({ requests, putBack }: ResultCommandPorts): Command 
         value: { execute: (requester) => putBack.open(requester.triggerId ?? '', wanted, requester) },
       };
     }
-    const immediateReply = say('Holding the table against the backup, record by record…');
+    const immediateReply = say('Comparing the table with the backup, record by record…');
     return { ok: true, value: { immediateReply, execute: (requester) => requests.showDiff(backupId, requester) } };
   },
 });
 
+/** `/rescan diagnose` for help and documentation. */
+export const diagnoseDescription: CommandDescription = {
+  word: 'diagnose',
+  group: 'results',
+  role: 'viewer',
+  summary: 'look for causes: failures, throttling, timeout, memory, quotas; with what to do',
+  usage: 'diagnose',
+  example: 'diagnose',
+};
+
 /** `/rescan diagnose` */
 export const diagnoseCommand = ({ requests }: ResultCommandPorts): Command => ({
-  word: 'diagnose',
-  role: 'viewer',
-  usage: 'diagnose',
-  help: 'look at what may be wrong: causes and where they cluster, throttling, timeout, memory, quotas; and what to do',
+  ...diagnoseDescription,
   read: withoutArguments('diagnose', {
-    immediateReply: say('Looking at failures, log, metrics and quotas…'),
+    immediateReply: say('Reading failures, log, metrics and quotas…'),
     execute: (requester) => requests.diagnose(requester),
   }),
 });

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import type { Approval } from '../../../src/approvals/approval.ts';
-import type { AutopilotControl } from '../../../src/checklist/contracts/autopilot-control.ts';
-import type { TableControl, TableJob } from '../../../src/checklist/contracts/table-control.ts';
-import { stopCommand } from '../../../src/slack/commands/control.ts';
-import type { Message } from '../../../src/slack/messages/kit/message.ts';
-import { createRunRequests, type RunRequests } from '../../../src/slack/requests/run-requests.ts';
-import { createScriptedRunControl, runSnapshot } from '../../support/scripted-run-control.ts';
+import type { Approval } from '../../../../src/approvals/approval.ts';
+import type { AutopilotControl } from '../../../../src/checklist/contracts/autopilot-control.ts';
+import type { TableControl, TableJob } from '../../../../src/checklist/contracts/table-control.ts';
+import { stopCommand } from '../../../../src/slack/commands/run/control-commands.ts';
+import type { Message } from '../../../../src/slack/messages/kit/message.ts';
+import { createRunRequests, type RunRequests } from '../../../../src/slack/requests/run-requests.ts';
+import { createScriptedRunControl, runSnapshot } from '../../../support/scripted-run-control.ts';
 
 const restore: TableJob = {
   id: 'a-1',
@@ -97,5 +97,5 @@ test('says of an act that was approved and had not begun that it does not begin,
     job: async () => ({ ok: true, value: restore }),
     withdraw: async () => [approved],
   });
-  expect(said?.text).toContain('does not begin any more');
+  expect(said?.text).toContain('It will not start any more');
 });

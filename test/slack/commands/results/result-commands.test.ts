@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { readRetryValue } from '../../../src/slack/actions/result-actions.ts';
-import { readRetry } from '../../../src/slack/commands/result-commands.ts';
+import { readRetryValue } from '../../../../src/slack/actions/result-actions.ts';
+import { readRetry } from '../../../../src/slack/commands/results/result-commands.ts';
 
 const chosen = (rest: string) => {
   const read = readRetry(rest);
@@ -32,10 +32,10 @@ describe('/rescan retry', () => {
 
   test('refuses what it does not understand, and does nothing', () => {
     expect(refused('type=TEXTRACT_EROR')).toMatch(/Did you mean `TEXTRACT_ERROR`/);
-    expect(refused('cause=xyz')).toMatch(/is no cause/);
+    expect(refused('cause=xyz')).toMatch(/is not the id of a cause/);
     expect(refused('a.png type=OCR_ERROR')).toMatch(/not both/);
     expect(refused('"open')).toMatch(/A quote is not closed/);
-    expect(refused('cause=1a2b3c4d5e cause=1a2b3c4d5e')).toMatch(/there twice/);
+    expect(refused('cause=1a2b3c4d5e cause=1a2b3c4d5e')).toMatch(/given twice/);
   });
 });
 

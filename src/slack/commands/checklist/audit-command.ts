@@ -1,10 +1,10 @@
-import type { AuditLog } from '../../checklist/audit/audit-log.ts';
-import { AuditUnreadableError } from '../../checklist/audit/audit-log.ts';
-import type { AuditWriter } from '../../checklist/audit/audit-writer.ts';
-import { auditMessage, chainMessage } from '../messages/checklist/audit-message.ts';
-import { code } from '../messages/kit/escape.ts';
-import { type Message, say } from '../messages/kit/message.ts';
-import type { Command, Requester } from './command.ts';
+import type { AuditLog } from '../../../checklist/audit/audit-log.ts';
+import { AuditUnreadableError } from '../../../checklist/audit/audit-log.ts';
+import type { AuditWriter } from '../../../checklist/audit/audit-writer.ts';
+import { auditMessage, chainMessage } from '../../messages/checklist/audit-message.ts';
+import { code } from '../../messages/kit/escape.ts';
+import { type Message, say } from '../../messages/kit/message.ts';
+import type { Command, CommandDescription, Requester } from '../command.ts';
 
 export interface AuditCommandPorts {
   readonly audit: Pick<AuditLog, 'entries' | 'verify'> & Pick<AuditWriter, 'waiting'>;
@@ -14,33 +14,45 @@ export interface AuditCommandPorts {
 
 const MOST_SHOWN = 15;
 
-/** Does it, or says which entry cannot be read any more: then the chain has more to tell. */
+/** Runs the work, or says which entry cannot be read: then `audit verify` says more. */
 async function readably(work: () => Promise<Message | undefined>): Promise<Message | undefined> {
   try {
     return await work();
   } catch (error) {
     if (!(error instanceof AuditUnreadableError)) throw error;
     return say(
-      `The audit cannot be shown to its end: somebody wrote over ${code(error.location, 60)} in the control table.`,
-      '`/rescan audit verify` says from where on it cannot be trusted.',
+      `The audit cannot be shown completely: entry ${code(error.location, 60)} was overwritten in the control table.`,
+      '`/rescan audit verify` shows from which entry on it cannot be trusted.',
     );
   }
 }
 
+/** `/rescan audit` for help and documentation. */
+export const auditDescription: CommandDescription = {
+  word: 'audit',
+  group: 'log',
+  role: 'viewer',
+  summary: 'show who did what, when and why; check that no entry was changed',
+  usage: 'audit | audit verify [HASH] | audit export',
+  options: [
+    ['verify', 'check the chain of hashes'],
+    ['HASH', 'also check that this noted hash is in the chain'],
+    ['export', 'upload all entries as CSV'],
+  ],
+  example: 'audit',
+};
+
 /** `/rescan audit`, `audit verify`, `audit export`. */
 export const auditCommand = ({ audit, exportAudit }: AuditCommandPorts): Command => ({
-  word: 'audit',
-  role: 'viewer',
-  usage: 'audit | audit verify [HASH] | audit export',
-  help: 'everything anyone did: who, what, when, why, what came of it; prove that none was changed; all as CSV',
+  ...auditDescription,
   read(rest) {
     const [word = '', noted, ...more] = rest.trim().toLowerCase().split(/\s+/);
     if (more.length > 0 || (noted !== undefined && word !== 'verify'))
-      return { ok: false, line: `${code(rest.trim(), 60)} is not understood.` };
+      return { ok: false, line: `\`audit\` does not take ${code(rest.trim(), 60)}.` };
     if (noted !== undefined && !/^[0-9a-f]{64}$/.test(noted))
       return {
         ok: false,
-        line: `${code(noted, 80)} is no hash of the audit: those have 64 digits of 0 to 9 and a to f.`,
+        line: `${code(noted, 80)} is not a hash of the audit. A hash has 64 characters, 0 to 9 and a to f.`,
       };
     switch (word) {
       case '':
@@ -60,7 +72,7 @@ export const auditCommand = ({ audit, exportAudit }: AuditCommandPorts): Command
         return {
           ok: true,
           value: {
-            immediateReply: say('Walking the chain from its first entry…'),
+            immediateReply: say('Checking every entry from the first one on…'),
             execute: async () => chainMessage(await audit.verify(noted)),
           },
         };
@@ -73,7 +85,7 @@ export const auditCommand = ({ audit, exportAudit }: AuditCommandPorts): Command
           },
         };
       default:
-        return { ok: false, line: `${code(word, 60)} is not understood.` };
+        return { ok: false, line: `\`audit\` does not take ${code(word, 60)}.` };
     }
   },
 });

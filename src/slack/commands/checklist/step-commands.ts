@@ -1,19 +1,19 @@
-import type { StepControl } from '../../checklist/contracts/step-control.ts';
-import { loggingMessage } from '../messages/checklist/logging-message.ts';
-import { quotaMessage } from '../messages/checklist/quota-message.ts';
-import { sampleMessage } from '../messages/checklist/sample-message.ts';
-import { type Message, say } from '../messages/kit/message.ts';
-import { stepRefusalMessage } from '../messages/refusals/step-refusals.ts';
-import { type Command, type Requester, withoutArguments } from './command.ts';
+import type { StepControl } from '../../../checklist/contracts/step-control.ts';
+import { loggingMessage } from '../../messages/checklist/logging-message.ts';
+import { quotaMessage } from '../../messages/checklist/quota-message.ts';
+import { sampleMessage } from '../../messages/checklist/sample-message.ts';
+import { type Message, say } from '../../messages/kit/message.ts';
+import { stepRefusalMessage } from '../../messages/refusals/step-refusals.ts';
+import { type Command, type CommandDescription, type Requester, withoutArguments } from '../command.ts';
 
 export interface StepCommandPorts {
   readonly steps: StepControl;
-  /** Shows what concerns everyone in the channel. */
+  /** Posts in the channel. */
   readonly announce: (channel: string, message: Message) => Promise<void>;
   readonly sampleImages: number;
 }
 
-/** Tests the failure logging and shows the channel what it found. */
+/** Tests failure logging and posts the result in the channel. */
 export async function runLoggingTest(
   requester: Pick<Requester, 'person' | 'channel'>,
   { steps, announce }: Pick<StepCommandPorts, 'steps' | 'announce'>,
@@ -34,7 +34,7 @@ export async function runSample(
   return;
 }
 
-/** Reads the quotas and shows the channel what they allow. */
+/** Reads the quotas and posts what they allow in the channel. */
 export async function runQuotas(
   requester: Pick<Requester, 'person' | 'channel'>,
   { steps, announce }: Pick<StepCommandPorts, 'steps' | 'announce'>,
@@ -45,24 +45,38 @@ export async function runQuotas(
   return;
 }
 
+/** `/rescan quotas` for help and documentation. */
+export const quotasDescription: CommandDescription = {
+  word: 'quotas',
+  group: 'prepare',
+  role: 'operator',
+  summary: 'show the limits of Bedrock, Lambda, Textract and the table, and the pace that they allow',
+  usage: 'quotas',
+  example: 'quotas',
+};
+
 /** `/rescan quotas` */
 export const quotasCommand = (ports: StepCommandPorts): Command => ({
-  word: 'quotas',
-  role: 'operator',
-  usage: 'quotas',
-  help: 'what Bedrock, Lambda, Textract and the table allow, and the pace that follows',
+  ...quotasDescription,
   read: withoutArguments('quotas', {
     immediateReply: say('Reading the quotas…'),
     execute: (requester) => runQuotas(requester, ports),
   }),
 });
 
+/** `/rescan test-logging` for help and documentation. */
+export const testLoggingDescription: CommandDescription = {
+  word: 'test-logging',
+  group: 'prepare',
+  role: 'operator',
+  summary: 'test failure logging: invoke the function for an image that does not exist and look for the record',
+  usage: 'test-logging',
+  example: 'test-logging',
+};
+
 /** `/rescan test-logging` */
 export const testLoggingCommand = (ports: StepCommandPorts): Command => ({
-  word: 'test-logging',
-  role: 'operator',
-  usage: 'test-logging',
-  help: 'invoke the function with an image that does not exist, and look for the record of that failure',
+  ...testLoggingDescription,
   read: withoutArguments('test-logging', {
     immediateReply: say(
       'Invoking the function with an image that does not exist; then its record is looked for, up to 15 s.',
@@ -71,14 +85,21 @@ export const testLoggingCommand = (ports: StepCommandPorts): Command => ({
   }),
 });
 
+/** `/rescan sample` for help and documentation. */
+export const sampleDescription: CommandDescription = {
+  word: 'sample',
+  group: 'prepare',
+  role: 'operator',
+  summary: 'invoke the function for a few images, to see that it works before anything is deleted',
+  usage: 'sample',
+  example: 'sample',
+};
+
 /** `/rescan sample` */
 export const sampleCommand = (ports: StepCommandPorts): Command => ({
-  word: 'sample',
-  role: 'operator',
-  usage: 'sample',
-  help: 'try a few images of the bucket, so that nothing is deleted before the function is known to work today',
+  ...sampleDescription,
   read: withoutArguments('sample', {
-    immediateReply: say(`Drawing ${ports.sampleImages} images of the bucket and invoking the function for them…`),
+    immediateReply: say(`Invoking the function for ${ports.sampleImages} random images of the bucket…`),
     execute: (requester) => runSample(requester, ports),
   }),
 });

@@ -1,13 +1,13 @@
-import type { AutopilotControl } from '../../checklist/contracts/autopilot-control.ts';
-import type { Chat } from '../client/chat.ts';
+import type { AutopilotControl } from '../../../checklist/contracts/autopilot-control.ts';
+import type { Chat } from '../../client/chat.ts';
 import {
   autopilotPlanMessage,
   autopilotRefusalMessage,
   autopilotStoppedMessage,
-} from '../messages/checklist/autopilot-message.ts';
-import { code } from '../messages/kit/escape.ts';
-import { type Message, say } from '../messages/kit/message.ts';
-import type { Command, Requester } from './command.ts';
+} from '../../messages/checklist/autopilot-message.ts';
+import { code } from '../../messages/kit/escape.ts';
+import { type Message, say } from '../../messages/kit/message.ts';
+import type { Command, CommandDescription, Requester } from '../command.ts';
 
 export interface AutopilotCommandPorts {
   readonly autopilot: AutopilotControl;
@@ -25,12 +25,23 @@ async function plan(
   return;
 }
 
+/** `/rescan autopilot` for help and documentation. */
+export const autopilotDescription: CommandDescription = {
+  word: 'autopilot',
+  group: 'rescan',
+  role: 'operator',
+  summary: 'do the whole checklist in order; it waits where a person is needed',
+  usage: 'autopilot | autopilot go | autopilot stop',
+  options: [
+    ['go', 'continue after the autopilot had to wait for a person'],
+    ['stop', 'stop the autopilot, its request for approval and the step in progress'],
+  ],
+  example: 'autopilot',
+};
+
 /** `/rescan autopilot`, `autopilot stop`, `autopilot go`. */
 export const autopilotCommand = (ports: AutopilotCommandPorts): Command => ({
-  word: 'autopilot',
-  role: 'operator',
-  usage: 'autopilot | autopilot go | autopilot stop',
-  help: 'do the whole checklist in order, with a person where one is needed; what to expect comes first',
+  ...autopilotDescription,
   read(rest) {
     const { autopilot } = ports;
     switch (rest.trim().toLowerCase()) {
@@ -38,7 +49,7 @@ export const autopilotCommand = (ports: AutopilotCommandPorts): Command => ({
         return {
           ok: true,
           value: {
-            immediateReply: say('Looking what is to be expected…'),
+            immediateReply: say('Preparing the plan…'),
             execute: (requester) => plan(requester, ports),
           },
         };
@@ -48,7 +59,7 @@ export const autopilotCommand = (ports: AutopilotCommandPorts): Command => ({
           value: {
             async execute({ person }) {
               const gone = await autopilot.retry(person);
-              return gone.ok ? say('The autopilot tries again.') : autopilotRefusalMessage(gone.refusal);
+              return gone.ok ? say('The autopilot is trying again.') : autopilotRefusalMessage(gone.refusal);
             },
           },
         };
@@ -64,7 +75,10 @@ export const autopilotCommand = (ports: AutopilotCommandPorts): Command => ({
           },
         };
       default:
-        return { ok: false, line: `${code(rest.trim(), 60)} is not understood. The autopilot was *not* stopped.` };
+        return {
+          ok: false,
+          line: `\`autopilot\` does not take ${code(rest.trim(), 60)}. The autopilot was *not* stopped.`,
+        };
     }
   },
 });

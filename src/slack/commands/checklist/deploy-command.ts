@@ -1,14 +1,25 @@
-import type { DeployForms } from '../forms/deploy-forms.ts';
-import { code } from '../messages/kit/escape.ts';
-import type { Command } from './command.ts';
-import { readOptions, splitArguments } from './parse/options.ts';
+import type { DeployForms } from '../../forms/deploy-forms.ts';
+import { code } from '../../messages/kit/escape.ts';
+import type { Command, CommandDescription } from '../command.ts';
+import { readOptions, splitArguments } from '../parse/options.ts';
+
+/** `/rescan deploy` for help and documentation. */
+export const deployDescription: CommandDescription = {
+  word: 'deploy',
+  group: 'prepare',
+  role: 'operator',
+  summary: 'add failure logging to the function, optionally with a new version of your code; or roll back',
+  usage: 'deploy | deploy from=s3://bucket/key.zip | deploy rollback',
+  options: [
+    ['from=s3://bucket/key.zip', 'a new version of your code to deploy with it'],
+    ['rollback', 'restore the code, handler and environment from before the last deploy'],
+  ],
+  example: 'deploy',
+};
 
 /** `/rescan deploy`, `deploy from=s3://bucket/key.zip`, `deploy rollback`. */
 export const deployCommand = (forms: Pick<DeployForms, 'openDeploy' | 'openRollback'>): Command => ({
-  word: 'deploy',
-  role: 'operator',
-  usage: 'deploy | deploy from=s3://bucket/key.zip | deploy rollback',
-  help: 'put failure logging around the function, with a new version of your code if you give one; bring the former back',
+  ...deployDescription,
   read(rest) {
     const words = splitArguments(rest);
     if (!words.ok) return words;

@@ -1,0 +1,164 @@
+import type { AutopilotControl } from '../../../checklist/contracts/autopilot-control.ts';
+import { isOverridable, OVERRIDABLE } from '../../../checklist/model/step.ts';
+import type { Checklist } from '../../../checklist/steps/checklist.ts';
+import type { Clock } from '../../../lib/clock.ts';
+import type { ApproverCheck } from '../../intake/approver-check.ts';
+import type { Permissions } from '../../intake/permissions.ts';
+import {
+  closedMessage,
+  closeRefusalMessage,
+  overriddenMessage,
+  overrideRefusalMessage,
+} from '../../messages/checklist/checklist-answers.ts';
+import { checklistMessage, historyMessage } from '../../messages/checklist/checklist-message.ts';
+import { code } from '../../messages/kit/escape.ts';
+import { type Message, say } from '../../messages/kit/message.ts';
+import { type Command, type CommandDescription, type Requester, withoutArguments } from '../command.ts';
+
+export interface ChecklistCommandPorts {
+  readonly checklist: Checklist;
+  readonly permissions: Permissions;
+  readonly clock: Clock;
+  readonly autopilot: Pick<AutopilotControl, 'current'>;
+  /** What a person may decide, looked up now. */
+  readonly checkApprover: (person: string) => Promise<ApproverCheck>;
+}
+
+/** The checklist now, with the button of the next step for those who may press it. */
+export async function showChecklist(
+  requester: Pick<Requester, 'person'>,
+  ports: ChecklistCommandPorts,
+  id?: string,
+): Promise<Message> {
+  const [view, permission] = await Promise.all([
+    ports.checklist.view(id),
+    ports.permissions.check(requester.person, 'operator'),
+  ]);
+  if (id !== undefined && view.id !== id)
+    return say(`There is no checklist ${code(id, 20)}.`, 'See past ones with `/rescan history`.');
+  // The next step of a past checklist must not be started from here.
+  return checklistMessage(view, ports.clock.now(), { buttons: permission.ok && id === undefined });
+}
+
+/** `/rescan checklist` for help and documentation. */
+export const checklistDescription: CommandDescription = {
+  word: 'checklist',
+  group: 'rescan',
+  role: 'viewer',
+  summary: 'show every step of the rescan: what is done, what is out of date, what is next',
+  usage: 'checklist [c-0007]',
+  options: [['c-0007', 'a past checklist, as it was when it closed']],
+  example: 'checklist',
+};
+
+/** `/rescan checklist` */
+export const checklistCommand = (ports: ChecklistCommandPorts): Command => ({
+  ...checklistDescription,
+  read(rest) {
+    const id = rest.trim().toLowerCase();
+    if (id !== '' && !/^c-\d{4,}$/.test(id))
+      return { ok: false, line: `${code(rest.trim(), 60)} is not the id of a checklist. Example: \`c-0007\`.` };
+    return { ok: true, value: { execute: (requester) => showChecklist(requester, ports, id === '' ? undefined : id) } };
+  },
+});
+
+/** `/rescan close` for help and documentation. */
+export const closeDescription: CommandDescription = {
+  word: 'close',
+  group: 'rescan',
+  role: 'operator',
+  summary: 'close the checklist of a rescan that will not be finished; its requests for approval end',
+  usage: 'close',
+  example: 'close',
+};
+
+/** `/rescan close`: the checklist is closed without its run. */
+export const closeCommand = ({
+  checklist,
+  autopilot,
+}: Pick<ChecklistCommandPorts, 'checklist' | 'autopilot'>): Command => ({
+  ...closeDescription,
+  read: withoutArguments('close', {
+    async execute({ person }) {
+      if ((await autopilot.current())?.state === 'running')
+        return say(
+          'Nothing was closed: the autopilot is working on this checklist.',
+          'Stop it with `/rescan autopilot stop`. That also withdraws its request for approval.',
+        );
+      const closed = await checklist.close(person);
+      return closed.ok ? closedMessage(closed.value) : closeRefusalMessage(closed.refusal);
+    },
+  }),
+});
+
+/** `/rescan override` for help and documentation. */
+export const overrideDescription: CommandDescription = {
+  word: 'override',
+  group: 'rescan',
+  role: 'approver',
+  summary: 'skip a step of the checklist, with a reason that is recorded; never the backup',
+  usage: 'override STEP because REASON',
+  options: [
+    ['STEP', OVERRIDABLE.join(', ')],
+    ['because REASON', 'why the step may be skipped; the approver of the flush sees it'],
+  ],
+  example: 'override sample because the function was tested an hour ago',
+};
+
+/** `/rescan override STEP because …`: an approver's word that a step may be passed over. */
+export const overrideCommand = ({
+  checklist,
+  checkApprover,
+}: Pick<ChecklistCommandPorts, 'checklist' | 'checkApprover'>): Command => ({
+  ...overrideDescription,
+  read(rest) {
+    const [, step = '', words = ''] = /^\s*(\S*)\s*(?:because\s+)?([\s\S]*)$/i.exec(rest) ?? [];
+    const reason = words.trim();
+    if (step === 'backup') return { ok: false, line: 'Nobody can skip the backup.' };
+    if (!isOverridable(step))
+      return {
+        ok: false,
+        line: `${step === '' ? 'The step is missing.' : `${code(step, 60)} cannot be skipped.`} These can: ${OVERRIDABLE.map((name) => `\`${name}\``).join(', ')}.`,
+      };
+    if (reason.length < 3) return { ok: false, line: 'The reason is missing. Add `because REASON`; it is recorded.' };
+    if (reason.length > 500) return { ok: false, line: 'The reason is longer than 500 characters.' };
+    return {
+      ok: true,
+      value: {
+        async execute({ person }) {
+          // The same check as for a click on Approve.
+          if ((await checkApprover(person)) !== 'approver')
+            return say(
+              'Nothing was skipped: only an approver who is an active member of this workspace can skip a step.',
+            );
+          const given = await checklist.override(step, person, reason);
+          return given.ok ? overriddenMessage(given.value) : overrideRefusalMessage(step, given.refusal);
+        },
+      },
+    };
+  },
+});
+
+const MOST_HISTORY = 15;
+
+/** `/rescan history` for help and documentation. */
+export const historyDescription: CommandDescription = {
+  word: 'history',
+  group: 'rescan',
+  role: 'viewer',
+  summary: 'list past rescans: who started them, when, and how they ended',
+  usage: 'history',
+  example: 'history',
+};
+
+/** `/rescan history` */
+export const historyCommand = ({ checklist, clock }: Pick<ChecklistCommandPorts, 'checklist' | 'clock'>): Command => ({
+  ...historyDescription,
+  read: withoutArguments('history', {
+    async execute() {
+      const records = [];
+      for await (const record of checklist.history(MOST_HISTORY)) records.push(record);
+      return historyMessage(records, clock.now());
+    },
+  }),
+});
