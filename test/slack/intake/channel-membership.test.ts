@@ -104,6 +104,6 @@ test('a mistyped stop stops, and says that `now` was not understood', async () =
   await bot.click('operator', (await bot.message(/would invoke/)).ts, 'plan_start');
   await bot.message(/^Rescan r-0142 is running/);
   await bot.command('operator', '/rescan stop noww');
-  await bot.ephemeral(/`noww` is not understood\. Stopping all the same; `\/rescan stop now` does not wait/);
+  await bot.ephemeral(/Stopping\. \(Ignored: `noww`\. `\/rescan stop now` does not wait/);
   await bot.message(/^Rescan r-0142 was stopped/);
 });
