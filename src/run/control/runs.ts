@@ -76,7 +76,7 @@ export function createRuns(ports: RunsPorts, rules: RunsRules): Runs {
     return record && snapshotOf(record);
   };
 
-  async function standingBy(): Promise<void> {
+  async function watchForWork(): Promise<void> {
     while (!shutdown.signal.aborted) {
       await inTurn(checkForWork).catch((error) => ports.warn('the check for a run to drive failed', error));
       await clock.sleep(rules.standbyMs, shutdown.signal);
@@ -198,7 +198,7 @@ export function createRuns(ports: RunsPorts, rules: RunsRules): Runs {
     },
     watch: emitter.watch,
     standBy() {
-      void standingBy();
+      void watchForWork();
     },
     async shutDown() {
       shutdown.abort();
