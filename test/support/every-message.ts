@@ -222,7 +222,7 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
     [
       { kind: 'following' } as const,
       { kind: 'time' } as const,
-      { kind: 'trouble' } as const,
+      { kind: 'error' } as const,
       { kind: 'stopped', by: 'U0OPERATOR' } as const,
       { kind: 'lost' } as const,
     ].map((state) => followMessage({ id: 'f-1', forMs: 600_000, only: 'errors only' }, worse(state), worse(3))),

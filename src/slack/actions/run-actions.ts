@@ -35,7 +35,10 @@ export function runActions(ports: {
   async function answer(click: Click, { done, message }: Done): Promise<Message | undefined> {
     if (!done || click.isEphemeral) return message;
     const location = await runs.location(click.value).catch(() => undefined);
-    if (location?.ts === click.message.ts) return undefined;
+    if (location?.ts === click.message.ts) {
+      click.noteOutcome?.(message.text.split('\n')[0] ?? '');
+      return undefined;
+    }
     // The buttons of an alert are used up: the alert of the next state has its own.
     await click.removeButtons();
     return message;

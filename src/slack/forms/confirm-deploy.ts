@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { DeployForms, HandedFile } from './deploy-forms.ts';
+import type { DeployForms, UploadedFile } from './deploy-forms.ts';
 import { PACKAGE_FIELD, readDeployId } from './deploy-view.ts';
 import type { FormHandler } from './form.ts';
 import { loadingView } from './table-views.ts';
@@ -14,25 +14,25 @@ const filesSchema = z.looseObject({
   }),
 });
 
-function handedFile(values: unknown): HandedFile | undefined {
+function uploadedFile(values: unknown): UploadedFile | undefined {
   const [file] = filesSchema.safeParse(values).data?.[PACKAGE_FIELD]?.[PACKAGE_FIELD]?.files ?? [];
   return file && { name: file.name, bytes: file.size, url: file.url_private_download };
 }
 
 /** The submission of the deploy form: starts the deploy. An uploaded zip is inspected first, in the same modal. */
-export const confirmDeploy = (forms: Pick<DeployForms, 'deploy' | 'lookAtZip'>): FormHandler => ({
+export const confirmDeploy = (forms: Pick<DeployForms, 'deploy' | 'inspectZip'>): FormHandler => ({
   role: 'operator',
   read({ privateMetadata, values, viewId }) {
     const carried = readDeployId(privateMetadata);
     if (!carried) return;
     const { id, channel } = carried;
-    const file = handedFile(values);
+    const file = uploadedFile(values);
     if (!file) return { kind: 'execute', channel, execute: (requester) => forms.deploy(id, requester) };
     return {
       kind: 'next',
       view: loadingView('Deploy', 'Reading the zip…'),
       channel,
-      execute: (requester) => forms.lookAtZip(viewId, file, requester),
+      execute: (requester) => forms.inspectZip(viewId, file, requester),
     };
   },
 });

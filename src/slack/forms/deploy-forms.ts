@@ -1,5 +1,6 @@
 import type { DeployControl } from '../../checklist/contracts/step-control.ts';
 import type { RecoveredDeploy } from '../../checklist/deploy/deploys.ts';
+import { defined } from '../../lib/defined.ts';
 import type { GivenPackage } from '../../pipeline/package/function-package.ts';
 import type { Requester } from '../commands/command.ts';
 import { deployedMessage, IN_PLACE, rolledBackMessage } from '../messages/checklist/deploy-message.ts';
@@ -8,33 +9,33 @@ import { type Message, say } from '../messages/kit/message.ts';
 import { stepRefusalLines, stepRefusalMessage } from '../messages/refusals/step-refusals.ts';
 import type { ModalView } from './change-plan-view.ts';
 import { deployView, rollbackView } from './deploy-view.ts';
-import { formOutcome } from './form-outcome.ts';
+import { fillForm } from './fill-form.ts';
 import { loadingView, refusalView } from './table-views.ts';
 
-/** A file that somebody handed in by a form. */
-export interface HandedFile {
+/** A file that a person uploaded with a form. */
+export interface UploadedFile {
   readonly name: string;
   readonly bytes: number;
-  /** Where Slack gives it to the bot. */
+  /** Where the bot downloads it. */
   readonly url: string;
 }
 
-/** The forms of a deploy and its rollback: opened at once, filled when the facts are there, confirmed by who asked. */
+/** The forms of a deploy and its rollback: opened at once, filled when the plan is made, confirmed by the requester. */
 export interface DeployForms {
   openDeploy(triggerId: string, given: GivenPackage | undefined, requester: Requester): Promise<Message | undefined>;
   openRollback(triggerId: string, requester: Requester): Promise<Message | undefined>;
-  /** Looks at a zip that was handed in, in the same modal. */
-  lookAtZip(viewId: string, file: HandedFile, requester: Requester): Promise<Message | undefined>;
+  /** Plans a deploy of an uploaded zip, and shows the plan in the same modal. */
+  inspectZip(viewId: string, file: UploadedFile, requester: Requester): Promise<Message | undefined>;
   deploy(id: string, requester: Requester): Promise<Message | undefined>;
-  /** `keeps`: the hash of later code that was shown to stay. */
+  /** `keeps`: the hash of newer code that the form showed as kept. */
   rollback(id: string, keeps: string | undefined, requester: Requester): Promise<Message | undefined>;
-  /** Tells the channel how a deploy ended whose process died. */
+  /** Posts in the channel how a deploy ended whose process died. */
   announceLateEnd(end: RecoveredDeploy): Promise<void>;
 }
 
 const TITLE = 'Deploy';
-/** What is taken directly by Lambda; larger packages come by S3. */
-const MOST_ZIP_BYTES = 50 * 1024 * 1024;
+/** Lambda's limit for a direct upload; a larger package must be in S3. */
+const MAX_ZIP_BYTES = 50 * 1024 * 1024;
 
 export function createDeployForms(ports: {
   deploys: DeployControl;
@@ -50,9 +51,7 @@ export function createDeployForms(ports: {
     const view = planned.ok
       ? deployView(planned.value, requester.channel)
       : refusalView(TITLE, stepRefusalLines(planned.refusal));
-    await updateView(viewId, view);
-    requester.noteOutcome?.(formOutcome(view));
-    return;
+    return fillForm(viewId, view, updateView, requester);
   }
 
   return {
@@ -67,19 +66,13 @@ export function createDeployForms(ports: {
       const view = planned.ok
         ? rollbackView(planned.value, requester.channel)
         : refusalView(title, stepRefusalLines(planned.refusal));
-      await updateView(viewId, view);
-      requester.noteOutcome?.(formOutcome(view));
-      return;
+      return fillForm(viewId, view, updateView, requester);
     },
-    async lookAtZip(viewId, { name, bytes, url }, requester) {
-      if (bytes > MOST_ZIP_BYTES) {
-        await updateView(
-          viewId,
-          refusalView(TITLE, [
-            'The zip is larger than 50 MB. Put it into S3, then use `/rescan deploy from=s3://bucket/key.zip`.',
-          ]),
-        );
-        return;
+    async inspectZip(viewId, { name, bytes, url }, requester) {
+      if (bytes > MAX_ZIP_BYTES) {
+        const line =
+          'The zip is larger than 50 MB. Put it into S3, then use `/rescan deploy from=s3://bucket/key.zip`.';
+        return fillForm(viewId, refusalView(TITLE, [line]), updateView, requester);
       }
       return show(viewId, { kind: 'zip', bytes: await ports.download(url), fileName: name }, requester);
     },
@@ -92,13 +85,13 @@ export function createDeployForms(ports: {
       return;
     },
     async rollback(id, keeps, { person, channel }) {
-      const done = await deploys.rollback(id, person, { channel, ...(keeps === undefined ? {} : { keeps }) });
+      const done = await deploys.rollback(id, person, defined({ channel, keeps }));
       if (!done.ok) return stepRefusalMessage(done.refusal);
       await ports.announce(channel, rolledBackMessage(done.value, person));
       return;
     },
     async announceLateEnd(end) {
-      // Without a channel nobody asked here: who did looks at the checklist.
+      // A deploy of the autopilot has no channel: the checklist shows it.
       if (end.channel !== undefined) await ports.announce(end.channel, lateEndMessage(end));
     },
   };

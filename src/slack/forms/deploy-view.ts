@@ -5,7 +5,7 @@ import { deployPlanLines, IN_PLACE, rollbackPlanLines } from '../messages/checkl
 
 export const CONFIRM_DEPLOY = 'confirm_deploy';
 export const CONFIRM_ROLLBACK = 'confirm_rollback';
-/** The block and the element of the zip that may be handed in. */
+/** The block and the element of the optional zip have this name. */
 export const PACKAGE_FIELD = 'package';
 
 const plain = (text: string) => ({ type: 'plain_text' as const, text });
@@ -14,16 +14,16 @@ const section = (lines: readonly string[]): KnownBlock => ({
   text: { type: 'mrkdwn', text: lines.join('\n') },
 });
 
-const carriedSchema = z.strictObject({ id: z.string(), channel: z.string(), keeps: z.string().exactOptional() });
-export function readDeployId(metadata: string): z.infer<typeof carriedSchema> | undefined {
+const metadataSchema = z.strictObject({ id: z.string(), channel: z.string(), keeps: z.string().exactOptional() });
+export function readDeployId(metadata: string): z.infer<typeof metadataSchema> | undefined {
   try {
-    return carriedSchema.parse(JSON.parse(metadata));
+    return metadataSchema.parse(JSON.parse(metadata));
   } catch {
     return undefined;
   }
 }
 
-/** What a deploy would change, to be confirmed; and a field for a new version of the team's own code, where none was given. */
+/** What a deploy would change, to be confirmed. With a field for a zip of the team's code, unless a package was given. */
 export function deployView({ id, plan }: PlannedDeploy, channel: string): ModalView {
   const field: KnownBlock = {
     type: 'input',
@@ -48,7 +48,7 @@ export function deployView({ id, plan }: PlannedDeploy, channel: string): ModalV
   };
 }
 
-/** What a rollback would bring back, to be confirmed. */
+/** What a rollback would restore, to be confirmed. */
 export const rollbackView = ({ id, plan, ...found }: PlannedRollback, channel: string): ModalView => ({
   type: 'modal',
   callback_id: CONFIRM_ROLLBACK,

@@ -15,7 +15,7 @@ import { CHOOSE_RESTORE, CONFIRM_ACTION } from './table-views.ts';
 export const formTable = (
   planning: PlanningPorts,
   forms: Pick<TableForms, 'ask' | 'showRestore'>,
-  deploys: Pick<DeployForms, 'deploy' | 'lookAtZip' | 'rollback'>,
+  deploys: Pick<DeployForms, 'deploy' | 'inspectZip' | 'rollback'>,
   putBack: Pick<RestoreRowsForm, 'ask'>,
 ): ReadonlyMap<string, FormHandler> =>
   new Map([

@@ -12,7 +12,7 @@ import { count, counted } from '../messages/kit/format.ts';
 import { type Message, say } from '../messages/kit/message.ts';
 import { resultRefusalMessage } from '../messages/refusals/result-refusals.ts';
 import { entryName, hoursSuffix, openRunLines } from '../messages/results/diff-message.ts';
-import { formOutcome } from './form-outcome.ts';
+import { formOutcome } from './fill-form.ts';
 import { type Removed, type RestoreRowsChoice, restoreRowsView } from './restore-rows-view.ts';
 import type { TableForms } from './table-forms.ts';
 import { loadingView, refusalView } from './table-views.ts';

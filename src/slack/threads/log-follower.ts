@@ -132,7 +132,7 @@ export function createLogFollower(ports: {
       }
     } catch (error) {
       onError(error, 'The log cannot be followed.');
-      end(follow, { kind: 'trouble' });
+      end(follow, { kind: 'error' });
       await postRefusal(error, post);
     }
     await poster.postRest();

@@ -138,7 +138,7 @@ test('An interrupted job ends its message, and the request to continue it is pos
   expect(again.done.filter((what) => what.startsWith('post'))).toEqual([]);
 });
 
-test('A request that ends without being carried out is edited, and the requester is told in its thread', async () => {
+test('A request that ends without being carried out is edited, and the requester is notified in its thread', async () => {
   const { thread, done } = tableThread();
   await thread.handle({
     kind: 'approval-changed',

@@ -150,7 +150,7 @@ export function* logFileLines(groups: readonly InvocationLog[]): Generator<strin
 /** Whether a log is still followed, or why not. */
 export type Following =
   | { readonly kind: 'following' }
-  | { readonly kind: 'time' | 'shutdown' | 'trouble' }
+  | { readonly kind: 'time' | 'shutdown' | 'error' }
   | { readonly kind: 'stopped'; readonly by?: string }
   /** The process that followed it is gone, and how many lines came is unknown. */
   | { readonly kind: 'lost' };
@@ -187,7 +187,7 @@ function endText(state: Exclude<Following, { kind: 'following' | 'lost' }>, forM
       return `Stopped following ${what} after ${duration(forMs)}`;
     case 'shutdown':
       return `The bot shut down and stopped following ${what}`;
-    case 'trouble':
+    case 'error':
       return `Stopped following ${what}: it cannot be read any more`;
     case 'stopped':
       return `${state.by === undefined ? 'Somebody' : mention(state.by)} stopped following ${what}`;
