@@ -31,7 +31,7 @@ describe('the autopilot', () => {
       withinMs: 60_000,
     });
     expect(wholeText(receipt)).toMatch(/Last hash of the audit/);
-    expect(wholeText(receipt)).toMatch(/every image is accounted for|check the points below/);
+    expect(wholeText(receipt)).toMatch(/every image is accounted for|should be checked|fewer entr/);
     await here.people.sees(/Validation of r-0001/);
     await here.people.command('viewer', '/rescan history');
     await here.people.sees(/was completed by Rescan r-0001/);

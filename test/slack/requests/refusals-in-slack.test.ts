@@ -9,13 +9,13 @@ describe('refusals', () => {
     await bot.command('operator', '/rescan sttaus');
     await bot.ephemeral(/There is no `\/rescan sttaus`: nothing was done\.\nDid you mean `\/rescan status`/);
     await bot.command('operator', '/rescan start limit=0');
-    await bot.ephemeral(/`limit` is `0`; it must be a whole number from 1 to/);
+    await bot.ephemeral(/`limit=0` is not from 1 to/);
     await bot.command('operator', '/rescan pace 0');
     await bot.ephemeral(/The lowest pace is 1 image a minute/);
     await bot.command('viewer', '/rescan start');
     await bot.ephemeral(/Nothing was done: you have read-only access\. Ask <@U0OPERATOR> or <@U0APPROVER>\./);
     await bot.command('operator', '/rescan start <!channel> `x`');
-    const strange = await bot.ephemeral(/is not understood/);
+    const strange = await bot.ephemeral(/Unknown argument/);
     expect(JSON.stringify(strange)).not.toContain('<!channel>');
     expect(bot.runs.calls).toEqual([]);
   });

@@ -113,7 +113,7 @@ function describeValidation({
     ...(imagesWithoutRows > 0 ? [`${counted(imagesWithoutRows, 'image')} without records`] : []),
     ...(fewerEntries > 0 ? [`${counted(fewerEntries, 'fewer entry', 'fewer entries')} than before`] : []),
   ];
-  return verdict === 'bad' && facts.length > 0 ? facts.join(', ') : describeVerdict(verdict);
+  return verdict !== 'good' && facts.length > 0 ? facts.join(', ') : describeVerdict(verdict);
 }
 
 /** One step in one line: what it found, why it is out of date, who did it and when. */

@@ -3,7 +3,7 @@ import { sentence } from '../kit/escape.ts';
 
 const VERDICTS: Readonly<Record<Verdict, string>> = {
   good: 'every image is accounted for',
-  look: 'every image has an outcome, but check the points below',
+  look: 'every image has an outcome, but something should be checked',
   unfinished: 'the run has not ended, so nothing is certain yet',
   bad: 'something is missing',
 };

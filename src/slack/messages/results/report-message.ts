@@ -38,7 +38,7 @@ export function reportMessage(
   return compose({
     fact: `${isGood ? ':white_check_mark:' : ':warning:'} Report of ${runName(run.runId)}: ${verdict(run)}.`,
     lines: [
-      `${count(totals.processed)} processed, ${count(totals.rejected)} rejected, ${failedText(run)}. ${storedLine(run)}${totals.throttles === 0 ? '' : ` Throttled ${counted(totals.throttles, 'time')}.`}`,
+      `${count(totals.processed)} processed, ${count(totals.rejected)} rejected, ${failedText(run)}.${totals.entriesStored === 0 ? '' : ` ${storedLine(run)}`}${totals.throttles === 0 ? '' : ` Throttled ${counted(totals.throttles, 'time')}.`}`,
       ...causeLines(about.causes),
       ...(isComplete ? [] : ['`/rescan resume` continues the run. A new report is posted when it ends.']),
     ],

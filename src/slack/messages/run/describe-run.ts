@@ -91,7 +91,7 @@ export function formatRecords(run: RunSnapshot): string {
       ? [`no growth for ${duration(growth.minutesWithoutGrowth * 60_000)}`]
       : [];
   const later = isRunning ? (growth.imagesSinceCount ?? 0) : 0;
-  if (growth.entries !== undefined && !(later > 0 && later >= doneOf(run))) {
+  if (growth.entries !== undefined && !(isRunning && isUncounted(run))) {
     const more = [
       ...(later === 0 ? [] : [`counted ${counted(later, 'image')} ago`]),
       ...(growth.entriesAtStart === undefined
@@ -113,11 +113,15 @@ export function formatRecords(run: RunSnapshot): string {
 
 const signed = (n: number) => (n < 0 ? `−${rate(-n)}` : `+${rate(n)}`);
 
+/** Whether images were processed and the table was not counted since the start. */
+const isUncounted = ({ growth, totals }: Pick<RunSnapshot, 'growth' | 'totals'>): boolean =>
+  (growth.imagesSinceCount ?? 0) > 0 && (growth.imagesSinceCount ?? 0) >= doneOf({ totals });
+
 /** How many records came since the start, by count; undefined where the table was not counted since then. */
-export const grownBy = ({ growth }: Pick<RunSnapshot, 'growth'>): number | undefined =>
-  growth.entries === undefined || growth.entriesAtStart === undefined
+const grownBy = (run: Pick<RunSnapshot, 'growth' | 'totals'>): number | undefined =>
+  run.growth.entries === undefined || run.growth.entriesAtStart === undefined || isUncounted(run)
     ? undefined
-    : growth.entries - growth.entriesAtStart;
+    : run.growth.entries - run.growth.entriesAtStart;
 
 /**
  * Whether the function says that it stored something and nothing arrived. Certain only where the run began with an empty table: else
@@ -132,7 +136,7 @@ export function isWithoutGrowth(run: Pick<RunSnapshot, 'growth' | 'totals'>): bo
 export function storedLine(run: RunSnapshot): string {
   const stored = `The function reported ${counted(run.totals.entriesStored, 'entry', 'entries')}`;
   const grown = grownBy(run);
-  if (grown === undefined) return `${stored}; the table was not counted.`;
+  if (grown === undefined) return `${stored}; the table was not counted since then.`;
   const change = grown === 0 ? 'did not grow' : grown < 0 ? `shrank by ${count(-grown)}` : `grew by ${count(grown)}`;
   const overwritten = run.growth.kind === 'probed' ? ' (existing records are overwritten, not added)' : '';
   return `${stored}; the table ${change}${overwritten}.`;

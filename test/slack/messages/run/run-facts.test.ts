@@ -47,6 +47,14 @@ test('the first images are not praised while nothing reached the table', () => {
   );
 });
 
+test('the first images are not suspected while the table was not counted since the start', () => {
+  const event = { kind: 'canary-passed', failed: 0, images: 20 } as const;
+  const snapshot = runSnapshot({ growth: { ...counted, imagesSinceCount: 412, imagesToNextCount: 15 } });
+  expect(alertOf({ ...event, snapshot }, { resumesByItself: true })?.message.text).toBe(
+    'No failures in the first 20 images. The other images follow now.',
+  );
+});
+
 test('a stop that cannot be saved says that a restart would continue the run, and how to prevent it', () => {
   const halted = runSnapshot({
     state: { kind: 'paused', because: { kind: 'person', by: 'U0OPERATOR' } },
