@@ -84,7 +84,7 @@ export const runRefusals: readonly Refusal[] = [
   { reason: 'not-running', run },
   { reason: 'plan-gone', runId: 'r 1' },
   { reason: 'empty-bucket', bucket: 'B 1' },
-  { reason: 'no-match', bucket: 'B 1', looked: 3, selection: { prefix: 'P 1', limit: 4, sample: 3, seed: 2 } },
+  { reason: 'no-match', bucket: 'B 1', listed: 3, selection: { prefix: 'P 1', limit: 4, sample: 3, seed: 2 } },
   { reason: 'pace-over-ceiling', asked: 4, ceiling: 3, because: ['A line.'] },
   { reason: 'stop-file', path: '/tmp/x y' },
   { reason: 'lease-held', holder: 'Host 1' },

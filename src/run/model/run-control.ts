@@ -66,7 +66,7 @@ export type Refusal =
       readonly reason: 'no-match';
       readonly bucket: string;
       /** Objects that were listed. */
-      readonly looked: number;
+      readonly listed: number;
       readonly selection: ImageSelection;
     }
   | {

@@ -1,25 +1,20 @@
+import { type Result, refuse, succeed } from '../../lib/result.ts';
 import type { PaceSetting } from '../model/types.ts';
-
-export type ParsedPace =
-  | { readonly ok: true; readonly setting: PaceSetting }
-  | { readonly ok: false; readonly reason: string };
 
 const FASTEST_PER_MINUTE = 1_000_000;
 const VALID_PACES = 'Use `auto`, a number of images per minute (`60`), or `batch=20 delay=30s`.';
 
 const UNIT_SECONDS: Readonly<Record<string, number>> = { ms: 0.001, s: 1, sec: 1, m: 60, min: 60 };
 
-const refuse = (reason: string): ParsedPace => ({ ok: false, reason });
-
 /**
  * Reads a pace as people type it: `auto`, `60`, `60/min`, or the notation of the runbook, `batch=20 delay=30s` (40
  * images a minute; units ms, s, m; a bare number is seconds). The pace is a whole number of images a minute, rounded
- * down. A refusal's reason repeats what was typed: escape it before it is shown.
+ * down. A refusal repeats what was typed: escape it before it is shown.
  */
-export function parsePace(words: readonly string[]): ParsedPace {
-  const text = words.join(' ').trim().toLowerCase().replace(/\s+/g, ' ');
+export function parsePace(parts: readonly string[]): Result<PaceSetting, string> {
+  const text = parts.join(' ').trim().toLowerCase().replace(/\s+/g, ' ');
   if (text === '') return refuse(`The pace is missing. ${VALID_PACES}`);
-  if (text === 'auto') return { ok: true, setting: { kind: 'auto' } };
+  if (text === 'auto') return succeed({ kind: 'auto' });
   if (text.includes('=')) return parseBatch(text);
   const plain = /^(-?\d+(?:\.\d+)?)(?: ?(?:\/|per|a) ?(?:min|minute))?$/.exec(text);
   if (!plain?.[1]) return refuse(`\`${shorten(text)}\` is not a valid pace. ${VALID_PACES}`);
@@ -29,7 +24,7 @@ export function parsePace(words: readonly string[]): ParsedPace {
   return fixed(perMinute);
 }
 
-function parseBatch(text: string): ParsedPace {
+function parseBatch(text: string): Result<PaceSetting, string> {
   const given = new Map<string, string>();
   for (const word of text.replace(/ ?= ?/g, '=').split(' ')) {
     const [name = '', value = ''] = word.split(/=(.*)/);
@@ -56,13 +51,13 @@ function parseBatch(text: string): ParsedPace {
 
 const LOWEST = 'The lowest pace is 1 image a minute. To halt the run use `/rescan pause`.';
 
-function fixed(perMinute: number): ParsedPace {
+function fixed(perMinute: number): Result<PaceSetting, string> {
   if (perMinute <= 0) return refuse(LOWEST);
   if (!(perMinute <= FASTEST_PER_MINUTE)) return refuse('The highest pace is 1,000,000 images a minute.');
-  return { ok: true, setting: { kind: 'fixed', perMinute } };
+  return succeed({ kind: 'fixed', perMinute });
 }
 
-// The reason is shown in Slack, where a backtick would end the quotation.
+// The refusal is shown in Slack, where a backtick would end the quotation.
 function shorten(text: string): string {
   const line = text.replaceAll('`', "'");
   return line.length > 40 ? `${line.slice(0, 40)}…` : line;

@@ -208,7 +208,7 @@ function nothingToRun(bucket: string, listed: number, selection: ImageSelection)
   const hasNoFilter = prefix === undefined && limit === undefined && sample === undefined && retry === undefined;
   return listed === 0 && hasNoFilter
     ? { reason: 'empty-bucket', bucket }
-    : { reason: 'no-match', bucket, looked: listed, selection };
+    : { reason: 'no-match', bucket, listed, selection };
 }
 
 /** The images of a selection, in the order of the listing. Drawing a sample takes memory for the sample only. */

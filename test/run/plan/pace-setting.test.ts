@@ -4,7 +4,7 @@ import { parsePace } from '../../../src/run/plan/pace-setting.ts';
 
 const parse = (text: string) => parsePace(text.split(' '));
 
-describe('a pace that people type', () => {
+describe('parsePace', () => {
   it.each([
     ['60', 60],
     ['60/min', 60],
@@ -28,12 +28,12 @@ describe('a pace that people type', () => {
     ['batch=3 delay=0.3', 600],
     ['batch=7 delay=700ms', 600],
     ['batch=1 delay=60s', 1],
-  ])('%s is a number', (text, perMinute) => {
-    expect(parse(text)).toEqual({ ok: true, setting: { kind: 'fixed', perMinute } });
+  ])('%s is a fixed pace', (text, perMinute) => {
+    expect(parse(text)).toEqual({ ok: true, value: { kind: 'fixed', perMinute } });
   });
 
-  it.each(['auto', 'AUTO', ' auto '])('%s follows the quotas', (text) => {
-    expect(parse(text)).toEqual({ ok: true, setting: { kind: 'auto' } });
+  it.each(['auto', 'AUTO', ' auto '])('%s is the pace auto', (text) => {
+    expect(parse(text)).toEqual({ ok: true, value: { kind: 'auto' } });
   });
 
   it.each([
@@ -67,20 +67,20 @@ describe('a pace that people type', () => {
     ['batch=1 delay=0.00000001ms', 'highest pace is 1,000,000'],
     ['batch=99999999999999999999 delay=1s', 'highest pace is 1,000,000'],
     ['=', 'cannot be combined'],
-  ])('%s is refused, and it is said why', (text, reason) => {
-    expect(parse(text)).toEqual({ ok: false, reason: expect.stringContaining(reason) });
+  ])('%s is refused with the reason', (text, reason) => {
+    expect(parse(text)).toEqual({ ok: false, refusal: expect.stringContaining(reason) });
   });
 
   it.each(['9'.repeat(400), `-${'9'.repeat(400)}`, `0.${'1'.repeat(300)}`])(
     'is refused in a short line: %#',
     (text) => {
       const parsed = parse(text);
-      expect(parsed.ok ? '' : parsed.reason.length).toBeLessThan(120);
+      expect(parsed.ok ? '' : parsed.refusal.length).toBeLessThan(120);
       expect(parsed.ok).toBe(false);
     },
   );
 
-  it('is a pace that can be run, or is refused in a short line, whatever is typed', () => {
+  it('any text is a valid pace or is refused with a short reason', () => {
     const word = fc.oneof(
       fc.string(),
       fc.constantFrom('auto', 'batch=', 'delay=', 'batch=3', 'delay=4', '/min'),
@@ -89,11 +89,11 @@ describe('a pace that people type', () => {
     fc.assert(
       fc.property(fc.array(word, { maxLength: 5 }), (words) => {
         const parsed = parsePace(words);
-        if (!parsed.ok) expect(parsed.reason.length).toBeLessThan(200);
-        else if (parsed.setting.kind === 'fixed') {
-          expect(Number.isInteger(parsed.setting.perMinute)).toBe(true);
-          expect(parsed.setting.perMinute).toBeGreaterThanOrEqual(1);
-          expect(parsed.setting.perMinute).toBeLessThanOrEqual(1_000_000);
+        if (!parsed.ok) expect(parsed.refusal.length).toBeLessThan(200);
+        else if (parsed.value.kind === 'fixed') {
+          expect(Number.isInteger(parsed.value.perMinute)).toBe(true);
+          expect(parsed.value.perMinute).toBeGreaterThanOrEqual(1);
+          expect(parsed.value.perMinute).toBeLessThanOrEqual(1_000_000);
         }
       }),
       { numRuns: 500 },

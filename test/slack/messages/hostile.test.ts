@@ -63,7 +63,7 @@ function messagesWith(text: string): Message[] {
         openRun: run,
       }),
     ),
-    refusalMessage({ reason: 'no-match', bucket: text, looked: 3, selection: { prefix: text } }),
+    refusalMessage({ reason: 'no-match', bucket: text, listed: 3, selection: { prefix: text } }),
     refusalMessage({ reason: 'stop-file', path: text }),
     refusalMessage({ reason: 'fault', fault }),
     refusalMessage({ reason: 'lease-held', holder: text }),

@@ -75,7 +75,7 @@ export function readRequest(
   if (texts.seed !== undefined && texts.sample === undefined)
     problems.push({ field: 'seed', line: '`seed=` works only with `sample=`.' });
   const pace = texts.pace === undefined ? undefined : parsePace(texts.pace.split(/\s+/));
-  if (pace && !pace.ok) problems.push({ field: 'pace', line: escapeMrkdwn(pace.reason) });
+  if (pace && !pace.ok) problems.push({ field: 'pace', line: escapeMrkdwn(pace.refusal) });
   if (problems.length > 0) return { ok: false, problems };
   return {
     ok: true,
@@ -86,7 +86,7 @@ export function readRequest(
         ...(sample === undefined ? {} : { sample }),
         ...(seed === undefined ? {} : { seed }),
       },
-      ...(pace?.ok ? { paceSetting: pace.setting } : {}),
+      ...(pace?.ok ? { paceSetting: pace.value } : {}),
     },
   };
 }

@@ -140,10 +140,10 @@ export const paceCommand = (requests: RunRequests, runs: Pick<RunControl, 'curre
         },
       };
     const pace = parsePace(words);
-    if (!pace.ok) return { ok: false, line: escapeMrkdwn(pace.reason) };
+    if (!pace.ok) return { ok: false, line: escapeMrkdwn(pace.refusal) };
     return {
       ok: true,
-      value: { execute: async ({ person }) => (await requests.setPace(person, pace.setting)).message },
+      value: { execute: async ({ person }) => (await requests.setPace(person, pace.value)).message },
     };
   },
 });

@@ -47,7 +47,7 @@ export function refusalMessage(refusal: Refusal, runLink?: string): Message {
     case 'no-match': {
       const chosen = describeSelection(refusal.selection);
       return say(
-        `Nothing was planned: none of the ${counted(refusal.looked, 'object')} in ${code(refusal.bucket, 80)} is an image to run${chosen === undefined ? '' : ` (${chosen})`}.`,
+        `Nothing was planned: none of the ${counted(refusal.listed, 'object')} in ${code(refusal.bucket, 80)} is an image to run${chosen === undefined ? '' : ` (${chosen})`}.`,
         'Check `prefix=` (upper and lower case and slashes matter) and the settings `IMAGE_EXTENSIONS` and `EXCLUDED_PREFIXES`.',
       );
     }

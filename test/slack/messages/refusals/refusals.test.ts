@@ -42,7 +42,7 @@ const refusals: [Refusal, string][] = [
     'Nothing was planned: the bucket `images` is empty.\nCheck the setting `IMAGE_BUCKET`.',
   ],
   [
-    { reason: 'no-match', bucket: 'images', looked: 1_400, selection: { prefix: '2031/' } },
+    { reason: 'no-match', bucket: 'images', listed: 1_400, selection: { prefix: '2031/' } },
     'Nothing was planned: none of the 1,400 objects in `images` is an image to run (under `2031/`).\nCheck `prefix=` (upper and lower case and slashes matter) and the settings `IMAGE_EXTENSIONS` and `EXCLUDED_PREFIXES`.',
   ],
   [
