@@ -3,8 +3,9 @@ import { defined } from '../../lib/defined.ts';
 import type { AuditEntry } from './audit-entry.ts';
 
 /**
- * Heads of the audit log in S3. Each is an empty object whose name contains the number and the hash of an entry. They are never
- * overwritten. Someone who removes the last entries, or rewrites the chain, would have to change both S3 and the control table.
+ * Heads of the audit log in S3. Each is an empty object whose name contains the number and the hash of an entry. They
+ * are never overwritten. Someone who removes the last entries, or rewrites the chain, would have to change both S3 and
+ * the control table.
  */
 export interface AuditAnchors {
   put(head: Pick<AuditEntry, 'number' | 'hash'>): Promise<void>;

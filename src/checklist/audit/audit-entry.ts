@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { defined } from '../../lib/defined.ts';
 
 /**
- * One entry of the audit log: who did what, when, why, and with which outcome. Each entry contains the hash of the previous one, so
- * that a changed, removed or inserted entry breaks the chain.
+ * One entry of the audit log: who did what, when, why, and with which outcome. Each entry contains the hash of the
+ * previous one, so that a changed, removed or inserted entry breaks the chain.
  */
 export const auditEntrySchema = z.object({
   /** The first entry has the number 1. */
@@ -74,8 +74,8 @@ export interface ChainProofs {
 }
 
 /**
- * Verifies the chain from the first entry on. `entries` are the rows of the table as they are, which may have been altered.
- * Returns the first break.
+ * Verifies the chain from the first entry on. `entries` are the rows of the table as they are, which may have been
+ * altered. Returns the first break.
  */
 export async function verifyChain(
   entries: AsyncIterable<unknown>,

@@ -17,7 +17,10 @@ export interface AuditLog {
   append(facts: AuditFacts): Promise<AuditEntry>;
   /** Oldest first, or newest first. @throws AuditUnreadableError when a row is not a valid entry. */
   entries(options?: { newestFirst?: boolean; limit?: number }): AsyncIterable<AuditEntry>;
-  /** Whether no entry was changed, removed or inserted. `noted`: a hash that a person kept and that must be in the chain. */
+  /**
+   * Whether no entry was changed, removed or inserted. `noted`: a hash that a person kept and that must be in the
+   * chain.
+   */
   verify(noted?: string): Promise<AuditCheck>;
 }
 

@@ -7,11 +7,14 @@ export type NewAuditEntry = Omit<AuditFacts, 'at'>;
 /** Writes audit entries in their order. */
 export interface AuditWriter {
   /**
-   * Queues an entry and returns at once, since a stop must not wait. An entry that cannot be written is tried again for as long as
-   * this process runs.
+   * Queues an entry and returns at once, since a stop must not wait. An entry that cannot be written is tried again for
+   * as long as this process runs.
    */
   enqueue(entry: NewAuditEntry): void;
-  /** Resolves when the entry is written; rejects when it cannot be written now. For actions that require an audit entry first. */
+  /**
+   * Resolves when the entry is written; rejects when it cannot be written now. For actions that require an audit entry
+   * first.
+   */
   record(entry: NewAuditEntry): Promise<void>;
   /** How many entries are not written yet. */
   waiting(): number;

@@ -42,8 +42,8 @@ const RECHECK_MS = 15_000;
 const SHUTDOWN_MS = 3_000;
 
 /**
- * Drives the autopilot in turns. Each turn decides from the stored facts alone, so that it continues after a crash, or after a person
- * did a step.
+ * Drives the autopilot in turns. Each turn decides from the stored facts alone, so that it continues after a crash, or
+ * after a person did a step.
  */
 export function createAutopilotDriver(ports: AutopilotDriverPorts): AutopilotDriver {
   const { store, clock, lease, tables, runs, emit } = ports;

@@ -31,8 +31,8 @@ const MAX_BACKUPS = 3;
 const MAX_VALIDATIONS = 2;
 
 /**
- * The next move, in the order of the checklist. Failure logging is tested before anything is deployed, so a function that logs
- * its failures is not changed. A step that failed is not repeated until someone retries.
+ * The next move, in the order of the checklist. Failure logging is tested before anything is deployed, so a function
+ * that logs its failures is not changed. A step that failed is not repeated until someone retries.
  */
 export function nextMove(facts: AutopilotFacts): Move {
   const { view, attempts } = facts;
@@ -50,7 +50,8 @@ export function nextMove(facts: AutopilotFacts): Move {
   const isPast = (step: StepView) =>
     step.state === 'done' || step.state === 'skipped' || step.overriddenBy !== undefined;
 
-  // After the request for a flush the earlier steps no longer matter: a table that is being emptied differs from its backup.
+  // After the request for a flush the earlier steps no longer matter: a table that is being emptied differs from its
+  // backup.
   const flush = stepOf('flush');
   if (flush.state === 'running') return { kind: 'wait', for: facts.approval === 'pending' ? 'approval' : 'step' };
   if (isPast(flush)) return moveOfRun(view, stepOf('rescan'), closing);

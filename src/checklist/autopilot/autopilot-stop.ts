@@ -21,8 +21,8 @@ export interface AutopilotStopPorts {
 
 export interface AutopilotStop {
   /**
-   * Stops it and withdraws its request; with `work` also stops the run, flush or restore that is running. The event is emitted
-   * after all of that, since Slack may be slow and a stop must not be. Undefined when it had already ended.
+   * Stops it and withdraws its request; with `work` also stops the run, flush or restore that is running. The event is
+   * emitted after all of that, since Slack may be slow and a stop must not be. Undefined when it had already ended.
    */
   stopRecord(record: AutopilotRecord, by: string, options: { work: boolean }): Promise<AutopilotStopped | undefined>;
   /** Repeats what a stop does besides changing the record: the process that stopped it may have died before that. */

@@ -31,7 +31,10 @@ export interface AutopilotWorkPorts {
   readonly closing: AbortSignal;
 }
 
-/** What the autopilot does. Each returns a blocker when it was refused; undefined when it is done or was stopped by someone. */
+/**
+ * What the autopilot does. Each returns a blocker when it was refused; undefined when it is done or was stopped by
+ * someone.
+ */
 export interface AutopilotWork {
   doStep(step: OwnStep, record: AutopilotRecord): Promise<AutopilotBlocker | undefined>;
   requestFlush(record: AutopilotRecord): Promise<AutopilotBlocker | undefined>;
@@ -68,7 +71,10 @@ export function createAutopilotWork(ports: AutopilotWorkPorts): AutopilotWork {
     }
   }
 
-  /** The plan that was stored before a crash if it is recent, else a new one, stored in the record. Undefined when stopped. */
+  /**
+   * The plan that was stored before a crash if it is recent, else a new one, stored in the record. Undefined when
+   * stopped.
+   */
   async function planRun(record: AutopilotRecord): Promise<Result<RunPlan, StartRefusal> | undefined> {
     const before = record.runId === undefined ? undefined : await runs.readPlan(record.runId);
     if (before && clock.now() - before.plannedAt < MAX_PLAN_AGE_MS) return succeed(before);

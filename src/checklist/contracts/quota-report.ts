@@ -18,7 +18,9 @@ export interface QuotaLine {
   /** The name of the quota in Service Quotas, of the table or of the index. */
   readonly name?: string;
   readonly value?: number;
-  /** Service Quotas: the value of this account or the default of AWS. `setting`: a setting is used. `read`: another API. */
+  /**
+   * Service Quotas: the value of this account or the default of AWS. `setting`: a setting is used. `read`: another API.
+   */
   readonly source?: Quota['source'] | 'setting' | 'read';
   /** How much of the limit the rescan would need, in the same unit. */
   readonly needs?: number;

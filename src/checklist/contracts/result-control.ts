@@ -18,8 +18,8 @@ import type { TableRefusal } from './table-control.ts';
 export type RetryRequest =
   | { readonly kind: 'failed'; readonly choice: FailureChoice }
   /**
-   * Of the last run and its retries: no outcome, or processed and their rows missing; `withUnclear`: also where another image may have
-   * overwritten the rows.
+   * Of the last run and its retries: no outcome, or processed and their rows missing; `withUnclear`: also where another
+   * image may have overwritten the rows.
    */
   | { readonly kind: 'unaccounted'; readonly withUnclear?: boolean };
 
@@ -60,13 +60,13 @@ export interface Validation {
 }
 
 /**
- * Results of runs. Nothing is changed, except that `planRetry` stores a plan. Call `dispose` of results that have one: they use
- * temporary files.
+ * Results of runs. Nothing is changed, except that `planRetry` stores a plan. Call `dispose` of results that have one:
+ * they use temporary files.
  */
 export interface ResultControl {
   /**
-   * The failures in the table and in the runs back to the last one over all images. With `runId`, the causes in that run are
-   * counted too.
+   * The failures in the table and in the runs back to the last one over all images. With `runId`, the causes in that
+   * run are counted too.
    */
   failures(runId?: string): Promise<Result<Failures & { readonly runIds: RunIds }, ResultRefusal>>;
   /** Plans a run over these images only. */
@@ -102,7 +102,9 @@ export interface ResultControl {
     readonly seed?: number;
     readonly by: Person;
   }): Promise<Result<Validation, ResultRefusal>>;
-  /** Compares the table with a backup; without an id, with the one from before the last flush, else before the last run. */
+  /**
+   * Compares the table with a backup; without an id, with the one from before the last flush, else before the last run.
+   */
   diff(backupId?: string): Promise<Result<DiffNow, ResultRefusal>>;
 }
 

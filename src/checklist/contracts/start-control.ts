@@ -14,9 +14,10 @@ export type StartRefusal =
     };
 
 /**
- * Plans, starts and resumes runs when the preconditions of the checklist are met: a start needs a flush of this checklist, or
- * `keep`; a resume needs that nobody flushed or restored the table since the run started. A retry is refused if another run was
- * started after it was planned, so that the same failures are not retried twice. A start is in the audit log before it begins.
+ * Plans, starts and resumes runs when the preconditions of the checklist are met: a start needs a flush of this
+ * checklist, or `keep`; a resume needs that nobody flushed or restored the table since the run started. A retry is
+ * refused if another run was started after it was planned, so that the same failures are not retried twice. A start is
+ * in the audit log before it begins.
  */
 export interface StartControl {
   plan(...request: Parameters<RunControl['plan']>): Promise<Result<RunPlan, StartRefusal>>;

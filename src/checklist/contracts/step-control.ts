@@ -16,7 +16,9 @@ export type PipelineBusy =
   /** This process already does such work. */
   | { readonly reason: 'step-active' };
 
-/** Why a step was not done. Nothing was changed, unless `reached` names the stage at which a deploy or rollback failed. */
+/**
+ * Why a step was not done. Nothing was changed, unless `reached` names the stage at which a deploy or rollback failed.
+ */
 export type StepRefusal =
   | { readonly reason: 'deploy'; readonly refusal: DeployRefusal; readonly reached?: DeployStage }
   /** The plan was carried out before, or there is no plan with that id. */
@@ -103,8 +105,8 @@ export interface DeployControl {
   /** Returns exactly what a deploy would change. Nothing is changed. */
   plan(by: Person, given?: GivenPackage): Promise<Result<PlannedDeploy, StepRefusal>>;
   /**
-   * Carries out a plan once, while no run or table job is active. If this process stops before the end, another process finishes
-   * the deploy and announces the result in `channel`.
+   * Carries out a plan once, while no run or table job is active. If this process stops before the end, another process
+   * finishes the deploy and announces the result in `channel`.
    */
   deploy(id: string, by: Person, channel?: string): Promise<Result<Deployed, StepRefusal>>;
   /** The deploy that a rollback would undo, and the present state of the function. */

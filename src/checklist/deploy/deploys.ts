@@ -49,7 +49,9 @@ export interface RecoveredDeploy {
 }
 
 export interface Deploys extends DeployControl {
-  /** Calls the listener for each deploy that this process finished for another; returns the function that removes it. */
+  /**
+   * Calls the listener for each deploy that this process finished for another; returns the function that removes it.
+   */
   watch(listener: Listener<RecoveredDeploy>): () => void;
   /** Finishes deploys whose process stopped, now and from now on. */
   standBy(): void;
@@ -219,6 +221,9 @@ export function createDeploys(ports: DeploysPorts): Deploys {
 
 const planOf = (record: DeployRecord): DeployPlan => deployPlanSchema.parse(JSON.parse(record.plan));
 
-/** Whether a deploy that reached this stage may have changed the function. Publishing a version changes nothing that runs. */
+/**
+ * Whether a deploy that reached this stage may have changed the function. Publishing a version changes nothing that
+ * runs.
+ */
 const changesFunction = (reached: DeployStage | undefined): boolean =>
   reached !== undefined && reached !== 'publishing-before';

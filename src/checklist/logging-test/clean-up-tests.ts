@@ -16,9 +16,9 @@ export interface CleanUpPorts extends Pick<LoggingTestPorts, 'findRecords' | 'se
 }
 
 /**
- * Deletes failure records that tests of the failure logging left in the table: their process stopped, the function gave no
- * answer, or the record was written late. Otherwise they would be listed and retried as failed images. Throws what cannot be
- * read or deleted; the next call tries it again.
+ * Deletes failure records that tests of the failure logging left in the table: their process stopped, the function gave
+ * no answer, or the record was written late. Otherwise they would be listed and retried as failed images. Throws what
+ * cannot be read or deleted; the next call tries it again.
  */
 export async function cleanUpTests(ports: CleanUpPorts): Promise<void> {
   const { clock, pendingTests } = ports;

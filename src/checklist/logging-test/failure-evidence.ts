@@ -67,8 +67,9 @@ const CLOCK_SKEW_MS = 5_000;
 const MAX_LINES = 20_000;
 
 /**
- * Reads the log lines of one invocation: those between its START and its REPORT in its stream, and those that contain its request
- * id or its image key. A log group that does not exist has no lines. The reader throws when the log may not be read.
+ * Reads the log lines of one invocation: those between its START and its REPORT in its stream, and those that contain
+ * its request id or its image key. A log group that does not exist has no lines. The reader throws when the log may not
+ * be read.
  */
 export function createInvocationLogReader(
   logs: CloudWatchLogsClient,

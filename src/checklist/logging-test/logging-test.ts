@@ -45,8 +45,9 @@ export const testName = (now: number, id: string): string =>
   `${new Date(now).toISOString().replace(/[^0-9]/g, '')}-${id.slice(0, 8)}`;
 
 /**
- * Invokes the function with a key that does not exist, and looks by key for the record of that failure, for 15 s. (The runbook,
- * step 5, compares counts of all records, which proves nothing while other records change.) A record that is found is removed.
+ * Invokes the function with a key that does not exist, and looks by key for the record of that failure, for 15 s. (The
+ * runbook, step 5, compares counts of all records, which proves nothing while other records change.) A record that is
+ * found is removed.
  * @throws FaultError when the function cannot be invoked or the table cannot be read.
  */
 export async function testLogging(ports: LoggingTestPorts): Promise<LoggingResult> {
@@ -147,7 +148,9 @@ const WRITES = /\b(PutItem|UpdateItem|BatchWriteItem|TransactWriteItems)\b/;
 const REFUSES =
   /ValidationException|AccessDenied|ResourceNotFoundException|ProvisionedThroughputExceeded|ThrottlingException|RequestLimitExceeded|UnrecognizedClient|ExpiredToken|ConditionalCheckFailed|ItemCollectionSizeLimit/;
 
-/** Messages of the pipeline's own logger and of others: `Could not save failed image record`, `Could not log failure`. */
+/**
+ * Messages of the pipeline's own logger and of others: `Could not save failed image record`, `Could not log failure`.
+ */
 const REPORTS_FAILURE =
   /\b(?:could not|cannot|can't|unable to|failed to) (?:log|save|store|write|record|put)\b.*\bfail/i;
 
@@ -155,7 +158,9 @@ const REPORTS_FAILURE =
 export const isWriteRefusal = (line: string): boolean =>
   line.includes(NOT_WRITTEN) || (WRITES.test(line) && REFUSES.test(line)) || REPORTS_FAILURE.test(line);
 
-/** The line that says why there is no record. When our module wraps another logger, only the line of our module counts. */
+/**
+ * The line that says why there is no record. When our module wraps another logger, only the line of our module counts.
+ */
 const refusalLine = (lines: readonly string[]): string | undefined =>
   lines.find((line) => line.includes(NOT_WRITTEN)) ??
   (lines.some((line) => line.includes(WRITTEN)) ? undefined : lines.find(isWriteRefusal));

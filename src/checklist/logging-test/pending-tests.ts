@@ -7,7 +7,9 @@ export interface PendingTest {
   readonly at: number;
 }
 
-/** The tests that are running, or whose process stopped: `pipeline#NAME` / `logging-test#IMAGE` in the control table. */
+/**
+ * The tests that are running, or whose process stopped: `pipeline#NAME` / `logging-test#IMAGE` in the control table.
+ */
 export interface PendingTests {
   /** Call this before the function is invoked. */
   add(test: PendingTest): Promise<void>;

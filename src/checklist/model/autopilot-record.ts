@@ -37,8 +37,8 @@ export const autopilotRecordSchema = z.object({
   /** The lease of the process that drives it; grows with each takeover. */
   fence: z.number().exactOptional(),
   /**
-   * The autopilot was stopped, but not all of the stop may be done: its request for approval has to be withdrawn; with `work` its
-   * run or table job has to be stopped too.
+   * The autopilot was stopped, but not all of the stop may be done: its request for approval has to be withdrawn; with
+   * `work` its run or table job has to be stopped too.
    */
   stopping: z.enum(['request', 'work']).exactOptional(),
 });

@@ -129,7 +129,9 @@ function viewStep(step: StepName, facts: ViewFacts, rules: PreconditionRules): S
 
 const loggingOn = (facts: ViewFacts) => (facts.codeSha256 === undefined ? [] : checkLogging(facts, facts.codeSha256));
 
-/** Whether the flush that the backup was made for has begun. From then on the table differs from the backup as intended. */
+/**
+ * Whether the flush that the backup was made for has begun. From then on the table differs from the backup as intended.
+ */
 export const isBackupUsed = ({ flush, job, reset }: Pick<ViewFacts, 'flush' | 'job' | 'reset'>): boolean =>
   job?.kind === 'flush' || flush?.state === 'running' || (flush?.state === 'done' && !isUndone(flush, reset));
 

@@ -7,7 +7,10 @@ export interface Proof {
   readonly by: string;
 }
 
-/** The facts behind the preconditions, read just now. A fact that could not be read is undefined and meets no precondition. */
+/**
+ * The facts behind the preconditions, read just now. A fact that could not be read is undefined and meets no
+ * precondition.
+ */
 export interface PreconditionFacts {
   readonly now: number;
   readonly codeSha256?: string;
@@ -160,10 +163,11 @@ export const isCovered = (override: Override, unmet: UnmetPrecondition, codeSha2
 export type GuardedStep = 'flush' | 'start' | 'resume' | 'restore';
 
 /**
- * Whether a step may begin. The order comes from the runbook. A flush needs a recent verified backup, quotas that do not block, failure
- * logging proven on the deployed code, and a recent sample without failures. A start needs a flush of this checklist that no restore
- * undid, or `keep`. A resume needs that nobody flushed or restored the table since the run started. A restore needs that no run
- * is active. Fails closed: a fact that could not be read meets no precondition.
+ * Whether a step may begin. The order comes from the runbook. A flush needs a recent verified backup, quotas that do
+ * not block, failure logging proven on the deployed code, and a recent sample without failures. A start needs a flush
+ * of this checklist that no restore undid, or `keep`. A resume needs that nobody flushed or restored the table since
+ * the run started. A restore needs that no run is active. Fails closed: a fact that could not be read meets no
+ * precondition.
  */
 export function checkPreconditions(
   step: GuardedStep,

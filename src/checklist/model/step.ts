@@ -28,7 +28,10 @@ export const findingSchema = z.preprocess(
     z.object({
       kind: z.literal('validate'),
       verdict: z.string(),
-      /** Entries that the table lacks against the backup, and images that were processed and have no rows: 0 is left out. */
+      /**
+       * Entries that the table lacks against the backup, and images that were processed and have no rows: 0 is left
+       * out.
+       */
       fewerEntries: z.number().exactOptional(),
       imagesWithoutRows: z.number().exactOptional(),
     }),
@@ -65,7 +68,10 @@ export const closedStepSchema = z.object({
 export type ClosedStep = z.infer<typeof closedStepSchema>;
 export type StepState = ClosedStep['state'];
 
-/** An approver's decision to skip a step: for this checklist, this code of the function and the preconditions unmet then. */
+/**
+ * An approver's decision to skip a step: for this checklist, this code of the function and the preconditions unmet
+ * then.
+ */
 export const overrideSchema = z.object({
   step: stepSchema,
   by: z.string(),

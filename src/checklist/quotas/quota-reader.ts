@@ -10,7 +10,9 @@ export interface QuotaReaderPorts {
   readonly planner: PlannerSettings;
 }
 
-/** Reads the quotas as they are now and judges them, with the measured time per image or else the one of the settings. */
+/**
+ * Reads the quotas as they are now and judges them, with the measured time per image or else the one of the settings.
+ */
 export const createQuotaReader = (ports: QuotaReaderPorts) => async (): Promise<QuotaReport> => {
   const [reading, experience] = await Promise.all([ports.readQuotas(), ports.experience()]);
   return judgeQuotas(reading, ports.planner, experience?.secondsPerImage ?? ports.planner.secondsPerImage);

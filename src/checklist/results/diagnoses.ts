@@ -105,7 +105,9 @@ export function createDiagnoses(ports: DiagnosesPorts): DiagnoseControl {
     },
   };
 
-  /** The time in which the run was driven. The window of a run that ended does not depend on when the diagnosis is made. */
+  /**
+   * The time in which the run was driven. The window of a run that ended does not depend on when the diagnosis is made.
+   */
   function windowOf(run: RunSnapshot | undefined, lastOutcomeAt: number | undefined, now: number) {
     const from = run?.startedAt ?? now - DEFAULT_WINDOW_MS;
     const isOver = run !== undefined && run.state.kind !== 'running';

@@ -16,7 +16,10 @@ export interface FunctionLogPorts {
   readonly warn: (message: string, cause: unknown) => void;
 }
 
-/** The log group of the function: the one of its configuration, else Lambda's default. @throws what `functionFacts` throws. */
+/**
+ * The log group of the function: the one of its configuration, else Lambda's default. @throws what `functionFacts`
+ * throws.
+ */
 export async function readLogGroup(functionFacts: FunctionLogPorts['functionFacts']): Promise<string> {
   const facts = await functionFacts();
   return facts.logGroup ?? logGroupOf(facts.name);

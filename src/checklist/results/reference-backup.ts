@@ -38,8 +38,9 @@ export async function flushesAround(
 }
 
 /**
- * The backup with the state of the table before the rescan: the one that the flush used; without a flush, the newest verified one
- * from before the run, else the newest one. A backup that was made after the flush, of the empty table, is never used.
+ * The backup with the state of the table before the rescan: the one that the flush used; without a flush, the newest
+ * verified one from before the run, else the newest one. A backup that was made after the flush, of the empty table, is
+ * never used.
  */
 export async function referenceBackup(
   location: BackupLocation,

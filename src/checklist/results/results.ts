@@ -50,7 +50,10 @@ export interface ResultsPorts {
 const SEGMENTS = 4;
 const MAX_ATTEMPTS = 5;
 
-/** Results of runs, read from the table, the journals, the manifests and the backups. See ResultControl for the guarantees. */
+/**
+ * Results of runs, read from the table, the journals, the manifests and the backups. See ResultControl for the
+ * guarantees.
+ */
 export function createResults(ports: ResultsPorts): ResultControl {
   const { dynamodb, store } = ports;
 

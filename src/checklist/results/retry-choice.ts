@@ -32,7 +32,10 @@ const LOOK_AT_ONCE = 10;
 /** The kinds of images without a complete result that a retry can fix, the most serious first. */
 const UNACCOUNTED: readonly ReconciledKind[] = ['neither', 'rows-without-outcome', 'processed-without-rows'];
 
-/** Chooses the images of a retry. `what`: a description for people. @throws what the ports throw; all files are freed then. */
+/**
+ * Chooses the images of a retry. `what`: a description for people. @throws what the ports throw; all files are freed
+ * then.
+ */
 export async function chooseForRetry(
   setting: RetryRequest,
   what: string,

@@ -26,10 +26,15 @@ export interface FactPorts {
   readonly warn: (message: string, cause: unknown) => void;
 }
 
-/** What to read: `record`: the control table; `view`: also AWS; `flush`: also the quotas and the count of all records. */
+/**
+ * What to read: `record`: the control table; `view`: also AWS; `flush`: also the quotas and the count of all records.
+ */
 export type Depth = 'record' | 'view' | 'flush';
 
-/** Whether a run belongs to this checklist: its id is stored, or it started later (a crash can come before the id is stored). */
+/**
+ * Whether a run belongs to this checklist: its id is stored, or it started later (a crash can come before the id is
+ * stored).
+ */
 export const isOf = ({ runIds, openedAt }: ChecklistRecord, { runId, startedAt }: RunSnapshot): boolean =>
   runIds.includes(runId) || (startedAt !== undefined && startedAt >= openedAt);
 
@@ -38,7 +43,8 @@ export const isActive = ({ state }: RunSnapshot, { autoResume }: PreconditionRul
   state.kind === 'running' || (state.kind === 'interrupted' && autoResume);
 
 /**
- * Reads all facts that a checklist is judged by. What AWS does not return is left out, and its fault is added to `unread`.
+ * Reads all facts that a checklist is judged by. What AWS does not return is left out, and its fault is added to
+ * `unread`.
  * @throws ControlTableError when the control table cannot be read.
  */
 export async function gatherFacts(

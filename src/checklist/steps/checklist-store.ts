@@ -150,7 +150,10 @@ export function createChecklistStore(table: ControlTable, name: string): Checkli
 }
 
 export interface WatchedChecklistStore extends ChecklistStore {
-  /** Calls the listener after each change that this process made; nobody waits for it. Returns the function that removes it. */
+  /**
+   * Calls the listener after each change that this process made; nobody waits for it. Returns the function that removes
+   * it.
+   */
   watch(listener: () => void): () => void;
 }
 

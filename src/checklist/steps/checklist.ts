@@ -46,7 +46,9 @@ export type CloseRefusal =
   | { readonly reason: 'run-active'; readonly runId: string }
   | { readonly reason: 'job-active'; readonly job: TableJob };
 
-/** The steps of one rescan: which are done, which are stale, which is next. Its first step opens it, its run closes it. */
+/**
+ * The steps of one rescan: which are done, which are stale, which is next. Its first step opens it, its run closes it.
+ */
 export interface Checklist extends TableJobRecorder {
   /** The open checklist, else the last one, else an empty one. With `id`: that one, also when another one is open. */
   view(id?: string): Promise<ChecklistView>;
@@ -69,7 +71,9 @@ export interface Checklist extends TableJobRecorder {
   override(step: OverridableStep, by: string, reason: string): Promise<Result<Override, OverrideRefusal>>;
   /** Stores the request for approval that a flush of the open checklist waits for. */
   recordFlushRequest(approvalId: string, by: string): Promise<void>;
-  /** Closes the open checklist without its run, while no work of it is active. Its request for approval is withdrawn. */
+  /**
+   * Closes the open checklist without its run, while no work of it is active. Its request for approval is withdrawn.
+   */
   close(by: string): Promise<Result<ClosedChecklist, CloseRefusal>>;
   history(limit: number): AsyncIterable<ChecklistRecord>;
   onRunEvent(event: RunEvent): Promise<void>;
@@ -85,8 +89,8 @@ export function createChecklist(ports: ChecklistPorts): Checklist {
   const now = () => Math.round(clock.now());
 
   /**
-   * The open checklist. If its run is complete, the bot stopped before it closed the checklist: it is closed here, so that its flush
-   * does not permit the start of another run.
+   * The open checklist. If its run is complete, the bot stopped before it closed the checklist: it is closed here, so
+   * that its flush does not permit the start of another run.
    */
   async function openRecord(): Promise<ChecklistRecord | undefined> {
     const open = await store.open();

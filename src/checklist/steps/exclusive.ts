@@ -21,8 +21,8 @@ export class ExclusiveLostError extends Error {
 }
 
 /**
- * The leases that this process uses now. A holder can acquire its own lease again, and the first work to end would release
- * it under the other.
+ * The leases that this process uses now. A holder can acquire its own lease again, and the first work to end would
+ * release it under the other.
  */
 const inUse = new WeakSet<Lease>();
 

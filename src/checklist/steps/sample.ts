@@ -24,8 +24,9 @@ const MAX_ATTEMPTS = 5;
 const WAIT_MS = 2_000;
 
 /**
- * Invokes the function for a few images of the bucket, drawn at random, one after the other. This proves that the function
- * works today, before anything is deleted. The function writes the records of these images as in any invocation.
+ * Invokes the function for a few images of the bucket, drawn at random, one after the other. This proves that the
+ * function works today, before anything is deleted. The function writes the records of these images as in any
+ * invocation.
  * @throws EmptySampleError; FaultError when the environment is broken, since that is not the fault of an image.
  */
 export async function trySample(count: number, ports: SamplePorts): Promise<SampleResult> {
