@@ -22,10 +22,10 @@ async function confirm(command: string, what: RegExp): Promise<string> {
 }
 
 describe('failure logging, with the function as the real one is', () => {
-  test('the test explains that DynamoDB refused the key; a deploy mends it; the test proves it; a rollback restores the former code', async () => {
+  test('the logging test reports that DynamoDB refused the key, a deploy fixes that, and a rollback restores the former code', async () => {
     const before = await functionNow();
     await here.people.command('operator', '/rescan test-logging');
-    const refused = await here.people.sees(/DynamoDB refused the record, as it does not have the table’s key/, {
+    const refused = await here.people.sees(/DynamoDB refused the record, because it lacks the table’s key/, {
       withinMs: 25_000,
     });
     expect(wholeText(refused)).toContain('ValidationException');

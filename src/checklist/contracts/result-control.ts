@@ -71,7 +71,7 @@ export interface ResultControl {
   failures(runId?: string): Promise<Result<Failures & { readonly runIds: RunIds }, ResultRefusal>>;
   /** Plans a run over these images only. */
   planRetry(request: {
-    readonly setting: RetryRequest;
+    readonly request: RetryRequest;
     /** A description for the people who read the plan. */
     readonly what: string;
     readonly paceSetting: PaceSetting;

@@ -1,41 +1,28 @@
-import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { findBackup, requireUsable } from '../../backup/catalogue/catalogue.ts';
 import type { BackupLocation } from '../../backup/catalogue/location.ts';
 import type { Clock, Random } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
-import type { ListedImage } from '../../pipeline/images.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
-import { listFailures } from '../../pipeline/table/failure-records.ts';
-import { scanTable } from '../../pipeline/table/scan.ts';
-import { describeTable, keyNamesOf } from '../../pipeline/table/table.ts';
+import { describeTable } from '../../pipeline/table/table.ts';
 import { diffWithBackup } from '../../results/diff/diff.ts';
-import { type Failures, readFailures } from '../../results/failures/failures.ts';
-import { type Reconciliation, reconcile } from '../../results/reconcile/reconcile.ts';
 import { readRunReport } from '../../results/report/run-report.ts';
 import { isOpen } from '../../run/model/run.ts';
-import type { ManifestEntry, OutcomeRecord } from '../../run/model/types.ts';
-import { type RunChain, readChain, readHistory, rootOf } from '../../run/store/run-chain.ts';
-import type { RunRecord, RunStore } from '../../run/store/run-store.ts';
+import type { OutcomeRecord } from '../../run/model/types.ts';
+import { type RunChain, readHistory, rootOf } from '../../run/store/run-chain.ts';
 import type { FindImage, ImageAttempt, ResultControl, ResultRefusal } from '../contracts/result-control.ts';
 import type { StartControl } from '../contracts/start-control.ts';
 import type { ChecklistStore } from '../steps/checklist-store.ts';
 import { refusalOrFault } from '../table-jobs/table-errors.ts';
 import { flushesAround, referenceBackup } from './reference-backup.ts';
 import { chooseForRetry } from './retry-choice.ts';
+import { createRunReader, type RunReaderPorts } from './run-reader.ts';
 import { validatePerson, validateRun } from './validate.ts';
 
-export interface ResultsPorts {
-  readonly dynamodb: DynamoDBClient;
+export interface ResultsPorts extends RunReaderPorts {
   readonly location: BackupLocation;
-  readonly table: string;
-  readonly bucket: string;
   readonly clock: Clock;
   readonly random: Random;
-  readonly store: Pick<RunStore, 'read' | 'readOpen' | 'newestFirst' | 'journal'>;
-  readonly manifest: (runId: string, from: number) => AsyncIterable<ManifestEntry>;
-  /** The images that are in the bucket now. */
-  readonly listImages: () => AsyncIterable<ListedImage>;
   readonly findImage: FindImage;
   readonly starts: Pick<StartControl, 'plan'>;
   readonly checklists: Pick<ChecklistStore, 'list' | 'steps' | 'setStep'>;
@@ -47,7 +34,6 @@ export interface ResultsPorts {
   readonly warn: (message: string, cause: unknown) => void;
 }
 
-const SEGMENTS = 4;
 const MAX_ATTEMPTS = 5;
 
 /**
@@ -56,6 +42,7 @@ const MAX_ATTEMPTS = 5;
  */
 export function createResults(ports: ResultsPorts): ResultControl {
   const { dynamodb, store } = ports;
+  const reader = createRunReader(ports);
 
   async function orRefusal<T>(work: () => Promise<Result<T, ResultRefusal>>): Promise<Result<T, ResultRefusal>> {
     try {
@@ -66,51 +53,6 @@ export function createResults(ports: ResultsPorts): ResultControl {
     }
   }
 
-  /** The run with this id; without an id the open run, else the last one that was started. */
-  async function runOf(runId?: string): Promise<RunRecord | ResultRefusal> {
-    const { openRunId, lastRunId } = await store.readOpen();
-    const asked = runId ?? openRunId ?? lastRunId;
-    const run = asked === undefined ? undefined : await store.read(asked);
-    if (run?.startedAt !== undefined) return run;
-    return runId === undefined ? { reason: 'no-run' } : { reason: 'unknown-run', runId };
-  }
-  /** The same run with all runs over the same images, the newest first. */
-  async function chainOf(runId?: string): Promise<RunChain | ResultRefusal> {
-    const run = await runOf(runId);
-    if ('reason' in run) return run;
-    return (await readChain(store, run.runId)) ?? { reason: 'unknown-run', runId: run.runId };
-  }
-  const isChain = (found: RunChain | ResultRefusal): found is RunChain => Array.isArray(found);
-  const idsOf = (chain: readonly RunRecord[]) => chain.map(({ runId }) => runId);
-
-  /** The newest run first, so that the outcome of the last attempt counts. */
-  async function* journalOf(chain: readonly RunRecord[]) {
-    for (const { runId } of chain) yield* store.journal(runId, 0);
-  }
-
-  const failuresOf = (runs: readonly RunRecord[], about: { withBucket: boolean; inRun?: string }): Promise<Failures> =>
-    readFailures(
-      {
-        runs: runs.map(({ runId }) => ({ runId, journal: store.journal(runId, 0) })),
-        records: listFailures(dynamodb, ports.table),
-        ...defined({ bucket: about.withBucket ? ports.listImages() : undefined }),
-      },
-      defined({ inRun: about.inRun }),
-    );
-
-  async function reconcileChain(chain: RunChain): Promise<Reconciliation> {
-    const root = rootOf(chain);
-    const keys = keyNamesOf(await describeTable(dynamodb, ports.table));
-    return reconcile(
-      {
-        manifest: ports.manifest(root.runId, 0),
-        journal: journalOf(chain),
-        rows: scanTable(dynamodb, ports.table, { segments: SEGMENTS }),
-      },
-      defined({ keys, bucket: ports.bucket, startedAt: root.startedAt }),
-    );
-  }
-
   /** The backup to compare with when none is given: from before the last flush, else from before the last run. */
   async function backupBefore(chain: RunChain | undefined) {
     const { arn } = await describeTable(dynamodb, ports.table);
@@ -119,24 +61,22 @@ export function createResults(ports: ResultsPorts): ResultControl {
     return referenceBackup(ports.location, arn, flush, root);
   }
 
-  const reading = { ...ports, reconcileChain };
+  const validation = { ...ports, reconcileChain: reader.reconcile };
 
   return {
     failures: (runId) =>
       orRefusal(async () => {
         const runs = await readHistory(store);
-        const found = await failuresOf(runs, { withBucket: false, ...defined({ inRun: runId }) });
-        return succeed({ ...found, runIds: idsOf(runs) });
+        const found = await reader.failures(runs, { withBucket: false, ...defined({ inRun: runId }) });
+        return succeed({ ...found, runIds: runs.map((run) => run.runId) });
       }),
-    planRetry: ({ setting, what, paceSetting, by, channel }) =>
+    planRetry: ({ request, what, paceSetting, by, channel }) =>
       orRefusal(async () => {
-        const chosen = await chooseForRetry(setting, what, {
-          ...reading,
-          readFailures: failuresOf,
-          async lastChain() {
-            const found = await chainOf();
-            return isChain(found) ? found : undefined;
-          },
+        const chosen = await chooseForRetry(request, what, {
+          ...ports,
+          readFailures: reader.failures,
+          reconcileChain: reader.reconcile,
+          lastChain: async () => valueOrNone(await reader.chain()),
         });
         if ('reason' in chosen) return refuse(chosen);
         try {
@@ -159,9 +99,9 @@ export function createResults(ports: ResultsPorts): ResultControl {
       }),
     outcomes: (runId) =>
       orRefusal(async () => {
-        const run = await runOf(runId);
-        if ('reason' in run) return refuse(run);
-        const { runId: id } = run;
+        const run = await reader.run(runId);
+        if (!run.ok) return run;
+        const { runId: id } = run.value;
         async function* records(): AsyncGenerator<OutcomeRecord> {
           for await (const chunk of store.journal(id, 0)) yield* chunk.records;
         }
@@ -178,8 +118,9 @@ export function createResults(ports: ResultsPorts): ResultControl {
       }),
     report: (runId) =>
       orRefusal(async () => {
-        const run = await runOf(runId);
-        if ('reason' in run) return refuse(run);
+        const found = await reader.run(runId);
+        if (!found.ok) return found;
+        const run = found.value;
         const report = await readRunReport({
           startedAt: run.startedAt ?? run.plan.plannedAt,
           manifest: ports.manifest(run.runId, 0),
@@ -191,17 +132,16 @@ export function createResults(ports: ResultsPorts): ResultControl {
       }),
     validate: ({ runId, person, seed, by }) =>
       orRefusal(async () => {
-        const found = await chainOf(runId);
-        if (person !== undefined) return validatePerson(reading, isChain(found) ? found : undefined, person);
-        if (!isChain(found)) return refuse(found);
-        return validateRun(reading, found, { seed: seed ?? Math.floor(ports.random() * 1_000_000), by });
+        const chain = await reader.chain(runId);
+        if (person !== undefined) return validatePerson(validation, valueOrNone(chain), person);
+        if (!chain.ok) return chain;
+        return validateRun(validation, chain.value, { seed: seed ?? Math.floor(ports.random() * 1_000_000), by });
       }),
     diff: (backupId) =>
       orRefusal(async () => {
-        const found = await chainOf();
         const backup =
           backupId === undefined
-            ? await backupBefore(isChain(found) ? found : undefined)
+            ? await backupBefore(valueOrNone(await reader.chain()))
             : await findBackup(ports.location, backupId);
         if (!backup) return refuse({ reason: 'table', refusal: { reason: 'no-backup' } });
         requireUsable(backup, (await describeTable(dynamodb, ports.table)).arn);
@@ -215,3 +155,5 @@ export function createResults(ports: ResultsPorts): ResultControl {
       }),
   };
 }
+
+const valueOrNone = <T>(result: Result<T, ResultRefusal>): T | undefined => (result.ok ? result.value : undefined);

@@ -37,12 +37,12 @@ const UNACCOUNTED: readonly ReconciledKind[] = ['neither', 'rows-without-outcome
  * then.
  */
 export async function chooseForRetry(
-  setting: RetryRequest,
+  request: RetryRequest,
   what: string,
   ports: RetryChoicePorts,
 ): Promise<RetryChoice | ResultRefusal> {
-  if (setting.kind === 'unaccounted') return chooseUnaccounted(what, setting.withUnclear ?? false, ports);
-  const { choice } = setting;
+  if (request.kind === 'unaccounted') return chooseUnaccounted(what, request.withUnclear ?? false, ports);
+  const { choice } = request;
   const named = choice.images && [...choice.images];
   const there = named ? await findAll(named, ports.findImage) : [];
   const keys = named?.filter((_, at) => there[at] === undefined) ?? [];

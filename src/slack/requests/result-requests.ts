@@ -56,7 +56,7 @@ export function createResultRequests(ports: {
     },
     async retry(setting, what, requester) {
       const { person: by, channel } = requester;
-      const planned = await results.planRetry({ setting, what, paceSetting: ports.pace, by, channel });
+      const planned = await results.planRetry({ request: setting, what, paceSetting: ports.pace, by, channel });
       return planned.ok ? showPlan(planned.value, requester, planning) : resultRefusalMessage(planned.refusal);
     },
     async validate(request, { person: by, channel }) {
