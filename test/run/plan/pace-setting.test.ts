@@ -72,7 +72,7 @@ describe('parsePace', () => {
   });
 
   it.each(['9'.repeat(400), `-${'9'.repeat(400)}`, `0.${'1'.repeat(300)}`])(
-    'is refused in a short line: %#',
+    'a very long number is refused with a short reason: %#',
     (text) => {
       const parsed = parse(text);
       expect(parsed.ok ? '' : parsed.refusal.length).toBeLessThan(120);
