@@ -189,7 +189,7 @@ export function createJobDriver(ports: JobDriverPorts): JobDriver {
 
   /**
    * Stores how the job ended, reports it, and forgets the job, in this order: a process that dies in between leaves a job that
-   * is not resumed, and whose end the next one reports. Retried until it is stored; after the first failure people are told
+   * is not resumed, and whose end the next one reports. Retried until it is stored; after the first failure it is reported
    * at once.
    */
   async function conclude(job: ApprovedJob, end: JobEnd): Promise<void> {

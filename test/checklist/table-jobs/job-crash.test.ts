@@ -184,7 +184,7 @@ async function halfDone(world: World, agoMs: number): Promise<string> {
 }
 
 describe('a job whose process died', () => {
-  test('It resumes within the time of its approval, and every record is deleted once', async () => {
+  test('A job whose process died resumes within the time of its approval, and every record is deleted once', async () => {
     const world = createWorld();
     await halfDone(world, 60_000);
     const next = world.process('next');
@@ -194,7 +194,7 @@ describe('a job whose process died', () => {
     expect(world.reported.map(({ event }) => event.kind)).toContain('resumed');
   });
 
-  test('It does not resume after the time of its approval: a new request asks to continue it, and continues it when approved', async () => {
+  test('A job whose process died does not resume after the time of its approval: a new request asks to continue it, and continues it when approved', async () => {
     const world = createWorld();
     const id = await halfDone(world, APPROVAL_MS);
     const next = world.process('next');
@@ -230,7 +230,7 @@ describe('a job whose process died', () => {
     expect(world.deleted).toHaveLength(2);
   });
 
-  test('Where it cannot be asked for again, the report says why, and nothing runs', async () => {
+  test('A dead job for which no new request is possible is reported with the reason, and nothing runs', async () => {
     const world = createWorld();
     await halfDone(world, APPROVAL_MS);
     world.refusal = { reason: 'run-active', runId: 'r-1' };
@@ -273,7 +273,7 @@ describe('a job whose process died', () => {
     expect(world.deleted).toHaveLength(5);
   });
 
-  test('A fault while it is asked for again keeps the job until that passes', async () => {
+  test('A fault while the new request for a dead job is made keeps the job until the fault passes', async () => {
     const world = createWorld();
     await halfDone(world, APPROVAL_MS);
     world.refusal = { reason: 'fault', fault: { reason: 'network', message: 'no route', fix: 'look' } };
@@ -324,7 +324,7 @@ describe('a job whose process died', () => {
         void (await world.table.update({ pk: 'pipeline#fn', sk: 'table-job' }, { remove: ['fingerprint'] })),
       { reason: 'older-version' },
     ],
-  ])('It does not resume where %s', async (_what, change, because) => {
+  ])('A dead job does not resume where %s', async (_what, change, because) => {
     const world = createWorld();
     const id = await halfDone(world, 1_000);
     await change(world, id);
@@ -334,7 +334,7 @@ describe('a job whose process died', () => {
     expect(world.deleted).toHaveLength(2);
   });
 
-  test('A number of records that the job itself changed does not keep it from resuming', async () => {
+  test('A dead job resumes although it has changed the number of records itself', async () => {
     const world = createWorld();
     await halfDone(world, 1_000);
     world.facts = world.facts.map((fact) => (fact.name === 'records counted' ? { ...fact, value: '3' } : fact));
@@ -366,7 +366,7 @@ describe('a control table that was restored from a backup of an earlier time', (
     };
   }
 
-  test('A job in it is not run again once the time of its approval is over', async () => {
+  test('A job in a restored control table is not run again once the time of its approval is over', async () => {
     const world = createWorld();
     const process = world.process('process', {
       async beforeDeletion(record) {
@@ -385,7 +385,7 @@ describe('a control table that was restored from a backup of an earlier time', (
     expect(await process.heard('interrupted')).toMatchObject({ because: { reason: 'expired' } });
   });
 
-  test('An approval in it is not used again, because the table is not what it was', async () => {
+  test('An approval in a restored control table is not used again, because the table is not what it was', async () => {
     const world = createWorld();
     const process = world.process('process');
     const { id } = await process.request();
@@ -401,7 +401,7 @@ describe('a control table that was restored from a backup of an earlier time', (
     expect(world.deleted).toEqual([]);
   });
 
-  test('An approval in it that was given and not used ends, and is not carried out by itself', async () => {
+  test('An approval in a restored control table that was given and not used ends, and is not carried out', async () => {
     const world = createWorld();
     const process = world.process('process', {
       async before({ operation, key }) {

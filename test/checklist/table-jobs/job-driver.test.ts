@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { TableRefusal } from '../../../src/checklist/contracts/table-control.ts';
 import { settle } from '../../support/fake-clock.ts';
-import { createWorld, fakeLambda, LEASE_MS, RECORDS, standBy } from './job-rig.ts';
+import { APPROVAL_MS, createWorld, fakeLambda, LEASE_MS, RECORDS, standBy } from './job-rig.ts';
 
 /** A promise that the test resolves. */
 function gate() {
@@ -14,7 +14,7 @@ function gate() {
 const kindsOf = (world: ReturnType<typeof createWorld>) => world.reported.map(({ event }) => event.kind);
 
 describe('two requests that are approved at the same time', () => {
-  test('One is carried out; the other is refused and leaves the lease alone', async () => {
+  test('Of two requests approved at the same time one is carried out; the other is refused and leaves the lease alone', async () => {
     const world = createWorld();
     const claiming = gate();
     const deleting = gate();
@@ -39,7 +39,7 @@ describe('two requests that are approved at the same time', () => {
     expect(world.deleted).toHaveLength(RECORDS.length);
   });
 
-  test('In two processes, one is carried out and the other is refused', async () => {
+  test('Of two requests approved in two processes one is carried out and the other is refused', async () => {
     const world = createWorld();
     const deleting = gate();
     const one = world.process('one', { beforeDeletion: () => deleting.opened });
@@ -178,6 +178,18 @@ describe('startApproved', () => {
       expect(await next.record.read()).toBeUndefined();
     },
   );
+
+  test('Where the approval expires while the facts are gathered, nothing starts', async () => {
+    const world = createWorld();
+    const process = world.process('process', { beforeGathering: () => world.clock.sleep(APPROVAL_MS) });
+    const { id } = await process.request();
+    const started = process.approve(id);
+    await world.clock.advance(APPROVAL_MS + 1_000);
+    expect(await started).toMatchObject({ refusal: { reason: 'use', refusal: { reason: 'expired' } } });
+    expect((await world.approvals.read(id))?.state.kind).toBe('void');
+    expect(process.lease.holds()).toBe(false);
+    expect(world.deleted).toEqual([]);
+  });
 
   test('Where the lease is lost while the facts are gathered, nothing is claimed and the approval is void', async () => {
     const world = createWorld();
@@ -540,7 +552,7 @@ describe('a function that an older version of the bot had stopped', () => {
       { job: JSON.stringify({ kind: 'hold', id: 'hold-fn', functionName: 'fn', reservedBefore: 7, heldAt: 1 }) },
     );
 
-  test('It is released at the first look, and that is reported', async () => {
+  test('A function that an older version had stopped is released at the first look, and that is reported', async () => {
     const world = createWorld();
     await hold(world);
     const calls: [string, object][] = [];
@@ -562,7 +574,7 @@ describe('a function that an older version of the bot had stopped', () => {
     expect(process.lease.holds()).toBe(false);
   });
 
-  test('It is not released under a process that holds the lease', async () => {
+  test('A function that an older version had stopped is not released while another process holds the lease', async () => {
     const world = createWorld();
     await hold(world);
     const other = world.process('other');
@@ -575,7 +587,7 @@ describe('a function that an older version of the bot had stopped', () => {
     expect(kindsOf(world)).toEqual([]);
   });
 
-  test('Where it cannot be released, that is reported once and tried again every minute', async () => {
+  test('A function that cannot be released is reported once and tried again every minute', async () => {
     const world = createWorld();
     await hold(world);
     let calls = 0;

@@ -148,10 +148,10 @@ describe('approvals on a real table', () => {
     await bot.steps.click(approval.id, yes);
     await bot.listensTo('finished');
     await bot.audit.close(5_000);
-    const told: string[] = [];
+    const outcomes: string[] = [];
     for await (const { who, what, outcome } of bot.audit.entries())
-      if (what.includes(approval.id)) told.push(`${who}: ${what}: ${outcome.replace(/,? with backup \S+/, '')}`);
-    expect(told).toEqual([
+      if (what.includes(approval.id)) outcomes.push(`${who}: ${what}: ${outcome.replace(/,? with backup \S+/, '')}`);
+    expect(outcomes).toEqual([
       `U1: approval ${approval.id} of a flush: requested`,
       `U2: approval ${approval.id} of a flush: approved`,
       `U2: flush ${approval.id}: approved, and about to start`,
@@ -166,8 +166,8 @@ describe('approvals on a real table', () => {
     await backup(bot);
     const approval = await request(bot);
     bot.steps.standBy();
-    const told = await bot.listensTo('approval-changed');
-    expect(told.approval).toMatchObject({ id: approval.id, state: { kind: 'expired' } });
+    const changed = await bot.listensTo('approval-changed');
+    expect(changed.approval).toMatchObject({ id: approval.id, state: { kind: 'expired' } });
   });
 
   test('An open request keeps its backup from being pruned', async () => {

@@ -84,7 +84,7 @@ export function tableRefusalLines(refusal: TableRefusal): string[] {
       return [
         `${code(refusal.fileName, 120)} is a backup in the old runbook’s format: ${counted(refusal.items, 'record')} without their types. Restoring it as it is would write text instead of numbers and sets.`,
         refusal.losses.length === 0
-          ? 'Nothing in it looks like a lost type, but types cannot be told from text.'
+          ? 'Nothing in it looks like a lost type, but text does not show the types.'
           : `Lost: ${refusal.losses
               .slice(0, 12)
               .map(
@@ -190,5 +190,5 @@ function describeVoid({ changed, because }: Extract<ApprovalState, { kind: 'void
   if (because === 'never-started') return 'approved, but the bot restarted before it started';
   return changed.length > 0
     ? `approved, but ${counted(changed.length, 'fact')} changed before it started`
-    : 'approved, but it could not start (the approver was told why)';
+    : 'approved, but it could not start (the reply to the approver has the reason)';
 }

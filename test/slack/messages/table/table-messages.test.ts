@@ -136,7 +136,7 @@ describe('requestEndedMessage', () => {
       { kind: 'void', at: NOW, changed: [], because: 'never-started' },
       'was approved, but the bot restarted before it started. Nothing was done.\n`/rescan flush` asks again.',
     ],
-  ])('The requester of a request that ended as %j is told so, unless they know', (state, text) => {
+  ])('The requester of a request that ended as %j gets a message, unless they ended it themselves', (state, text) => {
     expect(requestEndedMessage(flushApproval({ state }))?.text).toBe(
       text === undefined ? undefined : `<@U0OPERATOR>: your flush request ${text}`,
     );
@@ -290,13 +290,13 @@ describe('messages of a job', () => {
   });
 
   test('A function that an older version had stopped is reported with what was done about it', () => {
-    const told = (reservedConcurrency: number | undefined, kind: 'released' | 'changed-since') =>
+    const textOf = (reservedConcurrency: number | undefined, kind: 'released' | 'changed-since') =>
       functionMessage({ kind: 'function-released', released: { kind, functionName: 'fn', reservedConcurrency } }).text;
-    expect(told(undefined, 'released')).toMatch(
+    expect(textOf(undefined, 'released')).toMatch(
       /^Function `fn` runs again\.\n.*\nIt has no reserved concurrency now\./,
     );
-    expect(told(7, 'released')).toContain('Its reserved concurrency is 7 now.');
-    expect(told(7, 'changed-since')).toContain('Somebody has changed that since.');
+    expect(textOf(7, 'released')).toContain('Its reserved concurrency is 7 now.');
+    expect(textOf(7, 'changed-since')).toContain('Somebody has changed that since.');
     const fault = { reason: 'network', message: HOSTILE, fix: 'Look.' } as const;
     const failed = functionMessage({ kind: 'function-not-released', functionName: 'fn', fault });
     expect(firstLine(failed)).toContain('is still stopped');
