@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { RestoreDigestMismatchError } from '../../../src/backup/errors.ts';
 import type { Call, Fate } from '../../support/memory-aws/clients.ts';
 import { s3Error } from '../../support/memory-aws/s3.ts';
-import { createFaultWorld, EDITS, type FaultWorld, FULL } from './fault-world.ts';
+import { createFaultWorld, EDITS, FAULTS_TIMEOUT_MS, type FaultWorld, FULL } from './fault-world.ts';
 
 type Ports = FaultWorld['undisturbed'];
 const OPERATIONS = ['flush', 'restore'] as const;
@@ -68,6 +68,7 @@ test.each(OPERATIONS)(
         if (operation === 'flush') expect(world.rows().size).toBeLessThanOrEqual(1);
       }
   },
+  FAULTS_TIMEOUT_MS,
 );
 
 test.each(OPERATIONS)(
@@ -90,6 +91,7 @@ test.each(OPERATIONS)(
       expect({ from, lost: world.lost, missing: world.missing() }).toEqual({ from, lost: [], missing: [] });
     }
   },
+  FAULTS_TIMEOUT_MS,
 );
 
 test.each(OPERATIONS)(
@@ -102,13 +104,13 @@ test.each(OPERATIONS)(
           if (call.number >= number && call.number < number + 7) edit(kind, call.number % 14);
           return undefined;
         });
-        if (world)
-          expect({ kind, number, lost: world.lost, missing: world.missing() }).toEqual({
-            kind,
-            number,
-            lost: [],
-            missing: [],
-          });
+        expect({ kind, number, lost: world.lost, missing: world.missing() }).toEqual({
+          kind,
+          number,
+          lost: [],
+          missing: [],
+        });
       }
   },
+  FAULTS_TIMEOUT_MS,
 );

@@ -16,7 +16,7 @@ import { type Call, startFaultProxy } from '../../support/fault-proxy.ts';
 import { putItems } from '../../support/items.ts';
 import { timesheetEntry } from '../../support/pipeline-table.ts';
 import { type BackupWorld, startBackupWorld } from '../backup-rig.ts';
-import { FULL } from './fault-world.ts';
+import { FAULTS_TIMEOUT_MS, FULL } from './fault-world.ts';
 
 /** Points at which each operation is killed. */
 const KILLS = FULL ? 20 : 2;
@@ -118,33 +118,38 @@ async function prepare(operation: 'flush' | 'restore') {
   return { table, backupId };
 }
 
-test('A killed backup leaves none that looks whole, and the next one is whole', async () => {
-  const table = await world.table(entries);
-  let calls = 0;
-  expect(
-    await run({ operation: 'backup', table }, () => {
-      calls += 1;
-    }),
-  ).toMatchObject({ code: 0 });
-  for (let kill = 1; kill <= KILLS; kill += 1) {
-    let left = Math.ceil((calls * kill) / (KILLS + 1));
-    const kill9 = () => {
-      left -= 1;
-      if (left === 0) child?.kill('SIGKILL');
-    };
-    expect(await run({ operation: 'backup', table }, kill9)).toMatchObject({ signal: 'SIGKILL' });
-    for (const record of await listBackups(world.location)) await readBack(world.location, record);
-  }
-  expect(await run({ operation: 'backup', table })).toMatchObject({ code: 0 });
-  const [newest] = await listBackups(world.location);
-  expect(newest).toMatchObject({ verification: { kind: 'verified' }, digest: await world.digest(table) });
-});
+test(
+  'A killed backup leaves none that looks whole, and the next one is whole',
+  async () => {
+    const table = await world.table(entries);
+    let calls = 0;
+    expect(
+      await run({ operation: 'backup', table }, () => {
+        calls += 1;
+      }),
+    ).toMatchObject({ code: 0 });
+    for (let kill = 1; kill <= KILLS; kill += 1) {
+      let left = Math.ceil((calls * kill) / (KILLS + 1));
+      const kill9 = () => {
+        left -= 1;
+        if (left === 0) child?.kill('SIGKILL');
+      };
+      expect(await run({ operation: 'backup', table }, kill9)).toMatchObject({ signal: 'SIGKILL' });
+      for (const record of await listBackups(world.location)) await readBack(world.location, record);
+    }
+    expect(await run({ operation: 'backup', table })).toMatchObject({ code: 0 });
+    const [newest] = await listBackups(world.location);
+    expect(newest).toMatchObject({ verification: { kind: 'verified' }, digest: await world.digest(table) });
+  },
+  FAULTS_TIMEOUT_MS,
+);
 
 test.each(['flush', 'restore'] as const)(
   'A %s that is killed at any point loses no version of a writer at work, and continues when it is called again',
   async (operation) => {
     const first = await prepare(operation);
     let calls = 0;
+    let killed = 0;
     expect(
       await run({ operation, ...first }, () => {
         calls += 1;
@@ -159,7 +164,7 @@ test.each(['flush', 'restore'] as const)(
         if (left === 0) child?.kill('SIGKILL');
         await writer.see(call);
       });
-      expect(ended).toMatchObject({ signal: 'SIGKILL' });
+      if (ended.signal === 'SIGKILL') killed += 1;
       const missing = async () => {
         const versions = await versionsIn(table);
         return [...entries, ...writer.log].filter((item) => !versions.has(canonicalItem(item)));
@@ -170,7 +175,10 @@ test.each(['flush', 'restore'] as const)(
       expect(await missing()).toEqual([]);
       if (operation === 'flush') expect((await world.digest(table)).items).toBe(0);
     }
+    // With a writer at work an operation may need fewer calls and end before its last point.
+    expect(killed).toBeGreaterThanOrEqual(KILLS - 1);
   },
+  FAULTS_TIMEOUT_MS,
 );
 
 test.each(['flush', 'restore'] as const)(

@@ -8,7 +8,15 @@ import { readSupplements } from '../../../src/backup/write/supplement.ts';
 import { canonicalItem } from '../../../src/pipeline/table/canonical.ts';
 import type { Item } from '../../../src/pipeline/table/item.ts';
 import type { Call, Fate } from '../../support/memory-aws/clients.ts';
-import { createFaultWorld, EDITS, type EditKind, type FaultWorld, FULL, keyOf } from './fault-world.ts';
+import {
+  createFaultWorld,
+  EDITS,
+  type EditKind,
+  FAULTS_TIMEOUT_MS,
+  type FaultWorld,
+  FULL,
+  keyOf,
+} from './fault-world.ts';
 
 const SCHEDULES = FULL ? 1_000 : 40;
 
@@ -91,38 +99,46 @@ async function restorable(world: FaultWorld, backupId: string): Promise<Map<stri
 
 const texts = (items: Iterable<Item | undefined>) => [...items].map((item) => item && canonicalItem(item));
 
-test('Whatever is edited, lost and killed during a flush, every version is in the table or in S3, and the last one comes back', async () => {
-  await fc.assert(
-    fc.asyncProperty(schedules, async (schedule) => {
-      const world = createFaultWorld();
-      const { id } = await world.makeBackup();
-      await play(world, schedule, (ports, mayWrite) => world.flush(ports, id, mayWrite));
-      expect(world.lost).toEqual([]);
-      expect(world.missing()).toEqual([]);
-      const saved = await restorable(world, id);
-      expect(texts([...world.taken.keys()].map((key) => saved.get(key)))).toEqual(texts(world.taken.values()));
-    }),
-    { numRuns: SCHEDULES },
-  );
-});
+test(
+  'Whatever is edited, lost and killed during a flush, every version is in the table or in S3, and the last one comes back',
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(schedules, async (schedule) => {
+        const world = createFaultWorld();
+        const { id } = await world.makeBackup();
+        await play(world, schedule, (ports, mayWrite) => world.flush(ports, id, mayWrite));
+        expect(world.lost).toEqual([]);
+        expect(world.missing()).toEqual([]);
+        const saved = await restorable(world, id);
+        expect(texts([...world.taken.keys()].map((key) => saved.get(key)))).toEqual(texts(world.taken.values()));
+      }),
+      { numRuns: SCHEDULES },
+    );
+  },
+  FAULTS_TIMEOUT_MS,
+);
 
-test('Whatever is edited, lost and killed during a restore, every version is in the table or in S3, and an undo brings the last one back', async () => {
-  const drift = fc.array(edit, { maxLength: 10 });
-  const mode = fc.constantFrom('merge' as const, 'replace' as const);
-  await fc.assert(
-    fc.asyncProperty(drift, mode, schedules, async (edits, how, schedule) => {
-      const world = createFaultWorld();
-      const { id } = await world.makeBackup();
-      for (const each of edits) world.edit(each.edit, each.index);
-      let safetyBackupId: string | undefined;
-      await play(world, schedule, (ports, mayWrite) => world.restore(ports, id, how, mayWrite));
-      const job = await world.undisturbed.jobs.read('restore');
-      if (job?.kind === 'restore') safetyBackupId = job.safetyBackupId;
-      expect(world.lost).toEqual([]);
-      expect(world.missing()).toEqual([]);
-      const saved = await restorable(world, safetyBackupId ?? '');
-      expect(texts([...world.taken.keys()].map((key) => saved.get(key)))).toEqual(texts(world.taken.values()));
-    }),
-    { numRuns: SCHEDULES },
-  );
-});
+test(
+  'Whatever is edited, lost and killed during a restore, every version is in the table or in S3, and an undo brings the last one back',
+  async () => {
+    const drift = fc.array(edit, { maxLength: 10 });
+    const mode = fc.constantFrom('merge' as const, 'replace' as const);
+    await fc.assert(
+      fc.asyncProperty(drift, mode, schedules, async (edits, how, schedule) => {
+        const world = createFaultWorld();
+        const { id } = await world.makeBackup();
+        for (const each of edits) world.edit(each.edit, each.index);
+        let safetyBackupId: string | undefined;
+        await play(world, schedule, (ports, mayWrite) => world.restore(ports, id, how, mayWrite));
+        const job = await world.undisturbed.jobs.read('restore');
+        if (job?.kind === 'restore') safetyBackupId = job.safetyBackupId;
+        expect(world.lost).toEqual([]);
+        expect(world.missing()).toEqual([]);
+        const saved = await restorable(world, safetyBackupId ?? '');
+        expect(texts([...world.taken.keys()].map((key) => saved.get(key)))).toEqual(texts(world.taken.values()));
+      }),
+      { numRuns: SCHEDULES },
+    );
+  },
+  FAULTS_TIMEOUT_MS,
+);
