@@ -48,11 +48,13 @@ export async function runDataBenchmark(report: Report): Promise<void> {
 }
 
 type RunbookStep = 'backup' | 'flush' | 'restore';
-interface Taken {
-  readonly items: number;
-  readonly seconds: number;
-}
-type RunbookWay = (standIn: StandIn, step: RunbookStep, table: string, file: string, most: number) => Promise<Taken>;
+type RunbookWay = (
+  standIn: StandIn,
+  step: RunbookStep,
+  table: string,
+  file: string,
+  most: number,
+) => Promise<z.infer<typeof takenSchema>>;
 
 /** Whether the runbook's own scripts can run here; otherwise their port to JavaScript is the baseline. */
 function hasBoto3(): boolean {
@@ -69,7 +71,7 @@ const withBoto3: RunbookWay = async ({ url }, step, table, file, most) => {
   const { stdout } = await promisify(execFile)('python3', [script, step, url, table, file, String(most)]);
   return takenSchema.parse(JSON.parse(stdout));
 };
-const takenSchema = z.object({ items: z.number(), seconds: z.number() });
+const takenSchema = z.object({ items: z.number(), seconds: z.number(), cpuUs: z.number() });
 
 const withPort: RunbookWay = async ({ dynamodb }, step, table, file, most) => {
   const steps = {
@@ -77,7 +79,10 @@ const withPort: RunbookWay = async ({ dynamodb }, step, table, file, most) => {
     flush: () => flushAsRunbook(dynamodb, table, most),
     restore: () => restoreAsRunbook(dynamodb, table, file, most),
   };
-  return { items: most, seconds: await seconds(steps[step]) };
+  const cpu = process.cpuUsage();
+  const took = await seconds(steps[step]);
+  const { user, system } = process.cpuUsage(cpu);
+  return { items: most, seconds: took, cpuUs: user + system };
 };
 
 const GOALS: Readonly<Record<string, string>> = {
@@ -119,6 +124,8 @@ async function compareWithRunbook(standIn: StandIn, report: Report, suffix: stri
       runbook: hasBoto3() ? 'boto3' : 'port to JavaScript',
       recordsPerSecond: Math.round(perSecond),
       runbookRecordsPerSecond: Math.round(baselinePerSecond),
+      cpuUs: rounded(bot.cpuUs / ITEMS, 1),
+      runbookCpuUs: rounded(baseline.cpuUs / baseline.items, 1),
     });
     if (latencyMs === 0) figure(`${step}.cpu_us`, rounded(bot.cpuUs / ITEMS, 1), 'µs/record');
   }

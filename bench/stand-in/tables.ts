@@ -34,13 +34,16 @@ const createSchema = z.looseObject({
   TableName: z.string(),
   KeySchema: z.array(z.looseObject({ AttributeName: z.string() })),
 });
-const itemSchema = z.custom<Item>((value) => typeof value === 'object' && value !== null);
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;
+// Not looked into: a check of each member would cost more than the request.
+const itemSchema = z.custom<Item>(isObject);
+const namesSchema = z.custom<Readonly<Record<string, string>>>(isObject);
 const writeSchema = z.looseObject({
   TableName: z.string(),
   Key: itemSchema.optional(),
   Item: itemSchema.optional(),
   ConditionExpression: z.string().optional(),
-  ExpressionAttributeNames: z.record(z.string(), z.string()).default({}),
+  ExpressionAttributeNames: namesSchema.default({}),
   ExpressionAttributeValues: itemSchema.default({}),
 });
 type Write = z.infer<typeof writeSchema>;
@@ -69,7 +72,7 @@ const scanSchema = z.looseObject({
   Select: z.string().optional(),
   ProjectionExpression: z.string().optional(),
   FilterExpression: z.undefined().optional(),
-  ExpressionAttributeNames: z.record(z.string(), z.string()).default({}),
+  ExpressionAttributeNames: namesSchema.default({}),
   ExclusiveStartKey: itemSchema.optional(),
 });
 const namedSchema = z.looseObject({ TableName: z.string() });
