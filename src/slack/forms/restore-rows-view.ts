@@ -1,10 +1,11 @@
 import type { KnownBlock, ModalView } from '@slack/types';
 import { z } from 'zod';
 import { shortBackupId } from '../../backup/format/backup-record.ts';
+import type { Requester } from '../commands/command.ts';
 import { code, shorten, UNSEEN } from '../messages/kit/escape.ts';
 import { count, counted } from '../messages/kit/format.ts';
+import type { Message } from '../messages/kit/message.ts';
 import type { FormHandler } from './form.ts';
-import type { RestoreRowsForm } from './restore-rows-form.ts';
 import { FIELD, reason } from './table-views.ts';
 
 export const RESTORE_ROWS = 'restore_rows';
@@ -124,7 +125,13 @@ export function restoreRowsView(about: {
 }
 
 /** The submission: asks for approval of exactly the chosen entries. */
-export const submitRestoreRows = (form: Pick<RestoreRowsForm, 'ask'>): FormHandler => ({
+export const submitRestoreRows = (form: {
+  readonly ask: (
+    choice: RestoreRowsChoice,
+    reason: string | undefined,
+    requester: Requester,
+  ) => Promise<Message | undefined>;
+}): FormHandler => ({
   role: 'operator',
   read({ privateMetadata, values }) {
     const carried = carriedOf(privateMetadata);

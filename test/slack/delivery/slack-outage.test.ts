@@ -86,7 +86,7 @@ describe('an outage of Slack', () => {
     await bot.world({ down: false });
     await bot.until(async () => ((await bot.state()).connections.length > 0 ? true : undefined), 'a connection', 8_000);
     await bot.command('operator', '/rescan help');
-    await bot.ephemeral(/this list/);
+    await bot.ephemeral(/^rescan-bot runs the OCR function/);
   });
 
   test('a bot that starts while Slack is down does not wait for it, and answers once Slack is up', async () => {
@@ -97,7 +97,7 @@ describe('an outage of Slack', () => {
     await bot.world({ down: false });
     await bot.until(async () => ((await bot.state()).connections.length > 0 ? true : undefined), 'a connection');
     await bot.command('operator', '/rescan help');
-    await bot.ephemeral(/this list/);
+    await bot.ephemeral(/^rescan-bot runs the OCR function/);
   });
 
   test.each([
