@@ -46,6 +46,7 @@ import { autopilotRecord, checklistView, plannedDeploy } from './checklist-build
 import {
   approvals,
   auditEntry,
+  blockers,
   checklist,
   diff,
   entries,
@@ -53,7 +54,6 @@ import {
   fault,
   findings,
   flushJobToResume,
-  hindrances,
   history,
   interruptions,
   invocations,
@@ -137,7 +137,7 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
     ),
   autopilotCancelledMessage: (worse) => [autopilot.autopilotCancelledMessage(worse('U0OPERATOR'))],
   needsPersonMessage: (worse) =>
-    hindrances.map((hindrance) => autopilot.needsPersonMessage(worse(autopilotRecord()), worse(hindrance))),
+    blockers.map((blocker) => autopilot.needsPersonMessage(worse(autopilotRecord()), worse(blocker))),
   receiptMessage: (worse) => [
     autopilot.receiptMessage(
       worse(autopilotRecord({ startedAt: NOW, endedAt: NOW + 9 })),

@@ -150,7 +150,7 @@ export const resultRefusals: readonly ResultRefusal[] = [
   ...runRefusals.map((refusal) => ({ reason: 'start', refusal }) as const),
   ...tableRefusals.map((refusal) => ({ reason: 'table', refusal }) as const),
 ];
-export const hindrances: readonly AutopilotBlocker[] = [
+export const blockers: readonly AutopilotBlocker[] = [
   { kind: 'waiting', reason: { kind: 'step-failed', step: 'sample', found: { kind: 'error', message: 'M 1' } } },
   { kind: 'waiting', reason: { kind: 'flush-not-approved', state: 'void' } },
   { kind: 'waiting', reason: { kind: 'run-halted', runId: 'R 1', state: 'tripped' } },

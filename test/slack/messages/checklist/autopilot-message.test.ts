@@ -183,8 +183,8 @@ describe('an autopilot that needs a person', () => {
         STARTER,
       ],
     ],
-  ])('says for what, and how it goes on: %#', (hindrance, lines) => {
-    const message = needsPersonMessage(autopilotRecord(), hindrance);
+  ])('says for what, and how it goes on: %#', (blocker, lines) => {
+    const message = needsPersonMessage(autopilotRecord(), blocker);
     const said = linesOf(message);
     expect(said[0]).toBe(lines[0]);
     expect(said.at(-1)).toBe(lines.at(-1));
