@@ -119,6 +119,7 @@ function createTables() {
         exportAudit: async () => undefined,
         putBack,
         threadIn: async () => undefined,
+        links,
       },
       logs,
       following,

@@ -27,6 +27,7 @@ import { stepRefusalMessage } from '../../src/slack/messages/refusals/step-refus
 import { diagnosisMessage } from '../../src/slack/messages/results/diagnosis-message.ts';
 import { diffMessage } from '../../src/slack/messages/results/diff-message.ts';
 import { failuresMessage } from '../../src/slack/messages/results/failures-message.ts';
+import { fileInThreadMessage } from '../../src/slack/messages/results/file-message.ts';
 import {
   followLostMessage,
   followMessage,
@@ -279,6 +280,7 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
         stage: 'deleting',
       }),
     ),
+  fileInThreadMessage: (worse) => [fileInThreadMessage(worse('https://x.example/a')), fileInThreadMessage(undefined)],
   fileErrorMessage: (worse) => [
     fileErrorMessage(new FileUploadError(worse('F 1'), 500), 'the failed images', '/rescan export'),
     fileErrorMessage(Object.assign(new Error('full'), { code: 'ENOSPC' }), 'the failed images'),

@@ -113,7 +113,8 @@ export function createScriptedRunControl(options: { firstRun?: RunSnapshot } = {
 
   const control: ScriptedRunControl = {
     calls,
-    async plan({ selection, paceSetting, by, location }) {
+    async plan({ selection, paceSetting, by, location }, onProgress) {
+      onProgress?.(1);
       calls.push(`plan by ${by}`);
       if (refusal) {
         const why = refusal;

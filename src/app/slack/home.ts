@@ -1,6 +1,6 @@
 import { gatherHome } from '../../slack/home/gather-home.ts';
 import { createHome, type Home } from '../../slack/home/home.ts';
-import { createHomeRenderer } from '../../slack/home/render-home.ts';
+import { createHomeRenderer, outdateHome } from '../../slack/home/render-home.ts';
 import type { AccessParts } from './access.ts';
 import type { ClientParts } from './clients.ts';
 import type { SlackPorts } from './ports.ts';
@@ -16,6 +16,7 @@ export function assembleHome(
   const { runs, tables, checklist, autopilot, clock, onError } = ports;
   return createHome({
     gather: () => gatherHome({ runs, tables, checklist, autopilot, chat: answers, onError }),
+    outdate: outdateHome,
     draw: createHomeRenderer({ permissions, clock }),
     publish: publishHome,
     clock,

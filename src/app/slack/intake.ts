@@ -45,6 +45,7 @@ export function assembleIntake(
       exportAudit,
       putBack: restoreRowsForm,
       threadIn: createThreadFinder(runs, findRunLocation),
+      links,
     },
     logs: requests.logRequests,
     following,

@@ -4,16 +4,18 @@ import type { BackupRecord } from '../../backup/format/backup-record.ts';
 import type { AutopilotRecord } from '../../checklist/model/autopilot-record.ts';
 import type { ChecklistRecord } from '../../checklist/model/checklist-record.ts';
 import type { ChecklistView } from '../../checklist/model/checklist-view.ts';
+import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { RunSnapshot } from '../../run/model/types.ts';
 import { checklistMessage, historyLine } from '../messages/checklist/checklist-message.ts';
 import { ACTION, button } from '../messages/kit/buttons.ts';
 import { mention } from '../messages/kit/escape.ts';
-import { counted } from '../messages/kit/format.ts';
+import { clockTime, counted } from '../messages/kit/format.ts';
 import type { Message, MessageBlock } from '../messages/kit/message.ts';
+import { describeFault } from '../messages/run/describe-run.ts';
 import { runMessage } from '../messages/run/run-message.ts';
 import { backupLine } from '../messages/table/describe-table.ts';
 
-/** What the Home tab shows: the same things as the commands, at a glance. */
+/** The facts that the Home tab shows. */
 export interface HomeFacts {
   readonly view: ChecklistView;
   readonly run?: RunSnapshot;
@@ -21,13 +23,15 @@ export interface HomeFacts {
   readonly history: readonly ChecklistRecord[];
   readonly backups: readonly BackupRecord[] | 'unread';
   readonly approvals: readonly (Approval & { readonly link?: string })[];
+  /** Set where the facts cannot be read now: since when, when these were read, and why. Times in epoch ms. */
+  readonly outdated?: { readonly since: number; readonly readAt: number; readonly fault?: Fault };
   /** Whether this person gets buttons. */
   readonly mayAct: boolean;
 }
 
 const MOST_BACKUPS = 5;
 const MOST_HISTORY = 5;
-/** Links are long: so many fit into one section. */
+/** As many fit into one section, because links are long. */
 const MOST_APPROVALS = 10;
 
 const section = (text: string): KnownBlock => ({
@@ -39,8 +43,9 @@ const divider: KnownBlock = { type: 'divider' };
 
 /** The Home tab of somebody, as things stand. `now` in minutes is enough: a tab that says the same is not drawn again. */
 export function homeView(facts: HomeFacts, now: number): HomeView {
-  const { view, run, history, backups, approvals, mayAct } = facts;
-  // A plan block is for messages only: here its plain form stands.
+  const { view, run, history, backups, approvals, outdated } = facts;
+  // Buttons must not act on a state that may have changed.
+  const mayAct = facts.mayAct && !outdated;
   const checklist = checklistMessage(view, now, { buttons: mayAct });
   const unshown = approvals.length - MOST_APPROVALS;
   const waiting = approvals
@@ -49,24 +54,21 @@ export function homeView(facts: HomeFacts, now: number): HomeView {
       (approval) =>
         `• ${approval.action} requested by ${mention(approval.requestedBy)}${approval.link === undefined ? '' : ` · <${approval.link}|decide in the channel>`}`,
     );
-  const more = unshown > 0 ? [`… and ${counted(unshown, 'request')} more, in the channel.`] : [];
+  const more = unshown > 0 ? [`… and ${counted(unshown, 'more request')} in the channel.`] : [];
   const blocks: KnownBlock[] = [
     header('Rescan'),
+    ...(outdated ? [section(outdatedText(outdated))] : []),
     ...prefixed('checklist', plainly(checklist)),
     ...(facts.autopilot?.state === 'running' ? autopilotBlocks(facts.autopilot, mayAct) : []),
-    ...(waiting.length === 0
-      ? []
-      : [divider, section(`*Waiting for an approval*\n${[...waiting, ...more].join('\n')}`)]),
+    ...(waiting.length === 0 ? [] : [divider, section(`*Waiting for approval*\n${[...waiting, ...more].join('\n')}`)]),
     divider,
-    ...(run
-      ? prefixed('run', plainly(runMessage(run, { buttons: mayAct })))
-      : [section('No run was ever started here.')]),
+    ...(run ? prefixed('run', plainly(runMessage(run, { buttons: mayAct }))) : [section('No run was ever started.')]),
     divider,
     section(
       backups === 'unread'
-        ? '*Backups*\n:warning: They cannot be read at the moment: `/rescan backups` says why.'
+        ? '*Backups*\n:warning: The backups cannot be read now. `/rescan backups` shows why.'
         : backups.length === 0
-          ? '*Backups*\nThere is none yet.'
+          ? '*Backups*\nNone yet. Make one with `/rescan backup`.'
           : `*Backups* (newest first)\n${backups
               .slice(0, MOST_BACKUPS)
               .map((record) => `• ${backupLine(record)}`)
@@ -74,7 +76,7 @@ export function homeView(facts: HomeFacts, now: number): HomeView {
     ),
     section(
       history.length === 0
-        ? '*Past rescans*\nThere was none yet.'
+        ? '*Past rescans*\nNone yet.'
         : `*Past rescans*\n${history
             .slice(0, MOST_HISTORY)
             .map((record) => `• ${historyLine(record, now)}`)
@@ -84,14 +86,17 @@ export function homeView(facts: HomeFacts, now: number): HomeView {
   return { type: 'home', blocks };
 }
 
-/** Blocks that are for messages only stand here in their plain form. */
+const outdatedText = ({ since, readAt, fault }: NonNullable<HomeFacts['outdated']>): string =>
+  `:warning: *Could not refresh since ${clockTime(since)}*${fault ? ` (${describeFault(fault)})` : ''}. Shown: the state at ${clockTime(readAt)}, without buttons. \`/rescan stop\` works.`;
+
+/** The blocks of a message for a view: plan and table blocks are for messages only. */
 const plainly = ({ plain, blocks }: Message): readonly MessageBlock[] => plain ?? blocks;
 
 function autopilotBlocks({ id, blocker }: AutopilotRecord, mayAct: boolean): KnownBlock[] {
   const fact =
     blocker === undefined
-      ? ':robot_face: The autopilot is under way.'
-      : ':robot_face: The autopilot waits for a person.';
+      ? ':robot_face: The autopilot is running.'
+      : ':robot_face: The autopilot is waiting for a person.';
   const stop = button(ACTION.autopilotStop, 'Stop the autopilot', id, { style: 'danger' });
   return [
     section(fact),
@@ -99,7 +104,7 @@ function autopilotBlocks({ id, blocker }: AutopilotRecord, mayAct: boolean): Kno
   ];
 }
 
-/** The blocks of a message under ids of their own: a view wants each id once. */
+/** The blocks of a message with ids that are unique in the view. */
 const prefixed = (name: string, blocks: readonly MessageBlock[]): KnownBlock[] =>
   blocks.flatMap((block, index) =>
     // Charts are for messages only.

@@ -5,7 +5,7 @@ import { classifySlackError } from '../client/slack-errors.ts';
 
 /** The Home tabs of those who opened them. */
 export interface Home {
-  /** Somebody opened the tab: drawn as soon as their `everyMs` allow, and again when something changes. */
+  /** Somebody opened the tab: it is drawn at once, or `everyMs` after it was drawn last, and again when something changes. */
   opened(person: string): void;
   /** Something changed: every known tab is drawn again, each at most once in `everyMs`. Returns at once. */
   changed(): void;
@@ -14,7 +14,7 @@ export interface Home {
   close(): void;
 }
 
-/** A tab nobody opened for so long is left as it is. */
+/** A tab that nobody opened for this long is no longer updated. */
 const FORGET_AFTER_MS = 24 * 60 * 60_000;
 const MOST_PEOPLE = 200;
 
@@ -28,8 +28,10 @@ interface Tab {
 }
 
 export function createHome<Facts>(ports: {
-  /** What all tabs show; looked up once for everyone who is due. */
+  /** The facts for all tabs; read once for everyone whose tab is due. */
   gather: () => Promise<Facts>;
+  /** The last facts, marked as out of date because they cannot be read since `since`; `readAt`: when they were read. Both epoch ms. */
+  outdate: (facts: Facts, about: { readonly since: number; readonly readAt: number; readonly error: unknown }) => Facts;
   draw: (person: string, facts: Facts) => Promise<HomeView>;
   publish: (person: string, view: HomeView) => Promise<void>;
   clock: Clock;
@@ -41,6 +43,8 @@ export function createHome<Facts>(ports: {
   const closed = new AbortController();
   const people = new Map<string, Tab>();
   let nudge = new AbortController();
+  let last: { readonly facts: Facts; readonly readAt: number } | undefined;
+  let unreadSince: number | undefined;
 
   async function drawOne(person: string, tab: Tab, facts: Facts): Promise<void> {
     try {
@@ -51,30 +55,38 @@ export function createHome<Facts>(ports: {
       tab.shown = content;
     } catch (error) {
       ports.onError(error, 'a Home tab was not drawn');
-      const trouble = classifySlackError(error);
-      // Refused for what it is: the same again would be refused again. It waits for the next change.
-      if (trouble.kind === 'refused') return;
+      const failure = classifySlackError(error);
+      // The same content would be refused again: the tab waits for the next change.
+      if (failure.kind === 'refused') return;
       tab.isStale = true;
-      if (trouble.kind === 'rate-limited') tab.dueAt = Math.max(tab.dueAt, clock.now() + trouble.retryAfterMs);
+      if (failure.kind === 'rate-limited') tab.dueAt = Math.max(tab.dueAt, clock.now() + failure.retryAfterMs);
     }
   }
 
-  /** Draws everyone who is due, with what is known now. */
+  /** Draws every tab that is due. */
   async function drawDue(): Promise<void> {
     const now = clock.now();
     const due = [...people].filter(([, tab]) => tab.isStale && tab.dueAt <= now);
     if (due.length === 0) return;
-    // Before anything is looked up: what changes from here on makes it stale again.
+    // Before anything is read: a change from here on makes the tab stale again.
     for (const [, tab] of due) {
       tab.isStale = false;
       tab.dueAt = now + everyMs;
     }
     try {
       const facts = await ports.gather();
+      last = { facts, readAt: clock.now() };
+      unreadSince = undefined;
       for (const [person, tab] of due) await drawOne(person, tab, facts);
     } catch (error) {
-      ports.onError(error, 'what the Home tabs show could not be read');
-      for (const [, tab] of due) tab.isStale = true;
+      ports.onError(error, 'the facts for the Home tabs could not be read');
+      unreadSince ??= clock.now();
+      for (const [person, tab] of due) {
+        // An old state must not look like the current one.
+        if (last)
+          await drawOne(person, tab, ports.outdate(last.facts, { since: unreadSince, readAt: last.readAt, error }));
+        tab.isStale = true;
+      }
     }
   }
 
@@ -101,7 +113,7 @@ export function createHome<Facts>(ports: {
       if (closed.signal.aborted) return;
       const known = people.get(person);
       if (!known && people.size >= MOST_PEOPLE) people.delete([...people.keys()][0] ?? '');
-      // Last in the order: who has not looked for longest is forgotten first.
+      // Last in the order, because the person who opened the tab longest ago is removed first.
       people.delete(person);
       const { dueAt, shown } = known ?? { dueAt: Number.NEGATIVE_INFINITY, shown: '' };
       people.set(person, { openedAt: clock.now(), dueAt, isStale: true, shown });

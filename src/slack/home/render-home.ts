@@ -1,5 +1,8 @@
 import type { HomeView } from '@slack/types';
 import type { Clock } from '../../lib/clock.ts';
+import { defined } from '../../lib/defined.ts';
+import { FaultError } from '../../pipeline/fault.ts';
+import { ControlTableError } from '../../state/control-table.ts';
 import type { Permissions } from '../intake/permissions.ts';
 import { type HomeFacts, homeView } from './home-view.ts';
 
@@ -10,3 +13,12 @@ export const createHomeRenderer =
     const { ok: mayAct } = await ports.permissions.check(person, 'operator');
     return homeView({ ...facts, mayAct }, ports.clock.now());
   };
+
+/** The facts that were read last, marked as out of date with the fault that keeps them from being read. */
+export function outdateHome(
+  facts: Omit<HomeFacts, 'mayAct'>,
+  { since, readAt, error }: { readonly since: number; readonly readAt: number; readonly error: unknown },
+): Omit<HomeFacts, 'mayAct'> {
+  const fault = error instanceof FaultError || error instanceof ControlTableError ? error.fault : undefined;
+  return { ...facts, outdated: defined({ since, readAt, fault }) };
+}

@@ -9,6 +9,7 @@ import { count } from '../messages/kit/format.ts';
 import { type Message, say } from '../messages/kit/message.ts';
 import { refusalMessage } from '../messages/refusals/refusals.ts';
 import { startRefusalMessage } from '../messages/refusals/start-refusals.ts';
+import { listingMessage } from '../messages/run/answers.ts';
 import { previewMessage } from '../messages/run/preview.ts';
 
 export interface PlanningPorts {
@@ -89,9 +90,12 @@ async function makePlan(
 ): Promise<{ plan: RunPlan } | { refused: Message }> {
   const startedAt = clock.now();
   const due = [...STILL_LISTING_MS];
+  let isListing = false;
   const answer = await starts.plan(
     { ...request, by: requester.person, location: { channel: requester.channel } },
     (seen) => {
+      if (!isListing) void requester.reply(listingMessage());
+      isListing = true;
       if (clock.now() - startedAt < (due[0] ?? Number.POSITIVE_INFINITY)) return;
       due.shift();
       void requester.reply(say(`Still listing the bucket: ${count(seen)} objects so far.`));

@@ -48,7 +48,7 @@ describe('the Home tab', () => {
     for (const part of [
       /Back up the table/,
       /Rescan r-0142/,
-      /The autopilot is under way/,
+      /The autopilot is running/,
       /b-abc123/,
       /c-0001/,
       /flush requested by <@U0OPERATOR> · <https:\/\/slack\.test\/archives\/C1\/p1\|decide in the channel>/,
@@ -65,7 +65,7 @@ describe('the Home tab', () => {
 
   test('never takes what cannot be read for nothing being there', () => {
     expect(textOf(homeView(facts({ backups: 'unread' }), NOW))).toMatch(/cannot be read/);
-    expect(textOf(homeView(facts(), NOW))).toMatch(/There is none yet/);
+    expect(textOf(homeView(facts(), NOW))).toMatch(/None yet\. Make one with `\/rescan backup`/);
   });
 
   test('keeps within a hundred blocks, each with an id of its own', () => {
@@ -74,9 +74,20 @@ describe('the Home tab', () => {
       NOW,
     );
     expect(view.blocks.length).toBeLessThanOrEqual(100);
-    expect(JSON.stringify(view.blocks)).toContain('… and 190 requests more, in the channel.');
+    expect(JSON.stringify(view.blocks)).toContain('… and 190 more requests in the channel.');
     expect(checkBlocks(view.blocks, 'home')).toEqual([]);
     const ids = view.blocks.flatMap(({ block_id }) => (block_id === undefined ? [] : [block_id]));
     expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  test('says since when it is out of date and why, and has no buttons then', () => {
+    const fault = { reason: 'credentials', message: 'ExpiredToken', fix: 'Renew them.' } as const;
+    const view = homeView(full({ outdated: { since: NOW, readAt: NOW - 540_000, fault } }), NOW);
+    const [, banner] = view.blocks;
+    expect(JSON.stringify(banner)).toMatch(
+      /Could not refresh since .*AWS rejects the bot’s credentials.*Shown: the state at/,
+    );
+    expect(JSON.stringify(view.blocks)).not.toContain('action_id');
+    expect(JSON.stringify(homeView(full(), NOW).blocks)).toContain('action_id');
   });
 });

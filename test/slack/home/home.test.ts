@@ -21,6 +21,7 @@ function opening() {
       if (world.isUnread) throw new Error('the control table does not answer');
       return world.now;
     },
+    outdate: (facts) => `outdated ${facts}`,
     draw: async (person, facts) => viewOf(`${facts} for ${person}`),
     async publish(person, view) {
       if (world.failing) throw world.failing;
@@ -121,6 +122,19 @@ describe('the Home tab', () => {
     world.failing = undefined;
     await clock.advance(EVERY_MS);
     expect(texts()).toEqual(['one for U1']);
+  });
+
+  test('shows the last state as outdated while the facts cannot be read, once, and the current one afterwards', async () => {
+    const { home, clock, world, texts } = opening();
+    home.opened('U1');
+    await clock.advance(EVERY_MS);
+    world.isUnread = true;
+    home.changed();
+    await clock.advance(3 * EVERY_MS);
+    expect(texts()).toEqual(['one for U1', 'outdated one for U1']);
+    world.isUnread = false;
+    await clock.advance(EVERY_MS);
+    expect(texts()).toEqual(['one for U1', 'outdated one for U1', 'one for U1']);
   });
 
   test('is left alone once the bot stops', async () => {

@@ -1,11 +1,14 @@
 import type { RetryRequest } from '../../../checklist/contracts/result-control.ts';
+import { defined } from '../../../lib/defined.ts';
 import { suggestNearest } from '../../../lib/nearest.ts';
 import { FAILURE_TYPES } from '../../../pipeline/invoke/invocation.ts';
 import { isFailureType } from '../../../results/failures/failures.ts';
+import type { MessageLinks } from '../../delivery/message-links.ts';
 import type { RestoreRowsForm } from '../../forms/restore-rows-form.ts';
 import { code } from '../../messages/kit/escape.ts';
 import { counted } from '../../messages/kit/format.ts';
-import { say } from '../../messages/kit/message.ts';
+import { type Message, say } from '../../messages/kit/message.ts';
+import { fileInThreadMessage } from '../../messages/results/file-message.ts';
 import type { FileLocation, ResultFiles } from '../../requests/result-files.ts';
 import type { ResultRequests } from '../../requests/result-requests.ts';
 import type { AuditCommandPorts } from '../checklist/audit-command.ts';
@@ -19,6 +22,7 @@ export interface ResultCommandPorts {
   readonly putBack: RestoreRowsForm;
   /** The thread of a run, of the last one where none is named, if it is in this channel: its CSV goes there. */
   readonly threadIn: (channel: string, runId?: string) => Promise<FileLocation | undefined>;
+  readonly links: Pick<MessageLinks, 'to'>;
 }
 
 /** `/rescan failures` for help and documentation. */
@@ -59,47 +63,61 @@ export const exportDescription: CommandDescription = {
 };
 
 /** `/rescan export [failures|run|diff|audit]` */
-export const exportCommand = ({ files, exportAudit, threadIn }: ResultCommandPorts): Command => ({
-  ...exportDescription,
-  read(rest) {
-    const words = splitArguments(rest);
-    if (!words.ok) return words;
-    const [typed = 'failures', id, ...more] = words.value;
-    const what = EXPORTS.find((word) => word === typed.toLowerCase());
-    if (what === undefined) {
-      const [near] = suggestNearest(typed, EXPORTS);
-      return {
-        ok: false,
-        line: `${code(typed, 60)} cannot be exported. ${near === undefined ? `These can: ${EXPORTS.map((name) => `\`${name}\``).join(', ')}.` : `Did you mean \`${near}\`?`}`,
-      };
-    }
-    if (more.length > 0 || (id !== undefined && (what === 'failures' || what === 'audit')))
-      return { ok: false, line: `\`export ${what}\` does not take ${code([id, ...more].join(' '), 60)}.` };
-    const immediateReply = say('Writing the CSV…');
-    switch (what) {
-      case 'failures':
+export const exportCommand = ({ files, exportAudit, threadIn, links }: ResultCommandPorts): Command => {
+  /** Shares a file in the thread of the run, where the channel has it, and says where it is. */
+  async function inThread(
+    channel: string,
+    runId: string | undefined,
+    share: (location: FileLocation) => Promise<Message | undefined>,
+  ): Promise<Message | undefined> {
+    const thread = await threadIn(channel, runId);
+    const refused = await share(thread ?? { channel });
+    return (
+      refused ?? (thread ? fileInThreadMessage(await links.to(defined({ channel, ts: thread.threadTs }))) : undefined)
+    );
+  }
+  return {
+    ...exportDescription,
+    read(rest) {
+      const words = splitArguments(rest);
+      if (!words.ok) return words;
+      const [typed = 'failures', id, ...more] = words.value;
+      const what = EXPORTS.find((word) => word === typed.toLowerCase());
+      if (what === undefined) {
+        const [near] = suggestNearest(typed, EXPORTS);
         return {
-          ok: true,
-          value: {
-            immediateReply,
-            execute: async ({ channel }) => files.failures((await threadIn(channel)) ?? { channel }),
-          },
+          ok: false,
+          line: `${code(typed, 60)} cannot be exported. ${near === undefined ? `These can: ${EXPORTS.map((name) => `\`${name}\``).join(', ')}.` : `Did you mean \`${near}\`?`}`,
         };
-      case 'run':
-        return {
-          ok: true,
-          value: {
-            immediateReply,
-            execute: async ({ channel }) => files.run((await threadIn(channel, id)) ?? { channel }, id),
-          },
-        };
-      case 'diff':
-        return { ok: true, value: { immediateReply, execute: ({ channel }) => files.diff({ channel }, id) } };
-      case 'audit':
-        return { ok: true, value: { immediateReply, execute: exportAudit } };
-    }
-  },
-});
+      }
+      if (more.length > 0 || (id !== undefined && (what === 'failures' || what === 'audit')))
+        return { ok: false, line: `\`export ${what}\` does not take ${code([id, ...more].join(' '), 60)}.` };
+      const immediateReply = say('Preparing the CSV…');
+      switch (what) {
+        case 'failures':
+          return {
+            ok: true,
+            value: {
+              immediateReply,
+              execute: ({ channel }) => inThread(channel, undefined, (location) => files.failures(location)),
+            },
+          };
+        case 'run':
+          return {
+            ok: true,
+            value: {
+              immediateReply,
+              execute: ({ channel }) => inThread(channel, id, (location) => files.run(location, id)),
+            },
+          };
+        case 'diff':
+          return { ok: true, value: { immediateReply, execute: ({ channel }) => files.diff({ channel }, id) } };
+        case 'audit':
+          return { ok: true, value: { immediateReply, execute: exportAudit } };
+      }
+    },
+  };
+};
 
 /** `/rescan retry` for help and documentation. */
 export const retryDescription: CommandDescription = {

@@ -1,5 +1,4 @@
 import type { PaceSetting } from '../../../run/model/types.ts';
-import { listingMessage } from '../../messages/run/answers.ts';
 import { type PlanningPorts, planAndShow } from '../../requests/plan-requests.ts';
 import type { Command, CommandDescription } from '../command.ts';
 import { readStartText } from '../parse/run-request.ts';
@@ -32,7 +31,6 @@ export const startCommand = (ports: PlanningPorts & { pace: PaceSetting }): Comm
     return {
       ok: true,
       value: {
-        immediateReply: listingMessage(),
         execute: (requester) => planAndShow({ selection, paceSetting, keep }, requester, ports),
       },
     };

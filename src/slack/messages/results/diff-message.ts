@@ -1,3 +1,4 @@
+import { shortBackupId } from '../../../backup/format/backup-record.ts';
 import type { DiffNow } from '../../../checklist/contracts/result-control.ts';
 import { type Item, textOf } from '../../../pipeline/table/item.ts';
 import type { DiffEntry } from '../../../results/diff/diff-entry.ts';
@@ -31,7 +32,7 @@ export function diffMessage(
   now: number,
 ): Message {
   const { removed, changed, added, removedWithoutImage, hours } = totals;
-  const name = `backup ${code(backup.id, 80)} (${duration(now - backup.startedAt)} old)`;
+  const name = `backup ${code(shortBackupId(backup.id), 80)} (${duration(now - backup.startedAt)} old)`;
   const inFields =
     totals.sameExceptIgnored > 0
       ? [

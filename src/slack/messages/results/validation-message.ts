@@ -1,4 +1,5 @@
 import type { Button } from '@slack/types';
+import { shortBackupId } from '../../../backup/format/backup-record.ts';
 import type { Validation } from '../../../checklist/contracts/result-control.ts';
 import { type AttributeValue, textOf } from '../../../pipeline/table/item.ts';
 import type { ReconciledImage } from '../../../results/reconcile/reconcile-image.ts';
@@ -46,7 +47,7 @@ export function validationMessage(validation: Validation, now: number): Message 
     notes: [
       ...people.map((person) => personLine(person)),
       backup
-        ? `${people.length === 0 ? 'No person has entries in' : `${counted(people.length, 'person', 'people')} drawn at random (seed ${String(seed ?? 0)}) from`} backup ${code(backup.id, 80)}, ${duration(now - backup.startedAt)} old. \`/rescan validate person=NAME\` compares one person, \`/rescan diff\` everything.`
+        ? `${people.length === 0 ? 'No person has entries in' : `${counted(people.length, 'person', 'people')} drawn at random (seed ${String(seed ?? 0)}) from`} backup ${code(shortBackupId(backup.id), 80)}, ${duration(now - backup.startedAt)} old. \`/rescan validate person=NAME\` compares one person, \`/rescan diff\` everything.`
         : 'Make a backup with `/rescan backup`, so that the next rescan can be compared with it.',
     ],
     buttons: validationButtons(validation),
@@ -233,7 +234,7 @@ function personMessage(person: PersonComparison, { backup }: Validation, now: nu
         ? []
         : [tableFigure(['Entry', 'In the backup', 'Now'], person.changes.map(changeRow))],
     notes: [
-      ...(backup ? [`Backup ${code(backup.id, 80)}, ${duration(now - backup.startedAt)} old.`] : []),
+      ...(backup ? [`Backup ${code(shortBackupId(backup.id), 80)}, ${duration(now - backup.startedAt)} old.`] : []),
       ...(person.removed + person.changed + person.added > person.changes.length
         ? [
             `${count(person.removed + person.changed + person.added - person.changes.length)} more: \`/rescan export diff\` lists all.`,
