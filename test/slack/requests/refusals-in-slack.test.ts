@@ -7,7 +7,7 @@ describe('refusals', () => {
     await bot.command('operator', '/rescan status', 'random');
     await bot.ephemeral(/does not work in this channel\. Use <#C0TIMESHEET>/);
     await bot.command('operator', '/rescan sttaus');
-    await bot.ephemeral(/There is no `\/rescan sttaus`: nothing was done\.\nDid you mean `\/rescan status`/);
+    await bot.ephemeral(/Nothing was done: there is no command `\/rescan sttaus`\.\nDid you mean `\/rescan status`/);
     await bot.command('operator', '/rescan start limit=0');
     await bot.ephemeral(/`limit=0` is not from 1 to/);
     await bot.command('operator', '/rescan pace 0');
@@ -25,7 +25,7 @@ describe('refusals', () => {
     await bot.command('viewer', '/rescan status');
     await bot.ephemeral(/No rescan is running, and none was ever started/);
     await bot.command('viewer', '/rescan help');
-    await bot.ephemeral(/`\/rescan pace 60/);
+    await bot.ephemeral(/^rescan-bot runs the OCR function.*`\/rescan status`/s);
     await bot.command('operator', '/rescan start');
     const preview = await bot.message(/would invoke/);
     await bot.click('viewer', preview.ts, 'plan_start');
