@@ -1,23 +1,20 @@
 import { defined } from '../../lib/defined.ts';
 import { piecesOf, workThrough } from '../../lib/workers.ts';
-import { sameItem } from '../../pipeline/table/canonical.ts';
 import type { Item } from '../../pipeline/table/item.ts';
-import { readItems } from '../../pipeline/table/read.ts';
-import { type Change, createSwapper } from '../../pipeline/table/swap.ts';
+import { createSwapper } from '../../pipeline/table/swap.ts';
 import { describeTable, type TableFacts } from '../../pipeline/table/table.ts';
 import { findBackup, requireUsable } from '../catalogue/catalogue.ts';
 import { type Comparison, compareWithBackup } from '../compare/compare.ts';
 import { RestoreDigestMismatchError, TableNotActiveError } from '../errors.ts';
 import type { BackupRecord } from '../format/backup-record.ts';
-import { hashOfItem } from '../format/digest.ts';
-import { type KeyOf, keyReader, keyText } from '../format/item-key.ts';
+import { keyReader, keyText } from '../format/item-key.ts';
 import type { RestoreJob } from '../jobs/job.ts';
-import { type BackupPorts, backoffOf, type JobPorts } from '../ports.ts';
-import { swapSaved } from '../swap-saved.ts';
+import type { BackupPorts, JobPorts } from '../ports.ts';
 import { readBack } from '../verify/verify.ts';
 import { workThroughBackup } from '../verify/work-through-backup.ts';
 import { createSupplementWriter, type Overlay, readSupplements } from '../write/supplement.ts';
-import { openSafetyBackup, type SafetyBackup } from './safety-backup.ts';
+import { PIECES_AT_ONCE, putPiece, type RestoreWriter, removeOthers } from './restore-writer.ts';
+import { openSafetyBackup } from './safety-backup.ts';
 
 /** `merge`: the items of the backup are written, others stay. `replace`: the table becomes equal to the backup. */
 export type RestoreMode = 'merge' | 'replace';
@@ -59,10 +56,6 @@ export interface RestoreResult {
 
 /** The most that one BatchGetItem and one transaction take. */
 const PIECE = 100;
-/** Each reads, then writes. */
-const PIECES_AT_ONCE = 16;
-/** Records to remove that are collected before they are read and removed. */
-const REMOVED_AT_ONCE = 3_200;
 
 interface OpenedBackup {
   readonly facts: TableFacts;
@@ -144,7 +137,18 @@ export async function restoreBackup(ports: JobPorts, request: RestoreRequest): P
     await ports.jobs.write(job);
     const supplement = createSupplementWriter(ports.location, safety.record.id, { ...ports, mayWrite });
     const swapper = createSwapper(ports, defined({ table: backup.facts.name, attributeNames, mayWrite, signal }));
-    const writer: Writer = { ports, request, backup, safety, keyOf, save: supplement.save, swapper };
+    const writer: RestoreWriter = {
+      ports,
+      table: backup.facts.name,
+      record,
+      overlay,
+      safety,
+      keyOf,
+      recordsPerSwap,
+      save: supplement.save,
+      swapper,
+      signal,
+    };
 
     let { written, unchanged } = job;
     const put = (items: readonly Item[]) =>
@@ -220,86 +224,4 @@ function requireProof(record: BackupRecord, mode: RestoreMode, proof: Comparison
   if (changed + removed + (mode === 'replace' ? added : 0) === 0) return;
   const difference = { added, changed, removed };
   throw new RestoreDigestMismatchError(record.id, proof.backupDigest.sum, proof.tableDigest.sum, difference);
-}
-
-interface Writer {
-  readonly ports: JobPorts;
-  readonly request: RestoreRequest;
-  readonly backup: OpenedBackup;
-  readonly safety: SafetyBackup;
-  readonly keyOf: KeyOf;
-  readonly save: (versions: readonly Item[]) => Promise<void>;
-  readonly swapper: ReturnType<typeof createSwapper>;
-}
-type OnSettled = (settled: { readonly changed: number; readonly same: number }) => void;
-
-const readNow = ({ ports, request, backup }: Writer, keys: readonly Item[]) =>
-  readItems(ports.dynamodb, backup.facts.name, keys, defined({ signal: request.signal, backoff: backoffOf(ports) }));
-
-/** Reads what the table has at the keys of these items and replaces what differs, saved first where it is not safe yet. */
-async function putPiece(writer: Writer, items: readonly Item[], onSettled: OnSettled): Promise<void> {
-  if (items.length === 0) return;
-  const { keyOf, safety } = writer;
-  const keys = items.map(keyOf);
-  const present = new Map<string, Item>();
-  for (const item of await readNow(writer, keys)) present.set(keyText(keyOf(item)), item);
-  const changes: Change[] = [];
-  const unsaved: Item[] = [];
-  let same = 0;
-  for (let index = 0; index < items.length; index += 1) {
-    const next = items[index];
-    const key = keys[index];
-    if (next === undefined || key === undefined) continue;
-    const expected = present.size === 0 ? undefined : present.get(keyText(key));
-    if (expected !== undefined && sameItem(expected, next)) {
-      same += 1;
-      continue;
-    }
-    changes.push({ key, expected, next });
-    if (expected !== undefined && !safety.holds(expected, hashOfItem(expected))) unsaved.push(expected);
-  }
-  if (same > 0) onSettled({ changed: 0, same });
-  if (unsaved.length > 0) await writer.save(unsaved);
-  await swapSaved(changes, { swapper: writer.swapper, save: writer.save, onSettled });
-}
-
-/** Removes the records that the backup does not have, each saved first where the safety backup does not have it as it is. */
-async function removeOthers(writer: Writer, onRemoved: (count: number) => void): Promise<number> {
-  const { ports, request, backup, safety, keyOf } = writer;
-  let removed = 0;
-  let others: Item[] = [];
-  const removePiece = async (keys: readonly Item[]) => {
-    const versions = await readNow(writer, keys);
-    const unsaved = versions.filter((item) => !safety.holds(item, hashOfItem(item)));
-    if (unsaved.length > 0) await writer.save(unsaved);
-    const changes = versions.map((item) => ({ key: keyOf(item), expected: item, next: undefined }));
-    await swapSaved(changes, {
-      swapper: writer.swapper,
-      save: writer.save,
-      onSettled({ changed }) {
-        removed += changed;
-        onRemoved(removed);
-      },
-    });
-  };
-  const removeCollected = async () => {
-    const keys = others;
-    others = [];
-    await workThrough(piecesOf(keys, request.recordsPerSwap ?? PIECE), PIECES_AT_ONCE, removePiece, request.signal);
-  };
-  await compareWithBackup(
-    ports,
-    defined({
-      record: backup.record,
-      overlay: backup.overlay,
-      signal: request.signal,
-      async onDifference(kind: string, key: Item) {
-        if (kind !== 'added') return;
-        others.push(key);
-        if (others.length === REMOVED_AT_ONCE) await removeCollected();
-      },
-    }),
-  );
-  await removeCollected();
-  return removed;
 }
