@@ -29,19 +29,19 @@ const server = createServer((request, response) => {
       response.end();
       return;
     }
-    const act = () => {
+    const reply = () => {
       const target = request.headers['x-amz-target'];
       if (typeof target === 'string') return answer(target.split('.')[1] ?? '', body.toString());
       const { method, url: path, headers } = request;
-      const onward = forward({ host: '127.0.0.1', port: s3.port, method, path, headers }, (reply) => {
-        response.writeHead(reply.statusCode ?? 502, reply.headers);
-        reply.pipe(response);
+      const onward = forward({ host: '127.0.0.1', port: s3.port, method, path, headers }, (stored) => {
+        response.writeHead(stored.statusCode ?? 502, stored.headers);
+        stored.pipe(response);
       });
       onward.on('error', () => response.destroy());
       onward.end(body);
     };
-    if (latencyMs > 0) setTimeout(act, latencyMs);
-    else act();
+    if (latencyMs > 0) setTimeout(reply, latencyMs);
+    else reply();
   });
   function answer(operation: string, text: string): void {
     const send = (status: number, json: string) => {

@@ -1,11 +1,11 @@
 import { createServer, request as forward } from 'node:http';
 
 export interface Faults {
-  /** Called for each request with the operation of DynamoDB; an answer of its own, a delay, or nothing (passes on). */
+  /** Called before each request: returns an answer in place of DynamoDB's, delays the request, or lets it pass (undefined). */
   intercept?: (call: Call) => Answer | undefined | Promise<Answer | undefined>;
-  /** Sees each answer that went through. */
+  /** Called after DynamoDB has answered a request, before the answer is passed on. */
   after?: (call: Call) => void | Promise<void>;
-  /** Whether the answer is lost on its way back, once the server has done what was asked. */
+  /** Whether the answer is lost after DynamoDB has carried out the request. */
   isLost?: (call: Call) => boolean;
 }
 export interface Call {

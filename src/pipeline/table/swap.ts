@@ -33,7 +33,7 @@ export interface SwapPorts {
 
 export interface SwapOptions {
   readonly table: string;
-  /** Every attribute name seen in this table: a record that has one of them, but not in `expected`, is a conflict. */
+  /** Every attribute name that is known to be in this table: a record that has one of them, but not in `expected`, is a conflict. */
   readonly attributeNames: ReadonlySet<string>;
   /** Called right before every call that writes; throws when the caller may not write any more (lease lost, stop, readings too old). */
   readonly mayWrite: () => void;

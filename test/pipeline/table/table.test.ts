@@ -73,14 +73,14 @@ test('records are counted by kind, and entries without the failed images', async
 
 test('a scan with segments and small pages returns every record once', async () => {
   const table = await world.table(entries(120));
-  const seen: string[] = [];
+  const codes: string[] = [];
   await Promise.all(
     scanTable(world.dynamodb, table, { segments: 4, pageLimit: 7 }).map(async (segment) => {
-      for await (const page of segment) seen.push(...page.items.map((item) => textOf(item.ProjectCode) ?? ''));
+      for await (const page of segment) codes.push(...page.items.map((item) => textOf(item.ProjectCode) ?? ''));
     }),
   );
-  expect(seen).toHaveLength(120);
-  expect(new Set(seen).size).toBe(120);
+  expect(codes).toHaveLength(120);
+  expect(new Set(codes).size).toBe(120);
 });
 
 test('a scan reads at most one page ahead of its reader', async () => {
