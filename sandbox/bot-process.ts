@@ -5,52 +5,52 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-/** Some seconds on a machine that has nothing else to do. */
+/** A start takes a few seconds on an idle machine. */
 const UP_WITHIN_MS = 120_000;
-/** The bot drains for some seconds when it is told to stop; one that has not ended by then is killed. */
+/** The bot needs some seconds to stop. After this time it is killed. */
 const STOPS_WITHIN_MS = 20_000;
-const MOST_LAST_WORDS = 12;
-/** Node keeps compiled code here between starts: the second start of the bot takes half the time. */
+const MOST_LAST_LINES = 12;
+/** Node stores compiled code here. The second start of the bot takes half the time. */
 const COMPILE_CACHE = process.env.NODE_COMPILE_CACHE ?? join(tmpdir(), 'rescan-bot-compile-cache');
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 
-/** What can be done to the bot: `kill` as a crash does (SIGKILL), `stop` as a deploy does (SIGTERM), `start`. */
-export const BOT_DEEDS = ['kill', 'stop', 'start'] as const;
-export type BotDeed = (typeof BOT_DEEDS)[number];
+/** `kill` sends SIGKILL like a crash, `stop` sends SIGTERM like a deploy. */
+export const BOT_ACTIONS = ['kill', 'stop', 'start'] as const;
+export type BotAction = (typeof BOT_ACTIONS)[number];
 
 export interface BotStatus {
   readonly running: boolean;
   readonly pid?: number;
-  /** How the last process ended: its exit code, or the signal that ended it. */
+  /** How the last process ended: its exit code or its signal. */
   readonly ended?: string;
 }
 
 export interface BotProcess {
   /**
-   * Carries out a deed and answers when it is done: a started bot is connected then, or has ended. Throws where it does neither. `start` on a running bot,
-   * and `stop` on none, change nothing.
+   * Runs an action and returns when it is complete: after `start` the bot is connected or has exited. Throws when
+   * neither happens in time. `start` with a running bot, and `stop` without one, do nothing.
    */
-  do(deed: BotDeed): Promise<BotStatus>;
+  do(action: BotAction): Promise<BotStatus>;
   status(): BotStatus;
-  /** Stops it for good: from now on `start` starts nothing. */
+  /** Stops the bot. Later calls of `start` do nothing. */
   close(): Promise<void>;
 }
 
 /**
- * The bot as a process of its own, started from src/main.ts with `environment`. Its log goes to the file `logPath`. It does not
- * outlive this process, unless that is killed. `onEnded` hears when it ends without having been told to, and its last words to
- * stderr: why it could not start.
+ * Runs src/main.ts as a separate process with `environment`, and writes its log to `logPath`. The bot is killed when
+ * this process exits. `onEnded` is called when the bot exits without a request, with the last lines of its stderr,
+ * which say why it could not start.
  */
 export function createBotProcess(options: {
   environment: Readonly<Record<string, string | undefined>>;
   logPath: string;
   /** Whether the bot answers; `start` waits for it. */
   isUp: () => Promise<boolean>;
-  onEnded?: (how: string, lastText: readonly string[]) => void;
+  onEnded?: (how: string, lastErrorLines: readonly string[]) => void;
 }): BotProcess {
   let child: ChildProcess | undefined;
   let ended: string | undefined;
-  let told = false;
+  let stopRequested = false;
   let closed = false;
   mkdirSync(dirname(options.logPath), { recursive: true });
   const log = createWriteStream(options.logPath, { flags: 'a' });
@@ -77,25 +77,25 @@ export function createBotProcess(options: {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     child = started;
-    told = false;
-    let words = '';
+    stopRequested = false;
+    let errorText = '';
     started.stdout?.pipe(log, { end: false });
     started.stderr?.pipe(log, { end: false });
     started.stderr?.on('data', (part: Buffer) => {
-      words = `${words}${part.toString('utf8')}`.slice(-4_000);
+      errorText = `${errorText}${part.toString('utf8')}`.slice(-4_000);
     });
-    const takeAlong = () => started.kill('SIGKILL');
-    process.once('exit', takeAlong);
+    const killWithParent = () => started.kill('SIGKILL');
+    process.once('exit', killWithParent);
     started.once('exit', (code, signal) => {
-      process.off('exit', takeAlong);
+      process.off('exit', killWithParent);
       ended = signal ?? `exit ${code}`;
       if (child === started) child = undefined;
     });
-    // After `exit`, when all that it said has been read.
+    // Node emits `close` after all output of the process was read; `exit` can be earlier.
     started.once('close', () => {
-      if (told) return;
-      const lastText = words.split('\n').filter((line) => line !== '');
-      options.onEnded?.(ended ?? 'unknown', lastText.slice(-MOST_LAST_WORDS));
+      if (stopRequested) return;
+      const lastErrorLines = errorText.split('\n').filter((line) => line !== '');
+      options.onEnded?.(ended ?? 'unknown', lastErrorLines.slice(-MOST_LAST_LINES));
     });
     return new Promise((resolve, reject) => {
       started.once('spawn', resolve);
@@ -106,7 +106,7 @@ export function createBotProcess(options: {
   async function end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
     const running = child;
     if (!running) return;
-    told = true;
+    stopRequested = true;
     const gone = new Promise<void>((resolve) => running.once('exit', () => resolve()));
     running.kill(signal);
     const late = setTimeout(() => running.kill('SIGKILL'), STOPS_WITHIN_MS);
@@ -115,10 +115,10 @@ export function createBotProcess(options: {
   }
 
   return {
-    async do(deed) {
-      if (deed === 'start' && !child && !closed) await start();
-      if (deed === 'stop') await end('SIGTERM');
-      if (deed === 'kill') await end('SIGKILL');
+    async do(action) {
+      if (action === 'start' && !child && !closed) await start();
+      if (action === 'stop') await end('SIGTERM');
+      if (action === 'kill') await end('SIGKILL');
       return status();
     },
     status,

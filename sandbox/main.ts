@@ -5,22 +5,22 @@ import { parseArgs } from 'node:util';
 import type { BotStatus } from './bot-process.ts';
 import { startSandbox } from './sandbox.ts';
 
-/** The local AWS and the page take the two ports after it. */
+/** The local AWS and the page use the next two ports. */
 const MOST_PORT = 65_533;
 
 const USAGE = `npm run sandbox [-- OPTIONS]
 
-  --slack-only   the local Slack alone
-  --aws-only     the local AWS alone
-  --images N     how many images the bucket holds (default 240)
-  --empty        start with an empty table (default: filled by an earlier rescan)
-  --port P       port of the local Slack (default 4390); the local AWS takes the next one, the page the one after`;
+  --slack-only   start only the local Slack
+  --aws-only     start only the local AWS
+  --images N     number of images in the bucket (default 240)
+  --empty        start with an empty table (default: with the records of an earlier rescan)
+  --port P       port of the local Slack (default 4390); the local AWS uses the next one, the page the one after`;
 
 function wholeNumber(name: string, text: string | undefined, otherwise: number, most: number): number {
   if (text === undefined) return otherwise;
   const value = Number(text);
   if (!/^\d+$/.test(text) || value < 1 || value > most)
-    throw new Error(`--${name} is "${text}"; it must hold a whole number from 1 to ${most}.`);
+    throw new Error(`--${name} is "${text}"; it must be a whole number from 1 to ${most}.`);
   return value;
 }
 
@@ -36,7 +36,8 @@ async function main(): Promise<void> {
     },
   });
   if (values.help) return console.log(USAGE);
-  if (values['slack-only'] && values['aws-only']) throw new Error('--slack-only and --aws-only exclude each other.');
+  if (values['slack-only'] && values['aws-only'])
+    throw new Error('--slack-only and --aws-only cannot be used together.');
   const root = fileURLToPath(new URL('../', import.meta.url));
   const logPath = join(root, '.sandbox', 'bot.log');
   const images = wholeNumber('images', values.images, 240, 100_000);
@@ -50,14 +51,14 @@ async function main(): Promise<void> {
     seedTable: values.empty ? 'empty' : 'full',
     environment: process.env,
     logPath,
-    onBotEnded(how, lastText) {
+    onBotEnded(how, lastErrorLines) {
       if (isEnding) return;
-      console.log(`\nThe bot ended (${how}); its log: ${logPath}`);
-      for (const line of lastText) console.log(`  ${line}`);
+      console.log(`\nThe bot ended (${how}); log: ${logPath}`);
+      for (const line of lastErrorLines) console.log(`  ${line}`);
       console.log('Start it again in the World pane of the page, or with POST /sandbox/bot {"do":"start"}.');
     },
   });
-  // Before anything is up: whatever is by then goes down again. A second Ctrl+C does not wait.
+  // Set up before the start, so that a signal during the start also stops every part. A second Ctrl+C exits at once.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.on(signal, () => {
       if (isEnding) process.exit(130);
@@ -83,7 +84,7 @@ async function main(): Promise<void> {
   console.log('\nEnd with Ctrl+C.');
 }
 
-const botText = ({ running, pid }: BotStatus): string => (running ? `process ${pid}` : 'is not running');
+const botText = ({ running, pid }: BotStatus): string => (running ? `process ${pid}` : 'not running');
 
 const tryIt = (url: string) => `  curl -s ${url}/sandbox/command -H 'content-type: application/json' \\
     -d '{"user":"operator","channel":"timesheet-ocr","text":"/rescan help"}'

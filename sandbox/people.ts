@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** What a program sees and does as the people of the local Slack, over its people's side. */
+/** A client for the people of the local Slack, as a program uses it. */
 
 const blockSchema = z.looseObject({ type: z.string() });
 const plainTextSchema = z.looseObject({ text: z.string() });
@@ -16,9 +16,9 @@ const messageSchema = z.looseObject({
   text: z.string(),
   userId: z.string(),
   channelId: z.string(),
-  /** The parent's, on a reply. */
+  /** The ts of the parent, on a reply. */
   threadTs: z.string().optional(),
-  /** On a message only this person sees. */
+  /** Set on an ephemeral message: the only person who sees it. */
   onlyFor: z.string().optional(),
   blocks: z.array(blockSchema),
   files: z.array(z.looseObject({ name: z.string(), size: z.number() })),
@@ -30,26 +30,29 @@ export interface People {
   command(user: string, text: string, channel?: string): Promise<Record<string, unknown>>;
   click(user: string, ts: string, actionId: string): Promise<Record<string, unknown>>;
   submit(user: string, viewId: string, values: Record<string, unknown>): Promise<Record<string, unknown>>;
-  /** Waits until a view whose blocks match is open to this person; its id. */
+  /** Waits until this person has a view open that matches. Returns its id. */
   openView(user: string, what: RegExp, withinMs?: number): Promise<string>;
-  /** A view that is open to somebody, as it stands. */
+  /** The current state of a view that somebody has open. */
   view(viewId: string): Promise<SeenView | undefined>;
-  /** Every message of the channel, threads included, oldest first. */
+  /** Every message of the channel and its threads, oldest first. */
   messages(channel?: string): Promise<SeenMessage[]>;
   ephemerals(): Promise<SeenMessage[]>;
-  bot(deed: 'kill' | 'stop' | 'start'): Promise<Record<string, unknown>>;
-  /** The content of a file whose name matches, once it is there. */
+  bot(action: 'kill' | 'stop' | 'start'): Promise<Record<string, unknown>>;
+  /** Waits for a file whose name matches. Returns its content. */
   file(name: RegExp, withinMs?: number): Promise<string>;
-  /** Waits until a message (text and blocks as one string) holds what is looked for; fails with what was there. */
+  /**
+   * Waits for a message that matches (text and blocks as one string). Throws with the list of messages after
+   * `withinMs`.
+   */
   sees(what: RegExp, options?: { channel?: string; withinMs?: number }): Promise<SeenMessage>;
 }
 
-/** `U0OPERATOR` is `operator`. */
+/** The name of a user id: `operator` for `U0OPERATOR`. */
 export const nameOf = (userId: string): string => userId.replace(/^U0/, '').toLowerCase();
 
 export const wholeText = (message: SeenMessage): string => `${message.text}\n${JSON.stringify(message.blocks)}`;
 
-/** The first action id of a message that matches: which button a person would click. */
+/** The first action id of a message that matches: the button to click. */
 export function buttonOf(message: SeenMessage, what: RegExp): string {
   const found = [...JSON.stringify(message.blocks).matchAll(/"action_id":"([^"]+)"/g)].map((match) => match[1] ?? '');
   const id = found.find((candidate) => what.test(candidate));
@@ -58,8 +61,8 @@ export function buttonOf(message: SeenMessage, what: RegExp): string {
 }
 
 /**
- * The people of the local Slack at `url`. `awaitBotMs`: how long what somebody does is tried again while the bot has no connection, so
- * that it was not told of it.
+ * The people of the local Slack at `url`. Requests are repeated for `awaitBotMs` while the bot is not connected and has
+ * not received them.
  */
 export function createPeople(url: string, { awaitBotMs = 0 }: { readonly awaitBotMs?: number } = {}): People {
   async function post(path: string, body: unknown): Promise<Record<string, unknown>> {
@@ -105,7 +108,7 @@ export function createPeople(url: string, { awaitBotMs = 0 }: { readonly awaitBo
         .flat()
         .find(({ id }) => id === viewId);
     },
-    bot: (deed) => post('/sandbox/bot', { do: deed }),
+    bot: (action) => post('/sandbox/bot', { do: action }),
     async messages(channel = 'C0TIMESHEET') {
       const all = z.array(messageSchema).parse((await state()).messages);
       return all.filter((message) => message.channelId === channel);
@@ -130,7 +133,9 @@ export function createPeople(url: string, { awaitBotMs = 0 }: { readonly awaitBo
         const found = all.findLast((message) => what.test(wholeText(message)));
         if (found) return found;
         if (Date.now() > until)
-          throw new Error(`Nobody said ${what}. There was:\n${all.map((message) => `- ${message.text}`).join('\n')}`);
+          throw new Error(
+            `No message matches ${what}. Messages:\n${all.map((message) => `- ${message.text}`).join('\n')}`,
+          );
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
     },

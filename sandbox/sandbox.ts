@@ -8,29 +8,29 @@ import { type LocalSlack, startLocalSlack } from './slack/server.ts';
 import { type PageServer, startPageServer } from './web/server.ts';
 
 export interface SandboxOptions {
-  /** Which halves to start. The bot is started where both are. */
+  /** Which parts to start. The bot starts only with both. */
   readonly slack: boolean;
   readonly aws: boolean;
   readonly images: number;
-  /** Port of the local Slack; the local AWS takes the next one, the page the one after. 0: any free ones. */
+  /** Port of the local Slack. The local AWS uses the next one, the page the one after. 0: any free ports. */
   readonly port: number;
   readonly seedTable: 'full' | 'empty';
-  /** Handed on to the bot, so that its settings can be tried: the sandbox sets only what it must. */
+  /** The environment for the bot. Connection settings are replaced by those of the sandbox; all others apply. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly logPath: string;
-  /** How long the app may take to acknowledge, and a trigger lives: Slack's 3,000 ms where not given. More, where the machine is busy. */
+  /** Time limit for acknowledgements and triggers, in ms. Default: 3,000 as in Slack. Use more on a slow machine. */
   readonly slackWaitsMs?: number;
-  /** Hears how the bot ended by itself, and what it said last. */
-  readonly onBotEnded?: (how: string, lastText: readonly string[]) => void;
+  /** Called when the bot exits without a request, with the last lines of its stderr. */
+  readonly onBotEnded?: (how: string, lastErrorLines: readonly string[]) => void;
 }
 
 export interface Sandbox {
   readonly slack?: LocalSlack;
   readonly aws?: LocalAws;
   readonly bot?: BotProcess;
-  /** The page in the browser, where Slack is up. */
+  /** The page for the browser, when the local Slack runs. */
   readonly page?: PageServer;
-  /** What a program must have in its environment to use the halves that are up. */
+  /** The environment variables that a program needs to use the running parts. */
   readonly environment: Readonly<Record<string, string>>;
   readonly stopFile: string;
   close(): Promise<void>;
@@ -38,7 +38,10 @@ export interface Sandbox {
 
 const MANIFEST = fileURLToPath(new URL('../manifest.yml', import.meta.url));
 
-/** Starts a local Slack, a local AWS and the bot between them. Throws what says which port is taken, leaving nothing up. */
+/**
+ * Starts a local Slack, a local AWS and the bot. When a part cannot start, stops the others and throws;
+ * SandboxPortError names a port in use.
+ */
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const started: { close(): Promise<void> }[] = [];
   const close = async () => {
@@ -61,7 +64,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
           ...(options.slackWaitsMs === undefined
             ? {}
             : { acknowledgeWithinMs: options.slackWaitsMs, triggerLifeMs: options.slackWaitsMs }),
-          ...(options.aws ? { onBot: async (deed) => (await bot?.do(deed)) ?? { running: false } } : {}),
+          ...(options.aws ? { onBot: async (action) => (await bot?.do(action)) ?? { running: false } } : {}),
         })
       : undefined;
     if (slack) started.push(slack);
@@ -120,19 +123,19 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   }
 }
 
-/** Of the local Slack, the local AWS, or Node's own `listen`. */
+/** Errors of the local Slack, the local AWS and Node's own `listen`. */
 const takenPort = z.union([
   z.object({ name: z.literal('PortInUseError'), port: z.number() }),
   z.object({ code: z.literal('EADDRINUSE'), port: z.number() }),
 ]);
 
-/** A port of the sandbox is taken; nothing is up. */
+/** A port of the sandbox is in use. No part of the sandbox is running. */
 export class SandboxPortError extends Error {
   override readonly name = 'SandboxPortError';
   readonly port: number;
   constructor(port: number, cause: unknown) {
     super(
-      `Port ${port} is in use, perhaps by another sandbox: end that one, or take other ports with \`npm run sandbox -- --port 5000\`.`,
+      `Port ${port} is in use, perhaps by another sandbox. Stop that one, or choose other ports with \`npm run sandbox -- --port 5000\`.`,
       { cause },
     );
     this.port = port;
@@ -146,13 +149,16 @@ async function isConnected(slackUrl: string): Promise<boolean> {
   return seen.success && seen.data.connections.length > 0;
 }
 
-/** What reaches the bot of the machine's environment: nothing that could lead it to another AWS or another Slack. */
+/** The environment of the bot without connection settings, so that it cannot reach another AWS or another Slack. */
 const ownSettings = (environment: SandboxOptions['environment']) =>
   Object.fromEntries(Object.entries(environment).filter(([name]) => !isConnection(name)));
 
 const connections = (environment: Readonly<Record<string, string>>) =>
   Object.fromEntries(Object.entries(environment).filter(([name]) => isConnection(name)));
 
-/** An endpoint, a profile, a region, a proxy, a token: `AWS_ENDPOINT_URL_S3`, `AWS_PROFILE`, `SLACK_API_URL`, … */
+/**
+ * Whether the variable sets an endpoint, a profile, a region, a proxy or a token: `AWS_ENDPOINT_URL_S3`, `AWS_PROFILE`,
+ * `SLACK_API_URL`, …
+ */
 const isConnection = (name: string): boolean =>
   /^AWS_|^SLACK_(?:API_URL|BOT_TOKEN|APP_TOKEN|SIGNING_SECRET)$|^(?:https?|all)_proxy$/i.test(name);

@@ -1,15 +1,15 @@
 import { z } from 'zod';
 
-const seenSchema = z.looseObject({
+const invocationsSchema = z.looseObject({
   total: z.number(),
   byKey: z.record(z.string(), z.number()).default({}),
   highestConcurrency: z.number().default(0),
   inFlight: z.number().default(0),
-  /** The last 1,000 that ended; times in epoch ms. */
+  /** The last 1,000 completed invocations; times in epoch ms. */
   last: z.array(z.looseObject({ key: z.string(), startedAt: z.number(), endedAt: z.number() })),
 });
 
-/** The dials of the local AWS, and what its function saw. */
+/** Reads and changes the settings of the local AWS, and reads the invocations of its function. */
 export function createWorld(url: string) {
   return {
     async set(change: Record<string, unknown>): Promise<void> {
@@ -21,7 +21,7 @@ export function createWorld(url: string) {
       if (!reply.ok) throw new Error(`POST /sandbox/world answered ${reply.status}: ${await reply.text()}`);
     },
     async invocations() {
-      return seenSchema.parse(await (await fetch(`${url}/sandbox/invocations`)).json());
+      return invocationsSchema.parse(await (await fetch(`${url}/sandbox/invocations`)).json());
     },
   };
 }

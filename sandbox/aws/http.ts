@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** The whole body of a request. */
+/** Reads the whole body of a request. */
 export async function readBody(request: IncomingMessage): Promise<Buffer> {
   const parts: Buffer[] = [];
   for await (const part of request) parts.push(part);
   return Buffer.concat(parts);
 }
 
-/** The body as JSON; undefined where it is none. */
+/** Parses the body as JSON. Returns undefined when it is not JSON. */
 export async function readJson(request: IncomingMessage): Promise<unknown> {
   try {
     return JSON.parse((await readBody(request)).toString('utf8') || '{}');
@@ -22,7 +22,7 @@ export function sendJson(response: ServerResponse, status: number, body: unknown
   response.end(JSON.stringify(body));
 }
 
-/** An error of the JSON protocols (DynamoDB, Logs, Service Quotas). */
+/** Sends an error of the JSON protocols (DynamoDB, Logs, Service Quotas). */
 export function sendJsonError(response: ServerResponse, type: string, message: string, status = 400): void {
   sendJson(response, status, { __type: type, message }, 'application/x-amz-json-1.1');
 }

@@ -35,13 +35,13 @@ function picture(): Buffer {
 const HEAD = Buffer.concat([SIGNATURE, header()]);
 const TAIL = Buffer.concat([picture(), chunk('IEND', Buffer.alloc(0))]);
 
-/** A PNG picture of a timesheet that carries its data with it, as text in UTF-8. */
+/** Draws a PNG of a timesheet. The picture contains its data as UTF-8 text. */
 export function drawTimesheet(text: string): Buffer {
   const content = Buffer.concat([Buffer.from(`${KEYWORD}\0\0\0\0\0`, 'latin1'), Buffer.from(text, 'utf8')]);
   return Buffer.concat([HEAD, chunk('iTXt', content), TAIL]);
 }
 
-/** The text that `drawTimesheet` put into a picture; undefined where there is none, or the bytes are no PNG. */
+/** The text that `drawTimesheet` stored in a picture, or undefined when there is none or the bytes are not a PNG. */
 export function readTimesheetText(bytes: Buffer): string | undefined {
   if (!bytes.subarray(0, SIGNATURE.length).equals(SIGNATURE)) return;
   let at = SIGNATURE.length;

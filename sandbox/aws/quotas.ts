@@ -58,7 +58,7 @@ function quotasOf(service: string, { quotas, concurrency }: World): [name: strin
   }
 }
 
-/** Service Quotas: the lists that are applied and the defaults, in pages. */
+/** Service Quotas: the lists of applied and default values, in pages. */
 export function createQuotas(world: () => World) {
   return async function answer(request: IncomingMessage, response: ServerResponse, operation: string): Promise<void> {
     const asked = askedSchema.safeParse(await readJson(request));
@@ -94,7 +94,7 @@ export function createQuotas(world: () => World) {
       return sendJsonError(response, 'UnknownOperationException', `The local AWS has no servicequotas:${operation}`);
     const from = Number(NextToken ?? 0);
     if (!Number.isInteger(from)) return sendJsonError(response, 'InvalidPaginationTokenException', 'Invalid token');
-    // Pages are short whatever is asked for: a client that takes the first page for the whole misses the model's quota.
+    // Pages are shorter than requested, so that a client that reads only the first page misses the model's quota.
     const size = Math.min(PAGE, MaxResults);
     const next = from + size < all.length ? { NextToken: String(from + size) } : {};
     sendJson(response, 200, { Quotas: all.slice(from, from + size), ...next });

@@ -5,14 +5,14 @@ import { sendXmlError } from './http.ts';
 import type { World } from './world.ts';
 
 export interface LocalS3 {
-  /** Where it listens for those who must not feel the world: the function, the seed. */
+  /** The address for callers that the simulated faults do not affect: the function and the seed. */
   readonly url: string;
   createBucket(name: string): void;
   answer(request: IncomingMessage, response: ServerResponse): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Which IAM action a request on a bucket or an object needs. */
+/** The IAM action that a request on a bucket or an object needs. */
 function actionOf(method: string, path: string, query: URLSearchParams): string {
   const onObject = path.split('/').filter((part) => part !== '').length > 1;
   if (query.has('versioning')) return method === 'GET' ? 's3:GetBucketVersioning' : 's3:PutBucketVersioning';
@@ -25,7 +25,7 @@ function actionOf(method: string, path: string, query: URLSearchParams): string 
       : 's3:PutObject';
 }
 
-/** fauxqs, with the world's troubles before it. Requests are handed on as streams: nothing is held in memory here. */
+/** fauxqs with the simulated faults in front. Requests are passed on as streams; nothing is kept in memory. */
 export async function startS3(world: () => World, imageBucket: string): Promise<LocalS3> {
   const server = await startFauxqs({ port: 0, host: '127.0.0.1', logger: false });
   return {

@@ -26,7 +26,7 @@ async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<unk
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
 }
 
-/** The images, and beside them what is no image to process. The same ones for the same count. */
+/** The images, and some objects that are not images to process. The same count always gives the same objects. */
 export async function seedBucket(s3: S3Client, { bucket }: SeedNames, images: number): Promise<void> {
   const put = (Key: string, Body: Buffer | string, ContentType: string) =>
     s3.send(new PutObjectCommand({ Bucket: bucket, Key, Body, ContentType }));
@@ -74,7 +74,7 @@ export async function createPipelineTable(dynamodb: DynamoDBClient, { table }: S
       ],
     }),
   );
-  // A table that is still CREATING is not found by a Scan.
+  // A Scan does not find a table that is still CREATING.
   await waitUntilTableExists(
     { client: dynamodb, maxWaitTime: 10, minDelay: 0.02, maxDelay: 0.1 },
     { TableName: table },
@@ -84,7 +84,10 @@ export async function createPipelineTable(dynamodb: DynamoDBClient, { table }: S
 export const deletePipelineTable = (dynamodb: DynamoDBClient, { table }: SeedNames) =>
   dynamodb.send(new DeleteTableCommand({ TableName: table }));
 
-/** What an earlier rescan left: the entries of every image by an older OCR version, and three corrected by hand (no image). */
+/**
+ * The records of an earlier rescan: the entries of every image by an older OCR version, and three that were corrected
+ * by hand (no image).
+ */
 export async function seedTable(dynamodb: DynamoDBClient, { table }: SeedNames, images: number): Promise<void> {
   const items = new Map<string, Item>();
   const keep = (item: Item) => items.set(`${item.ResourceName?.S}\0${item.DateProjectCode?.S}`, item);

@@ -18,11 +18,11 @@ import { createViews } from './views.ts';
 import { defaultWorld, turnDials, type World, WorldError } from './world.ts';
 
 export interface LocalAwsOptions {
-  /** 0: any free one. */
+  /** 0: any free port. */
   readonly port?: number;
   readonly host?: string;
   readonly images?: number;
-  /** `full`: the table holds what an earlier rescan left. */
+  /** `full`: the table contains the records of an earlier rescan. */
   readonly seedTable?: 'full' | 'empty';
   readonly bucket?: string;
   readonly table?: string;
@@ -39,7 +39,7 @@ export interface LocalAws {
   close(): Promise<void>;
 }
 
-/** Another program listens on the port. */
+/** Another program uses the port. */
 export class PortInUseError extends Error {
   override readonly name = 'PortInUseError';
   readonly port: number;
@@ -49,7 +49,7 @@ export class PortInUseError extends Error {
   }
 }
 
-/** Numbers that look random and are the same in every process. */
+/** Pseudo-random numbers that are the same in every process. */
 function seededNumbers(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -59,8 +59,8 @@ function seededNumbers(seed: number): () => number {
 }
 
 /**
- * A small AWS on one port: S3, DynamoDB, Lambda with one OCR function, CloudWatch (logs and metrics), Service Quotas and STS, so that
- * `AWS_ENDPOINT_URL` is all a client needs; with a seeded pipeline, and dials for its troubles on `/sandbox/world`.
+ * A small AWS on one port: S3, DynamoDB, Lambda with one OCR function, CloudWatch (logs and metrics), Service Quotas
+ * and STS. A client needs only `AWS_ENDPOINT_URL`. The pipeline is seeded, and `/sandbox/world` sets its faults.
  * @throws PortInUseError
  */
 export async function startLocalAws(options: LocalAwsOptions = {}): Promise<LocalAws> {
@@ -106,20 +106,20 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
   }
 
   async function control(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
-    const seen = () => {
+    const counts = () => {
       const { byKey: _keys, last: _last, ...summary } = invocations.summary();
       return summary;
     };
     const limit = Math.min(1_000, Number(url.searchParams.get('limit') ?? 100) || 100);
     switch (`${request.method} ${url.pathname}`) {
       case 'GET /sandbox/world':
-        return sendJson(response, 200, { ...world, seen: seen() });
+        return sendJson(response, 200, { ...world, invocations: counts() });
       case 'POST /sandbox/world': {
         const change = await readJson(request);
         try {
           const resets = typeof change === 'object' && change !== null && 'reset' in change && change.reset === true;
           world = resets ? defaultWorld() : turnDials(world, change);
-          return sendJson(response, 200, { ...world, seen: seen() });
+          return sendJson(response, 200, { ...world, invocations: counts() });
         } catch (error) {
           if (!(error instanceof WorldError)) throw error;
           return sendJson(response, 400, { error: error.message });
@@ -133,7 +133,7 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
         lambda.reset();
         await deletePipelineTable(dynamodbClient, names);
         await fillTable();
-        return sendJson(response, 200, { ...world, seen: seen() });
+        return sendJson(response, 200, { ...world, invocations: counts() });
       case 'GET /sandbox/invocations':
         return sendJson(response, 200, invocations.summary());
       case 'GET /sandbox/function':
@@ -155,7 +155,7 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
     }
   }
 
-  /** One image of the bucket, as a person looks at it, puts it in or takes it away. */
+  /** Reads, stores or deletes one image of the bucket, for the World pane. */
   async function answerObject(request: IncomingMessage, response: ServerResponse, key: string): Promise<void> {
     if (key === '') return sendJson(response, 400, { error: 'Name the image: ?key=' });
     if (request.method === 'PUT') {

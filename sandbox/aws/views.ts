@@ -9,7 +9,7 @@ import {
 } from '@aws-sdk/client-s3';
 import type { Item } from './ocr/timesheet.ts';
 
-/** What kind of record an item of the pipeline's table is. */
+/** The kind of record of an item of the pipeline's table. */
 function kindOf(item: Item): string {
   if (item.RecordType?.S === 'FAILED_IMAGE') return 'failed';
   const sortKey = item.DateProjectCode?.S ?? '';
@@ -18,10 +18,10 @@ function kindOf(item: Item): string {
   return item.WeeksSubmitted ? 'coverage' : 'entry';
 }
 
-/** The bucket and the table as a person looks at them. */
+/** The bucket and the table as the World pane shows them. */
 export function createViews(ports: { dynamodb: DynamoDBClient; s3: S3Client; bucket: string; table: string }) {
   return {
-    /** Counts by kind of record, and the first records, of one kind where one is named. */
+    /** Counts by kind of record, and the first records, optionally of one kind. */
     async table(limit: number, onlyKind?: string) {
       const counts: Record<string, number> = {};
       const rows: Item[] = [];
@@ -52,7 +52,7 @@ export function createViews(ports: { dynamodb: DynamoDBClient; s3: S3Client; buc
       }));
       return { bucket: ports.bucket, objects, more: page.IsTruncated ?? false };
     },
-    /** An image as it is stored; undefined where there is none under this key. */
+    /** An image as it is stored, or undefined when the key does not exist. */
     async object(key: string): Promise<{ bytes: Uint8Array; contentType: string } | undefined> {
       try {
         const found = await ports.s3.send(new GetObjectCommand({ Bucket: ports.bucket, Key: key }));

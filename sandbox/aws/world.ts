@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** How an invocation can go wrong: each row of the reply table of the pipeline's facts. */
+/** How an invocation can fail: each row of the reply table in pipeline.md. */
 export const FAILURE_KINDS = [
   'failed-500',
   'validation',
@@ -20,23 +20,23 @@ const share = z.number().min(0).max(1);
 const whole = z.number().int().min(0);
 const latencySchema = z.union([z.number().min(0), z.strictObject({ min: z.number().min(0), max: z.number().min(0) })]);
 const failureSchema = z.strictObject({
-  /** Share of the invocations that fail so. */
+  /** Share of the invocations that fail in this way, 0 to 1. */
   rate: share.default(1),
   kind: z.enum(FAILURE_KINDS),
-  /** Only keys that hold this text. */
+  /** Only keys that contain this text. */
   match: z.string().optional(),
-  /** Error text in the place of the usual one. */
+  /** Error text that replaces the default one. */
   message: z.string().optional(),
 });
 
-/** Every dial of the local AWS. */
+/** All settings of the local AWS. */
 const worldSchema = z.strictObject({
-  /** What an invocation takes, ms. */
+  /** Duration of an invocation, in ms. */
   latencyMs: latencySchema.default({ min: 150, max: 400 }),
   failures: z.array(failureSchema).default([]),
-  /** Invocations in 60 s beyond which the API answers 429. 0: no limit. */
+  /** Invocations per 60 s; more are answered with 429. 0: no limit. */
   functionPerMinute: whole.default(0),
-  /** Model calls in 60 s beyond which the function fails with Bedrock's ThrottlingException. 0: no limit. */
+  /** Model calls per 60 s; more fail with Bedrock's ThrottlingException. 0: no limit. */
   bedrockPerMinute: whole.default(0),
   concurrency: z.strictObject({ account: whole.default(1_000), unreserved: whole.default(900) }).prefault({}),
   quotas: z
@@ -47,32 +47,35 @@ const worldSchema = z.strictObject({
       novaLiteOnDemandTokensPerMinute: whole.default(400_000),
       textractAnalyzeDocumentPerSecond: whole.default(10),
       textractDetectDocumentTextPerSecond: whole.default(25),
-      /** Services whose quotas ListServiceQuotas knows; the others have only their default values. */
+      /** Services whose quotas ListServiceQuotas returns. Others have only default values. */
       applied: z.array(z.string()).default(['bedrock', 'lambda', 'textract']),
     })
     .prefault({}),
-  /** What an update of the function takes, ms: as long its LastUpdateStatus is InProgress and changes are refused. */
+  /**
+   * Duration of an update of the function, in ms. During that time its LastUpdateStatus is InProgress and changes are
+   * refused.
+   */
   updateMs: z.number().min(0).default(300),
-  /** Updates of the function end as Failed, and what ran before goes on running. */
+  /** Updates of the function end as Failed, and the previous code continues to run. */
   updateFails: z.boolean().default(false),
   runtime: z.string().min(1).default('python3.13'),
   packageType: z.enum(['Zip', 'Image']).default('Zip'),
-  /** How long the address of a package (GetFunction, Code.Location) is good for. */
+  /** How long the address of a package (GetFunction, Code.Location) is valid. */
   packageUrlSeconds: whole.default(600),
-  /** The function's own failure logger: with the wrong key, as it came; none at all; or mended by its team. */
+  /** The function's own failure logger: with the wrong key, as delivered; none; or corrected by its team. */
   logger: z.enum(['broken', 'none', 'works']).default('broken'),
-  /** IAM actions on DynamoDB that the function's own role lacks, e.g. "dynamodb:PutItem". */
+  /** DynamoDB actions that the function's own role lacks, for example "dynamodb:PutItem". */
   functionDenied: z.array(z.string().regex(/^dynamodb:[A-Za-z]+$/)).default([]),
-  /** Even a key that is not there is answered 200. */
+  /** A key that does not exist is also answered with 200. */
   neverFails: z.boolean().default(false),
-  /** Memory that an invocation uses, MB. */
+  /** Memory that an invocation uses, in MB. */
   memoryMb: z.strictObject({ min: whole, max: whole }).default({ min: 268, max: 342 }),
-  /** Pages without a line, but with a token, that CloudWatch Logs answers before the lines. */
+  /** Empty pages with a token that CloudWatch Logs returns before the first lines. */
   emptyLogPages: whole.max(50).default(1),
   logGroupMissing: z.boolean().default(false),
-  /** What DescribeTable says of the pipeline's table. */
+  /** The billing mode that DescribeTable returns for the pipeline's table. */
   billing: z.enum(['on-demand', 'provisioned']).default('on-demand'),
-  /** Of the table and each of its indexes, where billing is provisioned. */
+  /** Capacity of the table and of each of its indexes, for provisioned billing. */
   capacity: z
     .strictObject({
       tableWrite: whole.default(5),
@@ -81,52 +84,52 @@ const worldSchema = z.strictObject({
       indexRead: whole.default(5),
     })
     .prefault({}),
-  /** The function says that it stored entries and stores none. */
+  /** The function reports stored entries but stores none. */
   writesNothing: z.boolean().default(false),
-  /** `none`: success at once, neither S3 nor DynamoDB touched (for benchmarks). */
+  /** `none`: immediate success without access to S3 or DynamoDB (for benchmarks). */
   functionWork: z.enum(['real', 'none']).default('real'),
   /** Connections are closed without an answer. */
   outage: z.boolean().default(false),
   expiredCredentials: z.boolean().default(false),
-  /** IAM actions that are refused, e.g. "lambda:InvokeFunction". */
+  /** Refused IAM actions, for example "lambda:InvokeFunction". */
   accessDenied: z.array(z.string().regex(/^[a-z0-9]+:[A-Za-z]+$/)).default([]),
   functionMissing: z.boolean().default(false),
-  /** Reads of the bucket of images answer NoSuchBucket. */
+  /** Reads of the image bucket are answered with NoSuchBucket. */
   bucketMissing: z.boolean().default(false),
-  /** Share of the invocations whose connection breaks in mid-answer, after the function ran. */
+  /** Share of the invocations whose connection breaks during the answer, after the function ran. */
   brokenConnections: share.default(0),
-  /** Added to each DynamoDB request, ms. */
+  /** Delay of each DynamoDB request, in ms. */
   addedLatencyMs: z.number().min(0).default(0),
   dynamodb: z
     .strictObject({
       unprocessedRate: share.default(0),
       throttleRate: share.default(0),
-      /** Writes beyond `capacity.tableWrite` are throttled, where billing is provisioned. */
+      /** Writes beyond `capacity.tableWrite` are throttled, for provisioned billing. */
       enforceCapacity: z.boolean().default(false),
-      /** How many seconds of unused write capacity a provisioned table keeps. */
+      /** Seconds of unused write capacity that a provisioned table keeps. */
       burstSeconds: whole.default(300),
-      /** How long a transaction holds its items, ms: other writes of them are refused with a conflict. */
+      /** How long a transaction holds its items, in ms. Other writes of these items are refused as conflicts. */
       transactionMs: z.number().min(0).default(0),
     })
     .prefault({}),
 });
 export type World = z.infer<typeof worldSchema>;
 
-/** The world as it is when nobody has touched a dial. */
+/** The default settings. */
 export const defaultWorld = (): World => worldSchema.parse({});
 
-/** A change of the world that is not understood; nothing was changed. */
+/** A change of the settings that is not valid. Nothing was changed. */
 export class WorldError extends Error {
   override readonly name = 'WorldError';
 }
 
 /**
- * The world with some dials turned; dials of a group are turned one by one. A single failure may stand for a list of one.
- * @throws WorldError that names what is unknown or malformed.
+ * The settings with some of them changed. Settings in a group are changed one by one. A single failure may be given
+ * instead of a list. @throws WorldError that names the unknown or malformed setting.
  */
 export function turnDials(world: World, change: unknown): World {
   if (typeof change !== 'object' || change === null || Array.isArray(change))
-    throw new WorldError('A change of the world is a JSON object of its dials.');
+    throw new WorldError('A change is a JSON object of settings.');
   const wanted: Record<string, unknown> = { ...change };
   if ('failures' in wanted && !Array.isArray(wanted.failures))
     wanted.failures = wanted.failures ? [wanted.failures] : [];

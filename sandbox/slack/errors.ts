@@ -1,6 +1,6 @@
 import type { JsonRecord } from './rules/json.ts';
 
-/** What the Web API answers as `{ok: false, error}`, with `details` beside it. Answered with HTTP 200, as Slack does. */
+/** An error of the Web API: `{ok: false, error}` with `details`. The HTTP status is 200, as in Slack. */
 export class WebApiError extends Error {
   readonly code: string;
   readonly details: JsonRecord;
@@ -12,7 +12,7 @@ export class WebApiError extends Error {
   }
 }
 
-/** What a person cannot do: nothing reached the app. `status` is the HTTP status of the people's side. */
+/** A request that a person cannot make. Nothing reached the app. `status` is the HTTP status of the answer. */
 export class PersonRefusedError extends Error {
   readonly status: number;
   readonly code: string;
@@ -26,13 +26,16 @@ export class PersonRefusedError extends Error {
   }
 }
 
-/** The port the local Slack was told to use is taken. */
+/** The port of the local Slack is in use. */
 export class PortInUseError extends Error {
   readonly port: number;
   constructor(port: number, cause: unknown) {
-    super(`Port ${port} is in use, so the local Slack cannot start. Stop what holds it, or choose another port.`, {
-      cause,
-    });
+    super(
+      `Port ${port} is in use, so the local Slack cannot start. Stop the program that uses it, or choose another port.`,
+      {
+        cause,
+      },
+    );
     this.name = 'PortInUseError';
     this.port = port;
   }

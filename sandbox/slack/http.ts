@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isRecord, type JsonRecord } from './rules/json.ts';
 
-/** More than this in one request, uploads apart, is nobody's message. */
+/** The largest request body, except for uploads. */
 const MOST_BODY_BYTES = 16 * 1024 * 1024;
 
 export async function readBody(request: IncomingMessage, mostBytes = MOST_BODY_BYTES): Promise<Buffer> {
@@ -10,13 +10,13 @@ export async function readBody(request: IncomingMessage, mostBytes = MOST_BODY_B
   for await (const chunk of request) {
     const bytes = Buffer.isBuffer(chunk) ? chunk : Buffer.from(String(chunk));
     size += bytes.length;
-    if (size > mostBytes) throw new Error(`A body of more than ${mostBytes} bytes.`);
+    if (size > mostBytes) throw new Error(`The body is larger than ${mostBytes} bytes.`);
     chunks.push(bytes);
   }
   return Buffer.concat(chunks);
 }
 
-/** The arguments of a call: those of the query, then those of the body, be it a form, JSON or multipart. */
+/** The arguments of a call: from the query, then from the body (form, JSON or multipart). */
 export async function readArguments(request: IncomingMessage, url: URL): Promise<JsonRecord> {
   const query = Object.fromEntries(url.searchParams);
   const contentType = request.headers['content-type'] ?? '';
@@ -24,7 +24,7 @@ export async function readArguments(request: IncomingMessage, url: URL): Promise
   if (body.length === 0) return query;
   if (contentType.startsWith('application/json')) {
     const parsed = parseJson(body.toString('utf8'));
-    if (!isRecord(parsed)) throw new SyntaxError('The body is no JSON object.');
+    if (!isRecord(parsed)) throw new SyntaxError('The body is not a JSON object.');
     return { ...query, ...parsed };
   }
   if (contentType.startsWith('multipart/form-data')) {
@@ -37,7 +37,7 @@ export async function readArguments(request: IncomingMessage, url: URL): Promise
 export const readForm = (body: Buffer, contentType: string): Promise<FormData> =>
   new Response(new Uint8Array(body), { headers: { 'content-type': contentType } }).formData();
 
-/** The JSON in a text, undefined where there is none. */
+/** The parsed JSON, or undefined when the text is not JSON. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { ManifestError } from './errors.ts';
 
 const COMMAND = z.object({
-  command: z.string().regex(/^\/\S{1,31}$/, 'starts with / and holds no space'),
+  command: z.string().regex(/^\/\S{1,31}$/, 'must start with / and contain no space'),
   description: z.string().min(1).max(2000),
   usage_hint: z.string().max(1000).optional(),
 });
@@ -37,8 +37,8 @@ export interface AppManifest {
 }
 
 /**
- * Reads a manifest from YAML or JSON: `source` is a path to it, or its text (anything with a line break, or JSON).
- * Throws ManifestError with everything that is wrong.
+ * Reads a manifest in YAML or JSON. `source` is a path or the text itself (anything with a line break, or JSON). Throws
+ * ManifestError with every problem.
  */
 export function readManifest(source: string): AppManifest {
   const isText = source.includes('\n') || source.trimStart().startsWith('{');

@@ -1,6 +1,8 @@
 import type { SlackClock } from './workspace/clock.ts';
 
-/** Slack's tiers, in calls a minute for one method (docs.slack.dev, "Rate limits"); `special` ones are as good as free. */
+/**
+ * Slack's tiers, in calls per minute and method (docs.slack.dev, "Rate limits"). `special` has practically no limit.
+ */
 export const TIERS = { 1: 1, 2: 20, 3: 50, 4: 100, special: 600 } as const;
 export type Tier = keyof typeof TIERS;
 
@@ -8,24 +10,24 @@ export type RateLimitSetting =
   | 'slack'
   | 'off'
   | {
-      /** Multiplies every limit. */
+      /** Factor for every limit. */
       readonly scale?: number;
-      /** Calls a minute by method, in place of its tier's. */
+      /** Calls per minute by method; replaces the tier. */
       readonly perMinute?: Readonly<Record<string, number>>;
-      /** Posts to one channel at once, before one a second holds. */
+      /** Posts to one channel in a burst, before the limit of one per second applies. */
       readonly postBurst?: number;
     };
 
 export interface RateLimits {
-  /** Counts a call. Answers the whole seconds to wait where it is one too many, undefined where it may pass. */
+  /** Counts a call. Returns the seconds to wait when the call is over the limit, or undefined. */
   admit(method: string, tier: Tier, channel: string | undefined): number | undefined;
 }
 
 const WINDOW_MS = 60_000;
-/** "Generally one message a second a channel, while short bursts are allowed": this many. */
+/** Size of the burst in "generally one message a second a channel, while short bursts are allowed". */
 const POST_BURST = 4;
 
-/** Counts calls over a sliding minute, and posts to a channel as a bucket that refills once a second. */
+/** Counts calls in a sliding minute, and posts to a channel with a token bucket that refills once per second. */
 export function createRateLimits(clock: Pick<SlackClock, 'now'>, setting: RateLimitSetting = 'slack'): RateLimits {
   if (setting === 'off') return { admit: () => undefined };
   const custom = setting === 'slack' ? {} : setting;

@@ -10,8 +10,8 @@ import { messageBlocks, messageContent } from './workspace/posting.ts';
 type RespondParts = Pick<Parts, 'directory' | 'messages' | 'world'>;
 
 /**
- * Does what an app answers to a command, or posts to a response_url: a new message, for the person alone unless
- * `response_type` is in_channel, or a change to the original. Throws WebApiError for content Slack would refuse.
+ * Applies an app's response to a command, or a POST to a response_url: a new message (ephemeral unless `response_type`
+ * is in_channel), or a change of the original. Throws WebApiError for content that Slack would refuse.
  */
 export function respondTo(parts: RespondParts, target: ResponseTarget, answer: JsonRecord): Message | undefined {
   const { messages, directory, world } = parts;

@@ -1,11 +1,11 @@
 import type { SlackClock } from './workspace/clock.ts';
 
-/** What a response_url stands for: whom it answers, where, and about which message. */
+/** The person, the channel and the message that a response_url belongs to. */
 export interface ResponseTarget {
   readonly userId: string;
   readonly channelId: string;
   readonly threadTs?: string;
-  /** The message that was acted on: what replace_original and delete_original change. */
+  /** The message that was acted on. replace_original and delete_original change it. */
   readonly messageTs?: string;
 }
 
@@ -14,7 +14,7 @@ export type ResponseUse =
   | { readonly kind: 'refused'; readonly error: 'expired_url' | 'used_url' | 'invalid_url' };
 
 export interface ResponseUrls {
-  /** The token in a new URL, good for five uses within thirty minutes. */
+  /** The token of a new URL, valid for five uses within 30 minutes. */
   issue(target: ResponseTarget): string;
   use(token: string): ResponseUse;
 }

@@ -22,30 +22,30 @@ import { createViews } from './workspace/views.ts';
 export interface LocalSlackOptions {
   /** Path of the app's manifest, or its text. */
   readonly manifest: string;
-  /** 0 takes any free port. */
+  /** 0: any free port. */
   readonly port?: number;
   readonly host?: string;
   readonly clock?: SlackClock;
   readonly rateLimits?: RateLimitSetting;
-  /** What POST /sandbox/bot does; without, it answers 501. */
+  /** Called for POST /sandbox/bot. Without it, the answer is 501. */
   readonly onBot?: OnBot;
   readonly tokens?: Tokens;
-  /** Users, channels and groups in place of the usual ones. */
+  /** Users, channels and groups that replace the default ones. */
   readonly seed?: Seed;
-  /** How long the app may take to acknowledge; Slack gives it 3,000 ms. */
+  /** Time limit for acknowledgements, in ms. Slack's limit is 3,000. */
   readonly acknowledgeWithinMs?: number;
-  /** How long a trigger_id is good for; Slack gives it 3,000 ms. */
+  /** How long a trigger_id is valid, in ms. Slack's limit is 3,000. */
   readonly triggerLifeMs?: number;
-  /** Answers what is none of Slack's paths: a page, for instance. Without, 404. */
+  /** Answers all paths that are not Slack's. Default: 404. */
   readonly otherwise?: RequestListener;
 }
 
 export interface LocalSlack {
-  /** `http://127.0.0.1:4390`; the Web API is at `${url}/api/`. */
+  /** `http://127.0.0.1:4390`. The Web API is at `${url}/api/`. */
   readonly url: string;
   readonly port: number;
   readonly tokens: Tokens;
-  /** Ends every connection and frees the port. */
+  /** Closes every connection and frees the port. */
   close(): Promise<void>;
 }
 
@@ -53,8 +53,8 @@ export const DEFAULT_PORT = 4390;
 const SLACK_ACKNOWLEDGES_WITHIN_MS = 3_000;
 
 /**
- * Starts a Slack workspace with one app, described by its manifest, installed: Web API, Socket Mode, uploads,
- * response_urls and the people's side on one port. Throws PortInUseError or ManifestError, leaving nothing up.
+ * Starts a Slack workspace with one installed app, described by its manifest: Web API, Socket Mode, uploads,
+ * response_urls and the routes for people, on one port. Throws PortInUseError or ManifestError; nothing runs then.
  */
 export async function startLocalSlack(options: LocalSlackOptions): Promise<LocalSlack> {
   const manifest = readManifest(options.manifest);
@@ -104,7 +104,11 @@ export async function startLocalSlack(options: LocalSlackOptions): Promise<Local
     if (path.startsWith('/upload/v1/')) return takeUpload(parts, request, response, path.split('/')[3] ?? '');
     if (path.startsWith('/files-pri/')) return giveFile(parts, request, response, path.split('/')[2] ?? '', tokens);
     if (options.otherwise) return options.otherwise(request, response);
-    return sendText(response, 404, 'Not here. The Web API is at /api/<method>, the people are at /sandbox/state.');
+    return sendText(
+      response,
+      404,
+      'Not found. The Web API is at /api/<method>, the state of the workspace at /sandbox/state.',
+    );
   }
 
   const server = createServer((request, response) => {
@@ -143,7 +147,7 @@ export async function startLocalSlack(options: LocalSlackOptions): Promise<Local
   };
 }
 
-/** The upload URL: multipart as @slack/web-api sends it, or the bytes as they are. */
+/** The upload URL: takes multipart, as @slack/web-api sends it, or the raw bytes. */
 async function takeUpload(
   parts: Pick<Parts, 'files' | 'world'>,
   request: IncomingMessage,
@@ -165,7 +169,10 @@ async function firstFileIn(body: Buffer, contentType: string): Promise<Buffer | 
   return undefined;
 }
 
-/** url_private: for a bearer of the bot's token whose app may read files. Anybody else gets, with a 200, the sign-in page. */
+/**
+ * url_private: sends the file to a client with the bot's token and the scope files:read. Others get the sign-in page
+ * with status 200.
+ */
 function giveFile(
   parts: Pick<Parts, 'files' | 'manifest'>,
   request: IncomingMessage,

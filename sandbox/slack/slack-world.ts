@@ -1,18 +1,18 @@
 import { z } from 'zod';
 
-/** The dial for faults: what is wrong with Slack just now. */
+/** The simulated faults of the local Slack. */
 export const SLACK_WORLD = z.strictObject({
-  /** The Web API, uploads and response_urls answer 503. Links stay up. */
+  /** The Web API, uploads and response_urls answer 503. Socket Mode connections stay open. */
   down: z.boolean(),
-  /** Socket Mode links are cut, and new ones refused. */
+  /** Socket Mode connections are cut, and new ones refused. */
   linksDown: z.boolean(),
-  /** Every answer of the Web API and of response_urls comes this much later. */
+  /** Delay of every answer of the Web API and of response_urls, in ms. */
   slowMs: z.number().min(0).max(120_000),
-  /** Every call is one too many: 429. */
+  /** Every call is over the rate limit: 429. */
   rateLimited: z.boolean(),
-  /** What `Retry-After` says while `rateLimited`, in seconds. */
+  /** The `Retry-After` header while `rateLimited`, in seconds. */
   retryAfterSeconds: z.number().int().min(1).max(3600),
-  /** Block types answered with invalid_blocks, as a Slack that does not have them yet. */
+  /** Block types that are answered with invalid_blocks, as by a Slack that does not support them. */
   rejectBlocks: z.array(z.string()),
   /** Web API methods that answer with this error. */
   errors: z.record(z.string(), z.string()),
@@ -21,7 +21,7 @@ export type SlackWorldState = z.infer<typeof SLACK_WORLD>;
 
 export interface SlackWorld {
   state(): SlackWorldState;
-  /** Turns the dial; what is not named stays. */
+  /** Changes the named settings. */
   set(change: Partial<SlackWorldState>): SlackWorldState;
 }
 

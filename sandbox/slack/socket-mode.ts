@@ -12,36 +12,39 @@ export type DisconnectReason = (typeof DISCONNECT_REASONS)[number];
 
 export type EnvelopeType = 'slash_commands' | 'interactive' | 'events_api';
 
-/** What became of an envelope that had to be acknowledged in time. */
+/** The result of an envelope that had to be acknowledged in time. */
 export type Delivery =
   | { readonly kind: 'acknowledged'; readonly afterMs: number; readonly response: JsonRecord }
   /** No acknowledgement within the limit. */
   | { readonly kind: 'too-late' }
   /** The app has no connection. */
   | { readonly kind: 'not-connected' }
-  /** The connection went away before the acknowledgement. */
+  /** The connection ended before the acknowledgement. */
   | { readonly kind: 'connection-lost' };
 
 export interface ConnectionState {
   readonly id: string;
   readonly since: number;
-  /** Told to go: gets no more envelopes. */
+  /** Was asked to disconnect: gets no more envelopes. */
   readonly leaving: boolean;
   readonly unacknowledged: number;
 }
 
 export interface SocketMode {
-  /** The path and query of a link that can be used once, as apps.connections.open hands out. */
+  /** The path and query of a link that is valid for one connection, as apps.connections.open returns it. */
   newLink(): string;
-  /** Takes over an HTTP upgrade. */
+  /** Handles an HTTP upgrade. */
   accept(request: IncomingMessage, socket: Duplex, head: Buffer): void;
-  /** Sends to one of the connections, each in its turn, and waits for the acknowledgement. */
+  /** Sends to one of the connections in rotation, and waits for the acknowledgement. */
   deliver(type: Exclude<EnvelopeType, 'events_api'>, payload: JsonRecord): Promise<Delivery>;
-  /** Sends an event; answers how the first attempt went. Redelivers it, up to three times, while nobody acknowledges it. */
+  /**
+   * Sends an event and returns the result of the first attempt. Redelivers it up to three times until it is
+   * acknowledged.
+   */
   deliverEvent(payload: JsonRecord): Promise<Delivery>;
-  /** Sends `disconnect` to one connection, or to all. Answers to how many. */
+  /** Sends `disconnect` to one connection, or to all. Returns to how many. */
   disconnect(reason: DisconnectReason, connectionId?: string): number;
-  /** Cuts every connection without a word. */
+  /** Terminates every connection without a close frame. */
   cut(): void;
   connections(): readonly ConnectionState[];
   close(): Promise<void>;
@@ -56,12 +59,12 @@ interface Connection {
 }
 
 const MOST_CONNECTIONS = 10;
-/** Slack closes a link some seconds after telling it to go. */
+/** Slack closes a connection some seconds after its `disconnect` message. */
 const LEAVING_MS = 10_000;
 const SERVER_PING_MS = 5_000;
-/** Real time: how long a closing link may take before it is cut. */
+/** Real time: how long a connection may take to close before it is terminated. */
 const GOODBYE_MS = 300;
-/** Slack's Events API retries nearly at once, after a minute, after five. */
+/** Slack's Events API retries almost at once, after one minute and after five minutes. */
 const RETRY_AFTER_MS = [0, 60_000, 300_000] as const;
 
 const ACKNOWLEDGEMENT = z.looseObject({ envelope_id: z.string(), payload: z.unknown().optional() });
@@ -71,9 +74,9 @@ export function createSocketMode(options: {
   ids: Ids;
   log: Pick<EventLog, 'record'>;
   appId: string;
-  /** How long an app may take to acknowledge; Slack gives it 3,000. */
+  /** Time limit for acknowledgements, in ms. Slack's limit is 3,000. */
   acknowledgeWithinMs: number;
-  /** While false, links are refused. */
+  /** While it returns false, connections are refused. */
   isUp: () => boolean;
 }): SocketMode {
   const { clock, ids, log } = options;
@@ -100,7 +103,7 @@ export function createSocketMode(options: {
     connections = [...connections, connection];
     socket.on('message', (data) => receive(connection, data.toString()));
     socket.on('error', () => socket.terminate());
-    // Real time: clients drop a link on which the server is silent (30 s in @slack/socket-mode).
+    // Real time: clients drop a connection on which the server is silent (30 s in @slack/socket-mode).
     const pinging = setInterval(() => socket.ping(), SERVER_PING_MS);
     pinging.unref();
     socket.on('close', () => {
@@ -193,15 +196,15 @@ export function createSocketMode(options: {
       return delivery;
     },
     disconnect(reason, connectionId) {
-      const told = connections.filter((connection) => connectionId === undefined || connection.id === connectionId);
-      for (const connection of told) {
+      const leaving = connections.filter((connection) => connectionId === undefined || connection.id === connectionId);
+      for (const connection of leaving) {
         connection.socket.send(JSON.stringify({ type: 'disconnect', reason, debug_info: debugInfo }));
-        // A warning comes some seconds before the end; the link still works until then.
+        // A warning comes some seconds before the disconnect. The connection works until then.
         if (reason === 'warning') continue;
         connection.leaving = true;
         void clock.sleep(LEAVING_MS, closing.signal).then(() => connection.socket.close());
       }
-      return told.length;
+      return leaving.length;
     },
     cut() {
       for (const connection of connections) connection.socket.terminate();
@@ -216,7 +219,7 @@ export function createSocketMode(options: {
   };
 }
 
-/** Closes with a word, so that clients do not take it for an error; cuts those that do not answer it. */
+/** Closes with a close frame, so that clients do not see an error. Terminates connections that do not answer it. */
 function goodbye(socket: WebSocket): Promise<void> {
   return new Promise((resolve) => {
     const cutting = setTimeout(() => socket.terminate(), GOODBYE_MS);

@@ -1,10 +1,10 @@
 import type { SlackClock } from './workspace/clock.ts';
 import type { Ids } from './workspace/ids.ts';
 
-/** What a person did that lets the app open a view: theirs, once, within three seconds. */
+/** The interaction that lets the app open a view: for this person, once, within three seconds. */
 export interface TriggerOrigin {
   readonly userId: string;
-  /** The view in which it happened, if it was one: what `views.push` pushes onto. */
+  /** The view of the interaction, if any. `views.push` opens the new view above it. */
   readonly viewId?: string;
 }
 
@@ -16,7 +16,7 @@ export type Redeemed =
 
 export interface Triggers {
   issue(origin: TriggerOrigin): string;
-  /** Redeems a trigger; whatever the answer, it is worth nothing afterwards. */
+  /** Redeems a trigger. It is not valid afterwards, whatever the result. */
   redeem(triggerId: string): Redeemed;
 }
 

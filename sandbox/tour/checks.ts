@@ -1,6 +1,6 @@
-/** The checks of the tour that are more than a look: pure, so that they can be shown to fail. */
+/** Checks of the tour as pure functions, so that a test can show that they fail. */
 
-/** An invocation as the function saw it; times in epoch ms. */
+/** One invocation, as the function saw it; times in epoch ms. */
 export interface Invoked {
   readonly key: string;
   readonly startedAt: number;
@@ -8,8 +8,8 @@ export interface Invoked {
 }
 
 /**
- * Images that were invoked more than once in a run although nothing explains it: an image may run again only once, and only if
- * it was in flight when the bot was killed, or had answered so shortly before that its outcome was still being written.
+ * The images that were invoked more than once in a run without an explanation. An image may run a second time only if
+ * it was in flight when the bot was killed, or had answered so shortly before that its outcome was not yet written.
  */
 export function invokedTwiceWithoutReason(
   invocations: readonly Invoked[],
@@ -25,7 +25,7 @@ export function invokedTwiceWithoutReason(
   });
 }
 
-/** Rows of a CSV by its header, after RFC 4180. */
+/** The rows of a CSV (RFC 4180) as records by column name. */
 export function csvRows(text: string): readonly Readonly<Record<string, string>>[] {
   const rows: string[][] = [[]];
   for (const [, quoted, bare = '', end] of text
@@ -39,7 +39,7 @@ export function csvRows(text: string): readonly Readonly<Record<string, string>>
   return others.map((row) => Object.fromEntries(names.map((name, at) => [name, row[at] ?? ''])));
 }
 
-/** What two sets do not share; empty when they are equal. */
+/** The keys that are in only one of the two sets. */
 export const difference = (one: ReadonlySet<string>, other: ReadonlySet<string>): readonly string[] => [
   ...[...one].filter((key) => !other.has(key)),
   ...[...other].filter((key) => !one.has(key)),

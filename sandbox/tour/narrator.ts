@@ -1,29 +1,29 @@
 import { nameOf, type People, type SeenMessage } from '../people.ts';
 import { filledLines, labelOf, messageLines, viewLines, wrapped } from './wording.ts';
 
-/** Tells in a terminal what is said in the local Slack while it is said. */
+/** Prints the conversation in the local Slack to a terminal while it happens. */
 export interface Narrator {
   heading(text: string): void;
-  /** The same people, whose deeds are told: after what they have seen by then. */
-  hearing(people: People): People;
-  /** Something that happens outside of Slack. */
-  aside(text: string): void;
-  /** Resolves when what was said so far has been told. */
+  /** The same people; their actions are printed, after the messages that they have seen before. */
+  narrated(people: People): People;
+  /** Prints an event outside of Slack. */
+  note(text: string): void;
+  /** Resolves when all messages so far have been printed. */
   settle(): Promise<void>;
-  /** Tells nothing more. */
+  /** Stops printing. */
   close(): Promise<void>;
 }
 
-const LOOK_EVERY_MS = 300;
-/** A message whose numbers alone move is told again after so long. */
-const MOVES_EVERY_MS = 4_000;
+const POLL_EVERY_MS = 300;
+/** A message in which only numbers change is printed again after this time. */
+const NUMBERS_EVERY_MS = 4_000;
 const NAME_WIDTH = 12;
 const THREAD_INDENT = 4;
 
-interface Told {
-  readonly fact: string;
+interface Printed {
+  readonly statement: string;
   readonly at: number;
-  /** Lines that were told of this message, numbers aside. */
+  /** The lines of this message that were printed, without their numbers. */
   readonly lines: Set<string>;
 }
 
@@ -31,59 +31,60 @@ const numberless = (line: string): string => line.replace(/[\d,.]+/g, '#').repla
 
 export function narrate(options: {
   print: (line: string) => void;
-  /** Characters of a line. */
+  /** Width of a line in characters. */
   width: number;
   now: () => number;
 }): Narrator {
   const { print, width, now } = options;
-  const told = new Map<string, Told>();
+  const printed = new Map<string, Printed>();
   let people: People | undefined;
-  let looking: Promise<void> = Promise.resolve();
+  let polling: Promise<void> = Promise.resolve();
 
-  /** The speaker in a column, what is said beside it. */
+  /** Prints the name in a column and the lines beside it. */
   function say(who: string, lines: readonly string[], indent = 0): void {
     const gap = ' '.repeat(2 + indent + NAME_WIDTH + 1);
-    const room = Math.max(30, width - gap.length);
-    for (const [at, line] of lines.flatMap((whole) => wrapped(whole, room)).entries())
+    const textWidth = Math.max(30, width - gap.length);
+    for (const [at, line] of lines.flatMap((whole) => wrapped(whole, textWidth)).entries())
       print(at === 0 ? `  ${' '.repeat(indent)}${who.padEnd(NAME_WIDTH)} ${line}` : `${gap}${line}`);
   }
 
-  function tell(message: SeenMessage): void {
+  function printMessage(message: SeenMessage): void {
     const lines = messageLines(message);
-    const fact = lines[0] ?? '';
-    const before = told.get(message.ts);
+    const statement = lines[0] ?? '';
+    const before = printed.get(message.ts);
     const isReply = message.threadTs !== undefined && message.threadTs !== message.ts;
     const name = message.userId === 'U0BOT' ? 'rescan-bot' : nameOf(message.userId);
-    const speak = (what: readonly string[]) => say(isReply ? `↳ ${name}` : name, what, isReply ? THREAD_INDENT : 0);
+    const printLines = (what: readonly string[]) =>
+      say(isReply ? `↳ ${name}` : name, what, isReply ? THREAD_INDENT : 0);
     if (!before) {
-      told.set(message.ts, { fact, at: now(), lines: new Set(lines.map(numberless)) });
-      return speak([...(message.onlyFor ? [`(only ${nameOf(message.onlyFor)} sees this)`] : []), ...lines]);
+      printed.set(message.ts, { statement, at: now(), lines: new Set(lines.map(numberless)) });
+      return printLines([...(message.onlyFor ? [`(only ${nameOf(message.onlyFor)} sees this)`] : []), ...lines]);
     }
     const fresh = lines.slice(1).filter((line) => !before.lines.has(numberless(line)));
-    const isSame = numberless(fact) === numberless(before.fact) && fresh.length === 0;
-    if (isSame && (fact === before.fact || now() - before.at < MOVES_EVERY_MS)) return;
+    const isSame = numberless(statement) === numberless(before.statement) && fresh.length === 0;
+    if (isSame && (statement === before.statement || now() - before.at < NUMBERS_EVERY_MS)) return;
     for (const line of lines) before.lines.add(numberless(line));
-    told.set(message.ts, { fact, at: now(), lines: before.lines });
-    speak([`(edited) ${fact}`, ...fresh]);
+    printed.set(message.ts, { statement, at: now(), lines: before.lines });
+    printLines([`(edited) ${statement}`, ...fresh]);
   }
-  async function look(): Promise<void> {
+  async function poll(): Promise<void> {
     if (!people) return;
     const all = [...(await people.messages()), ...(await people.ephemerals())];
-    for (const message of all.sort((a, b) => (a.ts < b.ts ? -1 : 1))) tell(message);
+    for (const message of all.sort((a, b) => (a.ts < b.ts ? -1 : 1))) printMessage(message);
   }
   const settle = () => {
-    looking = looking
-      .then(look)
+    polling = polling
+      .then(poll)
       .catch((error: unknown) => print(`  (the conversation could not be read: ${String(error)})`));
-    return looking;
+    return polling;
   };
-  const timer = setInterval(() => void settle(), LOOK_EVERY_MS);
+  const timer = setInterval(() => void settle(), POLL_EVERY_MS);
   const does = (user: string, lines: readonly string[]) => say(`@${user}`, lines);
 
   return {
     heading: (text) => print(`\n── ${text}\n`),
-    aside: (text) => print(`  (${text})`),
-    hearing(real) {
+    note: (text) => print(`  (${text})`),
+    narrated(real) {
       people = real;
       return {
         ...real,
@@ -116,17 +117,17 @@ export function narrate(options: {
           does(user, [...filled.map((line) => `fills in ${line}`), `presses [${view?.body.submit?.text ?? 'Submit'}]`]);
           return real.submit(user, viewId, values);
         },
-        async bot(deed) {
+        async bot(action) {
           await settle();
-          print(`  (somebody ${deed === 'kill' ? 'kills the bot: kill -9' : `${deed}s the bot`})`);
-          return real.bot(deed);
+          print(`  (somebody ${action === 'kill' ? 'kills the bot: kill -9' : `${action}s the bot`})`);
+          return real.bot(action);
         },
       };
     },
     settle,
     async close() {
       clearInterval(timer);
-      await looking;
+      await polling;
     },
   };
 }

@@ -3,34 +3,34 @@ import { buttonOf, createPeople, type People, wholeText } from '../people.ts';
 import { createWorld } from '../world.ts';
 import { csvRows, difference, invokedTwiceWithoutReason } from './checks.ts';
 import type { Narrator } from './narrator.ts';
-import { BY_HAND, createProof, type Proof } from './proof.ts';
+import { BY_HAND, createPipelineReader, type PipelineReader } from './pipeline-reader.ts';
 
-/** One step of the tour, and what was checked in it. */
+/** The result of one step of the tour, with the facts that were checked. */
 export interface StepResult {
   readonly step: string;
   readonly ok: boolean;
   readonly checked: readonly string[];
   readonly seconds: number;
-  /** Why it did not hold. */
+  /** Why the step failed. */
   readonly because?: string;
 }
 
-/** States a fact and whether it holds; what does not hold ends the step. */
+/** Records a fact. Throws when it does not hold, which ends the step. */
 type Check = (fact: string, holds: boolean) => void;
 
-interface Cast {
+interface TourContext {
   readonly people: People;
   readonly world: ReturnType<typeof createWorld>;
-  readonly proof: Proof;
+  readonly pipeline: PipelineReader;
   sees(what: RegExp): ReturnType<People['sees']>;
-  /** The approver says yes to the request that matches. */
+  /** The approver approves the request that matches. */
   approve(what: RegExp): Promise<void>;
-  /** Lets the audience know of a dial that is turned. */
+  /** Changes settings of the local AWS and prints why. */
   turn(dials: Record<string, unknown>, why: string): Promise<void>;
-  /** Looks again and again until it holds. */
+  /** Polls until the condition holds. */
   until(what: string, holds: () => Promise<boolean>): Promise<void>;
-  /** What one step leaves for those after it. */
-  readonly kept: { backupId: string; imagesOf: number };
+  /** Values that one step keeps for later steps. */
+  readonly shared: { backupId: string; runStartedAt: number };
 }
 
 export const IMAGES = 60;
@@ -40,88 +40,91 @@ const CALM = {
   quotas: { novaLiteCrossRegionRequestsPerMinute: 6_000, novaLiteCrossRegionTokensPerMinute: 40_000_000 },
   concurrency: { account: 10_000, unreserved: 10_000 },
 };
-/** Slow enough that the kill meets images in flight. */
+/** Slow enough that images are in flight at the time of the kill. */
 const SLOW = { latencyMs: { min: 1_500, max: 2_500 } };
-/** An outcome is written before its image counts as done: one whose write was under way may run again. */
+/** An outcome is written before its image counts as done. An image whose outcome was being written may run again. */
 const WRITE_MS = 1_500;
 const WITHIN_MS = 120_000;
 
-const STEPS: readonly (readonly [name: string, play: (cast: Cast, check: Check) => Promise<void>])[] = [
+const STEPS: readonly (readonly [name: string, play: (context: TourContext, check: Check) => Promise<void>])[] = [
   ['The autopilot: backup, quotas, failure logging, flush with a second person', autopilot],
-  ['kill -9 in mid-run, and the run goes on by itself', killed],
-  ['A trip, its diagnosis, the CSV, and on again', trip],
-  ['The diff, and a hand-made correction put back', putBack],
-  ['The backup restored, proven record by record', restored],
+  ['kill -9 during the run, and the run continues by itself', killed],
+  ['The breaker stops a run; diagnosis, CSV, resume and retry', trip],
+  ['The diff, and a hand-made correction restored', restoredRow],
+  ['The backup restored, and compared record by record', restored],
   ['The audit', audited],
 ];
 
-async function autopilot({ people, world, proof, sees, turn, kept }: Cast, check: Check): Promise<void> {
-  await proof.putByHand();
-  const before = await proof.countTable();
+async function autopilot({ people, world, pipeline, sees, turn, shared }: TourContext, check: Check): Promise<void> {
+  await pipeline.putByHand();
+  const before = await pipeline.countTable();
   await people.command('operator', '/rescan autopilot');
   const plan = await sees(/The autopilot would do the whole rescan/);
-  const idle = (await world.invocations()).total === 0 && (await proof.countBackupObjects()) === 0;
-  check('nothing begins before somebody says so: no image invoked, no backup made', idle);
+  const idle = (await world.invocations()).total === 0 && (await pipeline.countBackupObjects()) === 0;
+  check('nothing starts before somebody presses Start: no image invoked, no backup made', idle);
   await people.click('operator', plan.ts, buttonOf(plan, /autopilot_start/));
   const asked = await sees(/Approval needed: flush/);
   await people.click('operator', asked.ts, buttonOf(asked, /approve/));
   await sees(/a second person must approve it. Nothing was done/);
   const stillAsked = await sees(/Approval needed: flush/);
-  check('who asked may not approve: the request still waits', buttonOf(stillAsked, /approve/) !== '');
+  check('the requester cannot approve: the request is still open', buttonOf(stillAsked, /approve/) !== '');
   const verified = await sees(/is done and verified/);
-  // The message of the backup shows its short id, the request the whole one as well.
-  kept.backupId = /^backup: `([^`]+)`/m.exec(wholeText(asked))?.[1] ?? '';
-  check('the request relies on that backup', wholeText(verified).includes(kept.backupId.split('-').at(-1) ?? ' '));
+  // The message of the backup shows only its short id; the request shows both.
+  shared.backupId = /^backup: `([^`]+)`/m.exec(wholeText(asked))?.[1] ?? '';
+  check('the request names that backup', wholeText(verified).includes(shared.backupId.split('-').at(-1) ?? ' '));
   check(
-    `the backup in S3 holds the ${before} records that were in the table`,
-    (await proof.countBackup(kept.backupId)) === before,
+    `the backup in S3 has the ${before} records that were in the table`,
+    (await pipeline.countBackup(shared.backupId)) === before,
   );
-  check('nothing was deleted before the approval', (await proof.countTable()) >= before);
-  kept.imagesOf = Date.now();
+  check('nothing was deleted before the approval', (await pipeline.countTable()) >= before);
+  shared.runStartedAt = Date.now();
   await turn(
     { ...SLOW, failures: [{ rate: 0.07, kind: 'textract', match: '5' }] },
-    'the function is slow now, and fails now and then',
+    'the function is now slow, and some images fail',
   );
   await people.click('approver', asked.ts, buttonOf(asked, /approve/));
   await sees(/The flush is done: .* The table is empty/);
   check(
-    'the flush counted zero at its end, and what no image brings back is gone',
-    (await proof.byHand()) === undefined,
+    'the flush emptied the table, and the hand-made correction is no longer in it',
+    (await pipeline.byHand()) === undefined,
   );
 }
 
-async function killed({ people, world, proof, sees, turn, until, kept }: Cast, check: Check): Promise<void> {
+async function killed(
+  { people, world, pipeline, sees, turn, until, shared }: TourContext,
+  check: Check,
+): Promise<void> {
   await until('images in flight', async () => (await world.invocations()).inFlight >= 3);
   await sees(new RegExp(`Rescan r-0001 is running: [1-9]\\d* of ${IMAGES}`));
   await until('images in flight', async () => (await world.invocations()).inFlight >= 3);
   await people.bot('kill');
   const at = Date.now();
-  await turn({ latencyMs: CALM.latencyMs }, 'the function is quick again');
+  await turn({ latencyMs: CALM.latencyMs }, 'the function is fast again');
   await people.bot('start');
   await sees(/The bot resumed Rescan r-0001 by itself/);
   await sees(new RegExp(`Rescan r-0001 is complete: ${IMAGES} of ${IMAGES}`));
-  const seen = (await world.invocations()).last.filter(({ startedAt }) => startedAt >= kept.imagesOf);
+  const seen = (await world.invocations()).last.filter(({ startedAt }) => startedAt >= shared.runStartedAt);
   const strays = invokedTwiceWithoutReason(seen, { at, writeMs: WRITE_MS });
   const twice = seen.length - new Set(seen.map(({ key }) => key)).size;
   const inFlight = seen.filter(({ startedAt, endedAt }) => startedAt <= at && endedAt >= at - WRITE_MS).length;
   check(
     strays.length === 0
-      ? `${inFlight} images were in flight at the kill, or their outcome was being written; ${twice} ran again, all of them of these`
-      : `images that ran again were in flight at the kill, but for ${strays.join(', ')}`,
+      ? `${inFlight} images were in flight at the kill or had an outcome that was not yet written; ${twice} ran again, and no others`
+      : `only images in flight at the kill ran again, except ${strays.join(', ')}`,
     inFlight > 0 && strays.length === 0,
   );
-  const keys = await proof.imageKeys();
+  const keys = await pipeline.imageKeys();
   await people.command('operator', '/rescan export run');
   const rows = csvRows(await people.file(/^r-0001.*\.csv$/, WITHIN_MS));
   check(
-    `each of the ${IMAGES} images in the bucket has one outcome in the run’s CSV`,
+    `each of the ${IMAGES} images in the bucket has exactly one outcome in the run’s CSV`,
     rows.length === IMAGES &&
       difference(keys, new Set(rows.map((row) => row.ImageKey ?? ''))).length === 0 &&
       rows.every((row) => ['processed', 'rejected', 'failed'].includes(row.Outcome ?? '')),
   );
   const receipt = wholeText(await sees(/The autopilot has finished: Rescan r-0001/));
   check(
-    'the receipt holds time, failures and images against the forecast',
+    'the receipt compares time, failures and images with the forecast',
     (receipt.match(/forecast/g) ?? []).length >= 3,
   );
   const validation = wholeText(await sees(/Validation of r-0001/));
@@ -131,8 +134,8 @@ async function killed({ people, world, proof, sees, turn, until, kept }: Cast, c
   );
 }
 
-async function trip({ people, world, sees, turn, until }: Cast, check: Check): Promise<void> {
-  await turn({ failures: [{ rate: 1, kind: 'textract' }] }, 'Textract is out: every image fails now');
+async function trip({ people, world, sees, turn, until }: TourContext, check: Check): Promise<void> {
+  await turn({ failures: [{ rate: 1, kind: 'textract' }] }, 'Textract is down: every image now fails');
   await people.command('operator', '/rescan start keep pace=600');
   const preview = await sees(/Rescan r-0002 would invoke/);
   const begun = Date.now();
@@ -143,21 +146,21 @@ async function trip({ people, world, sees, turn, until }: Cast, check: Check): P
   const diagnosis = wholeText(
     await sees(/Diagnosis of Rescan r-0002: (?:all \d+ failures have one cause|the most frequent cause)/),
   );
-  check('the diagnosis names the one cause', diagnosis.includes('Textract could not read the document'));
-  // The run before had such a file too: the one of this trip comes a moment later.
-  await until('the failed images of the trip as CSV, each with its key, type and error', async () => {
+  check('the diagnosis names the only cause', diagnosis.includes('Textract could not read the document'));
+  // The previous run has such a file, too. The file of this trip arrives a moment later.
+  await until('the CSV of the failed images, each with its key, type and error', async () => {
     const rows = csvRows(await people.file(/failed-images\.csv/, WITHIN_MS));
-    return rows.filter(isToldWhole).length >= 10;
+    return rows.filter(isComplete).length >= 10;
   });
-  check('the failed images came as CSV: each with its key, type and error', true);
+  check('the failed images are in the CSV, each with its key, type and error', true);
   const now = await world.invocations();
   check('the breaker stopped the run at 10 failures in a row, and nothing was invoked after it', now.total === atTrip);
-  await turn({ failures: [] }, 'Textract is back');
+  await turn({ failures: [] }, 'Textract works again');
   await people.command('operator', '/rescan resume');
   await sees(new RegExp(`Rescan r-0002 is complete: ${IMAGES} of ${IMAGES}`));
   const keys = (await world.invocations()).last.filter(({ startedAt }) => startedAt >= begun).map(({ key }) => key);
   check(
-    'resumed, the run came to its end, and no image was invoked twice',
+    'the resumed run is complete, and no image was invoked twice',
     keys.length === IMAGES && new Set(keys).size === IMAGES,
   );
   await people.command('operator', '/rescan retry');
@@ -166,20 +169,20 @@ async function trip({ people, world, sees, turn, until }: Cast, check: Check): P
   await sees(/Rescan r-0003 is complete/);
   await people.command('viewer', '/rescan failures');
   const none = await sees(/No failed images/);
-  check('a retry of the failed images clears them', none.ts > retry.ts);
+  check('the retry of the failed images succeeded', none.ts > retry.ts);
 }
 
-const isToldWhole = ({ FailureType, ImageKey, ErrorMessage }: Readonly<Record<string, string>>) =>
+const isComplete = ({ FailureType, ImageKey, ErrorMessage }: Readonly<Record<string, string>>) =>
   FailureType === 'TEXTRACT_ERROR' && ImageKey !== '' && ErrorMessage !== '';
 
-async function putBack({ people, proof, sees, approve }: Cast, check: Check): Promise<void> {
+async function restoredRow({ people, pipeline, sees, approve }: TourContext, check: Check): Promise<void> {
   await people.command('viewer', '/rescan diff');
   const diff = await sees(/made by hand, so a rescan cannot bring/);
   const [first] = csvRows(await people.file(/^diff.*\.csv/, WITHIN_MS)).filter(
     ({ Item = '' }) => !Item.includes('SourceImage'),
   );
   check(
-    'the diff shows the correction that the flush cost, as removed and made by hand',
+    'the diff lists the correction that the flush deleted, as removed and made by hand',
     first?.Change === 'removed' &&
       first.DateProjectCode === BY_HAND.DateProjectCode.S &&
       wholeText(diff).includes('BY_HAND'),
@@ -189,54 +192,57 @@ async function putBack({ people, proof, sees, approve }: Cast, check: Check): Pr
   await people.submit('operator', form, { entries: [first?.Id] });
   await approve(/restore 1 single record of backup/);
   await sees(/1 record of the backup is back in the table/);
-  check('it is back, exactly as it was', isDeepStrictEqual(await proof.byHand(), BY_HAND));
+  check('the correction is in the table again, unchanged', isDeepStrictEqual(await pipeline.byHand(), BY_HAND));
 }
 
-async function restored({ people, proof, sees, approve, kept }: Cast, check: Check): Promise<void> {
+async function restored({ people, pipeline, sees, approve, shared }: TourContext, check: Check): Promise<void> {
   await people.command('operator', '/rescan restore');
   const choose = await people.openView('operator', /choose_restore/, WITHIN_MS);
-  check('before, the table is not what the backup holds', !(await proof.tableEquals(kept.backupId)));
-  await people.submit('operator', choose, { backup: kept.backupId, mode: 'replace' });
+  check('before the restore, the table differs from the backup', !(await pipeline.tableEquals(shared.backupId)));
+  await people.submit('operator', choose, { backup: shared.backupId, mode: 'replace' });
   const confirm = await people.openView('operator', /"callback_id":"confirm_action"/, WITHIN_MS);
   await people.submit('operator', confirm, { table_name: 'TimesheetOCR-dev' });
   await approve(/asks to make `TimesheetOCR-dev` equal to backup/);
   await sees(/the whole table was read, and its checksum .* matches the backup/);
-  check('the bot says that the digests are equal; record by record, they are', await proof.tableEquals(kept.backupId));
+  check(
+    'the bot reports equal checksums, and a comparison record by record confirms it',
+    await pipeline.tableEquals(shared.backupId),
+  );
 }
 
-async function audited({ people, sees }: Cast, check: Check): Promise<void> {
+async function audited({ people, sees }: TourContext, check: Check): Promise<void> {
   await people.command('viewer', '/rescan audit verify');
   const whole = wholeText(await sees(/The audit is intact/));
-  check('every entry is chained to the one before', Number(/intact: (\d+) entr/.exec(whole)?.[1] ?? 0) > 10);
+  check('every entry contains the hash of the previous one', Number(/intact: (\d+) entr/.exec(whole)?.[1] ?? 0) > 10);
   await people.command('viewer', '/rescan audit export');
   const rows = csvRows(await people.file(/^audit.*\.csv/, WITHIN_MS));
   const text = JSON.stringify(rows);
   check(
-    'it holds who flushed, who approved, and the restore',
+    'the exported audit names who flushed, who approved, and the restore',
     ['U0OPERATOR', 'U0APPROVER', 'flush', 'restore'].every((word) => text.includes(word)),
   );
 }
 
 /**
- * Plays the whole checklist as `operator` and `approver`, in the order in which a team would meet it. A step that does not hold ends
- * the play: those after it are told as not tried. `withinMs`: how long what is waited for may take.
+ * Runs the whole checklist as `operator` and `approver`, in the order in which a team would. After a failed step the
+ * remaining steps are reported as not tried. `withinMs`: limit for each wait.
  */
 export async function playTour(
   sandbox: { readonly slackUrl: string; readonly awsUrl: string },
   narrator: Narrator,
   options: { readonly interrupted: AbortSignal; readonly withinMs?: number },
 ): Promise<readonly StepResult[]> {
-  const people = narrator.hearing(createPeople(sandbox.slackUrl, { awaitBotMs: options.withinMs ?? WITHIN_MS }));
+  const people = narrator.narrated(createPeople(sandbox.slackUrl, { awaitBotMs: options.withinMs ?? WITHIN_MS }));
   const world = createWorld(sandbox.awsUrl);
-  const proof = createProof(sandbox.awsUrl);
+  const pipeline = createPipelineReader(sandbox.awsUrl);
   const withinMs = options.withinMs ?? WITHIN_MS;
   const sees = (what: RegExp) => people.sees(what, { withinMs });
-  const cast: Cast = {
+  const context: TourContext = {
     people,
     world,
-    proof,
+    pipeline,
     sees,
-    kept: { backupId: '', imagesOf: 0 },
+    shared: { backupId: '', runStartedAt: 0 },
     async approve(what) {
       const asked = await sees(what);
       await people.click('approver', asked.ts, buttonOf(asked, /approve/));
@@ -244,12 +250,12 @@ export async function playTour(
     async turn(dials, why) {
       await narrator.settle();
       await world.set(dials);
-      narrator.aside(why);
+      narrator.note(why);
     },
     async until(what, holds) {
       const end = Date.now() + withinMs;
       while (!(await holds())) {
-        if (Date.now() > end) throw new Error(`There was no moment with ${what}.`);
+        if (Date.now() > end) throw new Error(`Timed out while waiting for ${what}.`);
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
     },
@@ -269,14 +275,14 @@ export async function playTour(
           ...(because === undefined ? {} : { because }),
         });
       if (results.some(({ ok }) => !ok)) {
-        // What depends on a step that did not hold would only fail in other words.
-        over(false, 'not tried, as a step before it did not hold');
+        // Later steps depend on the failed one; their errors would not be informative.
+        over(false, 'not tried, because an earlier step failed');
         continue;
       }
       narrator.heading(step);
       try {
-        await play(cast, (fact, holds) => {
-          if (!holds) throw new Error(`this did not hold: ${fact}`);
+        await play(context, (fact, holds) => {
+          if (!holds) throw new Error(`check failed: ${fact}`);
           checked.push(fact);
         });
         over(true);
@@ -287,7 +293,7 @@ export async function playTour(
       await narrator.settle();
     }
   } finally {
-    proof.close();
+    pipeline.close();
   }
   return results;
 }

@@ -8,10 +8,10 @@ import { IMAGES, playTour, type StepResult } from './steps.ts';
 
 const USAGE = `npm run tour [-- --json]
 
-  Plays the whole checklist through the sandbox and prints the conversation; ends with what was checked. Exit 1 where a step
-  did not hold, 130 after Ctrl+C.
+  Runs the whole checklist in the sandbox, and prints the conversation and then the checks.
+  Exit code: 1 when a step failed, 130 after Ctrl+C.
 
-  --json   nothing but the result: {"ok", "seconds", "steps": [{"step", "ok", "checked", "seconds", "because"?}]}`;
+  --json   prints only the result: {"ok", "seconds", "steps": [{"step", "ok", "checked", "seconds", "because"?}]}`;
 const WIDTHS = { least: 60, usual: 120, most: 140 };
 
 function print(results: readonly StepResult[], seconds: number): void {
@@ -22,7 +22,7 @@ function print(results: readonly StepResult[], seconds: number): void {
     if (because !== undefined) console.log(`    ✘ ${because}`);
   }
   const ok = results.every((result) => result.ok);
-  console.log(`\n${ok ? 'Every step held' : 'A step did not hold'}, in ${seconds} s.`);
+  console.log(`\n${ok ? 'All steps passed' : 'A step failed'}, in ${seconds} s.`);
 }
 
 async function main(): Promise<void> {
@@ -39,7 +39,7 @@ async function main(): Promise<void> {
     width: Math.min(WIDTHS.most, Math.max(WIDTHS.least, columns)),
     now: () => performance.now(),
   });
-  // Before anything is up: whatever is by then goes down again.
+  // Set up before the start, so that a signal during the start also stops every part.
   const stop = new Promise<'interrupted'>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
       process.on(signal, () => {
@@ -47,7 +47,7 @@ async function main(): Promise<void> {
         resolve('interrupted');
       });
   });
-  // The settings that the tour needs; a person's own must not make it another tour.
+  // Fixed settings, so that the environment of the user does not change the tour.
   const { PATH, HOME, TMPDIR } = process.env;
   const starting = startSandbox({
     slack: true,
@@ -66,13 +66,13 @@ async function main(): Promise<void> {
       PACE: '300',
     },
     logPath: join(folder, 'bot.log'),
-    // A busy machine is no defect of the bot.
+    // Long, because a slow machine must not fail the tour.
     slackWaitsMs: 30_000,
   });
   let results: readonly StepResult[] | 'interrupted';
   try {
     const playing = starting.then(({ slack, aws }) => {
-      if (!slack || !aws) throw new Error('The tour needs both halves of the sandbox.');
+      if (!slack || !aws) throw new Error('The tour needs the local Slack and the local AWS.');
       return playTour({ slackUrl: slack.url, awsUrl: aws.url }, narrator, { interrupted: interrupted.signal });
     });
     playing.catch(() => {});
@@ -86,7 +86,7 @@ async function main(): Promise<void> {
     rmSync(folder, { recursive: true, force: true });
   }
   if (results === 'interrupted') {
-    console.error('\nThe tour was stopped; nothing of it is left.');
+    console.error('\nThe tour was stopped. All its processes and files are removed.');
     process.exit(130);
   }
   const seconds = Math.round((performance.now() - began) / 1000);

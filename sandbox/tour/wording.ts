@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { nameOf, type SeenMessage, type SeenView } from '../people.ts';
 
 /**
- * What stands in the local Slack, as lines of a terminal. Blocks are read as Slack shows them: buttons as `[Label]`, fields and rows in
- * lines of their own. A block that is not known here shows its JSON, never nothing.
+ * The contents of the local Slack as lines for a terminal. Blocks are read as Slack shows them: buttons as `[Label]`,
+ * fields and rows on separate lines. An unknown block is printed as JSON.
  */
 
 const textSchema = z.looseObject({ text: z.string() });
@@ -56,7 +56,7 @@ const SIGNS: Readonly<Record<string, string>> = {
 const STATUS_SIGNS: Readonly<Record<string, string>> = { complete: '✔', in_progress: '…', error: '✘', pending: '○' };
 const BARS = '▁▂▃▄▅▆▇█';
 
-/** mrkdwn as a terminal shows it best: without its signs. */
+/** mrkdwn as plain text, without its formatting characters. */
 export const plainText = (text: string): string =>
   text
     .replace(/<@([UW][A-Z0-9]+)>/g, (_, id: string) => `@${nameOf(id)}`)
@@ -69,7 +69,7 @@ export const plainText = (text: string): string =>
     .replaceAll('&gt;', '>')
     .replaceAll('&amp;', '&');
 
-/** A message: what it says, then its buttons and files. The first line is its fact. */
+/** The lines of a message: text, buttons, files. The first line is its main statement. */
 export function messageLines(message: Pick<SeenMessage, 'text' | 'blocks' | 'files'>): string[] {
   const said = message.blocks.length > 0 ? message.blocks.flatMap(blockLines) : plainText(message.text).split('\n');
   const files = message.files.map(({ name, size }) => `[file ${name}, ${size.toLocaleString('en-US')} bytes]`);
@@ -154,13 +154,13 @@ const bars = (values: readonly number[]): string => {
   return values.map((value) => BARS[Math.round((value / most) * (BARS.length - 1))]).join('');
 };
 
-/** A form as it opens: its title, what it says, its fields. */
+/** The lines of a form: its title, its text, its fields. */
 export const viewLines = (view: SeenView): string[] => [
   `opens the form “${view.body.title?.text ?? 'without a title'}”`,
   ...view.blocks.flatMap(blockLines),
 ];
 
-/** What somebody filled in, each under its label, options by their words. */
+/** The submitted values, each with its label; options by their text. */
 export function filledLines(view: SeenView | undefined, values: Readonly<Record<string, unknown>>): string[] {
   const fields = new Map(
     (view?.blocks ?? []).flatMap((block) => {
@@ -177,7 +177,7 @@ export function filledLines(view: SeenView | undefined, values: Readonly<Record<
   });
 }
 
-/** The label of the button that `actionId` names in this message; the id where it is not there. */
+/** The label of the button `actionId` in this message, or the id when there is none. */
 export function labelOf(message: Pick<SeenMessage, 'blocks'> | undefined, actionId: string): string {
   const named = z.looseObject({ action_id: z.literal(actionId), text: textSchema });
   const elements = (message?.blocks ?? []).flatMap((block) => {
@@ -193,7 +193,7 @@ export function labelOf(message: Pick<SeenMessage, 'blocks'> | undefined, action
   return actionId;
 }
 
-/** A line in as many as the width asks for, none longer unless a word is; nothing is lost. */
+/** Splits a line to the width. Only a single longer word may exceed it. No text is lost. */
 export function wrapped(line: string, width: number): string[] {
   const lines: string[] = [];
   let rest = line;

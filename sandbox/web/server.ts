@@ -5,14 +5,14 @@ import { extname } from 'node:path';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
-/** The page of the sandbox: a small Slack, and the world beside it. */
+/** The server of the sandbox page: a small Slack with the World pane. */
 export interface PageServer {
   readonly url: string;
   close(): Promise<void>;
 }
 
 export interface PageOptions {
-  /** 0: any free one. */
+  /** 0: any free port. */
   readonly port: number;
   readonly slackUrl: string;
   /** Undefined: the page has no World pane. */
@@ -26,19 +26,20 @@ const TYPES: Readonly<Record<string, string>> = {
   '.css': 'text/css; charset=utf-8',
   '.html': 'text/html; charset=utf-8',
 };
-/** The page's own code and no other: from a name in the address to a file. */
+/** Files outside of the page that it may load: from the path in the address to the file. */
 const LIBRARIES: Readonly<Record<string, string>> = {
   '/library/preact.mjs': here('../../node_modules/preact/dist/preact.mjs'),
   '/library/hooks.mjs': here('../../node_modules/preact/hooks/dist/hooks.mjs'),
   '/slack/rules/json.ts': here('../slack/rules/json.ts'),
 };
-// Nothing from elsewhere, no inline script: what a message holds can never run.
+// Nothing from other sites and no inline script, so that the content of a message can never run.
 const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
 
 /**
- * Serves the page unbuilt: its TypeScript is stripped of types when it is asked for. What it asks of Slack and of AWS goes through
- * here, so that the browser knows one address. @throws the error of `listen`, such as EADDRINUSE.
+ * Serves the page without a build: TypeScript files are stripped of their types on request. Requests to the local Slack
+ * and AWS pass through this server, so that the browser needs one address. @throws the error of `listen`, such as
+ * EADDRINUSE.
  */
 export async function startPageServer(options: PageOptions): Promise<PageServer> {
   const server = createServer((request, response) => {
@@ -65,7 +66,7 @@ export async function startPageServer(options: PageOptions): Promise<PageServer>
 async function answer(request: IncomingMessage, response: ServerResponse, options: PageOptions): Promise<void> {
   const url = new URL(request.url ?? '/', 'http://page');
   const { pathname } = url;
-  // A page of somebody else's in the same browser must not act here.
+  // A page of another site in the same browser must not act here.
   const { origin, host } = request.headers;
   if (origin !== undefined && origin !== `http://${host ?? ''}`) {
     response.writeHead(403).end();
@@ -94,7 +95,9 @@ async function answer(request: IncomingMessage, response: ServerResponse, option
   response.end(extname(file) === '.ts' ? stripTypeScriptTypes(text) : text);
 }
 
-/** Names of packages as addresses: a browser knows no node_modules, and an import map would be an inline script. */
+/**
+ * Replaces package names by addresses: a browser cannot read node_modules, and an import map would be an inline script.
+ */
 const withLibraries = (source: string): string =>
   source
     .replaceAll(/from\s*['"]preact\/hooks['"]/g, "from '/library/hooks.mjs'")
@@ -107,7 +110,9 @@ function fileFor(pathname: string): string | undefined {
   return name === undefined ? undefined : here(`page/${name}`);
 }
 
-/** Asks another server the same, and answers what it answers; an event stream goes on until the browser leaves. */
+/**
+ * Forwards the request to another server and returns its answer. An event stream continues until the browser closes it.
+ */
 async function handOn(request: IncomingMessage, response: ServerResponse, url: string): Promise<void> {
   const gone = new AbortController();
   response.once('close', () => gone.abort());

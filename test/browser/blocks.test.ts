@@ -4,7 +4,7 @@ import { describePage } from './page-rig.ts';
 import { slackPage } from './slack-rig.ts';
 
 describePage('blocks on the page', () => {
-  test('every block and element that the bot sends is drawn, and passes axe in light and dark', async () => {
+  test('every block and element that the bot sends is rendered, and passes axe in both colour schemes', async () => {
     const { page, say, message, axeInBoth } = await slackPage();
     for (const [name, { blocks, seen }] of Object.entries(GALLERY)) {
       await say(name, { blocks });
@@ -18,7 +18,7 @@ describePage('blocks on the page', () => {
         ).toBeGreaterThan(0);
     }
     expect(await page.locator('main pre.unknown').count()).toBe(1);
-    // What names and addresses hold is text: no picture was made of it, no script ran, no address but http leads out.
+    // Names and addresses contain markup: no image was created, no script ran, and only http addresses are links.
     expect(await page.locator('main .message img').count()).toBe(0);
     expect(await page.locator('main .message a[href^="javascript"]').count()).toBe(0);
     expect(await page.title()).toBe('rescan-bot sandbox');
@@ -26,7 +26,7 @@ describePage('blocks on the page', () => {
     expect(await axeInBoth()).toEqual([]);
   });
 
-  test('a data table is sorted by a click on its heading, numbers as numbers, and turned page by page', async () => {
+  test('a click on a header sorts a data table, numbers by value, and its pages can be turned', async () => {
     const { page, say } = await slackPage();
     await say('table', { blocks: GALLERY['data table']?.blocks ?? [] });
     const firstCell = page.locator('.data-table tbody tr').first().locator('th');
@@ -37,7 +37,7 @@ describePage('blocks on the page', () => {
     await expect.poll(() => firstCell.textContent()).toBe('timeout');
   });
 
-  test('mrkdwn is read as Slack reads it, and nothing of it is HTML', async () => {
+  test('mrkdwn is rendered like in Slack and never as HTML', async () => {
     const { page, say, message } = await slackPage();
     await say(`A &lt;b&gt; &amp;amp; ${HOSTILE.replaceAll('<', '&lt;').replaceAll('>', '&gt;')}`);
     await message('A <b> &amp;').waitFor();

@@ -6,7 +6,7 @@ import { CHANNEL, slackPage } from './slack-rig.ts';
 const button = { type: 'button', action_id: 'go', text: plain('Go') };
 
 describePage('a small Slack on the page', () => {
-  test('a first visit shows three commands, typed by a click; it passes axe in light and dark', async () => {
+  test('a first visit suggests three commands that a click sends, and passes axe in both colour schemes', async () => {
     const typed: string[] = [];
     const { page, axeInBoth } = await slackPage({
       app(app) {
@@ -17,17 +17,17 @@ describePage('a small Slack on the page', () => {
       },
     });
     await page.locator('.suggestions').waitFor();
-    // This Slack is alone, and the World says so.
+    // There is no local AWS here, and the World pane says so.
     await page.locator('.world', { hasText: 'No local AWS answers' }).waitFor();
     expect(await page.locator('.suggested code').allTextContents()).toHaveLength(3);
     expect(await axeInBoth()).toEqual([]);
-    // Of this workspace's app none is a command: Slack says so, to this person alone.
+    // The app of this workspace does not have this command: only this person sees Slack's error.
     await page.locator('.suggested button').first().click();
     await page.locator('.message.only-you', { hasText: 'is not a valid command' }).waitFor();
     expect(typed).toEqual([]);
   });
 
-  test('a command is completed from the manifest and from what the app has shown, by keyboard', async () => {
+  test('the keyboard completes a command from the manifest and from messages of the app', async () => {
     const typed: string[] = [];
     const { page, say } = await slackPage({
       app(app) {
@@ -56,7 +56,7 @@ describePage('a small Slack on the page', () => {
     expect(await page.inputValue('#composer')).toBe('/demo pace auto');
     await page.press('#composer', 'Enter');
     await eventually(() => expect(typed).toEqual(['pace auto']));
-    // Escape closes the list, arrow up brings the last line back.
+    // Escape closes the list; arrow up restores the previous line.
     await page.fill('#composer', '/demo pa');
     await page.press('#composer', 'Escape');
     await page.locator('.completions').waitFor({ state: 'detached' });
@@ -65,7 +65,7 @@ describePage('a small Slack on the page', () => {
     expect(await page.inputValue('#composer')).toBe('/demo pace auto');
   });
 
-  test('what a person types is text, with people mentioned as people', async () => {
+  test('typed text stays text, and mentions of people become mentions', async () => {
     const { page, type, message } = await slackPage();
     await type('<img src=x onerror="document.title=1"> & *bold* `<b>` <!channel> @approver');
     const said = message(/onerror/);
@@ -78,7 +78,7 @@ describePage('a small Slack on the page', () => {
     expect(await page.title()).toBe('rescan-bot sandbox');
   });
 
-  test('an ephemeral message is seen by one person, can be dismissed, and is gone with a reload', async () => {
+  test('an ephemeral message is visible to one person, can be dismissed, and disappears with a reload', async () => {
     const { page, client, become } = await slackPage();
     const tell = (text: string) => client.chat.postEphemeral({ channel: CHANNEL, user: 'U0OPERATOR', text });
     await tell('for your eyes');
@@ -95,7 +95,7 @@ describePage('a small Slack on the page', () => {
     expect(await page.locator('.only-you').count()).toBe(0);
   });
 
-  test('unread messages are counted for each person, marked by a line, and stay read over a reload', async () => {
+  test('unread messages are counted for each person, are marked by a line, and stay read after a reload', async () => {
     const { page, say, become, type, message } = await slackPage();
     await type('said by myself');
     await message('said by myself').waitFor();
@@ -116,7 +116,7 @@ describePage('a small Slack on the page', () => {
     await page.locator('[data-place="C0TIMESHEET"] .badge', { hasText: '3' }).waitFor();
   });
 
-  test('who reads old messages stays where they are, and is told of new ones', async () => {
+  test('the list keeps its position while a person reads old messages, and shows the number of new ones', async () => {
     const { page, say, message } = await slackPage();
     for (let n = 1; n <= 30; n++) await say(`line ${n}`);
     await message('line 30').waitFor();
@@ -134,7 +134,7 @@ describePage('a small Slack on the page', () => {
     await page.locator('.jump').waitFor({ state: 'detached' });
   });
 
-  test('a thread opens beside the channel, takes replies, and closes by Escape with the focus back; axe in light and dark', async () => {
+  test('a thread opens beside the channel, takes replies, and Escape closes it and returns the focus', async () => {
     const { page, say, message, axeInBoth } = await slackPage();
     const parent = await say('the parent');
     await say('a reply', { thread_ts: parent });
@@ -145,7 +145,7 @@ describePage('a small Slack on the page', () => {
     expect(await message('another').count()).toBe(0);
     await page.fill('#thread-composer', '/demo');
     await page.press('#thread-composer', 'Enter');
-    await page.locator('.trouble', { hasText: 'no commands in a thread' }).waitFor();
+    await page.locator('.page-error', { hasText: 'not accept commands in a thread' }).waitFor();
     expect(await page.inputValue('#thread-composer')).toBe('/demo');
     await page.fill('#thread-composer', 'and mine');
     await page.press('#thread-composer', 'Enter');
@@ -157,7 +157,7 @@ describePage('a small Slack on the page', () => {
     expect(await page.evaluate('document.activeElement?.className')).toBe('thread-link');
   });
 
-  test('a click acts as the person one is now, in the channel and in an open thread; an edit is drawn at once', async () => {
+  test('a click acts as the current person, in the channel and in an open thread, and an edit is rendered at once', async () => {
     const clicks: string[] = [];
     const { page, say, become, client, message } = await slackPage({
       app(app) {
@@ -190,7 +190,7 @@ describePage('a small Slack on the page', () => {
     await page.locator('main .reaction').waitFor();
   });
 
-  test('a link to a message of this Slack shows the message, in its thread', async () => {
+  test('a link to a message of this Slack shows the message in its thread', async () => {
     const { page, say, client, message } = await slackPage();
     const parent = await say('where it was decided');
     const { permalink } = await client.chat.getPermalink({ channel: CHANNEL, message_ts: parent });
@@ -200,7 +200,7 @@ describePage('a small Slack on the page', () => {
     expect(page.context().pages()).toHaveLength(1);
   });
 
-  test('a CSV opens as a table, a picture stands in the message, others are downloaded as they are', async () => {
+  test('a CSV opens as a table, a picture is shown in the message, and other files can be downloaded', async () => {
     const { page, client, axeInBoth } = await slackPage();
     const share = (filename: string, content: Buffer) =>
       client.filesUploadV2({ channel_id: CHANNEL, filename, file: content, initial_comment: `here is ${filename}` });
@@ -231,7 +231,7 @@ describePage('a small Slack on the page', () => {
     expect(await axeInBoth()).toEqual([]);
   });
 
-  test('a person attaches a file', async () => {
+  test('a person can attach a file to a message', async () => {
     const { page, message } = await slackPage();
     await page.setInputFiles('#composer-files', {
       name: 'keys.txt',
@@ -241,7 +241,7 @@ describePage('a small Slack on the page', () => {
     await message('keys.txt').waitFor();
   });
 
-  test('the colours follow the machine until a person chooses, and the choice is kept', async () => {
+  test('the colour scheme follows the machine until a person chooses, and the choice is kept', async () => {
     const { page, url } = await slackPage({ colorScheme: 'dark' });
     const theme = () => page.evaluate('document.documentElement.dataset.theme');
     expect(await theme()).toBe('dark');
@@ -252,11 +252,11 @@ describePage('a small Slack on the page', () => {
     await page.reload();
     await page.locator('#composer').waitFor();
     expect(await theme()).toBe('dark');
-    // Another browser knows nothing of it.
+    // Another browser does not have the stored choice.
     expect(await (await openPage(url)).page.evaluate('document.documentElement.dataset.theme')).toBe('light');
   });
 
-  test('the Home tab is drawn anew for each person as the app publishes it, and passes axe', async () => {
+  test('the Home tab is rendered for each person as the app publishes it, and passes axe', async () => {
     const { page, become, axeInBoth } = await slackPage({
       app(app) {
         app.event('app_home_opened', async ({ event, client }) => {
@@ -276,37 +276,40 @@ describePage('a small Slack on the page', () => {
     [900, 700],
     [600, 800],
     [380, 700],
-  ])('a window of %i × %i shows the conversation whole, the rest by buttons; axe', async (width, height) => {
-    const { page, say, message, axeInBoth } = await slackPage({ width, height });
-    const parent = await say('a message with a button', {
-      blocks: [{ ...section('a message with a button'), accessory: button }],
-    });
-    await say('a reply', { thread_ts: parent });
-    await message('a message with a button').waitFor();
-    const wide = await page.evaluate('document.documentElement.scrollWidth');
-    expect(wide).toBeLessThanOrEqual(width);
-    await page.locator('main').getByRole('button', { name: 'Go' }).click();
-    if (width < 760) {
-      await page.click('.menu-toggle');
-      await page.check('[data-person="approver"]');
-      await page.click('.menu-toggle');
-      await page.locator('.you-are', { hasText: 'approver' }).waitFor();
-    }
-    await page.click('.world-toggle');
-    await page.locator('aside.world h2').waitFor();
-    expect(await axeInBoth()).toEqual([]);
-    await page.click('.world-toggle');
-    await page.locator('main .thread-link').click();
-    await page.locator('aside.thread .message', { hasText: 'a reply' }).waitFor();
-    expect(await axeInBoth()).toEqual([]);
-  });
+  ])(
+    'a window of %i × %i shows the whole conversation, has buttons for the rest, and passes axe',
+    async (width, height) => {
+      const { page, say, message, axeInBoth } = await slackPage({ width, height });
+      const parent = await say('a message with a button', {
+        blocks: [{ ...section('a message with a button'), accessory: button }],
+      });
+      await say('a reply', { thread_ts: parent });
+      await message('a message with a button').waitFor();
+      const wide = await page.evaluate('document.documentElement.scrollWidth');
+      expect(wide).toBeLessThanOrEqual(width);
+      await page.locator('main').getByRole('button', { name: 'Go' }).click();
+      if (width < 760) {
+        await page.click('.menu-toggle');
+        await page.check('[data-person="approver"]');
+        await page.click('.menu-toggle');
+        await page.locator('.you-are', { hasText: 'approver' }).waitFor();
+      }
+      await page.click('.world-toggle');
+      await page.locator('aside.world h2').waitFor();
+      expect(await axeInBoth()).toEqual([]);
+      await page.click('.world-toggle');
+      await page.locator('main .thread-link').click();
+      await page.locator('aside.thread .message', { hasText: 'a reply' }).waitFor();
+      expect(await axeInBoth()).toEqual([]);
+    },
+  );
 
-  test('the page says when the sandbox does not answer, and keeps what was seen of it', async () => {
+  test('the page shows that the sandbox does not answer, and keeps the last state', async () => {
     const { page, slack, say, message } = await slackPage();
     await say('before');
     await message('before').waitFor();
     await slack.close();
-    await page.locator('.trouble', { hasText: 'does not answer' }).waitFor();
+    await page.locator('.page-error', { hasText: 'does not answer' }).waitFor();
     await message('before').waitFor();
   });
 });

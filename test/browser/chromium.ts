@@ -3,11 +3,11 @@ import { type Browser, chromium } from 'playwright-core';
 
 const PLACES = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
-/** Where the system's Chromium is; undefined where there is none. */
+/** The path of the system's Chromium, or undefined. */
 export const chromiumPath = (): string | undefined =>
   PLACES.find((place) => place !== undefined && place !== '' && existsSync(place));
 
-/** Said where the tests of the page are skipped. */
+/** Printed when the browser tests are skipped. */
 export const NO_CHROMIUM =
   'No Chromium was found (CHROMIUM, /usr/bin/chromium): the tests of the page in a browser are skipped. Debian: apt-get install chromium.';
 
@@ -17,9 +17,9 @@ export async function launchChromium(): Promise<Browser> {
   return chromium.launch({
     executablePath,
     args: [
-      // In a container there is neither a sandbox of the kernel's nor much of /dev/shm.
+      // A container has no kernel sandbox and a small /dev/shm.
       ...['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu'],
-      // It speaks to the page and to nobody else.
+      // Chromium connects only to the page.
       ...['--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update'],
       '--disable-sync',
     ],

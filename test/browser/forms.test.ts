@@ -36,7 +36,7 @@ const form = (more: Partial<ModalView> = {}): ModalView => ({
   ...more,
 });
 
-/** The app opens the form on `/demo`. */
+/** The app opens the form for `/demo`. */
 const opensForm = (app: App, view = form()) =>
   app.command('/demo', async ({ ack, body, client }) => {
     await ack();
@@ -44,7 +44,7 @@ const opensForm = (app: App, view = form()) =>
   });
 
 describePage('forms on the page', () => {
-  test('every kind of field is filled by keyboard, and the app gets what was entered', async () => {
+  test('every kind of field can be filled by keyboard, and the app receives the values', async () => {
     const seen: unknown[] = [];
     const asked: string[] = [];
     const { page, type, axeInBoth } = await slackPage({
@@ -80,7 +80,7 @@ describePage('forms on the page', () => {
     await page.keyboard.press('ArrowDown');
     await page.keyboard.press('Enter');
     await expect.poll(() => dialog.getByLabel('mode').inputValue()).toBe('Option b');
-    // Typing narrows; what is chosen stands before the field; Escape closes the list and not the form.
+    // Typing filters the options; the choice is shown before the field; Escape closes the list and not the form.
     await dialog.getByLabel('kinds').focus();
     await page.keyboard.type('k3');
     await dialog.locator('[role="option"]', { hasText: 'Option k3' }).waitFor();
@@ -119,11 +119,11 @@ describePage('forms on the page', () => {
         zip: { zip: { files: [{ name: 'code.zip' }] } },
       },
     ]);
-    // The focus is back where one typed.
+    // The focus is back in the field.
     await expect.poll(() => page.evaluate('document.activeElement?.id')).toBe('composer');
   });
 
-  test('what is wrong stands at its field: first what Slack refuses, then what the app does, until it is content', async () => {
+  test('errors are shown at their fields, first those of Slack, then those of the app, until the app accepts the form', async () => {
     const { page, type, axeInBoth } = await slackPage({
       app(app) {
         opensForm(app, form({ blocks: form().blocks.slice(1, 3) }));
@@ -152,7 +152,7 @@ describePage('forms on the page', () => {
     await page.locator('dialog.modal').waitFor({ state: 'detached' });
   });
 
-  test('three views lie over each other, those beneath keep what was typed, and an update may take fields away', async () => {
+  test('up to three views are stacked, the lower ones keep their values, and an update can remove fields', async () => {
     const step = (n: number): ModalView => ({
       type: 'modal',
       callback_id: `step-${n}`,
@@ -181,7 +181,7 @@ describePage('forms on the page', () => {
     await page.getByLabel('field-2').fill('two');
     await page.keyboard.press('Enter');
     await title(3).waitFor();
-    // Back, and what was typed beneath is there still.
+    // After the upper view closes, the lower one still has its values.
     await page.locator('[data-close="yes"]:visible').click();
     await title(2).waitFor();
     expect(await page.getByLabel('field-2').inputValue()).toBe('two');
@@ -201,7 +201,7 @@ describePage('forms on the page', () => {
     expect(last).toMatchObject([{ 'field-4': { value: { value: 'four' } } }]);
   });
 
-  test('while the app makes up its mind the button turns, a second click sends nothing, and no answer is said', async () => {
+  test('while the app has not answered the button is busy, a second click sends nothing, and a missing answer is shown', async () => {
     let sent = 0;
     let goOn = () => {};
     const { page, type } = await slackPage({
@@ -220,16 +220,16 @@ describePage('forms on the page', () => {
     const submit = page.locator('[data-submit="yes"]');
     await submit.click();
     await page.locator('[data-submit="yes"].busy').waitFor();
-    // Forced: a person clicks whatever the button says of itself.
+    // Forced, because a person can click a busy button.
     await submit.click({ force: true });
     await eventually(() => expect(sent).toBe(1));
     // Slack waits three seconds for the app.
-    await page.locator('dialog .notice', { hasText: 'trouble connecting' }).waitFor();
+    await page.locator('dialog .notice', { hasText: 'connection to the app failed' }).waitFor();
     expect(sent).toBe(1);
     goOn();
   });
 
-  test('a confirm dialog asks first: Escape means no and gives the focus back, yes acts once', async () => {
+  test('a confirm dialog asks first, Escape cancels and returns the focus, and a confirmation acts once', async () => {
     const clicks: string[] = [];
     const { page, say, axeInBoth } = await slackPage({
       app(app) {
@@ -270,7 +270,7 @@ describePage('forms on the page', () => {
     await page.locator('[data-action="flush"]').press('Enter');
     await page.locator('[role="alertdialog"]', { hasText: 'It begins at once.' }).waitFor();
     expect(await axeInBoth()).toEqual([]);
-    // The focus stays inside, however often one goes on.
+    // The focus stays inside of the dialog.
     for (let stop = 0; stop < 4; stop++) {
       await page.keyboard.press('Tab');
       expect(
@@ -292,7 +292,7 @@ describePage('forms on the page', () => {
     await eventually(() => expect(clicks).toEqual(['U0OPERATOR', 'a']));
   });
 
-  test('the menu behind the dots opens, moves and closes by keyboard', async () => {
+  test('the overflow menu opens, moves and closes by keyboard', async () => {
     const chosen: string[] = [];
     const { page, say } = await slackPage({
       app(app) {

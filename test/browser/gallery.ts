@@ -1,4 +1,7 @@
-/** One of every block and element that the bot sends or Slack lets it send in a message, small, with hostile names in it. */
+/**
+ * A small example of every block and element that the bot sends or that Slack allows in a message, with markup in its
+ * names.
+ */
 
 const plain = (text: string) => ({ type: 'plain_text', text });
 const mrkdwn = (text: string) => ({ type: 'mrkdwn', text });
@@ -25,7 +28,7 @@ const chart = (type: 'line' | 'bar' | 'area', title: string) => ({
   },
 });
 
-/** By name: what is sent, and a selector with a text that must be seen of it. */
+/** By name: the blocks, and selectors with the text that must be visible in them. */
 export const GALLERY: Readonly<
   Record<
     string,

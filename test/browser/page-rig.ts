@@ -5,11 +5,11 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, vi } from 'vites
 import { z } from 'zod';
 import { chromiumPath, launchChromium, NO_CHROMIUM } from './chromium.ts';
 
-/** Long enough for a machine that does much else; nothing waits so long that goes well. */
+/** Long enough for a busy machine. A passing test does not wait that long. */
 export const WITHIN_MS = 120_000;
 export const TEST_MS = 300_000;
 
-/** Waits until this holds. */
+/** Waits until the assertion passes. */
 export const eventually = <T>(holds: () => T | Promise<T>): Promise<T> => vi.waitFor(holds, { timeout: WITHIN_MS });
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -21,22 +21,22 @@ export interface OpenPage {
   readonly page: Page;
   /** Types a line into the composer and sends it. */
   type(line: string): Promise<void>;
-  /** The newest message that holds this. */
+  /** The newest message with this text. */
   message(text: string | RegExp): Locator;
   become(person: string): Promise<void>;
-  /** What axe finds wrong with the page as it stands. */
+  /** The violations that axe finds on the current page. */
   axe(): Promise<Violations>;
-  /** The same in light and in dark; the page is light afterwards. */
+  /** The violations in both colour schemes. The page is light afterwards. */
   axeInBoth(): Promise<Violations>;
 }
 
 let browser: Browser | undefined;
 
-/** A group of tests of the page in a real Chromium: skipped, and said so, where there is none. */
+/** A group of tests of the page in a real Chromium. Skipped with a message when there is none. */
 export function describePage(name: string, body: () => void): void {
   const hasChromium = chromiumPath() !== undefined;
   if (!hasChromium) console.warn(NO_CHROMIUM);
-  describe.skipIf(!hasChromium)(`${name} (skipped where no Chromium is found)`, { timeout: TEST_MS }, () => {
+  describe.skipIf(!hasChromium)(`${name} (skipped without Chromium)`, { timeout: TEST_MS }, () => {
     beforeAll(async () => {
       browser = await launchChromium();
     }, TEST_MS);
@@ -45,7 +45,7 @@ export function describePage(name: string, body: () => void): void {
   });
 }
 
-/** Opens the page for the length of a test, at whose end no error may have come up in it. */
+/** Opens the page until the end of the test, which fails when the page had an error. */
 export async function openPage(
   url: string,
   options: { width?: number; height?: number; colorScheme?: 'light' | 'dark' } = {},
@@ -55,17 +55,17 @@ export async function openPage(
   const context = await browser.newContext({ viewport: { width, height }, colorScheme, reducedMotion: 'reduce' });
   const page = await context.newPage();
   page.setDefaultTimeout(WITHIN_MS);
-  const troubles: string[] = [];
-  page.on('pageerror', (error) => troubles.push(error.message));
+  const pageErrors: string[] = [];
+  page.on('pageerror', (error) => pageErrors.push(error.message));
   onTestFinished(async () => {
     await context.close();
-    expect(troubles).toEqual([]);
+    expect(pageErrors).toEqual([]);
   });
   await page.goto(url);
   await page.locator('#composer').waitFor();
 
   async function axe(): Promise<Violations> {
-    // Through the debugger: the page's own policy lets no foreign script in.
+    // Through the debugger, because the policy of the page does not allow foreign scripts.
     await page.evaluate(AXE);
     const found = await page.evaluate(`axe.run(document, { runOnly: ${JSON.stringify(AXE_TAGS)} }).then((result) =>
       result.violations.map(({ id, nodes }) => ({ id, targets: nodes.map(({ target }) => String(target)) })))`);

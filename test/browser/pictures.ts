@@ -4,7 +4,7 @@ import type { Page } from 'playwright-core';
 import { startTestSandbox, type TestSandbox } from '../support/sandbox.ts';
 import { launchChromium } from './chromium.ts';
 
-/** `npm run pictures`: four moments of the sandbox, light and dark, into docs/pictures. */
+/** `npm run pictures`: takes four pictures of the sandbox in both colour schemes, into docs/pictures. */
 const FOLDER = fileURLToPath(new URL('../../docs/pictures/', import.meta.url));
 const THEMES = ['light', 'dark'] as const;
 
@@ -18,7 +18,7 @@ async function take(page: Page, name: string): Promise<void> {
 }
 
 const message = (page: Page, text: RegExp) => page.locator('main .message', { hasText: text }).last();
-/** The newest is in sight, and nothing is pointed at. */
+/** Scrolls to the newest message and moves the pointer away. */
 async function settled(page: Page): Promise<void> {
   await page.mouse.move(4, 300);
   await page.evaluate("document.querySelector('main .messages').scrollTop = 1e9");

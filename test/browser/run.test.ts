@@ -8,7 +8,7 @@ interface Whole extends OpenPage {
 
 /** The whole product on the page: local Slack, local AWS, and the bot. */
 async function wholePage(leaseSeconds = 20): Promise<Whole> {
-  // A lease that a busy machine does not lose: what is tested here is the page.
+  // A lease that a busy machine does not lose. These tests are about the page.
   const settings = { PACE: '300', SAMPLE_IMAGES: '1', LEASE_SECONDS: String(leaseSeconds) };
   const here = await startTestSandbox({ images: 60, seedTable: 'full', settings });
   onTestFinished(() => here.close());
@@ -21,7 +21,7 @@ async function wholePage(leaseSeconds = 20): Promise<Whole> {
 }
 
 describePage('the product on the page', () => {
-  test('a run is started by typing, its message moves, its thread opens, a bad field of a form is told at the field', async () => {
+  test('a run is started by typing, its message changes, its thread opens, and a wrong field of a form shows an error', async () => {
     const { page, type, message, axeInBoth } = await wholePage();
     await page.fill('#composer', '/rescan sta');
     await page.locator('[role="option"]', { hasText: '/rescan start' }).waitFor();
@@ -40,19 +40,19 @@ describePage('the product on the page', () => {
     await page.click('[data-action="plan_start"]');
     await message(/is running: [1-9]\d* of 30 done/).waitFor();
     await message(/is complete: 30 of 30 done/).waitFor();
-    // What came of it: a table of numbers, charts, and a thread with the details.
+    // The result: a table of numbers, charts, and a thread with the details.
     await page.locator('main .thread-link').first().click();
     await page.locator('aside.thread .message').first().waitFor();
     await page.locator('.chart svg').first().waitFor();
     expect(await axeInBoth()).toEqual([]);
   });
 
-  test('a flush needs the second person: the page becomes the approver, who confirms; the plan shows every step', async () => {
+  test('a flush needs a second person, who confirms it after the page becomes the approver, and the plan shows every step', async () => {
     const { page, message, become, axeInBoth } = await wholePage();
     await page.click('.suggestions >> text=/rescan autopilot');
     await page.click('[data-action="autopilot_start"]');
     await message(/Approval needed: flush/).waitFor();
-    // The asker's own yes does not count: nothing is deleted, and they alone are told.
+    // The requester cannot approve: nothing is deleted, and only they see the refusal.
     await page.click('[data-action="approval_approve"]');
     await page.click('[data-confirm="yes"]');
     await page.locator('.only-you').first().waitFor();
@@ -69,7 +69,7 @@ describePage('the product on the page', () => {
     expect(await axeInBoth()).toEqual([]);
   });
 
-  test('the breaker trips in two clicks on a page just opened, and the failed images open as a table', async () => {
+  test('two clicks on a new page trip the breaker, and the failed images open as a table', async () => {
     const { page, message, axeInBoth } = await wholePage();
     await page.check('[data-dial="Every image fails (Textract)"]');
     await page.click('[data-run="start"]');
@@ -81,8 +81,8 @@ describePage('the product on the page', () => {
     expect(await axeInBoth()).toEqual([]);
   });
 
-  test('the bot is killed and started in mid-run from the World pane, and the run comes to its end', async () => {
-    // The bot that comes up waits until the lease of the killed one is over.
+  test('the World pane kills and starts the bot during a run, and the run completes', async () => {
+    // The new bot process waits until the lease of the killed one has expired.
     const { page, message } = await wholePage(5);
     await page.click('[data-run="start"]');
     await message(/is running: [1-9]\d* of 60 done/).waitFor();
@@ -93,11 +93,11 @@ describePage('the product on the page', () => {
     await message(/is complete: 60 of 60 done/).waitFor();
   });
 
-  test('the answers to a reading command, a confirm and a restore form are drawn as the bot sends them', async () => {
+  test('the help, a confirm dialog and the restore form are rendered as the bot sends them', async () => {
     const { page, type, message, axeInBoth } = await wholePage();
     await type('/rescan help');
     await page.locator('.only-you, main .message', { hasText: 'rescan runs the OCR function' }).first().waitFor();
-    // From now on the composer knows what each word does.
+    // The composer now has the description of each command.
     await page.fill('#composer', '/rescan pau');
     await page.locator('[role="option"] .option-note').filter({ hasText: /\w/ }).first().waitFor();
     await page.fill('#composer', '');
@@ -110,7 +110,7 @@ describePage('the product on the page', () => {
     await dialog.locator('[role="option"]').first().click();
     expect(await backup.inputValue()).not.toBe('');
     await page.click('[data-submit="yes"]');
-    // The same form goes on to what would change, and the name of the table is to be typed.
+    // The same form continues with the changes and asks for the name of the table.
     const name = dialog.locator('input[type="text"]').first();
     await dialog.locator('[data-block]').filter({ hasText: /name/i }).first().waitFor();
     await name.fill('WrongTable');

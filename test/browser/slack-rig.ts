@@ -15,11 +15,11 @@ export interface SlackPage extends OpenPage {
   readonly slack: LocalSlack;
   readonly url: string;
   readonly client: WebClient;
-  /** The app says this in the channel; its ts. */
+  /** The app posts this in the channel. Returns the ts. */
   say(text: string, more?: { blocks?: readonly unknown[]; thread_ts?: string; channel?: string }): Promise<string>;
 }
 
-/** The page on a local Slack with an app of the test's own: no bot, no AWS. */
+/** The page on a local Slack with an app of the test, without a bot and without AWS. */
 export async function slackPage(
   options: Parameters<typeof openPage>[1] & { app?: (app: App) => void } = {},
 ): Promise<SlackPage> {

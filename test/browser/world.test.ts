@@ -16,11 +16,11 @@ async function worldPage(): Promise<OpenPage & { aws: LocalAws }> {
 }
 
 describePage('the World pane', () => {
-  test('every trouble is one click on and one off, and the sliders and switches turn their dials', async () => {
+  test('one click starts and ends each fault, and sliders and switches change their settings', async () => {
     const { page, aws, axeInBoth } = await worldPage();
     const dials = page.locator('.dials');
     await dials.waitFor();
-    for (const toggle of await page.locator('.trouble-switch input').all()) {
+    for (const toggle of await page.locator('.fault-switch input').all()) {
       const name = await toggle.getAttribute('data-dial');
       const before = JSON.stringify(aws.world());
       await toggle.click();
@@ -36,7 +36,7 @@ describePage('the World pane', () => {
     await page.locator('#latency').fill('3000');
     await page.locator('#dial-dynamodb-throttles').fill('25');
     await page.locator('[data-dial="The function may not write (PutItem)"]').check();
-    await page.locator('[data-dial="Billing of the table"]').selectOption('provisioned');
+    await page.locator('[data-dial="Table billing"]').selectOption('provisioned');
     await expect
       .poll(() => aws.world())
       .toMatchObject({
@@ -53,18 +53,18 @@ describePage('the World pane', () => {
     await expect.poll(() => aws.world()).toMatchObject({ failures: [], functionDenied: [], billing: 'on-demand' });
   });
 
-  test('what the world does not take is said, and turns nothing', async () => {
+  test('a change that the local AWS refuses is shown as an error and changes nothing', async () => {
     const { page } = await worldPage();
     await page.route('**/aws/sandbox/world', (route) =>
       route.request().method() === 'POST'
-        ? route.fulfill({ status: 400, json: { error: 'outage: that is no dial' } })
+        ? route.fulfill({ status: 400, json: { error: 'outage: unknown setting' } })
         : route.continue(),
     );
     await page.locator('[data-dial="AWS does not answer"]').click();
-    await page.locator('.world [role="alert"]', { hasText: 'that is no dial' }).waitFor();
+    await page.locator('.world [role="alert"]', { hasText: 'unknown setting' }).waitFor();
   });
 
-  test('the table is counted by kind, browsed by kind, and a record opens whole', async () => {
+  test('the table is counted and listed by kind, and a record opens with all its attributes', async () => {
     const { page, axeInBoth } = await worldPage();
     const coverage = page.locator('[data-tally="coverage"] dd');
     await expect.poll(() => coverage.textContent()).toMatch(/^[1-9]/);
@@ -82,7 +82,7 @@ describePage('the World pane', () => {
     expect(await axeInBoth()).toEqual([]);
   });
 
-  test('an image is looked at, put in and taken away', async () => {
+  test('an image can be viewed, added and removed', async () => {
     const { page, aws, axeInBoth } = await worldPage();
     const objects = async () => {
       const seen = await (await fetch(`${aws.url}/sandbox/bucket?limit=200`)).json();
@@ -105,10 +105,10 @@ describePage('the World pane', () => {
     expect(await objects()).not.toContain(before[0]);
   });
 
-  test('the function shows what is deployed, its invocations and its log, live', async () => {
+  test('the function tab shows the deployed code, the invocations and the log while they change', async () => {
     const { page, aws, axeInBoth } = await worldPage();
     await page.click('#tab-function');
-    await page.locator('.replies', { hasText: 'not invoked yet' }).waitFor();
+    await page.locator('.replies', { hasText: 'Not invoked yet' }).waitFor();
     const seen = await (await fetch(`${aws.url}/sandbox/bucket?limit=1`)).json();
     const [image] = z.object({ objects: z.array(z.object({ key: z.string() })) }).parse(seen).objects;
     const event = {
@@ -124,7 +124,7 @@ describePage('the World pane', () => {
     await page.locator('.log', { hasText: 'REPORT RequestId' }).waitFor();
     await page.locator('[data-only-errors="yes"]').check();
     await page.locator('.log', { hasText: 'No error' }).waitFor();
-    await page.locator('summary', { hasText: 'What is deployed' }).click();
+    await page.locator('summary', { hasText: 'Deployed code' }).click();
     await page.locator('dl.record dt').first().waitFor();
     expect(await axeInBoth()).toEqual([]);
   });

@@ -24,7 +24,7 @@ async function approve(): Promise<void> {
 }
 
 describe('the autopilot', () => {
-  test('from nothing to the end with one approval', { timeout: 120_000 }, async () => {
+  test('the autopilot completes the checklist with one approval', { timeout: 120_000 }, async () => {
     await startAutopilot();
     await approve();
     const receipt = await here.people.sees(/The autopilot has finished: Rescan r-0001 processed 60 images/, {
@@ -39,7 +39,7 @@ describe('the autopilot', () => {
     await here.people.sees(/The audit is intact/);
   });
 
-  test('a kill while it waits for the approval, and another in mid-run: it goes on and does nothing twice', {
+  test('the autopilot survives a kill during the approval and another one during the run, and does nothing twice', {
     timeout: 120_000,
   }, async () => {
     await here.world.set({ latencyMs: 100 });
@@ -56,12 +56,12 @@ describe('the autopilot', () => {
     expect(texts.filter((text) => /Approval needed: flush|^Flush of /.test(text))).toHaveLength(1);
     expect(texts.filter((text) => /^The flush is done/.test(text))).toHaveLength(1);
     expect(texts.filter((text) => /^The autopilot has finished:/.test(text))).toHaveLength(1);
-    // The sample's images beside: each image of the run once, but for those in flight at the kill.
+    // The images of the sample run a second time; of the other images only those in flight at the kill.
     const counts = Object.values((await here.world.invocations()).byKey);
     expect(counts.filter((times) => times > 1).length).toBeLessThanOrEqual(23);
   });
 
-  test('a stop while it waits takes the request back: nobody can approve it any more', {
+  test('a stop of the autopilot withdraws its request, and nobody can approve it afterwards', {
     timeout: 60_000,
   }, async () => {
     await startAutopilot();

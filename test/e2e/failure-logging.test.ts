@@ -21,8 +21,8 @@ async function confirm(command: string, what: RegExp): Promise<string> {
   return viewId;
 }
 
-describe('failure logging, with the function as the real one is', () => {
-  test('the logging test reports that DynamoDB refused the key, a deploy fixes that, and a rollback restores the former code', async () => {
+describe('failure logging of the original function', () => {
+  test('the test of failure logging reports the refused key, passes after a deploy, and a rollback restores the previous code', async () => {
     const before = await functionNow();
     await here.people.command('operator', '/rescan test-logging');
     const refused = await here.people.sees(/DynamoDB refused the record, because it lacks the table’s key/, {

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { buttonOf } from '../../sandbox/people.ts';
 import { startTestSandbox, type TestSandbox } from '../support/sandbox.ts';
 
-/** Quotas so wide that a test's pace is its own. */
+/** Quotas so high that only the pace of the test limits the run. */
 const WIDE = {
   quotas: { novaLiteCrossRegionRequestsPerMinute: 60_000 },
   concurrency: { account: 10_000, unreserved: 10_000 },
@@ -18,8 +18,8 @@ async function startRun(words = 'pace=6000'): Promise<void> {
   await here.people.click('operator', preview.ts, buttonOf(preview, /start/));
 }
 
-describe('a run, end to end', () => {
-  test('every image of the bucket is invoked once and comes to an outcome', async () => {
+describe('a run', () => {
+  test('a run invokes every image of the bucket once and records an outcome for each', async () => {
     here = await startTestSandbox();
     await here.world.set({ ...WIDE, latencyMs: 20 });
     await startRun();
@@ -36,18 +36,18 @@ describe('a run, end to end', () => {
     await startRun('pace=600');
     const trip = await here.people.sees(/stopped itself: 10 images failed in a row/, { withinMs: 20_000 });
     expect(trip.text).toMatch(/TEXTRACT_ERROR/);
-    // What was in flight at the tenth failure still came to its end; nothing started after it.
+    // Images in flight at the tenth failure still complete; nothing starts after it.
     expect((await here.world.invocations()).total).toBeLessThanOrEqual(10 + 20);
   });
 
-  test('a function that says it wrote and writes nothing trips the watchdog', async () => {
+  test('a function that reports entries and writes none trips the watchdog', async () => {
     here = await startTestSandbox({ settings: { GROWTH_WARN_MINUTES: '0.03', GROWTH_TRIP_MINUTES: '0.06' } });
     await here.world.set({ ...WIDE, latencyMs: 20, writesNothing: true });
     await startRun('pace=600');
     await here.people.sees(/stopped itself: .*(grow|grew)/, { withinMs: 30_000 });
   });
 
-  test('a bot that is killed in mid-run goes on where it was and repeats only what was in flight', async () => {
+  test('a bot that is killed during a run continues it and repeats only images in flight', async () => {
     here = await startTestSandbox();
     await here.world.set({ ...WIDE, latencyMs: 100 });
     await startRun('pace=3000');
@@ -75,7 +75,7 @@ describe('a run, end to end', () => {
     expect((await here.world.invocations()).total).toBe(before);
   });
 
-  test('expired credentials pause the run, no image is marked failed, and resume finishes it', async () => {
+  test('expired credentials pause the run without failed images, and resume completes it', async () => {
     here = await startTestSandbox();
     await here.world.set({ ...WIDE, latencyMs: 50 });
     await startRun('pace=1200');

@@ -29,8 +29,8 @@ async function startPlanned(runId: string): Promise<void> {
   await here.people.click('operator', preview.ts, buttonOf(preview, /plan_start/));
 }
 
-describe('what came of a run', () => {
-  test('failures of three kinds end in a report with a chart and a CSV; a retry of one cause clears it', {
+describe('results of a run', () => {
+  test('a run with three kinds of failure ends with a report, charts and a CSV, and a retry of one kind clears it', {
     timeout: 90_000,
   }, async () => {
     const keys = await imageKeys();
@@ -83,7 +83,7 @@ describe('what came of a run', () => {
     await here.people.sees(/in the function’s log, \d+ with errors/);
   });
 
-  test('a hand-made correction is missed after the flush, and comes back with diff restore', {
+  test('the diff lists a hand-made correction that the flush deleted, and diff restore writes it back', {
     timeout: 90_000,
   }, async () => {
     await here.putRecord('Nik_Coultas', '2025-07-07#BY_HAND');

@@ -8,7 +8,7 @@ const MAIN = fileURLToPath(new URL('../../sandbox/main.ts', import.meta.url));
 const { PATH, HOME } = process.env;
 const MACHINE = { PATH, HOME };
 
-/** Three ports in a row that are free just now. */
+/** The first of three consecutive ports that are free at the moment. */
 async function freePorts(): Promise<number> {
   for (;;) {
     const server = createServer().listen(0, '127.0.0.1');
@@ -34,7 +34,7 @@ function sandbox(
 }
 
 describe('npm run sandbox', { timeout: 120_000 }, () => {
-  test('says where to look; a second one names the port that is taken; Ctrl+C leaves nothing', async () => {
+  test('the sandbox prints its addresses, a second one reports the port in use, and Ctrl+C leaves no process', async () => {
     const port = await freePorts();
     const first = sandbox(['--port', String(port), '--images', '3']);
     await first.printed(/End with Ctrl\+C/);
@@ -46,7 +46,7 @@ describe('npm run sandbox', { timeout: 120_000 }, () => {
     const second = sandbox(['--port', String(port), '--images', '3']);
     expect(await second.ended).toBe(1);
     expect(second.stderr()).toMatch(
-      /^Port \d+ is in use, perhaps by another sandbox: end that one, or take other ports with `npm run sandbox -- --port 5000`\.\n$/,
+      /^Port \d+ is in use, perhaps by another sandbox. Stop that one, or choose other ports with `npm run sandbox -- --port 5000`\.\n$/,
     );
 
     first.interrupt();
@@ -56,7 +56,7 @@ describe('npm run sandbox', { timeout: 120_000 }, () => {
     await expect(fetch(`http://127.0.0.1:${port}`)).rejects.toThrow('fetch failed');
   });
 
-  test('ended while it starts, it leaves nothing', async () => {
+  test('a sandbox that is stopped during its start leaves no process', async () => {
     const program = sandbox(['--port', String(await freePorts()), '--images', '3']);
     await program.printed(/Starting/);
     program.signal('SIGINT');
@@ -64,7 +64,7 @@ describe('npm run sandbox', { timeout: 120_000 }, () => {
     expect(program.leavesSomething()).toBe(false);
   });
 
-  test('a setting that the bot cannot take is said at once, with its own words', async () => {
+  test('a setting that the bot refuses is printed with the bot’s error', async () => {
     const program = sandbox(['--port', String(await freePorts()), '--images', '3'], {
       ...MACHINE,
       BREAKER_PERCENT: 'half',
@@ -73,13 +73,13 @@ describe('npm run sandbox', { timeout: 120_000 }, () => {
     await program.printed(/Start it again/);
     expect(program.stdout()).toMatch(/The bot ended \(exit 1\)/);
     expect(program.stdout()).toMatch(/BREAKER_PERCENT.*half/);
-    expect(program.stdout()).toMatch(/The bot {7}is not running/);
+    expect(program.stdout()).toMatch(/The bot {7}not running/);
   });
 
   test.each([
     ['--slack-only', ['SLACK_API_URL', 'SLACK_BOT_TOKEN', 'SLACK_APP_TOKEN'], 'AWS_'],
     ['--aws-only', ['AWS_ENDPOINT_URL', 'AWS_REGION', 'AWS_ACCESS_KEY_ID'], 'SLACK_'],
-  ])('%s starts one half alone and prints what a program needs', async (half, names, other) => {
+  ])('%s starts one part and prints the environment variables for a program', async (half, names, other) => {
     const program = sandbox([half, '--port', String(await freePorts()), '--images', '3']);
     await program.printed(/End with Ctrl\+C/);
     for (const name of names) expect(program.stdout()).toMatch(new RegExp(`export ${name}=\\S+`));
@@ -88,11 +88,11 @@ describe('npm run sandbox', { timeout: 120_000 }, () => {
   });
 
   test.each([
-    [['--port', '65534'], '--port is "65534"; it must hold a whole number from 1 to 65533.'],
-    [['--images', 'many'], '--images is "many"; it must hold a whole number from 1 to 100000.'],
+    [['--port', '65534'], '--port is "65534"; it must be a whole number from 1 to 65533.'],
+    [['--images', 'many'], '--images is "many"; it must be a whole number from 1 to 100000.'],
     [['--prot', '1'], "Unknown option '--prot'"],
-    [['--slack-only', '--aws-only'], '--slack-only and --aws-only exclude each other.'],
-  ])('%j is refused in a line', async (args, line) => {
+    [['--slack-only', '--aws-only'], '--slack-only and --aws-only cannot be used together.'],
+  ])('the arguments %j are refused with one line', async (args, line) => {
     const program = sandbox(args);
     expect(await program.ended).toBe(1);
     expect(program.stderr()).toBe(`${line}\n`);

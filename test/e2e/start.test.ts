@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => aws.close());
 
-/** Starts the bot and waits for it to give up. */
+/** Starts the bot and waits until it exits. */
 function start(settings: Record<string, string>): Promise<{ code: number | null; said: string }> {
   const bot = spawn(process.execPath, [MAIN], {
     env: {
@@ -37,8 +37,8 @@ const tokens = {
   SLACK_API_URL: 'http://127.0.0.1:9/api/',
 };
 
-describe('a start that cannot work', () => {
-  test('lists every missing and malformed setting at once, and exits 1', async () => {
+describe('a start that fails', () => {
+  test('the bot lists every missing and malformed setting and exits with 1', async () => {
     const { code, said } = await start({ SLACK_APP_TOKEN: 'xapp-1', PACE: '0', BREAKER_WINDOW: 'x' });
     expect(code).toBe(1);
     expect(said).toMatch(/SLACK_BOT_TOKEN is not set/);
@@ -47,7 +47,7 @@ describe('a start that cannot work', () => {
     expect(said).toMatch(/BREAKER_WINDOW is "x"/);
   });
 
-  test('names the permission that the control table lacks', async () => {
+  test('the bot names the missing permission for the control table', async () => {
     aws.turn({ accessDenied: ['dynamodb:CreateTable', 'dynamodb:DescribeTable'] });
     const { code, said } = await start(tokens);
     aws.turn({ accessDenied: [] });
@@ -56,7 +56,7 @@ describe('a start that cannot work', () => {
     expect(said).not.toMatch(/ at .*\.ts:/);
   });
 
-  test('names the control bucket that is not there, and the one that may not be read', async () => {
+  test('the bot names a missing control bucket and a control bucket that it may not read', async () => {
     const missing = await start({ ...tokens, CONTROL_BUCKET: 'no-such-bucket' });
     expect(missing.code).toBe(1);
     expect(missing.said).toMatch(/no-such-bucket/);

@@ -23,7 +23,7 @@ async function backup(): Promise<SeenMessage> {
   return here.people.sees(/is done and verified/);
 }
 
-/** Opens the form of a flush and submits it with this name typed. */
+/** Opens the flush form and submits it with this table name. */
 async function askFlush(name: string, user = 'operator') {
   await here.people.command(user, '/rescan flush');
   const viewId = await here.people.openView(user, /to confirm/);
@@ -34,8 +34,8 @@ async function approvalMessage(): Promise<SeenMessage> {
   return here.people.sees(/Approval needed/);
 }
 
-describe('backup, flush and restore under two pairs of eyes', () => {
-  test('the whole way: backup, flush refused to the one who asked, approved by another, restored equal in digest', async () => {
+describe('backup, flush and restore with a second person', () => {
+  test('a flush is refused to its requester and approved by another person, and a restore gives the same checksum', async () => {
     const before = await inTable();
     const made = await backup();
     const digest = /checksum `([0-9a-f]{12})/.exec(wholeText(made))?.[1];
@@ -66,19 +66,19 @@ describe('backup, flush and restore under two pairs of eyes', () => {
     expect(await inTable()).toBe(before);
   });
 
-  test('a wrong name typed is an error at the field, and nothing is asked for', async () => {
+  test('a wrong table name is an error at its field and creates no request', async () => {
     await backup();
     const answer = await askFlush('TimesheetOCR-prod');
     expect(JSON.stringify(answer)).toMatch(/Type exactly TimesheetOCR-dev/);
     expect((await here.people.messages()).some((message) => /Approval needed/.test(wholeText(message)))).toBe(false);
   });
 
-  test('without a verified backup there is nothing to ask for', async () => {
+  test('a flush without a verified backup is refused', async () => {
     await here.people.command('operator', '/rescan flush');
     await here.people.openView('operator', /no verified backup/);
   });
 
-  test('two clicks at once: one wins, and the flush runs once', async () => {
+  test('of several approvals at once one wins, and the flush runs once', async () => {
     await backup();
     await askFlush('TimesheetOCR-dev');
     const asked = await approvalMessage();
@@ -89,7 +89,7 @@ describe('backup, flush and restore under two pairs of eyes', () => {
     expect(ends).toHaveLength(1);
   });
 
-  test('a record that came after the request makes the approval void, and says what changed', async () => {
+  test('a record written after the request voids the approval, and the message names the change', async () => {
     await backup();
     await askFlush('TimesheetOCR-dev');
     const asked = await approvalMessage();
@@ -103,7 +103,7 @@ describe('backup, flush and restore under two pairs of eyes', () => {
     expect(await inTable()).toBe(before + 1);
   });
 
-  test('a guest and a viewer approve nothing', async () => {
+  test('a guest and a viewer cannot approve', async () => {
     await backup();
     await askFlush('TimesheetOCR-dev');
     const asked = await approvalMessage();
@@ -113,7 +113,7 @@ describe('backup, flush and restore under two pairs of eyes', () => {
     expect(await inTable()).toBe(before);
   });
 
-  test('a bot that is killed in the middle of a flush goes on with it', async () => {
+  test('a bot that is killed during a flush continues it', async () => {
     await backup();
     await here.world.set({ addedLatencyMs: 30 });
     await askFlush('TimesheetOCR-dev');
@@ -127,7 +127,7 @@ describe('backup, flush and restore under two pairs of eyes', () => {
     expect(await inTable()).toBe(0);
   });
 
-  test('an image that is kept in use, and the last verified backup, are never pruned', async () => {
+  test('a backup that is kept and the last verified backup are never pruned', async () => {
     await backup();
     await here.people.command('operator', '/rescan backups prune keep=1');
     await here.people.sees(/Nothing to delete/);

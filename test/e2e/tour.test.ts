@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { startProgram } from '../support/program.ts';
 
 const TOUR = fileURLToPath(new URL('../../sandbox/tour/tour.ts', import.meta.url));
-/** Programs read it: nothing more and nothing less. */
+/** Programs read this JSON, so its fields are fixed. */
 const resultSchema = z.strictObject({
   ok: z.boolean(),
   seconds: z.number(),
@@ -30,7 +30,7 @@ function tour(args: readonly string[]) {
   return { folder, program: startProgram(TOUR, args, { ...process.env, TMPDIR: folder }) };
 }
 
-test('the tour plays the whole checklist, every step of it holds, and nothing is left of it', {
+test('the tour runs the whole checklist, every step passes, and nothing is left', {
   timeout: 300_000,
 }, async () => {
   const { folder, program } = tour(['--json']);
@@ -43,7 +43,7 @@ test('the tour plays the whole checklist, every step of it holds, and nothing is
   expect(readdirSync(folder)).toEqual([]);
 });
 
-test('Ctrl+C ends the tour in the middle, and leaves no process and no file', { timeout: 120_000 }, async () => {
+test('Ctrl+C during the tour leaves no process and no file', { timeout: 120_000 }, async () => {
   const { folder, program } = tour([]);
   await program.printed(/presses \[Start\]/);
   program.interrupt();

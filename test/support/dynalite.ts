@@ -9,7 +9,7 @@ export interface LocalDynamo {
   stop(): Promise<void>;
 }
 
-/** The sandbox's DynamoDB in this process, on a port of its own; `createTableMs`: how long a new table stays CREATING. */
+/** The sandbox's DynamoDB in this process, on its own port. `createTableMs`: how long a new table stays CREATING. */
 export async function startDynalite(options: Parameters<typeof startTableServer>[0] = {}): Promise<LocalDynamo> {
   const { url, close } = await startTableServer(options);
   const client = new DynamoDBClient({

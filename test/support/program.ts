@@ -1,19 +1,19 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 
-/** A program of ours as a person starts it in a terminal: what it prints, how it ends, and what it leaves running. */
+/** A program of this project, started as in a terminal: its output, its exit code and its remaining processes. */
 export interface Program {
   readonly stdout: () => string;
   readonly stderr: () => string;
-  /** Resolves when it has printed this, or has ended. */
+  /** Resolves when stdout matches or the program has exited. */
   printed(what: RegExp): Promise<void>;
-  /** Ctrl+C: the terminal tells everything that the program started. */
+  /** Ctrl+C: sends SIGINT to the program and its children, as a terminal does. */
   interrupt(): void;
-  /** A signal to the program alone. */
+  /** Sends a signal to the program alone. */
   signal(signal: NodeJS.Signals): void;
-  /** Resolves with its exit code when it ends. */
+  /** Resolves with the exit code. */
   readonly ended: Promise<number | null>;
-  /** Whether a process that it started still runs. */
+  /** Whether the program or one of its children still runs. */
   leavesSomething(): boolean;
 }
 

@@ -10,7 +10,7 @@ export interface LocalS3 {
   stop(): Promise<void>;
 }
 
-/** An S3 in this process, on a port of its own, in memory. */
+/** An S3 in this process, on its own port, in memory. */
 export async function startS3(...buckets: string[]): Promise<LocalS3> {
   const server = await startFauxqs({ port: 0, logger: false });
   const url = `http://127.0.0.1:${server.port}`;

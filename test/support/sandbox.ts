@@ -11,14 +11,14 @@ export interface TestSandbox {
   readonly people: People;
   readonly world: ReturnType<typeof createWorld>;
   readonly stopFile: string;
-  /** The environment of the bot: for a second copy of it. */
+  /** The environment of the bot, for a second bot process. */
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Puts one record into the pipeline's table, as a person or an upload would. */
+  /** Writes one record to the pipeline's table, as a person or an upload would. */
   putRecord(resourceName: string, sortKey: string): Promise<void>;
   close(): Promise<void>;
 }
 
-/** The whole product on ports of its own: local Slack, local AWS and the bot as a process, quick and quiet. */
+/** The whole product on free ports: local Slack, local AWS and the bot as a process, with short intervals. */
 export async function startTestSandbox(
   options: { images?: number; seedTable?: 'full' | 'empty'; settings?: Record<string, string> } = {},
 ): Promise<TestSandbox> {

@@ -21,7 +21,7 @@ export interface Wire {
   stop(): Promise<void>;
 }
 
-/** A server in this process that answers as it is told, for what an AWS service says that no stand-in gives. */
+/** A server in this process with scripted answers, for AWS answers that the local AWS does not give. */
 export async function startWire(answer: (request: WireRequest) => WireAnswer | Promise<WireAnswer>): Promise<Wire> {
   const requests: WireRequest[] = [];
   const server = createServer(async (incoming, outgoing) => {

@@ -4,12 +4,12 @@ export interface WriteCapacity {
   readonly burstSeconds: number;
 }
 
-/** The write capacity of one provisioned table as a bucket that fills with time. `now` in ms. */
+/** The write capacity of one provisioned table, as a token bucket. `now` returns epoch ms. */
 export function createWriteCapacity(now: () => number) {
   let units: number | undefined;
   let at = now();
   return {
-    /** Takes the units if they are there; a table starts with its whole burst. */
+    /** Takes the units if the bucket has them. A table starts with a full bucket. */
     take(needed: number, { unitsPerSecond, burstSeconds }: WriteCapacity): boolean {
       const most = unitsPerSecond * burstSeconds;
       units = Math.min(most, (units ?? most) + ((now() - at) / 1_000) * unitsPerSecond);

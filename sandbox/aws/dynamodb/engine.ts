@@ -6,18 +6,21 @@ import { createTransactions } from './transactions.ts';
 import { writeBatch, writeOne } from './writes.ts';
 
 export interface EngineOptions {
-  /** How long a new table stays CREATING. */
+  /** How long a new table stays CREATING, in ms. */
   readonly createTableMs?: number;
   /** ms since the epoch. */
   readonly now?: () => number;
-  /** How long a transaction holds its items before it writes; meanwhile other writes of them are conflicts. */
+  /**
+   * How long a transaction holds its items before it writes. Other writes of these items are conflicts during that
+   * time.
+   */
   readonly transactionMs?: () => number;
-  /** Takes write capacity units of a table; false: it has not enough. */
+  /** Takes write capacity units of a table. Returns false when the table does not have enough. */
   readonly takeWriteUnits?: (table: string, units: number) => boolean;
 }
 
 export interface Engine {
-  /** @throws DynamoDbError for what DynamoDB refuses. */
+  /** @throws DynamoDbError when DynamoDB would refuse the request. */
   execute(operation: string, input: unknown): Promise<object>;
   close(): Promise<void>;
 }

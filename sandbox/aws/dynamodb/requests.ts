@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type Item, modelError, validationError } from './store.ts';
 
-/** What the requests that write contain, and the errors that answer them. */
+/** The contents of write requests, and the errors that answer them. */
 
 export const itemSchema = z.record(z.string(), z.record(z.string(), z.unknown()));
 export const writeSchema = z.looseObject({
@@ -39,7 +39,7 @@ export const batchSchema = z.looseObject({
 export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null;
 
-/** @throws DynamoDbError in place of zod's error. */
+/** @throws DynamoDbError instead of a zod error. */
 export function parsed<T>(schema: z.ZodType<T>, input: unknown): T {
   const result = schema.safeParse(input);
   if (result.success) return result.data;

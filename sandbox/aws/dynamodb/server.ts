@@ -51,7 +51,7 @@ export async function startTableServer(options: EngineOptions = {}): Promise<Tab
   };
 }
 
-/** Answers a request with what `execute` returns or throws. */
+/** Answers a request with the value that `execute` returns or the error that it throws. */
 async function answerWith(
   request: IncomingMessage,
   response: ServerResponse,
@@ -74,10 +74,10 @@ async function answerWith(
 }
 
 export interface LocalDynamoDb {
-  /** The address for those that the world's faults do not affect: the function, the seed. */
+  /** The address for callers that the simulated faults do not affect: the function and the seed. */
   readonly url: string;
   answer(request: IncomingMessage, response: ServerResponse, operation: string): Promise<void>;
-  /** Waits until all requests are answered, at most a second. */
+  /** Waits until all requests are answered, for at most one second. */
   settle(): Promise<void>;
   close(): Promise<void>;
 }
@@ -86,7 +86,7 @@ const refusal = (name: string, message: string) => new DynamoDbError(`com.amazon
 const DENIED = (operation: string) =>
   `User: arn:aws:sts::${ACCOUNT}:assumed-role/rescan-bot/bot is not authorized to perform: dynamodb:${operation}`;
 
-/** The tables behind the world's faults: delay, throttling, unprocessed items, refusals. */
+/** The tables with the simulated faults in front: delay, throttling, unprocessed items, refusals. */
 export async function startDynamoDb(
   world: () => World,
   random: () => number,
@@ -108,7 +108,7 @@ export async function startDynamoDb(
     if (count > 0) about.metrics.record('AWS/DynamoDB', metric, { TableName: table }, count);
   };
 
-  /** The table as it would be with provisioned capacity. */
+  /** The table description as it would be with provisioned capacity. */
   async function describeProvisioned(input: unknown): Promise<object> {
     const answer = await engine.execute('DescribeTable', input);
     const described = describedSchema.safeParse(answer);
@@ -122,7 +122,7 @@ export async function startDynamoDb(
     return { Table: { ...Table, ...provisioned(tableRead, tableWrite), GlobalSecondaryIndexes: indexes } };
   }
 
-  /** A batch of which a part is left unprocessed; the others are written. */
+  /** Leaves part of a batch unprocessed and writes the rest. */
   async function writePartly(input: unknown, rate: number): Promise<object> {
     const batch = batchSchema.parse(input);
     const left: Record<string, unknown[]> = {};
@@ -162,7 +162,7 @@ export async function startDynamoDb(
     return engine.execute(operation, input);
   }
 
-  /** About how many units a request writes to the pipeline's table: an item of a transaction counts twice. */
+  /** The approximate write units of a request to the pipeline's table. An item of a transaction counts twice. */
   function unitsIn(input: unknown): number {
     const batch = batchSchema.safeParse(input).data?.RequestItems[about.table]?.length ?? 0;
     const targets = tablesOf(input).filter((table) => table === about.table).length;
@@ -193,7 +193,7 @@ function parsed(text: string): unknown {
   }
 }
 
-/** The table of a request, or each one of a batch, or that of each action of a transaction. */
+/** The tables that a request names: one table, every table of a batch, or the table of each transaction action. */
 function tablesOf(input: unknown): readonly string[] {
   const request = requestSchema.safeParse(input).data;
   if (request === undefined) return [];

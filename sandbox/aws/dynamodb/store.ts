@@ -94,7 +94,7 @@ const implementations = new Map<Operation, Implementation>(
   }),
 );
 
-/** dynalite's refusal as ours; an error of the program stays what it is. */
+/** Converts an error of dynalite to DynamoDbError. Other errors are returned unchanged. */
 function asAnswer(error: unknown): unknown {
   if (!(error instanceof Error) || !('body' in error)) return error;
   const body = refusalSchema.safeParse(error.body);
@@ -109,7 +109,7 @@ const promised = <T>(start: (callback: Callback<T>) => void): Promise<T> =>
 
 export type Store = ReturnType<typeof createStore>;
 
-/** Tables in memory. Every function throws DynamoDbError for what DynamoDB refuses. */
+/** Tables in memory. Every function throws DynamoDbError when DynamoDB would refuse the request. */
 export function createStore(options: { readonly createTableMs: number }) {
   const store = inAccount(ACCOUNT, () => database.create({ deleteTableMs: 0, updateTableMs: 0, ...options }));
   const implementation = (operation: Operation): Implementation => {
@@ -132,14 +132,14 @@ export function createStore(options: { readonly createTableMs: number }) {
     },
     run: (operation: Operation, input: Checked): Promise<object> =>
       promised((callback) => implementation(operation).run(store, input, callback)),
-    /** One text for the primary key of an item, or for a key. */
+    /** The primary key of an item, or a key, as one string. */
     async keyText(tableName: string, { item, key }: { readonly item?: Item; readonly key?: Item }): Promise<string> {
       const found = await table(tableName);
       const invalid = item ? database.validateItem(item, found) : database.validateKey(key ?? {}, found);
       if (invalid) throw asAnswer(invalid);
       return database.createKey(item ?? key ?? {}, found);
     },
-    /** The item of a key text; undefined when there is none. */
+    /** The item with this key string, or undefined. */
     async item(tableName: string, keyText: string): Promise<Item | undefined> {
       return new Promise((resolve, reject) => {
         store.getItemDb(tableName).get(keyText, (error, item) => {
@@ -158,10 +158,10 @@ export const itemSize = (item: Item): number => database.itemSize(item);
 export const valueAt = (path: readonly unknown[], item: Item): Value | undefined => database.mapPath(path, item);
 export const matches = (item: Item, condition: Condition): boolean => database.matchesExprFilter(item, condition);
 
-/** The account of the whole local AWS: a table's ARN names the one that STS returns. */
+/** The account ID of the whole local AWS: the ARN of a table must have the account that STS returns. */
 export const ACCOUNT = '016164185850';
 
-/** dynalite reads its account from the environment when it is made, and from nowhere else. */
+/** dynalite reads its account ID from the environment when it is created. It has no option for it. */
 function inAccount<T>(account: string, make: () => T): T {
   const before = process.env.AWS_ACCOUNT_ID;
   process.env.AWS_ACCOUNT_ID = account;

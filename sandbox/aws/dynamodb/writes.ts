@@ -31,19 +31,19 @@ const BYTES_PER_UNIT = 1_024;
 export interface WritePorts {
   readonly store: Store;
   readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>;
-  /** Items of transactions that are under way, by `Write.id`. */
+  /** Items of running transactions, by `Write.id`. */
   readonly ongoing: Set<string>;
-  /** Takes write capacity units of a table; false: it has not enough. */
+  /** Takes write capacity units of a table. Returns false when the table does not have enough. */
   readonly takeWriteUnits: (table: string, units: number) => boolean;
 }
 
-/** A write is paid by the larger of the two versions. */
+/** A write costs the capacity of the larger of the two versions. */
 export const writtenBytes = (before: Item | undefined, after: Item | undefined): number =>
   Math.max(before ? itemSize(before) : 0, after ? itemSize(after) : 0);
 export const writeUnits = (before: Item | undefined, after: Item | undefined): number =>
   Math.max(1, Math.ceil(writtenBytes(before, after) / BYTES_PER_UNIT));
 
-/** @throws DynamoDbError for a request that DynamoDB refuses without looking at the item. */
+/** @throws DynamoDbError for a request that DynamoDB refuses before it reads the item. */
 export async function prepare(store: Store, operation: WriteOperation | 'check', input: WriteInput): Promise<Write> {
   const { ReturnValuesOnConditionCheckFailure: returned, ...request } = input;
   refuseLongExpression(input.ConditionExpression, 'ConditionExpression');
@@ -70,7 +70,7 @@ export const conditionHolds = ({ input }: Write, found: Item | undefined): boole
 
 export const itemOf = ({ input }: Write): Item | undefined => itemSchema.safeParse(input.Item).data;
 
-/** Writes without looking at the condition. */
+/** Writes without checking the condition. */
 export function carryOut(store: Store, { operation, input }: Write): Promise<object> {
   const { _condition: _done, ...rest } = input;
   return operation === 'check' ? Promise.resolve({}) : store.run(operation, rest);
@@ -91,7 +91,7 @@ export async function writeOne(
   });
 }
 
-/** What belongs to a transaction under way, or has no capacity, is left unprocessed. */
+/** Items of a running transaction, and items without capacity, are returned as unprocessed. */
 export async function writeBatch(
   { store, inTurn, ongoing, takeWriteUnits }: WritePorts,
   input: unknown,

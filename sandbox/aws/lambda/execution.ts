@@ -3,17 +3,17 @@ import type { LogRing } from '../logs/log-ring.ts';
 import type { FunctionReply } from '../ocr/ocr.ts';
 import type { FunctionRevision } from './function-state.ts';
 
-/** A copy of the function that is up: it runs one invocation at a time and writes one log stream. */
+/** A warm copy (execution environment) of the function. It runs one invocation at a time and writes one log stream. */
 export interface Environment {
   readonly revisionId: string;
   readonly stream: string;
-  /** What its start took; undefined once it has run. */
+  /** Duration of its cold start in ms; undefined after its first invocation. */
   initMs: number | undefined;
 }
 
 const KEPT_IDLE = 50;
 
-/** The copies that are up. Those of an earlier revision are given up. */
+/** The warm copies of the function. Copies of an earlier revision are discarded. */
 export function createEnvironments(random: () => number) {
   let idle: Environment[] = [];
   return {
@@ -38,7 +38,7 @@ export function createEnvironments(random: () => number) {
   };
 }
 
-/** The lines that Lambda itself writes around an invocation. */
+/** The log lines that Lambda itself writes around an invocation. */
 export function platformLines(
   logs: LogRing,
   { stream, initMs }: Pick<Environment, 'stream' | 'initMs'>,
@@ -81,7 +81,7 @@ function statusOf({ kind }: FunctionReply): string[] {
   return kind === 'exit' ? ['Status: error', 'Error Type: Runtime.ExitError'] : [];
 }
 
-/** How the runtime itself writes down that an invocation did not return. */
+/** The log line that the runtime writes for an invocation that did not return. */
 function errorLines(reply: FunctionReply, requestId: string): string[] {
   if (reply.functionError === undefined) return [];
   const { errorType, errorMessage, stackTrace }: { errorType?: string; errorMessage: string; stackTrace?: string[] } =

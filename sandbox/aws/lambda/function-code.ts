@@ -9,7 +9,7 @@ import { type FunctionPackage, openPackage, PackageRefusedError } from './functi
 import { type FunctionRevision, type FunctionState, hexOf } from './function-state.ts';
 import { badParameter, LambdaRefusal } from './lambda-http.ts';
 
-/** What Lambda takes in one request to UpdateFunctionCode, base64 and all: 50 MB of zip. */
+/** The largest request to UpdateFunctionCode: 50 MB of zip, encoded in base64. */
 export const MOST_DIRECT_BYTES = 70_167_211;
 const PATH = '/sandbox/packages/';
 
@@ -24,8 +24,7 @@ const codeSchema = z.object({
 });
 
 /**
- * UpdateFunctionCode: the revision as it is now, or the version that was published of it.
- * @throws LambdaRefusal
+ * UpdateFunctionCode. Returns the current revision, or the version that was published from it. @throws LambdaRefusal
  */
 export async function updateCode(
   body: unknown,
@@ -42,7 +41,7 @@ export async function updateCode(
     throw badParameter('Please do not provide other FunctionCode parameters when providing a ZipFile.');
   changesAllowed(state, RevisionId);
   const content = opened(ZipFile === undefined ? await fetched(s3, S3Bucket, S3Key) : Buffer.from(ZipFile, 'base64'));
-  // An update may have begun while the package came from S3.
+  // Another update may have started while the package was read from S3.
   changesAllowed(state, RevisionId);
   if (DryRun) return { ...state.latest(), content };
   const updated = state.change({ content });
@@ -78,8 +77,8 @@ const publishSchema = z.object({
 });
 
 /**
- * PublishVersion: a new version of $LATEST, or the last one where nothing has changed since.
- * @throws LambdaRefusal
+ * PublishVersion. Returns a new version of $LATEST, or the last version when nothing has changed since. @throws
+ * LambdaRefusal
  */
 export function publishVersion(body: unknown, state: FunctionState): FunctionRevision {
   const read = publishSchema.safeParse(body);
@@ -94,13 +93,13 @@ export function publishVersion(body: unknown, state: FunctionState): FunctionRev
   return state.publish(Description);
 }
 
-/** Addresses of packages, signed and good for a while, as those of Lambda's own bucket. */
+/** Signed URLs of packages that expire, like those of Lambda's own bucket. */
 export function createPackageUrls(state: FunctionState, world: () => World) {
   const secret = randomBytes(32);
   const sign = (path: string, expires: string) =>
     createHmac('sha256', secret).update(`${path}\n${expires}`).digest('hex');
   return {
-    /** `origin`: where the caller reached this server. */
+    /** `origin`: the address at which the caller reached this server. */
     of(content: FunctionPackage, origin: string): string {
       const path = `${PATH}${hexOf(content)}.zip`;
       const expires = String(Date.now() + world().packageUrlSeconds * 1_000);
@@ -126,7 +125,7 @@ export function createPackageUrls(state: FunctionState, world: () => World) {
   };
 }
 
-/** A body that is longer than Lambda takes. */
+/** Thrown for a body that is longer than Lambda accepts. */
 export const tooLarge = (): LambdaRefusal =>
   new LambdaRefusal(
     413,

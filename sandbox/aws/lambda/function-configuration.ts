@@ -4,7 +4,7 @@ import { ACCOUNT, type FunctionChange, type FunctionRevision, type FunctionState
 import { badParameter, LambdaRefusal } from './lambda-http.ts';
 
 const MOST_ENVIRONMENT_BYTES = 4_096;
-/** What Lambda sets itself: the names that the environment may not hold. */
+/** Names that Lambda sets itself. The environment of the function must not contain them. */
 const RESERVED = new Set([
   '_HANDLER',
   '_X_AMZN_TRACE_ID',
@@ -26,7 +26,7 @@ const RESERVED = new Set([
   'LAMBDA_RUNTIME_DIR',
 ]);
 
-/** A revision as FunctionConfiguration shows it. */
+/** A revision in the format of FunctionConfiguration. */
 export function configurationOf(revision: FunctionRevision, state: FunctionState, world: World) {
   const isLatest = revision.version === '$LATEST';
   const LastUpdateStatus = isLatest ? state.updateStatus() : 'Successful';
@@ -66,8 +66,8 @@ export function configurationOf(revision: FunctionRevision, state: FunctionState
 }
 
 /**
- * No change while an update is under way, and none on what is not the revision that the caller saw.
- * @throws LambdaRefusal 412, 409
+ * Refuses a change while an update runs (409), and a change of a revision that is not the current one (412). @throws
+ * LambdaRefusal
  */
 export function changesAllowed(state: FunctionState, revisionId: string | undefined): void {
   if (revisionId !== undefined && revisionId !== state.latest().revisionId)
@@ -94,8 +94,8 @@ const configurationSchema = z.strictObject({
 });
 
 /**
- * UpdateFunctionConfiguration: what is named is changed, the environment as a whole.
- * @throws LambdaRefusal
+ * UpdateFunctionConfiguration. Changes only the named fields; replaces the environment as a whole. @throws
+ * LambdaRefusal
  */
 export function updateConfiguration(body: unknown, state: FunctionState, world: World): FunctionRevision {
   const read = configurationSchema.safeParse(body);

@@ -11,39 +11,39 @@ const LEADS_OUTSIDE = /^\/|^[A-Za-z]:|\\|\0|(^|\/)\.\.(\/|$)/;
 const END_OF_DIRECTORY = 0x06054b50;
 const DIRECTORY_ENTRY = 0x02014b50;
 
-/** A deployed package, opened. */
+/** A deployed package, unpacked. */
 export interface FunctionPackage {
   readonly zip: Buffer;
-  /** Base64, as Lambda's CodeSha256. */
+  /** SHA-256 in base64, like Lambda's CodeSha256. */
   readonly sha256: string;
   readonly files: readonly { readonly name: string; readonly size: number }[];
-  /** What OCR_VERSION.txt in it says; "unknown" where it says nothing. */
+  /** The content of its OCR_VERSION.txt, or "unknown". */
   readonly ocr: OcrVersion;
-  /** The text of a file; undefined where there is none. */
+  /** The text of a file, or undefined. */
   text(name: string): string | undefined;
 }
 
-/** Lambda refuses the package; the message is Lambda's. */
+/** Lambda refuses the package. The message is Lambda's message. */
 export class PackageRefusedError extends Error {
   override readonly name = 'PackageRefusedError';
 }
 
-/** The function as it is before anybody deployed: always the same bytes. */
+/** The function before any deploy. The bytes are always the same. */
 export function firstPackage(): FunctionPackage {
   const files: Zippable = {};
   for (const name of readdirSync(SOURCES).sort())
     if (/\.(py|txt)$/.test(name))
       files[name] = [
         readFileSync(new URL(name, SOURCES)),
-        // A zip holds local time: made of its parts, it is the same in every time zone.
+        // A zip stores local time, so the date is built from its parts. The bytes are then the same in every time zone.
         { mtime: new Date(2025, 10, 21, 9, 30), os: 3, attrs: REGULAR_FILE << 16 },
       ];
   return openPackage(Buffer.from(zipSync(files, { level: 9 })));
 }
 
 /**
- * Opens a package as Lambda does before it takes one.
- * @throws PackageRefusedError for what is no zip, is damaged, leads outside, or unpacks to more than 250 MB.
+ * Opens a package and checks it like Lambda does. @throws PackageRefusedError when it is not a zip, is damaged, has a
+ * path outside of the package, or unpacks to more than 250 MB.
  */
 export function openPackage(zip: Buffer): FunctionPackage {
   const wrong = () =>
@@ -85,7 +85,7 @@ export function openPackage(zip: Buffer): FunctionPackage {
   };
 }
 
-/** The checksums that the central directory says: fflate unpacks without looking at them. */
+/** Compares the checksums in the central directory. fflate does not check them. */
 function checksumsOf(zip: Buffer): number[] {
   let end = zip.length - 22;
   while (end >= 0 && zip.readUInt32LE(end) !== END_OF_DIRECTORY) end--;
@@ -104,7 +104,7 @@ function ocrVersionOf(text: string | undefined): OcrVersion {
   return { version: fact('VERSION'), buildDate: fact('BUILD_DATE'), description: fact('DESCRIPTION') };
 }
 
-/** What Lambda's Python runtime says at start where it cannot find the handler; undefined where it can. */
+/** The error of Lambda's Python runtime when it cannot find the handler, or undefined when it can. */
 export function importErrorOf(
   handler: string,
   content: FunctionPackage,
@@ -124,7 +124,7 @@ export function importErrorOf(
       errorType: 'Runtime.ImportModuleError',
       errorMessage: `Unable to import module '${module}': No module named '${module}'`,
     };
-  // A look at the text, no import: a definition, an assignment, or a name that was imported.
+  // Searches the text for a definition, an assignment or an imported name. Nothing is executed.
   const defined = () =>
     new RegExp(
       `^(?:async\\s+)?(?:def|class)\\s+${name}\\b|^${name}\\s*[:=]|^(?:from\\s.*)?import\\s.*\\b${name}\\b`,

@@ -4,7 +4,7 @@ import { type FunctionPackage, firstPackage } from './function-package.ts';
 
 export const ACCOUNT = '016164185850';
 
-/** One state of the function: what runs, and how. */
+/** One revision of the function: its code and its configuration. */
 export interface FunctionRevision {
   /** `$LATEST`, or the number of a published version. */
   readonly version: string;
@@ -22,20 +22,20 @@ export type FunctionChange = Partial<
   Pick<FunctionRevision, 'handler' | 'environment' | 'timeoutSeconds' | 'memorySizeMb' | 'description' | 'content'>
 >;
 
-/** What is deployed, and what of it runs: an update is in force when it is done. */
+/** The deployed revision, and the revision that runs. An update takes effect when it is complete. */
 export interface FunctionState {
   latest(): FunctionRevision;
-  /** What an invocation runs: the last update that has succeeded. */
+  /** The revision that an invocation runs: the last successful update. */
   running(): FunctionRevision;
-  /** $LATEST, or the published version of that number. */
+  /** $LATEST, or the published version with that number. */
   revision(qualifier: string | undefined): FunctionRevision | undefined;
   versions(): readonly FunctionRevision[];
   updateStatus(): 'Successful' | 'InProgress' | 'Failed';
-  /** Begins an update. */
+  /** Starts an update. */
   change(change: FunctionChange): FunctionRevision;
-  /** The new version; the last one where nothing has changed since. */
+  /** Publishes a new version, or returns the last one when nothing has changed since. */
   publish(description: string | undefined): FunctionRevision;
-  /** A package that was ever deployed, by the hex digits of its sha256. */
+  /** A package that was deployed at any time, by the hex digits of its SHA-256. */
   packageOf(sha256Hex: string): FunctionPackage | undefined;
   arn(qualifier?: string): string;
   reset(): void;
@@ -120,10 +120,10 @@ export function createFunctionState(ports: {
   };
 }
 
-/** The hex digits of a package's sha256. */
+/** The hex digits of a package's SHA-256. */
 export const hexOf = (content: FunctionPackage): string => Buffer.from(content.sha256, 'base64').toString('hex');
 
-/** As Lambda writes LastModified: `2025-11-21T09:30:00.000+0000`. */
+/** The format of Lambda's LastModified: `2025-11-21T09:30:00.000+0000`. */
 const lambdaTime = (at: Date): string => at.toISOString().replace('Z', '+0000');
 
 function sameFunction(one: FunctionRevision, other: FunctionRevision): boolean {

@@ -11,12 +11,12 @@ import type { Item } from '../ocr/timesheet.ts';
 import type { World } from '../world.ts';
 import { ACCOUNT } from './function-state.ts';
 
-/** The table as the function reaches it: with its own role, which may lack an action. */
+/** Access to the table with the function's own role, which may lack permissions. */
 export interface FunctionTable {
   put(table: string, item: Item, unlessThere?: string): Promise<void>;
-  /** Writes them all. */
+  /** Writes all of them. */
   store(table: string, items: readonly Item[]): Promise<void>;
-  /** How many items a Query finds, over all its pages. */
+  /** The number of items that a Query finds, over all its pages. */
   count(query: QueryCommandInput & { TableName: string }): Promise<number>;
 }
 

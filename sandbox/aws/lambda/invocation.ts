@@ -26,11 +26,11 @@ export interface InvocationPorts {
   readonly invocations: Invocations;
   readonly logs: LogRing;
   readonly metrics: MetricStore;
-  /** What is reserved for the function; undefined: nothing. */
+  /** Reserved concurrency of the function, or undefined. */
   readonly reserved: () => number | undefined;
 }
 
-/** What Lambda takes in one invocation that is waited for (Lambda quotas, "Invocation payload"). */
+/** The largest payload of a synchronous invocation (Lambda quotas, "Invocation payload"). */
 const MOST_REQUEST_BYTES = 6 * 1024 * 1024;
 const eventSchema = z.object({
   Records: z
@@ -40,7 +40,7 @@ const eventSchema = z.object({
     .min(1),
 });
 
-/** Invoke: the function's limits, its copies, and what it leaves in log and metrics. */
+/** Invoke: checks the limits of the function, runs a copy, and writes the log and the metrics. */
 export function createInvoker(ports: InvocationPorts) {
   const { world, invocations, metrics, state } = ports;
   const environments = createEnvironments(ports.random);
@@ -56,7 +56,7 @@ export function createInvoker(ports: InvocationPorts) {
     return true;
   }
 
-  /** Why the next invocation is refused with 429, as Lambda's Reason. */
+  /** The Lambda `Reason` with which the next invocation is refused (429), or undefined. */
   function throttle(): string | undefined {
     const reserved = ports.reserved();
     if (invocations.inFlight() >= (reserved ?? world().concurrency.unreserved))
@@ -112,7 +112,7 @@ export function createInvoker(ports: InvocationPorts) {
     return { requestId, reply };
   }
 
-  /** What the deployed package does with one image. */
+  /** Runs the deployed package on one image. */
   async function execute(
     bucket: string,
     key: string,
@@ -130,7 +130,8 @@ export function createInvoker(ports: InvocationPorts) {
       const error = world().packageType === 'Image' ? undefined : importErrorOf(handler, revision.content);
       return error && runtimeError(error.errorType, error.errorMessage, 'import-error');
     };
-    // Failure logging imports the former handler while it is loaded itself: where that fails, nothing of ours runs either.
+    // The failure logging module imports the previous handler when it loads. When that import fails, the module does
+    // not run either.
     const unloaded = notLoaded(revision.handler) ?? notLoaded(workingHandler(revision));
     if (unloaded) return unloaded;
     const reply = await runOcr(bucket, key, {
@@ -157,7 +158,7 @@ export function createInvoker(ports: InvocationPorts) {
         imageBytes: () =>
           ports.s3.send(new HeadObjectCommand({ Bucket: bucket, Key: key })).then(
             ({ ContentLength }) => ContentLength,
-            // As the module takes it: there may be no such image.
+            // The module does not check that the image exists.
             () => undefined,
           ),
         print: (line) => say(`${line}\n`),
@@ -194,7 +195,7 @@ export function createInvoker(ports: InvocationPorts) {
       const bucketName =
         world().bucketMissing && bucket.name === ports.imageBucket ? `${bucket.name}-is-gone` : bucket.name;
       if (request.headers['x-amz-invocation-type'] === 'Event') {
-        // Lambda answers at once and tries a failed event twice more by itself.
+        // Lambda answers at once and retries a failed asynchronous event twice.
         void (async () => {
           for (let attempt = 0; attempt < 3; attempt++) {
             const { reply } = await run(bucketName, object.key, revision);

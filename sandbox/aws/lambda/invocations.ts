@@ -1,21 +1,21 @@
-/** One invocation as the function saw it. */
+/** One invocation, as the function saw it. Times are epoch ms. */
 export interface SeenInvocation {
   readonly requestId: string;
   readonly key: string;
   readonly startedAt: number;
   readonly endedAt: number;
-  /** `processed`, `rejected`, or the kind of its failure. */
+  /** `processed`, `rejected`, or the kind of failure. */
   readonly reply: string;
 }
 
 const MOST_KEPT = 1_000;
 const MINUTE_MS = 60_000;
 
-/** What was invoked, how often, and how many at once. */
+/** Which keys were invoked, how often, and the highest concurrency. */
 export interface Invocations {
   begin(key: string, now: number): void;
   end(invocation: SeenInvocation): void;
-  /** Begun in the last 60 s. */
+  /** Invocations that started in the last 60 s. */
   inLastMinute(now: number): number;
   inFlight(): number;
   summary(): {

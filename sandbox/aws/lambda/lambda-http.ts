@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 
-/** A refusal in Lambda's words, with the HTTP status that it has there. */
+/** An error of Lambda: its name, its message and its HTTP status. */
 export class LambdaRefusal extends Error {
   override readonly name = 'LambdaRefusal';
   readonly status: number;
@@ -15,7 +15,7 @@ export class LambdaRefusal extends Error {
   }
 }
 
-/** A parameter that Lambda does not take. */
+/** A parameter that Lambda does not accept. */
 export const badParameter = (message: string): LambdaRefusal =>
   new LambdaRefusal(400, 'InvalidParameterValueException', message);
 

@@ -48,7 +48,7 @@ interface Asked {
   readonly qualifier: string | undefined;
 }
 
-/** Lambda's control plane and its one function, on the REST paths that the SDK calls. */
+/** The Lambda API with its one function, on the REST paths that the SDK uses. */
 export function createLambda(ports: LambdaPorts) {
   const { world } = ports;
   const state = createFunctionState(ports);
@@ -189,9 +189,9 @@ export function createLambda(ports: LambdaPorts) {
         sendRefusal(response, error);
       }
     },
-    /** The package behind an address that GetFunction gave. */
+    /** Sends the package at an address that GetFunction returned. */
     answerPackage: packages.answer,
-    /** The function as a person would look at it. */
+    /** The function as the World pane shows it. */
     view() {
       const latest = state.latest();
       const { handler, environment, content, revisionId, lastModified, timeoutSeconds, memorySizeMb } = latest;
@@ -227,7 +227,7 @@ export function createLambda(ports: LambdaPorts) {
 
 const notFound = (message: string): LambdaRefusal => new LambdaRefusal(404, 'ResourceNotFoundException', message);
 
-/** The name, and the qualifier where it stands behind it: `name`, `name:3`, or an ARN. */
+/** The function name, with its qualifier when the path has one: `name`, `name:3`, or an ARN. */
 function functionOf(asked: string): [name: string, qualifier: string | undefined] {
   const [name = '', qualifier] = (asked.split(':function:').at(-1) ?? '').split(':');
   return [name, qualifier];

@@ -7,9 +7,10 @@ const TERM = /([?-]?)(?:"((?:[^"\\]|\\.)*)"|(\S+))(?=\s|$)/y;
 const bad = (why: string) => new FilterPatternError(`Invalid filter pattern: ${why}`);
 
 /**
- * A filter pattern for unstructured lines, as a test: words and "phrases" must all be in the line, `-word` must not; of
- * `?one ?other` one must, which counts only where nothing else is asked.
- * @throws FilterPatternError for what CloudWatch refuses, and for what only the real one can: `{ $.json }`, `[a, b]`, `%regex%`.
+ * Compiles a filter pattern for unstructured lines to a test. All words and "phrases" must be in the line, and no
+ * `-word`. Of several `?word` terms one must be in the line; they are ignored when there are other terms. @throws
+ * FilterPatternError for a pattern that CloudWatch refuses, and for the kinds that only the real CloudWatch has: `{
+ * $.json }`, `[a, b]`, `%regex%`.
  */
 export function readFilterPattern(pattern: string): (line: string) => boolean {
   const trimmed = pattern.trim();

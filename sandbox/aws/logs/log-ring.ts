@@ -8,7 +8,7 @@ export interface LogLine {
 
 const MOST_LINES = 50_000;
 
-/** The newest lines of the function's log, in the order they came. */
+/** The newest lines of the function's log, in order of arrival. */
 export interface LogRing {
   add(at: number, stream: string, message: string): void;
   lines(): readonly LogLine[];

@@ -6,7 +6,7 @@ import { FilterPatternError, readFilterPattern } from './filter-pattern.ts';
 import type { LogLine, LogRing } from './log-ring.ts';
 
 const MOST_PAGE_BYTES = 1_048_576;
-/** What CloudWatch counts for a line beside its text. */
+/** Bytes that CloudWatch counts for a line in addition to its text. */
 const LINE_OVERHEAD_BYTES = 26;
 
 const groupSchema = z.looseObject({
@@ -39,7 +39,7 @@ const streamsSchema = z.looseObject({
   limit: z.number().int().positive().max(50).default(50),
 });
 
-/** An answer that is no success, in the words of CloudWatch Logs. */
+/** An error answer of CloudWatch Logs. */
 class LogsRefusal extends Error {
   override readonly name = 'LogsRefusal';
   readonly type: string;
@@ -58,8 +58,8 @@ function read<T>(schema: z.ZodType<T>, body: unknown): T {
 }
 
 /**
- * CloudWatch Logs over one group. Like the real one it pages, and it answers empty pages with a token first, since a
- * client that stops at an empty page misses lines.
+ * CloudWatch Logs with one log group. It pages like the real one, and it may return empty pages with a token first,
+ * because a client that stops at an empty page misses lines.
  */
 export function createLogs(group: string, ring: LogRing, world: () => World) {
   function filter(body: unknown) {
@@ -144,7 +144,7 @@ export function createLogs(group: string, ring: LogRing, world: () => World) {
           : startFromHead
             ? all.slice(0, limit)
             : all.slice(-limit);
-    // At the end of a stream CloudWatch gives back the token that it was given.
+    // At the end of a stream CloudWatch returns the same token again.
     return {
       events: page.map(({ at, message }) => ({ timestamp: at, ingestionTime: at, message })),
       nextForwardToken: `f/${page.at(-1)?.id ?? place ?? 0}`,

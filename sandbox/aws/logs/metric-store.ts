@@ -1,27 +1,30 @@
-/** What was measured in one second: of a metric with its dimensions. */
+/** The measurements of one second, for one metric with its dimensions. */
 interface Second {
   count: number;
   sum: number;
   least: number;
   most: number;
-  /** Each value, where percentiles are asked of the metric. */
+  /** Every value, for metrics with percentiles. */
   readonly values: number[];
 }
 
 export type Dimensions = Readonly<Record<string, string>>;
 
-/** One point of a statistic. */
+/** One data point of a statistic. */
 export interface Datapoint {
-  /** Begin of its period, epoch seconds. */
+  /** Start of its period, epoch seconds. */
   readonly at: number;
   readonly value: number;
 }
 
-/** What happened, as CloudWatch keeps it: sums by the second, for the last three hours. */
+/** Metrics as CloudWatch keeps them: sums per second, for the last three hours. */
 export interface MetricStore {
   /** `at`: epoch ms. */
   record(namespace: string, name: string, dimensions: Dimensions, value: number, at?: number): void;
-  /** Oldest first; only periods in which something was measured. From and to in epoch seconds, `to` exclusive. */
+  /**
+   * The data points, oldest first. Periods without measurements are left out. `from` and `to` are epoch seconds; `to`
+   * is exclusive.
+   */
   read(asked: {
     readonly namespace: string;
     readonly name: string;
@@ -31,7 +34,7 @@ export interface MetricStore {
     readonly from: number;
     readonly to: number;
   }): Datapoint[];
-  /** Every metric that was ever recorded, as a person would look at it. */
+  /** Every recorded metric, as the World pane shows it. */
   totals(): { namespace: string; name: string; dimensions: Dimensions; count: number; sum: number }[];
   clear(): void;
 }
@@ -89,7 +92,7 @@ export function createMetricStore(): MetricStore {
   };
 }
 
-/** Whether CloudWatch has such a statistic (and this store can answer it). */
+/** Whether CloudWatch has this statistic and this store can answer it. */
 export const isStatistic = (stat: string): boolean =>
   ['Sum', 'Average', 'Minimum', 'Maximum', 'SampleCount'].includes(stat) || /^p(\d{1,2}(\.\d+)?|100)$/.test(stat);
 

@@ -34,7 +34,7 @@ const askedSchema = z.looseObject({
 type Asked = z.infer<typeof askedSchema>;
 type Query = z.infer<typeof querySchema>;
 
-/** A request that CloudWatch does not take. */
+/** A request that CloudWatch does not accept. */
 class MetricsRefusal extends Error {
   override readonly name = 'MetricsRefusal';
   readonly type: string;
@@ -44,7 +44,7 @@ class MetricsRefusal extends Error {
   }
 }
 
-/** CloudWatch's GetMetricData, as JSON (what the SDK speaks), over what happened here. */
+/** CloudWatch's GetMetricData as JSON (the protocol of the SDK), from the recorded metrics. */
 export function createMetrics(store: MetricStore) {
   return async function answer(request: IncomingMessage, response: ServerResponse, operation: string): Promise<void> {
     const body = await readJson(request);
@@ -64,7 +64,7 @@ export function createMetrics(store: MetricStore) {
   };
 }
 
-/** An error as CloudWatch's JSON has it: the code that its older protocol knew is in a header. */
+/** Sends an error in CloudWatch's JSON format. A header has the error code of the older protocol. */
 export function sendMetricsError(response: ServerResponse, type: string, message: string): void {
   response.setHeader('x-amzn-query-error', `${type};Sender`);
   sendJson(response, 400, { __type: `com.amazonaws.cloudwatch#${type}`, message }, 'application/x-amz-json-1.0');
@@ -85,7 +85,7 @@ function dataOf(asked: Asked, store: MetricStore) {
     const points = pointsOf(query, asked, store);
     const from = Math.max(0, skipped - passed);
     passed += points.length;
-    // What an earlier page has told is told once; a metric without points is told on the first page.
+    // A message is sent only on the first page that has it. A metric without points is on the first page.
     if (skipped > 0 && (from >= points.length || points.length === 0)) continue;
     const page = points.slice(from, from + left);
     left -= page.length;

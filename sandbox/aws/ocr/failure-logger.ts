@@ -2,7 +2,7 @@ import type { FunctionTable } from '../lambda/function-table.ts';
 import { asPython, clientErrorText, type PythonError } from './python-error.ts';
 import type { OcrVersion } from './timesheet.ts';
 
-/** FailureType, by the first rule that matches the error text (pipeline.md, "Failed-image records"). */
+/** FailureType: the first rule that matches the error text (pipeline.md, "Failed-image records"). */
 export function failureTypeOf(text: string): string {
   if (/parsing|json/i.test(text)) return 'PARSING_ERROR';
   if (/validation/i.test(text)) return 'VALIDATION_ERROR';
@@ -11,8 +11,8 @@ export function failureTypeOf(text: string): string {
 }
 
 /**
- * The failure logger that the pipeline's team has in its function. `broken` is the one that came with it: it fills
- * attributes that are not the table's key, prints a warning, and says that it logged. `works`: as its team would mend it.
+ * The failure logger of the pipeline's team. `broken`: the original one. It writes attributes that are not the key of
+ * the table, prints a warning, and then prints that it logged the failure. `works`: with the key corrected.
  */
 export async function logFailure(
   key: string,

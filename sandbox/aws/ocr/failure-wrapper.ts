@@ -9,7 +9,7 @@ import type { Item } from './timesheet.ts';
 
 const HANDLER = 'rescan_failure_logging.handler';
 const MODULE = 'rescan_failure_logging.py';
-/** What the module loads at the first failure: a package that lost it logs nothing. */
+/** The modules that the wrapper loads at its first failure. A package without them logs nothing. */
 const RECORD_MODULE = 'rescan_failure_record.py';
 const MOST_IMAGE_KEY_BYTES = 900;
 const PUT_TRIES = 5;
@@ -38,11 +38,11 @@ interface Failure {
   readonly seconds: number;
 }
 
-/** Whether the module of failure logging is deployed and is the handler. */
+/** Whether the failure logging module is deployed and set as the handler. */
 export const isWrapped = ({ handler, content }: FunctionRevision): boolean =>
   handler === HANDLER && content.text(MODULE) !== undefined;
 
-/** The handler that does the work: the one that failure logging calls, or the function's own. */
+/** The handler that processes the image: the one that failure logging calls, or the function's own. */
 export const workingHandler = (revision: FunctionRevision): string =>
   isWrapped(revision)
     ? (revision.environment.RESCAN_FORMER_HANDLER ?? 'lambda_function.lambda_handler')
@@ -55,15 +55,15 @@ export interface WrapperPorts {
   readonly bucket: string;
   readonly logStream: string;
   readonly durationSeconds: number;
-  /** Bytes of the image; undefined where S3 does not tell. */
+  /** Size of the image in bytes, or undefined when S3 does not return it. */
   readonly imageBytes: () => Promise<number | undefined>;
-  /** What the module prints: a whole line. */
+  /** Prints a whole line to the log. */
   readonly print: (line: string) => void;
 }
 
 /**
- * What the deployed module of failure logging does after the former handler has returned or raised: a FAILED_IMAGE
- * record under the table's real key, and one line in the log. A runtime that was killed has nobody to write.
+ * What the deployed failure logging module does after the previous handler returned or raised: it writes a FAILED_IMAGE
+ * record with the real key of the table, and one log line. A runtime that was killed cannot write.
  */
 export async function logWrappedFailure(key: string, reply: FunctionReply, ports: WrapperPorts): Promise<void> {
   const failure = failureOf(reply, ports.durationSeconds);
@@ -85,7 +85,7 @@ export async function logWrappedFailure(key: string, reply: FunctionReply, ports
   }
 }
 
-/** A key of an encoded event; one that is not encoded stays as it is. */
+/** Decodes a key of an encoded event. A key that is not encoded stays unchanged. */
 function decoded(key: string): string {
   try {
     return decodeURIComponent(key.replaceAll('+', ' '));
@@ -132,7 +132,7 @@ function tableKeyOf(text: string | undefined): z.infer<typeof keySchema> {
   throw named('ValueError', `RESCAN_TABLE_KEY is no key of this table: ${key.error.issues[0]?.message}`);
 }
 
-/** Puts the record under a key that is free, and answers the key. */
+/** Writes the record under a free key and returns the key. */
 async function putRecord(
   image: string,
   failure: Failure,
@@ -169,7 +169,7 @@ async function putRecord(
   }
 }
 
-/** Which attempt this is; undefined where the records of earlier ones cannot be counted. */
+/** The number of this attempt, or undefined when the earlier records cannot be counted. */
 async function attemptOf(
   image: string,
   imagePart: string,

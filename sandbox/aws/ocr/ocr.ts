@@ -8,24 +8,24 @@ import { logFailure } from './failure-logger.ts';
 import { asPython, clientErrorText, PythonError } from './python-error.ts';
 import { recordsOf, type Timesheet, timesheetSchema } from './timesheet.ts';
 
-/** What an invocation answers: the payload, and the FunctionError header where the runtime itself failed. */
+/** The answer of an invocation: the payload, and the FunctionError header when the runtime itself failed. */
 export interface FunctionReply {
   readonly payload: string;
   readonly functionError?: string;
-  /** For the record of what was seen. */
+  /** For the list of invocations. */
   readonly kind: string;
-  /** The runtime itself ended: no line of Python ran after it. */
+  /** The runtime ended; no further Python code ran. */
   readonly killed?: boolean;
 }
 
 export interface FunctionPorts {
   readonly s3: S3Client;
   readonly table: FunctionTable;
-  /** What is deployed. */
+  /** The deployed package. */
   readonly revision: FunctionRevision;
   readonly metrics: MetricStore;
   readonly world: () => World;
-  /** Whether the model takes one more call this minute. */
+  /** Whether the model accepts one more call in this minute. */
   readonly modelTakes: () => boolean;
   readonly log: (level: 'INFO' | 'WARN' | 'ERROR', message: string) => void;
   readonly now: () => number;
@@ -34,7 +34,7 @@ export interface FunctionPorts {
   readonly failMessage: string | undefined;
 }
 
-/** Exceptions raised inside the handler, which answers 500. */
+/** Exceptions raised inside the handler, which then answers 500. */
 const RAISED: Partial<Record<FailureKind, () => PythonError>> = {
   'failed-500': () => new PythonError('RuntimeError', 'OCR produced no usable result'),
   validation: () => new PythonError('ValueError', 'Validation failed: hours do not add up to the weekly total'),
@@ -51,7 +51,7 @@ function throttled(): PythonError {
   );
 }
 
-/** Runs the OCR function on one image, as the pipeline's facts describe it. Never throws. */
+/** Runs the OCR function on one image, as pipeline.md describes it. Never throws. */
 export async function runOcr(bucket: string, key: string, ports: FunctionPorts): Promise<FunctionReply> {
   const { failWith, failMessage, requestId } = ports;
   const { timeoutSeconds, environment } = ports.revision;
@@ -99,7 +99,7 @@ export async function runOcr(bucket: string, key: string, ports: FunctionPorts):
   }
 }
 
-/** What the runtime answers where the function raised, or could not be loaded. */
+/** The answer of the runtime when the function raised or could not be loaded. */
 export function runtimeError(
   errorType: string,
   errorMessage: string,
@@ -116,7 +116,7 @@ const killed = (errorType: string, errorMessage: string, kind: string): Function
   killed: true,
 });
 
-/** The handler: reads, stores, and answers 200; anything raised in it is answered with 500. */
+/** The handler: reads, stores, and answers 200. Any exception is answered with 500. */
 async function handle(bucket: string, key: string, ports: FunctionPorts): Promise<FunctionReply> {
   const startedAt = ports.now();
   const seconds = () => Number(((ports.now() - startedAt) / 1000 + 0.01).toFixed(2));
@@ -158,7 +158,7 @@ async function handle(bucket: string, key: string, ports: FunctionPorts): Promis
   }
 }
 
-/** One call of the model, and one of Textract before it, as CloudWatch counts them. */
+/** Records one call of the model, and one call of Textract before it, as CloudWatch counts them. */
 function callModel(ports: FunctionPorts): void {
   const { failWith, failMessage, metrics, revision } = ports;
   const model = { ModelId: revision.environment.MODEL_ID ?? 'unknown' };

@@ -1,4 +1,4 @@
-/** An error as Python's would be shown: its class and its text. */
+/** An error in the form of Python: class and text. */
 export class PythonError extends Error {
   readonly type: string;
   constructor(type: string, message: string) {
@@ -7,7 +7,7 @@ export class PythonError extends Error {
   }
 }
 
-/** As boto3 words a refusal. */
+/** The text that boto3 makes of a refusal. */
 export const clientErrorText = (type: string, operation: string, message: string): string =>
   `An error occurred (${type}) when calling the ${operation} operation: ${message}`;
 

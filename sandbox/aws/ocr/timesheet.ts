@@ -1,10 +1,10 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { z } from 'zod';
 
-/** What stands on a timesheet: the hours of one person in one week. */
+/** The content of a timesheet: the hours of one person in one week. */
 export const timesheetSchema = z.object({
   person: z.string(),
-  /** The Monday, as 2025-09-29. */
+  /** The Monday, for example 2025-09-29. */
   week: z.string(),
   status: z.enum(['Posted', 'Draft']),
   entries: z.array(z.object({ date: z.string(), code: z.string(), project: z.string(), hours: z.string() })),
@@ -29,7 +29,10 @@ const MODEL = 'us.amazon.nova-lite-v1:0';
 const DAY_MS = 86_400_000;
 const dayAfter = (week: string, days: number) => new Date(Date.parse(week) + days * DAY_MS).toISOString().slice(0, 10);
 
-/** The records that the function stores for a timesheet (pipeline.md, "DynamoDB table"). `at`: when it did, epoch ms. */
+/**
+ * The records that the function stores for a timesheet (pipeline.md, "DynamoDB table"). `at`: time of storing, epoch
+ * ms.
+ */
 export function recordsOf(sheet: Timesheet, sourceImage: string, at: number, ocr: OcrVersion): Item[] {
   const ResourceName = { S: sheet.person.replaceAll(' ', '_') };
   const stamp = new Date(at).toISOString();
@@ -126,7 +129,10 @@ const PROJECTS = [
 ] as const;
 const FIRST_WEEK = Date.parse('2025-03-03');
 
-/** Timesheet number `index` of the seed: always the same. One in 25 is a draft, two have no hours. */
+/**
+ * Timesheet number `index` of the seed. The same index always gives the same timesheet. One in 25 is a draft, two have
+ * no hours.
+ */
 export function seedTimesheet(index: number): Timesheet {
   const person = PEOPLE[index % PEOPLE.length] ?? 'Nik Coultas';
   const round = Math.floor(index / PEOPLE.length);
@@ -148,6 +154,8 @@ const SHAPES: readonly ((sheet: Timesheet, index: number) => string)[] = [
   (sheet, index) => `timesheet ${index} – ${sheet.person}.Jpg`,
 ];
 
-/** The key of image number `index`: with spaces, plus signs, per cent signs, unicode, slashes and mixed case. */
+/**
+ * The key of image number `index`. Keys contain spaces, plus signs, per cent signs, Unicode, slashes and mixed case.
+ */
 export const seedKey = (sheet: Timesheet, index: number): string =>
   (SHAPES[index % SHAPES.length] ?? SHAPES[0])?.(sheet, index) ?? `${index}.png`;

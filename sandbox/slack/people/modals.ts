@@ -16,22 +16,22 @@ import { acceptedView } from '../web-api/views.ts';
 import type { User } from '../workspace/directory.ts';
 import { viewClosedPayload, viewSubmissionPayload } from '../workspace/payloads.ts';
 import type { View } from '../workspace/views.ts';
-import type { Acting } from './acting.ts';
-import { personNamed, responseUrlOf, told, troubleOf } from './person.ts';
+import type { Interactions } from './interactions.ts';
+import { deliveryError, deliveryResult, personNamed, responseUrlOf } from './lookup.ts';
 
 export interface Modals {
   /**
-   * Presses the modal's submit button. Answers `result`: closed, cleared, updated, pushed, errors (of the app),
-   * refused-by-client (Slack would not let the person submit), not-acknowledged or invalid-response.
+   * Presses the submit button of the modal. `result` is closed, cleared, updated, pushed, errors (from the app),
+   * refused-by-client (Slack does not submit these values), not-acknowledged or invalid-response.
    */
   submit(sent: { user: string; viewId: string; values?: JsonRecord | undefined }): Promise<JsonRecord>;
   /** Closes a modal by its close button, or with `clear` the whole stack by the cross. */
   close(closed: { user: string; viewId: string; clear?: boolean | undefined }): Promise<JsonRecord>;
 }
 
-const CONNECTION_TROUBLE = 'We had some trouble connecting. Try again?';
+const CONNECTION_FAILED = 'The connection to the app failed. Try again.';
 
-export function createModals(parts: Parts, acting: Pick<Acting, 'lookups'>): Modals {
+export function createModals(parts: Parts, interactions: Pick<Interactions, 'lookups'>): Modals {
   const { directory, views, socket, world } = parts;
 
   function topView(user: User, viewId: string): View {
@@ -39,11 +39,11 @@ export function createModals(parts: Parts, acting: Pick<Acting, 'lookups'>): Mod
     const view = stack.find((one) => one.id === viewId || one.body.external_id === viewId);
     if (!view) throw new PersonRefusedError(404, 'no_such_view', `${user.name} has no modal ${viewId} open.`);
     if (stack.at(-1)?.id !== view.id)
-      throw new PersonRefusedError(409, 'view_is_covered', `Another view lies over ${view.id}.`);
+      throw new PersonRefusedError(409, 'view_is_covered', `Another view covers ${view.id}.`);
     return view;
   }
 
-  /** Carries out what the app answered to a submission. Throws WebApiError for a view that Slack would refuse. */
+  /** Carries out the app's response to a submission. Throws WebApiError for a view that Slack would refuse. */
   function followUp(view: View, response: JsonRecord): JsonRecord {
     switch (response.response_action) {
       case undefined:
@@ -85,7 +85,7 @@ export function createModals(parts: Parts, acting: Pick<Acting, 'lookups'>): Mod
           view,
           placed.blockId,
           placed.actionId,
-          stateFrom(placed, raw, acting.lookups(user, view.id, placed.actionId)),
+          stateFrom(placed, raw, interactions.lookups(user, view.id, placed.actionId)),
         );
       const values = stateOf(view.blocks, view.entered);
       const refusals = clientRefusals(view.blocks, values);
@@ -102,18 +102,24 @@ export function createModals(parts: Parts, acting: Pick<Acting, 'lookups'>): Mod
           responseUrls: responseUrls(parts, user, view, values),
         }),
       );
-      // The app may have changed the view, or it may be gone, while it made up its mind.
+      // The app may have updated or closed the view before its response.
       const now = views.find(view.id) ?? view;
       if (delivery.kind !== 'acknowledged') {
-        views.show(now, { notice: CONNECTION_TROUBLE });
-        return { ok: false, result: 'not-acknowledged', error: troubleOf(delivery), ...told(delivery) };
+        views.show(now, { notice: CONNECTION_FAILED });
+        return { ok: false, result: 'not-acknowledged', error: deliveryError(delivery), ...deliveryResult(delivery) };
       }
       try {
-        return { ...followUp(now, delivery.response), ...told(delivery) };
+        return { ...followUp(now, delivery.response), ...deliveryResult(delivery) };
       } catch (error) {
         if (!(error instanceof WebApiError)) throw error;
-        views.show(now, { notice: CONNECTION_TROUBLE });
-        return { ok: false, result: 'invalid-response', error: error.code, ...error.details, ...told(delivery) };
+        views.show(now, { notice: CONNECTION_FAILED });
+        return {
+          ok: false,
+          result: 'invalid-response',
+          error: error.code,
+          ...error.details,
+          ...deliveryResult(delivery),
+        };
       }
     },
     async close(closed) {
@@ -129,7 +135,7 @@ export function createModals(parts: Parts, acting: Pick<Acting, 'lookups'>): Mod
               viewClosedPayload(parts, { user, view: one, isCleared: closed.clear ?? false }),
             ),
           );
-      return { ok: true, closed: gone.map((one) => one.id), notified: deliveries.map(told) };
+      return { ok: true, closed: gone.map((one) => one.id), notified: deliveries.map(deliveryResult) };
     },
   };
 }
@@ -137,7 +143,9 @@ export function createModals(parts: Parts, acting: Pick<Acting, 'lookups'>): Mod
 const isInputBlock = (view: View, blockId: string) =>
   view.blocks.some((block) => block.type === 'input' && block.block_id === blockId);
 
-/** Pairs `{block_id: {action_id: value}}` or `{action_id: value}` with the elements. Throws for a key that fits none. */
+/**
+ * Finds the elements for `{block_id: {action_id: value}}` or `{action_id: value}`. Throws for a key without an element.
+ */
 function matched(view: View, values: JsonRecord): readonly { placed: PlacedElement; raw: unknown }[] {
   const inputs = placedElements(view.blocks).filter((placed) => holdsValue(placed.element));
   const noSuch = (name: string) =>
@@ -158,17 +166,17 @@ function matched(view: View, values: JsonRecord): readonly { placed: PlacedEleme
       throw new PersonRefusedError(
         400,
         'ambiguous_element',
-        `Several inputs are called "${name}": name the block too.`,
+        `Several inputs have the action_id "${name}". Give the block_id too.`,
       );
     return [{ placed, raw: value }];
   });
 }
 
-/** A value for an element: as people choose it, or already as `state.values` would hold it. */
+/** The state for an element. The value may be a choice as people make it, or an entry of `state.values`. */
 const stateFrom = (placed: PlacedElement, raw: unknown, lookups: ChoiceLookups): ElementState =>
   isRecord(raw) && raw.type === placed.element.type ? raw : chosenState(placed, raw, lookups);
 
-/** For each conversation chosen in a select with `response_url_enabled`, a response_url to it. */
+/** A response_url for each conversation that was chosen in a select with `response_url_enabled`. */
 function responseUrls(parts: Parts, user: User, view: View, values: ElementValues): readonly JsonRecord[] {
   return placedElements(view.blocks).flatMap(({ element, blockId, actionId }) => {
     const state = values[blockId]?.[actionId];

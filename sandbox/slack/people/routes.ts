@@ -5,22 +5,22 @@ import { parseJson, readBody, sendJson } from '../http.ts';
 import type { Parts } from '../rules/parts.ts';
 import { SLACK_WORLD } from '../slack-world.ts';
 import { DISCONNECT_REASONS } from '../socket-mode.ts';
-import { createActing } from './acting.ts';
+import { createInteractions } from './interactions.ts';
+import { openHome, postMessage, sendCommand } from './messages.ts';
 import { createModals } from './modals.ts';
 import { workspaceState } from './state.ts';
-import { openHome, sayCommand, sayMessage } from './talking.ts';
-import { uploadAsPerson } from './uploading.ts';
+import { uploadAsPerson } from './uploads.ts';
 
-export type BotDeed = 'kill' | 'stop' | 'start';
-/** Does something to the bot's process. Answers what is worth telling. */
-export type OnBot = (deed: BotDeed) => Promise<unknown> | unknown;
+export type BotAction = 'kill' | 'stop' | 'start';
+/** Starts or stops the bot. Returns its status. */
+export type OnBot = (action: BotAction) => Promise<unknown> | unknown;
 
 interface Route {
   readonly body: z.ZodType;
   answer(body: unknown): Promise<unknown> | unknown;
 }
 
-/** A route that takes JSON as `body` says, and answers JSON. */
+/** A route that takes JSON according to `body` and answers with JSON. */
 const route = <T extends z.ZodType>(body: T, answer: (given: z.output<T>) => Promise<unknown> | unknown): Route => ({
   body,
   answer(given) {
@@ -39,16 +39,16 @@ const place = {
   actionId: z.string(),
 };
 
-/** The people's side, `/sandbox/…`: what a page or a test does in a person's name. */
+/** The routes below `/sandbox/`: what a page or a test does as one of the people. */
 export function createPeopleSide(
   parts: Parts,
   onBot: OnBot | undefined,
 ): (request: IncomingMessage, response: ServerResponse, url: URL) => Promise<void> {
-  const acting = createActing(parts);
-  const modals = createModals(parts, acting);
+  const interactions = createInteractions(parts);
+  const modals = createModals(parts, interactions);
   const routes: Readonly<Record<string, Route>> = {
     '/sandbox/command': route(z.strictObject({ user: z.string(), channel: z.string(), text: z.string() }), (said) =>
-      sayCommand(parts, said),
+      sendCommand(parts, said),
     ),
     '/sandbox/message': route(
       z.strictObject({
@@ -58,10 +58,10 @@ export function createPeopleSide(
         threadTs: z.string().optional(),
         fileIds: z.array(z.string()).optional(),
       }),
-      (said) => ({ ok: true, message: sayMessage(parts, said) }),
+      (said) => ({ ok: true, message: postMessage(parts, said) }),
     ),
-    '/sandbox/action': route(z.strictObject({ ...place, value: z.unknown().optional() }), acting.act),
-    '/sandbox/suggest': route(z.strictObject({ ...place, value: z.string() }), acting.suggest),
+    '/sandbox/action': route(z.strictObject({ ...place, value: z.unknown().optional() }), interactions.act),
+    '/sandbox/suggest': route(z.strictObject({ ...place, value: z.string() }), interactions.suggest),
     '/sandbox/submit': route(
       z.strictObject({
         user: z.string(),
@@ -77,11 +77,11 @@ export function createPeopleSide(
     '/sandbox/home': route(z.strictObject({ user: z.string() }), (opened) => openHome(parts, opened)),
     '/sandbox/disconnect': route(
       z.strictObject({ reason: z.enum(DISCONNECT_REASONS), connectionId: z.string().optional() }),
-      ({ reason, connectionId }) => ({ ok: true, told: parts.socket.disconnect(reason, connectionId) }),
+      ({ reason, connectionId }) => ({ ok: true, notified: parts.socket.disconnect(reason, connectionId) }),
     ),
     '/sandbox/slack-world': route(SLACK_WORLD.partial(), (change) => parts.world.set(withoutUndefined(change))),
     '/sandbox/bot': route(z.strictObject({ do: z.enum(['kill', 'stop', 'start']) }), async (asked) => {
-      if (!onBot) throw new PersonRefusedError(501, 'no_bot', 'This Slack was started without a bot to start or stop.');
+      if (!onBot) throw new PersonRefusedError(501, 'no_bot', 'This local Slack was started without a bot.');
       return { ok: true, bot: await onBot(asked.do) };
     }),
   };
@@ -90,7 +90,7 @@ export function createPeopleSide(
     const path = url.pathname;
     try {
       if (request.method === 'GET') return await answerGet(parts, request, response, url);
-      if (request.method !== 'POST') throw new PersonRefusedError(405, 'method_not_allowed', 'GET or POST.');
+      if (request.method !== 'POST') throw new PersonRefusedError(405, 'method_not_allowed', 'Use GET or POST.');
       if (path === '/sandbox/upload') return sendJson(response, 200, await uploadAsPerson(parts, request));
       const found = Object.hasOwn(routes, path) ? routes[path] : undefined;
       if (!found)
@@ -115,7 +115,7 @@ async function answerGet(parts: Parts, request: IncomingMessage, response: Serve
   }
   const file = parts.files.find(path.replace('/sandbox/files/', ''));
   if (!file) throw new PersonRefusedError(404, 'no_such_path', `There is no ${path}.`);
-  // Sandboxed: an HTML or SVG file of somebody's must not run as a page of this Slack.
+  // Sandboxed, so that an HTML or SVG file cannot run as a page of this origin.
   response.writeHead(200, {
     'content-type': file.mimetype,
     'x-content-type-options': 'nosniff',
@@ -124,7 +124,7 @@ async function answerGet(parts: Parts, request: IncomingMessage, response: Serve
   response.end(file.bytes);
 }
 
-/** The entries of a partial change that are there: exactOptionalPropertyTypes tells them from undefined. */
+/** Removes entries with the value undefined, which exactOptionalPropertyTypes does not allow. */
 function withoutUndefined<T extends object>(change: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   const kept: { [K in keyof T]?: Exclude<T[K], undefined> } = {};
   for (const name in change) {

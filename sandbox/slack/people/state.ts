@@ -4,7 +4,7 @@ import type { Parts } from '../rules/parts.ts';
 import { toSlackFile } from '../workspace/files.ts';
 import type { View } from '../workspace/views.ts';
 
-/** All that can be seen in this Slack. `lastEventId` is the newest event that it contains. */
+/** The whole workspace. `lastEventId` is the newest event that it includes. */
 export function workspaceState(parts: Parts): JsonRecord {
   const { directory, messages, views, manifest } = parts;
   const all = messages.all();
@@ -42,5 +42,5 @@ export function workspaceState(parts: Parts): JsonRecord {
   };
 }
 
-/** The view with what its elements hold just now. */
+/** The view with the current values of its elements. */
 const shownView = (view: View): JsonRecord => ({ ...view, values: stateOf(view.blocks, view.entered) });

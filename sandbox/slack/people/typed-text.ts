@@ -1,9 +1,9 @@
-/** A mention, as Slack's client makes it of a name chosen from its list. */
+/** A mention, in the format of Slack's client. */
 const MENTION = /(<(?:@[UW]|#C)[A-Z0-9]+(?:\|[^<>]*)?>)/;
 
 /**
- * What a person typed as Slack's client sends it: `& < >` as entities, mentions as they are (docs.slack.dev, "Formatting
- * message text", Escaping text). Messages and the text of commands alike; apps turn it back.
+ * Text that a person typed, as Slack's client sends it: `& < >` as entities, mentions unchanged (docs.slack.dev,
+ * "Formatting message text", Escaping text). Applies to messages and to the text of commands; apps must decode it.
  */
 export const asSent = (typed: string): string =>
   typed

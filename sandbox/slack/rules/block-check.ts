@@ -3,14 +3,14 @@ import { type JsonRecord, recordOf, recordsOf, textOf } from './json.ts';
 import { check, list, type Problem, plainText, type Surface, string, typed } from './rule.ts';
 
 const MOST_BLOCKS: Readonly<Record<Surface, number>> = { message: 50, modal: 100, home: 100 };
-/** Slack's view size limit, in bytes of its JSON. */
+/** Slack's limit for a view, in bytes of its JSON. */
 const MOST_VIEW_BYTES = 250 * 1024;
 const MOST_TABLE_CHARACTERS = 10_000;
 const MOST_MARKDOWN_CHARACTERS = 12_000;
 
 /**
- * Everything that Slack would refuse in these blocks on that surface; empty when they may be shown.
- * `refusedTypes` are block types that this Slack answers with invalid_blocks, as an older client does.
+ * Every problem for which Slack would refuse these blocks on that surface; empty when they are valid. `refusedTypes`
+ * are block types that are answered with invalid_blocks, as by an older Slack.
  */
 export function checkBlocks(
   blocks: unknown,
@@ -32,7 +32,7 @@ export function checkBlocks(
   ];
 }
 
-/** What is wrong with a view, its blocks included; pointers start at `/view`. */
+/** The problems of a view and its blocks. Pointers start at `/view`. */
 export function checkView(view: unknown, refusedTypes?: ReadonlySet<string>): Problem[] {
   const body = recordOf(view);
   const surface = body.type;
@@ -71,10 +71,10 @@ export function checkView(view: unknown, refusedTypes?: ReadonlySet<string>): Pr
 export const isViewTooLarge = (view: unknown): boolean =>
   Buffer.byteLength(JSON.stringify(view) ?? '') > MOST_VIEW_BYTES;
 
-/** A problem as Slack words it: `must be less than 3001 characters [json-pointer:/blocks/0/text/text]`. */
+/** A problem in Slack's format: `must be less than 3001 characters [json-pointer:/blocks/0/text/text]`. */
 export const describeProblem = (problem: Problem): string => `${problem.message} [json-pointer:${problem.pointer}]`;
 
-/** The blocks inside a block, with the path to them: containers, plans and carousels have some. */
+/** The blocks inside of a block (container, plan, carousel), with their paths. */
 export function childBlocks(block: JsonRecord): readonly { readonly block: JsonRecord; readonly path: string }[] {
   const inside = (name: string) =>
     recordsOf(block[name]).map((child, index) => ({ block: child, path: `${name}/${index}` }));
@@ -83,7 +83,7 @@ export function childBlocks(block: JsonRecord): readonly { readonly block: JsonR
   return [];
 }
 
-/** The elements that a person can act on in this block itself, children left out. */
+/** The interactive elements of this block, without those of its child blocks. */
 export function elementsIn(block: JsonRecord): readonly JsonRecord[] {
   switch (block.type) {
     case 'actions':
@@ -132,7 +132,7 @@ function duplicateActionIds(block: JsonRecord, pointer: string): Problem[] {
   ];
 }
 
-/** What fields alone cannot say: rows of one length, task ids that differ, series that fit their axis. */
+/** Rules across fields: rows of equal length, unique task ids, series that match their axis. */
 function checkMeaning(block: JsonRecord, pointer: string): Problem[] {
   if (block.type === 'plan') {
     const ids = recordsOf(block.tasks).map((task) => task.task_id);
@@ -158,7 +158,7 @@ function checkTable(block: JsonRecord, pointer: string): Problem[] {
   return problems;
 }
 
-/** The characters a person would read: every `text`, however deep. */
+/** The number of visible characters: every `text` at any depth. */
 function charactersIn(value: unknown): number {
   if (Array.isArray(value)) return value.reduce<number>((sum, entry) => sum + charactersIn(entry), 0);
   return Object.entries(recordOf(value)).reduce(

@@ -18,8 +18,8 @@ import {
 } from './rule.ts';
 
 /**
- * Blocks (docs.slack.dev, "Blocks"), their fields, limits and surfaces. Data only: a new block is a new entry.
- * Where Slack's pages leave a surface open, it is left out: what passes here passes there.
+ * Blocks (docs.slack.dev, "Blocks"), their fields, limits and surfaces. Data only: a new block is a new entry. A
+ * surface that Slack's pages do not confirm is left out, so that valid blocks here are valid in Slack.
  */
 interface BlockRule extends Fields {
   readonly surfaces: readonly Surface[];

@@ -129,7 +129,7 @@ const selects = ['static_select', 'external_select', 'users_select', 'channels_s
 const menus = [...selects, ...selects.map((type) => `multi_${type}`)];
 const pickers = ['datepicker', 'timepicker', 'datetimepicker'];
 
-/** Which elements stand where. */
+/** The elements that each place allows. */
 export const ELEMENTS_IN = {
   actions: [
     'button',
@@ -168,7 +168,7 @@ export const ELEMENTS_IN = {
   contextActions: ['feedback_buttons', 'icon_button'],
 } as const;
 
-/** Options that an app answers to a suggestion with. */
+/** The options with which an app answers a suggestion request. */
 export const SUGGESTED_OPTIONS: Rule = object({
   optional: { options: list(option, 0, 100), option_groups: list(optionGroup, 0, 100) },
   someOf: ['options', 'option_groups'],

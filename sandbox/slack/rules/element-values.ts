@@ -2,12 +2,12 @@ import { PersonRefusedError } from '../errors.ts';
 import { childBlocks, elementsIn } from './block-check.ts';
 import { isRecord, type JsonRecord, present, recordOf, recordsOf, textOf } from './json.ts';
 
-/** What an element holds, as `state.values[block_id][action_id]` carries it. */
+/** The state of an element, as in `state.values[block_id][action_id]`. */
 export type ElementState = JsonRecord;
 /** Element states by block id, then action id. */
 export type ElementValues = Readonly<Record<string, Readonly<Record<string, ElementState>>>>;
 
-/** An element and the block it stands in. */
+/** An element and its block. */
 export interface PlacedElement {
   readonly element: JsonRecord;
   readonly block: JsonRecord;
@@ -15,16 +15,16 @@ export interface PlacedElement {
   readonly actionId: string;
 }
 
-/** What choosing needs to know of the workspace. Each answers undefined for what does not exist. */
+/** Lookups in the workspace for a choice. Each returns undefined when there is no match. */
 export interface ChoiceLookups {
   readonly userId: (idOrName: string) => string | undefined;
   readonly channelId: (idOrName: string) => string | undefined;
   readonly file: (id: string) => JsonRecord | undefined;
-  /** An option that the app offered for this element lately. */
+  /** An option that the app suggested for this element recently. */
   readonly suggested: (value: string) => JsonRecord | undefined;
 }
 
-/** Every element that a person can act on, in reading order. */
+/** Every interactive element, in reading order. */
 export function placedElements(blocks: readonly JsonRecord[]): readonly PlacedElement[] {
   return blocks.flatMap((block) => [
     ...elementsIn(block).flatMap((element) => {
@@ -35,7 +35,7 @@ export function placedElements(blocks: readonly JsonRecord[]): readonly PlacedEl
   ]);
 }
 
-/** Where each type of element keeps what was chosen, and where its initial value comes from. */
+/** For each type of element: the field of its value, and the field of its initial value. */
 const SLOTS: Readonly<Record<string, { readonly slot: string; readonly initial?: string; readonly many?: true }>> = {
   plain_text_input: { slot: 'value', initial: 'initial_value' },
   number_input: { slot: 'value', initial: 'initial_value' },
@@ -62,10 +62,10 @@ const SLOTS: Readonly<Record<string, { readonly slot: string; readonly initial?:
 
 const slotOf = (element: JsonRecord) => SLOTS[String(element.type)];
 
-/** Whether the element holds something: buttons and overflow menus do not. */
+/** Whether the element has a value. Buttons and overflow menus have none. */
 export const holdsValue = (element: JsonRecord): boolean => slotOf(element) !== undefined;
 
-/** The element untouched. */
+/** The state of an element that nobody changed. */
 export function initialState(element: JsonRecord): ElementState {
   const slot = slotOf(element);
   if (!slot) return { type: element.type };
@@ -78,7 +78,7 @@ export function isEmptyState(element: JsonRecord, state: ElementState): boolean 
   return held === null || held === undefined || held === '' || (Array.isArray(held) && held.length === 0);
 }
 
-/** All that the elements hold: `entered` where it has something, the initial value elsewhere. */
+/** The values of all elements: from `entered`, otherwise the initial value. */
 export function stateOf(blocks: readonly JsonRecord[], entered: ElementValues): ElementValues {
   const values: Record<string, Record<string, ElementState>> = {};
   for (const { element, blockId, actionId } of placedElements(blocks)) {
@@ -93,14 +93,14 @@ export function stateOf(blocks: readonly JsonRecord[], entered: ElementValues): 
 }
 
 /**
- * The element with `raw` chosen in it: a text, a number, an option's value, a list of them, a user's or channel's id
- * or name. Throws PersonRefusedError where the person could not choose that.
+ * The state after a choice. `raw` is a text, a number, the value of an option, a list of them, or the id or name of a
+ * user or channel. Throws PersonRefusedError when the person could not make this choice.
  */
 export function chosenState(placed: PlacedElement, raw: unknown, lookups: ChoiceLookups): ElementState {
   const { element } = placed;
   const slot = slotOf(element);
   const type = String(element.type);
-  if (!slot) throw new PersonRefusedError(400, 'not_an_input', `A ${type} holds no value.`);
+  if (!slot) throw new PersonRefusedError(400, 'not_an_input', `A ${type} has no value.`);
   if (slot.slot === 'rich_text_value') return { type, rich_text_value: isRecord(raw) ? raw : richTextOf(String(raw)) };
   const one = (value: unknown): unknown => {
     if (/option/.test(slot.slot)) return optionWith(placed, String(value), lookups);
@@ -118,7 +118,7 @@ export function chosenState(placed: PlacedElement, raw: unknown, lookups: Choice
   return { type, [slot.slot]: isNothing ? null : one(raw) };
 }
 
-/** The entry of `actions` in a block_actions payload. `raw` is what was chosen; buttons need none. */
+/** The entry of `actions` in a block_actions payload. `raw` is the choice; buttons need none. */
 export function actionTaken(placed: PlacedElement, raw: unknown, ts: string, lookups: ChoiceLookups): JsonRecord {
   const { element, blockId, actionId } = placed;
   const base = { type: element.type, action_id: actionId, block_id: blockId, action_ts: ts };
@@ -149,14 +149,14 @@ function optionWith(placed: PlacedElement, value: string, lookups: ChoiceLookups
   ];
   const found = offered.find((option) => option.value === value) ?? lookups.suggested(value);
   if (found) return found;
-  // An external select's options live with the app: a test may name one that it did not ask for first.
+  // The app has the options of an external select. A test may choose one without asking for suggestions first.
   if (String(element.type).endsWith('external_select'))
     return { text: { type: 'plain_text', text: value, emoji: true }, value };
   throw noSuchOption(placed.actionId, value, offered);
 }
 
 const noSuchOption = (actionId: string, value: string, offered: readonly unknown[]) =>
-  new PersonRefusedError(404, 'no_such_option', `"${actionId}" offers no option with the value "${value}".`, {
+  new PersonRefusedError(404, 'no_such_option', `"${actionId}" has no option with the value "${value}".`, {
     offered: offered.map((option) => recordOf(option).value),
   });
 
@@ -170,7 +170,7 @@ const richTextOf = (text: string): JsonRecord => ({
   elements: [{ type: 'rich_text_section', elements: text === '' ? [] : [{ type: 'text', text }] }],
 });
 
-/** What Slack's client itself would not let a person submit: a message by block id; empty when all is well. */
+/** The reasons why Slack's client does not submit these values: a message by block id; empty when it does. */
 export function clientRefusals(blocks: readonly JsonRecord[], values: ElementValues): Readonly<Record<string, string>> {
   const refusals: Record<string, string> = {};
   for (const placed of placedElements(blocks)) {

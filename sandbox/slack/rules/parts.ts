@@ -11,7 +11,7 @@ import type { Ids } from '../workspace/ids.ts';
 import type { Messages } from '../workspace/messages.ts';
 import type { Views } from '../workspace/views.ts';
 
-/** What server.ts puts together. Each module names, with Pick, the few it needs. */
+/** All parts of the local Slack. Each module names the parts it needs with Pick. */
 export interface Parts {
   readonly clock: SlackClock;
   readonly ids: Ids;
@@ -25,6 +25,6 @@ export interface Parts {
   readonly responseUrls: ResponseUrls;
   readonly world: SlackWorld;
   readonly socket: SocketMode;
-  /** Where this Slack is, without a slash at the end. */
+  /** The base URL of this Slack, without a slash at the end. */
   readonly url: () => string;
 }

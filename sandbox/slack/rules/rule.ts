@@ -1,9 +1,9 @@
 import { isRecord, type JsonRecord } from './json.ts';
 
-/** Where blocks may stand. */
+/** The surfaces that can show blocks. */
 export type Surface = 'message' | 'modal' | 'home';
 
-/** A rule says what a value must be. Rules are data; `check` reads them. */
+/** A rule for a value. Rules are data; `check` applies them. */
 export type Rule =
   | { readonly kind: 'string'; readonly min?: number; readonly max?: number; readonly oneOf?: readonly string[] }
   | { readonly kind: 'number'; readonly min?: number; readonly max?: number }
@@ -12,7 +12,7 @@ export type Rule =
   | { readonly kind: 'text'; readonly types: readonly string[]; readonly max: number }
   | { readonly kind: 'list'; readonly of: Rule; readonly min: number; readonly max: number }
   | { readonly kind: 'fields'; readonly of: Fields }
-  /** An object whose `type` names one of `allowed`, with the fields that `catalogue` has for it. */
+  /** An object whose `type` is one of `allowed`, with the fields that `catalogue` lists for it. */
   | {
       readonly kind: 'typed';
       readonly catalogue: 'block' | 'element' | 'rich' | 'cell' | 'chart';
@@ -22,14 +22,14 @@ export type Rule =
 export interface Fields {
   readonly required?: Readonly<Record<string, Rule>>;
   readonly optional?: Readonly<Record<string, Rule>>;
-  /** At least one of these must be there. */
+  /** At least one of these fields is required. */
   readonly someOf?: readonly string[];
 }
 
 export type Catalogue = Readonly<Record<string, Fields>>;
 export type Catalogues = Readonly<Record<'block' | 'element' | 'rich' | 'cell' | 'chart', Catalogue>>;
 
-/** One thing wrong: what, and where, as a JSON pointer. */
+/** One problem and its place as a JSON pointer. */
 export interface Problem {
   readonly message: string;
   readonly pointer: string;
@@ -56,7 +56,7 @@ const TEXT_FIELDS: Readonly<Record<string, readonly string[]>> = {
   mrkdwn: ['type', 'text', 'verbatim'],
 };
 
-/** Everything about `value` that breaks `rule`, in Slack's wording, each with the pointer to it. */
+/** Every violation of `rule`, in Slack's wording, with its pointer. */
 export function check(value: unknown, rule: Rule, pointer: string, catalogues: Catalogues): Problem[] {
   const wrong = (message: string, at = pointer): Problem[] => [{ message, pointer: at }];
   switch (rule.kind) {
@@ -105,7 +105,7 @@ function checkString(
   wrong: (message: string) => Problem[],
 ): Problem[] {
   if (rule.oneOf && !rule.oneOf.includes(value)) return wrong(`must be a valid enum value: ${rule.oneOf.join(', ')}`);
-  // Slack counts characters as people do: an emoji outside the basic plane is one.
+  // Slack counts code points: an emoji outside of the basic plane counts as one character.
   const length = value.length > (rule.max ?? Number.POSITIVE_INFINITY) ? [...value].length : value.length;
   if (rule.max !== undefined && length > rule.max) return wrong(`must be less than ${rule.max + 1} characters`);
   return rule.min !== undefined && length < rule.min ? wrong(`must be more than ${rule.min - 1} characters`) : [];

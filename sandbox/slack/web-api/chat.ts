@@ -12,7 +12,7 @@ const WRITE = { scopes: ['chat:write'] };
 
 export function chatMethods(parts: Pick<Parts, 'directory' | 'manifest' | 'messages' | 'world' | 'url'>): MethodTable {
   const { directory, messages, world } = parts;
-  /** The bot's own message. Throws `is_inactive`, `message_not_found`, or `refusal` where somebody else wrote it. */
+  /** A message of the bot. Throws `is_inactive`, `message_not_found`, or `refusal` when somebody else wrote it. */
   function ownMessage(channel: string, ts: string, refusal: string) {
     const { id, isArchived } = visibleChannel(directory, channel);
     if (isArchived) throw new WebApiError('is_inactive');
@@ -41,7 +41,7 @@ export function chatMethods(parts: Pick<Parts, 'directory' | 'manifest' | 'messa
     'chat.update': method({ ...WRITE, tier: 3 }, z.object({ channel: name, ts: name, ...content }), (args) => {
       const before = ownMessage(args.channel, args.ts, 'cant_update_message');
       if ((args.text?.length ?? 0) > MOST_UPDATE_TEXT) throw new WebApiError('msg_too_long');
-      // What the app leaves out stays, blocks too; an empty list takes them away.
+      // chat.update keeps fields that are left out, blocks included. An empty list removes the blocks.
       const newBlocks = messageBlocks(args.blocks, world);
       if (!(args.text ?? before.text) && (newBlocks ?? before.blocks).length === 0) throw new WebApiError('no_text');
       const after = messages.change(before.channelId, before.ts, {
@@ -50,7 +50,7 @@ export function chatMethods(parts: Pick<Parts, 'directory' | 'manifest' | 'messa
         ...(args.metadata === undefined ? {} : { metadata: args.metadata }),
       });
       if (!after) throw new WebApiError('message_not_found');
-      // The ts stands beside the message here, not in it.
+      // In this answer the ts is beside the message, not inside.
       const { ts, ...message } = toSlackMessage(after, directory);
       return { channel: after.channelId, ts, text: after.text, message };
     }),

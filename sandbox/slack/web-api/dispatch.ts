@@ -73,7 +73,7 @@ export function createWebApi(
   };
 }
 
-/** The token of a call: from its Authorization header, else from its arguments. */
+/** The token of a call: from the Authorization header, otherwise from the arguments. */
 export function tokenOf(request: IncomingMessage, args: JsonRecord): string | undefined {
   const header = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1];
   return header ?? textOf(args.token);

@@ -6,7 +6,7 @@ import { messageBlocks, postableChannel, requireParent } from '../workspace/post
 import { blocks, count, type MethodTable, method, name, recordList, text } from './method.ts';
 
 const WRITE = { scopes: ['files:write'], tier: 4 } as const;
-/** An id of a conversation: neither a name nor a person's id will do here. */
+/** The id of a conversation. Names and user ids are not accepted here. */
 const channelId = z.string().regex(/^[CGDZ][A-Z0-9]+$/, 'input must match regex pattern: ^[CGDZ][A-Z0-9]{8,}$');
 const uploaded = z.array(z.object({ id: name, title: text.optional() })).min(1);
 
@@ -48,7 +48,7 @@ export function fileMethods(
           });
         const channels = channelIds.map((id) => postableChannel(parts, id, { allowPublic: false }));
         for (const channel of channels) requireParent(messages, channel.id, args.thread_ts);
-        // A comment wins: Slack then ignores the blocks.
+        // With `initial_comment` Slack ignores the blocks.
         const shownBlocks = args.initial_comment ? [] : (messageBlocks(args.blocks, parts.world) ?? []);
         const completed = args.files.map(({ id, title }) => {
           const file = files.complete(id, title);

@@ -8,17 +8,17 @@ import type { Problem } from '../rules/rule.ts';
 
 /** A method of the Web API. */
 export interface Method {
-  /** Any one of these lets an app call it; none means that every app may. */
+  /** The scopes of which the app needs one; none means that every app may call it. */
   readonly scopes: readonly string[];
   readonly tier: Tier;
   readonly token: 'bot' | 'app' | 'any' | 'none';
-  /** Answers what goes beside `ok: true`. Throws WebApiError. */
+  /** Returns the fields of the answer beside `ok: true`. Throws WebApiError. */
   run(args: JsonRecord): JsonRecord;
 }
 
 export type MethodTable = Readonly<Record<string, Method>>;
 
-/** A method whose arguments are what `schema` says. */
+/** A method whose arguments match `schema`. */
 export function method<T extends z.ZodType>(
   about: Omit<Method, 'run' | 'token'> & { readonly token?: Method['token'] },
   schema: T,
@@ -45,7 +45,7 @@ export function method<T extends z.ZodType>(
   };
 }
 
-/** The SDK sends every nested value as JSON in a form field. */
+/** Parses JSON, because the SDK sends every nested value as JSON in a form field. */
 const nested = (value: unknown) =>
   typeof value === 'string' && /^\s*[[{]/.test(value) ? (parseJson(value) ?? value) : value;
 
@@ -56,17 +56,20 @@ export const flag = z.preprocess(
   z.boolean(),
 );
 export const count = z.coerce.number().int();
-/** Left unjudged: the block rules judge it. */
+/** Not checked here; the block rules check it. */
 export const blocks = z.preprocess(nested, z.unknown());
 export const record = z.preprocess(nested, z.record(z.string(), z.unknown()));
 export const recordList = z.preprocess(nested, z.array(z.record(z.string(), z.unknown())));
-/** A list, or names with commas between them. */
+/** A list, or names separated by commas. */
 export const nameList = z.preprocess(
   (value) => (typeof value === 'string' && !value.startsWith('[') ? value.split(',').filter(Boolean) : nested(value)),
   z.array(name),
 );
 
-/** Throws as Slack refuses bad blocks: each problem with its place, as `errors` and as `response_metadata.messages`. */
+/**
+ * Throws Slack's error for invalid blocks: each problem with its pointer, in `errors` and in
+ * `response_metadata.messages`.
+ */
 export function refuseProblems(code: 'invalid_blocks' | 'invalid_arguments', problems: readonly Problem[]): void {
   if (problems.length === 0) return;
   const errors = problems.map(describeProblem);
@@ -76,7 +79,7 @@ export function refuseProblems(code: 'invalid_blocks' | 'invalid_arguments', pro
   });
 }
 
-/** One page of a list, by `limit` and `cursor`, as Slack's cursors go. Throws `invalid_cursor`. */
+/** One page of a list, by `limit` and `cursor` in Slack's format. Throws `invalid_cursor`. */
 export function page<T>(
   entries: readonly T[],
   limit: number,

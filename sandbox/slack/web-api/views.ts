@@ -10,7 +10,7 @@ import { blocks as json, type MethodTable, method, name, refuseProblems } from '
 const FREE = { scopes: [], tier: 4 } as const;
 const triggered = { trigger_id: name.optional(), interactivity_pointer: name.optional(), view: json };
 
-/** A view fit to be shown. Throws `invalid_arguments` with each problem, or `view_too_large`. */
+/** A valid view. Throws `invalid_arguments` with each problem, or `view_too_large`. */
 export function acceptedView(view: unknown, kind: 'modal' | 'home', world: Parts['world']): JsonRecord {
   const problems = checkView(view, new Set(world.state().rejectBlocks));
   refuseProblems('invalid_arguments', problems);
@@ -45,7 +45,7 @@ export function viewMethods(
     'views.push': method(FREE, z.object(triggered), (args) => {
       const body = acceptedView(args.view, 'modal', world);
       const origin = redeem(args);
-      // A view can be pushed only onto the modal in which the person acted.
+      // A view can be pushed only above the modal in which the person acted.
       if (!views.stack(origin.userId).some((view) => view.id === origin.viewId))
         throw new WebApiError('invalid_trigger_id');
       return answer(views.push(origin.userId, body));

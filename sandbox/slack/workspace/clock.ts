@@ -1,10 +1,12 @@
-/** Time as the local Slack sees it. `now` is milliseconds since the epoch; `sleep` resolves after `ms` or, early, when `signal` aborts. */
+/** The clock of the local Slack. `now` returns epoch ms. `sleep` resolves after `ms`, or early when `signal` aborts. */
 export interface SlackClock {
   now(): number;
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
-/** The machine's clock, carried on monotonically, so that a step of the wall clock cannot expire a trigger. */
+/**
+ * The machine's clock, continued with the monotonic clock, so that a change of the system time cannot expire a trigger.
+ */
 export const machineClock: SlackClock = {
   now: () => performance.timeOrigin + performance.now(),
   sleep: (ms, signal) =>

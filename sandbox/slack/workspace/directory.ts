@@ -9,7 +9,7 @@ export interface User {
   readonly teamId: string;
   readonly isBot: boolean;
   readonly isDeleted: boolean;
-  /** A guest: may see only the channels they are in. */
+  /** A guest: sees only the channels they are a member of. */
   readonly isRestricted: boolean;
   /** From another workspace, through a shared channel. */
   readonly isStranger: boolean;
@@ -34,7 +34,7 @@ export interface UserGroup {
 export interface Directory {
   readonly team: { readonly id: string; readonly domain: string; readonly name: string };
   readonly app: { readonly id: string; readonly name: string };
-  /** The app's own bot user. */
+  /** The bot user of the app. */
   readonly bot: User & { readonly botId: string };
   users(): readonly User[];
   channels(): readonly Channel[];
@@ -43,12 +43,12 @@ export interface Directory {
   user(idOrName: string): User | undefined;
   /** By id, name, or name with a `#`. */
   channel(idOrName: string): Channel | undefined;
-  /** The direct messages of the bot and this user, opened if need be. */
+  /** The direct messages of the bot and this user. Opens them when needed. */
   imWith(user: User): Channel;
   canSee(user: User, channel: Channel): boolean;
 }
 
-/** Who and what is there at the start; what is left out is as in the sandbox of the README. */
+/** The users, channels and groups at the start. Lists that are left out are those of the sandbox README. */
 export interface Seed {
   readonly users?: readonly SeedUser[];
   readonly channels?: readonly SeedChannel[];
@@ -140,7 +140,7 @@ function asUser(seed: SeedUser): User {
   };
 }
 
-/** The user as `users.info` gives it. */
+/** The user in the format of `users.info`. */
 export function toSlackUser(user: User): JsonRecord {
   return present({
     id: user.id,
@@ -168,7 +168,7 @@ export function toSlackUser(user: User): JsonRecord {
   });
 }
 
-/** The channel as `conversations.info` gives it to the bot; direct messages have a shape of their own. */
+/** The channel in the format that `conversations.info` returns to the bot. Direct messages have another format. */
 export function toSlackChannel(channel: Channel, bot: User): JsonRecord {
   if (channel.kind === 'im')
     return {

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { JsonRecord } from '../rules/json.ts';
 
-/** Everything that people see happen. `error_shown` is a message of Slack itself to one person. */
+/** Every visible event. `error_shown` is a message of Slack itself to one person. */
 export type EventType =
   | 'message'
   | 'message_changed'
@@ -24,9 +24,12 @@ export type EventType =
 
 export interface EventLog {
   record(type: EventType, detail: JsonRecord): void;
-  /** Number of the newest event, 0 before the first: a page that took the state asks for events after it. */
+  /** Number of the newest event, 0 before the first. A page that has read the state asks for the events after it. */
   lastId(): number;
-  /** Answers with a server-sent event stream: what is kept after `afterId`, then what comes. Ends when the client goes. */
+  /**
+   * Answers with a server-sent event stream: the stored events after `afterId`, then new ones. Ends when the client
+   * disconnects.
+   */
   stream(response: ServerResponse, afterId: number | undefined): void;
   close(): void;
 }
@@ -38,7 +41,7 @@ export function createEventLog(): EventLog {
   let lastId = 0;
   const kept: { id: number; frame: string }[] = [];
   const listeners = new Set<ServerResponse>();
-  // Real time: it only keeps proxies and browsers from dropping a quiet stream.
+  // Real time: keeps proxies and browsers from closing an idle stream.
   const heartbeat = setInterval(() => {
     for (const listener of listeners) listener.write(': still here\n\n');
   }, HEARTBEAT_MS);
@@ -62,7 +65,7 @@ export function createEventLog(): EventLog {
     close() {
       clearInterval(heartbeat);
       for (const listener of listeners) listener.end();
-      // What still happens while the rest is closed has nobody to hear it.
+      // No client is left for events that happen while the server closes.
       listeners.clear();
     },
   };

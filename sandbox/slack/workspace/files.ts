@@ -8,7 +8,7 @@ export interface StoredFile {
   readonly name: string;
   readonly title: string;
   readonly userId: string;
-  /** The workspace of who owns it. */
+  /** The workspace of the owner. */
   readonly teamId: string;
   readonly mimetype: string;
   readonly filetype: string;
@@ -22,13 +22,16 @@ export interface StoredFile {
 type Owner = Pick<StoredFile, 'userId' | 'teamId'>;
 
 export interface Files {
-  /** A place to upload to; answers the file's id and the token of its upload URL. */
+  /** Starts an upload. Returns the id of the file and the token of its upload URL. */
   reserve(file: { name: string; size: number } & Owner): { id: string; token: string };
   /** Takes the bytes for an upload URL. */
   receive(token: string, bytes: Buffer): 'stored' | 'unknown' | 'wrong-length';
-  /** A file at once, as a person attaches one. */
+  /** Adds a complete file, as a person uploads one. */
   add(file: { name: string; bytes: Buffer; mimetype?: string } & Owner): StoredFile;
-  /** Titles an uploaded file and lets it be seen; undefined where nothing was uploaded under this id. */
+  /**
+   * Completes an upload with a title; the file is then visible. Returns undefined when nothing was uploaded for this
+   * id.
+   */
   complete(id: string, title: string | undefined): StoredFile | undefined;
   shared(id: string, channelId: string, ts: string): void;
   /** A completed file. */
@@ -112,7 +115,7 @@ export function createFiles(clock: Pick<SlackClock, 'now'>, ids: Pick<Ids, 'next
   };
 }
 
-/** The file as `files.info` gives it. */
+/** The file in the format of `files.info`. */
 export function toSlackFile(file: StoredFile, baseUrl: string): JsonRecord {
   const path = `${baseUrl}/files-pri/${file.id}`;
   const name = encodeURIComponent(file.name);

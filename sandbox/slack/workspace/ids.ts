@@ -1,9 +1,9 @@
 import type { SlackClock } from './clock.ts';
 
 export interface Ids {
-  /** An id never given before, such as `F00000001` for prefix `F`. */
+  /** A new, unique id, such as `F00000001` for prefix `F`. */
   next(prefix: string): string;
-  /** A message timestamp: seconds and microseconds, later than every one given before. */
+  /** A new message timestamp with seconds and microseconds, later than every earlier one. */
   ts(): string;
 }
 

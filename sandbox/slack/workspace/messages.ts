@@ -3,7 +3,7 @@ import type { Directory } from './directory.ts';
 import type { EventLog } from './event-log.ts';
 import type { Ids } from './ids.ts';
 
-/** What an app or a person put into a message. */
+/** The content of a message of an app or a person. */
 export interface MessageContent {
   readonly text: string;
   readonly blocks: readonly JsonRecord[];
@@ -14,16 +14,16 @@ export interface Message extends MessageContent {
   readonly ts: string;
   readonly channelId: string;
   readonly userId: string;
-  /** The parent's ts, on a reply and on a parent that has replies. */
+  /** The ts of the parent, on a reply and on a parent that has replies. */
   readonly threadTs?: string;
-  /** A reply that is shown in the channel as well. */
+  /** A reply that is also shown in the channel. */
   readonly isBroadcast: boolean;
   readonly editedTs?: string;
   readonly files: readonly JsonRecord[];
   readonly reactions: readonly { readonly name: string; readonly users: readonly string[] }[];
-  /** Set on a message only this person sees. */
+  /** Set on an ephemeral message: the only person who sees it. */
   readonly onlyFor?: string;
-  /** Who speaks when it is not the app's bot or a person: Slack itself. */
+  /** The author when it is neither the bot nor a person: Slack itself. */
   readonly fromSlack?: boolean;
 }
 
@@ -38,21 +38,21 @@ export interface NewMessage extends MessageContent {
 }
 
 export interface Messages {
-  /** Adds a message; one with `onlyFor` is ephemeral. */
+  /** Adds a message. One with `onlyFor` is ephemeral. */
   add(message: NewMessage): Message;
-  /** The message, ephemeral ones included. */
+  /** The message with this ts. Includes ephemeral messages. */
   find(channelId: string, ts: string): Message | undefined;
-  /** Puts new content in a message; undefined where there is no such message. */
+  /** Replaces the content of a message. Returns undefined when it does not exist. */
   change(channelId: string, ts: string, content: Partial<MessageContent>): Message | undefined;
-  /** Whether there was one to remove. */
+  /** Removes a message. Returns whether it existed. */
   remove(channelId: string, ts: string): boolean;
-  /** False when the user had reacted so already. */
+  /** Adds a reaction. Returns false when the user already has it. */
   react(channelId: string, ts: string, name: string, userId: string): boolean;
-  /** What stands in the channel itself, oldest first, ephemerals left out. */
+  /** The messages of the channel itself, oldest first, without ephemeral ones. */
   inChannel(channelId: string): readonly Message[];
-  /** A parent and its replies, oldest first; empty where there is no such parent. */
+  /** A parent and its replies, oldest first. Empty when the parent does not exist. */
   thread(channelId: string, parentTs: string): readonly Message[];
-  /** Everything, ephemerals included, oldest first. */
+  /** All messages, ephemeral ones included, oldest first. */
   all(): readonly Message[];
 }
 
@@ -67,7 +67,7 @@ export function createMessages(ids: Pick<Ids, 'ts' | 'next'>, log: Pick<EventLog
   const shown = (channelId: string) => [...channelOf(channelId).values()].filter((message) => !message.onlyFor);
   const kind = (message: Message, of: 'changed' | 'deleted') =>
     message.onlyFor ? (`ephemeral_${of}` as const) : (`message_${of}` as const);
-  /** Slack gives each block without an id one of its own. */
+  /** Slack gives an id to each block without one. */
   const named = (blocks: readonly JsonRecord[]) =>
     blocks.map((block) => ({ ...block, block_id: textOf(block.block_id) ?? ids.next('b') }));
 
@@ -127,7 +127,7 @@ export function createMessages(ids: Pick<Ids, 'ts' | 'next'>, log: Pick<EventLog
   };
 }
 
-/** The message as Slack gives it to the app. */
+/** The message in the format that the app receives. */
 export function toSlackMessage(
   message: Message,
   directory: Pick<Directory, 'app' | 'bot' | 'team'>,

@@ -5,11 +5,11 @@ import type { Channel, User } from './directory.ts';
 import { type Message, toSlackMessage } from './messages.ts';
 import { toSlackView, type View } from './views.ts';
 
-/** The payloads of Slack's envelopes (docs.slack.dev, "Interaction payloads"). Shapes only; nothing is decided here. */
+/** The payloads of Slack's envelopes (docs.slack.dev, "Interaction payloads"). Formats only, no decisions. */
 type PayloadParts = Pick<Parts, 'directory'>;
 
 const VERIFICATION_TOKEN = 'sandbox-verification-token';
-/** What an app sees as the name of a direct conversation. */
+/** The name of a direct conversation, as an app sees it. */
 const channelName = (channel: Channel) => (channel.kind === 'im' ? 'directmessage' : channel.name);
 
 const about = ({ directory }: PayloadParts, user: User): JsonRecord => ({
@@ -42,7 +42,7 @@ export function commandPayload(
   };
 }
 
-/** The surface that was acted on: a message in its channel, or a view. */
+/** A message in its channel, or a view. */
 export type Surface =
   | { readonly kind: 'message'; readonly message: Message; readonly channel: Channel }
   | { readonly kind: 'view'; readonly view: View };
@@ -61,7 +61,7 @@ const containerOf = (surface: Surface): JsonRecord =>
 function surfaceFields(parts: PayloadParts, surface: Surface): JsonRecord {
   if (surface.kind === 'view') return { view: toSlackView(surface.view, parts.directory) };
   const channel = { id: surface.channel.id, name: channelName(surface.channel) };
-  // Slack keeps no copy of an ephemeral message, so its payload has none.
+  // Slack does not store ephemeral messages, so the payload does not contain one.
   if (surface.message.onlyFor !== undefined) return { channel };
   return { channel, message: toSlackMessage(surface.message, parts.directory) };
 }
@@ -129,7 +129,7 @@ export function viewClosedPayload(
   };
 }
 
-/** The outer shape of an Events API delivery. */
+/** The outer object of an Events API delivery. */
 export function eventPayload(parts: PayloadParts & Pick<Parts, 'clock' | 'ids'>, event: JsonRecord): JsonRecord {
   const { directory } = parts;
   return {

@@ -6,10 +6,10 @@ import { refuseProblems } from '../web-api/method.ts';
 import type { Channel } from './directory.ts';
 import type { MessageContent } from './messages.ts';
 
-/** Slack cuts longer ones off; an app that meets this has a bug, so here it is refused. */
+/** Slack truncates longer texts. An app that sends one has a bug, so they are refused here. */
 const MOST_TEXT = 40_000;
 
-/** The blocks, checked for a message. Throws `invalid_blocks_format` or `invalid_blocks`; undefined where there are none. */
+/** The valid blocks of a message. Throws `invalid_blocks_format` or `invalid_blocks`. Undefined when there are none. */
 export function messageBlocks(blocks: unknown, world: Parts['world']): readonly JsonRecord[] | undefined {
   if (blocks === undefined || blocks === null || blocks === '') return undefined;
   if (!Array.isArray(blocks)) throw new WebApiError('invalid_blocks_format');
@@ -20,7 +20,7 @@ export function messageBlocks(blocks: unknown, world: Parts['world']): readonly 
   return recordsOf(blocks);
 }
 
-/** What a new message says. Throws `no_text`, `msg_too_long` or what is wrong with its blocks. */
+/** The content of a new message. Throws `no_text`, `msg_too_long` or an error for its blocks. */
 export function messageContent(
   args: { readonly text?: string | undefined; readonly blocks?: unknown; readonly metadata?: JsonRecord | undefined },
   world: Parts['world'],
@@ -33,8 +33,8 @@ export function messageContent(
 }
 
 /**
- * The conversation with this id, where the bot may know of it: of Slack's methods only those that post take a name too.
- * Throws `channel_not_found`.
+ * The conversation with this id, if the bot can see it. Only Slack's posting methods also accept a name. Throws
+ * `channel_not_found`.
  */
 export function visibleChannel(directory: Parts['directory'], id: string): Channel {
   const channel = directory.channel(id);
@@ -48,7 +48,10 @@ function knownToBot(directory: Parts['directory'], channel: Channel | undefined)
   return channel;
 }
 
-/** Where the bot may post, by id or name. A user's id means their direct messages. Throws what Slack answers where it may not. */
+/**
+ * A conversation in which the bot may post, by id or name. The id of a user stands for their direct messages. Throws
+ * Slack's error when the bot may not post there.
+ */
 export function postableChannel(
   parts: Pick<Parts, 'directory' | 'manifest'>,
   idOrName: string,
@@ -63,7 +66,7 @@ export function postableChannel(
   throw new WebApiError('not_in_channel');
 }
 
-/** Throws unless `threadTs` is the parent of a thread, or may become one. */
+/** Throws unless `threadTs` is the parent of a thread or can become one. */
 export function requireParent(messages: Parts['messages'], channelId: string, threadTs: string | undefined): void {
   if (threadTs === undefined) return;
   if (!/^\d+\.\d{6}$/.test(threadTs)) throw new WebApiError('invalid_thread_ts');

@@ -6,42 +6,42 @@ import type { Directory } from './directory.ts';
 import type { EventLog } from './event-log.ts';
 import type { Ids } from './ids.ts';
 
-/** A modal somebody has open, or somebody's App Home. */
+/** A modal that somebody has open, or somebody's App Home. */
 export interface View {
   readonly id: string;
   readonly userId: string;
   readonly kind: 'modal' | 'home';
   readonly rootId: string;
   readonly previousId?: string;
-  /** As the app gave it, blocks with ids. */
+  /** The view of the app, with ids for all blocks. */
   readonly body: JsonRecord;
   readonly blocks: readonly JsonRecord[];
   readonly hash: string;
   /** What the person typed and chose so far. */
   readonly entered: ElementValues;
-  /** Errors the app answered a submission with, by block id. */
+  /** Errors with which the app answered a submission, by block id. */
   readonly errors: Readonly<Record<string, string>>;
-  /** What Slack shows over the modal, such as that it had trouble connecting. */
+  /** A notice of Slack above the modal, for example about a failed connection. */
   readonly notice?: string;
 }
 
 export interface Views {
-  /** Opens a modal for the user; a stack they had open before is gone. */
+  /** Opens a modal for the user and closes the stack that was open before. */
   open(userId: string, body: JsonRecord): View;
-  /** Pushes onto the user's stack. Throws `push_limit_reached` where three are open. */
+  /** Pushes a view onto the user's stack. Throws `push_limit_reached` when three are open. */
   push(userId: string, body: JsonRecord): View;
-  /** Puts a new body in a view. Throws `hash_conflict` where `hash` is not the view's. */
+  /** Replaces the body of a view. Throws `hash_conflict` when `hash` is not the current one. */
   update(view: View, body: JsonRecord, hash?: string): View;
-  /** Publishes an App Home. Throws `hash_conflict` where `hash` is not that of the one before. */
+  /** Publishes an App Home. Throws `hash_conflict` when `hash` is not that of the current one. */
   publish(userId: string, body: JsonRecord, hash?: string): View;
-  /** Closes the view and what is stacked above it. Answers them, top first. */
+  /** Closes the view and those above it. Returns them, top first. */
   close(view: View): readonly View[];
-  /** Closes all that the user has open. Answers them, top first. */
+  /** Closes all views of the user. Returns them, top first. */
   clear(userId: string): readonly View[];
   enter(view: View, blockId: string, actionId: string, state: ElementState): View;
   show(view: View, shown: { errors?: Readonly<Record<string, string>>; notice?: string }): View;
   find(idOrExternalId: string): View | undefined;
-  /** The user's modals, the lowest first. */
+  /** The user's modals, bottom first. */
   stack(userId: string): readonly View[];
   home(userId: string): View | undefined;
   homes(): readonly View[];
@@ -153,7 +153,7 @@ export function createViews(ids: Ids, log: Pick<EventLog, 'record'>): Views {
   };
 }
 
-/** The view as Slack gives it to the app, with all that its elements hold. */
+/** The view in the format that the app receives, with the values of all its elements. */
 export function toSlackView(view: View, directory: Pick<Directory, 'app' | 'bot' | 'team'>): JsonRecord {
   const { body } = view;
   return {

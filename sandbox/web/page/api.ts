@@ -5,7 +5,7 @@ async function read(reply: Response): Promise<JsonRecord> {
   return isRecord(body) ? body : { ok: false, error: `http_${reply.status}` };
 }
 
-/** Sends, and answers what the other side says. Never throws: no network is an answer as well. */
+/** Sends a request and returns the answer. Never throws: a network error is returned as an answer, too. */
 async function send(path: string, init: RequestInit): Promise<JsonRecord> {
   try {
     return await read(await fetch(path, init));
@@ -14,22 +14,22 @@ async function send(path: string, init: RequestInit): Promise<JsonRecord> {
   }
 }
 
-/** What a person does: answers what the local Slack says of it. */
+/** An action of a person. Returns the answer of the local Slack. */
 export const post = (path: string, body: JsonRecord): Promise<JsonRecord> =>
   send(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
 
-/** What there is; undefined where it cannot be had now. */
+/** Reads JSON. Returns undefined when it is not available now. */
 export async function get(path: string): Promise<JsonRecord | undefined> {
   try {
     const reply = await fetch(path);
     return reply.ok ? await read(reply) : undefined;
   } catch {
-    // The page asks again by itself.
+    // The page asks again after a short time.
     return undefined;
   }
 }
 
-/** A person's file: for a form, or into a channel or thread. */
+/** Uploads a file of a person, for a form or into a channel or thread. */
 export function uploadFile(upload: {
   user: string;
   file: File;
@@ -44,6 +44,6 @@ export function uploadFile(upload: {
   return send('/sandbox/upload', { method: 'POST', body: form });
 }
 
-/** Bytes to keep under an address; and to take away what is there. */
+/** Stores bytes at an address, and deletes what is there. */
 export const put = (path: string, body: Blob): Promise<JsonRecord> => send(path, { method: 'PUT', body });
 export const remove = (path: string): Promise<JsonRecord> => send(path, { method: 'DELETE' });

@@ -1,51 +1,51 @@
 import { type ComponentChildren, h } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { type JsonRecord, recordsOf, textOf } from '../../slack/rules/json.ts';
-import { Composer } from './chat/composer.ts';
 import { HomeTab } from './chat/home.ts';
 import { MessageList } from './chat/message-list.ts';
 import { HOME, Sidebar } from './chat/sidebar.ts';
-import { Suggestions } from './chat/suggestions.ts';
 import { Thread } from './chat/thread.ts';
-import { useKept, useSeen } from './kept.ts';
+import { Composer } from './composer/composer.ts';
+import { Suggestions } from './composer/suggestions.ts';
 import { Modals } from './modals/modal.ts';
+import { useSeen, useStored } from './stored.ts';
 import { useTheme } from './theme.ts';
 import { useWorkspace, type Workspace } from './workspace.ts';
 import { World } from './world/world.ts';
 
 const FIRST_PLACE = 'C0TIMESHEET';
 const TITLE = 'rescan-bot sandbox';
-/** Beside the conversation there is room for the World from here on. */
+/** Windows of this width or more have room for the World pane beside the conversation. */
 const ROOM_FOR_WORLD = '(min-width: 1000px)';
 
-/** The whole page: a small Slack, and the world beside it. */
+/** The whole page: a small Slack with the World pane beside it. */
 export function App(): ComponentChildren {
   const seenWorkspace = useWorkspace();
-  const [user, setUser] = useKept('person', 'operator');
+  const [user, setUser] = useStored('person', 'operator');
   const [theme, setTheme] = useTheme();
-  const [keptPlace, keepPlace] = useKept('place', FIRST_PLACE);
+  const [storedPlace, storePlace] = useStored('place', FIRST_PLACE);
   const [thread, setThread] = useState<string | undefined>();
   const [shown, setShown] = useState<{ ts: string } | undefined>();
-  const [trouble, setTrouble] = useState('');
+  const [error, setError] = useState('');
   const [dismissed, setDismissed] = useState<ReadonlySet<string>>(new Set());
   const [isWorldOpen, setWorldOpen] = useState(() => matchMedia(ROOM_FOR_WORLD).matches);
   const [isSidebarOpen, setSidebarOpen] = useState(false);
   useEffect(() => {
-    // A window made narrow shows the conversation, one made wide shows both.
+    // A narrow window shows only the conversation, a wide one shows both.
     const room = matchMedia(ROOM_FOR_WORLD);
     const onChange = () => setWorldOpen(room.matches);
     room.addEventListener('change', onChange);
     return () => room.removeEventListener('change', onChange);
   }, []);
   const userId = textOf(seenWorkspace.users.find(({ name }) => name === user)?.id) ?? '';
-  const isKnown = keptPlace === HOME || seenWorkspace.channels.some(({ id }) => id === keptPlace);
-  const place = isKnown ? keptPlace : FIRST_PLACE;
+  const isKnown = storedPlace === HOME || seenWorkspace.channels.some(({ id }) => id === storedPlace);
+  const place = isKnown ? storedPlace : FIRST_PLACE;
 
   const go = (next: string, threadTs?: string) => {
     setThread(threadTs);
     setShown(undefined);
     setSidebarOpen(false);
-    keepPlace(next);
+    storePlace(next);
   };
   const latest = useRef(seenWorkspace);
   latest.current = seenWorkspace;
@@ -57,7 +57,7 @@ export function App(): ComponentChildren {
     return true;
   };
   const workspace: Workspace = { ...seenWorkspace, names: { ...seenWorkspace.names, follow } };
-  const onAnswer = (answer: JsonRecord) => setTrouble(troubleIn(answer) ?? '');
+  const onAnswer = (answer: JsonRecord) => setError(errorIn(answer) ?? '');
 
   const mine = workspace.ephemerals.filter(
     ({ onlyFor, ts }) => onlyFor === userId && !workspace.gone.has(String(ts)) && !dismissed.has(String(ts)),
@@ -109,14 +109,14 @@ export function App(): ComponentChildren {
         ? null
         : h(
             'p',
-            { class: 'trouble', role: 'alert' },
-            'The sandbox does not answer: start it with npm run sandbox. The page goes on by itself.',
+            { class: 'page-error', role: 'alert' },
+            'The sandbox does not answer. Start it with npm run sandbox; this page then reconnects.',
           ),
-      trouble === ''
+      error === ''
         ? null
-        : h('p', { class: 'trouble', role: 'alert' }, [
-            trouble,
-            h('button', { type: 'button', class: 'icon', 'aria-label': 'Dismiss', onClick: () => setTrouble('') }, '✕'),
+        : h('p', { class: 'page-error', role: 'alert' }, [
+            error,
+            h('button', { type: 'button', class: 'icon', 'aria-label': 'Dismiss', onClick: () => setError('') }, '✕'),
           ]),
       place === HOME
         ? h(HomeTab, { ...common, userId })
@@ -148,11 +148,14 @@ export function App(): ComponentChildren {
   ]);
 }
 
-/** What is to be said of an answer; nothing where Slack has itself told the person, in the channel or in the form. */
-function troubleIn(answer: JsonRecord): string | undefined {
+/**
+ * The error to show for an answer. Undefined when Slack has already shown it to the person, in the channel or in the
+ * form.
+ */
+function errorIn(answer: JsonRecord): string | undefined {
   if (answer.ok !== false) return undefined;
-  const isTold = 'acknowledgedInMs' in answer || answer.error === 'unknown_command';
-  return isTold ? undefined : String(answer.message ?? answer.error ?? answer.result);
+  const isShown = 'acknowledgedInMs' in answer || answer.error === 'unknown_command';
+  return isShown ? undefined : String(answer.message ?? answer.error ?? answer.result);
 }
 
 const titleOf = (workspace: Workspace, place: string): string => {
@@ -169,7 +172,7 @@ function messageAt(url: string, workspace: Workspace): JsonRecord | undefined {
   return workspace.messages.find((message) => message.channelId === channelId && message.ts === ts);
 }
 
-/** What stands in a channel for this person, what of it is new, and how much waits elsewhere. */
+/** The messages of a channel for this person, which of them are new, and how many are unread elsewhere. */
 function useReading(
   workspace: Workspace,
   { user, userId }: { user: string; userId: string },
@@ -187,7 +190,7 @@ function useReading(
   const messages = inChannel(place);
   const key = `${user}/${place}`;
   const newest = Number(messages.at(-1)?.ts ?? 0);
-  // The line above what is new stays where it was when the channel was opened.
+  // The line above the new messages stays where it was when the channel was opened.
   const [opened, setOpened] = useState<{ key: string; until: number }>({ key: '', until: 0 });
   if (opened.key !== key) setOpened({ key, until: seen[key] ?? 0 });
   useEffect(() => {

@@ -1,11 +1,11 @@
 import { useEffect, useLayoutEffect, useState } from 'preact/hooks';
-import { useKept } from './kept.ts';
+import { useStored } from './stored.ts';
 
 export type Theme = 'light' | 'dark';
 
-/** Light or dark: as the machine has it, live, until a person chose. */
+/** The colour scheme: the setting of the machine until a person chooses one. */
 export function useTheme(): readonly [Theme, (theme: Theme) => void] {
-  const [chosen, choose] = useKept('theme', '');
+  const [chosen, choose] = useStored('theme', '');
   const [machine, setMachine] = useState<Theme>(machineTheme);
   useEffect(() => {
     const query = matchMedia('(prefers-color-scheme: dark)');

@@ -3,7 +3,7 @@ import { type JsonRecord, recordOf, recordsOf, textOf } from '../../slack/rules/
 import { get } from './api.ts';
 import type { Names } from './blocks/mrkdwn.ts';
 
-/** What the local Slack holds, as the page needs it. */
+/** The state of the local Slack, as the page needs it. */
 export interface Workspace {
   readonly users: readonly JsonRecord[];
   readonly channels: readonly JsonRecord[];
@@ -18,9 +18,9 @@ export interface Workspace {
   readonly replies: ReadonlyMap<string, readonly JsonRecord[]>;
   /** Whether a bot is connected. */
   readonly isBotUp: boolean;
-  /** Whether the sandbox answers; the last that was seen of it stands otherwise. */
+  /** Whether the sandbox answers. If not, the page shows the last known state. */
   readonly isThere: boolean;
-  /** Ephemeral messages that were there before the page was opened: as in Slack, they are gone with a reload. */
+  /** Ephemeral messages from before the page was opened. As in Slack, a reload removes them. */
   readonly gone: ReadonlySet<string>;
   readonly names: Names;
 }
@@ -82,11 +82,11 @@ function read(state: JsonRecord, gone: ReadonlySet<string>): Workspace {
   };
 }
 
-/** Events that come close together are one look. */
+/** Events within this time lead to one read. */
 const TOGETHER_MS = 60;
 const LISTEN_AGAIN_MS = 1_000;
 
-/** The workspace as it is now: taken whole, and again after each event. */
+/** The current workspace: read completely, and again after each event. */
 export function useWorkspace(): Workspace {
   const [workspace, setWorkspace] = useState(NOTHING);
   useEffect(() => {
@@ -127,7 +127,7 @@ export function useWorkspace(): Workspace {
       opened.addEventListener('open', soon);
       opened.addEventListener('error', () => {
         setWorkspace((before) => ({ ...before, isThere: false }));
-        // A refusal ends it for good; what merely broke off the browser opens again by itself.
+        // The browser reopens a broken stream by itself, but not one that was refused.
         if (opened.readyState === EventSource.CLOSED) later = setTimeout(listen, LISTEN_AGAIN_MS);
       });
     };

@@ -23,7 +23,7 @@ export const named = (name: string) => expect.objectContaining({ name });
 export const zipOf = (files: Record<string, string>): Buffer =>
   Buffer.from(zipSync(Object.fromEntries(Object.entries(files).map(([name, text]) => [name, strToU8(text)]))));
 
-/** A local AWS with few images and no delay, and the real SDK's clients on it. */
+/** A local AWS with few images and no delay, and clients of the real SDK. */
 export async function startAwsRig() {
   const aws = await startLocalAws({ port: 0, images: 30, seedTable: 'empty' });
   const to = {
@@ -43,7 +43,7 @@ export async function startAwsRig() {
   return {
     aws,
     ...clients,
-    /** Everything as at the start, and no delay. */
+    /** Resets everything and removes the delay. */
     async reset() {
       await fetch(`${aws.url}/sandbox/reset`, { method: 'POST', body: '{}' });
       aws.turn({ latencyMs: 0, updateMs: 0 });
@@ -60,7 +60,7 @@ export async function startAwsRig() {
       };
     },
     configuration: () => clients.lambda.send(new GetFunctionConfigurationCommand({ FunctionName: FUNCTION })),
-    /** When the last update of the function is done. */
+    /** Resolves when the last update of the function is complete. */
     updated: () =>
       vi.waitUntil(
         async () =>

@@ -91,7 +91,7 @@ const unchanged = {
 };
 
 describe('TransactWriteItems', () => {
-  test('writes all its actions: put, update, delete, condition check', async () => {
+  test('TransactWriteItems writes all its actions: put, update, delete, condition check', async () => {
     await put(item('updated'));
     await put(item('deleted'));
     await put(item('checked'));
@@ -113,7 +113,7 @@ describe('TransactWriteItems', () => {
     expect(await get('checked')).toEqual(item('checked'));
   });
 
-  test('writes nothing when a condition fails, and returns a reason for each action, with the item where it is asked for', async () => {
+  test('TransactWriteItems writes nothing when a condition fails, and returns a reason for each action, on request with the item', async () => {
     const found = item('b', { hours: { N: '9' }, list: { L: [{ B: new Uint8Array([1]) }] } });
     await put(item('a'));
     await put(found);
@@ -136,7 +136,7 @@ describe('TransactWriteItems', () => {
     expect(await ids()).toEqual(['a', 'b', 'c']);
   });
 
-  test('undoes what it has written when a later action cannot be carried out', async () => {
+  test('TransactWriteItems undoes its writes when a later action fails', async () => {
     await put(item('old'));
     await put(item('text', { hours: { S: 'none' } }));
     const reasons = await reasonsOf(
@@ -158,7 +158,7 @@ describe('TransactWriteItems', () => {
     expect(await get('old')).toEqual(item('old'));
   });
 
-  test('takes 100 actions and no more, and only one for each item', async () => {
+  test('TransactWriteItems accepts at most 100 actions and one action per item', async () => {
     const actions = (count: number) => Array.from({ length: count }, (_, index) => putAction(item(`item-${index}`)));
     await transact(actions(100));
     expect(await ids()).toHaveLength(100);
@@ -169,7 +169,7 @@ describe('TransactWriteItems', () => {
     );
   });
 
-  test('takes items of 4 MB together and no more', async () => {
+  test('TransactWriteItems accepts at most 4 MB of items', async () => {
     const big = (count: number) =>
       Array.from({ length: count }, (_, index) =>
         putAction(item(`big-${index}`, { text: { S: 'x'.repeat(399_000) } })),
@@ -178,7 +178,7 @@ describe('TransactWriteItems', () => {
     await expect(transact(big(11))).rejects.toThrow('4 MB');
   });
 
-  test('refuses a table that does not exist and an item that is too large', async () => {
+  test('TransactWriteItems refuses a missing table and an item that is too large', async () => {
     await expect(transact([{ Delete: { TableName: 'Nowhere', Key: key('a') } }])).rejects.toMatchObject({
       name: 'ResourceNotFoundException',
     });
@@ -189,7 +189,7 @@ describe('TransactWriteItems', () => {
 });
 
 describe('the token of a transaction', () => {
-  test('makes a repetition within 10 minutes succeed without a write', async () => {
+  test('a repeated token within 10 minutes succeeds without a write', async () => {
     await transact([putAction(item('a'))], 'token-1');
     await put(item('a', { hours: { N: '7' } }));
     now += 9 * 60_000;
@@ -200,7 +200,7 @@ describe('the token of a transaction', () => {
     expect(await get('a')).toEqual(item('a'));
   });
 
-  test('with another request is refused', async () => {
+  test('a token with another request is refused', async () => {
     await transact([putAction(item('a'))], 'token-2');
     expect(await failure(transact([putAction(item('b'))], 'token-2'))).toBeInstanceOf(
       IdempotentParameterMismatchException,
@@ -208,7 +208,7 @@ describe('the token of a transaction', () => {
     expect(await ids()).toEqual(['a']);
   });
 
-  test('of a transaction that was cancelled may be used again', async () => {
+  test('the token of a cancelled transaction can be used again', async () => {
     const change = [{ Delete: { TableName, Key: key('a'), ...unchanged } }];
     expect(await failure(transact(change, 'token-3'))).toBeInstanceOf(TransactionCanceledException);
     await put(item('a'));
@@ -216,7 +216,7 @@ describe('the token of a transaction', () => {
     expect(await ids()).toEqual([]);
   });
 
-  test('of a transaction that is still running is refused', async () => {
+  test('the token of a running transaction is refused', async () => {
     transactionMs = 50;
     const first = transact([putAction(item('a'))], 'token-4');
     await new Promise((resolve) => setTimeout(resolve, 15));
@@ -225,8 +225,8 @@ describe('the token of a transaction', () => {
   });
 });
 
-describe('while a transaction is under way', () => {
-  test('other writes of its items are refused as conflicts, and other items can be written', async () => {
+describe('a running transaction', () => {
+  test('writes of its items are refused as conflicts while a transaction runs, and other items can be written', async () => {
     transactionMs = 60;
     const first = transact([putAction(item('a')), putAction(item('b'))]);
     await new Promise((resolve) => setTimeout(resolve, 15));
@@ -272,33 +272,36 @@ describe('a condition', () => {
     ['a size', 'size(#v) = :v', { ':v': { N: '2' } }, true],
     ['parts with NOT, AND and OR', 'NOT #v = :v OR attribute_exists(id) AND #v = :v', { ':v': nested }, true],
   ];
-  test.each(conditions)('with %s holds as in DynamoDB', async (_, ConditionExpression, values, holds) => {
-    await put(item('a', { value: nested }));
-    const names = { '#v': 'value', '#missing': 'missing' };
-    const used = Object.fromEntries(Object.entries(names).filter(([name]) => ConditionExpression.includes(name)));
-    const condition = { ConditionExpression, ExpressionAttributeNames: used, ExpressionAttributeValues: values };
-    const calls = [
-      () => dynamodb.send(new PutItemCommand({ TableName, Item: item('a', { value: nested }), ...condition })),
-      () =>
-        dynamodb.send(
-          new UpdateItemCommand({
-            TableName,
-            Key: key('a'),
-            UpdateExpression: 'SET touched = :touched',
-            ...condition,
-            ExpressionAttributeValues: { ...values, ':touched': { BOOL: true } },
-          }),
-        ),
-      () => dynamodb.send(new DeleteItemCommand({ TableName, Key: key('a'), ...condition })),
-    ];
-    for (const call of calls) {
-      const error = await failure(call());
-      if (holds) expect(error).toBe('no error');
-      else expect(error).toBeInstanceOf(ConditionalCheckFailedException);
-    }
-  });
+  test.each(conditions)(
+    'a condition with %s gives the same result as in DynamoDB',
+    async (_, ConditionExpression, values, holds) => {
+      await put(item('a', { value: nested }));
+      const names = { '#v': 'value', '#missing': 'missing' };
+      const used = Object.fromEntries(Object.entries(names).filter(([name]) => ConditionExpression.includes(name)));
+      const condition = { ConditionExpression, ExpressionAttributeNames: used, ExpressionAttributeValues: values };
+      const calls = [
+        () => dynamodb.send(new PutItemCommand({ TableName, Item: item('a', { value: nested }), ...condition })),
+        () =>
+          dynamodb.send(
+            new UpdateItemCommand({
+              TableName,
+              Key: key('a'),
+              UpdateExpression: 'SET touched = :touched',
+              ...condition,
+              ExpressionAttributeValues: { ...values, ':touched': { BOOL: true } },
+            }),
+          ),
+        () => dynamodb.send(new DeleteItemCommand({ TableName, Key: key('a'), ...condition })),
+      ];
+      for (const call of calls) {
+        const error = await failure(call());
+        if (holds) expect(error).toBe('no error');
+        else expect(error).toBeInstanceOf(ConditionalCheckFailedException);
+      }
+    },
+  );
 
-  test('that fails returns the item where that is asked for', async () => {
+  test('a failed condition returns the item on request', async () => {
     await put(item('a', { hours: { N: '9' } }));
     const call = (more: object) =>
       failure(dynamodb.send(new DeleteItemCommand({ TableName, Key: key('a'), ...unchanged, ...more })));
@@ -308,7 +311,7 @@ describe('a condition', () => {
     });
   });
 
-  test('has at most 300 operators and 4 KB of text', async () => {
+  test('a condition has at most 300 operators and 4 KB of text', async () => {
     const comparisons = (count: number) => Array.from({ length: count }, () => '#h=:h').join(' AND ');
     const call = (ConditionExpression: string) =>
       dynamodb.send(new PutItemCommand({ TableName, Item: item('a'), ...unchanged, ConditionExpression }));
@@ -334,7 +337,7 @@ describe('point-in-time recovery', () => {
       }),
     );
 
-  test('is off at first, and is turned on and off', async () => {
+  test('point-in-time recovery is off at first and can be turned on and off', async () => {
     expect(await describeBackups()).toEqual({ PointInTimeRecoveryStatus: 'DISABLED' });
     const since = new Date(now);
     await turn(true);
@@ -349,7 +352,7 @@ describe('point-in-time recovery', () => {
     expect(await describeBackups()).toEqual({ PointInTimeRecoveryStatus: 'DISABLED' });
   });
 
-  test('is off for a new table of the same name, and an unknown table is an error', async () => {
+  test('point-in-time recovery is off for a recreated table, and an unknown table is an error', async () => {
     await turn(true);
     await dynamodb.send(new DeleteTableCommand({ TableName }));
     await expect(describeBackups()).rejects.toMatchObject({ name: 'TableNotFoundException' });

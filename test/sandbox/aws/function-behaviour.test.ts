@@ -24,7 +24,7 @@ const ENVIRONMENT = {
   RESCAN_TABLE_KEY: JSON.stringify(TABLE_KEY),
 };
 
-/** Adds the module of failure logging to the package and makes it the handler, as a deploy does. */
+/** Adds the failure logging module to the package and makes it the handler, as a deploy does. */
 async function deployLogging(
   environment: Record<string, string> = ENVIRONMENT,
   parts: 'all' | 'handler alone' = 'all',
@@ -50,8 +50,8 @@ const configure = (change: {
 const failedRows = async () => (await rig.rows()).filter((row) => row.RecordType?.S === 'FAILED_IMAGE');
 const loggingLines = () => rig.lines('RESCAN_FAILURE_LOGGING');
 
-describe('what is deployed is what runs', () => {
-  test('the records carry the OCR version of the package', async () => {
+describe('the function runs its deployed code', () => {
+  test('the records have the OCR version of the package', async () => {
     await updateCode(
       zipOf({
         'lambda_function.py': 'def lambda_handler(event, context): ...',
@@ -75,7 +75,7 @@ describe('what is deployed is what runs', () => {
       'Runtime.MalformedHandlerName',
       "Bad handler 'lambda_handler': not enough values to unpack (expected 2, got 1)",
     ],
-  ])('the handler %s is refused by the runtime', async (Handler, errorType, errorMessage) => {
+  ])('the runtime refuses the handler %s', async (Handler, errorType, errorMessage) => {
     await configure({ Handler });
     const reply = await rig.invoke(keyOf(0));
     expect(reply.error).toBe('Unhandled');
@@ -97,14 +97,14 @@ describe('what is deployed is what runs', () => {
     }
   });
 
-  test('an environment that lost the name of the table breaks the function', async () => {
+  test('the function fails without the table name in its environment', async () => {
     await configure({ Environment: { Variables: {} } });
     const reply = await rig.invoke(keyOf(0));
     expect(reply.error).toBe('Unhandled');
     expect(JSON.parse(reply.payload)).toMatchObject({ errorType: 'KeyError', errorMessage: "'DYNAMODB_TABLE'" });
   });
 
-  test('a function that takes longer than its timeout is ended by it', async () => {
+  test('a function that exceeds its timeout is ended', async () => {
     await configure({ Timeout: 1 });
     rig.aws.turn({ latencyMs: 20_000 });
     const reply = await rig.invoke(keyOf(0));
@@ -115,8 +115,8 @@ describe('what is deployed is what runs', () => {
   });
 });
 
-describe('failure logging that is deployed', () => {
-  test('writes a record of a failed image under the real key, says so, and leaves the reply as it is', async () => {
+describe('deployed failure logging', () => {
+  test('failure logging writes a record of a failed image with the real key, logs a line, and keeps the reply', async () => {
     const without = await rig.invoke('INVALID_IMAGE.png');
     expect(await failedRows()).toEqual([]);
     await deployLogging();
@@ -150,14 +150,14 @@ describe('failure logging that is deployed', () => {
     );
   });
 
-  test('counts the attempts of each image, not those of a key that begins alike', async () => {
+  test('failure logging counts the attempts of each image and not those of a longer key with the same start', async () => {
     await deployLogging();
     for (const key of ['a', 'a', 'a#b', 'a']) await rig.invoke(key);
     const attempts = (await failedRows()).map((row) => `${row.ImageKey?.S} ${row.AttemptNumber?.N}`);
     expect(attempts.sort()).toEqual(['a 1', 'a 2', 'a 3', 'a#b 1']);
   });
 
-  test('keys a long image name by its hash, and decodes a key where events are encoded', async () => {
+  test('failure logging hashes long image names and decodes keys of encoded events', async () => {
     await deployLogging({ ...ENVIRONMENT, RESCAN_KEY_ENCODING: 'url' });
     await rig.invoke('no+such%2Bimage.png');
     const long = 'ü'.repeat(500);
@@ -169,7 +169,7 @@ describe('failure logging that is deployed', () => {
     expect(rows.find((row) => row.ImageKey?.S === long)?.DateProjectCode?.S).toMatch(new RegExp(`^sha256:${hash}#`));
   });
 
-  test('catches what the handler raises; where the runtime is killed nobody writes', async () => {
+  test('failure logging catches exceptions of the handler and writes nothing when the runtime is killed', async () => {
     await deployLogging();
     rig.aws.turn({ failures: { kind: 'crash' } });
     expect((await rig.invoke(keyOf(0))).error).toBe('Unhandled');
@@ -181,14 +181,14 @@ describe('failure logging that is deployed', () => {
     expect(await failedRows()).toHaveLength(1);
   });
 
-  test('writes nothing for what was processed or rejected', async () => {
+  test('failure logging writes nothing for processed and rejected images', async () => {
     await deployLogging();
     for (const index of [0, 12]) await rig.invoke(keyOf(index));
     expect(await failedRows()).toEqual([]);
     expect(await loggingLines()).toEqual([]);
   });
 
-  test('says why there is no record, where the role may not write, may not count, or the key is another', async () => {
+  test('failure logging logs the reason when the role may not write or count, or the key is another one', async () => {
     await deployLogging();
     rig.aws.turn({ functionDenied: ['dynamodb:PutItem'] });
     await rig.invoke('one.png');
@@ -211,13 +211,13 @@ describe('failure logging that is deployed', () => {
     expect(await failedRows()).toHaveLength(1);
   });
 
-  test('of a former handler that is not there the import error shows, and nothing is logged: the module is not loaded either', async () => {
+  test('failure logging for a missing handler is not loaded, and the import error is visible', async () => {
     await deployLogging({ ...ENVIRONMENT, RESCAN_FORMER_HANDLER: 'gone.handler' });
     expect(JSON.parse((await rig.invoke(keyOf(0))).payload).errorType).toBe('Runtime.ImportModuleError');
     expect(await failedRows()).toEqual([]);
   });
 
-  test('that lost the part which writes records says so in one line', async () => {
+  test('failure logging without its writing module logs one line', async () => {
     await deployLogging(ENVIRONMENT, 'handler alone');
     await rig.invoke('x.png');
     expect(await loggingLines()).toEqual([
@@ -226,7 +226,7 @@ describe('failure logging that is deployed', () => {
     expect(await failedRows()).toEqual([]);
   });
 
-  test('knows the size of an image that is there, and of one that is not no more than S3 tells', async () => {
+  test('failure logging records the size of an existing image, and no more than S3 returns for a missing one', async () => {
     await deployLogging();
     rig.aws.turn({ failures: [{ rate: 1, kind: 'textract' }] });
     await rig.invoke(keyOf(0));
@@ -235,7 +235,7 @@ describe('failure logging that is deployed', () => {
     expect(Object.fromEntries(sizes)).toEqual({ [keyOf(0)]: true, 'gone.png': false });
   });
 
-  test('does nothing while its handler is set and its module is not in the package', async () => {
+  test('failure logging whose module is missing in the package does nothing', async () => {
     await configure({ Handler: 'rescan_failure_logging.handler', Environment: { Variables: ENVIRONMENT } });
     expect(JSON.parse((await rig.invoke('x.png')).payload).errorMessage).toMatch(/rescan_failure_logging/);
     expect(await failedRows()).toEqual([]);
@@ -243,7 +243,7 @@ describe('failure logging that is deployed', () => {
 });
 
 describe("the function's own logger", () => {
-  test('as it came: it says that it logged, and DynamoDB had refused', async () => {
+  test('the original failure logger prints that it logged although DynamoDB refused the record', async () => {
     await rig.invoke('x.png');
     expect((await rig.lines('"Could not save failed image record"')).join()).toMatch(
       /An error occurred \(ValidationException\) when calling the PutItem operation/,
@@ -252,7 +252,7 @@ describe("the function's own logger", () => {
     expect(await failedRows()).toEqual([]);
   });
 
-  test('where its role may not write, it is that which it prints', async () => {
+  test('the failure logger prints the access error when its role may not write', async () => {
     rig.aws.turn({ functionDenied: ['dynamodb:PutItem'] });
     await rig.invoke('x.png');
     expect((await rig.lines('"Could not save failed image record"')).join()).toMatch(
@@ -260,7 +260,7 @@ describe("the function's own logger", () => {
     );
   });
 
-  test('none: no record and no line', async () => {
+  test('without a failure logger there is no record and no line', async () => {
     rig.aws.turn({ logger: 'none' });
     await rig.invoke('x.png');
     expect(await failedRows()).toEqual([]);
@@ -269,7 +269,7 @@ describe("the function's own logger", () => {
     expect(await rig.lines('"INVOCATION FAILED"')).toHaveLength(1);
   });
 
-  test('mended by its team: a record under the real key', async () => {
+  test('the corrected failure logger writes a record with the real key', async () => {
     rig.aws.turn({ logger: 'works' });
     await rig.invoke('x.png');
     expect(await failedRows()).toMatchObject([{ ResourceName: { S: 'FAILED_IMAGE' }, ImageKey: { S: 'x.png' } }]);
@@ -277,8 +277,8 @@ describe("the function's own logger", () => {
   });
 });
 
-describe("the function's role and will", () => {
-  test('a role that may not write the entries makes the function fail', async () => {
+describe('permissions of the function', () => {
+  test('the function fails when its role may not write the entries', async () => {
     rig.aws.turn({ functionDenied: ['dynamodb:BatchWriteItem'] });
     const { body, statusCode } = JSON.parse((await rig.invoke(keyOf(0))).payload);
     expect(statusCode).toBe(500);
@@ -288,7 +288,7 @@ describe("the function's role and will", () => {
     });
   });
 
-  test('a function that never fails answers 200 for a key that is not there', async () => {
+  test('with `neverFails` the function answers 200 for a missing key', async () => {
     rig.aws.turn({ neverFails: true });
     const { body, statusCode } = JSON.parse((await rig.invoke('INVALID_IMAGE.png')).payload);
     expect(statusCode).toBe(200);

@@ -34,8 +34,8 @@ const updateConfiguration = (more: Partial<ConstructorParameters<typeof UpdateFu
 const publish = (more: Partial<ConstructorParameters<typeof PublishVersionCommand>[0]> = {}) =>
   rig.lambda.send(new PublishVersionCommand({ FunctionName: FUNCTION, ...more }));
 
-describe('the package that is deployed', () => {
-  test('comes from the address that GetFunction gives, byte for byte as its hash and size say', async () => {
+describe('the deployed package', () => {
+  test('the package at the address from GetFunction matches the hash and the size that GetFunction returned', async () => {
     const { Configuration, Code } = await getFunction();
     const bytes = new Uint8Array(await (await fetch(Code?.Location ?? '')).arrayBuffer());
     expect(sha256(bytes)).toBe(Configuration?.CodeSha256);
@@ -45,13 +45,13 @@ describe('the package that is deployed', () => {
     expect(Buffer.from(files['OCR_VERSION.txt'] ?? []).toString()).toMatch(/^VERSION=2.6.1\nBUILD_DATE=2025-11-21\nD/);
   });
 
-  test('is the same at every start', async () => {
+  test('the first package is the same at every start', async () => {
     const other = await startAwsRig();
     expect((await other.configuration()).CodeSha256).toBe((await rig.configuration()).CodeSha256);
     await other.close();
   });
 
-  test('cannot be had with a signature that was changed, with another package, or too late', async () => {
+  test('a package cannot be read with a changed signature, for another package, or after the expiry', async () => {
     const location = new URL((await getFunction()).Code?.Location ?? '');
     const changed = new URL(location);
     changed.searchParams.set('X-Amz-Signature', '0'.repeat(64));
@@ -67,13 +67,13 @@ describe('the package that is deployed', () => {
     expect([late.status, await late.text()]).toEqual([403, expect.stringContaining('Request has expired')]);
   });
 
-  test('in an outage the address gives nothing either', async () => {
+  test('during an outage the address of the package does not answer', async () => {
     const { Code } = await getFunction();
     rig.aws.turn({ outage: true });
     await expect(fetch(Code?.Location ?? '')).rejects.toThrow();
   });
 
-  test('of an image there is none, only the address of the image', async () => {
+  test('an image function has no package, only the address of its image', async () => {
     rig.aws.turn({ packageType: 'Image' });
     const { Configuration, Code } = await getFunction();
     expect(Configuration).toMatchObject({ PackageType: 'Image' });
@@ -86,14 +86,14 @@ describe('the package that is deployed', () => {
     });
   });
 
-  test('its runtime is what the dial says', async () => {
+  test('the runtime of the function follows its setting', async () => {
     rig.aws.turn({ runtime: 'nodejs22.x' });
     expect((await rig.configuration()).Runtime).toBe('nodejs22.x');
   });
 });
 
 describe('UpdateFunctionCode', () => {
-  test('puts another package there, with its hash and a new revision', async () => {
+  test('UpdateFunctionCode deploys another package and returns its hash and a new revision', async () => {
     const before = await rig.configuration();
     const reply = await updateCode({ RevisionId: before.RevisionId });
     expect(reply.CodeSha256).toBe(sha256(PACKAGE));
@@ -107,7 +107,7 @@ describe('UpdateFunctionCode', () => {
     });
   });
 
-  test('takes a package from S3, and says in its words that there is none', async () => {
+  test('UpdateFunctionCode reads a package from S3 and reports a missing object with S3’s error', async () => {
     await rig.s3.send(new PutObjectCommand({ Bucket: CONTROL_BUCKET, Key: 'next.zip', Body: PACKAGE }));
     const from = (S3Key: string) =>
       rig.lambda.send(new UpdateFunctionCodeCommand({ FunctionName: FUNCTION, S3Bucket: CONTROL_BUCKET, S3Key }));
@@ -118,7 +118,7 @@ describe('UpdateFunctionCode', () => {
     });
   });
 
-  test('is refused for another revision, and nothing changes', async () => {
+  test('UpdateFunctionCode for an old revision is refused and changes nothing', async () => {
     const before = await rig.configuration();
     await expect(updateCode({ RevisionId: '00000000-0000-0000-0000-000000000000' })).rejects.toMatchObject({
       name: 'PreconditionFailedException',
@@ -130,7 +130,7 @@ describe('UpdateFunctionCode', () => {
     });
   });
 
-  test('as a dry run says what it would be and changes nothing', async () => {
+  test('UpdateFunctionCode with DryRun returns the result and changes nothing', async () => {
     const before = await rig.configuration();
     expect((await updateCode({ DryRun: true })).CodeSha256).toBe(sha256(PACKAGE));
     expect((await rig.configuration()).RevisionId).toBe(before.RevisionId);
@@ -144,16 +144,16 @@ describe('UpdateFunctionCode', () => {
     ['a zip cut short', PACKAGE.subarray(0, PACKAGE.length - 10)],
     ['a zip with a damaged file', damaged],
     ['a zip that leads outside', zipOf({ '../outside.py': 'x' })],
-  ])('refuses %s in the words of Lambda', async (_name, ZipFile) => {
+  ])('UpdateFunctionCode refuses %s with Lambda’s error', async (_name, ZipFile) => {
     await expect(updateCode({ ZipFile })).rejects.toMatchObject({
       name: 'InvalidParameterValueException',
       message: 'Could not unzip uploaded file. Please check your file, then try to upload again.',
     });
   });
 
-  test('refuses what unpacks to more than 250 MB, and what is sent and is over 50 MB', async () => {
+  test('UpdateFunctionCode refuses a package that unpacks to more than 250 MB and a request of more than 50 MB', async () => {
     const bomb = zipOf({ 'zeros.py': '\0'.repeat(1_000) });
-    // The directory's size of the one file, as a zip of 300 MB would have it.
+    // The central directory states the size of this one file as a zip of 300 MB would.
     bomb.writeUInt32LE(300_000_000, bomb.indexOf('PK\x01\x02', 0, 'latin1') + 24);
     await expect(updateCode({ ZipFile: bomb })).rejects.toMatchObject({
       name: 'InvalidParameterValueException',
@@ -167,7 +167,7 @@ describe('UpdateFunctionCode', () => {
 });
 
 describe('UpdateFunctionConfiguration', () => {
-  test('changes what is named; the environment is replaced as a whole', async () => {
+  test('UpdateFunctionConfiguration changes the named fields and replaces the environment as a whole', async () => {
     const before = await rig.configuration();
     await updateConfiguration({ Handler: 'other.handler', Environment: { Variables: { ONE: '1' } } });
     const after = await rig.configuration();
@@ -204,7 +204,7 @@ describe('UpdateFunctionConfiguration', () => {
     ],
     [{ Handler: 'with space.handler' }, 'ValidationException', /handler/],
     [{ Layers: ['arn'] }, 'InvalidParameterValueException', /Layers/],
-  ])('refuses %j', async (change, name, message) => {
+  ])('UpdateFunctionConfiguration refuses %j', async (change, name, message) => {
     const before = await rig.configuration();
     await expect(updateConfiguration(change)).rejects.toMatchObject({ name, message: expect.stringMatching(message) });
     expect((await rig.configuration()).RevisionId).toBe(before.RevisionId);
@@ -212,7 +212,7 @@ describe('UpdateFunctionConfiguration', () => {
 });
 
 describe('versions', () => {
-  test('are numbered, keep what they were, and are listed in pages', async () => {
+  test('versions are numbered, keep their code and configuration, and are listed in pages', async () => {
     expect((await publish({ Description: 'before' })).Version).toBe('1');
     await updateCode();
     const second = await publish();
@@ -233,14 +233,14 @@ describe('versions', () => {
     await expect(getFunction('3')).rejects.toEqual(named('ResourceNotFoundException'));
   });
 
-  test('of what has not changed there is one', async () => {
+  test('publishing twice without a change gives the same version', async () => {
     expect((await publish()).Version).toBe('1');
     expect((await publish({ Description: 'again' })).Version).toBe('1');
     await updateConfiguration({ Timeout: 200 });
     expect((await publish()).Version).toBe('2');
   });
 
-  test('are refused for another hash or revision', async () => {
+  test('publishing for another hash or revision is refused', async () => {
     await expect(publish({ CodeSha256: 'AAAA' })).rejects.toMatchObject({
       name: 'InvalidParameterValueException',
       message: expect.stringContaining('CodeSHA256 (AAAA) is different from current CodeSHA256 in $LATEST'),
@@ -250,7 +250,7 @@ describe('versions', () => {
     expect((await publish({ CodeSha256, RevisionId })).Version).toBe('1');
   });
 
-  test('can be published with the update, and be invoked', async () => {
+  test('a version can be published by the update and can be invoked', async () => {
     expect(await updateCode({ Publish: true })).toMatchObject({ Version: '1', CodeSha256: sha256(PACKAGE) });
     expect((await rig.invoke(keyOf(0), '1')).version).toBe('1');
     expect((await rig.invoke(keyOf(0))).version).toBe('$LATEST');
@@ -258,8 +258,8 @@ describe('versions', () => {
   });
 });
 
-describe('while an update is under way', () => {
-  test('changes are refused with 409, what ran before still runs, and then it is done', async () => {
+describe('a running update', () => {
+  test('during an update changes are refused with 409 and the previous code runs until the update is complete', async () => {
     rig.aws.turn({ updateMs: 60_000 });
     const { LastUpdateStatus, LastUpdateStatusReason } = await updateCode();
     expect([LastUpdateStatus, LastUpdateStatusReason]).toEqual(['InProgress', 'The function is being created.']);
@@ -276,7 +276,7 @@ describe('while an update is under way', () => {
     expect((await rig.rows()).some((row) => row.OCRVersion?.S === '2.7.0')).toBe(false);
   });
 
-  test('the SDK can wait for it', async () => {
+  test('the waiter of the SDK waits until an update is complete', async () => {
     rig.aws.turn({ updateMs: 300 });
     await updateCode();
     await waitUntilFunctionUpdatedV2(
@@ -287,7 +287,7 @@ describe('while an update is under way', () => {
     expect((await rig.rows()).some((row) => row.OCRVersion?.S === '2.7.0')).toBe(true);
   });
 
-  test('that fails, it says why, what ran before goes on, and the next update mends it', async () => {
+  test('a failed update reports its reason, the previous code continues to run, and the next update succeeds', async () => {
     rig.aws.turn({ updateFails: true });
     await updateCode();
     expect(await rig.configuration()).toMatchObject({
@@ -305,7 +305,7 @@ describe('while an update is under way', () => {
   });
 });
 
-test('each operation of the control plane is refused where its IAM action is denied', async () => {
+test('each Lambda operation is refused when its IAM action is denied', async () => {
   const calls: readonly [string, () => Promise<unknown>][] = [
     ['GetFunction', () => getFunction()],
     ['GetFunctionConfiguration', () => rig.configuration()],
@@ -325,7 +325,7 @@ test('each operation of the control plane is refused where its IAM action is den
   }
 });
 
-test('the function is found by its ARN, and a reset brings the first package back', async () => {
+test('the function is found by its ARN, and a reset restores the first package', async () => {
   const before = await rig.configuration();
   const byArn = new GetFunctionConfigurationCommand({ FunctionName: before.FunctionArn });
   expect((await rig.lambda.send(byArn)).FunctionName).toBe(FUNCTION);

@@ -71,7 +71,7 @@ const seenSchema = z.object({ highestConcurrency: z.number() });
 const seen = async () => seenSchema.parse(await (await world('invocations')).json());
 
 describe('the function', () => {
-  test('reads the bytes in the bucket and stores what stands on the sheet', async () => {
+  test('the function reads the picture in the bucket and stores the entries of its timesheet', async () => {
     aws.turn({ latencyMs: 0 });
     const key = keyOf(0);
     const reply = await invoke(key);
@@ -87,14 +87,14 @@ describe('the function', () => {
     expect(rows.some((row) => row.WeeksSubmitted?.SS)).toBe(true);
   });
 
-  test('rejects a draft, which is no failure', async () => {
+  test('the function rejects a draft, which does not count as a failure', async () => {
     aws.turn({ latencyMs: 0 });
     const reply = JSON.parse((await invoke(keyOf(12))).payload);
     expect(reply.statusCode).toBe(200);
     expect(JSON.parse(reply.body)).toMatchObject({ rejected: true, status: 'Draft' });
   });
 
-  test('a key that is not there fails inside, and its failure logger says that it wrote what DynamoDB refused', async () => {
+  test('a missing key fails inside of the function, and its failure logger reports a record that DynamoDB refused', async () => {
     aws.turn({ latencyMs: 0 });
     const reply = JSON.parse((await invoke('INVALID_IMAGE.png')).payload);
     expect(reply.statusCode).toBe(500);
@@ -125,15 +125,15 @@ describe('the function', () => {
     expect(reply.payload).toMatch(payload);
   });
 
-  test('every kind of failure is tried above', () => expect(FAILURE_KINDS).toHaveLength(11));
+  test('the table of failures covers all 11 kinds', () => expect(FAILURE_KINDS).toHaveLength(11));
 
-  test('fails only for keys that match', async () => {
+  test('failures with `match` affect only the matching keys', async () => {
     aws.turn({ latencyMs: 0, failures: [{ kind: 'textract', match: keyOf(3) }] });
     expect((await invoke(keyOf(3))).payload).toMatch(/500/);
     expect((await invoke(keyOf(4))).payload).not.toMatch(/"statusCode":500/);
   });
 
-  test('says that it wrote and writes nothing, when told so', async () => {
+  test('with `writesNothing` the function reports stored entries and stores none', async () => {
     aws.turn({ latencyMs: 0, writesNothing: true });
     expect((await invoke(keyOf(5))).payload).toMatch(/entries_stored/);
     const rows = (await dynamodb.send(new ScanCommand({ TableName: TABLE, ConsistentRead: true }))).Items ?? [];
@@ -142,7 +142,7 @@ describe('the function', () => {
 });
 
 describe('limits', () => {
-  test('more at once than the concurrency allows is answered 429 with the reason', async () => {
+  test('an invocation beyond the concurrency limit is answered with 429 and its reason', async () => {
     aws.turn({ latencyMs: 200, concurrency: { unreserved: 2 } });
     const results = await Promise.allSettled([0, 1, 2, 3].map((index) => invoke(keyOf(index))));
     const refused = results.filter((result) => result.status === 'rejected');
@@ -154,7 +154,7 @@ describe('limits', () => {
     expect((await seen()).highestConcurrency).toBe(2);
   });
 
-  test('a reserve of 0 holds the function', async () => {
+  test('a reserved concurrency of 0 refuses every invocation', async () => {
     await lambda.send(new PutFunctionConcurrencyCommand({ FunctionName: FUNCTION, ReservedConcurrentExecutions: 0 }));
     await expect(invoke(keyOf(0))).rejects.toMatchObject({
       Reason: 'ReservedFunctionConcurrentInvocationLimitExceeded',
@@ -168,7 +168,7 @@ describe('limits', () => {
     ).toBeUndefined();
   });
 
-  test('more in a minute than the dial says is answered 429; a busy model fails inside', async () => {
+  test('an invocation beyond the limit per minute is answered with 429, and a model call beyond its limit fails in the function', async () => {
     aws.turn({ latencyMs: 0, functionPerMinute: 2 });
     await invoke(keyOf(0));
     await invoke(keyOf(1));
@@ -179,8 +179,8 @@ describe('limits', () => {
   });
 });
 
-describe('troubles of the whole', () => {
-  test('expired credentials are refused by each service in its own words', async () => {
+describe('faults of all services', () => {
+  test('every service refuses expired credentials with its own error', async () => {
     aws.turn({ expiredCredentials: true });
     await expect(invoke(keyOf(0))).rejects.toEqual(named('ExpiredTokenException'));
     await expect(dynamodb.send(new DescribeTableCommand({ TableName: TABLE }))).rejects.toEqual(
@@ -193,7 +193,7 @@ describe('troubles of the whole', () => {
     await expect(sts.send(new GetCallerIdentityCommand({}))).rejects.toEqual(named('ExpiredToken'));
   });
 
-  test('an IAM action that is denied is refused, the others are not', async () => {
+  test('a denied IAM action is refused and other actions work', async () => {
     aws.turn({
       accessDenied: [
         'dynamodb:Scan',
@@ -215,14 +215,14 @@ describe('troubles of the whole', () => {
     await dynamodb.send(new DescribeTableCommand({ TableName: TABLE }));
   });
 
-  test('in an outage no connection gets an answer', async () => {
+  test('during an outage no connection gets an answer', async () => {
     aws.turn({ outage: true });
     await expect(invoke(keyOf(0))).rejects.toThrow();
     expect((await world('world', { outage: false })).ok).toBe(true);
     await invoke(keyOf(0));
   });
 
-  test('a missing function and a missing bucket are said as AWS says them', async () => {
+  test('a missing function and a missing bucket are answered with the errors of AWS', async () => {
     aws.turn({ functionMissing: true, latencyMs: 0 });
     await expect(invoke(keyOf(0))).rejects.toEqual(named('ResourceNotFoundException'));
     aws.turn({ functionMissing: false, bucketMissing: true });
@@ -230,7 +230,7 @@ describe('troubles of the whole', () => {
     await expect(s3.send(new ListObjectsV2Command({ Bucket: BUCKET }))).rejects.toEqual(named('NoSuchBucket'));
   });
 
-  test('unprocessed items are given back, and the others are written', async () => {
+  test('unprocessed items are returned and the others are written', async () => {
     aws.turn({ dynamodb: { unprocessedRate: 0.5 } });
     const puts = Array.from({ length: 20 }, (_, index) => ({
       PutRequest: { Item: { ResourceName: { S: 'batch' }, DateProjectCode: { S: String(index) } } },
@@ -261,8 +261,8 @@ async function allLines(filterPattern: string): Promise<string[]> {
   return lines;
 }
 
-describe('what is around the function', () => {
-  test('its log is paged, an empty page with a token first', async () => {
+describe('logs, quotas, S3 and descriptions', () => {
+  test('the log is paged and starts with an empty page that has a token', async () => {
     aws.turn({ latencyMs: 0 });
     for (const index of [0, 1, 2]) await invoke(keyOf(index));
     const first = await logs.send(new FilterLogEventsCommand({ logGroupName: `/aws/lambda/${FUNCTION}` }));
@@ -278,7 +278,7 @@ describe('what is around the function', () => {
     await expect(allLines('"open')).rejects.toEqual(named('InvalidParameterException'));
   });
 
-  test('quotas come in pages and follow the dials', async () => {
+  test('quotas are paged and follow the settings', async () => {
     aws.turn({ quotas: { novaLiteCrossRegionRequestsPerMinute: 321 } });
     const all: [string | undefined, number | undefined][] = [];
     let NextToken: string | undefined;
@@ -297,7 +297,7 @@ describe('what is around the function', () => {
     expect(all).toContainEqual(['Cross-region model inference requests per minute for Amazon Nova Lite', 321]);
   });
 
-  test('the function and the account describe themselves', async () => {
+  test('the function and the account return their descriptions', async () => {
     const facts = await lambda.send(new GetFunctionConfigurationCommand({ FunctionName: FUNCTION }));
     expect(facts).toMatchObject({
       Handler: 'lambda_function.lambda_handler',
@@ -308,7 +308,7 @@ describe('what is around the function', () => {
     expect((await sts.send(new GetCallerIdentityCommand({}))).Account).toBe('016164185850');
   });
 
-  test('S3 takes large uploads in parts and gives ranges back', async () => {
+  test('S3 accepts multipart uploads and returns ranges', async () => {
     const Body = Buffer.alloc(12 * 1024 * 1024, 'abcdefgh');
     await new Upload({ client: s3, params: { Bucket: 'rescan-bot-control', Key: 'large ü+%.bin', Body } }).done();
     const part = await s3.send(
@@ -318,7 +318,7 @@ describe('what is around the function', () => {
     await s3.send(new HeadBucketCommand({ Bucket: 'rescan-bot-control' }));
   });
 
-  test('the bucket holds the images, with odd keys, and what is no image', async () => {
+  test('the bucket contains images with unusual keys and objects that are not images', async () => {
     const page = await s3.send(new ListObjectsV2Command({ Bucket: BUCKET }));
     const keys = (page.Contents ?? []).map((object) => object.Key);
     expect(keys).toHaveLength(65);
@@ -326,13 +326,13 @@ describe('what is around the function', () => {
   });
 });
 
-describe('the dials', () => {
+describe('the settings', () => {
   test.each([
     [{ latency: 3 }, /latency/],
     [{ failures: [{ kind: 'boredom' }] }, /failures.0.kind/],
     [{ brokenConnections: 2 }, /brokenConnections/],
     [[], /object/],
-  ])('%j is refused by name and changes nothing', async (change, said) => {
+  ])('the invalid setting %j is refused by name and nothing changes', async (change, said) => {
     const before = aws.world();
     const reply = await world('world', change);
     expect(reply.status).toBe(400);
@@ -340,11 +340,11 @@ describe('the dials', () => {
     expect(aws.world()).toEqual(before);
   });
 
-  test('a port that is taken is said so', async () => {
+  test('a port in use is an error that names the port', async () => {
     await expect(startLocalAws({ port: aws.port, images: 1 })).rejects.toThrow(PortInUseError);
   });
 
-  test('the same seed gives the same world', async () => {
+  test('the same seed gives the same state', async () => {
     const other = await startLocalAws({ port: 0, images: 60 });
     const rows = async (url: string) =>
       z.object({ rows: z.array(z.unknown()) }).parse(await (await fetch(`${url}/sandbox/table?limit=1000`)).json())

@@ -36,13 +36,13 @@ describe('a filter pattern', () => {
     ['-ERROR', [1, 2, 3]],
     ['-"[ERROR]" -stored', [1, 3]],
     ['error -ERROR ?WARN', [3]],
-  ])('%s finds lines %j', (pattern, found) => {
+  ])('the filter pattern %s finds the lines %j', (pattern, found) => {
     const matches = readFilterPattern(pattern);
     expect(LINES.flatMap((line, place) => (matches(line) ? [place] : []))).toEqual(found);
   });
 
   test.each(['"open', 'a:b', '[ERROR', '{ $.a = 1', '{ $.level = "x" }', '[a, b]', '%regex%', '-', 'a"b"'])(
-    '%s is refused',
+    'the filter pattern %s is refused',
     async (pattern) => {
       expect(() => readFilterPattern(pattern)).toThrow(FilterPatternError);
       await expect(filter({ filterPattern: pattern })).rejects.toMatchObject({
@@ -54,7 +54,7 @@ describe('a filter pattern', () => {
 });
 
 describe('FilterLogEvents', () => {
-  test('answers as many empty pages with a token first as the dial says', async () => {
+  test('FilterLogEvents starts with as many empty pages with a token as the setting says', async () => {
     rig.aws.turn({ emptyLogPages: 3 });
     await rig.invoke(keyOf(0));
     let token: string | undefined;
@@ -71,7 +71,7 @@ describe('FilterLogEvents', () => {
     expect((await filter()).events?.length).toBeGreaterThan(0);
   });
 
-  test('gives every line once, in order, over pages', async () => {
+  test('FilterLogEvents returns every line once and in order over its pages', async () => {
     rig.aws.turn({ emptyLogPages: 0 });
     for (const index of [0, 1, 2]) await rig.invoke(keyOf(index));
     const whole = (await filter()).events ?? [];
@@ -88,7 +88,7 @@ describe('FilterLogEvents', () => {
     await expect(filter({ nextToken: 'other' })).rejects.toEqual(named('InvalidParameterException'));
   });
 
-  test('takes a window of time, both ends in it, and a stream', async () => {
+  test('FilterLogEvents filters by stream and by an inclusive window of time', async () => {
     rig.aws.turn({ emptyLogPages: 0 });
     await rig.invoke(keyOf(0));
     const all = (await filter()).events ?? [];
@@ -107,7 +107,7 @@ describe('FilterLogEvents', () => {
     );
   });
 
-  test('of a group that is gone it says so, as the other operations do', async () => {
+  test('FilterLogEvents and the other operations report a missing log group', async () => {
     rig.aws.turn({ logGroupMissing: true });
     const missing = {
       name: 'ResourceNotFoundException',
@@ -119,7 +119,7 @@ describe('FilterLogEvents', () => {
 });
 
 describe('log streams', () => {
-  test('invocations one after the other share one, those at the same time do not', async () => {
+  test('consecutive invocations share a log stream and concurrent ones do not', async () => {
     for (const index of [0, 1]) await rig.invoke(keyOf(index));
     expect(await streams()).toHaveLength(1);
     rig.aws.turn({ latencyMs: 200 });
@@ -128,14 +128,14 @@ describe('log streams', () => {
     expect((await streams())[0]?.logStreamName).toMatch(/^\d{4}\/\d\d\/\d\d\/\[\$LATEST\][0-9a-f]{32}$/);
   });
 
-  test('a changed function starts new ones', async () => {
+  test('a changed function starts new log streams', async () => {
     await rig.invoke(keyOf(0));
     await rig.lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName: FUNCTION, Timeout: 100 }));
     await rig.invoke(keyOf(0));
     expect(await streams()).toHaveLength(2);
   });
 
-  test('are read from head and tail; the end gives back the token that it was given', async () => {
+  test('a log stream is read from its start or its end, and returns the same token at the end', async () => {
     for (const index of [0, 1]) await rig.invoke(keyOf(index));
     const [stream] = await streams();
     const read = (more: { nextToken?: string; limit?: number; startFromHead?: boolean }) =>
@@ -158,7 +158,7 @@ describe('log streams', () => {
     ).rejects.toMatchObject({ message: 'The specified log stream does not exist.' });
   });
 
-  test('are listed in pages, by name or by their last line', async () => {
+  test('log streams are listed in pages, by name or by last event', async () => {
     rig.aws.turn({ latencyMs: 100 });
     await Promise.all([0, 1, 2].map((index) => rig.invoke(keyOf(index))));
     const list = (more: object) => rig.logs.send(new DescribeLogStreamsCommand({ logGroupName: LOG_GROUP, ...more }));
@@ -173,8 +173,8 @@ describe('log streams', () => {
   });
 });
 
-describe('what Lambda writes around an invocation', () => {
-  test('is START, END and REPORT with its numbers; the first of a copy tells its start too', async () => {
+describe('the log lines of Lambda', () => {
+  test('an invocation logs START, END and REPORT with its numbers, and the first one of a copy also its initialisation', async () => {
     rig.aws.turn({ memoryMb: { min: 400, max: 410 } });
     for (const index of [0, 1]) await rig.invoke(keyOf(index));
     const lines = await rig.lines();
@@ -198,7 +198,7 @@ describe('what Lambda writes around an invocation', () => {
     ['timeout', /Task timed out after 300.00 seconds\n\n$/, /Duration: 300000.00 ms\t.*Status: timeout\t\n$/],
     ['out-of-memory', /Runtime.OutOfMemory\n$/, /Max Memory Used: 1024 MB\t.*Error Type: Runtime.OutOfMemory\t\n$/],
     ['exit', /exit status 1\nRuntime.ExitError\n$/, /Error Type: Runtime.ExitError\t\n$/],
-  ])('of %s the log tells too', async (kind, line, report) => {
+  ])('the log shows an invocation that ended with %s', async (kind, line, report) => {
     await rig.invoke(keyOf(0));
     rig.aws.turn({ failures: { kind } });
     await rig.invoke(keyOf(1));

@@ -27,7 +27,7 @@ const window = () => ({
   StartTime: new Date(Date.now() - 10 * 60_000),
   EndTime: new Date(Date.now() + 60_000),
 });
-/** The whole of each metric over the last minutes, by the id of its query: their sums, or highest. */
+/** The sum or the maximum of each metric over the last minutes, by query id. */
 async function totals(...queries: MetricDataQuery[]): Promise<Record<string, number | undefined>> {
   const { MetricDataResults = [] } = await rig.metrics.send(
     new GetMetricDataCommand({ MetricDataQueries: queries, ...window() }),
@@ -44,8 +44,8 @@ const BY_MODEL = ['ModelId', 'us.amazon.nova-lite-v1:0'] as const;
 const BY_OPERATION = ['Operation', 'AnalyzeDocument'] as const;
 const BY_TABLE = ['TableName', TABLE] as const;
 
-describe('CloudWatch tells what happened', () => {
-  test('to the function: invocations, errors, throttles, durations, how many at once', async () => {
+describe('metrics of CloudWatch', () => {
+  test('CloudWatch has invocations, errors, throttles, durations and concurrency of the function', async () => {
     rig.aws.turn({ latencyMs: 120, concurrency: { unreserved: 2 } });
     await Promise.allSettled([0, 1, 2].map((index) => rig.invoke(keyOf(index))));
     rig.aws.turn({ latencyMs: 0, failures: { kind: 'crash' } });
@@ -63,14 +63,14 @@ describe('CloudWatch tells what happened', () => {
       of('p99', 'Duration', 'p99'),
       of('count', 'Duration', 'SampleCount'),
     );
-    // A 500 of the handler is no error of the function; what was throttled is no invocation.
+    // A 500 of the handler is not an error of the function; a throttled request is not an invocation.
     expect(found).toMatchObject({ invocations: 4, errors: 1, throttles: 1, concurrent: 2, count: 4 });
     expect(found.slowest).toBeGreaterThanOrEqual(120);
     expect(found.p99).toBe(found.slowest);
     expect(found.average).toBeLessThan(found.slowest ?? 0);
   });
 
-  test('to the model and to Textract', async () => {
+  test('CloudWatch has the calls of the model and of Textract', async () => {
     rig.aws.turn({ bedrockPerMinute: 2 });
     for (const index of [0, 1, 2]) await rig.invoke(keyOf(index));
     rig.aws.turn({ bedrockPerMinute: 0, failures: { kind: 'textract' } });
@@ -93,7 +93,7 @@ describe('CloudWatch tells what happened', () => {
     ).toEqual({ calls: 2, throttles: 1, users: 1, throttled: 1 });
   });
 
-  test('to the table: what was written, by the function and by others, and what was throttled', async () => {
+  test('CloudWatch has the writes and the throttles of the table, by the function and by other clients', async () => {
     await rig.invoke(keyOf(0));
     const Item = { ResourceName: { S: 'a' }, DateProjectCode: { S: 'b' } };
     await rig.dynamodb.send(new PutItemCommand({ TableName: TABLE, Item }));
@@ -110,7 +110,7 @@ describe('CloudWatch tells what happened', () => {
     ).toEqual({ consumed: written, writes: 1, reads: 1 });
   });
 
-  test('and nothing of what it does not know, nor after a reset', async () => {
+  test('CloudWatch has no data for unknown metrics and after a reset', async () => {
     await rig.invoke(keyOf(0));
     const other = query('other', 'AWS/Lambda', 'Invocations', ['FunctionName', 'other']);
     expect(await totals(other)).toEqual({ other: undefined });
@@ -124,7 +124,7 @@ describe('CloudWatch tells what happened', () => {
 });
 
 describe('GetMetricData', () => {
-  test('comes in pages; what goes on in the next is said to be partial', async () => {
+  test('GetMetricData is paged and marks a metric that continues on the next page as partial', async () => {
     await rig.invoke(keyOf(0));
     const MetricDataQueries = ['Invocations', 'Errors', 'Duration'].map((name) =>
       query(name.toLowerCase(), 'AWS/Lambda', name, BY_FUNCTION),
@@ -155,7 +155,7 @@ describe('GetMetricData', () => {
     [{ MetricDataQueries: [query('a', 'N', 'M', BY_TABLE), query('a', 'N', 'M', BY_TABLE)] }, /not unique/],
     [{ MetricDataQueries: [query('a', 'N', 'M', BY_TABLE, 'Median')] }, /statistic Median/],
     [{ MetricDataQueries: [query('A b', 'N', 'M', BY_TABLE)] }, /MetricDataQueries/],
-  ])('refuses %j', async (change, message) => {
+  ])('GetMetricData refuses %j', async (change, message) => {
     await expect(
       rig.metrics.send(
         new GetMetricDataCommand({ MetricDataQueries: [query('a', 'N', 'M', BY_TABLE)], ...window(), ...change }),
@@ -163,7 +163,7 @@ describe('GetMetricData', () => {
     ).rejects.toMatchObject({ name: 'ValidationException', message: expect.stringMatching(message) });
   });
 
-  test('is refused where it is not permitted, and with expired credentials', async () => {
+  test('GetMetricData is refused without permission and with expired credentials', async () => {
     rig.aws.turn({ accessDenied: ['cloudwatch:GetMetricData'] });
     const ask = () => totals(query('a', 'AWS/Lambda', 'Errors', BY_FUNCTION));
     await expect(ask()).rejects.toMatchObject({
@@ -175,7 +175,7 @@ describe('GetMetricData', () => {
   });
 });
 
-test('the store adds up seconds into periods, knows percentiles, and forgets what is older than three hours', () => {
+test('the metric store aggregates seconds into periods, computes percentiles, and drops data older than three hours', () => {
   const store = createMetricStore();
   const begin = 1_764_000_000;
   for (let second = 0; second < 100; second++)

@@ -25,7 +25,7 @@ const usual = (ServiceCode: string) =>
   byName(paginateListAWSDefaultServiceQuotas({ client: rig.quotas }, { ServiceCode }));
 
 describe('Service Quotas', () => {
-  test('know requests and tokens a minute, across regions and on demand, by the dials', async () => {
+  test('Service Quotas returns requests and tokens per minute, across regions and on demand, as set', async () => {
     rig.aws.turn({
       quotas: {
         novaLiteCrossRegionRequestsPerMinute: 11,
@@ -42,7 +42,7 @@ describe('Service Quotas', () => {
     expect(quotas.size).toBeGreaterThan(8);
   });
 
-  test('know Textract by its operation, and the concurrency of Lambda', async () => {
+  test('Service Quotas returns the limits of Textract operations and the concurrency of Lambda', async () => {
     rig.aws.turn({ quotas: { textractAnalyzeDocumentPerSecond: 3 }, concurrency: { account: 77 } });
     const textract = await applied('textract');
     expect([...textract].filter(([name]) => name.includes('synchronous AnalyzeDocument'))).toEqual([
@@ -51,7 +51,7 @@ describe('Service Quotas', () => {
     expect((await applied('lambda')).get('Concurrent executions')).toBe(77);
   });
 
-  test('where none is applied there is the default value only, whatever the dials say', async () => {
+  test('without an applied quota Service Quotas returns only the default value', async () => {
     rig.aws.turn({ quotas: { applied: ['lambda'], novaLiteCrossRegionRequestsPerMinute: 999 } });
     expect((await applied('bedrock')).size).toBe(0);
     expect((await applied('lambda')).size).toBeGreaterThan(0);
@@ -59,20 +59,20 @@ describe('Service Quotas', () => {
     expect((await usual('bedrock')).get(name)).toBe(200);
   });
 
-  test('of a service that is not there they say so', async () => {
+  test('Service Quotas reports an unknown service', async () => {
     await expect(applied('none')).rejects.toMatchObject({ name: 'NoSuchResourceException' });
   });
 });
 
-describe('the billing of the table', () => {
+describe('table billing', () => {
   const describeTable = async (TableName = TABLE) =>
     (await rig.dynamodb.send(new DescribeTableCommand({ TableName }))).Table;
 
-  test('is on demand', async () => {
+  test('the billing of the table is on demand by default', async () => {
     expect((await describeTable())?.BillingModeSummary?.BillingMode).toBe('PAY_PER_REQUEST');
   });
 
-  test('is provisioned when the dial says so, with the capacity of the table and of each index', async () => {
+  test('the billing of the table is provisioned when set so, with the capacity of the table and of each index', async () => {
     const before = await describeTable();
     rig.aws.turn({ billing: 'provisioned', capacity: { tableWrite: 4, indexWrite: 2 } });
     const table = await describeTable();
@@ -85,7 +85,7 @@ describe('the billing of the table', () => {
     await expect(describeTable('other')).rejects.toMatchObject({ name: 'ResourceNotFoundException' });
   });
 
-  test('is enforced for writes when the dial says so', async () => {
+  test('provisioned capacity is enforced for writes when set so', async () => {
     const write = (index: number) =>
       rig.dynamodb.send(
         new PutItemCommand({

@@ -12,8 +12,8 @@ import { readInvokeError } from '../../../src/pipeline/invoke/invoke-error.ts';
 import { type AwsRig, BUCKET, CONTROL_BUCKET, FUNCTION, keyOf, LOG_GROUP, startAwsRig, TABLE } from './aws-rig.ts';
 
 /**
- * Every error that the bot tells apart, as the real SDK makes it of what the local AWS sends: its class, its name, its
- * status and what it says of trying again; and what the bot makes of it.
+ * Every error that the bot distinguishes, as the real SDK reports it for the answers of the local AWS: class, name,
+ * status and retryable flag; and how the bot classifies it.
  */
 
 let rig: AwsRig;
@@ -88,11 +88,11 @@ const metrics = (more: { NextToken?: string } = {}) =>
   );
 
 describe.each(CALLS)('%s', (what, service, action, call, base) => {
-  test('says that credentials have expired', async () => {
+  test('the SDK reports expired credentials as the error class of the service', async () => {
     rig.aws.turn({ expiredCredentials: true });
     const error = await errorOf(call);
     expect(error).toBeInstanceOf(base);
-    // S3 says ExpiredToken with 400, Lambda 403, the JSON services 400; a HEAD has no body to say anything in.
+    // S3 answers ExpiredToken with 400, Lambda with 403, the JSON services with 400. A HEAD has no body with a message.
     expect(error).toMatchObject({
       name: what === 'a HEAD in S3' ? 'Unknown' : service === 's3' ? 'ExpiredToken' : 'ExpiredTokenException',
       $metadata: { httpStatusCode: service === 'lambda' ? 403 : 400 },
@@ -102,7 +102,7 @@ describe.each(CALLS)('%s', (what, service, action, call, base) => {
     expect(isTransient(error)).toBe(false);
   });
 
-  test('says that an action is denied, and which', async () => {
+  test('the SDK reports a denied action with the name of the action', async () => {
     rig.aws.turn({ accessDenied: [action] });
     const error = await errorOf(call);
     expect(error).toBeInstanceOf(base);
@@ -115,7 +115,7 @@ describe.each(CALLS)('%s', (what, service, action, call, base) => {
     expect(isTransient(error)).toBe(false);
   });
 
-  test('says nothing in an outage: the connection ends', async () => {
+  test('the SDK reports a closed connection during an outage', async () => {
     rig.aws.turn({ outage: true });
     const error = await errorOf(call);
     expect(error).not.toBeInstanceOf(base);
@@ -124,7 +124,7 @@ describe.each(CALLS)('%s', (what, service, action, call, base) => {
   });
 });
 
-test('STS says ExpiredToken, without the word Exception', async () => {
+test('STS answers expired credentials with ExpiredToken', async () => {
   rig.aws.turn({ expiredCredentials: true });
   const error = await errorOf(() => sts.send(new GetCallerIdentityCommand({})));
   expect(error).toBeInstanceOf(STSServiceException);
@@ -142,7 +142,7 @@ const reserve = (ReservedConcurrentExecutions: number) =>
 const read = (Bucket: string, Key = 'none') => rig.s3.send(new s3.GetObjectCommand({ Bucket, Key }));
 const filter = (input: logs.FilterLogEventsCommandInput) => rig.logs.send(new logs.FilterLogEventsCommand(input));
 
-describe('each error is one of the SDK’s own classes, with its status', () => {
+describe('error classes of the SDK', () => {
   test.each<[what: string, call: Call, kind: ErrorClass, name: string, status: number, fault?: string]>([
     [
       'no such table',
@@ -251,7 +251,7 @@ describe('each error is one of the SDK’s own classes, with its status', () => 
       'NoSuchResourceException',
       400,
     ],
-  ])('%s', async (_what, call, kind, name, status, fault) => {
+  ])('the SDK reports the right class and status for %s', async (_what, call, kind, name, status, fault) => {
     const error = await errorOf(call);
     expect(error).toBeInstanceOf(kind);
     expect(error).toMatchObject({ name, $metadata: { httpStatusCode: status } });
@@ -260,8 +260,8 @@ describe('each error is one of the SDK’s own classes, with its status', () => 
   });
 });
 
-describe('what asks for less', () => {
-  test('is a throttle of DynamoDB, which may be tried again', async () => {
+describe('throttling', () => {
+  test('a throttled DynamoDB request is a retryable error of the SDK', async () => {
     rig.aws.turn({ dynamodb: { throttleRate: 1 } });
     const error = await errorOf(() => put());
     expect(error).toBeInstanceOf(dynamodb.ProvisionedThroughputExceededException);
@@ -273,7 +273,7 @@ describe('what asks for less', () => {
     ['the account', 'CallerRateLimitExceeded', { functionPerMinute: 1 }, undefined, 'account'],
     ['the function', 'ReservedFunctionConcurrentInvocationLimitExceeded', {}, 0, 'function'],
   ])(
-    'is a 429 of Lambda for %s, with its reason and when to come again',
+    'Lambda throttles an invocation for %s with 429, its reason and the time to wait',
     async (_, Reason, dials, reserved, source) => {
       rig.aws.turn(dials);
       if (reserved === undefined) await rig.invoke(keyOf(0));
@@ -294,7 +294,7 @@ describe('an invocation', () => {
   test.each([
     ['of more than 6 MB', `"${'x'.repeat(6 * 1024 * 1024)}"`, lambda.RequestTooLargeException, 413],
     ['that is no JSON', '{', lambda.InvalidRequestContentException, 400],
-  ])('%s is refused, and counts against that image alone', async (_, payload, kind, httpStatusCode) => {
+  ])('a payload %s is refused as a failure of that image alone', async (_, payload, kind, httpStatusCode) => {
     const error = await errorOf(() => send(payload));
     expect(error).toBeInstanceOf(kind);
     expect(error).toMatchObject({ $metadata: { httpStatusCode } });
@@ -304,7 +304,7 @@ describe('an invocation', () => {
     });
   });
 
-  test('whose connection breaks may have run: the bot says neither that it did nor that it did not', async () => {
+  test('an invocation whose connection breaks is neither a success nor a failure for the bot', async () => {
     rig.aws.turn({ brokenConnections: 1 });
     expect(readInvokeError(await errorOf(() => rig.invoke(keyOf(0))), asked)).toMatchObject({ kind: 'broken' });
   });

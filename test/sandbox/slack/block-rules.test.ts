@@ -27,7 +27,7 @@ const task = (task_id: string) => ({
 });
 
 describe('blocks', () => {
-  it('of every kind pass on a surface that has them', () => {
+  it('blocks of every kind are valid on a surface that supports them', () => {
     const everything = [
       section('text'),
       { type: 'section', fields: [plain('a'), plain('b')], accessory: button('x') },
@@ -146,15 +146,15 @@ describe('blocks', () => {
       'data labels must match axis categories [json-pointer:/blocks/0/chart/series/0/data]',
     ],
     [
-      'trouble inside a container',
+      'an error inside of a container',
       [{ type: 'container', title: plain('c'), child_blocks: [section('')] }],
       'must be more than 0 characters [json-pointer:/blocks/0/child_blocks/0/text/text]',
     ],
-  ])('with %s are refused, with the place', (_, blocks, problem, surface = 'message') => {
+  ])('blocks with %s are refused with the pointer to the problem', (_, blocks, problem, surface = 'message') => {
     expect(problems(blocks, surface)).toEqual([problem]);
   });
 
-  it('are refused over the wire as Slack does it', async () => {
+  it('invalid blocks are refused by the Web API with Slack’s errors', async () => {
     const { chat } = clientOf(await slackForTest());
     const posting = chat.postMessage({ channel: 'C0TIMESHEET', text: 'x', blocks: [section('x'.repeat(3001))] });
     const problem = 'must be less than 3001 characters [json-pointer:/blocks/0/text/text]';
@@ -194,7 +194,7 @@ describe('a view', () => {
       { type: 'home', title: plain('x'), blocks: [] },
       'invalid additional property: title [json-pointer:/view]',
     ],
-  ])('with %s is refused', (_, view, problem) => {
+  ])('a view with %s is refused', (_, view, problem) => {
     expect(checkView(view).map(describeProblem)).toEqual([problem]);
   });
 });

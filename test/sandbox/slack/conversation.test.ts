@@ -12,7 +12,7 @@ import {
 } from './harness.ts';
 
 describe('a command', () => {
-  it('reaches the app with its text, and the acknowledgement is shown to the person alone', async () => {
+  it('a command reaches the app with its text, and only the person sees the acknowledgement', async () => {
     const slack = await slackForTest();
     await boltApp(slack, (app) =>
       app.command('/demo', async ({ command, ack }) => {
@@ -27,14 +27,14 @@ describe('a command', () => {
     expect(state.ephemerals).toMatchObject([{ onlyFor: 'U0OPERATOR', text: 'operator in timesheet-ocr: a=1 b' }]);
   });
 
-  it('that the manifest does not have is refused to the person and never reaches the app', async () => {
+  it('a command that is not in the manifest is refused to the person and does not reach the app', async () => {
     const slack = await slackForTest();
     const answer = await person(slack, 'command', { user: 'viewer', channel: 'random', text: '/nothing at all' });
     expect(answer).toMatchObject({ status: 404, error: 'unknown_command', commands: ['/demo'] });
     expect((await stateOf(slack)).ephemerals).toMatchObject([{ onlyFor: 'U0VIEWER', fromSlack: true }]);
   });
 
-  it('shows operation_timeout when nobody acknowledges within three seconds', async () => {
+  it('a command without an acknowledgement within three seconds shows operation_timeout', async () => {
     const clock = manualClock();
     const slack = await slackForTest({ clock });
     await boltApp(slack, (app) => app.command('/demo', async () => {}));
@@ -47,13 +47,13 @@ describe('a command', () => {
     expect((await stateOf(slack)).ephemerals[0]?.text).toBe('/demo failed with the error "operation_timeout"');
   });
 
-  it('shows dispatch_failed while the app has no link', async () => {
+  it('a command shows dispatch_failed while the app has no connection', async () => {
     const slack = await slackForTest();
     const answer = await person(slack, 'command', { user: 'operator', channel: 'timesheet-ocr', text: '/demo' });
     expect(answer).toMatchObject({ ok: false, error: 'dispatch_failed', reason: 'not-connected' });
   });
 
-  it('is refused to deleted users and bots', async () => {
+  it('deleted users and bots cannot send a command', async () => {
     const slack = await slackForTest();
     for (const user of ['deleted', 'otherbot'])
       expect(await person(slack, 'command', { user, channel: 'timesheet-ocr', text: '/demo' })).toMatchObject({
@@ -64,7 +64,7 @@ describe('a command', () => {
 });
 
 describe('a response_url', () => {
-  it('posts in the channel, replaces what it posted, and is used up after five times', async () => {
+  it('a response_url posts in the channel, replaces its message, and is used up after five times', async () => {
     const slack = await slackForTest();
     const failures: unknown[] = [];
     await boltApp(slack, (app) =>
@@ -80,7 +80,7 @@ describe('a response_url', () => {
     expect((await stateOf(slack)).messages.map((message) => message.text)).toEqual(['five']);
   });
 
-  it('is worth nothing after thirty minutes', async () => {
+  it('a response_url expires after thirty minutes', async () => {
     const clock = manualClock();
     const slack = await slackForTest({ clock });
     let url = '';
@@ -101,7 +101,7 @@ describe('a response_url', () => {
 });
 
 describe('a button', () => {
-  it('carries its own value to the app, which updates the message in place', async () => {
+  it('a button sends its own value to the app, which updates the message in place', async () => {
     const slack = await slackForTest();
     const app = await boltApp(slack, (bolt) =>
       bolt.action('go', async ({ ack, action, body, client }) => {
@@ -124,7 +124,7 @@ describe('a button', () => {
     });
   });
 
-  it('that is not in the message is refused, with those that are', async () => {
+  it('a button that is not in the message is refused with the list of its buttons', async () => {
     const slack = await slackForTest();
     const posted = await clientOf(slack).chat.postMessage({
       channel: 'timesheet-ocr',
@@ -138,7 +138,7 @@ describe('a button', () => {
     });
   });
 
-  it('in an ephemeral message works for its person only, and response_url replaces it', async () => {
+  it('a button in an ephemeral message works only for its person, and response_url replaces the message', async () => {
     const slack = await slackForTest();
     const app = await boltApp(slack, (bolt) =>
       bolt.action('go', async ({ ack, respond }) => {
@@ -157,7 +157,7 @@ describe('a button', () => {
     await vi.waitFor(async () => expect((await stateOf(slack)).ephemerals).toMatchObject([{ ts, text: 'done' }]));
   });
 
-  it('that nobody acknowledges says so to the person', async () => {
+  it('a click without an acknowledgement is shown to the person', async () => {
     const slack = await slackForTest({ acknowledgeWithinMs: 50 });
     const app = await boltApp(slack, (bolt) => bolt.action('go', async () => {}));
     const posted = await app.client.chat.postMessage({
@@ -170,7 +170,7 @@ describe('a button', () => {
     expect((await stateOf(slack)).ephemerals).toMatchObject([{ onlyFor: 'U0VIEWER', fromSlack: true }]);
   });
 
-  it('of a menu sends the option that was chosen', async () => {
+  it('a menu sends the chosen option', async () => {
     const slack = await slackForTest();
     const chosen: unknown[] = [];
     const app = await boltApp(slack, (bolt) =>
@@ -198,7 +198,7 @@ describe('a button', () => {
 });
 
 describe('the manifest', () => {
-  it('decides which methods answer and which say missing_scope', async () => {
+  it('the manifest decides which methods answer and which are refused with missing_scope', async () => {
     const slack = await slackForTest({ manifest: manifestWith(['chat:write']) });
     const client = clientOf(slack);
     await client.chat.postMessage({ channel: 'C0TIMESHEET', text: 'allowed' });
@@ -207,7 +207,7 @@ describe('the manifest', () => {
     });
   });
 
-  it('that is wrong stops the start with everything that is wrong', async () => {
+  it('an invalid manifest stops the start with all its problems', async () => {
     const broken = manifestWith(['chat:write']).replace('Demo', 'D'.repeat(36)).replace('/demo', 'demo');
     await expect(slackForTest({ manifest: broken })).rejects.toMatchObject({
       name: 'ManifestError',
@@ -215,7 +215,7 @@ describe('the manifest', () => {
     });
   });
 
-  it('of this project is one that Slack would install', async () => {
+  it('the manifest of this project can be installed', async () => {
     const slack = await slackForTest({ manifest: 'manifest.yml' });
     expect(await clientOf(slack).auth.test()).toMatchObject({ ok: true, user: 'rescan-bot', bot_id: 'B0BOT' });
   });

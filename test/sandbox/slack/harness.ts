@@ -25,14 +25,14 @@ const ALL_SCOPES = [
   ...['im:write', 'im:read', 'channels:read', 'channels:history', 'groups:read'],
 ];
 
-/** Starts a local Slack on a free port for the length of a test. */
+/** Starts a local Slack on a free port until the end of the test. */
 export async function slackForTest(options: Partial<LocalSlackOptions> = {}): Promise<LocalSlack> {
   const slack = await startLocalSlack({ port: 0, rateLimits: 'off', manifest: manifestWith(ALL_SCOPES), ...options });
   onTestFinished(() => slack.close());
   return slack;
 }
 
-/** A Web API client that tells of every refusal instead of trying again. */
+/** A Web API client that reports every refusal and does not retry. */
 export const clientOf = (slack: LocalSlack, token = slack.tokens.bot): WebClient =>
   new WebClient(token, {
     slackApiUrl: `${slack.url}/api/`,
@@ -41,7 +41,7 @@ export const clientOf = (slack: LocalSlack, token = slack.tokens.bot): WebClient
     logLevel: LogLevel.ERROR,
   });
 
-/** A real Bolt app on a real Socket Mode link. `register` adds its listeners. */
+/** A real Bolt app on a real Socket Mode connection. `register` adds its listeners. */
 export async function boltApp(slack: LocalSlack, register: (app: App) => void): Promise<App> {
   const app = new App({
     token: slack.tokens.bot,
@@ -69,9 +69,9 @@ const ANSWER = z.looseObject({
   file: z.looseObject({ id: z.string() }).optional(),
 });
 
-/** Does something on the people's side; answers status and body. */
-export async function person(slack: LocalSlack, deed: string, body: Readonly<Record<string, unknown>>) {
-  const response = await fetch(`${slack.url}/sandbox/${deed}`, {
+/** Sends a request as one of the people. Returns status and body. */
+export async function person(slack: LocalSlack, action: string, body: Readonly<Record<string, unknown>>) {
+  const response = await fetch(`${slack.url}/sandbox/${action}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(body),
@@ -111,7 +111,7 @@ const STATE = z.looseObject({
 export const stateOf = async (slack: LocalSlack) =>
   STATE.parse(await (await fetch(`${slack.url}/sandbox/state`)).json());
 
-/** A clock that stands still until it is told to go on. */
+/** A clock that stands still until a test advances it. */
 export function manualClock(): SlackClock & { advance(ms: number): void } {
   let now = Date.parse('2026-03-02T09:00:00Z');
   let sleepers: { until: number; wake: () => void }[] = [];

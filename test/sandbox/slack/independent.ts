@@ -3,7 +3,7 @@ import { onTestFinished } from 'vitest';
 import { z } from 'zod';
 import type { LocalSlack } from '../../../sandbox/slack/server.ts';
 
-/** Slack's own Socket Mode client, used as it is: no Bolt, nothing of ours between it and the local Slack. */
+/** Slack's own Socket Mode client without Bolt, so that no code of this project is between it and the local Slack. */
 
 const RECORD = z.record(z.string(), z.unknown());
 const ENVELOPE = z.object({
@@ -16,25 +16,25 @@ const ENVELOPE = z.object({
   ack: z.custom<(response?: unknown) => Promise<void>>((value) => typeof value === 'function'),
 });
 
-/** What the client handed to its listener, without the way to answer. */
+/** What the client passed to its listener, without the function to answer. */
 export type Envelope = Omit<z.output<typeof ENVELOPE>, 'ack'>;
-/** Answers an envelope: with what it returns, or not at all where that is SILENCE. */
+/** The answer to an envelope: the returned value, or none for SILENCE. */
 export type Answer = (envelope: Envelope) => unknown;
 export const SILENCE = Symbol('no acknowledgement');
-/** An acknowledgement with nothing in it. */
+/** An empty acknowledgement. */
 export const BARE = undefined;
 
 export interface IndependentApp {
   readonly client: SocketModeClient;
   /** Every envelope, oldest first. */
   readonly heard: Envelope[];
-  /** Every frame as it came over the wire, hello and disconnect too. */
+  /** Every frame from the connection, hello and disconnect included. */
   readonly frames: Readonly<Record<string, unknown>>[];
-  /** What is answered from now on. */
+  /** Sets the answers from now on. */
   answerWith(answer: Answer): void;
 }
 
-/** A connected client for the length of a test. `clientPingTimeout` is also how long it waits before it reconnects. */
+/** A connected client until the end of the test. `clientPingTimeout` is also its delay before a reconnect. */
 export async function independentApp(
   slack: LocalSlack,
   answer: Answer = () => BARE,

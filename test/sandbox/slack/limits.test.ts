@@ -3,7 +3,10 @@ import { checkBlocks, checkView, isViewTooLarge } from '../../../sandbox/slack/r
 import type { Surface } from '../../../sandbox/slack/rules/rule.ts';
 import { boltApp, button, clientOf, person, plain, section, slackForTest } from './harness.ts';
 
-/** Slack's limits as its pages have them (docs.slack.dev, Block Kit reference): at each the local Slack says yes, one over it no. */
+/**
+ * Slack's limits according to its pages (docs.slack.dev, Block Kit reference): the local Slack accepts each limit and
+ * refuses one more.
+ */
 
 const x = (length: number) => 'x'.repeat(length);
 const many = <T>(length: number, make: (at: number) => T): T[] => Array.from({ length }, (_, at) => make(at));
@@ -74,7 +77,7 @@ describe.each<[what: string, most: number, blocks: (size: number) => unknown, su
   ['blocks of a message', 50, (n) => many(n, () => section('s'))],
   ['blocks of a Home tab', 100, (n) => many(n, () => section('s')), 'home'],
 ])('%s', (_what, most, blocks, surface = 'message') => {
-  it(`may be ${most}, and not one more`, () => {
+  it(`accepts ${most} and refuses one more`, () => {
     expect(checkBlocks(blocks(most), surface)).toEqual([]);
     expect(checkBlocks(blocks(most + 1), surface)).not.toEqual([]);
   });
@@ -88,14 +91,14 @@ describe.each<[what: string, most: number, view: (size: number) => unknown]>([
   ['characters of private_metadata', 3_000, (n) => modal({ private_metadata: x(n) })],
   ['characters of a callback_id', 255, (n) => modal({ callback_id: x(n) })],
 ])('%s', (_what, most, view) => {
-  it(`may be ${most}, and not one more`, () => {
+  it(`accepts ${most} and refuses one more`, () => {
     expect(checkView(view(most))).toEqual([]);
     expect(checkView(view(most + 1))).not.toEqual([]);
   });
 });
 
 describe('over the wire', () => {
-  it('an update takes 4,000 characters of text, and a view 250 KB', async () => {
+  it('chat.update accepts 4,000 characters of text, and a view 250 KB', async () => {
     const { chat } = clientOf(await slackForTest());
     const { ts = '' } = await chat.postMessage({ channel: 'C0TIMESHEET', text: 'x' });
     const update = (length: number) => chat.update({ channel: 'C0TIMESHEET', ts, text: x(length) });
@@ -107,7 +110,7 @@ describe('over the wire', () => {
     expect(isViewTooLarge(modal({ private_metadata: x(room + 1) }))).toBe(true);
   });
 
-  it('a response_url is good for five answers', async () => {
+  it('a response_url accepts five answers', async () => {
     const slack = await slackForTest();
     const heard: string[] = [];
     await boltApp(slack, (app) =>

@@ -13,7 +13,7 @@ const ENVELOPE = z.looseObject({
   retry_attempt: z.number().optional(),
 });
 
-/** A bare Socket Mode client: what came, and how to acknowledge. */
+/** A plain Socket Mode client: the received frames, and a function to acknowledge. */
 async function link(slack: LocalSlack, path?: string) {
   const { url } = await clientOf(slack, slack.tokens.app).apps.connections.open();
   const socket = new WebSocket(path ? `${slack.url.replace('http', 'ws')}${path}` : (url ?? ''));
@@ -26,7 +26,7 @@ async function link(slack: LocalSlack, path?: string) {
 }
 
 describe('Socket Mode', () => {
-  it('shares envelopes out among the connections', async () => {
+  it('Socket Mode distributes envelopes over the connections', async () => {
     const slack = await slackForTest();
     const heard: string[] = [];
     for (const name of ['first', 'second'])
@@ -41,7 +41,7 @@ describe('Socket Mode', () => {
     expect(heard).toEqual(['first', 'second', 'first', 'second']);
   });
 
-  it('says hello with the number of connections, and turns the eleventh away', async () => {
+  it('Socket Mode sends hello with the number of connections and refuses the eleventh', async () => {
     const slack = await slackForTest();
     const links = [];
     for (let count = 0; count < 11; count++) links.push(await link(slack));
@@ -52,7 +52,7 @@ describe('Socket Mode', () => {
     expect(links[10]?.received).toMatchObject([{ type: 'disconnect', reason: 'too_many_websockets' }]);
   });
 
-  it('lets a link be used once', async () => {
+  it('a Socket Mode link can be used once', async () => {
     const slack = await slackForTest();
     const first = await link(slack);
     const again = new WebSocket(first.url ?? '');
@@ -60,11 +60,11 @@ describe('Socket Mode', () => {
     expect(String(error)).toContain('401');
   });
 
-  it('refreshes a link: the app comes back by itself and hears commands again', async () => {
+  it('an app whose connection is refreshed reconnects and receives commands again', async () => {
     const slack = await slackForTest();
     await boltApp(slack, (app) => app.command('/demo', ({ ack }) => ack('here')));
     const [before] = (await stateOf(slack)).connections;
-    expect(await person(slack, 'disconnect', { reason: 'refresh_requested' })).toMatchObject({ told: 1 });
+    expect(await person(slack, 'disconnect', { reason: 'refresh_requested' })).toMatchObject({ notified: 1 });
     await vi.waitFor(
       async () => {
         const [now] = (await stateOf(slack)).connections;
@@ -78,7 +78,7 @@ describe('Socket Mode', () => {
     });
   });
 
-  it('redelivers an event whose connection died before it was acknowledged, but never a command', async () => {
+  it('an event whose connection ended before its acknowledgement is redelivered, and a command is not', async () => {
     const slack = await slackForTest();
     const dying = await link(slack);
     const home = person(slack, 'home', { user: 'viewer' });
@@ -98,7 +98,7 @@ describe('Socket Mode', () => {
     expect(last.of('slash_commands')).toEqual([]);
   });
 
-  it('is cut, and refused, while links are down', async () => {
+  it('connections are cut and refused while links are down', async () => {
     const slack = await slackForTest();
     const { socket } = await link(slack);
     const closed = once(socket, 'close');
@@ -108,8 +108,8 @@ describe('Socket Mode', () => {
   });
 });
 
-describe('the people’s events', () => {
-  it('stream what happens, and again what a reader missed', async () => {
+describe('the event stream', () => {
+  it('the event stream sends new events, and the events that a reader missed', async () => {
     const slack = await slackForTest();
     const { chat } = clientOf(slack);
     const since = (await stateOf(slack)).lastEventId;
@@ -137,8 +137,8 @@ describe('the people’s events', () => {
   });
 });
 
-describe('starting', () => {
-  it('on a port that is taken says which', async () => {
+describe('start and stop', () => {
+  it('a port in use is an error that names the port', async () => {
     const slack = await slackForTest();
     await expect(slackForTest({ port: slack.port })).rejects.toMatchObject({
       name: 'PortInUseError',
@@ -146,15 +146,15 @@ describe('starting', () => {
     });
   });
 
-  it('passes what is done to the bot on to whoever started it', async () => {
+  it('the action on the bot is passed to the caller that started the local Slack', async () => {
     const alone = await slackForTest();
     expect(await person(alone, 'bot', { do: 'kill' })).toMatchObject({ status: 501 });
-    const slack = await slackForTest({ onBot: (deed) => ({ did: deed }) });
+    const slack = await slackForTest({ onBot: (action) => ({ did: action }) });
     expect(await person(slack, 'bot', { do: 'start' })).toMatchObject({ ok: true, bot: { did: 'start' } });
     expect(await person(slack, 'bot', { do: 'dance' })).toMatchObject({ status: 400 });
   });
 
-  it('frees its port at the end', async () => {
+  it('the port is free after the close', async () => {
     const manifest = manifestWith(['chat:write']);
     const first = await startLocalSlack({ port: 0, manifest });
     await first.close();
@@ -165,7 +165,7 @@ describe('starting', () => {
 });
 
 describe('the local Slack', () => {
-  it('is a thing of its own: no file of it imports from the rest of src', () => {
+  it('the local Slack imports nothing from src', () => {
     const home = resolve('sandbox/slack');
     const strays = globSync(`${home}/**/*.ts`).flatMap((file) =>
       [...readFileSync(file, 'utf8').matchAll(/from '(\.[^']+)'/g)]

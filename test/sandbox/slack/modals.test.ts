@@ -22,7 +22,7 @@ const form = (more: Partial<ModalView> = {}): ModalView => ({
   ],
   ...more,
 });
-/** The app opens the form on `/demo`. */
+/** The app opens the form for `/demo`. */
 const opensForm = (app: App, view = form()) =>
   app.command('/demo', async ({ ack, body, client }) => {
     await ack();
@@ -38,7 +38,7 @@ async function openForm(slack: Parameters<typeof person>[0], user = 'operator', 
 }
 
 describe('a modal', () => {
-  it('shows the errors of the app at their fields, then closes when the app is content', async () => {
+  it('a modal shows the errors of the app at their fields and closes when the app accepts it', async () => {
     const slack = await slackForTest();
     const seen: unknown[] = [];
     await boltApp(slack, (app) => {
@@ -82,7 +82,7 @@ describe('a modal', () => {
     ]);
   });
 
-  it('holds what is chosen in every kind of input as Slack holds it', async () => {
+  it('a modal stores the choice in every kind of input in Slack’s format', async () => {
     const slack = await slackForTest();
     const states: unknown[] = [];
     const options = ['a', 'b'].map((value) => ({ text: plain(value), value }));
@@ -136,7 +136,7 @@ describe('a modal', () => {
     ]);
   });
 
-  it('with a required field left empty is held back by Slack itself', async () => {
+  it('Slack itself refuses to submit a modal with an empty required field', async () => {
     const slack = await slackForTest();
     const submitted = vi.fn();
     await boltApp(slack, (app) => {
@@ -153,7 +153,7 @@ describe('a modal', () => {
     expect(submitted).not.toHaveBeenCalled();
   });
 
-  it('can be pushed upon twice, then Slack says push_limit_reached', async () => {
+  it('two views can be pushed above a modal and the third is refused with push_limit_reached', async () => {
     const slack = await slackForTest();
     const refusals: unknown[] = [];
     const next: ModalView = {
@@ -194,7 +194,7 @@ describe('a modal', () => {
     expect(await stack()).toEqual([]);
   });
 
-  it('is updated and pushed by the answer to a submission', async () => {
+  it('the answer to a submission can update a modal and push another one', async () => {
     const slack = await slackForTest();
     const page = (text: string): ModalView => ({
       type: 'modal',
@@ -221,7 +221,7 @@ describe('a modal', () => {
     expect((await stateOf(slack)).views).toEqual({});
   });
 
-  it('opens by a trigger once, and within three seconds', async () => {
+  it('a trigger opens one modal, within three seconds', async () => {
     const clock = manualClock();
     const slack = await slackForTest({ clock });
     const triggers: string[] = [];
@@ -244,7 +244,7 @@ describe('a modal', () => {
     await expect(open('made-up')).rejects.toMatchObject({ data: { error: 'invalid_trigger_id' } });
   });
 
-  it('is not updated by who holds an old hash', async () => {
+  it('an update of a modal with an old hash is refused', async () => {
     const slack = await slackForTest();
     await boltApp(slack, (app) => opensForm(app));
     const view_id = await openForm(slack);
@@ -259,7 +259,7 @@ describe('a modal', () => {
 });
 
 describe('App Home', () => {
-  it('is drawn by the app when a person opens it', async () => {
+  it('the app publishes its Home tab when a person opens it', async () => {
     const slack = await slackForTest();
     await boltApp(slack, (app) =>
       app.event('app_home_opened', async ({ event, client }) => {

@@ -6,8 +6,8 @@ import { button, clientOf, person, plain, section, slackForTest, stateOf } from 
 import { type IndependentApp, independentApp } from './independent.ts';
 
 /**
- * What the local Slack really sent and answered, held by the compiler against the types that Slack publishes: a required
- * field that is missing, one of a wrong type and one that Slack does not have each fail.
+ * The compiler checks the payloads and answers of the local Slack against the types that Slack publishes. A missing
+ * required field, a wrong type and an unknown field are each an error.
  */
 
 type Json = Readonly<Record<string, unknown>>;
@@ -15,8 +15,8 @@ const C = 'C0TIMESHEET';
 const bolt = (...names: string[]) => Object.fromEntries(names.map((name) => [name, '@slack/bolt']));
 
 /**
- * What Slack's pages show and its types leave out, each with where it is from. Taken away before the compiler looks, so
- * that nothing else may be there.
+ * Fields that Slack's pages show and its types do not have, each with its source. They are removed before the check, so
+ * that no other unknown field can pass.
  */
 const BEYOND_TYPES = [
   // docs.slack.dev/reference/interaction-payloads: null for an app of one workspace; the types know only an object.
@@ -25,11 +25,11 @@ const BEYOND_TYPES = [
   'user.username',
   // docs.slack.dev/reference/interaction-payloads/view-interactions-payload: whether the submit button is off.
   'view.submit_disabled',
-  // The client's own additions, from the headers of an answer.
+  // Added by the client, from the headers of an answer.
   'response_metadata.scopes',
   'response_metadata.acceptedScopes',
 ];
-/** The same in a view by itself. */
+/** The same in a view itself. */
 const SUBMIT_DISABLED = ['submit_disabled'];
 
 function without(value: Json, path: string): Json {
@@ -101,7 +101,10 @@ const CHOICES: Readonly<Record<string, unknown>> = {
   timepicker: '10:30',
   datetimepicker: 1_772_442_000,
 };
-/** Elements whose action Bolt has no type for: by their page under docs.slack.dev/reference/block-kit/block-elements. */
+/**
+ * Elements for whose action Bolt has no type, according to their pages under
+ * docs.slack.dev/reference/block-kit/block-elements.
+ */
 const UNTYPED: Readonly<Record<string, string>> = {
   number_input: "BasicElementAction<'number_input'> & { value: string }",
   datetimepicker: "BasicElementAction<'datetimepicker'> & { selected_date_time: number }",
@@ -109,7 +112,7 @@ const UNTYPED: Readonly<Record<string, string>> = {
 
 const act = (slack: LocalSlack, place: Json) => person(slack, 'action', { user: 'operator', actionId: 'go', ...place });
 
-/** Has a person do everything that reaches an app; answers what the app got, as claims. */
+/** Does everything as a person that reaches an app. Returns what the app received, for the compiler. */
 async function envelopes(slack: LocalSlack, app: IndependentApp): Promise<Claim[]> {
   const { chat, views } = clientOf(slack);
   const last = () => app.heard.at(-1)?.body ?? {};
@@ -169,7 +172,7 @@ async function envelopes(slack: LocalSlack, app: IndependentApp): Promise<Claim[
   await person(slack, 'home', { user: 'viewer' });
   claims.push(claim('an opened Home tab', 'EnvelopedEvent<AppHomeOpenedEvent>', opened, last()));
   await person(slack, 'home', { user: 'operator' });
-  // The view of the event is the whole one, as its page shows; the type knows only what an app may give.
+  // The view of the event is complete, as its page shows. The type only has what an app can send.
   const { event, ...outside } = last();
   const { view, ...inside } = Object(event);
   claims.push(
@@ -180,8 +183,8 @@ async function envelopes(slack: LocalSlack, app: IndependentApp): Promise<Claim[
 }
 
 /**
- * The fields in the success example of a method's page (docs.slack.dev/reference/methods/<method>): the published types
- * of answers require nothing, so these are asked for by name.
+ * The fields in the success example of a method's page (docs.slack.dev/reference/methods/<method>). The published types
+ * of answers require no fields, so these are checked by name.
  */
 const ON_ITS_PAGE: Readonly<Record<string, readonly string[]>> = {
   'chat.postMessage': ['ok', 'channel', 'ts', 'message.text', 'message.bot_id', 'message.type', 'message.ts'],
@@ -219,7 +222,7 @@ const ON_ITS_PAGE: Readonly<Record<string, readonly string[]>> = {
 const at = (value: unknown, path: string): unknown =>
   path.split('.').reduce<unknown>((inside, name) => Object(inside)[name], value);
 
-/** Calls every method that the bot calls; answers what came back, by method. */
+/** Calls every method that the bot uses. Returns the answers by method. */
 async function answers(slack: LocalSlack, app: IndependentApp): Promise<ReadonlyMap<string, unknown>> {
   const client = clientOf(slack);
   const { chat, views, files } = client;
@@ -260,8 +263,9 @@ const answerType = (method: string) =>
   `${method.replace(/(^|\.)(\w)/g, (_, _dot, letter: string) => letter.toUpperCase())}Response`;
 
 /**
- * The client's types know the blocks and the texts of an answer's view and message by lists of their own making, of no
- * use here: a view is held to Bolt's `ViewOutput`, which also requires, and blocks to those that an app may give.
+ * The client's types have their own lists of blocks and texts for views and messages in answers, which are not usable
+ * here. A view is checked against Bolt's `ViewOutput`, which has required fields, and blocks against those that an app
+ * may send.
  */
 function claimsOf(method: string, { view, message, ...outside }: Json): Claim[] {
   const { blocks, ...said } = Object(message);
@@ -280,11 +284,11 @@ const failing = (complaints: ReadonlyMap<string, readonly string[]>) =>
   Object.fromEntries([...complaints].filter(([, about]) => about.length > 0));
 
 describe('the shapes', () => {
-  it('of every envelope are Bolt’s', async () => {
+  it('the payload of every envelope matches Bolt’s types', async () => {
     const slack = await slackForTest();
     const claims = await envelopes(slack, await independentApp(slack));
     expect(failing(await complaintsAbout(claims))).toEqual({});
-    // Bolt leaves room for any further field in a command: these are all that its page names.
+    // Bolt allows any additional field in a command. These are all that its page lists.
     const command = claims.find(({ name }) => name === 'a command')?.value;
     expect(Object.keys(Object(command)).toSorted()).toEqual(
       ['api_app_id', 'channel_id', 'channel_name', 'command', 'is_enterprise_install', 'response_url', 'team_domain']
@@ -293,7 +297,7 @@ describe('the shapes', () => {
     );
   });
 
-  it('of every answer are the Web API client’s, with all that the method’s page shows', async () => {
+  it('the answer of every method matches the types of the Web API client and has all fields of the method’s page', async () => {
     const slack = await slackForTest();
     const found = await answers(slack, await independentApp(slack));
     expect([...found.keys()].toSorted()).toEqual(Object.keys(ON_ITS_PAGE).toSorted());
@@ -303,7 +307,7 @@ describe('the shapes', () => {
       for (const path of paths) expect(at(found.get(method), path), `${method}: ${path}`).toBeDefined();
   });
 
-  it('are complained of where a field is missing, of a wrong type, or not Slack’s', async () => {
+  it('a missing field, a wrong type and an unknown field are reported', async () => {
     const whole = { ok: true, channel: C, ts: '1.000000', message: { text: 'x', type: 'message' } };
     const posted = { ChatPostMessageResponse: '@slack/web-api' };
     const about = (name: string, value: unknown) => claim(name, 'ChatPostMessageResponse', posted, value);

@@ -5,7 +5,7 @@ import { button, clientOf, manualClock, person, plain, section, slackForTest, st
 import { BARE, type IndependentApp, independentApp, SILENCE } from './independent.ts';
 
 /**
- * The local Slack before @slack/socket-mode's own client: docs.slack.dev, "Using Socket Mode", "Interaction payloads",
+ * The local Slack with @slack/socket-mode's own client: docs.slack.dev, "Using Socket Mode", "Interaction payloads",
  * "Handling user interaction", "The Events API".
  */
 
@@ -29,7 +29,7 @@ const form = (title: string, more: Partial<ModalView> = {}): ModalView => ({
   ],
   ...more,
 });
-/** Opens the modal for the operator by a command's trigger; answers the view's id. */
+/** Opens the modal for the operator by a command's trigger. Returns the view id. */
 async function openModal(slack: LocalSlack, app: IndependentApp, view: ModalView): Promise<string> {
   await say(slack);
   const trigger_id = String(app.heard.findLast(({ type }) => type === 'slash_commands')?.body.trigger_id);
@@ -44,7 +44,7 @@ const postButtons = (slack: LocalSlack, thread: { thread_ts?: string } = {}) =>
   });
 
 describe('Slack’s own Socket Mode client', () => {
-  it('is greeted with hello, and is connected from then on', async () => {
+  it('Slack’s client receives hello and is connected', async () => {
     const app = await independentApp(await slackForTest());
     expect(app.frames).toEqual([
       {
@@ -57,7 +57,7 @@ describe('Slack’s own Socket Mode client', () => {
     expect(app.client.websocket?.isActive()).toBe(true);
   });
 
-  it('gets every envelope with an id of its own', async () => {
+  it('Slack’s client receives every envelope with its own id', async () => {
     const slack = await slackForTest();
     const app = await independentApp(slack);
     for (let count = 0; count < 3; count++) await say(slack);
@@ -69,7 +69,7 @@ describe('Slack’s own Socket Mode client', () => {
     ['a text alone', 'Hello', [{ text: 'Hello', onlyFor: 'U0OPERATOR' }]],
     ['blocks', { blocks: [section('Blocks')] }, [{ text: '', onlyFor: 'U0OPERATOR', blocks: [section('Blocks')] }]],
     ['a message for all', { response_type: 'in_channel', text: 'All' }, [{ text: 'All', channelId: CHANNEL }]],
-  ])('answers a command with %s', async (_, answer, shown) => {
+  ])('Slack’s client answers a command with %s', async (_, answer, shown) => {
     const slack = await slackForTest();
     await independentApp(slack, () => answer);
     expect(await say(slack)).toMatchObject({ ok: true, acknowledged: true });
@@ -77,8 +77,8 @@ describe('Slack’s own Socket Mode client', () => {
     expect([...messages, ...ephemerals]).toMatchObject(shown);
   });
 
-  it('gets what people type with & < > as entities, and says them back as they were typed', async () => {
-    // docs.slack.dev, "Formatting message text", Escaping text: what clients send has those three, and no others, escaped.
+  it('Slack’s client receives typed & < > as entities, and they are shown as they were typed', async () => {
+    // docs.slack.dev, "Formatting message text", Escaping text: clients escape these three characters and no others.
     const slack = await slackForTest();
     const app = await independentApp(slack, ({ body }) => String(body.text));
     await say(slack, '/demo a&b <c> "d" &amp;');
@@ -86,7 +86,7 @@ describe('Slack’s own Socket Mode client', () => {
     expect((await stateOf(slack)).ephemerals[0]?.text).toBe('a&amp;b &lt;c&gt; "d" &amp;amp;');
   });
 
-  it('hears a click in a message, in a thread and in what only one person sees', async () => {
+  it('Slack’s client receives a click in a message, in a thread and in an ephemeral message', async () => {
     const slack = await slackForTest();
     const app = await independentApp(slack);
     const { ts = '' } = await postButtons(slack);
@@ -115,7 +115,7 @@ describe('Slack’s own Socket Mode client', () => {
     expect(alone).not.toHaveProperty('message');
   });
 
-  it('hears a click in a Home tab and in a modal: with the view, without a response_url', async () => {
+  it('Slack’s client receives a click in a Home tab and in a modal with the view and without a response_url', async () => {
     const slack = await slackForTest();
     const app = await independentApp(slack);
     const row = { type: 'actions' as const, block_id: 'row', elements: [button('go', 'v')] };
@@ -131,7 +131,7 @@ describe('Slack’s own Socket Mode client', () => {
     for (const click of clicks) expect(click).not.toHaveProperty('response_url');
   });
 
-  it('answers a submission by closing, by errors at a field, by another view, by one on top, by clearing all', async () => {
+  it('Slack’s client answers a submission: close, errors, update, push, clear', async () => {
     const slack = await slackForTest();
     const app = await independentApp(slack);
     const first = await openModal(slack, app, form('One'));
@@ -156,7 +156,7 @@ describe('Slack’s own Socket Mode client', () => {
     expect(app.heard.at(-1)?.body).toMatchObject({ type: 'view_submission', view: { callback_id: 'Two' } });
   });
 
-  it('that answers a submission with what Slack does not know leaves the modal open, with a notice', async () => {
+  it('an unknown answer to a submission leaves the modal open with a notice', async () => {
     const slack = await slackForTest();
     const app = await independentApp(slack);
     const viewId = await openModal(slack, app, form('One'));
@@ -171,7 +171,7 @@ describe('Slack’s own Socket Mode client', () => {
     }
   });
 
-  it('hears that a view was closed, and whether the whole stack was', async () => {
+  it('Slack’s client receives the closing of a view, and whether the whole stack was closed', async () => {
     const slack = await slackForTest();
     const app = await independentApp(slack);
     const viewId = await openModal(slack, app, form('One'));
@@ -188,7 +188,7 @@ describe('Slack’s own Socket Mode client', () => {
     ]);
   });
 
-  it('gives the options of a menu, alone and in groups', async () => {
+  it('Slack’s client returns the options of a menu, with and without groups', async () => {
     const slack = await slackForTest();
     const app = await independentApp(slack);
     const viewId = await openModal(
@@ -221,7 +221,7 @@ describe('Slack’s own Socket Mode client', () => {
     });
   });
 
-  it('hears of an opened Home tab, the second time with what stands there', async () => {
+  it('Slack’s client receives an opened Home tab, the second time with its current view', async () => {
     const slack = await slackForTest();
     const app = await independentApp(slack);
     await person(slack, 'home', { user: 'viewer' });
@@ -233,8 +233,8 @@ describe('Slack’s own Socket Mode client', () => {
   });
 });
 
-describe('what is not acknowledged', () => {
-  it('comes again if it is an event: at once, after a minute, after five, each time saying so; then never more', async () => {
+describe('missing acknowledgements', () => {
+  it('an event without acknowledgement is redelivered at once, after one and after five minutes, with its attempt number, and then no more', async () => {
     // docs.slack.dev, "The Events API", Error handling: three retries, nearly immediate, after 1 minute, after 5 minutes.
     const clock = manualClock();
     const slack = await slackForTest({ clock });
@@ -252,7 +252,7 @@ describe('what is not acknowledged', () => {
       [3, 60_000],
       [4, 300_000],
     ] as const) {
-      // The last delivery runs out first, and only then does the pause begin.
+      // The last delivery times out first; only then the pause begins.
       await vi.waitFor(async () => {
         expect((await stateOf(slack)).connections).toMatchObject([{ unacknowledged: 1 }]);
       });
@@ -278,7 +278,7 @@ describe('what is not acknowledged', () => {
     expect(new Set(ids).size).toBe(1);
   });
 
-  it('never comes again if it is a command, a click or a submission: the person is told instead', async () => {
+  it('a command, a click and a submission without acknowledgement are not redelivered and the person sees an error', async () => {
     const slack = await slackForTest({ acknowledgeWithinMs: 60 });
     const app = await independentApp(slack);
     const { ts } = await postButtons(slack);
@@ -295,15 +295,15 @@ describe('what is not acknowledged', () => {
   });
 });
 
-describe('a link that is to end', () => {
-  // docs.slack.dev, "Using Socket Mode", Disconnecting: the app is told why, and opens a new connection.
+describe('a connection before its disconnect', () => {
+  // docs.slack.dev, "Using Socket Mode", Disconnecting: the app gets the reason and opens a new connection.
   it.each(['warning', 'refresh_requested', 'link_disabled'])(
-    '%s: the client is told and comes back',
+    'a client that receives the disconnect reason %s reconnects',
     async (reason) => {
       const slack = await slackForTest();
       const app = await independentApp(slack, () => 'here', 1_000);
       const [before] = (await stateOf(slack)).connections;
-      expect(await person(slack, 'disconnect', { reason })).toMatchObject({ told: 1 });
+      expect(await person(slack, 'disconnect', { reason })).toMatchObject({ notified: 1 });
       await vi.waitFor(() => expect(app.frames.filter(({ type }) => type === 'hello')).toHaveLength(2), {
         timeout: 20_000,
       });
@@ -314,7 +314,7 @@ describe('a link that is to end', () => {
     },
   );
 
-  it('takes no more envelopes once it was told to go, and a person in that gap is told the app is not there', async () => {
+  it('a connection that was asked to disconnect gets no more envelopes, and until the reconnect the person sees dispatch_failed', async () => {
     const slack = await slackForTest();
     const app = await independentApp(slack, () => BARE, 3_000);
     await person(slack, 'disconnect', { reason: 'refresh_requested' });

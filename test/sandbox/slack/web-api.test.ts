@@ -4,7 +4,7 @@ import { clientOf, manifestWith, manualClock, person, section, slackForTest, sta
 const refusedWith = (error: string) => ({ data: { ok: false, error } });
 
 describe('the Web API', () => {
-  it('knows its tokens and its methods', async () => {
+  it('the Web API refuses unknown tokens and unknown methods', async () => {
     const slack = await slackForTest();
     const app = clientOf(slack, slack.tokens.app);
     await expect(clientOf(slack, 'xoxb-other').auth.test()).rejects.toMatchObject(refusedWith('invalid_auth'));
@@ -15,7 +15,7 @@ describe('the Web API', () => {
     await expect(clientOf(slack).apiCall('chat.shout')).rejects.toMatchObject(refusedWith('unknown_method'));
   });
 
-  it('takes JSON bodies as well as forms', async () => {
+  it('the Web API accepts JSON and forms', async () => {
     const slack = await slackForTest();
     const response = await fetch(`${slack.url}/api/chat.postMessage`, {
       method: 'POST',
@@ -25,7 +25,7 @@ describe('the Web API', () => {
     expect(await response.json()).toMatchObject({ ok: true, channel: 'C0TIMESHEET', message: { text: 'hello' } });
   });
 
-  it('answers each mistake in Slack’s words', async () => {
+  it('the Web API answers each mistake with Slack’s error', async () => {
     const slack = await slackForTest({
       seed: {
         channels: [
@@ -64,12 +64,12 @@ describe('the Web API', () => {
     for (const [call, error] of mistakes) await expect(call(), error).rejects.toMatchObject(refusedWith(error));
   });
 
-  it('posts to a public channel it has not joined only with chat:write.public', async () => {
+  it('posting to a public channel without membership needs chat:write.public', async () => {
     const slack = await slackForTest({ manifest: manifestWith(['"chat:write"', '"chat:write.public"']) });
     expect(await clientOf(slack).chat.postMessage({ channel: '#random', text: 'hi' })).toMatchObject({ ok: true });
   });
 
-  it('tells members, groups, guests and bots apart', async () => {
+  it('the Web API distinguishes members, groups, guests and bots', async () => {
     const { users, usergroups, conversations } = clientOf(await slackForTest());
     expect((await users.info({ user: 'U0GUEST' })).user).toMatchObject({ is_restricted: true, deleted: false });
     expect((await users.info({ user: 'U0DELETED' })).user).toMatchObject({ deleted: true });
@@ -89,7 +89,7 @@ describe('the Web API', () => {
     expect(im.channel?.id).toBe('D0VIEWER');
   });
 
-  it('keeps a thread in order and says how many replies it has', async () => {
+  it('a thread is in order and has its number of replies', async () => {
     const slack = await slackForTest();
     const { chat, conversations } = clientOf(slack);
     const { ts = '' } = await chat.postMessage({ channel: 'C0TIMESHEET', text: 'run' });
@@ -108,7 +108,7 @@ describe('the Web API', () => {
 });
 
 describe('files', () => {
-  it('go through the SDK’s upload into channel and thread, and come back byte for byte', async () => {
+  it('a file uploaded by the SDK to a channel and a thread is downloaded byte for byte', async () => {
     const slack = await slackForTest();
     const client = clientOf(slack);
     const { ts = '' } = await client.chat.postMessage({ channel: 'C0TIMESHEET', text: 'run' });
@@ -140,7 +140,7 @@ describe('files', () => {
     ]);
   });
 
-  it('of nobody, or under a reply’s ts without a channel, are refused', async () => {
+  it('an upload to no channel or below a reply is refused', async () => {
     const { files } = clientOf(await slackForTest());
     await expect(
       files.completeUploadExternal({ files: [{ id: 'F9' }], channel_id: 'C0TIMESHEET' }),
@@ -150,7 +150,7 @@ describe('files', () => {
     );
   });
 
-  it('attached by a person are seen in the channel', async () => {
+  it('a file that a person attaches is in the channel', async () => {
     const slack = await slackForTest();
     const answer = await person(slack, 'upload', {
       user: 'operator',
@@ -163,7 +163,7 @@ describe('files', () => {
 });
 
 describe('rate limits', () => {
-  it('let a burst through in a channel, then one message a second', async () => {
+  it('a channel accepts a burst of messages and then one message per second', async () => {
     const clock = manualClock();
     const slack = await slackForTest({ clock, rateLimits: 'slack' });
     const { chat } = clientOf(slack);
@@ -176,7 +176,7 @@ describe('rate limits', () => {
     await expect(post()).rejects.toMatchObject({ retryAfter: 1 });
   });
 
-  it('hold a method to its tier over a sliding minute', async () => {
+  it('a method is limited to its tier over a sliding minute', async () => {
     const clock = manualClock();
     const slack = await slackForTest({ clock, rateLimits: { scale: 0.1 } });
     const { usergroups } = clientOf(slack);
@@ -189,8 +189,8 @@ describe('rate limits', () => {
   });
 });
 
-describe('the dial for faults', () => {
-  it('takes Slack down, slows it, limits it, and makes it refuse a block or a method', async () => {
+describe('simulated faults', () => {
+  it('the simulated faults stop Slack, slow it, limit it, and make it refuse a block or a method', async () => {
     const slack = await slackForTest();
     const client = clientOf(slack);
     const dial = (change: Readonly<Record<string, unknown>>) => person(slack, 'slack-world', change);

@@ -6,14 +6,14 @@ import { button, clientOf, manifestWith, manualClock, person, plain, section, sl
 import { independentApp } from './independent.ts';
 
 /**
- * The local Slack before @slack/web-api's own client: every method that the bot calls, with the answer and the errors of
+ * The local Slack with @slack/web-api's own client: every method that the bot calls, with the answer and the errors of
  * its page (docs.slack.dev/reference/methods/<method>).
  */
 
 const C = 'C0TIMESHEET';
 const modal = (more: Partial<ModalView> = {}): ModalView => ({ type: 'modal', title: plain('T'), blocks: [], ...more });
 const home = { type: 'home' as const, blocks: [section('hi')] };
-/** Triggers of the operator's commands, each good for one view. */
+/** Triggers of the operator's commands; each opens one view. */
 async function triggers(slack: LocalSlack) {
   const app = await independentApp(slack);
   return async () => {
@@ -21,7 +21,7 @@ async function triggers(slack: LocalSlack) {
     return String(app.heard.at(-1)?.body.trigger_id);
   };
 }
-/** Uploads a file as far as its place; answers its id. */
+/** Uploads the bytes of a file without completing it. Returns its id. */
 async function uploaded(client: WebClient, content = 'a,b\n'): Promise<string> {
   const place = await client.files.getUploadURLExternal({ filename: 'x.csv', length: content.length });
   await fetch(place.upload_url ?? '', { method: 'POST', body: content });
@@ -44,7 +44,7 @@ const seeded = {
 };
 
 describe('chat', () => {
-  it('posts, changes, whispers and links', async () => {
+  it('chat methods post, update, post ephemeral messages and return permalinks', async () => {
     const { chat } = clientOf(await slackForTest());
     const posted = await chat.postMessage({ channel: C, text: 'one', unfurl_links: false, unfurl_media: false });
     expect(posted).toMatchObject({
@@ -66,7 +66,7 @@ describe('chat', () => {
     expect(link).toMatchObject({ ok: true, channel: C, permalink: expect.stringContaining(`/archives/${C}/p`) });
   });
 
-  it('keeps what an update leaves out: blocks stay until an empty list takes them away', async () => {
+  it('chat.update keeps blocks that are left out, and an empty list removes them', async () => {
     // chat.update, `blocks`: "If you don't include this field, the message's previous blocks will be retained."
     const { chat } = clientOf(await slackForTest());
     const { ts = '' } = await chat.postMessage({ channel: C, text: 'x', blocks: [section('x')] });
@@ -74,7 +74,7 @@ describe('chat', () => {
     expect((await chat.update({ channel: C, ts, text: 'y', blocks: [] })).message).not.toHaveProperty('blocks');
   });
 
-  it('takes a channel’s name where something is posted, and nowhere else', async () => {
+  it('only the posting methods accept the name of a channel', async () => {
     const { chat, conversations } = clientOf(await slackForTest());
     const { ts = '' } = await chat.postMessage({ channel: '#timesheet-ocr', text: 'x' });
     await chat.postEphemeral({ channel: 'timesheet-ocr', user: 'U0VIEWER', text: 'x' });
@@ -85,7 +85,7 @@ describe('chat', () => {
     ]);
   });
 
-  it('refuses with the errors of its pages', async () => {
+  it('chat methods answer with the errors of their pages', async () => {
     const slack = await slackForTest({ seed: seeded });
     const { chat } = clientOf(slack);
     const { ts = '' } = await chat.postMessage({ channel: 'C0OPEN', text: 'mine' });
@@ -110,7 +110,7 @@ describe('chat', () => {
     ).rejects.toMatchObject({ data: { error: 'invalid_blocks_format' } });
   });
 
-  it('leaves an archived channel as it is', async () => {
+  it('an archived channel does not change', async () => {
     const { chat } = clientOf(await slackForTest({ seed: seedWithArchived }));
     await expectRefusals([
       [() => chat.postMessage({ channel: 'C0OLD', text: 'x' }), 'is_archived'],
@@ -119,8 +119,9 @@ describe('chat', () => {
     ]);
   });
 
-  it('holds a data table to 100 rows under its header, over the wire', async () => {
-    // docs.slack.dev/reference/block-kit/blocks/data-table-block; its pages name 100 and 200 rows: the smaller holds here.
+  it('a data table has at most 100 rows below its header', async () => {
+    // docs.slack.dev/reference/block-kit/blocks/data-table-block names 100 and 200 rows. The smaller limit applies
+    // here.
     const { chat } = clientOf(await slackForTest());
     const table = (rows: number) => ({
       type: 'data_table',
@@ -139,7 +140,7 @@ const seedWithArchived = {
 };
 
 describe('views', () => {
-  it('opens, pushes, updates and publishes', async () => {
+  it('views methods open, push, update and publish', async () => {
     const slack = await slackForTest();
     const { views } = clientOf(slack);
     const app = await independentApp(slack);
@@ -173,7 +174,7 @@ describe('views', () => {
     expect(published.view).toMatchObject({ type: 'home', hash: expect.any(String) });
   });
 
-  it('stacks three, and says push_limit_reached to the fourth', async () => {
+  it('views.push stacks three views and refuses the fourth with push_limit_reached', async () => {
     // docs.slack.dev/surfaces/modals: up to three views in a stack.
     const slack = await slackForTest();
     const { views } = clientOf(slack);
@@ -190,7 +191,7 @@ describe('views', () => {
     await expectRefusals([[deeper, 'push_limit_reached']]);
   });
 
-  it('refuses with the errors of its pages', async () => {
+  it('views methods answer with the errors of their pages', async () => {
     const clock = manualClock();
     const slack = await slackForTest({ clock });
     const { views } = clientOf(slack);
@@ -219,7 +220,7 @@ describe('views', () => {
     await expectRefusals([[() => views.open({ trigger_id: late, view: modal() }), 'expired_trigger_id']]);
   });
 
-  it('publishes no Home tab where the manifest has none', async () => {
+  it('views.publish is refused when the manifest has no Home tab', async () => {
     const without = manifestWith(['commands']).replace('home_tab_enabled: true', 'home_tab_enabled: false');
     const { views } = clientOf(await slackForTest({ manifest: without }));
     await expectRefusals([[() => views.publish({ user_id: 'U0VIEWER', view: home }), 'not_enabled']]);
@@ -227,7 +228,7 @@ describe('views', () => {
 });
 
 describe('files', () => {
-  it('are uploaded in three steps, into a channel, a thread or nowhere, and downloaded with the token', async () => {
+  it('a file is uploaded in three steps to a channel, a thread or nowhere, and downloaded with the token', async () => {
     const slack = await slackForTest();
     const client = clientOf(slack);
     const { ts = '' } = await client.chat.postMessage({ channel: C, text: 'run' });
@@ -244,7 +245,7 @@ describe('files', () => {
     expect(hidden.files).toMatchObject([{ channels: [], is_public: false }]);
   });
 
-  it('are given to nobody without the token or the scope: they get the sign-in page, with a 200', async () => {
+  it('a file without the token or the scope is answered with the sign-in page and status 200', async () => {
     // docs.slack.dev/reference/objects/file-object, url_private: needs the header and files:read.
     const slack = await slackForTest({ manifest: manifestWith(['files:write', 'chat:write']) });
     const client = clientOf(slack);
@@ -256,7 +257,7 @@ describe('files', () => {
     }
   });
 
-  it('are refused with the errors of its pages', async () => {
+  it('files methods answer with the errors of their pages', async () => {
     const slack = await slackForTest({ seed: seeded });
     const client = clientOf(slack);
     const { files } = client;
@@ -268,7 +269,7 @@ describe('files', () => {
       [() => files.getUploadURLExternal({ filename: 'x', length: 1024 ** 3 + 1 }), 'file_upload_size_restricted'],
       [() => finish('C0NOWHERE'), 'channel_not_found'],
       [() => finish('C0AWAY'), 'not_in_channel'],
-      // slackapi/bolt-js #2115: an id of a person is refused by its form.
+      // slackapi/bolt-js #2115: the id of a person is refused by its format.
       [() => finish('U0VIEWER'), 'invalid_arguments'],
       [() => finish('open'), 'invalid_arguments'],
       [() => files.completeUploadExternal({ files: [{ id: file_id }], channel_id: 'C0OPEN' }), 'file_not_found'],
@@ -276,7 +277,7 @@ describe('files', () => {
     ]);
   });
 
-  it('are complete once: what was completed is no upload any more', async () => {
+  it('an upload can be completed once', async () => {
     const client = clientOf(await slackForTest());
     const id = await uploaded(client);
     await client.files.completeUploadExternal({ files: [{ id }] });
@@ -284,8 +285,8 @@ describe('files', () => {
   });
 });
 
-describe('who and where', () => {
-  it('answers about people, groups, channels and the app itself', async () => {
+describe('users, channels and groups', () => {
+  it('the Web API returns people, groups, channels and the app', async () => {
     const slack = await slackForTest();
     const { users, usergroups, conversations, auth } = clientOf(slack);
     expect(await users.info({ user: 'U0VIEWER' })).toMatchObject({
@@ -306,7 +307,7 @@ describe('who and where', () => {
     expect(opened).toMatchObject({ ok: true, url: expect.stringMatching(/^ws:/) });
   });
 
-  it('refuses with the errors of its pages', async () => {
+  it('the methods for people and channels answer with the errors of their pages', async () => {
     const slack = await slackForTest();
     const { users, usergroups, conversations, apps } = clientOf(slack);
     await expectRefusals([
@@ -323,8 +324,8 @@ describe('who and where', () => {
   });
 });
 
-describe('too many calls', () => {
-  it('are refused with 429 and Retry-After, which the client reads as such', async () => {
+describe('rate limits', () => {
+  it('a call over the limit is answered with 429 and Retry-After, which the client reads', async () => {
     // docs.slack.dev/apis/web-api/rate-limits
     const slack = await slackForTest();
     await person(slack, 'slack-world', { rateLimited: true, retryAfterSeconds: 7 });

@@ -3,8 +3,8 @@ import { startSandbox } from '../../../sandbox/sandbox.ts';
 import { narrate } from '../../../sandbox/tour/narrator.ts';
 import { playTour } from '../../../sandbox/tour/steps.ts';
 
-test('a step that does not hold says why, and those after it are not tried', { timeout: 60_000 }, async () => {
-  // Nobody answers in this Slack: the bot is stopped before it is asked.
+test('a failed step reports its reason and the following steps are not tried', { timeout: 60_000 }, async () => {
+  // The bot is stopped before the first command, so nobody answers.
   const sandbox = await startSandbox({
     slack: true,
     aws: true,
@@ -21,8 +21,8 @@ test('a step that does not hold says why, and those after it are not tried', { t
   const urls = { slackUrl: sandbox.slack?.url ?? '', awsUrl: sandbox.aws?.url ?? '' };
   const results = await playTour(urls, narrator, { interrupted: new AbortController().signal, withinMs: 200 });
   expect(results.map(({ ok }) => ok)).toEqual(results.map(() => false));
-  expect(results[0]?.because).toMatch(/Nobody said|not-connected/);
+  expect(results[0]?.because).toMatch(/No message matches|not-connected/);
   expect(results.slice(1).map(({ because }) => because)).toEqual(
-    results.slice(1).map(() => 'not tried, as a step before it did not hold'),
+    results.slice(1).map(() => 'not tried, because an earlier step failed'),
   );
 });

@@ -18,7 +18,7 @@ const message = (change: Partial<SeenMessage> = {}): SeenMessage => ({
 });
 
 describe('a message in a terminal', () => {
-  test('says what its blocks say, with the labels of its buttons and its files', () => {
+  test('a message is printed with the text of its blocks, the labels of its buttons and its files', () => {
     const blocks = [
       { type: 'section', text: mrkdwn('*Rescan r-0001 &amp; co.*\nby <@U0OPERATOR>') },
       { type: 'section', fields: [mrkdwn('*Failed*\n3 (5 %)')] },
@@ -65,17 +65,17 @@ describe('a message in a terminal', () => {
     ]);
   });
 
-  test('shows a block that it does not know as it is, never nothing', () => {
+  test('an unknown block is printed as JSON', () => {
     expect(messageLines(message({ blocks: [{ type: 'hologram', of: 'x' }] }))).toEqual([
       '{"type":"hologram","of":"x"}',
     ]);
   });
 
-  test('keeps stars inside of words and code, and says where a link leads', () => {
+  test('asterisks inside of words and code are kept, and links are printed with their address', () => {
     expect(plainText('2*3*4 and <https://x.example/a|the page>')).toBe('2*3*4 and the page (https://x.example/a)');
   });
 
-  test('wraps long lines and loses nothing', () => {
+  test('long lines are wrapped without losing text', () => {
     expect(wrapped('one two three', 7)).toEqual(['one two', 'three']);
     fc.assert(
       fc.property(fc.string(), fc.integer({ min: 1, max: 40 }), (line, width) => {
@@ -100,13 +100,13 @@ describe('a form', () => {
       { type: 'input', block_id: 'name', label: plain('Name'), element: { type: 'plain_text_input' } },
     ],
   };
-  test('opens with its title, its text and its fields', () => {
+  test('a form is printed with its title, its text and its fields', () => {
     expect(viewLines(view)).toEqual(['opens the form “Restore”', 'What it does', 'Mode: Replace', 'Name: …']);
   });
-  test('is filled in under its labels, by the words of its options', () => {
+  test('submitted values are printed with their labels, and options with their texts', () => {
     expect(filledLines(view, { mode: 'replace', name: 'x' })).toEqual(['Mode: Replace', 'Name: x']);
   });
-  test('a button is called by its label', () => {
+  test('a button is named by its label', () => {
     const blocks = [{ type: 'actions', elements: [button('plan_start', 'Start')] }];
     expect(labelOf(message({ blocks }), 'plan_start')).toBe('Start');
     expect(labelOf(message({ blocks }), 'other')).toBe('other');
@@ -133,7 +133,7 @@ describe('the narrator', () => {
     };
     let now = 0;
     const narrator = narrate({ print: (line) => lines.push(line), width: 80, now: () => now });
-    const heard = narrator.hearing(people);
+    const heard = narrator.narrated(people);
     return {
       heard,
       lines,
@@ -146,7 +146,7 @@ describe('the narrator', () => {
     };
   }
 
-  test('tells what is there before a person acts on it, and indents a thread', async () => {
+  test('the narrator prints new messages before the action of a person, and indents threads', async () => {
     const { heard, lines, says, close } = channel();
     await says([
       message({ text: 'Would you?', blocks: [] }),
@@ -161,7 +161,7 @@ describe('the narrator', () => {
     ]);
   });
 
-  test('tells an edit when its words change, and numbers alone only now and then', async () => {
+  test('the narrator prints an edit at once when its text changes, and rarely when only numbers change', async () => {
     const { lines, says, close } = channel();
     await says([message({ text: '1 of 60 done\nFailed: 0' })], 0);
     await says([message({ text: '2 of 60 done\nFailed: 1' })], 1_000);

@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { nearDay, slackDate } from '../../../sandbox/web/page/blocks/dates.ts';
-import { completionsOf, knownLines } from '../../../sandbox/web/page/chat/completions.ts';
 import { csvRows } from '../../../sandbox/web/page/chat/csv.ts';
+import { completionsOf, knownLines } from '../../../sandbox/web/page/composer/completions.ts';
 
 describe('a CSV', () => {
   const quoted = (cell: string) => `"${cell.replaceAll('"', '""')}"`;
 
-  test('is read back as it was written, whatever its cells hold', () => {
+  test('a CSV is parsed to the cells it was written from, whatever they contain', () => {
     fc.assert(
       fc.property(fc.array(fc.array(fc.string(), { minLength: 1, maxLength: 4 }), { minLength: 1 }), (rows) => {
         const text = rows.map((row) => row.map(quoted).join(',')).join('\r\n');
@@ -16,7 +16,7 @@ describe('a CSV', () => {
     );
   });
 
-  test('is read without its byte order mark, and no further than is asked', () => {
+  test('a CSV is parsed without its byte order mark and only up to the requested rows', () => {
     expect(csvRows('\uFEFFa,b\n1,2\n3,4\n', 2)).toEqual([
       ['a', 'b'],
       ['1', '2'],
@@ -26,8 +26,8 @@ describe('a CSV', () => {
   });
 });
 
-describe('a date of Slack’s', () => {
-  // Noon, so that no time zone makes another day of it.
+describe('dates in Slack’s formats', () => {
+  // Noon, so that the day is the same in every time zone.
   const now = new Date(2026, 2, 2, 12, 0, 0);
   const noon = (month: number, day: number) => new Date(2026, month, day, 12, 34, 56).getTime() / 1000;
 
@@ -41,23 +41,23 @@ describe('a date of Slack’s', () => {
     ['{date_long_pretty}', noon(2, 3), 'tomorrow'],
     ['{date_short_pretty}', noon(1, 1), 'Feb 1, 2026'],
     ['{ago}', now.getTime() / 1000 - 120, '2 minutes ago'],
-  ])('is written by %s', (format, seconds, shown) => {
+  ])('a date is formatted by %s', (format, seconds, shown) => {
     expect(slackDate(seconds, format, now)?.replaceAll('\u202f', ' ')).toBe(shown);
   });
 
-  test('is none where the time or the format is none', () => {
+  test('an invalid time or format gives no date', () => {
     expect(slackDate(Number.NaN, '{date}', now)).toBeUndefined();
     expect(slackDate(1e300, '{date}', now)).toBeUndefined();
     expect(slackDate(noon(2, 2), '{moon}', now)).toBeUndefined();
   });
 
-  test('is near over the end of a month', () => {
+  test('yesterday and tomorrow are recognised across the end of a month', () => {
     expect(nearDay(new Date(2026, 1, 28), new Date(2026, 2, 1))).toBe('yesterday');
     expect(nearDay(new Date(2025, 2, 1), new Date(2026, 2, 1))).toBeUndefined();
   });
 });
 
-describe('what can be typed', () => {
+describe('completions', () => {
   const commands = [{ command: '/rescan', description: 'ChecklistParts', usageHint: 'help | backup | stop | …' }];
   const help = {
     text: [
@@ -68,7 +68,7 @@ describe('what can be typed', () => {
     ].join('\n'),
   };
 
-  test('is what the manifest’s hint names, and what the app has shown, with what it does', () => {
+  test('completions come from the usage hint of the manifest and from the commands in messages, with descriptions', () => {
     expect(knownLines(commands, [help])).toEqual([
       { line: '/rescan', help: 'ChecklistParts' },
       { line: '/rescan help', help: '' },
@@ -83,7 +83,7 @@ describe('what can be typed', () => {
     ]);
   });
 
-  test('completes what was begun, and nothing that is no command', () => {
+  test('only lines that start with the typed command are offered', () => {
     const known = knownLines(commands, [help]);
     expect(completionsOf(known, '/rescan di').map(({ line }) => line)).toEqual([
       '/rescan diff',

@@ -9,7 +9,7 @@ async function pageForTest(slackUrl = 'http://127.0.0.1:9', awsUrl?: string): Pr
   return server;
 }
 
-/** Asks for a path as it stands: fetch would tidy it up. */
+/** Requests the path unchanged. fetch would normalise it. */
 const status = (url: string, path: string, headers: Record<string, string> = {}): Promise<number> =>
   new Promise((resolve, reject) => {
     const { port } = new URL(url);
@@ -20,7 +20,7 @@ const status = (url: string, path: string, headers: Record<string, string> = {})
   });
 
 describe('the server of the page', () => {
-  test('serves every file that the page asks for, unbuilt, and none of them from elsewhere', async () => {
+  test('the page server serves every file of the page without a build, and the page loads nothing from other sites', async () => {
     const { url } = await pageForTest();
     const asked = new Set<string>(['/']);
     for (const path of asked) {
@@ -40,7 +40,7 @@ describe('the server of the page', () => {
     );
   });
 
-  test('serves no other file, however it is asked for', async () => {
+  test('the page server serves no other file for any spelling of its path', async () => {
     const { url } = await pageForTest();
     for (const path of [
       '/page/../server.ts',
@@ -56,7 +56,7 @@ describe('the server of the page', () => {
       expect(await status(url, path), path).toBe(404);
   });
 
-  test('lets no page of somebody else’s act', async () => {
+  test('the page server refuses requests from pages of other origins', async () => {
     const slack = await slackForTest();
     const { url } = await pageForTest(slack.url);
     const said = (origin: string) =>
@@ -70,7 +70,7 @@ describe('the server of the page', () => {
     expect((await said(url)).status).toBe(200);
   });
 
-  test('hands an event stream on as it comes, and says when the other side is not there', async () => {
+  test('the page server forwards an event stream while it arrives, and reports a server that does not answer', async () => {
     const slack = await slackForTest();
     const { url } = await pageForTest(slack.url);
     const gone = new AbortController();
@@ -89,7 +89,7 @@ describe('the server of the page', () => {
     expect((await fetch(`${nowhere.url}/sandbox/state`)).status).toBe(502);
   });
 
-  test('hands on to AWS only what is the sandbox’s, with its query and its bytes', async () => {
+  test('the page server forwards to AWS only the sandbox routes, with their query and body', async () => {
     const asked: string[] = [];
     const aws = createServer((request, response) => {
       asked.push(`${request.method} ${request.url}`);

@@ -10,7 +10,7 @@ import { richText } from './rich-text.ts';
 import { DataTable, tableNode } from './table.ts';
 import { textNode, unknownNode } from './text.ts';
 
-/** Blocks as Slack shows them. What is not known shows its JSON, never nothing. */
+/** Renders blocks like Slack. An unknown block is shown as JSON. */
 export const Blocks = ({ blocks, surface }: { blocks: readonly JsonRecord[]; surface: Surface }): ComponentChildren =>
   blocks.map((block, at) =>
     h(

@@ -1,6 +1,6 @@
 import { type ComponentChildren, h } from 'preact';
 
-/** How many colours the style sheet has for series; a further series takes the first one again. */
+/** Number of series colours in the style sheet. Further series start again with the first one. */
 export const COLOURS = 6;
 
 /** The names of the series, each beside its colour. */
@@ -11,7 +11,7 @@ export const legend = (names: readonly string[]): ComponentChildren =>
     names.map((name, index) => h('span', { key: name }, [h('i', { class: `key series-${index % COLOURS}` }), name])),
   );
 
-/** The numbers of a drawing, row by row. */
+/** The numbers of a chart as a table. */
 export const numbers = (
   heading: string,
   columns: readonly string[],

@@ -13,7 +13,7 @@ export interface Series {
 
 const numberOf = (value: unknown): number => (typeof value === 'number' && Number.isFinite(value) ? value : 0);
 
-/** A data_visualization block as a drawing, with the same numbers as a table for who cannot see it. */
+/** A data_visualization block as a chart, with the same numbers as a table for screen readers. */
 export function chart(block: JsonRecord): ComponentChildren {
   const spec = recordOf(block.chart);
   const title = textOf(block.title) ?? 'Chart';
@@ -49,7 +49,7 @@ export function chart(block: JsonRecord): ComponentChildren {
   ]);
 }
 
-/** Marks for an axis up to at least `most`: round numbers, three to six of them. */
+/** Tick values of an axis up to at least `most`: three to six round numbers. */
 export function axisMarks(most: number): readonly number[] {
   const rough = Math.max(most, 1) / 4;
   const ten = 10 ** Math.floor(Math.log10(rough));

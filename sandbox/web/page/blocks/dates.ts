@@ -27,8 +27,9 @@ function agoWords(date: Date, now: Date): string {
 }
 
 /**
- * A date as Slack writes it by a format such as `{date_short_pretty} at {time}` (docs.slack.dev, "Formatting text": dates), in the
- * reader's own time zone. Undefined where the seconds are no time, or the format holds a token that is none: the fallback stands then.
+ * A date in a format of Slack such as `{date_short_pretty} at {time}` (docs.slack.dev, "Formatting text": dates), in
+ * the reader's time zone. Returns undefined for invalid seconds or an unknown token; the caller then shows the fallback
+ * text.
  */
 export function slackDate(seconds: number, format: string, now: Date): string | undefined {
   const date = new Date(seconds * 1000);

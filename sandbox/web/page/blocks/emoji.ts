@@ -8,7 +8,10 @@ const line = (d: string, stroke: string, width = 2): Shape => [
 ];
 const filled = (d: string, fill: string): Shape => ['path', { d, fill }];
 
-/** Signs that say how things stand are drawn here: a machine without a colour font shows them just so. On a field of 16 × 16. */
+/**
+ * Status symbols are drawn here, because a machine without a colour font shows them in black and white. Drawing area:
+ * 16 × 16.
+ */
 const DRAWN: Readonly<Record<string, readonly Shape[]>> = {
   white_check_mark: [
     ['rect', { x: 1, y: 1, width: 14, height: 14, rx: 3, fill: '#2a9d5c' }],
@@ -49,7 +52,7 @@ const DRAWN: Readonly<Record<string, readonly Shape[]>> = {
   ],
 };
 
-/** What people type most; the machine's own font draws them. */
+/** Frequent emoji, drawn by the font of the machine. */
 const CHARACTERS: Readonly<Record<string, string>> = {
   '+1': '👍',
   thumbsup: '👍',
@@ -73,7 +76,7 @@ const CHARACTERS: Readonly<Record<string, string>> = {
   information_source: 'ℹ️',
 };
 
-/** The emoji of this name; its name between colons where it is none we know. */
+/** The emoji with this name, or the name between colons when it is unknown. */
 export function emoji(name: string): ComponentChildren {
   const shapes = Object.hasOwn(DRAWN, name) ? DRAWN[name] : undefined;
   if (shapes)
@@ -86,7 +89,7 @@ export function emoji(name: string): ComponentChildren {
   return character === undefined ? `:${name}:` : h('span', { role: 'img', 'aria-label': `:${name}:` }, character);
 }
 
-/** Plain text with its emoji names as signs. */
+/** Plain text with its emoji names replaced by symbols. */
 export const withEmoji = (text: string): ComponentChildren[] =>
   text.split(/(:[a-z0-9_+-]+:)/).flatMap((part, at) => {
     if (part === '') return [];

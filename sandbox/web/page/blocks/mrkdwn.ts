@@ -2,27 +2,27 @@ import { type ComponentChildren, h } from 'preact';
 import { slackDate } from './dates.ts';
 import { withEmoji } from './emoji.ts';
 
-/** Who and what a text may mention, and where its links lead. */
+/** The people and channels that a text may mention, and the handler of its links. */
 export interface Names {
   readonly user: (id: string) => string | undefined;
   readonly channel: (id: string) => string | undefined;
   readonly group: (id: string) => string | undefined;
-  /** The message that a permalink of this workspace names is shown; false where the address is none. */
+  /** Shows the message of a permalink of this workspace. Returns false for other addresses. */
   readonly follow?: (url: string) => boolean;
 }
 
 const unescaped = (text: string): string =>
   text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
 
-/** Code, `<…>`, bare addresses, and what stands between pairs of `*`, `_` and `~`, with code inside. */
+/** Code, `<…>`, bare addresses, and text between pairs of `*`, `_` and `~`, with code inside. */
 const INLINE =
   /`([^`\n]+)`|<([^<>\n]+)>|(https?:\/\/[^\s<>|]*[^\s<>|.,;:!?)'"*_~])|(?<![\p{L}\d*])\*(?!\s)((?:`[^`\n]+`|[^*\n])+?)(?<!\s)\*(?![\p{L}\d*])|(?<![\p{L}\d_])_(?!\s)((?:`[^`\n]+`|[^_\n])+?)(?<!\s)_(?![\p{L}\d_])|(?<![\p{L}\d~])~(?!\s)((?:`[^`\n]+`|[^~\n])+?)(?<!\s)~(?![\p{L}\d~])/gu;
 
-/** Slack's mrkdwn as nodes: everything that stands in it is text, whatever it looks like. */
+/** Renders Slack's mrkdwn. Its contents are always text nodes, never HTML. */
 export function mrkdwn(text: string, names: Names): ComponentChildren[] {
   return text.split(/```([\s\S]+?)```/).flatMap((part, index) => {
     if (index % 2 === 1) return [h('pre', { tabIndex: 0 }, unescaped(part.replace(/^\n/, '')))];
-    // A line break beside a block is the block's own.
+    // A line break next to a block belongs to the block.
     return lines(part.replace(/^\n/, index === 0 ? '\n' : '').replace(/\n$/, ''), names);
   });
 }
@@ -77,7 +77,10 @@ function inline(text: string, names: Names): ComponentChildren[] {
 export const mentionNode = (text: string, loud = false): ComponentChildren =>
   h('span', { class: loud ? 'mention loud' : 'mention' }, text);
 
-/** A link out of the page; one to a message of this workspace shows it. Anything but http and mailto is text. */
+/**
+ * A link that opens in a new tab, or shows the message when it is a permalink of this workspace. Only http and mailto
+ * become links.
+ */
 export function linkNode(url: string, label: ComponentChildren, names: Names): ComponentChildren {
   if (!/^(https?:\/\/|mailto:)/.test(url)) return label;
   return h(
@@ -115,7 +118,7 @@ function specialNode(inner: string, names: Names): ComponentChildren {
   return `<${unescaped(inner)}>`;
 }
 
-/** A date in the reader's time zone; the fallback where it is none. */
+/** A date in the reader's time zone, or the fallback text when it is not valid. */
 export function dateNode(
   given: { seconds: number; format: string; fallback: string; link?: string | undefined },
   names: Names,

@@ -1,7 +1,7 @@
 import { type ComponentChildren, h } from 'preact';
 import { type JsonRecord, recordOf, textOf } from '../../../slack/rules/json.ts';
 
-/** Where a picture of a block is to be had on this page; the page loads nothing from elsewhere. */
+/** The address of a picture on this page, or undefined. The page loads nothing from other sites. */
 function addressOf(image: JsonRecord): string | undefined {
   const id = textOf(recordOf(image.slack_file).id);
   if (id !== undefined) return `/sandbox/files/${encodeURIComponent(id)}`;
@@ -9,7 +9,7 @@ function addressOf(image: JsonRecord): string | undefined {
   return url !== undefined && /^(data:image\/|\/(?!\/))/.test(url) ? url : undefined;
 }
 
-/** A picture; one from elsewhere is named, with a link to it. */
+/** A picture. One from another site is shown as a link with its name. */
 export function picture(image: JsonRecord, className: string): ComponentChildren {
   const alt = textOf(image.alt_text) ?? '';
   const src = addressOf(image);

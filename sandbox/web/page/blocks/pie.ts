@@ -8,7 +8,7 @@ interface Segment {
   readonly value: number;
 }
 
-/** Shares of a whole as a ring. */
+/** A pie chart as a ring. */
 export function pie(title: string, segments: readonly Segment[]): ComponentChildren {
   const whole = segments.reduce((sum, { value }) => sum + value, 0);
   let from = 0;

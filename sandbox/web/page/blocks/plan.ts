@@ -40,7 +40,7 @@ function statusSign(status: string): ComponentChildren {
   );
 }
 
-/** A task: its state as a sign, its title, and what it came to; the details open where there are some. */
+/** A task: its state as a symbol, its title and its output, with its details in an expandable part. */
 export function taskCard(task: JsonRecord, names: Names): ComponentChildren {
   const status = textOf(task.status) ?? 'pending';
   const sources = recordsOf(task.sources);
@@ -68,7 +68,7 @@ export function taskCard(task: JsonRecord, names: Names): ComponentChildren {
   ]);
 }
 
-/** A plan: how many of its tasks are done, and each of them. */
+/** A plan: the number of completed tasks, and each task. */
 export function plan(block: JsonRecord, names: Names): ComponentChildren {
   const tasks = recordsOf(block.tasks);
   const done = tasks.filter(({ status }) => status === 'complete').length;

@@ -3,7 +3,7 @@ import { type JsonRecord, recordOf, recordsOf, textOf } from '../../../slack/rul
 import { emoji, withEmoji } from './emoji.ts';
 import { dateNode, linkNode, mentionNode, type Names } from './mrkdwn.ts';
 
-/** A rich_text block or a part of one, as nodes. What is not known shows its JSON. */
+/** Renders a rich_text block or a part of one. An unknown part is shown as JSON. */
 export function richText(block: JsonRecord, names: Names): ComponentChildren {
   return recordsOf(block.elements).map((element, key) => {
     const bordered = element.border === 1 ? 'bordered' : '';

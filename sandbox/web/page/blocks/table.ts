@@ -14,7 +14,7 @@ function cellNode(value: unknown, names: Names): ComponentChildren {
   return textOf(cell.text) ?? (cell.value === undefined ? '' : String(cell.value));
 }
 
-/** What a column is sorted by: its number where it has one, else its text. */
+/** The sort key of a cell: its number if it has one, otherwise its text. */
 const sortKey = (value: unknown): string | number => {
   const cell = recordOf(value);
   return typeof cell.value === 'number' ? cell.value : (textOf(cell.text) ?? JSON.stringify(cell.elements ?? ''));
@@ -23,7 +23,7 @@ const sortKey = (value: unknown): string | number => {
 const frame = (label: string, children: ComponentChildren): ComponentChildren =>
   h('div', { class: 'table-frame', tabIndex: 0, role: 'group', 'aria-label': label }, children);
 
-/** A `table` block: the first row is its heading, the settings say how a column stands and whether it wraps. */
+/** A `table` block: the first row is its header; the settings give the alignment and the wrapping of each column. */
 export function tableNode(block: JsonRecord, names: Names): ComponentChildren {
   const settings = recordsOf(block.column_settings);
   const looks = (at: number) => {
@@ -60,7 +60,7 @@ export function tableNode(block: JsonRecord, names: Names): ComponentChildren {
 
 const USUAL_PAGE = 10;
 
-/** A `data_table` block: with a caption, sorted by a click on a heading, some rows at a time. */
+/** A `data_table` block with a caption and pages. A click on a column header sorts it. */
 export function DataTable({ block, names }: { block: JsonRecord; names: Names }): ComponentChildren {
   const [sort, setSort] = useState<{ at: number; down: boolean } | undefined>();
   const [page, setPage] = useState(0);

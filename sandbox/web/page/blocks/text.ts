@@ -3,16 +3,16 @@ import { type JsonRecord, recordOf, textOf } from '../../../slack/rules/json.ts'
 import { withEmoji } from './emoji.ts';
 import { mrkdwn, type Names } from './mrkdwn.ts';
 
-/** A text object, by its kind. */
+/** Renders a text object according to its type. */
 export const textNode = (value: unknown, names: Names): ComponentChildren => {
   const object = recordOf(value);
   const text = textOf(object.text) ?? '';
   return object.type === 'mrkdwn' ? mrkdwn(text, names) : withEmoji(text);
 };
 
-/** The bare text of a text object. */
+/** The plain text of a text object. */
 export const plainText = (value: unknown): string => textOf(recordOf(value).text) ?? '';
 
-/** What the page does not know: its JSON, never nothing. */
+/** An unknown object as JSON. */
 export const unknownNode = (what: JsonRecord): ComponentChildren =>
   h('pre', { class: 'unknown', tabIndex: 0 }, JSON.stringify(what, null, 2));

@@ -2,7 +2,7 @@ import { type ComponentChildren, h } from 'preact';
 
 const PEOPLE_COLOURS = 5;
 
-/** A person's initial on a colour of their own; the app's sign. */
+/** The initial of a person on their own colour, or the symbol of the app. */
 export function avatar(name: string, isApp: boolean, size: 'large' | 'small' = 'large'): ComponentChildren {
   if (isApp)
     return h(

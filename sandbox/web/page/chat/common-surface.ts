@@ -2,7 +2,7 @@ import { type JsonRecord, textOf } from '../../../slack/rules/json.ts';
 import type { Choice, Surface } from '../elements/surface.ts';
 import type { Workspace } from '../workspace.ts';
 
-/** What all blocks that one person sees have in common. */
+/** The properties that all blocks share that one person sees. */
 export function commonSurface(
   workspace: Workspace,
   user: string,

@@ -1,4 +1,4 @@
-/** Rows of a CSV text (RFC 4180), the first so many; a guard against a byte order mark, none against bad quoting. */
+/** The first rows of a CSV text (RFC 4180). Removes a byte order mark. Does not check the quoting. */
 export function csvRows(text: string, most: number): readonly (readonly string[])[] {
   const rows: string[][] = [];
   let row: string[] = [];

@@ -7,7 +7,10 @@ import { csvRows } from './csv.ts';
 const MOST_ROWS = 200;
 const MOST_TEXT = 20_000;
 
-/** A file of a message: pictures at once, a CSV as a table and texts when they are opened, the rest to be downloaded. */
+/**
+ * A file of a message: a picture is shown, a CSV opens as a table and a text as text, all other files can be
+ * downloaded.
+ */
 export function FileView({ file, workspace }: { file: JsonRecord; workspace: Workspace }): ComponentChildren {
   const [text, setText] = useState<string | undefined>();
   const id = textOf(file.id) ?? '';
@@ -87,7 +90,7 @@ function csvTable(text: string, name: string): ComponentChildren {
       'p',
       { class: 'quiet' },
       rows.length >= MOST_ROWS
-        ? `The first ${MOST_ROWS} rows; all are in the download.`
+        ? `First ${MOST_ROWS} rows. The download contains all rows.`
         : `${rows.length} ${rows.length === 1 ? 'row' : 'rows'}`,
     ),
   ];

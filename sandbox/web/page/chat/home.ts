@@ -6,7 +6,7 @@ import { Blocks } from '../blocks/blocks.ts';
 import type { Workspace } from '../workspace.ts';
 import { commonSurface } from './common-surface.ts';
 
-/** The Home tab as the app published it for this person; the app hears that it was opened. */
+/** The Home tab that the app published for this person. Opening it sends the event to the app. */
 export function HomeTab({
   workspace,
   user,
@@ -27,7 +27,7 @@ export function HomeTab({
     'div',
     { class: 'home', tabIndex: 0, role: 'region', 'aria-label': 'Home' },
     id === undefined
-      ? h('p', { class: 'quiet', role: 'status' }, 'The app draws its Home tab in a moment.')
+      ? h('p', { class: 'quiet', role: 'status' }, 'Waiting for the app to publish its Home tab…')
       : h(
           'div',
           { class: 'home-page' },

@@ -7,7 +7,10 @@ import { Message, timeOf } from './message.ts';
 
 const NEAR_END_PX = 60;
 
-/** Messages, the newest in sight as long as one has not scrolled up; who has, stays where they read and is told of new ones. */
+/**
+ * The messages. The list follows new messages at its end. After scrolling up, it keeps its position and shows how many
+ * are new.
+ */
 export function MessageList({
   messages,
   newSince,
@@ -21,9 +24,9 @@ export function MessageList({
   onAnswer: (answer: JsonRecord) => void;
   dismiss: (ts: string) => void;
   openThread?: (ts: string) => void;
-  /** Messages after this time were not read when the list was opened. */
+  /** Messages after this time were unread when the list was opened. */
   newSince?: number | undefined;
-  /** A message to be brought into sight. */
+  /** The message to scroll to. */
   shown?: { readonly ts: string } | undefined;
 }): ComponentChildren {
   const list = useRef<HTMLDivElement>(null);
@@ -42,7 +45,7 @@ export function MessageList({
     before.current = count;
   });
   useEffect(() => {
-    // Pictures, opened files and figures grow after they were drawn.
+    // Pictures, opened files and charts change their height after they were rendered.
     const { current } = list;
     if (!current) return;
     const grown = new ResizeObserver(() => {
@@ -100,8 +103,8 @@ interface Drawn {
 }
 
 /**
- * The message as it was drawn before, where nothing that shows of it has changed since: of a thousand messages one edit draws one anew.
- * What it can do must therefore not depend on when it was drawn.
+ * Returns the previous node of a message when nothing visible has changed, so that an edit renders one message and not
+ * a thousand. Its event handlers must therefore not depend on values from the time of rendering.
  */
 function drawnOnce(
   drawn: Map<string, Drawn>,
@@ -120,7 +123,7 @@ function drawnOnce(
   return node;
 }
 
-/** The day where it changes, and where the messages begin that are new. */
+/** A heading for each new day, and the line above the first new message. */
 function dividers(
   message: JsonRecord,
   before: JsonRecord | undefined,

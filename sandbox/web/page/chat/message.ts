@@ -13,19 +13,19 @@ export interface MessageProps {
   readonly message: JsonRecord;
   readonly workspace: Workspace;
   readonly user: string;
-  /** Keeps ids apart where a message stands in the channel and in the thread's pane. */
+  /** Prefix that keeps ids unique when a message is both in the channel and in the thread pane. */
   readonly pane: string;
   readonly onAnswer: (answer: JsonRecord) => void;
-  /** Opens the thread; undefined where the message stands in it already. */
+  /** Opens the thread. Undefined inside the thread pane. */
   readonly openThread?: ((ts: string) => void) | undefined;
-  /** Takes a message that only this person sees out of sight. */
+  /** Hides an ephemeral message. */
   readonly dismiss: (ts: string) => void;
 }
 
 export const timeOf = (ts: string): Date => new Date(Number(ts.split('.')[0]) * 1000);
 const clock = (date: Date) => date.toLocaleTimeString('en-US', { hour: 'numeric', minute: '2-digit' });
 
-/** One message: who, when, what, its files, and its thread. */
+/** One message: author, time, content, files and the link to its thread. */
 export function Message(props: MessageProps): ComponentChildren {
   const { message, workspace, openThread } = props;
   const ts = textOf(message.ts) ?? '';
@@ -60,7 +60,10 @@ export function Message(props: MessageProps): ComponentChildren {
   );
 }
 
-/** Blocks, or the text where there are none. What cannot be drawn shows its JSON, and takes nothing else with it. */
+/**
+ * The blocks, or the text when there are none. When the blocks cannot be rendered, shows their JSON; other messages are
+ * not affected.
+ */
 function Content({ message, workspace, user, pane, onAnswer }: MessageProps): ComponentChildren {
   const [failed] = useErrorBoundary((error) => console.error(error));
   const ts = textOf(message.ts) ?? '';

@@ -1,2 +1,2 @@
-/** Who one can be on the page. */
+/** The people whose role the page can take. */
 export const PEOPLE = ['operator', 'approver', 'viewer'] as const;

@@ -8,12 +8,12 @@ import { PEOPLE } from './people.ts';
 export const HOME = 'home';
 
 const ROLES: Readonly<Record<string, string>> = {
-  operator: 'plans and starts',
-  approver: 'approves what deletes',
-  viewer: 'looks',
+  operator: 'starts and stops runs',
+  approver: 'approves flush and restore',
+  viewer: 'read only',
 };
 
-/** Where one may go, who one is, and how the page looks. */
+/** The list of channels, the choice of the person, and the colour scheme. */
 export function Sidebar({
   workspace,
   user,

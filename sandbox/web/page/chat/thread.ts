@@ -1,11 +1,14 @@
 import { type ComponentChildren, h } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import type { JsonRecord } from '../../../slack/rules/json.ts';
+import { Composer } from '../composer/composer.ts';
 import { threadKey, type Workspace } from '../workspace.ts';
-import { Composer } from './composer.ts';
 import { MessageList } from './message-list.ts';
 
-/** A message and its replies beside the channel. Escape closes it, and the focus goes back to what opened it. */
+/**
+ * A message and its replies beside the channel. Escape closes the pane and returns the focus to the element that opened
+ * it.
+ */
 export function Thread({
   channel,
   ts,
@@ -16,7 +19,7 @@ export function Thread({
   channel: string;
   ts: string;
   close: () => void;
-  /** What of the thread only this person sees. */
+  /** The ephemeral messages of this thread. */
   ephemerals: readonly JsonRecord[];
   workspace: Workspace;
   user: string;

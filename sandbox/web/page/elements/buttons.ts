@@ -3,13 +3,13 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { recordOf, recordsOf, textOf } from '../../../slack/rules/json.ts';
 import { withEmoji } from '../blocks/emoji.ts';
 import { plainText } from '../blocks/text.ts';
-import { useAct } from './act.ts';
+import { useAction } from './action.ts';
 import { choicesOf, type ElementProps } from './surface.ts';
 
-/** A button. One with an address opens it as well; a click while the last one is on its way does nothing. */
+/** A button. A button with a URL opens it, too. Clicks are ignored while the previous one is being sent. */
 export function Button(props: ElementProps): ComponentChildren {
   const { element } = props;
-  const { act, busy, dialog } = useAct(props);
+  const { trigger, busy, dialog } = useAction(props);
   const url = textOf(element.url);
   const label = textOf(element.accessibility_label);
   return [
@@ -24,7 +24,7 @@ export function Button(props: ElementProps): ComponentChildren {
         onClick() {
           if (url !== undefined && /^https?:\/\//.test(url) && !props.surface.names.follow?.(url))
             window.open(url, '_blank', 'noopener,noreferrer');
-          act();
+          trigger();
         },
       },
       [
@@ -37,9 +37,9 @@ export function Button(props: ElementProps): ComponentChildren {
   ];
 }
 
-/** Two buttons that say whether it was good. */
+/** The two feedback buttons. */
 export function FeedbackButtons(props: ElementProps): ComponentChildren {
-  const { act, busy } = useAct(props);
+  const { trigger, busy } = useAction(props);
   return [recordOf(props.element.positive_button), recordOf(props.element.negative_button)].map((button) =>
     h(
       'button',
@@ -48,16 +48,16 @@ export function FeedbackButtons(props: ElementProps): ComponentChildren {
         class: 'button',
         key: textOf(button.value),
         'aria-disabled': busy ? 'true' : undefined,
-        onClick: () => act(textOf(button.value)),
+        onClick: () => trigger(textOf(button.value)),
       },
       plainText(button.text),
     ),
   );
 }
 
-/** The menu behind `⋯`. */
+/** The menu of an overflow element. */
 export function Overflow(props: ElementProps): ComponentChildren {
-  const { act, dialog } = useAct(props);
+  const { trigger, dialog } = useAction(props);
   const [isOpen, setOpen] = useState(false);
   const opener = useRef<HTMLButtonElement>(null);
   const menu = useRef<HTMLDivElement>(null);
@@ -115,7 +115,7 @@ export function Overflow(props: ElementProps): ComponentChildren {
                   close();
                   const url = links.get(value);
                   if (url !== undefined && /^https?:\/\//.test(url)) window.open(url, '_blank', 'noopener,noreferrer');
-                  act(value);
+                  trigger(value);
                 },
               },
               withEmoji(text),
@@ -127,7 +127,7 @@ export function Overflow(props: ElementProps): ComponentChildren {
   ]);
 }
 
-/** Moves the focus within a menu: by `step` from where it is, to the first item when it is outside. */
+/** Moves the focus in a menu by `step`, or to the first item when the focus is outside. */
 function focusItem(menu: HTMLElement | null, step: number): void {
   const items = [...(menu?.querySelectorAll<HTMLElement>('[role="menuitem"]') ?? [])];
   const { activeElement } = document;

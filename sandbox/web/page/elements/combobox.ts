@@ -5,25 +5,28 @@ import { type Choice, enteredIn } from './surface.ts';
 export interface ComboboxProps {
   /** Unique on the page. */
   readonly id: string;
-  /** The attributes that name the field. */
+  /** The attributes that label the field. */
   readonly labelled: Readonly<Record<string, unknown>>;
   readonly placeholder: string;
   readonly chosen: readonly Choice[];
   readonly many: boolean;
   readonly most?: number;
-  /** What can be chosen by what is typed. */
+  /** The choices for the typed text. */
   readonly search: (typed: string) => Promise<readonly Choice[]> | readonly Choice[];
-  /** Said in the place of choices, such as that more must be typed. */
+  /** Shown instead of choices, for example that more characters are needed. */
   readonly advice?: (typed: string) => string | undefined;
   readonly focusOnLoad?: boolean;
   readonly actionId?: string;
   readonly onChange: (chosen: readonly Choice[]) => void;
 }
 
-/** A question to the app waits until one has stopped typing. */
+/** Delay after the last key before the app is asked. */
 const STOPPED_TYPING_MS = 200;
 
-/** A select that one types in: arrows move, Enter chooses, Escape closes. With `many`, what was chosen stands before it. */
+/**
+ * A select with a search field: arrows move, Enter chooses, Escape closes. With `many`, the chosen items are shown
+ * before the field.
+ */
 export function Combobox(props: ComboboxProps): ComponentChildren {
   const { id, chosen, many, onChange } = props;
   const [typed, setTyped] = useState('');
@@ -88,7 +91,7 @@ export function Combobox(props: ComboboxProps): ComponentChildren {
       event.preventDefault();
       if (choice) pick(choice);
     } else if (event.key === 'Escape' && isOpen) {
-      // The form around it stays open.
+      // Stopped here, so that the form stays open.
       event.preventDefault();
       event.stopPropagation();
       close();
@@ -139,7 +142,7 @@ export function Combobox(props: ComboboxProps): ComponentChildren {
       isOpen ? optionNodes(id, offered, chosen, at, pick) : null,
     ),
     isOpen && offered.length === 0
-      ? h('div', { class: 'options advice', role: 'status' }, advice ?? (isLooking ? 'Looking…' : 'Nothing fits.'))
+      ? h('div', { class: 'options advice', role: 'status' }, advice ?? (isLooking ? 'Searching…' : 'No match.'))
       : null,
   ]);
 }
@@ -163,7 +166,7 @@ function optionNodes(
         id: `${id}-option-${at}`,
         class: at === current ? 'option current' : 'option',
         'aria-selected': chosen.some(({ value }) => value === choice.value),
-        // Before the blur that closes the list.
+        // Runs before the blur event, which closes the list.
         onMouseDown(event: Event) {
           event.preventDefault();
           pick(choice);

@@ -6,7 +6,10 @@ import { DateInput, FileInput, TextInput } from './inputs.ts';
 import { Boxes, Select } from './selects.ts';
 import { type ElementProps, labelledGroup } from './surface.ts';
 
-/** One element of a block: it acts at once, or holds a value until its form is sent. What is not known shows its JSON. */
+/**
+ * One element of a block. It sends an action at once, or keeps its value until the form is submitted. An unknown
+ * element is shown as JSON.
+ */
 export function Element(props: ElementProps): ComponentChildren {
   switch (props.element.type) {
     case 'button':

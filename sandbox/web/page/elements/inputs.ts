@@ -3,13 +3,16 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { recordOf, recordsOf, textOf } from '../../../slack/rules/json.ts';
 import { uploadFile } from '../api.ts';
 import { plainText } from '../blocks/text.ts';
-import { useAct, useValue } from './act.ts';
+import { useAction, useValue } from './action.ts';
 import { type ElementProps, enteredIn, labelled } from './surface.ts';
 
-/** What is typed. A number is typed as text: what is none is told at the field, by Slack or by the app. */
+/**
+ * A text input. A number is a text input, too: Slack or the app then shows an error at the field when it is not a
+ * number.
+ */
 export function TextInput(props: ElementProps): ComponentChildren {
   const { element, block, surface } = props;
-  const { act } = useAct(props);
+  const { trigger } = useAction(props);
   const field = useRef<HTMLInputElement & HTMLTextAreaElement>(null);
   const blockId = textOf(block.block_id) ?? '';
   const actionId = textOf(element.action_id) ?? '';
@@ -29,7 +32,7 @@ export function TextInput(props: ElementProps): ComponentChildren {
     onKeyDown(event: KeyboardEvent) {
       if (event.key === 'Enter' && !isArea && block.dispatch_action === true) {
         event.preventDefault();
-        act(value);
+        trigger(value);
       }
     },
   };
@@ -42,14 +45,14 @@ export function TextInput(props: ElementProps): ComponentChildren {
   });
 }
 
-/** The text of an initial value; of rich text, the words. */
+/** The text of an initial value; for rich text without its formatting. */
 function initialText(value: unknown): string {
   if (typeof value === 'string') return value;
   const parts = recordsOf(recordOf(value).elements).flatMap((part) => recordsOf(part.elements));
   return parts.map((part) => textOf(part.text) ?? '').join('');
 }
 
-/** Days and times, as the browser lets one pick them. */
+/** Date and time inputs of the browser. */
 export function DateInput(props: ElementProps): ComponentChildren {
   const { element } = props;
   const isBoth = element.type === 'datetimepicker';
@@ -81,7 +84,7 @@ interface Uploaded {
   readonly name: string;
 }
 
-/** Files for a form: each goes up when it is chosen, and can be taken out again. */
+/** The files of a form. Each is uploaded when it is chosen, and can be removed. */
 export function FileInput(props: ElementProps): ComponentChildren {
   const { element, surface } = props;
   const { change } = useValue(props, undefined);

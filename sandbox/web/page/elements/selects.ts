@@ -3,11 +3,11 @@ import { useRef } from 'preact/hooks';
 import { type JsonRecord, recordOf, recordsOf, textOf } from '../../../slack/rules/json.ts';
 import { post } from '../api.ts';
 import { plainText } from '../blocks/text.ts';
-import { useValue } from './act.ts';
+import { useValue } from './action.ts';
 import { Combobox } from './combobox.ts';
 import { type Choice, choicesOf, type ElementProps, labelled } from './surface.ts';
 
-/** Slack's client asks the app from the third character on, unless the element says otherwise. */
+/** Slack's client asks the app after three characters, unless the element sets another number. */
 const USUAL_QUERY_LENGTH = 3;
 
 const optionChoices = (options: unknown): readonly Choice[] => choicesOf({ options });
@@ -16,7 +16,7 @@ const inText = (choices: readonly Choice[], typed: string): readonly Choice[] =>
   return choices.filter(({ text }) => text.toLowerCase().includes(wanted));
 };
 
-/** Where the choices of a select come from, and what it holds at first. */
+/** The source of the choices of a select, and its initial value. */
 interface Source {
   readonly initial: readonly Choice[];
   readonly search: (typed: string) => Promise<readonly Choice[]> | readonly Choice[];
@@ -66,13 +66,13 @@ async function suggestions({ element, block, surface }: ElementProps, typed: str
   return choicesOf(groups.length > 0 ? { option_groups: groups } : { options: answer.options });
 }
 
-/** Every select: static, external, of people or channels; of one or of many. */
+/** All selects: static, external, of people or of channels, with one or many choices. */
 export function Select(props: ElementProps): ComponentChildren {
   const { element, block, surface } = props;
   const many = String(element.type).startsWith('multi_');
   const source = sourceOf(props);
   const { value, change, dialog } = useValue(props, undefined);
-  // The texts of what an app offered are known only when it is chosen.
+  // The texts of suggested options are known only at the time of the choice.
   const picked = useRef<readonly Choice[]>([]);
   const known = [...picked.current, ...source.initial, ...choicesOf(element), ...surface.people, ...surface.channels];
   const chosen =
@@ -101,7 +101,7 @@ export function Select(props: ElementProps): ComponentChildren {
   ];
 }
 
-/** Boxes and round buttons. */
+/** Checkboxes and radio buttons. */
 export function Boxes(
   props: ElementProps & { many: boolean; group: Readonly<Record<string, unknown>> },
 ): ComponentChildren {

@@ -2,27 +2,27 @@ import { type JsonRecord, recordsOf, textOf } from '../../../slack/rules/json.ts
 import type { Names } from '../blocks/mrkdwn.ts';
 import { plainText } from '../blocks/text.ts';
 
-/** Where blocks stand: a message or a view, seen by one person. */
+/** The message or view that contains the blocks, as one person sees it. */
 export interface Surface {
   /** Unique on the page. */
   readonly id: string;
-  /** How the people's side names it: `{ts, channel}` or `{viewId}`. */
+  /** Identifies it in requests to the local Slack: `{ts, channel}` or `{viewId}`. */
   readonly place: JsonRecord;
   readonly user: string;
   readonly names: Names;
-  /** Whom and what a select of people or channels offers. */
+  /** The choices of a select of people or channels. */
   readonly people: readonly Choice[];
   readonly channels: readonly Choice[];
-  /** What a form holds until it is sent as a whole; undefined where nothing was entered. */
+  /** The value that a form keeps until it is submitted; undefined when nothing was entered. */
   readonly held?: (blockId: string, actionId: string) => unknown;
   readonly hold?: (blockId: string, actionId: string, value: unknown) => void;
   /** By block id. */
   readonly errors?: Readonly<Record<string, string>>;
-  /** Told what an action came to. */
+  /** Called with the answer to an action. */
   readonly onAnswer: (answer: JsonRecord) => void;
 }
 
-/** How an element of an input block hangs together with its label, its hint and its error. */
+/** Connects an element of an input block with its label, hint and error. */
 export interface Field {
   readonly id: string;
   readonly invalid: boolean;
@@ -37,7 +37,7 @@ export interface ElementProps {
   readonly field?: Field;
 }
 
-/** Something that can be chosen. */
+/** One choice of a select. */
 export interface Choice {
   readonly value: string;
   readonly text: string;
@@ -45,7 +45,7 @@ export interface Choice {
   readonly group?: string;
 }
 
-/** The options of an element, those of its groups with the group's name. */
+/** The options of an element. Options of a group carry the name of the group. */
 export const choicesOf = (element: JsonRecord): readonly Choice[] => [
   ...recordsOf(element.options).map((option) => choice(option)),
   ...recordsOf(element.option_groups).flatMap((group) =>
@@ -60,7 +60,7 @@ const choice = (option: JsonRecord, group?: string): Choice => ({
   ...(group === undefined ? {} : { group }),
 });
 
-/** What names an element to who cannot see it: its field's label, or a label of its own. */
+/** The attributes that label an element for screen readers: the label of its field, or its own. */
 export function labelled({ element, field }: ElementProps, otherwise: string): Record<string, unknown> {
   if (field === undefined)
     return { 'aria-label': textOf(element.accessibility_label) ?? (plainText(element.placeholder) || otherwise) };
@@ -71,7 +71,7 @@ export function labelled({ element, field }: ElementProps, otherwise: string): R
   };
 }
 
-/** The same for a group of boxes, which no label can point at. */
+/** The same for a group of inputs, which a label element cannot reference. */
 export const labelledGroup = ({ element, field }: ElementProps, otherwise: string): Record<string, unknown> =>
   field === undefined
     ? { 'aria-label': plainText(element.placeholder) || otherwise }

@@ -4,7 +4,7 @@ import { type JsonRecord, textOf } from '../../../slack/rules/json.ts';
 import { plainText } from '../blocks/text.ts';
 import { Dialog } from './dialog.ts';
 
-/** Asks whether it is meant. Nothing is done until the yes. */
+/** Asks for confirmation. The action is sent only after it. */
 export function ConfirmDialog({
   confirm,
   onAnswer,

@@ -2,8 +2,8 @@ import { type ComponentChildren, h } from 'preact';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 
 /**
- * The browser's own modal dialog: the page behind it cannot be reached, Escape calls `onClose`, and the focus goes back to where it was
- * when the dialog is gone, or to the messages where that is gone too.
+ * The modal dialog of the browser: the page behind it is inert and Escape calls `onClose`. After it closes, the focus
+ * returns to the previous element, or to the messages when that no longer exists.
  */
 export function Dialog({
   role,
@@ -35,7 +35,7 @@ export function Dialog({
   useEffect(() => {
     const { current } = dialog;
     const onCancel = (event: Event) => {
-      // Whoever opened it takes it away.
+      // The component that opened the dialog removes it.
       event.preventDefault();
       closing.current();
     };

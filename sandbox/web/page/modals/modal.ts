@@ -17,7 +17,7 @@ interface ModalProps {
 const closeView = (user: string, viewId: string, clear: boolean) =>
   post('/sandbox/close', { user, viewId, ...(clear ? { clear } : {}) });
 
-/** The views that a person has open, up to three: the top one is seen, those beneath keep what was typed. */
+/** The open views of a person, up to three. The top one is visible; the others keep their typed values. */
 export function Modals({ views, ...props }: ModalProps & { views: readonly JsonRecord[] }): ComponentChildren {
   const top = views.at(-1);
   const topId = textOf(top?.id) ?? '';
@@ -55,7 +55,7 @@ function Form({
     if (isTop) focusFirst(form.current, '.modal-body');
   }, [isTop]);
   useEffect(() => {
-    // New fields came while nobody was in one.
+    // The view got new fields while no field had the focus.
     if (isTop && !document.activeElement?.matches('input, textarea, select, button'))
       focusFirst(form.current, '.modal-body');
   }, [view.hash]);
@@ -67,7 +67,7 @@ function Form({
     setSending(true);
     const answer = await post('/sandbox/submit', { user, viewId: id, values: valuesOf(blocks, entered) });
     setSending(false);
-    // What is wrong with a field, or that the app did not answer, the view itself shows.
+    // The view itself shows errors at fields and missing answers.
     const isShown = answer.result === 'refused-by-client' || answer.result === 'not-acknowledged';
     if (!isShown) onAnswer(answer);
   };
@@ -137,7 +137,7 @@ function Form({
 
 const fieldKey = (blockId: string, actionId: string) => JSON.stringify([blockId, actionId]);
 
-/** What was entered into the fields that the view has now: an update may have taken some away. */
+/** The values of the fields that the view has now. An update may have removed some. */
 function valuesOf(blocks: readonly JsonRecord[], entered: Readonly<Record<string, unknown>>): JsonRecord {
   const values: Record<string, JsonRecord> = {};
   for (const block of blocks) {

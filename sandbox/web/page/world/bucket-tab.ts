@@ -6,7 +6,7 @@ import { moreButton, rows } from './rows.ts';
 
 const addressOf = (key: string) => `/aws/sandbox/object?key=${encodeURIComponent(key)}`;
 
-/** The images: one can be looked at and taken away, others put in. */
+/** The images of the bucket: view, remove, add. */
 export function BucketTab({
   bucket,
   more,
@@ -14,7 +14,7 @@ export function BucketTab({
 }: {
   bucket: JsonRecord;
   more: () => void;
-  /** Told what a change came to. */
+  /** Called with the result of a change. */
   tell: (answer: JsonRecord) => Promise<void>;
 }): ComponentChildren {
   const [opened, setOpened] = useState('');

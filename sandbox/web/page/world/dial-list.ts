@@ -1,7 +1,7 @@
 import { type JsonRecord, recordOf, recordsOf } from '../../../slack/rules/json.ts';
 
-/** Something that goes wrong by one click, and is mended by another. */
-export interface Trouble {
+/** A fault that one click starts and another click ends. */
+export interface Fault {
   readonly name: string;
   readonly what: string;
   readonly on: JsonRecord;
@@ -11,21 +11,21 @@ export interface Trouble {
 
 const failuresAre = (world: JsonRecord, failures: readonly JsonRecord[]) =>
   JSON.stringify(recordsOf(world.failures).map(({ rate, kind }) => ({ rate, kind }))) === JSON.stringify(failures);
-const failing = (name: string, what: string, failures: readonly JsonRecord[]): Trouble => ({
+const failing = (name: string, what: string, failures: readonly JsonRecord[]): Fault => ({
   name,
   what,
   on: { failures },
   off: { failures: [] },
   isOn: (world) => failuresAre(world, failures),
 });
-const flag = (name: string, what: string, dial: string): Trouble => ({
+const flag = (name: string, what: string, dial: string): Fault => ({
   name,
   what,
   on: { [dial]: true },
   off: { [dial]: false },
   isOn: (world) => world[dial] === true,
 });
-const limit = (name: string, what: string, dial: string, perMinute: number): Trouble => ({
+const limit = (name: string, what: string, dial: string, perMinute: number): Fault => ({
   name,
   what,
   on: { [dial]: perMinute },
@@ -33,43 +33,49 @@ const limit = (name: string, what: string, dial: string, perMinute: number): Tro
   isOn: (world) => world[dial] === perMinute,
 });
 
-export const TROUBLES: readonly Trouble[] = [
-  failing('Every image fails (Textract)', 'the breaker trips after ten in a row', [{ rate: 1, kind: 'textract' }]),
-  failing('7 % fail, of three kinds', 'a run that ends with failures to sort out', [
+export const FAULTS: readonly Fault[] = [
+  failing('Every image fails (Textract)', 'the breaker stops the run after 10 failures in a row', [
+    { rate: 1, kind: 'textract' },
+  ]),
+  failing('7 % fail, for three reasons', 'the run completes with failed images to retry', [
     { rate: 0.03, kind: 'textract' },
     { rate: 0.02, kind: 'parsing' },
     { rate: 0.02, kind: 'timeout' },
   ]),
-  flag('Says it stores, writes nothing', 'the watchdog sees that the table does not grow', 'writesNothing'),
-  limit('Bedrock throttles (20 a minute)', 'pushback inside a 500: the run slows down', 'bedrockPerMinute', 20),
-  limit('Lambda throttles (20 a minute)', 'pushback as a 429', 'functionPerMinute', 20),
-  flag('AWS does not answer', 'connections close without an answer: a fault', 'outage'),
-  flag('Credentials have expired', 'every service refuses', 'expiredCredentials'),
-  flag('The function is gone', 'ResourceNotFound from Lambda', 'functionMissing'),
-  flag('The bucket is gone', 'NoSuchBucket from S3', 'bucketMissing'),
+  flag(
+    'The function reports entries but writes none',
+    'the watchdog stops the run; needs GROWTH_TRIP_MINUTES=0.5 npm run sandbox',
+    'writesNothing',
+  ),
+  limit('Bedrock throttles (20 a minute)', 'throttling inside a 500: the run slows down', 'bedrockPerMinute', 20),
+  limit('Lambda throttles (20 a minute)', 'throttling as a 429: the run slows down', 'functionPerMinute', 20),
+  flag('AWS does not answer', 'connections close without an answer: the run pauses', 'outage'),
+  flag('Credentials have expired', 'every service refuses: the run pauses', 'expiredCredentials'),
+  flag('The function does not exist', 'ResourceNotFound from Lambda', 'functionMissing'),
+  flag('The bucket does not exist', 'NoSuchBucket from S3', 'bucketMissing'),
 ];
 
 export const FAILURE_KINDS: readonly (readonly [kind: string, what: string])[] = [
-  ['textract', 'Textract cannot read it'],
+  ['textract', 'Textract cannot read the image'],
   ['parsing', 'the reply cannot be parsed'],
   ['validation', 'the data is not valid'],
-  ['failed-500', 'a 500 of its own'],
-  ['throttling-in-500', 'throttling in a 500'],
-  ['timeout', 'it times out'],
-  ['timeout-new', 'it times out (new wording)'],
+  ['failed-500', 'another error, answered with 500'],
+  ['throttling-in-500', 'throttling, answered with 500'],
+  ['timeout', 'timeout'],
+  ['timeout-new', 'timeout (new error text)'],
   ['out-of-memory', 'out of memory'],
   ['crash', 'an unhandled error'],
   ['exit', 'the runtime exits'],
-  ['unreadable', 'a reply nobody can read'],
+  ['unreadable', 'an unreadable reply'],
 ];
 
-/** The share, in per cent, of invocations that fail with this kind, whatever their key. */
+/** The share, in per cent, of invocations that fail with this kind of failure, for any key. */
 export const sharePercent = (world: JsonRecord, kind: string): number => {
   const found = recordsOf(world.failures).find((failure) => failure.kind === kind && failure.match === undefined);
   return found ? Math.round(Number(found.rate ?? 1) * 100) : 0;
 };
 
-/** The change that makes this kind fail so often, and leaves the others. */
+/** The change that sets the share of one kind of failure and keeps the others. */
 export function withShare(world: JsonRecord, kind: string, percent: number): JsonRecord {
   const others = recordsOf(world.failures).filter((failure) => failure.kind !== kind || failure.match !== undefined);
   return { failures: percent === 0 ? others : [...others, { rate: percent / 100, kind }] };
@@ -80,7 +86,7 @@ export interface Slider {
   readonly unit: string;
   readonly most: number;
   readonly step: number;
-  /** What 0 means, where it is not the number 0. */
+  /** The text for the value 0, where 0 has a special meaning. */
   readonly zero?: string;
   readonly read: (world: JsonRecord) => number;
   readonly turn: (value: number, world: JsonRecord) => JsonRecord;
@@ -110,9 +116,9 @@ const shareOf = (name: string, dial: string, part?: string): Slider => ({
   turn: (percent) => (part === undefined ? { [dial]: percent / 100 } : { [dial]: { [part]: percent / 100 } }),
 });
 
-/** What an invocation takes at most; the least is a third of it. */
+/** The longest duration of an invocation. The shortest is a third of it. */
 export const LATENCY: Slider = {
-  name: 'An invocation takes up to',
+  name: 'Longest invocation',
   unit: 'ms',
   most: 5_000,
   step: 50,
@@ -121,10 +127,10 @@ export const LATENCY: Slider = {
 };
 
 export const THROTTLES: readonly Slider[] = [
-  slider('Lambda takes', 'functionPerMinute', { unit: 'a minute', most: 600, step: 10, zero: 'as many as come' }),
-  slider('Bedrock takes', 'bedrockPerMinute', { unit: 'a minute', most: 600, step: 10, zero: 'as many as come' }),
+  slider('Lambda limit', 'functionPerMinute', { unit: 'a minute', most: 600, step: 10, zero: 'no limit' }),
+  slider('Bedrock limit', 'bedrockPerMinute', { unit: 'a minute', most: 600, step: 10, zero: 'no limit' }),
   slider('Unreserved concurrency', 'concurrency', { unit: 'at once', most: 1_000, step: 10, part: 'unreserved' }),
-  slider('Quota of Nova Lite', 'quotas', {
+  slider('Nova Lite quota', 'quotas', {
     unit: 'requests a minute',
     most: 6_000,
     step: 50,
@@ -132,10 +138,10 @@ export const THROTTLES: readonly Slider[] = [
   }),
   shareOf('DynamoDB throttles', 'dynamodb', 'throttleRate'),
   shareOf('DynamoDB leaves unprocessed', 'dynamodb', 'unprocessedRate'),
-  slider('DynamoDB answers later by', 'addedLatencyMs', { unit: 'ms', most: 2_000, step: 20 }),
-  shareOf('Answers that break off', 'brokenConnections'),
-  slider('Empty pages before log lines', 'emptyLogPages', { unit: '', most: 20, step: 1 }),
-  slider('An update of the function takes', 'updateMs', { unit: 'ms', most: 10_000, step: 100 }),
+  slider('DynamoDB delay', 'addedLatencyMs', { unit: 'ms', most: 2_000, step: 20 }),
+  shareOf('Broken answers', 'brokenConnections'),
+  slider('Empty log pages before the lines', 'emptyLogPages', { unit: '', most: 20, step: 1 }),
+  slider('Duration of a function update', 'updateMs', { unit: 'ms', most: 10_000, step: 100 }),
 ];
 
 export interface Switch {
@@ -163,20 +169,20 @@ const listSwitch = (name: string, dial: string, entry: string): Switch => {
 };
 
 export const SWITCHES: readonly Switch[] = [
-  plainSwitch('A missing image is answered 200', 'neverFails'),
-  plainSwitch('There is no log group', 'logGroupMissing'),
+  plainSwitch('A missing image is answered with 200', 'neverFails'),
+  plainSwitch('The log group does not exist', 'logGroupMissing'),
   plainSwitch('Updates of the function fail', 'updateFails'),
   listSwitch('The function may not write (PutItem)', 'functionDenied', 'dynamodb:PutItem'),
   listSwitch('The bot may not invoke', 'accessDenied', 'lambda:InvokeFunction'),
   listSwitch('The bot may not scan the table', 'accessDenied', 'dynamodb:Scan'),
   listSwitch('The bot may not read the log', 'accessDenied', 'logs:FilterLogEvents'),
-  listSwitch('The bot may not look at metrics', 'accessDenied', 'cloudwatch:GetMetricData'),
+  listSwitch('The bot may not read metrics', 'accessDenied', 'cloudwatch:GetMetricData'),
 ];
 
-/** Dials that take one of a few words. */
-export const WORDS: readonly (readonly [name: string, dial: string, words: readonly string[]])[] = [
+/** Settings with a fixed list of values. */
+export const CHOICES: readonly (readonly [name: string, dial: string, choices: readonly string[]])[] = [
   ['The function’s failure logger', 'logger', ['broken', 'none', 'works']],
-  ['Billing of the table', 'billing', ['on-demand', 'provisioned']],
-  ['Package of the function', 'packageType', ['Zip', 'Image']],
-  ['Work of the function', 'functionWork', ['real', 'none']],
+  ['Table billing', 'billing', ['on-demand', 'provisioned']],
+  ['Function package type', 'packageType', ['Zip', 'Image']],
+  ['Function work', 'functionWork', ['real', 'none']],
 ];

@@ -3,33 +3,33 @@ import { useState } from 'preact/hooks';
 import { type JsonRecord, textOf } from '../../../slack/rules/json.ts';
 import { enteredIn } from '../elements/surface.ts';
 import {
+  CHOICES,
   FAILURE_KINDS,
+  FAULTS,
   LATENCY,
   type Slider,
   SWITCHES,
   sharePercent,
   THROTTLES,
-  TROUBLES,
-  WORDS,
   withShare,
 } from './dial-list.ts';
 
-/** What to turn, made of the world as it is when it is turned. */
+/** Computes the change from the current settings at the time of the request. */
 export type Change = (world: JsonRecord) => JsonRecord;
-/** Answers when the world was looked at again, whether it took the change or not. */
+/** Resolves after the settings were read again, whether the change was accepted or not. */
 type Turn = (change: Change) => Promise<void>;
 
-/** Every dial of the local AWS: what goes wrong by one click first, then each for itself. */
+/** All settings of the local AWS: faults with one click first, then each setting. */
 export function Dials({ world, turn }: { world: JsonRecord; turn: Turn }): ComponentChildren {
   return h('div', { class: 'dials' }, [
     h(
       'div',
-      { class: 'troubles' },
-      TROUBLES.map((trouble) => {
-        const isOn = trouble.isOn(world);
-        return h('label', { class: isOn ? 'trouble-switch on' : 'trouble-switch', key: trouble.name }, [
-          h(Toggle, { isOn, name: trouble.name, flip: (on) => turn(() => (on ? trouble.on : trouble.off)) }),
-          h('span', {}, [trouble.name, h('span', { class: 'option-note' }, trouble.what)]),
+      { class: 'faults' },
+      FAULTS.map((fault) => {
+        const isOn = fault.isOn(world);
+        return h('label', { class: isOn ? 'fault-switch on' : 'fault-switch', key: fault.name }, [
+          h(Toggle, { isOn, name: fault.name, flip: (on) => turn(() => (on ? fault.on : fault.off)) }),
+          h('span', {}, [fault.name, h('span', { class: 'option-note' }, fault.what)]),
         ]);
       }),
     ),
@@ -58,7 +58,7 @@ export function Dials({ world, turn }: { world: JsonRecord; turn: Turn }): Compo
       THROTTLES.map((slider) => h(Range, { key: slider.name, id: `dial-${slug(slider.name)}`, slider, world, turn })),
     ]),
     h('details', { class: 'dial-group' }, [
-      h('summary', {}, 'Permissions, the function, the rest'),
+      h('summary', {}, 'Permissions, function, other'),
       SWITCHES.map((one) => {
         const isOn = one.isOn(world);
         return h('label', { class: 'choice', key: one.name }, [
@@ -66,8 +66,8 @@ export function Dials({ world, turn }: { world: JsonRecord; turn: Turn }): Compo
           h('span', {}, one.name),
         ]);
       }),
-      WORDS.map(([name, dial, words]) =>
-        h('label', { class: 'word-dial', key: dial }, [
+      CHOICES.map(([name, dial, choices]) =>
+        h('label', { class: 'choice-dial', key: dial }, [
           h('span', {}, name),
           h(
             'select',
@@ -75,11 +75,11 @@ export function Dials({ world, turn }: { world: JsonRecord; turn: Turn }): Compo
               value: textOf(world[dial]) ?? '',
               'data-dial': name,
               onChange(event: Event) {
-                const word = enteredIn(event);
-                void turn(() => ({ [dial]: word }));
+                const choice = enteredIn(event);
+                void turn(() => ({ [dial]: choice }));
               },
             },
-            words.map((word) => h('option', { value: word, key: word }, word)),
+            choices.map((choice) => h('option', { value: choice, key: choice }, choice)),
           ),
         ]),
       ),
@@ -87,12 +87,12 @@ export function Dials({ world, turn }: { world: JsonRecord; turn: Turn }): Compo
     h(
       'button',
       { type: 'button', class: 'button small', 'data-reset': 'yes', onClick: () => void turn(() => ({ reset: true })) },
-      'All dials as at the start',
+      'Reset all settings',
     ),
   ]);
 }
 
-/** A switch that shows at once what was chosen, and what the world says of it when the world has answered. */
+/** A switch that shows the choice at once, and the actual setting after the answer. */
 function Toggle({
   isOn,
   name,
@@ -102,8 +102,8 @@ function Toggle({
   name: string;
   flip: (on: boolean) => Promise<void>;
 }): ComponentChildren {
-  const [wished, setWished] = useState<boolean | undefined>();
-  const shown = wished ?? isOn;
+  const [pending, setPending] = useState<boolean | undefined>();
+  const shown = pending ?? isOn;
   return h('input', {
     type: 'checkbox',
     role: 'switch',
@@ -111,13 +111,13 @@ function Toggle({
     checked: shown,
     'data-dial': name,
     onChange() {
-      setWished(!shown);
-      void flip(!shown).then(() => setWished(undefined));
+      setPending(!shown);
+      void flip(!shown).then(() => setPending(undefined));
     },
   });
 }
 
-/** A slider that shows its number while it is drawn, and turns the dial when it is let go. */
+/** A slider that shows its value while it moves, and changes the setting when it is released. */
 function Range({
   slider,
   id,
@@ -131,9 +131,9 @@ function Range({
 }): ComponentChildren {
   const [drawn, setDrawn] = useState<number | undefined>();
   const value = drawn ?? slider.read(world);
-  const words = value === 0 && slider.zero !== undefined ? slider.zero : `${value} ${slider.unit}`.trimEnd();
+  const text = value === 0 && slider.zero !== undefined ? slider.zero : `${value} ${slider.unit}`.trimEnd();
   return h('div', { class: 'range' }, [
-    h('label', { for: id }, [h('span', {}, slider.name), h('output', {}, words)]),
+    h('label', { for: id }, [h('span', {}, slider.name), h('output', {}, text)]),
     h('input', {
       id,
       type: 'range',
@@ -141,7 +141,7 @@ function Range({
       max: slider.most,
       step: slider.step,
       value,
-      'aria-valuetext': words,
+      'aria-valuetext': text,
       onInput: (event: Event) => setDrawn(Number(enteredIn(event))),
       onChange(event: Event) {
         const entered = Number(enteredIn(event));

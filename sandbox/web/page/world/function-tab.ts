@@ -4,12 +4,12 @@ import { type JsonRecord, recordOf, recordsOf, textOf } from '../../../slack/rul
 import { rows } from './rows.ts';
 
 const MOST_INVOCATIONS = 50;
-const TROUBLE = /ERROR|Error|Task timed out|Traceback|Runtime exited|signal: killed/;
+const ERROR_LINE = /ERROR|Error|Task timed out|Traceback|Runtime exited|signal: killed/;
 
 const clock = (at: unknown) =>
   typeof at === 'number' ? new Date(at).toLocaleTimeString('en-GB', { hour12: false }) : '';
 
-/** What is deployed, its invocations, and its log. */
+/** The deployed code, the invocations and the log. */
 export function FunctionTab({
   deployed,
   invocations,
@@ -21,13 +21,13 @@ export function FunctionTab({
 }): ComponentChildren {
   const [onlyErrors, setOnlyErrors] = useState(false);
   const lines = recordsOf(log.lines).map(({ message }) => (textOf(message) ?? '').trimEnd());
-  const shown = onlyErrors ? lines.filter((line) => TROUBLE.test(line)) : lines;
+  const shown = onlyErrors ? lines.filter((line) => ERROR_LINE.test(line)) : lines;
   const replies = Object.entries(recordOf(invocations.byReply));
   const last = recordsOf(invocations.last).slice(-MOST_INVOCATIONS).reverse();
   const facts = Object.entries(deployed).filter(([, value]) => typeof value === 'string' || typeof value === 'number');
   return h('div', { class: 'tab-body' }, [
     h('details', { class: 'dial-group' }, [
-      h('summary', {}, 'What is deployed'),
+      h('summary', {}, 'Deployed code'),
       h(
         'dl',
         { class: 'record' },
@@ -38,7 +38,7 @@ export function FunctionTab({
       'p',
       { class: 'replies' },
       replies.length === 0
-        ? 'It was not invoked yet.'
+        ? 'Not invoked yet.'
         : replies.map(([reply, count]) =>
             h('span', { class: `reply-${reply}`, key: reply }, `${String(count)} ${reply}`),
           ),
@@ -60,11 +60,11 @@ export function FunctionTab({
         'data-only-errors': 'yes',
         onChange: () => setOnlyErrors(!onlyErrors),
       }),
-      h('span', {}, 'Of the log, only errors'),
+      h('span', {}, 'Only errors'),
     ]),
     h(
       'pre',
-      { class: 'log', tabIndex: 0, 'aria-label': 'Log of the function' },
+      { class: 'log', tabIndex: 0, 'aria-label': 'Function log' },
       shown.join('\n') || (onlyErrors ? 'No error.' : 'The log is empty.'),
     ),
   ]);

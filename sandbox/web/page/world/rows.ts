@@ -1,6 +1,6 @@
 import { type ComponentChildren, h } from 'preact';
 
-/** Rows under their headings, small. */
+/** A small table with a header row. */
 export const rows = (
   label: string,
   headings: readonly string[],
@@ -29,7 +29,7 @@ export const rows = (
         ),
       ),
     ]),
-    cells.length === 0 ? h('p', { class: 'quiet nothing' }, 'Nothing is there.') : null,
+    cells.length === 0 ? h('p', { class: 'quiet nothing' }, 'Empty.') : null,
   ]);
 
 export const moreButton = (onClick: () => void): ComponentChildren =>

@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import { type JsonRecord, recordOf, recordsOf, textOf } from '../../../slack/rules/json.ts';
 import { moreButton, rows } from './rows.ts';
 
-/** Kinds of record, as the local AWS counts them, and what a person calls them. */
+/** The kinds of record of the local AWS, with their labels. */
 export const KINDS: readonly (readonly [kind: string, name: string])[] = [
   ['entry', 'Entries'],
   ['zero-hour', 'Zero-hour'],
@@ -12,7 +12,7 @@ export const KINDS: readonly (readonly [kind: string, name: string])[] = [
   ['failed', 'Failed'],
 ];
 
-/** A value of DynamoDB's, as text. */
+/** A DynamoDB value as text. */
 export function wireText(value: unknown): string {
   const record = recordOf(value);
   return (
@@ -24,7 +24,7 @@ export function wireText(value: unknown): string {
 
 const orNothing = (value: unknown) => (value === undefined ? '' : wireText(value));
 
-/** The table's records, of one kind or of all; a record opens with everything it holds. */
+/** The records of the table, optionally of one kind. A record opens with all its attributes. */
 export function TableTab({
   table,
   kind,

@@ -5,12 +5,12 @@ import { get, post } from '../api.ts';
 import { BucketTab } from './bucket-tab.ts';
 import { type Change, Dials } from './dials.ts';
 import { FunctionTab } from './function-tab.ts';
-import { useLooks } from './looks.ts';
+import { usePolling } from './polling.ts';
 import { startRun } from './start-run.ts';
 import { KINDS, TableTab } from './table-tab.ts';
 
 const TABS = [
-  ['dials', 'Dials'],
+  ['dials', 'Faults'],
   ['table', 'Table'],
   ['bucket', 'Bucket'],
   ['function', 'Function'],
@@ -21,7 +21,7 @@ const PAGE = 50;
 const MOST_ROWS = 1_000;
 const COUNTS = 'table?limit=1';
 
-/** The pipeline beside Slack: what is in it just now, the dials that make it go wrong, and the bot's own process. */
+/** The pipeline beside Slack: its current contents, the settings that simulate faults, and the bot process. */
 export function World({
   isBotUp,
   user,
@@ -46,20 +46,20 @@ export function World({
     bucket: [bucketPath],
     function: ['function', 'invocations', 'log?limit=200'],
   };
-  const { seen, look, isMissing } = useLooks(isOpen ? ['world', COUNTS, ...paths[tab]] : []);
+  const { answers, poll, isMissing } = usePolling(isOpen ? ['world', COUNTS, ...paths[tab]] : []);
 
   const tell = async (answer: JsonRecord) => {
     const failed = answer.ok === false || answer.error !== undefined;
-    setSaid(failed ? `It was not done: ${textOf(answer.message) ?? String(answer.error)}` : '');
-    await look();
+    setSaid(failed ? `Failed: ${textOf(answer.message) ?? String(answer.error)}` : '');
+    await poll();
   };
-  const doing = async (what: string, deed: () => Promise<JsonRecord>) => {
+  const doing = async (what: string, action: () => Promise<JsonRecord>) => {
     if (busy !== '') return;
     setBusy(what);
-    await tell(await deed());
+    await tell(await action());
     setBusy('');
   };
-  // One after the other, each on the world as the one before left it: two dials turned at once are both turned.
+  // One after the other, so that two changes do not overwrite each other.
   const turned = useRef<Promise<void>>(Promise.resolve());
   const turn = (change: Change) => {
     turned.current = turned.current.then(async () => {
@@ -68,27 +68,27 @@ export function World({
     });
     return turned.current;
   };
-  const bot = (deed: string) => void doing(deed, () => post('/sandbox/bot', { do: deed }));
+  const bot = (action: string) => void doing(action, () => post('/sandbox/bot', { do: action }));
   const more = () => setLimit(Math.min(MOST_ROWS, limit + PAGE));
   const choose = (next: Tab) => {
     setTab(next);
     setLimit(PAGE);
   };
 
-  const { world } = seen;
+  const { world } = answers;
   const panel = (): ComponentChildren => {
-    const waits = isMissing ? null : h('p', { class: 'quiet', role: 'status' }, 'Looking…');
+    const waits = isMissing ? null : h('p', { class: 'quiet', role: 'status' }, 'Loading…');
     switch (tab) {
       case 'table': {
-        const table = seen[tablePath];
+        const table = answers[tablePath];
         return table ? h(TableTab, { table, kind, setKind, more }) : waits;
       }
       case 'bucket': {
-        const bucket = seen[bucketPath];
+        const bucket = answers[bucketPath];
         return bucket ? h(BucketTab, { bucket, more, tell }) : waits;
       }
       case 'function': {
-        const [deployed, invocations, log] = [seen.function, seen.invocations, seen['log?limit=200']];
+        const [deployed, invocations, log] = [answers.function, answers.invocations, answers['log?limit=200']];
         return deployed && invocations && log ? h(FunctionTab, { deployed, invocations, log }) : waits;
       }
       case 'dials':
@@ -106,15 +106,15 @@ export function World({
     ]),
     h('div', { class: 'world-body' }, [
       h('div', { class: 'actions' }, [
-        deedButton('Kill the bot', 'kill', busy, isBotUp ? 'danger' : '', bot),
-        deedButton('Start the bot', 'start', busy, isBotUp ? '' : 'primary', bot),
+        botButton('Kill the bot', 'kill', busy, isBotUp ? 'danger' : '', bot),
+        botButton('Start the bot', 'start', busy, isBotUp ? '' : 'primary', bot),
         h(
           'button',
           {
             type: 'button',
             class: `button small${busy === 'run' ? ' busy' : ''}`,
             'data-run': 'start',
-            title: 'Types /rescan start keep and presses Start, as you',
+            title: 'Types /rescan start keep and presses Start, in your name',
             onClick: () => void doing('run', () => startRun(user, channel)),
           },
           'Start a run',
@@ -125,10 +125,10 @@ export function World({
         ? h(
             'p',
             { class: 'quiet', role: 'status' },
-            'No local AWS answers: without --slack-only the sandbox brings one.',
+            'No local AWS answers. Start the sandbox without --slack-only to have one.',
           )
         : null,
-      tallies(recordOf(seen[COUNTS]?.counts), recordOf(world?.seen)),
+      tallies(recordOf(answers[COUNTS]?.counts), recordOf(world?.invocations)),
       h(
         'div',
         { class: 'tabs', role: 'tablist', 'aria-label': 'World' },
@@ -143,40 +143,40 @@ export function World({
   ]);
 }
 
-function deedButton(
+function botButton(
   name: string,
-  deed: string,
+  action: string,
   busy: string,
   style: string,
-  bot: (deed: string) => void,
+  bot: (action: string) => void,
 ): ComponentChildren {
   return h(
     'button',
     {
       type: 'button',
-      class: `button small ${style}${busy === deed ? ' busy' : ''}`,
-      'data-bot': deed,
-      onClick: () => bot(deed),
+      class: `button small ${style}${busy === action ? ' busy' : ''}`,
+      'data-bot': action,
+      onClick: () => bot(action),
     },
     name,
   );
 }
 
-/** Live counts by kind of record, and what is in flight. */
-function tallies(counts: JsonRecord, seen: JsonRecord): ComponentChildren {
+/** Current counts by kind of record, and the invocations in flight. */
+function tallies(counts: JsonRecord, invocations: JsonRecord): ComponentChildren {
   const tally = (name: string, value: unknown, kind: string) =>
     h('div', { class: 'tally', key: kind, 'data-tally': kind }, [
       h('dt', {}, name),
       h('dd', {}, Number(value ?? 0).toLocaleString('en-US')),
     ]);
-  const inFlight = Number(seen.inFlight ?? 0);
+  const inFlight = Number(invocations.inFlight ?? 0);
   return h('dl', { class: 'tallies' }, [
     ...KINDS.map(([kind, name]) => tally(name, counts[kind], kind)),
-    tally(inFlight === 0 ? 'Invocations' : `Invoked, ${inFlight} now`, seen.total, 'invocations'),
+    tally(inFlight === 0 ? 'Invocations' : `Invoked, ${inFlight} now`, invocations.total, 'invocations'),
   ]);
 }
 
-/** One tab of the list: arrows go to its neighbours, as a list of tabs does. */
+/** One tab. The arrow keys move to its neighbours. */
 function tabButton(id: Tab, name: string, isSelected: boolean, choose: (tab: Tab) => void): ComponentChildren {
   return h(
     'button',

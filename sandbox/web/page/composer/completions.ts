@@ -1,14 +1,14 @@
 import { type JsonRecord, recordOf, recordsOf, textOf } from '../../../slack/rules/json.ts';
 
-/** A line that can be typed, and what it does where that is known. */
+/** A line that can be typed, and its description if known. */
 export interface Completion {
   readonly line: string;
   readonly help: string;
 }
 
-/** `` `/rescan pace 60`: images a minute ``, as an app lists what it understands. */
+/** `` `/rescan pace 60`: images a minute ``, the format in which an app lists its commands. */
 const SHOWN = /`(\/[^`\n]+)`(?::\s+([^\n]*))?/g;
-/** Where a usage stops being what one types and begins to be what one fills in. */
+/** The end of the literal part of a usage; parameters start there. */
 const PLACEHOLDER = /\s*(\[|[A-Z]{2,}\b|…).*$/s;
 const MOST = 9;
 
@@ -18,7 +18,7 @@ const texts = (messages: readonly JsonRecord[]): readonly string[] =>
     ...recordsOf(message.blocks).map((block) => textOf(recordOf(block.text).text) ?? ''),
   ]);
 
-/** Each alternative of a usage: `backup [note] | backup native` gives two. Brackets hold alternatives of their own. */
+/** The alternatives of a usage: `backup [note] | backup native` gives two. A bar inside of brackets does not count. */
 function alternatives(usage: string): readonly string[] {
   let depth = 0;
   let part = '';
@@ -35,8 +35,8 @@ function alternatives(usage: string): readonly string[] {
 }
 
 /**
- * Everything that can be typed after a `/`: the commands of the manifest with the words of their hints, and what the app has itself
- * shown as something to type, such as in its help, with what that does.
+ * All lines that can be typed after a `/`: the commands of the manifest with the words of their usage hints, and the
+ * commands that the app has listed in messages such as its help, with their descriptions.
  */
 export function knownLines(commands: readonly JsonRecord[], messages: readonly JsonRecord[]): readonly Completion[] {
   const known = new Map<string, string>();
@@ -55,7 +55,7 @@ export function knownLines(commands: readonly JsonRecord[], messages: readonly J
       if (!names.has(name)) continue;
       const clean = help.replace(/ · [a-z]+$/, '').replaceAll('`', '');
       for (const [at, one] of alternatives(usage.slice(name.length + 1)).entries()) {
-        // `pace 60 | auto`: what follows the bar is another end of the same word.
+        // In `pace 60 | auto` the part after the bar replaces the last word.
         const whole =
           at > 0 && !one.startsWith(usage.split(' ')[1] ?? '') ? `${usage.split(' ')[1] ?? ''} ${one}` : one;
         add(`${name} ${whole.replace(PLACEHOLDER, '').trimEnd()}`, help === '' ? '' : clean);
@@ -64,7 +64,7 @@ export function knownLines(commands: readonly JsonRecord[], messages: readonly J
   return [...known].map(([line, help]) => ({ line, help }));
 }
 
-/** What the typed may become, nearest first: those that begin so, the shorter before the longer. */
+/** The lines that start with the typed text, the shortest first. */
 export function completionsOf(known: readonly Completion[], typed: string): readonly Completion[] {
   if (!typed.startsWith('/')) return [];
   return known.filter(({ line }) => line.startsWith(typed) && line !== typed).slice(0, MOST);

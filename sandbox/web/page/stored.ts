@@ -2,8 +2,8 @@ import { useState } from 'preact/hooks';
 
 const KEY = (name: string) => `rescan-sandbox-${name}`;
 
-/** What the page remembers of itself in this browser. */
-export function useKept(name: string, otherwise: string): readonly [string, (value: string) => void] {
+/** A value that the page keeps in the local storage of this browser. */
+export function useStored(name: string, otherwise: string): readonly [string, (value: string) => void] {
   const [value, setValue] = useState(() => localStorage.getItem(KEY(name)) ?? otherwise);
   return [
     value,
@@ -20,12 +20,12 @@ function readNumbers(text: string | null): Readonly<Record<string, number>> {
     if (typeof read !== 'object' || read === null) return {};
     return Object.fromEntries(Object.entries(read).filter((entry) => typeof entry[1] === 'number'));
   } catch {
-    // Not of our writing: forgotten.
+    // Not written by this page: ignored.
     return {};
   }
 }
 
-/** Up to when each person has read each channel, by `person/channel`. */
+/** The time until which each person has read each channel, by `person/channel`. */
 export function useSeen(): readonly [Readonly<Record<string, number>>, (place: string, until: number) => void] {
   const [seen, setSeen] = useState(() => readNumbers(localStorage.getItem(KEY('seen'))));
   return [

@@ -4,7 +4,7 @@ import type { Parts } from '../rules/parts.ts';
 import type { Delivery } from '../socket-mode.ts';
 import type { Channel, User } from '../workspace/directory.ts';
 
-/** Somebody who can use Slack, by id or name. Throws PersonRefusedError for nobody, a bot, or one who left. */
+/** The person with this id or name. Throws PersonRefusedError when there is none, or it is a bot or a deleted user. */
 export function personNamed(directory: Parts['directory'], idOrName: string): User {
   const user = directory.user(idOrName);
   if (!user) throw new PersonRefusedError(404, 'no_such_user', `There is no user "${idOrName}".`);
@@ -13,27 +13,27 @@ export function personNamed(directory: Parts['directory'], idOrName: string): Us
   return user;
 }
 
-/** A channel this person sees, by id or name. Throws PersonRefusedError. */
-export function channelSeenBy(directory: Parts['directory'], user: User, idOrName: string): Channel {
+/** A channel that this person can see, by id or name. Throws PersonRefusedError. */
+export function visibleChannel(directory: Parts['directory'], user: User, idOrName: string): Channel {
   const channel = directory.channel(idOrName);
   if (!channel || !directory.canSee(user, channel))
-    throw new PersonRefusedError(404, 'no_such_channel', `${user.name} sees no channel "${idOrName}".`);
+    throw new PersonRefusedError(404, 'no_such_channel', `${user.name} cannot see a channel "${idOrName}".`);
   return channel;
 }
 
-/** What became of an envelope, as the people's side tells it. */
-export function told(delivery: Delivery): JsonRecord {
+/** The result of a delivery, for the answer to the person's request. */
+export function deliveryResult(delivery: Delivery): JsonRecord {
   return delivery.kind === 'acknowledged'
     ? { acknowledged: true, acknowledgedInMs: delivery.afterMs }
     : { acknowledged: false, acknowledgedInMs: null, reason: delivery.kind };
 }
 
-/** Slack's word for what went wrong, as it shows it to people. */
-export const troubleOf = (delivery: Exclude<Delivery, { kind: 'acknowledged' }>): string =>
+/** Slack's name for a failed delivery, as Slack shows it to people. */
+export const deliveryError = (delivery: Exclude<Delivery, { kind: 'acknowledged' }>): string =>
   delivery.kind === 'not-connected' ? 'dispatch_failed' : 'operation_timeout';
 
-/** Says something to one person in Slack's own voice. */
-export function tellPerson(
+/** Shows an ephemeral message of Slack itself to one person. */
+export function showEphemeral(
   { messages }: Pick<Parts, 'messages'>,
   user: User,
   channel: Channel,

@@ -4,24 +4,24 @@ import { PersonRefusedError } from '../errors.ts';
 import { parseJson, readBody, readForm } from '../http.ts';
 import { type JsonRecord, present } from '../rules/json.ts';
 import { toSlackFile } from '../workspace/files.ts';
-import { personNamed } from './person.ts';
-import { sayMessage } from './talking.ts';
+import { personNamed } from './lookup.ts';
+import { postMessage } from './messages.ts';
 
 const UPLOAD = z.object({
   user: z.string(),
   name: z.string().min(1),
-  /** The text of the file, or its bytes in base64. */
+  /** The content of the file as text, or in base64. */
   content: z.string().optional(),
   base64: z.string().optional(),
-  /** Where to share it; without, it is there for a file_input. */
+  /** The channel to share it in. Without one, the file is for a file_input. */
   channel: z.string().optional(),
   text: z.string().optional(),
   threadTs: z.string().optional(),
 });
 
-/** A person attaches a file: as JSON with its content, or as multipart with a part `file`. Answers the file. */
+/** A person uploads a file, as JSON with its content or as multipart with a part `file`. Returns the file. */
 export async function uploadAsPerson(
-  parts: Parameters<typeof sayMessage>[0],
+  parts: Parameters<typeof postMessage>[0],
   request: IncomingMessage,
 ): Promise<JsonRecord> {
   const { upload, bytes } = await readUpload(request);
@@ -30,7 +30,7 @@ export async function uploadAsPerson(
   const message =
     upload.channel === undefined
       ? undefined
-      : sayMessage(parts, {
+      : postMessage(parts, {
           user: user.id,
           channel: upload.channel,
           text: upload.text ?? '',

@@ -8,7 +8,7 @@ import { type Completion, completionsOf, knownLines } from './completions.ts';
 
 const MOST_REMEMBERED = 50;
 
-/** Where a person writes: messages, files, and commands with what they may become. */
+/** The input field for messages, files and commands, with completion of commands. */
 export function Composer({
   workspace,
   user,
@@ -53,9 +53,9 @@ export function Composer({
   const send = async () => {
     const line = text.trim();
     if (line === '') return;
-    // Slack's client takes no commands there either; what was typed stays.
+    // Slack does not accept commands here either. The typed text is kept.
     if (isThread && line.startsWith('/'))
-      return onAnswer({ ok: false, message: 'Slack takes no commands in a thread.' });
+      return onAnswer({ ok: false, message: 'Slack does not accept commands in a thread.' });
     write('');
     back.current = 0;
     said.current = [...said.current, line].slice(-MOST_REMEMBERED);
@@ -191,7 +191,7 @@ function completionList(
           id: `${id}-option-${at}`,
           class: at === Math.max(chosen, 0) ? 'current' : '',
           'aria-selected': at === chosen,
-          // Before the field loses the focus.
+          // Runs before the field loses the focus.
           onMouseDown(event: Event) {
             event.preventDefault();
             take(completion);
@@ -203,7 +203,7 @@ function completionList(
   );
 }
 
-/** `@operator` and `#random` as Slack's client sends them. */
+/** Converts `@operator` and `#random` to mentions, as Slack's client does. */
 function withMentions(text: string, workspace: Workspace): string {
   const idOf = (list: readonly JsonRecord[], name: string) => list.find((one) => one.name === name)?.id;
   return text

@@ -5,16 +5,16 @@ import { post } from '../api.ts';
 const SUGGESTED: readonly (readonly [text: string, what: string])[] = [
   [
     '/rescan autopilot',
-    'The whole checklist in order: backup, checks, flush, rescan, validation. It stops where a person is needed.',
+    'The whole checklist in order: backup, checks, flush, rescan, validation. It waits where it needs a person.',
   ],
   [
     '/rescan start keep limit=40',
-    'Forty images over the table as it is. You see what would happen before anything does.',
+    'Forty images; the table keeps its records. The bot shows the plan first and waits for Start.',
   ],
-  ['/rescan help', 'Everything it understands.'],
+  ['/rescan help', 'All commands.'],
 ];
 
-/** What a newcomer may try first. */
+/** Commands for a first try. */
 export function Suggestions({
   user,
   channel,
@@ -25,7 +25,7 @@ export function Suggestions({
   onAnswer: (answer: JsonRecord) => void;
 }): ComponentChildren {
   return h('section', { class: 'suggestions', 'aria-label': 'Try it' }, [
-    h('h2', {}, 'A whole pipeline stands ready. Try it:'),
+    h('h2', {}, 'A complete local pipeline is ready. Try:'),
     h(
       'div',
       { class: 'suggested' },
@@ -37,7 +37,7 @@ export function Suggestions({
             key: text,
             onClick() {
               void post('/sandbox/command', { user, channel, text }).then(onAnswer);
-              // The suggestions go with the first message.
+              // The suggestions disappear with the first message.
               document.getElementById('composer')?.focus();
             },
           },
@@ -48,7 +48,7 @@ export function Suggestions({
     h(
       'p',
       { class: 'quiet' },
-      'The bot is the real one; Slack and AWS are local stand-ins. A flush needs a second person: become the approver at the left. The World at the right makes things go wrong.',
+      'The bot is the real one; Slack and AWS are local simulations. A flush needs a second person: switch to the approver on the left. The World pane on the right simulates faults.',
     ),
   ]);
 }

@@ -4,43 +4,43 @@ import { DynamoDBClient, GetItemCommand, PutItemCommand, ScanCommand } from '@aw
 import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { z } from 'zod';
 
-/** What is really there, looked at past the bot: in the table, in the bucket of images, in the files of a backup. */
+/** Reads the real state without the bot: the table, the image bucket, and the files of a backup. */
 
 const TABLE = 'TimesheetOCR-dev';
 const IMAGES = 'timesheetocr-input-dev-016164185850';
 const CONTROL = 'rescan-bot-control';
 const BACKUPS = 'backups/AWSDynamoDB/';
-/** What the bucket holds beside images to process. */
+/** Objects of the bucket that are not images to process. */
 const NO_IMAGE = /^(?:quicksight-data|dictionaries)\/|(?<!\.png|\.jpe?g)$/i;
 
 const itemSchema = z.record(z.string(), z.record(z.string(), z.unknown()));
 const lineSchema = z.object({ Item: itemSchema });
-export type ProvenItem = z.infer<typeof itemSchema>;
+export type StoredItem = z.infer<typeof itemSchema>;
 
-/** A correction made by hand before the rescan: no image brings it back. */
+/** A correction made by hand before the rescan. No image can rebuild it. */
 export const BY_HAND = {
   ResourceName: { S: 'Nik_Coultas' },
   DateProjectCode: { S: '2025-07-07#BY_HAND' },
   Hours: { N: '7.5' },
 } as const;
 
-export interface Proof {
+export interface PipelineReader {
   putByHand(): Promise<void>;
-  /** The hand-made correction as the table has it just now. */
-  byHand(): Promise<ProvenItem | undefined>;
+  /** The hand-made correction as it is in the table now. */
+  byHand(): Promise<StoredItem | undefined>;
   countTable(): Promise<number>;
   /** The keys of the images in the bucket. */
   imageKeys(): Promise<ReadonlySet<string>>;
-  /** How many objects lie in the bucket of backups. */
+  /** The number of objects below the prefix of backups. */
   countBackupObjects(): Promise<number>;
-  /** Records in the data files of a backup. */
+  /** The number of records in the data files of a backup. */
   countBackup(backupId: string): Promise<number>;
-  /** Whether the table holds exactly what a backup and its supplements hold, record by record, field by field. */
+  /** Whether the table has exactly the records of a backup and its supplements, field by field. */
   tableEquals(backupId: string): Promise<boolean>;
   close(): void;
 }
 
-export function createProof(endpoint: string): Proof {
+export function createPipelineReader(endpoint: string): PipelineReader {
   const options = {
     endpoint,
     region: 'us-east-1',
@@ -65,8 +65,8 @@ export function createProof(endpoint: string): Proof {
     } while (from !== undefined);
     return keys;
   }
-  async function scan(): Promise<ProvenItem[]> {
-    const items: ProvenItem[] = [];
+  async function scan(): Promise<StoredItem[]> {
+    const items: StoredItem[] = [];
     let from: z.infer<typeof itemSchema> | undefined;
     do {
       const page = z
@@ -85,9 +85,9 @@ export function createProof(endpoint: string): Proof {
     } while (from !== undefined);
     return items;
   }
-  async function itemsIn(backupId: string, part: 'data' | 'supplement'): Promise<ProvenItem[]> {
+  async function itemsIn(backupId: string, part: 'data' | 'supplement'): Promise<StoredItem[]> {
     const files = (await keysIn(CONTROL, `${BACKUPS}${backupId}/${part}/`)).filter((key) => key.endsWith('.json.gz'));
-    const items: ProvenItem[] = [];
+    const items: StoredItem[] = [];
     for (const Key of files) {
       const object = await s3.send(new GetObjectCommand({ Bucket: CONTROL, Key }));
       const text = gunzipSync((await object.Body?.transformToByteArray()) ?? new Uint8Array()).toString('utf8');
@@ -122,13 +122,13 @@ export function createProof(endpoint: string): Proof {
   };
 }
 
-const keyOf = ({ ResourceName, DateProjectCode }: ProvenItem) => ({
+const keyOf = ({ ResourceName, DateProjectCode }: StoredItem) => ({
   ResourceName: { S: String(ResourceName?.S) },
   DateProjectCode: { S: String(DateProjectCode?.S) },
 });
 
-/** Of several items of one key the last one counts; a set's members have no order. */
-function byKey(items: readonly ProvenItem[]): ReadonlyMap<string, unknown> {
+/** Items by key. Of several items with one key the last one counts; the members of a set have no order. */
+function byKey(items: readonly StoredItem[]): ReadonlyMap<string, unknown> {
   const ordered = (value: unknown) => (Array.isArray(value) ? [...value].sort() : value);
   return new Map(
     items.map((item) => [

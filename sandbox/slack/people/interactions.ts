@@ -19,9 +19,9 @@ import type { Channel, User } from '../workspace/directory.ts';
 import { toSlackFile } from '../workspace/files.ts';
 import type { Message } from '../workspace/messages.ts';
 import { blockActionsPayload, type Surface, suggestionPayload } from '../workspace/payloads.ts';
-import { channelSeenBy, personNamed, responseUrlOf, tellPerson, told, troubleOf } from './person.ts';
+import { deliveryError, deliveryResult, personNamed, responseUrlOf, showEphemeral, visibleChannel } from './lookup.ts';
 
-/** Where a person acts: a message by its ts, or a view by its id. */
+/** The message (`ts`) or view (`viewId`), and the element in it, on which a person acts. */
 export interface Place {
   readonly user: string;
   readonly channel?: string | undefined;
@@ -31,29 +31,32 @@ export interface Place {
   readonly actionId: string;
 }
 
-/** What people have done that no message or view holds: options the app offered, choices made in messages. */
-export interface Acting {
-  /** Acts on an element. Answers when the app acknowledged, or time is up. */
+/**
+ * Actions of people on messages and views. Keeps what neither of them contains: suggested options, and choices made in
+ * messages.
+ */
+export interface Interactions {
+  /** Acts on an element. Returns after the acknowledgement or the time limit. */
   act(done: Place & { readonly value?: unknown }): Promise<JsonRecord>;
-  /** Types into an external select. Answers the options the app offers. */
+  /** Types into an external select. Returns the options that the app suggests. */
   suggest(typed: Place & { readonly value: string }): Promise<JsonRecord>;
   lookups(user: User, surfaceId: string, actionId: string): ChoiceLookups;
 }
 
-const CONNECTION_TROUBLE = 'We had some trouble connecting. Try again?';
+const CONNECTION_FAILED = 'The connection to the app failed. Try again.';
 
-export function createActing(parts: Parts): Acting {
+export function createInteractions(parts: Parts): Interactions {
   const { directory, files, messages, views } = parts;
   const offered = new Map<string, readonly JsonRecord[]>();
   const chosen = new Map<string, ElementValues>();
 
-  const lookups: Acting['lookups'] = (user, surfaceId, actionId) => ({
+  const lookups: Interactions['lookups'] = (user, surfaceId, actionId) => ({
     userId: (name) => directory.user(name)?.id,
     channelId: (name) => directory.channel(name)?.id,
     file: (id) => {
       const file = files.find(id);
       if (!file) return undefined;
-      // A file in a view's state does not say where it was shared.
+      // A file in the state of a view does not say where it was shared.
       const { shares: _, ...shown } = toSlackFile(file, parts.url());
       return shown;
     },
@@ -66,7 +69,7 @@ export function createActing(parts: Parts): Acting {
       if (!view || view.userId !== user.id)
         throw new PersonRefusedError(404, 'no_such_view', `${user.name} has no view ${place.viewId} open.`);
       if (view.kind === 'modal' && views.stack(user.id).at(-1)?.id !== view.id)
-        throw new PersonRefusedError(409, 'view_is_covered', `Another view lies over ${view.id}.`);
+        throw new PersonRefusedError(409, 'view_is_covered', `Another view covers ${view.id}.`);
       return { kind: 'view', view };
     }
     if (place.ts === undefined) throw new PersonRefusedError(400, 'no_place', 'Give `ts` or `viewId`.');
@@ -74,13 +77,13 @@ export function createActing(parts: Parts): Acting {
     const channels: readonly Channel[] =
       place.channel === undefined
         ? directory.channels().filter((channel) => directory.canSee(user, channel))
-        : [channelSeenBy(directory, user, place.channel)];
+        : [visibleChannel(directory, user, place.channel)];
     for (const channel of channels) {
       const message = messages.find(channel.id, ts);
       if (message && (message.onlyFor === undefined || message.onlyFor === user.id))
         return { kind: 'message', message, channel };
     }
-    throw new PersonRefusedError(404, 'no_such_message', `${user.name} sees no message ${ts}.`);
+    throw new PersonRefusedError(404, 'no_such_message', `${user.name} cannot see a message ${ts}.`);
   }
 
   function elementAt(surface: Surface, place: Place): PlacedElement {
@@ -89,12 +92,12 @@ export function createActing(parts: Parts): Acting {
       (one) => one.actionId === place.actionId && (place.blockId === undefined || one.blockId === place.blockId),
     );
     if (found) return found;
-    throw new PersonRefusedError(404, 'no_such_element', `There is no element "${place.actionId}" there.`, {
+    throw new PersonRefusedError(404, 'no_such_element', `The message or view has no element "${place.actionId}".`, {
       actionIds: placed.map((one) => one.actionId),
     });
   }
 
-  /** Keeps what was chosen and answers all that the surface's elements hold now. */
+  /** Stores the choice and returns the values of all elements of the message or view. */
   function keep(
     user: User,
     surface: Surface,
@@ -128,10 +131,11 @@ export function createActing(parts: Parts): Acting {
       const placed = elementAt(found, done);
       const visibleTo = placed.element.visible_to_user_ids;
       if (Array.isArray(visibleTo) && !visibleTo.includes(user.id))
-        throw new PersonRefusedError(404, 'no_such_element', `${user.name} does not see "${placed.actionId}".`);
+        throw new PersonRefusedError(404, 'no_such_element', `${user.name} cannot see "${placed.actionId}".`);
       const action = actionTaken(placed, done.value, parts.ids.ts(), lookups(user, idOf(found), placed.actionId));
       const { surface, values } = keep(user, found, placed, done.value);
-      // An element in an input block speaks up only if its block says so; Slack keeps the rest for the submission.
+      // Slack sends an action of an input block only with `dispatch_action`. Otherwise it keeps the value until the
+      // submission.
       if (placed.block.type === 'input' && placed.block.dispatch_action !== true)
         return { ok: true, dispatched: false, acknowledgedInMs: null };
       const responseUrl =
@@ -152,18 +156,18 @@ export function createActing(parts: Parts): Acting {
           ...(responseUrl === undefined ? {} : { responseUrl }),
         }),
       );
-      if (delivery.kind === 'acknowledged') return { ok: true, dispatched: true, ...told(delivery) };
+      if (delivery.kind === 'acknowledged') return { ok: true, dispatched: true, ...deliveryResult(delivery) };
       if (surface.kind === 'view')
-        views.show(views.find(surface.view.id) ?? surface.view, { notice: CONNECTION_TROUBLE });
+        views.show(views.find(surface.view.id) ?? surface.view, { notice: CONNECTION_FAILED });
       else
-        tellPerson(
+        showEphemeral(
           parts,
           user,
           surface.channel,
-          `This app did not respond (${troubleOf(delivery)}).`,
+          `This app did not respond (${deliveryError(delivery)}).`,
           surface.message.threadTs,
         );
-      return { ok: false, dispatched: true, error: troubleOf(delivery), ...told(delivery) };
+      return { ok: false, dispatched: true, error: deliveryError(delivery), ...deliveryResult(delivery) };
     },
     async suggest(typed) {
       const user = personNamed(directory, typed.user);
@@ -173,24 +177,25 @@ export function createActing(parts: Parts): Acting {
         throw new PersonRefusedError(
           400,
           'not_an_external_select',
-          `"${placed.actionId}" asks the app for no options.`,
+          `"${placed.actionId}" does not load options from the app.`,
         );
-      // Slack's client asks from the third character on, unless the element says otherwise.
+      // Slack's client asks the app after three characters, unless the element sets another number.
       const least = Number(placed.element.min_query_length ?? 3);
       if (typed.value.length < least)
-        throw new PersonRefusedError(409, 'query_too_short', `Slack asks the app from ${least} characters on.`);
+        throw new PersonRefusedError(409, 'query_too_short', `Slack asks the app after at least ${least} characters.`);
       const delivery = await parts.socket.deliver(
         'interactive',
         suggestionPayload(parts, { user, surface, placed, value: typed.value }),
       );
       if (delivery.kind !== 'acknowledged')
-        return { ok: false, error: troubleOf(delivery), options: [], ...told(delivery) };
+        return { ok: false, error: deliveryError(delivery), options: [], ...deliveryResult(delivery) };
       const problems = check(delivery.response, SUGGESTED_OPTIONS, '', CATALOGUES).map(describeProblem);
-      if (problems.length > 0) return { ok: false, error: 'invalid_options', problems, options: [], ...told(delivery) };
+      if (problems.length > 0)
+        return { ok: false, error: 'invalid_options', problems, options: [], ...deliveryResult(delivery) };
       const groups = recordsOf(delivery.response.option_groups);
       const options = [...recordsOf(delivery.response.options), ...groups.flatMap((group) => recordsOf(group.options))];
       offered.set(key(user, idOf(surface), placed.actionId), options);
-      return { ok: true, ...told(delivery), options, ...(groups.length > 0 ? { optionGroups: groups } : {}) };
+      return { ok: true, ...deliveryResult(delivery), options, ...(groups.length > 0 ? { optionGroups: groups } : {}) };
     },
   };
 }

@@ -6,20 +6,20 @@ import { toSlackFile } from '../workspace/files.ts';
 import { type Message, toSlackMessage } from '../workspace/messages.ts';
 import { commandPayload, eventPayload } from '../workspace/payloads.ts';
 import { toSlackView } from '../workspace/views.ts';
-import { channelSeenBy, personNamed, responseUrlOf, tellPerson, told, troubleOf } from './person.ts';
+import { deliveryError, deliveryResult, personNamed, responseUrlOf, showEphemeral, visibleChannel } from './lookup.ts';
 import { asSent } from './typed-text.ts';
 
-/** A person types a line that starts with `/`. Answers when the app acknowledged, or time is up. */
-export async function sayCommand(
+/** A person sends a slash command. Returns after the acknowledgement or the time limit. */
+export async function sendCommand(
   parts: Omit<Parts, 'log'>,
   said: { user: string; channel: string; text: string },
 ): Promise<JsonRecord> {
   const { directory, manifest, triggers, responseUrls, socket } = parts;
   const user = personNamed(directory, said.user);
-  const channel = channelSeenBy(directory, user, said.channel);
+  const channel = visibleChannel(directory, user, said.channel);
   const [, command = '', text = ''] = /^(\S*)\s*([\s\S]*)$/.exec(said.text.trim()) ?? [];
   if (!manifest.commands.some((known) => known.command === command)) {
-    tellPerson(parts, user, channel, `\`${command}\` is not a valid command.`);
+    showEphemeral(parts, user, channel, `\`${command}\` is not a valid command.`);
     throw new PersonRefusedError(404, 'unknown_command', `${command} is not a command of this workspace.`, {
       commands: manifest.commands.map((known) => known.command),
     });
@@ -38,24 +38,27 @@ export async function sayCommand(
     }),
   );
   if (delivery.kind !== 'acknowledged') {
-    const error = troubleOf(delivery);
-    tellPerson(parts, user, channel, `${command} failed with the error "${error}"`);
-    return { ok: false, error, ...told(delivery) };
+    const error = deliveryError(delivery);
+    showEphemeral(parts, user, channel, `${command} failed with the error "${error}"`);
+    return { ok: false, error, ...deliveryResult(delivery) };
   }
   const { response } = delivery;
-  if (Object.keys(response).length === 0) return { ok: true, ...told(delivery) };
+  if (Object.keys(response).length === 0) return { ok: true, ...deliveryResult(delivery) };
   try {
     const message = respondTo(parts, target, response);
-    return { ok: true, ...told(delivery), response, ...(message ? { ts: message.ts } : {}) };
+    return { ok: true, ...deliveryResult(delivery), response, ...(message ? { ts: message.ts } : {}) };
   } catch (error) {
     if (!(error instanceof WebApiError)) throw error;
-    tellPerson(parts, user, channel, `${command} failed with the error "invalid_command_response"`);
-    return { ok: false, error: error.code, ...error.details, ...told(delivery), response };
+    showEphemeral(parts, user, channel, `${command} failed with the error "invalid_command_response"`);
+    return { ok: false, error: error.code, ...error.details, ...deliveryResult(delivery), response };
   }
 }
 
-/** A person posts a message, with files if they uploaded some. The app hears it where its manifest subscribes. */
-export function sayMessage(
+/**
+ * A person posts a message, optionally with uploaded files. The app receives the events that its manifest subscribes
+ * to.
+ */
+export function postMessage(
   parts: Pick<Parts, 'clock' | 'directory' | 'files' | 'ids' | 'log' | 'manifest' | 'messages' | 'socket' | 'url'>,
   said: {
     user: string;
@@ -67,7 +70,7 @@ export function sayMessage(
 ): Message {
   const { directory, files, messages } = parts;
   const user = personNamed(directory, said.user);
-  const channel = channelSeenBy(directory, user, said.channel);
+  const channel = visibleChannel(directory, user, said.channel);
   if (channel.isArchived) throw new PersonRefusedError(409, 'is_archived', `#${channel.name} is archived.`);
   const parent = said.threadTs === undefined ? undefined : messages.find(channel.id, said.threadTs);
   if (said.threadTs !== undefined && !parent)
@@ -89,14 +92,18 @@ export function sayMessage(
     files.shared(file.id, channel.id, message.ts);
     parts.log.record('file_shared', { fileId: file.id, name: file.name, channelId: channel.id, ts: message.ts });
   }
-  if (channel.members.has(directory.bot.id)) tellApp(parts, message, channel.kind);
+  if (channel.members.has(directory.bot.id)) sendEvents(parts, message, channel.kind);
   return message;
 }
 
 const MESSAGE_EVENT = { public: 'message.channels', private: 'message.groups', im: 'message.im' } as const;
 const CHANNEL_TYPE = { public: 'channel', private: 'group', im: 'im' } as const;
 
-function tellApp(parts: Parameters<typeof sayMessage>[0], message: Message, kind: keyof typeof MESSAGE_EVENT): void {
+function sendEvents(
+  parts: Parameters<typeof postMessage>[0],
+  message: Message,
+  kind: keyof typeof MESSAGE_EVENT,
+): void {
   const { directory, manifest, socket } = parts;
   const shape = { ...toSlackMessage(message, directory), channel: message.channelId };
   const events = [
@@ -108,7 +115,7 @@ function tellApp(parts: Parameters<typeof sayMessage>[0], message: Message, kind
   for (const event of events) void socket.deliverEvent(eventPayload(parts, event));
 }
 
-/** A person opens the app's Home tab. */
+/** A person opens the Home tab of the app. */
 export async function openHome(
   parts: Pick<Parts, 'clock' | 'directory' | 'ids' | 'manifest' | 'socket' | 'views'>,
   opened: { user: string },
@@ -129,5 +136,5 @@ export async function openHome(
       ...(before ? { view: toSlackView(before, directory) } : {}),
     }),
   );
-  return { ok: delivery.kind === 'acknowledged', ...told(delivery), home: views.home(user.id) ?? null };
+  return { ok: delivery.kind === 'acknowledged', ...deliveryResult(delivery), home: views.home(user.id) ?? null };
 }

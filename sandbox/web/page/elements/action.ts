@@ -5,15 +5,15 @@ import { post } from '../api.ts';
 import { ConfirmDialog } from '../modals/confirm-dialog.ts';
 import type { ElementProps } from './surface.ts';
 
-export interface Acts {
-  /** Acts on the element at once, or after its confirm dialog said yes. */
-  readonly act: (value?: unknown) => void;
+export interface ElementAction {
+  /** Sends the action at once, or after the person confirmed it. */
+  readonly trigger: (value?: unknown) => void;
   readonly busy: boolean;
-  /** The confirm dialog while it asks. */
+  /** The open confirm dialog, if any. */
   readonly dialog: ComponentChildren;
 }
 
-export function useAct({ element, block, surface }: ElementProps): Acts {
+export function useAction({ element, block, surface }: ElementProps): ElementAction {
   const [busy, setBusy] = useState(false);
   const [asked, setAsked] = useState<{ readonly value: unknown } | undefined>();
   const send = async (value: unknown) => {
@@ -30,7 +30,7 @@ export function useAct({ element, block, surface }: ElementProps): Acts {
   };
   return {
     busy,
-    act(value) {
+    trigger(value) {
       if (busy) return;
       if (element.confirm === undefined) void send(value);
       else setAsked({ value });
@@ -47,29 +47,30 @@ export function useAct({ element, block, surface }: ElementProps): Acts {
   };
 }
 
-export interface Value extends Acts {
+export interface Value extends ElementAction {
   readonly value: unknown;
   readonly change: (value: unknown) => void;
 }
 
 /**
- * What an element holds, `initial` until somebody chose. In an input block the form keeps it until it is sent, and the app hears of it
- * before only where the block says so; elsewhere the app hears at once.
+ * The value of an element, and `initial` before any choice. In an input block the form keeps the value until it is
+ * submitted, and the app receives an action only with `dispatch_action`. Everywhere else the app receives an action at
+ * once.
  */
 export function useValue(props: ElementProps, initial: unknown): Value {
-  const acts = useAct(props);
+  const action = useAction(props);
   const [chosen, setChosen] = useState<unknown>();
   const { element, block, surface } = props;
   const actionId = textOf(element.action_id) ?? '';
   const blockId = textOf(block.block_id) ?? '';
   const isInput = block.type === 'input';
   return {
-    ...acts,
+    ...action,
     value: (isInput ? surface.held?.(blockId, actionId) : chosen) ?? initial,
     change(value) {
       if (isInput) surface.hold?.(blockId, actionId, value);
       else setChosen(value);
-      if (!isInput || block.dispatch_action === true) acts.act(value);
+      if (!isInput || block.dispatch_action === true) action.trigger(value);
     },
   };
 }
