@@ -1,5 +1,5 @@
 import { type ComponentChildren, h } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { recordOf, recordsOf, textOf } from '../../../slack/rules/json.ts';
 import { withEmoji } from '../blocks/emoji.ts';
 import { plainText } from '../blocks/text.ts';
@@ -61,7 +61,8 @@ export function Overflow(props: ElementProps): ComponentChildren {
   const [isOpen, setOpen] = useState(false);
   const opener = useRef<HTMLButtonElement>(null);
   const menu = useRef<HTMLDivElement>(null);
-  useEffect(() => {
+  // Before the next key: the menu handles keys only while the focus is in it.
+  useLayoutEffect(() => {
     if (isOpen) focusItem(menu.current, 0);
   }, [isOpen]);
   const close = () => {
