@@ -44,7 +44,7 @@ export interface ParsedCommand {
   readonly immediateReply?: Message;
   /** The command also works in a channel where the bot cannot post: a stop always works. */
   readonly worksWithoutMembership?: true;
-  /** Executes it. The message it returns is told to the requester. */
+  /** Executes it. The message it returns goes to the requester. */
   readonly execute: (requester: Requester) => Promise<Message | undefined>;
 }
 

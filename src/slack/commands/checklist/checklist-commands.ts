@@ -105,7 +105,7 @@ export const overrideDescription: CommandDescription = {
   example: 'override sample because the function was tested an hour ago',
 };
 
-/** `/rescan override STEP because …`: an approver's word that a step may be passed over. */
+/** `/rescan override STEP because …`: an approver skips a step. */
 export const overrideCommand = ({
   checklist,
   checkApprover,

@@ -1,7 +1,7 @@
 import type { Button } from '@slack/types';
 import { shorten } from './escape.ts';
 
-/** Every action id there is. The table in actions/ has a handler for each; a test compares the two. */
+/** Every action id. The table in actions/ has a handler for each; a test compares the two. */
 export const ACTION = {
   start: 'plan_start',
   change: 'plan_change',
@@ -38,7 +38,7 @@ export type ActionId = (typeof ACTION)[keyof typeof ACTION];
 
 const MOST_LABEL = 75;
 
-/** A button. Its value is a run's id and no more: who may do what is decided at the click, from what is on record. */
+/** A button. Its value is an id: permissions are checked at the click, and the state is read again then. */
 export function button(
   action: ActionId,
   label: string,

@@ -23,20 +23,20 @@ export const LIMITS = {
   chartLabel: 20,
   buttonText: 75,
   buttonValue: 2_000,
-  /** chat.update takes no more, though chat.postMessage does. */
+  /** The limit of chat.update; chat.postMessage accepts more. */
   text: 4_000,
 } as const;
 
-/** A message no cutting can make Slack take: a defect of ours. */
+/** A message that Slack would refuse and that cannot be shortened: a bug in the bot. */
 export class MessageLimitError extends Error {
   override readonly name = 'MessageLimitError';
 }
 
 /**
- * The message as Slack takes it: texts too long are cut with an ellipsis, rows and blocks too many are left out with a line that says
- * how many, so that the fact stays on top and the buttons at the end. Every message passes here before it is sent.
- * @throws MessageLimitError where two buttons have one action id, a button's label or value is too long, or a message has figures that
- * no cutting makes fit: these are ours.
+ * The message within Slack's limits: long texts are cut with an ellipsis; extra rows and blocks are left out, and a line says how many.
+ * The fact stays at the top and the buttons at the end. Every message passes here before it is sent.
+ * @throws MessageLimitError where two buttons have the same action id, a label or value of a button is too long, or there are too many
+ * figures.
  */
 export function withinLimits(message: Message): Message {
   const fitted = { text: cutMrkdwn(message.text, LIMITS.text), blocks: fitBlocks(message.blocks) };
@@ -46,9 +46,9 @@ export function withinLimits(message: Message): Message {
 function fitBlocks(blocks: readonly MessageBlock[]): readonly MessageBlock[] {
   const count = (type: MessageBlock['type']) => blocks.filter((block) => block.type === type).length;
   if (count('table') > LIMITS.tables || count('data_visualization') > LIMITS.charts)
-    throw new MessageLimitError(`A message of ${count('table')} tables and ${count('data_visualization')} charts.`);
-  const seen = new Set<string>();
-  return fitCount(blocks.flatMap((block) => fitBlock(block, seen)));
+    throw new MessageLimitError(`A message has ${count('table')} tables and ${count('data_visualization')} charts.`);
+  const actionIds = new Set<string>();
+  return fitCount(blocks.flatMap((block) => fitBlock(block, actionIds)));
 }
 
 function fitCount(blocks: readonly MessageBlock[]): readonly MessageBlock[] {
@@ -62,8 +62,8 @@ function fitCount(blocks: readonly MessageBlock[]): readonly MessageBlock[] {
 
 export const note = (text: string): ContextBlock => ({ type: 'context', elements: [{ type: 'mrkdwn', text }] });
 
-/** The block as it fits, and what must be said beside it; none where it says nothing, as Slack refuses an empty text. */
-function fitBlock(block: MessageBlock, seen: Set<string>): readonly MessageBlock[] {
+/** The block within the limits, and a note about what is left out; nothing for an empty block, because Slack refuses empty texts. */
+function fitBlock(block: MessageBlock, actionIds: Set<string>): readonly MessageBlock[] {
   switch (block.type) {
     case 'section':
       return fitSection(block);
@@ -81,15 +81,15 @@ function fitBlock(block: MessageBlock, seen: Set<string>): readonly MessageBlock
     case 'actions': {
       if (block.elements.length === 0) return [];
       if (block.elements.length > LIMITS.actions)
-        throw new MessageLimitError(`${block.elements.length} buttons in a row; Slack takes ${LIMITS.actions}.`);
-      for (const element of block.elements) if (element.type === 'button') checkButton(element, seen);
+        throw new MessageLimitError(`A row has ${block.elements.length} buttons; the limit is ${LIMITS.actions}.`);
+      for (const element of block.elements) if (element.type === 'button') checkButton(element, actionIds);
       return [block];
     }
   }
 }
 
 /**
- * The section of a message or a view as it fits, and how many fields are left out; none where it says nothing.
+ * A section of a message or a view within the limits, and how many fields are left out; nothing where it is empty.
  * @throws MessageLimitError where the label or value of its button is too long.
  */
 export function fitSection({ text, fields = [], ...rest }: SectionBlock): readonly (SectionBlock | ContextBlock)[] {
@@ -109,7 +109,7 @@ export function fitSection({ text, fields = [], ...rest }: SectionBlock): readon
   ];
 }
 
-/** The small print of a message or a view as it fits; none where it says nothing. */
+/** The small print of a message or a view within the limits; nothing where it is empty. */
 export function fitContext(block: ContextBlock): readonly ContextBlock[] {
   const elements = block.elements
     .filter((element) => !('text' in element) || element.text !== '')
@@ -120,7 +120,7 @@ export function fitContext(block: ContextBlock): readonly ContextBlock[] {
   return elements.length === 0 ? [] : [{ ...block, elements }];
 }
 
-/** As many rows and columns as there is room for, and how many rows are left; the cells are cut before, by whoever writes them. */
+/** As many rows and columns as fit, and how many rows are left out. The cells are already short. */
 function fitTable(block: TableBlock): readonly MessageBlock[] {
   let text = 0;
   const rows = block.rows
@@ -144,23 +144,27 @@ function fitTable(block: TableBlock): readonly MessageBlock[] {
 function fitChart(block: ChartBlock): ChartBlock {
   const { series, axis_config: axis } = block.chart;
   if (series.length > LIMITS.chartSeries || axis.categories.length > LIMITS.chartCategories)
-    throw new MessageLimitError(`A chart of ${series.length} series and ${axis.categories.length} categories.`);
+    throw new MessageLimitError(`A chart has ${series.length} series and ${axis.categories.length} categories.`);
   if (axis.categories.some((label) => label.length > LIMITS.chartLabel))
     throw new MessageLimitError('A category of a chart has too long a label.');
   return { ...block, title: shorten(block.title, LIMITS.chartTitle) };
 }
 
-function checkButton(button: { action_id?: string; text: { text: string }; value?: string }, seen: Set<string>): void {
+function checkButton(
+  button: { action_id?: string; text: { text: string }; value?: string },
+  actionIds: Set<string>,
+): void {
   const id = button.action_id ?? '';
-  if (seen.has(id)) throw new MessageLimitError(`Two buttons of a message are called ${JSON.stringify(id)}.`);
-  seen.add(id);
+  if (actionIds.has(id))
+    throw new MessageLimitError(`Two buttons of a message have the action id ${JSON.stringify(id)}.`);
+  actionIds.add(id);
   if (button.text.text.length > LIMITS.buttonText || (button.value?.length ?? 0) > LIMITS.buttonValue)
     throw new MessageLimitError(`The label or value of the button ${id} is too long.`);
 }
 
 /**
- * Cuts escaped mrkdwn to `most` characters, the last one an ellipsis: no entity, mention or surrogate pair is cut in half, and code type
- * or bold that was open is closed.
+ * Cuts escaped mrkdwn to `most` characters, the last one an ellipsis. No entity, mention or surrogate pair is cut in half, and open code
+ * or bold formatting is closed.
  */
 export function cutMrkdwn(text: string, most: number): string {
   if (text.length <= most) return text;
@@ -178,7 +182,7 @@ export function cutMrkdwn(text: string, most: number): string {
   return '…';
 }
 
-/** What closes the code type and the bold that are open at the end of a text. */
+/** The characters that close code and bold formatting which is open at the end of a text. */
 function closing(text: string): string {
   const fences = text.split('```');
   if (fences.length % 2 === 0) return '\n```';

@@ -23,38 +23,38 @@ export interface ChartBlock {
 
 export type MessageBlock = SectionBlock | ContextBlock | ActionsBlock | PlanBlock | TableBlock | ChartBlock;
 
-/** A block that not every client takes, and the lines that say the same. */
+/** A block that not every client accepts, and lines with the same content. */
 export interface Figure {
   readonly block: PlanBlock | TableBlock | ChartBlock | SectionBlock;
   readonly plain: readonly string[];
 }
 
-/** What is said in Slack. `text` is what notifications and old clients show: it says the same as the blocks. */
+/** A message in Slack. `text` is what notifications and old clients show; it has the same content as the blocks. */
 export interface Message {
   readonly text: string;
   readonly blocks: readonly MessageBlock[];
-  /** The same in blocks that every client takes, for where the newer ones are refused; the text alone where not given. */
+  /** The same in blocks that every client accepts, used where the newer ones are refused; if absent, the text is used. */
   readonly plain?: readonly MessageBlock[];
 }
 
-export interface Said {
+export interface MessageParts {
   /** The fact, first and bold. mrkdwn, escaped where it came from outside. */
   readonly fact: string;
   readonly lines?: readonly string[];
-  /** Numbers side by side: what they are, and what they are just now. */
+  /** Numbers side by side, each with its name. */
   readonly numbers?: readonly (readonly [name: string, value: string])[];
   /** Small print under it. */
   readonly notes?: readonly string[];
-  /** Blocks between the lines and the numbers; where Slack refuses one, the lines that say the same stand there. */
+  /** Blocks between the lines and the numbers; where Slack refuses one, its plain lines are used. */
   readonly figures?: readonly Figure[];
-  /** Sections under the figures, each with a button of its own. */
+  /** Sections below the figures, each with its own button. */
   readonly offers?: readonly { readonly text: string; readonly button: Button }[];
   readonly buttons?: readonly Button[];
 }
 
-/** A message in the house's order: the fact, the numbers, what can be done. */
-export function compose(said: Said): Message {
-  const { fact, lines = [], numbers = [], notes = [], figures = [], offers = [] } = said;
+/** A message in the order of every message: the fact, the numbers, what to do next (design, "Slack"). */
+export function compose(parts: MessageParts): Message {
+  const { fact, lines = [], numbers = [], notes = [], figures = [], offers = [] } = parts;
   const values = numbers.map(([name, value]) => `${name}: ${value}`);
   return {
     text: [
@@ -66,14 +66,14 @@ export function compose(said: Said): Message {
       ...notes,
     ].join('\n'),
     blocks: blocksOf(
-      said,
+      parts,
       figures.map(({ block }) => block),
     ),
     ...(figures.length === 0
       ? {}
       : {
           plain: blocksOf(
-            said,
+            parts,
             figures.map(({ plain }) => section(plain.join('\n'))),
           ),
         }),
@@ -81,7 +81,7 @@ export function compose(said: Said): Message {
 }
 
 function blocksOf(
-  { fact, lines = [], numbers = [], notes = [], offers = [], buttons = [] }: Said,
+  { fact, lines = [], numbers = [], notes = [], offers = [], buttons = [] }: MessageParts,
   figures: readonly MessageBlock[],
 ): MessageBlock[] {
   return [
@@ -96,16 +96,16 @@ function blocksOf(
   ];
 }
 
-/** A message of plain lines: answers to one person. */
+/** A message of plain lines, for answers to one person. */
 export const say = (...lines: readonly string[]): Message => ({
   text: lines.join('\n'),
   blocks: sections(lines),
 });
 
-/** A section takes 3,000 characters; a little less, as the cut of one line must not depend on its neighbours. */
+/** Slightly below Slack's 3,000 characters, so that the cut of one line does not depend on the lines around it. */
 const MOST_SECTION = 2_900;
 
-/** Lines in as few sections as hold them, none of them split. */
+/** The lines in as few sections as possible; no line is split. */
 function sections(lines: readonly string[]): SectionBlock[] {
   const texts: string[] = [];
   for (const line of lines) {

@@ -4,7 +4,7 @@ import type { Figure } from './message.ts';
 
 const MOST_CELL = 120;
 
-/** One cell: its text as it is. Slack's raw text has no formatting, so nothing in it takes effect. */
+/** One cell of raw text: Slack applies no formatting to it. */
 const cell = (text: string) => ({
   type: 'raw_text' as const,
   text: shorten(oneLine(text), MOST_CELL) || '–',
@@ -12,7 +12,7 @@ const cell = (text: string) => ({
 
 const oneLine = (text: string): string => text.replace(/\s+/g, ' ').trim();
 
-/** Rows under their headings as Slack's table block, and as plain lines. A message takes one such block. */
+/** Rows with headings as Slack's table block, and as plain lines. A message can have one such block. */
 export function tableFigure(
   headings: readonly string[],
   rows: readonly (readonly string[])[],

@@ -19,21 +19,21 @@ export const VIEW_LIMITS = {
 } as const;
 
 /**
- * The view as Slack takes it: texts too long are cut with an ellipsis, blocks too many are left out with a line that says so. Every view
- * passes here before it is shown.
- * @throws MessageLimitError for what no cutting makes fit: a title, a button beside a section, what is carried to the submission, a
- * choice of too many or of none.
+ * The view within Slack's limits: long texts are cut with an ellipsis; extra blocks are left out, and a line says so. Every view passes
+ * here before it is shown.
+ * @throws MessageLimitError for what cannot be shortened: a title, a button beside a section, the private metadata, a choice without
+ * options or with too many.
  */
 export function viewWithinLimits<V extends ModalView | HomeView>(view: V): V {
   if ((view.private_metadata?.length ?? 0) > VIEW_LIMITS.metadata)
-    throw new MessageLimitError(`A view carries ${view.private_metadata?.length} characters to its submission.`);
+    throw new MessageLimitError(`The private metadata of a view has ${view.private_metadata?.length} characters.`);
   if (view.type === 'modal')
     for (const text of [view.title, view.submit, view.close])
       if ((text?.text.length ?? 0) > VIEW_LIMITS.title)
         throw new MessageLimitError(`A title or button of a view is too long: ${text?.text}`);
   const fitted = { ...view, blocks: fitCount(view.blocks.flatMap(fitBlock)) };
   if (Buffer.byteLength(JSON.stringify(fitted)) > VIEW_LIMITS.bytes)
-    throw new MessageLimitError('A view is larger than Slack takes.');
+    throw new MessageLimitError('A view is larger than Slack’s limit.');
   return fitted;
 }
 
@@ -87,18 +87,18 @@ function fitInput(block: InputBlock): InputBlock {
     const isChoice = element.type === 'radio_buttons' || element.type === 'checkboxes';
     const most = isChoice ? VIEW_LIMITS.choices : VIEW_LIMITS.options;
     if (element.options.length === 0 || element.options.length > most)
-      throw new MessageLimitError(`A choice of ${element.options.length}; Slack takes 1 to ${most}.`);
+      throw new MessageLimitError(`A choice has ${element.options.length} options; 1 to ${most} are allowed.`);
     for (const option of element.options) checkOption(option);
   }
   return { ...block, ...labels };
 }
 
-/** The words of an option are cut by whoever writes it, as what is chosen at first must be one of them. */
+/** Options are not cut here, because the initial option must equal one of them. */
 function checkOption(
   option: Pick<PlainTextOption, 'value' | 'description'> & { readonly text: { readonly text: string } },
 ): void {
   const { text, description, value = '' } = option;
-  const isFit = (words: string) => words !== '' && words.length <= VIEW_LIMITS.option;
+  const isFit = (label: string) => label !== '' && label.length <= VIEW_LIMITS.option;
   if (!isFit(text.text) || (description && !isFit(description.text)) || value.length > VIEW_LIMITS.optionValue)
     throw new MessageLimitError(`An option of a view is too long or empty: ${text.text}`);
 }
