@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
+import { isForeignOrigin, refusalOfAccess } from '../slack/access.ts';
 import { startDynamoDb } from './dynamodb/server.ts';
 import { readBody, readJson, sendJson, sendJsonError } from './http.ts';
 import { createFunctionTable } from './lambda/function-table.ts';
@@ -197,7 +198,10 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
   async function route(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', 'http://localhost');
     const isPackage = url.pathname.startsWith('/sandbox/packages/');
-    if (url.pathname.startsWith('/sandbox/') && !isPackage) return control(request, response, url);
+    const isControl = url.pathname.startsWith('/sandbox/') && !isPackage;
+    const refusal = isControl || isForeignOrigin(request) ? refusalOfAccess(request) : undefined;
+    if (refusal !== undefined) return sendJson(response, 403, { error: refusal });
+    if (isControl) return control(request, response, url);
     if (world.outage) return void request.socket.destroy();
     if (isPackage) return lambda.answerPackage(url, response);
     const [service = '', operation = ''] = String(request.headers['x-amz-target'] ?? '').split('.');

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import { isForeignOrigin, refusalOfAccess } from './access.ts';
 import { PortInUseError } from './errors.ts';
 import { readBody, readForm, sendJson, sendText } from './http.ts';
 import { readManifest } from './manifest.ts';
@@ -98,6 +99,9 @@ export async function startLocalSlack(options: LocalSlackOptions): Promise<Local
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const asked = new URL(request.url ?? '/', 'http://localhost');
     const path = asked.pathname;
+    // The Web API, too: its tokens are known, so only the origin distinguishes a page from a program.
+    const refusal = path.startsWith('/sandbox/') || isForeignOrigin(request) ? refusalOfAccess(request) : undefined;
+    if (refusal !== undefined) return sendJson(response, 403, { ok: false, error: 'access_refused', message: refusal });
     if (path.startsWith('/api/')) return webApi(request, response, asked);
     if (path.startsWith('/sandbox/')) return peopleSide(request, response, asked);
     if (path.startsWith('/response/')) return handleResponseUrl(parts, request, response, path.split('/')[2] ?? '');

@@ -4,6 +4,7 @@ import { stripTypeScriptTypes } from 'node:module';
 import { extname } from 'node:path';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { refusalOfAccess } from '../slack/access.ts';
 
 /** The server of the sandbox page: a small Slack with the World pane. */
 export interface PageServer {
@@ -66,10 +67,9 @@ export async function startPageServer(options: PageOptions): Promise<PageServer>
 async function answer(request: IncomingMessage, response: ServerResponse, options: PageOptions): Promise<void> {
   const url = new URL(request.url ?? '/', 'http://page');
   const { pathname } = url;
-  // A page of another site in the same browser must not act here.
-  const { origin, host } = request.headers;
-  if (origin !== undefined && origin !== `http://${host ?? ''}`) {
-    response.writeHead(403).end();
+  const refusal = refusalOfAccess(request);
+  if (refusal !== undefined) {
+    response.writeHead(403, { 'content-type': 'text/plain' }).end(refusal);
     return;
   }
   if (pathname.startsWith('/sandbox/')) return handOn(request, response, `${options.slackUrl}${pathname}${url.search}`);
