@@ -9,17 +9,17 @@ export interface MemoryAudit extends AuditWriter {
 
 /** An audit log in memory. */
 export function createMemoryAudit(): MemoryAudit {
-  const deeds: NewAuditEntry[] = [];
+  const entries: NewAuditEntry[] = [];
   let failure: Error | undefined;
   return {
-    written: deeds,
+    written: entries,
     fail(error) {
       failure = error;
     },
-    enqueue: (deed) => void deeds.push(deed),
-    async record(deed) {
+    enqueue: (entry) => void entries.push(entry),
+    async record(entry) {
       if (failure) throw failure;
-      deeds.push(deed);
+      entries.push(entry);
     },
     waiting: () => 0,
     close: async () => {},

@@ -11,7 +11,7 @@ import type { KindCounts } from '../../pipeline/table/records.ts';
 import type { Person } from '../../run/model/types.ts';
 import type { UnmetPrecondition } from '../model/preconditions.ts';
 
-/** The most single records that one restore puts back: an approval holds no more. */
+/** The most records that one restore of rows can restore: an approval cannot list more. */
 export const MAX_RESTORED_ROWS = 2_000;
 /** How many of them are named in the approval message. */
 export const MAX_NAMED_ROWS = 5;

@@ -67,7 +67,7 @@ export function createDeploys(ports: DeploysPorts): Deploys {
   const recovered = createEmitter<RecoveredDeploy>((error) =>
     ports.warn('the result of a recovered deploy was not announced', error),
   );
-  let standingBy: Promise<void> | undefined;
+  let recovering: Promise<void> | undefined;
   let isBusy = false;
 
   function refusalOf(error: unknown): Extract<StepRefusal, { reason: 'deploy' | 'fault' }> {
@@ -210,11 +210,11 @@ export function createDeploys(ports: DeploysPorts): Deploys {
     rollback: (id, by, about) => carryOut(id, ['deployed', 'failed'], { state: 'rolling-back', by, ...about }),
     watch: recovered.watch,
     standBy() {
-      standingBy = keepRecovering();
+      recovering = keepRecovering();
     },
     async shutDown() {
       closing.abort(new Error('The bot shuts down'));
-      await standingBy;
+      await recovering;
     },
   };
 }

@@ -88,7 +88,7 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
     return { added, changed, removed };
   }
 
-  async function standingBy(): Promise<void> {
+  async function lookingForWork(): Promise<void> {
     await clearUnfinished(location, { now: clock.now(), olderThanMs: UNFINISHED_AFTER_MS }).catch((error) =>
       ports.warn('unfinished backups were not removed', error),
     );
@@ -172,7 +172,7 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
     setLiveMessage: (jobId, message) => record.setLiveMessage(jobId, message),
     watch,
     standBy() {
-      void standingBy();
+      void lookingForWork();
     },
     async shutDown() {
       closing.abort(new Error('The bot shuts down'));

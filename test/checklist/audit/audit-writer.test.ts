@@ -3,7 +3,7 @@ import { type AuditEntry, type AuditFacts, chain } from '../../../src/checklist/
 import { createAuditWriter } from '../../../src/checklist/audit/audit-writer.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
 
-const deed = (what: string) => ({ who: 'U1', what, outcome: 'done' });
+const entry = (what: string) => ({ who: 'U1', what, outcome: 'done' });
 
 function keeping(options: { maxWaiting?: number } = {}) {
   const clock = createFakeClock(1_000);
@@ -29,9 +29,9 @@ function keeping(options: { maxWaiting?: number } = {}) {
 describe('audit writer', () => {
   test('the audit writer writes entries in their order, and anchors the last one', async () => {
     const { keeper, clock, whats, anchored } = keeping();
-    keeper.enqueue(deed('one'));
-    keeper.enqueue(deed('two'));
-    await keeper.record(deed('three'));
+    keeper.enqueue(entry('one'));
+    keeper.enqueue(entry('two'));
+    await keeper.record(entry('three'));
     await clock.advance(1);
     expect(whats()).toEqual(['one', 'two', 'three']);
     expect(anchored).toEqual([3]);
@@ -41,8 +41,8 @@ describe('audit writer', () => {
   test('the audit writer tries again until an entry is written, with the time of the action', async () => {
     const { keeper, clock, state, written, whats } = keeping();
     state.isDown = true;
-    keeper.enqueue(deed('one'));
-    keeper.enqueue(deed('two'));
+    keeper.enqueue(entry('one'));
+    keeper.enqueue(entry('two'));
     await clock.advance(60_000);
     expect(keeper.waiting()).toBe(2);
     state.isDown = false;
@@ -54,8 +54,8 @@ describe('audit writer', () => {
   test('the audit writer rejects a required entry at once when it cannot be written, and never writes it later', async () => {
     const { keeper, clock, state, whats } = keeping();
     state.isDown = true;
-    keeper.enqueue(deed('one'));
-    await expect(keeper.record(deed('flush'))).rejects.toThrow('does not answer');
+    keeper.enqueue(entry('one'));
+    await expect(keeper.record(entry('flush'))).rejects.toThrow('does not answer');
     state.isDown = false;
     await clock.advance(60_000);
     expect(whats()).toEqual(['one']);
@@ -64,22 +64,22 @@ describe('audit writer', () => {
   test('the audit writer writes how many entries were lost', async () => {
     const { keeper, clock, state, written } = keeping({ maxWaiting: 2 });
     state.isDown = true;
-    for (let n = 0; n < 5; n++) keeper.enqueue(deed(`deed ${n}`));
+    for (let n = 0; n < 5; n++) keeper.enqueue(entry(`entry ${n}`));
     await clock.advance(1_000);
     expect(keeper.waiting()).toBe(5);
     state.isDown = false;
     await clock.advance(60_000);
-    expect(written.map(({ what }) => what)).toEqual(['deed 0', 'deed 1', 'audit']);
+    expect(written.map(({ what }) => what)).toEqual(['entry 0', 'entry 1', 'audit']);
     expect(written.at(-1)?.outcome).toMatch(/^3 entries were lost/);
   });
 
   test('closing the audit writer waits for its entries, but not longer than the given time', async () => {
     const { keeper, clock, state, warnings } = keeping();
-    keeper.enqueue(deed('one'));
+    keeper.enqueue(entry('one'));
     await keeper.close(2_000);
     const down = keeping();
     down.state.isDown = true;
-    down.keeper.enqueue(deed('two'));
+    down.keeper.enqueue(entry('two'));
     let isClosed = false;
     void down.keeper.close(2_000).then(() => {
       isClosed = true;

@@ -347,7 +347,7 @@ describe('a stop', () => {
     expect(world.deleted).toHaveLength(2);
   });
 
-  test('A stop that was asked for while no process drove the job ends it, and the report says by whom', async () => {
+  test('A stop that was asked for while no process drove the job ends it, and the report names the person', async () => {
     const world = createWorld();
     const doomed = world.process('doomed', {
       beforeDeletion(record) {

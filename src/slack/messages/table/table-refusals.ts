@@ -167,7 +167,7 @@ export const changedLines = (changed: readonly ChangedFact[]): string[] =>
 export const decisionClause = (state: ApprovalState): string =>
   `${state.kind === 'expired' ? '' : state.kind === 'pending' ? 'is ' : 'was '}${describeDecision(state)}`;
 
-/** How a request was decided, by whom and when: `denied by @ana at 8:19`. */
+/** How a request was decided, who decided and when: `denied by @ana at 8:19`. */
 export function describeDecision(state: ApprovalState): string {
   switch (state.kind) {
     case 'pending':

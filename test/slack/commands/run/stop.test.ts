@@ -28,7 +28,7 @@ const approved: Approval = {
 const noJob: TableControl['stop'] = async () => ({ ok: false, refusal: { reason: 'no-job' } });
 const noPilot: AutopilotControl['stop'] = async () => ({ ok: false, refusal: { reason: 'not-active' } });
 
-function deedsOver(run: Parameters<typeof createScriptedRunControl>[0]): RunRequests {
+function requestsOver(run: Parameters<typeof createScriptedRunControl>[0]): RunRequests {
   const runs = createScriptedRunControl(run);
   return createRunRequests({
     runs,
@@ -76,7 +76,7 @@ test('stops a flush of this copy while the control table cannot be read', async 
 });
 
 test('stops the run of this copy while the record of jobs cannot be read', async () => {
-  const said = await stop(deedsOver({ firstRun: runSnapshot() }), {
+  const said = await stop(requestsOver({ firstRun: runSnapshot() }), {
     job: () => Promise.reject(new Error('the control table does not answer')),
   });
   expect(said?.text).toContain('is stopping');
@@ -84,16 +84,16 @@ test('stops the run of this copy while the record of jobs cannot be read', async
 
 test('says what went wrong where nothing could be stopped, and never that nothing runs', async () => {
   const fault = { reason: 'control-table', message: 'The control table is away.', fix: 'Look.' } as const;
-  const said = await stop(deedsOver({}), { job: async () => ({ ok: false, refusal: { reason: 'fault', fault } }) });
+  const said = await stop(requestsOver({}), { job: async () => ({ ok: false, refusal: { reason: 'fault', fault } }) });
   expect(said?.text).toContain('The control table is away');
 });
 
 test('says that nothing runs where nothing does', async () => {
-  expect((await stop(deedsOver({}), {}))?.text).toContain('No run');
+  expect((await stop(requestsOver({}), {}))?.text).toContain('No run');
 });
 
 test('says of an act that was approved and had not begun that it does not begin, and nothing of batches', async () => {
-  const said = await stop(deedsOver({}), {
+  const said = await stop(requestsOver({}), {
     job: async () => ({ ok: true, value: restore }),
     withdraw: async () => [approved],
   });

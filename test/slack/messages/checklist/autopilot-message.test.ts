@@ -79,7 +79,7 @@ describe('the message of an autopilot', () => {
     expect(buttons(message)).toEqual(['autopilot_stop']);
   });
 
-  test('that waits for a person can be told to go on', () => {
+  test('that waits for a person has a button to continue', () => {
     const message = autopilotMessage({ ...running, blocker: '{}' }, view, NOW);
     expect(linesOf(message)[0]).toBe('The autopilot is waiting for a person.');
     expect(buttons(message)).toEqual(['autopilot_go_on', 'autopilot_stop']);

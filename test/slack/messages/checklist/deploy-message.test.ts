@@ -122,7 +122,7 @@ describe('a rollback around code that was deployed since', () => {
 
 describe('the end of a deploy whose process died', () => {
   const end = { by: 'U0OPERATOR', plan, channel: 'C1' } as const;
-  test('is told as if nothing had happened where it came about', () => {
+  test('shows the same message as a deploy without an interruption when it was completed', () => {
     const answer = { ok: true, value: { codeSha256: plan.next.codeSha256 } } as const;
     expect(lateEndMessage({ ...end, kind: 'deploy', answer })).toEqual(deployedMessage(answer.value, 'U0OPERATOR'));
     expect(lateEndMessage({ ...end, kind: 'rollback', answer })).toEqual(rolledBackMessage(answer.value, 'U0OPERATOR'));

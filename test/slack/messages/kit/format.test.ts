@@ -11,11 +11,21 @@ import {
 
 const MINUTE = 60_000;
 
-test('durations are told in the two units that matter', () => {
-  const told = [0, 50_000, 59_600, 250_000, 240_000, 41 * MINUTE, 72 * MINUTE, 120 * MINUTE, 51 * 60 * MINUTE].map(
+test('a duration is shown in its two largest units', () => {
+  const shown = [0, 50_000, 59_600, 250_000, 240_000, 41 * MINUTE, 72 * MINUTE, 120 * MINUTE, 51 * 60 * MINUTE].map(
     duration,
   );
-  expect(told).toEqual(['under 1 s', '50 s', '1 min', '4 min 10 s', '4 min', '41 min', '1 h 12 min', '2 h', '2 d 3 h']);
+  expect(shown).toEqual([
+    'under 1 s',
+    '50 s',
+    '1 min',
+    '4 min 10 s',
+    '4 min',
+    '41 min',
+    '1 h 12 min',
+    '2 h',
+    '2 d 3 h',
+  ]);
 });
 
 test('a percentage is 100 only of all', () => {
@@ -34,7 +44,7 @@ test('the bar is never empty once something is done, and full only at the end', 
   ]);
 });
 
-test('numbers are told as people read them', () => {
+test('numbers are shown with thousands separators', () => {
   expect(counted(1, 'image')).toBe('1 image');
   expect(counted(1_398, 'image')).toBe('1,398 images');
   expect([rate(6.24), rate(31.4), rate(1_200)]).toEqual(['6.2', '31', '1,200']);

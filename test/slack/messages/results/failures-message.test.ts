@@ -8,7 +8,7 @@ const others = (images: number) => ({ names: images === 0 ? 0 : 5, totals: cause
 const shown = (found: ReturnType<typeof failuresFound>) => withinLimits(failuresMessage(found, NOW));
 
 describe('the failures', () => {
-  test('are told as fact, by type, by who recorded them, the newest as a table, each cause with its button', () => {
+  test('are counted by type and by who recorded them, with the newest as a table and a button for each cause', () => {
     const message = shown(failuresFound());
     expect(message.text).toBe(
       [
@@ -51,7 +51,7 @@ describe('the failures', () => {
     expect(text).toMatch(/1,000,014 images more with other causes/);
   });
 
-  test('that are none any more are told so, and what is on record can still be had', () => {
+  test('that have all been repaired are reported as none, and the recorded ones can still be exported', () => {
     const none = { images: 0, byType: {}, causes: { top: [], others: others(0) }, newest: [] };
     const settled = shown(failuresFound({ ...none, settledImages: 3 }));
     expect(settled.text).toMatch(/^No failed images\.\n3 failed earlier and have since succeeded\./);

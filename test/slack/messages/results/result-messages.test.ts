@@ -75,11 +75,11 @@ describe('a validation says', () => {
       processedWithoutRows: { 'nothing-stored': 1, 'person-has-no-rows': 2, unclear: 3 },
     };
     const { text } = validationMessage(validation({ reconciled: some }), NOW);
-    const [, told = ''] = /21 images in the run: (.*)\./.exec(text) ?? [];
-    expect(told).toBe(
+    const [, parts = ''] = /21 images in the run: (.*)\./.exec(text) ?? [];
+    expect(parts).toBe(
       '6 processed and in the table, 1 processed with nothing to store, 5 processed without records of their own, 3 rejected, 3 failed, 3 without an outcome',
     );
-    const sum = [...told.matchAll(/(\d+) /g)].reduce((all, [, n]) => all + Number(n), 0);
+    const sum = [...parts.matchAll(/(\d+) /g)].reduce((all, [, n]) => all + Number(n), 0);
     expect(sum).toBe(21);
   });
 
@@ -222,7 +222,7 @@ describe('a diagnosis says', () => {
     expect(message.text).toMatch(/Not checked: AWS denies &lt;!here&gt;\. Allow cloudwatch:GetMetricData\./);
   });
 
-  test('that CloudWatch is behind where the trouble is of just now', () => {
+  test('says that CloudWatch is some minutes behind when the problem is recent', () => {
     expect(said([throttled], { until: NOW - 1_000 }).text).toMatch(/CloudWatch is some minutes behind/);
     expect(said([throttled]).text).not.toMatch(/minutes behind/);
   });

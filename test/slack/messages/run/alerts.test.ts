@@ -9,7 +9,7 @@ const end = (state: End, leftInFlight = 0, change: Parameters<typeof runSnapshot
   alertOf({ kind: state.kind, snapshot: runSnapshot({ ...change, state, inFlight: 0 }), leftInFlight }, BY_ITSELF);
 
 describe('alerts', () => {
-  test('a trip is told in the channel: the fact, the last error, what holds now, what can be done', () => {
+  test('a trip alerts the channel with the fact, the last error, the present state and what to do', () => {
     const alert = end({ kind: 'tripped', trippedBy: { kind: 'consecutive-failures', failures: 10 } });
     expect(alert).toEqual({
       to: 'channel',
@@ -161,7 +161,7 @@ describe('alerts', () => {
     ]);
   });
 
-  test('an interrupted run needs somebody only where it does not go on by itself', () => {
+  test('an interrupted run asks for a person only when it does not resume automatically', () => {
     expect(end({ kind: 'interrupted' })?.to).toBe('thread');
     const event = {
       kind: 'interrupted',
