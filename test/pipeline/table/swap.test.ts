@@ -64,9 +64,9 @@ const cancelled = (codes: readonly string[]) => ({
 });
 const serverError = { status: 500, json: { __type: 'com.amazonaws.dynamodb.v20120810#InternalServerError' } };
 
-describe('the batch size', () => {
+describe('batches', () => {
   test.each(['throttling', 'contention'])(
-    'halves on %s down to single writes, and doubles again after eight successful calls',
+    'the batch size of a swapper halves on %s down to single writes, and doubles after eight successful calls',
     async (reason) => {
       const items = entries(700);
       const table = await rig.table(items);
@@ -94,7 +94,7 @@ describe('the batch size', () => {
     },
   );
 
-  test('fits a table with 5 provisioned write units', async () => {
+  test('a swapper writes to a table with 5 provisioned write units', async () => {
     const { clock } = fastClock(400);
     const capacity = createWriteCapacity(clock.now);
     const small = await startDynalite({
@@ -112,7 +112,7 @@ describe('the batch size', () => {
     await small.stop();
   }, 60_000);
 
-  test('is at most what 4 MB hold', async () => {
+  test('a transaction of a swapper holds at most 4 MB', async () => {
     const items = Array.from({ length: 40 }, (_, index) => everyType(index, { Text: { S: 'x'.repeat(300_000) } }));
     const table = await rig.table();
     const bodies: number[] = [];
@@ -129,8 +129,8 @@ describe('the batch size', () => {
   });
 });
 
-describe('the token of a transaction', () => {
-  test('is the same when the answer was lost, and another after a refusal', async () => {
+describe('tokens', () => {
+  test('a transaction is repeated with its token after a lost answer, and with a new one after a refusal', async () => {
     const items = entries(3);
     const edited = everyType(2, { Lines: { L: [] } });
     const table = await rig.table([...items.slice(0, 2), edited]);
@@ -150,7 +150,7 @@ describe('the token of a transaction', () => {
   test.each([
     { minutes: 8, isSame: true },
     { minutes: 9.1, isSame: false },
-  ])('is used again $minutes minutes after the first call: $isSame', async ({ minutes, isSame }) => {
+  ])('a token is used again $minutes minutes after the first call: $isSame', async ({ minutes, isSame }) => {
     const clock = createFakeClock();
     const items = entries(3);
     const table = await rig.table(items);
@@ -174,7 +174,7 @@ describe('the token of a transaction', () => {
     expect(tokens[0] === tokens[1]).toBe(isSame);
   });
 
-  test('is repeated while the transaction is still in progress', async () => {
+  test('a transaction that is still in progress is repeated with its token', async () => {
     const items = entries(3);
     const table = await rig.table(items);
     const tokens: string[] = [];
@@ -193,7 +193,7 @@ describe('the token of a transaction', () => {
   });
 });
 
-describe('the limits of an expression', () => {
+describe('expressions', () => {
   const wide = (attributes: number, more: Item = {}): Item => ({
     ...keyOf(everyType(1)),
     ...Object.fromEntries(Array.from({ length: attributes }, (_, index) => [`Attribute_${index}`, { N: '1' }])),
@@ -240,8 +240,8 @@ describe('the limits of an expression', () => {
   });
 });
 
-describe('a swapper refuses', () => {
-  test('to write after mayWrite throws, which it calls before every call', async () => {
+describe('errors', () => {
+  test('a swapper calls mayWrite before every call, and does not write after it throws', async () => {
     const items = entries(250);
     const table = await rig.table(items);
     const { dynamodb, calls } = await rig.through({});
@@ -257,7 +257,7 @@ describe('a swapper refuses', () => {
     expect((await rig.contents(table)).size).toBe(50);
   });
 
-  test('to repeat a call whose answer was lost when it may not write any more', async () => {
+  test('a swapper does not repeat a call after a lost answer when mayWrite throws', async () => {
     const items = entries(2);
     const table = await rig.table(items);
     let isOver = false;
@@ -274,7 +274,7 @@ describe('a swapper refuses', () => {
     expect(calls('TransactWriteItems')).toBe(1);
   });
 
-  test('to start another call after its signal is aborted', async () => {
+  test('a swapper starts no call after its signal is aborted', async () => {
     const items = entries(250);
     const table = await rig.table(items);
     const stop = new AbortController();
@@ -284,7 +284,7 @@ describe('a swapper refuses', () => {
     expect(calls('TransactWriteItems')).toBe(1);
   });
 
-  test('to go on when the attempts without progress are used up', async () => {
+  test('a swapper throws the last error when the attempts without progress are used up', async () => {
     const table = await rig.table(entries(2));
     const { dynamodb, calls } = await rig.through({ intercept: () => throttled });
     const backoff = { ...patientBackoff, clock: impatientClock, random: Math.random, attempts: 4 };
@@ -294,27 +294,29 @@ describe('a swapper refuses', () => {
     expect(calls('TransactWriteItems') + calls('DeleteItem')).toBe(4);
   });
 
-  test('two changes of one record, however its key is spelled, before it writes anything', async () => {
+  test('a swapper refuses two changes of one record, in whatever form its key is written', async () => {
     const table = await rig.table([everyType(1)]);
     const { swap } = rig.swapper(table);
     await expect(swap([remove(everyType(1)), remove(everyType(1))])).rejects.toThrow(RangeError);
+    const numbered = (N: string) => ({ key: { id: { N } }, expected: undefined, next: undefined });
+    await expect(swap([numbered('1'), numbered('1.0')])).rejects.toThrow(RangeError);
     expect((await rig.contents(table)).size).toBe(1);
   });
 
-  test('a version whose key is not that of its change', async () => {
+  test('a swapper refuses a version whose key is not the key of its change', async () => {
     const { swap } = rig.swapper(await rig.table([everyType(1)]));
     const wrong = { key: keyOf(everyType(1)), expected: everyType(1), next: everyType(2) };
     await expect(swap([wrong])).rejects.toThrow(RangeError);
     await expect(swap([{ ...wrong, expected: everyType(2), next: everyType(1) }])).rejects.toThrow(RangeError);
   });
 
-  test('a client that repeats calls by itself', async () => {
+  test('a swapper refuses a client that repeats calls by itself', async () => {
     const dynamodb = new DynamoDBClient({ endpoint: dynamo.url, region: 'us-east-1', credentials: testCredentials });
     await expect(rig.swapper('any', { dynamodb }).swap([remove(everyType(1))])).rejects.toThrow('maxAttempts 1');
     dynamodb.destroy();
   });
 
-  test('with the record and the reason when DynamoDB does not take the new version', async () => {
+  test('a swapper names the record and the reason when DynamoDB does not accept the new version', async () => {
     const table = await rig.table();
     const { dynamodb } = await rig.through({ intercept: () => cancelled(['None', 'ItemCollectionSizeLimitExceeded']) });
     const failed = await rig

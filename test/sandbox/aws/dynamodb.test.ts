@@ -33,9 +33,7 @@ beforeAll(async () => {
   dynamo = await startDynalite({ now: () => now, transactionMs: () => transactionMs });
   dynamodb = dynamo.client;
 });
-beforeEach(async () => {
-  transactionMs = 0;
-  await dynamodb.send(new DeleteTableCommand({ TableName })).catch(() => {});
+async function createTable(): Promise<void> {
   await dynamodb.send(
     new CreateTableCommand({
       TableName,
@@ -54,6 +52,11 @@ beforeEach(async () => {
       ],
     }),
   );
+}
+beforeEach(async () => {
+  transactionMs = 0;
+  await dynamodb.send(new DeleteTableCommand({ TableName })).catch(() => {});
+  await createTable();
 });
 afterAll(() => dynamo.stop());
 
@@ -254,7 +257,7 @@ describe('a running transaction', () => {
   });
 });
 
-describe('a condition', () => {
+describe('conditions', () => {
   const nested = { M: { list: { L: [{ N: '1.0' }, { SS: ['a', 'b'] }] }, flag: { BOOL: true } } };
   const conditions: [string, string, Item, boolean][] = [
     ['an equal map', '#v = :v', { ':v': nested }, true],
@@ -356,6 +359,8 @@ describe('point-in-time recovery', () => {
     await turn(true);
     await dynamodb.send(new DeleteTableCommand({ TableName }));
     await expect(describeBackups()).rejects.toMatchObject({ name: 'TableNotFoundException' });
+    await createTable();
+    expect(await describeBackups()).toEqual({ PointInTimeRecoveryStatus: 'DISABLED' });
   });
 });
 
