@@ -116,7 +116,8 @@ async function prepare(ports: JobPorts, request: FlushRequest) {
   // The process that died may have deleted more than it had noted: those records are missing now.
   let deleted = Math.max(job.deleted, difference.removed + difference.removedAsStarted - job.missing);
   const total = deleted + difference.tableDigest.items;
-  const supplement = createSupplementWriter(location, record.id, { ...ports, mayWrite });
+  const attributeNames = new Set(difference.attributeNames);
+  const supplement = createSupplementWriter(location, record.id, { ...ports, mayWrite, attributeNames });
   const supplemented = () => (resumed?.supplemented ?? 0) + supplement.saved();
   const note = async (positions: { done?: Positions; started?: Positions }) => {
     mayWrite();
@@ -132,10 +133,7 @@ async function prepare(ports: JobPorts, request: FlushRequest) {
     stage = next;
     progress();
   };
-  const swapper = createSwapper(
-    ports,
-    defined({ table: facts.name, attributeNames: difference.attributeNames, mayWrite, signal }),
-  );
+  const swapper = createSwapper(ports, defined({ table: facts.name, attributeNames, mayWrite, signal }));
   const deleteVersions = (items: readonly Item[]) =>
     swapSaved(
       items.map((item) => ({ key: keyOf(item), expected: item, next: undefined })),

@@ -68,12 +68,18 @@ export interface SupplementWriter {
 
 /**
  * Saves versions that many callers find side by side: those that come while a file is being written go into the next one
- * together. `mayWrite` is asked before each file and after it, so that its caller may write to the table right away.
+ * together. `mayWrite` is asked before each file and after it, so that its caller may write to the table right away. The
+ * attribute names of the versions are added to `attributeNames`: conditions cover them from then on.
  */
 export function createSupplementWriter(
   location: BackupLocation,
   backupId: string,
-  ports: { readonly clock: Clock; readonly random: Random; readonly mayWrite: () => void },
+  ports: {
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly mayWrite: () => void;
+    readonly attributeNames: Set<string>;
+  },
 ): SupplementWriter {
   interface Waiting {
     readonly versions: readonly Item[];
@@ -104,6 +110,7 @@ export function createSupplementWriter(
   return {
     save: (versions) =>
       new Promise((done, fail) => {
+        for (const version of versions) for (const name in version) ports.attributeNames.add(name);
         waiting.push({ versions, done, fail });
         if (!isWriting) void write();
       }),

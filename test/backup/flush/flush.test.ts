@@ -175,6 +175,30 @@ test('A version that only has an attribute more, of a name used in the table, is
   expect(await itemOf(table, 7)).toMatchObject({ CorrectedBy: { S: 'Ann' } });
 });
 
+test('An attribute whose name a conflict brought in is seen from then on', async () => {
+  const table = await world.table(entries(60));
+  const { id } = await world.backup(table);
+  const codes: string[] = [];
+  const onlyAdded: Item[] = [];
+  const dynamodb = await world.through({
+    async intercept({ operation, body }) {
+      if (operation !== 'DeleteItem') return undefined;
+      const code = /#PJ(\d+)"/.exec(body)?.[1] ?? '';
+      codes.push(code);
+      const added = { ReviewedBy: { S: 'Ann' } };
+      if (codes.length === 1) await put(table, timesheetEntry(Number(code), { Hours: { N: '9' }, ...added }));
+      if (codes.length !== 40) return undefined;
+      const item = timesheetEntry(Number(code), added);
+      onlyAdded.push(item);
+      await put(table, item);
+      return undefined;
+    },
+  });
+  await world.flush(table, id, { recordsPerSwap: 1 }, { dynamodb });
+  expect(await supplementOf(id, table)).toEqual(expect.arrayContaining(onlyAdded));
+  expect(onlyAdded).toHaveLength(1);
+});
+
 test('A record that is edited before each attempt to delete it is saved each time', async () => {
   const table = await world.table(entries(5));
   const { id } = await world.backup(table);
