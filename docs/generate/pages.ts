@@ -1,4 +1,5 @@
 import { importPicture } from './architecture.ts';
+import { commandSections } from './commands.ts';
 import { environmentExample, settingsTables } from './settings.ts';
 
 /** A part of a page that is generated from the code, between two comments that name it; without `block` the whole file. */
@@ -12,6 +13,7 @@ export interface GeneratedBlock {
 export const GENERATED: readonly GeneratedBlock[] = [
   { path: 'docs/architecture.md', block: 'imports', text: importPicture },
   { path: 'docs/settings.md', block: 'settings', text: settingsTables },
+  { path: 'docs/commands.md', block: 'commands', text: commandSections },
   { path: '.env.example', text: environmentExample },
 ];
 

@@ -57,8 +57,8 @@ export const commandHelpMessage = ({
     ],
   });
 
-/** The forms of a usage: split at ` | `, but not inside of brackets. */
-function formsOf(usage: string): readonly string[] {
+/** The forms of a usage, each without `/rescan`: split at ` | `, but not inside of brackets. */
+export function formsOf(usage: string): readonly string[] {
   const forms: string[] = [''];
   let depth = 0;
   for (const part of usage.split(/( \| |[[\]])/)) {
