@@ -82,7 +82,7 @@ const shownBy = (name: string, seed: number): readonly Rendered[] => {
   return (RENDERERS[name]?.((value) => distort(value, draw)) ?? []).filter((one) => one !== undefined);
 };
 
-test('every renderer is held against Slack’s rules here, and none that is gone', () => {
+test('every renderer of messages and views is checked against Slack’s rules, and no other', () => {
   expect(Object.keys(RENDERERS).sort()).toEqual(
     renderersInSource()
       .filter((name) => !TOOLS.includes(name))

@@ -90,7 +90,7 @@ describe('texts from outside', () => {
       }
   });
 
-  test('are one piece of code type whatever is in them', () => {
+  test('hostile texts become one piece of code', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 600 }), (text) => {
         const shown = code(text);

@@ -45,14 +45,14 @@ describe('what people type after /rescan start', () => {
     ['prefix "my folder/" keep', /^Write `prefix="?my folder\/"?` \(with an equals sign\)\./],
     ['KEEP Limit', /^Write `limit=VALUE` \(with an equals sign\)\./],
     ['limit=x sample=y', /limit.*\n.*sample/],
-  ])('%j is refused with a line that says why', (line, why) => {
+  ])('%j is refused with the reason', (line, why) => {
     const read = readStartText(line);
     if (read.ok) throw new Error('understood');
     if (typeof why === 'string') expect(read.line).toBe(why);
     else expect(read.line).toMatch(why);
   });
 
-  test('words are apart at spaces outside of quotes', () => {
+  test('a line is split at spaces outside of quotes', () => {
     expect(splitArguments('  a  b="c d"e "f g"\n')).toEqual({ ok: true, value: ['a', 'b=c de', 'f g'] });
     expect(splitArguments("prefix=o'brien/")).toEqual({ ok: true, value: ["prefix=o'brien/"] });
   });

@@ -15,7 +15,7 @@ const first = chain(undefined, {
 const second = chain(first, { at: AT + 61_000, who: 'bot', what: 'flush', outcome: 'done' });
 
 describe('the audit', () => {
-  test('says who did what, when, why and what came of it, newest first', () => {
+  test('the audit message lists who did what, when, why and with which outcome, newest first', () => {
     expect(auditMessage([second, first]).text.split('\n')).toEqual([
       'The last 2 audit entries, newest first.',
       `2. <!date^${AT / 1000 + 61}^{date_short_pretty} {time_secs}|2026-01-05T09:01:01Z> the bot: \`flush\` → \`done\``,
@@ -38,7 +38,7 @@ describe('the audit', () => {
     expect(message.text).not.toContain('<!channel>');
   });
 
-  test('that is whole says so, with the hash to note elsewhere', () => {
+  test('an intact audit shows the last hash to store elsewhere', () => {
     expect(chainMessage({ ok: true, entries: 2, head: second.hash, anchors: 1, notedAt: 1 }).text.split('\n')).toEqual([
       'The audit is intact: 2 entries, each linked to the one before.',
       'The hash that you noted belongs to entry 1.',
@@ -47,13 +47,13 @@ describe('the audit', () => {
     ]);
   });
 
-  test('says where it was held against the control table alone', () => {
+  test('an audit whose copies in S3 could not be read warns about that', () => {
     expect(chainMessage({ ok: true, entries: 2, head: second.hash }).text).toContain(
       'entries removed at the end might not be noticed',
     );
   });
 
-  test('that has no entry with a hash that somebody noted says so', () => {
+  test('an audit that does not contain a noted hash says so', () => {
     expect(chainMessage({ ok: false, broken: { kind: 'not-as-noted' }, anchors: 0 }).text).toMatch(
       /does \*not\* contain that hash/,
     );

@@ -198,7 +198,7 @@ describe('the receipt', () => {
   const finished = autopilotRecord({ state: 'finished', startedAt: NOW, endedAt: NOW + HOUR });
   const run = runSnapshot();
 
-  test('sets what came of it against what was to be expected', () => {
+  test('the receipt compares the results with the forecast', () => {
     const record = { ...finished, forecast: { ...finished.forecast, expectedCostUsd: 4.19 } };
     expect(
       linesOf(

@@ -41,7 +41,7 @@ describe('the preview of a deploy', () => {
     expect(JSON.stringify(view)).not.toContain('*Handler*');
   });
 
-  test('fits a modal whatever names are like', () => {
+  test('the preview of a deploy fits a modal with hostile names', () => {
     const environment = Object.fromEntries(Array.from({ length: 4 }, (_, at) => [`RESCAN_${at}`, HOSTILE]));
     const hostile = {
       ...plan,

@@ -63,7 +63,7 @@ describe('the answer to /rescan quotas', () => {
     ]);
   });
 
-  test('says what is not known, which permission it lacks, and sends nobody to the console for that', () => {
+  test('a quota message names unknown limits and missing permissions, and links no console for them', () => {
     const { functionTimeoutMs: _, functionMemoryMb: __, billing: ___, ...rest } = reportOf();
     const { text } = quotaMessage({
       ...rest,

@@ -63,11 +63,11 @@ const refusals: [Refusal, string][] = [
   ],
 ];
 
-test.each(refusals)('%o is worded', (refusal, words) => {
-  expect(refusalMessage(refusal).text).toBe(words);
+test.each(refusals)('the message for the refusal %o', (refusal, text) => {
+  expect(refusalMessage(refusal).text).toBe(text);
 });
 
-test('an empty list of operators is said to be the setting’s doing', () => {
+test('a refusal because of an empty list of operators names the setting', () => {
   const message = permissionRefusalMessage({ reason: 'nobody', role: 'operator', setting: 'OPERATORS' });
   expect(message.text).toBe(
     'Nothing was done: nobody may do this, because the setting `OPERATORS` is empty.\nWhoever runs the bot can add user ids or user groups to it.',

@@ -24,7 +24,7 @@ describe('the failures', () => {
     expect(JSON.stringify(message.blocks)).toContain('"value":"cause:1a2b3c4d5e"');
   });
 
-  test('tell what is not shown: other causes, other types, records that name no image, images that went through', () => {
+  test('the failures message counts what it does not show: other causes, other types, records without an image, recovered images', () => {
     const top = Array.from({ length: 10 }, (_, n) => ({
       name: `c${n}`,
       totals: causeTotals({ images: 2, id: String(n).repeat(10) }),
@@ -61,7 +61,7 @@ describe('the failures', () => {
     expect(JSON.stringify(never.blocks)).not.toContain('action_id');
   });
 
-  test('whatever stands in them keep within Slack’s limits and mention nobody', () => {
+  test('the failures message keeps within Slack’s limits and mentions nobody, with hostile texts', () => {
     const hostile = `<!channel> \`\`\`*x* ${'長'.repeat(5_000)}`;
     const [newest] = failuresFound().totals.newest;
     if (!newest) throw new Error('a builder without a failure');

@@ -57,7 +57,7 @@ describe('a validation says', () => {
     expect(rest.join('\n')).toMatch(/1 person drawn at random \(seed 7\) from backup/);
   });
 
-  test('of every image of the manifest, once, what became of it', () => {
+  test('a validation counts every image of the run exactly once', () => {
     const some = {
       ...clean,
       images: 21,
@@ -83,7 +83,7 @@ describe('a validation says', () => {
     expect(sum).toBe(21);
   });
 
-  test('that a run which is open is no loss, and offers to resume it, not to retry', () => {
+  test('a validation of an open run reports no loss and offers to resume, not to retry', () => {
     const message = validationMessage(validation({ runState: 'tripped', reconciledCounts: { neither: 4 } }), NOW);
     expect(lines(message)[0]).toBe(
       ':hourglass_flowing_sand: Validation of r-0001: the run has not ended, so nothing is certain yet.',
@@ -93,13 +93,13 @@ describe('a validation says', () => {
     expect(buttonsIn(validationMessage(validation({ runState: 'running' }), NOW))).toEqual([]);
   });
 
-  test('that an image of a closed run is missing, and offers to retry just that', () => {
+  test('a validation of a closed run offers to run the missing image again', () => {
     const message = validationMessage(validation({ reconciledCounts: { neither: 1 } }), NOW);
     expect(lines(message)[0]).toBe(':x: Validation of r-0001: 1 image has no outcome.');
     expect(buttonsIn(message)).toEqual(['failures_retry']);
   });
 
-  test('that images without records and missing entries are a loss, in numbers, with a button that runs these images again', () => {
+  test('a validation reports images without records and missing entries as a loss, with a button that runs these images again', () => {
     const message = validationMessage(
       validation({
         verdict: 'bad',
@@ -118,7 +118,7 @@ describe('a validation says', () => {
     expect(JSON.stringify(message.blocks)).toContain('without-rows');
   });
 
-  test('that there are fewer entries than before, that a part was rescanned, that rows spell images otherwise', () => {
+  test('a validation reports fewer entries, a partial run, and records that spell images differently', () => {
     const fewer = { ...backupRecord(), counts: { ...counts, entry: 32 } };
     const { text } = validationMessage(
       validation({
@@ -159,14 +159,14 @@ describe('a diff says', () => {
     key: { ResourceName: { S: HOSTILE }, DateProjectCode: { S: '2025-07-07#X' } },
     item: { Hours: { N: '7.5' } },
   };
-  test('what was removed first, and offers to put it back', () => {
+  test('a diff lists removed entries first and offers to restore them', () => {
     const message = diffMessage(diffFound({ removed: 1, removedWithoutImage: 1 }), [removed], NOW);
     expect(lines(message)[0]).toMatch(/1 removed, 0 changed, 0 added, 10 unchanged/);
     expect(message.text).toMatch(/1 removed entry has no image\*: it was made by hand/);
     expect(message.text).toContain('• removed `&lt;!channel&gt; \'x\' "a,b"=1 2025-07-07#X` · 7.5 h');
     expect(buttonsIn(message)).toEqual(['diff_put_back']);
   });
-  test('that a run is writing into the table, and offers nothing then', () => {
+  test('a diff warns that a run is writing, and offers nothing then', () => {
     const openRun = { runId: 'r-0002', state: 'running' } as const;
     const message = diffMessage({ ...diffFound({ removed: 1 }), openRun }, [removed], NOW);
     expect(message.text).toMatch(/Rescan r-0002 is still writing/);
@@ -192,7 +192,7 @@ describe('a diagnosis says', () => {
   const said = (findings: Finding[], more: Partial<Parameters<typeof diagnosisMessage>[0]> = {}) =>
     diagnosisMessage({ findings, unread: [], location, until: NOW - 600_000, ...more }, NOW);
 
-  test('the heaviest first, with the console of the right region', () => {
+  test('a diagnosis lists the most important finding first, with the console of the right region', () => {
     const message = said([throttled]);
     expect(lines(message)[0]).toBe('Diagnosis: Bedrock throttled model calls.');
     expect(message.text).toContain(
@@ -211,7 +211,7 @@ describe('a diagnosis says', () => {
     expect(said([slow]).text).toContain('/lambda/home?region=eu-west-1#/functions/ocr%20fn?tab=configure');
   });
 
-  test('what could not be looked at, and no clean bill then', () => {
+  test('a diagnosis names what could not be read', () => {
     const fault = {
       reason: 'access-denied',
       message: 'AWS denies <!here>.',
@@ -227,7 +227,7 @@ describe('a diagnosis says', () => {
     expect(said([throttled]).text).not.toMatch(/minutes behind/);
   });
 
-  test('slower and resume as buttons of a run that rests; retry of one that is over', () => {
+  test('a diagnosis offers Slower and Resume for a resumable run, and Retry for a finished one', () => {
     const trippedBy = { kind: 'consecutive-failures', failures: 10 } as const;
     const cause: Finding = {
       kind: 'main-cause',
@@ -268,7 +268,7 @@ describe('a report says', () => {
   const totals = { ...runSnapshot().totals, processed: 1_390, rejected: 8, failed: 0 };
   const about = { expected: { ms: 3_000_000, costUsd: 2 }, causes };
 
-  test('verdict, totals, forecast against actual, slowest and largest, causes; all of it within Slack’s limits', () => {
+  test('a report shows verdict, totals, forecast, slowest and largest images and causes within Slack’s limits', () => {
     const run = runSnapshot({
       total: 1_398,
       state: { kind: 'completed' },
@@ -287,7 +287,7 @@ describe('a report says', () => {
     expect(plain?.some(({ type }) => type === 'data_visualization')).toBe(false);
   });
 
-  test('that all went through only of a run in which all did', () => {
+  test('the report says that all images are done only when they are', () => {
     const completed = runSnapshot({ total: 1_398, state: { kind: 'completed' }, totals });
     expect(lines(reportMessage(completed, report, about))[0]).toBe(
       ':white_check_mark: Report of Rescan r-0142: all 1,398 images are done, none failed.',
@@ -296,7 +296,7 @@ describe('a report says', () => {
     expect(lines(reportMessage(short, report, about))[0]).toMatch(/^:warning: .*1 of 1,399 images has no outcome/);
   });
 
-  test('that the table did not grow although every image was answered', () => {
+  test('a report says that the table did not grow although every image was answered', () => {
     const run = runSnapshot({
       state: { kind: 'completed' },
       total: 412,
@@ -310,7 +310,7 @@ describe('a report says', () => {
     expect(text).toContain('The function reported 1,140 entries; the table did not grow.');
   });
 
-  test('what a stopped run came to so far, and offers no retry that would abandon it', () => {
+  test('a report of a stopped run offers no retry, because that would abandon the run', () => {
     const stopped = runSnapshot({
       total: 1_398,
       state: { kind: 'stopped', by: { kind: 'person', by: 'U0OPERATOR' } },

@@ -70,7 +70,7 @@ describe('alerts', () => {
     });
   });
 
-  test('the watchdog’s trip sets what the function says against what the table shows', () => {
+  test('a trip without growth compares what the function reported with the growth of the table', () => {
     const alert = end({ kind: 'tripped', trippedBy: { kind: 'no-growth', minutes: 10, entries: 96 } }, 0, {
       growth: { kind: 'counted', entriesAtStart: 96, entries: 96 },
     });
@@ -85,7 +85,7 @@ describe('alerts', () => {
     );
   });
 
-  test('a fault says that no image is blamed and where to look', () => {
+  test('a fault alert says that no image was counted as failed, and where to look', () => {
     const fault = {
       reason: 'access-denied',
       message: 'not authorized: lambda:InvokeFunction',
@@ -105,7 +105,7 @@ describe('alerts', () => {
     );
   });
 
-  test('the end has the totals and the one who started it', () => {
+  test('the alert about the end has the totals and the person who started the run', () => {
     expect(end({ kind: 'completed' }, 0, { total: 412 })?.message.text).toBe(
       [
         'Rescan r-0142 is complete: 412 of 412 done (100 %) in 13 min.',
@@ -117,7 +117,7 @@ describe('alerts', () => {
     );
   });
 
-  test('the channel hears of start, trip, fault and end; the thread of the rest; progress says nothing', () => {
+  test('start, trip, fault and end go to the channel, other events to the thread, and progress nowhere', () => {
     const snapshot = runSnapshot();
     const warning = { kind: 'slow', value: 6.24, limit: 10 } as const;
     const events: RunEvent[] = [

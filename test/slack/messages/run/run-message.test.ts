@@ -16,7 +16,7 @@ describe('the message of a run', () => {
     [0, '0 (+0 since the start)'],
     [1, '0 (counted 1 image ago, +0 since the start)'],
     [21, '0 (counted 21 images ago, +0 since the start)'],
-  ])('says how old its count of the entries is: %i images', (imagesSinceCount, shown) => {
+  ])('the run message says how old its count of records is: %i images', (imagesSinceCount, shown) => {
     const growth = { kind: 'counted', entriesAtStart: 0, entries: 0, imagesSinceCount } as const;
     expect(runMessage(runSnapshot({ growth })).text).toContain(
       `Records in the table (failures not counted): ${shown}\n`,
@@ -25,7 +25,7 @@ describe('the message of a run', () => {
     expect(ended.text).toContain('Records in the table (failures not counted): 0 (+0 since the start)\n');
   });
 
-  test('on a good day shows how far it is, how fast, and what can be done', () => {
+  test('the message of a healthy run shows progress, speed and buttons', () => {
     const run = runSnapshot({
       totals: { ...runSnapshot().totals, processed: 404, failed: 0, failedByType: {} },
     });
@@ -76,7 +76,7 @@ describe('the message of a run', () => {
     });
   });
 
-  test('on a bad day says why it stopped, the last error and every warning, and offers to resume', () => {
+  test('the message of a run that stopped itself shows why, the last error and every warning, and offers to diagnose', () => {
     const message = runMessage(
       runSnapshot({
         state: { kind: 'tripped', trippedBy: { kind: 'failure-rate', failed: 11, window: 20 } },
@@ -168,14 +168,14 @@ describe('the message of a run', () => {
       'Rescan r-0142 was abandoned by <@U0OPERATOR>: 412 of 1,398 done (29 %).',
       [],
     ],
-  ])('says its state first and offers only what can be done: %o', (change, fact, buttons) => {
+  ])('the run message says the state first and offers only buttons that apply: %o', (change, fact, buttons) => {
     const message = runMessage(runSnapshot(change));
     expect(message.text.split('\n')[0]).toBe(fact);
     const ids = [...JSON.stringify(message.blocks).matchAll(/"action_id":"([^"]+)"/g)].map((match) => match[1]);
     expect(ids).toEqual(buttons);
   });
 
-  test('a fault says what AWS said and where to look', () => {
+  test('the message of a run with a fault shows the error of AWS and where to look', () => {
     const fault = {
       reason: 'credentials',
       message: 'ExpiredToken: The security token included in the request is expired',
