@@ -42,7 +42,7 @@ describe('results of a run', () => {
     });
     await here.people.command('operator', '/rescan start keep pace=3000');
     await startPlanned('r-0001');
-    const report = await here.people.sees(/Report of Rescan r-0001: 100 images are through, 7 of them failed/, {
+    const report = await here.people.sees(/Report of Rescan r-0001: all 100 images are done, 7 of them failed/, {
       withinMs: 40_000,
     });
     const types = report.blocks.map(({ type }) => type);
@@ -103,7 +103,7 @@ describe('results of a run', () => {
     await here.people.sees(/Rescan r-0001 is complete/, { withinMs: 40_000 });
 
     await here.people.command('viewer', '/rescan diff');
-    const diff = await here.people.sees(/1 removed, 0 changed/, { withinMs: 20_000 });
+    const diff = await here.people.sees(/Compared with backup .*: 1 removed, 0 changed/, { withinMs: 20_000 });
     expect(wholeText(diff)).toMatch(/ha(?:s|ve) no image/);
     expect(wholeText(diff)).toMatch(/2025-07-07#BY_HAND/);
     expect(await here.people.file(/^diff\.csv/)).toMatch(/^removed,[0-9a-f]{16},entry,Nik_Coultas,2025-07-07#BY_HAND/m);
