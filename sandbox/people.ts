@@ -1,4 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+
+const POLL_EVERY_MS = 50;
+const WITHIN_MS = 30_000;
+const MOST_SHOWN_CHARACTERS = 1_500;
 
 /** A client for the people of the local Slack, as a program uses it. */
 
@@ -80,65 +85,70 @@ export function createPeople(url: string, { awaitBotMs = 0 }: { readonly awaitBo
     for (;;) {
       const answer = await post(path, body);
       if (answer.reason !== 'not-connected' || Date.now() >= until) return answer;
-      await new Promise((resolve) => setTimeout(resolve, 200));
+      await sleep(POLL_EVERY_MS);
     }
   }
   const state = async () => z.looseObject({}).parse(await (await fetch(`${url}/sandbox/state`)).json());
-  const people: People = {
+  /** Polls until `read` finds something; throws the message that `missing` makes after the time. */
+  async function poll<T>(
+    read: () => Promise<T | undefined>,
+    withinMs: number,
+    missing: () => Promise<string>,
+  ): Promise<T> {
+    const until = Date.now() + withinMs;
+    for (;;) {
+      const found = await read();
+      if (found !== undefined) return found;
+      if (Date.now() > until) throw new Error(await missing());
+      await sleep(POLL_EVERY_MS);
+    }
+  }
+  const openViews = async () => viewsSchema.parse((await state()).views);
+  const files = async () => z.array(fileSchema).parse((await state()).files);
+  async function visible(channel = 'C0TIMESHEET'): Promise<SeenMessage[]> {
+    const { messages, ephemerals } = await state();
+    const inChannel = z
+      .array(messageSchema)
+      .parse(messages)
+      .filter(({ channelId }) => channelId === channel);
+    return [...inChannel, ...z.array(messageSchema).parse(ephemerals)];
+  }
+  return {
     command: (user, text, channel = 'timesheet-ocr') => does('/sandbox/command', { user, channel, text }),
     click: (user, ts, actionId) => does('/sandbox/action', { user, ts, actionId }),
     submit: (user, viewId, values) => does('/sandbox/submit', { user, viewId, values }),
-    async openView(user, what, withinMs = 30_000) {
-      const until = Date.now() + withinMs;
-      for (;;) {
-        const views = viewsSchema.parse((await state()).views);
-        const mine = Object.entries(views)
-          .filter(([person]) => person.toUpperCase().includes(user.toUpperCase()))
-          .flatMap(([, open]) => open);
-        const found = mine.find((view) => what.test(JSON.stringify(view)));
-        if (found) return found.id;
-        if (Date.now() > until)
-          throw new Error(`No view like ${what} is open to ${user}: ${JSON.stringify(views).slice(0, 1_500)}`);
-        await new Promise((resolve) => setTimeout(resolve, 100));
-      }
-    },
-    async view(viewId) {
-      const views = viewsSchema.parse((await state()).views);
-      return Object.values(views)
-        .flat()
-        .find(({ id }) => id === viewId);
-    },
     bot: (action) => post('/sandbox/bot', { do: action }),
-    async messages(channel = 'C0TIMESHEET') {
-      const all = z.array(messageSchema).parse((await state()).messages);
-      return all.filter((message) => message.channelId === channel);
+    openView: (user, what, withinMs = WITHIN_MS) =>
+      poll(
+        async () =>
+          Object.entries(await openViews())
+            .filter(([person]) => person.toUpperCase().includes(user.toUpperCase()))
+            .flatMap(([, views]) => views)
+            .find((view) => what.test(JSON.stringify(view)))?.id,
+        withinMs,
+        async () =>
+          `No view like ${what} is open to ${user}: ${JSON.stringify(await openViews()).slice(0, MOST_SHOWN_CHARACTERS)}`,
+      ),
+    view: async (viewId) =>
+      Object.values(await openViews())
+        .flat()
+        .find(({ id }) => id === viewId),
+    messages: async (channel) => (await visible(channel)).filter(({ onlyFor }) => onlyFor === undefined),
+    ephemerals: async () => z.array(messageSchema).parse((await state()).ephemerals),
+    async file(name, withinMs = WITHIN_MS) {
+      const found = await poll(
+        async () => (await files()).findLast((file) => name.test(file.name)),
+        withinMs,
+        async () => `No file like ${name} among ${JSON.stringify(await files())}`,
+      );
+      return (await fetch(found.peopleUrl)).text();
     },
-    async ephemerals() {
-      return z.array(messageSchema).parse((await state()).ephemerals);
-    },
-    async file(name, withinMs = 30_000) {
-      const until = Date.now() + withinMs;
-      for (;;) {
-        const files = z.array(fileSchema).parse((await state()).files);
-        const found = files.findLast((file) => name.test(file.name));
-        if (found) return (await fetch(found.peopleUrl)).text();
-        if (Date.now() > until) throw new Error(`No file like ${name} among ${JSON.stringify(files)}`);
-        await new Promise((resolve) => setTimeout(resolve, 100));
-      }
-    },
-    async sees(what, { channel, withinMs = 30_000 } = {}) {
-      const until = Date.now() + withinMs;
-      for (;;) {
-        const all = [...(await people.messages(channel)), ...(await people.ephemerals())];
-        const found = all.findLast((message) => what.test(wholeText(message)));
-        if (found) return found;
-        if (Date.now() > until)
-          throw new Error(
-            `No message matches ${what}. Messages:\n${all.map((message) => `- ${message.text}`).join('\n')}`,
-          );
-        await new Promise((resolve) => setTimeout(resolve, 100));
-      }
-    },
+    sees: (what, { channel, withinMs = WITHIN_MS } = {}) =>
+      poll(
+        async () => (await visible(channel)).findLast((message) => what.test(wholeText(message))),
+        withinMs,
+        async () =>
+          `No message matches ${what}. Messages:\n${(await visible(channel)).map(({ text }) => `- ${text}`).join('\n')}`,
+      ),
   };
-  return people;
 }

@@ -60,10 +60,10 @@ async function main(): Promise<void> {
       HOME,
       ...(TMPDIR === undefined ? {} : { TMPDIR }),
       STOP_FILE: join(folder, 'STOP_RESCAN'),
-      LEASE_SECONDS: '10',
+      LEASE_SECONDS: '5',
       MESSAGE_EDIT_SECONDS: '1',
       MAX_IN_FLIGHT: '20',
-      PACE: '300',
+      PACE: '600',
     },
     logPath: join(folder, 'bot.log'),
     // Long, because a slow machine must not fail the tour.

@@ -7,9 +7,9 @@ interface Whole extends OpenPage {
 }
 
 /** The whole product on the page: local Slack, local AWS, and the bot. */
-async function wholePage(leaseSeconds = 20): Promise<Whole> {
+async function wholePage({ leaseSeconds = 20, pacePerMinute = 6_000 } = {}): Promise<Whole> {
   // A lease that a busy machine does not lose. These tests are about the page.
-  const settings = { PACE: '300', SAMPLE_IMAGES: '1', LEASE_SECONDS: String(leaseSeconds) };
+  const settings = { PACE: String(pacePerMinute), SAMPLE_IMAGES: '1', LEASE_SECONDS: String(leaseSeconds) };
   const here = await startTestSandbox({ images: 60, seedTable: 'full', settings });
   onTestFinished(() => here.close());
   await here.world.set({
@@ -22,7 +22,8 @@ async function wholePage(leaseSeconds = 20): Promise<Whole> {
 
 describePage('the product on the page', () => {
   test('a run is started by typing, its message changes, its thread opens, and a wrong field of a form shows an error', async () => {
-    const { page, type, message, axeInBoth } = await wholePage();
+    // Slow enough that the page shows the run while it runs.
+    const { page, type, message, axeInBoth } = await wholePage({ pacePerMinute: 600 });
     await page.fill('#composer', '/rescan sta');
     await page.locator('[role="option"]', { hasText: '/rescan start' }).waitFor();
     await page.press('#composer', 'Tab');
@@ -83,7 +84,7 @@ describePage('the product on the page', () => {
 
   test('the World pane kills and starts the bot during a run, and the run completes', async () => {
     // The new bot process waits until the lease of the killed one has expired.
-    const { page, message } = await wholePage(5);
+    const { page, message } = await wholePage({ leaseSeconds: 5, pacePerMinute: 600 });
     await page.click('[data-run="start"]');
     await message(/is running: [1-9]\d* of 60 done/).waitFor();
     await page.click('[data-bot="kill"]');

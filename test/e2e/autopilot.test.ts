@@ -1,15 +1,15 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { buttonOf, wholeText } from '../../sandbox/people.ts';
 import { startTestSandbox, type TestSandbox } from '../support/sandbox.ts';
 
 let here: TestSandbox;
-beforeEach(async () => {
-  here = await startTestSandbox({ images: 60, seedTable: 'full', settings: { PACE: '600' } });
+async function start(pacePerMinute: number, latencyMs: number): Promise<void> {
+  here = await startTestSandbox({ images: 60, seedTable: 'full', settings: { PACE: String(pacePerMinute) } });
   await here.world.set({
-    latencyMs: 5,
+    latencyMs,
     quotas: { novaLiteCrossRegionRequestsPerMinute: 6_000, novaLiteCrossRegionTokensPerMinute: 40_000_000 },
   });
-});
+}
 afterEach(() => here.close());
 
 async function startAutopilot(): Promise<void> {
@@ -25,6 +25,7 @@ async function approve(): Promise<void> {
 
 describe('the autopilot', () => {
   test('the autopilot completes the checklist with one approval', { timeout: 120_000 }, async () => {
+    await start(6_000, 5);
     await startAutopilot();
     await approve();
     const receipt = await here.people.sees(/The autopilot has finished: Rescan r-0001 processed 60 images/, {
@@ -42,7 +43,8 @@ describe('the autopilot', () => {
   test('the autopilot survives a kill during the approval and another one during the run, and does nothing twice', {
     timeout: 120_000,
   }, async () => {
-    await here.world.set({ latencyMs: 100 });
+    // Slow enough that the second kill meets a running run.
+    await start(600, 100);
     await startAutopilot();
     await here.people.sees(/Approval needed: flush/, { withinMs: 60_000 });
     await here.people.bot('kill');
@@ -64,6 +66,7 @@ describe('the autopilot', () => {
   test('a stop of the autopilot withdraws its request, and nobody can approve it afterwards', {
     timeout: 60_000,
   }, async () => {
+    await start(6_000, 5);
     await startAutopilot();
     const asked = await here.people.sees(/Approval needed: flush/, { withinMs: 60_000 });
     await here.people.command('operator', '/rescan autopilot stop');

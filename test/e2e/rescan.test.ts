@@ -78,7 +78,7 @@ describe('a run', () => {
   test('expired credentials pause the run without failed images, and resume completes it', async () => {
     here = await startTestSandbox();
     await here.world.set({ ...WIDE, latencyMs: 50 });
-    await startRun('pace=1200');
+    await startRun('pace=3000');
     await here.people.sees(/[1-9]\d of 240/);
     await here.world.set({ expiredCredentials: true });
     await here.people.sees(/credential/i, { withinMs: 20_000 });
