@@ -1,29 +1,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { S3Client } from '@aws-sdk/client-s3';
 import { z } from 'zod';
 import { readBody } from '../http.ts';
-import type { LogRing } from '../logs/log-ring.ts';
-import type { MetricStore } from '../logs/metric-store.ts';
-import type { World } from '../world.ts';
 import { createPackageUrls, MOST_DIRECT_BYTES, publishVersion, tooLarge, updateCode } from './function-code.ts';
 import { configurationOf, updateConfiguration } from './function-configuration.ts';
 import { ACCOUNT, createFunctionState, type FunctionRevision } from './function-state.ts';
 import type { FunctionTable } from './function-table.ts';
-import { createInvoker } from './invocation.ts';
-import type { Invocations } from './invocations.ts';
+import { createInvoker, type InvocationPorts } from './invocation.ts';
 import { badParameter, LambdaRefusal, sendLambda, sendRefusal } from './lambda-http.ts';
 
-export interface LambdaPorts {
-  readonly functionName: string;
+export interface LambdaPorts extends Omit<InvocationPorts, 'state' | 'table' | 'reserved'> {
+  /** Name of the pipeline's table. */
   readonly table: string;
-  readonly imageBucket: string;
-  readonly world: () => World;
-  readonly random: () => number;
   readonly functionTable: FunctionTable;
-  readonly s3: S3Client;
-  readonly invocations: Invocations;
-  readonly logs: LogRing;
-  readonly metrics: MetricStore;
 }
 
 const VERSIONS_A_PAGE = 50;

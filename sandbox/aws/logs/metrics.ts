@@ -97,8 +97,8 @@ function dataOf(asked: Asked, store: MetricStore) {
       StatusCode: from + page.length < points.length ? 'PartialData' : 'Complete',
     });
   }
-  const told = skipped + asked.MaxDatapoints - left;
-  return { MetricDataResults: results, Messages: [], ...(told < passed ? { NextToken: String(told) } : {}) };
+  const returned = skipped + asked.MaxDatapoints - left;
+  return { MetricDataResults: results, Messages: [], ...(returned < passed ? { NextToken: String(returned) } : {}) };
 }
 
 function pointsOf({ Id, Expression, MetricStat }: Query, { StartTime, EndTime, ScanBy }: Asked, store: MetricStore) {

@@ -11,7 +11,7 @@ export function nearDay(date: Date, now: Date): string | undefined {
   return { '-1': 'yesterday', '0': 'today', '1': 'tomorrow' }[String(dayOf(date) - dayOf(now))];
 }
 
-function agoWords(date: Date, now: Date): string {
+function formatAgo(date: Date, now: Date): string {
   const seconds = Math.round((now.getTime() - date.getTime()) / 1000);
   const [size, unit] =
     Math.abs(seconds) < 60
@@ -46,7 +46,7 @@ export function slackDate(seconds: number, format: string, now: Date): string | 
     date_short: part({ month: 'short', day: 'numeric', year: 'numeric' }),
     time: date.toLocaleTimeString('en-US', { hour: 'numeric', minute: '2-digit' }),
     time_secs: date.toLocaleTimeString('en-US', { hour: 'numeric', minute: '2-digit', second: '2-digit' }),
-    ago: agoWords(date, now),
+    ago: formatAgo(date, now),
   };
   let unknown = false;
   const near = nearDay(date, now);

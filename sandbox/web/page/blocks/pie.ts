@@ -27,7 +27,7 @@ export function pie(title: string, segments: readonly Segment[]): ComponentChild
     from += share;
     return arc;
   });
-  const shareWords = (value: number) => (whole === 0 ? '0 %' : `${Math.round((value / whole) * 100)} %`);
+  const formatShare = (value: number) => (whole === 0 ? '0 %' : `${Math.round((value / whole) * 100)} %`);
   return h('figure', { class: 'chart pie' }, [
     h('figcaption', {}, title),
     h(
@@ -35,15 +35,15 @@ export function pie(title: string, segments: readonly Segment[]): ComponentChild
       {
         viewBox: `0 0 ${MIDDLE * 2} ${MIDDLE * 2}`,
         role: 'img',
-        'aria-label': `${title}: ${segments.map(({ label, value }) => `${label} ${shareWords(value)}`).join(', ')}`,
+        'aria-label': `${title}: ${segments.map(({ label, value }) => `${label} ${formatShare(value)}`).join(', ')}`,
       },
       arcs,
     ),
-    legend(segments.map(({ label, value }) => `${label} ${shareWords(value)}`)),
+    legend(segments.map(({ label, value }) => `${label} ${formatShare(value)}`)),
     numbers(
       'Part',
       ['Value', 'Share'],
-      segments.map(({ label, value }) => [label, String(value), shareWords(value)]),
+      segments.map(({ label, value }) => [label, String(value), formatShare(value)]),
     ),
   ]);
 }

@@ -1,6 +1,7 @@
 import { type ComponentChildren, h } from 'preact';
 import { useState } from 'preact/hooks';
 import { type JsonRecord, textOf } from '../../../slack/rules/json.ts';
+import { plainTable } from '../blocks/plain-table.ts';
 import type { Workspace } from '../workspace.ts';
 import { csvRows } from './csv.ts';
 
@@ -29,7 +30,7 @@ export function FileView({ file, workspace }: { file: JsonRecord; workspace: Wor
     const reply = await fetch(path);
     setText(reply.ok ? await reply.text() : 'The file cannot be read.');
   };
-  const facts = `${textOf(known.pretty_type) ?? 'File'} · ${bytesWords(known.size)}`;
+  const facts = `${textOf(known.pretty_type) ?? 'File'} · ${formatBytes(known.size)}`;
   const label = [
     h('span', { class: `file-icon ${isTable ? 'sheet' : ''}`, 'aria-hidden': 'true' }, isTable ? '▦' : '≡'),
     h('span', { class: 'file-words' }, [h('strong', {}, name), h('span', { class: 'quiet' }, facts)]),
@@ -53,7 +54,7 @@ export function FileView({ file, workspace }: { file: JsonRecord; workspace: Wor
   ]);
 }
 
-function bytesWords(size: unknown): string {
+function formatBytes(size: unknown): string {
   if (typeof size !== 'number') return '';
   if (size < 1_000) return `${size} bytes`;
   return size < 1_000_000 ? `${Math.round(size / 100) / 10} KB` : `${Math.round(size / 100_000) / 10} MB`;
@@ -62,30 +63,7 @@ function bytesWords(size: unknown): string {
 function csvTable(text: string, name: string): ComponentChildren {
   const [head = [], ...rows] = csvRows(text, MOST_ROWS + 1);
   return [
-    h('div', { class: 'table-frame csv', tabIndex: 0, role: 'group', 'aria-label': name }, [
-      h('table', {}, [
-        h(
-          'thead',
-          {},
-          h(
-            'tr',
-            {},
-            head.map((cell) => h('th', { scope: 'col' }, cell)),
-          ),
-        ),
-        h(
-          'tbody',
-          {},
-          rows.map((row, key) =>
-            h(
-              'tr',
-              { key },
-              row.map((cell) => h('td', {}, cell)),
-            ),
-          ),
-        ),
-      ]),
-    ]),
+    h('div', { class: 'table-frame csv', tabIndex: 0, role: 'group', 'aria-label': name }, [plainTable(head, rows)]),
     h(
       'p',
       { class: 'quiet' },

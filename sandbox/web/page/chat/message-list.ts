@@ -136,12 +136,12 @@ function dividers(
   const isFirstNew =
     newSince !== undefined && Number(ts) > newSince && earlier !== undefined && Number(earlier) <= newSince;
   return [
-    isNewDay ? h('div', { class: 'day', key: `day-${day}` }, h('span', {}, dayWords(timeOf(ts)))) : null,
+    isNewDay ? h('div', { class: 'day', key: `day-${day}` }, h('span', {}, formatDay(timeOf(ts)))) : null,
     isFirstNew ? h('div', { class: 'new-line', key: 'new' }, h('span', {}, 'New')) : null,
   ];
 }
 
-function dayWords(date: Date): string {
+function formatDay(date: Date): string {
   const near = nearDay(date, new Date());
   if (near !== undefined) return `${near.slice(0, 1).toUpperCase()}${near.slice(1)}`;
   return date.toLocaleDateString('en-US', { weekday: 'long', month: 'long', day: 'numeric' });

@@ -1,4 +1,5 @@
 import { type ComponentChildren, h } from 'preact';
+import { plainTable } from '../blocks/plain-table.ts';
 
 /** A small table with a header row. */
 export const rows = (
@@ -7,28 +8,7 @@ export const rows = (
   cells: readonly (readonly ComponentChildren[])[],
 ): ComponentChildren =>
   h('div', { class: 'table-frame small-table', tabIndex: 0, role: 'group', 'aria-label': label }, [
-    h('table', {}, [
-      h(
-        'thead',
-        {},
-        h(
-          'tr',
-          {},
-          headings.map((heading) => h('th', { scope: 'col' }, heading)),
-        ),
-      ),
-      h(
-        'tbody',
-        {},
-        cells.map((row, key) =>
-          h(
-            'tr',
-            { key },
-            row.map((cell) => h('td', {}, cell)),
-          ),
-        ),
-      ),
-    ]),
+    plainTable(headings, cells),
     cells.length === 0 ? h('p', { class: 'quiet nothing' }, 'Empty.') : null,
   ]);
 
