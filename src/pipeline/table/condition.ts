@@ -11,14 +11,6 @@ interface Shape {
   readonly json: string;
   /** Compared attributes: the value of `compared[3]` is `:3`. */
   readonly compared: readonly string[];
-  readonly isComplete: boolean;
-}
-
-export interface Condition {
-  /** Members of a request's JSON object, without braces: the expression, its names and its values. */
-  readonly json: string;
-  /** Whether the condition covers every attribute of the expected version and every other known name. */
-  readonly isComplete: boolean;
 }
 
 /**
@@ -28,7 +20,8 @@ export interface Condition {
  * compared in as many as fit: those it has come first, in their order.
  */
 export function createConditions(attributeNames: ReadonlySet<string>): {
-  conditionFor(key: Item, expected: Item | undefined): Condition;
+  /** Members of a request's JSON object, without braces: the expression, its names and its values. */
+  conditionFor(key: Item, expected: Item | undefined): string;
 } {
   const shapes = new Map<string, Shape>();
   let namesThen = attributeNames.size;
@@ -46,12 +39,11 @@ export function createConditions(attributeNames: ReadonlySet<string>): {
   return {
     conditionFor(key, expected) {
       const [hashName = ''] = Object.keys(key);
-      if (expected === undefined)
-        return { json: headJson('attribute_not_exists(#k)', { '#k': hashName }), isComplete: true };
+      if (expected === undefined) return headJson('attribute_not_exists(#k)', { '#k': hashName });
       const shape = shapeOf(key, expected);
       const values = shape.compared.map((name, index) => `":${index}":${JSON.stringify(expected[name])}`);
       const valuesJson = values.length > 0 ? `,"ExpressionAttributeValues":{${values.join(',')}}` : '';
-      return { json: shape.json + valuesJson, isComplete: shape.isComplete };
+      return shape.json + valuesJson;
     },
   };
 }
@@ -78,10 +70,6 @@ function buildShape(key: Item, expected: Item, attributeNames: ReadonlySet<strin
   const [hashName = ''] = Object.keys(key);
   // Without a comparison the record could be gone.
   if (own.length === 0) add('#k', hashName, 'attribute_exists(#k)');
-  const covered = absent.filter((name, index) => add(`#n${index}`, name, `attribute_not_exists(#n${index})`));
-  return {
-    json: headJson(clauses.join(' AND '), names),
-    compared,
-    isComplete: compared.length === own.length && covered.length === absent.length,
-  };
+  for (const [index, name] of absent.entries()) add(`#n${index}`, name, `attribute_not_exists(#n${index})`);
+  return { json: headJson(clauses.join(' AND '), names), compared };
 }

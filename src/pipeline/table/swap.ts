@@ -121,7 +121,7 @@ export function createSwapper({ dynamodb, clock, random }: SwapPorts, options: S
   const pendingOf = (change: Change): Pending => {
     const { key, expected, next } = change;
     const what = next === undefined ? `"Key":${JSON.stringify(key)}` : `"Item":${JSON.stringify(next)}`;
-    const condition = conditions.conditionFor(key, expected).json;
+    const condition = conditions.conditionFor(key, expected);
     const json = `{"TableName":${tableJson},${what},${condition},"ReturnValuesOnConditionCheckFailure":"ALL_OLD"}`;
     return { change, json, bytes: Buffer.byteLength(json), isUncertain: false, result: undefined };
   };
