@@ -141,7 +141,7 @@ export function paceCeiling(facts: CeilingFacts): { ceilingPerMinute: number; ma
   const concurrencyLimit = (maxInFlight * 60) / Math.max(0.001, secondsPerImage);
   if (concurrencyLimit < ofModel)
     because.push(
-      `${whole.format(maxInFlight)} images at once × 60 ÷ ${fine.format(secondsPerImage)} s per image = ${fine.format(concurrencyLimit)} a minute`,
+      `${whole.format(maxInFlight)} images at once × 60 ÷ ${fine.format(secondsPerImage)} s per image = ${whole.format(concurrencyLimit)} a minute`,
     );
   let limit = ofModel;
   const limitTo = (perMinute: number, reason: string) => {

@@ -11,7 +11,7 @@ import type { StepFinding } from '../../../checklist/model/step.ts';
 import type { RunSnapshot } from '../../../run/model/types.ts';
 import { ACTION, button } from '../kit/buttons.ts';
 import { code, mention, sentence } from '../kit/escape.ts';
-import { clockTime, count, counted, dollars, duration, percent, rate } from '../kit/format.ts';
+import { aboutDuration, clockTime, count, counted, dollars, duration, percent, rate } from '../kit/format.ts';
 import { compose, type Message, say } from '../kit/message.ts';
 import { faultMessage, stopFileLines } from '../refusals/refusals.ts';
 import { startRefusalMessage } from '../refusals/start-refusals.ts';
@@ -41,7 +41,7 @@ export function autopilotPlanMessage({ id, forecast, by }: AutopilotRecord): Mes
     numbers: [
       [
         'Estimated time',
-        `about ${duration(forecast.expectedMs)} at ${rate(forecast.expectedPerMinute)} images a minute`,
+        `${aboutDuration(forecast.expectedMs)} at ${rate(forecast.expectedPerMinute)} images a minute`,
       ],
       [
         'Estimated cost',

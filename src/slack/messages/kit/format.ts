@@ -14,6 +14,9 @@ export const percent = (part: number, of: number): string =>
 /** A rate: `6.2` under ten, whole numbers above. */
 export const rate = (n: number): string => (n < 10 ? tenths.format(n) : count(n));
 
+/** An estimate: `about 50 s`, `under 1 s` */
+export const aboutDuration = (ms: number): string => `${ms < 500 ? '' : 'about '}${duration(ms)}`;
+
 /** `under 1 s`, `50 s`, `4 min 10 s`, `41 min`, `1 h 12 min`, `2 d 3 h` */
 export function duration(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));

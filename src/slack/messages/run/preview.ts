@@ -2,7 +2,7 @@ import type { Button } from '@slack/types';
 import type { RunPlan } from '../../../run/model/run-control.ts';
 import { ACTION, button } from '../kit/buttons.ts';
 import { code, mention, sentence } from '../kit/escape.ts';
-import { bytes, count, counted, dollars, duration, rate } from '../kit/format.ts';
+import { aboutDuration, bytes, count, counted, dollars, rate } from '../kit/format.ts';
 import { compose, type Message } from '../kit/message.ts';
 import { describePace, describeSelection, describeState, formatDone, runName } from './describe-run.ts';
 
@@ -33,7 +33,7 @@ export function previewMessage(plan: RunPlan, options: { buttons: boolean } = { 
           ]
         : []),
       ['Pace', `${describePace(plan.paceSetting)} (ceiling ${rate(plan.ceilingPerMinute)})`],
-      ['Estimated time', `about ${duration(plan.expectedMs)} at ${rate(plan.expectedPerMinute)} images a minute`],
+      ['Estimated time', `${aboutDuration(plan.expectedMs)} at ${rate(plan.expectedPerMinute)} images a minute`],
       ['Estimated cost', plan.expectedCostUsd === undefined ? 'unknown' : `about ${dollars(plan.expectedCostUsd)}`],
       ['Records in the table now (failures not counted)', recordsText(plan)],
       ['Planned by', mention(plan.plannedBy)],

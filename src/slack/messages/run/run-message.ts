@@ -2,7 +2,7 @@ import type { Button } from '@slack/types';
 import type { RunSnapshot } from '../../../run/model/types.ts';
 import { ACTION, button } from '../kit/buttons.ts';
 import { code, mention } from '../kit/escape.ts';
-import { count, counted, dollars, duration, progressBar, rate } from '../kit/format.ts';
+import { aboutDuration, count, counted, dollars, progressBar, rate } from '../kit/format.ts';
 import { compose, type Message } from '../kit/message.ts';
 import {
   describeCurrentPace,
@@ -70,7 +70,7 @@ const speedText = (run: RunSnapshot) =>
   run.imagesPerMinute === undefined ? 'not measured yet' : `${rate(run.imagesPerMinute)} images a minute`;
 
 const remainingTime = (run: RunSnapshot) =>
-  run.etaMs === undefined || run.draining ? 'unknown' : `about ${duration(run.etaMs)}`;
+  run.etaMs === undefined || run.draining ? 'unknown' : aboutDuration(run.etaMs);
 
 /** The buttons that apply to a run in its state. Stop is always one click. */
 export function runButtons({ runId, state, draining }: RunSnapshot): readonly Button[] {

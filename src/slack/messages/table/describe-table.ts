@@ -9,7 +9,7 @@ import type {
 } from '../../../checklist/contracts/table-control.ts';
 import type { KindCounts } from '../../../pipeline/table/records.ts';
 import { code, mention, sentence } from '../kit/escape.ts';
-import { bytes, count, counted, duration } from '../kit/format.ts';
+import { aboutDuration, bytes, count, counted, duration } from '../kit/format.ts';
 
 /** `8:34 AM` in the time zone of each reader. */
 export const clockTime = (at: number): string =>
@@ -148,7 +148,7 @@ export function describeProgress(progress: JobProgress): string {
     ...(counts ? [] : [`${duration(stageMs)} in this step`]),
     ...(progress.bytes === undefined ? [] : [bytes(progress.bytes)]),
     ...(counts && perSecond !== undefined ? [`${count(perSecond)} per second`] : []),
-    ...(counts && left !== undefined ? [`about ${duration(left)} left`] : []),
+    ...(counts && left !== undefined ? [`${aboutDuration(left)} left`] : []),
     ...(progress.supplemented ? [`${count(progress.supplemented)} changed since the backup (saved first)`] : []),
   ].join(' · ');
 }

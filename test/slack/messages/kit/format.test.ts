@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import {
+  aboutDuration,
   bytes,
   counted,
   dollars,
@@ -55,4 +56,8 @@ test('numbers are shown with thousands separators', () => {
     '1.2 GB',
   ]);
   expect([dollars(0), dollars(0.00434), dollars(0.42), dollars(1_234.5)]).toEqual(['$0', '$0.0043', '$0.42', '$1,235']);
+});
+
+test('an estimate of less than a second is not called "about under"', () => {
+  expect([0, 400, 900, 50_000].map(aboutDuration)).toEqual(['under 1 s', 'under 1 s', 'about 1 s', 'about 50 s']);
 });
