@@ -1,8 +1,7 @@
 import { type DynamoDBClient, ScanCommand, TransactWriteItemsCommand } from '@aws-sdk/client-dynamodb';
 import { systemClock } from '../src/lib/clock.ts';
-import type { Item } from '../src/pipeline/table/item.ts';
+import { fromSdkItem, type Item } from '../src/pipeline/table/item.ts';
 import { scanTable } from '../src/pipeline/table/scan.ts';
-import { fromSdkItem } from '../src/pipeline/table/sdk-item.ts';
 import { createSwapper } from '../src/pipeline/table/swap.ts';
 import { putItems, toSdkItem } from '../test/support/items.ts';
 import { createPipelineTable, timesheetEntry } from '../test/support/pipeline-table.ts';

@@ -1,5 +1,4 @@
-import { createAuditAnchors } from '../checklist/audit/audit-anchors.ts';
-import { type AuditLog, createAuditLog } from '../checklist/audit/audit-log.ts';
+import { type AuditLog, createAuditAnchors, createAuditLog } from '../checklist/audit/audit-log.ts';
 import { type AuditWriter, createAuditWriter } from '../checklist/audit/audit-writer.ts';
 import type { BotContext } from './context.ts';
 

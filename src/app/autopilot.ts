@@ -1,8 +1,7 @@
 import { type Autopilot, createAutopilot } from '../checklist/autopilot/autopilot.ts';
-import { createAutopilotSteps } from '../checklist/autopilot/autopilot-steps.ts';
 import { createAutopilotStore } from '../checklist/autopilot/autopilot-store.ts';
-import type { ResultControl } from '../checklist/contracts/result-control.ts';
-import type { StartControl } from '../checklist/contracts/start-control.ts';
+import { createAutopilotSteps } from '../checklist/autopilot/autopilot-work.ts';
+import type { ResultControl, StartControl } from '../checklist/contracts/result-control.ts';
 import type { DeployControl, StepControl } from '../checklist/contracts/step-control.ts';
 import type { TableControl } from '../checklist/contracts/table-control.ts';
 import type { Checklist } from '../checklist/steps/checklist.ts';

@@ -1,11 +1,11 @@
 import type { BackupLocation } from '../backup/catalogue/location.ts';
 import type { Clock, Random } from '../lib/clock.ts';
-import { fileExists } from '../lib/disk/file-exists.ts';
+import { fileExists } from '../lib/disk/lines.ts';
 import type { Logger } from '../lib/log.ts';
 import type { AwsClients } from '../pipeline/aws.ts';
 import type { ImageFilter } from '../pipeline/images.ts';
 import type { InvocationTarget } from '../pipeline/invoke/open-function.ts';
-import { type BoundedCount, createBoundedCount } from '../pipeline/table/bounded-count.ts';
+import { type BoundedCount, createBoundedCount } from '../pipeline/table/count.ts';
 import { createManifestStore, type ManifestStore } from '../run/plan/manifest-store.ts';
 import type { PlannerSettings } from '../run/plan/planner.ts';
 import { createRunStore, type RunStore } from '../run/store/run-store.ts';

@@ -1,6 +1,5 @@
 import type { FunctionLog } from '../checklist/contracts/function-log.ts';
-import type { ResultControl } from '../checklist/contracts/result-control.ts';
-import type { StartControl } from '../checklist/contracts/start-control.ts';
+import type { ResultControl, StartControl } from '../checklist/contracts/result-control.ts';
 import { createDiagnoses, type DiagnoseControl } from '../checklist/results/diagnoses.ts';
 import { createDiagnosisSources } from '../checklist/results/diagnosis-sources.ts';
 import { createFunctionLog } from '../checklist/results/function-log.ts';

@@ -1,7 +1,7 @@
 import type { ApprovalStore } from '../approvals/approval-store.ts';
 import { controlTableJobs } from '../backup/jobs/job-store.ts';
-import { activeRunId } from '../checklist/steps/active-run.ts';
 import type { Checklist } from '../checklist/steps/checklist.ts';
+import { activeRunId } from '../checklist/steps/exclusive.ts';
 import type { JobRecord } from '../checklist/table-jobs/job-record.ts';
 import { createTableSteps, type TableSteps } from '../checklist/table-jobs/table-steps.ts';
 import { expectedFaultOr } from '../pipeline/aws.ts';

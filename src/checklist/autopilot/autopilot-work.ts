@@ -4,8 +4,8 @@ import { type Result, succeed } from '../../lib/result.ts';
 import type { RunControl, RunPlan } from '../../run/model/run-control.ts';
 import type { Canary, PaceSetting } from '../../run/model/types.ts';
 import type { AutopilotBlocker, AutopilotEvent } from '../contracts/autopilot-control.ts';
-import type { Validation } from '../contracts/result-control.ts';
-import type { StartControl, StartRefusal } from '../contracts/start-control.ts';
+import type { ResultControl, StartControl, StartRefusal, Validation } from '../contracts/result-control.ts';
+import type { DeployControl, StepControl, StepRefusal } from '../contracts/step-control.ts';
 import type { TableControl } from '../contracts/table-control.ts';
 import type { AutopilotRecord } from '../model/autopilot-record.ts';
 import type { OwnStep } from './autopilot-move.ts';
@@ -141,6 +141,45 @@ export function createAutopilotWork(ports: AutopilotWorkPorts): AutopilotWork {
       if (!started.ok) return { kind: 'start-refused', step: 'rescan', refusal: started.refusal };
       // A stop that came meanwhile found no run to stop.
       if ((await store.read())?.state !== 'running') await runs.stop(by, { now: false });
+      return;
+    },
+  };
+}
+
+/** The steps of the checklist as the autopilot does them: through the same controls as a person. */
+export function createAutopilotSteps(ports: {
+  readonly steps: StepControl;
+  readonly deploys: Pick<DeployControl, 'plan' | 'deploy'>;
+  readonly results: Pick<ResultControl, 'validate'>;
+  readonly warn: (message: string, cause: unknown) => void;
+}): Pick<AutopilotWorkPorts, 'doStep' | 'validate'> {
+  const { steps, deploys } = ports;
+  async function doAs(
+    step: Exclude<OwnStep, 'backup' | 'validate'>,
+    by: string,
+  ): Promise<Result<unknown, StepRefusal>> {
+    switch (step) {
+      case 'test-logging':
+        return steps.testLogging(by);
+      case 'sample':
+        return steps.sample(by);
+      case 'quotas':
+        return steps.quotas(by);
+      case 'deploy': {
+        const planned = await deploys.plan(by);
+        return planned.ok ? deploys.deploy(planned.value.id, by) : planned;
+      }
+    }
+  }
+  return {
+    async doStep(step, by): Promise<AutopilotBlocker | undefined> {
+      const done = await doAs(step, by);
+      return done.ok ? undefined : { kind: 'step-refused', step, refusal: done.refusal };
+    },
+    async validate(by) {
+      const validated = await ports.results.validate({ by });
+      if (validated.ok) return validated.value;
+      ports.warn('the autopilot could not validate the table', validated.refusal);
       return;
     },
   };

@@ -6,8 +6,7 @@ import type { Person, RunSnapshot } from '../../run/model/types.ts';
 import type { AutopilotRecord } from '../model/autopilot-record.ts';
 import type { ChecklistView } from '../model/checklist-view.ts';
 import type { StepFinding, StepName } from '../model/step.ts';
-import type { Validation } from './result-control.ts';
-import type { StartRefusal } from './start-control.ts';
+import type { StartRefusal, Validation } from './result-control.ts';
 import type { StepRefusal } from './step-control.ts';
 import type { TableJob, TableRefusal } from './table-control.ts';
 

@@ -10,8 +10,13 @@ import { readRunReport } from '../../results/report/run-report.ts';
 import { isOpen } from '../../run/model/run.ts';
 import type { OutcomeRecord } from '../../run/model/types.ts';
 import { type RunChain, readHistory, rootOf } from '../../run/store/run-chain.ts';
-import type { FindImage, ImageAttempt, ResultControl, ResultRefusal } from '../contracts/result-control.ts';
-import type { StartControl } from '../contracts/start-control.ts';
+import type {
+  FindImage,
+  ImageAttempt,
+  ResultControl,
+  ResultRefusal,
+  StartControl,
+} from '../contracts/result-control.ts';
 import type { ChecklistStore } from '../steps/checklist-store.ts';
 import { refusalOrFault } from '../table-jobs/table-errors.ts';
 import { flushesAround, referenceBackup } from './reference-backup.ts';

@@ -1,4 +1,5 @@
 import { type Result, refuse, succeed } from '../../lib/result.ts';
+import type { RunControl } from '../../run/model/run-control.ts';
 import type { Lease } from '../../state/lease.ts';
 import type { PipelineBusy } from '../contracts/step-control.ts';
 import type { TableJob } from '../contracts/table-control.ts';
@@ -57,4 +58,10 @@ async function findActiveWork(ports: ExclusivePorts): Promise<PipelineBusy | und
   if (runId !== undefined) return { reason: 'run-active', runId };
   const job = await ports.currentJob();
   return job ? { reason: 'job-active', job } : undefined;
+}
+
+/** The id of the run that is running now; undefined when none is. */
+export async function activeRunId(runs: Pick<RunControl, 'current'>): Promise<string | undefined> {
+  const run = await runs.current();
+  return run?.state.kind === 'running' ? run.runId : undefined;
 }

@@ -2,7 +2,7 @@ import { type Result, refuse } from '../../lib/result.ts';
 import type { Refusal, RunControl } from '../../run/model/run-control.ts';
 import { ControlTableError } from '../../state/control-table.ts';
 import type { AuditWriter } from '../audit/audit-writer.ts';
-import type { StartControl, StartRefusal } from '../contracts/start-control.ts';
+import type { StartControl, StartRefusal } from '../contracts/result-control.ts';
 import type { Checklist } from './checklist.ts';
 
 /** See StartControl for the guarantees. */

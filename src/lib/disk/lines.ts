@@ -1,3 +1,4 @@
+import { access } from 'node:fs/promises';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { openTemporaryFile, type TemporaryFile } from './temporary-file.ts';
 
@@ -88,3 +89,10 @@ export function createLineFile(folder?: string): LineFile {
     },
   };
 }
+
+/** Whether something exists at the path. A path that may not be read counts as absent. */
+export const fileExists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );

@@ -9,10 +9,9 @@ import { type Backoff, isThrottle, isTransient, waitBefore } from '../../lib/bac
 import type { Clock, Random } from '../../lib/clock.ts';
 import { canonicalItem, sameItem } from './canonical.ts';
 import { createConditions } from './condition.ts';
-import type { Item } from './item.ts';
+import { fromSdkItem, type Item } from './item.ts';
 import { callWithJson } from './json-call.ts';
 import { patientBackoff } from './scan.ts';
-import { fromSdkItem } from './sdk-item.ts';
 
 /** One change of a record: what is expected to be there (undefined: nothing) and what should be there afterwards (undefined: nothing). */
 export interface Change {

@@ -1,4 +1,4 @@
-import type { StartControl } from '../../checklist/contracts/start-control.ts';
+import type { StartControl } from '../../checklist/contracts/result-control.ts';
 import type { RunControl } from '../../run/model/run-control.ts';
 import type { RunSnapshot } from '../../run/model/types.ts';
 import type { Chat } from '../client/chat.ts';

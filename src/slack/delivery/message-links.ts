@@ -1,4 +1,4 @@
-import type { StartRefusal } from '../../checklist/contracts/start-control.ts';
+import type { StartRefusal } from '../../checklist/contracts/result-control.ts';
 import type { RunControl } from '../../run/model/run-control.ts';
 import type { Chat } from '../client/chat.ts';
 

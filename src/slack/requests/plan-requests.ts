@@ -1,4 +1,4 @@
-import type { StartControl } from '../../checklist/contracts/start-control.ts';
+import type { StartControl } from '../../checklist/contracts/result-control.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { RunControl, RunPlan } from '../../run/model/run-control.ts';
 import type { ImageSelection, PaceSetting } from '../../run/model/types.ts';

@@ -1,4 +1,4 @@
-import type { StartControl, StartRefusal } from '../../checklist/contracts/start-control.ts';
+import type { StartControl, StartRefusal } from '../../checklist/contracts/result-control.ts';
 import type { Result } from '../../lib/result.ts';
 import type { RunControl } from '../../run/model/run-control.ts';
 import type { PaceSetting, RunSnapshot } from '../../run/model/types.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createAutopilotSteps } from '../../../src/checklist/autopilot/autopilot-steps.ts';
+import { createAutopilotSteps } from '../../../src/checklist/autopilot/autopilot-work.ts';
 import type { StepRefusal } from '../../../src/checklist/contracts/step-control.ts';
 import { refuse, succeed } from '../../../src/lib/result.ts';
 import { plannedDeploy } from '../../support/checklist-builders.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { activeRunId } from '../../../src/checklist/steps/active-run.ts';
+import { activeRunId } from '../../../src/checklist/steps/exclusive.ts';
 import type { RunState } from '../../../src/run/model/types.ts';
 import { runSnapshot } from '../../support/scripted-run-control.ts';
 

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { StartControl } from '../../../src/checklist/contracts/start-control.ts';
+import type { StartControl } from '../../../src/checklist/contracts/result-control.ts';
 import type { PreconditionCheck } from '../../../src/checklist/model/preconditions.ts';
 import { createStartControl } from '../../../src/checklist/steps/start-control.ts';
 import type { RunSnapshot } from '../../../src/run/model/types.ts';

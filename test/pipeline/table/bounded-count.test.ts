@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createBoundedCount } from '../../../src/pipeline/table/bounded-count.ts';
+import { createBoundedCount } from '../../../src/pipeline/table/count.ts';
 import { describeTable } from '../../../src/pipeline/table/table.ts';
 import { type BackupWorld, startBackupWorld } from '../../backup/backup-rig.ts';
 import { failedImage, timesheetEntry } from '../../support/pipeline-table.ts';

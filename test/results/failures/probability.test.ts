@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createFailureGroups } from '../../../src/results/failures/failure-groups.ts';
-import { probabilityOfAtLeast } from '../../../src/results/failures/probability.ts';
+import { createFailureGroups, probabilityOfAtLeast } from '../../../src/results/failures/failure-groups.ts';
 
 /** The exact probability, by counting. */
 function exact({ found, drawn, marked, all }: { found: number; drawn: number; marked: number; all: number }): number {

@@ -1,10 +1,9 @@
 import { defined } from '../../../lib/defined.ts';
 import type { Fault } from '../../../pipeline/invoke/invocation.ts';
 import type { ManifestEntry } from '../../model/types.ts';
-import { mayStart } from '../../rules/canary.ts';
 import { growthDue, judgeGrowth, noteEntries, noteFailedCheck, noteProbe } from '../../rules/growth.ts';
 import { inFlightLimit, nextStartAt, noteStart, setPaceSetting } from '../../rules/pacer.ts';
-import { warningChanges } from '../../rules/warnings.ts';
+import { mayStart, warningChanges } from '../../rules/warnings.ts';
 import { doneCount, isDone } from '../../store/checkpoint.ts';
 import type { EngineEffect, EngineEvent, GrowthAnswer } from './engine-events.ts';
 import { emit, endHaltWrite, haltRun } from './halts.ts';

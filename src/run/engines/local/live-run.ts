@@ -11,12 +11,11 @@ import type {
   Warning,
 } from '../../model/types.ts';
 import { advanceBreaker, type Breaker, type BreakerSettings, closedBreaker } from '../../rules/breaker.ts';
-import { judgeCanary } from '../../rules/canary.ts';
 import { type Growth, type GrowthSettings, noteGrowthOutcome, resumeGrowth, startGrowth } from '../../rules/growth.ts';
 import { createPacer, type Pacer } from '../../rules/pacer.ts';
 import { emptyRate, noteDone, type Rate } from '../../rules/rate.ts';
 import { addOutcome, type Cause, doneOf, noTotals, noteCause } from '../../rules/totals.ts';
-import type { WarningLimits } from '../../rules/warnings.ts';
+import { judgeCanary, type WarningLimits } from '../../rules/warnings.ts';
 import { type Checkpoint, emptyProgress, isDone, markDone, type Progress } from '../../store/checkpoint.ts';
 import type { JournalChunk } from '../../store/run-store.ts';
 import type { GrowthQuestion, Halt } from './engine-events.ts';

@@ -1,4 +1,4 @@
-import type { StartRefusal } from '../../../checklist/contracts/start-control.ts';
+import type { StartRefusal } from '../../../checklist/contracts/result-control.ts';
 import { type Message, say } from '../kit/message.ts';
 import { runName } from '../run/describe-run.ts';
 import { preconditionLines } from './describe-precondition.ts';
