@@ -1,24 +1,14 @@
 import { z } from 'zod';
-
-/** What was expected before the autopilot started; the receipt compares it with the result. */
-const forecastSchema = z.object({
-  images: z.number(),
-  expectedMs: z.number(),
-  expectedPerMinute: z.number(),
-  expectedCostUsd: z.number().exactOptional(),
-  /** Undefined when no run has measured it yet. */
-  expectedFailures: z.number().exactOptional(),
-  restsOn: z.array(z.string()).readonly(),
-});
-export type AutopilotForecast = z.infer<typeof forecastSchema>;
+import { runForecastSchema, runLocationSchema } from '../../run/model/run-control.ts';
 
 /** One autopilot as it is stored. Times are epoch ms. */
 export const autopilotRecordSchema = z.object({
   id: z.string(),
   by: z.string(),
-  location: z.object({ channel: z.string(), ts: z.string().exactOptional() }),
+  location: runLocationSchema,
   state: z.enum(['planned', 'running', 'stopped', 'finished', 'cancelled']),
-  forecast: forecastSchema,
+  /** What was expected before it started; the receipt compares it with the result. */
+  forecast: runForecastSchema,
   plannedAt: z.number(),
   startedAt: z.number().exactOptional(),
   endedAt: z.number().exactOptional(),

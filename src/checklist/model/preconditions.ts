@@ -1,11 +1,9 @@
+import { z } from 'zod';
 import type { OverridableStep, Override, StepRecord } from './step.ts';
 
 /** A proof that something worked on one code of the function. `at`: epoch ms. */
-export interface Proof {
-  readonly codeSha256: string;
-  readonly at: number;
-  readonly by: string;
-}
+export const proofSchema = z.object({ codeSha256: z.string(), at: z.number(), by: z.string() });
+type Proof = Readonly<z.infer<typeof proofSchema>>;
 
 /**
  * The facts behind the preconditions, read just now. A fact that could not be read is undefined and meets no
@@ -49,10 +47,8 @@ export interface FlushRequest {
 }
 
 /** A flush or restore that began to change the whole table. `at`: epoch ms. */
-export interface TableReset {
-  readonly kind: 'flush' | 'restore';
-  readonly at: number;
-}
+export const tableResetSchema = z.object({ kind: z.enum(['flush', 'restore']), at: z.number() });
+export type TableReset = Readonly<z.infer<typeof tableResetSchema>>;
 
 export interface PreconditionRules {
   readonly maxBackupAgeMs: number;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { createEmitter } from '../../lib/emitter.ts';
 import type { ControlTable, Key } from '../../state/control-table.ts';
 import { type ChecklistOutcome, type ChecklistRecord, checklistRecordSchema } from '../model/checklist-record.ts';
-import type { Proof, TableReset } from '../model/preconditions.ts';
+import { proofSchema, type TableReset, tableResetSchema } from '../model/preconditions.ts';
 import { type ClosedStep, type Override, overrideSchema, type StepRecord, stepRecordSchema } from '../model/step.ts';
 
 /**
@@ -40,17 +40,13 @@ export interface ChecklistStore {
   setReset(reset: TableReset): Promise<void>;
 }
 
-const proofSchema = z.object({
-  codeSha256: z.string(),
-  at: z.number(),
-  by: z.string(),
+const storedProofSchema = z.object({
+  ...proofSchema.shape,
   images: z.number().exactOptional(),
   failed: z.number().exactOptional(),
   isAll: z.boolean().exactOptional(),
 });
-export type StoredProof = Proof & { readonly images?: number; readonly failed?: number; readonly isAll?: boolean };
-
-const resetSchema = z.object({ kind: z.enum(['flush', 'restore']), at: z.number() });
+export type StoredProof = z.infer<typeof storedProofSchema>;
 
 /** How many abandoned records (see `list`) may precede the checklists that are asked for. There is rarely one. */
 const MAX_ABANDONED = 10;
@@ -131,7 +127,7 @@ export function createChecklistStore(table: ControlTable, name: string): Checkli
     },
     async proof(of) {
       const entry = await table.read(proofKey(of));
-      return entry && proofSchema.parse(entry);
+      return entry && storedProofSchema.parse(entry);
     },
     async setProof(of, proof) {
       await table.update(proofKey(of), { set: { ...proof } });
@@ -141,7 +137,7 @@ export function createChecklistStore(table: ControlTable, name: string): Checkli
     },
     async reset() {
       const entry = await table.read(resetKey);
-      return entry && resetSchema.parse(entry);
+      return entry && tableResetSchema.parse(entry);
     },
     async setReset(reset) {
       await table.update(resetKey, { set: { ...reset } });

@@ -1,4 +1,4 @@
-/** The result of one invocation: an outcome, throttled, a fault, or a broken connection. */
+import { z } from 'zod';
 
 /** pipeline.md, "FailureType". Only the caller of the function can see the last four. */
 export const FAILURE_TYPES = [
@@ -15,21 +15,23 @@ export const FAILURE_TYPES = [
 export type FailureType = (typeof FAILURE_TYPES)[number];
 
 /** The outcome of one image. Texts come from outside: they are cut to 500 characters and not escaped. */
-export type Outcome =
-  | {
-      readonly kind: 'processed';
-      readonly entriesStored?: number;
-      readonly resourceName?: string;
-      readonly costUsd?: number;
-    }
-  | { readonly kind: 'rejected'; readonly reason: string; readonly status?: string }
-  | {
-      readonly kind: 'failed';
-      readonly failureType: FailureType;
-      /** The class of the exception, or Lambda's errorType. */
-      readonly errorCode?: string;
-      readonly message: string;
-    };
+export const outcomeSchema = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('processed'),
+    entriesStored: z.number().exactOptional(),
+    resourceName: z.string().exactOptional(),
+    costUsd: z.number().exactOptional(),
+  }),
+  z.object({ kind: z.literal('rejected'), reason: z.string(), status: z.string().exactOptional() }),
+  z.object({
+    kind: z.literal('failed'),
+    failureType: z.enum(FAILURE_TYPES),
+    /** The class of the exception, or Lambda's errorType. */
+    errorCode: z.string().exactOptional(),
+    message: z.string(),
+  }),
+]);
+export type Outcome = Readonly<z.infer<typeof outcomeSchema>>;
 
 /** The part of the pipeline that throttled. */
 export type ThrottleSource = 'function' | 'account' | 'bedrock' | 'textract' | 'dynamodb' | 'unknown';
@@ -48,14 +50,16 @@ export const FAULT_REASONS = [
 export type FaultReason = (typeof FAULT_REASONS)[number];
 
 /** The environment is broken, so the bot cannot work. No image is the cause. */
-export interface Fault {
-  readonly reason: FaultReason;
+export const faultSchema = z.object({
+  reason: z.enum(FAULT_REASONS),
   /** What happened, and to what, with the message of the service, cut and redacted. */
-  readonly message: string;
+  message: z.string(),
   /** What to do: one sentence that names the setting or permission. */
-  readonly fix: string;
-}
+  fix: z.string(),
+});
+export type Fault = Readonly<z.infer<typeof faultSchema>>;
 
+/** The result of one invocation: an outcome, throttled, a fault, or a broken connection. */
 export type InvocationResult =
   | { readonly kind: 'outcome'; readonly outcome: Outcome }
   | { readonly kind: 'throttled'; readonly source: ThrottleSource; readonly message: string }

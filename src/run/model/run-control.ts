@@ -1,57 +1,72 @@
+import { z } from 'zod';
 import type { Result } from '../../lib/result.ts';
 import type { ListedImage } from '../../pipeline/images.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
-import type { Canary, ImageSelection, PaceSetting, Person, RunEvent, RunSnapshot } from './types.ts';
+import {
+  type Canary,
+  canarySchema,
+  type ImageSelection,
+  imageSelectionSchema,
+  type PaceSetting,
+  type Person,
+  paceSettingSchema,
+  type RunEvent,
+  type RunSnapshot,
+} from './types.ts';
 
-/** A run that is planned and not started. Its manifest is final: starting it processes exactly these images. */
-export interface RunPlan {
-  readonly runId: string;
-  readonly selection: ImageSelection;
-  readonly total: number;
-  readonly totalBytes: number;
+/** A plan as it is stored: without the open run, which is read when the plan is shown. */
+export const storedPlanSchema = z.object({
+  runId: z.string(),
+  selection: imageSelectionSchema,
+  total: z.number(),
+  totalBytes: z.number(),
   /** Objects in the bucket that are not in the manifest (no image, excluded prefix, not in the sample). */
-  readonly leftOut: number;
-  readonly paceSetting: PaceSetting;
+  leftOut: z.number(),
+  paceSetting: paceSettingSchema,
   /** The requester chose to keep the records of the table: no flush is required. */
-  readonly keep?: boolean;
+  keep: z.boolean().exactOptional(),
   /** The first images are processed alone; undefined where all start at once. */
-  readonly canary?: Canary;
-  readonly ceilingPerMinute: number;
+  canary: canarySchema.exactOptional(),
+  ceilingPerMinute: z.number(),
   /** The arithmetic behind the ceiling, one line each, e.g. "Nova Lite: 200 requests a minute × 80 % = 160". */
-  readonly paceBecause: readonly string[];
-  readonly expectedPerMinute: number;
-  readonly expectedMs: number;
-  readonly expectedCostUsd?: number;
+  paceBecause: z.array(z.string()).readonly(),
+  expectedPerMinute: z.number(),
+  expectedMs: z.number(),
+  expectedCostUsd: z.number().exactOptional(),
   /** What the estimates of duration and cost are based on, one line each. */
-  readonly forecastRestsOn: readonly string[];
+  forecastRestsOn: z.array(z.string()).readonly(),
   /**
    * Entries in the table now; undefined where it is too large to count (then `entriesApproximate` from DescribeTable).
    */
-  readonly entries?: number;
-  readonly entriesApproximate?: number;
-  readonly plannedBy: Person;
-  readonly plannedAt: number;
+  entries: z.number().exactOptional(),
+  entriesApproximate: z.number().exactOptional(),
+  plannedBy: z.string(),
+  plannedAt: z.number(),
+});
+export type StoredPlan = Readonly<z.infer<typeof storedPlanSchema>>;
+
+/** A run that is planned and not started. Its manifest is final: starting it processes exactly these images. */
+export interface RunPlan extends StoredPlan {
   /** The open run of this pipeline (neither completed nor abandoned): it has to be abandoned before this one starts. */
   readonly openRun?: RunSnapshot;
 }
 
 /** Expected duration, cost and failures of a run over all images. */
-export interface RunForecast {
-  readonly images: number;
-  readonly expectedPerMinute: number;
-  readonly expectedMs: number;
-  readonly expectedCostUsd?: number;
+export const runForecastSchema = z.object({
+  images: z.number(),
+  expectedPerMinute: z.number(),
+  expectedMs: z.number(),
+  expectedCostUsd: z.number().exactOptional(),
   /** From the last run; undefined where there is none to learn from. */
-  readonly expectedFailures?: number;
+  expectedFailures: z.number().exactOptional(),
   /** What the estimates are based on, one line each. */
-  readonly restsOn: readonly string[];
-}
+  restsOn: z.array(z.string()).readonly(),
+});
+export type RunForecast = Readonly<z.infer<typeof runForecastSchema>>;
 
 /** Where the message of a run is. The core stores it and does not interpret it. */
-export interface RunLocation {
-  readonly channel: string;
-  readonly ts?: string;
-}
+export const runLocationSchema = z.object({ channel: z.string(), ts: z.string().exactOptional() });
+export type RunLocation = Readonly<z.infer<typeof runLocationSchema>>;
 
 /** Why a request was refused. Nothing was done. */
 export type Refusal =

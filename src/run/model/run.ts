@@ -1,18 +1,11 @@
-import { z } from 'zod';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
-import { FAULT_REASONS, type Fault } from '../../pipeline/invoke/invocation.ts';
 import type { Person, RunState, StopSource, Trip } from './types.ts';
 
 /** What can happen to a run. */
 export type RunAction =
   | { readonly kind: 'start' }
   | { readonly kind: 'complete' }
-  | {
-      readonly kind: 'pause';
-      readonly because:
-        | { readonly kind: 'person'; readonly by: Person }
-        | { readonly kind: 'fault'; readonly fault: Fault };
-    }
+  | { readonly kind: 'pause'; readonly because: Extract<RunState, { kind: 'paused' }>['because'] }
   | { readonly kind: 'stop'; readonly by: StopSource }
   | { readonly kind: 'trip'; readonly trip: Trip }
   /** Its process crashed or was shut down. */
@@ -87,38 +80,3 @@ export function isOpen(state: RunState): boolean {
 
 /** Whether a process drives the run, or should drive it. */
 export const isActive = (state: RunState): boolean => state.kind === 'running';
-
-const faultSchema: z.ZodType<Fault> = z.object({
-  reason: z.enum(FAULT_REASONS),
-  message: z.string(),
-  fix: z.string(),
-});
-const stopSourceSchema: z.ZodType<StopSource> = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('person'), by: z.string() }),
-  z.object({ kind: z.literal('stop-file'), path: z.string() }),
-  z.object({ kind: z.literal('control-table') }),
-]);
-const tripSchema: z.ZodType<Trip> = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('consecutive-failures'), failures: z.number() }),
-  z.object({ kind: z.literal('failure-rate'), failed: z.number(), window: z.number() }),
-  z.object({ kind: z.literal('no-growth'), minutes: z.number(), entries: z.number().exactOptional() }),
-  z.object({ kind: z.literal('canary'), failed: z.number(), images: z.number(), percent: z.number() }),
-]);
-
-/** A state in the control table. */
-export const runStateSchema: z.ZodType<RunState> = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('planned') }),
-  z.object({ kind: z.literal('running') }),
-  z.object({
-    kind: z.literal('paused'),
-    because: z.discriminatedUnion('kind', [
-      z.object({ kind: z.literal('person'), by: z.string() }),
-      z.object({ kind: z.literal('fault'), fault: faultSchema }),
-    ]),
-  }),
-  z.object({ kind: z.literal('stopped'), by: stopSourceSchema }),
-  z.object({ kind: z.literal('tripped'), trippedBy: tripSchema }),
-  z.object({ kind: z.literal('interrupted') }),
-  z.object({ kind: z.literal('completed') }),
-  z.object({ kind: z.literal('abandoned'), by: z.string() }),
-]);

@@ -1,4 +1,5 @@
-import type { FailureType, Fault, Outcome } from '../../pipeline/invoke/invocation.ts';
+import { z } from 'zod';
+import { FAILURE_TYPES, type FailureType, faultSchema, outcomeSchema } from '../../pipeline/invoke/invocation.ts';
 
 /** One image of a manifest. `index` counts from 0; `size` is in bytes. */
 export interface ManifestEntry {
@@ -7,46 +8,52 @@ export interface ManifestEntry {
   readonly size: number;
 }
 
-/** Which images a run processes: the filters of `/rescan start`. */
-export interface ImageSelection {
-  readonly prefix?: string;
-  readonly limit?: number;
-  /** The size of a random sample that is drawn with `seed`. */
-  readonly sample?: number;
-  readonly seed?: number;
-  /** Images of an earlier run that are processed again. */
-  readonly retry?: Retry;
-}
-
 /** The images that a run processes again. */
-export interface Retry {
+const retrySchema = z.object({
   /** The run that processed them before. */
-  readonly of: string;
+  of: z.string(),
   /** Which of its images, as text: `type TEXTRACT_ERROR`. */
-  readonly what: string;
+  what: z.string(),
   /** Which attempt at these images this is: 2 for the first retry. */
-  readonly attempt: number;
-}
+  attempt: z.number(),
+});
+export type Retry = Readonly<z.infer<typeof retrySchema>>;
+
+/** Which images a run processes: the filters of `/rescan start`. */
+export const imageSelectionSchema = z.object({
+  prefix: z.string().exactOptional(),
+  limit: z.number().exactOptional(),
+  /** The size of a random sample that is drawn with `seed`. */
+  sample: z.number().exactOptional(),
+  seed: z.number().exactOptional(),
+  /** Images of an earlier run that are processed again. */
+  retry: retrySchema.exactOptional(),
+});
+export type ImageSelection = Readonly<z.infer<typeof imageSelectionSchema>>;
 
 /** The pace that a person asked for: `auto` follows the quotas, `fixed` is a number of images a minute. */
-export type PaceSetting = { readonly kind: 'auto' } | { readonly kind: 'fixed'; readonly perMinute: number };
+export const paceSettingSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('auto') }),
+  z.object({ kind: z.literal('fixed'), perMinute: z.number().positive() }),
+]);
+export type PaceSetting = Readonly<z.infer<typeof paceSettingSchema>>;
 
 /** Why the breaker or the watchdog stopped a run. */
-export type Trip =
-  | { readonly kind: 'consecutive-failures'; readonly failures: number }
-  | { readonly kind: 'failure-rate'; readonly failed: number; readonly window: number }
-  | { readonly kind: 'no-growth'; readonly minutes: number; readonly entries?: number }
+const tripSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('consecutive-failures'), failures: z.number() }),
+  z.object({ kind: z.literal('failure-rate'), failed: z.number(), window: z.number() }),
+  z.object({ kind: z.literal('no-growth'), minutes: z.number(), entries: z.number().exactOptional() }),
   /** Too many of the canary images failed. No other image was started. */
-  | { readonly kind: 'canary'; readonly failed: number; readonly images: number; readonly percent: number };
+  z.object({ kind: z.literal('canary'), failed: z.number(), images: z.number(), percent: z.number() }),
+]);
+export type Trip = Readonly<z.infer<typeof tripSchema>>;
 
 /**
  * The first `images` of a run are processed alone; the others start when all of them have an outcome. If more than
  * `percent` of them fail the run trips.
  */
-export interface Canary {
-  readonly images: number;
-  readonly percent: number;
-}
+export const canarySchema = z.object({ images: z.number(), percent: z.number() });
+export type Canary = Readonly<z.infer<typeof canarySchema>>;
 
 /** A warning sign of the runbook. It is announced when it begins and when it ends. */
 export type WarningKind = 'slow' | 'failures' | 'no-growth' | 'throttling';
@@ -60,53 +67,62 @@ export interface Warning {
 /** The id of a person in Slack. The core does not interpret it. */
 export type Person = string;
 
-/** The state of a run. Facts about one state exist in that state only. */
-export type RunState =
-  | { readonly kind: 'planned' }
-  | { readonly kind: 'running' }
-  | {
-      readonly kind: 'paused';
-      readonly because:
-        | { readonly kind: 'person'; readonly by: Person }
-        | { readonly kind: 'fault'; readonly fault: Fault };
-    }
-  | { readonly kind: 'stopped'; readonly by: StopSource }
-  | { readonly kind: 'tripped'; readonly trippedBy: Trip }
-  | { readonly kind: 'interrupted' }
-  | { readonly kind: 'completed' }
-  | { readonly kind: 'abandoned'; readonly by: Person };
-
 /** Who or what stopped a run. */
-export type StopSource =
-  | { readonly kind: 'person'; readonly by: Person }
-  | { readonly kind: 'stop-file'; readonly path: string }
-  | { readonly kind: 'control-table' };
+const stopSourceSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('person'), by: z.string() }),
+  z.object({ kind: z.literal('stop-file'), path: z.string() }),
+  z.object({ kind: z.literal('control-table') }),
+]);
+export type StopSource = Readonly<z.infer<typeof stopSourceSchema>>;
+
+/** The state of a run. Facts about one state exist in that state only. */
+export const runStateSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('planned') }),
+  z.object({ kind: z.literal('running') }),
+  z.object({
+    kind: z.literal('paused'),
+    because: z.discriminatedUnion('kind', [
+      z.object({ kind: z.literal('person'), by: z.string() }),
+      z.object({ kind: z.literal('fault'), fault: faultSchema }),
+    ]),
+  }),
+  z.object({ kind: z.literal('stopped'), by: stopSourceSchema }),
+  z.object({ kind: z.literal('tripped'), trippedBy: tripSchema }),
+  z.object({ kind: z.literal('interrupted') }),
+  z.object({ kind: z.literal('completed') }),
+  z.object({ kind: z.literal('abandoned'), by: z.string() }),
+]);
+export type RunState = Readonly<z.infer<typeof runStateSchema>>;
+
+const count = z.number().int().nonnegative();
 
 /** Totals of a run. Each image is counted once: processed, rejected or failed. */
-export interface RunTotals {
-  readonly processed: number;
-  readonly rejected: number;
-  readonly failed: number;
-  readonly failedByType: Readonly<Partial<Record<FailureType, number>>>;
-  readonly throttles: number;
-  readonly calls: number;
-  readonly entriesStored: number;
-  readonly costUsd: number;
+export const runTotalsSchema = z.object({
+  processed: count,
+  rejected: count,
+  failed: count,
+  failedByType: z.partialRecord(z.enum(FAILURE_TYPES), count),
+  throttles: count,
+  calls: count,
+  entriesStored: z.number().nonnegative(),
+  costUsd: z.number().nonnegative(),
   /** Sum of the durations of invocations that ended in an outcome, ms. */
-  readonly invokeMs: number;
-}
+  invokeMs: z.number().nonnegative(),
+});
+export type RunTotals = Readonly<z.infer<typeof runTotalsSchema>>;
 
 /** One outcome in the journal. The image is in flight until it is on record. */
-export interface OutcomeRecord {
-  readonly index: number;
-  readonly key: string;
-  readonly outcome: Outcome;
+export const outcomeRecordSchema = z.object({
+  index: z.number(),
+  key: z.string(),
+  outcome: outcomeSchema,
   /** Start of the invocation with this outcome, epoch ms, and its duration, ms. */
-  readonly startedAt: number;
-  readonly durationMs: number;
-  readonly throttles: number;
-  readonly requestId?: string;
-}
+  startedAt: z.number(),
+  durationMs: z.number(),
+  throttles: z.number(),
+  requestId: z.string().exactOptional(),
+});
+export type OutcomeRecord = Readonly<z.infer<typeof outcomeRecordSchema>>;
 
 /** The present state of a run, with everything that a message about it needs. Times are epoch ms. */
 export interface RunSnapshot {

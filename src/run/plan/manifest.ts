@@ -17,15 +17,16 @@ export interface ManifestLocation {
 }
 
 /** The content of `index.json`. It is written last: if it is there, the manifest is complete. */
-export interface ManifestIndex {
-  readonly version: 1;
-  readonly count: number;
+const indexSchema = z.object({
+  version: z.literal(1),
+  count: z.int().nonnegative(),
   /** The sum over all images. */
-  readonly bytes: number;
-  readonly partSize: number;
+  bytes: z.number().nonnegative(),
+  partSize: z.int().positive(),
   /** In order; `sha256` (hex) of the gzip'd object. */
-  readonly parts: readonly { readonly count: number; readonly sha256: string }[];
-}
+  parts: z.array(z.object({ count: z.int().positive(), sha256: z.string().regex(/^[0-9a-f]{64}$/) })),
+});
+export type ManifestIndex = Readonly<z.infer<typeof indexSchema>>;
 
 /** The manifest is not as it was written. `object`: the S3 object with the problem. */
 export class ManifestError extends Error {
@@ -59,13 +60,6 @@ function append(buffer: PartBuffer, text: string): void {
   buffer.length += buffer.bytes.write(text, buffer.length);
 }
 
-const indexSchema: z.ZodType<ManifestIndex> = z.object({
-  version: z.literal(1),
-  count: z.int().nonnegative(),
-  bytes: z.number().nonnegative(),
-  partSize: z.int().positive(),
-  parts: z.array(z.object({ count: z.int().positive(), sha256: z.string().regex(/^[0-9a-f]{64}$/) })),
-});
 const lineSchema = z.object({ key: z.string(), size: z.number() });
 
 const zip = promisify<Buffer, Buffer>(gzip);

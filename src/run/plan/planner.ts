@@ -3,10 +3,10 @@ import { defined } from '../../lib/defined.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
 import type { ListedImage } from '../../pipeline/images.ts';
 import type { QuotaReading } from '../../pipeline/limits/quotas.ts';
-import type { Refusal, RunForecast, RunPlan } from '../model/run-control.ts';
+import type { Refusal, RunForecast, RunPlan, StoredPlan } from '../model/run-control.ts';
 import type { Canary, ImageSelection, PaceSetting, Person } from '../model/types.ts';
 import { type CeilingFacts, forecast, paceCeiling } from '../rules/forecast.ts';
-import type { RunStore, StoredPlan } from '../store/run-store.ts';
+import type { RunStore } from '../store/run-store.ts';
 import type { ManifestIndex } from './manifest.ts';
 import { reservoir, seededRandom } from './sample.ts';
 

@@ -9,21 +9,16 @@ export interface BreakerSettings {
   readonly percent: number;
 }
 
-/** The state of the breaker: plain JSON, at most `window` outcomes. */
-export interface Breaker {
+/** The state of the breaker, also in a checkpoint: plain JSON, at most `window` outcomes. */
+export const breakerSchema = z.object({
   /** Failures in a row, in order of completion. */
-  readonly consecutive: number;
+  consecutive: z.number().int().nonnegative(),
   /** The last outcomes, oldest first; true is a failure. */
-  readonly recent: readonly boolean[];
-}
+  recent: z.array(z.boolean()).max(10_000).readonly(),
+});
+export type Breaker = Readonly<z.infer<typeof breakerSchema>>;
 
 export const closedBreaker: Breaker = { consecutive: 0, recent: [] };
-
-/** A breaker in a checkpoint. */
-export const breakerSchema: z.ZodType<Breaker> = z.object({
-  consecutive: z.number().int().nonnegative(),
-  recent: z.array(z.boolean()).max(10_000),
-});
 
 /**
  * The breaker after one more outcome, in order of completion. `trip` is set while a rule is broken: `consecutive`

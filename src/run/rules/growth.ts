@@ -11,27 +11,19 @@ export interface GrowthSettings {
   readonly tripMs: number;
 }
 
-/** The state of the watchdog: plain JSON. Times are epoch ms. */
-export interface Growth {
+/** The state of the watchdog, also in a checkpoint: plain JSON. Times are epoch ms. */
+export const growthSchema = z.object({
   /** When a check last found growth; before the first one, the start of the run. */
-  readonly grewAt: number;
-  /** When the table was last checked with success. */
-  readonly checkedAt: number;
-  /** When it was last checked, with or without success. */
-  readonly attemptedAt: number;
-  readonly outcomesSinceCheck: number;
-  /** The highest count so far; undefined before the first one. */
-  readonly highest?: number;
-}
-
-/** The watchdog in a checkpoint. */
-export const growthSchema: z.ZodType<Growth> = z.object({
   grewAt: z.number(),
+  /** When the table was last checked with success. */
   checkedAt: z.number(),
+  /** When it was last checked, with or without success. */
   attemptedAt: z.number(),
   outcomesSinceCheck: z.number().int().nonnegative(),
+  /** The highest count so far; undefined before the first one. */
   highest: z.number().nonnegative().exactOptional(),
 });
+export type Growth = Readonly<z.infer<typeof growthSchema>>;
 
 export type GrowthVerdict = { readonly kind: 'fine' | 'warn' | 'trip'; readonly withoutGrowthMs: number };
 

@@ -40,32 +40,21 @@ export interface Pacer {
   updatedAt: number;
 }
 
-/** A pacer in a checkpoint: at most 61 buckets. */
-export interface SavedPacer {
-  readonly at: number;
-  readonly targetPerMinute: number;
-  /** The highest pace that is possible after `at`. */
-  readonly topPerMinute: number;
-  readonly slowStart: boolean;
-  readonly lowered: boolean;
-  readonly slotAt?: number;
-  readonly settingSince?: number;
-  readonly durationMs?: number;
-  /** Numbers of starts by whole seconds before `at`; oldest first. */
-  readonly starts: readonly (readonly [secondsAgo: number, count: number])[];
-}
-
-export const savedPacerSchema: z.ZodType<SavedPacer> = z.object({
+/** A pacer in a checkpoint. */
+export const savedPacerSchema = z.object({
   at: z.number(),
   targetPerMinute: z.number().nonnegative(),
+  /** The highest pace that is possible after `at`. */
   topPerMinute: z.number().nonnegative(),
   slowStart: z.boolean(),
   lowered: z.boolean(),
   slotAt: z.number().exactOptional(),
   settingSince: z.number().exactOptional(),
   durationMs: z.number().nonnegative().exactOptional(),
+  /** `[secondsAgo, count]`: numbers of starts by whole seconds before `at`; oldest first. */
   starts: z.array(z.tuple([z.number().int().min(0).max(60), z.number().int().positive()])).max(61),
 });
+export type SavedPacer = Readonly<z.infer<typeof savedPacerSchema>>;
 
 const MINUTE_MS = 60_000;
 /** A little over a minute, because starts with exact spacing may arrive a little closer together. */

@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { FAILURE_TYPES, type FailureType } from '../../pipeline/invoke/invocation.ts';
+import { FAILURE_TYPES } from '../../pipeline/invoke/invocation.ts';
 import { withNamesOfToday } from '../../state/previous-names.ts';
-import type { RunTotals } from '../model/types.ts';
-import { type Breaker, breakerSchema } from '../rules/breaker.ts';
-import { type Growth, growthSchema } from '../rules/growth.ts';
-import { type SavedPacer, savedPacerSchema } from '../rules/pacer.ts';
-import { type Cause, MAX_CAUSES } from '../rules/totals.ts';
+import { runTotalsSchema } from '../model/types.ts';
+import { breakerSchema } from '../rules/breaker.ts';
+import { growthSchema } from '../rules/growth.ts';
+import { savedPacerSchema } from '../rules/pacer.ts';
+import { MAX_CAUSES } from '../rules/totals.ts';
 
 /**
  * Which images have an outcome: all below `lowWater`, and the ranges beyond it (both ends included, in order, never
@@ -76,42 +76,6 @@ export const copyProgress = (progress: Progress): Progress => structuredClone(pr
 export const doneCount = (progress: Progress): number =>
   progress.beyond.reduce((sum, [from, to]) => sum + to - from + 1, progress.lowWater);
 
-/** An image that was throttled or whose connection broke, and that has no outcome yet. */
-export interface Retry {
-  readonly index: number;
-  readonly throttles: number;
-  /** Attempts whose connection broke. */
-  readonly broken: number;
-}
-
-/**
- * Everything that a run needs to continue after a crash. Its size is bounded, however large the manifest. Times are
- * epoch ms.
- */
-export interface Checkpoint {
-  readonly version: 1;
-  readonly at: number;
-  readonly progress: Progress;
-  readonly retries: readonly Retry[];
-  readonly totals: RunTotals;
-  readonly breaker: Breaker;
-  readonly pacer: SavedPacer;
-  readonly growth: Growth;
-  readonly topFailures: readonly Cause[];
-  /** The failure types whose first failure was announced. */
-  readonly firstFailures: readonly FailureType[];
-  readonly lastFailure?: { readonly failureType: FailureType; readonly message: string; readonly key: string };
-  /** The last chunk of the journal that is counted in this checkpoint. */
-  readonly journalSeq: number;
-  /** The highest index started, -1 before the first. */
-  readonly startedThrough: number;
-  readonly activeMs: number;
-  /** Entries in the table when they were last counted. */
-  readonly entries?: number;
-  /** How far the run was at that count: outcomes, and ms of running. */
-  readonly entriesCountedAt?: { readonly done: number; readonly activeMs: number };
-}
-
 /** A checkpoint that cannot be read. `where`: the field (empty: the whole text); `problem`: what is wrong with it. */
 export class CheckpointError extends Error {
   override readonly name = 'CheckpointError';
@@ -136,36 +100,41 @@ const progressSchema: z.ZodType<Progress> = z
   .object({ lowWater: count, beyond: z.array(z.tuple([count, count])) })
   .refine(inOrder, { error: 'ranges must be in order, apart, and above the low-water mark' });
 
-const totalsSchema: z.ZodType<RunTotals> = z.object({
-  processed: count,
-  rejected: count,
-  failed: count,
-  failedByType: z.partialRecord(failureType, count),
-  throttles: count,
-  calls: count,
-  entriesStored: z.number().nonnegative(),
-  costUsd: z.number().nonnegative(),
-  invokeMs: z.number().nonnegative(),
-});
+/** An image that was throttled or whose connection broke (`broken` times), and that has no outcome yet. */
+const retrySchema = z.object({ index: count, throttles: count, broken: count });
+export type Retry = Readonly<z.infer<typeof retrySchema>>;
 
-const checkpointSchema: z.ZodType<Checkpoint> = z.object({
+/**
+ * Everything that a run needs to continue after a crash. Its size is bounded, however large the manifest. Times are
+ * epoch ms.
+ */
+const checkpointSchema = z.object({
   version: z.literal(1),
   at: z.number(),
   progress: progressSchema,
-  retries: z.array(z.object({ index: count, throttles: count, broken: count })),
-  totals: totalsSchema,
+  retries: z.array(retrySchema).readonly(),
+  totals: runTotalsSchema,
   breaker: breakerSchema,
   pacer: savedPacerSchema,
   growth: growthSchema,
-  topFailures: z.array(z.object({ failureType, message: z.string(), count })).max(MAX_CAUSES),
-  firstFailures: z.array(failureType),
+  topFailures: z
+    .array(z.object({ failureType, message: z.string(), count }))
+    .max(MAX_CAUSES)
+    .readonly(),
+  /** The failure types whose first failure was announced. */
+  firstFailures: z.array(failureType).readonly(),
   lastFailure: z.object({ failureType, message: z.string(), key: z.string() }).exactOptional(),
+  /** The last chunk of the journal that is counted in this checkpoint. */
   journalSeq: count,
+  /** The highest index started, -1 before the first. */
   startedThrough: z.number().int().min(-1),
   activeMs: z.number().nonnegative(),
+  /** Entries in the table when they were last counted. */
   entries: z.number().nonnegative().exactOptional(),
+  /** How far the run was at that count: outcomes, and ms of running. */
   entriesCountedAt: z.object({ done: count, activeMs: z.number().nonnegative() }).exactOptional(),
 });
+export type Checkpoint = Readonly<z.infer<typeof checkpointSchema>>;
 
 /** The checkpoint as text for `decodeCheckpoint`. */
 export const encodeCheckpoint = (checkpoint: Checkpoint): string => JSON.stringify(checkpoint);

@@ -1,12 +1,17 @@
 import { z } from 'zod';
 import { defined } from '../../lib/defined.ts';
-import { FAILURE_TYPES } from '../../pipeline/invoke/invocation.ts';
 import type { ControlTable, Entry, Key } from '../../state/control-table.ts';
 import type { Condition } from '../../state/expression.ts';
 import { withNamesOfToday } from '../../state/previous-names.ts';
-import { runStateSchema } from '../model/run.ts';
-import type { RunLocation, RunPlan } from '../model/run-control.ts';
-import type { OutcomeRecord, PaceSetting, Person, RunState } from '../model/types.ts';
+import { type RunLocation, runLocationSchema, type StoredPlan, storedPlanSchema } from '../model/run-control.ts';
+import {
+  type OutcomeRecord,
+  outcomeRecordSchema,
+  type Person,
+  paceSettingSchema,
+  type RunState,
+  runStateSchema,
+} from '../model/types.ts';
 
 /**
  * The runs of one pipeline in the control table.
@@ -19,49 +24,11 @@ import type { OutcomeRecord, PaceSetting, Person, RunState } from '../model/type
  * | `run#r-0142` | `outcomes#0000000007` | a chunk of the journal: outcomes in the order in which they arrived |
  */
 
-export const paceSettingSchema: z.ZodType<PaceSetting> = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('auto') }),
-  z.object({ kind: z.literal('fixed'), perMinute: z.number().positive() }),
-]);
-
-const planSchema = z.object({
-  runId: z.string(),
-  selection: z.object({
-    prefix: z.string().exactOptional(),
-    limit: z.number().exactOptional(),
-    sample: z.number().exactOptional(),
-    seed: z.number().exactOptional(),
-    retry: z.object({ of: z.string(), what: z.string(), attempt: z.number() }).exactOptional(),
-  }),
-  total: z.number(),
-  totalBytes: z.number(),
-  leftOut: z.number(),
-  paceSetting: paceSettingSchema,
-  keep: z.boolean().exactOptional(),
-  canary: z.object({ images: z.number(), percent: z.number() }).exactOptional(),
-  ceilingPerMinute: z.number(),
-  paceBecause: z.array(z.string()),
-  expectedPerMinute: z.number(),
-  expectedMs: z.number(),
-  expectedCostUsd: z.number().exactOptional(),
-  forecastRestsOn: z.array(z.string()),
-  entries: z.number().exactOptional(),
-  entriesApproximate: z.number().exactOptional(),
-  plannedBy: z.string(),
-  plannedAt: z.number(),
-});
-/** A plan as it is stored: without the open run, which is read when the plan is shown. */
-export type StoredPlan = Omit<RunPlan, 'openRun'>;
-
-const locationSchema = z.object({ channel: z.string(), ts: z.string().exactOptional() });
-const paceRequestSchema = z.object({ id: z.string(), by: z.string(), paceSetting: paceSettingSchema });
-const personRequestSchema = z.object({ by: z.string() });
-
 const recordSchema = z.object({
   runId: z.string(),
   state: runStateSchema,
-  plan: planSchema,
-  location: locationSchema.optional(),
+  plan: storedPlanSchema,
+  location: runLocationSchema.optional(),
   startedBy: z.string().optional(),
   startedAt: z.number().optional(),
   endedAt: z.number().optional(),
@@ -76,8 +43,8 @@ const recordSchema = z.object({
   /** Set by hand or by another copy of the bot. Any value except false, "" and 0 stops the run; "now" does not wait. */
   stop: z.unknown().optional(),
   stopBy: z.string().optional(),
-  pause: personRequestSchema.optional(),
-  pace: paceRequestSchema.optional(),
+  pause: z.object({ by: z.string() }).optional(),
+  pace: z.object({ id: z.string(), by: z.string(), paceSetting: paceSettingSchema }).optional(),
   /** The last change of state was not announced yet. */
   unannounced: z.boolean().optional(),
 });
@@ -88,32 +55,6 @@ function withStateKind(set: Record<string, unknown>): Record<string, unknown> {
   const { state } = set;
   return typeof state === 'object' && state !== null && 'kind' in state ? { ...set, stateKind: state.kind } : set;
 }
-
-const outcomeSchema = z.discriminatedUnion('kind', [
-  z.object({
-    kind: z.literal('processed'),
-    entriesStored: z.number().exactOptional(),
-    resourceName: z.string().exactOptional(),
-    costUsd: z.number().exactOptional(),
-  }),
-  z.object({ kind: z.literal('rejected'), reason: z.string(), status: z.string().exactOptional() }),
-  z.object({
-    kind: z.literal('failed'),
-    failureType: z.enum(FAILURE_TYPES),
-    errorCode: z.string().exactOptional(),
-    message: z.string(),
-  }),
-]);
-const outcomeRecordSchema = z.object({
-  index: z.number(),
-  key: z.string(),
-  outcome: outcomeSchema,
-  startedAt: z.number(),
-  durationMs: z.number(),
-  throttles: z.number(),
-  requestId: z.string().exactOptional(),
-});
-const outcomeChunkSchema = z.array(outcomeRecordSchema);
 
 /** One write of the journal. `startedThrough`: the highest index that had been started by then. */
 export interface JournalChunk {
@@ -309,6 +250,6 @@ function readChunk(entry: Entry): JournalChunk {
     seq: Number(entry.sk.slice('outcomes#'.length)),
     writer,
     startedThrough,
-    records: outcomeChunkSchema.parse(withNamesOfToday(JSON.parse(records))),
+    records: z.array(outcomeRecordSchema).parse(withNamesOfToday(JSON.parse(records))),
   };
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { isActive, isOpen, type RunAction, runStateSchema, transition } from '../../../src/run/model/run.ts';
+import { isActive, isOpen, type RunAction, transition } from '../../../src/run/model/run.ts';
 import type { RunState } from '../../../src/run/model/types.ts';
+import { runStateSchema } from '../../../src/run/model/types.ts';
 
 const states: { readonly [K in RunState['kind']]: Extract<RunState, { kind: K }> } = {
   planned: { kind: 'planned' },
