@@ -3,7 +3,7 @@ import { defined } from '../../lib/defined.ts';
 import { FaultError } from '../../pipeline/fault.ts';
 import type { Fault, Invocation } from '../../pipeline/invoke/invocation.ts';
 import type { FailureRecordView, LoggingResult, WriteRefusal } from '../contracts/step-control.ts';
-import type { PendingTests } from './clean-up-tests.ts';
+import type { PendingTests } from './pending-tests.ts';
 
 /** The failure records of one image: the newest one, and a way to remove all of them. */
 export interface FoundRecords extends FailureRecordView {

@@ -1,10 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import {
-  cleanUpTests,
-  createPendingTests,
-  type PendingTests,
-} from '../../../src/checklist/logging-test/clean-up-tests.ts';
+import { cleanUpTests } from '../../../src/checklist/logging-test/clean-up-tests.ts';
 import type { FoundRecords } from '../../../src/checklist/logging-test/logging-test.ts';
+import { createPendingTests, type PendingTests } from '../../../src/checklist/logging-test/pending-tests.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { openControlTable } from '../../../src/state/control-table.ts';
 import { type LocalDynamo, startDynalite } from '../../support/dynalite.ts';
