@@ -7,7 +7,7 @@ interface Whole extends OpenPage {
 }
 
 /** The whole product on the page: local Slack, local AWS, and the bot. */
-async function wholePage({ leaseSeconds = 20, pacePerMinute = 6_000 } = {}): Promise<Whole> {
+async function wholePage({ leaseSeconds = 20, pacePerMinute = 3_000 } = {}): Promise<Whole> {
   // A lease that a busy machine does not lose. These tests are about the page.
   const settings = { PACE: String(pacePerMinute), SAMPLE_IMAGES: '1', LEASE_SECONDS: String(leaseSeconds) };
   const here = await startTestSandbox({ images: 60, seedTable: 'full', settings });

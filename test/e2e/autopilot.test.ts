@@ -25,7 +25,7 @@ async function approve(): Promise<void> {
 
 describe('the autopilot', () => {
   test('the autopilot completes the checklist with one approval', { timeout: 120_000 }, async () => {
-    await start(6_000, 5);
+    await start(3_000, 5);
     await startAutopilot();
     await approve();
     const receipt = await here.people.sees(/The autopilot has finished: Rescan r-0001 processed 60 images/, {
@@ -66,7 +66,7 @@ describe('the autopilot', () => {
   test('a stop of the autopilot withdraws its request, and nobody can approve it afterwards', {
     timeout: 60_000,
   }, async () => {
-    await start(6_000, 5);
+    await start(3_000, 5);
     await startAutopilot();
     const asked = await here.people.sees(/Approval needed: flush/, { withinMs: 60_000 });
     await here.people.command('operator', '/rescan autopilot stop');
