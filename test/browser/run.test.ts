@@ -33,7 +33,7 @@ describePage('the product on the page', () => {
     const dialog = page.locator('[role="dialog"]');
     await dialog.getByLabel(/Limit/).fill('many');
     await page.click('[data-submit="yes"]');
-    await dialog.locator('.has-error', { hasText: 'must be a whole number' }).waitFor();
+    await dialog.locator('.has-error', { hasText: 'is not a whole number' }).waitFor();
     expect(await axeInBoth()).toEqual([]);
     await dialog.getByLabel(/Limit/).fill('30');
     await page.click('[data-submit="yes"]');
@@ -97,7 +97,9 @@ describePage('the product on the page', () => {
   test('the help, a confirm dialog and the restore form are rendered as the bot sends them', async () => {
     const { page, type, message, axeInBoth } = await wholePage();
     await type('/rescan help');
-    await page.locator('.only-you, main .message', { hasText: 'rescan runs the OCR function' }).first().waitFor();
+    await page.locator('.only-you', { hasText: 'rescan-bot runs the OCR function' }).first().waitFor();
+    await type('/rescan help run');
+    await page.locator('.only-you', { hasText: 'Commands for' }).first().waitFor();
     // The composer now has the description of each command.
     await page.fill('#composer', '/rescan pau');
     await page.locator('[role="option"] .option-note').filter({ hasText: /\w/ }).first().waitFor();

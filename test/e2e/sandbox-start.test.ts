@@ -8,16 +8,21 @@ const MAIN = fileURLToPath(new URL('../../sandbox/main.ts', import.meta.url));
 const { PATH, HOME } = process.env;
 const MACHINE = { PATH, HOME };
 
-/** The first of three consecutive ports that are free at the moment. */
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer().listen(port, '127.0.0.1');
+  const isListening = await once(server, 'listening').then(
+    () => true,
+    () => false,
+  );
+  if (isListening) await new Promise((resolve) => server.close(resolve));
+  return isListening;
+}
+
+/** The first of three consecutive free ports, below the range from which the system gives ports to other tests. */
 async function freePorts(): Promise<number> {
   for (;;) {
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const address = server.address();
-    server.close();
-    await once(server, 'close');
-    const port = typeof address === 'object' && address ? address.port : 0;
-    if (port > 0 && port < 65_000) return port;
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    if ((await isFree(port)) && (await isFree(port + 1)) && (await isFree(port + 2))) return port;
   }
 }
 

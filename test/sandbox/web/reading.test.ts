@@ -58,11 +58,11 @@ describe('dates in Slack’s formats', () => {
 });
 
 describe('completions', () => {
-  const commands = [{ command: '/rescan', description: 'ChecklistParts', usageHint: 'help | backup | stop | …' }];
+  const commands = [{ command: '/rescan', description: 'The rescan checklist', usageHint: 'help | backup | stop | …' }];
   const help = {
     text: [
-      '• `/rescan backup [note] | backup native`: copies the table · operators',
-      '• `/rescan pace 60 | auto | batch=20 delay=30s`: images a minute · operators',
+      '• `/rescan backup [note] | backup native`: copies the table (operators)',
+      '• `/rescan pace 60 | auto | batch=20 delay=30s`: images a minute (operators)',
       '• `/rescan diff [BACKUP] | diff restore [BACKUP]`: every change',
       '`/other thing`: is not of this workspace',
     ].join('\n'),
@@ -70,7 +70,7 @@ describe('completions', () => {
 
   test('completions come from the usage hint of the manifest and from the commands in messages, with descriptions', () => {
     expect(knownLines(commands, [help])).toEqual([
-      { line: '/rescan', help: 'ChecklistParts' },
+      { line: '/rescan', help: 'The rescan checklist' },
       { line: '/rescan help', help: '' },
       { line: '/rescan backup', help: 'copies the table' },
       { line: '/rescan stop', help: '' },

@@ -53,7 +53,7 @@ export function knownLines(commands: readonly JsonRecord[], messages: readonly J
     for (const [, usage = '', help = ''] of text.matchAll(SHOWN)) {
       const [name = ''] = usage.split(' ');
       if (!names.has(name)) continue;
-      const clean = help.replace(/ · [a-z]+$/, '').replaceAll('`', '');
+      const clean = help.replace(/ \((?:operators|approvers)\)$/, '').replaceAll('`', '');
       for (const [at, one] of alternatives(usage.slice(name.length + 1)).entries()) {
         // In `pace 60 | auto` the part after the bar replaces the last word.
         const whole =
