@@ -60,12 +60,23 @@ const slack = {
     'The channels in which the bot answers. The first one gets the messages of runs that nobody started in a channel.',
     { ...channels, read: (given) => (channels.read(given)?.length ? channels.read(given) : undefined) },
   ),
-  operators: setting('OPERATORS', 'Who may start, stop and change things. Empty: nobody.', people, ''),
+  operators: setting(
+    'OPERATORS',
+    'Who may start, resume and change things; active members of the workspace only. Empty: nobody.',
+    people,
+    '',
+  ),
   approvers: setting(
     'APPROVERS',
     'Who may approve; approvers may also do what operators may. Empty: nobody.',
     people,
     '',
+  ),
+  stopFor: setting(
+    'STOP_FOR',
+    'Who may stop and pause: everyone in the channel, or operators and approvers only. Resuming always needs an operator.',
+    oneOf('everyone', 'operators'),
+    'everyone',
   ),
   messageEditMs: setting('MESSAGE_EDIT_SECONDS', 'The least time between edits of a message.', seconds(1, 60), '3'),
   progressCron: setting(

@@ -21,7 +21,7 @@ const commandSection = ({
 }: CommandDescription): readonly string[] => [
   `### \`/rescan ${word}\``,
   '',
-  `${summary.charAt(0).toUpperCase()}${summary.slice(1)}. Who may use it: ${role === 'viewer' ? 'everyone in the channel' : `${role}s`}.`,
+  `${summary.charAt(0).toUpperCase()}${summary.slice(1)}. Who may use it: ${role === 'viewer' ? 'everyone in the channel' : role === 'stopper' ? 'everyone in the channel (setting `STOP_FOR`)' : `${role}s`}.`,
   '',
   '```',
   ...formsOf(usage).map((form) => `/rescan ${form}`),

@@ -55,6 +55,8 @@ export type ApprovalPolicy = 'second-person' | 'self';
 export interface Click {
   readonly decision: 'approve' | 'deny';
   readonly by: string;
+  /** The same person as the requester, although their ids may differ, as on Enterprise Grid. Absent: the ids are compared. */
+  readonly isRequester?: boolean;
   readonly channel: string;
   readonly ts: string;
   /** Looked up at the click. `approver`: listed in APPROVERS and an active member of the workspace, no bot and no guest. */
@@ -81,7 +83,7 @@ export function decide(
   if (approval.channel !== click.channel || approval.ts !== click.ts) return refuse({ reason: 'wrong-message' });
   if (approval.state.kind !== 'pending') return refuse({ reason: 'decided', state: approval.state });
   if (now >= approval.expiresAt) return refuse({ reason: 'expired', at: approval.expiresAt });
-  const isOwn = click.by === approval.requestedBy;
+  const isOwn = click.isRequester === true || click.by === approval.requestedBy;
   if (click.decision === 'deny' && isOwn) return succeed({ kind: 'withdrawn', by: click.by, at: now });
   if (isOwn && policy === 'second-person') return refuse({ reason: 'own-request' });
   const mayDecide =

@@ -101,7 +101,7 @@ const PLACEHOLDER =
 const PROSE =
   /^(?:must|should|is|was|has|cannot|not|no|the|a|an|please|required|optional|missing|invalid|expired|denied|empty|unset|unknown|wrong|incorrect|mismatch|changed)[.!]?$/i;
 
-const looksRandom = (value: string): boolean => /\d|[a-z][A-Z]/.test(value) || value.length >= 24;
+const looksRandom = (value: string): boolean => /\d|[a-z][A-Z]/.test(value) || value.length > 20;
 
 function hideNamedValue(whole: string, name: string, separator: string, quoted: string, before: string): string {
   const [, open = '', value = '', close = ''] = /^(\\{0,3}["']?)([\s\S]*?)(["']?)$/.exec(quoted) ?? [];

@@ -40,6 +40,7 @@ import { autopilotRecord, checklistView, plannedDeploy } from '../support/checkl
 import { createFakeClock } from '../support/fake-clock.ts';
 import { idleControls } from '../support/idle-checklist.ts';
 import { idleTableControl } from '../support/idle-table-control.ts';
+import { peopleWith } from '../support/people.ts';
 import { diffFound, failuresFound } from '../support/result-builders.ts';
 import { createScriptedRunControl, runPlan, runSnapshot } from '../support/scripted-run-control.ts';
 import { backupRecord, flushApproval, flushJob, NOW, tableNow } from '../support/table-builders.ts';
@@ -50,7 +51,15 @@ function createTables() {
   const links = { toRun: async () => undefined, toRunOf: async () => undefined, to: async () => undefined };
   const chat = { post: async () => '1.000001', edit: async () => {} };
   const liveMessages = { show: () => {} };
-  const permissions = createPermissions({ operators: [], approvers: [], membersOf: async () => [], clock });
+  const people = peopleWith();
+  const permissions = createPermissions({
+    operators: [],
+    approvers: [],
+    stopFor: 'everyone',
+    membersOf: async () => [],
+    people,
+    clock,
+  });
   const requests = createRunRequests({ runs, liveMessages, links });
   const rescans = idleControls(runs);
   const { checklist, starts, steps, autopilot, audit } = rescans;
@@ -145,6 +154,7 @@ function createTables() {
       links,
       tables: table,
       checkApprover: async () => 'neither',
+      people,
       results: resultRequests,
       resultFiles,
       putBack,

@@ -247,6 +247,10 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
     refusals.permissionRefusalMessage(
       worse({ reason: 'look-up-failed', role: 'approver', group: 'S0GROUP', cause: 1 }),
     ),
+    refusals.permissionRefusalMessage({ reason: 'look-up-failed', role: 'operator', cause: 1 }),
+    ...(['deactivated', 'bot', 'guest', 'external'] as const).map((outsider) =>
+      refusals.permissionRefusalMessage({ reason: 'outsider', role: 'operator', outsider }),
+    ),
   ],
   unheardMessage: (worse) =>
     (['not-member', 'archived', 'not-found'] as const).map((presence) =>

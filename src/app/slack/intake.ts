@@ -17,7 +17,7 @@ import type { ThreadParts } from './threads.ts';
 export function assembleIntake(
   ports: SlackPorts,
   { answers, modals }: ClientParts,
-  { permissions, membership, checkApprover, whoApproves }: AccessParts,
+  { permissions, people, membership, checkApprover, whoApproves }: AccessParts,
   { links, runMessages, findRunLocation }: DeliveryParts,
   requests: RequestParts,
   { logFollower: following, runThread }: ThreadParts,
@@ -71,6 +71,7 @@ export function assembleIntake(
     links,
     tables,
     checkApprover,
+    people,
     whoApproves,
     results: resultRequests,
     resultFiles,

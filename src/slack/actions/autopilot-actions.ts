@@ -45,9 +45,12 @@ export function autopilotActions(ports: {
       return say('The autopilot tries again.');
     }),
     // Stop always works: it stops the current autopilot, whatever message the button is in.
-    [ACTION.autopilotStop]: operator(async (click) => {
-      const stopped = await autopilot.stop(click.person);
-      return stopped.ok ? autopilotStoppedMessage(stopped.value) : autopilotRefusalMessage(stopped.refusal);
-    }),
+    [ACTION.autopilotStop]: {
+      role: 'stopper',
+      async execute(click) {
+        const stopped = await autopilot.stop(click.person);
+        return stopped.ok ? autopilotStoppedMessage(stopped.value) : autopilotRefusalMessage(stopped.refusal);
+      },
+    },
   };
 }

@@ -56,13 +56,14 @@ export function runActions(ports: {
   }
 
   const operator = (execute: Action['execute']): Action => ({ role: 'operator', execute });
+  const stopper = (execute: Action['execute']): Action => ({ role: 'stopper', execute });
   return {
-    [ACTION.pause]: operator((click) => onItsRun(click, () => requests.pause(click.person))),
+    [ACTION.pause]: stopper((click) => onItsRun(click, () => requests.pause(click.person))),
     [ACTION.slower]: operator((click) => onItsRun(click, () => requests.setPace(click.person, 'slower'))),
     [ACTION.faster]: operator((click) => onItsRun(click, () => requests.setPace(click.person, 'faster'))),
     [ACTION.resume]: operator((click) => onItsRun(click, () => requests.resume(click.person))),
-    [ACTION.stop]: operator((click) => stop(click, false)),
-    [ACTION.stopNow]: operator((click) => stop(click, true)),
+    [ACTION.stop]: stopper((click) => stop(click, false)),
+    [ACTION.stopNow]: stopper((click) => stop(click, true)),
     [ACTION.status]: { role: 'viewer', execute: (click) => showStatus(click, ports.status) },
   };
 }

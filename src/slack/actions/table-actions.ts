@@ -2,6 +2,7 @@ import type { TableControl } from '../../checklist/contracts/table-control.ts';
 import type { Chat } from '../client/chat.ts';
 import type { TableForms } from '../forms/table-forms.ts';
 import type { ApproverCheck } from '../intake/approver-check.ts';
+import type { People } from '../intake/people.ts';
 import { ACTION } from '../messages/kit/buttons.ts';
 import { counted } from '../messages/kit/format.ts';
 import { type Message, say } from '../messages/kit/message.ts';
@@ -24,6 +25,7 @@ export function tableActions(ports: {
   chat: Pick<Chat, 'edit'>;
   /** What this person may decide, looked up at the click. */
   checkApprover: (person: string) => Promise<ApproverCheck>;
+  people: Pick<People, 'areSame'>;
   whoApproves: WhoApproves;
   onError: (error: unknown, message: string) => void;
 }): Readonly<Record<TableActionId, Action>> {
@@ -31,8 +33,17 @@ export function tableActions(ports: {
 
   async function decide(click: Click, decision: 'approve' | 'deny'): Promise<Message | undefined> {
     const { channel, ts } = click.message;
-    const approverCheck = await ports.checkApprover(click.person);
-    const answer = await tables.click(click.value, { decision, by: click.person, channel, ts, approverCheck });
+    const { person } = click;
+    const approval = await tables.approval(click.value);
+    let approverCheck = await ports.checkApprover(person);
+    let isRequester = approval?.requestedBy === person;
+    try {
+      if (approval) isRequester = await ports.people.areSame(person, approval.requestedBy);
+    } catch (error) {
+      ports.onError(error, `Whether ${person} is the requester could not be looked up: the click decides nothing.`);
+      approverCheck = 'neither';
+    }
+    const answer = await tables.click(click.value, { decision, by: person, isRequester, channel, ts, approverCheck });
     if (!answer.ok) {
       // Also where somebody else's click came first, the message must show the decision.
       if (answer.refusal.reason === 'click' && answer.refusal.refusal.reason === 'decided')
@@ -54,7 +65,7 @@ export function tableActions(ports: {
     [ACTION.approve]: { role: 'viewer', changesState: true, execute: (click) => decide(click, 'approve') },
     [ACTION.deny]: { role: 'viewer', changesState: true, execute: (click) => decide(click, 'deny') },
     [ACTION.stopJob]: {
-      role: 'operator',
+      role: 'stopper',
       async execute(click) {
         // Stop always works: when the current job cannot be read, whatever job runs is stopped.
         const job = await tables.current().catch((error: unknown) => {

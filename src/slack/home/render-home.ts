@@ -10,7 +10,7 @@ import { type HomeFacts, homeView } from './home-view.ts';
 export const createHomeRenderer =
   (ports: { permissions: Permissions; clock: Pick<Clock, 'now'> }) =>
   async (person: string, facts: Omit<HomeFacts, 'mayAct'>): Promise<HomeView> => {
-    const { ok: mayAct } = await ports.permissions.check(person, 'operator');
+    const { ok: mayAct } = await ports.permissions.check(person, 'operator', 'cached');
     return homeView({ ...facts, mayAct }, ports.clock.now());
   };
 

@@ -129,7 +129,7 @@ export function createIntake(ports: {
   const withPermission =
     (person: string, role: Role, handler: Handler): Handler =>
     async (noteOutcome) => {
-      const permission = await permissions.check(person, role);
+      const permission = await permissionFor(role, permissions.check(person, role));
       return permission.ok ? handler(noteOutcome) : permissionRefusalMessage(permission.refusal);
     };
 
@@ -142,6 +142,10 @@ export function createIntake(ports: {
       known.abort();
     }
   }
+
+  /** The permission when it is known. A stop waits for no slow lookup. */
+  const permissionFor = async (role: Role, checking: Promise<Permission>): Promise<Permission> =>
+    role === 'stopper' ? ((await beforeTimeout(checking)) ?? { ok: true }) : checking;
 
   return {
     async command({ text, person, channel, triggerId, deliveryId, reply, acknowledge }) {
@@ -159,7 +163,8 @@ export function createIntake(ports: {
 
       const what = `/rescan ${text.trim()}`;
       const checking = permissions.check(person, command.role);
-      const quickPermission = await beforeTimeout(checking);
+      const known = await beforeTimeout(checking);
+      const quickPermission: Permission | undefined = !known && command.role === 'stopper' ? { ok: true } : known;
       if (quickPermission && !quickPermission.ok) {
         const refusal = permissionRefusalMessage(quickPermission.refusal);
         ports.audit({ who: person, what, outcome: firstLine(refusal) });
@@ -170,7 +175,7 @@ export function createIntake(ports: {
       else await acknowledge();
 
       await execute({ person, reply, what, role: command.role }, async (noteOutcome) => {
-        const permission = await checking;
+        const permission = quickPermission ?? (await checking);
         if (!permission.ok) return permissionRefusalMessage(permission.refusal);
         if (command.role !== 'viewer' && !worksWithoutMembership) {
           const membership = await ports.membership.of(channel);

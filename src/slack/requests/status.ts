@@ -34,7 +34,7 @@ export interface StatusPorts {
 export async function showStatus(requester: Pick<Requester, 'person'>, ports: StatusPorts): Promise<Message> {
   const { runs, tables, links } = ports;
   try {
-    const { ok: buttons } = await ports.permissions.check(requester.person, 'operator');
+    const { ok: buttons } = await ports.permissions.check(requester.person, 'operator', 'cached');
     const showRun = async (run: RunSnapshot) =>
       statusMessage(run, defined({ buttons, link: await links.toRun(run.runId) }));
 

@@ -4,7 +4,8 @@ import type { Click } from '../../../src/slack/actions/action.ts';
 import { tableActions } from '../../../src/slack/actions/table-actions.ts';
 import { ACTION } from '../../../src/slack/messages/kit/buttons.ts';
 import { idleTableControl } from '../../support/idle-table-control.ts';
-import { flushJob } from '../../support/table-builders.ts';
+import { peopleWith } from '../../support/people.ts';
+import { flushApproval, flushJob } from '../../support/table-builders.ts';
 
 const job: TableJob = { ...flushJob(), id: 'a-2' };
 
@@ -23,21 +24,54 @@ async function clickStop(clicked: string, current: () => Promise<TableJob | unde
     forms: { openRestore: async () => undefined },
     chat: { edit: async () => {} },
     checkApprover: async () => 'neither',
+    people: peopleWith(),
     whoApproves: { policy: 'second-person', approvers: [] },
     onError: () => {},
   });
-  const click: Click = {
-    person: 'U1',
-    channel: 'C1',
-    message: { channel: 'C1', ts: '1.0' },
-    isEphemeral: false,
-    value: clicked,
-    triggerId: 't',
-    removeButtons: async () => {},
-    reply: async () => {},
-  };
-  return { reply: (await actions[ACTION.stopJob].execute(click))?.text, stops };
+  return { reply: (await actions[ACTION.stopJob].execute(clickOn(clicked)))?.text, stops };
 }
+
+const clickOn = (value: string): Click => ({
+  person: 'U1',
+  channel: 'C1',
+  message: { channel: 'C1', ts: '1.0' },
+  isEphemeral: false,
+  value,
+  triggerId: 't',
+  removeButtons: async () => {},
+  reply: async () => {},
+});
+
+test('a click tells whether the clicker is the requester under another id, and decides nothing if that is unknown', async () => {
+  const clicked: unknown[] = [];
+  const decideAs = async (users: Readonly<Record<string, object | Error>>) => {
+    const actions = tableActions({
+      tables: {
+        ...idleTableControl(),
+        approval: async () => flushApproval({ requestedBy: 'W9' }),
+        async click(_, { isRequester, approverCheck }) {
+          clicked.push({ isRequester, approverCheck });
+          return { ok: false, refusal: { reason: 'no-backup' } };
+        },
+      },
+      forms: { openRestore: async () => undefined },
+      chat: { edit: async () => {} },
+      checkApprover: async () => 'approver',
+      people: peopleWith(users),
+      whoApproves: { policy: 'second-person', approvers: [] },
+      onError: () => {},
+    });
+    await actions[ACTION.approve].execute(clickOn('a-1'));
+  };
+  await decideAs({ U1: { enterprise_user: { id: 'W9' } } });
+  await decideAs({ U1: { enterprise_user: { id: 'W8' } } });
+  await decideAs({ W9: new Error('Slack is down') });
+  expect(clicked).toEqual([
+    { isRequester: true, approverCheck: 'approver' },
+    { isRequester: false, approverCheck: 'approver' },
+    { isRequester: false, approverCheck: 'neither' },
+  ]);
+});
 
 test('the Stop button of a job stops that job', async () => {
   const { reply, stops } = await clickStop('a-2', async () => job);

@@ -1,26 +1,23 @@
 import { expect, test } from 'vitest';
 import { createApproverCheck } from '../../../src/slack/intake/approver-check.ts';
 import { createPermissions } from '../../../src/slack/intake/permissions.ts';
+import { peopleWith } from '../../support/people.ts';
 
 const member = { id: 'U2', team_id: 'T1' };
 
-function createCheck(options: { user?: unknown; groups?: readonly (readonly string[])[]; approvers?: string[] } = {}) {
+function createCheck(
+  options: { user?: object | Error; groups?: readonly (readonly string[])[]; approvers?: string[] } = {},
+) {
   const answers = [...(options.groups ?? [])];
   const permissions = createPermissions({
     operators: ['U1'],
     approvers: options.approvers ?? ['U2'],
+    stopFor: 'everyone',
     membersOf: async () => answers.shift() ?? [],
+    people: peopleWith({ U2: options.user ?? {} }),
     clock: { now: () => 0 },
   });
-  return createApproverCheck({
-    permissions,
-    async readUser() {
-      if (options.user instanceof Error) throw options.user;
-      return options.user ?? member;
-    },
-    teamId: async () => 'T1',
-    onError: () => {},
-  });
+  return createApproverCheck({ permissions, onError: () => {} });
 }
 
 test('an active member is an approver, an operator or neither, by the lists', async () => {

@@ -6,13 +6,18 @@ import type { Command } from '../../../src/slack/commands/command.ts';
 import type { Membership } from '../../../src/slack/intake/channel-membership.ts';
 import { createDeduplicator } from '../../../src/slack/intake/deduplicate.ts';
 import { createIntake } from '../../../src/slack/intake/dispatch.ts';
+import type { People } from '../../../src/slack/intake/people.ts';
 import { createPermissions } from '../../../src/slack/intake/permissions.ts';
 import { type Message, say } from '../../../src/slack/messages/kit/message.ts';
 import { createFakeClock, settle } from '../../support/fake-clock.ts';
+import { peopleWith } from '../../support/people.ts';
 
 function intakeWith(
   options: {
     membersOf?: () => Promise<readonly string[]>;
+    people?: People;
+    /** The role that the button needs. */
+    role?: Action['role'];
     reachesSlack?: boolean;
     membership?: Membership;
     /** What the button does. */
@@ -45,7 +50,7 @@ function intakeWith(
     commands: new Map([['go', go]]),
     actions: {
       press: {
-        role: 'operator',
+        role: options.role ?? 'operator',
         async execute(click) {
           done.push(`press ${click.value} by ${click.person}`);
           return options.press?.(click);
@@ -72,7 +77,9 @@ function intakeWith(
     permissions: createPermissions({
       operators: ['U1', 'S1'],
       approvers: [],
+      stopFor: 'operators',
       membersOf: options.membersOf ?? (async () => []),
+      people: options.people ?? peopleWith(),
       clock,
     }),
     membership: { of: async () => options.membership ?? 'member' },
@@ -153,6 +160,22 @@ describe('the intake', () => {
     await commanded;
     expect(done).toEqual(['go by U2']);
     expect(heard).toEqual(['ack', 'replied Going…', 'replied Gone.']);
+  });
+
+  test('a stop is executed while the lookup of the permission hangs, and when it fails', async () => {
+    const hanging = { lookUp: () => new Promise<never>(() => {}), areSame: async () => false };
+    const slow = intakeWith({ people: hanging, role: 'stopper' });
+    const clicked = slow.click('U2', 'a');
+    await slow.clock.advance(999);
+    await clicked;
+    expect(slow.done).toEqual(['press r-1 by U2']);
+    const down = intakeWith({ people: peopleWith({ U2: new Error('Slack is down') }), role: 'stopper' });
+    await down.click('U2', 'a');
+    expect(down.done).toEqual(['press r-1 by U2']);
+    const resume = intakeWith({ people: peopleWith({ U1: new Error('Slack is down') }) });
+    await resume.click('U1', 'a');
+    expect(resume.done).toEqual([]);
+    expect(resume.heard.join()).toContain('Slack did not say whether you are an active member');
   });
 
   test('a slow lookup that denies the permission executes nothing', async () => {

@@ -32,7 +32,7 @@ describe('refusals', () => {
     await bot.ephemeral(/you have read-only access/);
     await bot.click('operator', preview.ts, 'plan_start');
     await bot.message(/^Rescan r-0142 is running/);
-    await bot.click('viewer', preview.ts, 'run_stop');
+    await bot.click('viewer', preview.ts, 'run_faster');
     await bot.until(
       async () =>
         (await bot.state()).ephemerals.filter(({ text }) => text.includes('read-only access')).length === 2
@@ -45,6 +45,28 @@ describe('refusals', () => {
     expect(status.text).toMatch(/<http[^|]+\|Its message and thread>/);
     expect(JSON.stringify(status.blocks)).not.toContain('action_id');
     expect(bot.runs.calls).toEqual(['plan by U0OPERATOR', 'start r-0142 by U0OPERATOR']);
+  });
+
+  test('a viewer can pause and stop a run, and cannot resume it', async () => {
+    const bot = await botInSlack();
+    await bot.command('operator', '/rescan start');
+    const preview = await bot.message(/would invoke/);
+    await bot.click('operator', preview.ts, 'plan_start');
+    await bot.message(/^Rescan r-0142 is running/);
+    await bot.click('viewer', preview.ts, 'run_stop');
+    await bot.message(/^Rescan r-0142 was stopped/);
+    await bot.command('viewer', '/rescan resume');
+    await bot.ephemeral(/you have read-only access/);
+    expect(bot.runs.calls).not.toContain('resume by U0VIEWER');
+  });
+
+  test('with STOP_FOR=operators a viewer cannot stop, and guests who are listed as operators cannot start', async () => {
+    const bot = await botInSlack({ settings: { STOP_FOR: 'operators', OPERATORS: 'U0OPERATOR,U0GUEST' } });
+    await bot.command('viewer', '/rescan stop');
+    await bot.ephemeral(/you have read-only access/);
+    await bot.command('guest', '/rescan start');
+    await bot.ephemeral(/guests of the workspace may only read/);
+    expect(bot.runs.calls).toEqual([]);
   });
 
   test('members of a user group are operators, and nobody is while the group cannot be looked up', async () => {

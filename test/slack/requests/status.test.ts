@@ -6,6 +6,7 @@ import { createPermissions } from '../../../src/slack/intake/permissions.ts';
 import { type StatusPorts, showStatus } from '../../../src/slack/requests/status.ts';
 import { ControlTableError } from '../../../src/state/control-table.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
+import { peopleWith } from '../../support/people.ts';
 import { runSnapshot } from '../../support/scripted-run-control.ts';
 import { flushApproval, flushJob } from '../../support/table-builders.ts';
 
@@ -37,7 +38,9 @@ async function statusOf(
     permissions: createPermissions({
       operators: ['U0OPERATOR'],
       approvers: [],
+      stopFor: 'everyone',
       membersOf: async () => [],
+      people: peopleWith(),
       clock: createFakeClock(),
     }),
     lastKnownRun: () => facts.lastKnown,

@@ -32,7 +32,7 @@ export async function showChecklist(
 ): Promise<Message> {
   const [view, permission] = await Promise.all([
     ports.checklist.view(id),
-    ports.permissions.check(requester.person, 'operator'),
+    ports.permissions.check(requester.person, 'operator', 'cached'),
   ]);
   if (id !== undefined && view.id !== id)
     return say(`There is no checklist ${code(id, 20)}.`, 'See past ones with `/rescan history`.');

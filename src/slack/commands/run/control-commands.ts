@@ -16,7 +16,7 @@ import { type Command, type CommandDescription, withoutArguments } from '../comm
 export const pauseDescription: CommandDescription = {
   word: 'pause',
   group: 'run',
-  role: 'operator',
+  role: 'stopper',
   summary: 'start no more images; wait for the images in progress',
   usage: 'pause',
   example: 'pause',
@@ -50,7 +50,7 @@ export const resumeCommand = (requests: RunRequests): Command => ({
 export const stopDescription: CommandDescription = {
   word: 'stop',
   group: 'run',
-  role: 'operator',
+  role: 'stopper',
   summary: 'stop the run, the flush or restore in progress, or the autopilot',
   usage: 'stop [now]',
   options: [['now', 'do not wait for the images in progress; a resume invokes them again']],

@@ -14,6 +14,7 @@ const GROUPS: Readonly<Record<CommandGroup, string>> = {
 const MOST_USED = ['status', 'stop', 'autopilot', 'start', 'failures'];
 const WHO: Readonly<Record<CommandDescription['role'], string>> = {
   viewer: 'everyone in the channel',
+  stopper: 'everyone in the channel; with `STOP_FOR=operators` operators and approvers',
   operator: 'operators and approvers',
   approver: 'approvers',
 };
@@ -76,7 +77,10 @@ export const groupHelpMessage = (group: CommandGroup, commands: readonly Command
     fact: `Commands for ${GROUPS[group]}.`,
     lines: commands
       .filter((command) => command.group === group)
-      .map(({ word, summary, role }) => `• \`/rescan ${word}\`: ${summary}${role === 'viewer' ? '' : ` (${role}s)`}`),
+      .map(
+        ({ word, summary, role }) =>
+          `• \`/rescan ${word}\`: ${summary}${role === 'viewer' || role === 'stopper' ? '' : ` (${role}s)`}`,
+      ),
     notes: ['`/rescan help COMMAND` explains one command.'],
   });
 

@@ -1,5 +1,6 @@
 import type { Fault } from '../../../pipeline/invoke/invocation.ts';
 import type { Refusal } from '../../../run/model/run-control.ts';
+import type { Outsider } from '../../intake/people.ts';
 import type { PermissionRefusal, Role } from '../../intake/permissions.ts';
 import { code, link, linkChannel, mentionGroup, mentionWho, sentence } from '../kit/escape.ts';
 import { count, counted, duration, rate } from '../kit/format.ts';
@@ -88,8 +89,15 @@ function describeGonePlan(runId: string, state: string | undefined): string {
 
 const ROLES: Readonly<Record<Role, string>> = {
   viewer: 'use this',
+  stopper: 'stop this',
   operator: 'do this',
   approver: 'approve',
+};
+const OUTSIDERS: Readonly<Record<Outsider, string>> = {
+  deactivated: 'Slack reports your account as deactivated.',
+  bot: 'bots may only read, although this one is listed.',
+  guest: 'guests of the workspace may only read, although you are listed.',
+  external: 'people from other workspaces may only read, although you are listed.',
 };
 const MOST_NAMED = 20;
 
@@ -109,7 +117,14 @@ export function permissionRefusalMessage(refusal: PermissionRefusal): Message {
         ? say(`Nothing was done: only approvers can do this. Ask ${people}.`)
         : say(`Nothing was done: you have read-only access. Ask ${people}.`);
     }
+    case 'outsider':
+      return say(`Nothing was done: ${OUTSIDERS[refusal.outsider]}`);
     case 'look-up-failed':
+      if (refusal.group === undefined)
+        return say(
+          'Nothing was done: Slack did not say whether you are an active member of this workspace.',
+          'Try again in a minute. If this repeats, the app may lack the scope `users:read`. `/rescan stop` works without this.',
+        );
       return say(
         `Nothing was done: Slack did not say who is in ${mentionGroup(refusal.group)}.`,
         'Try again in a minute. If this repeats, the app may lack the scope `usergroups:read`, or the group does not exist any more.',
