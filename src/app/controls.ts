@@ -1,24 +1,39 @@
-import { createApprovalStore } from '../approvals/approval-store.ts';
+import { type ApprovalStore, createApprovalStore } from '../approvals/approval-store.ts';
+import { controlTableJobs } from '../backup/jobs/job-store.ts';
 import { createAuditor } from '../checklist/audit/audit-events.ts';
-import type { Autopilot } from '../checklist/autopilot/autopilot.ts';
+import { type AuditLog, createAuditAnchors, createAuditLog } from '../checklist/audit/audit-log.ts';
+import { type AuditWriter, createAuditWriter } from '../checklist/audit/audit-writer.ts';
+import { type Autopilot, createAutopilot } from '../checklist/autopilot/autopilot.ts';
+import { createAutopilotStore } from '../checklist/autopilot/autopilot-store.ts';
+import { createAutopilotSteps } from '../checklist/autopilot/autopilot-work.ts';
 import type { FunctionLog } from '../checklist/contracts/function-log.ts';
+import type { QuotaReport } from '../checklist/contracts/quota-report.ts';
 import type { ResultControl, StartControl } from '../checklist/contracts/result-control.ts';
+
 import type { Deploys } from '../checklist/deploy/deploys.ts';
+import { createQuotaReader } from '../checklist/quotas/quota-reader.ts';
 import type { DiagnoseControl } from '../checklist/results/diagnoses.ts';
-import type { Checklist } from '../checklist/steps/checklist.ts';
-import { createChecklistStore, watchChecklistStore } from '../checklist/steps/checklist-store.ts';
+import { readLastBackup } from '../checklist/steps/backup-facts.ts';
+import { type Checklist, createChecklist } from '../checklist/steps/checklist.ts';
+import { type ChecklistStore, createChecklistStore, watchChecklistStore } from '../checklist/steps/checklist-store.ts';
+import { activeRunId } from '../checklist/steps/exclusive.ts';
 import type { FunctionSteps } from '../checklist/steps/function-steps.ts';
 import { createStartControl } from '../checklist/steps/start-control.ts';
-import { createJobRecord } from '../checklist/table-jobs/job-record.ts';
-import type { TableSteps } from '../checklist/table-jobs/table-steps.ts';
+import { createJobRecord, type JobRecord } from '../checklist/table-jobs/job-record.ts';
+import { createTableSteps, type TableSteps } from '../checklist/table-jobs/table-steps.ts';
+import { expectedFaultOr } from '../pipeline/aws.ts';
+import { codeIdentity, describeFunction } from '../pipeline/invoke/ocr-function.ts';
+import { readAllQuotas } from '../pipeline/limits/quotas.ts';
 import type { RunControl } from '../run/model/run-control.ts';
-import { type Audit, assembleAudit } from './audit.ts';
-import { assembleAutopilot } from './autopilot.ts';
-import { assembleChecklist, assembleQuotaReader } from './checklist.ts';
+import { readLatestExperience } from '../run/plan/past-runs.ts';
 import type { BotContext } from './context.ts';
 import { assembleDeploys, assembleFunctionSteps } from './function-steps.ts';
 import { assembleDiagnoses, assembleFunctionLog, assembleResults } from './results.ts';
-import { assembleTableJobs } from './table-jobs.ts';
+
+const POLL_MS = 500;
+
+/** The audit log of the pipeline: reading, verifying and writing. */
+export type Audit = Omit<AuditLog, 'append'> & AuditWriter;
 
 /** What Slack can ask of the bot, besides its runs. */
 export interface BotControls {
@@ -76,4 +91,120 @@ export function assembleControls(context: BotContext, runs: RunControl): BotCont
     diagnoses,
     functionLog,
   };
+}
+
+function assembleAudit({ settings, aws, table, clock, warn }: BotContext): Audit {
+  const pipeline = settings.ocrFunction;
+  const anchors = createAuditAnchors(aws.s3, {
+    bucket: settings.controlBucket,
+    prefix: `${settings.controlPrefix}audit/${encodeURIComponent(pipeline)}/`,
+  });
+  const { append, ...log } = createAuditLog(table, pipeline, { anchors, warn });
+  return { ...log, ...createAuditWriter({ append, anchor: anchors.put, clock, warn }) };
+}
+
+/** Reads the quotas of the pipeline and judges them. */
+const assembleQuotaReader = ({ aws, quotas, planner, runStore }: BotContext): (() => Promise<QuotaReport>) =>
+  createQuotaReader({
+    readQuotas: () => readAllQuotas(aws, quotas),
+    experience: () => readLatestExperience(runStore),
+    planner,
+  });
+
+/** The checklist of the pipeline. */
+function assembleChecklist(
+  context: BotContext,
+  parts: Pick<BotControls, 'audit'> & {
+    readonly store: ChecklistStore;
+    readonly approvals: ApprovalStore;
+    readonly jobRecord: JobRecord;
+    readonly runs: RunControl;
+    readonly readQuotaReport: () => Promise<QuotaReport>;
+  },
+): Checklist {
+  const { settings, aws, backups, counts } = context;
+  return createChecklist({
+    store: parts.store,
+    clock: context.clock,
+    rules: {
+      maxBackupAgeMs: settings.backupMaxAgeMs,
+      maxDifference: settings.flushMaxDifference,
+      maxSampleAgeMs: settings.sampleMaxAgeMs,
+      sampleImages: settings.sampleImages,
+      autoResume: settings.autoResume,
+    },
+    codeSha256: async () => codeIdentity(await describeFunction(aws.lambda, settings.ocrFunction)),
+    lastBackup: () => readLastBackup(aws.bulkDynamodb, backups, settings.table),
+    countRecords: async () => (await counts.records()) ?? 'not-counted',
+    blockingQuotas: async () => (await parts.readQuotaReport()).blocking.map(({ limit }) => limit),
+    currentRun: parts.runs.current,
+    currentJob: async () => (await parts.jobRecord.read())?.job,
+    approval: parts.approvals.read,
+    audit: parts.audit,
+    readFault: (error) => expectedFaultOr(error, settings.table),
+    warn: context.warn,
+  });
+}
+
+/** Backup, flush and restore of the pipeline's table. */
+function assembleTableJobs(
+  context: BotContext,
+  parts: Pick<BotControls, 'checklist' | 'audit'> & {
+    readonly approvals: ApprovalStore;
+    readonly record: JobRecord;
+    readonly runs: RunControl;
+  },
+): TableSteps {
+  const { settings, aws } = context;
+  const { runs, checklist } = parts;
+  const functionFacts = () => describeFunction(aws.lambda, settings.ocrFunction);
+  return createTableSteps({
+    ...parts,
+    dynamodb: aws.bulkDynamodb,
+    lambda: aws.lambda,
+    location: context.backups,
+    clock: context.clock,
+    random: context.random,
+    jobs: controlTableJobs(context.table),
+    lease: context.leases.tableJobs,
+    table: settings.table,
+    functionName: settings.ocrFunction,
+    codeSha256: async () => codeIdentity(await functionFacts()),
+    activeRun: () => activeRunId(runs),
+    policy: settings.approvalPolicy,
+    approvalMs: settings.approvalMs,
+    maxBackupAgeMs: settings.backupMaxAgeMs,
+    maxDifference: settings.flushMaxDifference,
+    preconditions: checklist.preconditions,
+    stopFile: settings.stopFile,
+    stopFileExists: context.stopFileExists,
+    readFault: (error) => expectedFaultOr(error, settings.table),
+    warn: context.warn,
+    pollMs: POLL_MS,
+  });
+}
+
+/** The autopilot of the pipeline. */
+function assembleAutopilot(
+  context: BotContext,
+  parts: Pick<BotControls, 'tables' | 'checklist' | 'starts' | 'steps' | 'deploys' | 'results'> & { runs: RunControl },
+): Autopilot {
+  const { settings, table, clock, warn } = context;
+  return createAutopilot({
+    ...createAutopilotSteps({ ...parts, warn }),
+    store: createAutopilotStore(table, settings.ocrFunction),
+    clock,
+    lease: context.leases.autopilot,
+    checklist: parts.checklist,
+    tables: parts.tables,
+    starts: parts.starts,
+    runs: parts.runs,
+    pace: settings.pace,
+    canary: { images: settings.canaryImages, percent: settings.canaryPercent },
+    stopFile: settings.stopFile,
+    stopFileExists: context.stopFileExists,
+    readFault: (error) => expectedFaultOr(error, settings.ocrFunction),
+    warn,
+    pollMs: POLL_MS,
+  });
 }

@@ -1,3 +1,4 @@
+import type { AuditWriter } from '../checklist/audit/audit-writer.ts';
 import type { FunctionLog } from '../checklist/contracts/function-log.ts';
 import type { ResultControl, StartControl } from '../checklist/contracts/result-control.ts';
 import { createDiagnoses, type DiagnoseControl } from '../checklist/results/diagnoses.ts';
@@ -11,13 +12,12 @@ import { findImage, listImages } from '../pipeline/images.ts';
 import { describeFunction } from '../pipeline/invoke/ocr-function.ts';
 import type { RunControl } from '../run/model/run-control.ts';
 import { createStops } from '../state/stops.ts';
-import type { Audit } from './audit.ts';
 import type { BotContext } from './context.ts';
 
 /** The results of the pipeline's runs. */
 export function assembleResults(
   context: BotContext,
-  parts: { readonly starts: StartControl; readonly store: ChecklistStore; readonly audit: Audit },
+  parts: { readonly starts: StartControl; readonly store: ChecklistStore; readonly audit: AuditWriter },
 ): ResultControl {
   const { settings, aws, images } = context;
   return createResults({

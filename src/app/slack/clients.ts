@@ -4,6 +4,10 @@ import { downloadFile } from '../../slack/client/file-download.ts';
 import { createFileUpload } from '../../slack/client/file-upload.ts';
 import { createLookups } from '../../slack/client/lookups.ts';
 import { createHomePublisher, createModalClient } from '../../slack/client/view-client.ts';
+import { createApproverCheck } from '../../slack/intake/approver-check.ts';
+import { createMembershipCheck } from '../../slack/intake/channel-membership.ts';
+import { createPeople } from '../../slack/intake/people.ts';
+import { createPermissions } from '../../slack/intake/permissions.ts';
 import type { SlackPorts } from './ports.ts';
 
 /** Slack's Web API, by purpose. Each part has a client of its own, because a 429 pauses the whole queue of a client. */
@@ -21,3 +25,25 @@ export function assembleClients({ settings, clock, logger }: Pick<SlackPorts, 's
   };
 }
 export type ClientParts = ReturnType<typeof assembleClients>;
+
+/** Who may do what, and where the bot can post. */
+export function assembleAccess(ports: SlackPorts, { lookups }: ClientParts) {
+  const { settings, clock, onError } = ports;
+  const people = createPeople({ ...lookups, clock });
+  const permissions = createPermissions({
+    operators: settings.operators,
+    approvers: settings.approvers,
+    stopFor: settings.stopFor,
+    membersOf: lookups.membersOf,
+    people,
+    clock,
+  });
+  return {
+    permissions,
+    membership: createMembershipCheck({ readChannel: lookups.readChannel, clock, onError }),
+    checkApprover: createApproverCheck({ permissions, onError }),
+    people,
+    whoApproves: { policy: settings.approvalPolicy, approvers: settings.approvers },
+  };
+}
+export type AccessParts = ReturnType<typeof assembleAccess>;

@@ -7,8 +7,7 @@ import { createLogRequests } from '../../slack/requests/log-requests.ts';
 import { createResultFiles } from '../../slack/requests/result-files.ts';
 import { createResultRequests } from '../../slack/requests/result-requests.ts';
 import { createRunRequests } from '../../slack/requests/run-requests.ts';
-import type { AccessParts } from './access.ts';
-import type { ClientParts } from './clients.ts';
+import type { AccessParts, ClientParts } from './clients.ts';
 import type { DeliveryParts } from './delivery.ts';
 import type { SlackPorts } from './ports.ts';
 

@@ -1,17 +1,34 @@
 import { createConnection } from '../../slack/client/connection.ts';
 import { createDrain } from '../../slack/client/drain.ts';
+import { gatherHome } from '../../slack/home/gather-home.ts';
+import { createHome, type Home } from '../../slack/home/home.ts';
+import { createHomeRenderer, outdateHome } from '../../slack/home/render-home.ts';
 import { logUnusableChannels } from '../../slack/intake/channel-membership.ts';
 import { listen } from '../../slack/intake/listen.ts';
 import { createLifecycle, type SlackApp } from '../../slack/lifecycle.ts';
 import { scheduleProgress } from '../../slack/threads/progress-schedule.ts';
-import { assembleAccess } from './access.ts';
-import { assembleClients } from './clients.ts';
+import { type AccessParts, assembleAccess, assembleClients, type ClientParts } from './clients.ts';
 import { assembleDelivery } from './delivery.ts';
-import { assembleHome } from './home.ts';
 import { assembleIntake } from './intake.ts';
 import type { SlackPorts } from './ports.ts';
 import { assembleRequests } from './requests.ts';
 import { assembleThreads } from './threads.ts';
+
+/** The time between two updates of one person's Home tab, ms. */
+const HOME_INTERVAL_MS = 10_000;
+
+function assembleHome(ports: SlackPorts, { answers, publishHome }: ClientParts, { permissions }: AccessParts): Home {
+  const { runs, tables, checklist, autopilot, clock, onError } = ports;
+  return createHome({
+    gather: () => gatherHome({ runs, tables, checklist, autopilot, chat: answers, onError }),
+    outdate: outdateHome,
+    draw: createHomeRenderer({ permissions, clock }),
+    publish: publishHome,
+    clock,
+    everyMs: HOME_INTERVAL_MS,
+    onError,
+  });
+}
 
 /** Everything that talks to Slack. */
 export function assembleSlackApp(parts: Omit<SlackPorts, 'onError'>): SlackApp {
