@@ -23,7 +23,7 @@ export interface AwsClients {
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
-const DEFAULT_SOCKETS = 100;
+const MAX_SOCKETS = 100;
 const MAX_CAUSES = 5;
 
 /** `timeoutMs`: a call fails when the service is silent for this long. */
@@ -43,8 +43,8 @@ const connections = (maxSockets: number, timeoutMs: number) => ({
  * variables and files. Except for `bulkDynamodb` they retry throttling, 5xx and broken connections (mode `standard`, up
  * to 4 attempts).
  */
-export function createAwsClients(options: { functionTimeoutMs?: number; maxSockets?: number } = {}): AwsClients {
-  const requestHandler = connections(options.maxSockets ?? DEFAULT_SOCKETS, options.functionTimeoutMs ?? 60_000);
+export function createAwsClients(): AwsClients {
+  const requestHandler = connections(MAX_SOCKETS, 60_000);
   const common = { maxAttempts: 4, retryMode: 'standard', requestHandler } as const;
   return {
     dynamodb: new DynamoDBClient(common),

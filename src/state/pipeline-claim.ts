@@ -1,5 +1,6 @@
 import { GetObjectCommand, NoSuchKey, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { z } from 'zod';
+import { parseJson } from '../lib/json.ts';
 import { asFaultError } from '../pipeline/aws.ts';
 import { FaultError } from '../pipeline/fault.ts';
 import type { ControlTable } from './control-table.ts';
@@ -75,11 +76,3 @@ const isSame = (one: Pipeline, other: Pipeline) =>
 const describe = ({ imageBucket, ocrFunction, table }: Pipeline) =>
   `the bucket ${imageBucket}, the function ${ocrFunction} and the table ${table}`;
 const conflict = (message: string, fix: string) => new FaultError({ reason: 'control-table', message, fix });
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}

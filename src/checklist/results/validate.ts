@@ -2,7 +2,7 @@ import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { BackupLocation } from '../../backup/catalogue/location.ts';
 import type { Clock, Random } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
-import type { Result } from '../../lib/result.ts';
+import { type Result, refuse, succeed } from '../../lib/result.ts';
 import { countByKind } from '../../pipeline/table/count.ts';
 import { hashOfResource } from '../../pipeline/table/image-rows.ts';
 import { describeTable, keyNamesOf, type TableFacts } from '../../pipeline/table/table.ts';
@@ -48,7 +48,7 @@ export async function validatePerson(
 ): Promise<Result<Validation, ResultRefusal>> {
   const facts = await describeTable(ports.dynamodb, ports.table);
   const backup = await backupFor(ports, facts, chain);
-  if (!backup) return { ok: false, refusal: { reason: 'table', refusal: { reason: 'no-backup' } } };
+  if (!backup) return refuse({ reason: 'table', refusal: { reason: 'no-backup' } });
   const people = await comparePeople(ports, {
     backup,
     choice: { kind: 'one', person: hashOfResource(person) },
@@ -56,10 +56,10 @@ export async function validatePerson(
   });
   const [one] = people;
   if (!one || one.before.entries + one.after.entries === 0)
-    return { ok: false, refusal: { reason: 'no-such-person', person, backupId: backup.id } };
+    return refuse({ reason: 'no-such-person', person, backupId: backup.id });
   const now = await countByKind(ports.dynamodb, ports.table, { keys: keyNamesOf(facts) });
   const about = { now, people, backup };
-  return { ok: true, value: { ...about, ...judgeValidation(about), runIds: [], images: [] } };
+  return succeed({ ...about, ...judgeValidation(about), runIds: [], images: [] });
 }
 
 /** Compares manifest, outcomes, rows and backup of a run. The verdict is recorded in the checklist of the run. */
@@ -84,14 +84,9 @@ export async function validateRun(
   const joined = await ports.reconcileChain(chain);
   try {
     const now = await countByKind(dynamodb, table, { keys: keyNamesOf(facts) });
-    const about = { now, people, ...(backup ? { backup } : {}) };
-    const [{ state }] = chain;
-    const judged = judgeValidation({
-      ...about,
-      reconciled: joined.totals,
-      runState: state.kind,
-      ...(flushedAt === undefined ? {} : { flushedAt }),
-    });
+    const about = { now, people, reconciled: joined.totals, ...defined({ backup }) };
+    const runState = chain[0].state.kind;
+    const judged = judgeValidation({ ...about, runState, ...defined({ flushedAt }) });
     const images: ReconciledImage[] = [];
     for await (const image of joined.images(EXAMPLE_KINDS)) {
       images.push(image);
@@ -99,19 +94,15 @@ export async function validateRun(
     }
     await recordVerdict(ports, root.runId, by, judged);
     const { prefix, limit, sample } = root.plan.selection;
-    return {
-      ok: true,
-      value: {
-        ...about,
-        ...judged,
-        runIds: chain.map(({ runId }) => runId),
-        runState: state.kind,
-        isPartial: prefix !== undefined || limit !== undefined || sample !== undefined,
-        reconciled: joined.totals,
-        images,
-        seed,
-      },
-    };
+    return succeed({
+      ...about,
+      ...judged,
+      runIds: chain.map(({ runId }) => runId),
+      runState,
+      isPartial: prefix !== undefined || limit !== undefined || sample !== undefined,
+      images,
+      seed,
+    });
   } finally {
     await joined.dispose();
   }

@@ -96,3 +96,12 @@ export const fileExists = (path: string): Promise<boolean> =>
     () => true,
     () => false,
   );
+
+/** The values of a file whose lines are JSON, written by this process as `T`. @throws `signal.reason` */
+export async function* readJsonLines<T>(file: Pick<LineFile, 'read'>, signal?: AbortSignal): AsyncGenerator<T> {
+  for await (const lines of file.read(signal))
+    for (const line of lines) {
+      const value: T = JSON.parse(line);
+      yield value;
+    }
+}

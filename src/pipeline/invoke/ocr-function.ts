@@ -72,7 +72,6 @@ function requestIdOf(error: unknown): string | undefined {
 /** The configuration of the function. */
 export interface FunctionFacts {
   readonly name: string;
-  readonly arn: string;
   readonly timeoutMs: number;
   readonly memoryMb: number;
   /** The reserved concurrency, which is also its limit. 0: the function cannot run. */
@@ -80,15 +79,9 @@ export interface FunctionFacts {
   /** Base64 of the SHA-256 of the deployed package. */
   readonly codeSha256: string;
   readonly handler: string;
-  readonly runtime?: string;
   readonly environment: Record<string, string>;
-  readonly packageType: 'Zip' | 'Image';
   /** The log group, if Lambda returns it. */
   readonly logGroup?: string;
-  /** Successful, InProgress or Failed. */
-  readonly lastUpdateStatus?: string;
-  /** Active, Pending, Inactive or Failed. */
-  readonly state?: string;
 }
 
 /**
@@ -116,17 +109,12 @@ export async function describeFunction(lambda: LambdaClient, functionName: strin
   // Lambda's defaults (3 s, 128 MB), for emulators that do not return them.
   return defined({
     name: facts.FunctionName ?? functionName,
-    arn: facts.FunctionArn ?? functionName,
     timeoutMs: (facts.Timeout ?? 3) * 1000,
     memoryMb: facts.MemorySize ?? 128,
     reservedConcurrency: reserved,
     codeSha256: facts.CodeSha256 ?? '',
     handler: facts.Handler ?? '',
-    runtime: facts.Runtime,
     environment: { ...facts.Environment?.Variables },
-    packageType: facts.PackageType ?? 'Zip',
     logGroup: facts.LoggingConfig?.LogGroup,
-    lastUpdateStatus: facts.LastUpdateStatus,
-    state: facts.State,
   });
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseJson } from '../../lib/json.ts';
 import { redact } from '../../lib/redact.ts';
 import type { FailureType, Fault, InvocationResult, ThrottleSource } from './invocation.ts';
 
@@ -45,10 +46,10 @@ export function readReply(reply: FunctionReply): InvocationResult {
   const text = Buffer.from(reply.payload ?? []).toString();
   if (reply.functionError) return readCrash(reply.functionError, text);
   if (text.trim() === '') return unreadable('The reply is empty', `HTTP status ${reply.statusCode ?? 'unknown'}`);
-  const payload = payloadSchema.safeParse(jsonOf(text));
+  const payload = payloadSchema.safeParse(parseJson(text));
   if (!payload.success) return unreadable('The reply has an unknown format', text);
   const { statusCode, body } = payload.data;
-  const content = objectSchema.safeParse(typeof body === 'string' ? jsonOf(body) : body);
+  const content = objectSchema.safeParse(typeof body === 'string' ? parseJson(body) : body);
   if (!content.success) return unreadable(`The body of the reply (status ${statusCode}) is unreadable`, text);
   if (statusCode === 200) return readSuccess(content.data);
   if (statusCode >= 400 && statusCode < 600) return readError(errorOf(content.data), statusCode === 429);
@@ -90,7 +91,7 @@ const textOf = (value: unknown): string =>
 
 /** FunctionError: the function did not return. Lambda says why. */
 function readCrash(functionError: string, text: string): InvocationResult {
-  const parsed = crashSchema.safeParse(jsonOf(text));
+  const parsed = crashSchema.safeParse(parseJson(text));
   if (!parsed.success) return unreadable(`The function crashed (${functionError}) for an unknown reason`, text);
   const { errorType, errorMessage } = parsed.data;
   const code = errorType || functionError;
@@ -183,11 +184,3 @@ function faultIn({ text, type = '' }: ReportedError): Fault | undefined {
     };
   return undefined;
 }
-
-const jsonOf = (text: string): unknown => {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-};

@@ -13,10 +13,8 @@ export interface Throttling {
 /** The metrics in CloudWatch. Metrics without values are absent. */
 export interface MetricReading {
   readonly throttling: readonly Throttling[];
-  /** The highest concurrency of the function. */
-  readonly mostConcurrent?: number;
-  /** The durations of the function's invocations, ms. */
-  readonly durationMs?: { readonly p50?: number; readonly p99?: number; readonly most?: number };
+  /** The longest invocation of the function, ms. */
+  readonly longestMs?: number;
   /** Why nothing could be read. */
   readonly unread?: Fault;
 }
@@ -55,13 +53,6 @@ export async function readMetrics(
     dimensions,
     stat: 'Sum',
   });
-  const duration = (id: string, stat: string): MetricQuery => ({
-    id,
-    namespace: 'AWS/Lambda',
-    name: 'Duration',
-    dimensions: lambda,
-    stat,
-  });
   const wanted: readonly MetricQuery[] = [
     sum('lambda', 'AWS/Lambda', 'Throttles', lambda),
     ...modelNames(about.modelId).map((ModelId, index) =>
@@ -74,10 +65,7 @@ export async function readMetrics(
       sum(`index${index}`, 'AWS/DynamoDB', 'WriteThrottleEvents', { TableName: about.table, GlobalSecondaryIndexName }),
     ),
     sum('reads', 'AWS/DynamoDB', 'ReadThrottleEvents', { TableName: about.table }),
-    { id: 'concurrent', namespace: 'AWS/Lambda', name: 'ConcurrentExecutions', dimensions: lambda, stat: 'Maximum' },
-    duration('p50', 'p50'),
-    duration('p99', 'p99'),
-    duration('most', 'Maximum'),
+    { id: 'longest', namespace: 'AWS/Lambda', name: 'Duration', dimensions: lambda, stat: 'Maximum' },
   ];
   const queries: MetricDataQuery[] = wanted.map(({ id, namespace, name, dimensions, stat }) => ({
     Id: id,
@@ -116,10 +104,7 @@ export async function readMetrics(
     throw fault;
   }
   const total = (...ids: string[]) => ids.flatMap((id) => values.get(id) ?? []).reduce((all, value) => all + value, 0);
-  const highest = (id: string): number | undefined => {
-    const found = values.get(id) ?? [];
-    return found.length === 0 ? undefined : Math.max(...found);
-  };
+  const durations = values.get('longest') ?? [];
   const throttling: readonly Throttling[] = [
     { source: 'lambda', times: total('lambda') },
     // The same calls may be counted under the profile and under the model, so they must not be added.
@@ -128,11 +113,9 @@ export async function readMetrics(
     { source: 'dynamodb-writes', times: total('writes', ...(about.indexes ?? []).map((_, index) => `index${index}`)) },
     { source: 'dynamodb-reads', times: total('reads') },
   ];
-  const [p50, p99, most, mostConcurrent] = ['p50', 'p99', 'most', 'concurrent'].map(highest);
   return defined({
     throttling: throttling.filter(({ times }) => times > 0),
-    mostConcurrent,
-    durationMs: most === undefined ? undefined : defined({ most, p50, p99 }),
+    longestMs: durations.length === 0 ? undefined : Math.max(...durations),
   });
 }
 

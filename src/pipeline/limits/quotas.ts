@@ -12,8 +12,6 @@ export interface QuotaReading {
   readonly modelTokensPerMinute?: Quota;
   /** The limit of concurrent executions of the whole account. */
   readonly accountConcurrency?: number;
-  /** The concurrency that no function has reserved. */
-  readonly unreservedConcurrency?: number;
   /** The concurrency that is reserved for this function. */
   readonly reservedConcurrency?: number;
   /** The concurrency that this function can use: its reserved concurrency, or all that is unreserved. */
@@ -70,9 +68,9 @@ export async function readQuotas(
     );
   notes.push(...modelNotes);
   const accountConcurrency = account?.AccountLimit?.ConcurrentExecutions;
-  const unreservedConcurrency = account?.AccountLimit?.UnreservedConcurrentExecutions;
   const reservedConcurrency = fn?.reservedConcurrency;
-  const freeConcurrency = reservedConcurrency ?? unreservedConcurrency ?? accountConcurrency;
+  const freeConcurrency =
+    reservedConcurrency ?? account?.AccountLimit?.UnreservedConcurrentExecutions ?? accountConcurrency;
   if (reservedConcurrency === 0)
     notes.push(`The reserved concurrency of ${about.functionName} is 0, so Lambda does not run it.`);
   return defined({
@@ -81,7 +79,6 @@ export async function readQuotas(
     functionTimeoutMs: fn?.timeoutMs,
     functionMemoryMb: fn?.memoryMb,
     accountConcurrency,
-    unreservedConcurrency,
     reservedConcurrency,
     freeConcurrency,
     notes: notes.sort(),

@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { defined } from '../../lib/defined.ts';
+import { parseJson } from '../../lib/json.ts';
 
 /** The numbers in Lambda's REPORT line of an invocation. */
 export interface InvocationReport {
   readonly durationMs: number;
   readonly memoryMb?: number;
   readonly maxMemoryMb?: number;
-  readonly initMs?: number;
 }
 
 /** One line of the log of a function, in Lambda's text format or JSON format. */
@@ -43,7 +43,6 @@ const platformSchema = z.looseObject({
         durationMs: z.number().optional(),
         memorySizeMB: z.number().optional(),
         maxMemoryUsedMB: z.number().optional(),
-        initDurationMs: z.number().optional(),
       })
       .optional(),
   }),
@@ -69,12 +68,7 @@ export function readLine(message: string): LineKind {
 }
 
 function readJsonLine(message: string): LineKind | undefined {
-  let json: unknown;
-  try {
-    json = JSON.parse(message);
-  } catch {
-    return;
-  }
+  const json = parseJson(message);
   const platform = platformSchema.safeParse(json);
   if (platform.success) return readPlatformLine(platform.data);
   const output = outputSchema.safeParse(json);
@@ -90,7 +84,7 @@ function readPlatformLine({ type, record }: z.infer<typeof platformSchema>): Lin
   if (requestId === undefined) return { kind: 'init' };
   if (type === 'platform.start') return { kind: 'start', requestId };
   if (type !== 'platform.report') return { kind: 'end', requestId };
-  const { durationMs = 0, memorySizeMB, maxMemoryUsedMB, initDurationMs } = metrics;
+  const { durationMs = 0, memorySizeMB, maxMemoryUsedMB } = metrics;
   return {
     kind: 'report',
     requestId,
@@ -99,7 +93,6 @@ function readPlatformLine({ type, record }: z.infer<typeof platformSchema>): Lin
       durationMs,
       memoryMb: memorySizeMB,
       maxMemoryMb: maxMemoryUsedMB,
-      initMs: initDurationMs,
     }),
   };
 }
@@ -120,7 +113,6 @@ export function readReportLine(
       durationMs: number('Duration', 'ms') ?? 0,
       memoryMb: number('Memory Size', 'MB'),
       maxMemoryMb: number('Max Memory Used', 'MB'),
-      initMs: number('Init Duration', 'ms'),
     }),
   };
 }

@@ -240,13 +240,10 @@ export type RemovedEntry = Extract<DiffEntry, { readonly item: Item }>;
 /**
  * The removed entries that `isChosen` selects, complete and exact, sorted by key. They may be written back only where
  * the key is still free, because an image may have written the record again.
- * @throws `signal.reason`
  */
 export async function* chooseRemoved(
   diff: Pick<Diff, 'entries'>,
   isChosen: (entry: RemovedEntry) => boolean,
-  signal?: AbortSignal,
 ): AsyncGenerator<RemovedEntry> {
-  for await (const entry of diff.entries(['removed'], signal))
-    if (entry.kind === 'removed' && isChosen(entry)) yield entry;
+  for await (const entry of diff.entries(['removed'])) if (entry.kind === 'removed' && isChosen(entry)) yield entry;
 }

@@ -117,16 +117,16 @@ export function createFailureTotals(
       for (const totals of [causes, causesInRun, types]) await totals.flushIfLarge();
     },
     /** Call it once, after the last failure. */
-    async totals(signal?: AbortSignal): Promise<FailureTotals> {
-      const byType = await types.top(MAX_TYPES, signal);
+    async totals(): Promise<FailureTotals> {
+      const byType = await types.top(MAX_TYPES);
       return {
         images,
         settledImages,
         byType: Object.fromEntries(byType.top.map(({ name, totals }) => [name, totals])),
         ofOtherTypes: byType.others.totals,
         ...where,
-        causes: await causes.top(options.causes, signal),
-        causesInRun: await causesInRun.top(options.causes, signal),
+        causes: await causes.top(options.causes),
+        causesInRun: await causesInRun.top(options.causes),
         newest,
       };
     },

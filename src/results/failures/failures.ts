@@ -1,6 +1,6 @@
 import { defined } from '../../lib/defined.ts';
 import { createLineSorter, visitGroups } from '../../lib/disk/external-sort.ts';
-import { createLineFile } from '../../lib/disk/lines.ts';
+import { createLineFile, readJsonLines } from '../../lib/disk/lines.ts';
 import type { ListedImage } from '../../pipeline/images.ts';
 import { FAILURE_TYPES, type FailureType } from '../../pipeline/invoke/invocation.ts';
 import { type Item, textOf } from '../../pipeline/table/item.ts';
@@ -51,10 +51,10 @@ export interface ChosenFailures {
 export interface Failures {
   readonly totals: FailureTotals;
   /** Every failure, newest first. Can be read repeatedly. */
-  readonly all: (signal?: AbortSignal) => AsyncGenerator<Failure>;
-  readonly choose: (choice: FailureChoice, signal?: AbortSignal) => Promise<ChosenFailures>;
+  readonly all: () => AsyncGenerator<Failure>;
+  readonly choose: (choice: FailureChoice) => Promise<ChosenFailures>;
   /** The selected images that are still in the bucket, each once, sorted by key. */
-  readonly images: (choice: FailureChoice, signal?: AbortSignal) => AsyncGenerator<ListedImage>;
+  readonly images: (choice: FailureChoice) => AsyncGenerator<ListedImage>;
   readonly dispose: () => Promise<void>;
 }
 
@@ -65,7 +65,6 @@ export interface FailureOptions {
   readonly newest?: number;
   /** A run whose causes are listed separately. */
   readonly inRun?: string;
-  readonly signal?: AbortSignal;
   readonly memoryBytes?: number;
   /** The folder of the temporary files. */
   readonly folder?: string;
@@ -78,10 +77,10 @@ const MAX_LINES_AT_ONCE = 500;
  * Everything that is known about failed images: the records of the table and the outcomes of the runs, joined by image,
  * exactly and in constant memory. An image counts as failed if its last attempt failed. A record that no run knows is
  * an attempt of its own (an upload).
- * @throws the error of a source; the file system's error; `signal.reason`. No temporary file is left then.
+ * @throws the error of a source; the file system's error. No temporary file is left then.
  */
 export async function readFailures(sources: FailureSources, options: FailureOptions = {}): Promise<Failures> {
-  const { signal, folder } = options;
+  const { folder } = options;
   const sorterOptions = defined({ memoryBytes: options.memoryBytes, folder });
   const isBucketRead = sources.bucket !== undefined;
   const byImage = createLineSorter(sorterOptions);
@@ -96,14 +95,14 @@ export async function readFailures(sources: FailureSources, options: FailureOpti
     await images.dispose();
   };
   try {
-    await sortSources(sources, byImage, signal);
+    await sortSources(sources, byImage);
     let carry: FoldCarry | undefined;
     const visit = (key: string, values: readonly string[], piece: { isFirst: boolean; isLast: boolean }) => {
       const before = piece.isFirst ? undefined : carry;
       const folded = foldImage(JSON.parse(key), values, {
         isBucketRead,
         isWhole: piece.isFirst && piece.isLast,
-        ...(before ? { carry: before } : {}),
+        ...defined({ carry: before }),
       });
       const { failures, last } = folded;
       carry = folded.carry;
@@ -113,13 +112,12 @@ export async function readFailures(sources: FailureSources, options: FailureOpti
       failureTotals.image(failures, defined({ last, isSettled }));
     };
     const flushIfLarge = async () => {
-      signal?.throwIfAborted();
       await byTime.flushIfLarge();
       await images.flushIfLarge();
       await failureTotals.flushIfLarge();
     };
-    await visitGroups(byImage.sorted(signal), visit, flushIfLarge, MAX_LINES_AT_ONCE);
-    for await (const lines of byTime.sorted(signal)) {
+    await visitGroups(byImage.sorted(), visit, flushIfLarge, MAX_LINES_AT_ONCE);
+    for await (const lines of byTime.sorted()) {
       for (const line of lines) {
         const text = line.slice(line.indexOf('\t') + 1);
         rows.add(text);
@@ -127,26 +125,16 @@ export async function readFailures(sources: FailureSources, options: FailureOpti
       }
       await rows.flushIfLarge();
     }
-    const totals = await failureTotals.totals(signal);
-    async function* chosen(choice: FailureChoice, stop: AbortSignal | undefined): AsyncGenerator<LastFailure> {
-      for await (const lines of images.read(stop))
-        for (const line of lines) {
-          const last: LastFailure = JSON.parse(line);
-          if (isChosen(last, choice)) yield last;
-        }
+    const totals = await failureTotals.totals();
+    async function* chosen(choice: FailureChoice): AsyncGenerator<LastFailure> {
+      for await (const last of readJsonLines<LastFailure>(images)) if (isChosen(last, choice)) yield last;
     }
     return {
       totals,
-      async *all(stop) {
-        for await (const lines of rows.read(stop))
-          for (const line of lines) {
-            const failure: Failure = JSON.parse(line);
-            yield failure;
-          }
-      },
-      choose: (choice, stop) => summarise(chosen(choice, stop), choice),
-      async *images(choice, stop) {
-        for await (const { key, size } of chosen(choice, stop)) if (size !== undefined) yield { key, size };
+      all: () => readJsonLines<Failure>(rows),
+      choose: (choice) => summarise(chosen(choice), choice),
+      async *images(choice) {
+        for await (const { key, size } of chosen(choice)) if (size !== undefined) yield { key, size };
       },
       dispose,
     };
@@ -188,11 +176,7 @@ async function summarise(chosen: AsyncIterable<LastFailure>, choice: FailureChoi
 }
 
 /** Adds a line for each record, outcome and image of the bucket to the sorter, by image. */
-async function sortSources(
-  sources: FailureSources,
-  sorter: ReturnType<typeof createLineSorter>,
-  signal: AbortSignal | undefined,
-): Promise<void> {
+async function sortSources(sources: FailureSources, sorter: ReturnType<typeof createLineSorter>): Promise<void> {
   const LINES_PER_FLUSH = 500;
   const CHARACTERS_PER_FLUSH = 2 ** 20;
   let lines = 0;
@@ -204,7 +188,6 @@ async function sortSources(
     if (lines < LINES_PER_FLUSH && characters < CHARACTERS_PER_FLUSH) return;
     lines = 0;
     characters = 0;
-    signal?.throwIfAborted();
     await sorter.flushIfLarge();
   };
   const readJournal = async ({ runId, journal }: FailureSources['runs'][number]) => {

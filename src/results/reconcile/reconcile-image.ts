@@ -1,5 +1,5 @@
 import type { FailureType, Outcome } from '../../pipeline/invoke/invocation.ts';
-import type { RecordKind } from '../../pipeline/table/records.ts';
+import { emptyTally, type RecordKind } from '../../pipeline/table/records.ts';
 
 /**
  * What the manifest of a run, its outcomes and the table say about one image.
@@ -37,7 +37,6 @@ export interface ImageOutcome {
   readonly failureType?: FailureType;
   /** When the invocation started, epoch ms. */
   readonly startedAt: number;
-  readonly requestId?: string;
 }
 
 /** How many records name an image, by kind, and the time of the newest: epoch ms, 0 when unknown. */
@@ -79,15 +78,7 @@ export interface DecideBy {
   readonly clockSkewMs: number;
 }
 
-export const noRows: ImageRows = {
-  entry: 0,
-  'zero-hour': 0,
-  rejected: 0,
-  coverage: 0,
-  failed: 0,
-  newestRow: 0,
-  newestFailure: 0,
-};
+export const noRows: ImageRows = { ...emptyTally(), newestRow: 0, newestFailure: 0 };
 
 export const addRows = (a: ImageRows, b: ImageRows): ImageRows => ({
   entry: a.entry + b.entry,

@@ -114,8 +114,8 @@ export async function readSources(
   return read;
 }
 
-function outcomeOf({ outcome, startedAt, requestId }: OutcomeRecord): ImageOutcome {
-  const common = defined({ kind: outcome.kind, startedAt, requestId });
+function outcomeOf({ outcome, startedAt }: OutcomeRecord): ImageOutcome {
+  const common = { kind: outcome.kind, startedAt };
   switch (outcome.kind) {
     case 'processed':
       return defined({ ...common, entriesStored: outcome.entriesStored, resourceName: outcome.resourceName });

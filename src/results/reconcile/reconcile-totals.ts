@@ -1,4 +1,4 @@
-import type { RecordKind } from '../../pipeline/table/records.ts';
+import { emptyTally, type RecordKind } from '../../pipeline/table/records.ts';
 import {
   type DecideBy,
   isOlder,
@@ -34,14 +34,6 @@ export interface ReconcileTotals {
   readonly otherSpellings: number;
 }
 
-const noRecords = (): Record<RecordKind, number> => ({
-  entry: 0,
-  'zero-hour': 0,
-  rejected: 0,
-  coverage: 0,
-  failed: 0,
-});
-
 /** Counts the results of a reconciliation. */
 export function createReconcileTotals(by: DecideBy) {
   const counts: Record<ReconciledKind, number> = {
@@ -58,8 +50,8 @@ export function createReconcileTotals(by: DecideBy) {
   };
   const processedWithoutRows = { 'nothing-stored': 0, 'person-has-no-rows': 0, unclear: 0 };
   const notInManifest = { 'run-start': 0, before: 0, unknown: 0 };
-  const records = noRecords();
-  const withoutImage = noRecords();
+  const records = emptyTally();
+  const withoutImage = emptyTally();
   const special = {
     withFewerRows: 0,
     withOlderRowsOnly: 0,

@@ -1,6 +1,6 @@
 import { defined } from '../../lib/defined.ts';
 import { createLineSorter, visitLines } from '../../lib/disk/external-sort.ts';
-import { createLineFile, type LineFile } from '../../lib/disk/lines.ts';
+import { createLineFile, type LineFile, readJsonLines } from '../../lib/disk/lines.ts';
 import { normalisePerson } from './image-spelling.ts';
 import {
   type DecideBy,
@@ -114,11 +114,6 @@ async function* readImages(
 ): AsyncGenerator<ReconciledImage> {
   for (const kind of RECONCILED_KINDS) {
     const file = kinds.includes(kind) ? files.get(kind) : undefined;
-    if (file === undefined) continue;
-    for await (const lines of file.read(signal))
-      for (const line of lines) {
-        const image: ReconciledImage = JSON.parse(line);
-        yield image;
-      }
+    if (file) yield* readJsonLines<ReconciledImage>(file, signal);
   }
 }

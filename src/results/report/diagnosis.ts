@@ -147,7 +147,7 @@ function limitFindings({
 }: DiagnosisFacts): readonly Finding[] {
   const findings: Finding[] = [];
   const { timeoutMs, memoryMb } = functionFacts;
-  const mostMs = Math.max(metrics.durationMs?.most ?? 0, ...reports.map(({ durationMs }) => durationMs));
+  const mostMs = Math.max(metrics.longestMs ?? 0, ...reports.map(({ durationMs }) => durationMs));
   const timedOut = failures.byType.TIMEOUT_ERROR ?? 0;
   if (timedOut > 0 || (timeoutMs > 0 && mostMs >= timeoutMs * NEAR))
     findings.push({

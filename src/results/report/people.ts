@@ -83,7 +83,7 @@ export function createPeopleSample(size: number, seed: number) {
 /**
  * Compares the timesheet entries and zero-hour weeks of some people in a backup (with its supplements) with the table,
  * read consistently. The backup is verified at the same time. A person without records gives an empty comparison.
- * @throws BackupDamagedError; the SDK's error; `signal.reason`
+ * @throws BackupDamagedError; the SDK's error
  */
 export async function comparePeople(
   parts: { readonly dynamodb: DynamoDBClient; readonly location: BackupLocation },
@@ -91,11 +91,9 @@ export async function comparePeople(
     readonly backup: BackupRecord;
     readonly choice: PeopleChoice;
     readonly ignoredFields?: readonly string[];
-    readonly signal?: AbortSignal;
   },
 ): Promise<readonly PersonComparison[]> {
   const { backup, choice } = request;
-  const options = request.signal ? { signal: request.signal } : {};
   const names = keyNamesOf(backup.table);
   const keyOf = keyReader(backup.table.keys);
   const isIgnored = ignoredFieldTest(request.ignoredFields ?? FIELDS_CHANGED_BY_EVERY_RUN);
@@ -114,9 +112,8 @@ export async function comparePeople(
     items.set(keyText(keyOf(item)), item);
     before.set(person, items);
   };
-  const overlay = await readSupplements(parts.location, backup.id, keyOf, request.signal);
+  const overlay = await readSupplements(parts.location, backup.id, keyOf);
   await readBack(parts.location, backup, {
-    ...options,
     visit({ item }) {
       if (overlay.byKey.size === 0 || !overlay.byKey.has(keyText(keyOf(item)))) addBefore(item);
     },
@@ -130,7 +127,7 @@ export async function comparePeople(
     const after = new Map<string, Item>();
     const value: AttributeValue = hashType === 'N' ? { N: person } : { S: person };
     const hash = { name: names.hash, value };
-    for await (const items of queryItems(parts.dynamodb, backup.table.name, { hash }, options))
+    for await (const items of queryItems(parts.dynamodb, backup.table.name, { hash }))
       for (const item of items) {
         const kind = kindOfRecord(item, names);
         if (kind === 'entry' || kind === 'zero-hour') after.set(keyText(keyOf(item)), item);

@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 import { GetObjectCommand, NoSuchKey, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { z } from 'zod';
+import { parseJson } from '../../lib/json.ts';
 import { asFaultError } from '../../pipeline/aws.ts';
 import type { ListedImage } from '../../pipeline/images.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
@@ -163,7 +164,7 @@ export async function writeManifest(
 export async function readManifestIndex(s3: S3Client, location: ManifestLocation): Promise<ManifestIndex> {
   const key = indexKey(location);
   const body = await get(s3, location, key);
-  const parsed = indexSchema.safeParse(jsonOf(Buffer.from(body).toString()));
+  const parsed = indexSchema.safeParse(parseJson(Buffer.from(body).toString()));
   if (!parsed.success) throw new ManifestError(uri(location, key), 'is not a valid manifest index', parsed.error);
   const index = parsed.data;
   const full = index.parts.slice(0, -1).every((part) => part.count === index.partSize);
@@ -172,14 +173,6 @@ export async function readManifestIndex(s3: S3Client, location: ManifestLocation
     throw new ManifestError(uri(location, key), `lists ${index.count} images, but its parts have ${sum}`);
   return index;
 }
-
-const jsonOf = (text: string): unknown => {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-};
 
 /** One part, unzipped, with its checksum and its number of lines checked. */
 async function readPart(s3: S3Client, location: ManifestLocation, index: ManifestIndex, part: number): Promise<Buffer> {
@@ -208,7 +201,7 @@ function* linesOf(text: Buffer): Iterable<string> {
 }
 
 function entryOf(line: string, at: number, object: string): ManifestEntry {
-  const parsed = lineSchema.safeParse(jsonOf(line));
+  const parsed = lineSchema.safeParse(parseJson(line));
   if (!parsed.success) throw new ManifestError(object, `has an unreadable line for image ${at}`, parsed.error);
   return { index: at, key: parsed.data.key, size: parsed.data.size };
 }

@@ -1,6 +1,7 @@
 import type { ModalView } from '@slack/types';
 import { z } from 'zod';
 import { defined } from '../../lib/defined.ts';
+import { readJson } from '../../lib/json.ts';
 import type { RunPlan } from '../../run/model/run-control.ts';
 import type { PaceSetting } from '../../run/model/types.ts';
 import type { MessageLocation } from '../client/chat.ts';
@@ -24,13 +25,7 @@ const metadataSchema = z.strictObject({
 type Metadata = z.infer<typeof metadataSchema>;
 
 /** Undefined if it is not the metadata of this form. */
-export function readMetadata(text: string): Metadata | undefined {
-  try {
-    return metadataSchema.parse(JSON.parse(text));
-  } catch {
-    return undefined;
-  }
-}
+export const readMetadata = (text: string): Metadata | undefined => readJson(metadataSchema, text);
 
 const plain = (text: string) => ({ type: 'plain_text' as const, text });
 

@@ -1,6 +1,7 @@
 import type { KnownBlock, ModalView } from '@slack/types';
 import { z } from 'zod';
 import type { PlannedDeploy, PlannedRollback } from '../../checklist/contracts/step-control.ts';
+import { readJson } from '../../lib/json.ts';
 import { deployPlanLines, IN_PLACE, rollbackPlanLines } from '../messages/checklist/deploy-message.ts';
 
 export const CONFIRM_DEPLOY = 'confirm_deploy';
@@ -15,13 +16,7 @@ const section = (lines: readonly string[]): KnownBlock => ({
 });
 
 const metadataSchema = z.strictObject({ id: z.string(), channel: z.string(), keeps: z.string().exactOptional() });
-export function readDeployId(metadata: string): z.infer<typeof metadataSchema> | undefined {
-  try {
-    return metadataSchema.parse(JSON.parse(metadata));
-  } catch {
-    return undefined;
-  }
-}
+export const readDeployId = (metadata: string) => readJson(metadataSchema, metadata);
 
 /** What a deploy would change, to be confirmed. With a field for a zip of the team's code, unless a package was given. */
 export function deployView({ id, plan }: PlannedDeploy, channel: string): ModalView {

@@ -1,6 +1,7 @@
 import type { KnownBlock, ModalView } from '@slack/types';
 import { z } from 'zod';
 import { shortBackupId } from '../../backup/format/backup-record.ts';
+import { readJson } from '../../lib/json.ts';
 import type { Requester } from '../commands/command.ts';
 import { code, shorten, UNSEEN } from '../messages/kit/escape.ts';
 import { count, counted } from '../messages/kit/format.ts';
@@ -160,10 +161,4 @@ export const submitRestoreRows = (form: {
   },
 });
 
-function carriedOf(metadata: string): z.infer<typeof carriedSchema> | undefined {
-  try {
-    return carriedSchema.parse(JSON.parse(metadata));
-  } catch {
-    return undefined;
-  }
-}
+const carriedOf = (metadata: string) => readJson(carriedSchema, metadata);

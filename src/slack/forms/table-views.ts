@@ -8,6 +8,7 @@ import {
   type TableNow,
   tableActionSchema,
 } from '../../checklist/contracts/table-control.ts';
+import { readJson } from '../../lib/json.ts';
 import { code, shorten } from '../messages/kit/escape.ts';
 import { count, counted } from '../messages/kit/format.ts';
 import {
@@ -42,13 +43,6 @@ const carriedSchema = z.strictObject({ action: tableActionSchema, table: z.strin
 export type CarriedAction = z.infer<typeof carriedSchema>;
 const channelSchema = z.strictObject({ channel: z.string() });
 
-function readJson<T>(schema: z.ZodType<T>, text: string): T | undefined {
-  try {
-    return schema.parse(JSON.parse(text));
-  } catch {
-    return undefined;
-  }
-}
 export const readCarriedAction = (metadata: string): CarriedAction | undefined => readJson(carriedSchema, metadata);
 export const readChannel = (metadata: string): string | undefined => readJson(channelSchema, metadata)?.channel;
 

@@ -21,7 +21,6 @@ const readingOf = (changes: Partial<QuotaReading> = {}): QuotaReading => ({
   modelRequestsPerMinute: quota(200, 'Requests for Nova Lite'),
   modelTokensPerMinute: quota(400_000, 'Tokens for Nova Lite'),
   accountConcurrency: 1_000,
-  unreservedConcurrency: 900,
   freeConcurrency: 900,
   table: { name: 'Entries', billing: 'on-demand', writeCapacity: [] },
   textractPerSecond: {

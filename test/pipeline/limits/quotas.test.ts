@@ -137,7 +137,7 @@ describe('the quota of the model', () => {
 
 describe('the concurrency that the function can use', () => {
   test('is the unreserved concurrency', async () => {
-    expect(await read()).toMatchObject({ accountConcurrency: 1000, unreservedConcurrency: 850, freeConcurrency: 850 });
+    expect(await read()).toMatchObject({ accountConcurrency: 1000, freeConcurrency: 850 });
   });
   test('is its reserved concurrency, if there is one', async () => {
     reserved = 20;
