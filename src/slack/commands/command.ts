@@ -1,6 +1,7 @@
+import { succeed } from '../../lib/result.ts';
 import type { Role } from '../intake/permissions.ts';
 import type { Message } from '../messages/kit/message.ts';
-import type { Read } from './parse/options.ts';
+import { type Read, reject } from './parse/options.ts';
 
 /** Who makes a request and where, as Slack's own envelope says. */
 export interface Requester {
@@ -52,4 +53,4 @@ export interface ParsedCommand {
 export const withoutArguments =
   (word: string, parsed: ParsedCommand) =>
   (rest: string): Read<ParsedCommand> =>
-    rest.trim() === '' ? { ok: true, value: parsed } : { ok: false, line: `\`/rescan ${word}\` has no arguments.` };
+    rest.trim() === '' ? succeed(parsed) : reject(`\`/rescan ${word}\` has no arguments.`);

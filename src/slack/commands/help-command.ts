@@ -1,3 +1,4 @@
+import { succeed } from '../../lib/result.ts';
 import { commandHelpMessage, groupHelpMessage, helpMessage, unknownTopicMessage } from '../messages/help/help.ts';
 import type { Message } from '../messages/kit/message.ts';
 import { COMMAND_GROUPS, type Command, type CommandDescription } from './command.ts';
@@ -18,7 +19,7 @@ export const helpDescription: CommandDescription = {
 /** `/rescan help`, `help flush`, `help run`. */
 export const helpCommand = (commands: readonly CommandDescription[]): Command => ({
   ...helpDescription,
-  read: (rest) => ({ ok: true, value: { immediateReply: answer(rest, commands), execute: async () => undefined } }),
+  read: (rest) => succeed({ immediateReply: answer(rest, commands), execute: async () => undefined }),
 });
 
 function answer(rest: string, commands: readonly CommandDescription[]): Message {

@@ -1,6 +1,7 @@
 import { shortBackupId } from '../../backup/format/backup-record.ts';
 import type { TableControl } from '../../checklist/contracts/table-control.ts';
 import { defined } from '../../lib/defined.ts';
+import { succeed } from '../../lib/result.ts';
 import type { TableForms } from '../forms/table-forms.ts';
 import { code } from '../messages/kit/escape.ts';
 import { bytes, count, counted } from '../messages/kit/format.ts';
@@ -9,7 +10,7 @@ import { backupLine, backupName } from '../messages/table/describe-table.ts';
 import { backupsMessage, pruneMessage } from '../messages/table/table-messages.ts';
 import { tableRefusalMessage } from '../messages/table/table-refusals.ts';
 import type { Command, CommandDescription, ParsedCommand, Requester } from './command.ts';
-import { type Read, readOptions, splitArguments } from './parse/options.ts';
+import { type Read, readOptions, reject, splitArguments } from './parse/options.ts';
 
 export interface TableCommandPorts {
   readonly tables: TableControl;
@@ -19,10 +20,7 @@ export interface TableCommandPorts {
 const accept = (
   execute: (requester: Requester) => Promise<Message | undefined>,
   immediateReply?: Message,
-): Read<ParsedCommand> => ({
-  ok: true,
-  value: { execute, ...defined({ immediateReply }) },
-});
+): Read<ParsedCommand> => succeed({ execute, ...defined({ immediateReply }) });
 
 /** `/rescan backup` for help and documentation. */
 export const backupDescription: CommandDescription = {
@@ -47,7 +45,7 @@ export const backupCommand = ({ tables }: TableCommandPorts): Command => ({
     if (note === 'native') return accept(() => native(tables), say('Asking DynamoDB for a backup of its own…'));
     if (note === 'export')
       return accept((requester) => exporting(tables, requester), say('Asking DynamoDB for an export…'));
-    if (note.length > 300) return { ok: false, line: 'A note is at most 300 characters.' };
+    if (note.length > 300) return reject('A note is at most 300 characters.');
     return accept(async ({ person, channel }) => {
       const begun = await tables.backup({ by: person, location: { channel }, ...(note === '' ? {} : { note }) });
       return begun.ok ? undefined : tableRefusalMessage(begun.refusal);
@@ -103,16 +101,15 @@ export const backupsCommand = ({ tables }: TableCommandPorts): Command => ({
     if (verb === undefined) return accept(() => list(tables));
     if (verb === 'verify') {
       const [id, ...others] = more;
-      if (id === undefined || others.length > 0) return { ok: false, line: '`verify` takes the id of one backup.' };
+      if (id === undefined || others.length > 0) return reject('`verify` takes the id of one backup.');
       return accept(() => verify(tables, id), say(`Reading ${backupName(id)} back from S3…`));
     }
     if (verb !== 'prune')
-      return { ok: false, line: `\`backups\` does not take ${code(verb, 60)}. Use \`verify ID\` or \`prune keep=5\`.` };
+      return reject(`\`backups\` does not take ${code(verb, 60)}. Use \`verify ID\` or \`prune keep=5\`.`);
     const options = readOptions(more, ['keep']);
     if (!options.ok) return options;
     const keep = options.value.get('keep') ?? '';
-    if (!/^[1-9]\d{0,4}$/.test(keep))
-      return { ok: false, line: 'Write how many backups to keep, for example `keep=5`.' };
+    if (!/^[1-9]\d{0,4}$/.test(keep)) return reject('Write how many backups to keep, for example `keep=5`.');
     return accept(() => prune(tables, Number(keep)));
   },
 });
@@ -166,7 +163,7 @@ export const flushCommand = ({ forms }: TableCommandPorts): Command => ({
     if (!options.ok) return options;
     const kinds = options.value.get('kinds');
     const backupId = options.value.get('backup');
-    if (kinds !== undefined && kinds !== 'failed') return { ok: false, line: '`kinds=` takes only `failed`.' };
+    if (kinds !== undefined && kinds !== 'failed') return reject('`kinds=` takes only `failed`.');
     const wanted = { failedOnly: kinds === 'failed', ...defined({ backupId }) };
     return accept((requester) => forms.openFlush(requester.triggerId ?? '', wanted, requester));
   },
@@ -198,10 +195,10 @@ export const restoreCommand = ({ tables, forms }: TableCommandPorts): Command =>
     const backupId = options.value.get('backup');
     const uri = options.value.get('from');
     const typesFrom = options.value.get('types-from');
-    if (uri === undefined && typesFrom !== undefined) return { ok: false, line: '`types-from=` needs `from=`.' };
+    if (uri === undefined && typesFrom !== undefined) return reject('`types-from=` needs `from=`.');
     if (uri === undefined)
       return accept((requester) => forms.openRestore(requester.triggerId ?? '', defined({ backupId }), requester));
-    if (!/^s3:\/\/[^/]+\/.+$/.test(uri)) return { ok: false, line: '`from=` must be `s3://bucket/key`.' };
+    if (!/^s3:\/\/[^/]+\/.+$/.test(uri)) return reject('`from=` must be `s3://bucket/key`.');
     return accept(async ({ person }) => {
       const taken = await tables.importLegacy({ uri, by: person, ...defined({ typesFrom }) });
       if (!taken.ok) return tableRefusalMessage(taken.refusal);

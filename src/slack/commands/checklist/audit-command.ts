@@ -1,10 +1,11 @@
-import type { AuditLog } from '../../../checklist/audit/audit-log.ts';
-import { AuditUnreadableError } from '../../../checklist/audit/audit-log.ts';
+import { type AuditLog, AuditUnreadableError } from '../../../checklist/audit/audit-log.ts';
 import type { AuditWriter } from '../../../checklist/audit/audit-writer.ts';
+import { succeed } from '../../../lib/result.ts';
 import { auditMessage, chainMessage } from '../../messages/checklist/audit-message.ts';
 import { code } from '../../messages/kit/escape.ts';
 import { type Message, say } from '../../messages/kit/message.ts';
 import type { Command, CommandDescription, Requester } from '../command.ts';
+import { reject } from '../parse/options.ts';
 
 export interface AuditCommandPorts {
   readonly audit: Pick<AuditLog, 'entries' | 'verify'> & Pick<AuditWriter, 'waiting'>;
@@ -48,44 +49,32 @@ export const auditCommand = ({ audit, exportAudit }: AuditCommandPorts): Command
   read(rest) {
     const [word = '', noted, ...more] = rest.trim().toLowerCase().split(/\s+/);
     if (more.length > 0 || (noted !== undefined && word !== 'verify'))
-      return { ok: false, line: `\`audit\` does not take ${code(rest.trim(), 60)}.` };
+      return reject(`\`audit\` does not take ${code(rest.trim(), 60)}.`);
     if (noted !== undefined && !/^[0-9a-f]{64}$/.test(noted))
-      return {
-        ok: false,
-        line: `${code(noted, 80)} is not a hash of the audit. A hash has 64 characters, 0 to 9 and a to f.`,
-      };
+      return reject(`${code(noted, 80)} is not a hash of the audit. A hash has 64 characters, 0 to 9 and a to f.`);
     switch (word) {
       case '':
-        return {
-          ok: true,
-          value: {
-            async execute() {
-              return readably(async () => {
-                const entries = [];
-                for await (const entry of audit.entries({ newestFirst: true, limit: MOST_SHOWN })) entries.push(entry);
-                return auditMessage(entries, audit.waiting());
-              });
-            },
+        return succeed({
+          async execute() {
+            return readably(async () => {
+              const entries = [];
+              for await (const entry of audit.entries({ newestFirst: true, limit: MOST_SHOWN })) entries.push(entry);
+              return auditMessage(entries, audit.waiting());
+            });
           },
-        };
+        });
       case 'verify':
-        return {
-          ok: true,
-          value: {
-            immediateReply: say('Checking every entry from the first one on…'),
-            execute: async () => chainMessage(await audit.verify(noted)),
-          },
-        };
+        return succeed({
+          immediateReply: say('Checking every entry from the first one on…'),
+          execute: async () => chainMessage(await audit.verify(noted)),
+        });
       case 'export':
-        return {
-          ok: true,
-          value: {
-            immediateReply: say('Writing the audit as CSV…'),
-            execute: (requester) => readably(() => exportAudit(requester)),
-          },
-        };
+        return succeed({
+          immediateReply: say('Writing the audit as CSV…'),
+          execute: (requester) => readably(() => exportAudit(requester)),
+        });
       default:
-        return { ok: false, line: `\`audit\` does not take ${code(word, 60)}.` };
+        return reject(`\`audit\` does not take ${code(word, 60)}.`);
     }
   },
 });

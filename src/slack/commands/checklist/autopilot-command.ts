@@ -1,4 +1,5 @@
 import type { AutopilotControl } from '../../../checklist/contracts/autopilot-control.ts';
+import { succeed } from '../../../lib/result.ts';
 import type { Chat } from '../../client/chat.ts';
 import {
   autopilotPlanMessage,
@@ -8,6 +9,7 @@ import {
 import { code } from '../../messages/kit/escape.ts';
 import { type Message, say } from '../../messages/kit/message.ts';
 import type { Command, CommandDescription, Requester } from '../command.ts';
+import { reject } from '../parse/options.ts';
 
 export interface AutopilotCommandPorts {
   readonly autopilot: AutopilotControl;
@@ -46,39 +48,27 @@ export const autopilotCommand = (ports: AutopilotCommandPorts): Command => ({
     const { autopilot } = ports;
     switch (rest.trim().toLowerCase()) {
       case '':
-        return {
-          ok: true,
-          value: {
-            immediateReply: say('Preparing the plan…'),
-            execute: (requester) => plan(requester, ports),
-          },
-        };
+        return succeed({
+          immediateReply: say('Preparing the plan…'),
+          execute: (requester) => plan(requester, ports),
+        });
       case 'go':
-        return {
-          ok: true,
-          value: {
-            async execute({ person }) {
-              const gone = await autopilot.retry(person);
-              return gone.ok ? say('The autopilot is trying again.') : autopilotRefusalMessage(gone.refusal);
-            },
+        return succeed({
+          async execute({ person }) {
+            const gone = await autopilot.retry(person);
+            return gone.ok ? say('The autopilot is trying again.') : autopilotRefusalMessage(gone.refusal);
           },
-        };
+        });
       case 'stop':
-        return {
-          ok: true,
-          value: {
-            worksWithoutMembership: true,
-            async execute({ person }) {
-              const stopped = await autopilot.stop(person);
-              return stopped.ok ? autopilotStoppedMessage(stopped.value) : autopilotRefusalMessage(stopped.refusal);
-            },
+        return succeed({
+          worksWithoutMembership: true,
+          async execute({ person }) {
+            const stopped = await autopilot.stop(person);
+            return stopped.ok ? autopilotStoppedMessage(stopped.value) : autopilotRefusalMessage(stopped.refusal);
           },
-        };
+        });
       default:
-        return {
-          ok: false,
-          line: `\`autopilot\` does not take ${code(rest.trim(), 60)}. The autopilot was *not* stopped.`,
-        };
+        return reject(`\`autopilot\` does not take ${code(rest.trim(), 60)}. The autopilot was *not* stopped.`);
     }
   },
 });

@@ -2,6 +2,7 @@ import type { AutopilotControl } from '../../../checklist/contracts/autopilot-co
 import { isOverridable, OVERRIDABLE } from '../../../checklist/model/step.ts';
 import type { Checklist } from '../../../checklist/steps/checklist.ts';
 import type { Clock } from '../../../lib/clock.ts';
+import { succeed } from '../../../lib/result.ts';
 import type { ApproverCheck } from '../../intake/approver-check.ts';
 import type { Permissions } from '../../intake/permissions.ts';
 import {
@@ -14,6 +15,7 @@ import { checklistMessage, historyMessage } from '../../messages/checklist/check
 import { code } from '../../messages/kit/escape.ts';
 import { type Message, say } from '../../messages/kit/message.ts';
 import { type Command, type CommandDescription, type Requester, withoutArguments } from '../command.ts';
+import { reject } from '../parse/options.ts';
 
 export interface ChecklistCommandPorts {
   readonly checklist: Checklist;
@@ -57,8 +59,8 @@ export const checklistCommand = (ports: ChecklistCommandPorts): Command => ({
   read(rest) {
     const id = rest.trim().toLowerCase();
     if (id !== '' && !/^c-\d{4,}$/.test(id))
-      return { ok: false, line: `${code(rest.trim(), 60)} is not the id of a checklist. Example: \`c-0007\`.` };
-    return { ok: true, value: { execute: (requester) => showChecklist(requester, ports, id === '' ? undefined : id) } };
+      return reject(`${code(rest.trim(), 60)} is not the id of a checklist. Example: \`c-0007\`.`);
+    return succeed({ execute: (requester) => showChecklist(requester, ports, id === '' ? undefined : id) });
   },
 });
 
@@ -114,28 +116,24 @@ export const overrideCommand = ({
   read(rest) {
     const [, step = '', words = ''] = /^\s*(\S*)\s*(?:because\s+)?([\s\S]*)$/i.exec(rest) ?? [];
     const reason = words.trim();
-    if (step === 'backup') return { ok: false, line: 'Nobody can skip the backup.' };
+    if (step === 'backup') return reject('Nobody can skip the backup.');
     if (!isOverridable(step))
-      return {
-        ok: false,
-        line: `${step === '' ? 'The step is missing.' : `${code(step, 60)} cannot be skipped.`} These can: ${OVERRIDABLE.map((name) => `\`${name}\``).join(', ')}.`,
-      };
-    if (reason.length < 3) return { ok: false, line: 'The reason is missing. Add `because REASON`; it is recorded.' };
-    if (reason.length > 500) return { ok: false, line: 'The reason is longer than 500 characters.' };
-    return {
-      ok: true,
-      value: {
-        async execute({ person }) {
-          // The same check as for a click on Approve.
-          if ((await checkApprover(person)) !== 'approver')
-            return say(
-              'Nothing was skipped: only an approver who is an active member of this workspace can skip a step.',
-            );
-          const given = await checklist.override(step, person, reason);
-          return given.ok ? overriddenMessage(given.value) : overrideRefusalMessage(step, given.refusal);
-        },
+      return reject(
+        `${step === '' ? 'The step is missing.' : `${code(step, 60)} cannot be skipped.`} These can: ${OVERRIDABLE.map((name) => `\`${name}\``).join(', ')}.`,
+      );
+    if (reason.length < 3) return reject('The reason is missing. Add `because REASON`; it is recorded.');
+    if (reason.length > 500) return reject('The reason is longer than 500 characters.');
+    return succeed({
+      async execute({ person }) {
+        // The same check as for a click on Approve.
+        if ((await checkApprover(person)) !== 'approver')
+          return say(
+            'Nothing was skipped: only an approver who is an active member of this workspace can skip a step.',
+          );
+        const given = await checklist.override(step, person, reason);
+        return given.ok ? overriddenMessage(given.value) : overrideRefusalMessage(step, given.refusal);
       },
-    };
+    });
   },
 });
 

@@ -1,7 +1,8 @@
+import { succeed } from '../../../lib/result.ts';
 import type { DeployForms } from '../../forms/deploy-forms.ts';
 import { code } from '../../messages/kit/escape.ts';
 import type { Command, CommandDescription } from '../command.ts';
-import { readOptions, splitArguments } from '../parse/options.ts';
+import { readOptions, reject, splitArguments } from '../parse/options.ts';
 
 /** `/rescan deploy` for help and documentation. */
 export const deployDescription: CommandDescription = {
@@ -24,17 +25,14 @@ export const deployCommand = (forms: Pick<DeployForms, 'openDeploy' | 'openRollb
     const words = splitArguments(rest);
     if (!words.ok) return words;
     if (words.value.length === 1 && words.value[0]?.toLowerCase() === 'rollback')
-      return { ok: true, value: { execute: (requester) => forms.openRollback(requester.triggerId ?? '', requester) } };
+      return succeed({ execute: (requester) => forms.openRollback(requester.triggerId ?? '', requester) });
     const options = readOptions(words.value, ['from']);
     if (!options.ok) return options;
     const from = options.value.get('from');
     const [, bucket, key] = /^s3:\/\/([^/]+)\/(.+)$/.exec(from ?? '') ?? [];
     if (from !== undefined && (bucket === undefined || key === undefined))
-      return { ok: false, line: `\`from=\` must be \`s3://bucket/key.zip\`, not ${code(from, 100)}.` };
+      return reject(`\`from=\` must be \`s3://bucket/key.zip\`, not ${code(from, 100)}.`);
     const given = bucket === undefined || key === undefined ? undefined : ({ kind: 's3', bucket, key } as const);
-    return {
-      ok: true,
-      value: { execute: (requester) => forms.openDeploy(requester.triggerId ?? '', given, requester) },
-    };
+    return succeed({ execute: (requester) => forms.openDeploy(requester.triggerId ?? '', given, requester) });
   },
 });

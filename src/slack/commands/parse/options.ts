@@ -1,7 +1,11 @@
 import { suggestNearest } from '../../../lib/nearest.ts';
+import { succeed } from '../../../lib/result.ts';
 import { code } from '../../messages/kit/escape.ts';
 
 export type Read<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly line: string };
+
+/** Refuses a line that does not fit. `line` says why, as mrkdwn. */
+export const reject = (line: string) => ({ ok: false, line }) as const;
 
 /** Opening quotes of keyboards, with what closes them. */
 const CLOSING: Readonly<Record<string, string>> = { '"': '"', "'": "'", '“': '”', '”': '”', '„': '“', '‘': '’' };
@@ -29,12 +33,12 @@ export function splitArguments(line: string): Read<readonly string[]> {
     const end = letters.findIndex(
       (other, index) => index > at && (other === closing || (letter === '“' && other === '"')),
     );
-    if (end < 0) return { ok: false, line: `A quote is not closed: ${code(letters.slice(at).join(''), 60)}.` };
+    if (end < 0) return reject(`A quote is not closed: ${code(letters.slice(at).join(''), 60)}.`);
     word = (word ?? '') + letters.slice(at + 1, end).join('');
     at = end;
   }
   if (word !== undefined) words.push(word);
-  return { ok: true, value: words };
+  return succeed(words);
 }
 
 /** Reads arguments `name=value`, each name of `names` at most once. Refuses at the first that does not fit. `flags`: arguments without value, for the hint. */
@@ -48,23 +52,22 @@ export function readOptions<Name extends string>(
   for (const [index, word] of words.entries()) {
     const at = word.indexOf('=');
     if (at < 0)
-      return {
-        ok: false,
-        line: `${missingEquals(word, words[index + 1], names) ?? `Unknown argument ${code(word, 60)}.`} Options: ${allowed}.`,
-      };
+      return reject(
+        `${missingEquals(word, words[index + 1], names) ?? `Unknown argument ${code(word, 60)}.`} Options: ${allowed}.`,
+      );
     const typed = word.slice(0, at).toLowerCase();
     const name = names.find((candidate) => candidate === typed);
     if (name === undefined) {
       const [near] = suggestNearest(typed, names);
       const hint = near === undefined ? `Options: ${allowed}.` : `Did you mean \`${near}=\`?`;
-      return { ok: false, line: `Unknown option ${code(`${typed}=`, 60)}. ${hint}` };
+      return reject(`Unknown option ${code(`${typed}=`, 60)}. ${hint}`);
     }
-    if (values.has(name)) return { ok: false, line: `\`${name}=\` is given twice.` };
+    if (values.has(name)) return reject(`\`${name}=\` is given twice.`);
     const value = word.slice(at + 1);
-    if (value.trim() === '') return { ok: false, line: `\`${name}=\` has no value.` };
+    if (value.trim() === '') return reject(`\`${name}=\` has no value.`);
     values.set(name, value);
   }
-  return { ok: true, value: values };
+  return succeed(values);
 }
 
 /** `limit 5` is meant as `limit=5`: says so. */

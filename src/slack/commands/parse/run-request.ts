@@ -1,8 +1,9 @@
+import { succeed } from '../../../lib/result.ts';
 import type { ImageSelection, PaceSetting } from '../../../run/model/types.ts';
 import { parsePace } from '../../../run/plan/pace-setting.ts';
 import { code, escapeMrkdwn } from '../../messages/kit/escape.ts';
 import { count } from '../../messages/kit/format.ts';
-import { type Read, readOptions, splitArguments } from './options.ts';
+import { type Read, readOptions, reject, splitArguments } from './options.ts';
 
 /** The run that `/rescan start` or its form asks for. */
 export interface RunRequest {
@@ -37,12 +38,12 @@ export function readStartText(line: string): Read<RunRequest> {
   const { value: given } = options;
   const inBatches = (['batch', 'delay'] as const).filter((name) => given.has(name));
   if (inBatches.length > 0 && given.has('pace'))
-    return { ok: false, line: 'Give either `pace=` or `batch=` and `delay=`, not both.' };
+    return reject('Give either `pace=` or `batch=` and `delay=`, not both.');
   const pace = given.get('pace') ?? inBatches.map((name) => `${name}=${given.get(name)}`).join(' ');
   const texts = { ...pick(given, ['prefix', 'limit', 'sample', 'seed']), ...(pace === '' ? {} : { pace }) };
   const read = readRequest(texts);
-  if (read.ok && words.value.some(isKeep)) return { ok: true, value: { ...read.value, keep: true } };
-  return read.ok ? read : { ok: false, line: read.problems.map((problem) => problem.line).join('\n') };
+  if (read.ok && words.value.some(isKeep)) return succeed({ ...read.value, keep: true });
+  return read.ok ? read : reject(read.problems.map((problem) => problem.line).join('\n'));
 }
 
 /** Reads all fields and returns every problem with its field. */
@@ -77,18 +78,15 @@ export function readRequest(
   const pace = texts.pace === undefined ? undefined : parsePace(texts.pace.split(/\s+/));
   if (pace && !pace.ok) problems.push({ field: 'pace', line: escapeMrkdwn(pace.refusal) });
   if (problems.length > 0) return { ok: false, problems };
-  return {
-    ok: true,
-    value: {
-      selection: {
-        ...(prefix === undefined ? {} : { prefix }),
-        ...(limit === undefined ? {} : { limit }),
-        ...(sample === undefined ? {} : { sample }),
-        ...(seed === undefined ? {} : { seed }),
-      },
-      ...(pace?.ok ? { paceSetting: pace.value } : {}),
+  return succeed({
+    selection: {
+      ...(prefix === undefined ? {} : { prefix }),
+      ...(limit === undefined ? {} : { limit }),
+      ...(sample === undefined ? {} : { sample }),
+      ...(seed === undefined ? {} : { seed }),
     },
-  };
+    ...(pace?.ok ? { paceSetting: pace.value } : {}),
+  });
 }
 
 function pick<Name extends string, Chosen extends Name>(

@@ -1,9 +1,10 @@
+import { succeed } from '../../../lib/result.ts';
 import { say } from '../../messages/kit/message.ts';
 import type { LogsAsked } from '../../messages/results/log-message.ts';
 import type { LogRequests } from '../../requests/log-requests.ts';
 import type { FollowRequest, LogFollower } from '../../threads/log-follower.ts';
 import type { Command, CommandDescription } from '../command.ts';
-import { type Read, readOptions, splitArguments } from '../parse/options.ts';
+import { type Read, readOptions, reject, splitArguments } from '../parse/options.ts';
 
 const MINUTE_MS = 60_000;
 const MOST_MINUTES = 7 * 24 * 60;
@@ -43,24 +44,21 @@ export const logsCommand = ({ logs, following }: LogCommandPorts): Command => ({
       case 'follow': {
         const asked = readFollow(others);
         if (!asked.ok) return asked;
-        return { ok: true, value: { execute: (requester) => following.follow(asked.value, requester) } };
+        return succeed({ execute: (requester) => following.follow(asked.value, requester) });
       }
       case 'stop':
-        if (others.length > 0) return { ok: false, line: '`logs stop` has no arguments.' };
-        return {
-          ok: true,
-          value: { worksWithoutMembership: true, execute: ({ channel, person }) => following.stopIn(channel, person) },
-        };
+        if (others.length > 0) return reject('`logs stop` has no arguments.');
+        return succeed({
+          worksWithoutMembership: true,
+          execute: ({ channel, person }) => following.stopIn(channel, person),
+        });
     }
     const asked = readLogsAsked(words.value);
     if (!asked.ok) return asked;
-    return {
-      ok: true,
-      value: {
-        immediateReply: say('Reading the function’s log…'),
-        execute: (requester) => logs.show(asked.value, requester),
-      },
-    };
+    return succeed({
+      immediateReply: say('Reading the function’s log…'),
+      execute: (requester) => logs.show(asked.value, requester),
+    });
   },
 });
 
@@ -73,18 +71,15 @@ export function readLogsAsked(words: readonly string[]): Read<LogsAsked> {
   if (!options.ok) return options;
   const minutes = options.value.get('minutes') ?? '15';
   if (!/^[1-9]\d{0,4}$/.test(minutes) || Number(minutes) > MOST_MINUTES)
-    return { ok: false, line: `\`minutes=\` must be a whole number from 1 to ${MOST_MINUTES} (a week).` };
+    return reject(`\`minutes=\` must be a whole number from 1 to ${MOST_MINUTES} (a week).`);
   const pattern = options.value.get('pattern');
   const image = options.value.get('image');
-  return {
-    ok: true,
-    value: {
-      errorsOnly: words.some(isErrors),
-      fromMs: Number(minutes) * MINUTE_MS,
-      ...(pattern === undefined ? {} : { pattern }),
-      ...(image === undefined ? {} : { image }),
-    },
-  };
+  return succeed({
+    errorsOnly: words.some(isErrors),
+    fromMs: Number(minutes) * MINUTE_MS,
+    ...(pattern === undefined ? {} : { pattern }),
+    ...(image === undefined ? {} : { image }),
+  });
 }
 
 /** Reads what follows `logs follow`. */
@@ -99,19 +94,13 @@ export function readFollow(words: readonly string[]): Read<FollowRequest> {
   const [time = '10m', ...more] = times;
   const minutes = Number(time.replace(/m$/i, ''));
   if (more.length > 0 || minutes < 1 || minutes > MOST_FOLLOW_MINUTES)
-    return {
-      ok: false,
-      line: `\`follow\` takes one time from 1 to ${MOST_FOLLOW_MINUTES} minutes. Example: \`follow 10m\`.`,
-    };
+    return reject(`\`follow\` takes one time from 1 to ${MOST_FOLLOW_MINUTES} minutes. Example: \`follow 10m\`.`);
   const pattern = options.value.get('pattern');
-  return {
-    ok: true,
-    value: {
-      forMs: minutes * MINUTE_MS,
-      errorsOnly: words.some(isErrors),
-      ...(pattern === undefined ? {} : { pattern }),
-    },
-  };
+  return succeed({
+    forMs: minutes * MINUTE_MS,
+    errorsOnly: words.some(isErrors),
+    ...(pattern === undefined ? {} : { pattern }),
+  });
 }
 
 const isErrors = (word: string): boolean => word.toLowerCase() === 'errors';

@@ -1,6 +1,7 @@
 import type { RetryRequest } from '../../../checklist/contracts/result-control.ts';
 import { defined } from '../../../lib/defined.ts';
 import { suggestNearest } from '../../../lib/nearest.ts';
+import { succeed } from '../../../lib/result.ts';
 import { FAILURE_TYPES } from '../../../pipeline/invoke/invocation.ts';
 import { isFailureType } from '../../../results/failures/failures.ts';
 import type { MessageLinks } from '../../delivery/message-links.ts';
@@ -13,7 +14,7 @@ import type { FileLocation, ResultFiles } from '../../requests/result-files.ts';
 import type { ResultRequests } from '../../requests/result-requests.ts';
 import type { AuditCommandPorts } from '../checklist/audit-command.ts';
 import { type Command, type CommandDescription, withoutArguments } from '../command.ts';
-import { type Read, readOptions, splitArguments } from '../parse/options.ts';
+import { type Read, readOptions, reject, splitArguments } from '../parse/options.ts';
 
 export interface ResultCommandPorts {
   readonly requests: ResultRequests;
@@ -85,35 +86,28 @@ export const exportCommand = ({ files, exportAudit, threadIn, links }: ResultCom
       const what = EXPORTS.find((word) => word === typed.toLowerCase());
       if (what === undefined) {
         const [near] = suggestNearest(typed, EXPORTS);
-        return {
-          ok: false,
-          line: `${code(typed, 60)} cannot be exported. ${near === undefined ? `These can: ${EXPORTS.map((name) => `\`${name}\``).join(', ')}.` : `Did you mean \`${near}\`?`}`,
-        };
+        return reject(
+          `${code(typed, 60)} cannot be exported. ${near === undefined ? `These can: ${EXPORTS.map((name) => `\`${name}\``).join(', ')}.` : `Did you mean \`${near}\`?`}`,
+        );
       }
       if (more.length > 0 || (id !== undefined && (what === 'failures' || what === 'audit')))
-        return { ok: false, line: `\`export ${what}\` does not take ${code([id, ...more].join(' '), 60)}.` };
+        return reject(`\`export ${what}\` does not take ${code([id, ...more].join(' '), 60)}.`);
       const immediateReply = say('Preparing the CSV…');
       switch (what) {
         case 'failures':
-          return {
-            ok: true,
-            value: {
-              immediateReply,
-              execute: ({ channel }) => inThread(channel, undefined, (location) => files.failures(location)),
-            },
-          };
+          return succeed({
+            immediateReply,
+            execute: ({ channel }) => inThread(channel, undefined, (location) => files.failures(location)),
+          });
         case 'run':
-          return {
-            ok: true,
-            value: {
-              immediateReply,
-              execute: ({ channel }) => inThread(channel, id, (location) => files.run(location, id)),
-            },
-          };
+          return succeed({
+            immediateReply,
+            execute: ({ channel }) => inThread(channel, id, (location) => files.run(location, id)),
+          });
         case 'diff':
-          return { ok: true, value: { immediateReply, execute: ({ channel }) => files.diff({ channel }, id) } };
+          return succeed({ immediateReply, execute: ({ channel }) => files.diff({ channel }, id) });
         case 'audit':
-          return { ok: true, value: { immediateReply, execute: exportAudit } };
+          return succeed({ immediateReply, execute: exportAudit });
       }
     },
   };
@@ -140,13 +134,10 @@ export const retryCommand = ({ requests }: ResultCommandPorts): Command => ({
   read(rest) {
     const setting = readRetry(rest);
     if (!setting.ok) return setting;
-    return {
-      ok: true,
-      value: {
-        immediateReply: say('Finding those images…'),
-        execute: (requester) => requests.retry(setting.value.setting, setting.value.what, requester),
-      },
-    };
+    return succeed({
+      immediateReply: say('Finding those images…'),
+      execute: (requester) => requests.retry(setting.value.setting, setting.value.what, requester),
+    });
   },
 });
 
@@ -160,39 +151,33 @@ export function readRetry(rest: string): Read<{ readonly setting: RetryRequest; 
   const images = words.value.filter((word) => !isOption(word));
   const causeId = options.value.get('cause');
   const failureType = options.value.get('type')?.toUpperCase();
-  if (images.length > 0 && options.value.size > 0)
-    return { ok: false, line: 'Name images or give `type=` and `cause=`, not both.' };
+  if (images.length > 0 && options.value.size > 0) return reject('Name images or give `type=` and `cause=`, not both.');
   if (causeId !== undefined && !/^[0-9a-f]{10}$/.test(causeId))
-    return {
-      ok: false,
-      line: `${code(causeId, 60)} is not the id of a cause. The CSV of \`/rescan export failures\` has the ids (ten characters, 0 to 9 and a to f).`,
-    };
+    return reject(
+      `${code(causeId, 60)} is not the id of a cause. The CSV of \`/rescan export failures\` has the ids (ten characters, 0 to 9 and a to f).`,
+    );
   if (failureType !== undefined && !isFailureType(failureType)) {
     const [near] = suggestNearest(failureType, FAILURE_TYPES);
-    return {
-      ok: false,
-      line: `There is no type ${code(failureType, 60)}. ${near === undefined ? `Types are ${FAILURE_TYPES.map((type) => `\`${type}\``).join(', ')}.` : `Did you mean \`${near}\`?`}`,
-    };
+    return reject(
+      `There is no type ${code(failureType, 60)}. ${near === undefined ? `Types are ${FAILURE_TYPES.map((type) => `\`${type}\``).join(', ')}.` : `Did you mean \`${near}\`?`}`,
+    );
   }
   const what = [
     ...(images.length > 0 ? [`${counted(images.length, 'image')} by name`] : []),
     ...(failureType === undefined ? [] : [`type ${failureType}`]),
     ...(causeId === undefined ? [] : [`cause ${causeId}`]),
   ];
-  return {
-    ok: true,
-    value: {
-      setting: {
-        kind: 'failed',
-        choice: {
-          ...(images.length > 0 ? { images: new Set(images) } : {}),
-          ...(failureType === undefined ? {} : { failureType }),
-          ...(causeId === undefined ? {} : { causeId }),
-        },
+  return succeed({
+    setting: {
+      kind: 'failed',
+      choice: {
+        ...(images.length > 0 ? { images: new Set(images) } : {}),
+        ...(failureType === undefined ? {} : { failureType }),
+        ...(causeId === undefined ? {} : { causeId }),
       },
-      what: what.length === 0 ? 'every failed image' : what.join(', '),
     },
-  };
+    what: what.length === 0 ? 'every failed image' : what.join(', '),
+  });
 }
 
 /** `/rescan validate` for help and documentation. */
@@ -225,16 +210,16 @@ export const validateCommand = ({ requests }: ResultCommandPorts): Command => ({
     const person = options.value.get('person');
     const seed = options.value.get('seed');
     if (seed !== undefined && !/^\d{1,9}$/.test(seed))
-      return { ok: false, line: '`seed=` must be a whole number of at most nine digits.' };
+      return reject('`seed=` must be a whole number of at most nine digits.');
     if (person !== undefined && seed !== undefined)
-      return { ok: false, line: 'Give either `person=` or `seed=`, not both: a seed draws people at random.' };
+      return reject('Give either `person=` or `seed=`, not both: a seed draws people at random.');
     const request = {
       ...(runId === undefined ? {} : { runId: runId.toLowerCase() }),
       ...(person === undefined ? {} : { person }),
       ...(seed === undefined ? {} : { seed: Number(seed) }),
     };
     const immediateReply = say('Comparing the table with the image list, the results and the backup…');
-    return { ok: true, value: { immediateReply, execute: (requester) => requests.validate(request, requester) } };
+    return succeed({ immediateReply, execute: (requester) => requests.validate(request, requester) });
   },
 });
 
@@ -267,21 +252,18 @@ export const diffCommand = ({ requests, putBack }: ResultCommandPorts): Command 
     );
     if (!options.ok) return options;
     const [backupId, ...more] = others.filter((word) => !word.includes('='));
-    if (more.length > 0) return { ok: false, line: `\`diff\` does not take ${code(more.join(' '), 60)}.` };
+    if (more.length > 0) return reject(`\`diff\` does not take ${code(more.join(' '), 60)}.`);
     const person = options.value.get('person');
-    if (person !== undefined && !isRestore) return { ok: false, line: '`person=` works only with `diff restore`.' };
+    if (person !== undefined && !isRestore) return reject('`person=` works only with `diff restore`.');
     if (isRestore) {
       const wanted = {
         ...(backupId === undefined ? {} : { backupId }),
         ...(person === undefined ? {} : { person: person.trim().replaceAll(' ', '_') }),
       };
-      return {
-        ok: true,
-        value: { execute: (requester) => putBack.open(requester.triggerId ?? '', wanted, requester) },
-      };
+      return succeed({ execute: (requester) => putBack.open(requester.triggerId ?? '', wanted, requester) });
     }
     const immediateReply = say('Comparing the table with the backup, record by record…');
-    return { ok: true, value: { immediateReply, execute: (requester) => requests.showDiff(backupId, requester) } };
+    return succeed({ immediateReply, execute: (requester) => requests.showDiff(backupId, requester) });
   },
 });
 

@@ -1,5 +1,6 @@
 import type { AutopilotControl } from '../../../checklist/contracts/autopilot-control.ts';
 import type { TableControl } from '../../../checklist/contracts/table-control.ts';
+import { succeed } from '../../../lib/result.ts';
 import type { RunControl } from '../../../run/model/run-control.ts';
 import { parsePace } from '../../../run/plan/pace-setting.ts';
 import { autopilotStoppedMessage } from '../../messages/checklist/autopilot-message.ts';
@@ -11,6 +12,7 @@ import { stoppingJobMessage } from '../../messages/table/table-messages.ts';
 import { tableRefusalMessage } from '../../messages/table/table-refusals.ts';
 import type { RunRequests } from '../../requests/run-requests.ts';
 import { type Command, type CommandDescription, withoutArguments } from '../command.ts';
+import { reject } from '../parse/options.ts';
 
 /** `/rescan pause` for help and documentation. */
 export const pauseDescription: CommandDescription = {
@@ -72,35 +74,32 @@ export const stopCommand = (
     // Signs around `now` have no meaning: `stop NOW!!!`.
     const argument = rest.replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, '').toLowerCase();
     const isNow = argument === 'now';
-    return {
-      ok: true,
-      value: {
-        worksWithoutMembership: true,
-        // People in a hurry mistype: whatever follows, a stop stays a stop. Only `now` changes what it does.
-        ...(argument === '' || isNow ? {} : { immediateReply: ignoredArgumentMessage(argument) }),
-        async execute({ person }) {
-          const [run, job, withdrawn] = await Promise.allSettled([
-            requests.stop(person, { now: isNow }),
-            tables.stop(person),
-            // Approved a moment ago and not started yet: it must not start any more.
-            tables.withdrawApproved(person),
-          ]);
-          const [taken] = withdrawn.status === 'fulfilled' ? withdrawn.value : [];
-          const stopping = job.status === 'fulfilled' && job.value.ok ? job.value.value : undefined;
-          if (stopping && stopping.id !== taken?.id) return stoppingJobMessage(stopping);
-          if (run.status === 'fulfilled' && run.value.done) return run.value.message;
-          const piloting = await autopilot.stop(person);
-          if (piloting.ok) return autopilotStoppedMessage(piloting.value);
-          if (taken) return say(`The ${taken.action} was approved but had not started. It will not start any more.`);
-          if (run.status === 'rejected') throw run.reason;
-          if (job.status === 'rejected') throw job.reason;
-          const { value: answer } = job;
-          return answer.ok || answer.refusal.reason === 'no-job'
-            ? run.value.message
-            : tableRefusalMessage(answer.refusal);
-        },
+    return succeed({
+      worksWithoutMembership: true,
+      // People in a hurry mistype: whatever follows, a stop stays a stop. Only `now` changes what it does.
+      ...(argument === '' || isNow ? {} : { immediateReply: ignoredArgumentMessage(argument) }),
+      async execute({ person }) {
+        const [run, job, withdrawn] = await Promise.allSettled([
+          requests.stop(person, { now: isNow }),
+          tables.stop(person),
+          // Approved a moment ago and not started yet: it must not start any more.
+          tables.withdrawApproved(person),
+        ]);
+        const [taken] = withdrawn.status === 'fulfilled' ? withdrawn.value : [];
+        const stopping = job.status === 'fulfilled' && job.value.ok ? job.value.value : undefined;
+        if (stopping && stopping.id !== taken?.id) return stoppingJobMessage(stopping);
+        if (run.status === 'fulfilled' && run.value.done) return run.value.message;
+        const piloting = await autopilot.stop(person);
+        if (piloting.ok) return autopilotStoppedMessage(piloting.value);
+        if (taken) return say(`The ${taken.action} was approved but had not started. It will not start any more.`);
+        if (run.status === 'rejected') throw run.reason;
+        if (job.status === 'rejected') throw job.reason;
+        const { value: answer } = job;
+        return answer.ok || answer.refusal.reason === 'no-job'
+          ? run.value.message
+          : tableRefusalMessage(answer.refusal);
       },
-    };
+    });
   },
 });
 
@@ -127,23 +126,17 @@ export const paceCommand = (requests: RunRequests, runs: Pick<RunControl, 'curre
   read(rest) {
     const words = rest.trim().split(/\s+/).filter(Boolean);
     if (words.length === 0)
-      return {
-        ok: true,
-        value: {
-          async execute() {
-            const run = await runs.current();
-            if (!run) return noRunYetMessage();
-            if (run.state.kind === 'completed' || run.state.kind === 'abandoned')
-              return refusalMessage({ reason: 'not-running', run });
-            return paceNowMessage(run, run.paceSetting);
-          },
+      return succeed({
+        async execute() {
+          const run = await runs.current();
+          if (!run) return noRunYetMessage();
+          if (run.state.kind === 'completed' || run.state.kind === 'abandoned')
+            return refusalMessage({ reason: 'not-running', run });
+          return paceNowMessage(run, run.paceSetting);
         },
-      };
+      });
     const pace = parsePace(words);
-    if (!pace.ok) return { ok: false, line: escapeMrkdwn(pace.refusal) };
-    return {
-      ok: true,
-      value: { execute: async ({ person }) => (await requests.setPace(person, pace.value)).message },
-    };
+    if (!pace.ok) return reject(escapeMrkdwn(pace.refusal));
+    return succeed({ execute: async ({ person }) => (await requests.setPace(person, pace.value)).message });
   },
 });

@@ -1,3 +1,4 @@
+import { succeed } from '../../../lib/result.ts';
 import type { PaceSetting } from '../../../run/model/types.ts';
 import { type PlanningPorts, planAndShow } from '../../requests/plan-requests.ts';
 import type { Command, CommandDescription } from '../command.ts';
@@ -28,11 +29,8 @@ export const startCommand = (ports: PlanningPorts & { pace: PaceSetting }): Comm
     const request = readStartText(rest);
     if (!request.ok) return request;
     const { selection, paceSetting = ports.pace, keep = false } = request.value;
-    return {
-      ok: true,
-      value: {
-        execute: (requester) => planAndShow({ selection, paceSetting, keep }, requester, ports),
-      },
-    };
+    return succeed({
+      execute: (requester) => planAndShow({ selection, paceSetting, keep }, requester, ports),
+    });
   },
 });

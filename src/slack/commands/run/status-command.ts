@@ -1,7 +1,9 @@
+import { succeed } from '../../../lib/result.ts';
 import { code } from '../../messages/kit/escape.ts';
 import { type Message, say } from '../../messages/kit/message.ts';
 import { type StatusPorts, showStatus } from '../../requests/status.ts';
 import type { Command, CommandDescription, Requester } from '../command.ts';
+import { reject } from '../parse/options.ts';
 
 export interface StatusCommandPorts extends StatusPorts {
   /** Posts a chart of the last run in the channel. */
@@ -25,12 +27,9 @@ export const statusCommand = (ports: StatusCommandPorts): Command => ({
   ...statusDescription,
   read(rest) {
     const word = rest.trim().toLowerCase();
-    if (word === '') return { ok: true, value: { execute: (requester) => showStatus(requester, ports) } };
+    if (word === '') return succeed({ execute: (requester) => showStatus(requester, ports) });
     if (word === 'chart')
-      return {
-        ok: true,
-        value: { immediateReply: say('Drawing the chart…'), execute: (requester) => ports.chart(requester) },
-      };
-    return { ok: false, line: `\`status\` does not take ${code(rest.trim(), 60)}.` };
+      return succeed({ immediateReply: say('Drawing the chart…'), execute: (requester) => ports.chart(requester) });
+    return reject(`\`status\` does not take ${code(rest.trim(), 60)}.`);
   },
 });
