@@ -95,13 +95,7 @@ function viewStep(step: StepName, facts: ViewFacts, rules: PreconditionRules): S
     ? { ...stored, state: 'failed', found: { kind: 'interrupted' } }
     : stored;
   const recorded: StepView = record
-    ? {
-        step,
-        state: record.state,
-        by: record.by,
-        at: record.at,
-        ...(record.found ? { found: record.found } : {}),
-      }
+    ? defined({ step, state: record.state, by: record.by, at: record.at, found: record.found })
     : { step, state: 'to-do' };
   switch (step) {
     case 'backup':

@@ -114,8 +114,10 @@ export async function readAllQuotas(
   ]);
   return {
     ...reading,
-    ...(textract.analyzeDocument || textract.detectDocumentText ? { textractPerSecond: textract } : {}),
-    ...(table ? { table: capacityOf(table) } : {}),
+    ...defined({
+      textractPerSecond: textract.analyzeDocument || textract.detectDocumentText ? textract : undefined,
+      table: table && capacityOf(table),
+    }),
     notes: [...new Set([...reading.notes, ...notes])].sort(),
   };
 }

@@ -1,3 +1,4 @@
+import { defined } from '../../lib/defined.ts';
 import { type InvocationReport, readLine } from './log-line.ts';
 import type { LogLine } from './logs.ts';
 
@@ -42,15 +43,9 @@ export function groupByInvocation(lines: Iterable<LogLine>, hits?: ReadonlySet<s
   const starting = new Map<string, LogLine[]>();
   const groupOf = (line: LogLine, requestId: string | undefined): Group => {
     const key = requestId ?? `stream ${line.stream}`;
-    const group = groups.get(key) ?? {
-      ...(requestId === undefined ? {} : { requestId }),
-      stream: line.stream,
-      at: line.at,
-      lines: [],
-      firstError: -1,
-      isError: false,
-      isHit: false,
-    };
+    const { stream, at } = line;
+    const group =
+      groups.get(key) ?? defined({ requestId, stream, at, lines: [], firstError: -1, isError: false, isHit: false });
     groups.set(key, group);
     group.isHit ||= hits === undefined || hits.has(line.id);
     return group;

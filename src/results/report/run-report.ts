@@ -1,3 +1,4 @@
+import { defined } from '../../lib/defined.ts';
 import type { FailureType } from '../../pipeline/invoke/invocation.ts';
 import type { ManifestEntry, OutcomeRecord } from '../../run/model/types.ts';
 import { createTimeline, type Interval } from './timeline.ts';
@@ -77,7 +78,7 @@ export async function readRunReport(sources: {
       return {
         key,
         bytes: size,
-        ...(record ? { outcome: record.outcome.kind, durationMs: record.durationMs } : {}),
+        ...defined({ outcome: record?.outcome.kind, durationMs: record?.durationMs }),
       };
     }),
     failedByType,

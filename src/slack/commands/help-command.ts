@@ -16,7 +16,6 @@ export const helpDescription: CommandDescription = {
   example: 'help flush',
 };
 
-/** `/rescan help`, `help flush`, `help run`. */
 export const helpCommand = (commands: readonly CommandDescription[]): Command => ({
   ...helpDescription,
   read: (rest) => succeed({ immediateReply: answer(rest, commands), execute: async () => undefined }),

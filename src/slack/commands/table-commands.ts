@@ -22,7 +22,6 @@ const accept = (
   immediateReply?: Message,
 ): Read<ParsedCommand> => succeed({ execute, ...defined({ immediateReply }) });
 
-/** `/rescan backup` for help and documentation. */
 export const backupDescription: CommandDescription = {
   word: 'backup',
   group: 'table',
@@ -37,7 +36,6 @@ export const backupDescription: CommandDescription = {
   example: 'backup before the January rescan',
 };
 
-/** `/rescan backup [note]`, `backup native`, `backup export`. */
 export const backupCommand = ({ tables }: TableCommandPorts): Command => ({
   ...backupDescription,
   read(rest) {
@@ -77,7 +75,6 @@ async function exporting(tables: TableControl, requester: Requester): Promise<Me
     : tableRefusalMessage(done.refusal);
 }
 
-/** `/rescan backups` for help and documentation. */
 export const backupsDescription: CommandDescription = {
   word: 'backups',
   group: 'table',
@@ -91,7 +88,6 @@ export const backupsDescription: CommandDescription = {
   example: 'backups',
 };
 
-/** `/rescan backups`, `backups verify ID`, `backups prune keep=N`. */
 export const backupsCommand = ({ tables }: TableCommandPorts): Command => ({
   ...backupsDescription,
   read(rest) {
@@ -139,7 +135,6 @@ async function prune(tables: TableControl, keep: number): Promise<Message> {
   return plan.ok ? pruneMessage(plan.value, keep) : tableRefusalMessage(plan.refusal);
 }
 
-/** `/rescan flush` for help and documentation. */
 export const flushDescription: CommandDescription = {
   word: 'flush',
   group: 'table',
@@ -169,7 +164,6 @@ export const flushCommand = ({ forms }: TableCommandPorts): Command => ({
   },
 });
 
-/** `/rescan restore` for help and documentation. */
 export const restoreDescription: CommandDescription = {
   word: 'restore',
   group: 'table',

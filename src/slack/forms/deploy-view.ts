@@ -47,7 +47,7 @@ export function deployView({ id, plan }: PlannedDeploy, channel: string): ModalV
 export const rollbackView = ({ id, plan, ...found }: PlannedRollback, channel: string): ModalView => ({
   type: 'modal',
   callback_id: CONFIRM_ROLLBACK,
-  private_metadata: JSON.stringify({ id, channel, ...(found.keeps === undefined ? {} : { keeps: found.keeps }) }),
+  private_metadata: JSON.stringify({ id, channel, keeps: found.keeps }),
   title: plain('Roll back'),
   submit: plain('Roll back'),
   close: plain('Cancel'),

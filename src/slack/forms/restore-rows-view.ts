@@ -88,7 +88,7 @@ export function restoreRowsView(about: {
     type: 'modal',
     title: plain('Restore entries'),
     callback_id: RESTORE_ROWS,
-    private_metadata: JSON.stringify({ backupId, channel, ...(person === undefined ? {} : { person }) }),
+    private_metadata: JSON.stringify({ backupId, channel, person }),
     submit: plain('Ask for approval'),
     close: plain('Cancel'),
     blocks: [

@@ -1,6 +1,7 @@
 import type { AutopilotControl } from '../../checklist/contracts/autopilot-control.ts';
 import type { TableControl } from '../../checklist/contracts/table-control.ts';
 import type { Checklist } from '../../checklist/steps/checklist.ts';
+import { defined } from '../../lib/defined.ts';
 import type { RunControl } from '../../run/model/run-control.ts';
 import type { Chat } from '../client/chat.ts';
 import type { HomeFacts } from './home-view.ts';
@@ -45,7 +46,6 @@ export async function gatherHome(ports: {
     history,
     approvals,
     backups: backups.ok ? backups.value : 'unread',
-    ...(run ? { run } : {}),
-    ...(piloting ? { autopilot: piloting } : {}),
+    ...defined({ run, autopilot: piloting || undefined }),
   };
 }

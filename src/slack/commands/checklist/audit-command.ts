@@ -28,7 +28,6 @@ async function readably(work: () => Promise<Message | undefined>): Promise<Messa
   }
 }
 
-/** `/rescan audit` for help and documentation. */
 export const auditDescription: CommandDescription = {
   word: 'audit',
   group: 'log',
@@ -43,7 +42,6 @@ export const auditDescription: CommandDescription = {
   example: 'audit',
 };
 
-/** `/rescan audit`, `audit verify`, `audit export`. */
 export const auditCommand = ({ audit, exportAudit }: AuditCommandPorts): Command => ({
   ...auditDescription,
   read(rest) {

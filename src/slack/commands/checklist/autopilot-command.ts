@@ -27,7 +27,6 @@ async function plan(
   return;
 }
 
-/** `/rescan autopilot` for help and documentation. */
 export const autopilotDescription: CommandDescription = {
   word: 'autopilot',
   group: 'rescan',
@@ -41,7 +40,6 @@ export const autopilotDescription: CommandDescription = {
   example: 'autopilot',
 };
 
-/** `/rescan autopilot`, `autopilot stop`, `autopilot go`. */
 export const autopilotCommand = (ports: AutopilotCommandPorts): Command => ({
   ...autopilotDescription,
   read(rest) {

@@ -42,7 +42,6 @@ export async function showChecklist(
   return checklistMessage(view, ports.clock.now(), { buttons: permission.ok && id === undefined });
 }
 
-/** `/rescan checklist` for help and documentation. */
 export const checklistDescription: CommandDescription = {
   word: 'checklist',
   group: 'rescan',
@@ -53,7 +52,6 @@ export const checklistDescription: CommandDescription = {
   example: 'checklist',
 };
 
-/** `/rescan checklist` */
 export const checklistCommand = (ports: ChecklistCommandPorts): Command => ({
   ...checklistDescription,
   read(rest) {
@@ -64,7 +62,6 @@ export const checklistCommand = (ports: ChecklistCommandPorts): Command => ({
   },
 });
 
-/** `/rescan close` for help and documentation. */
 export const closeDescription: CommandDescription = {
   word: 'close',
   group: 'rescan',
@@ -93,7 +90,6 @@ export const closeCommand = ({
   }),
 });
 
-/** `/rescan override` for help and documentation. */
 export const overrideDescription: CommandDescription = {
   word: 'override',
   group: 'rescan',
@@ -139,7 +135,6 @@ export const overrideCommand = ({
 
 const MOST_HISTORY = 15;
 
-/** `/rescan history` for help and documentation. */
 export const historyDescription: CommandDescription = {
   word: 'history',
   group: 'rescan',
@@ -149,7 +144,6 @@ export const historyDescription: CommandDescription = {
   example: 'history',
 };
 
-/** `/rescan history` */
 export const historyCommand = ({ checklist, clock }: Pick<ChecklistCommandPorts, 'checklist' | 'clock'>): Command => ({
   ...historyDescription,
   read: withoutArguments('history', {

@@ -4,7 +4,6 @@ import { code } from '../../messages/kit/escape.ts';
 import type { Command, CommandDescription } from '../command.ts';
 import { readOptions, reject, splitArguments } from '../parse/options.ts';
 
-/** `/rescan deploy` for help and documentation. */
 export const deployDescription: CommandDescription = {
   word: 'deploy',
   group: 'prepare',
@@ -18,7 +17,6 @@ export const deployDescription: CommandDescription = {
   example: 'deploy',
 };
 
-/** `/rescan deploy`, `deploy from=s3://bucket/key.zip`, `deploy rollback`. */
 export const deployCommand = (forms: Pick<DeployForms, 'openDeploy' | 'openRollback'>): Command => ({
   ...deployDescription,
   read(rest) {

@@ -45,7 +45,6 @@ export async function runQuotas(
   return;
 }
 
-/** `/rescan quotas` for help and documentation. */
 export const quotasDescription: CommandDescription = {
   word: 'quotas',
   group: 'prepare',
@@ -55,7 +54,6 @@ export const quotasDescription: CommandDescription = {
   example: 'quotas',
 };
 
-/** `/rescan quotas` */
 export const quotasCommand = (ports: StepCommandPorts): Command => ({
   ...quotasDescription,
   read: withoutArguments('quotas', {
@@ -64,7 +62,6 @@ export const quotasCommand = (ports: StepCommandPorts): Command => ({
   }),
 });
 
-/** `/rescan test-logging` for help and documentation. */
 export const testLoggingDescription: CommandDescription = {
   word: 'test-logging',
   group: 'prepare',
@@ -74,7 +71,6 @@ export const testLoggingDescription: CommandDescription = {
   example: 'test-logging',
 };
 
-/** `/rescan test-logging` */
 export const testLoggingCommand = (ports: StepCommandPorts): Command => ({
   ...testLoggingDescription,
   read: withoutArguments('test-logging', {
@@ -85,7 +81,6 @@ export const testLoggingCommand = (ports: StepCommandPorts): Command => ({
   }),
 });
 
-/** `/rescan sample` for help and documentation. */
 export const sampleDescription: CommandDescription = {
   word: 'sample',
   group: 'prepare',
@@ -95,7 +90,6 @@ export const sampleDescription: CommandDescription = {
   example: 'sample',
 };
 
-/** `/rescan sample` */
 export const sampleCommand = (ports: StepCommandPorts): Command => ({
   ...sampleDescription,
   read: withoutArguments('sample', {

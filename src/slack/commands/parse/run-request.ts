@@ -1,3 +1,4 @@
+import { defined } from '../../../lib/defined.ts';
 import { succeed } from '../../../lib/result.ts';
 import type { ImageSelection, PaceSetting } from '../../../run/model/types.ts';
 import { parsePace } from '../../../run/plan/pace-setting.ts';
@@ -78,15 +79,8 @@ export function readRequest(
   const pace = texts.pace === undefined ? undefined : parsePace(texts.pace.split(/\s+/));
   if (pace && !pace.ok) problems.push({ field: 'pace', line: escapeMrkdwn(pace.refusal) });
   if (problems.length > 0) return { ok: false, problems };
-  return succeed({
-    selection: {
-      ...(prefix === undefined ? {} : { prefix }),
-      ...(limit === undefined ? {} : { limit }),
-      ...(sample === undefined ? {} : { sample }),
-      ...(seed === undefined ? {} : { seed }),
-    },
-    ...(pace?.ok ? { paceSetting: pace.value } : {}),
-  });
+  const selection = defined({ prefix, limit, sample, seed });
+  return succeed(defined({ selection, paceSetting: pace?.ok ? pace.value : undefined }));
 }
 
 function pick<Name extends string, Chosen extends Name>(

@@ -1,3 +1,4 @@
+import { defined } from '../../../lib/defined.ts';
 import { succeed } from '../../../lib/result.ts';
 import { say } from '../../messages/kit/message.ts';
 import type { LogsAsked } from '../../messages/results/log-message.ts';
@@ -15,7 +16,6 @@ export interface LogCommandPorts {
   readonly following: Pick<LogFollower, 'follow' | 'stopIn'>;
 }
 
-/** `/rescan logs` for help and documentation. */
 export const logsDescription: CommandDescription = {
   word: 'logs',
   group: 'log',
@@ -33,7 +33,6 @@ export const logsDescription: CommandDescription = {
   example: 'logs errors minutes=60',
 };
 
-/** `/rescan logs [errors] [minutes=15] [pattern=…] [image=KEY]`, `logs follow [10m] [errors] [pattern=…]`, `logs stop` */
 export const logsCommand = ({ logs, following }: LogCommandPorts): Command => ({
   ...logsDescription,
   read(rest) {
@@ -72,14 +71,13 @@ export function readLogsAsked(words: readonly string[]): Read<LogsAsked> {
   const minutes = options.value.get('minutes') ?? '15';
   if (!/^[1-9]\d{0,4}$/.test(minutes) || Number(minutes) > MOST_MINUTES)
     return reject(`\`minutes=\` must be a whole number from 1 to ${MOST_MINUTES} (a week).`);
-  const pattern = options.value.get('pattern');
-  const image = options.value.get('image');
-  return succeed({
+  const asked = {
     errorsOnly: words.some(isErrors),
     fromMs: Number(minutes) * MINUTE_MS,
-    ...(pattern === undefined ? {} : { pattern }),
-    ...(image === undefined ? {} : { image }),
-  });
+    pattern: options.value.get('pattern'),
+    image: options.value.get('image'),
+  };
+  return succeed(defined(asked));
 }
 
 /** Reads what follows `logs follow`. */
@@ -96,11 +94,7 @@ export function readFollow(words: readonly string[]): Read<FollowRequest> {
   if (more.length > 0 || minutes < 1 || minutes > MOST_FOLLOW_MINUTES)
     return reject(`\`follow\` takes one time from 1 to ${MOST_FOLLOW_MINUTES} minutes. Example: \`follow 10m\`.`);
   const pattern = options.value.get('pattern');
-  return succeed({
-    forMs: minutes * MINUTE_MS,
-    errorsOnly: words.some(isErrors),
-    ...(pattern === undefined ? {} : { pattern }),
-  });
+  return succeed(defined({ forMs: minutes * MINUTE_MS, errorsOnly: words.some(isErrors), pattern }));
 }
 
 const isErrors = (word: string): boolean => word.toLowerCase() === 'errors';

@@ -26,7 +26,6 @@ export interface ResultCommandPorts {
   readonly links: Pick<MessageLinks, 'to'>;
 }
 
-/** `/rescan failures` for help and documentation. */
 export const failuresDescription: CommandDescription = {
   word: 'failures',
   group: 'results',
@@ -36,7 +35,6 @@ export const failuresDescription: CommandDescription = {
   example: 'failures',
 };
 
-/** `/rescan failures` */
 export const failuresCommand = ({ requests }: ResultCommandPorts): Command => ({
   ...failuresDescription,
   read: withoutArguments('failures', {
@@ -47,7 +45,6 @@ export const failuresCommand = ({ requests }: ResultCommandPorts): Command => ({
 
 const EXPORTS = ['failures', 'run', 'diff', 'audit'] as const;
 
-/** `/rescan export` for help and documentation. */
 export const exportDescription: CommandDescription = {
   word: 'export',
   group: 'results',
@@ -63,7 +60,6 @@ export const exportDescription: CommandDescription = {
   example: 'export run',
 };
 
-/** `/rescan export [failures|run|diff|audit]` */
 export const exportCommand = ({ files, exportAudit, threadIn, links }: ResultCommandPorts): Command => {
   /** Shares a file in the thread of the run, where the channel has it, and says where it is. */
   async function inThread(
@@ -113,7 +109,6 @@ export const exportCommand = ({ files, exportAudit, threadIn, links }: ResultCom
   };
 };
 
-/** `/rescan retry` for help and documentation. */
 export const retryDescription: CommandDescription = {
   word: 'retry',
   group: 'results',
@@ -128,7 +123,6 @@ export const retryDescription: CommandDescription = {
   example: 'retry type=TEXTRACT_ERROR',
 };
 
-/** `/rescan retry [type=…] [cause=…] [images…]` */
 export const retryCommand = ({ requests }: ResultCommandPorts): Command => ({
   ...retryDescription,
   read(rest) {
@@ -170,17 +164,12 @@ export function readRetry(rest: string): Read<{ readonly setting: RetryRequest; 
   return succeed({
     setting: {
       kind: 'failed',
-      choice: {
-        ...(images.length > 0 ? { images: new Set(images) } : {}),
-        ...(failureType === undefined ? {} : { failureType }),
-        ...(causeId === undefined ? {} : { causeId }),
-      },
+      choice: defined({ images: images.length > 0 ? new Set(images) : undefined, failureType, causeId }),
     },
     what: what.length === 0 ? 'every failed image' : what.join(', '),
   });
 }
 
-/** `/rescan validate` for help and documentation. */
 export const validateDescription: CommandDescription = {
   word: 'validate',
   group: 'results',
@@ -195,7 +184,6 @@ export const validateDescription: CommandDescription = {
   example: 'validate',
 };
 
-/** `/rescan validate [r-0001] [person=…] [seed=…]` */
 export const validateCommand = ({ requests }: ResultCommandPorts): Command => ({
   ...validateDescription,
   read(rest) {
@@ -213,17 +201,16 @@ export const validateCommand = ({ requests }: ResultCommandPorts): Command => ({
       return reject('`seed=` must be a whole number of at most nine digits.');
     if (person !== undefined && seed !== undefined)
       return reject('Give either `person=` or `seed=`, not both: a seed draws people at random.');
-    const request = {
-      ...(runId === undefined ? {} : { runId: runId.toLowerCase() }),
-      ...(person === undefined ? {} : { person }),
-      ...(seed === undefined ? {} : { seed: Number(seed) }),
-    };
+    const request = defined({
+      runId: runId?.toLowerCase(),
+      person,
+      seed: seed === undefined ? undefined : Number(seed),
+    });
     const immediateReply = say('Comparing the table with the image list, the results and the backup…');
     return succeed({ immediateReply, execute: (requester) => requests.validate(request, requester) });
   },
 });
 
-/** `/rescan diff` for help and documentation. */
 export const diffDescription: CommandDescription = {
   word: 'diff',
   group: 'results',
@@ -238,7 +225,6 @@ export const diffDescription: CommandDescription = {
   example: 'diff',
 };
 
-/** `/rescan diff [BACKUP]`, `diff restore [BACKUP] [person=…]` */
 export const diffCommand = ({ requests, putBack }: ResultCommandPorts): Command => ({
   ...diffDescription,
   read(rest) {
@@ -256,10 +242,7 @@ export const diffCommand = ({ requests, putBack }: ResultCommandPorts): Command 
     const person = options.value.get('person');
     if (person !== undefined && !isRestore) return reject('`person=` works only with `diff restore`.');
     if (isRestore) {
-      const wanted = {
-        ...(backupId === undefined ? {} : { backupId }),
-        ...(person === undefined ? {} : { person: person.trim().replaceAll(' ', '_') }),
-      };
+      const wanted = defined({ backupId, person: person?.trim().replaceAll(' ', '_') });
       return succeed({ execute: (requester) => putBack.open(requester.triggerId ?? '', wanted, requester) });
     }
     const immediateReply = say('Comparing the table with the backup, record by record…');
@@ -267,7 +250,6 @@ export const diffCommand = ({ requests, putBack }: ResultCommandPorts): Command 
   },
 });
 
-/** `/rescan diagnose` for help and documentation. */
 export const diagnoseDescription: CommandDescription = {
   word: 'diagnose',
   group: 'results',
@@ -277,7 +259,6 @@ export const diagnoseDescription: CommandDescription = {
   example: 'diagnose',
 };
 
-/** `/rescan diagnose` */
 export const diagnoseCommand = ({ requests }: ResultCommandPorts): Command => ({
   ...diagnoseDescription,
   read: withoutArguments('diagnose', {

@@ -14,7 +14,6 @@ import type { RunRequests } from '../../requests/run-requests.ts';
 import { type Command, type CommandDescription, withoutArguments } from '../command.ts';
 import { reject } from '../parse/options.ts';
 
-/** `/rescan pause` for help and documentation. */
 export const pauseDescription: CommandDescription = {
   word: 'pause',
   group: 'run',
@@ -33,7 +32,6 @@ export const pauseCommand = (requests: RunRequests): Command => ({
   }),
 });
 
-/** `/rescan resume` for help and documentation. */
 export const resumeDescription: CommandDescription = {
   word: 'resume',
   group: 'run',
@@ -48,7 +46,6 @@ export const resumeCommand = (requests: RunRequests): Command => ({
   read: withoutArguments('resume', { execute: async ({ person }) => (await requests.resume(person)).message }),
 });
 
-/** `/rescan stop` for help and documentation. */
 export const stopDescription: CommandDescription = {
   word: 'stop',
   group: 'run',
@@ -106,7 +103,6 @@ export const stopCommand = (
 const ignoredArgumentMessage = (argument: string) =>
   say(`Stopping. (Ignored: ${code(argument, 60)}. \`/rescan stop now\` does not wait for images in progress.)`);
 
-/** `/rescan pace` for help and documentation. */
 export const paceDescription: CommandDescription = {
   word: 'pace',
   group: 'run',

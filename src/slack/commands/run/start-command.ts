@@ -4,7 +4,6 @@ import { type PlanningPorts, planAndShow } from '../../requests/plan-requests.ts
 import type { Command, CommandDescription } from '../command.ts';
 import { readStartText } from '../parse/run-request.ts';
 
-/** `/rescan start` for help and documentation. */
 export const startDescription: CommandDescription = {
   word: 'start',
   group: 'run',

@@ -10,7 +10,6 @@ export interface StatusCommandPorts extends StatusPorts {
   readonly chart: (requester: Requester) => Promise<Message | undefined>;
 }
 
-/** `/rescan status` for help and documentation. */
 export const statusDescription: CommandDescription = {
   word: 'status',
   group: 'run',
@@ -22,7 +21,6 @@ export const statusDescription: CommandDescription = {
   example: 'status',
 };
 
-/** `/rescan status`, `status chart` */
 export const statusCommand = (ports: StatusCommandPorts): Command => ({
   ...statusDescription,
   read(rest) {
