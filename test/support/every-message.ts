@@ -123,7 +123,7 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
   auditMessage: (worse) => [auditMessage(worse([auditEntry]), worse(3))],
   chainMessage: (worse) => [
     chainMessage(worse({ ok: true, entries: 3, head: 'H 1', anchors: 3 })),
-    ...(['missing', 'changed', 'unlinked', 'cut-off'] as const).map((kind) =>
+    ...(['missing', 'changed', 'two-heads', 'unlinked', 'cut-off'] as const).map((kind) =>
       chainMessage(worse({ ok: false, broken: { kind, number: 3 } })),
     ),
   ],

@@ -48,6 +48,8 @@ export type ChainBreak =
   | { readonly kind: 'inserted'; readonly number: number }
   | { readonly kind: 'changed'; readonly number: number }
   | { readonly kind: 'unlinked'; readonly number: number }
+  /** Two different hashes of one entry are stored elsewhere: the chain was rewritten at this entry or before it. */
+  | { readonly kind: 'two-heads'; readonly number: number }
   /** Entries at the end were removed: a head that is stored elsewhere has a higher number. */
   | { readonly kind: 'cut-off'; readonly number: number }
   /** No entry has the given hash. */
@@ -68,7 +70,7 @@ export interface ChainProofs {
   /** The last entry, by the head in the control table. */
   readonly head?: Pick<AuditEntry, 'number' | 'hash'>;
   /** Hashes by entry number, stored outside the control table. */
-  readonly anchors?: ReadonlyMap<number, string>;
+  readonly anchors?: ReadonlyMap<number, ReadonlySet<string>>;
   /** A hash that a person kept. It has to be in the chain. */
   readonly noted?: string;
 }
@@ -97,8 +99,10 @@ export async function verifyChain(
     if (entry.hash !== hashOf(entry)) return broken('changed', number);
     if (entry.previous !== (last?.hash ?? NO_ENTRY)) return broken('unlinked', number);
     // The head is written after its entry, so entries beyond it are valid.
-    for (const known of [head?.number === number ? head.hash : undefined, anchors.get(number)])
-      if (known !== undefined && entry.hash !== known) return broken('changed', number);
+    const anchored = anchors.get(number) ?? new Set<string>();
+    if (anchored.size > 1) return broken('two-heads', number);
+    for (const known of [...(head?.number === number ? [head.hash] : []), ...anchored])
+      if (entry.hash !== known) return broken('changed', number);
     if (entry.hash === noted) notedAt = number;
     last = entry;
   }

@@ -18,8 +18,8 @@ import {
  */
 interface AuditAnchors {
   put(head: Pick<AuditEntry, 'number' | 'hash'>): Promise<void>;
-  /** The hash of each anchored entry, by its number. */
-  read(): Promise<ReadonlyMap<number, string>>;
+  /** The hashes of each anchored entry, by its number. More than one for a number means that the chain was rewritten. */
+  read(): Promise<ReadonlyMap<number, ReadonlySet<string>>>;
 }
 
 const NAME = /([0-9]{10})-([0-9a-f]{64})$/;
@@ -31,7 +31,7 @@ export function createAuditAnchors(s3: S3Client, { bucket, prefix }: { bucket: s
       await s3.send(new PutObjectCommand({ Bucket: bucket, Key, Body: '' }));
     },
     async read() {
-      const found = new Map<number, string>();
+      const found = new Map<number, Set<string>>();
       let ContinuationToken: string | undefined;
       do {
         const page = await s3.send(
@@ -39,7 +39,8 @@ export function createAuditAnchors(s3: S3Client, { bucket, prefix }: { bucket: s
         );
         for (const { Key = '' } of page.Contents ?? []) {
           const [, number, hash] = NAME.exec(Key) ?? [];
-          if (number !== undefined && hash !== undefined) found.set(Number(number), hash);
+          if (number === undefined || hash === undefined) continue;
+          found.set(Number(number), (found.get(Number(number)) ?? new Set()).add(hash));
         }
         ContinuationToken = page.IsTruncated ? page.NextContinuationToken : undefined;
       } while (ContinuationToken !== undefined);
@@ -151,7 +152,10 @@ export function createAuditLog(
         }),
       ]);
       const checked = await verifyChain(rows(), defined({ head, anchors: known, noted }));
-      return { ...checked, ...defined({ anchors: known?.size }) };
+      return {
+        ...checked,
+        ...defined({ anchors: known && [...known.values()].reduce((sum, hashes) => sum + hashes.size, 0) }),
+      };
     },
   };
 }

@@ -1,10 +1,11 @@
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { type AuditEntry, chain, hashOf, NO_ENTRY, verifyChain } from '../../../src/checklist/audit/audit-entry.ts';
-import { type AuditLog, createAuditLog } from '../../../src/checklist/audit/audit-log.ts';
+import { type AuditLog, createAuditAnchors, createAuditLog } from '../../../src/checklist/audit/audit-log.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { type ControlTable, openControlTable } from '../../../src/state/control-table.ts';
 import { type LocalDynamo, startDynalite } from '../../support/dynalite.ts';
+import { startS3 } from '../../support/s3.ts';
 
 const facts = (n: number) => ({ at: 1_000 + n, who: `U${n}`, what: `/rescan stop ${n}`, outcome: 'done' });
 function chainOf(count: number): AuditEntry[] {
@@ -79,7 +80,9 @@ describe('the chain', () => {
 
   test('an audit chain without its last entries and with a rewritten head is found by the stored heads', async () => {
     const all = chainOf(10);
-    const anchors = new Map([all[4], all[8]].flatMap((entry) => (entry ? [[entry.number, entry.hash]] : [])));
+    const anchors = new Map(
+      [all[4], all[8]].flatMap((entry) => (entry ? [[entry.number, new Set([entry.hash])] as const] : [])),
+    );
     const cut = all.slice(0, 7);
     const head = cut.at(-1);
     expect((await verifyChain(stream(all), { anchors })).ok).toBe(true);
@@ -119,7 +122,7 @@ describe('the audit in the control table', () => {
   let dynamo: LocalDynamo;
   let table: ControlTable;
   let audit: AuditLog;
-  let anchors: Map<number, string>;
+  let anchors: Map<number, Set<string>>;
   const ports = { anchors: { read: async () => anchors }, warn: () => {} };
   beforeEach(async () => {
     dynamo = await startDynalite();
@@ -172,7 +175,7 @@ describe('the audit in the control table', () => {
   test('the audit log is compared with the heads in S3, and says when they cannot be read', async () => {
     for (let n = 1; n <= 3; n++) await audit.append(facts(n));
     const third = (await all())[2];
-    anchors.set(3, third?.hash ?? '');
+    anchors.set(3, new Set([third?.hash ?? '']));
     expect(await audit.verify(third?.hash)).toMatchObject({ ok: true, anchors: 1, notedAt: 3 });
     await table.remove({ pk: 'audit#fn', sk: 'entry#0000000003' });
     await table.remove({ pk: 'audit#fn', sk: 'head' });
@@ -188,6 +191,21 @@ describe('the audit in the control table', () => {
     const check = await blind.verify();
     expect(check).toMatchObject({ ok: true, entries: 2 });
     expect(check).not.toHaveProperty('anchors');
+  });
+
+  test('two heads in S3 with one number and different hashes are a break, in whichever order they are listed', async () => {
+    for (let n = 1; n <= 3; n++) await audit.append(facts(n));
+    const hash = (await all())[2]?.hash ?? '';
+    const s3 = await startS3('control');
+    onTestFinished(() => s3.stop());
+    for (const other of ['0'.repeat(64), 'f'.repeat(64)]) {
+      const stored = createAuditAnchors(s3.client, { bucket: 'control', prefix: `${other}/` });
+      const check = createAuditLog(table, 'fn', { anchors: stored, warn: () => {} });
+      await stored.put({ number: 3, hash });
+      expect(await check.verify()).toMatchObject({ ok: true, anchors: 1 });
+      await stored.put({ number: 3, hash: other });
+      expect(await check.verify()).toEqual({ ok: false, broken: { kind: 'two-heads', number: 3 }, anchors: 2 });
+    }
   });
 
   test('an audit entry that cannot be read is named when entries are listed', async () => {

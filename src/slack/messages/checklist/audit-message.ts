@@ -58,6 +58,7 @@ export function chainMessage(check: AuditCheck): Message {
     missing: `entry ${broken.number} is missing`,
     inserted: `there is a second entry ${broken.number}, which the bot did not write`,
     changed: `entry ${broken.number} was changed after it was written`,
+    'two-heads': `two different hashes of entry ${broken.number} are stored in S3, so the audit was rewritten`,
     unlinked: `entry ${broken.number} is not linked to the one before it`,
     'cut-off': `the entries from ${broken.number} on are missing`,
   }[broken.kind];
