@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { WebApiError } from '../errors.ts';
 import type { Parts } from '../rules/parts.ts';
-import { anyConversationScope, conversationScope, requireScope } from '../scopes.ts';
 import { type Channel, toSlackChannel } from '../workspace/directory.ts';
 import { type Message, toSlackMessage } from '../workspace/messages.ts';
 import { visibleChannel } from '../workspace/posting.ts';
 import { count, flag, type MethodTable, method, name, nameList, page } from './method.ts';
+import { anyConversationScope, conversationScope, requireScope } from './scopes.ts';
 
 const READ = { scopes: anyConversationScope('read') };
 const HISTORY = { scopes: anyConversationScope('history'), tier: 3 } as const;

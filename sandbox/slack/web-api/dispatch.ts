@@ -4,13 +4,13 @@ import { readArguments, sendJson, sendText } from '../http.ts';
 import type { RateLimits } from '../rate-limits.ts';
 import { type JsonRecord, textOf } from '../rules/json.ts';
 import type { Parts } from '../rules/parts.ts';
-import { requireScope } from '../scopes.ts';
 import { appMethods } from './apps.ts';
 import { chatMethods } from './chat.ts';
 import { conversationMethods } from './conversations.ts';
 import { fileMethods } from './files.ts';
 import type { Method } from './method.ts';
 import { peopleMethods } from './people.ts';
+import { requireScope } from './scopes.ts';
 import { viewMethods } from './views.ts';
 
 export interface Tokens {

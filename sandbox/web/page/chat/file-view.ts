@@ -1,7 +1,7 @@
 import { type ComponentChildren, h } from 'preact';
 import { useState } from 'preact/hooks';
 import { type JsonRecord, textOf } from '../../../slack/rules/json.ts';
-import { plainTable } from '../blocks/plain-table.ts';
+import { plainTable } from '../plain-table.ts';
 import type { Workspace } from '../workspace.ts';
 import { csvRows } from './csv.ts';
 

@@ -1,5 +1,5 @@
 import { type ComponentChildren, h } from 'preact';
-import { plainTable } from '../blocks/plain-table.ts';
+import { plainTable } from '../plain-table.ts';
 
 /** A small table with a header row. */
 export const rows = (

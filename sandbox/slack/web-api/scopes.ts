@@ -1,6 +1,6 @@
-import { WebApiError } from './errors.ts';
-import type { AppManifest } from './manifest.ts';
-import type { Channel } from './workspace/directory.ts';
+import { WebApiError } from '../errors.ts';
+import type { AppManifest } from '../manifest.ts';
+import type { Channel } from '../workspace/directory.ts';
 
 /** Throws `missing_scope` with the needed and provided scopes, unless the manifest has one of `anyOf`. */
 export function requireScope(manifest: Pick<AppManifest, 'scopes'>, anyOf: readonly string[]): void {
