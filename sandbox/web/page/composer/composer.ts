@@ -158,7 +158,7 @@ export function Composer({
             h('kbd', {}, 'Tab'),
             ' completes · ',
             h('kbd', {}, '↑'),
-            ' brings back',
+            ' previous line',
           ]),
           h('button', { type: 'submit', class: 'send', 'aria-label': 'Send', disabled: text.trim() === '' }, [
             h(
