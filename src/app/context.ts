@@ -2,6 +2,7 @@ import type { BackupLocation } from '../backup/catalogue/location.ts';
 import type { Clock, Random } from '../lib/clock.ts';
 import { fileExists } from '../lib/disk/lines.ts';
 import type { Logger } from '../lib/log.ts';
+import { type Warn, warnOnce } from '../lib/warn-once.ts';
 import type { AwsClients } from '../pipeline/aws.ts';
 import type { ImageFilter } from '../pipeline/images.ts';
 import type { InvocationTarget } from '../pipeline/invoke/open-function.ts';
@@ -36,19 +37,23 @@ export interface BotContext extends ContextPorts {
   readonly counts: BoundedCount;
   readonly planner: PlannerSettings;
   readonly stopFileExists: () => Promise<boolean>;
-  readonly warn: (message: string, cause: unknown) => void;
+  readonly warn: Warn;
+  /** For what is found again at every look. */
+  readonly warnOnce: Warn;
 }
 
 export function createContext(ports: ContextPorts): BotContext {
   const { settings, aws, table, clock, logger, holder } = ports;
   const pipeline = settings.ocrFunction;
+  const warn: Warn = (message, cause) => logger.warn({ err: cause }, message);
+  const once = warnOnce(warn);
   const control = { bucket: settings.controlBucket, prefix: settings.controlPrefix };
   return {
     ...ports,
     leases: createPipelineLeases({ table, pipeline, holder, durationMs: settings.leaseMs, clock, logger }),
     runStore: createRunStore(table, pipeline),
     manifests: createManifestStore(aws.s3, control),
-    backups: { s3: aws.s3, bucket: control.bucket, prefix: `${control.prefix}backups/` },
+    backups: { s3: aws.s3, bucket: control.bucket, prefix: `${control.prefix}backups/`, warn: once },
     images: {
       bucket: settings.imageBucket,
       extensions: settings.imageExtensions,
@@ -68,6 +73,7 @@ export function createContext(ports: ContextPorts): BotContext {
       tokensPerImage: settings.tokensPerImage,
     },
     stopFileExists: () => fileExists(settings.stopFile),
-    warn: (message, cause) => logger.warn({ err: cause }, message),
+    warn,
+    warnOnce: once,
   };
 }

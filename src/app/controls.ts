@@ -56,7 +56,7 @@ export function assembleControls(context: BotContext, runs: RunControl): BotCont
   const { settings, table, warn } = context;
   const pipeline = settings.ocrFunction;
   const audit = assembleAudit(context);
-  const approvals = createApprovalStore(table, pipeline);
+  const approvals = createApprovalStore(table, pipeline, context.warnOnce);
   const jobRecord = createJobRecord(table, pipeline);
   const store = watchChecklistStore(createChecklistStore(table, pipeline), warn);
   const readQuotaReport = assembleQuotaReader(context);
@@ -134,7 +134,7 @@ function assembleChecklist(
       autoResume: settings.autoResume,
     },
     codeSha256: async () => codeIdentity(await describeFunction(aws.lambda, settings.ocrFunction)),
-    lastBackup: () => readLastBackup(aws.bulkDynamodb, backups, settings.table),
+    lastBackup: () => readLastBackup(aws.bulkDynamodb, backups, settings.table, context.clock.now()),
     countRecords: async () => (await counts.records()) ?? 'not-counted',
     blockingQuotas: async () => (await parts.readQuotaReport()).blocking.map(({ limit }) => limit),
     currentRun: parts.runs.current,
@@ -165,7 +165,7 @@ function assembleTableJobs(
     location: context.backups,
     clock: context.clock,
     random: context.random,
-    jobs: controlTableJobs(context.table),
+    jobs: controlTableJobs(context.table, context.warnOnce),
     lease: context.leases.tableJobs,
     table: settings.table,
     functionName: settings.ocrFunction,

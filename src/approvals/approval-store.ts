@@ -1,4 +1,5 @@
 import { defined } from '../lib/defined.ts';
+import type { Warn } from '../lib/warn-once.ts';
 import type { ControlTable, Entry } from '../state/control-table.ts';
 import { type Approval, type ApprovalState, approvalSchema } from './approval.ts';
 
@@ -11,14 +12,17 @@ export interface ApprovalStore {
   read(id: string): Promise<Approval | undefined>;
   /** Moves the approval from one kind of state to the next if it is still in it; `approval` is how it is stored afterwards. */
   move(id: string, from: ApprovalState['kind'], to: ApprovalState): Promise<{ ok: boolean; approval?: Approval }>;
-  /** All that are pending or approved, oldest first, expired ones included. */
-  open(): AsyncIterable<Approval>;
+  /**
+   * All that are pending or approved, oldest first, expired ones included. A record that cannot be read is reported and left
+   * out, so that it does not block the others; with `strict` it throws, for what must not overlook one.
+   */
+  open(options?: { readonly strict: boolean }): AsyncIterable<Approval>;
 }
 
 const OPEN = 'open#';
 
 /** The store of the pipeline `name`. */
-export function createApprovalStore(table: ControlTable, name: string): ApprovalStore {
+export function createApprovalStore(table: ControlTable, name: string, warn: Warn = () => {}): ApprovalStore {
   const key = (id: string) => ({ pk: `approval#${id}`, sk: 'approval' });
   const openKey = (id: string) => ({ pk: `approvals#${name}`, sk: `${OPEN}${id}` });
   const read = (entry: Entry | undefined) => entry && approvalSchema.parse(entry);
@@ -42,9 +46,17 @@ export function createApprovalStore(table: ControlTable, name: string): Approval
       );
       return { ok: moved.ok, ...defined({ approval: read(moved.entry) }) };
     },
-    async *open() {
+    async *open({ strict } = { strict: false }) {
       for await (const entry of table.list(`approvals#${name}`, { prefix: OPEN })) {
-        const approval = read(await table.read(key(entry.sk.slice(OPEN.length))));
+        const id = entry.sk.slice(OPEN.length);
+        const stored = await table.read(key(id));
+        const parsed = approvalSchema.optional().safeParse(stored);
+        if (!parsed.success && strict) throw parsed.error;
+        if (!parsed.success) {
+          warn(`The record of approval ${id} in the control table cannot be read. It is left out.`, parsed.error);
+          continue;
+        }
+        const approval = parsed.data;
         if (approval?.state.kind === 'pending' || approval?.state.kind === 'approved') yield approval;
         // Removed here and not by `move`: a move that succeeded must not fail because of this.
         else await table.remove({ pk: entry.pk, sk: entry.sk });

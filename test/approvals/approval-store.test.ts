@@ -91,3 +91,21 @@ test('An approval whose entry in the list of open ones was left after its decisi
   expect(await openIds()).not.toContain(id);
   expect(await Array.fromAsync(table.list('approvals#TimesheetOCR-ocr-dev', { prefix: `open#${id}` }))).toEqual([]);
 });
+
+test('A malformed approval is reported and left out of the open ones, and is an error where none may be overlooked', async () => {
+  const warnings: string[] = [];
+  const warned = createApprovalStore(table, 'TimesheetOCR-ocr-dev', (message) => void warnings.push(message));
+  const broken = await pending();
+  const whole = await pending();
+  await table.update({ pk: `approval#${broken.id}`, sk: 'approval' }, { set: { state: { kind: 'perhaps' } } });
+  const ids = (await Array.fromAsync(warned.open())).map(({ id }) => id);
+  expect(ids).toContain(whole.id);
+  expect(ids).not.toContain(broken.id);
+  expect(warnings).toEqual([
+    `The record of approval ${broken.id} in the control table cannot be read. It is left out.`,
+  ]);
+  await expect(Array.fromAsync(warned.open({ strict: true }))).rejects.toThrow();
+  // It stays open, so that it is listed again once it is repaired.
+  expect(await table.read({ pk: 'approvals#TimesheetOCR-ocr-dev', sk: `open#${broken.id}` })).toBeDefined();
+  await table.remove({ pk: `approval#${broken.id}`, sk: 'approval' });
+});

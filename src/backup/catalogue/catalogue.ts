@@ -29,22 +29,41 @@ export async function findBackup(location: BackupLocation, backupId: string): Pr
 
 const READS_AT_ONCE = 16;
 
-/** All backups, newest first. @throws ZodError when a record has another form: no backup is left out. */
+/**
+ * All backups, newest first. One whose record cannot be read is reported and left out: it can be neither used nor deleted.
+ * @throws BackupLocationError
+ */
 export async function listBackups(location: BackupLocation): Promise<readonly BackupRecord[]> {
   const records: BackupRecord[] = [];
   const ids = await listFolders(location, `${location.prefix}AWSDynamoDB/`);
   await workThrough(ids, READS_AT_ONCE, async (id) => {
     const text = await readText(location, `${folderOf(location.prefix, id)}${RECORD_NAME}`);
-    if (text !== undefined) records.push(parseBackupRecord(text));
+    if (text === undefined) return;
+    try {
+      records.push(parseBackupRecord(text));
+    } catch (error) {
+      location.warn?.(`The record ${RECORD_NAME} of backup ${id} cannot be read. The backup is left out.`, error);
+    }
   });
   return records.toSorted((a, b) => b.startedAt - a.startedAt);
 }
 
-/** The newest verified backup of a table; undefined when there is none. */
-export const lastVerified = (records: readonly BackupRecord[], tableArn: string): BackupRecord | undefined =>
+/** How much the clocks of two machines may differ, ms. */
+const CLOCK_DIFFERENCE_MS = 5 * 60_000;
+
+/** Whether a backup has a date that lies ahead: a clock was wrong, so its age is unknown and no flush may rely on it. */
+export const isDatedAhead = ({ startedAt }: Pick<BackupRecord, 'startedAt'>, now: number): boolean =>
+  startedAt > now + CLOCK_DIFFERENCE_MS;
+
+/** The newest verified backup of a table, one that is dated ahead only if there is no other; undefined when there is none. */
+export const lastVerified = (
+  records: readonly BackupRecord[],
+  tableArn: string,
+  now: number,
+): BackupRecord | undefined =>
   records
     .filter((record) => record.table.arn === tableArn && record.verification.kind === 'verified')
-    .toSorted((a, b) => b.startedAt - a.startedAt)[0];
+    .toSorted((a, b) => Number(isDatedAhead(a, now)) - Number(isDatedAhead(b, now)) || b.startedAt - a.startedAt)[0];
 
 /**
  * Requires that a backup is verified and of this table.

@@ -7,6 +7,7 @@ import {
   paginateListObjectsV2,
   type S3Client,
 } from '@aws-sdk/client-s3';
+import type { Warn } from '../../lib/warn-once.ts';
 import { BackupLocationError } from '../errors.ts';
 
 /** Where the backups are. `prefix` is empty or ends in `/`. */
@@ -14,6 +15,8 @@ export interface BackupLocation {
   readonly s3: S3Client;
   readonly bucket: string;
   readonly prefix: string;
+  /** Hears of backups whose record cannot be read. */
+  readonly warn?: Warn;
 }
 
 const nameOf = (error: unknown): string => (error instanceof Error ? error.name : '');

@@ -52,5 +52,6 @@ export interface JobStore {
   read(id: string): Promise<Job | undefined>;
   write(job: Job): Promise<void>;
   remove(id: string): Promise<void>;
-  list(): Promise<readonly Job[]>;
+  /** A record that cannot be read is reported and left out; with `strict` it throws, for what must not overlook one. */
+  list(options?: { readonly strict: boolean }): Promise<readonly Job[]>;
 }

@@ -105,6 +105,7 @@ export type TableRefusal =
   | { readonly reason: 'no-backup' }
   | { readonly reason: 'backup-not-found'; readonly backupId: string }
   | { readonly reason: 'backup-unverified'; readonly backupId: string; readonly why: string }
+  /** `ageMs` is negative for a backup that is dated in the future. */
   | { readonly reason: 'backup-too-old'; readonly backupId: string; readonly ageMs: number; readonly mostMs: number }
   | {
       readonly reason: 'backup-of-another-table';

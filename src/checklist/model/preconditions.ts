@@ -67,6 +67,7 @@ export type UnmetPrecondition =
       readonly reason: 'backup-old';
       readonly fix: 'backup';
       readonly backupId: string;
+      /** Negative for a backup that is dated in the future. */
       readonly ageMs: number;
       readonly mostMs: number;
     }
@@ -231,6 +232,9 @@ function notFlushed({ job, flushRequest }: PreconditionFacts): UnmetPrecondition
   return { reason: 'not-flushed', fix: 'flush' };
 }
 
+/** How much the clocks of two machines may differ, ms. */
+const CLOCK_DIFFERENCE_MS = 5 * 60_000;
+
 /** The preconditions of a flush that the backup does not meet. */
 export function checkBackup(
   { now, backup, records }: PreconditionFacts,
@@ -238,8 +242,8 @@ export function checkBackup(
 ): UnmetPrecondition[] {
   if (!backup) return [{ reason: 'no-backup', fix: 'backup' }];
   const ageMs = now - backup.startedAt;
-  // A date in the future means that a clock is wrong, so the age is unknown.
-  if (Math.abs(ageMs) > rules.maxBackupAgeMs)
+  // A date in the future means that a clock is wrong, so the age is unknown. The clocks of two machines may differ a little.
+  if (ageMs > rules.maxBackupAgeMs || ageMs < -CLOCK_DIFFERENCE_MS)
     return [{ reason: 'backup-old', fix: 'backup', backupId: backup.id, ageMs, mostMs: rules.maxBackupAgeMs }];
   // Only the counts are compared here; the flush itself compares every record.
   if (records === undefined) return [{ reason: 'table-unread', fix: 'table' }];

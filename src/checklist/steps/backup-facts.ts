@@ -9,8 +9,9 @@ export async function readLastBackup(
   dynamodb: DynamoDBClient,
   location: BackupLocation,
   table: string,
+  now: number,
 ): Promise<PreconditionFacts['backup']> {
   const { arn } = await describeTable(dynamodb, table);
-  const backup = lastVerified(await listBackups(location), arn);
+  const backup = lastVerified(await listBackups(location), arn, now);
   return backup && { id: backup.id, startedAt: backup.startedAt, records: backup.counts.total };
 }

@@ -1,6 +1,6 @@
 import type { Approval } from '../../approvals/approval.ts';
 import type { Fingerprint } from '../../approvals/fingerprint.ts';
-import { findBackup, requireUsable } from '../../backup/catalogue/catalogue.ts';
+import { findBackup, isDatedAhead, requireUsable } from '../../backup/catalogue/catalogue.ts';
 import type { BackupLocation } from '../../backup/catalogue/location.ts';
 import type { BackupRecord } from '../../backup/format/backup-record.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -42,7 +42,7 @@ export interface ApprovalFacts {
     readonly kind: Approval['action'];
     readonly failedOnly?: boolean;
   }): Promise<Result<readonly Override[], TableRefusal>>;
-  /** Refuses a backup that is too old to flush with. */
+  /** Refuses a backup that is too old to flush with, or dated in the future. */
   tooOld(backup: BackupRecord): TableRefusal | undefined;
   /**
    * The facts for this action now, or why it may not be asked for or start. `checklistId` is asked only for a flush.
@@ -78,7 +78,7 @@ export function createApprovalFacts(ports: ApprovalFactsPorts): ApprovalFacts {
 
   function tooOld(backup: BackupRecord): TableRefusal | undefined {
     const ageMs = clock.now() - backup.startedAt;
-    return ageMs > ports.maxBackupAgeMs
+    return ageMs > ports.maxBackupAgeMs || isDatedAhead(backup, clock.now())
       ? { reason: 'backup-too-old', backupId: backup.id, ageMs, mostMs: ports.maxBackupAgeMs }
       : undefined;
   }

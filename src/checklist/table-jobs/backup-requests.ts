@@ -52,12 +52,12 @@ export function createBackupRequests(ports: BackupRequestsPorts): BackupRequests
   const { dynamodb, location, clock, emit, closing } = ports;
   let current: TableJob | undefined;
 
-  /** The backups that a request, a job or its progress refers to. */
+  /** The backups that a request, a job or its progress refers to. @throws when one of these cannot be read: it may need a backup */
   async function inUse(): Promise<Set<string>> {
     const ids = new Set<string>();
-    for await (const approval of ports.approvals.open())
+    for await (const approval of ports.approvals.open({ strict: true }))
       if (approval.backupId !== undefined && isWaiting(approval, clock.now())) ids.add(approval.backupId);
-    for (const job of await ports.jobs.list()) {
+    for (const job of await ports.jobs.list({ strict: true })) {
       if (job.kind !== 'hold') ids.add(job.backupId);
       // What a restore removes is saved next to it.
       if (job.kind === 'restore' && job.safetyBackupId !== undefined) ids.add(job.safetyBackupId);

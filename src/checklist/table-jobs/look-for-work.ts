@@ -30,7 +30,7 @@ export interface LookForWorkPorts {
   readonly lambda: LambdaClient;
   readonly functionName: string;
   readonly clock: Clock;
-  readonly approvals: Pick<ApprovalStore, 'read'>;
+  readonly approvals: Pick<ApprovalStore, 'read' | 'open'>;
   readonly requests: Pick<ApprovalRequests, 'end' | 'request' | 'open'>;
   readonly facts: Pick<ApprovalFacts, 'gather'>;
   readonly checklist: Pick<Checklist, 'openId'>;
@@ -62,6 +62,13 @@ export function createWorkFinder(ports: LookForWorkPorts): { lookForWork(): Prom
   const now = () => Math.round(clock.now());
   let release: { readonly reported: boolean; readonly againAt: number } = { reported: false, againAt: 0 };
 
+  /** False while an open approval cannot be read: it may continue any job, so no progress is removed. */
+  const isEveryApprovalRead = () =>
+    Array.fromAsync(ports.approvals.open({ strict: true })).then(
+      () => true,
+      () => false,
+    );
+
   /** What there is to settle; undefined: nothing. */
   async function survey() {
     const [stored, left, open] = await Promise.all([record.read(), jobs.list(), requests.open()]);
@@ -74,7 +81,8 @@ export function createWorkFinder(ports: LookForWorkPorts): { lookForWork(): Prom
       ...waiting.map((approval) => actionOf(approval).continues),
       stored && progressIdOf(stored.job),
     ]);
-    const orphans = left.filter(({ id, kind }) => kind !== 'hold' && !owners.has(id));
+    const unowned = left.filter(({ id, kind }) => kind !== 'hold' && !owners.has(id));
+    const orphans = unowned.length > 0 && (await isEveryApprovalRead()) ? unowned : [];
     return stored || isHeld || unstarted.length > 0 || orphans.length > 0
       ? { stored, isHeld, unstarted, orphans }
       : undefined;

@@ -117,7 +117,7 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
         if (!preconditions.ok) return preconditions;
         const backup =
           backupId === undefined
-            ? lastVerified(await listBackups(location), now.arn)
+            ? lastVerified(await listBackups(location), now.arn, clock.now())
             : await findBackup(location, backupId);
         if (!backup) return refuse({ reason: 'no-backup' });
         requireUsable(backup, now.arn);

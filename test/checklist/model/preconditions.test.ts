@@ -114,6 +114,11 @@ describe('preconditions of a flush', () => {
       ready({ backup: { id: 'b', startedAt: NOW + 25 * HOUR, records: 4_187 } }),
       ['backup-old'],
     ],
+    [
+      'a backup whose date lies six minutes ahead',
+      ready({ backup: { id: 'b', startedAt: NOW + HOUR / 10, records: 4_187 } }),
+      ['backup-old'],
+    ],
     ['a run that is active', ready({ activeRun: 'r-1' }), ['run-active']],
     ['a function that cannot be looked at', without('codeSha256'), ['function-unknown']],
     [

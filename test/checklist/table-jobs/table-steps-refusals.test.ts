@@ -1,5 +1,6 @@
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { describe, expect, test } from 'vitest';
+import { tableRefusalMessage } from '../../../src/slack/messages/table/table-refusals.ts';
 import { runSnapshot } from '../../support/scripted-run-control.ts';
 import { backup, clients, freshForEachTest, put, runBecomes, startSteps } from './table-steps-rig.ts';
 
@@ -23,6 +24,28 @@ describe('what a flush is refused for before it is requested', () => {
     expect(await bot.steps.planFlush({ failedOnly: false })).toMatchObject({
       refusal: { reason: 'backup-too-old', backupId: record.id, mostMs: 36_000 },
     });
+  });
+
+  test('A flush with a backup that is dated in the future is refused, and a backup with a malformed record blocks nothing', async () => {
+    const bot = await startSteps();
+    const record = await backup(bot);
+    const store = (id: string, Body: string) =>
+      clients.s3.send(
+        new PutObjectCommand({
+          Bucket: 'rescan-bot-control',
+          Key: `backups/AWSDynamoDB/${id}/rescan-backup.json`,
+          Body,
+        }),
+      );
+    await store('broken', '{"id":"broken"}');
+    await store('torn', '{"id":');
+    expect(await bot.steps.backups()).toMatchObject({ ok: true, value: [{ id: record.id }] });
+    expect(await bot.steps.planFlush({ failedOnly: false })).toMatchObject({ ok: true });
+    await store(record.id, JSON.stringify({ ...record, startedAt: record.startedAt + 3_600_000 }));
+    const refused = await bot.steps.planFlush({ failedOnly: false });
+    expect(refused).toMatchObject({ refusal: { reason: 'backup-too-old', backupId: record.id } });
+    if (refused.ok) throw new Error('not refused');
+    expect(tableRefusalMessage(refused.refusal).text).toMatch(/is dated .* in the future, so its age is unknown/);
   });
 
   test('A flush with a backup of another table is refused', async () => {

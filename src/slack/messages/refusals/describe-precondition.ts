@@ -11,6 +11,8 @@ export function describeMissing(missing: UnmetPrecondition): string {
     case 'no-backup':
       return 'there is no verified backup of this table';
     case 'backup-old':
+      if (missing.ageMs < 0)
+        return `${backupName(missing.backupId)} is dated ${duration(-missing.ageMs)} in the future, so its age is unknown (a clock was wrong)`;
       return `${backupName(missing.backupId)} is ${duration(missing.ageMs)} old (limit ${duration(missing.mostMs)})`;
     case 'table-changed':
       return `the table has ${count(missing.records)} records, but ${backupName(missing.backupId)} has ${count(missing.saved)}`;

@@ -25,6 +25,11 @@ export function tableRefusalLines(refusal: TableRefusal): string[] {
         `${code(`/rescan backups verify ${refusal.backupId}`, 120)} reads it back again; ${NEW_BACKUP}`,
       ];
     case 'backup-too-old':
+      if (refusal.ageMs < 0)
+        return [
+          `${backupName(refusal.backupId)} is dated ${duration(-refusal.ageMs)} in the future, so its age is unknown and a flush cannot rely on it.`,
+          `A clock was wrong when it was made, or is wrong now. Check the clock of the bot's machine. ${NEW_BACKUP}`,
+        ];
       return [
         `${backupName(refusal.backupId)} is ${duration(refusal.ageMs)} old; a flush needs one of the last ${duration(refusal.mostMs)}.`,
         NEW_BACKUP,
