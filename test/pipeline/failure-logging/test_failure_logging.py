@@ -132,7 +132,7 @@ class GivenBack(Rig):
         self.assertLess((time.perf_counter() - began) / 200, 0.005)
 
 
-class OwnTroubles(Rig):
+class LoggingErrors(Rig):
     def test_a_refused_write_prints_one_line_with_the_error(self):
         boto3.table.put_errors.append(boto3.ClientError("AccessDeniedException", "not\nauthorized: PutItem"))
         self.refused("AccessDeniedException: .*not authorized: PutItem")

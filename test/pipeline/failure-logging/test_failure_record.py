@@ -61,16 +61,16 @@ class Record(Rig):
             self.run_it(lambda *_: json.loads(""))
         self.assertEqual(self.item()["FailureType"], {"S": "OCR_ERROR"})
 
-        class JsonTrouble(Exception):
+        class JsonProblem(Exception):
             pass
 
         def raises(*_):
-            raise JsonTrouble()
+            raise JsonProblem()
 
-        with self.assertRaises(JsonTrouble):
+        with self.assertRaises(JsonProblem):
             self.run_it(raises)
         self.assertEqual(self.item()["FailureType"], {"S": "OCR_ERROR"})
-        self.assertEqual(self.item()["ErrorMessage"], {"S": "JsonTrouble"})
+        self.assertEqual(self.item()["ErrorMessage"], {"S": "JsonProblem"})
 
     def test_the_record_has_every_attribute(self):
         boto3.table.sizes["a.png"] = 812
