@@ -40,8 +40,16 @@ export async function readText(location: BackupLocation, key: string): Promise<s
   }
 }
 
-/** Writes a small object; it is durable when the promise resolves. @throws BackupLocationError, or the SDK's error. */
-export async function writeObject(location: BackupLocation, key: string, body: string | Uint8Array): Promise<void> {
+/**
+ * Writes a small object; it is durable when the promise resolves.
+ * @throws BackupLocationError, the SDK's error, `signal.reason` (the object may be written then).
+ */
+export async function writeObject(
+  location: BackupLocation,
+  key: string,
+  body: string | Uint8Array,
+  signal?: AbortSignal,
+): Promise<void> {
   const bytes = Buffer.from(body);
   const type = key.endsWith('.gz') ? 'application/gzip' : 'application/json';
   await location.s3
@@ -53,8 +61,10 @@ export async function writeObject(location: BackupLocation, key: string, body: s
         ContentLength: bytes.length,
         ContentType: type,
       }),
+      signal && { abortSignal: signal },
     )
     .catch((error: unknown) => {
+      signal?.throwIfAborted();
       throw locationError(location, error);
     });
 }

@@ -117,7 +117,7 @@ async function prepare(ports: JobPorts, request: FlushRequest) {
   let deleted = Math.max(job.deleted, difference.removed + difference.removedAsStarted - job.missing);
   const total = deleted + difference.tableDigest.items;
   const attributeNames = new Set(difference.attributeNames);
-  const supplement = createSupplementWriter(location, record.id, { ...ports, mayWrite, attributeNames });
+  const supplement = createSupplementWriter(location, record.id, { ...ports, mayWrite, attributeNames, signal });
   const supplemented = () => (resumed?.supplemented ?? 0) + supplement.saved();
   const note = async (positions: { done?: Positions; started?: Positions }) => {
     mayWrite();

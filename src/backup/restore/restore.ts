@@ -135,7 +135,12 @@ export async function restoreBackup(ports: JobPorts, request: RestoreRequest): P
     job = { ...job, safetyBackupId: safety.record.id };
     mayWrite();
     await ports.jobs.write(job);
-    const supplement = createSupplementWriter(ports.location, safety.record.id, { ...ports, mayWrite, attributeNames });
+    const supplement = createSupplementWriter(ports.location, safety.record.id, {
+      ...ports,
+      mayWrite,
+      attributeNames,
+      signal,
+    });
     const swapper = createSwapper(ports, defined({ table: backup.facts.name, attributeNames, mayWrite, signal }));
     const writer: RestoreWriter = {
       ports,

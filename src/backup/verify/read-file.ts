@@ -45,7 +45,7 @@ export async function* readLines(
   signal?: AbortSignal,
 ): AsyncGenerator<readonly string[]> {
   const damaged = (reason: string, cause?: unknown) => new BackupDamagedError(backupId, file.key, reason, cause);
-  const body = await openObject(location, file.key, damaged);
+  const body = await openObject(location, file.key, damaged, signal);
   const md5 = createHash('md5');
   const summing = async function* (chunks: AsyncIterable<Buffer>) {
     for await (const chunk of chunks) {
@@ -114,11 +114,14 @@ async function openObject(
   location: BackupLocation,
   key: string,
   damaged: (reason: string, cause?: unknown) => BackupDamagedError,
+  signal: AbortSignal | undefined,
 ): Promise<Readable> {
   try {
-    const answer = await location.s3.send(new GetObjectCommand({ Bucket: location.bucket, Key: key }));
+    const command = new GetObjectCommand({ Bucket: location.bucket, Key: key });
+    const answer = await location.s3.send(command, signal && { abortSignal: signal });
     if (answer.Body instanceof Readable) return answer.Body;
   } catch (error) {
+    signal?.throwIfAborted();
     if (error instanceof Error && error.name === 'NoSuchKey') throw damaged('it does not exist any more', error);
     throw error;
   }

@@ -28,15 +28,26 @@ const timeName = (time: number) => String(time).padStart(14, '0');
 const supplementFolder = (location: BackupLocation, backupId: string) =>
   `${folderOf(location.prefix, backupId)}supplement/`;
 
+export interface SupplementPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Throws when this process may not write any more. */
+  readonly mayWrite?: () => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * Saves items into the supplement of a backup. When it resolves they are in S3, were read back and have an equal digest.
- * @throws BackupDamagedError when something else was read back; BackupLocationError; the SDK's error.
+ * `mayWrite` is asked before the file is written, and again before its digest makes it count: a process that stood still in
+ * between may have a name that sorts after the versions of its successor.
+ * @throws BackupDamagedError when something else was read back; BackupLocationError; what `mayWrite` throws; `signal.reason`; the
+ * SDK's error.
  */
 export async function saveToSupplement(
   location: BackupLocation,
   backupId: string,
   items: readonly Item[],
-  { clock, random }: { readonly clock: Clock; readonly random: Random },
+  { clock, random, mayWrite = () => {}, signal }: SupplementPorts,
 ): Promise<void> {
   if (items.length === 0) return;
   const folder = supplementFolder(location, backupId);
@@ -50,13 +61,15 @@ export async function saveToSupplement(
   const md5 = createHash('md5').update(body).digest('base64');
   const written = createDigestSum();
   for (const item of items) written.addItem(item);
-  await writeObject(location, key, body);
+  mayWrite();
+  await writeObject(location, key, body, signal);
   const found = createDigestSum();
-  for await (const batch of readDataFile(location, backupId, { key, items: items.length, md5 }))
+  for await (const batch of readDataFile(location, backupId, { key, items: items.length, md5 }, signal))
     for (const stored of batch) found.addItem(stored.item);
   if (!sameDigest(written.digest(), found.digest()))
     throw new BackupDamagedError(backupId, key, 'what was read back is not what was written');
-  await writeObject(location, `${key}.digest.json`, JSON.stringify({ ...written.digest(), md5 }));
+  mayWrite();
+  await writeObject(location, `${key}.digest.json`, JSON.stringify({ ...written.digest(), md5 }), signal);
 }
 
 export interface SupplementWriter {
@@ -74,12 +87,7 @@ export interface SupplementWriter {
 export function createSupplementWriter(
   location: BackupLocation,
   backupId: string,
-  ports: {
-    readonly clock: Clock;
-    readonly random: Random;
-    readonly mayWrite: () => void;
-    readonly attributeNames: Set<string>;
-  },
+  ports: SupplementPorts & { readonly mayWrite: () => void; readonly attributeNames: Set<string> },
 ): SupplementWriter {
   interface Waiting {
     readonly versions: readonly Item[];

@@ -1,13 +1,16 @@
 import { createHash } from 'node:crypto';
+import { createServer } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { PutItemCommand } from '@aws-sdk/client-dynamodb';
-import { GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
+import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { listKeys } from '../../../src/backup/catalogue/location.ts';
+import { createDigestSum } from '../../../src/backup/format/digest.ts';
 import { keyReader } from '../../../src/backup/format/item-key.ts';
 import { readSupplements, saveToSupplement } from '../../../src/backup/write/supplement.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import type { Item } from '../../../src/pipeline/table/item.ts';
+import { testCredentials } from '../../support/dynalite.ts';
 import { toSdkItem } from '../../support/items.ts';
 import { timesheetEntry } from '../../support/pipeline-table.ts';
 import { type BackupWorld, startBackupWorld } from '../backup-rig.ts';
@@ -68,3 +71,87 @@ test('An altered supplement with a corrected checksum is found by its digest and
   await s3.send(new PutObjectCommand({ Bucket: bucket, Key: digest, Body: JSON.stringify({ ...kept, md5 }) }));
   await expect(hoursSaved('corrected')).rejects.toMatchObject({ name: 'BackupDamagedError', objectKey: data });
 });
+
+test('A supplement of a process that lost its lease while it wrote does not count', async () => {
+  const now = Date.now();
+  const at = (time: number) => ({ clock: { ...systemClock, now: () => time }, random: Math.random });
+  const lost = new Error('The lease is lost');
+  // Its clock is ahead: its file sorts after the one of its successor.
+  let asked = 0;
+  const mayWrite = () => {
+    asked += 1;
+    if (asked > 1) throw lost;
+  };
+  await expect(
+    saveToSupplement(world.location, 'lost', [version('1')], { ...at(now + 60_000), mayWrite }),
+  ).rejects.toBe(lost);
+  await saveToSupplement(world.location, 'lost', [version('2')], at(now));
+  expect(asked).toBe(2);
+  expect(await hoursSaved('lost')).toEqual([{ N: '2' }]);
+});
+
+/** A server that receives a request and then never finishes its answer. */
+async function silentServer(onRequest: () => void) {
+  const server = createServer((request, response) => {
+    request.resume();
+    if (request.method === 'GET') {
+      response.writeHead(200, { 'content-length': '1000' });
+      response.flushHeaders();
+    }
+    setTimeout(onRequest, 50);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('The server did not listen on a port');
+  return {
+    port: address.port,
+    stop() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
+
+const isOfSupplement = (request: object, method: string) =>
+  'method' in request &&
+  request.method === method &&
+  'path' in request &&
+  typeof request.path === 'string' &&
+  request.path.includes('/supplement/');
+
+test.each(['PUT', 'GET'])(
+  'A flush can be stopped while S3 does not finish the %s of a supplement',
+  async (method) => {
+    const table = await world.table([timesheetEntry(1), timesheetEntry(2)]);
+    const { id } = await world.backup(table);
+    const late = timesheetEntry(3);
+    await world.dynamodb.send(new PutItemCommand({ TableName: table, Item: toSdkItem(late) }));
+    const stop = new AbortController();
+    const stopped = new Error('Stopped');
+    const silent = await silentServer(() => stop.abort(stopped));
+    const s3 = new S3Client({
+      endpoint: world.s3Url,
+      region: 'us-east-1',
+      credentials: testCredentials,
+      forcePathStyle: true,
+    });
+    s3.middlewareStack.add(
+      (next) => (args) => {
+        const { request } = args;
+        if (typeof request === 'object' && request !== null && 'port' in request && isOfSupplement(request, method))
+          request.port = silent.port;
+        return next(args);
+      },
+      { step: 'finalizeRequest', priority: 'low', name: 'silent' },
+    );
+    const flushing = world.flush(table, id, { signal: stop.signal }, { location: { ...world.location, s3 } });
+    await expect(flushing).rejects.toBe(stopped);
+    // The record that is not in S3 is still there.
+    const sum = createDigestSum();
+    sum.addItem(late);
+    expect(await world.digest(table)).toEqual(sum.digest());
+    s3.destroy();
+    silent.stop();
+  },
+  10_000,
+);
