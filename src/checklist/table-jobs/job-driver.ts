@@ -139,6 +139,10 @@ export function createJobDriver(ports: JobDriverPorts): JobDriver {
     const limits = { signal: over.signal, mayWrite: writeGuard(over, working.signal) };
     const measure = createProgressMeter(clock);
     let progress: JobProgress | undefined;
+    // The end of a job whose lease is over by the clock belongs to the next holder, though no timer has told that yet.
+    const giveUpExpired = () => {
+      if (!lease.holds()) over.abort(new JobLost());
+    };
     await ports.emit({ kind: isResumed ? 'resumed' : 'started', job });
     try {
       over.signal.throwIfAborted();
@@ -148,9 +152,12 @@ export function createJobDriver(ports: JobDriverPorts): JobDriver {
         void ports.emit({ kind: 'progress', job, progress });
       });
       working.abort();
+      giveUpExpired();
+      if (over.signal.reason instanceof JobLost) throw over.signal.reason;
       await conclude(job, { kind: 'finished', result, elapsedMs: clock.now() - job.startedAt });
     } catch (error) {
       working.abort();
+      giveUpExpired();
       const cause: unknown = over.signal.aborted ? over.signal.reason : error;
       // The record stays: whoever gets the lease next decides whether the job resumes.
       if (cause instanceof JobLost) return lease.release();

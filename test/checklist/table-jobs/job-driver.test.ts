@@ -418,6 +418,36 @@ describe('mayWrite', () => {
     expect(world.deleted.map(({ record }) => record)).toEqual([...RECORDS]);
   });
 
+  test.each(['fails', 'finishes'])(
+    'A process that stood still past its lease and then %s leaves the end of the job to the next process',
+    async (how) => {
+      const world = createWorld();
+      const frozen = world.process('frozen', {
+        ports: {
+          async carryOut() {
+            await world.clock.sleep(1_000);
+            // The reply that was queued meanwhile comes before the overdue timers.
+            world.clock.jump(2 * LEASE_MS);
+            if (how === 'fails') throw new Error('socket hang up');
+            const remaining = { entry: 0, 'zero-hour': 0, rejected: 0, coverage: 0, failed: 0, total: 0 };
+            return { kind: 'flush', deleted: 5, supplemented: 0, remaining, newRows: 0 };
+          },
+        },
+      });
+      const { id } = await frozen.request();
+      await frozen.approve(id);
+      await world.clock.advance(1_000);
+      await settle(20);
+      expect(kindsOf(world)).not.toContain('failed');
+      expect(kindsOf(world)).not.toContain('finished');
+      frozen.kill();
+      const next = world.process('next');
+      await standBy(world, next, 2 * LEASE_MS);
+      expect(await next.heard('finished')).toMatchObject({ job: { id } });
+      expect(world.deleted).toHaveLength(RECORDS.length);
+    },
+  );
+
   test('A process whose lease was taken by another one writes nothing more', async () => {
     const world = createWorld();
     const slow = world.process('slow', {

@@ -76,12 +76,14 @@ export const stopCommand = (
       // People in a hurry mistype: whatever follows, a stop stays a stop. Only `now` changes what it does.
       ...(argument === '' || isNow ? {} : { immediateReply: ignoredArgumentMessage(argument) }),
       async execute({ person }) {
-        const [run, job, withdrawn] = await Promise.allSettled([
+        const [run, firstJob, withdrawn] = await Promise.allSettled([
           requests.stop(person, { now: isNow }),
           tables.stop(person),
           // Approved a moment ago and not started yet: it must not start any more.
           tables.withdrawApproved(person),
         ]);
+        // Another copy may have stored its job after the first look and used the approval before it could be withdrawn.
+        const job = isFound(firstJob) ? firstJob : (await Promise.allSettled([tables.stop(person)]))[0];
         const [taken] = withdrawn.status === 'fulfilled' ? withdrawn.value : [];
         const stopping = job.status === 'fulfilled' && job.value.ok ? job.value.value : undefined;
         if (stopping && stopping.id !== taken?.id) return stoppingJobMessage(stopping);
@@ -99,6 +101,9 @@ export const stopCommand = (
     });
   },
 });
+
+const isFound = (answer: PromiseSettledResult<Awaited<ReturnType<TableControl['stop']>>>): boolean =>
+  answer.status === 'fulfilled' && answer.value.ok;
 
 const ignoredArgumentMessage = (argument: string) =>
   say(`Stopping. (Ignored: ${code(argument, 60)}. \`/rescan stop now\` does not wait for images in progress.)`);

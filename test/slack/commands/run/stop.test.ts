@@ -99,3 +99,19 @@ test('says of an act that was approved and had not begun that it does not begin,
   });
   expect(said?.text).toContain('It will not start any more');
 });
+
+test('stops a job that another copy starts between the look for a job and the look for an approval', async () => {
+  let isStarted = false;
+  const said = await stop(
+    { stop: async () => ({ done: false, message: { text: 'Nothing is running.', blocks: [] } }) },
+    {
+      job: async () => (isStarted ? { ok: true, value: restore } : noJob('U9')),
+      // By now the approval is used, and its job is on record.
+      withdraw: async () => {
+        isStarted = true;
+        return [];
+      },
+    },
+  );
+  expect(said?.text).toContain('The restore is stopping.');
+});
