@@ -190,7 +190,7 @@ async function restoredRow({ people, pipeline, sees, approve }: TourContext, che
   await people.click('operator', diff.ts, buttonOf(diff, /diff_put_back/));
   const form = await people.openView('operator', /restore_rows/, WITHIN_MS);
   await people.submit('operator', form, { entries: [first?.Id] });
-  await approve(/restore 1 single record of backup/);
+  await approve(/restore 1 record of backup/);
   await sees(/1 record of the backup is back in the table/);
   check('the correction is in the table again, unchanged', isDeepStrictEqual(await pipeline.byHand(), BY_HAND));
 }

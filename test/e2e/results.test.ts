@@ -112,7 +112,7 @@ describe('results of a run', () => {
     const choose = await here.people.openView('operator', /restore_rows/, 20_000);
     const [, id] = /removed,([0-9a-f]{16}),/.exec(await here.people.file(/^diff\.csv/)) ?? [];
     await here.people.submit('operator', choose, { entries: [id] });
-    const again = await here.people.sees(/restore 1 single record of backup/);
+    const again = await here.people.sees(/restore 1 record of backup/);
     await here.people.click('approver', again.ts, buttonOf(again, /approve/));
     await here.people.sees(/1 record of the backup is back in the table/, { withinMs: 20_000 });
     await here.people.command('viewer', '/rescan validate person="Nik Coultas"');

@@ -186,7 +186,7 @@ export function restoreView(plan: RestorePlan, channel: string): ModalView {
         [
           `*Backup* ${backupLine(backup)}`,
           `*Mode* ${action.mode}`,
-          `*What it changes* ${count(change.added)} added, ${count(change.overwritten)} overwritten, ${count(change.removed)} removed; ${count(change.same)} stay as they are (compared just now).`,
+          `*What it changes* ${count(change.added)} added, ${count(change.overwritten)} overwritten, ${count(change.removed)} removed; ${count(change.same)} unchanged (compared just now).`,
           describeWriteCost(change.added + change.overwritten + change.removed, now.writeCost),
           'A safety backup of the table is made and verified first. Restore it to undo this restore.',
         ].join('\n'),

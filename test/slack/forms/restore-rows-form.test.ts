@@ -105,7 +105,7 @@ describe('the form to restore entries', () => {
       { ...flushApproval(), action: 'restore', options: JSON.stringify(action) },
       { policy: 'second-person', approvers: ['U0APPROVER'] },
     );
-    expect(message.text).toMatch(/restore 2 single records of backup/);
+    expect(message.text).toMatch(/restore 2 records of backup/);
     expect(message.text).toMatch(/`Nik_Coultas 2025-09-0001#PJ1 · 7.5 h`, `&lt;!channel&gt; 2025-09-0003#PJ1 · 7.5 h`/);
   });
 

@@ -77,7 +77,7 @@ export function describeAction(action: TableAction, table: string, records?: str
   const backup = `backup ${code(shortBackupId(action.backupId), 80)}`;
   switch (action.mode) {
     case 'rows':
-      return `restore ${counted(action.entries?.length ?? 0, 'single record')} of ${backup} to ${where}, each only if nothing has its key${rest}`;
+      return `restore ${counted(action.entries?.length ?? 0, 'record')} of ${backup} to ${where}, each only if nothing has its key${rest}`;
     case 'replace':
       return `make ${where} equal to ${backup}${rest}`;
     case 'merge':

@@ -80,7 +80,7 @@ export function finishedMessage(job: TableJob, result: JobResult, elapsedMs: num
     }
     case 'restore':
       return compose({
-        fact: `The restore is done: ${counted(result.written, 'record')} added or overwritten, ${count(result.removed)} removed, ${count(result.unchanged)} left as they were, ${took}.`,
+        fact: `The restore is done: ${counted(result.written, 'record')} added or overwritten, ${count(result.removed)} removed, ${count(result.unchanged)} unchanged, ${took}.`,
         lines: [
           job.work.kind === 'restore' && job.work.mode === 'replace'
             ? `Verified: the whole table was read, and its checksum ${shortChecksum(result.digest)} over ${counted(result.items, 'record')} matches the backup.`
