@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type AuditEntry, chain, hashOf, NO_ENTRY, verifyChain } from '../../../src/checklist/audit/audit-entry.ts';
 import { type AuditLog, createAuditAnchors, createAuditLog } from '../../../src/checklist/audit/audit-log.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
@@ -191,6 +191,17 @@ describe('the audit in the control table', () => {
     const check = await blind.verify();
     expect(check).toMatchObject({ ok: true, entries: 2 });
     expect(check).not.toHaveProperty('anchors');
+  });
+
+  test('a head is stored with its length, so that the SDK writes no warning past the log', async () => {
+    const s3 = await startS3('control');
+    onTestFinished(() => s3.stop());
+    const warned = vi.spyOn(console, 'warn').mockImplementation(() => {});
+    onTestFinished(() => warned.mockRestore());
+    const anchors = createAuditAnchors(s3.client, { bucket: 'control', prefix: 'audit/' });
+    await anchors.put({ number: 1, hash: 'a'.repeat(64) });
+    expect(await anchors.read()).toEqual(new Map([[1, new Set(['a'.repeat(64)])]]));
+    expect(warned.mock.calls).toEqual([]);
   });
 
   test('two heads in S3 with one number and different hashes are a break, in whichever order they are listed', async () => {
