@@ -10,19 +10,50 @@ export interface CsvColumn<Row> {
   readonly read: (row: Row) => string | undefined;
 }
 
+/** The signs with which a formula begins (OWASP, "CSV Injection"), also full-width and small, which some spreadsheets treat alike. */
+const SIGN = /[=+\-@\uff1d\uff0b\uff0d\uff20\ufe62\ufe63\ufe66\ufe6b]/;
+/** What spreadsheets skip before a formula: spaces, control characters (ASVS 1.2.10 for NUL), invisible characters. */
+const SKIPPED = /[\s\p{Cc}\p{Cf}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/u;
 /**
- * The beginning of a cell that a spreadsheet reads as a formula (OWASP, "CSV Injection"; ASVS 1.2.10 for NUL): the
- * ASCII signs, the full-width signs that some spreadsheets treat alike, and control characters that spreadsheets skip.
+ * Where another cell begins when a spreadsheet splits at `;` or tab, as in countries with a decimal comma: the quotes around
+ * our cell do not count there, so a line end within it begins a row.
  */
-const FORMULA = /^[=+\-@\t\r\n\0\uff1d\uff0b\uff0d\uff20]/;
+const SEPARATOR = /[;\t\r\n]/;
 const PLAIN_NUMBER = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 
 /**
- * The cell as it is written: with a leading `'` when it could be a formula. What a text file cannot contain becomes
- * U+FFFD: lone surrogates, and NUL, which makes readers reject the whole file.
+ * The cell as it is written: with a `'` before what could be a formula, at its beginning or after a `;`, tab or line end. What
+ * a text file cannot contain becomes U+FFFD: lone surrogates, and NUL, which makes readers reject the whole file.
  */
 export function guardedCell(text: string, kind: CsvColumn<unknown>['kind']): string {
   const valid = text.toWellFormed().replaceAll('\0', '\uFFFD');
-  if (!FORMULA.test(text) || (kind === 'number' && PLAIN_NUMBER.test(valid))) return valid;
-  return `'${valid}`;
+  if (kind === 'number' && PLAIN_NUMBER.test(valid)) return valid;
+  const startsControlled = /^[\t\r\n\0]/.test(text);
+  if (!startsControlled && !SIGN.test(text)) return valid;
+  const starts = [...(startsControlled ? [0] : []), ...formulaStarts(text.toWellFormed())];
+  let guarded = '';
+  let end = 0;
+  for (const start of new Set(starts)) {
+    guarded += `${valid.slice(end, start)}'`;
+    end = start;
+  }
+  return guarded + valid.slice(end);
+}
+
+/** Where a part of the cell begins that a spreadsheet could read as a formula, in ascending order. */
+function formulaStarts(text: string): number[] {
+  const starts: number[] = [];
+  let at = 0;
+  /** Where the part began of which only skipped characters were seen; undefined within its text. */
+  let start: number | undefined = 0;
+  for (const character of text) {
+    if (start === undefined || character === ';') {
+      if (SEPARATOR.test(character)) start = at + 1;
+    } else if (SIGN.test(character)) {
+      starts.push(start);
+      start = undefined;
+    } else if (!SKIPPED.test(character)) start = undefined;
+    at += character.length;
+  }
+  return starts;
 }

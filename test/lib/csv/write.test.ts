@@ -22,8 +22,29 @@ describe('a CSV cell', () => {
     'that begins like %j is guarded in a text column',
     (text) => expect(guardedCell(text, 'text')).toBe(`'${text}`),
   );
-  test.each(['', 'a=1', ' =1', '1-1', "'=1", '#1', '😀'])('%j needs no guard', (text) =>
-    expect(guardedCell(text, 'text')).toBe(text),
+  test.each([' =1', '\u00a0=1', '\u200b=1', '\ufeff+1', '\u2800@x', '\u3164-1', '\u00ad =1', '\u3000＝1', '﹦1'])(
+    'that begins like %j, behind what spreadsheets skip, is guarded',
+    (text) => expect(guardedCell(text, 'text')).toBe(`'${text}`),
+  );
+  test.each([
+    ['a;=1+1', "a;'=1+1"],
+    ['a; \u200b=1', "a;' \u200b=1"],
+    ['a;b;@x', "a;b;'@x"],
+    [';=1;+1', ";'=1;'+1"],
+    ['a\n=1', "a\n'=1"],
+    ['a\t-1', "a\t'-1"],
+    ['";=1', '";\'=1'],
+  ])('%j is guarded for spreadsheets that split at `;`, tab and line ends', (text, guarded) =>
+    expect(guardedCell(text, 'text')).toBe(guarded),
+  );
+  test('of many skipped characters and separators is guarded in linear time', () => {
+    const begin = performance.now();
+    for (const unit of ['\t', ' ', ';', '; ', '\u200b']) guardedCell(`${unit.repeat(500_000)}=`, 'text');
+    expect(performance.now() - begin).toBeLessThan(10_000);
+  });
+  test.each(['', 'a=1', 'a =1', '1-1', 'a; b', ' a', ';', 'arn:a-b;c', "'=1", '#1', '😀'])(
+    '%j needs no guard',
+    (text) => expect(guardedCell(text, 'text')).toBe(text),
   );
   test.each(['-7.5', '-0', '12', '0.00123', '-1E-9', '1e+3'])('%j is written as it is in a column of numbers', (text) =>
     expect(guardedCell(text, 'number')).toBe(text),
