@@ -27,9 +27,22 @@ export function code(text: string, most = 300): string {
   return line === '' ? '(empty)' : `\`${escapeMrkdwn(shorten(line, most))}\``;
 }
 
+/**
+ * The text with no formatting that takes effect: the signs of a pair such as `*bold*`, and the first colon of `:name:`,
+ * become signs that look alike. Names such as `a_b`, globs and ARNs stay as they are.
+ */
+export const withoutFormatting = (text: string): string =>
+  text
+    .replace(/(?<![\p{L}\p{N}*])\*([^*]+)\*(?![\p{L}\p{N}*])/gu, '\u2217$1\u2217')
+    .replace(/(?<![\p{L}\p{N}_])_([^_]+)_(?![\p{L}\p{N}_])/gu, '\uff3f$1\uff3f')
+    .replace(/(?<![\p{L}\p{N}~])~([^~]+)~(?![\p{L}\p{N}~])/gu, '\u223c$1\u223c')
+    .replace(/(?<![\p{L}\p{N}]):(?=(?:[0-9_+'-]{0,30}[a-z][a-z0-9_+'-]{0,60}|[+-]1|100|1234):)/giu, '\ua789');
+
 /** A sentence of a lower layer that may contain text from outside: one line without formatting, cut to `most`. */
 export const sentence = (text: string, most = 500): string =>
-  escapeMrkdwn(shorten(text.replaceAll('`', "'").replace(UNSEEN, ' ').replace(/\s+/g, ' ').trim(), most));
+  escapeMrkdwn(
+    withoutFormatting(shorten(text.replaceAll('`', "'").replace(UNSEEN, ' ').replace(/\s+/g, ' ').trim(), most)),
+  );
 
 /** A mention where it is a user id of Slack's; anything else as text. */
 export const mention = (person: string): string => (/^[UW][A-Z0-9]+$/.test(person) ? `<@${person}>` : code(person, 80));
@@ -45,4 +58,6 @@ export const linkChannel = (channel: string): string =>
 
 /** A link to a URL; only the label where it is not a valid URL. */
 export const link = (url: string, label: string): string =>
-  /^https?:\/\/[^\s<>|]+$/.test(url) ? `<${url}|${escapeMrkdwn(label)}>` : escapeMrkdwn(label);
+  /^https?:\/\/[^\s<>|]+$/.test(url)
+    ? `<${url}|${escapeMrkdwn(withoutFormatting(label))}>`
+    : escapeMrkdwn(withoutFormatting(label));
