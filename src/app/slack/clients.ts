@@ -21,7 +21,7 @@ export function assembleClients({ settings, clock, logger }: Pick<SlackPorts, 's
     publishHome: createHomePublisher(clients.home),
     lookups: createLookups(clients.lookups),
     files: createFileUpload(clients.files, settings.slackBotToken, clock),
-    download: (url: string) => downloadFile(url, settings.slackBotToken),
+    download: (url: string) => downloadFile(url, settings.slackBotToken, settings.slackApiUrl),
   };
 }
 export type ClientParts = ReturnType<typeof assembleClients>;

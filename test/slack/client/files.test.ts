@@ -1,8 +1,9 @@
 import { randomFillSync } from 'node:crypto';
 import { Readable } from 'node:stream';
+import nock from 'nock';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
-import { downloadFile, FileDownloadError } from '../../../src/slack/client/file-download.ts';
+import { downloadFile, FileDownloadError, ForeignFileHostError } from '../../../src/slack/client/file-download.ts';
 import { createFileUpload, type FileContent, FileUploadError } from '../../../src/slack/client/file-upload.ts';
 import { clientOf, manifestWith, slackForTest } from '../../sandbox/slack/harness.ts';
 import { startWire, type WireAnswer } from '../../support/wire.ts';
@@ -30,7 +31,7 @@ async function connect() {
     token,
     upload: createFileUpload(client, token, AT_ONCE),
     messages: async () => stateSchema.parse(await (await fetch(`${slack.url}/sandbox/state`)).json()).messages,
-    content: async (id: string) => Buffer.from(await downloadFile(`${slack.url}/files-pri/${id}`, token)),
+    content: async (id: string) => Buffer.from(await downloadFile(`${slack.url}/files-pri/${id}`, token, slack.url)),
   };
 }
 const fileOf = (name: string, content: Buffer, more: Partial<FileContent> = {}): FileContent => ({
@@ -213,7 +214,7 @@ describe('a download', () => {
 
   test('a file is downloaded with the bot’s token', async () => {
     const wire = await wireAnswering({ headers: { 'content-type': 'application/zip' }, body: 'PK' });
-    expect(Buffer.from(await downloadFile(`${wire.url}/f`, 'xoxb-1')).toString()).toBe('PK');
+    expect(Buffer.from(await downloadFile(`${wire.url}/f`, 'xoxb-1', wire.url)).toString()).toBe('PK');
     expect(wire.requests[0]?.headers.authorization).toBe('Bearer xoxb-1');
   });
 
@@ -222,24 +223,61 @@ describe('a download', () => {
       headers: { 'content-type': 'text/html; charset=utf-8' },
       body: '<html>Sign in</html>',
     });
-    const fetching = downloadFile(`${wire.url}/f`, 'xoxb-1');
+    const fetching = downloadFile(`${wire.url}/f`, 'xoxb-1', wire.url);
     await expect(fetching).rejects.toBeInstanceOf(FileDownloadError);
     await expect(fetching).rejects.toThrow('HTTP 200. The app needs the scope files:read.');
   });
 
   test.each([403, 404, 500])('status %d is an error', async (status) => {
     const wire = await wireAnswering({ status, body: 'no' });
-    await expect(downloadFile(`${wire.url}/f`, 'xoxb-1')).rejects.toMatchObject({ name: 'FileDownloadError', status });
+    await expect(downloadFile(`${wire.url}/f`, 'xoxb-1', wire.url)).rejects.toMatchObject({
+      name: 'FileDownloadError',
+      status,
+    });
+  });
+
+  test.each([
+    'http://files.slack.com/f',
+    'https://files.slack.com.example/f',
+    'https://slack.com:8443/f',
+    'https://notslack.com/f',
+    'https://slack.com@example.com/f',
+    'file:///etc/passwd',
+    'http://127.0.0.1:1/f',
+    'no URL',
+  ])('a file at %s is not downloaded, and the token is not sent there', async (url) => {
+    await expect(downloadFile(url, 'xoxb-1', 'https://slack.com/api/')).rejects.toBeInstanceOf(ForeignFileHostError);
+  });
+
+  test('a redirect to another host is not followed, one within the host is', async () => {
+    const other = await wireAnswering({ body: 'stolen' });
+    const away = await wireAnswering({ status: 302, headers: { location: `${other.url}/f` } });
+    await expect(downloadFile(`${away.url}/f`, 'xoxb-1', away.url)).rejects.toBeInstanceOf(ForeignFileHostError);
+    expect(other.requests).toEqual([]);
+    const wire = await startWire(({ path }) =>
+      path === '/f' ? { status: 302, headers: { location: '/moved' } } : { body: 'PK' },
+    );
+    onTestFinished(() => wire.stop());
+    expect(Buffer.from(await downloadFile(`${wire.url}/f`, 'xoxb-1', wire.url)).toString()).toBe('PK');
+    const loop = await wireAnswering({ status: 302, headers: { location: '/f' } });
+    await expect(downloadFile(`${loop.url}/f`, 'xoxb-1', loop.url)).rejects.toMatchObject({ status: 302 });
+  });
+
+  test('a file on a host of Slack’s is asked for', async () => {
+    nock('https://files.slack.com').get('/files-pri/f').reply(200, 'PK');
+    onTestFinished(() => nock.cleanAll());
+    const file = await downloadFile('https://files.slack.com/files-pri/f', 'xoxb-1', 'https://slack.com/api/');
+    expect(Buffer.from(file).toString()).toBe('PK');
   });
 
   test('a broken connection is an error', async () => {
     const wire = await wireAnswering('hang up');
-    await expect(downloadFile(`${wire.url}/f`, 'xoxb-1')).rejects.toThrow();
+    await expect(downloadFile(`${wire.url}/f`, 'xoxb-1', wire.url)).rejects.toThrow();
   });
 
   test('without the scope files:read a download is an error', async () => {
     const slack = await slackForTest({ manifest: manifestWith(['commands', 'chat:write', 'files:write']) });
-    await expect(downloadFile(`${slack.url}/files-pri/F1`, slack.tokens.bot)).rejects.toMatchObject({
+    await expect(downloadFile(`${slack.url}/files-pri/F1`, slack.tokens.bot, slack.url)).rejects.toMatchObject({
       name: 'FileDownloadError',
       status: 200,
     });
