@@ -157,7 +157,11 @@ export function createSwapper({ dynamodb, clock, random }: SwapPorts, options: S
       settleConflict(only, error.Item && fromSdkItem(error.Item));
       return { isBusy: false };
     }
-    return isThrottle(error) || error instanceof TransactionConflictException ? { isBusy: true } : undefined;
+    // The records that are in the table count as well, and may be larger than all that is known here.
+    const isTooLarge = request.pending.length > 1 && error instanceof Error && error.name === 'ValidationException';
+    return isTooLarge || isThrottle(error) || error instanceof TransactionConflictException
+      ? { isBusy: true }
+      : undefined;
   };
 
   const settleReasons = (error: TransactionCanceledException, { pending }: Request): { readonly isBusy: boolean } => {
@@ -171,7 +175,11 @@ export function createSwapper({ dynamodb, clock, random }: SwapPorts, options: S
       else if (BUSY_CODES.has(code)) isBusy = true;
       else throw new ChangeRefusedError(table, refused.change.key, message ? `${code}: ${message}` : code, error);
     }
-    if (!isBusy && pending.every(({ result }) => result === undefined)) throw error;
+    if (!isBusy && pending.every(({ result }) => result === undefined)) {
+      if (pending.length === 1) throw error;
+      // Refused as a whole, as one that is too large: in smaller parts it may be accepted.
+      return { isBusy: true };
+    }
     return { isBusy };
   };
 

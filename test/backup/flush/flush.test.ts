@@ -334,3 +334,12 @@ test('The progress of a flush never goes back within a stage and never exceeds i
   expect(shown.at(-1)).toEqual({ stage: 'counting', done: 115, total: 115, supplemented: 55 });
   expect(shown.filter(({ stage }) => stage === 'deleting').every(({ total }) => total === 115)).toBe(true);
 });
+
+test('A flush deletes records that grew since the backup to more than one transaction can hold', async () => {
+  const table = await world.table(entries(30));
+  const { id } = await world.backup(table);
+  for (let index = 0; index < 30; index += 1)
+    await put(table, timesheetEntry(index, { Text: { S: 'x'.repeat(300_000) } }));
+  expect(await world.flush(table, id)).toMatchObject({ deleted: 30, remaining: { total: 0 } });
+  expect(await supplementOf(id, table)).toHaveLength(30);
+});
