@@ -1,5 +1,5 @@
 import { access } from 'node:fs/promises';
-import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import { compressBlock, expandBlock } from './block.ts';
 import { openTemporaryFile, type TemporaryFile } from './temporary-file.ts';
 
 /** Lines of text in a temporary file, in the order in which they were added: written once, read any number of times. */
@@ -59,7 +59,7 @@ export function createLineFile(folder?: string): LineFile {
       characters += line.length + 1;
       count += 1;
       if (characters < BLOCK_CHARACTERS) return;
-      sealed.push(deflateRawSync(open.join('\n'), { level: 1 }));
+      sealed.push(compressBlock(open.join('\n')));
       open = [];
       characters = 0;
     },
@@ -67,17 +67,19 @@ export function createLineFile(folder?: string): LineFile {
     async *read(signal) {
       await flushIfLarge();
       let start = 0;
+      let buffer = Buffer.alloc(0);
       for (const size of blocks) {
         signal?.throwIfAborted();
         if (file === undefined) break;
-        const block = Buffer.allocUnsafe(size);
+        if (buffer.length < size) buffer = Buffer.allocUnsafeSlow(size * 2);
+        const block = buffer.subarray(0, size);
         for (let filled = 0; filled < size; ) {
           const { bytesRead } = await file.handle.read(block, filled, size - filled, start + filled);
           if (bytesRead === 0) throw new Error('A temporary file is shorter than what was written to it.');
           filled += bytesRead;
         }
         start += size;
-        yield inflateRawSync(block).toString('utf8').split('\n');
+        yield expandBlock(block).split('\n');
       }
       signal?.throwIfAborted();
       if (open.length > 0) yield open;

@@ -1,0 +1,29 @@
+import { deflateRawSync, inflateRawSync } from 'node:zlib';
+
+/**
+ * Node keeps the output buffer of a zlib call until a full garbage collection, so that blocks would pile up to 64 MB. The functions
+ * here free that buffer at once. It must not be smaller: smaller buffers are parts of a shared pool, which cannot be freed.
+ */
+const CHUNK_BYTES = 64 * 1024;
+
+/** The input of `compressBlock`, reused: a call is synchronous. */
+let scratch = Buffer.allocUnsafeSlow(2 * CHUNK_BYTES);
+
+/** The text as UTF-8, compressed. The text must not contain a lone surrogate. */
+export function compressBlock(text: string): Buffer {
+  // A UTF-16 unit takes at most three bytes.
+  if (scratch.length < text.length * 3) scratch = Buffer.allocUnsafeSlow(text.length * 3);
+  const input = scratch.subarray(0, scratch.write(text));
+  const output = deflateRawSync(input, { level: 1, chunkSize: CHUNK_BYTES });
+  const block = Buffer.from(output);
+  output.buffer.transfer(0);
+  return block;
+}
+
+/** The text of a block of `compressBlock`. @throws the error of zlib when the block is damaged. */
+export function expandBlock(block: Uint8Array): string {
+  const output = inflateRawSync(block, { chunkSize: CHUNK_BYTES });
+  const text = output.toString('utf8');
+  output.buffer.transfer(0);
+  return text;
+}
