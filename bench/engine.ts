@@ -2,66 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { systemClock } from '../src/lib/clock.ts';
 import { createAwsClients, createInvokeClient } from '../src/pipeline/aws.ts';
 import { createOcrFunction } from '../src/pipeline/invoke/ocr-function.ts';
-import type { Drive, EnginePorts } from '../src/run/engines/local/engine.ts';
 import { drive } from '../src/run/engines/local/engine.ts';
-import { createLiveRun, type LiveRun, type RunRules } from '../src/run/engines/local/live-run.ts';
-import type { PaceSetting } from '../src/run/model/types.ts';
-import { readManifest, readManifestIndex, writeManifest } from '../src/run/plan/manifest.ts';
 import { encodeCheckpoint } from '../src/run/store/checkpoint.ts';
 import { createRunStore } from '../src/run/store/run-store.ts';
 import { openControlTable } from '../src/state/control-table.ts';
+import { completed, liveRun, numbered, quietPorts } from './bench-run.ts';
 import { setWorld, startLocalAwsProcess } from './local-aws.ts';
+import { measurePass } from './measure-pass.ts';
 import { type Report, rounded } from './report.ts';
-
-const MEGABYTE = 1024 * 1024;
-const rules: RunRules = {
-  breaker: { consecutive: 10, window: 20, percent: 50 },
-  growth: { checkImages: 1_000_000_000, warnMs: 3_600_000, tripMs: 7_200_000 },
-  warnings: { imagesPerMinute: 0, failurePercent: 100, throttlePercent: 100, withoutGrowthMs: 36_000_000 },
-  throttleLimit: 8,
-  checkpointOutcomes: 10,
-  checkpointMs: 5_000,
-  shutdownDrainMs: 0,
-};
-
-function liveRun(total: number, paceSetting: PaceSetting, maxInFlight: number): LiveRun {
-  const ceilingPerMinute = paceSetting.kind === 'fixed' ? paceSetting.perMinute : 1_000_000;
-  const now = systemClock.now();
-  return createLiveRun(
-    {
-      runId: 'r-0001',
-      total,
-      startedBy: 'U1',
-      startedAt: now,
-      paceSetting,
-      ceilingPerMinute,
-      maxInFlight,
-      growthKind: 'probed',
-    },
-    rules,
-    now,
-  );
-}
-
-const quietPorts: Omit<EnginePorts, 'invoke' | 'manifest' | 'append' | 'saveCheckpoint'> = {
-  clock: systemClock,
-  random: Math.random,
-  checkGrowth: async () => ({ kind: 'probe', fresh: true }),
-  saveHalt: async () => {},
-  holdsLease: () => true,
-  readFault: (error) => ({ reason: 'configuration', message: String(error), fix: 'Check the benchmark.' }),
-  emit: () => {},
-  warn: (message, cause) => console.error(message, cause),
-};
-
-async function* numbered(count: number, from = 0) {
-  for (let index = from; index < count; index++) yield { index, key: `week ${index}/sheet-${index}.png`, size: 40_000 };
-}
-
-async function completed(drive: Drive): Promise<void> {
-  const { halt } = await drive.ended;
-  if (halt.kind !== 'completed') throw new Error(`The run did not complete: ${JSON.stringify(halt)}`);
-}
 
 /**
  * 20,000 images with the real engine, SDK and control table, and a function of 0 ms. Only the CPU time of this process
@@ -122,46 +70,21 @@ export async function runEngineBenchmark(report: Report): Promise<void> {
   }
 }
 
-/**
- * Peak memory of a run over a manifest of 1,000,000 keys in S3, and of one over 1,000 keys. Function and journal cost
- * nothing.
- */
+/** Peak memory of a run at full speed over a manifest in S3, by its number of images. */
 export async function runManifestBenchmark(report: Report): Promise<void> {
   const aws = await startLocalAwsProcess(4473);
   try {
-    const s3 = createAwsClients().s3;
-    async function peakOf(count: number): Promise<number> {
-      const location = { bucket: 'rescan-bot-control', prefix: `bench/${count}/` };
-      await writeManifest(s3, location, numbered(count));
-      const index = await readManifestIndex(s3, location);
-      globalThis.gc?.();
-      let peak = 0;
-      const timer = setInterval(() => {
-        peak = Math.max(peak, process.memoryUsage().rss);
-      }, 20);
-      const run = liveRun(count, { kind: 'fixed', perMinute: 1_000_000_000 }, 64);
-      await completed(
-        drive(run, {
-          ...quietPorts,
-          manifest: (from) => readManifest(s3, location, index, from),
-          invoke: async () => ({ result: { kind: 'outcome', outcome: { kind: 'processed', entriesStored: 3 } } }),
-          append: async ({ records }) => ({ ok: true, records }),
-          saveCheckpoint: async (checkpoint) => void encodeCheckpoint(checkpoint),
-        }),
-      );
-      clearInterval(timer);
-      return Math.max(peak, process.memoryUsage().rss);
+    for (const images of [1_000, 100_000, 1_000_000]) {
+      const { cpuSeconds, peakMb } = await measurePass('manifest', String(images));
+      report({
+        name: 'engine.manifest_mb',
+        value: rounded(peakMb, 1),
+        unit: 'MB',
+        goal: 'under 256',
+        images,
+        cpuSeconds,
+      });
     }
-    await peakOf(20_000); // warm: code and buffers that every run needs
-    const small = await peakOf(1_000);
-    const large = await peakOf(1_000_000);
-    report({
-      name: 'engine.manifest_mb',
-      value: rounded(large / MEGABYTE, 1),
-      unit: 'MB',
-      goal: 'under 256',
-      with1000Images: rounded(small / MEGABYTE, 1),
-    });
   } finally {
     aws.close();
   }

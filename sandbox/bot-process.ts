@@ -72,7 +72,7 @@ export function createBotProcess(options: {
   }
 
   function spawned(): Promise<void> {
-    const started = spawn(process.execPath, [MAIN], {
+    const started = spawn(process.execPath, ['--max-semi-space-size=16', MAIN], {
       env: { NODE_COMPILE_CACHE: COMPILE_CACHE, ...options.environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -1,13 +1,11 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import { freeBuffer } from '../free-buffer.ts';
 
-/**
- * Node keeps the output buffer of a zlib call until a full garbage collection, so that blocks would pile up to 64 MB. The functions
- * here free that buffer at once. It must not be smaller: smaller buffers are parts of a shared pool, which cannot be freed.
- */
-const CHUNK_BYTES = 64 * 1024;
+/** Large enough for the text of a block, and for `freeBuffer`. */
+const CHUNK_BYTES = 128 * 1024;
 
 /** The input of `compressBlock`, reused: a call is synchronous. */
-let scratch = Buffer.allocUnsafeSlow(2 * CHUNK_BYTES);
+let scratch = Buffer.allocUnsafeSlow(CHUNK_BYTES);
 
 /** The text as UTF-8, compressed. The text must not contain a lone surrogate. */
 export function compressBlock(text: string): Buffer {
@@ -16,7 +14,7 @@ export function compressBlock(text: string): Buffer {
   const input = scratch.subarray(0, scratch.write(text));
   const output = deflateRawSync(input, { level: 1, chunkSize: CHUNK_BYTES });
   const block = Buffer.from(output);
-  output.buffer.transfer(0);
+  freeBuffer(output);
   return block;
 }
 
@@ -24,6 +22,6 @@ export function compressBlock(text: string): Buffer {
 export function expandBlock(block: Uint8Array): string {
   const output = inflateRawSync(block, { chunkSize: CHUNK_BYTES });
   const text = output.toString('utf8');
-  output.buffer.transfer(0);
+  freeBuffer(output);
   return text;
 }

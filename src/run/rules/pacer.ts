@@ -296,8 +296,8 @@ export function inFlightLimit(pacer: Pacer, now: number = pacer.updatedAt): numb
 /** The pacer for a checkpoint: the pace, the mean duration, and the starts of the last 60 s by the second. */
 export function savePacer(pacer: Pacer, now: number): SavedPacer {
   const counts = new Map<number, number>();
-  for (const startedAt of pacer.starts.slice(pacer.head)) {
-    const secondsAgo = Math.max(0, Math.floor((now - startedAt) / 1_000));
+  for (let index = pacer.head; index < pacer.starts.length; index++) {
+    const secondsAgo = Math.max(0, Math.floor((now - (pacer.starts[index] ?? now)) / 1_000));
     if (secondsAgo <= 60) counts.set(secondsAgo, (counts.get(secondsAgo) ?? 0) + 1);
   }
   const finite = (time: number) => (Number.isFinite(time) ? time : undefined);

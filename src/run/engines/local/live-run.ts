@@ -1,3 +1,4 @@
+import { SmallMap } from '../../../lib/small-map.ts';
 import type { FailureType, Fault } from '../../../pipeline/invoke/invocation.ts';
 import type {
   Canary,
@@ -121,7 +122,7 @@ export interface RunDraft {
   upcoming: ManifestEntry[];
   manifest: { readonly kind: 'open' | 'reading' | 'exhausted' } | { readonly kind: 'failed'; readonly fault: Fault };
   /** By index. */
-  readonly inFlight: Map<number, InFlightImage>;
+  readonly inFlight: SmallMap<InFlightImage>;
   waiting: readonly WaitingImage[];
   /** Attempts of an earlier drive, by index, until the image is started again. */
   readonly earlierAttempts: Map<number, Attempts>;
@@ -197,7 +198,7 @@ export function createLiveRun(
     driveEndedAt: undefined,
     upcoming: [],
     manifest: { kind: 'open' },
-    inFlight: new Map(),
+    inFlight: new SmallMap(),
     waiting: [],
     earlierAttempts: new Map(saved?.retries.map(({ index, throttles, broken }) => [index, { throttles, broken }])),
     connection: { unansweredSince: undefined, unansweredInRow: 0, repliesSinceBroken: 0 },

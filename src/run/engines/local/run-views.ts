@@ -50,7 +50,7 @@ function retriesOf(run: LiveRun): Retry[] {
     if (throttles + broken > 0) retries.push({ index, throttles, broken });
   };
   for (const [index, attempts] of run.earlierAttempts) add(index, attempts);
-  for (const [index, image] of run.inFlight) add(index, image);
+  for (const [index, image] of run.inFlight.entries()) add(index, image);
   for (const image of run.waiting) add(image.entry.index, image);
   return retries;
 }
