@@ -12,6 +12,8 @@ const STOPS_WITHIN_MS = 20_000;
 const MOST_LAST_LINES = 12;
 /** Node stores compiled code here. The second start of the bot takes half the time. */
 const COMPILE_CACHE = process.env.NODE_COMPILE_CACHE ?? join(tmpdir(), 'rescan-bot-compile-cache');
+/** The flags of `npm start`. */
+const V8_FLAGS = ['--max-semi-space-size=16'];
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 
 /** `kill` sends SIGKILL like a crash, `stop` sends SIGTERM like a deploy. */
@@ -72,7 +74,7 @@ export function createBotProcess(options: {
   }
 
   function spawned(): Promise<void> {
-    const started = spawn(process.execPath, ['--max-semi-space-size=16', MAIN], {
+    const started = spawn(process.execPath, [...V8_FLAGS, MAIN], {
       env: { NODE_COMPILE_CACHE: COMPILE_CACHE, ...options.environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
