@@ -1,8 +1,7 @@
 import type { AuditWriter } from '../checklist/audit/audit-writer.ts';
 import type { FunctionLog } from '../checklist/contracts/function-log.ts';
 import type { ResultControl, StartControl } from '../checklist/contracts/result-control.ts';
-import { createDiagnoses, type DiagnoseControl } from '../checklist/results/diagnoses.ts';
-import { createDiagnosisSources } from '../checklist/results/diagnosis-sources.ts';
+import { createDiagnoses, createDiagnosisSources, type DiagnoseControl } from '../checklist/results/diagnoses.ts';
 import { createFunctionLog } from '../checklist/results/function-log.ts';
 import { createResults } from '../checklist/results/results.ts';
 import type { ChecklistStore } from '../checklist/steps/checklist-store.ts';

@@ -3,7 +3,7 @@ import type { TableNow } from '../../src/checklist/contracts/table-control.ts';
 import { FileUploadError } from '../../src/slack/client/file-upload.ts';
 import { COMMAND_GROUPS } from '../../src/slack/commands/command.ts';
 import { COMMANDS } from '../../src/slack/commands/commands.ts';
-import { changePlanView } from '../../src/slack/forms/change-plan-view.ts';
+import { changePlanView } from '../../src/slack/forms/change-plan.ts';
 import { deployView, rollbackView } from '../../src/slack/forms/deploy-view.ts';
 import { restoreRowsView } from '../../src/slack/forms/restore-rows-view.ts';
 import * as tableViews from '../../src/slack/forms/table-views.ts';
@@ -12,8 +12,11 @@ import { auditMessage, chainMessage } from '../../src/slack/messages/checklist/a
 import * as autopilot from '../../src/slack/messages/checklist/autopilot-message.ts';
 import * as checklistAnswers from '../../src/slack/messages/checklist/checklist-answers.ts';
 import { checklistMessage, historyMessage } from '../../src/slack/messages/checklist/checklist-message.ts';
-import { deployedMessage, rolledBackMessage } from '../../src/slack/messages/checklist/deploy-message.ts';
-import { lateEndMessage } from '../../src/slack/messages/checklist/late-deploy.ts';
+import {
+  deployedMessage,
+  lateEndMessage,
+  rolledBackMessage,
+} from '../../src/slack/messages/checklist/deploy-message.ts';
 import { loggingMessage } from '../../src/slack/messages/checklist/logging-message.ts';
 import { quotaMessage } from '../../src/slack/messages/checklist/quota-message.ts';
 import { sampleMessage } from '../../src/slack/messages/checklist/sample-message.ts';

@@ -6,7 +6,7 @@ import { createHomeRenderer, outdateHome } from '../../slack/home/render-home.ts
 import { logUnusableChannels } from '../../slack/intake/channel-membership.ts';
 import { listen } from '../../slack/intake/listen.ts';
 import { createLifecycle, type SlackApp } from '../../slack/lifecycle.ts';
-import { scheduleProgress } from '../../slack/threads/progress-schedule.ts';
+import { scheduleProgress } from '../../slack/threads/run-thread.ts';
 import { type AccessParts, assembleAccess, assembleClients, type ClientParts } from './clients.ts';
 import { assembleDelivery } from './delivery.ts';
 import { assembleIntake } from './intake.ts';

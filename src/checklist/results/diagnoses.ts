@@ -1,12 +1,14 @@
 import type { Clock } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
 import { type Result, succeed } from '../../lib/result.ts';
+import type { AwsClients } from '../../pipeline/aws.ts';
 import { FaultError } from '../../pipeline/fault.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
-import type { MetricReading } from '../../pipeline/limits/metrics.ts';
-import type { InvocationReport } from '../../pipeline/logs/log-line.ts';
-import { readReportLine } from '../../pipeline/logs/log-line.ts';
+import { type MetricReading, readMetrics } from '../../pipeline/limits/metrics.ts';
+import { readAllQuotas } from '../../pipeline/limits/quotas.ts';
+import { type InvocationReport, readReportLine } from '../../pipeline/logs/log-line.ts';
 import { LogGroupMissingError, type LogLine, type LogWindow } from '../../pipeline/logs/logs.ts';
+import { describeTable } from '../../pipeline/table/table.ts';
 import { createFailureGroups } from '../../results/failures/failure-groups.ts';
 import { type Diagnosis, type DiagnosisFacts, diagnose } from '../../results/report/diagnosis.ts';
 import type { RunSnapshot } from '../../run/model/types.ts';
@@ -130,4 +132,31 @@ export function createDiagnoses(ports: DiagnosesPorts): DiagnoseControl {
     }
     return reports;
   }
+}
+
+/** What a diagnosis reads from AWS besides the log. */
+export function createDiagnosisSources(ports: {
+  readonly aws: AwsClients;
+  readonly functionName: string;
+  readonly modelId: string;
+  readonly tableName: string;
+  readonly warn: (message: string, cause: unknown) => void;
+}): Pick<DiagnosesPorts, 'readMetrics' | 'modelQuota' | 'region'> {
+  const { aws, functionName, modelId, tableName } = ports;
+  return {
+    async readMetrics(window) {
+      // Without the permission to describe the table, only the metrics of the table itself are read.
+      const facts = await describeTable(aws.bulkDynamodb, tableName).catch((error: unknown) => {
+        ports.warn('the metrics of the indexes are not read, because the table could not be described', error);
+        return undefined;
+      });
+      const indexes = facts?.indexes.map(({ name }) => name) ?? [];
+      return readMetrics(aws.cloudwatch, { functionName, modelId, table: tableName, indexes }, window);
+    },
+    async modelQuota() {
+      const { modelRequestsPerMinute: quota } = await readAllQuotas(aws, { functionName, modelId, tableName });
+      return quota && { name: quota.name, perMinute: quota.value };
+    },
+    region: () => aws.cloudwatch.config.region(),
+  };
 }

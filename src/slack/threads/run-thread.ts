@@ -1,3 +1,4 @@
+import { schedule } from 'node-cron';
 import { createSingleFlight } from '../../lib/single-flight.ts';
 import type { RunControl } from '../../run/model/run-control.ts';
 import type { RunEvent, RunSnapshot } from '../../run/model/types.ts';
@@ -73,4 +74,10 @@ export function createRunThread(ports: {
     },
     lastKnownRun: () => lastKnown,
   };
+}
+
+/** Calls `post` at the times of the cron expression, in the time zone of the process. Returns the function that ends it. */
+export function scheduleProgress(cronExpression: string, post: () => void): () => void {
+  const task = schedule(cronExpression, () => post());
+  return () => void task.destroy();
 }

@@ -1,9 +1,11 @@
+import type { RecoveredDeploy } from '../../../checklist/deploy/deploys.ts';
 import type { DeployPlan, RollbackView } from '../../../pipeline/package/function-package.ts';
 import type { Deployed } from '../../../pipeline/package/function-update.ts';
 import { ACTION, button } from '../kit/buttons.ts';
 import { code, mention } from '../kit/escape.ts';
 import { bytes } from '../kit/format.ts';
 import { compose, type Message } from '../kit/message.ts';
+import { stepRefusalLines } from '../refusals/step-refusals.ts';
 
 const hash = (sum: string) => code(sum.slice(0, 16));
 
@@ -80,3 +82,12 @@ export const rolledBackMessage = (done: Deployed, by: string): Message =>
       'Earlier tests of failure logging no longer count. Test again with `/rescan test-logging`.',
     ],
   });
+
+/** How a deploy or a rollback ended that was interrupted by a restart of the bot. */
+export function lateEndMessage({ kind, by, plan, answer }: RecoveredDeploy): Message {
+  if (answer.ok) return kind === 'deploy' ? deployedMessage(answer.value, by) : rolledBackMessage(answer.value, by);
+  return compose({
+    fact: `The ${kind} of ${code(plan.functionName, 170)} was interrupted by a restart of the bot and could not be finished.`,
+    lines: stepRefusalLines(answer.refusal),
+  });
+}

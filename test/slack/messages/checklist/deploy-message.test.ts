@@ -4,10 +4,10 @@ import { deployView, readDeployId, rollbackView } from '../../../../src/slack/fo
 import {
   deployedMessage,
   deployPlanLines,
+  lateEndMessage,
   rollbackPlanLines,
   rolledBackMessage,
 } from '../../../../src/slack/messages/checklist/deploy-message.ts';
-import { lateEndMessage } from '../../../../src/slack/messages/checklist/late-deploy.ts';
 import { plannedDeploy } from '../../../support/checklist-builders.ts';
 
 const { plan } = plannedDeploy();
