@@ -7,7 +7,7 @@ export const APPROVED_ACTIONS = ['flush', 'restore'] as const;
 export type ApprovedAction = (typeof APPROVED_ACTIONS)[number];
 
 const decided = { by: z.string(), at: z.number() };
-const factSchema = z.object({ name: z.string(), value: z.string() });
+export const factSchema = z.object({ name: z.string(), value: z.string() });
 
 /** The state of an approval. Only `pending` can be decided, only `approved` can be used, and each only once. */
 export const approvalStateSchema = z.discriminatedUnion('kind', [

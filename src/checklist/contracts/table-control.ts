@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import type { Approval, Click, ClickRefusal, UseRefusal } from '../../approvals/approval.ts';
-import type { Fingerprint } from '../../approvals/fingerprint.ts';
+import { type Approval, type Click, type ClickRefusal, factSchema, type UseRefusal } from '../../approvals/approval.ts';
 import type { DifferenceCounts } from '../../backup/errors.ts';
 import type { BackupRecord } from '../../backup/format/backup-record.ts';
 import type { HeldFunction } from '../../backup/jobs/release-held-function.ts';
@@ -8,6 +7,7 @@ import type { LegacyLoss } from '../../backup/legacy/legacy.ts';
 import type { Result } from '../../lib/result.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { KindCounts } from '../../pipeline/table/records.ts';
+import { type RunLocation, runLocationSchema } from '../../run/model/run-control.ts';
 import type { Person } from '../../run/model/types.ts';
 import type { UnmetPrecondition } from '../model/preconditions.ts';
 
@@ -156,32 +156,29 @@ export type TableRefusal =
 
 export type TableAnswer<T> = Result<T, TableRefusal>;
 
-/** Where a job is shown. */
-export interface JobLocation {
-  readonly channel: string;
-  readonly ts?: string;
-}
+/** A flush or restore: a job that needs an approval and the lease. */
+export const approvedJobSchema = z.object({
+  id: z.string(),
+  work: tableActionSchema,
+  by: z.string(),
+  approvedBy: z.string().exactOptional(),
+  reason: z.string().exactOptional(),
+  /** The approval message, or the channel of a backup: its thread tells how the job ends. */
+  location: runLocationSchema,
+  /** The message with its progress, once it is posted. */
+  liveMessage: z.object({ channel: z.string(), ts: z.string() }).exactOptional(),
+  startedAt: z.number(),
+  /** The checklist that a flush belongs to. */
+  checklistId: z.string().exactOptional(),
+  /** What its approval was given on. A job of an older version has none, and is not resumed. */
+  fingerprint: z.array(factSchema).readonly().exactOptional(),
+});
+export type ApprovedJob = Readonly<z.infer<typeof approvedJobSchema>>;
 
 /** A backup, flush or restore in progress. */
-export interface TableJob {
-  readonly id: string;
+export interface TableJob extends Omit<ApprovedJob, 'work'> {
   readonly work: { readonly kind: 'backup'; readonly note?: string } | TableAction;
-  readonly by: Person;
-  readonly approvedBy?: Person;
-  readonly reason?: string;
-  /** The approval message, or the channel of a backup: its thread tells how the job ends. */
-  readonly location: JobLocation;
-  /** The message with its progress, once it is posted. */
-  readonly liveMessage?: { readonly channel: string; readonly ts: string };
-  readonly startedAt: number;
-  /** The checklist that a flush belongs to. */
-  readonly checklistId?: string;
-  /** What its approval was given on. A job of an older version has none, and is not resumed. */
-  readonly fingerprint?: Fingerprint;
 }
-
-/** A flush or restore: a job that needs an approval and the lease. */
-export type ApprovedJob = TableJob & { readonly work: TableAction };
 
 /** The id under which a job keeps its progress: its own, or that of the job it continues. */
 export const progressIdOf = ({ id, work }: ApprovedJob): string => work.continues ?? id;
@@ -277,7 +274,7 @@ export type TableEvent =
 
 /** What the Slack layer may ask of the table and its backups. A refusal is a value, and nothing was changed then. */
 export interface TableControl {
-  backup(request: { by: Person; note?: string; location: JobLocation }): Promise<TableAnswer<TableJob>>;
+  backup(request: { by: Person; note?: string; location: RunLocation }): Promise<TableAnswer<TableJob>>;
   /** DynamoDB's own on-demand backup, and whether point-in-time recovery is on. */
   nativeBackup(): Promise<
     TableAnswer<{ name: string; arn: string; status: string; pointInTimeRecovery: PointInTimeRecovery }>

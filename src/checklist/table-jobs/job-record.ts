@@ -3,11 +3,11 @@ import { defined } from '../../lib/defined.ts';
 import type { ControlTable, Key } from '../../state/control-table.ts';
 import {
   type ApprovedJob,
+  approvedJobSchema,
   type JobEnd,
   type JobProgress,
   type JobResult,
   type TableRefusal,
-  tableActionSchema,
 } from '../contracts/table-control.ts';
 
 /** The flush or restore in progress on a pipeline, in the control table, where every process finds it. */
@@ -31,20 +31,6 @@ export interface StoredJob {
   /** How it ended, while that is not reported yet. */
   readonly end?: JobEnd;
 }
-
-const messageSchema = z.object({ channel: z.string(), ts: z.string() });
-const jobSchema = z.object({
-  id: z.string(),
-  work: tableActionSchema,
-  by: z.string(),
-  approvedBy: z.string().exactOptional(),
-  reason: z.string().exactOptional(),
-  location: z.object({ channel: z.string(), ts: z.string().exactOptional() }),
-  liveMessage: messageSchema.exactOptional(),
-  startedAt: z.number(),
-  checklistId: z.string().exactOptional(),
-  fingerprint: z.array(z.object({ name: z.string(), value: z.string() })).exactOptional(),
-});
 
 // The bot wrote these itself: their kind is checked, their details are taken as they are.
 const hasKind = (value: unknown) => z.looseObject({ kind: z.string() }).safeParse(value).success;
@@ -71,7 +57,7 @@ export function createJobRecord(table: ControlTable, name: string): JobRecord {
       if (!entry) return;
       const { stopBy, end } = entrySchema.parse(entry);
       const ended = end === undefined ? undefined : endSchema.parse(JSON.parse(end));
-      return { job: jobSchema.parse(entry), ...defined({ stopBy, end: ended }) };
+      return { job: approvedJobSchema.parse(entry), ...defined({ stopBy, end: ended }) };
     },
     async setLiveMessage(jobId, message) {
       await table.update(key, { set: { liveMessage: message } }, { equals: { id: jobId } });

@@ -3,8 +3,8 @@ import { defined } from '../../lib/defined.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
 import type { ListedImage } from '../../pipeline/images.ts';
 import type { QuotaReading } from '../../pipeline/limits/quotas.ts';
-import type { Refusal, RunForecast, RunPlan, StoredPlan } from '../model/run-control.ts';
-import type { Canary, ImageSelection, PaceSetting, Person } from '../model/types.ts';
+import type { Refusal, RunControl, RunForecast, RunPlan, StoredPlan } from '../model/run-control.ts';
+import type { ImageSelection, PaceSetting } from '../model/types.ts';
 import { type CeilingFacts, forecast, paceCeiling } from '../rules/forecast.ts';
 import type { RunStore } from '../store/run-store.ts';
 import type { ManifestIndex } from './manifest.ts';
@@ -57,15 +57,7 @@ export interface Planned {
  * cost. Nothing is invoked. A refused plan leaves no manifest that a run could be started with.
  */
 export async function planRun(
-  request: {
-    selection: ImageSelection;
-    paceSetting: PaceSetting;
-    keep?: boolean;
-    canary?: Canary;
-    /** Instead of a listing of the bucket. */
-    images?: AsyncIterable<ListedImage>;
-    by: Person;
-  },
+  request: Omit<Parameters<RunControl['plan']>[0], 'location'>,
   ports: PlannerPorts,
   settings: PlannerSettings,
   onProgress: (listed: number) => void = () => {},

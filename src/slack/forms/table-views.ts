@@ -4,10 +4,10 @@ import { type BackupRecord, shortBackupId } from '../../backup/format/backup-rec
 import {
   type FlushPlan,
   type RestorePlan,
-  type TableAction,
   type TableNow,
   tableActionSchema,
 } from '../../checklist/contracts/table-control.ts';
+import { defined } from '../../lib/defined.ts';
 import { readJson } from '../../lib/json.ts';
 import { code, shorten } from '../messages/kit/escape.ts';
 import { count, counted } from '../messages/kit/format.ts';
@@ -35,7 +35,7 @@ const section = (text: string): KnownBlock => ({ type: 'section', text: { type: 
 const option = (text: string, value: string, description?: string) => ({
   text: plain(shorten(text, 75)),
   value,
-  ...(description === undefined ? {} : { description: plain(shorten(description, 75)) }),
+  ...defined({ description: description === undefined ? undefined : plain(shorten(description, 75)) }),
 });
 
 /** What a form carries to its submission. All of it is checked again there. */
@@ -87,37 +87,32 @@ export const reason: KnownBlock = {
   element: { type: 'plain_text_input', action_id: FIELD.reason, max_length: 500 },
 };
 
-const carry = (action: TableAction, table: string, channel: string) =>
-  JSON.stringify({ action, table, channel } satisfies CarriedAction);
+/** What an action would do, and the fields to ask for it. */
+const confirmView = (
+  title: string,
+  { action, now }: FlushPlan | RestorePlan,
+  channel: string,
+  lines: readonly string[],
+): ModalView =>
+  modal(title, [section(tableLines(now).join('\n')), section(lines.join('\n')), confirmName(now.name), reason], {
+    callback_id: CONFIRM_ACTION,
+    private_metadata: JSON.stringify({ action, table: now.name, channel } satisfies CarriedAction),
+    submit: plain('Ask for approval'),
+    close: plain('Cancel'),
+  });
 
 /** What a flush would delete, with which backup and at what cost, and the fields to ask for it. */
 export function flushView(plan: FlushPlan, channel: string): ModalView {
   const { action, now, backup, difference } = plan;
   const records = action.failedOnly ? now.counts.failed : now.counts.total;
-  return modal(
-    'Flush the table',
-    [
-      section(tableLines(now).join('\n')),
-      section(
-        [
-          `*Backup* ${backupLine(backup)}`,
-          `*Since that backup* ${describeDifference(difference)}. Added and changed records are saved next to the backup before they are deleted.`,
-          action.failedOnly
-            ? `*Deletes* ${counted(records, 'failed-image record')} and nothing else.`
-            : `*Deletes* all ${count(records)} records.`,
-          describeWriteCost(records, now.writeCost),
-        ].join('\n'),
-      ),
-      confirmName(now.name),
-      reason,
-    ],
-    {
-      callback_id: CONFIRM_ACTION,
-      private_metadata: carry(action, now.name, channel),
-      submit: plain('Ask for approval'),
-      close: plain('Cancel'),
-    },
-  );
+  return confirmView('Flush the table', plan, channel, [
+    `*Backup* ${backupLine(backup)}`,
+    `*Since that backup* ${describeDifference(difference)}. Added and changed records are saved next to the backup before they are deleted.`,
+    action.failedOnly
+      ? `*Deletes* ${counted(records, 'failed-image record')} and nothing else.`
+      : `*Deletes* all ${count(records)} records.`,
+    describeWriteCost(records, now.writeCost),
+  ]);
 }
 
 const MOST_OPTIONS = 100;
@@ -151,7 +146,7 @@ export function chooseRestoreView(records: readonly BackupRecord[], channel: str
           action_id: FIELD.backup,
           placeholder: plain('Type to search'),
           options,
-          ...(initial ? { initial_option: initial } : {}),
+          ...defined({ initial_option: initial }),
         },
       },
       {
@@ -162,7 +157,7 @@ export function chooseRestoreView(records: readonly BackupRecord[], channel: str
           type: 'radio_buttons',
           action_id: FIELD.mode,
           options: modes,
-          ...(merge ? { initial_option: merge } : {}),
+          ...defined({ initial_option: merge }),
         },
       },
     ],
@@ -178,27 +173,11 @@ export function chooseRestoreView(records: readonly BackupRecord[], channel: str
 /** What a restore would change and at what cost, and the fields to ask for it. */
 export function restoreView(plan: RestorePlan, channel: string): ModalView {
   const { action, now, backup, change } = plan;
-  return modal(
-    'Restore a backup',
-    [
-      section(tableLines(now).join('\n')),
-      section(
-        [
-          `*Backup* ${backupLine(backup)}`,
-          `*Mode* ${action.mode}`,
-          `*What it changes* ${count(change.added)} added, ${count(change.overwritten)} overwritten, ${count(change.removed)} removed; ${count(change.same)} unchanged (compared just now).`,
-          describeWriteCost(change.added + change.overwritten + change.removed, now.writeCost),
-          'A safety backup of the table is made and verified first. Restore it to undo this restore.',
-        ].join('\n'),
-      ),
-      confirmName(now.name),
-      reason,
-    ],
-    {
-      callback_id: CONFIRM_ACTION,
-      private_metadata: carry(action, now.name, channel),
-      submit: plain('Ask for approval'),
-      close: plain('Cancel'),
-    },
-  );
+  return confirmView('Restore a backup', plan, channel, [
+    `*Backup* ${backupLine(backup)}`,
+    `*Mode* ${action.mode}`,
+    `*What it changes* ${count(change.added)} added, ${count(change.overwritten)} overwritten, ${count(change.removed)} removed; ${count(change.same)} unchanged (compared just now).`,
+    describeWriteCost(change.added + change.overwritten + change.removed, now.writeCost),
+    'A safety backup of the table is made and verified first. Restore it to undo this restore.',
+  ]);
 }

@@ -1,4 +1,5 @@
-import type { StepControl } from '../../../checklist/contracts/step-control.ts';
+import type { StepControl, StepRefusal } from '../../../checklist/contracts/step-control.ts';
+import type { Result } from '../../../lib/result.ts';
 import { loggingMessage } from '../../messages/checklist/logging-message.ts';
 import { quotaMessage } from '../../messages/checklist/quota-message.ts';
 import { sampleMessage } from '../../messages/checklist/sample-message.ts';
@@ -13,37 +14,28 @@ export interface StepCommandPorts {
   readonly sampleImages: number;
 }
 
-/** Tests failure logging and posts the result in the channel. */
-export async function runLoggingTest(
-  requester: Pick<Requester, 'person' | 'channel'>,
-  { steps, announce }: Pick<StepCommandPorts, 'steps' | 'announce'>,
+type StepPorts = Pick<StepCommandPorts, 'steps' | 'announce'>;
+type Where = Pick<Requester, 'person' | 'channel'>;
+
+/** Posts the result of a step in the channel; a refusal is for the requester only. */
+async function announceResult<T>(
+  result: Result<T, StepRefusal>,
+  messageOf: (value: T) => Message,
+  post: (message: Message) => Promise<void>,
 ): Promise<Message | undefined> {
-  const tested = await steps.testLogging(requester.person);
-  if (!tested.ok) return stepRefusalMessage(tested.refusal);
-  await announce(requester.channel, loggingMessage(tested.value));
+  if (!result.ok) return stepRefusalMessage(result.refusal);
+  await post(messageOf(result.value));
   return;
 }
 
-export async function runSample(
-  requester: Pick<Requester, 'person' | 'channel'>,
-  { steps, announce }: Pick<StepCommandPorts, 'steps' | 'announce'>,
-): Promise<Message | undefined> {
-  const tried = await steps.sample(requester.person);
-  if (!tried.ok) return stepRefusalMessage(tried.refusal);
-  await announce(requester.channel, sampleMessage(tried.value));
-  return;
-}
+export const runLoggingTest = async ({ person, channel }: Where, { steps, announce }: StepPorts) =>
+  announceResult(await steps.testLogging(person), loggingMessage, (message) => announce(channel, message));
 
-/** Reads the quotas and posts what they allow in the channel. */
-export async function runQuotas(
-  requester: Pick<Requester, 'person' | 'channel'>,
-  { steps, announce }: Pick<StepCommandPorts, 'steps' | 'announce'>,
-): Promise<Message | undefined> {
-  const read = await steps.quotas(requester.person);
-  if (!read.ok) return stepRefusalMessage(read.refusal);
-  await announce(requester.channel, quotaMessage(read.value));
-  return;
-}
+export const runSample = async ({ person, channel }: Where, { steps, announce }: StepPorts) =>
+  announceResult(await steps.sample(person), sampleMessage, (message) => announce(channel, message));
+
+export const runQuotas = async ({ person, channel }: Where, { steps, announce }: StepPorts) =>
+  announceResult(await steps.quotas(person), quotaMessage, (message) => announce(channel, message));
 
 export const quotasDescription: CommandDescription = {
   word: 'quotas',
