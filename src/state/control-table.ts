@@ -96,6 +96,16 @@ export async function openControlTable(parts: {
   return createControlTable(parts.dynamodb, parts.tableName);
 }
 
+/** The entry, read by its schema; undefined when there is none. @throws ControlTableError; ZodError when it does not fit */
+export async function readParsed<T>(
+  table: Pick<ControlTable, 'read'>,
+  key: Key,
+  schema: z.ZodType<T>,
+): Promise<T | undefined> {
+  const entry = await table.read(key);
+  return entry && schema.parse(entry);
+}
+
 type Refused = { readonly refused: ConditionalCheckFailedException };
 const isRefused = (answer: object): answer is Refused => 'refused' in answer;
 

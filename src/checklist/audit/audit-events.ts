@@ -5,20 +5,14 @@ import type { TableEvent } from '../contracts/table-control.ts';
 import type { AuditWriter, NewAuditEntry } from './audit-writer.ts';
 
 /** Listeners that write the events of runs, table jobs and the autopilot to the audit log. */
-export interface Auditor {
-  onRunEvent(event: RunEvent): void;
-  onTableEvent(event: TableEvent): void;
-  onAutopilotEvent(event: AutopilotEvent): void;
-}
-
-export function createAuditor(audit: Pick<AuditWriter, 'enqueue'>): Auditor {
+export function createAuditor(audit: Pick<AuditWriter, 'enqueue'>) {
   const write = (entry: NewAuditEntry | undefined) => {
     if (entry) audit.enqueue(entry);
   };
   return {
-    onRunEvent: (event) => write(auditOfRun(event)),
-    onTableEvent: (event) => write(auditOfTable(event)),
-    onAutopilotEvent: (event) => write(auditOfAutopilot(event)),
+    onRunEvent: (event: RunEvent) => write(auditOfRun(event)),
+    onTableEvent: (event: TableEvent) => write(auditOfTable(event)),
+    onAutopilotEvent: (event: AutopilotEvent) => write(auditOfAutopilot(event)),
   };
 }
 

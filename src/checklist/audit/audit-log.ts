@@ -1,7 +1,7 @@
 import { ListObjectsV2Command, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { z } from 'zod';
 import { defined } from '../../lib/defined.ts';
-import type { ControlTable, Key } from '../../state/control-table.ts';
+import { type ControlTable, type Key, readParsed } from '../../state/control-table.ts';
 import {
   type AuditEntry,
   type AuditFacts,
@@ -91,14 +91,9 @@ export function createAuditLog(
   const entryKey = (number: number): Key => ({ pk, sk: `${PREFIX}${String(number).padStart(10, '0')}` });
   let turn: Promise<unknown> = Promise.resolve();
 
-  const read = async (number: number): Promise<AuditEntry | undefined> => {
-    const entry = number < 1 ? undefined : await table.read(entryKey(number));
-    return entry && auditEntrySchema.parse(entry);
-  };
-  const readHead = async () => {
-    const entry = await table.read(headKey);
-    return entry && headSchema.parse(entry);
-  };
+  const read = async (number: number): Promise<AuditEntry | undefined> =>
+    number < 1 ? undefined : readParsed(table, entryKey(number), auditEntrySchema);
+  const readHead = () => readParsed(table, headKey, headSchema);
 
   async function write(facts: AuditFacts): Promise<AuditEntry> {
     const noted = await readHead();

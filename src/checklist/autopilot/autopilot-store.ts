@@ -1,5 +1,5 @@
 import { defined } from '../../lib/defined.ts';
-import type { ControlTable, Key } from '../../state/control-table.ts';
+import { type ControlTable, type Key, readParsed } from '../../state/control-table.ts';
 import type { Condition } from '../../state/expression.ts';
 import { type AutopilotRecord, autopilotRecordSchema } from '../model/autopilot-record.ts';
 
@@ -43,10 +43,7 @@ export function createAutopilotStore(table: ControlTable, name: string): Autopil
     in: { state: states },
   });
   return {
-    async read() {
-      const entry = await table.read(key);
-      return entry && autopilotRecordSchema.parse(entry);
-    },
+    read: () => readParsed(table, key, autopilotRecordSchema),
     async plan(record) {
       if (await table.create(key, { ...record })) return true;
       // An autopilot whose end is not announced, or whose stop is not finished, is not replaced.

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { ControlTable, Key } from '../../state/control-table.ts';
+import { type ControlTable, type Key, readParsed } from '../../state/control-table.ts';
 
 /** A deploy from its preview to its end, and its rollback. `plan` is JSON of the pipeline's DeployPlan. */
 const recordSchema = z.object({
@@ -41,13 +41,9 @@ const NOT_IN_EFFECT: ReadonlySet<DeployRecord['state']> = new Set(['planned', 'r
 export function createDeployStore(table: ControlTable, name: string): DeployStore {
   const lastKey: Key = { pk: `pipeline#${name}`, sk: 'deploy' };
   const key = (id: string): Key => ({ pk: `deploy#${id}`, sk: 'deploy' });
-  async function read(id: string): Promise<DeployRecord | undefined> {
-    const entry = await table.read(key(id));
-    return entry && recordSchema.parse(entry);
-  }
+  const read = (id: string) => readParsed(table, key(id), recordSchema);
   async function last(): Promise<DeployRecord | undefined> {
-    const entry = await table.read(lastKey);
-    let id = z.object({ id: z.string().optional() }).parse(entry ?? {}).id;
+    let id = (await readParsed(table, lastKey, z.object({ id: z.string().optional() })))?.id;
     while (id !== undefined) {
       const record = await read(id);
       if (!record || !NOT_IN_EFFECT.has(record.state)) return record;

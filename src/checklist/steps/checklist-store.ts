@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { createEmitter } from '../../lib/emitter.ts';
-import type { ControlTable, Key } from '../../state/control-table.ts';
+import { type ControlTable, type Key, readParsed } from '../../state/control-table.ts';
 import { type ChecklistOutcome, type ChecklistRecord, checklistRecordSchema } from '../model/checklist-record.ts';
 import { proofSchema, type TableReset, tableResetSchema } from '../model/preconditions.ts';
 import { type ClosedStep, type Override, overrideSchema, type StepRecord, stepRecordSchema } from '../model/step.ts';
@@ -59,14 +59,8 @@ export function createChecklistStore(table: ControlTable, name: string): Checkli
   const resetKey: Key = { pk: pointer.pk, sk: 'table-reset' };
   const proofKey = (of: string): Key => ({ pk: pointer.pk, sk: `proof#${of}` });
 
-  async function read(id: string): Promise<ChecklistRecord | undefined> {
-    const entry = await table.read(key(id));
-    return entry && checklistRecordSchema.parse(entry);
-  }
-  async function openId(): Promise<string | undefined> {
-    const entry = await table.read(pointer);
-    return z.object({ openId: z.string().optional() }).parse(entry ?? {}).openId;
-  }
+  const read = (id: string) => readParsed(table, key(id), checklistRecordSchema);
+  const openId = async () => (await readParsed(table, pointer, z.object({ openId: z.string().optional() })))?.openId;
   async function open(): Promise<ChecklistRecord | undefined> {
     const id = await openId();
     const record = id === undefined ? undefined : await read(id);
@@ -125,20 +119,14 @@ export function createChecklistStore(table: ControlTable, name: string): Checkli
     async setOverride(id, override) {
       await table.update({ pk: `checklist#${id}`, sk: `override#${override.step}` }, { set: { ...override } });
     },
-    async proof(of) {
-      const entry = await table.read(proofKey(of));
-      return entry && storedProofSchema.parse(entry);
-    },
+    proof: (of) => readParsed(table, proofKey(of), storedProofSchema),
     async setProof(of, proof) {
       await table.update(proofKey(of), { set: { ...proof } });
     },
     async removeProof(of) {
       await table.remove(proofKey(of));
     },
-    async reset() {
-      const entry = await table.read(resetKey);
-      return entry && tableResetSchema.parse(entry);
-    },
+    reset: () => readParsed(table, resetKey, tableResetSchema),
     async setReset(reset) {
       await table.update(resetKey, { set: { ...reset } });
     },

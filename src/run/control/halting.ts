@@ -96,11 +96,8 @@ export function createHalting(driving: Driving, ports: DriverPorts, rules: Drive
     return isHalted(record.state) ? haltAtRest(record, by, request) : haltElsewhere(record, by, request);
   };
 
-  async function haltAtRest(
-    record: RunRecord,
-    by: Person,
-    request: HaltRequest,
-  ): Promise<Result<RunSnapshot, Refusal>> {
+  type HaltRun = (record: RunRecord, by: Person, request: HaltRequest) => Promise<Result<RunSnapshot, Refusal>>;
+  const haltAtRest: HaltRun = async (record, by, request) => {
     const { runId, state } = record;
     if (request === 'pause' || state.kind === 'stopped')
       return refuse({ reason: 'not-running', run: await snapshotOf(record) });
@@ -112,13 +109,9 @@ export function createHalting(driving: Driving, ports: DriverPorts, rules: Drive
     const isDone = (now: RunRecord) => isHalted(now.state) && now.state.kind !== state.kind;
     const after = await requestOfDriver(runId, attributesOf(by, request), isDone, {});
     return succeed(await snapshotOf(after ?? record));
-  }
+  };
 
-  async function haltElsewhere(
-    record: RunRecord,
-    by: Person,
-    request: HaltRequest,
-  ): Promise<Result<RunSnapshot, Refusal>> {
+  const haltElsewhere: HaltRun = async (record, by, request) => {
     const { runId, state } = record;
     const next: RunState =
       request === 'pause'
@@ -132,7 +125,7 @@ export function createHalting(driving: Driving, ports: DriverPorts, rules: Drive
     // The request stays on the record: the process that drives the run next stops it before its first invocation.
     const last = await store.read(runId);
     return last ? succeed(await snapshotOf(last)) : refuse({ reason: 'no-run' });
-  }
+  };
 
   return { halt, writeState, requestOfDriver };
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defined } from '../../lib/defined.ts';
-import type { ControlTable, Entry, Key } from '../../state/control-table.ts';
+import { type ControlTable, type Entry, type Key, readParsed } from '../../state/control-table.ts';
 import type { Condition } from '../../state/expression.ts';
 import { withNamesOfToday } from '../../state/previous-names.ts';
 import { type RunLocation, runLocationSchema, type StoredPlan, storedPlanSchema } from '../model/run-control.ts';
@@ -174,14 +174,10 @@ export function createRunStore(table: ControlTable, name: string): RunStore {
         throw new Error(`Run ${plan.runId} exists already; nothing was changed.`);
       await table.create({ pk: openKey.pk, sk: `run#${plan.runId}` }, { runId: plan.runId, plannedAt: plan.plannedAt });
     },
-    async read(runId) {
-      const entry = await table.read(recordKey(runId));
-      return entry && recordSchema.parse(entry);
-    },
+    read: (runId) => readParsed(table, recordKey(runId), recordSchema),
     async readOpen() {
-      const entry = await table.read(openKey);
-      const parsed = z.object({ openRunId: z.string().exactOptional(), lastRunId: z.string().exactOptional() });
-      return entry ? parsed.parse(entry) : {};
+      const openSchema = z.object({ openRunId: z.string().exactOptional(), lastRunId: z.string().exactOptional() });
+      return (await readParsed(table, openKey, openSchema)) ?? {};
     },
     async *newestFirst() {
       const entry = await table.read(openKey);
