@@ -1,4 +1,5 @@
 import type { Button } from '@slack/types';
+import { defined } from '../../../lib/defined.ts';
 import { shorten } from './escape.ts';
 
 /** Every action id. The table in actions/ has a handler for each; a test compares the two. */
@@ -47,22 +48,13 @@ export function button(
 ): Button {
   const plain = (text: string, most: number) => ({ type: 'plain_text' as const, text: shorten(text, most) });
   const { style, confirm } = more;
-  return {
-    type: 'button',
-    action_id: action,
-    text: plain(label, MOST_LABEL),
-    value: runId,
-    ...(style ? { style } : {}),
-    ...(confirm
-      ? {
-          confirm: {
-            title: plain(confirm.title, 100),
-            text: plain(confirm.text, 300),
-            confirm: plain(confirm.yes, 30),
-            deny: plain(confirm.no, 30),
-            ...(style ? { style } : {}),
-          },
-        }
-      : {}),
+  const asked = confirm && {
+    title: plain(confirm.title, 100),
+    text: plain(confirm.text, 300),
+    confirm: plain(confirm.yes, 30),
+    deny: plain(confirm.no, 30),
+    ...defined({ style }),
   };
+  const shown = { type: 'button' as const, action_id: action, text: plain(label, MOST_LABEL), value: runId };
+  return { ...shown, ...defined({ style, confirm: asked }) };
 }

@@ -56,6 +56,7 @@ export interface MessageParts {
 export function compose(parts: MessageParts): Message {
   const { fact, lines = [], numbers = [], notes = [], figures = [], offers = [] } = parts;
   const values = numbers.map(([name, value]) => `${name}: ${value}`);
+  const withFigures = (draw: (figure: Figure) => MessageBlock) => blocksOf(parts, figures.map(draw));
   return {
     text: [
       fact,
@@ -65,18 +66,8 @@ export function compose(parts: MessageParts): Message {
       ...values,
       ...notes,
     ].join('\n'),
-    blocks: blocksOf(
-      parts,
-      figures.map(({ block }) => block),
-    ),
-    ...(figures.length === 0
-      ? {}
-      : {
-          plain: blocksOf(
-            parts,
-            figures.map(({ plain }) => section(plain.join('\n'))),
-          ),
-        }),
+    blocks: withFigures(({ block }) => block),
+    ...(figures.length === 0 ? {} : { plain: withFigures(({ plain }) => section(plain.join('\n'))) }),
   };
 }
 
