@@ -7,7 +7,7 @@ import type { RunState } from '../../src/run/model/types.ts';
 import { actionTable } from '../../src/slack/actions/action-table.ts';
 import { commandTable } from '../../src/slack/commands/command-table.ts';
 import { COMMANDS } from '../../src/slack/commands/commands.ts';
-import { changePlanView } from '../../src/slack/forms/change-plan.ts';
+import { changePlanView } from '../../src/slack/forms/change-plan-view.ts';
 import { createDeployForms } from '../../src/slack/forms/deploy-forms.ts';
 import { deployView, rollbackView } from '../../src/slack/forms/deploy-view.ts';
 import { formTable } from '../../src/slack/forms/form-table.ts';

@@ -3,7 +3,7 @@ import type { TableNow } from '../../src/checklist/contracts/table-control.ts';
 import { FileUploadError } from '../../src/slack/client/file-upload.ts';
 import { COMMAND_GROUPS } from '../../src/slack/commands/command.ts';
 import { COMMANDS } from '../../src/slack/commands/commands.ts';
-import { changePlanView } from '../../src/slack/forms/change-plan.ts';
+import { changePlanView } from '../../src/slack/forms/change-plan-view.ts';
 import { deployView, rollbackView } from '../../src/slack/forms/deploy-view.ts';
 import { restoreRowsView } from '../../src/slack/forms/restore-rows-view.ts';
 import * as tableViews from '../../src/slack/forms/table-views.ts';

@@ -4,7 +4,7 @@ import type { RunSnapshot } from '../../run/model/types.ts';
 import type { Chat } from '../client/chat.ts';
 import type { LiveMessageEditor } from '../delivery/live-message-editor.ts';
 import type { MessageLinks } from '../delivery/message-links.ts';
-import { changePlanView, type ModalView } from '../forms/change-plan.ts';
+import { changePlanView, type ModalView } from '../forms/change-plan-view.ts';
 import { ACTION } from '../messages/kit/buttons.ts';
 import type { Message } from '../messages/kit/message.ts';
 import { refusalMessage } from '../messages/refusals/refusals.ts';

@@ -6,7 +6,7 @@ import type { Requester } from '../commands/command.ts';
 import { deployedMessage, IN_PLACE, lateEndMessage, rolledBackMessage } from '../messages/checklist/deploy-message.ts';
 import { type Message, say } from '../messages/kit/message.ts';
 import { stepRefusalLines, stepRefusalMessage } from '../messages/refusals/step-refusals.ts';
-import type { ModalView } from './change-plan.ts';
+import type { ModalView } from './change-plan-view.ts';
 import { deployView, rollbackView } from './deploy-view.ts';
 import { fillForm } from './fill-form.ts';
 import { loadingView, refusalView } from './table-views.ts';

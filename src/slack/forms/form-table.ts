@@ -1,5 +1,6 @@
 import type { PlanningPorts } from '../requests/plan-requests.ts';
-import { CHANGE_PLAN, changePlan } from './change-plan.ts';
+import { changePlan } from './change-plan.ts';
+import { CHANGE_PLAN } from './change-plan-view.ts';
 import { chooseRestore, confirmAction } from './confirm-action.ts';
 import { confirmDeploy, confirmRollback } from './confirm-deploy.ts';
 import type { DeployForms } from './deploy-forms.ts';

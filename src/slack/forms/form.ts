@@ -1,7 +1,7 @@
 import type { Requester } from '../commands/command.ts';
 import type { Role } from '../intake/permissions.ts';
 import type { Message } from '../messages/kit/message.ts';
-import type { ModalView } from './change-plan.ts';
+import type { ModalView } from './change-plan-view.ts';
 
 export type SubmittedView = { readonly viewId: string; readonly privateMetadata: string; readonly values: unknown };
 

@@ -6,7 +6,7 @@ import { type Message, say } from '../messages/kit/message.ts';
 import type { WhoApproves } from '../messages/table/approval-message.ts';
 import { tableRefusalLines, tableRefusalMessage } from '../messages/table/table-refusals.ts';
 import { showApproval } from '../requests/show-approval.ts';
-import type { ModalView } from './change-plan.ts';
+import type { ModalView } from './change-plan-view.ts';
 import { formOutcome } from './fill-form.ts';
 import { chooseRestoreView, flushView, loadingView, refusalView, restoreView } from './table-views.ts';
 

@@ -6,7 +6,7 @@ import type { MessageLocation } from '../client/chat.ts';
 import { classifySlackError, isPostingForbidden } from '../client/slack-errors.ts';
 import type { Command, Requester } from '../commands/command.ts';
 import { readCommandLine } from '../commands/parse/command-line.ts';
-import type { ModalView } from '../forms/change-plan.ts';
+import type { ModalView } from '../forms/change-plan-view.ts';
 import type { FormHandler, SubmittedView } from '../forms/form.ts';
 import { unknownWordMessage } from '../messages/help/help.ts';
 import { type Message, say } from '../messages/kit/message.ts';
