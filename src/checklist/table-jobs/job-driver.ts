@@ -139,7 +139,7 @@ export function createJobDriver(ports: JobDriverPorts): JobDriver {
     const limits = { signal: over.signal, mayWrite: writeGuard(over, working.signal) };
     const measure = createProgressMeter(clock);
     let progress: JobProgress | undefined;
-    // The end of a job whose lease is over by the clock belongs to the next holder, though no timer has told that yet.
+    // The end of a job whose lease is over by the clock belongs to the next holder, even if no timer has fired yet.
     const giveUpExpired = () => {
       if (!lease.holds()) over.abort(new JobLost());
     };
