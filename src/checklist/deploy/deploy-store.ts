@@ -63,7 +63,8 @@ export function createDeployStore(table: ControlTable, name: string): DeployStor
       if (!before || !from.includes(before.state)) return;
       // First the pointer to it: after a crash here it points to a plan that did not begin, and `last` skips it.
       if (set.state === 'deploying' && !before.isInPlace) {
-        await table.update(key(id), { set: { previous: (await last())?.id } });
+        const previous = (await last())?.id;
+        if (previous !== undefined) await table.update(key(id), { set: { previous } });
         await table.update(lastKey, { set: { id } });
       }
       const moved = await table.update(key(id), { set }, { in: { state: from } });
