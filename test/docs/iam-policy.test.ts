@@ -5,7 +5,15 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const policySchema = z.object({ Statement: z.array(z.object({ Action: z.array(z.string()) })) });
+const policySchema = z.object({
+  Statement: z.array(
+    z.object({
+      Effect: z.enum(['Allow', 'Deny']),
+      Action: z.array(z.string()),
+      Resource: z.union([z.string(), z.array(z.string())]),
+    }),
+  ),
+});
 
 /** Operations whose IAM action has another name (AWS's service authorization reference, Amazon S3 and Lambda). */
 const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {
@@ -13,6 +21,8 @@ const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {
   's3:ListObjectsV2': ['s3:ListBucket'],
   's3:ListMultipartUploads': ['s3:ListBucketMultipartUploads'],
   's3:Upload': ['s3:PutObject', 's3:AbortMultipartUpload'],
+  // DynamoDB writes the export with the permissions of the caller (DynamoDB developer guide, "Requesting a table export").
+  'dynamodb:ExportTableToPointInTime': ['dynamodb:ExportTableToPointInTime', 's3:PutObject', 's3:PutObjectAcl'],
   'lambda:Invoke': ['lambda:InvokeFunction'],
   // A transaction needs the permissions of the writes in it (DynamoDB developer guide, "IAM policies for transactions").
   'dynamodb:TransactWriteItems': ['dynamodb:PutItem', 'dynamodb:DeleteItem'],
@@ -48,8 +58,21 @@ function actionsIn(source: string): string[] {
 
 test('the IAM policy of the README allows what the bot calls, and nothing that it does not', () => {
   const policy = policySchema.parse(JSON.parse(readFileSync(join(ROOT, 'docs/iam-policy.json'), 'utf8')));
-  const allowed = new Set(policy.Statement.flatMap(({ Action }) => Action));
+  const allowed = new Set(policy.Statement.flatMap(({ Effect, Action }) => (Effect === 'Allow' ? Action : [])));
   const called = new Set(sources(join(ROOT, 'src')).flatMap(actionsIn));
   expect(called.size).toBeGreaterThan(25);
   expect([...allowed].sort()).toEqual([...called].sort());
+});
+
+test('the IAM policy allows deleting from S3 under backups/ only, and denies it for the audit and the packages', () => {
+  const policy = policySchema.parse(JSON.parse(readFileSync(join(ROOT, 'docs/iam-policy.json'), 'utf8')));
+  const resources = (effect: 'Allow' | 'Deny') =>
+    policy.Statement.filter(({ Effect, Action }) => Effect === effect && Action.includes('s3:DeleteObject')).flatMap(
+      ({ Resource }) => Resource,
+    );
+  expect(resources('Allow')).toEqual(['arn:aws:s3:::rescan-bot-control/backups/*']);
+  expect(resources('Deny')).toEqual([
+    'arn:aws:s3:::rescan-bot-control/audit/*',
+    'arn:aws:s3:::rescan-bot-control/packages/*',
+  ]);
 });
