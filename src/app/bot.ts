@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import { warnWithoutVersioning } from '../backup/catalogue/location.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { Logger } from '../lib/log.ts';
 import { checkBucket, createAwsClients } from '../pipeline/aws.ts';
@@ -36,6 +37,7 @@ export async function startBot(settings: Settings, logger: Logger): Promise<() =
     pipeline: { imageBucket: settings.imageBucket, ocrFunction: settings.ocrFunction, table: settings.table },
   });
   const context = createContext({ settings, aws, table, clock, random, logger, holder });
+  void warnWithoutVersioning(context.backups, logger);
   const runs = assembleRuns(context);
   const controls = assembleControls(context, runs);
   const { tables, steps, deploys, autopilot, audit } = controls;

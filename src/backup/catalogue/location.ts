@@ -7,6 +7,7 @@ import {
   paginateListObjectsV2,
   type S3Client,
 } from '@aws-sdk/client-s3';
+import type { Logger } from '../../lib/log.ts';
 import type { Warn } from '../../lib/warn-once.ts';
 import { BackupLocationError } from '../errors.ts';
 
@@ -115,12 +116,36 @@ export async function deleteUnder(location: BackupLocation, prefix: string): Pro
  */
 export async function proveWritable(location: BackupLocation, folder: string): Promise<'on' | 'off' | 'unknown'> {
   await writeObject(location, `${folder}_started`, '');
+  return readVersioning(location);
+}
+
+/** Whether the bucket keeps versions; `unknown` when that may not be read. Never throws. */
+async function readVersioning({
+  s3,
+  bucket,
+}: Pick<BackupLocation, 's3' | 'bucket'>): Promise<'on' | 'off' | 'unknown'> {
   try {
-    const answer = await location.s3.send(new GetBucketVersioningCommand({ Bucket: location.bucket }));
+    const answer = await s3.send(new GetBucketVersioningCommand({ Bucket: bucket }));
     return answer.Status === 'Enabled' ? 'on' : 'off';
   } catch {
     return 'unknown';
   }
+}
+
+/** Logs a warning when the bucket keeps no versions: what is overwritten or deleted there cannot be recovered. Never throws. */
+export async function warnWithoutVersioning(
+  location: Pick<BackupLocation, 's3' | 'bucket'>,
+  logger: Pick<Logger, 'warn'>,
+): Promise<void> {
+  const { bucket } = location;
+  const versioning = await readVersioning(location);
+  if (versioning === 'off')
+    logger.warn(
+      { bucket },
+      `Versioning of the bucket ${bucket} is off: deleted backups cannot be recovered. Turn it on.`,
+    );
+  if (versioning === 'unknown')
+    logger.warn({ bucket }, `Whether the bucket ${bucket} keeps versions cannot be read (s3:GetBucketVersioning).`);
 }
 
 export const md5Base64 = (body: string | Uint8Array): string => createHash('md5').update(body).digest('base64');
