@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { AttributeValue, Item } from '../../pipeline/table/item.ts';
-import { describeTable } from '../../pipeline/table/table.ts';
+import { describeTable, type TableFacts } from '../../pipeline/table/table.ts';
 import { findBackup, requireUsable } from '../catalogue/catalogue.ts';
+import { keyReader, keyText } from '../format/item-key.ts';
 import type { BackupPorts } from '../ports.ts';
 import { readBack } from '../verify/verify.ts';
 import { type BackupResult, storeBackup } from '../write/make-backup.ts';
@@ -32,7 +33,7 @@ export class LegacyBackupError extends Error {
   }
 }
 
-/** The backup `typesFrom` does not have a type for these values, or the values do not have that type. */
+/** The backup `typesFrom` does not have a type for these values, the values do not have that type, or keys are missing or double. */
 export class LegacyTypesUnknownError extends Error {
   override readonly name = 'LegacyTypesUnknownError';
   readonly fileName: string;
@@ -128,7 +129,7 @@ function typed(types: Types, path: string, value: Json): AttributeValue {
 /**
  * Makes a verified backup of one in the format of the runbook. Each value gets the type that the backup `typesFrom` has at the
  * same path. The new backup is in the catalogue and can be restored like any other. The file is held in memory.
- * @throws LegacyTypesUnknownError naming the values without a type; then no backup is made. What `requireUsable` throws.
+ * @throws LegacyTypesUnknownError naming the values without a type and the keys that are missing or double; then no backup is made. What `requireUsable` throws.
  */
 export async function importLegacy(
   ports: BackupPorts,
@@ -163,9 +164,27 @@ export async function importLegacy(
       }
     return item;
   });
-  if (problems.size > 0) throw new LegacyTypesUnknownError(request.fileName, [...problems].slice(0, 20));
+  const found = problems.size > 0 ? problems : keyProblems(items, facts);
+  if (found.size > 0) throw new LegacyTypesUnknownError(request.fileName, [...found].slice(0, 20));
   const note = `from ${request.fileName}, types of ${good.id}`;
   return storeBackup(ports, { ...request, note }, facts, () => [onePage(items)]);
+}
+
+/** A restore and a flush could not decide between two records with the same key. */
+function keyProblems(items: readonly Item[], { keys }: Pick<TableFacts, 'keys'>): ReadonlySet<string> {
+  const problems = new Set<string>();
+  const keyOf = keyReader(keys);
+  const found = new Set<string>();
+  for (const item of items) {
+    if (keys.some(({ name }) => item[name] === undefined)) {
+      problems.add('the file has a record without its key');
+      continue;
+    }
+    const text = keyText(keyOf(item));
+    if (found.has(text)) problems.add(`the file has two records with the key ${JSON.stringify(keyOf(item))}`);
+    found.add(text);
+  }
+  return problems;
 }
 
 async function* onePage(items: readonly Item[]) {

@@ -340,3 +340,17 @@ test('The import stops at a value whose type the other backup does not have', as
   expect(failed).toBeInstanceOf(LegacyTypesUnknownError);
   expect(String(failed)).toContain('Hours');
 });
+
+test('The import refuses a file that has two records with one key, or a record without its key', async () => {
+  const table = await world.table([timesheetEntry(0)]);
+  const good = await world.backup(table);
+  const entry = { ResourceName: 'Ann', DateProjectCode: '2025-10-13#PJ', ProjectCode: 'PJ' };
+  const importing = (...items: object[]) =>
+    importLegacy(world.ports, { fileName: 'f.json', text: JSON.stringify(items), table, typesFrom: good.id, by: 'U1' });
+  await expect(importing(entry, { ...entry, ProjectCode: 'PX' })).rejects.toMatchObject({
+    problems: [expect.stringContaining('two records with the key')],
+  });
+  await expect(importing(entry, { ResourceName: 'Ann' })).rejects.toMatchObject({
+    problems: [expect.stringContaining('without its key')],
+  });
+});
