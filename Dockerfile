@@ -10,4 +10,4 @@ USER node
 ENV NODE_COMPILE_CACHE=/home/node/compile-cache
 RUN node --import ./src/compile-cache.js src/main.ts 2>/dev/null || true
 # exec form: SIGTERM reaches the bot itself, which leaves its run resumable
-CMD ["node", "--max-semi-space-size=16", "--import", "./src/compile-cache.js", "src/main.ts"]
+CMD ["node", "--max-semi-space-size=16", "--max-old-space-size=1000", "--import", "./src/compile-cache.js", "src/main.ts"]

@@ -13,7 +13,7 @@ const MOST_LAST_LINES = 12;
 /** Node stores compiled code here. The second start of the bot takes half the time. */
 const COMPILE_CACHE = process.env.NODE_COMPILE_CACHE ?? join(tmpdir(), 'rescan-bot-compile-cache');
 /** The flags of `npm start`. */
-const V8_FLAGS = ['--max-semi-space-size=16'];
+const V8_FLAGS = ['--max-semi-space-size=16', '--max-old-space-size=1000'];
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 
 /** `kill` sends SIGKILL like a crash, `stop` sends SIGTERM like a deploy. */
