@@ -120,7 +120,9 @@ export function createWorkFinder(ports: LookForWorkPorts): { lookForWork(): Prom
     }
     const approval = await ports.approvals.read(job.id);
     if (approval && approval.state.kind !== 'used') {
-      await endUnstarted(job.id);
+      const ended = await endUnstarted(job.id);
+      // Used since it was read, by a process that had lost its lease: the next look resumes it.
+      if (approval.state.kind === 'approved' && !ended) return nothing;
       await record.remove(job.id);
       return nothing;
     }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { TableEvent } from '../../../src/checklist/contracts/table-control.ts';
 import { settle } from '../../support/fake-clock.ts';
+import type { ControlWrite } from '../../support/memory-control-table.ts';
 import { APPROVAL_MS, type BotProcess, createWorld, LEASE_MS, RECORDS, standBy, type World } from './job-rig.ts';
 
 /** What must hold once everything has settled, wherever a process died. */
@@ -365,6 +366,33 @@ describe('a control table that was restored from a backup of an earlier time', (
       }
     };
   }
+
+  test('A job whose approval is used at the moment in which it is given up as not started is resumed, not forgotten', async () => {
+    const world = createWorld();
+    const thaw = Promise.withResolvers<void>();
+    const isOfApproval = ({ operation, key, set }: ControlWrite, stateKind: string) =>
+      operation === 'update' && key.sk === 'approval' && set.stateKind === stateKind;
+    const frozen = world.process('frozen', {
+      // Its lease is over before this write arrives.
+      before: (write) => (isOfApproval(write, 'used') ? thaw.promise : undefined),
+    });
+    const next = world.process('next', {
+      async before(write) {
+        if (!isOfApproval(write, 'void')) return;
+        thaw.resolve();
+        await settle(20);
+        frozen.kill();
+      },
+    });
+    const { id } = await frozen.request();
+    void frozen.approve(id);
+    await settle(20);
+    await frozen.lease.release();
+    await standBy(world, next, 2 * LEASE_MS);
+    expect((await world.approvals.read(id))?.state.kind).toBe('used');
+    expect(await next.heard('finished')).toMatchObject({ job: { id } });
+    expect(world.deleted).toHaveLength(RECORDS.length);
+  });
 
   test('A job in a restored control table is not run again once the time of its approval is over', async () => {
     const world = createWorld();
