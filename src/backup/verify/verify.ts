@@ -1,7 +1,7 @@
 import { workThrough } from '../../lib/workers.ts';
 import { countsOf, emptyTally, kindOfRecord } from '../../pipeline/table/records.ts';
 import { keyNamesOf } from '../../pipeline/table/table.ts';
-import { writeRecord } from '../catalogue/catalogue.ts';
+import { findBackup, writeRecord } from '../catalogue/catalogue.ts';
 import type { BackupLocation } from '../catalogue/location.ts';
 import { BackupDamagedError } from '../errors.ts';
 import { type BackupRecord, folderOf, RECORD_NAME } from '../format/backup-record.ts';
@@ -70,7 +70,8 @@ export async function readBack(
 
 /**
  * Reads a backup back and writes the result into the catalogue: `verified`, or `unverified` with the reason.
- * @returns the new record. @throws when the backup could not be read for another reason: the SDK's error, `signal.reason`.
+ * @returns the new record. @throws BackupNotFoundError when the backup was deleted meanwhile; when it could not be read for
+ * another reason: the SDK's error, `signal.reason`.
  */
 export async function verifyBackup(
   location: BackupLocation,
@@ -86,6 +87,8 @@ export async function verifyBackup(
     if (!(error instanceof BackupDamagedError)) throw error;
     verification = { kind: 'unverified', reason: error.reason, objectKey: error.objectKey };
   }
+  // A backup that was deleted meanwhile must not come back into the catalogue without its data.
+  await findBackup(location, record.id);
   const verified = { ...record, verification };
   await writeRecord(location, verified);
   return verified;

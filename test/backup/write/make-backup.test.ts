@@ -221,3 +221,24 @@ test('What a process that died left behind is deleted only when it is old', asyn
   expect(await keysUnder(folder)).toEqual([]);
   expect((await findBackup(world.location, whole.id)).id).toBe(whole.id);
 });
+
+test('A backup that is deleted while it is verified does not come back into the catalogue', async () => {
+  const table = await world.table([timesheetEntry(1)]);
+  const record = await world.backup(table);
+  const s3 = world.alteringS3(() => undefined);
+  s3.middlewareStack.add(
+    (next, { commandName }) =>
+      async (args) => {
+        if (commandName === 'GetObjectCommand' && !isDeleted) {
+          isDeleted = true;
+          await deleteBackup(world.location, record.id);
+        }
+        return next(args);
+      },
+    { step: 'initialize', name: 'deleting' },
+  );
+  let isDeleted = false;
+  const verifying = verifyBackup({ ...world.location, s3 }, record, () => 1);
+  await expect(verifying).rejects.toBeInstanceOf(BackupNotFoundError);
+  expect((await listBackups(world.location)).some(({ id }) => id === record.id)).toBe(false);
+});
