@@ -7,6 +7,9 @@ import { type BotProcess, createBotProcess } from './bot-process.ts';
 import { type LocalSlack, startLocalSlack } from './slack/server.ts';
 import { type PageServer, startPageServer } from './web/server.ts';
 
+/** Long enough to be seen, short enough to wait for. */
+const TABLE_CHANGE_MS = 200;
+
 export interface SandboxOptions {
   /** Which parts to start. The bot starts only with both. */
   readonly slack: boolean;
@@ -51,6 +54,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     let bot: BotProcess | undefined;
     const aws = options.aws
       ? await startLocalAws({
+          tableChangeMs: TABLE_CHANGE_MS,
           port: options.port === 0 ? 0 : options.port + 1,
           images: options.images,
           seedTable: options.seedTable,

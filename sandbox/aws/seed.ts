@@ -3,8 +3,11 @@ import {
   CreateTableCommand,
   DeleteTableCommand,
   type DynamoDBClient,
+  ResourceNotFoundException,
+  UpdateTableCommand,
   type WriteRequest,
   waitUntilTableExists,
+  waitUntilTableNotExists,
 } from '@aws-sdk/client-dynamodb';
 import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { EARLIER_OCR_VERSION, type Item, recordsOf, seedKey, seedTimesheet } from './ocr/timesheet.ts';
@@ -81,8 +84,19 @@ export async function createPipelineTable(dynamodb: DynamoDBClient, { table }: S
   );
 }
 
-export const deletePipelineTable = (dynamodb: DynamoDBClient, { table }: SeedNames) =>
-  dynamodb.send(new DeleteTableCommand({ TableName: table }));
+/** Deletes the table, protected or not, and resolves when it is gone. */
+export async function deletePipelineTable(dynamodb: DynamoDBClient, { table }: SeedNames): Promise<void> {
+  const gone = () =>
+    waitUntilTableNotExists({ client: dynamodb, maxWaitTime: 10, minDelay: 0.02, maxDelay: 0.1 }, { TableName: table });
+  try {
+    await dynamodb.send(new UpdateTableCommand({ TableName: table, DeletionProtectionEnabled: false }));
+    await dynamodb.send(new DeleteTableCommand({ TableName: table }));
+  } catch (error) {
+    // A job of the bot may be deleting it.
+    if (!(error instanceof ResourceNotFoundException)) throw error;
+  }
+  await gone();
+}
 
 /**
  * The records of an earlier rescan: the entries of every image by an older OCR version, and three that were corrected

@@ -29,6 +29,8 @@ export interface LocalAwsOptions {
   readonly table?: string;
   readonly functionName?: string;
   readonly controlBucket?: string;
+  /** How long a table stays CREATING or DELETING, ms; 0 when absent. */
+  readonly tableChangeMs?: number;
 }
 
 export interface LocalAws {
@@ -79,7 +81,11 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
   const invocations = createInvocations();
   const logs = createLogRing();
   const metrics = createMetricStore();
-  const dynamo = await startDynamoDb(now, random, { table: names.table, metrics });
+  const dynamo = await startDynamoDb(now, random, {
+    table: names.table,
+    metrics,
+    tableChangeMs: options.tableChangeMs ?? 0,
+  });
   const s3 = await startS3(now, names.bucket);
   const inside = { region: 'us-east-1', credentials: { accessKeyId: 'inside', secretAccessKey: 'inside' } };
   const dynamodbClient = new DynamoDBClient({ ...inside, endpoint: dynamo.url });

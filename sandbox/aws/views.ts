@@ -1,4 +1,4 @@
-import { type DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
+import { type DynamoDBClient, ResourceNotFoundException, ScanCommand } from '@aws-sdk/client-dynamodb';
 import {
   DeleteObjectCommand,
   GetObjectCommand,
@@ -27,13 +27,19 @@ export function createViews(ports: { dynamodb: DynamoDBClient; s3: S3Client; buc
       const rows: Item[] = [];
       let from: Item | undefined;
       do {
-        const page = await ports.dynamodb.send(
-          new ScanCommand({
-            TableName: ports.table,
-            ConsistentRead: true,
-            ...(from ? { ExclusiveStartKey: from } : {}),
-          }),
-        );
+        const page = await ports.dynamodb
+          .send(
+            new ScanCommand({
+              TableName: ports.table,
+              ConsistentRead: true,
+              ...(from ? { ExclusiveStartKey: from } : {}),
+            }),
+          )
+          .catch((error: unknown) => {
+            // The bot may be creating the table anew.
+            if (error instanceof ResourceNotFoundException) return { Items: [], LastEvaluatedKey: undefined };
+            throw error;
+          });
         for (const item of page.Items ?? []) {
           const kind = kindOf(item);
           counts[kind] = (counts[kind] ?? 0) + 1;

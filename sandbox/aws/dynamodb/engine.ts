@@ -1,13 +1,20 @@
+import { z } from 'zod';
 import { createLock } from './lock.ts';
+import { type BackedUpTable, createNativeBackups, isBackupOperation } from './native-backups.ts';
 import { createPointInTimeRecovery } from './point-in-time.ts';
 import { isObject } from './requests.ts';
 import { createStore, DynamoDbError, isOperation, type Operation } from './store.ts';
+import { createTableSettings, isSettingsOperation } from './table-settings.ts';
 import { createTransactions } from './transactions.ts';
 import { writeBatch, writeOne } from './writes.ts';
 
 export interface EngineOptions {
   /** How long a new table stays CREATING, in ms. */
   readonly createTableMs?: number;
+  /** How long a deleted table stays DELETING, in ms. */
+  readonly deleteTableMs?: number;
+  /** How long an on-demand backup stays CREATING, in ms. */
+  readonly createBackupMs?: number;
   /** ms since the epoch. */
   readonly now?: () => number;
   /**
@@ -25,19 +32,31 @@ export interface Engine {
   close(): Promise<void>;
 }
 
+const describedSchema = z.looseObject({
+  Table: z.looseObject({ TableName: z.string(), TableId: z.string(), TableArn: z.string() }),
+});
 const MAX_SETTLING_TURNS = 1_000;
 
 /**
  * The operations of DynamoDB on tables in memory: dynalite's, with conditions that compare lists and maps, transactions, and
- * point-in-time recovery. All writes take their turn behind one lock.
+ * point-in-time recovery, backups without items, and the settings of tables. All writes take their turn behind one lock.
  */
 export function createEngine(options: EngineOptions = {}): Engine {
-  const { createTableMs = 0, now = Date.now, transactionMs = () => 0, takeWriteUnits = () => true } = options;
-  const store = createStore({ createTableMs });
+  const {
+    createTableMs = 0,
+    deleteTableMs = 0,
+    createBackupMs = 0,
+    now = Date.now,
+    transactionMs = () => 0,
+    takeWriteUnits = () => true,
+  } = options;
+  const store = createStore({ createTableMs, deleteTableMs });
   const inTurn = createLock();
   const ports = { store, inTurn, takeWriteUnits, ongoing: new Set<string>() };
   const { transact } = createTransactions(ports, { now, transactionMs });
   const recovery = createPointInTimeRecovery(now);
+  const settings = createTableSettings(now);
+  const backups = createNativeBackups(now, createBackupMs);
 
   const exists = async (table: string): Promise<boolean> =>
     store.keyNames(table).then(
@@ -48,19 +67,40 @@ export function createEngine(options: EngineOptions = {}): Engine {
   /** A table is deleted, and created where that takes no time, once the answer is sent. */
   async function settle(operation: Operation, table: string): Promise<void> {
     const isSettled = async (): Promise<boolean> => {
-      if (operation === 'DeleteTable') return !(await isDescribed(table));
+      if (operation === 'DeleteTable') return deleteTableMs > 0 || (await describe(table)) === undefined;
       return operation !== 'CreateTable' || createTableMs > 0 || (await exists(table));
     };
-    if (operation === 'DeleteTable') recovery.forget(table);
     for (let turn = 0; turn < MAX_SETTLING_TURNS && !(await isSettled()); turn += 1)
       await new Promise((resolve) => setTimeout(resolve, 1));
   }
 
-  const isDescribed = (TableName: string): Promise<boolean> =>
+  const describe = (TableName: string): Promise<BackedUpTable | undefined> =>
     store.run('DescribeTable', { TableName }).then(
-      () => true,
-      () => false,
+      (answer) => describedSchema.parse(answer).Table,
+      () => undefined,
     );
+
+  /** An operation of dynalite, with the settings that it does not have. */
+  async function executeInStore(operation: Operation, input: object): Promise<object> {
+    if (operation === 'UpdateTable' && settings.update(input)) return {};
+    const checked = store.check(operation, input);
+    const { TableName: table } = checked;
+    const before = operation === 'DeleteTable' && table !== undefined ? await describe(table) : undefined;
+    if (operation === 'DeleteTable' && table !== undefined) settings.refuseDeletion(table);
+    const answer = await store.run(operation, checked);
+    if (operation === 'CreateTable' && table !== undefined) {
+      const { Tags } = settings.create(table, input);
+      const created = await describe(table);
+      if (Tags && created) await store.run('TagResource', { ResourceArn: created.TableArn, Tags });
+    }
+    if (operation === 'DeleteTable' && table !== undefined) {
+      if (before && recovery.forget(table)) backups.keepDeleted(before);
+      settings.forget(table);
+    }
+    if (table !== undefined) await settle(operation, table);
+    // dynalite answers some operations with an empty text.
+    return isObject(answer) && 'Table' in answer ? { ...answer, Table: settings.describe(answer.Table) } : answer;
+  }
 
   return {
     async execute(operation, input) {
@@ -76,17 +116,15 @@ export function createEngine(options: EngineOptions = {}): Engine {
         case 'DescribeContinuousBackups':
         case 'UpdateContinuousBackups':
           return recovery.answer(operation, input, exists);
-        default: {
+        default:
+          if (isSettingsOperation(operation)) return settings.answer(operation, input, exists);
+          if (isBackupOperation(operation)) return backups.answer(operation, input, describe);
           if (!isOperation(operation))
             throw new DynamoDbError(
               'com.amazon.coral.service#UnknownOperationException',
               `The local AWS has no DynamoDB.${operation}`,
             );
-          const checked = store.check(operation, isObject(input) ? input : {});
-          const answer = await store.run(operation, checked);
-          if (checked.TableName !== undefined) await settle(operation, checked.TableName);
-          return answer;
-        }
+          return executeInStore(operation, isObject(input) ? input : {});
       }
     },
     close: () => inTurn(() => store.close()),

@@ -90,10 +90,13 @@ const DENIED = (operation: string) =>
 export async function startDynamoDb(
   world: () => World,
   random: () => number,
-  about: { readonly table: string; readonly metrics: MetricStore },
+  about: { readonly table: string; readonly metrics: MetricStore; readonly tableChangeMs: number },
 ): Promise<LocalDynamoDb> {
   const capacity = createWriteCapacity(Date.now);
   const tables = await startTableServer({
+    createTableMs: about.tableChangeMs,
+    deleteTableMs: about.tableChangeMs,
+    createBackupMs: about.tableChangeMs,
     transactionMs: () => world().dynamodb.transactionMs,
     takeWriteUnits(table, units) {
       const { billing, dynamodb, capacity: limits } = world();

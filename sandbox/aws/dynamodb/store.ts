@@ -66,7 +66,6 @@ const OPERATIONS = [
   'DeleteItem',
   'DeleteTable',
   'DescribeTable',
-  'DescribeTimeToLive',
   'GetItem',
   'ListTables',
   'ListTagsOfResource',
@@ -110,8 +109,8 @@ const promised = <T>(start: (callback: Callback<T>) => void): Promise<T> =>
 export type Store = ReturnType<typeof createStore>;
 
 /** Tables in memory. Every function throws DynamoDbError when DynamoDB would refuse the request. */
-export function createStore(options: { readonly createTableMs: number }) {
-  const store = inAccount(ACCOUNT, () => database.create({ deleteTableMs: 0, updateTableMs: 0, ...options }));
+export function createStore(options: { readonly createTableMs: number; readonly deleteTableMs: number }) {
+  const store = inAccount(ACCOUNT, () => database.create({ updateTableMs: 0, ...options }));
   const implementation = (operation: Operation): Implementation => {
     const found = implementations.get(operation);
     if (!found) throw new Error(`dynalite has no ${operation}`);
