@@ -113,3 +113,52 @@ export class RestoreDigestMismatchError extends Error {
     this.difference = difference;
   }
 }
+
+/** The table has something that the bot cannot create again. Nothing was changed. */
+export class NotRecreatableError extends Error {
+  override readonly name = 'NotRecreatableError';
+  readonly table: string;
+  /** In sentences. */
+  readonly obstacles: readonly string[];
+  constructor(table: string, obstacles: readonly string[]) {
+    super(`Table ${table} cannot be created again as it is: ${obstacles.join(' ')}`);
+    this.table = table;
+    this.obstacles = obstacles;
+  }
+}
+
+/** Somebody writes to the table or changes it while it is about to be deleted. The table was not deleted. */
+export class TableInUseError extends Error {
+  override readonly name = 'TableInUseError';
+  readonly table: string;
+  /** In sentences. */
+  readonly changes: readonly string[];
+  constructor(table: string, changes: readonly string[]) {
+    super(`Table ${table} changed while it was about to be deleted: ${changes.join(' ')}`);
+    this.table = table;
+    this.changes = changes;
+  }
+}
+
+/** The table was deleted, and it is not yet again what it was. What is missing must be done by hand. */
+export class TableUnfinishedError extends Error {
+  override readonly name = 'TableUnfinishedError';
+  readonly table: string;
+  /** `missing`: there is no table; `incomplete`: it is there and differs; `unknown`: it could not be read. */
+  readonly state: 'missing' | 'incomplete' | 'unknown';
+  readonly reasons: readonly string[];
+  /** `s3://…`: the input of CreateTable, and the description with the other settings. */
+  readonly createUri: string;
+  readonly descriptionUri: string;
+  constructor(
+    about: Pick<TableUnfinishedError, 'table' | 'state' | 'reasons' | 'createUri' | 'descriptionUri'>,
+    cause?: unknown,
+  ) {
+    super(`Table ${about.table} is ${about.state} after it was deleted: ${about.reasons.join('; ')}`, { cause });
+    this.table = about.table;
+    this.state = about.state;
+    this.reasons = about.reasons;
+    this.createUri = about.createUri;
+    this.descriptionUri = about.descriptionUri;
+  }
+}

@@ -16,8 +16,8 @@ import { createPipelineTable } from '../support/pipeline-table.ts';
 import { startS3 } from '../support/s3.ts';
 
 /** A DynamoDB and an S3 on ports of their own. Each table is new. The faults of `through` act on the client that it returns. */
-export async function startBackupWorld() {
-  const dynamo = await startDynalite();
+export async function startBackupWorld(options: Parameters<typeof startDynalite>[0] = {}) {
+  const dynamo = await startDynalite(options);
   const s3 = await startS3('backups');
   const location = { s3: s3.client, bucket: 'backups', prefix: 'bot/' };
   const proxies: (() => Promise<void>)[] = [];

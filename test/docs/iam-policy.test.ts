@@ -8,6 +8,7 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const policySchema = z.object({
   Statement: z.array(
     z.object({
+      Sid: z.string(),
       Effect: z.enum(['Allow', 'Deny']),
       Action: z.array(z.string()),
       Resource: z.union([z.string(), z.array(z.string())]),
@@ -26,6 +27,8 @@ const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {
   'lambda:Invoke': ['lambda:InvokeFunction'],
   // A transaction needs the permissions of the writes in it (DynamoDB developer guide, "IAM policies for transactions").
   'dynamodb:TransactWriteItems': ['dynamodb:PutItem', 'dynamodb:DeleteItem'],
+  // Tags and a resource policy that CreateTable sets need permissions of their own (DynamoDB API reference, CreateTable).
+  'dynamodb:CreateTable': ['dynamodb:CreateTable', 'dynamodb:TagResource', 'dynamodb:PutResourcePolicy'],
 };
 const SERVICES: Readonly<Record<string, string>> = {
   dynamodb: 'dynamodb',
@@ -75,4 +78,11 @@ test('the IAM policy allows deleting from S3 under backups/ only, and denies it 
     'arn:aws:s3:::rescan-bot-control/audit/*',
     'arn:aws:s3:::rescan-bot-control/packages/*',
   ]);
+});
+
+test('Only the statement for `flush recreate` allows to delete a table or to change its settings', () => {
+  const policy = policySchema.parse(JSON.parse(readFileSync(join(ROOT, 'docs/iam-policy.json'), 'utf8')));
+  const changing = /^dynamodb:(DeleteTable|Update(?!Item).*|TagResource|PutResourcePolicy)$/;
+  const statements = policy.Statement.filter(({ Action }) => Action.some((action) => changing.test(action)));
+  expect(statements.map(({ Sid }) => Sid)).toEqual(['RecreateTheTable']);
 });

@@ -385,6 +385,16 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
       }),
       'C01',
     ),
+    tableViews.flushView(
+      withTableName(worse, {
+        action: { kind: 'flush', backupId: '20260105083000-abc123', failedOnly: false, recreate: true },
+        now: tableNow(),
+        backup: backupRecord({ note: 'A note' }),
+        difference: { added: 1, changed: 2, removed: 3 },
+        recreation: { digest: 'D 1', losses: ['A loss.', 'B loss.', 'C loss.', 'E loss.', 'F loss.'], indexes: 2 },
+      }),
+      'C01',
+    ),
   ],
   chooseRestoreView: (worse) => [
     tableViews.chooseRestoreView(

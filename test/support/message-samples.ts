@@ -283,6 +283,14 @@ export const sample: SampleResult = {
 export const results: readonly JobResult[] = [
   { kind: 'backup', record: backupRecord({ note: 'A note' }), versioning: 'off' },
   { kind: 'flush', deleted: 3, supplemented: 1, remaining: counts, newRows: 2 },
+  {
+    kind: 'flush',
+    deleted: 3,
+    supplemented: 1,
+    remaining: counts,
+    newRows: 2,
+    recreated: { digest: 'D 1', descriptionUri: 'U 1', nativeBackupArn: 'A 1' },
+  },
   { kind: 'restore', written: 3, unchanged: 2, removed: 1, safetyBackupId: 'B 1', digest: 'D 1', items: 3 },
   { kind: 'restore-rows', restored: 3, taken: 1, notInBackup: 1 },
 ];

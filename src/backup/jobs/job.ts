@@ -31,6 +31,31 @@ export const jobSchema = z.discriminatedUnion('kind', [
     done: positionsSchema,
   }),
   z.object({
+    kind: z.literal('recreate'),
+    id: z.string(),
+    backupId: z.string(),
+    startedAt: z.number(),
+    table: z.string(),
+    /** The id of the table that is deleted. A table of the same name with another id is the new one. */
+    tableId: z.string(),
+    /** The SHA-256 of the description in S3. */
+    digest: z.string(),
+    /** Records that were in the table at the last check. */
+    records: z.int().min(0).default(0),
+    /** Versions saved to the supplement. */
+    supplemented: z.int().min(0).default(0),
+    safeguard: z
+      .discriminatedUnion('kind', [
+        z.object({ kind: z.literal('point-in-time-recovery') }),
+        z.object({ kind: z.literal('native-backup'), arn: z.string() }),
+      ])
+      .exactOptional(),
+    /** Deletion protection was on, and is turned off for the deletion. */
+    wasProtected: z.boolean(),
+    /** What may have begun; what was reached is read from the table. */
+    stage: z.enum(['described', 'safeguarded', 'unprotecting', 'deleting', 'creating', 'setting', 'comparing']),
+  }),
+  z.object({
     kind: z.literal('hold'),
     id: z.string(),
     functionName: z.string(),
@@ -42,6 +67,7 @@ export const jobSchema = z.discriminatedUnion('kind', [
 export type Job = z.infer<typeof jobSchema>;
 export type FlushJob = Extract<Job, { kind: 'flush' }>;
 export type RestoreJob = Extract<Job, { kind: 'restore' }>;
+export type RecreateJob = Extract<Job, { kind: 'recreate' }>;
 export type HoldJob = Extract<Job, { kind: 'hold' }>;
 
 /**

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import {
   CreateBackupCommand,
+  DescribeBackupCommand,
   DescribeContinuousBackupsCommand,
   DescribeExportCommand,
   type DynamoDBClient,
@@ -34,6 +35,28 @@ export async function createNativeBackup(
     name: BackupDetails.BackupName ?? backupName,
     status: BackupDetails.BackupStatus ?? 'CREATING',
   };
+}
+
+/**
+ * Reads the state of an on-demand backup every `everyMs` until it is AVAILABLE. `mayGoOn` is asked before each call.
+ * @throws Error where DynamoDB has deleted it, or it is of another table than that with `tableId`; the SDK's error.
+ */
+export async function waitForNativeBackup(
+  dynamodb: DynamoDBClient,
+  backupArn: string,
+  options: { readonly tableId: string; readonly clock: Clock; readonly everyMs: number; readonly mayGoOn: () => void },
+): Promise<void> {
+  for (;;) {
+    options.mayGoOn();
+    const command = new DescribeBackupCommand({ BackupArn: backupArn });
+    const { BackupDescription: backup } = await withBackoff(patientBackoff, () => dynamodb.send(command));
+    const status = backup?.BackupDetails?.BackupStatus;
+    if (backup?.SourceTableDetails?.TableId !== options.tableId)
+      throw new Error(`Backup ${backupArn} is not a backup of the table with the id ${options.tableId}`);
+    if (status === 'AVAILABLE') return;
+    if (status !== 'CREATING') throw new Error(`Backup ${backupArn} is ${status ?? 'unknown'}, not AVAILABLE`);
+    await options.clock.sleep(options.everyMs);
+  }
 }
 
 const NOT_READABLE = new Set(['AccessDeniedException', 'UnknownOperationException']);

@@ -27,6 +27,8 @@ export const tableActionSchema = z.discriminatedUnion('kind', [
     backupId: z.string(),
     /** Deletes only failed-image records; otherwise every record. */
     failedOnly: z.boolean(),
+    /** Deletes the table itself and creates it anew, in place of deleting every record. */
+    recreate: z.literal(true).exactOptional(),
     continues: z.string().exactOptional(),
   }),
   z.object({
@@ -81,12 +83,23 @@ export interface WriteCost {
   readonly unitsPerSecond?: number;
 }
 
+/** What an approval of `flush recreate` is given on, besides the facts of every flush. */
+export interface RecreationFacts {
+  /** The SHA-256 of everything that DynamoDB reports about the table. */
+  readonly digest: string;
+  /** What the new table cannot have, in sentences. */
+  readonly losses: readonly string[];
+  readonly indexes: number;
+}
+
 export interface FlushPlan {
   readonly action: Extract<TableAction, { kind: 'flush' }>;
   readonly now: TableNow;
   readonly backup: BackupRecord;
   /** How the table differs from the backup. */
   readonly difference: DifferenceCounts;
+  /** Only of `flush recreate`. */
+  readonly recreation?: RecreationFacts;
 }
 
 export interface RestorePlan {
@@ -141,6 +154,19 @@ export type TableRefusal =
   | { readonly reason: 'legacy-types'; readonly fileName: string; readonly problems: readonly string[] }
   | { readonly reason: 'legacy-unreadable'; readonly fileName: string; readonly why: string }
   | { readonly reason: 'recovery-off'; readonly arn: string }
+  /** The table has what the bot cannot create again. `obstacles` and `changes` are sentences. */
+  | { readonly reason: 'not-recreatable'; readonly table: string; readonly obstacles: readonly string[] }
+  /** The table was written or changed right before it would have been deleted. */
+  | { readonly reason: 'table-in-use'; readonly table: string; readonly changes: readonly string[] }
+  /** The table was deleted, and is not yet again what it was. */
+  | {
+      readonly reason: 'table-unfinished';
+      readonly table: string;
+      readonly state: 'missing' | 'incomplete' | 'unknown';
+      readonly reasons: readonly string[];
+      readonly createUri: string;
+      readonly descriptionUri: string;
+    }
   /** Preconditions of the step do not hold. */
   | {
       readonly reason: 'preconditions';
@@ -188,6 +214,9 @@ export type JobStage =
   | 'verifying'
   | 'comparing'
   | 'deleting'
+  | 'rehearsing'
+  | 'safeguarding'
+  | 'recreating'
   | 'leftovers'
   | 'counting'
   | 'checking'
@@ -223,6 +252,13 @@ export type JobResult =
       readonly supplemented: number;
       readonly remaining: KindCounts;
       readonly newRows: number;
+      /** The table was deleted and created anew. */
+      readonly recreated?: {
+        readonly digest: string;
+        readonly descriptionUri: string;
+        /** The ARN of the native backup; absent where point-in-time recovery was on. */
+        readonly nativeBackupArn?: string;
+      };
     }
   | {
       readonly kind: 'restore';
@@ -298,7 +334,7 @@ export interface TableControl {
   /** Adds a backup in the runbook's format to the catalogue, with the types of a good one. */
   importLegacy(request: { uri: string; typesFrom?: string; by: Person }): Promise<TableAnswer<BackupRecord>>;
   /** What a flush would delete. Relies on the last verified backup where none is given. */
-  planFlush(request: { failedOnly: boolean; backupId?: string }): Promise<TableAnswer<FlushPlan>>;
+  planFlush(request: { failedOnly: boolean; recreate?: boolean; backupId?: string }): Promise<TableAnswer<FlushPlan>>;
   planRestore(request: { backupId: string; mode: 'merge' | 'replace' }): Promise<TableAnswer<RestorePlan>>;
   /** Asks for approval of an action on the table as it is now. */
   request(request: {

@@ -6,7 +6,7 @@ import type { BackupRecord } from '../../backup/format/backup-record.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
-import type { TableAction, TableNow, TableRefusal } from '../contracts/table-control.ts';
+import type { RecreationFacts, TableAction, TableNow, TableRefusal } from '../contracts/table-control.ts';
 import type { PreconditionCheck } from '../model/preconditions.ts';
 import type { Override } from '../model/step.ts';
 import type { JobRecord } from './job-record.ts';
@@ -22,6 +22,7 @@ export interface ApprovalFactsPorts {
   /** Whether the checklist allows the step, with everything gathered again. */
   readonly preconditions: (step: Approval['action']) => Promise<PreconditionCheck>;
   readonly readTable: () => Promise<TableNow>;
+  readonly readRecreation: () => Promise<RecreationFacts>;
   /** The run that is active on this pipeline, if there is one. */
   readonly activeRun: () => Promise<string | undefined>;
 }
@@ -98,10 +99,12 @@ export function createApprovalFacts(ports: ApprovalFactsPorts): ApprovalFacts {
       const old = action.kind === 'flush' ? tooOld(backup) : undefined;
       if (old) return refuse(old);
       const id = action.kind === 'flush' ? await checklistId() : undefined;
+      const recreation = action.kind === 'flush' && action.recreate ? await ports.readRecreation() : undefined;
       const fingerprint = fingerprintOf(table, backup, action, {
         codeSha256: await ports.codeSha256(),
         checklistId: id,
         overridden: overridden.value,
+        ...defined({ recreation }),
       });
       return succeed({ fingerprint, backup, ...defined({ checklistId: id }) });
     },

@@ -1,26 +1,40 @@
 import { flushTable } from '../../backup/flush/flush.ts';
 import type { JobPorts } from '../../backup/ports.ts';
+import { recreateTable } from '../../backup/recreate/recreate.ts';
 import { restoreBackup } from '../../backup/restore/restore.ts';
 import { restoreRows } from '../../backup/restore/restore-rows.ts';
+import { defined } from '../../lib/defined.ts';
 import { type ApprovedJob, type JobResult, progressIdOf } from '../contracts/table-control.ts';
 import type { WorkLimits } from './job-driver.ts';
 import type { ProgressUpdate } from './progress-meter.ts';
+import { TABLE_DESCRIPTION } from './table-facts.ts';
 
 export interface CarryOutPorts extends JobPorts {
   readonly table: string;
   /** FLUSH_MAX_DIFFERENCE. */
   readonly maxDifference: number;
+  /** How often the state of a table that is deleted or created is read, ms. */
+  readonly pollMs: number;
 }
 
 /** Does the work of a job, from where it was left. @throws the errors of the backup and of AWS, and what `limits` throw. */
 export async function carryOut(
   ports: CarryOutPorts,
   job: ApprovedJob,
-  { signal, mayWrite }: WorkLimits,
+  { signal, mayWrite, mayFinish }: WorkLimits,
   onProgress: (update: ProgressUpdate) => void,
 ): Promise<JobResult> {
   const { work } = job;
   const common = { jobId: progressIdOf(job), table: ports.table, backupId: work.backupId, signal, mayWrite };
+  if (work.kind === 'flush' && work.recreate) {
+    const approvedDigest = job.fingerprint?.find(({ name }) => name === TABLE_DESCRIPTION)?.value ?? '';
+    const { maxDifference, pollMs } = ports;
+    const request = { ...common, approvedDigest, maxDifference, pollMs, mayFinish, onProgress };
+    const { deleted, supplemented, remaining, digest, descriptionUri, safeguard } = await recreateTable(ports, request);
+    const nativeBackupArn = safeguard.kind === 'native-backup' ? safeguard.arn : undefined;
+    const recreated = { digest, descriptionUri, ...defined({ nativeBackupArn }) };
+    return { kind: 'flush', deleted, supplemented, remaining, newRows: remaining.total, recreated };
+  }
   if (work.kind === 'flush') {
     const { deleted, supplemented, remaining, newRows } = await flushTable(ports, {
       ...common,

@@ -1,3 +1,4 @@
+import { TableInUseError, TableUnfinishedError } from '../../backup/errors.ts';
 import type { JobStore } from '../../backup/jobs/job.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
@@ -26,6 +27,11 @@ export interface WorkLimits {
    * @throws where this process may not write any more; the job then ends or is resumed by whoever holds the lease.
    */
   readonly mayWrite: () => void;
+  /**
+   * Asked in place of `mayWrite` where a stop would leave the pipeline without its table.
+   * @throws only where the lease is lost or the bot shuts down.
+   */
+  readonly mayFinish: () => void;
 }
 
 export interface JobDriverPorts {
@@ -70,7 +76,12 @@ class JobLost extends Error {
 
 /** What is decided under the lease: the job to drive from now on without a gap, or a value for the caller. */
 export type Decision<T> =
-  | { readonly drive: ApprovedJob; readonly isResumed: boolean }
+  | {
+      readonly drive: ApprovedJob;
+      readonly isResumed: boolean;
+      /** It has deleted the table and must create it again, stopped or not. */
+      readonly mustFinish?: true;
+    }
   | { readonly drive?: undefined; readonly value: T };
 
 export interface JobDriver {
@@ -126,17 +137,21 @@ export function createJobDriver(ports: JobDriverPorts): JobDriver {
     return next;
   }
 
-  function drive(job: ApprovedJob, over: AbortController, isResumed: boolean): void {
-    const finished = work(job, over, isResumed).finally(() => {
+  function drive(job: ApprovedJob, over: AbortController, how: { isResumed: boolean; mustFinish?: true }): void {
+    const finished = work(job, over, how).finally(() => {
       if (driven?.job === job) driven = undefined;
     });
     driven = { job, over, finished };
   }
 
-  async function work(job: ApprovedJob, over: AbortController, isResumed: boolean): Promise<void> {
+  async function work(
+    job: ApprovedJob,
+    over: AbortController,
+    { isResumed, mustFinish }: { isResumed: boolean; mustFinish?: true },
+  ): Promise<void> {
     const working = new AbortController();
     void watchStops(job, over, working.signal);
-    const limits = { signal: over.signal, mayWrite: writeGuard(over, working.signal) };
+    const limits = { signal: over.signal, ...writeGuard(over, working.signal) };
     const measure = createProgressMeter(clock);
     let progress: JobProgress | undefined;
     // The end of a job whose lease is over by the clock belongs to the next holder, even if no timer has fired yet.
@@ -145,7 +160,7 @@ export function createJobDriver(ports: JobDriverPorts): JobDriver {
     };
     await ports.emit({ kind: isResumed ? 'resumed' : 'started', job });
     try {
-      over.signal.throwIfAborted();
+      if (!mustFinish) over.signal.throwIfAborted();
       await ports.recordTableChange(job);
       const result = await ports.carryOut(job, limits, (update) => {
         progress = measure(update);
@@ -158,7 +173,11 @@ export function createJobDriver(ports: JobDriverPorts): JobDriver {
     } catch (error) {
       working.abort();
       giveUpExpired();
-      const cause: unknown = over.signal.aborted ? over.signal.reason : error;
+      // A stop does not explain how a table was left.
+      const isItself =
+        !(over.signal.reason instanceof JobLost) &&
+        [JobLost, TableUnfinishedError, TableInUseError].some((kind) => error instanceof kind);
+      const cause: unknown = over.signal.aborted && !isItself ? over.signal.reason : error;
       // The record stays: whoever gets the lease next decides whether the job resumes.
       if (cause instanceof JobLost) return lease.release();
       if (cause instanceof JobStopped)
@@ -176,22 +195,36 @@ export function createJobDriver(ports: JobDriverPorts): JobDriver {
    * Throws where the lease is not valid any more by the clock, where the job is stopped, and where the process stood still: a
    * timer that is overdue may come after the replies that were queued meanwhile, so the clock itself is asked.
    */
-  function writeGuard(over: AbortController, done: AbortSignal): () => void {
+  function writeGuard(over: AbortController, done: AbortSignal): Pick<WorkLimits, 'mayWrite' | 'mayFinish'> {
     let pulseAt = clock.now();
+    let lost: JobLost | undefined;
+    const mayFinish = () => {
+      if (over.signal.reason instanceof JobLost) lost = over.signal.reason;
+      // A signal that a stop has aborted does not tell of the shutdown.
+      if (!lost && (closing.signal.aborted || !lease.holds() || clock.now() - pulseAt > MAX_STANDSTILL_MS))
+        lost = new JobLost();
+      if (lost) throw lost;
+    };
     const check = () => {
-      if (!lease.holds() || clock.now() - pulseAt > MAX_STANDSTILL_MS) over.abort(new JobLost());
+      try {
+        mayFinish();
+      } catch (error) {
+        over.abort(error);
+      }
     };
     void (async () => {
-      while (!done.aborted && !over.signal.aborted) {
+      // Also after a stop, which a job that has deleted the table outlives.
+      while (!done.aborted && !lost) {
         check();
         pulseAt = clock.now();
-        await clock.sleep(PULSE_MS, AbortSignal.any([done, over.signal]));
+        await clock.sleep(PULSE_MS, done);
       }
     })();
-    return () => {
+    const mayWrite = () => {
       if (!over.signal.aborted) check();
       over.signal.throwIfAborted();
     };
+    return { mayWrite, mayFinish };
   }
 
   /**
@@ -259,7 +292,7 @@ export function createJobDriver(ports: JobDriverPorts): JobDriver {
       const decision = await decide(over.signal);
       if (!decision.drive) return succeed(decision.value);
       if (starting?.stopBy !== undefined) over.abort(new JobStopped(starting.stopBy));
-      drive(decision.drive, over, decision.isResumed);
+      drive(decision.drive, over, decision);
       isDriven = true;
       return succeed(undefined);
     } finally {

@@ -1,10 +1,12 @@
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { LambdaClient } from '@aws-sdk/client-lambda';
 import { type Approval, isWaiting, refusalOfUse } from '../../approvals/approval.ts';
 import type { ApprovalStore } from '../../approvals/approval-store.ts';
 import { changedFacts, type Fingerprint } from '../../approvals/fingerprint.ts';
-import type { JobStore } from '../../backup/jobs/job.ts';
+import type { JobStore, RecreateJob } from '../../backup/jobs/job.ts';
 import { releaseHeldFunction } from '../../backup/jobs/release-held-function.ts';
-import type { Clock } from '../../lib/clock.ts';
+import { isDeleted, undoPreparation } from '../../backup/recreate/recreate.ts';
+import type { Clock, Random } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
@@ -27,9 +29,12 @@ import { refusalOrFault } from './table-errors.ts';
 import { RECORDS_COUNTED } from './table-facts.ts';
 
 export interface LookForWorkPorts {
+  readonly dynamodb: DynamoDBClient;
   readonly lambda: LambdaClient;
   readonly functionName: string;
   readonly clock: Clock;
+  readonly random: Random;
+  readonly pollMs: number;
   readonly approvals: Pick<ApprovalStore, 'read' | 'open'>;
   readonly requests: Pick<ApprovalRequests, 'end' | 'request' | 'open'>;
   readonly facts: Pick<ApprovalFacts, 'gather'>;
@@ -126,6 +131,14 @@ export function createWorkFinder(ports: LookForWorkPorts): { lookForWork(): Prom
       await record.remove(job.id);
       return nothing;
     }
+    // A table that was deleted is created again, even if the job was stopped or its approval has expired: that destroys nothing.
+    const recreation = await recreationOf(job);
+    if (recreation && (await isDeleted(ports, recreation))) return { drive: job, isResumed: true, mustFinish: true };
+    const notUndone = recreation && (await undo(recreation));
+    if (notUndone) {
+      await driver.reportEnd(job, { kind: 'failed', refusal: notUndone });
+      return nothing;
+    }
     const stop = stopBy ?? ((await ports.stopFileExists()) ? `the stop file ${ports.stopFile}` : undefined);
     if (stop !== undefined) {
       await driver.reportEnd(job, { kind: 'stopped', by: stop });
@@ -135,6 +148,23 @@ export function createWorkFinder(ports: LookForWorkPorts): { lookForWork(): Prom
     if (!because) return { drive: job, isResumed: true };
     await interrupt(job, because);
     return nothing;
+  }
+
+  async function recreationOf(job: ApprovedJob): Promise<RecreateJob | undefined> {
+    const progress = await jobs.read(progressIdOf(job));
+    return progress?.kind === 'recreate' ? progress : undefined;
+  }
+
+  /** Undoes what a job changed that did not delete the table; why that failed, if it did. */
+  async function undo(recreation: RecreateJob): Promise<TableRefusal | undefined> {
+    try {
+      await undoPreparation(ports, recreation, { pollMs: ports.pollMs, mayFinish() {} });
+      return;
+    } catch (error) {
+      const { message, fix } = ports.readFault(error);
+      const change = `Its deletion protection, or the table of the rehearsal, could not be put back: ${message} ${fix}`;
+      return { reason: 'table-in-use', table: recreation.table, changes: [change] };
+    }
   }
 
   /** @throws the errors of AWS: the job is looked at again later. */

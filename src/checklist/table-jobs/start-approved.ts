@@ -115,7 +115,7 @@ async function markUsed(
   try {
     await ports.audit.record({
       who: job.approvedBy ?? job.by,
-      what: `${job.work.kind} ${id}`,
+      what: `${job.work.kind}${job.work.kind === 'flush' && job.work.recreate ? ' recreate' : ''} ${id}`,
       outcome: `approved, and about to start with backup ${job.work.backupId}`,
       ...defined({ why: reason }),
     });

@@ -5,8 +5,11 @@ import {
   BackupNotVerifiedError,
   BackupOfAnotherTableError,
   FlushRefusedError,
+  NotRecreatableError,
   RestoreDigestMismatchError,
+  TableInUseError,
   TableNotActiveError,
+  TableUnfinishedError,
 } from '../../backup/errors.ts';
 import { LegacyBackupError, LegacyTypesUnknownError } from '../../backup/legacy/legacy.ts';
 import { PointInTimeRecoveryOffError } from '../../backup/native/native.ts';
@@ -36,6 +39,13 @@ export function refusalOf(error: unknown): TableRefusal | undefined {
   if (error instanceof ChangeRefusedError) return { reason: 'record-refused', why: error.message };
   if (error instanceof TableNotActiveError)
     return { reason: 'table-not-active', table: error.table, status: error.status };
+  if (error instanceof NotRecreatableError)
+    return { reason: 'not-recreatable', table: error.table, obstacles: error.obstacles };
+  if (error instanceof TableInUseError) return { reason: 'table-in-use', table: error.table, changes: error.changes };
+  if (error instanceof TableUnfinishedError) {
+    const { table, state, reasons, createUri, descriptionUri } = error;
+    return { reason: 'table-unfinished', table, state, reasons, createUri, descriptionUri };
+  }
   if (error instanceof LegacyBackupError)
     return { reason: 'legacy', fileName: error.fileName, items: error.items, losses: error.losses };
   if (error instanceof LegacyTypesUnknownError)

@@ -1,12 +1,14 @@
 import { hash } from 'node:crypto';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { Fingerprint } from '../../approvals/fingerprint.ts';
+import { NotRecreatableError } from '../../backup/errors.ts';
 import type { BackupRecord } from '../../backup/format/backup-record.ts';
 import { readPointInTimeRecovery } from '../../backup/native/native.ts';
 import { defined } from '../../lib/defined.ts';
 import { countByKind } from '../../pipeline/table/count.ts';
+import { describeInFull, digestOfDescription } from '../../pipeline/table/describe-in-full.ts';
 import { describeTable, keyNamesOf, type TableFacts } from '../../pipeline/table/table.ts';
-import type { TableAction, TableNow, WriteCost } from '../contracts/table-control.ts';
+import type { RecreationFacts, TableAction, TableNow, WriteCost } from '../contracts/table-control.ts';
 import type { Override } from '../model/step.ts';
 
 /** The table as it is now, its records counted by kind with consistent reads. @throws TableNotFoundError, the SDK's error. */
@@ -29,6 +31,15 @@ export async function readTableNow(dynamodb: DynamoDBClient, table: string): Pro
     pointInTimeRecovery: recovery,
     writeCost: writeCostOf(facts),
   };
+}
+
+/** What `flush recreate` deletes and creates. @throws NotRecreatableError, FaultError where something may not be read. */
+export async function readRecreation(dynamodb: DynamoDBClient, table: string): Promise<RecreationFacts> {
+  const { description, losses, obstacles } = await describeInFull(dynamodb, table);
+  if (obstacles.length > 0) throw new NotRecreatableError(table, obstacles);
+  const indexes = description.create.GlobalSecondaryIndexes?.length ?? 0;
+  const local = description.create.LocalSecondaryIndexes?.length ?? 0;
+  return { digest: digestOfDescription(description), losses, indexes: indexes + local };
 }
 
 /** A write in a transaction costs 2 write units for each KB that is begun (DynamoDB developer guide, "Read/write capacity mode"). */
@@ -56,6 +67,24 @@ export const OVERRIDDEN = 'overridden: ';
 /** The fact that a job itself changes. */
 export const RECORDS_COUNTED = 'records counted';
 
+/** The fact that binds an approval to everything that DynamoDB reports about the table. */
+export const TABLE_DESCRIPTION = 'description of the table';
+
+/** How the names of facts about what a new table cannot have begin. */
+export const NOT_KEPT = 'not kept';
+
+const recreationFacts = ({ digest, losses }: RecreationFacts, now: TableNow): Fingerprint => [
+  { name: TABLE_DESCRIPTION, value: digest },
+  {
+    name: 'safeguard',
+    value:
+      now.pointInTimeRecovery === 'on'
+        ? 'the system backup that DynamoDB makes at the deletion and keeps for 35 days'
+        : 'a native backup, made right before the deletion; what is written in between is lost',
+  },
+  ...losses.map((loss, index) => ({ name: `${NOT_KEPT}, ${index + 1}`, value: loss })),
+];
+
 /** What an approval of an action is given on. When anything of it changes, the approval no longer covers the action. */
 export function fingerprintOf(
   now: TableNow,
@@ -67,12 +96,15 @@ export function fingerprintOf(
     readonly checklistId: string | undefined;
     /** What an approver has overridden: whoever approves must see it. */
     readonly overridden: readonly Override[];
+    /** Only of `flush recreate`. */
+    readonly recreation?: RecreationFacts;
   },
 ): Fingerprint {
   const options =
     action.kind === 'flush'
       ? [
-          { name: 'what is deleted', value: action.failedOnly ? 'failed-image records only' : 'every record' },
+          { name: 'what is deleted', value: whatIsDeleted(action) },
+          ...(about.recreation ? recreationFacts(about.recreation, now) : []),
           { name: 'checklist', value: about.checklistId ?? 'none is open' },
         ]
       : [
@@ -97,3 +129,6 @@ export function fingerprintOf(
     })),
   ];
 }
+
+const whatIsDeleted = ({ failedOnly, recreate }: Extract<TableAction, { kind: 'flush' }>): string =>
+  recreate ? 'the table itself, which is created anew' : failedOnly ? 'failed-image records only' : 'every record';

@@ -22,10 +22,10 @@ import type { JobRecord } from './job-record.ts';
 import { createWorkFinder } from './look-for-work.ts';
 import { startApproved } from './start-approved.ts';
 import { refusalOrFault } from './table-errors.ts';
-import { readTableNow } from './table-facts.ts';
+import { readRecreation, readTableNow } from './table-facts.ts';
 
 export interface TableStepsPorts
-  extends Omit<ApprovalFactsPorts, 'record' | 'readTable'>,
+  extends Omit<ApprovalFactsPorts, 'record' | 'readTable' | 'readRecreation'>,
     Omit<JobDriverPorts, 'record' | 'jobs' | 'emit' | 'carryOut' | 'recordTableChange' | 'recordResult'>,
     Omit<BackupRequestsPorts, 'record' | 'jobs' | 'approvals' | 'audit' | 'emit' | 'closing'>,
     CarryOutPorts {
@@ -60,7 +60,8 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
     ports.warn(`a listener failed on the event ${kind}`, error),
   );
   const readTable = () => readTableNow(dynamodb, ports.table);
-  const facts = createApprovalFacts({ ...ports, readTable });
+  const recreation = () => readRecreation(dynamodb, ports.table);
+  const facts = createApprovalFacts({ ...ports, readTable, readRecreation: recreation });
   const requests = createApprovalRequests({ ...ports, facts, emit });
   const backups = createBackupRequests({ ...ports, emit, closing: closing.signal });
   const driver = createJobDriver({
@@ -108,7 +109,7 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
     planPrune: (keep) => answer(() => backups.planPrune(keep)),
     prune: (backupIds, by) => answer(() => backups.prune(backupIds, by)),
     importLegacy: (request) => answer(() => backups.importLegacy(request)),
-    planFlush: ({ failedOnly, backupId }) =>
+    planFlush: ({ failedOnly, recreate, backupId }) =>
       answer(async () => {
         const now = await readTable();
         const blocked = await facts.blocker(now);
@@ -126,7 +127,10 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
         const difference = await differenceFrom(backup, failedOnly);
         if (difference.added + difference.changed + difference.removed > ports.maxDifference)
           return refuse({ reason: 'differs', backupId: backup.id, difference, most: ports.maxDifference });
-        return succeed({ action: { kind: 'flush', backupId: backup.id, failedOnly }, now, backup, difference });
+        const action = { kind: 'flush' as const, backupId: backup.id, failedOnly };
+        if (!recreate) return succeed({ action, now, backup, difference });
+        const planned = { ...action, recreate: true as const };
+        return succeed({ action: planned, now, backup, difference, recreation: await recreation() });
       }),
     planRestore: ({ backupId, mode }) =>
       answer(async () => {

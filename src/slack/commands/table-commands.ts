@@ -140,26 +140,33 @@ export const flushDescription: CommandDescription = {
   group: 'table',
   role: 'operator',
   summary: 'delete the records of the table after a second person approves; every one is in a backup',
-  usage: 'flush [kinds=failed] [backup=ID]',
+  usage: 'flush [kinds=failed] [backup=ID] | flush recreate [backup=ID]',
   options: [
+    [
+      'recreate',
+      'delete the table itself and create it anew with the same settings: for very large tables; it does not exist for about a minute',
+    ],
     ['kinds=failed', 'delete only the records of failed images'],
     ['backup=ID', 'rely on this backup in place of the newest verified one'],
   ],
   example: 'flush',
 };
 
-/** `/rescan flush [kinds=failed] [backup=ID]`: a form, then a request for approval. */
+/** `/rescan flush [recreate] [kinds=failed] [backup=ID]`: a form, then a request for approval. */
 export const flushCommand = ({ forms }: TableCommandPorts): Command => ({
   ...flushDescription,
   read(rest) {
     const words = splitArguments(rest);
     if (!words.ok) return words;
-    const options = readOptions(words.value, ['kinds', 'backup']);
+    const recreate = words.value[0] === 'recreate';
+    const options = readOptions(recreate ? words.value.slice(1) : words.value, ['kinds', 'backup']);
     if (!options.ok) return options;
     const kinds = options.value.get('kinds');
     const backupId = options.value.get('backup');
     if (kinds !== undefined && kinds !== 'failed') return reject('`kinds=` takes only `failed`.');
-    const wanted = { failedOnly: kinds === 'failed', ...defined({ backupId }) };
+    if (recreate && kinds !== undefined)
+      return reject('`recreate` deletes the whole table, so it does not take `kinds=`.');
+    const wanted = { failedOnly: kinds === 'failed', recreate, ...defined({ backupId }) };
     return accept((requester) => forms.openFlush(requester.triggerId ?? '', wanted, requester));
   },
 });

@@ -23,7 +23,7 @@ export interface TableFormsPorts {
 export interface TableForms {
   openFlush(
     triggerId: string,
-    wanted: { failedOnly: boolean; backupId?: string },
+    wanted: { failedOnly: boolean; recreate?: boolean; backupId?: string },
     requester: Requester,
   ): Promise<Message | undefined>;
   openRestore(triggerId: string, wanted: { backupId?: string }, requester: Requester): Promise<Message | undefined>;
@@ -53,13 +53,13 @@ export function createTableForms(ports: TableFormsPorts): TableForms {
   }
 
   return {
-    openFlush: (triggerId, { failedOnly, backupId }, requester) =>
-      open(triggerId, 'Flush the table', requester, async () => {
-        const plan = await tables.planFlush({ failedOnly, ...defined({ backupId }) });
-        return plan.ok
-          ? flushView(plan.value, requester.channel)
-          : refusalView('Flush the table', tableRefusalLines(plan.refusal));
-      }),
+    openFlush(triggerId, wanted, requester) {
+      const title = wanted.recreate ? 'Recreate the table' : 'Flush the table';
+      return open(triggerId, title, requester, async () => {
+        const plan = await tables.planFlush(wanted);
+        return plan.ok ? flushView(plan.value, requester.channel) : refusalView(title, tableRefusalLines(plan.refusal));
+      });
+    },
     openRestore: (triggerId, { backupId }, requester) =>
       open(triggerId, 'Restore a backup', requester, async () => {
         const records = await tables.backups();

@@ -16,6 +16,7 @@ import {
   describeCounts,
   describeDifference,
   describeRecovery,
+  describeRecreation,
   describeWriteCost,
   plainDateTime,
 } from '../messages/table/describe-table.ts';
@@ -93,26 +94,32 @@ const confirmView = (
   { action, now }: FlushPlan | RestorePlan,
   channel: string,
   lines: readonly string[],
-): ModalView =>
-  modal(title, [section(tableLines(now).join('\n')), section(lines.join('\n')), confirmName(now.name), reason], {
+  more: readonly string[] = [],
+): ModalView => {
+  const sections = [tableLines(now), lines, more].filter((each) => each.length > 0);
+  const shown = sections.map((each) => section(each.join('\n')));
+  return modal(title, [...shown, confirmName(now.name), reason], {
     callback_id: CONFIRM_ACTION,
     private_metadata: JSON.stringify({ action, table: now.name, channel } satisfies CarriedAction),
     submit: plain('Ask for approval'),
     close: plain('Cancel'),
   });
+};
 
 /** What a flush would delete, with which backup and at what cost, and the fields to ask for it. */
 export function flushView(plan: FlushPlan, channel: string): ModalView {
-  const { action, now, backup, difference } = plan;
+  const { action, now, backup, difference, recreation } = plan;
   const records = action.failedOnly ? now.counts.failed : now.counts.total;
-  return confirmView('Flush the table', plan, channel, [
+  const lines = [
     `*Backup* ${backupLine(backup)}`,
     `*Since that backup* ${describeDifference(difference)}. Added and changed records are saved next to the backup before they are deleted.`,
     action.failedOnly
       ? `*Deletes* ${counted(records, 'failed-image record')} and nothing else.`
       : `*Deletes* all ${count(records)} records.`,
-    describeWriteCost(records, now.writeCost),
-  ]);
+  ];
+  return recreation
+    ? confirmView('Recreate the table', plan, channel, lines, describeRecreation(recreation, now.pointInTimeRecovery))
+    : confirmView('Flush the table', plan, channel, [...lines, describeWriteCost(records, now.writeCost)]);
 }
 
 const MOST_OPTIONS = 100;

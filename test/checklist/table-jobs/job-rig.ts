@@ -1,3 +1,4 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import type { Approval } from '../../../src/approvals/approval.ts';
 import { type ApprovalStore, createApprovalStore } from '../../../src/approvals/approval-store.ts';
@@ -61,6 +62,8 @@ export interface ProcessOptions {
   readonly beforeDeletion?: (record: string) => Promise<void> | void;
   readonly ports?: Partial<Omit<JobDriverPorts, 'jobs' | 'clock' | 'record' | 'lease' | 'emit'>>;
   readonly lambda?: LambdaClient;
+  /** Where a job that deletes the table itself finds that table. */
+  readonly dynamodb?: DynamoDBClient;
   readonly leaseMs?: number;
 }
 
@@ -189,6 +192,8 @@ export function createWorld(): World {
         openId: async () => 'c-1',
         recordFlushRequest: () => note('request'),
       },
+      dynamodb: options.dynamodb ?? new DynamoDBClient({ region: 'us-east-1' }),
+      random: () => 0,
       lambda: options.lambda ?? fakeLambda(() => ({})),
       functionName: 'fn',
       ...options.ports,

@@ -1,8 +1,8 @@
 import type { Approval, ApprovalPolicy } from '../../../approvals/approval.ts';
 import type { Fact } from '../../../approvals/fingerprint.ts';
 import { shortBackupId } from '../../../backup/format/backup-record.ts';
-import { actionOf } from '../../../checklist/contracts/table-control.ts';
-import { OVERRIDDEN, RECORDS_COUNTED } from '../../../checklist/table-jobs/table-facts.ts';
+import { actionOf, type TableAction } from '../../../checklist/contracts/table-control.ts';
+import { NOT_KEPT, OVERRIDDEN, RECORDS_COUNTED } from '../../../checklist/table-jobs/table-facts.ts';
 import { ACTION, button } from '../kit/buttons.ts';
 import { code, mention, mentionWho, sentence, unescapeMrkdwn } from '../kit/escape.ts';
 import { compose, type Message, say } from '../kit/message.ts';
@@ -45,7 +45,12 @@ export function approvalMessage(approval: Approval, whoApproves: WhoApproves): M
   const bound = approval.fingerprint.filter((fact) => !isOverridden(fact));
   const smallPrint = (facts: readonly Fact[]) =>
     facts.map(({ name, value }) => `${sentence(name, 60)}: ${code(value, 200)}`).join('\n');
-  const details = [...namedLines(action), reason, ...approval.fingerprint.filter(isOverridden).map(overriddenLine)];
+  const details = [
+    ...namedLines(action),
+    ...unavailableLines(approval, action),
+    reason,
+    ...approval.fingerprint.filter(isOverridden).map(overriddenLine),
+  ];
   if (state.kind === 'pending')
     return compose({
       fact: `Approval needed: ${approval.action} of ${code(table, 120)}`,
@@ -77,6 +82,18 @@ export function approvalMessage(approval: Approval, whoApproves: WhoApproves): M
   });
 }
 
+/** What an approver of `flush recreate` accepts besides the loss of the records. */
+const unavailableLines = ({ fingerprint }: Approval, action: TableAction): readonly string[] =>
+  action.kind === 'flush' && action.recreate
+    ? [
+        'The table does not exist for about a minute. Uploads in that time fail in the function; Lambda repeats them twice, then they go to the dead-letter queue or are dropped. The rescan processes their images.',
+        'What is written to the table between the last comparison and the deletion is only in the safeguard.',
+        ...fingerprint
+          .filter(({ name }) => name.startsWith(NOT_KEPT))
+          .map(({ value }) => `:warning: ${sentence(value, 400)}`),
+      ]
+    : [];
+
 const OUTCOMES: Readonly<Record<Exclude<Approval['state']['kind'], 'pending'>, string>> = {
   approved: 'approved',
   used: 'approved',
@@ -89,12 +106,14 @@ const OUTCOMES: Readonly<Record<Exclude<Approval['state']['kind'], 'pending'>, s
 /** Tells the requester that their request ended without being carried out; undefined where they know or it was carried out. */
 export function requestEndedMessage(approval: Approval): Message | undefined {
   const { state, requestedBy, action } = approval;
+  const asked = actionOf(approval);
+  const command = asked.kind === 'flush' && asked.recreate ? 'flush recreate' : action;
   if (state.kind === 'pending' || state.kind === 'approved' || state.kind === 'used') return undefined;
   if (state.kind === 'withdrawn' && state.by === requestedBy) return undefined;
   return say(
     `${mention(requestedBy)}: your ${action} request ${decisionClause(state)}. Nothing was done.`,
     ...(state.kind === 'void' ? changedLines(state.changed) : []),
-    ...(state.kind === 'void' || state.kind === 'expired' ? [`\`/rescan ${action}\` asks again.`] : []),
+    ...(state.kind === 'void' || state.kind === 'expired' ? [`\`/rescan ${command}\` asks again.`] : []),
   );
 }
 
@@ -107,6 +126,7 @@ const tableOf = (approval: Approval): string => factOf(approval, 'table')?.split
 const MAIN_FACTS = new Set([
   RECORDS_COUNTED,
   'what is deleted',
+  'safeguard',
   'mode',
   'records',
   'backup',

@@ -3,6 +3,7 @@ import type {
   JobProgress,
   JobStage,
   PointInTimeRecovery,
+  RecreationFacts,
   TableAction,
   TableJob,
   WriteCost,
@@ -70,6 +71,10 @@ export function backupLine(record: BackupRecord): string {
 export function describeAction(action: TableAction, table: string, records?: string): string {
   const where = code(table, 120);
   const rest = action.continues === undefined ? '' : ` (continues ${code(action.continues, 60)})`;
+  if (action.kind === 'flush' && action.recreate) {
+    const all = records === undefined ? 'every record' : `all ${sentence(records, 20)} records`;
+    return `delete table ${where} with ${all} and create it anew, empty${rest}`;
+  }
   if (action.kind === 'flush') {
     const all = records === undefined ? 'every record' : `all ${sentence(records, 20)} records`;
     return `delete ${action.failedOnly ? 'the failed-image records' : all} of ${where}${rest}`;
@@ -103,6 +108,20 @@ export function describeWriteCost(records: number, { unitsPerRecord, indexes, un
   return `*Cost* about ${counted(units, 'write unit')} (${unitsPerRecord} per record, because transactions cost double${more}).${least}`;
 }
 
+/** What `flush recreate` costs besides the records, and what is not kept. */
+export const describeRecreation = (
+  { losses, indexes }: RecreationFacts,
+  recovery: PointInTimeRecovery,
+): readonly string[] => [
+  '*Recreates* the table: deletes it and creates it anew, empty, with its keys, indexes, billing, stream, encryption, tags, TTL, point-in-time recovery, resource policy, contributor insights and deletion protection. Afterwards the bot compares the new table with the old description.',
+  `*Unavailable* The table does not exist for about a minute. Uploads in that time fail in the function: Lambda repeats them twice, then they go to the dead-letter queue or are dropped. Their images stay in S3, and the rescan processes them.`,
+  recovery === 'on'
+    ? '*Safeguard* Point-in-time recovery is on, so DynamoDB makes a system backup at the deletion and keeps it for 35 days. What is written between the last comparison and the deletion is only in that backup.'
+    : '*Safeguard* Point-in-time recovery is off, so the bot makes a native backup right before the deletion. What is written in the seconds between that backup and the deletion is lost. Turn point-in-time recovery on first to avoid that.',
+  ...(indexes === 0 ? [] : [`*Indexes* ${counted(indexes, 'index', 'indexes')} are rebuilt as records are written.`]),
+  ...losses.map((loss) => `:warning: ${sentence(loss, 400)}`),
+];
+
 export function describeRecovery(recovery: PointInTimeRecovery): string {
   switch (recovery) {
     case 'on':
@@ -123,6 +142,9 @@ const STAGES: Readonly<Record<JobStage, readonly [text: string, counts: boolean]
   verifying: ['reading the backup back from S3', true],
   comparing: ['comparing the table with the backup', true],
   deleting: ['deleting records', true],
+  rehearsing: ['creating an empty table of the same description under another name, to see that it works', false],
+  safeguarding: ['making sure that DynamoDB keeps a backup of the table', false],
+  recreating: ['deleting the table and creating it anew', false],
   leftovers: ['deleting records that were added or changed since the backup', false],
   counting: ['counting the records that are left', false],
   checking: ['reading the backup back from S3', false],

@@ -8,6 +8,7 @@ import type {
   TableJob,
   TableRefusal,
 } from '../../../checklist/contracts/table-control.ts';
+import { NOT_KEPT } from '../../../checklist/table-jobs/table-facts.ts';
 import { ACTION, button } from '../kit/buttons.ts';
 import { code, mention, sentence } from '../kit/escape.ts';
 import { bytes, count, counted, duration, progressBar } from '../kit/format.ts';
@@ -54,7 +55,7 @@ export function finishedMessage(job: TableJob, result: JobResult, elapsedMs: num
     case 'backup':
       return backupDone(result.record, result.versioning, elapsedMs);
     case 'flush': {
-      const { deleted, supplemented, newRows, remaining } = result;
+      const { deleted, supplemented, newRows, remaining, recreated } = result;
       const left =
         newRows > 0
           ? `${counted(newRows, 'new record')} ${newRows === 1 ? 'was' : 'were'} written meanwhile.`
@@ -62,7 +63,7 @@ export function finishedMessage(job: TableJob, result: JobResult, elapsedMs: num
             ? 'The table is empty.'
             : 'No failed-image records are left.';
       return compose({
-        fact: `The flush is done: ${counted(deleted, 'record')} deleted ${took}. ${left}`,
+        fact: `The flush is done: ${recreated ? 'the table was deleted with ' : ''}${counted(deleted, 'record')}${recreated ? ' and created anew' : ' deleted'} ${took}. ${left}`,
         lines: [
           ...(supplemented > 0
             ? [
@@ -73,7 +74,7 @@ export function finishedMessage(job: TableJob, result: JobResult, elapsedMs: num
             ? ['Something still writes to the table (uploads or a person). Find out what before you start the rescan.']
             : []),
           ...(remaining.total > 0 ? [`In the table now: ${describeCounts(remaining)}.`] : []),
-          ...recoveryLines(job),
+          ...(recreated ? recreatedLines(recreated, job) : recoveryLines(job)),
           by,
         ],
       });
@@ -107,6 +108,20 @@ export function finishedMessage(job: TableJob, result: JobResult, elapsedMs: num
         ],
       });
   }
+}
+
+function recreatedLines(
+  recreated: NonNullable<Extract<JobResult, { kind: 'flush' }>['recreated']>,
+  { fingerprint = [] }: TableJob,
+): readonly string[] {
+  const losses = fingerprint.filter(({ name }) => name.startsWith(NOT_KEPT)).map(({ value }) => value);
+  return [
+    `Verified: the new table has the description of the old one (checksum ${shortChecksum(recreated.digest)}), which is in ${code(recreated.descriptionUri, 400)}.`,
+    recreated.nativeBackupArn === undefined
+      ? 'DynamoDB keeps a system backup of the deleted table for 35 days (its name ends in `$DeletedTableBackup`).'
+      : `The native backup ${code(recreated.nativeBackupArn, 300)} has the table as it was right before. It costs money until you delete it.`,
+    ...losses.map((loss) => `:warning: ${sentence(loss, 400)}`),
+  ];
 }
 
 /** What the approval says about point-in-time recovery. */
@@ -147,6 +162,8 @@ function backupDone(record: BackupRecord, versioning: 'on' | 'off' | 'unknown', 
 /** What a job that did not finish leaves behind, and what to do about it. */
 function leftLine({ work }: TableJob): string {
   if (work.kind === 'backup') return 'Nothing of it counts as a backup. `/rescan backup` makes a new one.';
+  if (work.kind === 'flush' && work.recreate)
+    return `The table was not deleted. Records that differed from backup ${code(shortBackupId(work.backupId), 80)} are saved next to it.`;
   if (work.kind === 'flush')
     return `Every record deleted so far is in backup ${code(shortBackupId(work.backupId), 80)}. \`/rescan restore\` with mode merge restores them.`;
   return work.mode === 'rows'
@@ -162,7 +179,11 @@ export function brokenOffMessage(event: Extract<TableEvent, { kind: 'stopped' | 
   if (event.kind === 'failed')
     return compose({
       fact: `:x: ${jobName(job)} failed${after}.`,
-      lines: [...failureLines(event.refusal, done), leftLine(job), requestedLine(job)],
+      lines: [
+        ...failureLines(event.refusal, done),
+        ...(event.refusal.reason === 'table-unfinished' ? [] : [leftLine(job)]),
+        requestedLine(job),
+      ],
     });
   const by = /^[UW][A-Z0-9]+$/.test(event.by) ? mention(event.by) : sentence(event.by, 200);
   return compose({
@@ -172,7 +193,15 @@ export function brokenOffMessage(event: Extract<TableEvent, { kind: 'stopped' | 
 }
 
 /** The stages of a flush or restore before its first write: what they count was only read. */
-const READING: ReadonlySet<JobStage> = new Set(['comparing', 'checking', 'safety-backup', 'reading', 'verifying']);
+const READING: ReadonlySet<JobStage> = new Set([
+  'comparing',
+  'rehearsing',
+  'safeguarding',
+  'checking',
+  'safety-backup',
+  'reading',
+  'verifying',
+]);
 
 const countDone = ({ work }: TableJob, { stage, done }: JobProgress): number =>
   work.kind !== 'backup' && READING.has(stage) ? 0 : done;
@@ -254,7 +283,9 @@ export function functionMessage(
 
 /** The reply to whoever stopped a job; how it ended is reported in the channel. */
 export const stoppingJobMessage = (job: TableJob): Message =>
-  say(`${jobName(job)} is stopping. The channel will show how many records it reached.`);
+  job.work.kind === 'flush' && job.work.recreate
+    ? say(`${jobName(job)} is stopping. If the table is deleted already, the bot creates it again first.`)
+    : say(`${jobName(job)} is stopping. The channel will show how many records it reached.`);
 
 /** The button belongs to a job that has ended; `current` is in progress. */
 export const anotherJobMessage = (current: TableJob): Message =>

@@ -111,6 +111,20 @@ export function tableRefusalLines(refusal: TableRefusal): string[] {
         'Point-in-time recovery of the table is off, so DynamoDB cannot export it.',
         'Turn it on in the DynamoDB console, or use `/rescan backup`.',
       ];
+    case 'not-recreatable':
+      return [
+        `Nothing was deleted: the bot cannot create table ${code(refusal.table, 120)} again exactly as it is.`,
+        ...refusal.obstacles.slice(0, 10).map((obstacle) => `• ${sentence(obstacle, 500)}`),
+        '`/rescan flush` deletes the records one by one and keeps the table.',
+      ];
+    case 'table-in-use':
+      return [
+        `Table ${code(refusal.table, 120)} was not deleted, because it changed right before that.`,
+        ...refusal.changes.slice(0, 10).map((change) => `• ${sentence(change, 500)}`),
+        'Find out what changes the table. Then ask again.',
+      ];
+    case 'table-unfinished':
+      return unfinishedLines(refusal);
     case 'preconditions':
       return preconditionLines(refusal.step, refusal.unmet);
     case 'approval-gone':
@@ -128,6 +142,25 @@ export function tableRefusalLines(refusal: TableRefusal): string[] {
     case 'fault':
       return [`Nothing was done: ${describeFault(refusal.fault)}.`, ...faultLines(refusal.fault)];
   }
+}
+
+const LEFT_AS: Readonly<Record<Extract<TableRefusal, { reason: 'table-unfinished' }>['state'], string>> = {
+  missing: 'was deleted, and could not be created again',
+  incomplete: 'was deleted and created again, but it is not yet as it was',
+  unknown: 'may be deleted: the bot could not read it',
+};
+
+/** What is missing, and how to do it by hand. */
+function unfinishedLines(refusal: Extract<TableRefusal, { reason: 'table-unfinished' }>): string[] {
+  const { table, state, reasons, createUri, descriptionUri } = refusal;
+  const create = `aws s3 cp ${createUri} create-table.json && aws dynamodb create-table --cli-input-json file://create-table.json`;
+  return [
+    `:warning: Table ${code(table, 120)} ${LEFT_AS[state]}.`,
+    ...reasons.slice(0, 10).map((reason) => `• ${code(reason, 500)}`),
+    ...(state === 'incomplete' ? [] : [`If the table does not exist, create it: ${code(create, 700)}`]),
+    `TTL, point-in-time recovery and contributor insights are in ${code(descriptionUri, 400)}. Set those that the table lacks.`,
+    'All records are in the backup. `/rescan restore` writes them back, if they are wanted.',
+  ];
 }
 
 function clickLines(refusal: ClickRefusal): string[] {
