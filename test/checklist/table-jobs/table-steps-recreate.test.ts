@@ -139,7 +139,7 @@ test('A provisioned table is refused, because its auto scaling cannot be read', 
   });
 });
 
-test('A bot that is shut down after the deletion creates the table at its next start, although the job was stopped', async () => {
+test('A bot that is shut down after the deletion creates the table at its next start, although the job was stopped and its approval has expired', async () => {
   const bot = await startSteps({ APPROVAL_MINUTES: '1' });
   await recoveryOn();
   await protect();
@@ -156,6 +156,8 @@ test('A bot that is shut down after the deletion creates the table at its next s
   await bot.steps.shutDown();
   creating.release();
   expect(await isGone()).toBe(true);
+  await bot.table.update({ pk: `approval#${approval.id}`, sk: 'approval' }, { set: { expiresAt: 1 } });
+  expect((await bot.steps.approval(approval.id))?.expiresAt).toBe(1);
   const next = await startSteps({ APPROVAL_MINUTES: '1' });
   next.steps.standBy();
   const { result } = await next.listensTo('finished');
