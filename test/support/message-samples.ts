@@ -67,6 +67,7 @@ export const run = runSnapshot({ warnings });
 
 export const missing: readonly UnmetPrecondition[] = [
   { reason: 'no-backup', fix: 'backup' },
+  { reason: 'backup-used', fix: 'backup', backupId: 'b 1', at: 1 },
   { reason: 'backup-old', fix: 'backup', backupId: 'b 1', ageMs: 1, mostMs: 2 },
   { reason: 'table-changed', fix: 'backup', backupId: 'b 1', records: 1, saved: 2 },
   { reason: 'quotas-blocking', fix: 'quotas', blocking: ['model-requests'] },

@@ -6,7 +6,7 @@ import { FAILED_IMAGE, type KindCounts, kindOfRecord, type RecordKind } from '..
 import { type Filter, scanTable } from '../../pipeline/table/scan.ts';
 import { createSwapper } from '../../pipeline/table/swap.ts';
 import { describeTable, keyNamesOf, type TableFacts } from '../../pipeline/table/table.ts';
-import { findBackup, requireUsable } from '../catalogue/catalogue.ts';
+import { findBackup, requireUsable, writeRecord } from '../catalogue/catalogue.ts';
 import { type Comparison, compareWithBackup } from '../compare/compare.ts';
 import { FlushRefusedError, TableNotActiveError } from '../errors.ts';
 import type { BackupRecord } from '../format/backup-record.ts';
@@ -78,6 +78,7 @@ export async function flushTable(ports: JobPorts, request: FlushRequest): Promis
   const flush = await prepare(ports, request);
   await flush.deleteBackedUp();
   await flush.deleteLeftovers();
+  if (request.kinds === undefined) await flush.markBackupUsed();
   const remaining = await flush.count();
   const { added, changed, removed, examples } = flush.difference;
   const { deleted, supplemented } = flush.counts();
@@ -180,6 +181,11 @@ async function prepare(ports: JobPorts, request: FlushRequest) {
         await note({});
         if (found === 0) break;
       }
+    },
+    /** From now on another flush must not save versions in the supplement of this backup: a restore would take those. */
+    async markBackupUsed() {
+      mayWrite();
+      await writeRecord(location, { ...record, usedBy: { jobId: request.jobId, at: ports.clock.now() } });
     },
     async count() {
       enter('counting');

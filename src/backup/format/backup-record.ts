@@ -65,6 +65,8 @@ const recordSchema = z.object({
   counts: countsSchema,
   files: z.array(dataFileSchema).min(1),
   verification: verificationSchema,
+  /** The flush of the whole table that finished with this backup, until this backup is restored. `at` is epoch ms. */
+  usedBy: z.object({ jobId: z.string(), at: z.number() }).exactOptional(),
 });
 /** The content of `rescan-backup.json`. */
 export type BackupRecord = z.infer<typeof recordSchema>;

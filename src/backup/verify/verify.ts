@@ -88,8 +88,8 @@ export async function verifyBackup(
     verification = { kind: 'unverified', reason: error.reason, objectKey: error.objectKey };
   }
   // A backup that was deleted meanwhile must not come back into the catalogue without its data.
-  await findBackup(location, record.id);
-  const verified = { ...record, verification };
+  const current = await findBackup(location, record.id);
+  const verified = { ...current, verification };
   await writeRecord(location, verified);
   return verified;
 }

@@ -13,7 +13,13 @@ export interface PreconditionFacts {
   readonly now: number;
   readonly codeSha256?: string;
   /** The last verified backup of this table. */
-  readonly backup?: { readonly id: string; readonly startedAt: number; readonly records: number };
+  readonly backup?: {
+    readonly id: string;
+    readonly startedAt: number;
+    readonly records: number;
+    /** When a flush of the whole table finished with it, unless it was restored since. */
+    readonly usedAt?: number;
+  };
   /** The number of records in the table now, unless it is too large to count. */
   readonly records?: number | 'not-counted';
   /** The quotas that block a rescan now. */
@@ -63,6 +69,8 @@ export interface PreconditionRules {
 /** An unmet precondition, and the command that fixes it. */
 export type UnmetPrecondition =
   | { readonly reason: 'no-backup'; readonly fix: 'backup' }
+  /** A flush of the whole table finished with this backup at `at`, epoch ms. */
+  | { readonly reason: 'backup-used'; readonly fix: 'backup'; readonly backupId: string; readonly at: number }
   | {
       readonly reason: 'backup-old';
       readonly fix: 'backup';
@@ -121,6 +129,7 @@ export function overridableStepOf({ reason }: UnmetPrecondition): OverridableSte
     case 'sample-failed':
       return 'sample';
     case 'no-backup':
+    case 'backup-used':
     case 'backup-old':
     case 'table-changed':
     case 'table-unread':
@@ -241,6 +250,8 @@ export function checkBackup(
   rules: PreconditionRules,
 ): UnmetPrecondition[] {
   if (!backup) return [{ reason: 'no-backup', fix: 'backup' }];
+  if (backup.usedAt !== undefined)
+    return [{ reason: 'backup-used', fix: 'backup', backupId: backup.id, at: backup.usedAt }];
   const ageMs = now - backup.startedAt;
   // A date in the future means that a clock is wrong, so the age is unknown. The clocks of two machines may differ a little.
   if (ageMs > rules.maxBackupAgeMs || ageMs < -CLOCK_DIFFERENCE_MS)

@@ -1,6 +1,7 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { lastVerified, listBackups } from '../../backup/catalogue/catalogue.ts';
 import type { BackupLocation } from '../../backup/catalogue/location.ts';
+import { defined } from '../../lib/defined.ts';
 import { describeTable } from '../../pipeline/table/table.ts';
 import type { PreconditionFacts } from '../model/preconditions.ts';
 
@@ -13,5 +14,7 @@ export async function readLastBackup(
 ): Promise<PreconditionFacts['backup']> {
   const { arn } = await describeTable(dynamodb, table);
   const backup = lastVerified(await listBackups(location), arn, now);
-  return backup && { id: backup.id, startedAt: backup.startedAt, records: backup.counts.total };
+  if (!backup) return;
+  const { id, startedAt, counts, usedBy } = backup;
+  return { id, startedAt, records: counts.total, ...defined({ usedAt: usedBy?.at }) };
 }

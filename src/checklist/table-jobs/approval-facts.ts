@@ -43,8 +43,16 @@ export interface ApprovalFacts {
     readonly kind: Approval['action'];
     readonly failedOnly?: boolean;
   }): Promise<Result<readonly Override[], TableRefusal>>;
-  /** Refuses a backup that is too old to flush with, or dated in the future. */
-  tooOld(backup: BackupRecord): TableRefusal | undefined;
+  /**
+   * Refuses a backup that is too old to flush with, dated in the future, or used by an earlier flush of the whole table: what came
+   * after that flush would be saved beside the backup, and a restore would take it in place of the backup's own records.
+   * The flush of job `except` is not an earlier one.
+   */
+  refusalOfBackup(
+    backup: BackupRecord,
+    flush: { readonly failedOnly?: boolean },
+    except?: string,
+  ): TableRefusal | undefined;
   /**
    * The facts for this action now, or why it may not be asked for or start. `checklistId` is asked only for a flush.
    * @throws the errors of the backup and of AWS.
@@ -77,17 +85,20 @@ export function createApprovalFacts(ports: ApprovalFactsPorts): ApprovalFacts {
     return refuse({ reason: 'preconditions', step: kind, unmet: checked.unmet });
   };
 
-  function tooOld(backup: BackupRecord): TableRefusal | undefined {
+  const refusalOfBackup: ApprovalFacts['refusalOfBackup'] = (backup, { failedOnly = false }, except) => {
+    const { usedBy } = backup;
+    if (!failedOnly && usedBy !== undefined && usedBy.jobId !== except)
+      return { reason: 'backup-used', backupId: backup.id, at: usedBy.at };
     const ageMs = clock.now() - backup.startedAt;
     return ageMs > ports.maxBackupAgeMs || isDatedAhead(backup, clock.now())
       ? { reason: 'backup-too-old', backupId: backup.id, ageMs, mostMs: ports.maxBackupAgeMs }
       : undefined;
-  }
+  };
 
   return {
     blocker,
     preconditionsOf,
-    tooOld,
+    refusalOfBackup,
     async gather(action, checklistId, except) {
       const table = await ports.readTable();
       const blocked = await blocker(table, except);
@@ -96,8 +107,8 @@ export function createApprovalFacts(ports: ApprovalFactsPorts): ApprovalFacts {
       if (!overridden.ok) return overridden;
       const backup = await findBackup(ports.location, action.backupId);
       requireUsable(backup, table.arn);
-      const old = action.kind === 'flush' ? tooOld(backup) : undefined;
-      if (old) return refuse(old);
+      const unsuitable = action.kind === 'flush' ? refusalOfBackup(backup, action, except) : undefined;
+      if (unsuitable) return refuse(unsuitable);
       const id = action.kind === 'flush' ? await checklistId() : undefined;
       const recreation = action.kind === 'flush' && action.recreate ? await ports.readRecreation() : undefined;
       const fingerprint = fingerprintOf(table, backup, action, {

@@ -122,8 +122,8 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
             : await findBackup(location, backupId);
         if (!backup) return refuse({ reason: 'no-backup' });
         requireUsable(backup, now.arn);
-        const old = facts.tooOld(backup);
-        if (old) return refuse(old);
+        const unsuitable = facts.refusalOfBackup(backup, { failedOnly });
+        if (unsuitable) return refuse(unsuitable);
         const difference = await differenceFrom(backup, failedOnly);
         if (difference.added + difference.changed + difference.removed > ports.maxDifference)
           return refuse({ reason: 'differs', backupId: backup.id, difference, most: ports.maxDifference });

@@ -1,9 +1,10 @@
 import { GetItemCommand, PutItemCommand, TransactionConflictException } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { writeRecord } from '../../../src/backup/catalogue/catalogue.ts';
+import { findBackup, writeRecord } from '../../../src/backup/catalogue/catalogue.ts';
 import { BackupNotVerifiedError, FlushRefusedError } from '../../../src/backup/errors.ts';
 import type { FlushProgress } from '../../../src/backup/flush/flush.ts';
 import { keyReader } from '../../../src/backup/format/item-key.ts';
+import { verifyBackup } from '../../../src/backup/verify/verify.ts';
 import { readSupplements } from '../../../src/backup/write/supplement.ts';
 import { countByKind } from '../../../src/pipeline/table/count.ts';
 import { type Item, textOf } from '../../../src/pipeline/table/item.ts';
@@ -342,4 +343,18 @@ test('A flush deletes records that grew since the backup to more than one transa
     await put(table, timesheetEntry(index, { Text: { S: 'x'.repeat(300_000) } }));
   expect(await world.flush(table, id)).toMatchObject({ deleted: 30, remaining: { total: 0 } });
   expect(await supplementOf(id, table)).toHaveLength(30);
+});
+
+test('A finished flush of the whole table marks its backup as used, which a check keeps and a restore of it takes back', async () => {
+  const table = await world.table([...entries(3), failedImage(1)]);
+  const { id } = await world.backup(table);
+  const usedBy = async () => (await findBackup(world.location, id)).usedBy;
+  await world.flush(table, id, { kinds: ['failed'] });
+  expect(await usedBy()).toBeUndefined();
+  await world.flush(table, id, { jobId: 'f-1' });
+  expect(await usedBy()).toMatchObject({ jobId: 'f-1' });
+  await verifyBackup(world.location, await findBackup(world.location, id), () => 1);
+  expect(await usedBy()).toMatchObject({ jobId: 'f-1' });
+  await world.restore(table, id);
+  expect(await usedBy()).toBeUndefined();
 });

@@ -96,4 +96,19 @@ describe('jobs on a real table', () => {
     });
     expect(await inTable()).toBe(0);
   });
+
+  test('A second flush with the same backup is refused until that backup was restored', async () => {
+    const bot = await startSteps();
+    const record = await backup(bot);
+    const first = await request(bot);
+    await bot.steps.click(first.id, yes);
+    await bot.listensTo('finished');
+    // What a rescan writes would be saved beside the backup, and a restore would take it instead of the backup's own records.
+    await put('Ana');
+    for (const failedOnly of [false, true]) {
+      const planned = await bot.steps.planFlush({ failedOnly, backupId: record.id });
+      if (failedOnly) expect(planned.ok).toBe(true);
+      else expect(planned).toMatchObject({ ok: false, refusal: { reason: 'backup-used', backupId: record.id } });
+    }
+  });
 });

@@ -10,6 +10,8 @@ export function describeMissing(missing: UnmetPrecondition): string {
   switch (missing.reason) {
     case 'no-backup':
       return 'there is no verified backup of this table';
+    case 'backup-used':
+      return `${backupName(missing.backupId)} was already used by a flush at ${clockTime(missing.at)}`;
     case 'backup-old':
       if (missing.ageMs < 0)
         return `${backupName(missing.backupId)} is dated ${duration(-missing.ageMs)} in the future, so its age is unknown (a clock was wrong)`;

@@ -24,6 +24,11 @@ export function tableRefusalLines(refusal: TableRefusal): string[] {
         `${backupName(refusal.backupId)} is not verified, so it cannot be used: ${code(refusal.why, 200)}.`,
         `${code(`/rescan backups verify ${refusal.backupId}`, 120)} reads it back again; ${NEW_BACKUP}`,
       ];
+    case 'backup-used':
+      return [
+        `${backupName(refusal.backupId)} was already used by a flush at ${clockTime(refusal.at)}. Records that were written since then are not in it.`,
+        NEW_BACKUP,
+      ];
     case 'backup-too-old':
       if (refusal.ageMs < 0)
         return [

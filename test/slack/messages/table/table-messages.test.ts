@@ -379,6 +379,7 @@ test('Every refusal has a text, and hostile texts in it have no effect', () => {
     { reason: 'no-backup' },
     { reason: 'backup-not-found', ...record },
     { reason: 'backup-unverified', ...record, why: HOSTILE },
+    { reason: 'backup-used', ...record, at: 1_764_000_000_000 },
     { reason: 'backup-too-old', ...record, ageMs: 90_000_000, mostMs: 86_400_000 },
     { reason: 'backup-of-another-table', ...record, itsArn: HOSTILE, arn: HOSTILE },
     { reason: 'backup-damaged', ...record, object: HOSTILE, why: HOSTILE },
