@@ -1,3 +1,4 @@
+import { defined } from '../../lib/defined.ts';
 import { workThrough } from '../../lib/workers.ts';
 import { BackupNotFoundError, BackupNotVerifiedError, BackupOfAnotherTableError } from '../errors.ts';
 import { type BackupRecord, folderOf, parseBackupRecord, RECORD_NAME, shortBackupId } from '../format/backup-record.ts';
@@ -25,6 +26,16 @@ export async function findBackup(location: BackupLocation, backupId: string): Pr
       : await readText(location, `${folderOf(location.prefix, id)}${RECORD_NAME}`);
   if (text === undefined) throw new BackupNotFoundError(backupId);
   return parseBackupRecord(text);
+}
+
+/** Notes in the catalogue which flush of the whole table finished with a backup; with undefined, that it counts no more. */
+export async function setUsedBy(
+  location: BackupLocation,
+  backupId: string,
+  usedBy: BackupRecord['usedBy'] | undefined,
+): Promise<void> {
+  const { usedBy: _, ...record } = await findBackup(location, backupId);
+  await writeRecord(location, { ...record, ...defined({ usedBy }) });
 }
 
 const READS_AT_ONCE = 16;

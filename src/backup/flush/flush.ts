@@ -6,7 +6,7 @@ import { FAILED_IMAGE, type KindCounts, kindOfRecord, type RecordKind } from '..
 import { type Filter, scanTable } from '../../pipeline/table/scan.ts';
 import { createSwapper } from '../../pipeline/table/swap.ts';
 import { describeTable, keyNamesOf, type TableFacts } from '../../pipeline/table/table.ts';
-import { findBackup, requireUsable, writeRecord } from '../catalogue/catalogue.ts';
+import { findBackup, requireUsable, setUsedBy } from '../catalogue/catalogue.ts';
 import { type Comparison, compareWithBackup } from '../compare/compare.ts';
 import { FlushRefusedError, TableNotActiveError } from '../errors.ts';
 import type { BackupRecord } from '../format/backup-record.ts';
@@ -185,7 +185,7 @@ async function prepare(ports: JobPorts, request: FlushRequest) {
     /** From now on another flush must not save versions in the supplement of this backup: a restore would take those. */
     async markBackupUsed() {
       mayWrite();
-      await writeRecord(location, { ...record, usedBy: { jobId: request.jobId, at: ports.clock.now() } });
+      await setUsedBy(location, record.id, { jobId: request.jobId, at: ports.clock.now() });
     },
     async count() {
       enter('counting');

@@ -3,7 +3,7 @@ import { piecesOf, workThrough } from '../../lib/workers.ts';
 import type { Item } from '../../pipeline/table/item.ts';
 import { createSwapper } from '../../pipeline/table/swap.ts';
 import { describeTable, type TableFacts } from '../../pipeline/table/table.ts';
-import { findBackup, requireUsable, writeRecord } from '../catalogue/catalogue.ts';
+import { findBackup, requireUsable, setUsedBy } from '../catalogue/catalogue.ts';
 import { type Comparison, compareWithBackup } from '../compare/compare.ts';
 import { RestoreDigestMismatchError, TableNotActiveError } from '../errors.ts';
 import type { BackupRecord } from '../format/backup-record.ts';
@@ -191,8 +191,7 @@ export async function restoreBackup(ports: JobPorts, request: RestoreRequest): P
     requireProof(record, request.mode, proof);
     if (record.usedBy !== undefined) {
       mayWrite();
-      const { usedBy: _, ...unused } = record;
-      await writeRecord(ports.location, unused);
+      await setUsedBy(ports.location, record.id, undefined);
     }
     return { written, unchanged, removed, safetyBackupId: safety.record.id, proof };
   } finally {

@@ -1,3 +1,4 @@
+import { setUsedBy } from '../../backup/catalogue/catalogue.ts';
 import { flushTable } from '../../backup/flush/flush.ts';
 import type { JobPorts } from '../../backup/ports.ts';
 import { recreateTable } from '../../backup/recreate/recreate.ts';
@@ -31,6 +32,8 @@ export async function carryOut(
     const { maxDifference, pollMs } = ports;
     const request = { ...common, approvedDigest, maxDifference, pollMs, mayFinish, onProgress };
     const { deleted, supplemented, remaining, digest, descriptionUri, safeguard } = await recreateTable(ports, request);
+    mayFinish();
+    await setUsedBy(ports.location, work.backupId, { jobId: common.jobId, at: ports.clock.now() });
     const nativeBackupArn = safeguard.kind === 'native-backup' ? safeguard.arn : undefined;
     const recreated = { digest, descriptionUri, ...defined({ nativeBackupArn }) };
     return { kind: 'flush', deleted, supplemented, remaining, newRows: remaining.total, recreated };

@@ -80,6 +80,8 @@ test('A recreation that a second person approves replaces the table, and its rec
   expect(after?.GlobalSecondaryIndexes?.length).toBe(2);
   expect(await tablesOf(clients.dynamodb)).not.toContainEqual(expect.stringContaining('rehearsal'));
   expect(await bot.steps.current()).toBeUndefined();
+  const again = await bot.steps.planFlush({ failedOnly: false });
+  expect(again).toMatchObject({ ok: false, refusal: { reason: 'backup-used' } });
 });
 
 test('The requester cannot approve a recreation', async () => {
