@@ -1,6 +1,7 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { LongestFirst, slowestFiles } from './test/support/vitest-order.ts';
 
 /** Tests that start no server, change no environment and leave nothing behind: they share one module cache. */
 const PURE = [
@@ -18,6 +19,8 @@ const WHOLE = ['test/e2e/**/*.test.ts', 'test/browser/**/*.test.ts'];
 export default defineConfig({
   test: {
     pool: 'forks',
+    reporters: ['default', slowestFiles],
+    sequence: { sequencer: LongestFirst },
     // More than the cores of a small machine: most tests wait for a server or a process most of the time.
     maxWorkers: 4,
     // Processes that tests start (the bot, children to be killed) start in half the time.
