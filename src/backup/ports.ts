@@ -1,5 +1,5 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import type { Backoff } from '../lib/backoff.ts';
+import type { Backoff } from '../lib/async/backoff.ts';
 import type { Clock, Random } from '../lib/clock.ts';
 import { patientBackoff } from '../pipeline/table/scan.ts';
 import type { BackupLocation } from './catalogue/location.ts';

@@ -2,7 +2,7 @@ import { ScanCommand } from '@aws-sdk/client-dynamodb';
 import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import nock from 'nock';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { withBackoff } from '../../src/lib/backoff.ts';
+import { withBackoff } from '../../src/lib/async/backoff.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { createAwsClients, readFault } from '../../src/pipeline/aws.ts';
 import { FaultError } from '../../src/pipeline/fault.ts';

@@ -1,5 +1,5 @@
+import { workThrough } from '../../lib/async/workers.ts';
 import { defined } from '../../lib/defined.ts';
-import { workThrough } from '../../lib/workers.ts';
 import { BackupNotFoundError, BackupNotVerifiedError, BackupOfAnotherTableError } from '../errors.ts';
 import { type BackupRecord, folderOf, parseBackupRecord, RECORD_NAME, shortBackupId } from '../format/backup-record.ts';
 import { type BackupLocation, listFolders, readText, writeObject } from './location.ts';

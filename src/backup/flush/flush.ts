@@ -1,5 +1,5 @@
+import { piecesOf, workThrough } from '../../lib/async/workers.ts';
 import { defined } from '../../lib/defined.ts';
-import { piecesOf, workThrough } from '../../lib/workers.ts';
 import { countByKind } from '../../pipeline/table/count.ts';
 import type { Item } from '../../pipeline/table/item.ts';
 import { FAILED_IMAGE, type KindCounts, kindOfRecord, type RecordKind } from '../../pipeline/table/records.ts';

@@ -8,7 +8,7 @@ import {
   ExportTableToPointInTimeCommand,
   PointInTimeRecoveryUnavailableException,
 } from '@aws-sdk/client-dynamodb';
-import { withBackoff } from '../../lib/backoff.ts';
+import { withBackoff } from '../../lib/async/backoff.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { patientBackoff } from '../../pipeline/table/scan.ts';
 

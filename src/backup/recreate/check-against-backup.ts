@@ -1,5 +1,5 @@
+import { piecesOf } from '../../lib/async/workers.ts';
 import { defined } from '../../lib/defined.ts';
-import { piecesOf } from '../../lib/workers.ts';
 import type { Item } from '../../pipeline/table/item.ts';
 import { KEYS_PER_READ, readItems } from '../../pipeline/table/read.ts';
 import { compareWithBackup } from '../compare/compare.ts';

@@ -1,4 +1,4 @@
-import type { Backoff } from '../../lib/backoff.ts';
+import type { Backoff } from '../../lib/async/backoff.ts';
 import { defined } from '../../lib/defined.ts';
 import { countByKind } from '../../pipeline/table/count.ts';
 import {

@@ -1,5 +1,5 @@
+import { piecesOf, workThrough } from '../../lib/async/workers.ts';
 import { defined } from '../../lib/defined.ts';
-import { piecesOf, workThrough } from '../../lib/workers.ts';
 import { sameItem } from '../../pipeline/table/canonical.ts';
 import type { Item } from '../../pipeline/table/item.ts';
 import { readItems } from '../../pipeline/table/read.ts';

@@ -1,5 +1,5 @@
+import { piecesOf, workThrough } from '../../lib/async/workers.ts';
 import { defined } from '../../lib/defined.ts';
-import { piecesOf, workThrough } from '../../lib/workers.ts';
 import type { Item } from '../../pipeline/table/item.ts';
 import { createSwapper } from '../../pipeline/table/swap.ts';
 import { describeTable, type TableFacts } from '../../pipeline/table/table.ts';

@@ -1,4 +1,4 @@
-import { workThrough } from '../../lib/workers.ts';
+import { workThrough } from '../../lib/async/workers.ts';
 import { countsOf, emptyTally, kindOfRecord } from '../../pipeline/table/records.ts';
 import { keyNamesOf } from '../../pipeline/table/table.ts';
 import { findBackup, writeRecord } from '../catalogue/catalogue.ts';

@@ -1,6 +1,6 @@
+import { piecesOf, workThrough } from '../../lib/async/workers.ts';
 import type { Random } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
-import { piecesOf, workThrough } from '../../lib/workers.ts';
 import type { Item } from '../../pipeline/table/item.ts';
 import type { BackupLocation } from '../catalogue/location.ts';
 import type { BackupRecord } from '../format/backup-record.ts';

@@ -1,4 +1,4 @@
-import { type DelayLimits, delayCeilingMs } from '../../lib/backoff.ts';
+import { type DelayLimits, delayCeilingMs } from '../../lib/async/backoff.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { AuditEntry, AuditFacts } from './audit-entry.ts';
 

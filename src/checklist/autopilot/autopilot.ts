@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { createEmitter } from '../../lib/emitter.ts';
+import { createEmitter } from '../../lib/async/emitter.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
 import type { RunControl } from '../../run/model/run-control.ts';
 import type { AutopilotControl, AutopilotEvent, AutopilotRefusal } from '../contracts/autopilot-control.ts';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { createEmitter, type Listener } from '../../lib/async/emitter.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
-import { createEmitter, type Listener } from '../../lib/emitter.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import { DeployRefusedError } from '../../pipeline/package/deploy-errors.ts';

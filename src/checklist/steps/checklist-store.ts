@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { createEmitter } from '../../lib/emitter.ts';
+import { createEmitter } from '../../lib/async/emitter.ts';
 import { type ControlTable, type Key, readParsed } from '../../state/control-table.ts';
 import { type ChecklistOutcome, type ChecklistRecord, checklistRecordSchema } from '../model/checklist-record.ts';
 import { proofSchema, type TableReset, tableResetSchema } from '../model/preconditions.ts';

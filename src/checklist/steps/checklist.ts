@@ -1,5 +1,5 @@
+import { createEmitter, type Listener } from '../../lib/async/emitter.ts';
 import { defined } from '../../lib/defined.ts';
-import { createEmitter, type Listener } from '../../lib/emitter.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { RunEvent, RunSnapshot } from '../../run/model/types.ts';

@@ -8,7 +8,7 @@ import type { BackupRecord } from '../../backup/format/backup-record.ts';
 import { keyReader } from '../../backup/format/item-key.ts';
 import { previewRestore } from '../../backup/restore/restore.ts';
 import { readSupplements } from '../../backup/write/supplement.ts';
-import { createEmitter } from '../../lib/emitter.ts';
+import { createEmitter } from '../../lib/async/emitter.ts';
 import { refuse, succeed } from '../../lib/result.ts';
 import type { AuditWriter } from '../audit/audit-writer.ts';
 import type { TableAnswer, TableControl, TableEvent } from '../contracts/table-control.ts';

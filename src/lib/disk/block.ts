@@ -1,5 +1,5 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
-import { freeBuffer } from '../free-buffer.ts';
+import { freeBuffer } from '../memory/free-buffer.ts';
 
 /** Large enough for the text of a block, and for `freeBuffer`. */
 const CHUNK_BYTES = 128 * 1024;

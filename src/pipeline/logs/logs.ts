@@ -5,7 +5,7 @@ import {
   InvalidParameterException,
   ResourceNotFoundException,
 } from '@aws-sdk/client-cloudwatch-logs';
-import { isTransient } from '../../lib/backoff.ts';
+import { isTransient } from '../../lib/async/backoff.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
 import { asFaultError } from '../aws.ts';

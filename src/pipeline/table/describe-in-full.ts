@@ -13,7 +13,7 @@ import {
   type TableDescription,
 } from '@aws-sdk/client-dynamodb';
 import { z } from 'zod';
-import { withBackoff } from '../../lib/backoff.ts';
+import { withBackoff } from '../../lib/async/backoff.ts';
 import { defined } from '../../lib/defined.ts';
 import { asFaultError } from '../aws.ts';
 import { errorName } from '../fault.ts';

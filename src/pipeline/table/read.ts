@@ -1,5 +1,5 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { type Backoff, waitBefore, withBackoff } from '../../lib/backoff.ts';
+import { type Backoff, waitBefore, withBackoff } from '../../lib/async/backoff.ts';
 import { defined } from '../../lib/defined.ts';
 import { type AttributeValue, type Item, isObject } from './item.ts';
 import { callWithJson, itemsIn, MalformedAnswerError, readPage } from './json-call.ts';

@@ -1,5 +1,5 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { type Backoff, withBackoff } from '../../lib/backoff.ts';
+import { type Backoff, withBackoff } from '../../lib/async/backoff.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
 import type { Item } from './item.ts';

@@ -5,7 +5,7 @@ import {
   TransactionCanceledException,
   TransactionConflictException,
 } from '@aws-sdk/client-dynamodb';
-import { type Backoff, isThrottle, isTransient, waitBefore } from '../../lib/backoff.ts';
+import { type Backoff, isThrottle, isTransient, waitBefore } from '../../lib/async/backoff.ts';
 import type { Clock, Random } from '../../lib/clock.ts';
 import { canonicalItem, sameItem } from './canonical.ts';
 import { createConditions } from './condition.ts';

@@ -12,7 +12,7 @@ import {
   UpdateTableCommand,
   UpdateTimeToLiveCommand,
 } from '@aws-sdk/client-dynamodb';
-import { type Backoff, isTransient, waitBefore, withBackoff } from '../../lib/backoff.ts';
+import { type Backoff, isTransient, waitBefore, withBackoff } from '../../lib/async/backoff.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
 import { errorName, errorText } from '../fault.ts';

@@ -7,7 +7,7 @@ import {
   ResourceNotFoundException,
   type TableDescription,
 } from '@aws-sdk/client-dynamodb';
-import { withBackoff } from '../../lib/backoff.ts';
+import { withBackoff } from '../../lib/async/backoff.ts';
 import { defined } from '../../lib/defined.ts';
 import type { KeyNames } from './records.ts';
 import { patientBackoff } from './scan.ts';

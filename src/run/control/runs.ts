@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { createEmitter } from '../../lib/async/emitter.ts';
 import { defined } from '../../lib/defined.ts';
-import { createEmitter } from '../../lib/emitter.ts';
 import { refuse, succeed } from '../../lib/result.ts';
 import type { DriverPorts, DriverRules } from '../engines/local/driver.ts';
 import { readSnapshot } from '../engines/local/read-run.ts';

@@ -1,4 +1,4 @@
-import { isTransient } from '../../lib/backoff.ts';
+import { isTransient } from '../../lib/async/backoff.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import { announceEnd, type DriverPorts, type DriverRules, stateAfter } from '../engines/local/driver.ts';
 import { readSnapshot } from '../engines/local/read-run.ts';

@@ -1,5 +1,5 @@
 import { SocketModeReceiver } from '@slack/bolt';
-import { retryUntilAborted } from '../../lib/backoff.ts';
+import { retryUntilAborted } from '../../lib/async/backoff.ts';
 import type { Clock, Random } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/log.ts';
 import { clientOptions, type SlackConnection, slackLogger } from './clients.ts';

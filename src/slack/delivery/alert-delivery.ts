@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { retryUntilAborted } from '../../lib/backoff.ts';
+import { retryUntilAborted } from '../../lib/async/backoff.ts';
 import type { Clock, Random } from '../../lib/clock.ts';
 import type { Outbox, OutboxMessage } from '../../state/outbox.ts';
 import { type Chat, postInThreadOrChannel } from '../client/chat.ts';

@@ -1,6 +1,6 @@
-import { type DelayLimits, delayCeilingMs } from '../../lib/backoff.ts';
+import { type DelayLimits, delayCeilingMs } from '../../lib/async/backoff.ts';
+import { createSingleFlight } from '../../lib/async/single-flight.ts';
 import type { Clock } from '../../lib/clock.ts';
-import { createSingleFlight } from '../../lib/single-flight.ts';
 import type { MessageLocation } from '../client/chat.ts';
 import { classifySlackError } from '../client/slack-errors.ts';
 import type { Message } from '../messages/kit/message.ts';

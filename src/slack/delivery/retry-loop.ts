@@ -1,4 +1,4 @@
-import { type DelayLimits, jitteredDelayMs } from '../../lib/backoff.ts';
+import { type DelayLimits, jitteredDelayMs } from '../../lib/async/backoff.ts';
 import type { Clock, Random } from '../../lib/clock.ts';
 import { classifySlackError } from '../client/slack-errors.ts';
 

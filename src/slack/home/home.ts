@@ -1,6 +1,6 @@
 import type { HomeView } from '@slack/types';
+import { createSingleFlight } from '../../lib/async/single-flight.ts';
 import type { Clock } from '../../lib/clock.ts';
-import { createSingleFlight } from '../../lib/single-flight.ts';
 import { classifySlackError } from '../client/slack-errors.ts';
 
 /** The Home tabs of those who opened them. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { ResultControl } from '../../checklist/contracts/result-control.ts';
 import type { DiagnoseControl } from '../../checklist/results/diagnoses.ts';
-import { retryUntilAborted } from '../../lib/backoff.ts';
+import { retryUntilAborted } from '../../lib/async/backoff.ts';
 import type { Clock, Random } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
 import type { RunControl, RunLocation } from '../../run/model/run-control.ts';

@@ -1,5 +1,5 @@
 import { schedule } from 'node-cron';
-import { createSingleFlight } from '../../lib/single-flight.ts';
+import { createSingleFlight } from '../../lib/async/single-flight.ts';
 import type { RunControl } from '../../run/model/run-control.ts';
 import type { RunEvent, RunSnapshot } from '../../run/model/types.ts';
 import type { Chat } from '../client/chat.ts';

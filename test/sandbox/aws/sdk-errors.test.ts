@@ -6,7 +6,7 @@ import * as s3 from '@aws-sdk/client-s3';
 import * as quotas from '@aws-sdk/client-service-quotas';
 import { GetCallerIdentityCommand, STSClient, STSServiceException } from '@aws-sdk/client-sts';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { isThrottle, isTransient } from '../../../src/lib/backoff.ts';
+import { isThrottle, isTransient } from '../../../src/lib/async/backoff.ts';
 import { readFault } from '../../../src/pipeline/aws.ts';
 import { readInvokeError } from '../../../src/pipeline/invoke/invoke-error.ts';
 import { type AwsRig, BUCKET, CONTROL_BUCKET, FUNCTION, keyOf, LOG_GROUP, startAwsRig, TABLE } from './aws-rig.ts';

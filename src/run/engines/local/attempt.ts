@@ -1,4 +1,4 @@
-import { jitteredDelayMs } from '../../../lib/backoff.ts';
+import { jitteredDelayMs } from '../../../lib/async/backoff.ts';
 import type { Fault, InvocationResult, Outcome } from '../../../pipeline/invoke/invocation.ts';
 import type { Attempts, ConnectionFacts } from './live-run.ts';
 

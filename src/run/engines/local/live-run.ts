@@ -1,4 +1,4 @@
-import { SmallMap } from '../../../lib/small-map.ts';
+import { SmallMap } from '../../../lib/memory/small-map.ts';
 import type { FailureType, Fault } from '../../../pipeline/invoke/invocation.ts';
 import type {
   Canary,

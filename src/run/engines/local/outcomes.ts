@@ -1,4 +1,4 @@
-import { delayCeilingMs } from '../../../lib/backoff.ts';
+import { delayCeilingMs } from '../../../lib/async/backoff.ts';
 import { defined } from '../../../lib/defined.ts';
 import type { Fault, InvocationResult, Outcome } from '../../../pipeline/invoke/invocation.ts';
 import type { OutcomeRecord } from '../../model/types.ts';

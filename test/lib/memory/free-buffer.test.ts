@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { freeBuffer, ZLIB_CHUNK_BYTES } from '../../src/lib/free-buffer.ts';
+import { freeBuffer, ZLIB_CHUNK_BYTES } from '../../../src/lib/memory/free-buffer.ts';
 
 test('The memory of a zlib output with a large chunk is freed', () => {
   const output = gzipSync('text', { chunkSize: ZLIB_CHUNK_BYTES });

@@ -1,4 +1,4 @@
-import type { Clock, Random } from './clock.ts';
+import type { Clock, Random } from '../clock.ts';
 
 /** A ceiling that doubles from `baseMs` with each attempt and stays at `maxMs`. */
 export interface DelayLimits {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createEmitter } from '../../src/lib/emitter.ts';
+import { createEmitter } from '../../../src/lib/async/emitter.ts';
 
 test('listeners are called in the order in which they were added, one after the other', async () => {
   const calls: string[] = [];

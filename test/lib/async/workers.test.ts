@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { piecesOf, workThrough } from '../../src/lib/workers.ts';
+import { piecesOf, workThrough } from '../../../src/lib/async/workers.ts';
 
 /** Work that ends when the test says so. */
 function controlledWork() {

@@ -6,9 +6,9 @@ import {
   jitteredDelayMs,
   retryUntilAborted,
   withBackoff,
-} from '../../src/lib/backoff.ts';
-import type { Clock } from '../../src/lib/clock.ts';
-import { createFakeClock } from '../support/fake-clock.ts';
+} from '../../../src/lib/async/backoff.ts';
+import type { Clock } from '../../../src/lib/clock.ts';
+import { createFakeClock } from '../../support/fake-clock.ts';
 
 const LIMITS = { baseMs: 100, maxMs: 1_000 };
 const error = (fields: object) => Object.assign(new Error('from the service'), fields);

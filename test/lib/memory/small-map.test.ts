@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { SmallMap } from '../../src/lib/small-map.ts';
+import { SmallMap } from '../../../src/lib/memory/small-map.ts';
 
 const change = fc.record({ remove: fc.boolean(), key: fc.integer({ min: 0, max: 5 }), value: fc.integer() });
 
