@@ -1,5 +1,5 @@
 import { buttonOf } from '../sandbox/people.ts';
-import { startTestSandbox } from '../test/support/sandbox.ts';
+import { startTestSandbox } from '../test/support/rigs/sandbox.ts';
 import { percentile, type Report, rounded } from './report.ts';
 
 const IN_FLIGHT = 200;

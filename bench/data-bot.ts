@@ -2,7 +2,7 @@ import { flushTable } from '../src/backup/flush/flush.ts';
 import { restoreBackup } from '../src/backup/restore/restore.ts';
 import { makeBackup } from '../src/backup/write/make-backup.ts';
 import { systemClock } from '../src/lib/clock.ts';
-import { memoryJobs } from '../test/support/memory-jobs.ts';
+import { memoryJobs } from '../test/support/memory/memory-jobs.ts';
 import { BUCKET, clientsOf } from './stand-in-process.ts';
 
 /**

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { z } from 'zod';
-import { createPipelineTable } from '../test/support/pipeline-table.ts';
+import { createPipelineTable } from '../test/support/aws/pipeline-table.ts';
 import { seconds } from './local-aws.ts';
 import { type Report, rounded } from './report.ts';
 import { backUpAsRunbook, flushAsRunbook, restoreAsRunbook } from './runbook-way.ts';

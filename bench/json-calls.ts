@@ -3,8 +3,8 @@ import { systemClock } from '../src/lib/clock.ts';
 import { fromSdkItem, type Item } from '../src/pipeline/table/item.ts';
 import { scanTable } from '../src/pipeline/table/scan.ts';
 import { createSwapper } from '../src/pipeline/table/swap.ts';
-import { putItems, toSdkItem } from '../test/support/items.ts';
-import { createPipelineTable, timesheetEntry } from '../test/support/pipeline-table.ts';
+import { putItems, toSdkItem } from '../test/support/aws/items.ts';
+import { createPipelineTable, timesheetEntry } from '../test/support/aws/pipeline-table.ts';
 import { type Report, rounded } from './report.ts';
 import { startStandIn } from './stand-in-process.ts';
 

@@ -3,8 +3,8 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
-import { putItems } from '../test/support/items.ts';
-import { createPipelineTable, timesheetEntry } from '../test/support/pipeline-table.ts';
+import { putItems } from '../test/support/aws/items.ts';
+import { createPipelineTable, timesheetEntry } from '../test/support/aws/pipeline-table.ts';
 import { BUCKET } from './stand-in-process.ts';
 
 const MAIN = fileURLToPath(new URL('../sandbox/main.ts', import.meta.url));

@@ -1,8 +1,8 @@
 import { DeleteItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { makeBackup } from '../src/backup/write/make-backup.ts';
 import { systemClock } from '../src/lib/clock.ts';
-import { toSdkItem } from '../test/support/items.ts';
-import { timesheetEntry } from '../test/support/pipeline-table.ts';
+import { toSdkItem } from '../test/support/aws/items.ts';
+import { timesheetEntry } from '../test/support/aws/pipeline-table.ts';
 import { fill, startServer } from './local-aws.ts';
 import { measurePass } from './measure-pass.ts';
 import { type Report, rounded } from './report.ts';

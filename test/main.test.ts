@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { startTestSandbox, type TestSandbox } from './support/sandbox.ts';
+import { startTestSandbox, type TestSandbox } from './support/rigs/sandbox.ts';
 
 const SHUTDOWN_SECONDS = 5;
 

@@ -1,7 +1,7 @@
 import { createServer, request as forward } from 'node:http';
 import { startFauxqs } from 'fauxqs';
 import { z } from 'zod';
-import { timesheetEntry } from '../../test/support/pipeline-table.ts';
+import { timesheetEntry } from '../../test/support/aws/pipeline-table.ts';
 import { createTables, RequestError } from './tables.ts';
 
 /**

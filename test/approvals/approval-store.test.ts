@@ -3,7 +3,7 @@ import type { Approval } from '../../src/approvals/approval.ts';
 import { type ApprovalStore, createApprovalStore } from '../../src/approvals/approval-store.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { type ControlTable, openControlTable } from '../../src/state/control-table.ts';
-import { type LocalDynamo, startDynalite } from '../support/dynalite.ts';
+import { type LocalDynamo, startDynalite } from '../support/aws/dynalite.ts';
 
 let dynamo: LocalDynamo;
 let store: ApprovalStore;

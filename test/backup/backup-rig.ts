@@ -8,12 +8,12 @@ import { makeBackup } from '../../src/backup/write/make-backup.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { Item } from '../../src/pipeline/table/item.ts';
 import { scanTable } from '../../src/pipeline/table/scan.ts';
-import { startDynalite, testCredentials } from '../support/dynalite.ts';
-import { type Faults, startFaultProxy } from '../support/fault-proxy.ts';
-import { putItems } from '../support/items.ts';
-import { memoryJobs } from '../support/memory-jobs.ts';
-import { createPipelineTable } from '../support/pipeline-table.ts';
-import { startS3 } from '../support/s3.ts';
+import { startDynalite, testCredentials } from '../support/aws/dynalite.ts';
+import { type Faults, startFaultProxy } from '../support/aws/fault-proxy.ts';
+import { putItems } from '../support/aws/items.ts';
+import { createPipelineTable } from '../support/aws/pipeline-table.ts';
+import { startS3 } from '../support/aws/s3.ts';
+import { memoryJobs } from '../support/memory/memory-jobs.ts';
 
 /** A DynamoDB and an S3 on ports of their own. Each table is new. The faults of `through` act on the client that it returns. */
 export async function startBackupWorld(options: Parameters<typeof startDynalite>[0] = {}) {

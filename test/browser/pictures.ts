@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';
-import { startTestSandbox, type TestSandbox } from '../support/sandbox.ts';
+import { startTestSandbox, type TestSandbox } from '../support/rigs/sandbox.ts';
 import { launchChromium } from './chromium.ts';
 
 /** `npm run pictures`: takes four pictures of the sandbox in both colour schemes, into docs/pictures. */

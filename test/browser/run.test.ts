@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { startTestSandbox, type TestSandbox } from '../support/sandbox.ts';
+import { startTestSandbox, type TestSandbox } from '../support/rigs/sandbox.ts';
 import { describePage, type OpenPage, openPage } from './page-rig.ts';
 
 interface Whole extends OpenPage {

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { buttonOf, wholeText } from '../../sandbox/people.ts';
-import { startTestSandbox, type TestSandbox } from '../support/sandbox.ts';
+import { startTestSandbox, type TestSandbox } from '../support/rigs/sandbox.ts';
 
 let here: TestSandbox;
 async function start(pacePerMinute: number, latencyMs: number): Promise<void> {

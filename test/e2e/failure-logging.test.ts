@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { wholeText } from '../../sandbox/people.ts';
-import { startTestSandbox, type TestSandbox } from '../support/sandbox.ts';
+import { startTestSandbox, type TestSandbox } from '../support/rigs/sandbox.ts';
 
 let here: TestSandbox;
 beforeEach(async () => {

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
 import { buttonOf } from '../../sandbox/people.ts';
-import { startTestSandbox, type TestSandbox } from '../support/sandbox.ts';
+import { startTestSandbox, type TestSandbox } from '../support/rigs/sandbox.ts';
 
 /** Quotas so high that only the pace of the test limits the run. */
 const WIDE = {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
-import { startProgram } from '../support/program.ts';
+import { startProgram } from '../support/rigs/program.ts';
 
 const TOUR = fileURLToPath(new URL('../../sandbox/tour/tour.ts', import.meta.url));
 /** Programs read this JSON, so its fields are fixed. */

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { createMachineClock, systemClock } from '../../src/lib/clock.ts';
 import { openControlTable } from '../../src/state/control-table.ts';
 import { createLease } from '../../src/state/lease.ts';
-import { startDynalite } from '../support/dynalite.ts';
+import { startDynalite } from '../support/aws/dynalite.ts';
 
 function machine() {
   const shows = { monotonic: 5_000, wall: 1_005_000, uptime: 90_000 };

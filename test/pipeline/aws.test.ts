@@ -7,7 +7,7 @@ import { systemClock } from '../../src/lib/clock.ts';
 import { createAwsClients, readFault } from '../../src/pipeline/aws.ts';
 import { FaultError } from '../../src/pipeline/fault.ts';
 import { listImages } from '../../src/pipeline/images.ts';
-import { startWire, type Wire, type WireAnswer } from '../support/wire.ts';
+import { startWire, type Wire, type WireAnswer } from '../support/aws/wire.ts';
 
 const asked = { service: 'lambda', action: 'lambda:InvokeFunction', resource: 'ocr' };
 const error = (name: string, more: object = {}) => Object.assign(new Error(`said ${name}`), { name }, more);

@@ -2,8 +2,8 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { FaultError } from '../../src/pipeline/fault.ts';
 import { findImage, type ImageFilter, type ListedImage, listImages } from '../../src/pipeline/images.ts';
-import { testCredentials } from '../support/dynalite.ts';
-import { type LocalS3, startS3 } from '../support/s3.ts';
+import { testCredentials } from '../support/aws/dynalite.ts';
+import { type LocalS3, startS3 } from '../support/aws/s3.ts';
 
 const ODD = [
   'a+b.png',

@@ -36,14 +36,14 @@ import { createResultRequests } from '../../src/slack/requests/result-requests.t
 import { createRunRequests } from '../../src/slack/requests/run-requests.ts';
 import { stepStarters } from '../../src/slack/requests/step-starters.ts';
 import { createLogFollower } from '../../src/slack/threads/log-follower.ts';
-import { autopilotRecord, checklistView, plannedDeploy } from '../support/checklist-builders.ts';
-import { createFakeClock } from '../support/fake-clock.ts';
-import { idleControls } from '../support/idle-checklist.ts';
-import { idleTableControl } from '../support/idle-table-control.ts';
-import { peopleWith } from '../support/people.ts';
-import { diffFound, failuresFound } from '../support/result-builders.ts';
-import { createScriptedRunControl, runPlan, runSnapshot } from '../support/scripted-run-control.ts';
-import { backupRecord, flushApproval, flushJob, NOW, tableNow } from '../support/table-builders.ts';
+import { idleControls } from '../support/memory/idle-checklist.ts';
+import { idleTableControl } from '../support/memory/idle-table-control.ts';
+import { createScriptedRunControl, runPlan, runSnapshot } from '../support/memory/scripted-run-control.ts';
+import { autopilotRecord, checklistView, plannedDeploy } from '../support/messages/checklist-builders.ts';
+import { peopleWith } from '../support/messages/people.ts';
+import { diffFound, failuresFound } from '../support/messages/result-builders.ts';
+import { backupRecord, flushApproval, flushJob, NOW, tableNow } from '../support/messages/table-builders.ts';
+import { createFakeClock } from '../support/rigs/fake-clock.ts';
 
 function createTables() {
   const runs = createScriptedRunControl();

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createDrain } from '../../src/slack/client/drain.ts';
 import { createLifecycle } from '../../src/slack/lifecycle.ts';
-import { createFakeClock } from '../support/fake-clock.ts';
+import { createFakeClock } from '../support/rigs/fake-clock.ts';
 
 /** A lifecycle whose parts write down when they are called. */
 function lifecycle(options: { connect?: () => Promise<void>; idle?: () => Promise<void> } = {}) {

@@ -3,8 +3,8 @@ import { CreateTableCommand, DeleteTableCommand, DescribeTableCommand, DynamoDBC
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/lib/clock.ts';
 import { type ControlTable, ControlTableError, openControlTable } from '../../src/state/control-table.ts';
-import { type LocalDynamo, startDynalite, testCredentials } from '../support/dynalite.ts';
-import { startFaultProxy } from '../support/fault-proxy.ts';
+import { type LocalDynamo, startDynalite, testCredentials } from '../support/aws/dynalite.ts';
+import { startFaultProxy } from '../support/aws/fault-proxy.ts';
 
 let dynamo: LocalDynamo;
 beforeAll(async () => {

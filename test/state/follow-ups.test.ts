@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/lib/clock.ts';
 import { type ControlTable, openControlTable } from '../../src/state/control-table.ts';
 import { createFollowUps } from '../../src/state/follow-ups.ts';
-import { startDynalite } from '../support/dynalite.ts';
+import { startDynalite } from '../support/aws/dynalite.ts';
 
 let table: ControlTable;
 let stop: () => Promise<void>;

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type ControlTable, openControlTable } from '../../src/state/control-table.ts';
 import { createLease } from '../../src/state/lease.ts';
-import { type LocalDynamo, startDynalite } from '../support/dynalite.ts';
-import { createFakeClock, type FakeClock, settle } from '../support/fake-clock.ts';
+import { type LocalDynamo, startDynalite } from '../support/aws/dynalite.ts';
+import { createFakeClock, type FakeClock, settle } from '../support/rigs/fake-clock.ts';
 
 const DURATION = 12_000;
 

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { systemClock } from '../../src/lib/clock.ts';
 import { type ControlTable, openControlTable } from '../../src/state/control-table.ts';
-import { type LocalDynamo, startDynalite } from '../support/dynalite.ts';
-import { createMemoryControlTable } from '../support/memory-control-table.ts';
+import { type LocalDynamo, startDynalite } from '../support/aws/dynalite.ts';
+import { createMemoryControlTable } from '../support/memory/memory-control-table.ts';
 
 let dynamo: LocalDynamo;
 let real: ControlTable;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { systemClock } from '../../src/lib/clock.ts';
 import { type ControlTable, openControlTable } from '../../src/state/control-table.ts';
 import { createOutbox, type OutboxMessage } from '../../src/state/outbox.ts';
-import { type LocalDynamo, startDynalite } from '../support/dynalite.ts';
+import { type LocalDynamo, startDynalite } from '../support/aws/dynalite.ts';
 
 let dynamo: LocalDynamo;
 let table: ControlTable;

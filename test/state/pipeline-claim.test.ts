@@ -4,8 +4,8 @@ import { systemClock } from '../../src/lib/clock.ts';
 import { FaultError } from '../../src/pipeline/fault.ts';
 import { openControlTable } from '../../src/state/control-table.ts';
 import { claimPipeline, type Pipeline } from '../../src/state/pipeline-claim.ts';
-import { startDynalite } from '../support/dynalite.ts';
-import { startS3 } from '../support/s3.ts';
+import { startDynalite } from '../support/aws/dynalite.ts';
+import { startS3 } from '../support/aws/s3.ts';
 
 const DEV: Pipeline = { imageBucket: 'images-dev', ocrFunction: 'ocr-dev', table: 'timesheets-dev' };
 const PROD: Pipeline = { imageBucket: 'images-prod', ocrFunction: 'ocr-prod', table: 'timesheets-prod' };

@@ -3,8 +3,8 @@ import { systemClock } from '../../src/lib/clock.ts';
 import { type ControlTable, openControlTable } from '../../src/state/control-table.ts';
 import { createLease } from '../../src/state/lease.ts';
 import { createPipelineLeases } from '../../src/state/pipeline-leases.ts';
-import { type LocalDynamo, startDynalite } from '../support/dynalite.ts';
-import { createFakeClock } from '../support/fake-clock.ts';
+import { type LocalDynamo, startDynalite } from '../support/aws/dynalite.ts';
+import { createFakeClock } from '../support/rigs/fake-clock.ts';
 
 let dynamo: LocalDynamo;
 let table: ControlTable;

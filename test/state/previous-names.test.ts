@@ -8,7 +8,7 @@ import type { Change, Condition } from '../../src/state/expression.ts';
 import { createFollowUps } from '../../src/state/follow-ups.ts';
 import { createOutbox } from '../../src/state/outbox.ts';
 import { withNamesOfToday } from '../../src/state/previous-names.ts';
-import { type LocalDynamo, startDynalite } from '../support/dynalite.ts';
+import { type LocalDynamo, startDynalite } from '../support/aws/dynalite.ts';
 
 describe('names of an earlier version', () => {
   test('are replaced at every depth, in lists too', () => {

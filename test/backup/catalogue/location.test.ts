@@ -1,7 +1,7 @@
 import { S3Client } from '@aws-sdk/client-s3';
 import { expect, onTestFinished, test } from 'vitest';
 import { warnWithoutVersioning } from '../../../src/backup/catalogue/location.ts';
-import { startWire } from '../../support/wire.ts';
+import { startWire } from '../../support/aws/wire.ts';
 
 async function warningsWith(status: number, body: string): Promise<string[]> {
   const wire = await startWire(() => ({ status, headers: { 'content-type': 'application/xml' }, body }));

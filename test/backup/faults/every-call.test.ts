@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { RestoreDigestMismatchError } from '../../../src/backup/errors.ts';
-import type { Call, Fate } from '../../support/memory-aws/clients.ts';
-import { s3Error } from '../../support/memory-aws/s3.ts';
+import type { Call, Fate } from '../../support/memory/aws/clients.ts';
+import { s3Error } from '../../support/memory/aws/s3.ts';
 import { createFaultWorld, EDITS, FAULTS_TIMEOUT_MS, type FaultWorld, FULL } from './fault-world.ts';
 
 type Ports = FaultWorld['undisturbed'];

@@ -8,8 +8,8 @@ import { makeBackup } from '../../../src/backup/write/make-backup.ts';
 import type { Clock } from '../../../src/lib/clock.ts';
 import { canonicalItem } from '../../../src/pipeline/table/canonical.ts';
 import type { Item } from '../../../src/pipeline/table/item.ts';
-import { type Call, createMemoryAws, type Fate } from '../../support/memory-aws/clients.ts';
-import { memoryJobs } from '../../support/memory-jobs.ts';
+import { type Call, createMemoryAws, type Fate } from '../../support/memory/aws/clients.ts';
+import { memoryJobs } from '../../support/memory/memory-jobs.ts';
 
 /** FAULTS=full plays every fault and many more schedules; without it a part of them, for `npm test`. */
 export const FULL = process.env.FAULTS === 'full';

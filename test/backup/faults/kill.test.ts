@@ -12,9 +12,9 @@ import { readBack } from '../../../src/backup/verify/verify.ts';
 import { canonicalItem } from '../../../src/pipeline/table/canonical.ts';
 import type { Item } from '../../../src/pipeline/table/item.ts';
 import { scanTable } from '../../../src/pipeline/table/scan.ts';
-import { type Call, startFaultProxy } from '../../support/fault-proxy.ts';
-import { putItems } from '../../support/items.ts';
-import { timesheetEntry } from '../../support/pipeline-table.ts';
+import { type Call, startFaultProxy } from '../../support/aws/fault-proxy.ts';
+import { putItems } from '../../support/aws/items.ts';
+import { timesheetEntry } from '../../support/aws/pipeline-table.ts';
 import { type BackupWorld, startBackupWorld } from '../backup-rig.ts';
 import { FAULTS_TIMEOUT_MS, FULL } from './fault-world.ts';
 

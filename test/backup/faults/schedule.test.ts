@@ -7,7 +7,7 @@ import { readBack } from '../../../src/backup/verify/verify.ts';
 import { readSupplements } from '../../../src/backup/write/supplement.ts';
 import { canonicalItem } from '../../../src/pipeline/table/canonical.ts';
 import type { Item } from '../../../src/pipeline/table/item.ts';
-import type { Call, Fate } from '../../support/memory-aws/clients.ts';
+import type { Call, Fate } from '../../support/memory/aws/clients.ts';
 import {
   createFaultWorld,
   EDITS,

@@ -10,9 +10,9 @@ import { countByKind } from '../../../src/pipeline/table/count.ts';
 import { type Item, textOf } from '../../../src/pipeline/table/item.ts';
 import { scanTable } from '../../../src/pipeline/table/scan.ts';
 import { describeTable } from '../../../src/pipeline/table/table.ts';
-import { throttled } from '../../support/fault-proxy.ts';
-import { toSdkItem } from '../../support/items.ts';
-import { coverage, failedImage, timesheetEntry } from '../../support/pipeline-table.ts';
+import { throttled } from '../../support/aws/fault-proxy.ts';
+import { toSdkItem } from '../../support/aws/items.ts';
+import { coverage, failedImage, timesheetEntry } from '../../support/aws/pipeline-table.ts';
 import { type BackupWorld, startBackupWorld } from '../backup-rig.ts';
 
 let world: BackupWorld;

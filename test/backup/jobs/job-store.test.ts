@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { controlTableJobs } from '../../../src/backup/jobs/job-store.ts';
-import { createMemoryControlTable } from '../../support/memory-control-table.ts';
+import { createMemoryControlTable } from '../../support/memory/memory-control-table.ts';
 
 test('a malformed job is reported and left out of the list, and is an error where none may be overlooked', async () => {
   const { table } = createMemoryControlTable();

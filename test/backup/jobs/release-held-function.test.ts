@@ -1,9 +1,9 @@
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { afterEach, expect, test } from 'vitest';
 import { releaseHeldFunction } from '../../../src/backup/jobs/release-held-function.ts';
-import { testCredentials } from '../../support/dynalite.ts';
-import { memoryJobs } from '../../support/memory-jobs.ts';
-import { startWire } from '../../support/wire.ts';
+import { testCredentials } from '../../support/aws/dynalite.ts';
+import { startWire } from '../../support/aws/wire.ts';
+import { memoryJobs } from '../../support/memory/memory-jobs.ts';
 
 const stops: (() => Promise<unknown>)[] = [];
 afterEach(async () => {

@@ -9,7 +9,7 @@ import {
   readPointInTimeRecovery,
   startExport,
 } from '../../../src/backup/native/native.ts';
-import { testCredentials } from '../../support/dynalite.ts';
+import { testCredentials } from '../../support/aws/dynalite.ts';
 
 const noWait = { now: () => 0, sleep: () => Promise.resolve() };
 const stops: (() => Promise<unknown>)[] = [];

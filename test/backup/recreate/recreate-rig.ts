@@ -13,7 +13,7 @@ import type { JobPorts } from '../../../src/backup/ports.ts';
 import { type RecreateRequest, recreateTable } from '../../../src/backup/recreate/recreate.ts';
 import { describeInFull, digestOfDescription } from '../../../src/pipeline/table/describe-in-full.ts';
 import type { Item } from '../../../src/pipeline/table/item.ts';
-import { putItems } from '../../support/items.ts';
+import { putItems } from '../../support/aws/items.ts';
 import { startBackupWorld } from '../backup-rig.ts';
 
 export const ACCOUNT = '016164185850';

@@ -10,8 +10,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { NotRecreatableError, TableInUseError, TableUnfinishedError } from '../../../src/backup/errors.ts';
 import { FaultError } from '../../../src/pipeline/fault.ts';
 import { describeInFull } from '../../../src/pipeline/table/describe-in-full.ts';
-import { memoryJobs } from '../../support/memory-jobs.ts';
-import { timesheetEntry } from '../../support/pipeline-table.ts';
+import { timesheetEntry } from '../../support/aws/pipeline-table.ts';
+import { memoryJobs } from '../../support/memory/memory-jobs.ts';
 import { idOf, putRecord, type RecreateWorld, startRecreateWorld, tablesOf } from './recreate-rig.ts';
 
 let world: RecreateWorld;

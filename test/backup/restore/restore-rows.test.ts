@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { entryId } from '../../../src/backup/format/item-key.ts';
 import { restoreRows } from '../../../src/backup/restore/restore-rows.ts';
 import type { Item } from '../../../src/pipeline/table/item.ts';
-import { deleteKeys, putItems, toSdkItem } from '../../support/items.ts';
-import { timesheetEntry } from '../../support/pipeline-table.ts';
+import { deleteKeys, putItems, toSdkItem } from '../../support/aws/items.ts';
+import { timesheetEntry } from '../../support/aws/pipeline-table.ts';
 import { type BackupWorld, startBackupWorld } from '../backup-rig.ts';
 
 let world: BackupWorld;

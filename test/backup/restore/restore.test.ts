@@ -17,9 +17,9 @@ import { previewRestore, type RestoreProgress } from '../../../src/backup/restor
 import { readWindows } from '../../../src/backup/verify/read-windows.ts';
 import { readSupplements } from '../../../src/backup/write/supplement.ts';
 import type { Item } from '../../../src/pipeline/table/item.ts';
-import { throttled } from '../../support/fault-proxy.ts';
-import { putItems } from '../../support/items.ts';
-import { coverage, timesheetEntry } from '../../support/pipeline-table.ts';
+import { throttled } from '../../support/aws/fault-proxy.ts';
+import { putItems } from '../../support/aws/items.ts';
+import { coverage, timesheetEntry } from '../../support/aws/pipeline-table.ts';
 import { type BackupWorld, startBackupWorld } from '../backup-rig.ts';
 
 let world: BackupWorld;

@@ -9,9 +9,9 @@ import { deleteBackup, planPrune } from '../../../src/backup/catalogue/prune.ts'
 import { BackupDamagedError, BackupLocationError, BackupNotFoundError } from '../../../src/backup/errors.ts';
 import { readBack, verifyBackup } from '../../../src/backup/verify/verify.ts';
 import { makeBackup } from '../../../src/backup/write/make-backup.ts';
-import { arbitraryItems } from '../../support/arbitrary-items.ts';
-import { throttled } from '../../support/fault-proxy.ts';
-import { coverage, failedImage, timesheetEntry } from '../../support/pipeline-table.ts';
+import { arbitraryItems } from '../../support/aws/arbitrary-items.ts';
+import { throttled } from '../../support/aws/fault-proxy.ts';
+import { coverage, failedImage, timesheetEntry } from '../../support/aws/pipeline-table.ts';
 import { type BackupWorld, startBackupWorld } from '../backup-rig.ts';
 
 let world: BackupWorld;

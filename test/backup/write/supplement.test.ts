@@ -10,9 +10,9 @@ import { keyReader } from '../../../src/backup/format/item-key.ts';
 import { readSupplements, saveToSupplement } from '../../../src/backup/write/supplement.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import type { Item } from '../../../src/pipeline/table/item.ts';
-import { testCredentials } from '../../support/dynalite.ts';
-import { toSdkItem } from '../../support/items.ts';
-import { timesheetEntry } from '../../support/pipeline-table.ts';
+import { testCredentials } from '../../support/aws/dynalite.ts';
+import { toSdkItem } from '../../support/aws/items.ts';
+import { timesheetEntry } from '../../support/aws/pipeline-table.ts';
 import { type BackupWorld, startBackupWorld } from '../backup-rig.ts';
 
 let world: BackupWorld;

@@ -5,10 +5,10 @@ import {
   auditOfTable,
   createAuditor,
 } from '../../../src/checklist/audit/audit-events.ts';
-import { autopilotRecord, checklistView } from '../../support/checklist-builders.ts';
-import { createMemoryAudit } from '../../support/memory-audit.ts';
-import { runSnapshot } from '../../support/scripted-run-control.ts';
-import { flushApproval, flushJob } from '../../support/table-builders.ts';
+import { createMemoryAudit } from '../../support/memory/memory-audit.ts';
+import { runSnapshot } from '../../support/memory/scripted-run-control.ts';
+import { autopilotRecord, checklistView } from '../../support/messages/checklist-builders.ts';
+import { flushApproval, flushJob } from '../../support/messages/table-builders.ts';
 
 test('the audit entry for the end of a run names who ended it, and how many images it processed', () => {
   const totals = { ...runSnapshot().totals, processed: 5, rejected: 2, failed: 1 };

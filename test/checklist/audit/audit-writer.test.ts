@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type AuditEntry, type AuditFacts, chain } from '../../../src/checklist/audit/audit-entry.ts';
 import { createAuditWriter } from '../../../src/checklist/audit/audit-writer.ts';
-import { createFakeClock } from '../../support/fake-clock.ts';
+import { createFakeClock } from '../../support/rigs/fake-clock.ts';
 
 const entry = (what: string) => ({ who: 'U1', what, outcome: 'done' });
 

@@ -4,8 +4,8 @@ import { type AuditEntry, chain, hashOf, NO_ENTRY, verifyChain } from '../../../
 import { type AuditLog, createAuditAnchors, createAuditLog } from '../../../src/checklist/audit/audit-log.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { type ControlTable, openControlTable } from '../../../src/state/control-table.ts';
-import { type LocalDynamo, startDynalite } from '../../support/dynalite.ts';
-import { startS3 } from '../../support/s3.ts';
+import { type LocalDynamo, startDynalite } from '../../support/aws/dynalite.ts';
+import { startS3 } from '../../support/aws/s3.ts';
 
 const facts = (n: number) => ({ at: 1_000 + n, who: `U${n}`, what: `/rescan stop ${n}`, outcome: 'done' });
 function chainOf(count: number): AuditEntry[] {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { AutopilotEvent } from '../../../src/checklist/contracts/autopilot-control.ts';
 import { createLease } from '../../../src/state/lease.ts';
-import { autopilotRecord } from '../../support/checklist-builders.ts';
-import { flushApproval } from '../../support/table-builders.ts';
+import { autopilotRecord } from '../../support/messages/checklist-builders.ts';
+import { flushApproval } from '../../support/messages/table-builders.ts';
 import {
   CHECKLIST,
   copy,

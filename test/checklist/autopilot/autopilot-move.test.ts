@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { type AutopilotFacts, nextMove } from '../../../src/checklist/autopilot/autopilot-move.ts';
 import type { StepView } from '../../../src/checklist/model/checklist-view.ts';
 import { STEPS, type StepName } from '../../../src/checklist/model/step.ts';
-import { runSnapshot } from '../../support/scripted-run-control.ts';
+import { runSnapshot } from '../../support/memory/scripted-run-control.ts';
 
 type Changed = Partial<Record<StepName, Partial<StepView>>>;
 const ORDER = ['backup', 'quotas', 'test-logging', 'sample', 'flush', 'rescan'] as const;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { createScriptedRunControl, runSnapshot } from '../../support/scripted-run-control.ts';
-import { flushJob } from '../../support/table-builders.ts';
+import { createScriptedRunControl, runSnapshot } from '../../support/memory/scripted-run-control.ts';
+import { flushJob } from '../../support/messages/table-builders.ts';
 import {
   blockers,
   copy,

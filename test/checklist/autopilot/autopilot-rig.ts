@@ -9,11 +9,11 @@ import type { StepName } from '../../../src/checklist/model/step.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { type ControlTable, openControlTable } from '../../../src/state/control-table.ts';
 import { createLease } from '../../../src/state/lease.ts';
-import { autopilotRecord, checklistView } from '../../support/checklist-builders.ts';
-import { type LocalDynamo, startDynalite } from '../../support/dynalite.ts';
-import { createFakeClock, type FakeClock } from '../../support/fake-clock.ts';
-import { createScriptedRunControl, type ScriptedRunControl } from '../../support/scripted-run-control.ts';
-import { backupRecord, flushApproval, tableNow } from '../../support/table-builders.ts';
+import { type LocalDynamo, startDynalite } from '../../support/aws/dynalite.ts';
+import { createScriptedRunControl, type ScriptedRunControl } from '../../support/memory/scripted-run-control.ts';
+import { autopilotRecord, checklistView } from '../../support/messages/checklist-builders.ts';
+import { backupRecord, flushApproval, tableNow } from '../../support/messages/table-builders.ts';
+import { createFakeClock, type FakeClock } from '../../support/rigs/fake-clock.ts';
 
 export const LEASE_MS = 2_000;
 export const CHECKLIST = 'c-0001';

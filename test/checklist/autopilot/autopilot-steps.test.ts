@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import { createAutopilotSteps } from '../../../src/checklist/autopilot/autopilot-work.ts';
 import type { StepRefusal } from '../../../src/checklist/contracts/step-control.ts';
 import { refuse, succeed } from '../../../src/lib/result.ts';
-import { plannedDeploy } from '../../support/checklist-builders.ts';
-import { validation } from '../../support/message-samples.ts';
+import { plannedDeploy } from '../../support/messages/checklist-builders.ts';
+import { validation } from '../../support/messages/message-samples.ts';
 
 function stepsWith(refusal?: StepRefusal) {
   const calls: string[] = [];

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { autopilotRecord } from '../../support/checklist-builders.ts';
+import { autopilotRecord } from '../../support/messages/checklist-builders.ts';
 import { freshForEachTest, store, table } from './autopilot-rig.ts';
 
 freshForEachTest();

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { createLease } from '../../../src/state/lease.ts';
-import { autopilotRecord } from '../../support/checklist-builders.ts';
-import { createFakeClock } from '../../support/fake-clock.ts';
-import { flushApproval } from '../../support/table-builders.ts';
+import { autopilotRecord } from '../../support/messages/checklist-builders.ts';
+import { flushApproval } from '../../support/messages/table-builders.ts';
+import { createFakeClock } from '../../support/rigs/fake-clock.ts';
 import {
   blockers,
   CHECKLIST,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createDeployStore } from '../../../src/checklist/deploy/deploy-store.ts';
-import { createMemoryControlTable } from '../../support/memory-control-table.ts';
+import { createMemoryControlTable } from '../../support/memory/memory-control-table.ts';
 
 test('no update of a deploy is empty, and the deploy before is stored where there is one', async () => {
   const { table } = createMemoryControlTable();

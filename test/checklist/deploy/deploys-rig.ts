@@ -15,10 +15,10 @@ import type { DeployPlan, RollbackView } from '../../../src/pipeline/package/fun
 import type { Deployed } from '../../../src/pipeline/package/function-update.ts';
 import { type ControlTable, openControlTable } from '../../../src/state/control-table.ts';
 import { createLease } from '../../../src/state/lease.ts';
-import { plannedDeploy } from '../../support/checklist-builders.ts';
-import { type LocalDynamo, startDynalite } from '../../support/dynalite.ts';
-import { createFakeClock, type FakeClock } from '../../support/fake-clock.ts';
-import { createMemoryAudit } from '../../support/memory-audit.ts';
+import { type LocalDynamo, startDynalite } from '../../support/aws/dynalite.ts';
+import { createMemoryAudit } from '../../support/memory/memory-audit.ts';
+import { plannedDeploy } from '../../support/messages/checklist-builders.ts';
+import { createFakeClock, type FakeClock } from '../../support/rigs/fake-clock.ts';
 
 export const LEASE_MS = 2_000;
 export const PLAN = plannedDeploy().plan;

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { FaultError } from '../../../src/pipeline/fault.ts';
 import { DeployRefusedError } from '../../../src/pipeline/package/deploy-errors.ts';
 import { createLease } from '../../../src/state/lease.ts';
-import { createFakeClock } from '../../support/fake-clock.ts';
-import { flushJob } from '../../support/table-builders.ts';
+import { flushJob } from '../../support/messages/table-builders.ts';
+import { createFakeClock } from '../../support/rigs/fake-clock.ts';
 import {
   checklistStore,
   copy,

@@ -4,8 +4,8 @@ import type { FoundRecords } from '../../../src/checklist/logging-test/logging-t
 import { createPendingTests, type PendingTests } from '../../../src/checklist/logging-test/pending-tests.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { openControlTable } from '../../../src/state/control-table.ts';
-import { type LocalDynamo, startDynalite } from '../../support/dynalite.ts';
-import { createFakeClock, type FakeClock } from '../../support/fake-clock.ts';
+import { type LocalDynamo, startDynalite } from '../../support/aws/dynalite.ts';
+import { createFakeClock, type FakeClock } from '../../support/rigs/fake-clock.ts';
 
 const MINUTE = 60_000;
 let dynamo: LocalDynamo;

@@ -7,9 +7,9 @@ import {
 } from '../../../src/checklist/logging-test/failure-evidence.ts';
 import { createAwsClients } from '../../../src/pipeline/aws.ts';
 import { countRecords } from '../../../src/pipeline/table/count.ts';
-import { type LocalDynamo, startDynalite } from '../../support/dynalite.ts';
-import { createPipelineTable } from '../../support/pipeline-table.ts';
-import { startWire, type Wire } from '../../support/wire.ts';
+import { type LocalDynamo, startDynalite } from '../../support/aws/dynalite.ts';
+import { createPipelineTable } from '../../support/aws/pipeline-table.ts';
+import { startWire, type Wire } from '../../support/aws/wire.ts';
 
 const TABLE = 'Timesheets';
 

@@ -8,7 +8,7 @@ import {
   testLogging,
 } from '../../../src/checklist/logging-test/logging-test.ts';
 import type { Invocation } from '../../../src/pipeline/invoke/invocation.ts';
-import { createFakeClock } from '../../support/fake-clock.ts';
+import { createFakeClock } from '../../support/rigs/fake-clock.ts';
 
 const failed: Invocation = {
   requestId: 'req-1',

@@ -7,9 +7,9 @@ import type { RunState } from '../../../src/run/model/types.ts';
 import { createRunStore } from '../../../src/run/store/run-store.ts';
 import { openControlTable } from '../../../src/state/control-table.ts';
 import { type BackupWorld, startBackupWorld } from '../../backup/backup-rig.ts';
-import { deleteKeys } from '../../support/items.ts';
-import { timesheetEntry } from '../../support/pipeline-table.ts';
-import { runPlan } from '../../support/scripted-run-control.ts';
+import { deleteKeys } from '../../support/aws/items.ts';
+import { timesheetEntry } from '../../support/aws/pipeline-table.ts';
+import { runPlan } from '../../support/memory/scripted-run-control.ts';
 
 let world: BackupWorld;
 let rescans = 0;

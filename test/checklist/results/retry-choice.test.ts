@@ -4,7 +4,7 @@ import type { Item } from '../../../src/pipeline/table/item.ts';
 import { readFailures } from '../../../src/results/failures/failures.ts';
 import type { OutcomeRecord } from '../../../src/run/model/types.ts';
 import type { RunRecord } from '../../../src/run/store/run-store.ts';
-import { runPlan } from '../../support/scripted-run-control.ts';
+import { runPlan } from '../../support/memory/scripted-run-control.ts';
 
 const T0 = Date.parse('2026-11-24T10:00:00Z');
 const failed = (key: string, message: string, at = 0): OutcomeRecord => ({

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { activeRunId } from '../../../src/checklist/steps/exclusive.ts';
 import type { RunState } from '../../../src/run/model/types.ts';
-import { runSnapshot } from '../../support/scripted-run-control.ts';
+import { runSnapshot } from '../../support/memory/scripted-run-control.ts';
 
 test('only a run in the state running is active', async () => {
   const idIn = (state: RunState) => activeRunId({ current: async () => runSnapshot({ runId: 'r-0007', state }) });

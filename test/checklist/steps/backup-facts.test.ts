@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { writeRecord } from '../../../src/backup/catalogue/catalogue.ts';
 import { readLastBackup } from '../../../src/checklist/steps/backup-facts.ts';
 import { type BackupWorld, startBackupWorld } from '../../backup/backup-rig.ts';
-import { timesheetEntry } from '../../support/pipeline-table.ts';
+import { timesheetEntry } from '../../support/aws/pipeline-table.ts';
 
 let world: BackupWorld;
 beforeAll(async () => {

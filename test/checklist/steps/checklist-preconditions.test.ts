@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { runSnapshot } from '../../support/scripted-run-control.ts';
-import { flushJob } from '../../support/table-builders.ts';
+import { runSnapshot } from '../../support/memory/scripted-run-control.ts';
+import { flushJob } from '../../support/messages/table-builders.ts';
 import { backup, clock, flushed, freshForEachTest, open, stepOf } from './checklist-rig.ts';
 
 freshForEachTest();

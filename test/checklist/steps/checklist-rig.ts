@@ -5,9 +5,9 @@ import { type Checklist, type ChecklistPorts, createChecklist } from '../../../s
 import { type ChecklistStore, createChecklistStore } from '../../../src/checklist/steps/checklist-store.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { type ControlTable, openControlTable } from '../../../src/state/control-table.ts';
-import { type LocalDynamo, startDynalite } from '../../support/dynalite.ts';
-import { createFakeClock, type FakeClock } from '../../support/fake-clock.ts';
-import { createMemoryAudit, type MemoryAudit } from '../../support/memory-audit.ts';
+import { type LocalDynamo, startDynalite } from '../../support/aws/dynalite.ts';
+import { createMemoryAudit, type MemoryAudit } from '../../support/memory/memory-audit.ts';
+import { createFakeClock, type FakeClock } from '../../support/rigs/fake-clock.ts';
 
 export const HOUR = 3_600_000;
 let dynamo: LocalDynamo;

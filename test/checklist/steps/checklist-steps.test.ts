@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import { flushApproval, flushJob } from '../../support/table-builders.ts';
+import { flushApproval, flushJob } from '../../support/messages/table-builders.ts';
 import { audit, backup, clock, flushed, freshForEachTest, HOUR, open, stepOf, store } from './checklist-rig.ts';
 
 freshForEachTest();

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { ChecklistPorts } from '../../../src/checklist/steps/checklist.ts';
-import { runSnapshot } from '../../support/scripted-run-control.ts';
-import { flushApproval, flushJob } from '../../support/table-builders.ts';
+import { runSnapshot } from '../../support/memory/scripted-run-control.ts';
+import { flushApproval, flushJob } from '../../support/messages/table-builders.ts';
 import { audit, backup, clock, flushed, freshForEachTest, open, store, table } from './checklist-rig.ts';
 
 freshForEachTest();

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import type { TableJob } from '../../../src/checklist/contracts/table-control.ts';
 import { createFunctionSteps } from '../../../src/checklist/steps/function-steps.ts';
 import type { Invocation } from '../../../src/pipeline/invoke/invocation.ts';
-import { createFakeClock } from '../../support/fake-clock.ts';
-import { flushJob } from '../../support/table-builders.ts';
+import { flushJob } from '../../support/messages/table-builders.ts';
+import { createFakeClock } from '../../support/rigs/fake-clock.ts';
 
 const FAILED: Invocation = {
   requestId: 'r-1',

@@ -5,7 +5,7 @@ import { FaultError } from '../../../src/pipeline/fault.ts';
 import type { ListedImage } from '../../../src/pipeline/images.ts';
 import type { InvocationResult } from '../../../src/pipeline/invoke/invocation.ts';
 import { seededRandom } from '../../../src/run/plan/sample.ts';
-import { createFakeClock } from '../../support/fake-clock.ts';
+import { createFakeClock } from '../../support/rigs/fake-clock.ts';
 
 const processed: InvocationResult = { kind: 'outcome', outcome: { kind: 'processed', entriesStored: 3 } };
 const failed: InvocationResult = {

@@ -4,13 +4,13 @@ import type { PreconditionCheck } from '../../../src/checklist/model/preconditio
 import { createStartControl } from '../../../src/checklist/steps/start-control.ts';
 import type { RunSnapshot } from '../../../src/run/model/types.ts';
 import { ControlTableError } from '../../../src/state/control-table.ts';
-import { createMemoryAudit, type MemoryAudit } from '../../support/memory-audit.ts';
+import { createMemoryAudit, type MemoryAudit } from '../../support/memory/memory-audit.ts';
 import {
   createScriptedRunControl,
   runPlan,
   runSnapshot,
   type ScriptedRunControl,
-} from '../../support/scripted-run-control.ts';
+} from '../../support/memory/scripted-run-control.ts';
 
 const REQUEST = { selection: {}, paceSetting: { kind: 'auto' }, by: 'U1', location: { channel: 'C1' } } as const;
 const unmet = [{ reason: 'not-flushed', fix: 'flush' }] as const;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { TableEvent } from '../../../src/checklist/contracts/table-control.ts';
-import { settle } from '../../support/fake-clock.ts';
-import type { ControlWrite } from '../../support/memory-control-table.ts';
+import type { ControlWrite } from '../../support/memory/memory-control-table.ts';
+import { settle } from '../../support/rigs/fake-clock.ts';
 import { APPROVAL_MS, type BotProcess, createWorld, LEASE_MS, RECORDS, standBy, type World } from './job-rig.ts';
 
 /** What must hold once everything has settled, wherever a process died. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { TableRefusal } from '../../../src/checklist/contracts/table-control.ts';
-import { settle } from '../../support/fake-clock.ts';
+import { settle } from '../../support/rigs/fake-clock.ts';
 import { APPROVAL_MS, createWorld, fakeLambda, LEASE_MS, RECORDS, standBy } from './job-rig.ts';
 
 /** A promise that the test resolves. */

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { ApprovedJob, JobEnd } from '../../../src/checklist/contracts/table-control.ts';
 import { createJobRecord } from '../../../src/checklist/table-jobs/job-record.ts';
-import { createMemoryControlTable } from '../../support/memory-control-table.ts';
+import { createMemoryControlTable } from '../../support/memory/memory-control-table.ts';
 
 const KEY = { pk: 'pipeline#fn', sk: 'table-job' };
 const job: ApprovedJob = {

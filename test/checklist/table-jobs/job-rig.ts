@@ -20,9 +20,9 @@ import { startApproved } from '../../../src/checklist/table-jobs/start-approved.
 import type { Result } from '../../../src/lib/result.ts';
 import type { ControlTable } from '../../../src/state/control-table.ts';
 import { createLease, type Lease } from '../../../src/state/lease.ts';
-import { createFakeClock, type FakeClock, settle } from '../../support/fake-clock.ts';
-import { type ControlWrite, createMemoryControlTable } from '../../support/memory-control-table.ts';
-import { backupRecord } from '../../support/table-builders.ts';
+import { type ControlWrite, createMemoryControlTable } from '../../support/memory/memory-control-table.ts';
+import { backupRecord } from '../../support/messages/table-builders.ts';
+import { createFakeClock, type FakeClock, settle } from '../../support/rigs/fake-clock.ts';
 
 export const LEASE_MS = 15_000;
 export const APPROVAL_MS = 15 * 60_000;

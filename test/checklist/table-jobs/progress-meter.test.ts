@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createProgressMeter } from '../../../src/checklist/table-jobs/progress-meter.ts';
-import { createFakeClock } from '../../support/fake-clock.ts';
+import { createFakeClock } from '../../support/rigs/fake-clock.ts';
 
 test('The speed of a stage counts neither the stages before it nor what was done before a restart', async () => {
   const clock = createFakeClock();

@@ -1,7 +1,7 @@
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { describe, expect, test } from 'vitest';
 import { tableRefusalMessage } from '../../../src/slack/messages/table/table-refusals.ts';
-import { runSnapshot } from '../../support/scripted-run-control.ts';
+import { runSnapshot } from '../../support/memory/scripted-run-control.ts';
 import { backup, clients, freshForEachTest, put, runBecomes, startSteps } from './table-steps-rig.ts';
 
 freshForEachTest();

@@ -20,7 +20,7 @@ import { codeIdentity, describeFunction } from '../../../src/pipeline/invoke/ocr
 import type { RunSnapshot } from '../../../src/run/model/types.ts';
 import { readSettings } from '../../../src/settings.ts';
 import { type ControlTable, openControlTable } from '../../../src/state/control-table.ts';
-import { createScriptedRunControl } from '../../support/scripted-run-control.ts';
+import { createScriptedRunControl } from '../../support/memory/scripted-run-control.ts';
 
 export let aws: LocalAws;
 export let clients: AwsClients;

@@ -8,7 +8,7 @@ import {
   withBackoff,
 } from '../../../src/lib/async/backoff.ts';
 import type { Clock } from '../../../src/lib/clock.ts';
-import { createFakeClock } from '../../support/fake-clock.ts';
+import { createFakeClock } from '../../support/rigs/fake-clock.ts';
 
 const LIMITS = { baseMs: 100, maxMs: 1_000 };
 const error = (fields: object) => Object.assign(new Error('from the service'), fields);

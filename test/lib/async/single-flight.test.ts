@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createSingleFlight } from '../../../src/lib/async/single-flight.ts';
-import { createFakeClock } from '../../support/fake-clock.ts';
+import { createFakeClock } from '../../support/rigs/fake-clock.ts';
 
 test('work that is running is not started again, and can be started again when it has ended', async () => {
   const clock = createFakeClock();

@@ -9,7 +9,7 @@ import { moduleEnvironment } from '../../../src/pipeline/package/failure-module.
 import { findFailuresOfImage, removeFailure } from '../../../src/pipeline/table/failure-records.ts';
 import { textOf } from '../../../src/pipeline/table/item.ts';
 import type { TableKey } from '../../../src/pipeline/table/table.ts';
-import { startDynalite } from '../../support/dynalite.ts';
+import { startDynalite } from '../../support/aws/dynalite.ts';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const module = fileURLToPath(new URL('../../../src/pipeline/failure-logging', import.meta.url));

@@ -8,7 +8,7 @@ import {
   describeFunction,
   encodeKeyAsEvent,
 } from '../../../src/pipeline/invoke/ocr-function.ts';
-import { startWire, type Wire, type WireAnswer, type WireRequest } from '../../support/wire.ts';
+import { startWire, type Wire, type WireAnswer, type WireRequest } from '../../support/aws/wire.ts';
 
 let wire: Wire;
 let answer: (request: WireRequest) => WireAnswer | Promise<WireAnswer>;

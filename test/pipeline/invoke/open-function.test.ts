@@ -1,7 +1,7 @@
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { invokeOnce, openFunction } from '../../../src/pipeline/invoke/open-function.ts';
-import { startWire, type Wire, type WireAnswer, type WireRequest } from '../../support/wire.ts';
+import { startWire, type Wire, type WireAnswer, type WireRequest } from '../../support/aws/wire.ts';
 
 const TARGET = { functionName: 'ocr', bucket: 'input', keyEncoding: 'raw' } as const;
 const isInvocation = ({ path }: WireRequest) => path.includes('/invocations');

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type AwsClients, createAwsClients } from '../../../src/pipeline/aws.ts';
 import { quotaMatcher, readAllQuotas, readQuotas } from '../../../src/pipeline/limits/quotas.ts';
-import { startWire, type Wire, type WireAnswer, type WireRequest } from '../../support/wire.ts';
+import { startWire, type Wire, type WireAnswer, type WireRequest } from '../../support/aws/wire.ts';
 
 const ON_DEMAND = 'On-demand model inference requests per minute for Amazon Nova Lite';
 const CROSS = 'Cross-region model inference requests per minute for Amazon Nova Lite';

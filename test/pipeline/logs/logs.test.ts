@@ -11,8 +11,8 @@ import {
   LogPatternRefusedError,
   type LogWindow,
 } from '../../../src/pipeline/logs/logs.ts';
-import { createFakeClock, settle } from '../../support/fake-clock.ts';
-import { startWire, type Wire, type WireAnswer } from '../../support/wire.ts';
+import { startWire, type Wire, type WireAnswer } from '../../support/aws/wire.ts';
+import { createFakeClock, settle } from '../../support/rigs/fake-clock.ts';
 
 const GROUP = '/aws/lambda/ocr';
 const askedSchema = z.looseObject({

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createBoundedCount } from '../../../src/pipeline/table/count.ts';
 import { describeTable } from '../../../src/pipeline/table/table.ts';
 import { type BackupWorld, startBackupWorld } from '../../backup/backup-rig.ts';
-import { failedImage, timesheetEntry } from '../../support/pipeline-table.ts';
+import { failedImage, timesheetEntry } from '../../support/aws/pipeline-table.ts';
 
 let world: BackupWorld;
 let table: string;

@@ -3,10 +3,10 @@ import type { Clock } from '../../../src/lib/clock.ts';
 import type { Item } from '../../../src/pipeline/table/item.ts';
 import { scanTable } from '../../../src/pipeline/table/scan.ts';
 import { type Change, createSwapper, type SwapOptions } from '../../../src/pipeline/table/swap.ts';
-import { testCredentials } from '../../support/dynalite.ts';
-import { type Faults, startFaultProxy } from '../../support/fault-proxy.ts';
-import { putItems } from '../../support/items.ts';
-import { createPipelineTable } from '../../support/pipeline-table.ts';
+import { testCredentials } from '../../support/aws/dynalite.ts';
+import { type Faults, startFaultProxy } from '../../support/aws/fault-proxy.ts';
+import { putItems } from '../../support/aws/items.ts';
+import { createPipelineTable } from '../../support/aws/pipeline-table.ts';
 
 /** Waits end at once; `now` is the real time. */
 export const impatientClock: Clock = { now: Date.now, sleep: async () => {} };

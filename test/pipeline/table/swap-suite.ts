@@ -2,8 +2,8 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { sameItem } from '../../../src/pipeline/table/canonical.ts';
 import type { Item } from '../../../src/pipeline/table/item.ts';
-import { arbitraryItems } from '../../support/arbitrary-items.ts';
-import { deleteKeys, putItems } from '../../support/items.ts';
+import { arbitraryItems } from '../../support/aws/arbitrary-items.ts';
+import { deleteKeys, putItems } from '../../support/aws/items.ts';
 import { conflict, done, everyType, keyOf, putNew, remove, replace, type SwapRig } from './swap-rig.ts';
 
 const NAMES = new Set([...Object.keys(everyType(0)), 'Added']);

@@ -6,10 +6,10 @@ import { createConditions } from '../../../src/pipeline/table/condition.ts';
 import { type Item, textOf } from '../../../src/pipeline/table/item.ts';
 import { patientBackoff } from '../../../src/pipeline/table/scan.ts';
 import { ChangeRefusedError } from '../../../src/pipeline/table/swap.ts';
-import { type LocalDynamo, startDynalite, testCredentials } from '../../support/dynalite.ts';
-import { createFakeClock } from '../../support/fake-clock.ts';
-import { throttled } from '../../support/fault-proxy.ts';
-import { putItems } from '../../support/items.ts';
+import { type LocalDynamo, startDynalite, testCredentials } from '../../support/aws/dynalite.ts';
+import { throttled } from '../../support/aws/fault-proxy.ts';
+import { putItems } from '../../support/aws/items.ts';
+import { createFakeClock } from '../../support/rigs/fake-clock.ts';
 import {
   conflict,
   done,

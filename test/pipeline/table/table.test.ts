@@ -8,8 +8,8 @@ import { kindOfRecord } from '../../../src/pipeline/table/records.ts';
 import { patientBackoff, scanTable } from '../../../src/pipeline/table/scan.ts';
 import { describeTable, TableNotFoundError } from '../../../src/pipeline/table/table.ts';
 import { type BackupWorld, startBackupWorld } from '../../backup/backup-rig.ts';
-import { throttled } from '../../support/fault-proxy.ts';
-import { coverage, failedImage, timesheetEntry } from '../../support/pipeline-table.ts';
+import { throttled } from '../../support/aws/fault-proxy.ts';
+import { coverage, failedImage, timesheetEntry } from '../../support/aws/pipeline-table.ts';
 
 let world: BackupWorld;
 beforeAll(async () => {

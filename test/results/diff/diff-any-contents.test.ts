@@ -4,7 +4,7 @@ import { canonicalItem } from '../../../src/pipeline/table/canonical.ts';
 import type { Item } from '../../../src/pipeline/table/item.ts';
 import { kindOfRecord } from '../../../src/pipeline/table/records.ts';
 import { type DiffEntry, FIELDS_CHANGED_BY_EVERY_RUN, ignoredFieldTest } from '../../../src/results/diff/diff-entry.ts';
-import { arbitraryItems } from '../../support/arbitrary-items.ts';
+import { arbitraryItems } from '../../support/aws/arbitrary-items.ts';
 import { all, diffed, inOneWorld, itemsOf, put, remove, world } from './diff-rig.ts';
 
 inOneWorld();

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { csvBytes } from '../../../src/lib/csv/write.ts';
 import { diffCsvColumns, diffRows } from '../../../src/results/diff/diff-csv.ts';
 import { parseCsv } from '../../lib/csv/arbitrary-cells.ts';
-import { timesheetEntry } from '../../support/pipeline-table.ts';
+import { timesheetEntry } from '../../support/aws/pipeline-table.ts';
 import { all, changedTable, diffed, inOneWorld } from './diff-rig.ts';
 
 inOneWorld();

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { BackupDamagedError, BackupNotFoundError, BackupOfAnotherTableError } from '../../../src/backup/errors.ts';
 import { TableNotFoundError } from '../../../src/pipeline/table/table.ts';
 import { type DiffProgress, diffWithBackup } from '../../../src/results/diff/diff.ts';
-import { timesheetEntry } from '../../support/pipeline-table.ts';
+import { timesheetEntry } from '../../support/aws/pipeline-table.ts';
 import { diffed, folder, inOneWorld, remove, world } from './diff-rig.ts';
 
 inOneWorld();

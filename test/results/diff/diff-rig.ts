@@ -7,7 +7,7 @@ import { scanTable } from '../../../src/pipeline/table/scan.ts';
 import { type Diff, type DiffRequest, diffWithBackup } from '../../../src/results/diff/diff.ts';
 import { type BackupWorld, startBackupWorld } from '../../backup/backup-rig.ts';
 import { openFilesIn } from '../../lib/csv/open-files.ts';
-import { deleteKeys, putItems } from '../../support/items.ts';
+import { deleteKeys, putItems } from '../../support/aws/items.ts';
 
 export let world: BackupWorld;
 export let folder = '';

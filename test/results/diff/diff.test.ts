@@ -3,7 +3,7 @@ import { saveToSupplement } from '../../../src/backup/write/supplement.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import type { Item } from '../../../src/pipeline/table/item.ts';
 import { chooseRemoved } from '../../../src/results/diff/diff.ts';
-import { coverage, failedImage, timesheetEntry } from '../../support/pipeline-table.ts';
+import { coverage, failedImage, timesheetEntry } from '../../support/aws/pipeline-table.ts';
 import { all, changedTable, diffed, inOneWorld, world } from './diff-rig.ts';
 
 inOneWorld();

@@ -7,7 +7,7 @@ import { readManifest, readManifestIndex } from '../../../src/run/plan/manifest.
 import { createRunStore } from '../../../src/run/store/run-store.ts';
 import { readSettings } from '../../../src/settings.ts';
 import { openControlTable } from '../../../src/state/control-table.ts';
-import { startRunsRig } from '../../support/runs-rig.ts';
+import { startRunsRig } from '../../support/rigs/runs-rig.ts';
 import { folder, inOneFolder } from './reconcile-rig.ts';
 
 inOneFolder();

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type DiagnosisFacts, diagnose } from '../../../src/results/report/diagnosis.ts';
-import { causeTotals, failureTotals } from '../../support/result-builders.ts';
-import { runSnapshot } from '../../support/scripted-run-control.ts';
+import { runSnapshot } from '../../support/memory/scripted-run-control.ts';
+import { causeTotals, failureTotals } from '../../support/messages/result-builders.ts';
 
 const none = { top: [], others: { names: 0, totals: causeTotals({ images: 0 }) } };
 const facts = (changes: Partial<DiagnosisFacts> = {}): DiagnosisFacts => ({

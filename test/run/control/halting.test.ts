@@ -3,7 +3,7 @@ import { systemClock } from '../../../src/lib/clock.ts';
 import { createAwsClients } from '../../../src/pipeline/aws.ts';
 import { createRunStore } from '../../../src/run/store/run-store.ts';
 import { openControlTable } from '../../../src/state/control-table.ts';
-import { type Copy, LOCATION, type RunsRig, startRunsRig, value } from '../../support/runs-rig.ts';
+import { type Copy, LOCATION, type RunsRig, startRunsRig, value } from '../../support/rigs/runs-rig.ts';
 
 let rig: RunsRig;
 beforeEach(async () => {

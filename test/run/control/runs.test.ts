@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { DynamoDBClient, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { LOCATION, type RunsRig, startRunsRig, value } from '../../support/runs-rig.ts';
+import { LOCATION, type RunsRig, startRunsRig, value } from '../../support/rigs/runs-rig.ts';
 
 let rig: RunsRig;
 beforeEach(async () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ManifestError } from '../../../src/run/plan/manifest.ts';
 import { createManifestStore } from '../../../src/run/plan/manifest-store.ts';
-import { type LocalS3, startS3 } from '../../support/s3.ts';
+import { type LocalS3, startS3 } from '../../support/aws/s3.ts';
 
 let s3: LocalS3;
 beforeAll(async () => {

@@ -3,7 +3,7 @@ import { DeleteObjectCommand, GetObjectCommand, ListObjectsV2Command } from '@aw
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { ManifestEntry } from '../../../src/run/model/types.ts';
 import { ManifestError, readManifest, readManifestIndex, writeManifest } from '../../../src/run/plan/manifest.ts';
-import { type LocalS3, startS3 } from '../../support/s3.ts';
+import { type LocalS3, startS3 } from '../../support/aws/s3.ts';
 
 let s3: LocalS3;
 beforeAll(async () => {

@@ -6,8 +6,8 @@ import { createLiveRun, type RunRules } from '../../../src/run/engines/local/liv
 import type { OutcomeRecord } from '../../../src/run/model/types.ts';
 import { createRunStore, type RunStore } from '../../../src/run/store/run-store.ts';
 import { openControlTable } from '../../../src/state/control-table.ts';
-import { type LocalDynamo, startDynalite, testCredentials } from '../../support/dynalite.ts';
-import { startFaultProxy } from '../../support/fault-proxy.ts';
+import { type LocalDynamo, startDynalite, testCredentials } from '../../support/aws/dynalite.ts';
+import { startFaultProxy } from '../../support/aws/fault-proxy.ts';
 
 let dynamo: LocalDynamo;
 let end = async () => {};

@@ -5,8 +5,8 @@ import { systemClock } from '../../../src/lib/clock.ts';
 import { decodeCheckpoint } from '../../../src/run/store/checkpoint.ts';
 import { createRunStore, type RunStore } from '../../../src/run/store/run-store.ts';
 import { openControlTable } from '../../../src/state/control-table.ts';
-import { type LocalDynamo, startDynalite, testCredentials } from '../../support/dynalite.ts';
-import { type RunsRig, startRunsRig, value } from '../../support/runs-rig.ts';
+import { type LocalDynamo, startDynalite, testCredentials } from '../../support/aws/dynalite.ts';
+import { type RunsRig, startRunsRig, value } from '../../support/rigs/runs-rig.ts';
 
 /** A paused run with a pending change of pace, exactly as the previous version stored it. */
 const formerRecord = {

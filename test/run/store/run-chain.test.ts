@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { ImageSelection, RunState } from '../../../src/run/model/types.ts';
 import { readChain, readHistory } from '../../../src/run/store/run-chain.ts';
 import type { RunRecord } from '../../../src/run/store/run-store.ts';
-import { runPlan } from '../../support/scripted-run-control.ts';
+import { runPlan } from '../../support/memory/scripted-run-control.ts';
 
 function run(
   number: number,

@@ -20,7 +20,7 @@ import {
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type LocalDynamo, startDynalite } from '../../support/dynalite.ts';
+import { type LocalDynamo, startDynalite } from '../../support/aws/dynalite.ts';
 
 const TableName = 'Transactions';
 type Item = Record<string, AttributeValue>;

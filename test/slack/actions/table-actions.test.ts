@@ -3,9 +3,9 @@ import type { TableJob } from '../../../src/checklist/contracts/table-control.ts
 import type { Click } from '../../../src/slack/actions/action.ts';
 import { tableActions } from '../../../src/slack/actions/table-actions.ts';
 import { ACTION } from '../../../src/slack/messages/kit/buttons.ts';
-import { idleTableControl } from '../../support/idle-table-control.ts';
-import { peopleWith } from '../../support/people.ts';
-import { flushApproval, flushJob } from '../../support/table-builders.ts';
+import { idleTableControl } from '../../support/memory/idle-table-control.ts';
+import { peopleWith } from '../../support/messages/people.ts';
+import { flushApproval, flushJob } from '../../support/messages/table-builders.ts';
 
 const job: TableJob = { ...flushJob(), id: 'a-2' };
 

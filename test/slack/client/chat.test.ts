@@ -2,7 +2,7 @@ import { LogLevel, WebClient } from '@slack/web-api';
 import { expect, onTestFinished, test } from 'vitest';
 import { createChat } from '../../../src/slack/client/chat.ts';
 import { say } from '../../../src/slack/messages/kit/message.ts';
-import { startWire } from '../../support/wire.ts';
+import { startWire } from '../../support/aws/wire.ts';
 
 /** A chat on a Slack that refuses the blocks of a call when `refuses` returns true; the calls, oldest first. */
 async function chatOn(refuses: (asked: URLSearchParams) => boolean) {

@@ -1,7 +1,7 @@
 import { WebAPIPlatformError } from '@slack/web-api';
 import { expect, onTestFinished, test } from 'vitest';
 import { connectWithRetries } from '../../../src/slack/client/connection.ts';
-import { createFakeClock } from '../../support/fake-clock.ts';
+import { createFakeClock } from '../../support/rigs/fake-clock.ts';
 
 /** Connects on a fake clock; each attempt comes to the next of these results. Ends at 10 minutes. */
 function connect(results: readonly (Error | 'connected' | 'no answer')[]) {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createDrain } from '../../../src/slack/client/drain.ts';
-import { createFakeClock } from '../../support/fake-clock.ts';
+import { createFakeClock } from '../../support/rigs/fake-clock.ts';
 
 /** A drain on a fake clock that notes what happens when, in ms from its start. */
 function startDrain(given: { work?: readonly number[]; disconnectMs?: number; deliverMs?: number }) {

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { downloadFile, FileDownloadError, ForeignFileHostError } from '../../../src/slack/client/file-download.ts';
 import { createFileUpload, type FileContent, FileUploadError } from '../../../src/slack/client/file-upload.ts';
 import { clientOf, manifestWith, slackForTest } from '../../sandbox/slack/harness.ts';
-import { startWire, type WireAnswer } from '../../support/wire.ts';
+import { startWire, type WireAnswer } from '../../support/aws/wire.ts';
 
 const CHANNEL = 'C0TIMESHEET';
 const AT_ONCE = { sleep: async () => {} };

@@ -2,7 +2,7 @@ import { LogLevel, WebClient } from '@slack/web-api';
 import { expect, test } from 'vitest';
 import { createLookups } from '../../../src/slack/client/lookups.ts';
 import { clientOf, slackForTest } from '../../sandbox/slack/harness.ts';
-import { startWire } from '../../support/wire.ts';
+import { startWire } from '../../support/aws/wire.ts';
 
 test('user groups, channels and people are read from Slack', async () => {
   const lookups = createLookups(clientOf(await slackForTest()));

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { flushCommand } from '../../../src/slack/commands/table-commands.ts';
 import type { TableForms } from '../../../src/slack/forms/table-forms.ts';
-import { idleTableControl } from '../../support/idle-table-control.ts';
+import { idleTableControl } from '../../support/memory/idle-table-control.ts';
 
 /** What the form of a flush is asked for by the text after `/rescan flush`; the refusal where there is one. */
 async function wantedBy(rest: string): Promise<unknown> {

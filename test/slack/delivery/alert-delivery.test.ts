@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { createAlertDelivery } from '../../../src/slack/delivery/alert-delivery.ts';
 import { say } from '../../../src/slack/messages/kit/message.ts';
 import type { Outbox, OutboxMessage } from '../../../src/state/outbox.ts';
-import { createFakeClock } from '../../support/fake-clock.ts';
+import { createFakeClock } from '../../support/rigs/fake-clock.ts';
 
 /** An outbox in memory. The one in DynamoDB is tested in test/state; both keep the same promises. */
 function newOutbox(): Outbox {

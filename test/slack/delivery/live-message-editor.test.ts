@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest';
 import type { RunSnapshot } from '../../../src/run/model/types.ts';
 import { createLiveMessageEditor } from '../../../src/slack/delivery/live-message-editor.ts';
 import { say } from '../../../src/slack/messages/kit/message.ts';
-import { createFakeClock } from '../../support/fake-clock.ts';
-import { runSnapshot } from '../../support/scripted-run-control.ts';
+import { runSnapshot } from '../../support/memory/scripted-run-control.ts';
+import { createFakeClock } from '../../support/rigs/fake-clock.ts';
 
 function createEditor(edit: (text: string) => Promise<void> = async () => {}) {
   const clock = createFakeClock();

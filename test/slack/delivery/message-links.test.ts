@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { RunLocation } from '../../../src/run/model/run-control.ts';
 import { createMessageLinks } from '../../../src/slack/delivery/message-links.ts';
-import { runSnapshot } from '../../support/scripted-run-control.ts';
+import { runSnapshot } from '../../support/memory/scripted-run-control.ts';
 
 function messageLinks(options: { location?: () => RunLocation | undefined; permalink?: () => string } = {}) {
   const errors: string[] = [];

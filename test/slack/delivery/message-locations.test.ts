@@ -6,9 +6,9 @@ import {
   createRunLocationFinder,
   createThreadFinder,
 } from '../../../src/slack/delivery/message-locations.ts';
-import { autopilotRecord } from '../../support/checklist-builders.ts';
-import { runSnapshot } from '../../support/scripted-run-control.ts';
-import { flushApproval } from '../../support/table-builders.ts';
+import { runSnapshot } from '../../support/memory/scripted-run-control.ts';
+import { autopilotRecord } from '../../support/messages/checklist-builders.ts';
+import { flushApproval } from '../../support/messages/table-builders.ts';
 
 test('the location of a run is read anew, and the last known one is used while it cannot be read', async () => {
   let ts = '1.0';

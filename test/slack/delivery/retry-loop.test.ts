@@ -1,7 +1,7 @@
 import { WebAPIRateLimitedError } from '@slack/web-api';
 import { expect, onTestFinished, test } from 'vitest';
 import { createRetryLoop } from '../../../src/slack/delivery/retry-loop.ts';
-import { createFakeClock } from '../../support/fake-clock.ts';
+import { createFakeClock } from '../../support/rigs/fake-clock.ts';
 
 /** A loop on a fake clock whose passes come to these results, then to "nothing is left"; when its passes began, in ms. */
 function startLoop(results: readonly (number | Error)[]) {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { botInSlack } from '../../support/bot-in-slack.ts';
+import { botInSlack } from '../../support/rigs/bot-in-slack.ts';
 
 async function withRun(settings: Record<string, string> = {}) {
   const bot = await botInSlack({ settings });

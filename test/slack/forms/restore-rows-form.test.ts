@@ -9,8 +9,8 @@ import { createRestoreRowsForm } from '../../../src/slack/forms/restore-rows-for
 import { submitRestoreRows } from '../../../src/slack/forms/restore-rows-view.ts';
 import { say } from '../../../src/slack/messages/kit/message.ts';
 import { approvalMessage } from '../../../src/slack/messages/table/approval-message.ts';
-import { diffFound } from '../../support/result-builders.ts';
-import { flushApproval } from '../../support/table-builders.ts';
+import { diffFound } from '../../support/messages/result-builders.ts';
+import { flushApproval } from '../../support/messages/table-builders.ts';
 
 const entry = (person: string, at: number, image?: string): Item => ({
   ResourceName: { S: person },

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { checkBlocks } from '../../../sandbox/slack/rules/block-check.ts';
 import { type HomeFacts, homeView } from '../../../src/slack/home/home-view.ts';
-import { autopilotRecord, checklistView } from '../../support/checklist-builders.ts';
-import { runSnapshot } from '../../support/scripted-run-control.ts';
-import { backupRecord, flushApproval, NOW } from '../../support/table-builders.ts';
+import { runSnapshot } from '../../support/memory/scripted-run-control.ts';
+import { autopilotRecord, checklistView } from '../../support/messages/checklist-builders.ts';
+import { backupRecord, flushApproval, NOW } from '../../support/messages/table-builders.ts';
 
 const facts = (change: Partial<HomeFacts> = {}): HomeFacts => ({
   view: checklistView({}, { next: 'backup' }),

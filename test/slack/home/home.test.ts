@@ -2,7 +2,7 @@ import type { HomeView } from '@slack/types';
 import { WebAPIPlatformError } from '@slack/web-api';
 import { describe, expect, test } from 'vitest';
 import { createHome } from '../../../src/slack/home/home.ts';
-import { createFakeClock } from '../../support/fake-clock.ts';
+import { createFakeClock } from '../../support/rigs/fake-clock.ts';
 
 const EVERY_MS = 10_000;
 const viewOf = (text: string): HomeView => ({

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createApproverCheck } from '../../../src/slack/intake/approver-check.ts';
 import { createPermissions } from '../../../src/slack/intake/permissions.ts';
-import { peopleWith } from '../../support/people.ts';
+import { peopleWith } from '../../support/messages/people.ts';
 
 const member = { id: 'U2', team_id: 'T1' };
 

@@ -1,8 +1,8 @@
 import { WebAPIPlatformError } from '@slack/web-api';
 import { describe, expect, test } from 'vitest';
 import { createMembershipCheck, logUnusableChannels } from '../../../src/slack/intake/channel-membership.ts';
-import { botInSlack } from '../../support/bot-in-slack.ts';
-import { createFakeClock } from '../../support/fake-clock.ts';
+import { botInSlack } from '../../support/rigs/bot-in-slack.ts';
+import { createFakeClock } from '../../support/rigs/fake-clock.ts';
 
 describe('the membership check of a channel', () => {
   test.each([

@@ -9,8 +9,8 @@ import { createIntake } from '../../../src/slack/intake/dispatch.ts';
 import type { People } from '../../../src/slack/intake/people.ts';
 import { createPermissions } from '../../../src/slack/intake/permissions.ts';
 import { type Message, say } from '../../../src/slack/messages/kit/message.ts';
-import { createFakeClock, settle } from '../../support/fake-clock.ts';
-import { peopleWith } from '../../support/people.ts';
+import { peopleWith } from '../../support/messages/people.ts';
+import { createFakeClock, settle } from '../../support/rigs/fake-clock.ts';
 
 function intakeWith(
   options: {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createPermissions } from '../../../src/slack/intake/permissions.ts';
-import { createFakeClock } from '../../support/fake-clock.ts';
-import { peopleWith } from '../../support/people.ts';
+import { peopleWith } from '../../support/messages/people.ts';
+import { createFakeClock } from '../../support/rigs/fake-clock.ts';
 
 function permissionsWith(change: Partial<Parameters<typeof createPermissions>[0]> = {}) {
   const clock = createFakeClock();

@@ -4,8 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { checkBlocks, checkView, describeProblem } from '../../../sandbox/slack/rules/block-check.ts';
 import { LIMITS, withinLimits } from '../../../src/slack/messages/kit/limits.ts';
 import { viewWithinLimits } from '../../../src/slack/messages/kit/view-limits.ts';
-import { distort, seededDraw } from '../../support/distort.ts';
-import { RENDERERS, type Rendered } from '../../support/every-message.ts';
+import { distort, seededDraw } from '../../support/messages/distort.ts';
+import { RENDERERS, type Rendered } from '../../support/messages/every-message.ts';
 
 /** What other renderers are made of; nobody is shown these alone. */
 const TOOLS = ['withinLimits', 'viewWithinLimits', 'compose', 'say'];

@@ -11,7 +11,7 @@ import { refusalMessage } from '../../../src/slack/messages/refusals/refusals.ts
 import { alertOf } from '../../../src/slack/messages/run/alerts.ts';
 import { previewMessage } from '../../../src/slack/messages/run/preview.ts';
 import { runMessage } from '../../../src/slack/messages/run/run-message.ts';
-import { runPlan, runSnapshot } from '../../support/scripted-run-control.ts';
+import { runPlan, runSnapshot } from '../../support/memory/scripted-run-control.ts';
 
 const HOSTILE = [
   ['mentions and links', '<!channel> <@U0OPERATOR> <https://evil.example|click me>'],

@@ -14,7 +14,7 @@ import { LIMITS, withinLimits } from '../../../src/slack/messages/kit/limits.ts'
 import type { Message } from '../../../src/slack/messages/kit/message.ts';
 import type { LogsAsked } from '../../../src/slack/messages/results/log-message.ts';
 import { createLogRequests } from '../../../src/slack/requests/log-requests.ts';
-import { createFakeClock } from '../../support/fake-clock.ts';
+import { createFakeClock } from '../../support/rigs/fake-clock.ts';
 
 const A = '11111111-aaaa-4aaa-8aaa-111111111111';
 const B = '22222222-bbbb-4bbb-8bbb-222222222222';

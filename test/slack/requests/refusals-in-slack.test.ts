@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { botInSlack } from '../../support/bot-in-slack.ts';
+import { botInSlack } from '../../support/rigs/bot-in-slack.ts';
 
 describe('refusals', () => {
   test('another channel, an unknown word, a bad number and a missing permission are each refused with the reason', async () => {

@@ -3,8 +3,8 @@ import type { Approval } from '../../../src/approvals/approval.ts';
 import type { Message } from '../../../src/slack/messages/kit/message.ts';
 import { approvalMessage, type WhoApproves } from '../../../src/slack/messages/table/approval-message.ts';
 import { showApproval } from '../../../src/slack/requests/show-approval.ts';
-import { idleTableControl } from '../../support/idle-table-control.ts';
-import { flushApproval } from '../../support/table-builders.ts';
+import { idleTableControl } from '../../support/memory/idle-table-control.ts';
+import { flushApproval } from '../../support/messages/table-builders.ts';
 
 const { ts: _, ...asked } = flushApproval();
 

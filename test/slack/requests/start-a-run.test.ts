@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { botInSlack, buttonsOf } from '../../support/bot-in-slack.ts';
+import { botInSlack, buttonsOf } from '../../support/rigs/bot-in-slack.ts';
 
 describe('planning and starting a run in Slack', () => {
   test('`/rescan start` is acknowledged at once and posts a plan, whose message becomes the live message of the run', async () => {

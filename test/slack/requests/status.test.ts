@@ -5,10 +5,10 @@ import type { RunSnapshot, RunState } from '../../../src/run/model/types.ts';
 import { createPermissions } from '../../../src/slack/intake/permissions.ts';
 import { type StatusPorts, showStatus } from '../../../src/slack/requests/status.ts';
 import { ControlTableError } from '../../../src/state/control-table.ts';
-import { createFakeClock } from '../../support/fake-clock.ts';
-import { peopleWith } from '../../support/people.ts';
-import { runSnapshot } from '../../support/scripted-run-control.ts';
-import { flushApproval, flushJob } from '../../support/table-builders.ts';
+import { runSnapshot } from '../../support/memory/scripted-run-control.ts';
+import { peopleWith } from '../../support/messages/people.ts';
+import { flushApproval, flushJob } from '../../support/messages/table-builders.ts';
+import { createFakeClock } from '../../support/rigs/fake-clock.ts';
 
 const job: TableJob = { ...flushJob(), liveMessage: { channel: 'C1', ts: '2.0' } };
 const run = (state: RunState): RunSnapshot => runSnapshot({ runId: 'r-0007', state });

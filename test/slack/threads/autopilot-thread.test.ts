@@ -4,9 +4,9 @@ import type { AutopilotRecord } from '../../../src/checklist/model/autopilot-rec
 import type { RunLocation } from '../../../src/run/model/run-control.ts';
 import type { Alert } from '../../../src/slack/messages/run/alerts.ts';
 import { createAutopilotThread, type ShownAutopilot } from '../../../src/slack/threads/autopilot-thread.ts';
-import { autopilotRecord, checklistView } from '../../support/checklist-builders.ts';
-import { createFakeClock } from '../../support/fake-clock.ts';
-import { runPlan, runSnapshot } from '../../support/scripted-run-control.ts';
+import { runPlan, runSnapshot } from '../../support/memory/scripted-run-control.ts';
+import { autopilotRecord, checklistView } from '../../support/messages/checklist-builders.ts';
+import { createFakeClock } from '../../support/rigs/fake-clock.ts';
 
 const HEAD = 'c0ffee'.repeat(10);
 const record: AutopilotRecord = autopilotRecord({ state: 'running', location: { channel: 'C1', ts: '1.0' } });

@@ -9,9 +9,9 @@ import { createRunFollowUps } from '../../../src/slack/threads/run-follow-ups.ts
 import { type ControlTable, openControlTable } from '../../../src/state/control-table.ts';
 import { createFollowUps } from '../../../src/state/follow-ups.ts';
 import { createLease } from '../../../src/state/lease.ts';
-import { startDynalite } from '../../support/dynalite.ts';
-import { failuresFound } from '../../support/result-builders.ts';
-import { runSnapshot } from '../../support/scripted-run-control.ts';
+import { startDynalite } from '../../support/aws/dynalite.ts';
+import { runSnapshot } from '../../support/memory/scripted-run-control.ts';
+import { failuresFound } from '../../support/messages/result-builders.ts';
 
 let table: ControlTable;
 let stop: () => Promise<void>;

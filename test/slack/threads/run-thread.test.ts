@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import type { RunSnapshot } from '../../../src/run/model/types.ts';
 import { createRunThread } from '../../../src/slack/threads/run-thread.ts';
-import { settle } from '../../support/fake-clock.ts';
-import { runSnapshot } from '../../support/scripted-run-control.ts';
+import { runSnapshot } from '../../support/memory/scripted-run-control.ts';
+import { settle } from '../../support/rigs/fake-clock.ts';
 
 function runThread(options: { current?: RunSnapshot | Error; post?: () => Promise<string> } = {}) {
   const shown: RunSnapshot[] = [];

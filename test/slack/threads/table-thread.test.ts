@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import type { Approval } from '../../../src/approvals/approval.ts';
 import type { TableEvent } from '../../../src/checklist/contracts/table-control.ts';
 import { createTableThread, renderJob, type ShownJob } from '../../../src/slack/threads/table-thread.ts';
-import { settle } from '../../support/fake-clock.ts';
-import { flushApproval, flushJob, NOW } from '../../support/table-builders.ts';
+import { flushApproval, flushJob, NOW } from '../../support/messages/table-builders.ts';
+import { settle } from '../../support/rigs/fake-clock.ts';
 
 const remaining = { entry: 0, 'zero-hour': 0, rejected: 0, coverage: 0, failed: 0, total: 0 };
 const finished: TableEvent = {

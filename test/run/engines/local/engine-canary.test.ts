@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { takeCheckpoint } from '../../../../src/run/engines/local/run-views.ts';
-import { failed, number, processed, startRig, throttled } from '../../../support/engine-rig.ts';
+import { failed, number, processed, startRig, throttled } from '../../../support/rigs/engine-rig.ts';
 
 describe('canary images', () => {
   const canary = { images: 20, percent: 20 };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { broken, fault, kinds, number, processed, startRig, throttled } from '../../../support/engine-rig.ts';
+import { broken, fault, kinds, number, processed, startRig, throttled } from '../../../support/rigs/engine-rig.ts';
 
 describe('throttled images', () => {
   test('a throttled image is retried, and none is lost', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { failed, number, startRig } from '../../../support/engine-rig.ts';
+import { failed, number, startRig } from '../../../support/rigs/engine-rig.ts';
 
 describe('stopping a run', () => {
   const stop = (now: boolean) => ({ kind: 'stop', by: { kind: 'person', by: 'U2' }, now }) as const;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { failed, rejected, startRig } from '../../../support/engine-rig.ts';
+import { failed, rejected, startRig } from '../../../support/rigs/engine-rig.ts';
 
 describe('trips by the breaker', () => {
   test('the tenth failure in a row trips the run, and nothing more is started', async () => {

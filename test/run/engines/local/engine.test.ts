@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { takeCheckpoint, takeSnapshot } from '../../../../src/run/engines/local/run-views.ts';
-import { failed, kinds, number, processed, startRig } from '../../../support/engine-rig.ts';
+import { failed, kinds, number, processed, startRig } from '../../../support/rigs/engine-rig.ts';
 
 describe('a run over the manifest', () => {
   test('a run invokes every image once and completes when each has an outcome on record', async () => {

@@ -5,7 +5,7 @@ import type { TableControl, TableJob } from '../../../../src/checklist/contracts
 import { stopCommand } from '../../../../src/slack/commands/run/control-commands.ts';
 import type { Message } from '../../../../src/slack/messages/kit/message.ts';
 import { createRunRequests, type RunRequests } from '../../../../src/slack/requests/run-requests.ts';
-import { createScriptedRunControl, runSnapshot } from '../../../support/scripted-run-control.ts';
+import { createScriptedRunControl, runSnapshot } from '../../../support/memory/scripted-run-control.ts';
 
 const restore: TableJob = {
   id: 'a-1',

@@ -10,9 +10,9 @@ import {
   receiptMessage,
 } from '../../../../src/slack/messages/checklist/autopilot-message.ts';
 import { withinLimits } from '../../../../src/slack/messages/kit/limits.ts';
-import { autopilotRecord, checklistView } from '../../../support/checklist-builders.ts';
-import { runSnapshot } from '../../../support/scripted-run-control.ts';
-import { flushJob, NOW } from '../../../support/table-builders.ts';
+import { runSnapshot } from '../../../support/memory/scripted-run-control.ts';
+import { autopilotRecord, checklistView } from '../../../support/messages/checklist-builders.ts';
+import { flushJob, NOW } from '../../../support/messages/table-builders.ts';
 
 const HOUR = 3_600_000;
 const buttons = (message: { blocks: readonly unknown[] }) =>

@@ -3,8 +3,8 @@ import { checkBlocks } from '../../../../sandbox/slack/rules/block-check.ts';
 import { STEPS } from '../../../../src/checklist/model/step.ts';
 import { checklistMessage, historyMessage } from '../../../../src/slack/messages/checklist/checklist-message.ts';
 import { withinLimits } from '../../../../src/slack/messages/kit/limits.ts';
-import { checklistView } from '../../../support/checklist-builders.ts';
-import { NOW } from '../../../support/table-builders.ts';
+import { checklistView } from '../../../support/messages/checklist-builders.ts';
+import { NOW } from '../../../support/messages/table-builders.ts';
 
 const MINUTE = 60_000;
 const by = (ago: number) => ({ by: 'U0OPERATOR', at: NOW - ago });

@@ -8,7 +8,7 @@ import {
   rollbackPlanLines,
   rolledBackMessage,
 } from '../../../../src/slack/messages/checklist/deploy-message.ts';
-import { plannedDeploy } from '../../../support/checklist-builders.ts';
+import { plannedDeploy } from '../../../support/messages/checklist-builders.ts';
 
 const { plan } = plannedDeploy();
 const HOSTILE = '<!channel> `x` <https://evil.example|click> '.repeat(50);

@@ -4,9 +4,9 @@ import { createChat } from '../../../../src/slack/client/chat.ts';
 import { autopilotMessage } from '../../../../src/slack/messages/checklist/autopilot-message.ts';
 import { checklistMessage } from '../../../../src/slack/messages/checklist/checklist-message.ts';
 import { clientOf, slackForTest } from '../../../sandbox/slack/harness.ts';
-import { botInSlack, buttonsOf } from '../../../support/bot-in-slack.ts';
-import { autopilotRecord, checklistView } from '../../../support/checklist-builders.ts';
-import { NOW } from '../../../support/table-builders.ts';
+import { autopilotRecord, checklistView } from '../../../support/messages/checklist-builders.ts';
+import { NOW } from '../../../support/messages/table-builders.ts';
+import { botInSlack, buttonsOf } from '../../../support/rigs/bot-in-slack.ts';
 
 const typesOf = (message: { blocks: readonly { type: string }[] }) => message.blocks.map(({ type }) => type);
 const stateSchema = z.looseObject({

@@ -3,9 +3,9 @@ import { checkPreconditions } from '../../../../src/checklist/model/precondition
 import { autopilotMessage, receiptMessage } from '../../../../src/slack/messages/checklist/autopilot-message.ts';
 import { checklistMessage } from '../../../../src/slack/messages/checklist/checklist-message.ts';
 import { preconditionLines } from '../../../../src/slack/messages/refusals/describe-precondition.ts';
-import { autopilotRecord, checklistView } from '../../../support/checklist-builders.ts';
-import { runSnapshot } from '../../../support/scripted-run-control.ts';
-import { NOW } from '../../../support/table-builders.ts';
+import { runSnapshot } from '../../../support/memory/scripted-run-control.ts';
+import { autopilotRecord, checklistView } from '../../../support/messages/checklist-builders.ts';
+import { NOW } from '../../../support/messages/table-builders.ts';
 
 const rules = { maxBackupAgeMs: 1, maxDifference: 1, maxSampleAgeMs: 1, sampleImages: 1, autoResume: true };
 const startLines = (facts: Partial<Parameters<typeof checkPreconditions>[1]>): string => {

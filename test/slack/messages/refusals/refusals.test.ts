@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Refusal } from '../../../../src/run/model/run-control.ts';
 import { permissionRefusalMessage, refusalMessage } from '../../../../src/slack/messages/refusals/refusals.ts';
-import { runSnapshot } from '../../../support/scripted-run-control.ts';
+import { runSnapshot } from '../../../support/memory/scripted-run-control.ts';
 
 const run = runSnapshot();
 const stopped = runSnapshot({ state: { kind: 'stopped', by: { kind: 'person', by: 'U0OPERATOR' } } });

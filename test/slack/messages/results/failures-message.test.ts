@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { LIMITS, withinLimits } from '../../../../src/slack/messages/kit/limits.ts';
 import { failuresMessage } from '../../../../src/slack/messages/results/failures-message.ts';
-import { causeTotals, failuresFound } from '../../../support/result-builders.ts';
-import { NOW } from '../../../support/table-builders.ts';
+import { causeTotals, failuresFound } from '../../../support/messages/result-builders.ts';
+import { NOW } from '../../../support/messages/table-builders.ts';
 
 const others = (images: number) => ({ names: images === 0 ? 0 : 5, totals: causeTotals({ images }) });
 const shown = (found: ReturnType<typeof failuresFound>) => withinLimits(failuresMessage(found, NOW));

@@ -12,9 +12,9 @@ import { diagnosisMessage } from '../../../../src/slack/messages/results/diagnos
 import { diffMessage } from '../../../../src/slack/messages/results/diff-message.ts';
 import { chartMessage, reportMessage } from '../../../../src/slack/messages/results/report-message.ts';
 import { validationMessage } from '../../../../src/slack/messages/results/validation-message.ts';
-import { causeTotals, diffFound } from '../../../support/result-builders.ts';
-import { runSnapshot } from '../../../support/scripted-run-control.ts';
-import { backupRecord, NOW } from '../../../support/table-builders.ts';
+import { runSnapshot } from '../../../support/memory/scripted-run-control.ts';
+import { causeTotals, diffFound } from '../../../support/messages/result-builders.ts';
+import { backupRecord, NOW } from '../../../support/messages/table-builders.ts';
 
 const lines = ({ text }: Message) => text.split('\n');
 const buttonsIn = ({ blocks }: Message) =>

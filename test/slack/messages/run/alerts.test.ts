@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { RunEvent, RunState } from '../../../../src/run/model/types.ts';
 import { alertOf } from '../../../../src/slack/messages/run/alerts.ts';
-import { runSnapshot } from '../../../support/scripted-run-control.ts';
+import { runSnapshot } from '../../../support/memory/scripted-run-control.ts';
 
 const BY_ITSELF = { resumesByItself: true };
 type End = Exclude<RunState, { kind: 'planned' } | { kind: 'running' }>;

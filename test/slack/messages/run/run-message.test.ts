@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { runMessage } from '../../../../src/slack/messages/run/run-message.ts';
-import { runSnapshot } from '../../../support/scripted-run-control.ts';
+import { runSnapshot } from '../../../support/memory/scripted-run-control.ts';
 
 const mrkdwn = (text: string) => ({ type: 'mrkdwn', text });
 const button = (action_id: string, text: string, style?: string) => ({

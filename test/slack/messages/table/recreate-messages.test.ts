@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { flushView } from '../../../../src/slack/forms/table-views.ts';
 import { approvalMessage } from '../../../../src/slack/messages/table/approval-message.ts';
 import { brokenOffMessage, finishedMessage } from '../../../../src/slack/messages/table/table-messages.ts';
-import { backupRecord, flushApproval, flushJob, tableNow } from '../../../support/table-builders.ts';
+import { backupRecord, flushApproval, flushJob, tableNow } from '../../../support/messages/table-builders.ts';
 
 const RECREATE = { kind: 'flush', backupId: 'b', failedOnly: false, recreate: true } as const;
 const LOSS = 'The stream gets a new ARN. Consumers of arn:s must be attached again.';

@@ -15,7 +15,7 @@ import {
   pruneMessage,
 } from '../../../../src/slack/messages/table/table-messages.ts';
 import { tableRefusalMessage } from '../../../../src/slack/messages/table/table-refusals.ts';
-import { backupRecord, flushApproval, flushJob, NOW, tableNow } from '../../../support/table-builders.ts';
+import { backupRecord, flushApproval, flushJob, NOW, tableNow } from '../../../support/messages/table-builders.ts';
 
 const WHO_APPROVES = { policy: 'second-person', approvers: ['U0APPROVER', 'S0ONCALL', 'U0OPERATOR'] } as const;
 const HOSTILE = '<!channel> `rm -rf` & <https://evil.example|click>';

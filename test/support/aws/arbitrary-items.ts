@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { type AttributeValue, type Item, textOf } from '../../src/pipeline/table/item.ts';
+import { type AttributeValue, type Item, textOf } from '../../../src/pipeline/table/item.ts';
 
 /** Items of any shape that DynamoDB takes, all types, nested. */
 

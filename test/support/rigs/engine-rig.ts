@@ -1,11 +1,11 @@
-import type { Invocation, Outcome } from '../../src/pipeline/invoke/invocation.ts';
-import type { Drive, EnginePorts } from '../../src/run/engines/local/engine.ts';
-import { drive } from '../../src/run/engines/local/engine.ts';
-import type { GrowthAnswer, GrowthQuestion, Halt } from '../../src/run/engines/local/engine-events.ts';
-import { createLiveRun, type LiveRun, type RunRules, type RunTerms } from '../../src/run/engines/local/live-run.ts';
-import type { RunEvent } from '../../src/run/model/types.ts';
-import type { Checkpoint } from '../../src/run/store/checkpoint.ts';
-import type { JournalChunk } from '../../src/run/store/run-store.ts';
+import type { Invocation, Outcome } from '../../../src/pipeline/invoke/invocation.ts';
+import type { Drive, EnginePorts } from '../../../src/run/engines/local/engine.ts';
+import { drive } from '../../../src/run/engines/local/engine.ts';
+import type { GrowthAnswer, GrowthQuestion, Halt } from '../../../src/run/engines/local/engine-events.ts';
+import { createLiveRun, type LiveRun, type RunRules, type RunTerms } from '../../../src/run/engines/local/live-run.ts';
+import type { RunEvent } from '../../../src/run/model/types.ts';
+import type { Checkpoint } from '../../../src/run/store/checkpoint.ts';
+import type { JournalChunk } from '../../../src/run/store/run-store.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 
 export const processed = (entriesStored = 3): Invocation => ({

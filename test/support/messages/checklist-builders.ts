@@ -1,7 +1,7 @@
-import type { PlannedDeploy } from '../../src/checklist/contracts/step-control.ts';
-import type { AutopilotRecord } from '../../src/checklist/model/autopilot-record.ts';
-import type { ChecklistView, StepView } from '../../src/checklist/model/checklist-view.ts';
-import { STEPS, type StepName } from '../../src/checklist/model/step.ts';
+import type { PlannedDeploy } from '../../../src/checklist/contracts/step-control.ts';
+import type { AutopilotRecord } from '../../../src/checklist/model/autopilot-record.ts';
+import type { ChecklistView, StepView } from '../../../src/checklist/model/checklist-view.ts';
+import { STEPS, type StepName } from '../../../src/checklist/model/step.ts';
 import { NOW } from './table-builders.ts';
 
 /** A checklist in which every step is to do, except the given ones. */

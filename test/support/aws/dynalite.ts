@@ -1,5 +1,5 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { startTableServer } from '../../sandbox/aws/dynamodb/server.ts';
+import { startTableServer } from '../../../sandbox/aws/dynamodb/server.ts';
 
 export const testCredentials = { accessKeyId: 'test', secretAccessKey: 'test' };
 

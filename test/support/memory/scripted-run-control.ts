@@ -1,6 +1,6 @@
-import { type Result, refuse as refuseWith, succeed } from '../../src/lib/result.ts';
-import type { Refusal, RunControl, RunLocation, RunPlan } from '../../src/run/model/run-control.ts';
-import type { PaceSetting, RunEvent, RunSnapshot, RunState } from '../../src/run/model/types.ts';
+import { type Result, refuse as refuseWith, succeed } from '../../../src/lib/result.ts';
+import type { Refusal, RunControl, RunLocation, RunPlan } from '../../../src/run/model/run-control.ts';
+import type { PaceSetting, RunEvent, RunSnapshot, RunState } from '../../../src/run/model/types.ts';
 
 /** A run for tests, with some changes. */
 export function runSnapshot(change: Partial<RunSnapshot> = {}): RunSnapshot {

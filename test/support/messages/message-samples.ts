@@ -1,27 +1,27 @@
-import type { Approval, ApprovalState } from '../../src/approvals/approval.ts';
-import type { AutopilotBlocker } from '../../src/checklist/contracts/autopilot-control.ts';
-import type { QuotaLine, QuotaReport } from '../../src/checklist/contracts/quota-report.ts';
-import type { ResultRefusal, Validation } from '../../src/checklist/contracts/result-control.ts';
-import type { LoggingResult, SampleResult, StepRefusal } from '../../src/checklist/contracts/step-control.ts';
+import type { Approval, ApprovalState } from '../../../src/approvals/approval.ts';
+import type { AutopilotBlocker } from '../../../src/checklist/contracts/autopilot-control.ts';
+import type { QuotaLine, QuotaReport } from '../../../src/checklist/contracts/quota-report.ts';
+import type { ResultRefusal, Validation } from '../../../src/checklist/contracts/result-control.ts';
+import type { LoggingResult, SampleResult, StepRefusal } from '../../../src/checklist/contracts/step-control.ts';
 import type {
   ApprovedJob,
   JobResult,
   ResumeRefusal,
   TableJob,
   TableRefusal,
-} from '../../src/checklist/contracts/table-control.ts';
-import type { StepView } from '../../src/checklist/model/checklist-view.ts';
-import type { UnmetPrecondition } from '../../src/checklist/model/preconditions.ts';
-import type { Fault } from '../../src/pipeline/invoke/invocation.ts';
-import type { DeployRefusal } from '../../src/pipeline/package/deploy-errors.ts';
-import type { DiffEntry } from '../../src/results/diff/diff-entry.ts';
-import type { Finding } from '../../src/results/report/diagnosis.ts';
-import type { RunReport } from '../../src/results/report/run-report.ts';
-import type { Refusal } from '../../src/run/model/run-control.ts';
-import type { RunEvent, RunState } from '../../src/run/model/types.ts';
+} from '../../../src/checklist/contracts/table-control.ts';
+import type { StepView } from '../../../src/checklist/model/checklist-view.ts';
+import type { UnmetPrecondition } from '../../../src/checklist/model/preconditions.ts';
+import type { Fault } from '../../../src/pipeline/invoke/invocation.ts';
+import type { DeployRefusal } from '../../../src/pipeline/package/deploy-errors.ts';
+import type { DiffEntry } from '../../../src/results/diff/diff-entry.ts';
+import type { Finding } from '../../../src/results/report/diagnosis.ts';
+import type { RunReport } from '../../../src/results/report/run-report.ts';
+import type { Refusal } from '../../../src/run/model/run-control.ts';
+import type { RunEvent, RunState } from '../../../src/run/model/types.ts';
+import { runSnapshot } from '../memory/scripted-run-control.ts';
 import { checklistView, plannedDeploy } from './checklist-builders.ts';
 import { causeTotals, diffFound } from './result-builders.ts';
-import { runSnapshot } from './scripted-run-control.ts';
 import { backupRecord, flushApproval, flushJob, NOW } from './table-builders.ts';
 
 /** States that reach the branches of the renderers, plain ones: `distort` makes them hostile. */

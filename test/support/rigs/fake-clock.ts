@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/lib/clock.ts';
+import type { Clock } from '../../../src/lib/clock.ts';
 
 export interface FakeClock extends Clock {
   /** Advances the time by `ms`. Sleepers that become due wake in order, each at its own time. */

@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '../../src/lib/clock.ts';
+import { type Clock, systemClock } from '../../../src/lib/clock.ts';
 
 /** The machine's clock, `factor` times faster: for code that runs on a clock between real sockets. */
 export function createFastClock(factor: number): Clock {

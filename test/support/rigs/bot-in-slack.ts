@@ -3,22 +3,22 @@ import { fileURLToPath } from 'node:url';
 import pino from 'pino';
 import { onTestFinished } from 'vitest';
 import { z } from 'zod';
-import { startLocalSlack } from '../../sandbox/slack/server.ts';
-import { assembleSlackApp } from '../../src/app/slack/slack-app.ts';
-import { readSettings } from '../../src/settings.ts';
-import { openControlTable } from '../../src/state/control-table.ts';
-import { createFollowUps } from '../../src/state/follow-ups.ts';
-import { createLease } from '../../src/state/lease.ts';
-import { createOutbox } from '../../src/state/outbox.ts';
-import { startDynalite } from './dynalite.ts';
+import { startLocalSlack } from '../../../sandbox/slack/server.ts';
+import { assembleSlackApp } from '../../../src/app/slack/slack-app.ts';
+import { readSettings } from '../../../src/settings.ts';
+import { openControlTable } from '../../../src/state/control-table.ts';
+import { createFollowUps } from '../../../src/state/follow-ups.ts';
+import { createLease } from '../../../src/state/lease.ts';
+import { createOutbox } from '../../../src/state/outbox.ts';
+import { startDynalite } from '../aws/dynalite.ts';
+import { idleControls } from '../memory/idle-checklist.ts';
+import { idleTableControl } from '../memory/idle-table-control.ts';
+import { createScriptedRunControl } from '../memory/scripted-run-control.ts';
 import { createFastClock } from './fast-clock.ts';
-import { idleControls } from './idle-checklist.ts';
-import { idleTableControl } from './idle-table-control.ts';
-import { createScriptedRunControl } from './scripted-run-control.ts';
 
 /** Edits, drains and retries take a fifth of their time. Slack and DynamoDB answer over real sockets, in real time. */
 const CLOCK_FACTOR = 5;
-const MANIFEST = fileURLToPath(new URL('../../manifest.yml', import.meta.url));
+const MANIFEST = fileURLToPath(new URL('../../../manifest.yml', import.meta.url));
 const messageSchema = z.looseObject({
   ts: z.string(),
   text: z.string(),

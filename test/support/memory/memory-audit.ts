@@ -1,4 +1,4 @@
-import type { AuditWriter, NewAuditEntry } from '../../src/checklist/audit/audit-writer.ts';
+import type { AuditWriter, NewAuditEntry } from '../../../src/checklist/audit/audit-writer.ts';
 
 export interface MemoryAudit extends AuditWriter {
   /** The entries in their order. */

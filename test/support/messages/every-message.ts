@@ -1,51 +1,52 @@
 import type { HomeView, ModalView } from '@slack/types';
-import type { TableNow } from '../../src/checklist/contracts/table-control.ts';
-import { FileUploadError } from '../../src/slack/client/file-upload.ts';
-import { COMMAND_GROUPS } from '../../src/slack/commands/command.ts';
-import { COMMANDS } from '../../src/slack/commands/commands.ts';
-import { changePlanView } from '../../src/slack/forms/change-plan-view.ts';
-import { deployView, rollbackView } from '../../src/slack/forms/deploy-view.ts';
-import { restoreRowsView } from '../../src/slack/forms/restore-rows-view.ts';
-import * as tableViews from '../../src/slack/forms/table-views.ts';
-import { homeView } from '../../src/slack/home/home-view.ts';
-import { auditMessage, chainMessage } from '../../src/slack/messages/checklist/audit-message.ts';
-import * as autopilot from '../../src/slack/messages/checklist/autopilot-message.ts';
-import * as checklistAnswers from '../../src/slack/messages/checklist/checklist-answers.ts';
-import { checklistMessage, historyMessage } from '../../src/slack/messages/checklist/checklist-message.ts';
+import type { TableNow } from '../../../src/checklist/contracts/table-control.ts';
+import { FileUploadError } from '../../../src/slack/client/file-upload.ts';
+import { COMMAND_GROUPS } from '../../../src/slack/commands/command.ts';
+import { COMMANDS } from '../../../src/slack/commands/commands.ts';
+import { changePlanView } from '../../../src/slack/forms/change-plan-view.ts';
+import { deployView, rollbackView } from '../../../src/slack/forms/deploy-view.ts';
+import { restoreRowsView } from '../../../src/slack/forms/restore-rows-view.ts';
+import * as tableViews from '../../../src/slack/forms/table-views.ts';
+import { homeView } from '../../../src/slack/home/home-view.ts';
+import { auditMessage, chainMessage } from '../../../src/slack/messages/checklist/audit-message.ts';
+import * as autopilot from '../../../src/slack/messages/checklist/autopilot-message.ts';
+import * as checklistAnswers from '../../../src/slack/messages/checklist/checklist-answers.ts';
+import { checklistMessage, historyMessage } from '../../../src/slack/messages/checklist/checklist-message.ts';
 import {
   deployedMessage,
   lateEndMessage,
   rolledBackMessage,
-} from '../../src/slack/messages/checklist/deploy-message.ts';
-import { loggingMessage } from '../../src/slack/messages/checklist/logging-message.ts';
-import { quotaMessage } from '../../src/slack/messages/checklist/quota-message.ts';
-import { sampleMessage } from '../../src/slack/messages/checklist/sample-message.ts';
-import * as help from '../../src/slack/messages/help/help.ts';
-import type { Message } from '../../src/slack/messages/kit/message.ts';
-import { fileErrorMessage } from '../../src/slack/messages/refusals/file-errors.ts';
-import * as refusals from '../../src/slack/messages/refusals/refusals.ts';
-import { resultRefusalMessage } from '../../src/slack/messages/refusals/result-refusals.ts';
-import { startRefusalMessage } from '../../src/slack/messages/refusals/start-refusals.ts';
-import { stepRefusalMessage } from '../../src/slack/messages/refusals/step-refusals.ts';
-import { diagnosisMessage } from '../../src/slack/messages/results/diagnosis-message.ts';
-import { diffMessage } from '../../src/slack/messages/results/diff-message.ts';
-import { failuresMessage } from '../../src/slack/messages/results/failures-message.ts';
-import { fileInThreadMessage } from '../../src/slack/messages/results/file-message.ts';
+} from '../../../src/slack/messages/checklist/deploy-message.ts';
+import { loggingMessage } from '../../../src/slack/messages/checklist/logging-message.ts';
+import { quotaMessage } from '../../../src/slack/messages/checklist/quota-message.ts';
+import { sampleMessage } from '../../../src/slack/messages/checklist/sample-message.ts';
+import * as help from '../../../src/slack/messages/help/help.ts';
+import type { Message } from '../../../src/slack/messages/kit/message.ts';
+import { fileErrorMessage } from '../../../src/slack/messages/refusals/file-errors.ts';
+import * as refusals from '../../../src/slack/messages/refusals/refusals.ts';
+import { resultRefusalMessage } from '../../../src/slack/messages/refusals/result-refusals.ts';
+import { startRefusalMessage } from '../../../src/slack/messages/refusals/start-refusals.ts';
+import { stepRefusalMessage } from '../../../src/slack/messages/refusals/step-refusals.ts';
+import { diagnosisMessage } from '../../../src/slack/messages/results/diagnosis-message.ts';
+import { diffMessage } from '../../../src/slack/messages/results/diff-message.ts';
+import { failuresMessage } from '../../../src/slack/messages/results/failures-message.ts';
+import { fileInThreadMessage } from '../../../src/slack/messages/results/file-message.ts';
 import {
   followLostMessage,
   followMessage,
   logsMessage,
   newLinesMessage,
-} from '../../src/slack/messages/results/log-message.ts';
-import { chartMessage, reportMessage } from '../../src/slack/messages/results/report-message.ts';
-import { validationMessage } from '../../src/slack/messages/results/validation-message.ts';
-import { alertOf } from '../../src/slack/messages/run/alerts.ts';
-import * as answers from '../../src/slack/messages/run/answers.ts';
-import { cancelledMessage, previewMessage, resumedInsteadMessage } from '../../src/slack/messages/run/preview.ts';
-import { progressPost, runMessage } from '../../src/slack/messages/run/run-message.ts';
-import { approvalMessage, requestEndedMessage } from '../../src/slack/messages/table/approval-message.ts';
-import * as tables from '../../src/slack/messages/table/table-messages.ts';
-import { tableRefusalMessage } from '../../src/slack/messages/table/table-refusals.ts';
+} from '../../../src/slack/messages/results/log-message.ts';
+import { chartMessage, reportMessage } from '../../../src/slack/messages/results/report-message.ts';
+import { validationMessage } from '../../../src/slack/messages/results/validation-message.ts';
+import { alertOf } from '../../../src/slack/messages/run/alerts.ts';
+import * as answers from '../../../src/slack/messages/run/answers.ts';
+import { cancelledMessage, previewMessage, resumedInsteadMessage } from '../../../src/slack/messages/run/preview.ts';
+import { progressPost, runMessage } from '../../../src/slack/messages/run/run-message.ts';
+import { approvalMessage, requestEndedMessage } from '../../../src/slack/messages/table/approval-message.ts';
+import * as tables from '../../../src/slack/messages/table/table-messages.ts';
+import { tableRefusalMessage } from '../../../src/slack/messages/table/table-refusals.ts';
+import { runPlan } from '../memory/scripted-run-control.ts';
 import { autopilotRecord, checklistView, plannedDeploy } from './checklist-builders.ts';
 import {
   approvals,
@@ -79,7 +80,6 @@ import {
   validation,
 } from './message-samples.ts';
 import { diffFound, failuresFound } from './result-builders.ts';
-import { runPlan } from './scripted-run-control.ts';
 import { backupRecord, flushApproval, flushJob, NOW, tableNow } from './table-builders.ts';
 /** Every renderer of the bot by its name, with states that reach its branches; `worse` makes each of them hostile. */
 

@@ -1,6 +1,6 @@
-import type { Approval } from '../../src/approvals/approval.ts';
-import type { BackupRecord } from '../../src/backup/format/backup-record.ts';
-import type { TableJob, TableNow } from '../../src/checklist/contracts/table-control.ts';
+import type { Approval } from '../../../src/approvals/approval.ts';
+import type { BackupRecord } from '../../../src/backup/format/backup-record.ts';
+import type { TableJob, TableNow } from '../../../src/checklist/contracts/table-control.ts';
 
 export const TABLE_ARN = 'arn:aws:dynamodb:us-east-1:016164185850:table/TimesheetOCR-dev';
 export const NOW = Date.UTC(2026, 0, 5, 9);

@@ -1,4 +1,4 @@
-import { createPeople, type People } from '../../src/slack/intake/people.ts';
+import { createPeople, type People } from '../../../src/slack/intake/people.ts';
 
 /** Everybody is an active member of the workspace, unless `users` says something else about them. */
 export function peopleWith(

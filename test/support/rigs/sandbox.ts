@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
-import { createPeople, type People } from '../../sandbox/people.ts';
-import { type Sandbox, startSandbox } from '../../sandbox/sandbox.ts';
-import { createWorld } from '../../sandbox/world.ts';
+import { createPeople, type People } from '../../../sandbox/people.ts';
+import { type Sandbox, startSandbox } from '../../../sandbox/sandbox.ts';
+import { createWorld } from '../../../sandbox/world.ts';
 
 export interface TestSandbox {
   readonly sandbox: Sandbox;

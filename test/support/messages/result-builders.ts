@@ -1,6 +1,6 @@
-import type { Diff } from '../../src/results/diff/diff.ts';
-import type { DiffTotals } from '../../src/results/diff/diff-totals.ts';
-import type { CauseTotals, FailureTotals } from '../../src/results/failures/failure-totals.ts';
+import type { Diff } from '../../../src/results/diff/diff.ts';
+import type { DiffTotals } from '../../../src/results/diff/diff-totals.ts';
+import type { CauseTotals, FailureTotals } from '../../../src/results/failures/failure-totals.ts';
 import { backupRecord, NOW } from './table-builders.ts';
 
 export const causeTotals = (changes: Partial<CauseTotals> = {}): CauseTotals => ({

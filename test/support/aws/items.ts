@@ -4,7 +4,7 @@ import {
   type AttributeValue as SdkValue,
   type WriteRequest,
 } from '@aws-sdk/client-dynamodb';
-import type { AttributeValue, Item } from '../../src/pipeline/table/item.ts';
+import type { AttributeValue, Item } from '../../../src/pipeline/table/item.ts';
 
 type SdkItem = Record<string, SdkValue>;
 

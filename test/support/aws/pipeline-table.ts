@@ -1,5 +1,5 @@
 import { CreateTableCommand, type DynamoDBClient, waitUntilTableExists } from '@aws-sdk/client-dynamodb';
-import type { Item } from '../../src/pipeline/table/item.ts';
+import type { Item } from '../../../src/pipeline/table/item.ts';
 
 /** A table as the pipeline has it (pipeline.md), without its indexes. */
 export async function createPipelineTable(dynamodb: DynamoDBClient, name: string): Promise<void> {

@@ -1,4 +1,4 @@
-import type { TableAnswer, TableControl } from '../../src/checklist/contracts/table-control.ts';
+import type { TableAnswer, TableControl } from '../../../src/checklist/contracts/table-control.ts';
 
 const refused = async (): Promise<TableAnswer<never>> => ({ ok: false, refusal: { reason: 'no-backup' } });
 

@@ -1,5 +1,5 @@
-import { canonicalItem } from '../../../src/pipeline/table/canonical.ts';
-import type { AttributeValue, Item } from '../../../src/pipeline/table/item.ts';
+import { canonicalItem } from '../../../../src/pipeline/table/canonical.ts';
+import type { AttributeValue, Item } from '../../../../src/pipeline/table/item.ts';
 
 /** An expression with its names and values, as requests of DynamoDB carry them. */
 export interface Expression {

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
-import { testCredentials } from '../dynalite.ts';
+import { testCredentials } from '../../aws/dynalite.ts';
 import { type Answer, createMemoryDynamoDb, type MemoryDynamoDb } from './dynamodb.ts';
 import { createMemoryS3, type MemoryS3, type S3Answer } from './s3.ts';
 

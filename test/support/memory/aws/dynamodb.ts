@@ -1,5 +1,5 @@
-import { canonicalItem } from '../../../src/pipeline/table/canonical.ts';
-import { type Item, isItem, isObject } from '../../../src/pipeline/table/item.ts';
+import { canonicalItem } from '../../../../src/pipeline/table/canonical.ts';
+import { type Item, isItem, isObject } from '../../../../src/pipeline/table/item.ts';
 import { type Expression, fulfils } from './conditions.ts';
 
 export interface Answer {

@@ -1,4 +1,4 @@
-import { type JobStore, jobSchema } from '../../src/backup/jobs/job.ts';
+import { type JobStore, jobSchema } from '../../../src/backup/jobs/job.ts';
 
 /** A job store in memory, without a control table. */
 export function memoryJobs(): JobStore {

@@ -1,10 +1,10 @@
-import type { BotControls } from '../../src/app/controls.ts';
-import type { AutopilotRefusal } from '../../src/checklist/contracts/autopilot-control.ts';
-import type { ResultRefusal } from '../../src/checklist/contracts/result-control.ts';
-import type { StepRefusal } from '../../src/checklist/contracts/step-control.ts';
-import { STEPS } from '../../src/checklist/model/step.ts';
-import type { Result } from '../../src/lib/result.ts';
-import type { RunControl } from '../../src/run/model/run-control.ts';
+import type { BotControls } from '../../../src/app/controls.ts';
+import type { AutopilotRefusal } from '../../../src/checklist/contracts/autopilot-control.ts';
+import type { ResultRefusal } from '../../../src/checklist/contracts/result-control.ts';
+import type { StepRefusal } from '../../../src/checklist/contracts/step-control.ts';
+import { STEPS } from '../../../src/checklist/model/step.ts';
+import type { Result } from '../../../src/lib/result.ts';
+import type { RunControl } from '../../../src/run/model/run-control.ts';
 
 const notActive = async (): Promise<Result<never, AutopilotRefusal>> => ({
   ok: false,
