@@ -1,5 +1,5 @@
 import { type ComponentChildren, h } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { JsonRecord } from '../../../slack/rules/json.ts';
 import { Composer } from '../composer/composer.ts';
 import { threadKey, type Workspace } from '../workspace.ts';
@@ -28,7 +28,7 @@ export function Thread({
 }): ComponentChildren {
   const { workspace } = common;
   const closer = useRef<HTMLButtonElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const opener = document.activeElement;
     closer.current?.focus();
     return () => {
