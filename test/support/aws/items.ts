@@ -9,7 +9,6 @@ import type { AttributeValue, Item } from '../../../src/pipeline/table/item.ts';
 type SdkItem = Record<string, SdkValue>;
 
 const bytesOf = (base64: string): Uint8Array => Buffer.from(base64, 'base64');
-const base64Of = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
 
 function toSdkValue(value: AttributeValue): SdkValue {
   if ('B' in value) return { B: bytesOf(value.B) };
@@ -25,24 +24,6 @@ function toSdkValue(value: AttributeValue): SdkValue {
 /** The item with binary values as bytes, as the SDK's commands take it. */
 export const toSdkItem = (item: Item): SdkItem =>
   Object.fromEntries(Object.entries(item).map(([name, value]) => [name, toSdkValue(value)]));
-
-function fromSdkValue(value: SdkValue): AttributeValue {
-  if (value.S !== undefined) return { S: value.S };
-  if (value.N !== undefined) return { N: value.N };
-  if (value.B !== undefined) return { B: base64Of(value.B) };
-  if (value.BOOL !== undefined) return { BOOL: value.BOOL };
-  if (value.NULL !== undefined) return { NULL: value.NULL };
-  if (value.SS !== undefined) return { SS: value.SS };
-  if (value.NS !== undefined) return { NS: value.NS };
-  if (value.BS !== undefined) return { BS: value.BS.map(base64Of) };
-  if (value.L !== undefined) return { L: value.L.map(fromSdkValue) };
-  if (value.M !== undefined) return { M: fromSdkItem(value.M) };
-  throw new TypeError(`Unknown attribute type: ${JSON.stringify(value)}`);
-}
-
-/** An item that one of the SDK's commands returned, in the form of the item model. */
-export const fromSdkItem = (item: SdkItem): Item =>
-  Object.fromEntries(Object.entries(item).map(([name, value]) => [name, fromSdkValue(value)]));
 
 /** Puts the items into the table, whatever is there. */
 export const putItems = (dynamodb: DynamoDBClient, table: string, items: readonly Item[]): Promise<void> =>
