@@ -106,11 +106,11 @@ describe('results of a run', () => {
     const diff = await here.people.sees(/Compared with backup .*: 1 removed, 0 changed/, { withinMs: 20_000 });
     expect(wholeText(diff)).toMatch(/ha(?:s|ve) no image/);
     expect(wholeText(diff)).toMatch(/2025-07-07#BY_HAND/);
-    expect(await here.people.file(/^diff\.csv/)).toMatch(/^removed,[0-9a-f]{16},entry,Nik_Coultas,2025-07-07#BY_HAND/m);
+    expect(await here.people.file(/^diff\.csv/)).toMatch(/^removed,[g-z]{16},entry,Nik_Coultas,2025-07-07#BY_HAND/m);
 
     await here.people.click('operator', diff.ts, 'diff_put_back');
     const choose = await here.people.openView('operator', /restore_rows/, 20_000);
-    const [, id] = /removed,([0-9a-f]{16}),/.exec(await here.people.file(/^diff\.csv/)) ?? [];
+    const [, id] = /removed,([g-z]{16}),/.exec(await here.people.file(/^diff\.csv/)) ?? [];
     await here.people.submit('operator', choose, { entries: [id] });
     const again = await here.people.sees(/restore 1 record of backup/);
     await here.people.click('approver', again.ts, buttonOf(again, /approve/));

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { letterId } from '../../lib/letter-id.ts';
 import { canonicalItem, MalformedItemError } from '../../pipeline/table/canonical.ts';
 import type { Item } from '../../pipeline/table/item.ts';
 import { keyNamesOf, type TableKey } from '../../pipeline/table/table.ts';
@@ -23,8 +24,11 @@ export function keyReader(keys: readonly TableKey[]): KeyOf {
 /** The text of a key, the same for every spelling of its numbers: equal texts, same record. */
 export const keyText = (key: Item): string => canonicalItem(key);
 
+/** The length of the id of a record. */
+export const ENTRY_ID_LENGTH = 16;
+
 /**
- * By which a person chooses a record: 16 hexadecimal digits of the SHA-256 of its key. In one of 350,000 tables of ten million
- * records two have the same.
+ * By which a person chooses a record: 16 hexadecimal digits of the SHA-256 of its key, as letters (see `letterId`). In one of
+ * 350,000 tables of ten million records two have the same.
  */
-export const entryId = (key: Item): string => hash('sha256', keyText(key), 'hex').slice(0, 16);
+export const entryId = (key: Item): string => letterId(hash('sha256', keyText(key), 'hex').slice(0, ENTRY_ID_LENGTH));

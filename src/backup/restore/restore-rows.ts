@@ -1,12 +1,13 @@
 import { piecesOf, workThrough } from '../../lib/async/workers.ts';
 import { defined } from '../../lib/defined.ts';
+import { readLetterId } from '../../lib/letter-id.ts';
 import { sameItem } from '../../pipeline/table/canonical.ts';
 import type { Item } from '../../pipeline/table/item.ts';
 import { readItems } from '../../pipeline/table/read.ts';
 import { createSwapper } from '../../pipeline/table/swap.ts';
 import { describeTable } from '../../pipeline/table/table.ts';
 import { findBackup, requireUsable } from '../catalogue/catalogue.ts';
-import { entryId, keyReader, keyText } from '../format/item-key.ts';
+import { ENTRY_ID_LENGTH, entryId, keyReader, keyText } from '../format/item-key.ts';
 import { type BackupPorts, backoffOf } from '../ports.ts';
 import { readBack } from '../verify/verify.ts';
 import { readSupplements } from '../write/supplement.ts';
@@ -50,7 +51,7 @@ export async function restoreRows(ports: BackupPorts, request: RestoreRowsReques
   const record = await findBackup(ports.location, request.backupId);
   requireUsable(record, facts.arn);
   const keyOf = keyReader(facts.keys);
-  const wanted = new Set(request.entries);
+  const wanted = new Set(request.entries.map((id) => readLetterId(id, ENTRY_ID_LENGTH) ?? id));
   const chosen = new Map<string, Item>();
   const choose = ({ item }: { readonly item: Item }) => {
     const id = entryId(keyOf(item));

@@ -40,7 +40,7 @@ export const tableActionSchema = z.discriminatedUnion('kind', [
       .transform((mode): 'merge' | 'replace' | 'rows' => (mode === 'put-back' ? 'rows' : mode)),
     /** The records of mode `rows`, by their ids (see `entryId`). */
     entries: z
-      .array(z.string().regex(/^[0-9a-f]{16}$/))
+      .array(z.string().regex(/^(?:[g-z]|[0-9a-f]){16}$/))
       .max(MAX_RESTORED_ROWS)
       .exactOptional(),
     /** The first of them as people know them, for the approval message. */

@@ -1,6 +1,8 @@
 /** One column of a CSV file. */
 export interface CsvColumn<Row> {
   readonly name: string;
+  /** The name comes from the data. Where a fixed name is equal to it, this one gets a number: `Id (2)`. */
+  readonly isNameFromData?: true;
   /**
    * `number`: a plain decimal number (`-7.5` too) is written as it is, because it cannot be a formula and a spreadsheet
    * must be able to add it. Any other cell of such a column is guarded like `text`.

@@ -23,9 +23,23 @@ const linesOf = (records: readonly (readonly string[])[], columns: number): stri
     quoted_empty: columns === 1,
   });
 
-/** The line with the column names. */
+/** The line with the column names, no two of which are equal. */
 export const csvHeader = (columns: readonly CsvColumn<never>[]): string =>
-  linesOf([columns.map(({ name }) => guardedCell(name, 'text'))], columns.length);
+  linesOf([distinctNames(columns).map((name) => guardedCell(name, 'text'))], columns.length);
+
+/** The names of the columns, each only once, case aside: many readers keep only one of two columns with one name. */
+function distinctNames(columns: readonly CsvColumn<never>[]): readonly string[] {
+  const taken = new Set<string>();
+  const names = new Map<CsvColumn<never>, string>();
+  const fixedFirst = [...columns].sort((a, b) => Number(a.isNameFromData ?? 0) - Number(b.isNameFromData ?? 0));
+  for (const column of fixedFirst) {
+    let name = column.name;
+    for (let number = 2; taken.has(name.toLowerCase()); number += 1) name = `${column.name} (${number})`;
+    taken.add(name.toLowerCase());
+    names.set(column, name);
+  }
+  return columns.map((column) => names.get(column) ?? column.name);
+}
 
 /** Rows as text, a few hundred at a time. Rows are read only as fast as the result is. @throws `signal.reason` */
 export async function* csvBatches<Row>(

@@ -31,7 +31,12 @@ export function diffCsvColumns(keys: KeyNames): readonly CsvColumn<DiffRow>[] {
     { name: 'Id', kind: 'text', read: ({ entry }) => entry.id },
     { name: 'Record', kind: 'text', read: ({ entry }) => entry.record },
     ...keyNames.map(
-      (name): CsvColumn<DiffRow> => ({ name, kind: 'text', read: ({ entry }) => formatPlain(entry.key[name]) }),
+      (name): CsvColumn<DiffRow> => ({
+        name,
+        isNameFromData: true,
+        kind: 'text',
+        read: ({ entry }) => formatPlain(entry.key[name]),
+      }),
     ),
     { name: 'HoursBefore', kind: 'number', read: (row) => formatHours(row, 'before') },
     { name: 'HoursAfter', kind: 'number', read: (row) => formatHours(row, 'after') },

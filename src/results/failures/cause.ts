@@ -1,13 +1,16 @@
 import { hash } from 'node:crypto';
+import { letterId } from '../../lib/letter-id.ts';
 import { redact } from '../../lib/redact.ts';
 
 /** An error message without the parts that differ from image to image. */
 export interface Cause {
-  /** 10 hexadecimal digits, the same for the same text in every process. */
+  /** 10 letters (see `letterId`), the same for the same text in every process. */
   readonly id: string;
   readonly text: string;
 }
 
+/** The length of the id of a cause. */
+export const CAUSE_ID_LENGTH = 10;
 const MAX_TEXT = 200;
 const REMOVED = '…';
 
@@ -67,7 +70,7 @@ export function causeOf(message: string, imageKey = ''): Cause {
     .slice(0, MAX_TEXT)
     .toWellFormed();
   const shown = text === '' ? 'no message' : text;
-  return { id: hash('sha256', shown, 'hex').slice(0, 10), text: shown };
+  return { id: letterId(hash('sha256', shown, 'hex').slice(0, CAUSE_ID_LENGTH)), text: shown };
 }
 
 /** The names by which a message may mention an image: its key, its file, the person in the file name. Longest first. */

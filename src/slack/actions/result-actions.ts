@@ -1,4 +1,6 @@
 import type { RetryRequest } from '../../checklist/contracts/result-control.ts';
+import { readLetterId } from '../../lib/letter-id.ts';
+import { CAUSE_ID_LENGTH } from '../../results/failures/cause.ts';
 import type { RestoreRowsForm } from '../forms/restore-rows-form.ts';
 import { ACTION } from '../messages/kit/buttons.ts';
 import { type Message, say } from '../messages/kit/message.ts';
@@ -19,7 +21,8 @@ export function readRetryValue(value: string): { setting: RetryRequest; what: st
   if (value === 'unaccounted') return { setting: { kind: 'unaccounted' }, what: 'images that are not accounted for' };
   if (value === 'without-rows')
     return { setting: { kind: 'unaccounted', withUnclear: true }, what: 'images that left no rows' };
-  const [, causeId] = /^cause:([0-9a-f]{10})$/.exec(value) ?? [];
+  const [, given = ''] = /^cause:([a-z0-9]+)$/.exec(value) ?? [];
+  const causeId = readLetterId(given, CAUSE_ID_LENGTH);
   return causeId === undefined
     ? undefined
     : { setting: { kind: 'failed', choice: { causeId } }, what: `cause ${causeId}` };

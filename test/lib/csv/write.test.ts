@@ -17,6 +17,21 @@ async function written(rows: AsyncIterable<Row> | Iterable<Row>, of = columns): 
   return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.concat(chunks));
 }
 
+describe('the column names of a CSV', () => {
+  const named = (name: string, isNameFromData?: true): CsvColumn<Row> => ({
+    name,
+    kind: 'text',
+    read: () => '',
+    ...(isNameFromData && { isNameFromData }),
+  });
+  test('are different from each other, and a name from the data gives way to a fixed one', async () => {
+    expect(await written([], [named('Change'), named('Id', true), named('Id')])).toBe('Change,Id (2),Id\r\n');
+    expect(await written([], [named('ID', true), named('id', true), named('Id (2)'), named('Id')])).toBe(
+      'ID (3),id (4),Id (2),Id\r\n',
+    );
+  });
+});
+
 describe('a CSV cell', () => {
   test.each(['=1+1', '+1', '-1', '@SUM(A1)', '\t=1', '\r=1', '\n=1', '＝1', '-7.5 hours'])(
     'that begins like %j is guarded in a text column',

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { csvBytes } from '../../../src/lib/csv/write.ts';
+import { csvBytes, csvHeader } from '../../../src/lib/csv/write.ts';
 import { diffCsvColumns, diffRows } from '../../../src/results/diff/diff-csv.ts';
 import { parseCsv } from '../../lib/csv/arbitrary-cells.ts';
 import { timesheetEntry } from '../../support/aws/pipeline-table.ts';
@@ -8,6 +8,11 @@ import { all, changedTable, diffed, inOneWorld } from './diff-rig.ts';
 inOneWorld();
 
 describe('the CSV of a diff', () => {
+  test('has every column name once, also for a table whose keys have the names of its own columns', () =>
+    expect(csvHeader(diffCsvColumns({ hash: 'Id', range: 'field' }))).toBe(
+      'Change,Id,Record,Id (2),field (2),HoursBefore,HoursAfter,Field,Before,After,Item\r\n',
+    ));
+
   test('has a line for each removed or added record and each changed field, and hours that can be summed', async () => {
     const request = await changedTable(
       [timesheetEntry(1, { ProjectName: { S: '=1+1' } }), timesheetEntry(2)],

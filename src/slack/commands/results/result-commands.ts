@@ -1,8 +1,10 @@
 import type { RetryRequest } from '../../../checklist/contracts/result-control.ts';
 import { defined } from '../../../lib/defined.ts';
+import { readLetterId } from '../../../lib/letter-id.ts';
 import { suggestNearest } from '../../../lib/nearest.ts';
 import { succeed } from '../../../lib/result.ts';
 import { FAILURE_TYPES } from '../../../pipeline/invoke/invocation.ts';
+import { CAUSE_ID_LENGTH } from '../../../results/failures/cause.ts';
 import { isFailureType } from '../../../results/failures/failures.ts';
 import type { MessageLinks } from '../../delivery/message-links.ts';
 import type { RestoreRowsForm } from '../../forms/restore-rows-form.ts';
@@ -143,12 +145,13 @@ export function readRetry(rest: string): Read<{ readonly setting: RetryRequest; 
   const options = readOptions(words.value.filter(isOption), ['type', 'cause']);
   if (!options.ok) return options;
   const images = words.value.filter((word) => !isOption(word));
-  const causeId = options.value.get('cause');
+  const cause = options.value.get('cause');
+  const causeId = cause === undefined ? undefined : readLetterId(cause, CAUSE_ID_LENGTH);
   const failureType = options.value.get('type')?.toUpperCase();
   if (images.length > 0 && options.value.size > 0) return reject('Name images or give `type=` and `cause=`, not both.');
-  if (causeId !== undefined && !/^[0-9a-f]{10}$/.test(causeId))
+  if (cause !== undefined && causeId === undefined)
     return reject(
-      `${code(causeId, 60)} is not the id of a cause. The CSV of \`/rescan export failures\` has the ids (ten characters, 0 to 9 and a to f).`,
+      `${code(cause, 60)} is not the id of a cause. The CSV of \`/rescan export failures\` has the ids (ten letters).`,
     );
   if (failureType !== undefined && !isFailureType(failureType)) {
     const [near] = suggestNearest(failureType, FAILURE_TYPES);

@@ -16,7 +16,9 @@ describe('/rescan retry', () => {
   test('without more is every failed image; a type in any case, a cause, or both narrow it', () => {
     expect(chosen('')).toEqual({});
     expect(chosen('type=textract_error')).toEqual({ failureType: 'TEXTRACT_ERROR' });
-    expect(chosen('cause=1a2b3c4d5e type=OCR_ERROR')).toEqual({ failureType: 'OCR_ERROR', causeId: '1a2b3c4d5e' });
+    expect(chosen('cause=htjvkwmxny type=OCR_ERROR')).toEqual({ failureType: 'OCR_ERROR', causeId: 'htjvkwmxny' });
+    // As an older version wrote it.
+    expect(chosen('cause=1a2b3c4d5e')).toEqual({ causeId: 'htjvkwmxny' });
   });
 
   test('takes images by key, exactly, with spaces and quotes in any kind of quotes', () => {
