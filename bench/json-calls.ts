@@ -1,6 +1,11 @@
-import { type DynamoDBClient, ScanCommand, TransactWriteItemsCommand } from '@aws-sdk/client-dynamodb';
+import {
+  type DynamoDBClient,
+  ScanCommand,
+  type AttributeValue as SdkValue,
+  TransactWriteItemsCommand,
+} from '@aws-sdk/client-dynamodb';
 import { systemClock } from '../src/lib/clock.ts';
-import { fromSdkItem, type Item } from '../src/pipeline/table/item.ts';
+import type { AttributeValue, Item } from '../src/pipeline/table/item.ts';
 import { scanTable } from '../src/pipeline/table/scan.ts';
 import { createSwapper } from '../src/pipeline/table/swap.ts';
 import { putItems, toSdkItem } from '../test/support/aws/items.ts';
@@ -11,6 +16,24 @@ import { startStandIn } from './stand-in-process.ts';
 const ITEMS = 20_000;
 const ROUNDS = 4;
 const TRANSACTION = 100;
+
+const base64Of = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
+
+function fromSdkValue(value: SdkValue): AttributeValue {
+  if (value.S !== undefined) return { S: value.S };
+  if (value.N !== undefined) return { N: value.N };
+  if (value.B !== undefined) return { B: base64Of(value.B) };
+  if (value.BOOL !== undefined) return { BOOL: value.BOOL };
+  if (value.NULL !== undefined) return { NULL: value.NULL };
+  if (value.SS !== undefined) return { SS: value.SS };
+  if (value.NS !== undefined) return { NS: value.NS };
+  if (value.BS !== undefined) return { BS: value.BS.map(base64Of) };
+  if (value.L !== undefined) return { L: value.L.map(fromSdkValue) };
+  if (value.M !== undefined) return { M: fromSdkItem(value.M) };
+  throw new TypeError('An attribute has an unknown type');
+}
+const fromSdkItem = (item: Readonly<Record<string, SdkValue>>): Item =>
+  Object.fromEntries(Object.entries(item).map(([name, value]) => [name, fromSdkValue(value)]));
 
 const keyOf = ({ ResourceName = { S: '' }, DateProjectCode = { S: '' } }: Item): Item => ({
   ResourceName,

@@ -18,8 +18,12 @@ export async function readJson(request: IncomingMessage): Promise<unknown> {
 }
 
 export function sendJson(response: ServerResponse, status: number, body: unknown, type = 'application/json'): void {
+  sendJsonText(response, status, JSON.stringify(body), type);
+}
+
+export function sendJsonText(response: ServerResponse, status: number, json: string, type: string): void {
   response.writeHead(status, { 'content-type': type, 'x-amzn-requestid': randomUUID() });
-  response.end(JSON.stringify(body));
+  response.end(json);
 }
 
 /** Sends an error of the JSON protocols (DynamoDB, Logs, Service Quotas). */

@@ -1,10 +1,11 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { z } from 'zod';
-import { readBody, sendJson } from '../http.ts';
+import { readBody, sendJsonText } from '../http.ts';
 import type { MetricStore } from '../logs/metric-store.ts';
 import type { World } from '../world.ts';
 import { createWriteCapacity } from './capacity.ts';
 import { createEngine, type Engine, type EngineOptions } from './engine.ts';
+import { withMarks, withoutMarks } from './plain-names.ts';
 import { ACCOUNT, DynamoDbError, modelError } from './store.ts';
 
 const JSON_TYPE = 'application/x-amz-json-1.0';
@@ -51,6 +52,9 @@ export async function startTableServer(options: EngineOptions = {}): Promise<Tab
   };
 }
 
+const send = (response: ServerResponse, status: number, body: object) =>
+  sendJsonText(response, status, withoutMarks(JSON.stringify(body)), JSON_TYPE);
+
 /** Answers a request with the value that `execute` returns or the error that it throws. */
 async function answerWith(
   request: IncomingMessage,
@@ -63,11 +67,11 @@ async function answerWith(
         'com.amazon.coral.service#MissingAuthenticationTokenException',
         'Request is missing Authentication Token',
       );
-    const input = parsed((await readBody(request)).toString('utf8'));
+    const input = parsed(withMarks((await readBody(request)).toString('utf8')));
     if (input === undefined) throw new DynamoDbError('com.amazon.coral.service#SerializationException', '');
-    sendJson(response, 200, await execute(input), JSON_TYPE);
+    send(response, 200, await execute(input));
   } catch (error) {
-    if (error instanceof DynamoDbError) return sendJson(response, error.status, error.body, JSON_TYPE);
+    if (error instanceof DynamoDbError) return send(response, error.status, error.body);
     if (!response.destroyed) console.error('The local DynamoDB failed:', error);
     response.destroy();
   }

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { letterId } from '../../lib/letter-id.ts';
 import { canonicalItem, MalformedItemError } from '../../pipeline/table/canonical.ts';
-import type { Item } from '../../pipeline/table/item.ts';
+import { attributeOf, type Item } from '../../pipeline/table/item.ts';
 import { keyNamesOf, type TableKey } from '../../pipeline/table/table.ts';
 
 /** Returns the primary key of an item, as `Key` of a request takes it. */
@@ -11,8 +11,8 @@ export type KeyOf = (item: Item) => Item;
 export function keyReader(keys: readonly TableKey[]): KeyOf {
   const { hash, range } = keyNamesOf({ keys });
   return (item) => {
-    const hashValue = item[hash];
-    const rangeValue = range === undefined ? undefined : item[range];
+    const hashValue = attributeOf(item, hash);
+    const rangeValue = range === undefined ? undefined : attributeOf(item, range);
     if (hashValue === undefined || (range !== undefined && rangeValue === undefined))
       throw new MalformedItemError('An item without its key');
     return range === undefined || rangeValue === undefined

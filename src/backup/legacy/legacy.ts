@@ -45,9 +45,15 @@ export class LegacyTypesUnknownError extends Error {
   }
 }
 
-const itemsSchema = z.array(z.record(z.string(), z.json()));
-export type LegacyItem = z.infer<typeof itemsSchema>[number];
-type Json = LegacyItem[string];
+type Json = z.core.util.JSONType;
+export interface LegacyItem {
+  readonly [name: string]: Json;
+}
+
+/** Not a record of zod: that loses an attribute named `__proto__`. The members of what JSON.parse returns are JSON. */
+const itemsSchema = z.array(
+  z.custom<LegacyItem>((value) => typeof value === 'object' && value !== null && !Array.isArray(value)),
+);
 
 /** The items of such a file. @throws SyntaxError or ZodError when the text has another form. */
 export const parseLegacy = (text: string): readonly LegacyItem[] => itemsSchema.parse(JSON.parse(text));
@@ -154,15 +160,15 @@ export async function importLegacy(
   });
   const problems = new Set<string>();
   const items = parseLegacy(request.text).map((legacy): Item => {
-    const item: Record<string, AttributeValue> = {};
+    const item: [string, AttributeValue][] = [];
     for (const [name, value] of Object.entries(legacy))
       try {
-        item[name] = typed(types, name, value);
+        item.push([name, typed(types, name, value)]);
       } catch (error) {
         if (!(error instanceof Untypable)) throw error;
         problems.add(error.message);
       }
-    return item;
+    return Object.fromEntries(item);
   });
   const found = problems.size > 0 ? problems : keyProblems(items, facts);
   if (found.size > 0) throw new LegacyTypesUnknownError(request.fileName, [...found].slice(0, 20));
@@ -176,7 +182,7 @@ function keyProblems(items: readonly Item[], { keys }: Pick<TableFacts, 'keys'>)
   const keyOf = keyReader(keys);
   const found = new Set<string>();
   for (const item of items) {
-    if (keys.some(({ name }) => item[name] === undefined)) {
+    if (keys.some(({ name }) => !Object.hasOwn(item, name))) {
       problems.add('the file has a record without its key');
       continue;
     }

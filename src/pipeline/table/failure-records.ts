@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { systemClock } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
-import { type AttributeValue, type Item, textOf } from './item.ts';
+import { type AttributeValue, attributeOf, type Item, textOf } from './item.ts';
 import { queryItems } from './read.ts';
 import { FAILED_IMAGE } from './records.ts';
 import { type Filter, scanTable } from './scan.ts';
@@ -125,7 +125,7 @@ export async function removeFailure(
 ): Promise<boolean> {
   const key = Object.fromEntries(
     keys.flatMap(({ name }) => {
-      const value = record[name];
+      const value = attributeOf(record, name);
       return value === undefined ? [] : [[name, value] as const];
     }),
   );

@@ -11,6 +11,7 @@ import {
   TransactWriteItemsCommand,
 } from '@aws-sdk/client-dynamodb';
 import type { Command } from '@smithy/types';
+import { parseJson } from '../../lib/json.ts';
 import { type Item, isItem, isObject } from './item.ts';
 
 /** DynamoDB's answer does not have the form that its API defines. */
@@ -21,6 +22,14 @@ export class MalformedAnswerError extends Error {
 type Send = <Input extends ServiceInputTypes, Output extends ServiceOutputTypes>(
   command: Command<ServiceInputTypes, Input, ServiceOutputTypes, Output, DynamoDBClientResolvedConfig>,
 ) => Promise<unknown>;
+
+const refusals = new WeakMap<Error, unknown>();
+
+/**
+ * The JSON with which DynamoDB refused a call of `callForBody`; undefined where it sent none. The SDK gets it without its items:
+ * its own conversion loses an attribute named `__proto__`, or fails with a TypeError.
+ */
+export const refusalOf = (error: Error): unknown => refusals.get(error);
 
 /** The inputs only satisfy the SDK's own checks; the body is replaced. */
 const OPERATIONS = {
@@ -42,7 +51,7 @@ export interface CallOptions {
 /**
  * One call through the SDK (its credentials, signature and errors) that sends our JSON as the request's body and returns the
  * answer's body: the SDK's own conversion of each value costs more than everything else (docs/decisions/0007).
- * @throws the SDK's error.
+ * @throws the SDK's error; `refusalOf` returns what DynamoDB said.
  */
 export async function callForBody(
   dynamodb: DynamoDBClient,
@@ -51,6 +60,7 @@ export async function callForBody(
   { signal, beforeSend }: CallOptions = {},
 ): Promise<Buffer> {
   let answer = Buffer.alloc(0);
+  let refusal: unknown;
   await OPERATIONS[operation](async (command) => {
     command.middlewareStack.add(
       (next) => (args) => {
@@ -64,14 +74,23 @@ export async function callForBody(
         beforeSend?.();
         const result = await next(args);
         const response: unknown = result.response;
-        if (!hasBody(response) || statusOf(response) !== 200) return result;
-        answer = await collect(response.body);
-        response.body = EMPTY_OBJECT;
+        if (!hasBody(response)) return result;
+        if (statusOf(response) === 200) {
+          answer = await collect(response.body);
+          response.body = EMPTY_OBJECT;
+        } else if (isStream(response.body)) {
+          const body = await collect(response.body);
+          refusal = parseJson(body.toString('utf8'));
+          response.body = refusal === undefined ? body : Buffer.from(JSON.stringify(refusal, withoutItems));
+        }
         return result;
       },
       { step: 'deserialize', priority: 'low', name: 'ourAnswerJson' },
     );
     return dynamodb.send(command, signal ? { abortSignal: signal } : {});
+  }).catch((error: unknown) => {
+    if (error instanceof Error && refusal !== undefined) refusals.set(error, refusal);
+    throw error;
   });
   return answer;
 }
@@ -79,6 +98,8 @@ export async function callForBody(
 /** As `callForBody`, with the answer's JSON parsed. @throws also MalformedAnswerError when a successful answer is not JSON. */
 export const callWithJson = async (...call: Parameters<typeof callForBody>): Promise<unknown> =>
   parseAnswer(await callForBody(...call), call[1]);
+
+const withoutItems = (name: string, value: unknown): unknown => (name === 'Item' ? undefined : value);
 
 const EMPTY_OBJECT = new TextEncoder().encode('{}');
 

@@ -1,4 +1,4 @@
-import type { Item } from './item.ts';
+import { attributeOf, type Item } from './item.ts';
 
 /** pipeline.md, "Several kinds of record share it". */
 export const RECORD_KINDS = ['entry', 'zero-hour', 'rejected', 'coverage', 'failed'] as const;
@@ -33,14 +33,14 @@ export const PIPELINE_KEYS: KeyNames = { hash: 'ResourceName', range: 'DateProje
  */
 export function kindOfRecord(item: Item, keys: KeyNames = PIPELINE_KEYS): RecordKind {
   const text = (name: string) => {
-    const value = item[name];
+    const value = attributeOf(item, name);
     return value !== undefined && 'S' in value ? value.S : undefined;
   };
   const isTrue = (name: string) => {
-    const value = item[name];
+    const value = attributeOf(item, name);
     return value !== undefined && 'BOOL' in value && value.BOOL;
   };
-  const has = (name: string) => item[name] !== undefined;
+  const has = (name: string) => Object.hasOwn(item, name);
   if (text('RecordType') === FAILED_IMAGE) return 'failed';
   const range = keys.range === undefined ? undefined : text(keys.range);
   if (range?.startsWith('REJECTED#') || isTrue('Rejected')) return 'rejected';

@@ -9,8 +9,8 @@ import { type Backoff, isThrottle, isTransient, waitBefore } from '../../lib/asy
 import type { Clock, Random } from '../../lib/clock.ts';
 import { canonicalItem, sameItem } from './canonical.ts';
 import { createConditions } from './condition.ts';
-import { fromSdkItem, type Item } from './item.ts';
-import { callWithJson } from './json-call.ts';
+import { attributeOf, type Item, isItem, isObject } from './item.ts';
+import { callWithJson, MalformedAnswerError, refusalOf } from './json-call.ts';
 import { patientBackoff } from './scan.ts';
 
 /** One change of a record: what is expected to be there (undefined: nothing) and what should be there afterwards (undefined: nothing). */
@@ -154,7 +154,7 @@ export function createSwapper({ dynamodb, clock, random }: SwapPorts, options: S
     if (error instanceof TransactionCanceledException) return settleReasons(error, request);
     const [only] = request.pending;
     if (error instanceof ConditionalCheckFailedException && only !== undefined) {
-      settleConflict(only, error.Item && fromSdkItem(error.Item));
+      settleConflict(only, foundIn(refusalOf(error)));
       return { isBusy: false };
     }
     // The records that are in the table count as well, and may be larger than all that is known here.
@@ -166,12 +166,14 @@ export function createSwapper({ dynamodb, clock, random }: SwapPorts, options: S
 
   const settleReasons = (error: TransactionCanceledException, { pending }: Request): { readonly isBusy: boolean } => {
     const reasons = error.CancellationReasons ?? [];
+    const refusal = refusalOf(error);
+    const reported = isObject(refusal) && Array.isArray(refusal.CancellationReasons) ? refusal.CancellationReasons : [];
     if (reasons.length !== pending.length) throw error;
     let isBusy = false;
-    for (const [index, { Code: code = 'None', Message: message, Item: found }] of reasons.entries()) {
+    for (const [index, { Code: code = 'None', Message: message }] of reasons.entries()) {
       const refused = pending[index];
       if (refused === undefined || code === 'None') continue;
-      if (code === 'ConditionalCheckFailed') settleConflict(refused, found && fromSdkItem(found));
+      if (code === 'ConditionalCheckFailed') settleConflict(refused, foundIn(reported[index]));
       else if (BUSY_CODES.has(code)) isBusy = true;
       else throw new ChangeRefusedError(table, refused.change.key, message ? `${code}: ${message}` : code, error);
     }
@@ -238,6 +240,15 @@ export function createSwapper({ dynamodb, clock, random }: SwapPorts, options: S
   };
 }
 
+/** The version that a failed condition met; undefined where there was no record. @throws MalformedAnswerError. */
+function foundIn(refusal: unknown): Item | undefined {
+  if (!isObject(refusal)) throw new MalformedAnswerError('DynamoDB did not say what a failed condition met');
+  const { Item: found } = refusal;
+  if (found === undefined || found === null) return undefined;
+  if (!isItem(found)) throw new MalformedAnswerError('The version that a failed condition met has an unknown form');
+  return found;
+}
+
 const BUSY_CODES = new Set(['TransactionConflict', 'ThrottlingError', 'ProvisionedThroughputExceeded']);
 
 function requireDistinctKeys(changes: readonly Change[]): void {
@@ -255,7 +266,7 @@ function requireDistinctKeys(changes: readonly Change[]): void {
 const keyOf = (version: Item, key: Item): Item =>
   Object.fromEntries(
     Object.keys(key).flatMap((name) => {
-      const value = version[name];
+      const value = attributeOf(version, name);
       return value === undefined ? [] : [[name, value]];
     }),
   );

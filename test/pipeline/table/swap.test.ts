@@ -2,6 +2,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createWriteCapacity } from '../../../sandbox/aws/dynamodb/capacity.ts';
 import type { Clock } from '../../../src/lib/clock.ts';
+import { sameItem } from '../../../src/pipeline/table/canonical.ts';
 import { createConditions } from '../../../src/pipeline/table/condition.ts';
 import { type Item, textOf } from '../../../src/pipeline/table/item.ts';
 import { patientBackoff } from '../../../src/pipeline/table/scan.ts';
@@ -36,6 +37,21 @@ afterAll(async () => {
 });
 
 describeSwap(() => rig, { keepsTokens: true, knowsNull: true, many: 301 });
+
+test.each(['single', 'batch'])(
+  'the version that a conflict returns has every attribute, whatever its name (%s)',
+  async (size) => {
+    const found: Item = { ...everyType(1), ...JSON.parse('{"__proto__":{"S":"kept"},"toString":{"N":"1"}}') };
+    const table = await rig.table([found, everyType(2)]);
+    const { swap } = rig.swapper(table, { attributeNames: new Set(['__proto__', 'toString', 'constructor']) });
+    const others = size === 'batch' ? [remove(everyType(2))] : [];
+    const [first, ...rest] = await swap([remove(everyType(1)), ...others]);
+    expect(first?.kind === 'conflict' && Object.keys(first.found ?? {})).toContain('__proto__');
+    expect(first?.kind === 'conflict' && sameItem(first.found, found)).toBe(true);
+    expect(rest).toEqual(others.map(() => done));
+    expect(await swap([remove(found)])).toEqual([done]);
+  },
+);
 
 /** Waits pass `speed` times faster than real time. */
 function fastClock(speed: number) {

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { canonicalItem } from '../../../src/pipeline/table/canonical.ts';
-import type { Item } from '../../../src/pipeline/table/item.ts';
+import { attributeOf, type Item } from '../../../src/pipeline/table/item.ts';
 import { kindOfRecord } from '../../../src/pipeline/table/records.ts';
 import { type DiffEntry, FIELDS_CHANGED_BY_EVERY_RUN, ignoredFieldTest } from '../../../src/results/diff/diff-entry.ts';
 import { arbitraryItems } from '../../support/aws/arbitrary-items.ts';
@@ -81,7 +81,7 @@ function naiveDiff(
     }
     const names = [...new Set([...Object.keys(was), ...Object.keys(item)])].filter((name) => !isLeftOut(name)).sort();
     const fields = names.flatMap((name) => {
-      const [a, b] = [was[name], item[name]];
+      const [a, b] = [attributeOf(was, name), attributeOf(item, name)];
       if (a && b && canonicalItem({ a }) === canonicalItem({ a: b })) return [];
       return [{ name, ...(a && { before: a }), ...(b && { after: b }) }];
     });

@@ -20,6 +20,9 @@ const bytes = fc.uint8Array({ minLength: 1, maxLength: 12 }).map((content) => Bu
 const setOf = <T>(member: fc.Arbitrary<T>, key: (value: T) => string) =>
   fc.uniqueArray(member, { minLength: 1, maxLength: 4, selector: key });
 
+/** Names that every JavaScript object has. */
+const inherited = fc.constantFrom('__proto__', 'constructor', 'toString', 'hasOwnProperty', 'valueOf');
+
 const value = fc.letrec<{ value: AttributeValue }>((tie) => ({
   value: fc.oneof(
     { maxDepth: 3, withCrossShrink: true },
@@ -32,13 +35,14 @@ const value = fc.letrec<{ value: AttributeValue }>((tie) => ({
     setOf(fc.integer().map(String), (member) => member).map((NS) => ({ NS })),
     setOf(bytes, (member) => member).map((BS) => ({ BS })),
     fc.array(tie('value'), { maxLength: 4 }).map((L) => ({ L })),
-    fc.dictionary(text, tie('value'), { maxKeys: 4 }).map((M) => ({ M })),
+    fc.dictionary(fc.oneof(text, inherited), tie('value'), { maxKeys: 4 }).map((M) => ({ M })),
   ),
 })).value;
 
 const name = fc.oneof(
   fc.stringMatching(/^[A-Za-z][A-Za-z0-9 _.-]{0,12}$/),
   fc.constantFrom('size', 'naïve', '#x', ':y'),
+  inherited,
 );
 
 export const arbitraryItems = (most: number): fc.Arbitrary<Item[]> =>

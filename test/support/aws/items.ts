@@ -1,9 +1,5 @@
-import {
-  BatchWriteItemCommand,
-  type DynamoDBClient,
-  type AttributeValue as SdkValue,
-  type WriteRequest,
-} from '@aws-sdk/client-dynamodb';
+import { BatchWriteItemCommand, type DynamoDBClient, type AttributeValue as SdkValue } from '@aws-sdk/client-dynamodb';
+import { piecesOf } from '../../../src/lib/async/workers.ts';
 import type { AttributeValue, Item } from '../../../src/pipeline/table/item.ts';
 
 type SdkItem = Record<string, SdkValue>;
@@ -30,7 +26,7 @@ export const putItems = (dynamodb: DynamoDBClient, table: string, items: readonl
   writeAll(
     dynamodb,
     table,
-    items.map((item) => ({ PutRequest: { Item: toSdkItem(item) } })),
+    items.map((item) => ({ PutRequest: { Item: item } })),
   );
 
 /** Deletes the keys from the table, whatever is there. */
@@ -38,13 +34,23 @@ export const deleteKeys = (dynamodb: DynamoDBClient, table: string, keys: readon
   writeAll(
     dynamodb,
     table,
-    keys.map((key) => ({ DeleteRequest: { Key: toSdkItem(key) } })),
+    keys.map((key) => ({ DeleteRequest: { Key: key } })),
   );
 
-async function writeAll(dynamodb: DynamoDBClient, table: string, requests: WriteRequest[]): Promise<void> {
-  const left = [...requests];
-  while (left.length > 0) {
-    const command = new BatchWriteItemCommand({ RequestItems: { [table]: left.splice(0, 25) } });
-    left.push(...((await dynamodb.send(command)).UnprocessedItems?.[table] ?? []));
+/** Sends our JSON: the SDK's own conversion loses an attribute named `__proto__`. */
+async function writeAll(dynamodb: DynamoDBClient, table: string, requests: readonly object[]): Promise<void> {
+  for (const batch of piecesOf(requests, 25)) {
+    const command = new BatchWriteItemCommand({ RequestItems: {} });
+    command.middlewareStack.add(
+      (next) => (args) => {
+        const { request } = args;
+        if (typeof request === 'object' && request !== null && 'body' in request)
+          request.body = JSON.stringify({ RequestItems: { [table]: batch } });
+        return next(args);
+      },
+      { step: 'serialize', priority: 'low', name: 'ownJson' },
+    );
+    const { UnprocessedItems = {} } = await dynamodb.send(command);
+    if (Object.keys(UnprocessedItems).length > 0) throw new Error('The local DynamoDB left items unprocessed');
   }
 }
