@@ -1,10 +1,12 @@
 import { AbortMultipartUploadCommand, ListMultipartUploadsCommand } from '@aws-sdk/client-s3';
 import { folderOf, RECORD_NAME } from '../format/backup-record.ts';
 import { type BackupLocation, deleteUnder, listFolders, readText } from './location.ts';
+import { DELETION_MARKER } from './prune.ts';
 
 /**
- * Deletes what a process that died left behind: open uploads in the location, and folders of backups without a record. Only
- * those that are older than `olderThanMs`: another process may be making a backup now.
+ * Deletes what a process that died left behind: open uploads in the location, folders of backups without a record, and what is
+ * left of a backup whose deletion was interrupted. Only those that are older than `olderThanMs`: another process may be making
+ * a backup now.
  * @returns the ids of the deleted folders and the number of aborted uploads.
  */
 export async function clearUnfinished(
@@ -24,8 +26,10 @@ export async function clearUnfinished(
   for (const id of await listFolders(location, root)) {
     const folder = folderOf(location.prefix, id);
     if (!isOld(id) || (await readText(location, `${folder}${RECORD_NAME}`)) !== undefined) continue;
-    // Exports of DynamoDB are in the same folder. They have a summary, but no record of ours.
-    if ((await readText(location, `${folder}manifest-summary.json`)) !== undefined) continue;
+    // Exports of DynamoDB are in the same folder. They have a summary, but no record of ours. A backup whose record somebody
+    // deleted by mistake has a summary, too: only a deletion that was begun is completed.
+    const isBeingDeleted = (await readText(location, `${folder}${DELETION_MARKER}`)) !== undefined;
+    if (!isBeingDeleted && (await readText(location, `${folder}manifest-summary.json`)) !== undefined) continue;
     await deleteUnder(location, folder);
     backupIds.push(id);
   }

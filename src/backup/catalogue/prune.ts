@@ -1,6 +1,6 @@
 import type { BackupRecord } from '../format/backup-record.ts';
 import { folderOf, RECORD_NAME } from '../format/backup-record.ts';
-import { type BackupLocation, deleteObject, deleteUnder } from './location.ts';
+import { type BackupLocation, deleteObject, listKeys, writeObject } from './location.ts';
 
 export interface PrunePlan {
   readonly remove: readonly BackupRecord[];
@@ -30,9 +30,30 @@ export function planPrune(
   return { remove, spared };
 }
 
-/** Deletes a backup, its record first, so that a part of it never looks whole. @returns the number of deleted objects. */
-export async function deleteBackup(location: BackupLocation, backupId: string): Promise<number> {
+/** An object of this name in the folder of a backup says that the backup is being deleted; `clearUnfinished` deletes the rest. */
+export const DELETION_MARKER = '_deleting';
+
+/**
+ * Deletes a backup: its record first, so that a part of it never looks whole. Repeat it where it failed or its process died.
+ * `mayWrite` is asked before every object that is written or deleted.
+ * @throws what `mayWrite` throws, BackupLocationError, the SDK's error.
+ */
+export async function deleteBackup(
+  location: BackupLocation,
+  backupId: string,
+  mayWrite: () => void = () => {},
+): Promise<void> {
   const folder = folderOf(location.prefix, backupId);
+  const marker = `${folder}${DELETION_MARKER}`;
+  mayWrite();
+  await writeObject(location, marker, '{}');
+  mayWrite();
   await deleteObject(location, `${folder}${RECORD_NAME}`);
-  return 1 + (await deleteUnder(location, folder));
+  for await (const key of listKeys(location, folder)) {
+    if (key === marker) continue;
+    mayWrite();
+    await deleteObject(location, key);
+  }
+  mayWrite();
+  await deleteObject(location, marker);
 }

@@ -227,6 +227,17 @@ export type JobStage =
   | 'removing'
   | 'proving';
 
+/** The stages of a flush or restore before its first write: what they count was only read. */
+export const READING_STAGES: ReadonlySet<JobStage> = new Set([
+  'comparing',
+  'rehearsing',
+  'safeguarding',
+  'checking',
+  'safety-backup',
+  'reading',
+  'verifying',
+]);
+
 /** How far a job is. */
 export interface JobProgress {
   readonly stage: JobStage;
@@ -278,8 +289,15 @@ export type JobResult =
 /** How a job came to its end. */
 export type JobEnd =
   | { readonly kind: 'finished'; readonly result: JobResult; readonly elapsedMs: number }
-  | { readonly kind: 'stopped'; readonly by: string; readonly progress?: JobProgress }
-  | { readonly kind: 'failed'; readonly refusal: TableRefusal; readonly progress?: JobProgress };
+  | ({ readonly kind: 'stopped'; readonly by: string } & JobReach)
+  | ({ readonly kind: 'failed'; readonly refusal: TableRefusal } & JobReach);
+
+/** How far a job came that did not finish. */
+export interface JobReach {
+  readonly progress?: JobProgress;
+  /** Neither this process nor one before has changed the table for this job. Absent: one may have. */
+  readonly isUntouched?: true;
+}
 
 /** Why a job whose process died does not resume under its approval. */
 export type ResumeRefusal =

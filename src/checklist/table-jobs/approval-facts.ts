@@ -46,11 +46,11 @@ export interface ApprovalFacts {
   /**
    * Refuses a backup that is too old to flush with, dated in the future, or used by an earlier flush of the whole table: what came
    * after that flush would be saved beside the backup, and a restore would take it in place of the backup's own records.
-   * The flush of job `except` is not an earlier one.
+   * The flush of job `except`, and the one that this flush continues, are not earlier ones.
    */
   refusalOfBackup(
     backup: BackupRecord,
-    flush: { readonly failedOnly?: boolean },
+    flush: { readonly failedOnly?: boolean; readonly continues?: string },
     except?: string,
   ): TableRefusal | undefined;
   /**
@@ -85,9 +85,10 @@ export function createApprovalFacts(ports: ApprovalFactsPorts): ApprovalFacts {
     return refuse({ reason: 'preconditions', step: kind, unmet: checked.unmet });
   };
 
-  const refusalOfBackup: ApprovalFacts['refusalOfBackup'] = (backup, { failedOnly = false }, except) => {
+  const refusalOfBackup: ApprovalFacts['refusalOfBackup'] = (backup, { failedOnly = false, continues }, except) => {
     const { usedBy } = backup;
-    if (!failedOnly && usedBy !== undefined && usedBy.jobId !== except)
+    // A flush that was continued has marked the backup with the id of the first job.
+    if (!failedOnly && usedBy !== undefined && usedBy.jobId !== except && usedBy.jobId !== continues)
       return { reason: 'backup-used', backupId: backup.id, at: usedBy.at };
     const ageMs = clock.now() - backup.startedAt;
     return ageMs > ports.maxBackupAgeMs || isDatedAhead(backup, clock.now())

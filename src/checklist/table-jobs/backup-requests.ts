@@ -99,6 +99,9 @@ export function createBackupRequests(ports: BackupRequestsPorts): BackupRequests
   return {
     async backup({ by, note, location: shownIn }) {
       if (current) return refuse({ reason: 'job-active', job: current });
+      // A copy of a table that is being emptied or filled is of no state that the table ever had.
+      const stored = await ports.record.read();
+      if (stored && !stored.end) return refuse({ reason: 'job-active', job: stored.job });
       const job: TableJob = {
         id: `backup-${randomUUID().slice(0, 8)}`,
         work: { kind: 'backup', ...defined({ note }) },

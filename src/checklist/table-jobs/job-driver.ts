@@ -9,8 +9,10 @@ import {
   type ApprovedJob,
   type JobEnd,
   type JobProgress,
+  type JobReach,
   type JobResult,
   progressIdOf,
+  READING_STAGES,
   type TableEvent,
   type TableRefusal,
 } from '../contracts/table-control.ts';
@@ -40,7 +42,7 @@ export interface JobDriverPorts {
   /** The lease on the pipeline, under a holder name of its own: while it is held no run and no other job works on the table. */
   readonly lease: Lease;
   /** The progress of jobs. */
-  readonly jobs: Pick<JobStore, 'remove'>;
+  readonly jobs: Pick<JobStore, 'read' | 'remove'>;
   /** Does the work of a job from where it was left. */
   readonly carryOut: (
     job: ApprovedJob,
@@ -181,14 +183,21 @@ export function createJobDriver(ports: JobDriverPorts): JobDriver {
       // The record stays: whoever gets the lease next decides whether the job resumes.
       if (cause instanceof JobLost) return lease.release();
       if (cause instanceof JobStopped)
-        return conclude(job, { kind: 'stopped', by: cause.by, ...defined({ progress }) });
+        return conclude(job, { kind: 'stopped', by: cause.by, ...(await reachOf(job, isResumed, progress)) });
       ports.warn(`${job.work.kind} ${job.id} failed`, error);
       return conclude(job, {
         kind: 'failed',
         refusal: refusalOrFault(error, ports.readFault),
-        ...defined({ progress }),
+        ...(await reachOf(job, isResumed, progress)),
       });
     }
+  }
+
+  /** How far a job came that this process has driven, and perhaps others before. Never throws. */
+  async function reachOf(job: ApprovedJob, isResumed: boolean, progress?: JobProgress): Promise<JobReach> {
+    const hasWritten = progress !== undefined && !READING_STAGES.has(progress.stage);
+    const isUntouched = !hasWritten && (await isUntouchedBefore(ports.jobs, job, isResumed));
+    return defined({ progress, isUntouched: isUntouched ? (true as const) : undefined });
   }
 
   /**
@@ -340,4 +349,20 @@ export function createJobDriver(ports: JobDriverPorts): JobDriver {
       await lease.release();
     },
   };
+}
+
+/**
+ * Whether no process has changed the table for this job, as far as its progress tells, which is stored before the first write.
+ * A restore of rows stores none: of one that other processes have driven nothing is known. False where it cannot be read.
+ */
+export async function isUntouchedBefore(
+  jobs: Pick<JobStore, 'read'>,
+  job: ApprovedJob,
+  isResumed: boolean,
+): Promise<boolean> {
+  if (job.work.kind === 'restore' && job.work.mode === 'rows') return !isResumed;
+  return jobs.read(progressIdOf(job)).then(
+    (kept) => kept === undefined,
+    () => false,
+  );
 }

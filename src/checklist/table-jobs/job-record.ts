@@ -36,14 +36,11 @@ export interface StoredJob {
 const hasKind = (value: unknown) => z.looseObject({ kind: z.string() }).safeParse(value).success;
 const hasReason = (value: unknown) => z.looseObject({ reason: z.string() }).safeParse(value).success;
 const progressSchema = z.custom<JobProgress>((value) => z.looseObject({ stage: z.string() }).safeParse(value).success);
+const reach = { progress: progressSchema.exactOptional(), isUntouched: z.literal(true).exactOptional() };
 const endSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('finished'), result: z.custom<JobResult>(hasKind), elapsedMs: z.number() }),
-  z.object({ kind: z.literal('stopped'), by: z.string(), progress: progressSchema.exactOptional() }),
-  z.object({
-    kind: z.literal('failed'),
-    refusal: z.custom<TableRefusal>(hasReason),
-    progress: progressSchema.exactOptional(),
-  }),
+  z.object({ kind: z.literal('stopped'), by: z.string(), ...reach }),
+  z.object({ kind: z.literal('failed'), refusal: z.custom<TableRefusal>(hasReason), ...reach }),
 ]);
 const entrySchema = z.object({ stopBy: z.string().optional(), end: z.string().optional() });
 

@@ -23,7 +23,7 @@ import type { UnmetPrecondition } from '../model/preconditions.ts';
 import type { Checklist } from '../steps/checklist.ts';
 import type { ApprovalFacts } from './approval-facts.ts';
 import type { ApprovalRequests } from './approval-requests.ts';
-import type { Decision, JobDriver } from './job-driver.ts';
+import { type Decision, isUntouchedBefore, type JobDriver } from './job-driver.ts';
 import type { JobRecord, StoredJob } from './job-record.ts';
 import { refusalOrFault } from './table-errors.ts';
 import { RECORDS_COUNTED } from './table-facts.ts';
@@ -141,7 +141,8 @@ export function createWorkFinder(ports: LookForWorkPorts): { lookForWork(): Prom
     }
     const stop = stopBy ?? ((await ports.stopFileExists()) ? `the stop file ${ports.stopFile}` : undefined);
     if (stop !== undefined) {
-      await driver.reportEnd(job, { kind: 'stopped', by: stop });
+      const isUntouched = await isUntouchedBefore(jobs, job, true);
+      await driver.reportEnd(job, { kind: 'stopped', by: stop, ...(isUntouched && { isUntouched }) });
       return nothing;
     }
     const because = await refusalToResume(job, approval);

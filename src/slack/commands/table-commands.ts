@@ -8,7 +8,7 @@ import { bytes, count, counted } from '../messages/kit/format.ts';
 import { type Message, say } from '../messages/kit/message.ts';
 import { backupLine, backupName } from '../messages/table/describe-table.ts';
 import { backupsMessage, pruneMessage } from '../messages/table/table-messages.ts';
-import { tableRefusalMessage } from '../messages/table/table-refusals.ts';
+import { tableRefusalLines, tableRefusalMessage } from '../messages/table/table-refusals.ts';
 import type { Command, CommandDescription, ParsedCommand, Requester } from './command.ts';
 import { type Read, readOptions, reject, splitArguments } from './parse/options.ts';
 
@@ -72,7 +72,10 @@ async function exporting(tables: TableControl, requester: Requester): Promise<Me
   const done = await begun.value.followed;
   return done.ok
     ? say(`The export is done: ${counted(done.value.items, 'record')}, ${bytes(done.value.bytes)}.`)
-    : tableRefusalMessage(done.refusal);
+    : say(
+        'The export was started, but the bot does not know how it ended. The DynamoDB console shows it.',
+        ...tableRefusalLines(done.refusal, 'job'),
+      );
 }
 
 export const backupsDescription: CommandDescription = {

@@ -222,6 +222,34 @@ test('What a process that died left behind is deleted only when it is old', asyn
   expect((await findBackup(world.location, whole.id)).id).toBe(whole.id);
 });
 
+test('A deletion that was interrupted is completed, and a backup whose record somebody deleted is left alone', async () => {
+  const table = await world.table(entries(3));
+  const [broken, whole] = [await world.backup(table), await world.backup(table)];
+  const folderOfBackup = (id: string) => `bot/AWSDynamoDB/${id}/`;
+  const objects = (await keysUnder(folderOfBackup(broken.id))).length;
+  // The process dies before each of its calls in turn: marker, record, every other object, marker.
+  const left = await Promise.all(
+    Array.from({ length: objects + 2 }, async (_, calls) => {
+      const record = await world.backup(table);
+      let done = 0;
+      const dying = deleteBackup(world.location, record.id, () => {
+        if (done === calls) throw new Error('the process died');
+        done += 1;
+      });
+      await expect(dying).rejects.toThrow('the process died');
+      return record.id;
+    }),
+  );
+  await deleteObject(world.location, `${folderOfBackup(broken.id)}rescan-backup.json`);
+  await clearUnfinished(world.location, { now: Date.now() + 1e9, olderThanMs: 60_000 });
+  const stillThere = await Promise.all(left.map(async (id) => (await keysUnder(folderOfBackup(id))).length > 0));
+  // Until its record is deleted, a backup is whole.
+  expect(stillThere).toEqual(left.map((_, calls) => calls < 2));
+  for (const id of left.slice(0, 2)) expect((await findBackup(world.location, id)).id).toBe(id);
+  expect(await keysUnder(folderOfBackup(broken.id))).toHaveLength(objects - 1);
+  expect((await findBackup(world.location, whole.id)).id).toBe(whole.id);
+});
+
 test('A backup that is deleted while it is verified does not come back into the catalogue', async () => {
   const table = await world.table([timesheetEntry(1)]);
   const record = await world.backup(table);

@@ -277,7 +277,7 @@ describe('a stop', () => {
     expect(process.driver.stop('U9')).toMatchObject({ id });
     claiming.open();
     await started;
-    expect(await process.heard('stopped')).toMatchObject({ by: 'U9' });
+    expect(await process.heard('stopped')).toMatchObject({ by: 'U9', isUntouched: true });
     expect(world.deleted).toEqual([]);
   });
 
@@ -360,7 +360,10 @@ describe('a stop', () => {
     const next = world.process('next');
     expect(await next.record.askStop(id, 'U9')).toBe(true);
     await standBy(world, next, 2 * LEASE_MS);
-    expect(await next.heard('stopped')).toMatchObject({ by: 'U9' });
+    const stopped = await next.heard('stopped');
+    expect(stopped).toMatchObject({ by: 'U9' });
+    // This process has changed nothing, but the one before has.
+    expect(stopped).not.toHaveProperty('isUntouched');
     expect(world.deleted).toHaveLength(2);
     expect(await next.record.read()).toBeUndefined();
   });
@@ -543,7 +546,7 @@ describe('the end of a job', () => {
     });
     const { id } = await process.request();
     await process.approve(id);
-    await process.heard('failed');
+    expect(await process.heard('failed')).toMatchObject({ isUntouched: true });
     expect(world.deleted).toEqual([]);
   });
 

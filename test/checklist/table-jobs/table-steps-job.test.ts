@@ -97,6 +97,39 @@ describe('jobs on a real table', () => {
     expect(await inTable()).toBe(0);
   });
 
+  test('No backup is made while a flush is in progress, and the step of the checklist keeps the backup before', async () => {
+    const bot = await startSteps({ LEASE_SECONDS: '10' });
+    const record = await backup(bot);
+    const approval = await request(bot);
+    aws.turn({ addedLatencyMs: 100 });
+    await bot.steps.click(approval.id, yes);
+    await bot.listensTo('progress');
+    expect(await bot.steps.backup({ by: 'U1', location: { channel: 'C01' } })).toMatchObject({
+      ok: false,
+      refusal: { reason: 'job-active', job: { id: approval.id } },
+    });
+    aws.turn({ addedLatencyMs: 0 });
+    await bot.listensTo('finished');
+    const { steps } = await bot.checklist.view();
+    expect(steps.find(({ step }) => step === 'backup')).toMatchObject({
+      state: 'done',
+      found: { kind: 'backup', backupId: record.id },
+    });
+  });
+
+  test('A flush that continues another one may use the backup that the other one has marked as used', async () => {
+    const bot = await startSteps();
+    const record = await backup(bot);
+    const first = await request(bot);
+    await bot.steps.click(first.id, yes);
+    await bot.listensTo('finished');
+    const action = { kind: 'flush', backupId: record.id, failedOnly: false } as const;
+    const ask = (continues: string) =>
+      bot.steps.request({ action: { ...action, continues }, by: 'U1', channel: 'C01' });
+    expect(await ask('a-other')).toMatchObject({ ok: false, refusal: { reason: 'backup-used' } });
+    expect(await ask(first.id)).toMatchObject({ ok: true });
+  });
+
   test('A second flush with the same backup is refused until that backup was restored', async () => {
     const bot = await startSteps();
     const record = await backup(bot);

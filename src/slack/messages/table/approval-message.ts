@@ -75,7 +75,7 @@ export function approvalMessage(approval: Approval, whoApproves: WhoApproves): M
     lines: [
       `${mention(approval.requestedBy)} asked to ${what}. The request ${decisionClause(state)}${ownText(approval)}.`,
       ...details,
-      ...(state.kind === 'approved' || state.kind === 'used' ? [] : ['Nothing was done.']),
+      ...(state.kind === 'approved' || state.kind === 'used' ? [] : [nothingDone(action)]),
       ...(state.kind === 'void' ? changedLines(state.changed) : []),
     ],
     notes: [smallPrint(bound)],
@@ -111,11 +111,15 @@ export function requestEndedMessage(approval: Approval): Message | undefined {
   if (state.kind === 'pending' || state.kind === 'approved' || state.kind === 'used') return undefined;
   if (state.kind === 'withdrawn' && state.by === requestedBy) return undefined;
   return say(
-    `${mention(requestedBy)}: your ${action} request ${decisionClause(state)}. Nothing was done.`,
+    `${mention(requestedBy)}: your ${action} request ${decisionClause(state)}. ${nothingDone(asked)}`,
     ...(state.kind === 'void' ? changedLines(state.changed) : []),
     ...(state.kind === 'void' || state.kind === 'expired' ? [`\`/rescan ${command}\` asks again.`] : []),
   );
 }
+
+/** The job that a request would have continued has done its part before. */
+const nothingDone = ({ continues }: TableAction): string =>
+  continues === undefined ? 'Nothing was done.' : 'Nothing more was done.';
 
 const factOf = ({ fingerprint }: Approval, name: string): string | undefined =>
   fingerprint.find((fact) => fact.name === name)?.value;

@@ -1,12 +1,13 @@
 import { type BackupRecord, shortBackupId, storedBytes } from '../../../backup/format/backup-record.ts';
-import type {
-  JobProgress,
-  JobResult,
-  JobStage,
-  PointInTimeRecovery,
-  TableEvent,
-  TableJob,
-  TableRefusal,
+import {
+  type JobProgress,
+  type JobReach,
+  type JobResult,
+  type PointInTimeRecovery,
+  READING_STAGES,
+  type TableEvent,
+  type TableJob,
+  type TableRefusal,
 } from '../../../checklist/contracts/table-control.ts';
 import { NOT_KEPT } from '../../../checklist/table-jobs/table-facts.ts';
 import { ACTION, button } from '../kit/buttons.ts';
@@ -160,15 +161,23 @@ function backupDone(record: BackupRecord, versioning: 'on' | 'off' | 'unknown', 
 }
 
 /** What a job that did not finish leaves behind, and what to do about it. */
-function leftLine({ work }: TableJob): string {
+function leftLine(
+  { work }: TableJob,
+  { isUntouched, progress, refusal }: JobReach & { refusal?: TableRefusal },
+): string {
   if (work.kind === 'backup') return 'Nothing of it counts as a backup. `/rescan backup` makes a new one.';
   if (work.kind === 'flush' && work.recreate)
     return `The table was not deleted. Records that differed from backup ${code(shortBackupId(work.backupId), 80)} are saved next to it.`;
+  if (isUntouched) return work.kind === 'flush' ? 'Nothing was deleted.' : 'Nothing was written to the table.';
   if (work.kind === 'flush')
     return `Every record deleted so far is in backup ${code(shortBackupId(work.backupId), 80)}. \`/rescan restore\` with mode merge restores them.`;
-  return work.mode === 'rows'
-    ? 'Some of the records may be back. Request the same records again to restore the rest.'
-    : 'The table is partly restored. Request the same restore again to complete it.';
+  if (work.mode === 'rows')
+    return 'Some of the records may be back. Request the same records again to restore the rest.';
+  if (refusal?.reason === 'restore-mismatch')
+    return 'Request the same restore again to restore the records that differ.';
+  return progress?.stage === 'proving' || progress?.stage === 'removing'
+    ? 'Every record of the backup was written, but the result is not verified. Request the same restore again to complete it.'
+    : 'The table may be partly restored. Request the same restore again to complete it.';
 }
 
 /** A job that was stopped or failed. */
@@ -180,37 +189,20 @@ export function brokenOffMessage(event: Extract<TableEvent, { kind: 'stopped' | 
     return compose({
       fact: `:x: ${jobName(job)} failed${after}.`,
       lines: [
-        ...failureLines(event.refusal, done),
-        ...(event.refusal.reason === 'table-unfinished' ? [] : [leftLine(job)]),
+        ...tableRefusalLines(event.refusal, 'job'),
+        ...(event.refusal.reason === 'table-unfinished' ? [] : [leftLine(job, event)]),
         requestedLine(job),
       ],
     });
   const by = /^[UW][A-Z0-9]+$/.test(event.by) ? mention(event.by) : sentence(event.by, 200);
   return compose({
     fact: `${jobName(job)} was stopped by ${by}${after}.`,
-    lines: [leftLine(job), requestedLine(job)],
+    lines: [leftLine(job, event), requestedLine(job)],
   });
 }
 
-/** The stages of a flush or restore before its first write: what they count was only read. */
-const READING: ReadonlySet<JobStage> = new Set([
-  'comparing',
-  'rehearsing',
-  'safeguarding',
-  'checking',
-  'safety-backup',
-  'reading',
-  'verifying',
-]);
-
 const countDone = ({ work }: TableJob, { stage, done }: JobProgress): number =>
-  work.kind !== 'backup' && READING.has(stage) ? 0 : done;
-
-/** In the middle of a job it is not true that nothing was done. */
-const failureLines = (refusal: TableRefusal, done: number): readonly string[] =>
-  refusal.reason === 'fault' && done > 0
-    ? [`${describeFault(refusal.fault)}.`, ...faultLines(refusal.fault)]
-    : tableRefusalLines(refusal);
+  work.kind !== 'backup' && READING_STAGES.has(stage) ? 0 : done;
 
 /** A job that does not resume after its process died, and what to do. */
 export function interruptedMessage(event: Extract<TableEvent, { kind: 'interrupted' }>): Message {
@@ -222,8 +214,8 @@ export function interruptedMessage(event: Extract<TableEvent, { kind: 'interrupt
       ...interruptionLines(because),
       ...(next.ok
         ? ['To continue, approve the new request in this channel. To leave it as it is, deny the request.']
-        : ['It cannot be continued now:', ...tableRefusalLines(next.refusal)]),
-      leftLine(job),
+        : ['It cannot be continued now:', ...tableRefusalLines(next.refusal, 'job')]),
+      leftLine(job, {}),
       requestedLine(job),
     ],
   });
@@ -236,7 +228,7 @@ function interruptionLines(because: Extract<TableEvent, { kind: 'interrupted' }>
     case 'changed':
       return ['Its approval no longer applies because something changed:', ...changedLines(because.changed)];
     case 'blocked':
-      return tableRefusalLines(because.refusal);
+      return tableRefusalLines(because.refusal, 'job');
     case 'older-version':
       return ['An older version of the bot started it and did not store what was approved.'];
     case 'approval-gone':

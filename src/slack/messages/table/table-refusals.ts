@@ -13,7 +13,11 @@ const NEW_BACKUP = '`/rescan backup` makes a new one.';
 /** Why nothing was done to the table, and what to do about it. */
 export const tableRefusalMessage = (refusal: TableRefusal): Message => say(...tableRefusalLines(refusal));
 
-export function tableRefusalLines(refusal: TableRefusal): string[] {
+/**
+ * The same as lines. `of`: a request that was refused, so that nothing was done; or a job that failed, which may have done a part
+ * and says itself what that was.
+ */
+export function tableRefusalLines(refusal: TableRefusal, of: 'request' | 'job' = 'request'): string[] {
   switch (refusal.reason) {
     case 'no-backup':
       return ['There is no verified backup of this table. Nothing is deleted without one.', NEW_BACKUP];
@@ -46,7 +50,7 @@ export function tableRefusalLines(refusal: TableRefusal): string[] {
     case 'backup-damaged':
       return [
         `${backupName(refusal.backupId)} is damaged in S3: ${code(refusal.object, 300)}: ${code(refusal.why, 200)}.`,
-        `Nothing was written to the table. ${NEW_BACKUP}`,
+        of === 'request' ? `Nothing was written to the table. ${NEW_BACKUP}` : NEW_BACKUP,
       ];
     case 'backup-in-use':
       return [`${backupName(refusal.backupId)} is in use and is kept.`];
@@ -145,7 +149,10 @@ export function tableRefusalLines(refusal: TableRefusal): string[] {
         'The bot checks within seconds whether it was used. It then starts the job or reports that nothing was done, in this channel.',
       ];
     case 'fault':
-      return [`Nothing was done: ${describeFault(refusal.fault)}.`, ...faultLines(refusal.fault)];
+      return [
+        of === 'request' ? `Nothing was done: ${describeFault(refusal.fault)}.` : `${describeFault(refusal.fault)}.`,
+        ...faultLines(refusal.fault),
+      ];
   }
 }
 

@@ -254,7 +254,8 @@ describe('messages of a job', () => {
     } as const;
     const { text } = brokenOffMessage({ kind: 'failed', job: flushJob(), refusal });
     expect(text).not.toContain('<!channel>');
-    expect(text).toContain('Nothing was done');
+    // Only where it is known that no process has changed the table, the message says so.
+    expect(text).not.toContain('Nothing was');
     // Records that were only compared were not deleted.
     const comparing = { ...progress, stage: 'comparing' } as const;
     expect(firstLine(brokenOffMessage({ kind: 'failed', job: flushJob(), refusal, progress: comparing }))).toBe(
@@ -264,6 +265,30 @@ describe('messages of a job', () => {
     expect(brokenOffMessage({ kind: 'failed', job: flushJob(), refusal, progress }).text).not.toContain(
       'Nothing was done',
     );
+  });
+
+  test.each([
+    ['flush', 'comparing', true, 'Nothing was deleted.'],
+    ['flush', 'comparing', false, 'Every record deleted so far is in backup'],
+    ['flush', 'deleting', false, 'Every record deleted so far is in backup'],
+    ['restore', 'checking', true, 'Nothing was written to the table.'],
+    ['restore', 'checking', false, 'The table may be partly restored.'],
+    ['restore', 'writing', false, 'The table may be partly restored.'],
+    ['restore', 'proving', false, 'Every record of the backup was written, but the result is not verified.'],
+  ] as const)('A %s that fails in the stage %s (untouched: %s) says: %s', (kind, stage, isUntouched, text) => {
+    const backupId = '20260105083000-abc123';
+    const job = flushJob({
+      work: kind === 'flush' ? { kind, backupId, failedOnly: false } : { kind, backupId, mode: 'replace' },
+    });
+    const fault = { reason: 'configuration', message: 'a setting does not fit the pipeline', fix: 'Look.' } as const;
+    const damaged = { reason: 'backup-damaged', backupId, object: 'data/1.json.gz', why: 'cut' } as const;
+    const progress = { stage, done: 299, total: 299, isApproximate: false, stageMs: 1 } as const;
+    for (const refusal of [{ reason: 'fault', fault } as const, damaged]) {
+      const end = { kind: 'failed', job, refusal, progress, ...(isUntouched && { isUntouched }) } as const;
+      const message = brokenOffMessage(end);
+      expect(message.text).toContain(text);
+      expect(message.text.match(/Nothing was/g) ?? []).toHaveLength(isUntouched ? 1 : 0);
+    }
   });
 
   test('An interrupted job says why it does not continue, and what to do', () => {
