@@ -96,6 +96,16 @@ export function postMessage(
   return message;
 }
 
+/** An administrator deletes a message, for example one of the bot. Replies to it lose their thread. */
+export function deleteMessage(
+  { directory, messages }: Pick<Parts, 'directory' | 'messages'>,
+  { channel, ts }: { channel: string; ts: string },
+): JsonRecord {
+  const id = directory.channel(channel)?.id ?? channel;
+  if (!messages.remove(id, ts)) throw new PersonRefusedError(404, 'no_such_message', `There is no message ${ts}.`);
+  return { ok: true };
+}
+
 const MESSAGE_EVENT = { public: 'message.channels', private: 'message.groups', im: 'message.im' } as const;
 const CHANNEL_TYPE = { public: 'channel', private: 'group', im: 'im' } as const;
 

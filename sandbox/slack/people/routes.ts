@@ -5,8 +5,9 @@ import { parseJson, readBody, sendJson } from '../http.ts';
 import type { Parts } from '../rules/parts.ts';
 import { SLACK_WORLD } from '../slack-world.ts';
 import { DISCONNECT_REASONS } from '../socket-mode.ts';
+import { CHANNEL_CHANGES, changeChannel } from './channels.ts';
 import { createInteractions } from './interactions.ts';
-import { openHome, postMessage, sendCommand } from './messages.ts';
+import { deleteMessage, openHome, postMessage, sendCommand } from './messages.ts';
 import { createModals } from './modals.ts';
 import { workspaceState } from './state.ts';
 import { uploadAsPerson } from './uploads.ts';
@@ -59,6 +60,13 @@ export function createPeopleSide(
         fileIds: z.array(z.string()).optional(),
       }),
       (said) => ({ ok: true, message: postMessage(parts, said) }),
+    ),
+    '/sandbox/delete': route(z.strictObject({ channel: z.string(), ts: z.string() }), (asked) =>
+      deleteMessage(parts, asked),
+    ),
+    '/sandbox/channel': route(
+      z.strictObject({ channel: z.string(), do: z.enum(CHANNEL_CHANGES), id: z.string().optional() }),
+      (asked) => changeChannel(parts, asked),
     ),
     '/sandbox/action': route(z.strictObject({ ...place, value: z.unknown().optional() }), interactions.act),
     '/sandbox/suggest': route(z.strictObject({ ...place, value: z.string() }), interactions.suggest),

@@ -3,15 +3,17 @@ import { WebApiError } from '../errors.ts';
 import { present } from '../rules/json.ts';
 import type { Parts } from '../rules/parts.ts';
 import { toSlackMessage } from '../workspace/messages.ts';
-import { messageBlocks, messageContent, postableChannel, requireParent, visibleChannel } from '../workspace/posting.ts';
+import { messageBlocks, messageContent, postableChannel, threadOf, visibleChannel } from '../workspace/posting.ts';
 import { blocks, flag, type MethodTable, method, name, record, text } from './method.ts';
 
 const MOST_UPDATE_TEXT = 4_000;
 const content = { text: text.optional(), blocks: blocks.optional(), metadata: record.optional() };
 const WRITE = { scopes: ['chat:write'] };
 
-export function chatMethods(parts: Pick<Parts, 'directory' | 'manifest' | 'messages' | 'world' | 'url'>): MethodTable {
-  const { directory, messages, world } = parts;
+export function chatMethods(
+  parts: Pick<Parts, 'directory' | 'ids' | 'manifest' | 'messages' | 'world' | 'url'>,
+): MethodTable {
+  const { directory, ids, messages, world } = parts;
   /** A message of the bot. Throws `is_inactive`, `message_not_found`, or `refusal` when somebody else wrote it. */
   function ownMessage(channel: string, ts: string, refusal: string) {
     const { id, isArchived } = visibleChannel(directory, channel);
@@ -28,12 +30,12 @@ export function chatMethods(parts: Pick<Parts, 'directory' | 'manifest' | 'messa
       z.object({ channel: name, thread_ts: name.optional(), reply_broadcast: flag.optional(), ...content }),
       (args) => {
         const channel = postableChannel(parts, args.channel, { allowPublic: true });
-        requireParent(messages, channel.id, args.thread_ts);
+        const threadTs = threadOf(messages, channel.id, args.thread_ts);
         const message = messages.add({
           ...messageContent(args, world),
           channelId: channel.id,
           userId: directory.bot.id,
-          ...(args.thread_ts ? { threadTs: args.thread_ts, isBroadcast: args.reply_broadcast ?? false } : {}),
+          ...(threadTs === undefined ? {} : { threadTs, isBroadcast: args.reply_broadcast ?? false }),
         });
         return { channel: channel.id, ts: message.ts, message: toSlackMessage(message, directory) };
       },
@@ -65,13 +67,16 @@ export function chatMethods(parts: Pick<Parts, 'directory' | 'manifest' | 'messa
       (args) => {
         const channel = postableChannel(parts, args.channel, { allowPublic: false });
         if (!channel.members.has(args.user)) throw new WebApiError('user_not_in_channel');
-        requireParent(messages, channel.id, args.thread_ts);
+        const threadTs = threadOf(messages, channel.id, args.thread_ts);
+        const content = messageContent(args, world);
+        // "Ephemeral messages in threads are only shown if there is already an active thread" (chat.postEphemeral).
+        if (threadTs !== undefined && messages.thread(channel.id, threadTs).length < 2) return { message_ts: ids.ts() };
         const message = messages.add({
-          ...messageContent(args, world),
+          ...content,
           channelId: channel.id,
           userId: directory.bot.id,
           onlyFor: args.user,
-          ...(args.thread_ts ? { threadTs: args.thread_ts } : {}),
+          ...(threadTs === undefined ? {} : { threadTs }),
         });
         return { message_ts: message.ts };
       },

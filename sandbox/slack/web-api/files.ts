@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { WebApiError } from '../errors.ts';
 import type { Parts } from '../rules/parts.ts';
 import { MAX_FILE_BYTES, toSlackFile } from '../workspace/files.ts';
-import { messageBlocks, postableChannel, requireParent } from '../workspace/posting.ts';
+import { messageBlocks, postableChannel, threadOf } from '../workspace/posting.ts';
 import { blocks, count, type MethodTable, method, name, recordList, text } from './method.ts';
 
 const WRITE = { scopes: ['files:write'], tier: 4 } as const;
@@ -47,7 +47,8 @@ export function fileMethods(
             response_metadata: { messages: ['[ERROR] thread_ts needs one channel_id'] },
           });
         const channels = channelIds.map((id) => postableChannel(parts, id, { allowPublic: false }));
-        for (const channel of channels) requireParent(messages, channel.id, args.thread_ts);
+        const [first] = channels;
+        const threadTs = first && threadOf(messages, first.id, args.thread_ts);
         // With `initial_comment` Slack ignores the blocks.
         const shownBlocks = args.initial_comment ? [] : (messageBlocks(args.blocks, parts.world) ?? []);
         const completed = args.files.map(({ id, title }) => {
@@ -62,7 +63,7 @@ export function fileMethods(
             channelId: channel.id,
             userId: directory.bot.id,
             files: completed.map((file) => toSlackFile(file, url())),
-            ...(args.thread_ts ? { threadTs: args.thread_ts } : {}),
+            ...(threadTs === undefined ? {} : { threadTs }),
           });
           for (const file of completed) {
             files.shared(file.id, channel.id, message.ts);

@@ -17,7 +17,7 @@ export interface User {
 }
 
 export interface Channel {
-  readonly id: string;
+  id: string;
   readonly name: string;
   readonly kind: 'public' | 'private' | 'im';
   isArchived: boolean;

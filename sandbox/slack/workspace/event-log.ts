@@ -18,6 +18,7 @@ export type EventType =
   | 'view_closed'
   | 'home_published'
   | 'channel_joined'
+  | 'channel_changed'
   | 'connection_opened'
   | 'connection_closed'
   | 'slack_world';

@@ -54,6 +54,8 @@ export interface Messages {
   thread(channelId: string, parentTs: string): readonly Message[];
   /** All messages, ephemeral ones included, oldest first. */
   all(): readonly Message[];
+  /** The messages of a channel belong to the channel's new id from now on. */
+  moveChannel(from: string, to: string): void;
 }
 
 export function createMessages(ids: Pick<Ids, 'ts' | 'next'>, log: Pick<EventLog, 'record'>): Messages {
@@ -124,6 +126,11 @@ export function createMessages(ids: Pick<Ids, 'ts' | 'next'>, log: Pick<EventLog
       return [parent, ...shown(channelId).filter((message) => message.threadTs === parentTs)];
     },
     all: () => [...byChannel.values()].flatMap((messages) => [...messages.values()]),
+    moveChannel(from, to) {
+      const moved = [...channelOf(from)].map(([ts, message]) => [ts, { ...message, channelId: to }] as const);
+      byChannel.set(to, new Map(moved));
+      byChannel.delete(from);
+    },
   };
 }
 
@@ -136,6 +143,7 @@ export function toSlackMessage(
   const fromApp = message.userId === directory.bot.id;
   return present({
     type: 'message',
+    subtype: message.isBroadcast ? 'thread_broadcast' : undefined,
     user: message.userId,
     ...(fromApp ? { bot_id: directory.bot.botId, app_id: directory.app.id } : {}),
     team: directory.team.id,

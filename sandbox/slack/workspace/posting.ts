@@ -66,11 +66,19 @@ export function postableChannel(
   throw new WebApiError('not_in_channel');
 }
 
-/** Throws unless `threadTs` is the parent of a thread or can become one. */
-export function requireParent(messages: Parts['messages'], channelId: string, threadTs: string | undefined): void {
-  if (threadTs === undefined) return;
+/**
+ * The thread that a reply to `threadTs` joins. Undefined without `threadTs`, and when there is no message with this ts (it
+ * was deleted): Slack then posts the message in the channel, and its answer has no `message.thread_ts`. Throws for a ts
+ * that cannot be the parent of a thread.
+ */
+export function threadOf(
+  messages: Parts['messages'],
+  channelId: string,
+  threadTs: string | undefined,
+): string | undefined {
+  if (threadTs === undefined) return undefined;
   if (!/^\d+\.\d{6}$/.test(threadTs)) throw new WebApiError('invalid_thread_ts');
   const parent = messages.find(channelId, threadTs);
-  if (!parent || parent.onlyFor) throw new WebApiError('thread_not_found');
-  if (parent.threadTs !== undefined && parent.threadTs !== parent.ts) throw new WebApiError('cannot_reply_to_message');
+  if (parent?.threadTs !== undefined && parent.threadTs !== parent.ts) throw new WebApiError('cannot_reply_to_message');
+  return parent && !parent.onlyFor ? threadTs : undefined;
 }

@@ -157,6 +157,7 @@ const EVENTS = [
   'view_closed',
   'home_published',
   'channel_joined',
+  'channel_changed',
   'connection_opened',
   'connection_closed',
   'slack_world',

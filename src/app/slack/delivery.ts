@@ -3,10 +3,12 @@ import { createAlertDelivery } from '../../slack/delivery/alert-delivery.ts';
 import { createLiveMessageEditor } from '../../slack/delivery/live-message-editor.ts';
 import { createMessageLinks } from '../../slack/delivery/message-links.ts';
 import {
+  createDeletionCheck,
   createJobLocations,
   createLocationFinder,
   createRunLocationFinder,
 } from '../../slack/delivery/message-locations.ts';
+import { createRunHeads } from '../../slack/delivery/run-heads.ts';
 import { runMessage } from '../../slack/messages/run/run-message.ts';
 import { renderAutopilot, type ShownAutopilot } from '../../slack/threads/autopilot-thread.ts';
 import { renderJob, type ShownJob } from '../../slack/threads/table-thread.ts';
@@ -25,7 +27,10 @@ export function assembleDelivery(ports: SlackPorts, { answers, progress, alerts 
     intervalMs: settings.messageEditMs,
     onError: (error: unknown) => logger.debug({ err: error }, 'A live message was not edited.'),
   };
+  const heads = createRunHeads({ runs, chat: answers });
   return {
+    heads,
+    isDeleted: createDeletionCheck(answers),
     findRunLocation,
     jobLocations,
     links: createMessageLinks({ runs, chat: answers, onError }),
@@ -37,6 +42,12 @@ export function assembleDelivery(ports: SlackPorts, { answers, progress, alerts 
       clock,
       random,
       takeOverAfterMs: settings.leaseMs,
+      onThreadGone(id, threadTs) {
+        if (!id.startsWith('r-')) return;
+        heads
+          .renew(id, threadTs)
+          .catch((error: unknown) => onError(error, `The message of ${id} was not posted again.`));
+      },
       onError,
     }),
     runMessages: createLiveMessageEditor<RunSnapshot>({
@@ -44,12 +55,20 @@ export function assembleDelivery(ports: SlackPorts, { answers, progress, alerts 
       idOf: ({ runId }) => runId,
       findLocation: findRunLocation,
       render: (run) => runMessage(run),
+      onDeleted: ({ runId }, { ts }) => heads.renew(runId, ts),
     }),
     jobMessages: createLiveMessageEditor<ShownJob>({
       ...editing,
       idOf: ({ job }) => job.id,
       findLocation: async (jobId) => jobLocations.find(jobId),
       render: renderJob,
+      async onDeleted({ job, ended }, { channel }, message) {
+        // The end of a job is in a message of its own.
+        if (ended) return;
+        const posted = { channel, ts: await answers.post(channel, message) };
+        jobLocations.add(job.id, posted);
+        if (job.work.kind !== 'backup') await tables.setLiveMessage(job.id, posted);
+      },
     }),
     autopilotMessages: createLiveMessageEditor<ShownAutopilot>({
       ...editing,

@@ -17,7 +17,7 @@ export function assembleIntake(
   ports: SlackPorts,
   { answers, modals }: ClientParts,
   { permissions, people, membership, checkApprover, whoApproves }: AccessParts,
-  { links, runMessages, findRunLocation }: DeliveryParts,
+  { links, runMessages, findRunLocation, isDeleted }: DeliveryParts,
   requests: RequestParts,
   { logFollower: following, runThread }: ThreadParts,
 ): Intake {
@@ -43,7 +43,7 @@ export function assembleIntake(
       files: resultFiles,
       exportAudit,
       putBack: restoreRowsForm,
-      threadIn: createThreadFinder(runs, findRunLocation),
+      threadIn: createThreadFinder(runs, findRunLocation, isDeleted),
       links,
     },
     logs: requests.logRequests,
@@ -90,6 +90,7 @@ export function assembleIntake(
     deduplicator: createDeduplicator(clock),
     clock,
     reportError: createErrorReporter(logger, random),
+    noteFormGone: (error, request) => logger.info({ request, reason: error.reason }, error.message),
     audit: audit.enqueue,
   });
 }

@@ -3,7 +3,7 @@ import type { WebClient } from '@slack/web-api';
 import type { Clock } from '../../lib/clock.ts';
 import { withinLimits } from '../messages/kit/limits.ts';
 import type { Message } from '../messages/kit/message.ts';
-import { classifySlackError, isThreadGone } from './slack-errors.ts';
+import { classifySlackError, isThreadGone, ThreadGoneError } from './slack-errors.ts';
 
 type Blocks = readonly (KnownBlock | Block)[];
 
@@ -31,9 +31,9 @@ export interface Thread {
  * blocks is the message sent again in a simpler form.
  */
 export interface Chat {
-  /** Returns the `ts` of the new message. */
+  /** Returns the `ts` of the new message. @throws ThreadGoneError when it is in the channel instead of the thread. */
   post(channel: string, message: Message, thread?: Thread): Promise<string>;
-  /** Posts a message that was cut to Slack's limits before. Returns its `ts`. */
+  /** Posts a message that was cut to Slack's limits before. Returns its `ts`. @throws ThreadGoneError, like `post`. */
   postStored(channel: string, message: StoredMessage, thread?: Thread): Promise<string>;
   edit(location: MessageLocation, message: Message): Promise<void>;
   /** Removes the buttons of a message that Slack delivered; everything else stays. */
@@ -46,13 +46,14 @@ export interface Chat {
 export function createChat(client: Pick<WebClient, 'chat'>): Chat {
   async function postStored(channel: string, message: StoredMessage, thread?: Thread): Promise<string> {
     const base = { channel, text: message.text, unfurl_links: false, unfurl_media: false };
-    const { ts } = await inAcceptedForm(message, (blocks) => {
+    const { ts, message: shown } = await inAcceptedForm(message, (blocks) => {
       const content = blocks.length === 0 ? base : { ...base, blocks };
       return client.chat.postMessage(
         thread ? { ...content, thread_ts: thread.ts, reply_broadcast: thread.broadcast } : content,
       );
     });
     if (!ts) throw new Error('chat.postMessage succeeded but returned no ts.');
+    if (thread && shown && shown.thread_ts === undefined) throw new ThreadGoneError(channel, thread.ts, ts);
     return ts;
   }
   // Without `parse: 'none'` chat.update parses the text as if a person had typed it; chat.postMessage does not.
@@ -101,16 +102,23 @@ async function inAcceptedForm<T>(
   return send([]);
 }
 
-/** Posts into the thread, or into the channel when there is no thread or its first message was deleted. */
+/**
+ * Posts into the thread, or into the channel when there is no thread or its first message was deleted. `onThreadGone`: the
+ * first message was deleted, and the message with the returned `ts` is in the channel.
+ */
 export async function postInThreadOrChannel(
   post: (thread: Thread | undefined) => Promise<string>,
   thread: Thread | undefined,
+  onThreadGone: (ts: string) => void = () => {},
 ): Promise<string> {
   try {
     return await post(thread);
   } catch (error) {
     if (!thread || !isThreadGone(error)) throw error;
-    return post(undefined);
+    // Slack itself has posted the message in the channel, or it refused the thread.
+    const ts = error instanceof ThreadGoneError ? error.ts : await post(undefined);
+    onThreadGone(ts);
+    return ts;
   }
 }
 

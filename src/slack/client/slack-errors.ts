@@ -41,8 +41,25 @@ const POSTING_FORBIDDEN_CODES = new Set([
 export const isPostingForbidden = (code: string): boolean =>
   POSTING_FORBIDDEN_CODES.has(code) || code.startsWith('restricted_action');
 
-/** Whether Slack refused a reply because the first message of its thread was deleted. */
+/**
+ * The first message of a thread was deleted. Slack does not refuse a reply then: it posts the message in the channel, and
+ * only the missing `thread_ts` of its answer tells.
+ */
+export class ThreadGoneError extends Error {
+  override readonly name = 'ThreadGoneError';
+  /** The message, which is in the channel now. */
+  readonly ts: string;
+  constructor(channel: string, threadTs: string, ts: string) {
+    super(
+      `The first message of the thread ${threadTs} in ${channel} was deleted. Slack posted the reply in the channel.`,
+    );
+    this.ts = ts;
+  }
+}
+
+/** Whether a reply is not in its thread because the first message of the thread was deleted. */
 export function isThreadGone(error: unknown): boolean {
+  if (error instanceof ThreadGoneError) return true;
   const failure = classifySlackError(error);
   return failure.kind === 'refused' && /thread|message_not_found|cannot_reply/.test(failure.code);
 }

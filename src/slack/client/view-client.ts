@@ -1,8 +1,38 @@
 import type { HomeView, ModalView } from '@slack/types';
 import type { WebClient } from '@slack/web-api';
 import { viewWithinLimits } from '../messages/kit/view-limits.ts';
+import { classifySlackError } from './slack-errors.ts';
 
-/** Modals, cut to Slack's limits. Both methods throw what Slack's client throws. */
+/** A form that nobody sees: Slack did not open it in time, or the person closed it while it was filled. */
+export class FormGoneError extends Error {
+  override readonly name = 'FormGoneError';
+  readonly reason: 'expired' | 'closed';
+  constructor(reason: 'expired' | 'closed', cause: unknown) {
+    super(reason === 'expired' ? 'The trigger of a form has expired.' : 'A form was closed while it was filled.', {
+      cause,
+    });
+    this.reason = reason;
+  }
+}
+
+/** docs.slack.dev, views.open and views.update. */
+const GONE_CODES: Readonly<Record<string, FormGoneError['reason']>> = {
+  expired_trigger_id: 'expired',
+  exchanged_trigger_id: 'expired',
+  not_found: 'closed',
+};
+
+async function orGone<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    const failure = classifySlackError(error);
+    const reason = failure.kind === 'refused' ? GONE_CODES[failure.code] : undefined;
+    throw reason === undefined ? error : new FormGoneError(reason, error);
+  }
+}
+
+/** Modals, cut to Slack's limits. Both methods throw FormGoneError, or what Slack's client throws. */
 export interface ModalClient {
   /** Opens a modal with a trigger that is at most 3 s old. Returns the id of the view. */
   openView(triggerId: string, view: ModalView): Promise<string>;
@@ -11,12 +41,12 @@ export interface ModalClient {
 
 export const createModalClient = (client: Pick<WebClient, 'views'>): ModalClient => ({
   async openView(triggerId, view) {
-    const opened = await client.views.open({ trigger_id: triggerId, view: viewWithinLimits(view) });
+    const opened = await orGone(() => client.views.open({ trigger_id: triggerId, view: viewWithinLimits(view) }));
     if (!opened.view?.id) throw new Error('views.open succeeded but returned no view id.');
     return opened.view.id;
   },
   async updateView(viewId, view) {
-    await client.views.update({ view_id: viewId, view: viewWithinLimits(view) });
+    await orGone(() => client.views.update({ view_id: viewId, view: viewWithinLimits(view) }));
   },
 });
 

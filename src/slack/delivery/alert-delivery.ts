@@ -51,12 +51,16 @@ export function createAlertDelivery(ports: {
   clock: Clock;
   random: Random;
   takeOverAfterMs: number;
+  /** The first message of the thread of this run, autopilot or job was deleted. Never throws. */
+  onThreadGone: (id: string, threadTs: string) => void;
   onError: (error: unknown, message: string) => void;
 }): AlertDelivery {
   const { outbox, clock, random, onError } = ports;
   const own = new Set<string>();
   /** Posted, although the outbox may still list them: this process does not post them twice. */
   const posted = new Set<string>();
+  /** The thread in place of one whose first message was deleted: that of the first alert which Slack put in the channel. */
+  const threadsInstead = new Map<string, string>();
   let isFirstPass = true;
   let lastPut: Promise<unknown> = Promise.resolve();
 
@@ -98,9 +102,19 @@ export function createAlertDelivery(ports: {
     const location = await ports.findLocation(runId);
     const channel = location?.channel ?? ports.homeChannel;
     if (forbiddenChannels.has(channel)) return false;
-    const thread = location?.ts === undefined ? undefined : { ts: location.ts, broadcast: to === 'channel' };
+    const head = location?.ts;
+    const thread =
+      head === undefined ? undefined : { ts: threadsInstead.get(head) ?? head, broadcast: to === 'channel' };
     try {
-      await postInThreadOrChannel((target) => ports.chat.postStored(channel, message, target), thread);
+      await postInThreadOrChannel(
+        (target) => ports.chat.postStored(channel, message, target),
+        thread,
+        (ts) => {
+          if (head === undefined) return;
+          threadsInstead.set(head, ts);
+          ports.onThreadGone(runId, head);
+        },
+      );
       return true;
     } catch (error) {
       if (classifySlackError(error).kind !== 'refused') throw error;

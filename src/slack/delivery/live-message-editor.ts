@@ -22,6 +22,8 @@ export interface LiveMessageEditorPorts<State> {
   readonly idOf: (state: State) => string;
   readonly findLocation: FindLocation;
   readonly render: (state: State) => Message;
+  /** The message was deleted. */
+  readonly onDeleted?: (state: State, location: MessageLocation, message: Message) => Promise<unknown>;
   readonly clock: Clock;
   /** The time between the starts of two edits, ms. */
   readonly intervalMs: number;
@@ -59,7 +61,7 @@ export function createLiveMessageEditor<State>(ports: LiveMessageEditorPorts<Sta
       } catch (error) {
         ports.onError(error);
         const failure = classifySlackError(error);
-        // The message was deleted or cannot be edited: a retry would be refused again. A later state is still tried.
+        // The message cannot be edited: a retry would be refused again. A later state is still tried.
         if (failure.kind === 'refused') continue;
         failures += 1;
         const delayMs = failure.kind === 'rate-limited' ? failure.retryAfterMs : delayCeilingMs(limits, failures);
@@ -75,7 +77,14 @@ export function createLiveMessageEditor<State>(ports: LiveMessageEditorPorts<Sta
     const message = ports.render(state);
     const content = JSON.stringify(message);
     if (lastShown?.id === id && lastShown.content === content) return;
-    await ports.edit({ channel: location.channel, ts: location.ts }, message);
+    const place = { channel: location.channel, ts: location.ts };
+    try {
+      await ports.edit(place, message);
+    } catch (error) {
+      const failure = classifySlackError(error);
+      if (failure.kind !== 'refused' || failure.code !== 'message_not_found' || !ports.onDeleted) throw error;
+      await ports.onDeleted(state, place, message);
+    }
     lastShown = { id, content };
   }
 

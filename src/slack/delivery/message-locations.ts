@@ -1,7 +1,8 @@
 import type { AutopilotControl } from '../../checklist/contracts/autopilot-control.ts';
 import type { TableControl } from '../../checklist/contracts/table-control.ts';
 import type { RunControl, RunLocation } from '../../run/model/run-control.ts';
-import type { MessageLocation } from '../client/chat.ts';
+import type { Chat, MessageLocation } from '../client/chat.ts';
+import { classifySlackError } from '../client/slack-errors.ts';
 
 /** Finds the message of a run, an autopilot or a table job by its id; undefined if it has none. */
 export type FindLocation = (id: string) => Promise<RunLocation | undefined>;
@@ -26,16 +27,34 @@ export function createRunLocationFinder(runs: Pick<RunControl, 'location'>): Fin
   };
 }
 
+/** Whether Slack says that a message was deleted. False if Slack does not answer. Never throws. */
+export type IsDeleted = (location: MessageLocation) => Promise<boolean>;
+
+export const createDeletionCheck =
+  (chat: Pick<Chat, 'permalink'>): IsDeleted =>
+  async (location) => {
+    try {
+      await chat.permalink(location);
+      return false;
+    } catch (error) {
+      const failure = classifySlackError(error);
+      return failure.kind === 'refused' && failure.code === 'message_not_found';
+    }
+  };
+
 /**
- * Finds the thread of a run, or of the open or last run if no id is given. Undefined if it has no message in this channel.
+ * Finds the thread of a run, or of the open or last run if no id is given. Undefined if it has no message in this channel
+ * any more.
  * @throws what the control table throws.
  */
 export const createThreadFinder =
-  (runs: Pick<RunControl, 'current'>, findRun: FindLocation) =>
+  (runs: Pick<RunControl, 'current'>, findRun: FindLocation, isDeleted: IsDeleted) =>
   async (channel: string, runId?: string): Promise<{ channel: string; threadTs: string } | undefined> => {
     const id = runId ?? (await runs.current())?.runId;
     const location = id === undefined ? undefined : await findRun(id);
-    return location?.channel === channel && location.ts !== undefined ? { channel, threadTs: location.ts } : undefined;
+    if (location?.channel !== channel || location.ts === undefined) return undefined;
+    const { ts } = location;
+    return (await isDeleted({ channel, ts })) ? undefined : { channel, threadTs: ts };
   };
 
 /** The live messages of table jobs that this process posted, by job id. */

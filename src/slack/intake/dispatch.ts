@@ -4,6 +4,7 @@ import { ControlTableError } from '../../state/control-table.ts';
 import type { Action } from '../actions/action.ts';
 import type { MessageLocation } from '../client/chat.ts';
 import { classifySlackError, isPostingForbidden } from '../client/slack-errors.ts';
+import { FormGoneError } from '../client/view-client.ts';
 import type { Command, Requester } from '../commands/command.ts';
 import { readCommandLine } from '../commands/parse/command-line.ts';
 import type { ModalView } from '../forms/change-plan-view.ts';
@@ -12,6 +13,7 @@ import { unknownWordMessage } from '../messages/help/help.ts';
 import { type Message, say } from '../messages/kit/message.ts';
 import {
   faultWhileMessage,
+  formExpiredMessage,
   mutedMessage,
   permissionRefusalMessage,
   unexpectedErrorMessage,
@@ -92,6 +94,8 @@ export function createIntake(ports: {
   deduplicator: Deduplicator;
   clock: Clock;
   reportError: ReportError;
+  /** A form was closed while it was filled, or its trigger expired: nothing failed, so one quiet line in the log is enough. */
+  noteFormGone: (error: FormGoneError, request: string) => void;
   /** Records who did what, with which outcome. Returns at once: no request waits for it, least of all a stop. */
   audit: (facts: { who: string; what: string; outcome: string }) => void;
 }): Intake {
@@ -110,6 +114,12 @@ export function createIntake(ports: {
       audit(noted ?? (message ? firstLine(message) : 'done'));
       if (message) await reply(message);
     } catch (error) {
+      if (error instanceof FormGoneError) {
+        audit(`no form shown: ${error.reason}`);
+        ports.noteFormGone(error, what);
+        if (error.reason === 'expired') await reply(formExpiredMessage());
+        return;
+      }
       const { message, outcome } = describeError(error, what);
       audit(outcome);
       await reply(message);

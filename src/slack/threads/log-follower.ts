@@ -5,6 +5,7 @@ import { isErrorLine } from '../../pipeline/logs/log-line.ts';
 import type { LogLine, LogWindow } from '../../pipeline/logs/logs.ts';
 import type { Stops } from '../../state/stops.ts';
 import type { Chat, MessageLocation } from '../client/chat.ts';
+import { isThreadGone } from '../client/slack-errors.ts';
 import type { Requester } from '../commands/command.ts';
 import { code } from '../messages/kit/escape.ts';
 import { type Message, say } from '../messages/kit/message.ts';
@@ -38,7 +39,7 @@ const START_OVERLAP_MS = 1_000;
 interface ActiveFollow {
   readonly ended: AbortController;
   /** Why it ends. */
-  reason: Following;
+  reason: Following | { readonly kind: 'thread-gone' };
   /** Resolves when its message says that it ended. */
   done: Promise<void>;
 }
@@ -59,8 +60,8 @@ export function createLogFollower(ports: {
   const starting = new Set<string>();
   const activeIn = (channel: string) => [...active].filter(([id]) => id.startsWith(`${channel}/`));
 
-  function end(follow: ActiveFollow, reason: Following): void {
-    if (follow.ended.signal.aborted) return;
+  function end(follow: ActiveFollow, reason: ActiveFollow['reason']): void {
+    if (follow.ended.signal.aborted && reason.kind !== 'thread-gone') return;
     follow.reason = reason;
     follow.ended.abort();
   }
@@ -91,6 +92,7 @@ export function createLogFollower(ports: {
       const lines = await postLines(request, { channel, ts }, follow);
       active.delete(id);
       ended.abort();
+      if (follow.reason.kind === 'thread-gone') return;
       await chat
         .edit({ channel, ts }, followMessage(head, follow.reason, lines))
         .catch((error: unknown) => onError(error, 'The end of following the log could not be shown.'));
@@ -119,7 +121,16 @@ export function createLogFollower(ports: {
     { channel, ts }: MessageLocation,
     follow: ActiveFollow,
   ): Promise<number> {
-    const post = (message: Message) => chat.post(channel, message, { ts, broadcast: false });
+    const post = async (message: Message) => {
+      try {
+        // After one stray message in the channel nothing more is posted.
+        if (follow.reason.kind !== 'thread-gone') await chat.post(channel, message, { ts, broadcast: false });
+      } catch (error) {
+        if (!isThreadGone(error)) throw error;
+        onError(error, 'The first message of a thread that receives log lines was deleted. Following the log ends.');
+        end(follow, { kind: 'thread-gone' });
+      }
+    };
     const poster = createLogLinePoster({ post, clock, onError });
     let count = 0;
     try {
@@ -139,7 +150,7 @@ export function createLogFollower(ports: {
     return count;
   }
 
-  async function postRefusal(error: unknown, post: (message: Message) => Promise<string>): Promise<void> {
+  async function postRefusal(error: unknown, post: (message: Message) => Promise<void>): Promise<void> {
     try {
       await post(ports.refusalOf(error));
     } catch (postError) {

@@ -11,11 +11,12 @@ import type { Lease } from '../../state/lease.ts';
 import { type Chat, postInThreadOrChannel } from '../client/chat.ts';
 import { classifySlackError } from '../client/slack-errors.ts';
 import { createFollowUpRunner, type Step } from '../delivery/follow-up-runner.ts';
+import type { IsDeleted } from '../delivery/message-locations.ts';
 import { code } from '../messages/kit/escape.ts';
 import { type Message, say } from '../messages/kit/message.ts';
 import { diagnosisMessage } from '../messages/results/diagnosis-message.ts';
 import { reportMessage } from '../messages/results/report-message.ts';
-import type { ResultFiles } from '../requests/result-files.ts';
+import type { FileLocation, ResultFiles } from '../requests/result-files.ts';
 
 /** The ends of a run that have a follow-up. */
 const ENDS_WITH_FOLLOW_UP = ['completed', 'stopped', 'tripped'] as const;
@@ -53,6 +54,7 @@ export interface FollowUpPorts {
   readonly files: Pick<ResultFiles, 'shareFailures'>;
   readonly runs: Pick<RunControl, 'location' | 'read'>;
   readonly chat: Pick<Chat, 'post'>;
+  readonly isDeleted: IsDeleted;
   readonly clock: Clock;
   readonly onError: (error: unknown, message: string) => void;
 }
@@ -69,23 +71,49 @@ async function executeFollowUp(followUp: FollowUp, step: Step, ports: FollowUpPo
   const location = await ports.runs.location(runId);
   // The run was resumed: its next end has a follow-up of its own.
   if (!run || !location || run.state.kind !== kind) return;
+  const thread = await threadOf(location, ports);
 
   if (kind === 'tripped')
     await step('diagnosis', async () => {
       const found = await ports.diagnoses.diagnose(runId);
-      if (found.ok) await postInThread(ports, location, diagnosisMessage(found.value, ports.clock.now()));
+      if (found.ok) await thread.post(diagnosisMessage(found.value, ports.clock.now()));
     });
-  await step('report', () => postReport(run, location, ports));
-  if (run.totals.failed > 0 || kind === 'tripped') await step('csv', () => shareFailures(run, location, ports));
+  await step('report', () => postReport(run, thread, ports));
+  if (run.totals.failed > 0 || kind === 'tripped') await step('csv', () => shareFailures(run, thread, ports));
 }
 
-async function postReport(run: RunSnapshot, location: RunLocation, ports: FollowUpPorts): Promise<void> {
+/** Where the results of a run are posted. */
+interface ResultThread {
+  post(message: Message): Promise<void>;
+  readonly location: () => FileLocation;
+}
+
+/**
+ * The thread of a run. When its first message was deleted, the first result is posted in the channel and the others in the
+ * thread of that one.
+ */
+async function threadOf({ channel, ts }: RunLocation, { chat, isDeleted }: FollowUpPorts): Promise<ResultThread> {
+  let threadTs = ts === undefined || (await isDeleted({ channel, ts })) ? undefined : ts;
+  return {
+    async post(message) {
+      const thread = threadTs === undefined ? undefined : { ts: threadTs, broadcast: false };
+      const post = (target: typeof thread) => chat.post(channel, message, target);
+      const posted = await postInThreadOrChannel(post, thread, () => {
+        threadTs = undefined;
+      });
+      threadTs ??= posted;
+    },
+    location: () => defined({ channel, threadTs }),
+  };
+}
+
+async function postReport(run: RunSnapshot, thread: ResultThread, ports: FollowUpPorts): Promise<void> {
   const report = await ports.results.report(run.runId);
   if (!report.ok) throw new Error(`The report of ${run.runId} cannot be made: ${report.refusal.reason}.`);
   const failures = await readFailures(run.runId, ports);
   await failures.dispose();
   const about = { expected: report.value.expected, causes: failures.totals.causesInRun };
-  await postInThread(ports, location, reportMessage(run, report.value, about), run.state.kind === 'completed');
+  await thread.post(reportMessage(run, report.value, about));
 }
 
 async function readFailures(runId: string, { results }: FollowUpPorts) {
@@ -94,18 +122,16 @@ async function readFailures(runId: string, { results }: FollowUpPorts) {
   return found.value;
 }
 
-async function shareFailures({ runId }: RunSnapshot, location: RunLocation, ports: FollowUpPorts): Promise<void> {
+async function shareFailures({ runId }: RunSnapshot, thread: ResultThread, ports: FollowUpPorts): Promise<void> {
   const failures = await readFailures(runId, ports);
   try {
     if (failures.totals.images === 0) return;
-    await ports.files.shareFailures(failures, defined({ channel: location.channel, threadTs: location.ts }));
+    await ports.files.shareFailures(failures, thread.location());
   } catch (error) {
     const failure = classifySlackError(error);
     if (failure.kind !== 'refused') throw error;
     ports.onError(error, `The CSV of the failed images of ${runId} was not uploaded.`);
-    await postInThread(
-      ports,
-      location,
+    await thread.post(
       say(
         `The CSV of the failed images could not be uploaded. Slack answered ${code(failure.code, 80)}.`,
         'To try again: `/rescan export failures`.',
@@ -115,17 +141,6 @@ async function shareFailures({ runId }: RunSnapshot, location: RunLocation, port
     await failures.dispose();
   }
 }
-
-const postInThread = (
-  { chat }: FollowUpPorts,
-  { channel, ts }: RunLocation,
-  message: Message,
-  broadcast = false,
-): Promise<string> =>
-  postInThreadOrChannel(
-    (thread) => chat.post(channel, message, thread),
-    ts === undefined ? undefined : { ts, broadcast },
-  );
 
 export function createRunFollowUps(
   ports: FollowUpPorts & {

@@ -2,10 +2,11 @@ import { schedule } from 'node-cron';
 import { createSingleFlight } from '../../lib/async/single-flight.ts';
 import type { RunControl } from '../../run/model/run-control.ts';
 import type { RunEvent, RunSnapshot } from '../../run/model/types.ts';
-import type { Chat } from '../client/chat.ts';
+import { type Chat, postInThreadOrChannel } from '../client/chat.ts';
 import type { AlertDelivery } from '../delivery/alert-delivery.ts';
 import type { LiveMessageEditor } from '../delivery/live-message-editor.ts';
 import type { FindLocation } from '../delivery/message-locations.ts';
+import type { RunHeads } from '../delivery/run-heads.ts';
 import { alertOf } from '../messages/run/alerts.ts';
 import { progressPost } from '../messages/run/run-message.ts';
 
@@ -24,12 +25,15 @@ export interface RunThread {
   lastKnownRun(): RunSnapshot | undefined;
 }
 
+const HEAD_NOT_RENEWED = 'The message of a run was deleted, and no new one could be posted yet.';
+
 export function createRunThread(ports: {
   liveMessages: Pick<LiveMessageEditor<RunSnapshot>, 'show'>;
   alerts: Pick<AlertDelivery, 'put'>;
   chat: Pick<Chat, 'post'>;
   runs: Pick<RunControl, 'current'>;
   findLocation: FindLocation;
+  heads: RunHeads;
   /** Whether an interrupted run continues without a person. */
   autoResume: boolean;
   onError: (error: unknown, message: string) => void;
@@ -43,7 +47,12 @@ export function createRunThread(ports: {
     try {
       const location = await ports.findLocation(run.runId);
       if (location?.ts === undefined) return;
-      await ports.chat.post(location.channel, progressPost(run), { ts: location.ts, broadcast: false });
+      const { channel, ts } = location;
+      await postInThreadOrChannel(
+        (thread) => ports.chat.post(channel, progressPost(run), thread),
+        { ts, broadcast: false },
+        () => void ports.heads.renew(run.runId, ts).catch((error: unknown) => onError(error, HEAD_NOT_RENEWED)),
+      );
     } catch (error) {
       onError(error, 'A progress post was dropped.');
     }

@@ -1,6 +1,6 @@
 import type { Approval } from '../../approvals/approval.ts';
 import type { JobProgress, TableControl, TableEvent, TableJob } from '../../checklist/contracts/table-control.ts';
-import type { Chat, MessageLocation } from '../client/chat.ts';
+import { type Chat, type MessageLocation, postInThreadOrChannel } from '../client/chat.ts';
 import type { AlertDelivery } from '../delivery/alert-delivery.ts';
 import type { LiveMessageEditor } from '../delivery/live-message-editor.ts';
 import type { JobLocations } from '../delivery/message-locations.ts';
@@ -65,7 +65,8 @@ export function createTableThread(ports: {
     if (job.liveMessage) return showIn(job.liveMessage);
     const post = async () => {
       const thread = ts === undefined ? undefined : { ts, broadcast: false };
-      const posted = { channel, ts: await chat.post(channel, jobMessage(job), thread) };
+      const postIn = (target: typeof thread) => chat.post(channel, jobMessage(job), target);
+      const posted = { channel, ts: await postInThreadOrChannel(postIn, thread) };
       showIn(posted);
       if (job.work.kind !== 'backup') await ports.tables.setLiveMessage(job.id, posted);
     };

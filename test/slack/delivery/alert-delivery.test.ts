@@ -1,5 +1,6 @@
 import { WebAPIPlatformError, WebAPIRateLimitedError } from '@slack/web-api';
 import { describe, expect, test } from 'vitest';
+import { ThreadGoneError } from '../../../src/slack/client/slack-errors.ts';
 import { createAlertDelivery } from '../../../src/slack/delivery/alert-delivery.ts';
 import { say } from '../../../src/slack/messages/kit/message.ts';
 import type { Outbox, OutboxMessage } from '../../../src/state/outbox.ts';
@@ -31,6 +32,7 @@ function deliveryWith(
 ) {
   const clock = createFakeClock();
   const posted: string[] = [];
+  const gone: string[] = [];
   const delivery = createAlertDelivery({
     outbox,
     clock,
@@ -46,9 +48,10 @@ function deliveryWith(
         return '2.000002';
       },
     },
+    onThreadGone: (id) => gone.push(id),
     onError: () => {},
   });
-  return { clock, posted, delivery, outbox };
+  return { gone, clock, posted, delivery, outbox };
 }
 
 /** An outbox whose control table cannot be written. */
@@ -100,6 +103,20 @@ describe('the delivery of alerts', () => {
     delivery.start();
     await clock.advance(30_000);
     expect(posted).toEqual(['C0TIMESHEET channel gone', 'C0HOME channel without a message']);
+    delivery.close();
+  });
+
+  test('after one alert that Slack put in the channel, the others are in the thread of that one', async () => {
+    const threads: (string | undefined)[] = [];
+    const { clock, gone, delivery } = deliveryWith(async (channel, _text, thread) => {
+      threads.push(thread?.ts);
+      if (thread?.ts === '1.000001') throw new ThreadGoneError(channel, thread.ts, '7.000007');
+    });
+    for (const text of ['first', 'second', 'third']) await delivery.put('job-1', alert(text, 'thread'));
+    delivery.start();
+    await clock.advance(10_000);
+    expect(threads).toEqual(['1.000001', '7.000007', '7.000007']);
+    expect(gone).toEqual(['job-1']);
     delivery.close();
   });
 

@@ -46,10 +46,16 @@ test('the prefix of an id says whose message is looked for', async () => {
 });
 
 test('the thread of a run is used in the channel of its message only; without an id it is the thread of the last run', async () => {
-  const find = createThreadFinder({ current: async () => runSnapshot({ runId: 'r-0002' }) }, async (id) =>
-    id === 'r-0001' ? { channel: 'C1' } : { channel: 'C1', ts: '2.0' },
+  let isDeleted = false;
+  const find = createThreadFinder(
+    { current: async () => runSnapshot({ runId: 'r-0002' }) },
+    async (id) => (id === 'r-0001' ? { channel: 'C1' } : { channel: 'C1', ts: '2.0' }),
+    async () => isDeleted,
   );
   expect(await find('C1')).toEqual({ channel: 'C1', threadTs: '2.0' });
+  isDeleted = true;
+  expect(await find('C1')).toBeUndefined();
+  isDeleted = false;
   expect(await find('C2')).toBeUndefined();
   expect(await find('C1', 'r-0001')).toBeUndefined();
 });

@@ -27,6 +27,7 @@ function intakeWith(
   const clock = createFakeClock();
   const done: string[] = [];
   const heard: string[] = [];
+  const noted: string[] = [];
   const go: Command = {
     word: 'go',
     role: 'operator',
@@ -86,6 +87,7 @@ function intakeWith(
     channels: ['C1'],
     deduplicator: createDeduplicator(clock),
     clock,
+    noteFormGone: ({ reason }) => noted.push(reason),
     reportError: () => 'abcd1234',
   });
   const acknowledge = async (message?: Message) => {

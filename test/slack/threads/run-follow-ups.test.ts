@@ -5,6 +5,7 @@ import { systemClock } from '../../../src/lib/clock.ts';
 import type { Result } from '../../../src/lib/result.ts';
 import type { RunReport } from '../../../src/results/report/run-report.ts';
 import type { RunSnapshot, RunState } from '../../../src/run/model/types.ts';
+import { ThreadGoneError } from '../../../src/slack/client/slack-errors.ts';
 import { createRunFollowUps } from '../../../src/slack/threads/run-follow-ups.ts';
 import { type ControlTable, openControlTable } from '../../../src/state/control-table.ts';
 import { createFollowUps } from '../../../src/state/follow-ups.ts';
@@ -47,7 +48,14 @@ const until = async (holds: () => boolean): Promise<void> => {
 /** A Slack and a run that several processes of the bot share; what they posted, in order. */
 function shared(state: RunState, changes: Partial<RunSnapshot> = {}) {
   const posted: string[] = [];
-  const world = { run: runSnapshot({ ...changes, runId: 'r-0001', state }), posted, beforeStep: (_: string) => {} };
+  const world = {
+    run: runSnapshot({ ...changes, runId: 'r-0001', state }),
+    posted,
+    beforeStep: (_: string) => {},
+    isHeadDeleted: false,
+    /** Whether Slack says so when it is asked. */
+    slackTells: true,
+  };
   const record = (what: string) => {
     world.beforeStep(what);
     posted.push(what);
@@ -77,18 +85,21 @@ function shared(state: RunState, changes: Partial<RunSnapshot> = {}) {
           }),
       },
       files: {
-        async shareFailures() {
-          record('csv');
+        async shareFailures(_found, { threadTs }) {
+          record(threadTs === '1.1' ? 'csv' : `csv in ${threadTs}`);
           return 1;
         },
       },
       runs: { read: async () => world.run, location: async () => ({ channel: 'C1', ts: '1.1' }) },
       chat: {
-        async post(_channel, message, thread) {
-          record(`${thread?.broadcast ? 'channel' : 'thread'}: ${message.text}`);
-          return '1.2';
+        async post(channel, message, thread) {
+          const place = !thread || thread.broadcast || world.isHeadDeleted ? 'channel' : 'thread';
+          record(`${place}: ${message.text}`);
+          if (thread && world.isHeadDeleted) throw new ThreadGoneError(channel, thread.ts, '2.2');
+          return '2.2';
         },
       },
+      isDeleted: async () => world.isHeadDeleted && world.slackTells,
       followUps: createFollowUps({ table, name: `p${names}` }),
       lease: createLease({ table, name: `p${names}`, holder, durationMs: 1_000, clock: systemClock }),
       clock: systemClock,
@@ -110,15 +121,29 @@ async function* nothing(): AsyncGenerator<never> {}
 const failedOne = { totals: { ...runSnapshot().totals, failed: 1 } };
 
 describe('the follow-ups of a run', () => {
-  test('a completed run is followed by its report in the channel, then by the CSV of the failed images', async () => {
+  test('a completed run is followed by its report and by the CSV of the failed images, both in its thread', async () => {
     const { posted, copy, event } = shared({ kind: 'completed' }, failedOne);
     const { runFollowUps } = copy('a');
     runFollowUps.start();
     await runFollowUps.handle(event());
     await until(() => posted.length === 2);
-    expect(posted[0]).toMatch(/^channel: :warning: Report of Rescan r-0001/);
+    expect(posted[0]).toMatch(/^thread: :warning: Report of Rescan r-0001/);
     expect(posted[1]).toBe('csv');
   });
+
+  test.each([true, false])(
+    'when the live message was deleted, the report is in the channel and the CSV in its thread (known beforehand: %s)',
+    async (slackTells) => {
+      const { world, posted, copy, event } = shared({ kind: 'completed' }, failedOne);
+      Object.assign(world, { isHeadDeleted: true, slackTells });
+      const { runFollowUps } = copy('a');
+      runFollowUps.start();
+      await runFollowUps.handle(event());
+      await until(() => posted.length === 2);
+      expect(posted[0]).toMatch(/^channel: :warning: Report of Rescan r-0001/);
+      expect(posted[1]).toBe('csv in 2.2');
+    },
+  );
 
   test('a run without failures is followed by no file', async () => {
     const { posted, copy, event } = shared({ kind: 'completed' }, { totals: { ...runSnapshot().totals, failed: 0 } });

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { RunSnapshot } from '../../../src/run/model/types.ts';
+import { ThreadGoneError } from '../../../src/slack/client/slack-errors.ts';
 import { createRunThread } from '../../../src/slack/threads/run-thread.ts';
 import { runSnapshot } from '../../support/memory/scripted-run-control.ts';
 import { settle } from '../../support/rigs/fake-clock.ts';
@@ -9,6 +10,7 @@ function runThread(options: { current?: RunSnapshot | Error; post?: () => Promis
   const alerts: string[] = [];
   const posts: string[] = [];
   const errors: string[] = [];
+  const renewed: string[] = [];
   const thread = createRunThread({
     liveMessages: { show: (run) => void shown.push(run) },
     alerts: { put: async (id, { to, message }) => void alerts.push(`${id} ${to}: ${message.text.split('\n')[0]}`) },
@@ -25,10 +27,11 @@ function runThread(options: { current?: RunSnapshot | Error; post?: () => Promis
       },
     },
     findLocation: async () => ({ channel: 'C1', ts: '1.0' }),
+    heads: { renew: async (runId, ts) => void renewed.push(`${runId} ${ts}`) },
     autoResume: true,
     onError: (_error, message) => errors.push(message),
   });
-  return { thread, shown, alerts, posts, errors };
+  return { thread, shown, alerts, posts, errors, renewed };
 }
 const running = runSnapshot({ state: { kind: 'running' } });
 
@@ -104,4 +107,15 @@ test('a last run that cannot be read is logged', async () => {
   const { thread, errors } = runThread({ current: new Error('no network') });
   await thread.showLastRun();
   expect(errors).toEqual(['The last run cannot be read.']);
+});
+
+test('when Slack puts a progress post in the channel, because the live message was deleted, the run gets a new one', async () => {
+  const { thread, renewed, errors } = runThread({
+    post: () => Promise.reject(new ThreadGoneError('C1', '1.0', '2.0')),
+  });
+  thread.handle({ kind: 'progress', snapshot: running });
+  thread.postProgress();
+  await settle();
+  expect(renewed).toEqual([`${running.runId} 1.0`]);
+  expect(errors).toEqual([]);
 });

@@ -4,6 +4,8 @@ import pino from 'pino';
 import { onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { startLocalSlack } from '../../../sandbox/slack/server.ts';
+import type { Seed } from '../../../sandbox/slack/workspace/directory.ts';
+import type { BotControls } from '../../../src/app/controls.ts';
 import { assembleSlackApp } from '../../../src/app/slack/slack-app.ts';
 import { readSettings } from '../../../src/settings.ts';
 import { openControlTable } from '../../../src/state/control-table.ts';
@@ -38,11 +40,23 @@ const stateSchema = z.looseObject({
 });
 
 /** A local Slack, a control table in dynalite, and the Slack part of the bot on a scripted run. */
-export async function botInSlack(options: { settings?: Record<string, string> } = {}) {
+export async function botInSlack(
+  options: {
+    settings?: Record<string, string>;
+    /** In place of the idle ones. */
+    controls?: Partial<BotControls>;
+    seed?: Seed;
+  } = {},
+) {
   const clock = createFastClock(CLOCK_FACTOR);
   const dynamo = await startDynalite();
   onTestFinished(() => dynamo.stop());
-  const slack = await startLocalSlack({ port: 0, manifest: MANIFEST, rateLimits: 'off' });
+  const slack = await startLocalSlack({
+    port: 0,
+    manifest: MANIFEST,
+    rateLimits: 'off',
+    ...(options.seed ? { seed: options.seed } : {}),
+  });
   onTestFinished(() => slack.close());
   const runs = createScriptedRunControl();
   const table = await openControlTable({ dynamodb: dynamo.client, tableName: 'control', clock });
@@ -62,12 +76,13 @@ export async function botInSlack(options: { settings?: Record<string, string> } 
       ...options.settings,
       ...changed,
     });
-    const logger = pino({ level: 'warn' }, { write: (line) => void logLines.push(line) });
+    const logger = pino({ level: 'info' }, { write: (line) => void logLines.push(line) });
     return assembleSlackApp({
       settings,
       runs,
       tables: idleTableControl(),
       ...idleControls(runs),
+      ...options.controls,
       outbox,
       followUps: createFollowUps({ table, name: 'test' }),
       followUpLease: createLease({
@@ -119,8 +134,14 @@ export async function botInSlack(options: { settings?: Record<string, string> } 
     click: (user: string, ts: string, actionId: string) => post('action', { user, ts, actionId }),
     submit: (user: string, viewId: string, values: Record<string, string | null>) =>
       post('submit', { user, viewId, values }),
+    /** An administrator deletes a message. */
+    remove: (ts: string) => post('delete', { channel: 'timesheet-ocr', ts }),
+    channel: (change: string, more: Record<string, string> = {}) =>
+      post('channel', { channel: 'timesheet-ocr', do: change, ...more }),
+    closeForm: (user: string, viewId: string) => post('close', { user, viewId }),
     world: (change: Record<string, unknown>) => post('slack-world', change),
     disconnect: (reason: string) => post('disconnect', { reason }),
+    logLines: () => logLines,
     logged: (what: RegExp) => until(async () => logLines.find((line) => what.test(line)), `a log line ${what}`),
     message: (what: RegExp) =>
       until(async () => (await state()).messages.find((message) => what.test(message.text)), `a message ${what}`),

@@ -159,6 +159,10 @@ export const mutedMessage = (slackError: string): Message =>
 export const wrongChannelMessage = (channels: readonly string[]): Message =>
   say(`rescan-bot does not work in this channel. Use ${alternatives(channels.map(linkChannel))}.`);
 
+/** Slack opens a form only within three seconds after the command or the click. */
+export const formExpiredMessage = (): Message =>
+  say('The form did not open within 3 seconds, and Slack opens it no later. Nothing was done. Please try again.');
+
 /** An unexpected error; `ref` finds its cause in the log. */
 export const unexpectedErrorMessage = (ref: string): Message =>
   say(

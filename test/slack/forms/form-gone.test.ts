@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest';
+import { idleControls } from '../../support/memory/idle-checklist.ts';
+import { createScriptedRunControl } from '../../support/memory/scripted-run-control.ts';
+import { botInSlack } from '../../support/rigs/bot-in-slack.ts';
+
+/** A bot whose plan of a deploy is ready when `ready` is called. */
+async function withSlowDeploy() {
+  const waiting = Promise.withResolvers<void>();
+  const { deploys } = idleControls(createScriptedRunControl());
+  const bot = await botInSlack({
+    controls: {
+      deploys: {
+        ...deploys,
+        async plan() {
+          await waiting.promise;
+          return { ok: false, refusal: { reason: 'no-images' } };
+        },
+      },
+    },
+  });
+  return { ...bot, ready: waiting.resolve };
+}
+
+test('a form that is closed while it loads leaves one quiet line in the log and no answer', async () => {
+  const bot = await withSlowDeploy();
+  await bot.command('operator', '/rescan deploy');
+  const view = await bot.until(async () => (await bot.state()).views.U0OPERATOR?.[0], 'a form');
+  await bot.closeForm('operator', view.id);
+  bot.ready();
+  const line = await bot.logged(/A form was closed while it was filled/);
+  expect(JSON.parse(line)).toMatchObject({ level: 30, request: '/rescan deploy' });
+  await bot.command('operator', '/rescan help');
+  await bot.ephemeral(/^rescan-bot runs the OCR function/);
+  expect((await bot.state()).ephemerals).toHaveLength(1);
+  expect(bot.logLines().filter((text) => JSON.parse(text).level >= 40)).toEqual([]);
+});
+
+test.each(['expired_trigger_id', 'exchanged_trigger_id'])(
+  'a form that Slack does not open because of %s says so in one plain sentence',
+  async (code) => {
+    const bot = await withSlowDeploy();
+    await bot.world({ errors: { 'views.open': code } });
+    await bot.command('operator', '/rescan deploy');
+    expect((await bot.ephemeral(/The form did not open/)).text).toBe(
+      'The form did not open within 3 seconds, and Slack opens it no later. Nothing was done. Please try again.',
+    );
+    await bot.logged(/The trigger of a form has expired/);
+    expect(bot.logLines().filter((text) => JSON.parse(text).level >= 40)).toEqual([]);
+  },
+);

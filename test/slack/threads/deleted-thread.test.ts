@@ -1,0 +1,74 @@
+import { describe, expect, test } from 'vitest';
+import type { LogLine, LogWindow } from '../../../src/pipeline/logs/logs.ts';
+import { idleControls } from '../../support/memory/idle-checklist.ts';
+import { createScriptedRunControl } from '../../support/memory/scripted-run-control.ts';
+import { botInSlack } from '../../support/rigs/bot-in-slack.ts';
+
+async function withRun(settings: Record<string, string> = {}) {
+  const bot = await botInSlack({ settings });
+  await bot.command('operator', '/rescan start');
+  await bot.click('operator', (await bot.message(/would invoke/)).ts, 'plan_start');
+  const started = await bot.message(/^Rescan r-0142 started/);
+  if (started.threadTs === undefined) throw new Error('The run has no thread.');
+  return { ...bot, head: started.threadTs };
+}
+type Bot = Awaited<ReturnType<typeof withRun>>;
+const newHead = ({ until, inChannel, head }: Bot, what: RegExp) =>
+  until(
+    async () => (await inChannel()).find(({ ts, text }) => ts > head && what.test(text) && text.includes('Processed:')),
+    'a new live message',
+  );
+
+describe('the live message of a run is deleted', () => {
+  test('the next edit posts a new live message, and the following alerts are in its thread', async () => {
+    const bot = await withRun();
+    await bot.remove(bot.head);
+    bot.runs.progress({ inFlight: 3 });
+    const head = await newHead(bot, /^Rescan r-0142 is running/);
+    await bot.runs.becomes({ kind: 'tripped', trippedBy: { kind: 'consecutive-failures', failures: 10 } });
+    const trip = await bot.message(/^Rescan r-0142 stopped itself.*Nothing is running/s);
+    expect(trip).toMatchObject({ threadTs: head.ts, isBroadcast: true });
+    expect(await bot.runs.location('r-0142')).toMatchObject({ ts: head.ts });
+    expect((await bot.inChannel()).filter(({ text }) => text.includes('Processed:'))).toHaveLength(1);
+  });
+
+  test('at most one alert or progress post strays into the channel before there is a new live message', async () => {
+    const bot = await withRun({ PROGRESS_CRON: '* * * * * *', MESSAGE_EDIT_SECONDS: '60' });
+    await bot.remove(bot.head);
+    const head = await newHead(bot, /^Rescan r-0142 is running/);
+    await bot.until(
+      async () =>
+        (await bot.state()).messages.filter(({ threadTs }) => threadTs === head.ts).length >= 2 ? true : undefined,
+      'progress posts in the new thread',
+    );
+    const strays = (await bot.inChannel()).filter(({ text }) => /images a minute\.\nProcessed/.test(text));
+    expect(strays).toHaveLength(1);
+  });
+});
+
+test('following the log ends when its first message is deleted, after at most one message in the channel', async () => {
+  let lines = 0;
+  let isFollowing = true;
+  const { functionLog } = idleControls(createScriptedRunControl());
+  async function* followLines({ signal }: LogWindow & { signal: AbortSignal }): AsyncGenerator<readonly LogLine[]> {
+    try {
+      while (!signal.aborted) {
+        lines += 1;
+        yield [{ at: 0, stream: 's', message: `line ${lines}`, id: String(lines) }];
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    } finally {
+      isFollowing = false;
+    }
+  }
+  const bot = await botInSlack({ controls: { functionLog: { ...functionLog, followLines } } });
+  await bot.command('operator', '/rescan logs follow');
+  const { ts } = await bot.message(/^Following the function’s log/);
+  await bot.message(/line 1/);
+  await bot.remove(ts);
+  await bot.logged(/Following the log ends/);
+  await bot.until(async () => (isFollowing ? undefined : true), 'the end of following the log');
+  expect((await bot.inChannel()).filter(({ text }) => text.includes('line'))).toHaveLength(1);
+  await bot.command('operator', '/rescan logs follow');
+  await bot.message(/^Following the function’s log/);
+});
