@@ -42,8 +42,9 @@ export function firstPackage(): FunctionPackage {
 }
 
 /**
- * Opens a package and checks it like Lambda does. @throws PackageRefusedError when it is not a zip, is damaged, has a
- * path outside of the package, or unpacks to more than 250 MB.
+ * Opens a package and checks it like Lambda does. An entry whose name begins with `../` is unpacked without that, as
+ * Info-ZIP's `unzip` does. @throws PackageRefusedError when it is not a zip, is damaged, has another path outside of the
+ * package, or unpacks to more than 250 MB.
  */
 export function openPackage(zip: Buffer): FunctionPackage {
   const wrong = () =>
@@ -62,6 +63,7 @@ export function openPackage(zip: Buffer): FunctionPackage {
   }
   if (unzipped > MOST_UNZIPPED_BYTES)
     throw new PackageRefusedError(`Unzipped size must be smaller than ${MOST_UNZIPPED_BYTES} bytes`);
+  files = Object.fromEntries(Object.entries(files).map(([name, content]) => [name.replace(/^(\.\.\/)+/, ''), content]));
   const entries = Object.entries(files);
   const same =
     checksumsOf(zip).sort().join() ===

@@ -215,7 +215,7 @@ function attributesOf(
     OCRVersion: { S: ocr.version },
     OCRBuildDate: { S: ocr.buildDate },
     OCRDescription: { S: ocr.description },
-    OCRFullVersion: { S: `${ocr.version} (${ocr.buildDate})` },
+    OCRFullVersion: { S: `${ocr.version}-${ocr.buildDate}` },
     ModelId: { S: revision.environment.MODEL_ID ?? revision.environment.RESCAN_MODEL_ID ?? '' },
     ProcessingTimeSeconds: { N: seconds.toFixed(3) },
     InputTokens: { N: '0' },

@@ -48,7 +48,7 @@ export function recordsOf(sheet: Timesheet, sourceImage: string, at: number, ocr
     OCRVersion: { S: ocr.version },
     OCRBuildDate: { S: ocr.buildDate },
     OCRDescription: { S: ocr.description },
-    OCRFullVersion: { S: `${ocr.version} (${ocr.buildDate})` },
+    OCRFullVersion: { S: `${ocr.version}-${ocr.buildDate}` },
     WeekStartDate: { S: sheet.week },
     WeekEndDate: { S: dayAfter(sheet.week, 6) },
     YearMonth: { S: sheet.week.slice(0, 7) },

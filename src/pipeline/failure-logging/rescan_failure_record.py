@@ -232,7 +232,7 @@ def _item(image, context, facts):
         "OCRVersion": version.get("VERSION", ""),
         "OCRBuildDate": version.get("BUILD_DATE", ""),
         "OCRDescription": version.get("DESCRIPTION", ""),
-        "OCRFullVersion": "{VERSION} ({BUILD_DATE})".format(**version) if "BUILD_DATE" in version else version.get("VERSION"),
+        "OCRFullVersion": _full_version(version),
         "ModelId": body.get("model_id") or os.environ.get("MODEL_ID") or os.environ.get("RESCAN_MODEL_ID"),
         "RawOCROutput": body.get("raw_ocr_output") or body.get("metadata"),
         "ValidationErrors": body.get("validation_errors") or body.get("validation"),
@@ -350,6 +350,12 @@ def _version():
             return {name: value for name, sign, value in pairs if sign}
     except (OSError, UnicodeDecodeError):
         return {}
+
+
+def _full_version(version):
+    """``2.6.1-2025-11-21``, as the pipeline writes it; empty without a VERSION line."""
+    number, date = version.get("VERSION"), version.get("BUILD_DATE")
+    return "%s-%s" % (number, date) if number and date else number or ""
 
 
 def _client(service):

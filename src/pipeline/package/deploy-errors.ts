@@ -18,6 +18,8 @@ export type DeployRefusal =
   | { readonly reason: 'package-not-given'; readonly status: number }
   | { readonly reason: 'package-unreadable'; readonly name: string; readonly problem: PackageProblem }
   | { readonly reason: 'given-not-found'; readonly name: string }
+  /** The package is not in the control bucket. */
+  | { readonly reason: 'other-bucket'; readonly bucket: string; readonly controlBucket: string }
   | { readonly reason: 'handler-not-found'; readonly handler: string }
   | { readonly reason: 'too-large'; readonly bytes: number; readonly most: number }
   | { readonly reason: 'environment-too-large'; readonly bytes: number; readonly most: number }

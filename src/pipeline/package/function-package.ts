@@ -12,9 +12,10 @@ import {
   type ModuleSources,
   moduleEnvironment,
 } from './failure-module.ts';
+import { compareFiles, fileChangesSchema, listNames, namesSchema } from './package-files.ts';
 import { type PackageLocation, readNamed, sha256, storePackage } from './package-store.ts';
 import {
-  OUTSIDE_VERSION_FILE,
+  type AddedFile,
   type PackageContents,
   PackageError,
   type PackageLimits,
@@ -54,6 +55,10 @@ export const deployPlanSchema = z.object({
   inPlace: z.boolean(),
   /** The name of the given package. */
   given: z.string().exactOptional(),
+  /** How the files of the new package differ from those of the running one; absent when that cannot be read. */
+  files: fileChangesSchema.exactOptional(),
+  /** The names of entries that lead outside of the package and are taken without the leading `../`. */
+  fromOutside: namesSchema.exactOptional(),
   /** The team's key that encrypts the code. An update that does not name it would remove it. */
   codeKeyArn: z.string().exactOptional(),
 });
@@ -92,7 +97,10 @@ export async function planDeploy(
   const formerHandler = handler === MODULE_HANDLER ? (variables[FORMER_HANDLER] ?? '') : handler;
   await requireHandler(formerHandler, contents);
 
-  const { next, unpackedBytes } = await withModules(base, contents, ports.modules);
+  const { next, outside } = await withModules(base, contents, ports.modules);
+  // Read with a limit above Lambda's, so that our own files are not called unreadable when they exceed it.
+  const nextContents = await readPackage(next, { ...LIMITS, unpackedBytes: 2 * LIMITS.unpackedBytes });
+  const { unpackedBytes } = nextContents;
   if (unpackedBytes > LIMITS.unpackedBytes)
     throw refuse({ reason: 'too-large', bytes: unpackedBytes, most: LIMITS.unpackedBytes });
   const environment = moduleEnvironment(formerHandler, about);
@@ -118,6 +126,8 @@ export async function planDeploy(
       handler === MODULE_HANDLER &&
       Object.entries(environment).every(([name, value]) => variables[name] === value),
     given: given && nameOf(given),
+    files: before && compareFiles(before, nextContents),
+    fromOutside: outside.length === 0 ? undefined : listNames(outside),
     codeKeyArn: code.SourceKMSKeyArn,
   });
 }
@@ -185,21 +195,28 @@ export function requireEnvironmentFits(variables: Record<string, string>): void 
     throw new DeployRefusedError({ reason: 'environment-too-large', bytes: size, most: MAX_ENVIRONMENT_BYTES });
 }
 
-/** The package with our modules. It is unchanged, byte for byte, when it has them already. */
+/**
+ * The package with our modules, and with every path inside. It is unchanged, byte for byte, when it is so already.
+ * `outside`: the names that were replaced.
+ */
 async function withModules(base: Uint8Array, contents: PackageContents, modules: ModuleSources) {
-  const files = MODULE_FILES.map((path) => ({
+  const files: AddedFile[] = MODULE_FILES.map((path) => ({
     path,
     content: new TextEncoder().encode(modules[path]),
     mode: READABLE,
   }));
-  let unpackedBytes = contents.unpackedBytes;
-  let areInPlace = true;
-  for (const { path, content } of files) {
-    areInPlace &&= (await contents.text(path)) === modules[path];
-    const former = contents.entries.find((entry) => entry.path === path)?.size ?? 0;
-    unpackedBytes += content.length - former;
+  const areInPlace = (
+    await Promise.all(MODULE_FILES.map(async (path) => (await contents.text(path)) === modules[path]))
+  ).every(Boolean);
+  const outside: string[] = [];
+  for (const { path, mode, outsideName } of contents.entries) {
+    if (outsideName === undefined) continue;
+    outside.push(outsideName);
+    const content = await contents.bytes(path);
+    if (content && !files.some((file) => file.path === path))
+      files.push({ path, content, mode: mode === 0 ? READABLE : mode & 0o7777 });
   }
-  return { next: areInPlace ? base : await withFiles(base, files), unpackedBytes };
+  return { next: areInPlace && outside.length === 0 ? base : await withFiles(base, files, outside), outside };
 }
 
 const readOrRefuse = (zip: Uint8Array, name: string): Promise<PackageContents> =>
@@ -222,8 +239,15 @@ async function downloadCode(
   return bytes;
 }
 
+/**
+ * A package in S3 is read from the control bucket only: whoever may write elsewhere, for example images, must not decide
+ * what runs with the role of the function.
+ */
 async function readGiven({ location }: PackagePorts, given: GivenPackage): Promise<Uint8Array> {
   if (given.kind === 'zip') return given.bytes;
+  const { bucket } = given;
+  if (bucket !== location.bucket)
+    throw new DeployRefusedError({ reason: 'other-bucket', bucket, controlBucket: location.bucket });
   const bytes = await readNamed(location.s3, given, LIMITS.unpackedBytes);
   if (!bytes) throw new DeployRefusedError({ reason: 'given-not-found', name: nameOf(given) });
   return bytes;
@@ -245,7 +269,7 @@ const readOrUndefined = (zip: Uint8Array): Promise<PackageContents | undefined> 
 
 /** `2.6.1` of the line `VERSION=2.6.1` in OCR_VERSION.txt; undefined where the package does not say. */
 async function ocrVersion(contents: PackageContents | undefined): Promise<string | undefined> {
-  const text = (await contents?.text('OCR_VERSION.txt')) ?? (await contents?.text(OUTSIDE_VERSION_FILE));
+  const text = await contents?.text('OCR_VERSION.txt');
   return text === undefined ? undefined : /^VERSION=(.+)$/m.exec(text)?.[1]?.trim();
 }
 

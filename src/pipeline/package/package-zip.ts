@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { type Entry, type FileEntry, Uint8ArrayReader, Uint8ArrayWriter, ZipReader, ZipWriter } from '@zip.js/zip.js';
 
 /** A file to be put into a package. `mode`: Unix permissions, without the file type. */
@@ -15,6 +16,10 @@ export interface PackageEntry {
   readonly mode: number;
   /** The unpacked size, counted while unpacking. */
   readonly size: number;
+  /** SHA-256 of the unpacked content in hex; absent for a folder. */
+  readonly sha256?: string;
+  /** The name in the zip, where it leads outside: `../OCR_VERSION.txt` for the path `OCR_VERSION.txt`. */
+  readonly outsideName?: string;
 }
 
 export interface PackageContents {
@@ -39,6 +44,8 @@ export type PackageProblem =
   | { readonly reason: 'too-large'; readonly path: string; readonly most: number }
   | { readonly reason: 'too-many-files'; readonly files: number; readonly most: number }
   | { readonly reason: 'duplicate-path'; readonly path: string }
+  /** Taken without its leading `../`, the entry `path` would overwrite the entry `overwritten`. */
+  | { readonly reason: 'would-overwrite'; readonly path: string; readonly overwritten: string }
   | { readonly reason: 'encrypted'; readonly path: string }
   | { readonly reason: 'damaged'; readonly path: string };
 
@@ -64,6 +71,8 @@ function problemText(problem: PackageProblem): string {
       return `It has ${problem.files} files; at most ${problem.most} are allowed.`;
     case 'duplicate-path':
       return `It has ${JSON.stringify(problem.path)} twice.`;
+    case 'would-overwrite':
+      return `Its entry ${JSON.stringify(problem.path)} would overwrite ${JSON.stringify(problem.overwritten)}.`;
     case 'encrypted':
       return `Its file ${JSON.stringify(problem.path)} is encrypted.`;
     case 'damaged':
@@ -75,13 +84,11 @@ function problemText(problem: PackageProblem): string {
 const HERE = { useWebWorkers: false } as const;
 const READER = {
   ...HERE,
-  // Names are checked here, by `isOutside`: the library would refuse OUTSIDE_VERSION_FILE.
+  // Names are checked here, by `isOutside`: the library would refuse every name with `..`.
   filenameValidation: 'tolerant',
   // Some unpackers use the name in front of a file, others that in the directory: both must be equal.
   checkLocalFilename: true,
 } as const;
-/** An entry of packages that were made by the command of the runbook (pipeline.md, "The function"). */
-export const OUTSIDE_VERSION_FILE = '../OCR_VERSION.txt';
 /** 1980-01-01, the first date that a zip supports: our file is the same whenever it is added. */
 const FIRST_DOS_DATE = 0x0021_0000;
 const UNIX = 3;
@@ -89,7 +96,8 @@ const REGULAR_FILE = 0o100000;
 
 /**
  * Reads a package and checks all of it: every path is inside, every file unpacks to its checksum, and the size is
- * counted while unpacking, whatever the headers say.
+ * counted while unpacking, whatever the headers say. A name that begins with `../` is taken without that, as `unzip`
+ * does: the command of the runbook makes one (pipeline.md, "The function").
  * @throws PackageError
  */
 export async function readPackage(zip: Uint8Array, limits: PackageLimits): Promise<PackageContents> {
@@ -98,21 +106,31 @@ export async function readPackage(zip: Uint8Array, limits: PackageLimits): Promi
     throw new PackageError({ reason: 'too-many-files', files: found.length, most: limits.files });
   const files = new Map<string, FileEntry>();
   const entries: PackageEntry[] = [];
-  const paths = new Set<string>();
+  /** The name in the zip, by path. */
+  const names = new Map<string, string>();
   let unpackedBytes = 0;
   for (const entry of found) {
-    const path = entry.filename;
-    if (path !== OUTSIDE_VERSION_FILE && isOutside(path)) throw new PackageError({ reason: 'path-outside', path });
-    if (paths.has(path)) throw new PackageError({ reason: 'duplicate-path', path });
-    paths.add(path);
+    const name = entry.filename;
+    const path = name.replace(LEADING_PARENTS, '');
+    if (isOutside(path)) throw new PackageError({ reason: 'path-outside', path: name });
+    const other = names.get(path);
+    if (other !== undefined)
+      throw new PackageError(
+        other === name
+          ? { reason: 'duplicate-path', path }
+          : { reason: 'would-overwrite', path: name === path ? other : name, overwritten: path },
+      );
+    names.set(path, name);
     if (entry.encrypted) throw new PackageError({ reason: 'encrypted', path });
-    let size = 0;
-    if (!entry.directory) {
-      size = await countBytes(entry, limits.unpackedBytes - unpackedBytes, limits.unpackedBytes);
-      files.set(path, entry);
+    const about = { path, mode: entry.unixMode ?? 0, ...(name === path ? {} : { outsideName: name }) };
+    if (entry.directory) {
+      entries.push({ ...about, size: 0 });
+      continue;
     }
-    unpackedBytes += size;
-    entries.push({ path, mode: entry.unixMode ?? 0, size });
+    const content = await countBytes(entry, limits.unpackedBytes - unpackedBytes, limits.unpackedBytes);
+    files.set(path, entry);
+    unpackedBytes += content.size;
+    entries.push({ ...about, ...content });
   }
   const bytes = async (path: string) => {
     const entry = files.get(path);
@@ -131,14 +149,18 @@ export async function readPackage(zip: Uint8Array, limits: PackageLimits): Promi
 }
 
 /**
- * The package with files added, or replaced where it has them. The compressed bytes and the headers of every other
+ * The package with files added, or replaced where it has them, and without the entries `removed`. The compressed bytes and the headers of every other
  * entry, its record in the directory and the comment of the package stay as they are, byte for byte. The same input
  * gives the same bytes.
  * @throws PackageError where it is not a zip
  */
-export async function withFiles(zip: Uint8Array, files: readonly AddedFile[]): Promise<Uint8Array> {
+export async function withFiles(
+  zip: Uint8Array,
+  files: readonly AddedFile[],
+  removed: readonly string[] = [],
+): Promise<Uint8Array> {
   const { entries, comment } = await openZip(zip);
-  const paths = new Set(files.map(({ path }) => path));
+  const paths = new Set([...files.map(({ path }) => path), ...removed]);
   const replaces = entries.some(({ filename }) => paths.has(filename));
   const writer = new ZipWriter(new Uint8ArrayWriter(), { ...HERE, keepOrder: true });
   try {
@@ -181,17 +203,26 @@ const isOutside = (path: string): boolean =>
   /^[A-Za-z]:/.test(path) ||
   path.split('/').includes('..');
 
+/** What `unzip` leaves out of a name, with a warning. An absolute name is refused: `zip` never makes one. */
+const LEADING_PARENTS = /^(?:\.\.\/)+/;
+
 /** Stops unpacking, because the limit is reached. */
 class TooManyBytes extends Error {}
 
-async function countBytes(entry: FileEntry, left: number, most: number): Promise<number> {
+async function countBytes(
+  entry: FileEntry,
+  left: number,
+  most: number,
+): Promise<Required<Pick<PackageEntry, 'size' | 'sha256'>>> {
   const path = entry.filename;
   if (entry.uncompressedSize > left) throw new PackageError({ reason: 'too-large', path, most });
   let bytes = 0;
+  const hash = createHash('sha256');
   const counting = new WritableStream<Uint8Array>({
     write(chunk) {
       bytes += chunk.length;
       if (bytes > left) throw new TooManyBytes();
+      hash.update(chunk);
     },
   });
   try {
@@ -199,5 +230,5 @@ async function countBytes(entry: FileEntry, left: number, most: number): Promise
   } catch (cause) {
     throw new PackageError(bytes > left ? { reason: 'too-large', path, most } : { reason: 'damaged', path }, cause);
   }
-  return bytes;
+  return { size: bytes, sha256: hash.digest('hex') };
 }

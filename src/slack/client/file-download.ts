@@ -11,8 +11,10 @@ export class FileDownloadError extends Error {
 /** The URL of a file, or one that it redirects to, is not a host of Slack's: the bot's token must not be sent there. */
 export class ForeignFileHostError extends Error {
   override readonly name = 'ForeignFileHostError';
+  readonly host: string;
   constructor(host: string) {
     super(`The file is not on a host of Slack's (${host}), so it was not downloaded.`);
+    this.host = host;
   }
 }
 

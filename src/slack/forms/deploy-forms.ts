@@ -2,8 +2,10 @@ import type { DeployControl } from '../../checklist/contracts/step-control.ts';
 import type { RecoveredDeploy } from '../../checklist/deploy/deploys.ts';
 import { defined } from '../../lib/defined.ts';
 import type { GivenPackage } from '../../pipeline/package/function-package.ts';
+import { FileDownloadError, ForeignFileHostError } from '../client/file-download.ts';
 import type { Requester } from '../commands/command.ts';
 import { deployedMessage, IN_PLACE, lateEndMessage, rolledBackMessage } from '../messages/checklist/deploy-message.ts';
+import { code } from '../messages/kit/escape.ts';
 import { type Message, say } from '../messages/kit/message.ts';
 import { stepRefusalLines, stepRefusalMessage } from '../messages/refusals/step-refusals.ts';
 import type { ModalView } from './change-plan-view.ts';
@@ -70,10 +72,16 @@ export function createDeployForms(ports: {
     async inspectZip(viewId, { name, bytes, url }, requester) {
       if (bytes > MAX_ZIP_BYTES) {
         const line =
-          'The zip is larger than 50 MB. Put it into S3, then use `/rescan deploy from=s3://bucket/key.zip`.';
+          'The zip is larger than 50 MB. Put it into the control bucket, then use `/rescan deploy from=s3://CONTROL_BUCKET/key.zip`.';
         return fillForm(viewId, refusalView(TITLE, [line]), updateView, requester);
       }
-      return show(viewId, { kind: 'zip', bytes: await ports.download(url), fileName: name }, requester);
+      try {
+        return await show(viewId, { kind: 'zip', bytes: await ports.download(url), fileName: name }, requester);
+      } catch (error) {
+        const lines = downloadRefusalLines(error, name);
+        if (!lines) throw error;
+        return fillForm(viewId, refusalView(TITLE, lines), updateView, requester);
+      }
     },
     async deploy(id, { person, channel, reply }) {
       await reply(say('Deploying: publishing the current version, then updating code, handler and environment…'));
@@ -94,4 +102,19 @@ export function createDeployForms(ports: {
       if (end.channel !== undefined) await ports.announce(end.channel, lateEndMessage(end));
     },
   };
+}
+
+/** Why the uploaded file was not downloaded; undefined for another error. */
+function downloadRefusalLines(error: unknown, name: string): string[] | undefined {
+  if (error instanceof ForeignFileHostError)
+    return [
+      `Nothing was deployed: ${code(name, 150)} is not stored on Slack’s servers (its host is ${code(error.host, 150)}), so the bot did not download it.`,
+      'The bot sends its token only to Slack’s hosts. Upload the zip from your computer, not as a link to another service.',
+    ];
+  if (error instanceof FileDownloadError)
+    return [
+      `Nothing was deployed: Slack did not deliver ${code(name, 150)} (HTTP ${error.status}).`,
+      'Check that the app has the scope `files:read`, then upload the zip again.',
+    ];
+  return undefined;
 }

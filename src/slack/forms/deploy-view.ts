@@ -2,7 +2,7 @@ import type { KnownBlock, ModalView } from '@slack/types';
 import { z } from 'zod';
 import type { PlannedDeploy, PlannedRollback } from '../../checklist/contracts/step-control.ts';
 import { readJson } from '../../lib/json.ts';
-import { deployPlanLines, IN_PLACE, rollbackPlanLines } from '../messages/checklist/deploy-message.ts';
+import { deployPlanLines, fileLines, IN_PLACE, rollbackPlanLines } from '../messages/checklist/deploy-message.ts';
 
 export const CONFIRM_DEPLOY = 'confirm_deploy';
 export const CONFIRM_ROLLBACK = 'confirm_rollback';
@@ -29,7 +29,9 @@ export function deployView({ id, plan }: PlannedDeploy, channel: string): ModalV
     element: { type: 'file_input', action_id: PACKAGE_FIELD, filetypes: ['zip'], max_files: 1 },
   };
   const blocks: KnownBlock[] = [
-    section(plan.inPlace ? [IN_PLACE] : deployPlanLines(plan)),
+    ...(plan.inPlace
+      ? [section([IN_PLACE])]
+      : [section(deployPlanLines(plan)), ...fileLines(plan).map((line) => section([line]))]),
     ...(plan.given === undefined ? [field] : []),
   ];
   return {

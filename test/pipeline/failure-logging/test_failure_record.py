@@ -110,20 +110,33 @@ class Record(Rig):
         ):
             self.assertEqual(module.failure_type(text), kind, text)
 
-    def test_the_version_comes_from_the_file_in_the_same_folder(self):
+    def item_with_version(self, text):
         module = self.module(lambda *_: failing())
-        here = os.path.dirname(os.path.abspath(module.__file__))
-        path = os.path.join(here, "OCR_VERSION.txt")
+        path = os.path.join(os.path.dirname(os.path.abspath(module.__file__)), "OCR_VERSION.txt")
         with open(path, "w", encoding="utf-8") as file:
-            file.write("VERSION=2.6.1\nBUILD_DATE=2025-11-21\nDESCRIPTION=Better = best\n")
+            file.write(text)
         try:
             self.run_it(lambda *_: failing())
         finally:
             os.remove(path)
-        item = self.item()
+        return self.item()
+
+    def test_the_version_comes_from_the_file_in_the_same_folder(self):
+        item = self.item_with_version("VERSION=2.6.1\nBUILD_DATE=2025-11-21\nDESCRIPTION=Better = best\n")
         self.assertEqual(item["OCRVersion"], {"S": "2.6.1"})
-        self.assertEqual(item["OCRFullVersion"], {"S": "2.6.1 (2025-11-21)"})
+        self.assertEqual(item["OCRFullVersion"], {"S": "2.6.1-2025-11-21"})
         self.assertEqual(item["OCRDescription"], {"S": "Better = best"})
+
+    def test_a_version_file_without_a_line_costs_a_field_and_not_the_record(self):
+        for text, full in (
+            ("BUILD_DATE=2025-11-21\n", ""),
+            ("VERSION=2.6.1\n", "2.6.1"),
+            ("VERSION=\nBUILD_DATE=2025-11-21\n", ""),
+            ("VERSION=2.6.1\nBUILD_DATE=\n", "2.6.1"),
+            ("2.6.1\n", ""),
+            ("VERSION={0}{NAME}\nBUILD_DATE=%s\n", "{0}{NAME}-%s"),
+        ):
+            self.assertEqual(self.item_with_version(text)["OCRFullVersion"], {"S": full}, text)
 
     def test_texts_are_cut_to_their_limits(self):
         self.run_it(lambda *_: failing("e" * 9000, stack_trace="s" * 9000, raw_ocr_output="r" * 20000))

@@ -3,7 +3,7 @@ import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { strToU8, unzipSync, zipSync } from 'fflate';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { MODULE_FILES, MODULE_HANDLER } from '../../../src/pipeline/package/failure-module.ts';
-import { carryOutDeploy } from '../../../src/pipeline/package/function-update.ts';
+import { carryOutDeploy, carryOutRollback } from '../../../src/pipeline/package/function-update.ts';
 import { packageKey, readStored, sha256 } from '../../../src/pipeline/package/package-store.ts';
 import { type DeployRig, MODULES, otherModules, refusalOf, startDeployRig } from './deploy-rig.ts';
 import { withText, zipParts } from './zip-parts.ts';
@@ -23,6 +23,11 @@ const newVersion = (files: Record<string, string> = {}) =>
       ),
     ),
   );
+/** Made by the command of the runbook: `cd src && zip -r ../x.zip *.py ../OCR_VERSION.txt`. */
+const RUNBOOK = zipSync({
+  'lambda_function.py': strToU8(HANDLER),
+  '../OCR_VERSION.txt': strToU8('VERSION=2.6.1\n'),
+});
 const zip = (bytes: Uint8Array) => ({ kind: 'zip', bytes, fileName: 'new.zip' }) as const;
 
 describe('the plan of a deploy', () => {
@@ -56,6 +61,12 @@ describe('the plan of a deploy', () => {
       },
       unpackedBytes: Object.values(unzipSync(after)).reduce((sum, { length }) => sum + length, 0),
       ocrVersion: { before: '2.6.1', after: '2.6.1' },
+      files: {
+        added: { count: 2, names: [...MODULE_FILES] },
+        changed: { count: 0, names: [] },
+        missing: { count: 0, names: [] },
+        same: Object.keys(unzipSync(bytes)).length,
+      },
       inPlace: false,
     });
     expect(await rig.current()).toEqual(before);
@@ -147,30 +158,76 @@ describe('a package that the team gives', () => {
     });
   });
 
-  test('made by the command of the runbook is accepted, and its version is read from ../OCR_VERSION.txt', async () => {
-    const bytes = zipSync({
-      'lambda_function.py': strToU8(HANDLER),
-      '../OCR_VERSION.txt': strToU8('VERSION=2.6.1\n'),
+  test('made by the command of the runbook is accepted, and ../OCR_VERSION.txt is stored as OCR_VERSION.txt', async () => {
+    const plan = await rig.plan({ given: zip(RUNBOOK) });
+    expect(plan).toMatchObject({
+      ocrVersion: { after: '2.6.1' },
+      fromOutside: { count: 1, names: ['../OCR_VERSION.txt'] },
     });
-    const plan = await rig.plan({ given: zip(bytes) });
-    expect(plan.ocrVersion.after).toBe('2.6.1');
     const next = unzipSync(await readStored(rig.location, plan.next.codeSha256));
-    expect(Object.keys(next)).toEqual(['lambda_function.py', '../OCR_VERSION.txt', ...MODULE_FILES]);
+    expect(Object.keys(next)).toEqual(['lambda_function.py', ...MODULE_FILES, 'OCR_VERSION.txt']);
+    expect(Buffer.from(next['OCR_VERSION.txt'] ?? []).toString()).toBe('VERSION=2.6.1\n');
   });
 
-  test.each([
-    ['rescan-bot-control', 'nothing.zip'],
-    ['no-such-bucket-here', 'new.zip'],
-  ])('is refused when the object does not exist: %s/%s', async (bucket, key) => {
-    expect(await refusalOf(rig.plan({ given: { kind: 's3', bucket, key } }))).toEqual({
-      reason: 'given-not-found',
-      name: `s3://${bucket}/${key}`,
+  test('the running package of the runbook is wrapped in the same way, and a rollback restores exactly its bytes', async () => {
+    await rig.deployElsewhere(RUNBOOK);
+    const plan = await rig.plan();
+    expect(plan).toMatchObject({ ocrVersion: { before: '2.6.1', after: '2.6.1' }, fromOutside: { count: 1 } });
+    expect(plan.files).toMatchObject({
+      added: { names: [...MODULE_FILES] },
+      changed: { count: 0 },
+      missing: { count: 0 },
     });
+    await carryOutDeploy(rig.ports, plan, () => {});
+    expect((await rig.plan()).inPlace).toBe(true);
+    await carryOutRollback(rig.ports, plan, () => {});
+    expect(Buffer.from(await rig.deployedBytes()).equals(RUNBOOK)).toBe(true);
+  });
+
+  test('names the files that are added, changed and missing', async () => {
+    const running = {
+      'lambda_function.py': HANDLER,
+      'team_roster.json': '[]',
+      'nova.py': 'x = 1\n',
+      'same/a.txt': 'a',
+    };
+    await rig.deployElsewhere(
+      zipSync(Object.fromEntries(Object.entries(running).map(([path, text]) => [path, strToU8(text)]))),
+    );
+    const given = { 'lambda_function.py': HANDLER, 'nova.py': 'x = 2\n', 'same/a.txt': 'a', 'new.py': '' };
+    const bytes = zipSync(Object.fromEntries(Object.entries(given).map(([path, text]) => [path, strToU8(text)])));
+    expect((await rig.plan({ given: zip(bytes) })).files).toEqual({
+      added: { count: 3, names: ['new.py', ...MODULE_FILES] },
+      changed: { count: 1, names: ['nova.py'] },
+      missing: { count: 1, names: ['team_roster.json'] },
+      same: 2,
+    });
+  });
+
+  test('is refused when the object does not exist', async () => {
+    expect(
+      await refusalOf(rig.plan({ given: { kind: 's3', bucket: 'rescan-bot-control', key: 'nothing.zip' } })),
+    ).toEqual({ reason: 'given-not-found', name: 's3://rescan-bot-control/nothing.zip' });
+  });
+
+  test('is refused from every bucket but the control bucket, without being read', async () => {
+    const bucket = 'timesheetocr-input-dev-016164185850';
+    await rig.clients.s3.send(new PutObjectCommand({ Bucket: bucket, Key: 'new.zip', Body: newVersion() }));
+    expect(await refusalOf(rig.plan({ given: { kind: 's3', bucket, key: 'new.zip' } }))).toEqual({
+      reason: 'other-bucket',
+      bucket,
+      controlBucket: 'rescan-bot-control',
+    });
+    expect(await rig.storedKeys()).toEqual([]);
   });
 
   test.each([
     ['is not a zip', strToU8('x'.repeat(200)), { reason: 'not-a-zip' }],
-    ['has a path outside the package', newVersion({ '../x.py': '' }), { reason: 'path-outside', path: '../x.py' }],
+    [
+      'has a path outside the package',
+      newVersion({ 'a/../../x.py': '' }),
+      { reason: 'path-outside', path: 'a/../../x.py' },
+    ],
     [
       'is damaged',
       withText(zipSync({ 'a.py': strToU8('1234') }, { level: 0 }), '1234', '1235'),

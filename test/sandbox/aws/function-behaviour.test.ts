@@ -62,7 +62,7 @@ describe('the function runs its deployed code', () => {
     expect((await rig.rows()).find((row) => row.SourceImage)).toMatchObject({
       OCRVersion: { S: '3.0.0' },
       OCRBuildDate: { S: '2026-01-02' },
-      OCRFullVersion: { S: '3.0.0 (2026-01-02)' },
+      OCRFullVersion: { S: '3.0.0-2026-01-02' },
     });
   });
 

@@ -143,7 +143,7 @@ describe('UpdateFunctionCode', () => {
     ['an empty zip', zipOf({})],
     ['a zip cut short', PACKAGE.subarray(0, PACKAGE.length - 10)],
     ['a zip with a damaged file', damaged],
-    ['a zip that leads outside', zipOf({ '../outside.py': 'x' })],
+    ['a zip that leads outside', zipOf({ 'a/../../outside.py': 'x' })],
   ])('UpdateFunctionCode refuses %s with Lambda’s error', async (_name, ZipFile) => {
     await expect(updateCode({ ZipFile })).rejects.toMatchObject({
       name: 'InvalidParameterValueException',

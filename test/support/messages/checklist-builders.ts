@@ -48,6 +48,12 @@ export const plannedDeploy = (): PlannedDeploy => ({
     },
     unpackedBytes: 30_000,
     ocrVersion: {},
+    files: {
+      added: { count: 2, names: ['rescan_failure_logging.py', 'rescan_failure_record.py'] },
+      changed: { count: 0, names: [] },
+      missing: { count: 0, names: [] },
+      same: 9,
+    },
     inPlace: false,
   },
 });

@@ -9,9 +9,9 @@ export const deployDescription: CommandDescription = {
   group: 'prepare',
   role: 'operator',
   summary: 'add failure logging to the function, optionally with a new version of your code; or roll back',
-  usage: 'deploy | deploy from=s3://bucket/key.zip | deploy rollback',
+  usage: 'deploy | deploy from=s3://control-bucket/key.zip | deploy rollback',
   options: [
-    ['from=s3://bucket/key.zip', 'a new version of your code to deploy with it'],
+    ['from=s3://control-bucket/key.zip', 'a new version of your code to deploy with it, from the control bucket'],
     ['rollback', 'restore the code, handler and environment from before the last deploy'],
   ],
   example: 'deploy',

@@ -1,12 +1,15 @@
 import type { RecoveredDeploy } from '../../../checklist/deploy/deploys.ts';
 import type { DeployPlan, RollbackView } from '../../../pipeline/package/function-package.ts';
 import type { Deployed } from '../../../pipeline/package/function-update.ts';
+import type { Names } from '../../../pipeline/package/package-files.ts';
 import { ACTION, button } from '../kit/buttons.ts';
 import { code, mention } from '../kit/escape.ts';
-import { bytes } from '../kit/format.ts';
+import { bytes, count, counted } from '../kit/format.ts';
 import { compose, type Message } from '../kit/message.ts';
 import { stepRefusalLines } from '../refusals/step-refusals.ts';
 
+/** More names than this would not fit into a form, whose texts are limited to 3,000 characters. */
+const MAX_NAMES_SHOWN = 8;
 const hash = (sum: string) => code(sum.slice(0, 16));
 
 /** What a deploy changes: code, handler, environment, size, version. */
@@ -22,10 +25,41 @@ export function deployPlanLines(plan: DeployPlan): string[] {
     `*Environment added*\n${Object.entries(next.environment)
       .map(([name, value]) => `• ${name} = ${code(value, 300)}`)
       .join('\n')}`,
-    'All other files of the package stay unchanged, byte for byte. A version is published before and after; `/rescan deploy rollback` undoes the deploy.',
+    'A version is published before and after; `/rescan deploy rollback` undoes the deploy.',
     OWN_DEPLOYS,
   ];
 }
+
+/** Which files of the package are added, changed and missing. */
+export function fileLines({ files, fromOutside }: Pick<DeployPlan, 'files' | 'fromOutside'>): string[] {
+  const outside =
+    fromOutside === undefined
+      ? []
+      : [
+          `${namesOf(fromOutside)} ${fromOutside.count === 1 ? 'is' : 'are'} stored without the leading \`../\`, as \`unzip\` does.`,
+        ];
+  if (files === undefined)
+    return [
+      ':warning: The running package cannot be read, so its files cannot be compared with the new ones.',
+      ...outside,
+    ];
+  const { added, changed, missing, same } = files;
+  return [
+    `*Files added* ${namesOf(added)}`,
+    `*Files changed* ${namesOf(changed)}`,
+    `${missing.count === 0 ? '' : ':warning: '}*Files missing* ${namesOf(missing)}${missing.count === 0 ? '' : ': the running package has them, the new one does not'}`,
+    `${counted(same, 'file')} ${same === 1 ? 'stays as it is' : 'stay as they are'}, byte for byte.`,
+    ...outside,
+  ];
+}
+
+const namesOf = ({ count: total, names }: Names): string => {
+  const shown = names.slice(0, MAX_NAMES_SHOWN);
+  const more = total - shown.length;
+  return total === 0
+    ? 'none'
+    : `${shown.map((name) => code(name, 60)).join(', ')}${more === 0 ? '' : ` and ${count(more)} more`}`;
+};
 
 /** A package that the team deploys by other means does not contain the wrapper, which the function's handler setting points to. */
 const OWN_DEPLOYS =

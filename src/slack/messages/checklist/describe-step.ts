@@ -62,6 +62,7 @@ const DEPLOY_REFUSED: Readonly<Record<string, string>> = {
   'package-not-given': 'Lambda did not provide the package',
   'package-unreadable': 'the package cannot be used',
   'given-not-found': 'the package does not exist',
+  'other-bucket': 'the package is not in the control bucket',
   'handler-not-found': 'the handler is not in the package',
   'too-large': 'the package would be too large',
   'environment-too-large': 'the environment would be too large',

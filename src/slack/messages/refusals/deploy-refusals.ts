@@ -60,6 +60,11 @@ export function deployRefusalLines(refusal: DeployRefusal): string[] {
       ];
     case 'given-not-found':
       return [`Nothing was deployed: ${code(refusal.name, 300)} does not exist.`];
+    case 'other-bucket':
+      return [
+        `Nothing was deployed: \`from=\` reads a package only from the control bucket ${code(refusal.controlBucket, 100)}, not from ${code(refusal.bucket, 100)}. Whoever can write to another bucket must not decide what runs with the function’s role.`,
+        `Copy the zip there (\`aws s3 cp new.zip s3://${refusal.controlBucket}/new.zip\`) and name it with \`from=\`, or attach it in the form of \`/rescan deploy\`.`,
+      ];
     case 'handler-not-found':
       return [
         `Nothing was deployed: the package does not contain the handler ${code(refusal.handler, 200)}, so the function would not work.`,
@@ -101,6 +106,8 @@ function describeProblem(problem: PackageProblem): string {
       return `it contains ${count(problem.files)} files (limit ${count(problem.most)}).`;
     case 'duplicate-path':
       return `it contains ${code(problem.path, 200)} twice.`;
+    case 'would-overwrite':
+      return `its entry ${code(problem.path, 200)} would overwrite ${code(problem.overwritten, 200)}. Remove one of the two from the zip.`;
     case 'encrypted':
       return `its file ${code(problem.path, 200)} is encrypted.`;
     case 'damaged':

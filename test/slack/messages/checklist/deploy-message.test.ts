@@ -4,6 +4,7 @@ import { deployView, readDeployId, rollbackView } from '../../../../src/slack/fo
 import {
   deployedMessage,
   deployPlanLines,
+  fileLines,
   lateEndMessage,
   rollbackPlanLines,
   rolledBackMessage,
@@ -11,6 +12,8 @@ import {
 import { plannedDeploy } from '../../../support/messages/checklist-builders.ts';
 
 const { plan } = plannedDeploy();
+const MANY = { count: 5_000, names: Array.from({ length: 30 }, () => '<!channel> `x` '.repeat(9)) };
+const EMPTY = { count: 0, names: [] };
 const HOSTILE = '<!channel> `x` <https://evil.example|click> '.repeat(50);
 
 describe('the preview of a deploy', () => {
@@ -23,7 +26,7 @@ describe('the preview of a deploy', () => {
       '*Package* 4.1 KB → 8.2 KB, 30 KB unpacked',
       '*OCR version* `2.6.1` → `3.0.0`',
       '*Environment added*\n• RESCAN_TABLE = `TimesheetOCR-dev`',
-      'All other files of the package stay unchanged, byte for byte. A version is published before and after; `/rescan deploy rollback` undoes the deploy.',
+      'A version is published before and after; `/rescan deploy rollback` undoes the deploy.',
       ':warning: From now on deploy this function only with `/rescan deploy`. An upload by any other means (console, CI, Terraform) removes our wrapper, and *every image will fail* until you run `/rescan deploy` again.',
     ]);
   });
@@ -33,6 +36,35 @@ describe('the preview of a deploy', () => {
     expect(lines).toContain('*Code* `bmV4dCBjb2RlIG9m` → unchanged');
     expect(lines).toContain('*Handler* `rescan_failure_logging.handler` → unchanged');
     expect(lines).toContain('*OCR version* `unknown` → `unknown`');
+  });
+
+  test('shows which files are added, changed and missing', () => {
+    const { blocks } = deployView(plannedDeploy(), 'C1');
+    const text = (text: string) => ({ type: 'section', text: { type: 'mrkdwn', text } });
+    expect(blocks.slice(1, 5)).toEqual([
+      text('*Files added* `rescan_failure_logging.py`, `rescan_failure_record.py`'),
+      text('*Files changed* none'),
+      text('*Files missing* none'),
+      text('9 files stay as they are, byte for byte.'),
+    ]);
+  });
+
+  test('warns of files that would be missing, and names entries that are stored under another name', () => {
+    const names = Array.from({ length: 12 }, (_, at) => `data/${at}.json`);
+    const lines = fileLines({
+      files: { added: EMPTY, changed: EMPTY, missing: { count: 40, names }, same: 1 },
+      fromOutside: { count: 1, names: ['../OCR_VERSION.txt'] },
+    });
+    expect(lines[2]).toMatch(
+      /^:warning: \*Files missing\* `data\/0.json`, .*`data\/7.json` and 32 more: the running package has them, the new one does not$/,
+    );
+    expect(lines.slice(3)).toEqual([
+      '1 file stays as it is, byte for byte.',
+      '`../OCR_VERSION.txt` is stored without the leading `../`, as `unzip` does.',
+    ]);
+    expect(fileLines({})).toEqual([
+      ':warning: The running package cannot be read, so its files cannot be compared with the new ones.',
+    ]);
   });
 
   test('of what is in place says that nothing would change', () => {
@@ -48,6 +80,8 @@ describe('the preview of a deploy', () => {
       given: HOSTILE,
       next: { ...plan.next, environment },
       ocrVersion: { before: HOSTILE, after: HOSTILE },
+      files: { added: MANY, changed: MANY, missing: MANY, same: 3 },
+      fromOutside: MANY,
     };
     for (const view of [
       deployView({ id: 'd-1', plan: hostile }, 'C1'),
