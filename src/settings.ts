@@ -18,7 +18,7 @@ import {
   type ValuesOf,
   whole,
 } from './lib/environment.ts';
-import { FIELDS_CHANGED_BY_EVERY_RUN } from './results/diff/diff-entry.ts';
+import { FIELDS_CHANGED_BY_EVERY_RUN } from './results/diff/noise.ts';
 
 /**
  * Every setting of the bot, declared once: variable, meaning, default, unit and allowed values. The docs are generated

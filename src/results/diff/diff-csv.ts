@@ -5,8 +5,8 @@ import type { KeyNames } from '../../pipeline/table/records.ts';
 import { type DiffEntry, type FieldChange, hoursOf } from './diff-entry.ts';
 
 /**
- * One line of the CSV of a diff: a removed or added record, or one field of a changed record. The hours of a record are
- * on one line only, so that the columns can be summed.
+ * One line of the CSV of a diff: a removed, added or moved record, or one field of a changed record. The hours of a record
+ * are on one line only, so that the columns can be summed.
  */
 export interface DiffRow {
   readonly entry: DiffEntry;
@@ -17,7 +17,7 @@ export interface DiffRow {
 export async function* diffRows(entries: AsyncIterable<DiffEntry>): AsyncGenerator<DiffRow> {
   for await (const entry of entries) {
     if (entry.kind === 'changed') for (const field of entry.fields) yield { entry, field };
-    else yield { entry };
+    else yield entry.kind === 'moved' ? { entry, field: entry.field } : { entry };
   }
 }
 
@@ -58,6 +58,7 @@ function formatValue(value: AttributeValue | undefined, other: AttributeValue | 
 }
 
 function formatHours({ entry, field }: DiffRow, side: 'before' | 'after'): string | undefined {
+  if (entry.kind === 'moved') return entry.hours;
   const item = itemWithHours(entry, field, side);
   const hours = item && hoursOf(item, entry.record);
   return typeof hours === 'object' ? formatDecimal(hours) : undefined;

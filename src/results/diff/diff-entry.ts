@@ -1,8 +1,8 @@
 import type { DifferenceKind } from '../../backup/compare/compare.ts';
 import { type Decimal, parseDecimal } from '../../lib/decimal.ts';
-import { canonicalItem } from '../../pipeline/table/canonical.ts';
+import { canonicalItem, canonicalNumber } from '../../pipeline/table/canonical.ts';
 import { type AttributeValue, type Item, textOf } from '../../pipeline/table/item.ts';
-import type { RecordKind } from '../../pipeline/table/records.ts';
+import type { KeyNames, RecordKind } from '../../pipeline/table/records.ts';
 
 /** One attribute that differs. A side that does not have the attribute has no value. */
 export interface FieldChange {
@@ -22,29 +22,22 @@ export type DiffEntry = {
 } & (
   | { readonly kind: 'removed' | 'added'; readonly item: Item }
   | { readonly kind: 'changed'; readonly fields: readonly FieldChange[] }
+  /** The same entry under another key: another person or project code. `id` is of the key in the backup, `key` of the table. */
+  | { readonly kind: 'moved'; readonly from: Item; readonly field: FieldChange; readonly hours?: string }
 );
+export type DiffKind = DifferenceKind | 'moved';
 
 /** Removed records first, because they are what a flush can lose. */
-export const DIFFERENCE_ORDER: readonly DifferenceKind[] = ['removed', 'changed', 'added'];
+export const DIFFERENCE_ORDER: readonly DiffKind[] = ['removed', 'changed', 'moved', 'added'];
 
-/**
- * Fields that are different after every run over the same images; `OCR*` stands for every name that begins with `OCR`.
- */
-export const FIELDS_CHANGED_BY_EVERY_RUN: readonly string[] = [
-  'ProcessingTimestamp',
-  'ProcessingTimeSeconds',
-  'CostEstimateUSD',
-  'InputTokens',
-  'OutputTokens',
-  'OCR*',
-  'LastUpdated',
-];
+export const keyOfItem = (item: Item, keys: KeyNames): Item =>
+  Object.fromEntries(Object.entries(item).filter(([name]) => name === keys.hash || name === keys.range));
 
-/** A test whether a field is ignored. A name that ends with `*` matches every name with that beginning. */
-export function ignoredFieldTest(ignoredFields: readonly string[]): (name: string) => boolean {
-  const names = new Set(ignoredFields.filter((pattern) => !pattern.endsWith('*')));
-  const prefixes = ignoredFields.filter((pattern) => pattern.endsWith('*')).map((pattern) => pattern.slice(0, -1));
-  return (name) => names.has(name) || prefixes.some((prefix) => name.startsWith(prefix));
+/** The text by which lines are sorted: the same for the same record, and the records of a person are adjacent. */
+export function sortKey(key: Item, names: KeyNames): string {
+  const text = (value: AttributeValue | undefined) =>
+    value === undefined ? '' : 'S' in value ? value.S : 'N' in value ? canonicalNumber(value.N) : JSON.stringify(value);
+  return JSON.stringify([text(key[names.hash]), ...(names.range === undefined ? [] : [text(key[names.range])])]);
 }
 
 /** Equality as in DynamoDB: sets without order, numbers by value. */

@@ -1,10 +1,10 @@
-import type { DifferenceKind } from '../../backup/compare/compare.ts';
 import { type Decimal, formatDecimal, minus, parseDecimal, plus, ZERO } from '../../lib/decimal.ts';
 import type { LineSorterOptions } from '../../lib/disk/external-sort.ts';
 import { createTotalsByName, type TopTotals, type TotalsRules } from '../../lib/disk/totals-by-name.ts';
-import type { Item } from '../../pipeline/table/item.ts';
-import type { RecordKind } from '../../pipeline/table/records.ts';
-import { type FieldChange, hoursOf, personOf } from './diff-entry.ts';
+import { type Item, textOf } from '../../pipeline/table/item.ts';
+import { emptyTally, type KeyNames, type RecordKind } from '../../pipeline/table/records.ts';
+import { type DiffKind, type FieldChange, hoursOf, keyOfItem, personOf } from './diff-entry.ts';
+import type { Move } from './moves.ts';
 
 /** Exact hours in plain decimal notation: `1204.75`. `gained`: in the table and not in the backup. */
 export interface HoursTotals {
@@ -16,18 +16,43 @@ export interface PersonTotals {
   readonly removed: number;
   readonly changed: number;
   readonly added: number;
+  /** Moved from or to this person, or from one project code to another. */
+  readonly moved: number;
   readonly hours: HoursTotals;
 }
 
+/** Records that moved from one person or project code to another. */
+export interface MoveTotals {
+  /** The key attribute or `ProjectCode`, and its value in the backup and in the table; empty where it has none. */
+  readonly field: string;
+  readonly before: string;
+  readonly after: string;
+  readonly records: number;
+  readonly hours: string;
+}
+
+/** One record in which a field changed. */
+export interface FieldExample extends Omit<FieldChange, 'name'> {
+  readonly key: Item;
+}
+
 export interface DiffTotals {
+  /** Without the records that moved. */
   readonly removed: number;
   readonly changed: number;
   readonly added: number;
-  /** Records without a difference. `sameExceptIgnored` of them differ in ignored fields. */
+  readonly moved: number;
+  /** Of all moved records: what restoring them would book twice. */
+  readonly movedHours: string;
+  /** By what moved them, the largest first. `others`: how many more there are. */
+  readonly byMove: { readonly top: readonly MoveTotals[]; readonly others: number };
+  /** Removed entries with 0 hours, and removed zero-hour weeks. */
+  readonly removedZeroHours: number;
+  /** Records without a difference. `sameExceptIgnored` of them differ in noise (see `changeKinds`). */
   readonly same: number;
   readonly sameExceptIgnored: number;
   /** By kind of record. A changed record counts with its kind in the table. */
-  readonly byRecord: Readonly<Record<RecordKind, Readonly<Record<DifferenceKind | 'same', number>>>>;
+  readonly byRecord: Readonly<Record<RecordKind, Readonly<Record<DiffKind | 'same', number>>>>;
   /** Removed timesheet entries that name no image: corrections by hand, which no rescan restores. */
   readonly removedWithoutImage: number;
   readonly hours: HoursTotals & {
@@ -40,26 +65,41 @@ export interface DiffTotals {
   readonly byPerson: TopTotals<PersonTotals>;
   /** The number of changed records in which each field differs. */
   readonly byField: TopTotals<number>;
+  /** The first records in which each of these fields differs. */
+  readonly fieldExamples: readonly { readonly name: string; readonly examples: readonly FieldExample[] }[];
+  /** The number of records in which each field is empty on one side and absent on the other. */
+  readonly emptied: TopTotals<number>;
+}
+
+/** `["ResourceName","Ana_Bel","Anabel_Lee"]`: the name under which moves are added up. */
+const moveName = ({ name, before, after }: FieldChange): string =>
+  JSON.stringify([name, textOf(before) ?? '', textOf(after) ?? '']);
+
+function moveTotals(name: string, { records, hours }: MoveSum): MoveTotals {
+  const [field, before, after]: [string, string, string] = JSON.parse(name);
+  return { field, before, after, records, hours: formatDecimal(hours) };
 }
 
 interface PersonSum {
   readonly removed: number;
   readonly changed: number;
   readonly added: number;
+  readonly moved: number;
   readonly gained: Decimal;
   readonly lost: Decimal;
 }
 
 const people: TotalsRules<PersonSum> = {
-  zero: { removed: 0, changed: 0, added: 0, gained: ZERO, lost: ZERO },
+  zero: { removed: 0, changed: 0, added: 0, moved: 0, gained: ZERO, lost: ZERO },
   plus: (a, b) => ({
     removed: a.removed + b.removed,
     changed: a.changed + b.changed,
     added: a.added + b.added,
+    moved: a.moved + b.moved,
     gained: plus(a.gained, b.gained),
     lost: plus(a.lost, b.lost),
   }),
-  weight: ({ removed, changed, added }) => removed + changed + added,
+  weight: ({ removed, changed, added, moved }) => removed + changed + added + moved,
   encode: (sum) => ({ ...sum, gained: formatDecimal(sum.gained), lost: formatDecimal(sum.lost) }),
   decode(json) {
     const { gained, lost, ...counts }: Omit<PersonSum, 'gained' | 'lost'> & HoursTotals = JSON.parse(json);
@@ -75,8 +115,23 @@ const fields: TotalsRules<number> = {
   decode: (json) => Number(json),
 };
 
+interface MoveSum {
+  readonly records: number;
+  readonly hours: Decimal;
+}
+const moves: TotalsRules<MoveSum> = {
+  zero: { records: 0, hours: ZERO },
+  plus: (a, b) => ({ records: a.records + b.records, hours: plus(a.hours, b.hours) }),
+  weight: ({ records }) => records,
+  encode: ({ records, hours }) => ({ records, hours: formatDecimal(hours) }),
+  decode(json) {
+    const { records, hours }: Pick<MoveTotals, 'records' | 'hours'> = JSON.parse(json);
+    return { records, hours: parseDecimal(hours) ?? ZERO };
+  },
+};
+
 /** A record on one side or on both. */
-export type Pair = { readonly record: RecordKind; readonly hashKey: string } & (
+export type Pair = { readonly record: RecordKind } & (
   | { readonly kind: 'removed'; readonly before: Item }
   | { readonly kind: 'added'; readonly after: Item }
   | {
@@ -87,64 +142,142 @@ export type Pair = { readonly record: RecordKind; readonly hashKey: string } & (
     }
 );
 
+/** Examples are kept of so many fields, and so many of each. */
+const MAX_EXAMPLE_FIELDS = 64;
+const MAX_EXAMPLES = 3;
+
+interface Gain {
+  readonly gained: Decimal;
+  readonly lost: Decimal;
+}
+const NO_GAIN: Gain = { gained: ZERO, lost: ZERO };
+const negative = ({ units, scale }: Decimal): Decimal => ({ units: -units, scale });
+const gainOf = (difference: Decimal): Gain =>
+  difference.units < 0n ? { gained: ZERO, lost: negative(difference) } : { gained: difference, lost: ZERO };
+
 /** Adds up the differences in constant memory, for any number of people and fields. */
-export function createDiffTotals(options: LineSorterOptions) {
-  const counts = { removed: 0, changed: 0, added: 0, same: 0, sameExceptIgnored: 0 };
-  const zero = () => ({ removed: 0, changed: 0, added: 0, same: 0 });
-  const byRecord = { entry: zero(), 'zero-hour': zero(), rejected: zero(), coverage: zero(), failed: zero() };
+export function createDiffTotals(keys: KeyNames, options: LineSorterOptions) {
+  const counts = { removed: 0, changed: 0, added: 0, moved: 0, same: 0, sameExceptIgnored: 0 };
+  const byRecord = {
+    removed: emptyTally(),
+    changed: emptyTally(),
+    added: emptyTally(),
+    moved: emptyTally(),
+    same: emptyTally(),
+  };
   const byPerson = createTotalsByName(people, options);
   const byField = createTotalsByName(fields, options);
+  const byMove = createTotalsByName(moves, options);
+  const emptied = createTotalsByName(fields, options);
+  const all = [byPerson, byField, byMove, emptied];
+  const fieldExamples = new Map<string, FieldExample[]>();
   let removedWithoutImage = 0;
+  let removedZeroHours = 0;
+  let movedHours = ZERO;
   let gained = ZERO;
   let lost = ZERO;
   let unreadable = 0;
 
-  const hoursBetween = (pair: Pair): { gained: Decimal; lost: Decimal } => {
+  const hoursBetween = (pair: Pair): Gain => {
     const before = pair.kind === 'added' ? 'none' : hoursOf(pair.before, pair.record);
     const after = pair.kind === 'removed' ? 'none' : hoursOf(pair.after, pair.record);
     if (before === 'unreadable' || after === 'unreadable') {
       unreadable += 1;
-      return { gained: ZERO, lost: ZERO };
+      return NO_GAIN;
     }
-    const difference = minus(after === 'none' ? ZERO : after, before === 'none' ? ZERO : before);
-    return difference.units < 0n
-      ? { gained: ZERO, lost: { ...difference, units: -difference.units } }
-      : { gained: difference, lost: ZERO };
+    const isNothing = before === 'none' || before.units === 0n;
+    if (pair.kind === 'removed' && isNothing && (before !== 'none' || pair.record === 'zero-hour'))
+      removedZeroHours += 1;
+    return gainOf(minus(after === 'none' ? ZERO : after, before === 'none' ? ZERO : before));
+  };
+  const addHours = (hours: Gain) => {
+    gained = plus(gained, hours.gained);
+    lost = plus(lost, hours.lost);
+  };
+  const addExample = (name: string, example: FieldExample) => {
+    const examples = fieldExamples.get(name) ?? [];
+    if (examples.length >= MAX_EXAMPLES || (examples.length === 0 && fieldExamples.size >= MAX_EXAMPLE_FIELDS)) return;
+    examples.push(example);
+    fieldExamples.set(name, examples);
+  };
+  const addPerson = (item: Item, record: RecordKind, sum: Partial<PersonSum>) => {
+    const person = personOf(item, record, keys.hash);
+    if (person !== undefined) byPerson.add(person, { ...people.zero, ...sum });
   };
 
   return {
     addSame(record: RecordKind, hasIgnoredDifference: boolean): void {
       counts.same += 1;
-      byRecord[record].same += 1;
+      byRecord.same[record] += 1;
       if (hasIgnoredDifference) counts.sameExceptIgnored += 1;
+    },
+    addEmptied(changes: readonly FieldChange[]): void {
+      for (const { name } of changes) emptied.add(name, 1);
     },
     add(pair: Pair): void {
       counts[pair.kind] += 1;
-      byRecord[pair.record][pair.kind] += 1;
+      byRecord[pair.kind][pair.record] += 1;
       if (pair.kind === 'removed' && pair.record === 'entry' && pair.before.SourceImage === undefined)
         removedWithoutImage += 1;
-      if (pair.kind === 'changed') for (const { name } of pair.fields) byField.add(name, 1);
+      if (pair.kind === 'changed')
+        for (const { name, ...sides } of pair.fields) {
+          byField.add(name, 1);
+          addExample(name, { key: keyOfItem(pair.after, keys), ...sides });
+        }
       const hours = hoursBetween(pair);
-      gained = plus(gained, hours.gained);
-      lost = plus(lost, hours.lost);
-      const person = personOf(pair.kind === 'added' ? pair.after : pair.before, pair.record, pair.hashKey);
-      if (person !== undefined) byPerson.add(person, { ...people.zero, [pair.kind]: 1, ...hours });
+      addHours(hours);
+      addPerson(pair.kind === 'added' ? pair.after : pair.before, pair.record, { [pair.kind]: 1, ...hours });
+    },
+    /** Counts a record as moved that was added before as removed and as added. */
+    move({ from, to, record, field, hours: text }: Move): void {
+      const hours = text === undefined ? ZERO : (parseDecimal(text) ?? ZERO);
+      counts.moved += 1;
+      byRecord.moved[record] += 1;
+      for (const kind of ['removed', 'added'] as const) {
+        counts[kind] -= 1;
+        byRecord[kind][record] -= 1;
+      }
+      if (hours.units === 0n && (text !== undefined || record === 'zero-hour')) removedZeroHours -= 1;
+      movedHours = plus(movedHours, hours);
+      byMove.add(moveName(field), { records: 1, hours });
+      const undo = ({ gained, lost }: Gain): Gain => ({ gained: negative(gained), lost: negative(lost) });
+      const [ofRemoved, ofAdded] = [undo(gainOf(negative(hours))), undo(gainOf(hours))];
+      addHours(ofRemoved);
+      addHours(ofAdded);
+      addPerson(from, record, { removed: -1, moved: 1, ...ofRemoved });
+      const isSamePerson = personOf(from, record, keys.hash) === personOf(to, record, keys.hash);
+      addPerson(to, record, { added: -1, moved: isSamePerson ? 0 : 1, ...ofAdded });
     },
     async flushIfLarge(): Promise<void> {
-      await byPerson.flushIfLarge();
-      await byField.flushIfLarge();
+      for (const totals of all) await totals.flushIfLarge();
     },
     /** Call it once, at the end. */
     async totals(maxNames: number, signal?: AbortSignal): Promise<DiffTotals> {
       const persons = await byPerson.top(maxNames, signal);
+      const moved = await byMove.top(maxNames, signal);
       const formatTotals = ({ gained, lost, ...rest }: PersonSum): PersonTotals => ({
         ...rest,
         hours: { gained: formatDecimal(gained), lost: formatDecimal(lost) },
       });
+      const ofRecord = (record: RecordKind) => ({
+        removed: byRecord.removed[record],
+        changed: byRecord.changed[record],
+        added: byRecord.added[record],
+        moved: byRecord.moved[record],
+        same: byRecord.same[record],
+      });
       return {
         ...counts,
-        byRecord,
+        byRecord: {
+          entry: ofRecord('entry'),
+          'zero-hour': ofRecord('zero-hour'),
+          rejected: ofRecord('rejected'),
+          coverage: ofRecord('coverage'),
+          failed: ofRecord('failed'),
+        },
         removedWithoutImage,
+        removedZeroHours,
+        movedHours: formatDecimal(movedHours),
         hours: {
           gained: formatDecimal(gained),
           lost: formatDecimal(lost),
@@ -155,12 +288,14 @@ export function createDiffTotals(options: LineSorterOptions) {
           top: persons.top.map(({ name, totals }) => ({ name, totals: formatTotals(totals) })),
           others: { names: persons.others.names, totals: formatTotals(persons.others.totals) },
         },
+        byMove: { top: moved.top.map(({ name, totals }) => moveTotals(name, totals)), others: moved.others.names },
         byField: await byField.top(maxNames, signal),
+        fieldExamples: [...fieldExamples].map(([name, examples]) => ({ name, examples })),
+        emptied: await emptied.top(maxNames, signal),
       };
     },
     async dispose(): Promise<void> {
-      await byPerson.dispose();
-      await byField.dispose();
+      for (const totals of all) await totals.dispose();
     },
   };
 }

@@ -1,34 +1,27 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { findBackup } from '../../backup/catalogue/catalogue.ts';
 import type { BackupLocation } from '../../backup/catalogue/location.ts';
-import type { DifferenceKind } from '../../backup/compare/compare.ts';
 import { BackupOfAnotherTableError } from '../../backup/errors.ts';
 import type { BackupRecord } from '../../backup/format/backup-record.ts';
-import { entryId, keyReader, keyText } from '../../backup/format/item-key.ts';
+import { keyReader, keyText } from '../../backup/format/item-key.ts';
 import { readBack } from '../../backup/verify/verify.ts';
 import { readSupplements } from '../../backup/write/supplement.ts';
 import { defined } from '../../lib/defined.ts';
 import { createLineSorter, visitGroups } from '../../lib/disk/external-sort.ts';
-import { createLineFile, type LineFile } from '../../lib/disk/lines.ts';
-import { canonicalNumber } from '../../pipeline/table/canonical.ts';
-import type { AttributeValue, Item } from '../../pipeline/table/item.ts';
+import type { Item } from '../../pipeline/table/item.ts';
 import { type KeyNames, kindOfRecord, type RecordKind } from '../../pipeline/table/records.ts';
 import { scanTable } from '../../pipeline/table/scan.ts';
 import { describeTable, keyNamesOf } from '../../pipeline/table/table.ts';
-import {
-  changedFields,
-  DIFFERENCE_ORDER,
-  type DiffEntry,
-  FIELDS_CHANGED_BY_EVERY_RUN,
-  type FieldChange,
-  ignoredFieldTest,
-} from './diff-entry.ts';
+import { changedFields, DIFFERENCE_ORDER, type DiffEntry, type DiffKind, keyOfItem, sortKey } from './diff-entry.ts';
+import { createDifferences, type Differences, readEntries } from './diff-files.ts';
 import { createDiffTotals, type DiffTotals, type DiffTotalsBuilder } from './diff-totals.ts';
+import { findMoves } from './moves.ts';
+import { changeKinds } from './noise.ts';
 
 export interface DiffRequest {
   readonly table: string;
   readonly backupId: string;
-  /** Fields that are not compared: names, or prefixes such as `OCR*`. FIELDS_CHANGED_BY_EVERY_RUN by default. */
+  /** Fields whose changes are noise (see `changeKinds`): names, or prefixes such as `OCR*`. */
   readonly ignoredFields?: readonly string[];
   /** Only records of these kinds, on either side; all by default. */
   readonly kinds?: readonly RecordKind[];
@@ -55,8 +48,8 @@ export interface Diff {
   readonly backup: BackupRecord;
   readonly keys: KeyNames;
   readonly totals: DiffTotals;
-  /** The differences of these kinds: removed, changed, added, each sorted by key. Can be read repeatedly. */
-  readonly entries: (kinds?: readonly DifferenceKind[], signal?: AbortSignal) => AsyncGenerator<DiffEntry>;
+  /** The differences of these kinds: removed, changed, moved, added, each but the moved sorted by key. Can be read repeatedly. */
+  readonly entries: (kinds?: readonly DiffKind[], signal?: AbortSignal) => AsyncGenerator<DiffEntry>;
   /** Deletes the temporary files. */
   readonly dispose: () => Promise<void>;
 }
@@ -82,15 +75,8 @@ export async function diffWithBackup(
   const keys = keyNamesOf(facts);
   const options = defined({ memoryBytes: request.memoryBytes, folder: request.folder });
   const sorter = createLineSorter(options);
-  const totalsBuilder = createDiffTotals(options);
-  const found = {
-    removed: createLineFile(request.folder),
-    changed: createLineFile(request.folder),
-    added: createLineFile(request.folder),
-  };
-  const dispose = async () => {
-    for (const kind of DIFFERENCE_ORDER) await found[kind].dispose();
-  };
+  const totalsBuilder = createDiffTotals(keys, options);
+  const found = createDifferences(request.folder);
   try {
     const read = await sortBothSides(parts, backup, request, sorter);
     const join = joinSides(request, keys, found, totalsBuilder);
@@ -100,16 +86,20 @@ export async function diffWithBackup(
       compared += 1;
     };
     await visitGroups(sorter.sorted(request.signal), visit, async () => {
-      for (const kind of DIFFERENCE_ORDER) await found[kind].flushIfLarge();
+      await found.flushIfLarge();
       await totalsBuilder.flushIfLarge();
       request.onProgress?.({ ...read, compared });
       request.signal?.throwIfAborted();
     });
+    await findMoves(found, found.moves, keys, totalsBuilder.move, {
+      ...options,
+      ...defined({ signal: request.signal }),
+    });
     const totals = await totalsBuilder.totals(request.top ?? TOP, request.signal);
     const entries = (kinds = DIFFERENCE_ORDER, signal?: AbortSignal) => readEntries(found, keys, kinds, signal);
-    return { backup, keys, totals, entries, dispose };
+    return { backup, keys, totals, entries, dispose: found.dispose };
   } catch (error) {
-    await dispose();
+    await found.dispose();
     throw error;
   } finally {
     await sorter.dispose();
@@ -173,18 +163,9 @@ async function sortBothSides(
   return read;
 }
 
-/** The text by which lines are sorted: the same for the same record, and the records of a person are adjacent. */
-function sortKey(key: Item, names: KeyNames): string {
-  const text = (value: AttributeValue | undefined) =>
-    value === undefined ? '' : 'S' in value ? value.S : 'N' in value ? canonicalNumber(value.N) : JSON.stringify(value);
-  return JSON.stringify([text(key[names.hash]), ...(names.range === undefined ? [] : [text(key[names.range])])]);
-}
-
-type Found = Readonly<Record<DifferenceKind, LineFile>>;
-
 /** Returns a function that compares the two sides of a key, adds to the totals, and writes differences to the files. */
-function joinSides(request: DiffRequest, keys: KeyNames, found: Found, totals: DiffTotalsBuilder) {
-  const isIgnored = ignoredFieldTest(request.ignoredFields ?? FIELDS_CHANGED_BY_EVERY_RUN);
+function joinSides(request: DiffRequest, keys: KeyNames, found: Differences, totals: DiffTotalsBuilder) {
+  const kindOf = changeKinds(request.ignoredFields);
   return (key: string, values: readonly string[]): void => {
     const sides = new Map(values.map((value) => [value[0], value.slice(1)]));
     if (sides.size < values.length) throw new Error(`One side of the diff has the key ${key.slice(0, 200)} twice.`);
@@ -192,10 +173,12 @@ function joinSides(request: DiffRequest, keys: KeyNames, found: Found, totals: D
     const before: Item | undefined = backupJson === undefined ? undefined : JSON.parse(backupJson);
     const after: Item | undefined = tableJson === undefined ? undefined : JSON.parse(tableJson);
     const record = kindOfRecord(after ?? before ?? {}, keys);
-    const pair = { record, hashKey: keys.hash };
+    const pair = { record };
     if (before !== undefined && after !== undefined) {
       const all = backupJson === tableJson ? [] : changedFields(before, after);
-      const fields = all.filter(({ name }) => !isIgnored(name));
+      const kinds = Map.groupBy(all, kindOf);
+      totals.addEmptied(kinds.get('empty') ?? []);
+      const fields = kinds.get('meaningful') ?? [];
       if (fields.length === 0) return totals.addSame(record, all.length > 0);
       totals.add({ ...pair, kind: 'changed', before, after, fields });
       found.changed.add(JSON.stringify({ key: keyOfItem(after, keys), record, fields }));
@@ -209,32 +192,7 @@ function joinSides(request: DiffRequest, keys: KeyNames, found: Found, totals: D
   };
 }
 
-const keyOfItem = (item: Item, keys: KeyNames): Item =>
-  Object.fromEntries(Object.entries(item).filter(([name]) => name === keys.hash || name === keys.range));
-
-async function* readEntries(
-  found: Found,
-  keys: KeyNames,
-  kinds: readonly DifferenceKind[],
-  signal: AbortSignal | undefined,
-): AsyncGenerator<DiffEntry> {
-  for (const kind of DIFFERENCE_ORDER) {
-    if (!kinds.includes(kind)) continue;
-    for await (const lines of found[kind].read(signal)) for (const line of lines) yield parseEntry(line, kind, keys);
-  }
-}
-
-function parseEntry(line: string, kind: DifferenceKind, keys: KeyNames): DiffEntry {
-  if (kind === 'changed') {
-    const changed: { key: Item; record: RecordKind; fields: readonly FieldChange[] } = JSON.parse(line);
-    return { kind, id: entryId(changed.key), ...changed };
-  }
-  const item: Item = JSON.parse(line);
-  const key = keyOfItem(item, keys);
-  return { kind, id: entryId(key), key, record: kindOfRecord(item, keys), item };
-}
-
-/** A record that is in the backup and not in the table. `item` is complete and can be written back. */
+/** A record that is in the backup and not in the table, and was not moved. `item` is complete and can be written back. */
 export type RemovedEntry = Extract<DiffEntry, { readonly item: Item }>;
 
 /**

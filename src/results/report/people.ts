@@ -12,13 +12,8 @@ import { type AttributeValue, type Item, textOf } from '../../pipeline/table/ite
 import { queryItems } from '../../pipeline/table/read.ts';
 import { kindOfRecord } from '../../pipeline/table/records.ts';
 import { keyNamesOf } from '../../pipeline/table/table.ts';
-import {
-  changedFields,
-  FIELDS_CHANGED_BY_EVERY_RUN,
-  type FieldChange,
-  hoursOf,
-  ignoredFieldTest,
-} from '../diff/diff-entry.ts';
+import { changedFields, type FieldChange, hoursOf } from '../diff/diff-entry.ts';
+import { changeKinds } from '../diff/noise.ts';
 
 /** The timesheets of a person on one side. */
 export interface PersonSide {
@@ -96,7 +91,7 @@ export async function comparePeople(
   const { backup, choice } = request;
   const names = keyNamesOf(backup.table);
   const keyOf = keyReader(backup.table.keys);
-  const isIgnored = ignoredFieldTest(request.ignoredFields ?? FIELDS_CHANGED_BY_EVERY_RUN);
+  const changeKind = changeKinds(request.ignoredFields);
   const sample = choice.kind === 'sample' ? createPeopleSample(choice.size, choice.seed) : undefined;
   const before = new Map<string, Map<string, Item>>();
   const addBefore = (item: Item) => {
@@ -157,7 +152,7 @@ export async function comparePeople(
     for (const [key, item] of is) {
       const earlier = was.get(key);
       if (!earlier || canonicalItem(earlier) === canonicalItem(item)) continue;
-      const fields = changedFields(earlier, item).filter(({ name }) => !isIgnored(name));
+      const fields = changedFields(earlier, item).filter((change) => changeKind(change) === 'meaningful');
       if (fields.length > 0) changed.push({ kind: 'changed', sortKey: sortKey(item), fields });
     }
     return {

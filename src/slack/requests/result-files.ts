@@ -44,11 +44,11 @@ export function createResultFiles(ports: { results: ResultControl; files: FileUp
     });
   };
   const shareDiff = (diff: Diff, location: FileLocation) => {
-    const { removed, changed, added } = diff.totals;
+    const { removed, changed, added, moved } = diff.totals;
     return files.share({
       ...location,
       comment: comment(
-        `Changes since backup ${diff.backup.id} (${count(removed)} removed, ${count(changed)} changed, ${count(added)} added)`,
+        `Changes since backup ${diff.backup.id} (${count(removed)} removed, ${count(changed)} changed, ${count(added)} added, ${count(moved)} moved)`,
       ),
       files: csvParts(diffCsvColumns(diff.keys), diffRows(diff.entries()), { name: 'diff', maxBytes: MAX_FILE_BYTES }),
     });

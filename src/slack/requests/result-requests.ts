@@ -71,7 +71,7 @@ export function createResultRequests(ports: {
       const diff = found.value;
       try {
         const examples: DiffEntry[] = [];
-        for await (const entry of diff.entries()) {
+        for await (const entry of diff.entries(['removed', 'added'])) {
           examples.push(entry);
           if (examples.length >= MOST_EXAMPLES) break;
         }

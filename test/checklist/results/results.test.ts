@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createResults } from '../../../src/checklist/results/results.ts';
 import { createChecklistStore } from '../../../src/checklist/steps/checklist-store.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
-import { FIELDS_CHANGED_BY_EVERY_RUN } from '../../../src/results/diff/diff-entry.ts';
+import { FIELDS_CHANGED_BY_EVERY_RUN } from '../../../src/results/diff/noise.ts';
 import type { RunState } from '../../../src/run/model/types.ts';
 import { createRunStore } from '../../../src/run/store/run-store.ts';
 import { openControlTable } from '../../../src/state/control-table.ts';

@@ -67,11 +67,20 @@ describe('a diff', () => {
       });
       expect(diff.totals.byPerson).toEqual({
         top: [
-          { name: 'Person_2', totals: { removed: 0, changed: 1, added: 0, hours: { gained: '0.5', lost: '0' } } },
-          { name: 'Person_3', totals: { removed: 1, changed: 0, added: 0, hours: { gained: '0', lost: '7.5' } } },
-          { name: 'Person_4', totals: { removed: 0, changed: 0, added: 1, hours: { gained: '7.5', lost: '0' } } },
+          {
+            name: 'Person_2',
+            totals: { removed: 0, changed: 1, added: 0, moved: 0, hours: { gained: '0.5', lost: '0' } },
+          },
+          {
+            name: 'Person_3',
+            totals: { removed: 1, changed: 0, added: 0, moved: 0, hours: { gained: '0', lost: '7.5' } },
+          },
+          {
+            name: 'Person_4',
+            totals: { removed: 0, changed: 0, added: 1, moved: 0, hours: { gained: '7.5', lost: '0' } },
+          },
         ],
-        others: { names: 0, totals: { removed: 0, changed: 0, added: 0, hours: { gained: '0', lost: '0' } } },
+        others: { names: 0, totals: { removed: 0, changed: 0, added: 0, moved: 0, hours: { gained: '0', lost: '0' } } },
       });
     });
   });

@@ -79,6 +79,7 @@ const OWN_IDS = new Set([
   'head',
   'stage',
   'hours',
+  'movedHours',
   'gained',
   'lost',
   'net',

@@ -334,12 +334,21 @@ export const entries: readonly DiffEntry[] = [
     fields: [{ name: 'F 1', before: { S: 'B 1' } }],
   },
 ];
-export const person = { name: 'P 1', totals: { removed: 1, changed: 1, added: 1, hours: { gained: '1', lost: '2' } } };
+export const person = {
+  name: 'P 1',
+  totals: { removed: 1, changed: 1, added: 1, moved: 1, hours: { gained: '1', lost: '2' } },
+};
 export const diff = diffFound({
   removed: 3,
   removedWithoutImage: 1,
   byPerson: { top: [person], others: { names: 0, totals: person.totals } },
   byField: { top: [{ name: 'F 1', totals: 3 }], others: { names: 0, totals: 0 } },
+  fieldExamples: [{ name: 'F 1', examples: [{ key: { A: { S: 'K 1' } }, before: { S: 'B 1' }, after: { S: 'B 2' } }] }],
+  moved: 7,
+  movedHours: '52.5',
+  byMove: { top: [{ field: 'F 1', before: 'P 1', after: 'P 2', records: 7, hours: '52.5' }], others: 2 },
+  removedZeroHours: 2,
+  emptied: { top: [{ name: 'F 2', totals: 2500 }], others: { names: 0, totals: 0 } },
 });
 export const logLine = { at: NOW, stream: 'S 1', message: 'Some line of it', id: 'I 1' };
 export const invocations = [

@@ -46,7 +46,7 @@ export const failuresFound = (changes: Partial<FailureTotals> = {}) => ({
 });
 
 export function diffFound(changes: Partial<DiffTotals> = {}): Pick<Diff, 'backup' | 'totals'> {
-  const none = { removed: 0, changed: 0, added: 0, same: 0 };
+  const none = { removed: 0, changed: 0, added: 0, moved: 0, same: 0 };
   const hours = { gained: '0', lost: '0' };
   return {
     backup: backupRecord(),
@@ -54,13 +54,19 @@ export function diffFound(changes: Partial<DiffTotals> = {}): Pick<Diff, 'backup
       removed: 0,
       changed: 0,
       added: 0,
+      moved: 0,
+      movedHours: '0',
+      byMove: { top: [], others: 0 },
+      removedZeroHours: 0,
       same: 10,
       sameExceptIgnored: 0,
       byRecord: { entry: none, 'zero-hour': none, rejected: none, coverage: none, failed: none },
       removedWithoutImage: 0,
       hours: { ...hours, net: '0', unreadable: 0 },
-      byPerson: { top: [], others: { names: 0, totals: { removed: 0, changed: 0, added: 0, hours } } },
+      byPerson: { top: [], others: { names: 0, totals: { removed: 0, changed: 0, added: 0, moved: 0, hours } } },
       byField: { top: [], others: { names: 0, totals: 0 } },
+      fieldExamples: [],
+      emptied: { top: [], others: { names: 0, totals: 0 } },
       ...changes,
     },
   };

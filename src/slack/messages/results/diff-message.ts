@@ -12,6 +12,9 @@ import { valueText } from './validation-message.ts';
 
 const MOST_PEOPLE = 8;
 const MOST_FIELDS = 8;
+const MOST_MOVES = 5;
+/** What people look for first. */
+const FIRST_FIELD = 'Hours';
 
 /** The key of an entry, part by part. */
 export const entryName = (key: Item): string =>
@@ -28,24 +31,19 @@ export const hoursSuffix = (item: Item): string => {
 /** How the table differs from a backup. Removed entries come first, because a flush can lose them. */
 export function diffMessage(
   { backup, totals, openRun }: Pick<DiffNow, 'backup' | 'totals' | 'openRun'>,
+  /** Only removed and added ones are shown. */
   examples: readonly DiffEntry[],
   now: number,
 ): Message {
-  const { removed, changed, added, removedWithoutImage, hours } = totals;
+  const { removed, changed, added, moved, removedWithoutImage, removedZeroHours, hours } = totals;
   const name = `backup ${code(shortBackupId(backup.id), 80)} (${duration(now - backup.startedAt)} old)`;
-  const inFields =
-    totals.sameExceptIgnored > 0
-      ? [
-          `${counted(totals.sameExceptIgnored, 'record differs', 'records differ')} only in fields that every rescan changes (not counted as changed).`,
-        ]
-      : [];
-  if (removed + changed + added === 0)
+  if (removed + changed + added + moved === 0)
     return compose({
       fact: `The table equals ${name}: ${counted(totals.same, 'record')}, nothing added, changed or removed.`,
-      lines: [...openRunLines(openRun), ...inFields],
+      lines: [...openRunLines(openRun), ...noiseLines(totals)],
     });
   return compose({
-    fact: `Compared with ${name}: ${count(removed)} removed, ${count(changed)} changed, ${count(added)} added, ${count(totals.same)} unchanged.`,
+    fact: `Compared with ${name}: ${count(removed)} removed, ${count(changed)} changed, ${count(added)} added, ${moved > 0 ? `${count(moved)} moved, ` : ''}${count(totals.same)} unchanged.`,
     lines: [
       ...openRunLines(openRun),
       ...(removedWithoutImage > 0
@@ -54,15 +52,20 @@ export function diffMessage(
           ]
         : []),
       `Hours: ${hours.gained} gained, ${hours.lost} lost, ${hours.net} net${hours.unreadable > 0 ? `; ${counted(hours.unreadable, 'record')} with unreadable hours` : ''}.`,
-      ...examples.map(exampleLine),
-      ...inFields,
+      ...(removedZeroHours > 0
+        ? [`${count(removedZeroHours)} of the removed records ${removedZeroHours === 1 ? 'has' : 'have'} 0 hours.`]
+        : []),
+      ...moveLines(totals),
+      ...fieldLines(totals),
+      ...examples.flatMap((entry) => ('item' in entry ? [exampleLine(entry)] : [])),
+      ...noiseLines(totals),
     ],
     figures:
       totals.byPerson.top.length === 0
         ? []
         : [
             tableFigure(
-              ['Person', 'Removed', 'Changed', 'Added', 'Hours gained', 'Hours lost'],
+              ['Person', 'Removed', 'Changed', 'Added', ...(moved > 0 ? ['Moved'] : []), 'Hours gained', 'Hours lost'],
               totals.byPerson.top
                 .slice(0, MOST_PEOPLE)
                 .map(({ name: person, totals: of }) => [
@@ -70,29 +73,68 @@ export function diffMessage(
                   count(of.removed),
                   count(of.changed),
                   count(of.added),
+                  ...(moved > 0 ? [count(of.moved)] : []),
                   of.hours.gained,
                   of.hours.lost,
                 ]),
-              { right: [1, 2, 3, 4, 5] },
+              { right: moved > 0 ? [1, 2, 3, 4, 5, 6] : [1, 2, 3, 4, 5] },
             ),
           ],
-    notes: [
-      ...(totals.byField.top.length === 0
-        ? []
-        : [
-            `Changed fields: ${totals.byField.top
-              .slice(0, MOST_FIELDS)
-              .map(({ name: field, totals: times }) => `${code(field, 60)} ${count(times)}`)
-              .join(', ')}.`,
-          ]),
-      'The full list is in the CSV file next to this message.',
-    ],
+    notes: ['The full list is in the CSV file next to this message.'],
     // While a run is in progress, missing entries may still be written.
     buttons:
       removed > 0 && openRun?.state !== 'running'
         ? [button(ACTION.putBack, 'Restore removed entries…', backup.id)]
         : [],
   });
+}
+
+/** What differs without a meaning: it is not counted as changed. */
+function noiseLines({ sameExceptIgnored, emptied }: DiffNow['totals']): readonly string[] {
+  const fields = emptied.top.map(({ name, totals }) => `${code(name, 60)} ${count(totals)}`);
+  return [
+    ...(sameExceptIgnored > 0
+      ? [
+          `${counted(sameExceptIgnored, 'record differs', 'records differ')} only in fields that every rescan changes, or in texts that are empty or absent (not counted as changed).`,
+        ]
+      : []),
+    ...(fields.length > 0
+      ? [`Empty on one side and absent on the other: ${fields.slice(0, MOST_FIELDS).join(', ')}.`]
+      : []),
+  ];
+}
+
+/** `7 records moved: ResourceName Ana_Bel → Anabel_Lee, 52.5 h.` */
+function moveLines({ moved, movedHours, byMove }: DiffNow['totals']): readonly string[] {
+  if (moved === 0) return [];
+  const shown = byMove.top
+    .slice(0, MOST_MOVES)
+    .map(
+      ({ field, before, after, records, hours }) =>
+        `${code(before || '(none)', 80)} → ${code(after || '(none)', 80)} (${code(field, 60)}, ${counted(records, 'record')}, ${hours} h)`,
+    );
+  const more = byMove.top.length - shown.length + byMove.others;
+  return [
+    `*${counted(moved, 'record')} moved* with the same image, date and hours: ${shown.join(', ')}${more > 0 ? `, and ${counted(more, 'other')}` : ''}. To restore ${moved === 1 ? 'it' : 'them'} too would book ${movedHours} hours twice.`,
+  ];
+}
+
+/** One line for each field that changed, the hours first: how often, and examples. */
+function fieldLines({ byField, fieldExamples }: DiffNow['totals']): readonly string[] {
+  const isFirst = ({ name }: { readonly name: string }) => name === FIRST_FIELD;
+  const fields = [...byField.top.filter(isFirst), ...byField.top.filter((field) => !isFirst(field))];
+  const more = Math.max(0, fields.length - MOST_FIELDS) + byField.others.names;
+  return [
+    ...fields.slice(0, MOST_FIELDS).map(({ name, totals: records }) => {
+      const examples = fieldExamples.find((each) => each.name === name)?.examples ?? [];
+      const shown = examples.map(
+        ({ key, before, after }) =>
+          `${code(valueText(before), 60)} → ${code(valueText(after), 60)} (${code(entryName(key), 150)})`,
+      );
+      return `• ${code(name, 60)} changed in ${counted(records, 'record')}${shown.length === 0 ? '' : `: ${shown.join(', ')}`}${records > shown.length && shown.length > 0 ? ', …' : ''}`;
+    }),
+    ...(more > 0 ? [`• ${counted(more, 'more field')} changed.`] : []),
+  ];
 }
 
 /** The warning about a run that has not finished: entries may still be missing because of it. */
@@ -107,12 +149,7 @@ export const openRunLines = (openRun: DiffNow['openRun']): readonly string[] =>
           `:warning: *${runName(openRun.runId)} has not finished* (${openRun.state}): entries shown as removed may still come with the images that are left.`,
         ];
 
-function exampleLine(entry: DiffEntry): string {
-  const name = code(entryName(entry.key), 150);
-  if (entry.kind === 'changed') {
-    const [field] = entry.fields;
-    return `• changed ${name}: ${field ? `${code(field.name, 60)} ${code(valueText(field.before), 60)} → ${code(valueText(field.after), 60)}` : ''}${entry.fields.length > 1 ? `, and ${counted(entry.fields.length - 1, 'more field')}` : ''}`;
-  }
+function exampleLine(entry: Extract<DiffEntry, { readonly item: Item }>): string {
   const hours = textOf(entry.item.Hours);
-  return `• ${entry.kind} ${name}${hours === undefined ? '' : ` · ${sentence(hours, 40)} h`}`;
+  return `• ${entry.kind} ${code(entryName(entry.key), 150)}${hours === undefined ? '' : ` · ${sentence(hours, 40)} h`}`;
 }
