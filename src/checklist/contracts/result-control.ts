@@ -100,7 +100,7 @@ export interface ResultControl {
     readonly by: Person;
     readonly channel: string;
   }): Promise<Result<RunPlan, ResultRefusal>>;
-  /** The outcomes of a run in the order in which they were recorded; without an id, of the last run. */
+  /** The last outcome of each image of a run, in the order in which they were recorded; without an id, of the last run. */
   outcomes(
     runId?: string,
   ): Promise<Result<{ readonly runId: string; readonly records: AsyncIterable<OutcomeRecord> }, ResultRefusal>>;

@@ -8,8 +8,9 @@ import { describeTable } from '../../pipeline/table/table.ts';
 import { diffWithBackup } from '../../results/diff/diff.ts';
 import { readRunReport } from '../../results/report/run-report.ts';
 import { isOpen } from '../../run/model/run.ts';
-import type { OutcomeRecord } from '../../run/model/types.ts';
+import { lastOutcomes } from '../../run/store/last-outcomes.ts';
 import { type RunChain, readHistory, rootOf } from '../../run/store/run-chain.ts';
+import type { RunRecord } from '../../run/store/run-store.ts';
 import type {
   FindImage,
   ImageAttempt,
@@ -66,6 +67,8 @@ export function createResults(ports: ResultsPorts): ResultControl {
     return referenceBackup(ports.location, arn, flush, root);
   }
 
+  const outcomesOf = ({ runId, plan }: RunRecord) => lastOutcomes(() => store.journal(runId, 0), plan.total);
+
   const validation = { ...ports, reconcileChain: reader.reconcile };
 
   return {
@@ -107,18 +110,17 @@ export function createResults(ports: ResultsPorts): ResultControl {
         const run = await reader.run(runId);
         if (!run.ok) return run;
         const { runId: id } = run.value;
-        async function* records(): AsyncGenerator<OutcomeRecord> {
-          for await (const chunk of store.journal(id, 0)) yield* chunk.records;
-        }
-        return succeed({ runId: id, records: records() });
+        return succeed({ runId: id, records: outcomesOf(run.value) });
       }),
     attempts: (imageKey) =>
       orRefusal(async () => {
         const found: ImageAttempt[] = [];
+        // Missing rows are found after the invocation, and are no other attempt.
         for (const { runId } of await readHistory(store))
           for await (const { records } of store.journal(runId, 0))
-            for (const { key, startedAt, durationMs, requestId } of records)
-              if (key === imageKey) found.push(defined({ runId, startedAt, durationMs, requestId }));
+            for (const { key, outcome, startedAt, durationMs, requestId } of records)
+              if (key === imageKey && outcome.kind !== 'no-rows')
+                found.push(defined({ runId, startedAt, durationMs, requestId }));
         return succeed(found.sort((a, b) => b.startedAt - a.startedAt).slice(0, MAX_ATTEMPTS));
       }),
     report: (runId) =>
@@ -129,7 +131,7 @@ export function createResults(ports: ResultsPorts): ResultControl {
         const report = await readRunReport({
           startedAt: run.startedAt ?? run.plan.plannedAt,
           manifest: ports.manifest(run.runId, 0),
-          journal: store.journal(run.runId, 0),
+          outcomes: outcomesOf(run),
         });
         const { expectedMs: ms, expectedCostUsd: costUsd } = run.plan;
         const expected = defined({ ms, costUsd });

@@ -30,7 +30,12 @@ export interface RetryChoice {
 const NO_RUN = 'the table';
 const LOOK_AT_ONCE = 10;
 /** The kinds of images without a complete result that a retry can fix, the most serious first. */
-const UNACCOUNTED: readonly ReconciledKind[] = ['neither', 'rows-without-outcome', 'processed-without-rows'];
+const UNACCOUNTED: readonly ReconciledKind[] = [
+  'neither',
+  'rows-without-outcome',
+  'processed-without-rows',
+  'processed-with-older-rows',
+];
 
 /**
  * Chooses the images of a retry. `what`: a description for people. @throws what the ports throw; all files are freed
@@ -103,14 +108,14 @@ async function* unaccountedImages(
   findImage: FindImage,
 ): AsyncGenerator<ListedImage> {
   for await (const image of found.images(UNACCOUNTED)) {
-    if (image.kind === 'processed-without-rows' && !isRowMissing(image.why, withUnclear)) continue;
+    if ('why' in image && !isRowMissing(image.why, withUnclear)) continue;
     const there = await findImage(image.key);
     if (there) yield there;
   }
 }
 
 const isRowMissing = (why: string | undefined, withUnclear: boolean): boolean =>
-  why === 'person-has-no-rows' || (withUnclear && why === 'unclear');
+  why === 'missing' || (withUnclear && why === 'unclear');
 
 async function findAll(keys: readonly string[], findImage: FindImage): Promise<readonly (ListedImage | undefined)[]> {
   const found: (ListedImage | undefined)[] = [];

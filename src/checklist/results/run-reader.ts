@@ -50,9 +50,9 @@ export function createRunReader(ports: RunReaderPorts): RunReader {
     return refuse(runId === undefined ? { reason: 'no-run' } : { reason: 'unknown-run', runId });
   }
 
-  /** The journal of the newest run first, so that the outcome of the last attempt counts. */
+  /** The journal of the newest run last, because the last outcome of an image counts. */
   async function* journalOf(chain: RunChain) {
-    for (const { runId } of chain) yield* store.journal(runId, 0);
+    for (const { runId } of chain.toReversed()) yield* store.journal(runId, 0);
   }
 
   return {

@@ -1,7 +1,7 @@
 import type { Clock, Random } from '../../lib/clock.ts';
 import { FaultError } from '../../pipeline/fault.ts';
 import type { ListedImage } from '../../pipeline/images.ts';
-import type { Invocation, Outcome } from '../../pipeline/invoke/invocation.ts';
+import { failureOf, type Invocation, type Outcome } from '../../pipeline/invoke/invocation.ts';
 import { reservoir } from '../../run/plan/sample.ts';
 import type { SampledImage, SampleResult } from '../contracts/step-control.ts';
 
@@ -36,7 +36,7 @@ export async function trySample(count: number, ports: SamplePorts): Promise<Samp
   if (chosen.length === 0) throw new EmptySampleError();
   const images: SampledImage[] = [];
   for (const { key } of chosen) images.push({ key, outcome: await tryImage(key, ports) });
-  const failed = images.filter(({ outcome }) => outcome.kind === 'failed').length;
+  const failed = images.filter(({ outcome }) => failureOf(outcome) !== undefined).length;
   return { images, failed, isAll: chosen.length < count };
 }
 

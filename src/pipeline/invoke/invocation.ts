@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** pipeline.md, "FailureType". Only the caller of the function can see the last four. */
+/** pipeline.md, "FailureType". Only the caller of the function can see the last five. */
 export const FAILURE_TYPES = [
   'PARSING_ERROR',
   'VALIDATION_ERROR',
@@ -11,6 +11,7 @@ export const FAILURE_TYPES = [
   'OUT_OF_MEMORY',
   'INVOCATION_ERROR',
   'UNREADABLE_REPLY',
+  'NO_ROWS',
 ] as const;
 export type FailureType = (typeof FAILURE_TYPES)[number];
 
@@ -20,6 +21,19 @@ export const outcomeSchema = z.discriminatedUnion('kind', [
     kind: z.literal('processed'),
     entriesStored: z.number().exactOptional(),
     resourceName: z.string().exactOptional(),
+    /** The dates of the sheet, as the function writes them: `2025-09-29 to 2025-10-05`. */
+    dateRange: z.string().exactOptional(),
+    costUsd: z.number().exactOptional(),
+  }),
+  /**
+   * The function replied that it stored entries, and the table has no row of them. It replaces the outcome `processed`
+   * of the same invocation.
+   */
+  z.object({
+    kind: z.literal('no-rows'),
+    entriesStored: z.number(),
+    resourceName: z.string().exactOptional(),
+    dateRange: z.string().exactOptional(),
     costUsd: z.number().exactOptional(),
   }),
   z.object({ kind: z.literal('rejected'), reason: z.string(), status: z.string().exactOptional() }),
@@ -32,6 +46,23 @@ export const outcomeSchema = z.discriminatedUnion('kind', [
   }),
 ]);
 export type Outcome = Readonly<z.infer<typeof outcomeSchema>>;
+
+/** Why an image has no result, in the words of a failure; undefined for an image that was processed or rejected. */
+export function failureOf(
+  outcome: Outcome,
+): { readonly failureType: FailureType; readonly errorCode?: string; readonly message: string } | undefined {
+  switch (outcome.kind) {
+    case 'failed':
+      return outcome;
+    case 'no-rows': {
+      const message = `The table has no row of this image. The function reported the number of stored entries as ${outcome.entriesStored}`;
+      return { failureType: 'NO_ROWS', message };
+    }
+    case 'processed':
+    case 'rejected':
+      return undefined;
+  }
+}
 
 /** The part of the pipeline that throttled. */
 export type ThrottleSource = 'function' | 'account' | 'bedrock' | 'textract' | 'dynamodb' | 'unknown';

@@ -29,6 +29,7 @@ const successSchema = z.looseObject({
   status: z.string().nullish().catch(undefined),
   entries_stored: z.number().nonnegative().nullish().catch(undefined),
   resource_name: z.string().nullish().catch(undefined),
+  date_range: z.string().nullish().catch(undefined),
   cost_estimate_usd: z.number().nonnegative().nullish().catch(undefined),
 });
 const failureSchema = z.looseObject({
@@ -59,7 +60,7 @@ export function readReply(reply: FunctionReply): InvocationResult {
 function readSuccess(body: unknown): InvocationResult {
   const parsed = successSchema.safeParse(body);
   if (!parsed.success) return unreadable('The body of the reply is unreadable', JSON.stringify(body));
-  const { rejected, reason, status, entries_stored, resource_name, cost_estimate_usd } = parsed.data;
+  const { rejected, reason, status, entries_stored, resource_name, date_range, cost_estimate_usd } = parsed.data;
   if (rejected === true)
     return {
       kind: 'outcome',
@@ -75,6 +76,7 @@ function readSuccess(body: unknown): InvocationResult {
       kind: 'processed',
       ...(typeof entries_stored === 'number' ? { entriesStored: entries_stored } : {}),
       ...(resource_name ? { resourceName: redact(resource_name) } : {}),
+      ...(date_range ? { dateRange: redact(date_range) } : {}),
       ...(typeof cost_estimate_usd === 'number' ? { costUsd: cost_estimate_usd } : {}),
     },
   };

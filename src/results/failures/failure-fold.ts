@@ -1,4 +1,5 @@
 import { defined } from '../../lib/defined.ts';
+import { failureOf } from '../../pipeline/invoke/invocation.ts';
 import type { Item } from '../../pipeline/table/item.ts';
 import type { OutcomeRecord } from '../../run/model/types.ts';
 import { type Cause, causeOf } from './cause.ts';
@@ -111,8 +112,10 @@ export function foldImage(
         records.push(datedRow(failureRowOfRecord(JSON.parse(json)), imageKey));
     }
   }
-  const successes = outcomes.filter(({ outcome }) => outcome.kind !== 'failed').sort((a, b) => endOf(a) - endOf(b));
-  const failed = outcomes.filter(({ outcome }) => outcome.kind === 'failed');
+  const failed = outcomes.filter(({ outcome }) => failureOf(outcome) !== undefined);
+  const successes = outcomes
+    .filter((outcome) => failureOf(outcome.outcome) === undefined && !failed.some((other) => corrects(other, outcome)))
+    .sort((a, b) => endOf(a) - endOf(b));
   const laterSuccess = (at: number) => successes.find((success) => endOf(success) > at)?.runId ?? how.carry?.settledBy;
 
   const found = joinSources(imageKey, failed, imageKey === '' ? records : withoutTwins(records)).map(
@@ -152,6 +155,10 @@ export function foldImage(
   });
   return { failures, last, carry };
 }
+
+/** Whether an outcome says that the rows of the same invocation are missing. */
+const corrects = ({ outcome, runId, startedAt }: RunOutcome, other: RunOutcome): boolean =>
+  outcome.kind === 'no-rows' && runId === other.runId && startedAt === other.startedAt;
 
 const datedRow = (row: FailureRow, imageKey: string): DatedRow => ({
   row,
@@ -216,12 +223,13 @@ const rowOfRecord = (row: FailureRow, outcome: RunOutcome | undefined): FailureR
     : defined({ ...row, RecordedBy: 'table and run', RunId: outcome.runId, RequestId: outcome.requestId });
 
 function rowOfOutcome({ outcome, startedAt, durationMs, requestId, runId }: RunOutcome): FailureRow {
-  if (outcome.kind !== 'failed') return {};
+  const failure = failureOf(outcome);
+  if (failure === undefined) return {};
   return defined({
     FailureTimestamp: new Date(startedAt + durationMs).toISOString(),
-    FailureType: outcome.failureType,
-    ErrorMessage: outcome.message,
-    ErrorCode: outcome.errorCode,
+    FailureType: failure.failureType,
+    ErrorMessage: failure.message,
+    ErrorCode: failure.errorCode,
     ProcessingTimeSeconds: (durationMs / 1000).toFixed(3),
     RecordedBy: 'run',
     RunId: runId,

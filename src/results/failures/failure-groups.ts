@@ -1,3 +1,4 @@
+import { failureOf } from '../../pipeline/invoke/invocation.ts';
 import type { OutcomeRecord } from '../../run/model/types.ts';
 
 /**
@@ -118,7 +119,7 @@ export function createFailureGroups() {
       startedAt,
       durationMs,
     }: Pick<OutcomeRecord, 'key' | 'outcome' | 'startedAt' | 'durationMs'>): void {
-      const failed = outcome.kind === 'failed';
+      const failed = failureOf(outcome) !== undefined;
       all.images += 1;
       if (failed) all.failed += 1;
       count('prefix', prefixOf(key), failed);

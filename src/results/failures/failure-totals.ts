@@ -46,6 +46,7 @@ const SEEN_BY_CALLER_ONLY: ReadonlySet<string> = new Set<FailureType>([
   'OUT_OF_MEMORY',
   'INVOCATION_ERROR',
   'UNREADABLE_REPLY',
+  'NO_ROWS',
 ]);
 const MAX_TYPES = 12;
 const MAX_EXAMPLE = 500;

@@ -1,5 +1,6 @@
 import type { FailureType, Outcome } from '../../pipeline/invoke/invocation.ts';
 import { emptyTally, type RecordKind } from '../../pipeline/table/records.ts';
+import { isBefore, mayReplace, type WrittenRows } from '../../run/proof/row-proof.ts';
 
 /**
  * What the manifest of a run, its outcomes and the table say about one image.
@@ -7,6 +8,7 @@ import { emptyTally, type RecordKind } from '../../pipeline/table/records.ts';
  * | kind | the image … |
  * | --- | --- |
  * | `processed-with-rows` | was processed, and the table has rows of it |
+ * | `processed-with-older-rows` | was processed, and all its rows are older than that (see `why`) |
  * | `processed-without-rows` | was processed, and no row names it (see `why`) |
  * | `rejected-with-record`, `-without-record` | was rejected, and the table has or has not a record of that (two rejected sheets of one person and week share one record) |
  * | `failed-with-record`, `-without-record` | failed in this run, and has or has not a FAILED_IMAGE record of this attempt |
@@ -17,6 +19,7 @@ import { emptyTally, type RecordKind } from '../../pipeline/table/records.ts';
  */
 export const RECONCILED_KINDS = [
   'processed-with-rows',
+  'processed-with-older-rows',
   'processed-without-rows',
   'rejected-with-record',
   'rejected-without-record',
@@ -29,11 +32,12 @@ export const RECONCILED_KINDS = [
 ] as const;
 export type ReconciledKind = (typeof RECONCILED_KINDS)[number];
 
-/** The outcome of an image in the journal of the run. The first outcome of an image counts. */
+/** The outcome of an image in the journal of the run. The last outcome of an image counts. */
 export interface ImageOutcome {
   readonly kind: Outcome['kind'];
   readonly entriesStored?: number;
   readonly resourceName?: string;
+  readonly dateRange?: string;
   readonly failureType?: FailureType;
   /** When the invocation started, epoch ms. */
   readonly startedAt: number;
@@ -46,22 +50,28 @@ export interface ImageRows extends Readonly<Record<RecordKind, number>> {
 }
 
 /**
- * Why a processed image has no rows. Entries are overwritten when the same person, date and project come again, and the
- * table does not say by which image. A loss is proven only when nothing can have overwritten the rows.
+ * Why a processed image has no rows of this attempt. Entries are overwritten when the same person, date and project come
+ * again, and the table does not say by which image. A loss is proven only when nothing can have overwritten the rows.
  * - `nothing-stored`: the function reported that it stored no entry
- * - `person-has-no-rows`: the person has no row at all, so nothing overwrote them: they were deleted, or never written
+ * - `missing`: no other row of the person and the dates is newer, so nothing overwrote them: they were deleted, or never
+ *   written. Or the run itself found that they are missing.
  * - `unclear`: overwritten by another image, or never written
  */
-export type WithoutRows = 'nothing-stored' | 'person-has-no-rows' | 'unclear';
+export type WithoutRows = 'nothing-stored' | 'missing' | 'unclear';
 
 /** When the newest row of an image that is not in the manifest was written: since the start of the run, or before. */
 export type Since = 'run-start' | 'before' | 'unknown';
 
 export type ReconciledImage = { readonly key: string; readonly rows: ImageRows; readonly outcome?: ImageOutcome } & (
-  | { readonly kind: 'processed-without-rows'; readonly why: WithoutRows }
+  | { readonly kind: 'processed-without-rows' | 'processed-with-older-rows'; readonly why: WithoutRows }
   | { readonly kind: 'not-in-manifest'; readonly since: Since }
-  | { readonly kind: Exclude<ReconciledKind, 'processed-without-rows' | 'not-in-manifest'> }
+  | { readonly kind: Exclude<ReconciledKind, KindWithReason | 'not-in-manifest'> }
 );
+
+/** The kinds of which `why` gives the reason. */
+export type KindWithReason = 'processed-without-rows' | 'processed-with-older-rows';
+export const needsReason = (kind: ReconciledKind): kind is KindWithReason =>
+  kind === 'processed-without-rows' || kind === 'processed-with-older-rows';
 
 /** What the three sources say about one image. */
 export interface ImageFacts {
@@ -95,13 +105,16 @@ export const ownRows = (rows: ImageRows): number => rows.entry + rows['zero-hour
 
 const hasRecords = (rows: ImageRows): boolean => ownRows(rows) + rows.rejected + rows.coverage + rows.failed > 0;
 
-/** The kind of an image. `whyWithoutRows` adds the reason for a processed image without rows. */
+/** The kind of an image. `whyWithoutRows` adds the reason where it needs one. */
 export function kindOfImage({ inManifest, outcome, rows }: ImageFacts, by: DecideBy): ReconciledKind {
   if (!inManifest) return outcome === undefined ? 'not-in-manifest' : 'outcome-not-in-manifest';
   if (outcome === undefined) return hasRecords(rows) ? 'rows-without-outcome' : 'neither';
   switch (outcome.kind) {
     case 'processed':
-      return ownRows(rows) > 0 ? 'processed-with-rows' : 'processed-without-rows';
+    case 'no-rows':
+      if (ownRows(rows) === 0) return 'processed-without-rows';
+      if (!isOlder(rows.newestRow, outcome, by)) return 'processed-with-rows';
+      return outcome.kind === 'no-rows' ? 'processed-without-rows' : 'processed-with-older-rows';
     case 'rejected':
       return rows.rejected > 0 ? 'rejected-with-record' : 'rejected-without-record';
     case 'failed':
@@ -113,7 +126,7 @@ export function kindOfImage({ inManifest, outcome, rows }: ImageFacts, by: Decid
 
 /** Whether a record was written before the attempt. A record without a time counts as newer. */
 export const isOlder = (at: number, outcome: ImageOutcome, { clockSkewMs }: DecideBy): boolean =>
-  at > 0 && at < outcome.startedAt - clockSkewMs;
+  isBefore(at, outcome.startedAt, clockSkewMs);
 
 export function sinceOf({ newestRow, newestFailure }: ImageRows, { startedAt, clockSkewMs }: DecideBy): Since {
   const newest = Math.max(newestRow, newestFailure);
@@ -121,7 +134,13 @@ export function sinceOf({ newestRow, newestFailure }: ImageRows, { startedAt, cl
   return newest >= startedAt - clockSkewMs ? 'run-start' : 'before';
 }
 
-export function whyWithoutRows(outcome: ImageOutcome | undefined, personHasRows: boolean): WithoutRows {
-  if (outcome?.entriesStored === 0) return 'nothing-stored';
-  return outcome?.resourceName !== undefined && !personHasRows ? 'person-has-no-rows' : 'unclear';
+/** `written`: the rows of the image's person; of anybody where the person is not known. */
+export function whyWithoutRows(
+  outcome: ImageOutcome,
+  written: readonly WrittenRows[],
+  { clockSkewMs }: DecideBy,
+): WithoutRows {
+  if (outcome.kind === 'no-rows') return 'missing';
+  if (outcome.entriesStored === 0) return 'nothing-stored';
+  return written.some((rows) => mayReplace(rows, outcome, clockSkewMs)) ? 'unclear' : 'missing';
 }

@@ -1,6 +1,6 @@
-import { type Item, textOf } from '../../pipeline/table/item.ts';
+import type { Item } from '../../pipeline/table/item.ts';
 import { type KeyNames, kindOfRecord, type RecordKind } from '../../pipeline/table/records.ts';
-import { normalisePerson } from './image-spelling.ts';
+import { ANY_TIME, peopleOf, timeIn, type WrittenRows, writtenRowsOf } from '../../run/proof/row-proof.ts';
 import { addRows, type ImageRows, noRows } from './reconcile-image.ts';
 
 /**
@@ -12,19 +12,15 @@ function imageOf(item: Item, record: RecordKind): string | undefined {
   return value !== undefined && 'S' in value ? value.S : undefined;
 }
 
-/** An ISO time as epoch ms; 0 when it is not a time. */
-function timeOf(item: Item, name: string): number {
-  const value = item[name];
-  const at = value !== undefined && 'S' in value ? Date.parse(value.S) : Number.NaN;
-  return Number.isNaN(at) ? 0 : at;
-}
-
 /** The records of one page, by image. */
 export interface PageRows {
   readonly byImage: ReadonlyMap<string, ImageRows>;
-  /** The people who have entries, by key and by display name, normalised. A person may occur twice. */
-  readonly people: readonly string[];
+  /** What may have overwritten rows of a person's other images, by person and time. */
+  readonly written: readonly { readonly person: string; readonly rows: WrittenRows }[];
 }
+
+/** Stands for an image whose person is not known: any record may have overwritten its rows. */
+export const ANYBODY = '';
 
 /** Adds up the records of a page by the image they name. Calls `onRecord` for each record. */
 export function rowsOfPage(
@@ -33,24 +29,32 @@ export function rowsOfPage(
   onRecord: (record: RecordKind, namesAnImage: boolean) => void,
 ): PageRows {
   const byImage = new Map<string, ImageRows>();
-  const people: string[] = [];
+  const written = new Map<string, { person: string; rows: WrittenRows }>();
+  const addWritten = (person: string, rows: WrittenRows) => {
+    const group = `${person}\n${rows.from}\n${rows.to}`;
+    const before = written.get(group)?.rows;
+    if (before === undefined || isNewer(rows, before)) written.set(group, { person, rows });
+  };
   for (const item of items) {
     const record = kindOfRecord(item, keys);
-    if (record === 'entry' || record === 'zero-hour') {
-      for (const name of [textOf(item[keys.hash]), textOf(item.ResourceNameDisplay)]) {
-        const person = name === undefined ? undefined : normalisePerson(name);
-        if (person !== undefined && person !== people.at(-1) && person !== people.at(-2)) people.push(person);
-      }
+    const rows = writtenRowsOf(item, keys);
+    if (rows !== undefined) {
+      addWritten(ANYBODY, { ...ANY_TIME, newestAt: rows.newestAt });
+      for (const person of peopleOf(item, keys)) addWritten(person, rows);
     }
     const image = imageOf(item, record);
     onRecord(record, image !== undefined);
     if (image === undefined) continue;
     const time = record === 'failed' ? 'newestFailure' : 'newestRow';
-    const at = timeOf(item, record === 'failed' ? 'FailureTimestamp' : 'ProcessingTimestamp');
+    const at = timeIn(item, record === 'failed' ? 'FailureTimestamp' : 'ProcessingTimestamp');
     byImage.set(image, addRows(byImage.get(image) ?? noRows, { ...noRows, [record]: 1, [time]: at }));
   }
-  return { byImage, people };
+  return { byImage, written: [...written.values()] };
 }
+
+/** Rows without a time count as the newest. */
+const isNewer = (one: WrittenRows, other: WrittenRows): boolean =>
+  other.newestAt !== 0 && (one.newestAt === 0 || one.newestAt > other.newestAt);
 
 /** The rows as one line of a temporary file; `decodeRows` reads it. */
 export const encodeRows = (rows: ImageRows): string =>

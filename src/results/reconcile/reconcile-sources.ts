@@ -3,8 +3,8 @@ import { type LineSorter, visitLines } from '../../lib/disk/external-sort.ts';
 import type { Item } from '../../pipeline/table/item.ts';
 import { type KeyNames, PIPELINE_KEYS } from '../../pipeline/table/records.ts';
 import type { OutcomeRecord } from '../../run/model/types.ts';
+import { normaliseKey } from '../../run/proof/image-spelling.ts';
 import type { JournalChunk } from '../../run/store/run-store.ts';
-import { normaliseKey } from './image-spelling.ts';
 import { addRows, type ImageFacts, type ImageOutcome, type ImageRows, noRows } from './reconcile-image.ts';
 import { decodeRows, encodeRows, rowsOfPage } from './reconcile-rows.ts';
 import type { ReconcileTotalsBuilder } from './reconcile-totals.ts';
@@ -12,7 +12,7 @@ import type { ReconcileTotalsBuilder } from './reconcile-totals.ts';
 /** The sources that are joined. Each is read once, all at the same time. */
 export interface ReconcileSources {
   readonly manifest: AsyncIterable<{ readonly key: string }>;
-  /** In order, because the first outcome of an image counts. */
+  /** In order, because the last outcome of an image counts. */
   readonly journal: AsyncIterable<Pick<JournalChunk, 'records'>>;
   /** The table, in streams that are read concurrently. */
   readonly rows: readonly AsyncIterable<{ readonly items: readonly Item[] }>[];
@@ -52,7 +52,7 @@ const imageLine = (name: string, bucket: string | undefined, head: string, conte
   const normalised = normaliseKey(name, bucket);
   return `${JSON.stringify(normalised)}\t${head}${normalised === name ? '' : JSON.stringify(name)}\t${content}`;
 };
-/** In the lines by person: the person has rows. It sorts before the images without rows. */
+/** In the lines by person: rows of the person. They sort before the images without rows. */
 export const PERSON_HAS_ROWS = 'h';
 
 /** Adds a line for each image of the manifest, each outcome, and the rows of each image on a page to the sorters. */
@@ -99,7 +99,8 @@ export async function readSources(
     for await (const { items } of pages) {
       const found = rowsOfPage(items, keys, totals.addRecord);
       for (const [key, rows] of found.byImage) byImage.add(imageLine(key, bucket, ROWS, encodeRows(rows)));
-      for (const person of found.people) byPerson.add(`${JSON.stringify(person)}\t${PERSON_HAS_ROWS}`);
+      for (const { person, rows: group } of found.written)
+        byPerson.add(`${JSON.stringify(person)}\t${PERSON_HAS_ROWS}${JSON.stringify(group)}`);
       read.records += items.length;
       await flushAndReport();
     }
@@ -118,7 +119,10 @@ function outcomeOf({ outcome, startedAt }: OutcomeRecord): ImageOutcome {
   const common = { kind: outcome.kind, startedAt };
   switch (outcome.kind) {
     case 'processed':
-      return defined({ ...common, entriesStored: outcome.entriesStored, resourceName: outcome.resourceName });
+    case 'no-rows': {
+      const { entriesStored, resourceName, dateRange } = outcome;
+      return defined({ ...common, entriesStored, resourceName, dateRange });
+    }
     case 'rejected':
       return common;
     case 'failed':
@@ -176,8 +180,12 @@ export async function joinByImage(
         facts.inManifest = true;
         break;
       case OUTCOME:
-        if (facts.outcome !== undefined) totals.addRepeatedOutcome();
-        facts.outcome ??= JSON.parse(value.slice(tab + 1));
+        {
+          const outcome: ImageOutcome = JSON.parse(value.slice(tab + 1));
+          // It corrects an outcome, and is no second invocation.
+          if (facts.outcome !== undefined && outcome.kind !== 'no-rows') totals.addRepeatedOutcome();
+          facts.outcome = outcome;
+        }
         break;
       default:
         facts.rows = addRows(facts.rows, decodeRows(value.slice(tab + 1)));

@@ -1,7 +1,5 @@
 import { emptyTally, type RecordKind } from '../../pipeline/table/records.ts';
 import {
-  type DecideBy,
-  isOlder,
   ownRows,
   RECONCILED_KINDS,
   type ReconciledImage,
@@ -18,8 +16,6 @@ export interface ReconcileTotals {
   readonly notInManifest: Readonly<Record<Since, number>>;
   /** Images processed with rows that have fewer rows than the function reported. */
   readonly withFewerRows: number;
-  /** Images processed with rows whose rows are all older than this attempt. */
-  readonly withOlderRowsOnly: number;
   /** Failed images that have rows, from before or from another attempt. */
   readonly failedWithRows: number;
   /** The records of the table by kind, and those of them that name no image. */
@@ -35,9 +31,10 @@ export interface ReconcileTotals {
 }
 
 /** Counts the results of a reconciliation. */
-export function createReconcileTotals(by: DecideBy) {
+export function createReconcileTotals() {
   const counts: Record<ReconciledKind, number> = {
     'processed-with-rows': 0,
+    'processed-with-older-rows': 0,
     'processed-without-rows': 0,
     'rejected-with-record': 0,
     'rejected-without-record': 0,
@@ -48,13 +45,12 @@ export function createReconcileTotals(by: DecideBy) {
     'not-in-manifest': 0,
     'outcome-not-in-manifest': 0,
   };
-  const processedWithoutRows = { 'nothing-stored': 0, 'person-has-no-rows': 0, unclear: 0 };
+  const processedWithoutRows = { 'nothing-stored': 0, missing: 0, unclear: 0 };
   const notInManifest = { 'run-start': 0, before: 0, unknown: 0 };
   const records = emptyTally();
   const withoutImage = emptyTally();
   const special = {
     withFewerRows: 0,
-    withOlderRowsOnly: 0,
     failedWithRows: 0,
     repeatedOutcomes: 0,
     repeatedKeys: 0,
@@ -82,7 +78,6 @@ export function createReconcileTotals(by: DecideBy) {
       if (outcome?.kind === 'failed' && ownRows(rows) > 0) special.failedWithRows += 1;
       if (image.kind !== 'processed-with-rows' || outcome === undefined) return;
       if (ownRows(rows) < (outcome.entriesStored ?? 0)) special.withFewerRows += 1;
-      if (isOlder(rows.newestRow, outcome, by)) special.withOlderRowsOnly += 1;
     },
     totals(): ReconcileTotals {
       const inManifest = RECONCILED_KINDS.filter((kind) => !kind.endsWith('not-in-manifest'));

@@ -1,18 +1,22 @@
 import { defined } from '../../lib/defined.ts';
 import { createLineSorter, visitLines } from '../../lib/disk/external-sort.ts';
 import { createLineFile, type LineFile, readJsonLines } from '../../lib/disk/lines.ts';
-import { normalisePerson } from './image-spelling.ts';
+import { normalisePerson } from '../../run/proof/image-spelling.ts';
+import { ANY_TIME, CLOCK_SKEW_MS, type WrittenRows } from '../../run/proof/row-proof.ts';
 import {
   type DecideBy,
   type ImageFacts,
   type ImageOutcome,
+  type KindWithReason,
   kindOfImage,
+  needsReason,
   RECONCILED_KINDS,
   type ReconciledImage,
   type ReconciledKind,
   sinceOf,
   whyWithoutRows,
 } from './reconcile-image.ts';
+import { ANYBODY } from './reconcile-rows.ts';
 import {
   joinByImage,
   PERSON_HAS_ROWS,
@@ -27,7 +31,7 @@ import { createReconcileTotals, type ReconcileTotals } from './reconcile-totals.
 export interface Reconciliation {
   readonly totals: ReconcileTotals;
   /**
-   * The images of these kinds, in the order of RECONCILED_KINDS, each kind sorted by key (`processed-without-rows` by
+   * The images of these kinds, in the order of RECONCILED_KINDS, each kind sorted by key (those with a reason by
    * person). Can be read repeatedly.
    */
   readonly images: (kinds?: readonly ReconciledKind[], signal?: AbortSignal) => AsyncGenerator<ReconciledImage>;
@@ -35,7 +39,8 @@ export interface Reconciliation {
   readonly dispose: () => Promise<void>;
 }
 
-const CLOCK_SKEW_MS = 60_000;
+/** More groups of rows of one person than this are taken together, so that memory does not grow. */
+const MAX_WRITTEN = 10_000;
 /** In the lines by person: an image without rows. It sorts after PERSON_HAS_ROWS. */
 const IMAGE_WITHOUT_ROWS = 'i';
 
@@ -51,7 +56,7 @@ export async function reconcile(sources: ReconcileSources, options: ReconcileOpt
   const sorterOptions = defined({ memoryBytes: options.memoryBytes, folder });
   const byImage = createLineSorter(sorterOptions);
   const byPerson = createLineSorter(sorterOptions);
-  const totals = createReconcileTotals(by);
+  const totals = createReconcileTotals();
   const files = new Map<ReconciledKind, LineFile>();
   const dispose = async () => {
     for (const file of files.values()) await file.dispose();
@@ -77,23 +82,25 @@ export async function reconcile(sources: ReconcileSources, options: ReconcileOpt
       const kind = kindOfImage(facts, by);
       const { key, rows, outcome } = facts;
       const image = { key, rows, ...(outcome && { outcome }) };
-      if (kind === 'processed-without-rows') {
-        const person = normalisePerson(outcome?.resourceName ?? '');
-        byPerson.add(`${JSON.stringify(person)}\t${IMAGE_WITHOUT_ROWS}${JSON.stringify(image)}`);
+      if (needsReason(kind)) {
+        const person = outcome?.resourceName === undefined ? ANYBODY : normalisePerson(outcome.resourceName);
+        byPerson.add(`${JSON.stringify(person)}\t${IMAGE_WITHOUT_ROWS}${JSON.stringify({ ...image, kind })}`);
       } else addImage(kind === 'not-in-manifest' ? { ...image, kind, since: sinceOf(rows, by) } : { ...image, kind });
     });
-    let personWithRows: string | undefined;
+    let current: string | undefined;
+    let written: WrittenRows[] = [];
     const visit = (person: string, value: string) => {
-      if (value === PERSON_HAS_ROWS) {
-        personWithRows = person;
+      if (person !== current) written = [];
+      current = person;
+      if (value.startsWith(PERSON_HAS_ROWS)) {
+        if (written.length >= MAX_WRITTEN) written = [together(written)];
+        written.push(JSON.parse(value.slice(PERSON_HAS_ROWS.length)));
         return;
       }
-      const image: Omit<ImageFacts, 'outcome'> & { outcome: ImageOutcome } = JSON.parse(value.slice(1));
-      addImage({
-        ...image,
-        kind: 'processed-without-rows',
-        why: whyWithoutRows(image.outcome, personWithRows === person),
-      });
+      const image: Omit<ImageFacts, 'outcome'> & { outcome: ImageOutcome; kind: KindWithReason } = JSON.parse(
+        value.slice(IMAGE_WITHOUT_ROWS.length),
+      );
+      addImage({ ...image, why: whyWithoutRows(image.outcome, written, by) });
     };
     await visitLines(byPerson.sorted(signal), visit, flushIfLarge);
     await flushIfLarge();
@@ -106,6 +113,12 @@ export async function reconcile(sources: ReconcileSources, options: ReconcileOpt
     await byPerson.dispose();
   }
 }
+
+/** All rows as one group: whatever one of them may replace, it may replace. */
+const together = (written: readonly WrittenRows[]): WrittenRows => ({
+  ...ANY_TIME,
+  newestAt: written.some(({ newestAt }) => newestAt === 0) ? 0 : Math.max(...written.map(({ newestAt }) => newestAt)),
+});
 
 async function* readImages(
   files: ReadonlyMap<ReconciledKind, LineFile>,

@@ -1,5 +1,5 @@
 import { defined } from '../../lib/defined.ts';
-import type { FailureType } from '../../pipeline/invoke/invocation.ts';
+import { type FailureType, failureOf } from '../../pipeline/invoke/invocation.ts';
 import type { ManifestEntry, OutcomeRecord } from '../../run/model/types.ts';
 import { createTimeline, type Interval } from './timeline.ts';
 
@@ -41,14 +41,14 @@ function createTop<T>(count: number, weight: (item: T) => number) {
 }
 
 /**
- * Reads the report of a run in constant memory. An image that has two outcomes, because the bot crashed while it was in
- * progress, counts twice.
+ * Reads the report of a run in constant memory.
  * @throws the error of a source
  */
 export async function readRunReport(sources: {
   readonly startedAt: number;
   readonly manifest: AsyncIterable<ManifestEntry>;
-  readonly journal: AsyncIterable<{ readonly records: readonly OutcomeRecord[] }>;
+  /** One outcome per image. */
+  readonly outcomes: AsyncIterable<OutcomeRecord>;
 }): Promise<RunReport> {
   const largest = createTop<ManifestEntry>(MAX_NOTED, ({ size }) => size);
   for await (const entry of sources.manifest) largest.offer(entry);
@@ -59,17 +59,16 @@ export async function readRunReport(sources: {
   const failedByType: Partial<Record<FailureType, number>> = {};
   let images = 0;
   let failed = 0;
-  for await (const { records } of sources.journal)
-    for (const record of records) {
-      images += 1;
-      slowest.offer(record);
-      timeline.add(record);
-      if (wanted.has(record.index)) ofLargest.set(record.index, record);
-      if (record.outcome.kind !== 'failed') continue;
-      failed += 1;
-      const { failureType } = record.outcome;
-      failedByType[failureType] = (failedByType[failureType] ?? 0) + 1;
-    }
+  for await (const record of sources.outcomes) {
+    images += 1;
+    slowest.offer(record);
+    timeline.add(record);
+    if (wanted.has(record.index)) ofLargest.set(record.index, record);
+    const failure = failureOf(record.outcome);
+    if (failure === undefined) continue;
+    failed += 1;
+    failedByType[failure.failureType] = (failedByType[failure.failureType] ?? 0) + 1;
+  }
   return {
     intervals: timeline.intervals(),
     slowest: slowest.result().map(({ key, outcome, durationMs }) => ({ key, outcome: outcome.kind, durationMs })),

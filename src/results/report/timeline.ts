@@ -1,3 +1,4 @@
+import { failureOf } from '../../pipeline/invoke/invocation.ts';
 import type { OutcomeRecord } from '../../run/model/types.ts';
 
 /** The outcomes in one interval of a run. */
@@ -7,6 +8,7 @@ export interface Interval {
   readonly to: number;
   /** Images with an outcome, including failed ones. */
   readonly images: number;
+  /** Failed, or without rows in the table. */
   readonly failed: number;
   /** Entries that the function reported as stored. */
   readonly entries: number;
@@ -53,8 +55,8 @@ export function createTimeline({ from, maxIntervals }: { from: number; maxInterv
       const here = counts[index];
       if (here === undefined) return;
       here.images += 1;
-      if (outcome.kind === 'failed') here.failed += 1;
-      if (outcome.kind === 'processed') here.entries += outcome.entriesStored ?? 0;
+      if (failureOf(outcome) !== undefined) here.failed += 1;
+      if (outcome.kind === 'processed' || outcome.kind === 'no-rows') here.entries += outcome.entriesStored ?? 0;
     },
     intervals: () =>
       counts.map((here, index) => ({

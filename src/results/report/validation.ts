@@ -112,7 +112,7 @@ function imageProblems(totals: ReconcileTotals, runState: RunState['kind'] | und
     },
     {
       kind: 'rows-missing',
-      images: processedWithoutRows['person-has-no-rows'],
+      images: processedWithoutRows.missing,
       // The table was read while the run was writing, so an outcome may be newer than its rows.
       weight: isRunning ? 'open' : 'proof',
     },
@@ -124,7 +124,7 @@ function imageProblems(totals: ReconcileTotals, runState: RunState['kind'] | und
       weight: 'doubt',
     },
     { kind: 'rows-unclear', images: processedWithoutRows.unclear, weight: 'doubt' },
-    { kind: 'older-rows-only', images: totals.withOlderRowsOnly, weight: 'doubt' },
+    { kind: 'older-rows-only', images: counts['processed-with-older-rows'], weight: 'doubt' },
     { kind: 'rejected-unrecorded', images: counts['rejected-without-record'], weight: 'doubt' },
   ];
   return problems.filter((problem) => 'images' in problem && problem.images > 0);

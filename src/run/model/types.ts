@@ -96,14 +96,17 @@ export type RunState = Readonly<z.infer<typeof runStateSchema>>;
 
 const count = z.number().int().nonnegative();
 
-/** Totals of a run. Each image is counted once: processed, rejected or failed. */
+/** Totals of a run. Each image is counted once: processed, rejected, failed or without rows. */
 export const runTotalsSchema = z.object({
   processed: count,
   rejected: count,
   failed: count,
+  /** Images whose reply reports entries that are not in the table. Not part of `processed` and `failed`. */
+  noRows: count.default(0),
   failedByType: z.partialRecord(z.enum(FAILURE_TYPES), count),
   throttles: count,
   calls: count,
+  /** Entries that the function reported, also those that are not in the table. */
   entriesStored: z.number().nonnegative(),
   costUsd: z.number().nonnegative(),
   /** Sum of the durations of invocations that ended in an outcome, ms. */

@@ -1,4 +1,5 @@
 import { defined } from '../../lib/defined.ts';
+import { doneOf } from '../rules/totals.ts';
 import { decodeCheckpoint } from '../store/checkpoint.ts';
 import type { RunStore } from '../store/run-store.ts';
 import type { Experience } from './planner.ts';
@@ -15,12 +16,12 @@ export async function readLatestExperience(store: RunStore): Promise<Experience 
   const record = lastRunId === undefined ? undefined : await store.read(lastRunId);
   if (!record?.checkpoint) return;
   const { totals } = decodeCheckpoint(record.checkpoint);
-  const images = totals.processed + totals.rejected + totals.failed;
+  const images = doneOf(totals);
   if (images < MIN_IMAGES) return;
   return defined({
     runId: record.runId,
     images,
-    failedShare: totals.failed / images,
+    failedShare: (totals.failed + totals.noRows) / images,
     secondsPerImage: totals.invokeMs / images / 1000,
     costPerImageUsd: totals.costUsd > 0 ? totals.costUsd / images : undefined,
   });

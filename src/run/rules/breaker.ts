@@ -24,6 +24,9 @@ export const closedBreaker: Breaker = { consecutive: 0, recent: [] };
  * The breaker after one more outcome, in order of completion. `trip` is set while a rule is broken: `consecutive`
  * failures in a row, or more than `percent` of the last `window` outcomes, once there are that many. A rejected sheet
  * is not a failure.
+ *
+ * `no-rows` is known only after its image counted as processed: it turns the newest such outcome of the window into a
+ * failure.
  */
 export function advanceBreaker(
   breaker: Breaker,
@@ -31,8 +34,9 @@ export function advanceBreaker(
   kind: Outcome['kind'],
 ): { breaker: Breaker; trip?: Trip } {
   const isFailure = kind === 'failed';
-  const consecutive = isFailure ? breaker.consecutive + 1 : 0;
-  const recent = [...breaker.recent, isFailure].slice(-settings.window);
+  const consecutive = kind === 'no-rows' ? breaker.consecutive : isFailure ? breaker.consecutive + 1 : 0;
+  const recent =
+    kind === 'no-rows' ? withFailure(breaker.recent) : [...breaker.recent, isFailure].slice(-settings.window);
   const next: Breaker = { consecutive, recent };
   if (consecutive >= settings.consecutive)
     return { breaker: next, trip: { kind: 'consecutive-failures', failures: consecutive } };
@@ -40,4 +44,10 @@ export function advanceBreaker(
   if (recent.length >= settings.window && failed * 100 > settings.percent * recent.length)
     return { breaker: next, trip: { kind: 'failure-rate', failed, window: recent.length } };
   return { breaker: next };
+}
+
+/** The window with its newest success as a failure. */
+function withFailure(recent: readonly boolean[]): readonly boolean[] {
+  const at = recent.lastIndexOf(false);
+  return at < 0 ? recent : recent.with(at, true);
 }

@@ -5,6 +5,7 @@ export const noTotals: RunTotals = {
   processed: 0,
   rejected: 0,
   failed: 0,
+  noRows: 0,
   failedByType: {},
   throttles: 0,
   calls: 0,
@@ -13,9 +14,14 @@ export const noTotals: RunTotals = {
   invokeMs: 0,
 };
 
-/** The totals with one more outcome. Throttled calls are counted one by one by `addCall`, not here. */
+/**
+ * The totals with one more outcome. `no-rows` moves its image from `processed` to `noRows`: the entries and the cost of
+ * the invocation are counted already. Throttled calls are counted one by one by `addCall`, not here.
+ */
 export function addOutcome(totals: RunTotals, record: OutcomeRecord): RunTotals {
   const { outcome } = record;
+  if (outcome.kind === 'no-rows')
+    return { ...totals, processed: Math.max(0, totals.processed - 1), noRows: totals.noRows + 1 };
   const next = { ...totals, invokeMs: totals.invokeMs + record.durationMs };
   switch (outcome.kind) {
     case 'processed':
@@ -43,7 +49,8 @@ export const addCall = (totals: RunTotals, call: { throttled: boolean }): RunTot
 });
 
 /** Images with an outcome. */
-export const doneOf = (totals: RunTotals): number => totals.processed + totals.rejected + totals.failed;
+export const doneOf = ({ processed, rejected, failed, noRows }: RunTotals): number =>
+  processed + rejected + failed + noRows;
 
 /** Failures whose messages differ only in ids, numbers and names. `message`: the first of them, unchanged. */
 export interface Cause {

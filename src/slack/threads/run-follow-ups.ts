@@ -6,6 +6,7 @@ import type { Clock, Random } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
 import type { RunControl, RunLocation } from '../../run/model/run-control.ts';
 import type { RunEvent, RunSnapshot } from '../../run/model/types.ts';
+import { doneOf } from '../../run/rules/totals.ts';
 import type { FollowUp, FollowUps } from '../../state/follow-ups.ts';
 import type { Lease } from '../../state/lease.ts';
 import { type Chat, postInThreadOrChannel } from '../client/chat.ts';
@@ -30,7 +31,7 @@ const STORE_LIMITS = { baseMs: 1_000, maxMs: 60_000 };
 function followUpOf({ kind, snapshot }: RunEvent): Pick<FollowUp, 'id' | 'about'> | undefined {
   if (!hasFollowUp(kind)) return;
   const { runId, totals } = snapshot;
-  const done = totals.processed + totals.rejected + totals.failed;
+  const done = doneOf(totals);
   return { id: `${runId}#${kind}#${done}#${totals.calls}`, about: { runId, kind } };
 }
 

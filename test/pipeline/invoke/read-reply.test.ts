@@ -19,7 +19,7 @@ const failed = (failureType: string, more: object = {}) => ({
 const PROCESSED = {
   entries_stored: 21,
   resource_name: 'Nik Coultas',
-  date_range: '…',
+  date_range: '2025-09-29 to 2025-10-05',
   processing_time_seconds: 3.2,
   cost_estimate_usd: 0.0011,
   validation: { valid: true },
@@ -27,7 +27,8 @@ const PROCESSED = {
 
 describe('a reply of status 200', () => {
   test('is a processed image with the facts in the reply', () => {
-    const outcome = { kind: 'processed', entriesStored: 21, resourceName: 'Nik Coultas', costUsd: 0.0011 };
+    const [resourceName, dateRange] = ['Nik Coultas', '2025-09-29 to 2025-10-05'];
+    const outcome = { kind: 'processed', entriesStored: 21, resourceName, dateRange, costUsd: 0.0011 };
     expect(answered(200, PROCESSED)).toEqual({ kind: 'outcome', outcome });
   });
   test('can have its body as an object', () => {

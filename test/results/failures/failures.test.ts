@@ -50,6 +50,44 @@ async function all(failures: { all: () => AsyncGenerator<Failure> }): Promise<Fa
   return Array.fromAsync(failures.all());
 }
 
+describe('an image whose rows are missing', () => {
+  const noRows = (key: string, at: number): OutcomeRecord =>
+    outcome(key, at, { outcome: { kind: 'no-rows', entriesStored: 3 } });
+
+  test('is a failed image of its own type, although the function reported a success', async () => {
+    const found = await readFailures({
+      runs: [run('r-0002', [processed('lost.png', 0), processed('fine.png', 0), noRows('lost.png', 0)])],
+      records: [],
+    });
+    expect(found.totals).toMatchObject({ images: 1, byType: { NO_ROWS: 1 }, unlogged: 0 });
+    expect(await all(found)).toMatchObject([
+      { imageKey: 'lost.png', row: { FailureType: 'NO_ROWS', RunId: 'r-0002' } },
+    ]);
+    expect(await found.choose({ failureType: 'NO_ROWS' })).toMatchObject({ images: 1, runId: 'r-0002' });
+    await found.dispose();
+  });
+
+  test('does not settle an earlier failure, and is settled by a later success', async () => {
+    const runs = [
+      run('r-0003', [processed('later.png', 9_000)]),
+      run('r-0002', [processed('lost.png', 5_000), noRows('lost.png', 5_000), processed('later.png', 5_000)]),
+      run('r-0002', [noRows('later.png', 5_000)]),
+      run('r-0001', [outcome('lost.png', 0)]),
+    ];
+    const found = await readFailures({ runs, records: [] });
+    const by = (await all(found)).map(({ imageKey, failureType, settledBy }) => [imageKey, failureType, settledBy]);
+    expect(by).toEqual(
+      expect.arrayContaining([
+        ['lost.png', 'NO_ROWS', undefined],
+        ['lost.png', 'TEXTRACT_ERROR', undefined],
+        ['later.png', 'NO_ROWS', 'r-0003'],
+      ]),
+    );
+    expect(by).toHaveLength(3);
+    await found.dispose();
+  });
+});
+
 describe('failures of the table and of the runs', () => {
   test('are one failure when a record and an outcome match, and otherwise say which of the two has it', async () => {
     const found = await readFailures({

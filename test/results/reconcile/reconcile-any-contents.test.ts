@@ -74,13 +74,14 @@ function naiveKinds({ manifest, outcomes = [], items = [] }: World): Record<stri
     const has = (is: (item: Item) => boolean) => own.some(is);
     const isFailure = (item: Item) => 'RecordType' in item;
     const isRejection = (item: Item) => 'Rejected' in item;
-    const came = outcomes.find((each) => each.key === key)?.outcome.kind;
+    const came = outcomes.findLast((each) => each.key === key)?.outcome.kind;
     const there = {
       processed: has((item) => !isFailure(item) && !isRejection(item)) ? 'with-rows' : 'without-rows',
       rejected: has(isRejection) ? 'with-record' : 'without-record',
       failed: has(isFailure) ? 'with-record' : 'without-record',
     };
     if (!manifest.includes(key)) kinds[key] = came ? 'outcome-not-in-manifest' : 'not-in-manifest';
+    else if (came === 'no-rows') kinds[key] = `processed-${there.processed}`;
     else if (came) kinds[key] = `${came}-${there[came]}`;
     else kinds[key] = own.length > 0 ? 'rows-without-outcome' : 'neither';
   }

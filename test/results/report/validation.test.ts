@@ -6,7 +6,7 @@ import { judgeValidation } from '../../../src/results/report/validation.ts';
 
 const now = { entry: 5, 'zero-hour': 0, rejected: 0, coverage: 0, failed: 0, total: 5 };
 const backup = { id: '01-a', startedAt: 1, counts: now };
-const clean = createReconcileTotals({ startedAt: 0, clockSkewMs: 0 }).totals();
+const clean = createReconcileTotals().totals();
 const withCounts = (
   counts: Partial<ReconcileTotals['counts']>,
   more: Partial<ReconcileTotals> = {},
@@ -36,7 +36,7 @@ describe('the verdict of a validation', () => {
     ['images were uploaded during the run', withCounts({ 'not-in-manifest': 2 }), 'good', []],
     ['an image has no outcome and no row', withCounts({ neither: 1 }), 'bad', ['without-outcome']],
     ['an image has rows but no outcome', withCounts({ 'rows-without-outcome': 1 }), 'bad', ['without-outcome']],
-    ['a person has no row at all', without('person-has-no-rows'), 'bad', ['rows-missing']],
+    ['nothing can have overwritten the rows', without('missing'), 'bad', ['rows-missing']],
     ['an outcome belongs to no image', withCounts({ 'outcome-not-in-manifest': 1 }), 'bad', ['outcome-of-no-image']],
     ['another image may have overwritten the rows', without('unclear'), 'look', ['rows-unclear']],
     ['images failed', withCounts({ 'failed-with-record': 1 }), 'look', ['failed']],
@@ -46,7 +46,7 @@ describe('the verdict of a validation', () => {
       'look',
       ['rejected-unrecorded'],
     ],
-    ['an image has only older rows', withCounts({}, { withOlderRowsOnly: 1 }), 'look', ['older-rows-only']],
+    ['an image has only older rows', withCounts({ 'processed-with-older-rows': 1 }), 'look', ['older-rows-only']],
   ] as const)('when %s', (_, reconciled, verdict, kinds) => {
     const judged = judgeValidation({ reconciled, now, backup, people: [], runState: 'completed' });
     expect(judged.verdict).toBe(verdict);
@@ -83,13 +83,13 @@ describe('the verdict of a validation without a finished run or without a backup
   });
   test('is unfinished while images are being processed, even when everything looks good', () => {
     expect(judged({ runState: 'running' })).toEqual({ verdict: 'unfinished', problems: ['still-running open'] });
-    expect(judged({ reconciled: without('person-has-no-rows'), runState: 'running' })).toEqual({
+    expect(judged({ reconciled: without('missing'), runState: 'running' })).toEqual({
       verdict: 'unfinished',
       problems: ['still-running open', 'rows-missing open'],
     });
   });
   test('is bad when something is certainly lost, even when the run is not finished', () => {
-    expect(judged({ reconciled: without('person-has-no-rows'), runState: 'tripped' }).verdict).toBe('bad');
+    expect(judged({ reconciled: without('missing'), runState: 'tripped' }).verdict).toBe('bad');
   });
   test('is not good when there are fewer entries than in the backup, but can be when there are fewer failures or coverage records', () => {
     const counts = { ...now, entry: 6, 'zero-hour': 1, failed: 9, coverage: 2, total: 18 };
@@ -117,7 +117,7 @@ describe('the verdict of a validation without a finished run or without a backup
     });
   });
   test('mentions a flush after the start of the run, after more serious problems', () => {
-    expect(judged({ reconciled: without('person-has-no-rows'), flushedAt: 9, runState: 'completed' })).toEqual({
+    expect(judged({ reconciled: without('missing'), flushedAt: 9, runState: 'completed' })).toEqual({
       verdict: 'bad',
       problems: ['rows-missing proof', 'flushed-since doubt'],
     });

@@ -37,6 +37,24 @@ describe('failures in a row', () => {
   });
 });
 
+describe('missing rows', () => {
+  const withoutRows = (breaker: Breaker, times: number) => {
+    let next: ReturnType<typeof advanceBreaker> = { breaker };
+    for (let at = 0; at < times; at++) next = advanceBreaker(next.breaker, runbook, 'no-rows');
+    return next;
+  };
+  it('turn processed images of the window into failures, until more than half of it failed', () => {
+    const { breaker } = play('p'.repeat(20));
+    expect(withoutRows(breaker, 10).trip).toBeUndefined();
+    expect(withoutRows(breaker, 11).trip).toEqual({ kind: 'failure-rate', failed: 11, window: 20 });
+  });
+  it('do not lengthen the window, and neither begin nor end a row of failures', () => {
+    const { breaker } = play(`${'p'.repeat(5)}${'f'.repeat(3)}`);
+    expect(withoutRows(breaker, 2).breaker).toMatchObject({ consecutive: 3, recent: { length: 8 } });
+    expect(withoutRows(breaker, 9).breaker.recent).toEqual(Array(8).fill(true));
+  });
+});
+
 describe('the share of failures', () => {
   it('failures of exactly half of the last 20 outcomes do not trip the breaker', () => {
     expect(play('fp'.repeat(100)).trip).toBeUndefined();

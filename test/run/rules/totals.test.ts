@@ -44,6 +44,16 @@ describe('totals', () => {
       invokeMs: 600,
     });
   });
+  it('an image without rows is no longer processed, and its entries and cost stay as reported', () => {
+    const outcomes: Outcome[] = [
+      { kind: 'processed', entriesStored: 3, costUsd: 0.5 },
+      { kind: 'processed', entriesStored: 2 },
+      { kind: 'no-rows', entriesStored: 3, costUsd: 0.5 },
+    ];
+    const totals = outcomes.map((outcome) => recordOf(outcome)).reduce(addOutcome, noTotals);
+    expect(totals).toEqual({ ...noTotals, processed: 1, noRows: 1, entriesStored: 5, costUsd: 0.5, invokeMs: 200 });
+    expect(doneOf(totals)).toBe(2);
+  });
   it('calls and throttles are counted call by call', () => {
     const totals = addCall(addCall(noTotals, { throttled: true }), { throttled: false });
     expect(totals).toEqual({ ...noTotals, calls: 2, throttles: 1 });

@@ -12,6 +12,7 @@ export function runSnapshot(change: Partial<RunSnapshot> = {}): RunSnapshot {
       processed: 380,
       rejected: 8,
       failed: 24,
+      noRows: 0,
       failedByType: { TEXTRACT_ERROR: 20, TIMEOUT_ERROR: 4 },
       throttles: 3,
       calls: 427,
@@ -166,7 +167,7 @@ export function createScriptedRunControl(options: { firstRun?: RunSnapshot } = {
       plans.delete(runId);
       closedPlans.set(runId, 'running');
       locations.set(runId, location);
-      const none = { processed: 0, rejected: 0, failed: 0, failedByType: {}, throttles: 0, calls: 0 };
+      const none = { processed: 0, rejected: 0, failed: 0, noRows: 0, failedByType: {}, throttles: 0, calls: 0 };
       const {
         topFailure: _top,
         lastFailure: _last,

@@ -1,5 +1,5 @@
 import { SmallMap } from '../../../lib/memory/small-map.ts';
-import type { FailureType, Fault } from '../../../pipeline/invoke/invocation.ts';
+import { type FailureType, type Fault, failureOf } from '../../../pipeline/invoke/invocation.ts';
 import type {
   Canary,
   ManifestEntry,
@@ -230,8 +230,12 @@ export interface Counted {
   readonly canaryPassed: number | undefined;
 }
 
-/** Counts an outcome that is on record, once: undefined where its image was counted before. */
+/**
+ * Counts an outcome that is on record, once: undefined where its image was counted before. `no-rows` corrects an outcome
+ * that was counted.
+ */
 export function countOutcome(run: RunDraft, record: OutcomeRecord, now: number): Counted | undefined {
+  if (record.outcome.kind === 'no-rows') return countMissingRows(run, record);
   if (isDone(run.progress, record.index)) return;
   const wasCanary = run.terms.canary !== undefined && run.progress.lowWater < canaryImages(run);
   markDone(run.progress, record.index);
@@ -244,17 +248,24 @@ export function countOutcome(run: RunDraft, record: OutcomeRecord, now: number):
   const { outcome, key, startedAt } = record;
   if (outcome.kind === 'processed') run.lastProcessed = { key, startedAt, resourceName: outcome.resourceName };
   if (outcome.kind === 'rejected') run.rejectedSinceCheck = true;
-  const firstOfType = outcome.kind === 'failed' ? countFailure(run, outcome, key) : undefined;
+  const firstOfType = countFailure(run, record);
   const canary = wasCanary ? judgeCanaryImages(run) : undefined;
   return { trip: canary?.trip ?? trip, firstOfType, canaryPassed: canary?.canaryPassed };
 }
 
+function countMissingRows(run: RunDraft, record: OutcomeRecord): Counted | undefined {
+  if (!isDone(run.progress, record.index)) return;
+  run.totals = addOutcome(run.totals, record);
+  const { breaker, trip } = advanceBreaker(run.breaker, run.rules.breaker, record.outcome.kind);
+  run.breaker = breaker;
+  return { trip, firstOfType: countFailure(run, record), canaryPassed: undefined };
+}
+
 /** Counts a failure; its type where it is the first of that type. */
-function countFailure(
-  run: RunDraft,
-  { failureType, message }: { readonly failureType: FailureType; readonly message: string },
-  key: string,
-): FailureType | undefined {
+function countFailure(run: RunDraft, { outcome, key }: OutcomeRecord): FailureType | undefined {
+  const failure = failureOf(outcome);
+  if (failure === undefined) return;
+  const { failureType, message } = failure;
   run.causes = noteCause(run.causes, failureType, message);
   run.lastFailure = { failureType, message, key };
   if (run.firstFailures.has(failureType)) return;

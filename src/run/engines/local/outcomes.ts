@@ -1,6 +1,6 @@
 import { delayCeilingMs } from '../../../lib/async/backoff.ts';
 import { defined } from '../../../lib/defined.ts';
-import type { Fault, InvocationResult, Outcome } from '../../../pipeline/invoke/invocation.ts';
+import { type Fault, failureOf, type InvocationResult, type Outcome } from '../../../pipeline/invoke/invocation.ts';
 import type { OutcomeRecord } from '../../model/types.ts';
 import { noteOutcome, noteThrottled } from '../../rules/pacer.ts';
 import { addCall } from '../../rules/totals.ts';
@@ -131,9 +131,10 @@ export function recordOutcomes(run: RunDraft, event: Event<'outcomes-recorded'>,
     run.outcomesSinceCheckpoint++;
     run.changed = true;
     const { firstOfType, trip, canaryPassed } = counted;
-    if (firstOfType && record.outcome.kind === 'failed') {
-      const { key, requestId, outcome } = record;
-      const { message } = outcome;
+    const failure = failureOf(record.outcome);
+    if (firstOfType && failure) {
+      const { key, requestId } = record;
+      const { message } = failure;
       emit(
         run,
         { kind: 'first-failure', failureType: firstOfType, key, message, ...defined({ requestId }) },

@@ -1,4 +1,5 @@
 import type { SampleResult } from '../../../checklist/contracts/step-control.ts';
+import { failureOf } from '../../../pipeline/invoke/invocation.ts';
 import { code } from '../kit/escape.ts';
 import { counted } from '../kit/format.ts';
 import { compose, type Message } from '../kit/message.ts';
@@ -27,6 +28,9 @@ function describeOutcome(outcome: SampledOutcome): string {
     case 'rejected':
       return `rejected (${code(outcome.reason, 120)}), which does not count as a failure`;
     case 'failed':
-      return `failed: ${code(`${outcome.failureType} · ${outcome.message}`, 300)}`;
+    case 'no-rows': {
+      const failure = failureOf(outcome);
+      return `failed: ${code(`${failure?.failureType} · ${failure?.message}`, 300)}`;
+    }
   }
 }

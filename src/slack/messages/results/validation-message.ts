@@ -122,10 +122,8 @@ function tallyText({ images, counts, processedWithoutRows }: ReconcileTotals): s
   const numbers = [
     [counts['processed-with-rows'], 'processed and in the table'],
     [processedWithoutRows['nothing-stored'], 'processed with nothing to store'],
-    [
-      processedWithoutRows.unclear + processedWithoutRows['person-has-no-rows'],
-      'processed without records of their own',
-    ],
+    [counts['processed-with-older-rows'], 'processed with only older records'],
+    [processedWithoutRows.unclear + processedWithoutRows.missing, 'processed without records of their own'],
     [counts['rejected-with-record'] + counts['rejected-without-record'], 'rejected'],
     [counts['failed-with-record'] + counts['failed-without-record'], 'failed'],
     [counts.neither + counts['rows-without-outcome'], 'without an outcome'],
@@ -179,6 +177,7 @@ function describeProblem(problem: ValidationProblem, now: number): string {
 
 const KINDS: Readonly<Record<ReconciledImage['kind'], string>> = {
   'processed-with-rows': 'processed and in the table',
+  'processed-with-older-rows': 'processed, only older records',
   'processed-without-rows': 'processed, no records',
   'rejected-with-record': 'rejected',
   'rejected-without-record': 'rejected, no record',

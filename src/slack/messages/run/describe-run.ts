@@ -1,12 +1,12 @@
 import type { Fault } from '../../../pipeline/invoke/invocation.ts';
 import type { ImageSelection, PaceSetting, RunSnapshot, StopSource, Trip, Warning } from '../../../run/model/types.ts';
+import { doneOf as imagesDone } from '../../../run/rules/totals.ts';
 import { code, mention, sentence } from '../kit/escape.ts';
 import { count, counted, duration, percent, rate } from '../kit/format.ts';
 
 /** The phrases about a run that its message, its alerts and the answers share. All are escaped mrkdwn. */
 
-export const doneOf = ({ totals }: Pick<RunSnapshot, 'totals'>): number =>
-  totals.processed + totals.rejected + totals.failed;
+export const doneOf = ({ totals }: Pick<RunSnapshot, 'totals'>): number => imagesDone(totals);
 
 /** `412 of 1,398 done (29 %)` */
 export const formatDone = (run: RunSnapshot): string =>

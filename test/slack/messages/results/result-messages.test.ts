@@ -22,7 +22,7 @@ const buttonsIn = ({ blocks }: Message) =>
 const HOSTILE = '<!channel> `x`\n"a,b"=1';
 
 const counts = { entry: 20, 'zero-hour': 1, rejected: 2, coverage: 3, failed: 0, total: 26 };
-const clean = createReconcileTotals({ startedAt: 0, clockSkewMs: 0 }).totals();
+const clean = createReconcileTotals().totals();
 const person = (changes: Partial<PersonComparison> = {}): PersonComparison => ({
   person: 'Nik_Coultas',
   before: { entries: 3, hours: '22.5' },
@@ -72,7 +72,7 @@ describe('a validation says', () => {
         neither: 1,
         'rows-without-outcome': 2,
       },
-      processedWithoutRows: { 'nothing-stored': 1, 'person-has-no-rows': 2, unclear: 3 },
+      processedWithoutRows: { 'nothing-stored': 1, missing: 2, unclear: 3 },
     };
     const { text } = validationMessage(validation({ reconciled: some }), NOW);
     const [, parts = ''] = /21 images in the run: (.*)\./.exec(text) ?? [];
