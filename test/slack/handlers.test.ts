@@ -20,6 +20,7 @@ import { autopilotMessage, autopilotPlanMessage } from '../../src/slack/messages
 import { checklistMessage } from '../../src/slack/messages/checklist/checklist-message.ts';
 import { deployedMessage } from '../../src/slack/messages/checklist/deploy-message.ts';
 import { loggingMessage } from '../../src/slack/messages/checklist/logging-message.ts';
+import { stopQuestion } from '../../src/slack/messages/checklist/status-message.ts';
 import { helpMessage, unknownWordMessage } from '../../src/slack/messages/help/help.ts';
 import { ACTION } from '../../src/slack/messages/kit/buttons.ts';
 import { diffMessage } from '../../src/slack/messages/results/diff-message.ts';
@@ -31,6 +32,7 @@ import { runMessage } from '../../src/slack/messages/run/run-message.ts';
 import { approvalMessage } from '../../src/slack/messages/table/approval-message.ts';
 import { jobMessage, pruneMessage } from '../../src/slack/messages/table/table-messages.ts';
 import { createLogRequests, logRefusal } from '../../src/slack/requests/log-requests.ts';
+import { createPipelineStates } from '../../src/slack/requests/pipeline-state.ts';
 import { createResultFiles } from '../../src/slack/requests/result-files.ts';
 import { createResultRequests } from '../../src/slack/requests/result-requests.ts';
 import { createRunRequests } from '../../src/slack/requests/run-requests.ts';
@@ -72,7 +74,8 @@ function createTables() {
     updateView: async () => {},
   });
   const stepPorts = { steps, announce: async () => {}, sampleImages: 3 };
-  const status = { runs, tables: idleTableControl(), links, permissions, lastKnownRun: () => undefined };
+  const states = createPipelineStates({ ...rescans, runs, tables: idleTableControl(), clock });
+  const status = { states, links, permissions };
   const announce = async () => {};
   const { results, diagnoses, functionLog } = rescans;
   const files = { share: async () => 0 };
@@ -196,6 +199,7 @@ describe('the tables of commands, buttons and forms', () => {
       'pause',
       'resume',
       'stop',
+      'halt',
       'pace',
       'failures',
       'export',
@@ -254,6 +258,7 @@ describe('the tables of commands, buttons and forms', () => {
     const messages = [
       ...states.map((state) => runMessage(runSnapshot({ state }))),
       runMessage(runSnapshot({ draining: true })),
+      stopQuestion({ view: checklistView(), approvals: [], run: runSnapshot() }, ['r-0142']),
       previewMessage(runPlan()),
       previewMessage(runPlan({ openRun: runSnapshot({ state: { kind: 'interrupted' } }) })),
       ...states

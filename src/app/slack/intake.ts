@@ -5,6 +5,7 @@ import { formTable } from '../../slack/forms/form-table.ts';
 import { createDeduplicator } from '../../slack/intake/deduplicate.ts';
 import { createIntake, type Intake } from '../../slack/intake/dispatch.ts';
 import { createErrorReporter } from '../../slack/intake/error-reporter.ts';
+import type { PipelineStates } from '../../slack/requests/pipeline-state.ts';
 import { stepStarters } from '../../slack/requests/step-starters.ts';
 import type { AccessParts, ClientParts } from './clients.ts';
 import type { DeliveryParts } from './delivery.ts';
@@ -19,13 +20,14 @@ export function assembleIntake(
   { permissions, people, membership, checkApprover, whoApproves }: AccessParts,
   { links, runMessages, findRunLocation, isDeleted }: DeliveryParts,
   requests: RequestParts,
-  { logFollower: following, runThread }: ThreadParts,
+  { logFollower: following }: ThreadParts,
+  states: PipelineStates,
 ): Intake {
   const { settings, runs, tables, checklist, starts, steps, autopilot, audit, clock, random, logger, onError } = ports;
   const { announce, planning, runRequests, resultFiles, resultRequests, exportAudit } = requests;
   const { tableForms, deployForms, restoreRowsForm } = requests;
   const { pace } = settings;
-  const status = { runs, tables, links, permissions, lastKnownRun: runThread.lastKnownRun };
+  const status = { states, links, permissions };
   const stepPorts = { steps, announce, sampleImages: settings.sampleImages };
   const commands = commandTable({
     runs,

@@ -6,6 +6,7 @@ import { createHomeRenderer, outdateHome } from '../../slack/home/render-home.ts
 import { logUnusableChannels } from '../../slack/intake/channel-membership.ts';
 import { listen } from '../../slack/intake/listen.ts';
 import { createLifecycle, type SlackApp } from '../../slack/lifecycle.ts';
+import { createPipelineStates, type PipelineStates } from '../../slack/requests/pipeline-state.ts';
 import { scheduleProgress } from '../../slack/threads/run-thread.ts';
 import { type AccessParts, assembleAccess, assembleClients, type ClientParts } from './clients.ts';
 import { assembleDelivery } from './delivery.ts';
@@ -17,11 +18,16 @@ import { assembleThreads } from './threads.ts';
 /** The time between two updates of one person's Home tab, ms. */
 const HOME_INTERVAL_MS = 10_000;
 
-function assembleHome(ports: SlackPorts, { answers, publishHome }: ClientParts, { permissions }: AccessParts): Home {
-  const { runs, tables, checklist, autopilot, clock, onError } = ports;
+function assembleHome(
+  ports: SlackPorts,
+  { answers, publishHome }: ClientParts,
+  { permissions }: AccessParts,
+  states: PipelineStates,
+): Home {
+  const { tables, checklist, clock, onError } = ports;
   return createHome({
-    gather: () => gatherHome({ runs, tables, checklist, autopilot, chat: answers, onError }),
-    outdate: outdateHome,
+    gather: () => gatherHome({ states, tables, checklist, chat: answers, onError }),
+    outdate: outdateHome(states),
     draw: createHomeRenderer({ permissions, clock }),
     publish: publishHome,
     clock,
@@ -29,6 +35,8 @@ function assembleHome(ports: SlackPorts, { answers, publishHome }: ClientParts, 
     onError,
   });
 }
+
+const noResult = () => {};
 
 /** Everything that talks to Slack. */
 export function assembleSlackApp(parts: Omit<SlackPorts, 'onError'>): SlackApp {
@@ -42,8 +50,9 @@ export function assembleSlackApp(parts: Omit<SlackPorts, 'onError'>): SlackApp {
   const delivery = assembleDelivery(ports, clients);
   const requests = assembleRequests(ports, clients, access, delivery);
   const threads = assembleThreads(ports, clients, access, delivery, requests);
-  const intake = assembleIntake(ports, clients, access, delivery, requests, threads);
-  const home = assembleHome(ports, clients, access);
+  const states = createPipelineStates(ports);
+  const intake = assembleIntake(ports, clients, access, delivery, requests, threads, states);
+  const home = assembleHome(ports, clients, access, states);
   const connection = createConnection(settings, ports);
   const drain = createDrain(clock, onError);
   const { runThread, tableThread, autopilotThread, runFollowUps, logFollower } = threads;
@@ -58,6 +67,8 @@ export function assembleSlackApp(parts: Omit<SlackPorts, 'onError'>): SlackApp {
   });
   return createLifecycle({
     sources: [
+      () => runs.watch(states.noteRun),
+      () => tables.watch(states.noteTable),
       () => runs.watch(runThread.handle),
       () => runs.watch(runFollowUps.handle),
       () => tables.watch(tableThread.handle),
@@ -78,7 +89,11 @@ export function assembleSlackApp(parts: Omit<SlackPorts, 'onError'>): SlackApp {
       delivery.autopilotMessages,
       home,
     ],
-    onStarted: [runThread.showLastRun, () => logUnusableChannels(settings.slackChannels, access.membership, logger)],
+    onStarted: [
+      runThread.showLastRun,
+      () => states.read().then(noResult, (error: unknown) => onError(error, 'The state cannot be read.')),
+      () => logUnusableChannels(settings.slackChannels, access.membership, logger),
+    ],
     onStopping: [logFollower.close],
     drain,
   });

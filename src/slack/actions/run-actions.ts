@@ -1,9 +1,12 @@
 import type { RunControl } from '../../run/model/run-control.ts';
+import { ANYTHING, notInProgressMessage } from '../messages/checklist/status-message.ts';
 import { ACTION } from '../messages/kit/buttons.ts';
 import type { Message } from '../messages/kit/message.ts';
 import { anotherRunMessage } from '../messages/run/answers.ts';
+import { stoppableIds } from '../requests/pipeline-state.ts';
 import type { Done, RunRequests } from '../requests/run-requests.ts';
 import { type StatusPorts, showStatus } from '../requests/status.ts';
+import { type StopPorts, stopWork } from '../requests/stop-work.ts';
 import type { Action, Click } from './action.ts';
 
 type RunActionId =
@@ -12,6 +15,7 @@ type RunActionId =
   | typeof ACTION.faster
   | typeof ACTION.stop
   | typeof ACTION.stopNow
+  | typeof ACTION.stopAsked
   | typeof ACTION.resume
   | typeof ACTION.status;
 
@@ -20,6 +24,8 @@ export function runActions(ports: {
   runs: Pick<RunControl, 'current' | 'location'>;
   requests: RunRequests;
   status: StatusPorts;
+  tables: StopPorts['tables'];
+  autopilot: StopPorts['autopilot'];
   onError: (error: unknown, message: string) => void;
 }): Readonly<Record<RunActionId, Action>> {
   const { runs, requests } = ports;
@@ -55,6 +61,17 @@ export function runActions(ports: {
     return answer(click, await requests.stop(click.person, { now }));
   }
 
+  /** The button of the question before a stop: it stops what the question was about, and anything where that cannot be read. */
+  async function stopAsked(click: Click): Promise<Message> {
+    const state = await ports.status.states.read().catch((error: unknown) => {
+      ports.onError(error, 'What is in progress cannot be read. A stop is requested all the same.');
+      return undefined;
+    });
+    const asked = click.value.split(',');
+    const isGone = state && click.value !== ANYTHING && !stoppableIds(state).some((id) => asked.includes(id));
+    return isGone ? notInProgressMessage(state) : stopWork(click.person, { now: false }, ports);
+  }
+
   const operator = (execute: Action['execute']): Action => ({ role: 'operator', execute });
   const stopper = (execute: Action['execute']): Action => ({ role: 'stopper', execute });
   return {
@@ -64,6 +81,7 @@ export function runActions(ports: {
     [ACTION.resume]: operator((click) => onItsRun(click, () => requests.resume(click.person))),
     [ACTION.stop]: stopper((click) => stop(click, false)),
     [ACTION.stopNow]: stopper((click) => stop(click, true)),
+    [ACTION.stopAsked]: stopper(stopAsked),
     [ACTION.status]: { role: 'viewer', execute: (click) => showStatus(click, ports.status) },
   };
 }

@@ -30,7 +30,7 @@ import {
   retryCommand,
   validateCommand,
 } from './results/result-commands.ts';
-import { paceCommand, pauseCommand, resumeCommand, stopCommand } from './run/control-commands.ts';
+import { haltCommand, paceCommand, pauseCommand, resumeCommand, stopCommand } from './run/control-commands.ts';
 import { startCommand } from './run/start-command.ts';
 import { statusCommand } from './run/status-command.ts';
 import {
@@ -91,7 +91,8 @@ export function commandTable({
     statusCommand({ ...status, chart: (requester) => results.requests.chart(requester) }),
     pauseCommand(requests),
     resumeCommand(requests),
-    stopCommand(requests, table.tables, autopilot.autopilot),
+    stopCommand({ requests, tables: table.tables, autopilot: autopilot.autopilot }),
+    haltCommand(status),
     paceCommand(requests, runs),
     failuresCommand(results),
     exportCommand(results),

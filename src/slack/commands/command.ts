@@ -2,6 +2,7 @@ import { succeed } from '../../lib/result.ts';
 import type { Role } from '../intake/permissions.ts';
 import type { Message } from '../messages/kit/message.ts';
 import { type Read, reject } from './parse/options.ts';
+import { isBlank } from './parse/typed.ts';
 
 /** Who makes a request and where, as Slack's own envelope says. */
 export interface Requester {
@@ -53,4 +54,4 @@ export interface ParsedCommand {
 export const withoutArguments =
   (word: string, parsed: ParsedCommand) =>
   (rest: string): Read<ParsedCommand> =>
-    rest.trim() === '' ? succeed(parsed) : reject(`\`/rescan ${word}\` has no arguments.`);
+    isBlank(rest) ? succeed(parsed) : reject(`\`/rescan ${word}\` has no arguments.`);

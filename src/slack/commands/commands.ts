@@ -19,7 +19,13 @@ import {
   retryDescription,
   validateDescription,
 } from './results/result-commands.ts';
-import { paceDescription, pauseDescription, resumeDescription, stopDescription } from './run/control-commands.ts';
+import {
+  haltDescription,
+  paceDescription,
+  pauseDescription,
+  resumeDescription,
+  stopDescription,
+} from './run/control-commands.ts';
 import { startDescription } from './run/start-command.ts';
 import { statusDescription } from './run/status-command.ts';
 import { backupDescription, backupsDescription, flushDescription, restoreDescription } from './table-commands.ts';
@@ -44,6 +50,7 @@ export const COMMANDS: readonly CommandDescription[] = [
   pauseDescription,
   resumeDescription,
   stopDescription,
+  haltDescription,
   paceDescription,
   failuresDescription,
   retryDescription,

@@ -2,6 +2,7 @@ import { succeed } from '../../lib/result.ts';
 import { commandHelpMessage, groupHelpMessage, helpMessage, unknownTopicMessage } from '../messages/help/help.ts';
 import type { Message } from '../messages/kit/message.ts';
 import { COMMAND_GROUPS, type Command, type CommandDescription } from './command.ts';
+import { plainText, plainWord } from './parse/typed.ts';
 
 export const helpDescription: CommandDescription = {
   word: 'help',
@@ -23,8 +24,8 @@ export const helpCommand = (commands: readonly CommandDescription[]): Command =>
 
 function answer(rest: string, commands: readonly CommandDescription[]): Message {
   // `help /rescan flush` and `help "flush".` ask for flush.
-  const topic = rest.replace(/^\s*\/?rescan\s/i, '').replace(/^[^\p{L}]+|[^\p{L}]+$/gu, '');
-  const name = topic.toLowerCase();
+  const topic = plainText(rest).replace(/^\/?rescan\s/i, '');
+  const name = plainWord(topic);
   if (name === '') return helpMessage(commands);
   const command = commands.find(({ word }) => word === name);
   // `run` and `table` are groups, `results` too; a command of the same name as a group would come first.

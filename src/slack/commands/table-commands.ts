@@ -10,7 +10,8 @@ import { backupLine, backupName } from '../messages/table/describe-table.ts';
 import { backupsMessage, pruneMessage } from '../messages/table/table-messages.ts';
 import { tableRefusalLines, tableRefusalMessage } from '../messages/table/table-refusals.ts';
 import type { Command, CommandDescription, ParsedCommand, Requester } from './command.ts';
-import { type Read, readOptions, reject, splitArguments } from './parse/options.ts';
+import { plainValues, type Read, readOptions, reject, splitArguments } from './parse/options.ts';
+import { objectKey, plainValue, plainWord } from './parse/typed.ts';
 
 export interface TableCommandPorts {
   readonly tables: TableControl;
@@ -40,8 +41,9 @@ export const backupCommand = ({ tables }: TableCommandPorts): Command => ({
   ...backupDescription,
   read(rest) {
     const note = rest.trim();
-    if (note === 'native') return accept(() => native(tables), say('Asking DynamoDB for a backup of its own…'));
-    if (note === 'export')
+    const word = plainWord(note);
+    if (word === 'native') return accept(() => native(tables), say('Asking DynamoDB for a backup of its own…'));
+    if (word === 'export')
       return accept((requester) => exporting(tables, requester), say('Asking DynamoDB for an export…'));
     if (note.length > 300) return reject('A note is at most 300 characters.');
     return accept(async ({ person, channel }) => {
@@ -96,18 +98,20 @@ export const backupsCommand = ({ tables }: TableCommandPorts): Command => ({
   read(rest) {
     const words = splitArguments(rest);
     if (!words.ok) return words;
-    const [verb, ...more] = words.value;
-    if (verb === undefined) return accept(() => list(tables));
+    const [typed, ...more] = words.value;
+    const verb = plainWord(typed ?? '');
+    if (verb === '') return accept(() => list(tables));
     if (verb === 'verify') {
       const [id, ...others] = more;
       if (id === undefined || others.length > 0) return reject('`verify` takes the id of one backup.');
-      return accept(() => verify(tables, id), say(`Reading ${backupName(id)} back from S3…`));
+      const backupId = plainValue(id);
+      return accept(() => verify(tables, backupId), say(`Reading ${backupName(backupId)} back from S3…`));
     }
     if (verb !== 'prune')
-      return reject(`\`backups\` does not take ${code(verb, 60)}. Use \`verify ID\` or \`prune keep=5\`.`);
+      return reject(`\`backups\` does not take ${code(typed ?? '', 60)}. Use \`verify ID\` or \`prune keep=5\`.`);
     const options = readOptions(more, ['keep']);
     if (!options.ok) return options;
-    const keep = options.value.get('keep') ?? '';
+    const keep = plainValue(options.value.get('keep') ?? '');
     if (!/^[1-9]\d{0,4}$/.test(keep)) return reject('Write how many backups to keep, for example `keep=5`.');
     return accept(() => prune(tables, Number(keep)));
   },
@@ -161,11 +165,10 @@ export const flushCommand = ({ forms }: TableCommandPorts): Command => ({
   read(rest) {
     const words = splitArguments(rest);
     if (!words.ok) return words;
-    const recreate = words.value[0] === 'recreate';
+    const recreate = plainWord(words.value[0] ?? '') === 'recreate';
     const options = readOptions(recreate ? words.value.slice(1) : words.value, ['kinds', 'backup']);
     if (!options.ok) return options;
-    const kinds = options.value.get('kinds');
-    const backupId = options.value.get('backup');
+    const { kinds, backup: backupId } = plainValues(options.value);
     if (kinds !== undefined && kinds !== 'failed') return reject('`kinds=` takes only `failed`.');
     if (recreate && kinds !== undefined)
       return reject('`recreate` deletes the whole table, so it does not take `kinds=`.');
@@ -196,9 +199,9 @@ export const restoreCommand = ({ tables, forms }: TableCommandPorts): Command =>
     if (!words.ok) return words;
     const options = readOptions(words.value, ['backup', 'from', 'types-from']);
     if (!options.ok) return options;
-    const backupId = options.value.get('backup');
-    const uri = options.value.get('from');
-    const typesFrom = options.value.get('types-from');
+    const { backup: backupId, 'types-from': typesFrom } = plainValues(options.value);
+    const from = options.value.get('from');
+    const uri = from === undefined ? undefined : objectKey(from).replace(/^s3:/i, 's3:');
     if (uri === undefined && typesFrom !== undefined) return reject('`types-from=` needs `from=`.');
     if (uri === undefined)
       return accept((requester) => forms.openRestore(requester.triggerId ?? '', defined({ backupId }), requester));

@@ -18,6 +18,12 @@ export interface Home {
 const FORGET_AFTER_MS = 24 * 60 * 60_000;
 const MOST_PEOPLE = 200;
 
+/** Facts, and when they were read (epoch ms). */
+interface ReadFacts<Facts> {
+  readonly facts: Facts;
+  readonly readAt: number;
+}
+
 interface Tab {
   openedAt: number;
   /** Not drawn before this. */
@@ -30,8 +36,8 @@ interface Tab {
 export function createHome<Facts>(ports: {
   /** The facts for all tabs; read once for everyone whose tab is due. */
   gather: () => Promise<Facts>;
-  /** The last facts, marked as out of date because they cannot be read since `since`; `readAt`: when they were read. Both epoch ms. */
-  outdate: (facts: Facts, about: { readonly since: number; readonly readAt: number; readonly error: unknown }) => Facts;
+  /** What is shown while the facts cannot be read since `since` (epoch ms): the last ones marked as out of date, if there are any. */
+  outdate: (last: ReadFacts<Facts> | undefined, about: { readonly since: number; readonly error: unknown }) => Facts;
   draw: (person: string, facts: Facts) => Promise<HomeView>;
   publish: (person: string, view: HomeView) => Promise<void>;
   clock: Clock;
@@ -43,7 +49,7 @@ export function createHome<Facts>(ports: {
   const closed = new AbortController();
   const people = new Map<string, Tab>();
   let nudge = new AbortController();
-  let last: { readonly facts: Facts; readonly readAt: number } | undefined;
+  let last: ReadFacts<Facts> | undefined;
   let unreadSince: number | undefined;
 
   async function drawOne(person: string, tab: Tab, facts: Facts): Promise<void> {
@@ -83,8 +89,7 @@ export function createHome<Facts>(ports: {
       unreadSince ??= clock.now();
       for (const [person, tab] of due) {
         // An old state must not look like the current one.
-        if (last)
-          await drawOne(person, tab, ports.outdate(last.facts, { since: unreadSince, readAt: last.readAt, error }));
+        await drawOne(person, tab, ports.outdate(last, { since: unreadSince, error }));
         tab.isStale = true;
       }
     }

@@ -1,54 +1,60 @@
-import type { TableControl } from '../../checklist/contracts/table-control.ts';
-import { defined } from '../../lib/defined.ts';
-import { FaultError } from '../../pipeline/fault.ts';
-import { isOpen } from '../../run/model/run.ts';
-import type { RunControl } from '../../run/model/run-control.ts';
-import type { RunSnapshot } from '../../run/model/types.ts';
-import { ControlTableError } from '../../state/control-table.ts';
+import { carriedFault } from '../../pipeline/fault.ts';
 import type { Requester } from '../commands/command.ts';
 import type { MessageLinks } from '../delivery/message-links.ts';
 import type { Permissions } from '../intake/permissions.ts';
+import { type Rights, statusMessage, stopQuestion, unreadMessage } from '../messages/checklist/status-message.ts';
 import type { Message } from '../messages/kit/message.ts';
-import {
-  approvalStatusMessage,
-  jobStatusMessage,
-  noRunYetMessage,
-  statusMessage,
-  unreadStatusMessage,
-} from '../messages/run/answers.ts';
+import { type PipelineState, type PipelineStates, stoppableIds } from './pipeline-state.ts';
 
 export interface StatusPorts {
-  readonly runs: Pick<RunControl, 'current'>;
-  readonly tables: Pick<TableControl, 'current' | 'openApprovals'>;
-  readonly links: MessageLinks;
+  readonly states: Pick<PipelineStates, 'read' | 'lastKnown'>;
+  readonly links: Pick<MessageLinks, 'toRun' | 'to'>;
   readonly permissions: Permissions;
-  /** The last state of a run that this process saw; undefined if it saw none. */
-  readonly lastKnownRun: () => RunSnapshot | undefined;
 }
 
-/**
- * What happens now: the running run; else the flush or restore in progress; else the open run; else a request that waits
- * for its approval; else the last run. With buttons for operators. When the control table cannot be read: why, and the last
- * known state.
- */
-export async function showStatus(requester: Pick<Requester, 'person'>, ports: StatusPorts): Promise<Message> {
-  const { runs, tables, links } = ports;
-  try {
-    const { ok: buttons } = await ports.permissions.check(requester.person, 'operator', 'cached');
-    const showRun = async (run: RunSnapshot) =>
-      statusMessage(run, defined({ buttons, link: await links.toRun(run.runId) }));
+/** Which buttons a person gets, by the roles that were looked up within the last minute. */
+export async function rightsOf(person: string, permissions: Permissions): Promise<Rights> {
+  if ((await permissions.check(person, 'operator', 'cached')).ok) return 'act';
+  return (await permissions.check(person, 'stopper', 'cached')).ok ? 'stop' : 'read';
+}
 
-    const run = await runs.current();
-    if (run?.state.kind === 'running') return await showRun(run);
-    const job = await tables.current();
-    if (job) return jobStatusMessage(job, defined({ buttons, link: await links.to(job.liveMessage) }));
-    if (run && isOpen(run.state)) return await showRun(run);
-    const [approval] = await tables.openApprovals();
-    if (approval) return approvalStatusMessage(approval, await links.to(approval));
-    return run ? await showRun(run) : noRunYetMessage();
+/** Everything that is going on, with the buttons that this person may press. When it cannot be read: why, and the last known state. */
+export async function showStatus(requester: Pick<Requester, 'person'>, ports: StatusPorts): Promise<Message> {
+  const { states, links } = ports;
+  try {
+    const state = await states.read();
+    const [rights, shown] = await Promise.all([rightsOf(requester.person, ports.permissions), linksTo(state, links)]);
+    return statusMessage({ ...state, links: shown }, rights);
   } catch (error) {
-    if (error instanceof ControlTableError || error instanceof FaultError)
-      return unreadStatusMessage(error.fault, ports.lastKnownRun());
-    throw error;
+    const fault = carriedFault(error);
+    if (!fault) throw error;
+    return unreadMessage(fault, states.lastKnown());
   }
+}
+
+/** Asks whether to stop, with one button. Where nothing can be read, the button stops whatever is in progress. */
+export async function askToStop({ states }: Pick<StatusPorts, 'states'>): Promise<Message> {
+  try {
+    const state = await states.read();
+    return stopQuestion(state, stoppableIds(state));
+  } catch (error) {
+    if (!carriedFault(error)) throw error;
+    return stopQuestion(undefined, null);
+  }
+}
+
+/** The addresses of the messages that show run, job, autopilot and requests, by id. */
+async function linksTo(
+  { run, job, autopilot, approvals }: PipelineState,
+  links: StatusPorts['links'],
+): Promise<ReadonlyMap<string, string>> {
+  const found = await Promise.all(
+    [
+      ...(run ? [[run.runId, links.toRun(run.runId)] as const] : []),
+      ...(job ? [[job.id, links.to(job.liveMessage)] as const] : []),
+      ...(autopilot ? [[autopilot.id, links.to(autopilot.location)] as const] : []),
+      ...approvals.map((approval) => [approval.id, links.to(approval)] as const),
+    ].map(async ([id, url]) => [id, await url] as const),
+  );
+  return new Map(found.flatMap(([id, url]) => (url === undefined ? [] : [[id, url] as const])));
 }

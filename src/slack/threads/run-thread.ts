@@ -21,8 +21,6 @@ export interface RunThread {
   postProgress(): void;
   /** Shows the last state of a run that ended while no process could show it. Never throws. */
   showLastRun(): Promise<void>;
-  /** The last state of a run that this process saw; undefined if it saw none. */
-  lastKnownRun(): RunSnapshot | undefined;
 }
 
 const HEAD_NOT_RENEWED = 'The message of a run was deleted, and no new one could be posted yet.';
@@ -41,7 +39,6 @@ export function createRunThread(ports: {
   const { liveMessages, autoResume, onError } = ports;
   /** The run that this process drives, in the last state that it reported. */
   let running: RunSnapshot | undefined;
-  let lastKnown: RunSnapshot | undefined;
 
   async function postProgressOf(run: RunSnapshot): Promise<void> {
     try {
@@ -64,7 +61,6 @@ export function createRunThread(ports: {
   return {
     handle(event) {
       const { snapshot } = event;
-      lastKnown = snapshot;
       if (snapshot.state.kind === 'running') running = snapshot;
       else if (running?.runId === snapshot.runId) running = undefined;
       liveMessages.show(snapshot);
@@ -75,13 +71,11 @@ export function createRunThread(ports: {
     async showLastRun() {
       try {
         const run = await ports.runs.current();
-        lastKnown ??= run;
         if (run && run.state.kind !== 'running') liveMessages.show(run);
       } catch (error) {
         onError(error, 'The last run cannot be read.');
       }
     },
-    lastKnownRun: () => lastKnown,
   };
 }
 

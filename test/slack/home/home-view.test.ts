@@ -3,14 +3,14 @@ import { checkBlocks } from '../../../sandbox/slack/rules/block-check.ts';
 import { type HomeFacts, homeView } from '../../../src/slack/home/home-view.ts';
 import { runSnapshot } from '../../support/memory/scripted-run-control.ts';
 import { autopilotRecord, checklistView } from '../../support/messages/checklist-builders.ts';
-import { backupRecord, flushApproval, NOW } from '../../support/messages/table-builders.ts';
+import { backupRecord, flushApproval, flushJob, NOW } from '../../support/messages/table-builders.ts';
 
 const facts = (change: Partial<HomeFacts> = {}): HomeFacts => ({
   view: checklistView({}, { next: 'backup' }),
   history: [],
   backups: [],
   approvals: [],
-  mayAct: true,
+  rights: 'act',
   ...change,
 });
 const full = (change: Partial<HomeFacts> = {}): HomeFacts =>
@@ -60,7 +60,12 @@ describe('the Home tab', () => {
     const actions = actionsOf(homeView(full(), NOW));
     expect(actions).toContain('checklist_next');
     expect(actions).toContain('autopilot_stop');
-    expect(actionsOf(homeView(full({ mayAct: false }), NOW))).toEqual([]);
+    expect(actionsOf(homeView(full({ rights: 'read' }), NOW))).toEqual([]);
+  });
+
+  test('has only the buttons that halt something for who may only stop', () => {
+    const actions = actionsOf(homeView(full({ rights: 'stop', job: flushJob() }), NOW));
+    expect(actions).toEqual(['job_stop', 'autopilot_stop', 'run_pause', 'run_stop']);
   });
 
   test('never takes what cannot be read for nothing being there', () => {

@@ -21,7 +21,7 @@ function opening() {
       if (world.isUnread) throw new Error('the control table does not answer');
       return world.now;
     },
-    outdate: (facts) => `outdated ${facts}`,
+    outdate: (last) => (last ? `outdated ${last.facts}` : 'unread'),
     draw: async (person, facts) => viewOf(`${facts} for ${person}`),
     async publish(person, view) {
       if (world.failing) throw world.failing;
@@ -110,18 +110,20 @@ describe('the Home tab', () => {
     expect(texts()).toEqual(['two for U1']);
   });
 
-  test('is drawn when it can be, where nothing could be read or Slack did not answer', async () => {
+  test('says that nothing can be read where nothing was read yet, and is drawn when it can be', async () => {
     const { home, clock, world, texts } = opening();
     world.isUnread = true;
     home.opened('U1');
     await clock.advance(EVERY_MS);
+    // A tab that an earlier process drew must not keep its buttons.
+    expect(texts()).toEqual(['unread for U1']);
     world.isUnread = false;
     world.failing = new Error('socket hang up');
     await clock.advance(EVERY_MS);
-    expect(texts()).toEqual([]);
+    expect(texts()).toEqual(['unread for U1']);
     world.failing = undefined;
     await clock.advance(EVERY_MS);
-    expect(texts()).toEqual(['one for U1']);
+    expect(texts()).toEqual(['unread for U1', 'one for U1']);
   });
 
   test('shows the last state as outdated while the facts cannot be read, once, and the current one afterwards', async () => {

@@ -92,17 +92,6 @@ test.each([
   expect(shown).toHaveLength(shows);
 });
 
-test('the last known run is the one of the last event, else the last run at the start', async () => {
-  const interrupted = runSnapshot({ state: { kind: 'interrupted' } });
-  const { thread } = runThread({ current: interrupted });
-  expect(thread.lastKnownRun()).toBeUndefined();
-  await thread.showLastRun();
-  expect(thread.lastKnownRun()).toBe(interrupted);
-  thread.handle({ kind: 'progress', snapshot: running });
-  await thread.showLastRun();
-  expect(thread.lastKnownRun()).toBe(running);
-});
-
 test('a last run that cannot be read is logged', async () => {
   const { thread, errors } = runThread({ current: new Error('no network') });
   await thread.showLastRun();

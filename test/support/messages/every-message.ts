@@ -7,7 +7,7 @@ import { changePlanView } from '../../../src/slack/forms/change-plan-view.ts';
 import { deployView, rollbackView } from '../../../src/slack/forms/deploy-view.ts';
 import { restoreRowsView } from '../../../src/slack/forms/restore-rows-view.ts';
 import * as tableViews from '../../../src/slack/forms/table-views.ts';
-import { homeView } from '../../../src/slack/home/home-view.ts';
+import { homeView, unreadHomeView } from '../../../src/slack/home/home-view.ts';
 import { auditMessage, chainMessage } from '../../../src/slack/messages/checklist/audit-message.ts';
 import * as autopilot from '../../../src/slack/messages/checklist/autopilot-message.ts';
 import * as checklistAnswers from '../../../src/slack/messages/checklist/checklist-answers.ts';
@@ -20,6 +20,7 @@ import {
 import { loggingMessage } from '../../../src/slack/messages/checklist/logging-message.ts';
 import { quotaMessage } from '../../../src/slack/messages/checklist/quota-message.ts';
 import { sampleMessage } from '../../../src/slack/messages/checklist/sample-message.ts';
+import * as status from '../../../src/slack/messages/checklist/status-message.ts';
 import * as help from '../../../src/slack/messages/help/help.ts';
 import type { Message } from '../../../src/slack/messages/kit/message.ts';
 import { fileErrorMessage } from '../../../src/slack/messages/refusals/file-errors.ts';
@@ -80,7 +81,7 @@ import {
   validation,
 } from './message-samples.ts';
 import { diffFound, failuresFound } from './result-builders.ts';
-import { backupRecord, flushApproval, flushJob, NOW, tableNow } from './table-builders.ts';
+import { backupRecord, flushJob, NOW, tableNow } from './table-builders.ts';
 /** Every renderer of the bot by its name, with states that reach its branches; `worse` makes each of them hostile. */
 
 export type Rendered = Message | ModalView | HomeView;
@@ -91,6 +92,16 @@ function withTableName<P extends { readonly now: TableNow }>(worse: Worse, plan:
   return { ...distorted, now: { ...distorted.now, name: `T${'x'.repeat(254)}` } };
 }
 
+const statesOf = (worse: Worse): readonly status.ShownState[] =>
+  [...runs, undefined].flatMap((one) =>
+    [restoreJob, undefined].map((job) => ({
+      ...worse({ view: checklist, approvals: [...approvals], autopilot: autopilotRecord({ state: 'running' }) }),
+      ...(one ? { run: worse(one) } : {}),
+      ...(job ? { job: worse(job) } : {}),
+      links: new Map([...(one ? [[one.runId, worse('https://x.example/a b')] as const] : [])]),
+    })),
+  );
+
 export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rendered | undefined)[]>> = {
   alertOf: (worse) =>
     events.flatMap((event) =>
@@ -98,15 +109,13 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
     ),
   listingMessage: () => [answers.listingMessage()],
   noRunYetMessage: () => [answers.noRunYetMessage()],
-  jobStatusMessage: (worse) => [
-    answers.jobStatusMessage(worse(restoreJob), { buttons: true, link: worse('https://x.example/a') }),
+  unreadMessage: (worse) => [
+    status.unreadMessage(worse(fault), { at: NOW, run: worse(run), job: worse(restoreJob) }),
+    status.unreadMessage(undefined, undefined),
   ],
-  approvalStatusMessage: (worse) => [
-    answers.approvalStatusMessage(worse(flushApproval()), worse('https://x.example/a')),
-  ],
-  unreadStatusMessage: (worse) => [answers.unreadStatusMessage(worse(fault), worse(run))],
-  statusMessage: (worse) =>
-    runs.map((one) => answers.statusMessage(worse(one), { buttons: true, link: worse('https://x.example/a b') })),
+  statusMessage: (worse) => statesOf(worse).map((state) => status.statusMessage(state, 'act')),
+  stopQuestion: (worse) => statesOf(worse).map((state) => status.stopQuestion(state, ['r-1'])),
+  notInProgressMessage: (worse) => statesOf(worse).map((state) => status.notInProgressMessage(state)),
   haltedMessage: (worse) =>
     runs.flatMap((one) =>
       (['pause', 'stop', 'stop-now'] as const).map((what) => answers.haltedMessage(worse(one), what)),
@@ -346,6 +355,10 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
   ],
   deployView: (worse) => [deployView({ ...worse(plannedDeploy()), id: 'd-1' }, 'C01')],
   rollbackView: (worse) => [rollbackView({ ...worse(rollback), id: 'd-1' }, 'C01')],
+  unreadHomeView: (worse) => [
+    unreadHomeView(worse(fault), { at: NOW, run: worse(run) }),
+    unreadHomeView(undefined, undefined),
+  ],
   homeView: (worse) => [
     homeView(
       worse({
@@ -355,7 +368,8 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
         history,
         backups: [backupRecord({ note: 'A note' })],
         approvals: [...approvals],
-        mayAct: true,
+        job: restoreJob,
+        rights: 'act',
       }),
       NOW,
     ),

@@ -5,7 +5,8 @@ import { auditMessage, chainMessage } from '../../messages/checklist/audit-messa
 import { code } from '../../messages/kit/escape.ts';
 import { type Message, say } from '../../messages/kit/message.ts';
 import type { Command, CommandDescription, Requester } from '../command.ts';
-import { reject } from '../parse/options.ts';
+import { reject, splitArguments } from '../parse/options.ts';
+import { plainValue, plainWord } from '../parse/typed.ts';
 
 export interface AuditCommandPorts {
   readonly audit: Pick<AuditLog, 'entries' | 'verify'> & Pick<AuditWriter, 'waiting'>;
@@ -45,7 +46,11 @@ export const auditDescription: CommandDescription = {
 export const auditCommand = ({ audit, exportAudit }: AuditCommandPorts): Command => ({
   ...auditDescription,
   read(rest) {
-    const [word = '', noted, ...more] = rest.trim().toLowerCase().split(/\s+/);
+    const words = splitArguments(rest);
+    if (!words.ok) return words;
+    const [typed = '', hash, ...more] = words.value;
+    const word = plainWord(typed);
+    const noted = hash === undefined ? undefined : plainValue(hash);
     if (more.length > 0 || (noted !== undefined && word !== 'verify'))
       return reject(`\`audit\` does not take ${code(rest.trim(), 60)}.`);
     if (noted !== undefined && !/^[0-9a-f]{64}$/.test(noted))
@@ -72,7 +77,7 @@ export const auditCommand = ({ audit, exportAudit }: AuditCommandPorts): Command
           execute: (requester) => readably(() => exportAudit(requester)),
         });
       default:
-        return reject(`\`audit\` does not take ${code(word, 60)}.`);
+        return reject(`\`audit\` does not take ${code(typed, 60)}.`);
     }
   },
 });

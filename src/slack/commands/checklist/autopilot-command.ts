@@ -10,6 +10,7 @@ import { code } from '../../messages/kit/escape.ts';
 import { type Message, say } from '../../messages/kit/message.ts';
 import type { Command, CommandDescription, Requester } from '../command.ts';
 import { reject } from '../parse/options.ts';
+import { plainWord } from '../parse/typed.ts';
 
 export interface AutopilotCommandPorts {
   readonly autopilot: AutopilotControl;
@@ -44,7 +45,7 @@ export const autopilotCommand = (ports: AutopilotCommandPorts): Command => ({
   ...autopilotDescription,
   read(rest) {
     const { autopilot } = ports;
-    switch (rest.trim().toLowerCase()) {
+    switch (plainWord(rest)) {
       case '':
         return succeed({
           immediateReply: say('Preparing the plan…'),

@@ -16,6 +16,7 @@ import { code } from '../../messages/kit/escape.ts';
 import { type Message, say } from '../../messages/kit/message.ts';
 import { type Command, type CommandDescription, type Requester, withoutArguments } from '../command.ts';
 import { reject } from '../parse/options.ts';
+import { plainValue, plainWord } from '../parse/typed.ts';
 
 export interface ChecklistCommandPorts {
   readonly checklist: Checklist;
@@ -55,7 +56,7 @@ export const checklistDescription: CommandDescription = {
 export const checklistCommand = (ports: ChecklistCommandPorts): Command => ({
   ...checklistDescription,
   read(rest) {
-    const id = rest.trim().toLowerCase();
+    const id = plainValue(rest);
     if (id !== '' && !/^c-\d{4,}$/.test(id))
       return reject(`${code(rest.trim(), 60)} is not the id of a checklist. Example: \`c-0007\`.`);
     return succeed({ execute: (requester) => showChecklist(requester, ports, id === '' ? undefined : id) });
@@ -110,12 +111,13 @@ export const overrideCommand = ({
 }: Pick<ChecklistCommandPorts, 'checklist' | 'checkApprover'>): Command => ({
   ...overrideDescription,
   read(rest) {
-    const [, step = '', words = ''] = /^\s*(\S*)\s*(?:because\s+)?([\s\S]*)$/i.exec(rest) ?? [];
+    const [, typed = '', words = ''] = /^\s*(\S*)\s*(?:because\s+)?([\s\S]*)$/i.exec(rest) ?? [];
+    const step = plainWord(typed);
     const reason = words.trim();
     if (step === 'backup') return reject('Nobody can skip the backup.');
     if (!isOverridable(step))
       return reject(
-        `${step === '' ? 'The step is missing.' : `${code(step, 60)} cannot be skipped.`} These can: ${OVERRIDABLE.map((name) => `\`${name}\``).join(', ')}.`,
+        `${step === '' ? 'The step is missing.' : `${code(typed, 60)} cannot be skipped.`} These can: ${OVERRIDABLE.map((name) => `\`${name}\``).join(', ')}.`,
       );
     if (reason.length < 3) return reject('The reason is missing. Add `because REASON`; it is recorded.');
     if (reason.length > 500) return reject('The reason is longer than 500 characters.');

@@ -3,6 +3,7 @@ import type { DeployForms } from '../../forms/deploy-forms.ts';
 import { code } from '../../messages/kit/escape.ts';
 import type { Command, CommandDescription } from '../command.ts';
 import { readOptions, reject, splitArguments } from '../parse/options.ts';
+import { objectKey, plainWord } from '../parse/typed.ts';
 
 export const deployDescription: CommandDescription = {
   word: 'deploy',
@@ -22,12 +23,12 @@ export const deployCommand = (forms: Pick<DeployForms, 'openDeploy' | 'openRollb
   read(rest) {
     const words = splitArguments(rest);
     if (!words.ok) return words;
-    if (words.value.length === 1 && words.value[0]?.toLowerCase() === 'rollback')
+    if (words.value.length === 1 && plainWord(words.value[0] ?? '') === 'rollback')
       return succeed({ execute: (requester) => forms.openRollback(requester.triggerId ?? '', requester) });
     const options = readOptions(words.value, ['from']);
     if (!options.ok) return options;
     const from = options.value.get('from');
-    const [, bucket, key] = /^s3:\/\/([^/]+)\/(.+)$/.exec(from ?? '') ?? [];
+    const [, bucket, key] = /^s3:\/\/([^/]+)\/(.+)$/i.exec(objectKey(from ?? '')) ?? [];
     if (from !== undefined && (bucket === undefined || key === undefined))
       return reject(`\`from=\` must be \`s3://bucket/key.zip\`, not ${code(from, 100)}.`);
     const given = bucket === undefined || key === undefined ? undefined : ({ kind: 's3', bucket, key } as const);

@@ -1,17 +1,31 @@
 import { suggestNearest } from '../../../lib/nearest.ts';
 import { succeed } from '../../../lib/result.ts';
 import { code } from '../../messages/kit/escape.ts';
+import { plainValue, plainWord } from './typed.ts';
 
 export type Read<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly line: string };
 
 /** Refuses a line that does not fit. `line` says why, as mrkdwn. */
 export const reject = (line: string) => ({ ok: false, line }) as const;
 
-/** Opening quotes of keyboards, with what closes them. */
-const CLOSING: Readonly<Record<string, string>> = { '"': '"', "'": "'", '“': '”', '”': '”', '„': '“', '‘': '’' };
+/** Opening quotes of keyboards, with what closes them; the first kind that follows counts. */
+const CLOSING: Readonly<Record<string, readonly string[]>> = {
+  '"': ['"', '”'],
+  "'": ["'", '’'],
+  '“': ['”', '"'],
+  '”': ['”', '"'],
+  '„': ['“', '”', '"'],
+  '‘': ['’', "'"],
+  '’': ['’', "'"],
+  '‚': ['‘', '’', "'"],
+  '«': ['»'],
+  '»': ['«', '»'],
+};
+/** A full stop or another sign on its own. */
+const ONLY_SIGNS = /^[.,;!?…]+$/u;
 
 /**
- * Splits a line at spaces. Text in quotes after a space or an equals sign stays together, without its quotes: `prefix="my folder/"`
+ * Splits a line at spaces of any kind. Text in quotes after a space or an equals sign stays together, without its quotes: `prefix="my folder/"`
  * is `prefix=my folder/`.
  */
 export function splitArguments(line: string): Read<readonly string[]> {
@@ -30,15 +44,15 @@ export function splitArguments(line: string): Read<readonly string[]> {
       word = (word ?? '') + letter;
       continue;
     }
-    const end = letters.findIndex(
-      (other, index) => index > at && (other === closing || (letter === '“' && other === '"')),
-    );
+    const after = letters.slice(at + 1);
+    const found = closing.map((quote) => after.indexOf(quote)).find((index) => index >= 0);
+    const end = found === undefined ? -1 : at + 1 + found;
     if (end < 0) return reject(`A quote is not closed: ${code(letters.slice(at).join(''), 60)}.`);
     word = (word ?? '') + letters.slice(at + 1, end).join('');
     at = end;
   }
   if (word !== undefined) words.push(word);
-  return succeed(words);
+  return succeed(words.filter((each) => !ONLY_SIGNS.test(each)));
 }
 
 /** Reads arguments `name=value`, each name of `names` at most once. Refuses at the first that does not fit. `flags`: arguments without value, for the hint. */
@@ -55,7 +69,7 @@ export function readOptions<Name extends string>(
       return reject(
         `${missingEquals(word, words[index + 1], names) ?? `Unknown argument ${code(word, 60)}.`} Options: ${allowed}.`,
       );
-    const typed = word.slice(0, at).toLowerCase();
+    const typed = plainWord(word.slice(0, at));
     const name = names.find((candidate) => candidate === typed);
     if (name === undefined) {
       const [near] = suggestNearest(typed, names);
@@ -70,9 +84,16 @@ export function readOptions<Name extends string>(
   return succeed(values);
 }
 
+/** The values as they are meant: numbers, times, ids and words of a fixed vocabulary (see `plainValue`). */
+export function plainValues<Name extends string>(given: ReadonlyMap<Name, string>): Partial<Record<Name, string>> {
+  const plain: Partial<Record<Name, string>> = {};
+  for (const [name, value] of given) plain[name] = plainValue(value);
+  return plain;
+}
+
 /** `limit 5` is meant as `limit=5`: says so. */
 function missingEquals(word: string, next: string | undefined, names: readonly string[]): string | undefined {
-  const name = names.find((candidate) => candidate === word.toLowerCase());
+  const name = names.find((candidate) => candidate === plainWord(word));
   if (name === undefined) return;
   const value = next === undefined || next.includes('=') ? 'VALUE' : next;
   return `Write ${code(`${name}=${/\s/.test(value) ? `"${value}"` : value}`, 80)} (with an equals sign).`;

@@ -5,6 +5,7 @@ import { parsePace } from '../../../run/plan/pace-setting.ts';
 import { code, escapeMrkdwn } from '../../messages/kit/escape.ts';
 import { count } from '../../messages/kit/format.ts';
 import { type Read, readOptions, reject, splitArguments } from './options.ts';
+import { plainValue, plainWord } from './typed.ts';
 
 /** The run that `/rescan start` or its form asks for. */
 export interface RunRequest {
@@ -29,7 +30,7 @@ const MOST_PREFIX_BYTES = 1_024;
 export function readStartText(line: string): Read<RunRequest> {
   const words = splitArguments(line);
   if (!words.ok) return words;
-  const isKeep = (word: string) => word.toLowerCase() === 'keep';
+  const isKeep = (word: string) => plainWord(word) === 'keep';
   const options = readOptions(
     words.value.filter((word) => !isKeep(word)),
     OPTIONS,
@@ -55,7 +56,8 @@ export function readRequest(
   const whole = (field: 'limit' | 'sample' | 'seed', least: number, most: number): number | undefined => {
     const text = texts[field];
     if (text === undefined) return;
-    const n = /^-?\d{1,30}$/.test(text.trim()) ? Number(text) : Number.NaN;
+    const meant = plainValue(text);
+    const n = /^-?\d{1,30}$/.test(meant) ? Number(meant) : Number.NaN;
     if (n >= least && n <= most) return n;
     problems.push({
       field,
@@ -76,7 +78,7 @@ export function readRequest(
     });
   if (texts.seed !== undefined && texts.sample === undefined)
     problems.push({ field: 'seed', line: '`seed=` works only with `sample=`.' });
-  const pace = texts.pace === undefined ? undefined : parsePace(texts.pace.split(/\s+/));
+  const pace = texts.pace === undefined ? undefined : parsePace(plainValue(texts.pace).split(' '));
   if (pace && !pace.ok) problems.push({ field: 'pace', line: escapeMrkdwn(pace.refusal) });
   if (problems.length > 0) return { ok: false, problems };
   const selection = defined({ prefix, limit, sample, seed });

@@ -5,7 +5,8 @@ import type { LogsAsked } from '../../messages/results/log-message.ts';
 import type { LogRequests } from '../../requests/log-requests.ts';
 import type { FollowRequest, LogFollower } from '../../threads/log-follower.ts';
 import type { Command, CommandDescription } from '../command.ts';
-import { type Read, readOptions, reject, splitArguments } from '../parse/options.ts';
+import { plainValues, type Read, readOptions, reject, splitArguments } from '../parse/options.ts';
+import { objectKey, plainValue, plainWord } from '../parse/typed.ts';
 
 const MINUTE_MS = 60_000;
 const MOST_MINUTES = 7 * 24 * 60;
@@ -39,7 +40,7 @@ export const logsCommand = ({ logs, following }: LogCommandPorts): Command => ({
     const words = splitArguments(rest);
     if (!words.ok) return words;
     const [first, ...others] = words.value;
-    switch (first?.toLowerCase()) {
+    switch (plainWord(first ?? '')) {
       case 'follow': {
         const asked = readFollow(others);
         if (!asked.ok) return asked;
@@ -68,33 +69,34 @@ export function readLogsAsked(words: readonly string[]): Read<LogsAsked> {
     ['minutes', 'pattern', 'image'],
   );
   if (!options.ok) return options;
-  const minutes = options.value.get('minutes') ?? '15';
+  const { minutes = '15' } = plainValues(options.value);
+  const image = options.value.get('image');
   if (!/^[1-9]\d{0,4}$/.test(minutes) || Number(minutes) > MOST_MINUTES)
     return reject(`\`minutes=\` must be a whole number from 1 to ${MOST_MINUTES} (a week).`);
   const asked = {
     errorsOnly: words.some(isErrors),
     fromMs: Number(minutes) * MINUTE_MS,
     pattern: options.value.get('pattern'),
-    image: options.value.get('image'),
+    image: image === undefined ? undefined : objectKey(image),
   };
   return succeed(defined(asked));
 }
 
 /** Reads what follows `logs follow`. */
 export function readFollow(words: readonly string[]): Read<FollowRequest> {
-  const isTime = (word: string) => /^\d+m?$/i.test(word);
-  const times = words.filter(isTime);
+  const isTime = (word: string) => /^\d+m?$/.test(plainValue(word));
+  const times = words.filter(isTime).map(plainValue);
   const options = readOptions(
     words.filter((word) => !isTime(word) && !isErrors(word)),
     ['pattern'],
   );
   if (!options.ok) return options;
   const [time = '10m', ...more] = times;
-  const minutes = Number(time.replace(/m$/i, ''));
+  const minutes = Number(time.replace(/m$/, ''));
   if (more.length > 0 || minutes < 1 || minutes > MOST_FOLLOW_MINUTES)
     return reject(`\`follow\` takes one time from 1 to ${MOST_FOLLOW_MINUTES} minutes. Example: \`follow 10m\`.`);
   const pattern = options.value.get('pattern');
   return succeed(defined({ forMs: minutes * MINUTE_MS, errorsOnly: words.some(isErrors), pattern }));
 }
 
-const isErrors = (word: string): boolean => word.toLowerCase() === 'errors';
+const isErrors = (word: string): boolean => plainWord(word) === 'errors';

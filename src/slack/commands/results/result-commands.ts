@@ -16,7 +16,8 @@ import type { FileLocation, ResultFiles } from '../../requests/result-files.ts';
 import type { ResultRequests } from '../../requests/result-requests.ts';
 import type { AuditCommandPorts } from '../checklist/audit-command.ts';
 import { type Command, type CommandDescription, withoutArguments } from '../command.ts';
-import { type Read, readOptions, reject, splitArguments } from '../parse/options.ts';
+import { plainValues, type Read, readOptions, reject, splitArguments } from '../parse/options.ts';
+import { objectKey, plainValue, plainWord } from '../parse/typed.ts';
 
 export interface ResultCommandPorts {
   readonly requests: ResultRequests;
@@ -80,8 +81,9 @@ export const exportCommand = ({ files, exportAudit, threadIn, links }: ResultCom
     read(rest) {
       const words = splitArguments(rest);
       if (!words.ok) return words;
-      const [typed = 'failures', id, ...more] = words.value;
-      const what = EXPORTS.find((word) => word === typed.toLowerCase());
+      const [typed = 'failures', typedId, ...more] = words.value;
+      const id = typedId === undefined ? undefined : plainValue(typedId);
+      const what = EXPORTS.find((word) => word === plainWord(typed));
       if (what === undefined) {
         const [near] = suggestNearest(typed, EXPORTS);
         return reject(
@@ -89,7 +91,7 @@ export const exportCommand = ({ files, exportAudit, threadIn, links }: ResultCom
         );
       }
       if (more.length > 0 || (id !== undefined && (what === 'failures' || what === 'audit')))
-        return reject(`\`export ${what}\` does not take ${code([id, ...more].join(' '), 60)}.`);
+        return reject(`\`export ${what}\` does not take ${code([typedId, ...more].join(' '), 60)}.`);
       const immediateReply = say('Preparing the CSV…');
       switch (what) {
         case 'failures':
@@ -141,13 +143,13 @@ export const retryCommand = ({ requests }: ResultCommandPorts): Command => ({
 export function readRetry(rest: string): Read<{ readonly setting: RetryRequest; readonly what: string }> {
   const words = splitArguments(rest);
   if (!words.ok) return words;
-  const isOption = (word: string) => /^(type|cause)=/i.test(word);
+  const isOption = (word: string) => /^(type|cause)$/.test(plainWord(word.split('=')[0] ?? '')) && word.includes('=');
   const options = readOptions(words.value.filter(isOption), ['type', 'cause']);
   if (!options.ok) return options;
-  const images = words.value.filter((word) => !isOption(word));
-  const cause = options.value.get('cause');
+  const images = words.value.filter((word) => !isOption(word)).map(objectKey);
+  const { cause, type } = plainValues(options.value);
   const causeId = cause === undefined ? undefined : readLetterId(cause, CAUSE_ID_LENGTH);
-  const failureType = options.value.get('type')?.toUpperCase();
+  const failureType = type?.toUpperCase();
   if (images.length > 0 && options.value.size > 0) return reject('Name images or give `type=` and `cause=`, not both.');
   if (cause !== undefined && causeId === undefined)
     return reject(
@@ -192,20 +194,21 @@ export const validateCommand = ({ requests }: ResultCommandPorts): Command => ({
   read(rest) {
     const words = splitArguments(rest);
     if (!words.ok) return words;
-    const [runId] = words.value.filter((word) => /^r-\d+$/i.test(word));
+    const isRunId = (word: string) => /^r-\d+$/.test(plainValue(word));
+    const [runId] = words.value.filter(isRunId);
     const options = readOptions(
       words.value.filter((word) => word !== runId),
       ['person', 'seed'],
     );
     if (!options.ok) return options;
     const person = options.value.get('person');
-    const seed = options.value.get('seed');
+    const { seed } = plainValues(options.value);
     if (seed !== undefined && !/^\d{1,9}$/.test(seed))
       return reject('`seed=` must be a whole number of at most nine digits.');
     if (person !== undefined && seed !== undefined)
       return reject('Give either `person=` or `seed=`, not both: a seed draws people at random.');
     const request = defined({
-      runId: runId?.toLowerCase(),
+      runId: runId === undefined ? undefined : plainValue(runId),
       person,
       seed: seed === undefined ? undefined : Number(seed),
     });
@@ -233,14 +236,15 @@ export const diffCommand = ({ requests, putBack }: ResultCommandPorts): Command 
   read(rest) {
     const words = splitArguments(rest);
     if (!words.ok) return words;
-    const isRestore = words.value[0]?.toLowerCase() === 'restore';
+    const isRestore = plainWord(words.value[0] ?? '') === 'restore';
     const others = isRestore ? words.value.slice(1) : words.value;
     const options = readOptions(
       others.filter((word) => word.includes('=')),
       ['person'],
     );
     if (!options.ok) return options;
-    const [backupId, ...more] = others.filter((word) => !word.includes('='));
+    const [typedId, ...more] = others.filter((word) => !word.includes('='));
+    const backupId = typedId === undefined ? undefined : plainValue(typedId);
     if (more.length > 0) return reject(`\`diff\` does not take ${code(more.join(' '), 60)}.`);
     const person = options.value.get('person');
     if (person !== undefined && !isRestore) return reject('`person=` works only with `diff restore`.');

@@ -1,18 +1,16 @@
-import type { AutopilotControl } from '../../../checklist/contracts/autopilot-control.ts';
-import type { TableControl } from '../../../checklist/contracts/table-control.ts';
 import { succeed } from '../../../lib/result.ts';
 import type { RunControl } from '../../../run/model/run-control.ts';
 import { parsePace } from '../../../run/plan/pace-setting.ts';
-import { autopilotStoppedMessage } from '../../messages/checklist/autopilot-message.ts';
 import { code, escapeMrkdwn } from '../../messages/kit/escape.ts';
 import { say } from '../../messages/kit/message.ts';
 import { refusalMessage } from '../../messages/refusals/refusals.ts';
 import { noRunYetMessage, paceNowMessage } from '../../messages/run/answers.ts';
-import { stoppingJobMessage } from '../../messages/table/table-messages.ts';
-import { tableRefusalMessage } from '../../messages/table/table-refusals.ts';
 import type { RunRequests } from '../../requests/run-requests.ts';
+import { askToStop, type StatusPorts } from '../../requests/status.ts';
+import { type StopPorts, stopWork } from '../../requests/stop-work.ts';
 import { type Command, type CommandDescription, withoutArguments } from '../command.ts';
 import { reject } from '../parse/options.ts';
+import { plainValue, plainWord } from '../parse/typed.ts';
 
 export const pauseDescription: CommandDescription = {
   word: 'pause',
@@ -56,54 +54,36 @@ export const stopDescription: CommandDescription = {
   example: 'stop',
 };
 
-/**
- * Stops what is in progress: the run, a flush or restore, or the autopilot between two of these. All are asked at the same time, so
- * that a restore after a trip stops although that run is still open, and what cannot be read of one does not keep the others from
- * stopping.
- */
-export const stopCommand = (
-  requests: Pick<RunRequests, 'stop'>,
-  tables: Pick<TableControl, 'stop' | 'withdrawApproved'>,
-  autopilot: Pick<AutopilotControl, 'stop'>,
-): Command => ({
+/** Stops what is in progress (see `stopWork`). */
+export const stopCommand = (ports: StopPorts): Command => ({
   ...stopDescription,
   read(rest) {
     // Signs around `now` have no meaning: `stop NOW!!!`.
-    const argument = rest.replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, '').toLowerCase();
+    const argument = plainWord(rest);
     const isNow = argument === 'now';
     return succeed({
       worksWithoutMembership: true,
       // People in a hurry mistype: whatever follows, a stop stays a stop. Only `now` changes what it does.
       ...(argument === '' || isNow ? {} : { immediateReply: ignoredArgumentMessage(argument) }),
-      async execute({ person }) {
-        const [run, firstJob, withdrawn] = await Promise.allSettled([
-          requests.stop(person, { now: isNow }),
-          tables.stop(person),
-          // Approved a moment ago and not started yet: it must not start any more.
-          tables.withdrawApproved(person),
-        ]);
-        // Another copy may have stored its job after the first look and used the approval before it could be withdrawn.
-        const job = isFound(firstJob) ? firstJob : (await Promise.allSettled([tables.stop(person)]))[0];
-        const [taken] = withdrawn.status === 'fulfilled' ? withdrawn.value : [];
-        const stopping = job.status === 'fulfilled' && job.value.ok ? job.value.value : undefined;
-        if (stopping && stopping.id !== taken?.id) return stoppingJobMessage(stopping);
-        if (run.status === 'fulfilled' && run.value.done) return run.value.message;
-        const piloting = await autopilot.stop(person);
-        if (piloting.ok) return autopilotStoppedMessage(piloting.value);
-        if (taken) return say(`The ${taken.action} was approved but had not started. It will not start any more.`);
-        if (run.status === 'rejected') throw run.reason;
-        if (job.status === 'rejected') throw job.reason;
-        const { value: answer } = job;
-        return answer.ok || answer.refusal.reason === 'no-job'
-          ? run.value.message
-          : tableRefusalMessage(answer.refusal);
-      },
+      execute: ({ person }) => stopWork(person, { now: isNow }, ports),
     });
   },
 });
 
-const isFound = (answer: PromiseSettledResult<Awaited<ReturnType<TableControl['stop']>>>): boolean =>
-  answer.status === 'fulfilled' && answer.value.ok;
+export const haltDescription: CommandDescription = {
+  word: 'halt',
+  group: 'run',
+  role: 'stopper',
+  summary: 'ask whether to stop what is in progress, with one button; `abort` and `cancel` do the same',
+  usage: 'halt',
+  example: 'halt',
+};
+
+/** `halt`, `abort` and `cancel`: they may be meant as a stop, so they ask with one button. Whatever follows is ignored. */
+export const haltCommand = (ports: Pick<StatusPorts, 'states'>): Command => ({
+  ...haltDescription,
+  read: () => succeed({ worksWithoutMembership: true, execute: () => askToStop(ports) }),
+});
 
 const ignoredArgumentMessage = (argument: string) =>
   say(`Stopping. (Ignored: ${code(argument, 60)}. \`/rescan stop now\` does not wait for images in progress.)`);
@@ -125,7 +105,7 @@ export const paceDescription: CommandDescription = {
 export const paceCommand = (requests: RunRequests, runs: Pick<RunControl, 'current'>): Command => ({
   ...paceDescription,
   read(rest) {
-    const words = rest.trim().split(/\s+/).filter(Boolean);
+    const words = plainValue(rest).split(' ').filter(Boolean);
     if (words.length === 0)
       return succeed({
         async execute() {

@@ -4,6 +4,7 @@ import { type Message, say } from '../../messages/kit/message.ts';
 import { type StatusPorts, showStatus } from '../../requests/status.ts';
 import type { Command, CommandDescription, Requester } from '../command.ts';
 import { reject } from '../parse/options.ts';
+import { plainWord } from '../parse/typed.ts';
 
 export interface StatusCommandPorts extends StatusPorts {
   /** Posts a chart of the last run in the channel. */
@@ -24,7 +25,7 @@ export const statusDescription: CommandDescription = {
 export const statusCommand = (ports: StatusCommandPorts): Command => ({
   ...statusDescription,
   read(rest) {
-    const word = rest.trim().toLowerCase();
+    const word = plainWord(rest);
     if (word === '') return succeed({ execute: (requester) => showStatus(requester, ports) });
     if (word === 'chart')
       return succeed({ immediateReply: say('Drawing the chart…'), execute: (requester) => ports.chart(requester) });

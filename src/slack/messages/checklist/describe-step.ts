@@ -21,7 +21,7 @@ export const STEP_TITLES: Readonly<Record<StepName, string>> = {
   validate: 'Validate',
 };
 
-export const STEP_STATE_LABELS: Readonly<Record<StepState, string>> = {
+const STEP_STATE_LABELS: Readonly<Record<StepState, string>> = {
   'to-do': 'to do',
   running: 'in progress',
   done: 'done',
@@ -29,6 +29,10 @@ export const STEP_STATE_LABELS: Readonly<Record<StepState, string>> = {
   failed: 'failed',
   skipped: 'not needed',
 };
+
+/** The state of a step in one or two words. A request that waits for approval is not in progress. */
+export const stepLabel = ({ state, overriddenBy, approvalUntil }: StepView): string =>
+  overriddenBy ? 'skipped' : approvalUntil === undefined ? STEP_STATE_LABELS[state] : 'waiting for approval';
 
 /** What a test of failure logging found. */
 const LOGGING_FOUND: Readonly<Record<string, string>> = {
@@ -121,7 +125,7 @@ function describeValidation({
 export function stepLine(step: StepView, now: number): string {
   const parts = [
     ...(step.stale ? [describeMissing(step.stale)] : []),
-    ...(step.approvalUntil === undefined ? [] : [`waiting for approval until ${clockTime(step.approvalUntil)}`]),
+    ...(step.approvalUntil === undefined ? [] : [`an approver decides by ${clockTime(step.approvalUntil)}`]),
     ...(step.found && !step.stale ? [describeFound(step.found)] : []),
     ...(step.because === 'logging-proven' ? ['failure logging already works'] : []),
     ...(step.because === 'keep' ? ['the table keeps its records'] : []),

@@ -2,7 +2,7 @@ import type { PlanBlock, RichTextBlock, TaskCardBlock } from '@slack/types';
 import type { ChecklistView, StepView } from '../../../checklist/model/checklist-view.ts';
 import type { StepState } from '../../../checklist/model/step.ts';
 import { unescapeMrkdwn } from '../kit/escape.ts';
-import { STEP_STATE_LABELS, STEP_TITLES, stepLine } from './describe-step.ts';
+import { STEP_TITLES, stepLabel, stepLine } from './describe-step.ts';
 
 const STATUS: Readonly<Record<StepState, TaskCardBlock['status']>> = {
   'to-do': 'pending',
@@ -34,8 +34,8 @@ export function planFigure(view: ChecklistView, now: number): { block: PlanBlock
     plain: view.steps.map((step) => {
       const line = stepLine(step, now);
       const skipped = step.overriddenBy !== undefined;
-      const sign = skipped ? SIGNS.skipped : SIGNS[step.state];
-      return `${sign} *${STEP_TITLES[step.step]}* (${skipped ? 'skipped' : STEP_STATE_LABELS[step.state]})${line === '' ? '' : `: ${line}`}`;
+      const sign = skipped ? SIGNS.skipped : step.approvalUntil === undefined ? SIGNS[step.state] : ':raised_hand:';
+      return `${sign} *${STEP_TITLES[step.step]}* (${stepLabel(step)})${line === '' ? '' : `: ${line}`}`;
     }),
   };
 }
@@ -46,8 +46,8 @@ function taskOf(step: StepView, now: number): TaskCardBlock {
   return {
     type: 'task_card',
     task_id: step.step,
-    title: `${STEP_TITLES[step.step]}: ${skipped ? 'skipped' : STEP_STATE_LABELS[step.state]}`,
-    status: skipped ? 'complete' : STATUS[step.state],
+    title: `${STEP_TITLES[step.step]}: ${stepLabel(step)}`,
+    status: skipped ? 'complete' : step.approvalUntil === undefined ? STATUS[step.state] : 'pending',
     ...(line === '' ? {} : { output: richText(line) }),
   };
 }

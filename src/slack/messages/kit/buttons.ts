@@ -14,6 +14,7 @@ export const ACTION = {
   faster: 'run_faster',
   stop: 'run_stop',
   stopNow: 'run_stop_now',
+  stopAsked: 'stop_asked',
   resume: 'run_resume',
   status: 'run_status',
   approve: 'approval_approve',

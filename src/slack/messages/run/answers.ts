@@ -1,13 +1,9 @@
-import type { TableJob } from '../../../checklist/contracts/table-control.ts';
 import type { PaceSetting, RunSnapshot } from '../../../run/model/types.ts';
-import { ACTION, button } from '../kit/buttons.ts';
-import { code, link, mention } from '../kit/escape.ts';
-import { clockTime, counted, rate } from '../kit/format.ts';
-import { compose, type Message, say } from '../kit/message.ts';
-import { jobName } from '../table/describe-table.ts';
+import { code } from '../kit/escape.ts';
+import { counted, rate } from '../kit/format.ts';
+import { type Message, say } from '../kit/message.ts';
 import { waitingText } from './alerts.ts';
-import { describeFault, describePace, describeState, faultLines, formatDone, runName } from './describe-run.ts';
-import { runMessage } from './run-message.ts';
+import { describePace, describeState, formatDone, runName } from './describe-run.ts';
 
 /** Answers that only the person who asked sees. */
 
@@ -15,50 +11,6 @@ export const listingMessage = (): Message => say('Listing the bucket… The plan
 
 export const noRunYetMessage = (): Message =>
   say('No rescan is running, and none was ever started.', 'Plan one with `/rescan start`. Planning invokes nothing.');
-
-/** The run’s live message as it is now, with the link to it. */
-export function statusMessage(run: RunSnapshot, options: { buttons: boolean; link?: string }): Message {
-  const { text, blocks } = runMessage(run, options);
-  if (options.link === undefined) return { text, blocks };
-  const linkText = link(options.link, 'Its message and thread');
-  const linkBlock = { type: 'context' as const, elements: [{ type: 'mrkdwn' as const, text: linkText }] };
-  const buttons = blocks.filter((block) => block.type === 'actions');
-  return {
-    text: `${text}\n${linkText}`,
-    blocks: [...blocks.filter((block) => block.type !== 'actions'), linkBlock, ...buttons],
-  };
-}
-
-/** A flush or restore that runs now: what `/rescan status` shows where no run does. */
-export const jobStatusMessage = (job: TableJob, options: { buttons: boolean; link?: string }): Message =>
-  compose({
-    fact: `No rescan is running. ${jobName(job)} is in progress.`,
-    lines: [
-      `Started at ${clockTime(job.startedAt)} by ${mention(job.by)}.${options.link === undefined ? '' : ` ${link(options.link, 'Show its progress')}`}`,
-    ],
-    buttons: options.buttons ? [button(ACTION.stopJob, 'Stop', job.id, { style: 'danger' })] : [],
-  });
-
-/** A request that waits for its approval: what `/rescan status` shows where nothing runs. */
-export const approvalStatusMessage = (
-  approval: { readonly action: 'flush' | 'restore'; readonly requestedBy: string; readonly expiresAt: number },
-  linkToIt?: string,
-): Message =>
-  say(
-    `No rescan is running. A ${approval.action} requested by ${mention(approval.requestedBy)} waits for approval until ${clockTime(approval.expiresAt)}.`,
-    ...(linkToIt === undefined ? [] : [link(linkToIt, 'Show the request')]),
-  );
-
-/** The run cannot be read now: the fault, and the last state that this process knows. */
-export const unreadStatusMessage = (
-  fault: Parameters<typeof describeFault>[0],
-  last: RunSnapshot | undefined,
-): Message =>
-  say(
-    `The run cannot be read: ${describeFault(fault)}.`,
-    ...faultLines(fault),
-    ...(last === undefined ? [] : [`Last known state: ${runName(last.runId)} ${describeState(last)}.`]),
-  );
 
 /** After a pause or stop; the run may still be waiting for images in progress. */
 export function haltedMessage(run: RunSnapshot, what: 'pause' | 'stop' | 'stop-now'): Message {

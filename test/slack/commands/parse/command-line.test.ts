@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { readCommandLine } from '../../../../src/slack/commands/parse/command-line.ts';
 
-const WORDS = ['start', 'status', 'stop', 'help', 'flush', 'test-logging', 'retry', 'pace', 'logs'];
+const WORDS = ['start', 'status', 'stop', 'halt', 'help', 'flush', 'test-logging', 'retry', 'pace', 'logs', 'backup'];
 const read = (text: string) => {
   const { word, rest } = readCommandLine(text, WORDS);
   return [word, rest];
@@ -59,5 +59,36 @@ describe('the command line after /rescan', () => {
 
   test('a word that is as near to another command as to stop is not taken for a stop', () => {
     expect(readCommandLine('step', ['stop', 'steps']).word).toBe('step');
+  });
+
+  test.each([
+    'halt',
+    'HALT!!!',
+    'Abort.',
+    '“cancel”',
+    '‘Cancel’',
+    'abort—now',
+    'cancel the run',
+    'haltt',
+    'abrot',
+    'cancle',
+    '\u2066abort\u2069',
+    'ａｂｏｒｔ',
+  ])('%j asks whether to stop', (text) => {
+    expect(read(text)[0]).toBe('halt');
+  });
+
+  test.each([
+    ['Test–logging', 'test-logging', ''],
+    ['test\u2011logging.', 'test-logging', ''],
+    ['test logging', 'test-logging', ''],
+    ['Status—chart', 'status', 'chart'],
+    ['backup\u00A0Native.', 'backup', 'Native.'],
+    ['Backup\u202Fb\u202Fc', 'backup', 'b\u202Fc'],
+    ['“Status”.', 'status', ''],
+    ['retry a\u202Fb.png', 'retry', 'a\u202Fb.png'],
+    ['ｒｅｔｒｙ Ａ.png', 'retry', 'Ａ.png'],
+  ])('%j, as a phone or a word processor writes it, is the word %j with the rest %j', (text, word, rest) => {
+    expect(read(text)).toEqual([word, rest]);
   });
 });

@@ -41,11 +41,11 @@ async function stop(
   requests: Pick<RunRequests, 'stop'>,
   others: { job?: TableControl['stop']; withdraw?: TableControl['withdrawApproved']; pilot?: AutopilotControl['stop'] },
 ): Promise<Message | undefined> {
-  const command = stopCommand(
+  const command = stopCommand({
     requests,
-    { stop: others.job ?? noJob, withdrawApproved: others.withdraw ?? (async () => []) },
-    { stop: others.pilot ?? noPilot },
-  );
+    tables: { stop: others.job ?? noJob, withdrawApproved: others.withdraw ?? (async () => []) },
+    autopilot: { stop: others.pilot ?? noPilot },
+  });
   const read = command.read('');
   if (!read.ok) throw new Error(read.line);
   return read.value.execute({ person: 'U9', channel: 'C1', triggerId: 't', reply: async () => {} });

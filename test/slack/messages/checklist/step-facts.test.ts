@@ -32,7 +32,7 @@ test('an autopilot whose flush waits for approval says so, and not that the flus
   const view = checklistView({ flush: { state: 'running', by: 'U1', at: NOW, approvalUntil: NOW + 60_000 } });
   const { text } = autopilotMessage(autopilotRecord({ state: 'running', startedAt: NOW }), view, NOW);
   expect(text).toMatch(/^The autopilot is waiting for approval of the flush \(until .*\)\./);
-  expect(text).toContain('waiting for approval until');
+  expect(text).toMatch(/Flush the table\* \(waiting for approval\): an approver decides by /);
 });
 
 test('a checklist that was closed with a failed validation says so', () => {

@@ -1,0 +1,103 @@
+import type { Approval } from '../../approvals/approval.ts';
+import type { AutopilotControl } from '../../checklist/contracts/autopilot-control.ts';
+import type { TableControl, TableEvent, TableJob } from '../../checklist/contracts/table-control.ts';
+import type { AutopilotRecord } from '../../checklist/model/autopilot-record.ts';
+import type { ChecklistView } from '../../checklist/model/checklist-view.ts';
+import type { Checklist } from '../../checklist/steps/checklist.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { defined } from '../../lib/defined.ts';
+import type { RunControl } from '../../run/model/run-control.ts';
+import type { RunEvent, RunSnapshot } from '../../run/model/types.ts';
+
+/** Everything that is going on in the pipeline: what status, Home and the question before a stop are made from. */
+export interface PipelineState {
+  /** The open run; where none is open, the last one. */
+  readonly run?: RunSnapshot;
+  /** The flush or restore in progress. */
+  readonly job?: TableJob;
+  /** Absent where no autopilot is running. */
+  readonly autopilot?: AutopilotRecord;
+  /** Requests that wait for a decision or for their start, oldest first. */
+  readonly approvals: readonly Approval[];
+  /** The steps, with those in progress. */
+  readonly view: ChecklistView;
+}
+
+/** What this process knew last about the run and the table job, and when that was (epoch ms). */
+export interface LastKnown {
+  readonly at: number;
+  readonly run?: RunSnapshot;
+  readonly job?: TableJob;
+}
+
+/** Reads what is going on, and remembers it for the time when nothing can be read. */
+export interface PipelineStates {
+  /** The state now. @throws where a part of it cannot be read: half of it would look like all of it. */
+  read(): Promise<PipelineState>;
+  /** Undefined where this process has not seen anything yet. */
+  lastKnown(): LastKnown | undefined;
+  /** Remembers what an event of this process says. */
+  noteRun(event: RunEvent): void;
+  noteTable(event: TableEvent): void;
+}
+
+export function createPipelineStates(ports: {
+  runs: Pick<RunControl, 'current'>;
+  tables: Pick<TableControl, 'current' | 'openApprovals'>;
+  checklist: Pick<Checklist, 'view'>;
+  autopilot: Pick<AutopilotControl, 'current'>;
+  clock: Pick<Clock, 'now'>;
+}): PipelineStates {
+  const { runs, tables, checklist, autopilot, clock } = ports;
+  let known: LastKnown | undefined;
+  const note = (facts: Omit<LastKnown, 'at'>) => {
+    known = { ...facts, at: clock.now() };
+  };
+  return {
+    async read() {
+      const [run, job, piloting, approvals, view] = await Promise.all([
+        runs.current(),
+        tables.current(),
+        autopilot.current(),
+        tables.openApprovals(),
+        checklist.view(),
+      ]);
+      note(defined({ run, job }));
+      const isPiloting = piloting?.state === 'running';
+      return { approvals, view, ...defined({ run, job, autopilot: isPiloting ? piloting : undefined }) };
+    },
+    lastKnown: () => known,
+    noteRun: ({ snapshot }) => note({ ...known, run: snapshot }),
+    noteTable(event) {
+      switch (event.kind) {
+        case 'started':
+        case 'resumed':
+        case 'progress':
+          // A backup is not a job that the next reading would show.
+          return event.job.work.kind === 'backup' ? undefined : note({ ...known, job: event.job });
+        case 'finished':
+        case 'stopped':
+        case 'failed':
+        case 'interrupted': {
+          const isOver = known?.job?.id === event.job.id;
+          return note(defined({ run: known?.run, job: isOver ? undefined : known?.job }));
+        }
+        case 'function-released':
+        case 'function-not-released':
+        case 'approval-changed':
+          return;
+      }
+    },
+  };
+}
+
+/** Which work a stop would stop: the ids of the run, the table job and the autopilot, and of requests that were approved. */
+export function stoppableIds({ run, job, autopilot, approvals }: PipelineState): readonly string[] {
+  const isStoppable = run !== undefined && ['running', 'paused', 'tripped', 'interrupted'].includes(run.state.kind);
+  return [
+    ...(job ? [job.id] : []),
+    ...(isStoppable ? [run.runId] : []),
+    ...(autopilot ? [autopilot.id] : []),
+    ...approvals.filter(({ state }) => state.kind === 'approved').map(({ id }) => id),
+  ];
+}
