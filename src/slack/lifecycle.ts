@@ -27,6 +27,8 @@ export interface Service {
 }
 
 export function createLifecycle(ports: {
+  /** Awaited before anything else. It must not throw. */
+  readonly prepare: () => Promise<void>;
   readonly sources: readonly Source[];
   readonly connection: {
     readonly connect: () => Promise<void>;
@@ -44,6 +46,7 @@ export function createLifecycle(ports: {
   let ends: readonly (() => void)[] = [];
   return {
     async start() {
+      await ports.prepare();
       // Before the connection, so that no event is missed.
       ends = ports.sources.map((start) => start());
       await connection.connect();

@@ -9,6 +9,7 @@ function lifecycle(options: { connect?: () => Promise<void>; idle?: () => Promis
   const calls: string[] = [];
   const note = (call: string) => () => void calls.push(call);
   const app = createLifecycle({
+    prepare: async () => void calls.push('prepared'),
     sources: [
       () => {
         calls.push('source starts');

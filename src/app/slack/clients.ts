@@ -1,3 +1,4 @@
+import { createChannelIds, withCurrentId, withCurrentIds } from '../../slack/client/channel-ids.ts';
 import { createChat, withRateLimitRetries } from '../../slack/client/chat.ts';
 import { createClients } from '../../slack/client/clients.ts';
 import { downloadFile } from '../../slack/client/file-download.ts';
@@ -11,16 +12,28 @@ import { createPermissions } from '../../slack/intake/permissions.ts';
 import type { SlackPorts } from './ports.ts';
 
 /** Slack's Web API, by purpose. Each part has a client of its own, because a 429 pauses the whole queue of a client. */
-export function assembleClients({ settings, clock, logger }: Pick<SlackPorts, 'settings' | 'clock' | 'logger'>) {
+export function assembleClients(ports: Pick<SlackPorts, 'settings' | 'channelIds' | 'clock' | 'logger'>) {
+  const { settings, clock, logger } = ports;
   const clients = createClients(settings, logger);
+  const channelIds = createChannelIds({ store: ports.channelIds, channels: settings.slackChannels, clock, logger });
+  const chat = (client: typeof clients.answers) => withCurrentIds(createChat(client), channelIds);
+  const lookups = createLookups(clients.lookups);
+  const files = createFileUpload(clients.files, settings.slackBotToken, clock);
   return {
-    answers: withRateLimitRetries(createChat(clients.answers), clock),
-    progress: createChat(clients.progress),
-    alerts: createChat(clients.alerts),
+    channelIds,
+    answers: withRateLimitRetries(chat(clients.answers), clock),
+    progress: chat(clients.progress),
+    alerts: chat(clients.alerts),
     modals: createModalClient(clients.views),
     publishHome: createHomePublisher(clients.home),
-    lookups: createLookups(clients.lookups),
-    files: createFileUpload(clients.files, settings.slackBotToken, clock),
+    lookups: {
+      ...lookups,
+      readChannel: (channel: string) => withCurrentId(channelIds, channel, lookups.readChannel),
+    },
+    files: {
+      share: (request: Parameters<typeof files.share>[0]) =>
+        files.share({ ...request, channel: channelIds.current(request.channel) }),
+    },
     download: (url: string) => downloadFile(url, settings.slackBotToken, settings.slackApiUrl),
   };
 }

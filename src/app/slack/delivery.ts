@@ -7,6 +7,7 @@ import {
   createJobLocations,
   createLocationFinder,
   createRunLocationFinder,
+  createStarterFinder,
 } from '../../slack/delivery/message-locations.ts';
 import { createRunHeads } from '../../slack/delivery/run-heads.ts';
 import { runMessage } from '../../slack/messages/run/run-message.ts';
@@ -38,7 +39,8 @@ export function assembleDelivery(ports: SlackPorts, { answers, progress, alerts 
       outbox,
       chat: alerts,
       findLocation,
-      homeChannel: settings.slackChannels[0] ?? '',
+      channels: settings.slackChannels,
+      findStarter: createStarterFinder({ runs, autopilot, tables, onError }),
       clock,
       random,
       takeOverAfterMs: settings.leaseMs,

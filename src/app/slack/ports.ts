@@ -3,6 +3,7 @@ import type { Clock, Random } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { RunControl } from '../../run/model/run-control.ts';
 import type { Settings } from '../../settings.ts';
+import type { ChannelIdStore } from '../../state/channel-ids.ts';
 import type { FollowUps } from '../../state/follow-ups.ts';
 import type { Lease } from '../../state/lease.ts';
 import type { Outbox } from '../../state/outbox.ts';
@@ -14,6 +15,7 @@ export interface SlackPorts extends Omit<BotControls, 'tables'> {
   readonly runs: RunControl;
   readonly tables: TableControl;
   readonly outbox: Outbox;
+  readonly channelIds: ChannelIdStore;
   readonly followUps: FollowUps;
   /** Its holder executes the follow-ups. */
   readonly followUpLease: Lease;

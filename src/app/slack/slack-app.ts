@@ -60,12 +60,14 @@ export function assembleSlackApp(parts: Omit<SlackPorts, 'onError'>): SlackApp {
   listen(connection.app, {
     intake,
     chat: clients.answers,
+    channelIds: clients.channelIds,
     logger,
     track: drain.track,
     home,
     homeChannel: settings.slackChannels[0] ?? '',
   });
   return createLifecycle({
+    prepare: clients.channelIds.refresh,
     sources: [
       () => runs.watch(states.noteRun),
       () => tables.watch(states.noteTable),

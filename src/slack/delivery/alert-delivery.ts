@@ -2,9 +2,10 @@ import { z } from 'zod';
 import { retryUntilAborted } from '../../lib/async/backoff.ts';
 import type { Clock, Random } from '../../lib/clock.ts';
 import type { Outbox, OutboxMessage } from '../../state/outbox.ts';
-import { type Chat, postInThreadOrChannel } from '../client/chat.ts';
-import { classifySlackError } from '../client/slack-errors.ts';
+import { type Chat, postInThreadOrChannel, type StoredMessage } from '../client/chat.ts';
+import { classifySlackError, isPostingForbidden } from '../client/slack-errors.ts';
 import { withinLimits } from '../messages/kit/limits.ts';
+import { alertElsewhere } from '../messages/refusals/closed-channel.ts';
 import type { Alert } from '../messages/run/alerts.ts';
 import type { FindLocation } from './message-locations.ts';
 import { createRetryLoop } from './retry-loop.ts';
@@ -26,8 +27,6 @@ export interface AlertDelivery {
 
 /** How often alerts of other processes are looked for, ms. */
 const POLL_MS = 15_000;
-/** How long a channel that refuses the bot's messages is left alone, ms. */
-const FORBIDDEN_CHANNEL_MS = 60_000;
 const STORE_LIMITS = { baseMs: 250, maxMs: 10_000 };
 
 const storedSchema = z.object({
@@ -38,16 +37,19 @@ const storedSchema = z.object({
 });
 
 /**
- * Uses a Slack client of its own, so that no other call is ahead in the queue. A channel that refuses the bot (it was
- * removed from it) keeps its alerts in the outbox and does not hold up other channels. `takeOverAfterMs`: an alert that
- * another process stored is left to that process until it is this old.
+ * Uses a Slack client of its own, so that no other call is ahead in the queue. When a channel refuses the bot (it is
+ * archived, or the bot was removed), what the channel must hear goes to another configured channel, else to the person who
+ * started the run or job; the rest stays in the outbox and does not hold up other channels. `takeOverAfterMs`: an alert
+ * that another process stored is left to that process until it is this old.
  */
 export function createAlertDelivery(ports: {
   outbox: Outbox;
   chat: Pick<Chat, 'postStored'>;
   findLocation: FindLocation;
-  /** Receives alerts about something that has no message. */
-  homeChannel: string;
+  /** The configured channels. The first receives alerts about something that has no message. */
+  channels: readonly string[];
+  /** Who started or requested the run, autopilot or job; undefined if that is not known. */
+  findStarter: (id: string) => Promise<string | undefined>;
   clock: Clock;
   random: Random;
   takeOverAfterMs: number;
@@ -61,6 +63,8 @@ export function createAlertDelivery(ports: {
   const posted = new Set<string>();
   /** The thread in place of one whose first message was deleted: that of the first alert which Slack put in the channel. */
   const threadsInstead = new Map<string, string>();
+  /** Channels that refused the last message: the log has the reason once. */
+  const refusing = new Set<string>();
   let isFirstPass = true;
   let lastPut: Promise<unknown> = Promise.resolve();
 
@@ -72,10 +76,10 @@ export function createAlertDelivery(ports: {
     pollMs: POLL_MS,
   });
 
-  async function deliverPending(): Promise<number | undefined> {
+  async function deliverPending(): Promise<undefined> {
     const forbiddenChannels = new Set<string>();
     for await (const entry of outbox.pending()) {
-      if (loop.closed.aborted) return;
+      if (loop.closed.aborted) return undefined;
       const isForOthers = !own.has(entry.id) && !isFirstPass && clock.now() - entry.at < ports.takeOverAfterMs;
       if (isForOthers) continue;
       if (!posted.has(entry.id)) {
@@ -87,7 +91,7 @@ export function createAlertDelivery(ports: {
       own.delete(entry.id);
     }
     isFirstPass = false;
-    return forbiddenChannels.size > 0 ? FORBIDDEN_CHANNEL_MS : undefined;
+    return undefined;
   }
 
   /** Whether the alert was posted; if not, it stays in the outbox. @throws when a retry may succeed. */
@@ -100,8 +104,8 @@ export function createAlertDelivery(ports: {
     }
     const { runId, to, ...message } = stored.data;
     const location = await ports.findLocation(runId);
-    const channel = location?.channel ?? ports.homeChannel;
-    if (forbiddenChannels.has(channel)) return false;
+    const channel = location?.channel ?? ports.channels[0] ?? '';
+    if (forbiddenChannels.has(channel) && to === 'thread') return false;
     const head = location?.ts;
     const thread =
       head === undefined ? undefined : { ts: threadsInstead.get(head) ?? head, broadcast: to === 'channel' };
@@ -115,13 +119,38 @@ export function createAlertDelivery(ports: {
           ports.onThreadGone(runId, head);
         },
       );
+      refusing.delete(channel);
       return true;
     } catch (error) {
-      if (classifySlackError(error).kind !== 'refused') throw error;
-      onError(error, `Slack refuses messages of the bot in ${channel}. Its alerts stay in the outbox.`);
+      const failure = classifySlackError(error);
+      if (failure.kind !== 'refused') throw error;
+      const { code } = failure;
+      if (!refusing.has(channel)) onError(error, `Slack refuses messages of the bot in ${channel}.`);
+      refusing.add(channel);
       forbiddenChannels.add(channel);
-      return false;
+      // What only the thread would have shown waits until the channel can be used again.
+      return to === 'channel' && isPostingForbidden(code) && (await postElsewhere(runId, message, { channel, code }));
     }
+  }
+
+  /** Posts an alert in another configured channel, else as a direct message. Whether that worked. @throws like `post` */
+  async function postElsewhere(
+    id: string,
+    message: StoredMessage,
+    closed: { readonly channel: string; readonly code: string },
+  ): Promise<boolean> {
+    const starter = await ports.findStarter(id);
+    const others = ports.channels.filter((channel) => channel !== closed.channel);
+    for (const place of [...others, ...(starter === undefined ? [] : [starter])])
+      try {
+        const about = { channel: closed.channel, slackError: closed.code, isDirect: place === starter };
+        await ports.chat.postStored(place, alertElsewhere(message, about));
+        return true;
+      } catch (error) {
+        if (classifySlackError(error).kind !== 'refused') throw error;
+        onError(error, `Slack refuses messages of the bot in ${place}.`);
+      }
+    return false;
   }
 
   /**

@@ -88,3 +88,26 @@ export const createLocationFinder =
     // A job with an approval replies in the thread of its request; a backup has no request and replies to its own message.
     return (await ports.tables.approval(id)) ?? ports.jobs.find(id);
   };
+
+/** Finds who started or requested a run, an autopilot or a table job by its id; undefined if that is not known. Never throws. */
+export const createStarterFinder =
+  (ports: {
+    runs: Pick<RunControl, 'read'>;
+    autopilot: Pick<AutopilotControl, 'current'>;
+    tables: Pick<TableControl, 'approval' | 'current'>;
+    onError: (error: unknown, message: string) => void;
+  }) =>
+  async (id: string): Promise<string | undefined> => {
+    try {
+      if (id.startsWith('r-')) return (await ports.runs.read(id))?.startedBy;
+      if (id.startsWith('ap-')) {
+        const active = await ports.autopilot.current();
+        return active?.id === id ? active.by : undefined;
+      }
+      const job = await ports.tables.current();
+      return job?.id === id ? job.by : (await ports.tables.approval(id))?.requestedBy;
+    } catch (error) {
+      ports.onError(error, `Who started ${id} cannot be read.`);
+      return undefined;
+    }
+  };

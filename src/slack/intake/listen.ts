@@ -1,5 +1,6 @@
 import type { App } from '@slack/bolt';
 import type { Logger } from '../../lib/log.ts';
+import type { ChannelIds } from '../client/channel-ids.ts';
 import type { Chat } from '../client/chat.ts';
 import { postToResponseUrl } from '../client/response-url.ts';
 import type { Home } from '../home/home.ts';
@@ -15,13 +16,14 @@ interface ListenPorts {
   /** The channel in which a click on the Home tab acts. */
   readonly homeChannel: string;
   readonly home: Pick<Home, 'opened'>;
+  readonly channelIds: Pick<ChannelIds, 'known' | 'changed'>;
   readonly logger: Logger;
   readonly track: (work: Promise<void>) => Promise<void>;
 }
 
 /** Registers with Bolt one listener per kind of envelope. Each reads the payload and hands it to the intake. */
 export function listen(app: Pick<App, 'command' | 'action' | 'event' | 'view'>, ports: ListenPorts): void {
-  const { intake, logger, track } = ports;
+  const { intake, logger, track, channelIds } = ports;
   const replies = createReplies(ports);
 
   /** False if Slack did not get the acknowledgement, as between two connections: the request is executed all the same. */
@@ -35,15 +37,16 @@ export function listen(app: Pick<App, 'command' | 'action' | 'event' | 'view'>, 
     }
   }
 
-  app.command('/rescan', ({ ack, body }) => {
+  app.command('/rescan', async ({ ack, body }) => {
     const {
       user_id: person,
-      channel_id: channel,
+      channel_id: channelId,
       text,
       trigger_id: triggerId,
       response_url,
     } = commandSchema.parse(body);
-    return track(
+    const channel = await channelIds.known(channelId);
+    await track(
       intake.command({
         person,
         channel,
@@ -62,13 +65,20 @@ export function listen(app: Pick<App, 'command' | 'action' | 'event' | 'view'>, 
   });
 
   app.action({ type: 'block_actions' }, async ({ ack, body }) => {
-    const click = readClick(clickSchema.parse(body), ports, replies);
+    const payload = clickSchema.parse(body);
+    const { channel_id } = payload.container;
+    const channel = channel_id === undefined ? undefined : await channelIds.known(channel_id);
+    const click = readClick(payload, channel, ports, replies);
     if (click) await track(intake.click({ ...click, acknowledge: () => acknowledge(ack) }));
     else await acknowledge(ack);
   });
 
   app.event('app_home_opened', async ({ event }) => {
     if (event.tab === 'home') ports.home.opened(event.user);
+  });
+
+  app.event('channel_id_changed', async ({ event }) => {
+    await channelIds.changed(event.old_channel_id, event.new_channel_id);
   });
 
   app.view({ type: 'view_submission' }, ({ ack, body }) => {
@@ -131,6 +141,7 @@ function createReplies({ chat, logger }: Pick<ListenPorts, 'chat' | 'logger'>): 
 /** The click of a payload; undefined if it has no button or no message of ours. */
 function readClick(
   { user, trigger_id: triggerId, response_url, container, actions, message, view }: ClickPayload,
+  channel: string | undefined,
   { chat, homeChannel, logger }: ListenPorts,
   replies: Replies,
 ): Omit<IncomingClick, 'acknowledge'> | undefined {
@@ -152,7 +163,7 @@ function readClick(
       removeButtons: async () => {},
       reply: replies.direct(user.id),
     };
-  const { channel_id: channel, message_ts: ts, is_ephemeral: isEphemeral = false } = container;
+  const { message_ts: ts, is_ephemeral: isEphemeral = false } = container;
   if (channel === undefined || ts === undefined) return;
   return {
     ...click,

@@ -2,7 +2,8 @@ import { WebAPIPlatformError, WebAPIRateLimitedError } from '@slack/web-api';
 import { describe, expect, test } from 'vitest';
 import { ThreadGoneError } from '../../../src/slack/client/slack-errors.ts';
 import { createAlertDelivery } from '../../../src/slack/delivery/alert-delivery.ts';
-import { say } from '../../../src/slack/messages/kit/message.ts';
+import { ACTION, button } from '../../../src/slack/messages/kit/buttons.ts';
+import { compose, say } from '../../../src/slack/messages/kit/message.ts';
 import type { Outbox, OutboxMessage } from '../../../src/state/outbox.ts';
 import { createFakeClock } from '../../support/rigs/fake-clock.ts';
 
@@ -29,21 +30,25 @@ function newOutbox(): Outbox {
 function deliveryWith(
   post: (channel: string, text: string, thread?: { ts: string; broadcast: boolean }) => Promise<void>,
   outbox: Outbox = newOutbox(),
+  findStarter: (id: string) => Promise<string | undefined> = async () => undefined,
 ) {
   const clock = createFakeClock();
   const posted: string[] = [];
   const gone: string[] = [];
+  const blocks: unknown[] = [];
   const delivery = createAlertDelivery({
     outbox,
     clock,
     random: () => 0.5,
-    homeChannel: 'C0HOME',
+    channels: ['C0HOME'],
+    findStarter,
     takeOverAfterMs: 40_000,
     findLocation: async (runId) =>
       runId === 'r-0' ? undefined : { channel: runId === 'r-2' ? 'C0OTHER' : 'C0TIMESHEET', ts: '1.000001' },
     chat: {
-      async postStored(channel, { text }, thread) {
+      async postStored(channel, { text, blocks: shown }, thread) {
         await post(channel, text, thread);
+        blocks.push(...shown);
         posted.push(`${channel} ${thread ? (thread.broadcast ? 'both' : 'thread') : 'channel'} ${text}`);
         return '2.000002';
       },
@@ -51,7 +56,7 @@ function deliveryWith(
     onThreadGone: (id) => gone.push(id),
     onError: () => {},
   });
-  return { gone, clock, posted, delivery, outbox };
+  return { gone, blocks, clock, posted, delivery, outbox };
 }
 
 /** An outbox whose control table cannot be written. */
@@ -78,19 +83,53 @@ describe('the delivery of alerts', () => {
     delivery.close();
   });
 
-  test('the alerts of a channel that refuses them are kept and do not hold up another channel', async () => {
-    let isRemoved = true;
+  test('an alert of a channel that refuses the bot goes to another configured channel, with the reason', async () => {
+    let isArchived = true;
     const { clock, posted, delivery } = deliveryWith(async (channel) => {
-      if (isRemoved && channel === 'C0TIMESHEET') throw new WebAPIPlatformError({ ok: false, error: 'not_in_channel' });
+      if (isArchived && channel === 'C0TIMESHEET') throw new WebAPIPlatformError({ ok: false, error: 'is_archived' });
     });
-    await delivery.put('r-1', alert('kept'));
+    await delivery.put('r-1', alert('of the thread', 'thread'));
+    await delivery.put('r-1', alert('of the channel'));
+    delivery.start();
+    await clock.advance(1_000);
+    expect(posted).toEqual([
+      'C0HOME channel The bot cannot post this alert in <#C0TIMESHEET>: it is archived.\nof the channel',
+    ]);
+    // A later alert does not wait because an earlier one was refused.
     await delivery.put('r-2', alert('other'));
+    await clock.advance(1_000);
+    expect(posted.slice(1)).toEqual(['C0OTHER both other']);
+    isArchived = false;
+    await clock.advance(60_000);
+    expect(posted.slice(2)).toEqual(['C0TIMESHEET thread of the thread']);
+    delivery.close();
+  });
+
+  test('without another channel an alert goes to who started the run, without its buttons; without anybody it is kept', async () => {
+    let isRemoved = true;
+    let starter: string | undefined;
+    const { clock, posted, blocks, delivery } = deliveryWith(
+      async (channel) => {
+        if (isRemoved && channel.startsWith('C')) throw new WebAPIPlatformError({ ok: false, error: 'not_in_channel' });
+      },
+      newOutbox(),
+      async () => starter,
+    );
+    const message = compose({ fact: 'stopped', buttons: [button(ACTION.resume, 'Resume', 'r-1')] });
+    await delivery.put('r-1', { to: 'channel', message });
     delivery.start();
     await clock.advance(30_000);
-    expect(posted).toEqual(['C0OTHER both other']);
+    expect(posted).toEqual([]);
+    starter = 'U0OPERATOR';
+    await clock.advance(30_000);
+    expect(posted).toHaveLength(1);
+    expect(posted[0]).toMatch(
+      /^U0OPERATOR channel The bot cannot post this alert in <#C0TIMESHEET>: the bot was removed from it\..*You get it because you started this.*\nstopped$/s,
+    );
+    expect(JSON.stringify(blocks)).not.toContain(ACTION.resume);
     isRemoved = false;
-    await clock.advance(120_000);
-    expect(posted).toEqual(['C0OTHER both other', 'C0TIMESHEET both kept']);
+    await clock.advance(60_000);
+    expect(posted).toHaveLength(1);
     delivery.close();
   });
 
