@@ -302,7 +302,16 @@ describe('the tables of commands, buttons and forms', () => {
       chooseRestoreView([backup], 'C1'),
       deployView(plannedDeploy(), 'C1'),
       rollbackView(plannedDeploy(), 'C1'),
-      restoreRowsView({ removed: [], all: 1, byHand: 0, backupId: backup.id, table: 'T', channel: 'C1' }),
+      restoreRowsView({
+        removed: [],
+        changed: [],
+        all: 1,
+        byHand: 0,
+        allChanged: 0,
+        backupId: backup.id,
+        table: 'T',
+        channel: 'C1',
+      }),
     ];
     expect([...views.keys()]).toEqual(opened.map((view) => view.callback_id));
   });

@@ -18,6 +18,10 @@ export const sameDigest = (a: Digest, b: Digest): boolean => a.items === b.items
 /** SHA-256 of an item's canonical form, 32 bytes. @throws MalformedItemError */
 export const hashOfItem = (item: Item): Buffer => hash('sha256', canonicalItem(item), 'buffer');
 
+/** One version of a record, for an approval that is bound to it: 22 characters, 132 bits of its SHA-256. @throws MalformedItemError */
+export const versionId = (item: Item): string => hashOfItem(item).toString('base64url').slice(0, VERSION_ID_LENGTH);
+export const VERSION_ID_LENGTH = 22;
+
 const LANES = 8;
 /** A lane is a 32-bit number in a double: 2^20 of them add up exactly. */
 const CARRY_AFTER = 2 ** 20;

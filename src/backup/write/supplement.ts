@@ -25,8 +25,13 @@ const digestFileSchema = z.object({
 });
 
 const timeName = (time: number) => String(time).padStart(14, '0');
-const supplementFolder = (location: BackupLocation, backupId: string) =>
-  `${folderOf(location.prefix, backupId)}supplement/`;
+/**
+ * The folders beside the data of a backup. `replaced` has versions that a restore of single records replaced: they are kept to be
+ * looked up, but a restore of the backup does not take them, because the versions of the backup were chosen over them.
+ */
+export type SupplementFolder = 'supplement' | 'replaced';
+const supplementFolder = (location: BackupLocation, backupId: string, name: SupplementFolder = 'supplement') =>
+  `${folderOf(location.prefix, backupId)}${name}/`;
 
 export interface SupplementPorts {
   readonly clock: Clock;
@@ -34,6 +39,8 @@ export interface SupplementPorts {
   /** Throws when this process may not write any more. */
   readonly mayWrite?: () => void;
   readonly signal?: AbortSignal | undefined;
+  /** `supplement` when absent. */
+  readonly folder?: SupplementFolder;
 }
 
 /**
@@ -47,10 +54,10 @@ export async function saveToSupplement(
   location: BackupLocation,
   backupId: string,
   items: readonly Item[],
-  { clock, random, mayWrite = () => {}, signal }: SupplementPorts,
+  { clock, random, mayWrite = () => {}, signal, folder: folderName }: SupplementPorts,
 ): Promise<void> {
   if (items.length === 0) return;
-  const folder = supplementFolder(location, backupId);
+  const folder = supplementFolder(location, backupId, folderName);
   let time = Math.floor(clock.now());
   for await (const existing of listKeys(location, folder, `${folder}${timeName(time)}`)) {
     const [, digits] = /^(\d{14})-/.exec(existing.slice(folder.length)) ?? [];

@@ -99,7 +99,10 @@ function describeResult(result: Extract<TableEvent, { kind: 'finished' }>['resul
     case 'restore':
       return `${result.written} records written, ${result.removed} removed, digest ${result.digest}`;
     case 'restore-rows':
-      return `${result.restored} records restored, ${result.taken} not restored because their key is in use`;
+      return [
+        `${result.restored} records restored, ${result.taken} not restored because their key is in use`,
+        `${result.overwritten ?? 0} overwritten, ${result.changedSince ?? 0} left because they changed`,
+      ].join(', ');
   }
 }
 

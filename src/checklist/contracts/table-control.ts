@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type Approval, type Click, type ClickRefusal, factSchema, type UseRefusal } from '../../approvals/approval.ts';
 import type { DifferenceCounts } from '../../backup/errors.ts';
 import type { BackupRecord } from '../../backup/format/backup-record.ts';
+import { VERSION_ID_LENGTH } from '../../backup/format/digest.ts';
 import type { HeldFunction } from '../../backup/jobs/release-held-function.ts';
 import type { LegacyLoss } from '../../backup/legacy/legacy.ts';
 import type { Result } from '../../lib/result.ts';
@@ -15,6 +16,8 @@ import type { UnmetPrecondition } from '../model/preconditions.ts';
 export const MAX_RESTORED_ROWS = 2_000;
 /** How many of them are named in the approval message. */
 export const MAX_NAMED_ROWS = 5;
+/** How many of their changed fields are named there. */
+export const MAX_NAMED_FIELDS = 10;
 
 /**
  * A destructive action on the table, exactly as it is asked for, approved and carried out. `continues` is the id of an
@@ -34,7 +37,7 @@ export const tableActionSchema = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('restore'),
     backupId: z.string(),
-    /** `rows`: single records, each only where nothing has its key. */
+    /** `rows`: single records, each only where nothing has its key, or where the version that was chosen is still there. */
     mode: z
       .enum(['merge', 'replace', 'rows', 'put-back'])
       .transform((mode): 'merge' | 'replace' | 'rows' => (mode === 'put-back' ? 'rows' : mode)),
@@ -43,12 +46,26 @@ export const tableActionSchema = z.discriminatedUnion('kind', [
       .array(z.string().regex(/^(?:[g-z]|[0-9a-f]){16}$/))
       .max(MAX_RESTORED_ROWS)
       .exactOptional(),
-    /** The first of them as people know them, for the approval message. */
+    /** Records of mode `rows` that the version of the backup replaces, each only while the table has the version that was seen. */
+    overwrites: z
+      .array(z.object({ id: z.string().regex(/^[g-z]{16}$/), seen: z.string().length(VERSION_ID_LENGTH) }))
+      .max(MAX_RESTORED_ROWS)
+      .exactOptional(),
+    /** The fields in which those differ, and in how many records, for the approval message. */
+    fields: z
+      .array(z.object({ name: z.string(), records: z.int() }))
+      .max(MAX_NAMED_FIELDS)
+      .exactOptional(),
+    /** The first of all these records as people know them, for the approval message. */
     names: z.array(z.string()).max(MAX_NAMED_ROWS).exactOptional(),
     continues: z.string().exactOptional(),
   }),
 ]);
 export type TableAction = z.infer<typeof tableActionSchema>;
+
+/** How many records a restore of single records is about. */
+export const rowsOf = ({ entries = [], overwrites = [] }: Extract<TableAction, { kind: 'restore' }>): number =>
+  entries.length + overwrites.length;
 
 /** An action as an approval stores it: JSON with its options in one fixed order, so that two of them can be compared. */
 export const optionsOf = (action: TableAction): string => JSON.stringify(tableActionSchema.parse(action));
@@ -284,7 +301,15 @@ export type JobResult =
       readonly digest: string;
       readonly items: number;
     }
-  | { readonly kind: 'restore-rows'; readonly restored: number; readonly taken: number; readonly notInBackup: number };
+  | {
+      readonly kind: 'restore-rows';
+      readonly restored: number;
+      readonly taken: number;
+      readonly notInBackup: number;
+      /** Absent in results of older versions, which overwrote nothing. */
+      readonly overwritten?: number;
+      readonly changedSince?: number;
+    };
 
 /** How a job came to its end. */
 export type JobEnd =

@@ -5,7 +5,7 @@ import { recreateTable } from '../../backup/recreate/recreate.ts';
 import { restoreBackup } from '../../backup/restore/restore.ts';
 import { restoreRows } from '../../backup/restore/restore-rows.ts';
 import { defined } from '../../lib/defined.ts';
-import { type ApprovedJob, type JobResult, progressIdOf } from '../contracts/table-control.ts';
+import { type ApprovedJob, type JobResult, progressIdOf, rowsOf } from '../contracts/table-control.ts';
 import type { WorkLimits } from './job-driver.ts';
 import type { ProgressUpdate } from './progress-meter.ts';
 import { TABLE_DESCRIPTION } from './table-facts.ts';
@@ -48,11 +48,12 @@ export async function carryOut(
     return { kind: 'flush', deleted, supplemented, remaining, newRows };
   }
   if (work.mode === 'rows') {
-    const entries = work.entries ?? [];
+    const { entries = [], overwrites = [] } = work;
     const done = await restoreRows(ports, {
       ...common,
       entries,
-      onProgress: (count) => onProgress({ stage: 'writing', done: count, total: entries.length }),
+      overwrites,
+      onProgress: (count) => onProgress({ stage: 'writing', done: count, total: rowsOf(work) }),
     });
     return { kind: 'restore-rows', ...done };
   }

@@ -61,6 +61,9 @@ export function writeCostOf(
 const fingerprintOfEntries = (entries: readonly string[]): string =>
   `${entries.length} (${hash('sha256', [...entries].sort().join(' '), 'hex').slice(0, 12)})`;
 
+/** The fact that binds an approval to the versions that it lets a restore overwrite. */
+export const OVERWRITTEN = 'records overwritten';
+
 /** How the names of facts about overridden steps begin; the name of the step follows. */
 export const OVERRIDDEN = 'overridden: ';
 
@@ -109,7 +112,15 @@ export function fingerprintOf(
         ]
       : [
           { name: 'mode', value: action.mode },
-          ...(action.entries ? [{ name: 'records', value: fingerprintOfEntries(action.entries) }] : []),
+          ...(action.entries?.length ? [{ name: 'records', value: fingerprintOfEntries(action.entries) }] : []),
+          ...(action.overwrites
+            ? [
+                {
+                  name: OVERWRITTEN,
+                  value: fingerprintOfEntries(action.overwrites.map(({ id, seen }) => `${id}=${seen}`)),
+                },
+              ]
+            : []),
         ];
   return [
     { name: 'action', value: action.kind },

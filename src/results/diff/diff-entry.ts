@@ -21,7 +21,8 @@ export type DiffEntry = {
   readonly record: RecordKind;
 } & (
   | { readonly kind: 'removed' | 'added'; readonly item: Item }
-  | { readonly kind: 'changed'; readonly fields: readonly FieldChange[] }
+  /** `seen`: the `versionId` of the record in the table. */
+  | { readonly kind: 'changed'; readonly fields: readonly FieldChange[]; readonly seen: string }
   /** The same entry under another key: another person or project code. `id` is of the key in the backup, `key` of the table. */
   | { readonly kind: 'moved'; readonly from: Item; readonly field: FieldChange; readonly hours?: string }
 );

@@ -78,7 +78,7 @@ function parseMove(line: string): DiffEntry {
 
 function parseEntry(line: string, kind: DifferenceKind, keys: KeyNames): DiffEntry {
   if (kind === 'changed') {
-    const changed: { key: Item; record: RecordKind; fields: readonly FieldChange[] } = JSON.parse(line);
+    const changed: { key: Item; record: RecordKind; fields: readonly FieldChange[]; seen: string } = JSON.parse(line);
     return { kind, id: entryId(changed.key), ...changed };
   }
   const item: Item = JSON.parse(line);

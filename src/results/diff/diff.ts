@@ -3,6 +3,7 @@ import { findBackup } from '../../backup/catalogue/catalogue.ts';
 import type { BackupLocation } from '../../backup/catalogue/location.ts';
 import { BackupOfAnotherTableError } from '../../backup/errors.ts';
 import type { BackupRecord } from '../../backup/format/backup-record.ts';
+import { versionId } from '../../backup/format/digest.ts';
 import { keyReader, keyText } from '../../backup/format/item-key.ts';
 import { readBack } from '../../backup/verify/verify.ts';
 import { readSupplements } from '../../backup/write/supplement.ts';
@@ -181,7 +182,8 @@ function joinSides(request: DiffRequest, keys: KeyNames, found: Differences, tot
       const fields = kinds.get('meaningful') ?? [];
       if (fields.length === 0) return totals.addSame(record, all.length > 0);
       totals.add({ ...pair, kind: 'changed', before, after, fields });
-      found.changed.add(JSON.stringify({ key: keyOfItem(after, keys), record, fields }));
+      const seen = versionId(after);
+      found.changed.add(JSON.stringify({ key: keyOfItem(after, keys), record, fields, seen }));
     } else if (before !== undefined && backupJson !== undefined) {
       totals.add({ ...pair, kind: 'removed', before });
       found.removed.add(backupJson);
@@ -194,6 +196,17 @@ function joinSides(request: DiffRequest, keys: KeyNames, found: Differences, tot
 
 /** A record that is in the backup and not in the table, and was not moved. `item` is complete and can be written back. */
 export type RemovedEntry = Extract<DiffEntry, { readonly item: Item }>;
+
+/** A record that differs between the backup and the table. */
+export type ChangedEntry = Extract<DiffEntry, { readonly kind: 'changed' }>;
+
+/** The changed entries that `isChosen` selects, sorted by key. They may be overwritten only while they have the version `seen`. */
+export async function* chooseChanged(
+  diff: Pick<Diff, 'entries'>,
+  isChosen: (entry: ChangedEntry) => boolean,
+): AsyncGenerator<ChangedEntry> {
+  for await (const entry of diff.entries(['changed'])) if (entry.kind === 'changed' && isChosen(entry)) yield entry;
+}
 
 /**
  * The removed entries that `isChosen` selects, complete and exact, sorted by key. They may be written back only where

@@ -1,10 +1,10 @@
 import type { ModalView } from '@slack/types';
 import { shortBackupId } from '../../backup/format/backup-record.ts';
 import type { ResultControl } from '../../checklist/contracts/result-control.ts';
-import { MAX_NAMED_ROWS, MAX_RESTORED_ROWS } from '../../checklist/contracts/table-control.ts';
+import { MAX_NAMED_FIELDS, MAX_NAMED_ROWS, MAX_RESTORED_ROWS } from '../../checklist/contracts/table-control.ts';
 import { textOf } from '../../pipeline/table/item.ts';
-import type { Diff, RemovedEntry } from '../../results/diff/diff.ts';
-import { chooseRemoved } from '../../results/diff/diff.ts';
+import type { ChangedEntry, Diff, RemovedEntry } from '../../results/diff/diff.ts';
+import { chooseChanged, chooseRemoved } from '../../results/diff/diff.ts';
 import { personOf } from '../../results/diff/diff-entry.ts';
 import type { Requester } from '../commands/command.ts';
 import { code } from '../messages/kit/escape.ts';
@@ -12,25 +12,37 @@ import { count, counted } from '../messages/kit/format.ts';
 import { type Message, say } from '../messages/kit/message.ts';
 import { resultRefusalMessage } from '../messages/refusals/result-refusals.ts';
 import { entryName, hoursSuffix, openRunLines } from '../messages/results/diff-message.ts';
+import { valueText } from '../messages/results/validation-message.ts';
 import { formOutcome } from './fill-form.ts';
-import { type Removed, type RestoreRowsChoice, restoreRowsView } from './restore-rows-view.ts';
+import {
+  type Changed,
+  type Removed,
+  type RestoreRowsChoice,
+  type RowsListed,
+  restoreRowsView,
+} from './restore-rows-view.ts';
 import type { TableForms } from './table-forms.ts';
 import { loadingView, refusalView } from './table-views.ts';
 
-/** The form that chooses which removed entries to restore, and the request that its submission makes. */
+/** The form that chooses which removed and changed entries to restore, and the request that its submission makes. */
 export interface RestoreRowsForm {
   open(
     triggerId: string,
-    wanted: { readonly backupId?: string; readonly person?: string },
+    wanted: RowsListed & { readonly backupId?: string },
     requester: Requester,
   ): Promise<Message | undefined>;
-  /** Compares again, and asks for approval of exactly the chosen entries that are still missing. */
+  /**
+   * Compares again, and asks for approval of exactly the chosen entries that are still missing, or still have the version that was
+   * shown.
+   */
   ask(choice: RestoreRowsChoice, reason: string | undefined, requester: Requester): Promise<Message | undefined>;
 }
 
 const TITLE = 'Restore entries';
 /** The most options of a Slack select menu. */
 const MAX_SHOWN = 100;
+/** Characters of the name of an entry in an approval. */
+const MAX_NAME = 200;
 
 const isHandMade = ({ item }: RemovedEntry): boolean => textOf(item.SourceImage) === undefined;
 
@@ -41,7 +53,7 @@ export function createRestoreRowsForm(ports: {
   askApproval: TableForms['ask'];
 }): RestoreRowsForm {
   return {
-    async open(triggerId, { backupId, person }, { channel, noteOutcome }) {
+    async open(triggerId, { backupId, ...listed }, { channel, noteOutcome }) {
       const viewId = await ports.openView(triggerId, loadingView(TITLE));
       const found = await ports.results.diff(backupId);
       if (!found.ok) {
@@ -53,23 +65,20 @@ export function createRestoreRowsForm(ports: {
       }
       const diff = found.value;
       try {
-        const { shown, ...counts } = await listRemoved(diff, person);
+        const lists = { ...(await listRemoved(diff, listed)), ...(await listChanged(diff, listed)) };
         const { openRun } = diff;
         const view =
           openRun?.state === 'running'
             ? refusalView(TITLE, [...openRunLines(openRun), 'Stop or pause it first, or wait until it ends.'])
-            : shown.length === 0
-              ? refusalView(TITLE, [
-                  `Every record ${person === undefined ? '' : `of ${code(person, 80)} `}of backup ${code(shortBackupId(diff.backup.id), 80)} is in the table.`,
-                ])
+            : lists.all + lists.allChanged === 0
+              ? refusalView(TITLE, [nothingLine(diff, listed)])
               : restoreRowsView({
-                  removed: shown,
-                  ...counts,
+                  ...lists,
                   backupId: diff.backup.id,
                   table: diff.backup.table.name,
                   channel,
-                  notes: openRunLines(openRun),
-                  ...(person === undefined ? {} : { person }),
+                  notes: [...openRunLines(openRun), ...movedLines(diff)],
+                  listed,
                 });
         await ports.updateView(viewId, view);
         noteOutcome?.(formOutcome(view));
@@ -83,20 +92,30 @@ export function createRestoreRowsForm(ports: {
       if (!found.ok) return resultRefusalMessage(found.refusal);
       const diff = found.value;
       try {
-        const { ids, names, left } = await choose(diff, choice);
-        if (left > 0)
+        const { entries, overwrites, fields, names, all } = await choose(diff, choice);
+        if (all > MAX_RESTORED_ROWS)
           return say(
-            `${count(ids.length + left)} entries are more than one request can restore (${count(MAX_RESTORED_ROWS)}). Nothing was done.`,
-            '`/rescan diff restore person=…` restores those of one person; `/rescan restore` restores the whole backup.',
+            `${count(all)} entries are more than one request can restore (${count(MAX_RESTORED_ROWS)}). Nothing was done.`,
+            '`/rescan diff restore person=… field=…` restores those of one person or with one changed field; `/rescan restore` restores the whole backup.',
           );
-        if (ids.length === 0) return say('All of these entries are in the table again. Nothing was done.');
-        const present = choice.which === 'chosen' ? choice.entries.length - ids.length : 0;
-        const action = { kind: 'restore', mode: 'rows', backupId: diff.backup.id, entries: ids, names } as const;
-        const reply = await ports.askApproval({ ...action, entries: [...ids], names: [...names] }, reason, requester);
-        if (present === 0 || !reply) return reply;
+        if (all === 0)
+          return say(
+            'All of these entries are in the table again, or have changed since you chose them. Nothing was done.',
+          );
+        const wanted = choice.which === 'chosen' ? choice.entries.length + choice.overwrites.length : all;
+        const action = {
+          kind: 'restore' as const,
+          mode: 'rows' as const,
+          backupId: diff.backup.id,
+          entries,
+          ...(overwrites.length > 0 && { overwrites, fields }),
+          names,
+        };
+        const reply = await ports.askApproval(action, reason, requester);
+        if (wanted === all || !reply) return reply;
         return say(
           reply.text,
-          `The request leaves out ${counted(present, 'entry that is', 'entries that are')} in the table again.`,
+          `The request leaves out ${counted(wanted - all, 'entry that is in the table again or has', 'entries that are in the table again or have')} changed since you chose.`,
         );
       } finally {
         await diff.dispose();
@@ -105,13 +124,29 @@ export function createRestoreRowsForm(ports: {
   };
 }
 
-/** The removed entries, of one person or of all. The first of them are listed; those that no image can rebuild come first. */
-async function listRemoved(diff: Diff, person: string | undefined) {
+function nothingLine({ backup }: Diff, { person, field }: RowsListed): string {
+  const whose = person === undefined ? '' : `of ${code(person, 80)} `;
+  const inBackup = `backup ${code(shortBackupId(backup.id), 80)}`;
+  return field === undefined
+    ? `Every record ${whose}of ${inBackup} is in the table, as the backup has it.`
+    : `No record ${whose}has another ${code(field, 60)} than in ${inBackup}.`;
+}
+
+/** Moved records are neither removed nor changed. */
+const movedLines = ({ totals: { moved, movedHours } }: Pick<Diff, 'totals'>): readonly string[] =>
+  moved === 0
+    ? []
+    : [
+        `${counted(moved, 'moved record is', 'moved records are')} left out (same image, date and hours under another key). To restore ${moved === 1 ? 'it' : 'them'} would book ${movedHours} hours twice.`,
+      ];
+
+/** The removed entries. The first of them are listed; those that no image can rebuild come first. */
+async function listRemoved(diff: Diff, listed: RowsListed) {
   const handMade: Removed[] = [];
   const others: Removed[] = [];
   let all = 0;
   let byHand = 0;
-  for await (const entry of chooseRemoved(diff, ofPerson(diff, person))) {
+  for await (const entry of chooseRemoved(diff, isListed(diff, listed))) {
     all += 1;
     const hand = isHandMade(entry);
     if (hand) byHand += 1;
@@ -120,27 +155,71 @@ async function listRemoved(diff: Diff, person: string | undefined) {
     const about = `${entry.record}${hoursSuffix(entry.item)}`;
     list.push({ id: entry.id, name: entryName(entry.key), about, isHandMade: hand });
   }
-  return { shown: [...handMade, ...others].slice(0, MAX_SHOWN), all, byHand };
+  return { removed: [...handMade, ...others].slice(0, MAX_SHOWN), all, byHand };
 }
 
-const ofPerson =
-  (diff: Pick<Diff, 'keys'>, person: string | undefined) =>
-  ({ item, record }: RemovedEntry): boolean =>
-    person === undefined || personOf(item, record, diff.keys.hash) === person;
-
-/** The entries of a choice; `left`: how many there are beyond what one request can restore. */
-async function choose(diff: Diff, choice: RestoreRowsChoice) {
-  const isOfPerson = ofPerson(diff, choice.person);
-  const wanted = choice.which === 'chosen' ? new Set(choice.entries) : undefined;
-  const isChosen = (entry: RemovedEntry) =>
-    wanted ? wanted.has(entry.id) : isOfPerson(entry) && (choice.which === 'all' || isHandMade(entry));
-  const ids: string[] = [];
-  const names: string[] = [];
-  let left = 0;
-  for await (const entry of chooseRemoved(diff, isChosen)) {
-    if (ids.length >= MAX_RESTORED_ROWS) left += 1;
-    else ids.push(entry.id);
-    if (names.length < MAX_NAMED_ROWS) names.push(`${entryName(entry.key)}${hoursSuffix(entry.item)}`.slice(0, 200));
+/** The changed entries, of which the first are listed. */
+async function listChanged(diff: Diff, listed: RowsListed) {
+  const changed: Changed[] = [];
+  let allChanged = 0;
+  for await (const entry of chooseChanged(diff, isListed(diff, listed))) {
+    allChanged += 1;
+    if (changed.length >= MAX_SHOWN) continue;
+    changed.push({ id: entry.id, seen: entry.seen, name: entryName(entry.key), about: describeFields(entry, listed) });
   }
-  return { ids, names, left };
+  return { changed, allChanged };
+}
+
+/** `Hours 7.5 → 4, Note (none) → x`: what the table has, and what the backup has. The field that was asked for comes first. */
+const describeFields = ({ fields }: ChangedEntry, { field = 'Hours' }: RowsListed): string =>
+  [...fields]
+    .sort((a, b) => Number(b.name === field) - Number(a.name === field))
+    .map(({ name, before, after }) => `${name} ${valueText(after)} → ${valueText(before)}`)
+    .join(', ');
+
+/** Whether the form lists an entry. A removed one has no changed field. */
+const isListed =
+  (diff: Pick<Diff, 'keys'>, { person, field }: RowsListed) =>
+  (entry: RemovedEntry | ChangedEntry): boolean =>
+    (person === undefined || personOf(entry.key, entry.record, diff.keys.hash) === person) &&
+    (field === undefined || ('fields' in entry && entry.fields.some(({ name }) => name === field)));
+
+/** The entries of a choice, as far as one request can restore them; `all`: how many there are. */
+async function choose(diff: Diff, choice: RestoreRowsChoice) {
+  const isOfList = isListed(diff, choice);
+  const chosen = choice.which === 'chosen' ? choice : undefined;
+  const wantedIds = new Set(chosen?.entries);
+  const wantedVersions = new Map(chosen?.overwrites.map(({ id, seen }) => [id, seen]));
+  const entries: string[] = [];
+  const overwrites: { id: string; seen: string }[] = [];
+  const byField = new Map<string, number>();
+  const names: string[] = [];
+  let all = 0;
+  const name = (text: string) => {
+    all += 1;
+    if (names.length < MAX_NAMED_ROWS) names.push(text.slice(0, MAX_NAME));
+  };
+  const isChosenChanged = (entry: ChangedEntry) =>
+    chosen
+      ? wantedVersions.get(entry.id) === entry.seen
+      : isOfList(entry) && (choice.which === 'changed' || choice.which === 'both');
+  for await (const entry of chooseChanged(diff, isChosenChanged)) {
+    name(`${entryName(entry.key)} · ${describeFields(entry, choice)}`);
+    if (all > MAX_RESTORED_ROWS) continue;
+    overwrites.push({ id: entry.id, seen: entry.seen });
+    for (const field of entry.fields) byField.set(field.name, (byField.get(field.name) ?? 0) + 1);
+  }
+  const isChosenRemoved = (entry: RemovedEntry) =>
+    chosen
+      ? wantedIds.has(entry.id)
+      : isOfList(entry) && choice.which !== 'changed' && (choice.which !== 'by-hand' || isHandMade(entry));
+  for await (const entry of chooseRemoved(diff, isChosenRemoved)) {
+    name(`${entryName(entry.key)}${hoursSuffix(entry.item)}`);
+    if (all <= MAX_RESTORED_ROWS) entries.push(entry.id);
+  }
+  const fields = [...byField]
+    .map(([field, records]) => ({ name: field, records }))
+    .sort((a, b) => b.records - a.records)
+    .slice(0, MAX_NAMED_FIELDS);
+  return { entries, overwrites, fields, names, all };
 }

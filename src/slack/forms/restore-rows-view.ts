@@ -1,6 +1,7 @@
-import type { KnownBlock, ModalView } from '@slack/types';
+import type { KnownBlock, ModalView, PlainTextOption } from '@slack/types';
 import { z } from 'zod';
 import { shortBackupId } from '../../backup/format/backup-record.ts';
+import type { Overwrite } from '../../backup/restore/restore-rows.ts';
 import { readJson } from '../../lib/json.ts';
 import type { Requester } from '../commands/command.ts';
 import { code, shorten, UNSEEN } from '../messages/kit/escape.ts';
@@ -11,6 +12,7 @@ import { FIELD, reason } from './table-views.ts';
 
 export const RESTORE_ROWS = 'restore_rows';
 const ENTRIES = 'entries';
+const CHANGED = 'changed';
 const WHICH = 'which';
 
 /** An entry of the backup that is not in the table. */
@@ -22,21 +24,38 @@ export interface Removed {
   readonly isHandMade: boolean;
 }
 
-/** Which of them to restore: some, all that were made by hand, or all; only those of one person if `person` is given. */
-export type RestoreRowsChoice = { readonly backupId: string; readonly person?: string } & (
-  | { readonly which: 'chosen'; readonly entries: readonly string[] }
-  | { readonly which: 'by-hand' | 'all' }
-);
+/** An entry that has other values in the table; `about` names them. */
+export interface Changed extends Overwrite {
+  readonly name: string;
+  readonly about: string;
+}
 
-const carriedSchema = z.strictObject({ backupId: z.string(), channel: z.string(), person: z.string().exactOptional() });
+/** What the form lists: entries of one person only, or only those in which one field changed. */
+export interface RowsListed {
+  readonly person?: string;
+  readonly field?: string;
+}
+
+/** Which of them to restore: some, all removed ones that were made by hand, all removed, all changed, or both. */
+export type RestoreRowsChoice = RowsListed & { readonly backupId: string } & (
+    | { readonly which: 'chosen'; readonly entries: readonly string[]; readonly overwrites: readonly Overwrite[] }
+    | { readonly which: 'by-hand' | 'all' | 'changed' | 'both' }
+  );
+
+const carriedSchema = z.strictObject({
+  backupId: z.string(),
+  channel: z.string(),
+  person: z.string().exactOptional(),
+  field: z.string().exactOptional(),
+});
+const selectedSchema = z.object({ selected_options: z.array(z.looseObject({ value: z.string() })).nullish() });
 const valuesSchema = z.looseObject({
-  [ENTRIES]: z.looseObject({
-    [ENTRIES]: z.looseObject({ selected_options: z.array(z.looseObject({ value: z.string() })).nullish() }),
-  }),
+  [ENTRIES]: z.looseObject({ [ENTRIES]: selectedSchema }).optional(),
+  [CHANGED]: z.looseObject({ [CHANGED]: selectedSchema }).optional(),
   [WHICH]: z
     .looseObject({
       [WHICH]: z.looseObject({
-        selected_option: z.looseObject({ value: z.enum(['chosen', 'by-hand', 'all']) }).nullish(),
+        selected_option: z.looseObject({ value: z.enum(['chosen', 'by-hand', 'all', 'changed', 'both']) }).nullish(),
       }),
     })
     .optional(),
@@ -47,27 +66,42 @@ const plain = (text: string) => ({ type: 'plain_text' as const, text });
 /** The text of an option: one line, and never empty, because Slack refuses that. */
 const optionText = (text: string) => plain(shorten(text.replace(UNSEEN, ' ').trim(), 75) || '(no name)');
 
-/** Chooses which of the removed entries to restore. */
+const select = (block: string, label: string, options: readonly PlainTextOption[]): readonly KnownBlock[] =>
+  options.length === 0
+    ? []
+    : [
+        {
+          type: 'input',
+          block_id: block,
+          optional: true,
+          label: plain(label),
+          element: {
+            type: 'multi_static_select',
+            action_id: block,
+            placeholder: plain('Choose entries'),
+            options: [...options],
+          },
+        },
+      ];
+
+/** Chooses which of the removed and changed entries to restore. */
 export function restoreRowsView(about: {
   /** Those to choose from. */
   removed: readonly Removed[];
+  changed: readonly Changed[];
   /** How many are missing in all (of `person`, if given), and how many of them have no source image. */
   all: number;
   byHand: number;
+  /** How many are changed in all (of `person` and in `field`, if given). */
+  allChanged: number;
   backupId: string;
   table: string;
   channel: string;
-  person?: string;
+  listed?: RowsListed;
   /** Warnings above the choice. */
   notes?: readonly string[];
 }): ModalView {
-  const { notes = [], removed, backupId, table, all, byHand, channel, person } = about;
-  const options = removed.map(({ id, name, about: what, isHandMade }) => ({
-    text: optionText(name),
-    value: id,
-    description: optionText(`${what}${isHandMade ? ' · made by hand' : ''}`),
-  }));
-  const whose = person === undefined ? '' : ` of ${code(person, 80)}`;
+  const { notes = [], removed, changed, backupId, table, all, byHand, allChanged, channel, listed = {} } = about;
   const chosen = { text: plain('The entries chosen below'), value: 'chosen' };
   const which: KnownBlock = {
     type: 'input',
@@ -80,7 +114,11 @@ export function restoreRowsView(about: {
       options: [
         chosen,
         ...(byHand > 0 ? [{ text: plain(`All ${count(byHand)} made by hand`), value: 'by-hand' }] : []),
-        { text: plain(`All ${count(all)}`), value: 'all' },
+        ...(all > 0 ? [{ text: plain(`All ${count(all)} removed`), value: 'all' }] : []),
+        ...(allChanged > 0 ? [{ text: plain(`All ${count(allChanged)} changed`), value: 'changed' }] : []),
+        ...(all > 0 && allChanged > 0
+          ? [{ text: plain(`All ${count(all + allChanged)} removed or changed`), value: 'both' }]
+          : []),
       ],
     },
   };
@@ -88,41 +126,57 @@ export function restoreRowsView(about: {
     type: 'modal',
     title: plain('Restore entries'),
     callback_id: RESTORE_ROWS,
-    private_metadata: JSON.stringify({ backupId, channel, person }),
+    private_metadata: JSON.stringify({ backupId, channel, ...listed }),
     submit: plain('Ask for approval'),
     close: plain('Cancel'),
     blocks: [
-      {
-        type: 'section',
-        text: {
-          type: 'mrkdwn',
-          text: [
-            ...notes,
-            `${counted(all, 'record')}${whose} of backup ${code(shortBackupId(backupId), 80)} ${all === 1 ? 'is' : 'are'} no longer in ${code(table, 120)}. Each is restored only if nothing has its key. Nothing is overwritten or deleted.`,
-            ...(removed.length < all
-              ? [
-                  `The list below has the first ${count(removed.length)}, those made by hand first. \`/rescan diff restore person=…\` lists those of one person.`,
-                ]
-              : []),
-          ].join('\n'),
-        },
-      },
-      ...(all > 1 ? [which] : []),
-      {
-        type: 'input',
-        block_id: ENTRIES,
-        optional: true,
-        label: plain('Entries'),
-        element: {
-          type: 'multi_static_select',
-          action_id: ENTRIES,
-          placeholder: plain('Choose entries'),
-          options,
-        },
-      },
+      { type: 'section', text: { type: 'mrkdwn', text: [...notes, ...introduction(about)].join('\n') } },
+      ...(all + allChanged > 1 ? [which] : []),
+      ...select(
+        ENTRIES,
+        `Removed from ${shorten(table, 40)}`,
+        removed.map(({ id, name, about: what, isHandMade }) => ({
+          text: optionText(name),
+          value: id,
+          description: optionText(`${what}${isHandMade ? ' · made by hand' : ''}`),
+        })),
+      ),
+      ...select(
+        CHANGED,
+        'Changed: now → in the backup',
+        changed.map(({ id, seen, name, about: what }) => ({
+          text: optionText(name),
+          value: `${id} ${seen}`,
+          description: optionText(what),
+        })),
+      ),
       reason,
     ],
   };
+}
+
+function introduction(about: Parameters<typeof restoreRowsView>[0]): readonly string[] {
+  const { removed, changed, backupId, table, all, allChanged, listed = {} } = about;
+  const whose = listed.person === undefined ? '' : ` of ${code(listed.person, 80)}`;
+  const backup = `backup ${code(shortBackupId(backupId), 80)}`;
+  const field = listed.field === undefined ? 'other values' : `another ${code(listed.field, 60)}`;
+  return [
+    ...(all > 0
+      ? [
+          `${counted(all, 'record')}${whose} of ${backup} ${all === 1 ? 'is' : 'are'} no longer in ${code(table, 120)}. Each is restored only if nothing has its key.`,
+        ]
+      : []),
+    ...(allChanged > 0
+      ? [
+          `${counted(allChanged, 'record')}${whose} ${allChanged === 1 ? 'has' : 'have'} ${field} than in ${backup}. Each is overwritten only while it has the version of now, which is saved first.`,
+        ]
+      : []),
+    ...(removed.length < all || changed.length < allChanged
+      ? [
+          `The lists below have the first ${count(Math.max(removed.length, changed.length))}, those made by hand first. \`/rescan diff restore person=… field=…\` lists those of one person or with one changed field.`,
+        ]
+      : []),
+  ];
 }
 
 /** The submission: asks for approval of exactly the chosen entries. */
@@ -139,20 +193,30 @@ export const submitRestoreRows = (form: {
     const read = valuesSchema.safeParse(values).data;
     if (!carried) return;
     const { channel, ...about } = carried;
-    const entries = (read?.[ENTRIES][ENTRIES].selected_options ?? []).map(({ value }) => value);
+    const selected = (block: z.infer<typeof selectedSchema> | undefined) =>
+      (block?.selected_options ?? []).map(({ value }) => value);
+    const entries = selected(read?.[ENTRIES]?.[ENTRIES]);
+    const overwrites = selected(read?.[CHANGED]?.[CHANGED]).flatMap((value) => {
+      const [id, seen] = value.split(' ');
+      return id === undefined || seen === undefined ? [] : [{ id, seen }];
+    });
     const which = read?.[WHICH]?.[WHICH].selected_option?.value ?? 'chosen';
-    if (which === 'chosen' && entries.length === 0)
-      return { kind: 'errors', errors: { [ENTRIES]: 'Choose at least one entry.' } };
-    if (which !== 'chosen' && entries.length > 0)
+    const isNoneChosen = entries.length + overwrites.length === 0;
+    // The field that is there: of the two lists one may be missing.
+    const field = values !== null && typeof values === 'object' && ENTRIES in values ? ENTRIES : CHANGED;
+    if (which === 'chosen' && isNoneChosen)
+      return { kind: 'errors', errors: { [field]: 'Choose at least one entry.' } };
+    if (which !== 'chosen' && !isNoneChosen)
       return {
         kind: 'errors',
         errors: {
-          [ENTRIES]:
+          [entries.length > 0 ? ENTRIES : CHANGED]:
             'Entries are chosen here, but above “All” is selected. Clear this field, or select “The entries chosen below”.',
         },
       };
     const why = read?.[FIELD.reason]?.[FIELD.reason]?.value?.trim() ?? '';
-    const choice: RestoreRowsChoice = which === 'chosen' ? { ...about, which, entries } : { ...about, which };
+    const choice: RestoreRowsChoice =
+      which === 'chosen' ? { ...about, which, entries, overwrites } : { ...about, which };
     return {
       kind: 'execute',
       channel,

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { versionId } from '../../../src/backup/format/digest.ts';
 import { canonicalItem } from '../../../src/pipeline/table/canonical.ts';
 import { attributeOf, type Item } from '../../../src/pipeline/table/item.ts';
 import { kindOfRecord } from '../../../src/pipeline/table/records.ts';
@@ -88,7 +89,7 @@ function naiveDiff(
       const change = { name, ...(a && { before: a }), ...(b && { after: b }) };
       return isLeftOut(change) ? [] : [change];
     });
-    if (fields.length > 0) found.push({ kind: 'changed', ...about(item), fields });
+    if (fields.length > 0) found.push({ kind: 'changed', ...about(item), fields, seen: versionId(item) });
   }
   for (const item of saved.values()) found.push({ kind: 'removed', ...about(item), item });
   return found;

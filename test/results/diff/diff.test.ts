@@ -36,6 +36,7 @@ describe('a diff', () => {
             { name: 'Hours', before: { N: '7.5' }, after: { N: '8' } },
             { name: 'Note', after: { S: 'new' } },
           ],
+          seen: expect.stringMatching(/^[\w-]{22}$/),
         },
         {
           kind: 'added',

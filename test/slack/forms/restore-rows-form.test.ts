@@ -5,6 +5,8 @@ import { entryId } from '../../../src/backup/format/item-key.ts';
 import { MAX_RESTORED_ROWS, type TableAction } from '../../../src/checklist/contracts/table-control.ts';
 import type { Item } from '../../../src/pipeline/table/item.ts';
 import { PIPELINE_KEYS } from '../../../src/pipeline/table/records.ts';
+import type { ChangedEntry } from '../../../src/results/diff/diff.ts';
+import type { DiffTotals } from '../../../src/results/diff/diff-totals.ts';
 import { createRestoreRowsForm } from '../../../src/slack/forms/restore-rows-form.ts';
 import { submitRestoreRows } from '../../../src/slack/forms/restore-rows-view.ts';
 import { say } from '../../../src/slack/messages/kit/message.ts';
@@ -22,8 +24,8 @@ const idOf = ({ ResourceName = { S: '' }, DateProjectCode = { S: '' } }: Item) =
   entryId({ ResourceName, DateProjectCode });
 const requester = { person: 'U0OPERATOR', channel: 'C1', triggerId: 't', reply: async () => {} };
 
-/** The form on a diff in which these entries are missing, with the views it shows and the requests it makes. */
-function form(gone: Item[]) {
+/** The form on a diff in which these entries are missing or changed, with the views it shows and the requests it makes. */
+function form(gone: Item[], changed: readonly ChangedEntry[] = [], totals: Partial<DiffTotals> = {}) {
   const views: ModalView[] = [];
   const asked: { action: TableAction; reason: string | undefined }[] = [];
   let disposed = 0;
@@ -32,7 +34,7 @@ function form(gone: Item[]) {
       diff: async () => ({
         ok: true,
         value: {
-          ...diffFound({ removed: gone.length }),
+          ...diffFound({ removed: gone.length, changed: changed.length, ...totals }),
           keys: PIPELINE_KEYS,
           async *entries() {
             for (const item of gone) {
@@ -40,6 +42,7 @@ function form(gone: Item[]) {
               const key = { ResourceName, DateProjectCode };
               yield { kind: 'removed', id: entryId(key), key, record: 'entry', item };
             }
+            yield* changed;
           },
           async dispose() {
             disposed += 1;
@@ -57,7 +60,7 @@ function form(gone: Item[]) {
   return { putBack, views, asked, disposed: () => disposed };
 }
 const selectSchema = z.looseObject({
-  block_id: z.literal('entries'),
+  block_id: z.enum(['entries', 'changed']),
   element: z.looseObject({ options: z.array(z.looseObject({ text: z.looseObject({ text: z.string() }) })) }),
 });
 const optionsOf = (view: ModalView | undefined) =>
@@ -76,7 +79,7 @@ describe('the form to restore entries', () => {
     expect(options).toHaveLength(100);
     expect(options[0]?.text.text).toBe('Nik_Coultas 2025-09-0001#PJ1');
     expect(JSON.stringify(views[0])).toMatch(/151 records of backup/);
-    expect(JSON.stringify(views[0])).toMatch(/All 1 made by hand.*All 151/);
+    expect(JSON.stringify(views[0])).toMatch(/All 1 made by hand.*All 151 removed/);
     expect(disposed()).toBe(1);
   });
 
@@ -93,7 +96,7 @@ describe('the form to restore entries', () => {
     const gone = [entry('Nik_Coultas', 1), entry('Nik_Coultas', 2), entry('<!channel>', 3)];
     const { putBack, asked } = form(gone);
     const entries = [gone[0], gone[2]].map((item) => idOf(item ?? {}));
-    await putBack.ask({ backupId: '01-a', which: 'chosen', entries }, 'lost in the flush', requester);
+    await putBack.ask({ backupId: '01-a', which: 'chosen', entries, overwrites: [] }, 'lost in the flush', requester);
     expect(asked).toMatchObject([
       {
         reason: 'lost in the flush',
@@ -112,14 +115,14 @@ describe('the form to restore entries', () => {
   test('The request leaves out entries that are in the table again, and the reply says so', async () => {
     const [first, second] = [entry('Nik_Coultas', 1), entry('Nik_Coultas', 2)];
     const { putBack, asked } = form([first]);
-    const both = { backupId: '01-a', which: 'chosen', entries: [idOf(first), idOf(second)] } as const;
+    const both = { backupId: '01-a', which: 'chosen', entries: [idOf(first), idOf(second)], overwrites: [] } as const;
     expect((await putBack.ask(both, undefined, requester))?.text).toMatch(
-      /leaves out 1 entry that is in the table again/,
+      /leaves out 1 entry that is in the table again or has changed/,
     );
     expect(asked.map(entriesAsked)).toEqual([[idOf(first)]]);
-    const none = { backupId: '01-a', which: 'chosen', entries: [idOf(second)] } as const;
+    const none = { backupId: '01-a', which: 'chosen', entries: [idOf(second)], overwrites: [] } as const;
     expect((await putBack.ask(none, undefined, requester))?.text).toMatch(
-      /All of these entries are in the table again/,
+      /All of these entries are in the table again, or have changed/,
     );
     expect(asked).toHaveLength(1);
   });
@@ -136,6 +139,81 @@ describe('the form to restore entries', () => {
   test('More entries than one request can restore are refused, and nothing is requested', async () => {
     const { putBack, asked } = form(Array.from({ length: MAX_RESTORED_ROWS + 1 }, (_, at) => entry('A', at)));
     expect((await putBack.ask({ backupId: '01-a', which: 'all' }, undefined, requester))?.text).toMatch(
+      /2,001 entries are more than one request can restore/,
+    );
+    expect(asked).toEqual([]);
+  });
+});
+
+describe('the form with changed entries', () => {
+  const change = (at: number, name = 'Hours', seen = `seen-${at}`): ChangedEntry => {
+    const key = { ResourceName: { S: 'Ada_Price' }, DateProjectCode: { S: `2025-09-${at}#PJ1` } };
+    const note = { name: 'Note', before: { S: 'a' }, after: { S: 'b' } };
+    const hours = { name, before: { N: '4' }, after: { N: '7.5' } };
+    return {
+      kind: 'changed',
+      id: entryId(key),
+      key,
+      record: 'entry',
+      fields: [note, hours],
+      seen: seen.padEnd(22, 'v'),
+    };
+  };
+  const restored = ({ action }: { action: TableAction }) =>
+    action.kind === 'restore' ? { entries: action.entries?.length, overwrites: action.overwrites?.length } : undefined;
+
+  test('The form lists changed entries with the fields that differ, the hours first, and leaves moved ones out', async () => {
+    const { putBack, views } = form([entry('A', 1)], [change(10)], { moved: 7, movedHours: '52.5' });
+    await putBack.open('t', {}, requester);
+    const text = JSON.stringify(views[0]);
+    expect(text).toMatch(/Hours 7\.5 → 4, Note b → a/);
+    expect(text).toMatch(/1 record has other values than in backup/);
+    expect(text).toMatch(/All 1 removed.*All 1 changed.*All 2 removed or changed/);
+    expect(text).toMatch(/7 moved records are left out.*would book 52\.5 hours twice/);
+  });
+
+  test('The request is bound to the versions that were shown, and the approval names the records and the fields', async () => {
+    const { putBack, asked } = form([], [change(10), change(11), change(12)]);
+    const [first, second] = [change(10), change(11)];
+    const overwrites = [first, { ...second, seen: 'another version'.padEnd(22, 'v') }].map(({ id, seen }) => ({
+      id,
+      seen,
+    }));
+    const reply = await putBack.ask(
+      { backupId: '01-a', which: 'chosen', entries: [], overwrites },
+      undefined,
+      requester,
+    );
+    expect(reply?.text).toMatch(/leaves out 1 entry that is in the table again or has changed since you chose/);
+    expect(asked).toMatchObject([{ action: { entries: [], overwrites: [{ id: first.id, seen: first.seen }] } }]);
+    const [{ action } = { action: undefined }] = asked;
+    const { text } = approvalMessage(
+      { ...flushApproval(), action: 'restore', options: JSON.stringify(action) },
+      { policy: 'second-person', approvers: ['U0APPROVER'] },
+    );
+    expect(text).toMatch(/overwrite 1 changed record of .* with the version of backup/);
+    expect(text).toMatch(/`Ada_Price 2025-09-10#PJ1 · Hours 7.5 → 4, Note b → a`/);
+    expect(text).toMatch(/Fields that change: `Note` in 1 record, `Hours` in 1 record/);
+  });
+
+  test('The request can cover all changed entries, those with one changed field, or removed and changed ones', async () => {
+    const { putBack, asked } = form([entry('A', 1)], [change(10), change(11, 'ProjectName')]);
+    await putBack.ask({ backupId: '01-a', which: 'changed' }, undefined, requester);
+    await putBack.ask({ backupId: '01-a', which: 'changed', field: 'Hours' }, undefined, requester);
+    await putBack.ask({ backupId: '01-a', which: 'both' }, undefined, requester);
+    await putBack.ask({ backupId: '01-a', which: 'all' }, undefined, requester);
+    expect(asked.map(restored)).toEqual([
+      { entries: 0, overwrites: 2 },
+      { entries: 0, overwrites: 1 },
+      { entries: 1, overwrites: 2 },
+      { entries: 1, overwrites: undefined },
+    ]);
+  });
+
+  test('Removed and changed entries together count towards what one request can restore', async () => {
+    const gone = Array.from({ length: MAX_RESTORED_ROWS }, (_, at) => entry('A', at));
+    const { putBack, asked } = form(gone, [change(10)]);
+    expect((await putBack.ask({ backupId: '01-a', which: 'both' }, undefined, requester))?.text).toMatch(
       /2,001 entries are more than one request can restore/,
     );
     expect(asked).toEqual([]);

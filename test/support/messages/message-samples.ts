@@ -294,6 +294,7 @@ export const results: readonly JobResult[] = [
   },
   { kind: 'restore', written: 3, unchanged: 2, removed: 1, safetyBackupId: 'B 1', digest: 'D 1', items: 3 },
   { kind: 'restore-rows', restored: 3, taken: 1, notInBackup: 1 },
+  { kind: 'restore-rows', restored: 0, taken: 0, notInBackup: 0, overwritten: 2, changedSince: 1 },
 ];
 export const rows = { ...counts, newestRow: NOW, newestFailure: NOW };
 export const validation: Validation = {
@@ -332,6 +333,7 @@ export const entries: readonly DiffEntry[] = [
     record: 'entry',
     kind: 'changed',
     fields: [{ name: 'F 1', before: { S: 'B 1' } }],
+    seen: 'v'.repeat(22),
   },
 ];
 export const person = {

@@ -221,12 +221,13 @@ export const diffDescription: CommandDescription = {
   word: 'diff',
   group: 'results',
   role: 'viewer',
-  summary: 'list every change of the table since a backup; restore removed entries',
-  usage: 'diff [BACKUP] | diff restore [BACKUP] [person=Nik_Coultas]',
+  summary: 'list every change of the table since a backup; restore removed and changed entries',
+  usage: 'diff [BACKUP] | diff restore [BACKUP] [person=Nik_Coultas] [field=Hours]',
   options: [
     ['BACKUP', 'another backup than the one from before the flush'],
-    ['restore', 'choose removed entries and restore them after a second person approves'],
+    ['restore', 'choose removed and changed entries and restore them after a second person approves'],
     ['person=NAME', 'only the entries of one person'],
+    ['field=NAME', 'only entries in which this field changed'],
   ],
   example: 'diff',
 };
@@ -240,16 +241,17 @@ export const diffCommand = ({ requests, putBack }: ResultCommandPorts): Command 
     const others = isRestore ? words.value.slice(1) : words.value;
     const options = readOptions(
       others.filter((word) => word.includes('=')),
-      ['person'],
+      ['person', 'field'],
     );
     if (!options.ok) return options;
     const [typedId, ...more] = others.filter((word) => !word.includes('='));
     const backupId = typedId === undefined ? undefined : plainValue(typedId);
     if (more.length > 0) return reject(`\`diff\` does not take ${code(more.join(' '), 60)}.`);
     const person = options.value.get('person');
-    if (person !== undefined && !isRestore) return reject('`person=` works only with `diff restore`.');
+    const field = options.value.get('field');
+    if (options.value.size > 0 && !isRestore) return reject('`person=` and `field=` work only with `diff restore`.');
     if (isRestore) {
-      const wanted = defined({ backupId, person: person?.trim().replaceAll(' ', '_') });
+      const wanted = defined({ backupId, person: person?.trim().replaceAll(' ', '_'), field });
       return succeed({ execute: (requester) => putBack.open(requester.triggerId ?? '', wanted, requester) });
     }
     const immediateReply = say('Comparing the table with the backup, record by record…');

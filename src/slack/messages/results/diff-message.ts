@@ -83,8 +83,8 @@ export function diffMessage(
     notes: ['The full list is in the CSV file next to this message.'],
     // While a run is in progress, missing entries may still be written.
     buttons:
-      removed > 0 && openRun?.state !== 'running'
-        ? [button(ACTION.putBack, 'Restore removed entries…', backup.id)]
+      removed + changed > 0 && openRun?.state !== 'running'
+        ? [button(ACTION.putBack, 'Restore entries…', backup.id)]
         : [],
   });
 }

@@ -2,7 +2,7 @@ import type { Approval, ApprovalPolicy } from '../../../approvals/approval.ts';
 import type { Fact } from '../../../approvals/fingerprint.ts';
 import { shortBackupId } from '../../../backup/format/backup-record.ts';
 import { actionOf, type TableAction } from '../../../checklist/contracts/table-control.ts';
-import { NOT_KEPT, OVERRIDDEN, RECORDS_COUNTED } from '../../../checklist/table-jobs/table-facts.ts';
+import { NOT_KEPT, OVERRIDDEN, OVERWRITTEN, RECORDS_COUNTED } from '../../../checklist/table-jobs/table-facts.ts';
 import { ACTION, button } from '../kit/buttons.ts';
 import { code, mention, mentionWho, sentence, unescapeMrkdwn } from '../kit/escape.ts';
 import { compose, type Message, say } from '../kit/message.ts';
@@ -133,6 +133,7 @@ const MAIN_FACTS = new Set([
   'safeguard',
   'mode',
   'records',
+  OVERWRITTEN,
   'backup',
   'continues',
   'point-in-time recovery',

@@ -1,12 +1,13 @@
 import { type BackupRecord, shortBackupId } from '../../../backup/format/backup-record.ts';
-import type {
-  JobProgress,
-  JobStage,
-  PointInTimeRecovery,
-  RecreationFacts,
-  TableAction,
-  TableJob,
-  WriteCost,
+import {
+  type JobProgress,
+  type JobStage,
+  type PointInTimeRecovery,
+  type RecreationFacts,
+  rowsOf,
+  type TableAction,
+  type TableJob,
+  type WriteCost,
 } from '../../../checklist/contracts/table-control.ts';
 import type { KindCounts } from '../../../pipeline/table/records.ts';
 import { code, mention, sentence } from '../kit/escape.ts';
@@ -82,7 +83,7 @@ export function describeAction(action: TableAction, table: string, records?: str
   const backup = `backup ${code(shortBackupId(action.backupId), 80)}`;
   switch (action.mode) {
     case 'rows':
-      return `restore ${counted(action.entries?.length ?? 0, 'record')} of ${backup} to ${where}, each only if nothing has its key${rest}`;
+      return `${describeRows(action, backup, where)}${rest}`;
     case 'replace':
       return `make ${where} equal to ${backup}${rest}`;
     case 'merge':
@@ -90,11 +91,38 @@ export function describeAction(action: TableAction, table: string, records?: str
   }
 }
 
-/** The names of the single records that an action restores; none where it restores none. */
+function describeRows(
+  { entries = [], overwrites = [] }: Extract<TableAction, { kind: 'restore' }>,
+  backup: string,
+  where: string,
+): string {
+  const overwritten = counted(overwrites.length, 'changed record');
+  if (entries.length === 0 && overwrites.length > 0)
+    return `overwrite ${overwritten} of ${where} with the version of ${backup}`;
+  const restored = `restore ${counted(entries.length, 'record')} of ${backup} to ${where}, each only if nothing has its key`;
+  return overwrites.length === 0
+    ? restored
+    : `${restored}, and overwrite ${overwritten} with the version of the backup`;
+}
+
+/** The single records that an action restores, and the fields that change; none where it restores none. */
 export function namedLines(action: TableAction): readonly string[] {
   if (action.kind !== 'restore' || !action.names || action.names.length === 0) return [];
-  const more = (action.entries?.length ?? 0) - action.names.length;
-  return [`${action.names.map((name) => code(name, 200)).join(', ')}${more > 0 ? `, and ${count(more)} more` : ''}.`];
+  const { names, overwrites = [], fields = [] } = action;
+  const more = rowsOf(action) - names.length;
+  return [
+    `${names.map((name) => code(name, 200)).join(', ')}${more > 0 ? `, and ${count(more)} more` : ''}.`,
+    ...(fields.length > 0
+      ? [
+          `Fields that change: ${fields.map(({ name, records }) => `${code(name, 60)} in ${counted(records, 'record')}`).join(', ')}.`,
+        ]
+      : []),
+    ...(overwrites.length > 0
+      ? [
+          'The version of the table is saved beside the backup first. A record that was edited since this request is left as it is.',
+        ]
+      : []),
+  ];
 }
 
 /** `Cost: about 1,520 write units, as transactions take 2 for each KB of a record.`, and how long a limited table needs at least. */

@@ -93,22 +93,39 @@ export function finishedMessage(job: TableJob, result: JobResult, elapsedMs: num
         ],
       });
     case 'restore-rows':
-      return compose({
-        fact: `${counted(result.restored, 'record')} of the backup ${result.restored === 1 ? 'is' : 'are'} back in the table.`,
-        lines: [
-          'They were read back from the table and match the backup. Nothing was overwritten.',
-          ...(result.taken > 0
-            ? [
-                `${counted(result.taken, 'record')} ${result.taken === 1 ? 'was' : 'were'} not restored, because another record has the key now. \`/rescan diff\` shows it.`,
-              ]
-            : []),
-          ...(result.notInBackup > 0
-            ? [`${counted(result.notInBackup, 'record')} ${result.notInBackup === 1 ? 'is' : 'are'} not in the backup.`]
-            : []),
-          by,
-        ],
-      });
+      return rowsRestored(job, result);
   }
+}
+
+function rowsRestored(job: TableJob, result: Extract<JobResult, { kind: 'restore-rows' }>): Message {
+  const { restored, taken, notInBackup, overwritten = 0, changedSince = 0 } = result;
+  const back = restored + overwritten;
+  const backupId = job.work.kind === 'restore' ? job.work.backupId : '';
+  return compose({
+    fact: `${counted(back, 'record')} of the backup ${back === 1 ? 'is' : 'are'} back in the table.`,
+    lines: [
+      `They were read back from the table and match the backup.${overwritten === 0 ? ' Nothing was overwritten.' : ''}`,
+      ...(overwritten > 0
+        ? [
+            `${counted(overwritten, 'changed record has', 'changed records have')} the version of the backup again. The versions that were replaced were saved first, in the folder \`replaced/\` of ${backupName(backupId)}.`,
+          ]
+        : []),
+      ...(changedSince > 0
+        ? [
+            `:warning: ${counted(changedSince, 'record')} ${changedSince === 1 ? 'was' : 'were'} not overwritten, because ${changedSince === 1 ? 'it has' : 'they have'} changed since the request. \`/rescan diff\` shows ${changedSince === 1 ? 'it' : 'them'}.`,
+          ]
+        : []),
+      ...(taken > 0
+        ? [
+            `${counted(taken, 'record')} ${taken === 1 ? 'was' : 'were'} not restored, because another record has the key now. \`/rescan diff\` shows ${taken === 1 ? 'it' : 'them'}.`,
+          ]
+        : []),
+      ...(notInBackup > 0
+        ? [`${counted(notInBackup, 'record')} ${notInBackup === 1 ? 'is' : 'are'} not in the backup.`]
+        : []),
+      requestedLine(job),
+    ],
+  });
 }
 
 function recreatedLines(

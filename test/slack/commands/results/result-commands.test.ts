@@ -43,7 +43,9 @@ describe('/rescan retry', () => {
 
 describe('a retry button', () => {
   test('holds which images, by nothing that a restart could lose; what it does not know it does not do', () => {
-    expect(readRetryValue('cause:1a2b3c4d5e')?.setting).toEqual({ kind: 'failed', choice: { causeId: '1a2b3c4d5e' } });
+    expect(readRetryValue('cause:htjvkwmxny')?.setting).toEqual({ kind: 'failed', choice: { causeId: 'htjvkwmxny' } });
+    // A button of an older version.
+    expect(readRetryValue('cause:1a2b3c4d5e')?.setting).toEqual({ kind: 'failed', choice: { causeId: 'htjvkwmxny' } });
     expect(readRetryValue('all')?.setting).toEqual({ kind: 'failed', choice: {} });
     expect(readRetryValue('unaccounted')?.setting).toEqual({ kind: 'unaccounted' });
     for (const value of ['', 'cause:', 'cause:1A2B3C4D5E', 'cause:1a2b3c4d5e\n', 'r-0001'])
