@@ -162,3 +162,29 @@ export class TableUnfinishedError extends Error {
     this.descriptionUri = about.descriptionUri;
   }
 }
+
+/** Why a backup is kept although it is older than those that are to stay. */
+export type SpareReason =
+  /** The open checklist relies on it. */
+  | 'checklist'
+  /** An open request, a job or its progress refers to it. */
+  | 'in-use'
+  /** No other has more records, and those with as many are older. */
+  | 'most-records'
+  | 'last-verified'
+  /** A flush or restore used it in the last 30 days. */
+  | 'named'
+  /** A restore made it in the last 30 days: it undoes that restore. */
+  | 'safety';
+
+/** A backup that was to be deleted may not be deleted any more. Nothing of it was deleted. */
+export class BackupKeptError extends Error {
+  override readonly name = 'BackupKeptError';
+  readonly backupId: string;
+  readonly because: SpareReason | 'newest';
+  constructor(backupId: string, because: SpareReason | 'newest') {
+    super(`Backup ${backupId} is kept: ${because}`);
+    this.backupId = backupId;
+    this.because = because;
+  }
+}

@@ -44,7 +44,14 @@ import { createScriptedRunControl, runPlan, runSnapshot } from '../support/memor
 import { autopilotRecord, checklistView, plannedDeploy } from '../support/messages/checklist-builders.ts';
 import { peopleWith } from '../support/messages/people.ts';
 import { diffFound, failuresFound } from '../support/messages/result-builders.ts';
-import { backupRecord, flushApproval, flushJob, NOW, tableNow } from '../support/messages/table-builders.ts';
+import {
+  backupRecord,
+  flushApproval,
+  flushJob,
+  NOW,
+  pruneAction,
+  tableNow,
+} from '../support/messages/table-builders.ts';
 import { createFakeClock } from '../support/rigs/fake-clock.ts';
 
 function createTables() {
@@ -275,7 +282,7 @@ describe('the tables of commands, buttons and forms', () => {
         .flatMap((alert) => (alert ? [alert.message] : [])),
       approvalMessage(flushApproval(), { policy: 'second-person', approvers: ['U0APPROVER'] }),
       jobMessage(flushJob()),
-      pruneMessage({ remove: [backupRecord()], spared: [] }, 1),
+      pruneMessage({ remove: [backupRecord()], spared: [], action: pruneAction([backupRecord()]) }, 1),
       checklistMessage(checklistView({}, { next: 'backup' }), NOW, { buttons: true }),
       autopilotPlanMessage(autopilotRecord()),
       autopilotMessage(autopilotRecord({ state: 'running', blocker: '{}' }), checklistView(), NOW),

@@ -1,34 +1,67 @@
+import type { SpareReason } from '../errors.ts';
 import type { BackupRecord } from '../format/backup-record.ts';
 import { folderOf, RECORD_NAME } from '../format/backup-record.ts';
 import { type BackupLocation, deleteObject, listKeys, writeObject } from './location.ts';
 
-export interface PrunePlan {
-  readonly remove: readonly BackupRecord[];
-  /** Older backups that are kept, and why. */
-  readonly spared: readonly { readonly record: BackupRecord; readonly because: 'last-verified' | 'in-use' }[];
+export interface Spared {
+  readonly record: BackupRecord;
+  readonly because: SpareReason;
 }
 
-/**
- * Which backups of a table to delete when the newest `keep` are to stay. Never the last verified one, and never one that an open
- * approval, a run or an unfinished flush or restore refers to (`inUse`).
- */
-export function planPrune(
-  records: readonly BackupRecord[],
-  rule: { readonly tableArn: string; readonly keep: number; readonly inUse: ReadonlySet<string> },
-): PrunePlan {
+export interface PrunePlan {
+  /** Newest first. */
+  readonly remove: readonly BackupRecord[];
+  readonly spared: readonly Spared[];
+}
+
+export interface PruneRule {
+  readonly tableArn: string;
+  /** How many of the newest stay. */
+  readonly keep: number;
+  /** Epoch ms, as every time here. */
+  readonly now: number;
+  readonly inUse: ReadonlySet<string>;
+  /** The backups that the open checklist relies on. */
+  readonly checklist: ReadonlySet<string>;
+  /** When a flush or restore last began with a backup, by the id of the backup. */
+  readonly namedAt: ReadonlyMap<string, number>;
+}
+
+/** How long a safety backup, and a backup that a flush or restore has used, is kept, ms. */
+const KEEP_USED_MS = 30 * 24 * 60 * 60_000;
+
+/** Which backups of a table to delete when the newest `keep` are to stay; see `SpareReason` for what is never deleted. */
+export function planPrune(records: readonly BackupRecord[], rule: PruneRule): PrunePlan {
   const ours = records
     .filter((record) => record.table.arn === rule.tableArn)
     .toSorted((a, b) => b.startedAt - a.startedAt);
-  const lastVerified = ours.find((record) => record.verification.kind === 'verified');
+  const verified = ours.filter((record) => record.verification.kind === 'verified');
+  const largest = new Set([withMostRecords(ours), withMostRecords(verified)]);
+  const isRecent = (at: number | undefined) => at !== undefined && rule.now - at < KEEP_USED_MS;
+  const reasonToKeep = (record: BackupRecord): SpareReason | undefined => {
+    if (rule.checklist.has(record.id)) return 'checklist';
+    if (rule.inUse.has(record.id)) return 'in-use';
+    if (largest.has(record)) return 'most-records';
+    if (record === verified[0]) return 'last-verified';
+    if (isRecent(rule.namedAt.get(record.id)) || isRecent(record.usedBy?.at)) return 'named';
+    return record.purpose === 'safety' && isRecent(record.startedAt) ? 'safety' : undefined;
+  };
   const remove: BackupRecord[] = [];
-  const spared: { record: BackupRecord; because: 'last-verified' | 'in-use' }[] = [];
+  const spared: Spared[] = [];
   for (const record of ours.slice(Math.max(0, rule.keep))) {
-    if (record === lastVerified) spared.push({ record, because: 'last-verified' });
-    else if (rule.inUse.has(record.id)) spared.push({ record, because: 'in-use' });
-    else remove.push(record);
+    const because = reasonToKeep(record);
+    if (because === undefined) remove.push(record);
+    else spared.push({ record, because });
   }
   return { remove, spared };
 }
+
+/** The first one with the most records: of several, the newest. */
+const withMostRecords = (newestFirst: readonly BackupRecord[]): BackupRecord | undefined =>
+  newestFirst.reduce<BackupRecord | undefined>(
+    (most, record) => (most === undefined || record.counts.total > most.counts.total ? record : most),
+    undefined,
+  );
 
 /** An object of this name in the folder of a backup says that the backup is being deleted; `clearUnfinished` deletes the rest. */
 export const DELETION_MARKER = '_deleting';

@@ -103,6 +103,8 @@ function describeResult(result: Extract<TableEvent, { kind: 'finished' }>['resul
         `${result.restored} records restored, ${result.taken} not restored because their key is in use`,
         `${result.overwritten ?? 0} overwritten, ${result.changedSince ?? 0} left because they changed`,
       ].join(', ');
+    case 'prune':
+      return `${result.backups} backups deleted, ${result.records} records in all`;
   }
 }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type Approval, type Click, type ClickRefusal, factSchema, type UseRefusal } from '../../approvals/approval.ts';
-import type { DifferenceCounts } from '../../backup/errors.ts';
+import type { PrunePlan } from '../../backup/catalogue/prune.ts';
+import type { DifferenceCounts, SpareReason } from '../../backup/errors.ts';
 import type { BackupRecord } from '../../backup/format/backup-record.ts';
 import { VERSION_ID_LENGTH } from '../../backup/format/digest.ts';
 import type { HeldFunction } from '../../backup/jobs/release-held-function.ts';
@@ -18,6 +19,8 @@ export const MAX_RESTORED_ROWS = 2_000;
 export const MAX_NAMED_ROWS = 5;
 /** How many of their changed fields are named there. */
 export const MAX_NAMED_FIELDS = 10;
+/** The most backups that one request can delete: its message names each of them. */
+export const MAX_PRUNED = 20;
 
 /**
  * A destructive action on the table, exactly as it is asked for, approved and carried out. `continues` is the id of an
@@ -60,8 +63,30 @@ export const tableActionSchema = z.discriminatedUnion('kind', [
     names: z.array(z.string()).max(MAX_NAMED_ROWS).exactOptional(),
     continues: z.string().exactOptional(),
   }),
+  z.object({
+    kind: z.literal('prune'),
+    /** How many of the newest backups stay. */
+    keep: z.int().min(1),
+    /** Exactly these are deleted. `digest`: the sum of the digest. */
+    backups: z
+      .array(z.object({ id: z.string(), records: z.int().min(0), digest: z.string() }))
+      .min(1)
+      .max(MAX_PRUNED),
+    continues: z.string().exactOptional(),
+  }),
 ]);
 export type TableAction = z.infer<typeof tableActionSchema>;
+export type PruneAction = Extract<TableAction, { kind: 'prune' }>;
+
+/** The backup that an action relies on and that must be kept while its request is open; undefined where it is none. */
+export const backupIdOf = (action: TableAction): string | undefined =>
+  action.kind === 'prune' ? undefined : action.backupId;
+
+/** The backups of an action, for the audit log. */
+export const describeBackups = (action: TableAction): string =>
+  action.kind === 'prune'
+    ? action.backups.map(({ id, records }) => `backup ${id} (${records} records)`).join(', ')
+    : `backup ${action.backupId}`;
 
 /** How many records a restore of single records is about. */
 export const rowsOf = ({ entries = [], overwrites = [] }: Extract<TableAction, { kind: 'restore' }>): number =>
@@ -146,7 +171,8 @@ export type TableRefusal =
       readonly arn: string;
     }
   | { readonly reason: 'backup-damaged'; readonly backupId: string; readonly object: string; readonly why: string }
-  | { readonly reason: 'backup-in-use'; readonly backupId: string }
+  /** `newest`: it is one of the newest, which stay. */
+  | { readonly reason: 'backup-in-use'; readonly backupId: string; readonly because: SpareReason | 'newest' }
   | {
       readonly reason: 'differs';
       readonly backupId: string;
@@ -242,7 +268,8 @@ export type JobStage =
   | 'safety-backup'
   | 'writing'
   | 'removing'
-  | 'proving';
+  | 'proving'
+  | 'pruning';
 
 /** The stages of a flush or restore before its first write: what they count was only read. */
 export const READING_STAGES: ReadonlySet<JobStage> = new Set([
@@ -309,7 +336,9 @@ export type JobResult =
       /** Absent in results of older versions, which overwrote nothing. */
       readonly overwritten?: number;
       readonly changedSince?: number;
-    };
+    }
+  /** Backups were deleted, with so many records in all. */
+  | { readonly kind: 'prune'; readonly backups: number; readonly records: number };
 
 /** How a job came to its end. */
 export type JobEnd =
@@ -367,15 +396,11 @@ export interface TableControl {
   backups(): Promise<TableAnswer<readonly BackupRecord[]>>;
   /** Reads a backup back from S3 and stores whether it is whole. */
   verify(backupId: string): Promise<TableAnswer<BackupRecord>>;
-  /** Which backups would be deleted, and which are kept although they are older than the newest `keep`. */
-  planPrune(keep: number): Promise<
-    TableAnswer<{
-      remove: readonly BackupRecord[];
-      spared: readonly { record: BackupRecord; because: 'last-verified' | 'in-use' }[];
-    }>
-  >;
-  /** Deletes those backups that may be deleted, each recorded in the audit first; returns how many. */
-  prune(backupIds: readonly string[], by: Person): Promise<TableAnswer<number>>;
+  /**
+   * Which backups can be deleted, and which are kept although they are older than the newest `keep`. `action`: what to request for
+   * the oldest of them; absent where there is nothing to delete.
+   */
+  planPrune(keep: number): Promise<TableAnswer<PrunePlan & { readonly action?: PruneAction }>>;
   /** Adds a backup in the runbook's format to the catalogue, with the types of a good one. */
   importLegacy(request: { uri: string; typesFrom?: string; by: Person }): Promise<TableAnswer<BackupRecord>>;
   /** What a flush would delete. Relies on the last verified backup where none is given. */

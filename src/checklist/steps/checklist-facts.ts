@@ -73,7 +73,9 @@ export async function gatherFacts(
   ]);
   const flush = stepRecords.find(({ step }) => step === 'flush');
   const work =
-    job && job.work.kind !== 'backup' ? { kind: job.work.kind, by: job.by, startedAt: job.startedAt } : undefined;
+    job && job.work.kind !== 'backup' && job.work.kind !== 'prune'
+      ? { kind: job.work.kind, by: job.by, startedAt: job.startedAt }
+      : undefined;
   const tableFacts = defined({ flush, job: work, reset });
   const readsAws = depth !== 'record';
   const active = run && isActive(run, rules) ? run : undefined;

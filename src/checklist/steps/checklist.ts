@@ -57,6 +57,8 @@ export interface Checklist extends TableJobRecorder {
   /** The id of the open checklist. Opens one if none is open. */
   ensureOpen(by: string): Promise<string>;
   openId(): Promise<string | undefined>;
+  /** The ids of the backups that steps of the open checklist name. */
+  backupsOfOpen(): Promise<readonly string[]>;
   /** Records a step of the open checklist as running. */
   begin(step: StepName, by: string): Promise<RunningStep>;
   prove(
@@ -157,6 +159,11 @@ export function createChecklist(ports: ChecklistPorts): Checklist {
     },
     async openId() {
       return (await openRecord())?.id;
+    },
+    async backupsOfOpen() {
+      const open = await store.open();
+      const steps = open ? await store.steps(open.id) : [];
+      return steps.flatMap(({ found }) => (found && 'backupId' in found ? [found.backupId] : []));
     },
     prove: (of, proof) => store.setProof(of, { ...proof, at: now() }),
     disprove: (of) => store.removeProof(of),

@@ -52,8 +52,9 @@ export function createTableJobRecorder(ports: {
       return recordFlush(job, 'failed', { kind: 'error', message: whyFlushFailed(event) });
     },
     async recordTableChange({ work }) {
-      const isWhole = work.kind === 'flush' ? !work.failedOnly : work.kind === 'restore' && work.mode !== 'rows';
-      if (work.kind !== 'backup' && isWhole) await store.setReset({ kind: work.kind, at: now() });
+      if (work.kind === 'backup' || work.kind === 'prune') return;
+      if (work.kind === 'flush' ? !work.failedOnly : work.mode !== 'rows')
+        await store.setReset({ kind: work.kind, at: now() });
     },
     async recordResult(job, result) {
       if (job.work.kind !== 'flush' || job.work.failedOnly || result.kind !== 'flush') return;

@@ -1,4 +1,3 @@
-import type { Approval } from '../../approvals/approval.ts';
 import type { Fingerprint } from '../../approvals/fingerprint.ts';
 import { findBackup, isDatedAhead, requireUsable } from '../../backup/catalogue/catalogue.ts';
 import type { BackupLocation } from '../../backup/catalogue/location.ts';
@@ -10,6 +9,7 @@ import type { RecreationFacts, TableAction, TableNow, TableRefusal } from '../co
 import type { PreconditionCheck } from '../model/preconditions.ts';
 import type { Override } from '../model/step.ts';
 import type { JobRecord } from './job-record.ts';
+import type { Pruning } from './prune-backups.ts';
 import { fingerprintOf } from './table-facts.ts';
 
 export interface ApprovalFactsPorts {
@@ -20,8 +20,11 @@ export interface ApprovalFactsPorts {
   /** The hash of the function's code: an approval is bound to it. */
   readonly codeSha256: () => Promise<string>;
   /** Whether the checklist allows the step, with everything gathered again. */
-  readonly preconditions: (step: Approval['action']) => Promise<PreconditionCheck>;
+  readonly preconditions: (step: Exclude<TableAction, { kind: 'prune' }>['kind']) => Promise<PreconditionCheck>;
   readonly readTable: () => Promise<TableNow>;
+  /** The same without a count of its records. */
+  readonly describe: () => Promise<Pick<TableNow, 'name' | 'status'>>;
+  readonly pruning: Pick<Pruning, 'gather'>;
   readonly readRecreation: () => Promise<RecreationFacts>;
   /** The run that is active on this pipeline, if there is one. */
   readonly activeRun: () => Promise<string | undefined>;
@@ -30,17 +33,16 @@ export interface ApprovalFactsPorts {
 /** What an approval is given on. */
 export interface FactsForApproval {
   readonly fingerprint: Fingerprint;
-  readonly backup: BackupRecord;
   readonly checklistId?: string;
 }
 
 /** Gathers what a flush or restore depends on: when it is asked for, again before it starts, and again before it resumes. */
 export interface ApprovalFacts {
   /** What blocks every flush and restore at the moment, apart from the job `except`. */
-  blocker(now: TableNow, except?: string): Promise<TableRefusal | undefined>;
+  blocker(now: Pick<TableNow, 'name' | 'status'>, except?: string): Promise<TableRefusal | undefined>;
   /** The overridden preconditions of an action, or those that do not hold. */
   preconditionsOf(action: {
-    readonly kind: Approval['action'];
+    readonly kind: Exclude<TableAction, { kind: 'prune' }>['kind'];
     readonly failedOnly?: boolean;
   }): Promise<Result<readonly Override[], TableRefusal>>;
   /**
@@ -67,7 +69,7 @@ export interface ApprovalFacts {
 export function createApprovalFacts(ports: ApprovalFactsPorts): ApprovalFacts {
   const { clock } = ports;
 
-  async function blocker(now: TableNow, except?: string): Promise<TableRefusal | undefined> {
+  async function blocker(now: Pick<TableNow, 'name' | 'status'>, except?: string): Promise<TableRefusal | undefined> {
     if (now.status !== 'ACTIVE') return { reason: 'table-not-active', table: now.name, status: now.status };
     const runId = await ports.activeRun();
     if (runId !== undefined) return { reason: 'run-active', runId };
@@ -101,6 +103,12 @@ export function createApprovalFacts(ports: ApprovalFactsPorts): ApprovalFacts {
     preconditionsOf,
     refusalOfBackup,
     async gather(action, checklistId, except) {
+      if (action.kind === 'prune') {
+        const blocked = await blocker(await ports.describe(), except);
+        return blocked
+          ? refuse(blocked)
+          : ports.pruning.gather(action, except !== undefined || action.continues !== undefined);
+      }
       const table = await ports.readTable();
       const blocked = await blocker(table, except);
       if (blocked) return refuse(blocked);
@@ -118,7 +126,7 @@ export function createApprovalFacts(ports: ApprovalFactsPorts): ApprovalFacts {
         overridden: overridden.value,
         ...defined({ recreation }),
       });
-      return succeed({ fingerprint, backup, ...defined({ checklistId: id }) });
+      return succeed({ fingerprint, ...defined({ checklistId: id }) });
     },
   };
 }

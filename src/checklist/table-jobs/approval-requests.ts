@@ -12,7 +12,14 @@ import type { Clock } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
 import { refuse, succeed } from '../../lib/result.ts';
 import type { AuditWriter } from '../audit/audit-writer.ts';
-import { optionsOf, type TableAnswer, type TableControl, type TableEvent } from '../contracts/table-control.ts';
+import {
+  backupIdOf,
+  describeBackups,
+  optionsOf,
+  type TableAnswer,
+  type TableControl,
+  type TableEvent,
+} from '../contracts/table-control.ts';
 import type { Checklist } from '../steps/checklist.ts';
 import type { ApprovalFacts } from './approval-facts.ts';
 
@@ -63,6 +70,7 @@ export function createApprovalRequests(ports: ApprovalRequestsPorts): ApprovalRe
       const facts = await ports.facts.gather(action, () => ports.checklist.ensureOpen(by), except);
       if (!facts.ok) return facts;
       const requestedAt = now();
+      const backupId = backupIdOf(action);
       const approval: Approval = {
         id: approvalId,
         action: action.kind,
@@ -72,14 +80,13 @@ export function createApprovalRequests(ports: ApprovalRequestsPorts): ApprovalRe
         requestedAt,
         expiresAt: requestedAt + ports.approvalMs,
         channel,
-        backupId: action.backupId,
         state: { kind: 'pending' },
-        ...defined({ reason }),
+        ...defined({ reason, backupId }),
       };
       await audit.record({
         who: by,
         what: `approval ${approvalId} of a ${action.kind}`,
-        outcome: `requested, with backup ${action.backupId}`,
+        outcome: `requested, with ${describeBackups(action)}`,
         ...defined({ why: reason }),
       });
       await approvals.create(approval);

@@ -1,12 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { GetObjectCommand } from '@aws-sdk/client-s3';
-import { isWaiting } from '../../approvals/approval.ts';
-import type { ApprovalStore } from '../../approvals/approval-store.ts';
 import { findBackup, listBackups } from '../../backup/catalogue/catalogue.ts';
 import type { BackupLocation } from '../../backup/catalogue/location.ts';
-import { deleteBackup, planPrune } from '../../backup/catalogue/prune.ts';
-import type { JobStore } from '../../backup/jobs/job.ts';
 import { importLegacy, refuseLegacy } from '../../backup/legacy/legacy.ts';
 import { createNativeBackup, followExport, readPointInTimeRecovery, startExport } from '../../backup/native/native.ts';
 import { verifyBackup } from '../../backup/verify/verify.ts';
@@ -16,7 +12,6 @@ import { defined } from '../../lib/defined.ts';
 import { refuse, succeed } from '../../lib/result.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import { describeTable } from '../../pipeline/table/table.ts';
-import type { AuditWriter } from '../audit/audit-writer.ts';
 import type { TableControl, TableEvent, TableJob } from '../contracts/table-control.ts';
 import type { JobRecord } from './job-record.ts';
 import { createProgressMeter } from './progress-meter.ts';
@@ -28,11 +23,7 @@ export interface BackupRequestsPorts {
   readonly clock: Clock;
   readonly random: Random;
   readonly table: string;
-  readonly approvals: Pick<ApprovalStore, 'open'>;
-  readonly jobs: Pick<JobStore, 'list'>;
   readonly record: Pick<JobRecord, 'read'>;
-  /** A backup is in the audit before it is deleted. */
-  readonly audit: Pick<AuditWriter, 'record'>;
   readonly readFault: (error: unknown) => Fault;
   readonly warn: (message: string, cause: unknown) => void;
   readonly emit: (event: TableEvent) => Promise<unknown>;
@@ -42,30 +33,15 @@ export interface BackupRequestsPorts {
 
 export type BackupRequests = Pick<
   TableControl,
-  'backup' | 'nativeBackup' | 'exportTable' | 'backups' | 'verify' | 'planPrune' | 'prune' | 'importLegacy'
+  'backup' | 'nativeBackup' | 'exportTable' | 'backups' | 'verify' | 'importLegacy'
 >;
 
 const EXPORT_POLL_MS = 15_000;
 
-/** Making, reading and deleting backups: what needs neither an approval nor the lease. The methods throw the errors of AWS. */
+/** Making and reading backups: what needs neither an approval nor the lease. The methods throw the errors of AWS. */
 export function createBackupRequests(ports: BackupRequestsPorts): BackupRequests {
   const { dynamodb, location, clock, emit, closing } = ports;
   let current: TableJob | undefined;
-
-  /** The backups that a request, a job or its progress refers to. @throws when one of these cannot be read: it may need a backup */
-  async function inUse(): Promise<Set<string>> {
-    const ids = new Set<string>();
-    for await (const approval of ports.approvals.open({ strict: true }))
-      if (approval.backupId !== undefined && isWaiting(approval, clock.now())) ids.add(approval.backupId);
-    for (const job of await ports.jobs.list({ strict: true })) {
-      if (job.kind !== 'hold') ids.add(job.backupId);
-      // What a restore removes is saved next to it.
-      if (job.kind === 'restore' && job.safetyBackupId !== undefined) ids.add(job.safetyBackupId);
-    }
-    const stored = await ports.record.read();
-    if (stored) ids.add(stored.job.work.backupId);
-    return ids;
-  }
 
   async function make(job: TableJob, note: string | undefined): Promise<void> {
     const measure = createProgressMeter(clock);
@@ -131,23 +107,6 @@ export function createBackupRequests(ports: BackupRequestsPorts): BackupRequests
     backups: async () => succeed(await listBackups(location)),
     verify: async (backupId) =>
       succeed(await verifyBackup(location, await findBackup(location, backupId), () => clock.now())),
-    async planPrune(keep) {
-      const { arn: tableArn } = await describeTable(dynamodb, ports.table);
-      return succeed(planPrune(await listBackups(location), { tableArn, keep, inUse: await inUse() }));
-    },
-    async prune(backupIds, by) {
-      const { arn: tableArn } = await describeTable(dynamodb, ports.table);
-      let deleted = 0;
-      for (const id of new Set(backupIds)) {
-        // Checked before each deletion: a request may have come meanwhile, or a backup have become the last verified one.
-        const { remove } = planPrune(await listBackups(location), { tableArn, keep: 0, inUse: await inUse() });
-        if (!remove.some((record) => record.id === id)) continue;
-        await ports.audit.record({ who: by, what: `backup ${id}`, outcome: 'about to be deleted' });
-        await deleteBackup(location, id);
-        deleted += 1;
-      }
-      return succeed(deleted);
-    },
     async importLegacy({ uri, typesFrom, by }) {
       const [, bucket = '', key = ''] = /^s3:\/\/([^/]+)\/(.+)$/.exec(uri) ?? [];
       const fileName = key.split('/').at(-1) ?? key;

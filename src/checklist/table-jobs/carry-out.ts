@@ -5,7 +5,13 @@ import { recreateTable } from '../../backup/recreate/recreate.ts';
 import { restoreBackup } from '../../backup/restore/restore.ts';
 import { restoreRows } from '../../backup/restore/restore-rows.ts';
 import { defined } from '../../lib/defined.ts';
-import { type ApprovedJob, type JobResult, progressIdOf, rowsOf } from '../contracts/table-control.ts';
+import {
+  type ApprovedJob,
+  type JobResult,
+  progressIdOf,
+  rowsOf,
+  type TableAction,
+} from '../contracts/table-control.ts';
 import type { WorkLimits } from './job-driver.ts';
 import type { ProgressUpdate } from './progress-meter.ts';
 import { TABLE_DESCRIPTION } from './table-facts.ts';
@@ -21,7 +27,7 @@ export interface CarryOutPorts extends JobPorts {
 /** Does the work of a job, from where it was left. @throws the errors of the backup and of AWS, and what `limits` throw. */
 export async function carryOut(
   ports: CarryOutPorts,
-  job: ApprovedJob,
+  job: ApprovedJob & { readonly work: Exclude<TableAction, { kind: 'prune' }> },
   { signal, mayWrite, mayFinish }: WorkLimits,
   onProgress: (update: ProgressUpdate) => void,
 ): Promise<JobResult> {

@@ -353,14 +353,14 @@ export function createJobDriver(ports: JobDriverPorts): JobDriver {
 
 /**
  * Whether no process has changed the table for this job, as far as its progress tells, which is stored before the first write.
- * A restore of rows stores none: of one that other processes have driven nothing is known. False where it cannot be read.
+ * A restore of rows and a prune store none: of one that other processes have driven nothing is known. False where it cannot be read.
  */
 export async function isUntouchedBefore(
   jobs: Pick<JobStore, 'read'>,
   job: ApprovedJob,
   isResumed: boolean,
 ): Promise<boolean> {
-  if (job.work.kind === 'restore' && job.work.mode === 'rows') return !isResumed;
+  if (job.work.kind === 'prune' || (job.work.kind === 'restore' && job.work.mode === 'rows')) return !isResumed;
   return jobs.read(progressIdOf(job)).then(
     (kept) => kept === undefined,
     () => false,

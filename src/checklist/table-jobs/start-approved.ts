@@ -5,7 +5,13 @@ import { defined } from '../../lib/defined.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { AuditWriter } from '../audit/audit-writer.ts';
-import { type ApprovedJob, actionOf, optionsOf, type TableRefusal } from '../contracts/table-control.ts';
+import {
+  type ApprovedJob,
+  actionOf,
+  describeBackups,
+  optionsOf,
+  type TableRefusal,
+} from '../contracts/table-control.ts';
 import type { Checklist } from '../steps/checklist.ts';
 import type { ApprovalFacts, FactsForApproval } from './approval-facts.ts';
 import type { ApprovalRequests } from './approval-requests.ts';
@@ -116,7 +122,7 @@ async function markUsed(
     await ports.audit.record({
       who: job.approvedBy ?? job.by,
       what: `${job.work.kind}${job.work.kind === 'flush' && job.work.recreate ? ' recreate' : ''} ${id}`,
-      outcome: `approved, and about to start with backup ${job.work.backupId}`,
+      outcome: `approved, and about to start with ${describeBackups(job.work)}`,
       ...defined({ why: reason }),
     });
   } catch (error) {

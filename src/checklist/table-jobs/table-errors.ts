@@ -1,5 +1,6 @@
 import {
   BackupDamagedError,
+  BackupKeptError,
   BackupLocationError,
   BackupNotFoundError,
   BackupNotVerifiedError,
@@ -31,6 +32,8 @@ export function refusalOf(error: unknown): TableRefusal | undefined {
     };
   if (error instanceof BackupDamagedError)
     return { reason: 'backup-damaged', backupId: error.backupId, object: error.objectKey, why: error.reason };
+  if (error instanceof BackupKeptError)
+    return { reason: 'backup-in-use', backupId: error.backupId, because: error.because };
   if (error instanceof BackupLocationError) return { reason: 'location', bucket: error.bucket, why: error.reason };
   if (error instanceof FlushRefusedError)
     return { reason: 'differs', backupId: error.backupId, difference: error.difference, most: error.maxDifference };

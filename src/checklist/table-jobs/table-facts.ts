@@ -92,7 +92,7 @@ const recreationFacts = ({ digest, losses }: RecreationFacts, now: TableNow): Fi
 export function fingerprintOf(
   now: TableNow,
   backup: BackupRecord,
-  action: TableAction,
+  action: Exclude<TableAction, { kind: 'prune' }>,
   about: {
     readonly codeSha256: string;
     /** The checklist that a flush belongs to. */

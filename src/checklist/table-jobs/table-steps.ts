@@ -10,6 +10,7 @@ import { previewRestore } from '../../backup/restore/restore.ts';
 import { readSupplements } from '../../backup/write/supplement.ts';
 import { createEmitter } from '../../lib/async/emitter.ts';
 import { refuse, succeed } from '../../lib/result.ts';
+import { describeTable } from '../../pipeline/table/table.ts';
 import type { AuditWriter } from '../audit/audit-writer.ts';
 import type { TableAnswer, TableControl, TableEvent } from '../contracts/table-control.ts';
 import type { Checklist } from '../steps/checklist.ts';
@@ -20,14 +21,15 @@ import { type CarryOutPorts, carryOut } from './carry-out.ts';
 import { createJobDriver, type JobDriverPorts } from './job-driver.ts';
 import type { JobRecord } from './job-record.ts';
 import { createWorkFinder } from './look-for-work.ts';
+import { createPruning } from './prune-backups.ts';
 import { startApproved } from './start-approved.ts';
 import { refusalOrFault } from './table-errors.ts';
 import { readRecreation, readTableNow } from './table-facts.ts';
 
 export interface TableStepsPorts
-  extends Omit<ApprovalFactsPorts, 'record' | 'readTable' | 'readRecreation'>,
+  extends Omit<ApprovalFactsPorts, 'record' | 'readTable' | 'readRecreation' | 'describe' | 'pruning'>,
     Omit<JobDriverPorts, 'record' | 'jobs' | 'emit' | 'carryOut' | 'recordTableChange' | 'recordResult'>,
-    Omit<BackupRequestsPorts, 'record' | 'jobs' | 'approvals' | 'audit' | 'emit' | 'closing'>,
+    Omit<BackupRequestsPorts, 'record' | 'emit' | 'closing'>,
     CarryOutPorts {
   readonly lambda: LambdaClient;
   readonly functionName: string;
@@ -38,7 +40,7 @@ export interface TableStepsPorts
   readonly audit: Pick<AuditWriter, 'enqueue' | 'record'>;
   readonly checklist: Pick<
     Checklist,
-    'ensureOpen' | 'openId' | 'recordFlushRequest' | 'recordTableChange' | 'recordResult'
+    'ensureOpen' | 'openId' | 'backupsOfOpen' | 'recordFlushRequest' | 'recordTableChange' | 'recordResult'
   >;
 }
 
@@ -61,13 +63,23 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
   );
   const readTable = () => readTableNow(dynamodb, ports.table);
   const recreation = () => readRecreation(dynamodb, ports.table);
-  const facts = createApprovalFacts({ ...ports, readTable, readRecreation: recreation });
+  const pruning = createPruning({ ...ports, checklistBackups: () => checklist.backupsOfOpen() });
+  const facts = createApprovalFacts({
+    ...ports,
+    pruning,
+    describe: () => describeTable(dynamodb, ports.table),
+    readTable,
+    readRecreation: recreation,
+  });
   const requests = createApprovalRequests({ ...ports, facts, emit });
   const backups = createBackupRequests({ ...ports, emit, closing: closing.signal });
   const driver = createJobDriver({
     ...ports,
     emit,
-    carryOut: (job, limits, onProgress) => carryOut(ports, job, limits, onProgress),
+    carryOut: (job, limits, onProgress) =>
+      job.work.kind === 'prune'
+        ? pruning.carryOut(job, job.work, limits, onProgress)
+        : carryOut(ports, { ...job, work: job.work }, limits, onProgress),
     recordTableChange: (job) => checklist.recordTableChange(job),
     recordResult: (job, result) => checklist.recordResult(job, result),
   });
@@ -106,8 +118,7 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
     exportTable: () => answer(backups.exportTable),
     backups: () => answer(backups.backups),
     verify: (backupId) => answer(() => backups.verify(backupId)),
-    planPrune: (keep) => answer(() => backups.planPrune(keep)),
-    prune: (backupIds, by) => answer(() => backups.prune(backupIds, by)),
+    planPrune: (keep) => answer(async () => succeed(await pruning.plan(keep))),
     importLegacy: (request) => answer(() => backups.importLegacy(request)),
     planFlush: ({ failedOnly, recreate, backupId }) =>
       answer(async () => {

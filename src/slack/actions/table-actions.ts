@@ -4,7 +4,6 @@ import type { TableForms } from '../forms/table-forms.ts';
 import type { ApproverCheck } from '../intake/approver-check.ts';
 import type { People } from '../intake/people.ts';
 import { ACTION } from '../messages/kit/buttons.ts';
-import { counted } from '../messages/kit/format.ts';
 import { type Message, say } from '../messages/kit/message.ts';
 import { approvalMessage, type WhoApproves } from '../messages/table/approval-message.ts';
 import { anotherJobMessage, stoppingJobMessage } from '../messages/table/table-messages.ts';
@@ -21,7 +20,7 @@ type TableActionId =
 /** The buttons of approvals, of table jobs and of the list of backups. */
 export function tableActions(ports: {
   tables: TableControl;
-  forms: Pick<TableForms, 'openRestore'>;
+  forms: Pick<TableForms, 'openRestore' | 'ask'>;
   chat: Pick<Chat, 'edit'>;
   /** What this person may decide, looked up at the click. */
   checkApprover: (person: string) => Promise<ApproverCheck>;
@@ -81,11 +80,18 @@ export function tableActions(ports: {
     [ACTION.prune]: {
       role: 'operator',
       async execute(click) {
-        const deleted = await tables.prune(
-          click.value.split(',').filter((id) => id !== ''),
-          click.person,
-        );
-        return deleted.ok ? say(`${counted(deleted.value, 'backup')} deleted.`) : tableRefusalMessage(deleted.refusal);
+        const [keep, ...ids] = click.value.split(',');
+        // A button of an older version names no number.
+        const plan = /^[1-9]\d{0,4}$/.test(keep ?? '') ? await tables.planPrune(Number(keep)) : undefined;
+        if (plan && !plan.ok) return tableRefusalMessage(plan.refusal);
+        const action = plan?.value.action;
+        const isAsShown = action?.backups.map(({ id }) => id).join(',') === ids.join(',');
+        return action && isAsShown
+          ? ports.forms.ask(action, undefined, click)
+          : say(
+              'Nothing was done: the backups that can be deleted are not the ones of this list any more.',
+              '`/rescan backups prune keep=5` lists them again.',
+            );
       },
     },
   };

@@ -88,7 +88,7 @@ export const backupsDescription: CommandDescription = {
   usage: 'backups | backups verify ID | backups prune keep=5',
   options: [
     ['verify ID', 'read one backup back from S3 and compare its checksum'],
-    ['prune keep=5', 'delete all but the newest 5; asks before it deletes'],
+    ['prune keep=5', 'delete all but the newest 5 after a second person approves; lists first what is kept and why'],
   ],
   example: 'backups',
 };

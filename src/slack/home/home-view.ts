@@ -21,7 +21,7 @@ import { clockTime, counted } from '../messages/kit/format.ts';
 import type { Message, MessageBlock } from '../messages/kit/message.ts';
 import { describeFault, faultLines } from '../messages/run/describe-run.ts';
 import { runMessage } from '../messages/run/run-message.ts';
-import { backupLine, jobName } from '../messages/table/describe-table.ts';
+import { actionName, backupLine, jobName, workName } from '../messages/table/describe-table.ts';
 
 /** The facts that the Home tab shows. */
 export interface HomeFacts {
@@ -67,7 +67,7 @@ export function homeView(facts: HomeFacts, now: number): HomeView {
     .slice(0, MOST_APPROVALS)
     .map(
       (approval) =>
-        `• ${approval.action} requested by ${mention(approval.requestedBy)}${approval.state.kind === 'approved' ? ', approved, starts now' : ''}${approval.link === undefined ? '' : ` · <${approval.link}|decide in the channel>`}`,
+        `• ${actionName(approval.action)} requested by ${mention(approval.requestedBy)}${approval.state.kind === 'approved' ? ', approved, starts now' : ''}${approval.link === undefined ? '' : ` · <${approval.link}|decide in the channel>`}`,
     );
   const more = unshown > 0 ? [`… and ${counted(unshown, 'more request')} in the channel.`] : [];
   const blocks: KnownBlock[] = [
@@ -119,7 +119,7 @@ const permitted = (blocks: readonly MessageBlock[], rights: Rights): readonly Me
 
 function jobBlocks(job: TableJob, rights: Rights): KnownBlock[] {
   const fact = `:hourglass_flowing_sand: ${jobName(job)} is in progress, started at ${clockTime(job.startedAt)} by ${mention(job.by)}.`;
-  const stop = button(ACTION.stopJob, `Stop the ${job.work.kind}`, job.id, { style: 'danger' });
+  const stop = button(ACTION.stopJob, `Stop the ${workName(job)}`, job.id, { style: 'danger' });
   return [section(fact), ...actions('job_stop', permittedButtons([stop], rights))];
 }
 

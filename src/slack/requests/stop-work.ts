@@ -2,6 +2,7 @@ import type { AutopilotControl } from '../../checklist/contracts/autopilot-contr
 import type { TableControl } from '../../checklist/contracts/table-control.ts';
 import { autopilotStoppedMessage } from '../messages/checklist/autopilot-message.ts';
 import { type Message, say } from '../messages/kit/message.ts';
+import { actionName } from '../messages/table/describe-table.ts';
 import { stoppingJobMessage } from '../messages/table/table-messages.ts';
 import { tableRefusalMessage } from '../messages/table/table-refusals.ts';
 import type { RunRequests } from './run-requests.ts';
@@ -36,7 +37,8 @@ export async function stopWork(
   if (run.status === 'fulfilled' && run.value.done) return run.value.message;
   const piloting = await autopilot.stop(person);
   if (piloting.ok) return autopilotStoppedMessage(piloting.value);
-  if (taken) return say(`The ${taken.action} was approved but had not started. It will not start any more.`);
+  if (taken)
+    return say(`The ${actionName(taken.action)} was approved but had not started. It will not start any more.`);
   if (run.status === 'rejected') throw run.reason;
   if (job.status === 'rejected') throw job.reason;
   const { value: answer } = job;

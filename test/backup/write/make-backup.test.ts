@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { findBackup, listBackups } from '../../../src/backup/catalogue/catalogue.ts';
 import { clearUnfinished } from '../../../src/backup/catalogue/clear-unfinished.ts';
 import { deleteObject, md5Base64 } from '../../../src/backup/catalogue/location.ts';
-import { deleteBackup, planPrune } from '../../../src/backup/catalogue/prune.ts';
+import { deleteBackup } from '../../../src/backup/catalogue/prune.ts';
 import { BackupDamagedError, BackupLocationError, BackupNotFoundError } from '../../../src/backup/errors.ts';
 import { readBack, verifyBackup } from '../../../src/backup/verify/verify.ts';
 import { makeBackup } from '../../../src/backup/write/make-backup.ts';
@@ -190,24 +190,6 @@ test('A deleted backup is not in the catalogue any more, and others still are', 
   const ids = (await listBackups(world.location)).map((record) => record.id);
   expect(ids).toContain(kept.id);
   expect(ids).not.toContain(gone.id);
-});
-
-test('Pruning keeps the last verified backup and those in use', async () => {
-  const record = await world.backup(await world.table());
-  const at = (id: string, startedAt: number, verified: boolean) => ({
-    ...record,
-    id,
-    startedAt,
-    verification: verified ? ({ kind: 'verified', at: 1 } as const) : ({ kind: 'unverified', reason: 'x' } as const),
-  });
-  const records = [at('e', 5, false), at('d', 4, false), at('c', 3, true), at('b', 2, true), at('a', 1, true)];
-  const plan = planPrune(records, { tableArn: record.table.arn, keep: 1, inUse: new Set(['a']) });
-  expect(plan.remove.map(({ id }) => id)).toEqual(['d', 'b']);
-  expect(plan.spared.map(({ record: { id }, because }) => [id, because])).toEqual([
-    ['c', 'last-verified'],
-    ['a', 'in-use'],
-  ]);
-  expect(planPrune(records, { tableArn: 'another', keep: 0, inUse: new Set() })).toEqual({ remove: [], spared: [] });
 });
 
 test('What a process that died left behind is deleted only when it is old', async () => {

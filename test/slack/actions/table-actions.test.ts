@@ -21,7 +21,7 @@ async function clickStop(clicked: string, current: () => Promise<TableJob | unde
         return { ok: true, value: job };
       },
     },
-    forms: { openRestore: async () => undefined },
+    forms: { openRestore: async () => undefined, ask: async () => undefined },
     chat: { edit: async () => {} },
     checkApprover: async () => 'neither',
     people: peopleWith(),
@@ -54,7 +54,7 @@ test('a click tells whether the clicker is the requester under another id, and d
           return { ok: false, refusal: { reason: 'no-backup' } };
         },
       },
-      forms: { openRestore: async () => undefined },
+      forms: { openRestore: async () => undefined, ask: async () => undefined },
       chat: { edit: async () => {} },
       checkApprover: async () => 'approver',
       people: peopleWith(users),

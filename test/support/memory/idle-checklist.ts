@@ -25,6 +25,7 @@ export const idleControls = (runs: RunControl): Omit<BotControls, 'tables'> => (
     preconditions: async () => ({ kind: 'pass', overridden: [] }),
     ensureOpen: async () => 'c-0001',
     openId: async () => undefined,
+    backupsOfOpen: async () => [],
     begin: async () => ({ end: async () => {} }),
     prove: async () => {},
     disprove: async () => {},

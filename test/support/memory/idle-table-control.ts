@@ -10,7 +10,6 @@ export const idleTableControl = (): TableControl => ({
   backups: async () => ({ ok: true, value: [] }),
   verify: refused,
   planPrune: refused,
-  prune: refused,
   importLegacy: refused,
   planFlush: refused,
   planRestore: refused,

@@ -81,7 +81,7 @@ import {
   validation,
 } from './message-samples.ts';
 import { diffFound, failuresFound } from './result-builders.ts';
-import { backupRecord, flushJob, NOW, tableNow } from './table-builders.ts';
+import { backupRecord, flushJob, NOW, pruneAction, tableNow } from './table-builders.ts';
 /** Every renderer of the bot by its name, with states that reach its branches; `worse` makes each of them hostile. */
 
 export type Rendered = Message | ModalView | HomeView;
@@ -335,9 +335,14 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
   backupsMessage: (worse) => [tables.backupsMessage(worse([backupRecord({ note: 'A note' })]))],
   pruneMessage: (worse) => [
     tables.pruneMessage(
-      worse({ remove: [backupRecord()], spared: [{ record: backupRecord(), because: 'in-use' }] }),
+      worse({
+        remove: [backupRecord()],
+        spared: [{ record: backupRecord(), because: 'in-use' }],
+        action: pruneAction([backupRecord()]),
+      }),
       3,
     ),
+    tables.pruneMessage(worse({ remove: [], spared: [{ record: backupRecord(), because: 'safety' }] }), 1),
   ],
   tableRefusalMessage: (worse) => [
     tableRefusalMessage({ reason: 'backup-not-found', backupId: worse('B 1') }),

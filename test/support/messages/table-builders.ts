@@ -1,6 +1,6 @@
 import type { Approval } from '../../../src/approvals/approval.ts';
 import type { BackupRecord } from '../../../src/backup/format/backup-record.ts';
-import type { TableJob, TableNow } from '../../../src/checklist/contracts/table-control.ts';
+import type { PruneAction, TableJob, TableNow } from '../../../src/checklist/contracts/table-control.ts';
 
 export const TABLE_ARN = 'arn:aws:dynamodb:us-east-1:016164185850:table/TimesheetOCR-dev';
 export const NOW = Date.UTC(2026, 0, 5, 9);
@@ -72,4 +72,11 @@ export const flushApproval = (overrides: Partial<Approval> = {}): Approval => ({
   backupId: '20260105083000-abc123',
   state: { kind: 'pending' },
   ...overrides,
+});
+
+/** The deletion of these backups, as it is asked for. */
+export const pruneAction = (records: readonly BackupRecord[]): PruneAction => ({
+  kind: 'prune',
+  keep: 1,
+  backups: records.map(({ id, counts: { total }, digest }) => ({ id, records: total, digest: digest.sum })),
 });

@@ -13,7 +13,7 @@ import { clockTime } from '../kit/format.ts';
 import { compose, type Message, say } from '../kit/message.ts';
 import { describeFault, describeState, faultLines, runName } from '../run/describe-run.ts';
 import { runMessage } from '../run/run-message.ts';
-import { jobName } from '../table/describe-table.ts';
+import { actionName, jobName, workName } from '../table/describe-table.ts';
 import { STEP_TITLES } from './describe-step.ts';
 
 /** What a person may do with what is shown: everything, only stop it, or nothing. */
@@ -122,8 +122,8 @@ function approvalLine(approval: Approval, state: ShownState): string {
   const { id, action, requestedBy, expiresAt } = approval;
   const where = shown(state, id, 'Show the request');
   return approval.state.kind === 'approved'
-    ? `The ${action} requested by ${mention(requestedBy)} is approved by ${mention(approval.state.by)} and starts.${where}`
-    : `A ${action} requested by ${mention(requestedBy)} waits for approval until ${clockTime(expiresAt)}.${where}`;
+    ? `The ${actionName(action)} requested by ${mention(requestedBy)} is approved by ${mention(approval.state.by)} and starts.${where}`
+    : `A ${actionName(action)} requested by ${mention(requestedBy)} waits for approval until ${clockTime(expiresAt)}.${where}`;
 }
 
 const shown = ({ links }: ShownState, id: string, label = 'Show it'): string => {
@@ -132,7 +132,7 @@ const shown = ({ links }: ShownState, id: string, label = 'Show it'): string => 
 };
 
 const jobButtons = ({ job }: ShownState): readonly Button[] =>
-  job ? [button(ACTION.stopJob, `Stop the ${job.work.kind}`, job.id, { style: 'danger' })] : [];
+  job ? [button(ACTION.stopJob, `Stop the ${workName(job)}`, job.id, { style: 'danger' })] : [];
 
 const autopilotButtons = ({ autopilot }: ShownState): readonly Button[] =>
   autopilot ? [button(ACTION.autopilotStop, 'Stop the autopilot', autopilot.id, { style: 'danger' })] : [];
@@ -168,7 +168,7 @@ export function turnLine({ run, job, autopilot, approvals, view }: Omit<ShownSta
 }
 
 const approverTurn = ({ action, requestedBy, expiresAt }: Approval): string =>
-  `*Whose turn:* an approver decides about the ${action} requested by ${mention(requestedBy)}, by ${clockTime(expiresAt)}.`;
+  `*Whose turn:* an approver decides about the ${actionName(action)} requested by ${mention(requestedBy)}, by ${clockTime(expiresAt)}.`;
 
 /** The last known state as one line, with its time; nothing where none is known. */
 export function lastKnownLines(
@@ -218,9 +218,9 @@ export const notInProgressMessage = (state: Omit<ShownState, 'links'>): Message 
 export const ANYTHING = 'anything';
 
 function stoppedNames({ run, job, autopilot, approvals }: Omit<ShownState, 'links'>): string {
-  if (job) return `the ${job.work.kind}`;
+  if (job) return `the ${workName(job)}`;
   if (run && run.state.kind !== 'stopped' && isOpen(run.state)) return run.runId;
   if (autopilot) return 'the autopilot';
   const approved = approvals.find(({ state }) => state.kind === 'approved');
-  return approved ? `the approved ${approved.action}` : 'what is in progress';
+  return approved ? `the approved ${actionName(approved.action)}` : 'what is in progress';
 }

@@ -6,7 +6,7 @@ import { NOT_KEPT, OVERRIDDEN, OVERWRITTEN, RECORDS_COUNTED } from '../../../che
 import { ACTION, button } from '../kit/buttons.ts';
 import { code, mention, mentionWho, sentence, unescapeMrkdwn } from '../kit/escape.ts';
 import { compose, type Message, say } from '../kit/message.ts';
-import { clockTime, describeAction, namedLines } from './describe-table.ts';
+import { actionName, clockTime, describeAction, namedLines } from './describe-table.ts';
 import { changedLines, decisionClause } from './table-refusals.ts';
 
 /** Who may approve: the policy, and the user and group ids of the approvers. */
@@ -40,9 +40,12 @@ export function approvalMessage(approval: Approval, whoApproves: WhoApproves): M
   const table = tableOf(approval);
   const what = describeAction(action, table, factOf(approval, RECORDS_COUNTED));
   const { state } = approval;
+  const name = actionName(approval.action);
   const reason = approval.reason === undefined ? 'No reason given.' : `Reason: ${code(approval.reason, 500)}`;
   const isOverridden = ({ name }: Fact) => name.startsWith(OVERRIDDEN);
-  const bound = approval.fingerprint.filter((fact) => !isOverridden(fact));
+  // The backups that are deleted are listed above.
+  const isListed = ({ name: fact }: Fact) => action.kind === 'prune' && fact.startsWith('backup ');
+  const bound = approval.fingerprint.filter((fact) => !isOverridden(fact) && !isListed(fact));
   const smallPrint = (facts: readonly Fact[]) =>
     facts.map(({ name, value }) => `${sentence(name, 60)}: ${code(value, 200)}`).join('\n');
   const details = [
@@ -53,7 +56,7 @@ export function approvalMessage(approval: Approval, whoApproves: WhoApproves): M
   ];
   if (state.kind === 'pending')
     return compose({
-      fact: `Approval needed: ${approval.action} of ${code(table, 120)}`,
+      fact: `Approval needed: ${name} of ${code(table, 120)}`,
       lines: [`${mention(approval.requestedBy)} asks to ${what}.`, ...details, approversLine(whoApproves, approval)],
       numbers: bound.filter(isMain).map(({ name, value }) => [capitalized(name), code(shortBackupId(value), 200)]),
       notes: [smallPrint(bound.filter((fact) => !isMain(fact) || fact.name === 'backup'))],
@@ -61,7 +64,7 @@ export function approvalMessage(approval: Approval, whoApproves: WhoApproves): M
         button(ACTION.approve, 'Approve', approval.id, {
           style: 'danger',
           confirm: {
-            title: `Approve this ${approval.action}?`,
+            title: `Approve this ${name}?`,
             text: `It starts at once: ${plain(what)}.`,
             yes: 'Approve',
             no: 'Cancel',
@@ -71,7 +74,7 @@ export function approvalMessage(approval: Approval, whoApproves: WhoApproves): M
       ],
     });
   return compose({
-    fact: `${capitalized(approval.action)} of ${code(table, 120)}: ${OUTCOMES[state.kind]}.`,
+    fact: `${capitalized(name)} of ${code(table, 120)}: ${OUTCOMES[state.kind]}.`,
     lines: [
       `${mention(approval.requestedBy)} asked to ${what}. The request ${decisionClause(state)}${ownText(approval)}.`,
       ...details,
@@ -107,11 +110,16 @@ const OUTCOMES: Readonly<Record<Exclude<Approval['state']['kind'], 'pending'>, s
 export function requestEndedMessage(approval: Approval): Message | undefined {
   const { state, requestedBy, action } = approval;
   const asked = actionOf(approval);
-  const command = asked.kind === 'flush' && asked.recreate ? 'flush recreate' : action;
+  const command =
+    asked.kind === 'prune'
+      ? `backups prune keep=${asked.keep}`
+      : asked.kind === 'flush' && asked.recreate
+        ? 'flush recreate'
+        : action;
   if (state.kind === 'pending' || state.kind === 'approved' || state.kind === 'used') return undefined;
   if (state.kind === 'withdrawn' && state.by === requestedBy) return undefined;
   return say(
-    `${mention(requestedBy)}: your ${action} request ${decisionClause(state)}. ${nothingDone(asked)}`,
+    `${mention(requestedBy)}: your ${actionName(action)} request ${decisionClause(state)}. ${nothingDone(asked)}`,
     ...(state.kind === 'void' ? changedLines(state.changed) : []),
     ...(state.kind === 'void' || state.kind === 'expired' ? [`\`/rescan ${command}\` asks again.`] : []),
   );

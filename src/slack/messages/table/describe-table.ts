@@ -1,3 +1,5 @@
+import type { ApprovedAction } from '../../../approvals/approval.ts';
+import type { SpareReason } from '../../../backup/errors.ts';
 import { type BackupRecord, shortBackupId } from '../../../backup/format/backup-record.ts';
 import {
   type JobProgress,
@@ -80,6 +82,11 @@ export function describeAction(action: TableAction, table: string, records?: str
     const all = records === undefined ? 'every record' : `all ${sentence(records, 20)} records`;
     return `delete ${action.failedOnly ? 'the failed-image records' : all} of ${where}${rest}`;
   }
+  if (action.kind === 'prune') {
+    const inAll = action.backups.reduce((sum, backup) => sum + backup.records, 0);
+    const newest = action.keep === 1 ? 'the newest one' : `the newest ${count(action.keep)}`;
+    return `permanently delete ${counted(action.backups.length, 'backup')} of ${where} with ${counted(inAll, 'record')} in all, and keep ${newest}${rest}`;
+  }
   const backup = `backup ${code(shortBackupId(action.backupId), 80)}`;
   switch (action.mode) {
     case 'rows':
@@ -105,8 +112,15 @@ function describeRows(
     : `${restored}, and overwrite ${overwritten} with the version of the backup`;
 }
 
-/** The single records that an action restores, and the fields that change; none where it restores none. */
+/** When a backup was made, by its id, epoch ms. */
+const madeAt = (backupId: string): number => Number(/^\d{14}(?=-)/.exec(backupId)?.[0] ?? 0);
+
+/** Each backup that an action deletes, or the single records that it restores and the fields that change; none where it does neither. */
 export function namedLines(action: TableAction): readonly string[] {
+  if (action.kind === 'prune')
+    return action.backups.map(
+      ({ id, records }) => `• ${code(shortBackupId(id), 80)} · ${dateTime(madeAt(id))} · ${counted(records, 'record')}`,
+    );
   if (action.kind !== 'restore' || !action.names || action.names.length === 0) return [];
   const { names, overwrites = [], fields = [] } = action;
   const more = rowsOf(action) - names.length;
@@ -161,8 +175,25 @@ export function describeRecovery(recovery: PointInTimeRecovery): string {
   }
 }
 
-export const jobName = (job: TableJob): string =>
-  job.work.kind === 'backup' ? 'The backup' : job.work.kind === 'flush' ? 'The flush' : 'The restore';
+/** The work of a job, after an article: `flush`, `deletion of backups`. */
+export const workName = ({ work }: TableJob): string => (work.kind === 'backup' ? work.kind : actionName(work.kind));
+
+export const jobName = (job: TableJob): string => `The ${workName(job)}`;
+
+/** Why a backup is kept, as the end of a sentence. */
+export const describeSpared = (because: SpareReason | 'newest'): string => SPARED[because];
+const SPARED: Readonly<Record<SpareReason | 'newest', string>> = {
+  newest: 'it is one of the newest, which stay',
+  checklist: 'the open checklist relies on it',
+  'in-use': 'a request or a job needs it',
+  'most-records': 'no other backup has more records',
+  'last-verified': 'it is the last verified one',
+  named: 'a flush or restore used it in the last 30 days',
+  safety: 'it is the safety backup of a restore of the last 30 days',
+};
+
+/** An approved action as people call it: `flush`, `deletion of backups`. */
+export const actionName = (action: ApprovedAction): string => (action === 'prune' ? 'deletion of backups' : action);
 
 /** What a stage does, and whether `done` and `total` count what it does. */
 const STAGES: Readonly<Record<JobStage, readonly [text: string, counts: boolean]>> = {
@@ -179,6 +210,7 @@ const STAGES: Readonly<Record<JobStage, readonly [text: string, counts: boolean]
   'safety-backup': ['making a safety backup of the table', false],
   writing: ['writing records', true],
   removing: ['removing records that are not in the backup', true],
+  pruning: ['deleting backups with their records', true],
   proving: ['checking the result by reading the whole table', false],
 };
 

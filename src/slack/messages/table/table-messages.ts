@@ -1,9 +1,11 @@
+import type { PrunePlan } from '../../../backup/catalogue/prune.ts';
 import { type BackupRecord, shortBackupId, storedBytes } from '../../../backup/format/backup-record.ts';
 import {
   type JobProgress,
   type JobReach,
   type JobResult,
   type PointInTimeRecovery,
+  type PruneAction,
   READING_STAGES,
   type TableEvent,
   type TableJob,
@@ -22,6 +24,7 @@ import {
   describeCounts,
   describeProgress,
   describeRecovery,
+  describeSpared,
   describeStage,
   hasBar,
   jobName,
@@ -53,6 +56,11 @@ export function finishedMessage(job: TableJob, result: JobResult, elapsedMs: num
   const by = requestedLine(job);
   const took = `in ${duration(elapsedMs)}`;
   switch (result.kind) {
+    case 'prune':
+      return compose({
+        fact: `${counted(result.backups, 'backup')} with ${counted(result.records, 'record')} in all ${result.backups === 1 ? 'was' : 'were'} deleted ${took}.`,
+        lines: ['`/rescan backups` lists those that are left.', by],
+      });
     case 'backup':
       return backupDone(result.record, result.versioning, elapsedMs);
     case 'flush': {
@@ -185,6 +193,10 @@ function leftLine(
   if (work.kind === 'backup') return 'Nothing of it counts as a backup. `/rescan backup` makes a new one.';
   if (work.kind === 'flush' && work.recreate)
     return `The table was not deleted. Records that differed from backup ${code(shortBackupId(work.backupId), 80)} are saved next to it.`;
+  if (work.kind === 'prune')
+    return isUntouched
+      ? 'No backup was deleted.'
+      : 'Some of the backups may be deleted. `/rescan backups` lists those that are left.';
   if (isUntouched) return work.kind === 'flush' ? 'Nothing was deleted.' : 'Nothing was written to the table.';
   if (work.kind === 'flush')
     return `Every record deleted so far is in backup ${code(shortBackupId(work.backupId), 80)}. \`/rescan restore\` with mode merge restores them.`;
@@ -219,7 +231,7 @@ export function brokenOffMessage(event: Extract<TableEvent, { kind: 'stopped' | 
 }
 
 const countDone = ({ work }: TableJob, { stage, done }: JobProgress): number =>
-  work.kind !== 'backup' && READING_STAGES.has(stage) ? 0 : done;
+  work.kind === 'prune' || (work.kind !== 'backup' && READING_STAGES.has(stage)) ? 0 : done;
 
 /** A job that does not resume after its process died, and what to do. */
 export function interruptedMessage(event: Extract<TableEvent, { kind: 'interrupted' }>): Message {
@@ -323,42 +335,32 @@ export function backupsMessage(records: readonly BackupRecord[]): Message {
   });
 }
 
-/** As many ids as the value of a button holds; the others need another prune. */
-const MAX_PRUNED = 50;
-
+/** Which backups would be deleted and which are kept, and why; a button asks for approval. */
 export function pruneMessage(
-  plan: {
-    remove: readonly BackupRecord[];
-    spared: readonly { record: BackupRecord; because: 'last-verified' | 'in-use' }[];
-  },
+  { remove, spared, action }: PrunePlan & { readonly action?: PruneAction },
   keep: number,
 ): Message {
-  const spared = plan.spared.map(
-    ({ record, because }) =>
-      `• ${code(shortBackupId(record.id), 80)} is kept: ${because === 'in-use' ? 'a request, a run or a job needs it' : 'it is the last verified one'}`,
-  );
+  const keptLines = spared
+    .slice(0, MAX_LISTED)
+    .map(({ record, because }) => `• ${code(shortBackupId(record.id), 80)} is kept: ${describeSpared(because)}`);
+  const more = spared.length > MAX_LISTED ? [`and ${counted(spared.length - MAX_LISTED, 'more')} that are kept`] : [];
   const newest = keep === 1 ? 'the newest backup' : `the newest ${count(keep)} backups`;
-  if (plan.remove.length === 0) return say(`Nothing to delete: there are no backups besides ${newest}.`, ...spared);
-  const removed = plan.remove.slice(0, MAX_PRUNED);
-  const records = removed.reduce((sum, record) => sum + record.counts.total, 0);
+  if (!action) return say(`Nothing to delete: no backup besides ${newest} can be deleted.`, ...keptLines, ...more);
+  const ids = new Set(action.backups.map(({ id }) => id));
+  const removed = remove.filter(({ id }) => ids.has(id));
   return compose({
-    fact: `${counted(removed.length, 'backup')} would be deleted; ${newest} ${keep === 1 ? 'stays' : 'stay'}.`,
-    lines: [...removed.slice(0, MAX_LISTED).map((record) => `• ${backupLine(record)}`), ...spared],
-    buttons: [
-      button(
-        ACTION.prune,
-        `Delete ${counted(removed.length, 'backup')}`,
-        removed.map((record) => record.id).join(','),
-        {
-          style: 'danger',
-          confirm: {
-            title: removed.length === 1 ? 'Delete this backup?' : 'Delete these backups?',
-            text: `This permanently deletes ${counted(removed.length, 'backup')} (${counted(records, 'record')}). It cannot be undone.`,
-            yes: 'Delete',
-            no: 'Cancel',
-          },
-        },
-      ),
+    fact: `${counted(removed.length, 'backup')} can be deleted; ${newest} ${keep === 1 ? 'stays' : 'stay'}.`,
+    lines: [
+      ...removed.map((record) => `• ${backupLine(record)}`),
+      ...(remove.length > removed.length
+        ? [
+            `These are the oldest. ${counted(remove.length - removed.length, 'newer one')} can be deleted with another request.`,
+          ]
+        : []),
+      ...keptLines,
+      ...more,
+      'Nothing is deleted yet. A second person must approve exactly these backups.',
     ],
+    buttons: [button(ACTION.prune, 'Request approval', [keep, ...ids].join(','), { style: 'danger' })],
   });
 }

@@ -6,7 +6,7 @@ import { counted, duration } from '../kit/format.ts';
 import { type Message, say } from '../kit/message.ts';
 import { preconditionLines } from '../refusals/describe-precondition.ts';
 import { describeFault, faultLines, runName } from '../run/describe-run.ts';
-import { backupName, clockTime, describeDifference, jobName } from './describe-table.ts';
+import { actionName, backupName, clockTime, describeDifference, describeSpared, jobName } from './describe-table.ts';
 
 const NEW_BACKUP = '`/rescan backup` makes a new one.';
 
@@ -53,7 +53,10 @@ export function tableRefusalLines(refusal: TableRefusal, of: 'request' | 'job' =
         of === 'request' ? `Nothing was written to the table. ${NEW_BACKUP}` : NEW_BACKUP,
       ];
     case 'backup-in-use':
-      return [`${backupName(refusal.backupId)} is in use and is kept.`];
+      return [
+        `${backupName(refusal.backupId)} cannot be deleted: ${describeSpared(refusal.because)}.`,
+        '`/rescan backups prune keep=5` lists what can be deleted now.',
+      ];
     case 'differs':
       return [
         `The table differs from ${backupName(refusal.backupId)} by more than ${counted(refusal.most, 'record')}: ${describeDifference(refusal.difference)}.`,
@@ -202,7 +205,7 @@ function useLines(refusal: UseRefusal): string[] {
     case 'expired':
       return ['The approval has expired. Nothing was done.'];
     case 'other-action':
-      return [`The approval is for a ${refusal.action}. Nothing was done.`];
+      return [`The approval is for a ${actionName(refusal.action)}. Nothing was done.`];
     case 'wrong-state':
       return [`The request is not approved: ${describeDecision(refusal.state)}. Nothing was done.`];
   }

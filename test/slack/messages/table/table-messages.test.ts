@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { checkView } from '../../../../sandbox/slack/rules/block-check.ts';
 import type { ApprovalState } from '../../../../src/approvals/approval.ts';
-import type { TableRefusal } from '../../../../src/checklist/contracts/table-control.ts';
+import { MAX_PRUNED, optionsOf, type TableRefusal } from '../../../../src/checklist/contracts/table-control.ts';
 import { flushView, restoreView } from '../../../../src/slack/forms/table-views.ts';
 import { withinLimits } from '../../../../src/slack/messages/kit/limits.ts';
 import { approvalMessage, requestEndedMessage } from '../../../../src/slack/messages/table/approval-message.ts';
@@ -15,7 +15,14 @@ import {
   pruneMessage,
 } from '../../../../src/slack/messages/table/table-messages.ts';
 import { tableRefusalMessage } from '../../../../src/slack/messages/table/table-refusals.ts';
-import { backupRecord, flushApproval, flushJob, NOW, tableNow } from '../../../support/messages/table-builders.ts';
+import {
+  backupRecord,
+  flushApproval,
+  flushJob,
+  NOW,
+  pruneAction,
+  tableNow,
+} from '../../../support/messages/table-builders.ts';
 
 const WHO_APPROVES = { policy: 'second-person', approvers: ['U0APPROVER', 'S0ONCALL', 'U0OPERATOR'] } as const;
 const HOSTILE = '<!channel> `rm -rf` & <https://evil.example|click>';
@@ -343,14 +350,32 @@ test('The list of backups shows the short id, the time and whether each backup i
   expect(text).not.toContain('<!channel>');
 });
 
-test('A prune deletes at most as many backups as a button can name, and asks for confirmation with their numbers', () => {
-  const remove = Array.from({ length: 120 }, (_, index) => backupRecord({ id: `2026010508300${index}-abc123` }));
-  const message = pruneMessage({ remove, spared: [] }, 5);
-  expect(message.text).toMatch(/^50 backups would be deleted; the newest 5 backups stay\./);
-  expect(() => withinLimits(message)).not.toThrow();
-  const one = pruneMessage({ remove: [backupRecord()], spared: [] }, 1);
-  expect(one.text).toMatch(/^1 backup would be deleted; the newest backup stays\./);
-  expect(JSON.stringify(one.blocks)).toContain('This permanently deletes 1 backup (760 records). It cannot be undone.');
+describe('the deletion of backups', () => {
+  const remove = Array.from({ length: 120 }, (_, at) => backupRecord({ id: `${String(at).padStart(14, '0')}-abc123` }));
+  const action = pruneAction(remove.slice(-MAX_PRUNED));
+
+  test('The list names what can be deleted and what is kept and why, and its button asks for approval', () => {
+    const spared = [{ record: backupRecord(), because: 'most-records' }] as const;
+    const message = pruneMessage({ remove, spared, action }, 5);
+    expect(message.text).toMatch(/^20 backups can be deleted; the newest 5 backups stay\./);
+    expect(message.text).toContain('100 newer ones can be deleted with another request');
+    expect(message.text).toContain('`b-abc123` is kept: no other backup has more records');
+    expect(() => withinLimits(message)).not.toThrow();
+    expect(JSON.stringify(message.blocks)).toContain('Request approval');
+    expect(pruneMessage({ remove: [], spared }, 1).text).toMatch(
+      /^Nothing to delete: no backup besides the newest backup/,
+    );
+  });
+
+  test('The request lists every backup with its number of records, and fits in one message', () => {
+    const approval = flushApproval({ action: 'prune', options: optionsOf(action) });
+    const message = withinLimits(approvalMessage(approval, WHO_APPROVES));
+    expect(message.text).toContain(
+      'asks to permanently delete 20 backups of `TimesheetOCR-dev` with 15,200 records in all, and keep the newest one.',
+    );
+    expect(message.text.match(/· 760 records/g)).toHaveLength(MAX_PRUNED);
+    expect(JSON.stringify(message.blocks).match(/· 760 records/g)).toHaveLength(MAX_PRUNED);
+  });
 });
 
 test('The forms of flush and restore are within the limits of Slack, also with hostile texts', () => {
@@ -408,7 +433,7 @@ test('Every refusal has a text, and hostile texts in it have no effect', () => {
     { reason: 'backup-too-old', ...record, ageMs: 90_000_000, mostMs: 86_400_000 },
     { reason: 'backup-of-another-table', ...record, itsArn: HOSTILE, arn: HOSTILE },
     { reason: 'backup-damaged', ...record, object: HOSTILE, why: HOSTILE },
-    { reason: 'backup-in-use', ...record },
+    { reason: 'backup-in-use', because: 'named', ...record },
     { reason: 'differs', ...record, difference: { added: 120, changed: 0, removed: 1 }, most: 100 },
     { reason: 'restore-mismatch', ...record, difference: { added: 1, changed: 2, removed: 3 } },
     { reason: 'record-refused', why: HOSTILE },
