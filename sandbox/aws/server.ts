@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
 import { isForeignOrigin, refusalOfAccess } from '../slack/access.ts';
-import { startDynamoDb } from './dynamodb/server.ts';
+import { AUTO_SCALING, startDynamoDb } from './dynamodb/server.ts';
 import { readBody, readJson, sendJson, sendJsonError } from './http.ts';
 import { createFunctionTable } from './lambda/function-table.ts';
 import { createInvocations } from './lambda/invocations.ts';
@@ -138,6 +138,7 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
         logs.clear();
         metrics.clear();
         lambda.reset();
+        dynamo.clearAutoScaling();
         await deletePipelineTable(dynamodbClient, names);
         await fillTable();
         return sendJson(response, 200, { ...world, invocations: counts() });
@@ -219,7 +220,9 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
           ? (['servicequotas', answerQuotas] as const)
           : service.startsWith('GraniteServiceVersion')
             ? (['cloudwatch', answerMetrics] as const)
-            : (['', undefined] as const);
+            : service === AUTO_SCALING
+              ? (['application-autoscaling', dynamo.answerAutoScaling] as const)
+              : (['', undefined] as const);
       const refuse = iam === 'cloudwatch' ? sendMetricsError : sendJsonError;
       if (world.expiredCredentials)
         return refuse(response, 'ExpiredTokenException', 'The security token included in the request is expired');

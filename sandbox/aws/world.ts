@@ -92,7 +92,7 @@ const worldSchema = z.strictObject({
   outage: z.boolean().default(false),
   expiredCredentials: z.boolean().default(false),
   /** Refused IAM actions, for example "lambda:InvokeFunction". */
-  accessDenied: z.array(z.string().regex(/^[a-z0-9]+:[A-Za-z]+$/)).default([]),
+  accessDenied: z.array(z.string().regex(/^[a-z0-9-]+:[A-Za-z]+$/)).default([]),
   functionMissing: z.boolean().default(false),
   /** Reads of the image bucket are answered with NoSuchBucket. */
   bucketMissing: z.boolean().default(false),

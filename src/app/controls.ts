@@ -161,6 +161,7 @@ function assembleTableJobs(
   return createTableSteps({
     ...parts,
     dynamodb: aws.bulkDynamodb,
+    autoScaling: aws.autoScaling,
     lambda: aws.lambda,
     location: context.backups,
     clock: context.clock,

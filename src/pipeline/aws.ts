@@ -1,3 +1,4 @@
+import { ApplicationAutoScalingClient } from '@aws-sdk/client-application-auto-scaling';
 import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
@@ -20,6 +21,8 @@ export interface AwsClients {
   readonly logs: CloudWatchLogsClient;
   readonly cloudwatch: CloudWatchClient;
   readonly serviceQuotas: ServiceQuotasClient;
+  /** The auto scaling of provisioned tables: one attempt, as `bulkDynamodb`. */
+  readonly autoScaling: ApplicationAutoScalingClient;
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -40,7 +43,7 @@ const connections = (maxSockets: number, timeoutMs: number) => ({
 
 /**
  * The clients, configured by the SDK's own conventions: region, profile, credentials and endpoints come from its
- * variables and files. Except for `bulkDynamodb` they retry throttling, 5xx and broken connections (mode `standard`, up
+ * variables and files. Except for `bulkDynamodb` and `autoScaling` they retry throttling, 5xx and broken connections (mode `standard`, up
  * to 4 attempts).
  */
 export function createAwsClients(): AwsClients {
@@ -54,6 +57,7 @@ export function createAwsClients(): AwsClients {
     logs: new CloudWatchLogsClient(common),
     cloudwatch: new CloudWatchClient(common),
     serviceQuotas: new ServiceQuotasClient(common),
+    autoScaling: new ApplicationAutoScalingClient({ ...common, maxAttempts: 1 }),
   };
 }
 

@@ -37,6 +37,7 @@ const SERVICES: Readonly<Record<string, string>> = {
   cloudwatch: 'cloudwatch',
   'cloudwatch-logs': 'logs',
   'service-quotas': 'servicequotas',
+  'application-auto-scaling': 'application-autoscaling',
 };
 
 function sources(folder: string): string[] {

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { z } from 'zod';
+import { createAutoScaling } from '../auto-scaling/auto-scaling.ts';
 import { readBody, sendJsonText } from '../http.ts';
 import type { MetricStore } from '../logs/metric-store.ts';
 import type { World } from '../world.ts';
@@ -8,6 +9,8 @@ import { createEngine, type Engine, type EngineOptions } from './engine.ts';
 import { withMarks, withoutMarks } from './plain-names.ts';
 import { ACCOUNT, DynamoDbError, modelError } from './store.ts';
 
+/** The name of Application Auto Scaling in the target of a request. */
+export const AUTO_SCALING = 'AnyScaleFrontendService';
 const JSON_TYPE = 'application/x-amz-json-1.0';
 const MAX_CLOSING_MS = 1_000;
 const WRITES = new Set(['PutItem', 'UpdateItem', 'DeleteItem', 'BatchWriteItem', 'TransactWriteItems']);
@@ -27,15 +30,22 @@ const describedSchema = z.looseObject({
 export interface TableServer {
   readonly url: string;
   readonly engine: Engine;
+  readonly autoScaling: ReturnType<typeof createAutoScaling>;
   close(): Promise<void>;
 }
 
-/** DynamoDB alone on a free port of 127.0.0.1, with tables in memory and without faults. */
+/** DynamoDB, with the auto scaling of its tables, on a free port of 127.0.0.1, with tables in memory and without faults. */
 export async function startTableServer(options: EngineOptions = {}): Promise<TableServer> {
   const engine = createEngine(options);
+  const autoScaling = createAutoScaling(options.now ?? Date.now, async (TableName) => {
+    const described = await engine.execute('DescribeTable', { TableName }).catch(() => undefined);
+    const table = describedSchema.safeParse(described).data?.Table;
+    return table && { indexes: (table.GlobalSecondaryIndexes ?? []).map(({ IndexName }) => String(IndexName)) };
+  });
   const server = createServer((request, response) => {
-    const [, operation = ''] = String(request.headers['x-amz-target'] ?? '').split('.');
-    void answerWith(request, response, (input) => engine.execute(operation, input));
+    const [service, operation = ''] = String(request.headers['x-amz-target'] ?? '').split('.');
+    const part = service === AUTO_SCALING ? autoScaling : engine;
+    void answerWith(request, response, (input) => part.execute(operation, input));
   });
   server.keepAliveTimeout = 60_000;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -44,6 +54,7 @@ export async function startTableServer(options: EngineOptions = {}): Promise<Tab
   return {
     url: `http://127.0.0.1:${address.port}`,
     engine,
+    autoScaling,
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
@@ -81,6 +92,10 @@ export interface LocalDynamoDb {
   /** The address for callers that the simulated faults do not affect: the function and the seed. */
   readonly url: string;
   answer(request: IncomingMessage, response: ServerResponse, operation: string): Promise<void>;
+  /** Answers a request to Application Auto Scaling. */
+  answerAutoScaling(request: IncomingMessage, response: ServerResponse, operation: string): Promise<void>;
+  /** Forgets all auto scaling. */
+  clearAutoScaling(): void;
   /** Waits until all requests are answered, for at most one second. */
   settle(): Promise<void>;
   close(): Promise<void>;
@@ -179,6 +194,9 @@ export async function startDynamoDb(
 
   return {
     url: tables.url,
+    clearAutoScaling: () => tables.autoScaling.clear(),
+    answerAutoScaling: (request, response, operation) =>
+      answerWith(request, response, (input) => tables.autoScaling.execute(operation, input)),
     async answer(request, response, operation) {
       const answered = answerWith(request, response, (input) => execute(operation, input));
       answering.add(answered);

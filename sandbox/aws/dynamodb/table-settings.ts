@@ -25,6 +25,7 @@ interface Settings {
   readonly streamLabel: string;
   timeToLive?: string | undefined;
   policy?: string | undefined;
+  streamPolicy?: string | undefined;
   readonly insights: Map<string, string | undefined>;
   readonly kinesis: Set<string>;
 }
@@ -57,6 +58,12 @@ export const isSettingsOperation = (name: string): name is SettingsOperation => 
 const updateSchema = z.strictObject({ TableName: z.string(), DeletionProtectionEnabled: z.boolean() });
 
 const arnOf = (description: Readonly<Record<string, unknown>>): string => String(description.TableArn);
+
+function policyAnswer(policy: string | undefined, table: string): object {
+  if (policy === undefined) throw modelError('PolicyNotFoundException', `Resource-based policy not found for ${table}`);
+  // AWS does not keep the text: it returns its own.
+  return { Policy: JSON.stringify(JSON.parse(policy), undefined, 1), RevisionId: '1' };
+}
 
 /** `now` in ms. */
 export function createTableSettings(now: () => number) {
@@ -134,7 +141,8 @@ export function createTableSettings(now: () => number) {
       exists: (table: string) => Promise<boolean>,
     ): Promise<object> {
       const { data } = inputSchema.safeParse(input);
-      const TableName = data?.TableName ?? data?.ResourceArn?.split('/').at(-1);
+      const [, TableName = data?.TableName, ofStream] =
+        /:table\/([^/]+)(\/stream\/.+)?$/.exec(data?.ResourceArn ?? '') ?? [];
       if (!data || TableName === undefined)
         throw validationError('1 validation error detected: the request is malformed');
       if (!(await exists(TableName)))
@@ -155,13 +163,11 @@ export function createTableSettings(now: () => number) {
               : { TimeToLiveStatus: 'DISABLED' },
           };
         case 'PutResourcePolicy':
-          settings.policy = data.Policy;
+          if (ofStream === undefined) settings.policy = data.Policy;
+          else settings.streamPolicy = data.Policy;
           return { RevisionId: '1' };
         case 'GetResourcePolicy':
-          if (settings.policy === undefined)
-            throw modelError('PolicyNotFoundException', `Resource-based policy not found for ${TableName}`);
-          // AWS does not keep the text: it returns its own.
-          return { Policy: JSON.stringify(JSON.parse(settings.policy), undefined, 1), RevisionId: '1' };
+          return policyAnswer(ofStream === undefined ? settings.policy : settings.streamPolicy, TableName);
         case 'UpdateContributorInsights':
           if (data.ContributorInsightsAction === 'DISABLE') settings.insights.delete(IndexName ?? '');
           else settings.insights.set(IndexName ?? '', data.ContributorInsightsMode);

@@ -1,15 +1,16 @@
 import type { Backoff } from '../../lib/async/backoff.ts';
 import { defined } from '../../lib/defined.ts';
 import { countByKind } from '../../pipeline/table/count.ts';
+import type { KindCounts } from '../../pipeline/table/records.ts';
+import { describeTable, keyNamesOf } from '../../pipeline/table/table.ts';
+import { type AutoScalingPorts, applyAutoScaling } from '../../pipeline/whole-table/apply-auto-scaling.ts';
+import { describeInFull, type TableClients } from '../../pipeline/whole-table/describe-in-full.ts';
 import {
-  describeInFull,
   differencesOf,
   digestOfDescription,
   type FullDescription,
   type TableInFull,
-} from '../../pipeline/table/describe-in-full.ts';
-import type { KindCounts } from '../../pipeline/table/records.ts';
-import { describeTable, keyNamesOf } from '../../pipeline/table/table.ts';
+} from '../../pipeline/whole-table/description.ts';
 import {
   applySettings,
   createTable,
@@ -19,13 +20,14 @@ import {
   setDeletionProtection,
   waitUntilActive,
   waitUntilGone,
-} from '../../pipeline/table/table-lifecycle.ts';
+} from '../../pipeline/whole-table/table-lifecycle.ts';
 import { findBackup, requireUsable } from '../catalogue/catalogue.ts';
 import { NotRecreatableError, TableInUseError, TableNotActiveError, TableUnfinishedError } from '../errors.ts';
 import type { RecreateJob } from '../jobs/job.ts';
 import { createNativeBackup, waitForNativeBackup } from '../native/native.ts';
 import { backoffOf, type JobPorts } from '../ports.ts';
 import { type CheckedDifference, checkAgainstBackup } from './check-against-backup.ts';
+import { rehearsalName, rehearse, removeRehearsal } from './rehearse.ts';
 import { descriptionUris, readDescription, storeDescription } from './stored-description.ts';
 
 export interface RecreateRequest {
@@ -69,13 +71,16 @@ const WITHOUT_TABLE = { attempts: 200, maxMs: 3_000 };
 /** How often the versions that writers put are saved, before the table counts as one that is being written. */
 const CHECK_ROUNDS = 3;
 
-type Ports = JobPorts;
+/** What a recreation needs. */
+export type RecreatePorts = JobPorts & TableClients;
+type Ports = RecreatePorts;
 
 const lifecycle = (
   ports: Ports,
   { pollMs, mayWrite }: Pick<RecreateRequest, 'pollMs' | 'mayWrite'>,
-): LifecyclePorts => ({
+): LifecyclePorts & AutoScalingPorts => ({
   dynamodb: ports.dynamodb,
+  autoScaling: ports.autoScaling,
   clock: ports.clock,
   backoff: backoffOf(ports),
   pollMs,
@@ -137,12 +142,12 @@ export async function isDeleted(
  * @throws the SDK's error, what `mayFinish` throws.
  */
 export async function undoPreparation(
-  ports: Pick<Ports, 'dynamodb' | 'clock' | 'random'>,
+  ports: Pick<Ports, 'dynamodb' | 'autoScaling' | 'clock' | 'random'>,
   job: RecreateJob,
   { mayFinish, pollMs }: Pick<RecreateRequest, 'mayFinish' | 'pollMs'>,
 ): Promise<void> {
-  const { dynamodb, clock } = ports;
-  const calls = { dynamodb, clock, backoff: backoffOf(ports), pollMs, mayCall: mayFinish };
+  const { dynamodb, autoScaling, clock } = ports;
+  const calls = { dynamodb, autoScaling, clock, backoff: backoffOf(ports), pollMs, mayCall: mayFinish };
   await removeRehearsal(calls, rehearsalName(job.table, job.id));
   if (!job.wasProtected || job.stage === 'described' || job.stage === 'safeguarded') return;
   if ((await findTable(calls, job.table))?.TableId !== job.tableId) return;
@@ -151,25 +156,15 @@ export async function undoPreparation(
     await setDeletionProtection(calls, job.table, true);
 }
 
-async function removeRehearsal(calls: LifecyclePorts, name: string): Promise<void> {
-  const made = await findTable(calls, name);
-  if (made?.TableId === undefined) return;
-  if (made.TableStatus !== 'DELETING') {
-    await waitUntilActive(calls, name);
-    await deleteTable(calls, name, made.TableId);
-  }
-  await waitUntilGone(calls, name, made.TableId);
-}
-
 /** Everything before the deletion: description and records in S3, the creation rehearsed, the last check, the safeguard. */
 async function prepare(
   ports: Ports,
   request: RecreateRequest,
 ): Promise<{ job: RecreateJob; description: FullDescription }> {
-  const { dynamodb, location, clock } = ports;
+  const { location, clock } = ports;
   const { table: name, jobId, mayWrite } = request;
   mayWrite();
-  const table = await describeInFull(dynamodb, name);
+  const table = await describeInFull(ports, name);
   if (table.status !== 'ACTIVE') throw new TableNotActiveError(name, table.status);
   if (table.obstacles.length > 0) throw new NotRecreatableError(name, table.obstacles);
   const digest = digestOfDescription(table.description);
@@ -210,7 +205,7 @@ async function prepare(
   };
   await note(ports, mayWrite, job);
   show('rehearsing');
-  await rehearse(ports, request, table.description);
+  await rehearse(lifecycle(ports, request), request, table.description);
   const last = await lastCheck(name, check);
   show('safeguarding');
   const safeguard = await makeSafeguard(ports, request, table);
@@ -234,34 +229,6 @@ async function lastCheck(table: string, check: () => Promise<CheckedDifference>)
     `Records were added or changed in each of ${CHECK_ROUNDS} comparisons. They are saved next to the backup.`,
   ]);
 }
-
-/**
- * Creates an empty table under another name with the same input of CreateTable, compares it, and deletes it: what DynamoDB or IAM
- * refuses (a KMS key, a tag, a quota) shows before the real table is deleted. Without the resource policy, which names the
- * table, and without deletion protection.
- */
-async function rehearse(ports: Ports, request: RecreateRequest, description: FullDescription): Promise<void> {
-  const calls = lifecycle(ports, request);
-  const name = rehearsalName(request.table, request.jobId);
-  const { ResourcePolicy: _named, ...create } = description.create;
-  const input = { ...create, TableName: name, DeletionProtectionEnabled: false };
-  try {
-    await createTable(calls, input);
-    const made = await describeInFull(ports.dynamodb, name);
-    const settings = description.settings;
-    const differences = differencesOf({ create: input, settings }, { create: made.description.create, settings });
-    if (differences.length > 0)
-      throw new NotRecreatableError(request.table, [
-        'A table that was created with the same settings under another name differs from it.',
-        ...differences,
-      ]);
-  } finally {
-    await removeRehearsal({ ...calls, mayCall: request.mayFinish }, name);
-  }
-}
-
-/** The name of the rehearsal: no other job has it, so what has this name is empty and belongs to this job. */
-export const rehearsalName = (table: string, jobId: string): string => `${table.slice(0, 200)}-rehearsal-${jobId}`;
 
 /** Point-in-time recovery, of which DynamoDB keeps a system backup at the deletion; else a native backup made now. */
 async function makeSafeguard(
@@ -293,7 +260,7 @@ async function removeTable(
   };
   try {
     mayWrite();
-    const now = await describeInFull(ports.dynamodb, name);
+    const now = await describeInFull(ports, name);
     const changes = [
       ...(now.id === job.tableId ? [] : ['It was deleted and created by somebody else.']),
       ...differencesOf(description, now.description),
@@ -336,7 +303,7 @@ async function finish(
   const { dynamodb, location } = ports;
   const { mayFinish, table: name } = request;
   const backoff: Backoff = { ...backoffOf(ports), ...WITHOUT_TABLE };
-  const calls: LifecyclePorts = { ...lifecycle(ports, request), backoff, mayCall: mayFinish };
+  const calls = { ...lifecycle(ports, request), backoff, mayCall: mayFinish };
   const { records: deleted, supplemented, digest } = started;
   const show = (stage: RecreateProgress['stage']) =>
     request.onProgress?.({ stage, done: deleted, total: deleted, supplemented });
@@ -351,11 +318,13 @@ async function finish(
     isCreated = true;
     await enter('setting');
     mayFinish();
-    const created = await describeInFull(dynamodb, name);
+    const created = await describeInFull(ports, name);
     await applySettings(calls, name, description.settings, created.description.settings);
+    const { autoScaling = [] } = description.settings;
+    await applyAutoScaling(calls, name, autoScaling, created.description.settings.autoScaling ?? []);
     await waitUntilActive(calls, name);
     await enter('comparing');
-    const found = await describeInFull(dynamodb, name);
+    const found = await describeInFull(ports, name);
     const differences = differencesOf(description, found.description);
     if (differences.length > 0)
       throw new TableUnfinishedError({

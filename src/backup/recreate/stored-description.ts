@@ -2,7 +2,7 @@ import {
   digestOfDescription,
   type FullDescription,
   fullDescriptionSchema,
-} from '../../pipeline/table/describe-in-full.ts';
+} from '../../pipeline/whole-table/description.ts';
 import { type BackupLocation, readText, writeObject } from '../catalogue/location.ts';
 import { BackupDamagedError } from '../errors.ts';
 import { folderOf } from '../format/backup-record.ts';

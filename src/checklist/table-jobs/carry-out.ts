@@ -1,7 +1,6 @@
 import { setUsedBy } from '../../backup/catalogue/catalogue.ts';
 import { flushTable } from '../../backup/flush/flush.ts';
-import type { JobPorts } from '../../backup/ports.ts';
-import { recreateTable } from '../../backup/recreate/recreate.ts';
+import { type RecreatePorts, recreateTable } from '../../backup/recreate/recreate.ts';
 import { restoreBackup } from '../../backup/restore/restore.ts';
 import { restoreRows } from '../../backup/restore/restore-rows.ts';
 import { defined } from '../../lib/defined.ts';
@@ -16,7 +15,7 @@ import type { WorkLimits } from './job-driver.ts';
 import type { ProgressUpdate } from './progress-meter.ts';
 import { TABLE_DESCRIPTION } from './table-facts.ts';
 
-export interface CarryOutPorts extends JobPorts {
+export interface CarryOutPorts extends RecreatePorts {
   readonly table: string;
   /** FLUSH_MAX_DIFFERENCE. */
   readonly maxDifference: number;

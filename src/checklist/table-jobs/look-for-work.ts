@@ -1,4 +1,3 @@
-import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { LambdaClient } from '@aws-sdk/client-lambda';
 import { type Approval, isWaiting, refusalOfUse } from '../../approvals/approval.ts';
 import type { ApprovalStore } from '../../approvals/approval-store.ts';
@@ -10,6 +9,7 @@ import type { Clock, Random } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
+import type { TableClients } from '../../pipeline/whole-table/describe-in-full.ts';
 import {
   type ApprovedJob,
   actionOf,
@@ -28,8 +28,7 @@ import type { JobRecord, StoredJob } from './job-record.ts';
 import { refusalOrFault } from './table-errors.ts';
 import { RECORDS_COUNTED } from './table-facts.ts';
 
-export interface LookForWorkPorts {
-  readonly dynamodb: DynamoDBClient;
+export interface LookForWorkPorts extends TableClients {
   readonly lambda: LambdaClient;
   readonly functionName: string;
   readonly clock: Clock;

@@ -6,8 +6,9 @@ import type { BackupRecord } from '../../backup/format/backup-record.ts';
 import { readPointInTimeRecovery } from '../../backup/native/native.ts';
 import { defined } from '../../lib/defined.ts';
 import { countByKind } from '../../pipeline/table/count.ts';
-import { describeInFull, digestOfDescription } from '../../pipeline/table/describe-in-full.ts';
 import { describeTable, keyNamesOf, type TableFacts } from '../../pipeline/table/table.ts';
+import { describeInFull, type TableClients } from '../../pipeline/whole-table/describe-in-full.ts';
+import { digestOfDescription } from '../../pipeline/whole-table/description.ts';
 import type { RecreationFacts, TableAction, TableNow, WriteCost } from '../contracts/table-control.ts';
 import type { Override } from '../model/step.ts';
 
@@ -34,8 +35,8 @@ export async function readTableNow(dynamodb: DynamoDBClient, table: string): Pro
 }
 
 /** What `flush recreate` deletes and creates. @throws NotRecreatableError, FaultError where something may not be read. */
-export async function readRecreation(dynamodb: DynamoDBClient, table: string): Promise<RecreationFacts> {
-  const { description, losses, obstacles } = await describeInFull(dynamodb, table);
+export async function readRecreation(clients: TableClients, table: string): Promise<RecreationFacts> {
+  const { description, losses, obstacles } = await describeInFull(clients, table);
   if (obstacles.length > 0) throw new NotRecreatableError(table, obstacles);
   const indexes = description.create.GlobalSecondaryIndexes?.length ?? 0;
   const local = description.create.LocalSecondaryIndexes?.length ?? 0;

@@ -62,7 +62,7 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
     ports.warn(`a listener failed on the event ${kind}`, error),
   );
   const readTable = () => readTableNow(dynamodb, ports.table);
-  const recreation = () => readRecreation(dynamodb, ports.table);
+  const recreation = () => readRecreation(ports, ports.table);
   const pruning = createPruning({ ...ports, checklistBackups: () => checklist.backupsOfOpen() });
   const facts = createApprovalFacts({
     ...ports,

@@ -1,3 +1,4 @@
+import { ApplicationAutoScalingClient } from '@aws-sdk/client-application-auto-scaling';
 import {
   CreateTableCommand,
   DescribeTableCommand,
@@ -9,10 +10,12 @@ import {
   UpdateTimeToLiveCommand,
   waitUntilTableExists,
 } from '@aws-sdk/client-dynamodb';
-import type { JobPorts } from '../../../src/backup/ports.ts';
-import { type RecreateRequest, recreateTable } from '../../../src/backup/recreate/recreate.ts';
-import { describeInFull, digestOfDescription } from '../../../src/pipeline/table/describe-in-full.ts';
+import { type RecreatePorts, type RecreateRequest, recreateTable } from '../../../src/backup/recreate/recreate.ts';
 import type { Item } from '../../../src/pipeline/table/item.ts';
+import { describeInFull } from '../../../src/pipeline/whole-table/describe-in-full.ts';
+import { digestOfDescription } from '../../../src/pipeline/whole-table/description.ts';
+import { testCredentials } from '../../support/aws/dynalite.ts';
+import type { Faults } from '../../support/aws/fault-proxy.ts';
 import { putItems } from '../../support/aws/items.ts';
 import { startBackupWorld } from '../backup-rig.ts';
 
@@ -23,14 +26,22 @@ export const arnOf = (table: string) => `arn:aws:dynamodb:us-east-1:${ACCOUNT}:t
 export async function createRichTable(
   dynamodb: DynamoDBClient,
   TableName: string,
-  { recovery = true, isProtected = true }: { recovery?: boolean; isProtected?: boolean } = {},
+  {
+    recovery = true,
+    isProtected = true,
+    isProvisioned = false,
+  }: { recovery?: boolean; isProtected?: boolean; isProvisioned?: boolean } = {},
 ): Promise<void> {
   const string = (AttributeName: string) => ({ AttributeName, AttributeType: 'S' as const });
   await dynamodb.send(
     new CreateTableCommand({
       TableName,
-      BillingMode: 'PAY_PER_REQUEST',
-      OnDemandThroughput: { MaxReadRequestUnits: 500, MaxWriteRequestUnits: 400 },
+      ...(isProvisioned
+        ? { BillingMode: 'PROVISIONED', ProvisionedThroughput: { ReadCapacityUnits: 30, WriteCapacityUnits: 20 } }
+        : {
+            BillingMode: 'PAY_PER_REQUEST',
+            OnDemandThroughput: { MaxReadRequestUnits: 500, MaxWriteRequestUnits: 400 },
+          }),
       TableClass: 'STANDARD_INFREQUENT_ACCESS',
       KeySchema: [
         { AttributeName: 'ResourceName', KeyType: 'HASH' },
@@ -52,7 +63,9 @@ export async function createRichTable(
           IndexName: 'ProjectCodeIndex',
           KeySchema: [{ AttributeName: 'ProjectCodeGSI', KeyType: 'HASH' }],
           Projection: { ProjectionType: 'ALL' },
-          OnDemandThroughput: { MaxReadRequestUnits: 50, MaxWriteRequestUnits: 40 },
+          ...(isProvisioned
+            ? { ProvisionedThroughput: { ReadCapacityUnits: 12, WriteCapacityUnits: 11 } }
+            : { OnDemandThroughput: { MaxReadRequestUnits: 50, MaxWriteRequestUnits: 40 } }),
         },
       ],
       StreamSpecification: { StreamEnabled: true, StreamViewType: 'NEW_AND_OLD_IMAGES' },
@@ -103,26 +116,58 @@ export const putRecord = (dynamodb: DynamoDBClient, TableName: string, name: str
 /** A DynamoDB whose tables take a moment to change, an S3, and rich tables with records and a backup. */
 export async function startRecreateWorld() {
   const world = await startBackupWorld({ createTableMs: 15, deleteTableMs: 15, createBackupMs: 15 });
+  const clients: ApplicationAutoScalingClient[] = [];
+  const scalingAt = (endpoint: string): ApplicationAutoScalingClient => {
+    const client = new ApplicationAutoScalingClient({
+      endpoint,
+      region: 'us-east-1',
+      credentials: testCredentials,
+      maxAttempts: 1,
+    });
+    clients.push(client);
+    return client;
+  };
+  const autoScaling = scalingAt(world.dynamoUrl);
   let made = 0;
+  const describe = (table: string, dynamodb = world.dynamodb) => describeInFull({ dynamodb, autoScaling }, table);
   return {
     ...world,
+    autoScaling,
+    describe,
+    /** Clients of both services through the same faults. */
+    async throughBoth(faults: Faults) {
+      const dynamodb = await world.through(faults);
+      const { protocol = 'http:', hostname, port } = (await dynamodb.config.endpoint?.()) ?? { hostname: '' };
+      return { dynamodb, autoScaling: scalingAt(`${protocol}//${hostname}:${port}`) };
+    },
+    async stop() {
+      for (const client of clients) client.destroy();
+      await world.stop();
+    },
     /** A table with these records, its backup, and what its approval would be given on. */
-    async prepared(items: readonly Item[], options: Parameters<typeof createRichTable>[2] = {}) {
+    async prepared(
+      items: readonly Item[],
+      {
+        change,
+        ...options
+      }: Parameters<typeof createRichTable>[2] & { change?: (table: string) => Promise<void> } = {},
+    ) {
       made += 1;
       const table = `Rich-${made}`;
       await createRichTable(world.dynamodb, table, options);
+      await change?.(table);
       await putItems(world.dynamodb, table, items);
       const backup = await world.backup(table);
-      const { description, id } = await describeInFull(world.dynamodb, table);
+      const { description, id } = await describe(table);
       return { table, backup, description, id, approvedDigest: digestOfDescription(description) };
     },
     recreate: (
       of: { readonly table: string; readonly backup: { readonly id: string }; readonly approvedDigest: string },
       more: Partial<RecreateRequest> = {},
-      other: Partial<JobPorts> = {},
+      other: Partial<RecreatePorts> = {},
     ) =>
       recreateTable(
-        { ...world.ports, ...other },
+        { ...world.ports, autoScaling, ...other },
         {
           jobId: `a-${of.table}`,
           table: of.table,

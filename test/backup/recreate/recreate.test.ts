@@ -9,7 +9,6 @@ import { GetObjectCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { NotRecreatableError, TableInUseError, TableUnfinishedError } from '../../../src/backup/errors.ts';
 import { FaultError } from '../../../src/pipeline/fault.ts';
-import { describeInFull } from '../../../src/pipeline/table/describe-in-full.ts';
 import { timesheetEntry } from '../../support/aws/pipeline-table.ts';
 import { memoryJobs } from '../../support/memory/memory-jobs.ts';
 import { idOf, putRecord, type RecreateWorld, startRecreateWorld, tablesOf } from './recreate-rig.ts';
@@ -39,7 +38,7 @@ test('A table is deleted and created anew, empty, with everything that DynamoDB 
   const done = await world.recreate(rich, { onProgress: ({ stage }) => stages.push(stage) });
   expect(done).toMatchObject({ deleted: 30, supplemented: 0, remaining: { total: 0 } });
   expect(done.safeguard).toEqual({ kind: 'point-in-time-recovery' });
-  const after = await describeInFull(world.dynamodb, rich.table);
+  const after = await world.describe(rich.table);
   expect(after.id).not.toBe(rich.id);
   expect(after.description).toEqual(rich.description);
   const { create, settings } = after.description;
@@ -189,7 +188,7 @@ test('A setting that somebody changes during the preparation stops the deletion'
 
 test('A table that streams to Kinesis is refused, and a stream is named as what is lost', async () => {
   const rich = await world.prepared(ITEMS);
-  const { losses } = await describeInFull(world.dynamodb, rich.table);
+  const { losses } = await world.describe(rich.table);
   expect(losses.join(' ')).toContain('The stream gets a new ARN');
   await world.dynamodb.send(
     new EnableKinesisStreamingDestinationCommand({
@@ -217,16 +216,11 @@ const described = async (change: object) => {
 test.each([
   ['a replica', { Replicas: [{ RegionName: 'eu-west-1' }] }, /global table/],
   ['an archive', { ArchivalSummary: { ArchivalReason: 'INACCESSIBLE_ENCRYPTION_CREDENTIALS' } }, /archived/],
-  [
-    'provisioned capacity',
-    { BillingModeSummary: null, ProvisionedThroughput: { ReadCapacityUnits: 5, WriteCapacityUnits: 5 } },
-    /[Aa]uto scaling/,
-  ],
   ['a vector index', { VectorIndexes: [{ IndexName: 'v' }] }, /VectorIndexes/],
   ['an encryption that changes', { SSEDescription: { Status: 'UPDATING', SSEType: 'KMS' } }, /UPDATING/],
 ])('A table with %s is refused', async (_what, change, why) => {
   const { rich, dynamodb } = await described(change);
-  const { obstacles } = await describeInFull(dynamodb, rich.table);
+  const { obstacles } = await world.describe(rich.table, dynamodb);
   expect(obstacles.join(' ')).toMatch(why);
 });
 
@@ -260,7 +254,7 @@ test.each(['CreateTable', 'UpdateTable', 'DeleteTable'])(
           : undefined,
     });
     await expect(world.recreate(rich, {}, { dynamodb })).rejects.toThrow(/not authorized/);
-    const after = await describeInFull(world.dynamodb, rich.table);
+    const after = await world.describe(rich.table);
     expect(after.id).toBe(rich.id);
     expect(after.description).toEqual(rich.description);
   },
@@ -280,7 +274,7 @@ test('Where the creation fails after the deletion, the error names the file to c
   // As the file says, and then the same job again with the permission.
   const done = await world.recreate(rich);
   expect(done.remaining.total).toBe(0);
-  expect((await describeInFull(world.dynamodb, rich.table)).description).toEqual(rich.description);
+  expect((await world.describe(rich.table)).description).toEqual(rich.description);
 });
 
 test('Where a setting cannot be applied, the error says that the table is incomplete', async () => {
@@ -313,7 +307,7 @@ test.each([
   const done = await world.recreate(rich, {}, { dynamodb, jobs });
   expect(lost.size).toBeGreaterThan(0);
   expect(done.deleted).toBe(30);
-  expect((await describeInFull(world.dynamodb, rich.table)).description).toEqual(rich.description);
+  expect((await world.describe(rich.table)).description).toEqual(rich.description);
 });
 
 test('A process that dies between any two calls leaves a job that the next process finishes', async () => {
@@ -338,7 +332,7 @@ test('A process that dies between any two calls leaves a job that the next proce
     if (!isComplete && found !== rich.id) resumedAfterDeletion += 1;
     const done = isComplete ? undefined : await world.recreate(rich, {}, { jobs });
     if (done) expect(done.deleted).toBe(5);
-    const after = await describeInFull(world.dynamodb, rich.table);
+    const after = await world.describe(rich.table);
     expect(after.description).toEqual(rich.description);
     expect(after.id).not.toBe(rich.id);
     expect(await tablesOf(world.dynamodb)).not.toContainEqual(expect.stringContaining('rehearsal'));

@@ -1,3 +1,4 @@
+import { ApplicationAutoScalingClient } from '@aws-sdk/client-application-auto-scaling';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import type { Approval } from '../../../src/approvals/approval.ts';
@@ -193,6 +194,7 @@ export function createWorld(): World {
         recordFlushRequest: () => note('request'),
       },
       dynamodb: options.dynamodb ?? new DynamoDBClient({ region: 'us-east-1' }),
+      autoScaling: new ApplicationAutoScalingClient({ region: 'us-east-1' }),
       random: () => 0,
       lambda: options.lambda ?? fakeLambda(() => ({})),
       functionName: 'fn',

@@ -1,4 +1,8 @@
 import {
+  DescribeScalableTargetsCommand,
+  RegisterScalableTargetCommand,
+} from '@aws-sdk/client-application-auto-scaling';
+import {
   CreateTableCommand,
   DeleteTableCommand,
   DescribeTableCommand,
@@ -131,14 +135,31 @@ test('A recreation is refused when the bot may not read a setting, and the refus
   value(await bot.steps.planFlush({ failedOnly: false }));
 });
 
-test('A provisioned table is refused, because its auto scaling cannot be read', async () => {
+test('A provisioned table with auto scaling is recreated with both; without the permission to read it, it is refused', async () => {
   const bot = await startSteps();
+  await recoveryOn();
   await backup(bot);
-  aws.turn({ billing: 'provisioned' });
-  expect(await bot.steps.planFlush({ failedOnly: false, recreate: true })).toMatchObject({
-    ok: false,
-    refusal: { reason: 'not-recreatable' },
-  });
+  aws.turn({ billing: 'provisioned', accessDenied: ['application-autoscaling:DescribeScalableTargets'] });
+  const refused = await bot.steps.planFlush({ failedOnly: false, recreate: true });
+  expect(refused).toMatchObject({ ok: false, refusal: { reason: 'fault', fault: { reason: 'access-denied' } } });
+  expect(JSON.stringify(refused)).toContain('Allow application-autoscaling:DescribeScalableTargets');
+  aws.turn({ accessDenied: [] });
+  const target = {
+    ServiceNamespace: 'dynamodb',
+    ResourceId: `table/${TableName}`,
+    ScalableDimension: 'dynamodb:table:WriteCapacityUnits',
+  } as const;
+  await clients.autoScaling.send(new RegisterScalableTargetCommand({ ...target, MinCapacity: 5, MaxCapacity: 50 }));
+  const before = await described();
+  const { approval } = await requestRecreate(bot);
+  value(await bot.steps.click(approval.id, yes));
+  const { result } = await bot.listensTo('finished');
+  expect(result).toMatchObject({ kind: 'flush', remaining: { total: 0 } });
+  expect((await described())?.TableId).not.toBe(before?.TableId);
+  const { ScalableTargets } = await clients.autoScaling.send(
+    new DescribeScalableTargetsCommand({ ServiceNamespace: 'dynamodb', ResourceIds: [target.ResourceId] }),
+  );
+  expect(ScalableTargets).toMatchObject([{ ...target, MinCapacity: 5, MaxCapacity: 50 }]);
 });
 
 test('A bot that is shut down after the deletion creates the table at its next start, although the job was stopped and its approval has expired', async () => {

@@ -155,7 +155,7 @@ export const describeRecreation = (
   { losses, indexes }: RecreationFacts,
   recovery: PointInTimeRecovery,
 ): readonly string[] => [
-  '*Recreates* the table: deletes it and creates it anew, empty, with its keys, indexes, billing, stream, encryption, tags, TTL, point-in-time recovery, resource policy, contributor insights and deletion protection. Afterwards the bot compares the new table with the old description.',
+  '*Recreates* the table: deletes it and creates it anew, empty, with its keys, indexes, billing, auto scaling, stream, encryption, tags, TTL, point-in-time recovery, resource policy, contributor insights and deletion protection. Afterwards the bot compares the new table with the old description.',
   `*Unavailable* The table does not exist for about a minute. Uploads in that time fail in the function: Lambda repeats them twice, then they go to the dead-letter queue or are dropped. Their images stay in S3, and the rescan processes them.`,
   recovery === 'on'
     ? '*Safeguard* Point-in-time recovery is on, so DynamoDB makes a system backup at the deletion and keeps it for 35 days. What is written between the last comparison and the deletion is only in that backup.'

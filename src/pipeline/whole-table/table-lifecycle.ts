@@ -16,7 +16,7 @@ import { type Backoff, isTransient, waitBefore, withBackoff } from '../../lib/as
 import type { Clock } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
 import { errorName, errorText } from '../fault.ts';
-import type { FullDescription } from './describe-in-full.ts';
+import type { FullDescription } from './description.ts';
 
 /** How the calls on a table as a whole are made. */
 export interface LifecyclePorts {
