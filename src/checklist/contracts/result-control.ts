@@ -6,6 +6,7 @@ import type { Diff } from '../../results/diff/diff.ts';
 import type { FailureChoice, Failures } from '../../results/failures/failures.ts';
 import type { ReconciledImage } from '../../results/reconcile/reconcile-image.ts';
 import type { ReconcileTotals } from '../../results/reconcile/reconcile-totals.ts';
+import type { EntryHoursComparison } from '../../results/report/entry-hours.ts';
 import type { PersonComparison } from '../../results/report/people.ts';
 import type { RunReport } from '../../results/report/run-report.ts';
 import type { ValidationProblem, Verdict } from '../../results/report/validation.ts';
@@ -76,6 +77,8 @@ export interface Validation {
   readonly images: readonly ReconciledImage[];
   readonly now: KindCounts;
   readonly backup?: BackupRecord;
+  /** Present where the table has fewer entries than the backup. */
+  readonly entryHours?: EntryHoursComparison;
   readonly people: readonly PersonComparison[];
   /** The seed that the people were drawn with; undefined when one person was requested. */
   readonly seed?: number;

@@ -1,15 +1,18 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { BackupLocation } from '../../backup/catalogue/location.ts';
+import type { BackupRecord } from '../../backup/format/backup-record.ts';
 import type { Clock, Random } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
 import { countByKind } from '../../pipeline/table/count.ts';
 import { hashOfResource } from '../../pipeline/table/image-rows.ts';
+import type { KindCounts } from '../../pipeline/table/records.ts';
 import { describeTable, keyNamesOf, type TableFacts } from '../../pipeline/table/table.ts';
 import type { Reconciliation } from '../../results/reconcile/reconcile.ts';
 import type { ReconciledImage, ReconciledKind } from '../../results/reconcile/reconcile-image.ts';
+import { compareEntryHours } from '../../results/report/entry-hours.ts';
 import { comparePeople } from '../../results/report/people.ts';
-import { judgeValidation } from '../../results/report/validation.ts';
+import { fewerEntries, judgeValidation } from '../../results/report/validation.ts';
 import { type RunChain, rootOf } from '../../run/store/run-chain.ts';
 import type { ResultRefusal, Validation } from '../contracts/result-control.ts';
 import type { ChecklistStore } from '../steps/checklist-store.ts';
@@ -58,7 +61,7 @@ export async function validatePerson(
   if (!one || one.before.entries + one.after.entries === 0)
     return refuse({ reason: 'no-such-person', person, backupId: backup.id });
   const now = await countByKind(ports.dynamodb, ports.table, { keys: keyNamesOf(facts) });
-  const about = { now, people, backup };
+  const about = { now, people, backup, ...(await hoursIfFewer(ports, backup, now)) };
   return succeed({ ...about, ...judgeValidation(about), runIds: [], images: [] });
 }
 
@@ -84,7 +87,8 @@ export async function validateRun(
   const joined = await ports.reconcileChain(chain);
   try {
     const now = await countByKind(dynamodb, table, { keys: keyNamesOf(facts) });
-    const about = { now, people, reconciled: joined.totals, ...defined({ backup }) };
+    const hours = await hoursIfFewer(ports, backup, now);
+    const about = { now, people, reconciled: joined.totals, ...hours, ...defined({ backup }) };
     const runState = chain[0].state.kind;
     const judged = judgeValidation({ ...about, runState, ...defined({ flushedAt }) });
     const images: ReconciledImage[] = [];
@@ -107,6 +111,14 @@ export async function validateRun(
     await joined.dispose();
   }
 }
+
+/** Where the table has fewer entries than the backup, the hours tell whether something is missing. */
+const hoursIfFewer = async (
+  ports: ValidatePorts,
+  backup: BackupRecord | undefined,
+  now: KindCounts,
+): Promise<Pick<Validation, 'entryHours'>> =>
+  backup && fewerEntries(backup, now) > 0 ? { entryHours: await compareEntryHours(ports, backup) } : {};
 
 async function backupFor(ports: ValidatePorts, { arn }: TableFacts, chain: RunChain | undefined) {
   const root = chain && rootOf(chain);

@@ -18,6 +18,8 @@ import { changeKinds } from '../diff/noise.ts';
 /** The timesheets of a person on one side. */
 export interface PersonSide {
   readonly entries: number;
+  /** Those whose hours are not 0, or not a number. */
+  readonly withHours: number;
   /** The exact sum, in plain decimal notation. */
   readonly hours: string;
 }
@@ -137,8 +139,13 @@ export async function comparePeople(
       const found = hoursOf(item, kindOfRecord(item, names));
       return typeof found === 'object' ? found : ZERO;
     };
+    const hasHours = (item: Item) => {
+      const found = hoursOf(item, kindOfRecord(item, names));
+      return found === 'unreadable' || (found !== 'none' && found.units !== 0n);
+    };
     const side = (items: ReadonlyMap<string, Item>): PersonSide => ({
       entries: items.size,
+      withHours: [...items.values()].filter((item) => hasHours(item)).length,
       hours: formatDecimal([...items.values()].map(hours).reduce(plus, ZERO)),
     });
     const changeOf = (kind: 'removed' | 'added', item: Item): PersonChange => ({

@@ -1,6 +1,7 @@
 import type { KindCounts } from '../../pipeline/table/records.ts';
 import type { RunState } from '../../run/model/types.ts';
 import type { ReconcileTotals } from '../reconcile/reconcile-totals.ts';
+import { type EntryHoursComparison, isWithoutLoss } from './entry-hours.ts';
 import type { PersonComparison } from './people.ts';
 
 /**
@@ -22,7 +23,10 @@ export type ValidationProblem =
   | { readonly kind: 'rows-unclear'; readonly images: number; readonly weight: 'proof' | 'doubt' }
   | { readonly kind: 'older-rows-only'; readonly images: number; readonly weight: 'doubt' }
   | { readonly kind: 'rejected-unrecorded'; readonly images: number; readonly weight: 'doubt' }
-  /** The table has fewer timesheet entries and zero-hour weeks than the backup: `now` in place of `before`. */
+  /**
+   * The table has fewer timesheet entries and zero-hour weeks than the backup: `now` in place of `before`. Not where only entries
+   * without hours are gone (see `isWithoutLoss`): a rescan may be meant to remove those.
+   */
   | {
       readonly kind: 'fewer-entries';
       readonly entries: number;
@@ -59,6 +63,8 @@ export interface ValidationFacts {
   /** The backup with which the table is compared. */
   readonly backup?: { readonly id: string; readonly startedAt: number; readonly counts: KindCounts };
   readonly people: readonly PersonComparison[];
+  /** Read where the table has fewer entries than the backup. */
+  readonly entryHours?: EntryHoursComparison;
 }
 
 /** The verdict of a validation. Decided from the facts alone. */
@@ -133,17 +139,24 @@ function imageProblems(totals: ReconcileTotals, runState: RunState['kind'] | und
 /** Timesheet entries and zero-hour weeks. */
 const timesheetRecords = (counts: KindCounts): number => counts.entry + counts['zero-hour'];
 
-function tableProblems({ now, backup }: ValidationFacts): readonly ValidationProblem[] {
+/** How many fewer entries the table has than the backup; 0 where it has as many or more. */
+export const fewerEntries = (backup: { readonly counts: KindCounts }, now: KindCounts): number =>
+  Math.max(0, timesheetRecords(backup.counts) - timesheetRecords(now));
+
+function tableProblems({ now, backup, entryHours }: ValidationFacts): readonly ValidationProblem[] {
   if (!backup) return [{ kind: 'not-compared', weight: 'doubt' }];
   const before = timesheetRecords(backup.counts);
   const after = timesheetRecords(now);
-  return before > after
+  return before > after && !(entryHours && isWithoutLoss(entryHours))
     ? [{ kind: 'fewer-entries', entries: before - after, before, now: after, weight: 'doubt' }]
     : [];
 }
 
+/** A person with the same hours in as many entries has lost none: a code was corrected, or entries without hours are gone. */
 function peopleProblems(people: readonly PersonComparison[]): readonly ValidationProblem[] {
-  const lost = people.filter(({ removed }) => removed > 0);
+  const lost = people.filter(
+    ({ removed, before, after }) => removed > 0 && (before.hours !== after.hours || after.withHours < before.withHours),
+  );
   const entries = lost.reduce((sum, { removed }) => sum + removed, 0);
   return lost.length === 0 ? [] : [{ kind: 'people-lost-entries', people: lost.length, entries, weight: 'doubt' }];
 }

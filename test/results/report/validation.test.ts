@@ -19,8 +19,8 @@ const without = (kind: keyof ReconcileTotals['processedWithoutRows']): Reconcile
   withCounts({}, { processedWithoutRows: { ...clean.processedWithoutRows, [kind]: 1 } });
 const person = (changes: Partial<PersonComparison> = {}): PersonComparison => ({
   person: 'Nik_Coultas',
-  before: { entries: 3, hours: '7.5' },
-  after: { entries: 3, hours: '7.5' },
+  before: { entries: 3, withHours: 3, hours: '7.5' },
+  after: { entries: 3, withHours: 3, hours: '7.5' },
   same: 3,
   removed: 0,
   added: 0,
@@ -54,12 +54,26 @@ describe('the verdict of a validation', () => {
   });
 
   test('says look when a person has fewer entries than in the backup, and good when a person only gained entries', () => {
-    const people = [person({ removed: 2 }), person({ removed: 1 }), person({ added: 4 })];
+    const [fewerHours, fewerEntries] = [
+      { entries: 3, withHours: 3, hours: '5' },
+      { entries: 2, withHours: 2, hours: '7.5' },
+    ];
+    const people = [
+      person({ removed: 2, after: fewerHours }),
+      person({ removed: 1, after: fewerEntries }),
+      person({ added: 4 }),
+    ];
     expect(judgeValidation({ reconciled: clean, now, backup, people })).toEqual({
       verdict: 'look',
       problems: [{ kind: 'people-lost-entries', people: 2, entries: 3, weight: 'doubt' }],
     });
     expect(judgeValidation({ reconciled: clean, now, backup, people: [person({ added: 4 })] }).verdict).toBe('good');
+  });
+
+  test('stays good when a person has fewer entries with the same hours, because those that are gone have none', () => {
+    const before = { entries: 21, withHours: 3, hours: '7.5' };
+    const people = [person({ removed: 18, before, after: { ...before, entries: 3 } })];
+    expect(judgeValidation({ reconciled: clean, now, backup, people }).verdict).toBe('good');
   });
 });
 

@@ -308,11 +308,15 @@ export const validation: Validation = {
   images: [{ key: 'K 1', rows, kind: 'neither' }],
   now: counts,
   backup: backupRecord(),
+  entryHours: {
+    before: { entries: 2_100, withHours: 840, hours: '6300', unreadable: 1 },
+    now: { entries: 840, withHours: 840, hours: '6300', unreadable: 0 },
+  },
   people: [
     {
       person: 'P 1',
-      before: { entries: 3, hours: '7.5' },
-      after: { entries: 2, hours: '5' },
+      before: { entries: 3, withHours: 3, hours: '7.5' },
+      after: { entries: 2, withHours: 2, hours: '5' },
       same: 1,
       removed: 1,
       added: 0,

@@ -4,6 +4,7 @@ import type { Validation } from '../../../checklist/contracts/result-control.ts'
 import { type AttributeValue, textOf } from '../../../pipeline/table/item.ts';
 import type { ReconciledImage } from '../../../results/reconcile/reconcile-image.ts';
 import type { ReconcileTotals } from '../../../results/reconcile/reconcile-totals.ts';
+import { isWithoutLoss } from '../../../results/report/entry-hours.ts';
 import type { PersonChange, PersonComparison } from '../../../results/report/people.ts';
 import type { ValidationProblem, Verdict } from '../../../results/report/validation.ts';
 import { ACTION, button } from '../kit/buttons.ts';
@@ -31,6 +32,7 @@ export function validationMessage(validation: Validation, now: number): Message 
     fact: `${SIGNS[verdict]} Validation of ${runIds[0] ?? 'the table'}: ${headline(validation)}.`,
     lines: [
       ...problems.map((problem) => `• ${describeProblem(problem, now)}`),
+      ...hoursLine(validation),
       ...(reconciled
         ? [
             `${tallyText(reconciled)}.${runIds.length > 1 ? ` Outcomes of ${runIds.map((id) => code(id, 40)).join(', ')}; of several the newest counts.` : ''}`,
@@ -130,6 +132,21 @@ function tallyText({ images, counts, processedWithoutRows }: ReconcileTotals): s
   ] as const;
   const shown = numbers.filter(([n]) => n > 0).map(([n, what]) => `${count(n)} ${what}`);
   return `${counted(images, 'image')} in the run: ${shown.length === 0 ? 'none' : shown.join(', ')}`;
+}
+
+/** What fewer entries mean, by their hours. */
+function hoursLine({ entryHours }: Validation): readonly string[] {
+  if (!entryHours) return [];
+  const { before, now } = entryHours;
+  const counts = `${count(before.entries)} entries with ${before.hours} h in the backup, ${count(now.entries)} with ${now.hours} h now`;
+  if (isWithoutLoss(entryHours))
+    return [
+      `Fewer entries, but the same hours: ${counts}. ${count(before.entries - before.withHours)} of the entries in the backup have 0 hours; ${count(now.entries - now.withHours)} do now.`,
+    ];
+  const unreadable = before.unreadable + now.unreadable;
+  return [
+    `Hours: ${counts}${unreadable > 0 ? `; ${counted(unreadable, 'entry has', 'entries have')} hours that are not a number` : ''}.`,
+  ];
 }
 
 const uploadsLine = (images: number): readonly string[] =>

@@ -25,8 +25,8 @@ const counts = { entry: 20, 'zero-hour': 1, rejected: 2, coverage: 3, failed: 0,
 const clean = createReconcileTotals().totals();
 const person = (changes: Partial<PersonComparison> = {}): PersonComparison => ({
   person: 'Nik_Coultas',
-  before: { entries: 3, hours: '22.5' },
-  after: { entries: 3, hours: '22.5' },
+  before: { entries: 3, withHours: 3, hours: '22.5' },
+  after: { entries: 3, withHours: 3, hours: '22.5' },
   same: 3,
   removed: 0,
   added: 0,
