@@ -54,6 +54,8 @@ export interface JobDriverPorts {
   readonly readFault: (error: unknown) => Fault;
   /** Records that the table is about to change. Nothing is written to the table before it resolves. */
   readonly recordTableChange: (job: ApprovedJob) => Promise<void>;
+  /** Stores how a job ended outside the control table: one that is restored from an earlier time must not run it again. */
+  readonly markEnded: (job: ApprovedJob, end: JobEnd) => Promise<void>;
   /** Records the result as a step of the checklist, before the job is forgotten. */
   readonly recordResult: (job: ApprovedJob, result: JobResult) => Promise<void>;
   /** Resolves to whether everything that people must hear is stored. */
@@ -110,6 +112,8 @@ export interface JobDriver {
 const RETRY_END_MS = 1_000;
 /** After so many failures to store a result in the checklist, or to report an end, the job is forgotten without that. */
 const MAX_END_TRIES = 10;
+/** After so many failures the end is not stored beside the backup: the bucket may be what the job failed on. */
+const MAX_MARK_TRIES = 3;
 const PULSE_MS = 1_000;
 /**
  * A process that stood still longer than this, ms, does not use what it read before: it gives the job up, and the job reads
@@ -251,6 +255,7 @@ export function createJobDriver(ports: JobDriverPorts): JobDriver {
     };
     for (let failures = 0; ; failures += 1)
       try {
+        if (failures < MAX_MARK_TRIES) await ports.markEnded(job, end);
         if (end.kind === 'finished' && failures < MAX_END_TRIES) await ports.recordResult(job, end.result);
         await record.setEnd(job.id, end);
         await ports.jobs.remove(progressIdOf(job));
@@ -334,6 +339,7 @@ export function createJobDriver(ports: JobDriverPorts): JobDriver {
       return job;
     },
     async reportEnd(job, end) {
+      await ports.markEnded(job, end).catch((error) => ports.warn(`the end of job ${job.id} is not marked`, error));
       if (end.kind === 'finished') await ports.recordResult(job, end.result);
       await ports.jobs.remove(progressIdOf(job));
       if (!(await ports.emit({ ...end, job }))) throw new Error(`The end of job ${job.id} could not be reported.`);

@@ -42,6 +42,8 @@ const endSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('stopped'), by: z.string(), ...reach }),
   z.object({ kind: z.literal('failed'), refusal: z.custom<TableRefusal>(hasReason), ...reach }),
 ]);
+/** The end of a job from its JSON. @throws SyntaxError, ZodError. */
+export const parseEnd = (text: string): JobEnd => endSchema.parse(JSON.parse(text));
 const entrySchema = z.object({ stopBy: z.string().optional(), end: z.string().optional() });
 
 /** The record of the pipeline `name`. */
@@ -53,7 +55,7 @@ export function createJobRecord(table: ControlTable, name: string): JobRecord {
       const entry = await table.read(key);
       if (!entry) return;
       const { stopBy, end } = entrySchema.parse(entry);
-      const ended = end === undefined ? undefined : endSchema.parse(JSON.parse(end));
+      const ended = end === undefined ? undefined : parseEnd(end);
       return { job: approvedJobSchema.parse(entry), ...defined({ stopBy, end: ended }) };
     },
     async setLiveMessage(jobId, message) {

@@ -13,6 +13,7 @@ import type { TableClients } from '../../pipeline/whole-table/describe-in-full.t
 import {
   type ApprovedJob,
   actionOf,
+  type JobEnd,
   optionsOf,
   progressIdOf,
   type ResumeRefusal,
@@ -41,6 +42,8 @@ export interface LookForWorkPorts extends TableClients {
   readonly record: Pick<JobRecord, 'read' | 'remove'>;
   readonly jobs: JobStore;
   readonly driver: JobDriver;
+  /** How a job ended by what is stored beside its backup; undefined where it has not ended. */
+  readonly readEnded: (job: ApprovedJob) => Promise<JobEnd | undefined>;
   readonly stopFileExists: () => Promise<boolean>;
   readonly stopFile: string;
   readonly readFault: (error: unknown) => Fault;
@@ -122,11 +125,17 @@ export function createWorkFinder(ports: LookForWorkPorts): { lookForWork(): Prom
       await driver.reportEnd(job, end);
       return nothing;
     }
+    // The process died before the control table had the end, or the control table was restored from an earlier time.
+    const ended = await ports.readEnded(job);
+    if (ended) {
+      await driver.reportEnd(job, ended);
+      return nothing;
+    }
     const approval = await ports.approvals.read(job.id);
     if (approval && approval.state.kind !== 'used') {
-      const ended = await endUnstarted(job.id);
+      const isVoid = await endUnstarted(job.id);
       // Used since it was read, by a process that had lost its lease: the next look resumes it.
-      if (approval.state.kind === 'approved' && !ended) return nothing;
+      if (approval.state.kind === 'approved' && !isVoid) return nothing;
       await record.remove(job.id);
       return nothing;
     }

@@ -6,6 +6,7 @@ import { clearUnfinished } from '../../backup/catalogue/clear-unfinished.ts';
 import { compareWithBackup } from '../../backup/compare/compare.ts';
 import type { BackupRecord } from '../../backup/format/backup-record.ts';
 import { keyReader } from '../../backup/format/item-key.ts';
+import { markEnded, markStarted, readEnded } from '../../backup/jobs/job-marker.ts';
 import { previewRestore } from '../../backup/restore/restore.ts';
 import { readSupplements } from '../../backup/write/supplement.ts';
 import { createEmitter } from '../../lib/async/emitter.ts';
@@ -19,7 +20,7 @@ import { createApprovalRequests } from './approval-requests.ts';
 import { type BackupRequestsPorts, createBackupRequests } from './backup-requests.ts';
 import { type CarryOutPorts, carryOut } from './carry-out.ts';
 import { createJobDriver, type JobDriverPorts } from './job-driver.ts';
-import type { JobRecord } from './job-record.ts';
+import { type JobRecord, parseEnd } from './job-record.ts';
 import { createWorkFinder } from './look-for-work.ts';
 import { createPruning } from './prune-backups.ts';
 import { startApproved } from './start-approved.ts';
@@ -28,7 +29,7 @@ import { readRecreation, readTableNow } from './table-facts.ts';
 
 export interface TableStepsPorts
   extends Omit<ApprovalFactsPorts, 'record' | 'readTable' | 'readRecreation' | 'describe' | 'pruning'>,
-    Omit<JobDriverPorts, 'record' | 'jobs' | 'emit' | 'carryOut' | 'recordTableChange' | 'recordResult'>,
+    Omit<JobDriverPorts, 'record' | 'jobs' | 'emit' | 'carryOut' | 'recordTableChange' | 'markEnded' | 'recordResult'>,
     Omit<BackupRequestsPorts, 'record' | 'emit' | 'closing'>,
     CarryOutPorts {
   readonly lambda: LambdaClient;
@@ -80,10 +81,29 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
       job.work.kind === 'prune'
         ? pruning.carryOut(job, job.work, limits, onProgress)
         : carryOut(ports, { ...job, work: job.work }, limits, onProgress),
-    recordTableChange: (job) => checklist.recordTableChange(job),
+    async recordTableChange(job) {
+      const { work } = job;
+      if (work.kind !== 'prune')
+        await markStarted(location, work.backupId, { id: job.id, kind: work.kind, at: Math.round(clock.now()) });
+      await checklist.recordTableChange(job);
+    },
+    async markEnded({ id, work }, end) {
+      if (work.kind === 'prune') return;
+      await markEnded(location, work.backupId, { id, at: Math.round(clock.now()), end: JSON.stringify(end) });
+    },
     recordResult: (job, result) => checklist.recordResult(job, result),
   });
-  const finder = createWorkFinder({ ...ports, facts, requests, driver, emit });
+  const finder = createWorkFinder({
+    ...ports,
+    facts,
+    requests,
+    driver,
+    emit,
+    async readEnded({ id, work }) {
+      const end = work.kind === 'prune' ? undefined : await readEnded(location, work.backupId, id);
+      return end === undefined ? undefined : parseEnd(end);
+    },
+  });
 
   async function answer<T>(work: () => Promise<TableAnswer<T>>): Promise<TableAnswer<T>> {
     try {

@@ -406,11 +406,33 @@ describe('a control table that was restored from a backup of an earlier time', (
     await process.approve(id);
     await process.heard('finished');
     world.deleted.length = 0;
+    // Also where nothing beside the backup tells that it has ended.
+    world.ended.clear();
     await world.clock.advance(APPROVAL_MS);
     await restore();
     await standBy(world, process, 2 * LEASE_MS);
     expect(world.deleted).toEqual([]);
     expect(await process.heard('interrupted')).toMatchObject({ because: { reason: 'expired' } });
+  });
+
+  test('A job in a control table that is restored within the time of its approval is not run again: its end is reported', async () => {
+    const world = createWorld();
+    const process = world.process('process', {
+      async beforeDeletion(record) {
+        if (record === RECORDS[1]) restore = await snapshot(world, id);
+      },
+    });
+    let restore = async () => {};
+    const { id } = await process.request();
+    await process.approve(id);
+    await process.heard('finished');
+    world.deleted.length = 0;
+    world.reported.length = 0;
+    await restore();
+    await standBy(world, process, 2 * LEASE_MS);
+    expect(world.deleted).toEqual([]);
+    expect(world.reported.map(({ event }) => event.kind)).toEqual(['finished']);
+    expect(await process.record.read()).toBeUndefined();
   });
 
   test('An approval in a restored control table is not used again, because the table is not what it was', async () => {

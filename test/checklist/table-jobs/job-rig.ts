@@ -6,6 +6,7 @@ import { type ApprovalStore, createApprovalStore } from '../../../src/approvals/
 import { controlTableJobs } from '../../../src/backup/jobs/job-store.ts';
 import type {
   ApprovedJob,
+  JobEnd,
   JobResult,
   TableAction,
   TableEvent,
@@ -47,6 +48,8 @@ export interface World {
   /** Why nothing may be asked for or start. */
   refusal: TableRefusal | undefined;
   stopFile: boolean;
+  /** The ends of jobs that are stored beside their backups, outside the control table. */
+  readonly ended: Map<string, JobEnd>;
   process(name: string, options?: ProcessOptions): BotProcess;
 }
 
@@ -101,6 +104,7 @@ export function createWorld(): World {
     ],
     refusal: undefined,
     stopFile: false,
+    ended: new Map(),
     process: (name, options = {}) => createProcess(name, options),
   };
   const isDeleted = (record: string) => world.deleted.some((deletion) => deletion.record === record);
@@ -183,6 +187,14 @@ export function createWorld(): World {
       readFault: (error: unknown) => ({ reason: 'network', message: String(error), fix: 'look' }) as const,
       recordTableChange: () => note('table change'),
       recordResult: () => note('result'),
+      async markEnded(job: ApprovedJob, end: JobEnd) {
+        await alive();
+        world.ended.set(job.id, end);
+      },
+      async readEnded({ id }: ApprovedJob) {
+        await alive();
+        return world.ended.get(id);
+      },
       warn: () => {},
       pollMs: 500,
       policy: 'second-person',

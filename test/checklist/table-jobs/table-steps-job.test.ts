@@ -2,9 +2,11 @@ import { writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { lastStartedAt } from '../../../src/backup/jobs/job-marker.ts';
 import {
   aws,
   backup,
+  clients,
   folder,
   freshForEachTest,
   inTable,
@@ -128,6 +130,29 @@ describe('jobs on a real table', () => {
       bot.steps.request({ action: { ...action, continues }, by: 'U1', channel: 'C01' });
     expect(await ask('a-other')).toMatchObject({ ok: false, refusal: { reason: 'backup-used' } });
     expect(await ask(first.id)).toMatchObject({ ok: true });
+  });
+
+  test('A control table that is restored within the time of the approval does not run the flush again: its end is reported', async () => {
+    const bot = await startSteps();
+    const record = await backup(bot);
+    const approval = await request(bot);
+    await bot.steps.click(approval.id, yes);
+    await bot.listensTo('started');
+    const job = await bot.table.read({ pk: 'pipeline#TimesheetOCR-ocr-dev', sk: 'table-job' });
+    await bot.listensTo('finished');
+    expect(job).toBeDefined();
+    expect(
+      await lastStartedAt({ s3: clients.s3, bucket: 'rescan-bot-control', prefix: 'backups/' }, record.id),
+    ).toEqual(expect.any(Number));
+    await put('Ana');
+    bot.events.length = 0;
+    await bot.table.create({ pk: 'pipeline#TimesheetOCR-ocr-dev', sk: 'table-job' }, job ?? {});
+    bot.steps.standBy();
+    expect(await bot.listensTo('finished')).toMatchObject({ result: { deleted: record.counts.total, newRows: 0 } });
+    expect(bot.events.map(({ kind }) => kind)).not.toContain('resumed');
+    expect(await inTable()).toBe(1);
+    const plan = value(await bot.steps.planPrune(1));
+    expect(plan.remove).toEqual([]);
   });
 
   test('A second flush with the same backup is refused until that backup was restored', async () => {
