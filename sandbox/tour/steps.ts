@@ -176,7 +176,8 @@ const isComplete = ({ FailureType, ImageKey, ErrorMessage }: Readonly<Record<str
   FailureType === 'TEXTRACT_ERROR' && ImageKey !== '' && ErrorMessage !== '';
 
 async function restoredRow({ people, pipeline, sees, approve }: TourContext, check: Check): Promise<void> {
-  await people.command('viewer', '/rescan diff');
+  // Only the person who asked sees the answer and its buttons.
+  await people.command('operator', '/rescan diff');
   const diff = await sees(/made by hand, so a rescan cannot bring/);
   const [first] = csvRows(await people.file(/^diff.*\.csv/, WITHIN_MS)).filter(
     ({ Item = '' }) => !Item.includes('SourceImage'),

@@ -5,6 +5,7 @@ import { systemClock } from '../lib/clock.ts';
 import type { Logger } from '../lib/log.ts';
 import { checkBucket, createAwsClients } from '../pipeline/aws.ts';
 import type { Settings } from '../settings.ts';
+import { createAnswerStore } from '../state/answer-store.ts';
 import { createChannelIdStore } from '../state/channel-ids.ts';
 import { openControlTable } from '../state/control-table.ts';
 import { createFollowUps } from '../state/follow-ups.ts';
@@ -48,6 +49,7 @@ export async function startBot(settings: Settings, logger: Logger): Promise<() =
     runs,
     outbox: createOutbox({ table, name: settings.ocrFunction }),
     channelIds: createChannelIdStore({ table, name: settings.ocrFunction }),
+    answerStore: createAnswerStore({ table, name: settings.ocrFunction }),
     followUps: createFollowUps({ table, name: settings.ocrFunction }),
     followUpLease: context.leases.followUps,
     clock,

@@ -55,7 +55,7 @@ describe('results of a run', () => {
     expect(lines.filter((line) => line.includes('TEXTRACT_ERROR'))).toHaveLength(3);
     expect(lines.filter((line) => line.includes('TIMEOUT_ERROR'))).toHaveLength(2);
 
-    await here.people.command('viewer', '/rescan failures');
+    await here.people.command('operator', '/rescan failures');
     const failures = await here.people.sees(/7 images failed: 3 TEXTRACT_ERROR, 2 PARSING_ERROR, 2 TIMEOUT_ERROR/);
     expect(failures.blocks.map(({ type }) => type)).toContain('table');
 
@@ -102,7 +102,7 @@ describe('results of a run', () => {
     await startPlanned('r-0001');
     await here.people.sees(/Rescan r-0001 is complete/, { withinMs: 40_000 });
 
-    await here.people.command('viewer', '/rescan diff');
+    await here.people.command('operator', '/rescan diff');
     const diff = await here.people.sees(/Compared with backup .*: 1 removed, 0 changed/, { withinMs: 20_000 });
     expect(wholeText(diff)).toMatch(/ha(?:s|ve) no image/);
     expect(wholeText(diff)).toMatch(/2025-07-07#BY_HAND/);

@@ -22,7 +22,8 @@ import { deployedMessage } from '../../src/slack/messages/checklist/deploy-messa
 import { loggingMessage } from '../../src/slack/messages/checklist/logging-message.ts';
 import { stopQuestion } from '../../src/slack/messages/checklist/status-message.ts';
 import { helpMessage, unknownWordMessage } from '../../src/slack/messages/help/help.ts';
-import { ACTION } from '../../src/slack/messages/kit/buttons.ts';
+import { ACTION, button } from '../../src/slack/messages/kit/buttons.ts';
+import { type Message, say, withButton } from '../../src/slack/messages/kit/message.ts';
 import { diffMessage } from '../../src/slack/messages/results/diff-message.ts';
 import { failuresMessage } from '../../src/slack/messages/results/failures-message.ts';
 import { followMessage } from '../../src/slack/messages/results/log-message.ts';
@@ -31,6 +32,7 @@ import { previewMessage } from '../../src/slack/messages/run/preview.ts';
 import { runMessage } from '../../src/slack/messages/run/run-message.ts';
 import { approvalMessage } from '../../src/slack/messages/table/approval-message.ts';
 import { jobMessage, pruneMessage } from '../../src/slack/messages/table/table-messages.ts';
+import { createFilePlaces } from '../../src/slack/requests/file-places.ts';
 import { createLogRequests, logRefusal } from '../../src/slack/requests/log-requests.ts';
 import { createPipelineStates } from '../../src/slack/requests/pipeline-state.ts';
 import { createResultFiles } from '../../src/slack/requests/result-files.ts';
@@ -73,24 +75,32 @@ function createTables() {
   const rescans = idleControls(runs);
   const { checklist, starts, steps, autopilot, audit } = rescans;
   const planning = { runs, starts, chat, links, clock };
+  const answers = { offer: async (_channel: string, message: Message) => message, share: async () => undefined };
+  const places = createFilePlaces({
+    threadIn: async () => undefined,
+    links,
+    directChannel: async () => 'D1',
+    onError: () => {},
+  });
   const deployForms = createDeployForms({
     deploys: rescans.deploys,
+    answers,
     announce: async () => {},
     download: async () => new Uint8Array(),
     openView: async () => 'V1',
     updateView: async () => {},
   });
-  const stepPorts = { steps, announce: async () => {}, sampleImages: 3 };
+  const stepPorts = { steps, answers, sampleImages: 3 };
   const states = createPipelineStates({ ...rescans, runs, tables: idleTableControl(), clock });
   const status = { states, links, permissions };
-  const announce = async () => {};
   const { results, diagnoses, functionLog } = rescans;
   const files = { share: async () => 0 };
   const resultFiles = createResultFiles({ results, files });
   const resultRequests = createResultRequests({
     results,
     diagnoses,
-    announce,
+    answers,
+    places,
     files: resultFiles,
     planning,
     pace: { kind: 'auto' },
@@ -103,7 +113,7 @@ function createTables() {
     askApproval: async () => undefined,
   });
   const { findLines, followLines, followStops: stops } = functionLog;
-  const logs = createLogRequests({ findLines, results, chat, files, clock });
+  const logs = createLogRequests({ findLines, results, answers, places, files, clock });
   const following = createLogFollower({
     followLines,
     stops,
@@ -131,14 +141,13 @@ function createTables() {
       steps: stepPorts,
       deploys: deployForms,
       autopilot: { autopilot, chat },
-      audit: { audit, exportAudit: async () => undefined },
+      audit: { audit, exportAudit: async () => say('The CSV is ready.') },
       results: {
         requests: resultRequests,
         files: resultFiles,
-        exportAudit: async () => undefined,
+        exportAudit: async () => say('The CSV is ready.'),
         putBack,
-        threadIn: async () => undefined,
-        links,
+        places,
       },
       logs,
       following,
@@ -167,6 +176,8 @@ function createTables() {
       people,
       results: resultRequests,
       resultFiles,
+      places,
+      answers,
       putBack,
       forms,
       following,
@@ -290,6 +301,7 @@ describe('the tables of commands, buttons and forms', () => {
       deployedMessage({ codeSha256: 'bmV4dA==' }, 'U1'),
       failuresMessage(failuresFound(), NOW),
       diffMessage(diffFound({ removed: 1 }), [], NOW),
+      withButton(say('answer'), button(ACTION.share, 'Share in channel', '1')),
       followMessage({ id: 'C1/1', forMs: 600_000, only: undefined }, { kind: 'following' }, 0),
     ];
     const shown = new Set(

@@ -1,6 +1,5 @@
 import { actionTable } from '../../slack/actions/action-table.ts';
 import { commandTable } from '../../slack/commands/command-table.ts';
-import { createThreadFinder } from '../../slack/delivery/message-locations.ts';
 import { formTable } from '../../slack/forms/form-table.ts';
 import { createDeduplicator } from '../../slack/intake/deduplicate.ts';
 import { createIntake, type Intake } from '../../slack/intake/dispatch.ts';
@@ -18,17 +17,17 @@ export function assembleIntake(
   ports: SlackPorts,
   { answers, modals }: ClientParts,
   { permissions, people, membership, checkApprover, whoApproves }: AccessParts,
-  { links, runMessages, findRunLocation, isDeleted }: DeliveryParts,
+  { links, runMessages }: DeliveryParts,
   requests: RequestParts,
   { logFollower: following }: ThreadParts,
   states: PipelineStates,
 ): Intake {
   const { settings, runs, tables, checklist, starts, steps, autopilot, audit, clock, random, logger, onError } = ports;
-  const { announce, planning, runRequests, resultFiles, resultRequests, exportAudit } = requests;
+  const { answers: offers, places, planning, runRequests, resultFiles, resultRequests, exportAudit } = requests;
   const { tableForms, deployForms, restoreRowsForm } = requests;
   const { pace } = settings;
   const status = { states, links, permissions };
-  const stepPorts = { steps, announce, sampleImages: settings.sampleImages };
+  const stepPorts = { steps, answers: offers, sampleImages: settings.sampleImages };
   const commands = commandTable({
     runs,
     planning,
@@ -45,8 +44,7 @@ export function assembleIntake(
       files: resultFiles,
       exportAudit,
       putBack: restoreRowsForm,
-      threadIn: createThreadFinder(runs, findRunLocation, isDeleted),
-      links,
+      places,
     },
     logs: requests.logRequests,
     following,
@@ -76,6 +74,8 @@ export function assembleIntake(
     whoApproves,
     results: resultRequests,
     resultFiles,
+    places,
+    answers: offers,
     putBack: restoreRowsForm,
     forms: tableForms,
     following,

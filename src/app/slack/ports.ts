@@ -3,6 +3,7 @@ import type { Clock, Random } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { RunControl } from '../../run/model/run-control.ts';
 import type { Settings } from '../../settings.ts';
+import type { AnswerStore } from '../../state/answer-store.ts';
 import type { ChannelIdStore } from '../../state/channel-ids.ts';
 import type { FollowUps } from '../../state/follow-ups.ts';
 import type { Lease } from '../../state/lease.ts';
@@ -16,6 +17,8 @@ export interface SlackPorts extends Omit<BotControls, 'tables'> {
   readonly tables: TableControl;
   readonly outbox: Outbox;
   readonly channelIds: ChannelIdStore;
+  /** Answers that a person may share with the channel. */
+  readonly answerStore: AnswerStore;
   readonly followUps: FollowUps;
   /** Its holder executes the follow-ups. */
   readonly followUpLease: Lease;

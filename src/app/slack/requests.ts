@@ -1,8 +1,11 @@
+import { createThreadFinder } from '../../slack/delivery/message-locations.ts';
 import { createDeployForms } from '../../slack/forms/deploy-forms.ts';
 import { createRestoreRowsForm } from '../../slack/forms/restore-rows-form.ts';
 import { createTableForms } from '../../slack/forms/table-forms.ts';
 import type { Message } from '../../slack/messages/kit/message.ts';
+import { createAnswers } from '../../slack/requests/answers.ts';
 import { createAuditExport } from '../../slack/requests/export-audit.ts';
+import { createFilePlaces } from '../../slack/requests/file-places.ts';
 import { createLogRequests } from '../../slack/requests/log-requests.ts';
 import { createResultFiles } from '../../slack/requests/result-files.ts';
 import { createResultRequests } from '../../slack/requests/result-requests.ts';
@@ -14,33 +17,42 @@ import type { SlackPorts } from './ports.ts';
 /** What commands, buttons and forms have in common: the requests, and the modals. */
 export function assembleRequests(
   ports: SlackPorts,
-  { answers, modals, files, download }: ClientParts,
+  { answers: chat, modals, files, download, lookups }: ClientParts,
   { whoApproves }: AccessParts,
-  { links, runMessages }: DeliveryParts,
+  { links, runMessages, findRunLocation, isDeleted }: DeliveryParts,
 ) {
-  const { settings, runs, tables, starts, deploys, audit, results, diagnoses, functionLog, clock } = ports;
-  const announce = async (channel: string, message: Message) => void (await answers.post(channel, message));
-  const planning = { runs, starts, chat: answers, links, clock };
-  const tableForms = createTableForms({ tables, chat: answers, whoApproves, ...modals });
+  const { settings, runs, tables, starts, deploys, audit, results, diagnoses, functionLog, clock, onError } = ports;
+  const announce = async (channel: string, message: Message) => void (await chat.post(channel, message));
+  const planning = { runs, starts, chat, links, clock };
+  const tableForms = createTableForms({ tables, chat, whoApproves, ...modals });
+  const answers = createAnswers({ store: ports.answerStore, chat, clock, onError });
+  const places = createFilePlaces({
+    threadIn: createThreadFinder(runs, findRunLocation, isDeleted),
+    links,
+    directChannel: lookups.directChannel,
+    onError,
+  });
   const resultFiles = createResultFiles({ results, files });
   return {
-    announce,
+    answers,
+    places,
     planning,
     runRequests: createRunRequests({ runs: { ...runs, resume: starts.resume }, liveMessages: runMessages, links }),
     resultFiles,
     resultRequests: createResultRequests({
       results,
       diagnoses,
-      announce,
+      answers,
+      places,
       files: resultFiles,
       planning,
       pace: settings.pace,
       clock,
     }),
-    logRequests: createLogRequests({ findLines: functionLog.findLines, results, chat: answers, files, clock }),
-    exportAudit: createAuditExport({ audit, files }),
+    logRequests: createLogRequests({ findLines: functionLog.findLines, results, answers, places, files, clock }),
+    exportAudit: createAuditExport({ audit, files, places }),
     tableForms,
-    deployForms: createDeployForms({ deploys, announce, download, ...modals }),
+    deployForms: createDeployForms({ deploys, answers, announce, download, ...modals }),
     restoreRowsForm: createRestoreRowsForm({ results, askApproval: tableForms.ask, ...modals }),
   };
 }

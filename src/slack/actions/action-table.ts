@@ -6,6 +6,7 @@ import { logActions } from './log-actions.ts';
 import { planActions } from './plan-actions.ts';
 import { resultActions } from './result-actions.ts';
 import { runActions } from './run-actions.ts';
+import { shareActions } from './share-actions.ts';
 import { tableActions } from './table-actions.ts';
 
 export type ActionPorts = Parameters<typeof planActions>[0] &
@@ -14,7 +15,8 @@ export type ActionPorts = Parameters<typeof planActions>[0] &
   Parameters<typeof checklistActions>[0] &
   Parameters<typeof autopilotActions>[0] &
   Parameters<typeof resultActions>[0] &
-  Parameters<typeof logActions>[0];
+  Parameters<typeof logActions>[0] &
+  Parameters<typeof shareActions>[0];
 
 /** The handler of every button. The compiler reports a button without a handler. */
 export const actionTable = (ports: ActionPorts): Readonly<Record<ActionId, Action>> => ({
@@ -25,4 +27,5 @@ export const actionTable = (ports: ActionPorts): Readonly<Record<ActionId, Actio
   ...autopilotActions(ports),
   ...resultActions(ports),
   ...logActions(ports),
+  ...shareActions(ports),
 });

@@ -13,12 +13,16 @@ export interface Click extends Requester {
   readonly triggerId: string;
   /** Removes the buttons of the clicked message. Never throws. */
   readonly removeButtons: () => Promise<void>;
+  /** Shows this in place of the clicked message, also of one that only this person sees. Never throws. */
+  readonly replaceMessage: (message: Message) => Promise<void>;
 }
 
 export interface Action {
   readonly role: Role;
   /** Anyone may click it, but it changes something: the handler itself decides who is permitted. For the audit. */
   readonly changesState?: true;
+  /** It may also be clicked in the person's direct messages with the bot. */
+  readonly inDirectMessages?: true;
   /** Executes the action. The returned message is the reply to the person who clicked. */
   readonly execute: (click: Click) => Promise<Message | undefined>;
 }

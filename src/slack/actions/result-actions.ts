@@ -4,6 +4,7 @@ import { CAUSE_ID_LENGTH } from '../../results/failures/cause.ts';
 import type { RestoreRowsForm } from '../forms/restore-rows-form.ts';
 import { ACTION } from '../messages/kit/buttons.ts';
 import { type Message, say } from '../messages/kit/message.ts';
+import type { FilePlaces } from '../requests/file-places.ts';
 import type { ResultFiles } from '../requests/result-files.ts';
 import type { ResultRequests } from '../requests/result-requests.ts';
 import type { Action } from './action.ts';
@@ -32,9 +33,10 @@ export function readRetryValue(value: string): { setting: RetryRequest; what: st
 export function resultActions(ports: {
   results: Pick<ResultRequests, 'showFailures' | 'retry' | 'diagnose'>;
   resultFiles: Pick<ResultFiles, 'failures'>;
+  places: FilePlaces;
   putBack: RestoreRowsForm;
 }): Readonly<Record<ResultActionId, Action>> {
-  const { results, resultFiles, putBack } = ports;
+  const { results, resultFiles, places, putBack } = ports;
   return {
     [ACTION.showFailures]: { role: 'viewer', execute: (click) => results.showFailures(click) },
     [ACTION.diagnose]: {
@@ -53,7 +55,10 @@ export function resultActions(ports: {
     },
     [ACTION.exportFailures]: {
       role: 'viewer',
-      execute: ({ channel, message }) => resultFiles.failures({ channel, threadTs: message.ts }),
+      async execute(click) {
+        if (!click.isEphemeral) return resultFiles.failures({ channel: click.channel, threadTs: click.message.ts });
+        return places.upload(await places.find(click), (location) => resultFiles.failures(location));
+      },
     },
     [ACTION.putBack]: {
       role: 'operator',

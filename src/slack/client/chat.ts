@@ -38,8 +38,8 @@ export interface Chat {
   edit(location: MessageLocation, message: Message): Promise<void>;
   /** Removes the buttons of a message that Slack delivered; everything else stays. */
   removeButtons(location: MessageLocation, message: StoredMessage): Promise<void>;
-  /** Posts a message that only this person sees. */
-  postEphemeral(channel: string, person: string, message: Message): Promise<void>;
+  /** Posts a message that only this person sees. `threadTs`: in this thread, which must have replies. */
+  postEphemeral(channel: string, person: string, message: Message, threadTs?: string): Promise<void>;
   permalink(location: MessageLocation): Promise<string | undefined>;
 }
 
@@ -73,9 +73,9 @@ export function createChat(client: Pick<WebClient, 'chat'>): Chat {
         blocks.filter((block) => block.type !== 'actions'),
       );
     },
-    async postEphemeral(channel, user, message) {
+    async postEphemeral(channel, user, message, threadTs) {
       const fitted = withinLimits(message);
-      const base = { channel, user, text: fitted.text };
+      const base = { channel, user, text: fitted.text, ...(threadTs === undefined ? {} : { thread_ts: threadTs }) };
       await inAcceptedForm(fitted, (blocks) =>
         client.chat.postEphemeral(blocks.length === 0 ? base : { ...base, blocks }),
       );

@@ -8,6 +8,7 @@ import { deployedMessage, IN_PLACE, lateEndMessage, rolledBackMessage } from '..
 import { code } from '../messages/kit/escape.ts';
 import { type Message, say } from '../messages/kit/message.ts';
 import { stepRefusalLines, stepRefusalMessage } from '../messages/refusals/step-refusals.ts';
+import type { Answers } from '../requests/answers.ts';
 import type { ModalView } from './change-plan-view.ts';
 import { deployView, rollbackView } from './deploy-view.ts';
 import { fillForm } from './fill-form.ts';
@@ -43,6 +44,7 @@ export function createDeployForms(ports: {
   openView: (triggerId: string, view: ModalView) => Promise<string>;
   updateView: (viewId: string, view: ModalView) => Promise<void>;
   download: (url: string) => Promise<Uint8Array>;
+  answers: Pick<Answers, 'offer'>;
   announce: (channel: string, message: Message) => Promise<void>;
 }): DeployForms {
   const { deploys, updateView } = ports;
@@ -88,14 +90,12 @@ export function createDeployForms(ports: {
       const done = await deploys.deploy(id, person, channel);
       if (!done.ok) return stepRefusalMessage(done.refusal);
       if (done.value.unchanged) return say(IN_PLACE);
-      await ports.announce(channel, deployedMessage(done.value, person));
-      return;
+      return ports.answers.offer(channel, deployedMessage(done.value, person));
     },
     async rollback(id, keeps, { person, channel }) {
       const done = await deploys.rollback(id, person, defined({ channel, keeps }));
       if (!done.ok) return stepRefusalMessage(done.refusal);
-      await ports.announce(channel, rolledBackMessage(done.value, person));
-      return;
+      return ports.answers.offer(channel, rolledBackMessage(done.value, person));
     },
     async announceLateEnd(end) {
       // A deploy of the autopilot has no channel: the checklist shows it.

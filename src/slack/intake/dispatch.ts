@@ -48,6 +48,7 @@ export interface IncomingClick extends Incoming {
   readonly value: string;
   readonly triggerId: string;
   readonly removeButtons: () => Promise<void>;
+  readonly replaceMessage: (message: Message) => Promise<void>;
   readonly acknowledge: () => Promise<boolean>;
 }
 export interface IncomingSubmission extends SubmittedView {
@@ -201,8 +202,9 @@ export function createIntake(ports: {
       if (!deduplicator.isNew(incoming.deliveryId)) return;
       const { message, person, actionId, value, reply } = incoming;
       const { channel } = message;
-      if (!channels.includes(channel)) return reply(wrongChannelMessage(channels));
       const action = Object.hasOwn(ports.actions, actionId) ? ports.actions[actionId] : undefined;
+      const isAllowedHere = channels.includes(channel) || (action?.inDirectMessages && channel.startsWith('D'));
+      if (!isAllowedHere) return reply(wrongChannelMessage(channels));
       if (!action)
         return reply(
           say(

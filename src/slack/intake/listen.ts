@@ -1,4 +1,5 @@
 import type { App } from '@slack/bolt';
+import { defined } from '../../lib/defined.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { ChannelIds } from '../client/channel-ids.ts';
 import type { Chat } from '../client/chat.ts';
@@ -109,9 +110,9 @@ type Reply = (message: Message) => Promise<void>;
 
 /** The ways to answer one person. None of them throws. */
 interface Replies {
-  ephemeral(channel: string, person: string): Reply;
+  ephemeral(channel: string, person: string, threadTs?: string): Reply;
   /** Through the response_url, which works in any channel; as an ephemeral message if there is none or it fails. */
-  toResponseUrl(channel: string, person: string, responseUrl: string | undefined): Reply;
+  toResponseUrl(channel: string, person: string, responseUrl: string | undefined, threadTs?: string): Reply;
   /** As a direct message. */
   direct(person: string): Reply;
 }
@@ -120,12 +121,13 @@ function createReplies({ chat, logger }: Pick<ListenPorts, 'chat' | 'logger'>): 
   const onError = (person: string) => (error: unknown) =>
     logger.warn({ err: error, person }, 'A reply did not reach the person.');
   const replies: Replies = {
-    ephemeral: (channel, person) => (message) => chat.postEphemeral(channel, person, message).catch(onError(person)),
-    toResponseUrl: (channel, person, responseUrl) => async (message) => {
-      const fallBack = replies.ephemeral(channel, person);
+    ephemeral: (channel, person, threadTs) => (message) =>
+      chat.postEphemeral(channel, person, message, threadTs).catch(onError(person)),
+    toResponseUrl: (channel, person, responseUrl, threadTs) => async (message) => {
+      const fallBack = replies.ephemeral(channel, person, threadTs);
       if (responseUrl === undefined) return fallBack(message);
       try {
-        await postToResponseUrl(responseUrl, message);
+        await postToResponseUrl(responseUrl, message, defined({ threadTs }));
       } catch (error) {
         logger.debug({ err: error }, 'A response_url refused a reply.');
         await fallBack(message);
@@ -161,6 +163,7 @@ function readClick(
       message: { channel: homeChannel, ts: '' },
       isEphemeral: true,
       removeButtons: async () => {},
+      replaceMessage: async () => {},
       reply: replies.direct(user.id),
     };
   const { message_ts: ts, is_ephemeral: isEphemeral = false } = container;
@@ -175,6 +178,29 @@ function readClick(
         logger.warn({ err: error }, 'The buttons of a message could not be removed.');
       });
     },
-    reply: replies.toResponseUrl(channel, user.id, response_url),
+    async replaceMessage(replacement) {
+      if (response_url === undefined) return;
+      await postToResponseUrl(response_url, replacement, { replace: true }).catch((error: unknown) => {
+        logger.warn({ err: error }, 'A message could not be replaced.');
+      });
+    },
+    reply: replyToClick({ channel, person: user.id, responseUrl: response_url, container, message }, replies),
   };
+}
+
+/**
+ * The answer to a click appears where the person clicked. A reply that is also shown in the channel was clicked there, although
+ * Slack would answer in its thread; an answer to any other reply belongs to the thread.
+ */
+function replyToClick(
+  clicked: Pick<ClickPayload, 'container' | 'message'> & {
+    readonly channel: string;
+    readonly person: string;
+    readonly responseUrl: string | undefined;
+  },
+  replies: Replies,
+): Reply {
+  const { channel, person, responseUrl, container, message } = clicked;
+  if (message?.subtype === 'thread_broadcast') return replies.ephemeral(channel, person);
+  return replies.toResponseUrl(channel, person, responseUrl, container.thread_ts);
 }

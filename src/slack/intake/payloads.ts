@@ -21,11 +21,15 @@ export const clickSchema = z.looseObject({
     type: z.string(),
     message_ts: z.string().optional(),
     channel_id: z.string().optional(),
+    /** The thread, where the message is a reply. */
+    thread_ts: z.string().optional(),
     is_ephemeral: z.boolean().optional(),
   }),
   message: z
     .looseObject({
       text: z.string().default(''),
+      /** `thread_broadcast`: a reply that is also shown in the channel. */
+      subtype: z.string().optional(),
       blocks: z.array(z.looseObject({ type: z.string(), block_id: z.string().exactOptional() })).default([]),
     })
     .optional(),

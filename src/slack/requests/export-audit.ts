@@ -7,6 +7,8 @@ import type { Requester } from '../commands/command.ts';
 import { bytes as bytesText, counted } from '../messages/kit/format.ts';
 import { type Message, say } from '../messages/kit/message.ts';
 import { fileErrorMessage } from '../messages/refusals/file-errors.ts';
+import { fileSharedMessage } from '../messages/results/file-message.ts';
+import type { FilePlaces } from './file-places.ts';
 
 /** Every field of the hash chain, so that a reader of the file can verify it. */
 const COLUMNS: readonly CsvColumn<AuditEntry>[] = [
@@ -20,19 +22,20 @@ const COLUMNS: readonly CsvColumn<AuditEntry>[] = [
   { name: 'Hash', kind: 'text', read: ({ hash }) => hash },
 ];
 
-/** Uploads the whole audit as CSV to the requester's channel. Returns a message only if there is no file. */
-export type ExportAudit = (requester: Pick<Requester, 'channel'>) => Promise<Message | undefined>;
+/** Uploads the whole audit as CSV to the requester's direct messages, and returns the answer to the requester. */
+export type ExportAudit = (requester: Pick<Requester, 'person'>) => Promise<Message>;
 
 export const createAuditExport =
-  (ports: { audit: Pick<AuditLog, 'entries'>; files: FileUpload }): ExportAudit =>
-  async ({ channel }) => {
+  (ports: { audit: Pick<AuditLog, 'entries'>; files: FileUpload; places: Pick<FilePlaces, 'direct'> }): ExportAudit =>
+  async ({ person }) => {
+    const { where, ...location } = await ports.places.direct(person);
     try {
       const files = await ports.files.share({
-        channel,
+        ...location,
         comment: (count, size) => `The audit, oldest entry first: ${counted(count, 'file')}, ${bytesText(size)}.`,
         files: csvParts(COLUMNS, ports.audit.entries(), { name: 'audit', maxBytes: MAX_FILE_BYTES }),
       });
-      return files === 0 ? say('The audit is empty. No file was made.') : undefined;
+      return files === 0 ? say('The audit is empty. No file was made.') : fileSharedMessage(where);
     } catch (error) {
       return fileErrorMessage(error, 'the audit', '/rescan export audit');
     }

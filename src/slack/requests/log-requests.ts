@@ -9,20 +9,21 @@ import {
   LogPatternRefusedError,
   type LogWindow,
 } from '../../pipeline/logs/logs.ts';
-import type { Chat } from '../client/chat.ts';
 import { bufferFile, type FileContent, type FileUpload } from '../client/file-upload.ts';
 import type { Requester } from '../commands/command.ts';
 import { code } from '../messages/kit/escape.ts';
 import { bytes } from '../messages/kit/format.ts';
-import { type Message, say } from '../messages/kit/message.ts';
+import { type Message, say, withNote } from '../messages/kit/message.ts';
 import { fileErrorMessage } from '../messages/refusals/file-errors.ts';
 import { type LogsAsked, logFileLines, logsMessage } from '../messages/results/log-message.ts';
 import { faultLines } from '../messages/run/describe-run.ts';
+import type { Answers } from './answers.ts';
+import type { FilePlaces } from './file-places.ts';
 
 /** Shows the function's log. */
 export interface LogRequests {
-  /** Posts the invocations that match, and as a file in the thread what does not fit. Returns a message only if it was refused. */
-  show(asked: LogsAsked, requester: Pick<Requester, 'channel'>): Promise<Message | undefined>;
+  /** The answer to the requester: the invocations that match, which can be shared. What does not fit is in a file. */
+  show(asked: LogsAsked, requester: Pick<Requester, 'person' | 'channel' | 'reply'>): Promise<Message | undefined>;
 }
 
 /** How far the clocks of the bot and of Lambda may differ, ms. */
@@ -31,13 +32,15 @@ const CLOCK_TOLERANCE_MS = 60_000;
 export function createLogRequests(ports: {
   findLines: (window: LogWindow) => AsyncIterable<LogLine>;
   results: Pick<ResultControl, 'attempts'>;
-  chat: Pick<Chat, 'post'>;
+  answers: Pick<Answers, 'offer'>;
+  places: Pick<FilePlaces, 'find'>;
   files: FileUpload;
   clock: Clock;
 }): LogRequests {
-  const { chat, clock } = ports;
+  const { answers, clock } = ports;
   return {
-    async show(asked, { channel }) {
+    async show(asked, requester) {
+      const { channel } = requester;
       let found: Awaited<ReturnType<typeof readGroups>>;
       try {
         found = await readGroups(asked);
@@ -46,17 +49,17 @@ export function createLogRequests(ports: {
       }
       const { groups } = found;
       const { message, isWhole } = logsMessage(groups, asked, found);
-      const ts = await chat.post(channel, message);
-      if (isWhole) return undefined;
+      if (isWhole) return answers.offer(channel, message);
+      const { where, ...location } = await ports.places.find(requester);
       try {
         await ports.files.share({
-          channel,
-          threadTs: ts,
+          ...location,
           comment: (_, size) => `The log by invocation, errors first (${bytes(size)}).`,
           files: oneFile('function-log.txt', `${[...logFileLines(groups)].join('\n')}\n`),
         });
-        return undefined;
+        return await answers.offer(channel, withNote(message, `The whole log is in a file in ${where}.`));
       } catch (error) {
+        await requester.reply(await answers.offer(channel, message));
         return fileErrorMessage(error, 'the log');
       }
     },

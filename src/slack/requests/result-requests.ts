@@ -4,19 +4,22 @@ import type { Clock } from '../../lib/clock.ts';
 import type { DiffEntry } from '../../results/diff/diff-entry.ts';
 import type { PaceSetting } from '../../run/model/types.ts';
 import type { Requester } from '../commands/command.ts';
-import type { Message } from '../messages/kit/message.ts';
+import { type Message, withNote } from '../messages/kit/message.ts';
+import { fileErrorMessage } from '../messages/refusals/file-errors.ts';
 import { resultRefusalMessage } from '../messages/refusals/result-refusals.ts';
 import { diagnosisMessage } from '../messages/results/diagnosis-message.ts';
 import { diffMessage } from '../messages/results/diff-message.ts';
 import { failuresMessage } from '../messages/results/failures-message.ts';
 import { chartMessage } from '../messages/results/report-message.ts';
 import { validationMessage } from '../messages/results/validation-message.ts';
+import type { Answers } from './answers.ts';
+import type { FilePlaces } from './file-places.ts';
 import { type PlanningPorts, showPlan } from './plan-requests.ts';
 import type { ResultFiles } from './result-files.ts';
 
 type ChannelRequester = Pick<Requester, 'person' | 'channel'>;
 
-/** Shows the results of a rescan, for commands and buttons. Each posts in the channel and returns a message only if it was refused. */
+/** Shows the results of a rescan, for commands and buttons. Each returns the answer to the requester, who can share it. */
 export interface ResultRequests {
   showFailures(requester: ChannelRequester): Promise<Message | undefined>;
   /** Plans a run over these images and posts its preview. `what`: the images in plain text. */
@@ -36,20 +39,20 @@ const MOST_EXAMPLES = 5;
 export function createResultRequests(ports: {
   results: ResultControl;
   diagnoses: DiagnoseControl;
-  announce: (channel: string, message: Message) => Promise<void>;
+  answers: Pick<Answers, 'offer'>;
+  places: Pick<FilePlaces, 'find'>;
   files: Pick<ResultFiles, 'shareDiff'>;
   planning: PlanningPorts;
   pace: PaceSetting;
   clock: Clock;
 }): ResultRequests {
-  const { results, announce, clock, planning } = ports;
+  const { results, answers, clock, planning } = ports;
   return {
     async showFailures({ channel }) {
       const found = await results.failures();
       if (!found.ok) return resultRefusalMessage(found.refusal);
       try {
-        await announce(channel, failuresMessage(found.value, clock.now()));
-        return undefined;
+        return await answers.offer(channel, failuresMessage(found.value, clock.now()));
       } finally {
         await found.value.dispose();
       }
@@ -62,10 +65,9 @@ export function createResultRequests(ports: {
     async validate(request, { person: by, channel }) {
       const found = await results.validate({ ...request, by });
       if (!found.ok) return resultRefusalMessage(found.refusal);
-      await announce(channel, validationMessage(found.value, clock.now()));
-      return undefined;
+      return answers.offer(channel, validationMessage(found.value, clock.now()));
     },
-    async showDiff(backupId, { channel }) {
+    async showDiff(backupId, requester) {
       const found = await results.diff(backupId);
       if (!found.ok) return resultRefusalMessage(found.refusal);
       const diff = found.value;
@@ -75,9 +77,16 @@ export function createResultRequests(ports: {
           examples.push(entry);
           if (examples.length >= MOST_EXAMPLES) break;
         }
-        await announce(channel, diffMessage(diff, examples, clock.now()));
-        await ports.files.shareDiff(diff, { channel });
-        return undefined;
+        const message = diffMessage(diff, examples, clock.now());
+        const { where, ...location } = await ports.places.find(requester);
+        try {
+          const shared = await ports.files.shareDiff(diff, location);
+          const note = `The full list is in the CSV in ${where}.`;
+          return await answers.offer(requester.channel, shared === 0 ? message : withNote(message, note));
+        } catch (error) {
+          const refused = fileErrorMessage(error, 'the changes', `/rescan export diff ${diff.backup.id}`);
+          return await answers.offer(requester.channel, withNote(message, refused.text.split('\n').join(' ')));
+        }
       } finally {
         await diff.dispose();
       }
@@ -85,14 +94,12 @@ export function createResultRequests(ports: {
     async chart({ channel }) {
       const report = await results.report();
       if (!report.ok) return resultRefusalMessage(report.refusal);
-      await announce(channel, chartMessage(report.value.runId, report.value));
-      return undefined;
+      return answers.offer(channel, chartMessage(report.value.runId, report.value));
     },
     async diagnose({ channel }, runId) {
       const found = await ports.diagnoses.diagnose(runId);
       if (!found.ok) return resultRefusalMessage(found.refusal);
-      await announce(channel, diagnosisMessage(found.value, clock.now()));
-      return undefined;
+      return answers.offer(channel, diagnosisMessage(found.value, clock.now()));
     },
   };
 }

@@ -6,7 +6,7 @@ import type { ChecklistView } from '../../checklist/model/checklist-view.ts';
 import type { StepFinding } from '../../checklist/model/step.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { RunControl } from '../../run/model/run-control.ts';
-import type { Chat } from '../client/chat.ts';
+import { type Chat, postInThreadOrChannel } from '../client/chat.ts';
 import type { AlertDelivery } from '../delivery/alert-delivery.ts';
 import type { LiveMessageEditor } from '../delivery/live-message-editor.ts';
 import { autopilotMessage, needsPersonMessage, receiptMessage } from '../messages/checklist/autopilot-message.ts';
@@ -78,9 +78,15 @@ export function createAutopilotThread(ports: {
           const ts = await chat.post(channel, previewMessage(event.plan, { buttons }));
           return ports.runs.setLocation(event.plan.runId, { channel, ts });
         }
-        case 'validated':
-          await chat.post(channel, validationMessage(event.validation, ports.clock.now()));
+        case 'validated': {
+          const { ts } = record.location;
+          const message = validationMessage(event.validation, ports.clock.now());
+          await postInThreadOrChannel(
+            (thread) => chat.post(channel, message, thread),
+            ts === undefined ? undefined : { ts, broadcast: false },
+          );
           return;
+        }
         case 'needs-person':
           liveMessages.show({ record, view: event.view });
           return alerts.put(record.id, { to: 'channel', message: needsPersonMessage(record, event.blocker) });

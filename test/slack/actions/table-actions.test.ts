@@ -39,6 +39,7 @@ const clickOn = (value: string): Click => ({
   value,
   triggerId: 't',
   removeButtons: async () => {},
+  replaceMessage: async () => {},
   reply: async () => {},
 });
 

@@ -11,6 +11,14 @@ test('user groups, channels and people are read from Slack', async () => {
   expect(await lookups.readUser('U0OPERATOR')).toMatchObject({ id: 'U0OPERATOR' });
 });
 
+test('the direct messages of a person are opened once', async () => {
+  const slack = await slackForTest();
+  const { directChannel } = createLookups(clientOf(slack));
+  expect(await directChannel('U0OPERATOR')).toBe('D0OPERATOR');
+  await fetch(`${slack.url}/sandbox/slack-world`, { method: 'POST', body: JSON.stringify({ down: true }) });
+  expect(await directChannel('U0OPERATOR')).toBe('D0OPERATOR');
+});
+
 test('the workspace of the bot is looked up once', async () => {
   const wire = await startWire(() => ({
     headers: { 'content-type': 'application/json' },

@@ -113,6 +113,7 @@ function intakeWith(
         triggerId: deliveryId,
         reply,
         removeButtons: async () => {},
+        replaceMessage: async () => {},
         acknowledge: () => acknowledge(),
       }),
     submit: (person: string, deliveryId: string, channel = 'C1') =>

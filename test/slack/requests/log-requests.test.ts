@@ -39,6 +39,7 @@ async function show(
   attempts: readonly ImageAttempt[] = [],
 ) {
   const posts: Message[] = [];
+  const replies: Message[] = [];
   const files: { name: string; text: string; threadTs?: string }[] = [];
   const requests = createLogRequests({
     async *findLines(window) {
@@ -51,12 +52,13 @@ async function show(
           yield line;
     },
     results: { attempts: async () => ({ ok: true, value: attempts }) },
-    chat: {
-      async post(_channel, message) {
+    answers: {
+      async offer(_channel, message) {
         posts.push(withinLimits(message));
-        return '1.1';
+        return message;
       },
     },
+    places: { find: async ({ channel }) => ({ channel, threadTs: '1.1', where: 'the run’s thread' }) },
     files: {
       async share({ files: parts, threadTs }) {
         if (errors.share !== undefined) throw errors.share;
@@ -72,8 +74,23 @@ async function show(
     },
     clock,
   });
-  const answer = await requests.show({ ...ASKED, ...asked }, { channel: 'C1' });
-  return { answer: answer?.text, said: posts.map(({ blocks }) => JSON.stringify(blocks)).join(), files, posts };
+  const answer = await requests.show(
+    { ...ASKED, ...asked },
+    {
+      person: 'U1',
+      channel: 'C1',
+      reply: async (message) => void replies.push(message),
+    },
+  );
+  // An answer that the requester could share is a post; anything else is why there is none.
+  const isOffered = posts.length > 0 && answer?.text === posts.at(-1)?.text;
+  return {
+    answer: isOffered ? undefined : answer?.text,
+    replies,
+    said: posts.map(({ blocks }) => JSON.stringify(blocks)).join(),
+    files,
+    posts,
+  };
 }
 
 describe('the log', () => {
@@ -122,7 +139,7 @@ describe('the log', () => {
     expect(seen.posts[0]?.text).toMatch(/^1 invocation/);
   });
 
-  test('a log that is too long for a message is cut around its errors, and a file in the thread has all of it', async () => {
+  test('a log that is too long for a message is cut around its errors, and a file in the thread of the run has all of it', async () => {
     const many = Array.from({ length: 300 }, (_, n) => `[INFO] step ${n} of the work on this image`);
     const seen = await show(invocation(A, 's1', ...many, '[ERROR] KeyError: week', 'after it'));
     expect(seen.said).toMatch(/298 earlier lines/);
@@ -131,6 +148,7 @@ describe('the log', () => {
     for (const block of seen.posts[0]?.blocks ?? [])
       if (block.type === 'section') expect(block.text?.text.length ?? 0).toBeLessThanOrEqual(LIMITS.sectionText);
     const [file] = seen.files;
+    expect(seen.said).toMatch(/The whole log is in a file in the run’s thread/);
     expect(file).toMatchObject({ name: 'function-log.txt', threadTs: '1.1' });
     expect(file?.text.match(/step \d+ of the work/g)).toHaveLength(300);
   });
@@ -175,7 +193,7 @@ describe('the log', () => {
   test('when Slack does not accept the file, the log is shown and the reply says so', async () => {
     const long = invocation(A, 's1', 'x'.repeat(900));
     const seen = await show(long, {}, { share: new FileUploadError('function-log.txt', 500) });
-    expect(seen.posts).toHaveLength(1);
+    expect(seen.replies).toHaveLength(1);
     expect(seen.answer).toMatch(/The file with the log was not uploaded/);
   });
 });

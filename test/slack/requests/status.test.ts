@@ -212,6 +212,7 @@ async function click(question: Message, facts: Facts): Promise<{ text: string; s
     value,
     reply: async () => {},
     removeButtons: async () => {},
+    replaceMessage: async () => {},
   });
   return { text: answer?.text ?? '', stopped };
 }

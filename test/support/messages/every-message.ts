@@ -31,7 +31,7 @@ import { stepRefusalMessage } from '../../../src/slack/messages/refusals/step-re
 import { diagnosisMessage } from '../../../src/slack/messages/results/diagnosis-message.ts';
 import { diffMessage } from '../../../src/slack/messages/results/diff-message.ts';
 import { failuresMessage } from '../../../src/slack/messages/results/failures-message.ts';
-import { fileInThreadMessage } from '../../../src/slack/messages/results/file-message.ts';
+import { fileSharedMessage } from '../../../src/slack/messages/results/file-message.ts';
 import {
   followLostMessage,
   followMessage,
@@ -39,6 +39,11 @@ import {
   newLinesMessage,
 } from '../../../src/slack/messages/results/log-message.ts';
 import { chartMessage, reportMessage } from '../../../src/slack/messages/results/report-message.ts';
+import {
+  alreadySharedMessage,
+  answerGoneMessage,
+  answerSharedMessage,
+} from '../../../src/slack/messages/results/shared-answer.ts';
 import { validationMessage } from '../../../src/slack/messages/results/validation-message.ts';
 import { alertOf } from '../../../src/slack/messages/run/alerts.ts';
 import * as answers from '../../../src/slack/messages/run/answers.ts';
@@ -272,6 +277,7 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
   wrongChannelMessage: (worse) => [refusals.wrongChannelMessage(worse(['C01']))],
   faultMessage: (worse) => [refusals.faultMessage(worse(fault))],
   faultWhileMessage: (worse) => [refusals.faultWhileMessage(worse(fault))],
+  formExpiredMessage: () => [refusals.formExpiredMessage()],
   unexpectedErrorMessage: (worse) => [refusals.unexpectedErrorMessage(worse('0a1b2c3d'))],
   reportMessage: (worse) => [
     reportMessage(worse(run), worse(report), {
@@ -296,7 +302,10 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
         stage: 'deleting',
       }),
     ),
-  fileInThreadMessage: (worse) => [fileInThreadMessage(worse('https://x.example/a')), fileInThreadMessage(undefined)],
+  fileSharedMessage: () => [fileSharedMessage('your direct messages with the bot')],
+  answerSharedMessage: () => [answerSharedMessage()],
+  alreadySharedMessage: (worse) => [alreadySharedMessage(worse('U0OPERATOR'), NOW)],
+  answerGoneMessage: () => [answerGoneMessage()],
   fileErrorMessage: (worse) => [
     fileErrorMessage(new FileUploadError(worse('F 1'), 500), 'the failed images', '/rescan export'),
     fileErrorMessage(Object.assign(new Error('full'), { code: 'ENOSPC' }), 'the failed images'),

@@ -8,6 +8,7 @@ import type { Seed } from '../../../sandbox/slack/workspace/directory.ts';
 import type { BotControls } from '../../../src/app/controls.ts';
 import { assembleSlackApp } from '../../../src/app/slack/slack-app.ts';
 import { readSettings } from '../../../src/settings.ts';
+import { createAnswerStore } from '../../../src/state/answer-store.ts';
 import { createChannelIdStore } from '../../../src/state/channel-ids.ts';
 import { openControlTable } from '../../../src/state/control-table.ts';
 import { createFollowUps } from '../../../src/state/follow-ups.ts';
@@ -86,6 +87,7 @@ export async function botInSlack(
       ...options.controls,
       outbox,
       channelIds: createChannelIdStore({ table, name: 'test' }),
+      answerStore: createAnswerStore({ table, name: 'test' }),
       followUps: createFollowUps({ table, name: 'test' }),
       followUpLease: createLease({
         table,

@@ -5,37 +5,36 @@ import { quotaMessage } from '../../messages/checklist/quota-message.ts';
 import { sampleMessage } from '../../messages/checklist/sample-message.ts';
 import { type Message, say } from '../../messages/kit/message.ts';
 import { stepRefusalMessage } from '../../messages/refusals/step-refusals.ts';
+import type { Answers } from '../../requests/answers.ts';
 import { type Command, type CommandDescription, type Requester, withoutArguments } from '../command.ts';
 
 export interface StepCommandPorts {
   readonly steps: StepControl;
-  /** Posts in the channel. */
-  readonly announce: (channel: string, message: Message) => Promise<void>;
+  readonly answers: Pick<Answers, 'offer'>;
   readonly sampleImages: number;
 }
 
-type StepPorts = Pick<StepCommandPorts, 'steps' | 'announce'>;
+type StepPorts = Pick<StepCommandPorts, 'steps' | 'answers'>;
 type Where = Pick<Requester, 'person' | 'channel'>;
 
-/** Posts the result of a step in the channel; a refusal is for the requester only. */
-async function announceResult<T>(
+/** The answer to the requester: the result of a step, which can be shared, or why it was refused. */
+async function answerWith<T>(
   result: Result<T, StepRefusal>,
   messageOf: (value: T) => Message,
-  post: (message: Message) => Promise<void>,
-): Promise<Message | undefined> {
-  if (!result.ok) return stepRefusalMessage(result.refusal);
-  await post(messageOf(result.value));
-  return;
+  { channel }: Where,
+  { answers }: StepPorts,
+): Promise<Message> {
+  return result.ok ? answers.offer(channel, messageOf(result.value)) : stepRefusalMessage(result.refusal);
 }
 
-export const runLoggingTest = async ({ person, channel }: Where, { steps, announce }: StepPorts) =>
-  announceResult(await steps.testLogging(person), loggingMessage, (message) => announce(channel, message));
+export const runLoggingTest = async (requester: Where, ports: StepPorts) =>
+  answerWith(await ports.steps.testLogging(requester.person), loggingMessage, requester, ports);
 
-export const runSample = async ({ person, channel }: Where, { steps, announce }: StepPorts) =>
-  announceResult(await steps.sample(person), sampleMessage, (message) => announce(channel, message));
+export const runSample = async (requester: Where, ports: StepPorts) =>
+  answerWith(await ports.steps.sample(requester.person), sampleMessage, requester, ports);
 
-export const runQuotas = async ({ person, channel }: Where, { steps, announce }: StepPorts) =>
-  announceResult(await steps.quotas(person), quotaMessage, (message) => announce(channel, message));
+export const runQuotas = async (requester: Where, ports: StepPorts) =>
+  answerWith(await ports.steps.quotas(requester.person), quotaMessage, requester, ports);
 
 export const quotasDescription: CommandDescription = {
   word: 'quotas',

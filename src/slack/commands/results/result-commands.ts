@@ -6,16 +6,15 @@ import { succeed } from '../../../lib/result.ts';
 import { FAILURE_TYPES } from '../../../pipeline/invoke/invocation.ts';
 import { CAUSE_ID_LENGTH } from '../../../results/failures/cause.ts';
 import { isFailureType } from '../../../results/failures/failures.ts';
-import type { MessageLinks } from '../../delivery/message-links.ts';
 import type { RestoreRowsForm } from '../../forms/restore-rows-form.ts';
 import { code } from '../../messages/kit/escape.ts';
 import { counted } from '../../messages/kit/format.ts';
 import { type Message, say } from '../../messages/kit/message.ts';
-import { fileInThreadMessage } from '../../messages/results/file-message.ts';
+import type { FilePlaces } from '../../requests/file-places.ts';
 import type { FileLocation, ResultFiles } from '../../requests/result-files.ts';
 import type { ResultRequests } from '../../requests/result-requests.ts';
 import type { AuditCommandPorts } from '../checklist/audit-command.ts';
-import { type Command, type CommandDescription, withoutArguments } from '../command.ts';
+import { type Command, type CommandDescription, type Requester, withoutArguments } from '../command.ts';
 import { plainValues, type Read, readOptions, reject, splitArguments } from '../parse/options.ts';
 import { objectKey, plainValue, plainWord } from '../parse/typed.ts';
 
@@ -24,9 +23,7 @@ export interface ResultCommandPorts {
   readonly files: Pick<ResultFiles, 'failures' | 'run' | 'diff'>;
   readonly exportAudit: AuditCommandPorts['exportAudit'];
   readonly putBack: RestoreRowsForm;
-  /** The thread of a run, of the last one where none is named, if it is in this channel: its CSV goes there. */
-  readonly threadIn: (channel: string, runId?: string) => Promise<FileLocation | undefined>;
-  readonly links: Pick<MessageLinks, 'to'>;
+  readonly places: FilePlaces;
 }
 
 export const failuresDescription: CommandDescription = {
@@ -63,19 +60,13 @@ export const exportDescription: CommandDescription = {
   example: 'export run',
 };
 
-export const exportCommand = ({ files, exportAudit, threadIn, links }: ResultCommandPorts): Command => {
-  /** Shares a file in the thread of the run, where the channel has it, and says where it is. */
-  async function inThread(
-    channel: string,
+export const exportCommand = ({ files, exportAudit, places }: ResultCommandPorts): Command => {
+  /** Shares a file in the thread of the run, else in direct messages, and says where it is. */
+  const upload = async (
+    requester: Requester,
     runId: string | undefined,
     share: (location: FileLocation) => Promise<Message | undefined>,
-  ): Promise<Message | undefined> {
-    const thread = await threadIn(channel, runId);
-    const refused = await share(thread ?? { channel });
-    return (
-      refused ?? (thread ? fileInThreadMessage(await links.to(defined({ channel, ts: thread.threadTs }))) : undefined)
-    );
-  }
+  ) => places.upload(await places.find(requester, runId), share);
   return {
     ...exportDescription,
     read(rest) {
@@ -97,15 +88,18 @@ export const exportCommand = ({ files, exportAudit, threadIn, links }: ResultCom
         case 'failures':
           return succeed({
             immediateReply,
-            execute: ({ channel }) => inThread(channel, undefined, (location) => files.failures(location)),
+            execute: (requester) => upload(requester, undefined, (location) => files.failures(location)),
           });
         case 'run':
           return succeed({
             immediateReply,
-            execute: ({ channel }) => inThread(channel, id, (location) => files.run(location, id)),
+            execute: (requester) => upload(requester, id, (location) => files.run(location, id)),
           });
         case 'diff':
-          return succeed({ immediateReply, execute: ({ channel }) => files.diff({ channel }, id) });
+          return succeed({
+            immediateReply,
+            execute: (requester) => upload(requester, undefined, (location) => files.diff(location, id)),
+          });
         case 'audit':
           return succeed({ immediateReply, execute: exportAudit });
       }

@@ -7,7 +7,7 @@ import { reject } from '../parse/options.ts';
 import { plainWord } from '../parse/typed.ts';
 
 export interface StatusCommandPorts extends StatusPorts {
-  /** Posts a chart of the last run in the channel. */
+  /** A chart of the last run. */
   readonly chart: (requester: Requester) => Promise<Message | undefined>;
 }
 
@@ -15,10 +15,9 @@ export const statusDescription: CommandDescription = {
   word: 'status',
   group: 'run',
   role: 'viewer',
-  summary:
-    'show the current run, or the flush or restore in progress (only you see it); or post a chart in the channel',
+  summary: 'show the current run, or the flush or restore in progress; or a chart of the last run. Only you see it',
   usage: 'status | status chart',
-  options: [['chart', 'post a chart of the last run in the channel, for everyone']],
+  options: [['chart', 'a chart of the last run, with a button that shares it in the channel']],
   example: 'status',
 };
 

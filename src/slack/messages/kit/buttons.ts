@@ -35,6 +35,7 @@ export const ACTION = {
   restore: 'table_restore',
   diagnose: 'run_diagnose',
   stopFollowing: 'logs_stop',
+  share: 'answer_share',
 } as const;
 export type ActionId = (typeof ACTION)[keyof typeof ACTION];
 

@@ -87,6 +87,29 @@ function blocksOf(
   ];
 }
 
+/** The message with one more button, after its others. */
+export function withButton(message: Message, added: Button): Message {
+  const extend = (blocks: readonly MessageBlock[]): readonly MessageBlock[] => {
+    const last = blocks.at(-1);
+    return last?.type === 'actions'
+      ? [...blocks.slice(0, -1), { ...last, elements: [...last.elements, added] }]
+      : [...blocks, { type: 'actions', elements: [added] }];
+  };
+  const { blocks, plain } = message;
+  return { ...message, blocks: extend(blocks), ...(plain ? { plain: extend(plain) } : {}) };
+}
+
+/** The message with one more line of small print, above its buttons. mrkdwn. */
+export function withNote(message: Message, line: string): Message {
+  const extend = (blocks: readonly MessageBlock[]): readonly MessageBlock[] => {
+    const buttons = blocks.at(-1)?.type === 'actions' ? blocks.slice(-1) : [];
+    const content = blocks.slice(0, blocks.length - buttons.length);
+    return [...content, { type: 'context', elements: [mrkdwn(line)] }, ...buttons];
+  };
+  const { text, blocks, plain } = message;
+  return { text: `${text}\n${line}`, blocks: extend(blocks), ...(plain ? { plain: extend(plain) } : {}) };
+}
+
 /** A message of plain lines, for answers to one person. */
 export const say = (...lines: readonly string[]): Message => ({
   text: lines.join('\n'),

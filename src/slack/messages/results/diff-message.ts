@@ -80,7 +80,6 @@ export function diffMessage(
               { right: moved > 0 ? [1, 2, 3, 4, 5, 6] : [1, 2, 3, 4, 5] },
             ),
           ],
-    notes: ['The full list is in the CSV file next to this message.'],
     // While a run is in progress, missing entries may still be written.
     buttons:
       removed + changed > 0 && openRun?.state !== 'running'
