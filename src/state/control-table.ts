@@ -13,6 +13,7 @@ import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
 import { z } from 'zod';
 import type { Clock } from '../lib/clock.ts';
 import { defined } from '../lib/defined.ts';
+import { FaultError } from '../pipeline/fault.ts';
 import type { Fault } from '../pipeline/invoke/invocation.ts';
 import { type Change, type Condition, createExpressionBuilder } from './expression.ts';
 import { controlTableFault, prepareTable } from './prepare-table.ts';
@@ -96,14 +97,30 @@ export async function openControlTable(parts: {
   return createControlTable(parts.dynamodb, parts.tableName);
 }
 
-/** The entry, read by its schema; undefined when there is none. @throws ControlTableError; ZodError when it does not fit */
+/** An entry has other contents than the bot writes: somebody edited it, or a newer version of the bot wrote it. */
+export function unreadable({ pk, sk }: Key, cause: unknown): FaultError {
+  const fault: Fault = {
+    reason: 'control-table',
+    message: `The entry with pk "${pk}" and sk "${sk}" of the control table cannot be read: it has other contents than the bot writes.`,
+    fix: 'Restore this entry from a copy of the control table (point-in-time recovery). The bot does not guess what it said.',
+  };
+  return new FaultError(fault, cause);
+}
+
+/**
+ * The entry, read by its schema; undefined when there is none. @throws ControlTableError; FaultError when it does not
+ * fit
+ */
 export async function readParsed<T>(
   table: Pick<ControlTable, 'read'>,
   key: Key,
   schema: z.ZodType<T>,
 ): Promise<T | undefined> {
   const entry = await table.read(key);
-  return entry && schema.parse(entry);
+  if (!entry) return;
+  const parsed = schema.safeParse(entry);
+  if (!parsed.success) throw unreadable(key, parsed.error);
+  return parsed.data;
 }
 
 type Refused = { readonly refused: ConditionalCheckFailedException };

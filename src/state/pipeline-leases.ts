@@ -1,6 +1,6 @@
 import type { Clock } from '../lib/clock.ts';
 import type { ControlTable } from './control-table.ts';
-import { createLease, type Lease } from './lease.ts';
+import { createLease, createLeaseWatch, type Lease } from './lease.ts';
 
 /** The leases of one pipeline. */
 export interface PipelineLeases {
@@ -28,9 +28,10 @@ export function createPipelineLeases(parts: {
   readonly logger?: { warn(facts: object, message: string): void };
 }): PipelineLeases {
   const { pipeline, holder, ...common } = parts;
-  const ofPipeline = (part: string) => createLease({ ...common, name: pipeline, holder: `${holder}/${part}` });
+  const watch = createLeaseWatch(parts.clock);
+  const ofPipeline = (part: string) => createLease({ ...common, watch, name: pipeline, holder: `${holder}/${part}` });
   return {
-    runs: createLease({ ...common, name: pipeline, holder }),
+    runs: createLease({ ...common, watch, name: pipeline, holder }),
     tableJobs: ofPipeline('table'),
     functionSteps: ofPipeline('function'),
     deploys: ofPipeline('deploy'),

@@ -56,10 +56,13 @@ export const canarySchema = z.object({ images: z.number(), percent: z.number() }
 export type Canary = Readonly<z.infer<typeof canarySchema>>;
 
 /** A warning sign of the runbook. It is announced when it begins and when it ends. */
-export type WarningKind = 'slow' | 'failures' | 'no-growth' | 'throttling';
+export type WarningKind = 'slow' | 'failures' | 'no-growth' | 'throttling' | 'control-table';
 export interface Warning {
   readonly kind: WarningKind;
-  /** Images a minute, percentage of failures, minutes without growth, or percentage of throttled calls. */
+  /**
+   * Images a minute, percentage of failures, minutes without growth, percentage of throttled calls, or seconds in which
+   * the control table did not answer and no image was started.
+   */
   readonly value: number;
   readonly limit: number;
 }

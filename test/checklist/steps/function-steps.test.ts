@@ -43,7 +43,7 @@ function stepsOn(world: { job?: TableJob; codes?: string[] }) {
     sampleImages: 3,
     readQuotaReport: unused,
     exclusive: {
-      lease: { acquire: unused, start: unused, release: unused, holds: unused },
+      lease: { acquire: unused, look: unused, start: unused, release: unused, holds: unused },
       activeRun: unused,
       currentJob: async () => world.job,
       stopFile: '/tmp/STOP',

@@ -14,7 +14,7 @@ import type { Runs } from '../../../src/run/control/runs.ts';
 import type { Refusal } from '../../../src/run/model/run-control.ts';
 import type { ImageSelection, PaceSetting, RunEvent } from '../../../src/run/model/types.ts';
 import { readSettings } from '../../../src/settings.ts';
-import { openControlTable } from '../../../src/state/control-table.ts';
+import { type ControlTable, openControlTable } from '../../../src/state/control-table.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 
 /** Quotas that do not limit the pace of a test. */
@@ -37,6 +37,8 @@ export interface RunsRig {
   /** The clock of every copy. Only the methods of the rig advance it. */
   readonly clock: FakeClock;
   readonly stopFile: string;
+  /** The control table as the copies see it: each call takes `delayMs` of the clock, and none is answered while it is away. */
+  readonly control: { delayMs: number; isAway: boolean };
   /** Real time after each 100 ms of the clock, for replies of the local AWS, ms. Raise it with the latency of AWS. */
   realStepMs: number;
   copy(settings?: Record<string, string>): Promise<Copy>;
@@ -67,6 +69,18 @@ const STEP_MS = 100;
 /** Real time after which waiting fails. */
 const TIMEOUT_MS = 60_000;
 
+/** The table, reached after `reach`. */
+const delayed = (table: ControlTable, reach: () => Promise<void>): ControlTable => ({
+  read: (key) => reach().then(() => table.read(key)),
+  create: (key, attributes) => reach().then(() => table.create(key, attributes)),
+  update: (key, change, condition) => reach().then(() => table.update(key, change, condition)),
+  remove: (key, condition) => reach().then(() => table.remove(key, condition)),
+  async *list(pk, options) {
+    await reach();
+    yield* table.list(pk, options);
+  },
+});
+
 /** Copies of the bot without Slack, on a local AWS with real clients and one fake clock. */
 export async function startRunsRig(options: { images?: number; seedTable?: 'full' | 'empty' } = {}): Promise<RunsRig> {
   const aws = await startLocalAws({ port: 0, images: options.images ?? 60, seedTable: options.seedTable ?? 'empty' });
@@ -75,6 +89,11 @@ export async function startRunsRig(options: { images?: number; seedTable?: 'full
   const folder = mkdtempSync(join(tmpdir(), 'rescan-runs-'));
   const stopFile = join(folder, 'STOP');
   const copies: Runs[] = [];
+  const control = { delayMs: 0, isAway: false };
+  async function reachControl(): Promise<void> {
+    if (control.delayMs > 0) await clock.sleep(control.delayMs);
+    while (control.isAway) await clock.sleep(STEP_MS);
+  }
   Object.assign(process.env, {
     AWS_ENDPOINT_URL: aws.url,
     AWS_REGION: 'us-east-1',
@@ -90,6 +109,7 @@ export async function startRunsRig(options: { images?: number; seedTable?: 'full
     clock,
     realStepMs: 2,
     stopFile,
+    control,
     async copy(overrides = {}) {
       const settings = readSettings({
         SLACK_BOT_TOKEN: 'xoxb-1',
@@ -112,7 +132,7 @@ export async function startRunsRig(options: { images?: number; seedTable?: 'full
         createContext({
           settings,
           aws: clients,
-          table,
+          table: delayed(table, reachControl),
           clock,
           random: Math.random,
           logger: createLogger(settings.logLevel),
@@ -171,6 +191,7 @@ export async function startRunsRig(options: { images?: number; seedTable?: 'full
       return { total: counts.total, counts: Object.values(counts.byKey) };
     },
     async close() {
+      Object.assign(control, { delayMs: 0, isAway: false });
       await rig.during(Promise.all(copies.map((runs) => runs.shutDown())));
       await aws.close();
       rmSync(folder, { recursive: true, force: true });

@@ -8,7 +8,14 @@ import { doneCount, isDone } from '../../store/checkpoint.ts';
 import type { EngineEffect, EngineEvent, GrowthAnswer } from './engine-events.ts';
 import { emit, endHaltWrite, haltRun } from './halts.ts';
 import { type LiveRun, noteEntriesCount, type RunDraft, unsavedTrip } from './live-run.ts';
-import { append, recordOutcomes, retryAppend, saveCheckpointIfDue, takeReply } from './outcomes.ts';
+import {
+  APPEND_FAILURES_TO_PAUSE,
+  append,
+  recordOutcomes,
+  retryAppend,
+  saveCheckpointIfDue,
+  takeReply,
+} from './outcomes.ts';
 import { currentWarnings } from './run-views.ts';
 
 /** Waiting images from which on nothing new is taken from the manifest. It bounds the memory of a run. */
@@ -111,9 +118,10 @@ function tick(run: RunDraft, now: number, holdsLease: boolean, effects: EngineEf
     review(run, now, effects);
   }
   append(run, now, effects);
-  if (!holdsLease && !run.halt) haltRun(run, { kind: 'lease-lost' }, now, effects);
-  const startAt = run.halt ? Number.POSITIVE_INFINITY : startNext(run, now, effects);
-  if (run.halt && (run.inFlight.size === 0 || run.abandoned || now >= run.drainUntil)) {
+  run.withoutLeaseSince = holdsLease ? undefined : (run.withoutLeaseSince ?? now);
+  // Without the lease nothing starts. What is in flight continues: the lease may come back with nobody in between.
+  const startAt = run.halt || !holdsLease ? Number.POSITIVE_INFINITY : startNext(run, now, effects);
+  if (run.halt && (run.inFlight.size === 0 || run.abandoned || now >= run.drainUntil || waitsForJournal(run))) {
     run.phase = 'drained';
     if (!run.abandoned) effects.push({ kind: 'abandon' });
     run.abandoned = true;
@@ -121,6 +129,10 @@ function tick(run: RunDraft, now: number, holdsLease: boolean, effects: EngineEf
   const untilMs = Math.min(startAt, run.reviewAt, run.appendRetryAt, run.drainUntil);
   effects.push({ kind: 'sleep', untilMs: run.phase === 'drained' ? now : untilMs });
 }
+
+/** Every invocation has ended, and the journal cannot be written: the driver of the run saves what is left. */
+const waitsForJournal = (run: RunDraft): boolean =>
+  run.appendFailures >= APPEND_FAILURES_TO_PAUSE && run.unsaved.length === run.inFlight.size;
 
 /** Starts an image, completes the run, or neither. When to ask again: `now` after a start. */
 function startNext(run: RunDraft, now: number, effects: EngineEffect[]): number {

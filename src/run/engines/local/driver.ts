@@ -5,11 +5,12 @@ import type { Lease } from '../../../state/lease.ts';
 import { type RunAction, transition } from '../../model/run.ts';
 import type { ManifestEntry, Person, RunEvent, RunSnapshot, RunState } from '../../model/types.ts';
 import { type Checkpoint, encodeCheckpoint } from '../../store/checkpoint.ts';
-import { FencedError, REQUESTS, type RunRecord, type RunStore } from '../../store/run-store.ts';
+import { FencedError, type JournalChunk, REQUESTS, type RunRecord, type RunStore } from '../../store/run-store.ts';
 import { advance } from './advance.ts';
 import { type Drive, type DriveEnd, drive } from './engine.ts';
 import type { GrowthAnswer, GrowthQuestion, Halt } from './engine-events.ts';
 import type { RunRules } from './live-run.ts';
+import { nextChunk } from './outcomes.ts';
 import { readLiveRun } from './read-run.ts';
 import { startedWithoutOutcome, takeCheckpoint, takeSnapshot } from './run-views.ts';
 import { requestedHalt, watchStopSignals } from './stop-signals.ts';
@@ -121,6 +122,19 @@ export async function driveRun(
     await save({ state, unannounced: true, ...defined({ endedAt }) }, checkpoint, REQUESTS);
   }
 
+  const appendChunk = (chunk: Omit<JournalChunk, 'writer'>) =>
+    store.append(runId, { ...chunk, writer: `${ports.holder}#${fence}` });
+  /** Outcomes that are not on record when the drive has ended are put on record now, and their images are not repeated. */
+  async function saveOutcomes(): Promise<void> {
+    while (driving.run().unsaved.length > 0) {
+      const chunk = nextChunk(driving.run());
+      const appended = await appendChunk(chunk);
+      const records = appended.ok ? appended.records : appended.found.records;
+      const { seq } = chunk;
+      advance(driving.run(), { kind: 'outcomes-recorded', seq, records, isOwn: appended.ok, now: clock.now() });
+    }
+  }
+
   const snapshot = takeSnapshot(run, running, clock.now());
   void ports.emit(
     how.from === 'planned'
@@ -133,7 +147,7 @@ export async function driveRun(
     random: ports.random,
     manifest: (from) => ports.manifest(runId, from),
     invoke,
-    append: (chunk) => store.append(runId, { ...chunk, writer: `${ports.holder}#${fence}` }),
+    append: appendChunk,
     saveCheckpoint: (checkpoint) => save({}, checkpoint),
     checkGrowth: ports.checkGrowth,
     saveHalt,
@@ -145,7 +159,7 @@ export async function driveRun(
   // A stop that was requested during the preparation holds before the first invocation.
   const requested = requestedHalt(marked);
   if (requested) driving.halt(requested);
-  lease.start(() => driving.halt({ kind: 'lease-lost' }));
+  lease.start(() => driving.halt({ kind: 'lease-lost' }), { regains: true });
   const signals = watchStopSignals(runId, driving, fence, ports, rules.pollMs);
 
   let unsavedEnd: RunSnapshot | undefined;
@@ -154,6 +168,7 @@ export async function driveRun(
     signals.end();
     const state = stateAfter(end.halt);
     if (!state) return announceLost(end.leftInFlight);
+    const leftInFlight = end.leftInFlight - driving.run().unsaved.length;
     const entries = await Promise.race([ports.countEntries(), clock.sleep(COUNT_TIMEOUT_MS)]).catch((error) =>
       ports.warn('entries not counted at the end of the run', error),
     );
@@ -161,16 +176,16 @@ export async function driveRun(
       typeof entries === 'number'
         ? advance(driving.run(), { kind: 'entries-counted', entries, now: clock.now() }).run
         : driving.run();
-    const ended = () => ({ ...takeSnapshot(last, state, clock.now()), inFlight: end.leftInFlight, draining: false });
+    const ended = () => ({ ...takeSnapshot(last, state, clock.now()), inFlight: leftInFlight, draining: false });
     const saved = await saveLastState(end, () => {
       unsavedEnd = { ...ended(), unsaved: { stopFile: ports.stopFile } };
-      return emitEnd(unsavedEnd, end.leftInFlight, ports, true);
+      return emitEnd(unsavedEnd, leftInFlight, ports, true);
     });
     unsavedEnd = undefined;
     if (saved === 'given-up') return;
     if (state.kind === 'completed') await store.releasePipeline(runId);
     await lease.release();
-    if (saved === 'at-once') await announceEnd(ended(), end.leftInFlight, ports);
+    if (saved === 'at-once') await announceEnd(ended(), leftInFlight, ports);
     else await store.markAnnounced(runId);
   }
 
@@ -185,6 +200,7 @@ export async function driveRun(
   ): Promise<'at-once' | 'later' | 'given-up'> {
     for (let failures = 0; ; failures++) {
       try {
+        await saveOutcomes();
         await saveHalt(end.halt, takeCheckpoint(driving.run(), clock.now()));
         return failures === 0 ? 'at-once' : 'later';
       } catch (error) {

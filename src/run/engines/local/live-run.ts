@@ -150,6 +150,8 @@ export interface RunDraft {
   drainUntil: number;
   /** Replies that come from now on are ignored. */
   abandoned: boolean;
+  /** Since when this process may not start images, because its lease was not renewed in time. */
+  withoutLeaseSince: number | undefined;
   reviewAt: number;
   /** Something changed since the last progress event. */
   changed: boolean;
@@ -217,6 +219,7 @@ export function createLiveRun(
     drainAnnounced: false,
     drainUntil: Number.POSITIVE_INFINITY,
     abandoned: false,
+    withoutLeaseSince: undefined,
     reviewAt: now,
     changed: true,
   };

@@ -4,17 +4,18 @@ import { type Fault, failureOf, type InvocationResult, type Outcome } from '../.
 import type { OutcomeRecord } from '../../model/types.ts';
 import { noteOutcome, noteThrottled } from '../../rules/pacer.ts';
 import { addCall } from '../../rules/totals.ts';
+import type { JournalChunk } from '../../store/run-store.ts';
 import { judgeAttempt } from './attempt.ts';
 import type { EngineEffect, EngineEvent } from './engine-events.ts';
 import { emit, haltRun } from './halts.ts';
-import { type Attempts, countOutcome, type InFlightImage, type RunDraft } from './live-run.ts';
+import { type Attempts, countOutcome, type InFlightImage, type LiveRun, type RunDraft } from './live-run.ts';
 import { takeCheckpoint } from './run-views.ts';
 
 /** Outcomes in one write: well below the 400 KB of a DynamoDB item. */
 const APPEND_LIMIT = 200;
 const APPEND_DELAY = { baseMs: 500, maxMs: 5_000 };
 /** Appends that fail in a row before the run pauses. */
-const APPEND_FAILURES_TO_PAUSE = 2;
+export const APPEND_FAILURES_TO_PAUSE = 2;
 const CHECKPOINT_MIN_MS = 250;
 const CALLS_REMEMBERED = 2_000;
 
@@ -100,12 +101,15 @@ export function append(run: RunDraft, now: number, effects: EngineEffect[]): voi
   if (run.appendFailures > 0 && now < run.appendRetryAt) return;
   run.appending = true;
   run.appendRetryAt = Number.POSITIVE_INFINITY;
-  const records = run.unsaved.slice(0, APPEND_LIMIT);
-  effects.push({
-    kind: 'append',
-    chunk: { seq: run.journalSeq + 1, startedThrough: run.startedThrough, records },
-  });
+  effects.push({ kind: 'append', chunk: nextChunk(run) });
 }
+
+/** The next chunk of the journal: the oldest outcomes that are not on record. */
+export const nextChunk = (run: LiveRun): Omit<JournalChunk, 'writer'> => ({
+  seq: run.journalSeq + 1,
+  startedThrough: run.startedThrough,
+  records: run.unsaved.slice(0, APPEND_LIMIT),
+});
 
 /** An append failed: it is repeated after a delay. After two in a row the run pauses. */
 export function retryAppend(run: RunDraft, fault: Fault, now: number, effects: EngineEffect[]): void {

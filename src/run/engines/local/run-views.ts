@@ -10,11 +10,13 @@ import { type Checkpoint, copyProgress, type Retry } from '../../store/checkpoin
 import { type Attempts, activeMsAt, type LiveRun } from './live-run.ts';
 
 const RECENT_CALLS_MS = 120_000;
+/** People hear that the lease cannot be renewed after this time. Shorter outages of the control table do not matter. */
+const WITHOUT_LEASE_MS = 30_000;
 
 /** The warnings that hold now. */
 export function currentWarnings(run: LiveRun, now: number): Warning[] {
   const calls = run.recentCalls.filter((call) => now - call.at <= RECENT_CALLS_MS);
-  return judgeWarnings(
+  const warnings = judgeWarnings(
     defined({
       imagesPerMinute: perMinute(run.rate, now),
       runningMs: now - run.runningSince,
@@ -28,6 +30,10 @@ export function currentWarnings(run: LiveRun, now: number): Warning[] {
     run.rules.warnings,
     run.warnings,
   );
+  const withoutLeaseMs = run.withoutLeaseSince === undefined ? 0 : now - run.withoutLeaseSince;
+  if (withoutLeaseMs >= WITHOUT_LEASE_MS)
+    warnings.push({ kind: 'control-table', value: withoutLeaseMs / 1_000, limit: WITHOUT_LEASE_MS / 1_000 });
+  return warnings;
 }
 
 /**

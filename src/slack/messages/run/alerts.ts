@@ -68,7 +68,10 @@ export function alertOf(event: RunEvent, options: { resumesByItself: boolean }):
     case 'canary-passed':
       return canaryAlert(event);
     case 'warning-began':
-      return thread({ fact: `:warning: ${describeWarning(event.warning)}`, lines: [`${formatDone(snapshot)}.`] });
+      return (event.warning.kind === 'control-table' ? channel : thread)({
+        fact: `:warning: ${describeWarning(event.warning)}`,
+        lines: [`${formatDone(snapshot)}.`],
+      });
     case 'warning-ended':
       return thread({ fact: `:white_check_mark: ${describeEndedWarning(event.warning, snapshot)}` });
     case 'first-failure':

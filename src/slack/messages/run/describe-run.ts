@@ -168,6 +168,8 @@ export function describeWarning({ kind, value, limit }: Warning): string {
       return `No growth: the table has not grown for ${duration(value * 60_000)} (limit ${duration(limit * 60_000)}).`;
     case 'throttling':
       return `Throttling: ${Math.round(value)} % of the calls were throttled (limit ${rate(limit)} %).`;
+    case 'control-table':
+      return `The control table has not answered for ${duration(value * 1_000)}: no images start until it answers. Images in progress continue.`;
   }
 }
 
@@ -182,6 +184,8 @@ export function describeEndedWarning({ kind }: Warning, run: RunSnapshot): strin
       return 'The table is growing again.';
     case 'throttling':
       return 'Almost no calls are throttled now.';
+    case 'control-table':
+      return 'The control table answers again, and images start again.';
   }
 }
 

@@ -42,7 +42,7 @@ export interface Model {
   endCheckpoint(): void;
   endHaltWrite(): void;
   endGrowthCheck(answer: 'grew' | 'same' | 'fails'): void;
-  loseLease(): void;
+  toggleLease(): void;
   unsaved(count: number): readonly OutcomeRecord[];
   invocations(): number;
   recordedImages(): number;
@@ -251,8 +251,8 @@ export function modelRun(options: { images: number; canary?: Canary }): Model {
         send({ kind: 'growth-check-failed', fault: { reason: 'network', message: 'no', fix: 'look' } });
       else send({ kind: 'growth-checked', answer: { kind: 'count', entries } });
     },
-    loseLease() {
-      holdsLease = false;
+    toggleLease() {
+      holdsLease = !holdsLease;
     },
     unsaved: (count) => run.unsaved.slice(0, count),
     invocations: () => invocations,
@@ -275,6 +275,7 @@ export function modelRun(options: { images: number; canary?: Canary }): Model {
       for (const { index } of run.unsaved) expect(inFlight.get(index)?.hasOutcome).toBe(true);
     },
     playToEnd() {
+      holdsLease = true;
       send({ kind: 'pace-set', paceSetting: { kind: 'fixed', perMinute: 600 }, by: 'U1' });
       for (let turn = 0; run.phase === 'driving'; turn++) {
         expect(turn, 'the drive never ends').toBeLessThan(5_000);

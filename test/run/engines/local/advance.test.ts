@@ -48,11 +48,35 @@ describe('a run that starts', () => {
     expect(model.tick()).toContainEqual({ kind: 'invoke', index: 1, key: 'image 1.png' });
   });
 
-  test('a run without the lease starts nothing and halts', () => {
+  test('a run without the lease starts nothing, keeps its images in flight, and goes on when it has the lease again', () => {
     const model = modelRun({ images: 3 });
     model.readManifest();
+    expect(kindsOf(model.tick())).toContain('invoke');
+    model.pass(5_000);
     expect(kindsOf(model.tick(false))).not.toContain('invoke');
-    expect(model.run().halt).toEqual({ kind: 'lease-lost' });
+    expect(model.run()).toMatchObject({ halt: undefined, abandoned: false });
+    expect(model.run().inFlight.size).toBe(1);
+    expect(kindsOf(model.tick(true))).toContain('invoke');
+  });
+
+  test('people hear of a lease that cannot be renewed after 30 s, not before, and of its return', () => {
+    const model = modelRun({ images: 3 });
+    model.tick(false);
+    model.pass(29_000);
+    model.tick(false);
+    expect(model.run().warnings.map(({ kind }) => kind)).not.toContain('control-table');
+    model.pass(1_000);
+    const warnings = (effects: readonly EngineEffect[]) =>
+      effects.flatMap((effect) =>
+        effect.kind === 'emit' && 'warning' in effect.event
+          ? [`${effect.event.kind} ${effect.event.warning.kind} ${effect.event.warning.value}`]
+          : [],
+      );
+    expect(warnings(model.tick(false))).toContain('warning-began control-table 30');
+    model.pass(1_000);
+    model.tick(true);
+    model.pass(1_000);
+    expect(warnings(model.tick(true))).toContain('warning-ended control-table 31');
   });
 
   test('a run starts the images that could be read before a manifest that cannot be read pauses it', () => {
@@ -272,7 +296,7 @@ function play(model: Model, step: Command): void {
     case 'halt':
       return void model.send({ kind: 'halted', halt: step.halt });
     case 'lease':
-      return model.loseLease();
+      return model.toggleLease();
   }
 }
 

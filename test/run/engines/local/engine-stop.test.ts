@@ -51,14 +51,26 @@ describe('stopping a run', () => {
     expect((await rig.drive.ended).halt.kind).toBe('trip');
   });
 
-  test('without the lease not one more image is started', async () => {
-    const rig = startRig({ images: 500 });
+  test('without the lease not one more image is started, and with it again the run goes on without repeating one', async () => {
+    const rig = startRig({ images: 100, tookMs: () => 20_000 });
     await rig.play(2_000);
     rig.has.lease = false;
     const started = rig.invoked.length;
-    await rig.play();
-    expect((await rig.drive.ended).halt).toEqual({ kind: 'lease-lost' });
+    await rig.play(60_000);
     expect(rig.invoked).toHaveLength(started);
+    rig.has.lease = true;
+    await rig.play();
+    expect((await rig.drive.ended).halt).toEqual({ kind: 'completed' });
+    expect(rig.invoked).toHaveLength(100);
+  });
+
+  test('when another process has taken the run, images in flight are given up', async () => {
+    const rig = startRig({ images: 500, tookMs: () => 20_000 });
+    await rig.play(2_000);
+    const started = rig.invoked.length;
+    rig.drive.halt({ kind: 'lease-lost' });
+    await rig.play(1_000);
+    expect(await rig.drive.ended).toEqual({ halt: { kind: 'lease-lost' }, leftInFlight: started });
   });
 
   test('a shutdown waits for images in flight for its time, and leaves the rest', async () => {

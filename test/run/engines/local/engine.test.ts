@@ -35,7 +35,9 @@ describe('a run over the manifest', () => {
     expect(rig.run.totals.processed).toBe(0);
     rig.has.journal = true;
     await rig.play();
-    expect(rig.outcomes().size + rig.run.waiting.length).toBeGreaterThan(0);
+    const unsaved = rig.run.unsaved.length;
+    expect(unsaved).toBe(rig.run.inFlight.size);
+    expect(rig.outcomes().size + rig.run.waiting.length + unsaved).toBeGreaterThan(0);
     expect(new Set(rig.invoked.map((call) => call.key)).size).toBe(rig.invoked.length);
   });
 });
