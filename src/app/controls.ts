@@ -9,6 +9,7 @@ import { createAutopilotSteps } from '../checklist/autopilot/autopilot-work.ts';
 import type { FunctionLog } from '../checklist/contracts/function-log.ts';
 import type { QuotaReport } from '../checklist/contracts/quota-report.ts';
 import type { ResultControl, StartControl } from '../checklist/contracts/result-control.ts';
+import type { ScopeControl } from '../checklist/contracts/scope-control.ts';
 
 import type { Deploys } from '../checklist/deploy/deploys.ts';
 import { createQuotaReader } from '../checklist/quotas/quota-reader.ts';
@@ -18,6 +19,7 @@ import { type Checklist, createChecklist } from '../checklist/steps/checklist.ts
 import { type ChecklistStore, createChecklistStore, watchChecklistStore } from '../checklist/steps/checklist-store.ts';
 import { activeRunId } from '../checklist/steps/exclusive.ts';
 import type { FunctionSteps } from '../checklist/steps/function-steps.ts';
+import { createScopeControl } from '../checklist/steps/scope-control.ts';
 import { createStartControl } from '../checklist/steps/start-control.ts';
 import { createJobRecord, type JobRecord } from '../checklist/table-jobs/job-record.ts';
 import { createTableSteps, type TableSteps } from '../checklist/table-jobs/table-steps.ts';
@@ -29,6 +31,7 @@ import { readLatestExperience } from '../run/plan/past-runs.ts';
 import type { BotContext } from './context.ts';
 import { assembleDeploys, assembleFunctionSteps } from './function-steps.ts';
 import { assembleDiagnoses, assembleFunctionLog, assembleResults } from './results.ts';
+import { assembleScopes, type Scopes } from './scopes.ts';
 
 const POLL_MS = 500;
 
@@ -41,6 +44,7 @@ export interface BotControls {
   readonly checklist: Checklist;
   /** Calls the listener after each change of a step, proof or override. Returns the function that removes it. */
   readonly watchChecklist: (listener: () => void) => () => void;
+  readonly scope: ScopeControl;
   readonly starts: StartControl;
   readonly steps: FunctionSteps;
   readonly deploys: Deploys;
@@ -61,10 +65,19 @@ export function assembleControls(context: BotContext, runs: RunControl): BotCont
   const store = watchChecklistStore(createChecklistStore(table, pipeline), warn);
   const readQuotaReport = assembleQuotaReader(context);
   const checklist = assembleChecklist(context, { store, approvals, jobRecord, runs, audit, readQuotaReport });
-  const tables = assembleTableJobs(context, { approvals, record: jobRecord, runs, checklist, audit });
+  const scopes = assembleScopes(context);
+  const tables = assembleTableJobs(context, { approvals, record: jobRecord, runs, checklist, audit, scopes });
   const steps = assembleFunctionSteps(context, { runs, tables, checklist, readQuotaReport });
   const deploys = assembleDeploys(context, { runs, tables, checklist });
-  const starts = createStartControl(runs, checklist, audit);
+  const starts = createStartControl(runs, checklist, audit, scopes.manifests);
+  const scope = createScopeControl({
+    checklist,
+    resolve: scopes.resolve,
+    audit,
+    clock: context.clock,
+    readFault: (error) => expectedFaultOr(error, settings.table),
+    warn,
+  });
   const results = assembleResults(context, { starts, store, audit });
   const functionLog = assembleFunctionLog(context);
   const diagnoses = assembleDiagnoses(context, { runs, results, functionLog });
@@ -81,6 +94,7 @@ export function assembleControls(context: BotContext, runs: RunControl): BotCont
   return {
     tables,
     checklist,
+    scope,
     watchChecklist: store.watch,
     starts,
     steps,
@@ -153,10 +167,11 @@ function assembleTableJobs(
     readonly approvals: ApprovalStore;
     readonly record: JobRecord;
     readonly runs: RunControl;
+    readonly scopes: Scopes;
   },
 ): TableSteps {
   const { settings, aws } = context;
-  const { runs, checklist } = parts;
+  const { runs, checklist, scopes } = parts;
   const functionFacts = () => describeFunction(aws.lambda, settings.ocrFunction);
   return createTableSteps({
     ...parts,
@@ -181,6 +196,8 @@ function assembleTableJobs(
     stopFileExists: context.stopFileExists,
     readFault: (error) => expectedFaultOr(error, settings.table),
     warn: context.warn,
+    scopes: scopes.manifests,
+    readNotRebuildable: scopes.readNotRebuildable,
     pollMs: POLL_MS,
   });
 }

@@ -1,4 +1,4 @@
-import { HeadObjectCommand, ListObjectsV2Command, NotFound, type S3Client } from '@aws-sdk/client-s3';
+import { type _Object, HeadObjectCommand, ListObjectsV2Command, NotFound, type S3Client } from '@aws-sdk/client-s3';
 import { defined } from '../lib/defined.ts';
 import { asFaultError } from './aws.ts';
 
@@ -6,6 +6,14 @@ import { asFaultError } from './aws.ts';
 export interface ListedImage {
   readonly key: string;
   readonly size: number;
+}
+
+/** An image as the listing of the bucket shows it. */
+export interface BucketImage extends ListedImage {
+  /** Epoch ms. */
+  readonly modifiedAt: number;
+  /** It is in an archive class (GLACIER, DEEP_ARCHIVE) without a restored copy, so nothing can read it. */
+  readonly isArchived?: true;
 }
 
 export interface ImageFilter {
@@ -36,7 +44,7 @@ export async function* listImages(
   s3: S3Client,
   filter: ImageFilter,
   onPage: (listed: number) => void = () => {},
-): AsyncIterable<ListedImage> {
+): AsyncIterable<BucketImage> {
   const isImage = imageTest(filter);
   let listed = 0;
   let token: string | undefined;
@@ -47,10 +55,12 @@ export async function* listImages(
           defined({
             Bucket: filter.bucket,
             // XML cannot contain every key: control characters break it, and CR becomes LF.
-            EncodingType: 'url',
+            EncodingType: 'url' as const,
             Prefix: filter.prefix || undefined,
             ContinuationToken: token,
-          } as const),
+            // Without it an archived object does not say whether it has a restored copy.
+            OptionalObjectAttributes: ['RestoreStatus' as const],
+          }),
         ),
       )
       .catch((error: unknown) => {
@@ -62,7 +72,9 @@ export async function* listImages(
     for (const object of objects) {
       const key = page.EncodingType === 'url' ? decodeKey(object.Key ?? '') : (object.Key ?? '');
       const size = object.Size ?? 0;
-      if (size > 0 && isImage(key)) yield { key, size };
+      if (size === 0 || !isImage(key)) continue;
+      const modifiedAt = object.LastModified?.getTime() ?? 0;
+      yield isArchived(object) ? { key, size, modifiedAt, isArchived: true } : { key, size, modifiedAt };
     }
     token = page.IsTruncated ? page.NextContinuationToken : undefined;
   } while (token !== undefined);
@@ -83,6 +95,13 @@ export async function findImage(s3: S3Client, filter: ImageFilter, key: string):
     throw asFaultError(error, { service: 's3', action: 's3:GetObject', resource: `${filter.bucket}/${key}` });
   }
 }
+
+/**
+ * S3 Glacier Instant Retrieval (`GLACIER_IR`) is read like any other class. A copy that is being restored cannot be read yet, and has no
+ * expiry date (Amazon S3 API reference, "RestoreStatus").
+ */
+const isArchived = ({ StorageClass, RestoreStatus }: _Object): boolean =>
+  (StorageClass === 'GLACIER' || StorageClass === 'DEEP_ARCHIVE') && RestoreStatus?.RestoreExpiryDate === undefined;
 
 /** S3 encodes a space as `+` and a plus as `%2B`. */
 const decodeKey = (encoded: string): string => decodeURIComponent(encoded.replaceAll('+', ' '));

@@ -59,7 +59,7 @@ async function list(overrides: Partial<ImageFilter> = {}) {
 test('listing images ignores the case of the extension, and skips folders, empty objects and excluded prefixes', async () => {
   const { images, keys, looked } = await list();
   expect([...keys].sort()).toEqual(['TWO.PNG', 'dictionaries.png', 'folder/four.jpg', 'one.png', 'three.Jpeg']);
-  expect(images).toContainEqual({ key: 'TWO.PNG', size: 5 });
+  expect(images).toContainEqual({ key: 'TWO.PNG', size: 5, modifiedAt: expect.any(Number) });
   expect(looked).toEqual([12]);
 });
 

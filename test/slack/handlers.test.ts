@@ -20,6 +20,7 @@ import { autopilotMessage, autopilotPlanMessage } from '../../src/slack/messages
 import { checklistMessage } from '../../src/slack/messages/checklist/checklist-message.ts';
 import { deployedMessage } from '../../src/slack/messages/checklist/deploy-message.ts';
 import { loggingMessage } from '../../src/slack/messages/checklist/logging-message.ts';
+import { scopeSetMessage } from '../../src/slack/messages/checklist/scope-message.ts';
 import { stopQuestion } from '../../src/slack/messages/checklist/status-message.ts';
 import { helpMessage, unknownWordMessage } from '../../src/slack/messages/help/help.ts';
 import { ACTION, button } from '../../src/slack/messages/kit/buttons.ts';
@@ -43,7 +44,7 @@ import { createLogFollower } from '../../src/slack/threads/log-follower.ts';
 import { idleControls } from '../support/memory/idle-checklist.ts';
 import { idleTableControl } from '../support/memory/idle-table-control.ts';
 import { createScriptedRunControl, runPlan, runSnapshot } from '../support/memory/scripted-run-control.ts';
-import { autopilotRecord, checklistView, plannedDeploy } from '../support/messages/checklist-builders.ts';
+import { autopilotRecord, checklistView, plannedDeploy, scopeFound } from '../support/messages/checklist-builders.ts';
 import { peopleWith } from '../support/messages/people.ts';
 import { diffFound, failuresFound } from '../support/messages/result-builders.ts';
 import {
@@ -73,7 +74,7 @@ function createTables() {
   });
   const requests = createRunRequests({ runs, liveMessages, links });
   const rescans = idleControls(runs);
-  const { checklist, starts, steps, autopilot, audit } = rescans;
+  const { checklist, scope, starts, steps, autopilot, audit } = rescans;
   const planning = { runs, starts, chat, links, clock };
   const answers = { offer: async (_channel: string, message: Message) => message, share: async () => undefined };
   const places = createFilePlaces({
@@ -125,6 +126,7 @@ function createTables() {
   const table = idleTableControl();
   const forms = createTableForms({
     tables: table,
+    scope,
     chat,
     openView: async () => 'V1',
     updateView: async () => {},
@@ -138,6 +140,7 @@ function createTables() {
       requests,
       table: { tables: table, forms },
       checklist: { checklist, permissions, clock, autopilot, checkApprover: async () => 'approver' },
+      scope,
       steps: stepPorts,
       deploys: deployForms,
       autopilot: { autopilot, chat },
@@ -157,6 +160,7 @@ function createTables() {
       runs,
       starts,
       autopilot,
+      scope,
       startStep: stepStarters({
         tables: table,
         forms,
@@ -204,6 +208,7 @@ describe('the tables of commands, buttons and forms', () => {
       'help',
       'autopilot',
       'checklist',
+      'scope',
       'backup',
       'backups',
       'quotas',
@@ -295,6 +300,7 @@ describe('the tables of commands, buttons and forms', () => {
       jobMessage(flushJob()),
       pruneMessage({ remove: [backupRecord()], spared: [], action: pruneAction([backupRecord()]) }, 1),
       checklistMessage(checklistView({}, { next: 'backup' }), NOW, { buttons: true }),
+      scopeSetMessage(scopeFound()),
       autopilotPlanMessage(autopilotRecord()),
       autopilotMessage(autopilotRecord({ state: 'running', blocker: '{}' }), checklistView(), NOW),
       loggingMessage({ kind: 'nothing-logged', imageKey: 'INVALID_IMAGE-1.png', failure: 'OCR_ERROR · NoSuchKey' }),

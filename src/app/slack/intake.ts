@@ -22,7 +22,8 @@ export function assembleIntake(
   { logFollower: following }: ThreadParts,
   states: PipelineStates,
 ): Intake {
-  const { settings, runs, tables, checklist, starts, steps, autopilot, audit, clock, random, logger, onError } = ports;
+  const { settings, runs, tables, checklist, scope, starts, steps, autopilot, audit, clock, random, logger, onError } =
+    ports;
   const { answers: offers, places, planning, runRequests, resultFiles, resultRequests, exportAudit } = requests;
   const { tableForms, deployForms, restoreRowsForm } = requests;
   const { pace } = settings;
@@ -35,6 +36,7 @@ export function assembleIntake(
     requests: runRequests,
     table: { tables, forms: tableForms },
     checklist: { checklist, permissions, clock, autopilot, checkApprover },
+    scope,
     steps: stepPorts,
     deploys: deployForms,
     autopilot: { autopilot, chat: answers },
@@ -54,6 +56,7 @@ export function assembleIntake(
     runs,
     starts,
     autopilot,
+    scope,
     startStep: stepStarters({
       tables,
       forms: tableForms,

@@ -21,10 +21,11 @@ export function assembleRequests(
   { whoApproves }: AccessParts,
   { links, runMessages, findRunLocation, isDeleted }: DeliveryParts,
 ) {
-  const { settings, runs, tables, starts, deploys, audit, results, diagnoses, functionLog, clock, onError } = ports;
+  const { settings, runs, tables, scope, starts, deploys, audit, results, diagnoses, functionLog, clock, onError } =
+    ports;
   const announce = async (channel: string, message: Message) => void (await chat.post(channel, message));
   const planning = { runs, starts, chat, links, clock };
-  const tableForms = createTableForms({ tables, chat, whoApproves, ...modals });
+  const tableForms = createTableForms({ tables, scope, chat, whoApproves, ...modals });
   const answers = createAnswers({ store: ports.answerStore, chat, clock, onError });
   const places = createFilePlaces({
     threadIn: createThreadFinder(runs, findRunLocation, isDeleted),

@@ -21,7 +21,7 @@ export interface Comparison extends DifferenceCounts {
   readonly removedAsStarted: number;
   /** Up to five keys of each kind. */
   readonly examples: Readonly<Record<DifferenceKind, readonly Item[]>>;
-  /** Of what was compared: with `kinds`, of those records alone; that of the backup includes its supplements. */
+  /** Of what was compared: with `kinds` or `covers`, of those records alone; that of the backup includes its supplements. */
   readonly tableDigest: Digest;
   readonly backupDigest: Digest;
   /** The names of all attributes that an item of the table, the backup or its supplements has. */
@@ -33,6 +33,8 @@ export interface CompareRequest {
   /** Taken as part of the backup, in place of its items with the same key. */
   readonly overlay?: Overlay;
   readonly kinds?: readonly RecordKind[];
+  /** Only these records, as with `kinds`. */
+  readonly covers?: (item: Item) => boolean;
   /** What a flush may already have deleted: the records of each data file up to here, and the supplements. */
   readonly started?: Positions;
   readonly segments?: number;
@@ -60,10 +62,11 @@ type Side = keyof typeof SIDES;
  * @throws BackupDamagedError, the SDK's error, `signal.reason`.
  */
 export async function compareWithBackup(ports: BackupPorts, request: CompareRequest): Promise<Comparison> {
-  const { record, kinds, overlay, started } = request;
+  const { record, kinds, covers, overlay, started } = request;
   const names = keyNamesOf(record.table);
   const keyOf = keyReader(record.table.keys);
-  const isCompared = (item: Item) => kinds === undefined || kinds.includes(kindOfRecord(item, names));
+  const isCompared = (item: Item) =>
+    (kinds === undefined || kinds.includes(kindOfRecord(item, names))) && (covers === undefined || covers(item));
   const isSuperseded = (item: Item) =>
     overlay !== undefined && overlay.byKey.size > 0 && overlay.byKey.has(keyText(keyOf(item)));
   const sorter = createLineSorter({ memoryBytes: request.memoryBytes ?? SORT_MEMORY_BYTES });

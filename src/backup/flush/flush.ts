@@ -25,6 +25,12 @@ export interface FlushRequest {
   readonly backupId: string;
   /** Only records of these kinds; all when absent. */
   readonly kinds?: readonly RecordKind[];
+  /** Only the records of a scope; all when absent. */
+  readonly scope?: {
+    readonly covers: (item: Item) => boolean;
+    /** How many records the scope had when it was resolved. */
+    readonly records: number;
+  };
   /** FLUSH_MAX_DIFFERENCE. */
   readonly maxDifference: number;
   /** Throws when this process may not write any more (lease lost, stopped). Asked before every write. */
@@ -53,7 +59,7 @@ export interface FlushResult {
   readonly difference: Pick<Comparison, 'added' | 'changed' | 'removed' | 'examples'>;
   /** By a consistent count at the end. */
   readonly remaining: KindCounts;
-  /** Records of the flushed kinds that are in the table at the end: written during the flush. */
+  /** Records that the flush covers and that are in the table at the end: written during the flush. */
   readonly newRows: number;
 }
 
@@ -82,22 +88,22 @@ export async function flushTable(ports: JobPorts, request: FlushRequest): Promis
   const remaining = await flush.count();
   const { added, changed, removed, examples } = flush.difference;
   const { deleted, supplemented } = flush.counts();
-  const newRows =
-    request.kinds === undefined ? remaining.total : request.kinds.reduce((sum, kind) => sum + remaining[kind], 0);
+  const newRows = await flush.countNewRows(remaining);
   return { deleted, supplemented, difference: { added, changed, removed, examples }, remaining, newRows };
 }
 
 /** Compares the table with the backup and puts the job on record; nothing is deleted yet. */
 async function prepare(ports: JobPorts, request: FlushRequest) {
   const { dynamodb, location } = ports;
-  const { signal, kinds, mayWrite, recordsPerSwap = SWAP_SIZE } = request;
+  const { signal, kinds, scope, mayWrite, recordsPerSwap = SWAP_SIZE } = request;
   const facts = await describeTable(dynamodb, request.table);
   if (facts.status !== 'ACTIVE' && facts.status !== 'UPDATING') throw new TableNotActiveError(facts.name, facts.status);
   const record = await findBackup(location, request.backupId);
   requireUsable(record, facts.arn);
   const names = keyNamesOf(facts);
   const keyOf = keyReader(facts.keys);
-  const isWanted = (item: Item) => kinds === undefined || kinds.includes(kindOfRecord(item, names));
+  const isWanted = (item: Item) =>
+    (kinds === undefined || kinds.includes(kindOfRecord(item, names))) && (scope === undefined || scope.covers(item));
   const previous = await ports.jobs.read(request.jobId);
   const resumed = previous?.kind === 'flush' && previous.backupId === record.id ? previous : undefined;
   const overlay = await readSupplements(location, record.id, keyOf, signal);
@@ -191,6 +197,13 @@ async function prepare(ports: JobPorts, request: FlushRequest) {
       enter('counting');
       return countByKind(dynamodb, facts.name, defined({ keys: names, signal, backoff: backoffOf(ports) }));
     },
+    async countNewRows(remaining: KindCounts) {
+      if (scope !== undefined) {
+        const options = defined({ keys: names, only: scope, signal, backoff: backoffOf(ports) });
+        return (await countByKind(dynamodb, facts.name, options)).total;
+      }
+      return kinds === undefined ? remaining.total : kinds.reduce((sum, kind) => sum + remaining[kind], 0);
+    },
   };
 }
 
@@ -202,9 +215,10 @@ async function compare(
   overlay: Overlay,
   resumed: FlushJob | undefined,
 ): Promise<Comparison> {
-  const { kinds, signal, maxDifference } = request;
+  const { kinds, scope, signal, maxDifference } = request;
   const inBackup =
-    kinds === undefined ? record.counts.total : kinds.reduce((sum, kind) => sum + record.counts[kind], 0);
+    scope?.records ??
+    (kinds === undefined ? record.counts.total : kinds.reduce((sum, kind) => sum + record.counts[kind], 0));
   const show = (done: number) =>
     request.onProgress?.({
       stage: 'comparing',
@@ -219,6 +233,7 @@ async function compare(
       record,
       overlay,
       kinds,
+      covers: scope?.covers,
       started: resumed && (resumed.started ?? endOf(record)),
       signal,
       onProgress: ({ tableItems }: { tableItems: number }) => show(tableItems),

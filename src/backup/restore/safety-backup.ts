@@ -1,4 +1,5 @@
 import { defined } from '../../lib/defined.ts';
+import { createHashSet, type HashSet } from '../../lib/disk/hash-set.ts';
 import type { Item } from '../../pipeline/table/item.ts';
 import { findBackup } from '../catalogue/catalogue.ts';
 import { BackupNotVerifiedError } from '../errors.ts';
@@ -8,7 +9,6 @@ import type { BackupPorts } from '../ports.ts';
 import { readBack } from '../verify/verify.ts';
 import { makeBackup } from '../write/make-backup.ts';
 import { readSupplements } from '../write/supplement.ts';
-import { createHashSet, type HashSet } from './hash-set.ts';
 
 /** A verified backup of the table as it was before a restore, and which versions are in it. */
 export interface SafetyBackup {

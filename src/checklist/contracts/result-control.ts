@@ -12,6 +12,7 @@ import type { RunReport } from '../../results/report/run-report.ts';
 import type { ValidationProblem, Verdict } from '../../results/report/validation.ts';
 import type { Refusal, RunControl, RunPlan } from '../../run/model/run-control.ts';
 import type { OutcomeRecord, PaceSetting, Person, RunSnapshot, RunState } from '../../run/model/types.ts';
+import type { Scope } from '../../run/scope/scope.ts';
 import type { UnmetPrecondition } from '../model/preconditions.ts';
 import type { TableRefusal } from './table-control.ts';
 
@@ -19,6 +20,10 @@ export type StartRefusal =
   | Refusal
   /** A run was started after this retry was planned, and may have processed the same images. */
   | { readonly reason: 'retry-stale'; readonly run: RunSnapshot }
+  /** The checklist has a scope: a run takes exactly its images, and no other filter. */
+  | { readonly reason: 'scope-filters'; readonly scope: Scope }
+  /** The plan was made for another scope than the checklist has now. `asked`: its criteria. */
+  | { readonly reason: 'scope-changed'; readonly asked?: string; readonly scope?: Scope }
   | {
       readonly reason: 'preconditions';
       readonly step: 'start' | 'resume';

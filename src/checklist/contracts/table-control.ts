@@ -11,6 +11,7 @@ import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { KindCounts } from '../../pipeline/table/records.ts';
 import { type RunLocation, runLocationSchema } from '../../run/model/run-control.ts';
 import type { Person } from '../../run/model/types.ts';
+import { type Scope, type ScopeReference, scopeReferenceSchema } from '../../run/scope/scope.ts';
 import type { UnmetPrecondition } from '../model/preconditions.ts';
 
 /** The most records that one restore of rows can restore: an approval cannot list more. */
@@ -33,6 +34,8 @@ export const tableActionSchema = z.discriminatedUnion('kind', [
     backupId: z.string(),
     /** Deletes only failed-image records; otherwise every record. */
     failedOnly: z.boolean(),
+    /** Deletes only the records of this scope. */
+    scope: scopeReferenceSchema.exactOptional(),
     /** Deletes the table itself and creates it anew, in place of deleting every record. */
     recreate: z.literal(true).exactOptional(),
     continues: z.string().exactOptional(),
@@ -142,7 +145,14 @@ export interface FlushPlan {
   readonly difference: DifferenceCounts;
   /** Only of `flush recreate`. */
   readonly recreation?: RecreationFacts;
+  /** Only of a flush of a scope: it, and how many records it has now. */
+  readonly scope?: { readonly scope: Scope; readonly recordsNow: number };
+  /** Only of a flush of every record. */
+  readonly notRebuildable?: NotRebuildable;
 }
+
+/** Records that the rescan cannot build again, because no image that it can read holds them. */
+export type NotRebuildable = Pick<Scope, 'missing' | 'archived' | 'nameless'>;
 
 export interface RestorePlan {
   readonly action: Extract<TableAction, { kind: 'restore' }>;
@@ -171,6 +181,10 @@ export type TableRefusal =
       readonly arn: string;
     }
   | { readonly reason: 'backup-damaged'; readonly backupId: string; readonly object: string; readonly why: string }
+  /** The flush was asked for with another scope than the open checklist has now. */
+  | { readonly reason: 'scope-changed'; readonly asked?: string; readonly now?: string }
+  /** `flush recreate` deletes every record, and the checklist has a scope. */
+  | { readonly reason: 'recreate-with-scope'; readonly scope: Scope }
   /** `newest`: it is one of the newest, which stay. */
   | { readonly reason: 'backup-in-use'; readonly backupId: string; readonly because: SpareReason | 'newest' }
   | {
@@ -309,6 +323,8 @@ export type JobResult =
       readonly supplemented: number;
       readonly remaining: KindCounts;
       readonly newRows: number;
+      /** Only the records of this scope were deleted; `newRows` counts those that belong to it. */
+      readonly scope?: ScopeReference;
       /** The table was deleted and created anew. */
       readonly recreated?: {
         readonly digest: string;

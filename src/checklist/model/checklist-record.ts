@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { scopeSchema } from '../../run/scope/scope.ts';
 import { closedStepSchema } from './step.ts';
 
 const outcomeSchema = z.discriminatedUnion('kind', [
@@ -17,6 +18,8 @@ export const checklistRecordSchema = z.object({
   /** The runs of this checklist, oldest first. */
   runIds: z.array(z.string()).default([]),
   flushApproval: z.string().exactOptional(),
+  /** What the flush and the run of this checklist cover; everything when absent. */
+  scope: scopeSchema.nullish(),
   closedAt: z.number().exactOptional(),
   outcome: outcomeSchema.exactOptional(),
   /** Every step as it was when the checklist was closed. */

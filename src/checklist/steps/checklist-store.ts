@@ -24,7 +24,10 @@ export interface ChecklistStore {
   ensureOpen(by: string, now: number): Promise<ChecklistRecord>;
   read(id: string): Promise<ChecklistRecord | undefined>;
   /** Sets attributes of an open checklist; false when it is closed. */
-  update(id: string, set: Partial<Pick<ChecklistRecord, 'kept' | 'flushApproval' | 'runIds'>>): Promise<boolean>;
+  update(
+    id: string,
+    set: Partial<Pick<ChecklistRecord, 'kept' | 'flushApproval' | 'runIds' | 'scope'>>,
+  ): Promise<boolean>;
   /** Closes a checklist once, with its steps as they are; false when it was closed before. */
   close(id: string, end: { outcome: ChecklistOutcome; at: number; steps: readonly ClosedStep[] }): Promise<boolean>;
   /** The closed checklists and the open one, newest first. */

@@ -3,6 +3,7 @@ import { defined } from '../../lib/defined.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { RunEvent, RunSnapshot } from '../../run/model/types.ts';
+import type { Scope } from '../../run/scope/scope.ts';
 import type { AuditWriter } from '../audit/audit-writer.ts';
 import type { TableJob } from '../contracts/table-control.ts';
 import type { ChecklistOutcome, ChecklistRecord } from '../model/checklist-record.ts';
@@ -71,6 +72,12 @@ export interface Checklist extends TableJobRecorder {
   keepRecords(by: string): Promise<void>;
   /** Overrides the preconditions of a step that are unmet now, and no others. In the audit log before it applies. */
   override(step: OverridableStep, by: string, reason: string): Promise<Result<Override, OverrideRefusal>>;
+  /** The scope of the open checklist; undefined where it covers everything. */
+  scope(): Promise<Scope | undefined>;
+  /** The step that has fixed the scope of the open checklist, if one has: its flush is asked for or done, or its run began. */
+  whyScopeIsFixed(): Promise<'flush' | 'rescan' | undefined>;
+  /** Sets the scope of the open checklist, and opens one if none is open; undefined: it covers everything. */
+  setScope(scope: Scope | undefined, by: string): Promise<void>;
   /** Stores the request for approval that a flush of the open checklist waits for. */
   recordFlushRequest(approvalId: string, by: string): Promise<void>;
   /**
@@ -190,6 +197,20 @@ export function createChecklist(ports: ChecklistPorts): Checklist {
       await audit.record({ who: by, what, why: reason, outcome: `requested for ${covers.join(', ')}` });
       await store.setOverride(open.id, override);
       return succeed(override);
+    },
+    async scope() {
+      return (await openRecord())?.scope ?? undefined;
+    },
+    async whyScopeIsFixed() {
+      const open = await openRecord();
+      if (!open) return;
+      const { flush, job, run, flushRequest } = await gatherFacts(ports, open, [], 'record');
+      if (run && run.state.kind !== 'planned' && run.state.kind !== 'abandoned') return 'rescan';
+      const isFlushed = flush?.state === 'done' || flush?.state === 'running' || flush?.state === 'failed';
+      return isFlushed || job?.kind === 'flush' || flushRequest ? 'flush' : undefined;
+    },
+    async setScope(scope, by) {
+      await store.update((await ensureOpen(by)).id, { scope: scope ?? null });
     },
     async recordFlushRequest(approvalId, by) {
       await store.update((await ensureOpen(by)).id, { flushApproval: approvalId });

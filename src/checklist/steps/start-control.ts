@@ -1,5 +1,9 @@
+import { defined } from '../../lib/defined.ts';
 import { type Result, refuse } from '../../lib/result.ts';
-import type { Refusal, RunControl } from '../../run/model/run-control.ts';
+import type { RunControl } from '../../run/model/run-control.ts';
+import { coversEverything, describeScope, referenceTo } from '../../run/scope/scope.ts';
+import type { ScopeManifests } from '../../run/scope/scope-manifests.ts';
+import { isWhole } from '../../run/store/run-chain.ts';
 import { ControlTableError } from '../../state/control-table.ts';
 import type { AuditWriter } from '../audit/audit-writer.ts';
 import type { StartControl, StartRefusal } from '../contracts/result-control.ts';
@@ -8,23 +12,41 @@ import type { Checklist } from './checklist.ts';
 /** See StartControl for the guarantees. */
 export function createStartControl(
   runs: Pick<RunControl, 'plan' | 'readPlan' | 'start' | 'resume' | 'current'>,
-  checklist: Pick<Checklist, 'preconditions' | 'keepRecords'>,
+  checklist: Pick<Checklist, 'preconditions' | 'keepRecords' | 'scope'>,
   audit: Pick<AuditWriter, 'record'>,
+  scopes: Pick<ScopeManifests, 'images'>,
 ): StartControl {
   async function whenMet<T>(
     step: 'start' | 'resume',
     keep: boolean,
-    proceed: () => Promise<Result<T, Refusal>>,
+    proceed: () => Promise<Result<T, StartRefusal>>,
   ): Promise<Result<T, StartRefusal>> {
     const check = await checklist.preconditions(step, { keep });
     return check.kind === 'pass' ? proceed() : refuse({ reason: 'preconditions', step, unmet: check.unmet });
   }
   return {
-    plan: (request, onProgress) => whenMet('start', request.keep ?? false, () => runs.plan(request, onProgress)),
+    plan: (request, onProgress) =>
+      whenMet('start', request.keep ?? false, async () => {
+        // A retry says itself which images it takes.
+        const scope = request.images ? undefined : await checklist.scope();
+        if (!scope || coversEverything(scope.criteria)) return runs.plan(request, onProgress);
+        if (!isWhole(request.selection)) return refuse({ reason: 'scope-filters', scope });
+        const selection = { scope: { id: scope.id, what: describeScope(scope.criteria) } };
+        return runs.plan({ ...request, selection, images: scopes.images(referenceTo(scope)) }, onProgress);
+      }),
     async start(runId, by, options) {
       const plan = await runs.readPlan(runId);
       // The run control refuses a plan that is gone and says why.
       if (!plan) return runs.start(runId, by, options);
+      const scope = await checklist.scope();
+      const isOfScope =
+        scope === undefined || coversEverything(scope.criteria) || plan.selection.scope?.id === scope.id;
+      if (!plan.selection.retry && (!isOfScope || (plan.selection.scope && !scope)))
+        return refuse({
+          reason: 'scope-changed',
+          ...defined({ asked: plan.selection.scope?.what }),
+          ...defined({ scope }),
+        });
       const run = plan.selection.retry && (await runs.current());
       if (run?.startedAt !== undefined && run.startedAt > plan.plannedAt && run.runId !== runId)
         return refuse({ reason: 'retry-stale', run });

@@ -5,12 +5,23 @@ import type { BackupRecord } from '../../backup/format/backup-record.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
-import type { RecreationFacts, TableAction, TableNow, TableRefusal } from '../contracts/table-control.ts';
+import type { Scope, ScopeReference } from '../../run/scope/scope.ts';
+import type {
+  FlushPlan,
+  NotRebuildable,
+  RecreationFacts,
+  TableAction,
+  TableNow,
+  TableRefusal,
+} from '../contracts/table-control.ts';
 import type { PreconditionCheck } from '../model/preconditions.ts';
 import type { Override } from '../model/step.ts';
 import type { JobRecord } from './job-record.ts';
 import type { Pruning } from './prune-backups.ts';
 import { fingerprintOf } from './table-facts.ts';
+
+/** Of a flush: its scope with the records that it has now, or what a flush of everything loses. */
+type AboutScope = Pick<FlushPlan, 'scope' | 'notRebuildable'>;
 
 export interface ApprovalFactsPorts {
   readonly location: BackupLocation;
@@ -26,6 +37,11 @@ export interface ApprovalFactsPorts {
   readonly describe: () => Promise<Pick<TableNow, 'name' | 'status'>>;
   readonly pruning: Pick<Pruning, 'gather'>;
   readonly readRecreation: () => Promise<RecreationFacts>;
+  /** The scope of the open checklist. */
+  readonly readScope: () => Promise<Scope | undefined>;
+  /** How many records of the table belong to a scope now. @throws ManifestError */
+  readonly countInScope: (scope: ScopeReference) => Promise<number>;
+  readonly readNotRebuildable: () => Promise<NotRebuildable>;
   /** The run that is active on this pipeline, if there is one. */
   readonly activeRun: () => Promise<string | undefined>;
 }
@@ -98,6 +114,17 @@ export function createApprovalFacts(ports: ApprovalFactsPorts): ApprovalFacts {
       : undefined;
   };
 
+  /** What a flush deletes and cannot bring back: it must have the scope that the checklist has now. */
+  async function scopeOf({
+    scope,
+  }: Extract<TableAction, { kind: 'flush' }>): Promise<Result<AboutScope, TableRefusal>> {
+    const now = await ports.readScope();
+    if (now?.id !== scope?.id)
+      return refuse({ reason: 'scope-changed', ...defined({ asked: scope?.id, now: now?.id }) });
+    if (now && scope) return succeed({ scope: { scope: now, recordsNow: await ports.countInScope(scope) } });
+    return succeed({ notRebuildable: await ports.readNotRebuildable() });
+  }
+
   return {
     blocker,
     preconditionsOf,
@@ -118,6 +145,8 @@ export function createApprovalFacts(ports: ApprovalFactsPorts): ApprovalFacts {
       requireUsable(backup, table.arn);
       const unsuitable = action.kind === 'flush' ? refusalOfBackup(backup, action, except) : undefined;
       if (unsuitable) return refuse(unsuitable);
+      const about = action.kind === 'flush' && !action.failedOnly ? await scopeOf(action) : succeed({});
+      if (!about.ok) return about;
       const id = action.kind === 'flush' ? await checklistId() : undefined;
       const recreation = action.kind === 'flush' && action.recreate ? await ports.readRecreation() : undefined;
       const fingerprint = fingerprintOf(table, backup, action, {
@@ -125,6 +154,7 @@ export function createApprovalFacts(ports: ApprovalFactsPorts): ApprovalFacts {
         checklistId: id,
         overridden: overridden.value,
         ...defined({ recreation }),
+        ...about.value,
       });
       return succeed({ fingerprint, ...defined({ checklistId: id }) });
     },

@@ -4,6 +4,8 @@ import { type RecreatePorts, recreateTable } from '../../backup/recreate/recreat
 import { restoreBackup } from '../../backup/restore/restore.ts';
 import { restoreRows } from '../../backup/restore/restore-rows.ts';
 import { defined } from '../../lib/defined.ts';
+import { describeTable, keyNamesOf } from '../../pipeline/table/table.ts';
+import type { ScopeManifests } from '../../run/scope/scope-manifests.ts';
 import {
   type ApprovedJob,
   type JobResult,
@@ -19,9 +21,12 @@ export interface CarryOutPorts extends RecreatePorts {
   readonly table: string;
   /** FLUSH_MAX_DIFFERENCE. */
   readonly maxDifference: number;
+  readonly scopes: Pick<ScopeManifests, 'filter'>;
   /** How often the state of a table that is deleted or created is read, ms. */
   readonly pollMs: number;
 }
+
+const keyNames = async ({ dynamodb, table }: CarryOutPorts) => keyNamesOf(await describeTable(dynamodb, table));
 
 /** Does the work of a job, from where it was left. @throws the errors of the backup and of AWS, and what `limits` throw. */
 export async function carryOut(
@@ -44,13 +49,19 @@ export async function carryOut(
     return { kind: 'flush', deleted, supplemented, remaining, newRows: remaining.total, recreated };
   }
   if (work.kind === 'flush') {
-    const { deleted, supplemented, remaining, newRows } = await flushTable(ports, {
-      ...common,
-      ...(work.failedOnly ? { kinds: ['failed'] as const } : {}),
-      maxDifference: ports.maxDifference,
-      onProgress,
-    });
-    return { kind: 'flush', deleted, supplemented, remaining, newRows };
+    const filter = work.scope && (await ports.scopes.filter(work.scope, await keyNames(ports)));
+    try {
+      const { deleted, supplemented, remaining, newRows } = await flushTable(ports, {
+        ...common,
+        ...(work.failedOnly ? { kinds: ['failed'] as const } : {}),
+        ...(filter && work.scope ? { scope: { covers: filter.covers, records: work.scope.records } } : {}),
+        maxDifference: ports.maxDifference,
+        onProgress,
+      });
+      return { kind: 'flush', deleted, supplemented, remaining, newRows, ...defined({ scope: work.scope }) };
+    } finally {
+      await filter?.dispose();
+    }
   }
   if (work.mode === 'rows') {
     const { entries = [], overwrites = [] } = work;

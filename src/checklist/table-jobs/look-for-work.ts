@@ -27,7 +27,7 @@ import type { ApprovalRequests } from './approval-requests.ts';
 import { type Decision, isUntouchedBefore, type JobDriver } from './job-driver.ts';
 import type { JobRecord, StoredJob } from './job-record.ts';
 import { refusalOrFault } from './table-errors.ts';
-import { RECORDS_COUNTED } from './table-facts.ts';
+import { CHANGED_BY_JOBS } from './table-facts.ts';
 
 export interface LookForWorkPorts extends TableClients {
   readonly lambda: LambdaClient;
@@ -245,7 +245,7 @@ const UNREAD: ReadonlySet<UnmetPrecondition['reason']> = new Set([
 
 /** The job changes the number of records itself. */
 const withoutCount = (fingerprint: Fingerprint): Fingerprint =>
-  fingerprint.filter(({ name }) => name !== RECORDS_COUNTED);
+  fingerprint.filter(({ name }) => !CHANGED_BY_JOBS.has(name));
 
 /** `a-1f3c` → `a-1f3c-2` → `a-1f3c-3`: the same for every process that asks. */
 function nextId(id: string): string {

@@ -9,7 +9,14 @@ import { countByKind } from '../../pipeline/table/count.ts';
 import { describeTable, keyNamesOf, type TableFacts } from '../../pipeline/table/table.ts';
 import { describeInFull, type TableClients } from '../../pipeline/whole-table/describe-in-full.ts';
 import { digestOfDescription } from '../../pipeline/whole-table/description.ts';
-import type { RecreationFacts, TableAction, TableNow, WriteCost } from '../contracts/table-control.ts';
+import type {
+  FlushPlan,
+  NotRebuildable,
+  RecreationFacts,
+  TableAction,
+  TableNow,
+  WriteCost,
+} from '../contracts/table-control.ts';
 import type { Override } from '../model/step.ts';
 
 /** The table as it is now, its records counted by kind with consistent reads. @throws TableNotFoundError, the SDK's error. */
@@ -68,8 +75,17 @@ export const OVERWRITTEN = 'records overwritten';
 /** How the names of facts about overridden steps begin; the name of the step follows. */
 export const OVERRIDDEN = 'overridden: ';
 
-/** The fact that a job itself changes. */
+/** How many records the table has. */
 export const RECORDS_COUNTED = 'records counted';
+
+/** How many records name an image of the scope. */
+export const RECORDS_OF_SCOPE = 'records of the scope';
+
+/** What the rescan cannot build again. */
+export const NOT_REBUILDABLE = 'records that the rescan cannot rebuild';
+
+/** The facts that a job changes by its own work: an interrupted job is not compared by them. */
+export const CHANGED_BY_JOBS: ReadonlySet<string> = new Set([RECORDS_COUNTED, RECORDS_OF_SCOPE, NOT_REBUILDABLE]);
 
 /** The fact that binds an approval to everything that DynamoDB reports about the table. */
 export const TABLE_DESCRIPTION = 'description of the table';
@@ -102,13 +118,15 @@ export function fingerprintOf(
     readonly overridden: readonly Override[];
     /** Only of `flush recreate`. */
     readonly recreation?: RecreationFacts;
-  },
+  } & Pick<FlushPlan, 'scope' | 'notRebuildable'>,
 ): Fingerprint {
   const options =
     action.kind === 'flush'
       ? [
           { name: 'what is deleted', value: whatIsDeleted(action) },
           ...(about.recreation ? recreationFacts(about.recreation, now) : []),
+          ...(about.scope ? scopeFacts(about.scope) : []),
+          ...(about.notRebuildable ? notRebuildableFacts(about.notRebuildable) : []),
           { name: 'checklist', value: about.checklistId ?? 'none is open' },
         ]
       : [
@@ -142,5 +160,34 @@ export function fingerprintOf(
   ];
 }
 
-const whatIsDeleted = ({ failedOnly, recreate }: Extract<TableAction, { kind: 'flush' }>): string =>
-  recreate ? 'the table itself, which is created anew' : failedOnly ? 'failed-image records only' : 'every record';
+const whatIsDeleted = ({ failedOnly, recreate, scope }: Extract<TableAction, { kind: 'flush' }>): string => {
+  if (recreate) return 'the table itself, which is created anew';
+  if (scope) return `the records that name one of ${scope.images} images`;
+  return failedOnly ? 'failed-image records only' : 'every record';
+};
+
+/** The fact that names the people of a scope. */
+export const PEOPLE_OF_SCOPE = 'people of the scope';
+const NAMED_PEOPLE = 5;
+
+function scopeFacts({ scope, recordsNow }: NonNullable<FlushPlan['scope']>): Fingerprint {
+  const named = scope.people.top.slice(0, NAMED_PEOPLE).map(({ name, records }) => `${name} (${records})`);
+  const more = scope.people.total - named.length;
+  return [
+    { name: 'scope', value: scope.id },
+    { name: 'images of the scope', value: scope.sha256 },
+    { name: RECORDS_OF_SCOPE, value: recordsNow.toLocaleString('en-US') },
+    { name: PEOPLE_OF_SCOPE, value: `${named.join(', ')}${more > 0 ? `, and ${more} more` : ''}` || 'none' },
+  ];
+}
+
+function notRebuildableFacts({ missing, archived, nameless }: NotRebuildable): Fingerprint {
+  const total = missing.records + archived.records + nameless;
+  if (total === 0) return [];
+  const parts = [
+    ...(missing.records > 0 ? [`${missing.records} name ${missing.images} images that are not in the bucket`] : []),
+    ...(archived.records > 0 ? [`${archived.records} name ${archived.images} archived images`] : []),
+    ...(nameless > 0 ? [`${nameless} name no image`] : []),
+  ];
+  return [{ name: NOT_REBUILDABLE, value: `${total.toLocaleString('en-US')}: ${parts.join(', ')}` }];
+}

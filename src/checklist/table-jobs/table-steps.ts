@@ -10,8 +10,12 @@ import { markEnded, markStarted, readEnded } from '../../backup/jobs/job-marker.
 import { previewRestore } from '../../backup/restore/restore.ts';
 import { readSupplements } from '../../backup/write/supplement.ts';
 import { createEmitter } from '../../lib/async/emitter.ts';
+import { defined } from '../../lib/defined.ts';
 import { refuse, succeed } from '../../lib/result.ts';
-import { describeTable } from '../../pipeline/table/table.ts';
+import { countByKind } from '../../pipeline/table/count.ts';
+import { describeTable, keyNamesOf } from '../../pipeline/table/table.ts';
+import { referenceTo, type ScopeReference } from '../../run/scope/scope.ts';
+import type { ScopeFilter } from '../../run/scope/scope-filter.ts';
 import type { AuditWriter } from '../audit/audit-writer.ts';
 import type { TableAnswer, TableControl, TableEvent } from '../contracts/table-control.ts';
 import type { Checklist } from '../steps/checklist.ts';
@@ -28,7 +32,10 @@ import { refusalOrFault } from './table-errors.ts';
 import { readRecreation, readTableNow } from './table-facts.ts';
 
 export interface TableStepsPorts
-  extends Omit<ApprovalFactsPorts, 'record' | 'readTable' | 'readRecreation' | 'describe' | 'pruning'>,
+  extends Omit<
+      ApprovalFactsPorts,
+      'record' | 'readTable' | 'readRecreation' | 'describe' | 'pruning' | 'readScope' | 'countInScope'
+    >,
     Omit<JobDriverPorts, 'record' | 'jobs' | 'emit' | 'carryOut' | 'recordTableChange' | 'markEnded' | 'recordResult'>,
     Omit<BackupRequestsPorts, 'record' | 'emit' | 'closing'>,
     CarryOutPorts {
@@ -41,7 +48,7 @@ export interface TableStepsPorts
   readonly audit: Pick<AuditWriter, 'enqueue' | 'record'>;
   readonly checklist: Pick<
     Checklist,
-    'ensureOpen' | 'openId' | 'backupsOfOpen' | 'recordFlushRequest' | 'recordTableChange' | 'recordResult'
+    'ensureOpen' | 'openId' | 'scope' | 'backupsOfOpen' | 'recordFlushRequest' | 'recordTableChange' | 'recordResult'
   >;
 }
 
@@ -65,12 +72,23 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
   const readTable = () => readTableNow(dynamodb, ports.table);
   const recreation = () => readRecreation(ports, ports.table);
   const pruning = createPruning({ ...ports, checklistBackups: () => checklist.backupsOfOpen() });
+  async function withFilter<T>(scope: ScopeReference, work: (filter: ScopeFilter) => Promise<T>): Promise<T> {
+    const filter = await ports.scopes.filter(scope, keyNamesOf(await describeTable(dynamodb, ports.table)));
+    return work(filter).finally(filter.dispose);
+  }
+  const countInScope = (scope: ScopeReference) =>
+    withFilter(scope, async (filter) => {
+      const keys = keyNamesOf(await describeTable(dynamodb, ports.table));
+      return (await countByKind(dynamodb, ports.table, { keys, only: filter })).total;
+    });
   const facts = createApprovalFacts({
     ...ports,
     pruning,
     describe: () => describeTable(dynamodb, ports.table),
     readTable,
     readRecreation: recreation,
+    readScope: checklist.scope,
+    countInScope,
   });
   const requests = createApprovalRequests({ ...ports, facts, emit });
   const backups = createBackupRequests({ ...ports, emit, closing: closing.signal });
@@ -114,10 +132,11 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
     }
   }
 
-  async function differenceFrom(backup: BackupRecord, failedOnly: boolean) {
+  async function differenceFrom(backup: BackupRecord, failedOnly: boolean, covers?: ScopeFilter['covers']) {
     const overlay = await readSupplements(location, backup.id, keyReader(backup.table.keys), closing.signal);
     const kinds = failedOnly ? { kinds: ['failed'] as const } : {};
-    const { added, changed, removed } = await compareWithBackup(ports, { record: backup, overlay, ...kinds });
+    const request = { record: backup, overlay, ...kinds, ...defined({ covers }) };
+    const { added, changed, removed } = await compareWithBackup(ports, request);
     return { added, changed, removed };
   }
 
@@ -155,13 +174,24 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
         requireUsable(backup, now.arn);
         const unsuitable = facts.refusalOfBackup(backup, { failedOnly });
         if (unsuitable) return refuse(unsuitable);
-        const difference = await differenceFrom(backup, failedOnly);
+        const scope = failedOnly ? undefined : await checklist.scope();
+        if (scope && recreate) return refuse({ reason: 'recreate-with-scope', scope });
+        const difference = scope
+          ? await withFilter(referenceTo(scope), ({ covers }) => differenceFrom(backup, failedOnly, covers))
+          : await differenceFrom(backup, failedOnly);
         if (difference.added + difference.changed + difference.removed > ports.maxDifference)
           return refuse({ reason: 'differs', backupId: backup.id, difference, most: ports.maxDifference });
-        const action = { kind: 'flush' as const, backupId: backup.id, failedOnly };
-        if (!recreate) return succeed({ action, now, backup, difference });
-        const planned = { ...action, recreate: true as const };
-        return succeed({ action: planned, now, backup, difference, recreation: await recreation() });
+        const whole = { kind: 'flush' as const, backupId: backup.id, failedOnly };
+        if (scope) {
+          const recordsNow = await countInScope(referenceTo(scope));
+          const action = { ...whole, scope: referenceTo(scope) };
+          return succeed({ action, now, backup, difference, scope: { scope, recordsNow } });
+        }
+        if (failedOnly) return succeed({ action: whole, now, backup, difference });
+        const notRebuildable = await ports.readNotRebuildable();
+        if (!recreate) return succeed({ action: whole, now, backup, difference, notRebuildable });
+        const planned = { ...whole, recreate: true as const };
+        return succeed({ action: planned, now, backup, difference, notRebuildable, recreation: await recreation() });
       }),
     planRestore: ({ backupId, mode }) =>
       answer(async () => {

@@ -1,9 +1,11 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { Backoff } from '../../lib/async/backoff.ts';
+import type { Item } from './item.ts';
 import {
   countsOf,
   emptyTally,
   FAILED_IMAGE,
+  IMAGE_ATTRIBUTES,
   type KeyNames,
   KIND_ATTRIBUTES,
   type KindCounts,
@@ -42,14 +44,19 @@ async function forEachPage(pages: readonly AsyncIterable<ScanPage>[], take: (pag
 export async function countByKind(
   dynamodb: DynamoDBClient,
   table: string,
-  options: CountOptions & { readonly keys?: KeyNames } = {},
+  options: CountOptions & {
+    readonly keys?: KeyNames;
+    /** Counts only these records. `covers` gets the key, the attributes that tell the kind, and those that name the image. */
+    readonly only?: { readonly covers: (item: Item) => boolean };
+  } = {},
 ): Promise<KindCounts> {
-  const { segments = COUNT_SEGMENTS, keys = PIPELINE_KEYS, ...rest } = options;
-  const projection = [keys.hash, ...(keys.range === undefined ? [] : [keys.range]), ...KIND_ATTRIBUTES];
+  const { segments = COUNT_SEGMENTS, keys = PIPELINE_KEYS, only, ...rest } = options;
+  const ofImage = only ? IMAGE_ATTRIBUTES : [];
+  const projection = [keys.hash, ...(keys.range === undefined ? [] : [keys.range]), ...KIND_ATTRIBUTES, ...ofImage];
   const tally = emptyTally();
   const pages = scanTable(dynamodb, table, { ...rest, segments, projection: [...new Set(projection)] });
   await forEachPage(pages, ({ items }) => {
-    for (const item of items) tally[kindOfRecord(item, keys)] += 1;
+    for (const item of items) if (only === undefined || only.covers(item)) tally[kindOfRecord(item, keys)] += 1;
   });
   return countsOf(tally);
 }

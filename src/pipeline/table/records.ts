@@ -20,6 +20,9 @@ export const KIND_ATTRIBUTES = [
   'ProjectCode',
 ] as const;
 
+/** The attributes that name the image of a record: `ImageKey` of a failed image, `SourceImage` of any other record. */
+export const IMAGE_ATTRIBUTES = ['SourceImage', 'ImageKey'] as const;
+
 /** The names of the table's key attributes; `range` is absent when the table has no sort key. */
 export interface KeyNames {
   readonly hash: string;

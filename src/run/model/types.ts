@@ -28,6 +28,8 @@ export const imageSelectionSchema = z.object({
   seed: z.number().exactOptional(),
   /** Images of an earlier run that are processed again. */
   retry: retrySchema.exactOptional(),
+  /** Exactly the images of this scope of the checklist. `what`: its criteria, as text. */
+  scope: z.object({ id: z.string(), what: z.string() }).exactOptional(),
 });
 export type ImageSelection = Readonly<z.infer<typeof imageSelectionSchema>>;
 

@@ -9,21 +9,31 @@ import {
   writeManifest,
 } from './manifest.ts';
 
-/** The manifests of all runs, each in a folder of its run. */
+/** The manifests of all runs or of all scopes, each in a folder of its own. */
 export interface ManifestStore {
   /** See `writeManifest`. */
-  write(runId: string, images: AsyncIterable<ListedImage>): Promise<ManifestIndex>;
-  /** The entries of a run from the number `from` on. See `readManifestIndex` and `readManifest` for the errors. */
-  read(runId: string, from: number): AsyncIterable<ManifestEntry>;
+  write(id: string, images: AsyncIterable<ListedImage>): Promise<ManifestIndex>;
+  /** See `readManifestIndex`. */
+  index(id: string): Promise<ManifestIndex>;
+  /** The entries from the number `from` on. See `readManifestIndex` and `readManifest` for the errors. */
+  read(id: string, from: number): AsyncIterable<ManifestEntry>;
 }
 
-/** @param prefix The prefix of the bot in the control bucket, with its slash at the end. */
-export function createManifestStore(s3: S3Client, { bucket, prefix }: ManifestLocation): ManifestStore {
-  const locationOf = (runId: string): ManifestLocation => ({ bucket, prefix: `${prefix}runs/${runId}/manifest/` });
+/**
+ * @param prefix The prefix of the bot in the control bucket, with its slash at the end.
+ * @param folder The folder of what the images belong to.
+ */
+export function createManifestStore(
+  s3: S3Client,
+  { bucket, prefix }: ManifestLocation,
+  folder: 'runs' | 'scopes' = 'runs',
+): ManifestStore {
+  const locationOf = (id: string): ManifestLocation => ({ bucket, prefix: `${prefix}${folder}/${id}/manifest/` });
   return {
-    write: (runId, images) => writeManifest(s3, locationOf(runId), images),
-    async *read(runId, from) {
-      const location = locationOf(runId);
+    write: (id, images) => writeManifest(s3, locationOf(id), images),
+    index: (id) => readManifestIndex(s3, locationOf(id)),
+    async *read(id, from) {
+      const location = locationOf(id);
       yield* readManifest(s3, location, await readManifestIndex(s3, location), from);
     },
   };

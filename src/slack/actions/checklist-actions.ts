@@ -1,4 +1,6 @@
+import type { ScopeControl } from '../../checklist/contracts/scope-control.ts';
 import type { StepName } from '../../checklist/model/step.ts';
+import { clearScope } from '../commands/checklist/scope-command.ts';
 import { ACTION } from '../messages/kit/buttons.ts';
 import { code } from '../messages/kit/escape.ts';
 import { type Message, say } from '../messages/kit/message.ts';
@@ -10,7 +12,10 @@ export type StartStep = (click: Click) => Promise<Message | undefined>;
 /** The buttons that start a step: in the checklist, on the Home tab and in other messages. */
 export function checklistActions(ports: {
   startStep: Readonly<Partial<Record<StepName, StartStep>>>;
-}): Readonly<Record<typeof ACTION.nextStep | typeof ACTION.testLogging | typeof ACTION.deploy, Action>> {
+  scope: ScopeControl;
+}): Readonly<
+  Record<typeof ACTION.nextStep | typeof ACTION.testLogging | typeof ACTION.deploy | typeof ACTION.clearScope, Action>
+> {
   const start = async (step: string, click: Click): Promise<Message | undefined> => {
     const [, starter] = Object.entries(ports.startStep).find(([name]) => name === step) ?? [];
     return starter
@@ -20,6 +25,17 @@ export function checklistActions(ports: {
   return {
     [ACTION.nextStep]: { role: 'operator', execute: (click) => start(click.value, click) },
     [ACTION.testLogging]: { role: 'operator', execute: (click) => start('test-logging', click) },
+    [ACTION.clearScope]: {
+      role: 'operator',
+      async execute({ person, value, removeButtons }) {
+        const now = await ports.scope.current();
+        if (now && now.id !== value)
+          return say('Nothing was changed: this rescan has another scope by now.', '`/rescan scope` shows it.');
+        const answer = await clearScope(person, ports.scope);
+        await removeButtons();
+        return answer;
+      },
+    },
     [ACTION.deploy]: { role: 'operator', execute: (click) => start('deploy', click) },
   };
 }

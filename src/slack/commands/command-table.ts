@@ -1,3 +1,4 @@
+import type { ScopeControl } from '../../checklist/contracts/scope-control.ts';
 import type { RunControl } from '../../run/model/run-control.ts';
 import type { PaceSetting } from '../../run/model/types.ts';
 import type { DeployForms } from '../forms/deploy-forms.ts';
@@ -16,6 +17,7 @@ import {
   overrideCommand,
 } from './checklist/checklist-commands.ts';
 import { deployCommand } from './checklist/deploy-command.ts';
+import { scopeCommand } from './checklist/scope-command.ts';
 import { quotasCommand, type StepCommandPorts, sampleCommand, testLoggingCommand } from './checklist/step-commands.ts';
 import type { Command } from './command.ts';
 import { COMMANDS } from './commands.ts';
@@ -48,6 +50,7 @@ export interface CommandPorts {
   readonly requests: RunRequests;
   readonly table: TableCommandPorts;
   readonly checklist: ChecklistCommandPorts;
+  readonly scope: ScopeControl;
   readonly steps: StepCommandPorts;
   readonly deploys: DeployForms;
   readonly autopilot: AutopilotCommandPorts;
@@ -67,6 +70,7 @@ export function commandTable({
   requests,
   table,
   checklist,
+  scope,
   steps,
   deploys,
   autopilot,
@@ -77,8 +81,9 @@ export function commandTable({
   pace,
 }: CommandPorts): ReadonlyMap<string, Command> {
   const commands = [
-    autopilotCommand(autopilot),
+    autopilotCommand({ ...autopilot, scope }),
     checklistCommand(checklist),
+    scopeCommand({ scope }),
     backupCommand(table),
     backupsCommand(table),
     quotasCommand(steps),
@@ -87,7 +92,7 @@ export function commandTable({
     sampleCommand(steps),
     overrideCommand(checklist),
     flushCommand(table),
-    startCommand({ ...planning, pace }),
+    startCommand({ ...planning, scope, pace }),
     statusCommand({ ...status, chart: (requester) => results.requests.chart(requester) }),
     pauseCommand(requests),
     resumeCommand(requests),

@@ -7,6 +7,7 @@ import {
   overrideDescription,
 } from './checklist/checklist-commands.ts';
 import { deployDescription } from './checklist/deploy-command.ts';
+import { scopeDescription } from './checklist/scope-command.ts';
 import { quotasDescription, sampleDescription, testLoggingDescription } from './checklist/step-commands.ts';
 import type { CommandDescription } from './command.ts';
 import { helpDescription } from './help-command.ts';
@@ -34,6 +35,7 @@ import { backupDescription, backupsDescription, flushDescription, restoreDescrip
 export const COMMANDS: readonly CommandDescription[] = [
   autopilotDescription,
   checklistDescription,
+  scopeDescription,
   overrideDescription,
   closeDescription,
   historyDescription,

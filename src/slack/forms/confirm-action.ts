@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { FormHandler } from './form.ts';
 import type { TableForms } from './table-forms.ts';
-import { FIELD, loadingView, readCarriedAction, readChannel } from './table-views.ts';
+import { FIELD, KEEP, loadingView, readCarriedAction, readChannel } from './table-views.ts';
 
 const elementSchema = z.looseObject({
   value: z.string().nullish(),
@@ -17,7 +17,7 @@ function fieldOf(values: unknown, name: string): string {
 }
 
 /** The submission of a flush or restore: the name of the table must be typed exactly; then approval is asked for. */
-export const confirmAction = (forms: Pick<TableForms, 'ask'>): FormHandler => ({
+export const confirmAction = (forms: Pick<TableForms, 'ask' | 'askToKeep'>): FormHandler => ({
   role: 'operator',
   read({ privateMetadata, values }) {
     const carried = readCarriedAction(privateMetadata);
@@ -29,10 +29,15 @@ export const confirmAction = (forms: Pick<TableForms, 'ask'>): FormHandler => ({
         errors: { [FIELD.tableName]: `Type exactly ${table}.` },
       };
     const reason = fieldOf(values, FIELD.reason);
+    const given = reason === '' ? undefined : reason;
+    const keeps = fieldOf(values, FIELD.keep) === KEEP;
     return {
       kind: 'execute',
       channel,
-      execute: (requester) => forms.ask(action, reason === '' ? undefined : reason, requester),
+      execute: (requester) =>
+        keeps && action.kind === 'flush'
+          ? forms.askToKeep(action, given, requester)
+          : forms.ask(action, given, requester),
     };
   },
 });

@@ -14,7 +14,7 @@ import { CHOOSE_RESTORE, CONFIRM_ACTION } from './table-views.ts';
 /** The handler of every modal, by its callback_id. */
 export const formTable = (
   planning: PlanningPorts,
-  forms: Pick<TableForms, 'ask' | 'showRestore'>,
+  forms: Pick<TableForms, 'ask' | 'askToKeep' | 'showRestore'>,
   deploys: Pick<DeployForms, 'deploy' | 'inspectZip' | 'rollback'>,
   putBack: Pick<RestoreRowsForm, 'ask'>,
 ): ReadonlyMap<string, FormHandler> =>

@@ -1,7 +1,10 @@
+import type { ScopeControl } from '../../checklist/contracts/scope-control.ts';
 import type { TableAction, TableControl } from '../../checklist/contracts/table-control.ts';
 import { defined } from '../../lib/defined.ts';
+import { referenceTo } from '../../run/scope/scope.ts';
 import type { Chat } from '../client/chat.ts';
 import type { Requester } from '../commands/command.ts';
+import { scopeRefusalMessage } from '../messages/checklist/scope-message.ts';
 import { type Message, say } from '../messages/kit/message.ts';
 import type { WhoApproves } from '../messages/table/approval-message.ts';
 import { tableRefusalLines, tableRefusalMessage } from '../messages/table/table-refusals.ts';
@@ -12,6 +15,7 @@ import { chooseRestoreView, flushView, loadingView, refusalView, restoreView } f
 
 export interface TableFormsPorts {
   readonly tables: TableControl;
+  readonly scope: Pick<ScopeControl, 'set'>;
   readonly chat: Pick<Chat, 'post' | 'edit'>;
   /** Opens a modal with a trigger that is at most three seconds old; returns the id of the view. */
   readonly openView: (triggerId: string, view: ModalView) => Promise<string>;
@@ -33,6 +37,12 @@ export interface TableForms {
     requester: Requester,
   ): Promise<Message | undefined>;
   ask(action: TableAction, reason: string | undefined, requester: Requester): Promise<Message | undefined>;
+  /** The same for a flush that keeps the records that the rescan cannot build again: they are left out of its scope. */
+  askToKeep(
+    action: Extract<TableAction, { kind: 'flush' }>,
+    reason: string | undefined,
+    requester: Requester,
+  ): Promise<Message | undefined>;
 }
 
 export function createTableForms(ports: TableFormsPorts): TableForms {
@@ -77,15 +87,22 @@ export function createTableForms(ports: TableFormsPorts): TableForms {
       requester.noteOutcome?.(formOutcome(view));
       return undefined;
     },
-    async ask(action, reason, requester) {
-      const { person, channel } = requester;
-      const asked = await tables.request({ action, by: person, channel, ...defined({ reason }) });
-      if (!asked.ok) return tableRefusalMessage(asked.refusal);
-      const refused = await showApproval(asked.value, ports);
-      if (refused) return tableRefusalMessage(refused);
-      return ports.whoApproves.policy === 'self'
-        ? undefined
-        : say('The request for approval is in the channel. The work starts as soon as an approver approves it.');
+    ask,
+    async askToKeep(action, reason, requester) {
+      const set = await ports.scope.set({}, requester.person);
+      if (!set.ok) return scopeRefusalMessage(set.refusal);
+      return ask({ ...action, scope: referenceTo(set.value) }, reason, requester);
     },
   };
+
+  async function ask(action: TableAction, reason: string | undefined, requester: Requester) {
+    const { person, channel } = requester;
+    const asked = await tables.request({ action, by: person, channel, ...defined({ reason }) });
+    if (!asked.ok) return tableRefusalMessage(asked.refusal);
+    const refused = await showApproval(asked.value, ports);
+    if (refused) return tableRefusalMessage(refused);
+    return ports.whoApproves.policy === 'self'
+      ? undefined
+      : say('The request for approval is in the channel. The work starts as soon as an approver approves it.');
+  }
 }

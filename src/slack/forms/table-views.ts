@@ -3,12 +3,14 @@ import { z } from 'zod';
 import { type BackupRecord, shortBackupId } from '../../backup/format/backup-record.ts';
 import {
   type FlushPlan,
+  type NotRebuildable,
   type RestorePlan,
   type TableNow,
   tableActionSchema,
 } from '../../checklist/contracts/table-control.ts';
 import { defined } from '../../lib/defined.ts';
 import { readJson } from '../../lib/json.ts';
+import { notRebuildableLines, scopeLines, scopeText } from '../messages/checklist/scope-message.ts';
 import { code, shorten } from '../messages/kit/escape.ts';
 import { count, counted } from '../messages/kit/format.ts';
 import {
@@ -23,12 +25,15 @@ import {
 
 export const CONFIRM_ACTION = 'confirm_action';
 export const CHOOSE_RESTORE = 'choose_restore';
+/** The value of the choice to keep the records that cannot be rebuilt. */
+export const KEEP = 'keep';
 /** The ids of the blocks of the forms, and of the element in each. */
 export const FIELD = {
   tableName: 'table_name',
   reason: 'reason',
   backup: 'backup',
   mode: 'mode',
+  keep: 'keep',
 } as const;
 
 const plain = (text: string) => ({ type: 'plain_text' as const, text });
@@ -95,10 +100,11 @@ const confirmView = (
   channel: string,
   lines: readonly string[],
   more: readonly string[] = [],
+  choices: readonly KnownBlock[] = [],
 ): ModalView => {
   const sections = [tableLines(now), lines, more].filter((each) => each.length > 0);
   const shown = sections.map((each) => section(each.join('\n')));
-  return modal(title, [...shown, confirmName(now.name), reason], {
+  return modal(title, [...shown, ...choices, confirmName(now.name), reason], {
     callback_id: CONFIRM_ACTION,
     private_metadata: JSON.stringify({ action, table: now.name, channel } satisfies CarriedAction),
     submit: plain('Ask for approval'),
@@ -108,18 +114,49 @@ const confirmView = (
 
 /** What a flush would delete, with which backup and at what cost, and the fields to ask for it. */
 export function flushView(plan: FlushPlan, channel: string): ModalView {
-  const { action, now, backup, difference, recreation } = plan;
-  const records = action.failedOnly ? now.counts.failed : now.counts.total;
+  const { action, now, backup, difference, recreation, scope, notRebuildable } = plan;
+  const records = scope?.recordsNow ?? (action.failedOnly ? now.counts.failed : now.counts.total);
   const lines = [
     `*Backup* ${backupLine(backup)}`,
     `*Since that backup* ${describeDifference(difference)}. Added and changed records are saved next to the backup before they are deleted.`,
-    action.failedOnly
-      ? `*Deletes* ${counted(records, 'failed-image record')} and nothing else.`
-      : `*Deletes* all ${count(records)} records.`,
+    ...(scope ? [`*Scope* ${scopeText(scope.scope)}`, ...scopeLines(scope.scope)] : []),
+    scope
+      ? `*Deletes* ${counted(records, 'record')}: those of this scope, and nothing else.`
+      : action.failedOnly
+        ? `*Deletes* ${counted(records, 'failed-image record')} and nothing else.`
+        : `*Deletes* all ${count(records)} records.`,
+    ...(notRebuildable ? notRebuildableLines(notRebuildable) : []),
   ];
   return recreation
     ? confirmView('Recreate the table', plan, channel, lines, describeRecreation(recreation, now.pointInTimeRecovery))
-    : confirmView('Flush the table', plan, channel, [...lines, describeWriteCost(records, now.writeCost)]);
+    : confirmView(
+        'Flush the table',
+        plan,
+        channel,
+        [...lines, describeWriteCost(records, now.writeCost)],
+        [],
+        notRebuildable ? keepChoice(notRebuildable, records) : [],
+      );
+}
+
+/** Keeps what the rescan cannot build again unless somebody decides otherwise. Empty where there is nothing of that kind. */
+function keepChoice({ missing, archived, nameless }: NotRebuildable, records: number): KnownBlock[] {
+  const total = missing.records + archived.records + nameless;
+  if (total === 0) return [];
+  const keep = option(`Keep these ${counted(total, 'record')}, delete the others`, KEEP);
+  return [
+    {
+      type: 'input',
+      block_id: FIELD.keep,
+      label: plain('Records that cannot be rebuilt'),
+      element: {
+        type: 'radio_buttons',
+        action_id: FIELD.keep,
+        options: [keep, option(`Delete all ${count(records)} records`, 'delete')],
+        initial_option: keep,
+      },
+    },
+  ];
 }
 
 const MOST_OPTIONS = 100;

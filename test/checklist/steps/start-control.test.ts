@@ -3,6 +3,7 @@ import type { StartControl } from '../../../src/checklist/contracts/result-contr
 import type { PreconditionCheck } from '../../../src/checklist/model/preconditions.ts';
 import { createStartControl } from '../../../src/checklist/steps/start-control.ts';
 import type { RunSnapshot } from '../../../src/run/model/types.ts';
+import type { Scope } from '../../../src/run/scope/scope.ts';
 import { ControlTableError } from '../../../src/state/control-table.ts';
 import { createMemoryAudit, type MemoryAudit } from '../../support/memory/memory-audit.ts';
 import {
@@ -11,7 +12,9 @@ import {
   runSnapshot,
   type ScriptedRunControl,
 } from '../../support/memory/scripted-run-control.ts';
+import { scopeFound } from '../../support/messages/checklist-builders.ts';
 
+const scopeOf = (criteria: Scope['criteria']): Scope => scopeFound({ criteria });
 const REQUEST = { selection: {}, paceSetting: { kind: 'auto' }, by: 'U1', location: { channel: 'C1' } } as const;
 const unmet = [{ reason: 'not-flushed', fix: 'flush' }] as const;
 
@@ -20,12 +23,18 @@ let asked: { step: string; keep: boolean | undefined }[];
 let kept: string[];
 let audit: MemoryAudit;
 let flushed: boolean;
+/** The scope of the checklist. */
+let scope: Scope | undefined;
+async function* imagesOf(id: string) {
+  yield { index: 0, key: `${id}.png`, size: 1 };
+}
 beforeEach(() => {
   runs = createScriptedRunControl();
   asked = [];
   kept = [];
   audit = createMemoryAudit();
   flushed = false;
+  scope = undefined;
 });
 
 /** The run control stores `keep` of a plan; here it is an argument. */
@@ -60,8 +69,10 @@ function startsWith(
       async keepRecords(by) {
         kept.push(by);
       },
+      scope: async () => scope,
     },
     audit,
+    { images: (of) => imagesOf(of.id) },
   );
 }
 const refusal = { ok: false, refusal: { reason: 'preconditions', step: 'start', unmet } };
@@ -176,6 +187,61 @@ describe('a run', () => {
     audit.fail(undefined);
     await starts.start('r-0142', 'U1', { location: { channel: 'C1' } });
     expect(audit.written).toMatchObject([{ who: 'U1', what: 'run r-0142' }]);
+  });
+
+  describe('when the checklist has a scope', () => {
+    const ofAna: Scope = scopeOf({ people: ['Ana Bel'] });
+
+    test('a plan without filters takes exactly its images', async () => {
+      flushed = true;
+      scope = ofAna;
+      const planned = await startsWith().plan(REQUEST);
+      expect(planned).toMatchObject({
+        value: { selection: { scope: { id: ofAna.id, what: 'people Ana Bel' } } },
+      });
+    });
+
+    test('a plan with a filter is refused', async () => {
+      flushed = true;
+      scope = ofAna;
+      expect(await startsWith().plan({ ...REQUEST, selection: { limit: 5 } })).toEqual({
+        ok: false,
+        refusal: { reason: 'scope-filters', scope: ofAna },
+      });
+      expect(runs.calls).toEqual([]);
+    });
+
+    test('a plan that was made for another scope does not start', async () => {
+      flushed = true;
+      scope = ofAna;
+      const starts = startsWith();
+      await starts.plan(REQUEST);
+      for (const now of [undefined, { ...ofAna, id: 's-2' }]) {
+        scope = now;
+        expect(await starts.start('r-0142', 'U1', { location: { channel: 'C1' } })).toMatchObject({
+          refusal: { reason: 'scope-changed' },
+        });
+      }
+      expect(runs.calls).toEqual(['plan by U1']);
+    });
+
+    test('a plan over everything does not start after a scope was set', async () => {
+      flushed = true;
+      const starts = startsWith();
+      await starts.plan(REQUEST);
+      scope = ofAna;
+      expect(await starts.start('r-0142', 'U1', { location: { channel: 'C1' } })).toMatchObject({
+        refusal: { reason: 'scope-changed', scope: ofAna },
+      });
+    });
+
+    test('a scope of every image that can be read lists the bucket as without a scope', async () => {
+      flushed = true;
+      scope = scopeOf({});
+      const starts = startsWith();
+      expect(await starts.plan(REQUEST)).toMatchObject({ value: { selection: {} } });
+      expect(await starts.start('r-0142', 'U1', { location: { channel: 'C1' } })).toMatchObject({ ok: true });
+    });
   });
 
   test('a run is not resumed when its preconditions are not met', async () => {

@@ -10,6 +10,8 @@ import { createContext } from '../../../src/app/context.ts';
 import { type Audit, assembleControls } from '../../../src/app/controls.ts';
 import type { Approval } from '../../../src/approvals/approval.ts';
 import type { BackupRecord } from '../../../src/backup/format/backup-record.ts';
+import type { StartControl } from '../../../src/checklist/contracts/result-control.ts';
+import type { ScopeControl } from '../../../src/checklist/contracts/scope-control.ts';
 import type { TableAnswer, TableEvent } from '../../../src/checklist/contracts/table-control.ts';
 import type { Checklist } from '../../../src/checklist/steps/checklist.ts';
 import type { TableSteps } from '../../../src/checklist/table-jobs/table-steps.ts';
@@ -57,6 +59,8 @@ export function runBecomes(snapshot: RunSnapshot): void {
 export interface Steps {
   readonly steps: TableSteps;
   readonly checklist: Checklist;
+  readonly scope: ScopeControl;
+  readonly starts: StartControl;
   readonly audit: Audit;
   readonly table: ControlTable;
   readonly events: TableEvent[];
@@ -82,6 +86,8 @@ export async function startSteps(overrides: Record<string, string> = {}): Promis
   const {
     tables: steps,
     checklist,
+    scope,
+    starts,
     audit,
   } = assembleControls(
     createContext({
@@ -112,6 +118,8 @@ export async function startSteps(overrides: Record<string, string> = {}): Promis
   return {
     steps,
     checklist,
+    scope,
+    starts,
     audit,
     table,
     events,

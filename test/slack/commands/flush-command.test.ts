@@ -14,6 +14,7 @@ async function wantedBy(rest: string): Promise<unknown> {
     },
     openRestore: nothing,
     showRestore: nothing,
+    askToKeep: async () => undefined,
     ask: nothing,
   };
   const read = flushCommand({ tables: idleTableControl(), forms }).read(rest);

@@ -2,6 +2,7 @@ import type { PlannedDeploy } from '../../../src/checklist/contracts/step-contro
 import type { AutopilotRecord } from '../../../src/checklist/model/autopilot-record.ts';
 import type { ChecklistView, StepView } from '../../../src/checklist/model/checklist-view.ts';
 import { STEPS, type StepName } from '../../../src/checklist/model/step.ts';
+import type { LeftOut, Scope } from '../../../src/run/scope/scope.ts';
 import { NOW } from './table-builders.ts';
 
 /** A checklist in which every step is to do, except the given ones. */
@@ -18,6 +19,26 @@ export function checklistView(
     ...more,
   };
 }
+
+const nothingLeftOut: LeftOut = { images: 0, records: 0, examples: [], people: { total: 0, top: [] } };
+/** A scope of one person with one image. */
+export const scopeFound = (change: Partial<Scope> = {}): Scope => ({
+  id: 's-1a2b3c4d',
+  criteria: { people: ['Ana Bel'] },
+  by: 'U0OPERATOR',
+  at: NOW,
+  images: 1,
+  bytes: 1_000,
+  sha256: 'a1b2',
+  records: { entry: 3, 'zero-hour': 0, rejected: 0, coverage: 0, failed: 0, total: 3 },
+  beyond: 0,
+  people: { total: 1, top: [{ name: 'Ana_Bel', records: 3 }] },
+  nameless: 0,
+  missing: nothingLeftOut,
+  archived: nothingLeftOut,
+  others: 9,
+  ...change,
+});
 
 export const autopilotRecord = (changes: Partial<AutopilotRecord> = {}): AutopilotRecord => ({
   id: 'ap-1a2b3c4d',

@@ -20,6 +20,7 @@ import {
 import { loggingMessage } from '../../../src/slack/messages/checklist/logging-message.ts';
 import { quotaMessage } from '../../../src/slack/messages/checklist/quota-message.ts';
 import { sampleMessage } from '../../../src/slack/messages/checklist/sample-message.ts';
+import * as scopeMessages from '../../../src/slack/messages/checklist/scope-message.ts';
 import * as status from '../../../src/slack/messages/checklist/status-message.ts';
 import * as help from '../../../src/slack/messages/help/help.ts';
 import type { Message } from '../../../src/slack/messages/kit/message.ts';
@@ -53,7 +54,7 @@ import { approvalMessage, requestEndedMessage } from '../../../src/slack/message
 import * as tables from '../../../src/slack/messages/table/table-messages.ts';
 import { tableRefusalMessage } from '../../../src/slack/messages/table/table-refusals.ts';
 import { runPlan } from '../memory/scripted-run-control.ts';
-import { autopilotRecord, checklistView, plannedDeploy } from './checklist-builders.ts';
+import { autopilotRecord, checklistView, plannedDeploy, scopeFound } from './checklist-builders.ts';
 import {
   approvals,
   auditEntry,
@@ -65,6 +66,7 @@ import {
   fault,
   findings,
   flushJobToResume,
+  fullScope,
   history,
   interruptions,
   invocations,
@@ -81,6 +83,7 @@ import {
   runRefusals,
   runs,
   sample,
+  scopeRefusals,
   stepRefusals,
   tableRefusals,
   validation,
@@ -175,6 +178,13 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
     autopilot.autopilotRefusalMessage(worse({ reason: 'fault', fault })),
     ...runRefusals.map((refusal) => autopilot.autopilotRefusalMessage(worse({ reason: 'start', refusal }))),
   ],
+  scopeSetMessage: (worse) => [
+    scopeMessages.scopeSetMessage(worse(fullScope)),
+    scopeMessages.scopeSetMessage(worse(scopeFound())),
+  ],
+  noScopeMessage: () => [scopeMessages.noScopeMessage()],
+  scopeClearedMessage: (worse) => [scopeMessages.scopeClearedMessage(worse(fullScope))],
+  scopeRefusalMessage: (worse) => scopeRefusals.map((refusal) => scopeMessages.scopeRefusalMessage(worse(refusal))),
   closedMessage: (worse) => [
     checklistAnswers.closedMessage({ id: 'c-0001', withdrew: true, resumableRunId: worse('R 1') }),
   ],
@@ -293,6 +303,9 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
   startRefusalMessage: (worse) => [
     startRefusalMessage(worse({ reason: 'preconditions', step: 'start', unmet: missing })),
     ...runRefusals.map((refusal) => startRefusalMessage(worse(refusal))),
+    startRefusalMessage(worse({ reason: 'scope-filters', scope: fullScope })),
+    startRefusalMessage(worse({ reason: 'scope-changed', asked: 'W 1', scope: fullScope })),
+    startRefusalMessage({ reason: 'scope-changed' }),
   ],
   stepRefusalMessage: (worse) => stepRefusals.map((refusal) => stepRefusalMessage(worse(refusal))),
   jobMessage: (worse) =>
@@ -418,6 +431,18 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
         difference: { added: 1, changed: 2, removed: 3 },
       }),
       'C01',
+    ),
+    ...[{ scope: { scope: fullScope, recordsNow: 4 } }, { notRebuildable: fullScope }].map((about) =>
+      tableViews.flushView(
+        withTableName(worse, {
+          action: { kind: 'flush', backupId: '20260105083000-abc123', failedOnly: false },
+          now: tableNow(),
+          backup: backupRecord({ note: 'A note' }),
+          difference: { added: 1, changed: 2, removed: 3 },
+          ...about,
+        }),
+        'C01',
+      ),
     ),
     tableViews.flushView(
       withTableName(worse, {

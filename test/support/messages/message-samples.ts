@@ -2,6 +2,7 @@ import type { Approval, ApprovalState } from '../../../src/approvals/approval.ts
 import type { AutopilotBlocker } from '../../../src/checklist/contracts/autopilot-control.ts';
 import type { QuotaLine, QuotaReport } from '../../../src/checklist/contracts/quota-report.ts';
 import type { ResultRefusal, Validation } from '../../../src/checklist/contracts/result-control.ts';
+import type { SetScopeRefusal } from '../../../src/checklist/contracts/scope-control.ts';
 import type { LoggingResult, SampleResult, StepRefusal } from '../../../src/checklist/contracts/step-control.ts';
 import type {
   ApprovedJob,
@@ -20,7 +21,7 @@ import type { RunReport } from '../../../src/results/report/run-report.ts';
 import type { Refusal } from '../../../src/run/model/run-control.ts';
 import type { RunEvent, RunState } from '../../../src/run/model/types.ts';
 import { runSnapshot } from '../memory/scripted-run-control.ts';
-import { checklistView, plannedDeploy } from './checklist-builders.ts';
+import { checklistView, plannedDeploy, scopeFound } from './checklist-builders.ts';
 import { causeTotals, diffFound } from './result-builders.ts';
 import { backupRecord, flushApproval, flushJob, NOW } from './table-builders.ts';
 
@@ -102,6 +103,9 @@ export const approvalStates: readonly ApprovalState[] = [
 ];
 export const approvals: readonly Approval[] = approvalStates.map((state) => flushApproval({ state }));
 export const tableRefusals: readonly TableRefusal[] = [
+  { reason: 'scope-changed', asked: 's 1', now: 's 2' },
+  { reason: 'scope-changed', asked: 's 1' },
+  { reason: 'recreate-with-scope', scope: scopeFound() },
   { reason: 'backup-unverified', backupId: 'B 1', why: 'W 1' },
   { reason: 'backup-of-another-table', backupId: 'B 1', itsArn: 'A 1', arn: 'A 2' },
   { reason: 'backup-damaged', backupId: 'B 1', object: 'O 1', why: 'W 1' },
@@ -132,6 +136,35 @@ export const deployRefusals: readonly DeployRefusal[] = [
   { reason: 'handler-not-found', handler: 'H 1' },
   { reason: 'changed-since-preview', expected: 'E 1', found: 'F 1' },
   { reason: 'update-failed', why: 'W 1' },
+];
+/** A scope with everything that its message can say. */
+export const fullScope = scopeFound({
+  criteria: {
+    people: ['P 1'],
+    images: { total: 9, first: ['I 1'] },
+    from: '2025-09-01',
+    to: '2025-09-30',
+    failed: true,
+  },
+  beyond: 2,
+  nameless: 1,
+  missing: {
+    images: 3,
+    records: 9,
+    examples: ['M 1'],
+    people: { total: 9, top: [{ name: 'N 1', records: 4 }] },
+    oldestDay: '2025-06-02',
+  },
+  archived: { images: 1, records: 2, examples: ['A 1'], people: { total: 0, top: [] } },
+});
+export const scopeRefusals: readonly SetScopeRefusal[] = [
+  { reason: 'unknown-people', people: [{ name: 'P 1', suggestions: ['P 2'] }] },
+  { reason: 'unknown-images', images: ['I 1'], total: 4 },
+  { reason: 'empty-scope', missing: fullScope.missing, archived: fullScope.archived, nameless: 2 },
+  { reason: 'scope-fixed', by: 'flush', scope: fullScope },
+  { reason: 'scope-fixed', by: 'rescan' },
+  { reason: 'no-scope' },
+  { reason: 'fault', fault },
 ];
 export const stepRefusals: readonly StepRefusal[] = [
   ...deployRefusals.map((refusal) => ({ reason: 'deploy', refusal }) as const),

@@ -1,4 +1,5 @@
 import type { AutopilotControl } from '../../../checklist/contracts/autopilot-control.ts';
+import type { ScopeControl } from '../../../checklist/contracts/scope-control.ts';
 import { succeed } from '../../../lib/result.ts';
 import type { Chat } from '../../client/chat.ts';
 import {
@@ -9,8 +10,10 @@ import {
 import { code } from '../../messages/kit/escape.ts';
 import { type Message, say } from '../../messages/kit/message.ts';
 import type { Command, CommandDescription, Requester } from '../command.ts';
-import { reject } from '../parse/options.ts';
+import { reject, splitArguments } from '../parse/options.ts';
+import { isOfScope, readScopeRequest } from '../parse/scope-request.ts';
 import { plainWord } from '../parse/typed.ts';
+import { setScope } from './scope-command.ts';
 
 export interface AutopilotCommandPorts {
   readonly autopilot: AutopilotControl;
@@ -33,15 +36,21 @@ export const autopilotDescription: CommandDescription = {
   group: 'rescan',
   role: 'operator',
   summary: 'do the whole checklist in order; it waits where a person is needed',
-  usage: 'autopilot | autopilot go | autopilot stop',
+  usage: 'autopilot [SCOPE] | autopilot go | autopilot stop',
   options: [
+    [
+      'SCOPE',
+      'limits the rescan first: `people=`, `images=`, `from=`, `to=`, `changed-since=` or `failed`, as in `/rescan help scope`',
+    ],
     ['go', 'continue after the autopilot had to wait for a person'],
     ['stop', 'stop the autopilot, its request for approval and the step in progress'],
   ],
   example: 'autopilot',
 };
 
-export const autopilotCommand = (ports: AutopilotCommandPorts): Command => ({
+export const autopilotCommand = (
+  ports: AutopilotCommandPorts & { readonly scope: Pick<ScopeControl, 'set'> },
+): Command => ({
   ...autopilotDescription,
   read(rest) {
     const { autopilot } = ports;
@@ -66,8 +75,19 @@ export const autopilotCommand = (ports: AutopilotCommandPorts): Command => ({
             return stopped.ok ? autopilotStoppedMessage(stopped.value) : autopilotRefusalMessage(stopped.refusal);
           },
         });
-      default:
+      default: {
+        const words = splitArguments(rest);
+        if (words.ok && words.value.some(isOfScope)) {
+          const request = readScopeRequest(words.value);
+          if (!request.ok) return request;
+          return succeed({
+            immediateReply: say('Reading the table and the bucket…'),
+            execute: async (requester) =>
+              (await setScope(request.value, requester, ports.scope)) ?? plan(requester, ports),
+          });
+        }
         return reject(`\`autopilot\` does not take ${code(rest.trim(), 60)}. The autopilot was *not* stopped.`);
+      }
     }
   },
 });

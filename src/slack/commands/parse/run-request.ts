@@ -29,10 +29,14 @@ const MOST_PREFIX_BYTES = 1_024;
 /** Reads `keep prefix=a/b limit=50 sample=20 seed=7 pace=60`, or `batch=20 delay=30s` for the pace. */
 export function readStartText(line: string): Read<RunRequest> {
   const words = splitArguments(line);
-  if (!words.ok) return words;
+  return words.ok ? readStartWords(words.value) : words;
+}
+
+/** The same from the words of a line. */
+export function readStartWords(words: readonly string[]): Read<RunRequest> {
   const isKeep = (word: string) => plainWord(word) === 'keep';
   const options = readOptions(
-    words.value.filter((word) => !isKeep(word)),
+    words.filter((word) => !isKeep(word)),
     OPTIONS,
     ['keep'],
   );
@@ -44,7 +48,7 @@ export function readStartText(line: string): Read<RunRequest> {
   const pace = given.get('pace') ?? inBatches.map((name) => `${name}=${given.get(name)}`).join(' ');
   const texts = { ...pick(given, ['prefix', 'limit', 'sample', 'seed']), ...(pace === '' ? {} : { pace }) };
   const read = readRequest(texts);
-  if (read.ok && words.value.some(isKeep)) return succeed({ ...read.value, keep: true });
+  if (read.ok && words.some(isKeep)) return succeed({ ...read.value, keep: true });
   return read.ok ? read : reject(read.problems.map((problem) => problem.line).join('\n'));
 }
 

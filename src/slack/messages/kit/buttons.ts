@@ -22,6 +22,7 @@ export const ACTION = {
   stopJob: 'job_stop',
   prune: 'backups_prune',
   nextStep: 'checklist_next',
+  clearScope: 'scope_clear',
   autopilotStart: 'autopilot_start',
   autopilotCancel: 'autopilot_cancel',
   autopilotGoOn: 'autopilot_go_on',

@@ -1,4 +1,5 @@
 import type { StartRefusal } from '../../../checklist/contracts/result-control.ts';
+import { scopeText } from '../checklist/scope-message.ts';
 import { type Message, say } from '../kit/message.ts';
 import { runName } from '../run/describe-run.ts';
 import { preconditionLines } from './describe-precondition.ts';
@@ -13,6 +14,17 @@ export function startRefusalMessage(refusal: StartRefusal, runLink?: string): Me
       return say(
         `Not started: ${runName(refusal.run.runId)} was started after this plan was made and may have processed the same images.`,
         'See what is failed now with `/rescan failures`, and plan a new retry there.',
+      );
+    case 'scope-filters':
+      return say(
+        `Nothing was planned: this rescan covers ${scopeText(refusal.scope)}, so a run takes exactly these images and no other filter.`,
+        'Use `/rescan start` without filters, or `/rescan scope clear` first.',
+      );
+    case 'scope-changed':
+      return say(
+        'Nothing was started: the scope of this rescan changed after the plan was made.',
+        refusal.scope ? `It covers ${scopeText(refusal.scope)} now.` : 'It covers everything now.',
+        'Make a new plan with `/rescan start`.',
       );
     default:
       return refusalMessage(refusal, runLink);

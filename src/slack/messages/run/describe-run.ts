@@ -190,11 +190,12 @@ export function describeEndedWarning({ kind }: Warning, run: RunSnapshot): strin
 }
 
 /** `under timesheets/2025/, a random sample of 20 (seed 7)`; undefined where all images were asked for. */
-export function describeSelection({ prefix, limit, sample, seed, retry }: ImageSelection): string | undefined {
+export function describeSelection({ prefix, limit, sample, seed, retry, scope }: ImageSelection): string | undefined {
   const parts = [
     ...(retry === undefined
       ? []
       : [`attempt ${retry.attempt} at images of ${code(retry.of, 60)} (${sentence(retry.what, 200)})`]),
+    ...(scope === undefined ? [] : [`the scope ${code(scope.what, 400)}`]),
     ...(prefix === undefined ? [] : [`under ${code(prefix, 200)}`]),
     ...(sample === undefined
       ? []

@@ -2,7 +2,15 @@ import type { Approval, ApprovalPolicy } from '../../../approvals/approval.ts';
 import type { Fact } from '../../../approvals/fingerprint.ts';
 import { shortBackupId } from '../../../backup/format/backup-record.ts';
 import { actionOf, type TableAction } from '../../../checklist/contracts/table-control.ts';
-import { NOT_KEPT, OVERRIDDEN, OVERWRITTEN, RECORDS_COUNTED } from '../../../checklist/table-jobs/table-facts.ts';
+import {
+  NOT_KEPT,
+  NOT_REBUILDABLE,
+  OVERRIDDEN,
+  OVERWRITTEN,
+  PEOPLE_OF_SCOPE,
+  RECORDS_COUNTED,
+  RECORDS_OF_SCOPE,
+} from '../../../checklist/table-jobs/table-facts.ts';
 import { ACTION, button } from '../kit/buttons.ts';
 import { code, mention, mentionWho, sentence, unescapeMrkdwn } from '../kit/escape.ts';
 import { compose, type Message, say } from '../kit/message.ts';
@@ -38,7 +46,8 @@ function approversLine({ approvers, policy }: WhoApproves, { requestedBy, expire
 export function approvalMessage(approval: Approval, whoApproves: WhoApproves): Message {
   const action = actionOf(approval);
   const table = tableOf(approval);
-  const what = describeAction(action, table, factOf(approval, RECORDS_COUNTED));
+  const counted = action.kind === 'flush' && action.scope ? RECORDS_OF_SCOPE : RECORDS_COUNTED;
+  const what = describeAction(action, table, factOf(approval, counted));
   const { state } = approval;
   const name = actionName(approval.action);
   const reason = approval.reason === undefined ? 'No reason given.' : `Reason: ${code(approval.reason, 500)}`;
@@ -137,6 +146,9 @@ const tableOf = (approval: Approval): string => factOf(approval, 'table')?.split
 /** What an approver has to weigh; the rest of what the approval is bound to is in small print. */
 const MAIN_FACTS = new Set([
   RECORDS_COUNTED,
+  RECORDS_OF_SCOPE,
+  PEOPLE_OF_SCOPE,
+  NOT_REBUILDABLE,
   'what is deleted',
   'safeguard',
   'mode',

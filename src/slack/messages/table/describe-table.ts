@@ -78,6 +78,10 @@ export function describeAction(action: TableAction, table: string, records?: str
     const all = records === undefined ? 'every record' : `all ${sentence(records, 20)} records`;
     return `delete table ${where} with ${all} and create it anew, empty${rest}`;
   }
+  if (action.kind === 'flush' && action.scope) {
+    const all = records === undefined ? 'the records' : counted(Number(records.replaceAll(',', '')), 'record');
+    return `delete ${all} of ${where} that name one of ${counted(action.scope.images, 'image')}, and keep all others${rest}`;
+  }
   if (action.kind === 'flush') {
     const all = records === undefined ? 'every record' : `all ${sentence(records, 20)} records`;
     return `delete ${action.failedOnly ? 'the failed-image records' : all} of ${where}${rest}`;

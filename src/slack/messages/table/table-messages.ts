@@ -64,13 +64,15 @@ export function finishedMessage(job: TableJob, result: JobResult, elapsedMs: num
     case 'backup':
       return backupDone(result.record, result.versioning, elapsedMs);
     case 'flush': {
-      const { deleted, supplemented, newRows, remaining, recreated } = result;
+      const { deleted, supplemented, newRows, remaining, recreated, scope } = result;
       const left =
         newRows > 0
           ? `${counted(newRows, 'new record')} ${newRows === 1 ? 'was' : 'were'} written meanwhile.`
           : remaining.total === 0
             ? 'The table is empty.'
-            : 'No failed-image records are left.';
+            : scope
+              ? 'No record of the scope is left; all other records stay.'
+              : 'No failed-image records are left.';
       return compose({
         fact: `The flush is done: ${recreated ? 'the table was deleted with ' : ''}${counted(deleted, 'record')}${recreated ? ' and created anew' : ' deleted'} ${took}. ${left}`,
         lines: [

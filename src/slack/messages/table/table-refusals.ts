@@ -1,6 +1,7 @@
 import type { ApprovalState, ClickRefusal, UseRefusal } from '../../../approvals/approval.ts';
 import type { ChangedFact } from '../../../approvals/fingerprint.ts';
 import type { TableRefusal } from '../../../checklist/contracts/table-control.ts';
+import { scopeText } from '../checklist/scope-message.ts';
 import { code, mention, sentence } from '../kit/escape.ts';
 import { counted, duration } from '../kit/format.ts';
 import { type Message, say } from '../kit/message.ts';
@@ -51,6 +52,18 @@ export function tableRefusalLines(refusal: TableRefusal, of: 'request' | 'job' =
       return [
         `${backupName(refusal.backupId)} is damaged in S3: ${code(refusal.object, 300)}: ${code(refusal.why, 200)}.`,
         of === 'request' ? `Nothing was written to the table. ${NEW_BACKUP}` : NEW_BACKUP,
+      ];
+    case 'scope-changed':
+      return [
+        refusal.now === undefined
+          ? 'Nothing was deleted: the flush was requested for a scope, and this rescan covers everything now.'
+          : 'Nothing was deleted: the scope of this rescan changed after the flush was requested.',
+        '`/rescan flush` asks again for what the rescan covers now.',
+      ];
+    case 'recreate-with-scope':
+      return [
+        `\`flush recreate\` deletes every record, and this rescan covers only ${scopeText(refusal.scope)}.`,
+        'Use `/rescan flush`, or `/rescan scope clear` first.',
       ];
     case 'backup-in-use':
       return [

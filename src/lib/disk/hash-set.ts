@@ -1,5 +1,5 @@
 import { readSync, writeSync } from 'node:fs';
-import { openTemporaryFile } from '../../lib/disk/temporary-file.ts';
+import { openTemporaryFile } from './temporary-file.ts';
 
 /** A set of SHA-256 hashes, by their first 16 bytes: exact but for a collision of 128 bits. */
 export interface HashSet {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { createHashSet } from '../../../src/backup/restore/hash-set.ts';
+import { createHashSet } from '../../../src/lib/disk/hash-set.ts';
 
 const hashOf = (index: number) => createHash('sha256').update(String(index)).digest();
 

@@ -1,0 +1,47 @@
+import type { NotRebuildable } from '../checklist/contracts/table-control.ts';
+import type { ScopeControlPorts } from '../checklist/steps/scope-control.ts';
+import { listImages } from '../pipeline/images.ts';
+import { IMAGE_ATTRIBUTES, KIND_ATTRIBUTES } from '../pipeline/table/records.ts';
+import { scanTable } from '../pipeline/table/scan.ts';
+import { describeTable, keyNamesOf } from '../pipeline/table/table.ts';
+import { createManifestStore } from '../run/plan/manifest-store.ts';
+import { DAY_AND_PERSON_ATTRIBUTES } from '../run/scope/record-facts.ts';
+import { findNotRebuildable, resolveScope, type ScopeSources } from '../run/scope/resolve-scope.ts';
+import { createScopeManifests, type ScopeManifests } from '../run/scope/scope-manifests.ts';
+import type { BotContext } from './context.ts';
+
+/** The scopes of the pipeline. */
+export interface Scopes {
+  readonly manifests: ScopeManifests;
+  readonly resolve: ScopeControlPorts['resolve'];
+  readonly readNotRebuildable: () => Promise<NotRebuildable>;
+}
+
+const SEGMENTS = 4;
+
+export function assembleScopes(context: BotContext): Scopes {
+  const { settings, aws, images, runStore } = context;
+  const control = { bucket: settings.controlBucket, prefix: settings.controlPrefix };
+  const manifests = createScopeManifests(createManifestStore(aws.s3, control, 'scopes'), settings.imageBucket);
+  async function sources(): Promise<Omit<ScopeSources, 'writeManifest'>> {
+    const keys = keyNamesOf(await describeTable(aws.bulkDynamodb, settings.table));
+    const ofKey = keys.range === undefined ? [keys.hash] : [keys.hash, keys.range];
+    const projection = [...ofKey, ...KIND_ATTRIBUTES, ...IMAGE_ATTRIBUTES, ...DAY_AND_PERSON_ATTRIBUTES];
+    const { lastRunId } = await runStore.readOpen();
+    return {
+      bucket: settings.imageBucket,
+      keys,
+      rows: scanTable(aws.bulkDynamodb, settings.table, {
+        segments: SEGMENTS,
+        projection: [...new Set<string>(projection)],
+      }),
+      images: listImages(aws.s3, images),
+      ...(lastRunId === undefined ? {} : { outcomes: runStore.journal(lastRunId, 0) }),
+    };
+  }
+  return {
+    manifests,
+    resolve: async (about) => resolveScope(about, { ...(await sources()), writeManifest: manifests.write }),
+    readNotRebuildable: async () => findNotRebuildable(await sources()),
+  };
+}

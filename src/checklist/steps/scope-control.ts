@@ -1,0 +1,72 @@
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../../lib/clock.ts';
+import { defined } from '../../lib/defined.ts';
+import { type Result, refuse, succeed } from '../../lib/result.ts';
+import type { Fault } from '../../pipeline/invoke/invocation.ts';
+import type { ScopeQuestion } from '../../run/scope/resolve-scope.ts';
+import { describeScope, type Scope, type ScopeRefusal } from '../../run/scope/scope.ts';
+import type { AuditWriter } from '../audit/audit-writer.ts';
+import type { ScopeControl, SetScopeRefusal } from '../contracts/scope-control.ts';
+import type { Checklist } from './checklist.ts';
+
+export interface ScopeControlPorts {
+  readonly checklist: Pick<Checklist, 'scope' | 'setScope' | 'whyScopeIsFixed'>;
+  /** Reads the table and the bucket, and writes the images of the scope as its manifest. */
+  readonly resolve: (question: ScopeQuestion) => Promise<Result<Scope, ScopeRefusal>>;
+  readonly audit: Pick<AuditWriter, 'enqueue'>;
+  readonly clock: Clock;
+  readonly readFault: (error: unknown) => Fault;
+  readonly warn: (message: string, cause: unknown) => void;
+}
+
+/** See ScopeControl. */
+export function createScopeControl(ports: ScopeControlPorts): ScopeControl {
+  const { checklist, audit, clock } = ports;
+
+  async function fixed(): Promise<SetScopeRefusal | undefined> {
+    const by = await checklist.whyScopeIsFixed();
+    return by && { reason: 'scope-fixed', by, ...defined({ scope: await checklist.scope() }) };
+  }
+  async function answer<T>(work: () => Promise<Result<T, SetScopeRefusal>>): Promise<Result<T, SetScopeRefusal>> {
+    try {
+      return await work();
+    } catch (error) {
+      ports.warn('the scope could not be set', error);
+      return refuse({ reason: 'fault', fault: ports.readFault(error) });
+    }
+  }
+
+  return {
+    current: () => checklist.scope(),
+    set: (request, by) =>
+      answer(async () => {
+        const before = await fixed();
+        if (before) return refuse(before);
+        const about = { id: `s-${randomUUID().slice(0, 8)}`, request, by, at: Math.round(clock.now()) };
+        const resolved = await ports.resolve(about);
+        if (!resolved.ok) return resolved;
+        const scope = resolved.value;
+        // The flush may have been asked for while the table was read.
+        const after = await fixed();
+        if (after) return refuse(after);
+        await checklist.setScope(scope, by);
+        const what = `${scope.images} images, ${scope.records.total} records`;
+        audit.enqueue({
+          who: by,
+          what: `scope ${scope.id}`,
+          outcome: `set: ${what}, ${describeScope(scope.criteria)}`,
+        });
+        return succeed(scope);
+      }),
+    clear: (by) =>
+      answer(async () => {
+        const scope = await checklist.scope();
+        if (!scope) return refuse({ reason: 'no-scope' });
+        const before = await fixed();
+        if (before) return refuse(before);
+        await checklist.setScope(undefined, by);
+        audit.enqueue({ who: by, what: `scope ${scope.id}`, outcome: 'cleared' });
+        return succeed(scope);
+      }),
+  };
+}

@@ -1,0 +1,53 @@
+import { type Item, textOf } from '../../pipeline/table/item.ts';
+import { type KeyNames, kindOfRecord, type RecordKind } from '../../pipeline/table/records.ts';
+
+/** What decides to which image, person and days a record belongs (pipeline.md, "DynamoDB table"). */
+export interface RecordFacts {
+  readonly kind: RecordKind;
+  /** The key of the image that the record names. */
+  readonly image?: string;
+  /** As in the key, without a suffix behind `#`: coverage is stored under `Nik_Coultas#2025-10`. */
+  readonly person?: string;
+  readonly displayName?: string;
+  /** The first and last day, `YYYY-MM-DD`. */
+  readonly firstDay?: string;
+  readonly lastDay?: string;
+}
+
+/** The attributes that `factsOfRecord` reads, besides the key, the kind and the image. */
+export const DAY_AND_PERSON_ATTRIBUTES = ['ResourceNameDisplay', 'Date', 'WeekStartDate', 'WeekEndDate'] as const;
+
+const DAY = /\d{4}-\d{2}-\d{2}/;
+
+/** Reads these facts from a record. `bucket`: a record may name its image as `s3://bucket/key` or `bucket/key`. */
+export function factsOfRecord(item: Item, keys: KeyNames, bucket: string): RecordFacts {
+  const kind = kindOfRecord(item, keys);
+  const image = (kind === 'failed' ? textOf(item.ImageKey) : undefined) ?? textOf(item.SourceImage);
+  const [person] = (textOf(item[keys.hash]) ?? '').split('#');
+  const range = keys.range === undefined ? undefined : textOf(item[keys.range]);
+  const day = textOf(item.Date) ?? DAY.exec(range ?? '')?.[0];
+  const facts: { -readonly [Name in keyof RecordFacts]: RecordFacts[Name] } = { kind };
+  if (image !== undefined && image !== '') facts.image = withoutBucket(image, bucket);
+  if (person !== undefined && person !== '' && kind !== 'failed') facts.person = person;
+  const displayName = textOf(item.ResourceNameDisplay);
+  if (displayName !== undefined) facts.displayName = displayName;
+  const firstDay = day ?? textOf(item.WeekStartDate);
+  if (firstDay !== undefined) {
+    facts.firstDay = firstDay;
+    facts.lastDay = textOf(item.Date) ?? textOf(item.WeekEndDate) ?? firstDay;
+  }
+  return facts;
+}
+
+function withoutBucket(name: string, bucket: string): string {
+  for (const prefix of [`s3://${bucket}/`, `${bucket}/`]) if (name.startsWith(prefix)) return name.slice(prefix.length);
+  return name;
+}
+
+/** One text for the spellings of a person in commands, replies and the table: case, spaces, underscores, Unicode forms. */
+export const normalisePerson = (name: string): string =>
+  name
+    .normalize('NFKC')
+    .toLowerCase()
+    .replace(/[\s_]+/g, '_')
+    .replace(/^_|_$/g, '');

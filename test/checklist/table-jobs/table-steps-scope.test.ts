@@ -1,0 +1,134 @@
+import { ScanCommand } from '@aws-sdk/client-dynamodb';
+import { describe, expect, test } from 'vitest';
+import { aws, backup, clients, freshForEachTest, request, startSteps, value, yes } from './table-steps-rig.ts';
+
+freshForEachTest();
+
+const TABLE = 'TimesheetOCR-dev';
+
+async function rows() {
+  const { Items = [] } = await clients.dynamodb.send(new ScanCommand({ TableName: TABLE, ConsistentRead: true }));
+  return Items.map(({ ResourceName, DateProjectCode, SourceImage }) => ({
+    person: ResourceName?.S ?? '',
+    key: `${ResourceName?.S} ${DateProjectCode?.S}`,
+    image: SourceImage?.S,
+  }));
+}
+
+/** The person with the first image, and the images that name the person. */
+async function firstPerson() {
+  const all = await rows();
+  const person = all.find(({ image }) => image !== undefined)?.person ?? '';
+  const images = new Set(
+    all.filter((row) => row.person === person && row.image !== undefined).map(({ image }) => image),
+  );
+  return { person, images, ofScope: all.filter(({ image }) => image !== undefined && images.has(image)), all };
+}
+
+describe('a flush of a scope', () => {
+  test('deletes exactly the records of its images and keeps every other record', async () => {
+    const bot = await startSteps();
+    await backup(bot);
+    const { person, images, ofScope, all } = await firstPerson();
+    const scope = await bot.scope.set({ people: [person.replaceAll('_', ' ')] }, 'U1');
+    expect(scope).toMatchObject({ value: { images: images.size, records: { total: ofScope.length } } });
+
+    const approval = await request(bot);
+    expect(approval.fingerprint).toContainEqual({ name: 'records of the scope', value: String(ofScope.length) });
+    await bot.steps.click(approval.id, yes);
+    const { result } = await bot.listensTo('finished');
+    expect(result).toMatchObject({ kind: 'flush', deleted: ofScope.length, newRows: 0 });
+    const gone = new Set(ofScope.map(({ key }) => key));
+    expect((await rows()).map(({ key }) => key).sort()).toEqual(
+      all
+        .map(({ key }) => key)
+        .filter((key) => !gone.has(key))
+        .sort(),
+    );
+  });
+
+  test('is refused when the scope of the checklist is another one by the time of the click', async () => {
+    const bot = await startSteps();
+    await backup(bot);
+    const { person } = await firstPerson();
+    const before = await rows();
+    value((await bot.scope.set({ people: [person] }, 'U1')) as never);
+    const plan = value(await bot.steps.planFlush({ failedOnly: false }));
+    value((await bot.scope.set({}, 'U1')) as never);
+    const asked = await bot.steps.request({ action: plan.action, by: 'U1', channel: 'C01' });
+    expect(asked).toMatchObject({ ok: false, refusal: { reason: 'scope-changed' } });
+    expect(await rows()).toHaveLength(before.length);
+  });
+
+  test('fixes the scope from the request on, until the request ends', async () => {
+    const bot = await startSteps();
+    await backup(bot);
+    const { person } = await firstPerson();
+    await bot.scope.set({ people: [person] }, 'U1');
+    const approval = await request(bot);
+    expect(await bot.scope.clear('U1')).toMatchObject({ refusal: { reason: 'scope-fixed', by: 'flush' } });
+    await bot.steps.withdraw(approval.id, 'U1');
+    expect(await bot.scope.clear('U1')).toMatchObject({ ok: true });
+  });
+
+  test('is refused for `recreate`, which deletes every record', async () => {
+    const bot = await startSteps();
+    await backup(bot);
+    const { person } = await firstPerson();
+    await bot.scope.set({ people: [person] }, 'U1');
+    expect(await bot.steps.planFlush({ failedOnly: false, recreate: true })).toMatchObject({
+      refusal: { reason: 'recreate-with-scope' },
+    });
+  });
+
+  test('continues after its process was stopped, and deletes no other record', async () => {
+    const [bot, other] = [await startSteps(), await startSteps()];
+    await backup(bot);
+    const { person, ofScope, all } = await firstPerson();
+    await bot.scope.set({ people: [person] }, 'U1');
+    const approval = await request(bot);
+    aws.turn({ addedLatencyMs: 60 });
+    await bot.steps.click(approval.id, yes);
+    await bot.listensTo('progress');
+    const stopping = bot.steps.shutDown();
+    other.steps.standBy();
+    await stopping;
+    aws.turn({ addedLatencyMs: 0 });
+    expect((await other.listensTo('finished')).result).toMatchObject({ deleted: ofScope.length });
+    expect(await rows()).toHaveLength(all.length - ofScope.length);
+  });
+});
+
+describe('a flush of everything', () => {
+  test('names the records that the rescan cannot rebuild, in its plan and in the approval', async () => {
+    const bot = await startSteps();
+    await backup(bot);
+    // Coverage names no image by design.
+    const nameless = (await rows()).filter(({ image, person }) => image === undefined && !person.includes('#')).length;
+    expect(nameless).toBeGreaterThan(0);
+    const plan = value(await bot.steps.planFlush({ failedOnly: false }));
+    expect(plan.notRebuildable).toMatchObject({ nameless, missing: { images: 0 } });
+    const approval = await request(bot);
+    expect(approval.fingerprint).toContainEqual({
+      name: 'records that the rescan cannot rebuild',
+      value: `${nameless}: ${nameless} name no image`,
+    });
+  });
+
+  test('keeps these records with a scope of everything that can be rebuilt', async () => {
+    const bot = await startSteps();
+    await backup(bot);
+    const nameless = (await rows()).filter(({ image }) => image === undefined).map(({ key }) => key);
+    await bot.scope.set({}, 'U1');
+    const approval = await request(bot);
+    await bot.steps.click(approval.id, yes);
+    await bot.listensTo('finished');
+    expect((await rows()).map(({ key }) => key).sort()).toEqual(nameless.sort());
+    expect(
+      await bot.starts.plan({ selection: {}, paceSetting: { kind: 'auto' }, by: 'U1', location: { channel: 'C01' } }),
+    ).toMatchObject({
+      ok: true,
+      value: { selection: {} },
+    });
+  });
+});
