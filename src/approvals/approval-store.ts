@@ -12,6 +12,10 @@ export interface ApprovalStore {
   read(id: string): Promise<Approval | undefined>;
   /** Moves the approval from one kind of state to the next if it is still in it; `approval` is how it is stored afterwards. */
   move(id: string, from: ApprovalState['kind'], to: ApprovalState): Promise<{ ok: boolean; approval?: Approval }>;
+  /** Those that were decided or ended, while their message may still show an earlier state (see `setShown`). */
+  unshown(): AsyncIterable<Approval>;
+  /** The message of the approval shows its last state, or there is none. */
+  setShown(id: string): Promise<void>;
   /**
    * All that are pending or approved, oldest first, expired ones included. A record that cannot be read is reported and left
    * out, so that it does not block the others; with `strict` it throws, for what must not overlook one.
@@ -20,17 +24,33 @@ export interface ApprovalStore {
 }
 
 const OPEN = 'open#';
+const MESSAGE = 'message#';
 
 /** The store of the pipeline `name`. */
 export function createApprovalStore(table: ControlTable, name: string, warn: Warn = () => {}): ApprovalStore {
   const key = (id: string) => ({ pk: `approval#${id}`, sk: 'approval' });
   const openKey = (id: string) => ({ pk: `approvals#${name}`, sk: `${OPEN}${id}` });
+  const messageKey = (id: string) => ({ pk: `approvals#${name}`, sk: `${MESSAGE}${id}` });
   const read = (entry: Entry | undefined) => entry && approvalSchema.parse(entry);
   return {
     async create(approval) {
       if (!(await table.create(key(approval.id), { ...approval, stateKind: approval.state.kind })))
         throw new Error(`Approval ${approval.id} already exists; nothing was changed.`);
       await table.create(openKey(approval.id), { approvalId: approval.id });
+      await table.create(messageKey(approval.id), { approvalId: approval.id });
+    },
+    async *unshown() {
+      for await (const { sk } of table.list(`approvals#${name}`, { prefix: MESSAGE })) {
+        const id = sk.slice(MESSAGE.length);
+        const { success, data } = approvalSchema.optional().safeParse(await table.read(key(id)));
+        // `open` reports one that cannot be read.
+        if (!success) continue;
+        if (!data) await table.remove(messageKey(id));
+        else if (data.state.kind !== 'pending' && data.state.kind !== 'approved') yield data;
+      }
+    },
+    async setShown(id) {
+      await table.remove(messageKey(id));
     },
     async setMessage(id, ts) {
       await table.update(key(id), { set: { ts } }, { exists: true, absent: ['ts'] });

@@ -109,3 +109,20 @@ test('A malformed approval is reported and left out of the open ones, and is an 
   expect(await table.read({ pk: 'approvals#TimesheetOCR-ocr-dev', sk: `open#${broken.id}` })).toBeDefined();
   await table.remove({ pk: `approval#${broken.id}`, sk: 'approval' });
 });
+
+test('The message of a request is outdated from the decision on, until it is noted that the message shows it', async () => {
+  const unshown = async () => (await Array.fromAsync(store.unshown())).map(({ id }) => id);
+  const { id } = await pending();
+  expect(await unshown()).not.toContain(id);
+  await store.move(id, 'pending', { kind: 'approved', by: 'U2', at: 5 });
+  expect(await unshown()).not.toContain(id);
+  await store.move(id, 'approved', { kind: 'used', by: 'U2', at: 5, usedAt: 6 });
+  expect(await unshown()).toContain(id);
+  await store.setShown(id);
+  expect(await unshown()).not.toContain(id);
+  const other = await pending();
+  await store.move(other.id, 'pending', { kind: 'expired', at: 5 });
+  expect(await unshown()).toContain(other.id);
+  await table.remove({ pk: `approval#${other.id}`, sk: 'approval' });
+  expect(await unshown()).not.toContain(other.id);
+});

@@ -56,6 +56,7 @@ function whoEnded({ snapshot: { state } }: RunEvent): string {
 
 /** The audit entry for an event of a table job or of an approval; undefined for an event that changes nothing. */
 export function auditOfTable(event: TableEvent): NewAuditEntry | undefined {
+  if (event.kind === 'request-outdated') return;
   if (event.kind === 'approval-changed') {
     const { id, action, state } = event.approval;
     // The request is in the audit log before it exists.

@@ -395,6 +395,8 @@ export type TableEvent =
   /** An older version had set the function's reserved concurrency to 0; what was done about it. */
   | { readonly kind: 'function-released'; readonly released: HeldFunction }
   | { readonly kind: 'function-not-released'; readonly functionName: string; readonly fault: Fault }
+  /** This request was decided or ended, and its message may still show an earlier state: the process that knew may have died. */
+  | { readonly kind: 'request-outdated'; readonly approval: Approval }
   /** An approval was asked for, decided or ended. */
   | { readonly kind: 'approval-changed'; readonly approval: Approval };
 

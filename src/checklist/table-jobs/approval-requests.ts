@@ -33,7 +33,8 @@ export interface ApprovalRequestsPorts {
   readonly checklist: Pick<Checklist, 'ensureOpen' | 'recordFlushRequest'>;
   /** A request is in the audit before it exists. */
   readonly audit: Pick<AuditWriter, 'enqueue' | 'record'>;
-  readonly emit: (event: TableEvent) => Promise<unknown>;
+  /** Resolves to whether everything that people must see is stored. */
+  readonly emit: (event: TableEvent) => Promise<boolean>;
 }
 
 /** Requests for approval until they are approved or end. Starting what was approved is `startApproved`. */
@@ -46,6 +47,8 @@ export interface ApprovalRequests extends Pick<TableControl, 'withdraw' | 'withd
   end(id: string, from: 'pending' | 'approved', state: FinalState): Promise<Approval | undefined>;
   /** Ends the requests whose time is over. */
   expire(): Promise<void>;
+  /** Has the message of every request that was decided or ended edited, once. */
+  showEnded(): Promise<void>;
   /** All that are pending, or approved and not used, oldest first, expired ones included. */
   open(): Promise<readonly Approval[]>;
 }
@@ -123,6 +126,14 @@ export function createApprovalRequests(ports: ApprovalRequestsPorts): ApprovalRe
         if (ended) withdrawn.push(ended);
       }
       return withdrawn;
+    },
+    async showEnded() {
+      for await (const approval of approvals.unshown()) {
+        // While a message may be posted, whoever posts it shows the state that it finds.
+        if (approval.ts === undefined && clock.now() < approval.expiresAt) continue;
+        const isShown = approval.ts === undefined || (await emit({ kind: 'request-outdated', approval }));
+        if (isShown) await approvals.setShown(approval.id);
+      }
     },
     async expire() {
       for (const approval of await open()) {

@@ -147,6 +147,7 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
     while (!closing.signal.aborted) {
       await finder.lookForWork().catch((error) => ports.warn('could not look for a job that was left', error));
       await requests.expire().catch((error) => ports.warn('could not look for expired requests', error));
+      await requests.showEnded().catch((error) => ports.warn('the messages of requests were not edited', error));
       await clock.sleep(LOOK_EVERY_MS, closing.signal);
     }
   }

@@ -33,7 +33,12 @@ export function tableActions(ports: {
   async function decide(click: Click, decision: 'approve' | 'deny'): Promise<Message | undefined> {
     const { channel, ts } = click.message;
     const { person } = click;
-    const approval = await tables.approval(click.value);
+    let approval = await tables.approval(click.value);
+    // The process died after it had posted this message and before it had stored which one it is.
+    if (approval && approval.ts === undefined && approval.channel === channel) {
+      await tables.setMessage(approval.id, ts);
+      approval = await tables.approval(click.value);
+    }
     let approverCheck = await ports.checkApprover(person);
     let isRequester = approval?.requestedBy === person;
     try {

@@ -113,6 +113,8 @@ export const withCurrentIds = (chat: Chat, ids: CurrentIds): Chat => ({
   post: (channel, ...rest) => withCurrentId(ids, channel, (id) => chat.post(id, ...rest)),
   postStored: (channel, ...rest) => withCurrentId(ids, channel, (id) => chat.postStored(id, ...rest)),
   edit: ({ channel, ts }, message) => withCurrentId(ids, channel, (id) => chat.edit({ channel: id, ts }, message)),
+  editStored: ({ channel, ts }, message) =>
+    withCurrentId(ids, channel, (id) => chat.editStored({ channel: id, ts }, message)),
   removeButtons: ({ channel, ts }, message) =>
     withCurrentId(ids, channel, (id) => chat.removeButtons({ channel: id, ts }, message)),
   postEphemeral: (channel, ...rest) => withCurrentId(ids, channel, (id) => chat.postEphemeral(id, ...rest)),

@@ -36,6 +36,8 @@ export interface Chat {
   /** Posts a message that was cut to Slack's limits before. Returns its `ts`. @throws ThreadGoneError, like `post`. */
   postStored(channel: string, message: StoredMessage, thread?: Thread): Promise<string>;
   edit(location: MessageLocation, message: Message): Promise<void>;
+  /** Edits with a message that was cut to Slack's limits before. */
+  editStored(location: MessageLocation, message: StoredMessage): Promise<void>;
   /** Removes the buttons of a message that Slack delivered; everything else stays. */
   removeButtons(location: MessageLocation, message: StoredMessage): Promise<void>;
   /** Posts a message that only this person sees. `threadTs`: in this thread, which must have replies. */
@@ -59,13 +61,14 @@ export function createChat(client: Pick<WebClient, 'chat'>): Chat {
   // Without `parse: 'none'` chat.update parses the text as if a person had typed it; chat.postMessage does not.
   const update = (location: MessageLocation, text: string, blocks: (KnownBlock | Block)[]) =>
     client.chat.update({ ...location, parse: 'none', text, blocks });
+  async function editStored(location: MessageLocation, message: StoredMessage): Promise<void> {
+    await inAcceptedForm(message, (blocks) => update(location, message.text, blocks));
+  }
   return {
     post: (channel, message, thread) => postStored(channel, withinLimits(message), thread),
     postStored,
-    async edit(location, message) {
-      const fitted = withinLimits(message);
-      await inAcceptedForm(fitted, (blocks) => update(location, fitted.text, blocks));
-    },
+    edit: (location, message) => editStored(location, withinLimits(message)),
+    editStored,
     async removeButtons(location, { text, blocks }) {
       await update(
         location,

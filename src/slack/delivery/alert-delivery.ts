@@ -2,9 +2,10 @@ import { z } from 'zod';
 import { retryUntilAborted } from '../../lib/async/backoff.ts';
 import type { Clock, Random } from '../../lib/clock.ts';
 import type { Outbox, OutboxMessage } from '../../state/outbox.ts';
-import { type Chat, postInThreadOrChannel, type StoredMessage } from '../client/chat.ts';
+import { type Chat, type MessageLocation, postInThreadOrChannel, type StoredMessage } from '../client/chat.ts';
 import { classifySlackError, isPostingForbidden } from '../client/slack-errors.ts';
 import { withinLimits } from '../messages/kit/limits.ts';
+import type { Message } from '../messages/kit/message.ts';
 import { alertElsewhere } from '../messages/refusals/closed-channel.ts';
 import type { Alert } from '../messages/run/alerts.ts';
 import type { FindLocation } from './message-locations.ts';
@@ -17,12 +18,19 @@ export interface AlertDelivery {
    * about. After that no crash of this process loses it.
    * @throws the error of the control table, when closed before either succeeded.
    */
-  put(id: string, alert: Alert): Promise<void>;
+  put(id: string, alert: Alert | StoredEdit): Promise<void>;
   /** Delivers stored alerts, those of earlier processes included, until `close`. */
   start(): void;
   /** Resolves when no alert is left that could be delivered now, or after `close`. */
   idle(): Promise<void>;
   close(): void;
+}
+
+/** The last edit of a message: it shows an end that must not get lost with the process. */
+export interface StoredEdit {
+  readonly to: 'edit';
+  readonly at: MessageLocation;
+  readonly message: Message;
 }
 
 /** How often alerts of other processes are looked for, ms. */
@@ -31,7 +39,9 @@ const STORE_LIMITS = { baseMs: 250, maxMs: 10_000 };
 
 const storedSchema = z.object({
   runId: z.string(),
-  to: z.enum(['thread', 'channel']),
+  to: z.enum(['thread', 'channel', 'edit']),
+  /** The message to edit. */
+  at: z.object({ channel: z.string(), ts: z.string() }).exactOptional(),
   text: z.string(),
   blocks: z.array(z.looseObject({ type: z.string(), block_id: z.string().exactOptional() })),
 });
@@ -44,7 +54,7 @@ const storedSchema = z.object({
  */
 export function createAlertDelivery(ports: {
   outbox: Outbox;
-  chat: Pick<Chat, 'postStored'>;
+  chat: Pick<Chat, 'postStored' | 'editStored'>;
   findLocation: FindLocation;
   /** The configured channels. The first receives alerts about something that has no message. */
   channels: readonly string[];
@@ -102,7 +112,8 @@ export function createAlertDelivery(ports: {
       onError(stored.error, `The alert ${entry.id} cannot be read. It stays in the outbox.`);
       return false;
     }
-    const { runId, to, ...message } = stored.data;
+    const { runId, to, at, ...message } = stored.data;
+    if (to === 'edit') return at === undefined || (await edit(at, message));
     const location = await ports.findLocation(runId);
     const channel = location?.channel ?? ports.channels[0] ?? '';
     if (forbiddenChannels.has(channel) && to === 'thread') return false;
@@ -131,6 +142,17 @@ export function createAlertDelivery(ports: {
       // What only the thread would have shown waits until the channel can be used again.
       return to === 'channel' && isPostingForbidden(code) && (await postElsewhere(runId, message, { channel, code }));
     }
+  }
+
+  /** True also where Slack refuses the edit, for example because the message was deleted: it is not repeated. @throws like `post` */
+  async function edit(at: MessageLocation, message: StoredMessage): Promise<boolean> {
+    try {
+      await ports.chat.editStored(at, message);
+    } catch (error) {
+      if (classifySlackError(error).kind !== 'refused') throw error;
+      onError(error, `Slack refuses to edit the message ${at.ts} in ${at.channel}.`);
+    }
+    return true;
   }
 
   /** Posts an alert in another configured channel, else as a direct message. Whether that worked. @throws like `post` */
@@ -175,7 +197,8 @@ export function createAlertDelivery(ports: {
   return {
     put(id, alert) {
       const { text, blocks } = withinLimits(alert.message);
-      const message = z.json().parse({ runId: id, to: alert.to, text, blocks });
+      const at = alert.to === 'edit' ? { at: { ...alert.at } } : {};
+      const message = z.json().parse({ runId: id, to: alert.to, ...at, text, blocks });
       const retry = {
         ...STORE_LIMITS,
         clock,

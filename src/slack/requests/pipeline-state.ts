@@ -85,6 +85,7 @@ export function createPipelineStates(ports: {
         case 'function-released':
         case 'function-not-released':
         case 'approval-changed':
+        case 'request-outdated':
           return;
       }
     },

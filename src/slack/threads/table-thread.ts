@@ -41,7 +41,7 @@ export function createTableThread(ports: {
   chat: Pick<Chat, 'post' | 'edit'>;
   tables: Pick<TableControl, 'setLiveMessage' | 'setMessage' | 'approval'>;
   /** Where the live messages of jobs are: this thread adds those that it posts. */
-  locations: Pick<JobLocations, 'add'>;
+  locations: Pick<JobLocations, 'add' | 'find'>;
   whoApproves: WhoApproves;
   onError: (error: unknown, message: string) => void;
 }): TableThread {
@@ -51,9 +51,13 @@ export function createTableThread(ports: {
   /** Stores the end of a job for delivery before anything else: the channel must hear it. */
   async function end(job: TableJob, message: Message, sign = ''): Promise<void> {
     await alerts.put(job.id, { to: 'channel', message });
-    if (!beginnings.has(job.id)) void refreshRequest(job);
     if (job.liveMessage) ports.locations.add(job.id, job.liveMessage);
-    const show = () => liveMessages.show({ job, ended: say(`${sign}${firstLine(message)}`) });
+    const ended = say(`${sign}${firstLine(message)}`);
+    const at = ports.locations.find(job.id);
+    // Stored, so that the message does not show a job in progress for ever if this process dies now.
+    if (at) await alerts.put(job.id, { to: 'edit', at, message: ended });
+    // After the edits of its progress, which may still be on their way.
+    const show = () => liveMessages.show({ job, ended });
     void (beginnings.get(job.id) ?? Promise.resolve()).then(show);
     beginnings.delete(job.id);
   }
@@ -76,17 +80,6 @@ export function createTableThread(ports: {
     );
   }
 
-  /** The process that died may have died before it could show the decision in the message of the request. Never throws. */
-  async function refreshRequest({ id, work }: TableJob): Promise<void> {
-    if (work.kind === 'backup') return;
-    try {
-      const approval = await ports.tables.approval(id);
-      if (approval) await editRequest(approval);
-    } catch (error) {
-      onError(error, 'an approval message was not edited');
-    }
-  }
-
   async function editRequest(approval: Approval): Promise<void> {
     const { channel, ts } = approval;
     if (ts !== undefined) await chat.edit({ channel, ts }, approvalMessage(approval, ports.whoApproves));
@@ -105,7 +98,6 @@ export function createTableThread(ports: {
           return begin(event.job);
         case 'resumed':
           await alerts.put(event.job.id, { to: 'thread', message: resumedJobMessage(event.job) });
-          void refreshRequest(event.job);
           return begin(event.job);
         case 'progress':
           return liveMessages.show({ job: event.job, progress: event.progress });
@@ -126,6 +118,12 @@ export function createTableThread(ports: {
           return alerts.put(event.functionName, { to: 'channel', message: functionMessage(event) });
         case 'approval-changed':
           return showDecision(event.approval);
+        case 'request-outdated': {
+          const { id, channel, ts } = event.approval;
+          if (ts === undefined) return;
+          const message = approvalMessage(event.approval, ports.whoApproves);
+          return alerts.put(id, { to: 'edit', at: { channel, ts }, message });
+        }
       }
     },
   };

@@ -29,6 +29,10 @@ async function expectSettled(world: World, id: string, next: BotProcess): Promis
     expect(kinds).not.toContain('finished');
   }
   expect(await next.approve(id)).toMatchObject({ ok: false, refusal: { reason: 'click' } });
+  // The message of the request shows its last state, whichever process has known it.
+  const shown = world.reported.flatMap(({ event }) => (event.kind === 'request-outdated' ? [event.approval] : []));
+  expect(shown).toEqual([approval]);
+  expect(await Array.fromAsync(world.approvals.unshown())).toEqual([]);
   expect(await Array.fromAsync(world.table.list('backup-job'))).toEqual([]);
 }
 
@@ -431,7 +435,9 @@ describe('a control table that was restored from a backup of an earlier time', (
     await restore();
     await standBy(world, process, 2 * LEASE_MS);
     expect(world.deleted).toEqual([]);
-    expect(world.reported.map(({ event }) => event.kind)).toEqual(['finished']);
+    expect(world.reported.map(({ event }) => event.kind).filter((kind) => kind !== 'request-outdated')).toEqual([
+      'finished',
+    ]);
     expect(await process.record.read()).toBeUndefined();
   });
 

@@ -273,7 +273,10 @@ export function fakeLambda(answer: (command: string, input: object) => object): 
 /** Lets a process stand by for a while: it looks for work every two seconds of the fake clock. */
 export async function standBy(world: World, process: BotProcess, ms: number): Promise<void> {
   for (let passed = 0; passed < ms; passed += 2_000) {
-    const looked = process.look().catch(() => {});
+    const looked = process
+      .look()
+      .then(() => process.requests.showEnded())
+      .catch(() => {});
     await world.clock.advance(2_000);
     await Promise.race([looked, settle()]);
   }

@@ -90,3 +90,34 @@ test('the Stop button stops whatever job runs when the current job cannot be rea
   const { stops } = await clickStop('a-2', () => Promise.reject(new Error('The control table is down')));
   expect(stops).toEqual(['U1']);
 });
+
+test('a request whose message is not stored, because the process died after it was posted, is decided on the message that is clicked', async () => {
+  let ts: string | undefined;
+  const clicked: unknown[] = [];
+  const { ts: _, ...unposted } = flushApproval();
+  const actions = tableActions({
+    tables: {
+      ...idleTableControl(),
+      approval: async () => ({ ...unposted, ...(ts === undefined ? {} : { ts }) }),
+      async setMessage(id, stored) {
+        clicked.push([id, stored]);
+        ts = stored;
+      },
+      async click(id, click) {
+        clicked.push([id, click.ts, ts]);
+        return { ok: false, refusal: { reason: 'no-backup' } };
+      },
+    },
+    forms: { openRestore: async () => undefined, ask: async () => undefined },
+    chat: { edit: async () => {} },
+    checkApprover: async () => 'approver',
+    people: peopleWith(),
+    whoApproves: { policy: 'second-person', approvers: [] },
+    onError: () => {},
+  });
+  await actions[ACTION.approve].execute(clickOn('a-1'));
+  expect(clicked).toEqual([
+    ['a-1', '1.0'],
+    ['a-1', '1.0', '1.0'],
+  ]);
+});

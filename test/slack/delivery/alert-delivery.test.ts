@@ -52,6 +52,10 @@ function deliveryWith(
         posted.push(`${channel} ${thread ? (thread.broadcast ? 'both' : 'thread') : 'channel'} ${text}`);
         return '2.000002';
       },
+      async editStored({ channel, ts }, { text }) {
+        await post(channel, text);
+        posted.push(`${channel} edit ${ts} ${text}`);
+      },
     },
     onThreadGone: (id) => gone.push(id),
     onError: () => {},
@@ -68,6 +72,26 @@ const brokenOutbox = (): Outbox => ({
 const alert = (text: string, to: 'thread' | 'channel' = 'channel') => ({ to, message: say(text) });
 
 describe('the delivery of alerts', () => {
+  test('the last edit of a message is made by the next process, is retried while Slack is away, and dropped where Slack refuses it', async () => {
+    let failures: unknown[] = [new Error('Slack is away')];
+    const failing = async () => {
+      const [failure] = failures.splice(0, 1);
+      if (failure) throw failure;
+    };
+    const first = deliveryWith(failing);
+    const at = { channel: 'C0TIMESHEET', ts: '1.5' };
+    await first.delivery.put('a-1', { to: 'edit', at, message: say('The flush is done.') });
+    const next = deliveryWith(failing, first.outbox);
+    next.delivery.start();
+    await next.clock.advance(60_000);
+    expect(next.posted).toEqual(['C0TIMESHEET edit 1.5 The flush is done.']);
+    failures = [new WebAPIPlatformError({ ok: false, error: 'message_not_found' })];
+    await next.delivery.put('a-1', { to: 'edit', at, message: say('The flush is done.') });
+    await next.clock.advance(60_000);
+    expect(await Array.fromAsync(first.outbox.pending())).toEqual([]);
+    expect(next.posted).toHaveLength(1);
+  });
+
   test('alerts arrive in order after Slack was rate-limited, and leave the outbox', async () => {
     let refusals = 2;
     const { clock, posted, delivery, outbox } = deliveryWith(async () => {

@@ -20,7 +20,7 @@ function autopilotThread(entries: () => AsyncIterable<AuditEntry> = noEntries) {
   const errors: string[] = [];
   const thread = createAutopilotThread({
     liveMessages: { show: (state) => void shown.push(state) },
-    alerts: { put: async (_id, alert) => void alerts.push(alert) },
+    alerts: { put: async (_id, alert) => void (alert.to !== 'edit' && alerts.push(alert)) },
     chat: {
       async post(_channel, message) {
         posts.push(JSON.stringify(message));

@@ -17,10 +17,16 @@ const progress = { stage: 'deleting', done: 380, total: 760, isApproximate: fals
 function tableThread(options: { post?: () => Promise<string>; approval?: Approval } = {}) {
   const shown: ShownJob[] = [];
   const done: string[] = [];
+  const locations = new Map<string, { channel: string; ts: string }>();
   const firstLine = (text: string) => text.split('\n')[0];
   const thread = createTableThread({
     liveMessages: { show: (state) => void shown.push(state) },
-    alerts: { put: async (id, { to, message }) => void done.push(`alert ${id} ${to}: ${firstLine(message.text)}`) },
+    alerts: {
+      async put(id, alert) {
+        const what = alert.to === 'edit' ? `stored edit of ${alert.at.ts}` : `alert ${id} ${alert.to}`;
+        done.push(`${what}: ${firstLine(alert.message.text)}`);
+      },
+    },
     chat: {
       async post(channel, message, target) {
         done.push(`post ${channel} ${target?.ts}: ${firstLine(message.text)}`);
@@ -33,7 +39,13 @@ function tableThread(options: { post?: () => Promise<string>; approval?: Approva
       setMessage: async (id, ts) => void done.push(`message of ${id} is ${ts}`),
       approval: async () => options.approval,
     },
-    locations: { add: (id, { ts }) => void done.push(`${id} is at ${ts}`) },
+    locations: {
+      add(id, location) {
+        locations.set(id, location);
+        done.push(`${id} is at ${location.ts}`);
+      },
+      find: (id) => locations.get(id),
+    },
     whoApproves: { policy: 'second-person', approvers: ['U0APPROVER'] },
     onError: (_error, message) => done.push(message),
   });
@@ -102,18 +114,21 @@ test('A job that the next process resumes is shown in its message of before', as
   ]);
 });
 
-test('A request whose process died before it showed the decision is edited when its job resumes or its end is reported', async () => {
+test('The end of a job whose message is known is stored as an edit of that message, so that it is not lost with the process', async () => {
+  const { thread, done } = tableThread();
+  await thread.handle({ ...finished, job: flushJob({ liveMessage: { channel: 'C1', ts: '1.5' } }) });
+  expect(done).toEqual([
+    'alert a-1 channel: The flush is done: 760 records deleted in 5 s. The table is empty.',
+    'a-1 is at 1.5',
+    'stored edit of 1.5: :white_check_mark: The flush is done: 760 records deleted in 5 s. The table is empty.',
+  ]);
+});
+
+test('A request whose process died before it showed the decision is edited, and nobody is notified again', async () => {
+  const { thread, done } = tableThread();
   const approval = flushApproval({ state: { kind: 'used', by: 'U0APPROVER', at: NOW, usedAt: NOW } });
-  for (const event of [{ kind: 'resumed', job: flushJob() } as const, finished]) {
-    const { thread, done } = tableThread({ approval });
-    await thread.handle(event);
-    await settle();
-    expect(done).toContain('edit 1.000001: Flush of `TimesheetOCR-dev`: approved.');
-  }
-  const started = tableThread({ approval });
-  await started.thread.handle({ kind: 'started', job: flushJob() });
-  await started.thread.handle(finished);
-  expect(started.done.filter((what) => what.startsWith('edit'))).toEqual([]);
+  await thread.handle({ kind: 'request-outdated', approval });
+  expect(done).toEqual(['stored edit of 1.000001: Flush of `TimesheetOCR-dev`: approved.']);
 });
 
 test('An interrupted job ends its message, and the request to continue it is posted with its buttons, once', async () => {
@@ -128,6 +143,7 @@ test('An interrupted job ends its message, and the request to continue it is pos
     'message of a-1-2 is 2.0',
     'alert a-1 channel: :warning: The flush was interrupted after 312 records and does not continue without a new approval.',
     'a-1 is at 1.5',
+    expect.stringMatching(/^stored edit of 1.5: :warning: The flush was interrupted after 312 records/),
   ]);
   const down = tableThread({ post: () => Promise.reject(new Error('no Slack')) });
   const event = { kind: 'interrupted', job, because, next: { ok: true, value: next } } as const;
