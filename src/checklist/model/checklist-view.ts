@@ -1,6 +1,7 @@
 import { defined } from '../../lib/defined.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { RunSnapshot } from '../../run/model/types.ts';
+import type { Scope } from '../../run/scope/scope.ts';
 import type { ChecklistOutcome } from './checklist-record.ts';
 import {
   checkBackup,
@@ -28,6 +29,8 @@ export interface ChecklistView {
   readonly id?: string;
   readonly openedBy?: string;
   readonly openedAt?: number;
+  /** What its flush and its run cover; everything when absent. */
+  readonly scope?: Scope;
   readonly steps: readonly StepView[];
   /** The next step; undefined when one is running or all are done. */
   readonly next?: StepName;

@@ -14,7 +14,7 @@ export async function openView(ports: FactPorts, open: ChecklistRecord | undefin
     ...(open ? { id: open.id, openedBy: open.openedBy, openedAt: open.openedAt } : {}),
     steps,
     unread,
-    ...defined({ next: nextStep(steps), run: facts.run }),
+    ...defined({ next: nextStep(steps), run: facts.run, scope: open?.scope ?? undefined }),
   };
 }
 
@@ -44,6 +44,6 @@ export async function closedView(
     steps,
     next: isUnvalidated ? 'validate' : 'backup',
     unread: [],
-    ...defined({ outcome, run: run && isOf(record, run) ? run : undefined }),
+    ...defined({ outcome, scope: record.scope ?? undefined, run: run && isOf(record, run) ? run : undefined }),
   };
 }

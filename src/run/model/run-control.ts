@@ -22,6 +22,8 @@ export const storedPlanSchema = z.object({
   totalBytes: z.number(),
   /** Objects in the bucket that are not in the manifest (no image, excluded prefix, not in the sample). */
   leftOut: z.number(),
+  /** Images in an archive class of S3 without a restored copy: they are not in the manifest. `examples`: some of their keys. */
+  archived: z.object({ images: z.number(), examples: z.array(z.string()).readonly() }).exactOptional(),
   paceSetting: paceSettingSchema,
   /** The requester chose to keep the records of the table: no flush is required. */
   keep: z.boolean().exactOptional(),

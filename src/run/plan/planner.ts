@@ -1,7 +1,7 @@
 import type { Clock } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
-import type { ListedImage } from '../../pipeline/images.ts';
+import type { BucketImage, ListedImage } from '../../pipeline/images.ts';
 import type { QuotaReading } from '../../pipeline/limits/quotas.ts';
 import type { Refusal, RunControl, RunForecast, RunPlan, StoredPlan } from '../model/run-control.ts';
 import type { ImageSelection, PaceSetting } from '../model/types.ts';
@@ -20,13 +20,16 @@ export interface Experience {
   readonly failedShare: number;
 }
 
+/** How many keys of archived images a plan names. */
+const ARCHIVED_EXAMPLES = 3;
+
 /** What planning needs from outside. */
 export interface PlannerPorts {
   readonly clock: Clock;
   readonly store: RunStore;
   readonly bucket: string;
   /** Lists the images under a prefix; reports the number of objects listed so far. */
-  readonly listImages: (prefix: string | undefined, onListed: (listed: number) => void) => AsyncIterable<ListedImage>;
+  readonly listImages: (prefix: string | undefined, onListed: (listed: number) => void) => AsyncIterable<BucketImage>;
   readonly writeManifest: (runId: string, images: AsyncIterable<ListedImage>) => Promise<ManifestIndex>;
   readonly readQuotas: () => Promise<QuotaReading>;
   /** Entries in the table: counted, or approximate where it is too large to count. */
@@ -76,11 +79,19 @@ export async function planRun(
 
   const runId = await ports.store.nextRunId();
   let listed = 0;
-  const images = ports.listImages(selection.prefix, (count) => {
-    listed = count;
-    onProgress(count);
-  });
-  const index = await ports.writeManifest(runId, request.images ?? choose(images, selection));
+  const archived: string[] = [];
+  let archivedImages = 0;
+  const readable = withoutArchived(
+    ports.listImages(selection.prefix, (count) => {
+      listed = count;
+      onProgress(count);
+    }),
+    (key) => {
+      archivedImages += 1;
+      if (archived.length < ARCHIVED_EXAMPLES) archived.push(key);
+    },
+  );
+  const index = await ports.writeManifest(runId, request.images ?? choose(readable, selection));
   if (index.count === 0) return refuse(nothingToRun(ports.bucket, listed, selection));
 
   const table = await ports.sizeUp();
@@ -91,6 +102,7 @@ export async function planRun(
     total: index.count,
     totalBytes: index.bytes,
     leftOut: Math.max(0, listed - index.count),
+    archived: archivedImages > 0 ? { images: archivedImages, examples: archived } : undefined,
     paceSetting,
     keep: request.keep ? true : undefined,
     canary: request.canary,
@@ -116,10 +128,10 @@ export async function forecastRun(
   const conditions = await readConditions(ports, settings);
   let listed = 0;
   let images = 0;
-  for await (const _ of ports.listImages(undefined, (count) => {
+  for await (const image of ports.listImages(undefined, (count) => {
     listed = count;
   }))
-    images++;
+    if (!image.isArchived) images++;
   if (images === 0) return refuse(nothingToRun(ports.bucket, listed, {}));
   const { failedShare } = conditions.experience ?? {};
   const expectedFailures = failedShare === undefined ? undefined : Math.round(failedShare * images);
@@ -218,6 +230,17 @@ async function* choose(images: AsyncIterable<ListedImage>, selection: ImageSelec
   const drawn = reservoir<ListedImage>(sample, seededRandom(seed ?? 0));
   for await (const image of images) drawn.offer(image);
   yield* drawn.result().slice(0, limit ?? sample);
+}
+
+/** The images that can be read. */
+async function* withoutArchived(
+  images: AsyncIterable<BucketImage>,
+  onArchived: (key: string) => void,
+): AsyncIterable<ListedImage> {
+  for await (const image of images) {
+    if (image.isArchived) onArchived(image.key);
+    else yield image;
+  }
 }
 
 /** A plan with the open run that has to be abandoned first, if there is one. */

@@ -9,8 +9,8 @@ const MAX_HISTORY = 50;
 export type RunChain = readonly [RunRecord, ...RunRecord[]];
 
 /** Whether a run takes every image of the bucket. */
-export const isWhole = ({ prefix, limit, sample, retry }: ImageSelection): boolean =>
-  prefix === undefined && limit === undefined && sample === undefined && retry === undefined;
+export const isWhole = ({ prefix, limit, sample, retry, scope }: ImageSelection): boolean =>
+  [prefix, limit, sample, retry, scope].every((filter) => filter === undefined);
 
 /**
  * A run and every started run about the same images: the first run, its retries, and their retries. Two retries of one

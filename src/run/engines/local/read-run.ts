@@ -16,6 +16,7 @@ export async function readLiveRun(
   now: number,
   fresh: boolean,
 ): Promise<LiveRun> {
+  const { selection } = record.plan;
   const checkpoint = record.checkpoint === undefined ? undefined : decodeCheckpoint(record.checkpoint);
   let run = createLiveRun(
     defined({
@@ -28,7 +29,8 @@ export async function readLiveRun(
       maxInFlight: record.maxInFlight,
       growthKind: record.entriesAtStart === 0 ? ('counted' as const) : ('probed' as const),
       entriesAtStart: record.entriesAtStart,
-      isPartial: isWhole(record.plan.selection) ? undefined : (true as const),
+      // A run over the scope of its checklist is all that the checklist asks for.
+      isPartial: isWhole(selection) || selection.scope !== undefined ? undefined : (true as const),
       canary: record.plan.canary,
     }),
     rules,

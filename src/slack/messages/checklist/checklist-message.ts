@@ -9,6 +9,7 @@ import { compose, type Message, say } from '../kit/message.ts';
 import { faultLines, runName } from '../run/describe-run.ts';
 import { checklistFact, STEP_TITLES } from './describe-step.ts';
 import { planFigure } from './plan-figure.ts';
+import { scopeCounts, scopeText } from './scope-message.ts';
 
 /** The label of the button that starts each step. */
 const NEXT: Readonly<Partial<Record<StepName, string>>> = {
@@ -33,6 +34,7 @@ export function checklistMessage(view: ChecklistView, now: number, options: { bu
   return compose({
     fact: checklistFact(view),
     lines: [
+      ...(view.scope ? [`It covers ${scopeText(view.scope)}: ${scopeCounts(view.scope)}.`] : []),
       ...(view.outcome && next !== 'validate'
         ? ['Start the next rescan with `/rescan backup` or `/rescan autopilot`.']
         : []),
@@ -67,7 +69,7 @@ export function historyLine(record: ChecklistRecord, now: number): string {
         : `was closed by ${mention(outcome.by)}`;
   const runs = runIds.filter((runId) => outcome?.kind !== 'completed' || runId !== outcome.runId);
   return [
-    `\`${id}\` ${ended}`,
+    `\`${id}\` ${ended}${record.scope ? ` (${scopeText(record.scope)})` : ''}`,
     `opened by ${mention(openedBy)} ${duration(now - openedAt)} ago`,
     ...(closedAt === undefined ? [] : [`took ${duration(closedAt - openedAt)}`]),
     ...(record.kept ? ['without a flush'] : []),

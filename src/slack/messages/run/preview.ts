@@ -16,6 +16,7 @@ export function previewMessage(plan: RunPlan, options: { buttons: boolean } = { 
       ...(plan.keep && !plan.selection.retry
         ? ['The table keeps its records; records of re-processed images are overwritten.']
         : []),
+      ...archivedLines(plan),
       ...(openRun
         ? [
             `:warning: ${runName(openRun.runId)} ${describeState(openRun)}. It can still be resumed. Starting this run abandons it for good.`,
@@ -48,6 +49,15 @@ export function previewMessage(plan: RunPlan, options: { buttons: boolean } = { 
     ],
     buttons: options.buttons ? previewButtons(plan) : [],
   });
+}
+
+/** Archived images cannot be read, so the run leaves them out. */
+function archivedLines({ archived, total }: RunPlan): readonly string[] {
+  if (!archived) return [];
+  const named = archived.examples.map((key) => code(key, 120)).join(', ');
+  return [
+    `:warning: ${count(archived.images)} of ${counted(total + archived.images, 'image')} are archived in S3 and cannot be read, so this run leaves them out: ${named}${archived.images > archived.examples.length ? ', …' : ''}.`,
+  ];
 }
 
 function imagesText({ selection, leftOut }: RunPlan): string {
