@@ -11,6 +11,7 @@ const rules: RunRules = {
   throttleLimit: 8,
   checkpointOutcomes: 10,
   checkpointMs: 5_000,
+  rowsWaitMs: 10_000,
   shutdownDrainMs: 0,
 };
 
@@ -37,6 +38,8 @@ export const quietPorts: Omit<EnginePorts, 'invoke' | 'manifest' | 'append' | 's
   clock: systemClock,
   random: Math.random,
   checkGrowth: async () => ({ kind: 'probe', fresh: true }),
+  lookUpRows: async (records) => records.map(() => 'found' as const),
+  async *missingRows() {},
   saveHalt: async () => {},
   holdsLease: () => true,
   readFault: (error) => ({ reason: 'configuration', message: String(error), fix: 'Check the benchmark.' }),

@@ -264,6 +264,12 @@ const safety = {
     converted(0, 1_000_000, 'MB', 1024 * 1024),
     '50',
   ),
+  rowsWaitMs: setting(
+    'ROWS_WAIT_SECONDS',
+    'How long after the reply of the function the rows of an image may come.',
+    seconds(0, 600),
+    '10',
+  ),
   warnImagesPerMinute: setting(
     'WARN_IMAGES_PER_MINUTE',
     'A slower run causes a warning.',

@@ -3,11 +3,11 @@ import { listImages } from '../pipeline/images.ts';
 import { openFunction } from '../pipeline/invoke/open-function.ts';
 import { readAllQuotas } from '../pipeline/limits/quotas.ts';
 import { countEntries } from '../pipeline/table/count.ts';
-import { rowsOfImage } from '../pipeline/table/image-rows.ts';
 import { createRuns, type Runs } from '../run/control/runs.ts';
 import { checkGrowth } from '../run/engines/local/growth-check.ts';
 import { readLatestExperience } from '../run/plan/past-runs.ts';
 import type { BotContext } from './context.ts';
+import { assembleRowChecks } from './rows.ts';
 
 const POLL_MS = 400;
 /** The share of the time for a shutdown that invocations in flight have to end. */
@@ -17,6 +17,7 @@ const DRAIN_SHARE = 0.4;
 export function assembleRuns(context: BotContext): Runs {
   const { settings, aws, runStore, manifests, images, counts, random, warn } = context;
   const countAll = () => countEntries(aws.bulkDynamodb, settings.table);
+  const rowChecks = assembleRowChecks(context, settings.rowsWaitMs);
   return createRuns(
     {
       clock: context.clock,
@@ -31,9 +32,10 @@ export function assembleRuns(context: BotContext): Runs {
       checkGrowth: async (question) =>
         checkGrowth(question, {
           ...(question.growthKind === 'counted' || (await counts.isCountable()) ? { countEntries: countAll } : {}),
-          rowsOfImage: (resourceName, imageKey) =>
-            rowsOfImage(aws.bulkDynamodb, settings.table, { resourceName, imageKey }),
+          lookUp: rowChecks.lookUp,
         }),
+      lookUpRows: rowChecks.lookUpRows,
+      missingRows: rowChecks.missingRows,
       countEntries: counts.entries,
       readFault: (error) => expectedFaultOr(error, settings.ocrFunction),
       warn,
@@ -65,6 +67,7 @@ export function assembleRuns(context: BotContext): Runs {
         throttlePercent: settings.warnThrottlePercent,
         withoutGrowthMs: settings.growthWarnMs,
       },
+      rowsWaitMs: settings.rowsWaitMs,
       throttleLimit: settings.throttleLimit,
       checkpointOutcomes: settings.checkpointOutcomes,
       checkpointMs: settings.checkpointMs,

@@ -123,7 +123,7 @@ async function handle(bucket: string, key: string, ports: FunctionPorts): Promis
   const raise = ports.failWith && RAISED[ports.failWith];
   try {
     if (ports.world().functionWork === 'none' && !raise)
-      return answer(200, processedBody(key, 3, 'Nik Coultas', '', 0.01), 'processed');
+      return answer(200, processedBody(key, 0, 'Nik Coultas', '', 0.01), 'processed');
     const sheet = await readSheet(bucket, key, ports);
     callModel(ports);
     if (raise) {

@@ -1,39 +1,56 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { isNotFailedImage } from './count.ts';
 import type { Item } from './item.ts';
 import { queryItems, type ReadOptions } from './read.ts';
 import { type KeyNames, PIPELINE_KEYS } from './records.ts';
+import { scanTable } from './scan.ts';
 
 /** The hash key of a person: `Nik Coultas` is stored as `Nik_Coultas` (pipeline.md, "DynamoDB table"). */
 export const hashOfResource = (resourceName: string): string => resourceName.trim().replaceAll(' ', '_');
 
-export interface ImageRows extends ReadOptions {
-  /** As in the function's reply: `Nik Coultas`. */
-  readonly resourceName: string;
-  readonly imageKey: string;
+export interface RecordsRead extends ReadOptions {
   readonly keys?: KeyNames;
+  /** Return only these attributes. */
+  readonly projection?: readonly string[];
 }
 
 /**
- * The records of one person that came from one image (`SourceImage`), read consistently, without failed images.
+ * The records of one person, named as in the function's reply (`Nik Coultas`), read consistently, page by page.
  * @throws the SDK's error, or `signal.reason`.
  */
-export async function rowsOfImage(dynamodb: DynamoDBClient, table: string, request: ImageRows): Promise<Item[]> {
-  const { resourceName, imageKey, keys = PIPELINE_KEYS, ...options } = request;
-  const pages = queryItems(
-    dynamodb,
-    table,
-    {
-      hash: { name: keys.hash, value: { S: hashOfResource(resourceName) } },
-      filter: {
-        expression: `#image = :image AND (${isNotFailedImage.expression})`,
-        names: { '#image': 'SourceImage', ...isNotFailedImage.names },
-        values: { ':image': { S: imageKey }, ...isNotFailedImage.values },
-      },
-    },
-    options,
-  );
+export function recordsOfPerson(
+  dynamodb: DynamoDBClient,
+  table: string,
+  resourceName: string,
+  { keys = PIPELINE_KEYS, projection, ...options }: RecordsRead = {},
+): AsyncIterable<readonly Item[]> {
+  const hash = { name: keys.hash, value: { S: hashOfResource(resourceName) } };
+  return queryItems(dynamodb, table, { hash, ...(projection && { projection }) }, options);
+}
+
+const SEGMENTS = 4;
+
+/**
+ * The records whose `SourceImage` is one of at most 100 names. Reads the whole table consistently.
+ * @throws the SDK's error, or `signal.reason`.
+ */
+export async function recordsNaming(
+  dynamodb: DynamoDBClient,
+  table: string,
+  images: readonly string[],
+  { projection, signal }: Omit<RecordsRead, 'keys' | 'backoff'> = {},
+): Promise<readonly Item[]> {
+  const values = Object.fromEntries(images.map((image, at) => [`:i${at}`, { S: image }]));
+  const filter = {
+    expression: `#image IN (${Object.keys(values).join(', ')})`,
+    names: { '#image': 'SourceImage' },
+    values,
+  };
+  const options = { segments: SEGMENTS, filter, ...(projection && { projection }), ...(signal && { signal }) };
   const found: Item[] = [];
-  for await (const items of pages) found.push(...items);
+  await Promise.all(
+    scanTable(dynamodb, table, options).map(async (pages) => {
+      for await (const { items } of pages) found.push(...items);
+    }),
+  );
   return found;
 }

@@ -48,6 +48,8 @@ export interface Query {
   /** A condition on the sort key; its names and values are in `names` and `values`. */
   readonly range?: Filter;
   readonly filter?: Filter;
+  /** Return only these attributes. */
+  readonly projection?: readonly string[];
 }
 
 /**
@@ -57,15 +59,17 @@ export interface Query {
 export async function* queryItems(
   dynamodb: DynamoDBClient,
   table: string,
-  { hash, range, filter }: Query,
+  { hash, range, filter, projection }: Query,
   options: ReadOptions = {},
 ): AsyncGenerator<readonly Item[]> {
+  const projected = projection && Object.fromEntries(projection.map((name, index) => [`#p${index}`, name]));
   const request = {
     TableName: table,
     ConsistentRead: true,
+    ProjectionExpression: projected && Object.keys(projected).join(', '),
     KeyConditionExpression: range ? `#hash = :hash AND ${range.expression}` : '#hash = :hash',
     FilterExpression: filter?.expression,
-    ExpressionAttributeNames: { '#hash': hash.name, ...range?.names, ...filter?.names },
+    ExpressionAttributeNames: { '#hash': hash.name, ...range?.names, ...filter?.names, ...projected },
     ExpressionAttributeValues: { ':hash': hash.value, ...range?.values, ...filter?.values },
   };
   let from: Item | undefined;

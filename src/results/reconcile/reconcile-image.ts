@@ -35,12 +35,14 @@ export type ReconciledKind = (typeof RECONCILED_KINDS)[number];
 /** The outcome of an image in the journal of the run. The last outcome of an image counts. */
 export interface ImageOutcome {
   readonly kind: Outcome['kind'];
+  readonly index: number;
   readonly entriesStored?: number;
   readonly resourceName?: string;
   readonly dateRange?: string;
   readonly failureType?: FailureType;
-  /** When the invocation started, epoch ms. */
+  /** When the invocation started and ended, epoch ms. */
   readonly startedAt: number;
+  readonly endedAt: number;
 }
 
 /** How many records name an image, by kind, and the time of the newest: epoch ms, 0 when unknown. */

@@ -115,8 +115,8 @@ export async function readSources(
   return read;
 }
 
-function outcomeOf({ outcome, startedAt }: OutcomeRecord): ImageOutcome {
-  const common = { kind: outcome.kind, startedAt };
+function outcomeOf({ outcome, index, startedAt, durationMs }: OutcomeRecord): ImageOutcome {
+  const common = { kind: outcome.kind, index, startedAt, endedAt: startedAt + durationMs };
   switch (outcome.kind) {
     case 'processed':
     case 'no-rows': {

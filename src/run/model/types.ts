@@ -43,10 +43,28 @@ export type PaceSetting = Readonly<z.infer<typeof paceSettingSchema>>;
 /** Why the breaker or the watchdog stopped a run. */
 const tripSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('consecutive-failures'), failures: z.number() }),
-  z.object({ kind: z.literal('failure-rate'), failed: z.number(), window: z.number() }),
-  z.object({ kind: z.literal('no-growth'), minutes: z.number(), entries: z.number().exactOptional() }),
-  /** Too many of the canary images failed. No other image was started. */
-  z.object({ kind: z.literal('canary'), failed: z.number(), images: z.number(), percent: z.number() }),
+  /** `withoutRows`: of all images so far, those without rows in the table; they count as failed. */
+  z.object({
+    kind: z.literal('failure-rate'),
+    failed: z.number(),
+    window: z.number(),
+    withoutRows: z.number().exactOptional(),
+  }),
+  /** `images`: outcomes since the table last grew; 0 when no image ended. */
+  z.object({
+    kind: z.literal('no-growth'),
+    minutes: z.number(),
+    entries: z.number().exactOptional(),
+    images: z.number().exactOptional(),
+  }),
+  /** Too many of the canary images failed. No other image was started. `withoutRows`: those of them without rows. */
+  z.object({
+    kind: z.literal('canary'),
+    failed: z.number(),
+    images: z.number(),
+    percent: z.number(),
+    withoutRows: z.number().exactOptional(),
+  }),
 ]);
 export type Trip = Readonly<z.infer<typeof tripSchema>>;
 
@@ -138,6 +156,17 @@ export interface RunSnapshot {
   /** The run processes only some of the images (a prefix, a limit, a sample). */
   readonly isPartial?: true;
   readonly state: RunState;
+  /** What is known about the rows of processed images, apart from `totals.noRows`. */
+  readonly rows?: {
+    /** Images whose rows were looked up in the table and found, in this drive. */
+    readonly found: number;
+    /** Images whose rows were looked up and are not in the table yet. */
+    readonly unproven: number;
+    /** Every image has its outcome, and the rows of all images are checked before the run is complete. */
+    readonly checkingAll?: true;
+    /** The first images have their outcomes; the others start when the rows of the first are in the table. */
+    readonly canaryWaits?: true;
+  };
   readonly total: number;
   readonly totals: RunTotals;
   readonly inFlight: number;
@@ -191,6 +220,8 @@ export type RunEvent =
       readonly snapshot: RunSnapshot;
       readonly by?: Person;
       readonly repeating: number;
+      /** Processed images since the table last grew, which are processed again after a trip without growth. */
+      readonly rerunning: number;
       readonly from: RunState['kind'];
     }
   | { readonly kind: 'progress'; readonly snapshot: RunSnapshot }
@@ -201,7 +232,7 @@ export type RunEvent =
       readonly from: PaceSetting;
       readonly to: PaceSetting;
     }
-  /** All canary images have an outcome, and the other images start. */
+  /** All canary images have an outcome, and the rows that they claim are in the table. The other images start. */
   | { readonly kind: 'canary-passed'; readonly snapshot: RunSnapshot; readonly failed: number; readonly images: number }
   | { readonly kind: 'warning-began' | 'warning-ended'; readonly snapshot: RunSnapshot; readonly warning: Warning }
   | {

@@ -1,3 +1,4 @@
+import { defined } from '../../lib/defined.ts';
 import { type Item, textOf } from '../../pipeline/table/item.ts';
 import { type KeyNames, kindOfRecord } from '../../pipeline/table/records.ts';
 import type { OutcomeRecord } from '../model/types.ts';
@@ -18,6 +19,21 @@ export interface RowClaim {
  */
 export const claimsRows = ({ outcome }: Pick<OutcomeRecord, 'outcome'>): boolean =>
   outcome.kind === 'processed' && (outcome.entriesStored ?? 0) > 0;
+
+/** The claim of an outcome; undefined where it claims no rows. */
+export function claimOf(record: OutcomeRecord): RowClaim | undefined {
+  const { key, startedAt, outcome } = record;
+  if (outcome.kind !== 'processed' || !claimsRows(record)) return;
+  return defined({ key, startedAt, resourceName: outcome.resourceName, dateRange: outcome.dateRange });
+}
+
+/** The outcome `no-rows` in place of `processed`, for the same invocation; empty for any other outcome. */
+export function noRowsOf(record: OutcomeRecord): readonly OutcomeRecord[] {
+  const { outcome } = record;
+  if (outcome.kind !== 'processed') return [];
+  const { entriesStored = 0 } = outcome;
+  return [{ ...record, outcome: { ...outcome, kind: 'no-rows', entriesStored } }];
+}
 
 /** The time between two dates, `2025-09-29`, both included. */
 export interface Dates {
@@ -85,3 +101,13 @@ export function mayReplace(
   const { from, to } = datesIn(claim.dateRange);
   return rows.from <= to && rows.to >= from && !isBefore(rows.newestAt, claim.startedAt, clockSkewMs);
 }
+
+/** The attributes that a lookup needs, besides the key and those that tell the kind. */
+export const PROOF_ATTRIBUTES = [
+  'SourceImage',
+  'ProcessingTimestamp',
+  'Date',
+  'WeekStartDate',
+  'WeekEndDate',
+  'ResourceNameDisplay',
+] as const;

@@ -20,6 +20,8 @@ export const growthSchema = z.object({
   /** When it was last checked, with or without success. */
   attemptedAt: z.number(),
   outcomesSinceCheck: z.number().int().nonnegative(),
+  /** Outcomes since a check last found growth. */
+  outcomesSinceGrowth: z.number().int().nonnegative().default(0),
   /** The highest count so far; undefined before the first one. */
   highest: z.number().nonnegative().exactOptional(),
 });
@@ -34,7 +36,14 @@ const freshForMs = (settings: GrowthSettings) => Math.max(SHORTEST_CHECK_MS, set
 
 /** The watchdog of a run that starts now; `entries` is the count at its start, where it is known. */
 export const startGrowth = (now: number, entries?: number): Growth =>
-  defined({ grewAt: now, checkedAt: now, attemptedAt: now, outcomesSinceCheck: 0, highest: entries });
+  defined({
+    grewAt: now,
+    checkedAt: now,
+    attemptedAt: now,
+    outcomesSinceCheck: 0,
+    outcomesSinceGrowth: 0,
+    highest: entries,
+  });
 
 /**
  * Whether the table must be checked now: enough outcomes since the last check, or the last check is no longer fresh.
@@ -51,6 +60,7 @@ export function growthDue(growth: Growth, settings: GrowthSettings, now: number)
 export const noteGrowthOutcome = (growth: Growth): Growth => ({
   ...growth,
   outcomesSinceCheck: growth.outcomesSinceCheck + 1,
+  outcomesSinceGrowth: growth.outcomesSinceGrowth + 1,
 });
 
 const checked = (growth: Growth, now: number): Growth => ({
@@ -60,20 +70,22 @@ const checked = (growth: Growth, now: number): Growth => ({
   outcomesSinceCheck: 0,
 });
 
+const grewNow = (now: number) => ({ grewAt: now, outcomesSinceGrowth: 0 });
+
 /** A check counted the entries. The table grew if the count is the highest so far. The first count is only a base. */
 export function noteEntries(growth: Growth, now: number, entries: number): Growth {
   const grew = growth.highest !== undefined && entries > growth.highest;
   return {
     ...checked(growth, now),
     highest: Math.max(growth.highest ?? entries, entries),
-    grewAt: grew ? now : growth.grewAt,
+    ...(grew ? grewNow(now) : {}),
   };
 }
 
 /** A check read the rows of the last processed image. `fresh`: they exist and are newer than its invocation. */
 export const noteProbe = (growth: Growth, now: number, fresh: boolean): Growth => ({
   ...checked(growth, now),
-  grewAt: fresh ? now : growth.grewAt,
+  ...(fresh ? grewNow(now) : {}),
 });
 
 /** A check failed: nothing is known, but the next check waits (see `growthDue`). */

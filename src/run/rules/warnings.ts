@@ -1,20 +1,31 @@
 import type { Canary, PaceSetting, Trip, Warning, WarningKind } from '../model/types.ts';
 
 /**
- * Whether an image may start. The canary images may; the others may when all canary images have an outcome. `lowWater`:
- * every image before this index has an outcome. Without a canary every image may start.
+ * Whether an image may start: the canary images, and the others when the canary has passed. Without a canary every image
+ * may start.
  */
-export const mayStart = (canary: Canary | undefined, lowWater: number, index: number): boolean =>
-  canary === undefined || index < canary.images || lowWater >= canary.images;
+export const mayStart = (canary: Canary | undefined, hasPassed: boolean, index: number): boolean =>
+  canary === undefined || hasPassed || index < canary.images;
 
 /**
- * The trip that follows from the canary images, as soon as it is certain: more than `percent` of them failed. A run
- * with fewer images (`total`) is all canary. Undefined while the canary can still pass.
+ * The trip that follows from the canary images, as soon as it is certain: more than `percent` of them failed or
+ * left no rows. A run with fewer images (`total`) is all canary. Undefined while the canary can still pass.
  */
-export function judgeCanary(canary: Canary, total: number, failed: number): Trip | undefined {
+export function judgeCanary(
+  canary: Canary,
+  total: number,
+  { failed, withoutRows }: { readonly failed: number; readonly withoutRows: number },
+): Trip | undefined {
   const images = Math.min(canary.images, total);
-  return failed * 100 > canary.percent * images
-    ? { kind: 'canary', failed, images, percent: canary.percent }
+  const all = failed + withoutRows;
+  return all * 100 > canary.percent * images
+    ? {
+        kind: 'canary',
+        failed: all,
+        images,
+        percent: canary.percent,
+        ...(withoutRows > 0 ? { withoutRows } : {}),
+      }
     : undefined;
 }
 

@@ -104,6 +104,15 @@ const progressSchema: z.ZodType<Progress> = z
 const retrySchema = z.object({ index: count, throttles: count, broken: count });
 export type Retry = Readonly<z.infer<typeof retrySchema>>;
 
+/** The processed images since the table last grew, and what they add to the totals. */
+const sinceGrowthSchema = z.object({
+  images: progressSchema,
+  processed: count,
+  noRows: count,
+  entriesStored: z.number().nonnegative(),
+});
+export type SinceGrowth = Readonly<z.infer<typeof sinceGrowthSchema>>;
+
 /**
  * Everything that a run needs to continue after a crash. Its size is bounded, however large the manifest. Times are
  * epoch ms.
@@ -117,6 +126,7 @@ const checkpointSchema = z.object({
   breaker: breakerSchema,
   pacer: savedPacerSchema,
   growth: growthSchema,
+  sinceGrowth: sinceGrowthSchema.exactOptional(),
   topFailures: z
     .array(z.object({ failureType, message: z.string(), count }))
     .max(MAX_CAUSES)

@@ -1,7 +1,6 @@
-import { PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { countByKind, countEntries, countRecords } from '../../../src/pipeline/table/count.ts';
-import { rowsOfImage } from '../../../src/pipeline/table/image-rows.ts';
+import { recordsNaming, recordsOfPerson } from '../../../src/pipeline/table/image-rows.ts';
 import { type Item, textOf } from '../../../src/pipeline/table/item.ts';
 import { readItems } from '../../../src/pipeline/table/read.ts';
 import { kindOfRecord } from '../../../src/pipeline/table/records.ts';
@@ -135,18 +134,28 @@ test('readItems reads again the keys that DynamoDB left out of its answer', asyn
   await expect(readItems(endless, table, keys, { backoff: impatient })).rejects.toThrow('did not return 60 keys');
 });
 
-test('rowsOfImage returns the rows of one image and one person, without failed images', async () => {
-  const rows = [1, 2, 3].map((index) => ({
+test('recordsOfPerson returns the requested attributes of the records of one person', async () => {
+  const rows = [1, 2].map((index) => ({
     ...key(`2025-09-0${index}#PJ1`),
-    SourceImage: { S: index === 3 ? 'other.png' : 'sheet 1+.png' },
+    SourceImage: { S: 'a.png' },
+    Date: { S: 'x' },
   }));
   const table = await world.table(rows);
-  await world.dynamodb.send(
-    new PutItemCommand({
-      TableName: table,
-      Item: { ...key('failed'), SourceImage: { S: 'sheet 1+.png' }, RecordType: { S: 'FAILED_IMAGE' } },
-    }),
-  );
-  const found = await rowsOfImage(world.dynamodb, table, { resourceName: 'Nik Coultas', imageKey: 'sheet 1+.png' });
-  expect(found.map((item) => textOf(item.DateProjectCode))).toEqual(['2025-09-01#PJ1', '2025-09-02#PJ1']);
+  const projection = ['DateProjectCode', 'Date'];
+  const pages = await Array.fromAsync(recordsOfPerson(world.dynamodb, table, 'Nik Coultas', { projection }));
+  expect(pages.flat()).toEqual([
+    { DateProjectCode: { S: '2025-09-01#PJ1' }, Date: { S: 'x' } },
+    { DateProjectCode: { S: '2025-09-02#PJ1' }, Date: { S: 'x' } },
+  ]);
+  expect((await Array.fromAsync(recordsOfPerson(world.dynamodb, table, 'Nobody'))).flat()).toEqual([]);
+});
+
+test('recordsNaming returns the records of some images, whoever they are of', async () => {
+  const rows = ['a.png', 'b 1+.png', 'c.png'].map((image, at) => ({
+    ...key(`2025-09-0${at + 1}#PJ1`),
+    SourceImage: { S: image },
+  }));
+  const table = await world.table(rows);
+  const found = await recordsNaming(world.dynamodb, table, ['b 1+.png', 'c.png', 'd.png']);
+  expect(found.map((item) => textOf(item.SourceImage)).sort()).toEqual(['b 1+.png', 'c.png']);
 });

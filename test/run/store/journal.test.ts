@@ -52,6 +52,7 @@ const rules: RunRules = {
   throttleLimit: 8,
   checkpointOutcomes: 1_000,
   checkpointMs: 3_600_000,
+  rowsWaitMs: 10_000,
   shutdownDrainMs: 0,
 };
 
@@ -80,6 +81,8 @@ function driveRun(images: number, onInvoked: (index: number) => Promise<void>) {
     append: (chunk) => store.append('r-0001', { ...chunk, writer: 'me' }),
     saveCheckpoint: async () => {},
     checkGrowth: async () => ({ kind: 'nothing' }),
+    lookUpRows: async () => [],
+    async *missingRows() {},
     saveHalt: async () => {},
     holdsLease: () => true,
     readFault: (error) => ({ reason: 'control-table', message: String(error), fix: 'look' }),

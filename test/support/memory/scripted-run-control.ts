@@ -197,7 +197,7 @@ export function createScriptedRunControl(options: { firstRun?: RunSnapshot } = {
       const from = run.state.kind;
       run = { ...run, state: { kind: 'running' } };
       const snapshot = run;
-      void emit({ kind: 'resumed', snapshot, by, repeating: 0, from });
+      void emit({ kind: 'resumed', snapshot, by, rerunning: 0, repeating: 0, from });
       return succeed(snapshot);
     },
     async stop(by, { now }) {

@@ -216,7 +216,7 @@ export const history = [
 ];
 export const events: readonly RunEvent[] = [
   { kind: 'started', snapshot: run },
-  { kind: 'resumed', snapshot: run, repeating: 3, from: 'tripped' },
+  { kind: 'resumed', snapshot: run, rerunning: 0, repeating: 3, from: 'tripped' },
   {
     kind: 'pace-changed',
     snapshot: run,

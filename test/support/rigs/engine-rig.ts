@@ -3,7 +3,9 @@ import type { Drive, EnginePorts } from '../../../src/run/engines/local/engine.t
 import { drive } from '../../../src/run/engines/local/engine.ts';
 import type { GrowthAnswer, GrowthQuestion, Halt } from '../../../src/run/engines/local/engine-events.ts';
 import { createLiveRun, type LiveRun, type RunRules, type RunTerms } from '../../../src/run/engines/local/live-run.ts';
-import type { RunEvent } from '../../../src/run/model/types.ts';
+import type { OutcomeRecord, RunEvent } from '../../../src/run/model/types.ts';
+import { noRowsOf } from '../../../src/run/proof/row-proof.ts';
+import type { RowProof } from '../../../src/run/rules/row-watch.ts';
 import type { Checkpoint } from '../../../src/run/store/checkpoint.ts';
 import type { JournalChunk } from '../../../src/run/store/run-store.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
@@ -54,6 +56,11 @@ export interface RigOptions {
   readonly tookMs?: (key: string) => number;
   /** What a growth check finds: by default the entries that the function stored. */
   readonly checkGrowth?: (question: GrowthQuestion) => Promise<GrowthAnswer>;
+  /** What a lookup finds for an image; by default its rows. */
+  readonly proofOf?: (record: OutcomeRecord) => RowProof;
+  readonly lookUpRows?: EnginePorts['lookUpRows'];
+  /** The images without rows at the end; by default those that `proofOf` calls missing. */
+  readonly missingRows?: EnginePorts['missingRows'];
   readonly perMinute?: number;
   readonly terms?: Partial<RunTerms>;
   readonly rules?: Partial<RunRules>;
@@ -73,6 +80,7 @@ export function startRig(options: RigOptions = {}): Rig {
     throttleLimit: 8,
     checkpointOutcomes: 10,
     checkpointMs: 5_000,
+    rowsWaitMs: 10_000,
     shutdownDrainMs: 8_000,
     ...options.rules,
   };
@@ -127,6 +135,14 @@ export function startRig(options: RigOptions = {}): Rig {
       checkpoints.push(structuredClone(checkpoint));
     },
     checkGrowth: options.checkGrowth ?? (async () => ({ kind: 'count', entries: driving.run().totals.entriesStored })),
+    lookUpRows:
+      options.lookUpRows ?? (async (records) => records.map((record) => options.proofOf?.(record) ?? 'found')),
+    missingRows:
+      options.missingRows ??
+      async function* () {
+        const last = new Map([...journal.values()].flatMap(({ records }) => records.map((each) => [each.index, each])));
+        for (const record of last.values()) if (options.proofOf?.(record) === 'missing') yield noRowsOf(record);
+      },
     async saveHalt(halt) {
       halts.push(halt);
     },

@@ -3,11 +3,13 @@ import type { Fault } from '../../../pipeline/invoke/invocation.ts';
 import type { ManifestEntry } from '../../model/types.ts';
 import { growthDue, judgeGrowth, noteEntries, noteFailedCheck, noteProbe } from '../../rules/growth.ts';
 import { inFlightLimit, nextStartAt, noteStart, setPaceSetting } from '../../rules/pacer.ts';
+import { noteFailedLookup } from '../../rules/row-watch.ts';
 import { mayStart, warningChanges } from '../../rules/warnings.ts';
 import { doneCount, isDone } from '../../store/checkpoint.ts';
+import { copySinceGrowth, noneSinceGrowth } from '../../store/since-growth.ts';
 import type { EngineEffect, EngineEvent, GrowthAnswer } from './engine-events.ts';
 import { emit, endHaltWrite, haltRun } from './halts.ts';
-import { type LiveRun, noteEntriesCount, type RunDraft, unsavedTrip } from './live-run.ts';
+import { canaryTrip, type LiveRun, noteEntriesCount, type RunDraft, unsavedImages } from './live-run.ts';
 import {
   APPEND_FAILURES_TO_PAUSE,
   append,
@@ -16,6 +18,7 @@ import {
   saveCheckpointIfDue,
   takeReply,
 } from './outcomes.ts';
+import { checkAllRows, lookUpRows, passCanary, takeMissingRows, takeProofs } from './rows.ts';
 import { currentWarnings } from './run-views.ts';
 
 /** Waiting images from which on nothing new is taken from the manifest. It bounds the memory of a run. */
@@ -47,7 +50,7 @@ function apply(run: RunDraft, event: EngineEvent, effects: EngineEffect[]): void
   const { now } = event;
   switch (event.kind) {
     case 'started': {
-      const trip = unsavedTrip(run);
+      const trip = canaryTrip(run);
       if (trip) haltRun(run, { kind: 'trip', trip }, now, effects);
       return;
     }
@@ -77,8 +80,16 @@ function apply(run: RunDraft, event: EngineEvent, effects: EngineEffect[]): void
     case 'growth-check-failed':
       run.checkingGrowth = false;
       run.growth = noteFailedCheck(run.growth, now);
-      if (haltsGrowthCheck(event.fault)) haltRun(run, { kind: 'fault', fault: event.fault }, now, effects);
+      if (haltsReads(event.fault)) haltRun(run, { kind: 'fault', fault: event.fault }, now, effects);
       return;
+    case 'rows-looked-up':
+      return takeProofs(run, event.proofs, now, effects);
+    case 'row-lookup-failed':
+      run.rowWatch = noteFailedLookup(run.rowWatch, now);
+      if (haltsReads(event.fault)) haltRun(run, { kind: 'fault', fault: event.fault }, now, effects);
+      return;
+    case 'missing-rows-read':
+      return takeMissingRows(run, event, effects);
     case 'halted':
       return haltRun(run, event.halt, now, effects);
     case 'halt-write-ended':
@@ -101,13 +112,19 @@ function apply(run: RunDraft, event: EngineEvent, effects: EngineEffect[]): void
 
 function noteGrowthAnswer(run: RunDraft, answer: GrowthAnswer, now: number): void {
   run.changed = true;
+  const { grewAt } = run.growth;
   if (answer.kind === 'count') run.growth = noteEntries(run.growth, now, answer.entries);
   else run.growth = noteProbe(run.growth, now, answer.kind === 'probe' && answer.fresh);
+  if (run.growth.grewAt !== grewAt) {
+    // What was stored after the check began is not proven by it.
+    run.sinceGrowth = run.sinceCheck;
+    run.sinceCheck = copySinceGrowth(run.sinceCheck);
+  }
   if (answer.kind !== 'nothing' && answer.entries !== undefined) noteEntriesCount(run, answer.entries, now);
 }
 
-/** Other faults of a growth check may pass; the watchdog trips if they do not. */
-const haltsGrowthCheck = ({ reason }: Fault): boolean =>
+/** Other faults of a read of the table may pass; the watchdog trips if they do not. */
+const haltsReads = ({ reason }: Fault): boolean =>
   reason === 'credentials' || reason === 'access-denied' || reason === 'table-missing';
 
 /** Starts one image if one may start; ends with the time of the next tick. */
@@ -119,20 +136,22 @@ function tick(run: RunDraft, now: number, holdsLease: boolean, effects: EngineEf
   }
   append(run, now, effects);
   run.withoutLeaseSince = holdsLease ? undefined : (run.withoutLeaseSince ?? now);
+  passCanary(run, now, effects);
   // Without the lease nothing starts. What is in flight continues: the lease may come back with nobody in between.
   const startAt = run.halt || !holdsLease ? Number.POSITIVE_INFINITY : startNext(run, now, effects);
+  const lookupAt = run.halt || !holdsLease ? Number.POSITIVE_INFINITY : lookUpRows(run, now, effects);
   if (run.halt && (run.inFlight.size === 0 || run.abandoned || now >= run.drainUntil || waitsForJournal(run))) {
     run.phase = 'drained';
     if (!run.abandoned) effects.push({ kind: 'abandon' });
     run.abandoned = true;
   }
-  const untilMs = Math.min(startAt, run.reviewAt, run.appendRetryAt, run.drainUntil);
+  const untilMs = Math.min(startAt, lookupAt, run.reviewAt, run.appendRetryAt, run.drainUntil);
   effects.push({ kind: 'sleep', untilMs: run.phase === 'drained' ? now : untilMs });
 }
 
 /** Every invocation has ended, and the journal cannot be written: the driver of the run saves what is left. */
 const waitsForJournal = (run: RunDraft): boolean =>
-  run.appendFailures >= APPEND_FAILURES_TO_PAUSE && run.unsaved.length === run.inFlight.size;
+  run.appendFailures >= APPEND_FAILURES_TO_PAUSE && unsavedImages(run) === run.inFlight.size;
 
 /** Starts an image, completes the run, or neither. When to ask again: `now` after a start. */
 function startNext(run: RunDraft, now: number, effects: EngineEffect[]): number {
@@ -168,7 +187,7 @@ function startNext(run: RunDraft, now: number, effects: EngineEffect[]): number 
 function nextUpcoming(run: RunDraft): ManifestEntry | undefined {
   const [entry] = run.upcoming;
   if (!entry || run.waiting.length >= WAITING_LIMIT) return;
-  return mayStart(run.terms.canary, run.progress.lowWater, entry.index) ? entry : undefined;
+  return mayStart(run.terms.canary, run.canaryPassed, entry.index) ? entry : undefined;
 }
 
 function endOfManifest(run: RunDraft, now: number, effects: EngineEffect[]): void {
@@ -176,7 +195,7 @@ function endOfManifest(run: RunDraft, now: number, effects: EngineEffect[]): voi
   if (manifest.kind === 'failed') return haltRun(run, { kind: 'fault', fault: manifest.fault }, now, effects);
   if (manifest.kind !== 'exhausted' || run.inFlight.size > 0 || run.waiting.length > 0) return;
   const missing = terms.total - doneCount(progress);
-  if (missing === 0) return haltRun(run, { kind: 'completed' }, now, effects);
+  if (missing === 0) return checkAllRows(run, now, effects);
   const fault: Fault = {
     reason: 'manifest',
     message: `The manifest of ${terms.runId} has ${missing} images fewer than the ${terms.total} of its plan.`,
@@ -188,8 +207,11 @@ function endOfManifest(run: RunDraft, now: number, effects: EngineEffect[]): voi
 /** What is due a few times a second: growth check, warnings, checkpoint, progress event. */
 function review(run: RunDraft, now: number, effects: EngineEffect[]): void {
   if (!run.halt) {
-    checkGrowth(run, now, effects);
-    updateWarnings(run, now, effects);
+    // While all rows are checked no image is processed, so neither speed nor growth means anything.
+    if (run.rowCheck === 'not-begun') {
+      checkGrowth(run, now, effects);
+      updateWarnings(run, now, effects);
+    }
     saveCheckpointIfDue(run, now, effects);
   }
   if (run.changed) emit(run, { kind: 'progress' }, now, effects);
@@ -204,18 +226,16 @@ function checkGrowth(run: RunDraft, now: number, effects: EngineEffect[]): void 
       question: { growthKind: run.terms.growthKind, lastProcessed, rejectedSinceCheck },
     });
     run.checkingGrowth = true;
+    run.sinceCheck = noneSinceGrowth();
     run.lastProcessed = undefined;
     run.rejectedSinceCheck = false;
   }
   const verdict = judgeGrowth(run.growth, run.rules.growth, now);
   if (verdict.kind !== 'trip') return;
   const minutes = verdict.withoutGrowthMs / MINUTE_MS;
-  haltRun(
-    run,
-    { kind: 'trip', trip: defined({ kind: 'no-growth' as const, minutes, entries: run.entries }) },
-    now,
-    effects,
-  );
+  const images = run.growth.outcomesSinceGrowth;
+  const trip = defined({ kind: 'no-growth' as const, minutes, entries: run.entries, images });
+  haltRun(run, { kind: 'trip', trip }, now, effects);
 }
 
 function updateWarnings(run: RunDraft, now: number, effects: EngineEffect[]): void {

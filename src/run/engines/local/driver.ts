@@ -3,13 +3,13 @@ import { defined } from '../../../lib/defined.ts';
 import type { Fault, Invocation } from '../../../pipeline/invoke/invocation.ts';
 import type { Lease } from '../../../state/lease.ts';
 import { type RunAction, transition } from '../../model/run.ts';
-import type { ManifestEntry, Person, RunEvent, RunSnapshot, RunState } from '../../model/types.ts';
+import type { ManifestEntry, OutcomeRecord, Person, RunEvent, RunSnapshot, RunState } from '../../model/types.ts';
 import { type Checkpoint, encodeCheckpoint } from '../../store/checkpoint.ts';
 import { FencedError, type JournalChunk, REQUESTS, type RunRecord, type RunStore } from '../../store/run-store.ts';
 import { advance } from './advance.ts';
-import { type Drive, type DriveEnd, drive } from './engine.ts';
+import { type Drive, type DriveEnd, drive, type EnginePorts } from './engine.ts';
 import type { GrowthAnswer, GrowthQuestion, Halt } from './engine-events.ts';
-import type { RunRules } from './live-run.ts';
+import { type RunRules, unsavedImages } from './live-run.ts';
 import { nextChunk } from './outcomes.ts';
 import { readLiveRun } from './read-run.ts';
 import { startedWithoutOutcome, takeCheckpoint, takeSnapshot } from './run-views.ts';
@@ -27,6 +27,9 @@ export interface DriverPorts {
   /** Opened for each drive: the client's timeout depends on the function's, its sockets on the in-flight limit. */
   readonly openFunction: (maxInFlight: number) => Promise<(key: string, signal: AbortSignal) => Promise<Invocation>>;
   readonly checkGrowth: (question: GrowthQuestion) => Promise<GrowthAnswer>;
+  readonly lookUpRows: EnginePorts['lookUpRows'];
+  /** Checks the rows of all images of a run (see EnginePorts). */
+  readonly missingRows: (record: RunRecord, signal: AbortSignal) => AsyncIterable<readonly OutcomeRecord[]>;
   /** Entries in the table, for the last message about a run; undefined where it is too large to count. */
   readonly countEntries: () => Promise<number | undefined>;
   readonly stopFileExists: () => Promise<boolean>;
@@ -97,8 +100,8 @@ export async function driveRun(
 ): Promise<DrivenRun> {
   const { clock, store, lease } = ports;
   const { runId } = record;
-  const run = await readLiveRun(record, store, rules, clock.now(), how.by !== undefined);
-  const repeating = startedWithoutOutcome(run);
+  const { run, rerunning } = await readLiveRun(record, store, rules, clock.now(), how.by !== undefined);
+  const repeating = startedWithoutOutcome(run) - rerunning;
   const invoke = await ports.openFunction(record.maxInFlight);
   const running: RunState = { kind: 'running' };
   const marked = await store.changeAsDriver(runId, fence, {
@@ -139,7 +142,7 @@ export async function driveRun(
   void ports.emit(
     how.from === 'planned'
       ? { kind: 'started', snapshot }
-      : { kind: 'resumed', snapshot, repeating, from: how.from, ...defined({ by: how.by }) },
+      : { kind: 'resumed', snapshot, repeating, rerunning, from: how.from, ...defined({ by: how.by }) },
   );
 
   const driving: Drive = drive(run, {
@@ -150,6 +153,8 @@ export async function driveRun(
     append: appendChunk,
     saveCheckpoint: (checkpoint) => save({}, checkpoint),
     checkGrowth: ports.checkGrowth,
+    lookUpRows: ports.lookUpRows,
+    missingRows: (signal) => ports.missingRows(record, signal),
     saveHalt,
     holdsLease: () => lease.holds(),
     readFault: ports.readFault,
@@ -168,7 +173,7 @@ export async function driveRun(
     signals.end();
     const state = stateAfter(end.halt);
     if (!state) return announceLost(end.leftInFlight);
-    const leftInFlight = end.leftInFlight - driving.run().unsaved.length;
+    const leftInFlight = end.leftInFlight - unsavedImages(driving.run());
     const entries = await Promise.race([ports.countEntries(), clock.sleep(COUNT_TIMEOUT_MS)]).catch((error) =>
       ports.warn('entries not counted at the end of the run', error),
     );

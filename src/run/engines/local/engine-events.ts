@@ -1,5 +1,7 @@
 import type { Fault, InvocationResult } from '../../../pipeline/invoke/invocation.ts';
 import type { ManifestEntry, OutcomeRecord, PaceSetting, Person, RunEvent, RunState, Trip } from '../../model/types.ts';
+import type { RowClaim } from '../../proof/row-proof.ts';
+import type { RowProof } from '../../rules/row-watch.ts';
 import type { Checkpoint } from '../../store/checkpoint.ts';
 import type { JournalChunk } from '../../store/run-store.ts';
 
@@ -18,9 +20,8 @@ export type Halt =
 /** The facts since the last growth check. */
 export interface GrowthQuestion {
   readonly growthKind: 'counted' | 'probed';
-  readonly lastProcessed:
-    | { readonly key: string; readonly resourceName: string | undefined; readonly startedAt: number }
-    | undefined;
+  /** The last image that claims rows. */
+  readonly lastProcessed: RowClaim | undefined;
   readonly rejectedSinceCheck: boolean;
 }
 
@@ -60,6 +61,18 @@ export type EngineEvent = { readonly now: number } & (
   | { readonly kind: 'checkpoint-ended' }
   | { readonly kind: 'growth-checked'; readonly answer: GrowthAnswer }
   | { readonly kind: 'growth-check-failed'; readonly fault: Fault }
+  /** What the table says about the images of the lookup, in their order. */
+  | { readonly kind: 'rows-looked-up'; readonly proofs: readonly RowProof[] }
+  | { readonly kind: 'row-lookup-failed'; readonly fault: Fault }
+  /**
+   * Images without rows, as outcomes `no-rows`. `end`: there are no more, so that all rows are checked; or they cannot
+   * be checked.
+   */
+  | {
+      readonly kind: 'missing-rows-read';
+      readonly records: readonly OutcomeRecord[];
+      readonly end?: 'exhausted' | Fault;
+    }
   | { readonly kind: 'halted'; readonly halt: Halt }
   /** The state that follows from the halt was saved, or could not be. */
   | { readonly kind: 'halt-write-ended' }
@@ -75,6 +88,9 @@ export type EngineEffect =
   | { readonly kind: 'append'; readonly chunk: Omit<JournalChunk, 'writer'> }
   | { readonly kind: 'save-checkpoint'; readonly checkpoint: Checkpoint }
   | { readonly kind: 'check-growth'; readonly question: GrowthQuestion }
+  | { readonly kind: 'look-up-rows'; readonly records: readonly OutcomeRecord[] }
+  /** Check the rows of all images, and read the next ones without rows. */
+  | { readonly kind: 'read-missing-rows' }
   | { readonly kind: 'write-halt'; readonly halt: Halt; readonly checkpoint: Checkpoint }
   | { readonly kind: 'emit'; readonly event: RunEvent }
   /** Give up the invocations and appends under way. */

@@ -2,7 +2,8 @@ import type { Clock, Random } from '../../../lib/clock.ts';
 import { defined } from '../../../lib/defined.ts';
 import { type Result, refuse, succeed } from '../../../lib/result.ts';
 import type { Fault, Invocation } from '../../../pipeline/invoke/invocation.ts';
-import type { ManifestEntry, PaceSetting, Person, RunEvent, RunSnapshot } from '../../model/types.ts';
+import type { ManifestEntry, OutcomeRecord, PaceSetting, Person, RunEvent, RunSnapshot } from '../../model/types.ts';
+import type { RowProof } from '../../rules/row-watch.ts';
 import type { Checkpoint } from '../../store/checkpoint.ts';
 import type { Appended, JournalChunk } from '../../store/run-store.ts';
 import { advance } from './advance.ts';
@@ -24,6 +25,10 @@ export interface EnginePorts {
   readonly append: (chunk: Omit<JournalChunk, 'writer'>) => Promise<Appended>;
   readonly saveCheckpoint: (checkpoint: Checkpoint) => Promise<void>;
   readonly checkGrowth: (question: GrowthQuestion) => Promise<GrowthAnswer>;
+  /** What the table says about the rows that these images claim, in their order. */
+  readonly lookUpRows: (records: readonly OutcomeRecord[], signal: AbortSignal) => Promise<readonly RowProof[]>;
+  /** Checks the rows of all images of the run: those without rows, as outcomes `no-rows`, some at a time. */
+  readonly missingRows: (signal: AbortSignal) => AsyncIterable<readonly OutcomeRecord[]>;
   /** Saves the state that follows from a halt, while images in flight are waited for. */
   readonly saveHalt: (halt: Halt, checkpoint: Checkpoint) => Promise<void>;
   /** Whether this process may still start an invocation. Asked before each one. */
@@ -70,6 +75,8 @@ export function drive(start: LiveRun, ports: EnginePorts): Drive {
   let wake = () => {};
   let isTickDue = false;
   let defect: Halt | undefined;
+  /** The check of all rows, while it is under way. */
+  let missing: AsyncIterator<readonly OutcomeRecord[]> | undefined;
 
   /** An error here is a defect. The run pauses, so that nobody takes it for a running one. */
   function guard(work: () => void): void {
@@ -124,6 +131,10 @@ export function drive(start: LiveRun, ports: EnginePorts): Drive {
         return keep(saveCheckpoint(effect.checkpoint));
       case 'check-growth':
         return keep(checkGrowth(effect.question));
+      case 'look-up-rows':
+        return keep(lookUpRows(effect.records));
+      case 'read-missing-rows':
+        return keep(readMissingRows());
       case 'write-halt':
         return keep(writeHalt(effect.halt, effect.checkpoint));
       case 'emit':
@@ -190,6 +201,30 @@ export function drive(start: LiveRun, ports: EnginePorts): Drive {
     report({ kind: 'growth-check-failed', fault: ports.readFault(checked.refusal), now });
   }
 
+  async function lookUpRows(records: readonly OutcomeRecord[]): Promise<void> {
+    const found = await settle(() => ports.lookUpRows(records, abandon.signal));
+    const now = clock.now();
+    if (found.ok) return report({ kind: 'rows-looked-up', proofs: found.value, now });
+    if (!abandon.signal.aborted) ports.warn('rows not looked up', found.refusal);
+    report({ kind: 'row-lookup-failed', fault: ports.readFault(found.refusal), now });
+  }
+
+  async function readMissingRows(): Promise<void> {
+    missing ??= ports.missingRows(abandon.signal)[Symbol.asyncIterator]();
+    const iterator = missing;
+    const read = await settle(() => iterator.next());
+    const now = clock.now();
+    if (read.ok)
+      return report(
+        read.value.done
+          ? { kind: 'missing-rows-read', records: [], end: 'exhausted', now }
+          : { kind: 'missing-rows-read', records: read.value.value, now },
+      );
+    missing = undefined;
+    if (!abandon.signal.aborted) ports.warn('the rows of the run not checked', read.refusal);
+    report({ kind: 'missing-rows-read', records: [], end: ports.readFault(read.refusal), now });
+  }
+
   async function writeHalt(halt: Halt, checkpoint: Checkpoint): Promise<void> {
     const saved = await settle(() => ports.saveHalt(halt, checkpoint));
     if (!saved.ok) ports.warn('state not saved', saved.refusal);
@@ -208,6 +243,7 @@ export function drive(start: LiveRun, ports: EnginePorts): Drive {
     abandon.abort();
     while (pending.size > 0) await Promise.allSettled(pending);
     await settle(async () => entries.return?.());
+    await settle(async () => missing?.return?.());
     run = advance(run, { kind: 'ended', now: clock.now() }).run;
     const noHalt = () => ports.readFault(new Error('The engine of the run ended without a halt.'));
     return { halt: run.halt ?? defect ?? { kind: 'fault', fault: noHalt() }, leftInFlight: run.inFlight.size };

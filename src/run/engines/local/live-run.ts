@@ -11,14 +11,30 @@ import type {
   Trip,
   Warning,
 } from '../../model/types.ts';
+import { claimOf, claimsRows } from '../../proof/row-proof.ts';
 import { advanceBreaker, type Breaker, type BreakerSettings, closedBreaker } from '../../rules/breaker.ts';
 import { type Growth, type GrowthSettings, noteGrowthOutcome, resumeGrowth, startGrowth } from '../../rules/growth.ts';
 import { createPacer, type Pacer } from '../../rules/pacer.ts';
 import { emptyRate, noteDone, type Rate } from '../../rules/rate.ts';
+import { awaitsRowsBelow, noteClaim, type RowWatch, startRowWatch } from '../../rules/row-watch.ts';
 import { addOutcome, type Cause, doneOf, noTotals, noteCause } from '../../rules/totals.ts';
 import { judgeCanary, type WarningLimits } from '../../rules/warnings.ts';
-import { type Checkpoint, emptyProgress, isDone, markDone, type Progress } from '../../store/checkpoint.ts';
+import {
+  type Checkpoint,
+  emptyProgress,
+  isDone,
+  markDone,
+  type Progress,
+  type SinceGrowth,
+} from '../../store/checkpoint.ts';
 import type { JournalChunk } from '../../store/run-store.ts';
+import {
+  copySinceGrowth,
+  noneSinceGrowth,
+  noteSinceGrowth,
+  progressWithout,
+  totalsWithout,
+} from '../../store/since-growth.ts';
 import type { GrowthQuestion, Halt } from './engine-events.ts';
 
 /** What is fixed for one drive of a run, from its start or resume to its halt. */
@@ -47,6 +63,8 @@ export interface RunRules {
   readonly checkpointMs: number;
   /** How long a shutdown waits for images in flight, ms. */
   readonly shutdownDrainMs: number;
+  /** How long after a reply its rows may come, ms. */
+  readonly rowsWaitMs: number;
 }
 
 /** Attempts at an image that has no outcome yet. */
@@ -95,9 +113,18 @@ export interface RunDraft {
   causes: readonly Cause[];
   firstFailures: ReadonlySet<FailureType>;
   lastFailure: RunSnapshot['lastFailure'];
-  /** The last processed image since the last growth check, and whether a sheet was rejected since then. */
+  /** The last image that claims rows since the last growth check, and whether a sheet was rejected since then. */
   lastProcessed: GrowthQuestion['lastProcessed'];
   rejectedSinceCheck: boolean;
+  /** The processed images since the table last grew, and those since the last growth check began. */
+  sinceGrowth: SinceGrowth;
+  sinceCheck: SinceGrowth;
+  /** The images whose rows are looked up. */
+  rowWatch: RowWatch;
+  /** The check of all rows, when every image has an outcome. */
+  rowCheck: 'not-begun' | 'reading' | 'open' | 'done';
+  /** The canary images and their rows are complete, and the other images may start. */
+  canaryPassed: boolean;
   /** The last chunk of the journal that is counted. */
   journalSeq: number;
   /** The highest index started so far, -1 before the first. */
@@ -107,7 +134,7 @@ export interface RunDraft {
   entriesCountedAt: { readonly done: number; readonly activeMs: number } | undefined;
   paceSetting: PaceSetting;
   /** Failures before a person resumed the run: they do not trip the canary again. */
-  readonly failuresBeforeResume: number;
+  readonly failuresBeforeResume: { readonly failed: number; readonly withoutRows: number };
 
   rate: Rate;
   recentCalls: { readonly at: number; readonly throttled: boolean }[];
@@ -186,12 +213,20 @@ export function createLiveRun(
     lastFailure: saved?.lastFailure,
     lastProcessed: undefined,
     rejectedSinceCheck: false,
+    sinceGrowth: copySinceGrowth(saved?.sinceGrowth ?? noneSinceGrowth()),
+    sinceCheck: noneSinceGrowth(),
+    rowWatch: startRowWatch(),
+    rowCheck: 'not-begun',
+    canaryPassed: terms.canary === undefined || (saved?.startedThrough ?? -1) >= terms.canary.images,
     journalSeq: saved?.journalSeq ?? 0,
     startedThrough: saved?.startedThrough ?? -1,
     entries: saved?.entries ?? terms.entriesAtStart,
     entriesCountedAt: saved ? saved.entriesCountedAt : { done: 0, activeMs: 0 },
     paceSetting,
-    failuresBeforeResume: saved && from.fresh ? saved.totals.failed : 0,
+    failuresBeforeResume:
+      saved && from.fresh
+        ? { failed: saved.totals.failed, withoutRows: saved.totals.noRows }
+        : { failed: 0, withoutRows: 0 },
     rate: emptyRate(),
     recentCalls: [],
     warnings: [],
@@ -229,8 +264,6 @@ export function createLiveRun(
 export interface Counted {
   readonly trip: Trip | undefined;
   readonly firstOfType: FailureType | undefined;
-  /** The last of the canary images passed: how many of them failed. */
-  readonly canaryPassed: number | undefined;
 }
 
 /**
@@ -240,7 +273,6 @@ export interface Counted {
 export function countOutcome(run: RunDraft, record: OutcomeRecord, now: number): Counted | undefined {
   if (record.outcome.kind === 'no-rows') return countMissingRows(run, record);
   if (isDone(run.progress, record.index)) return;
-  const wasCanary = run.terms.canary !== undefined && run.progress.lowWater < canaryImages(run);
   markDone(run.progress, record.index);
   run.earlierAttempts.delete(record.index);
   run.totals = addOutcome(run.totals, record);
@@ -248,12 +280,11 @@ export function countOutcome(run: RunDraft, record: OutcomeRecord, now: number):
   run.growth = noteGrowthOutcome(run.growth);
   const { breaker, trip } = advanceBreaker(run.breaker, run.rules.breaker, record.outcome.kind);
   run.breaker = breaker;
-  const { outcome, key, startedAt } = record;
-  if (outcome.kind === 'processed') run.lastProcessed = { key, startedAt, resourceName: outcome.resourceName };
-  if (outcome.kind === 'rejected') run.rejectedSinceCheck = true;
-  const firstOfType = countFailure(run, record);
-  const canary = wasCanary ? judgeCanaryImages(run) : undefined;
-  return { trip: canary?.trip ?? trip, firstOfType, canaryPassed: canary?.canaryPassed };
+  run.lastProcessed = claimOf(record) ?? run.lastProcessed;
+  if (record.outcome.kind === 'rejected') run.rejectedSinceCheck = true;
+  run.sinceGrowth = noteSinceGrowth(run.sinceGrowth, record);
+  run.sinceCheck = noteSinceGrowth(run.sinceCheck, record);
+  return { trip: canaryTrip(run) ?? trip, firstOfType: countFailure(run, record) };
 }
 
 function countMissingRows(run: RunDraft, record: OutcomeRecord): Counted | undefined {
@@ -261,7 +292,11 @@ function countMissingRows(run: RunDraft, record: OutcomeRecord): Counted | undef
   run.totals = addOutcome(run.totals, record);
   const { breaker, trip } = advanceBreaker(run.breaker, run.rules.breaker, record.outcome.kind);
   run.breaker = breaker;
-  return { trip, firstOfType: countFailure(run, record), canaryPassed: undefined };
+  run.sinceGrowth = noteSinceGrowth(run.sinceGrowth, record);
+  run.sinceCheck = noteSinceGrowth(run.sinceCheck, record);
+  const withoutRows = run.totals.noRows;
+  const ofRows = trip?.kind === 'failure-rate' ? { ...trip, withoutRows } : trip;
+  return { trip: canaryTrip(run) ?? ofRows, firstOfType: countFailure(run, record) };
 }
 
 /** Counts a failure; its type where it is the first of that type. */
@@ -276,25 +311,46 @@ function countFailure(run: RunDraft, { outcome, key }: OutcomeRecord): FailureTy
   return failureType;
 }
 
-const canaryImages = (run: LiveRun): number => Math.min(run.terms.canary?.images ?? 0, run.terms.total);
-
-/** The result of the canary images so far. No other image was started, so the totals are theirs. */
-function judgeCanaryImages(run: LiveRun): { readonly trip?: Trip; readonly canaryPassed?: number } {
+/**
+ * The trip by the canary images so far, while no other image was started, so that the totals are theirs. Also one whose
+ * outcomes are on record while the run's state is not: the process died in between.
+ */
+export function canaryTrip(run: LiveRun): Trip | undefined {
   const { canary, total } = run.terms;
-  if (!canary) return {};
-  const failed = run.totals.failed - run.failuresBeforeResume;
-  const trip = judgeCanary(canary, total, failed);
-  if (trip) return { trip };
-  return run.progress.lowWater >= canaryImages(run) && total > canary.images ? { canaryPassed: run.totals.failed } : {};
+  if (!canary || run.canaryPassed) return;
+  const before = run.failuresBeforeResume;
+  const failed = run.totals.failed - before.failed;
+  return judgeCanary(canary, total, { failed, withoutRows: run.totals.noRows - before.withoutRows });
+}
+
+/** Whether canary images whose outcome is on record wait for their rows. */
+export const canaryAwaitsRows = ({ canaryPassed, rowWatch, terms }: LiveRun): boolean =>
+  !canaryPassed && terms.canary !== undefined && awaitsRowsBelow(rowWatch, terms.canary.images);
+
+/** Whether the canary passes now: each of its images has an outcome, and the rows that they claim. */
+export function canaryPasses(run: LiveRun): boolean {
+  const { canary, total } = run.terms;
+  if (!canary || run.canaryPassed || total <= canary.images) return false;
+  return run.progress.lowWater >= canary.images && !canaryAwaitsRows(run);
+}
+
+/** Has the rows of a processed image looked up, if it claims any: those of a canary image in any case. */
+export function watchRows(run: RunDraft, record: OutcomeRecord): void {
+  if (!claimsRows(record)) return;
+  const { canary } = run.terms;
+  run.rowWatch = noteClaim(run.rowWatch, record, !run.canaryPassed && record.index < (canary?.images ?? 0));
 }
 
 /**
- * A trip by the canary images whose outcomes are on record while the run's state is not: the process died in between.
+ * The run in which the processed images since the table last grew have no outcome, so that they are processed again.
+ * Takes the run over: use the one returned.
  */
-export function unsavedTrip(run: LiveRun): Trip | undefined {
-  const { canary, total } = run.terms;
-  if (!canary || run.startedThrough >= canary.images) return;
-  return judgeCanary(canary, total, run.totals.failed - run.failuresBeforeResume);
+export function rerunSinceGrowth(run: LiveRun): LiveRun {
+  const draft: RunDraft = { ...run, progress: progressWithout(run.progress, run.sinceGrowth.images) };
+  draft.totals = totalsWithout(run.totals, run.sinceGrowth);
+  draft.sinceGrowth = noneSinceGrowth();
+  draft.sinceCheck = noneSinceGrowth();
+  return draft;
 }
 
 /** Counts a chunk of the journal that came after the run's checkpoint. Takes the run over: use the one returned. */
@@ -305,6 +361,10 @@ export function applyChunk(run: LiveRun, chunk: JournalChunk, now: number): Live
   draft.startedThrough = Math.max(draft.startedThrough, chunk.startedThrough);
   return draft;
 }
+
+/** Images in flight whose outcome waits to be written. Missing rows are of images that are not in flight. */
+export const unsavedImages = ({ unsaved }: LiveRun): number =>
+  unsaved.reduce((sum, { outcome }) => sum + (outcome.kind === 'no-rows' ? 0 : 1), 0);
 
 /** Time spent running up to now, or until the drive ended, ms. Pauses are left out. */
 export const activeMsAt = (run: LiveRun, now: number): number =>

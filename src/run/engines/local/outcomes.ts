@@ -8,7 +8,7 @@ import type { JournalChunk } from '../../store/run-store.ts';
 import { judgeAttempt } from './attempt.ts';
 import type { EngineEffect, EngineEvent } from './engine-events.ts';
 import { emit, haltRun } from './halts.ts';
-import { type Attempts, countOutcome, type InFlightImage, type LiveRun, type RunDraft } from './live-run.ts';
+import { type Attempts, countOutcome, type InFlightImage, type LiveRun, type RunDraft, watchRows } from './live-run.ts';
 import { takeCheckpoint } from './run-views.ts';
 
 /** Outcomes in one write: well below the 400 KB of a DynamoDB item. */
@@ -128,13 +128,14 @@ export function recordOutcomes(run: RunDraft, event: Event<'outcomes-recorded'>,
   if (event.isOwn) {
     run.unsaved.splice(0, records.length);
     for (const { index } of records) run.inFlight.delete(index);
-  }
+  } else run.unsaved = withoutKnown(run.unsaved, records);
   for (const record of records) {
     const counted = countOutcome(run, record, now);
     if (!counted) continue;
     run.outcomesSinceCheckpoint++;
     run.changed = true;
-    const { firstOfType, trip, canaryPassed } = counted;
+    watchRows(run, record);
+    const { firstOfType, trip } = counted;
     const failure = failureOf(record.outcome);
     if (firstOfType && failure) {
       const { key, requestId } = record;
@@ -146,12 +147,19 @@ export function recordOutcomes(run: RunDraft, event: Event<'outcomes-recorded'>,
         effects,
       );
     }
-    if (trip) haltRun(run, { kind: 'trip', trip }, now, effects);
-    else if (canaryPassed !== undefined)
-      emit(run, { kind: 'canary-passed', failed: canaryPassed, images: run.terms.canary?.images ?? 0 }, now, effects);
+    // When every image is processed there is nothing to stop.
+    if (trip && run.rowCheck === 'not-begun') haltRun(run, { kind: 'trip', trip }, now, effects);
   }
   saveCheckpointIfDue(run, now, effects);
   append(run, now, effects);
+}
+
+/** The unsaved outcomes without the missing rows that another process has put on record. */
+function withoutKnown(unsaved: OutcomeRecord[], records: readonly OutcomeRecord[]): OutcomeRecord[] {
+  const known = new Set(records.flatMap(({ index, outcome }) => (outcome.kind === 'no-rows' ? [index] : [])));
+  return known.size === 0
+    ? unsaved
+    : unsaved.filter(({ index, outcome }) => outcome.kind !== 'no-rows' || !known.has(index));
 }
 
 /** Has a checkpoint saved, where enough outcomes or time passed since the last one. */

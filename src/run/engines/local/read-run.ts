@@ -1,15 +1,45 @@
 import { defined } from '../../../lib/defined.ts';
-import type { RunSnapshot } from '../../model/types.ts';
-import { decodeCheckpoint } from '../../store/checkpoint.ts';
+import type { RunSnapshot, RunState } from '../../model/types.ts';
+import { decodeCheckpoint, isDone } from '../../store/checkpoint.ts';
 import { isWhole } from '../../store/run-chain.ts';
 import type { RunRecord, RunStore } from '../../store/run-store.ts';
-import { applyChunk, createLiveRun, type LiveRun, type RunRules } from './live-run.ts';
+import {
+  applyChunk,
+  createLiveRun,
+  type LiveRun,
+  type RunDraft,
+  type RunRules,
+  rerunSinceGrowth,
+  watchRows,
+} from './live-run.ts';
 import { takeSnapshot } from './run-views.ts';
 
 /**
- * The run of a record: its checkpoint, with the outcomes that the journal has beyond it. `fresh`: a person resumes it.
+ * The run of a record as it is driven from now on: its checkpoint, with the outcomes that the journal has beyond it.
+ * `fresh`: a person resumes it. After a trip without growth the images processed since the last growth are processed
+ * again then (`rerunning`: how many).
  */
 export async function readLiveRun(
+  record: RunRecord,
+  store: RunStore,
+  rules: RunRules,
+  now: number,
+  fresh: boolean,
+): Promise<{ readonly run: LiveRun; readonly rerunning: number }> {
+  const read = await readRun(record, store, rules, now, fresh);
+  const { processed, noRows } = read.sinceGrowth;
+  const isRerun = fresh && trippedWithoutGrowth(record.state);
+  const run = isRerun ? rerunSinceGrowth(read) : read;
+  return {
+    run: run.canaryPassed ? run : await watchCanary(run, store),
+    rerunning: isRerun ? processed + noRows : 0,
+  };
+}
+
+const trippedWithoutGrowth = (state: RunState): boolean =>
+  state.kind === 'tripped' && state.trippedBy.kind === 'no-growth';
+
+async function readRun(
   record: RunRecord,
   store: RunStore,
   rules: RunRules,
@@ -41,6 +71,14 @@ export async function readLiveRun(
   return run;
 }
 
+/** Has the rows of the canary images looked up, where no other image was started. Takes the run over. */
+async function watchCanary(run: LiveRun, store: RunStore): Promise<LiveRun> {
+  const draft: RunDraft = run;
+  for await (const { records } of store.journal(run.terms.runId, 0))
+    for (const record of records) if (isDone(run.progress, record.index)) watchRows(draft, record);
+  return draft;
+}
+
 /** The snapshot of a run that this process does not drive. */
 export async function readSnapshot(
   record: RunRecord,
@@ -48,6 +86,6 @@ export async function readSnapshot(
   rules: RunRules,
   now: number,
 ): Promise<RunSnapshot> {
-  const run = await readLiveRun(record, store, rules, now, false);
+  const run = await readRun(record, store, rules, now, false);
   return { ...takeSnapshot(run, record.state, now), ...defined({ endedAt: record.endedAt }) };
 }

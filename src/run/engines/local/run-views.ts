@@ -4,10 +4,12 @@ import { eta } from '../../rules/forecast.ts';
 import { judgeGrowth } from '../../rules/growth.ts';
 import { pacePerMinute, savePacer } from '../../rules/pacer.ts';
 import { perMinute } from '../../rules/rate.ts';
+import { unprovenOf } from '../../rules/row-watch.ts';
 import { type Cause, doneOf } from '../../rules/totals.ts';
 import { judgeWarnings } from '../../rules/warnings.ts';
 import { type Checkpoint, copyProgress, type Retry } from '../../store/checkpoint.ts';
-import { type Attempts, activeMsAt, type LiveRun } from './live-run.ts';
+import { copySinceGrowth } from '../../store/since-growth.ts';
+import { type Attempts, activeMsAt, canaryAwaitsRows, type LiveRun } from './live-run.ts';
 
 const RECENT_CALLS_MS = 120_000;
 /** People hear that the lease cannot be renewed after this time. Shorter outages of the control table do not matter. */
@@ -72,6 +74,7 @@ export function takeCheckpoint(run: LiveRun, now: number): Checkpoint {
     breaker: run.breaker,
     pacer: savePacer(run.pacer, now),
     growth: run.growth,
+    sinceGrowth: copySinceGrowth(run.sinceGrowth),
     topFailures: run.causes,
     firstFailures: [...run.firstFailures],
     journalSeq: run.journalSeq,
@@ -94,6 +97,7 @@ export function takeSnapshot(run: LiveRun, state: RunState, now: number): RunSna
     runId: terms.runId,
     isPartial: terms.isPartial,
     state,
+    rows: state.kind === 'running' ? rowsView(run) : undefined,
     total: terms.total,
     totals,
     inFlight: run.inFlight.size,
@@ -110,9 +114,17 @@ export function takeSnapshot(run: LiveRun, state: RunState, now: number): RunSna
     startedBy: terms.startedBy,
     startedAt: terms.startedAt,
     activeMs: activeMsAt(run, now),
-    etaMs: state.kind === 'running' ? remaining : undefined,
+    etaMs: state.kind === 'running' && run.rowCheck === 'not-begun' ? remaining : undefined,
   });
 }
+
+const rowsView = (run: LiveRun): NonNullable<RunSnapshot['rows']> =>
+  defined({
+    found: run.rowWatch.found,
+    unproven: unprovenOf(run.rowWatch),
+    checkingAll: run.rowCheck === 'not-begun' ? undefined : (true as const),
+    canaryWaits: canaryAwaitsRows(run) && run.inFlight.size === 0 ? (true as const) : undefined,
+  });
 
 const MINUTE_MS = 60_000;
 /** A rate over less time than this means nothing. */

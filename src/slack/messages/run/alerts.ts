@@ -24,6 +24,7 @@ import {
   restingLine,
   runName,
   storedLine,
+  withoutRowsLine,
 } from './describe-run.ts';
 import { runButtons } from './run-message.ts';
 
@@ -58,7 +59,14 @@ export function alertOf(event: RunEvent, options: { resumesByItself: boolean }):
             : `${name} was resumed by ${mention(event.by)}: ${formatDone(snapshot)}.`,
         lines: [
           ...(event.by === undefined ? ['The bot restarted (or lost its lock), so the run was picked up again.'] : []),
-          repeatedLine(event.repeating, event.from !== 'interrupted'),
+          ...(event.rerunning === 0
+            ? []
+            : [
+                `${counted(event.rerunning, 'image')} processed since the table last grew ${event.rerunning === 1 ? 'is' : 'are'} invoked again, because nothing proves that ${event.rerunning === 1 ? 'its' : 'their'} rows were stored.`,
+              ]),
+          ...(event.rerunning > 0 && event.repeating === 0
+            ? []
+            : [repeatedLine(event.repeating, event.from !== 'interrupted')]),
         ],
       });
     case 'pace-changed':
@@ -119,7 +127,9 @@ function canaryAlert({ snapshot, images, failed }: Extract<RunEvent, { kind: 'ca
           'The other images follow now. The run stops itself if the table does not grow. To stop it now: `/rescan stop`.',
         ],
       })
-    : thread({ fact: `${failures} in the first ${counted(images, 'image')}. The other images follow now.` });
+    : thread({
+        fact: `${failures} in the first ${counted(images, 'image')}, and no missing rows. The other images follow now.`,
+      });
 }
 
 function endAlert(
@@ -196,11 +206,14 @@ function endAlert(
           });
     case 'completed':
       return channel({
-        fact: `${name} is complete: ${formatDone(run)} in ${formatRunningTime(run)}.`,
+        fact:
+          run.totals.noRows === 0
+            ? `${name} is complete: ${formatDone(run)} in ${formatRunningTime(run)}.`
+            : `${name} lost rows: ${counted(run.totals.noRows, 'image has', 'images have')} no rows in the table. ${formatDone(run)} in ${formatRunningTime(run)}.`,
         lines: [
           `${formatOutcomes(run)}.`,
           ...(run.totals.failed > 0 ? [`Failed: ${formatFailed(run)}`] : []),
-          ...(isWithoutGrowth(run) ? [`:warning: ${storedLine(run)}`] : []),
+          storedLine(run),
           `${RECORDS_LABEL}: ${formatRecords(run)}.${run.totals.costUsd > 0 ? ` Cost: ${dollars(run.totals.costUsd)}.` : ''}`,
           starter,
         ],
@@ -229,8 +242,15 @@ function tripButtons(run: RunSnapshot, status: Button): readonly Button[] {
 function tripLines(run: RunSnapshot): readonly string[] {
   const { state, lastFailure, totals } = run;
   const left = run.total - doneOf(run);
+  const lost = withoutRowsLine(run);
   const rest = `${formatDone(run)}, ${count(totals.failed)} failed, ${counted(left, 'image')} left.`;
-  if (state.kind === 'tripped' && state.trippedBy.kind === 'no-growth') return [storedLine(run), rest];
+  if (state.kind === 'tripped' && state.trippedBy.kind === 'no-growth') {
+    const { images } = state.trippedBy;
+    const hung =
+      images === 0 ? ['No invocation has ended in this time, so the function seems to hang.'] : [storedLine(run)];
+    return [...hung, rest];
+  }
+  if (lost !== undefined) return [lost, storedLine(run), rest];
   if (!lastFailure) return [rest];
   const { failureType, message } = lastFailure;
   const error = code(`${failureType} · ${message}`, 500);

@@ -12,9 +12,18 @@ export const doneOf = ({ totals }: Pick<RunSnapshot, 'totals'>): number => image
 export const formatDone = (run: RunSnapshot): string =>
   `${count(doneOf(run))} of ${count(run.total)} done (${percent(doneOf(run), run.total)})`;
 
-/** `380 processed, 8 rejected, 24 failed` */
-export const formatOutcomes = ({ totals }: RunSnapshot): string =>
-  `${count(totals.processed)} processed, ${count(totals.rejected)} rejected, ${count(totals.failed)} failed`;
+/** `380 processed, 8 rejected, 24 failed`, and where images left no rows `…, 5 without rows in the table` */
+export const formatOutcomes = ({ totals }: Pick<RunSnapshot, 'totals'>): string =>
+  [
+    `${count(totals.processed)} processed, ${count(totals.rejected)} rejected, ${count(totals.failed)} failed`,
+    ...(totals.noRows === 0 ? [] : [`${count(totals.noRows)} without rows in the table`]),
+  ].join(', ');
+
+/** What is lost, for the beginning of a message; undefined where every image that claims rows has them. */
+export const withoutRowsLine = ({ totals }: Pick<RunSnapshot, 'totals'>): string | undefined =>
+  totals.noRows === 0
+    ? undefined
+    : `:warning: *${counted(totals.noRows, 'image has', 'images have')} no rows in the table*, although the function reported stored entries for ${totals.noRows === 1 ? 'it' : 'them'}.`;
 
 /** Why a run stopped itself, as the second half of `Rescan r-0142 stopped itself: …`. */
 export function describeTrip(trip: Trip): string {
@@ -22,13 +31,28 @@ export function describeTrip(trip: Trip): string {
     case 'consecutive-failures':
       return `${counted(trip.failures, 'image')} failed in a row`;
     case 'failure-rate':
-      return `${count(trip.failed)} of the last ${counted(trip.window, 'image')} failed`;
+      return `${count(trip.failed)} of the last ${counted(trip.window, 'image')} ${failedOrLost(trip)}`;
     case 'no-growth':
-      return `the table has not grown for ${duration(trip.minutes * 60_000)}`;
+      return trip.images === 0
+        ? `no image has ended for ${duration(trip.minutes * 60_000)}`
+        : `the table has not grown for ${duration(trip.minutes * 60_000)}`;
     case 'canary':
-      return `${count(trip.failed)} of the first ${counted(trip.images, 'image')} failed (limit ${rate(trip.percent)} %)`;
+      return `${count(trip.failed)} of the first ${counted(trip.images, 'image')} ${failedOrLost(trip)} (limit ${rate(trip.percent)} %)`;
   }
 }
+
+const failedOrLost = ({
+  withoutRows = 0,
+  failed,
+}: {
+  readonly withoutRows?: number;
+  readonly failed: number;
+}): string =>
+  withoutRows === 0
+    ? 'failed'
+    : withoutRows >= failed
+      ? 'left no rows in the table'
+      : 'failed or left no rows in the table';
 
 export function describeStopSource(by: StopSource): string {
   switch (by.kind) {
@@ -212,6 +236,10 @@ export function describeState(run: RunSnapshot): string {
     case 'planned':
       return `is planned: ${counted(run.total, 'image')}`;
     case 'running':
+      if (run.rows?.checkingAll && !run.draining)
+        return `is checking the rows of all images in the table: ${formatDone(run)}`;
+      if (run.rows?.canaryWaits && !run.draining)
+        return `waits until the rows of the first images are in the table: ${formatDone(run)}`;
       return run.draining
         ? `starts no more images and waits for ${counted(run.inFlight, 'image')} in progress: ${formatDone(run)}`
         : `is running: ${formatDone(run)}`;

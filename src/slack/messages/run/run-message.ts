@@ -18,6 +18,7 @@ import {
   RECORDS_LABEL,
   runName,
   storedLine,
+  withoutRowsLine,
 } from './describe-run.ts';
 
 /** The live message of a run in the channel: edited in place from start to end. */
@@ -40,6 +41,11 @@ const barLine = (run: RunSnapshot): readonly string[] => [
 ];
 
 function causeLines(run: RunSnapshot): readonly string[] {
+  const lost = withoutRowsLine(run);
+  return lost === undefined ? stateLines(run) : [lost, ...stateLines(run)];
+}
+
+function stateLines(run: RunSnapshot): readonly string[] {
   const { state, lastFailure } = run;
   if (state.kind === 'paused' && state.because.kind === 'fault') return faultLines(state.because.fault);
   if (state.kind === 'tripped' && lastFailure && state.trippedBy.kind !== 'no-growth')
@@ -57,6 +63,7 @@ function numbers(run: RunSnapshot): readonly (readonly [string, string])[] {
     ['Processed', count(run.totals.processed)],
     ['Rejected', count(run.totals.rejected)],
     ['Failed', formatFailed(run)],
+    ...rowsNumber(run),
     [RECORDS_LABEL, formatRecords(run)],
     ...(isRunning ? [['Speed', `${speedText(run)}, ${count(run.inFlight)} in progress${waiting}`] as const] : []),
     ...(isClosed ? [] : [['Pace', `${describeCurrentPace(run)} (ceiling ${rate(run.ceilingPerMinute)})`] as const]),
@@ -64,6 +71,14 @@ function numbers(run: RunSnapshot): readonly (readonly [string, string])[] {
     ...(costUsd > 0 ? [[isClosed ? 'Cost' : 'Cost so far', dollars(costUsd)] as const] : []),
     ['Started by', mention(run.startedBy)],
   ];
+}
+
+/** Images without rows, and those whose rows are still looked for. */
+function rowsNumber({ totals, rows }: RunSnapshot): readonly (readonly [string, string])[] {
+  const unproven = rows?.unproven ?? 0;
+  const waiting = unproven === 0 ? [] : [`${count(unproven)} not in the table yet`];
+  if (totals.noRows === 0 && unproven === 0) return [];
+  return [['Without rows in the table', [count(totals.noRows), ...waiting].join(', ')]];
 }
 
 const speedText = (run: RunSnapshot) =>
@@ -107,6 +122,7 @@ export const progressPost = (run: RunSnapshot): Message =>
     fact: `${formatDone(run)}, ${speedText(run)}.`,
     lines: [
       `Processed ${count(run.totals.processed)}, rejected ${count(run.totals.rejected)}, failed ${formatFailed(run)}.`,
+      ...rowsNumber(run).map(([name, value]) => `${name}: ${value}.`),
       `${RECORDS_LABEL}: ${formatRecords(run)}.`,
       `Time left: ${remainingTime(run)}. ${counted(run.inFlight, 'image')} in progress.`,
     ],

@@ -4,6 +4,9 @@ import { advance } from '../../../../src/run/engines/local/advance.ts';
 import type { EngineEffect, EngineEvent } from '../../../../src/run/engines/local/engine-events.ts';
 import { createLiveRun, type LiveRun } from '../../../../src/run/engines/local/live-run.ts';
 import type { Canary, OutcomeRecord } from '../../../../src/run/model/types.ts';
+import { noRowsOf } from '../../../../src/run/proof/row-proof.ts';
+import type { RowProof } from '../../../../src/run/rules/row-watch.ts';
+import { doneOf } from '../../../../src/run/rules/totals.ts';
 import { isDone } from '../../../../src/run/store/checkpoint.ts';
 
 export const readings = {
@@ -42,6 +45,10 @@ export interface Model {
   endCheckpoint(): void;
   endHaltWrite(): void;
   endGrowthCheck(answer: 'grew' | 'same' | 'fails'): void;
+  /** Ends the lookup in progress. */
+  endLookup(proof: RowProof | 'fails'): void;
+  /** Ends the read of missing rows in progress: one more image without rows, no more, or it fails. */
+  endRowCheck(how: 'one' | 'none' | 'fails'): void;
   toggleLease(): void;
   unsaved(count: number): readonly OutcomeRecord[];
   invocations(): number;
@@ -81,6 +88,7 @@ export function modelRun(options: { images: number; canary?: Canary }): Model {
       throttleLimit: 4,
       checkpointOutcomes: 3,
       checkpointMs: 1_000,
+      rowsWaitMs: 10_000,
       shutdownDrainMs: 8_000,
     },
     now,
@@ -90,16 +98,18 @@ export function modelRun(options: { images: number; canary?: Canary }): Model {
   /** Images that were invoked and have no reply. */
   const called = new Set<number>();
   const recorded = new Set<number>();
+  const processed = new Map<number, OutcomeRecord>();
   let invocations = 0;
   let gaveUp = false;
   let readAt = 0;
   let entries = 0;
   let sleepUntil = 0;
   const inProgress: { append?: Extract<EngineEffect, { kind: 'append' }>['chunk'] } & Record<
-    'manifest' | 'checkpoint' | 'growth' | 'halt',
+    'manifest' | 'checkpoint' | 'growth' | 'halt' | 'rows',
     boolean
-  > = { manifest: false, checkpoint: false, growth: false, halt: false };
-  const begin = (what: 'manifest' | 'checkpoint' | 'growth' | 'halt') => {
+  > = { manifest: false, checkpoint: false, growth: false, halt: false, rows: false };
+  let lookup: readonly OutcomeRecord[] | undefined;
+  const begin = (what: keyof Omit<typeof inProgress, 'append'>) => {
     expect(inProgress[what], `a second ${what} at once`).toBe(false);
     inProgress[what] = true;
   };
@@ -125,6 +135,13 @@ export function modelRun(options: { images: number; canary?: Canary }): Model {
         return begin('growth');
       case 'write-halt':
         return begin('halt');
+      case 'look-up-rows':
+        expect(lookup, 'two lookups at once').toBeUndefined();
+        lookup = effect.records;
+        return;
+      case 'read-missing-rows':
+        expect(called.size + run.inFlight.size, 'images in flight while all rows are checked').toBe(0);
+        return begin('rows');
       case 'sleep':
         sleepUntil = effect.untilMs;
         return;
@@ -142,7 +159,11 @@ export function modelRun(options: { images: number; canary?: Canary }): Model {
       case 'replied':
         return void called.delete(event.index);
       case 'outcomes-recorded':
-        for (const { index } of event.records) recorded.add(index);
+        for (const record of event.records) {
+          recorded.add(record.index);
+          if (record.outcome.kind === 'processed') processed.set(record.index, record);
+          else processed.delete(record.index);
+        }
         return void delete inProgress.append;
       case 'append-failed':
         return void delete inProgress.append;
@@ -158,6 +179,13 @@ export function modelRun(options: { images: number; canary?: Canary }): Model {
         return;
       case 'halt-write-ended':
         inProgress.halt = false;
+        return;
+      case 'rows-looked-up':
+      case 'row-lookup-failed':
+        lookup = undefined;
+        return;
+      case 'missing-rows-read':
+        inProgress.rows = false;
         return;
       default:
         return;
@@ -251,6 +279,19 @@ export function modelRun(options: { images: number; canary?: Canary }): Model {
         send({ kind: 'growth-check-failed', fault: { reason: 'network', message: 'no', fix: 'look' } });
       else send({ kind: 'growth-checked', answer: { kind: 'count', entries } });
     },
+    endLookup(proof) {
+      if (!lookup) return;
+      if (proof === 'fails')
+        send({ kind: 'row-lookup-failed', fault: { reason: 'network', message: 'no', fix: 'look' } });
+      else send({ kind: 'rows-looked-up', proofs: lookup.map(() => proof) });
+    },
+    endRowCheck(how) {
+      if (!inProgress.rows) return;
+      const fault = { reason: 'network', message: 'no', fix: 'look' } as const;
+      const [record] = processed.values();
+      if (how === 'one' && record) send({ kind: 'missing-rows-read', records: noRowsOf(record) });
+      else send({ kind: 'missing-rows-read', records: [], end: how === 'fails' ? fault : 'exhausted' });
+    },
     toggleLease() {
       holdsLease = !holdsLease;
     },
@@ -260,7 +301,8 @@ export function modelRun(options: { images: number; canary?: Canary }): Model {
     gaveUp: () => gaveUp,
     checkInvariants() {
       const { totals, inFlight, waiting, upcoming, progress } = run;
-      expect(totals.processed + totals.rejected + totals.failed).toBe(recorded.size);
+      expect(doneOf(totals)).toBe(recorded.size);
+      if (!run.abandoned) expect(totals.processed).toBe(processed.size);
       expect(inFlight.size).toBeLessThanOrEqual(MAX_IN_FLIGHT);
       const unread = images - readAt;
       const open = [
@@ -272,7 +314,8 @@ export function modelRun(options: { images: number; canary?: Canary }): Model {
       expect(open.filter((index) => !isDone(progress, index)).length + unread + recorded.size).toBe(images);
       // An image is in flight until its own outcome is on record, or it waits for a retry.
       for (const index of called) expect(inFlight.has(index) || run.abandoned).toBe(true);
-      for (const { index } of run.unsaved) expect(inFlight.get(index)?.hasOutcome).toBe(true);
+      for (const { index } of run.unsaved.filter(({ outcome }) => outcome.kind !== 'no-rows'))
+        expect(inFlight.get(index)?.hasOutcome).toBe(true);
     },
     playToEnd() {
       holdsLease = true;
@@ -285,6 +328,8 @@ export function modelRun(options: { images: number; canary?: Canary }): Model {
         model.endCheckpoint();
         model.endHaltWrite();
         model.endGrowthCheck('grew');
+        model.endLookup('found');
+        model.endRowCheck('none');
         model.tickUntilIdle();
         model.pass(200);
       }

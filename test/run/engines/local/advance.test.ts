@@ -264,6 +264,20 @@ const command = fc.oneof(
     }),
   },
   {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant('lookup' as const),
+      proof: fc.constantFrom('found' as const, 'missing' as const, 'unknown' as const, 'fails' as const),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('rows' as const),
+      how: fc.constantFrom('one' as const, 'none' as const, 'fails' as const),
+    }),
+  },
+  {
     weight: 1,
     arbitrary: fc.record({ do: fc.constant('pace' as const), perMinute: fc.integer({ min: 1, max: 6_000 }) }),
   },
@@ -291,6 +305,10 @@ function play(model: Model, step: Command): void {
       return model.endHaltWrite();
     case 'growth':
       return model.endGrowthCheck(step.answer);
+    case 'lookup':
+      return model.endLookup(step.proof);
+    case 'rows':
+      return model.endRowCheck(step.how);
     case 'pace':
       return void model.send({ kind: 'pace-set', paceSetting: { kind: 'fixed', perMinute: step.perMinute }, by });
     case 'halt':

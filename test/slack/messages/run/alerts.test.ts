@@ -111,6 +111,7 @@ describe('alerts', () => {
         'Rescan r-0142 is complete: 412 of 412 done (100 %) in 13 min.',
         '380 processed, 8 rejected, 24 failed.',
         'Failed: 24 (5 %), 20 of them `TEXTRACT_ERROR · Textract could not read the document`',
+        'The function reported 1,140 entries; the table grew by 1,140.',
         'Records in the table (failures not counted): 1,236 (+1,140 since the start). Cost: $1.24.',
         'Started by <@U0OPERATOR>.',
       ].join('\n'),
@@ -122,7 +123,7 @@ describe('alerts', () => {
     const warning = { kind: 'slow', value: 6.24, limit: 10 } as const;
     const events: RunEvent[] = [
       { kind: 'started', snapshot },
-      { kind: 'resumed', snapshot, repeating: 3, from: 'interrupted' },
+      { kind: 'resumed', snapshot, rerunning: 0, repeating: 3, from: 'interrupted' },
       { kind: 'progress', snapshot },
       {
         kind: 'pace-changed',

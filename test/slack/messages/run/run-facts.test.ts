@@ -41,7 +41,7 @@ test('the running time of a run with pauses also gives the time from start to en
 test('the first images are not praised while nothing reached the table', () => {
   const event = { kind: 'canary-passed', failed: 0, images: 20 } as const;
   const text = (snapshot: typeof run) => alertOf({ ...event, snapshot }, { resumesByItself: true })?.message.text;
-  expect(text(run)).toBe('No failures in the first 20 images. The other images follow now.');
+  expect(text(run)).toBe('No failures in the first 20 images, and no missing rows. The other images follow now.');
   expect(text(runSnapshot({ growth: counted }))).toMatch(
     /^:warning: No failures in the first 20 images, but nothing reached the table yet\./,
   );
@@ -51,7 +51,7 @@ test('the first images are not suspected while the table was not counted since t
   const event = { kind: 'canary-passed', failed: 0, images: 20 } as const;
   const snapshot = runSnapshot({ growth: { ...counted, imagesSinceCount: 412, imagesToNextCount: 15 } });
   expect(alertOf({ ...event, snapshot }, { resumesByItself: true })?.message.text).toBe(
-    'No failures in the first 20 images. The other images follow now.',
+    'No failures in the first 20 images, and no missing rows. The other images follow now.',
   );
 });
 
