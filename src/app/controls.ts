@@ -28,6 +28,7 @@ import { codeIdentity, describeFunction } from '../pipeline/invoke/ocr-function.
 import { readAllQuotas } from '../pipeline/limits/quotas.ts';
 import type { RunControl } from '../run/model/run-control.ts';
 import { readLatestExperience } from '../run/plan/past-runs.ts';
+import { lastWholeRunEndedAt } from '../run/store/run-chain.ts';
 import type { BotContext } from './context.ts';
 import { assembleDeploys, assembleFunctionSteps } from './function-steps.ts';
 import { assembleDiagnoses, assembleFunctionLog, assembleResults } from './results.ts';
@@ -187,6 +188,8 @@ function assembleTableJobs(
     functionName: settings.ocrFunction,
     codeSha256: async () => codeIdentity(await functionFacts()),
     activeRun: () => activeRunId(runs),
+    lastWholeRunEndedAt: () => lastWholeRunEndedAt(context.runStore),
+    ignoredFields: settings.diffIgnoredFields,
     policy: settings.approvalPolicy,
     approvalMs: settings.approvalMs,
     maxBackupAgeMs: settings.backupMaxAgeMs,

@@ -36,6 +36,19 @@ export const tableActionSchema = z.discriminatedUnion('kind', [
     failedOnly: z.boolean(),
     /** Deletes only the records of this scope. */
     scope: scopeReferenceSchema.exactOptional(),
+    /** Entries that were corrected by hand and that a rescan does not bring back, as far as that is known. */
+    corrections: z
+      .discriminatedUnion('kind', [
+        z.object({
+          kind: z.literal('counted'),
+          rows: z.int(),
+          fields: z.array(z.object({ name: z.string(), records: z.int() })),
+          /** The backup with which the table was compared. */
+          since: z.string(),
+        }),
+        z.object({ kind: z.literal('unknown'), because: z.enum(['no-backup', 'unreadable']) }),
+      ])
+      .exactOptional(),
     /** Deletes the table itself and creates it anew, in place of deleting every record. */
     recreate: z.literal(true).exactOptional(),
     continues: z.string().exactOptional(),
@@ -79,6 +92,7 @@ export const tableActionSchema = z.discriminatedUnion('kind', [
   }),
 ]);
 export type TableAction = z.infer<typeof tableActionSchema>;
+export type KnownCorrections = NonNullable<Extract<TableAction, { kind: 'flush' }>['corrections']>;
 export type PruneAction = Extract<TableAction, { kind: 'prune' }>;
 
 /** The backup that an action relies on and that must be kept while its request is open; undefined where it is none. */

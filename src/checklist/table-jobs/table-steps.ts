@@ -14,10 +14,11 @@ import { defined } from '../../lib/defined.ts';
 import { refuse, succeed } from '../../lib/result.ts';
 import { countByKind } from '../../pipeline/table/count.ts';
 import { describeTable, keyNamesOf } from '../../pipeline/table/table.ts';
+import { backupForCorrections, countCorrections } from '../../results/diff/corrections.ts';
 import { referenceTo, type ScopeReference } from '../../run/scope/scope.ts';
 import type { ScopeFilter } from '../../run/scope/scope-filter.ts';
 import type { AuditWriter } from '../audit/audit-writer.ts';
-import type { TableAnswer, TableControl, TableEvent } from '../contracts/table-control.ts';
+import type { KnownCorrections, TableAnswer, TableControl, TableEvent } from '../contracts/table-control.ts';
 import type { Checklist } from '../steps/checklist.ts';
 import { type ApprovalFactsPorts, createApprovalFacts } from './approval-facts.ts';
 import { createApprovalRequests } from './approval-requests.ts';
@@ -39,6 +40,10 @@ export interface TableStepsPorts
     Omit<JobDriverPorts, 'record' | 'jobs' | 'emit' | 'carryOut' | 'recordTableChange' | 'markEnded' | 'recordResult'>,
     Omit<BackupRequestsPorts, 'record' | 'emit' | 'closing'>,
     CarryOutPorts {
+  /** When the last run over all images ended, epoch ms; undefined where there was none. */
+  readonly lastWholeRunEndedAt: () => Promise<number | undefined>;
+  /** Fields that differ after every run. */
+  readonly ignoredFields: readonly string[];
   readonly lambda: LambdaClient;
   readonly functionName: string;
   readonly record: JobRecord;
@@ -58,6 +63,8 @@ export interface TableSteps extends TableControl {
   shutDown(): Promise<void>;
 }
 
+/** Characters of the name of a field. */
+const MAX_FIELD_NAME = 40;
 const LOOK_EVERY_MS = 2_000;
 /** A backup that is unfinished this long has no process any more, ms. */
 const UNFINISHED_AFTER_MS = 24 * 60 * 60_000;
@@ -140,6 +147,28 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
     return { added, changed, removed };
   }
 
+  /** For the people who decide about a flush: that it cannot be counted is no reason to refuse. */
+  async function corrected(
+    { id: flushBackupId, table: { arn: tableArn } }: BackupRecord,
+    covers?: ScopeFilter['covers'],
+  ): Promise<KnownCorrections> {
+    try {
+      const since = await ports.lastWholeRunEndedAt();
+      const reference = { tableArn, flushBackupId, ...defined({ since }) };
+      const backup = backupForCorrections(await listBackups(location), reference);
+      if (!backup) return { kind: 'unknown', because: 'no-backup' };
+      const { table, ignoredFields } = ports;
+      const request = { table, ignoredFields, backupId: backup.id, signal: closing.signal, ...defined({ covers }) };
+      const { rows, fields: found } = await countCorrections(ports, request);
+      // The action passes through the metadata of a form, which is limited.
+      const fields = found.map(({ name, records }) => ({ name: name.slice(0, MAX_FIELD_NAME), records }));
+      return { kind: 'counted', rows, fields, since: backup.id };
+    } catch (error) {
+      ports.warn('corrections by hand could not be counted', error);
+      return { kind: 'unknown', because: 'unreadable' };
+    }
+  }
+
   async function lookingForWork(): Promise<void> {
     await clearUnfinished(location, { now: clock.now(), olderThanMs: UNFINISHED_AFTER_MS }).catch((error) =>
       ports.warn('unfinished backups were not removed', error),
@@ -184,14 +213,17 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
           return refuse({ reason: 'differs', backupId: backup.id, difference, most: ports.maxDifference });
         const whole = { kind: 'flush' as const, backupId: backup.id, failedOnly };
         if (scope) {
-          const recordsNow = await countInScope(referenceTo(scope));
-          const action = { ...whole, scope: referenceTo(scope) };
+          const reference = referenceTo(scope);
+          const recordsNow = await countInScope(reference);
+          const corrections = await withFilter(reference, ({ covers }) => corrected(backup, covers));
+          const action = { ...whole, scope: reference, corrections };
           return succeed({ action, now, backup, difference, scope: { scope, recordsNow } });
         }
         if (failedOnly) return succeed({ action: whole, now, backup, difference });
         const notRebuildable = await ports.readNotRebuildable();
-        if (!recreate) return succeed({ action: whole, now, backup, difference, notRebuildable });
-        const planned = { ...whole, recreate: true as const };
+        const action = { ...whole, corrections: await corrected(backup) };
+        if (!recreate) return succeed({ action, now, backup, difference, notRebuildable });
+        const planned = { ...action, recreate: true as const };
         return succeed({ action: planned, now, backup, difference, notRebuildable, recreation: await recreation() });
       }),
     planRestore: ({ backupId, mode }) =>

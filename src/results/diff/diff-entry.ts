@@ -21,8 +21,14 @@ export type DiffEntry = {
   readonly record: RecordKind;
 } & (
   | { readonly kind: 'removed' | 'added'; readonly item: Item }
-  /** `seen`: the `versionId` of the record in the table. */
-  | { readonly kind: 'changed'; readonly fields: readonly FieldChange[]; readonly seen: string }
+  | {
+      readonly kind: 'changed';
+      readonly fields: readonly FieldChange[];
+      /** The `versionId` of the record in the table. */
+      readonly seen: string;
+      /** Both sides have the same ProcessingTimestamp, so the function has not written the record in between. */
+      readonly isByHand: boolean;
+    }
   /** The same entry under another key: another person or project code. `id` is of the key in the backup, `key` of the table. */
   | { readonly kind: 'moved'; readonly from: Item; readonly field: FieldChange; readonly hours?: string }
 );

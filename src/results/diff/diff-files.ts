@@ -2,8 +2,8 @@ import type { DifferenceKind } from '../../backup/compare/compare.ts';
 import { entryId } from '../../backup/format/item-key.ts';
 import { createLineFile, type LineFile } from '../../lib/disk/lines.ts';
 import type { Item } from '../../pipeline/table/item.ts';
-import { type KeyNames, kindOfRecord, type RecordKind } from '../../pipeline/table/records.ts';
-import { DIFFERENCE_ORDER, type DiffEntry, type DiffKind, type FieldChange, keyOfItem, sortKey } from './diff-entry.ts';
+import { type KeyNames, kindOfRecord } from '../../pipeline/table/records.ts';
+import { DIFFERENCE_ORDER, type DiffEntry, type DiffKind, keyOfItem, sortKey } from './diff-entry.ts';
 import { createMoves, type Move, type Moves } from './moves.ts';
 
 /** The differences in temporary files, each sorted by key. `moves` tells which of the removed and added ones belong together. */
@@ -78,7 +78,7 @@ function parseMove(line: string): DiffEntry {
 
 function parseEntry(line: string, kind: DifferenceKind, keys: KeyNames): DiffEntry {
   if (kind === 'changed') {
-    const changed: { key: Item; record: RecordKind; fields: readonly FieldChange[]; seen: string } = JSON.parse(line);
+    const changed: Omit<Extract<DiffEntry, { kind: 'changed' }>, 'kind' | 'id'> = JSON.parse(line);
     return { kind, id: entryId(changed.key), ...changed };
   }
   const item: Item = JSON.parse(line);

@@ -26,6 +26,8 @@ export interface DiffRequest {
   readonly ignoredFields?: readonly string[];
   /** Only records of these kinds, on either side; all by default. */
   readonly kinds?: readonly RecordKind[];
+  /** Only records for which this is true, on either side; all by default. */
+  readonly covers?: (item: Item) => boolean;
   /** How many people and fields the totals list; 20 by default. */
   readonly top?: number;
   readonly segments?: number;
@@ -108,6 +110,9 @@ export async function diffWithBackup(
   }
 }
 
+/** The function writes it anew each time; an import of corrected entries keeps it. */
+const WRITTEN_AT = 'ProcessingTimestamp';
+
 /** Marks the side of an item in the sorted lines. The backup sorts first. */
 const BACKUP = 'b';
 const TABLE = 't';
@@ -124,6 +129,7 @@ async function sortBothSides(
   const read = { tableItems: 0, backupItems: 0, compared: 0 };
   const addItem = (side: typeof BACKUP | typeof TABLE, key: string, item: Item, json: string) => {
     if (request.kinds !== undefined && !request.kinds.includes(kindOfRecord(item, names))) return;
+    if (request.covers !== undefined && !request.covers(item)) return;
     sorter.add(`${key}\t${side}${json}`);
   };
   const failed = new AbortController();
@@ -183,7 +189,8 @@ function joinSides(request: DiffRequest, keys: KeyNames, found: Differences, tot
       if (fields.length === 0) return totals.addSame(record, all.length > 0);
       totals.add({ ...pair, kind: 'changed', before, after, fields });
       const seen = versionId(after);
-      found.changed.add(JSON.stringify({ key: keyOfItem(after, keys), record, fields, seen }));
+      const isByHand = before[WRITTEN_AT] !== undefined && all.every(({ name }) => name !== WRITTEN_AT);
+      found.changed.add(JSON.stringify({ key: keyOfItem(after, keys), record, fields, seen, isByHand }));
     } else if (before !== undefined && backupJson !== undefined) {
       totals.add({ ...pair, kind: 'removed', before });
       found.removed.add(backupJson);

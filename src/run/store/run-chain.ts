@@ -60,6 +60,12 @@ export async function readHistory(store: Pick<RunStore, 'newestFirst'>): Promise
   return runs.sort(newerFirst);
 }
 
+/** When the last run over all images ended, epoch ms: nothing was rewritten as a whole since. Undefined if there was none. */
+export async function lastWholeRunEndedAt(store: Pick<RunStore, 'newestFirst'>): Promise<number | undefined> {
+  const whole = (await readHistory(store)).find(({ plan }) => isWhole(plan.selection));
+  return whole?.endedAt ?? whole?.startedAt;
+}
+
 const newerFirst = (a: RunRecord, b: RunRecord): number =>
   (b.startedAt ?? b.plan.plannedAt) - (a.startedAt ?? a.plan.plannedAt) || (isLaterRun(a.runId, b.runId) ? -1 : 1);
 

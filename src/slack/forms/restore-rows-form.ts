@@ -218,7 +218,7 @@ async function choose(diff: Diff, choice: RestoreRowsChoice) {
     if (all <= MAX_RESTORED_ROWS) entries.push(entry.id);
   }
   const fields = [...byField]
-    .map(([field, records]) => ({ name: field, records }))
+    .map(([field, records]) => ({ name: field.slice(0, MAX_NAME), records }))
     .sort((a, b) => b.records - a.records)
     .slice(0, MAX_NAMED_FIELDS);
   return { entries, overwrites, fields, names, all };

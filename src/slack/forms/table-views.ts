@@ -15,6 +15,7 @@ import { code, shorten } from '../messages/kit/escape.ts';
 import { count, counted } from '../messages/kit/format.ts';
 import {
   backupLine,
+  correctionLines,
   describeCounts,
   describeDifference,
   describeRecovery,
@@ -126,6 +127,7 @@ export function flushView(plan: FlushPlan, channel: string): ModalView {
         ? `*Deletes* ${counted(records, 'failed-image record')} and nothing else.`
         : `*Deletes* all ${count(records)} records.`,
     ...(notRebuildable ? notRebuildableLines(notRebuildable) : []),
+    ...correctionLines(action),
   ];
   return recreation
     ? confirmView('Recreate the table', plan, channel, lines, describeRecreation(recreation, now.pointInTimeRecovery))

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { versionId } from '../../../src/backup/format/digest.ts';
@@ -89,7 +90,9 @@ function naiveDiff(
       const change = { name, ...(a && { before: a }), ...(b && { after: b }) };
       return isLeftOut(change) ? [] : [change];
     });
-    if (fields.length > 0) found.push({ kind: 'changed', ...about(item), fields, seen: versionId(item) });
+    const isByHand =
+      was.ProcessingTimestamp !== undefined && isDeepStrictEqual(was.ProcessingTimestamp, item.ProcessingTimestamp);
+    if (fields.length > 0) found.push({ kind: 'changed', ...about(item), fields, seen: versionId(item), isByHand });
   }
   for (const item of saved.values()) found.push({ kind: 'removed', ...about(item), item });
   return found;

@@ -37,6 +37,7 @@ describe('a diff', () => {
             { name: 'Note', after: { S: 'new' } },
           ],
           seen: expect.stringMatching(/^[\w-]{22}$/),
+          isByHand: true,
         },
         {
           kind: 'added',

@@ -157,6 +157,7 @@ describe('the form with changed entries', () => {
       record: 'entry',
       fields: [note, hours],
       seen: seen.padEnd(22, 'v'),
+      isByHand: true,
     };
   };
   const restored = ({ action }: { action: TableAction }) =>

@@ -426,6 +426,28 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
   refusalView: () => [tableViews.refusalView('Flush the table', ['Some line', 'Another `one`'])],
   flushView: (worse) => [
     tableViews.flushView(
+      {
+        ...withTableName(worse, {
+          now: tableNow(),
+          backup: backupRecord({ note: 'A note' }),
+          difference: { added: 1, changed: 2, removed: 3 },
+        }),
+        action: {
+          kind: 'flush',
+          backupId: '20260105083000-abc123',
+          failedOnly: false,
+          corrections: {
+            kind: 'counted',
+            rows: 3,
+            // As long as the request cuts it.
+            fields: Array.from({ length: 5 }, () => ({ name: worse('F 1').slice(0, 40), records: 3 })),
+            since: 'b-1',
+          },
+        },
+      },
+      'C01',
+    ),
+    tableViews.flushView(
       withTableName(worse, {
         action: { kind: 'flush', backupId: '20260105083000-abc123', failedOnly: false },
         now: tableNow(),

@@ -371,6 +371,7 @@ export const entries: readonly DiffEntry[] = [
     kind: 'changed',
     fields: [{ name: 'F 1', before: { S: 'B 1' } }],
     seen: 'v'.repeat(22),
+    isByHand: true,
   },
 ];
 export const person = {

@@ -14,7 +14,7 @@ import {
 import { ACTION, button } from '../kit/buttons.ts';
 import { code, mention, mentionWho, sentence, unescapeMrkdwn } from '../kit/escape.ts';
 import { compose, type Message, say } from '../kit/message.ts';
-import { actionName, clockTime, describeAction, namedLines } from './describe-table.ts';
+import { actionName, clockTime, correctionLines, describeAction, namedLines } from './describe-table.ts';
 import { changedLines, decisionClause } from './table-refusals.ts';
 
 /** Who may approve: the policy, and the user and group ids of the approvers. */
@@ -59,6 +59,7 @@ export function approvalMessage(approval: Approval, whoApproves: WhoApproves): M
     facts.map(({ name, value }) => `${sentence(name, 60)}: ${code(value, 200)}`).join('\n');
   const details = [
     ...namedLines(action),
+    ...correctionLines(action),
     ...unavailableLines(approval, action),
     reason,
     ...approval.fingerprint.filter(isOverridden).map(overriddenLine),

@@ -143,6 +143,26 @@ export function namedLines(action: TableAction): readonly string[] {
   ];
 }
 
+/** What a flush loses of what people corrected, as far as it can be known. */
+export function correctionLines(action: TableAction): readonly string[] {
+  if (action.kind !== 'flush' || !action.corrections) return [];
+  const { corrections } = action;
+  const after = 'After the rescan, `/rescan diff restore` can restore them from the backup of this flush.';
+  if (corrections.kind === 'unknown')
+    return [
+      corrections.because === 'no-backup'
+        ? `*Corrections by hand* not known: there is no earlier backup that was made after the last run over all images. ${after}`
+        : `*Corrections by hand* not known: an earlier backup could not be read. The bot’s log has the reason. ${after}`,
+    ];
+  const since = `backup ${code(shortBackupId(corrections.since), 80)}`;
+  if (corrections.rows === 0)
+    return [`*Corrections by hand* none since ${since}: no entry has other values with the same ProcessingTimestamp.`];
+  const fields = corrections.fields.map(({ name, records }) => `${code(name, 60)} ${count(records)}`).join(', ');
+  return [
+    `:warning: *Corrections by hand* ${counted(corrections.rows, 'entry was', 'entries were')} edited since ${since} (${fields}): other values with the same ProcessingTimestamp. A rescan does not bring ${corrections.rows === 1 ? 'it' : 'them'} back. ${after}`,
+  ];
+}
+
 /** `Cost: about 1,520 write units, as transactions take 2 for each KB of a record.`, and how long a limited table needs at least. */
 export function describeWriteCost(records: number, { unitsPerRecord, indexes, unitsPerSecond }: WriteCost): string {
   const units = records * unitsPerRecord;
