@@ -69,7 +69,7 @@ export function assembleControls(context: BotContext, runs: RunControl): BotCont
   const scopes = assembleScopes(context);
   const tables = assembleTableJobs(context, { approvals, record: jobRecord, runs, checklist, audit, scopes });
   const steps = assembleFunctionSteps(context, { runs, tables, checklist, readQuotaReport });
-  const deploys = assembleDeploys(context, { runs, tables, checklist });
+  const deploys = assembleDeploys(context, { runs, tables, checklist, audit });
   const starts = createStartControl(runs, checklist, audit, scopes.manifests);
   const scope = createScopeControl({
     checklist,

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { AuditWriter } from '../checklist/audit/audit-writer.ts';
 import type { QuotaReport } from '../checklist/contracts/quota-report.ts';
 import { createDeployStore } from '../checklist/deploy/deploy-store.ts';
 import { createDeployWork } from '../checklist/deploy/deploy-work.ts';
@@ -63,7 +64,10 @@ export function assembleFunctionSteps(
 }
 
 /** Deploys of failure logging to the pipeline's function. */
-export function assembleDeploys(context: BotContext, parts: FunctionStepParts): Deploys {
+export function assembleDeploys(
+  context: BotContext,
+  parts: FunctionStepParts & { readonly audit: AuditWriter },
+): Deploys {
   const { settings, aws, table, clock, logger } = context;
   return createDeploys({
     ...createDeployWork({
@@ -78,6 +82,7 @@ export function assembleDeploys(context: BotContext, parts: FunctionStepParts): 
     store: createDeployStore(table, settings.ocrFunction),
     clock,
     checklist: parts.checklist,
+    audit: parts.audit,
     exclusive: { ...exclusivePorts(context, parts), lease: context.leases.deploys },
     codeSha256: async () => codeIdentity(await describeFunction(aws.lambda, settings.ocrFunction)),
     readFault: (error) => expectedFaultOr(error, settings.ocrFunction),

@@ -85,8 +85,6 @@ function createTables() {
   });
   const deployForms = createDeployForms({
     deploys: rescans.deploys,
-    answers,
-    announce: async () => {},
     download: async () => new Uint8Array(),
     openView: async () => 'V1',
     updateView: async () => {},

@@ -105,37 +105,3 @@ function ocrVersionOf(text: string | undefined): OcrVersion {
   const fact = (name: string) => new RegExp(`^${name}=(.*)$`, 'm').exec(text ?? '')?.[1]?.trim() ?? 'unknown';
   return { version: fact('VERSION'), buildDate: fact('BUILD_DATE'), description: fact('DESCRIPTION') };
 }
-
-/** The error of Lambda's Python runtime when it cannot find the handler, or undefined when it can. */
-export function importErrorOf(
-  handler: string,
-  content: FunctionPackage,
-): { errorType: string; errorMessage: string } | undefined {
-  const dot = handler.lastIndexOf('.');
-  if (dot < 0)
-    return {
-      errorType: 'Runtime.MalformedHandlerName',
-      errorMessage: `Bad handler '${handler}': not enough values to unpack (expected 2, got 1)`,
-    };
-  const module = handler.slice(0, dot).replaceAll('/', '.');
-  const path = module.replaceAll('.', '/');
-  const name = handler.slice(dot + 1);
-  const source = content.text(`${path}.py`) ?? content.text(`${path}/__init__.py`);
-  if (source === undefined)
-    return {
-      errorType: 'Runtime.ImportModuleError',
-      errorMessage: `Unable to import module '${module}': No module named '${module}'`,
-    };
-  // Searches the text for a definition, an assignment or an imported name. Nothing is executed.
-  const defined = () =>
-    new RegExp(
-      `^(?:async\\s+)?(?:def|class)\\s+${name}\\b|^${name}\\s*[:=]|^(?:from\\s.*)?import\\s.*\\b${name}\\b`,
-      'm',
-    );
-  return /^[\p{L}\p{N}_]+$/u.test(name) && defined().test(source)
-    ? undefined
-    : {
-        errorType: 'Runtime.HandlerNotFound',
-        errorMessage: `Handler '${name}' missing on module '${module}'`,
-      };
-}

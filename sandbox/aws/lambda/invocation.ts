@@ -5,13 +5,13 @@ import { z } from 'zod';
 import { readBody } from '../http.ts';
 import type { LogRing } from '../logs/log-ring.ts';
 import type { MetricStore } from '../logs/metric-store.ts';
-import { isWrapped, logWrappedFailure, workingHandler } from '../ocr/failure-wrapper.ts';
-import { type FunctionReply, runOcr, runtimeError } from '../ocr/ocr.ts';
+import { answerCheck, isWrapped, logWrappedFailure, workingHandler } from '../ocr/failure-wrapper.ts';
+import { type FunctionReply, moduleErrorOf, runOcr, runtimeError } from '../ocr/ocr.ts';
 import type { FailureKind, World } from '../world.ts';
 import { createEnvironments, platformLines } from './execution.ts';
-import { importErrorOf } from './function-package.ts';
 import type { FunctionRevision, FunctionState } from './function-state.ts';
 import type { FunctionTable } from './function-table.ts';
+import { importErrorOf } from './import-error.ts';
 import type { Invocations } from './invocations.ts';
 import { LambdaRefusal } from './lambda-http.ts';
 
@@ -79,7 +79,8 @@ export function createInvoker(ports: InvocationPorts) {
     return;
   }
 
-  async function run(bucket: string, key: string, revision: FunctionRevision) {
+  /** `event`: one that names no image. */
+  async function run(bucket: string, key: string, revision: FunctionRevision, event?: unknown) {
     const requestId = randomUUID();
     const startedAt = Date.now();
     invocations.begin(key, startedAt);
@@ -92,13 +93,16 @@ export function createInvoker(ports: InvocationPorts) {
     const latency = between(world().latencyMs);
     if (latency > 0) await new Promise((resolve) => setTimeout(resolve, Math.min(latency, timeoutMs)));
     const failure = latency > timeoutMs ? { kind: 'timeout-new' as const, message: undefined } : failureFor(key);
-    const reply = await execute(bucket, key, revision, {
-      requestId,
-      logStream: environment.stream,
-      say: lines.say,
-      startedAt,
-      failure,
-    });
+    const reply =
+      event === undefined
+        ? await execute(bucket, key, revision, {
+            requestId,
+            logStream: environment.stream,
+            say: lines.say,
+            startedAt,
+            failure,
+          })
+        : withoutImage(event, revision, lines.say);
     const endedAt = Date.now();
     const durationMs = reply.kind.startsWith('timeout') ? timeoutMs : endedAt - startedAt + ports.random();
     const usedMb = reply.kind === 'out-of-memory' ? revision.memorySizeMb : Math.round(between(world().memoryMb));
@@ -110,6 +114,29 @@ export function createInvoker(ports: InvocationPorts) {
     if (!reply.killed) environments.giveBack(environment);
     invocations.end({ requestId, key, startedAt, endedAt, reply: reply.kind });
     return { requestId, reply };
+  }
+
+  /** The error at the start of the function, if it cannot be loaded. */
+  function unloaded(revision: FunctionRevision): FunctionReply | undefined {
+    // The failure logging module imports the previous handler when it loads. When that import fails, the module does
+    // not run either.
+    for (const handler of [revision.handler, workingHandler(revision)]) {
+      const error = world().packageType === 'Image' ? undefined : importErrorOf(handler, revision.content);
+      if (error) return runtimeError(error.errorType, error.errorMessage, 'import-error');
+    }
+    return moduleErrorOf(revision);
+  }
+
+  /** Runs the deployed package on an event that names no image: the handler raises, unless failure logging answers itself. */
+  function withoutImage(event: unknown, revision: FunctionRevision, say: (message: string) => void): FunctionReply {
+    const failed = unloaded(revision) ?? answerCheck(event, revision);
+    if (failed) return failed;
+    const records = z.object({ Records: z.array(z.unknown()) }).safeParse(event);
+    if (isWrapped(revision))
+      say('RESCAN_FAILURE_LOGGING not written: image=null error=LookupError: the event names no image\n');
+    return records.success
+      ? runtimeError('IndexError', 'list index out of range', 'crash')
+      : runtimeError('KeyError', "'Records'", 'crash');
   }
 
   /** Runs the deployed package on one image. */
@@ -126,14 +153,8 @@ export function createInvoker(ports: InvocationPorts) {
     },
   ): Promise<FunctionReply> {
     const { requestId, say, failure } = about;
-    const notLoaded = (handler: string) => {
-      const error = world().packageType === 'Image' ? undefined : importErrorOf(handler, revision.content);
-      return error && runtimeError(error.errorType, error.errorMessage, 'import-error');
-    };
-    // The failure logging module imports the previous handler when it loads. When that import fails, the module does
-    // not run either.
-    const unloaded = notLoaded(revision.handler) ?? notLoaded(workingHandler(revision));
-    if (unloaded) return unloaded;
+    const failed = unloaded(revision);
+    if (failed) return failed;
     const reply = await runOcr(bucket, key, {
       s3: ports.s3,
       table: ports.table,
@@ -176,14 +197,10 @@ export function createInvoker(ports: InvocationPorts) {
           'RequestTooLargeException',
           `Request must be smaller than ${MOST_REQUEST_BYTES} bytes for the InvokeFunction operation`,
         );
-      const event = eventSchema.safeParse(parseJson(body.toString('utf8')));
-      const record = event.data?.Records[0];
-      if (!record)
-        throw new LambdaRefusal(
-          400,
-          'InvalidRequestContentException',
-          'Could not parse request body into json: no S3 record',
-        );
+      const payload = body.length === 0 ? {} : parseJson(body.toString('utf8'));
+      if (payload === undefined)
+        throw new LambdaRefusal(400, 'InvalidRequestContentException', 'Could not parse request body into json');
+      const record = eventSchema.safeParse(payload).data?.Records[0];
       const reason = throttle();
       if (reason) {
         metrics.record('AWS/Lambda', 'Throttles', dimensions, 1);
@@ -191,21 +208,22 @@ export function createInvoker(ports: InvocationPorts) {
         throw new LambdaRefusal(429, 'TooManyRequestsException', 'Rate Exceeded.', { Reason: reason });
       }
       const revision = qualifier === undefined ? state.running() : (state.revision(qualifier) ?? state.running());
-      const { bucket, object } = record.s3;
+      const { bucket, object } = record?.s3 ?? { bucket: { name: '' }, object: { key: '' } };
+      const event = record ? undefined : payload;
       const bucketName =
         world().bucketMissing && bucket.name === ports.imageBucket ? `${bucket.name}-is-gone` : bucket.name;
       if (request.headers['x-amz-invocation-type'] === 'Event') {
         // Lambda answers at once and retries a failed asynchronous event twice.
         void (async () => {
           for (let attempt = 0; attempt < 3; attempt++) {
-            const { reply } = await run(bucketName, object.key, revision);
+            const { reply } = await run(bucketName, object.key, revision, event);
             if (reply.functionError === undefined) return;
           }
         })();
         response.writeHead(202, { 'x-amzn-requestid': randomUUID() });
         return void response.end();
       }
-      const { requestId, reply } = await run(bucketName, object.key, revision);
+      const { requestId, reply } = await run(bucketName, object.key, revision, event);
       if (world().brokenConnections > 0 && ports.random() < world().brokenConnections) {
         request.socket.destroy();
         return;

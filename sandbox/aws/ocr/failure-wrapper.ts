@@ -48,6 +48,17 @@ export const workingHandler = (revision: FunctionRevision): string =>
     ? (revision.environment.RESCAN_FORMER_HANDLER ?? 'lambda_function.lambda_handler')
     : revision.handler;
 
+/** The attribute of an event that asks whether the module can be loaded. */
+const CHECK = 'rescanBotCheck';
+
+/** The answer of the module itself to an event with `rescanBotCheck`; undefined for every other event and older modules. */
+export function answerCheck(event: unknown, revision: FunctionRevision): FunctionReply | undefined {
+  if (!isWrapped(revision) || !revision.content.text(MODULE)?.includes(CHECK)) return;
+  if (typeof event !== 'object' || event === null || !Object.hasOwn(event, CHECK)) return;
+  const payload = { [CHECK]: Reflect.get(event, CHECK), formerHandler: workingHandler(revision) };
+  return { payload: JSON.stringify(payload), kind: 'check' };
+}
+
 export interface WrapperPorts {
   readonly revision: FunctionRevision;
   readonly table: FunctionTable;

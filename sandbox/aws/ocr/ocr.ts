@@ -51,14 +51,18 @@ function throttled(): PythonError {
   );
 }
 
+/** The error that the module of the handler raises when it is imported, if any. */
+export const moduleErrorOf = ({ environment }: Pick<FunctionRevision, 'environment'>): FunctionReply | undefined =>
+  environment.DYNAMODB_TABLE === undefined
+    ? runtimeError('KeyError', "'DYNAMODB_TABLE'", 'import-error', [
+        '  File "/var/task/lambda_function.py", line 16, in <module>\n    DYNAMODB_TABLE = os.environ["DYNAMODB_TABLE"]\n',
+      ])
+    : undefined;
+
 /** Runs the OCR function on one image, as pipeline.md describes it. Never throws. */
 export async function runOcr(bucket: string, key: string, ports: FunctionPorts): Promise<FunctionReply> {
   const { failWith, failMessage, requestId } = ports;
-  const { timeoutSeconds, environment } = ports.revision;
-  if (environment.DYNAMODB_TABLE === undefined)
-    return runtimeError('KeyError', "'DYNAMODB_TABLE'", 'import-error', [
-      '  File "/var/task/lambda_function.py", line 16, in <module>\n    DYNAMODB_TABLE = os.environ["DYNAMODB_TABLE"]\n',
-    ]);
+  const { timeoutSeconds } = ports.revision;
   const stamp = new Date(ports.now()).toISOString();
   switch (failWith) {
     case 'crash':

@@ -2,7 +2,6 @@ import { createThreadFinder } from '../../slack/delivery/message-locations.ts';
 import { createDeployForms } from '../../slack/forms/deploy-forms.ts';
 import { createRestoreRowsForm } from '../../slack/forms/restore-rows-form.ts';
 import { createTableForms } from '../../slack/forms/table-forms.ts';
-import type { Message } from '../../slack/messages/kit/message.ts';
 import { createAnswers } from '../../slack/requests/answers.ts';
 import { createAuditExport } from '../../slack/requests/export-audit.ts';
 import { createFilePlaces } from '../../slack/requests/file-places.ts';
@@ -23,7 +22,6 @@ export function assembleRequests(
 ) {
   const { settings, runs, tables, scope, starts, deploys, audit, results, diagnoses, functionLog, clock, onError } =
     ports;
-  const announce = async (channel: string, message: Message) => void (await chat.post(channel, message));
   const planning = { runs, starts, chat, links, clock };
   const tableForms = createTableForms({ tables, scope, chat, whoApproves, ...modals });
   const answers = createAnswers({ store: ports.answerStore, chat, clock, onError });
@@ -53,7 +51,7 @@ export function assembleRequests(
     logRequests: createLogRequests({ findLines: functionLog.findLines, results, answers, places, files, clock }),
     exportAudit: createAuditExport({ audit, files, places }),
     tableForms,
-    deployForms: createDeployForms({ deploys, answers, announce, download, ...modals }),
+    deployForms: createDeployForms({ deploys, download, ...modals }),
     restoreRowsForm: createRestoreRowsForm({ results, askApproval: tableForms.ask, ...modals }),
   };
 }

@@ -75,7 +75,7 @@ export function assembleSlackApp(parts: Omit<SlackPorts, 'onError'>): SlackApp {
       () => runs.watch(runFollowUps.handle),
       () => tables.watch(tableThread.handle),
       () => autopilot.watch(autopilotThread.handle),
-      () => deploys.watch(requests.deployForms.announceLateEnd),
+      () => deploys.watch(threads.deployThread.handle),
       () => runs.watch(home.changed),
       () => tables.watch(home.changed),
       () => autopilot.watch(home.changed),

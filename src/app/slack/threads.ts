@@ -1,5 +1,6 @@
 import { logRefusal } from '../../slack/requests/log-requests.ts';
 import { createAutopilotThread } from '../../slack/threads/autopilot-thread.ts';
+import { createDeployThread } from '../../slack/threads/deploy-thread.ts';
 import { createLogFollower } from '../../slack/threads/log-follower.ts';
 import { createRunFollowUps } from '../../slack/threads/run-follow-ups.ts';
 import { createRunThread } from '../../slack/threads/run-thread.ts';
@@ -50,6 +51,7 @@ export function assembleThreads(
       clock,
       onError,
     }),
+    deployThread: createDeployThread({ chat: answers, deploys: ports.deploys, onError }),
     runFollowUps: createRunFollowUps({
       results,
       diagnoses,

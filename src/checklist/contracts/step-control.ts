@@ -18,9 +18,15 @@ export type PipelineBusy =
 
 /**
  * Why a step was not done. Nothing was changed, unless `reached` names the stage at which a deploy or rollback failed.
+ * `undone`: the bot rolled a package back that cannot be loaded; or why it could not.
  */
 export type StepRefusal =
-  | { readonly reason: 'deploy'; readonly refusal: DeployRefusal; readonly reached?: DeployStage }
+  | {
+      readonly reason: 'deploy';
+      readonly refusal: DeployRefusal;
+      readonly reached?: DeployStage;
+      readonly undone?: 'undone' | { readonly failed: StepRefusal };
+    }
   /** The plan was carried out before, or there is no plan with that id. */
   | { readonly reason: 'deploy-gone' }
   | { readonly reason: 'nothing-deployed' }
@@ -100,15 +106,43 @@ export interface PlannedDeploy {
 /** A rollback as it is shown before it is confirmed. With `keeps`, code that was deployed later stays in place. */
 export interface PlannedRollback extends PlannedDeploy, RollbackView {}
 
+/** A deploy or rollback that began, as it is shown. */
+export interface DeployView {
+  readonly id: string;
+  readonly kind: 'deploy' | 'rollback';
+  readonly by: string;
+  readonly plan: DeployPlan;
+  /** Where it is shown; absent for a deploy of the autopilot, which shows it itself. */
+  readonly channel?: string;
+  /** The message that shows it. */
+  readonly message?: { readonly channel: string; readonly ts: string };
+}
+
+/** How a deploy or rollback ended. */
+export type DeployEnd =
+  | { readonly kind: 'finished'; readonly deployed: Deployed }
+  | { readonly kind: 'failed'; readonly refusal: StepRefusal };
+
+export type DeployEvent =
+  | { readonly kind: 'begun'; readonly deploy: DeployView }
+  | { readonly kind: 'stage'; readonly deploy: DeployView; readonly stage: DeployStage | 'undoing' }
+  /** Its process stopped. Another one, or the next start, finishes it, as soon as nothing prevents that. */
+  | { readonly kind: 'interrupted'; readonly deploy: DeployView; readonly until?: PipelineBusy }
+  /** `isLate`: another process than the one that began it found the end. Emitted until every listener has succeeded. */
+  | { readonly kind: 'ended'; readonly deploy: DeployView; readonly end: DeployEnd; readonly isLate: boolean };
+
+/** `isShown`: it began, so an event shows how it ended. */
+export type DeployAnswer = Result<Deployed, StepRefusal> & { readonly isShown?: true };
+
 /** Deploys failure logging around the function without changing its source, and rolls that back. */
 export interface DeployControl {
   /** Returns exactly what a deploy would change. Nothing is changed. */
   plan(by: Person, given?: GivenPackage): Promise<Result<PlannedDeploy, StepRefusal>>;
   /**
-   * Carries out a plan once, while no run or table job is active. If this process stops before the end, another process
-   * finishes the deploy and announces the result in `channel`.
+   * Carries out a plan once, while no run or table job is active. A package that cannot be loaded afterwards is rolled back. If
+   * this process stops before the end, another process finishes the deploy. Events show it in `channel`.
    */
-  deploy(id: string, by: Person, channel?: string): Promise<Result<Deployed, StepRefusal>>;
+  deploy(id: string, by: Person, channel?: string): Promise<DeployAnswer>;
   /** The deploy that a rollback would undo, and the present state of the function. */
   planRollback(): Promise<Result<PlannedRollback, StepRefusal>>;
   /** Undoes a deploy once. `keeps`: the hash of the later code that the preview said would stay. */
@@ -116,5 +150,8 @@ export interface DeployControl {
     id: string,
     by: Person,
     about?: { readonly keeps?: string; readonly channel?: string },
-  ): Promise<Result<Deployed, StepRefusal>>;
+  ): Promise<DeployAnswer>;
+  /** Stores the message that shows a deploy, so that the next process can edit it. */
+  setMessage(id: string, message: { readonly channel: string; readonly ts: string }): Promise<void>;
+  watch(listener: (event: DeployEvent) => void | Promise<void>): () => void;
 }

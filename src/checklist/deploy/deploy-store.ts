@@ -9,38 +9,70 @@ const recordSchema = z.object({
   plannedAt: z.number(),
   /** The wrapper was in place when this was planned. Such a deploy changes nothing, so a rollback never undoes it. */
   isInPlace: z.boolean().exactOptional(),
-  /** `refused`: the deploy was refused before it changed anything. `failed`: it may have changed something. */
-  state: z.enum(['planned', 'deploying', 'deployed', 'refused', 'rolling-back', 'rolled-back', 'failed']),
+  /**
+   * `refused`: the deploy was refused before it changed anything. `failed`: it may have changed something. `undoing`: the new
+   * package cannot be loaded, so the bot rolls it back by itself; `undone`: it has done so.
+   */
+  state: z.enum([
+    'planned',
+    'deploying',
+    'deployed',
+    'refused',
+    'rolling-back',
+    'rolled-back',
+    'undoing',
+    'undone',
+    'failed',
+  ]),
   /** When the deploy or rollback began or ended, epoch ms. */
   at: z.number().exactOptional(),
   /** The deploy before this one that is still in effect after this one is rolled back. */
   previous: z.string().exactOptional(),
+  /** Whether the last work on it was a rollback. */
+  isRollback: z.boolean().exactOptional(),
   /** The hash of code that was deployed later and that a rollback leaves in place. */
   keeps: z.string().exactOptional(),
-  /** The channel where the result is announced. */
+  /** The channel where it is shown. */
   channel: z.string().exactOptional(),
+  /** The message that shows it, once it is posted. */
+  message: z.object({ channel: z.string(), ts: z.string() }).exactOptional(),
+  /** Why it is undone: JSON of the refusal. */
+  undoBecause: z.string().exactOptional(),
+  /** How it ended: JSON of a DeployEnd. Absent while it goes on. */
+  end: z.string().exactOptional(),
 });
 export type DeployRecord = z.infer<typeof recordSchema>;
+type Changes = Partial<
+  Pick<DeployRecord, 'state' | 'by' | 'at' | 'isRollback' | 'keeps' | 'channel' | 'message' | 'undoBecause' | 'end'>
+>;
 
-/** The deploys of one pipeline in the control table: `deploy#ID`; `pipeline#NAME` / `deploy` names the last one. */
+/**
+ * The deploys of one pipeline in the control table: `deploy#ID`; `pipeline#NAME` / `deploy` names the last one, and
+ * `deploys#NAME` / `open#ID` those that are going on or whose end is not shown yet.
+ */
 export interface DeployStore {
   plan(record: DeployRecord): Promise<void>;
   read(id: string): Promise<DeployRecord | undefined>;
   /** The last deploy that began, may have changed something, and was not rolled back. */
   last(): Promise<DeployRecord | undefined>;
-  /** Changes the record if it is in one of the states `from`; undefined otherwise. */
-  move(
-    id: string,
-    from: DeployRecord['state'][],
-    set: Partial<Pick<DeployRecord, 'state' | 'by' | 'at' | 'keeps' | 'channel'>>,
-  ): Promise<DeployRecord | undefined>;
+  /** Changes the record if it is in one of the states `from`; undefined otherwise. One that begins is listed as open. */
+  move(id: string, from: DeployRecord['state'][], set: Changes): Promise<DeployRecord | undefined>;
+  /** Stores the message that shows a deploy. */
+  setMessage(id: string, message: { readonly channel: string; readonly ts: string }): Promise<void>;
+  /** Deploys and rollbacks that began and are not closed, also those that an older version began. */
+  open(): Promise<readonly DeployRecord[]>;
+  /** Its end is shown: nobody has to look at it any more. */
+  close(id: string): Promise<void>;
 }
 
-const NOT_IN_EFFECT: ReadonlySet<DeployRecord['state']> = new Set(['planned', 'refused', 'rolled-back']);
+const NOT_IN_EFFECT: ReadonlySet<DeployRecord['state']> = new Set(['planned', 'refused', 'rolled-back', 'undone']);
+const IN_PROGRESS: ReadonlySet<DeployRecord['state']> = new Set(['deploying', 'rolling-back', 'undoing']);
+export const isInProgress = ({ state }: Pick<DeployRecord, 'state'>): boolean => IN_PROGRESS.has(state);
 
 export function createDeployStore(table: ControlTable, name: string): DeployStore {
   const lastKey: Key = { pk: `pipeline#${name}`, sk: 'deploy' };
   const key = (id: string): Key => ({ pk: `deploy#${id}`, sk: 'deploy' });
+  const openKey = (id: string): Key => ({ pk: `deploys#${name}`, sk: `open#${id}` });
   const read = (id: string) => readParsed(table, key(id), recordSchema);
   async function last(): Promise<DeployRecord | undefined> {
     let id = (await readParsed(table, lastKey, z.object({ id: z.string().optional() })))?.id;
@@ -61,14 +93,33 @@ export function createDeployStore(table: ControlTable, name: string): DeployStor
     async move(id, from, set) {
       const before = await read(id);
       if (!before || !from.includes(before.state)) return;
-      // First the pointer to it: after a crash here it points to a plan that did not begin, and `last` skips it.
+      const begins = set.state === 'deploying' || set.state === 'rolling-back';
+      // First what leads to it: after a crash here that leads to a record that did not begin, and every reader skips it.
+      if (begins) await table.create(openKey(id), { id });
       if (set.state === 'deploying' && !before.isInPlace) {
         const previous = (await last())?.id;
         if (previous !== undefined) await table.update(key(id), { set: { previous } });
         await table.update(lastKey, { set: { id } });
       }
-      const moved = await table.update(key(id), { set }, { in: { state: from } });
+      const remove = begins ? ['end', 'undoBecause', 'message'] : [];
+      const moved = await table.update(key(id), { set, remove }, { in: { state: from } });
       return moved.ok ? recordSchema.parse(moved.entry) : undefined;
+    },
+    async setMessage(id, message) {
+      await table.update(key(id), { set: { message } }, { exists: true });
+    },
+    async open() {
+      const found = new Map<string, DeployRecord>();
+      for await (const { sk } of table.list(`deploys#${name}`, { prefix: 'open#' })) {
+        const record = await read(sk.slice('open#'.length));
+        if (record) found.set(record.id, record);
+      }
+      const begun = await last();
+      if (begun && isInProgress(begun)) found.set(begun.id, begun);
+      return [...found.values()];
+    },
+    async close(id) {
+      await table.remove(openKey(id));
     },
   };
 }

@@ -1,178 +1,139 @@
 import { randomUUID } from 'node:crypto';
-import { createEmitter, type Listener } from '../../lib/async/emitter.ts';
-import type { Clock } from '../../lib/clock.ts';
+import { z } from 'zod';
+import { createEmitter } from '../../lib/async/emitter.ts';
 import { defined } from '../../lib/defined.ts';
-import { type Result, refuse, succeed } from '../../lib/result.ts';
-import type { Fault } from '../../pipeline/invoke/invocation.ts';
-import { DeployRefusedError } from '../../pipeline/package/deploy-errors.ts';
-import {
-  type DeployPlan,
-  deployPlanSchema,
-  type GivenPackage,
-  type RollbackView,
-} from '../../pipeline/package/function-package.ts';
-import type { Deployed, DeployStage } from '../../pipeline/package/function-update.ts';
-import type { DeployControl, StepRefusal } from '../contracts/step-control.ts';
-import type { Checklist } from '../steps/checklist.ts';
+import { readJson } from '../../lib/json.ts';
+import { refuse, succeed } from '../../lib/result.ts';
+import type { DeployPlan, GivenPackage, RollbackView } from '../../pipeline/package/function-package.ts';
+import type {
+  DeployAnswer,
+  DeployControl,
+  DeployEnd,
+  DeployEvent,
+  DeployView,
+  StepRefusal,
+} from '../contracts/step-control.ts';
 import { type ExclusivePorts, exclusively } from '../steps/exclusive.ts';
-import type { RunningStep } from '../steps/step-recorder.ts';
-import type { DeployRecord, DeployStore } from './deploy-store.ts';
+import { type DeployRecord, isInProgress } from './deploy-store.ts';
+import { type FinishDeployPorts, finishDeploy, planOf, refusalOf } from './finish-deploy.ts';
 
-export interface DeploysPorts {
-  readonly store: DeployStore;
-  readonly clock: Clock;
-  readonly checklist: Pick<Checklist, 'begin' | 'disprove'>;
+export interface DeploysPorts extends FinishDeployPorts {
   readonly exclusive: ExclusivePorts;
   readonly plan: (given: GivenPackage | undefined) => Promise<DeployPlan>;
-  readonly carryOut: (plan: DeployPlan, hooks: DeployHooks) => Promise<Deployed>;
   readonly previewRollback: (plan: DeployPlan) => Promise<RollbackView>;
-  readonly rollBack: (plan: DeployPlan, hooks: DeployHooks & { readonly keeps?: string }) => Promise<Deployed>;
-  /** The identity of the function's code that a proof is bound to. */
-  readonly codeSha256: () => Promise<string>;
-  readonly readFault: (error: unknown) => Fault;
-  readonly warn: (message: string, cause: unknown) => void;
-}
-
-/** How a deploy reports its stages and is cancelled. */
-export interface DeployHooks {
-  readonly signal: AbortSignal;
-  readonly onStage: (stage: DeployStage) => void;
-}
-
-/** A deploy or rollback that began in a process that stopped, and that this process finished. */
-export interface RecoveredDeploy {
-  readonly kind: 'deploy' | 'rollback';
-  readonly by: string;
-  readonly plan: DeployPlan;
-  readonly channel?: string;
-  readonly answer: Result<Deployed, StepRefusal>;
 }
 
 export interface Deploys extends DeployControl {
-  /**
-   * Calls the listener for each deploy that this process finished for another; returns the function that removes it.
-   */
-  watch(listener: Listener<RecoveredDeploy>): () => void;
-  /** Finishes deploys whose process stopped, now and from now on. */
+  /** Finishes deploys whose process stopped, and shows ends that were not shown, now and from now on. */
   standBy(): void;
   shutDown(): Promise<void>;
 }
 
 const CHECK_EVERY_MS = 5_000;
+/** The process that ended a deploy shows it; after this time another one does, ms. */
+const SHOW_FOR_OTHERS_MS = 15_000;
 
 /** See DeployControl for the guarantees. */
 export function createDeploys(ports: DeploysPorts): Deploys {
-  const { store, clock, checklist } = ports;
+  const { store, clock } = ports;
   const closing = new AbortController();
-  const recovered = createEmitter<RecoveredDeploy>((error) =>
-    ports.warn('the result of a recovered deploy was not announced', error),
+  const events = createEmitter<DeployEvent>((error, { kind }) =>
+    ports.warn(`a listener failed on the event ${kind} of a deploy`, error),
   );
   let recovering: Promise<void> | undefined;
   let isBusy = false;
+  /** Deploys that this process began, or whose interruption it has shown. */
+  const own = new Set<string>();
+  const shownAsInterrupted = new Set<string>();
 
-  function refusalOf(error: unknown): Extract<StepRefusal, { reason: 'deploy' | 'fault' }> {
-    ports.warn('a deploy was refused', error);
-    return error instanceof DeployRefusedError
-      ? { reason: 'deploy', refusal: error.refusal }
-      : { reason: 'fault', fault: ports.readFault(error) };
-  }
-
-  /** Does the work of a stored deploy and stores its result. `isRepeated`: another process may have begun it. */
-  async function finish(
-    record: DeployRecord,
-    signal: AbortSignal,
-    isRepeated: boolean,
-  ): Promise<Result<Deployed, StepRefusal>> {
-    const isRollback = record.state === 'rolling-back';
-    const plan = planOf(record);
-    let reached: DeployStage | undefined;
-    const hooks: DeployHooks = {
-      signal,
-      onStage(stage) {
-        reached = stage;
-      },
-    };
-    const step = await checklist.begin('deploy', record.by);
+  /** Does the work under the lease. @throws as `finishDeploy` does, after the interruption was emitted. */
+  async function work(record: DeployRecord, lost: AbortSignal, isRepeated: boolean): Promise<DeployEnd> {
+    const deploy = viewOf(record);
+    const signal = AbortSignal.any([lost, closing.signal]);
+    const onStage = (stage: Extract<DeployEvent, { kind: 'stage' }>['stage']) =>
+      void events.emit({ kind: 'stage', deploy, stage });
     try {
-      const done = isRollback
-        ? await ports.rollBack(plan, { ...hooks, ...defined({ keeps: record.keeps }) })
-        : await ports.carryOut(plan, hooks);
-      await noteSuccess(record, plan, done, step);
-      return succeed(done);
+      return await finishDeploy(ports, record, { signal, isRepeated, onStage });
     } catch (error) {
-      // The lease was lost or the bot stops: the deploy itself goes on in whichever process stands by.
-      if (signal.aborted) {
-        await step.end('failed', { kind: 'interrupted' });
-        throw error;
-      }
-      const isUnchanged = !isRepeated && !changesFunction(reached);
-      // A rollback that failed leaves the deploy in effect, so it can be tried again.
-      await store.move(record.id, [record.state], {
-        state: isRollback ? 'deployed' : isUnchanged ? 'refused' : 'failed',
-      });
-      const refusal = refusalOf(error);
-      await step.end(
-        'failed',
-        refusal.reason === 'deploy'
-          ? { kind: 'deploy-refused', reason: refusal.refusal.reason }
-          : { kind: 'error', message: refusal.fault.message },
-      );
-      return refuse(isUnchanged || reached === undefined ? refusal : { ...refusal, reached });
+      await events.emit({ kind: 'interrupted', deploy });
+      throw error;
     }
   }
 
-  async function noteSuccess(record: DeployRecord, plan: DeployPlan, done: Deployed, step: RunningStep): Promise<void> {
-    const isRollback = record.state === 'rolling-back';
-    const state = isRollback ? 'rolled-back' : 'deployed';
-    await store.move(record.id, [record.state], { state, at: Math.round(clock.now()) });
-    // The proof was made on other code.
-    if (!plan.inPlace || isRollback) await checklist.disprove('logging');
-    const codeSha256 = await ports.codeSha256().catch((error: unknown) => {
-      ports.warn('the code of the function could not be read after its deploy', error);
-      return done.codeSha256;
-    });
-    if (isRollback) await step.end('failed', { kind: 'rollback', codeSha256 });
-    else await step.end('done', { kind: 'deploy', codeSha256, inPlace: plan.inPlace });
+  /** Shows the end, and closes the deploy once that is done. The message may have been stored meanwhile: it is read again. */
+  async function show(record: DeployRecord, end: DeployEnd, isLate: boolean): Promise<void> {
+    const isSilent = end.kind === 'finished' && end.deployed.unchanged === true && record.message === undefined;
+    const deploy = viewOf((await store.read(record.id)) ?? record);
+    if (isSilent || (await events.emit({ kind: 'ended', deploy, end, isLate }))) await store.close(record.id);
   }
 
   async function carryOut(
     id: string,
     from: DeployRecord['state'][],
     set: Pick<DeployRecord, 'by' | 'keeps' | 'channel'> & { state: 'deploying' | 'rolling-back' },
-  ): Promise<Result<Deployed, StepRefusal>> {
+  ): Promise<DeployAnswer> {
     isBusy = true;
+    own.add(id);
+    let begun: DeployRecord | undefined;
     try {
-      const done = await exclusively(ports.exclusive, async (signal): Promise<Result<Deployed, StepRefusal>> => {
-        const moved = await store.move(id, from, { ...set, at: Math.round(clock.now()) });
-        return moved
-          ? finish(moved, AbortSignal.any([signal, closing.signal]), false)
-          : refuse({ reason: 'deploy-gone' });
+      const done = await exclusively(ports.exclusive, async (lost): Promise<DeployEnd> => {
+        const isRollback = set.state === 'rolling-back';
+        begun = await store.move(id, from, { ...set, isRollback, at: Math.round(clock.now()) });
+        if (!begun) return { kind: 'failed', refusal: { reason: 'deploy-gone' } };
+        if (!begun.isInPlace) await events.emit({ kind: 'begun', deploy: viewOf(begun) });
+        return work(begun, lost, false);
       });
-      return done.ok ? done.value : done;
+      if (!done.ok) return done;
+      const isShown = begun && !begun.isInPlace ? ({ isShown: true } as const) : {};
+      if (begun)
+        await (begun.isInPlace ? store.close(id) : show(begun, done.value, false)).catch((error: unknown) =>
+          ports.warn('the end of a deploy is not shown yet', error),
+        );
+      return {
+        ...(done.value.kind === 'finished' ? succeed(done.value.deployed) : refuse(done.value.refusal)),
+        ...isShown,
+      };
     } catch (error) {
-      return refuse(refusalOf(error));
+      return { ...refuse(refusalOf(error, ports)), ...(begun ? ({ isShown: true } as const) : {}) };
     } finally {
       isBusy = false;
     }
   }
 
-  async function findInterrupted(): Promise<DeployRecord | undefined> {
-    const record = await store.last();
-    return record?.state === 'deploying' || record?.state === 'rolling-back' ? record : undefined;
+  async function recover(): Promise<void> {
+    if (isBusy) return;
+    for (const record of await store.open()) {
+      if (isInProgress(record)) await recoverWork(record);
+      else await showForOthers(record);
+    }
   }
 
-  async function recover(): Promise<void> {
-    if (isBusy || !(await findInterrupted())) return;
+  async function showForOthers(record: DeployRecord): Promise<void> {
+    const end = readEnd(record);
+    if (!end) {
+      // It did not begin. Under the lease, because a process may be about to begin it.
+      await exclusively(ports.exclusive, async () => {
+        const now = await store.read(record.id);
+        if (!now || (!isInProgress(now) && now.end === undefined)) await store.close(record.id);
+      });
+      return;
+    }
+    if (own.has(record.id) || clock.now() - (record.at ?? 0) >= SHOW_FOR_OTHERS_MS) await show(record, end, true);
+  }
+
+  async function recoverWork(found: DeployRecord): Promise<void> {
     // While a stop file or a run prevents it, the next check tries again.
-    await exclusively(ports.exclusive, async (signal) => {
+    const done = await exclusively(ports.exclusive, async (lost) => {
       // Read again under the lease: another process may have finished it meanwhile.
-      const record = await findInterrupted();
-      if (!record) return;
-      const answer = await finish(record, AbortSignal.any([signal, closing.signal]), true);
-      const kind = record.state === 'rolling-back' ? 'rollback' : 'deploy';
-      const { by, channel } = record;
-      await recovered.emit(defined({ kind, by, plan: planOf(record), answer, channel } as const));
+      const record = await store.read(found.id);
+      if (!record || !isInProgress(record)) return;
+      own.add(record.id);
+      await show(record, await work(record, lost, true), true);
     });
+    if (done.ok || done.refusal.reason === 'busy' || done.refusal.reason === 'step-active') return;
+    if (shownAsInterrupted.has(found.id)) return;
+    if (await events.emit({ kind: 'interrupted', deploy: viewOf(found), until: done.refusal }))
+      shownAsInterrupted.add(found.id);
   }
 
   async function keepRecovering(): Promise<void> {
@@ -192,7 +153,7 @@ export function createDeploys(ports: DeploysPorts): Deploys {
         await store.plan({ id, plan: JSON.stringify(plan), by, plannedAt, isInPlace, state: 'planned' });
         return succeed({ id, plan });
       } catch (error) {
-        return refuse(refusalOf(error));
+        return refuse(refusalOf(error, ports));
       }
     },
     deploy: (id, by, channel) => carryOut(id, ['planned'], { state: 'deploying', by, ...defined({ channel }) }),
@@ -204,11 +165,12 @@ export function createDeploys(ports: DeploysPorts): Deploys {
         const plan = planOf(last);
         return succeed({ id: last.id, plan, ...(await ports.previewRollback(plan)) });
       } catch (error) {
-        return refuse(refusalOf(error));
+        return refuse(refusalOf(error, ports));
       }
     },
     rollback: (id, by, about) => carryOut(id, ['deployed', 'failed'], { state: 'rolling-back', by, ...about }),
-    watch: recovered.watch,
+    setMessage: store.setMessage,
+    watch: events.watch,
     standBy() {
       recovering = keepRecovering();
     },
@@ -219,11 +181,21 @@ export function createDeploys(ports: DeploysPorts): Deploys {
   };
 }
 
-const planOf = (record: DeployRecord): DeployPlan => deployPlanSchema.parse(JSON.parse(record.plan));
+function viewOf(record: DeployRecord): DeployView {
+  const { id, by, channel, message } = record;
+  const isRollback = record.isRollback ?? record.state === 'rolling-back';
+  return defined({ id, kind: isRollback ? 'rollback' : 'deploy', by, plan: planOf(record), channel, message } as const);
+}
 
-/**
- * Whether a deploy that reached this stage may have changed the function. Publishing a version changes nothing that
- * runs.
- */
-const changesFunction = (reached: DeployStage | undefined): boolean =>
-  reached !== undefined && reached !== 'publishing-before';
+// The bot wrote these itself: their kind is checked, their details are taken as they are.
+const hasReason = (value: unknown) => z.looseObject({ reason: z.string() }).safeParse(value).success;
+const hasCode = (value: unknown) => z.looseObject({ codeSha256: z.string() }).safeParse(value).success;
+const endSchema = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('finished'),
+    deployed: z.custom<Extract<DeployEnd, { kind: 'finished' }>['deployed']>(hasCode),
+  }),
+  z.object({ kind: z.literal('failed'), refusal: z.custom<StepRefusal>(hasReason) }),
+]);
+const readEnd = ({ end }: DeployRecord): DeployEnd | undefined =>
+  end === undefined ? undefined : readJson(endSchema, end);

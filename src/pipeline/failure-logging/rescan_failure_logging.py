@@ -1,7 +1,8 @@
 """Calls the former handler of the OCR function and records its failures.
 
 rescan-bot deploys this module as the handler of the function. It returns or raises exactly what the former handler does.
-rescan_failure_record writes the records; it is loaded at the first failure only.
+rescan_failure_record writes the records; it is loaded at the first failure only. It answers an event with ``rescanBotCheck``
+itself: with that event the bot finds out after a deploy whether the package can be loaded, and no image is processed.
 
 Environment: RESCAN_FORMER_HANDLER (``lambda_function.lambda_handler``), and the variables of rescan_failure_record.
 """
@@ -10,11 +11,17 @@ import importlib
 import os
 import time
 
+_CHECK = "rescanBotCheck"
+
 
 def _load_former():
     """Imports the former handler during initialisation, as Lambda does, so that a failing import shows as before."""
     module_name, _, name = os.environ["RESCAN_FORMER_HANDLER"].rpartition(".")
-    return getattr(importlib.import_module(module_name.replace("/", ".")), name)
+    module = importlib.import_module(module_name.replace("/", "."))
+    if not hasattr(module, name):
+        # Lambda reports an ImportError as Runtime.ImportModuleError, and every other error as a crash.
+        raise ImportError("Handler '%s' missing on module '%s'" % (name, module_name))
+    return getattr(module, name)
 
 
 _former = _load_former()
@@ -22,6 +29,8 @@ _former = _load_former()
 
 def handler(event, context):
     """Returns the result of the former handler, and records a failure."""
+    if isinstance(event, dict) and _CHECK in event:
+        return {_CHECK: event[_CHECK], "formerHandler": os.environ["RESCAN_FORMER_HANDLER"]}
     started = time.monotonic()
     images = _images_in(event)
     try:

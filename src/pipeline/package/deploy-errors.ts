@@ -28,6 +28,8 @@ export type DeployRefusal =
   | { readonly reason: 'stored-package-gone'; readonly key: string }
   /** Lambda rejected the change. `why` is its message without the environment. */
   | { readonly reason: 'not-taken'; readonly action: string; readonly why: string }
+  /** The test invocation after the update failed: Lambda's error type and its message. */
+  | { readonly reason: 'not-loadable'; readonly errorType: string; readonly message: string }
   /** Lambda accepted the update and it failed. */
   | { readonly reason: 'update-failed'; readonly why: string };
 

@@ -15,6 +15,7 @@ import { defined } from '../../lib/defined.ts';
 import { redact } from '../../lib/redact.ts';
 import { asFaultError } from '../aws.ts';
 import { FaultError } from '../fault.ts';
+import { checkLoads } from './check-function.ts';
 import { DeployRefusedError } from './deploy-errors.ts';
 import { type DeployPlan, MAX_DIRECT_BYTES, requireEnvironmentFits, variablesOf } from './function-package.ts';
 import { type PackageLocation, packageKey, readStored } from './package-store.ts';
@@ -36,19 +37,22 @@ export interface Deployed {
   readonly keptCode?: true;
   readonly versionBefore?: string;
   readonly versionAfter?: string;
+  /** Why the test invocation could not be made, so that it is not known whether the package can be loaded. */
+  readonly untested?: string;
 }
 
-export type DeployStage = 'publishing-before' | 'code' | 'configuration' | 'publishing-after';
+export type DeployStage = 'publishing-before' | 'code' | 'configuration' | 'testing' | 'publishing-after';
 
 const POLL_MS = 500;
 const TIMEOUT_MS = 180_000;
 
 /**
  * Carries out a planned deploy: publishes the current version, updates the code, then the handler and the environment,
- * and publishes the new version. Each stage reads the current state first, so the same call can be repeated after a
+ * tests with one invocation that the package can be loaded, and publishes the new version. Each stage reads the current state first, so the same call can be repeated after a
  * crash. The handler works at every moment, because the new code still contains the module of the old handler. Nothing
  * is done when everything is in place.
- * @throws DeployRefusedError, FaultError
+ * @throws DeployRefusedError, FaultError. With the reason `not-loadable` the function has the new package, which does not
+ * work: the caller rolls it back.
  */
 export async function carryOutDeploy(
   ports: UpdatePorts,
@@ -77,9 +81,17 @@ export async function carryOutDeploy(
   }
   onStage('configuration');
   await configure(ports, plan, next.codeSha256, next.handler, wanted);
+  onStage('testing');
+  const { codeSha256 } = next;
+  const check = await checkLoads(ports, { functionName, codeSha256, timeoutSeconds: now.Timeout ?? 3 });
+  if (check.kind === 'broken') {
+    const { errorType, message } = check;
+    throw new DeployRefusedError({ reason: 'not-loadable', errorType, message });
+  }
   onStage('publishing-after');
-  const versionAfter = await publish(ports, functionName, next.codeSha256, 'with the failure logging of rescan-bot');
-  return defined({ codeSha256: next.codeSha256, versionBefore, versionAfter });
+  const versionAfter = await publish(ports, functionName, codeSha256, 'with the failure logging of rescan-bot');
+  const untested = check.kind === 'unknown' ? check.why : undefined;
+  return defined({ codeSha256, versionBefore, versionAfter, untested });
 }
 
 /**

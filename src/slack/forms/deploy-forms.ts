@@ -1,14 +1,12 @@
-import type { DeployControl } from '../../checklist/contracts/step-control.ts';
-import type { RecoveredDeploy } from '../../checklist/deploy/deploys.ts';
+import type { DeployAnswer, DeployControl } from '../../checklist/contracts/step-control.ts';
 import { defined } from '../../lib/defined.ts';
 import type { GivenPackage } from '../../pipeline/package/function-package.ts';
 import { FileDownloadError, ForeignFileHostError } from '../client/file-download.ts';
 import type { Requester } from '../commands/command.ts';
-import { deployedMessage, IN_PLACE, lateEndMessage, rolledBackMessage } from '../messages/checklist/deploy-message.ts';
+import { IN_PLACE } from '../messages/checklist/deploy-message.ts';
 import { code } from '../messages/kit/escape.ts';
 import { type Message, say } from '../messages/kit/message.ts';
 import { stepRefusalLines, stepRefusalMessage } from '../messages/refusals/step-refusals.ts';
-import type { Answers } from '../requests/answers.ts';
 import type { ModalView } from './change-plan-view.ts';
 import { deployView, rollbackView } from './deploy-view.ts';
 import { fillForm } from './fill-form.ts';
@@ -31,8 +29,6 @@ export interface DeployForms {
   deploy(id: string, requester: Requester): Promise<Message | undefined>;
   /** `keeps`: the hash of newer code that the form showed as kept. */
   rollback(id: string, keeps: string | undefined, requester: Requester): Promise<Message | undefined>;
-  /** Posts in the channel how a deploy ended whose process died. */
-  announceLateEnd(end: RecoveredDeploy): Promise<void>;
 }
 
 const TITLE = 'Deploy';
@@ -44,8 +40,6 @@ export function createDeployForms(ports: {
   openView: (triggerId: string, view: ModalView) => Promise<string>;
   updateView: (viewId: string, view: ModalView) => Promise<void>;
   download: (url: string) => Promise<Uint8Array>;
-  answers: Pick<Answers, 'offer'>;
-  announce: (channel: string, message: Message) => Promise<void>;
 }): DeployForms {
   const { deploys, updateView } = ports;
 
@@ -85,23 +79,26 @@ export function createDeployForms(ports: {
         return fillForm(viewId, refusalView(TITLE, lines), updateView, requester);
       }
     },
-    async deploy(id, { person, channel, reply }) {
-      await reply(say('Deploying: publishing the current version, then updating code, handler and environment…'));
+    async deploy(id, { person, channel, noteOutcome }) {
       const done = await deploys.deploy(id, person, channel);
+      noteOutcome?.(outcomeOf(done));
       if (!done.ok) return stepRefusalMessage(done.refusal);
-      if (done.value.unchanged) return say(IN_PLACE);
-      return ports.answers.offer(channel, deployedMessage(done.value, person));
+      return done.value.unchanged ? say(IN_PLACE) : undefined;
     },
-    async rollback(id, keeps, { person, channel }) {
+    async rollback(id, keeps, { person, channel, noteOutcome }) {
       const done = await deploys.rollback(id, person, defined({ channel, keeps }));
-      if (!done.ok) return stepRefusalMessage(done.refusal);
-      return ports.answers.offer(channel, rolledBackMessage(done.value, person));
-    },
-    async announceLateEnd(end) {
-      // A deploy of the autopilot has no channel: the checklist shows it.
-      if (end.channel !== undefined) await ports.announce(end.channel, lateEndMessage(end));
+      noteOutcome?.(outcomeOf(done));
+      return done.ok ? undefined : stepRefusalMessage(done.refusal);
     },
   };
+}
+
+/** What the form came to, for the audit: what the deploy did is an entry of its own. */
+function outcomeOf(done: DeployAnswer): string {
+  if (done.ok) return done.value.unchanged ? 'finished: everything was in place already' : 'finished';
+  const { refusal } = done;
+  const why = refusal.reason === 'deploy' ? refusal.refusal.reason : refusal.reason;
+  return `${done.isShown ? 'failed' : 'refused'}: ${why}`;
 }
 
 /** Why the uploaded file was not downloaded; undefined for another error. */

@@ -1,15 +1,20 @@
 import { describe, expect, test } from 'vitest';
 import { DeployRefusedError } from '../../../src/pipeline/package/deploy-errors.ts';
 import {
+  audit,
   copy,
   done,
+  ends,
+  events,
   freshForEachTest,
   held,
   planned,
-  recovered,
   stateOf,
   stepNow,
+  store,
+  table,
   until,
+  whenShown,
   world,
 } from './deploys-rig.ts';
 
@@ -70,8 +75,18 @@ describe('an interrupted deploy', () => {
     await until(async () => (await stateOf(id)) === 'deployed', two.clock);
     expect(done).toEqual(['one deploys', 'two deploys']);
     expect(await stepNow()).toMatchObject({ step: 'deploy', state: 'done' });
-    // The requester's process is gone, so the result is announced in the channel.
-    expect(recovered).toMatchObject([{ kind: 'deploy', by: 'U1', channel: 'C01', answer: { ok: true } }]);
+    await until(async () => (await store.open()).length === 0, two.clock);
+    // The requester's process is gone, so the end is shown as one that another process found.
+    expect(ends()).toMatchObject([
+      { deploy: { id, kind: 'deploy', by: 'U1', channel: 'C01' }, end: { kind: 'finished' }, isLate: true },
+    ]);
+    expect(await store.open()).toEqual([]);
+    expect(audit.written.filter(({ what }) => what === `deploy ${id}`)).toMatchObject([
+      { who: 'U1', outcome: expect.stringMatching(/^begun: code /) },
+      { who: 'bot', outcome: 'interrupted: the bot stopped' },
+      { who: 'bot', outcome: 'continued after the bot had stopped' },
+      { who: 'U1', outcome: expect.stringMatching(/^finished: code .*, published as version 2$/) },
+    ]);
   });
 
   test('a deploy that another process finished meanwhile is not carried out again', async () => {
@@ -109,6 +124,13 @@ describe('an interrupted deploy', () => {
     two.deploys.standBy();
     await two.clock.advance(30_000);
     expect(done).toEqual(['one deploys']);
+    // The message says once what the deploy waits for.
+    await until(async () => events.length > 2, two.clock);
+    await two.clock.advance(30_000);
+    expect(events.filter((event) => event.kind === 'interrupted')).toMatchObject([
+      { deploy: { id } },
+      { deploy: { id }, until: { reason: 'run-active', runId: 'r-0001' } },
+    ]);
     delete world.run;
     await until(async () => (await stateOf(id)) === 'deployed', two.clock);
   });
@@ -150,5 +172,134 @@ describe('an interrupted deploy', () => {
     await until(async () => (await stateOf(id)) === 'failed', two.clock);
     await two.clock.advance(30_000);
     expect(tries).toBe(1);
+  });
+
+  test('an end that Slack does not accept is shown again until it does, by the next process where this one dies', async () => {
+    let isUp = false;
+    whenShown(async ({ kind }) => {
+      if (kind === 'ended' && !isUp) throw new Error('Slack is down');
+    });
+    const one = copy('one');
+    const id = await planned(one);
+    expect(await one.deploys.deploy(id, 'U1', 'C01')).toMatchObject({ ok: true, isShown: true });
+    await one.deploys.shutDown();
+    const two = copy('two');
+    two.deploys.standBy();
+    await until(async () => ends().length > 2, two.clock);
+    isUp = true;
+    await until(async () => (await store.open()).length === 0, two.clock);
+    const shown = ends().length;
+    await two.clock.advance(60_000);
+    expect(ends()).toHaveLength(shown);
+    expect(ends().at(-1)).toMatchObject({ deploy: { id }, end: { kind: 'finished' }, isLate: true });
+    expect(done).toEqual(['one deploys']);
+  });
+
+  test('a process that dies before the deploy begins leaves nothing', async () => {
+    const one = copy('one');
+    const id = await planned(one);
+    await table.create({ pk: 'deploys#fn', sk: `open#${id}` }, { id });
+    one.deploys.standBy();
+    await until(async () => (await store.open()).length === 0, one.clock);
+    expect(done).toEqual([]);
+    expect(await stateOf(id)).toBe('planned');
+    expect(events).toEqual([]);
+  });
+
+  test('a deploy that an older version began is finished', async () => {
+    const one = copy('one');
+    const id = await planned(one);
+    await table.update({ pk: `deploy#${id}`, sk: 'deploy' }, { set: { state: 'deploying', at: 1 } });
+    await table.update({ pk: 'pipeline#fn', sk: 'deploy' }, { set: { id } });
+    one.deploys.standBy();
+    await until(async () => ends().length > 0, one.clock);
+    expect(await stateOf(id)).toBe('deployed');
+    expect(ends()).toMatchObject([{ deploy: { id, kind: 'deploy' }, isLate: true }]);
+  });
+});
+
+describe('a package that cannot be loaded', () => {
+  const broken = { reason: 'not-loadable', errorType: 'Runtime.ImportModuleError', message: 'no' } as const;
+  const carryOut = async () => {
+    throw new DeployRefusedError(broken);
+  };
+
+  test('is rolled back by the bot, and the deploy before stays the one to roll back', async () => {
+    const one = copy('one');
+    const first = await planned(one);
+    await one.deploys.deploy(first, 'U1');
+    const two = copy('two', { carryOut });
+    const second = await planned(two);
+    expect(await two.deploys.deploy(second, 'U1', 'C01')).toMatchObject({
+      ok: false,
+      refusal: { reason: 'deploy', refusal: broken, undone: 'undone' },
+      isShown: true,
+    });
+    expect(done).toEqual(['one deploys', 'two rolls back']);
+    expect(await stateOf(second)).toBe('undone');
+    expect(await two.deploys.planRollback()).toMatchObject({ ok: true, value: { id: first } });
+    expect(await stepNow()).toMatchObject({
+      state: 'failed',
+      found: { kind: 'deploy-refused', reason: 'not-loadable' },
+    });
+    expect(events.filter(({ kind }) => kind === 'stage')).toMatchObject([{ stage: 'undoing' }]);
+    expect(audit.written.filter(({ what }) => what === `deploy ${second}`).map(({ outcome }) => outcome)).toEqual([
+      expect.stringMatching(/^begun: /),
+      'failed: not-loadable; the bot rolls it back',
+      expect.stringMatching(/^rolled back by the bot to code .*: not-loadable$/),
+    ]);
+  });
+
+  test('is rolled back by the next process where this one dies during that', async () => {
+    const one = copy('one', {
+      carryOut,
+      rollBack: (_, { signal }) =>
+        new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+    });
+    const id = await planned(one);
+    const first = one.deploys.deploy(id, 'U1', 'C01');
+    await until(async () => (await stateOf(id)) === 'undoing', one.clock);
+    await one.deploys.shutDown();
+    await first;
+    const two = copy('two');
+    two.deploys.standBy();
+    await until(async () => (await stateOf(id)) === 'undone', two.clock);
+    await until(async () => ends().length > 0, two.clock);
+    // It is not deployed again.
+    expect(done).toEqual(['two rolls back']);
+    expect(ends().at(-1)).toMatchObject({
+      end: { kind: 'failed', refusal: { refusal: broken, undone: 'undone' } },
+      isLate: true,
+    });
+  });
+
+  test('stays in effect where the rollback is refused, and says so; a person can roll it back', async () => {
+    let refusals = 1;
+    const one = copy('one', {
+      carryOut,
+      async rollBack({ former }) {
+        if (refusals-- > 0) throw new DeployRefusedError({ reason: 'update-in-progress' });
+        return { codeSha256: former.codeSha256 };
+      },
+    });
+    const id = await planned(one);
+    expect(await one.deploys.deploy(id, 'U1')).toMatchObject({
+      ok: false,
+      refusal: { refusal: broken, undone: { failed: { reason: 'deploy', refusal: { reason: 'update-in-progress' } } } },
+    });
+    expect(await stateOf(id)).toBe('failed');
+    expect(await one.deploys.planRollback()).toMatchObject({ ok: true, value: { id } });
+    expect(await one.deploys.rollback(id, 'U1')).toMatchObject({ ok: true });
+  });
+});
+
+describe('the audit', () => {
+  test('a deploy that cannot be in the audit log does not happen', async () => {
+    const one = copy('one');
+    const id = await planned(one);
+    audit.fail(new Error('no audit'));
+    expect(await one.deploys.deploy(id, 'U1')).toMatchObject({ ok: false, refusal: { reason: 'fault' } });
+    expect(done).toEqual([]);
+    expect(await stateOf(id)).toBe('refused');
   });
 });

@@ -1,12 +1,9 @@
 import { afterEach, beforeEach } from 'vitest';
+import type { DeployEvent } from '../../../src/checklist/contracts/step-control.ts';
 import type { TableJob } from '../../../src/checklist/contracts/table-control.ts';
 import { createDeployStore, type DeployStore } from '../../../src/checklist/deploy/deploy-store.ts';
-import {
-  createDeploys,
-  type DeployHooks,
-  type Deploys,
-  type RecoveredDeploy,
-} from '../../../src/checklist/deploy/deploys.ts';
+import { createDeploys, type Deploys } from '../../../src/checklist/deploy/deploys.ts';
+import type { DeployHooks } from '../../../src/checklist/deploy/finish-deploy.ts';
 import { type Checklist, createChecklist } from '../../../src/checklist/steps/checklist.ts';
 import { type ChecklistStore, createChecklistStore } from '../../../src/checklist/steps/checklist-store.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
@@ -16,7 +13,7 @@ import type { Deployed } from '../../../src/pipeline/package/function-update.ts'
 import { type ControlTable, openControlTable } from '../../../src/state/control-table.ts';
 import { createLease } from '../../../src/state/lease.ts';
 import { type LocalDynamo, startDynalite } from '../../support/aws/dynalite.ts';
-import { createMemoryAudit } from '../../support/memory/memory-audit.ts';
+import { createMemoryAudit, type MemoryAudit } from '../../support/memory/memory-audit.ts';
 import { plannedDeploy } from '../../support/messages/checklist-builders.ts';
 import { createFakeClock, type FakeClock } from '../../support/rigs/fake-clock.ts';
 
@@ -41,8 +38,9 @@ export let world: {
 };
 /** What was done to the function, by which process. */
 export let done: string[];
-/** The announced results of recovered deploys. */
-export let recovered: RecoveredDeploy[];
+/** The events of all processes. */
+export let events: DeployEvent[];
+export let audit: MemoryAudit;
 
 /** Each test has its own control table in dynalite. The processes of the bot are shut down after it. */
 export function freshForEachTest(): void {
@@ -53,13 +51,22 @@ export function freshForEachTest(): void {
     store = createDeployStore(table, 'fn');
     world = { stopFile: false, plan: PLAN, found: {} };
     done = [];
-    recovered = [];
+    events = [];
+    audit = createMemoryAudit();
+    showing = async () => {};
   });
   afterEach(async () => {
     for (const deploys of open.splice(0)) await deploys.shutDown();
     await dynamo.stop();
   });
 }
+
+/** What Slack does with an event. */
+export let showing: (event: DeployEvent) => Promise<void>;
+export const whenShown = (how: typeof showing): void => {
+  showing = how;
+};
+export const ends = () => events.flatMap((event) => (event.kind === 'ended' ? [event] : []));
 
 export interface Copy {
   readonly deploys: Deploys;
@@ -101,6 +108,7 @@ export function copy(
     store,
     clock,
     checklist,
+    audit,
     exclusive: {
       lease: createLease({ table, name: 'fn', holder: name, durationMs: LEASE_MS, clock }),
       activeRun: async () => world.run,
@@ -121,7 +129,10 @@ export function copy(
     readFault: (error) => (error instanceof FaultError ? error.fault : DENIED),
     warn: () => {},
   });
-  deploys.watch(async (end) => void recovered.push(end));
+  deploys.watch(async (event) => {
+    events.push(event);
+    await showing(event);
+  });
   open.push(deploys);
   return { deploys, clock, checklist };
 }

@@ -29,6 +29,7 @@ describe('a deploy', () => {
     await one.checklist.prove('logging', { by: 'U1', codeSha256: 'former' });
     const id = await planned(one);
     expect(await one.deploys.deploy(id, 'U2')).toEqual({
+      isShown: true,
       ok: true,
       value: { codeSha256: PLAN.next.codeSha256, versionBefore: '1', versionAfter: '2' },
     });
@@ -119,6 +120,7 @@ describe('a deploy', () => {
     expect(await one.deploys.deploy(id, 'U1')).toEqual({
       ok: false,
       refusal: { reason: 'deploy', refusal, reached: 'configuration' },
+      isShown: true,
     });
     expect(await stepNow()).toMatchObject({
       step: 'deploy',
@@ -142,7 +144,11 @@ describe('a deploy', () => {
       },
     });
     const second = await planned(two);
-    expect(await two.deploys.deploy(second, 'U1')).toEqual({ ok: false, refusal: { reason: 'deploy', refusal } });
+    expect(await two.deploys.deploy(second, 'U1')).toEqual({
+      ok: false,
+      refusal: { reason: 'deploy', refusal },
+      isShown: true,
+    });
     expect(await stateOf(second)).toBe('refused');
     expect(await two.deploys.planRollback()).toMatchObject({ ok: true, value: { id: first } });
   });
@@ -154,7 +160,11 @@ describe('a deploy', () => {
       },
     });
     const id = await planned(one);
-    expect(await one.deploys.deploy(id, 'U1')).toEqual({ ok: false, refusal: { reason: 'fault', fault: DENIED } });
+    expect(await one.deploys.deploy(id, 'U1')).toEqual({
+      ok: false,
+      refusal: { reason: 'fault', fault: DENIED },
+      isShown: true,
+    });
   });
 
   test('a deploy whose plan is refused says why, and stores nothing', async () => {

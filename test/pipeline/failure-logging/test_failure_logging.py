@@ -35,6 +35,18 @@ class GivenBack(Rig):
         for reply in (Odd(statusCode=500), {"statusCode": Status()}, {"statusCode": "9" * 5000}):
             self.assertIs(self.run_it(lambda *_: reply), reply)
 
+    def test_a_check_of_the_bot_is_answered_without_the_former_handler(self):
+        def raises(*_):
+            raise AssertionError("called")
+
+        reply = self.run_it(raises, {"rescanBotCheck": "abc"})
+        self.assertEqual(reply, {"rescanBotCheck": "abc", "formerHandler": "former_code.handle"})
+        self.assertEqual((boto3.made, self.output), ([], ""))
+
+    def test_a_former_handler_that_is_missing_is_an_import_error(self):
+        with self.assertRaisesRegex(ImportError, "Handler 'nobody' missing on module 'former_code'"):
+            self.module(lambda *_: None, RESCAN_FORMER_HANDLER="former_code.nobody")
+
     def test_the_trace_of_an_exception_has_one_additional_frame(self):
         def raises(*_):
             raise ValueError("no")

@@ -48,7 +48,7 @@ describe('a deploy', () => {
     const before = await rig.current();
     const plan = await rig.plan();
     const deployed = await carryOutDeploy(rig.ports, plan, (stage) => stages.push(stage));
-    expect(stages).toEqual(['publishing-before', 'code', 'configuration', 'publishing-after']);
+    expect(stages).toEqual(['publishing-before', 'code', 'configuration', 'testing', 'publishing-after']);
     expect(asked.map(({ name }) => name)).toEqual([
       'PublishVersionCommand',
       'UpdateFunctionCodeCommand',

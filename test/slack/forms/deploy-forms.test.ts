@@ -27,8 +27,6 @@ describe('a zip that cannot be downloaded', () => {
       async download() {
         throw error;
       },
-      answers: { offer: async (_channel, message) => message },
-      announce: async () => {},
     });
     const file = { name: 'new.zip', bytes: 10, url: 'https://files.evil.example/new.zip' };
     await forms.inspectZip('V1', file, {

@@ -56,6 +56,7 @@ export const idleControls = (runs: RunControl): Omit<BotControls, 'tables'> => (
     deploy: noImages,
     planRollback: noImages,
     rollback: noImages,
+    setMessage: async () => {},
     watch: () => () => {},
     standBy: () => {},
     shutDown: async () => {},

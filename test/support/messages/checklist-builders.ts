@@ -1,4 +1,4 @@
-import type { PlannedDeploy } from '../../../src/checklist/contracts/step-control.ts';
+import type { DeployView, PlannedDeploy } from '../../../src/checklist/contracts/step-control.ts';
 import type { AutopilotRecord } from '../../../src/checklist/model/autopilot-record.ts';
 import type { ChecklistView, StepView } from '../../../src/checklist/model/checklist-view.ts';
 import { STEPS, type StepName } from '../../../src/checklist/model/step.ts';
@@ -49,6 +49,15 @@ export const autopilotRecord = (changes: Partial<AutopilotRecord> = {}): Autopil
   plannedAt: NOW - 30_000,
   attempts: {},
   ...changes,
+});
+
+/** A deploy that goes on. */
+export const deployInProgress = (): DeployView => ({
+  id: 'd-1',
+  kind: 'deploy',
+  by: 'U0OPERATOR',
+  plan: plannedDeploy().plan,
+  channel: 'C1',
 });
 
 export const plannedDeploy = (): PlannedDeploy => ({

@@ -13,7 +13,11 @@ import * as autopilot from '../../../src/slack/messages/checklist/autopilot-mess
 import * as checklistAnswers from '../../../src/slack/messages/checklist/checklist-answers.ts';
 import { checklistMessage, historyMessage } from '../../../src/slack/messages/checklist/checklist-message.ts';
 import {
+  deployAskedMessage,
+  deployEndMessage,
   deployedMessage,
+  deployInterruptedMessage,
+  deployingMessage,
   lateEndMessage,
   rolledBackMessage,
 } from '../../../src/slack/messages/checklist/deploy-message.ts';
@@ -54,7 +58,7 @@ import { approvalMessage, requestEndedMessage } from '../../../src/slack/message
 import * as tables from '../../../src/slack/messages/table/table-messages.ts';
 import { tableRefusalMessage } from '../../../src/slack/messages/table/table-refusals.ts';
 import { runPlan } from '../memory/scripted-run-control.ts';
-import { autopilotRecord, checklistView, plannedDeploy, scopeFound } from './checklist-builders.ts';
+import { autopilotRecord, checklistView, deployInProgress, plannedDeploy, scopeFound } from './checklist-builders.ts';
 import {
   approvals,
   auditEntry,
@@ -214,12 +218,25 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
     deployedMessage(worse({ codeSha256: 'C 1', versionBefore: '3', versionAfter: '4' }), worse('U0OPERATOR')),
   ],
   rolledBackMessage: (worse) => [rolledBackMessage(worse({ codeSha256: 'C 1' }), worse('U0OPERATOR'))],
-  lateEndMessage: (worse) =>
-    stepRefusals.map((refusal) =>
-      lateEndMessage(
-        worse({ kind: 'deploy', by: 'U0OPERATOR', plan: plannedDeploy().plan, answer: { ok: false, refusal } }),
-      ),
+  deployAskedMessage: (worse) => [deployAskedMessage(worse(deployInProgress()))],
+  deployingMessage: (worse) => [
+    deployingMessage(worse(deployInProgress())),
+    ...(['publishing-before', 'code', 'configuration', 'testing', 'publishing-after', 'undoing'] as const).map(
+      (stage) => deployingMessage(worse(deployInProgress()), stage),
     ),
+  ],
+  deployInterruptedMessage: (worse) => [
+    deployInterruptedMessage(worse({ kind: 'interrupted', deploy: deployInProgress() })),
+    deployInterruptedMessage(
+      worse({ kind: 'interrupted', deploy: deployInProgress(), until: { reason: 'stop-file', path: '/tmp/x y' } }),
+    ),
+  ],
+  deployEndMessage: (worse) =>
+    stepRefusals.map((refusal) => deployEndMessage(worse(deployInProgress()), worse({ kind: 'failed', refusal }))),
+  lateEndMessage: (worse) => [
+    lateEndMessage(worse(deployInProgress()), { kind: 'finished', deployed: { codeSha256: 'C 1' } }),
+    lateEndMessage(worse(deployInProgress()), { kind: 'failed', refusal: { reason: 'deploy-gone' } }),
+  ],
   diagnosisMessage: (worse) =>
     [...runs, undefined].map((one) =>
       diagnosisMessage(

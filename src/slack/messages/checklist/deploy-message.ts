@@ -1,11 +1,11 @@
-import type { RecoveredDeploy } from '../../../checklist/deploy/deploys.ts';
+import type { DeployEnd, DeployEvent, DeployView } from '../../../checklist/contracts/step-control.ts';
 import type { DeployPlan, RollbackView } from '../../../pipeline/package/function-package.ts';
 import type { Deployed } from '../../../pipeline/package/function-update.ts';
 import type { Names } from '../../../pipeline/package/package-files.ts';
 import { ACTION, button } from '../kit/buttons.ts';
 import { code, mention } from '../kit/escape.ts';
 import { bytes, count, counted } from '../kit/format.ts';
-import { compose, type Message } from '../kit/message.ts';
+import { compose, type Message, say } from '../kit/message.ts';
 import { stepRefusalLines } from '../refusals/step-refusals.ts';
 
 /** More names than this would not fit into a form, whose texts are limited to 3,000 characters. */
@@ -94,6 +94,9 @@ export const deployedMessage = (done: Deployed, by: string): Message =>
     fact: 'Failure logging is deployed.',
     lines: [
       `The function’s code is now ${hash(done.codeSha256)}${versionText(done)}. Deployed by ${mention(by)}.`,
+      done.untested === undefined
+        ? 'A test invocation proved that the package can be loaded. It processed no image.'
+        : `:warning: Whether the package can be loaded is not known, because the function could not be invoked: ${code(done.untested, 300)}`,
       'Next: test it. The test invokes the function once for an image that does not exist and looks for the record.',
       OWN_DEPLOYS,
     ],
@@ -117,11 +120,58 @@ export const rolledBackMessage = (done: Deployed, by: string): Message =>
     ],
   });
 
-/** How a deploy or a rollback ended that was interrupted by a restart of the bot. */
-export function lateEndMessage({ kind, by, plan, answer }: RecoveredDeploy): Message {
-  if (answer.ok) return kind === 'deploy' ? deployedMessage(answer.value, by) : rolledBackMessage(answer.value, by);
+const nameOf = ({ kind, plan }: DeployView): string =>
+  `${kind === 'deploy' ? 'The deploy to' : 'The rollback of'} ${code(plan.functionName, 170)}`;
+
+/**
+ * The first message of a deploy. It stays true whatever happens next: a process that dies before it has stored where this
+ * message is can never edit it.
+ */
+export const deployAskedMessage = (deploy: DeployView): Message =>
+  say(`${nameOf(deploy)} was requested by ${mention(deploy.by)}. \`/rescan checklist\` shows how it ended.`);
+
+const STAGES: Readonly<Record<Extract<DeployEvent, { kind: 'stage' }>['stage'], string>> = {
+  'publishing-before': 'publishing the current version',
+  code: 'changing the code',
+  configuration: 'changing handler and environment',
+  testing: 'testing whether the package can be loaded',
+  'publishing-after': 'publishing the new version',
+  undoing: 'the new package cannot be loaded, so it is being rolled back',
+};
+
+/** The live message while it goes on. */
+export const deployingMessage = (deploy: DeployView, stage?: keyof typeof STAGES): Message =>
+  say(
+    `${nameOf(deploy)} is in progress${stage === undefined ? '' : `: ${STAGES[stage]}`}.`,
+    `Requested by ${mention(deploy.by)}.`,
+  );
+
+/** Its process stopped before the end. */
+export function deployInterruptedMessage({ deploy, until }: Extract<DeployEvent, { kind: 'interrupted' }>): Message {
+  return say(
+    `${nameOf(deploy)} was interrupted, because the bot stopped. It is not finished.`,
+    ...(until === undefined
+      ? ['The bot finishes it when it runs again.']
+      : ['The bot finishes it as soon as nothing prevents that. At the moment this does:', ...stepRefusalLines(until)]),
+  );
+}
+
+/** How a deploy or a rollback ended. */
+export function deployEndMessage(deploy: DeployView, end: DeployEnd): Message {
+  if (end.kind === 'finished')
+    return deploy.kind === 'deploy'
+      ? deployedMessage(end.deployed, deploy.by)
+      : rolledBackMessage(end.deployed, deploy.by);
+  const { refusal } = end;
+  const isUndone = refusal.reason === 'deploy' && refusal.undone === 'undone';
   return compose({
-    fact: `The ${kind} of ${code(plan.functionName, 170)} was interrupted by a restart of the bot and could not be finished.`,
-    lines: stepRefusalLines(answer.refusal),
+    fact: `${nameOf(deploy)} ${isUndone ? 'failed and was rolled back' : 'failed'}.`,
+    lines: [...stepRefusalLines(refusal), `Requested by ${mention(deploy.by)}.`],
   });
 }
+
+/** Tells the requester, in the thread, how a deploy ended whose process stopped. */
+export const lateEndMessage = (deploy: DeployView, end: DeployEnd): Message =>
+  say(
+    `${mention(deploy.by)}: ${nameOf(deploy).replace(/^T/, 't')} was interrupted by a restart of the bot, and is now ${end.kind === 'finished' ? 'finished' : 'over: it failed'}.`,
+  );

@@ -72,6 +72,7 @@ const DEPLOY_REFUSED: Readonly<Record<string, string>> = {
   'environment-too-large': 'the environment would be too large',
   'changed-since-preview': 'the function was changed after the preview',
   'stored-package-gone': 'the saved package is missing',
+  'not-loadable': 'the new package could not be loaded, so it was rolled back',
   'update-failed': 'Lambda could not apply the update',
 } satisfies Record<DeployRefusal['reason'], string>;
 

@@ -89,6 +89,11 @@ export function deployRefusalLines(refusal: DeployRefusal): string[] {
         `Nothing was rolled back: the saved package is missing or was changed: ${code(refusal.key, 300)}.`,
         'Lambda still has the version that was published before the deploy: get the code from there.',
       ];
+    case 'not-loadable':
+      return [
+        `The new package cannot be loaded: ${code(refusal.errorType, 80)} ${code(refusal.message, 400)}`,
+        'A test invocation after the deploy found that. It processed no image.',
+      ];
     case 'update-failed':
       return [`Lambda could not apply the update: ${code(refusal.why, 300)}. The previous code is still running.`];
   }
@@ -121,6 +126,7 @@ export const reachedLine = (reached: DeployStage): string => {
     'publishing-before': 'nothing was changed yet',
     code: 'while changing the code',
     configuration: 'while changing handler and environment',
+    testing: 'after changing code, handler and environment, before testing whether the package can be loaded',
     'publishing-after': 'after changing code, handler and environment, before publishing the version',
   };
   return `It stopped there: ${how[reached]}. \`/rescan deploy\` finishes it; \`/rescan deploy rollback\` undoes it.`;

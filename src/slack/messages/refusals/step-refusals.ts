@@ -11,7 +11,7 @@ export const stepRefusalMessage = (refusal: StepRefusal): Message => say(...step
 export function stepRefusalLines(refusal: StepRefusal): string[] {
   switch (refusal.reason) {
     case 'deploy':
-      return [...deployRefusalLines(refusal.refusal), ...reachedLines(refusal)];
+      return [...deployRefusalLines(refusal.refusal), ...reachedLines(refusal), ...undoneLines(refusal)];
     case 'deploy-gone':
       return ['Nothing was done: this was already deployed or rolled back.', 'Start again with `/rescan deploy`.'];
     case 'nothing-deployed':
@@ -36,3 +36,13 @@ export function stepRefusalLines(refusal: StepRefusal): string[] {
 
 const reachedLines = ({ reached }: Extract<StepRefusal, { reason: 'deploy' | 'fault' }>): string[] =>
   reached === undefined ? [] : [reachedLine(reached)];
+
+function undoneLines({ undone }: Extract<StepRefusal, { reason: 'deploy' }>): string[] {
+  if (undone === undefined) return [];
+  if (undone === 'undone')
+    return ['The bot rolled the function back: code, handler and environment are as before the deploy.'];
+  return [
+    ':warning: The bot could not roll the function back, so *every image fails*. Use `/rescan deploy rollback`.',
+    ...stepRefusalLines(undone.failed),
+  ];
+}

@@ -1,15 +1,18 @@
 import { describe, expect, test } from 'vitest';
 import { checkView } from '../../../../sandbox/slack/rules/block-check.ts';
+import type { StepRefusal } from '../../../../src/checklist/contracts/step-control.ts';
 import { deployView, readDeployId, rollbackView } from '../../../../src/slack/forms/deploy-view.ts';
 import {
+  deployEndMessage,
   deployedMessage,
+  deployInterruptedMessage,
   deployPlanLines,
   fileLines,
   lateEndMessage,
   rollbackPlanLines,
   rolledBackMessage,
 } from '../../../../src/slack/messages/checklist/deploy-message.ts';
-import { plannedDeploy } from '../../../support/messages/checklist-builders.ts';
+import { deployInProgress, plannedDeploy } from '../../../support/messages/checklist-builders.ts';
 
 const { plan } = plannedDeploy();
 const MANY = { count: 5_000, names: Array.from({ length: 30 }, () => '<!channel> `x` '.repeat(9)) };
@@ -128,6 +131,7 @@ describe('what was done', () => {
       [
         'Failure logging is deployed.',
         'The function’s code is now `bmV4dCBjb2RlIG9m`, published as version `7` (previous: `6`). Deployed by <@U0OPERATOR>.',
+        'A test invocation proved that the package can be loaded. It processed no image.',
         'Next: test it. The test invokes the function once for an image that does not exist and looks for the record.',
         ':warning: From now on deploy this function only with `/rescan deploy`. An upload by any other means (console, CI, Terraform) removes our wrapper, and *every image will fail* until you run `/rescan deploy` again.',
       ].join('\n'),
@@ -154,23 +158,59 @@ describe('a rollback around code that was deployed since', () => {
   });
 });
 
-describe('the end of a deploy whose process died', () => {
-  const end = { by: 'U0OPERATOR', plan, channel: 'C1' } as const;
-  test('shows the same message as a deploy without an interruption when it was completed', () => {
-    const answer = { ok: true, value: { codeSha256: plan.next.codeSha256 } } as const;
-    expect(lateEndMessage({ ...end, kind: 'deploy', answer })).toEqual(deployedMessage(answer.value, 'U0OPERATOR'));
-    expect(lateEndMessage({ ...end, kind: 'rollback', answer })).toEqual(rolledBackMessage(answer.value, 'U0OPERATOR'));
+describe('the message of a deploy', () => {
+  const deploy = deployInProgress();
+  test('is the one of the result when it is completed', () => {
+    const deployed = { codeSha256: plan.next.codeSha256 };
+    expect(deployEndMessage(deploy, { kind: 'finished', deployed })).toEqual(deployedMessage(deployed, 'U0OPERATOR'));
+    expect(deployEndMessage({ ...deploy, kind: 'rollback' }, { kind: 'finished', deployed })).toEqual(
+      rolledBackMessage(deployed, 'U0OPERATOR'),
+    );
   });
 
-  test('or how far it came, and why no further', () => {
+  test('says how far it came, and why no further', () => {
     const refusal = { reason: 'deploy', refusal: { reason: 'update-in-progress' }, reached: 'configuration' } as const;
-    expect(lateEndMessage({ ...end, kind: 'deploy', answer: { ok: false, refusal } }).text).toBe(
+    expect(deployEndMessage(deploy, { kind: 'failed', refusal }).text).toBe(
       [
-        'The deploy of `TimesheetOCR-ocr-dev` was interrupted by a restart of the bot and could not be finished.',
+        'The deploy to `TimesheetOCR-ocr-dev` failed.',
         'Nothing was deployed: another update of the function is in progress.',
         'Try again when it is done.',
         'It stopped there: while changing handler and environment. `/rescan deploy` finishes it; `/rescan deploy rollback` undoes it.',
+        'Requested by <@U0OPERATOR>.',
       ].join('\n'),
+    );
+  });
+
+  test('names the error of a package that cannot be loaded, and whether it was rolled back', () => {
+    const broken = { reason: 'not-loadable', errorType: 'Runtime.ImportModuleError', message: 'No module x' } as const;
+    const text = (undone: 'undone' | { failed: StepRefusal }) =>
+      deployEndMessage(deploy, { kind: 'failed', refusal: { reason: 'deploy', refusal: broken, undone } }).text.split(
+        '\n',
+      );
+    expect(text('undone').slice(0, -1)).toEqual([
+      'The deploy to `TimesheetOCR-ocr-dev` failed and was rolled back.',
+      'The new package cannot be loaded: `Runtime.ImportModuleError` `No module x`',
+      'A test invocation after the deploy found that. It processed no image.',
+      'The bot rolled the function back: code, handler and environment are as before the deploy.',
+    ]);
+    expect(text({ failed: { reason: 'deploy', refusal: { reason: 'update-in-progress' } } })).toContain(
+      ':warning: The bot could not roll the function back, so *every image fails*. Use `/rescan deploy rollback`.',
+    );
+  });
+
+  test('says that it was interrupted, and what prevents that it is finished', () => {
+    const until = { reason: 'stop-file', path: '/tmp/STOP' } as const;
+    expect(deployInterruptedMessage({ kind: 'interrupted', deploy, until }).text).toMatch(
+      /^The deploy to `TimesheetOCR-ocr-dev` was interrupted, because the bot stopped\. It is not finished\.\n[\s\S]*STOP/,
+    );
+    expect(lateEndMessage(deploy, { kind: 'finished', deployed: { codeSha256: 'x' } }).text).toBe(
+      '<@U0OPERATOR>: the deploy to `TimesheetOCR-ocr-dev` was interrupted by a restart of the bot, and is now finished.',
+    );
+  });
+
+  test('warns when the package could not be tested', () => {
+    expect(deployedMessage({ codeSha256: 'x', untested: 'TooManyRequestsException' }, 'U1').text).toContain(
+      ':warning: Whether the package can be loaded is not known, because the function could not be invoked: `TooManyRequestsException`',
     );
   });
 });

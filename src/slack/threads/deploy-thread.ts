@@ -1,0 +1,98 @@
+import type { DeployControl, DeployEvent, DeployView } from '../../checklist/contracts/step-control.ts';
+import type { Chat, MessageLocation } from '../client/chat.ts';
+import { classifySlackError } from '../client/slack-errors.ts';
+import {
+  deployAskedMessage,
+  deployEndMessage,
+  deployInterruptedMessage,
+  deployingMessage,
+  lateEndMessage,
+} from '../messages/checklist/deploy-message.ts';
+import type { Message } from '../messages/kit/message.ts';
+
+/** Shows each deploy and rollback in one message of its channel. */
+export interface DeployThread {
+  /** For the end it resolves when that is shown. @throws when Slack does not accept it now: the event comes again. */
+  handle(event: DeployEvent): Promise<void>;
+}
+
+export function createDeployThread(ports: {
+  chat: Pick<Chat, 'post' | 'edit'>;
+  deploys: Pick<DeployControl, 'setMessage'>;
+  onError: (error: unknown, message: string) => void;
+}): DeployThread {
+  const { chat, onError } = ports;
+  /** The message of each deploy that this process shows, and the last edit of it: edits keep their order. */
+  const shown = new Map<string, Promise<MessageLocation | undefined>>();
+
+  /** The first message is posted and its place is stored before it says that anything is going on. */
+  async function begin(deploy: DeployView, channel: string): Promise<MessageLocation> {
+    const message = { channel, ts: await chat.post(channel, deployAskedMessage(deploy)) };
+    await ports.deploys.setMessage(deploy.id, message);
+    await chat.edit(message, deployingMessage(deploy));
+    return message;
+  }
+
+  /** Edits the message after what was shown before. The deploy does not wait for Slack. */
+  function show(deploy: DeployView, message: Message): Promise<MessageLocation | undefined> {
+    const next = (shown.get(deploy.id) ?? Promise.resolve(deploy.message)).then(async (location) => {
+      if (location)
+        await chat
+          .edit(location, message)
+          .catch((error: unknown) => onError(error, 'the message of a deploy was not edited'));
+      return location;
+    });
+    shown.set(deploy.id, next);
+    return next;
+  }
+
+  async function end({ deploy, end: how, isLate }: Extract<DeployEvent, { kind: 'ended' }>): Promise<void> {
+    const { id, channel } = deploy;
+    if (channel === undefined) return;
+    const message = deployEndMessage(deploy, how);
+    const location = (await shown.get(id)) ?? deploy.message;
+    shown.delete(id);
+    try {
+      if (!location) return void (await chat.post(channel, message));
+      await chat.edit(location, message);
+    } catch (error) {
+      const failure = classifySlackError(error);
+      if (failure.kind !== 'refused') throw error;
+      onError(error, `Slack refuses the message of deploy ${id}. It is posted anew.`);
+      return void (await chat.post(channel, message).catch((again: unknown) => {
+        if (classifySlackError(again).kind !== 'refused') throw again;
+        onError(again, `Slack refuses to show the end of deploy ${id} in ${channel}. The audit has it.`);
+      }));
+    }
+    if (!isLate) return;
+    await chat
+      .post(channel, lateEndMessage(deploy, how), { ts: location.ts, broadcast: false })
+      .catch((error: unknown) => onError(error, 'the requester of a deploy was not notified of its end'));
+  }
+
+  return {
+    async handle(event) {
+      const { deploy } = event;
+      switch (event.kind) {
+        case 'begun': {
+          const { channel } = deploy;
+          if (channel === undefined) return;
+          const posting = begin(deploy, channel).catch((error: unknown) => {
+            onError(error, 'the message of a deploy was not posted');
+            return undefined;
+          });
+          shown.set(deploy.id, posting);
+          return;
+        }
+        case 'stage':
+          void show(deploy, deployingMessage(deploy, event.stage));
+          return;
+        case 'interrupted':
+          await show(deploy, deployInterruptedMessage(event));
+          return;
+        case 'ended':
+          return end(event);
+      }
+    },
+  };
+}
