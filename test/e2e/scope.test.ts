@@ -1,0 +1,87 @@
+import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { buttonOf, wholeText } from '../../sandbox/people.ts';
+import { startTestSandbox, type TestSandbox } from '../support/rigs/sandbox.ts';
+
+let here: TestSandbox;
+beforeEach(async () => {
+  here = await startTestSandbox({ images: 60, seedTable: 'full', settings: { SAMPLE_IMAGES: '0' } });
+});
+afterEach(() => here.close());
+
+interface Row {
+  readonly person: string;
+  readonly key: string;
+  readonly image?: string;
+  readonly version?: string;
+}
+
+async function rows(): Promise<readonly Row[]> {
+  const credentials = { accessKeyId: 'x', secretAccessKey: 'x' };
+  const client = new DynamoDBClient({ endpoint: here.sandbox.aws?.url ?? '', region: 'us-east-1', credentials });
+  const { Items = [] } = await client.send(new ScanCommand({ TableName: 'TimesheetOCR-dev', ConsistentRead: true }));
+  client.destroy();
+  return Items.map(({ ResourceName, DateProjectCode, SourceImage, OCRVersion }) => ({
+    person: ResourceName?.S ?? '',
+    key: `${ResourceName?.S} ${DateProjectCode?.S}`,
+    ...(SourceImage?.S === undefined ? {} : { image: SourceImage.S }),
+    ...(OCRVersion?.S === undefined ? {} : { version: OCRVersion.S }),
+  }));
+}
+
+test('a rescan of two people deletes and processes only what belongs to them, and leaves every other record as it was', async () => {
+  const { people } = here;
+  const before = await rows();
+  const two = [...new Set(before.filter(({ image }) => image !== undefined).map(({ person }) => person))].slice(0, 2);
+  const images = new Set(before.filter(({ person }) => two.includes(person)).flatMap(({ image }) => image ?? []));
+  const ofScope = before.filter(({ image }) => image !== undefined && images.has(image));
+  const names = two.map((person) => person.replaceAll('_', ' ')).join(', ');
+
+  await people.command('approver', '/rescan override test-logging because it is not what is tried here');
+  await people.sees(/is skipped in this rescan/);
+  await people.command('operator', `/rescan scope people="${names}"`);
+  const set = await people.sees(/This rescan covers/);
+  expect(wholeText(set)).toContain(`${ofScope.length} records of`);
+  expect(wholeText(set)).toContain(`${images.size} images`);
+
+  await people.command('operator', '/rescan backup');
+  await people.sees(/is done and verified/);
+  await people.command('operator', '/rescan flush');
+  const form = await people.openView('operator', /those of this scope/);
+  await people.submit('operator', form, { table_name: 'TimesheetOCR-dev', reason: 'their names were misread' });
+  const asked = await people.sees(/Approval needed: flush/);
+  expect(wholeText(asked)).toContain(`delete ${ofScope.length} records`);
+  expect(wholeText(asked)).toContain(two[0]);
+  await people.click('approver', asked.ts, buttonOf(asked, /approve/));
+  await people.sees(/The flush is done: .*No record of the scope is left/);
+  const kept = await rows();
+  expect(kept).toHaveLength(before.length - ofScope.length);
+  expect(kept.some(({ image }) => image !== undefined && images.has(image))).toBe(false);
+
+  await people.command('operator', '/rescan start limit=3');
+  await people.sees(/a run takes exactly these images and no other filter/);
+  await people.command('operator', '/rescan start');
+  const plan = await people.sees(/would invoke the function for/);
+  expect(wholeText(plan)).toContain(`${images.size} images`);
+  await people.click('operator', plan.ts, buttonOf(plan, /plan_start/));
+  await people.sees(new RegExp(`${images.size} of ${images.size}`));
+  await people.sees(/is complete/);
+
+  const after = await rows();
+  const keyOf = ({ key }: Row) => key;
+  expect(after.map(keyOf).sort()).toEqual(before.map(keyOf).sort());
+  const renewed = after.filter(({ version }) => version === '2.6.1');
+  expect(new Set(renewed.flatMap(({ image }) => image ?? []))).toEqual(images);
+
+  await people.command('operator', '/rescan history');
+  await people.sees(/was completed by/);
+});
+
+test('a scope of somebody who is not in the table is refused with the names that are near', async () => {
+  const { people } = here;
+  const [first] = (await rows()).filter(({ image }) => image !== undefined);
+  const typed = `${first?.person.replaceAll('_', ' ')}x`;
+  await people.command('operator', `/rescan start people="${typed}"`);
+  const refused = await people.sees(/No record of the table belongs to/);
+  expect(wholeText(refused)).toContain('Did you mean');
+});
