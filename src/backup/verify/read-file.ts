@@ -34,6 +34,28 @@ export function parseLine(line: string): StoredItem {
 type StoredFile = Pick<DataFile, 'key' | 'items' | 'md5'>;
 
 /**
+ * Reads one data file and compares its MD5 with the one on record: then it is byte for byte what was read back when the backup was
+ * verified. @throws BackupDamagedError that names the object; the network's error; `signal.reason`.
+ */
+export async function checkDataFile(
+  location: BackupLocation,
+  backupId: string,
+  file: StoredFile,
+  signal?: AbortSignal,
+): Promise<void> {
+  const damaged = (reason: string, cause?: unknown) => new BackupDamagedError(backupId, file.key, reason, cause);
+  const body = await openObject(location, file.key, damaged, signal);
+  const md5 = createHash('md5');
+  for await (const chunk of body) {
+    signal?.throwIfAborted();
+    md5.update(chunk);
+  }
+  if (md5.digest('base64') !== file.md5) throw damaged(OTHER_MD5);
+}
+
+const OTHER_MD5 = 'its MD5 is not the one on record';
+
+/**
  * The lines of one data file, a few hundred at a time, unzipped as they come. When the iteration ends, the file was whole: its
  * MD5 and its number of items are those of the record.
  * @throws BackupDamagedError that names the object; the network's error; `signal.reason`.
@@ -83,7 +105,7 @@ export async function* readLines(
   }
   await flowing;
   if (failure !== undefined) throw failure;
-  if (md5.digest('base64') !== file.md5) throw damaged('its MD5 is not the one on record');
+  if (md5.digest('base64') !== file.md5) throw damaged(OTHER_MD5);
   if (count !== file.items) throw damaged(`it has ${count} items, not ${file.items}`);
 }
 

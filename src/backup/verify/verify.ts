@@ -6,7 +6,7 @@ import type { BackupLocation } from '../catalogue/location.ts';
 import { BackupDamagedError } from '../errors.ts';
 import { type BackupRecord, folderOf, RECORD_NAME } from '../format/backup-record.ts';
 import { createDigestSum, hashOfItem, sameDigest } from '../format/digest.ts';
-import { readDataFile, type StoredItem } from './read-file.ts';
+import { checkDataFile, readDataFile, type StoredItem } from './read-file.ts';
 
 const FILES_AT_ONCE = 4;
 
@@ -67,6 +67,10 @@ export async function readBack(
   if (JSON.stringify(counts) !== JSON.stringify(countsOf(record.counts)))
     throw new BackupDamagedError(record.id, recordKey, 'its counts by kind are not those of its data');
 }
+
+/** Checks the MD5 of every data file. @throws BackupDamagedError naming the object; `signal.reason`; the SDK's error. */
+export const checkFiles = (location: BackupLocation, record: BackupRecord, signal?: AbortSignal): Promise<void> =>
+  workThrough(record.files, FILES_AT_ONCE, (file) => checkDataFile(location, record.id, file, signal), signal);
 
 /**
  * Reads a backup back and writes the result into the catalogue: `verified`, or `unverified` with the reason.

@@ -258,10 +258,14 @@ function requireDistinctKeys(changes: readonly Change[]): void {
     if (keys.has(text)) throw new RangeError(`Two changes of the record ${JSON.stringify(key)} in one call`);
     keys.add(text);
     for (const version of [expected, next])
-      if (version !== undefined && canonicalItem(keyOf(version, key)) !== text)
+      if (version !== undefined && !hasKey(version, key) && canonicalItem(keyOf(version, key)) !== text)
         throw new RangeError(`A version of the record ${JSON.stringify(key)} has another key`);
   }
 }
+
+/** Whether the version has the very values of the key, which was then taken from it. */
+const hasKey = (version: Item, key: Item): boolean =>
+  Object.keys(key).every((name) => attributeOf(version, name) === key[name]);
 
 const keyOf = (version: Item, key: Item): Item =>
   Object.fromEntries(

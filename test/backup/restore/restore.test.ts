@@ -1,3 +1,4 @@
+import { DeleteObjectCommand, GetObjectCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { findBackup } from '../../../src/backup/catalogue/catalogue.ts';
 import { compareWithBackup } from '../../../src/backup/compare/compare.ts';
@@ -17,6 +18,7 @@ import { previewRestore, type RestoreProgress } from '../../../src/backup/restor
 import { readWindows } from '../../../src/backup/verify/read-windows.ts';
 import { readSupplements } from '../../../src/backup/write/supplement.ts';
 import type { Item } from '../../../src/pipeline/table/item.ts';
+import { RECORD_KINDS } from '../../../src/pipeline/table/records.ts';
 import { throttled } from '../../support/aws/fault-proxy.ts';
 import { putItems } from '../../support/aws/items.ts';
 import { coverage, timesheetEntry } from '../../support/aws/pipeline-table.ts';
@@ -352,5 +354,36 @@ test('The import refuses a file that has two records with one key, or a record w
   });
   await expect(importing(entry, { ResourceName: 'Ann' })).rejects.toMatchObject({
     problems: [expect.stringContaining('without its key')],
+  });
+});
+
+test('A comparison of equal contents proves every object of the backup by its MD5, and names one that was altered or deleted', async () => {
+  const table = await world.table(entries(60));
+  const record = await world.backup(table);
+  const equal = await compareWithBackup(world.ports, { record });
+  expect(equal).toMatchObject({ same: 60, added: 0, changed: 0, removed: 0, removedAsStarted: 0 });
+  expect(equal.tableDigest).toEqual(record.digest);
+  expect(equal.backupDigest).toEqual(record.digest);
+  expect(equal.attributeNames).toEqual(
+    (await compareWithBackup(world.ports, { record, kinds: [...RECORD_KINDS] })).attributeNames,
+  );
+  for (const { key } of record.files.filter(({ items }) => items > 0)) {
+    const stored = await world.s3.client.send(new GetObjectCommand({ Bucket: 'backups', Key: key }));
+    const whole = (await stored.Body?.transformToByteArray()) ?? new Uint8Array();
+    const flipped = Uint8Array.from(whole);
+    flipped[9] = (flipped[9] ?? 0) ^ 1;
+    await world.s3.put('backups', key, flipped);
+    const named = { name: 'BackupDamagedError', objectKey: key };
+    await expect(compareWithBackup(world.ports, { record })).rejects.toMatchObject(named);
+    await world.s3.client.send(new DeleteObjectCommand({ Bucket: 'backups', Key: key }));
+    await expect(compareWithBackup(world.ports, { record })).rejects.toMatchObject(named);
+    await world.s3.put('backups', key, whole);
+  }
+  await put(table, { ...timesheetEntry(3), Hours: { N: '1' } });
+  expect(await compareWithBackup(world.ports, { record })).toMatchObject({
+    same: 59,
+    changed: 1,
+    added: 0,
+    removed: 0,
   });
 });
