@@ -6,6 +6,7 @@ import type { Logger } from '../lib/log.ts';
 import { checkBucket, createAwsClients } from '../pipeline/aws.ts';
 import type { Settings } from '../settings.ts';
 import { createAnswerStore } from '../state/answer-store.ts';
+import { createButtonMessages } from '../state/button-messages.ts';
 import { createChannelIdStore } from '../state/channel-ids.ts';
 import { openControlTable } from '../state/control-table.ts';
 import { createFollowUps } from '../state/follow-ups.ts';
@@ -49,6 +50,7 @@ export async function startBot(settings: Settings, logger: Logger): Promise<() =
     runs,
     outbox: createOutbox({ table, name: settings.ocrFunction }),
     channelIds: createChannelIdStore({ table, name: settings.ocrFunction }),
+    buttonMessages: createButtonMessages({ table, name: settings.ocrFunction }),
     answerStore: createAnswerStore({ table, name: settings.ocrFunction }),
     followUps: createFollowUps({ table, name: settings.ocrFunction }),
     followUpLease: context.leases.followUps,

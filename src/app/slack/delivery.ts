@@ -1,5 +1,7 @@
+import { isOpen } from '../../run/model/run.ts';
 import type { RunSnapshot } from '../../run/model/types.ts';
 import { createAlertDelivery } from '../../slack/delivery/alert-delivery.ts';
+import { createExpiredButtons } from '../../slack/delivery/expired-buttons.ts';
 import { createLiveMessageEditor } from '../../slack/delivery/live-message-editor.ts';
 import { createMessageLinks } from '../../slack/delivery/message-links.ts';
 import {
@@ -11,7 +13,7 @@ import {
 } from '../../slack/delivery/message-locations.ts';
 import { createRunHeads } from '../../slack/delivery/run-heads.ts';
 import { runMessage } from '../../slack/messages/run/run-message.ts';
-import { renderAutopilot, type ShownAutopilot } from '../../slack/threads/autopilot-thread.ts';
+import { buttonStateOf, renderAutopilot, type ShownAutopilot } from '../../slack/threads/autopilot-thread.ts';
 import { renderJob, type ShownJob } from '../../slack/threads/table-thread.ts';
 import type { ClientParts } from './clients.ts';
 import type { SlackPorts } from './ports.ts';
@@ -28,8 +30,24 @@ export function assembleDelivery(ports: SlackPorts, { answers, progress, alerts 
     intervalMs: settings.messageEditMs,
     onError: (error: unknown) => logger.debug({ err: error }, 'A live message was not edited.'),
   };
+  const buttons = createExpiredButtons({
+    messages: ports.buttonMessages,
+    async stateOf(id) {
+      if (id.startsWith('ap-')) {
+        const active = await autopilot.current();
+        return active?.id === id ? buttonStateOf(active) : undefined;
+      }
+      const run = await runs.read(id);
+      return run && { state: run.state.kind, isOpen: isOpen(run.state) };
+    },
+    chat: progress,
+    clock,
+    random,
+    onError,
+  });
   const heads = createRunHeads({ runs, chat: answers });
   return {
+    buttons,
     heads,
     isDeleted: createDeletionCheck(answers),
     findRunLocation,
@@ -44,6 +62,7 @@ export function assembleDelivery(ports: SlackPorts, { answers, progress, alerts 
       clock,
       random,
       takeOverAfterMs: settings.leaseMs,
+      buttons,
       onThreadGone(id, threadTs) {
         if (!id.startsWith('r-')) return;
         heads

@@ -4,6 +4,7 @@ import type { Logger } from '../../lib/log.ts';
 import type { RunControl } from '../../run/model/run-control.ts';
 import type { Settings } from '../../settings.ts';
 import type { AnswerStore } from '../../state/answer-store.ts';
+import type { ButtonMessages } from '../../state/button-messages.ts';
 import type { ChannelIdStore } from '../../state/channel-ids.ts';
 import type { FollowUps } from '../../state/follow-ups.ts';
 import type { Lease } from '../../state/lease.ts';
@@ -17,6 +18,7 @@ export interface SlackPorts extends Omit<BotControls, 'tables'> {
   readonly tables: TableControl;
   readonly outbox: Outbox;
   readonly channelIds: ChannelIdStore;
+  readonly buttonMessages: ButtonMessages;
   /** Answers that a person may share with the channel. */
   readonly answerStore: AnswerStore;
   readonly followUps: FollowUps;

@@ -76,6 +76,11 @@ export function assembleSlackApp(parts: Omit<SlackPorts, 'onError'>): SlackApp {
       () => tables.watch(tableThread.handle),
       () => autopilot.watch(autopilotThread.handle),
       () => deploys.watch(threads.deployThread.handle),
+      () =>
+        runs.watch(({ kind }) => {
+          if (kind !== 'progress') delivery.buttons.changed();
+        }),
+      () => autopilot.watch(delivery.buttons.changed),
       () => runs.watch(home.changed),
       () => tables.watch(home.changed),
       () => autopilot.watch(home.changed),
@@ -85,6 +90,7 @@ export function assembleSlackApp(parts: Omit<SlackPorts, 'onError'>): SlackApp {
     connection,
     services: [
       delivery.alerts,
+      delivery.buttons,
       runFollowUps,
       delivery.runMessages,
       delivery.jobMessages,

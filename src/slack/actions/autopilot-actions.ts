@@ -38,7 +38,11 @@ export function autopilotActions(ports: {
       return;
     }),
     [ACTION.autopilotGoOn]: operator(async (click) => {
-      if ((await autopilot.current())?.id !== click.value) return autopilotRefusalMessage({ reason: 'plan-gone' });
+      const current = await autopilot.current();
+      if (current?.id !== click.value) {
+        await click.removeButtons();
+        return autopilotRefusalMessage({ reason: 'plan-gone' });
+      }
       const gone = await autopilot.retry(click.person);
       if (!gone.ok) return autopilotRefusalMessage(gone.refusal);
       if (click.message.ts !== gone.value.location.ts) await click.removeButtons();

@@ -41,8 +41,10 @@ export function resultActions(ports: {
     [ACTION.showFailures]: { role: 'viewer', execute: (click) => results.showFailures(click) },
     [ACTION.diagnose]: {
       role: 'viewer',
-      // The button of a message about a run holds its id; any other diagnoses the last run.
-      execute: (click) => results.diagnose(click, /^r-\d+$/.test(click.value) ? click.value : undefined),
+      execute: async (click) =>
+        /^r-\d+$/.test(click.value)
+          ? results.diagnose(click, click.value)
+          : say('Nothing was done: this button does not name its run. `/rescan diagnose` diagnoses the last run.'),
     },
     [ACTION.retry]: {
       role: 'operator',

@@ -1,4 +1,6 @@
+import { isOpen } from '../../run/model/run.ts';
 import type { RunControl } from '../../run/model/run-control.ts';
+import type { RunSnapshot } from '../../run/model/types.ts';
 import { ANYTHING, notInProgressMessage } from '../messages/checklist/status-message.ts';
 import { ACTION } from '../messages/kit/buttons.ts';
 import type { Message } from '../messages/kit/message.ts';
@@ -33,8 +35,26 @@ export function runActions(ports: {
   /** A button acts on the run of its message only, never on a later run. */
   async function onItsRun(click: Click, request: () => Promise<Done>): Promise<Message | undefined> {
     const current = await runs.current();
-    if (current?.runId !== click.value) return anotherRunMessage(click.value, current);
-    return answer(click, await request());
+    if (current?.runId !== click.value) return ofAnotherRun(click, current);
+    const answered = await answer(click, await request());
+    // The run has ended, and so has the moment of this message.
+    if (!isOpen(current.state)) await removeDeadButtons(click);
+    return answered;
+  }
+
+  async function ofAnotherRun(click: Click, current: RunSnapshot | undefined): Promise<Message> {
+    await removeDeadButtons(click);
+    return anotherRunMessage(click.value, current);
+  }
+
+  /** Not of a live message: it shows a newer state than the one that was clicked, and its last edit removes the buttons. */
+  async function removeDeadButtons(click: Click): Promise<void> {
+    try {
+      const location = await runs.location(click.value);
+      if (location?.ts !== click.message.ts) await click.removeButtons();
+    } catch (error) {
+      ports.onError(error, 'The location of a run cannot be read. The buttons of the clicked message stay.');
+    }
   }
 
   /** In the run's live message the new state is the answer: only a refusal needs a reply. */
@@ -56,8 +76,8 @@ export function runActions(ports: {
       ports.onError(error, 'The current run cannot be read. A stop is requested all the same.');
       return { runId: click.value };
     });
-    if (current === undefined || ('state' in current && current.runId !== click.value))
-      return anotherRunMessage(click.value, current);
+    if (current === undefined) return ofAnotherRun(click, undefined);
+    if ('state' in current && current.runId !== click.value) return ofAnotherRun(click, current);
     return answer(click, await requests.stop(click.person, { now }));
   }
 

@@ -70,11 +70,7 @@ export function createChat(client: Pick<WebClient, 'chat'>): Chat {
     edit: (location, message) => editStored(location, withinLimits(message)),
     editStored,
     async removeButtons(location, { text, blocks }) {
-      await update(
-        location,
-        text,
-        blocks.filter((block) => block.type !== 'actions'),
-      );
+      await update({ channel: location.channel, ts: location.ts }, text, withoutButtons(blocks));
     },
     async postEphemeral(channel, user, message, threadTs) {
       const fitted = withinLimits(message);
@@ -88,6 +84,17 @@ export function createChat(client: Pick<WebClient, 'chat'>): Chat {
     },
   };
 }
+
+const withoutButtons = (blocks: Blocks): (KnownBlock | Block)[] =>
+  blocks
+    .filter(({ type }) => type !== 'actions')
+    .map((block) => {
+      if (!('accessory' in block) || !isButton(block.accessory)) return block;
+      const { accessory: _, ...rest } = block;
+      return rest;
+    });
+const isButton = (accessory: unknown): boolean =>
+  typeof accessory === 'object' && accessory !== null && 'type' in accessory && accessory.type === 'button';
 
 /** Sends the blocks; when Slack refuses them as `invalid_blocks`, the plain blocks; when it refuses those too, the text alone. */
 async function inAcceptedForm<T>(

@@ -8,6 +8,7 @@ import { withinLimits } from '../messages/kit/limits.ts';
 import type { Message } from '../messages/kit/message.ts';
 import { alertElsewhere } from '../messages/refusals/closed-channel.ts';
 import type { Alert } from '../messages/run/alerts.ts';
+import type { ExpiredButtons } from './expired-buttons.ts';
 import type { FindLocation } from './message-locations.ts';
 import { createRetryLoop } from './retry-loop.ts';
 
@@ -42,6 +43,7 @@ const storedSchema = z.object({
   to: z.enum(['thread', 'channel', 'edit']),
   /** The message to edit. */
   at: z.object({ channel: z.string(), ts: z.string() }).exactOptional(),
+  during: z.string().exactOptional(),
   text: z.string(),
   blocks: z.array(z.looseObject({ type: z.string(), block_id: z.string().exactOptional() })),
 });
@@ -65,6 +67,7 @@ export function createAlertDelivery(ports: {
   takeOverAfterMs: number;
   /** The first message of the thread of this run, autopilot or job was deleted. Never throws. */
   onThreadGone: (id: string, threadTs: string) => void;
+  buttons: Pick<ExpiredButtons, 'note'>;
   onError: (error: unknown, message: string) => void;
 }): AlertDelivery {
   const { outbox, clock, random, onError } = ports;
@@ -112,8 +115,11 @@ export function createAlertDelivery(ports: {
       onError(stored.error, `The alert ${entry.id} cannot be read. It stays in the outbox.`);
       return false;
     }
-    const { runId, to, at, ...message } = stored.data;
+    const { runId, to, at, during, ...message } = stored.data;
     if (to === 'edit') return at === undefined || (await edit(at, message));
+    const noteButtons = async (place: MessageLocation) => {
+      if (during !== undefined) await ports.buttons.note(place, message, { id: runId, state: during });
+    };
     const location = await ports.findLocation(runId);
     const channel = location?.channel ?? ports.channels[0] ?? '';
     if (forbiddenChannels.has(channel) && to === 'thread') return false;
@@ -121,16 +127,17 @@ export function createAlertDelivery(ports: {
     const thread =
       head === undefined ? undefined : { ts: threadsInstead.get(head) ?? head, broadcast: to === 'channel' };
     try {
-      await postInThreadOrChannel(
+      const ts = await postInThreadOrChannel(
         (target) => ports.chat.postStored(channel, message, target),
         thread,
-        (ts) => {
+        (strayTs) => {
           if (head === undefined) return;
-          threadsInstead.set(head, ts);
+          threadsInstead.set(head, strayTs);
           ports.onThreadGone(runId, head);
         },
       );
       refusing.delete(channel);
+      await noteButtons({ channel, ts });
       return true;
     } catch (error) {
       const failure = classifySlackError(error);
@@ -140,7 +147,9 @@ export function createAlertDelivery(ports: {
       refusing.add(channel);
       forbiddenChannels.add(channel);
       // What only the thread would have shown waits until the channel can be used again.
-      return to === 'channel' && isPostingForbidden(code) && (await postElsewhere(runId, message, { channel, code }));
+      return (
+        to === 'channel' && isPostingForbidden(code) && (await postElsewhere(runId, message, { channel, code, during }))
+      );
     }
   }
 
@@ -159,14 +168,17 @@ export function createAlertDelivery(ports: {
   async function postElsewhere(
     id: string,
     message: StoredMessage,
-    closed: { readonly channel: string; readonly code: string },
+    closed: { readonly channel: string; readonly code: string; readonly during: string | undefined },
   ): Promise<boolean> {
     const starter = await ports.findStarter(id);
     const others = ports.channels.filter((channel) => channel !== closed.channel);
     for (const place of [...others, ...(starter === undefined ? [] : [starter])])
       try {
         const about = { channel: closed.channel, slackError: closed.code, isDirect: place === starter };
-        await ports.chat.postStored(place, alertElsewhere(message, about));
+        const shown = alertElsewhere(message, about);
+        const ts = await ports.chat.postStored(place, shown);
+        if (closed.during !== undefined && !about.isDirect)
+          await ports.buttons.note({ channel: place, ts }, shown, { id, state: closed.during });
         return true;
       } catch (error) {
         if (classifySlackError(error).kind !== 'refused') throw error;
@@ -197,8 +209,10 @@ export function createAlertDelivery(ports: {
   return {
     put(id, alert) {
       const { text, blocks } = withinLimits(alert.message);
+      const hasButtons = blocks.some(({ type }) => type === 'actions');
+      const during = 'during' in alert && alert.during !== undefined && hasButtons ? { during: alert.during } : {};
       const at = alert.to === 'edit' ? { at: { ...alert.at } } : {};
-      const message = z.json().parse({ runId: id, to: alert.to, ...at, text, blocks });
+      const message = z.json().parse({ runId: id, to: alert.to, ...at, ...during, text, blocks });
       const retry = {
         ...STORE_LIMITS,
         clock,

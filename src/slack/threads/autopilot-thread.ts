@@ -27,6 +27,15 @@ export const renderAutopilot =
   ({ record, view }: ShownAutopilot): Message =>
     autopilotMessage(record, view, clock.now());
 
+/** The state in which the buttons of a blocked autopilot have a meaning. */
+const WAITS_FOR_PERSON = 'waits-for-person';
+
+/** The state of an autopilot, as far as it decides about the buttons of its alerts. */
+export const buttonStateOf = ({ state, blocker }: AutopilotRecord) => ({
+  state: state === 'running' && blocker !== undefined ? WAITS_FOR_PERSON : state,
+  isOpen: state === 'running',
+});
+
 export interface AutopilotThread {
   /** Shows an event. For an alert it resolves when the alert is stored. @throws when Slack does not accept a post. */
   handle(event: AutopilotEvent): Promise<void>;
@@ -89,7 +98,11 @@ export function createAutopilotThread(ports: {
         }
         case 'needs-person':
           liveMessages.show({ record, view: event.view });
-          return alerts.put(record.id, { to: 'channel', message: needsPersonMessage(record, event.blocker) });
+          return alerts.put(record.id, {
+            to: 'channel',
+            message: needsPersonMessage(record, event.blocker),
+            during: WAITS_FOR_PERSON,
+          });
         case 'finished': {
           const about = { validation: validationOf(event.view), head: await readAuditHead() };
           await alerts.put(record.id, { to: 'channel', message: receiptMessage(record, event.run, about) });

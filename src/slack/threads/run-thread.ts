@@ -1,9 +1,11 @@
 import { schedule } from 'node-cron';
 import { createSingleFlight } from '../../lib/async/single-flight.ts';
+import { isOpen } from '../../run/model/run.ts';
 import type { RunControl } from '../../run/model/run-control.ts';
 import type { RunEvent, RunSnapshot } from '../../run/model/types.ts';
 import { type Chat, postInThreadOrChannel } from '../client/chat.ts';
 import type { AlertDelivery } from '../delivery/alert-delivery.ts';
+import { UNWRITTEN_STATE } from '../delivery/expired-buttons.ts';
 import type { LiveMessageEditor } from '../delivery/live-message-editor.ts';
 import type { FindLocation } from '../delivery/message-locations.ts';
 import type { RunHeads } from '../delivery/run-heads.ts';
@@ -21,6 +23,13 @@ export interface RunThread {
   postProgress(): void;
   /** Shows the last state of a run that ended while no process could show it. Never throws. */
   showLastRun(): Promise<void>;
+}
+
+/** The state that the buttons of an alert belong to; none for a run that has ended, whose buttons keep their meaning. */
+function buttonState(event: RunEvent): { during?: string } {
+  const { state } = event.snapshot;
+  if (!isOpen(state)) return {};
+  return { during: 'unwritten' in event && event.unwritten ? UNWRITTEN_STATE : state.kind };
 }
 
 const HEAD_NOT_RENEWED = 'The message of a run was deleted, and no new one could be posted yet.';
@@ -65,7 +74,7 @@ export function createRunThread(ports: {
       else if (running?.runId === snapshot.runId) running = undefined;
       liveMessages.show(snapshot);
       const alert = alertOf(event, { resumesByItself: autoResume });
-      return alert ? ports.alerts.put(snapshot.runId, alert) : undefined;
+      return alert ? ports.alerts.put(snapshot.runId, { ...alert, ...buttonState(event) }) : undefined;
     },
     postProgress: posting.start,
     async showLastRun() {

@@ -35,6 +35,7 @@ function deliveryWith(
   const clock = createFakeClock();
   const posted: string[] = [];
   const gone: string[] = [];
+  const noted: string[] = [];
   const blocks: unknown[] = [];
   const delivery = createAlertDelivery({
     outbox,
@@ -58,9 +59,12 @@ function deliveryWith(
       },
     },
     onThreadGone: (id) => gone.push(id),
+    buttons: {
+      note: async (place, { text }, { id, state }) => void noted.push(`${id} ${state} ${place.channel} ${text}`),
+    },
     onError: () => {},
   });
-  return { gone, blocks, clock, posted, delivery, outbox };
+  return { gone, noted, blocks, clock, posted, delivery, outbox };
 }
 
 /** An outbox whose control table cannot be written. */

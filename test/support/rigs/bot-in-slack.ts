@@ -9,6 +9,7 @@ import type { BotControls } from '../../../src/app/controls.ts';
 import { assembleSlackApp } from '../../../src/app/slack/slack-app.ts';
 import { readSettings } from '../../../src/settings.ts';
 import { createAnswerStore } from '../../../src/state/answer-store.ts';
+import { createButtonMessages } from '../../../src/state/button-messages.ts';
 import { createChannelIdStore } from '../../../src/state/channel-ids.ts';
 import { openControlTable } from '../../../src/state/control-table.ts';
 import { createFollowUps } from '../../../src/state/follow-ups.ts';
@@ -87,6 +88,7 @@ export async function botInSlack(
       ...options.controls,
       outbox,
       channelIds: createChannelIdStore({ table, name: 'test' }),
+      buttonMessages: createButtonMessages({ table, name: 'test' }),
       answerStore: createAnswerStore({ table, name: 'test' }),
       followUps: createFollowUps({ table, name: 'test' }),
       followUpLease: createLease({

@@ -1,7 +1,7 @@
 import type { RunIds } from '../../../checklist/contracts/result-control.ts';
 import type { CauseTotals, FailureTotals } from '../../../results/failures/failure-totals.ts';
 import { ACTION, button } from '../kit/buttons.ts';
-import { code, sentence } from '../kit/escape.ts';
+import { code, sentence, shorten } from '../kit/escape.ts';
 import { count, counted, duration, percent } from '../kit/format.ts';
 import { compose, type Message } from '../kit/message.ts';
 import { tableFigure } from '../kit/table-figure.ts';
@@ -83,7 +83,7 @@ export function failuresMessage(
     buttons: [
       button(ACTION.retry, `Retry all ${count(images)}`, 'all', { style: 'primary' }),
       csv,
-      button(ACTION.diagnose, 'Diagnose', 'diagnose'),
+      ...runIds.slice(0, 1).map((runId) => button(ACTION.diagnose, `Diagnose ${shorten(runId, 40)}`, runId)),
     ],
   });
 }

@@ -32,6 +32,8 @@ import { runButtons } from './run-message.ts';
 export interface Alert {
   readonly to: 'thread' | 'channel';
   readonly message: Message;
+  /** The state that its buttons belong to: they are removed when it ends. */
+  readonly during?: string;
 }
 
 /**
