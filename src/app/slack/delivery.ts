@@ -96,6 +96,10 @@ export function assembleDelivery(ports: SlackPorts, { answers, progress, alerts 
       idOf: ({ record }) => record.id,
       findLocation,
       render: renderAutopilot(clock),
+      async onDeleted({ record }, { channel }, message) {
+        if (record.state !== 'running') return;
+        await autopilot.setLocation(record.id, { channel, ts: await answers.post(channel, message) });
+      },
     }),
   };
 }

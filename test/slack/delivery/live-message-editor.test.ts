@@ -1,12 +1,16 @@
 import { WebAPIPlatformError, WebAPIRateLimitedError } from '@slack/web-api';
 import { describe, expect, test } from 'vitest';
 import type { RunSnapshot } from '../../../src/run/model/types.ts';
+import type { MessageLocation } from '../../../src/slack/client/chat.ts';
 import { createLiveMessageEditor } from '../../../src/slack/delivery/live-message-editor.ts';
 import { say } from '../../../src/slack/messages/kit/message.ts';
 import { runSnapshot } from '../../support/memory/scripted-run-control.ts';
 import { createFakeClock } from '../../support/rigs/fake-clock.ts';
 
-function createEditor(edit: (text: string) => Promise<void> = async () => {}) {
+function createEditor(
+  edit: (text: string) => Promise<void> = async () => {},
+  onDeleted?: (run: RunSnapshot, location: MessageLocation) => Promise<void>,
+) {
   const clock = createFakeClock();
   const start = clock.now();
   const edits: string[] = [];
@@ -20,6 +24,7 @@ function createEditor(edit: (text: string) => Promise<void> = async () => {}) {
       edits.push(`${clock.now() - start} ${text}`);
       await edit(text);
     },
+    ...(onDeleted ? { onDeleted } : {}),
     onError: () => {},
   });
   return {
@@ -90,5 +95,27 @@ describe('a live message', () => {
     show(2, 'r-2');
     await clock.advance(60_000);
     expect(edits).toEqual(['0 r-1 1', '3000 r-2 2']);
+  });
+
+  test('a deleted message is posted anew once, and later states edit the new one', async () => {
+    let ts = '1.0';
+    const posted: string[] = [];
+    const { clock, edits, show } = createEditor(
+      async () => {
+        if (ts === '1.0') throw new WebAPIPlatformError({ ok: false, error: 'message_not_found' });
+      },
+      async ({ runId, inFlight }, location) => {
+        posted.push(`${runId} ${inFlight} in place of ${location.ts}`);
+        ts = '2.0';
+      },
+    );
+    show(1);
+    await clock.advance(10_000);
+    show(1);
+    show(2);
+    await clock.advance(10_000);
+    expect(posted).toEqual(['r-1 1 in place of 1.000001']);
+    expect(edits.at(-1)).toMatch(/r-1 2$/);
+    expect(edits).toHaveLength(2);
   });
 });

@@ -1,8 +1,20 @@
 import { describe, expect, test } from 'vitest';
+import { succeed } from '../../../src/lib/result.ts';
 import type { LogLine, LogWindow } from '../../../src/pipeline/logs/logs.ts';
 import { idleControls } from '../../support/memory/idle-checklist.ts';
 import { createScriptedRunControl } from '../../support/memory/scripted-run-control.ts';
+import { failuresFound } from '../../support/messages/result-builders.ts';
 import { botInSlack } from '../../support/rigs/bot-in-slack.ts';
+
+async function* nothing(): AsyncGenerator<never> {}
+const noFailures = {
+  ...failuresFound(),
+  choose: async () => ({ images: 0, gone: 0, attempt: 2 }),
+  images: nothing,
+  all: nothing,
+  dispose: async () => {},
+  runIds: ['r-0142'],
+};
 
 async function withRun(settings: Record<string, string> = {}) {
   const bot = await botInSlack({ settings });
@@ -71,4 +83,32 @@ test('following the log ends when its first message is deleted, after at most on
   expect((await bot.inChannel()).filter(({ text }) => text.includes('line'))).toHaveLength(1);
   await bot.command('operator', '/rescan logs follow');
   await bot.message(/^Following the function’s log/);
+});
+
+test('the channel hears one message at the end of a run, and the report is in the thread', async () => {
+  const { results } = idleControls(createScriptedRunControl());
+  const report = async () =>
+    succeed({
+      runId: 'r-0142',
+      expected: { ms: 60_000 },
+      intervals: [],
+      slowest: [],
+      largest: [],
+      failedByType: {},
+      images: 3,
+      failed: 0,
+    });
+  const bot = await botInSlack({
+    controls: { results: { ...results, report, failures: async () => succeed(noFailures) } },
+  });
+  await bot.command('operator', '/rescan start');
+  const { ts: head } = await bot.message(/would invoke/);
+  await bot.click('operator', head, 'plan_start');
+  await bot.message(/^Rescan r-0142 started/);
+  const before = (await bot.inChannel()).map(({ ts }) => ts);
+  await bot.runs.becomes({ kind: 'completed' });
+  expect(await bot.message(/Report of Rescan r-0142/)).toMatchObject({ threadTs: head, isBroadcast: false });
+  await bot.message(/^Rescan r-0142 is complete.*The report follows in the thread\./s);
+  const added = (await bot.inChannel()).filter(({ ts }) => !before.includes(ts));
+  expect(added.map(({ text }) => text.split('\n')[0])).toEqual([expect.stringMatching(/^Rescan r-0142 is complete/)]);
 });

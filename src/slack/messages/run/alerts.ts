@@ -217,8 +217,15 @@ function endAlert(
           ...(run.totals.failed > 0 ? [`Failed: ${formatFailed(run)}`] : []),
           storedLine(run),
           `${RECORDS_LABEL}: ${formatRecords(run)}.${run.totals.costUsd > 0 ? ` Cost: ${dollars(run.totals.costUsd)}.` : ''}`,
-          starter,
+          `${starter} The report follows in the thread.`,
         ],
+        buttons:
+          run.totals.failed === 0
+            ? []
+            : [
+                button(ACTION.showFailures, 'Show failures', 'failures'),
+                button(ACTION.retry, 'Retry the failed', 'all'),
+              ],
       });
     case 'abandoned':
       return thread({
