@@ -61,6 +61,13 @@ export type ResultRefusal =
   | { readonly reason: 'images-gone'; readonly bucket: string; readonly images: number }
   | { readonly reason: 'nothing-unaccounted' }
   | { readonly reason: 'images-unknown'; readonly bucket: string; readonly keys: readonly string[] }
+  /** Several names look like the one that was typed, and none is exactly it. */
+  | {
+      readonly reason: 'look-alikes';
+      readonly what: 'image' | 'person';
+      readonly typed: string;
+      readonly names: readonly string[];
+    }
   | { readonly reason: 'no-such-person'; readonly person: string; readonly backupId: string }
   | { readonly reason: 'start'; readonly refusal: StartRefusal }
   | { readonly reason: 'table'; readonly refusal: TableRefusal };

@@ -2,6 +2,7 @@ import { findBackup, requireUsable } from '../../backup/catalogue/catalogue.ts';
 import type { BackupLocation } from '../../backup/catalogue/location.ts';
 import type { Clock, Random } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
+import { createLookAlikes, readSpelling } from '../../lib/look-alike.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import { describeTable } from '../../pipeline/table/table.ts';
@@ -112,16 +113,25 @@ export function createResults(ports: ResultsPorts): ResultControl {
         const { runId: id } = run.value;
         return succeed({ runId: id, records: outcomesOf(run.value) });
       }),
-    attempts: (imageKey) =>
+    attempts: (typed) =>
       orRefusal(async () => {
-        const found: ImageAttempt[] = [];
-        // Missing rows are found after the invocation, and are no other attempt.
+        const imageKey = readSpelling(typed);
+        const found = new Map<string, ImageAttempt[]>();
+        const like = createLookAlikes(imageKey);
         for (const { runId } of await readHistory(store))
           for await (const { records } of store.journal(runId, 0))
-            for (const { key, outcome, startedAt, durationMs, requestId } of records)
-              if (key === imageKey && outcome.kind !== 'no-rows')
-                found.push(defined({ runId, startedAt, durationMs, requestId }));
-        return succeed(found.sort((a, b) => b.startedAt - a.startedAt).slice(0, MAX_ATTEMPTS));
+            for (const { key, startedAt, durationMs, requestId } of records) {
+              if (key !== imageKey) like.offer(key);
+              if (key !== imageKey && !like.names().includes(key)) continue;
+              const attempts = found.get(key) ?? [];
+              attempts.push(defined({ runId, startedAt, durationMs, requestId }));
+              found.set(key, attempts);
+            }
+        const names = like.names();
+        if (!found.has(imageKey) && names.length > 1)
+          return refuse({ reason: 'look-alikes', what: 'image', typed: imageKey, names });
+        const attempts = found.get(imageKey) ?? found.get(names[0] ?? imageKey) ?? [];
+        return succeed(attempts.sort((a, b) => b.startedAt - a.startedAt).slice(0, MAX_ATTEMPTS));
       }),
     report: (runId) =>
       orRefusal(async () => {

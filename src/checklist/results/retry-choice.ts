@@ -1,3 +1,4 @@
+import { createLookAlikes, likeSpelling, readSpelling } from '../../lib/look-alike.ts';
 import type { ListedImage } from '../../pipeline/images.ts';
 import type { Failures } from '../../results/failures/failures.ts';
 import type { Reconciliation } from '../../results/reconcile/reconcile.ts';
@@ -11,6 +12,8 @@ export interface RetryChoicePorts {
   readonly store: Pick<RunStore, 'newestFirst'>;
   readonly bucket: string;
   readonly findImage: FindImage;
+  /** The images that are in the bucket now. */
+  readonly listImages: () => AsyncIterable<ListedImage>;
   /** The failures in these runs and in the table. `withBucket`: only of images that are in the bucket. */
   readonly readFailures: (runs: readonly RunRecord[], options: { readonly withBucket: boolean }) => Promise<Failures>;
   /** The last run with its retries. */
@@ -48,17 +51,18 @@ export async function chooseForRetry(
 ): Promise<RetryChoice | ResultRefusal> {
   if (request.kind === 'unaccounted') return chooseUnaccounted(what, request.withUnclear ?? false, ports);
   const { choice } = request;
-  const named = choice.images && [...choice.images];
-  const there = named ? await findAll(named, ports.findImage) : [];
-  const keys = named?.filter((_, at) => there[at] === undefined) ?? [];
-  if (keys.length > 0) return { reason: 'images-unknown', bucket: ports.bucket, keys };
+  const resolved = choice.images && (await findNamed([...choice.images].map(readSpelling), ports));
+  if (resolved && 'reason' in resolved) return resolved;
+  const named = resolved?.map(({ key }) => key);
+  const there = resolved ?? [];
+  const chosenBy = named ? { ...choice, images: new Set(named) } : choice;
 
   const history = await readHistory(ports.store);
   const failures = await ports.readFailures(history, { withBucket: named === undefined });
   const { totals, dispose } = failures;
   let isTaken = false;
   try {
-    const chosen = await failures.choose(choice);
+    const chosen = await failures.choose(chosenBy);
     if (named === undefined && chosen.images === 0) {
       if (totals.images === 0) return { reason: 'nothing-failed' };
       if (chosen.gone > 0) return { reason: 'images-gone', bucket: ports.bucket, images: chosen.gone };
@@ -72,7 +76,7 @@ export async function chooseForRetry(
     ];
     isTaken = true;
     return {
-      images: named ? streamed(there) : failures.images(choice),
+      images: named ? streamed(there) : failures.images(chosenBy),
       retry: {
         of: chosen.runId ?? history[0]?.runId ?? NO_RUN,
         what: parts.join('; '),
@@ -116,6 +120,34 @@ async function* unaccountedImages(
 
 const isRowMissing = (why: string | undefined, withUnclear: boolean): boolean =>
   why === 'missing' || (withUnclear && why === 'unclear');
+
+/** The images with these names: exactly, or the only one in the bucket that looks like the name. */
+async function findNamed(
+  names: readonly string[],
+  ports: Pick<RetryChoicePorts, 'findImage' | 'listImages' | 'bucket'>,
+): Promise<readonly ListedImage[] | ResultRefusal> {
+  const exact = await findAll(names, ports.findImage);
+  const missing = new Map(
+    names.flatMap((name, at) => (exact[at] ? [] : [[likeSpelling(name), { name, like: createLookAlikes(name) }]])),
+  );
+  const listed = new Map<string, ListedImage>();
+  if (missing.size > 0)
+    for await (const image of ports.listImages()) {
+      const candidate = missing.get(likeSpelling(image.key));
+      candidate?.like.offer(image.key);
+      if (candidate?.like.names().includes(image.key)) listed.set(image.key, image);
+    }
+  for (const { name, like } of missing.values())
+    if (like.names().length > 1) return { reason: 'look-alikes', what: 'image', typed: name, names: like.names() };
+  const keys = [...missing.values()].flatMap(({ name, like }) => (like.names().length === 0 ? [name] : []));
+  if (keys.length > 0) return { reason: 'images-unknown', bucket: ports.bucket, keys };
+  const found = names.map((name, at) => {
+    const [key = ''] = missing.get(likeSpelling(name))?.like.names() ?? [];
+    return exact[at] ?? listed.get(key);
+  });
+  // Two spellings of one name are one image.
+  return [...new Map(found.flatMap((image) => (image ? [[image.key, image]] : []))).values()];
+}
 
 async function findAll(keys: readonly string[], findImage: FindImage): Promise<readonly (ListedImage | undefined)[]> {
   const found: (ListedImage | undefined)[] = [];

@@ -3,6 +3,7 @@ import type { BackupLocation } from '../../backup/catalogue/location.ts';
 import type { BackupRecord } from '../../backup/format/backup-record.ts';
 import type { Clock, Random } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
+import { readSpelling } from '../../lib/look-alike.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
 import { countByKind } from '../../pipeline/table/count.ts';
 import { hashOfResource } from '../../pipeline/table/image-rows.ts';
@@ -11,7 +12,7 @@ import { describeTable, keyNamesOf, type TableFacts } from '../../pipeline/table
 import type { Reconciliation } from '../../results/reconcile/reconcile.ts';
 import type { ReconciledImage, ReconciledKind } from '../../results/reconcile/reconcile-image.ts';
 import { compareEntryHours } from '../../results/report/entry-hours.ts';
-import { comparePeople } from '../../results/report/people.ts';
+import { comparePeople, findLikePeople, type PersonComparison } from '../../results/report/people.ts';
 import { fewerEntries, judgeValidation } from '../../results/report/validation.ts';
 import { type RunChain, rootOf } from '../../run/store/run-chain.ts';
 import type { ResultRefusal, Validation } from '../contracts/result-control.ts';
@@ -52,14 +53,16 @@ export async function validatePerson(
   const facts = await describeTable(ports.dynamodb, ports.table);
   const backup = await backupFor(ports, facts, chain);
   if (!backup) return refuse({ reason: 'table', refusal: { reason: 'no-backup' } });
-  const people = await comparePeople(ports, {
-    backup,
-    choice: { kind: 'one', person: hashOfResource(person) },
-    ignoredFields: ports.ignoredFields,
-  });
-  const [one] = people;
-  if (!one || one.before.entries + one.after.entries === 0)
-    return refuse({ reason: 'no-such-person', person, backupId: backup.id });
+  const compareOne = (name: string) =>
+    comparePeople(ports, { backup, choice: { kind: 'one', person: name }, ignoredFields: ports.ignoredFields });
+  const isEmpty = ([one]: readonly PersonComparison[]) => !one || one.before.entries + one.after.entries === 0;
+  let people = await compareOne(hashOfResource(readSpelling(person)));
+  if (isEmpty(people)) {
+    const names = await findLikePeople(ports, backup, person);
+    if (names.length > 1) return refuse({ reason: 'look-alikes', what: 'person', typed: person, names });
+    people = await compareOne(names[0] ?? person);
+  }
+  if (isEmpty(people)) return refuse({ reason: 'no-such-person', person, backupId: backup.id });
   const now = await countByKind(ports.dynamodb, ports.table, { keys: keyNamesOf(facts) });
   const about = { now, people, backup, ...(await hoursIfFewer(ports, backup, now)) };
   return succeed({ ...about, ...judgeValidation(about), runIds: [], images: [] });

@@ -7,10 +7,12 @@ import { readBack } from '../../backup/verify/verify.ts';
 import { readSupplements } from '../../backup/write/supplement.ts';
 import { formatDecimal, plus, ZERO } from '../../lib/decimal.ts';
 import { defined } from '../../lib/defined.ts';
+import { createLookAlikes, likeSpelling } from '../../lib/look-alike.ts';
 import { canonicalItem } from '../../pipeline/table/canonical.ts';
 import { type AttributeValue, type Item, textOf } from '../../pipeline/table/item.ts';
 import { queryItems } from '../../pipeline/table/read.ts';
 import { kindOfRecord } from '../../pipeline/table/records.ts';
+import { scanTable } from '../../pipeline/table/scan.ts';
 import { keyNamesOf } from '../../pipeline/table/table.ts';
 import { changedFields, type FieldChange, hoursOf } from '../diff/diff-entry.ts';
 import { changeKinds } from '../diff/noise.ts';
@@ -49,6 +51,30 @@ export type PeopleChoice =
   | { readonly kind: 'sample'; readonly size: number; readonly seed: number };
 
 const MAX_CHANGES = 8;
+
+/** One text for spellings of a person, in a command and in the table, that look alike: also spaces as underscores, and capitals. */
+export const likePerson = (name: string): string => likeSpelling(name).replace(/[ _]+/g, '_').toLowerCase();
+
+/**
+ * The people of a backup and of the table whose names look like this one, at most five, sorted. Reads both in full.
+ * @throws BackupDamagedError; the SDK's error
+ */
+export async function findLikePeople(
+  parts: { readonly dynamodb: DynamoDBClient; readonly location: BackupLocation },
+  backup: BackupRecord,
+  person: string,
+): Promise<readonly string[]> {
+  const { hash } = keyNamesOf(backup.table);
+  const found = createLookAlikes(person, likePerson);
+  const offer = (item: Item) => {
+    const name = textOf(item[hash]);
+    if (name !== undefined) found.offer(name);
+  };
+  await readBack(parts.location, backup, { visit: ({ item }) => offer(item) });
+  for (const segment of scanTable(parts.dynamodb, backup.table.name, { segments: 1 }))
+    for await (const { items } of segment) items.forEach(offer);
+  return found.names();
+}
 
 /**
  * A random sample of `size` distinct people from a stream: those whose hash with the seed is lowest. It needs memory

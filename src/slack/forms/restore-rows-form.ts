@@ -2,15 +2,18 @@ import type { ModalView } from '@slack/types';
 import { shortBackupId } from '../../backup/format/backup-record.ts';
 import type { ResultControl } from '../../checklist/contracts/result-control.ts';
 import { MAX_NAMED_FIELDS, MAX_NAMED_ROWS, MAX_RESTORED_ROWS } from '../../checklist/contracts/table-control.ts';
+import { defined } from '../../lib/defined.ts';
+import { createLookAlikes, readSpelling } from '../../lib/look-alike.ts';
 import { textOf } from '../../pipeline/table/item.ts';
 import type { ChangedEntry, Diff, RemovedEntry } from '../../results/diff/diff.ts';
 import { chooseChanged, chooseRemoved } from '../../results/diff/diff.ts';
 import { personOf } from '../../results/diff/diff-entry.ts';
+import { likePerson } from '../../results/report/people.ts';
 import type { Requester } from '../commands/command.ts';
 import { code } from '../messages/kit/escape.ts';
 import { count, counted } from '../messages/kit/format.ts';
 import { type Message, say } from '../messages/kit/message.ts';
-import { resultRefusalMessage } from '../messages/refusals/result-refusals.ts';
+import { lookAlikeLines, resultRefusalMessage } from '../messages/refusals/result-refusals.ts';
 import { entryName, hoursSuffix, openRunLines } from '../messages/results/diff-message.ts';
 import { valueText } from '../messages/results/validation-message.ts';
 import { formOutcome } from './fill-form.ts';
@@ -53,7 +56,7 @@ export function createRestoreRowsForm(ports: {
   askApproval: TableForms['ask'];
 }): RestoreRowsForm {
   return {
-    async open(triggerId, { backupId, ...listed }, { channel, noteOutcome }) {
+    async open(triggerId, { backupId, ...wanted }, { channel, noteOutcome }) {
       const viewId = await ports.openView(triggerId, loadingView(TITLE));
       const found = await ports.results.diff(backupId);
       if (!found.ok) {
@@ -64,22 +67,37 @@ export function createRestoreRowsForm(ports: {
         return undefined;
       }
       const diff = found.value;
+      const { person } = wanted;
       try {
-        const lists = { ...(await listRemoved(diff, listed)), ...(await listChanged(diff, listed)) };
         const { openRun } = diff;
+        const listsOf = async (of: RowsListed) => ({
+          ...(await listRemoved(diff, of)),
+          ...(await listChanged(diff, of)),
+        });
+        const asked = person === undefined ? wanted : { ...wanted, person: readSpelling(person) };
+        let listed: RowsListed = asked;
+        let lists = await listsOf(listed);
+        const names =
+          asked.person !== undefined && lists.all + lists.allChanged === 0 ? await likePeople(diff, asked) : [];
+        if (names.length === 1) {
+          listed = { ...asked, ...defined({ person: names[0] }) };
+          lists = await listsOf(listed);
+        }
         const view =
           openRun?.state === 'running'
             ? refusalView(TITLE, [...openRunLines(openRun), 'Stop or pause it first, or wait until it ends.'])
-            : lists.all + lists.allChanged === 0
-              ? refusalView(TITLE, [nothingLine(diff, listed)])
-              : restoreRowsView({
-                  ...lists,
-                  backupId: diff.backup.id,
-                  table: diff.backup.table.name,
-                  channel,
-                  notes: [...openRunLines(openRun), ...movedLines(diff)],
-                  listed,
-                });
+            : names.length > 1
+              ? refusalView(TITLE, lookAlikeLines({ what: 'person', typed: asked.person ?? '', names }))
+              : lists.all + lists.allChanged === 0
+                ? refusalView(TITLE, [nothingLine(diff, listed)])
+                : restoreRowsView({
+                    ...lists,
+                    backupId: diff.backup.id,
+                    table: diff.backup.table.name,
+                    channel,
+                    notes: [...openRunLines(openRun), ...movedLines(diff)],
+                    listed,
+                  });
         await ports.updateView(viewId, view);
         noteOutcome?.(formOutcome(view));
         return undefined;
@@ -130,6 +148,16 @@ function nothingLine({ backup }: Diff, { person, field }: RowsListed): string {
   return field === undefined
     ? `Every record ${whose}of ${inBackup} is in the table, as the backup has it.`
     : `No record ${whose}has another ${code(field, 60)} than in ${inBackup}.`;
+}
+
+/** The people with removed or changed entries whose names look like the one that was asked for. */
+async function likePeople(diff: Diff, { person = '' }: RowsListed): Promise<readonly string[]> {
+  const found = createLookAlikes(person, likePerson);
+  for await (const entry of diff.entries(['removed', 'changed'])) {
+    const name = personOf(entry.key, entry.record, diff.keys.hash);
+    if (name !== undefined) found.offer(name);
+  }
+  return found.names();
 }
 
 /** Moved records are neither removed nor changed. */

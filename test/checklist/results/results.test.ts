@@ -7,7 +7,7 @@ import type { RunState } from '../../../src/run/model/types.ts';
 import { createRunStore } from '../../../src/run/store/run-store.ts';
 import { openControlTable } from '../../../src/state/control-table.ts';
 import { type BackupWorld, startBackupWorld } from '../../backup/backup-rig.ts';
-import { deleteKeys } from '../../support/aws/items.ts';
+import { deleteKeys, putItems } from '../../support/aws/items.ts';
 import { timesheetEntry } from '../../support/aws/pipeline-table.ts';
 import { runPlan } from '../../support/memory/scripted-run-control.ts';
 
@@ -159,6 +159,32 @@ describe('a validation', () => {
     expect(await given(here.results.validate({ by: 'U1', person: 'Person 2' }))).toMatchObject({
       people: [{ person: 'Person_2', before: { entries: 1 }, after: { entries: 1 } }],
     });
+  });
+
+  test('a validation of one person takes the only name that looks like the one typed, and names both where two do', async () => {
+    const named = (ResourceName: string) => timesheetEntry(1, { ResourceName: { S: ResourceName } });
+    const [composed, decomposed] = ['Zo\u00eb_O\u2019Neil', 'Zoe\u0308_O\u2019Neil'];
+    await putItems(world.dynamodb, here.table, [named(decomposed)]);
+    await world.backup(here.table);
+    const typed = "zo\u00eb O'Neil";
+    expect(await given(here.results.validate({ by: 'U1', person: typed }))).toMatchObject({
+      people: [{ person: decomposed, before: { entries: 1 } }],
+    });
+    await putItems(world.dynamodb, here.table, [named(composed)]);
+    expect(await here.results.validate({ by: 'U1', person: typed })).toEqual({
+      ok: false,
+      refusal: { reason: 'look-alikes', what: 'person', typed, names: [decomposed, composed] },
+    });
+    expect(await given(here.results.validate({ by: 'U1', person: composed }))).toMatchObject({
+      people: [{ person: composed, before: { entries: 0 }, after: { entries: 1 } }],
+    });
+  });
+
+  test('the attempts at an image are those of the only key that looks like the one typed', async () => {
+    await here.run({ kind: 'completed' });
+    expect(await given(here.results.attempts('week/2.png'))).toHaveLength(1);
+    expect(await given(here.results.attempts('week/\u200b2.png'))).toHaveLength(1);
+    expect(await given(here.results.attempts('week/9.png'))).toEqual([]);
   });
 });
 

@@ -45,6 +45,7 @@ function pipeline(about: {
     },
     bucket: 'images',
     findImage: async (key) => (bucket.includes(key) ? { key, size: 7 } : undefined),
+    listImages: () => stream(bucket.map((key) => ({ key, size: 7 }))),
     async readFailures(runs, { withBucket }) {
       open += 1;
       const found = await readFailures({
@@ -129,6 +130,26 @@ describe('the images of a retry', () => {
     expect(await chosen({ outcomes, bucket }, { failureType: 'OCR_ERROR' })).toMatchObject({
       keys: ['a.png', 'b.png', 'c.png'],
       retry: { of: 'r-0002', attempt: 3 },
+    });
+  });
+
+  test('a retry takes the only image that looks like the name that was typed, and refuses where two do', async () => {
+    const [narrow, wide] = ['at 4.05\u202fPM.png', 'at 4.05\u00a0PM.png'];
+    const outcomes = { 'r-0001': [failed(narrow, 'No hours')] };
+    const images = new Set(['at 4.05 PM.png']);
+    expect(await chosen({ outcomes, bucket: ['a.png', narrow] }, { images }, '1 image by name')).toMatchObject({
+      keys: [narrow],
+      retry: { what: '1 image by name' },
+    });
+    expect(await chosen({ outcomes, bucket: [narrow, wide] }, { images })).toEqual({
+      reason: 'look-alikes',
+      what: 'image',
+      typed: 'at 4.05 PM.png',
+      names: [wide, narrow],
+    });
+    // An exact name is never ambiguous.
+    expect(await chosen({ outcomes, bucket: [narrow, wide] }, { images: new Set([narrow]) })).toMatchObject({
+      keys: [narrow],
     });
   });
 

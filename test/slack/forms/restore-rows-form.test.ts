@@ -92,6 +92,19 @@ describe('the form to restore entries', () => {
     expect(JSON.stringify(views[1])).toMatch(/Every record of `Nobody` of backup/);
   });
 
+  test('A person is found by the only name that looks like the one typed, and two are both named', async () => {
+    const gone = [entry('Ann_O\u2019Neil', 1), entry('Ben', 2)];
+    const one = form(gone);
+    await one.putBack.open('t', { person: "ann_O'Neil" }, requester);
+    expect(JSON.stringify(one.views[0])).toMatch(/1 record of `Ann_O\u2019Neil` of backup/);
+    expect(JSON.parse(one.views[0]?.private_metadata ?? '')).toMatchObject({ person: 'Ann_O\u2019Neil' });
+    const two = form([...gone, entry('Ann_O\u02bcNeil', 3)]);
+    await two.putBack.open('t', { person: "ann_O'Neil" }, requester);
+    expect(JSON.stringify(two.views[0])).toMatch(/2 look like it: .*Ann_O\\+u\{2bc\}Neil.*Ann_O\\+u\{2019\}Neil/);
+    await two.putBack.open('t', { person: 'Ann_O\\u{2bc}Neil' }, requester);
+    expect(JSON.stringify(two.views[1])).toMatch(/1 record of `Ann_O\u02bcNeil` of backup/);
+  });
+
   test('The request restores exactly the chosen entries, and the approval message names them', async () => {
     const gone = [entry('Nik_Coultas', 1), entry('Nik_Coultas', 2), entry('<!channel>', 3)];
     const { putBack, asked } = form(gone);

@@ -181,6 +181,7 @@ export const resultRefusals: readonly ResultRefusal[] = [
   { reason: 'none-chosen', failedImages: 3, types: ['T 1'] },
   { reason: 'images-unknown', bucket: 'B 1', keys: ['K 1'] },
   { reason: 'no-such-person', person: 'P 1', backupId: 'B 1' },
+  { reason: 'look-alikes', what: 'image', typed: 'T 1', names: ['N 1', 'N\u00a01'] },
   ...runRefusals.map((refusal) => ({ reason: 'start', refusal }) as const),
   ...tableRefusals.map((refusal) => ({ reason: 'table', refusal }) as const),
 ];
