@@ -113,7 +113,7 @@ describe('alerts', () => {
         'Failed: 24 (5 %), 20 of them `TEXTRACT_ERROR · Textract could not read the document`',
         'The function reported 1,140 entries; the table grew by 1,140.',
         'Records in the table (failures not counted): 1,236 (+1,140 since the start). Cost: $1.24.',
-        'Started by <@U0OPERATOR>.',
+        'Started by <@U0OPERATOR>. The report follows in the thread.',
       ].join('\n'),
     );
   });
