@@ -1,12 +1,15 @@
 import { defined } from '../lib/defined.ts';
 import type { Warn } from '../lib/warn-once.ts';
 import type { ControlTable, Entry } from '../state/control-table.ts';
+import { addToList, lengthOf } from '../state/string-list.ts';
 import { type Approval, type ApprovalState, approvalSchema } from './approval.ts';
 
 /** The approvals of one pipeline in the control table. They are decided by conditional writes: of two clicks at once, one wins. */
 export interface ApprovalStore {
   /** @throws Error where an approval with this id exists. */
   create(approval: Approval): Promise<void>;
+  /** Stores that another person asks for it as well, while it is pending. */
+  addRequester(id: string, person: string): Promise<void>;
   /** Stores the message that has the buttons, once. */
   setMessage(id: string, ts: string): Promise<void>;
   read(id: string): Promise<Approval | undefined>;
@@ -23,6 +26,7 @@ export interface ApprovalStore {
   open(options?: { readonly strict: boolean }): AsyncIterable<Approval>;
 }
 
+const ALSO = 'alsoRequestedBy';
 const OPEN = 'open#';
 const MESSAGE = 'message#';
 
@@ -34,7 +38,9 @@ export function createApprovalStore(table: ControlTable, name: string, warn: War
   const read = (entry: Entry | undefined) => entry && approvalSchema.parse(entry);
   return {
     async create(approval) {
-      if (!(await table.create(key(approval.id), { ...approval, stateKind: approval.state.kind })))
+      const { alsoRequestedBy = [] } = approval;
+      const length = alsoRequestedBy.length > 0 ? { [lengthOf(ALSO)]: alsoRequestedBy.length } : {};
+      if (!(await table.create(key(approval.id), { ...approval, stateKind: approval.state.kind, ...length })))
         throw new Error(`Approval ${approval.id} already exists; nothing was changed.`);
       await table.create(openKey(approval.id), { approvalId: approval.id });
       await table.create(messageKey(approval.id), { approvalId: approval.id });
@@ -52,6 +58,7 @@ export function createApprovalStore(table: ControlTable, name: string, warn: War
     async setShown(id) {
       await table.remove(messageKey(id));
     },
+    addRequester: (id, person) => addToList(table, key(id), ALSO, person, { equals: { stateKind: 'pending' } }),
     async setMessage(id, ts) {
       await table.update(key(id), { set: { ts } }, { exists: true, absent: ['ts'] });
     },

@@ -36,6 +36,8 @@ export const approvalSchema = z.object({
   /** The action with all its options, as JSON, exactly as it will be carried out. */
   options: z.string(),
   requestedBy: z.string(),
+  /** Others who asked for it as well, as whoever let the autopilot try again. They count as requesters. */
+  alsoRequestedBy: z.array(z.string()).readonly().exactOptional(),
   requestedAt: z.number(),
   expiresAt: z.number(),
   reason: z.string().exactOptional(),
@@ -51,11 +53,17 @@ export type Approval = z.infer<typeof approvalSchema>;
 
 export type ApprovalPolicy = 'second-person' | 'self';
 
+/** Everyone who asked for it, and may therefore not approve it. */
+export const requestersOf = ({
+  requestedBy,
+  alsoRequestedBy = [],
+}: Pick<Approval, 'requestedBy' | 'alsoRequestedBy'>): readonly string[] => [requestedBy, ...alsoRequestedBy];
+
 /** A click on Approve or Deny, as Slack's signed envelope reports it. */
 export interface Click {
   readonly decision: 'approve' | 'deny';
   readonly by: string;
-  /** The same person as the requester, although their ids may differ, as on Enterprise Grid. Absent: the ids are compared. */
+  /** The same person as a requester, although their ids may differ, as on Enterprise Grid. Absent: the ids are compared. */
   readonly isRequester?: boolean;
   readonly channel: string;
   readonly ts: string;
@@ -83,7 +91,7 @@ export function decide(
   if (approval.channel !== click.channel || approval.ts !== click.ts) return refuse({ reason: 'wrong-message' });
   if (approval.state.kind !== 'pending') return refuse({ reason: 'decided', state: approval.state });
   if (now >= approval.expiresAt) return refuse({ reason: 'expired', at: approval.expiresAt });
-  const isOwn = click.isRequester === true || click.by === approval.requestedBy;
+  const isOwn = click.isRequester === true || requestersOf(approval).includes(click.by);
   if (click.decision === 'deny' && isOwn) return succeed({ kind: 'withdrawn', by: click.by, at: now });
   if (isOwn && policy === 'second-person') return refuse({ reason: 'own-request' });
   const mayDecide =

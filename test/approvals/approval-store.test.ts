@@ -40,6 +40,23 @@ test('An approval is stored as it was requested, and its message is stored once'
   expect(await store.read(approval.id)).toEqual({ ...approval, ts: '1.1' });
 });
 
+test('Several persons become requesters at the same time, each once, and only while the request is pending', async () => {
+  const { id } = await pending();
+  await Promise.all(['U2', 'U3', 'U4', 'U2'].map((person) => store.addRequester(id, person)));
+  expect([...((await store.read(id))?.alsoRequestedBy ?? [])].sort()).toEqual(['U2', 'U3', 'U4']);
+  await store.move(id, 'pending', { kind: 'approved', by: 'U9', at: 5 });
+  await store.addRequester(id, 'U5');
+  expect((await store.read(id))?.alsoRequestedBy).not.toContain('U5');
+});
+
+test('A request with several requesters is stored with them, and takes more', async () => {
+  const { id, ...rest } = await pending();
+  const other = { ...rest, id: `${id}-x`, alsoRequestedBy: ['U2'] };
+  await store.create(other);
+  await store.addRequester(other.id, 'U3');
+  expect((await store.read(other.id))?.alsoRequestedBy).toEqual(['U2', 'U3']);
+});
+
 test('Of two clicks on an approval at the same time one wins, and the other gets the stored decision', async () => {
   const { id } = await pending();
   const [first, second] = await Promise.all([

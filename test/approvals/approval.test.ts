@@ -58,6 +58,7 @@ describe('decide', () => {
   test.each<[string, Partial<Approval>, Partial<Click>, number, string]>([
     ['of the requester, approver or not', {}, { by: 'U1' }, 0, 'own-request'],
     ['of the requester under another id', {}, { by: 'W1', isRequester: true }, 0, 'own-request'],
+    ['of another requester', { alsoRequestedBy: ['U3', 'U2'] }, {}, 0, 'own-request'],
     ['of an operator who is no approver', {}, { approverCheck: 'operator' }, 0, 'not-an-approver'],
     ['of anyone else', {}, { approverCheck: 'neither' }, 0, 'not-an-approver'],
     ['of anyone else who denies', {}, { approverCheck: 'neither', decision: 'deny' }, 0, 'not-an-approver'],

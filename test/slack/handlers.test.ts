@@ -128,6 +128,7 @@ function createTables() {
     chat,
     openView: async () => 'V1',
     updateView: async () => {},
+    checkApprover: async () => 'neither',
     whoApproves: { policy: 'second-person', approvers: ['U0APPROVER'] },
   });
   return {

@@ -17,13 +17,13 @@ import type { SlackPorts } from './ports.ts';
 export function assembleRequests(
   ports: SlackPorts,
   { answers: chat, modals, files, download, lookups }: ClientParts,
-  { whoApproves }: AccessParts,
+  { whoApproves, checkApprover }: AccessParts,
   { links, runMessages, findRunLocation, isDeleted }: DeliveryParts,
 ) {
   const { settings, runs, tables, scope, starts, deploys, audit, results, diagnoses, functionLog, clock, onError } =
     ports;
   const planning = { runs, starts, chat, links, clock };
-  const tableForms = createTableForms({ tables, scope, chat, whoApproves, ...modals });
+  const tableForms = createTableForms({ tables, scope, chat, whoApproves, checkApprover, ...modals });
   const answers = createAnswers({ store: ports.answerStore, chat, clock, onError });
   const places = createFilePlaces({
     threadIn: createThreadFinder(runs, findRunLocation, isDeleted),

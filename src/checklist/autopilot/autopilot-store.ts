@@ -1,6 +1,7 @@
 import { defined } from '../../lib/defined.ts';
 import { type ControlTable, type Key, readParsed } from '../../state/control-table.ts';
 import type { Condition } from '../../state/expression.ts';
+import { addToList, lengthOf } from '../../state/string-list.ts';
 import { type AutopilotRecord, autopilotRecordSchema } from '../model/autopilot-record.ts';
 
 /** The autopilot of one pipeline in the control table, one at a time: `pipeline#NAME` / `autopilot`. */
@@ -18,12 +19,17 @@ export interface AutopilotStore {
   ): Promise<AutopilotRecord | undefined>;
   /** Makes the process with this fence the driver; false when a process with a later fence is. */
   drive(id: string, fence: number): Promise<boolean>;
+  /** Stores who let a running autopilot try again, once each. */
+  addRequester(id: string, person: string): Promise<void>;
   /** Resets the attempts and the blocker of a running autopilot; undefined when it does not run. */
   reset(id: string, options: { forgetApproval: boolean }): Promise<AutopilotRecord | undefined>;
 }
 
+const ALSO_BY = 'alsoBy';
 /** Attributes of an earlier autopilot that a new plan must not keep. */
 const OF_ONE_AUTOPILOT = [
+  ALSO_BY,
+  lengthOf(ALSO_BY),
   'startedAt',
   'endedAt',
   'stoppedBy',
@@ -65,6 +71,7 @@ export function createAutopilotStore(table: ControlTable, name: string): Autopil
       // When the reply to our own write was lost, the repetition is refused because of our own fence.
       return done.ok || (done.entry?.id === id && done.entry.fence === fence);
     },
+    addRequester: (id, person) => addToList(table, key, ALSO_BY, person, inStates(id, ['running'])),
     async reset(id, { forgetApproval }) {
       const remove = ['blocker', 'refused', 'unannounced', ...(forgetApproval ? ['approvalId'] : [])];
       const done = await table.update(key, { set: { attempts: {} }, remove }, inStates(id, ['running']));

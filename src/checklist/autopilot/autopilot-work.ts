@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../lib/clock.ts';
+import { defined } from '../../lib/defined.ts';
 import { type Result, succeed } from '../../lib/result.ts';
 import type { RunControl, RunPlan } from '../../run/model/run-control.ts';
 import type { Canary, PaceSetting } from '../../run/model/types.ts';
@@ -14,7 +15,10 @@ import type { AutopilotStore } from './autopilot-store.ts';
 export interface AutopilotWorkPorts {
   readonly store: Pick<AutopilotStore, 'read'>;
   readonly clock: Clock;
-  readonly tables: Pick<TableControl, 'backup' | 'planFlush' | 'request' | 'approval' | 'withdraw' | 'watch'>;
+  readonly tables: Pick<
+    TableControl,
+    'backup' | 'planFlush' | 'request' | 'addRequester' | 'approval' | 'withdraw' | 'watch'
+  >;
   readonly starts: Pick<StartControl, 'plan' | 'start'>;
   readonly runs: Pick<RunControl, 'location' | 'stop' | 'readPlan'>;
   /** Does a step to its end. Returns the blocker when it was refused. */
@@ -112,12 +116,17 @@ export function createAutopilotWork(ports: AutopilotWorkPorts): AutopilotWork {
       const asked = await tables.request({
         action: plan.value.action,
         by: record.by,
+        ...defined({ alsoBy: updated.alsoBy }),
         reason: REASON,
         channel,
         approvalId,
       });
       if (!asked.ok) return { kind: 'table-refused', step: 'flush', refusal: asked.refusal };
-      if ((await store.read())?.state !== 'running') {
+      const now = await store.read();
+      // Before anybody can see the request, those who let it try again while it was made.
+      for (const person of now?.alsoBy ?? [])
+        if (!updated.alsoBy?.includes(person)) await tables.addRequester(approvalId, person);
+      if (now?.state !== 'running') {
         // It was stopped at this moment, so nobody may approve the request.
         await tables.withdraw(approvalId, record.by);
         return;

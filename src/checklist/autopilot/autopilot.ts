@@ -13,7 +13,9 @@ export interface AutopilotPorts
   extends Omit<AutopilotDriverPorts, 'emit' | 'stop'>,
     Omit<AutopilotStopPorts, 'emit' | 'store' | 'clock'> {
   readonly checklist: Pick<Checklist, 'view' | 'ensureOpen'>;
-  readonly tables: AutopilotDriverPorts['tables'] & AutopilotStopPorts['tables'] & Pick<TableControl, 'approval'>;
+  readonly tables: AutopilotDriverPorts['tables'] &
+    AutopilotStopPorts['tables'] &
+    Pick<TableControl, 'approval' | 'addRequester'>;
   readonly runs: AutopilotDriverPorts['runs'] & AutopilotStopPorts['runs'] & Pick<RunControl, 'forecast'>;
 }
 
@@ -80,11 +82,15 @@ export function createAutopilot(ports: AutopilotPorts): Autopilot {
         driver.wake();
         return succeed(started);
       }),
-    retry: () =>
+    retry: (by) =>
       orFault(async () => {
         const record = await store.read();
         if (record?.state !== 'running') return refuse({ reason: 'not-active' });
+        // First for its next request, then for the one that waits: whoever lets it go on asks for the flush, too.
+        if (by !== record.by) await store.addRequester(record.id, by);
         const approval = record.approvalId === undefined ? undefined : await tables.approval(record.approvalId);
+        if (approval?.state.kind === 'pending' && by !== approval.requestedBy)
+          await tables.addRequester(approval.id, by);
         // A request that is still open stays in the record, since a stop has to withdraw it.
         const isOpen = approval?.state.kind === 'pending' || approval?.state.kind === 'approved';
         const retried = await store.reset(record.id, { forgetApproval: !isOpen });

@@ -442,11 +442,15 @@ export interface TableControl {
   request(request: {
     action: TableAction;
     by: Person;
+    /** Others who count as requesters. */
+    alsoBy?: readonly Person[];
     reason?: string;
     channel: string;
     /** The id of the approval; a new one where not given. */
     approvalId?: string;
   }): Promise<TableAnswer<Approval>>;
+  /** Makes a person a requester of a pending approval as well, so that they may not approve it. */
+  addRequester(approvalId: string, by: Person): Promise<void>;
   /** Stores the message of an approval; only clicks on that message count. */
   setMessage(approvalId: string, ts: string): Promise<void>;
   approval(approvalId: string): Promise<Approval | undefined>;

@@ -5,6 +5,8 @@ import { runForecastSchema, runLocationSchema } from '../../run/model/run-contro
 export const autopilotRecordSchema = z.object({
   id: z.string(),
   by: z.string(),
+  /** Those who let it try again. They count as requesters of its flush, too. */
+  alsoBy: z.array(z.string()).readonly().exactOptional(),
   location: runLocationSchema,
   state: z.enum(['planned', 'running', 'stopped', 'finished', 'cancelled']),
   /** What was expected before it started; the receipt compares it with the result. */

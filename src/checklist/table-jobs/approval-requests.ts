@@ -69,7 +69,7 @@ export function createApprovalRequests(ports: ApprovalRequestsPorts): ApprovalRe
   return {
     end,
     open,
-    async request({ action, by, reason, channel, approvalId = `a-${randomUUID().slice(0, 8)}` }, except) {
+    async request({ action, by, alsoBy = [], reason, channel, approvalId = `a-${randomUUID().slice(0, 8)}` }, except) {
       const facts = await ports.facts.gather(action, () => ports.checklist.ensureOpen(by), except);
       if (!facts.ok) return facts;
       const requestedAt = now();
@@ -80,6 +80,7 @@ export function createApprovalRequests(ports: ApprovalRequestsPorts): ApprovalRe
         fingerprint: facts.value.fingerprint,
         options: optionsOf(action),
         requestedBy: by,
+        ...(alsoBy.length > 0 ? { alsoRequestedBy: alsoBy } : {}),
         requestedAt,
         expiresAt: requestedAt + ports.approvalMs,
         channel,

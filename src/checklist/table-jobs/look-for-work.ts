@@ -217,7 +217,9 @@ export function createWorkFinder(ports: LookForWorkPorts): { lookForWork(): Prom
     if (asked) return succeed(asked);
     const { work, by, reason, location } = job;
     const action = { ...work, continues: progressIdOf(job) };
-    const request = { action, by, channel: location.channel, approvalId, ...defined({ reason }) };
+    // Whoever asked for the action counts as a requester of its continuation, too.
+    const alsoBy = (await ports.approvals.read(job.id))?.alsoRequestedBy;
+    const request = { action, by, channel: location.channel, approvalId, ...defined({ reason, alsoBy }) };
     return requests.request(request, job.id).catch((error: unknown) => refuse(refusalOrFault(error, ports.readFault)));
   }
 

@@ -237,6 +237,7 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
         return succeed({ action: { kind: 'restore', backupId: backup.id, mode }, now, backup, change });
       }),
     request: (request) => answer(() => requests.request(request)),
+    addRequester: approvals.addRequester,
     setMessage: (approvalId, ts) => approvals.setMessage(approvalId, ts),
     approval: (approvalId) => approvals.read(approvalId),
     openApprovals: requests.openApprovals,

@@ -46,7 +46,11 @@ export function autopilotActions(ports: {
       const gone = await autopilot.retry(click.person);
       if (!gone.ok) return autopilotRefusalMessage(gone.refusal);
       if (click.message.ts !== gone.value.location.ts) await click.removeButtons();
-      return say('The autopilot tries again.');
+      const isStarter = click.person === gone.value.by;
+      return say(
+        'The autopilot tries again.',
+        ...(isStarter ? [] : ['You now count as a requester of its flush, so you cannot approve that.']),
+      );
     }),
     // Stop always works: it stops the current autopilot, whatever message the button is in.
     [ACTION.autopilotStop]: {

@@ -1,3 +1,4 @@
+import { requestersOf } from '../../approvals/approval.ts';
 import type { TableControl } from '../../checklist/contracts/table-control.ts';
 import type { Chat } from '../client/chat.ts';
 import type { TableForms } from '../forms/table-forms.ts';
@@ -40,11 +41,12 @@ export function tableActions(ports: {
       approval = await tables.approval(click.value);
     }
     let approverCheck = await ports.checkApprover(person);
-    let isRequester = approval?.requestedBy === person;
+    let isRequester = false;
     try {
-      if (approval) isRequester = await ports.people.areSame(person, approval.requestedBy);
+      for (const requester of approval ? requestersOf(approval) : [])
+        isRequester ||= await ports.people.areSame(person, requester);
     } catch (error) {
-      ports.onError(error, `Whether ${person} is the requester could not be looked up: the click decides nothing.`);
+      ports.onError(error, `Whether ${person} is a requester could not be looked up: the click decides nothing.`);
       approverCheck = 'neither';
     }
     const answer = await tables.click(click.value, { decision, by: person, isRequester, channel, ts, approverCheck });

@@ -4,6 +4,7 @@ import { defined } from '../../lib/defined.ts';
 import { referenceTo } from '../../run/scope/scope.ts';
 import type { Chat } from '../client/chat.ts';
 import type { Requester } from '../commands/command.ts';
+import type { ApproverCheck } from '../intake/approver-check.ts';
 import { scopeRefusalMessage } from '../messages/checklist/scope-message.ts';
 import { type Message, say } from '../messages/kit/message.ts';
 import type { WhoApproves } from '../messages/table/approval-message.ts';
@@ -21,6 +22,8 @@ export interface TableFormsPorts {
   readonly openView: (triggerId: string, view: ModalView) => Promise<string>;
   readonly updateView: (viewId: string, view: ModalView) => Promise<void>;
   readonly whoApproves: WhoApproves;
+  /** What a person may decide, looked up now. */
+  readonly checkApprover: (person: string) => Promise<ApproverCheck>;
 }
 
 /** The forms of flush and restore: they open at once, are filled when the facts are read, and end in a request for approval. */

@@ -1,6 +1,7 @@
 import type { Approval } from '../../approvals/approval.ts';
 import type { TableControl, TableRefusal } from '../../checklist/contracts/table-control.ts';
 import type { Chat } from '../client/chat.ts';
+import type { ApproverCheck } from '../intake/approver-check.ts';
 import { approvalMessage, type WhoApproves } from '../messages/table/approval-message.ts';
 
 export interface PostApprovalPorts {
@@ -11,6 +12,8 @@ export interface PostApprovalPorts {
 
 export interface ShowApprovalPorts extends PostApprovalPorts {
   readonly tables: Pick<TableControl, 'setMessage' | 'approval' | 'click'>;
+  /** What the person may decide, looked up now. */
+  readonly checkApprover: (person: string) => Promise<ApproverCheck>;
 }
 
 /**
@@ -32,7 +35,7 @@ export async function postApproval(
 }
 
 /**
- * Posts a request. Under the policy `self` the requester approves it by asking; returns why it was not carried out, where it
+ * Posts a request. Under the policy `self` the person who has just submitted the form approves it by that; returns why it was not carried out, where it
  * was approved so and was refused.
  */
 export async function showApproval(approval: Approval, ports: ShowApprovalPorts): Promise<TableRefusal | undefined> {
@@ -42,10 +45,12 @@ export async function showApproval(approval: Approval, ports: ShowApprovalPorts)
 
 async function approveByRequester(
   approval: Approval & { readonly ts: string },
-  { tables, chat, whoApproves }: ShowApprovalPorts,
+  { tables, chat, whoApproves, checkApprover }: ShowApprovalPorts,
 ): Promise<TableRefusal | undefined> {
   const { id, channel, ts, requestedBy: by } = approval;
-  const decided = await tables.click(id, { decision: 'approve', by, channel, ts, approverCheck: 'operator' });
+  // Looked up now: the person may have been deactivated or removed since they opened the form.
+  const approverCheck = await checkApprover(by);
+  const decided = await tables.click(id, { decision: 'approve', by, channel, ts, approverCheck });
   if (!decided.ok) return decided.refusal;
   await chat.edit({ channel, ts }, approvalMessage(decided.value.approval, whoApproves));
   return decided.value.refused;

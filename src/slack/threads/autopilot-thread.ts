@@ -14,7 +14,7 @@ import type { Message } from '../messages/kit/message.ts';
 import { validationMessage } from '../messages/results/validation-message.ts';
 import { previewMessage } from '../messages/run/preview.ts';
 import type { WhoApproves } from '../messages/table/approval-message.ts';
-import { showApproval } from '../requests/show-approval.ts';
+import { postApproval } from '../requests/show-approval.ts';
 
 /** The autopilot as its live message shows it. */
 export interface ShownAutopilot {
@@ -49,7 +49,7 @@ export function createAutopilotThread(ports: {
   liveMessages: Pick<LiveMessageEditor<ShownAutopilot>, 'show'>;
   alerts: Pick<AlertDelivery, 'put'>;
   chat: Pick<Chat, 'post' | 'edit'>;
-  tables: Pick<TableControl, 'setMessage' | 'approval' | 'click'>;
+  tables: Pick<TableControl, 'setMessage' | 'approval'>;
   runs: Pick<RunControl, 'setLocation'>;
   audit: Pick<AuditLog, 'entries'>;
   whoApproves: WhoApproves;
@@ -79,7 +79,8 @@ export function createAutopilotThread(ports: {
         case 'stopped':
           return liveMessages.show({ record, view: event.view });
         case 'approval-asked':
-          await showApproval(event.approval, ports);
+          // Also under the policy `self` a person has to press: nothing approves what the autopilot asks for.
+          await postApproval(event.approval, ports);
           return;
         case 'run-planned': {
           // The autopilot starts the run itself, unless an older run is open: a person decides about that one.

@@ -169,6 +169,37 @@ describe('blockers', () => {
     await until(() => world.approvals.size === 2, one);
   });
 
+  test('whoever lets it try again counts as a requester: of the open request and of every later one', async () => {
+    const one = await started('one');
+    await until(() => eventsOf('approval-asked').length > 0, one);
+    await one.autopilot.retry('U1');
+    expect(world.approvals.get('a-1')?.alsoRequestedBy).toBeUndefined();
+    await one.autopilot.retry('U2');
+    expect(world.approvals.get('a-1')?.alsoRequestedBy).toEqual(['U2']);
+    setApproval('a-1', { kind: 'denied', by: 'U5', at: 0 });
+    world.steps.flush = { state: 'to-do' };
+    await until(() => eventsOf('needs-person').length > 0, one);
+    await Promise.all([one.autopilot.retry('U3'), one.autopilot.retry('U2')]);
+    await until(() => world.approvals.size === 2, one);
+    expect(world.approvals.get('a-2')).toMatchObject({ requestedBy: 'U1', alsoRequestedBy: ['U2', 'U3'] });
+  });
+
+  test('whoever lets an autopilot try again does not count as a requester of the next autopilot', async () => {
+    world.refuseBackup = true;
+    const one = await started('one');
+    await until(() => eventsOf('needs-person').length > 0, one);
+    await one.autopilot.retry('U2');
+    await one.autopilot.stop('U9');
+    await pass(1_000, one);
+    world.refuseBackup = false;
+    const planned = await one.autopilot.plan('U3', { channel: 'C1' });
+    if (!planned.ok) throw new Error('The request was refused.', { cause: planned });
+    await one.autopilot.start(planned.value.id, 'U3');
+    await until(() => world.approvals.size === 1, one);
+    expect(world.approvals.get('a-1')).toMatchObject({ requestedBy: 'U3' });
+    expect(world.approvals.get('a-1')?.alsoRequestedBy).toBeUndefined();
+  });
+
   test('the autopilot continues when a person fixed the blocker, and is not shown as waiting any more', async () => {
     Object.assign(world.steps, PROVEN, {
       sample: { state: 'failed', found: { kind: 'sample', images: 3, failed: 1 } },

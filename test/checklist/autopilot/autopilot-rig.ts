@@ -110,12 +110,21 @@ export function copy(name: string, change: Partial<AutopilotPorts> = {}): Copy {
         difference: { added: 0, changed: 0, removed: 0 },
       },
     }),
-    async request({ by, approvalId }) {
+    async request({ by, alsoBy, approvalId }) {
       world.done.push(`${name}: ask`);
-      const { ts: _, ...unseen } = flushApproval({ id: approvalId ?? 'none was noted', requestedBy: by });
+      const { ts: _, ...unseen } = flushApproval({
+        id: approvalId ?? 'none was noted',
+        requestedBy: by,
+        ...(alsoBy ? { alsoRequestedBy: alsoBy } : {}),
+      });
       world.approvals.set(unseen.id, unseen);
       world.steps.flush = { state: 'running' };
       return { ok: true, value: unseen };
+    },
+    async addRequester(id, by) {
+      const approval = world.approvals.get(id);
+      if (approval?.state.kind !== 'pending') return;
+      world.approvals.set(id, { ...approval, alsoRequestedBy: [...(approval.alsoRequestedBy ?? []), by] });
     },
     approval: async (id) => world.approvals.get(id),
     async withdraw(id, by) {

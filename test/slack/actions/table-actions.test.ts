@@ -49,7 +49,7 @@ test('a click tells whether the clicker is the requester under another id, and d
     const actions = tableActions({
       tables: {
         ...idleTableControl(),
-        approval: async () => flushApproval({ requestedBy: 'W9' }),
+        approval: async () => flushApproval({ requestedBy: 'W7', alsoRequestedBy: ['W9'] }),
         async click(_, { isRequester, approverCheck }) {
           clicked.push({ isRequester, approverCheck });
           return { ok: false, refusal: { reason: 'no-backup' } };

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { Approval } from '../../../src/approvals/approval.ts';
+import type { Approval, Click } from '../../../src/approvals/approval.ts';
+import { refuse } from '../../../src/lib/result.ts';
+import type { ApproverCheck } from '../../../src/slack/intake/approver-check.ts';
 import type { Message } from '../../../src/slack/messages/kit/message.ts';
 import { approvalMessage, type WhoApproves } from '../../../src/slack/messages/table/approval-message.ts';
 import { showApproval } from '../../../src/slack/requests/show-approval.ts';
@@ -8,11 +10,12 @@ import { flushApproval } from '../../support/messages/table-builders.ts';
 
 const { ts: _, ...asked } = flushApproval();
 
-function showing(policy: WhoApproves['policy'], now: Approval) {
+function showing(policy: WhoApproves['policy'], now: Approval, check: ApproverCheck = 'operator') {
   const done: string[] = [];
   const whoApproves: WhoApproves = { policy, approvers: ['U0APPROVER'] };
   const ports = {
     whoApproves,
+    checkApprover: async () => check,
     chat: {
       post: async (channel: string, message: Message) => {
         done.push(`post in ${channel}: ${message.text.split('\n')[0]}`);
@@ -25,7 +28,9 @@ function showing(policy: WhoApproves['policy'], now: Approval) {
       ...idleTableControl(),
       setMessage: async (id: string, ts: string) => void done.push(`${id} is at ${ts}`),
       approval: async () => now,
-      async click(id: string, { by }: { by: string }) {
+      async click(id: string, { by, approverCheck }: Click) {
+        if (approverCheck === 'neither')
+          return refuse({ reason: 'click', refusal: { reason: 'not-an-approver' }, approval: now } as const);
         done.push(`${by} approves ${id}`);
         return { ok: true as const, value: { approval: { ...now, state: { kind: 'approved' as const, by, at: 1 } } } };
       },
@@ -58,5 +63,11 @@ describe('showApproval', () => {
     expect(await shown).toBeUndefined();
     expect(done).toContain('U0OPERATOR approves a-1');
     expect(done.at(-1)).toMatch(/^edit 7\.7: .*approved/);
+  });
+
+  test('Under the policy self a person who was deactivated or removed meanwhile approves nothing', async () => {
+    const { done, shown } = showing('self', asked, 'neither');
+    expect(await shown).toMatchObject({ reason: 'click', refusal: { reason: 'not-an-approver' } });
+    expect(done.join()).not.toMatch(/approves/);
   });
 });

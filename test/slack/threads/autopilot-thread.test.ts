@@ -12,6 +12,8 @@ const HEAD = 'c0ffee'.repeat(10);
 const record: AutopilotRecord = autopilotRecord({ state: 'running', location: { channel: 'C1', ts: '1.0' } });
 const view = checklistView();
 
+import { flushApproval } from '../../support/messages/table-builders.ts';
+
 function autopilotThread(entries: () => AsyncIterable<AuditEntry> = noEntries) {
   const shown: ShownAutopilot[] = [];
   const alerts: Alert[] = [];
@@ -28,10 +30,10 @@ function autopilotThread(entries: () => AsyncIterable<AuditEntry> = noEntries) {
       },
       edit: async () => {},
     },
-    tables: { setMessage: async () => {}, approval: async () => undefined, click: () => Promise.reject(new Error()) },
+    tables: { setMessage: async () => {}, approval: async () => undefined },
     runs: { setLocation: async (runId, location) => void locations.push([runId, location]) },
     audit: { entries },
-    whoApproves: { policy: 'second-person', approvers: [] },
+    whoApproves: { policy: 'self', approvers: [] },
     clock: createFakeClock(),
     onError: (_error, message) => errors.push(message),
   });
@@ -50,6 +52,14 @@ test('a change of the autopilot is shown in its live message only', async () => 
   expect(shown).toEqual([{ record, view }]);
   expect(alerts).toEqual([]);
   expect(posts).toEqual([]);
+});
+
+test('a request of the autopilot is posted with its buttons, and under the policy self nothing approves it', async () => {
+  const { thread, posts } = autopilotThread();
+  const { ts: _, ...approval } = flushApproval();
+  await thread.handle({ kind: 'approval-asked', record, approval });
+  expect(posts).toHaveLength(1);
+  expect(posts[0]).toMatch(/Approval needed[\s\S]*"action_id":"approval_approve"/);
 });
 
 test('a planned run is posted without buttons, unless an older run is open, and its message is stored', async () => {

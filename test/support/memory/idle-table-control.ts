@@ -15,6 +15,7 @@ export const idleTableControl = (): TableControl => ({
   planRestore: refused,
   request: refused,
   setMessage: async () => {},
+  addRequester: async () => {},
   openApprovals: async () => [],
   approval: async () => undefined,
   click: refused,

@@ -1,4 +1,4 @@
-import type { Approval, ApprovalPolicy } from '../../../approvals/approval.ts';
+import { type Approval, type ApprovalPolicy, requestersOf } from '../../../approvals/approval.ts';
 import type { Fact } from '../../../approvals/fingerprint.ts';
 import { shortBackupId } from '../../../backup/format/backup-record.ts';
 import { actionOf, type TableAction } from '../../../checklist/contracts/table-control.ts';
@@ -27,16 +27,21 @@ export interface WhoApproves {
 const MAX_MENTIONED = 10;
 
 /** Mentions those who may approve: a mention notifies them before the request expires. */
-function approversLine({ approvers, policy }: WhoApproves, { requestedBy, expiresAt }: Approval): string {
-  const until = clockTime(expiresAt);
+function approversLine({ approvers, policy }: WhoApproves, approval: Approval): string {
+  const until = clockTime(approval.expiresAt);
+  const requesters = requestersOf(approval);
   if (policy === 'self')
     return `Approve or deny by ${until}. The requester may approve (policy \`self\`). One approval covers only this:`;
-  const others = approvers.filter((id) => id !== requestedBy);
+  const others = approvers.filter((id) => !requesters.includes(id));
   if (others.length === 0)
-    return `Nobody can approve this, because \`APPROVERS\` lists nobody but the requester. It expires at ${until}:`;
+    return requesters.length === 1
+      ? `Nobody can approve this, because \`APPROVERS\` lists nobody but the requester. It expires at ${until}:`
+      : `Nobody can approve this, because everyone in \`APPROVERS\` counts as a requester. It expires at ${until}:`;
   const mentioned = others.slice(0, MAX_MENTIONED).map(mentionWho);
   const more = others.length > MAX_MENTIONED ? [`${others.length - MAX_MENTIONED} more`] : [];
-  return `${[...mentioned, ...more].join(', ')}: approve or deny by ${until}. The requester cannot approve. One approval covers only this:`;
+  const excluded =
+    requesters.length === 1 ? 'The requester cannot' : `The requesters (${requesters.map(mention).join(', ')}) cannot`;
+  return `${[...mentioned, ...more].join(', ')}: approve or deny by ${until}. ${excluded} approve. One approval covers only this:`;
 }
 
 /**
@@ -172,8 +177,9 @@ function overriddenLine({ name, value }: Fact): string {
 }
 
 /** The record must show that one person asked and approved. */
-function ownText({ state, requestedBy }: Approval): string {
-  const isOwn = (state.kind === 'approved' || state.kind === 'used') && state.by === requestedBy;
+function ownText(approval: Approval): string {
+  const { state } = approval;
+  const isOwn = (state.kind === 'approved' || state.kind === 'used') && requestersOf(approval).includes(state.by);
   return isOwn ? ', who is the requester (policy `self`)' : '';
 }
 
