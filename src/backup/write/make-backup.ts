@@ -51,8 +51,11 @@ export interface BackupResult {
   readonly versioning: 'on' | 'off' | 'unknown';
 }
 
-/** One segment for each 64 MB, 4 to 12. Each holds up to two parts of 5 MB of its upload in memory. */
-const segmentsFor = (facts: TableFacts) => Math.min(12, Math.max(4, Math.ceil(facts.approximateBytes / 2 ** 26)));
+/**
+ * One segment for each 64 MB, 8 to 12: with fewer, a backup waits for pages. Each holds up to two parts of 5 MB of its upload in
+ * memory.
+ */
+const segmentsFor = (facts: TableFacts) => Math.min(12, Math.max(8, Math.ceil(facts.approximateBytes / 2 ** 26)));
 
 /**
  * Copies the table to S3 and reads the copy back. The returned record is in the catalogue, `verified`, or `unverified` with the

@@ -11,10 +11,21 @@ export class MalformedItemError extends Error {
  * @throws MalformedItemError
  */
 export function canonicalItem(item: Item): string {
-  const names = Object.keys(item).sort();
+  const names = sortedNames(Object.keys(item));
   let text = `M${names.length}{`;
   for (const name of names) text += `${name.length}:${name}${canonicalValue(item[name])}`;
   return `${text}}`;
+}
+
+let lastNames: readonly string[] = [];
+let lastSorted: readonly string[] = [];
+
+/** Most records have the names of the one before: comparing costs less than sorting. */
+function sortedNames(names: readonly string[]): readonly string[] {
+  if (names.length === lastNames.length && names.every((name, index) => name === lastNames[index])) return lastSorted;
+  lastNames = names;
+  lastSorted = names.toSorted();
+  return lastSorted;
 }
 
 function canonicalValue(value: AttributeValue | undefined): string {

@@ -25,15 +25,18 @@ export function createConditions(attributeNames: ReadonlySet<string>): {
 } {
   const shapes = new Map<string, Shape>();
   let namesThen = attributeNames.size;
+  let last: { readonly names: readonly string[]; readonly shape: Shape } | undefined;
   const shapeOf = (key: Item, expected: Item): Shape => {
+    const names = Object.keys(expected);
     if (namesThen !== attributeNames.size || shapes.size >= MAX_CACHED_SHAPES) shapes.clear();
+    // Most records have the names of the one before: comparing costs less than the text of all names.
+    else if (last && last.names.length === names.length && names.every((name, at) => name === last?.names[at]))
+      return last.shape;
     namesThen = attributeNames.size;
-    const id = Object.keys(expected).join('\u0000');
-    let shape = shapes.get(id);
-    if (shape === undefined) {
-      shape = buildShape(key, expected, attributeNames);
-      shapes.set(id, shape);
-    }
+    const id = names.join('\u0000');
+    const shape = shapes.get(id) ?? buildShape(key, expected, attributeNames);
+    shapes.set(id, shape);
+    last = { names, shape };
     return shape;
   };
   return {
