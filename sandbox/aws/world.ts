@@ -84,8 +84,9 @@ const worldSchema = z.strictObject({
       indexRead: whole.default(5),
     })
     .prefault({}),
-  /** The function reports stored entries but stores none. */
+  /** The function reports stored entries but stores none, after it stored those of the first `writesFirst` images. */
   writesNothing: z.boolean().default(false),
+  writesFirst: whole.default(0),
   /** `none`: immediate success without access to S3 or DynamoDB (for benchmarks). */
   functionWork: z.enum(['real', 'none']).default('real'),
   /** Connections are closed without an answer. */

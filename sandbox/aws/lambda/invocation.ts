@@ -46,6 +46,8 @@ export function createInvoker(ports: InvocationPorts) {
   const environments = createEnvironments(ports.random);
   const dimensions = { FunctionName: ports.functionName };
   let modelCalls: number[] = [];
+  /** Images whose records were stored since `writesNothing` is on. */
+  let storedFirst = 0;
 
   function modelTakes(): boolean {
     const limit = world().bedrockPerMinute;
@@ -53,6 +55,14 @@ export function createInvoker(ports: InvocationPorts) {
     modelCalls = modelCalls.filter((at) => at > now - 60_000);
     if (limit > 0 && modelCalls.length >= limit) return false;
     modelCalls.push(now);
+    return true;
+  }
+
+  function stores(): boolean {
+    const { writesNothing, writesFirst } = world();
+    if (!writesNothing) storedFirst = 0;
+    else if (storedFirst >= writesFirst) return false;
+    else storedFirst += 1;
     return true;
   }
 
@@ -162,6 +172,7 @@ export function createInvoker(ports: InvocationPorts) {
       metrics,
       world,
       modelTakes,
+      stores,
       now: Date.now,
       requestId,
       failWith: failure?.kind,

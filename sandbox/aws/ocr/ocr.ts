@@ -27,6 +27,8 @@ export interface FunctionPorts {
   readonly world: () => World;
   /** Whether the model accepts one more call in this minute. */
   readonly modelTakes: () => boolean;
+  /** Whether the records of one more image are stored. */
+  readonly stores: () => boolean;
   readonly log: (level: 'INFO' | 'WARN' | 'ERROR', message: string) => void;
   readonly now: () => number;
   readonly requestId: string;
@@ -135,7 +137,7 @@ async function handle(bucket: string, key: string, ports: FunctionPorts): Promis
       throw ports.failMessage === undefined ? error : new PythonError(error.type, ports.failMessage);
     }
     const records = recordsOf(sheet, key, ports.now(), ports.revision.content.ocr);
-    if (!ports.world().writesNothing)
+    if (ports.stores())
       await ports.table.store(ports.revision.environment.DYNAMODB_TABLE ?? '', records).catch((error: unknown) => {
         const { type, message } = asPython(error);
         throw new PythonError(type, clientErrorText(type, 'BatchWriteItem', message));

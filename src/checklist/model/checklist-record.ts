@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { scopeSchema } from '../../run/scope/scope.ts';
-import { closedStepSchema } from './step.ts';
+import { closedStepSchema, stepSchema } from './step.ts';
 
 const outcomeSchema = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('completed'), runId: z.string() }),
+  /** `failed`: the steps that had failed; the checklist is closed as failed then. */
+  z.object({ kind: z.literal('completed'), runId: z.string(), failed: z.array(stepSchema).exactOptional() }),
   z.object({ kind: z.literal('closed'), by: z.string() }),
 ]);
 export type ChecklistOutcome = z.infer<typeof outcomeSchema>;

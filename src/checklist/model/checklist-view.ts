@@ -182,6 +182,17 @@ function viewFlush(recorded: StepView, { job, keptBy, flushRequest, reset }: Vie
   return recorded.state === 'running' ? { step: 'flush', state: 'to-do' } : recorded;
 }
 
+/** What a run that is complete says about its step: it failed where images have no rows. */
+export const rescanResult = ({ totals }: Pick<RunSnapshot, 'totals'>): 'done' | 'failed' =>
+  totals.noRows > 0 ? 'failed' : 'done';
+
+export const rescanFinding = ({ runId, totals }: RunSnapshot): Extract<StepFinding, { kind: 'rescan' }> =>
+  defined({ kind: 'rescan' as const, runId, noRows: totals.noRows === 0 ? undefined : totals.noRows });
+
+/** The steps that failed and that nobody skipped. */
+export const failedSteps = (steps: readonly ClosedStep[]): StepName[] =>
+  steps.filter(({ state, overriddenBy }) => state === 'failed' && !overriddenBy).map(({ step }) => step);
+
 function viewRescan(
   recorded: StepView,
   { run, runIsWhole = true }: ViewFacts,
@@ -193,7 +204,7 @@ function viewRescan(
     step: 'rescan' as const,
     by: run.startedBy,
     at: run.endedAt ?? run.startedAt ?? 0,
-    found: { kind: 'rescan' as const, runId: run.runId },
+    found: rescanFinding(run),
   };
   switch (state) {
     case 'running':
@@ -202,7 +213,7 @@ function viewRescan(
       if (autoResume) return { ...known, state: 'running' };
       return runIsWhole ? { ...known, state: 'failed' } : recorded;
     case 'completed':
-      return runIsWhole ? { ...known, state: 'done' } : recorded;
+      return runIsWhole ? { ...known, state: rescanResult(run) } : recorded;
     case 'paused':
     case 'stopped':
     case 'tripped':

@@ -24,7 +24,8 @@ export const findingSchema = z.preprocess(
     z.object({ kind: z.literal('logging'), result: z.string() }),
     z.object({ kind: z.literal('sample'), images: z.number(), failed: z.number() }),
     z.object({ kind: z.literal('flush'), deleted: z.number(), remaining: z.number(), backupId: z.string() }),
-    z.object({ kind: z.literal('rescan'), runId: z.string() }),
+    /** `noRows`: its images whose reported rows are not in the table, where there are any. */
+    z.object({ kind: z.literal('rescan'), runId: z.string(), noRows: z.number().exactOptional() }),
     z.object({
       kind: z.literal('validate'),
       verdict: z.string(),

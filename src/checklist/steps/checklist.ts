@@ -7,7 +7,7 @@ import type { Scope } from '../../run/scope/scope.ts';
 import type { AuditWriter } from '../audit/audit-writer.ts';
 import type { TableJob } from '../contracts/table-control.ts';
 import type { ChecklistOutcome, ChecklistRecord } from '../model/checklist-record.ts';
-import { type ChecklistView, viewSteps } from '../model/checklist-view.ts';
+import { type ChecklistView, failedSteps, rescanFinding, rescanResult, viewSteps } from '../model/checklist-view.ts';
 import {
   checkPreconditions,
   type GuardedStep,
@@ -111,21 +111,34 @@ export function createChecklist(ports: ChecklistPorts): Checklist {
   }
 
   async function closeWithRun(open: ChecklistRecord, run: RunSnapshot): Promise<void> {
-    const found = { kind: 'rescan', runId: run.runId } as const;
     const at = Math.round(run.endedAt ?? clock.now());
-    await store.setStep(open.id, { step: 'rescan', state: 'done', by: run.startedBy, at, found });
+    await store.setStep(open.id, {
+      step: 'rescan',
+      state: rescanResult(run),
+      by: run.startedBy,
+      at,
+      found: rescanFinding(run),
+    });
     await closeAs(open, { kind: 'completed', runId: run.runId }, run.startedBy);
   }
 
-  /** Closes the checklist with its steps as they are. Returns whether a request for approval was withdrawn. */
-  async function closeAs(open: ChecklistRecord, outcome: ChecklistOutcome, by: string): Promise<boolean> {
+  /**
+   * Closes the checklist with its steps as they are; as failed, where its run is complete and a step has failed. Returns
+   * whether a request for approval was withdrawn.
+   */
+  async function closeAs(open: ChecklistRecord, how: ChecklistOutcome, by: string): Promise<boolean> {
     const steps = viewSteps(await gatherFacts(ports, open, [], 'view'), rules).map(
       ({ stale: _, ...step }): ClosedStep => step,
     );
+    const failed = how.kind === 'completed' ? failedSteps(steps) : [];
+    const outcome = failed.length === 0 ? how : { ...how, failed };
     const what = `checklist ${open.id}`;
     if (outcome.kind === 'closed') await audit.record({ who: by, what, outcome: 'close requested, without its run' });
     if (!(await store.close(open.id, { outcome, at: now(), steps }))) return false;
-    if (outcome.kind === 'completed') audit.enqueue({ who: 'bot', what, outcome: `closed with run ${outcome.runId}` });
+    if (outcome.kind === 'completed') {
+      const as = failed.length === 0 ? '' : ` as failed (${failed.join(', ')})`;
+      audit.enqueue({ who: 'bot', what, outcome: `closed${as} with run ${outcome.runId}` });
+    }
     const approvalId = open.flushApproval;
     if (approvalId === undefined) return false;
     await obsoleteRequests.emit({ approvalId, by });

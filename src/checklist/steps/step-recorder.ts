@@ -89,7 +89,7 @@ function describeFinding(found: StepFinding): string {
     case 'flush':
       return `${found.deleted} records deleted, ${found.remaining} left`;
     case 'rescan':
-      return `run ${found.runId}`;
+      return `run ${found.runId}${found.noRows === undefined ? '' : `, ${found.noRows} images without rows`}`;
     case 'validate':
       return found.verdict;
     case 'interrupted':

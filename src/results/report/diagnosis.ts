@@ -29,7 +29,10 @@ export type Finding = { readonly weight: number; readonly remedies: readonly Rem
   | { readonly kind: 'near-timeout'; readonly mostMs: number; readonly timeoutMs: number; readonly timedOut: number }
   | { readonly kind: 'near-memory'; readonly mostMb: number; readonly memoryMb: number }
   | { readonly kind: 'quota-use'; readonly name: string; readonly perMinute: number; readonly limit: number }
+  /** Images were processed, and the table did not grow. */
   | { readonly kind: 'no-growth'; readonly minutes: number }
+  /** No image ended: the function hangs. `inFlight`: invocations that have no reply. */
+  | { readonly kind: 'no-replies'; readonly minutes: number; readonly inFlight: number }
   | { readonly kind: 'unlogged'; readonly images: number }
   | { readonly kind: 'healthy' }
 );
@@ -183,10 +186,7 @@ function limitFindings({
 }
 
 function runFindings({ run, failures }: DiagnosisFacts): readonly Finding[] {
-  const minutes = run?.growth.minutesWithoutGrowth;
-  const tripped =
-    run?.state.kind === 'tripped' && run.state.trippedBy.kind === 'no-growth' ? run.state.trippedBy.minutes : undefined;
-  const stalled = tripped ?? (run?.warnings.some(({ kind }) => kind === 'no-growth') ? minutes : undefined);
+  const stalled = stallOf(run);
   const { throttles = 0, calls = 0 } = run?.totals ?? {};
   return [
     ...(throttles > 0 && throttles >= calls * MANY_THROTTLES
@@ -196,14 +196,30 @@ function runFindings({ run, failures }: DiagnosisFacts): readonly Finding[] {
       ? []
       : [
           {
-            kind: 'no-growth',
-            minutes: stalled,
+            ...stalled,
             weight: 0.95,
-            remedies: [{ kind: 'read-log', errorsOnly: true }],
-          } as const,
+            remedies: [{ kind: 'read-log', errorsOnly: true } as const],
+          },
         ]),
     ...(failures.unlogged > 0
       ? [{ kind: 'unlogged', images: failures.unlogged, weight: 0.2, remedies: [] } as const]
       : []),
   ];
+}
+
+/** A run whose table does not grow: because no image ends, or although images are processed. */
+function stallOf(
+  run: RunSnapshot | undefined,
+):
+  | { readonly kind: 'no-growth'; readonly minutes: number }
+  | { readonly kind: 'no-replies'; readonly minutes: number; readonly inFlight: number }
+  | undefined {
+  if (!run) return;
+  const { state, growth, warnings, inFlight } = run;
+  const trip = state.kind === 'tripped' && state.trippedBy.kind === 'no-growth' ? state.trippedBy : undefined;
+  const isWarned = warnings.some(({ kind }) => kind === 'no-growth');
+  const minutes = trip?.minutes ?? (isWarned ? growth.minutesWithoutGrowth : undefined);
+  if (minutes === undefined) return;
+  const images = trip ? trip.images : growth.imagesSinceGrowth;
+  return images === 0 ? { kind: 'no-replies', minutes, inFlight } : { kind: 'no-growth', minutes };
 }

@@ -191,6 +191,8 @@ export interface RunSnapshot {
     /** Outcomes until the next count is due. */
     readonly imagesToNextCount?: number;
     readonly minutesWithoutGrowth?: number;
+    /** Outcomes since the table last grew. */
+    readonly imagesSinceGrowth?: number;
   };
   readonly topFailure?: { readonly failureType: FailureType; readonly message: string; readonly count: number };
   readonly lastFailure?: { readonly failureType: FailureType; readonly message: string; readonly key: string };

@@ -80,7 +80,8 @@ async function executeFollowUp(followUp: FollowUp, step: Step, ports: FollowUpPo
       if (found.ok) await thread.post(diagnosisMessage(found.value, ports.clock.now()));
     });
   await step('report', () => postReport(run, thread, ports));
-  if (run.totals.failed > 0 || kind === 'tripped') await step('csv', () => shareFailures(run, thread, ports));
+  if (run.totals.failed + run.totals.noRows > 0 || kind === 'tripped')
+    await step('csv', () => shareFailures(run, thread, ports));
 }
 
 /** Where the results of a run are posted. */

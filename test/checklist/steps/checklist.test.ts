@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { ChecklistPorts } from '../../../src/checklist/steps/checklist.ts';
+import { checklistMessage, historyLine } from '../../../src/slack/messages/checklist/checklist-message.ts';
 import { runSnapshot } from '../../support/memory/scripted-run-control.ts';
 import { flushApproval, flushJob } from '../../support/messages/table-builders.ts';
 import { audit, backup, clock, flushed, freshForEachTest, open, store, table } from './checklist-rig.ts';
@@ -39,6 +40,26 @@ describe('a checklist', () => {
     // The event comes twice, as after a crash: nothing changes.
     await checklist.onRunEvent({ kind: 'completed', snapshot: completed, leftInFlight: 0 });
     expect(await checklist.ensureOpen('U1')).toBe('c-0002');
+  });
+
+  test('a checklist whose run left images without rows is closed as failed', async () => {
+    const checklist = open();
+    await checklist.recordResult(flushJob(), flushed);
+    const { totals, ...running } = runSnapshot({ runId: 'r-0007', state: { kind: 'running' }, startedAt: clock.now() });
+    await checklist.onRunEvent({ kind: 'started', snapshot: { ...running, totals } });
+    const snapshot = { ...running, state: { kind: 'completed' }, totals: { ...totals, noRows: 54 } } as const;
+    await checklist.onRunEvent({ kind: 'completed', snapshot, leftInFlight: 0 });
+    const view = await checklist.view();
+    expect(view.outcome).toEqual({ kind: 'completed', runId: 'r-0007', failed: ['rescan'] });
+    expect(view.steps.find(({ step }) => step === 'rescan')).toMatchObject({
+      state: 'failed',
+      found: { kind: 'rescan', runId: 'r-0007', noRows: 54 },
+    });
+    expect(checklistMessage(view, clock.now(), { buttons: true }).text).toMatch(
+      /^Checklist c-0001 is closed as failed with Rescan r-0007: Rescan every image\./,
+    );
+    for await (const record of checklist.history(1))
+      expect(historyLine(record, clock.now())).toContain('failed with Rescan r-0007 (Rescan every image)');
   });
 
   test('a run over a part of the images neither opens nor closes a checklist', async () => {

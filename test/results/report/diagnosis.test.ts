@@ -90,4 +90,18 @@ describe('a diagnosis', () => {
     const failures = failureTotals({ causesInRun: named(3) });
     expect(kindsOf({ run, failures: { ...failures, causesInRun: named(1, 1) } })[0]).toBe('no-growth');
   });
+
+  test('distinguishes a function that hangs from images that leave no rows', () => {
+    const tripped = (images: number) =>
+      runSnapshot({ state: { kind: 'tripped', trippedBy: { kind: 'no-growth', minutes: 10, images } }, inFlight: 6 });
+    expect(kindsOf({ run: tripped(0) })).toEqual(['no-replies']);
+    expect(kindsOf({ run: tripped(1) })).toEqual(['no-growth']);
+    const warned = (imagesSinceGrowth: number) =>
+      runSnapshot({
+        warnings: [{ kind: 'no-growth', value: 6, limit: 5 }],
+        growth: { kind: 'counted', minutesWithoutGrowth: 6, imagesSinceGrowth },
+      });
+    expect(kindsOf({ run: warned(0) })).toEqual(['no-replies']);
+    expect(kindsOf({ run: warned(3) })).toEqual(['no-growth']);
+  });
 });

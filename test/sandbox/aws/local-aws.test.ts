@@ -139,6 +139,14 @@ describe('the function', () => {
     const rows = (await dynamodb.send(new ScanCommand({ TableName: TABLE, ConsistentRead: true }))).Items ?? [];
     expect(rows.some((row) => row.OCRVersion?.S === '2.6.1')).toBe(false);
   });
+
+  test('with `writesFirst` the function stores the entries of so many images first', async () => {
+    aws.turn({ latencyMs: 0, writesNothing: true, writesFirst: 2 });
+    for (const index of [5, 6, 7]) await invoke(keyOf(index));
+    const rows = (await dynamodb.send(new ScanCommand({ TableName: TABLE, ConsistentRead: true }))).Items ?? [];
+    const stored = new Set(rows.filter((row) => row.OCRVersion?.S === '2.6.1').map((row) => row.SourceImage?.S));
+    expect([5, 6, 7].map((index) => stored.has(keyOf(index)))).toEqual([true, true, false]);
+  });
 });
 
 describe('limits', () => {

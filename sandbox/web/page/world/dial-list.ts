@@ -44,7 +44,7 @@ export const FAULTS: readonly Fault[] = [
   ]),
   flag(
     'The function reports entries but writes none',
-    'the watchdog stops the run; needs GROWTH_WARN_MINUTES=0.2 GROWTH_TRIP_MINUTES=0.5 npm run sandbox',
+    'the run finds that the rows are missing, and stops itself',
     'writesNothing',
   ),
   limit('Bedrock throttles (20 a minute)', 'throttling inside a 500: the run slows down', 'bedrockPerMinute', 20),

@@ -142,6 +142,7 @@ function growthView(run: LiveRun, now: number): RunSnapshot['growth'] {
     perMinute: hasRate ? (added * MINUTE_MS) / countedAt.activeMs : undefined,
     imagesSinceCount: countedAt && doneOf(run.totals) - countedAt.done,
     imagesToNextCount: Math.max(0, run.rules.growth.checkImages - run.growth.outcomesSinceCheck),
+    imagesSinceGrowth: run.growth.outcomesSinceGrowth,
     minutesWithoutGrowth: judgeGrowth(run.growth, run.rules.growth, now).withoutGrowthMs / MINUTE_MS,
   });
 }

@@ -230,7 +230,12 @@ export function receiptMessage(
   const against = (expected: string | undefined) => (expected === undefined ? 'no forecast' : `forecast ${expected}`);
   return compose({
     fact: receiptFact(run, validation),
-    lines: [storedLine(run)],
+    lines: [
+      storedLine(run),
+      ...(totals.noRows === 0
+        ? []
+        : ['The checklist is closed as failed. `/rescan retry type NO_ROWS` processes these images again.']),
+    ],
     numbers: [
       ['Running time', `${formatRunningTime(run)}; ${against(duration(forecast.expectedMs))}`],
       ['Total time', `${duration(tookMs)}, including the time waiting for people`],
@@ -240,7 +245,7 @@ export function receiptMessage(
       ],
       [
         'Failures',
-        `${count(totals.failed)}; ${against(forecast.expectedFailures === undefined ? undefined : count(forecast.expectedFailures))}`,
+        `${count(totals.failed + totals.noRows)}; ${against(forecast.expectedFailures === undefined ? undefined : count(forecast.expectedFailures))}`,
       ],
       ['Images', `${count(doneOf(run))}; ${against(count(forecast.images))}`],
       ['Validation', validation === undefined ? 'not done: run `/rescan validate`' : describeFound(validation)],
@@ -253,8 +258,10 @@ export function receiptMessage(
 }
 
 function receiptFact(run: RunSnapshot, validation: Extract<StepFinding, { kind: 'validate' }> | undefined): string {
-  const { failed } = run.totals;
+  const { failed, noRows } = run.totals;
   const done = `${runName(run.runId)} processed ${counted(doneOf(run), 'image')}, ${failed === 0 ? 'none' : count(failed)} failed`;
+  if (noRows > 0)
+    return `:x: The autopilot has finished, but ${counted(noRows, 'image has', 'images have')} no rows in the table. ${done}.`;
   if (validation?.verdict === 'bad')
     return `:x: The autopilot has finished, but the validation found a problem: ${describeFound(validation)}. ${done}.`;
   if (isWithoutGrowth(run)) return `:warning: The autopilot has finished, but the table did not grow. ${done}.`;

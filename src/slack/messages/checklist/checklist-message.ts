@@ -65,7 +65,7 @@ export function historyLine(record: ChecklistRecord, now: number): string {
     outcome === undefined
       ? 'is open'
       : outcome.kind === 'completed'
-        ? `was completed by ${runName(outcome.runId)}`
+        ? `${outcome.failed === undefined ? 'was completed by' : 'failed with'} ${runName(outcome.runId)}${outcome.failed === undefined ? '' : ` (${outcome.failed.map((step) => STEP_TITLES[step]).join(', ')})`}`
         : `was closed by ${mention(outcome.by)}`;
   const runs = runIds.filter((runId) => outcome?.kind !== 'completed' || runId !== outcome.runId);
   return [

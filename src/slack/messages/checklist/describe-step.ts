@@ -100,7 +100,7 @@ export function describeFound(found: StepFinding): string {
     case 'flush':
       return `${counted(found.deleted, 'record')} deleted, ${count(found.remaining)} left`;
     case 'rescan':
-      return runName(found.runId);
+      return `${runName(found.runId)}${found.noRows === undefined ? '' : `, ${counted(found.noRows, 'image')} without rows in the table`}`;
     case 'validate':
       return describeValidation(found);
     case 'interrupted':
@@ -143,10 +143,13 @@ export function checklistFact(view: ChecklistView): string {
   if (view.id === undefined) return 'No rescan is open. These are the steps of one.';
   const name = `Checklist ${view.id}`;
   if (view.outcome?.kind === 'completed') {
+    const { runId, failed = [] } = view.outcome;
+    if (failed.length > 0)
+      return `${name} is closed as failed with ${runName(runId)}: ${failed.map((step) => STEP_TITLES[step]).join(', ')}.`;
     const isInvalid = view.steps.some(({ step, state }) => step === 'validate' && state === 'failed');
     return isInvalid
-      ? `${name} is closed with a failed validation of ${runName(view.outcome.runId)}.`
-      : `${name} is closed: ${runName(view.outcome.runId)} is complete.`;
+      ? `${name} is closed with a failed validation of ${runName(runId)}.`
+      : `${name} is closed: ${runName(runId)} is complete.`;
   }
   if (view.outcome?.kind === 'closed') return `${name} was closed by ${mention(view.outcome.by)}.`;
   const past = view.steps.filter(({ state, overriddenBy }) => state === 'done' || state === 'skipped' || overriddenBy);

@@ -82,6 +82,8 @@ function headline(finding: Finding): string {
       return 'the model’s quota is almost used up';
     case 'no-growth':
       return 'images are processed, but the table does not grow';
+    case 'no-replies':
+      return 'the function does not reply, so no image is processed';
     case 'unlogged':
       return 'failures leave no record in the table';
     case 'healthy':
@@ -132,6 +134,10 @@ function describeFinding(finding: Finding): readonly string[] {
     case 'no-growth':
       return [
         `The table has not grown for ${counted(Math.round(finding.minutes), 'minute')}: the function reports stored entries, but none arrive. Check that it writes to this table.`,
+      ];
+    case 'no-replies':
+      return [
+        `No image has ended for ${counted(Math.round(finding.minutes), 'minute')}${finding.inFlight === 0 ? '' : `, and ${counted(finding.inFlight, 'invocation has', 'invocations have')} no reply`}. The function hangs, or its timeout is longer than this.`,
       ];
     case 'unlogged':
       return [

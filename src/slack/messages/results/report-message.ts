@@ -34,11 +34,12 @@ export function reportMessage(
   const { totals, state } = run;
   const isComplete = state.kind === 'completed';
   const forecastOf = isComplete ? 'forecast' : 'forecast for all';
-  const isGood = isComplete && totals.failed === 0 && doneOf(run) >= run.total && !isWithoutGrowth(run);
+  const toRetry = totals.failed + totals.noRows;
+  const isGood = isComplete && toRetry === 0 && doneOf(run) >= run.total && !isWithoutGrowth(run);
   return compose({
-    fact: `${isGood ? ':white_check_mark:' : ':warning:'} Report of ${runName(run.runId)}: ${verdict(run)}.`,
+    fact: `${totals.noRows > 0 ? ':x:' : isGood ? ':white_check_mark:' : ':warning:'} Report of ${runName(run.runId)}: ${verdict(run)}.`,
     lines: [
-      `${count(totals.processed)} processed, ${count(totals.rejected)} rejected, ${failedText(run)}.${totals.entriesStored === 0 ? '' : ` ${storedLine(run)}`}${totals.throttles === 0 ? '' : ` Throttled ${counted(totals.throttles, 'time')}.`}`,
+      `${count(totals.processed)} processed, ${count(totals.rejected)} rejected, ${failedText(run)}${totals.noRows === 0 ? '' : `, ${count(totals.noRows)} without rows in the table`}.${totals.entriesStored === 0 ? '' : ` ${storedLine(run)}`}${totals.throttles === 0 ? '' : ` Throttled ${counted(totals.throttles, 'time')}.`}`,
       ...causeLines(about.causes),
       ...(isComplete ? [] : ['`/rescan resume` continues the run. A new report is posted when it ends.']),
     ],
@@ -53,10 +54,10 @@ export function reportMessage(
       ...noted('Largest', report.largest, ({ bytes: size = 0 }) => bytes(size)),
     ],
     notes: [
-      `${totals.failed > 0 ? 'A CSV of the failed images follows. ' : ''}Next: \`/rescan validate\` checks every image; \`/rescan diff\` lists every change.`,
+      `${toRetry > 0 ? 'A CSV of the failed images follows. ' : ''}Next: \`/rescan validate\` checks every image; \`/rescan diff\` lists every change.`,
     ],
     buttons:
-      totals.failed === 0
+      toRetry === 0
         ? []
         : [
             button(ACTION.showFailures, 'Show failures', 'failures'),
@@ -70,7 +71,15 @@ export function reportMessage(
 const failedText = (run: RunSnapshot): string =>
   `${count(run.totals.failed)} failed${run.totals.failed === 0 ? '' : ` (${percent(run.totals.failed, doneOf(run))})`}`;
 
+/** The images without rows first: nothing else is as bad. */
 function verdict(run: RunSnapshot): string {
+  const { noRows } = run.totals;
+  return noRows === 0
+    ? stateVerdict(run)
+    : `*${counted(noRows, 'image has', 'images have')} no rows in the table*, although the function reported stored entries; ${stateVerdict(run)}`;
+}
+
+function stateVerdict(run: RunSnapshot): string {
   const { state, total, totals } = run;
   const done = doneOf(run);
   const soFar = `${count(done)} of ${counted(total, 'image')} are done, ${count(totals.failed)} of them failed`;
