@@ -117,6 +117,7 @@ function createTables() {
     followLines,
     stops,
     chat,
+    places,
     clock,
     refusalOf: logRefusal,
     onError: () => {},

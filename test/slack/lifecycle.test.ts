@@ -54,13 +54,13 @@ const STOPPED = [
 test('the start subscribes to events before it connects, and delivers afterwards', async () => {
   const { app, calls } = lifecycle();
   await app.start();
-  expect(calls).toEqual(['source starts', 'connect', 'service starts', 'started']);
+  expect(calls).toEqual(['prepared', 'source starts', 'connect', 'service starts', 'started']);
 });
 
 test('a start whose connection fails starts no service and throws', async () => {
   const { app, calls } = lifecycle({ connect: () => Promise.reject(new Error('invalid_auth')) });
   await expect(app.start()).rejects.toThrow('invalid_auth');
-  expect(calls).toEqual(['source starts', 'connect']);
+  expect(calls).toEqual(['prepared', 'source starts', 'connect']);
 });
 
 test('the stop ends the sources, disconnects, delivers, and closes everything', async () => {

@@ -41,6 +41,7 @@ export async function changeChannel(
       const before = channel.id;
       if (asked.id === undefined || directory.channel(asked.id))
         throw new PersonRefusedError(400, 'bad_request', 'Give an `id` that no channel has.');
+      if (!isPrivate) throw new PersonRefusedError(409, 'not_private', 'Only the id of a private channel changes.');
       channel.id = asked.id;
       parts.messages.moveChannel(before, channel.id);
       const ids = { old_channel_id: before, new_channel_id: channel.id };

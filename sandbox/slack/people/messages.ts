@@ -17,6 +17,7 @@ export async function sendCommand(
   const { directory, manifest, triggers, responseUrls, socket } = parts;
   const user = personNamed(directory, said.user);
   const channel = visibleChannel(directory, user, said.channel);
+  if (channel.isArchived) throw new PersonRefusedError(409, 'is_archived', `#${channel.name} is archived.`);
   const [, command = '', text = ''] = /^(\S*)\s*([\s\S]*)$/.exec(said.text.trim()) ?? [];
   if (!manifest.commands.some((known) => known.command === command)) {
     showEphemeral(parts, user, channel, `\`${command}\` is not a valid command.`);

@@ -16,7 +16,7 @@ export function assembleThreads(
   { answers, progress }: ClientParts,
   { whoApproves }: AccessParts,
   delivery: DeliveryParts,
-  { resultFiles }: RequestParts,
+  { resultFiles, places }: RequestParts,
 ) {
   const { settings, runs, tables, audit, results, diagnoses, functionLog, clock, random, onError } = ports;
   const { alerts } = delivery;
@@ -69,6 +69,7 @@ export function assembleThreads(
       followLines: functionLog.followLines,
       stops: functionLog.followStops,
       chat: answers,
+      places,
       clock,
       refusalOf: logRefusal,
       onError,

@@ -4,12 +4,13 @@ import { defined } from '../../lib/defined.ts';
 import { isErrorLine } from '../../pipeline/logs/log-line.ts';
 import type { LogLine, LogWindow } from '../../pipeline/logs/logs.ts';
 import type { Stops } from '../../state/stops.ts';
-import type { Chat, MessageLocation } from '../client/chat.ts';
+import { type Chat, type MessageLocation, postInThreadOrChannel } from '../client/chat.ts';
 import { isThreadGone } from '../client/slack-errors.ts';
 import type { Requester } from '../commands/command.ts';
 import { code } from '../messages/kit/escape.ts';
 import { type Message, say } from '../messages/kit/message.ts';
 import { type Following, followLostMessage, followMessage } from '../messages/results/log-message.ts';
+import type { FilePlaces } from '../requests/file-places.ts';
 import { createLogLinePoster } from './log-line-poster.ts';
 
 export interface FollowRequest {
@@ -21,8 +22,11 @@ export interface FollowRequest {
 
 /** Follows the function's log: new lines are posted into a thread. One follow per channel and process. */
 export interface LogFollower {
-  /** Starts a follow. Returns a message only if it was refused. @throws when Slack does not accept its first message. */
-  follow(request: FollowRequest, requester: Pick<Requester, 'channel'>): Promise<Message | undefined>;
+  /**
+   * Starts a follow in the thread of the run, else in the requester's direct messages. Returns where the lines are, or why it
+   * was refused. @throws when Slack does not accept its first message.
+   */
+  follow(request: FollowRequest, requester: Pick<Requester, 'person' | 'channel'>): Promise<Message>;
   /** Stops the follow whose button was clicked, in whichever process it is. `head`: the message with the button. */
   stop(id: string, head: MessageLocation, by: string): Promise<Message | undefined>;
   /** Stops every follow in a channel. */
@@ -48,6 +52,7 @@ export function createLogFollower(ports: {
   followLines: (window: LogWindow & { readonly signal: AbortSignal }) => AsyncIterable<readonly LogLine[]>;
   stops: Stops;
   chat: Pick<Chat, 'post' | 'edit'>;
+  places: Pick<FilePlaces, 'find'>;
   clock: Clock;
   /** Why the log cannot be read. @throws an unexpected error. */
   refusalOf: (error: unknown) => Message;
@@ -77,27 +82,39 @@ export function createLogFollower(ports: {
     }
   }
 
-  async function start(request: FollowRequest, channel: string): Promise<void> {
+  /** Returns where the lines are posted, in words. */
+  async function start(request: FollowRequest, requester: Pick<Requester, 'person' | 'channel'>): Promise<string> {
+    const { channel } = requester;
     const id = `${channel}/${randomUUID().slice(0, 8)}`;
+    const place = await ports.places.find(requester);
     const head = { id, forMs: request.forMs, only: describeFilter(request) };
     // A stop of an earlier follow in this channel must not end this one.
     await stops.clear(channel).catch((error: unknown) => onError(error, 'An earlier stop could not be cleared.'));
-    const ts = await chat.post(channel, followMessage(head, { kind: 'following' }, 0));
+    let { threadTs } = place;
+    const ts = await postInThreadOrChannel(
+      (thread) => chat.post(place.channel, followMessage(head, { kind: 'following' }, 0), thread),
+      threadTs === undefined ? undefined : { ts: threadTs, broadcast: false },
+      (strayTs) => {
+        threadTs = strayTs;
+      },
+    );
+    const parent = { channel: place.channel, ts: threadTs ?? ts };
     const ended = new AbortController();
     void clock.sleep(request.forMs, ended.signal).then(() => ended.abort());
     const follow: ActiveFollow = { ended, reason: { kind: 'time' }, done: Promise.resolve() };
     active.set(id, follow);
     const run = async () => {
       void pollStops(id, channel, follow);
-      const lines = await postLines(request, { channel, ts }, follow);
+      const lines = await postLines(request, parent, follow);
       active.delete(id);
       ended.abort();
       if (follow.reason.kind === 'thread-gone') return;
       await chat
-        .edit({ channel, ts }, followMessage(head, follow.reason, lines))
+        .edit({ channel: place.channel, ts }, followMessage(head, follow.reason, lines))
         .catch((error: unknown) => onError(error, 'The end of following the log could not be shown.'));
     };
     follow.done = run();
+    return place.where;
   }
 
   async function pollStops(id: string, channel: string, follow: ActiveFollow): Promise<void> {
@@ -159,15 +176,15 @@ export function createLogFollower(ports: {
   }
 
   return {
-    async follow(request, { channel }) {
+    async follow(request, requester) {
+      const { channel } = requester;
       if (starting.has(channel) || activeIn(channel).length > 0)
         return say(
           'The log is already being followed in this channel. Stop it with the button in its thread or with `/rescan logs stop`.',
         );
       starting.add(channel);
       try {
-        await start(request, channel);
-        return undefined;
+        return say(`New lines of the function’s log are posted in ${await start(request, requester)}.`);
       } finally {
         starting.delete(channel);
       }

@@ -75,14 +75,22 @@ test('following the log ends when its first message is deleted, after at most on
   }
   const bot = await botInSlack({ controls: { functionLog: { ...functionLog, followLines } } });
   await bot.command('operator', '/rescan logs follow');
-  const { ts } = await bot.message(/^Following the function’s log/);
+  const { ts, channelId } = await bot.message(/^Following the function’s log/);
+  expect(channelId).toBe('D0OPERATOR');
+  await bot.ephemeral(/are posted in your direct messages with the bot/);
   await bot.message(/line 1/);
-  await bot.remove(ts);
+  await bot.remove(ts, channelId);
   await bot.logged(/Following the log ends/);
   await bot.until(async () => (isFollowing ? undefined : true), 'the end of following the log');
   expect((await bot.inChannel()).filter(({ text }) => text.includes('line'))).toHaveLength(1);
   await bot.command('operator', '/rescan logs follow');
-  await bot.message(/^Following the function’s log/);
+  const again = await bot.until(
+    async () => (await bot.state()).messages.find((message) => message.text.startsWith('Following') && message.ts > ts),
+    'a new follow',
+  );
+  // The button works in direct messages, too.
+  await bot.click('operator', again.ts, 'logs_stop');
+  await bot.message(/^<@U0OPERATOR> stopped following/);
 });
 
 test('the channel hears one message at the end of a run, and the report is in the thread', async () => {

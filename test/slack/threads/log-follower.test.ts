@@ -18,6 +18,8 @@ let broken: unknown;
 let slackIsAway: boolean;
 let stops: Stops & { readonly asked: Set<string> };
 let copy: LogFollower;
+/** The thread of a run, where there is one. */
+let runThread: { threadTs?: string };
 let id = 0;
 /** What the button of the last head holds. */
 let button: string;
@@ -49,6 +51,7 @@ function createCopy(): LogFollower {
         edits.push(textOf(message));
       },
     },
+    places: { find: async ({ channel }) => ({ channel, where: 'your direct messages', ...runThread }) },
     clock,
     refusalOf: () => say('The log cannot be read.'),
     onError: () => {},
@@ -62,6 +65,7 @@ beforeEach(() => {
   fresh = [];
   broken = undefined;
   slackIsAway = false;
+  runThread = {};
   const asked = new Set<string>();
   stops = {
     asked,
@@ -73,7 +77,9 @@ beforeEach(() => {
 });
 const inThread = () => posts.filter(({ ts }) => ts !== undefined).map(({ text }) => text);
 const begin = async (asked: Parameters<LogFollower['follow']>[0] = ASKED) => {
-  expect(await copy.follow(asked, { channel: CHANNEL })).toBeUndefined();
+  expect((await copy.follow(asked, { person: 'U1', channel: CHANNEL })).text).toBe(
+    'New lines of the function’s log are posted in your direct messages.',
+  );
 };
 
 describe('following the log', () => {
@@ -87,6 +93,17 @@ describe('following the log', () => {
     for (let n = 0; n < 30; n++)
       expect(inThread().filter((text) => new RegExp(`line ${n}\\n`).test(text))).toHaveLength(1);
     expect(edits).toEqual(['Stopped following the function’s log after 10 min (30 new lines).']);
+  });
+
+  test('with a run, everything is in the thread of the run', async () => {
+    runThread = { threadTs: '9.9' };
+    await begin();
+    fresh = [[line('one')]];
+    await clock.advance(10_000);
+    expect(posts.map(({ ts }) => ts)).toEqual(['9.9', '9.9']);
+    expect(posts[0]?.text).toMatch(/^Following the function’s log/);
+    await clock.advance(10 * MINUTE);
+    expect(edits).toHaveLength(1);
   });
 
   test('lines are posted soon, also when no more lines follow', async () => {
@@ -175,10 +192,12 @@ describe('following the log', () => {
 
   test('a channel has one follow at a time, and a failed start does not block the next one', async () => {
     slackIsAway = true;
-    await expect(copy.follow(ASKED, { channel: CHANNEL })).rejects.toThrow('Slack is away');
+    await expect(copy.follow(ASKED, { person: 'U1', channel: CHANNEL })).rejects.toThrow('Slack is away');
     slackIsAway = false;
     await begin();
-    expect((await copy.follow(ASKED, { channel: CHANNEL }))?.text).toMatch(/already being followed in this channel/);
-    expect(await copy.follow(ASKED, { channel: 'C2' })).toBeUndefined();
+    expect((await copy.follow(ASKED, { person: 'U1', channel: CHANNEL })).text).toMatch(
+      /already being followed in this channel/,
+    );
+    expect((await copy.follow(ASKED, { person: 'U1', channel: 'C2' })).text).toMatch(/^New lines/);
   });
 });

@@ -141,7 +141,7 @@ export async function botInSlack(
     submit: (user: string, viewId: string, values: Record<string, string | null>) =>
       post('submit', { user, viewId, values }),
     /** An administrator deletes a message. */
-    remove: (ts: string) => post('delete', { channel: 'timesheet-ocr', ts }),
+    remove: (ts: string, channel = 'timesheet-ocr') => post('delete', { channel, ts }),
     channel: (change: string, more: Record<string, string> = {}) =>
       post('channel', { channel: 'timesheet-ocr', do: change, ...more }),
     closeForm: (user: string, viewId: string) => post('close', { user, viewId }),
