@@ -21,7 +21,7 @@ import { activeRunId } from '../checklist/steps/exclusive.ts';
 import type { FunctionSteps } from '../checklist/steps/function-steps.ts';
 import { createScopeControl } from '../checklist/steps/scope-control.ts';
 import { createStartControl } from '../checklist/steps/start-control.ts';
-import { createJobRecord, type JobRecord } from '../checklist/table-jobs/job-record.ts';
+import { createBackupJobRecord, createJobRecord, type JobRecord } from '../checklist/table-jobs/job-record.ts';
 import { createTableSteps, type TableSteps } from '../checklist/table-jobs/table-steps.ts';
 import { expectedFaultOr } from '../pipeline/aws.ts';
 import { codeIdentity, describeFunction } from '../pipeline/invoke/ocr-function.ts';
@@ -184,6 +184,8 @@ function assembleTableJobs(
     random: context.random,
     jobs: controlTableJobs(context.table, context.warnOnce),
     lease: context.leases.tableJobs,
+    backupRecord: createBackupJobRecord(context.table, settings.ocrFunction),
+    backupLease: context.leases.backups,
     table: settings.table,
     functionName: settings.ocrFunction,
     codeSha256: async () => codeIdentity(await functionFacts()),

@@ -14,6 +14,8 @@ export interface PipelineLeases {
    * autopilot take.
    */
   readonly autopilot: Lease;
+  /** Whose process makes a backup: one at a time on a pipeline, also while a run holds the pipeline. */
+  readonly backups: Lease;
   /** Whose process executes the follow-ups of runs. Independent as well. */
   readonly followUps: Lease;
 }
@@ -36,6 +38,7 @@ export function createPipelineLeases(parts: {
     functionSteps: ofPipeline('function'),
     deploys: ofPipeline('deploy'),
     autopilot: createLease({ ...common, name: `${pipeline}#autopilot`, holder: `${holder}/autopilot` }),
+    backups: createLease({ ...common, name: `${pipeline}#backup`, holder: `${holder}/backup` }),
     // The name that earlier versions use, so that an old and a new process exclude each other.
     followUps: createLease({ ...common, name: `afterwards#${pipeline}`, holder }),
   };

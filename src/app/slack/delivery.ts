@@ -88,7 +88,7 @@ export function assembleDelivery(ports: SlackPorts, { answers, progress, alerts 
         if (ended) return;
         const posted = { channel, ts: await answers.post(channel, message) };
         jobLocations.add(job.id, posted);
-        if (job.work.kind !== 'backup') await tables.setLiveMessage(job.id, posted);
+        await tables.setLiveMessage(job.id, posted);
       },
     }),
     autopilotMessages: createLiveMessageEditor<ShownAutopilot>({

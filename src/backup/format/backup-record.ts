@@ -61,6 +61,8 @@ const recordSchema = z.object({
   endedAt: z.number(),
   by: z.string(),
   note: z.string().optional(),
+  /** The job that made it: a process that finds the job of one that died finds the backup by this. */
+  jobId: z.string().exactOptional(),
   digest: digestSchema,
   counts: countsSchema,
   files: z.array(dataFileSchema).min(1),

@@ -25,6 +25,8 @@ export interface BackupRequest {
   readonly table: string;
   readonly by: string;
   readonly note?: string;
+  /** The job that makes the backup, stored in its record. */
+  readonly jobId?: string;
   readonly purpose?: BackupRecord['purpose'];
   /** Parts of the table that are read in parallel; chosen by its size when absent. */
   readonly segments?: number;
@@ -159,6 +161,7 @@ async function writeBackup(
     endedAt: clock.now(),
     by: request.by,
     ...(request.note !== undefined && { note: request.note }),
+    ...(request.jobId !== undefined && { jobId: request.jobId }),
     digest: sum.digest(),
     counts: countsOf(tally),
     files: [...files],

@@ -63,6 +63,10 @@ export function createAutopilotWork(ports: AutopilotWorkPorts): AutopilotWork {
     });
     try {
       const begun = await tables.backup({ by: record.by, note: REASON, location: record.location });
+      // A backup that a process of before had begun is being made again: the autopilot looks at the checklist after that.
+      const isBeingMade =
+        !begun.ok && begun.refusal.reason === 'job-active' && begun.refusal.job.work.kind === 'backup';
+      if (isBeingMade) return void (await clock.sleep(ports.pollMs, closing));
       if (!begun.ok) return { kind: 'table-refused', step: 'backup', refusal: begun.refusal };
       while (!ended.has(begun.value.id) && !closing.aborted) {
         const waking = new AbortController();

@@ -215,6 +215,8 @@ export type TableRefusal =
   | { readonly reason: 'run-active'; readonly runId: string }
   | { readonly reason: 'job-active'; readonly job: TableJob }
   | { readonly reason: 'no-job' }
+  /** The process of a backup died, and no other one made the backup again in time. */
+  | { readonly reason: 'interrupted' }
   | { readonly reason: 'stop-file'; readonly path: string }
   | { readonly reason: 'busy'; readonly holder: string }
   | { readonly reason: 'location'; readonly bucket: string; readonly why: 'missing' | 'not-writable' }
@@ -274,13 +276,17 @@ export const approvedJobSchema = z.object({
 });
 export type ApprovedJob = Readonly<z.infer<typeof approvedJobSchema>>;
 
-/** A backup, flush or restore in progress. */
-export interface TableJob extends Omit<ApprovedJob, 'work'> {
-  readonly work: { readonly kind: 'backup'; readonly note?: string } | TableAction;
-}
+/** A backup: a job that needs no approval. */
+export const backupJobSchema = approvedJobSchema.extend({
+  work: z.object({ kind: z.literal('backup'), note: z.string().exactOptional() }),
+});
+export type BackupJob = Readonly<z.infer<typeof backupJobSchema>>;
+
+/** A backup, flush, restore or deletion of backups in progress. */
+export type TableJob = Omit<ApprovedJob, 'work'> & { readonly work: BackupJob['work'] | TableAction };
 
 /** The id under which a job keeps its progress: its own, or that of the job it continues. */
-export const progressIdOf = ({ id, work }: ApprovedJob): string => work.continues ?? id;
+export const progressIdOf = ({ id, work }: TableJob): string => (work.kind === 'backup' ? id : (work.continues ?? id));
 
 export type JobStage =
   | 'reading'

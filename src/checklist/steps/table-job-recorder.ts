@@ -31,9 +31,10 @@ export function createTableJobRecorder(ports: {
 
   async function recordBackup(event: Extract<TableEvent, { job: TableJob }>): Promise<void> {
     const { job } = event;
-    if (event.kind === 'started') backups.set(job.id, await ports.begin('backup', job.by));
-    const step = backups.get(job.id);
-    if (!step || event.kind === 'started' || event.kind === 'progress' || event.kind === 'resumed') return;
+    if (event.kind === 'progress') return;
+    // A backup that another process began has no step here.
+    const step = backups.get(job.id) ?? (await ports.begin('backup', job.by));
+    if (event.kind === 'started' || event.kind === 'resumed') return void backups.set(job.id, step);
     backups.delete(job.id);
     if (event.kind === 'finished' && event.result.kind === 'backup') {
       const { id: backupId, counts } = event.result.record;

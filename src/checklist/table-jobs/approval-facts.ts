@@ -11,6 +11,7 @@ import type {
   NotRebuildable,
   RecreationFacts,
   TableAction,
+  TableJob,
   TableNow,
   TableRefusal,
 } from '../contracts/table-control.ts';
@@ -42,6 +43,8 @@ export interface ApprovalFactsPorts {
   /** How many records of the table belong to a scope now. @throws ManifestError */
   readonly countInScope: (scope: ScopeReference) => Promise<number>;
   readonly readNotRebuildable: () => Promise<NotRebuildable>;
+  /** The backup in progress, if there is one: it would be a copy of no state that the table ever had. */
+  readonly activeBackup: () => Promise<TableJob | undefined>;
   /** The run that is active on this pipeline, if there is one. */
   readonly activeRun: () => Promise<string | undefined>;
 }
@@ -90,7 +93,10 @@ export function createApprovalFacts(ports: ApprovalFactsPorts): ApprovalFacts {
     const runId = await ports.activeRun();
     if (runId !== undefined) return { reason: 'run-active', runId };
     const other = await ports.record.read();
-    return other && !other.end && other.job.id !== except ? { reason: 'job-active', job: other.job } : undefined;
+    if (other && !other.end && other.job.id !== except) return { reason: 'job-active', job: other.job };
+    // A job that resumes has excluded backups since it began.
+    const backup = except === undefined ? await ports.activeBackup() : undefined;
+    return backup && { reason: 'job-active', job: backup };
   }
 
   const preconditionsOf: ApprovalFacts['preconditionsOf'] = async ({ kind, failedOnly = false }) => {

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { GetObjectCommand } from '@aws-sdk/client-s3';
 import { findBackup, listBackups } from '../../backup/catalogue/catalogue.ts';
@@ -6,15 +5,11 @@ import type { BackupLocation } from '../../backup/catalogue/location.ts';
 import { importLegacy, refuseLegacy } from '../../backup/legacy/legacy.ts';
 import { createNativeBackup, followExport, readPointInTimeRecovery, startExport } from '../../backup/native/native.ts';
 import { verifyBackup } from '../../backup/verify/verify.ts';
-import { makeBackup } from '../../backup/write/make-backup.ts';
 import type { Clock, Random } from '../../lib/clock.ts';
-import { defined } from '../../lib/defined.ts';
 import { refuse, succeed } from '../../lib/result.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import { describeTable } from '../../pipeline/table/table.ts';
-import type { TableControl, TableEvent, TableJob } from '../contracts/table-control.ts';
-import type { JobRecord } from './job-record.ts';
-import { createProgressMeter } from './progress-meter.ts';
+import type { TableControl } from '../contracts/table-control.ts';
 import { refusalOrFault } from './table-errors.ts';
 
 export interface BackupRequestsPorts {
@@ -23,72 +18,21 @@ export interface BackupRequestsPorts {
   readonly clock: Clock;
   readonly random: Random;
   readonly table: string;
-  readonly record: Pick<JobRecord, 'read'>;
   readonly readFault: (error: unknown) => Fault;
   readonly warn: (message: string, cause: unknown) => void;
-  readonly emit: (event: TableEvent) => Promise<unknown>;
   /** Aborted when the bot shuts down. */
   readonly closing: AbortSignal;
 }
 
-export type BackupRequests = Pick<
-  TableControl,
-  'backup' | 'nativeBackup' | 'exportTable' | 'backups' | 'verify' | 'importLegacy'
->;
+export type BackupRequests = Pick<TableControl, 'nativeBackup' | 'exportTable' | 'backups' | 'verify' | 'importLegacy'>;
 
 const EXPORT_POLL_MS = 15_000;
 
 /** Making and reading backups: what needs neither an approval nor the lease. The methods throw the errors of AWS. */
 export function createBackupRequests(ports: BackupRequestsPorts): BackupRequests {
-  const { dynamodb, location, clock, emit, closing } = ports;
-  let current: TableJob | undefined;
-
-  async function make(job: TableJob, note: string | undefined): Promise<void> {
-    const measure = createProgressMeter(clock);
-    await emit({ kind: 'started', job });
-    try {
-      const { record, versioning } = await makeBackup(ports, {
-        table: ports.table,
-        by: job.by,
-        ...defined({ note }),
-        signal: closing,
-        onProgress({ stage, items, plainBytes, approximateItems }) {
-          const isApproximate = stage === 'reading';
-          const progress = measure({ stage, done: items, total: approximateItems, isApproximate, bytes: plainBytes });
-          void emit({ kind: 'progress', job, progress });
-        },
-      });
-      const result = { kind: 'backup' as const, record, versioning };
-      await emit({ kind: 'finished', job, result, elapsedMs: clock.now() - job.startedAt });
-    } catch (error) {
-      if (closing.aborted) {
-        await emit({ kind: 'stopped', job, by: 'the shutdown of the bot' });
-        return;
-      }
-      ports.warn(`backup ${job.id} failed`, error);
-      await emit({ kind: 'failed', job, refusal: refusalOrFault(error, ports.readFault) });
-    } finally {
-      current = undefined;
-    }
-  }
+  const { dynamodb, location, clock, closing } = ports;
 
   return {
-    async backup({ by, note, location: shownIn }) {
-      if (current) return refuse({ reason: 'job-active', job: current });
-      // A copy of a table that is being emptied or filled is of no state that the table ever had.
-      const stored = await ports.record.read();
-      if (stored && !stored.end) return refuse({ reason: 'job-active', job: stored.job });
-      const job: TableJob = {
-        id: `backup-${randomUUID().slice(0, 8)}`,
-        work: { kind: 'backup', ...defined({ note }) },
-        by,
-        location: shownIn,
-        startedAt: Math.round(clock.now()),
-      };
-      current = job;
-      void make(job, note);
-      return succeed(job);
-    },
     async nativeBackup() {
       const stamp = new Date(clock.now()).toISOString().replace(/[-:]|\..*/g, '');
       const made = await createNativeBackup(dynamodb, ports.table, `rescan-bot-${stamp}`);

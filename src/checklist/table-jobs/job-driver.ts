@@ -14,6 +14,7 @@ import {
   progressIdOf,
   READING_STAGES,
   type TableEvent,
+  type TableJob,
   type TableRefusal,
 } from '../contracts/table-control.ts';
 import type { JobRecord } from './job-record.ts';
@@ -36,28 +37,29 @@ export interface WorkLimits {
   readonly mayFinish: () => void;
 }
 
-export interface JobDriverPorts {
+export interface JobDriverPorts<Job extends TableJob = ApprovedJob> {
   readonly clock: Clock;
-  readonly record: JobRecord;
+  readonly record: JobRecord<Job>;
   /** The lease on the pipeline, under a holder name of its own: while it is held no run and no other job works on the table. */
   readonly lease: Lease;
+  /**
+   * The job writes nothing that another process could be hurt by: it goes on while the lease cannot be renewed, as long as nobody
+   * else takes it.
+   */
+  readonly isHarmless?: true;
   /** The progress of jobs. */
   readonly jobs: Pick<JobStore, 'read' | 'remove'>;
   /** Does the work of a job from where it was left. */
-  readonly carryOut: (
-    job: ApprovedJob,
-    limits: WorkLimits,
-    onProgress: (update: ProgressUpdate) => void,
-  ) => Promise<JobResult>;
+  readonly carryOut: (job: Job, limits: WorkLimits, onProgress: (update: ProgressUpdate) => void) => Promise<JobResult>;
   readonly stopFileExists: () => Promise<boolean>;
   readonly stopFile: string;
   readonly readFault: (error: unknown) => Fault;
   /** Records that the table is about to change. Nothing is written to the table before it resolves. */
-  readonly recordTableChange: (job: ApprovedJob) => Promise<void>;
+  readonly recordTableChange: (job: Job) => Promise<void>;
   /** Stores how a job ended outside the control table: one that is restored from an earlier time must not run it again. */
-  readonly markEnded: (job: ApprovedJob, end: JobEnd) => Promise<void>;
+  readonly markEnded: (job: Job, end: JobEnd) => Promise<void>;
   /** Records the result as a step of the checklist, before the job is forgotten. */
-  readonly recordResult: (job: ApprovedJob, result: JobResult) => Promise<void>;
+  readonly recordResult: (job: Job, result: JobResult) => Promise<void>;
   /** Resolves to whether everything that people must hear is stored. */
   readonly emit: (event: TableEvent) => Promise<boolean>;
   readonly warn: (message: string, cause: unknown) => void;
@@ -79,31 +81,31 @@ class JobLost extends Error {
 }
 
 /** What is decided under the lease: the job to drive from now on without a gap, or a value for the caller. */
-export type Decision<T> =
+export type Decision<T, Job extends TableJob = ApprovedJob> =
   | {
-      readonly drive: ApprovedJob;
+      readonly drive: Job;
       readonly isResumed: boolean;
       /** It has deleted the table and must create it again, stopped or not. */
       readonly mustFinish?: true;
     }
   | { readonly drive?: undefined; readonly value: T };
 
-export interface JobDriver {
+export interface JobDriver<Job extends TableJob = ApprovedJob> {
   /** The job that this process starts or drives. */
-  current(): ApprovedJob | undefined;
+  current(): Job | undefined;
   /**
    * Takes the lease, and calls `decide` under it. The job that `decide` returns is driven under the same lease; in every
    * other case, an exception included, the lease is released. `lost` is aborted when the lease is lost meanwhile. `starting` is
    * the job that `decide` may return: a stop finds it.
    */
   underLease<T>(
-    decide: (lost: AbortSignal) => Promise<Decision<T>>,
-    starting?: ApprovedJob,
+    decide: (lost: AbortSignal) => Promise<Decision<T, Job>>,
+    starting?: Job,
   ): Promise<Result<T | undefined, TableRefusal>>;
   /** Stops the job between two writes, or before its first one; the job, if this process starts or drives one. */
-  stop(by: string): ApprovedJob | undefined;
+  stop(by: string): Job | undefined;
   /** Reports how a job ended that another process drove, and forgets the job. */
-  reportEnd(job: ApprovedJob, end: JobEnd): Promise<void>;
+  reportEnd(job: Job, end: JobEnd): Promise<void>;
   /** Releases the job: another process, or the next start of this one, resumes it. */
   shutDown(): Promise<void>;
 }
@@ -121,20 +123,20 @@ const PULSE_MS = 1_000;
  */
 const MAX_STANDSTILL_MS = 10_000;
 
-interface Driven {
-  readonly job: ApprovedJob;
+interface Driven<Job> {
+  readonly job: Job;
   readonly over: AbortController;
   readonly finished: Promise<void>;
 }
 
 /** Drives flushes and restores, one at a time on a pipeline, under the lease that also excludes runs. */
-export function createJobDriver(ports: JobDriverPorts): JobDriver {
+export function createJobDriver<Job extends TableJob = ApprovedJob>(ports: JobDriverPorts<Job>): JobDriver<Job> {
   const { clock, record, lease } = ports;
   const closing = new AbortController();
-  let driven: Driven | undefined;
-  let starting: { readonly job: ApprovedJob; stopBy?: string } | undefined;
+  let driven: Driven<Job> | undefined;
+  let starting: { readonly job: Job; stopBy?: string } | undefined;
   /** Jobs whose end is stored: they block nothing any more. */
-  const ended = new WeakSet<ApprovedJob>();
+  const ended = new WeakSet<Job>();
   /** One at a time in this process: the lease object is shared, so one exit would release it under the other. */
   let turn: Promise<unknown> = Promise.resolve();
   function inTurn<T>(change: () => Promise<T>): Promise<T> {
@@ -143,7 +145,7 @@ export function createJobDriver(ports: JobDriverPorts): JobDriver {
     return next;
   }
 
-  function drive(job: ApprovedJob, over: AbortController, how: { isResumed: boolean; mustFinish?: true }): void {
+  function drive(job: Job, over: AbortController, how: { isResumed: boolean; mustFinish?: true }): void {
     const finished = work(job, over, how).finally(() => {
       if (driven?.job === job) driven = undefined;
     });
@@ -151,7 +153,7 @@ export function createJobDriver(ports: JobDriverPorts): JobDriver {
   }
 
   async function work(
-    job: ApprovedJob,
+    job: Job,
     over: AbortController,
     { isResumed, mustFinish }: { isResumed: boolean; mustFinish?: true },
   ): Promise<void> {
@@ -162,7 +164,7 @@ export function createJobDriver(ports: JobDriverPorts): JobDriver {
     let progress: JobProgress | undefined;
     // The end of a job whose lease is over by the clock belongs to the next holder, even if no timer has fired yet.
     const giveUpExpired = () => {
-      if (!lease.holds()) over.abort(new JobLost());
+      if (!lease.holds() && !ports.isHarmless) over.abort(new JobLost());
     };
     await ports.emit({ kind: isResumed ? 'resumed' : 'started', job });
     try {
@@ -198,7 +200,7 @@ export function createJobDriver(ports: JobDriverPorts): JobDriver {
   }
 
   /** How far a job came that this process has driven, and perhaps others before. Never throws. */
-  async function reachOf(job: ApprovedJob, isResumed: boolean, progress?: JobProgress): Promise<JobReach> {
+  async function reachOf(job: Job, isResumed: boolean, progress?: JobProgress): Promise<JobReach> {
     const hasWritten = progress !== undefined && !READING_STAGES.has(progress.stage);
     const isUntouched = !hasWritten && (await isUntouchedBefore(ports.jobs, job, isResumed));
     return defined({ progress, isUntouched: isUntouched ? (true as const) : undefined });
@@ -214,8 +216,8 @@ export function createJobDriver(ports: JobDriverPorts): JobDriver {
     const mayFinish = () => {
       if (over.signal.reason instanceof JobLost) lost = over.signal.reason;
       // A signal that a stop has aborted does not tell of the shutdown.
-      if (!lost && (closing.signal.aborted || !lease.holds() || clock.now() - pulseAt > MAX_STANDSTILL_MS))
-        lost = new JobLost();
+      const isTooLate = !ports.isHarmless && (!lease.holds() || clock.now() - pulseAt > MAX_STANDSTILL_MS);
+      if (!lost && (closing.signal.aborted || isTooLate)) lost = new JobLost();
       if (lost) throw lost;
     };
     const check = () => {
@@ -245,7 +247,7 @@ export function createJobDriver(ports: JobDriverPorts): JobDriver {
    * is not resumed, and whose end the next one reports. Retried until it is stored; after the first failure it is reported
    * at once.
    */
-  async function conclude(job: ApprovedJob, end: JobEnd): Promise<void> {
+  async function conclude(job: Job, end: JobEnd): Promise<void> {
     let reports = 0;
     let isReported = false;
     const report = async (): Promise<void> => {
@@ -274,7 +276,7 @@ export function createJobDriver(ports: JobDriverPorts): JobDriver {
   }
 
   /** Looks for the stop file and for a stop that another process asked for. A job whose record is gone is over, too. */
-  async function watchStops(job: ApprovedJob, over: AbortController, done: AbortSignal): Promise<void> {
+  async function watchStops(job: Job, over: AbortController, done: AbortSignal): Promise<void> {
     while (!done.aborted) {
       try {
         if (await ports.stopFileExists()) over.abort(new JobStopped(`the stop file ${ports.stopFile}`));
@@ -290,7 +292,7 @@ export function createJobDriver(ports: JobDriverPorts): JobDriver {
   }
 
   async function decideUnderLease<T>(
-    decide: (lost: AbortSignal) => Promise<Decision<T>>,
+    decide: (lost: AbortSignal) => Promise<Decision<T, Job>>,
   ): Promise<Result<T | undefined, TableRefusal>> {
     // Its end is stored and only being reported: a moment.
     if (driven && ended.has(driven.job)) await driven.finished;
@@ -302,9 +304,9 @@ export function createJobDriver(ports: JobDriverPorts): JobDriver {
     let isDriven = false;
     try {
       // Renewed from here on: counting a large table takes longer than a lease lasts.
-      lease.start(() => over.abort(new JobLost()));
+      lease.start(() => over.abort(new JobLost()), { regains: ports.isHarmless === true });
       const decision = await decide(over.signal);
-      if (!decision.drive) return succeed(decision.value);
+      if (!('isResumed' in decision)) return succeed(decision.value);
       if (starting?.stopBy !== undefined) over.abort(new JobStopped(starting.stopBy));
       drive(decision.drive, over, decision);
       isDriven = true;
@@ -363,9 +365,10 @@ export function createJobDriver(ports: JobDriverPorts): JobDriver {
  */
 export async function isUntouchedBefore(
   jobs: Pick<JobStore, 'read'>,
-  job: ApprovedJob,
+  job: TableJob,
   isResumed: boolean,
 ): Promise<boolean> {
+  if (job.work.kind === 'backup') return true;
   if (job.work.kind === 'prune' || (job.work.kind === 'restore' && job.work.mode === 'rows')) return !isResumed;
   return jobs.read(progressIdOf(job)).then(
     (kept) => kept === undefined,

@@ -4,17 +4,20 @@ import type { ControlTable, Key } from '../../state/control-table.ts';
 import {
   type ApprovedJob,
   approvedJobSchema,
+  type BackupJob,
+  backupJobSchema,
   type JobEnd,
   type JobProgress,
   type JobResult,
+  type TableJob,
   type TableRefusal,
 } from '../contracts/table-control.ts';
 
-/** The flush or restore in progress on a pipeline, in the control table, where every process finds it. */
-export interface JobRecord {
+/** The job in progress on a pipeline, in the control table, where every process finds it. */
+export interface JobRecord<Job extends TableJob = ApprovedJob> {
   /** Stores the job if no other is stored; whether it did. */
-  claim(job: ApprovedJob): Promise<boolean>;
-  read(): Promise<StoredJob | undefined>;
+  claim(job: Job): Promise<boolean>;
+  read(): Promise<StoredJob<Job> | undefined>;
   /** Stores the message with the progress of the job. */
   setLiveMessage(jobId: string, message: { readonly channel: string; readonly ts: string }): Promise<void>;
   /** Asks the process that runs the job to stop it; whether the job was there. */
@@ -24,8 +27,8 @@ export interface JobRecord {
   remove(jobId: string): Promise<void>;
 }
 
-export interface StoredJob {
-  readonly job: ApprovedJob;
+export interface StoredJob<Job extends TableJob = ApprovedJob> {
+  readonly job: Job;
   /** Who asked for a stop. */
   readonly stopBy?: string;
   /** How it ended, while that is not reported yet. */
@@ -46,9 +49,15 @@ const endSchema = z.discriminatedUnion('kind', [
 export const parseEnd = (text: string): JobEnd => endSchema.parse(JSON.parse(text));
 const entrySchema = z.object({ stopBy: z.string().optional(), end: z.string().optional() });
 
-/** The record of the pipeline `name`. */
-export function createJobRecord(table: ControlTable, name: string): JobRecord {
-  const key: Key = { pk: `pipeline#${name}`, sk: 'table-job' };
+/** The flush, restore or deletion of backups of the pipeline `name`. */
+export const createJobRecord = (table: ControlTable, name: string): JobRecord =>
+  createRecord(table, { pk: `pipeline#${name}`, sk: 'table-job' }, approvedJobSchema);
+
+/** The backup of the pipeline `name`: it may be made while the record of another job is stored that has ended. */
+export const createBackupJobRecord = (table: ControlTable, name: string): JobRecord<BackupJob> =>
+  createRecord(table, { pk: `pipeline#${name}`, sk: 'backup-job' }, backupJobSchema);
+
+function createRecord<Job extends TableJob>(table: ControlTable, key: Key, schema: z.ZodType<Job>): JobRecord<Job> {
   return {
     claim: (job) => table.create(key, { ...job }),
     async read() {
@@ -56,7 +65,7 @@ export function createJobRecord(table: ControlTable, name: string): JobRecord {
       if (!entry) return;
       const { stopBy, end } = entrySchema.parse(entry);
       const ended = end === undefined ? undefined : parseEnd(end);
-      return { job: approvedJobSchema.parse(entry), ...defined({ stopBy, end: ended }) };
+      return { job: schema.parse(entry), ...defined({ stopBy, end: ended }) };
     },
     async setLiveMessage(jobId, message) {
       await table.update(key, { set: { liveMessage: message } }, { equals: { id: jobId } });

@@ -10,6 +10,7 @@ import {
   actionOf,
   describeBackups,
   optionsOf,
+  type TableJob,
   type TableRefusal,
 } from '../contracts/table-control.ts';
 import type { Checklist } from '../steps/checklist.ts';
@@ -24,6 +25,8 @@ export interface StartApprovedPorts {
   readonly approvals: Pick<ApprovalStore, 'read' | 'move'>;
   readonly requests: Pick<ApprovalRequests, 'end'>;
   readonly facts: Pick<ApprovalFacts, 'gather'>;
+  /** Read after the claim: a backup reads the record of the job after its own claim, so one of both sees the other. */
+  readonly activeBackup: () => Promise<TableJob | undefined>;
   readonly checklist: Pick<Checklist, 'openId'>;
   /** What is about to be deleted or overwritten is in the audit first. */
   readonly audit: Pick<AuditWriter, 'record'>;
@@ -88,6 +91,11 @@ async function start(ports: StartApprovedPorts, approval: Approval): Promise<Res
     const mine = withFacts(job, facts.value);
     if (lost.aborted) return { value: { reason: 'busy', holder: 'another bot process' } };
     if (!(await record.claim(mine))) return { value: await otherJob(record) };
+    const backup = await ports.activeBackup();
+    if (backup) {
+      await record.remove(job.id);
+      return { value: { reason: 'job-active', job: backup } };
+    }
     const notStarted = await markUsed(ports, mine, approval);
     if (!notStarted) return { drive: mine, isResumed: false };
     // With an unclear end of that write the claim stays: `lookForWork` reads the approval again.

@@ -17,11 +17,20 @@ import { describeTable, keyNamesOf } from '../../pipeline/table/table.ts';
 import { backupForCorrections, countCorrections } from '../../results/diff/corrections.ts';
 import { referenceTo, type ScopeReference } from '../../run/scope/scope.ts';
 import type { ScopeFilter } from '../../run/scope/scope-filter.ts';
+import type { Lease } from '../../state/lease.ts';
 import type { AuditWriter } from '../audit/audit-writer.ts';
-import type { KnownCorrections, TableAnswer, TableControl, TableEvent } from '../contracts/table-control.ts';
+import type {
+  BackupJob,
+  KnownCorrections,
+  TableAnswer,
+  TableControl,
+  TableEvent,
+  TableJob,
+} from '../contracts/table-control.ts';
 import type { Checklist } from '../steps/checklist.ts';
 import { type ApprovalFactsPorts, createApprovalFacts } from './approval-facts.ts';
 import { createApprovalRequests } from './approval-requests.ts';
+import { createBackupJobs } from './backup-jobs.ts';
 import { type BackupRequestsPorts, createBackupRequests } from './backup-requests.ts';
 import { type CarryOutPorts, carryOut } from './carry-out.ts';
 import { createJobDriver, type JobDriverPorts } from './job-driver.ts';
@@ -35,10 +44,13 @@ import { readRecreation, readTableNow } from './table-facts.ts';
 export interface TableStepsPorts
   extends Omit<
       ApprovalFactsPorts,
-      'record' | 'readTable' | 'readRecreation' | 'describe' | 'pruning' | 'readScope' | 'countInScope'
+      'record' | 'readTable' | 'readRecreation' | 'describe' | 'pruning' | 'activeBackup' | 'readScope' | 'countInScope'
     >,
-    Omit<JobDriverPorts, 'record' | 'jobs' | 'emit' | 'carryOut' | 'recordTableChange' | 'markEnded' | 'recordResult'>,
-    Omit<BackupRequestsPorts, 'record' | 'emit' | 'closing'>,
+    Omit<
+      JobDriverPorts,
+      'record' | 'jobs' | 'emit' | 'carryOut' | 'recordTableChange' | 'markEnded' | 'recordResult' | 'isHarmless'
+    >,
+    Omit<BackupRequestsPorts, 'closing'>,
     CarryOutPorts {
   /** When the last run over all images ended, epoch ms; undefined where there was none. */
   readonly lastWholeRunEndedAt: () => Promise<number | undefined>;
@@ -47,6 +59,9 @@ export interface TableStepsPorts
   readonly lambda: LambdaClient;
   readonly functionName: string;
   readonly record: JobRecord;
+  readonly backupRecord: JobRecord<BackupJob>;
+  /** Excludes other backups, and nothing else. */
+  readonly backupLease: Lease;
   readonly approvals: ApprovalStore;
   readonly policy: ApprovalPolicy;
   readonly approvalMs: number;
@@ -90,6 +105,7 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
     });
   const facts = createApprovalFacts({
     ...ports,
+    activeBackup: () => backupJobs.active(),
     pruning,
     describe: () => describeTable(dynamodb, ports.table),
     readTable,
@@ -98,7 +114,14 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
     countInScope,
   });
   const requests = createApprovalRequests({ ...ports, facts, emit });
-  const backups = createBackupRequests({ ...ports, emit, closing: closing.signal });
+  const backups = createBackupRequests({ ...ports, closing: closing.signal });
+  const backupJobs = createBackupJobs({
+    ...ports,
+    emit,
+    record: ports.backupRecord,
+    lease: ports.backupLease,
+    tableJob: record,
+  });
   const driver = createJobDriver({
     ...ports,
     emit,
@@ -174,6 +197,7 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
       ports.warn('unfinished backups were not removed', error),
     );
     while (!closing.signal.aborted) {
+      await backupJobs.lookForWork().catch((error) => ports.warn('could not look for a backup that was left', error));
       await finder.lookForWork().catch((error) => ports.warn('could not look for a job that was left', error));
       await requests.expire().catch((error) => ports.warn('could not look for expired requests', error));
       await requests.showEnded().catch((error) => ports.warn('the messages of requests were not edited', error));
@@ -182,7 +206,7 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
   }
 
   return {
-    backup: (request) => answer(() => backups.backup(request)),
+    backup: (request) => answer(() => backupJobs.backup(request)),
     nativeBackup: () => answer(backups.nativeBackup),
     exportTable: () => answer(backups.exportTable),
     backups: () => answer(backups.backups),
@@ -247,7 +271,10 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
         if (!decided.ok) return decided;
         const approval = decided.value;
         if (approval.state.kind !== 'approved') return succeed({ approval });
-        const started = await startApproved({ ...ports, facts, requests, driver }, approval);
+        const started = await startApproved(
+          { ...ports, facts, requests, driver, activeBackup: backupJobs.active },
+          approval,
+        );
         return succeed({
           approval: (await approvals.read(approvalId)) ?? approval,
           ...(started.ok ? { job: started.value } : { refused: started.refusal }),
@@ -260,22 +287,29 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
       return driver.current() ?? (stored?.end ? undefined : stored?.job);
     },
     stop: (by) =>
-      answer(async () => {
+      answer<TableJob>(async () => {
         const mine = driver.stop(by);
         if (mine) return succeed(mine);
         const stored = await record.read();
-        if (!stored || stored.end) return refuse({ reason: 'no-job' });
-        await record.askStop(stored.job.id, by);
-        return succeed(stored.job);
+        if (stored && !stored.end) {
+          await record.askStop(stored.job.id, by);
+          return succeed(stored.job);
+        }
+        const backup = await backupJobs.stop(by);
+        return backup ? succeed(backup) : refuse({ reason: 'no-job' });
       }),
-    setLiveMessage: (jobId, message) => record.setLiveMessage(jobId, message),
+    async setLiveMessage(jobId, message) {
+      // Each record takes only the message of its own job.
+      await record.setLiveMessage(jobId, message);
+      await ports.backupRecord.setLiveMessage(jobId, message);
+    },
     watch,
     standBy() {
       void lookingForWork();
     },
     async shutDown() {
       closing.abort(new Error('The bot shuts down'));
-      await driver.shutDown();
+      await Promise.all([driver.shutDown(), backupJobs.shutDown()]);
     },
   };
 }

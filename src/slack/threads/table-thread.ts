@@ -50,8 +50,9 @@ export function createTableThread(ports: {
 
   /** Stores the end of a job for delivery before anything else: the channel must hear it. */
   async function end(job: TableJob, message: Message, sign = ''): Promise<void> {
-    await alerts.put(job.id, { to: 'channel', message });
+    // First, so that the alert finds the message of a backup, which has no request.
     if (job.liveMessage) ports.locations.add(job.id, job.liveMessage);
+    await alerts.put(job.id, { to: 'channel', message });
     const ended = say(`${sign}${firstLine(message)}`);
     const at = ports.locations.find(job.id);
     // Stored, so that the message does not show a job in progress for ever if this process dies now.
@@ -72,7 +73,7 @@ export function createTableThread(ports: {
       const postIn = (target: typeof thread) => chat.post(channel, jobMessage(job), target);
       const posted = { channel, ts: await postInThreadOrChannel(postIn, thread) };
       showIn(posted);
-      if (job.work.kind !== 'backup') await ports.tables.setLiveMessage(job.id, posted);
+      await ports.tables.setLiveMessage(job.id, posted);
     };
     beginnings.set(
       job.id,

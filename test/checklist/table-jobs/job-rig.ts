@@ -187,6 +187,7 @@ export function createWorld(): World {
       readFault: (error: unknown) => ({ reason: 'network', message: String(error), fix: 'look' }) as const,
       recordTableChange: () => note('table change'),
       recordResult: () => note('result'),
+      activeBackup: async () => undefined,
       async markEnded(job: ApprovedJob, end: JobEnd) {
         await alive();
         world.ended.set(job.id, end);

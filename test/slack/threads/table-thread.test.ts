@@ -118,8 +118,8 @@ test('The end of a job whose message is known is stored as an edit of that messa
   const { thread, done } = tableThread();
   await thread.handle({ ...finished, job: flushJob({ liveMessage: { channel: 'C1', ts: '1.5' } }) });
   expect(done).toEqual([
-    'alert a-1 channel: The flush is done: 760 records deleted in 5 s. The table is empty.',
     'a-1 is at 1.5',
+    'alert a-1 channel: The flush is done: 760 records deleted in 5 s. The table is empty.',
     'stored edit of 1.5: :white_check_mark: The flush is done: 760 records deleted in 5 s. The table is empty.',
   ]);
 });
@@ -141,8 +141,8 @@ test('An interrupted job ends its message, and the request to continue it is pos
   expect(done).toEqual([
     'post C1 undefined: Approval needed: flush of `TimesheetOCR-dev`',
     'message of a-1-2 is 2.0',
-    'alert a-1 channel: :warning: The flush was interrupted after 312 records and does not continue without a new approval.',
     'a-1 is at 1.5',
+    'alert a-1 channel: :warning: The flush was interrupted after 312 records and does not continue without a new approval.',
     expect.stringMatching(/^stored edit of 1.5: :warning: The flush was interrupted after 312 records/),
   ]);
   const down = tableThread({ post: () => Promise.reject(new Error('no Slack')) });

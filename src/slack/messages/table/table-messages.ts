@@ -47,7 +47,7 @@ export function jobMessage(job: TableJob, progress?: JobProgress): Message {
         : []),
       requestedLine(job),
     ],
-    ...(job.work.kind === 'backup' ? {} : { buttons: [button(ACTION.stopJob, 'Stop', job.id, { style: 'danger' })] }),
+    buttons: [button(ACTION.stopJob, 'Stop', job.id, { style: 'danger' })],
   });
 }
 
@@ -318,7 +318,9 @@ export const anotherJobMessage = (current: TableJob): Message =>
   );
 
 export const resumedJobMessage = (job: TableJob): Message =>
-  say(`${jobName(job)} continues where it was: the bot restarted or lost its lease.`);
+  say(
+    `${jobName(job)} ${job.work.kind === 'backup' ? 'starts again from the beginning' : 'continues where it was'}: the bot restarted or lost its lease.`,
+  );
 
 const MAX_LISTED = 15;
 

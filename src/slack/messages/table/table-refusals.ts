@@ -94,6 +94,8 @@ export function tableRefusalLines(refusal: TableRefusal, of: 'request' | 'job' =
         `${jobName(refusal.job)} that ${mention(refusal.job.by)} requested is in progress. Only one can run at a time.`,
         '`/rescan stop` stops it.',
       ];
+    case 'interrupted':
+      return ['The bot stopped while the backup was made, and did not run again within an hour.'];
     case 'no-job':
       return ['No flush or restore is in progress.'];
     case 'stop-file':
