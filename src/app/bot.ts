@@ -60,7 +60,7 @@ export async function startBot(settings: Settings, logger: Logger): Promise<() =
   });
   await slack.start();
   for (const part of [runs, tables, deploys, steps, autopilot]) part.standBy();
-  audit.enqueue({ who: 'bot', what: `bot ${holder}`, outcome: 'started' });
+  audit.enqueue({ who: 'bot', what: `bot ${holder}`, outcome: 'begun' });
   logger.info({ holder, channels: settings.slackChannels }, 'rescan-bot started');
   return async () => {
     // All at once: a slow step of the autopilot must not let a run start more images.

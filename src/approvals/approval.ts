@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { defined } from '../lib/defined.ts';
 import { type Result, refuse, succeed } from '../lib/result.ts';
 import { type ChangedFact, changedFacts, type Fingerprint } from './fingerprint.ts';
 
@@ -13,7 +14,8 @@ export const factSchema = z.object({ name: z.string(), value: z.string() });
 export const approvalStateSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('pending') }),
   z.object({ kind: z.literal('approved'), ...decided }),
-  z.object({ kind: z.literal('denied'), ...decided }),
+  /** `reason`: what the person who denied it wrote, if anything. */
+  z.object({ kind: z.literal('denied'), ...decided, reason: z.string().exactOptional() }),
   z.object({ kind: z.literal('expired'), at: z.number() }),
   z.object({ kind: z.literal('withdrawn'), ...decided }),
   z.object({
@@ -62,6 +64,8 @@ export const requestersOf = ({
 /** A click on Approve or Deny, as Slack's signed envelope reports it. */
 export interface Click {
   readonly decision: 'approve' | 'deny';
+  /** Why it is denied, in the words of the person. */
+  readonly reason?: string;
   readonly by: string;
   /** The same person as a requester, although their ids may differ, as on Enterprise Grid. Absent: the ids are compared. */
   readonly isRequester?: boolean;
@@ -97,7 +101,8 @@ export function decide(
   const mayDecide =
     click.approverCheck === 'approver' || (isOwn && policy === 'self' && click.approverCheck === 'operator');
   if (!mayDecide) return refuse({ reason: 'not-an-approver' });
-  return succeed({ kind: click.decision === 'approve' ? 'approved' : 'denied', by: click.by, at: now });
+  if (click.decision === 'approve') return succeed({ kind: 'approved', by: click.by, at: now });
+  return succeed({ kind: 'denied', by: click.by, at: now, ...defined({ reason: click.reason }) });
 }
 
 export type UseRefusal =

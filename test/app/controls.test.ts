@@ -14,7 +14,7 @@ test('closing a checklist withdraws its request for a flush, and the audit log c
   await audit.close(5_000);
   const entries: string[] = [];
   for await (const { who, what, outcome } of audit.entries()) entries.push(`${who}: ${what}: ${outcome}`);
-  expect(entries).toContain('U9: checklist c-0001: close requested, without its run');
+  expect(entries).toContain('U9: checklist c-0001: asked: to close it without its run');
   expect(entries).toContain(`U9: approval ${approval.id} of a flush: withdrawn`);
 });
 
@@ -27,7 +27,7 @@ test('a backup is recorded as a step of the checklist, and in the audit log when
   const outcomes: string[] = [];
   for await (const { what, outcome } of bot.audit.entries())
     if (what.startsWith('step backup') || what.startsWith('backup ')) outcomes.push(`${what}: ${outcome}`);
-  expect(outcomes).toContain('step backup of checklist c-0001: started');
-  expect(outcomes.some((outcome) => /^step backup of checklist c-0001: done: backup /.test(outcome))).toBe(true);
+  expect(outcomes).toContain('step backup of checklist c-0001: begun');
+  expect(outcomes.some((outcome) => /^step backup of checklist c-0001: finished: backup /.test(outcome))).toBe(true);
   expect(outcomes.some((outcome) => /^backup \S+: finished: \d+ records, verified, digest /.test(outcome))).toBe(true);
 });

@@ -4,18 +4,12 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { suggestNearest } from '../../src/lib/nearest.ts';
 import type { RunState } from '../../src/run/model/types.ts';
-import { actionTable } from '../../src/slack/actions/action-table.ts';
-import { commandTable } from '../../src/slack/commands/command-table.ts';
 import { COMMANDS } from '../../src/slack/commands/commands.ts';
 import { changePlanView } from '../../src/slack/forms/change-plan-view.ts';
-import { createDeployForms } from '../../src/slack/forms/deploy-forms.ts';
+import { denyView } from '../../src/slack/forms/deny-form.ts';
 import { deployView, rollbackView } from '../../src/slack/forms/deploy-view.ts';
-import { formTable } from '../../src/slack/forms/form-table.ts';
-import { createRestoreRowsForm } from '../../src/slack/forms/restore-rows-form.ts';
 import { restoreRowsView } from '../../src/slack/forms/restore-rows-view.ts';
-import { createTableForms } from '../../src/slack/forms/table-forms.ts';
 import { chooseRestoreView, flushView } from '../../src/slack/forms/table-views.ts';
-import { createPermissions } from '../../src/slack/intake/permissions.ts';
 import { autopilotMessage, autopilotPlanMessage } from '../../src/slack/messages/checklist/autopilot-message.ts';
 import { checklistMessage } from '../../src/slack/messages/checklist/checklist-message.ts';
 import { deployedMessage } from '../../src/slack/messages/checklist/deploy-message.ts';
@@ -24,7 +18,7 @@ import { scopeSetMessage } from '../../src/slack/messages/checklist/scope-messag
 import { stopQuestion } from '../../src/slack/messages/checklist/status-message.ts';
 import { helpMessage, unknownWordMessage } from '../../src/slack/messages/help/help.ts';
 import { ACTION, button } from '../../src/slack/messages/kit/buttons.ts';
-import { type Message, say, withButton } from '../../src/slack/messages/kit/message.ts';
+import { say, withButton } from '../../src/slack/messages/kit/message.ts';
 import { diffMessage } from '../../src/slack/messages/results/diff-message.ts';
 import { failuresMessage } from '../../src/slack/messages/results/failures-message.ts';
 import { followMessage } from '../../src/slack/messages/results/log-message.ts';
@@ -33,19 +27,8 @@ import { previewMessage } from '../../src/slack/messages/run/preview.ts';
 import { runMessage } from '../../src/slack/messages/run/run-message.ts';
 import { approvalMessage } from '../../src/slack/messages/table/approval-message.ts';
 import { jobMessage, pruneMessage } from '../../src/slack/messages/table/table-messages.ts';
-import { createFilePlaces } from '../../src/slack/requests/file-places.ts';
-import { createLogRequests, logRefusal } from '../../src/slack/requests/log-requests.ts';
-import { createPipelineStates } from '../../src/slack/requests/pipeline-state.ts';
-import { createResultFiles } from '../../src/slack/requests/result-files.ts';
-import { createResultRequests } from '../../src/slack/requests/result-requests.ts';
-import { createRunRequests } from '../../src/slack/requests/run-requests.ts';
-import { stepStarters } from '../../src/slack/requests/step-starters.ts';
-import { createLogFollower } from '../../src/slack/threads/log-follower.ts';
-import { idleControls } from '../support/memory/idle-checklist.ts';
-import { idleTableControl } from '../support/memory/idle-table-control.ts';
-import { createScriptedRunControl, runPlan, runSnapshot } from '../support/memory/scripted-run-control.ts';
+import { runPlan, runSnapshot } from '../support/memory/scripted-run-control.ts';
 import { autopilotRecord, checklistView, plannedDeploy, scopeFound } from '../support/messages/checklist-builders.ts';
-import { peopleWith } from '../support/messages/people.ts';
 import { diffFound, failuresFound } from '../support/messages/result-builders.ts';
 import {
   backupRecord,
@@ -55,143 +38,7 @@ import {
   pruneAction,
   tableNow,
 } from '../support/messages/table-builders.ts';
-import { createFakeClock } from '../support/rigs/fake-clock.ts';
-
-function createTables() {
-  const runs = createScriptedRunControl();
-  const clock = createFakeClock();
-  const links = { toRun: async () => undefined, toRunOf: async () => undefined, to: async () => undefined };
-  const chat = { post: async () => '1.000001', edit: async () => {} };
-  const liveMessages = { show: () => {} };
-  const people = peopleWith();
-  const permissions = createPermissions({
-    operators: [],
-    approvers: [],
-    stopFor: 'everyone',
-    membersOf: async () => [],
-    people,
-    clock,
-  });
-  const requests = createRunRequests({ runs, liveMessages, links });
-  const rescans = idleControls(runs);
-  const { checklist, scope, starts, steps, autopilot, audit } = rescans;
-  const planning = { runs, starts, chat, links, clock };
-  const answers = { offer: async (_channel: string, message: Message) => message, share: async () => undefined };
-  const places = createFilePlaces({
-    threadIn: async () => undefined,
-    links,
-    directChannel: async () => 'D1',
-    onError: () => {},
-  });
-  const deployForms = createDeployForms({
-    deploys: rescans.deploys,
-    download: async () => new Uint8Array(),
-    openView: async () => 'V1',
-    updateView: async () => {},
-  });
-  const stepPorts = { steps, answers, sampleImages: 3 };
-  const states = createPipelineStates({ ...rescans, runs, tables: idleTableControl(), clock });
-  const status = { states, links, permissions };
-  const { results, diagnoses, functionLog } = rescans;
-  const files = { share: async () => 0 };
-  const resultFiles = createResultFiles({ results, files });
-  const resultRequests = createResultRequests({
-    results,
-    diagnoses,
-    answers,
-    places,
-    files: resultFiles,
-    planning,
-    pace: { kind: 'auto' },
-    clock,
-  });
-  const putBack = createRestoreRowsForm({
-    results,
-    openView: async () => 'V1',
-    updateView: async () => {},
-    askApproval: async () => undefined,
-  });
-  const { findLines, followLines, followStops: stops } = functionLog;
-  const logs = createLogRequests({ findLines, results, answers, places, files, clock });
-  const following = createLogFollower({
-    followLines,
-    stops,
-    chat,
-    places,
-    clock,
-    refusalOf: logRefusal,
-    onError: () => {},
-  });
-  const table = idleTableControl();
-  const forms = createTableForms({
-    tables: table,
-    scope,
-    chat,
-    openView: async () => 'V1',
-    updateView: async () => {},
-    checkApprover: async () => 'neither',
-    whoApproves: { policy: 'second-person', approvers: ['U0APPROVER'] },
-  });
-  return {
-    commands: commandTable({
-      runs,
-      planning,
-      status,
-      requests,
-      table: { tables: table, forms },
-      checklist: { checklist, permissions, clock, autopilot, checkApprover: async () => 'approver' },
-      scope,
-      steps: stepPorts,
-      deploys: deployForms,
-      autopilot: { autopilot, chat },
-      audit: { audit, exportAudit: async () => say('The CSV is ready.') },
-      results: {
-        requests: resultRequests,
-        files: resultFiles,
-        exportAudit: async () => say('The CSV is ready.'),
-        putBack,
-        places,
-      },
-      logs,
-      following,
-      pace: { kind: 'auto' },
-    }),
-    actions: actionTable({
-      runs,
-      starts,
-      autopilot,
-      scope,
-      startStep: stepStarters({
-        tables: table,
-        forms,
-        planning,
-        pace: { kind: 'auto' },
-        stepPorts,
-        deploys: deployForms,
-        results: resultRequests,
-      }),
-      requests,
-      status,
-      liveMessages,
-      chat,
-      links,
-      tables: table,
-      checkApprover: async () => 'neither',
-      people,
-      results: resultRequests,
-      resultFiles,
-      places,
-      answers,
-      putBack,
-      forms,
-      following,
-      whoApproves: { policy: 'second-person', approvers: ['U0APPROVER'] },
-      openView: async () => 'V1',
-      onError: () => {},
-    }),
-    views: formTable(planning, forms, deployForms, putBack),
-  };
-}
+import { createIntakeRig } from '../support/rigs/intake-rig.ts';
 
 const manifestSchema = z.looseObject({
   features: z.looseObject({
@@ -200,7 +47,7 @@ const manifestSchema = z.looseObject({
 });
 
 describe('the tables of commands, buttons and forms', () => {
-  const { commands, actions, views } = createTables();
+  const { commands, actions, forms: views } = createIntakeRig();
   const words = [...commands.keys()];
 
   test('every command is in the command table and in the help text with its usage', () => {
@@ -337,6 +184,7 @@ describe('the tables of commands, buttons and forms', () => {
         table: 'T',
         channel: 'C1',
       }),
+      denyView('a-1', { channel: 'C1', ts: '1.0' }),
     ];
     expect([...views.keys()]).toEqual(opened.map((view) => view.callback_id));
   });

@@ -4,6 +4,9 @@ import { formTable } from '../../slack/forms/form-table.ts';
 import { createDeduplicator } from '../../slack/intake/deduplicate.ts';
 import { createIntake, type Intake } from '../../slack/intake/dispatch.ts';
 import { createErrorReporter } from '../../slack/intake/error-reporter.ts';
+import { createHeavyReads } from '../../slack/intake/heavy-reads.ts';
+import { lastKnownLines } from '../../slack/messages/checklist/status-message.ts';
+import { createApprovalDecider } from '../../slack/requests/decide-approval.ts';
 import type { PipelineStates } from '../../slack/requests/pipeline-state.ts';
 import { stepStarters } from '../../slack/requests/step-starters.ts';
 import type { AccessParts, ClientParts } from './clients.ts';
@@ -12,21 +15,21 @@ import type { SlackPorts } from './ports.ts';
 import type { RequestParts } from './requests.ts';
 import type { ThreadParts } from './threads.ts';
 
-/** Every command, button and form, and what dispatches to them. */
-export function assembleIntake(
+/** Every command by its word, every button by its action id, and every form by its callback id. */
+export function assembleHandlers(
   ports: SlackPorts,
   { answers, modals }: ClientParts,
-  { permissions, people, membership, checkApprover, whoApproves }: AccessParts,
+  { permissions, people, checkApprover, whoApproves }: AccessParts,
   { links, runMessages }: DeliveryParts,
   requests: RequestParts,
   { logFollower: following }: ThreadParts,
   states: PipelineStates,
-): Intake {
-  const { settings, runs, tables, checklist, scope, starts, steps, autopilot, audit, clock, random, logger, onError } =
-    ports;
+) {
+  const { settings, runs, tables, checklist, scope, starts, steps, autopilot, audit, clock, onError } = ports;
   const { answers: offers, places, planning, runRequests, resultFiles, resultRequests, exportAudit } = requests;
   const { tableForms, deployForms, restoreRowsForm } = requests;
   const { pace } = settings;
+  const decide = createApprovalDecider({ tables, chat: answers, checkApprover, people, whoApproves, onError });
   const status = { states, links, permissions };
   const stepPorts = { steps, answers: offers, sampleImages: settings.sampleImages };
   const commands = commandTable({
@@ -72,9 +75,7 @@ export function assembleIntake(
     chat: answers,
     links,
     tables,
-    checkApprover,
-    people,
-    whoApproves,
+    decide,
     results: resultRequests,
     resultFiles,
     places,
@@ -85,14 +86,27 @@ export function assembleIntake(
     openView: modals.openView,
     onError,
   });
+  const forms = formTable(planning, tableForms, deployForms, restoreRowsForm, decide);
+  return { commands, actions, forms };
+}
+export type HandlerParts = ReturnType<typeof assembleHandlers>;
+
+/** What checks requests and dispatches them to their handlers. */
+export function assembleIntake(
+  ports: SlackPorts,
+  { permissions, membership }: AccessParts,
+  handlers: HandlerParts,
+  states: Pick<PipelineStates, 'lastKnown'>,
+): Intake {
+  const { settings, audit, clock, random, logger } = ports;
   return createIntake({
-    commands,
-    actions,
-    forms: formTable(planning, tableForms, deployForms, restoreRowsForm),
+    ...handlers,
     permissions,
     membership,
     channels: settings.slackChannels,
     deduplicator: createDeduplicator(clock),
+    heavyReads: createHeavyReads(clock),
+    lastKnown: () => lastKnownLines(states.lastKnown()),
     clock,
     reportError: createErrorReporter(logger, random),
     noteFormGone: (error, request) => logger.info({ request, reason: error.reason }, error.message),

@@ -17,7 +17,7 @@ import type { SlackPorts } from './ports.ts';
 export function assembleRequests(
   ports: SlackPorts,
   { answers: chat, modals, files, download, lookups }: ClientParts,
-  { whoApproves, checkApprover }: AccessParts,
+  { whoApproves, checkApprover, permissions }: AccessParts,
   { links, runMessages, findRunLocation, isDeleted }: DeliveryParts,
 ) {
   const { settings, runs, tables, scope, starts, deploys, audit, results, diagnoses, functionLog, clock, onError } =
@@ -43,6 +43,7 @@ export function assembleRequests(
       diagnoses,
       answers,
       places,
+      mayRecord: async (person) => (await permissions.check(person, 'operator')).ok,
       files: resultFiles,
       planning,
       pace: settings.pace,

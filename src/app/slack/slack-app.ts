@@ -10,7 +10,7 @@ import { createPipelineStates, type PipelineStates } from '../../slack/requests/
 import { scheduleProgress } from '../../slack/threads/run-thread.ts';
 import { type AccessParts, assembleAccess, assembleClients, type ClientParts } from './clients.ts';
 import { assembleDelivery } from './delivery.ts';
-import { assembleIntake } from './intake.ts';
+import { assembleHandlers, assembleIntake } from './intake.ts';
 import type { SlackPorts } from './ports.ts';
 import { assembleRequests } from './requests.ts';
 import { assembleThreads } from './threads.ts';
@@ -51,7 +51,8 @@ export function assembleSlackApp(parts: Omit<SlackPorts, 'onError'>): SlackApp {
   const requests = assembleRequests(ports, clients, access, delivery);
   const threads = assembleThreads(ports, clients, access, delivery, requests);
   const states = createPipelineStates(ports);
-  const intake = assembleIntake(ports, clients, access, delivery, requests, threads, states);
+  const handlers = assembleHandlers(ports, clients, access, delivery, requests, threads, states);
+  const intake = assembleIntake(ports, access, handlers, states);
   const home = assembleHome(ports, clients, access, states);
   const connection = createConnection(settings, ports);
   const drain = createDrain(clock, onError);

@@ -1,7 +1,9 @@
+import type { ApprovalState } from '../../approvals/approval.ts';
 import { defined } from '../../lib/defined.ts';
 import type { RunEvent } from '../../run/model/types.ts';
 import type { AutopilotEvent } from '../contracts/autopilot-control.ts';
-import type { TableEvent } from '../contracts/table-control.ts';
+import type { JobProgress, TableEvent } from '../contracts/table-control.ts';
+import type { AuditOutcome } from './audit-outcome.ts';
 import type { AuditWriter, NewAuditEntry } from './audit-writer.ts';
 
 /** Listeners that write the events of runs, table jobs and the autopilot to the audit log. */
@@ -24,16 +26,21 @@ export function auditOfRun(event: RunEvent): NewAuditEntry | undefined {
   const counts = `${processed} processed, ${rejected} rejected, ${failed} failed of ${snapshot.total} images`;
   switch (event.kind) {
     case 'started':
-      return { who: snapshot.startedBy, what, outcome: `started with ${snapshot.total} images` };
+      return { who: snapshot.startedBy, what, outcome: `begun: ${snapshot.total} images` };
     case 'resumed':
-      return { who: event.by ?? 'bot', what, outcome: `resumed, was ${event.from}` };
+      return { who: event.by ?? 'bot', what, outcome: `resumed: it was ${event.from}` };
     case 'pace-changed':
-      return { who: event.by, what, outcome: `pace changed to ${JSON.stringify(event.to)}` };
+      return {
+        who: event.by,
+        what,
+        outcome: `changed: the pace is ${event.to.kind === 'auto' ? 'auto' : `${event.to.perMinute} images a minute`}`,
+      };
+    case 'completed':
+      return { who: whoEnded(event), what, outcome: `finished: ${counts}` };
     case 'paused':
     case 'stopped':
     case 'tripped':
     case 'interrupted':
-    case 'completed':
     case 'abandoned':
       return { who: whoEnded(event), what, outcome: `${event.kind}: ${counts}` };
     case 'progress':
@@ -62,32 +69,67 @@ export function auditOfTable(event: TableEvent): NewAuditEntry | undefined {
     // The request is in the audit log before it exists.
     if (state.kind === 'pending') return;
     const who = 'by' in state ? state.by : 'bot';
-    return { who, what: `approval ${id} of a ${action}`, outcome: state.kind };
+    const why = state.kind === 'denied' ? defined({ why: state.reason }) : {};
+    return { who, what: `approval ${id} of a ${action}`, outcome: outcomeOfApproval(state), ...why };
   }
   if (event.kind === 'function-released' || event.kind === 'function-not-released') {
     const name = event.kind === 'function-released' ? event.released.functionName : event.functionName;
-    const outcome = event.kind === 'function-released' ? `released: ${event.released.kind}` : 'not released';
+    const outcome =
+      event.kind === 'function-released'
+        ? (`released: ${event.released.kind}` as const)
+        : (`failed: not released (${event.fault.message})` as const);
     return { who: 'bot', what: `function ${name}, held by an older version`, outcome };
   }
   const { job } = event;
   const what = `${job.work.kind} ${job.id}`;
   const why = defined({ why: job.reason });
-  const approved = job.approvedBy === undefined ? '' : `, approved by ${job.approvedBy}`;
   switch (event.kind) {
     case 'started':
-      return { who: job.by, what, outcome: `started${approved}`, ...why };
+      return {
+        who: job.by,
+        what,
+        outcome: job.approvedBy === undefined ? 'begun' : `begun: approved by ${job.approvedBy}`,
+        ...why,
+      };
     case 'resumed':
-      return { who: 'bot', what, outcome: 'resumed after the bot stopped', ...why };
+      return { who: 'bot', what, outcome: 'resumed: the bot had stopped', ...why };
     case 'finished':
       return { who: job.by, what, outcome: `finished: ${describeResult(event.result)}`, ...why };
     case 'stopped':
-      return { who: event.by, what, outcome: 'stopped', ...why };
+      return { who: event.by, what, outcome: `stopped${afterProgress(event.progress)}`, ...why };
     case 'failed':
-      return { who: job.by, what, outcome: `failed: ${event.refusal.reason}`, ...why };
+      return {
+        who: job.by,
+        what,
+        outcome: `failed: ${event.refusal.reason}${afterProgress(event.progress).replace(': ', ', ')}`,
+        ...why,
+      };
     case 'interrupted':
-      return { who: 'bot', what, outcome: `interrupted, not resumed: ${event.because.reason}`, ...why };
+      return { who: 'bot', what, outcome: `interrupted: not resumed (${event.because.reason})`, ...why };
     case 'progress':
       return;
+  }
+}
+
+/** How far a job was; empty where nothing is known. */
+const afterProgress = (progress: JobProgress | undefined): '' | `: ${string}` =>
+  progress ? `: ${progress.stage}, ${progress.done} of ${progress.total}` : '';
+
+/** What became of a request. One that was approved and not carried out says why. */
+function outcomeOfApproval(state: Exclude<ApprovalState, { kind: 'pending' }>): AuditOutcome {
+  switch (state.kind) {
+    case 'approved':
+    case 'denied':
+    case 'withdrawn':
+    case 'expired':
+      return state.kind;
+    case 'used':
+      return 'begun: the approval is used';
+    case 'void': {
+      const changed = state.changed.map(({ name, before, after }) => `${name} was ${before}, is ${after}`);
+      const why = changed.length > 0 ? changed.join('; ') : (state.because ?? 'changed');
+      return `voided: not carried out (${why})`;
+    }
   }
 }
 
@@ -115,15 +157,15 @@ export function auditOfAutopilot(event: AutopilotEvent): NewAuditEntry | undefin
   const what = `autopilot ${record.id}`;
   switch (event.kind) {
     case 'started':
-      return { who: record.by, what, outcome: `started with ${record.forecast.images} images` };
+      return { who: record.by, what, outcome: `begun: ${record.forecast.images} images` };
     case 'approval-asked':
-      return { who: record.by, what, outcome: `requested approval ${event.approval.id} of a ${event.approval.action}` };
+      return { who: record.by, what, outcome: `asked: approval ${event.approval.id} of a ${event.approval.action}` };
     case 'needs-person':
-      return { who: 'bot', what, outcome: `paused until a person acts: ${event.blocker.kind}` };
+      return { who: 'bot', what, outcome: `paused: it waits for a person (${event.blocker.kind})` };
     case 'stopped':
       return { who: record.stoppedBy ?? 'bot', what, outcome: 'stopped' };
     case 'validated':
-      return { who: record.by, what, outcome: `validated: ${event.validation.verdict}` };
+      return { who: record.by, what, outcome: `finished: validation, ${event.validation.verdict}` };
     case 'finished':
       return { who: record.by, what, outcome: 'finished' };
     case 'changed':

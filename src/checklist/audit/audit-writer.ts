@@ -1,8 +1,10 @@
 import { type DelayLimits, delayCeilingMs } from '../../lib/async/backoff.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { AuditEntry, AuditFacts } from './audit-entry.ts';
+import type { AuditOutcome } from './audit-outcome.ts';
 
-export type NewAuditEntry = Omit<AuditFacts, 'at'>;
+/** An entry before it is written. Its outcome says in past tense what happened. */
+export type NewAuditEntry = Omit<AuditFacts, 'at' | 'outcome'> & { readonly outcome: AuditOutcome };
 
 /** Writes audit entries in their order. */
 export interface AuditWriter {
@@ -56,7 +58,7 @@ export function createAuditWriter(ports: {
   async function writeNext(): Promise<AuditEntry> {
     const [next] = queue;
     if (!next) {
-      const outcome = `${lost} entries were lost because the audit log could not be written`;
+      const outcome: AuditOutcome = `failed: ${lost} entries were lost because the audit log could not be written`;
       const entry = await ports.append({ at: clock.now(), who: 'bot', what: 'audit', outcome });
       lost = 0;
       return entry;

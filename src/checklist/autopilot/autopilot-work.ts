@@ -190,7 +190,7 @@ export function createAutopilotSteps(ports: {
       return done.ok ? undefined : { kind: 'step-refused', step, refusal: done.refusal };
     },
     async validate(by) {
-      const validated = await ports.results.validate({ by });
+      const validated = await ports.results.validate({ recordAs: by });
       if (validated.ok) return validated.value;
       ports.warn('the autopilot could not validate the table', validated.refusal);
       return;

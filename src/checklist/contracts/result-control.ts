@@ -131,13 +131,13 @@ export interface ResultControl {
       ResultRefusal
     >
   >;
-  /** Validates a run. The verdict of a run that has ended is recorded in its checklist, with `by`. */
+  /** Validates a run. The verdict of a run that has ended is recorded in its checklist as the work of `recordAs`, if given. */
   validate(request: {
     /** Without it, the last run. */
     readonly runId?: string;
     readonly person?: string;
     readonly seed?: number;
-    readonly by: Person;
+    readonly recordAs?: Person;
   }): Promise<Result<Validation, ResultRefusal>>;
   /**
    * Compares the table with a backup; without an id, with the one from before the last flush, else before the last run.

@@ -4,6 +4,7 @@ import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import { type DeployRefusal, DeployRefusedError } from '../../pipeline/package/deploy-errors.ts';
 import { type DeployPlan, deployPlanSchema } from '../../pipeline/package/function-package.ts';
 import type { Deployed, DeployStage } from '../../pipeline/package/function-update.ts';
+import type { AuditOutcome } from '../audit/audit-outcome.ts';
 import type { AuditWriter } from '../audit/audit-writer.ts';
 import type { DeployEnd, StepRefusal } from '../contracts/step-control.ts';
 import type { StepFinding } from '../model/step.ts';
@@ -80,7 +81,7 @@ export async function finishDeploy(
     state: DeployRecord['state'],
     end: DeployEnd,
     found: StepFinding,
-    outcome: string,
+    outcome: AuditOutcome,
   ): Promise<DeployEnd> {
     await store.move(record.id, ['deploying', 'rolling-back', 'undoing'], {
       state,
@@ -104,7 +105,7 @@ export async function finishDeploy(
       : { kind: 'deploy', codeSha256, inPlace: plan.inPlace };
     const version = done.versionAfter === undefined ? '' : `, published as version ${done.versionAfter}`;
     const untested = done.untested === undefined ? '' : ', not tested because the function could not be invoked';
-    const outcome = done.unchanged
+    const outcome: AuditOutcome = done.unchanged
       ? 'finished: everything was in place already'
       : `finished: code ${done.codeSha256}${version}${untested}`;
     return conclude(isRollback ? 'rolled-back' : 'deployed', { kind: 'finished', deployed: done }, found, outcome);
@@ -123,7 +124,12 @@ export async function finishDeploy(
       try {
         const { codeSha256 } = await ports.rollBack(plan, { ...hooks, onStage() {} });
         const end = { kind: 'failed', refusal: { reason: 'deploy', refusal, undone: 'undone' } } as const;
-        return conclude('undone', end, found, `rolled back by the bot to code ${codeSha256}: ${refusal.reason}`);
+        return conclude(
+          'undone',
+          end,
+          found,
+          `failed: ${refusal.reason}; rolled back by the bot to code ${codeSha256}`,
+        );
       } catch (error) {
         signal.throwIfAborted();
         if (attempt < UNDO_ATTEMPTS && !(error instanceof DeployRefusedError)) {
@@ -147,7 +153,7 @@ export async function finishDeploy(
         ? { kind: 'deploy-refused', reason: refusal.refusal.reason }
         : { kind: 'error', message: refusal.fault.message };
     const why = refusal.reason === 'deploy' ? refusal.refusal.reason : refusal.fault.message;
-    const outcome = isUnchanged ? `refused: ${why}` : `failed${reached ? ` at ${reached}` : ''}: ${why}`;
+    const outcome: AuditOutcome = isUnchanged ? `refused: ${why}` : `failed: ${reached ? `at ${reached}, ` : ''}${why}`;
     // A rollback that failed leaves the deploy in effect, so it can be tried again.
     return conclude(isRollback ? 'deployed' : isUnchanged ? 'refused' : 'failed', end, found, outcome);
   }
@@ -156,7 +162,7 @@ export async function finishDeploy(
     await audit.record({
       who: isRepeated ? 'bot' : record.by,
       what,
-      outcome: isRepeated ? 'continued after the bot had stopped' : `begun: ${describeChange(record, plan)}`,
+      outcome: isRepeated ? 'resumed: the bot had stopped' : `begun: ${describeChange(record, plan)}`,
     });
     step = await checklist.begin('deploy', record.by);
     const undoBecause = undoReason(record);
@@ -170,7 +176,7 @@ export async function finishDeploy(
     if (!step && isRepeated) throw error;
     // The lease was lost or the bot stops.
     if (signal.aborted) {
-      audit.enqueue({ who: 'bot', what, outcome: `interrupted${reached ? ` at ${reached}` : ''}: the bot stopped` });
+      audit.enqueue({ who: 'bot', what, outcome: `interrupted: ${reached ? `at ${reached}, ` : ''}the bot stopped` });
       await step?.end('failed', { kind: 'interrupted' });
       throw error;
     }

@@ -147,12 +147,15 @@ export function createResults(ports: ResultsPorts): ResultControl {
         const expected = defined({ ms, costUsd });
         return succeed({ ...report, runId: run.runId, expected });
       }),
-    validate: ({ runId, person, seed, by }) =>
+    validate: ({ runId, person, seed, recordAs }) =>
       orRefusal(async () => {
         const chain = await reader.chain(runId);
         if (person !== undefined) return validatePerson(validation, valueOrNone(chain), person);
         if (!chain.ok) return chain;
-        return validateRun(validation, chain.value, { seed: seed ?? Math.floor(ports.random() * 1_000_000), by });
+        return validateRun(validation, chain.value, {
+          seed: seed ?? Math.floor(ports.random() * 1_000_000),
+          ...defined({ recordAs }),
+        });
       }),
     diff: (backupId) =>
       orRefusal(async () => {

@@ -68,11 +68,12 @@ export async function validatePerson(
   return succeed({ ...about, ...judgeValidation(about), runIds: [], images: [] });
 }
 
-/** Compares manifest, outcomes, rows and backup of a run. The verdict is recorded in the checklist of the run. */
+/** Compares manifest, outcomes, rows and backup of a run. The verdict is recorded in the checklist of the run, as the
+ * work of `recordAs` where that is given. */
 export async function validateRun(
   ports: ValidatePorts,
   chain: RunChain,
-  { seed, by }: { readonly seed: number; readonly by: string },
+  { seed, recordAs }: { readonly seed: number; readonly recordAs?: string },
 ): Promise<Result<Validation, ResultRefusal>> {
   const { dynamodb, table } = ports;
   const root = rootOf(chain);
@@ -99,7 +100,7 @@ export async function validateRun(
       images.push(image);
       if (images.length >= MAX_EXAMPLES) break;
     }
-    await recordVerdict(ports, root.runId, by, judged);
+    if (recordAs !== undefined) await recordVerdict(ports, root.runId, recordAs, judged);
     const { prefix, limit, sample } = root.plan.selection;
     return succeed({
       ...about,

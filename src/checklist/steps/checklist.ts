@@ -133,11 +133,11 @@ export function createChecklist(ports: ChecklistPorts): Checklist {
     const failed = how.kind === 'completed' ? failedSteps(steps) : [];
     const outcome = failed.length === 0 ? how : { ...how, failed };
     const what = `checklist ${open.id}`;
-    if (outcome.kind === 'closed') await audit.record({ who: by, what, outcome: 'close requested, without its run' });
+    if (outcome.kind === 'closed') await audit.record({ who: by, what, outcome: 'asked: to close it without its run' });
     if (!(await store.close(open.id, { outcome, at: now(), steps }))) return false;
     if (outcome.kind === 'completed') {
       const as = failed.length === 0 ? '' : ` as failed (${failed.join(', ')})`;
-      audit.enqueue({ who: 'bot', what, outcome: `closed${as} with run ${outcome.runId}` });
+      audit.enqueue({ who: 'bot', what, outcome: `finished: closed${as} with run ${outcome.runId}` });
     }
     const approvalId = open.flushApproval;
     if (approvalId === undefined) return false;
@@ -189,7 +189,7 @@ export function createChecklist(ports: ChecklistPorts): Checklist {
     disprove: (of) => store.removeProof(of),
     async keepRecords(by) {
       const { id } = await ensureOpen(by);
-      audit.enqueue({ who: by, what: `checklist ${id}`, outcome: 'flush skipped, the table keeps its records' });
+      audit.enqueue({ who: by, what: `checklist ${id}`, outcome: 'changed: no flush, the table keeps its records' });
       await store.update(id, { kept: { by, at: now() } });
     },
     async override(step, by, reason) {
@@ -207,7 +207,7 @@ export function createChecklist(ports: ChecklistPorts): Checklist {
       const override: Override = { step, by, reason, codeSha256, covers, at: now() };
       const open = before ?? (await ensureOpen(by));
       const what = `override of ${step} in checklist ${open.id}`;
-      await audit.record({ who: by, what, why: reason, outcome: `requested for ${covers.join(', ')}` });
+      await audit.record({ who: by, what, why: reason, outcome: `asked: to skip ${covers.join(', ')}` });
       await store.setOverride(open.id, override);
       return succeed(override);
     },

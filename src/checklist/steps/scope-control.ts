@@ -54,7 +54,7 @@ export function createScopeControl(ports: ScopeControlPorts): ScopeControl {
         audit.enqueue({
           who: by,
           what: `scope ${scope.id}`,
-          outcome: `set: ${what}, ${describeScope(scope.criteria)}`,
+          outcome: `changed: set to ${what}, ${describeScope(scope.criteria)}`,
         });
         return succeed(scope);
       }),
@@ -65,7 +65,7 @@ export function createScopeControl(ports: ScopeControlPorts): ScopeControl {
         const before = await fixed();
         if (before) return refuse(before);
         await checklist.setScope(undefined, by);
-        audit.enqueue({ who: by, what: `scope ${scope.id}`, outcome: 'cleared' });
+        audit.enqueue({ who: by, what: `scope ${scope.id}`, outcome: 'changed: cleared, everything is covered' });
         return succeed(scope);
       }),
   };

@@ -57,7 +57,7 @@ export function createStartControl(
           await audit.record({
             who: by,
             what: `run ${runId}`,
-            outcome: `start requested: ${plan.total} images${kept}`,
+            outcome: `asked: start with ${plan.total} images${kept}`,
           });
         } catch (error) {
           if (error instanceof ControlTableError) return refuse({ reason: 'fault', fault: error.fault });

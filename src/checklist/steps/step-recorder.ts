@@ -1,5 +1,6 @@
 import type { Clock } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
+import type { AuditOutcome } from '../audit/audit-outcome.ts';
 import type { AuditWriter, NewAuditEntry } from '../audit/audit-writer.ts';
 import { SILENT_AFTER_MS } from '../model/checklist-view.ts';
 import type { StepFinding, StepName, StepRecord } from '../model/step.ts';
@@ -64,8 +65,13 @@ export const auditedSteps = <Store extends Pick<ChecklistStore, 'setStep'>>(
 
 /** The audit entry for a step that started or ended. */
 export function auditOfStep(checklistId: string, { step, state, by, found }: StepRecord): NewAuditEntry {
-  const outcome = state === 'running' ? 'started' : found ? `${state}: ${describeFinding(found)}` : state;
-  return { who: by, what: `step ${step} of checklist ${checklistId}`, outcome };
+  return { who: by, what: `step ${step} of checklist ${checklistId}`, outcome: outcomeOfStep(state, found) };
+}
+
+function outcomeOfStep(state: StepRecord['state'], found: StepFinding | undefined): AuditOutcome {
+  if (state === 'running') return 'begun';
+  const word = state === 'done' ? 'finished' : found?.kind === 'deploy-refused' ? 'refused' : 'failed';
+  return found ? `${word}: ${describeFinding(found)}` : word;
 }
 
 function describeFinding(found: StepFinding): string {
@@ -81,7 +87,7 @@ function describeFinding(found: StepFinding): string {
     case 'rollback':
       return `rolled back to code ${found.codeSha256}`;
     case 'deploy-refused':
-      return `refused: ${found.reason}`;
+      return found.reason;
     case 'logging':
       return found.result;
     case 'sample':

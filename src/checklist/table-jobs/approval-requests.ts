@@ -90,7 +90,7 @@ export function createApprovalRequests(ports: ApprovalRequestsPorts): ApprovalRe
       await audit.record({
         who: by,
         what: `approval ${approvalId} of a ${action.kind}`,
-        outcome: `requested, with ${describeBackups(action)}`,
+        outcome: `asked: with ${describeBackups(action)}`,
         ...defined({ why: reason }),
       });
       await approvals.create(approval);

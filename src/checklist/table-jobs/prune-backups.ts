@@ -144,7 +144,7 @@ export function createPruning(ports: PruningPorts): Pruning {
         const refusal = isThere ? refusalOf(plan, id) : undefined;
         if (refusal) throw new BackupKeptError(id, refusal.because);
         onProgress({ stage: 'pruning', done, total });
-        const outcome = 'about to be deleted';
+        const outcome = 'begun: its deletion';
         if (isThere) await ports.audit.record({ who: job.approvedBy ?? job.by, what: `backup ${id}`, outcome });
         await deleteBackup(location, id, mayWrite);
         done += records;

@@ -130,7 +130,7 @@ async function markUsed(
     await ports.audit.record({
       who: job.approvedBy ?? job.by,
       what: `${job.work.kind}${job.work.kind === 'flush' && job.work.recreate ? ' recreate' : ''} ${id}`,
-      outcome: `approved, and about to start with ${describeBackups(job.work)}`,
+      outcome: `approved: it starts now, with ${describeBackups(job.work)}`,
       ...defined({ why: reason }),
     });
   } catch (error) {

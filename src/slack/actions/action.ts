@@ -23,6 +23,10 @@ export interface Action {
   readonly changesState?: true;
   /** It may also be clicked in the person's direct messages with the bot. */
   readonly inDirectMessages?: true;
+  /** It shows data of persons, so it is in the audit although it only reads. */
+  readonly isAudited?: true;
+  /** Whether it reads much with this value: only one such request at a time is carried out. */
+  readonly isHeavy?: (value: string) => boolean;
   /** Executes the action. The returned message is the reply to the person who clicked. */
   readonly execute: (click: Click) => Promise<Message | undefined>;
 }

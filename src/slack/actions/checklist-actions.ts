@@ -3,7 +3,7 @@ import type { StepName } from '../../checklist/model/step.ts';
 import { clearScope } from '../commands/checklist/scope-command.ts';
 import { ACTION } from '../messages/kit/buttons.ts';
 import { code } from '../messages/kit/escape.ts';
-import { type Message, say } from '../messages/kit/message.ts';
+import { type Message, refuseWith } from '../messages/kit/message.ts';
 import type { Action, Click } from './action.ts';
 
 /** Starts a step when its button is clicked. */
@@ -20,17 +20,21 @@ export function checklistActions(ports: {
     const [, starter] = Object.entries(ports.startStep).find(([name]) => name === step) ?? [];
     return starter
       ? starter(click)
-      : say(`Nothing was done: no button starts ${code(step, 60)}. \`/rescan checklist\` shows the next step.`);
+      : refuseWith(`Nothing was done: no button starts ${code(step, 60)}. \`/rescan checklist\` shows the next step.`);
   };
   return {
-    [ACTION.nextStep]: { role: 'operator', execute: (click) => start(click.value, click) },
+    [ACTION.nextStep]: {
+      role: 'operator',
+      isHeavy: (step) => step === 'validate',
+      execute: (click) => start(click.value, click),
+    },
     [ACTION.testLogging]: { role: 'operator', execute: (click) => start('test-logging', click) },
     [ACTION.clearScope]: {
       role: 'operator',
       async execute({ person, value, removeButtons }) {
         const now = await ports.scope.current();
         if (now && now.id !== value)
-          return say('Nothing was changed: this rescan has another scope by now.', '`/rescan scope` shows it.');
+          return refuseWith('Nothing was changed: this rescan has another scope by now.', '`/rescan scope` shows it.');
         const answer = await clearScope(person, ports.scope);
         await removeButtons();
         return answer;

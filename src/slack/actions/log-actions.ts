@@ -9,6 +9,7 @@ export const logActions = (ports: {
   [ACTION.stopFollowing]: {
     role: 'viewer',
     inDirectMessages: true,
+    isAudited: true,
     execute: ({ value, message, person }) => ports.following.stop(value, message, person),
   },
 });

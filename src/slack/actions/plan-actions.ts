@@ -38,7 +38,7 @@ export function planActions(ports: {
     const answer = await starts.start(click.value, click.person, { location: click.message, abandonOpen });
     if (answer.ok) {
       liveMessages.show(answer.value);
-      click.noteOutcome?.(`${answer.value.runId} started`);
+      click.noteOutcome?.(`begun: ${answer.value.runId}`);
       return;
     }
     // Another run was stopped since the plan was posted: the plan's buttons must offer to resume it.
@@ -65,7 +65,7 @@ export function planActions(ports: {
       const cancelled = await runs.cancelPlan(click.value, click.person);
       if (!cancelled.ok) return refusalMessage(cancelled.refusal);
       await edit(click, cancelledMessage(click.value, click.person));
-      click.noteOutcome?.(`plan ${click.value} cancelled`);
+      click.noteOutcome?.(`cancelled: plan ${click.value}`);
       return undefined;
     }),
     [ACTION.resumeOpen]: operator(async (click) => {
@@ -85,7 +85,7 @@ export function planActions(ports: {
       const plan = await runs.readPlan(click.value);
       if (!plan) return refusalMessage({ reason: 'plan-gone', runId: click.value });
       await ports.openView(click.triggerId, changePlanView(plan, click.message));
-      click.noteOutcome?.('form shown');
+      click.noteOutcome?.('shown: the form');
       return undefined;
     }),
   };

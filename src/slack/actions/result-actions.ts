@@ -3,7 +3,7 @@ import { readLetterId } from '../../lib/letter-id.ts';
 import { CAUSE_ID_LENGTH } from '../../results/failures/cause.ts';
 import type { RestoreRowsForm } from '../forms/restore-rows-form.ts';
 import { ACTION } from '../messages/kit/buttons.ts';
-import { type Message, say } from '../messages/kit/message.ts';
+import { type Message, refuseWith } from '../messages/kit/message.ts';
 import type { FilePlaces } from '../requests/file-places.ts';
 import type { ResultFiles } from '../requests/result-files.ts';
 import type { ResultRequests } from '../requests/result-requests.ts';
@@ -37,14 +37,17 @@ export function resultActions(ports: {
   putBack: RestoreRowsForm;
 }): Readonly<Record<ResultActionId, Action>> {
   const { results, resultFiles, places, putBack } = ports;
+  const reading = { role: 'viewer', isAudited: true, isHeavy: () => true } as const;
   return {
-    [ACTION.showFailures]: { role: 'viewer', execute: (click) => results.showFailures(click) },
+    [ACTION.showFailures]: { ...reading, execute: (click) => results.showFailures(click) },
     [ACTION.diagnose]: {
-      role: 'viewer',
+      ...reading,
       execute: async (click) =>
         /^r-\d+$/.test(click.value)
           ? results.diagnose(click, click.value)
-          : say('Nothing was done: this button does not name its run. `/rescan diagnose` diagnoses the last run.'),
+          : refuseWith(
+              'Nothing was done: this button does not name its run. `/rescan diagnose` diagnoses the last run.',
+            ),
     },
     [ACTION.retry]: {
       role: 'operator',
@@ -52,11 +55,13 @@ export function resultActions(ports: {
         const request = readRetryValue(click.value);
         return request
           ? results.retry(request.setting, request.what, click)
-          : say('Nothing was done: this button does not name its images. `/rescan failures` lists the failed images.');
+          : refuseWith(
+              'Nothing was done: this button does not name its images. `/rescan failures` lists the failed images.',
+            );
       },
     },
     [ACTION.exportFailures]: {
-      role: 'viewer',
+      ...reading,
       async execute(click) {
         if (!click.isEphemeral) return resultFiles.failures({ channel: click.channel, threadTs: click.message.ts });
         return places.upload(await places.find(click), (location) => resultFiles.failures(location));
@@ -64,6 +69,7 @@ export function resultActions(ports: {
     },
     [ACTION.putBack]: {
       role: 'operator',
+      isHeavy: () => true,
       execute: (click) => putBack.open(click.triggerId, { backupId: click.value }, click),
     },
   };

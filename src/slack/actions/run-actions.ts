@@ -3,7 +3,7 @@ import type { RunControl } from '../../run/model/run-control.ts';
 import type { RunSnapshot } from '../../run/model/types.ts';
 import { ANYTHING, notInProgressMessage } from '../messages/checklist/status-message.ts';
 import { ACTION } from '../messages/kit/buttons.ts';
-import type { Message } from '../messages/kit/message.ts';
+import { type Message, plainFact } from '../messages/kit/message.ts';
 import { anotherRunMessage } from '../messages/run/answers.ts';
 import { stoppableIds } from '../requests/pipeline-state.ts';
 import type { Done, RunRequests } from '../requests/run-requests.ts';
@@ -62,7 +62,7 @@ export function runActions(ports: {
     if (!done || click.isEphemeral) return message;
     const location = await runs.location(click.value).catch(() => undefined);
     if (location?.ts === click.message.ts) {
-      click.noteOutcome?.(message.text.split('\n')[0] ?? '');
+      click.noteOutcome?.(`answered: ${plainFact(message)}`);
       return undefined;
     }
     // The buttons of an alert are used up: the alert of the next state has its own.

@@ -15,7 +15,7 @@ export const shareActions = (ports: {
       const refused = await ports.answers.share(click.value, click.person);
       if (refused) return refused;
       await click.replaceMessage(answerSharedMessage());
-      click.noteOutcome?.('answer shared in the channel');
+      click.noteOutcome?.('shown: the answer, in the channel');
       return undefined;
     },
   },

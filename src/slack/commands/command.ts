@@ -1,3 +1,4 @@
+import type { AuditOutcome } from '../../checklist/audit/audit-outcome.ts';
 import { succeed } from '../../lib/result.ts';
 import type { Role } from '../intake/permissions.ts';
 import type { Message } from '../messages/kit/message.ts';
@@ -12,8 +13,8 @@ export interface Requester {
   readonly triggerId?: string;
   /** Replies to this person only. Never throws: a reply that cannot be delivered is logged. */
   readonly reply: (message: Message) => Promise<void>;
-  /** Tells the audit what the request came to, where that is not the first line of its answer: `form shown`. */
-  readonly noteOutcome?: (outcome: string) => void;
+  /** Tells the audit what the request came to, where that is not the first line of its answer: `shown: the form`. */
+  readonly noteOutcome?: (outcome: AuditOutcome) => void;
 }
 
 /** The groups of commands in `/rescan help`, in its order. */
@@ -46,6 +47,12 @@ export interface ParsedCommand {
   readonly immediateReply?: Message;
   /** The command also works in a channel where the bot cannot post: a stop always works. */
   readonly worksWithoutMembership?: true;
+  /** The role that this form of the command needs, where it is more than that of the command. */
+  readonly role?: Role;
+  /** It shows data of persons, so it is in the audit although it only reads. What changes something is there anyway. */
+  readonly isAudited?: true;
+  /** It reads much: only one such request at a time is carried out. */
+  readonly isHeavy?: true;
   /** Executes it. The message it returns goes to the requester. */
   readonly execute: (requester: Requester) => Promise<Message | undefined>;
 }

@@ -23,6 +23,12 @@ const accept = (
   immediateReply?: Message,
 ): Read<ParsedCommand> => succeed({ execute, ...defined({ immediateReply }) });
 
+/** A form of a command for viewers that changes something. */
+const acceptFromOperator = (...parts: Parameters<typeof accept>): Read<ParsedCommand> => {
+  const accepted = accept(...parts);
+  return accepted.ok ? succeed({ ...accepted.value, role: 'operator' as const }) : accepted;
+};
+
 export const backupDescription: CommandDescription = {
   word: 'backup',
   group: 'table',
@@ -105,7 +111,7 @@ export const backupsCommand = ({ tables }: TableCommandPorts): Command => ({
       const [id, ...others] = more;
       if (id === undefined || others.length > 0) return reject('`verify` takes the id of one backup.');
       const backupId = plainValue(id);
-      return accept(() => verify(tables, backupId), say(`Reading ${backupName(backupId)} back from S3…`));
+      return acceptFromOperator(() => verify(tables, backupId), say(`Reading ${backupName(backupId)} back from S3…`));
     }
     if (verb !== 'prune')
       return reject(`\`backups\` does not take ${code(typed ?? '', 60)}. Use \`verify ID\` or \`prune keep=5\`.`);
@@ -113,7 +119,7 @@ export const backupsCommand = ({ tables }: TableCommandPorts): Command => ({
     if (!options.ok) return options;
     const keep = plainValue(options.value.get('keep') ?? '');
     if (!/^[1-9]\d{0,4}$/.test(keep)) return reject('Write how many backups to keep, for example `keep=5`.');
-    return accept(() => prune(tables, Number(keep)));
+    return acceptFromOperator(() => prune(tables, Number(keep)));
   },
 });
 

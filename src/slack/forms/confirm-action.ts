@@ -11,7 +11,7 @@ const elementSchema = z.looseObject({
 const valuesSchema = z.record(z.string(), z.record(z.string(), elementSchema));
 
 /** The text of a field, or the value of its chosen option. */
-function fieldOf(values: unknown, name: string): string {
+export function fieldOf(values: unknown, name: string): string {
   const element = valuesSchema.safeParse(values).data?.[name]?.[name];
   return (element?.value ?? element?.selected_option?.value ?? element?.selected_options?.[0]?.value ?? '').trim();
 }

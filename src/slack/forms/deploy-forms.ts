@@ -1,3 +1,4 @@
+import type { AuditOutcome } from '../../checklist/audit/audit-outcome.ts';
 import type { DeployAnswer, DeployControl } from '../../checklist/contracts/step-control.ts';
 import { defined } from '../../lib/defined.ts';
 import type { GivenPackage } from '../../pipeline/package/function-package.ts';
@@ -94,7 +95,7 @@ export function createDeployForms(ports: {
 }
 
 /** What the form came to, for the audit: what the deploy did is an entry of its own. */
-function outcomeOf(done: DeployAnswer): string {
+function outcomeOf(done: DeployAnswer): AuditOutcome {
   if (done.ok) return done.value.unchanged ? 'finished: everything was in place already' : 'finished';
   const { refusal } = done;
   const why = refusal.reason === 'deploy' ? refusal.refusal.reason : refusal.reason;

@@ -1,8 +1,10 @@
+import type { DecideApproval } from '../requests/decide-approval.ts';
 import type { PlanningPorts } from '../requests/plan-requests.ts';
 import { changePlan } from './change-plan.ts';
 import { CHANGE_PLAN } from './change-plan-view.ts';
 import { chooseRestore, confirmAction } from './confirm-action.ts';
 import { confirmDeploy, confirmRollback } from './confirm-deploy.ts';
+import { DENY_REQUEST, denyRequest } from './deny-form.ts';
 import type { DeployForms } from './deploy-forms.ts';
 import { CONFIRM_DEPLOY, CONFIRM_ROLLBACK } from './deploy-view.ts';
 import type { FormHandler } from './form.ts';
@@ -17,6 +19,7 @@ export const formTable = (
   forms: Pick<TableForms, 'ask' | 'askToKeep' | 'showRestore'>,
   deploys: Pick<DeployForms, 'deploy' | 'inspectZip' | 'rollback'>,
   putBack: Pick<RestoreRowsForm, 'ask'>,
+  decide: DecideApproval,
 ): ReadonlyMap<string, FormHandler> =>
   new Map([
     [CHANGE_PLAN, changePlan(planning)],
@@ -25,4 +28,5 @@ export const formTable = (
     [CONFIRM_DEPLOY, confirmDeploy(deploys)],
     [CONFIRM_ROLLBACK, confirmRollback(deploys)],
     [RESTORE_ROWS, submitRestoreRows(putBack)],
+    [DENY_REQUEST, denyRequest(decide)],
   ]);

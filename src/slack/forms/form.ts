@@ -22,6 +22,8 @@ export type Submission =
 
 export interface FormHandler {
   readonly role: Role;
+  /** Its submission reads much: only one such request at a time is carried out. */
+  readonly isHeavy?: true;
   /** Pure, because Slack waits 3 s for the answer. Undefined if the submission is not of this form. */
   readonly read: (submitted: SubmittedView) => Submission | undefined;
 }

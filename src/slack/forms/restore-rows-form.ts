@@ -12,7 +12,7 @@ import { likePerson } from '../../results/report/people.ts';
 import type { Requester } from '../commands/command.ts';
 import { code } from '../messages/kit/escape.ts';
 import { count, counted } from '../messages/kit/format.ts';
-import { type Message, say } from '../messages/kit/message.ts';
+import { type Message, refuseWith, say } from '../messages/kit/message.ts';
 import { lookAlikeLines, resultRefusalMessage } from '../messages/refusals/result-refusals.ts';
 import { entryName, hoursSuffix, openRunLines } from '../messages/results/diff-message.ts';
 import { valueText } from '../messages/results/validation-message.ts';
@@ -112,12 +112,12 @@ export function createRestoreRowsForm(ports: {
       try {
         const { entries, overwrites, fields, names, all } = await choose(diff, choice);
         if (all > MAX_RESTORED_ROWS)
-          return say(
+          return refuseWith(
             `${count(all)} entries are more than one request can restore (${count(MAX_RESTORED_ROWS)}). Nothing was done.`,
             '`/rescan diff restore person=… field=…` restores those of one person or with one changed field; `/rescan restore` restores the whole backup.',
           );
         if (all === 0)
-          return say(
+          return refuseWith(
             'All of these entries are in the table again, or have changed since you chose them. Nothing was done.',
           );
         const wanted = choice.which === 'chosen' ? choice.entries.length + choice.overwrites.length : all;

@@ -188,6 +188,7 @@ export const submitRestoreRows = (form: {
   ) => Promise<Message | undefined>;
 }): FormHandler => ({
   role: 'operator',
+  isHeavy: true,
   read({ privateMetadata, values }) {
     const carried = carriedOf(privateMetadata);
     const read = valuesSchema.safeParse(values).data;

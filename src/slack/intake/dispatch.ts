@@ -1,6 +1,6 @@
+import type { AuditOutcome } from '../../checklist/audit/audit-outcome.ts';
 import type { Clock } from '../../lib/clock.ts';
-import { FaultError } from '../../pipeline/fault.ts';
-import { ControlTableError } from '../../state/control-table.ts';
+import { carriedFault } from '../../pipeline/fault.ts';
 import type { Action } from '../actions/action.ts';
 import type { MessageLocation } from '../client/chat.ts';
 import { classifySlackError, isPostingForbidden } from '../client/slack-errors.ts';
@@ -9,11 +9,13 @@ import type { Command, Requester } from '../commands/command.ts';
 import { readCommandLine } from '../commands/parse/command-line.ts';
 import type { ModalView } from '../forms/change-plan-view.ts';
 import type { FormHandler, SubmittedView } from '../forms/form.ts';
+import { refusalView } from '../forms/table-views.ts';
 import { unknownWordMessage } from '../messages/help/help.ts';
-import { type Message, say } from '../messages/kit/message.ts';
+import { type Message, plainFact, refuseWith } from '../messages/kit/message.ts';
 import {
   faultWhileMessage,
   formExpiredMessage,
+  heavyReadMessage,
   mutedMessage,
   permissionRefusalMessage,
   unexpectedErrorMessage,
@@ -24,6 +26,7 @@ import { badLineMessage } from '../messages/run/answers.ts';
 import type { MembershipCheck } from './channel-membership.ts';
 import type { Deduplicator } from './deduplicate.ts';
 import type { ReportError } from './error-reporter.ts';
+import type { HeavyReads } from './heavy-reads.ts';
 import type { Permission, Permissions, Role } from './permissions.ts';
 
 /** A request from a payload that Slack delivered. */
@@ -78,11 +81,14 @@ const PERMISSION_TIMEOUT_MS = 600;
 /** A request on its way to its handler. `what`: how the audit and the log name it. */
 interface Request extends Pick<Incoming, 'person' | 'reply'> {
   readonly what: string;
-  readonly role: Role;
+  /** Whether the audit has it: it changes something, or shows data of persons. */
+  readonly isAudited: boolean;
+  /** It only reads: where it fails, nothing can have been changed. */
+  readonly isRead: boolean;
+  readonly isHeavy: boolean;
 }
-type Handler = (noteOutcome: (outcome: string) => void) => Promise<Message | undefined>;
-
-const firstLine = ({ text }: Message): string => text.split('\n')[0] ?? '';
+type NoteOutcome = (outcome: AuditOutcome) => void;
+type Handler = (noteOutcome: NoteOutcome) => Promise<Message | undefined>;
 
 export function createIntake(ports: {
   commands: ReadonlyMap<string, Command>;
@@ -93,56 +99,71 @@ export function createIntake(ports: {
   /** The configured channels. */
   channels: readonly string[];
   deduplicator: Deduplicator;
+  heavyReads: HeavyReads;
   clock: Clock;
   reportError: ReportError;
   /** A form was closed while it was filled, or its trigger expired: nothing failed, so one quiet line in the log is enough. */
   noteFormGone: (error: FormGoneError, request: string) => void;
+  /** What was known last, as lines of mrkdwn, where something cannot be read now. */
+  lastKnown: () => readonly string[];
   /** Records who did what, with which outcome. Returns at once: no request waits for it, least of all a stop. */
-  audit: (facts: { who: string; what: string; outcome: string }) => void;
+  audit: (facts: { who: string; what: string; outcome: AuditOutcome }) => void;
 }): Intake {
   const { commands, permissions, channels, clock, deduplicator } = ports;
 
-  /** Calls the handler, replies with its message, and records the outcome unless the request only reads. Never throws. */
-  async function execute({ person, reply, what, role }: Request, handler: Handler): Promise<void> {
-    const audit = (outcome: string) => {
-      if (role !== 'viewer') ports.audit({ who: person, what, outcome });
+  /** Calls the handler, replies with its message, and records the outcome. Never throws. */
+  async function execute(request: Request, handler: Handler): Promise<void> {
+    const { person, reply, what } = request;
+    const audit: NoteOutcome = (outcome) => {
+      if (request.isAudited) ports.audit({ who: person, what, outcome });
     };
-    let noted: string | undefined;
+    let noted: AuditOutcome | undefined;
     try {
-      const message = await handler((outcome) => {
-        noted = outcome;
-      });
-      audit(noted ?? (message ? firstLine(message) : 'done'));
+      const message = await exclusively(request, () =>
+        handler((outcome) => {
+          noted = outcome;
+        }),
+      );
+      audit(noted ?? outcomeOf(message));
       if (message) await reply(message);
     } catch (error) {
       if (error instanceof FormGoneError) {
-        audit(`no form shown: ${error.reason}`);
+        audit(`failed: no form shown (${error.reason})`);
         ports.noteFormGone(error, what);
         if (error.reason === 'expired') await reply(formExpiredMessage());
         return;
       }
-      const { message, outcome } = describeError(error, what);
+      const { message, outcome } = describeError(error, request);
       audit(outcome);
       await reply(message);
     }
   }
 
-  function describeError(error: unknown, what: string): { message: Message; outcome: string } {
+  /** Heavy reads take place one after the other: a second one is refused and says which one is in progress. */
+  async function exclusively({ person, what, isHeavy }: Request, work: () => Promise<Message | undefined>) {
+    if (!isHeavy) return work();
+    const begun = ports.heavyReads.begin(person, what);
+    if (!begun.ok) return heavyReadMessage(begun.inProgress);
+    try {
+      return await work();
+    } finally {
+      begun.end();
+    }
+  }
+
+  function describeError(error: unknown, { what, isRead }: Request): { message: Message; outcome: AuditOutcome } {
     const failure = classifySlackError(error);
     if (failure.kind === 'refused' && isPostingForbidden(failure.code))
       return { message: mutedMessage(failure.code), outcome: `failed: Slack answered ${failure.code}` };
     const ref = ports.reportError(error, what);
-    if (error instanceof ControlTableError || error instanceof FaultError)
-      return { message: faultWhileMessage(error.fault), outcome: `failed: ${error.fault.message}` };
-    return { message: unexpectedErrorMessage(ref), outcome: `unexpected error (reference ${ref})` };
+    const fault = carriedFault(error);
+    if (fault)
+      return {
+        message: faultWhileMessage(fault, { isRead, lastKnown: ports.lastKnown() }),
+        outcome: `failed: ${fault.message}`,
+      };
+    return { message: unexpectedErrorMessage(ref), outcome: `failed: unexpected error (reference ${ref})` };
   }
-
-  const withPermission =
-    (person: string, role: Role, handler: Handler): Handler =>
-    async (noteOutcome) => {
-      const permission = await permissionFor(role, permissions.check(person, role));
-      return permission.ok ? handler(noteOutcome) : permissionRefusalMessage(permission.refusal);
-    };
 
   /** The permission, if it is known within 600 ms. */
   async function beforeTimeout(permission: Promise<Permission>): Promise<Permission | undefined> {
@@ -154,9 +175,21 @@ export function createIntake(ports: {
     }
   }
 
-  /** The permission when it is known. A stop waits for no slow lookup. */
-  const permissionFor = async (role: Role, checking: Promise<Permission>): Promise<Permission> =>
-    role === 'stopper' ? ((await beforeTimeout(checking)) ?? { ok: true }) : checking;
+  const withPermission =
+    (person: string, role: Role, handler: Handler): Handler =>
+    async (noteOutcome) => {
+      const checking = permissions.check(person, role);
+      // A stop waits for no slow lookup.
+      const permission =
+        role === 'stopper' ? ((await beforeTimeout(checking)) ?? { ok: true as const }) : await checking;
+      return permission.ok ? handler(noteOutcome) : permissionRefusalMessage(permission.refusal);
+    };
+
+  /** The answer in a channel that is not configured; in the audit where the request would have changed something. */
+  function wrongChannel(person: string, what: string, isAudited: boolean): Message {
+    if (isAudited) ports.audit({ who: person, what, outcome: 'refused: the bot does not work in that channel' });
+    return wrongChannelMessage(channels);
+  }
 
   return {
     async command({ text, person, channel, triggerId, deliveryId, reply, acknowledge }) {
@@ -165,30 +198,33 @@ export function createIntake(ports: {
         if (!(await acknowledge(message))) await reply(message);
       };
       if (!deduplicator.isNew(deliveryId)) return void (await acknowledge());
-      if (!channels.includes(channel)) return replyImmediately(wrongChannelMessage(channels));
       const { word, typed, rest } = readCommandLine(text, [...commands.keys()]);
       const command = commands.get(word);
+      const what = `/rescan ${text.trim()}`;
+      if (!channels.includes(channel))
+        return replyImmediately(wrongChannel(person, what, command !== undefined && command.role !== 'viewer'));
       if (!command) return replyImmediately(unknownWordMessage(typed, [...commands.keys()]));
       const parsed = command.read(rest);
       if (!parsed.ok) return replyImmediately(badLineMessage(parsed.line, command.usage));
 
-      const what = `/rescan ${text.trim()}`;
-      const checking = permissions.check(person, command.role);
+      const { immediateReply, worksWithoutMembership, isHeavy = false, isAudited, role = command.role } = parsed.value;
+      const isRead = role === 'viewer';
+      const request: Request = { person, reply, what, isAudited: isAudited ?? !isRead, isRead, isHeavy };
+      const checking = permissions.check(person, role);
       const known = await beforeTimeout(checking);
-      const quickPermission: Permission | undefined = !known && command.role === 'stopper' ? { ok: true } : known;
+      const quickPermission: Permission | undefined = !known && role === 'stopper' ? { ok: true } : known;
       if (quickPermission && !quickPermission.ok) {
         const refusal = permissionRefusalMessage(quickPermission.refusal);
-        ports.audit({ who: person, what, outcome: firstLine(refusal) });
+        if (request.isAudited) ports.audit({ who: person, what, outcome: outcomeOf(refusal) });
         return replyImmediately(refusal);
       }
-      const { immediateReply, worksWithoutMembership } = parsed.value;
       if (quickPermission && immediateReply) await replyImmediately(immediateReply);
       else await acknowledge();
 
-      await execute({ person, reply, what, role: command.role }, async (noteOutcome) => {
+      await execute(request, async (noteOutcome) => {
         const permission = quickPermission ?? (await checking);
         if (!permission.ok) return permissionRefusalMessage(permission.refusal);
-        if (command.role !== 'viewer' && !worksWithoutMembership) {
+        if (!isRead && !worksWithoutMembership) {
           const membership = await ports.membership.of(channel);
           if (membership !== 'member' && membership !== 'unknown') return unheardMessage(channel, membership);
         }
@@ -203,17 +239,20 @@ export function createIntake(ports: {
       const { message, person, actionId, value, reply } = incoming;
       const { channel } = message;
       const action = Object.hasOwn(ports.actions, actionId) ? ports.actions[actionId] : undefined;
+      const what = `the button ${actionId}${value === '' ? '' : ` of ${value}`}`;
+      const isRead = action?.role === 'viewer' && !action.changesState;
+      const isAudited = !isRead || (action?.isAudited ?? false);
       const isAllowedHere = channels.includes(channel) || (action?.inDirectMessages && channel.startsWith('D'));
-      if (!isAllowedHere) return reply(wrongChannelMessage(channels));
+      if (!isAllowedHere) return reply(wrongChannel(person, what, isAudited));
       if (!action)
         return reply(
-          say(
+          refuseWith(
             'Nothing was done: this button is from an older version of the bot. See the current state with `/rescan status`.',
           ),
         );
-      const what = `the button ${actionId}${value === '' ? '' : ` of ${value}`}`;
+      const isHeavy = action.isHeavy?.(value) ?? false;
       await execute(
-        { person, reply, what, role: action.changesState ? 'operator' : action.role },
+        { person, reply, what, isAudited, isRead, isHeavy },
         withPermission(person, action.role, (noteOutcome) => action.execute({ ...incoming, channel, noteOutcome })),
       );
     },
@@ -223,15 +262,28 @@ export function createIntake(ports: {
       const form = ports.forms.get(callbackId);
       const submission = form?.read(incoming);
       if (submission?.kind === 'errors') return void (await acknowledge({ errors: submission.errors }));
-      await acknowledge(submission?.kind === 'next' ? { view: submission.view } : undefined);
-      if (!form || !submission || !deduplicator.isNew(incoming.deliveryId)) return;
+      const what = `the form ${callbackId}`;
+      if (!form || !submission || !channels.includes(submission.channel)) {
+        const refusal = submission
+          ? wrongChannel(person, what, true)
+          : refuseWith('Nothing was done: this form is from an older version of the bot.', 'Open it again.');
+        return void (await acknowledge({ view: refusalView('Nothing was done', refusal.text.split('\n')) }));
+      }
+      await acknowledge(submission.kind === 'next' ? { view: submission.view } : undefined);
+      if (!deduplicator.isNew(incoming.deliveryId)) return;
       const { channel } = submission;
-      if (!channels.includes(channel)) return;
       const requester: Requester = { person, channel, reply: (message) => incoming.replyIn(channel, message) };
       await execute(
-        { ...requester, what: `the form ${callbackId}`, role: form.role },
+        { ...requester, what, isAudited: true, isRead: false, isHeavy: form.isHeavy ?? false },
         withPermission(person, form.role, (noteOutcome) => submission.execute({ ...requester, noteOutcome })),
       );
     },
   };
+}
+
+/** What a request came to where its handler did not say so: the fact of its answer, or that it was shown where it has none. */
+function outcomeOf(message: Message | undefined): AuditOutcome {
+  if (!message) return 'shown';
+  const fact = plainFact(message);
+  return message.isRefusal ? `refused: ${fact}` : `answered: ${fact}`;
 }

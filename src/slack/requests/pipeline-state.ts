@@ -84,8 +84,8 @@ export function createPipelineStates(ports: {
         }
         case 'function-released':
         case 'function-not-released':
-        case 'approval-changed':
         case 'request-outdated':
+        case 'approval-changed':
           return;
       }
     },

@@ -58,7 +58,7 @@ export async function replan(
   try {
     await ports.runs.setLocation(plan.runId, old.preview);
     await ports.chat.edit(old.preview, previewMessage(plan));
-    requester.noteOutcome?.(`plan ${plan.runId} shown in place of ${old.runId}`);
+    requester.noteOutcome?.(`shown: plan ${plan.runId} in place of ${old.runId}`);
     return undefined;
   } catch {
     // The message may have been deleted: the plan gets a new one.
@@ -75,7 +75,7 @@ export async function showPlan(
   try {
     const ts = await ports.chat.post(requester.channel, previewMessage(plan));
     await ports.runs.setLocation(plan.runId, { channel: requester.channel, ts });
-    requester.noteOutcome?.(`plan ${plan.runId} shown`);
+    requester.noteOutcome?.(`shown: plan ${plan.runId}`);
     return undefined;
   } catch (error) {
     await ports.runs.cancelPlan(plan.runId, requester.person);

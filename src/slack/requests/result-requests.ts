@@ -36,11 +36,17 @@ export interface ResultRequests {
 
 const MOST_EXAMPLES = 5;
 
+/** Below the result that a viewer asked for. */
+const NOT_RECORDED =
+  'This result is not recorded in the checklist, because whoever asked has read-only access. An operator records it with `/rescan validate`.';
+
 export function createResultRequests(ports: {
   results: ResultControl;
   diagnoses: DiagnoseControl;
   answers: Pick<Answers, 'offer'>;
   places: Pick<FilePlaces, 'find'>;
+  /** Whether this person may write a step of the checklist. */
+  mayRecord: (person: string) => Promise<boolean>;
   files: Pick<ResultFiles, 'shareDiff'>;
   planning: PlanningPorts;
   pace: PaceSetting;
@@ -62,10 +68,13 @@ export function createResultRequests(ports: {
       const planned = await results.planRetry({ request: setting, what, paceSetting: ports.pace, by, channel });
       return planned.ok ? showPlan(planned.value, requester, planning) : resultRefusalMessage(planned.refusal);
     },
-    async validate(request, { person: by, channel }) {
-      const found = await results.validate({ ...request, by });
+    async validate(request, { person, channel }) {
+      // A viewer may see the result; the step of the checklist is written by operators.
+      const isRecorded = await ports.mayRecord(person);
+      const found = await results.validate({ ...request, ...(isRecorded ? { recordAs: person } : {}) });
       if (!found.ok) return resultRefusalMessage(found.refusal);
-      return answers.offer(channel, validationMessage(found.value, clock.now()));
+      const message = validationMessage(found.value, clock.now());
+      return answers.offer(channel, isRecorded ? message : withNote(message, NOT_RECORDED));
     },
     async showDiff(backupId, requester) {
       const found = await results.diff(backupId);

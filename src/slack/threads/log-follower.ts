@@ -8,7 +8,7 @@ import { type Chat, type MessageLocation, postInThreadOrChannel } from '../clien
 import { isThreadGone } from '../client/slack-errors.ts';
 import type { Requester } from '../commands/command.ts';
 import { code } from '../messages/kit/escape.ts';
-import { type Message, say } from '../messages/kit/message.ts';
+import { type Message, refuseWith, say } from '../messages/kit/message.ts';
 import { type Following, followLostMessage, followMessage } from '../messages/results/log-message.ts';
 import type { FilePlaces } from '../requests/file-places.ts';
 import { createLogLinePoster } from './log-line-poster.ts';
@@ -179,7 +179,7 @@ export function createLogFollower(ports: {
     async follow(request, requester) {
       const { channel } = requester;
       if (starting.has(channel) || activeIn(channel).length > 0)
-        return say(
+        return refuseWith(
           'The log is already being followed in this channel. Stop it with the button in its thread or with `/rescan logs stop`.',
         );
       starting.add(channel);
@@ -196,7 +196,7 @@ export function createLogFollower(ports: {
         return undefined;
       }
       if (!(await requestStop(id)))
-        return say('Nothing was done: the stop could not be saved for another process of the bot. Click again.');
+        return refuseWith('Nothing was done: the stop could not be saved for another process of the bot. Click again.');
       await chat.edit(head, followLostMessage());
       return undefined;
     },

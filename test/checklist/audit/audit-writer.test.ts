@@ -3,7 +3,7 @@ import { type AuditEntry, type AuditFacts, chain } from '../../../src/checklist/
 import { createAuditWriter } from '../../../src/checklist/audit/audit-writer.ts';
 import { createFakeClock } from '../../support/rigs/fake-clock.ts';
 
-const entry = (what: string) => ({ who: 'U1', what, outcome: 'done' });
+const entry = (what: string) => ({ who: 'U1', what, outcome: 'finished' as const });
 
 function keeping(options: { maxWaiting?: number } = {}) {
   const clock = createFakeClock(1_000);
@@ -70,7 +70,7 @@ describe('audit writer', () => {
     state.isDown = false;
     await clock.advance(60_000);
     expect(written.map(({ what }) => what)).toEqual(['entry 0', 'entry 1', 'audit']);
-    expect(written.at(-1)?.outcome).toMatch(/^3 entries were lost/);
+    expect(written.at(-1)?.outcome).toMatch(/^failed: 3 entries were lost/);
   });
 
   test('closing the audit writer waits for its entries, but not longer than the given time', async () => {

@@ -30,7 +30,8 @@ function stepsWith(refusal?: StepRefusal) {
       deploy: async (id, by) => refuseIn(`deploy ${id} by ${by}`),
     },
     results: {
-      validate: async ({ by }) => (by === 'U2' ? refuse({ reason: 'no-run' as const }) : succeed(validation)),
+      validate: async ({ recordAs }) =>
+        recordAs === 'U2' ? refuse({ reason: 'no-run' as const }) : succeed(validation),
     },
     warn: (_message, cause) => warnings.push(cause),
   });

@@ -151,7 +151,7 @@ async function killAt(at: number, when: 'before' | 'after', isSlackUp: boolean):
   expect(texts.filter((text) => text.startsWith('Failure logging is deployed.'))).toHaveLength(1);
   expect(texts.filter((text) => /in progress/.test(text))).toEqual([]);
   expect(two.audit.written.map(({ outcome }) => outcome)).toEqual([
-    'continued after the bot had stopped',
+    'resumed: the bot had stopped',
     expect.stringMatching(/^finished: code /),
   ]);
   await two.deploys.shutDown();

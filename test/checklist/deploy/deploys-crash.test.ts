@@ -84,7 +84,7 @@ describe('an interrupted deploy', () => {
     expect(audit.written.filter(({ what }) => what === `deploy ${id}`)).toMatchObject([
       { who: 'U1', outcome: expect.stringMatching(/^begun: code /) },
       { who: 'bot', outcome: 'interrupted: the bot stopped' },
-      { who: 'bot', outcome: 'continued after the bot had stopped' },
+      { who: 'bot', outcome: 'resumed: the bot had stopped' },
       { who: 'U1', outcome: expect.stringMatching(/^finished: code .*, published as version 2$/) },
     ]);
   });
@@ -246,7 +246,7 @@ describe('a package that cannot be loaded', () => {
     expect(audit.written.filter(({ what }) => what === `deploy ${second}`).map(({ outcome }) => outcome)).toEqual([
       expect.stringMatching(/^begun: /),
       'failed: not-loadable; the bot rolls it back',
-      expect.stringMatching(/^rolled back by the bot to code .*: not-loadable$/),
+      expect.stringMatching(/^failed: not-loadable; rolled back by the bot to code /),
     ]);
   });
 

@@ -110,10 +110,10 @@ describe('a validation', () => {
   test('the validation of a completed run uses the backup from before it, and is recorded in the checklist', async () => {
     const backup = await world.backup(here.table);
     const { runId, checklistId } = await here.run({ kind: 'completed' });
-    const found = await given(here.results.validate({ by: 'U1' }));
+    const found = await given(here.results.validate({ recordAs: 'U1' }));
     expect(found).toMatchObject({ verdict: 'good', problems: [], runIds: [runId], backup: { id: backup.id } });
     expect(found.people).toHaveLength(3);
-    const again = await given(here.results.validate({ by: 'U1', seed: found.seed ?? -1 }));
+    const again = await given(here.results.validate({ recordAs: 'U1', seed: found.seed ?? -1 }));
     expect(again.people).toEqual(found.people);
     expect(await validationStep(checklistId)).toMatchObject({
       state: 'done',
@@ -124,7 +124,7 @@ describe('a validation', () => {
   test('the validation of a stopped run has no verdict, and none is recorded', async () => {
     await world.backup(here.table);
     const { checklistId } = await here.run({ kind: 'stopped', by: { kind: 'control-table' } }, { without: 2 });
-    const found = await given(here.results.validate({ by: 'U1' }));
+    const found = await given(here.results.validate({ recordAs: 'U1' }));
     expect(found).toMatchObject({ verdict: 'unfinished', runState: 'stopped' });
     expect(await validationStep(checklistId)).toBeUndefined();
   });
@@ -135,7 +135,7 @@ describe('a validation', () => {
     await here.checklists.close(checklistId, { outcome: { kind: 'closed', by: 'U1' }, at: Date.now(), steps: [] });
     await here.noteFlush(backup.id, Date.now() + 60_000);
     for (let index = 0; index < 4; index++) await here.remove(index);
-    const found = await given(here.results.validate({ by: 'U1' }));
+    const found = await given(here.results.validate({ recordAs: 'U1' }));
     expect(found.verdict).toBe('bad');
     expect(found.problems.map(({ kind }) => kind)).toEqual(
       expect.arrayContaining(['rows-missing', 'flushed-since', 'fewer-entries']),
@@ -143,20 +143,20 @@ describe('a validation', () => {
   });
 
   test('a validation of an unknown run or person, or without any run, is refused', async () => {
-    expect(await here.results.validate({ by: 'U1' })).toEqual({ ok: false, refusal: { reason: 'no-run' } });
-    expect(await here.results.validate({ by: 'U1', person: 'Nik Coultas' })).toMatchObject({
+    expect(await here.results.validate({ recordAs: 'U1' })).toEqual({ ok: false, refusal: { reason: 'no-run' } });
+    expect(await here.results.validate({ recordAs: 'U1', person: 'Nik Coultas' })).toMatchObject({
       refusal: { reason: 'table', refusal: { reason: 'no-backup' } },
     });
     await world.backup(here.table);
     await here.run({ kind: 'completed' });
-    expect(await here.results.validate({ by: 'U1', runId: 'r-0099' })).toEqual({
+    expect(await here.results.validate({ recordAs: 'U1', runId: 'r-0099' })).toEqual({
       ok: false,
       refusal: { reason: 'unknown-run', runId: 'r-0099' },
     });
-    expect(await here.results.validate({ by: 'U1', person: 'Nobody Here' })).toMatchObject({
+    expect(await here.results.validate({ recordAs: 'U1', person: 'Nobody Here' })).toMatchObject({
       refusal: { reason: 'no-such-person', person: 'Nobody Here' },
     });
-    expect(await given(here.results.validate({ by: 'U1', person: 'Person 2' }))).toMatchObject({
+    expect(await given(here.results.validate({ recordAs: 'U1', person: 'Person 2' }))).toMatchObject({
       people: [{ person: 'Person_2', before: { entries: 1 }, after: { entries: 1 } }],
     });
   });
@@ -167,15 +167,15 @@ describe('a validation', () => {
     await putItems(world.dynamodb, here.table, [named(decomposed)]);
     await world.backup(here.table);
     const typed = "zo\u00eb O'Neil";
-    expect(await given(here.results.validate({ by: 'U1', person: typed }))).toMatchObject({
+    expect(await given(here.results.validate({ recordAs: 'U1', person: typed }))).toMatchObject({
       people: [{ person: decomposed, before: { entries: 1 } }],
     });
     await putItems(world.dynamodb, here.table, [named(composed)]);
-    expect(await here.results.validate({ by: 'U1', person: typed })).toEqual({
+    expect(await here.results.validate({ recordAs: 'U1', person: typed })).toEqual({
       ok: false,
       refusal: { reason: 'look-alikes', what: 'person', typed, names: [decomposed, composed] },
     });
-    expect(await given(here.results.validate({ by: 'U1', person: composed }))).toMatchObject({
+    expect(await given(here.results.validate({ recordAs: 'U1', person: composed }))).toMatchObject({
       people: [{ person: composed, before: { entries: 0 }, after: { entries: 1 } }],
     });
   });

@@ -25,7 +25,7 @@ describe('a checklist', () => {
       who: 'U2',
       what: 'override of sample in checklist c-0001',
       why: 'known',
-      outcome: 'requested for sample-missing',
+      outcome: 'asked: to skip sample-missing',
     });
     audit.fail(new Error('down'));
     await expect(checklist.override('test-logging', 'U2', 'known')).rejects.toThrow('down');

@@ -105,11 +105,11 @@ describe('a checklist', () => {
     const step = await checklist.begin('quotas', 'U1');
     await step.end('done', { kind: 'quotas', pacePerMinute: 160, blocking: [] });
     expect(audit.written).toEqual([
-      { who: 'U1', what: 'step quotas of checklist c-0001', outcome: 'started' },
+      { who: 'U1', what: 'step quotas of checklist c-0001', outcome: 'begun' },
       {
         who: 'U1',
         what: 'step quotas of checklist c-0001',
-        outcome: 'done: no limit blocked, 160 images per minute allowed',
+        outcome: 'finished: no limit blocked, 160 images per minute allowed',
       },
     ]);
     audit.fail(new Error('down'));

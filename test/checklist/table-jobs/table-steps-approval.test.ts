@@ -156,10 +156,10 @@ describe('approvals on a real table', () => {
     for await (const { who, what, outcome } of bot.audit.entries())
       if (what.includes(approval.id)) outcomes.push(`${who}: ${what}: ${outcome.replace(/,? with backup \S+/, '')}`);
     expect(outcomes).toEqual([
-      `U1: approval ${approval.id} of a flush: requested`,
+      `U1: approval ${approval.id} of a flush: asked:`,
       `U2: approval ${approval.id} of a flush: approved`,
-      `U2: flush ${approval.id}: approved, and about to start`,
-      `U1: flush ${approval.id}: started, approved by U2`,
+      `U2: flush ${approval.id}: approved: it starts now`,
+      `U1: flush ${approval.id}: begun: approved by U2`,
       expect.stringMatching(/^U1: flush .* records deleted, 0 left$/),
     ]);
     expect(await bot.audit.verify()).toMatchObject({ ok: true, anchors: expect.any(Number) });

@@ -61,7 +61,7 @@ describe('the deletion of backups', () => {
       what,
       outcome,
     ]);
-    for (const { id } of [b, c]) expect(entries).toContainEqual([`backup ${id}`, 'about to be deleted']);
+    for (const { id } of [b, c]) expect(entries).toContainEqual([`backup ${id}`, 'begun: its deletion']);
   });
 
   test('A listed backup that has changed or is needed since is not deleted, and neither are the others', async () => {

@@ -3,6 +3,7 @@ import type { TableJob } from '../../../src/checklist/contracts/table-control.ts
 import type { Click } from '../../../src/slack/actions/action.ts';
 import { tableActions } from '../../../src/slack/actions/table-actions.ts';
 import { ACTION } from '../../../src/slack/messages/kit/buttons.ts';
+import { createApprovalDecider } from '../../../src/slack/requests/decide-approval.ts';
 import { idleTableControl } from '../../support/memory/idle-table-control.ts';
 import { peopleWith } from '../../support/messages/people.ts';
 import { flushApproval, flushJob } from '../../support/messages/table-builders.ts';
@@ -22,10 +23,8 @@ async function clickStop(clicked: string, current: () => Promise<TableJob | unde
       },
     },
     forms: { openRestore: async () => undefined, ask: async () => undefined },
-    chat: { edit: async () => {} },
-    checkApprover: async () => 'neither',
-    people: peopleWith(),
-    whoApproves: { policy: 'second-person', approvers: [] },
+    decide: async () => undefined,
+    openView: async () => 'V1',
     onError: () => {},
   });
   return { reply: (await actions[ACTION.stopJob].execute(clickOn(clicked)))?.text, stops };
@@ -46,23 +45,22 @@ const clickOn = (value: string): Click => ({
 test('a click tells whether the clicker is the requester under another id, and decides nothing if that is unknown', async () => {
   const clicked: unknown[] = [];
   const decideAs = async (users: Readonly<Record<string, object | Error>>) => {
-    const actions = tableActions({
+    const decide = createApprovalDecider({
       tables: {
-        ...idleTableControl(),
         approval: async () => flushApproval({ requestedBy: 'W7', alsoRequestedBy: ['W9'] }),
+        setMessage: async () => {},
         async click(_, { isRequester, approverCheck }) {
           clicked.push({ isRequester, approverCheck });
           return { ok: false, refusal: { reason: 'no-backup' } };
         },
       },
-      forms: { openRestore: async () => undefined, ask: async () => undefined },
       chat: { edit: async () => {} },
       checkApprover: async () => 'approver',
       people: peopleWith(users),
       whoApproves: { policy: 'second-person', approvers: [] },
       onError: () => {},
     });
-    await actions[ACTION.approve].execute(clickOn('a-1'));
+    await decide({ approvalId: 'a-1', message: { channel: 'C1', ts: '1.0' }, decision: 'approve' }, { person: 'U1' });
   };
   await decideAs({ U1: { enterprise_user: { id: 'W9' } } });
   await decideAs({ U1: { enterprise_user: { id: 'W8' } } });
@@ -95,9 +93,8 @@ test('a request whose message is not stored, because the process died after it w
   let ts: string | undefined;
   const clicked: unknown[] = [];
   const { ts: _, ...unposted } = flushApproval();
-  const actions = tableActions({
+  const decide = createApprovalDecider({
     tables: {
-      ...idleTableControl(),
       approval: async () => ({ ...unposted, ...(ts === undefined ? {} : { ts }) }),
       async setMessage(id, stored) {
         clicked.push([id, stored]);
@@ -108,14 +105,13 @@ test('a request whose message is not stored, because the process died after it w
         return { ok: false, refusal: { reason: 'no-backup' } };
       },
     },
-    forms: { openRestore: async () => undefined, ask: async () => undefined },
     chat: { edit: async () => {} },
     checkApprover: async () => 'approver',
     people: peopleWith(),
     whoApproves: { policy: 'second-person', approvers: [] },
     onError: () => {},
   });
-  await actions[ACTION.approve].execute(clickOn('a-1'));
+  await decide({ approvalId: 'a-1', message: { channel: 'C1', ts: '1.0' }, decision: 'approve' }, { person: 'U1' });
   expect(clicked).toEqual([
     ['a-1', '1.0'],
     ['a-1', '1.0', '1.0'],

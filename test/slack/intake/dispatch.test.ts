@@ -6,9 +6,10 @@ import type { Command } from '../../../src/slack/commands/command.ts';
 import type { Membership } from '../../../src/slack/intake/channel-membership.ts';
 import { createDeduplicator } from '../../../src/slack/intake/deduplicate.ts';
 import { createIntake } from '../../../src/slack/intake/dispatch.ts';
+import { createHeavyReads } from '../../../src/slack/intake/heavy-reads.ts';
 import type { People } from '../../../src/slack/intake/people.ts';
 import { createPermissions } from '../../../src/slack/intake/permissions.ts';
-import { type Message, say } from '../../../src/slack/messages/kit/message.ts';
+import { type Message, refuseWith, say } from '../../../src/slack/messages/kit/message.ts';
 import { peopleWith } from '../../support/messages/people.ts';
 import { createFakeClock, settle } from '../../support/rigs/fake-clock.ts';
 
@@ -86,6 +87,8 @@ function intakeWith(
     membership: { of: async () => options.membership ?? 'member' },
     channels: ['C1'],
     deduplicator: createDeduplicator(clock),
+    heavyReads: createHeavyReads(clock),
+    lastKnown: () => ['Last known state: r-1 is running.'],
     clock,
     noteFormGone: ({ reason }) => noted.push(reason),
     reportError: () => 'abcd1234',
@@ -125,7 +128,11 @@ function intakeWith(
         privateMetadata: channel,
         values: {},
         replyIn: async (_channel, message) => reply(message),
-        acknowledge: () => acknowledge(),
+        acknowledge: async (answer) => {
+          const closed = await acknowledge();
+          if (answer && 'view' in answer) heard.push(`view ${JSON.stringify(answer.view.blocks)}`);
+          return closed;
+        },
       }),
   };
 }
@@ -207,24 +214,33 @@ describe('the intake', () => {
     await settle();
     expect(done).toEqual([]);
     expect(heard.filter((line) => line.includes('you have read-only access'))).toHaveLength(3);
-    expect(heard.filter((line) => line.includes('does not work in this channel'))).toHaveLength(1);
+    expect(heard.filter((line) => line.includes('does not work in this channel'))).toHaveLength(2);
   });
 
   test.each<[string, Action['execute'], string]>([
-    ['the first line of the reply', async () => say('Rescan r-1 is pausing.', 'Details.'), 'Rescan r-1 is pausing.'],
-    ['done, when there is nothing to reply', async () => undefined, 'done'],
+    [
+      'the fact of the answer',
+      async () => say('*Rescan* r-1 is pausing.', 'Details.'),
+      'answered: Rescan r-1 is pausing.',
+    ],
+    [
+      'a refusal with its reason',
+      async () => refuseWith('Nothing was done: no `backup`.'),
+      'refused: Nothing was done: no backup.',
+    ],
+    ['that something was shown, when there is nothing to reply', async () => undefined, 'shown'],
     [
       'what the handler noted, when a form was shown',
       async ({ noteOutcome }) => {
-        noteOutcome?.('form shown');
+        noteOutcome?.('shown: the form');
         return undefined;
       },
-      'form shown',
+      'shown: the form',
     ],
     [
       'a reference, after an unexpected error',
       () => Promise.reject(new Error('x')),
-      'unexpected error (reference abcd1234)',
+      'failed: unexpected error (reference abcd1234)',
     ],
     [
       'the fault, when AWS cannot be reached',
@@ -245,6 +261,8 @@ describe('the intake', () => {
   test('the audit records a refused command with the reason', async () => {
     const { command, audited } = intakeWith();
     await command('U7', 'a');
-    expect(audited).toEqual([{ who: 'U7', what: '/rescan go', outcome: expect.stringMatching(/read-only access/) }]);
+    expect(audited).toEqual([
+      { who: 'U7', what: '/rescan go', outcome: expect.stringMatching(/^refused: .*read-only access/) },
+    ]);
   });
 });

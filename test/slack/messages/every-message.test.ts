@@ -8,7 +8,16 @@ import { distort, seededDraw } from '../../support/messages/distort.ts';
 import { RENDERERS, type Rendered } from '../../support/messages/every-message.ts';
 
 /** What other renderers are made of; nobody is shown these alone. */
-const TOOLS = ['withinLimits', 'viewWithinLimits', 'compose', 'say', 'withButton', 'withNote'];
+const TOOLS = [
+  'asRefusal',
+  'refuseWith',
+  'withinLimits',
+  'viewWithinLimits',
+  'compose',
+  'say',
+  'withButton',
+  'withNote',
+];
 /** What a function gives that shows something, by its declared type. */
 const SHOWN = /^(?:Message|ModalView|HomeView|Alert \| undefined|\{ (?:readonly )?message: Message)/;
 

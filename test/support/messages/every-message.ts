@@ -4,6 +4,7 @@ import { FileUploadError } from '../../../src/slack/client/file-upload.ts';
 import { COMMAND_GROUPS } from '../../../src/slack/commands/command.ts';
 import { COMMANDS } from '../../../src/slack/commands/commands.ts';
 import { changePlanView } from '../../../src/slack/forms/change-plan-view.ts';
+import { denyView } from '../../../src/slack/forms/deny-form.ts';
 import { deployView, rollbackView } from '../../../src/slack/forms/deploy-view.ts';
 import { restoreRowsView } from '../../../src/slack/forms/restore-rows-view.ts';
 import * as tableViews from '../../../src/slack/forms/table-views.ts';
@@ -305,8 +306,17 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
   mutedMessage: (worse) => [refusals.mutedMessage(worse('E 1'))],
   wrongChannelMessage: (worse) => [refusals.wrongChannelMessage(worse(['C01']))],
   faultMessage: (worse) => [refusals.faultMessage(worse(fault))],
-  faultWhileMessage: (worse) => [refusals.faultWhileMessage(worse(fault))],
   formExpiredMessage: () => [refusals.formExpiredMessage()],
+  faultWhileMessage: (worse) =>
+    [true, false].map((isRead) =>
+      refusals.faultWhileMessage(worse(fault), {
+        isRead,
+        lastKnown: status.lastKnownLines({ at: NOW, run: worse(run) }),
+      }),
+    ),
+  heavyReadMessage: (worse) => [
+    refusals.heavyReadMessage({ person: worse('U1'), what: worse('/rescan diff'), since: NOW }),
+  ],
   unexpectedErrorMessage: (worse) => [refusals.unexpectedErrorMessage(worse('0a1b2c3d'))],
   reportMessage: (worse) => [
     reportMessage(worse(run), worse(report), {
@@ -399,6 +409,7 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
       ts: '1.1',
     }),
   ],
+  denyView: () => [denyView('a-1', { channel: 'C01', ts: '1.1' })],
   deployView: (worse) => [deployView({ ...worse(plannedDeploy()), id: 'd-1' }, 'C01')],
   rollbackView: (worse) => [rollbackView({ ...worse(rollback), id: 'd-1' }, 'C01')],
   unreadHomeView: (worse) => [

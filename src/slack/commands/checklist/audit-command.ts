@@ -69,11 +69,14 @@ export const auditCommand = ({ audit, exportAudit }: AuditCommandPorts): Command
       case 'verify':
         return succeed({
           immediateReply: say('Checking every entry from the first one on…'),
+          isHeavy: true,
           execute: async () => chainMessage(await audit.verify(noted)),
         });
       case 'export':
         return succeed({
           immediateReply: say('Writing the audit as CSV…'),
+          isAudited: true,
+          isHeavy: true,
           execute: (requester) => readably(() => exportAudit(requester)),
         });
       default:

@@ -13,7 +13,7 @@ import {
 } from '../../messages/checklist/checklist-answers.ts';
 import { checklistMessage, historyMessage } from '../../messages/checklist/checklist-message.ts';
 import { code } from '../../messages/kit/escape.ts';
-import { type Message, say } from '../../messages/kit/message.ts';
+import { type Message, refuseWith, say } from '../../messages/kit/message.ts';
 import { type Command, type CommandDescription, type Requester, withoutArguments } from '../command.ts';
 import { reject } from '../parse/options.ts';
 import { plainValue, plainWord } from '../parse/typed.ts';
@@ -81,7 +81,7 @@ export const closeCommand = ({
   read: withoutArguments('close', {
     async execute({ person }) {
       if ((await autopilot.current())?.state === 'running')
-        return say(
+        return refuseWith(
           'Nothing was closed: the autopilot is working on this checklist.',
           'Stop it with `/rescan autopilot stop`. That also withdraws its request for approval.',
         );
@@ -125,7 +125,7 @@ export const overrideCommand = ({
       async execute({ person }) {
         // The same check as for a click on Approve.
         if ((await checkApprover(person)) !== 'approver')
-          return say(
+          return refuseWith(
             'Nothing was skipped: only an approver who is an active member of this workspace can skip a step.',
           );
         const given = await checklist.override(step, person, reason);

@@ -33,7 +33,7 @@ export async function setScope(
 ): Promise<Message | undefined> {
   const set = await scope.set(request, requester.person);
   if (!set.ok) return scopeRefusalMessage(set.refusal);
-  requester.noteOutcome?.(`scope ${set.value.id} set`);
+  requester.noteOutcome?.(`changed: scope ${set.value.id}`);
   await requester.reply(scopeSetMessage(set.value));
   return;
 }

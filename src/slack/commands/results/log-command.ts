@@ -44,12 +44,13 @@ export const logsCommand = ({ logs, following }: LogCommandPorts): Command => ({
       case 'follow': {
         const asked = readFollow(others);
         if (!asked.ok) return asked;
-        return succeed({ execute: (requester) => following.follow(asked.value, requester) });
+        return succeed({ isAudited: true, execute: (requester) => following.follow(asked.value, requester) });
       }
       case 'stop':
         if (others.length > 0) return reject('`logs stop` has no arguments.');
         return succeed({
           worksWithoutMembership: true,
+          isAudited: true,
           execute: ({ channel, person }) => following.stopIn(channel, person),
         });
     }
@@ -57,6 +58,7 @@ export const logsCommand = ({ logs, following }: LogCommandPorts): Command => ({
     if (!asked.ok) return asked;
     return succeed({
       immediateReply: say('Reading the function’s log…'),
+      isAudited: true,
       execute: (requester) => logs.show(asked.value, requester),
     });
   },

@@ -39,6 +39,8 @@ export const failuresCommand = ({ requests }: ResultCommandPorts): Command => ({
   ...failuresDescription,
   read: withoutArguments('failures', {
     immediateReply: say('Reading the failures in the table and in the runs…'),
+    isAudited: true,
+    isHeavy: true,
     execute: (requester) => requests.showFailures(requester),
   }),
 });
@@ -83,25 +85,25 @@ export const exportCommand = ({ files, exportAudit, places }: ResultCommandPorts
       }
       if (more.length > 0 || (id !== undefined && (what === 'failures' || what === 'audit')))
         return reject(`\`export ${what}\` does not take ${code([typedId, ...more].join(' '), 60)}.`);
-      const immediateReply = say('Preparing the CSV…');
+      const accepted = { immediateReply: say('Preparing the CSV…'), isAudited: true, isHeavy: true } as const;
       switch (what) {
         case 'failures':
           return succeed({
-            immediateReply,
+            ...accepted,
             execute: (requester) => upload(requester, undefined, (location) => files.failures(location)),
           });
         case 'run':
           return succeed({
-            immediateReply,
+            ...accepted,
             execute: (requester) => upload(requester, id, (location) => files.run(location, id)),
           });
         case 'diff':
           return succeed({
-            immediateReply,
+            ...accepted,
             execute: (requester) => upload(requester, undefined, (location) => files.diff(location, id)),
           });
         case 'audit':
-          return succeed({ immediateReply, execute: exportAudit });
+          return succeed({ ...accepted, execute: exportAudit });
       }
     },
   };
@@ -207,7 +209,8 @@ export const validateCommand = ({ requests }: ResultCommandPorts): Command => ({
       seed: seed === undefined ? undefined : Number(seed),
     });
     const immediateReply = say('Comparing the table with the image list, the results and the backup…');
-    return succeed({ immediateReply, execute: (requester) => requests.validate(request, requester) });
+    const execute = (requester: Requester) => requests.validate(request, requester);
+    return succeed({ immediateReply, execute, isAudited: true, isHeavy: true });
   },
 });
 
@@ -246,10 +249,12 @@ export const diffCommand = ({ requests, putBack }: ResultCommandPorts): Command 
     if (options.value.size > 0 && !isRestore) return reject('`person=` and `field=` work only with `diff restore`.');
     if (isRestore) {
       const wanted = defined({ backupId, person: person?.trim().replaceAll(' ', '_'), field });
-      return succeed({ execute: (requester) => putBack.open(requester.triggerId ?? '', wanted, requester) });
+      const execute = (requester: Requester) => putBack.open(requester.triggerId ?? '', wanted, requester);
+      return succeed({ execute, role: 'operator', isHeavy: true });
     }
     const immediateReply = say('Comparing the table with the backup, record by record…');
-    return succeed({ immediateReply, execute: (requester) => requests.showDiff(backupId, requester) });
+    const execute = (requester: Requester) => requests.showDiff(backupId, requester);
+    return succeed({ immediateReply, execute, isAudited: true, isHeavy: true });
   },
 });
 
@@ -266,6 +271,8 @@ export const diagnoseCommand = ({ requests }: ResultCommandPorts): Command => ({
   ...diagnoseDescription,
   read: withoutArguments('diagnose', {
     immediateReply: say('Reading failures, log, metrics and quotas…'),
+    isAudited: true,
+    isHeavy: true,
     execute: (requester) => requests.diagnose(requester),
   }),
 });

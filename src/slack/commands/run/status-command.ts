@@ -27,7 +27,11 @@ export const statusCommand = (ports: StatusCommandPorts): Command => ({
     const word = plainWord(rest);
     if (word === '') return succeed({ execute: (requester) => showStatus(requester, ports) });
     if (word === 'chart')
-      return succeed({ immediateReply: say('Drawing the chart…'), execute: (requester) => ports.chart(requester) });
+      return succeed({
+        immediateReply: say('Drawing the chart…'),
+        isAudited: true,
+        execute: (requester) => ports.chart(requester),
+      });
     return reject(`\`status\` does not take ${code(rest.trim(), 60)}.`);
   },
 });

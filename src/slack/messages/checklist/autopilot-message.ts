@@ -12,7 +12,7 @@ import type { RunSnapshot } from '../../../run/model/types.ts';
 import { ACTION, button } from '../kit/buttons.ts';
 import { code, mention, sentence } from '../kit/escape.ts';
 import { aboutDuration, clockTime, count, counted, dollars, duration, percent, rate } from '../kit/format.ts';
-import { compose, type Message, say } from '../kit/message.ts';
+import { asRefusal, compose, type Message, say } from '../kit/message.ts';
 import { faultMessage, stopFileLines } from '../refusals/refusals.ts';
 import { startRefusalMessage } from '../refusals/start-refusals.ts';
 import { stepRefusalLines } from '../refusals/step-refusals.ts';
@@ -283,7 +283,10 @@ export function autopilotStoppedMessage({ withdrew, job, run, faults }: Autopilo
   );
 }
 
-export function autopilotRefusalMessage(refusal: AutopilotRefusal): Message {
+export const autopilotRefusalMessage = (refusal: AutopilotRefusal): Message =>
+  asRefusal(describeAutopilotRefusal(refusal));
+
+function describeAutopilotRefusal(refusal: AutopilotRefusal): Message {
   switch (refusal.reason) {
     case 'active':
       return say(

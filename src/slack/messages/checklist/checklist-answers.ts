@@ -1,7 +1,7 @@
 import type { OverridableStep, Override } from '../../../checklist/model/step.ts';
 import type { ClosedChecklist, CloseRefusal, OverrideRefusal } from '../../../checklist/steps/checklist.ts';
 import { sentence } from '../kit/escape.ts';
-import { type Message, say } from '../kit/message.ts';
+import { asRefusal, type Message, refuseWith, say } from '../kit/message.ts';
 import { faultMessage } from '../refusals/refusals.ts';
 import { runName } from '../run/describe-run.ts';
 import { jobName } from '../table/describe-table.ts';
@@ -17,7 +17,9 @@ export const closedMessage = ({ id, withdrew, resumableRunId }: ClosedChecklist)
     'The next step opens a new checklist. `/rescan history` lists past ones.',
   );
 
-export function closeRefusalMessage(refusal: CloseRefusal): Message {
+export const closeRefusalMessage = (refusal: CloseRefusal): Message => asRefusal(describeCloseRefusal(refusal));
+
+function describeCloseRefusal(refusal: CloseRefusal): Message {
   switch (refusal.reason) {
     case 'none-open':
       return say('Nothing was closed: no checklist is open.');
@@ -39,5 +41,5 @@ export const overriddenMessage = ({ step, reason }: Override): Message =>
 
 export const overrideRefusalMessage = (step: OverridableStep, refusal: OverrideRefusal): Message =>
   refusal.reason === 'already-met'
-    ? say(`Nothing to skip: the step “${STEP_TITLES[step]}” is fine as it is.`)
+    ? refuseWith(`Nothing to skip: the step “${STEP_TITLES[step]}” is fine as it is.`)
     : faultMessage(refusal.fault);

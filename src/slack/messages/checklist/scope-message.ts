@@ -4,7 +4,7 @@ import { coversEverything, describeScope, type LeftOut, type Scope } from '../..
 import { ACTION, button } from '../kit/buttons.ts';
 import { code } from '../kit/escape.ts';
 import { count, counted } from '../kit/format.ts';
-import { compose, type Message, say } from '../kit/message.ts';
+import { asRefusal, compose, type Message, say } from '../kit/message.ts';
 import { faultMessage } from '../refusals/refusals.ts';
 
 const NAMED_PEOPLE = 5;
@@ -87,7 +87,9 @@ export const scopeClearedMessage = (scope: Scope): Message =>
   say(`This rescan covers everything again. Before, it covered ${scopeText(scope)}.`);
 
 /** Why the scope was not set, and what to do. */
-export function scopeRefusalMessage(refusal: SetScopeRefusal): Message {
+export const scopeRefusalMessage = (refusal: SetScopeRefusal): Message => asRefusal(describeScopeRefusal(refusal));
+
+function describeScopeRefusal(refusal: SetScopeRefusal): Message {
   switch (refusal.reason) {
     case 'unknown-people':
       return say(

@@ -10,7 +10,7 @@ import type { RunSnapshot } from '../../../run/model/types.ts';
 import { ACTION, button } from '../kit/buttons.ts';
 import { link, mention } from '../kit/escape.ts';
 import { clockTime } from '../kit/format.ts';
-import { compose, type Message, say } from '../kit/message.ts';
+import { compose, type Message, refuseWith, say } from '../kit/message.ts';
 import { describeFault, describeState, faultLines, runName } from '../run/describe-run.ts';
 import { runMessage } from '../run/run-message.ts';
 import { actionName, jobName, workName } from '../table/describe-table.ts';
@@ -195,7 +195,7 @@ export const unreadMessage = (fault: Fault | undefined, known: Parameters<typeof
 /** The question after `halt`, `abort` or `cancel`. `ids`: what a stop would stop; null where nothing can be read. */
 export function stopQuestion(state: Omit<ShownState, 'links'> | undefined, ids: readonly string[] | null): Message {
   if (ids !== null && ids.length === 0)
-    return say(
+    return refuseWith(
       'Nothing is in progress that could be stopped, so nothing was done.',
       'A plan and a request for approval have buttons of their own in their messages.',
     );
@@ -209,7 +209,7 @@ export function stopQuestion(state: Omit<ShownState, 'links'> | undefined, ids: 
 
 /** What the question was about is over; nothing else is stopped by its button. */
 export const notInProgressMessage = (state: Omit<ShownState, 'links'>): Message =>
-  say(
+  refuseWith(
     'Nothing was stopped: what this button was about is not in progress any more.',
     `Now: ${statusMessage({ ...state, links: new Map() }, 'read').text.split('\n')[0] ?? ''} \`/rescan stop\` stops what is in progress now.`,
   );

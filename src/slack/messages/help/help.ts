@@ -1,7 +1,7 @@
 import { suggestNearest } from '../../../lib/nearest.ts';
 import { COMMAND_GROUPS, type CommandDescription, type CommandGroup } from '../../commands/command.ts';
 import { code } from '../kit/escape.ts';
-import { compose, type Message, say } from '../kit/message.ts';
+import { compose, type Message, refuseWith, say } from '../kit/message.ts';
 
 const GROUPS: Readonly<Record<CommandGroup, string>> = {
   rescan: 'the rescan as a whole',
@@ -90,7 +90,10 @@ export const unknownTopicMessage = (typed: string, topics: readonly string[]): M
 
 /** A word that is no command, with the nearest commands. */
 export const unknownWordMessage = (typed: string, words: readonly string[]): Message =>
-  say(`Nothing was done: there is no command ${code(`/rescan ${typed}`, 60)}.`, suggestion(typed, words, '/rescan '));
+  refuseWith(
+    `Nothing was done: there is no command ${code(`/rescan ${typed}`, 60)}.`,
+    suggestion(typed, words, '/rescan '),
+  );
 
 function suggestion(typed: string, names: readonly string[], prefix: string): string {
   const near = suggestNearest(typed, names).map((name) => `\`${prefix}${name}\``);

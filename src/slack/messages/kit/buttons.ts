@@ -19,6 +19,7 @@ export const ACTION = {
   status: 'run_status',
   approve: 'approval_approve',
   deny: 'approval_deny',
+  denyWithReason: 'approval_deny_with_reason',
   stopJob: 'job_stop',
   prune: 'backups_prune',
   nextStep: 'checklist_next',

@@ -1,5 +1,7 @@
 import type { ActionsBlock, Button, ContextBlock, PlanBlock, SectionBlock, TableBlock } from '@slack/types';
 
+import { unescapeMrkdwn } from './escape.ts';
+
 /** One line of a chart: a value for each category, in their order. */
 export interface ChartSeries {
   readonly name: string;
@@ -35,7 +37,19 @@ export interface Message {
   readonly blocks: readonly MessageBlock[];
   /** The same in blocks that every client accepts, used where the newer ones are refused; if absent, the text is used. */
   readonly plain?: readonly MessageBlock[];
+  /** It says why nothing was done: the audit records a refusal. */
+  readonly isRefusal?: true;
 }
+
+/** The same message as the answer to a request that was refused. */
+export const asRefusal = (message: Message): Message => ({ ...message, isRefusal: true });
+
+/** Why a request was refused: nothing was done. */
+export const refuseWith = (...lines: readonly string[]): Message => asRefusal(say(...lines));
+
+/** The first line of a message without formatting, for the audit and the log. */
+export const plainFact = ({ text }: Message): string =>
+  unescapeMrkdwn((text.split('\n')[0] ?? '').replaceAll(/[*`]/g, '')).trim();
 
 export interface MessageParts {
   /** The fact, first and bold. mrkdwn, escaped where it came from outside. */

@@ -2,13 +2,16 @@ import type { Fault } from '../../../pipeline/invoke/invocation.ts';
 import type { Refusal } from '../../../run/model/run-control.ts';
 import type { Outsider } from '../../intake/people.ts';
 import type { PermissionRefusal, Role } from '../../intake/permissions.ts';
-import { code, link, linkChannel, mentionGroup, mentionWho, sentence } from '../kit/escape.ts';
-import { count, counted, duration, rate } from '../kit/format.ts';
-import { type Message, say } from '../kit/message.ts';
+import { code, link, linkChannel, mention, mentionGroup, mentionWho, sentence } from '../kit/escape.ts';
+import { clockTime, count, counted, duration, rate } from '../kit/format.ts';
+import { asRefusal, type Message, refuseWith, say } from '../kit/message.ts';
 import { describeFault, describeSelection, describeState, faultLines, runName } from '../run/describe-run.ts';
 
 /** Why a request about a run was refused, then what to do about it. `runLink`: the message of the run in question. */
-export function refusalMessage(refusal: Refusal, runLink?: string): Message {
+export const refusalMessage = (refusal: Refusal, runLink?: string): Message =>
+  asRefusal(describeRefusal(refusal, runLink));
+
+function describeRefusal(refusal: Refusal, runLink?: string): Message {
   const where = runLink === undefined ? '' : ` ${link(runLink, 'Show it')}.`;
   switch (refusal.reason) {
     case 'run-active':
@@ -78,7 +81,7 @@ export const stopFileLines = (path: string): string[] => [
 
 /** Nothing was done, because the environment is broken. */
 export const faultMessage = (fault: Fault): Message =>
-  say(`Nothing was done: ${describeFault(fault)}.`, ...faultLines(fault));
+  refuseWith(`Nothing was done: ${describeFault(fault)}.`, ...faultLines(fault));
 
 function describeGonePlan(runId: string, state: string | undefined): string {
   const name = runName(runId);
@@ -102,7 +105,10 @@ const OUTSIDERS: Readonly<Record<Outsider, string>> = {
 const MOST_NAMED = 20;
 
 /** Why somebody may not do it, and who may. */
-export function permissionRefusalMessage(refusal: PermissionRefusal): Message {
+export const permissionRefusalMessage = (refusal: PermissionRefusal): Message =>
+  asRefusal(describePermissionRefusal(refusal));
+
+function describePermissionRefusal(refusal: PermissionRefusal): Message {
   switch (refusal.reason) {
     case 'nobody':
       return say(
@@ -137,7 +143,10 @@ export const alternatives = (names: readonly string[]): string =>
   names.length < 2 ? (names[0] ?? 'nobody') : `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`;
 
 /** Why nothing is started from a channel in which the bot cannot post. */
-export function unheardMessage(channel: string, presence: 'not-member' | 'archived' | 'not-found'): Message {
+export const unheardMessage = (channel: string, presence: 'not-member' | 'archived' | 'not-found'): Message =>
+  asRefusal(describeUnheard(channel, presence));
+
+function describeUnheard(channel: string, presence: 'not-member' | 'archived' | 'not-found'): Message {
   const where = linkChannel(channel);
   if (presence === 'archived')
     return say(`Nothing was done: ${where} is archived, so the bot cannot post there.`, 'Use another channel.');
@@ -157,7 +166,7 @@ export const mutedMessage = (slackError: string): Message =>
   );
 
 export const wrongChannelMessage = (channels: readonly string[]): Message =>
-  say(`rescan-bot does not work in this channel. Use ${alternatives(channels.map(linkChannel))}.`);
+  refuseWith(`rescan-bot does not work in this channel. Use ${alternatives(channels.map(linkChannel))}.`);
 
 /** Slack opens a form only within three seconds after the command or the click. */
 export const formExpiredMessage = (): Message =>
@@ -170,10 +179,24 @@ export const unexpectedErrorMessage = (ref: string): Message =>
     'See the current state with `/rescan status`. Search the bot’s log for the reference to find the cause.',
   );
 
-/** The environment failed while a request was carried out: unlike `faultMessage`, it may have been started. */
-export const faultWhileMessage = (fault: Fault): Message =>
+/**
+ * The environment failed while a request was carried out: which service refuses, what to do, and what was known last. Unlike with
+ * `faultMessage` the request may have been started, unless it only reads.
+ */
+export const faultWhileMessage = (
+  fault: Fault,
+  { isRead, lastKnown }: { readonly isRead: boolean; readonly lastKnown: readonly string[] },
+): Message =>
   say(
-    `Failed: ${describeFault(fault)}. Your request may have been carried out or not.`,
+    `Failed: ${describeFault(fault)}. ${isRead ? 'Nothing was changed.' : 'Your request may have been carried out or not.'}`,
     ...faultLines(fault),
-    'After that, see the current state with `/rescan status`.',
+    ...lastKnown,
+    isRead ? 'Then try again. `/rescan stop` works all the same.' : 'Then see the current state with `/rescan status`.',
+  );
+
+/** Another heavy read is in progress. */
+export const heavyReadMessage = ({ person, what, since }: { person: string; what: string; since: number }): Message =>
+  refuseWith(
+    `Nothing was read: ${code(what, 100)} of ${mention(person)} is in progress since ${clockTime(since)}. Only one large comparison at a time.`,
+    'Try again when its answer is there.',
   );

@@ -2,7 +2,7 @@ import type { ResultRefusal } from '../../../checklist/contracts/result-control.
 import { visibleSpelling } from '../../../lib/look-alike.ts';
 import { code } from '../kit/escape.ts';
 import { count, counted } from '../kit/format.ts';
-import { type Message, say } from '../kit/message.ts';
+import { asRefusal, type Message, say } from '../kit/message.ts';
 import { tableRefusalMessage } from '../table/table-refusals.ts';
 import { startRefusalMessage } from './start-refusals.ts';
 
@@ -19,7 +19,9 @@ export const lookAlikeLines = ({
 ];
 
 /** Why a question about the results of a rescan cannot be answered. Nothing was done. */
-export function resultRefusalMessage(refusal: ResultRefusal): Message {
+export const resultRefusalMessage = (refusal: ResultRefusal): Message => asRefusal(describeResultRefusal(refusal));
+
+function describeResultRefusal(refusal: ResultRefusal): Message {
   switch (refusal.reason) {
     case 'no-run':
       return say('No run was ever started, so there are no results.', 'Plan one with `/rescan start`.');

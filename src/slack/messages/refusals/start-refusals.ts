@@ -1,12 +1,15 @@
 import type { StartRefusal } from '../../../checklist/contracts/result-control.ts';
 import { scopeText } from '../checklist/scope-message.ts';
-import { type Message, say } from '../kit/message.ts';
+import { asRefusal, type Message, say } from '../kit/message.ts';
 import { runName } from '../run/describe-run.ts';
 import { preconditionLines } from './describe-precondition.ts';
 import { refusalMessage } from './refusals.ts';
 
 /** Why a run was not planned or started: a precondition of the checklist, or the state of the runs. */
-export function startRefusalMessage(refusal: StartRefusal, runLink?: string): Message {
+export const startRefusalMessage = (refusal: StartRefusal, runLink?: string): Message =>
+  asRefusal(describeStartRefusal(refusal, runLink));
+
+function describeStartRefusal(refusal: StartRefusal, runLink?: string): Message {
   switch (refusal.reason) {
     case 'preconditions':
       return say(...preconditionLines(refusal.step, refusal.unmet));

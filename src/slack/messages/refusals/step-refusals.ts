@@ -1,12 +1,12 @@
 import type { StepRefusal } from '../../../checklist/contracts/step-control.ts';
-import { type Message, say } from '../kit/message.ts';
+import { type Message, refuseWith } from '../kit/message.ts';
 import { describeFault, faultLines } from '../run/describe-run.ts';
 import { tableRefusalLines } from '../table/table-refusals.ts';
 import { deployRefusalLines, reachedLine } from './deploy-refusals.ts';
 import { stopFileLines } from './refusals.ts';
 
 /** Why a step on the function was not done, then what to do about it. */
-export const stepRefusalMessage = (refusal: StepRefusal): Message => say(...stepRefusalLines(refusal));
+export const stepRefusalMessage = (refusal: StepRefusal): Message => refuseWith(...stepRefusalLines(refusal));
 
 export function stepRefusalLines(refusal: StepRefusal): string[] {
   switch (refusal.reason) {

@@ -1,7 +1,7 @@
 import type { PaceSetting, RunSnapshot } from '../../../run/model/types.ts';
 import { code } from '../kit/escape.ts';
 import { counted, rate } from '../kit/format.ts';
-import { type Message, say } from '../kit/message.ts';
+import { type Message, refuseWith, say } from '../kit/message.ts';
 import { waitingText } from './alerts.ts';
 import { describePace, describeState, formatDone, runName } from './describe-run.ts';
 
@@ -10,7 +10,10 @@ import { describePace, describeState, formatDone, runName } from './describe-run
 export const listingMessage = (): Message => say('Listing the bucket… The plan will appear in the channel.');
 
 export const noRunYetMessage = (): Message =>
-  say('No rescan is running, and none was ever started.', 'Plan one with `/rescan start`. Planning invokes nothing.');
+  refuseWith(
+    'No rescan is running, and none was ever started.',
+    'Plan one with `/rescan start`. Planning invokes nothing.',
+  );
 
 /** After a pause or stop; the run may still be waiting for images in progress. */
 export function haltedMessage(run: RunSnapshot, what: 'pause' | 'stop' | 'stop-now'): Message {
@@ -48,7 +51,7 @@ export const paceNowMessage = (run: RunSnapshot, setting: PaceSetting): Message 
 
 /** The button belongs to another run than the current one. */
 export const anotherRunMessage = (clicked: string, current: RunSnapshot | undefined): Message =>
-  say(
+  refuseWith(
     current
       ? `Nothing was done: this button belongs to ${code(clicked, 60)}. The current run is ${runName(current.runId)}, which ${describeState(current)}.`
       : `Nothing was done: this button belongs to ${code(clicked, 60)}, which does not exist any more.`,
@@ -56,4 +59,8 @@ export const anotherRunMessage = (clicked: string, current: RunSnapshot | undefi
 
 /** A command that was not understood: why, and how it is typed. */
 export const badLineMessage = (line: string, usage: string): Message =>
-  say(`${line} Nothing was done.`, `Usage: ${code(`/rescan ${usage}`, 300)}`, '`/rescan help` explains every command.');
+  refuseWith(
+    `${line} Nothing was done.`,
+    `Usage: ${code(`/rescan ${usage}`, 300)}`,
+    '`/rescan help` explains every command.',
+  );

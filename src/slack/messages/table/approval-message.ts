@@ -45,7 +45,7 @@ function approversLine({ approvers, policy }: WhoApproves, approval: Approval): 
 }
 
 /**
- * A request for approval. While it is pending it has its two buttons; once it is decided they are gone, and the message says
+ * A request for approval. While it is pending it has its buttons; once it is decided they are gone, and the message says
  * who decided.
  */
 export function approvalMessage(approval: Approval, whoApproves: WhoApproves): Message {
@@ -86,6 +86,7 @@ export function approvalMessage(approval: Approval, whoApproves: WhoApproves): M
           },
         }),
         button(ACTION.deny, 'Deny', approval.id),
+        button(ACTION.denyWithReason, 'Deny with reason…', approval.id),
       ],
     });
   return compose({

@@ -15,7 +15,7 @@ import { NOT_KEPT } from '../../../checklist/table-jobs/table-facts.ts';
 import { ACTION, button } from '../kit/buttons.ts';
 import { code, mention, sentence } from '../kit/escape.ts';
 import { bytes, count, counted, duration, progressBar } from '../kit/format.ts';
-import { compose, type Message, say } from '../kit/message.ts';
+import { compose, type Message, refuseWith, say } from '../kit/message.ts';
 import { describeFault, faultLines } from '../run/describe-run.ts';
 import {
   backupLine,
@@ -312,7 +312,7 @@ export const stoppingJobMessage = (job: TableJob): Message =>
 
 /** The button belongs to a job that has ended; `current` is in progress. */
 export const anotherJobMessage = (current: TableJob): Message =>
-  say(
+  refuseWith(
     `Nothing was done: this button belongs to a job that has ended. ${jobName(current)} is in progress now.`,
     'To stop it, use the button in its own message or `/rescan stop`.',
   );

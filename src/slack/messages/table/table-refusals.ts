@@ -4,7 +4,7 @@ import type { TableRefusal } from '../../../checklist/contracts/table-control.ts
 import { scopeText } from '../checklist/scope-message.ts';
 import { code, mention, sentence } from '../kit/escape.ts';
 import { counted, duration } from '../kit/format.ts';
-import { type Message, say } from '../kit/message.ts';
+import { type Message, refuseWith } from '../kit/message.ts';
 import { preconditionLines } from '../refusals/describe-precondition.ts';
 import { describeFault, faultLines, runName } from '../run/describe-run.ts';
 import { actionName, backupName, clockTime, describeDifference, describeSpared, jobName } from './describe-table.ts';
@@ -12,7 +12,7 @@ import { actionName, backupName, clockTime, describeDifference, describeSpared, 
 const NEW_BACKUP = '`/rescan backup` makes a new one.';
 
 /** Why nothing was done to the table, and what to do about it. */
-export const tableRefusalMessage = (refusal: TableRefusal): Message => say(...tableRefusalLines(refusal));
+export const tableRefusalMessage = (refusal: TableRefusal): Message => refuseWith(...tableRefusalLines(refusal));
 
 /**
  * The same as lines. `of`: a request that was refused, so that nothing was done; or a job that failed, which may have done a part
@@ -244,7 +244,7 @@ export function describeDecision(state: ApprovalState): string {
     case 'used':
       return `approved by ${mention(state.by)} at ${clockTime(state.at)}`;
     case 'denied':
-      return `denied by ${mention(state.by)} at ${clockTime(state.at)}`;
+      return `denied by ${mention(state.by)} at ${clockTime(state.at)}${state.reason === undefined ? '' : ` (reason: ${code(state.reason, 500)})`}`;
     case 'withdrawn':
       return `withdrawn by ${mention(state.by)} at ${clockTime(state.at)}`;
     case 'expired':

@@ -33,7 +33,7 @@ const firstLine = ({ text }: { text: string }) => text.split('\n')[0];
 const at = (time: number, utc: string) => `<!date^${time / 1000}^{time}|${utc} UTC>`;
 
 describe('approvalMessage', () => {
-  test('A pending request shows who asks for what, why, who may approve and until when, with two buttons', () => {
+  test('A pending request shows who asks for what, why, who may approve and until when, with its buttons', () => {
     const message = approvalMessage(flushApproval(), WHO_APPROVES);
     expect(message.text).toBe(
       [
@@ -45,7 +45,7 @@ describe('approvalMessage', () => {
         'table: `arn:aws:dynamodb:us-east-1:016164185850:table/TimesheetOCR-dev`',
       ].join('\n'),
     );
-    expect(buttons(message)).toEqual(['approval_approve', 'approval_deny']);
+    expect(buttons(message)).toEqual(['approval_approve', 'approval_deny', 'approval_deny_with_reason']);
     expect(JSON.stringify(message.blocks)).toContain('It starts at once: delete all 760 records of TimesheetOCR-dev.');
   });
 
