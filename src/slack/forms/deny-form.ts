@@ -25,7 +25,10 @@ export function denyView(approvalId: string, { channel, ts }: MessageLocation): 
     submit: plain('Deny'),
     close: plain('Cancel'),
     blocks: [
-      { type: 'section', text: { type: 'mrkdwn', text: 'The requester is notified in the thread. Nothing else is done.' } },
+      {
+        type: 'section',
+        text: { type: 'mrkdwn', text: 'The requester is notified in the thread. Nothing else is done.' },
+      },
       reason,
     ],
   };
