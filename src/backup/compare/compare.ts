@@ -19,6 +19,8 @@ export interface Comparison extends DifferenceCounts {
   readonly same: number;
   /** Records of the backup up to `started` that are not in the table; not among `removed`. */
   readonly removedAsStarted: number;
+  /** Records of the backup that are not in the table because they are past their time to live; not among `removed`. */
+  readonly expired: number;
   /** Up to five keys of each kind. */
   readonly examples: Readonly<Record<DifferenceKind, readonly Item[]>>;
   /** Of what was compared: with `kinds` or `covers`, of those records alone; that of the backup includes its supplements. */
@@ -35,6 +37,8 @@ export interface CompareRequest {
   readonly kinds?: readonly RecordKind[];
   /** Only these records, as with `kinds`. */
   readonly covers?: (item: Item) => boolean;
+  /** Whether a record of the backup is past its time to live, so that the table may have lost it. */
+  readonly isExpired?: (item: Item) => boolean;
   /** What a flush may already have deleted: the records of each data file up to here, and the supplements. */
   readonly started?: Positions;
   readonly segments?: number;
@@ -52,8 +56,11 @@ const HASH_BYTES = 16;
 /** With 8 MB the peak memory of a comparison is 50 MB higher, because V8 moves the lines to its old generation. */
 const SORT_MEMORY_BYTES = 2 ** 20;
 
-/** Where a line of the join comes from, as its first letter. `started`: of the backup, up to `CompareRequest.started`. */
-const SIDES = { table: 't', backup: 'b', started: 's' } as const;
+/**
+ * Where a line of the join comes from, as its first letter. `started`: of the backup, up to `CompareRequest.started`; `expired`: of the
+ * backup, and past its time to live.
+ */
+const SIDES = { table: 't', backup: 'b', started: 's', expired: 'x' } as const;
 type Side = keyof typeof SIDES;
 
 /**
@@ -88,7 +95,7 @@ export async function compareWithBackup(ports: BackupPorts, request: CompareRequ
     for (const name in item) attributeNames.add(name);
     if (!isCompared(item)) return;
     sums[of].addHash(itemHash);
-    add(side, item, itemHash);
+    add(side === 'backup' && request.isExpired?.(item) ? 'expired' : side, item, itemHash);
   };
   const progress = () => request.onProgress?.({ tableItems: sums.table.items(), backupItems: sums.backup.items() });
 
@@ -124,11 +131,12 @@ export async function compareWithBackup(ports: BackupPorts, request: CompareRequ
       // Nothing may be added when the temporary files are deleted.
       for (const end of ended) if (end.status === 'rejected') throw failed.signal.reason;
     };
-    const isWhole = kinds === undefined && started === undefined && (overlay?.byKey.size ?? 0) === 0;
+    const isWhole =
+      kinds === undefined && covers === undefined && started === undefined && (overlay?.byKey.size ?? 0) === 0;
     await all([isWhole ? checkFiles(ports.location, record, signal) : readBackup(), ...scanning]);
     const tableDigest = sums.table.digest();
     if (isWhole && sameDigest(tableDigest, record.digest)) {
-      const none = { added: 0, changed: 0, removed: 0, removedAsStarted: 0 };
+      const none = { added: 0, changed: 0, removed: 0, removedAsStarted: 0, expired: 0 };
       const examples = { added: [], changed: [], removed: [] };
       return { ...none, same: tableDigest.items, examples, attributeNames, tableDigest, backupDigest: record.digest };
     }
@@ -149,6 +157,7 @@ async function join(
   const examples: Record<DifferenceKind, Item[]> = { added: [], changed: [], removed: [] };
   let same = 0;
   let removedAsStarted = 0;
+  let expired = 0;
   let toReport: { kind: DifferenceKind; key: Item }[] = [];
   const note = (kind: DifferenceKind, keyJson: string) => {
     found[kind] += 1;
@@ -160,12 +169,13 @@ async function join(
   const visit = (key: string, values: readonly string[]) => {
     const hashes: Partial<Record<string, string>> = {};
     for (const value of values) hashes[value.charAt(0)] = value.slice(1);
-    const { [SIDES.table]: table, [SIDES.started]: started } = hashes;
-    const backup = hashes[SIDES.backup] ?? started;
+    const { [SIDES.table]: table, [SIDES.started]: started, [SIDES.expired]: past } = hashes;
+    const backup = hashes[SIDES.backup] ?? started ?? past;
     if (table !== undefined && table === backup) same += 1;
     else if (backup === undefined && table !== undefined) note('added', key);
     else if (table !== undefined) note('changed', key);
     else if (started !== undefined) removedAsStarted += 1;
+    else if (past !== undefined) expired += 1;
     else if (backup !== undefined) note('removed', key);
   };
   await visitGroups(sorter.sorted(signal), visit, async () => {
@@ -173,5 +183,5 @@ async function join(
     toReport = [];
     for (const { kind, key } of differences) await onDifference?.(kind, key);
   });
-  return { ...found, same, removedAsStarted, examples };
+  return { ...found, same, removedAsStarted, expired, examples };
 }

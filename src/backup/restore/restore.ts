@@ -2,7 +2,7 @@ import { piecesOf, workThrough } from '../../lib/async/workers.ts';
 import { defined } from '../../lib/defined.ts';
 import type { Item } from '../../pipeline/table/item.ts';
 import { createSwapper } from '../../pipeline/table/swap.ts';
-import { describeTable, type TableFacts } from '../../pipeline/table/table.ts';
+import { describeTable, isExpired, readTimeToLive, type TableFacts } from '../../pipeline/table/table.ts';
 import { findBackup, requireUsable, setUsedBy } from '../catalogue/catalogue.ts';
 import { type Comparison, compareWithBackup } from '../compare/compare.ts';
 import { RestoreDigestMismatchError, TableNotActiveError } from '../errors.ts';
@@ -75,6 +75,21 @@ async function openBackup(
   return { facts, record, overlay };
 }
 
+/** What a restore would change. `expired`: records of the backup that are past their time to live, so that DynamoDB deletes them again. */
+export interface RestorePreview {
+  readonly added: number;
+  readonly overwritten: number;
+  readonly removed: number;
+  readonly same: number;
+  readonly expired: number;
+}
+
+/** Tells which records are past their time to live now; undefined where the table has no TTL. */
+async function expiryTest({ dynamodb, clock }: BackupPorts, table: string) {
+  const attribute = await readTimeToLive(dynamodb, table);
+  return attribute === undefined ? undefined : (item: Item) => isExpired(item, attribute, clock.now());
+}
+
 /**
  * What a restore would change, by a comparison of the table with the backup and its supplements. Writes nothing.
  * @returns records that would be added, overwritten and (in `replace` mode) removed, and those that are the same.
@@ -82,11 +97,22 @@ async function openBackup(
 export async function previewRestore(
   ports: BackupPorts,
   request: Pick<RestoreRequest, 'table' | 'backupId' | 'mode' | 'signal'>,
-): Promise<{ readonly added: number; readonly overwritten: number; readonly removed: number; readonly same: number }> {
-  const { record, overlay } = await openBackup(ports, request);
-  const found = await compareWithBackup(ports, defined({ record, overlay, signal: request.signal }));
+): Promise<RestorePreview> {
+  const { record, overlay, facts } = await openBackup(ports, request);
+  const isExpired = await expiryTest(ports, facts.name);
+  let expired = 0;
+  const countExpired = (item: Item) => {
+    const is = isExpired?.(item) ?? false;
+    if (is) expired += 1;
+    return is;
+  };
+  const found = await compareWithBackup(
+    ports,
+    defined({ record, overlay, signal: request.signal, isExpired: isExpired && countExpired }),
+  );
   return {
-    added: found.removed,
+    added: found.removed + found.expired,
+    expired,
     overwritten: found.changed,
     removed: request.mode === 'replace' ? found.added : 0,
     same: found.same,
@@ -180,7 +206,8 @@ export async function restoreBackup(ports: JobPorts, request: RestoreRequest): P
     await workThrough(piecesOf(saved, recordsPerSwap), PIECES_AT_ONCE, put, signal);
 
     show('proving', written + unchanged);
-    const compare = () => compareWithBackup(ports, defined({ record, overlay, signal }));
+    const isExpired = await expiryTest(ports, backup.facts.name);
+    const compare = () => compareWithBackup(ports, defined({ record, overlay, signal, isExpired }));
     let proof = await compare();
     let removed = 0;
     if (request.mode === 'replace' && proof.added > 0) {

@@ -6,6 +6,7 @@ import type { BackupRecord } from '../../backup/format/backup-record.ts';
 import { VERSION_ID_LENGTH } from '../../backup/format/digest.ts';
 import type { HeldFunction } from '../../backup/jobs/release-held-function.ts';
 import type { LegacyLoss } from '../../backup/legacy/legacy.ts';
+import type { RestorePreview } from '../../backup/restore/restore.ts';
 import type { Result } from '../../lib/result.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { KindCounts } from '../../pipeline/table/records.ts';
@@ -127,6 +128,10 @@ export interface TableNow {
   readonly deletionProtection: boolean;
   readonly pointInTimeRecovery: PointInTimeRecovery;
   readonly writeCost: WriteCost;
+  /** It has a stream: its consumers get every deletion and write. */
+  readonly hasStream: boolean;
+  /** Replicas in other regions, which get them, too. */
+  readonly replicas: number;
 }
 
 /** `unknown`: it could not be read. */
@@ -172,12 +177,7 @@ export interface RestorePlan {
   readonly action: Extract<TableAction, { kind: 'restore' }>;
   readonly now: TableNow;
   readonly backup: BackupRecord;
-  readonly change: {
-    readonly added: number;
-    readonly overwritten: number;
-    readonly removed: number;
-    readonly same: number;
-  };
+  readonly change: RestorePreview;
 }
 
 export type TableRefusal =

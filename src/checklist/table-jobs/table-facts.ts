@@ -27,7 +27,7 @@ export async function readTableNow(dynamodb: DynamoDBClient, table: string): Pro
     // It is information for people: a missing permission is no reason to refuse.
     readPointInTimeRecovery(dynamodb, table),
   ]);
-  const { name, account, region, arn, status, deletionProtection } = facts;
+  const { name, account, region, arn, status, deletionProtection, hasStream, replicas } = facts;
   return {
     name,
     account,
@@ -38,6 +38,8 @@ export async function readTableNow(dynamodb: DynamoDBClient, table: string): Pro
     deletionProtection,
     pointInTimeRecovery: recovery,
     writeCost: writeCostOf(facts),
+    hasStream,
+    replicas,
   };
 }
 
@@ -105,6 +107,14 @@ const recreationFacts = ({ digest, losses }: RecreationFacts, now: TableNow): Fi
   ...losses.map((loss, index) => ({ name: `${NOT_KEPT}, ${index + 1}`, value: loss })),
 ];
 
+/** The fact that names what else gets every write to the table. */
+export const CONSUMERS = 'gets every write, too';
+const consumersOf = ({ hasStream, replicas }: TableNow): string =>
+  [
+    ...(hasStream ? ['the consumers of the stream'] : []),
+    ...(replicas > 0 ? [`${replicas} ${replicas === 1 ? 'replica' : 'replicas'}`] : []),
+  ].join(', ');
+
 /** What an approval of an action is given on. When anything of it changes, the approval no longer covers the action. */
 export function fingerprintOf(
   now: TableNow,
@@ -149,6 +159,7 @@ export function fingerprintOf(
     { name: 'table', value: now.arn },
     { name: RECORDS_COUNTED, value: now.counts.total.toLocaleString('en-US') },
     { name: 'point-in-time recovery', value: now.pointInTimeRecovery },
+    ...(now.hasStream || now.replicas > 0 ? [{ name: CONSUMERS, value: consumersOf(now) }] : []),
     { name: 'backup', value: backup.id },
     { name: 'digest of the backup', value: backup.digest.sum },
     ...options,

@@ -1,5 +1,6 @@
 import {
   DescribeTableCommand,
+  DescribeTimeToLiveCommand,
   type DynamoDBClient,
   type KeySchemaElement,
   type OnDemandThroughput,
@@ -9,6 +10,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { withBackoff } from '../../lib/async/backoff.ts';
 import { defined } from '../../lib/defined.ts';
+import type { Item } from './item.ts';
 import type { KeyNames } from './records.ts';
 import { patientBackoff } from './scan.ts';
 
@@ -41,7 +43,10 @@ export interface TableFacts {
   readonly approximateItems: number;
   readonly approximateBytes: number;
   readonly deletionProtection: boolean;
-  readonly streamArn?: string;
+  /** It has a stream: its consumers get every write. */
+  readonly hasStream: boolean;
+  /** Replicas in other regions, which get every write. */
+  readonly replicas: number;
 }
 
 /** The table does not exist in this account and region. */
@@ -79,9 +84,38 @@ export async function describeTable(dynamodb: DynamoDBClient, tableName: string)
     approximateItems: table.ItemCount ?? 0,
     approximateBytes: table.TableSizeBytes ?? 0,
     deletionProtection: table.DeletionProtectionEnabled ?? false,
-    ...(table.LatestStreamArn !== undefined && { streamArn: table.LatestStreamArn }),
+    // `LatestStreamArn` stays for a day after a stream was turned off.
+    hasStream: table.StreamSpecification?.StreamEnabled ?? false,
+    replicas: table.Replicas?.length ?? 0,
   };
 }
+
+/**
+ * The attribute with the time at which DynamoDB may delete a record (epoch seconds); undefined where TTL is off, or the bot may not
+ * read it (dynamodb:DescribeTimeToLive). @throws the SDK's error.
+ */
+export async function readTimeToLive(dynamodb: DynamoDBClient, tableName: string): Promise<string | undefined> {
+  const command = new DescribeTimeToLiveCommand({ TableName: tableName });
+  const answer = await withBackoff(patientBackoff, () => dynamodb.send(command)).catch((error: unknown) => {
+    if (error instanceof Error && error.name === 'AccessDeniedException') return undefined;
+    throw error;
+  });
+  const ttl = answer?.TimeToLiveDescription;
+  const isOn = ttl?.TimeToLiveStatus === 'ENABLED' || ttl?.TimeToLiveStatus === 'ENABLING';
+  return isOn ? ttl.AttributeName : undefined;
+}
+
+/**
+ * Whether a record is past its time to live at `now` (epoch ms), so that DynamoDB deletes it within days. A value that is no number,
+ * or is more than five years ago, never expires (DynamoDB developer guide, "Using time to live").
+ */
+export function isExpired(item: Item, attribute: string, now: number): boolean {
+  const value = item[attribute];
+  if (value === undefined || !('N' in value)) return false;
+  const expiresAt = Number(value.N) * 1000;
+  return expiresAt <= now && expiresAt > now - TTL_LIMIT_MS;
+}
+const TTL_LIMIT_MS = 5 * 365 * 86_400_000;
 
 function keysOf(table: TableDescription): readonly TableKey[] {
   const types = new Map(table.AttributeDefinitions?.map((defined) => [defined.AttributeName, defined.AttributeType]));

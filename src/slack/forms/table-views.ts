@@ -15,6 +15,7 @@ import { code, shorten } from '../messages/kit/escape.ts';
 import { count, counted } from '../messages/kit/format.ts';
 import {
   backupLine,
+  consumerLines,
   correctionLines,
   describeCounts,
   describeDifference,
@@ -127,6 +128,7 @@ export function flushView(plan: FlushPlan, channel: string): ModalView {
         ? `*Deletes* ${counted(records, 'failed-image record')} and nothing else.`
         : `*Deletes* all ${count(records)} records.`,
     ...(notRebuildable ? notRebuildableLines(notRebuildable) : []),
+    ...consumerLines(now, records, 'deletions'),
     ...correctionLines(action),
   ];
   return recreation
@@ -223,6 +225,12 @@ export function restoreView(plan: RestorePlan, channel: string): ModalView {
     `*Backup* ${backupLine(backup)}`,
     `*Mode* ${action.mode}`,
     `*What it changes* ${count(change.added)} added, ${count(change.overwritten)} overwritten, ${count(change.removed)} removed; ${count(change.same)} unchanged (compared just now).`,
+    ...(change.expired > 0
+      ? [
+          `:warning: ${counted(change.expired, 'record')} of the backup ${change.expired === 1 ? 'is' : 'are'} past the time to live of the table, so DynamoDB deletes ${change.expired === 1 ? 'it' : 'them'} again within days. The check at the end does not count that as damage.`,
+        ]
+      : []),
+    ...consumerLines(now, change.added + change.overwritten + change.removed, 'writes'),
     describeWriteCost(change.added + change.overwritten + change.removed, now.writeCost),
     'A safety backup of the table is made and verified first. Restore it to undo this restore.',
   ]);

@@ -1,3 +1,4 @@
+import { UpdateTimeToLiveCommand } from '@aws-sdk/client-dynamodb';
 import { DeleteObjectCommand, GetObjectCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { findBackup } from '../../../src/backup/catalogue/catalogue.ts';
@@ -17,10 +18,11 @@ import {
 import { previewRestore, type RestoreProgress } from '../../../src/backup/restore/restore.ts';
 import { readWindows } from '../../../src/backup/verify/read-windows.ts';
 import { readSupplements } from '../../../src/backup/write/supplement.ts';
+import { defined } from '../../../src/lib/defined.ts';
 import type { Item } from '../../../src/pipeline/table/item.ts';
 import { RECORD_KINDS } from '../../../src/pipeline/table/records.ts';
 import { throttled } from '../../support/aws/fault-proxy.ts';
-import { putItems } from '../../support/aws/items.ts';
+import { deleteKeys, putItems } from '../../support/aws/items.ts';
 import { coverage, timesheetEntry } from '../../support/aws/pipeline-table.ts';
 import { type BackupWorld, startBackupWorld } from '../backup-rig.ts';
 
@@ -32,6 +34,7 @@ afterAll(() => world.stop());
 
 const entries = (count: number) => Array.from({ length: count }, (_, index) => timesheetEntry(index));
 const put = (table: string, item: Item) => putItems(world.dynamodb, table, [item]);
+const keyOfEntry = ({ ResourceName, DateProjectCode }: Item): Item => defined({ ResourceName, DateProjectCode });
 const changed = (index: number) => timesheetEntry(index, { Hours: { N: '0.25' } });
 
 /** A table with a backup, and since then one record changed, one new, one gone. */
@@ -44,6 +47,33 @@ async function driftedTable() {
   return { table, id: record.id, wanted };
 }
 
+test('A record that is past its time to live is written again, and is no damage when DynamoDB deletes it', async () => {
+  const past = { ExpiresAt: { N: String(Math.floor(world.ports.clock.now() / 1000) - 60) } };
+  const table = await world.table([...entries(5), timesheetEntry(5, past), timesheetEntry(6, past)]);
+  const TimeToLiveSpecification = { Enabled: true, AttributeName: 'ExpiresAt' };
+  await world.dynamodb.send(new UpdateTimeToLiveCommand({ TableName: table, TimeToLiveSpecification }));
+  const record = await world.backup(table);
+  await deleteKeys(
+    world.dynamodb,
+    table,
+    [0, 5].map((index) => keyOfEntry(timesheetEntry(index))),
+  );
+  expect(await previewRestore(world.ports, { table, backupId: record.id, mode: 'replace' })).toEqual({
+    added: 2,
+    overwritten: 0,
+    removed: 0,
+    same: 5,
+    expired: 2,
+  });
+  const isExpired = (item: Item) => item.ExpiresAt !== undefined;
+  expect(await compareWithBackup(world.ports, { record, isExpired })).toMatchObject({
+    removed: 1,
+    expired: 1,
+    same: 5,
+  });
+  expect(await world.restore(table, record.id, { jobId: `r-${table}` })).toMatchObject({ written: 2 });
+});
+
 test('The preview of a restore shows what the restore then changes', async () => {
   const { table, id, wanted } = await driftedTable();
   const drifted = await world.digest(table);
@@ -52,6 +82,7 @@ test('The preview of a restore shows what the restore then changes', async () =>
     overwritten: 1,
     removed: 0,
     same: 39,
+    expired: 0,
   });
   expect(await previewRestore(world.ports, { table, backupId: id, mode: 'replace' })).toMatchObject({ removed: 1 });
   expect(await world.digest(table)).toEqual(drifted);

@@ -521,9 +521,9 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
     tableViews.restoreView(
       withTableName(worse, {
         action: { kind: 'restore', backupId: '20260105083000-abc123', mode: 'replace' },
-        now: tableNow(),
+        now: tableNow({ hasStream: true, replicas: 2 }),
         backup: backupRecord(),
-        change: { added: 1, overwritten: 2, removed: 3, same: 4 },
+        change: { added: 1, overwritten: 2, removed: 3, same: 4, expired: 5 },
       }),
       'C01',
     ),

@@ -42,6 +42,8 @@ export const tableNow = (overrides: Partial<TableNow> = {}): TableNow => ({
   deletionProtection: false,
   pointInTimeRecovery: 'off',
   writeCost: { unitsPerRecord: 2, indexes: 0 },
+  hasStream: false,
+  replicas: 0,
   ...overrides,
 });
 

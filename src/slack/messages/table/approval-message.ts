@@ -3,6 +3,7 @@ import type { Fact } from '../../../approvals/fingerprint.ts';
 import { shortBackupId } from '../../../backup/format/backup-record.ts';
 import { actionOf, type TableAction } from '../../../checklist/contracts/table-control.ts';
 import {
+  CONSUMERS,
   NOT_KEPT,
   NOT_REBUILDABLE,
   OVERRIDDEN,
@@ -156,6 +157,7 @@ const MAIN_FACTS = new Set([
   RECORDS_OF_SCOPE,
   PEOPLE_OF_SCOPE,
   NOT_REBUILDABLE,
+  CONSUMERS,
   'what is deleted',
   'safeguard',
   'mode',

@@ -9,6 +9,7 @@ import {
   rowsOf,
   type TableAction,
   type TableJob,
+  type TableNow,
   type WriteCost,
 } from '../../../checklist/contracts/table-control.ts';
 import type { KindCounts } from '../../../pipeline/table/records.ts';
@@ -187,6 +188,20 @@ export const describeRecreation = (
   ...(indexes === 0 ? [] : [`*Indexes* ${counted(indexes, 'index', 'indexes')} are rebuilt as records are written.`]),
   ...losses.map((loss) => `:warning: ${sentence(loss, 400)}`),
 ];
+
+/** What else sees the deletions and writes of a job; empty where nothing does. `records`: how many there are. */
+export function consumerLines(
+  { hasStream, replicas }: Pick<TableNow, 'hasStream' | 'replicas'>,
+  records: number,
+  verb: 'deletions' | 'writes',
+): readonly string[] {
+  if (!hasStream && replicas === 0) return [];
+  const has = [
+    ...(hasStream ? ['a stream'] : []),
+    ...(replicas > 0 ? [counted(replicas, 'replica in another region', 'replicas in other regions')] : []),
+  ].join(' and ');
+  return [`:warning: *The table has ${has}*, so consumers see ${count(records)} ${verb}.`];
+}
 
 export function describeRecovery(recovery: PointInTimeRecovery): string {
   switch (recovery) {

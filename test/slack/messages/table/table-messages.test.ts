@@ -390,7 +390,7 @@ test('The forms of flush and restore are within the limits of Slack, also with h
     },
     'C1',
   );
-  const change = { added: 1, overwritten: 2, removed: 3, same: 4 };
+  const change = { added: 1, overwritten: 2, removed: 3, same: 4, expired: 0 };
   const restore = restoreView(
     { action: { kind: 'restore', backupId: backup.id, mode: 'replace' }, now, backup, change },
     'C1',
