@@ -76,7 +76,10 @@ async function* rows(keys: number) {
 
 async function reconcileAll([keys = '0']: string[]): Promise<void> {
   const number = Number(keys);
-  const found = await reconcile({ manifest: manifest(number), journal: journal(number), rows: [rows(number)] });
+  const found = await reconcile(
+    { manifest: manifest(number), journal: journal(number), rows: [rows(number)] },
+    { keys: { hash: 'ResourceName', range: 'DateProjectCode' } },
+  );
   if (found.totals.images !== number) throw new Error(`Reconciled ${found.totals.images} images`);
   await found.dispose();
 }

@@ -10,7 +10,6 @@ import {
   KIND_ATTRIBUTES,
   type KindCounts,
   kindOfRecord,
-  PIPELINE_KEYS,
 } from './records.ts';
 import { type Filter, type ScanOptions, type ScanPage, scanTable } from './scan.ts';
 import { describeTable } from './table.ts';
@@ -45,12 +44,12 @@ export async function countByKind(
   dynamodb: DynamoDBClient,
   table: string,
   options: CountOptions & {
-    readonly keys?: KeyNames;
+    readonly keys: KeyNames;
     /** Counts only these records. `covers` gets the key, the attributes that tell the kind, and those that name the image. */
     readonly only?: { readonly covers: (item: Item) => boolean };
-  } = {},
+  },
 ): Promise<KindCounts> {
-  const { segments = COUNT_SEGMENTS, keys = PIPELINE_KEYS, only, ...rest } = options;
+  const { segments = COUNT_SEGMENTS, keys, only, ...rest } = options;
   const ofImage = only ? IMAGE_ATTRIBUTES : [];
   const projection = [keys.hash, ...(keys.range === undefined ? [] : [keys.range]), ...KIND_ATTRIBUTES, ...ofImage];
   const tally = emptyTally();

@@ -1,14 +1,14 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { Item } from './item.ts';
 import { queryItems, type ReadOptions } from './read.ts';
-import { type KeyNames, PIPELINE_KEYS } from './records.ts';
+import type { KeyNames } from './records.ts';
 import { scanTable } from './scan.ts';
 
 /** The hash key of a person: `Nik Coultas` is stored as `Nik_Coultas` (pipeline.md, "DynamoDB table"). */
 export const hashOfResource = (resourceName: string): string => resourceName.trim().replaceAll(' ', '_');
 
 export interface RecordsRead extends ReadOptions {
-  readonly keys?: KeyNames;
+  readonly keys: KeyNames;
   /** Return only these attributes. */
   readonly projection?: readonly string[];
 }
@@ -21,7 +21,7 @@ export function recordsOfPerson(
   dynamodb: DynamoDBClient,
   table: string,
   resourceName: string,
-  { keys = PIPELINE_KEYS, projection, ...options }: RecordsRead = {},
+  { keys, projection, ...options }: RecordsRead,
 ): AsyncIterable<readonly Item[]> {
   const hash = { name: keys.hash, value: { S: hashOfResource(resourceName) } };
   return queryItems(dynamodb, table, { hash, ...(projection && { projection }) }, options);

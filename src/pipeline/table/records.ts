@@ -28,13 +28,12 @@ export interface KeyNames {
   readonly hash: string;
   readonly range?: string;
 }
-export const PIPELINE_KEYS: KeyNames = { hash: 'ResourceName', range: 'DateProjectCode' };
 
 /**
  * The kind of a record (pipeline.md, "DynamoDB table"). Only its RecordType tells a failed image, because its key depends on the
  * logger that wrote it. A record that no rule describes is an entry: it is counted, and never taken for a failure.
  */
-export function kindOfRecord(item: Item, keys: KeyNames = PIPELINE_KEYS): RecordKind {
+export function kindOfRecord(item: Item, keys: KeyNames): RecordKind {
   const text = (name: string) => {
     const value = attributeOf(item, name);
     return value !== undefined && 'S' in value ? value.S : undefined;

@@ -50,7 +50,7 @@ const IMAGE_WITHOUT_ROWS = 'i';
  * not be included.
  * @throws the error of a source; the file system's error; `signal.reason`. No temporary file is left then.
  */
-export async function reconcile(sources: ReconcileSources, options: ReconcileOptions = {}): Promise<Reconciliation> {
+export async function reconcile(sources: ReconcileSources, options: ReconcileOptions): Promise<Reconciliation> {
   const { signal, folder } = options;
   const by: DecideBy = { startedAt: options.startedAt, clockSkewMs: options.clockSkewMs ?? CLOCK_SKEW_MS };
   const sorterOptions = defined({ memoryBytes: options.memoryBytes, folder });

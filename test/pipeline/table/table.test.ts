@@ -8,6 +8,7 @@ import { patientBackoff, scanTable } from '../../../src/pipeline/table/scan.ts';
 import { describeTable, TableNotFoundError } from '../../../src/pipeline/table/table.ts';
 import { type BackupWorld, startBackupWorld } from '../../backup/backup-rig.ts';
 import { throttled } from '../../support/aws/fault-proxy.ts';
+import { PIPELINE_KEYS } from '../../support/aws/pipeline-keys.ts';
 import { coverage, failedImage, timesheetEntry } from '../../support/aws/pipeline-table.ts';
 
 let world: BackupWorld;
@@ -53,12 +54,12 @@ test.each<[string, Item]>([
   ['failed', { ...key('REJECTED#2025-09-29'), RecordType: { S: 'FAILED_IMAGE' } }],
   ['entry', key('something new')],
 ])('kindOfRecord recognises a record of kind %s', (kind, item) => {
-  expect(kindOfRecord(item)).toBe(kind);
+  expect(kindOfRecord(item, PIPELINE_KEYS)).toBe(kind);
 });
 
 test('records are counted by kind, and entries without the failed images', async () => {
   const table = await world.table([...entries(60), coverage(1), failedImage(1), failedImage(2)]);
-  expect(await countByKind(world.dynamodb, table, { segments: 3 })).toEqual({
+  expect(await countByKind(world.dynamodb, table, { segments: 3, keys: PIPELINE_KEYS })).toEqual({
     entry: 60,
     'zero-hour': 0,
     rejected: 0,
@@ -142,12 +143,16 @@ test('recordsOfPerson returns the requested attributes of the records of one per
   }));
   const table = await world.table(rows);
   const projection = ['DateProjectCode', 'Date'];
-  const pages = await Array.fromAsync(recordsOfPerson(world.dynamodb, table, 'Nik Coultas', { projection }));
+  const pages = await Array.fromAsync(
+    recordsOfPerson(world.dynamodb, table, 'Nik Coultas', { projection, keys: PIPELINE_KEYS }),
+  );
   expect(pages.flat()).toEqual([
     { DateProjectCode: { S: '2025-09-01#PJ1' }, Date: { S: 'x' } },
     { DateProjectCode: { S: '2025-09-02#PJ1' }, Date: { S: 'x' } },
   ]);
-  expect((await Array.fromAsync(recordsOfPerson(world.dynamodb, table, 'Nobody'))).flat()).toEqual([]);
+  expect(
+    (await Array.fromAsync(recordsOfPerson(world.dynamodb, table, 'Nobody', { keys: PIPELINE_KEYS }))).flat(),
+  ).toEqual([]);
 });
 
 test('recordsNaming returns the records of some images, whoever they are of', async () => {

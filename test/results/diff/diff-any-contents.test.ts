@@ -8,6 +8,7 @@ import { kindOfRecord } from '../../../src/pipeline/table/records.ts';
 import type { DiffEntry, FieldChange } from '../../../src/results/diff/diff-entry.ts';
 import { changeKinds } from '../../../src/results/diff/noise.ts';
 import { arbitraryItems } from '../../support/aws/arbitrary-items.ts';
+import { PIPELINE_KEYS } from '../../support/aws/pipeline-keys.ts';
 import { all, diffed, inOneWorld, itemsOf, put, remove, world } from './diff-rig.ts';
 
 inOneWorld();
@@ -74,7 +75,7 @@ function naiveDiff(
       ...(item.ResourceName && { ResourceName: item.ResourceName }),
       ...(item.DateProjectCode && { DateProjectCode: item.DateProjectCode }),
     },
-    record: kindOfRecord(item),
+    record: kindOfRecord(item, PIPELINE_KEYS),
   });
   for (const item of after) {
     const was = saved.get(keyOf(item));

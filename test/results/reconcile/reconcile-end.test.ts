@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { reconcile } from '../../../src/results/reconcile/reconcile.ts';
 import type { ReconcileProgress } from '../../../src/results/reconcile/reconcile-sources.ts';
+import { PIPELINE_KEYS } from '../../support/aws/pipeline-keys.ts';
 import { entry, folder, inOneFolder, processed, record, sourcesOf, type World } from './reconcile-rig.ts';
 
 inOneFolder();
@@ -23,7 +24,7 @@ describe('a reconciliation ends early', () => {
     const onProgress = (read: ReconcileProgress) => {
       if (isThen(read)) stop.abort(new Error('stopped by U1'));
     };
-    const options = { folder, memoryBytes: 100_000, signal: stop.signal, onProgress };
+    const options = { keys: PIPELINE_KEYS, folder, memoryBytes: 100_000, signal: stop.signal, onProgress };
     const lost = many.map((key) => entry(`${key} of another`, { person: key }));
     for (const items of [world.items ?? [], lost])
       await expect(reconcile(sourcesOf({ ...world, items }), options)).rejects.toThrow('stopped by U1');
@@ -35,6 +36,8 @@ describe('a reconciliation ends early', () => {
       throw new Error('the control table is gone');
     };
     const sources = { ...sourcesOf(world), journal: broken() };
-    await expect(reconcile(sources, { folder, memoryBytes: 50_000 })).rejects.toThrow('the control table is gone');
+    await expect(reconcile(sources, { keys: PIPELINE_KEYS, folder, memoryBytes: 50_000 })).rejects.toThrow(
+      'the control table is gone',
+    );
   });
 });

@@ -9,6 +9,7 @@ import type { ReconciledImage } from '../../../src/results/reconcile/reconcile-i
 import type { ReconcileOptions, ReconcileSources } from '../../../src/results/reconcile/reconcile-sources.ts';
 import type { OutcomeRecord } from '../../../src/run/model/types.ts';
 import { openFilesIn } from '../../lib/csv/open-files.ts';
+import { PIPELINE_KEYS } from '../../support/aws/pipeline-keys.ts';
 
 export let folder = '';
 
@@ -90,8 +91,8 @@ async function imagesOf(found: Reconciliation): Promise<ReconciledImage[]> {
   for await (const image of found.images()) images.push(image);
   return images;
 }
-export async function reconciled(world: World, options: ReconcileOptions = {}) {
-  const found = await reconcile(sourcesOf(world), { startedAt: START, folder, ...options });
+export async function reconciled(world: World, options: Partial<ReconcileOptions> = {}) {
+  const found = await reconcile(sourcesOf(world), { keys: PIPELINE_KEYS, startedAt: START, folder, ...options });
   const images = await imagesOf(found);
   expect(await imagesOf(found)).toEqual(images);
   await found.dispose();

@@ -7,6 +7,7 @@ import { readManifest, readManifestIndex } from '../../../src/run/plan/manifest.
 import { createRunStore } from '../../../src/run/store/run-store.ts';
 import { readSettings } from '../../../src/settings.ts';
 import { openControlTable } from '../../../src/state/control-table.ts';
+import { PIPELINE_KEYS } from '../../support/aws/pipeline-keys.ts';
 import { startRunsRig } from '../../support/rigs/runs-rig.ts';
 import { folder, inOneFolder } from './reconcile-rig.ts';
 
@@ -33,7 +34,7 @@ test('a reconciliation of a real run and its table accounts for every image', as
         journal: createRunStore(table, settings.ocrFunction).journal(runId, -1),
         rows: scanTable(clients.bulkDynamodb, settings.table, { segments: 6 }),
       },
-      { ...(snapshot.startedAt !== undefined && { startedAt: snapshot.startedAt }), folder },
+      { ...(snapshot.startedAt !== undefined && { startedAt: snapshot.startedAt }), folder, keys: PIPELINE_KEYS },
     );
     const { totals } = found;
     const { counts } = totals;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { reconcile } from '../../../src/results/reconcile/reconcile.ts';
+import { PIPELINE_KEYS } from '../../support/aws/pipeline-keys.ts';
 import {
   entry,
   failed,
@@ -149,7 +150,10 @@ describe('a reconciliation', () => {
   });
 
   test('can list only some kinds', async () => {
-    const found = await reconcile(sourcesOf({ manifest: ['a', 'b'], items: [entry('b')] }), { folder });
+    const found = await reconcile(sourcesOf({ manifest: ['a', 'b'], items: [entry('b')] }), {
+      keys: PIPELINE_KEYS,
+      folder,
+    });
     const kinds: string[] = [];
     for await (const { kind } of found.images(['neither'])) kinds.push(kind);
     expect(kinds).toEqual(['neither']);

@@ -10,6 +10,7 @@ import {
 } from '../../../src/results/report/entry-hours.ts';
 import { fewerEntries, judgeValidation } from '../../../src/results/report/validation.ts';
 import { validationMessage } from '../../../src/slack/messages/results/validation-message.ts';
+import { PIPELINE_KEYS } from '../../support/aws/pipeline-keys.ts';
 import { failedImage, timesheetEntry } from '../../support/aws/pipeline-table.ts';
 import { inOneWorld, put, remove, world } from '../diff/diff-rig.ts';
 
@@ -32,7 +33,7 @@ async function compared(
   await remove(table, ...gone);
   await put(table, ...come);
   const hours = await compareEntryHours(world, backup);
-  const now = await countByKind(world.dynamodb, table);
+  const now = await countByKind(world.dynamodb, table, { keys: PIPELINE_KEYS });
   const facts = { now, backup, people: [], entryHours: hours };
   return { hours, now, backup, ...judgeValidation(facts) };
 }

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { hashOfResource } from '../../../src/pipeline/table/image-rows.ts';
 import type { Item } from '../../../src/pipeline/table/item.ts';
-import { PIPELINE_KEYS } from '../../../src/pipeline/table/records.ts';
 import { lookUpRows } from '../../../src/run/proof/look-up-rows.ts';
 import type { RowClaim } from '../../../src/run/proof/row-proof.ts';
+import { PIPELINE_KEYS } from '../../support/aws/pipeline-keys.ts';
 
 const START = Date.parse('2025-11-24T10:00:00Z');
 const row = (

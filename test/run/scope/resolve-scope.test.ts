@@ -2,11 +2,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { BucketImage } from '../../../src/pipeline/images.ts';
 import type { Item } from '../../../src/pipeline/table/item.ts';
-import { PIPELINE_KEYS } from '../../../src/pipeline/table/records.ts';
 import type { OutcomeRecord } from '../../../src/run/model/types.ts';
 import { resolveScope } from '../../../src/run/scope/resolve-scope.ts';
 import type { Scope, ScopeRequest } from '../../../src/run/scope/scope.ts';
 import { createScopeFilter } from '../../../src/run/scope/scope-filter.ts';
+import { PIPELINE_KEYS } from '../../support/aws/pipeline-keys.ts';
 
 const BUCKET = 'images';
 

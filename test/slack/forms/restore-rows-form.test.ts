@@ -4,13 +4,13 @@ import { z } from 'zod';
 import { entryId } from '../../../src/backup/format/item-key.ts';
 import { MAX_RESTORED_ROWS, type TableAction } from '../../../src/checklist/contracts/table-control.ts';
 import type { Item } from '../../../src/pipeline/table/item.ts';
-import { PIPELINE_KEYS } from '../../../src/pipeline/table/records.ts';
 import type { ChangedEntry } from '../../../src/results/diff/diff.ts';
 import type { DiffTotals } from '../../../src/results/diff/diff-totals.ts';
 import { createRestoreRowsForm } from '../../../src/slack/forms/restore-rows-form.ts';
 import { submitRestoreRows } from '../../../src/slack/forms/restore-rows-view.ts';
 import { say } from '../../../src/slack/messages/kit/message.ts';
 import { approvalMessage } from '../../../src/slack/messages/table/approval-message.ts';
+import { PIPELINE_KEYS } from '../../support/aws/pipeline-keys.ts';
 import { diffFound } from '../../support/messages/result-builders.ts';
 import { flushApproval } from '../../support/messages/table-builders.ts';
 
