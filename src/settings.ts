@@ -159,7 +159,12 @@ const state = {
     '20',
   ),
   autoResume: setting('AUTO_RESUME', 'Whether a run continues by itself after a restart.', boolean, 'true'),
-  stopFile: setting('STOP_FILE', 'While this file exists, nothing runs.', anyText, '/tmp/STOP_RESCAN'),
+  stopFile: setting(
+    'STOP_FILE',
+    'While this file exists, nothing runs. Beside it the bot stores a stop that it can store nowhere else.',
+    anyText,
+    '/tmp/STOP_RESCAN',
+  ),
   logLevel: setting(
     'LOG_LEVEL',
     'The least important log lines that are written.',

@@ -41,6 +41,8 @@ export async function startBot(settings: Settings, logger: Logger): Promise<() =
   });
   const context = createContext({ settings, aws, table, clock, random, logger, holder });
   void warnWithoutVersioning(context.backups, logger);
+  // The time until the lease of a process that died can be taken over runs from here.
+  await context.leases.runs.look().catch((error: unknown) => context.warn('the lease could not be read', error));
   const runs = assembleRuns(context);
   const controls = assembleControls(context, runs);
   const { tables, steps, deploys, autopilot, audit } = controls;

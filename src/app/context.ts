@@ -13,6 +13,7 @@ import { createRunStore, type RunStore } from '../run/store/run-store.ts';
 import type { Settings } from '../settings.ts';
 import type { ControlTable } from '../state/control-table.ts';
 import { createPipelineLeases, type PipelineLeases } from '../state/pipeline-leases.ts';
+import { createStoredStops, type StoredStops } from '../state/stored-stops.ts';
 
 export interface ContextPorts {
   readonly settings: Settings;
@@ -37,6 +38,7 @@ export interface BotContext extends ContextPorts {
   readonly counts: BoundedCount;
   readonly planner: PlannerSettings;
   readonly stopFileExists: () => Promise<boolean>;
+  readonly storedStops: StoredStops;
   readonly warn: Warn;
   /** For what is found again at every look. */
   readonly warnOnce: Warn;
@@ -73,6 +75,14 @@ export function createContext(ports: ContextPorts): BotContext {
       tokensPerImage: settings.tokensPerImage,
     },
     stopFileExists: () => fileExists(settings.stopFile),
+    storedStops: createStoredStops({
+      s3: aws.s3,
+      ...control,
+      name: pipeline,
+      file: `${settings.stopFile}.${encodeURIComponent(pipeline)}.json`,
+      clock,
+      warn,
+    }),
     warn,
     warnOnce: once,
   };

@@ -28,6 +28,7 @@ export function assembleRuns(context: BotContext): Runs {
       manifest: manifests.read,
       stopFile: settings.stopFile,
       stopFileExists: context.stopFileExists,
+      storedStops: context.storedStops,
       openFunction: async (maxInFlight) => (await openFunction(aws.lambda, context.invocations, maxInFlight)).invoke,
       checkGrowth: async (question) =>
         checkGrowth(question, {

@@ -6,7 +6,7 @@ import { readSnapshot } from '../engines/local/read-run.ts';
 import { isOpen } from '../model/run.ts';
 import type { Refusal } from '../model/run-control.ts';
 import type { Person, RunSnapshot, RunState } from '../model/types.ts';
-import { inState, REQUESTS, type RunRecord } from '../store/run-store.ts';
+import { inState, REQUESTS, type RunRecord, sameRequests } from '../store/run-store.ts';
 
 /** A run that this process is about to drive. */
 export interface Starting {
@@ -28,13 +28,19 @@ export interface Driving {
   /** The record of the open run. A closed run that still holds the pipeline releases it. */
   openRecord(): Promise<RunRecord | undefined>;
   snapshotOf(record: RunRecord): Promise<RunSnapshot>;
-  takeOver(runId: string): Promise<TakenOver>;
+  /** `seen`: the requests that the record had when it was read are removed; later ones stay. */
+  /** The highest fence with which this process drove a run; 0 if it drove none. */
+  knownFence(runId: string): number;
+  takeOver(runId: string, seen?: RunRecord): Promise<TakenOver>;
+  /** During `work` a request to halt finds that a run is starting. */
+  whileStarting<T>(work: () => Promise<T>): Promise<T>;
   /**
-   * Starts or resumes a run for a person: takes it over, changes its record by `set`, drives it. A fault (function
-   * missing, credentials) is a refusal, and the run keeps its state.
+   * Starts or resumes a run for a person: takes it over, changes its record by `set`, drives it. Requests to halt that
+   * came after `seen` was read hold; earlier ones are removed everywhere. A fault (function missing, credentials) is a
+   * refusal, and the run keeps its state.
    */
   driveFor(
-    runId: string,
+    seen: RunRecord,
     by: Person,
     from: readonly RunState['kind'][],
     set: Record<string, unknown>,
@@ -50,27 +56,39 @@ export interface Driving {
 export function createDriving(ports: DriverPorts, rules: DriverRules, shutdown: AbortSignal): Driving {
   const { store, clock, lease } = ports;
   let driven: DrivenRun | undefined;
-  let starting: Starting | undefined;
+  let starting: (Starting & { works: number }) | undefined;
+  let endStarting = () => {};
+  const knownFences = new Map<string, number>();
 
-  async function takeOver(runId: string, remove: string[] = []): Promise<TakenOver> {
+  async function takeOver(runId: string, seen?: RunRecord): Promise<TakenOver> {
     const taken = await lease.acquire();
     if (!taken.ok) return { holder: taken.holder, waitMs: taken.waitMs };
-    const change = { set: { fence: taken.fence }, remove };
-    const marked = await store.change(runId, change, { lessThan: { fence: taken.fence } });
+    const set = { fence: taken.fence };
+    const isNewer = { lessThan: set };
+    const cleared =
+      seen && (await store.change(runId, { set, remove: REQUESTS }, { ...isNewer, ...sameRequests(seen) }));
+    const marked = cleared?.ok ? cleared : await store.change(runId, { set }, isNewer);
     if (marked.ok && marked.record) return { fence: taken.fence, record: marked.record };
     await lease.release();
     return { holder: 'another copy of the bot' };
   }
 
-  /** During `work` a request to halt finds that a run is starting. */
   async function whileStarting<T>(work: () => Promise<T>): Promise<T> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    starting = { ended: promise };
+    if (!starting) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      starting = { ended: promise, works: 0 };
+      endStarting = resolve;
+    }
+    const mine = starting;
+    mine.works++;
     try {
       return await work();
     } finally {
-      starting = undefined;
-      resolve();
+      mine.works--;
+      if (mine.works === 0) {
+        starting = undefined;
+        endStarting();
+      }
     }
   }
 
@@ -81,8 +99,9 @@ export function createDriving(ports: DriverPorts, rules: DriverRules, shutdown: 
   ): Promise<DrivenRun> {
     try {
       const started = await driveRun(record, fence, how, ports, rules);
-      if (starting?.halt) started.drive.halt(starting.halt);
+      if (starting?.halt) started.halt(starting.halt);
       driven = started;
+      knownFences.set(started.runId, started.fence);
       void started.finished.then(() => {
         if (driven === started) driven = undefined;
       });
@@ -94,18 +113,25 @@ export function createDriving(ports: DriverPorts, rules: DriverRules, shutdown: 
   }
 
   async function takeAndDrive(
-    runId: string,
+    seen: RunRecord,
     by: Person,
     from: readonly RunState['kind'][],
     set: Record<string, unknown>,
   ): Promise<Result<RunSnapshot, Refusal>> {
     if (shutdown.aborted) return refuse({ reason: 'lease-held', holder: 'this process, which is shutting down' });
     if (await ports.stopFileExists()) return refuse({ reason: 'stop-file', path: ports.stopFile });
-    // Earlier requests are removed with the take-over: a request from now on stops the run before its first image.
-    const taken = await takeOver(runId, REQUESTS);
+    const { runId } = seen;
+    const taken = await takeOver(runId, seen);
     if ('holder' in taken) return refuse({ reason: 'lease-held', ...taken });
+    try {
+      await ports.storedStops.clear();
+    } catch (error) {
+      ports.warn(`a stop that is stored for run ${runId} could not be removed`, error);
+      await lease.release();
+      return refuse({ reason: 'fault', fault: ports.readFault(error) });
+    }
     const before = taken.record.state.kind;
-    const change = { set, remove: ['unannounced'] };
+    const change = { set: { ...set, resumedFence: taken.fence }, remove: ['unannounced'] };
     const marked = await store.change(runId, change, { ...inState(...from), equals: { fence: taken.fence } });
     if (!marked.ok || !marked.record) {
       await lease.release();
@@ -122,6 +148,7 @@ export function createDriving(ports: DriverPorts, rules: DriverRules, shutdown: 
 
   return {
     driven: () => driven,
+    knownFence: (runId) => knownFences.get(runId) ?? 0,
     starting: () => starting,
     async openRecord() {
       const { openRunId } = await store.readOpen();
@@ -138,9 +165,14 @@ export function createDriving(ports: DriverPorts, rules: DriverRules, shutdown: 
         ? Promise.resolve(driven.drive.snapshot())
         : readSnapshot(record, store, rules, clock.now()),
     takeOver,
-    driveFor: (runId, by, from, set) => whileStarting(() => takeAndDrive(runId, by, from, set)),
+    whileStarting,
+    driveFor: takeAndDrive,
     async resume(record, fence) {
-      await whileStarting(() => driveNow(record, { from: 'interrupted' }, fence));
+      const { startedBy, state } = record;
+      // Its process died while it started the run for this person.
+      const isStart = state.kind === 'planned' && startedBy !== undefined;
+      const how = isStart ? ({ from: 'planned', by: startedBy } as const) : ({ from: 'interrupted' } as const);
+      await whileStarting(() => driveNow(record, how, fence));
     },
   };
 }

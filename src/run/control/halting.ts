@@ -1,15 +1,24 @@
+import { randomUUID } from 'node:crypto';
+import { defined } from '../../lib/defined.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
+import { FaultError } from '../../pipeline/fault.ts';
+import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { Condition } from '../../state/expression.ts';
-import { announceEnd, type DriverPorts, type DriverRules } from '../engines/local/driver.ts';
+import { announceEnd, type DrivenRun, type DriverPorts, type DriverRules } from '../engines/local/driver.ts';
 import type { Halt } from '../engines/local/engine-events.ts';
 import { readSnapshot } from '../engines/local/read-run.ts';
 import type { Refusal } from '../model/run-control.ts';
 import type { Person, RunSnapshot, RunState } from '../model/types.ts';
 import { inState, REQUESTS, type RunRecord } from '../store/run-store.ts';
-import type { Driving } from './driving.ts';
+import type { Driving, Starting } from './driving.ts';
 
 /** How long a person waits for another process before a request returns, ms. */
 export const REQUEST_TIMEOUT_MS = 3_000;
+
+/** How long the control table has to store a request before it is stored elsewhere, ms. */
+const STORE_TIMEOUT_MS = 3_000;
+/** And to read the run, find out who drives it and reach that process, ms. */
+const TABLE_TIMEOUT_MS = 10_000;
 
 type HaltRequest = 'pause' | 'stop' | 'stop-now';
 
@@ -17,7 +26,8 @@ type HaltRequest = 'pause' | 'stop' | 'stop-now';
 export interface Halting {
   /**
    * Halts the open run: at once if this process drives it, by a request on its record if another one does, on the
-   * record itself if none does.
+   * record itself if none does. The request is stored before this returns: where the control table cannot be written in
+   * the control bucket, else in a file. A process that takes the run over later reads all three before it resumes it.
    */
   halt(by: Person, request: HaltRequest): Promise<Result<RunSnapshot, Refusal>>;
   /**
@@ -36,8 +46,10 @@ export interface Halting {
 
 const isHalted = ({ kind }: RunState) => kind !== 'running' && kind !== 'interrupted';
 
-const attributesOf = (by: Person, request: HaltRequest) =>
-  request === 'pause' ? { pause: { by } } : { stop: request === 'stop-now' ? 'now' : true, stopBy: by };
+const attributesOf = (by: Person, request: HaltRequest) => ({
+  ...(request === 'pause' ? { pause: { by } } : { stop: request === 'stop-now' ? 'now' : true, stopBy: by }),
+  requestId: randomUUID(),
+});
 
 export function createHalting(driving: Driving, ports: DriverPorts, rules: DriverRules): Halting {
   const { store, clock, lease } = ports;
@@ -78,23 +90,78 @@ export function createHalting(driving: Driving, ports: DriverPorts, rules: Drive
         : { kind: 'stop', by: { kind: 'person', by }, now: request === 'stop-now' };
     const driven = driving.driven();
     if (driven) {
-      const ended = driven.unsavedEnd();
-      if (ended) return succeed(ended);
-      driven.drive.halt(halting);
-      return succeed(driven.drive.snapshot());
+      driven.halt(halting);
+      return haltDriven(driven, by, request);
     }
     const starting = driving.starting();
+    // A pause does not replace a stop.
+    if (starting && (starting.halt?.kind !== 'stop' || halting.kind === 'stop')) starting.halt = halting;
+    try {
+      return await inTime(haltByRecord(by, request, starting), TABLE_TIMEOUT_MS);
+    } catch (error) {
+      ports.warn('the run could not be halted by its record', error);
+      if (driving.driven()) return halt(by, request);
+      const stored = await ports.storedStops.put({ request, by, at: Math.round(clock.now()) });
+      const fault = ports.readFault(error);
+      return refuse({ reason: 'halt-unread', request, fault, stopFile: ports.stopFile, ...defined({ stored }) });
+    }
+  };
+
+  /** The result of the work. @throws what it throws, and after `ms` */
+  async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
+    const done = new AbortController();
+    const late = clock.sleep(ms, done.signal).then(() => {
+      throw new FaultError(noAnswer(ms));
+    });
+    late.catch(() => {});
+    try {
+      return await Promise.race([work, late]);
+    } finally {
+      done.abort();
+      work.catch(() => {});
+    }
+  }
+
+  /** The run that this process drives is halted. The request is stored, too: the process may die before the state is. */
+  async function haltDriven(
+    driven: DrivenRun,
+    by: Person,
+    request: HaltRequest,
+  ): Promise<Result<RunSnapshot, Refusal>> {
+    const { runId, fence } = driven;
+    const now = () => driven.unsavedEnd() ?? driven.drive.snapshot();
+    try {
+      const change = { set: attributesOf(by, request) };
+      const written = await inTime(store.change(runId, change, { equals: { fence } }), STORE_TIMEOUT_MS);
+      const { unsaved: _, ...snapshot } = now();
+      // Another process has taken the run over.
+      if (!written.ok && written.record) return haltElsewhere(written.record, by, request);
+      return succeed(snapshot);
+    } catch (error) {
+      ports.warn('a request to halt could not be stored in the control table', error);
+      const stop = { request, by, at: Math.round(clock.now()), runId, fence };
+      const storedIn = await ports.storedStops.put(stop);
+      return succeed({ ...now(), unsaved: { stopFile: ports.stopFile, ...defined({ storedIn }) } });
+    }
+  }
+
+  async function haltByRecord(
+    by: Person,
+    request: HaltRequest,
+    starting: Starting | undefined,
+  ): Promise<Result<RunSnapshot, Refusal>> {
     if (starting) {
-      // A pause does not replace a stop.
-      if (starting.halt?.kind !== 'stop' || halting.kind === 'stop') starting.halt = halting;
       await Promise.race([starting.ended, clock.sleep(REQUEST_TIMEOUT_MS)]);
       if (driving.starting() !== starting) return halt(by, request);
     }
     const record = await driving.openRecord();
     if (!record) return refuse({ reason: 'no-run' });
-    if (starting) return succeed(await snapshotOf(record));
+    if (starting) {
+      const changed = await store.change(record.runId, { set: attributesOf(by, request) });
+      return succeed(await snapshotOf(changed.record ?? record));
+    }
     return isHalted(record.state) ? haltAtRest(record, by, request) : haltElsewhere(record, by, request);
-  };
+  }
 
   type HaltRun = (record: RunRecord, by: Person, request: HaltRequest) => Promise<Result<RunSnapshot, Refusal>>;
   const haltAtRest: HaltRun = async (record, by, request) => {
@@ -129,3 +196,9 @@ export function createHalting(driving: Driving, ports: DriverPorts, rules: Drive
 
   return { halt, writeState, requestOfDriver };
 }
+
+const noAnswer = (ms: number): Fault => ({
+  reason: 'control-table',
+  message: `The control table did not answer in ${ms / 1_000} s.`,
+  fix: 'Check CONTROL_TABLE in DynamoDB and the network between the bot and AWS.',
+});

@@ -104,7 +104,7 @@ export function createRuns(ports: RunsPorts, rules: RunsRules): Runs {
     const startedAt = Math.round(clock.now());
     const entriesAtStart = await ports.countEntries().catch(() => record.plan.entries);
     const set = defined({ startedBy: by, startedAt, location: options.location, entriesAtStart });
-    const started = await driving.driveFor(runId, by, ['planned'], set);
+    const started = await driving.driveFor(record, by, ['planned'], set);
     if (!started.ok) await store.releasePipeline(runId);
     return started;
   };
@@ -114,7 +114,7 @@ export function createRuns(ports: RunsPorts, rules: RunsRules): Runs {
     if (!record) return refuse({ reason: 'nothing-to-resume', ...defined({ run: await current() }) });
     if (driving.driven() || record.state.kind === 'running')
       return refuse({ reason: 'run-active', run: await snapshotOf(record) });
-    return driving.driveFor(record.runId, by, ['paused', 'stopped', 'tripped', 'interrupted'], {});
+    return driving.driveFor(record, by, ['planned', 'paused', 'stopped', 'tripped', 'interrupted'], {});
   };
 
   const setPace: RunControl['setPace'] = async (by, requested) => {
@@ -175,7 +175,7 @@ export function createRuns(ports: RunsPorts, rules: RunsRules): Runs {
       if (changed.ok) return succeed(undefined);
       return refuse({ reason: 'plan-gone', runId, ...defined({ state: changed.record?.state.kind }) });
     },
-    start: (runId, by, options) => inTurn(() => start(runId, by, options)),
+    start: (runId, by, options) => driving.whileStarting(() => inTurn(() => start(runId, by, options))),
     current,
     async read(runId) {
       const record = await store.read(runId);
@@ -187,7 +187,7 @@ export function createRuns(ports: RunsPorts, rules: RunsRules): Runs {
       // A run that still drains in this process gets a little time to end.
       const driven = driving.driven();
       if (driven?.drive.snapshot().draining) await Promise.race([driven.finished, clock.sleep(REQUEST_TIMEOUT_MS)]);
-      return inTurn(() => resume(by));
+      return driving.whileStarting(() => inTurn(() => resume(by)));
     },
     setPace,
     async setLocation(runId, location: RunLocation) {

@@ -1,11 +1,13 @@
 import { isTransient } from '../../lib/async/backoff.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
-import { announceEnd, type DriverPorts, type DriverRules, stateAfter } from '../engines/local/driver.ts';
+import { announceEnd, type DriverPorts, type DriverRules } from '../engines/local/driver.ts';
+import type { Halt } from '../engines/local/engine-events.ts';
+import { stateAfter } from '../engines/local/halts.ts';
 import { readSnapshot } from '../engines/local/read-run.ts';
-import { requestedHalt } from '../engines/local/stop-signals.ts';
+import { requestedHalt, setBackFault, storedHalt } from '../engines/local/stop-signals.ts';
 import { isActive } from '../model/run.ts';
 import type { RunState } from '../model/types.ts';
-import { FencedError, type RunRecord } from '../store/run-store.ts';
+import { FencedError, inState, type RunRecord } from '../store/run-store.ts';
 import type { Driving } from './driving.ts';
 import type { Halting } from './halting.ts';
 
@@ -33,8 +35,8 @@ export function createStandbyCheck(
   /** The state that the run must have instead of being resumed; undefined if it is to be resumed. */
   async function haltedState(record: RunRecord): Promise<RunState | undefined> {
     if (await ports.stopFileExists()) return { kind: 'stopped', by: { kind: 'stop-file', path: ports.stopFile } };
-    const halt = requestedHalt(record);
-    if (halt) return stateAfter(halt);
+    const halt = requestedHalt(record) ?? storedHalt(await ports.storedStops.list(), record, ports.stopFile);
+    if (halt) return record.state.kind === 'planned' ? abandonedBy(halt, record) : stateAfter(halt);
     return rules.autoResume ? undefined : { kind: 'interrupted' };
   }
 
@@ -50,6 +52,15 @@ export function createStandbyCheck(
     }
   }
 
+  /** The control table went back behind what this process wrote: nothing is resumed before a person has looked. */
+  async function pauseSetBack(record: RunRecord): Promise<void> {
+    const { runId, state } = record;
+    const fault = setBackFault(runId, true);
+    const paused: RunState = { kind: 'paused', because: { kind: 'fault', fault } };
+    const fence = driving.knownFence(runId) + 1;
+    await store.change(runId, { set: { state: paused, unannounced: true, fence } }, inState(state.kind));
+  }
+
   async function announceIfDue(runId: string | undefined): Promise<void> {
     const record = runId === undefined ? undefined : await store.read(runId);
     if (!record?.unannounced || isActive(record.state) || record.state.kind === 'planned') return;
@@ -59,15 +70,36 @@ export function createStandbyCheck(
 
   return async () => {
     if (driving.driven() || shutdown.aborted) return;
+    // Watched all the time, so that the time until the lease can be taken over runs from the start of this process.
+    await lease.look();
     const record = await driving.openRecord();
     if (!record) return announceIfDue((await store.readOpen()).lastRunId);
     const { kind } = record.state;
-    if (kind !== 'running' && !(kind === 'interrupted' && rules.autoResume)) return announceIfDue(record.runId);
+    // A plan that holds the pipeline: the process that was starting it died.
+    const mayNeedDriver = kind === 'running' || kind === 'planned' || (kind === 'interrupted' && rules.autoResume);
+    if (!mayNeedDriver) return announceIfDue(record.runId);
+    if (record.fence < driving.knownFence(record.runId)) return pauseSetBack(record);
     const taken = await driving.takeOver(record.runId);
     if ('holder' in taken || shutdown.aborted) return;
-    const halted = await haltedState(taken.record);
-    if (!halted) return resume(taken.record, taken.fence);
-    await lease.release();
-    await writeState(record.runId, halted, kind);
+    try {
+      const halted = await haltedState(taken.record);
+      if (!halted && (kind !== 'planned' || taken.record.startedBy !== undefined))
+        return await resume(taken.record, taken.fence);
+      await lease.release();
+      if (halted) {
+        await writeState(record.runId, halted, kind);
+        await ports.storedStops.clear();
+      } else await store.releasePipeline(record.runId);
+    } catch (error) {
+      await lease.release();
+      throw error;
+    }
   };
 }
+
+/** A run that was being started when somebody stopped it: it never ran. */
+const abandonedBy = (halt: Halt, { startedBy, plan }: RunRecord): RunState => {
+  const by =
+    halt.kind === 'pause' ? halt.by : halt.kind === 'stop' && halt.by.kind === 'person' ? halt.by.by : undefined;
+  return { kind: 'abandoned', by: by ?? startedBy ?? plan.plannedBy };
+};

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Result } from '../../lib/result.ts';
 import type { ListedImage } from '../../pipeline/images.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
+import type { StopLocation } from '../../state/stored-stops.ts';
 import {
   type Canary,
   canarySchema,
@@ -95,6 +96,17 @@ export type Refusal =
   | { readonly reason: 'stop-file'; readonly path: string }
   /** `waitMs`: until the holder's lock can be taken over, if that process is gone; undefined where it is not known. */
   | { readonly reason: 'lease-held'; readonly holder: string; readonly waitMs?: number }
+  /**
+   * The run could not be read, so a request to halt it was stored for whatever process drives it or takes it over.
+   * `stored` is undefined where it could be stored nowhere: then nothing was done.
+   */
+  | {
+      readonly reason: 'halt-unread';
+      readonly request: 'pause' | 'stop' | 'stop-now';
+      readonly fault: Fault;
+      readonly stored?: StopLocation;
+      readonly stopFile: string;
+    }
   | { readonly reason: 'fault'; readonly fault: Fault };
 
 /**

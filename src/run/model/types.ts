@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { FAILURE_TYPES, type FailureType, faultSchema, outcomeSchema } from '../../pipeline/invoke/invocation.ts';
+import type { StopLocation } from '../../state/stored-stops.ts';
 
 /** One image of a manifest. `index` counts from 0; `size` is in bytes. */
 export interface ManifestEntry {
@@ -207,7 +208,11 @@ export interface RunSnapshot {
    * Nothing is invoked any more, but the control table still says `running`, because `state` could not be saved: a
    * restart of the bot would continue the run, unless the stop file exists.
    */
-  readonly unsaved?: { readonly stopFile: string };
+  readonly unsaved?: {
+    readonly stopFile: string;
+    /** Where a request to halt it is stored instead: every process reads that before it continues the run. */
+    readonly storedIn?: StopLocation;
+  };
 }
 
 /** An event of a run. Emitting one neither blocks the run nor throws into it. */

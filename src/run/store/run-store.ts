@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defined } from '../../lib/defined.ts';
-import { type ControlTable, type Entry, type Key, readParsed } from '../../state/control-table.ts';
+import { type ControlTable, type Entry, type Key, readParsed, unreadable } from '../../state/control-table.ts';
 import type { Condition } from '../../state/expression.ts';
 import { withNamesOfToday } from '../../state/previous-names.ts';
 import { type RunLocation, runLocationSchema, type StoredPlan, storedPlanSchema } from '../model/run-control.ts';
@@ -44,6 +44,10 @@ const recordSchema = z.object({
   stop: z.unknown().optional(),
   stopBy: z.string().optional(),
   pause: z.object({ by: z.string() }).optional(),
+  /** Identifies the last request of a person to halt the run. */
+  requestId: z.string().optional(),
+  /** The fence of the take-over with which a person last started or resumed the run. */
+  resumedFence: z.number().optional(),
   pace: z.object({ id: z.string(), by: z.string(), paceSetting: paceSettingSchema }).optional(),
   /** The last change of state was not announced yet. */
   unannounced: z.boolean().optional(),
@@ -130,7 +134,15 @@ export const runNumberOf = (runId: string): number | undefined => {
 };
 
 /** The attributes that hold requests of people and of other copies of the bot to the process that drives a run. */
-export const REQUESTS = ['stop', 'stopBy', 'pause', 'pace', 'paceId'];
+export const REQUESTS = ['stop', 'stopBy', 'pause', 'requestId', 'pace', 'paceId'];
+
+/** The condition that nobody requested a halt since the record was read. */
+export function sameRequests({ requestId, stop, pause }: RunRecord): Condition {
+  if (requestId !== undefined) return { equals: { requestId } };
+  return {
+    absent: ['requestId', ...(stop === undefined ? ['stop'] : []), ...(pause === undefined ? ['pause'] : [])],
+  };
+}
 
 const READ_AT_ONCE = 10;
 
@@ -204,7 +216,7 @@ export function createRunStore(table: ControlTable, name: string): RunStore {
         exists: true,
         ...condition,
       });
-      return defined({ ok: done.ok, record: done.entry && recordSchema.parse(done.entry) });
+      return defined({ ok: done.ok, record: done.entry && recordOf(done.entry) });
     },
     async markAnnounced(runId) {
       await store.change(runId, { remove: ['unannounced'] });
@@ -238,7 +250,23 @@ export function createRunStore(table: ControlTable, name: string): RunStore {
   return store;
 }
 
+/** @throws FaultError when the entry has other contents */
+function recordOf(entry: Entry): RunRecord {
+  const parsed = recordSchema.safeParse(entry);
+  if (!parsed.success) throw unreadable(entry, parsed.error);
+  return parsed.data;
+}
+
+/** @throws FaultError when the entry has other contents */
 function readChunk(entry: Entry): JournalChunk {
+  try {
+    return chunkOf(entry);
+  } catch (error) {
+    throw unreadable(entry, error);
+  }
+}
+
+function chunkOf(entry: Entry): JournalChunk {
   const { writer, startedThrough, records } = z
     .object({ writer: z.string(), startedThrough: z.number(), records: z.string() })
     .parse(entry);

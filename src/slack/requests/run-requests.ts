@@ -6,7 +6,7 @@ import type { LiveMessageEditor } from '../delivery/live-message-editor.ts';
 import type { MessageLinks } from '../delivery/message-links.ts';
 import type { Message } from '../messages/kit/message.ts';
 import { startRefusalMessage } from '../messages/refusals/start-refusals.ts';
-import { haltedMessage, pacedMessage, resumedMessage } from '../messages/run/answers.ts';
+import { haltedMessage, haltUnreadMessage, pacedMessage, resumedMessage } from '../messages/run/answers.ts';
 
 /** Changes to the current run, for commands and buttons. `message` is the answer to the requester. */
 export interface RunRequests {
@@ -32,6 +32,8 @@ export function createRunRequests(ports: {
     result: Result<RunSnapshot, StartRefusal>,
     message: (run: RunSnapshot) => Message,
   ): Promise<Done> {
+    if (!result.ok && result.refusal.reason === 'halt-unread')
+      return { done: true, message: haltUnreadMessage(result.refusal) };
     if (!result.ok)
       return { done: false, message: startRefusalMessage(result.refusal, await links.toRunOf(result.refusal)) };
     // A running run is shown by the process that drives it, in a newer state than this.

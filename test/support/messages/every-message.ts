@@ -129,6 +129,10 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
   statusMessage: (worse) => statesOf(worse).map((state) => status.statusMessage(state, 'act')),
   stopQuestion: (worse) => statesOf(worse).map((state) => status.stopQuestion(state, ['r-1'])),
   notInProgressMessage: (worse) => statesOf(worse).map((state) => status.notInProgressMessage(state)),
+  haltUnreadMessage: (worse) =>
+    runRefusals.flatMap((refusal) =>
+      refusal.reason === 'halt-unread' ? [answers.haltUnreadMessage(worse(refusal))] : [],
+    ),
   haltedMessage: (worse) =>
     runs.flatMap((one) =>
       (['pause', 'stop', 'stop-now'] as const).map((what) => answers.haltedMessage(worse(one), what)),

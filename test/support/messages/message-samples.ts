@@ -90,6 +90,15 @@ export const runRefusals: readonly Refusal[] = [
   { reason: 'pace-over-ceiling', asked: 4, ceiling: 3, because: ['A line.'] },
   { reason: 'stop-file', path: '/tmp/x y' },
   { reason: 'lease-held', holder: 'Host 1' },
+  { reason: 'halt-unread', request: 'stop', fault, stopFile: '/tmp/x y' },
+  { reason: 'halt-unread', request: 'pause', fault, stopFile: '/x', stored: { kind: 'file', path: '/tmp/y z' } },
+  {
+    reason: 'halt-unread',
+    request: 'stop',
+    fault,
+    stopFile: '/x',
+    stored: { kind: 'bucket', bucket: 'B', key: 'K 1' },
+  },
   { reason: 'fault', fault },
 ];
 export const approvalStates: readonly ApprovalState[] = [

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { type LocalAws, startLocalAws } from '../../../sandbox/aws/server.ts';
 import { createContext } from '../../../src/app/context.ts';
 import { assembleRuns } from '../../../src/app/runs.ts';
-import { systemClock } from '../../../src/lib/clock.ts';
+import { type Clock, systemClock } from '../../../src/lib/clock.ts';
 import { createLogger } from '../../../src/lib/log.ts';
 import type { Result } from '../../../src/lib/result.ts';
 import { createAwsClients } from '../../../src/pipeline/aws.ts';
@@ -28,8 +28,17 @@ export const WIDE = {
 export interface Copy {
   readonly runs: Runs;
   readonly events: RunEvent[];
+  /** As SIGKILL does: none of its timers fires any more, and no call to the control table leaves or returns. */
+  kill(): void;
+  /** The number of writes to the control table so far. */
+  writes(): number;
   /** Advances the clock until an event of this kind was emitted. */
   listensTo(kind: RunEvent['kind']): Promise<RunEvent>;
+}
+
+interface CopyOptions {
+  readonly diesAtWrite?: number;
+  readonly isStored?: boolean;
 }
 
 export interface RunsRig {
@@ -41,7 +50,8 @@ export interface RunsRig {
   readonly control: { delayMs: number; isAway: boolean };
   /** Real time after each 100 ms of the clock, for replies of the local AWS, ms. Raise it with the latency of AWS. */
   realStepMs: number;
-  copy(settings?: Record<string, string>): Promise<Copy>;
+  /** `diesAtWrite`: it is killed at this write to the control table (1 is the first), before or after it is stored. */
+  copy(settings?: Record<string, string>, options?: CopyOptions): Promise<Copy>;
   /** Plans and starts a run. */
   start(copy: Copy, options?: { selection?: ImageSelection; pace?: PaceSetting }): Promise<string>;
   /** Advances the clock until `work`, which waits for time or for another copy, has settled. */
@@ -69,14 +79,15 @@ const STEP_MS = 100;
 /** Real time after which waiting fails. */
 const TIMEOUT_MS = 60_000;
 
-/** The table, reached after `reach`. */
-const delayed = (table: ControlTable, reach: () => Promise<void>): ControlTable => ({
-  read: (key) => reach().then(() => table.read(key)),
-  create: (key, attributes) => reach().then(() => table.create(key, attributes)),
-  update: (key, change, condition) => reach().then(() => table.update(key, change, condition)),
-  remove: (key, condition) => reach().then(() => table.remove(key, condition)),
+type Carry = <T>(work: () => Promise<T>) => Promise<T>;
+/** The table as a process sees it that may be killed at a call. */
+const mortal = (table: ControlTable, call: Carry, write: Carry): ControlTable => ({
+  read: (key) => call(() => table.read(key)),
+  create: (key, attributes) => write(() => table.create(key, attributes)),
+  update: (key, change, condition) => write(() => table.update(key, change, condition)),
+  remove: (key, condition) => write(() => table.remove(key, condition)),
   async *list(pk, options) {
-    await reach();
+    await call(async () => {});
     yield* table.list(pk, options);
   },
 });
@@ -88,7 +99,7 @@ export async function startRunsRig(options: { images?: number; seedTable?: 'full
   const clock = createFakeClock(Date.now());
   const folder = mkdtempSync(join(tmpdir(), 'rescan-runs-'));
   const stopFile = join(folder, 'STOP');
-  const copies: Runs[] = [];
+  const copies: { readonly runs: Runs; readonly isDead: () => boolean }[] = [];
   const control = { delayMs: 0, isAway: false };
   async function reachControl(): Promise<void> {
     if (control.delayMs > 0) await clock.sleep(control.delayMs);
@@ -110,7 +121,30 @@ export async function startRunsRig(options: { images?: number; seedTable?: 'full
     realStepMs: 2,
     stopFile,
     control,
-    async copy(overrides = {}) {
+    async copy(overrides = {}, { diesAtWrite, isStored = false } = {}) {
+      let isDead = false;
+      let writes = 0;
+      const never = () => new Promise<never>(() => {});
+      async function call<T>(work: () => Promise<T>): Promise<T> {
+        if (isDead) return never();
+        await reachControl();
+        const answer = await work();
+        return isDead ? never() : answer;
+      }
+      async function write<T>(work: () => Promise<T>): Promise<T> {
+        writes++;
+        const isLast = writes === diesAtWrite;
+        if (isLast && !isStored) isDead = true;
+        return call(async () => {
+          const answer = await work();
+          if (isLast) isDead = true;
+          return answer;
+        });
+      }
+      const ownClock: Clock = {
+        now: clock.now,
+        sleep: (ms, signal) => (isDead ? never() : clock.sleep(ms, signal).then(() => (isDead ? never() : undefined))),
+      };
       const settings = readSettings({
         SLACK_BOT_TOKEN: 'xoxb-1',
         SLACK_APP_TOKEN: 'xapp-1',
@@ -132,19 +166,23 @@ export async function startRunsRig(options: { images?: number; seedTable?: 'full
         createContext({
           settings,
           aws: clients,
-          table: delayed(table, reachControl),
-          clock,
+          table: mortal(table, call, write),
+          clock: ownClock,
           random: Math.random,
           logger: createLogger(settings.logLevel),
           holder: randomUUID(),
         }),
       );
-      copies.push(runs);
+      copies.push({ runs, isDead: () => isDead });
       const events: RunEvent[] = [];
       runs.watch((event) => void events.push(event));
       return {
         runs,
         events,
+        kill() {
+          isDead = true;
+        },
+        writes: () => writes,
         listensTo: (kind) =>
           rig
             .until(() => events.find((event) => event.kind === kind))
@@ -192,7 +230,7 @@ export async function startRunsRig(options: { images?: number; seedTable?: 'full
     },
     async close() {
       Object.assign(control, { delayMs: 0, isAway: false });
-      await rig.during(Promise.all(copies.map((runs) => runs.shutDown())));
+      await rig.during(Promise.all(copies.filter(({ isDead }) => !isDead()).map(({ runs }) => runs.shutDown())));
       await aws.close();
       rmSync(folder, { recursive: true, force: true });
     },

@@ -9,7 +9,7 @@ import { doneCount, isDone } from '../../store/checkpoint.ts';
 import { copySinceGrowth, noneSinceGrowth } from '../../store/since-growth.ts';
 import type { EngineEffect, EngineEvent, GrowthAnswer } from './engine-events.ts';
 import { emit, endHaltWrite, haltRun } from './halts.ts';
-import { canaryTrip, type LiveRun, noteEntriesCount, type RunDraft, unsavedImages } from './live-run.ts';
+import { canaryTrip, type LiveRun, noteEntriesCount, type RunDraft } from './live-run.ts';
 import {
   APPEND_FAILURES_TO_PAUSE,
   append,
@@ -19,7 +19,7 @@ import {
   takeReply,
 } from './outcomes.ts';
 import { checkAllRows, lookUpRows, passCanary, takeMissingRows, takeProofs } from './rows.ts';
-import { currentWarnings } from './run-views.ts';
+import { currentWarnings, withoutOutcome } from './run-views.ts';
 
 /** Waiting images from which on nothing new is taken from the manifest. It bounds the memory of a run. */
 const WAITING_LIMIT = 1_000;
@@ -151,7 +151,7 @@ function tick(run: RunDraft, now: number, holdsLease: boolean, effects: EngineEf
 
 /** Every invocation has ended, and the journal cannot be written: the driver of the run saves what is left. */
 const waitsForJournal = (run: RunDraft): boolean =>
-  run.appendFailures >= APPEND_FAILURES_TO_PAUSE && unsavedImages(run) === run.inFlight.size;
+  run.appendFailures >= APPEND_FAILURES_TO_PAUSE && withoutOutcome(run) === 0;
 
 /** Starts an image, completes the run, or neither. When to ask again: `now` after a start. */
 function startNext(run: RunDraft, now: number, effects: EngineEffect[]): number {

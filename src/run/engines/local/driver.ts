@@ -2,18 +2,19 @@ import type { Clock, Random } from '../../../lib/clock.ts';
 import { defined } from '../../../lib/defined.ts';
 import type { Fault, Invocation } from '../../../pipeline/invoke/invocation.ts';
 import type { Lease } from '../../../state/lease.ts';
-import { type RunAction, transition } from '../../model/run.ts';
+import type { StoredStops } from '../../../state/stored-stops.ts';
 import type { ManifestEntry, OutcomeRecord, Person, RunEvent, RunSnapshot, RunState } from '../../model/types.ts';
 import { type Checkpoint, encodeCheckpoint } from '../../store/checkpoint.ts';
 import { FencedError, type JournalChunk, REQUESTS, type RunRecord, type RunStore } from '../../store/run-store.ts';
 import { advance } from './advance.ts';
-import { type Drive, type DriveEnd, drive, type EnginePorts } from './engine.ts';
+import { type Drive, drive, type EnginePorts } from './engine.ts';
 import type { GrowthAnswer, GrowthQuestion, Halt } from './engine-events.ts';
-import { type RunRules, unsavedImages } from './live-run.ts';
+import { outranks, stateAfter } from './halts.ts';
+import type { RunRules } from './live-run.ts';
 import { nextChunk } from './outcomes.ts';
 import { readLiveRun } from './read-run.ts';
-import { startedWithoutOutcome, takeCheckpoint, takeSnapshot } from './run-views.ts';
-import { requestedHalt, watchStopSignals } from './stop-signals.ts';
+import { startedWithoutOutcome, takeCheckpoint, takeSnapshot, withoutOutcome } from './run-views.ts';
+import { requestedHalt, setBackFault, watchStopSignals } from './stop-signals.ts';
 
 /** What driving a run needs from outside. */
 export interface DriverPorts {
@@ -34,6 +35,8 @@ export interface DriverPorts {
   readonly countEntries: () => Promise<number | undefined>;
   readonly stopFileExists: () => Promise<boolean>;
   readonly stopFile: string;
+  /** Requests to halt that could not be stored in the control table. */
+  readonly storedStops: StoredStops;
   readonly readFault: (error: unknown) => Fault;
   /** Resolves when every watcher has dealt with the event; never rejects. */
   readonly emit: (event: RunEvent) => Promise<unknown>;
@@ -48,40 +51,14 @@ export interface DriverRules extends RunRules {
 /** A run that this process drives. */
 export interface DrivenRun {
   readonly runId: string;
+  readonly fence: number;
   readonly drive: Drive;
+  /** Halts the run. When it has ended and its last state is not saved yet, a halt of higher rank changes that state. */
+  halt(halt: Halt): void;
   /** The run as it ended, from the moment its last state could not be saved until it is; undefined before and after. */
   readonly unsavedEnd: () => RunSnapshot | undefined;
   /** Resolves when the run's last state is on record and announced. */
   readonly finished: Promise<void>;
-}
-
-/** What a halt does to a run; undefined where the process that takes over writes the state. */
-function actionOf(halt: Halt): RunAction | undefined {
-  switch (halt.kind) {
-    case 'completed':
-      return { kind: 'complete' };
-    case 'pause':
-      return { kind: 'pause', because: { kind: 'person', by: halt.by } };
-    case 'fault':
-      return { kind: 'pause', because: { kind: 'fault', fault: halt.fault } };
-    case 'stop':
-      return { kind: 'stop', by: halt.by };
-    case 'trip':
-      return { kind: 'trip', trip: halt.trip };
-    case 'shutdown':
-      return { kind: 'interrupt' };
-    case 'lease-lost':
-      return undefined;
-  }
-}
-
-/** The state of a running run after a halt; undefined where the process that takes over writes it. */
-export function stateAfter(halt: Halt): RunState | undefined {
-  const action = actionOf(halt);
-  if (!action) return;
-  const next = transition({ kind: 'running' }, action);
-  if (!next.ok) throw new Error(`Defect: a running run cannot ${action.kind}. ${next.refusal}`);
-  return next.value;
 }
 
 const SAVE_RETRY_MS = 1_000;
@@ -165,33 +142,49 @@ export async function driveRun(
   const requested = requestedHalt(marked);
   if (requested) driving.halt(requested);
   lease.start(() => driving.halt({ kind: 'lease-lost' }), { regains: true });
-  const signals = watchStopSignals(runId, driving, fence, ports, rules.pollMs);
+  const signals = watchStopSignals(marked, { halt, setPace: driving.setPace }, ports, rules.pollMs);
 
+  let last: Halt | undefined;
   let unsavedEnd: RunSnapshot | undefined;
   async function finish(): Promise<void> {
     const end = await driving.ended;
-    signals.end();
-    const state = stateAfter(end.halt);
-    if (!state) return announceLost(end.leftInFlight);
-    const leftInFlight = end.leftInFlight - unsavedImages(driving.run());
+    last = end.halt;
+    if (end.halt.kind === 'lease-lost') {
+      signals.end();
+      return announceLost(end.leftInFlight);
+    }
     const entries = await Promise.race([ports.countEntries(), clock.sleep(COUNT_TIMEOUT_MS)]).catch((error) =>
       ports.warn('entries not counted at the end of the run', error),
     );
-    const last =
+    const run =
       typeof entries === 'number'
         ? advance(driving.run(), { kind: 'entries-counted', entries, now: clock.now() }).run
         : driving.run();
-    const ended = () => ({ ...takeSnapshot(last, state, clock.now()), inFlight: leftInFlight, draining: false });
-    const saved = await saveLastState(end, () => {
+    const leftInFlight = withoutOutcome(run);
+    const ended = () => {
+      const snapshot = takeSnapshot(run, lastState(), clock.now());
+      return { ...snapshot, inFlight: leftInFlight, draining: false };
+    };
+    const saved = await saveLastState(() => {
       unsavedEnd = { ...ended(), unsaved: { stopFile: ports.stopFile } };
       return emitEnd(unsavedEnd, leftInFlight, ports, true);
     });
+    signals.end();
+    const announced = unsavedEnd?.state.kind;
     unsavedEnd = undefined;
     if (saved === 'given-up') return;
-    if (state.kind === 'completed') await store.releasePipeline(runId);
+    if (last.kind === 'completed') await store.releasePipeline(runId);
+    if (last.kind !== 'shutdown')
+      await ports.storedStops.clear().catch((error) => ports.warn('a stored stop was not removed', error));
     await lease.release();
-    if (saved === 'at-once') await announceEnd(ended(), leftInFlight, ports);
-    else await store.markAnnounced(runId);
+    if (announced === lastState().kind) await store.markAnnounced(runId);
+    else await announceEnd(ended(), leftInFlight, ports);
+  }
+
+  function lastState(): RunState {
+    const state = last && stateAfter(last);
+    if (!state) throw new Error('Defect: a run that lost its lease has no last state.');
+    return state;
   }
 
   /**
@@ -199,19 +192,21 @@ export async function driveRun(
    * meanwhile. If the first attempt fails the end is announced at once, as not saved yet: people must not wait until
    * the fault is over.
    */
-  async function saveLastState(
-    end: DriveEnd,
-    announceEarly: () => Promise<unknown>,
-  ): Promise<'at-once' | 'later' | 'given-up'> {
+  async function saveLastState(announceEarly: () => Promise<unknown>): Promise<'saved' | 'given-up'> {
     for (let failures = 0; ; failures++) {
+      const halt = last;
+      if (!halt) return 'given-up';
       try {
         await saveOutcomes();
-        await saveHalt(end.halt, takeCheckpoint(driving.run(), clock.now()));
-        return failures === 0 ? 'at-once' : 'later';
+        await saveHalt(halt, takeCheckpoint(driving.run(), clock.now()));
+        if (halt === last) return 'saved';
       } catch (error) {
         ports.warn('last state of the run not saved yet', error);
-        if (error instanceof FencedError || end.halt.kind === 'shutdown') return 'given-up';
-        if (failures === 0) await announceEarly();
+        const isSetBack =
+          error instanceof FencedError && halt.kind === 'fault' && halt.fault.reason === 'control-table';
+        if (failures === 0 && (isSetBack || !(error instanceof FencedError || halt.kind === 'shutdown')))
+          await announceEarly();
+        if (error instanceof FencedError || halt.kind === 'shutdown') return 'given-up';
         await clock.sleep(SAVE_RETRY_MS);
       }
     }
@@ -220,17 +215,28 @@ export async function driveRun(
   /**
    * The lease was lost. If another copy of the bot took over, that copy announces it. If the control table cannot be
    * read, this copy announces the interruption: the record still says `running`, so the run resumes when the table can
-   * be read again.
+   * be read again. If the table went back to an earlier state, nobody resumes the run before a person has looked.
    */
   async function announceLost(leftInFlight: number): Promise<void> {
-    const now = await store.read(runId).catch(() => undefined);
-    if (now && now.fence !== fence) return;
-    const interrupted = takeSnapshot(driving.run(), { kind: 'interrupted' }, clock.now());
-    await emitEnd({ ...interrupted, inFlight: leftInFlight, draining: false }, leftInFlight, ports, true);
+    const record = await store.read(runId).catch(() => 'unknown' as const);
+    if (record !== 'unknown' && record !== undefined && record.fence > fence) return;
+    const isSetBack = record === undefined || (record !== 'unknown' && record.fence < fence);
+    const state: RunState = isSetBack
+      ? { kind: 'paused', because: { kind: 'fault', fault: setBackFault(runId, record !== undefined) } }
+      : { kind: 'interrupted' };
+    const snapshot = takeSnapshot(driving.run(), state, clock.now());
+    await emitEnd({ ...snapshot, inFlight: leftInFlight, draining: false }, leftInFlight, ports, true);
+  }
+
+  function halt(requested: Halt): void {
+    driving.halt(requested);
+    if (!last || last.kind === 'lease-lost' || !outranks(requested, last)) return;
+    last = requested;
+    if (unsavedEnd) unsavedEnd = { ...unsavedEnd, state: lastState() };
   }
 
   const finished = finish().catch((error) => ports.warn(`run ${runId} ended, but its last state was not saved`, error));
-  return { runId, drive: driving, unsavedEnd: () => unsavedEnd, finished };
+  return { runId, fence, drive: driving, halt, unsavedEnd: () => unsavedEnd, finished };
 }
 
 /** Announces the end of a drive and notes on the record that it was announced. */

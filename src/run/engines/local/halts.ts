@@ -1,5 +1,6 @@
 import { defined } from '../../../lib/defined.ts';
-import type { Person, RunEvent } from '../../model/types.ts';
+import { type RunAction, transition } from '../../model/run.ts';
+import type { Person, RunEvent, RunState } from '../../model/types.ts';
 import type { EngineEffect, Halt } from './engine-events.ts';
 import type { RunDraft } from './live-run.ts';
 import { takeCheckpoint, takeSnapshot } from './run-views.ts';
@@ -17,6 +18,39 @@ const RANK: Readonly<Record<Halt['kind'], number>> = {
   stop: 3,
   trip: 3,
 };
+
+/** Whether a halt replaces an earlier one. */
+export const outranks = (halt: Halt, earlier: Halt | undefined): boolean =>
+  earlier === undefined || RANK[halt.kind] > RANK[earlier.kind];
+
+/** What a halt does to a run; undefined where the process that takes over writes the state. */
+function actionOf(halt: Halt): RunAction | undefined {
+  switch (halt.kind) {
+    case 'completed':
+      return { kind: 'complete' };
+    case 'pause':
+      return { kind: 'pause', because: { kind: 'person', by: halt.by } };
+    case 'fault':
+      return { kind: 'pause', because: { kind: 'fault', fault: halt.fault } };
+    case 'stop':
+      return { kind: 'stop', by: halt.by };
+    case 'trip':
+      return { kind: 'trip', trip: halt.trip };
+    case 'shutdown':
+      return { kind: 'interrupt' };
+    case 'lease-lost':
+      return undefined;
+  }
+}
+
+/** The state of a running run after a halt; undefined where the process that takes over writes it. */
+export function stateAfter(halt: Halt): RunState | undefined {
+  const action = actionOf(halt);
+  if (!action) return;
+  const next = transition({ kind: 'running' }, action);
+  if (!next.ok) throw new Error(`Defect: a running run cannot ${action.kind}. ${next.refusal}`);
+  return next.value;
+}
 
 type DistributiveOmit<T, Name extends PropertyKey> = T extends unknown ? Omit<T, Name> : never;
 
@@ -39,7 +73,7 @@ export function haltRun(run: RunDraft, halt: Halt, now: number, effects: EngineE
   }
   // The process ends in any case: a pause that drains does not keep it.
   if (halt.kind === 'shutdown') run.drainUntil = Math.min(run.drainUntil, now + run.rules.shutdownDrainMs);
-  if (run.halt && RANK[halt.kind] <= RANK[run.halt.kind]) return;
+  if (!outranks(halt, run.halt)) return;
   if (!run.halt && !isWritten(halt)) run.drainAnnounced = true;
   run.halt = halt;
   run.changed = true;

@@ -362,10 +362,6 @@ export function applyChunk(run: LiveRun, chunk: JournalChunk, now: number): Live
   return draft;
 }
 
-/** Images in flight whose outcome waits to be written. Missing rows are of images that are not in flight. */
-export const unsavedImages = ({ unsaved }: LiveRun): number =>
-  unsaved.reduce((sum, { outcome }) => sum + (outcome.kind === 'no-rows' ? 0 : 1), 0);
-
 /** Time spent running up to now, or until the drive ended, ms. Pauses are left out. */
 export const activeMsAt = (run: LiveRun, now: number): number =>
   run.activeMs + (run.driveEndedAt ?? now) - run.runningSince;

@@ -51,6 +51,10 @@ export function startedWithoutOutcome(run: LiveRun): number {
   return Math.max(0, startedThrough + 1 - done - run.earlierAttempts.size);
 }
 
+/** Images in flight whose outcome is not known. */
+export const withoutOutcome = (run: LiveRun): number =>
+  [...run.inFlight.entries()].reduce((count, [, image]) => count + (image.hasOutcome ? 0 : 1), 0);
+
 /** The images without an outcome that were throttled or whose connection broke. */
 function retriesOf(run: LiveRun): Retry[] {
   const retries: Retry[] = [];

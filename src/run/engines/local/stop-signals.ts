@@ -1,4 +1,8 @@
 import type { Clock } from '../../../lib/clock.ts';
+import { defined } from '../../../lib/defined.ts';
+import { FaultError } from '../../../pipeline/fault.ts';
+import type { Fault } from '../../../pipeline/invoke/invocation.ts';
+import type { StoredStop, StoredStops } from '../../../state/stored-stops.ts';
 import { type RunRecord, type RunStore, requestedStop } from '../../store/run-store.ts';
 import type { Drive } from './engine.ts';
 import type { Halt } from './engine-events.ts';
@@ -9,6 +13,7 @@ export interface StopSignalPorts {
   readonly store: RunStore;
   readonly stopFile: string;
   readonly stopFileExists: () => Promise<boolean>;
+  readonly storedStops: StoredStops;
   readonly warn: (message: string, cause: unknown) => void;
 }
 
@@ -24,36 +29,75 @@ export function requestedHalt(record: Pick<RunRecord, 'stop' | 'stopBy' | 'pause
 }
 
 /**
- * Reads the stop file and the run's record every `pollMs`, independently of each other. On the record are a stop that
- * was set by hand, and requests to stop, pause or change the pace that another copy of the bot took. A failed read is
- * logged and repeated; if the control table stays unreachable, the lease ends the run.
+ * The stop or pause that is stored outside the control table for this run: not for another run, and not from before a
+ * person resumed this one. Undefined if there is none.
+ */
+export function storedHalt(
+  stops: readonly (StoredStop | undefined)[],
+  record: Pick<RunRecord, 'runId' | 'resumedFence'>,
+  stopFile: string,
+): Halt | undefined {
+  const { runId, resumedFence = 0 } = record;
+  const mine = stops.filter(
+    (stop) =>
+      stop !== undefined &&
+      (stop.runId === undefined || stop.runId === runId) &&
+      (stop.fence === undefined || stop.fence >= resumedFence),
+  );
+  const stop = mine.find((each) => each?.request !== 'pause') ?? mine[0];
+  if (!stop) return;
+  const { by, request } = stop;
+  if (request === 'pause' && by !== undefined) return { kind: 'pause', by };
+  const source =
+    by === undefined ? ({ kind: 'stop-file', path: stopFile } as const) : ({ kind: 'person', by } as const);
+  return { kind: 'stop', by: source, now: request === 'stop-now' };
+}
+
+/** How often the control bucket is read for a stop: it is there only while the control table cannot be written. */
+const BUCKET_POLL_MS = 5_000;
+
+/**
+ * Reads the files and the run's record every `pollMs` and the control bucket every few seconds, independently of each
+ * other. On the record are a stop that was set by hand, and requests to stop, pause or change the pace that another copy
+ * of the bot took. A failed read is logged and repeated.
  */
 export function watchStopSignals(
-  runId: string,
-  drive: Drive,
-  fence: number,
+  { runId, fence, resumedFence }: Pick<RunRecord, 'runId' | 'fence' | 'resumedFence'>,
+  drive: Pick<Drive, 'halt' | 'setPace'>,
   ports: StopSignalPorts,
   pollMs: number,
 ): { end(): void } {
   const ended = new AbortController();
-  const { clock } = ports;
+  const { clock, stopFile, storedStops } = ports;
 
-  async function repeat(check: () => Promise<void>, failure: string): Promise<void> {
+  async function repeat(check: () => Promise<void>, failure: string, everyMs = pollMs): Promise<void> {
     while (!ended.signal.aborted) {
       await check().catch((error) => ports.warn(failure, error));
-      await clock.sleep(pollMs, ended.signal);
+      await clock.sleep(everyMs, ended.signal);
     }
   }
 
   async function checkFile(): Promise<void> {
-    if (!(await ports.stopFileExists())) return;
-    drive.halt({ kind: 'stop', by: { kind: 'stop-file', path: ports.stopFile }, now: false });
+    if (await ports.stopFileExists())
+      return drive.halt({ kind: 'stop', by: { kind: 'stop-file', path: stopFile }, now: false });
+    haltBy(await storedStops.readFile());
+  }
+
+  function haltBy(stop: StoredStop | undefined): void {
+    const halt = storedHalt([stop], { runId, ...defined({ resumedFence }) }, stopFile);
+    if (halt && !ended.signal.aborted) drive.halt(halt);
   }
 
   async function checkRecord(): Promise<void> {
-    const record = await ports.store.read(runId);
+    const record = await ports.store.read(runId).catch((error: unknown) => {
+      // Nobody can tell what an entry with other contents says: not whether to stop, either.
+      if (error instanceof FaultError && !ended.signal.aborted) drive.halt({ kind: 'fault', fault: error.fault });
+      throw error;
+    });
     if (ended.signal.aborted) return;
-    if (!record || record.fence !== fence) return drive.halt({ kind: 'lease-lost' });
+    const lost = lostRecord(record, fence, runId);
+    if (lost) return drive.halt(lost);
+    if (!record) return;
     const requested = requestedHalt(record);
     if (requested) return drive.halt(requested);
     if (!record.pace) return;
@@ -64,6 +108,26 @@ export function watchStopSignals(
   }
 
   void repeat(checkFile, 'stop file not checked');
+  void repeat(async () => haltBy(await storedStops.readBucket()), 'control bucket not checked', BUCKET_POLL_MS);
   void repeat(checkRecord, 'record of the run not read');
   return { end: () => ended.abort() };
 }
+
+/**
+ * Why a run is not driven any more after its record was read: another copy of the bot has it; or the control table lost
+ * the record or went back to an earlier state of it, and nobody knows what happened since. Undefined if it is ours.
+ */
+function lostRecord(record: RunRecord | undefined, fence: number, runId: string): Halt | undefined {
+  if (record?.fence === fence) return;
+  if (record && record.fence > fence) return { kind: 'lease-lost' };
+  return { kind: 'fault', fault: setBackFault(runId, record !== undefined) };
+}
+
+/** The control table does not have what this process wrote into it. */
+export const setBackFault = (runId: string, exists: boolean): Fault => ({
+  reason: 'control-table',
+  message: exists
+    ? `The control table has an earlier state of ${runId} than this process wrote. It was restored, or somebody changed it.`
+    : `The record of ${runId} is not in the control table any more. It was deleted, or the table was.`,
+  fix: 'Check the control table (setting CONTROL_TABLE). After a restore of the table, outcomes that came later are missing there: compare with `/rescan reconcile` before you resume, because a resume invokes those images again.',
+});

@@ -5,6 +5,7 @@ import type { PermissionRefusal, Role } from '../../intake/permissions.ts';
 import { code, link, linkChannel, mention, mentionGroup, mentionWho, sentence } from '../kit/escape.ts';
 import { clockTime, count, counted, duration, rate } from '../kit/format.ts';
 import { asRefusal, type Message, refuseWith, say } from '../kit/message.ts';
+import { haltUnreadMessage } from '../run/answers.ts';
 import { describeFault, describeSelection, describeState, faultLines, runName } from '../run/describe-run.ts';
 
 /** Why a request about a run was refused, then what to do about it. `runLink`: the message of the run in question. */
@@ -64,11 +65,13 @@ function describeRefusal(refusal: Refusal, runLink?: string): Message {
       return say(...stopFileLines(refusal.path));
     case 'lease-held':
       return say(
-        `Nothing was changed: a previous bot process (${code(refusal.holder, 100)}) may still be running.`,
+        `Nothing was changed: another process of the bot (${code(refusal.holder, 100)}) may still be at work.`,
         refusal.waitMs === undefined
           ? 'Try again in half a minute.'
-          : `Try again in ${duration(Math.max(1_000, refusal.waitMs))}: if that process has ended, its lock expires by then.`,
+          : `If it has ended, this process can take over in ${duration(Math.max(1_000, refusal.waitMs))}. Try again then.`,
       );
+    case 'halt-unread':
+      return haltUnreadMessage(refusal);
     case 'fault':
       return faultMessage(refusal.fault);
   }

@@ -1,9 +1,11 @@
+import type { Refusal } from '../../../run/model/run-control.ts';
 import type { PaceSetting, RunSnapshot } from '../../../run/model/types.ts';
+import type { StopLocation } from '../../../state/stored-stops.ts';
 import { code } from '../kit/escape.ts';
 import { counted, rate } from '../kit/format.ts';
 import { type Message, refuseWith, say } from '../kit/message.ts';
 import { waitingText } from './alerts.ts';
-import { describePace, describeState, formatDone, runName } from './describe-run.ts';
+import { describeFault, describePace, describeState, faultLines, formatDone, runName } from './describe-run.ts';
 
 /** Answers that only the person who asked sees. */
 
@@ -15,13 +17,40 @@ export const noRunYetMessage = (): Message =>
     'Plan one with `/rescan start`. Planning invokes nothing.',
   );
 
+/** Where a request to halt is stored while the control table cannot be written, and what that means. */
+function storedLine(
+  halt: 'pause' | 'stop',
+  { storedIn, stopFile }: { readonly storedIn?: StopLocation; readonly stopFile: string },
+): string {
+  if (storedIn === undefined)
+    return `:warning: The ${halt} is stored nowhere: the control bucket and the disk cannot be written, either. If the bot restarts, the run *continues*. To prevent that, create the stop file ${code(stopFile, 200)} on the machine where the bot runs.`;
+  return storedIn.kind === 'bucket'
+    ? `The ${halt} is stored in ${code(`s3://${storedIn.bucket}/${storedIn.key}`, 300)}. Every copy of the bot reads it, and none resumes the run by itself.`
+    : `The ${halt} is stored in the file ${code(storedIn.path, 300)} on the machine of this process, because the control bucket cannot be written, either. The bot does not resume the run by itself on this machine. A bot on another machine does not see the file.`;
+}
+
+/** The run cannot be read, and a request to halt it was stored for whatever drives it, or could not be. */
+export const haltUnreadMessage = (refusal: Extract<Refusal, { reason: 'halt-unread' }>): Message => {
+  const halt = refusal.request === 'pause' ? 'pause' : 'stop';
+  return say(
+    `The run cannot be read: ${describeFault(refusal.fault)}. This process drives no run.`,
+    storedLine(halt, { stopFile: refusal.stopFile, ...(refusal.stored && { storedIn: refusal.stored }) }),
+    ...(refusal.stored?.kind === 'bucket'
+      ? ['A run that another process drives stops within 10 s. `/rescan resume` removes the stored request.']
+      : []),
+    ...faultLines(refusal.fault),
+  );
+};
+
 /** After a pause or stop; the run may still be waiting for images in progress. */
 export function haltedMessage(run: RunSnapshot, what: 'pause' | 'stop' | 'stop-now'): Message {
   const name = runName(run.runId);
+  const halt = what === 'pause' ? 'pause' : 'stop';
   if (run.unsaved)
     return say(
-      `${name} is already halted: nothing is invoked any more. But the ${what === 'pause' ? 'pause' : 'stop'} cannot be saved, because the control table cannot be written.`,
-      `:warning: If the bot restarts before it is saved, the run *will continue*. To prevent that, create the stop file ${code(run.unsaved.stopFile, 200)} on the machine where the bot runs.`,
+      `${name} starts no more images: ${waitingText(run.inFlight)}.`,
+      'The control table cannot be written.',
+      storedLine(halt, run.unsaved),
     );
   if (run.state.kind !== 'running') return say(`${name} ${describeState(run)}.`);
   const doing = what === 'pause' ? 'is pausing' : 'is stopping';

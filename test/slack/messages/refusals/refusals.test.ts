@@ -55,7 +55,21 @@ const refusals: [Refusal, string][] = [
   ],
   [
     { reason: 'lease-held', holder: 'host/12' },
-    'Nothing was changed: a previous bot process (`host/12`) may still be running.\nTry again in half a minute.',
+    'Nothing was changed: another process of the bot (`host/12`) may still be at work.\nTry again in half a minute.',
+  ],
+  [
+    { reason: 'lease-held', holder: 'host/12', waitMs: 9_000 },
+    'Nothing was changed: another process of the bot (`host/12`) may still be at work.\nIf it has ended, this process can take over in 9 s. Try again then.',
+  ],
+  [
+    {
+      reason: 'halt-unread',
+      request: 'stop',
+      fault,
+      stopFile: '/tmp/STOP',
+      stored: { kind: 'file', path: '/tmp/S.json' },
+    },
+    'The run cannot be read: the OCR function cannot be found. This process drives no run.\nThe stop is stored in the file `/tmp/S.json` on the machine of this process, because the control bucket cannot be written, either. The bot does not resume the run by itself on this machine. A bot on another machine does not see the file.\n`Function not found: x`\nLook at OCR_FUNCTION.',
   ],
   [
     { reason: 'fault', fault },

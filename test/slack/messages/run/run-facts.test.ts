@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { alertOf } from '../../../../src/slack/messages/run/alerts.ts';
 import { haltedMessage } from '../../../../src/slack/messages/run/answers.ts';
 import { runMessage } from '../../../../src/slack/messages/run/run-message.ts';
+import type { StopLocation } from '../../../../src/state/stored-stops.ts';
 import { runSnapshot } from '../../../support/memory/scripted-run-control.ts';
 
 const run = runSnapshot();
@@ -55,14 +56,28 @@ test('the first images are not suspected while the table was not counted since t
   );
 });
 
-test('a stop that cannot be saved says that a restart would continue the run, and how to prevent it', () => {
-  const halted = runSnapshot({
-    state: { kind: 'paused', because: { kind: 'person', by: 'U0OPERATOR' } },
-    unsaved: { stopFile: '/tmp/STOP_RESCAN' },
-  });
-  const { text } = haltedMessage(halted, 'stop');
-  expect(text).toContain('already halted');
-  expect(text).toContain('create the stop file `/tmp/STOP_RESCAN`');
+test('a stop that cannot be stored says that a restart would continue the run, and how to prevent it', () => {
+  const { text } = haltedMessage(runSnapshot({ unsaved: { stopFile: '/tmp/STOP_RESCAN' } }), 'stop');
+  expect(text).toBe(
+    [
+      'Rescan r-0142 starts no more images: waiting for 6 images in progress.',
+      'The control table cannot be written.',
+      ':warning: The stop is stored nowhere: the control bucket and the disk cannot be written, either. If the bot restarts, the run *continues*. To prevent that, create the stop file `/tmp/STOP_RESCAN` on the machine where the bot runs.',
+    ].join('\n'),
+  );
+});
+
+test('a stop that is stored outside the control table says where, and for whom it holds', () => {
+  const text = (storedIn: StopLocation) =>
+    haltedMessage(runSnapshot({ inFlight: 0, unsaved: { stopFile: '/tmp/STOP', storedIn } }), 'stop').text;
+  expect(text({ kind: 'bucket', bucket: 'control', key: 'stops/f.json' })).toBe(
+    [
+      'Rescan r-0142 starts no more images: none is in progress.',
+      'The control table cannot be written.',
+      'The stop is stored in `s3://control/stops/f.json`. Every copy of the bot reads it, and none resumes the run by itself.',
+    ].join('\n'),
+  );
+  expect(text({ kind: 'file', path: '/tmp/STOP.f.json' })).toContain('A bot on another machine does not see the file.');
 });
 
 test('an unsaved end warns in its alert, whichever end it is', () => {

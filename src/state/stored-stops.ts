@@ -1,0 +1,136 @@
+import { randomUUID } from 'node:crypto';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { GetObjectCommand, NoSuchKey, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import { z } from 'zod';
+import type { Clock } from '../lib/clock.ts';
+import { parseJson } from '../lib/json.ts';
+import { asFaultError } from '../pipeline/aws.ts';
+
+const stopSchema = z.object({
+  request: z.enum(['pause', 'stop', 'stop-now']),
+  by: z.string().exactOptional(),
+  /** Epoch ms. */
+  at: z.number(),
+  /** The run that it is for, where that could be read; otherwise it is for whatever runs. */
+  runId: z.string().exactOptional(),
+  /** The fence of that run at the time. */
+  fence: z.number().exactOptional(),
+});
+
+/** A request to halt a run that could not be stored in the control table. */
+export type StoredStop = Readonly<z.infer<typeof stopSchema>>;
+
+/** Where such a request is: every copy of the bot reads the bucket, those on this machine read the file. */
+export type StopLocation =
+  | { readonly kind: 'bucket'; readonly bucket: string; readonly key: string }
+  | { readonly kind: 'file'; readonly path: string };
+
+/** One request in the control bucket and one in a file beside the stop file. A later one replaces an earlier one. */
+export interface StoredStops {
+  /** Stores the request in the bucket, else in the file. Undefined if neither can be written. Never throws. */
+  put(stop: StoredStop): Promise<StopLocation | undefined>;
+  /** The request in the file. One that cannot be understood is a stop. @throws when the file cannot be read */
+  readFile(): Promise<StoredStop | undefined>;
+  /** The request in the bucket, in the same way. @throws FaultError */
+  readBucket(): Promise<StoredStop | undefined>;
+  /** Both. @throws when one of the two cannot be read */
+  list(): Promise<readonly StoredStop[]>;
+  /** Removes both. Removing them again changes nothing. @throws when one of the two cannot be removed */
+  clear(): Promise<void>;
+}
+
+/** A call to S3 that takes longer counts as failed: the person waits, and the file is next. */
+const TIMEOUT_MS = 3_000;
+/** What takes the place of a request that is over: the bot may not delete objects outside the backups. */
+const OVER = '{}';
+
+/** The stored requests of the pipeline `name`. `file`: the path of the file. */
+export function createStoredStops(parts: {
+  readonly s3: S3Client;
+  readonly bucket: string;
+  /** Empty, or ending in `/`. */
+  readonly prefix: string;
+  readonly name: string;
+  readonly file: string;
+  readonly clock: Clock;
+  readonly warn: (message: string, cause: unknown) => void;
+}): StoredStops {
+  const { s3, bucket, file, clock, warn } = parts;
+  const object = { Bucket: bucket, Key: `${parts.prefix}stops/${encodeURIComponent(parts.name)}.json` };
+
+  /** @throws FaultError or any other error, also when S3 does not answer in time */
+  async function write(Body: string): Promise<void> {
+    const given = new AbortController();
+    const writing = s3
+      .send(new PutObjectCommand({ ...object, Body, ContentType: 'application/json' }), { abortSignal: given.signal })
+      .then(() => 'written' as const);
+    const late = clock.sleep(TIMEOUT_MS, given.signal).then(() => 'late' as const);
+    try {
+      if ((await Promise.race([writing, late])) === 'late') throw new Error(`S3 did not answer in ${TIMEOUT_MS} ms`);
+    } catch (error) {
+      writing.catch(() => {});
+      throw asFaultError(error, { service: 's3', action: 's3:PutObject', resource: bucket });
+    } finally {
+      given.abort();
+    }
+  }
+
+  async function writeLocally(text: string): Promise<void> {
+    const draft = `${file}.${randomUUID().slice(0, 8)}`;
+    await writeFile(draft, text, { flush: true });
+    await rename(draft, file);
+  }
+
+  const stops: StoredStops = {
+    async put(stop) {
+      const text = JSON.stringify(stop);
+      try {
+        await write(text);
+        return { kind: 'bucket', bucket, key: object.Key };
+      } catch (error) {
+        warn('a stop was not stored in the control bucket', error);
+      }
+      try {
+        await writeLocally(text);
+        return { kind: 'file', path: file };
+      } catch (error) {
+        warn('a stop was not stored in a file', error);
+        return undefined;
+      }
+    },
+    async readFile() {
+      const text = await readFile(file, 'utf8').catch((error: unknown) => {
+        if (isMissing(error)) return undefined;
+        throw error;
+      });
+      return text === undefined ? undefined : stopOf(text, clock.now());
+    },
+    async readBucket() {
+      const text = await s3
+        .send(new GetObjectCommand(object))
+        .then(({ Body }) => Body?.transformToString())
+        .catch((error: unknown) => {
+          if (error instanceof NoSuchKey) return undefined;
+          throw asFaultError(error, { service: 's3', action: 's3:GetObject', resource: bucket });
+        });
+      return text === undefined || text.trim() === OVER ? undefined : stopOf(text, clock.now());
+    },
+    async list() {
+      const found = await Promise.all([stops.readBucket(), stops.readFile()]);
+      return found.filter((stop) => stop !== undefined);
+    },
+    async clear() {
+      await rm(file, { force: true });
+      if (await stops.readBucket()) await write(OVER);
+    },
+  };
+  return stops;
+}
+
+const isMissing = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT';
+
+/** A text that is no request of ours was meant as one: it stops. */
+function stopOf(text: string, now: number): StoredStop {
+  const parsed = stopSchema.safeParse(parseJson(text));
+  return parsed.success ? parsed.data : { request: 'stop', at: now };
+}

@@ -1,0 +1,78 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type Copy, LOCATION, type RunsRig, startRunsRig, value } from '../../support/rigs/runs-rig.ts';
+
+let rig: RunsRig;
+beforeEach(async () => {
+  rig = await startRunsRig();
+});
+afterEach(() => rig.close());
+
+/** The writes of a start: the claim of the pipeline, the lease, the fence, who started it, that it runs. */
+const WRITES = [1, 2, 3, 4, 5];
+
+async function planned(): Promise<string> {
+  const copy = await rig.copy();
+  const paceSetting = { kind: 'fixed', perMinute: 1_800 } as const;
+  return value(await copy.runs.plan({ selection: {}, paceSetting, by: 'U1', location: LOCATION })).runId;
+}
+/** A process that starts after the one before was killed, when its lease can have expired. */
+async function restarted(): Promise<Copy> {
+  const copy = await rig.copy();
+  copy.runs.standBy();
+  await rig.pass(25_000);
+  return copy;
+}
+
+describe.each([
+  ['before it is stored', false],
+  ['before its reply arrives', true],
+])('a process that dies at a write of a start, %s', (_when, isStored) => {
+  test.each(WRITES)(
+    'write %i: after a restart the run has started, or its plan can be started',
+    async (diesAtWrite) => {
+      const runId = await planned();
+      const dying = await rig.copy({}, { diesAtWrite, isStored });
+      void dying.runs.start(runId, 'U1', { location: LOCATION });
+      await rig.pass(2_000);
+      expect(dying.writes()).toBe(diesAtWrite);
+      const next = await restarted();
+      const run = await next.runs.current();
+      if (run === undefined || run.state.kind === 'planned') {
+        expect(await next.runs.readPlan(runId)).toBeDefined();
+        value(await rig.during(next.runs.start(runId, 'U1', { location: LOCATION })));
+      }
+      await next.listensTo('completed');
+      expect((await rig.invocations()).counts).toEqual(Array(60).fill(1));
+    },
+  );
+
+  test.each(WRITES)('write %i: a stop before the restart holds', async (diesAtWrite) => {
+    const runId = await planned();
+    const dying = await rig.copy({}, { diesAtWrite, isStored });
+    void dying.runs.start(runId, 'U1', { location: LOCATION });
+    await rig.pass(2_000);
+    const stopping = await rig.copy();
+    const stopped = await rig.during(stopping.runs.stop('U9', { now: false }));
+    const next = await restarted();
+    await rig.pass(5_000);
+    expect((await rig.invocations()).total).toBe(0);
+    const run = await next.runs.current();
+    if (stopped.ok) expect(['abandoned', 'stopped']).toContain(run?.state.kind);
+    else expect(stopped.refusal.reason).toBe('no-run');
+  });
+});
+
+test('a stop by another copy between the lease and the first write of the record holds', async () => {
+  const runId = await planned();
+  const [starting, stopping] = [await rig.copy(), await rig.copy()];
+  // The lease is the second write of a start.
+  rig.control.delayMs = 200;
+  const started = starting.runs.start(runId, 'U1', { location: LOCATION });
+  await rig.until(() => (starting.writes() === 3 ? true : undefined));
+  rig.control.delayMs = 0;
+  await rig.during(stopping.runs.stop('U9', { now: false }));
+  await rig.during(started);
+  await rig.pass(5_000);
+  expect((await rig.invocations()).total).toBe(0);
+  expect((await stopping.runs.current())?.state).toEqual({ kind: 'stopped', by: { kind: 'person', by: 'U9' } });
+});
