@@ -269,6 +269,8 @@ export const approvedJobSchema = z.object({
   /** The message with its progress, once it is posted. */
   liveMessage: z.object({ channel: z.string(), ts: z.string() }).exactOptional(),
   startedAt: z.number(),
+  /** The end of its approval, epoch ms: until then it waits for a fault to pass. Absent in jobs of older versions. */
+  approvedUntil: z.number().exactOptional(),
   /** The checklist that a flush belongs to. */
   checklistId: z.string().exactOptional(),
   /** What its approval was given on. A job of an older version has none, and is not resumed. */
@@ -332,6 +334,8 @@ export interface JobProgress {
   readonly perSecond?: number;
   /** Records that were saved to the backup's supplement first. */
   readonly supplemented?: number;
+  /** The job does nothing at the moment: it tries again until `until`, epoch ms. */
+  readonly waiting?: { readonly fault: Fault; readonly until: number };
 }
 
 /** How a job ended. */

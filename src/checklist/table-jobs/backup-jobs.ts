@@ -27,7 +27,7 @@ export interface BackupJobs extends Pick<TableControl, 'backup'> {
   shutDown(): Promise<void>;
 }
 
-/** A backup whose process died is made again from the beginning if it was asked for at most this long ago, ms. */
+/** A backup that met a fault, or whose process died, is made again from the beginning for this long after it was asked for, ms. */
 const RESTART_WITHIN_MS = 60 * 60_000;
 
 export function createBackupJobs(ports: BackupJobsPorts): BackupJobs {
@@ -39,6 +39,7 @@ export function createBackupJobs(ports: BackupJobsPorts): BackupJobs {
     stopFile: '',
     stopFileExists: async () => false,
     carryOut,
+    mayWaitUntil: ({ startedAt }) => startedAt + RESTART_WITHIN_MS,
     recordTableChange: async () => {},
     markEnded: async () => {},
     recordResult: async () => {},

@@ -20,6 +20,7 @@ import {
 import type { JobRecord } from './job-record.ts';
 import { createProgressMeter, type ProgressUpdate } from './progress-meter.ts';
 import { refusalOrFault } from './table-errors.ts';
+import { carryOutThroughFaults } from './through-faults.ts';
 
 /** What the work on the table must respect. */
 export interface WorkLimits {
@@ -51,6 +52,8 @@ export interface JobDriverPorts<Job extends TableJob = ApprovedJob> {
   readonly jobs: Pick<JobStore, 'read' | 'remove'>;
   /** Does the work of a job from where it was left. */
   readonly carryOut: (job: Job, limits: WorkLimits, onProgress: (update: ProgressUpdate) => void) => Promise<JobResult>;
+  /** Until when the job waits for a fault to pass, epoch ms; 0: it does not. */
+  readonly mayWaitUntil: (job: Job) => number;
   readonly stopFileExists: () => Promise<boolean>;
   readonly stopFile: string;
   readonly readFault: (error: unknown) => Fault;
@@ -170,9 +173,21 @@ export function createJobDriver<Job extends TableJob = ApprovedJob>(ports: JobDr
     try {
       if (!mustFinish) over.signal.throwIfAborted();
       await ports.recordTableChange(job);
-      const result = await ports.carryOut(job, limits, (update) => {
-        progress = measure(update);
-        void ports.emit({ kind: 'progress', job, progress });
+      const show = (shown: JobProgress) => void ports.emit({ kind: 'progress', job, progress: shown });
+      const carryOut = () =>
+        ports.carryOut(job, limits, (update) => {
+          progress = measure(update);
+          show(progress);
+        });
+      const result = await carryOutThroughFaults(carryOut, {
+        clock,
+        readFault: ports.readFault,
+        until: ports.mayWaitUntil(job),
+        signal: over.signal,
+        onWait(waiting, error) {
+          ports.warn(`${job.work.kind} ${job.id} waits`, error);
+          if (progress) show({ ...progress, waiting });
+        },
       });
       working.abort();
       giveUpExpired();

@@ -78,6 +78,7 @@ async function start(ports: StartApprovedPorts, approval: Approval): Promise<Res
     by: approval.requestedBy,
     location: { channel: approval.channel, ...defined({ ts: approval.ts }) },
     startedAt: Math.round(clock.now()),
+    approvedUntil: approval.expiresAt,
     ...defined({ reason: approval.reason, approvedBy: deciderOf(approval) }),
   };
   const decided = await driver.underLease(async (lost): Promise<Decision<TableRefusal>> => {

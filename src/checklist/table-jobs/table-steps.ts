@@ -48,7 +48,15 @@ export interface TableStepsPorts
     >,
     Omit<
       JobDriverPorts,
-      'record' | 'jobs' | 'emit' | 'carryOut' | 'recordTableChange' | 'markEnded' | 'recordResult' | 'isHarmless'
+      | 'record'
+      | 'jobs'
+      | 'emit'
+      | 'carryOut'
+      | 'mayWaitUntil'
+      | 'recordTableChange'
+      | 'markEnded'
+      | 'recordResult'
+      | 'isHarmless'
     >,
     Omit<BackupRequestsPorts, 'closing'>,
     CarryOutPorts {
@@ -129,6 +137,9 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
       job.work.kind === 'prune'
         ? pruning.carryOut(job, job.work, limits, onProgress)
         : carryOut(ports, { ...job, work: job.work }, limits, onProgress),
+    // A restore of rows keeps no progress: what it did before a fault would count as done by somebody else.
+    mayWaitUntil: ({ work, approvedUntil = 0 }) =>
+      work.kind === 'restore' && work.mode === 'rows' ? 0 : approvedUntil,
     async recordTableChange(job) {
       const { work } = job;
       if (work.kind !== 'prune')

@@ -526,16 +526,76 @@ describe('the end of a job', () => {
   test('A failure is reported with its reason, and nothing resumes the job', async () => {
     const world = createWorld();
     const process = world.process('process', {
-      ports: { carryOut: () => Promise.reject(new Error('AWS rejects the credentials')) },
+      ports: {
+        carryOut: () => Promise.reject(new Error('AWS denies a permission')),
+        readFault: (error) => ({ reason: 'access-denied', message: String(error), fix: 'look' }),
+      },
     });
     const { id } = await process.request();
     await process.approve(id);
     expect(await process.heard('failed')).toMatchObject({
       job: { id },
-      refusal: { reason: 'fault', fault: { message: expect.stringContaining('AWS rejects') } },
+      refusal: { reason: 'fault', fault: { message: expect.stringContaining('AWS denies') } },
     });
     await standBy(world, process, 4_000);
     expect(kindsOf(world)).not.toContain('resumed');
+    expect(await process.record.read()).toBeUndefined();
+  });
+
+  /** A flush that meets a fault before its third deletion, as often as `times`; and what was reported. */
+  async function flushWithFaults(times: number) {
+    const world = createWorld();
+    let faults = 0;
+    const process = world.process('process', {
+      beforeDeletion(record) {
+        if (record !== RECORDS[2] || faults === times) return;
+        faults += 1;
+        throw new Error('no route to DynamoDB');
+      },
+    });
+    const { id } = await process.request();
+    await process.approve(id);
+    await settle(20);
+    const waits = () => world.reported.flatMap(({ event }) => (event.kind === 'progress' ? [event.progress] : []));
+    return { world, process, id, waits };
+  }
+
+  test('A job that meets a fault says so, waits, and continues from where it was', async () => {
+    const { world, process, waits } = await flushWithFaults(3);
+    expect(waits()).toMatchObject([
+      {
+        stage: 'deleting',
+        done: 2,
+        waiting: { fault: { reason: 'network', message: 'Error: no route to DynamoDB' }, until: expect.any(Number) },
+      },
+    ]);
+    expect(process.driver.current()).toBeDefined();
+    await world.clock.advance(60_000);
+    expect(await process.heard('finished')).toMatchObject({ result: { deleted: 5 } });
+    expect(waits()).toHaveLength(3);
+    expect(world.deleted.map(({ record }) => record)).toEqual([...RECORDS]);
+  });
+
+  test('A stop ends a job that waits for a fault to pass, at once', async () => {
+    const { world, process, waits } = await flushWithFaults(Number.POSITIVE_INFINITY);
+    await world.clock.advance(10_000);
+    const before = waits().length;
+    process.driver.stop('U9');
+    expect(await process.heard('stopped')).toMatchObject({ by: 'U9', progress: { done: 2 } });
+    await world.clock.advance(60_000);
+    expect(waits()).toHaveLength(before);
+    expect(world.deleted).toHaveLength(2);
+  });
+
+  test('A job waits for a fault to pass until its approval is over, and then fails with that fault', async () => {
+    const { world, process } = await flushWithFaults(Number.POSITIVE_INFINITY);
+    await world.clock.advance(APPROVAL_MS - 60_000);
+    expect(kindsOf(world)).not.toContain('failed');
+    await world.clock.advance(61_000);
+    expect(await process.heard('failed')).toMatchObject({
+      refusal: { reason: 'fault', fault: { message: 'Error: no route to DynamoDB' } },
+      progress: { done: 2 },
+    });
     expect(await process.record.read()).toBeUndefined();
   });
 

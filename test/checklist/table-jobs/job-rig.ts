@@ -136,7 +136,10 @@ export function createWorld(): World {
       await table.create({ pk: 'notes', sk: `${name}-${stored}` }, { what });
     };
     const emit = async (event: TableEvent) => {
-      if (event.kind === 'progress') return true;
+      if (event.kind === 'progress') {
+        if (event.progress.waiting) world.reported.push({ event, by: name });
+        return true;
+      }
       if (options.isShown && !options.isShown(event)) return false;
       await note(event.kind);
       world.reported.push({ event, by: name });
@@ -188,6 +191,7 @@ export function createWorld(): World {
       recordTableChange: () => note('table change'),
       recordResult: () => note('result'),
       activeBackup: async () => undefined,
+      mayWaitUntil: ({ approvedUntil = 0 }: ApprovedJob) => approvedUntil,
       async markEnded(job: ApprovedJob, end: JobEnd) {
         await alive();
         world.ended.set(job.id, end);

@@ -37,9 +37,18 @@ const requestedLine = ({ by, approvedBy }: TableJob): string =>
 
 /** A job while it runs. */
 export function jobMessage(job: TableJob, progress?: JobProgress): Message {
+  const waiting = progress?.waiting;
   return compose({
-    fact: `${jobName(job)} is in progress: ${progress ? describeStage(progress.stage) : 'starting'}.`,
+    fact: waiting
+      ? `:warning: ${jobName(job)} is waiting: ${describeFault(waiting.fault)}.`
+      : `${jobName(job)} is in progress: ${progress ? describeStage(progress.stage) : 'starting'}.`,
     lines: [
+      ...(waiting
+        ? [
+            ...faultLines(waiting.fault),
+            `It continues by itself when this is fixed, if that is before ${clockTime(waiting.until)}.`,
+          ]
+        : []),
       ...(progress && hasBar(progress) ? [`\`${progressBar(progress.done, progress.total)}\``] : []),
       ...(progress ? [describeProgress(progress)] : []),
       ...(progress?.isApproximate && progress.total > 0

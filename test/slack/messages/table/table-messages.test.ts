@@ -167,6 +167,23 @@ describe('messages of a job', () => {
     expect(buttons(message)).toEqual(['job_stop']);
   });
 
+  test('A job that waits for a fault to pass says for what, until when, and how far it is, and can be stopped', () => {
+    const fault = { reason: 'network', message: 'no route', fix: 'Look at the network.' } as const;
+    const message = jobMessage(flushJob(), {
+      ...deleting,
+      done: 380,
+      stageMs: 1_000,
+      waiting: { fault, until: NOW + 600_000 },
+    });
+    expect(firstLine(message)).toBe(':warning: The flush is waiting: AWS cannot be reached.');
+    expect(message.text).toContain(
+      `It continues by itself when this is fixed, if that is before ${at(NOW + 600_000, '09:10')}.`,
+    );
+    expect(message.text).toContain('Look at the network.');
+    expect(message.text).toMatch(/of 760 records/);
+    expect(buttons(message)).toEqual(['job_stop']);
+  });
+
   test('A stage that counts no records shows its time, and neither a bar nor a count of something else', () => {
     const checking = { stage: 'checking', done: 0, total: 760, isApproximate: false, stageMs: 12_000 } as const;
     expect(jobMessage(flushJob(), checking).text).toBe(
