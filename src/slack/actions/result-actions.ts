@@ -1,9 +1,12 @@
 import type { RetryRequest } from '../../checklist/contracts/result-control.ts';
+import { defined } from '../../lib/defined.ts';
 import { readLetterId } from '../../lib/letter-id.ts';
 import { CAUSE_ID_LENGTH } from '../../results/failures/cause.ts';
+import type { RunControl } from '../../run/model/run-control.ts';
 import type { RestoreRowsForm } from '../forms/restore-rows-form.ts';
 import { ACTION } from '../messages/kit/buttons.ts';
 import { type Message, refuseWith } from '../messages/kit/message.ts';
+import { retryOutdatedMessage } from '../messages/results/failures-message.ts';
 import type { FilePlaces } from '../requests/file-places.ts';
 import type { ResultFiles } from '../requests/result-files.ts';
 import type { ResultRequests } from '../requests/result-requests.ts';
@@ -16,8 +19,17 @@ type ResultActionId =
   | typeof ACTION.exportFailures
   | typeof ACTION.putBack;
 
-/** What a retry button holds: `all`, `unaccounted`, `without-rows`, or `cause:ID`. */
-export function readRetryValue(value: string): { setting: RetryRequest; what: string } | undefined {
+/**
+ * What a retry button holds: `all`, `unaccounted`, `without-rows`, or `cause:ID`; with `@r-0001` it is about the images of this
+ * run, as long as no later run has changed what is failed or missing.
+ */
+export function readRetryValue(held: string): { setting: RetryRequest; what: string; runId?: string } | undefined {
+  const [, value = '', runId] = /^([^@]*)(?:@(r-\d+))?$/.exec(held) ?? [];
+  const request = readRetried(value);
+  return request && defined({ ...request, runId });
+}
+
+function readRetried(value: string): { setting: RetryRequest; what: string } | undefined {
   if (value === 'all') return { setting: { kind: 'failed', choice: {} }, what: 'every failed image' };
   if (value === 'unaccounted') return { setting: { kind: 'unaccounted' }, what: 'images that are not accounted for' };
   if (value === 'without-rows')
@@ -35,8 +47,9 @@ export function resultActions(ports: {
   resultFiles: Pick<ResultFiles, 'failures'>;
   places: FilePlaces;
   putBack: RestoreRowsForm;
+  runs: Pick<RunControl, 'current'>;
 }): Readonly<Record<ResultActionId, Action>> {
-  const { results, resultFiles, places, putBack } = ports;
+  const { results, resultFiles, places, putBack, runs } = ports;
   const reading = { role: 'viewer', isAudited: true, isHeavy: () => true } as const;
   return {
     [ACTION.showFailures]: { ...reading, execute: (click) => results.showFailures(click) },
@@ -53,11 +66,15 @@ export function resultActions(ports: {
       role: 'operator',
       async execute(click): Promise<Message | undefined> {
         const request = readRetryValue(click.value);
-        return request
-          ? results.retry(request.setting, request.what, click)
-          : refuseWith(
-              'Nothing was done: this button does not name its images. `/rescan failures` lists the failed images.',
-            );
+        if (!request)
+          return refuseWith(
+            'Nothing was done: this button does not name its images. `/rescan failures` lists the failed images.',
+          );
+        const { setting, what, runId } = request;
+        const last = runId === undefined ? undefined : await runs.current();
+        if (last === undefined || last.runId === runId) return results.retry(setting, what, click);
+        await click.removeButtons();
+        return retryOutdatedMessage(runId ?? '', last.runId);
       },
     },
     [ACTION.exportFailures]: {

@@ -21,6 +21,7 @@ function intakeWith(
     role?: Action['role'];
     reachesSlack?: boolean;
     membership?: Membership;
+    inDirectMessages?: true;
     /** What the button does. */
     press?: Action['execute'];
   } = {},
@@ -53,6 +54,7 @@ function intakeWith(
     actions: {
       press: {
         role: options.role ?? 'operator',
+        ...(options.inDirectMessages ? { inDirectMessages: true } : {}),
         async execute(click) {
           done.push(`press ${click.value} by ${click.person}`);
           return options.press?.(click);
@@ -145,6 +147,17 @@ describe('the intake', () => {
     for (const id of ['e', 'e']) await submit('U1', id);
     expect(done).toEqual(['go by U1', 'go by U1', 'press r-1 by U1', 'press r-1 by U1', 'form by U1']);
     expect(heard.filter((line) => line.startsWith('ack'))).toHaveLength(8);
+  });
+
+  test('only a button that says so works in direct messages, and in no other channel', async () => {
+    const plain = intakeWith();
+    await plain.click('U1', 'a', 'D1');
+    expect(plain.done).toEqual([]);
+    expect(plain.heard.join()).toMatch(/does not work in this channel/);
+    const both = intakeWith({ inDirectMessages: true });
+    await both.click('U1', 'a', 'D1');
+    await both.click('U1', 'b', 'C2');
+    expect(both.done).toEqual(['press r-1 by U1']);
   });
 
   test('a request is executed when its acknowledgement does not reach Slack, and the immediate reply is sent another way', async () => {

@@ -3,7 +3,11 @@ import type { AuditEntry } from '../../../src/checklist/audit/audit-entry.ts';
 import type { AutopilotRecord } from '../../../src/checklist/model/autopilot-record.ts';
 import type { RunLocation } from '../../../src/run/model/run-control.ts';
 import type { Alert } from '../../../src/slack/messages/run/alerts.ts';
-import { createAutopilotThread, type ShownAutopilot } from '../../../src/slack/threads/autopilot-thread.ts';
+import {
+  buttonStateOf,
+  createAutopilotThread,
+  type ShownAutopilot,
+} from '../../../src/slack/threads/autopilot-thread.ts';
 import { runPlan, runSnapshot } from '../../support/memory/scripted-run-control.ts';
 import { autopilotRecord, checklistView } from '../../support/messages/checklist-builders.ts';
 import { createFakeClock } from '../../support/rigs/fake-clock.ts';
@@ -89,4 +93,19 @@ test('when the audit cannot be read, the receipt is posted without its hash and 
   await thread.handle(finished());
   expect(alerts).toHaveLength(1);
   expect(errors).toEqual(['The audit cannot be read. The receipt is posted without its hash.']);
+});
+
+test('the buttons of an alert that needs a person belong to that blocker: they have no meaning once it is gone', async () => {
+  const { thread, alerts } = autopilotThread();
+  await thread.handle({
+    kind: 'needs-person',
+    record,
+    view,
+    blocker: { kind: 'start-refused', step: 'rescan', refusal: { reason: 'no-run' } },
+  });
+  const [alert] = alerts;
+  const blocked = { ...record, blocker: '{}' };
+  expect(alert?.during).toBe(buttonStateOf(blocked).state);
+  expect(alert?.during).not.toBe(buttonStateOf(record).state);
+  expect(alert?.during).not.toBe(buttonStateOf({ ...blocked, state: 'stopped' }).state);
 });

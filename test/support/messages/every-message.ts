@@ -36,7 +36,7 @@ import { startRefusalMessage } from '../../../src/slack/messages/refusals/start-
 import { stepRefusalMessage } from '../../../src/slack/messages/refusals/step-refusals.ts';
 import { diagnosisMessage } from '../../../src/slack/messages/results/diagnosis-message.ts';
 import { diffMessage } from '../../../src/slack/messages/results/diff-message.ts';
-import { failuresMessage } from '../../../src/slack/messages/results/failures-message.ts';
+import { failuresMessage, retryOutdatedMessage } from '../../../src/slack/messages/results/failures-message.ts';
 import { fileSharedMessage } from '../../../src/slack/messages/results/file-message.ts';
 import {
   followLostMessage,
@@ -349,6 +349,7 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
       }),
     ),
   fileSharedMessage: () => [fileSharedMessage('your direct messages with the bot')],
+  retryOutdatedMessage: (worse) => [retryOutdatedMessage(worse('r-0001'), worse('r-0002'))],
   answerSharedMessage: () => [answerSharedMessage()],
   alreadySharedMessage: (worse) => [alreadySharedMessage(worse('U0OPERATOR'), NOW)],
   answerGoneMessage: () => [answerGoneMessage()],

@@ -3,7 +3,7 @@ import type { CauseTotals, FailureTotals } from '../../../results/failures/failu
 import { ACTION, button } from '../kit/buttons.ts';
 import { code, sentence, shorten } from '../kit/escape.ts';
 import { count, counted, duration, percent } from '../kit/format.ts';
-import { compose, type Message } from '../kit/message.ts';
+import { compose, type Message, refuseWith } from '../kit/message.ts';
 import { tableFigure } from '../kit/table-figure.ts';
 
 const MOST_OFFERS = 8;
@@ -109,3 +109,10 @@ function recordedIn({ failures, inBoth, inRunOnly, inTableOnly, unlogged }: Fail
     ? `${counted(failures, 'failure')}, recorded ${parts[0]?.replace(/^[\d,]+ /, '')}.`
     : `${counted(failures, 'failure')} recorded: ${parts.join(', ')}.`;
 }
+
+/** A button retries the images of a run, and a later run has changed since then what is failed or missing. */
+export const retryOutdatedMessage = (runId: string, lastRunId: string): Message =>
+  refuseWith(
+    `Nothing was done: this button belongs to ${code(runId, 40)}, and ${code(lastRunId, 40)} has run since.`,
+    '`/rescan failures` lists what has failed until now, with buttons to retry; `/rescan validate` lists what is missing.',
+  );

@@ -62,7 +62,7 @@ export function reportMessage(
         : [
             button(ACTION.showFailures, 'Show failures', 'failures'),
             // While the run can be resumed, a retry would abandon it.
-            ...(isComplete ? [button(ACTION.retry, 'Retry the failed', 'all')] : []),
+            ...(isComplete ? [button(ACTION.retry, 'Retry the failed', `all@${run.runId}`)] : []),
           ],
   });
 }

@@ -2,7 +2,7 @@ import type { StoredMessage } from '../../client/chat.ts';
 import { mention } from '../kit/escape.ts';
 import { clockTime } from '../kit/format.ts';
 import { LIMITS } from '../kit/limits.ts';
-import { type Message, say } from '../kit/message.ts';
+import { type Message, refuseWith, say } from '../kit/message.ts';
 
 /** An answer to one person as it is shared: with who shared it and when it was true, above its buttons. */
 export function sharedAnswer({ text, blocks, plain }: StoredMessage, by: string, at: number): StoredMessage {
@@ -20,7 +20,7 @@ export function sharedAnswer({ text, blocks, plain }: StoredMessage, by: string,
 export const answerSharedMessage = (): Message => say('You shared this answer in the channel.');
 
 export const alreadySharedMessage = (by: string, at: number): Message =>
-  say(`${mention(by)} shared this answer at ${clockTime(at)}. Nothing was posted again.`);
+  refuseWith(`${mention(by)} shared this answer at ${clockTime(at)}. Nothing was posted again.`);
 
 export const answerGoneMessage = (): Message =>
-  say('Nothing was shared: this answer is more than a day old. Repeat the command for a current one.');
+  refuseWith('Nothing was shared: this answer is more than a day old. Repeat the command for a current one.');

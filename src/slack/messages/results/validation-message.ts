@@ -61,7 +61,8 @@ function validationButtons({ problems, runIds, runState }: Validation): readonly
   const [runId] = runIds;
   const lost = runState === 'running' || isResumable ? [] : problems.filter(isLostImages);
   const images = lost.reduce((sum, problem) => sum + problem.images, 0);
-  const value = lost.some(({ kind }) => kind === 'rows-unclear') ? 'without-rows' : 'unaccounted';
+  const what = lost.some(({ kind }) => kind === 'rows-unclear') ? 'without-rows' : 'unaccounted';
+  const value = runId === undefined ? what : `${what}@${runId}`;
   return [
     ...(isResumable && runId !== undefined
       ? [button(ACTION.resume, 'Resume', runId, { style: 'primary' as const })]

@@ -224,7 +224,7 @@ function endAlert(
             ? []
             : [
                 button(ACTION.showFailures, 'Show failures', 'failures'),
-                button(ACTION.retry, 'Retry the failed', 'all'),
+                button(ACTION.retry, 'Retry the failed', `all@${run.runId}`),
               ],
       });
     case 'abandoned':

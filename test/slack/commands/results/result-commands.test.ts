@@ -46,6 +46,8 @@ describe('a retry button', () => {
     expect(readRetryValue('cause:htjvkwmxny')?.setting).toEqual({ kind: 'failed', choice: { causeId: 'htjvkwmxny' } });
     // A button of an older version.
     expect(readRetryValue('cause:1a2b3c4d5e')?.setting).toEqual({ kind: 'failed', choice: { causeId: 'htjvkwmxny' } });
+    expect(readRetryValue('without-rows@r-0001')).toMatchObject({ runId: 'r-0001', setting: { withUnclear: true } });
+    expect(readRetryValue('all@nothing')).toBeUndefined();
     expect(readRetryValue('all')?.setting).toEqual({ kind: 'failed', choice: {} });
     expect(readRetryValue('unaccounted')?.setting).toEqual({ kind: 'unaccounted' });
     for (const value of ['', 'cause:', 'cause:1A2B3C4D5E', 'cause:1a2b3c4d5e\n', 'r-0001'])
