@@ -21,7 +21,9 @@ const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {
   's3:HeadObject': ['s3:GetObject'],
   's3:ListObjectsV2': ['s3:ListBucket'],
   's3:ListMultipartUploads': ['s3:ListBucketMultipartUploads'],
-  's3:Upload': ['s3:PutObject', 's3:AbortMultipartUpload'],
+  's3:CreateMultipartUpload': ['s3:PutObject'],
+  's3:UploadPart': ['s3:PutObject'],
+  's3:CompleteMultipartUpload': ['s3:PutObject'],
   // DynamoDB writes the export with the permissions of the caller (DynamoDB developer guide, "Requesting a table export").
   'dynamodb:ExportTableToPointInTime': ['dynamodb:ExportTableToPointInTime', 's3:PutObject', 's3:PutObjectAcl'],
   'lambda:Invoke': ['lambda:InvokeFunction'],
@@ -56,8 +58,7 @@ function actionsIn(source: string): string[] {
       .map(([, command, paged]) => command ?? paged ?? '')
       .map((operation) => `${SERVICES[client]}:${operation}`),
   );
-  const uploads = source.includes('new Upload(') ? ['s3:Upload'] : [];
-  return [...named, ...uploads].flatMap((operation) => OTHER_NAMES[operation] ?? [operation]);
+  return named.flatMap((operation) => OTHER_NAMES[operation] ?? [operation]);
 }
 
 test('the IAM policy of the README allows what the bot calls, and nothing that it does not', () => {

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
-import { PassThrough, Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import { Upload } from '@aws-sdk/lib-storage';
 import { countsOf, emptyTally, kindOfRecord } from '../../pipeline/table/records.ts';
 import { type ScanPage, scanTable } from '../../pipeline/table/scan.ts';
 import { describeTable, keyNamesOf, type TableFacts } from '../../pipeline/table/table.ts';
@@ -20,6 +19,7 @@ import {
 import { createDigestSum, hashOfItem } from '../format/digest.ts';
 import { type BackupPorts, backoffOf, RECORDS_PER_PAGE } from '../ports.ts';
 import { type ReadBackOptions, verifyBackup } from '../verify/verify.ts';
+import { createTurns, uploadInParts } from './upload-parts.ts';
 
 export interface BackupRequest {
   readonly table: string;
@@ -53,10 +53,7 @@ export interface BackupResult {
   readonly versioning: 'on' | 'off' | 'unknown';
 }
 
-/**
- * One segment for each 64 MB, 8 to 12: with fewer, a backup waits for pages. Each holds up to two parts of 5 MB of its upload in
- * memory.
- */
+/** One segment for each 64 MB, 8 to 12: with fewer, a backup waits for pages. */
 const segmentsFor = (facts: TableFacts) => Math.min(12, Math.max(8, Math.ceil(facts.approximateBytes / 2 ** 26)));
 
 /**
@@ -179,6 +176,9 @@ async function writeBackup(
   return record;
 }
 
+/** Parts of 5 MB that are in memory, of all segments. */
+const PARTS_AT_ONCE = 2;
+
 /** Uploads all segments at once; the first failure stops the others, and no upload stays open. */
 async function uploadAll(
   location: BackupLocation,
@@ -189,10 +189,11 @@ async function uploadAll(
 ): Promise<readonly DataFile[]> {
   const failed = new AbortController();
   const signal = stop ? AbortSignal.any([stop, failed.signal]) : failed.signal;
+  const turns = createTurns(PARTS_AT_ONCE);
   const uploads = await Promise.allSettled(
     source(signal).map((pages, index) => {
       const key = `${folderOf(location.prefix, backupId)}data/${String(index).padStart(4, '0')}.json.gz`;
-      return uploadSegment(location, key, pages, take, signal).catch((error: unknown) => {
+      return uploadSegment(location, key, pages, take, { turns, signal }).catch((error: unknown) => {
         failed.abort(error);
         throw error;
       });
@@ -208,7 +209,7 @@ async function uploadSegment(
   key: string,
   pages: AsyncIterable<ScanPage>,
   take: (page: ScanPage) => Buffer,
-  signal: AbortSignal,
+  { turns, signal }: { readonly turns: ReturnType<typeof createTurns>; readonly signal: AbortSignal },
 ): Promise<DataFile> {
   let items = 0;
   let plainBytes = 0;
@@ -230,26 +231,16 @@ async function uploadSegment(
       yield chunk;
     }
   };
-  const body = new PassThrough();
-  const upload = new Upload({
-    client: location.s3,
-    params: { Bucket: location.bucket, Key: key, Body: body, ContentType: 'application/gzip' },
-    queueSize: 1,
-    leavePartsOnError: false,
-  });
-  const abort = () => void upload.abort();
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    const [answer] = await Promise.all([
-      upload.done(),
-      pipeline(Readable.from(lines(), { highWaterMark: 1 }), createGzip({ level: 3 }), measured, body, { signal }),
-    ]);
-    return { key, items, md5: md5.digest('base64'), etag: (answer.ETag ?? '').replaceAll('"', ''), bytes, plainBytes };
-  } catch (error) {
-    body.destroy();
-    await upload.abort();
+  const gzip = createGzip({ level: 3 });
+  const flowing = pipeline(Readable.from(lines(), { highWaterMark: 1 }), gzip, { signal });
+  const storing = uploadInParts(location, key, measured(gzip), { turns, signal }).catch((error: unknown) => {
+    // Otherwise the segment waits for ever for somebody who takes its bytes.
+    gzip.destroy(error instanceof Error ? error : undefined);
     throw error;
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
+  });
+  const [stored, flowed] = await Promise.allSettled([storing, flowing]);
+  if (flowed.status === 'rejected' && stored.status === 'fulfilled') throw flowed.reason;
+  if (stored.status === 'rejected') throw stored.reason;
+  const etag = stored.value.replaceAll('"', '');
+  return { key, items, md5: md5.digest('base64'), etag, bytes, plainBytes };
 }
